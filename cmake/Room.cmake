@@ -1,0 +1,21 @@
+# A room is a folder of src/: one object library, which all end up in the one library `thalweg`.
+
+add_library(thalweg_flags INTERFACE)
+target_compile_options(thalweg_flags INTERFACE
+  -Wall -Wextra -Wpedantic -Wshadow -Werror
+  -ffp-contract=off   # the same expression rounds the same way wherever it stands
+  -fno-math-errno)
+if(THALWEG_SANITIZE)
+  add_compile_options(-fsanitize=${THALWEG_SANITIZE} -fno-omit-frame-pointer -fno-sanitize-recover=all)
+  add_link_options(-fsanitize=${THALWEG_SANITIZE})
+endif()
+
+set(THALWEG_ROOM_OBJECTS "" CACHE INTERNAL "")
+
+function(thalweg_room name)
+  file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/*.cpp)
+  add_library(thalweg_${name} OBJECT ${sources})
+  target_include_directories(thalweg_${name} PRIVATE ${PROJECT_SOURCE_DIR}/include ${PROJECT_SOURCE_DIR}/src)
+  target_link_libraries(thalweg_${name} PRIVATE thalweg_flags fmt::fmt-header-only ${ARGN})
+  set(THALWEG_ROOM_OBJECTS ${THALWEG_ROOM_OBJECTS} $<TARGET_OBJECTS:thalweg_${name}> CACHE INTERNAL "")
+endfunction()

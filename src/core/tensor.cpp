@@ -1,0 +1,156 @@
+#include "thalweg/tensor.hpp"
+
+#include <new>
+
+#include "core/checked.hpp"
+#include "core/random.hpp"
+
+namespace thalweg {
+
+namespace {
+constexpr std::size_t alignment = 64;  // a cache line, and the widest vector
+
+std::shared_ptr<std::byte[]> allocate(std::size_t bytes) {
+  void* memory = ::operator new[](bytes ? bytes : 1, std::align_val_t(alignment), std::nothrow);
+  if (memory == nullptr) fail<MemoryError>("[tensor] {} bytes asked for, and there is not that much memory", bytes);
+  return {static_cast<std::byte*>(memory), [](std::byte* p) { ::operator delete[](p, std::align_val_t(alignment)); }};
+}
+
+template <class F>
+decltype(auto) with_element(DType dtype, F&& f) {
+  switch (dtype) {
+    case f32: return f(float{});
+    case f64: return f(double{});
+    case i32: return f(std::int32_t{});
+    case u8: return f(std::uint8_t{});
+  }
+  defect("dtype {}", static_cast<int>(dtype));
+}
+}  // namespace
+
+Tensor::Tensor(const Shape& shape, DType dtype) : shape_(shape), size_(shape.size()), dtype_(dtype) {
+  const auto bytes = checked_mul(size_, static_cast<std::int64_t>(size_of(dtype)), "tensor");
+  buffer_ = allocate(static_cast<std::size_t>(bytes));
+  std::memset(buffer_.get(), 0, static_cast<std::size_t>(bytes));
+}
+
+std::byte* Tensor::mutable_raw() {
+  if (buffer_.use_count() > 1) {
+    auto own = allocate(bytes());
+    std::memcpy(own.get(), raw(), bytes());
+    buffer_ = std::move(own);
+    offset_ = 0;
+  }
+  return buffer_.get() + offset_;
+}
+
+double Tensor::at(std::int64_t position) const {
+  if (position < 0 || position >= size_) fail<UsageError>("[tensor] element {} of {} elements", position, size_);
+  return with_element(dtype_, [&](auto zero) {
+    return static_cast<double>(reinterpret_cast<const decltype(zero)*>(raw())[position]);
+  });
+}
+
+void Tensor::set(std::int64_t position, double value) {
+  if (position < 0 || position >= size_) fail<UsageError>("[tensor] element {} of {} elements", position, size_);
+  with_element(dtype_, [&](auto zero) {
+    using T = decltype(zero);
+    reinterpret_cast<T*>(mutable_raw())[position] = static_cast<T>(value);
+  });
+}
+
+double Tensor::item() const {
+  if (size_ != 1) fail<UsageError>("[item] a tensor of shape {} is not one number", shape_);
+  return at(0);
+}
+
+Tensor Tensor::reshape(const Shape& shape) const {
+  if (shape.size() != size_) fail<UsageError>("[reshape] {} to {}: {} elements and {}", shape_, shape, size_, shape.size());
+  Tensor result = *this;
+  result.shape_ = shape;
+  return result;
+}
+
+Tensor Tensor::rows(std::int64_t begin, std::int64_t end) const {
+  if (shape_.rank() == 0 || begin < 0 || begin > end || end > shape_[0]) {
+    fail<UsageError>("[rows] rows {} to {} of a tensor of shape {}", begin, end, shape_);
+  }
+  Tensor result = *this;
+  const std::int64_t row = shape_[0] ? size_ / shape_[0] : 0;
+  result.offset_ += static_cast<std::size_t>(begin * row) * size_of(dtype_);
+  result.shape_.set(0, end - begin);
+  result.size_ = (end - begin) * row;
+  return result;
+}
+
+Tensor Tensor::to(DType dtype) const {
+  if (dtype == dtype_) return *this;
+  Tensor result(shape_, dtype);
+  with_element(dtype_, [&](auto from_zero) {
+    with_element(dtype, [&](auto to_zero) {
+      const auto* from = reinterpret_cast<const decltype(from_zero)*>(raw());
+      auto* to = reinterpret_cast<decltype(to_zero)*>(result.mutable_raw());
+      for (std::int64_t i = 0; i < size_; ++i) to[i] = static_cast<decltype(to_zero)>(from[i]);
+    });
+  });
+  return result;
+}
+
+std::string Tensor::str() const {
+  constexpr std::int64_t shown = 8;
+  std::string text = fmt::format("{} {} [", dtype_, shape_);
+  for (std::int64_t i = 0; i < std::min(size_, shown); ++i) text += fmt::format("{}{:.6g}", i ? ", " : "", at(i));
+  return text + (size_ > shown ? ", ...]" : "]");
+}
+
+void Tensor::expect(DType dtype) const {
+  if (dtype != dtype_) fail<UsageError>("[tensor] values of {} asked of a tensor of {}. Hint: .to({})", dtype, dtype_, dtype);
+}
+
+void Tensor::expect_count(std::size_t count) const {
+  if (count != static_cast<std::size_t>(size_)) {
+    fail<UsageError>("[tensor] {} values for the shape {}, which holds {}", count, shape_, size_);
+  }
+}
+
+Tensor full(const Shape& shape, double value, DType dtype) {
+  Tensor result(shape, dtype);
+  with_element(dtype, [&](auto zero) {
+    using T = decltype(zero);
+    for (T& element : result.mutable_values<T>()) element = static_cast<T>(value);
+  });
+  return result;
+}
+
+Tensor zeros(const Shape& shape, DType dtype) { return Tensor(shape, dtype); }
+Tensor ones(const Shape& shape, DType dtype) { return full(shape, 1, dtype); }
+
+namespace {
+template <class Draw>
+Tensor drawn(const Shape& shape, DType dtype, Draw draw) {
+  if (!is_float(dtype)) fail<UsageError>("[random] {} asked for. Hint: random tensors are f32 or f64.", dtype);
+  Tensor result(shape, dtype);
+  with_element(dtype, [&](auto zero) {
+    using T = decltype(zero);
+    std::uint64_t counter = 0;
+    for (T& element : result.mutable_values<T>()) element = static_cast<T>(draw(counter++));
+  });
+  return result;
+}
+}  // namespace
+
+Tensor random_uniform(const Shape& shape, double low, double high, std::uint64_t seed, DType dtype) {
+  const RandomKey key = RandomKey{seed, 0}.fold("uniform");
+  return drawn(shape, dtype, [&](std::uint64_t counter) { return low + (high - low) * random_unit(key, counter); });
+}
+
+Tensor random_normal(const Shape& shape, std::uint64_t seed, DType dtype) {
+  const RandomKey key = RandomKey{seed, 0}.fold("normal");
+  return drawn(shape, dtype, [&](std::uint64_t counter) { return random_gauss(key, counter); });
+}
+
+bool identical(const Tensor& a, const Tensor& b) {
+  return a.dtype() == b.dtype() && a.shape() == b.shape() && std::memcmp(a.raw(), b.raw(), a.bytes()) == 0;
+}
+
+}  // namespace thalweg
