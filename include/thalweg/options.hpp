@@ -1,0 +1,84 @@
+#pragma once
+// Options: plain structs whose fields are the keys of the configuration, letter for letter. A struct says what its
+// fields are in one function, `fields`, and reading, validation, help and documentation all follow from it.
+
+#include <cmath>
+#include <cstdint>
+#include <functional>
+#include <limits>
+#include <map>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+namespace thalweg {
+
+/// A length of training: `100` or "100 steps", "3 epochs", "5%" of the run.
+struct Duration {
+  enum class Unit { steps, epochs, percent };
+  double amount = 0;
+  Unit unit = Unit::steps;
+
+  Duration() = default;
+  Duration(int steps) : amount(steps) {}
+  Duration(std::int64_t steps) : amount(static_cast<double>(steps)) {}
+  Duration(double amount_, Unit unit_) : amount(amount_), unit(unit_) {}
+  /// Parses the forms above; throws UsageError for any other.
+  Duration(const char* text);
+  Duration(const std::string& text) : Duration(text.c_str()) {}
+
+  /// In steps, rounded to the nearest; `total` is the number of steps of the run.
+  [[nodiscard]] std::int64_t steps(std::int64_t total, std::int64_t steps_per_epoch) const;
+  [[nodiscard]] std::string str() const;
+  friend bool operator==(const Duration&, const Duration&) = default;
+};
+
+/// A value as a configuration gives it.
+struct OptionValue;
+using OptionList = std::vector<OptionValue>;
+using OptionMap = std::map<std::string, OptionValue>;
+struct OptionValue {
+  std::variant<bool, std::int64_t, double, std::string, OptionList, OptionMap> value;
+  /// As TOML writes it.
+  [[nodiscard]] std::string str() const;
+};
+
+/// The values that a number may take.
+struct Range {
+  double low = -std::numeric_limits<double>::infinity(), high = std::numeric_limits<double>::infinity();
+  bool low_open = false, high_open = false;
+  [[nodiscard]] bool contains(double x) const {
+    return (low_open ? x > low : x >= low) && (high_open ? x < high : x <= high);
+  }
+  [[nodiscard]] std::string str() const;  ///< `> 0`, `in [0, 1)`
+};
+inline constexpr Range any_number{};
+inline constexpr Range positive{.low = 0, .low_open = true};
+inline constexpr Range not_negative{.low = 0};
+inline constexpr Range unit_interval{.low = 0, .high = 1};
+inline constexpr Range below_one{.low = 0, .high = 1, .high_open = true};
+
+/// One field of an options struct: its name, where it is, what it means, and what it may be.
+struct Field {
+  using Place = std::variant<bool*, int*, std::int64_t*, double*, std::string*, Duration*, std::vector<double>*,
+                             std::vector<std::int64_t>*, std::vector<std::string>*, OptionMap*>;
+  std::string_view name;
+  Place place;
+  std::string_view doc;
+  Range range = any_number;                  ///< for numbers, and for the elements of lists of numbers
+  std::vector<std::string_view> choices = {};  ///< for strings that name one of a few things
+};
+using Fields = std::vector<Field>;
+
+/// Sets the fields from values. `where` names the place in messages ("optimizer"). Throws UsageError for an unknown key
+/// (naming the nearest), a wrong type, or a value out of range.
+void read_fields(const Fields& fields, const OptionMap& values, std::string_view where);
+/// Checks ranges and choices; throws UsageError in the form "[adam] lr = -1. Wanted: > 0".
+void check_fields(const Fields& fields, std::string_view where);
+/// The fields' present values.
+[[nodiscard]] OptionMap field_values(const Fields& fields);
+/// The name closest to `text` among `names` (edit distance), or an empty string when none is near.
+[[nodiscard]] std::string nearest_name(std::string_view text, const std::vector<std::string>& names);
+
+}  // namespace thalweg
