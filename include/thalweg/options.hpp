@@ -66,7 +66,7 @@ struct Field {
   std::string_view name;
   Place place;
   std::string_view doc;
-  Range range = any_number;                  ///< for numbers, and for the elements of lists of numbers
+  Range range = any_number;                    ///< for numbers, and for the elements of lists of numbers
   std::vector<std::string_view> choices = {};  ///< for strings that name one of a few things
 };
 using Fields = std::vector<Field>;

@@ -16,9 +16,11 @@ Duration::Duration(const char* text) {
   const std::string_view number = all.substr(0, split);
   const std::string_view word = split == std::string_view::npos ? "" : trim(all.substr(split));
   const auto parsed = parse_number(number);
-  const bool known = word.empty() || word == "steps" || word == "step" || word == "epochs" || word == "epoch" || word == "%";
+  const bool known =
+      word.empty() || word == "steps" || word == "step" || word == "epochs" || word == "epoch" || word == "%";
   if (!parsed || !known || *parsed < 0 || !std::isfinite(*parsed)) {
-    fail<UsageError>("[duration] '{}' is not a length of training. Hint: 100, \"100 steps\", \"3 epochs\" or \"5%\".", text);
+    fail<UsageError>("[duration] '{}' is not a length of training. Hint: 100, \"100 steps\", \"3 epochs\" or \"5%\".",
+                     text);
   }
   amount = *parsed;
   unit = word == "%" ? Unit::percent : word.starts_with("epoch") ? Unit::epochs : Unit::steps;
@@ -90,7 +92,8 @@ std::string OptionValue::str() const {
                         [](const OptionMap& map) {
                           std::string text = "{";
                           for (const auto& [key, item] : map) {
-                            text += (text.size() > 1 ? ", " : " ") + (bare_key(key) ? key : quoted(key)) + " = " + item.str();
+                            text += (text.size() > 1 ? ", " : " ") + (bare_key(key) ? key : quoted(key)) + " = " +
+                                    item.str();
                           }
                           return text + " }";
                         },
@@ -237,20 +240,20 @@ void check_fields(const Fields& fields, std::string_view where) {
 OptionMap field_values(const Fields& fields) {
   OptionMap values;
   for (const Field& field : fields) {
-    values[std::string(field.name)] =
-        std::visit(Overloaded{
-                       [](int* i) { return OptionValue{static_cast<std::int64_t>(*i)}; },
-                       [](Duration* d) {
-                         return d->unit == Duration::Unit::steps ? OptionValue{std::llround(d->amount)} : OptionValue{d->str()};
-                       },
-                       []<class T>(std::vector<T>* list) {
-                         OptionList items;
-                         for (const T& item : *list) items.push_back({item});
-                         return OptionValue{std::move(items)};
-                       },
-                       [](auto* value) { return OptionValue{*value}; },
-                   },
-                   field.place);
+    values[std::string(field.name)] = std::visit(
+        Overloaded{
+            [](int* i) { return OptionValue{static_cast<std::int64_t>(*i)}; },
+            [](Duration* d) {
+              return d->unit == Duration::Unit::steps ? OptionValue{std::llround(d->amount)} : OptionValue{d->str()};
+            },
+            []<class T>(std::vector<T>* list) {
+              OptionList items;
+              for (const T& item : *list) items.push_back({item});
+              return OptionValue{std::move(items)};
+            },
+            [](auto* value) { return OptionValue{*value}; },
+        },
+        field.place);
   }
   return values;
 }
