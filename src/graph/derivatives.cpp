@@ -19,9 +19,6 @@ Graph& graph_of(const std::vector<Var>& outputs) {
   return outputs.front().graph();
 }
 
-std::vector<Var> reverse(const std::vector<Var>& outputs, const std::vector<Var>& cotangents,
-                         const std::vector<Var>& inputs, bool past_inputs);
-
 /// For each node up to `last`, whether it depends on any of the inputs in a differentiable way.
 std::vector<char> depends_on(const Graph& graph, const std::vector<Var>& inputs, int last) {
   std::vector<char> active(static_cast<std::size_t>(last) + 1, 0);
@@ -31,7 +28,7 @@ std::vector<char> depends_on(const Graph& graph, const std::vector<Var>& inputs,
   for (int i = 0; i <= last; ++i) {
     const Node& node = graph.node(i);
     const Op& op = *node.op;
-    const bool has_rule = op.partial || op.transpose || op.weights || op.pull || op.body || node.attributes.rule;
+    const bool has_rule = op.partial || op.transpose || op.weights || op.pull || node.attributes.rule;
     if (!has_rule || !is_float(node.signature.dtype)) continue;
     for (int input : node.inputs) active[static_cast<std::size_t>(i)] |= active[static_cast<std::size_t>(input)];
   }
@@ -77,21 +74,14 @@ std::vector<Var> pull_back(const Site& site, Var g, const std::vector<char>& wan
     result[0] = op.weights(site) * spread(site, g);
   } else if (op.pull) {
     each([&](int i) { return op.pull(site, i, g); });
-  } else if (op.body) {
-    std::vector<Var> inputs;
-    for (int i = 0; i < site.inputs(); ++i) inputs.push_back(site.x(i));
-    result = reverse({op.body(site)}, {g}, inputs, false);
   }
   return result;
 }
 
 }  // namespace
 
-namespace {
-
-/// Reverse mode. `past_inputs` says whether an input that depends on another hands its cotangent on to it.
-std::vector<Var> reverse(const std::vector<Var>& outputs, const std::vector<Var>& cotangents,
-                         const std::vector<Var>& inputs, bool past_inputs) {
+std::vector<Var> vjp(const std::vector<Var>& outputs, const std::vector<Var>& cotangents,
+                     const std::vector<Var>& inputs) {
   Graph& graph = graph_of(outputs);
   int last = 0;
   for (const Var& output : outputs) last = std::max(last, output.index());
@@ -108,7 +98,6 @@ std::vector<Var> reverse(const std::vector<Var>& outputs, const std::vector<Var>
   for (int i = last; i >= 0; --i) {
     const Var g = adjoint[static_cast<std::size_t>(i)];
     if (!g.defined() || !active[static_cast<std::size_t>(i)] || graph.node(i).inputs.empty()) continue;
-    if (!past_inputs && std::ranges::find(inputs, Var(graph, i)) != inputs.end()) continue;
     const std::vector<int> from = graph.node(i).inputs;
     std::vector<char> wanted;
     for (int input : from) wanted.push_back(active[static_cast<std::size_t>(input)]);
@@ -125,13 +114,6 @@ std::vector<Var> reverse(const std::vector<Var>& outputs, const std::vector<Var>
     result.push_back(g.defined() ? g : zeros_like(input));
   }
   return result;
-}
-
-}  // namespace
-
-std::vector<Var> vjp(const std::vector<Var>& outputs, const std::vector<Var>& cotangents,
-                     const std::vector<Var>& inputs) {
-  return reverse(outputs, cotangents, inputs, true);
 }
 
 namespace {
@@ -194,15 +176,6 @@ Var push_forward(const Site& site, const std::vector<Var>& tangents) {
   if (op.weights) {
     const Var products = op.weights(site) * tangents[0];
     return sum(products, 1);
-  }
-  if (op.body) {
-    std::vector<Var> inputs, given;
-    for (int i = 0; i < site.inputs(); ++i) {
-      if (!tangents[static_cast<std::size_t>(i)].defined()) continue;
-      inputs.push_back(site.x(i));
-      given.push_back(tangents[static_cast<std::size_t>(i)]);
-    }
-    return jvp({op.body(site)}, inputs, given).front();
   }
   std::vector<char> wanted;
   for (const Var& t : tangents) wanted.push_back(t.defined());

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "core/signature.hpp"
+#include "core/view.hpp"
 #include "thalweg/var.hpp"
 
 namespace thalweg {
@@ -39,7 +40,6 @@ enum class OpKind {
   elementwise,  ///< out[i] = f(a[i], b[i], ...)
   view,         ///< the same elements in other places; absorbed into what reads it
   reduce,       ///< one axis group becomes one element: (outer, reduced, inner) -> (outer, inner)
-  fused,        ///< a kernel of its own, with a body in other ops
   opaque,       ///< a kernel of its own
 };
 
@@ -80,8 +80,10 @@ struct Op {
   PullRule transpose = nullptr;           ///< linear in each input for which it is defined
   bool jointly_linear = false;            ///< f(a + s, b + t) = f(a, b) + f(s, t); else linear in each input
   Var (*weights)(const Site&) = nullptr;  ///< reduction: the partial derivative by each reduced element
-  PullRule pull = nullptr;                ///< reverse mode of a fused op
-  Var (*body)(const Site&) = nullptr;     ///< the same value in other ops, where no rule above is given
+  PullRule pull = nullptr;                ///< reverse mode of an op that is none of these
+
+  /// A view: where the output's elements lie, given where the input's do. Nothing: not at regular strides.
+  std::optional<View> (*view)(const View& x, const Attributes&, const Shape& output) = nullptr;
 
   const OpKernel* kernel = nullptr;
   double (*scalar)(const double* inputs) = nullptr;  ///< elementwise: the reference, one element

@@ -181,6 +181,37 @@ Kernel make_gather(const KernelSite& site) {
           0};
 }
 
+Kernel make_pick(const KernelSite& site) {
+  const RowShape shape = row_shape(site.inputs[0].shape);
+  return for_float(site.output.dtype, [&]<class T>(T) {
+    return Kernel{[shape](const KernelCall& call) {
+                    const auto* labels = call.in<std::int32_t>(1);
+                    for (std::int64_t row = 0; row < shape.rows; ++row) {
+                      if (labels[row] < 0 || labels[row] >= shape.n) {
+                        fail<UsageError>("[pick] label {} in row {}, of {} classes. Hint: labels run from 0 to {}.",
+                                         labels[row], row, shape.n, shape.n - 1);
+                      }
+                      call.out<T>()[row] = call.in<T>(0)[row * shape.n + labels[row]];
+                    }
+                  },
+                  0};
+  });
+}
+
+Kernel make_to_i32(const KernelSite& site) {
+  return for_float(site.inputs[0].dtype, [&]<class T>(T) {
+    return Kernel{[size = site.output.shape.size()](const KernelCall& call) {
+                    for (std::int64_t i = 0; i < size; ++i) {
+                      constexpr double limit = 2147483647;
+                      const double x = static_cast<double>(call.in<T>(0)[i]);
+                      call.out<std::int32_t>()[i] =
+                          std::isnan(x) ? 0 : static_cast<std::int32_t>(std::clamp(x, -limit, limit));
+                    }
+                  },
+                  0};
+  });
+}
+
 Kernel make_scatter_add(const KernelSite& site) {
   const std::int64_t rows = site.output.shape[0], count = site.inputs[1].shape.size();
   const std::int64_t width = rows ? site.output.shape.size() / rows : 0;
@@ -228,20 +259,23 @@ Kernel make_pad(const KernelSite& site) {
   const Shape from = site.inputs[0].shape, to = site.output.shape;
   View inside = View::dense(to);
   for (int axis = 0; axis < to.rank(); ++axis) {
-    const std::int64_t before = site.ints[static_cast<std::size_t>(2 * axis)];
-    inside = inside.slice(axis, before, before + from[axis], 1);
+    const std::int64_t before = site.ints[static_cast<std::size_t>(3 * axis)],
+                       step = site.ints[static_cast<std::size_t>(3 * axis + 2)];
+    inside = inside.slice(axis, before, before + from[axis] * step, step);
   }
-  const double value = site.number;
   return for_float(site.output.dtype, [&]<class T>(T) {
     return Kernel{[=, size = to.size(), count = from.size(), row = from.rank() ? from[-1] : 1](const KernelCall& call) {
-                    std::fill_n(call.out<T>(), size, static_cast<T>(value));
+                    std::fill_n(call.out<T>(), size, T{0});
                     for (std::int64_t flat = 0; flat < count; flat += row) {
                       std::int64_t left = flat / row, place = inside.offset;
                       for (int axis = from.rank() - 2; axis >= 0; --axis) {
                         place += (left % from[axis]) * inside.strides[static_cast<std::size_t>(axis)];
                         left /= from[axis];
                       }
-                      std::copy_n(call.in<T>(0) + flat, row, call.out<T>() + place);
+                      const std::int64_t stride =
+                          from.rank() ? inside.strides[static_cast<std::size_t>(from.rank() - 1)] : 1;
+                      for (std::int64_t i = 0; i < row; ++i)
+                        call.out<T>()[place + i * stride] = call.in<T>(0)[flat + i];
                     }
                   },
                   0};

@@ -19,7 +19,11 @@ namespace thalweg {
 [[nodiscard]] Kernel make_scatter_add(const KernelSite& site);
 /// (a, b, ...) along axis ints[0].
 [[nodiscard]] Kernel make_concat(const KernelSite& site);
-/// x in the middle of a block of `number`; ints: {before, after} for each axis.
+/// x (..., n), i32 labels (...) -> (...): x[..., label]. Throws UsageError for a label that is no place.
+[[nodiscard]] Kernel make_pick(const KernelSite& site);
+/// Rounded towards zero; what does not fit is the nearest that does, NaN is 0.
+[[nodiscard]] Kernel make_to_i32(const KernelSite& site);
+/// x among zeros; ints: {before, after, step} for each axis.
 [[nodiscard]] Kernel make_pad(const KernelSite& site);
 
 }  // namespace thalweg
