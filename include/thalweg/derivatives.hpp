@@ -100,9 +100,7 @@ class ValueAndGrad {
  private:
   Function both_;
 };
-[[nodiscard]] inline ValueAndGrad value_and_grad(const Function& f) {
-  return ValueAndGrad(f);
-}
+[[nodiscard]] inline ValueAndGrad value_and_grad(const Function& f) { return ValueAndGrad(f); }
 
 /// H(x) v, without H: the forward derivative of the gradient. Called as hvp(f)(x, v).
 [[nodiscard]] Function hvp(const Function& f);

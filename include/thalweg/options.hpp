@@ -62,14 +62,22 @@ inline constexpr Range below_one{.low = 0, .high = 1, .high_open = true};
 /// One field of an options struct: its name, where it is, what it means, and what it may be.
 struct Field {
   using Place = std::variant<bool*, int*, std::int64_t*, double*, std::string*, Duration*, std::vector<double>*,
-                             std::vector<std::int64_t>*, std::vector<std::string>*, OptionMap*>;
+                             std::vector<std::int64_t>*, std::vector<std::string>*, std::vector<Duration>*, OptionMap*,
+                             std::vector<OptionMap>*>;
   std::string_view name;
   Place place;
   std::string_view doc;
-  Range range = any_number;                    ///< for numbers, and for the elements of lists of numbers
+  Range range = any_number;                    ///< for numbers, amounts of durations, and the elements of lists of them
   std::vector<std::string_view> choices = {};  ///< for strings that name one of a few things
 };
 using Fields = std::vector<Field>;
+
+/// What a page of documentation says of one field.
+struct OptionDoc {
+  std::string name, doc;
+  OptionValue initial;  ///< the default
+  std::string wanted;   ///< `> 0`, `linear or cosine`; empty where anything of the type goes
+};
 
 /// Sets the fields from values. `where` names the place in messages ("optimizer"). Throws UsageError for an unknown key
 /// (naming the nearest), a wrong type, or a value out of range.
@@ -78,6 +86,8 @@ void read_fields(const Fields& fields, const OptionMap& values, std::string_view
 void check_fields(const Fields& fields, std::string_view where);
 /// The fields' present values.
 [[nodiscard]] OptionMap field_values(const Fields& fields);
+/// Documentation of the fields, whose present values are taken for the defaults.
+[[nodiscard]] std::vector<OptionDoc> describe_fields(const Fields& fields);
 /// The name closest to `text` among `names` (edit distance), or an empty string when none is near.
 [[nodiscard]] std::string nearest_name(std::string_view text, const std::vector<std::string>& names);
 

@@ -21,9 +21,7 @@ inline constexpr DType u8 = DType::u8;
 
 [[nodiscard]] std::string_view name(DType dtype);
 [[nodiscard]] std::size_t size_of(DType dtype);
-[[nodiscard]] inline bool is_float(DType dtype) {
-  return dtype == f32 || dtype == f64;
-}
+[[nodiscard]] inline bool is_float(DType dtype) { return dtype == f32 || dtype == f64; }
 
 /// Sizes along each axis, outermost first; `{}` is a scalar. At most 8 axes. Row-major everywhere.
 class Shape {

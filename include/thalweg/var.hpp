@@ -46,9 +46,7 @@ struct Source {
 struct Constant {
   Tensor value;
 };
-[[nodiscard]] inline Constant constant(Tensor value) {
-  return {std::move(value)};
-}
+[[nodiscard]] inline Constant constant(Tensor value) { return {std::move(value)}; }
 
 /// An argument of an op: a Var, a plain number or an explicit constant. It remembers the line where it was passed, so
 /// that an error can name the line of the mistake.

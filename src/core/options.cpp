@@ -219,11 +219,15 @@ void check_fields(const Fields& fields, std::string_view where) {
                    [&](double* d) { check_number(field, *d, where); },
                    [&](int* i) { check_number(field, *i, where); },
                    [&](std::int64_t* i) { check_number(field, static_cast<double>(*i), where); },
+                   [&](Duration* d) { check_number(field, d->amount, where); },
                    [&](std::vector<double>* list) {
                      for (double d : *list) check_number(field, d, where);
                    },
                    [&](std::vector<std::int64_t>* list) {
                      for (std::int64_t i : *list) check_number(field, static_cast<double>(i), where);
+                   },
+                   [&](std::vector<Duration>* list) {
+                     for (const Duration& d : *list) check_number(field, d.amount, where);
                    },
                    [&](std::string* s) {
                      if (!field.choices.empty() && std::ranges::find(field.choices, *s) == field.choices.end()) {
@@ -237,25 +241,42 @@ void check_fields(const Fields& fields, std::string_view where) {
   }
 }
 
+namespace {
+OptionValue value_of(int i) { return {static_cast<std::int64_t>(i)}; }
+OptionValue value_of(const Duration& d) {
+  const bool whole_steps = d.unit == Duration::Unit::steps && d.amount == std::floor(d.amount);
+  return whole_steps ? OptionValue{std::int64_t{std::llround(d.amount)}} : OptionValue{d.str()};
+}
+template <class T>
+OptionValue value_of(const T& value) {
+  return {value};
+}
+template <class T>
+OptionValue value_of(const std::vector<T>& list) {
+  OptionList items;
+  for (const T& item : list) items.push_back(value_of(item));
+  return {std::move(items)};
+}
+}  // namespace
+
 OptionMap field_values(const Fields& fields) {
   OptionMap values;
   for (const Field& field : fields) {
-    values[std::string(field.name)] = std::visit(
-        Overloaded{
-            [](int* i) { return OptionValue{static_cast<std::int64_t>(*i)}; },
-            [](Duration* d) {
-              return d->unit == Duration::Unit::steps ? OptionValue{std::llround(d->amount)} : OptionValue{d->str()};
-            },
-            []<class T>(std::vector<T>* list) {
-              OptionList items;
-              for (const T& item : *list) items.push_back({item});
-              return OptionValue{std::move(items)};
-            },
-            [](auto* value) { return OptionValue{*value}; },
-        },
-        field.place);
+    values[std::string(field.name)] = std::visit([](const auto* value) { return value_of(*value); }, field.place);
   }
   return values;
+}
+
+std::vector<OptionDoc> describe_fields(const Fields& fields) {
+  std::vector<OptionDoc> docs;
+  for (const Field& field : fields) {
+    const bool bounded = std::isfinite(field.range.low) || std::isfinite(field.range.high);
+    docs.push_back({.name = std::string(field.name),
+                    .doc = std::string(field.doc),
+                    .initial = std::visit([](const auto* value) { return value_of(*value); }, field.place),
+                    .wanted = bounded ? field.range.str() : fmt::format("{}", fmt::join(field.choices, " or "))});
+  }
+  return docs;
 }
 
 std::string nearest_name(std::string_view text, const std::vector<std::string>& names) {

@@ -23,9 +23,7 @@ RandomKey RandomKey::fold(std::string_view name) const {
   return fold(hash);
 }
 
-RandomKey RandomKey::fold(std::uint64_t number) const {
-  return {seed, mix(purpose ^ mix(number))};
-}
+RandomKey RandomKey::fold(std::uint64_t number) const { return {seed, mix(purpose ^ mix(number))}; }
 
 std::array<std::uint32_t, 4> random_words(RandomKey key, std::uint64_t counter) {
   const r123::Philox4x32::ctr_type words{

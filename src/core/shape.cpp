@@ -61,8 +61,6 @@ std::string Shape::str() const {
   return text + (rank_ == 1 ? ",)" : ")");
 }
 
-bool operator==(const Shape& a, const Shape& b) {
-  return std::ranges::equal(a.sizes(), b.sizes());
-}
+bool operator==(const Shape& a, const Shape& b) { return std::ranges::equal(a.sizes(), b.sizes()); }
 
 }  // namespace thalweg

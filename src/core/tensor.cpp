@@ -123,12 +123,8 @@ Tensor full(const Shape& shape, double value, DType dtype) {
   return result;
 }
 
-Tensor zeros(const Shape& shape, DType dtype) {
-  return Tensor(shape, dtype);
-}
-Tensor ones(const Shape& shape, DType dtype) {
-  return full(shape, 1, dtype);
-}
+Tensor zeros(const Shape& shape, DType dtype) { return Tensor(shape, dtype); }
+Tensor ones(const Shape& shape, DType dtype) { return full(shape, 1, dtype); }
 
 namespace {
 template <class Draw>

@@ -143,20 +143,14 @@ void Workers::help_until_stopped() {
 }
 
 #if defined(__x86_64__)
-FlushDenormals::FlushDenormals() : saved_(_mm_getcsr()) {
-  _mm_setcsr(static_cast<unsigned>(saved_) | 0x8040U);
-}
-FlushDenormals::~FlushDenormals() {
-  _mm_setcsr(static_cast<unsigned>(saved_));
-}
+FlushDenormals::FlushDenormals() : saved_(_mm_getcsr()) { _mm_setcsr(static_cast<unsigned>(saved_) | 0x8040U); }
+FlushDenormals::~FlushDenormals() { _mm_setcsr(static_cast<unsigned>(saved_)); }
 #elif defined(__aarch64__)
 FlushDenormals::FlushDenormals() {
   asm volatile("mrs %0, fpcr" : "=r"(saved_));
   asm volatile("msr fpcr, %0" ::"r"(saved_ | (1UL << 24)));
 }
-FlushDenormals::~FlushDenormals() {
-  asm volatile("msr fpcr, %0" ::"r"(saved_));
-}
+FlushDenormals::~FlushDenormals() { asm volatile("msr fpcr, %0" ::"r"(saved_)); }
 #else
 FlushDenormals::FlushDenormals() = default;
 FlushDenormals::~FlushDenormals() = default;

@@ -1,0 +1,82 @@
+#pragma once
+// What a schedule is made of: its options, which describe themselves, and a curve over its own steps.
+
+#include <algorithm>
+
+#include "thalweg/schedule.hpp"
+
+namespace thalweg::schedule {
+
+/// Where a curve is asked for: step t of n.
+struct Place {
+  double t = 0, n = 1;
+  Progress run;
+
+  Place(const Duration& length, const Progress& progress)
+      : n(std::max(1.0, static_cast<double>(length.steps(progress.total, progress.steps_per_epoch)))), run(progress) {
+    t = std::clamp(static_cast<double>(run.step), 0.0, n);
+  }
+  [[nodiscard]] double done() const { return t / n; }
+  /// The step for a curve that jumps: t, but n - 1 at the end, since a jump at n lies after the last step.
+  [[nodiscard]] double inside() const { return std::min(t, n - 1); }
+  /// A duration in steps, at least one.
+  [[nodiscard]] double steps(const Duration& duration) const {
+    return std::max(1.0, static_cast<double>(duration.steps(run.total, run.steps_per_epoch)));
+  }
+};
+
+/// `inner` after a warm-up, under the name and options given.
+Schedule warmed(const Schedule& inner, std::string name, OptionMap options, const Duration& length, double start);
+
+/// What the fields that all schedules share are called, appended to a schedule's own.
+template <class Options>
+Fields with_shared(Options& o, Fields fields) {
+  if constexpr (requires { o.length; }) {
+    fields.push_back({"length", &o.length, "steps after the warm-up; it holds its last value after them", positive});
+  }
+  fields.push_back({"warmup", &o.warmup, "linear warm-up, part of the run's steps", not_negative});
+  fields.push_back(
+      {"warmup_start", &o.warmup_start, "where the warm-up starts, as a part of where it ends", not_negative});
+  return fields;
+}
+
+/// A schedule of these options. A curve takes them and a Place; one without a momentum curve leaves momentum alone.
+template <class Options, class Factor>
+Schedule build(std::string name, Options o, Factor factor, double (*momentum)(const Options&, const Place&) = nullptr) {
+  const Fields described = fields(o);
+  check_fields(described, name);
+  const OptionMap values = field_values(described);
+  const auto over = [](const Options& options, auto curve) {
+    return [options, curve](const Progress& progress) { return curve(options, Place(options.length, progress)); };
+  };
+  const Schedule inner(name, values, over(o, factor), momentum ? over(o, momentum) : Schedule::Curve{});
+  return o.warmup.amount > 0 ? warmed(inner, std::move(name), values, o.warmup, o.warmup_start) : inner;
+}
+
+Fields fields(ConstantOptions& o);
+Fields fields(LinearOptions& o);
+Fields fields(PolynomialOptions& o);
+Fields fields(ExponentialOptions& o);
+Fields fields(StepOptions& o);
+Fields fields(MultiStepOptions& o);
+Fields fields(CosineOptions& o);
+Fields fields(CosineRestartsOptions& o);
+Fields fields(OneCycleOptions& o);
+Fields fields(CyclicOptions& o);
+Fields fields(InverseTimeOptions& o);
+Fields fields(InverseSquareRootOptions& o);
+Fields fields(NoamOptions& o);
+Fields fields(WarmupStableDecayOptions& o);
+Fields fields(ReduceOnPlateauOptions& o);
+
+/// What `join` is in a configuration.
+struct JoinOptions {
+  std::vector<OptionMap> parts;
+  std::vector<Duration> lengths;
+  Duration warmup = 0;
+  double warmup_start = 0;
+};
+Fields fields(JoinOptions& o);
+Schedule join_options(JoinOptions options);
+
+}  // namespace thalweg::schedule
