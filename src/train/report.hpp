@@ -30,18 +30,18 @@ struct PredictedAgainstTrue {
 
 /// What a report shows. A part that is empty is left out. Texts are plain: the report escapes them.
 struct ReportData {
-  std::string title;     ///< of the run: "houses"
-  std::string subtitle;  ///< "mlp on houses.csv, regression of medv"
-  std::vector<ReportTile> tiles;
-  Verdict verdict;  ///< judge(history)
-  History history;
-  Metrics evaluation;        ///< on the data named by `evaluated_on`
-  std::string evaluated_on;  ///< "test, 10,000 rows"
-  std::optional<ConfusionMatrix> confusion;
-  std::optional<PredictedAgainstTrue> predictions;
-  std::vector<ParameterEntry> parameters;                        ///< Layout::entries
-  std::string config;                                            ///< resolved, as TOML
-  std::vector<std::pair<std::string, std::string>> environment;  ///< ("version", "0.1.0"), ("threads", "2"), ...
+  std::string title = {};     ///< of the run: "houses"
+  std::string subtitle = {};  ///< "mlp on houses.csv, regression of medv"
+  std::vector<ReportTile> tiles = {};
+  Verdict verdict = {};  ///< judge(history)
+  History history = {};
+  Metrics evaluation = {};        ///< on the data named by `evaluated_on`
+  std::string evaluated_on = {};  ///< "test, 10,000 rows"
+  std::optional<ConfusionMatrix> confusion = {};
+  std::optional<PredictedAgainstTrue> predictions = {};
+  std::vector<ParameterEntry> parameters = {};                        ///< Layout::entries
+  std::string config = {};                                            ///< resolved, as TOML
+  std::vector<std::pair<std::string, std::string>> environment = {};  ///< ("version", "0.1.0"), ("threads", "2"), ...
 };
 
 [[nodiscard]] std::string report_html(const ReportData& data);
