@@ -38,6 +38,9 @@ Loss LossFunction::operator()(Var prediction, Var target, Var weights) const {
 
 namespace loss {
 
+Fields fields(NoOptions&) { return {}; }
+Fields fields(HuberOptions& o) { return {{"delta", &o.delta, "where the square becomes a line", positive}}; }
+
 namespace {
 
 using Output = LossFunction::Output;
@@ -51,9 +54,6 @@ Var as_target(std::string_view name, Var prediction, Var target) {
   fail<UsageError>("[{}] predictions {} and targets {}. Hint: they have the same shape.", name, prediction.shape(),
                    target.shape());
 }
-
-Fields fields(NoOptions&) { return {}; }
-Fields fields(HuberOptions& o) { return {{"delta", &o.delta, "where the square becomes a line", positive}}; }
 
 }  // namespace
 

@@ -6,8 +6,6 @@
 
 namespace thalweg::nn {
 
-namespace {
-
 Fields fields(LinearOptions&) { return {}; }
 Fields fields(MlpOptions& o) {
   return {{"hidden", &o.hidden, "units of the hidden layers, first to last", {.low = 1}},
@@ -18,6 +16,8 @@ Fields fields(MlpOptions& o) {
            {activations().begin(), activations().end()}},
           {"initializer", &o.initializer, "how the weights start"}};
 }
+
+namespace {
 
 template <class Options>
 ModelRow row(std::string_view name, std::string_view summary, ModelFunction (*make)(std::int64_t, const Options&)) {
