@@ -45,9 +45,8 @@ inline constexpr double significance = 2;            ///< standard errors that t
 ///
 /// - diverged: a loss that is not finite; or the level of the last twentieth is above the lowest by more than
 ///   `given_back` of what had been gained, by `blow_up_margin` of |first loss| and by more than noise on top.
-/// - overfitting: the level of the last fifth of "validation.loss" is above its lowest value by more than
-/// `validation_rise` of it
-///   and by more than noise, while the training loss went on falling after that epoch.
+/// - overfitting: the level of the last fifth of "validation.loss" is above its lowest value by more than noise and by
+///   more than `validation_rise` of it, while the training loss went on falling after that epoch.
 /// - crawling, the rate is too low: L fell by less than `crawling_fall` of the first loss, and by as much for each unit
 ///   of rate in the second half of the run as in the first (at least `crawling_pace`): no bend is in sight. Or L fell
 ///   by less than `motionless_fall` while the gradient kept at least `motionless_gradient` of its norm.
