@@ -25,9 +25,9 @@ const Row& named(const std::vector<Row>& rows, std::string_view name, std::strin
   std::vector<std::string> names;
   for (const Row& row : rows) names.emplace_back(row.name);
   const std::string near = nearest_name(name, names);
-  fail<UsageError>("[{0}] there is no {0} '{1}'. Hint: {2}", concept_name, name,
-                   near.empty() ? fmt::format("there are {}.", fmt::join(names, ", "))
-                                : fmt::format("did you mean '{}'?", near));
+  fail<UsageError>(
+      "[{0}] there is no {0} '{1}'. Hint: {2}", concept_name, name,
+      near.empty() ? fmt::format("there are {}.", fmt::join(names, ", ")) : fmt::format("did you mean '{}'?", near));
 }
 
 }  // namespace
