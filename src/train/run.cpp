@@ -148,8 +148,11 @@ StepReport step_from(const Json& line) {
 }
 
 EpochReport epoch_from(const Json& line) {
-  EpochReport report{
-      .epoch = line.at("epoch"), .step = line.at("step"), .seconds = line.at("seconds"), .best = line.at("best")};
+  EpochReport report;
+  report.epoch = line.at("epoch");
+  report.step = line.at("step");
+  report.seconds = line.at("seconds");
+  report.best = line.at("best");
   for (const auto& [name, value] : line.at("metrics").items()) report.metrics.emplace_back(name, number_or_nan(value));
   return report;
 }
