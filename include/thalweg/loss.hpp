@@ -52,9 +52,9 @@ class LossFunction {
 
 /// A row of the table of losses.
 struct LossRow {
-  std::string_view name, summary, formula;
-  Fields (*fields)();
-  LossFunction (*make)(const OptionMap& options);
+  std::string_view name, summary, formula, when, source;
+  std::vector<OptionDoc> options = {};
+  std::function<LossFunction(const OptionMap&)> make = {};  ///< throws UsageError for what the options cannot be
 };
 [[nodiscard]] const std::vector<LossRow>& losses();
 /// Throws UsageError for a name that is not there, naming the nearest.

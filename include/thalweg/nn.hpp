@@ -40,9 +40,9 @@ struct MlpOptions {
 /// A row of the table of model kinds.
 struct ModelRow {
   std::string_view name, summary;
-  Fields (*fields)();  ///< of a default options struct, for help and documentation
-  ModelFunction (*make)(std::int64_t outputs, const OptionMap& options);
-  OptionMap (*resolve)(const OptionMap& options);  ///< every default written out
+  std::vector<OptionDoc> options = {};
+  /// The model and its options with every default written out. Throws UsageError for what the options cannot be.
+  std::function<std::pair<ModelFunction, OptionMap>(std::int64_t outputs, const OptionMap&)> make = {};
 };
 [[nodiscard]] const std::vector<ModelRow>& models();
 /// Throws UsageError for a kind that is not there, naming the nearest.

@@ -51,6 +51,9 @@ struct Transform {
   std::function<Var(Update&)> rule = {};
   /// True for rules that need the shape of each parameter (norms of a layer); else a group is one flat vector.
   bool per_parameter = false;
+  /// Of the transform that multiplies by the rate: the rate, and the schedule it follows.
+  double lr = 0;
+  Schedule schedule = {};
 };
 
 /// A chain of transforms, with the rate and its schedule.
@@ -58,15 +61,15 @@ struct Optimizer {
   std::string name = "custom";
   OptionMap options = {};  ///< resolved, for the manifest
   std::vector<Transform> chain = {};
-  double lr = 0;  ///< what `scale_by_lr` starts from; the schedule multiplies it
+  double lr = 0;  ///< the one owner of the rate; the schedule multiplies it
   Schedule schedule = {};
 };
 
 /// A row of the table of optimizers.
 struct OptimizerRow {
-  std::string_view name, summary, formula, source;
-  Fields (*fields)();
-  Optimizer (*make)(const OptionMap& options);
+  std::string_view name, summary, formula, when, source;
+  std::vector<OptionDoc> options = {};
+  std::function<Optimizer(const OptionMap&)> make = {};  ///< throws UsageError for what the options cannot be
 };
 [[nodiscard]] const std::vector<OptimizerRow>& optimizers();
 /// Throws UsageError for a name that is not there, naming the nearest.
@@ -79,12 +82,13 @@ Transform clip_norm(double max_norm);         ///< g min(1, max_norm / (|g| + 1e
 Transform add_decayed_weights(double decay);  ///< g + decay x
 Transform scale_by_momentum(double momentum, double dampening = 0, bool nesterov = false);
 Transform scale_by_adam(double beta1, double beta2, double eps, bool bias_correction = true, bool amsgrad = false);
-Transform scale_by_lr(double lr);  ///< lr g; lr follows the schedule
+Transform scale_by_lr(double lr, Schedule schedule = {});  ///< lr g; lr follows the schedule
 
-/// Transforms one after another. The last `scale_by_lr` gives the rate.
+/// Transforms one after another. The last `scale_by_lr` gives the rate and its schedule.
+Optimizer chain(std::vector<Transform> transforms);
 template <class... More>
 Optimizer chain(Transform first, More... more) {
-  return {.chain = {std::move(first), std::move(more)...}};
+  return chain(std::vector<Transform>{std::move(first), std::move(more)...});
 }
 
 struct SgdOptions {
