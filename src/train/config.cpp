@@ -191,7 +191,7 @@ Config read_config(const ConfigTree& tree, DataOptions data, const DataFacts& fa
   config.data = std::move(data);
   with_line(tree, "model", [&] {
     config.model = choose(own.model, defaults.model, "model");
-    config.model.options = registry.model(config.model.kind).resolve(config.model.options);
+    config.model.options = registry.model(config.model.kind).make(facts.outputs, config.model.options).second;
   });
   with_line(tree, "loss", [&] {
     config.loss = choose(own.loss, defaults.loss, "loss");

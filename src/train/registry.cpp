@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "core/error.hpp"
+#include "core/rows.hpp"
 
 namespace thalweg {
 
@@ -16,18 +16,6 @@ void add(std::vector<Row>& rows, Row row) {
   } else {
     *same = std::move(row);
   }
-}
-
-template <class Row>
-const Row& named(const std::vector<Row>& rows, std::string_view name, std::string_view concept_name) {
-  const auto found = std::ranges::find(rows, name, &Row::name);
-  if (found != rows.end()) return *found;
-  std::vector<std::string> names;
-  for (const Row& row : rows) names.emplace_back(row.name);
-  const std::string near = nearest_name(name, names);
-  fail<UsageError>(
-      "[{0}] there is no {0} '{1}'. Hint: {2}", concept_name, name,
-      near.empty() ? fmt::format("there are {}.", fmt::join(names, ", ")) : fmt::format("did you mean '{}'?", near));
 }
 
 }  // namespace
@@ -63,9 +51,11 @@ Registry& Registry::add_schedule(ScheduleRow row) {
   return *this;
 }
 
-const nn::ModelRow& Registry::model(std::string_view name) const { return named(models_, name, "model"); }
-const LossRow& Registry::loss(std::string_view name) const { return named(losses_, name, "loss"); }
-const OptimizerRow& Registry::optimizer(std::string_view name) const { return named(optimizers_, name, "optimizer"); }
-const ScheduleRow& Registry::schedule(std::string_view name) const { return named(schedules_, name, "schedule"); }
+const nn::ModelRow& Registry::model(std::string_view name) const { return row_named(models_, "model", name); }
+const LossRow& Registry::loss(std::string_view name) const { return row_named(losses_, "loss", name); }
+const OptimizerRow& Registry::optimizer(std::string_view name) const {
+  return row_named(optimizers_, "optimizer", name);
+}
+const ScheduleRow& Registry::schedule(std::string_view name) const { return row_named(schedules_, "schedule", name); }
 
 }  // namespace thalweg

@@ -10,6 +10,7 @@
 #include <nlohmann/json.hpp>
 #include <utility>
 
+#include "core/atomic_file.hpp"
 #include "core/error.hpp"
 
 namespace fs = std::filesystem;
@@ -108,20 +109,6 @@ void RunFolder::name_latest() const {
   fs::rename(fresh, link, ignored);
 }
 
-void write_whole(const fs::path& path, std::string_view text) {
-  const fs::path fresh = path.string() + ".new";
-  std::ofstream file(fresh, std::ios::binary | std::ios::trunc);
-  file.write(text.data(), static_cast<std::streamsize>(text.size()));
-  file.close();
-  std::error_code error;
-  if (file) fs::rename(fresh, path, error);
-  if (!file || error) {
-    const int cause = error ? error.value() : errno;
-    fs::remove(fresh, error);
-    fail_io(path, cause);
-  }
-}
-
 MetricsLog::MetricsLog(fs::path path) : path_(std::move(path)), file_(path_, std::ios::app) {
   if (!file_) fail_io(path_, errno);
 }
@@ -193,7 +180,7 @@ void MetricsLog::cut_after(std::int64_t step) {
     if (parsed.at("step").get<std::int64_t>() <= step) kept += line + "\n";
   });
   file_.close();
-  write_whole(path_, kept);
+  write_atomically(path_, kept);
   file_.open(path_, std::ios::app);
 }
 

@@ -61,7 +61,4 @@ class MetricsLog {
   std::ofstream file_;
 };
 
-/// Writes a file under another name, then gives it its own: nobody sees half of it. Throws IoError.
-void write_whole(const std::filesystem::path& path, std::string_view text);
-
 }  // namespace thalweg
