@@ -21,6 +21,7 @@ class DataSource {
  public:
   explicit DataSource(DataOptions options);
 
+  [[nodiscard]] const DataOptions& options() const { return options_; }
   [[nodiscard]] const DataFacts& facts() const { return facts_; }
   /// What was decided about the data, and what to look at, a line each.
   [[nodiscard]] const std::vector<std::string>& notes() const { return notes_; }
