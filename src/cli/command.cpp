@@ -16,7 +16,7 @@ void add_output_flags(CLI::App& command, Context& context) {
 void add_version(CLI::App& app, Context& context) {
   app.add_subcommand("version", "Print the version")->callback([&context] {
     context.run = [] {
-      print("thalweg {}\n", "0.1.0");
+      emit("thalweg {}\n", "0.1.0");
       return 0;
     };
   });
@@ -89,10 +89,10 @@ int parse_and_run(int argc, const char* const* argv, const Registry& registry) {
   try {
     app.parse(argc, argv);
   } catch (const CLI::CallForHelp&) {
-    print(chosen(app).help());
+    emit(chosen(app).help());
     return 0;
   } catch (const CLI::CallForAllHelp&) {
-    print(app.help("", CLI::AppFormatMode::All));
+    emit(app.help("", CLI::AppFormatMode::All));
     return 0;
   } catch (const CLI::ParseError& error) {
     fail_usage(app, error, argc, argv);

@@ -52,10 +52,10 @@ int cross_validate(const LoadedConfig& loaded, std::int64_t folds, const Context
   for (const Spread& spread : spread_of(measured)) {
     result[spread.metric] = {{"mean", spread.mean}, {"deviation", spread.deviation}};
     if (!context.json) {
-      print("{:<12}{} ± {} over {} folds\n", spread.metric, figure(spread.mean), figure(spread.deviation), folds);
+      emit("{:<12}{} ± {} over {} folds\n", spread.metric, figure(spread.mean), figure(spread.deviation), folds);
     }
   }
-  if (context.json) print("{}\n", result.dump());
+  if (context.json) emit("{}\n", result.dump());
   return 0;
 }
 

@@ -35,11 +35,11 @@ void finish_run(Session& session, const Config& config, const std::string& name,
   (void)config;
   (void)name;
   if (context.json) {
-    print("{}\n", result.dump());
+    emit("{}\n", result.dump());
     return;
   }
-  print("{:<12}{}\n", "time", duration_text(history.seconds));
-  print("{:<12}{}\n", "run", folder.path().string());
+  emit("{:<12}{}\n", "time", duration_text(history.seconds));
+  emit("{:<12}{}\n", "run", folder.path().string());
 }
 
 }  // namespace thalweg::cli

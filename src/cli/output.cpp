@@ -13,7 +13,7 @@ namespace {
 [[noreturn]] void fail_output() { fail<IoError>("[output] standard output: {}", std::strerror(errno)); }
 }  // namespace
 
-void print(std::string_view text) {
+void emit(std::string_view text) {
   if (std::fwrite(text.data(), 1, text.size(), stdout) != text.size()) fail_output();
 }
 

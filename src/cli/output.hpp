@@ -9,10 +9,10 @@
 namespace thalweg::cli {
 
 /// Writes to standard output. Throws IoError when it cannot be written to (a full disk, a closed pipe).
-void print(std::string_view text);
+void emit(std::string_view text);
 template <class... Args>
-void print(fmt::format_string<Args...> format, Args&&... args) {
-  print(std::string_view(fmt::format(format, std::forward<Args>(args)...)));
+void emit(fmt::format_string<Args...> format, Args&&... args) {
+  emit(std::string_view(fmt::format(format, std::forward<Args>(args)...)));
 }
 /// Hands on what is still in the buffer, and throws as print does.
 void flush_output();

@@ -35,7 +35,7 @@ void print_metrics(std::string_view name, const Metrics& metrics, std::string_vi
   std::string line = fmt::format("{:<12}", name);
   for (const auto& [metric, value] : metrics) line += fmt::format("{} {}  ", metric, figure(value));
   if (!note.empty()) line += fmt::format("({})", note);
-  print("{}\n", std::string_view(line).substr(0, line.find_last_not_of(' ') + 1));
+  emit("{}\n", std::string_view(line).substr(0, line.find_last_not_of(' ') + 1));
 }
 
 }  // namespace thalweg::cli

@@ -104,10 +104,10 @@ int say_stopped(const Watched& watched, const RunFolder& folder, const Session& 
   const std::int64_t step = session.trainer.state().step;
   const std::string command = fmt::format("thalweg train {} --resume", folder.path().string());
   if (context.json) {
-    print("{}\n",
+    emit("{}\n",
           nlohmann::ordered_json{{"run", folder.path().string()}, {"stopped_at", step}, {"resume", command}}.dump());
   } else {
-    print("stopped at step {}; the checkpoint is in {}\nto go on: {}\n", with_commas(step),
+    emit("stopped at step {}; the checkpoint is in {}\nto go on: {}\n", with_commas(step),
           folder.checkpoints().string(), command);
   }
   return watched.signal != 0 ? 128 + watched.signal : 0;
@@ -136,7 +136,7 @@ int dry_run(LoadedConfig loaded, const Context& context) {
   Session session =
       make_session(loaded.config, loaded.source.facts(), loaded.source.parts(loaded.config.seed), context.registry);
   const std::int64_t rows = std::min(session.parts.train.rows(), loaded.config.train.batch_size);
-  print("{}\n{}", describe(loaded.config, session), session.trainer.explain(session.parts.train.slice(0, rows)));
+  emit("{}\n{}", describe(loaded.config, session), session.trainer.explain(session.parts.train.slice(0, rows)));
   return 0;
 }
 
@@ -144,7 +144,7 @@ int run(const TrainArguments& arguments, const Context& context) {
   const NamedTree named = read_arguments(arguments.config, context.registry);
   LoadedConfig loaded = load(named, context.registry);
   if (arguments.print_config) {
-    print(loaded.config.toml());
+    emit(loaded.config.toml());
     return 0;
   }
   say_notes(context, loaded.source);
