@@ -96,7 +96,7 @@ std::vector<Op> make_rows() {
           "sqrt", "x^(1/2)", 1, {.1, 3}, [](In x) { return std::sqrt(x[0]); },
           [](S s, int, Var g) { return g * .5 / s.y(); }),
       row(
-          "rsqrt", "x^(-1/2)", 1, {.2, 3}, [](In x) { return 1 / std::sqrt(x[0]); },
+          "rsqrt", "x^(-1/2)", 1, {.8, 3}, [](In x) { return 1 / std::sqrt(x[0]); },
           [](S s, int, Var g) { return g * -.5 * s.y() / s.x(); }),
       row(
           "reciprocal", "1 / x", 1, {.3, 3}, [](In x) { return 1 / x[0]; },
@@ -131,23 +131,23 @@ std::vector<Op> make_rows() {
           }),
       // exponentials and logarithms
       row(
-          "exp", "e^x", 1, {-3, 3}, [](In x) { return std::exp(x[0]); }, [](S s, int, Var g) { return g * s.y(); }),
+          "exp", "e^x", 1, {-1.5, 1.5}, [](In x) { return std::exp(x[0]); }, [](S s, int, Var g) { return g * s.y(); }),
       row(
-          "expm1", "e^x - 1", 1, {-3, 3}, [](In x) { return std::expm1(x[0]); },
+          "expm1", "e^x - 1", 1, {-1.5, 1.5}, [](In x) { return std::expm1(x[0]); },
           [](S s, int, Var g) { return g * (s.y() + 1); }),
       row(
-          "exp2", "2^x", 1, {-3, 3}, [](In x) { return std::exp2(x[0]); },
+          "exp2", "2^x", 1, {-1.5, 1.5}, [](In x) { return std::exp2(x[0]); },
           [](S s, int, Var g) { return g * (s.y() * std::numbers::ln2); }),
       row(
-          "log", "ln x", 1, {.1, 4}, [](In x) { return std::log(x[0]); }, [](S s, int, Var g) { return g / s.x(); }),
+          "log", "ln x", 1, {.5, 4}, [](In x) { return std::log(x[0]); }, [](S s, int, Var g) { return g / s.x(); }),
       row(
           "log1p", "ln(1 + x)", 1, {-.8, 3}, [](In x) { return std::log1p(x[0]); },
           [](S s, int, Var g) { return g / (s.x() + 1); }),
       row(
-          "log2", "log to base 2", 1, {.1, 4}, [](In x) { return std::log2(x[0]); },
+          "log2", "log to base 2", 1, {.5, 4}, [](In x) { return std::log2(x[0]); },
           [](S s, int, Var g) { return g / (s.x() * std::numbers::ln2); }),
       row(
-          "log10", "log to base 10", 1, {.1, 4}, [](In x) { return std::log10(x[0]); },
+          "log10", "log to base 10", 1, {.5, 4}, [](In x) { return std::log10(x[0]); },
           [](S s, int, Var g) { return g / (s.x() * std::numbers::ln10); }),
       // trigonometry
       row(

@@ -15,6 +15,8 @@ static_assert(std::endian::native == std::endian::little, "safetensors is little
 
 namespace {
 
+using Json = nlohmann::ordered_json;  // tensors keep the order in which the file names them
+
 constexpr std::array<std::pair<std::string_view, DType>, 4> dtype_names = {
     {{"F32", f32}, {"F64", f64}, {"I32", i32}, {"U8", u8}}};
 
@@ -42,8 +44,8 @@ class Reader {
     data_begin_ = 8 + static_cast<std::int64_t>(header_size);
     data_size_ = size - data_begin_;
     // Nested values of any depth would take as deep a stack: a header is never deeper than three.
-    const auto shallow = [](int depth, nlohmann::json::parse_event_t, nlohmann::json&) { return depth <= 4; };
-    const auto header = nlohmann::json::parse(text, shallow, false);
+    const auto shallow = [](int depth, Json::parse_event_t, Json&) { return depth <= 4; };
+    const auto header = Json::parse(text, shallow, false);
     if (header.is_discarded() || !header.is_object()) bad("its header is no JSON object");
     for (const auto& [name, entry] : header.items()) {
       if (name == "__metadata__") {
@@ -61,7 +63,7 @@ class Reader {
     fail<ModelError>("[safetensors] {}: {}. Hint: the file is damaged, or no safetensors file.", file_.name(), why);
   }
 
-  void read_metadata(const nlohmann::json& entry) {
+  void read_metadata(const Json& entry) {
     if (!entry.is_object()) bad("its metadata is no object");
     for (const auto& [key, value] : entry.items()) {
       if (!value.is_string()) bad("its metadata has a value that is no text");
@@ -69,7 +71,7 @@ class Reader {
     }
   }
 
-  void read_tensor(const std::string& name, const nlohmann::json& entry) {
+  void read_tensor(const std::string& name, const Json& entry) {
     if (!entry.is_object() || !entry.contains("dtype") || !entry["dtype"].is_string() || !entry.contains("shape") ||
         !entry["shape"].is_array() || !entry.contains("data_offsets") || !entry["data_offsets"].is_array() ||
         entry["data_offsets"].size() != 2) {
@@ -102,7 +104,7 @@ class Reader {
     result_.tensors.emplace_back(name, std::move(tensor));
   }
 
-  [[nodiscard]] std::int64_t number(const nlohmann::json& value, const std::string& name) const {
+  [[nodiscard]] std::int64_t number(const Json& value, const std::string& name) const {
     if (!value.is_number_unsigned() || value.get<std::uint64_t>() > 0x7fffffffffffffffULL) {
       bad(fmt::format("tensor '{}' has an offset or size that is no whole number of 63 bits", name));
     }
@@ -135,7 +137,7 @@ const Tensor& SafetensorsFile::tensor(const std::string& name) const {
 }
 
 void write_safetensors(const std::filesystem::path& path, const SafetensorsFile& file) {
-  nlohmann::ordered_json header = nlohmann::ordered_json::object();
+  Json header = Json::object();
   if (!file.metadata.empty()) header["__metadata__"] = file.metadata;
   std::int64_t offset = 0;
   std::vector<std::span<const std::byte>> pieces(2);
