@@ -48,6 +48,21 @@ State Engine::init(const Dataset& data, std::uint64_t seed, DType dtype) {
   return state;
 }
 
+namespace {
+/// Whether a batch may be cut into shards: the loss and its weight have one term a sample (or the weight is the number
+/// of samples), and predictions keep samples apart.
+bool is_separable(const TracedObjective& traced, std::int64_t rows) {
+  const auto samples = [&](Var v) { return samples_in(*traced.graph, v, traced.columns, rows); };
+  const Evaluated& result = traced.result;
+  if (result.prediction.defined() && samples(result.prediction) != SampleAxis::along(0)) return false;
+  if (!result.loss.sum.defined()) return true;
+  if (!result.loss.separable || samples(result.loss.sum) != SampleAxis::summed()) return false;
+  const Node& weight = traced.graph->node(result.loss.weight);
+  if (weight.op->name == "number") return weight.attributes.number == static_cast<double>(rows);
+  return samples(result.loss.weight) == SampleAxis::summed();
+}
+}  // namespace
+
 std::unique_ptr<Engine::ShardProgram> Engine::make_program(Mode mode, std::int64_t rows,
                                                            const std::vector<ColumnSpec>& columns, const Layout& layout,
                                                            Passes passes) const {
@@ -83,9 +98,8 @@ std::unique_ptr<Engine::ShardProgram> Engine::make_program(Mode mode, std::int64
     outputs.push_back({traced.result.prediction, {prediction_base, 0}});
     prediction = {traced.result.prediction.shape(), traced.result.prediction.dtype()};
   }
-  return std::make_unique<ShardProgram>(ShardProgram{mode, rows, columns,
-                                                     Program(*traced.graph, inputs, outputs, passes), prediction,
-                                                     loss.separable, loss.sum.defined()});
+  return std::make_unique<ShardProgram>(ShardProgram{
+      mode, rows, columns, Program(*traced.graph, inputs, outputs, passes), prediction, is_separable(traced, rows)});
 }
 
 Engine::ShardProgram& Engine::program_for(Mode mode, std::int64_t rows, const Dataset& data, const Layout& layout) {
@@ -273,10 +287,13 @@ void Engine::explain_not_finite(const State& state, const RowSelection& batch, s
 
 std::pair<double, double> Engine::evaluate(const State& state, const RowSelection& selection, Tensor* predictions) {
   const Layout& layout = *state.layout;
-  const std::int64_t rows = selection.count(), shards = (rows + evaluation_rows - 1) / evaluation_rows;
+  const std::int64_t rows = selection.count();
   if (rows == 0) fail<UsageError>("[evaluate] a set of no rows");
-  const ShardProgram& whole = program_for(Mode::evaluate, std::min(rows, evaluation_rows), selection.data, layout);
-  const ShardProgram& rest = program_for(Mode::evaluate, rows - (shards - 1) * evaluation_rows, selection.data, layout);
+  std::int64_t size = std::min(rows, evaluation_rows);
+  if (!program_for(Mode::evaluate, size, selection.data, layout).separable) size = rows;
+  const std::int64_t shards = (rows + size - 1) / size;
+  const ShardProgram& whole = program_for(Mode::evaluate, size, selection.data, layout);
+  const ShardProgram& rest = program_for(Mode::evaluate, rows - (shards - 1) * size, selection.data, layout);
   std::size_t row_bytes = 0;
   std::vector<std::byte> unused;
   std::byte* into = nullptr;
@@ -292,9 +309,8 @@ std::pair<double, double> Engine::evaluate(const State& state, const RowSelectio
   std::vector<double> sums(static_cast<std::size_t>(shards * shard_doubles), 0);
   auto* parameters = const_cast<std::byte*>(state.parameters.raw());
   workers_.run(shards, [&](std::int64_t i) {
-    run_shard(i + 1 < shards ? whole : rest, parameters, selection, i * evaluation_rows, nullptr,
-              sums.data() + i * shard_doubles,
-              into ? into + static_cast<std::size_t>(i * evaluation_rows) * row_bytes : nullptr);
+    run_shard(i + 1 < shards ? whole : rest, parameters, selection, i * size, nullptr, sums.data() + i * shard_doubles,
+              into ? into + static_cast<std::size_t>(i * size) * row_bytes : nullptr);
   });
   std::pair<double, double> total{0, 0};
   for (std::int64_t i = 0; i < shards; ++i) {

@@ -40,7 +40,7 @@ class Engine {
     std::vector<ColumnSpec> columns;
     Program program;
     Signature prediction;
-    bool separable = true, has_loss = true;
+    bool separable = true;
   };
   struct Job;
 

@@ -26,7 +26,7 @@ std::string short_number(double value) {
   const auto e = text.find('e');
   if (e == std::string::npos) return text;
   const auto digits = text.find_first_not_of("+-0", e + 1);
-  return text.substr(0, e + 1) + (text[e + 1] == '-' ? "-" : "") + text.substr(digits);
+  return fmt::format("{}{}{}", text.substr(0, e + 1), text[e + 1] == '-' ? "-" : "", text.substr(digits));
 }
 
 ChartLine thinned(std::string name, std::string role, std::span<const double> x, std::span<const double> y,

@@ -58,7 +58,8 @@ TEST(Trainer, AccumulationIsTheLargeBatchBitForBit) {
 TEST(Trainer, ResumesWithTheSameBitsWhereverItStopped) {
   const Dataset data = two_moons(200);
   const auto folder = std::filesystem::temp_directory_path() / ("thalweg-resume-" + std::to_string(::getpid()));
-  const FitOptions options{.epochs = 4, .batch_size = 32, .validation = 0.2, .early_stopping = EarlyStopping{.patience = "10 epochs"}};
+  const FitOptions options{
+      .epochs = 4, .batch_size = 32, .validation = 0.2, .early_stopping = EarlyStopping{.patience = "10 epochs"}};
   Trainer whole = moons_trainer();
   const History undisturbed = whole.fit(data, options);
   for (std::int64_t stop : {1, 5, 7, 13, 19}) {
@@ -92,17 +93,32 @@ TEST(Trainer, ALastSmallerBatchCountsEverySampleOnce) {
   EXPECT_NEAR(whole.gradient_norm, cut.gradient_norm, 1e-6);
 }
 
+TEST(Trainer, AnObjectiveThatMixesSamplesIsOneShard) {
+  const Objective contrastive = [](Scope s, const Batch& b) {
+    const Var z = nn::dense(s / "layer", b["input"], 4);
+    return Loss::of_samples(logsumexp(matmul(z, z, false, true), -1));  // each sample against all others
+  };
+  const Dataset data = two_moons(40);
+  auto step = train_step(contrastive, optim::sgd({.lr = 0.1}), 2);
+  State whole = step.init(data, 1), asked_for_shards = whole;
+  step(whole, data, {}, 40);
+  step(asked_for_shards, data, {}, 8);
+  EXPECT_TRUE(identical(whole.parameters, asked_for_shards.parameters));
+}
+
 TEST(Trainer, EarlyStoppingRestoresTheBest) {
   Trainer trainer = moons_trainer();
   const Dataset data = two_moons(60);
-  const History history = trainer.fit(data, {.epochs = 200, .validation = 0.3, .early_stopping = EarlyStopping{.patience = "5 epochs"}});
+  const History history =
+      trainer.fit(data, {.epochs = 200, .validation = 0.3, .early_stopping = EarlyStopping{.patience = "5 epochs"}});
   ASSERT_EQ(history.reason, StopReason::stopped_early);
   EXPECT_LT(history.best_epoch, static_cast<std::int64_t>(history.epochs.size()));
 }
 
 TEST(Trainer, NamesWhatIsNotFinite) {
   Dataset data = two_moons(32);
-  Trainer trainer([](Scope s, Var x) { return log(nn::dense(s / "layer", x, 2) * 0 - 1); }, loss::cross_entropy, optim::sgd({.lr = 0.1}), 1);
+  Trainer trainer([](Scope s, Var x) { return log(nn::dense(s / "layer", x, 2) * 0 - 1); }, loss::cross_entropy,
+                  optim::sgd({.lr = 0.1}), 1);
   try {
     (void)trainer.fit(data, {.epochs = 1});
     FAIL() << "nothing was thrown";
@@ -113,10 +129,12 @@ TEST(Trainer, NamesWhatIsNotFinite) {
 }
 
 TEST(Trainer, RefusesAParameterThatTheLossDoesNotDependOn) {
-  Trainer trainer([](Scope s, Var x) {
-    (void)s.parameter("lonely", {3});
-    return nn::dense(s / "layer", x, 2);
-  }, loss::cross_entropy, optim::sgd({.lr = 0.1}), 1);
+  Trainer trainer(
+      [](Scope s, Var x) {
+        (void)s.parameter("lonely", {3});
+        return nn::dense(s / "layer", x, 2);
+      },
+      loss::cross_entropy, optim::sgd({.lr = 0.1}), 1);
   try {
     (void)trainer.fit(two_moons(32), {.epochs = 1});
     FAIL() << "nothing was thrown";
@@ -126,7 +144,8 @@ TEST(Trainer, RefusesAParameterThatTheLossDoesNotDependOn) {
 }
 
 TEST(Trainer, SavesAndLoads) {
-  const auto path = std::filesystem::temp_directory_path() / ("thalweg-save-" + std::to_string(::getpid()) + ".safetensors");
+  const auto path =
+      std::filesystem::temp_directory_path() / ("thalweg-save-" + std::to_string(::getpid()) + ".safetensors");
   Trainer trainer = moons_trainer(), other = moons_trainer();
   (void)trainer.fit(two_moons(64), {.epochs = 1});
   trainer.save(path);
