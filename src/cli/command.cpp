@@ -16,7 +16,7 @@ void add_output_flags(CLI::App& command, Context& context) {
 void add_version(CLI::App& app, Context& context) {
   app.add_subcommand("version", "Print the version")->callback([&context] {
     context.run = [] {
-      emit("thalweg {}\n", "0.1.0");
+      emit("thalweg {}\n", THALWEG_VERSION);
       return 0;
     };
   });

@@ -56,7 +56,7 @@ void print_anatomy(const Recipe& recipe, const Anatomy& anatomy) {
   emit("{:<44}{:>12}\n\n", "parameters", with_commas(anatomy.count));
   emit("{:<12}{} for the parameters\n", "memory", bytes_text(anatomy.count * 4));
   emit("{:<12}{} FLOPs a row to predict, about {} to train\n", "cost", with_commas(anatomy.flops),
-        with_commas(3 * anatomy.flops));
+       with_commas(3 * anatomy.flops));
 }
 
 void print_json(const Recipe& recipe, const Anatomy& anatomy) {
@@ -78,7 +78,7 @@ void inspect_run(const std::string& path, const Context& context) {
   if (context.json) return print_json(recipe, anatomy);
   print_anatomy(recipe, anatomy);
   emit("{:<12}{} for a block of {} rows\n", "arena",
-        bytes_text(static_cast<std::int64_t>(model.parts().program->arena_bytes())), Model::Parts::block_rows);
+       bytes_text(static_cast<std::int64_t>(model.parts().program->arena_bytes())), Model::Parts::block_rows);
   if (!model.classes().empty()) emit("{:<12}{}\n", "classes", fmt::join(model.classes(), ", "));
   if (!model.input_names().empty()) emit("{:<12}{}\n", "features", fmt::join(model.input_names(), ", "));
 }

@@ -88,7 +88,7 @@ void print_row(const ListedRow& row) {
   if (!row.source.empty()) emit("    {}\n", row.source);
   for (const OptionDoc& option : row.options) {
     emit("    {:<34}{}{}\n", fmt::format("{} = {}", option.name, option.initial.str()), option.doc,
-          option.wanted.empty() ? "" : fmt::format(" ({})", option.wanted));
+         option.wanted.empty() ? "" : fmt::format(" ({})", option.wanted));
   }
   emit("\n");
 }

@@ -105,10 +105,10 @@ int say_stopped(const Watched& watched, const RunFolder& folder, const Session& 
   const std::string command = fmt::format("thalweg train {} --resume", folder.path().string());
   if (context.json) {
     emit("{}\n",
-          nlohmann::ordered_json{{"run", folder.path().string()}, {"stopped_at", step}, {"resume", command}}.dump());
+         nlohmann::ordered_json{{"run", folder.path().string()}, {"stopped_at", step}, {"resume", command}}.dump());
   } else {
     emit("stopped at step {}; the checkpoint is in {}\nto go on: {}\n", with_commas(step),
-          folder.checkpoints().string(), command);
+         folder.checkpoints().string(), command);
   }
   return watched.signal != 0 ? 128 + watched.signal : 0;
 }
