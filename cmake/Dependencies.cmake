@@ -6,9 +6,17 @@ find_package(tomlplusplus REQUIRED)
 find_package(CLI11 REQUIRED)
 find_package(ZLIB REQUIRED)
 find_package(OpenMP REQUIRED COMPONENTS CXX)
-find_package(dnnl CONFIG REQUIRED)
 find_library(LIBHWY hwy REQUIRED)
 find_library(LIBCSV csv REQUIRED)
+find_path(RANDOM123_INCLUDE Random123/philox.h REQUIRED)
+
+# Not find_package(dnnl): a package built with its GPU side demands OpenCL of everyone.
+find_library(LIBDNNL dnnl REQUIRED)
+find_path(DNNL_INCLUDE dnnl.hpp REQUIRED)
+if(NOT TARGET DNNL::dnnl)
+  add_library(DNNL::dnnl UNKNOWN IMPORTED)
+  set_target_properties(DNNL::dnnl PROPERTIES IMPORTED_LOCATION ${LIBDNNL} INTERFACE_INCLUDE_DIRECTORIES ${DNNL_INCLUDE})
+endif()
 
 # What the library links: none of it shows in a public header.
 set(THALWEG_LIBRARIES Threads::Threads DNNL::dnnl OpenMP::OpenMP_CXX ZLIB::ZLIB ${LIBHWY} ${LIBCSV} fmt::fmt-header-only)

@@ -242,9 +242,7 @@ void check_fields(const Fields& fields, std::string_view where) {
 }
 
 namespace {
-OptionValue value_of(int i) {
-  return {static_cast<std::int64_t>(i)};
-}
+OptionValue value_of(int i) { return {static_cast<std::int64_t>(i)}; }
 OptionValue value_of(const Duration& d) {
   const bool whole_steps = d.unit == Duration::Unit::steps && d.amount == std::floor(d.amount);
   return whole_steps ? OptionValue{std::int64_t{std::llround(d.amount)}} : OptionValue{d.str()};

@@ -26,9 +26,9 @@ RandomKey RandomKey::fold(std::string_view name) const {
 RandomKey RandomKey::fold(std::uint64_t number) const { return {seed, mix(purpose ^ mix(number))}; }
 
 std::array<std::uint32_t, 4> random_words(RandomKey key, std::uint64_t counter) {
-  const r123::Philox4x32::ctr_type words{{static_cast<std::uint32_t>(counter), static_cast<std::uint32_t>(counter >> 32),
-                                          static_cast<std::uint32_t>(key.purpose),
-                                          static_cast<std::uint32_t>(key.purpose >> 32)}};
+  const r123::Philox4x32::ctr_type words{
+      {static_cast<std::uint32_t>(counter), static_cast<std::uint32_t>(counter >> 32),
+       static_cast<std::uint32_t>(key.purpose), static_cast<std::uint32_t>(key.purpose >> 32)}};
   const std::uint64_t seed = mix(key.seed);
   const r123::Philox4x32::key_type seed_words{
       {static_cast<std::uint32_t>(seed), static_cast<std::uint32_t>(seed >> 32)}};

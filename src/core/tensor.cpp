@@ -46,9 +46,8 @@ std::byte* Tensor::mutable_raw() {
 
 double Tensor::at(std::int64_t position) const {
   if (position < 0 || position >= size_) fail<UsageError>("[tensor] element {} of {} elements", position, size_);
-  return with_element(dtype_, [&](auto zero) {
-    return static_cast<double>(reinterpret_cast<const decltype(zero)*>(raw())[position]);
-  });
+  return with_element(
+      dtype_, [&](auto zero) { return static_cast<double>(reinterpret_cast<const decltype(zero)*>(raw())[position]); });
 }
 
 void Tensor::set(std::int64_t position, double value) {
@@ -65,7 +64,8 @@ double Tensor::item() const {
 }
 
 Tensor Tensor::reshape(const Shape& shape) const {
-  if (shape.size() != size_) fail<UsageError>("[reshape] {} to {}: {} elements and {}", shape_, shape, size_, shape.size());
+  if (shape.size() != size_)
+    fail<UsageError>("[reshape] {} to {}: {} elements and {}", shape_, shape, size_, shape.size());
   Tensor result = *this;
   result.shape_ = shape;
   return result;
@@ -104,7 +104,8 @@ std::string Tensor::str() const {
 }
 
 void Tensor::expect(DType dtype) const {
-  if (dtype != dtype_) fail<UsageError>("[tensor] values of {} asked of a tensor of {}. Hint: .to({})", dtype, dtype_, dtype);
+  if (dtype != dtype_)
+    fail<UsageError>("[tensor] values of {} asked of a tensor of {}. Hint: .to({})", dtype, dtype_, dtype);
 }
 
 void Tensor::expect_count(std::size_t count) const {

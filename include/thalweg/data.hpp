@@ -1,0 +1,69 @@
+#pragma once
+// Data to train on: named columns of equal length, and the readers that make them.
+
+#include <filesystem>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "thalweg/tensor.hpp"
+
+namespace thalweg {
+
+/// Named columns: tensors with the same number of rows along axis 0. The usual names are "input", "target" and
+/// "weight" (one number a row). Copying is cheap, as it is for tensors.
+class Dataset {
+ public:
+  Dataset() = default;
+
+  /// Inputs of shape (rows, ...) and one class label a row: columns "input" f32 (rows, ...) and "target" i32 (rows).
+  /// Throws UsageError when the counts differ, DataError for a negative label.
+  [[nodiscard]] static Dataset from(std::span<const float> inputs, const Shape& shape,
+                                    std::span<const std::int32_t> labels);
+  /// Inputs of shape (rows, ...) and one or more numbers a row to predict: "target" is f32 (rows, numbers).
+  [[nodiscard]] static Dataset from(std::span<const float> inputs, const Shape& shape, std::span<const float> targets);
+
+  /// Adds or replaces a column. Throws UsageError when its number of rows differs from that of the others.
+  void set(std::string_view name, Tensor column);
+  [[nodiscard]] bool has(std::string_view name) const;
+  /// Throws UsageError, naming the columns there are, when there is none of that name.
+  [[nodiscard]] const Tensor& operator[](std::string_view name) const;
+  /// In the order in which they were set.
+  [[nodiscard]] std::vector<std::string> names() const;
+  /// 0 without columns.
+  [[nodiscard]] std::int64_t rows() const { return columns_.empty() ? 0 : columns_.front().second.shape()[0]; }
+
+  /// Rows begin to end of every column, sharing their buffers.
+  [[nodiscard]] Dataset slice(std::int64_t begin, std::int64_t end) const;
+  /// A copy of the rows named, in that order; a row may be named more than once.
+  [[nodiscard]] Dataset take(std::span<const std::int64_t> rows) const;
+
+ private:
+  [[nodiscard]] const Tensor* find(std::string_view name) const;
+
+  std::vector<std::pair<std::string, Tensor>> columns_;
+};
+
+namespace data {
+
+/// The tensor in an IDX file (LeCun's format of MNIST), plain or gzip, with elements of u8, i32, f32 or f64.
+/// Throws UsageError when there is no such file, DataError when it is anything but one whole IDX file, MemoryError when
+/// the tensor is larger than half the memory of the machine.
+[[nodiscard]] Tensor idx(const std::filesystem::path& path);
+
+/// Images and their labels from two IDX files: "input" (rows, height, width, channels) as stored, "target" i32 (rows).
+/// Throws DataError when the counts differ, or when a label is not below `classes`, where that is given.
+[[nodiscard]] Dataset images(const std::filesystem::path& images_path, const std::filesystem::path& labels_path,
+                             std::int64_t classes = 0);
+
+inline constexpr std::string_view fashion_mnist_folder = "/usr/share/datasets/fashion-mnist";
+
+/// Fashion-MNIST (Xiao, Rasul and Vollgraf 2017), 60,000 images to train on and 10,000 to test: "input" u8
+/// (rows, 28, 28, 1), "target" i32 (rows). The folder is where Debian's package dataset-fashion-mnist puts the files.
+[[nodiscard]] std::pair<Dataset, Dataset> fashion_mnist(const std::filesystem::path& folder = fashion_mnist_folder);
+/// What its ten classes show: "T-shirt/top", "Trouser", ...
+[[nodiscard]] std::vector<std::string> fashion_mnist_classes();
+
+}  // namespace data
+}  // namespace thalweg

@@ -1,0 +1,80 @@
+#pragma once
+// Scope: where parameters are declared. A model is a function of a Scope and Vars; its parameters are declared where
+// they are used, and their shapes follow from the input.
+
+#include <functional>
+#include <string>
+#include <string_view>
+
+#include "thalweg/var.hpp"
+
+namespace thalweg {
+
+/// How a parameter starts: a distribution whose spread may follow from the parameter's shape.
+/// For a matrix (inputs, outputs) fan_in = inputs and fan_out = outputs; for a filter (height, width, in, out) both are
+/// multiplied by height * width.
+class Initializer {
+ public:
+  enum class Kind { constant, uniform, normal, truncated_normal };
+  enum class Scale { fixed, fan_in, fan_average };
+  Kind kind = Kind::constant;
+  double value = 0;  ///< the constant; half the width or the standard deviation; or the gain where it is scaled
+  Scale scale = Scale::fixed;
+
+  /// Values for a parameter: a function of seed, path and place alone.
+  [[nodiscard]] Tensor make(const Shape& shape, DType dtype, std::uint64_t seed, std::string_view path) const;
+};
+
+namespace init {
+[[nodiscard]] Initializer zeros();
+[[nodiscard]] Initializer constant(double value);
+[[nodiscard]] Initializer uniform(double half_width);  ///< in [-half_width, half_width)
+[[nodiscard]] Initializer normal(double deviation = 1);
+[[nodiscard]] Initializer truncated_normal(double deviation);  ///< redrawn beyond two deviations
+/// Glorot and Bengio 2010: variance gain^2 * 2 / (fan_in + fan_out).
+[[nodiscard]] Initializer xavier_uniform(double gain = 1);
+[[nodiscard]] Initializer xavier_normal(double gain = 1);
+/// He et al. 2015: variance 2 / fan_in, for ReLU.
+[[nodiscard]] Initializer he_uniform();
+[[nodiscard]] Initializer he_normal();
+/// LeCun et al. 1998: variance 1 / fan_in.
+[[nodiscard]] Initializer lecun_uniform();
+[[nodiscard]] Initializer lecun_normal();
+/// By name ("he_normal"), as a configuration gives it. Throws UsageError naming the nearest.
+[[nodiscard]] Initializer named(const std::string& name);
+}  // namespace init
+
+enum class Mode { train, evaluate };
+
+struct ParameterOptions {
+  Initializer initializer = init::zeros();
+  bool frozen = false;    ///< not trained
+  bool optional = false;  ///< the loss need not depend on it
+  bool decay = true;      ///< false for biases and normalisation: the trainer's configuration leaves those out of decay
+};
+
+struct TraceContext;
+
+/// A place in the tree of names while a function is traced. `s / "hidden"` is the place below.
+class Scope {
+ public:
+  Scope(TraceContext& context, std::string path) : context_(&context), path_(std::move(path)) {}
+
+  [[nodiscard]] Scope operator/(std::string_view name) const;
+  /// Declares a parameter. Throws UsageError where the name is taken: to use one parameter twice, keep its Var.
+  [[nodiscard]] Var parameter(std::string_view name, const Shape& shape, const ParameterOptions& options = {}) const;
+
+  [[nodiscard]] const std::string& path() const { return path_; }
+  [[nodiscard]] Mode mode() const;
+  [[nodiscard]] DType dtype() const;
+  [[nodiscard]] Graph& graph() const;
+
+ private:
+  TraceContext* context_;
+  std::string path_;
+};
+
+/// A model: predictions from an input.
+using ModelFunction = std::function<Var(Scope, Var)>;
+
+}  // namespace thalweg

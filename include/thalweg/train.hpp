@@ -1,0 +1,163 @@
+#pragma once
+// Training: the loop. Compute the gradient of an objective on a batch, step against it, repeat.
+
+#include <filesystem>
+#include <functional>
+#include <iosfwd>
+#include <memory>
+#include <optional>
+#include <stop_token>
+#include <string>
+#include <vector>
+
+#include "thalweg/data.hpp"
+#include "thalweg/loss.hpp"
+#include "thalweg/optim.hpp"
+#include "thalweg/scope.hpp"
+#include "thalweg/state.hpp"
+
+namespace thalweg {
+
+/// The named columns of a batch, as an objective sees them.
+class Batch {
+ public:
+  explicit Batch(std::vector<std::pair<std::string, Var>> columns) : columns_(std::move(columns)) {}
+  /// Throws UsageError naming the columns there are.
+  [[nodiscard]] Var operator[](std::string_view name) const;
+  [[nodiscard]] bool has(std::string_view name) const;
+
+ private:
+  std::vector<std::pair<std::string, Var>> columns_;
+};
+
+/// What is trained: a loss of a batch of named tensors.
+using Objective = std::function<Loss(Scope, const Batch&)>;
+/// The common case: loss(model(input), target), weighted by the column "weight" where there is one.
+[[nodiscard]] Objective objective_of(ModelFunction model, LossFunction loss);
+
+/// What a step did.
+struct StepReport {
+  std::int64_t step = 0;         ///< from 1
+  std::int64_t total_steps = 0;  ///< of the run
+  std::int64_t epoch = 0;        ///< from 1
+  double loss = 0, gradient_norm = 0, lr = 0;
+  std::int64_t samples = 0;
+};
+
+/// A step of an objective and an optimizer: traced and planned at the first batch of each shape. The weights after it
+/// are the same bits for any number of threads.
+class TrainStep {
+ public:
+  TrainStep(Objective objective, Optimizer optimizer, int threads = 0);
+  ~TrainStep();
+  TrainStep(TrainStep&&) noexcept;
+  TrainStep& operator=(TrainStep&&) noexcept;
+
+  /// Parameters and slots for the shapes of this batch.
+  [[nodiscard]] State init(const Dataset& first_batch, std::uint64_t seed, DType dtype = f32);
+  /// One step on one batch; `shard_size` 0 takes the default (see default_shard_size).
+  StepReport operator()(State& state, const Dataset& batch, const Progress& progress = {}, std::int64_t shard_size = 0);
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+[[nodiscard]] inline TrainStep train_step(Objective objective, Optimizer optimizer, int threads = 0) {
+  return TrainStep(std::move(objective), std::move(optimizer), threads);
+}
+
+/// Samples a shard when none is asked for: the batch in 4 shards, in 2 for models above 4 million parameters, in one
+/// where a shard would have less than 2 million multiplications to do. Depends on the batch and the model alone.
+[[nodiscard]] std::int64_t default_shard_size(std::int64_t batch_size, std::int64_t parameters);
+
+struct EarlyStopping {
+  std::string metric = "validation.loss";
+  Duration patience = "3 epochs";
+  bool restore_best = true;
+};
+
+/// Measured at the end of an epoch: ("loss", ...), ("validation.loss", ...), ("validation.accuracy", ...).
+using Metrics = std::vector<std::pair<std::string, double>>;
+struct EpochReport {
+  std::int64_t epoch = 0, step = 0;
+  Metrics metrics;
+  double seconds = 0;  ///< since fit began
+  bool best = false;   ///< the best so far by the early-stopping metric
+};
+
+struct FitOptions {
+  std::int64_t epochs = 10;
+  std::int64_t steps = 0;        ///< instead of epochs, where not 0
+  std::int64_t batch_size = 32;  ///< 0 is the whole set
+  std::int64_t shard_size = 0;   ///< 0 is the default
+  std::int64_t accumulate = 1;   ///< batches a step
+  bool shuffle = true;
+  std::uint64_t seed = 1;
+  double validation = 0;                        ///< this fraction of the rows is held out
+  std::optional<Dataset> validation_data = {};  ///< or these
+  std::optional<EarlyStopping> early_stopping = {};
+  std::int64_t stop_after = 0;  ///< stop after this step of the run; the schedule keeps its horizon
+  std::stop_token stop = {};
+  std::function<void(const StepReport&)> on_step = {};
+  std::function<void(const EpochReport&)> on_epoch = {};
+  std::filesystem::path checkpoints = {};  ///< a folder; none where empty
+  Duration checkpoint_every = "1 epochs";
+  int keep_checkpoints = 2;
+  bool resume = false;           ///< from the newest valid checkpoint in that folder
+  std::string fingerprint = {};  ///< of the configuration; a checkpoint of another is refused
+};
+
+enum class StopReason { finished, stopped_early, stop_requested, stop_after };
+
+struct History {
+  std::vector<StepReport> steps;
+  std::vector<EpochReport> epochs;
+  StopReason reason = StopReason::finished;
+  std::int64_t best_epoch = 0;
+  double seconds = 0;
+  std::vector<std::string> warnings;  ///< a damaged checkpoint that was passed over, ...
+};
+
+/// Measured over a whole set, never as a mean of batch means.
+struct Evaluation {
+  Metrics metrics;     ///< the loss first
+  Tensor predictions;  ///< values, or probabilities: (rows, 1) for two classes, (rows, classes) for more
+  std::int64_t rows = 0;
+  [[nodiscard]] double operator[](std::string_view metric) const;
+};
+std::ostream& operator<<(std::ostream& out, const Evaluation& evaluation);
+
+/// Model, loss and optimizer, with the state they train.
+class Trainer {
+ public:
+  Trainer(ModelFunction model, LossFunction loss, Optimizer optimizer, int threads = 0);
+  /// Anything with a loss; then `evaluate` gives the loss alone, and there is nothing to predict.
+  Trainer(Objective objective, Optimizer optimizer, int threads = 0);
+  ~Trainer();
+  Trainer(Trainer&&) noexcept;
+
+  History fit(const Dataset& data, const FitOptions& options = {});
+  [[nodiscard]] Evaluation evaluate(const Dataset& data);
+  /// Of the column "input": values, or probabilities.
+  [[nodiscard]] Tensor predict(const Dataset& data);
+
+  /// The state; initialised at the first fit, or by `init`.
+  [[nodiscard]] const State& state() const;
+  void set_state(State state);
+  void init(const Dataset& data, std::uint64_t seed);
+  /// Targets were standardised: metrics of "value" losses are in units of shift + scale * target.
+  void set_target_scale(double shift, double scale);
+
+  /// Parameters to and from a safetensors file.
+  void save(const std::filesystem::path& path) const;
+  void load(const std::filesystem::path& path, const Dataset& shapes);
+
+  /// What the plan of a training step is made of.
+  [[nodiscard]] std::string explain(const Dataset& batch);
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace thalweg

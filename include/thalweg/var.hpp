@@ -1,0 +1,75 @@
+#pragma once
+// Var: a place in a graph that is being traced. Differentiable functions are ordinary functions from Vars to Vars.
+
+#include <concepts>
+#include <span>
+#include <vector>
+
+#include "thalweg/tensor.hpp"
+
+namespace thalweg {
+
+class Graph;
+
+/// A value that a graph computes: dense, row-major, with a known shape and dtype. Cheap to copy; valid while the trace
+/// that made it lasts.
+class Var {
+ public:
+  Var() = default;
+  Var(Graph& graph, int index) : graph_(&graph), index_(index) {}
+
+  [[nodiscard]] const Shape& shape() const;
+  [[nodiscard]] DType dtype() const;
+  [[nodiscard]] int rank() const { return shape().rank(); }
+  [[nodiscard]] std::int64_t size() const { return shape().size(); }
+  /// Size along an axis; negative axes count from the end.
+  [[nodiscard]] std::int64_t dim(int axis) const { return shape()[axis]; }
+
+  [[nodiscard]] bool defined() const { return graph_ != nullptr; }
+  [[nodiscard]] Graph& graph() const { return *graph_; }
+  [[nodiscard]] int index() const { return index_; }
+  friend bool operator==(const Var&, const Var&) = default;
+
+ private:
+  Graph* graph_ = nullptr;
+  int index_ = -1;
+};
+
+/// A line of the user's program.
+struct Source {
+  const char* file = "";
+  int line = 0;
+  static Source here(const char* file = __builtin_FILE(), int line = __builtin_LINE()) { return {file, line}; }
+};
+
+/// A tensor that enters a graph as a constant: `x * tw::constant(weights)`.
+struct Constant {
+  Tensor value;
+};
+[[nodiscard]] inline Constant constant(Tensor value) { return {std::move(value)}; }
+
+/// An argument of an op: a Var, a plain number or an explicit constant. It remembers the line where it was passed, so
+/// that an error can name the line of the mistake.
+class Arg {
+ public:
+  Arg(Var var, Source source = Source::here()) : var_(var), source_(source) {}
+  template <class T>
+  requires std::integral<T> || std::floating_point<T> Arg(T number, Source source = Source::here())
+      : number_(static_cast<double>(number)), source_(source) {}
+  Arg(Constant value, Source source = Source::here()) : tensor_{std::move(value.value)}, source_(source) {}
+
+  [[nodiscard]] bool is_var() const { return var_.defined(); }
+  [[nodiscard]] const Var& var() const { return var_; }
+  [[nodiscard]] bool is_number() const { return !is_var() && tensor_.empty(); }
+  [[nodiscard]] double number() const { return number_; }
+  [[nodiscard]] const Tensor& tensor() const { return tensor_.front(); }
+  [[nodiscard]] Source source() const { return source_; }
+
+ private:
+  Var var_;
+  double number_ = 0;
+  std::vector<Tensor> tensor_;  // one or none
+  Source source_;
+};
+
+}  // namespace thalweg

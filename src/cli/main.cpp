@@ -1,0 +1,2 @@
+#include <cstdio>
+int main() { std::puts("thalweg 0.1.0"); }

@@ -1,0 +1,48 @@
+#pragma once
+// Rows of tables whose things are made from an options struct: the struct's fields give the documentation, and the
+// reading of a configuration.
+
+#include <algorithm>
+#include <string>
+#include <vector>
+
+#include "core/error.hpp"
+#include "thalweg/options.hpp"
+
+namespace thalweg {
+
+/// The struct with a configuration's values in it, checked. `fields(Options&)` is found beside the struct.
+template <class Options>
+[[nodiscard]] Options options_from(const OptionMap& values, std::string_view where) {
+  Options options;
+  read_fields(fields(options), values, where);
+  return options;
+}
+
+/// Every option with its value, defaults written out.
+template <class Options>
+[[nodiscard]] OptionMap values_of(Options options) {
+  return field_values(fields(options));
+}
+
+/// Documentation of a struct's fields with its defaults.
+template <class Options>
+[[nodiscard]] std::vector<OptionDoc> docs_of() {
+  Options defaults;
+  return describe_fields(fields(defaults));
+}
+
+/// The row of that name. Throws UsageError naming the nearest.
+template <class Rows>
+[[nodiscard]] const auto& row_named(const Rows& rows, std::string_view kind, std::string_view name) {
+  const auto found = std::ranges::find_if(rows, [&](const auto& row) { return row.name == name; });
+  if (found != rows.end()) return *found;
+  std::vector<std::string> names;
+  for (const auto& row : rows) names.emplace_back(row.name);
+  const std::string near = nearest_name(name, names);
+  fail<UsageError>("[{}] there is no {} '{}'. Hint: {}", kind, kind, name,
+                   near.empty() ? fmt::format("known are {}.", fmt::join(names, ", "))
+                                : fmt::format("did you mean '{}'? `thalweg list` shows all.", near));
+}
+
+}  // namespace thalweg

@@ -1,0 +1,15 @@
+#pragma once
+
+#include "thalweg/shape.hpp"
+
+namespace thalweg {
+
+/// What is known of a value before it is computed.
+struct Signature {
+  Shape shape;
+  DType dtype = f32;
+  friend bool operator==(const Signature&, const Signature&) = default;
+  [[nodiscard]] std::size_t bytes() const { return static_cast<std::size_t>(shape.size()) * size_of(dtype); }
+};
+
+}  // namespace thalweg

@@ -1,0 +1,159 @@
+#include "core/workers.hpp"
+
+#include <sched.h>
+
+#include <algorithm>
+#include <fstream>
+#include <string>
+
+#if defined(__x86_64__)
+#include <immintrin.h>
+#endif
+
+namespace thalweg {
+
+namespace {
+
+void pause_briefly() {
+#if defined(__x86_64__)
+  _mm_pause();
+#else
+  std::this_thread::yield();
+#endif
+}
+
+/// Cores that the control group grants (version 2's cpu.max, version 1's quota and period), or a large number.
+double group_quota() {
+  if (std::ifstream file("/sys/fs/cgroup/cpu.max"); file) {
+    std::string quota;
+    double period = 0;
+    if (file >> quota >> period && quota != "max" && period > 0) return std::strtod(quota.c_str(), nullptr) / period;
+  }
+  std::ifstream quota_file("/sys/fs/cgroup/cpu/cpu.cfs_quota_us"), period_file("/sys/fs/cgroup/cpu/cpu.cfs_period_us");
+  double quota = 0, period = 0;
+  if (quota_file >> quota && period_file >> period && quota > 0 && period > 0) return quota / period;
+  return 1e9;
+}
+
+}  // namespace
+
+int available_cores() {
+  cpu_set_t set;
+  CPU_ZERO(&set);
+  int cores = static_cast<int>(std::thread::hardware_concurrency());
+  if (sched_getaffinity(0, sizeof set, &set) == 0) cores = CPU_COUNT(&set);
+  return std::max(1, std::min(cores, static_cast<int>(group_quota() + 0.5)));
+}
+
+Workers::Workers(int threads) {
+  const int total = threads > 0 ? threads : available_cores();
+  for (int i = 1; i < total; ++i) helpers_.emplace_back([this] { help_until_stopped(); });
+}
+
+Workers::~Workers() {
+  {
+    const std::lock_guard lock(mutex_);
+    stopping_ = true;
+  }
+  wake_.notify_all();
+  for (std::thread& helper : helpers_) helper.join();
+}
+
+void Workers::work_on(Job& job) {
+  while (true) {
+    const std::int64_t task = job.next.fetch_add(1, std::memory_order_relaxed);
+    if (task >= job.count) return;
+    try {
+      job.task(task);
+    } catch (...) {
+      const std::lock_guard lock(job.error_mutex);
+      if (!job.error || task < job.error_task) {
+        job.error = std::current_exception();
+        job.error_task = task;
+      }
+    }
+    job.done.fetch_add(1, std::memory_order_release);
+  }
+}
+
+void Workers::run(std::int64_t count, TaskRef task) {
+  if (count <= 0) return;
+  if (count == 1 || helpers_.empty()) {
+    for (std::int64_t i = 0; i < count; ++i) task(i);
+    return;
+  }
+  Job job(task, count);
+  bool wake = false;
+  {
+    const std::lock_guard lock(mutex_);
+    jobs_.push_back(&job);
+    posted_.fetch_add(1, std::memory_order_release);
+    wake = sleeping_ > 0;
+  }
+  if (wake) wake_.notify_all();
+  work_on(job);
+  for (int spins = 0; job.done.load(std::memory_order_acquire) < count; ++spins) {
+    if (spins < 4000) {
+      pause_briefly();
+    } else {
+      std::this_thread::yield();
+    }
+  }
+  // A helper may still be leaving the job, which lives on this stack.
+  for (bool inside = true; inside;) {
+    const std::lock_guard lock(mutex_);
+    std::erase(jobs_, &job);
+    inside = job.helpers > 0;
+  }
+  if (job.error) std::rethrow_exception(job.error);
+}
+
+Workers::Job* Workers::job_with_work() {
+  for (Job* job : jobs_) {
+    if (job->next.load(std::memory_order_relaxed) < job->count) return job;
+  }
+  return nullptr;
+}
+
+void Workers::help_until_stopped() {
+  constexpr int spin_limit = 5000;  // some tens of microseconds: about a small step's gap between two jobs
+  std::uint64_t seen = 0;
+  while (true) {
+    bool news = false;
+    for (int spins = 0; spins < spin_limit && !news; ++spins) {
+      news = posted_.load(std::memory_order_acquire) != seen || stopping_.load(std::memory_order_relaxed);
+      if (!news) pause_briefly();
+    }
+    std::unique_lock lock(mutex_);
+    if (!news) {
+      ++sleeping_;
+      wake_.wait(lock, [&] { return stopping_ || job_with_work(); });
+      --sleeping_;
+    }
+    if (stopping_) return;
+    seen = posted_.load(std::memory_order_relaxed);
+    while (Job* job = job_with_work()) {
+      ++job->helpers;
+      lock.unlock();
+      work_on(*job);
+      lock.lock();
+      --job->helpers;
+    }
+  }
+}
+
+#if defined(__x86_64__)
+FlushDenormals::FlushDenormals() : saved_(_mm_getcsr()) { _mm_setcsr(static_cast<unsigned>(saved_) | 0x8040U); }
+FlushDenormals::~FlushDenormals() { _mm_setcsr(static_cast<unsigned>(saved_)); }
+#elif defined(__aarch64__)
+FlushDenormals::FlushDenormals() {
+  asm volatile("mrs %0, fpcr" : "=r"(saved_));
+  asm volatile("msr fpcr, %0" ::"r"(saved_ | (1UL << 24)));
+}
+FlushDenormals::~FlushDenormals() { asm volatile("msr fpcr, %0" ::"r"(saved_)); }
+#else
+FlushDenormals::FlushDenormals() = default;
+FlushDenormals::~FlushDenormals() = default;
+#endif
+
+}  // namespace thalweg

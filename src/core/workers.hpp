@@ -1,0 +1,83 @@
+#pragma once
+// Workers: warm threads that share out numbered tasks. Any thread may hand out tasks at any time, a worker in the
+// middle of one too; whoever is idle helps. Which thread runs a task never changes what it computes.
+
+#include <atomic>
+#include <condition_variable>
+#include <cstdint>
+#include <exception>
+#include <mutex>
+#include <thread>
+#include <vector>
+
+namespace thalweg {
+
+/// The number of cores that this process may use: its affinity, and the quota of its control group.
+[[nodiscard]] int available_cores();
+
+/// A reference to a callable, for the length of a call.
+class TaskRef {
+ public:
+  template <class F>
+  TaskRef(const F& f)
+      : object_(&f), call_([](const void* object, std::int64_t task) { (*static_cast<const F*>(object))(task); }) {}
+  void operator()(std::int64_t task) const { call_(object_, task); }
+
+ private:
+  const void* object_;
+  void (*call_)(const void*, std::int64_t);
+};
+
+class Workers {
+ public:
+  /// `threads` counts the calling thread; 0 means available_cores().
+  explicit Workers(int threads = 0);
+  ~Workers();
+  Workers(const Workers&) = delete;
+  Workers& operator=(const Workers&) = delete;
+
+  [[nodiscard]] int threads() const { return static_cast<int>(helpers_.size()) + 1; }
+
+  /// Runs task(0), ..., task(count - 1), each once, on this thread and on idle workers; returns when all are done. The
+  /// exception of the first task (by number) that threw is thrown again.
+  void run(std::int64_t count, TaskRef task);
+
+ private:
+  struct Job {
+    TaskRef task;
+    std::int64_t count;
+    std::atomic<std::int64_t> next = 0;
+    std::atomic<std::int64_t> done = 0;
+    int helpers = 0;  // inside this job now; guarded by mutex_
+    std::mutex error_mutex;
+    std::int64_t error_task = -1;
+    std::exception_ptr error;
+    Job(TaskRef t, std::int64_t n) : task(t), count(n) {}
+  };
+  static void work_on(Job& job);
+  void help_until_stopped();
+  Job* job_with_work();  // under mutex_
+
+  std::mutex mutex_;
+  std::condition_variable wake_;
+  std::vector<Job*> jobs_;
+  std::atomic<std::uint64_t> posted_ = 0;
+  std::atomic<bool> stopping_ = false;
+  int sleeping_ = 0;
+  std::vector<std::thread> helpers_;
+};
+
+/// Flushes denormal numbers to zero on this thread while it lives (a product on denormals takes 200 times as long), and
+/// puts the thread's floating-point mode back.
+class FlushDenormals {
+ public:
+  FlushDenormals();
+  ~FlushDenormals();
+  FlushDenormals(const FlushDenormals&) = delete;
+  FlushDenormals& operator=(const FlushDenormals&) = delete;
+
+ private:
+  unsigned long saved_ = 0;
+};
+
+}  // namespace thalweg

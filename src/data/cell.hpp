@@ -1,0 +1,27 @@
+#pragma once
+// What a cell of a table says.
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <limits>
+
+#include "core/text.hpp"
+
+namespace thalweg::data {
+
+/// Whether a cell holds no value: it is blank, or one of NA, ?, NaN, nan, null, NULL. ("None" and "N/A" are names of
+/// categories often enough to be left alone.)
+[[nodiscard]] inline bool is_missing(std::string_view cell) {
+  static constexpr std::array<std::string_view, 7> words = {"", "NA", "?", "NaN", "nan", "null", "NULL"};
+  return std::ranges::find(words, trim(cell)) != words.end();
+}
+
+/// The number that a cell is, or nothing: finite, and small enough for f32.
+[[nodiscard]] inline std::optional<double> number_in(std::string_view cell) {
+  const auto number = parse_number(trim(cell));
+  // false for nan, too
+  return number && std::abs(*number) <= static_cast<double>(std::numeric_limits<float>::max()) ? number : std::nullopt;
+}
+
+}  // namespace thalweg::data

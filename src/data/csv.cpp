@@ -1,0 +1,273 @@
+#include "data/csv.hpp"
+
+#include <csv.h>
+
+#include <algorithm>
+#include <array>
+
+#include "core/error.hpp"
+#include "core/text.hpp"
+#include "data/utf8.hpp"
+
+namespace thalweg::data {
+
+namespace {
+
+constexpr std::size_t chunk = 1 << 16;
+// Without a limit, one quote that is never closed makes a cell of all the rest of the file.
+constexpr std::size_t max_row = 64 << 20, max_header = 4 << 20;
+constexpr std::string_view byte_order_mark = "\xef\xbb\xbf";
+
+/// A place in the file where it stopped being CSV.
+struct Fault {
+  std::int64_t line = 0;
+  std::string what;
+};
+
+}  // namespace
+
+std::optional<char> separator_named(std::string_view name) {
+  if (name == "comma") return ',';
+  if (name == "semicolon") return ';';
+  if (name == "tab") return '\t';
+  return std::nullopt;
+}
+
+/// libcsv turned around: text goes in by the chunk, rows come out one by one, each with its line.
+class CsvReader::Parser {
+ public:
+  explicit Parser(char separator) {
+    if (csv_init(&parser_, CSV_STRICT | CSV_STRICT_FINI | CSV_REPALL_NL) != 0)
+      fail<MemoryError>("[csv] no memory to parse");
+    csv_set_delim(&parser_, static_cast<unsigned char>(separator));
+  }
+  ~Parser() { csv_free(&parser_); }
+  Parser(const Parser&) = delete;
+  Parser& operator=(const Parser&) = delete;
+
+  void feed(std::string_view text) {
+    forget_rows();
+    csv_set_blk_size(&parser_, std::max(chunk, parser_.entry_size));  // a long cell doubles its buffer
+    const std::size_t done = csv_parse(&parser_, text.data(), text.size(), on_cell, on_row, this);
+    if (done != text.size()) fault(csv_error(&parser_) == CSV_EPARSE ? misplaced_quote : "no memory for a cell");
+    if (pending_bytes() > max_row) fault("a row of more than 64 MB. Hint: is a quote not closed?");
+  }
+
+  void finish() {
+    forget_rows();
+    if (csv_fini(&parser_, on_cell, on_row, this) != 0) fault("a quote that is not closed before the end of the file");
+  }
+
+  /// The next whole row, if there is one.
+  bool pop(std::vector<std::string_view>& cells, std::int64_t& line) {
+    if (next_row_ == rows_.size()) return false;
+    const Row& row = rows_[next_row_++];
+    cells.clear();
+    for (std::size_t cell = row.first_cell; cell < row.end_cell; ++cell) {
+      const std::size_t begin = cell == 0 ? 0 : cell_ends_[cell - 1];
+      cells.push_back(std::string_view(text_).substr(begin, cell_ends_[cell] - begin));
+    }
+    line = row.line;
+    return true;
+  }
+
+  [[nodiscard]] const std::optional<Fault>& fault() const { return fault_; }
+
+ private:
+  static constexpr const char* misplaced_quote =
+      "a quote inside a cell. Hint: a cell with quotes stands in quotes, and its own are doubled.";
+
+  struct Row {
+    std::size_t first_cell = 0, end_cell = 0;
+    std::int64_t line = 0;
+  };
+
+  // libcsv is C, which exceptions must not cross.
+  static void on_cell(void* cell, std::size_t size, void* self) noexcept {
+    static_cast<Parser*>(self)->add_cell({static_cast<const char*>(cell), size});
+  }
+  static void on_row(int terminator, void* self) noexcept { static_cast<Parser*>(self)->end_row(terminator); }
+
+  void add_cell(std::string_view cell) {
+    if (cell_ends_.size() == first_cell_) row_line_ = line_;
+    text_ += cell;
+    cell_ends_.push_back(text_.size());
+    if (!is_utf8(cell)) fault("text that is not UTF-8. Hint: iconv -f latin1 -t utf-8.");
+    for (std::size_t i = 0; i < cell.size(); ++i) {
+      line_ += cell[i] == '\n' || (cell[i] == '\r' && (i + 1 == cell.size() || cell[i + 1] != '\n'));
+    }
+    after_return_ = false;
+  }
+
+  void end_row(int terminator) {
+    if (cell_ends_.size() > first_cell_ && !fault_) rows_.push_back({first_cell_, cell_ends_.size(), row_line_});
+    first_cell_ = cell_ends_.size();
+    line_ += terminator == '\r' || (terminator == '\n' && !after_return_);
+    after_return_ = terminator == '\r';
+  }
+
+  void fault(std::string what) {
+    if (!fault_) fault_ = Fault{line_, std::move(what)};
+  }
+
+  [[nodiscard]] std::size_t row_begin() const { return first_cell_ == 0 ? 0 : cell_ends_[first_cell_ - 1]; }
+  [[nodiscard]] std::size_t pending_bytes() const {
+    return text_.size() - row_begin() + (cell_ends_.size() - first_cell_) * sizeof(std::size_t) + parser_.entry_pos;
+  }
+
+  /// Drops the rows handed out, and keeps the cells of the row that the last chunk left unfinished.
+  void forget_rows() {
+    const std::size_t begin = row_begin();
+    text_.erase(0, begin);
+    cell_ends_.erase(cell_ends_.begin(), cell_ends_.begin() + static_cast<std::ptrdiff_t>(first_cell_));
+    for (std::size_t& end : cell_ends_) end -= begin;
+    first_cell_ = 0;
+    rows_.clear();
+    next_row_ = 0;
+  }
+
+  csv_parser parser_{};
+  std::string text_;
+  std::vector<std::size_t> cell_ends_;
+  std::size_t first_cell_ = 0;  // of the unfinished row
+  std::vector<Row> rows_;
+  std::size_t next_row_ = 0;
+  std::int64_t line_ = 1, row_line_ = 1;
+  bool after_return_ = false;
+  std::optional<Fault> fault_;
+};
+
+namespace {
+
+/// Where the first line that is not empty begins and ends; quoted newlines do not end it.
+std::optional<std::string_view> header_line(std::string_view text) {
+  const std::size_t begin = text.find_first_not_of("\r\n");
+  if (begin == std::string_view::npos) return std::nullopt;
+  bool quoted = false;
+  for (std::size_t at = begin; at < text.size(); ++at) {
+    if (text[at] == '"') quoted = !quoted;
+    if (!quoted && (text[at] == '\n' || text[at] == '\r')) return text.substr(begin, at - begin);
+  }
+  return std::nullopt;
+}
+
+char guess_separator(std::string_view header) {
+  static constexpr std::string_view candidates = ",;\t";
+  std::array<int, candidates.size()> counts{};
+  bool quoted = false;
+  for (const char c : header) {
+    if (c == '"') quoted = !quoted;
+    const std::size_t which = candidates.find(c);
+    if (!quoted && which != std::string_view::npos) ++counts[which];
+  }
+  return candidates[static_cast<std::size_t>(std::ranges::max_element(counts) - counts.begin())];
+}
+
+void check_header(const std::vector<std::string>& header, const std::string& file, std::int64_t line) {
+  std::vector<std::string> sorted = header;
+  std::ranges::sort(sorted);
+  if (const auto twice = std::ranges::adjacent_find(sorted); twice != sorted.end()) {
+    fail<DataError>("[csv] {}, line {}: two columns are named '{}'", file, line, *twice);
+  }
+  if (std::ranges::all_of(header, [](const std::string& name) { return parse_number(name).has_value(); })) {
+    fail<DataError>(
+        "[csv] {}, line {}: every name of a column is a number. Hint: the first line must name the columns.", file,
+        line);
+  }
+}
+
+}  // namespace
+
+CsvReader::CsvReader(const std::filesystem::path& path, std::optional<char> separator) : file_(path) {
+  start(separator);
+}
+CsvReader::CsvReader(int descriptor, std::string name, std::optional<char> separator)
+    : file_(descriptor, std::move(name)) {
+  start(separator);
+}
+CsvReader::~CsvReader() = default;
+
+void CsvReader::start(std::optional<char> separator) {
+  const std::string text = first_line();
+  separator_ = separator ? *separator : guess_separator(header_line(text).value_or(text));
+  parser_ = std::make_unique<Parser>(separator_);
+  parser_->feed(text);
+  read_header();
+}
+
+std::string CsvReader::read_text() {
+  std::string text(chunk, '\0');
+  text.resize(file_.read_some(std::as_writable_bytes(std::span(text))));
+  if (text.find('\0') != std::string::npos) {
+    fail<DataError>(
+        "[csv] {}: a zero byte, so this is no UTF-8 text. Hint: decompress it, or iconv -f utf-16 -t utf-8.", name());
+  }
+  return text;
+}
+
+/// Text from the beginning, the header's line at least.
+std::string CsvReader::first_line() {
+  std::string text;
+  while (!header_line(text)) {
+    const std::string more = read_text();
+    if (more.empty()) break;
+    text += more;
+    if (text.size() > max_header) fail<DataError>("[csv] {}: no end of its first line in the first 4 MB", name());
+  }
+  return text.starts_with(byte_order_mark) ? text.substr(byte_order_mark.size()) : text;
+}
+
+void CsvReader::read_header() {
+  if (!next_row()) fail<DataError>("[csv] {}: the file is empty. Wanted: a line that names the columns", name());
+  for (const std::string_view cell : cells_) {
+    const std::string_view text = trim(cell);
+    header_.push_back(text.empty() ? fmt::format("column {}", header_.size() + 1) : std::string(text));
+  }
+  check_header(header_, name(), line_);
+}
+
+bool CsvReader::next_row() {
+  while (!parser_->pop(cells_, line_)) {
+    if (const auto& fault = parser_->fault())
+      fail<DataError>("[csv] {}, line {}: {}", name(), fault->line, fault->what);
+    if (ended_) return false;
+    const std::string text = read_text();
+    ended_ = text.empty();
+    if (ended_) {
+      parser_->finish();
+    } else {
+      parser_->feed(text);
+    }
+  }
+  return true;
+}
+
+bool CsvReader::next() {
+  if (!next_row()) return false;
+  if (cells_.size() != header_.size()) {
+    fail<DataError>("[csv] {}, line {}: {} cell{}, and the header names {}", name(), line_, cells_.size(),
+                    cells_.size() == 1 ? "" : "s", header_.size());
+  }
+  return true;
+}
+
+std::string csv_line(std::span<const std::string_view> cells, char separator) {
+  const std::string special = {separator, '"', '\r', '\n'};
+  std::string line;
+  for (std::size_t i = 0; i < cells.size(); ++i) {
+    const std::string_view cell = cells[i];
+    if (i > 0) line += separator;
+    // A reader leaves out the blanks around a bare cell, and a line that holds nothing.
+    const bool blank_at_edge = cell != trim(cell) || (cell.empty() && cells.size() == 1);
+    if (!blank_at_edge && cell.find_first_of(special) == std::string_view::npos) {
+      line += cell;
+      continue;
+    }
+    line += '"';
+    for (const char c : cell) line.append(c == '"' ? 2 : 1, c);
+    line += '"';
+  }
+  return line + '\n';
+}
+
+}  // namespace thalweg::data

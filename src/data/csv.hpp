@@ -1,0 +1,68 @@
+#pragma once
+// Tables in text: a reader that hands out one row at a time, and the writer's quoting.
+
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "data/file.hpp"
+
+namespace thalweg::data {
+
+/// The character that "comma", "semicolon" or "tab" names; nothing for any other name.
+[[nodiscard]] std::optional<char> separator_named(std::string_view name);
+
+/// Reads a CSV file (RFC 4180) with a header, from a path or a stream, in memory that does not grow with the file.
+/// Quoted cells keep their newlines; blanks around unquoted cells, and empty lines, are left out; CRLF and a UTF-8 byte
+/// order mark are understood. Throws DataError, with file and line, for a file that is empty, not UTF-8, has a name
+/// twice, a row of another length than the header, or a quote out of place.
+class CsvReader {
+ public:
+  /// Without a separator, it is the one of comma, semicolon and tab that the header has most of.
+  explicit CsvReader(const std::filesystem::path& path, std::optional<char> separator = {});
+  /// From a descriptor of the caller's, which stays open: `CsvReader(0, "standard input")`.
+  CsvReader(int descriptor, std::string name, std::optional<char> separator = {});
+  ~CsvReader();
+  CsvReader(const CsvReader&) = delete;
+  CsvReader& operator=(const CsvReader&) = delete;
+
+  [[nodiscard]] const std::string& name() const { return file_.name(); }
+  /// In bytes; -1 where that is not known.
+  [[nodiscard]] std::int64_t file_size() const { return file_.size(); }
+  [[nodiscard]] char separator() const { return separator_; }
+  /// The names of the columns; one left blank is called "column N".
+  [[nodiscard]] const std::vector<std::string>& header() const { return header_; }
+
+  /// Goes to the next row; false at the end of the file.
+  bool next();
+  /// The present row, one cell a column, valid until the next call of next().
+  [[nodiscard]] std::span<const std::string_view> cells() const { return cells_; }
+  /// The line of the file on which the present row begins, from 1.
+  [[nodiscard]] std::int64_t line() const { return line_; }
+
+ private:
+  class Parser;
+
+  void start(std::optional<char> separator);
+  std::string read_text();
+  std::string first_line();
+  bool next_row();
+  void read_header();
+
+  File file_;
+  std::unique_ptr<Parser> parser_;
+  std::vector<std::string> header_;
+  std::vector<std::string_view> cells_;
+  std::int64_t line_ = 0;
+  char separator_ = ',';
+  bool ended_ = false;
+};
+
+/// One line of CSV, newline included; a cell is quoted where it has to be.
+[[nodiscard]] std::string csv_line(std::span<const std::string_view> cells, char separator = ',');
+
+}  // namespace thalweg::data

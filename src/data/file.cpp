@@ -1,0 +1,68 @@
+#include "data/file.hpp"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+
+#include "core/error.hpp"
+#include "data/memory.hpp"
+
+namespace thalweg::data {
+
+File::File(const std::filesystem::path& path)
+    : descriptor_(::open(path.c_str(), O_RDONLY | O_CLOEXEC)), owned_(true), name_(path.string()) {
+  const int error = errno;
+  if (descriptor_ < 0 && (error == ENOENT || error == ENOTDIR)) fail<UsageError>("[data] no file '{}'", name_);
+  if (descriptor_ < 0) fail<IoError>("[data] cannot open '{}': {}", name_, std::strerror(error));
+  try {
+    look();
+  } catch (...) {  // a constructor that throws runs no destructor
+    ::close(descriptor_);
+    throw;
+  }
+}
+
+File::File(int descriptor, std::string name) : descriptor_(descriptor), owned_(false), name_(std::move(name)) {
+  look();
+}
+
+File::~File() {
+  if (owned_) ::close(descriptor_);
+}
+
+void File::look() {
+  struct stat status {};
+  if (::fstat(descriptor_, &status) != 0) fail<IoError>("[data] cannot read '{}': {}", name_, std::strerror(errno));
+  if (S_ISDIR(status.st_mode)) fail<UsageError>("[data] '{}' is a folder. Wanted: a file", name_);
+  if (S_ISREG(status.st_mode)) size_ = status.st_size;
+}
+
+std::size_t File::read_at(std::int64_t place, std::span<std::byte> into) const {
+  std::size_t done = 0;
+  while (done < into.size()) {
+    const auto got = ::pread(descriptor_, into.data() + done, into.size() - done,
+                             static_cast<off_t>(place) + static_cast<off_t>(done));
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) fail<IoError>("[data] cannot read '{}': {}", name_, std::strerror(errno));
+    if (got == 0) break;
+    done += static_cast<std::size_t>(got);
+  }
+  return done;
+}
+
+std::size_t File::read_some(std::span<std::byte> into) const {
+  while (true) {
+    const auto got = ::read(descriptor_, into.data(), into.size());
+    if (got >= 0) return static_cast<std::size_t>(got);
+    if (errno != EINTR) fail<IoError>("[data] cannot read '{}': {}", name_, std::strerror(errno));
+  }
+}
+
+std::int64_t memory_budget() {
+  return static_cast<std::int64_t>(::sysconf(_SC_PHYS_PAGES)) * static_cast<std::int64_t>(::sysconf(_SC_PAGE_SIZE)) / 2;
+}
+
+}  // namespace thalweg::data

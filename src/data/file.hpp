@@ -1,0 +1,40 @@
+#pragma once
+// A file opened to be read.
+
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <span>
+#include <string>
+
+namespace thalweg::data {
+
+/// An open file, closed at the end of its life. A missing file is a UsageError, one that may not be read an IoError.
+class File {
+ public:
+  explicit File(const std::filesystem::path& path);
+  /// A descriptor of the caller's (standard input), which stays open.
+  File(int descriptor, std::string name);
+  ~File();
+  File(const File&) = delete;
+  File& operator=(const File&) = delete;
+
+  /// As messages name it.
+  [[nodiscard]] const std::string& name() const { return name_; }
+  /// In bytes; -1 where that is not known (a pipe).
+  [[nodiscard]] std::int64_t size() const { return size_; }
+  /// Fills `into` from a place of the file; fewer bytes than that only at its end.
+  [[nodiscard]] std::size_t read_at(std::int64_t place, std::span<std::byte> into) const;
+  /// What comes next, as much as is there; 0 only at the end.
+  [[nodiscard]] std::size_t read_some(std::span<std::byte> into) const;
+
+ private:
+  void look();
+
+  int descriptor_;
+  bool owned_;
+  std::string name_;
+  std::int64_t size_ = -1;
+};
+
+}  // namespace thalweg::data

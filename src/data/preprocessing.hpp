@@ -1,0 +1,122 @@
+#pragma once
+// From what a file holds to what a model reads, and back: fitted on the training part alone, kept with the model.
+
+#include <variant>
+
+#include "data/schema.hpp"
+#include "thalweg/data.hpp"
+
+namespace thalweg::data {
+
+/// y = (x - shift) * scale, and back.
+struct Affine {
+  double shift = 0, scale = 1;
+  [[nodiscard]] double operator()(double x) const { return (x - shift) * scale; }
+  [[nodiscard]] double inverse(double y) const { return y / scale + shift; }
+  friend bool operator==(const Affine&, const Affine&) = default;
+};
+
+/// Where a cell stands, for messages.
+struct Place {
+  std::string_view file;
+  std::int64_t line = 0;
+};
+
+/// How one feature of a table becomes columns of the input.
+///
+/// A number is standardised to mean 0 and standard deviation 1 over the training part (a constant becomes 0). A
+/// category has a column for each of its levels, 1 where it is that level. Where the training part had missing values,
+/// one more column marks them, and a missing number counts as the median.
+struct FeatureEncoding {
+  Affine affine = {};                    ///< of a number
+  double fill = 0;                       ///< a missing number
+  std::vector<std::string> levels = {};  ///< of a category, sorted
+  bool marks_missing = false;
+  friend bool operator==(const FeatureEncoding&, const FeatureEncoding&) = default;
+};
+
+/// The preprocessing of a table. Reading it from several threads is safe.
+class TablePreprocessing {
+ public:
+  /// Fits to the training rows; no other row is looked at.
+  TablePreprocessing(const Table& table, Schema schema, std::span<const std::int64_t> training_rows);
+  /// From stored parts. Throws ModelError when they do not fit together.
+  TablePreprocessing(Schema schema, std::vector<FeatureEncoding> encodings, Affine target);
+
+  [[nodiscard]] const Schema& schema() const { return schema_; }
+  [[nodiscard]] const std::vector<FeatureEncoding>& encodings() const { return encodings_; }
+  /// Standardises the target of a regression; the identity for classes.
+  [[nodiscard]] const Affine& target() const { return target_; }
+  /// How many columns the input has.
+  [[nodiscard]] std::int64_t width() const { return width_; }
+  /// What they are called: `age`, `zip=02139`, `age is missing`.
+  [[nodiscard]] std::vector<std::string> input_names() const;
+
+  /// Where each feature stands in a file with this header; columns that are no feature are passed over. Throws
+  /// DataError naming the features that are not there.
+  [[nodiscard]] std::vector<std::size_t> match(const std::vector<std::string>& header, std::string_view file) const;
+
+  /// One row: `cells` are the features in the schema's order, `into` has `width()` places. A level that the training
+  /// part did not have becomes zeros, and is counted in `unknown` (one counter a feature) where that is given. Throws
+  /// DataError for text where a number belongs, and for a missing value where missing values are rejected or dropped.
+  void encode_row(std::span<const std::string_view> cells, std::span<float> into, std::span<std::int64_t> unknown = {},
+                  Place place = {}) const;
+
+  /// The columns "input" f32 (rows, width); "target", which is f32 (rows, 1) for a regression (standardised) and for
+  /// two classes (0 or 1), i32 (rows) for more; and "weight" f32 (rows), where the schema names a column that the table
+  /// has. Throws DataError as encode_row does, and for a target that is missing or of an unknown class; MemoryError
+  /// when the result would take more than `budget` bytes.
+  [[nodiscard]] Dataset encode(const Table& table, std::span<const std::int64_t> rows,
+                               std::span<std::int64_t> unknown = {}, std::int64_t budget = memory_budget()) const;
+
+  friend bool operator==(const TablePreprocessing&, const TablePreprocessing&) = default;
+
+ private:
+  void index();
+  [[nodiscard]] Tensor encode_target(const Table& table, std::span<const std::int64_t> rows) const;
+
+  Schema schema_;
+  std::vector<FeatureEncoding> encodings_;  // one a feature
+  Affine target_;
+  std::int64_t width_ = 0;
+};
+
+/// The preprocessing of images and other tensors: one affine map for every element, which the model's graph applies.
+struct TensorPreprocessing {
+  Shape input = {};  ///< of one row
+  DType dtype = f32;
+  Affine affine = {};
+  Task task = Task::regression;
+  std::vector<std::string> classes = {};  ///< names, where they are known
+
+  /// Standardises the elements of "input" to mean 0 and standard deviation 1 over the training rows. The task is
+  /// multiclass where "target" holds labels (i32), a regression otherwise.
+  [[nodiscard]] static TensorPreprocessing fit(const Dataset& data, std::span<const std::int64_t> training_rows,
+                                               std::vector<std::string> classes = {});
+  friend bool operator==(const TensorPreprocessing&, const TensorPreprocessing&) = default;
+};
+
+/// Either of the two, and its stored form.
+class Preprocessing {
+ public:
+  Preprocessing(TablePreprocessing table) : kind_(std::move(table)) {}
+  Preprocessing(TensorPreprocessing tensor) : kind_(std::move(tensor)) {}
+
+  /// Null where it is the other.
+  [[nodiscard]] const TablePreprocessing* table() const { return std::get_if<TablePreprocessing>(&kind_); }
+  [[nodiscard]] const TensorPreprocessing* tensor() const { return std::get_if<TensorPreprocessing>(&kind_); }
+  [[nodiscard]] Task task() const { return table() ? table()->schema().task : tensor()->task; }
+  [[nodiscard]] const std::vector<std::string>& classes() const {
+    return table() ? table()->schema().classes : tensor()->classes;
+  }
+
+  [[nodiscard]] std::string json() const;
+  /// Throws ModelError for anything that json() would not have written.
+  [[nodiscard]] static Preprocessing from_json(std::string_view text);
+  friend bool operator==(const Preprocessing&, const Preprocessing&) = default;
+
+ private:
+  std::variant<TablePreprocessing, TensorPreprocessing> kind_;
+};
+
+}  // namespace thalweg::data

@@ -1,0 +1,146 @@
+#include <cmath>
+#include <nlohmann/json.hpp>
+
+#include "core/error.hpp"
+#include "data/preprocessing.hpp"
+
+namespace thalweg::data {
+
+namespace {
+
+using Json = nlohmann::ordered_json;
+constexpr int format_version = 1;
+
+Json to_json(const Affine& affine) {
+  return {{"shift", affine.shift}, {"scale", affine.scale}};
+}
+
+Json to_json(const Schema::Feature& feature, const FeatureEncoding& encoding) {
+  Json json = {{"name", feature.name}, {"kind", name(feature.kind)}, {"marks_missing", encoding.marks_missing}};
+  if (feature.kind == ColumnKind::number) {
+    json["affine"] = to_json(encoding.affine);
+    json["fill"] = encoding.fill;
+  } else {
+    json["levels"] = encoding.levels;
+  }
+  return json;
+}
+
+Json to_json(const TablePreprocessing& table) {
+  const Schema& schema = table.schema();
+  Json features = Json::array();
+  for (std::size_t i = 0; i < schema.features.size(); ++i) {
+    features.push_back(to_json(schema.features[i], table.encodings()[i]));
+  }
+  return {{"format", format_version},
+          {"kind", "table"},
+          {"task", name(schema.task)},
+          {"target", schema.target},
+          {"target_affine", to_json(table.target())},
+          {"classes", schema.classes},
+          {"weight", schema.weight},
+          {"missing", name(schema.missing)},
+          {"features", std::move(features)}};
+}
+
+Json to_json(const TensorPreprocessing& tensor) {
+  const auto sizes = tensor.input.sizes();
+  return {{"format", format_version},
+          {"kind", "tensor"},
+          {"task", name(tensor.task)},
+          {"classes", tensor.classes},
+          {"input", std::vector<std::int64_t>(sizes.begin(), sizes.end())},
+          {"dtype", name(tensor.dtype)},
+          {"affine", to_json(tensor.affine)}};
+}
+
+[[noreturn]] void damaged(std::string_view what) {
+  fail<ModelError>("[preprocessing] damaged: {}", what);
+}
+
+/// The double in a field, which must be finite.
+double number_of(const Json& json, const char* key) {
+  const Json& value = json.at(key);
+  if (!value.is_number()) damaged(fmt::format("'{}' is not a number", key));
+  const double number = value.get<double>();
+  if (!std::isfinite(number)) damaged(fmt::format("'{}' is not finite", key));
+  return number;
+}
+
+template <class E>
+E name_of(const Json& json, const char* key) {
+  const auto text = json.at(key).get<std::string>();
+  if (const auto value = named<E>(text)) return *value;
+  damaged(fmt::format("{} = '{}'", key, text));
+}
+
+DType dtype_of(const std::string& text) {
+  for (const DType dtype : {f32, f64, i32, u8}) {
+    if (name(dtype) == text) return dtype;
+  }
+  damaged(fmt::format("dtype = '{}'", text));
+}
+
+Affine affine_of(const Json& json, const char* key) {
+  const Json& affine = json.at(key);
+  return {.shift = number_of(affine, "shift"), .scale = number_of(affine, "scale")};
+}
+
+TablePreprocessing table_of(const Json& json) {
+  Schema schema{.target = json.at("target").get<std::string>(),
+                .weight = json.at("weight").get<std::string>(),
+                .task = name_of<Task>(json, "task"),
+                .classes = json.at("classes").get<std::vector<std::string>>(),
+                .missing = name_of<Missing>(json, "missing")};
+  std::vector<FeatureEncoding> encodings;
+  for (const Json& item : json.at("features")) {
+    schema.features.push_back({item.at("name").get<std::string>(), name_of<ColumnKind>(item, "kind")});
+    FeatureEncoding& encoding = encodings.emplace_back();
+    encoding.marks_missing = item.at("marks_missing").get<bool>();
+    if (schema.features.back().kind == ColumnKind::number) {
+      encoding.affine = affine_of(item, "affine");
+      encoding.fill = number_of(item, "fill");
+    } else {
+      encoding.levels = item.at("levels").get<std::vector<std::string>>();
+    }
+  }
+  return {std::move(schema), std::move(encodings), affine_of(json, "target_affine")};
+}
+
+TensorPreprocessing tensor_of(const Json& json) {
+  TensorPreprocessing tensor{
+      .input = Shape(std::span<const std::int64_t>(json.at("input").get<std::vector<std::int64_t>>())),
+      .affine = affine_of(json, "affine"),
+      .task = name_of<Task>(json, "task"),
+      .classes = json.at("classes").get<std::vector<std::string>>()};
+  static_cast<void>(tensor.input.size());  // throws where it overflows
+  tensor.dtype = dtype_of(json.at("dtype").get<std::string>());
+  return tensor;
+}
+
+}  // namespace
+
+std::string Preprocessing::json() const {
+  try {
+    return std::visit([](const auto& kind) { return to_json(kind).dump(2); }, kind_);
+  } catch (const Json::exception&) {
+    fail<UsageError>("[preprocessing] a name is not UTF-8");
+  }
+}
+
+Preprocessing Preprocessing::from_json(std::string_view text) {
+  try {
+    const Json json = Json::parse(text);
+    if (json.at("format").get<int>() != format_version) damaged("a format that this version does not know");
+    const auto kind = json.at("kind").get<std::string>();
+    if (kind == "table") return table_of(json);
+    if (kind == "tensor") return tensor_of(json);
+    damaged(fmt::format("kind = '{}'", kind));
+  } catch (const Json::exception& error) {
+    damaged(error.what());
+  } catch (const UsageError& error) {  // a shape that cannot be
+    damaged(error.what());
+  }
+}
+
+}  // namespace thalweg::data

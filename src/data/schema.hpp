@@ -1,0 +1,106 @@
+#pragma once
+// What the columns of a table mean: which are numbers, which are categories, and what there is to predict.
+
+#include <algorithm>
+#include <array>
+
+#include "data/table.hpp"
+#include "thalweg/options.hpp"
+
+namespace thalweg::data {
+
+/// The keys of `[data]` that say how a table is to be understood.
+struct TableOptions {
+  std::string target = {};
+  std::vector<std::string> features = {};
+  std::vector<std::string> drop = {};
+  OptionMap types = {};
+  std::string missing = "impute";
+  std::string weight = {};
+  std::string separator = "auto";
+  std::string task = "auto";
+
+  [[nodiscard]] Fields fields();
+};
+
+enum class ColumnKind { number, category };
+enum class Task { regression, binary, multiclass };
+enum class Missing { impute, reject, drop };
+
+template <class E>
+inline constexpr std::array<std::string_view, 0> names_of{};
+template <>
+inline constexpr std::array<std::string_view, 2> names_of<ColumnKind>{"number", "category"};
+template <>
+inline constexpr std::array<std::string_view, 3> names_of<Task>{"regression", "binary", "multiclass"};
+template <>
+inline constexpr std::array<std::string_view, 3> names_of<Missing>{"impute", "reject", "drop"};
+
+template <class E>
+requires(!names_of<E>.empty()) [[nodiscard]] std::string_view name(E value) {
+  return names_of<E>[static_cast<std::size_t>(value)];
+}
+/// The value of that name, if there is one.
+template <class E>
+[[nodiscard]] std::optional<E> named(std::string_view text) {
+  const auto found = std::ranges::find(names_of<E>, text);
+  if (found == names_of<E>.end()) return std::nullopt;
+  return static_cast<E>(found - names_of<E>.begin());
+}
+
+struct Schema {
+  struct Feature {
+    std::string name = {};
+    ColumnKind kind = ColumnKind::number;
+    friend bool operator==(const Feature&, const Feature&) = default;
+  };
+  std::vector<Feature> features = {};  ///< in the order of the file
+  std::string target = {};
+  std::string weight = {};  ///< empty where there is none
+  Task task = Task::regression;
+  /// Sorted, as numbers where all are numbers, as text otherwise; none in a regression.
+  std::vector<std::string> classes = {};
+  Missing missing = Missing::impute;
+  friend bool operator==(const Schema&, const Schema&) = default;
+};
+
+struct Inference {
+  Schema schema;
+  std::vector<std::int64_t> rows;     ///< those that can be used
+  std::vector<std::string> notes;     ///< what was decided, a line each
+  std::vector<std::string> warnings;  ///< what the user should look at, a line each
+};
+
+/// Decides what the options leave open.
+///
+/// A column is of numbers when all its cells that are not missing are finite numbers, and of categories when fewer than
+/// nine in ten are; in between, a cell of text is taken for a mistake. A column with one value is left out.
+///
+/// The task follows from the target: text of two values, or two whole numbers: binary. Text of more values, or at most
+/// 20 whole numbers that occur five times each on average: multiclass. Any other numbers: regression.
+///
+/// Rows without a target are left out (rejected under missing = "reject").
+///
+/// Throws UsageError for a column named by an option that is not there (with the nearest name) or has two roles, and
+/// DataError, with file, line and column, for text where a number belongs, a missing value that is rejected, a weight
+/// that is negative or no number, and a target that cannot be predicted.
+[[nodiscard]] Inference infer_schema(const Table& table, TableOptions options);
+
+/// The rows of a table that a model of this schema can be trained or evaluated on: those with a target, and under
+/// missing = "drop" with a value for every feature. Throws DataError under "reject", naming the first missing value.
+[[nodiscard]] std::vector<std::int64_t> usable_rows(const Table& table, const Schema& schema);
+
+/// The labels of the rows: places in the schema's classes. Empty in a regression. Throws DataError, with file and line,
+/// for a target that is none of the classes.
+[[nodiscard]] std::vector<std::int32_t> class_labels(const Table& table, const Schema& schema,
+                                                     std::span<const std::int64_t> rows);
+
+/// The column of that name; throws DataError when the table has none.
+[[nodiscard]] std::size_t column_of(const Table& table, std::string_view name);
+
+/// The number in a cell. Throws DataError, with file, line and column, when it is none.
+[[nodiscard]] double number_at(const Table& table, std::int64_t row, std::size_t column);
+/// The same, for a weight: at least 0.
+[[nodiscard]] double weight_at(const Table& table, std::int64_t row, std::size_t column);
+
+}  // namespace thalweg::data

@@ -1,0 +1,179 @@
+#include "graph/graph.hpp"
+
+#include <algorithm>
+#include <bit>
+
+#include "core/error.hpp"
+#include "thalweg/ops.hpp"
+
+namespace thalweg {
+
+const Shape& Var::shape() const {
+  if (!graph_)
+    fail<UsageError>("[var] an empty Var has no shape. Hint: it was default-constructed and never assigned.");
+  return graph_->node(index_).signature.shape;
+}
+
+DType Var::dtype() const {
+  if (!graph_)
+    fail<UsageError>("[var] an empty Var has no dtype. Hint: it was default-constructed and never assigned.");
+  return graph_->node(index_).signature.dtype;
+}
+
+Var Site::x(int input) const {
+  return {graph, graph.node(index).inputs[static_cast<std::size_t>(input)]};
+}
+int Site::inputs() const {
+  return static_cast<int>(graph.node(index).inputs.size());
+}
+const Attributes& Site::attributes() const {
+  return graph.node(index).attributes;
+}
+
+std::string at(Source source) {
+  if (source.line == 0) return "";
+  const std::string_view path = source.file;
+  return fmt::format(" ({}:{})", path.substr(path.find_last_of('/') + 1), source.line);
+}
+
+Var Graph::add(Node node) {
+  nodes_.push_back(std::move(node));
+  return {*this, size() - 1};
+}
+
+Var Graph::input(const std::string& name, const Shape& shape, DType dtype) {
+  if (std::ranges::any_of(inputs_, [&](const auto& entry) { return entry.first == name; })) {
+    fail<UsageError>("[input] the name '{}' is taken. Hint: to use one input twice, keep its Var.", name);
+  }
+  Attributes attributes;
+  attributes.name = name;
+  const Var var = add({&op_named("input"), {}, std::move(attributes), {shape, dtype}, false, {}});
+  inputs_.emplace_back(name, var);
+  return var;
+}
+
+Var Graph::scalar(const std::string& name) {
+  const Var var = input(name, {}, f64);
+  nodes_.back().weak = true;
+  return var;
+}
+
+Var Graph::constant(const Tensor& value) {
+  Attributes attributes;
+  attributes.tensor.push_back(value);
+  return add({&op_named("constant"), {}, std::move(attributes), {value.shape(), value.dtype()}, false, {}});
+}
+
+Var Graph::number(double value, DType dtype, bool weak) {
+  const auto key = std::tuple(std::bit_cast<std::uint64_t>(value), dtype, weak);
+  if (const auto found = numbers_.find(key); found != numbers_.end()) return {*this, found->second};
+  Attributes attributes;
+  attributes.number = value;
+  const Var var = add({&op_named("number"), {}, std::move(attributes), {{}, dtype}, weak, {}});
+  numbers_[key] = var.index();
+  return var;
+}
+
+Var Graph::append(const Op& op, std::vector<Var> inputs, Attributes attributes, Source source) {
+  Node node{&op, {}, std::move(attributes), {}, !inputs.empty(), source};
+  std::vector<Signature> signatures;
+  for (const Var& input : inputs) {
+    node.inputs.push_back(input.index());
+    signatures.push_back(this->node(input).signature);
+    node.weak = node.weak && this->node(input).weak;
+  }
+  try {
+    node.signature = op.infer(signatures, node.attributes);
+  } catch (const UsageError& error) {
+    throw UsageError(error.what() + at(source));
+  }
+  node.weak = node.weak && node.signature == Signature{{}, f64};
+  return add(std::move(node));
+}
+
+Var as_var(const Arg& arg, Var like) {
+  if (arg.is_var()) return arg.var();
+  Graph& graph = like.graph();
+  if (!arg.is_number()) return graph.constant(arg.tensor());
+  const Node& other = graph.node(like);
+  return graph.number(arg.number(), is_float(other.signature.dtype) ? other.signature.dtype : f32, other.weak);
+}
+
+namespace {
+Var first_var(std::string_view op, std::span<const Arg> args) {
+  Var found;
+  for (const Arg& arg : args) {
+    if (!arg.is_var()) continue;
+    if (found.defined() && &arg.var().graph() != &found.graph()) {
+      fail<UsageError>(
+          "[{}] the arguments belong to two traces. Hint: a Var lives in the function that was traced "
+          "with it; pass data as an input or as tw::constant(tensor).{}",
+          op, at(arg.source()));
+    }
+    // A strong Var decides the dtype of the numbers it meets, a weak one only where there is no other.
+    if (!found.defined() || found.graph().node(found).weak) found = arg.var();
+  }
+  if (!found.defined()) {
+    const Source source = args.empty() ? Source{} : args.front().source();
+    fail<UsageError>("[{}] no argument is a Var. Hint: an op needs at least one Var of the trace.{}", op, at(source));
+  }
+  return found;
+}
+}  // namespace
+
+std::vector<Var> as_vars(std::string_view op, std::span<const Arg> args) {
+  const Var like = first_var(op, args);
+  std::vector<Var> vars;
+  for (const Arg& arg : args) vars.push_back(as_var(arg, like));
+  return vars;
+}
+
+namespace {
+Shape broadcast_shape(const Op& op, std::span<const Var> vars, Source source) {
+  Shape shape = vars[0].shape();
+  for (const Var& var : vars.subspan(1)) {
+    const Shape& other = var.shape();
+    const int rank = std::max(shape.rank(), other.rank());
+    Shape joined;
+    for (int axis = -rank; axis < 0; ++axis) {
+      const std::int64_t a = axis >= -shape.rank() ? shape[axis] : 1, b = axis >= -other.rank() ? other[axis] : 1;
+      if (a != b && a != 1 && b != 1) {
+        fail<UsageError>(
+            "[{}] {} and {} do not broadcast: {} and {} along axis {}. Hint: sizes must be equal, or one "
+            "of them 1.{}",
+            op.name, shape, other, a, b, axis, at(source));
+      }
+      joined.push_back(a == 1 ? b : a);
+    }
+    shape = joined;
+  }
+  return shape;
+}
+}  // namespace
+
+Var apply_elementwise(const Op& op, std::span<const Arg> args) {
+  std::vector<Var> vars = as_vars(op.name, args);
+  const Source source = args[0].source();
+  const Var like = first_var(op.name, args);
+  const DType dtype = like.dtype();
+  for (Var& var : vars) {
+    if (var.dtype() == dtype) continue;
+    if (!var.graph().node(var).weak) {
+      fail<UsageError>("[{}] dtypes differ: {} and {}. Hint: tw::cast(x, tw::{}).{}", op.name, dtype, var.dtype(),
+                       dtype, at(source));
+    }
+    var = cast(Arg(var, source), dtype);
+  }
+  if (!is_float(dtype)) {
+    fail<UsageError>("[{}] {} given. Hint: arithmetic is done in f32 or f64; tw::cast(x, tw::f32).{}", op.name, dtype,
+                     at(source));
+  }
+  const Shape shape = broadcast_shape(op, vars, source);
+  for (Var& var : vars) {
+    if (!(var.shape() == shape)) var = broadcast_to(Arg(var, source), shape);
+  }
+  Graph& graph = vars[0].graph();
+  return graph.append(op, std::move(vars), {}, source);
+}
+
+}  // namespace thalweg

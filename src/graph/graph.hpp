@@ -1,0 +1,66 @@
+#pragma once
+// Graph: an append-only list of ops. It is in topological order by construction.
+
+#include <deque>
+#include <map>
+
+#include "graph/op.hpp"
+
+namespace thalweg {
+
+struct Node {
+  const Op* op = nullptr;
+  std::vector<int> inputs;
+  Attributes attributes;
+  Signature signature;
+  /// A scalar that adopts the dtype of what it meets: plain numbers, named scalars, and what is computed of them in
+  /// f64.
+  bool weak = false;
+  Source source;
+};
+
+class Graph {
+ public:
+  Graph() = default;
+  Graph(const Graph&) = delete;
+  Graph& operator=(const Graph&) = delete;
+
+  /// A named input. Throws UsageError when the name is taken.
+  Var input(const std::string& name, const Shape& shape, DType dtype);
+  /// A named f64 scalar that changes between steps.
+  Var scalar(const std::string& name);
+  Var constant(const Tensor& value);
+  /// A scalar constant, one node for each value.
+  Var number(double value, DType dtype, bool weak = false);
+
+  /// Appends an op; its shape rule is checked here and errors name the source line.
+  Var append(const Op& op, std::vector<Var> inputs, Attributes attributes, Source source);
+
+  [[nodiscard]] const Node& node(int index) const { return nodes_[static_cast<std::size_t>(index)]; }
+  [[nodiscard]] const Node& node(Var var) const { return node(var.index()); }
+  [[nodiscard]] int size() const { return static_cast<int>(nodes_.size()); }
+  /// The inputs by name, in the order in which they were declared.
+  [[nodiscard]] const std::vector<std::pair<std::string, Var>>& inputs() const { return inputs_; }
+
+ private:
+  Var add(Node node);
+
+  std::deque<Node> nodes_;  // a deque, so that references to nodes survive appending
+  std::vector<std::pair<std::string, Var>> inputs_;
+  std::map<std::tuple<std::uint64_t, DType, bool>, int> numbers_;
+};
+
+/// The row of the op table with this name; a defect when there is none.
+[[nodiscard]] const Op& op_named(std::string_view name);
+
+/// Arguments as Vars of one graph. Throws UsageError when none is a Var or they are of two graphs.
+[[nodiscard]] std::vector<Var> as_vars(std::string_view op, std::span<const Arg> args);
+/// Applies an elementwise op: brings the dtypes together, broadcasts, appends.
+Var apply_elementwise(const Op& op, std::span<const Arg> args);
+/// Makes one Var (a number becomes a constant next to `like`).
+[[nodiscard]] Var as_var(const Arg& arg, Var like);
+
+/// " (file.cpp:12)", or nothing where the line is not known.
+[[nodiscard]] std::string at(Source source);
+
+}  // namespace thalweg

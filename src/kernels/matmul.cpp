@@ -1,0 +1,129 @@
+#include "kernels/matmul.hpp"
+
+#define EIGEN_DONT_PARALLELIZE
+#include <Eigen/Core>
+#include <algorithm>
+
+#include "core/error.hpp"
+#include "kernels/onednn.hpp"
+#include "kernels/small_products.hpp"
+
+namespace thalweg {
+
+namespace {
+
+struct ProductShape {
+  bool transpose_a, transpose_b;
+  std::int64_t batch, m, n, k;
+  [[nodiscard]] std::int64_t lda() const { return transpose_a ? m : k; }
+  [[nodiscard]] std::int64_t ldb() const { return transpose_b ? k : n; }
+};
+
+ProductShape shape_of(const KernelSite& site) {
+  const Shape &a = site.inputs[0].shape, &out = site.output.shape;
+  const bool ta = site.ints[0] != 0, tb = site.ints[1] != 0;
+  return {ta, tb, out.rank() == 3 ? out[0] : 1, out[-2], out[-1], ta ? a[-2] : a[-1]};
+}
+
+void product_f64(const ProductShape& p, const double* a, const double* b, double* c) {
+  using Matrix = Eigen::Matrix<double, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
+  const Eigen::Map<const Matrix> left(a, p.transpose_a ? p.k : p.m, p.transpose_a ? p.m : p.k);
+  const Eigen::Map<const Matrix> right(b, p.transpose_b ? p.n : p.k, p.transpose_b ? p.k : p.n);
+  Eigen::Map<Matrix> out(c, p.m, p.n);
+  if (p.transpose_a && p.transpose_b) {
+    out.noalias() = left.transpose() * right.transpose();
+  } else if (p.transpose_a) {
+    out.noalias() = left.transpose() * right;
+  } else if (p.transpose_b) {
+    out.noalias() = left * right.transpose();
+  } else {
+    out.noalias() = left * right;
+  }
+}
+
+void transpose_into(float* to, const float* from, std::int64_t rows, std::int64_t columns) {
+  for (std::int64_t i = 0; i < rows; ++i) {
+    for (std::int64_t j = 0; j < columns; ++j) to[j * rows + i] = from[i * columns + j];
+  }
+}
+
+/// `packed` has room for b where it must be turned round.
+void small_f32(const ProductShape& p, const float* a, const float* b, float* c, float* packed) {
+  if (p.n == 1 && !p.transpose_a) return row_dots(a, p.k, b, c, p.m, p.k);
+  if (p.m == 1 && p.transpose_b) return row_dots(b, p.k, a, c, p.n, p.k);
+  if (p.n == 1) {  // c^T = b^T a: one row times a matrix
+    return small_product({b, p.k, 1, a, p.m, c, 1, p.m, p.k});
+  }
+  if (p.transpose_b) {
+    transpose_into(packed, b, p.n, p.k);
+    b = packed;
+  }
+  small_product({a, p.transpose_a ? 1 : p.k, p.transpose_a ? p.m : 1, b, p.n, c, p.m, p.n, p.k});
+}
+
+/// Below this many multiplications a library call costs more than it saves.
+constexpr std::int64_t small_product_limit = 32 * 1024;
+/// A product of this many multiplications or more is split, at boundaries that depend on its shape alone.
+constexpr std::int64_t split_product = 16 * 1024 * 1024;
+
+void large_f32(const ProductShape& p, const float* a, const float* b, float* c, Workers& workers) {
+  const std::int64_t work = p.m * p.n * p.k;
+  std::int64_t parts = std::min<std::int64_t>(8, work / (split_product / 2));
+  const bool by_rows = p.m >= p.n;
+  const std::int64_t length = by_rows ? p.m : p.n;
+  parts = std::max<std::int64_t>(1, std::min(work >= split_product ? parts : 1, length / 48));
+  const std::int64_t part_length = ((length + parts - 1) / parts + 15) / 16 * 16;
+  workers.run((length + part_length - 1) / part_length, [&](std::int64_t part) {
+    const std::int64_t begin = part * part_length, size = std::min(part_length, length - begin);
+    if (by_rows) {
+      onednn_product(p.transpose_a, p.transpose_b, size, p.n, p.k, a + (p.transpose_a ? begin : begin * p.k), p.lda(),
+                     b, p.ldb(), c + begin * p.n, p.n);
+    } else {
+      onednn_product(p.transpose_a, p.transpose_b, p.m, size, p.k, a, p.lda(),
+                     b + (p.transpose_b ? begin * p.k : begin), p.ldb(), c + begin, p.n);
+    }
+  });
+}
+
+void product_f32(const ProductShape& p, const KernelCall& call) {
+  const std::int64_t work = p.m * p.n * p.k;
+  const bool small = work <= small_product_limit || p.n == 1 || (p.m == 1 && p.transpose_b);
+  const std::int64_t per_part = std::max<std::int64_t>(1, split_product / std::max<std::int64_t>(1, work));
+  const std::int64_t parts = (p.batch + per_part - 1) / per_part;
+  call.workers.run(parts, [&](std::int64_t part) {
+    for (std::int64_t i = part * per_part; i < std::min(p.batch, (part + 1) * per_part); ++i) {
+      const float *a = call.in<float>(0) + i * p.m * p.k, *b = call.in<float>(1) + i * p.k * p.n;
+      float* c = call.out<float>() + i * p.m * p.n;
+      if (small) {
+        small_f32(p, a, b, c, reinterpret_cast<float*>(call.scratch) + part * p.k * p.n);
+      } else {
+        large_f32(p, a, b, c, call.workers);
+      }
+    }
+  });
+}
+
+}  // namespace
+
+Kernel make_matmul(const KernelSite& site) {
+  const ProductShape p = shape_of(site);
+  if (p.batch * p.m * p.n == 0) return {[](const KernelCall&) {}, 0};
+  if (site.output.dtype == f64) {
+    return {[p](const KernelCall& call) {
+              for (std::int64_t i = 0; i < p.batch; ++i) {
+                product_f64(p, call.in<double>(0) + i * p.m * p.k, call.in<double>(1) + i * p.k * p.n,
+                            call.out<double>() + i * p.m * p.n);
+              }
+            },
+            0};
+  }
+  const std::int64_t work = std::max<std::int64_t>(1, p.m * p.n * p.k);
+  std::size_t scratch = 0;
+  if (p.transpose_b && work <= small_product_limit) {
+    const std::int64_t per_part = std::max<std::int64_t>(1, split_product / work);
+    scratch = static_cast<std::size_t>((p.batch + per_part - 1) / per_part * p.k * p.n) * sizeof(float);
+  }
+  return {[p](const KernelCall& call) { product_f32(p, call); }, scratch};
+}
+
+}  // namespace thalweg

@@ -1,0 +1,592 @@
+// Compiled once for each instruction set; see micro_ops.cpp. No include guard in the usual sense: Highway's toggles it.
+#if defined(THALWEG_MICRO_OPS_INL) == defined(HWY_TARGET_TOGGLE)
+#ifdef THALWEG_MICRO_OPS_INL
+#undef THALWEG_MICRO_OPS_INL
+#else
+#define THALWEG_MICRO_OPS_INL
+#endif
+
+#include <hwy/contrib/math/math-inl.h>
+#include <hwy/highway.h>
+
+HWY_BEFORE_NAMESPACE();
+namespace thalweg {
+namespace HWY_NAMESPACE {
+namespace {
+
+namespace hn = hwy::HWY_NAMESPACE;
+
+// One micro-op is one struct: a function of vectors. `d` tells the element type and the number of lanes.
+
+struct Copy {
+  template <class D, class V>
+  static HWY_INLINE V f(D, V a) {
+    return a;
+  }
+};
+struct Neg {
+  template <class D, class V>
+  static HWY_INLINE V f(D, V a) {
+    return hn::Neg(a);
+  }
+};
+struct Abs {
+  template <class D, class V>
+  static HWY_INLINE V f(D, V a) {
+    return hn::Abs(a);
+  }
+};
+struct Square {
+  template <class D, class V>
+  static HWY_INLINE V f(D, V a) {
+    return hn::Mul(a, a);
+  }
+};
+struct Sqrt {
+  template <class D, class V>
+  static HWY_INLINE V f(D, V a) {
+    return hn::Sqrt(a);
+  }
+};
+struct Rsqrt {
+  template <class D, class V>
+  static HWY_INLINE V f(D d, V a) {
+    return hn::Div(hn::Set(d, 1), hn::Sqrt(a));
+  }
+};
+struct Reciprocal {
+  template <class D, class V>
+  static HWY_INLINE V f(D d, V a) {
+    return hn::Div(hn::Set(d, 1), a);
+  }
+};
+struct Floor {
+  template <class D, class V>
+  static HWY_INLINE V f(D, V a) {
+    return hn::Floor(a);
+  }
+};
+struct Ceil {
+  template <class D, class V>
+  static HWY_INLINE V f(D, V a) {
+    return hn::Ceil(a);
+  }
+};
+struct Round {
+  template <class D, class V>
+  static HWY_INLINE V f(D, V a) {
+    return hn::Round(a);
+  }
+};
+struct Relu {
+  // written so that NaN stays NaN
+  template <class D, class V>
+  static HWY_INLINE V f(D d, V a) {
+    return hn::IfThenZeroElse(hn::Lt(a, hn::Zero(d)), a);
+  }
+};
+struct Sign {
+  template <class D, class V>
+  static HWY_INLINE V f(D d, V a) {
+    const V unit = hn::CopySign(hn::Set(d, 1), a);
+    return hn::IfThenElse(hn::Gt(hn::Abs(a), hn::Zero(d)), unit, a);  // 0 and NaN are their own sign
+  }
+};
+
+struct Add {
+  template <class D, class V>
+  static HWY_INLINE V f(D, V a, V b) {
+    return hn::Add(a, b);
+  }
+};
+struct Sub {
+  template <class D, class V>
+  static HWY_INLINE V f(D, V a, V b) {
+    return hn::Sub(a, b);
+  }
+};
+struct Mul {
+  template <class D, class V>
+  static HWY_INLINE V f(D, V a, V b) {
+    return hn::Mul(a, b);
+  }
+};
+struct Div {
+  template <class D, class V>
+  static HWY_INLINE V f(D, V a, V b) {
+    return hn::Div(a, b);
+  }
+};
+template <class V>
+HWY_INLINE V EitherNan(V a, V b, V otherwise) {
+  return hn::IfThenElse(hn::IsNaN(a), a, hn::IfThenElse(hn::IsNaN(b), b, otherwise));
+}
+struct Minimum {
+  template <class D, class V>
+  static HWY_INLINE V f(D, V a, V b) {
+    return EitherNan(a, b, hn::IfThenElse(hn::Lt(b, a), b, a));
+  }
+};
+struct Maximum {
+  template <class D, class V>
+  static HWY_INLINE V f(D, V a, V b) {
+    return EitherNan(a, b, hn::IfThenElse(hn::Gt(b, a), b, a));
+  }
+};
+template <class D, class M>
+HWY_INLINE hn::Vec<D> OneWhere(D d, M mask) {
+  return hn::IfThenElseZero(mask, hn::Set(d, 1));
+}
+struct Less {
+  template <class D, class V>
+  static HWY_INLINE V f(D d, V a, V b) {
+    return OneWhere(d, hn::Lt(a, b));
+  }
+};
+struct LessEqual {
+  template <class D, class V>
+  static HWY_INLINE V f(D d, V a, V b) {
+    return OneWhere(d, hn::Le(a, b));
+  }
+};
+struct Equal {
+  template <class D, class V>
+  static HWY_INLINE V f(D d, V a, V b) {
+    return OneWhere(d, hn::Eq(a, b));
+  }
+};
+struct NotEqual {
+  template <class D, class V>
+  static HWY_INLINE V f(D d, V a, V b) {
+    return OneWhere(d, hn::Ne(a, b));
+  }
+};
+
+struct Where {
+  template <class D, class V>
+  static HWY_INLINE V f(D d, V c, V a, V b) {
+    return hn::IfThenElse(hn::Ne(c, hn::Zero(d)), a, b);
+  }
+};
+struct Clamp {
+  template <class D, class V>
+  static HWY_INLINE V f(D d, V x, V low, V high) {
+    return Maximum::f(d, low, Minimum::f(d, x, high));
+  }
+};
+
+// Pairs and triples that often stand together. Each rounds as its parts would: no fused multiply-add.
+struct MulAdd {
+  template <class D, class V>
+  static HWY_INLINE V f(D, V a, V b, V c) {
+    return hn::Add(hn::Mul(a, b), c);
+  }
+};
+struct MulSub {
+  template <class D, class V>
+  static HWY_INLINE V f(D, V a, V b, V c) {
+    return hn::Sub(hn::Mul(a, b), c);
+  }
+};
+struct SubMul {
+  template <class D, class V>
+  static HWY_INLINE V f(D, V a, V b, V c) {
+    return hn::Sub(c, hn::Mul(a, b));
+  }
+};
+struct Blend {  // a b + c d
+  template <class D, class V>
+  static HWY_INLINE V f(D, V a, V b, V c, V e) {
+    return hn::Add(hn::Mul(a, b), hn::Mul(c, e));
+  }
+};
+struct BlendSquare {  // a b + c d^2, with the square first, as written in update rules
+  template <class D, class V>
+  static HWY_INLINE V f(D, V a, V b, V c, V e) {
+    return hn::Add(hn::Mul(a, b), hn::Mul(c, hn::Mul(e, e)));
+  }
+};
+struct SqrtDivAdd {  // sqrt(a) / b + c
+  template <class D, class V>
+  static HWY_INLINE V f(D, V a, V b, V c) {
+    return hn::Add(hn::Div(hn::Sqrt(a), b), c);
+  }
+};
+
+// Highway's functions are bounded to the range of their results: what lies outside, and NaN, is put right here.
+template <class V>
+HWY_INLINE V KeepNan(V x, V result) {
+  return hn::IfThenElse(hn::IsNaN(x), x, result);
+}
+
+struct Exp {
+  template <class D, class V>
+  static HWY_INLINE V f(D d, V x) {
+    using T = hn::TFromD<D>;
+    const V top = hn::Set(d, static_cast<T>(sizeof(T) == 4 ? 88.72283935546875 : 709.782712893384));
+    const V inside = hn::Exp(d, hn::IfThenElse(hn::Gt(x, top), top, x));
+    const V inf = hn::Set(d, std::numeric_limits<T>::infinity());
+    return KeepNan(x, hn::IfThenElse(hn::Gt(x, top), inf, inside));
+  }
+};
+struct Expm1 {
+  template <class D, class V>
+  static HWY_INLINE V f(D d, V x) {
+    using T = hn::TFromD<D>;
+    const V top = hn::Set(d, static_cast<T>(sizeof(T) == 4 ? 88.0 : 709.0));
+    const V small = hn::Expm1(d, hn::IfThenElse(hn::Gt(x, top), top, x));
+    const V result = hn::IfThenElse(hn::Gt(x, top), Exp::f(d, x), small);
+    return KeepNan(x, hn::IfThenElse(hn::Eq(x, hn::Zero(d)), x, result));
+  }
+};
+struct Log {
+  template <class D, class V>
+  static HWY_INLINE V f(D d, V x) {
+    using T = hn::TFromD<D>;
+    const V inf = hn::Set(d, std::numeric_limits<T>::infinity());
+    const V nan = hn::Set(d, std::numeric_limits<T>::quiet_NaN());
+    const V zero = hn::Zero(d);
+    V y = hn::Log(d, x);
+    y = hn::IfThenElse(hn::Eq(x, inf), inf, y);
+    y = hn::IfThenElse(hn::Eq(x, zero), hn::Neg(inf), y);
+    return KeepNan(x, hn::IfThenElse(hn::Lt(x, zero), nan, y));
+  }
+};
+struct Log1p {
+  template <class D, class V>
+  static HWY_INLINE V f(D d, V x) {
+    using T = hn::TFromD<D>;
+    const V inf = hn::Set(d, std::numeric_limits<T>::infinity());
+    const V nan = hn::Set(d, std::numeric_limits<T>::quiet_NaN());
+    const V minus_one = hn::Set(d, -1);
+    V y = hn::Log1p(d, x);
+    y = hn::IfThenElse(hn::Eq(x, inf), inf, y);
+    y = hn::IfThenElse(hn::Eq(x, minus_one), hn::Neg(inf), y);
+    y = hn::IfThenElse(hn::Eq(x, hn::Zero(d)), x, y);
+    return KeepNan(x, hn::IfThenElse(hn::Lt(x, minus_one), nan, y));
+  }
+};
+struct Sigmoid {  // through e^-|x|, which never overflows
+  template <class D, class V>
+  static HWY_INLINE V f(D d, V x) {
+    const V one = hn::Set(d, 1);
+    const V e = Exp::f(d, hn::Neg(hn::Abs(x)));
+    const V q = hn::Div(one, hn::Add(one, e));
+    return KeepNan(x, hn::IfThenElse(hn::Lt(x, hn::Zero(d)), hn::Mul(e, q), q));
+  }
+};
+struct Softplus {  // max(x, 0) + log1p(e^-|x|)
+  template <class D, class V>
+  static HWY_INLINE V f(D d, V x) {
+    return hn::Add(Relu::f(d, x), Log1p::f(d, Exp::f(d, hn::Neg(hn::Abs(x)))));
+  }
+};
+struct Tanh {  // (1 - e^-2|x|) / (1 + e^-2|x|), with the numerator from expm1
+  template <class D, class V>
+  static HWY_INLINE V f(D d, V x) {
+    const V e = Expm1::f(d, hn::Mul(hn::Set(d, -2), hn::Abs(x)));
+    const V y = hn::Div(hn::Neg(e), hn::Add(hn::Set(d, 2), e));
+    return KeepNan(x, hn::CopySignToAbs(y, x));
+  }
+};
+
+// What Highway has not, or not to the last places, is done element by element with the C library.
+template <class F>
+struct Scalar {
+  template <class D, class V>
+  static HWY_INLINE V f(D d, V a) {
+    HWY_ALIGN hn::TFromD<D> x[hn::MaxLanes(D())];
+    hn::Store(a, d, x);
+    for (std::size_t i = 0; i < hn::Lanes(d); ++i) x[i] = F::of(x[i]);
+    return hn::Load(d, x);
+  }
+  template <class D, class V>
+  static HWY_INLINE V f(D d, V a, V b) {
+    HWY_ALIGN hn::TFromD<D> x[hn::MaxLanes(D())], y[hn::MaxLanes(D())];
+    hn::Store(a, d, x);
+    hn::Store(b, d, y);
+    for (std::size_t i = 0; i < hn::Lanes(d); ++i) x[i] = F::of(x[i], y[i]);
+    return hn::Load(d, x);
+  }
+};
+struct SinOf {
+  template <class T>
+  static T of(T x) {
+    return std::sin(x);
+  }
+};
+struct CosOf {
+  template <class T>
+  static T of(T x) {
+    return std::cos(x);
+  }
+};
+struct TanOf {
+  template <class T>
+  static T of(T x) {
+    return std::tan(x);
+  }
+};
+struct AsinOf {
+  template <class T>
+  static T of(T x) {
+    return std::asin(x);
+  }
+};
+struct AcosOf {
+  template <class T>
+  static T of(T x) {
+    return std::acos(x);
+  }
+};
+struct AtanOf {
+  template <class T>
+  static T of(T x) {
+    return std::atan(x);
+  }
+};
+struct SinhOf {
+  template <class T>
+  static T of(T x) {
+    return std::sinh(x);
+  }
+};
+struct CoshOf {
+  template <class T>
+  static T of(T x) {
+    return std::cosh(x);
+  }
+};
+struct AsinhOf {
+  template <class T>
+  static T of(T x) {
+    return std::asinh(x);
+  }
+};
+struct AcoshOf {
+  template <class T>
+  static T of(T x) {
+    return std::acosh(x);
+  }
+};
+struct AtanhOf {
+  template <class T>
+  static T of(T x) {
+    return std::atanh(x);
+  }
+};
+struct ErfOf {
+  template <class T>
+  static T of(T x) {
+    return std::erf(x);
+  }
+};
+struct Exp2Of {
+  template <class T>
+  static T of(T x) {
+    return std::exp2(x);
+  }
+};
+struct Log2Of {
+  template <class T>
+  static T of(T x) {
+    return std::log2(x);
+  }
+};
+struct Log10Of {
+  template <class T>
+  static T of(T x) {
+    return std::log10(x);
+  }
+};
+struct PowOf {
+  template <class T>
+  static T of(T x, T y) {
+    return std::pow(x, y);
+  }
+};
+struct Atan2Of {
+  template <class T>
+  static T of(T x, T y) {
+    return std::atan2(x, y);
+  }
+};
+
+// The loop around a micro-op. `scalars` has a bit for each operand that is one number.
+template <class F, class T, int arity, unsigned scalars>
+HWY_NOINLINE void Run(void* out_bytes, const void* const* operand_bytes, std::size_t n) {
+  const hn::ScalableTag<T> d;
+  using V = hn::Vec<decltype(d)>;
+  T* out = static_cast<T*>(out_bytes);
+  const T* a = static_cast<const T*>(operand_bytes[0]);
+  const T* b = arity > 1 ? static_cast<const T*>(operand_bytes[1]) : a;
+  const T* c = arity > 2 ? static_cast<const T*>(operand_bytes[2]) : a;
+  const T* e = arity > 3 ? static_cast<const T*>(operand_bytes[3]) : a;
+  const V a1 = hn::Set(d, *a), b1 = hn::Set(d, *b), c1 = hn::Set(d, *c), e1 = hn::Set(d, *e);
+  const auto apply = [&](auto load) HWY_ATTR {
+    const V va = (scalars & 1U) ? a1 : load(a);
+    if constexpr (arity == 1) {
+      return F::f(d, va);
+    } else {
+      const V vb = (scalars & 2U) ? b1 : load(b);
+      if constexpr (arity == 2) {
+        return F::f(d, va, vb);
+      } else {
+        const V vc = (scalars & 4U) ? c1 : load(c);
+        if constexpr (arity == 3) {
+          return F::f(d, va, vb, vc);
+        } else {
+          return F::f(d, va, vb, vc, (scalars & 8U) ? e1 : load(e));
+        }
+      }
+    }
+  };
+  const std::size_t lanes = hn::Lanes(d);
+  std::size_t i = 0;
+  for (; i + lanes <= n; i += lanes) {
+    hn::StoreU(apply([&](const T* p) HWY_ATTR { return hn::LoadU(d, p + i); }), d, out + i);
+  }
+  if (i < n) {
+    const auto tail = hn::FirstN(d, n - i);
+    const V last = apply([&](const T* p) HWY_ATTR { return hn::MaskedLoad(tail, d, p + i); });
+    hn::BlendedStore(last, tail, d, out + i);
+  }
+}
+
+template <class F, class T, int arity>
+constexpr std::array<MicroOp::Run, 16> Variants() {
+  std::array<MicroOp::Run, 16> runs{};
+  runs[0] = Run<F, T, arity, 0>;
+  if constexpr (arity == 2) runs[1] = Run<F, T, 2, 1>, runs[2] = Run<F, T, 2, 2>;
+  if constexpr (arity == 3) {
+    runs[1] = Run<F, T, 3, 1>, runs[2] = Run<F, T, 3, 2>, runs[3] = Run<F, T, 3, 3>;
+    runs[4] = Run<F, T, 3, 4>, runs[5] = Run<F, T, 3, 5>, runs[6] = Run<F, T, 3, 6>;
+  }
+  // of four operands, only numbers in the second and fourth place, or the first and third, occur
+  if constexpr (arity == 4) runs[5] = Run<F, T, 4, 5>, runs[10] = Run<F, T, 4, 10>;
+  return runs;
+}
+
+template <class F, int arity>
+constexpr MicroOp Row(std::string_view name) {
+  return {name, arity, Variants<F, float, arity>(), Variants<F, double, arity>()};
+}
+
+constexpr MicroOp micro_table[] = {
+    Row<Copy, 1>("copy"),
+    Row<Neg, 1>("neg"),
+    Row<Abs, 1>("abs"),
+    Row<Square, 1>("square"),
+    Row<Sqrt, 1>("sqrt"),
+    Row<Rsqrt, 1>("rsqrt"),
+    Row<Reciprocal, 1>("reciprocal"),
+    Row<Floor, 1>("floor"),
+    Row<Ceil, 1>("ceil"),
+    Row<Round, 1>("round"),
+    Row<Relu, 1>("relu"),
+    Row<Sign, 1>("sign"),
+    Row<Exp, 1>("exp"),
+    Row<Expm1, 1>("expm1"),
+    Row<Log, 1>("log"),
+    Row<Log1p, 1>("log1p"),
+    Row<Sigmoid, 1>("sigmoid"),
+    Row<Softplus, 1>("softplus"),
+    Row<Tanh, 1>("tanh"),
+    Row<Scalar<SinOf>, 1>("sin"),
+    Row<Scalar<CosOf>, 1>("cos"),
+    Row<Scalar<TanOf>, 1>("tan"),
+    Row<Scalar<AsinOf>, 1>("asin"),
+    Row<Scalar<AcosOf>, 1>("acos"),
+    Row<Scalar<AtanOf>, 1>("atan"),
+    Row<Scalar<SinhOf>, 1>("sinh"),
+    Row<Scalar<CoshOf>, 1>("cosh"),
+    Row<Scalar<AsinhOf>, 1>("asinh"),
+    Row<Scalar<AcoshOf>, 1>("acosh"),
+    Row<Scalar<AtanhOf>, 1>("atanh"),
+    Row<Scalar<ErfOf>, 1>("erf"),
+    Row<Scalar<Exp2Of>, 1>("exp2"),
+    Row<Scalar<Log2Of>, 1>("log2"),
+    Row<Scalar<Log10Of>, 1>("log10"),
+    Row<Add, 2>("add"),
+    Row<Sub, 2>("sub"),
+    Row<Mul, 2>("mul"),
+    Row<Div, 2>("div"),
+    Row<Minimum, 2>("minimum"),
+    Row<Maximum, 2>("maximum"),
+    Row<Less, 2>("less"),
+    Row<LessEqual, 2>("less_equal"),
+    Row<Equal, 2>("equal"),
+    Row<NotEqual, 2>("not_equal"),
+    Row<Scalar<PowOf>, 2>("pow"),
+    Row<Scalar<Atan2Of>, 2>("atan2"),
+    Row<Where, 3>("where"),
+    Row<Clamp, 3>("clamp"),
+    Row<MulAdd, 3>("mul_add"),
+    Row<MulSub, 3>("mul_sub"),
+    Row<SubMul, 3>("sub_mul"),
+    Row<SqrtDivAdd, 3>("sqrt_div_add"),
+    Row<Blend, 4>("blend"),
+    Row<BlendSquare, 4>("blend_square"),
+};
+
+// Reductions: 16 running values in registers, whatever the width of a register.
+template <class Join, class T>
+HWY_NOINLINE void Accumulate(T* lanes, const T* x, std::size_t n) {
+  const hn::CappedTag<T, reduce_lanes> d;
+  const std::size_t width = hn::Lanes(d);
+  std::size_t i = 0;
+  constexpr std::size_t parts = reduce_lanes / hn::MaxLanes(hn::CappedTag<T, reduce_lanes>());
+  hn::Vec<decltype(d)> sum[parts];
+  for (std::size_t p = 0; p < parts; ++p) sum[p] = hn::LoadU(d, lanes + p * width);
+  for (; i + reduce_lanes <= n; i += reduce_lanes) {
+    for (std::size_t p = 0; p < parts; ++p) sum[p] = Join::f(d, sum[p], hn::LoadU(d, x + i + p * width));
+  }
+  for (std::size_t p = 0; p < parts; ++p) hn::StoreU(sum[p], d, lanes + p * width);
+  const hn::CappedTag<T, 1> one;
+  for (std::size_t lane = 0; i < n; ++i, ++lane) {
+    hn::StoreU(Join::f(one, hn::LoadU(one, lanes + lane), hn::LoadU(one, x + i)), one, lanes + lane);
+  }
+}
+
+template <class Join, class T>
+HWY_NOINLINE T Fold(const T* lanes) {
+  const hn::CappedTag<T, 1> one;
+  T value[reduce_lanes];
+  for (std::size_t i = 0; i < reduce_lanes; ++i) value[i] = lanes[i];
+  for (std::size_t half = reduce_lanes / 2; half > 0; half /= 2) {
+    for (std::size_t i = 0; i < half; ++i) {
+      hn::StoreU(Join::f(one, hn::LoadU(one, value + i), hn::LoadU(one, value + i + half)), one, value + i);
+    }
+  }
+  return value[0];
+}
+
+template <class Join>
+constexpr Reducer ReducerRow(std::string_view name, double identity, std::string_view join) {
+  return {name, identity, Accumulate<Join, float>, Accumulate<Join, double>, Fold<Join, float>, Fold<Join, double>,
+          join};
+}
+
+constexpr double infinity = std::numeric_limits<double>::infinity();
+constexpr Reducer reducer_table[] = {
+    ReducerRow<Add>("sum", 0, "add"),
+    ReducerRow<Maximum>("max", -infinity, "maximum"),
+    ReducerRow<Minimum>("min", infinity, "minimum"),
+};
+
+}  // namespace
+
+std::span<const MicroOp> MicroTable() {
+  return micro_table;
+}
+std::span<const Reducer> ReducerTable() {
+  return reducer_table;
+}
+const char* TargetName() {
+  return hwy::TargetName(HWY_TARGET);
+}
+
+}  // namespace HWY_NAMESPACE
+}  // namespace thalweg
+HWY_AFTER_NAMESPACE();
+#endif

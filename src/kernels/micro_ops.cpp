@@ -1,0 +1,62 @@
+#include "kernels/micro_ops.hpp"
+
+#include <cmath>
+#include <cstdlib>
+#include <limits>
+#include <span>
+#include <string>
+
+// Plain code for any CPU; SSE4, AVX2 and AVX-512 are worth a copy each.
+#define HWY_DISABLED_TARGETS (HWY_SSSE3 | HWY_AVX3_DL)
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "kernels/micro_ops.cpp"
+#include <hwy/foreach_target.h>
+#include <hwy/highway.h>
+
+#include "kernels/micro_ops-inl.hpp"
+
+#if HWY_ONCE
+namespace thalweg {
+
+namespace {
+HWY_EXPORT(MicroTable);
+HWY_EXPORT(ReducerTable);
+HWY_EXPORT(TargetName);
+
+/// THALWEG_ISA=sse4|avx2|avx512 caps the instruction set.
+bool cap_instruction_set() {
+  const char* cap = std::getenv("THALWEG_ISA");
+  const std::string name = cap ? cap : "";
+  if (name == "avx2") hwy::DisableTargets(HWY_AVX3);
+  if (name == "sse4") hwy::DisableTargets(HWY_AVX3 | HWY_AVX2);
+  return true;
+}
+
+void choose_once() {
+  [[maybe_unused]] static const bool capped = cap_instruction_set();
+}
+}  // namespace
+
+const MicroOp* find_micro_op(std::string_view name) {
+  choose_once();
+  for (const MicroOp& op : HWY_DYNAMIC_DISPATCH(MicroTable)()) {
+    if (op.name == name) return &op;
+  }
+  return nullptr;
+}
+
+const Reducer* find_reducer(std::string_view name) {
+  choose_once();
+  for (const Reducer& reducer : HWY_DYNAMIC_DISPATCH(ReducerTable)()) {
+    if (reducer.name == name) return &reducer;
+  }
+  return nullptr;
+}
+
+std::string_view instruction_set() {
+  choose_once();
+  return HWY_DYNAMIC_DISPATCH(TargetName)();
+}
+
+}  // namespace thalweg
+#endif

@@ -1,0 +1,45 @@
+#pragma once
+// Micro-ops: the vector loops that tiles are computed with. out[i] = f(a[i], b[i], ...) over n elements; an operand may
+// be one number for all of them. Written once over Highway and compiled for several instruction sets; the best is
+// chosen when the program starts.
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <string_view>
+
+namespace thalweg {
+
+struct MicroOp {
+  using Run = void (*)(void* out, const void* const* operands, std::size_t n);
+  std::string_view name;
+  int arity = 0;
+  /// By the set of operands that are one number: bit i for operand i. Never all of them, unless there is but one.
+  std::array<Run, 16> f32{}, f64{};
+};
+
+/// The micro-op with this name, or nullptr.
+[[nodiscard]] const MicroOp* find_micro_op(std::string_view name);
+
+/// Reductions keep this many running values, whatever the instruction set, so that they round alike everywhere.
+inline constexpr std::size_t reduce_lanes = 16;
+
+struct Reducer {
+  std::string_view name;
+  double identity = 0;
+  /// lanes[i % 16] = f(lanes[i % 16], x[i])
+  void (*accumulate_f32)(float* lanes, const float* x, std::size_t n);
+  void (*accumulate_f64)(double* lanes, const double* x, std::size_t n);
+  /// the 16 lanes by a fixed tree
+  float (*fold_f32)(const float* lanes);
+  double (*fold_f64)(const double* lanes);
+  /// The micro-op that joins two values.
+  std::string_view join;
+};
+
+[[nodiscard]] const Reducer* find_reducer(std::string_view name);
+
+/// The instruction set in use, as Highway names it.
+[[nodiscard]] std::string_view instruction_set();
+
+}  // namespace thalweg

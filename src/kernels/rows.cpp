@@ -1,0 +1,285 @@
+#include "kernels/rows.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+#include <limits>
+
+#include "core/error.hpp"
+#include "core/view.hpp"
+#include "kernels/micro_ops.hpp"
+
+namespace thalweg {
+
+namespace {
+
+template <class F>
+Kernel for_float(DType dtype, F make) {
+  return dtype == f32 ? make(float{}) : make(double{});
+}
+
+/// The vector loops of one element type.
+template <class T>
+struct Loops {
+  static constexpr bool single = sizeof(T) == 4;
+  static MicroOp::Run run(std::string_view name, unsigned scalars) {
+    const MicroOp& op = *find_micro_op(name);
+    return (single ? op.f32 : op.f64)[scalars];
+  }
+  MicroOp::Run subtract = run("sub", 2), exp = run("exp", 0), multiply = run("mul", 2);
+  const Reducer* max = find_reducer("max");
+  const Reducer* sum = find_reducer("sum");
+
+  static void accumulate(const Reducer& r, T* lanes, const T* x, std::int64_t n) {
+    if constexpr (single) {
+      r.accumulate_f32(lanes, x, static_cast<std::size_t>(n));
+    } else {
+      r.accumulate_f64(lanes, x, static_cast<std::size_t>(n));
+    }
+  }
+  static T fold(const Reducer& r, const T* lanes) {
+    if constexpr (single) {
+      return r.fold_f32(lanes);
+    } else {
+      return r.fold_f64(lanes);
+    }
+  }
+  T largest(const T* x, std::int64_t n) const {
+    T lanes[reduce_lanes];
+    std::fill_n(lanes, reduce_lanes, -std::numeric_limits<T>::infinity());
+    accumulate(*max, lanes, x, n);
+    return fold(*max, lanes);
+  }
+  /// sum e^(x - shift); the terms are kept in `terms` where it is given.
+  T sum_of_exponentials(const T* x, std::int64_t n, T shift, T* terms) const {
+    constexpr std::int64_t tile = 512;
+    alignas(64) T own[tile];
+    T lanes[reduce_lanes] = {};
+    for (std::int64_t i = 0; i < n; i += tile) {
+      const std::int64_t size = std::min(tile, n - i);
+      T* e = terms ? terms + i : own;
+      const void* shifted[] = {x + i, &shift};
+      subtract(e, shifted, static_cast<std::size_t>(size));
+      const void* raised[] = {e};
+      exp(e, raised, static_cast<std::size_t>(size));
+      accumulate(*sum, lanes, e, size);
+    }
+    return fold(*sum, lanes);
+  }
+};
+
+struct RowShape {
+  std::int64_t rows, n;
+};
+
+RowShape row_shape(const Shape& shape) {
+  const std::int64_t n = shape[-1];
+  return {n ? shape.size() / n : 0, n};
+}
+
+/// Runs body(row) for all rows, several rows to a task.
+template <class Body>
+void for_rows(const KernelCall& call, RowShape shape, const Body& body) {
+  const std::int64_t per_part = std::max<std::int64_t>(1, split_elements / std::max<std::int64_t>(1, shape.n));
+  call.workers.run((shape.rows + per_part - 1) / per_part, [&](std::int64_t part) {
+    const std::int64_t end = std::min(shape.rows, (part + 1) * per_part);
+    for (std::int64_t row = part * per_part; row < end; ++row) body(row);
+  });
+}
+
+}  // namespace
+
+Kernel make_logsumexp(const KernelSite& site) {
+  const RowShape shape = row_shape(site.inputs[0].shape);
+  return for_float(site.output.dtype, [&]<class T>(T) {
+    return Kernel{[shape, loops = Loops<T>()](const KernelCall& call) {
+                    for_rows(call, shape, [&](std::int64_t row) {
+                      const T* x = call.in<T>(0) + row * shape.n;
+                      const T m = loops.largest(x, shape.n);
+                      // all -inf, a +inf or a NaN: x - m would make a NaN of what is known
+                      call.out<T>()[row] =
+                          std::isfinite(m) ? m + std::log(loops.sum_of_exponentials(x, shape.n, m, nullptr)) : m;
+                    });
+                  },
+                  0};
+  });
+}
+
+Kernel make_softmax(const KernelSite& site) {
+  const RowShape shape = row_shape(site.inputs[0].shape);
+  return for_float(site.output.dtype, [&]<class T>(T) {
+    return Kernel{[shape, loops = Loops<T>()](const KernelCall& call) {
+                    for_rows(call, shape, [&](std::int64_t row) {
+                      const T* x = call.in<T>(0) + row * shape.n;
+                      T* y = call.out<T>() + row * shape.n;
+                      const T scale = 1 / loops.sum_of_exponentials(x, shape.n, loops.largest(x, shape.n), y);
+                      const void* scaled[] = {y, &scale};
+                      loops.multiply(y, scaled, static_cast<std::size_t>(shape.n));
+                    });
+                  },
+                  0};
+  });
+}
+
+Kernel make_argmax(const KernelSite& site) {
+  const RowShape shape = row_shape(site.inputs[0].shape);
+  return for_float(site.inputs[0].dtype, [&]<class T>(T) {
+    return Kernel{[shape](const KernelCall& call) {
+                    for_rows(call, shape, [&](std::int64_t row) {
+                      const T* x = call.in<T>(0) + row * shape.n;
+                      std::int64_t best = 0;
+                      for (std::int64_t i = 1; i < shape.n; ++i) {
+                        if (x[i] > x[best] || (std::isnan(x[i]) && !std::isnan(x[best]))) best = i;
+                      }
+                      call.out<std::int32_t>()[row] = static_cast<std::int32_t>(best);
+                    });
+                  },
+                  0};
+  });
+}
+
+Kernel make_cumsum(const KernelSite& site) {
+  const RowShape shape = row_shape(site.inputs[0].shape);
+  const bool from_end = site.ints[0] != 0;
+  return for_float(site.output.dtype, [&]<class T>(T) {
+    return Kernel{[shape, from_end](const KernelCall& call) {
+                    for_rows(call, shape, [&](std::int64_t row) {
+                      const T* x = call.in<T>(0) + row * shape.n;
+                      T* y = call.out<T>() + row * shape.n;
+                      T sum = 0;
+                      for (std::int64_t i = 0; i < shape.n; ++i) {
+                        const std::int64_t at = from_end ? shape.n - 1 - i : i;
+                        sum += x[at];
+                        y[at] = sum;
+                      }
+                    });
+                  },
+                  0};
+  });
+}
+
+namespace {
+[[noreturn]] void no_such_row(std::string_view op, std::int32_t index, std::int64_t rows, std::int64_t place) {
+  fail<UsageError>("[{}] index {} at place {}, of a table of {} rows. Hint: indices run from 0 to {}.", op, index,
+                   place, rows, rows - 1);
+}
+}  // namespace
+
+Kernel make_gather(const KernelSite& site) {
+  const std::int64_t rows = site.inputs[0].shape[0], count = site.inputs[1].shape.size();
+  const std::int64_t width = rows ? site.inputs[0].shape.size() / rows : 0;
+  const std::size_t bytes = static_cast<std::size_t>(width) * size_of(site.output.dtype);
+  return {[=](const KernelCall& call) {
+            const auto* indices = call.in<std::int32_t>(1);
+            for_rows(call, {count, width}, [&](std::int64_t i) {
+              const std::int32_t index = indices[i];
+              if (index < 0 || index >= rows) no_such_row("gather", index, rows, i);
+              std::memcpy(call.outputs[0] + static_cast<std::size_t>(i) * bytes,
+                          call.inputs[0] + static_cast<std::size_t>(index) * bytes, bytes);
+            });
+          },
+          0};
+}
+
+Kernel make_pick(const KernelSite& site) {
+  const RowShape shape = row_shape(site.inputs[0].shape);
+  return for_float(site.output.dtype, [&]<class T>(T) {
+    return Kernel{[shape](const KernelCall& call) {
+                    const auto* labels = call.in<std::int32_t>(1);
+                    for (std::int64_t row = 0; row < shape.rows; ++row) {
+                      if (labels[row] < 0 || labels[row] >= shape.n) {
+                        fail<UsageError>("[pick] label {} in row {}, of {} classes. Hint: labels run from 0 to {}.",
+                                         labels[row], row, shape.n, shape.n - 1);
+                      }
+                      call.out<T>()[row] = call.in<T>(0)[row * shape.n + labels[row]];
+                    }
+                  },
+                  0};
+  });
+}
+
+Kernel make_to_i32(const KernelSite& site) {
+  return for_float(site.inputs[0].dtype, [&]<class T>(T) {
+    return Kernel{[size = site.output.shape.size()](const KernelCall& call) {
+                    for (std::int64_t i = 0; i < size; ++i) {
+                      constexpr double limit = 2147483647;
+                      const double x = static_cast<double>(call.in<T>(0)[i]);
+                      call.out<std::int32_t>()[i] =
+                          std::isnan(x) ? 0 : static_cast<std::int32_t>(std::clamp(x, -limit, limit));
+                    }
+                  },
+                  0};
+  });
+}
+
+Kernel make_scatter_add(const KernelSite& site) {
+  const std::int64_t rows = site.output.shape[0], count = site.inputs[1].shape.size();
+  const std::int64_t width = rows ? site.output.shape.size() / rows : 0;
+  return for_float(site.output.dtype, [&]<class T>(T) {
+    const MicroOp& add = *find_micro_op("add");
+    const MicroOp::Run plus = (sizeof(T) == 4 ? add.f32 : add.f64)[0];
+    return Kernel{[=](const KernelCall& call) {
+                    T* table = call.out<T>();
+                    std::fill_n(table, rows * width, T{0});
+                    const auto* indices = call.in<std::int32_t>(1);
+                    for (std::int64_t i = 0; i < count; ++i) {  // in order: two updates of one row add up as given
+                      if (indices[i] < 0 || indices[i] >= rows) no_such_row("scatter_add", indices[i], rows, i);
+                      T* row = table + indices[i] * width;
+                      const void* operands[] = {row, call.in<T>(0) + i * width};
+                      plus(row, operands, static_cast<std::size_t>(width));
+                    }
+                  },
+                  0};
+  });
+}
+
+Kernel make_concat(const KernelSite& site) {
+  const int axis = static_cast<int>(site.ints[0]);
+  std::int64_t outer = 1;
+  for (int a = 0; a < axis; ++a) outer *= site.output.shape[a];
+  std::vector<std::size_t> runs;  // bytes of each part for one outer index
+  std::size_t row = 0;
+  for (const Signature& part : site.inputs) {
+    runs.push_back(outer ? part.bytes() / static_cast<std::size_t>(outer) : 0);
+    row += runs.back();
+  }
+  return {[=](const KernelCall& call) {
+            for (std::int64_t o = 0; o < outer; ++o) {
+              std::byte* to = call.outputs[0] + static_cast<std::size_t>(o) * row;
+              for (std::size_t part = 0; part < runs.size(); ++part) {
+                std::memcpy(to, call.inputs[part] + static_cast<std::size_t>(o) * runs[part], runs[part]);
+                to += runs[part];
+              }
+            }
+          },
+          0};
+}
+
+Kernel make_pad(const KernelSite& site) {
+  const Shape from = site.inputs[0].shape, to = site.output.shape;
+  View inside = View::dense(to);
+  for (int axis = 0; axis < to.rank(); ++axis) {
+    const std::int64_t before = site.ints[static_cast<std::size_t>(3 * axis)],
+                       step = site.ints[static_cast<std::size_t>(3 * axis + 2)];
+    inside = inside.slice(axis, before, before + from[axis] * step, step);
+  }
+  return for_float(site.output.dtype, [&]<class T>(T) {
+    return Kernel{[=, size = to.size(), count = from.size(), row = from.rank() ? from[-1] : 1](const KernelCall& call) {
+                    std::fill_n(call.out<T>(), size, T{0});
+                    for (std::int64_t flat = 0; flat < count; flat += row) {
+                      std::int64_t left = flat / row, place = inside.offset;
+                      for (int axis = from.rank() - 2; axis >= 0; --axis) {
+                        place += (left % from[axis]) * inside.strides[static_cast<std::size_t>(axis)];
+                        left /= from[axis];
+                      }
+                      const std::int64_t stride =
+                          from.rank() ? inside.strides[static_cast<std::size_t>(from.rank() - 1)] : 1;
+                      for (std::int64_t i = 0; i < row; ++i)
+                        call.out<T>()[place + i * stride] = call.in<T>(0)[flat + i];
+                    }
+                  },
+                  0};
+  });
+}
+
+}  // namespace thalweg

@@ -1,0 +1,123 @@
+#include "kernels/small_products.hpp"
+
+#define HWY_DISABLED_TARGETS (HWY_SSSE3 | HWY_AVX3_DL)
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "kernels/small_products.cpp"
+#include <hwy/foreach_target.h>
+#include <hwy/highway.h>
+
+HWY_BEFORE_NAMESPACE();
+namespace thalweg {
+namespace HWY_NAMESPACE {
+namespace hn = hwy::HWY_NAMESPACE;
+
+using D = hn::CappedTag<float, 16>;
+using V = hn::Vec<D>;
+
+/// `rows` rows and `vectors` vectors of C at once, in registers over the whole of k.
+template <int rows, int vectors>
+HWY_INLINE void Block(const SmallProduct& p, std::int64_t i, std::int64_t j, std::int64_t width) {
+  const D d;
+  const auto lanes = static_cast<std::int64_t>(hn::Lanes(d));
+  V sum[rows][vectors];
+  for (int r = 0; r < rows; ++r) {
+    for (int v = 0; v < vectors; ++v) sum[r][v] = hn::Zero(d);
+  }
+  const float* a = p.a + i * p.row_stride;
+  const float* b = p.b + j;
+  const auto tail = hn::FirstN(d, static_cast<std::size_t>(width - (vectors - 1) * lanes));
+  const bool whole = width == vectors * lanes;
+  for (std::int64_t q = 0; q < p.k; ++q, a += p.column_stride, b += p.ldb) {
+    V row[vectors];
+    for (int v = 0; v + 1 < vectors; ++v) row[v] = hn::LoadU(d, b + v * lanes);
+    row[vectors - 1] =
+        whole ? hn::LoadU(d, b + (vectors - 1) * lanes) : hn::MaskedLoad(tail, d, b + (vectors - 1) * lanes);
+    for (int r = 0; r < rows; ++r) {
+      const V x = hn::Set(d, a[r * p.row_stride]);
+      for (int v = 0; v < vectors; ++v) sum[r][v] = hn::MulAdd(x, row[v], sum[r][v]);
+    }
+  }
+  for (int r = 0; r < rows; ++r) {
+    float* c = p.c + (i + r) * p.n + j;
+    for (int v = 0; v + 1 < vectors; ++v) hn::StoreU(sum[r][v], d, c + v * lanes);
+    if (whole) {
+      hn::StoreU(sum[r][vectors - 1], d, c + (vectors - 1) * lanes);
+    } else {
+      hn::BlendedStore(sum[r][vectors - 1], tail, d, c + (vectors - 1) * lanes);
+    }
+  }
+}
+
+template <int vectors>
+HWY_INLINE void Band(const SmallProduct& p, std::int64_t j, std::int64_t width) {
+  std::int64_t i = 0;
+  for (; i + 6 <= p.m; i += 6) Block<6, vectors>(p, i, j, width);
+  for (; i + 2 <= p.m; i += 2) Block<2, vectors>(p, i, j, width);
+  for (; i < p.m; ++i) Block<1, vectors>(p, i, j, width);
+}
+
+HWY_NOINLINE void SmallProductImpl(const SmallProduct& p) {
+  const auto lanes = static_cast<std::int64_t>(hn::Lanes(D()));
+  std::int64_t j = 0;
+  for (; j + 2 * lanes <= p.n; j += 2 * lanes) Band<2>(p, j, 2 * lanes);
+  for (; j < p.n; j += lanes) Band<1>(p, j, p.n - j < lanes ? p.n - j : lanes);
+}
+
+HWY_NOINLINE void RowDotsImpl(const float* a, std::int64_t lda, const float* x, float* y, std::int64_t m,
+                              std::int64_t k) {
+  const D d;
+  const auto lanes = static_cast<std::int64_t>(hn::Lanes(d));
+  const std::int64_t whole = k - k % lanes;
+  const auto tail = hn::FirstN(d, static_cast<std::size_t>(k - whole));
+  std::int64_t i = 0;
+  for (; i + 4 <= m; i += 4) {
+    const float* r = a + i * lda;
+    V s0 = hn::Zero(d), s1 = s0, s2 = s0, s3 = s0;
+    for (std::int64_t q = 0; q < whole; q += lanes) {
+      const V vx = hn::LoadU(d, x + q);
+      s0 = hn::MulAdd(hn::LoadU(d, r + q), vx, s0);
+      s1 = hn::MulAdd(hn::LoadU(d, r + lda + q), vx, s1);
+      s2 = hn::MulAdd(hn::LoadU(d, r + 2 * lda + q), vx, s2);
+      s3 = hn::MulAdd(hn::LoadU(d, r + 3 * lda + q), vx, s3);
+    }
+    if (whole < k) {
+      const V vx = hn::MaskedLoad(tail, d, x + whole);
+      s0 = hn::MulAdd(hn::MaskedLoad(tail, d, r + whole), vx, s0);
+      s1 = hn::MulAdd(hn::MaskedLoad(tail, d, r + lda + whole), vx, s1);
+      s2 = hn::MulAdd(hn::MaskedLoad(tail, d, r + 2 * lda + whole), vx, s2);
+      s3 = hn::MulAdd(hn::MaskedLoad(tail, d, r + 3 * lda + whole), vx, s3);
+    }
+    y[i] = hn::GetLane(hn::SumOfLanes(d, s0));
+    y[i + 1] = hn::GetLane(hn::SumOfLanes(d, s1));
+    y[i + 2] = hn::GetLane(hn::SumOfLanes(d, s2));
+    y[i + 3] = hn::GetLane(hn::SumOfLanes(d, s3));
+  }
+  for (; i < m; ++i) {
+    V s = hn::Zero(d);
+    for (std::int64_t q = 0; q < whole; q += lanes)
+      s = hn::MulAdd(hn::LoadU(d, a + i * lda + q), hn::LoadU(d, x + q), s);
+    if (whole < k) {
+      s = hn::MulAdd(hn::MaskedLoad(tail, d, a + i * lda + whole), hn::MaskedLoad(tail, d, x + whole), s);
+    }
+    y[i] = hn::GetLane(hn::SumOfLanes(d, s));
+  }
+}
+
+}  // namespace HWY_NAMESPACE
+}  // namespace thalweg
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace thalweg {
+HWY_EXPORT(SmallProductImpl);
+HWY_EXPORT(RowDotsImpl);
+
+void small_product(const SmallProduct& product) {
+  HWY_DYNAMIC_DISPATCH(SmallProductImpl)(product);
+}
+
+void row_dots(const float* a, std::int64_t lda, const float* x, float* y, std::int64_t m, std::int64_t k) {
+  HWY_DYNAMIC_DISPATCH(RowDotsImpl)(a, lda, x, y, m, k);
+}
+}  // namespace thalweg
+#endif

@@ -1,0 +1,22 @@
+#pragma once
+// Products too small to be worth a library call, and dot products.
+
+#include <cstdint>
+
+namespace thalweg {
+
+/// C (m, n) = A B, C and B row-major (B with row stride ldb), A at i * row_stride + p * column_stride.
+struct SmallProduct {
+  const float* a;
+  std::int64_t row_stride, column_stride;
+  const float* b;
+  std::int64_t ldb;
+  float* c;
+  std::int64_t m, n, k;
+};
+void small_product(const SmallProduct& product);
+
+/// y[i] = sum_p a[i * lda + p] x[p]: a product with a column.
+void row_dots(const float* a, std::int64_t lda, const float* x, float* y, std::int64_t m, std::int64_t k);
+
+}  // namespace thalweg

@@ -1,0 +1,303 @@
+// Elementwise ops. A row states the value of one element in plain code (the reference of its tests), the micro-op that
+// computes it, and g times the partial derivative by each input, from which forward and reverse mode both follow.
+
+#include <cmath>
+#include <numbers>
+
+#include "ops/table.hpp"
+#include "thalweg/ops.hpp"
+
+namespace thalweg {
+
+namespace {
+
+Signature same_as_first(std::span<const Signature> inputs, const Attributes&) { return inputs[0]; }
+
+struct Domain {
+  double low = -2, high = 2;
+};
+
+/// One sample: random inputs of a small odd shape, so that tails are met; and one large enough for several tiles.
+std::vector<Sample> samples_for(std::string_view name, int arity, Domain domain, double (*scalar)(const double*)) {
+  std::vector<Sample> samples;
+  for (const Shape& shape : {Shape{3, 7}, Shape{1}, Shape{37, 41}}) {
+    Sample sample;
+    sample.shapes.assign(static_cast<std::size_t>(arity), shape);
+    sample.low = domain.low;
+    sample.high = domain.high;
+    sample.call = [name](std::span<const Var> x) {
+      std::vector<Arg> args(x.begin(), x.end());
+      return apply_elementwise(op_named(name), args);
+    };
+    sample.expected = [arity, scalar](std::span<const Tensor> x) {
+      Tensor y = x[0];
+      for (std::int64_t i = 0; i < y.size(); ++i) {
+        double inputs[4] = {};
+        for (int k = 0; k < arity; ++k) inputs[k] = x[static_cast<std::size_t>(k)].at(i);
+        y.set(i, scalar(inputs));
+      }
+      return y;
+    };
+    samples.push_back(std::move(sample));
+  }
+  return samples;
+}
+
+/// Which ops a sum over samples passes through.
+SampleRule sample_rule(std::string_view name) {
+  if (name == "add" || name == "sub" || name == "neg") return linear_samples;
+  if (name == "mul") return product_samples;
+  return name == "div" ? quotient_samples : elementwise_samples;
+}
+
+Op row(std::string_view name, std::string_view formula, int arity, Domain domain, double (*scalar)(const double*),
+       PartialRule partial) {
+  static std::deque<OpKernel> kernels;  // one an op; the table is built once
+  kernels.push_back({.micro = name});
+  return {.name = name,
+          .formula = formula,
+          .kind = OpKind::elementwise,
+          .arity = arity,
+          .infer = same_as_first,
+          .partial = partial,
+          .samples_along = sample_rule(name),
+          .kernel = &kernels.back(),
+          .scalar = scalar,
+          .samples = samples_for(name, arity, domain, scalar)};
+}
+
+using S = const Site&;
+using In = const double*;
+constexpr PartialRule zero = nullptr;
+
+Var one_where(Var mask, Var g) { return where(mask, g, 0); }
+
+std::vector<Op> make_rows() {
+  return {
+      // arithmetic
+      row(
+          "add", "a + b", 2, {}, [](In x) { return x[0] + x[1]; }, [](S, int, Var g) { return g; }),
+      row(
+          "sub", "a - b", 2, {}, [](In x) { return x[0] - x[1]; }, [](S, int i, Var g) { return i ? -g : g; }),
+      row(
+          "mul", "a b", 2, {}, [](In x) { return x[0] * x[1]; }, [](S s, int i, Var g) { return g * s.x(1 - i); }),
+      row(
+          "div", "a / b", 2, {.5, 2}, [](In x) { return x[0] / x[1]; },
+          [](S s, int i, Var g) { return i ? -(g * s.y()) / s.x(1) : g / s.x(1); }),
+      row(
+          "neg", "-x", 1, {}, [](In x) { return -x[0]; }, [](S, int, Var g) { return -g; }),
+      row(
+          "pow", "a^b", 2, {.2, 2}, [](In x) { return std::pow(x[0], x[1]); },
+          [](S s, int i, Var g) {
+            const Var a = s.x(0), b = s.x(1);
+            if (i == 0) return where(equal(b, 0), 0, g * b * pow(a, b - 1));
+            const Var finite_log = log(where(equal(a, 0), 1, a));
+            return where(equal(a, 0), 0, g * s.y() * finite_log);
+          }),
+      row(
+          "square", "x^2", 1, {}, [](In x) { return x[0] * x[0]; }, [](S s, int, Var g) { return g * (2 * s.x()); }),
+      row(
+          "sqrt", "x^(1/2)", 1, {.1, 3}, [](In x) { return std::sqrt(x[0]); },
+          [](S s, int, Var g) { return g * .5 / s.y(); }),
+      row(
+          "rsqrt", "x^(-1/2)", 1, {.8, 3}, [](In x) { return 1 / std::sqrt(x[0]); },
+          [](S s, int, Var g) { return g * -.5 * s.y() / s.x(); }),
+      row(
+          "reciprocal", "1 / x", 1, {.3, 3}, [](In x) { return 1 / x[0]; },
+          [](S s, int, Var g) { return -(g * square(s.y())); }),
+      row(
+          "abs", "|x|", 1, {}, [](In x) { return std::abs(x[0]); }, [](S s, int, Var g) { return g * sign(s.x()); }),
+      row(
+          "sign", "-1, 0 or 1", 1, {}, [](In x) { return x[0] > 0   ? 1.
+                                                         : x[0] < 0 ? -1.
+                                                                    : x[0]; }, zero),
+      row(
+          "floor", "the largest whole number <= x", 1, {}, [](In x) { return std::floor(x[0]); }, zero),
+      row(
+          "ceil", "the smallest whole number >= x", 1, {}, [](In x) { return std::ceil(x[0]); }, zero),
+      row(
+          "round", "the nearest whole number, halves to even", 1, {}, [](In x) { return std::nearbyint(x[0]); }, zero),
+      row(
+          "minimum", "the smaller of a and b; equal ones share the gradient", 2, {},
+          [](In x) { return std::min(x[0], x[1]); },
+          [](S s, int i, Var g) { return where(equal(s.x(0), s.x(1)), g * .5, one_where(s.x(i) < s.x(1 - i), g)); }),
+      row(
+          "maximum", "the larger of a and b; equal ones share the gradient", 2, {},
+          [](In x) { return std::max(x[0], x[1]); },
+          [](S s, int i, Var g) { return where(equal(s.x(0), s.x(1)), g * .5, one_where(s.x(i) > s.x(1 - i), g)); }),
+      row(
+          "clamp", "max(low, min(x, high))", 3, {}, [](In x) { return std::max(x[1], std::min(x[0], x[2])); },
+          [](S s, int i, Var g) {
+            const Var x = s.x(0), low = s.x(1), high = s.x(2);
+            if (i == 0) return one_where((x >= low) * (x <= high), g);
+            if (i == 1) return one_where((x < low) + (low > high), g);
+            return one_where((x > high) * (low <= high), g);
+          }),
+      // exponentials and logarithms
+      row(
+          "exp", "e^x", 1, {-1.5, 1.5}, [](In x) { return std::exp(x[0]); }, [](S s, int, Var g) { return g * s.y(); }),
+      row(
+          "expm1", "e^x - 1", 1, {-1.5, 1.5}, [](In x) { return std::expm1(x[0]); },
+          [](S s, int, Var g) { return g * (s.y() + 1); }),
+      row(
+          "exp2", "2^x", 1, {-1.5, 1.5}, [](In x) { return std::exp2(x[0]); },
+          [](S s, int, Var g) { return g * (s.y() * std::numbers::ln2); }),
+      row(
+          "log", "ln x", 1, {.5, 4}, [](In x) { return std::log(x[0]); }, [](S s, int, Var g) { return g / s.x(); }),
+      row(
+          "log1p", "ln(1 + x)", 1, {-.8, 3}, [](In x) { return std::log1p(x[0]); },
+          [](S s, int, Var g) { return g / (s.x() + 1); }),
+      row(
+          "log2", "log to base 2", 1, {.5, 4}, [](In x) { return std::log2(x[0]); },
+          [](S s, int, Var g) { return g / (s.x() * std::numbers::ln2); }),
+      row(
+          "log10", "log to base 10", 1, {.5, 4}, [](In x) { return std::log10(x[0]); },
+          [](S s, int, Var g) { return g / (s.x() * std::numbers::ln10); }),
+      // trigonometry
+      row(
+          "sin", "sin x", 1, {-4, 4}, [](In x) { return std::sin(x[0]); },
+          [](S s, int, Var g) { return g * cos(s.x()); }),
+      row(
+          "cos", "cos x", 1, {-4, 4}, [](In x) { return std::cos(x[0]); },
+          [](S s, int, Var g) { return -(g * sin(s.x())); }),
+      row(
+          "tan", "tan x", 1, {-1.2, 1.2}, [](In x) { return std::tan(x[0]); },
+          [](S s, int, Var g) { return g * (square(s.y()) + 1); }),
+      row(
+          "asin", "the angle whose sine is x", 1, {-.9, .9}, [](In x) { return std::asin(x[0]); },
+          [](S s, int, Var g) { return g * rsqrt(1 - square(s.x())); }),
+      row(
+          "acos", "the angle whose cosine is x", 1, {-.9, .9}, [](In x) { return std::acos(x[0]); },
+          [](S s, int, Var g) { return -(g * rsqrt(1 - square(s.x()))); }),
+      row(
+          "atan", "the angle whose tangent is x", 1, {-3, 3}, [](In x) { return std::atan(x[0]); },
+          [](S s, int, Var g) { return g / (square(s.x()) + 1); }),
+      row(
+          "atan2", "the angle of the point (b, a)", 2, {.3, 2}, [](In x) { return std::atan2(x[0], x[1]); },
+          [](S s, int i, Var g) {
+            const Var length2 = square(s.x(0)) + square(s.x(1));
+            return i ? -(g * s.x(0)) / length2 : g * s.x(1) / length2;
+          }),
+      row(
+          "sinh", "(e^x - e^-x) / 2", 1, {}, [](In x) { return std::sinh(x[0]); },
+          [](S s, int, Var g) { return g * cosh(s.x()); }),
+      row(
+          "cosh", "(e^x + e^-x) / 2", 1, {}, [](In x) { return std::cosh(x[0]); },
+          [](S s, int, Var g) { return g * sinh(s.x()); }),
+      row(
+          "tanh", "sinh x / cosh x", 1, {-3, 3}, [](In x) { return std::tanh(x[0]); },
+          [](S s, int, Var g) { return g * (1 - square(s.y())); }),
+      row(
+          "asinh", "the inverse of sinh", 1, {-3, 3}, [](In x) { return std::asinh(x[0]); },
+          [](S s, int, Var g) { return g * rsqrt(square(s.x()) + 1); }),
+      row(
+          "acosh", "the inverse of cosh", 1, {1.2, 4}, [](In x) { return std::acosh(x[0]); },
+          [](S s, int, Var g) { return g * rsqrt(square(s.x()) - 1); }),
+      row(
+          "atanh", "the inverse of tanh", 1, {-.9, .9}, [](In x) { return std::atanh(x[0]); },
+          [](S s, int, Var g) { return g / (1 - square(s.x())); }),
+      row(
+          "erf", "2/sqrt(pi) times the integral of e^(-t^2) from 0 to x", 1, {}, [](In x) { return std::erf(x[0]); },
+          [](S s, int, Var g) { return g * (2 * std::numbers::inv_sqrtpi) * exp(-square(s.x())); }),
+      // activations with a vector loop of their own
+      row(
+          "sigmoid", "1 / (1 + e^-x)", 1, {-4, 4}, [](In x) { return 1 / (1 + std::exp(-x[0])); },
+          [](S s, int, Var g) { return g * (s.y() * (1 - s.y())); }),
+      row(
+          "softplus", "ln(1 + e^x)", 1, {-4, 4},
+          [](In x) { return std::max(x[0], 0.) + std::log1p(std::exp(-std::abs(x[0]))); },
+          [](S s, int, Var g) { return g * sigmoid(s.x()); }),
+      row(
+          "relu", "max(x, 0)", 1, {}, [](In x) { return std::max(x[0], 0.); },
+          [](S s, int, Var g) { return one_where(s.y() > 0, g); }),
+      // comparisons and choice
+      row(
+          "less", "1 where a < b, else 0", 2, {}, [](In x) { return x[0] < x[1] ? 1. : 0.; }, zero),
+      row(
+          "less_equal", "1 where a <= b, else 0", 2, {}, [](In x) { return x[0] <= x[1] ? 1. : 0.; }, zero),
+      row(
+          "equal", "1 where a = b, else 0", 2, {}, [](In x) { return x[0] == x[1] ? 1. : 0.; }, zero),
+      row(
+          "not_equal", "1 where a is not b, else 0", 2, {}, [](In x) { return x[0] != x[1] ? 1. : 0.; }, zero),
+      row(
+          "where", "a where the condition is not 0, else b", 3, {}, [](In x) { return x[0] != 0 ? x[1] : x[2]; },
+          [](S s, int i, Var g) { return i == 0   ? Var{}
+                                         : i == 1 ? where(s.x(0), g, 0)
+                                                  : where(s.x(0), 0, g); }),
+  };
+}
+
+Var elementwise(std::string_view name, std::initializer_list<Arg> args) {
+  return apply_elementwise(op_named(name), std::span(args.begin(), args.size()));
+}
+
+}  // namespace
+
+std::span<const Op> elementwise_ops() {
+  static const std::vector<Op> rows = make_rows();
+  return rows;
+}
+
+Var operator+(const Arg& a, const Arg& b) { return elementwise("add", {a, b}); }
+Var operator-(const Arg& a, const Arg& b) { return elementwise("sub", {a, b}); }
+Var operator*(const Arg& a, const Arg& b) { return elementwise("mul", {a, b}); }
+Var operator/(const Arg& a, const Arg& b) { return elementwise("div", {a, b}); }
+Var operator-(const Arg& x) { return elementwise("neg", {x}); }
+Var square(const Arg& x) { return elementwise("square", {x}); }
+Var sqrt(const Arg& x) { return elementwise("sqrt", {x}); }
+Var rsqrt(const Arg& x) { return elementwise("rsqrt", {x}); }
+Var reciprocal(const Arg& x) { return elementwise("reciprocal", {x}); }
+Var abs(const Arg& x) { return elementwise("abs", {x}); }
+Var sign(const Arg& x) { return elementwise("sign", {x}); }
+Var floor(const Arg& x) { return elementwise("floor", {x}); }
+Var ceil(const Arg& x) { return elementwise("ceil", {x}); }
+Var round(const Arg& x) { return elementwise("round", {x}); }
+Var minimum(const Arg& a, const Arg& b) { return elementwise("minimum", {a, b}); }
+Var maximum(const Arg& a, const Arg& b) { return elementwise("maximum", {a, b}); }
+Var clamp(const Arg& x, const Arg& low, const Arg& high) { return elementwise("clamp", {x, low, high}); }
+Var exp(const Arg& x) { return elementwise("exp", {x}); }
+Var expm1(const Arg& x) { return elementwise("expm1", {x}); }
+Var exp2(const Arg& x) { return elementwise("exp2", {x}); }
+Var log(const Arg& x) { return elementwise("log", {x}); }
+Var log1p(const Arg& x) { return elementwise("log1p", {x}); }
+Var log2(const Arg& x) { return elementwise("log2", {x}); }
+Var log10(const Arg& x) { return elementwise("log10", {x}); }
+Var sin(const Arg& x) { return elementwise("sin", {x}); }
+Var cos(const Arg& x) { return elementwise("cos", {x}); }
+Var tan(const Arg& x) { return elementwise("tan", {x}); }
+Var asin(const Arg& x) { return elementwise("asin", {x}); }
+Var acos(const Arg& x) { return elementwise("acos", {x}); }
+Var atan(const Arg& x) { return elementwise("atan", {x}); }
+Var atan2(const Arg& y, const Arg& x) { return elementwise("atan2", {y, x}); }
+Var sinh(const Arg& x) { return elementwise("sinh", {x}); }
+Var cosh(const Arg& x) { return elementwise("cosh", {x}); }
+Var tanh(const Arg& x) { return elementwise("tanh", {x}); }
+Var asinh(const Arg& x) { return elementwise("asinh", {x}); }
+Var acosh(const Arg& x) { return elementwise("acosh", {x}); }
+Var atanh(const Arg& x) { return elementwise("atanh", {x}); }
+Var erf(const Arg& x) { return elementwise("erf", {x}); }
+Var sigmoid(const Arg& x) { return elementwise("sigmoid", {x}); }
+Var softplus(const Arg& x) { return elementwise("softplus", {x}); }
+Var relu(const Arg& x) { return elementwise("relu", {x}); }
+Var operator<(const Arg& a, const Arg& b) { return elementwise("less", {a, b}); }
+Var operator<=(const Arg& a, const Arg& b) { return elementwise("less_equal", {a, b}); }
+Var operator>(const Arg& a, const Arg& b) { return elementwise("less", {b, a}); }
+Var operator>=(const Arg& a, const Arg& b) { return elementwise("less_equal", {b, a}); }
+Var equal(const Arg& a, const Arg& b) { return elementwise("equal", {a, b}); }
+Var not_equal(const Arg& a, const Arg& b) { return elementwise("not_equal", {a, b}); }
+Var where(const Arg& condition, const Arg& then, const Arg& otherwise) {
+  return elementwise("where", {condition, then, otherwise});
+}
+
+Var pow(const Arg& x, const Arg& exponent) {
+  if (exponent.is_number() && x.is_var()) {  // the powers that are cheaper, and exact, otherwise
+    if (exponent.number() == 2) return square(x);
+    if (exponent.number() == 1) return x.var();
+    if (exponent.number() == 0.5) return sqrt(x);
+    if (exponent.number() == 3) return square(x) * x;
+    if (exponent.number() == -1) return reciprocal(x);
+  }
+  return elementwise("pow", {x, exponent});
+}
+
+}  // namespace thalweg

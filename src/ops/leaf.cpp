@@ -1,0 +1,16 @@
+// What a graph starts from.
+
+#include "ops/table.hpp"
+
+namespace thalweg {
+
+std::span<const Op> leaf_ops() {
+  static const std::vector<Op> rows = {
+      {.name = "input", .formula = "a named value that comes from outside", .kind = OpKind::leaf, .arity = 0},
+      {.name = "constant", .formula = "a tensor", .kind = OpKind::leaf, .arity = 0},
+      {.name = "number", .formula = "one number", .kind = OpKind::leaf, .arity = 0},
+  };
+  return rows;
+}
+
+}  // namespace thalweg

@@ -1,0 +1,228 @@
+// Reductions. The rows work on (outer, reduced, inner); sum, max and the rest bring any axes into that form.
+
+#include <algorithm>
+#include <cmath>
+
+#include "core/error.hpp"
+#include "ops/table.hpp"
+#include "thalweg/ops.hpp"
+
+namespace thalweg {
+
+namespace {
+
+using S = const Site&;
+
+Signature infer_reduce(std::span<const Signature> in, const Attributes& a) {
+  const Shape& x = in[0].shape;
+  expect_float("reduce", in[0]);
+  if (a.name != "sum" && x[1] == 0) fail<UsageError>("[{}] of no elements: the shape is {}", a.name, x);
+  return {{x[0], x[2]}, in[0].dtype};
+}
+
+Var spread(Var reduced, Var like) {
+  const Shape& shape = like.shape();
+  return broadcast_to(reshape(reduced, {shape[0], 1, shape[2]}), shape);
+}
+
+/// 1 / (number of equal extremes) at each of them.
+Var share_of_extreme(S s) {
+  const Var extreme = equal(s.x(), spread(s.y(), s.x()));
+  return extreme / spread(sum(extreme, 1), s.x());
+}
+
+SampleAxis sum_samples_along(const SampleSite& site) {
+  const SampleAxis input = site.inputs[0];
+  if (input.kind != SampleAxis::Kind::along) return input;
+  return input.axis == 1 ? SampleAxis::summed() : SampleAxis::along(input.axis / 2);
+}
+
+SampleAxis extreme_samples_along(const SampleSite& site) {
+  const SampleAxis input = site.inputs[0];
+  return input.kind == SampleAxis::Kind::along && input.axis != 1 ? SampleAxis::along(input.axis / 2)
+                                                                  : SampleAxis::mixed();
+}
+
+std::vector<Sample> reduce_samples(Var (*call)(const Arg&, const Axes&, Keep), double (*join)(double, double),
+                                   double start) {
+  const auto sample = [=](Shape shape, std::vector<int> axes) {
+    return Sample{.shapes = {shape},
+                  .call = [=](std::span<const Var> x) { return call(x[0], axes, Keep::no); },
+                  .expected =
+                      [=](std::span<const Tensor> x) {
+                        Shape kept, rest;
+                        std::vector<char> reduced(static_cast<std::size_t>(shape.rank()), 0);
+                        for (int axis : axes) reduced[static_cast<std::size_t>(axis)] = 1;
+                        for (int axis = 0; axis < shape.rank(); ++axis) {
+                          kept.push_back(reduced[static_cast<std::size_t>(axis)] ? 1 : shape[axis]);
+                          if (!reduced[static_cast<std::size_t>(axis)]) rest.push_back(shape[axis]);
+                        }
+                        Tensor y = full(rest, start, x[0].dtype());
+                        for (std::int64_t flat = 0; flat < shape.size(); ++flat) {
+                          std::int64_t left = flat, place = 0, scale = 1;
+                          for (int axis = shape.rank() - 1; axis >= 0; --axis) {
+                            place += (left % shape[axis]) % kept[axis] * scale;
+                            scale *= kept[axis];
+                            left /= shape[axis];
+                          }
+                          y.set(place, join(y.at(place), x[0].at(flat)));
+                        }
+                        return y;
+                      }};
+  };
+  return {sample({3, 4, 5}, {0, 1, 2}), sample({3, 4, 5}, {1}), sample({3, 4, 5}, {0, 2}), sample({6, 5}, {0}),
+          sample({7, 600}, {1}),        sample({300, 9}, {0}),  sample({5000}, {0})};
+}
+
+std::vector<Op> make_rows() {
+  static const OpKernel sum_kernel{.micro = "sum"}, max_kernel{.micro = "max"}, min_kernel{.micro = "min"};
+  constexpr double infinity = std::numeric_limits<double>::infinity();
+  return {
+      {.name = "sum",
+       .formula = "x1 + x2 + ...",
+       .kind = OpKind::reduce,
+       .infer = infer_reduce,
+       .transpose = [](S s, int, Var g) { return spread(g, s.x()); },
+       .samples_along = sum_samples_along,
+       .kernel = &sum_kernel,
+       .samples = reduce_samples(
+           sum, [](double a, double b) { return a + b; }, 0)},
+      {.name = "max",
+       .formula = "the largest; equal ones share the gradient",
+       .kind = OpKind::reduce,
+       .infer = infer_reduce,
+       .weights = share_of_extreme,
+       .samples_along = extreme_samples_along,
+       .kernel = &max_kernel,
+       .samples = reduce_samples(
+           max, [](double a, double b) { return std::max(a, b); }, -infinity)},
+      {.name = "min",
+       .formula = "the smallest; equal ones share the gradient",
+       .kind = OpKind::reduce,
+       .infer = infer_reduce,
+       .weights = share_of_extreme,
+       .samples_along = extreme_samples_along,
+       .kernel = &min_kernel,
+       .samples = reduce_samples(
+           min, [](double a, double b) { return std::min(a, b); }, infinity)},
+  };
+}
+
+std::vector<char> reduced_axes(const Shape& shape, const Axes& axes, Source source, std::string_view op) {
+  std::vector<char> reduced(static_cast<std::size_t>(shape.rank()), axes.all ? 1 : 0);
+  for (int axis : axes.list) {
+    char& mark = reduced[static_cast<std::size_t>(shape.axis_index(axis))];
+    if (mark) fail<UsageError>("[{}] axis {} of {} named twice.{}", op, axis, shape, at(source));
+    mark = 1;
+  }
+  return reduced;
+}
+
+Shape shape_after(const Shape& shape, const std::vector<char>& reduced, Keep keep) {
+  Shape result;
+  for (int axis = 0; axis < shape.rank(); ++axis) {
+    if (!reduced[static_cast<std::size_t>(axis)]) {
+      result.push_back(shape[axis]);
+    } else if (keep == Keep::yes) {
+      result.push_back(1);
+    }
+  }
+  return result;
+}
+
+/// Neighbouring reduced axes go together, the last of them first.
+Var reduce(std::string_view op, const Arg& arg, const Axes& axes, Keep keep) {
+  Var x = arg.var();
+  const Shape shape = x.shape();
+  const std::vector<char> reduced = reduced_axes(shape, axes, arg.source(), op);
+  std::int64_t inner = 1;
+  for (int axis = shape.rank() - 1; axis >= 0;) {
+    if (!reduced[static_cast<std::size_t>(axis)]) {
+      inner *= shape[axis--];
+      continue;
+    }
+    std::int64_t length = 1;
+    while (axis >= 0 && reduced[static_cast<std::size_t>(axis)]) length *= shape[axis--];
+    std::int64_t outer = 1;
+    for (int a = 0; a <= axis; ++a) outer *= shape[a];
+    Attributes attributes;
+    attributes.name = op;
+    x = apply(op, {Arg(reshape(x, {outer, length, inner}), arg.source())}, attributes);
+  }
+  return reshape(x, shape_after(shape, reduced, keep));
+}
+
+std::int64_t count_of(const Shape& shape, const Axes& axes, Source source) {
+  const std::vector<char> reduced = reduced_axes(shape, axes, source, "mean");
+  std::int64_t count = 1;
+  for (int axis = 0; axis < shape.rank(); ++axis) count *= reduced[static_cast<std::size_t>(axis)] ? shape[axis] : 1;
+  return count;
+}
+
+/// The reduced axes moved to the end and made one: (kept..., reduced).
+Var with_reduced_last(Var x, const std::vector<char>& reduced) {
+  std::vector<int> order;
+  Shape to;
+  std::int64_t length = 1;
+  for (int axis = 0; axis < x.rank(); ++axis) {
+    if (reduced[static_cast<std::size_t>(axis)]) continue;
+    order.push_back(axis);
+    to.push_back(x.dim(axis));
+  }
+  for (int axis = 0; axis < x.rank(); ++axis) {
+    if (!reduced[static_cast<std::size_t>(axis)]) continue;
+    order.push_back(axis);
+    length *= x.dim(axis);
+  }
+  to.push_back(length);
+  return reshape(order.empty() ? x : transpose(x, order), to);
+}
+
+}  // namespace
+
+std::span<const Op> reduce_ops() {
+  static const std::vector<Op> rows = make_rows();
+  return rows;
+}
+
+Var sum(const Arg& x, const Axes& axes, Keep keep) { return reduce("sum", x, axes, keep); }
+Var max(const Arg& x, const Axes& axes, Keep keep) { return reduce("max", x, axes, keep); }
+Var min(const Arg& x, const Axes& axes, Keep keep) { return reduce("min", x, axes, keep); }
+
+Var mean(const Arg& x, const Axes& axes, Keep keep) {
+  return sum(x, axes, keep) / static_cast<double>(count_of(x.var().shape(), axes, x.source()));
+}
+
+Var variance(const Arg& x, const Axes& axes, Keep keep) {
+  const Var centre = mean(x, axes, Keep::yes);
+  return mean(square(x - centre), axes, keep);
+}
+
+Var norm(const Arg& x, const Axes& axes, Keep keep) {
+  const Var squares = sum(square(x), axes, keep);
+  const Var zero = equal(squares, 0);  // the root has no derivative there; PyTorch's norm takes 0
+  return where(zero, 0, sqrt(where(zero, 1, squares)));
+}
+
+Var prod(const Arg& arg, const Axes& axes, Keep keep) {
+  const Shape shape = arg.var().shape();
+  const std::vector<char> reduced = reduced_axes(shape, axes, arg.source(), "prod");
+  // Halves are multiplied until one element is left: derivatives of every order hold, at zeros too.
+  Var x = with_reduced_last(arg.var(), reduced);
+  if (x.dim(-1) == 0) return broadcast_to(as_var(1, arg.var()), shape_after(shape, reduced, keep));
+  while (x.dim(-1) > 1) {
+    const std::int64_t n = x.dim(-1), half = n / 2;
+    const Var pairs = slice(x, 0, half, -1) * slice(x, half, 2 * half, -1);
+    x = n % 2 ? concat({pairs, slice(x, n - 1, n, -1)}, -1) : pairs;
+  }
+  return reshape(x, shape_after(shape, reduced, keep));
+}
+
+Var logsumexp(const Arg& x, const Axes& axes, Keep keep) {
+  const Shape shape = x.var().shape();
+  const std::vector<char> reduced = reduced_axes(shape, axes, x.source(), "logsumexp");
+  const Var rows = with_reduced_last(x.var(), reduced);
+  return reshape(apply("logsumexp", {Arg(rows, x.source())}), shape_after(shape, reduced, keep));
+}
+
+}  // namespace thalweg

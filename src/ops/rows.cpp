@@ -1,0 +1,301 @@
+// Ops along the last axis, and on whole rows.
+
+#include <cmath>
+
+#include "core/error.hpp"
+#include "kernels/rows.hpp"
+#include "ops/table.hpp"
+#include "thalweg/ops.hpp"
+
+namespace thalweg {
+
+namespace {
+
+using S = const Site&;
+using In = std::span<const Var>;
+using Values = std::span<const Tensor>;
+
+Shape without_last(const Shape& shape) {
+  return Shape(shape.sizes().first(static_cast<std::size_t>(shape.rank() - 1)));
+}
+
+void expect_rows(std::string_view op, const Signature& x) {
+  expect_float(op, x);
+  if (x.shape.rank() == 0 || x.shape[-1] == 0) fail<UsageError>("[{}] of no elements: the shape is {}", op, x.shape);
+}
+
+void expect_indices(std::string_view op, const Signature& indices) {
+  if (indices.dtype != i32)
+    fail<UsageError>("[{}] indices of {}. Hint: indices and labels are i32.", op, indices.dtype);
+}
+
+Signature infer_same(std::span<const Signature> in, const Attributes&) {
+  expect_rows("rows", in[0]);
+  return in[0];
+}
+Signature infer_logsumexp(std::span<const Signature> in, const Attributes&) {
+  expect_rows("logsumexp", in[0]);
+  return {without_last(in[0].shape), in[0].dtype};
+}
+Signature infer_argmax(std::span<const Signature> in, const Attributes&) {
+  expect_rows("argmax", in[0]);
+  return {without_last(in[0].shape), i32};
+}
+Signature infer_pick(std::span<const Signature> in, const Attributes&) {
+  expect_rows("pick", in[0]);
+  expect_indices("pick", in[1]);
+  if (!(without_last(in[0].shape) == in[1].shape)) {
+    fail<UsageError>("[pick] {} and labels {}. Hint: one label for each row, {}.", in[0].shape, in[1].shape,
+                     without_last(in[0].shape));
+  }
+  return {in[1].shape, in[0].dtype};
+}
+Signature infer_gather(std::span<const Signature> in, const Attributes&) {
+  expect_float("gather", in[0]);
+  expect_indices("gather", in[1]);
+  if (in[0].shape.rank() == 0) fail<UsageError>("[gather] from a scalar. Hint: the table is (rows, ...).");
+  Shape shape = in[1].shape;
+  for (int axis = 1; axis < in[0].shape.rank(); ++axis) shape.push_back(in[0].shape[axis]);
+  return {shape, in[0].dtype};
+}
+Signature infer_scatter(std::span<const Signature> in, const Attributes& a) {
+  expect_float("scatter_add", in[0]);
+  expect_indices("scatter_add", in[1]);
+  const Shape &updates = in[0].shape, &indices = in[1].shape;
+  Shape shape{a.ints[0]};
+  bool fits = updates.rank() >= indices.rank();
+  for (int axis = 0; fits && axis < indices.rank(); ++axis) fits = updates[axis] == indices[axis];
+  if (!fits)
+    fail<UsageError>("[scatter_add] updates {} for indices {}. Hint: updates are (indices..., row...).", updates,
+                     indices);
+  for (int axis = indices.rank(); axis < updates.rank(); ++axis) shape.push_back(updates[axis]);
+  return {shape, in[0].dtype};
+}
+
+/// 0, 1, 2, ... n - 1 as a constant in the dtype.
+Var places(Var like, std::int64_t n, DType dtype) {
+  Tensor values({n}, dtype);
+  for (std::int64_t i = 0; i < n; ++i) values.set(i, static_cast<double>(i));
+  return like.graph().constant(values);
+}
+
+/// 1 at the label of each row: compared in f64 where f32 cannot tell the labels apart.
+Var label_mask(Var labels, std::int64_t classes, DType dtype) {
+  const DType compare = classes > (1 << 24) ? f64 : dtype;
+  const Var mask = equal(expand_dims(cast(labels, compare), -1), places(labels, classes, compare));
+  return cast(mask, dtype);
+}
+
+/// A table that is the same for all samples, looked up by each.
+SampleAxis gather_samples_along(const SampleSite& site) {
+  return site.inputs[0].kind == SampleAxis::Kind::none ? site.inputs[1] : SampleAxis::mixed();
+}
+
+/// Each sample adds to the table.
+SampleAxis scatter_samples_along(const SampleSite& site) {
+  const bool apart = site.inputs[0] == SampleAxis::along(0) && site.inputs[1] == SampleAxis::along(0);
+  return apart ? SampleAxis::summed() : SampleAxis::mixed();
+}
+
+double log_sum(const Tensor& x, std::int64_t begin, std::int64_t n) {
+  double largest = x.at(begin), total = 0;
+  for (std::int64_t i = 0; i < n; ++i) largest = std::max(largest, x.at(begin + i));
+  for (std::int64_t i = 0; i < n; ++i) total += std::exp(x.at(begin + i) - largest);
+  return largest + std::log(total);
+}
+
+Tensor softmax_reference(Values x) {
+  Tensor y = x[0];
+  const std::int64_t n = y.shape()[-1];
+  for (std::int64_t i = 0; i < y.size(); ++i) y.set(i, std::exp(x[0].at(i) - log_sum(x[0], i / n * n, n)));
+  return y;
+}
+
+Tensor logsumexp_reference(Values x) {
+  const std::int64_t n = x[0].shape()[-1];
+  Tensor y(without_last(x[0].shape()), x[0].dtype());
+  for (std::int64_t i = 0; i < y.size(); ++i) y.set(i, log_sum(x[0], i * n, n));
+  return y;
+}
+
+Tensor cumsum_reference(Values x) {
+  Tensor y = x[0];
+  const std::int64_t n = y.shape()[-1];
+  for (std::int64_t i = 0; i < y.size(); ++i) y.set(i, x[0].at(i) + (i % n ? y.at(i - 1) : 0));
+  return y;
+}
+
+Tensor argmax_reference(Values x) {
+  const std::int64_t n = x[0].shape()[-1];
+  Tensor y(without_last(x[0].shape()), x[0].dtype());
+  for (std::int64_t row = 0; row < y.size(); ++row) {
+    std::int64_t best = 0;
+    for (std::int64_t i = 1; i < n; ++i) best = x[0].at(row * n + i) > x[0].at(row * n + best) ? i : best;
+    y.set(row, static_cast<double>(best));
+  }
+  return y;
+}
+
+Tensor pick_reference(Values x) {
+  const std::int64_t n = x[0].shape()[-1];
+  Tensor y(x[1].shape(), x[0].dtype());
+  for (std::int64_t row = 0; row < y.size(); ++row)
+    y.set(row, x[0].at(row * n + static_cast<std::int64_t>(x[1].at(row))));
+  return y;
+}
+
+Tensor gather_reference(Values x) {
+  const std::int64_t width = x[0].size() / x[0].shape()[0];
+  Tensor y({x[1].shape()[0], x[1].shape()[1], width}, x[0].dtype());
+  for (std::int64_t i = 0; i < y.size(); ++i) {
+    y.set(i, x[0].at(static_cast<std::int64_t>(x[1].at(i / width)) * width + i % width));
+  }
+  return y;
+}
+
+Tensor scatter_reference(Values x) {
+  const std::int64_t width = x[0].shape()[-1];
+  Tensor y({5, width}, x[0].dtype());
+  for (std::int64_t i = 0; i < x[0].size(); ++i) {
+    const std::int64_t to = static_cast<std::int64_t>(x[1].at(i / width)) * width + i % width;
+    y.set(to, y.at(to) + x[0].at(i));
+  }
+  return y;
+}
+
+std::vector<Op> make_rows() {
+  static const OpKernel logsumexp_kernel{.make = make_logsumexp}, softmax_kernel{.make = make_softmax},
+      argmax_kernel{.make = make_argmax}, cumsum_kernel{.make = make_cumsum}, gather_kernel{.make = make_gather},
+      scatter_kernel{.make = make_scatter_add}, pick_kernel{.make = make_pick};
+  return {
+      {.name = "logsumexp",
+       .formula = "ln sum e^x along the last axis",
+       .infer = infer_logsumexp,
+       .pull = [](S s, int, Var g) { return expand_dims(g, -1) * exp(s.x() - expand_dims(s.y(), -1)); },
+       .samples_along = rows_samples,
+       .kernel = &logsumexp_kernel,
+       .samples = {{.shapes = {{5, 7}},
+                    .call = [](In x) { return logsumexp(x[0], -1); },
+                    .expected = logsumexp_reference},
+                   {.shapes = {{2, 1100}},
+                    .call = [](In x) { return logsumexp(x[0], -1); },
+                    .expected = logsumexp_reference}}},
+      {.name = "softmax",
+       .formula = "e^x / sum e^x along the last axis",
+       .infer = infer_same,
+       .pull = [](S s, int, Var g) { return s.y() * (g - sum(g * s.y(), -1, Keep::yes)); },
+       .samples_along = rows_samples,
+       .kernel = &softmax_kernel,
+       .samples = {{.shapes = {{5, 7}}, .call = [](In x) { return softmax(x[0]); }, .expected = softmax_reference}}},
+      {.name = "argmax",
+       .formula = "the place of the first largest along the last axis, i32",
+       .infer = infer_argmax,
+       .samples_along = rows_samples,
+       .kernel = &argmax_kernel,
+       .samples = {{.shapes = {{6, 9}},
+                    .call = [](In x) { return cast(argmax(x[0]), x[0].dtype()); },
+                    .expected = argmax_reference}}},
+      {.name = "cumsum",
+       .formula = "running sums along the last axis",
+       .infer = infer_same,
+       .transpose = [](S s, int, Var g) { return apply("cumsum", {g}, with_ints({1 - s.attributes().ints[0]})); },
+       .samples_along = rows_samples,
+       .kernel = &cumsum_kernel,
+       .samples = {{.shapes = {{4, 6}}, .call = [](In x) { return cumsum(x[0]); }, .expected = cumsum_reference}}},
+      {.name = "gather",
+       .formula = "table[indices]",
+       .arity = 2,
+       .infer = infer_gather,
+       .transpose = [](S s, int i, Var g) { return i ? Var{} : scatter_add(g, s.x(1), s.x(0).dim(0)); },
+       .samples_along = gather_samples_along,
+       .kernel = &gather_kernel,
+       .samples = {{.shapes = {{5, 3}, {2, 4}},
+                    .call = [](In x) { return gather(x[0], x[1]); },
+                    .expected = gather_reference,
+                    .indices = {{1, 5}}}}},
+      {.name = "scatter_add",
+       .formula = "zeros(rows, ...)[indices] += updates",
+       .arity = 2,
+       .infer = infer_scatter,
+       .transpose = [](S s, int i, Var g) { return i ? Var{} : gather(g, s.x(1)); },
+       .samples_along = scatter_samples_along,
+       .kernel = &scatter_kernel,
+       .samples = {{.shapes = {{6, 3}, {6}},
+                    .call = [](In x) { return scatter_add(x[0], x[1], 5); },
+                    .expected = scatter_reference,
+                    .indices = {{1, 5}}}}},
+      {.name = "pick",
+       .formula = "x[..., labels]",
+       .arity = 2,
+       .infer = infer_pick,
+       .transpose =
+           [](S s, int i, Var g) {
+             return i ? Var{} : where(label_mask(s.x(1), s.x(0).dim(-1), g.dtype()), expand_dims(g, -1), 0);
+           },
+       .samples_along = rows_samples,
+       .kernel = &pick_kernel,
+       .samples = {{.shapes = {{5, 7}, {5}},
+                    .call = [](In x) { return pick(x[0], x[1]); },
+                    .expected = pick_reference,
+                    .indices = {{1, 7}}}}},
+  };
+}
+
+/// Applies f to x with `axis` moved to the end, and moves it back.
+template <class F>
+Var along(const Arg& x, int axis, bool keeps_axis, const F& f) {
+  const Var v = x.var();
+  const int at_axis = v.shape().axis_index(axis), last = v.rank() - 1;
+  std::vector<int> order, back(static_cast<std::size_t>(v.rank()));
+  for (int a = 0; a <= last; ++a) {
+    if (a != at_axis) order.push_back(a);
+  }
+  order.push_back(at_axis);
+  for (int i = 0; i <= last; ++i) back[static_cast<std::size_t>(order[static_cast<std::size_t>(i)])] = i;
+  const Var y = f(Arg(transpose(v, order), x.source()));
+  return keeps_axis ? transpose(y, back) : y;
+}
+
+}  // namespace
+
+std::span<const Op> row_ops() {
+  static const std::vector<Op> rows = make_rows();
+  return rows;
+}
+
+Var softmax(const Arg& x, int axis) {
+  return along(x, axis, true, [](const Arg& v) { return apply("softmax", {v}); });
+}
+Var log_softmax(const Arg& x, int axis) { return x - logsumexp(x, axis, Keep::yes); }
+Var argmax(const Arg& x, int axis) {
+  return along(x, axis, false, [](const Arg& v) { return apply("argmax", {v}); });
+}
+Var cumsum(const Arg& x, int axis) {
+  return along(x, axis, true, [](const Arg& v) { return apply("cumsum", {v}, with_ints({0})); });
+}
+
+Var gather(const Arg& table, const Arg& indices) { return apply("gather", {table, indices}); }
+Var scatter_add(const Arg& updates, const Arg& indices, std::int64_t rows) {
+  return apply("scatter_add", {updates, indices}, with_ints({rows}));
+}
+Var pick(const Arg& x, const Arg& labels) { return apply("pick", {x, labels}); }
+
+Var one_hot(const Arg& labels, std::int64_t classes, DType dtype) {
+  if (labels.var().dtype() != i32 || classes < 1) {
+    fail<UsageError>("[one_hot] labels of {} in {} classes. Hint: i32 labels, at least one class.{}",
+                     labels.var().dtype(), classes, at(labels.source()));
+  }
+  return label_mask(labels.var(), classes, dtype);
+}
+
+Var cross_entropy_with_labels(const Arg& logits, const Arg& labels) {
+  return logsumexp(logits, -1) - pick(logits, labels);
+}
+Var cross_entropy_with_probabilities(const Arg& logits, const Arg& probabilities) {
+  return -sum(probabilities * log_softmax(logits), -1);
+}
+Var binary_cross_entropy_with_logits(const Arg& logits, const Arg& targets) {
+  return (1 - targets) * logits + softplus(-logits);
+}
+
+}  // namespace thalweg

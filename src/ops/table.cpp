@@ -1,0 +1,58 @@
+#include "ops/table.hpp"
+
+#include <map>
+
+#include "core/error.hpp"
+
+namespace thalweg {
+
+const std::vector<const Op*>& all_ops() {
+  static const std::vector<const Op*> rows = [] {
+    std::vector<const Op*> all;
+    for (const auto family : {leaf_ops(), elementwise_ops(), shape_ops(), reduce_ops(), row_ops(), product_ops()}) {
+      for (const Op& op : family) all.push_back(&op);
+    }
+    return all;
+  }();
+  return rows;
+}
+
+const Op& op_named(std::string_view name) {
+  static const std::map<std::string_view, const Op*> by_name = [] {
+    std::map<std::string_view, const Op*> index;
+    for (const Op* op : all_ops()) index[op->name] = op;
+    return index;
+  }();
+  const auto found = by_name.find(name);
+  if (found == by_name.end()) defect("no op is named '{}'", name);
+  return *found->second;
+}
+
+Var apply(std::string_view name, std::initializer_list<Arg> args, Attributes attributes) {
+  std::vector<Var> vars = as_vars(name, std::span(args.begin(), args.size()));
+  Graph& graph = vars[0].graph();
+  return graph.append(op_named(name), std::move(vars), std::move(attributes), args.begin()->source());
+}
+
+Attributes with_ints(std::vector<std::int64_t> ints) {
+  Attributes attributes;
+  attributes.ints = std::move(ints);
+  return attributes;
+}
+
+void expect_float(std::string_view op, const Signature& x) {
+  if (!is_float(x.dtype)) {
+    fail<UsageError>("[{}] {} given; it is defined for f32 and f64. Hint: tw::cast(x, tw::f32).", op, x.dtype);
+  }
+}
+
+void expect_same_dtype(std::string_view op, std::span<const Signature> inputs) {
+  for (const Signature& input : inputs) {
+    if (input.dtype != inputs[0].dtype) {
+      fail<UsageError>("[{}] dtypes differ: {} and {}. Hint: tw::cast(x, tw::{}).", op, inputs[0].dtype, input.dtype,
+                       inputs[0].dtype);
+    }
+  }
+}
+
+}  // namespace thalweg

@@ -1,0 +1,30 @@
+#pragma once
+// The op table: one row an op, one file a family.
+
+#include <initializer_list>
+
+#include "graph/graph.hpp"
+#include "kernels/kernel.hpp"
+
+namespace thalweg {
+
+/// All rows, family by family.
+[[nodiscard]] const std::vector<const Op*>& all_ops();
+
+// The families.
+[[nodiscard]] std::span<const Op> leaf_ops();
+[[nodiscard]] std::span<const Op> elementwise_ops();
+[[nodiscard]] std::span<const Op> shape_ops();
+[[nodiscard]] std::span<const Op> reduce_ops();
+[[nodiscard]] std::span<const Op> row_ops();
+[[nodiscard]] std::span<const Op> product_ops();
+
+/// Applies the row `name` to arguments of one graph as they are: no broadcasting, no change of dtype.
+Var apply(std::string_view name, std::initializer_list<Arg> args, Attributes attributes = {});
+[[nodiscard]] Attributes with_ints(std::vector<std::int64_t> ints);
+
+/// What several families check. These throw without the place; Graph::append adds it.
+void expect_float(std::string_view op, const Signature& x);
+void expect_same_dtype(std::string_view op, std::span<const Signature> inputs);
+
+}  // namespace thalweg

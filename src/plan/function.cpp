@@ -1,0 +1,142 @@
+// Functions on Tensors: traced, planned and run, once planned for each set of shapes.
+
+#include <cmath>
+#include <map>
+#include <mutex>
+
+#include "core/error.hpp"
+#include "plan/program.hpp"
+#include "thalweg/derivatives.hpp"
+#include "thalweg/ops.hpp"
+
+namespace thalweg {
+
+struct Function::Compiled {
+  struct Entry {
+    std::vector<Signature> inputs, outputs;
+    std::unique_ptr<Program> program;
+  };
+  std::mutex mutex;
+  std::vector<std::unique_ptr<Entry>> entries;
+};
+
+Function::Function(Body body) : body_(std::move(body)), compiled_(std::make_shared<Compiled>()) {}
+
+std::vector<Var> Function::trace(const std::vector<Var>& inputs) const { return body_(inputs); }
+
+void Function::wrong_count(std::size_t count) {
+  fail<UsageError>("[function] called with {} arguments, which it does not take", count);
+}
+
+namespace {
+
+template <class Entry>
+std::unique_ptr<Entry> compile(const Function::Body& body, const std::vector<Signature>& signatures) {
+  Graph graph;
+  std::vector<Bound> inputs, outputs;
+  std::vector<Var> vars;
+  int base = first_user_base;
+  for (const Signature& signature : signatures) {
+    vars.push_back(graph.input("x" + std::to_string(vars.size()), signature.shape, signature.dtype));
+    inputs.push_back({vars.back(), {base++, 0}});
+  }
+  auto entry = std::make_unique<Entry>();
+  entry->inputs = signatures;
+  for (const Var& y : body(vars)) {
+    outputs.push_back({y, {base++, 0}});
+    entry->outputs.push_back({y.shape(), y.dtype()});
+  }
+  entry->program = std::make_unique<Program>(graph, inputs, outputs);
+  return entry;
+}
+
+}  // namespace
+
+std::vector<Tensor> Function::run(const std::vector<Tensor>& inputs) const {
+  std::vector<Signature> signatures;
+  for (const Tensor& x : inputs) signatures.push_back({x.shape(), x.dtype()});
+  const Compiled::Entry* entry = nullptr;
+  {
+    const std::lock_guard lock(compiled_->mutex);
+    for (const auto& known : compiled_->entries) {
+      if (known->inputs == signatures) entry = known.get();
+    }
+    if (!entry) {
+      compiled_->entries.push_back(compile<Compiled::Entry>(body_, signatures));
+      entry = compiled_->entries.back().get();
+    }
+  }
+  std::vector<Tensor> outputs;
+  std::vector<std::byte*> bases;
+  for (const Tensor& x : inputs) bases.push_back(const_cast<std::byte*>(x.raw()));
+  for (const Signature& signature : entry->outputs) outputs.emplace_back(signature.shape, signature.dtype);
+  for (Tensor& y : outputs) bases.push_back(y.mutable_raw());
+  const Block arena(entry->program->arena_bytes());
+  Workers alone(1);
+  entry->program->run(bases, arena.data(), alone);
+  return outputs;
+}
+
+Function grad(const Function& f) {
+  return Function(Function::Body([f](std::span<const Var> x) {
+    return gradients(f.trace({x.begin(), x.end()}).front(), {x[0]});
+  }));
+}
+
+ValueAndGrad::ValueAndGrad(const Function& f)
+    : both_(Function::Body([f](std::span<const Var> x) {
+        const Var y = f.trace({x.begin(), x.end()}).front();
+        return std::vector<Var>{y, gradients(y, {x[0]}).front()};
+      })) {}
+
+Function hvp(const Function& f) {
+  return Function(Function::Body([f](std::span<const Var> xv) {
+    const Var gradient = gradients(f.trace({xv[0]}).front(), {xv[0]}).front();
+    return jvp({gradient}, {xv[0]}, {xv[1]});
+  }));
+}
+
+Function jvp(const Function& f) {
+  return Function(
+      Function::Body([f](std::span<const Var> xt) { return jvp({f.trace({xt[0]}).front()}, {xt[0]}, {xt[1]}); }));
+}
+
+Function vjp(const Function& f) {
+  return Function(
+      Function::Body([f](std::span<const Var> xg) { return vjp({f.trace({xg[0]}).front()}, {xg[1]}, {xg[0]}); }));
+}
+
+std::string GradientReport::str() const {
+  std::string text =
+      fmt::format("{}: largest error {:.3g}", ok ? "gradient agrees" : "gradient differs", largest_error);
+  if (worst >= 0) {
+    text +=
+        fmt::format(" at element {} (analytic {:.9g}, numeric {:.9g})", worst, analytic.at(worst), numeric.at(worst));
+  }
+  return text;
+}
+
+GradientReport check_gradient(const Function& f, const Tensor& x, double tolerance, double step) {
+  GradientReport report;
+  const Tensor at_x = x.to(f64);
+  report.analytic = grad(f)(at_x);
+  report.numeric = Tensor(x.shape(), f64);
+  for (std::int64_t i = 0; i < x.size(); ++i) {
+    const double centre = at_x.at(i), h = step * std::max(1.0, std::abs(centre));
+    Tensor moved = at_x;
+    moved.set(i, centre + h);
+    const double above = f(moved).item();
+    moved.set(i, centre - h);
+    const double slope = (above - f(moved).item()) / (2 * h), exact = report.analytic.at(i);
+    report.numeric.set(i, slope);
+    const double error = std::abs(slope - exact) / std::max({1.0, std::abs(slope), std::abs(exact)});
+    if (!(error <= report.largest_error)) {
+      report.largest_error = error;
+      report.worst = i;
+    }
+  }
+  report.ok = report.largest_error <= tolerance;
+  return report;
+}
+
+}  // namespace thalweg

@@ -1,0 +1,154 @@
+#include <algorithm>
+#include <cstring>
+
+#include "core/error.hpp"
+#include "plan/plan.hpp"
+
+namespace thalweg {
+
+bool is_identity(const Plan& plan, const Read& read) {
+  const Signature& signature = plan.values[static_cast<std::size_t>(read.value)].signature;
+  return read.view.offset == 0 && read.view.is_dense() && read.view.shape.size() == signature.shape.size();
+}
+
+namespace {
+
+class Lowering {
+ public:
+  Lowering(const Graph& graph, const std::vector<int>& same_as) : graph_(graph), same_as_(same_as) {
+    reads_.resize(static_cast<std::size_t>(graph.size()));
+  }
+
+  Plan run(const std::vector<Bound>& inputs, const std::vector<Bound>& outputs) {
+    mark_live(outputs);
+    for (int i = 0; i < graph_.size(); ++i) {
+      if (live_[static_cast<std::size_t>(i)]) lower_node(i, inputs);
+    }
+    for (const Bound& output : outputs) bind_output(output);
+    return std::move(plan_);
+  }
+
+ private:
+  void mark_live(const std::vector<Bound>& outputs) {
+    live_.assign(static_cast<std::size_t>(graph_.size()), 0);
+    for (const Bound& output : outputs) live_[rep(output.var.index())] = 1;
+    for (int i = graph_.size() - 1; i >= 0; --i) {
+      if (!live_[static_cast<std::size_t>(i)]) continue;
+      const Node& node = graph_.node(i);
+      // a view has one value to look at; custom_derivative's other inputs matter to derivatives alone
+      const std::size_t count = node.op->kind == OpKind::view ? 1 : node.inputs.size();
+      for (std::size_t k = 0; k < count; ++k) live_[rep(node.inputs[k])] = 1;
+    }
+  }
+
+  [[nodiscard]] std::size_t rep(int node) const {
+    return static_cast<std::size_t>(same_as_[static_cast<std::size_t>(node)]);
+  }
+
+  int add_value(const Signature& signature, std::optional<Place> place, int producer) {
+    plan_.values.push_back({signature, place, producer});
+    return static_cast<int>(plan_.values.size()) - 1;
+  }
+
+  int add_item(Item item, const Signature& signature) {
+    item.value = add_value(signature, std::nullopt, static_cast<int>(plan_.items.size()));
+    plan_.items.push_back(std::move(item));
+    return plan_.items.back().value;
+  }
+
+  void lower_node(int i, const std::vector<Bound>& inputs) {
+    const Node& node = graph_.node(i);
+    Read& read = reads_[static_cast<std::size_t>(i)];
+    if (node.op->kind == OpKind::leaf) {
+      read = {add_value(node.signature, leaf_place(i, node, inputs), -1), View::dense(node.signature.shape)};
+      return;
+    }
+    if (node.op->kind == OpKind::view) {
+      Read& from = reads_[rep(node.inputs[0])];
+      auto view = node.op->view(from.view, node.attributes, node.signature.shape);
+      if (!view) {
+        make_dense(from, graph_.node(static_cast<int>(rep(node.inputs[0]))).signature);
+        view = node.op->view(from.view, node.attributes, node.signature.shape);
+      }
+      read = {from.value, *view};
+      return;
+    }
+    if (node.op->name == "cast") {  // a load of another dtype: what reads it converts, and rounds, on the way in
+      Read& from = reads_[rep(node.inputs[0])];
+      const Signature& input = graph_.node(static_cast<int>(rep(node.inputs[0]))).signature;
+      if (converts(from, input)) make_dense(from, input);
+      read = from;
+      return;
+    }
+    Item item{kind_of(node), node.op->name, node.op->kernel, &node.attributes, {}, -1, -1, i};
+    for (int input : node.inputs) {
+      Read& from = reads_[rep(input)];
+      const Signature& signature = graph_.node(static_cast<int>(rep(input))).signature;
+      if (item.kind == ItemKind::opaque && (!from.view.is_dense() || converts(from, signature))) make_dense(from, signature);
+      item.reads.push_back(from);
+    }
+    read = {add_item(std::move(item), node.signature), View::dense(node.signature.shape)};
+  }
+
+  static ItemKind kind_of(const Node& node) {
+    if (node.op->kind == OpKind::elementwise) return ItemKind::elementwise;
+    return node.op->kind == OpKind::reduce ? ItemKind::reduce : ItemKind::opaque;
+  }
+
+  /// Whether a read still has a cast before it.
+  [[nodiscard]] bool converts(const Read& read, const Signature& seen_as) const {
+    return plan_.values[static_cast<std::size_t>(read.value)].signature.dtype != seen_as.dtype;
+  }
+
+  /// Copies what a read sees into a value of its own.
+  void make_dense(Read& read, const Signature& signature) {
+    read = {add_item(copy_item(read), signature), View::dense(signature.shape)};
+  }
+
+  static Item copy_item(const Read& read) {
+    static const OpKernel copy{.micro = "copy"};
+    static const Attributes none;
+    return {ItemKind::elementwise, "copy", &copy, &none, {read}, -1, -1, -1};
+  }
+
+  Place leaf_place(int i, const Node& node, const std::vector<Bound>& inputs) {
+    if (node.op->name == "input") {
+      const auto bound = std::ranges::find_if(inputs, [&](const Bound& b) { return b.var.index() == i; });
+      if (bound == inputs.end()) fail<UsageError>("[program] the input '{}' is bound to nothing", node.attributes.name);
+      return bound->place;
+    }
+    const bool number = node.op->name == "number";
+    Tensor one = number ? full({}, node.attributes.number, node.signature.dtype) : node.attributes.tensor.front();
+    const std::size_t offset = (plan_.constants.size() + 63) / 64 * 64;
+    plan_.constants.resize(offset + one.bytes());
+    std::memcpy(plan_.constants.data() + offset, one.raw(), one.bytes());
+    return {constants_base, static_cast<std::int64_t>(offset)};
+  }
+
+  /// Lets the item that computes an output write it where it belongs, or adds a copy.
+  void bind_output(const Bound& output) {
+    Read read = reads_[rep(output.var.index())];
+    const PlanValue& value = plan_.values[static_cast<std::size_t>(read.value)];
+    const Signature signature{output.var.shape(), output.var.dtype()};
+    if (value.producer < 0 || value.place || !is_identity(plan_, read) || converts(read, signature)) {
+      if (!is_float(signature.dtype)) fail<UsageError>("[program] an output of {} that is an input", signature.dtype);
+      read.value = add_item(copy_item(read), signature);
+    }
+    plan_.values[static_cast<std::size_t>(read.value)].place = output.place;
+  }
+
+  const Graph& graph_;
+  const std::vector<int>& same_as_;
+  std::vector<char> live_;
+  std::vector<Read> reads_;  // what each live node is seen as
+  Plan plan_;
+};
+
+}  // namespace
+
+Plan lower(const Graph& graph, const std::vector<int>& same_as, const std::vector<Bound>& inputs,
+           const std::vector<Bound>& outputs) {
+  return Lowering(graph, same_as).run(inputs, outputs);
+}
+
+}  // namespace thalweg

@@ -1,0 +1,101 @@
+#pragma once
+// The planner's own form of a graph: values, and the items that compute them. Each pass is a function on it.
+
+#include <string>
+#include <vector>
+
+#include "core/view.hpp"
+#include "graph/graph.hpp"
+#include "kernels/kernel.hpp"
+
+namespace thalweg {
+
+/// Which passes run. Any of them may be off; the bits of the result stay the same.
+struct Passes {
+  bool simplify = true;  ///< equal ops are computed once, and what changes nothing is dropped
+  bool fuse = true;      ///< elementwise ops and reductions share a pass over memory
+  bool order = true;     ///< instructions in the order that keeps least alive
+  bool reuse = true;     ///< buffers of values that are no longer needed serve again
+};
+
+/// Where bytes are: one of the base addresses of a run, and an offset from it.
+struct Place {
+  int base = 0;
+  std::int64_t offset = 0;
+  friend bool operator==(const Place&, const Place&) = default;
+};
+inline constexpr int arena_base = 0;      ///< the run's own block of memory
+inline constexpr int constants_base = 1;  ///< the program's constants
+inline constexpr int first_user_base = 2;
+
+struct Bound {
+  Var var;
+  Place place;
+};
+
+struct PlanValue {
+  Signature signature;
+  std::optional<Place> place;  ///< given from outside, or by the memory plan
+  int producer = -1;           ///< the item, or -1 for a leaf
+};
+
+struct Read {
+  int value;
+  View view;
+};
+
+enum class ItemKind { elementwise, reduce, opaque };
+
+/// One computation of one value.
+struct Item {
+  ItemKind kind = ItemKind::opaque;
+  std::string_view name;
+  const OpKernel* kernel = nullptr;
+  const Attributes* attributes = nullptr;
+  std::vector<Read> reads;
+  int value = -1;
+  int group = -1;
+  int node = -1;  ///< in the graph, for messages
+
+  /// Elements that a tile program over this item walks through.
+  [[nodiscard]] std::int64_t elements() const { return reads.empty() ? 0 : reads[0].view.shape.size(); }
+};
+
+/// One call of one kernel: an opaque item, or a group of items fused into tiles.
+struct Instruction {
+  std::vector<int> items;
+  std::vector<int> inputs, outputs;  ///< values
+  std::string name;
+  Kernel kernel;
+  Place scratch;
+};
+
+struct Plan {
+  std::vector<PlanValue> values;
+  std::vector<Item> items;
+  std::vector<Instruction> instructions;
+  std::vector<std::byte> constants;
+  std::int64_t arena_bytes = 0;
+  std::int64_t arena_bytes_without_reuse = 0;
+};
+
+/// For each node, the node that gives the same value and stands for it (itself where there is none).
+[[nodiscard]] std::vector<int> simplify(const Graph& graph, bool enabled);
+/// Values and items of what the outputs need; views are absorbed into reads.
+[[nodiscard]] Plan lower(const Graph& graph, const std::vector<int>& same_as, const std::vector<Bound>& inputs,
+                         const std::vector<Bound>& outputs);
+/// Groups items into instructions, in an order in which they can run.
+void fuse(Plan& plan, bool enabled);
+/// Puts instructions in the order that keeps the fewest bytes alive.
+void order(Plan& plan, bool enabled);
+/// Gives a place to every value that has none.
+void plan_memory(Plan& plan, bool reuse);
+/// Makes the kernels, now that it is known what shares memory with what.
+void make_kernels(Plan& plan);
+
+/// Whether every read of `value` by these items is element by element, in the places where it lies.
+[[nodiscard]] bool reads_in_place(const Plan& plan, const Instruction& instruction, int value);
+/// Whether a read is the whole value in its own order.
+[[nodiscard]] bool is_identity(const Plan& plan, const Read& read);
+
+}  // namespace thalweg

@@ -1,0 +1,114 @@
+#include "plan/program.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+#include <new>
+
+#include "core/error.hpp"
+
+namespace thalweg {
+
+Block::Block(std::size_t bytes) : size_(bytes) {
+  void* memory = ::operator new(std::max<std::size_t>(bytes, 1), std::align_val_t(64), std::nothrow);
+  if (memory == nullptr) fail<MemoryError>("[memory] {} bytes asked for, and there is not that much", bytes);
+  memory_.reset(static_cast<std::byte*>(memory));
+}
+
+void Block::Free::operator()(std::byte* p) const { ::operator delete(p, std::align_val_t(64)); }
+
+Program::Program(const Graph& graph, const std::vector<Bound>& inputs, const std::vector<Bound>& outputs,
+                 Passes passes) {
+  const std::vector<int> same_as = simplify(graph, passes.simplify);
+  Plan plan = lower(graph, same_as, inputs, outputs);
+  fuse(plan, passes.fuse);
+  order(plan, passes.order);
+  plan_memory(plan, passes.reuse);
+  value_bytes_ = plan.arena_bytes;
+  value_bytes_without_reuse_ = plan.arena_bytes_without_reuse;
+  make_kernels(plan);
+
+  std::shared_ptr<std::byte[]> constants(new (std::align_val_t(64)) std::byte[plan.constants.size() + 1],
+                                         [](std::byte* p) { ::operator delete[](p, std::align_val_t(64)); });
+  std::memcpy(constants.get(), plan.constants.data(), plan.constants.size());
+  constants_ = constants;
+
+  std::size_t most_operands = 0;
+  for (Instruction& instruction : plan.instructions) {
+    Step step{std::move(instruction.kernel), {}, {}, instruction.scratch, std::move(instruction.name), 0, {}, {}};
+    const Item& first = plan.items[static_cast<std::size_t>(instruction.items[0])];
+    for (std::size_t k = 0; k < instruction.inputs.size(); ++k) {
+      const PlanValue& value = plan.values[static_cast<std::size_t>(instruction.inputs[k])];
+      Place place = *value.place;
+      // a tile reads through its view; any other kernel is handed the first element
+      if (first.kind == ItemKind::opaque) {
+        place.offset += first.reads[k].view.offset * static_cast<std::int64_t>(size_of(value.signature.dtype));
+      }
+      step.inputs.push_back(place);
+      step.bytes += value.signature.bytes();
+    }
+    for (int output : instruction.outputs) {
+      step.outputs.push_back(*plan.values[static_cast<std::size_t>(output)].place);
+      step.bytes += plan.values[static_cast<std::size_t>(output)].signature.bytes();
+      step.results.push_back(plan.values[static_cast<std::size_t>(output)].signature);
+    }
+    if (first.node >= 0) step.source = at(graph.node(first.node).source);
+    most_operands = std::max(most_operands, step.inputs.size() + step.outputs.size());
+    instructions_.push_back(std::move(step));
+  }
+  pointers_at_ = static_cast<std::size_t>(plan.arena_bytes);
+  arena_bytes_ = pointers_at_ + (most_operands * sizeof(std::byte*) + 63) / 64 * 64;
+}
+
+void Program::run_step(const Step& step, std::span<std::byte* const> bases, std::byte* arena, Workers& workers) const {
+  const auto address = [&](Place place) {
+    std::byte* base = place.base == arena_base       ? arena
+                      : place.base == constants_base ? const_cast<std::byte*>(constants_.get())
+                                                     : bases[static_cast<std::size_t>(place.base - first_user_base)];
+    return base + place.offset;
+  };
+  auto** inputs = reinterpret_cast<std::byte**>(arena + pointers_at_);
+  auto** outputs = inputs + step.inputs.size();
+  for (std::size_t k = 0; k < step.inputs.size(); ++k) inputs[k] = address(step.inputs[k]);
+  for (std::size_t k = 0; k < step.outputs.size(); ++k) outputs[k] = address(step.outputs[k]);
+  step.kernel.run({outputs, inputs, arena + step.scratch.offset, workers});
+}
+
+void Program::run(std::span<std::byte* const> bases, std::byte* arena, Workers& workers) const {
+  for (const Step& step : instructions_) run_step(step, bases, arena, workers);
+}
+
+namespace {
+bool all_finite(const std::byte* bytes, const Signature& signature) {
+  for (std::int64_t i = 0; i < signature.shape.size(); ++i) {
+    if (signature.dtype == f32 && !std::isfinite(reinterpret_cast<const float*>(bytes)[i])) return false;
+    if (signature.dtype == f64 && !std::isfinite(reinterpret_cast<const double*>(bytes)[i])) return false;
+  }
+  return true;
+}
+}  // namespace
+
+std::optional<std::string> Program::find_not_finite(std::span<std::byte* const> bases, std::byte* arena,
+                                                    Workers& workers) const {
+  for (const Step& step : instructions_) {
+    run_step(step, bases, arena, workers);
+    const auto* const* outputs = reinterpret_cast<std::byte**>(arena + pointers_at_) + step.inputs.size();
+    for (std::size_t k = 0; k < step.results.size(); ++k) {
+      if (!all_finite(outputs[k], step.results[k])) return fmt::format("'{}'{}", step.name, step.source);
+    }
+  }
+  return std::nullopt;
+}
+
+std::string Program::explain() const {
+  std::string text;
+  std::size_t number = 0, moved = 0;
+  for (const Step& step : instructions_) {
+    text += fmt::format("{:4}  {:>12} B  {}\n", ++number, step.bytes, step.name);
+    moved += step.bytes;
+  }
+  return text + fmt::format("{} instructions move {} bytes. Arena: {} bytes; without reuse {}.\n", instructions_.size(),
+                            moved, value_bytes_, value_bytes_without_reuse_);
+}
+
+}  // namespace thalweg

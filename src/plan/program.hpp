@@ -1,0 +1,68 @@
+#pragma once
+// Program: a fixed plan. What is read and written lies at given places; a run allocates nothing.
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "core/workers.hpp"
+#include "plan/plan.hpp"
+
+namespace thalweg {
+
+class Program {
+ public:
+  /// Plans what computes `outputs`, each written to its place, from `inputs`, each read from its place. An output may
+  /// have the place of an input: it is written when the input is no longer needed.
+  Program(const Graph& graph, const std::vector<Bound>& inputs, const std::vector<Bound>& outputs, Passes passes = {});
+
+  /// Bytes of the arena that a run needs, aligned to 64.
+  [[nodiscard]] std::size_t arena_bytes() const { return arena_bytes_; }
+  [[nodiscard]] std::size_t instructions() const { return instructions_.size(); }
+
+  /// Runs once. `bases` are the addresses behind the places, from first_user_base on.
+  void run(std::span<std::byte* const> bases, std::byte* arena, Workers& workers) const;
+
+  /// Runs once, looking at every value: names the first op whose result is not finite, and the line it stands on.
+  /// To be made with all passes off, so that every op's result is there to be seen.
+  [[nodiscard]] std::optional<std::string> find_not_finite(std::span<std::byte* const> bases, std::byte* arena,
+                                                           Workers& workers) const;
+
+  /// What was fused, the bytes each instruction moves, and the arena with and without reuse.
+  [[nodiscard]] std::string explain() const;
+
+ private:
+  struct Step {
+    Kernel kernel;
+    std::vector<Place> inputs, outputs;
+    Place scratch;
+    std::string name;
+    std::size_t bytes = 0;  // read and written
+    std::vector<Signature> results;
+    std::string source;  // " (file.cpp:12)" of its first op
+  };
+  void run_step(const Step& step, std::span<std::byte* const> bases, std::byte* arena, Workers& workers) const;
+
+  std::vector<Step> instructions_;
+  std::shared_ptr<const std::byte[]> constants_;
+  std::size_t arena_bytes_ = 0, pointers_at_ = 0;
+  std::int64_t value_bytes_ = 0, value_bytes_without_reuse_ = 0;
+};
+
+/// A block of memory aligned for vectors; not cleared.
+class Block {
+ public:
+  Block() = default;
+  explicit Block(std::size_t bytes);
+  [[nodiscard]] std::byte* data() const { return memory_.get(); }
+  [[nodiscard]] std::size_t size() const { return size_; }
+
+ private:
+  struct Free {
+    void operator()(std::byte* p) const;
+  };
+  std::unique_ptr<std::byte, Free> memory_;
+  std::size_t size_ = 0;
+};
+
+}  // namespace thalweg

@@ -1,0 +1,300 @@
+#include "data/preprocessing.hpp"
+
+#include <nlohmann/json.hpp>
+#include <thread>
+
+#include "core/random.hpp"
+#include "tables.hpp"
+
+namespace thalweg::data {
+namespace {
+
+using test::all_rows;
+using test::expect_error;
+using test::table_of;
+
+TablePreprocessing fitted(const Table& table, const TableOptions& options, std::vector<std::int64_t> rows = {}) {
+  Inference inference = infer_schema(table, options);
+  return {table, inference.schema, rows.empty() ? inference.rows : rows};
+}
+
+std::vector<float> input_of(const TablePreprocessing& p, const Table& table) {
+  const Tensor input = p.encode(table, all_rows(table))["input"];
+  const auto values = input.values<float>();
+  return {values.begin(), values.end()};
+}
+
+std::vector<float> row_of(const TablePreprocessing& p, const std::vector<std::string_view>& cells) {
+  std::vector<float> into(static_cast<std::size_t>(p.width()), -7.F);
+  p.encode_row(cells, into);
+  return into;
+}
+
+TEST(TablePreprocessing, NumbersAreStandardisedAndConstantsBecomeZero) {
+  const Table table = table_of("a,b,y\n1,5,0\n2,5,0\n3,5,1\n6,9,1\n");
+  const auto p = fitted(table, {.target = "y"}, {0, 1, 2});
+  const float unit = std::sqrt(1.5F);
+  EXPECT_EQ(p.input_names(), (std::vector<std::string>{"a", "b"}));
+  const std::vector<float> input = input_of(p, table), wanted{-unit, 0, 0, 0, unit, 0, 4 * unit, 0};
+  for (std::size_t i = 0; i < wanted.size(); ++i) EXPECT_FLOAT_EQ(input[i], wanted[i]) << i;
+}
+
+TEST(TablePreprocessing, AConstantThatDoublesCannotHoldIsAConstant) {
+  std::string text = "a,b,y\n";
+  for (int i = 0; i < 1000; ++i) text += fmt::format("0.1,{},{}\n", i, i % 2);
+  const Table table = table_of(text + "0.3,1,0\n");
+  std::vector<std::int64_t> rows = all_rows(table);
+  rows.pop_back();
+  EXPECT_EQ(row_of(fitted(table, {.target = "y"}, rows), {"0.3", "0"})[0], 0.F);
+}
+
+TEST(TablePreprocessing, MissingNumbersAreTheMedianAndMarked) {
+  const Table table = table_of("a,b,y\n1,1,0\n10,2,0\n?,3,1\n2,4,1\n5,5,1\n");
+  const auto p = fitted(table, {.target = "y"});
+  EXPECT_EQ(p.input_names(), (std::vector<std::string>{"a", "a is missing", "b"}));
+  EXPECT_EQ(p.encodings()[0].fill, 3.5);
+  EXPECT_EQ(row_of(p, {"", "1"})[1], 1.F);
+  EXPECT_EQ(row_of(p, {"", "1"})[0], row_of(p, {"3.5", "1"})[0]);
+  EXPECT_EQ(row_of(p, {"3.5", "1"})[1], 0.F);
+  EXPECT_EQ(row_of(p, {"1", "NA"})[2], 0.F) << "the median, and no mark: b had no gap in training";
+  double sum = 0, squares = 0;
+  const std::vector<float> input = input_of(p, table);
+  for (std::size_t row = 0; row < 5; ++row) {
+    sum += input[row * 3];
+    squares += input[row * 3] * input[row * 3];
+  }
+  EXPECT_NEAR(sum, 0, 1e-6);
+  EXPECT_NEAR(squares, 5, 1e-5);
+}
+
+TEST(TablePreprocessing, CategoriesHaveAColumnALevel) {
+  const Table table = table_of("zip,n,y\n02139,1,0\n10001,2,1\n,3,0\n02139,4,1\n94110,5,1\n");
+  const TableOptions options{.target = "y", .types = {{"zip", {std::string("category")}}}};
+  const auto p = fitted(table, options, {0, 1, 2, 3});
+  EXPECT_EQ(p.input_names(), (std::vector<std::string>{"zip=02139", "zip=10001", "zip is missing", "n"}));
+  std::vector<std::int64_t> unknown(2);
+  const Dataset data = p.encode(table, all_rows(table), unknown);
+  EXPECT_EQ(unknown, (std::vector<std::int64_t>{1, 0})) << "94110 is in no training row";
+  const std::vector<std::vector<float>> wanted{{1, 0, 0}, {0, 1, 0}, {0, 0, 1}, {1, 0, 0}, {0, 0, 0}};
+  for (std::size_t row = 0; row < wanted.size(); ++row) {
+    for (std::size_t i = 0; i < 3; ++i)
+      EXPECT_EQ(data["input"].at(static_cast<std::int64_t>(row * 4 + i)), wanted[row][i]);
+  }
+}
+
+TEST(TablePreprocessing, AMissingCategoryThatTrainingDidNotHaveIsZerosAndCounted) {
+  const Table table = table_of("c,y\na,0\nb,1\n");
+  const auto p = fitted(table, {.target = "y"});
+  std::vector<float> into(2, 9.F);
+  std::vector<std::int64_t> unknown(1);
+  p.encode_row(std::vector<std::string_view>{"?"}, into, unknown);
+  EXPECT_EQ(into, (std::vector<float>{0, 0}));
+  EXPECT_EQ(unknown[0], 1);
+}
+
+TEST(TablePreprocessing, TheTargetHasTheFormOfItsTask) {
+  const Table numbers = table_of("x,y\n1,10.5\n2,20.5\n3,30.5\n");
+  const auto regression = fitted(numbers, {.target = "y"});
+  const Tensor y = regression.encode(numbers, all_rows(numbers))["target"];
+  EXPECT_EQ(y.shape(), (Shape{3, 1}));
+  EXPECT_NEAR(y.at(2), std::sqrt(1.5), 1e-6);
+  EXPECT_NEAR(regression.target().inverse(y.at(2)), 30.5, 1e-5);
+
+  const Table two = table_of("x,y\n1,no\n2,yes\n3,no\n");
+  EXPECT_TRUE(identical(fitted(two, {.target = "y"}).encode(two, all_rows(two))["target"],
+                        Tensor::from(std::vector<float>{0, 1, 0}, {3, 1})));
+
+  const Table more = table_of("x,y\n1,10\n2,9\n3,10.0\n4,11\n");
+  EXPECT_TRUE(identical(fitted(more, {.target = "y", .task = "multiclass"}).encode(more, all_rows(more))["target"],
+                        Tensor::of<std::int32_t>({1, 0, 1, 2})));
+}
+
+TEST(TablePreprocessing, AConstantTrainingTargetKeepsItsUnits) {
+  const Table table = table_of("x,y\n1,10.5\n2,10.5\n3,30.5\n");
+  const Affine target = fitted(table, {.target = "y"}, {0, 1}).target();
+  EXPECT_EQ(target, (Affine{.shift = 10.5, .scale = 1}));
+  EXPECT_EQ(target.inverse(target(30.5)), 30.5);
+}
+
+TEST(TablePreprocessing, WeightsAreAColumnOfTheirOwn) {
+  const Table table = table_of("x,w,y\n1,1,0\n2,2.5,1\n");
+  const auto p = fitted(table, {.target = "y", .weight = "w"});
+  EXPECT_TRUE(identical(p.encode(table, all_rows(table))["weight"], Tensor::of({1.F, 2.5F})));
+  EXPECT_EQ(p.input_names(), std::vector<std::string>{"x"});
+  const Table without = table_of("x,y\n1,0\n2,1\n");
+  EXPECT_FALSE(p.encode(without, all_rows(without)).has("weight"));
+}
+
+TEST(TablePreprocessing, IsFittedOnTheTrainingRowsAlone) {
+  const std::string training = "n,c,y\n1,a,1.5\n4,b,2.5\n,a,9.5\n2,,4.5\n";
+  const Table one = table_of(training + "5,b,1.0\n6,a,2.0\n"), other = table_of(training + "-1e9,zebra,1e9\n?,?,-3\n");
+  const Inference inference = infer_schema(one, {.target = "y"});
+  const std::vector<std::int64_t> rows{0, 1, 2, 3};
+  const TablePreprocessing p(one, inference.schema, rows), q(other, inference.schema, rows);
+  EXPECT_EQ(p, q);
+  EXPECT_EQ(Preprocessing(p).json(), Preprocessing(q).json());
+  EXPECT_TRUE(identical(p.encode(one, rows)["input"], q.encode(other, rows)["input"]));
+  const TablePreprocessing all(one, inference.schema, all_rows(one));
+  EXPECT_NE(p, all);
+}
+
+TEST(TablePreprocessing, ARowAloneHasTheBitsOfTheRowAmongAll) {
+  std::string text = "a,b,c,y\n";
+  for (std::uint64_t i = 0; i < 200; ++i) {
+    const double draw = random_gauss({3, 0}, i);
+    text +=
+        fmt::format("{},{},{},{}\n", draw, i % 7 == 0 ? "?" : fmt::format("{}", draw * draw), "xyz"[i % 3], draw > 0);
+  }
+  const Table table = table_of(text);
+  const auto p = fitted(table, {.target = "y"});
+  const std::vector<float> input = input_of(p, table);
+  const auto width = static_cast<std::size_t>(p.width());
+  const auto check = [&](std::int64_t begin) {
+    for (std::int64_t row = begin; row < 200; row += 2) {
+      const auto alone = row_of(p, {table.cell(row, 0), table.cell(row, 1), table.cell(row, 2)});
+      EXPECT_EQ(std::memcmp(alone.data(), &input[static_cast<std::size_t>(row) * width], width * sizeof(float)), 0);
+    }
+  };
+  std::thread even(check, 0), odd(check, 1);
+  even.join();
+  odd.join();
+}
+
+TEST(TablePreprocessing, ColumnsAreMatchedByName) {
+  const Table table = table_of("a,b,y\n1,1,0\n2,4,1\n"), moved = table_of("extra,y,b,a\nq,0,1,1\nr,1,4,2\n");
+  const auto p = fitted(table, {.target = "y"});
+  EXPECT_EQ(p.match({"extra", "b", "a"}, "new.csv"), (std::vector<std::size_t>{2, 1}));
+  EXPECT_EQ(input_of(p, table), input_of(p, moved));
+  expect_error<DataError>([&] { (void)p.match({"extra"}, "new.csv"); }, {"new.csv", "'a', 'b'", "extra"});
+  expect_error<DataError>([&] { (void)p.encode(table_of("a,b\n1,1\n"), std::vector<std::int64_t>{0}); }, {"'y'"});
+}
+
+TEST(TablePreprocessing, CellsThatCannotBeReadAreNamed) {
+  const auto p = fitted(table_of("a,c,y\n1,x,0\n2,z,1\n"), {.target = "y"});
+  const auto encode = [&](std::string_view text) {
+    const Table table = table_of(text);
+    return p.encode(table, all_rows(table));
+  };
+  expect_error<DataError>([&] { encode("a,c,y\n1,x,0\nold,x,1\n"); }, {"t.csv, line 3", "'a'", "'old'"});
+  expect_error<DataError>([&] { encode("a,c,y\n1,x,0\n2,x,7\n"); }, {"t.csv, line 3", "'y'", "'7'", "0, 1"});
+  expect_error<DataError>([&] { encode("a,c,y\n1,x,\n"); }, {"line 2", "'y'"});
+  std::vector<float> into(3);
+  const std::vector<std::string_view> bad{"1e", "x"};
+  expect_error<DataError>([&] { p.encode_row(bad, into); }, {"[data] column 'a'", "'1e'"});
+  expect_error<DataError>([&] { p.encode_row(bad, into, {}, {"stdin", 12}); }, {"stdin, line 12, column 'a'"});
+  expect_error<UsageError>([&] { p.encode_row(std::vector<std::string_view>{"1"}, into); }, {"1 cells for 2 features"});
+}
+
+TEST(TablePreprocessing, GapsAreRefusedWhereTheyWereRefusedInTraining) {
+  for (const char* policy : {"reject", "drop"}) {
+    const auto p = fitted(table_of("a,c,y\n1,x,0\n2,z,1\n"), {.target = "y", .missing = policy});
+    std::vector<float> into(3);
+    const std::vector<std::string_view> gap{"?", "x"};
+    expect_error<DataError>([&] { p.encode_row(gap, into); }, {"'a'", "no value", policy});
+  }
+}
+
+TEST(TablePreprocessing, NothingThatIsNotFiniteReachesTheModel) {
+  const auto p = fitted(table_of("a,y\n1e-30,0\n2e-30,1\n"), {.target = "y"});
+  std::vector<float> into(1);
+  const std::vector<std::string_view> far{"1e30"};
+  expect_error<DataError>([&] { p.encode_row(far, into); }, {"'a'", "1e30"});
+  const Table wide = table_of("a,y\n3e38,0\n-3e38,1\n");
+  for (const float x : input_of(fitted(wide, {.target = "y"}), wide)) EXPECT_TRUE(std::isfinite(x));
+}
+
+TEST(TablePreprocessing, AnEncodingLargerThanTheBudgetIsRefusedWithTheFigure) {
+  const Table table = table_of("c,y\na,0\nb,1\n");
+  const auto p = fitted(table, {.target = "y"});
+  expect_error<MemoryError>([&] { (void)p.encode(table, all_rows(table), {}, 15); }, {"2 rows of 2", "MB"});
+  EXPECT_EQ(p.encode(table, all_rows(table), {}, 16).rows(), 2);
+}
+
+TEST(TensorPreprocessing, PixelsAreStandardisedOverTheTrainingRows) {
+  Dataset data;
+  data.set("input", Tensor::from(std::vector<std::uint8_t>{0, 10, 20, 30, 255, 255}, {3, 2, 1}));
+  data.set("target", Tensor::of<std::int32_t>({0, 1, 2}));
+  const std::vector<std::int64_t> rows{0, 1};
+  const auto p = TensorPreprocessing::fit(data, rows, {"a", "b", "c"});
+  EXPECT_EQ(p.input, (Shape{2, 1}));
+  EXPECT_EQ(p.dtype, u8);
+  EXPECT_EQ(p.task, Task::multiclass);
+  EXPECT_DOUBLE_EQ(p.affine.shift, 15);
+  EXPECT_DOUBLE_EQ(p.affine.scale, 1 / std::sqrt(125.0));
+  data.set("input", data["input"].to(f32));
+  EXPECT_EQ(TensorPreprocessing::fit(data, rows).affine, p.affine);
+  expect_error<DataError>([&] { (void)TensorPreprocessing::fit(data, {}); }, {"nothing"});
+  expect_error<UsageError>([&] { (void)TensorPreprocessing::fit(data, std::vector<std::int64_t>{3}); }, {"row 3"});
+  data.set("input", full({3, 2}, std::numeric_limits<double>::infinity()));
+  expect_error<DataError>([&] { (void)TensorPreprocessing::fit(data, rows); }, {"finite"});
+  data.set("input", full({3, 2}, 4));
+  EXPECT_EQ(TensorPreprocessing::fit(data, rows).affine, (Affine{.shift = 4, .scale = 0}));
+}
+
+std::vector<Preprocessing> samples() {
+  const Table table = table_of("größe,c,w,y\n1,\"a \"\"b\"\"\",1,no\n,b,2,yes\n3,,1,no\n0.1,b,1,yes\n");
+  const Table numbers = table_of("x,y\n0.1,0.3\n0.7,1e-17\n");
+  return {
+      fitted(table, {.target = "y", .weight = "w"}), fitted(numbers, {.target = "y", .missing = "reject"}),
+      TensorPreprocessing{.input = {28, 28, 1}, .dtype = u8, .affine = {72.9, 1 / 90.02}, .task = Task::multiclass}};
+}
+
+TEST(Preprocessing, SurvivesJson) {
+  for (const Preprocessing& p : samples()) {
+    const Preprocessing back = Preprocessing::from_json(p.json());
+    EXPECT_EQ(back, p);
+    EXPECT_EQ(back.json(), p.json());
+    EXPECT_EQ(back.task(), p.task());
+  }
+}
+
+TEST(Preprocessing, JsonCutAtAnyByteIsAModelError) {
+  for (const Preprocessing& p : samples()) {
+    const std::string json = p.json();
+    for (std::size_t size = 0; size < json.size(); ++size) {
+      expect_error<ModelError>([&] { (void)Preprocessing::from_json(json.substr(0, size)); }, {"[preprocessing]"});
+    }
+  }
+}
+
+TEST(Preprocessing, JsonWithAnyValueReplacedIsReadOrAModelError) {
+  using Json = nlohmann::json;
+  const std::vector<Json> strange{
+      nullptr, -1, 1e308, "x", Json::array(), Json::object(), true, Json::array({-1, "b", "a"})};
+  int refused = 0;
+  for (const Preprocessing& p : samples()) {
+    const Json flat = Json::parse(p.json()).flatten();
+    for (const auto& item : flat.items()) {
+      for (const Json& value : strange) {
+        Json json = Json::parse(p.json());
+        json[Json::json_pointer(item.key())] = value;
+        try {
+          (void)Preprocessing::from_json(json.dump()).json();
+        } catch (const ModelError&) {
+          ++refused;
+        }
+      }
+    }
+  }
+  EXPECT_GT(refused, 100);
+}
+
+TEST(Preprocessing, AnyBytesForJsonAreAModelError) {
+  const std::string json = samples()[0].json();
+  for (std::uint64_t round = 0; round < 2000; ++round) {
+    std::string text = json;
+    for (std::uint64_t i = 0; i < 3; ++i) {
+      const auto words = random_words({4, round}, i);
+      text[words[0] % text.size()] = static_cast<char>(words[1]);
+    }
+    try {
+      (void)Preprocessing::from_json(text);  // a changed letter of a name is still a name
+    } catch (const ModelError&) {
+    }
+  }
+  expect_error<ModelError>([] { (void)Preprocessing::from_json(std::string(1'000'000, '[')); }, {"damaged"});
+  expect_error<ModelError>([] { (void)Preprocessing::from_json(R"({"format": 2, "kind": "table"})"); }, {"format"});
+}
+
+}  // namespace
+}  // namespace thalweg::data

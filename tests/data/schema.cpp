@@ -1,0 +1,217 @@
+#include "data/schema.hpp"
+
+#include "data/cell.hpp"
+#include "tables.hpp"
+
+namespace thalweg::data {
+namespace {
+
+using test::expect_error;
+using test::mentions;
+using test::table_of;
+
+/// A table of one feature x (0, 1, 2, ...) and the targets given.
+Table with_targets(const std::vector<std::string>& targets) {
+  std::string text = "x,y\n";
+  for (std::size_t i = 0; i < targets.size(); ++i) text += std::to_string(i) + ".5," + targets[i] + "\n";
+  return table_of(text);
+}
+
+/// `rows` targets that count round: 0, 1, ..., n - 1, 0, ...
+std::vector<std::string> counting(std::size_t rows, std::size_t n, const std::string& before = "") {
+  std::vector<std::string> targets;
+  for (std::size_t i = 0; i < rows; ++i) targets.push_back(before + std::to_string(i % n));
+  return targets;
+}
+
+Task task_of(const std::vector<std::string>& targets) {
+  return infer_schema(with_targets(targets), {.target = "y"}).schema.task;
+}
+std::vector<std::string> classes_of(const std::vector<std::string>& targets, const std::string& task = "auto") {
+  return infer_schema(with_targets(targets), {.target = "y", .task = task}).schema.classes;
+}
+
+TEST(Cell, MissingValuesAreThese) {
+  for (const char* cell : {"", "  ", "NA", "?", "NaN", "nan", "null", "NULL", " NA "})
+    EXPECT_TRUE(is_missing(cell)) << cell;
+  for (const char* cell : {"0", "None", "N/A", "na", "-", "NAN1"}) EXPECT_FALSE(is_missing(cell)) << cell;
+}
+
+TEST(Cell, NumbersAreFiniteAndFitF32) {
+  EXPECT_EQ(number_in(" 1e-3 "), 1e-3);
+  EXPECT_EQ(number_in("+5"), 5.0);
+  for (const char* cell :
+       {"1e-3x", "+5 apples", "inf", "-inf", "nan", "1e39", "1,5", "0x10", "", "--1", "+-1", "1 2"}) {
+    EXPECT_EQ(number_in(cell), std::nullopt) << cell;
+  }
+}
+
+TEST(Schema, TheTaskFollowsFromTheTarget) {
+  EXPECT_EQ(task_of(counting(20, 2)), Task::binary);
+  EXPECT_EQ(task_of({"1", "2", "1"}), Task::binary);
+  EXPECT_EQ(task_of({"no", "yes", "no"}), Task::binary);
+  EXPECT_EQ(task_of({"red", "green", "blue"}), Task::multiclass);
+  EXPECT_EQ(task_of(counting(100, 20)), Task::multiclass);
+  EXPECT_EQ(task_of(counting(99, 20)), Task::regression) << "less than five rows a class";
+  EXPECT_EQ(task_of(counting(1000, 21)), Task::regression);
+  EXPECT_EQ(task_of({"0.5", "1.5", "0.5", "1.5"}), Task::regression);
+  EXPECT_EQ(task_of(counting(1000, 60, "name")), Task::multiclass);
+}
+
+TEST(Schema, ClassesAreSortedAsNumbersWhereAllAreNumbers) {
+  EXPECT_EQ(classes_of({"10", "9", "10.0", "9"}), (std::vector<std::string>{"9", "10"}));
+  EXPECT_EQ(classes_of({"yes", "no"}), (std::vector<std::string>{"no", "yes"}));
+  EXPECT_EQ(classes_of({"1.5", "-2", "0"}, "multiclass"), (std::vector<std::string>{"-2", "0", "1.5"}));
+  EXPECT_TRUE(classes_of({"1.5", "-2", "0"}).empty());
+}
+
+TEST(Schema, TheTaskGivenIsTheTask) {
+  const auto infer = [](const std::vector<std::string>& targets, const std::string& task) {
+    return infer_schema(with_targets(targets), {.target = "y", .task = task}).schema.task;
+  };
+  EXPECT_EQ(infer(counting(20, 2), "regression"), Task::regression);
+  EXPECT_EQ(infer(counting(20, 2), "multiclass"), Task::multiclass);
+  EXPECT_EQ(infer({"1.5", "2.5"}, "binary"), Task::binary);
+  expect_error<DataError>([&] { infer({"a", "b", "c"}, "binary"); }, {"'y'", "3 values"});
+  expect_error<DataError>([&] { infer({"1", "b", "3"}, "regression"); }, {"line 3", "'y'", "'b'"});
+  expect_error<UsageError>([&] { infer({"1", "2"}, "guess"); }, {"task", "regression"});
+  const auto typed = [](const char* kind, const char* task) {
+    const TableOptions options{.target = "y", .types = {{"y", {std::string(kind)}}}, .task = task};
+    return infer_schema(with_targets(counting(200, 40)), options).schema.task;
+  };
+  EXPECT_EQ(typed("category", "auto"), Task::multiclass);
+  EXPECT_EQ(typed("number", "auto"), Task::regression);
+  expect_error<UsageError>([&] { typed("category", "regression"); }, {"regression"});
+}
+
+TEST(Schema, ATargetOfOneValueCannotBePredicted) {
+  expect_error<DataError>([] { task_of({"1", "1.0"}); }, {"'y'", "one value"});
+  expect_error<DataError>([] { task_of({"?", ""}); }, {"no value"});
+}
+
+TEST(Schema, ColumnsAreNumbersOrCategoriesAndConstantsAreLeftOut) {
+  const Table table = table_of("n,c,mixed,one,none,w,y\n1,a,1,k,,1,0.5\n2.5,b,x,k,NA,2,1\n?,a,2,k,?,1,7\n");
+  const Inference result = infer_schema(table, {.target = "y", .weight = "w"});
+  EXPECT_EQ(result.schema.features,
+            (std::vector<Schema::Feature>{
+                {"n", ColumnKind::number}, {"c", ColumnKind::category}, {"mixed", ColumnKind::category}}));
+  EXPECT_EQ(result.rows, (std::vector<std::int64_t>{0, 1, 2}));
+  for (const char* line : {"3 rows", "regression of y", "numbers: n", "c (2 levels), mixed (3 levels)", "one, none",
+                           "(impute): n (1)", "weight of a row: w"}) {
+    EXPECT_TRUE(mentions(result.notes, line)) << line;
+  }
+}
+
+TEST(Schema, OptionsChooseTheColumns) {
+  const Table table = table_of("a,b,c,y\n1,1,x,0\n2,2,z,1\n");
+  const auto names = [&](const TableOptions& options) {
+    std::vector<std::string> result;
+    for (const auto& feature : infer_schema(table, options).schema.features) result.push_back(feature.name);
+    return result;
+  };
+  EXPECT_EQ(names({.target = "y", .drop = {"b"}}), (std::vector<std::string>{"a", "c"}));
+  EXPECT_EQ(names({.target = "y", .features = {"c", "a"}}), (std::vector<std::string>{"a", "c"}));
+  const TableOptions typed{.target = "y", .types = {{"a", {std::string("category")}}}};
+  EXPECT_EQ(infer_schema(table, typed).schema.features[0].kind, ColumnKind::category);
+}
+
+TEST(Schema, NamesInOptionsAreChecked) {
+  const Table table = table_of("alpha,beta,y\n1,1,0\n2,2,1\n");
+  const auto expect_usage = [&](const TableOptions& options, std::initializer_list<std::string_view> words) {
+    expect_error<UsageError>([&] { (void)infer_schema(table, options); }, words);
+  };
+  expect_usage({}, {"no target", "alpha, beta, y"});
+  expect_usage({.target = "alpa"}, {"'alpa'", "'alpha'"});
+  expect_usage({.target = "y", .drop = {"betta"}}, {"drop", "'beta'"});
+  expect_usage({.target = "y", .features = {"Alpha"}}, {"features", "'alpha'"});
+  expect_usage({.target = "y", .types = {{"bet", {std::string("number")}}}}, {"types", "'beta'"});
+  expect_usage({.target = "y", .types = {{"beta", {std::string("text")}}}}, {"beta = \"text\"", "category"});
+  expect_usage({.target = "y", .weight = "zzzzzz"}, {"weight", "alpha, beta, y"});
+  expect_usage({.target = "y", .drop = {"y"}}, {"'y'", "target"});
+  expect_usage({.target = "y", .features = {"alpha"}, .drop = {"alpha"}}, {"'alpha'", "features", "drop"});
+  expect_usage({.target = "y", .weight = "y"}, {"target and weight"});
+  expect_usage({.target = "y", .missing = "ignore"}, {"missing", "impute"});
+  expect_error<DataError>(
+      [&] {
+        (void)infer_schema(table, {.target = "y", .drop = {"alpha", "beta"}});
+      },
+      {"no column"});
+}
+
+TEST(Schema, AFewTextsAmongNumbersAreAMistake) {
+  std::string text = "x,y\n";
+  for (int i = 0; i < 19; ++i) text += std::to_string(i) + "," + std::to_string(i) + ".5\n";
+  const Table table = table_of(text + "12;5,3\n");
+  expect_error<DataError>([&] { (void)infer_schema(table, {.target = "y"}); }, {"t.csv, line 21", "'x'", "'12;5'"});
+  const TableOptions typed{.target = "y", .types = {{"x", {std::string("category")}}}};
+  EXPECT_EQ(infer_schema(table, typed).schema.features[0].kind, ColumnKind::category);
+  const TableOptions numbers{.target = "y", .types = {{"c", {std::string("number")}}}};
+  expect_error<DataError>([&] { (void)infer_schema(table_of("c,y\nred,1\nblue,2\n"), numbers); }, {"line 2", "'red'"});
+}
+
+TEST(Schema, MissingValuesAreImputedRejectedOrDropped) {
+  const Table table = table_of("a,b,y\n1,x,0\n?,x,1\n3,,1\n4,z,\n5,z,0\n");
+  const auto rows = [&](const char* policy) { return infer_schema(table, {.target = "y", .missing = policy}).rows; };
+  EXPECT_EQ(rows("impute"), (std::vector<std::int64_t>{0, 1, 2, 4}));
+  EXPECT_EQ(rows("drop"), (std::vector<std::int64_t>{0, 4}));
+  expect_error<DataError>([&] { rows("reject"); }, {"line 3", "'a'", "no value"});
+  EXPECT_TRUE(mentions(infer_schema(table, {.target = "y"}).warnings, "rows without y, left out: 1"));
+  expect_error<DataError>(
+      [] { (void)infer_schema(table_of("a,b,y\n?,1,0\n1,?,1\n?,2,0\n2,?,2\n"), {.target = "y", .missing = "drop"}); },
+      {"no row"});
+}
+
+TEST(Schema, WeightsAreNotNegative) {
+  const auto infer = [](const std::string& weight) {
+    return infer_schema(table_of("x,w,y\n1,1,0\n2," + weight + ",1\n"), {.target = "y", .weight = "w"});
+  };
+  EXPECT_EQ(infer("0").schema.weight, "w");
+  for (const char* weight : {"-1", "inf", "much", ""}) {
+    expect_error<DataError>([&] { infer(weight); }, {"line 3", "'w'", "0 or more"});
+  }
+  expect_error<DataError>([] { (void)infer_schema(table_of("x,w,y\n1,0,0\n2,0,1\n"), {.target = "y", .weight = "w"}); },
+                          {"'w'"});
+}
+
+TEST(Schema, IdentifiersAndManyLevelsAreWarnedAbout) {
+  std::string text = "id,code,level,real,y\n";
+  for (int i = 0; i < 120; ++i) {
+    text += fmt::format("{},c{},l{},{}.5,{}\n", 1000 + i, i, i % 60, i, i % 2);
+  }
+  const Inference result = infer_schema(table_of(text), {.target = "y"});
+  ASSERT_EQ(result.warnings.size(), 3U);
+  EXPECT_TRUE(mentions(result.warnings, "id is different in every row"));
+  EXPECT_TRUE(mentions(result.warnings, "code is different in every row"));
+  EXPECT_TRUE(mentions(result.warnings, "level has 60 levels"));
+}
+
+TEST(Schema, LabelsArePlacesAmongTheClasses) {
+  const Table table = with_targets({"10", "9", "10.0", "11"});
+  const Inference result = infer_schema(table, {.target = "y", .task = "multiclass"});
+  EXPECT_EQ(class_labels(table, result.schema, result.rows), (std::vector<std::int32_t>{1, 0, 1, 2}));
+  const std::vector<std::int64_t> last{3};
+  EXPECT_EQ(class_labels(table, result.schema, last), std::vector<std::int32_t>{2});
+  expect_error<DataError>(
+      [&] {
+        (void)class_labels(with_targets({"9", "8"}), result.schema, std::vector<std::int64_t>{1});
+      },
+      {"line 3", "'y'", "'8'", "9, 10, 11"});
+  const Table real = with_targets({"0.5", "1.5"});
+  EXPECT_TRUE(class_labels(real, infer_schema(real, {.target = "y"}).schema, last).empty());
+}
+
+TEST(Schema, OptionsDescribeThemselves) {
+  TableOptions options;
+  read_fields(options.fields(), {{"target", {std::string("y")}}, {"drop", {OptionList{{std::string("b")}}}}}, "data");
+  EXPECT_EQ(options.target, "y");
+  EXPECT_EQ(options.drop, std::vector<std::string>{"b"});
+  expect_error<UsageError>(
+      [&] {
+        read_fields(options.fields(), {{"separater", {std::string("tab")}}}, "data");
+      },
+      {"'separater'", "'separator'"});
+  for (const Field& field : options.fields()) EXPECT_FALSE(field.doc.empty()) << field.name;
+}
+
+}  // namespace
+}  // namespace thalweg::data
