@@ -122,12 +122,16 @@ class Fusion {
   }
 
   /// Registers that the joined group would take: its items and what it reads from outside.
-  [[nodiscard]] bool fits(const Group& a, const Group& b) const {
+  [[nodiscard]] bool fits(int first, int second) const {
+    const Group &a = groups_[static_cast<std::size_t>(first)], &b = groups_[static_cast<std::size_t>(second)];
     std::set<std::pair<int, std::int64_t>> outside;
     for (const Group* g : {&a, &b}) {
       for (int i : g->items) {
-        for (const Read& read : plan_.items[static_cast<std::size_t>(i)].reads)
-          outside.insert({read.value, read.view.offset});
+        for (const Read& read : plan_.items[static_cast<std::size_t>(i)].reads) {
+          const int producer = plan_.values[static_cast<std::size_t>(read.value)].producer;
+          const int from = producer < 0 ? -1 : group_of(producer);
+          if (from != first && from != second) outside.insert({read.value, read.view.offset});
+        }
       }
     }
     return a.items.size() + b.items.size() + outside.size() <= static_cast<std::size_t>(max_tile_slots) - 4 &&
@@ -139,7 +143,7 @@ class Fusion {
     Group &a = groups_[static_cast<std::size_t>(producer)], &b = groups_[static_cast<std::size_t>(reader)];
     const bool alike = a.tiled && b.tiled && a.elements == b.elements && a.dtype == b.dtype &&
                        (!a.reduction || !b.reduction || *a.reduction == *b.reduction);
-    if (!alike || !fits(a, b)) return;
+    if (!alike || !fits(producer, reader)) return;
     if (!reads_allow(reader, producer) || !reads_allow(producer, reader)) return;
     if (joined_through_others(producer, reader) || joined_through_others(reader, producer)) return;
     a.items.insert(a.items.end(), b.items.begin(), b.items.end());
