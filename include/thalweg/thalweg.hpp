@@ -9,6 +9,7 @@
 #include "thalweg/nn.hpp"
 #include "thalweg/ops.hpp"
 #include "thalweg/optim.hpp"
+#include "thalweg/optimizers.hpp"
 #include "thalweg/schedule.hpp"
 #include "thalweg/scope.hpp"
 #include "thalweg/state.hpp"

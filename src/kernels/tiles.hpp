@@ -14,7 +14,7 @@ namespace thalweg {
 /// A tile is this many bytes of each register.
 inline constexpr std::size_t tile_bytes = 2048;
 /// Registers with a place of their own; the planner keeps its groups below this.
-inline constexpr int max_tile_slots = 40;
+inline constexpr int max_tile_slots = 56;
 /// A long row is reduced in blocks of this many elements, a column in blocks of this many rows; the values of the
 /// blocks are joined in order. These numbers, and not the tiles, decide how a sum rounds.
 inline constexpr std::int64_t reduce_block = 4096;
