@@ -1,4 +1,5 @@
 #include "thalweg/model.hpp"
+#include "thalweg/optimizers.hpp"
 
 #include <algorithm>
 #include <cmath>
