@@ -27,6 +27,7 @@ weight_decay = 0.1
 kind = "one_cycle"
 [train]
 epochs = 200
+checkpoint_every = "10%"
 early_stopping = { metric = "validation.loss", patience = "200 epochs", restore_best = true }
 )";
 
