@@ -4,6 +4,7 @@
 // one fused pass over flat memory.
 
 #include <functional>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -26,10 +27,14 @@ class Update {
 
   /// A slot, to read and to assign: `u["m"] = b1 * u["m"] + (1 - b1) * u.gradient`.
   [[nodiscard]] Var& operator[](std::string_view slot);
-  /// A named number of this step; `value` unless a schedule gives another.
+  /// A named number of this step; `value` unless a schedule or the parameter group gives another. "lr" is the rate.
   [[nodiscard]] Var scalar(std::string_view name, double value);
-  /// The step, from 1.
+  /// The decay of these parameters: an empty Var where there is none, else the scalar "weight_decay".
+  [[nodiscard]] Var weight_decay(double value);
+  /// The step, from 1. In `evaluation`, the steps taken.
   [[nodiscard]] Var step();
+  /// The sum of the elements of x, over all parameters of the chain.
+  [[nodiscard]] Var total(const Var& x);
   /// The norm of `gradient` over all parameters.
   [[nodiscard]] Var global_norm();
   /// 0 for parameters that are left out of decay, else 1: a plain number for each group.
@@ -39,21 +44,49 @@ class Update {
   UpdateContext* context_;
 };
 
-/// A buffer beside the parameters, one number an element.
+/// A buffer beside the parameters; a checkpoint holds it.
 struct Slot {
+  enum class Kind {
+    element,  ///< one number an element, from `initial`
+    copy,     ///< one number an element, from the parameters' values before the first step
+    scalar,   ///< one number in all, in f64
+  };
   std::string name;
   double initial = 0;
+  Kind kind = Kind::element;
+  /// Its shape beside a parameter of the shape given, where that is another; {0} is none. For per_parameter rules.
+  std::function<Shape(const Shape&)> shape = {};
 };
+
+/// What a transform does at one place of a step.
+using UpdateRule = std::function<Var(Update&)>;
 
 struct Transform {
   std::string name = "";
   std::vector<Slot> slots = {};
-  std::function<Var(Update&)> rule = {};
+  /// The direction to hand on. A transform without a rule hands on what it is given.
+  UpdateRule rule = {};
+  /// What the parameters should be after the step; here `parameter` has the new values, and `gradient` what was
+  /// subtracted.
+  UpdateRule after = {};
+  /// The values to evaluate a model with, where they are not the ones that are stepped (averages).
+  UpdateRule evaluation = {};
+  /// One number; where it is 0, the step is left out: parameters and slots stay as they are.
+  UpdateRule condition = {};
   /// True for rules that need the shape of each parameter (norms of a layer); else a group is one flat vector.
   bool per_parameter = false;
   /// Of the transform that multiplies by the rate: the rate, and the schedule it follows.
   double lr = 0;
   Schedule schedule = {};
+};
+
+/// Parameters by the pattern of their names, which differ from the others in how they are stepped.
+struct ParameterGroup {
+  std::string pattern;                         ///< `*` stands for any characters, `?` for one: "encoder/*"
+  double lr_factor = 1;                        ///< times the optimizer's rate
+  bool frozen = false;                         ///< not stepped at all
+  std::map<std::string, double> scalars = {};  ///< in place of the method's own: {{"weight_decay", 0.0}}
+  std::vector<Transform> chain = {};           ///< a method of their own
 };
 
 /// A chain of transforms, with the rate and its schedule.
@@ -63,6 +96,7 @@ struct Optimizer {
   std::vector<Transform> chain = {};
   double lr = 0;  ///< the one owner of the rate; the schedule multiplies it
   Schedule schedule = {};
+  std::vector<ParameterGroup> groups = {};  ///< the first whose pattern matches holds; the rest go by the chain
 };
 
 /// A row of the table of optimizers.
@@ -70,19 +104,55 @@ struct OptimizerRow {
   std::string_view name, summary, formula, when, source;
   std::vector<OptionDoc> options = {};
   std::function<Optimizer(const OptionMap&)> make = {};  ///< throws UsageError for what the options cannot be
+  int passes = 1;  ///< over the parameters, at the default options; 0: as many as the shapes of the parameters ask for
 };
 [[nodiscard]] const std::vector<OptimizerRow>& optimizers();
 /// Throws UsageError for a name that is not there, naming the nearest.
 [[nodiscard]] const OptimizerRow& optimizer_named(const std::string& name);
+/// From a configuration: {kind = "adamw", lr = 1e-3, ...}. Throws UsageError.
+[[nodiscard]] Optimizer make_optimizer(const OptionMap& configuration);
+/// From a configuration: {pattern = "head/*", lr_factor = 0.1, frozen = false, scalars = {...}, optimizer = {kind =
+/// ...}}; the method's own lr, if it has one, is a factor of `optimizer.lr`.
+[[nodiscard]] ParameterGroup make_group(const OptionMap& configuration, const Optimizer& optimizer);
 
 namespace optim {
 
-// Transforms.
-Transform clip_norm(double max_norm);         ///< g min(1, max_norm / (|g| + 1e-6)), |g| over all parameters
-Transform add_decayed_weights(double decay);  ///< g + decay x
+// Transforms of the gradient.
+Transform clip_value(double limit);              ///< each element into [-limit, limit]
+Transform clip_norm(double max_norm);            ///< g min(1, max_norm / (|g| + 1e-6)), |g| over all parameters
+Transform clip_parameter_norm(double max_norm);  ///< the same with the norm of each parameter
+/// g min(1, clipping max(|x|, eps) / |g|) for each output unit, a column of a weight. (Brock et al. 2021, AGC)
+Transform adaptive_clip(double clipping = 0.01, double eps = 1e-3);
+Transform centralize();          ///< less its mean over the inputs of each output unit (Yong et al. 2020)
+Transform zero_nonfinite();      ///< elements that are not finite become 0
+Transform skip_nonfinite();      ///< leaves out a step whose gradient is not finite; put it first
+Transform negate();              ///< -g: ascent
+Transform scale(double factor);  ///< factor g
+
+// Penalties. Before the method they are coupled (part of the gradient), after it decoupled.
+Transform add_decayed_weights(double decay);      ///< g + decay x
+Transform add_l1(double strength);                ///< g + strength sign(x)
+Transform add_elastic_net(double l1, double l2);  ///< g + l1 sign(x) + l2 x
+
+// Directions.
 Transform scale_by_momentum(double momentum, double dampening = 0, bool nesterov = false);
 Transform scale_by_adam(double beta1, double beta2, double eps, bool bias_correction = true, bool amsgrad = false);
+Transform scale_by_trust_ratio();                          ///< g |x| / |g| for each parameter; g where a norm is 0
 Transform scale_by_lr(double lr, Schedule schedule = {});  ///< lr g; lr follows the schedule
+
+// After the step: projections, to the nearest point of a set.
+Transform project_box(double low, double high);  ///< each element into [low, high]
+Transform project_nonnegative();                 ///< each element to 0 or above
+Transform project_ball(double radius);           ///< all parameters together into |x| <= radius
+Transform project_simplex(double total = 1);     ///< each row of a parameter: not negative, with that sum
+
+// After the step: averages of the parameters, to evaluate with.
+Transform average_exponential(double decay = 0.999);  ///< a = decay a + (1 - decay) x, from the values at the start
+/// The mean of the values after steps `start`, start + every, ... (Polyak and Juditsky 1992; with `every` > 1,
+/// stochastic weight averaging, Izmailov et al. 2018). Before that, the parameters.
+Transform average_mean(std::int64_t start = 1, std::int64_t every = 1);
+/// Every `every` steps: slow += mix (x - slow), x = slow. (Zhang et al. 2019)
+Transform look_ahead(std::int64_t every, double mix);
 
 /// Transforms one after another. The last `scale_by_lr` gives the rate and its schedule.
 Optimizer chain(std::vector<Transform> transforms);
@@ -90,31 +160,9 @@ template <class... More>
 Optimizer chain(Transform first, More... more) {
   return chain(std::vector<Transform>{std::move(first), std::move(more)...});
 }
-
-struct SgdOptions {
-  double lr = 0;  ///< must be given
-  double momentum = 0, dampening = 0, weight_decay = 0, clip_norm = 0;
-  bool nesterov = false;
-  Schedule schedule = {};
-};
-/// buf = momentum buf + (1 - dampening) g, x -= lr buf; coupled decay g + weight_decay x. As PyTorch's SGD.
-Optimizer sgd(SgdOptions options);
-
-struct AdamOptions {
-  double lr = 1e-3, beta1 = 0.9, beta2 = 0.999, eps = 1e-8, weight_decay = 0, clip_norm = 0;
-  bool amsgrad = false, bias_correction = true;
-  Schedule schedule = {};
-};
-/// x -= lr m/(1 - beta1^t) / (sqrt(v)/sqrt(1 - beta2^t) + eps); coupled decay. (Kingma and Ba 2015, as PyTorch's Adam)
-Optimizer adam(AdamOptions options = {});
-
-struct AdamwOptions {
-  double lr = 1e-3, beta1 = 0.9, beta2 = 0.999, eps = 1e-8, weight_decay = 1e-2, clip_norm = 0;
-  bool amsgrad = false, bias_correction = true;
-  Schedule schedule = {};
-};
-/// Adam with decoupled decay, x -= lr weight_decay x. (Loshchilov and Hutter 2019)
-Optimizer adamw(AdamwOptions options = {});
+/// A method with a transform before it, or after it.
+Optimizer prepend(Transform first, Optimizer method);
+Optimizer append(Optimizer method, Transform last);
 
 }  // namespace optim
 }  // namespace thalweg

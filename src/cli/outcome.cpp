@@ -5,6 +5,7 @@
 #include "cli/output.hpp"
 #include "core/atomic_file.hpp"
 #include "core/workers.hpp"
+#include "kernels/micro_ops.hpp"
 #include "train/report.hpp"
 
 namespace thalweg::cli {
@@ -58,23 +59,37 @@ void add_predictions(ReportData& report, const Session& session, const Measured&
   report.predictions = std::move(plot);
 }
 
+/// What is read first: one metric of each part, the last measured in front, and what it cost.
+std::vector<ReportTile> headline(const Session& session, const std::vector<Measured>& measured,
+                                 const History& history) {
+  std::vector<ReportTile> tiles;
+  for (auto one = measured.rbegin(); one != measured.rend(); ++one) {
+    const Metrics& metrics = one->evaluation.metrics;
+    const auto& [metric, value] = metrics[metrics.size() > 1 ? 1 : 0];  // the loss is the first
+    tiles.push_back({one->name + " " + metric, figure(value),
+                     fmt::format("{} {}", with_commas(one->evaluation.rows), rows_name(session.recipe.preprocessing))});
+  }
+  const std::int64_t epochs = history.epochs.empty() ? 0 : history.epochs.back().epoch;
+  const State& state = session.trainer.state();
+  tiles.push_back({"training", duration_text(history.seconds),
+                   fmt::format("{} epochs, {} steps", epochs, with_commas(state.step))});
+  tiles.push_back({"parameters", with_commas(state.layout->size)});
+  return tiles;
+}
+
 void write_report(const Session& session, const Config& config, const std::string& name, const RunFolder& folder,
                   const std::vector<Measured>& measured, const History& history, const Verdict& verdict) {
-  ReportData report{.title = name,
-                    .subtitle = describe(config, session),
-                    .verdict = verdict,
-                    .history = history,
-                    .parameters = session.trainer.state().layout->entries,
-                    .config = config.toml(),
-                    .environment = {{"version", THALWEG_VERSION},
-                                    {"threads", std::to_string(config.train.threads > 0 ? config.train.threads
-                                                                                        : available_cores())}}};
-  for (const Measured& one : measured) {
-    for (const auto& [metric, value] : one.evaluation.metrics) {
-      if (metric != "loss") report.tiles.push_back({one.name + " " + metric, figure(value)});
-    }
-  }
-  report.tiles.push_back({"time", duration_text(history.seconds)});
+  ReportData report{
+      .title = name,
+      .subtitle = describe(config, session),
+      .tiles = headline(session, measured, history),
+      .verdict = verdict,
+      .history = history,
+      .parameters = session.trainer.state().layout->entries,
+      .config = config.toml(),
+      .environment = {{"version", THALWEG_VERSION},
+                      {"threads", std::to_string(config.train.threads > 0 ? config.train.threads : available_cores())},
+                      {"instruction set", std::string(instruction_set())}}};
   if (!measured.empty()) add_predictions(report, session, measured.back());
   write_atomically(folder.report(), report_html(report));
 }
@@ -97,7 +112,7 @@ void emit_text(const Session& session, const RunFolder& folder, const std::vecto
   if (history.best_epoch > 0 && history.best_epoch < epochs) {
     emit("{:<12}epoch {}, which the model was put back to\n", "best", history.best_epoch);
   }
-  emit("{:<12}{}: {}\n", "verdict", name(verdict.kind), verdict.sentence);
+  emit("{:<12}{}\n", "verdict", verdict.sentence);
   if (!verdict.advice.empty()) emit("{:<12}{}\n", "to improve", verdict.advice);
   emit("{:<12}{}\n", "run", folder.path().string());
   emit("{:<12}{}\n", "report", folder.report().string());

@@ -9,15 +9,20 @@
 namespace thalweg {
 
 namespace {
-/// As short as it goes: 0.25, 1e-4, 2e6.
+/// `0.25`, `1e-5`, `2e6`: without the plus sign and zeros of C's exponents.
 std::string tick_label(double value) {
   std::string text = fmt::format("{:.6g}", value);
-  if (const auto e = text.find('e'); e != std::string::npos) {
-    std::size_t digits = text.find_first_not_of("+0", e + 1);
-    if (text[e + 1] == '-') digits = text.find_first_not_of('0', e + 2) - 1, text[digits] = '-';
-    text.erase(e + 1, digits - e - 1);
-  }
-  return text;
+  const auto e = text.find('e');
+  if (e == std::string::npos) return text;
+  const std::string sign = text[e + 1] == '-' ? "-" : "";
+  return text.substr(0, e + 1) + sign + text.substr(text.find_first_not_of('0', e + 2));
+}
+
+/// The same on a logarithmic axis, where 1e-3 stands beside 1e-4.
+std::string log_tick_label(double value) {
+  const auto exponent = static_cast<int>(std::floor(std::log10(value) + 1e-9));
+  if (exponent > -3) return tick_label(value);
+  return fmt::format("{:.6g}e{}", value * std::pow(10, -exponent), exponent);
 }
 
 /// The distance of about `count` ticks over a span: 1, 2 or 5 times a power of ten.
@@ -59,7 +64,8 @@ std::optional<double> Axis::place(double value) const {
 
 void Axis::add_tick(double value) {
   const auto at = place(value);
-  if (at && *at > -1e-9 && *at < 1 + 1e-9) ticks_.push_back({std::clamp(*at, 0.0, 1.0), tick_label(value)});
+  if (at && *at > -1e-9 && *at < 1 + 1e-9)
+    ticks_.push_back({std::clamp(*at, 0.0, 1.0), log_ ? log_tick_label(value) : tick_label(value)});
 }
 
 void Axis::add_linear_ticks(bool round, int count) {

@@ -130,9 +130,10 @@ std::string marks(const PlotOptions& options, const PlotAxes& axes, const Frame&
     out += fmt::format(
         R"(<line x1="{:.1f}" y1="{:.1f}" x2="{:.1f}" y2="{:.1f}" stroke="#5c6670" stroke-dasharray="4 3"/>)",
         f.x(*place), f.top, f.x(*place), f.bottom);
-    out += fmt::format(R"(<text x="{:.1f}" y="{:.1f}" text-anchor="{}">{}</text>)"
-                       "\n",
-                       f.x(*place) + (turned ? -5 : 5), line, turned ? "end" : "start", escape_xml(mark.text));
+    out += fmt::format(
+        R"(<text x="{:.1f}" y="{:.1f}" text-anchor="{}" stroke="#ffffff" stroke-width="3" paint-order="stroke">{}</text>)"
+        "\n",
+        f.x(*place) + (turned ? -5 : 5), line, turned ? "end" : "start", escape_xml(mark.text));
     line += 15;
   }
   return out;

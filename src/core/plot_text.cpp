@@ -102,7 +102,7 @@ std::string line_plot_text(const PlotOptions& options, std::span<const Series> s
   }
   for (const PlotMark& mark : options.marks) {
     const auto x = axes.x.place(mark.x);
-    for (double y = 0; x && y <= 1; y += 0.5 / rows) canvas.line({*x, y}, {*x, y});
+    for (double y = 0; x && y <= 1; y += 1.0 / rows) canvas.line({*x, y}, {*x, y});
   }
 
   std::vector<std::string> labels(static_cast<std::size_t>(rows));

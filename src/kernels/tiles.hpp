@@ -14,7 +14,7 @@ namespace thalweg {
 /// A tile is this many bytes of each register.
 inline constexpr std::size_t tile_bytes = 2048;
 /// Registers with a place of their own; the planner keeps its groups below this.
-inline constexpr int max_tile_slots = 40;
+inline constexpr int max_tile_slots = 56;
 /// A long row is reduced in blocks of this many elements, a column in blocks of this many rows; the values of the
 /// blocks are joined in order. These numbers, and not the tiles, decide how a sum rounds.
 inline constexpr std::int64_t reduce_block = 4096;
@@ -53,5 +53,8 @@ struct TileProgram {
 };
 
 [[nodiscard]] Kernel make_tile_kernel(const TileProgram& program);
+/// What a view sees, one element after another, as it is: for the integers, which have no tiles. The view starts at the
+/// kernel's input.
+[[nodiscard]] Kernel make_copy_kernel(const View& view, DType dtype);
 
 }  // namespace thalweg

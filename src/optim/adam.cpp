@@ -21,32 +21,25 @@ namespace {
 
 template <class Options>
 Fields adam_fields(Options& o, std::string_view decay) {
-  return {{"lr", &o.lr, "learning rate", positive},
-          {"beta1", &o.beta1, "decay of the running mean of gradients", below_one},
-          {"beta2", &o.beta2, "decay of the running mean of squared gradients", below_one},
-          {"eps", &o.eps, "added to the root, against division by zero", not_negative},
-          {"weight_decay", &o.weight_decay, decay, not_negative},
-          {"amsgrad", &o.amsgrad, "divide by the largest running mean so far (Reddi et al. 2018)"},
-          {"bias_correction", &o.bias_correction, "divide the running means by 1 - beta^t"},
-          {"clip_norm", &o.clip_norm, "largest norm of the whole gradient; 0 is no limit", not_negative}};
+  return framed_fields(o, decay,
+                       {{"beta1", &o.beta1, "decay of the running mean of gradients", below_one},
+                        {"beta2", &o.beta2, "decay of the running mean of squared gradients", below_one},
+                        {"eps", &o.eps, "added to the root, against division by zero", not_negative},
+                        {"amsgrad", &o.amsgrad, "divide by the largest running mean so far (Reddi et al. 2018)"},
+                        {"bias_correction", &o.bias_correction, "divide the running means by 1 - beta^t"}});
 }
 
 }  // namespace
 
-Fields fields(AdamOptions& o) { return adam_fields(o, "coupled: added to the gradient, times the parameter"); }
-Fields fields(AdamwOptions& o) { return adam_fields(o, "decoupled: x -= lr weight_decay x beside the step"); }
+Fields fields(AdamOptions& o) { return adam_fields(o, coupled_doc); }
+Fields fields(AdamwOptions& o) { return adam_fields(o, decoupled_doc); }
 
 Optimizer adam(AdamOptions o) {
-  std::vector<Transform> method;
-  if (o.weight_decay > 0) method.push_back(add_decayed_weights(o.weight_decay));
-  method.push_back(scale_by_adam(o.beta1, o.beta2, o.eps, o.bias_correction, o.amsgrad));
-  return framed("adam", o, std::move(method));
+  return framed("adam", o, Decay::coupled, {scale_by_adam(o.beta1, o.beta2, o.eps, o.bias_correction, o.amsgrad)});
 }
 
 Optimizer adamw(AdamwOptions o) {
-  std::vector<Transform> method = {scale_by_adam(o.beta1, o.beta2, o.eps, o.bias_correction, o.amsgrad)};
-  if (o.weight_decay > 0) method.push_back(add_decayed_weights(o.weight_decay));
-  return framed("adamw", o, std::move(method));
+  return framed("adamw", o, Decay::decoupled, {scale_by_adam(o.beta1, o.beta2, o.eps, o.bias_correction, o.amsgrad)});
 }
 
 OptimizerRow adam_row() {

@@ -2,7 +2,7 @@
 // A row of the optimizer table: made from its options struct.
 
 #include "core/rows.hpp"
-#include "thalweg/optim.hpp"
+#include "thalweg/optimizers.hpp"
 
 namespace thalweg::optim {
 
@@ -14,23 +14,82 @@ OptimizerRow row(Optimizer (*make)(Options), OptimizerRow texts) {
   return texts;
 }
 
-/// The usual frame of a method: clipping first, the rate last.
+inline constexpr std::string_view coupled_doc = "coupled: added to the gradient, times the parameter";
+inline constexpr std::string_view decoupled_doc = "decoupled: x -= lr weight_decay x beside the step";
+
+/// The fields of a method between those that all methods have.
 template <class Options>
-Optimizer framed(std::string name, const Options& options, std::vector<Transform> method) {
+Fields framed_fields(Options& o, std::string_view decay, Fields own) {
+  own.insert(own.begin(), {"lr", &o.lr, "learning rate", positive});
+  if constexpr (requires { o.weight_decay; }) own.push_back({"weight_decay", &o.weight_decay, decay, not_negative});
+  own.push_back({"clip_norm", &o.clip_norm, "largest norm of the whole gradient; 0 is no limit", not_negative});
+  own.push_back({"maximize", &o.maximize, "climb instead of descending"});
+  return own;
+}
+
+/// Where the decay of a method comes in: before it, after it, or in its own rule.
+enum class Decay { coupled, decoupled, own };
+
+/// The usual frame of a method: clipping first, the rate last, unless the method multiplies by it itself.
+template <class Options>
+Optimizer framed(std::string name, const Options& options, Decay decay, std::vector<Transform> method) {
   check_fields(fields(const_cast<Options&>(options)), name);
   std::vector<Transform> all;
   if (options.clip_norm > 0) all.push_back(clip_norm(options.clip_norm));
-  for (Transform& transform : method) all.push_back(std::move(transform));
-  all.push_back(scale_by_lr(options.lr, options.schedule));
+  if (options.maximize) all.push_back(negate());
+  if constexpr (requires { options.weight_decay; }) {
+    if (decay == Decay::coupled) all.push_back(add_decayed_weights(options.weight_decay));
+    if (decay == Decay::decoupled) method.push_back(add_decayed_weights(options.weight_decay));
+  }
+  bool has_rate = false;
+  for (Transform& transform : method) {
+    if (transform.lr > 0) transform.schedule = options.schedule;
+    has_rate = has_rate || transform.lr > 0;
+    all.push_back(std::move(transform));
+  }
+  if (!has_rate) all.push_back(scale_by_lr(options.lr, options.schedule));
   Optimizer optimizer = chain(std::move(all));
   optimizer.name = std::move(name);
   optimizer.options = values_of(options);
   return optimizer;
 }
 
-// The rows, a file each.
+/// A rule that is a function of the options.
+template <class Options>
+UpdateRule with(Var (*rule)(Update&, const Options&), const Options& options) {
+  return [=](Update& u) { return rule(u, options); };
+}
+
+/// decay m + (1 - decay) x
+inline Var running_mean(const Var& m, const Var& x, const Var& decay) { return decay * m + (1 - decay) * x; }
+
+// The rows.
 [[nodiscard]] OptimizerRow sgd_row();
+[[nodiscard]] OptimizerRow asgd_row();
+[[nodiscard]] OptimizerRow rprop_row();
+[[nodiscard]] OptimizerRow adagrad_row();
+[[nodiscard]] OptimizerRow rmsprop_row();
+[[nodiscard]] OptimizerRow adadelta_row();
 [[nodiscard]] OptimizerRow adam_row();
 [[nodiscard]] OptimizerRow adamw_row();
+[[nodiscard]] OptimizerRow adamax_row();
+[[nodiscard]] OptimizerRow nadam_row();
+[[nodiscard]] OptimizerRow radam_row();
+[[nodiscard]] OptimizerRow adabelief_row();
+[[nodiscard]] OptimizerRow yogi_row();
+[[nodiscard]] OptimizerRow lamb_row();
+[[nodiscard]] OptimizerRow lars_row();
+[[nodiscard]] OptimizerRow lion_row();
+[[nodiscard]] OptimizerRow signum_row();
+[[nodiscard]] OptimizerRow adafactor_row();
+[[nodiscard]] OptimizerRow ftrl_row();
+[[nodiscard]] OptimizerRow adan_row();
+[[nodiscard]] OptimizerRow ademamix_row();
+[[nodiscard]] OptimizerRow adopt_row();
+[[nodiscard]] OptimizerRow schedule_free_sgd_row();
+[[nodiscard]] OptimizerRow schedule_free_adamw_row();
+[[nodiscard]] OptimizerRow prodigy_row();
+[[nodiscard]] OptimizerRow muon_row();
+[[nodiscard]] OptimizerRow lookahead_row();
 
 }  // namespace thalweg::optim

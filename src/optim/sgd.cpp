@@ -14,12 +14,11 @@ Transform scale_by_momentum(double momentum, double dampening, bool nesterov) {
 }
 
 Fields fields(SgdOptions& o) {
-  return {{"lr", &o.lr, "learning rate; there is no default", positive},
-          {"momentum", &o.momentum, "part of the last direction that is kept", below_one},
-          {"dampening", &o.dampening, "part of the gradient that is left out of the buffer", unit_interval},
-          {"nesterov", &o.nesterov, "look ahead along the buffer"},
-          {"weight_decay", &o.weight_decay, "coupled: added to the gradient, times the parameter", not_negative},
-          {"clip_norm", &o.clip_norm, "largest norm of the whole gradient; 0 is no limit", not_negative}};
+  return framed_fields(
+      o, coupled_doc,
+      {{"momentum", &o.momentum, "part of the last direction that is kept", below_one},
+       {"dampening", &o.dampening, "part of the gradient that is left out of the buffer", unit_interval},
+       {"nesterov", &o.nesterov, "look ahead along the buffer"}});
 }
 
 Optimizer sgd(SgdOptions o) {
@@ -28,9 +27,8 @@ Optimizer sgd(SgdOptions o) {
                      o.momentum, o.dampening);
   }
   std::vector<Transform> method;
-  if (o.weight_decay > 0) method.push_back(add_decayed_weights(o.weight_decay));
   if (o.momentum > 0) method.push_back(scale_by_momentum(o.momentum, o.dampening, o.nesterov));
-  return framed("sgd", o, std::move(method));
+  return framed("sgd", o, Decay::coupled, std::move(method));
 }
 
 OptimizerRow sgd_row() {

@@ -4,13 +4,53 @@ namespace thalweg {
 
 const std::vector<OptimizerRow>& optimizers() {
   static const std::vector<OptimizerRow> rows = {
-      optim::sgd_row(),
-      optim::adam_row(),
-      optim::adamw_row(),
+      optim::sgd_row(),       optim::asgd_row(),
+      optim::rprop_row(),     optim::adagrad_row(),
+      optim::rmsprop_row(),   optim::adadelta_row(),
+      optim::adam_row(),      optim::adamw_row(),
+      optim::adamax_row(),    optim::nadam_row(),
+      optim::radam_row(),     optim::adabelief_row(),
+      optim::yogi_row(),      optim::lamb_row(),
+      optim::lars_row(),      optim::lion_row(),
+      optim::signum_row(),    optim::adafactor_row(),
+      optim::ftrl_row(),      optim::adan_row(),
+      optim::ademamix_row(),  optim::adopt_row(),
+      optim::prodigy_row(),   optim::schedule_free_sgd_row(),
+      optim::muon_row(),      optim::schedule_free_adamw_row(),
+      optim::lookahead_row(),
   };
   return rows;
 }
 
 const OptimizerRow& optimizer_named(const std::string& name) { return row_named(optimizers(), "optimizer", name); }
+
+Optimizer make_optimizer(const OptionMap& configuration) {
+  OptionMap options = configuration;
+  const auto kind = options.extract("kind");
+  const std::string* name = kind ? std::get_if<std::string>(&kind.mapped().value) : nullptr;
+  if (!name) fail<UsageError>("[optimizer] there is no kind. Hint: kind = \"adamw\".");
+  return optimizer_named(*name).make(options);
+}
+
+ParameterGroup make_group(const OptionMap& configuration, const Optimizer& optimizer) {
+  ParameterGroup group;
+  OptionMap scalars, method;
+  read_fields({{"pattern", &group.pattern, "names of the parameters: * stands for any characters, ? for one"},
+               {"lr_factor", &group.lr_factor, "times the optimizer's lr", positive},
+               {"frozen", &group.frozen, "not stepped at all"},
+               {"scalars", &scalars, "numbers of the method that differ here: { weight_decay = 0.0 }"},
+               {"optimizer", &method, "a method of their own: { kind = \"sgd\", lr = 0.1 }"}},
+              configuration, "optimizer.groups");
+  for (const auto& [name, value] : scalars) {
+    double& number = group.scalars[name];
+    read_fields({{name, &number, ""}}, {{name, value}}, "optimizer.groups.scalars");
+  }
+  if (!method.empty()) {
+    Optimizer own = make_optimizer(method);
+    group.lr_factor *= own.lr / optimizer.lr;
+    group.chain = std::move(own.chain);
+  }
+  return group;
+}
 
 }  // namespace thalweg

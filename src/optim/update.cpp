@@ -1,8 +1,7 @@
 #include "optim/update.hpp"
 
-#include <algorithm>
-
 #include "core/error.hpp"
+#include "optim/segments.hpp"
 
 namespace thalweg {
 
@@ -18,34 +17,32 @@ Var& Update::operator[](std::string_view slot) {
 
 Var Update::scalar(std::string_view name, double value) { return context_->scalar(name, value); }
 Var Update::step() { return context_->step; }
-Var Update::global_norm() { return context_->global_norm(); }
+Var Update::total(const Var& x) { return context_->total(x); }
 double Update::decay_factor() const { return context_->decay_factor; }
+
+Var Update::weight_decay(double value) {
+  const double decay = context_->decay_factor * context_->number("weight_decay", value);
+  return decay == 0 ? Var{} : scalar("weight_decay", value);
+}
+
+Var Update::global_norm() { return context_->gradient_norm ? *context_->gradient_norm : sqrt(total(square(gradient))); }
 
 namespace {
 
-/// A run of the flat block that a rule is traced on: a whole group, or one parameter.
-struct Segment {
-  std::int64_t offset;
-  Shape shape;
-  bool decay;
-  Var direction = {}, parameter = {};
+/// A transform at work: its slots on each segment of its chain, as read and as they are to be written.
+struct Link {
+  const Transform* transform;
+  std::string prefix;
+  int first_base = 0;
+  std::vector<std::map<std::string, Var, std::less<>>> loaded = {}, slots = {};
+  std::vector<std::map<std::string, Place, std::less<>>> places = {};
 };
 
-std::vector<Segment> segments_of(const Optimizer& optimizer, const Layout& layout) {
-  std::vector<Segment> segments;
-  const bool per_parameter = std::ranges::any_of(optimizer.chain, &Transform::per_parameter);
-  if (per_parameter) {
-    for (const ParameterEntry& entry : layout.entries) {
-      if (!entry.frozen) segments.push_back({entry.offset, entry.shape, entry.decay});
-    }
-  } else {
-    if (layout.decayed_size > 0) segments.push_back({0, {layout.decayed_size}, true});
-    if (layout.trained_size > layout.decayed_size) {
-      segments.push_back({layout.decayed_size, {layout.trained_size - layout.decayed_size}, false});
-    }
-  }
-  return segments;
-}
+/// One chain and the segments that go by it.
+struct Branch {
+  std::vector<Segment*> segments;
+  std::vector<Link> links;
+};
 
 class UpdateTrace {
  public:
@@ -54,29 +51,43 @@ class UpdateTrace {
     segments_ = segments_of(optimizer, layout);
     for (Segment& segment : segments_) {
       const std::string at_offset = "@" + std::to_string(segment.offset);
-      segment.parameter = input("parameter" + at_offset, segment, UpdateBases::parameters);
-      const Var sum = input("gradient" + at_offset, segment, UpdateBases::gradient);
+      const Place at = place(UpdateBases::parameters, segment.offset);
+      segment.parameter = input("parameter" + at_offset, segment.shape, at);
+      const Var sum = input("gradient" + at_offset, segment.shape, place(UpdateBases::gradient, segment.offset));
       segment.direction = sum * scalars_[scalar_inverse_weight];
+    }
+    add_branch(optimizer.chain, nullptr);
+    for (const ParameterGroup& group : optimizer.groups) {
+      if (!group.chain.empty() && !group.frozen) add_branch(group.chain, &group);
     }
   }
 
   UpdateProgram run(Passes passes) {
-    for (std::size_t i = 0; i < optimizer_.chain.size(); ++i) apply(i);
-    for (const Segment& segment : segments_) {
-      outputs_.push_back({segment.parameter - segment.direction, place(UpdateBases::parameters, segment)});
+    trace_evaluation(passes);
+    std::vector<Var> before;
+    for (Segment& segment : segments_) before.push_back(segment.parameter);
+    for (Branch& branch : branches_) trace(branch);
+    for (std::size_t s = 0; s < segments_.size(); ++s) {
+      const Var after = segments_[s].parameter;
+      outputs_.push_back({kept_unless(after, before[s]), place(UpdateBases::parameters, segments_[s].offset)});
+    }
+    for (Branch& branch : branches_) {
+      for (Link& link : branch.links) write_slots(link);
     }
     result_.program.emplace(graph_, inputs_, outputs_, passes);
     return std::move(result_);
   }
 
  private:
-  [[nodiscard]] Place place(int base, const Segment& segment) const {
-    return {base, segment.offset * static_cast<std::int64_t>(size_of(layout_.dtype))};
+  using Rule = UpdateRule Transform::*;
+
+  [[nodiscard]] Place place(int base, std::int64_t offset) const {
+    return {base, offset * static_cast<std::int64_t>(size_of(layout_.dtype))};
   }
 
-  Var input(const std::string& name, const Segment& segment, int base) {
-    const Var var = graph_.input(name, segment.shape, layout_.dtype);
-    inputs_.push_back({var, place(base, segment)});
+  Var input(const std::string& name, const Shape& shape, Place at) {
+    const Var var = graph_.input(name, shape, layout_.dtype);
+    inputs_.push_back({var, at});
     return var;
   }
 
@@ -85,74 +96,202 @@ class UpdateTrace {
       if (result_.scalars[i].name == name) return scalars_[i];
     }
     const Var var = graph_.scalar(name);
-    inputs_.push_back(
-        {var, {UpdateBases::scalars, static_cast<std::int64_t>(result_.scalars.size() * sizeof(double))}});
+    const auto offset = static_cast<std::int64_t>(result_.scalars.size() * sizeof(double));
+    inputs_.push_back({var, {UpdateBases::scalars, offset}});
     result_.scalars.push_back({name, value});
     scalars_.push_back(var);
     return var;
   }
 
-  /// The norm of what transform `i` is handed, over all segments.
-  Var norm_before(std::size_t i, const std::vector<Var>& directions) {
-    if (i == 0) return scalars_[scalar_gradient_norm];  // the step has it already
-    Var total;
-    for (const Var& direction : directions) {
-      const Var squares = sum(square(direction));
-      total = total.defined() ? total + squares : squares;
+  void add_branch(const std::vector<Transform>& chain, const ParameterGroup* own) {
+    Branch branch;
+    for (Segment& segment : segments_) {
+      const ParameterGroup* theirs = segment.group && !segment.group->chain.empty() ? segment.group : nullptr;
+      if (theirs == own) branch.segments.push_back(&segment);
     }
-    return sqrt(total);
+    if (branch.segments.empty()) return;
+    for (std::size_t i = 0; i < chain.size(); ++i) {
+      std::string prefix = chain[i].name.empty() ? "transform" + std::to_string(i + 1) : chain[i].name;
+      if (own) prefix += "[" + own->pattern + "]";
+      branch.links.push_back({&chain[i], std::move(prefix)});
+      add_slots(branch.links.back(), branch.segments);
+    }
+    branches_.push_back(std::move(branch));
   }
 
-  void apply(std::size_t index) {
-    const Transform& transform = optimizer_.chain[index];
-    const std::string prefix = transform.name.empty() ? "transform" + std::to_string(index + 1) : transform.name;
-    std::vector<Var> directions;
-    for (const Segment& segment : segments_) directions.push_back(segment.direction);
-    std::optional<Var> norm;
-
-    std::vector<int> slot_bases;
-    for (const Slot& slot : transform.slots) {
-      const std::string name = prefix + "." + slot.name;
-      for (const auto& [taken, initial] : result_.slots) {
-        if (taken == name)
-          fail<UsageError>("[chain] two transforms named '{}'. Hint: give each a name of its own.", prefix);
+  void add_slots(Link& link, const std::vector<Segment*>& segments) {
+    link.loaded.resize(segments.size());
+    link.places.resize(segments.size());
+    for (const Slot& slot : link.transform->slots) {
+      UpdateSlot buffer{link.prefix + "." + slot.name, slot.initial, 0, layout_.dtype};
+      for (const UpdateSlot& taken : result_.slots) {
+        if (taken.name == buffer.name) {
+          fail<UsageError>("[chain] two transforms named '{}'. Hint: give each a name of its own.", link.prefix);
+        }
       }
-      slot_bases.push_back(UpdateBases::first_slot + static_cast<int>(result_.slots.size()));
-      result_.slots.emplace_back(name, slot.initial);
+      const int base = UpdateBases::first_slot + static_cast<int>(result_.slots.size());
+      if (slot.kind == Slot::Kind::scalar) {
+        const Var var = graph_.scalar(buffer.name);
+        inputs_.push_back({var, {base, 0}});
+        for (auto& loaded : link.loaded) loaded[slot.name] = var;
+        link.places[0][slot.name] = {base, 0};
+        buffer.size = 1;
+        buffer.dtype = f64;
+      } else {
+        add_pieces(link, slot, base, buffer, segments);
+      }
+      result_.slots.push_back(std::move(buffer));
     }
-    for (Segment& segment : segments_) {
-      std::map<std::string, Var, std::less<>> slots;
-      for (std::size_t k = 0; k < transform.slots.size(); ++k) {
-        const std::string name = prefix + "." + transform.slots[k].name + "@" + std::to_string(segment.offset);
-        slots[transform.slots[k].name] = input(name, segment, slot_bases[k]);
+    link.slots = link.loaded;
+  }
+
+  /// The pieces of a slot lie one after another, in the order of the segments.
+  void add_pieces(Link& link, const Slot& slot, int base, UpdateSlot& buffer, const std::vector<Segment*>& segments) {
+    for (std::size_t s = 0; s < segments.size(); ++s) {
+      const Shape shape = slot.shape ? slot.shape(segments[s]->shape) : segments[s]->shape;
+      if (shape.size() == 0) continue;
+      const Place at = place(base, buffer.size);
+      link.loaded[s][slot.name] = input(buffer.name + "@" + std::to_string(buffer.size), shape, at);
+      link.places[s][slot.name] = at;
+      buffer.size += shape.size();
+    }
+  }
+
+  /// Calls a rule on every segment of a branch. A sum over all of them is known only when each has said its part, so
+  /// the rule is called again for each sum that it asks for; what is traced in vain, nothing reads.
+  std::vector<Var> call(Branch& branch, std::size_t index, Rule rule) {
+    Link& link = branch.links[index];
+    const std::vector<std::map<std::string, Var, std::less<>>> start = link.slots;
+    std::vector<Var> totals;
+    while (true) {
+      std::vector<Var> results;
+      Var missing;
+      link.slots = start;
+      for (std::size_t s = 0; s < branch.segments.size(); ++s) {
+        std::size_t asked = 0;
+        const auto total = [&](const Var& x) {
+          if (asked++ < totals.size()) return totals[asked - 1];
+          const Var part = sum(x);
+          if (asked == totals.size() + 1) missing = missing.defined() ? missing + part : part;
+          return part;
+        };
+        results.push_back(call_on(*branch.segments[s], link, s, rule, total, rule == &Transform::rule && index == 0));
       }
-      UpdateContext context{&slots,
-                            [&](std::string_view name, double value) {
-                              return name == "lr" ? scalars_[scalar_lr]
-                                                  : scalar(prefix + "." + std::string(name), value);
-                            },
-                            [&] {
-                              if (!norm) norm = norm_before(index, directions);
-                              return *norm;
-                            },
-                            scalars_[scalar_step], segment.decay ? 1.0 : 0.0};
-      Update update(context, segment.direction, segment.parameter);
-      segment.direction = transform.rule(update);
-      if (!(segment.direction.shape() == segment.shape)) {
-        fail<UsageError>("[{}] the rule gives a direction of shape {}, wanted {}", prefix, segment.direction.shape(),
+      if (!missing.defined()) return results;
+      totals.push_back(missing);
+    }
+  }
+
+  Var call_on(const Segment& segment, Link& link, std::size_t s, Rule rule, std::function<Var(const Var&)> total,
+              bool first) {
+    const ParameterGroup* group = segment.group;
+    const auto own_number = [&](std::string_view name) -> const double* {
+      if (!group) return nullptr;
+      const auto found = group->scalars.find(std::string(name));
+      return found == group->scalars.end() ? nullptr : &found->second;
+    };
+    UpdateContext context;
+    context.slots = &link.slots[s];
+    context.scalar = [&](std::string_view name, double value) {
+      if (name == "lr")
+        return group && group->lr_factor != 1 ? scalars_[scalar_lr] * group->lr_factor : scalars_[scalar_lr];
+      const double* own = own_number(name);
+      const std::string suffix = own && group->chain.empty() ? "[" + group->pattern + "]" : "";
+      return scalar(link.prefix + suffix + "." + std::string(name), own ? *own : value);
+    };
+    context.number = [&](std::string_view name, double value) {
+      const double* own = own_number(name);
+      return own ? *own : value;
+    };
+    context.total = std::move(total);
+    if (first) context.gradient_norm = scalars_[scalar_gradient_norm];  // the host has it already
+    context.step = scalars_[scalar_step];
+    context.decay_factor = segment.decay ? 1.0 : 0.0;
+    Update update(context, segment.direction, segment.parameter);
+    return (link.transform->*rule)(update);
+  }
+
+  /// Calls a rule, where the transform has it, and puts its results where they belong.
+  void apply(Branch& branch, std::size_t index, Rule rule, Var Segment::*result) {
+    const Link& link = branch.links[index];
+    if (!(link.transform->*rule)) return;
+    const std::vector<Var> results = call(branch, index, rule);
+    for (std::size_t s = 0; s < results.size(); ++s) {
+      Segment& segment = *branch.segments[s];
+      if (!(results[s].shape() == segment.shape)) {
+        fail<UsageError>("[{}] the rule gives a direction of shape {}, wanted {}", link.prefix, results[s].shape(),
                          segment.shape);
       }
-      for (std::size_t k = 0; k < transform.slots.size(); ++k) {
-        outputs_.push_back({slots[transform.slots[k].name], place(slot_bases[k], segment)});
+      segment.*result = results[s];
+    }
+  }
+
+  void trace(Branch& branch) {
+    for (std::size_t i = 0; i < branch.links.size(); ++i) {
+      start_copies(branch, branch.links[i]);
+      if (branch.links[i].transform->condition) {
+        const Var condition = call(branch, i, &Transform::condition).front();
+        condition_ = condition_.defined() ? condition_ * condition : condition;
+      }
+      apply(branch, i, &Transform::rule, &Segment::direction);
+    }
+    for (Segment* segment : branch.segments) segment->parameter = segment->parameter - segment->direction;
+    for (std::size_t i = 0; i < branch.links.size(); ++i) {
+      apply(branch, i, &Transform::after, &Segment::parameter);
+    }
+  }
+
+  /// At the first step, slots that begin as the parameters are read from there.
+  void start_copies(const Branch& branch, Link& link) {
+    for (const Slot& slot : link.transform->slots) {
+      if (slot.kind != Slot::Kind::copy) continue;
+      for (std::size_t s = 0; s < branch.segments.size(); ++s) {
+        const Var first = equal(scalars_[scalar_step], 1);
+        Var& var = link.slots[s].at(slot.name);
+        var = where(first, branch.segments[s]->parameter, var);
       }
     }
+  }
+
+  Var kept_unless(const Var& next, const Var& now) {
+    return condition_.defined() ? where(not_equal(condition_, 0), next, now) : next;
+  }
+
+  void write_slots(Link& link) {
+    for (std::size_t s = 0; s < link.slots.size(); ++s) {
+      for (const auto& [name, at] : link.places[s]) {
+        const Var now = link.loaded[s].at(name);
+        Var next = link.slots[s].at(name);
+        if (next == now) continue;
+        next = kept_unless(next, now);
+        outputs_.push_back({next.dtype() == now.dtype() ? next : cast(next, now.dtype()), at});
+      }
+    }
+  }
+
+  void trace_evaluation(Passes passes) {
+    std::vector<Bound> outputs;
+    std::vector<Var> parameters;
+    for (Branch& branch : branches_) {
+      for (std::size_t i = 0; i < branch.links.size(); ++i) {
+        if (!branch.links[i].transform->evaluation) continue;
+        const std::vector<Var> values = call(branch, i, &Transform::evaluation);
+        for (std::size_t s = 0; s < values.size(); ++s) {
+          outputs.push_back({values[s], place(UpdateBases::evaluated, branch.segments[s]->offset)});
+        }
+        break;
+      }
+    }
+    if (!outputs.empty()) result_.evaluation.emplace(graph_, inputs_, outputs, passes);
   }
 
   const Optimizer& optimizer_;
   const Layout& layout_;
   Graph graph_;
   std::vector<Segment> segments_;
+  std::vector<Branch> branches_;
   std::vector<Var> scalars_;
+  Var condition_;
   std::vector<Bound> inputs_, outputs_;
   UpdateProgram result_;
 };
@@ -162,6 +301,28 @@ class UpdateTrace {
 UpdateProgram make_update(const Optimizer& optimizer, const Layout& layout, Passes passes) {
   if (optimizer.chain.empty()) fail<UsageError>("[optimizer] an empty chain. Hint: tw::optim::adamw().");
   return UpdateTrace(optimizer, layout).run(passes);
+}
+
+std::vector<std::pair<std::string, Tensor>> initial_slots(const UpdateProgram& update) {
+  std::vector<std::pair<std::string, Tensor>> slots;
+  for (const UpdateSlot& slot : update.slots)
+    slots.emplace_back(slot.name, full({slot.size}, slot.initial, slot.dtype));
+  return slots;
+}
+
+Tensor evaluation_parameters(const UpdateProgram& update, const State& state, Workers& workers) {
+  if (!update.evaluation || state.step == 0) return state.parameters;
+  Tensor parameters = state.parameters;
+  std::vector<double> scalars;
+  for (const UpdateScalar& scalar : update.scalars) scalars.push_back(scalar.value);
+  scalars[scalar_step] = static_cast<double>(state.step);
+  const auto read_only = [](const Tensor& t) { return const_cast<std::byte*>(t.raw()); };
+  std::vector<std::byte*> bases = {read_only(state.parameters), parameters.mutable_raw(),
+                                   reinterpret_cast<std::byte*>(scalars.data())};
+  for (const auto& [name, slot] : state.slots) bases.push_back(read_only(slot));
+  const Block arena(update.evaluation->arena_bytes());
+  update.evaluation->run(bases, arena.data(), workers);
+  return parameters;
 }
 
 }  // namespace thalweg

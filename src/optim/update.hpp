@@ -16,6 +16,8 @@ namespace thalweg {
 struct UpdateBases {
   static constexpr int parameters = first_user_base, gradient = first_user_base + 1, scalars = first_user_base + 2,
                        first_slot = first_user_base + 3;
+  /// The evaluation program reads no gradient: what it writes, in the parameters' layout, stands in its place.
+  static constexpr int evaluated = gradient;
 };
 
 /// A named number of the step. The host gives its value: the default, or what a schedule says.
@@ -27,20 +29,40 @@ struct UpdateScalar {
 /// The scalars that every update has, in front of the rules' own.
 enum CommonScalar { scalar_step, scalar_inverse_weight, scalar_gradient_norm, scalar_lr, common_scalars };
 
+/// A flat buffer that the program reads and writes.
+struct UpdateSlot {
+  std::string name;
+  double initial = 0;
+  std::int64_t size = 0;
+  DType dtype = f32;
+};
+
 struct UpdateProgram {
-  std::vector<UpdateScalar> scalars;                  ///< in the order of the f64 block behind UpdateBases::scalars
-  std::vector<std::pair<std::string, double>> slots;  ///< name and initial value, in the order of their bases
+  std::vector<UpdateScalar> scalars;  ///< in the order of the f64 block behind UpdateBases::scalars
+  std::vector<UpdateSlot> slots;      ///< in the order of their bases
   std::optional<Program> program;
+  std::optional<Program> evaluation;  ///< the values to evaluate with, where they are not the parameters
 };
 
 /// Traces and plans. The gradient behind its base is a sum over samples; the scalar inverse_weight makes it a mean.
 [[nodiscard]] UpdateProgram make_update(const Optimizer& optimizer, const Layout& layout, Passes passes = {});
 
+/// The slots before the first step.
+[[nodiscard]] std::vector<std::pair<std::string, Tensor>> initial_slots(const UpdateProgram& update);
+
+/// All parameters, with the values to evaluate with; the state's own where the optimizer keeps no others.
+[[nodiscard]] Tensor evaluation_parameters(const UpdateProgram& update, const State& state, Workers& workers);
+
+/// Whether a name fits a pattern: `*` stands for any characters, `?` for one.
+[[nodiscard]] bool matches(std::string_view pattern, std::string_view name);
+
 /// What one transform sees of one segment while it is traced.
 struct UpdateContext {
   std::map<std::string, Var, std::less<>>* slots;
   std::function<Var(std::string_view, double)> scalar;
-  std::function<Var()> global_norm;
+  std::function<double(std::string_view, double)> number;  ///< of the parameter group, or the one given
+  std::function<Var(const Var&)> total;
+  std::optional<Var> gradient_norm;  ///< where it is known without a pass
   Var step;
   double decay_factor = 1;
 };

@@ -1,45 +1,49 @@
 #include "train/evaluation.hpp"
 
-#include <cmath>
+#include "thalweg/metrics.hpp"
 
 namespace thalweg {
 
 namespace {
 
-double accuracy(const Tensor& predictions, const Tensor& targets) {
-  const std::int64_t rows = predictions.shape()[0], classes = predictions.size() / rows;
-  std::int64_t right = 0;
-  for (std::int64_t row = 0; row < rows; ++row) {
-    std::int64_t best = classes == 1 ? predictions.at(row) >= 0.5 : 0;
-    for (std::int64_t c = 1; c < classes; ++c) {
-      if (predictions.at(row * classes + c) > predictions.at(row * classes + best)) best = c;
-    }
-    right += best == std::llround(targets.at(row));
+Task task_of(const LossFunction& loss) {
+  switch (loss.output()) {
+    case LossFunction::Output::value: return Task::regression;
+    case LossFunction::Output::logit: return Task::binary;
+    case LossFunction::Output::logits: return Task::multiclass;
   }
-  return static_cast<double>(right) / static_cast<double>(rows);
+  return Task::regression;
 }
 
-double rmse(const Tensor& predictions, const Tensor& targets) {
-  double total = 0;
-  for (std::int64_t i = 0; i < predictions.size(); ++i) total += std::pow(predictions.at(i) - targets.at(i), 2);
-  return std::sqrt(total / static_cast<double>(predictions.size()));
+void put_back(Tensor& values, double shift, double scale) {
+  for (std::int64_t i = 0; i < values.size(); ++i) values.set(i, shift + scale * values.at(i));
 }
 
 }  // namespace
 
 void add_metrics(Evaluation& result, const LossFunction& loss, const Dataset& data, double shift, double scale) {
   if (!data.has("target")) return;
+  const Task task = task_of(loss);
   Tensor targets = data["target"];
-  if (loss.output() != LossFunction::Output::value) {
-    result.metrics.emplace_back("accuracy", accuracy(result.predictions, targets));
-    return;
+  if (task == Task::regression) {
+    put_back(result.predictions, shift, scale);
+    put_back(targets, shift, scale);
   }
-  for (Tensor* values : {&result.predictions, &targets}) {
-    for (std::int64_t i = 0; i < values->size(); ++i) values->set(i, shift + scale * values->at(i));
+  // probabilities of the classes as targets have no one right class to count
+  if (task == Task::multiclass && targets.size() != result.rows) return;
+  const metric::Weights weights = data.has("weight") ? metric::Weights(data["weight"]) : std::nullopt;
+  for (const MetricRow& row : metrics()) {
+    if (row.serves(task) && row.name != "log_loss") {  // which is the loss itself
+      result.metrics.emplace_back(row.name, row.compute(result.predictions, targets, weights));
+    }
   }
-  result.metrics.emplace_back("rmse", rmse(result.predictions, targets));
 }
 
-bool metric_is_better_when_higher(const std::string& name) { return name == "accuracy"; }
+bool metric_is_better_when_higher(const std::string& name) {
+  for (const MetricRow& row : metrics()) {
+    if (row.name == name) return row.higher_is_better;
+  }
+  return false;  // a loss
+}
 
 }  // namespace thalweg

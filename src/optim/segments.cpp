@@ -1,0 +1,64 @@
+#include "optim/segments.hpp"
+
+#include <algorithm>
+
+#include "core/error.hpp"
+#include "optim/update.hpp"
+
+namespace thalweg {
+
+bool matches(std::string_view pattern, std::string_view name) {
+  if (pattern.empty()) return name.empty();
+  if (pattern[0] == '*') {
+    return matches(pattern.substr(1), name) || (!name.empty() && matches(pattern, name.substr(1)));
+  }
+  if (name.empty() || (pattern[0] != '?' && pattern[0] != name[0])) return false;
+  return matches(pattern.substr(1), name.substr(1));
+}
+
+namespace {
+
+bool needs_shapes(const std::vector<Transform>& chain) { return std::ranges::any_of(chain, &Transform::per_parameter); }
+
+const ParameterGroup* group_of(const Optimizer& optimizer, const ParameterEntry& entry) {
+  const auto found = std::ranges::find_if(
+      optimizer.groups, [&](const ParameterGroup& group) { return matches(group.pattern, entry.name); });
+  return found == optimizer.groups.end() ? nullptr : &*found;
+}
+
+void check_groups(const Optimizer& optimizer, const Layout& layout) {
+  for (const ParameterGroup& group : optimizer.groups) {
+    const auto fits = [&](const ParameterEntry& entry) { return matches(group.pattern, entry.name); };
+    if (std::ranges::none_of(layout.entries, fits)) {
+      fail<UsageError>("[optimizer] no parameter fits the pattern '{}'. Hint: the first is '{}'.", group.pattern,
+                       layout.entries.empty() ? "" : layout.entries.front().name);
+    }
+  }
+}
+
+}  // namespace
+
+std::vector<Segment> segments_of(const Optimizer& optimizer, const Layout& layout) {
+  check_groups(optimizer, layout);
+  std::vector<Segment> segments;
+  bool joinable = false;  // whether the last segment may grow
+  for (const ParameterEntry& entry : layout.entries) {
+    const ParameterGroup* group = group_of(optimizer, entry);
+    if (entry.frozen || (group && group->frozen)) {
+      joinable = false;
+      continue;
+    }
+    if (needs_shapes(group && !group->chain.empty() ? group->chain : optimizer.chain)) {
+      segments.push_back({entry.offset, entry.shape, entry.decay, group});
+      joinable = false;
+    } else if (joinable && segments.back().decay == entry.decay && segments.back().group == group) {
+      segments.back().shape = {entry.offset + entry.shape.size() - segments.back().offset};
+    } else {
+      segments.push_back({entry.offset, {entry.shape.size()}, entry.decay, group});
+      joinable = true;
+    }
+  }
+  return segments;
+}
+
+}  // namespace thalweg
