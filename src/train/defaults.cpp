@@ -26,8 +26,9 @@ double weight_decay_for(double epochs, double lr, std::int64_t rows, std::int64_
   return std::round(decay / unit) * unit;
 }
 
-// Chosen by measurement on the tables of tests/reference/tables.py. The rate ends at zero, so the last epoch is the one to keep: stopping early, or putting back
-// the epoch with the lowest loss on a few dozen held-out rows, made the test error larger.
+// Chosen by measurement on the tables of tests/reference/tables.py. The rate ends at zero, so the last epoch is the one
+// to keep: stopping early, or putting back the epoch with the lowest loss on a few dozen held-out rows, made the test
+// error larger.
 constexpr std::string_view table_config = R"(
 [model]
 kind = "mlp"

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include "thalweg/error.hpp"
+
 namespace thalweg {
 namespace {
 

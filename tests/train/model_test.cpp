@@ -1,7 +1,10 @@
 #include "thalweg/model.hpp"
 
 #include <gtest/gtest.h>
+
 #include <stdlib.h>
+#include "thalweg/error.hpp"
+#include "thalweg/optimizers.hpp"
 
 #include <fstream>
 #include <thread>
