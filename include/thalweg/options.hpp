@@ -63,9 +63,9 @@ inline constexpr Range below_one{.low = 0, .high = 1, .high_open = true};
 struct Field {
   using Place = std::variant<bool*, int*, std::int64_t*, double*, std::string*, Duration*, std::vector<double>*,
                              std::vector<std::int64_t>*, std::vector<std::string>*, std::vector<Duration>*, OptionMap*,
-                             std::vector<OptionMap>*>;
+                             std::vector<OptionMap>*, OptionValue*>;
   std::string_view name;
-  Place place;
+  Place place;  ///< an OptionValue is a field that takes more than one type
   std::string_view doc;
   Range range = any_number;                    ///< for numbers, amounts of durations, and the elements of lists of them
   std::vector<std::string_view> choices = {};  ///< for strings that name one of a few things

@@ -5,6 +5,7 @@
 #include <functional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "thalweg/var.hpp"
 
@@ -42,6 +43,8 @@ namespace init {
 [[nodiscard]] Initializer lecun_normal();
 /// By name ("he_normal"), as a configuration gives it. Throws UsageError naming the nearest.
 [[nodiscard]] Initializer named(const std::string& name);
+/// The names that it knows.
+[[nodiscard]] std::vector<std::string> names();
 }  // namespace init
 
 enum class Mode { train, evaluate };

@@ -182,6 +182,7 @@ struct Setter {
     }
     *place = std::move(items);
   }
+  void operator()(OptionValue* place) const { *place = value; }
   void operator()(OptionMap* place) const {
     const auto* map = std::get_if<OptionMap>(&value.value);
     if (!map) wrong_type(where, name, value, "a table { key = value }");
@@ -243,6 +244,7 @@ void check_fields(const Fields& fields, std::string_view where) {
 
 namespace {
 OptionValue value_of(int i) { return {static_cast<std::int64_t>(i)}; }
+OptionValue value_of(const OptionValue& any) { return any; }
 OptionValue value_of(const Duration& d) {
   const bool whole_steps = d.unit == Duration::Unit::steps && d.amount == std::floor(d.amount);
   return whole_steps ? OptionValue{std::int64_t{std::llround(d.amount)}} : OptionValue{d.str()};

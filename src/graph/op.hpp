@@ -9,6 +9,7 @@
 
 #include "core/signature.hpp"
 #include "core/view.hpp"
+#include "graph/samples.hpp"
 #include "thalweg/var.hpp"
 
 namespace thalweg {
@@ -43,13 +44,6 @@ enum class OpKind {
   opaque,       ///< a kernel of its own
 };
 
-/// How an op treats the samples of a batch, which lie along axis 0.
-enum class Mixing {
-  never,    ///< sample i of the output depends on sample i of the inputs alone
-  by_axes,  ///< depends on the axes it works on; the op says
-  always,   ///< mixes samples
-};
-
 /// Inputs and the value they should give, for the table's tests.
 struct Sample {
   std::vector<Shape> shapes;                                ///< one an input
@@ -71,7 +65,6 @@ struct Op {
   std::string_view formula;
   OpKind kind = OpKind::opaque;
   int arity = 1;  ///< -1: any number
-  Mixing mixing = Mixing::never;
 
   /// The output's signature. Throws UsageError (without the place: the graph adds it).
   Signature (*infer)(std::span<const Signature> inputs, const Attributes&) = nullptr;
@@ -85,6 +78,8 @@ struct Op {
 
   /// A view: where the output's elements lie, given where the input's do. Nothing: not at regular strides.
   std::optional<View> (*view)(const View& x, const Attributes&, const Shape& output) = nullptr;
+
+  SampleRule samples_along = nullptr;  ///< where the samples of a batch are in the output; none: it mixes them
 
   const OpKernel* kernel = nullptr;
   double (*scalar)(const double* inputs) = nullptr;  ///< elementwise: the reference, one element

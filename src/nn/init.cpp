@@ -79,12 +79,13 @@ Initializer he_normal() { return {K::normal, std::sqrt(2.0), S::fan_in}; }
 Initializer lecun_uniform() { return {K::uniform, 1, S::fan_in}; }
 Initializer lecun_normal() { return {K::normal, 1, S::fan_in}; }
 
-Initializer named(const std::string& name) {
-  struct Row {
-    std::string_view name;
-    Initializer initializer;
-  };
-  static const std::vector<Row> rows = {
+namespace {
+struct Row {
+  std::string_view name;
+  Initializer initializer;
+};
+const std::vector<Row>& rows() {
+  static const std::vector<Row> table = {
       {"zeros", zeros()},
       {"xavier_uniform", xavier_uniform()},
       {"xavier_normal", xavier_normal()},
@@ -93,7 +94,16 @@ Initializer named(const std::string& name) {
       {"lecun_uniform", lecun_uniform()},
       {"lecun_normal", lecun_normal()},
   };
-  return row_named(rows, "initializer", name).initializer;
+  return table;
+}
+}  // namespace
+
+Initializer named(const std::string& name) { return row_named(rows(), "initializer", name).initializer; }
+
+std::vector<std::string> names() {
+  std::vector<std::string> all;
+  for (const Row& row : rows()) all.emplace_back(row.name);
+  return all;
 }
 
 }  // namespace init

@@ -8,47 +8,25 @@
 
 namespace thalweg {
 
-Var relu6(const Arg& x) {
-  return clamp(x, 0, 6);
-}
-Var leaky_relu(const Arg& x, double slope) {
-  return where(x > 0, x, slope * x);
-}
-Var prelu(const Arg& x, const Arg& slope) {
-  return where(x > 0, x, slope * x);
-}
+Var relu6(const Arg& x) { return clamp(x, 0, 6); }
+Var leaky_relu(const Arg& x, double slope) { return where(x > 0, x, slope * x); }
+Var prelu(const Arg& x, const Arg& slope) { return where(x > 0, x, slope * x); }
 // The argument of expm1 is kept <= 0: what is not chosen must not overflow either.
-Var elu(const Arg& x, double alpha) {
-  return where(x > 0, x, alpha * expm1(-relu(-x)));
-}
+Var elu(const Arg& x, double alpha) { return where(x > 0, x, alpha * expm1(-relu(-x))); }
 Var selu(const Arg& x) {
   constexpr double alpha = 1.6732632423543772, scale = 1.0507009873554805;
   return scale * elu(x, alpha);
 }
-Var gelu(const Arg& x) {
-  return 0.5 * x * (1 + erf(x * (1 / std::numbers::sqrt2)));
-}
+Var gelu(const Arg& x) { return 0.5 * x * (1 + erf(x * (1 / std::numbers::sqrt2))); }
 Var gelu_tanh(const Arg& x) {
   const double c = std::sqrt(2 / std::numbers::pi);
   return 0.5 * x * (1 + tanh(c * x * (1 + 0.044715 * square(x))));
 }
-Var silu(const Arg& x) {
-  return x * sigmoid(x);
-}
-Var mish(const Arg& x) {
-  return x * tanh(softplus(x));
-}
-Var softsign(const Arg& x) {
-  return x / (1 + abs(x));
-}
-Var hard_sigmoid(const Arg& x) {
-  return clamp(x / 6 + 0.5, 0, 1);
-}
-Var hard_swish(const Arg& x) {
-  return x * hard_sigmoid(x);
-}
-Var log_sigmoid(const Arg& x) {
-  return -softplus(-x);
-}
+Var silu(const Arg& x) { return x * sigmoid(x); }
+Var mish(const Arg& x) { return x * tanh(softplus(x)); }
+Var softsign(const Arg& x) { return x / (1 + abs(x)); }
+Var hard_sigmoid(const Arg& x) { return clamp(x / 6 + 0.5, 0, 1); }
+Var hard_swish(const Arg& x) { return x * hard_sigmoid(x); }
+Var log_sigmoid(const Arg& x) { return -softplus(-x); }
 
 }  // namespace thalweg

@@ -11,9 +11,7 @@ namespace thalweg {
 
 namespace {
 
-Signature same_as_first(std::span<const Signature> inputs, const Attributes&) {
-  return inputs[0];
-}
+Signature same_as_first(std::span<const Signature> inputs, const Attributes&) { return inputs[0]; }
 
 struct Domain {
   double low = -2, high = 2;
@@ -45,6 +43,13 @@ std::vector<Sample> samples_for(std::string_view name, int arity, Domain domain,
   return samples;
 }
 
+/// Which ops a sum over samples passes through.
+SampleRule sample_rule(std::string_view name) {
+  if (name == "add" || name == "sub" || name == "neg") return linear_samples;
+  if (name == "mul") return product_samples;
+  return name == "div" ? quotient_samples : elementwise_samples;
+}
+
 Op row(std::string_view name, std::string_view formula, int arity, Domain domain, double (*scalar)(const double*),
        PartialRule partial) {
   static std::deque<OpKernel> kernels;  // one an op; the table is built once
@@ -55,6 +60,7 @@ Op row(std::string_view name, std::string_view formula, int arity, Domain domain
           .arity = arity,
           .infer = same_as_first,
           .partial = partial,
+          .samples_along = sample_rule(name),
           .kernel = &kernels.back(),
           .scalar = scalar,
           .samples = samples_for(name, arity, domain, scalar)};
@@ -64,9 +70,7 @@ using S = const Site&;
 using In = const double*;
 constexpr PartialRule zero = nullptr;
 
-Var one_where(Var mask, Var g) {
-  return where(mask, g, 0);
-}
+Var one_where(Var mask, Var g) { return where(mask, g, 0); }
 
 std::vector<Op> make_rows() {
   return {
@@ -96,7 +100,7 @@ std::vector<Op> make_rows() {
           "sqrt", "x^(1/2)", 1, {.1, 3}, [](In x) { return std::sqrt(x[0]); },
           [](S s, int, Var g) { return g * .5 / s.y(); }),
       row(
-          "rsqrt", "x^(-1/2)", 1, {.2, 3}, [](In x) { return 1 / std::sqrt(x[0]); },
+          "rsqrt", "x^(-1/2)", 1, {.8, 3}, [](In x) { return 1 / std::sqrt(x[0]); },
           [](S s, int, Var g) { return g * -.5 * s.y() / s.x(); }),
       row(
           "reciprocal", "1 / x", 1, {.3, 3}, [](In x) { return 1 / x[0]; },
@@ -131,23 +135,23 @@ std::vector<Op> make_rows() {
           }),
       // exponentials and logarithms
       row(
-          "exp", "e^x", 1, {-3, 3}, [](In x) { return std::exp(x[0]); }, [](S s, int, Var g) { return g * s.y(); }),
+          "exp", "e^x", 1, {-1.5, 1.5}, [](In x) { return std::exp(x[0]); }, [](S s, int, Var g) { return g * s.y(); }),
       row(
-          "expm1", "e^x - 1", 1, {-3, 3}, [](In x) { return std::expm1(x[0]); },
+          "expm1", "e^x - 1", 1, {-1.5, 1.5}, [](In x) { return std::expm1(x[0]); },
           [](S s, int, Var g) { return g * (s.y() + 1); }),
       row(
-          "exp2", "2^x", 1, {-3, 3}, [](In x) { return std::exp2(x[0]); },
+          "exp2", "2^x", 1, {-1.5, 1.5}, [](In x) { return std::exp2(x[0]); },
           [](S s, int, Var g) { return g * (s.y() * std::numbers::ln2); }),
       row(
-          "log", "ln x", 1, {.1, 4}, [](In x) { return std::log(x[0]); }, [](S s, int, Var g) { return g / s.x(); }),
+          "log", "ln x", 1, {.5, 4}, [](In x) { return std::log(x[0]); }, [](S s, int, Var g) { return g / s.x(); }),
       row(
           "log1p", "ln(1 + x)", 1, {-.8, 3}, [](In x) { return std::log1p(x[0]); },
           [](S s, int, Var g) { return g / (s.x() + 1); }),
       row(
-          "log2", "log to base 2", 1, {.1, 4}, [](In x) { return std::log2(x[0]); },
+          "log2", "log to base 2", 1, {.5, 4}, [](In x) { return std::log2(x[0]); },
           [](S s, int, Var g) { return g / (s.x() * std::numbers::ln2); }),
       row(
-          "log10", "log to base 10", 1, {.1, 4}, [](In x) { return std::log10(x[0]); },
+          "log10", "log to base 10", 1, {.5, 4}, [](In x) { return std::log10(x[0]); },
           [](S s, int, Var g) { return g / (s.x() * std::numbers::ln10); }),
       // trigonometry
       row(
@@ -234,147 +238,53 @@ std::span<const Op> elementwise_ops() {
   return rows;
 }
 
-Var operator+(const Arg& a, const Arg& b) {
-  return elementwise("add", {a, b});
-}
-Var operator-(const Arg& a, const Arg& b) {
-  return elementwise("sub", {a, b});
-}
-Var operator*(const Arg& a, const Arg& b) {
-  return elementwise("mul", {a, b});
-}
-Var operator/(const Arg& a, const Arg& b) {
-  return elementwise("div", {a, b});
-}
-Var operator-(const Arg& x) {
-  return elementwise("neg", {x});
-}
-Var square(const Arg& x) {
-  return elementwise("square", {x});
-}
-Var sqrt(const Arg& x) {
-  return elementwise("sqrt", {x});
-}
-Var rsqrt(const Arg& x) {
-  return elementwise("rsqrt", {x});
-}
-Var reciprocal(const Arg& x) {
-  return elementwise("reciprocal", {x});
-}
-Var abs(const Arg& x) {
-  return elementwise("abs", {x});
-}
-Var sign(const Arg& x) {
-  return elementwise("sign", {x});
-}
-Var floor(const Arg& x) {
-  return elementwise("floor", {x});
-}
-Var ceil(const Arg& x) {
-  return elementwise("ceil", {x});
-}
-Var round(const Arg& x) {
-  return elementwise("round", {x});
-}
-Var minimum(const Arg& a, const Arg& b) {
-  return elementwise("minimum", {a, b});
-}
-Var maximum(const Arg& a, const Arg& b) {
-  return elementwise("maximum", {a, b});
-}
-Var clamp(const Arg& x, const Arg& low, const Arg& high) {
-  return elementwise("clamp", {x, low, high});
-}
-Var exp(const Arg& x) {
-  return elementwise("exp", {x});
-}
-Var expm1(const Arg& x) {
-  return elementwise("expm1", {x});
-}
-Var exp2(const Arg& x) {
-  return elementwise("exp2", {x});
-}
-Var log(const Arg& x) {
-  return elementwise("log", {x});
-}
-Var log1p(const Arg& x) {
-  return elementwise("log1p", {x});
-}
-Var log2(const Arg& x) {
-  return elementwise("log2", {x});
-}
-Var log10(const Arg& x) {
-  return elementwise("log10", {x});
-}
-Var sin(const Arg& x) {
-  return elementwise("sin", {x});
-}
-Var cos(const Arg& x) {
-  return elementwise("cos", {x});
-}
-Var tan(const Arg& x) {
-  return elementwise("tan", {x});
-}
-Var asin(const Arg& x) {
-  return elementwise("asin", {x});
-}
-Var acos(const Arg& x) {
-  return elementwise("acos", {x});
-}
-Var atan(const Arg& x) {
-  return elementwise("atan", {x});
-}
-Var atan2(const Arg& y, const Arg& x) {
-  return elementwise("atan2", {y, x});
-}
-Var sinh(const Arg& x) {
-  return elementwise("sinh", {x});
-}
-Var cosh(const Arg& x) {
-  return elementwise("cosh", {x});
-}
-Var tanh(const Arg& x) {
-  return elementwise("tanh", {x});
-}
-Var asinh(const Arg& x) {
-  return elementwise("asinh", {x});
-}
-Var acosh(const Arg& x) {
-  return elementwise("acosh", {x});
-}
-Var atanh(const Arg& x) {
-  return elementwise("atanh", {x});
-}
-Var erf(const Arg& x) {
-  return elementwise("erf", {x});
-}
-Var sigmoid(const Arg& x) {
-  return elementwise("sigmoid", {x});
-}
-Var softplus(const Arg& x) {
-  return elementwise("softplus", {x});
-}
-Var relu(const Arg& x) {
-  return elementwise("relu", {x});
-}
-Var operator<(const Arg& a, const Arg& b) {
-  return elementwise("less", {a, b});
-}
-Var operator<=(const Arg& a, const Arg& b) {
-  return elementwise("less_equal", {a, b});
-}
-Var operator>(const Arg& a, const Arg& b) {
-  return elementwise("less", {b, a});
-}
-Var operator>=(const Arg& a, const Arg& b) {
-  return elementwise("less_equal", {b, a});
-}
-Var equal(const Arg& a, const Arg& b) {
-  return elementwise("equal", {a, b});
-}
-Var not_equal(const Arg& a, const Arg& b) {
-  return elementwise("not_equal", {a, b});
-}
+Var operator+(const Arg& a, const Arg& b) { return elementwise("add", {a, b}); }
+Var operator-(const Arg& a, const Arg& b) { return elementwise("sub", {a, b}); }
+Var operator*(const Arg& a, const Arg& b) { return elementwise("mul", {a, b}); }
+Var operator/(const Arg& a, const Arg& b) { return elementwise("div", {a, b}); }
+Var operator-(const Arg& x) { return elementwise("neg", {x}); }
+Var square(const Arg& x) { return elementwise("square", {x}); }
+Var sqrt(const Arg& x) { return elementwise("sqrt", {x}); }
+Var rsqrt(const Arg& x) { return elementwise("rsqrt", {x}); }
+Var reciprocal(const Arg& x) { return elementwise("reciprocal", {x}); }
+Var abs(const Arg& x) { return elementwise("abs", {x}); }
+Var sign(const Arg& x) { return elementwise("sign", {x}); }
+Var floor(const Arg& x) { return elementwise("floor", {x}); }
+Var ceil(const Arg& x) { return elementwise("ceil", {x}); }
+Var round(const Arg& x) { return elementwise("round", {x}); }
+Var minimum(const Arg& a, const Arg& b) { return elementwise("minimum", {a, b}); }
+Var maximum(const Arg& a, const Arg& b) { return elementwise("maximum", {a, b}); }
+Var clamp(const Arg& x, const Arg& low, const Arg& high) { return elementwise("clamp", {x, low, high}); }
+Var exp(const Arg& x) { return elementwise("exp", {x}); }
+Var expm1(const Arg& x) { return elementwise("expm1", {x}); }
+Var exp2(const Arg& x) { return elementwise("exp2", {x}); }
+Var log(const Arg& x) { return elementwise("log", {x}); }
+Var log1p(const Arg& x) { return elementwise("log1p", {x}); }
+Var log2(const Arg& x) { return elementwise("log2", {x}); }
+Var log10(const Arg& x) { return elementwise("log10", {x}); }
+Var sin(const Arg& x) { return elementwise("sin", {x}); }
+Var cos(const Arg& x) { return elementwise("cos", {x}); }
+Var tan(const Arg& x) { return elementwise("tan", {x}); }
+Var asin(const Arg& x) { return elementwise("asin", {x}); }
+Var acos(const Arg& x) { return elementwise("acos", {x}); }
+Var atan(const Arg& x) { return elementwise("atan", {x}); }
+Var atan2(const Arg& y, const Arg& x) { return elementwise("atan2", {y, x}); }
+Var sinh(const Arg& x) { return elementwise("sinh", {x}); }
+Var cosh(const Arg& x) { return elementwise("cosh", {x}); }
+Var tanh(const Arg& x) { return elementwise("tanh", {x}); }
+Var asinh(const Arg& x) { return elementwise("asinh", {x}); }
+Var acosh(const Arg& x) { return elementwise("acosh", {x}); }
+Var atanh(const Arg& x) { return elementwise("atanh", {x}); }
+Var erf(const Arg& x) { return elementwise("erf", {x}); }
+Var sigmoid(const Arg& x) { return elementwise("sigmoid", {x}); }
+Var softplus(const Arg& x) { return elementwise("softplus", {x}); }
+Var relu(const Arg& x) { return elementwise("relu", {x}); }
+Var operator<(const Arg& a, const Arg& b) { return elementwise("less", {a, b}); }
+Var operator<=(const Arg& a, const Arg& b) { return elementwise("less_equal", {a, b}); }
+Var operator>(const Arg& a, const Arg& b) { return elementwise("less", {b, a}); }
+Var operator>=(const Arg& a, const Arg& b) { return elementwise("less_equal", {b, a}); }
+Var equal(const Arg& a, const Arg& b) { return elementwise("equal", {a, b}); }
+Var not_equal(const Arg& a, const Arg& b) { return elementwise("not_equal", {a, b}); }
 Var where(const Arg& condition, const Arg& then, const Arg& otherwise) {
   return elementwise("where", {condition, then, otherwise});
 }

@@ -27,9 +27,7 @@ Signature infer_matmul(std::span<const Signature> in, const Attributes& a) {
   return {left.rank() == 3 ? Shape{left[0], m, n} : Shape{m, n}, in[0].dtype};
 }
 
-Var product(Var a, Var b, bool ta, bool tb) {
-  return apply("matmul", {a, b}, with_ints({ta, tb}));
-}
+Var product(Var a, Var b, bool ta, bool tb) { return apply("matmul", {a, b}, with_ints({ta, tb})); }
 
 /// y = A B with A = a or its transpose, and B likewise: A's cotangent is g B^T, B's is A^T g.
 Var matmul_transposed(S s, int input, Var g) {
@@ -37,6 +35,25 @@ Var matmul_transposed(S s, int input, Var g) {
   const Var a = s.x(0), b = s.x(1);
   if (input == 0) return ta ? product(b, g, tb, true) : product(g, b, false, !tb);
   return tb ? product(g, a, true, ta) : product(a, g, !ta, false);
+}
+
+SampleAxis matmul_samples_along(const SampleSite& site) {
+  const bool ta = site.attributes.ints[0] != 0, tb = site.attributes.ints[1] != 0;
+  const SampleAxis a = site.inputs[0], b = site.inputs[1];
+  const int last = site.output.shape.rank() - 1;
+  const int a_rows = ta ? last : last - 1, a_inner = ta ? last - 1 : last, b_inner = tb ? last : last - 1,
+            b_columns = tb ? last - 1 : last;
+  const SampleAxis none;
+  if (last == 2 && (a == SampleAxis::along(0) || b == SampleAxis::along(0))) {  // a product for each sample
+    const bool apart = (a == SampleAxis::along(0) || a == none) && (b == SampleAxis::along(0) || b == none);
+    return apart ? SampleAxis::along(0) : SampleAxis::mixed();
+  }
+  if (a == SampleAxis::along(a_rows) && b == none) return SampleAxis::along(last - 1);
+  if (a == none && b == SampleAxis::along(b_columns)) return SampleAxis::along(last);
+  if (a == SampleAxis::along(a_inner) && b == SampleAxis::along(b_inner)) return SampleAxis::summed();
+  const bool sum_times_fixed =
+      (a.kind == SampleAxis::Kind::summed && b == none) || (a == none && b.kind == SampleAxis::Kind::summed);
+  return sum_times_fixed ? SampleAxis::summed() : SampleAxis::mixed();
 }
 
 Tensor matmul_reference(std::span<const Tensor> x, bool ta, bool tb) {
@@ -80,9 +97,9 @@ std::vector<Op> make_rows() {
   return {{.name = "matmul",
            .formula = "sum over k of a[i, k] b[k, j]",
            .arity = 2,
-           .mixing = Mixing::by_axes,
            .infer = infer_matmul,
            .transpose = matmul_transposed,
+           .samples_along = matmul_samples_along,
            .kernel = &matmul_kernel,
            .samples = matmul_samples()}};
 }
@@ -119,9 +136,7 @@ std::span<const Op> product_ops() {
   return rows;
 }
 
-Var matmul(const Arg& a, const Arg& b) {
-  return matmul(a, b, false, false);
-}
+Var matmul(const Arg& a, const Arg& b) { return matmul(a, b, false, false); }
 
 Var matmul(const Arg& a, const Arg& b, bool transpose_a, bool transpose_b) {
   const Arg args[] = {a, b};
@@ -152,8 +167,6 @@ Var matmul(const Arg& a, const Arg& b, bool transpose_a, bool transpose_b) {
   return reshape(z, shape);
 }
 
-Var dot(const Arg& a, const Arg& b) {
-  return sum(a * b);
-}
+Var dot(const Arg& a, const Arg& b) { return sum(a * b); }
 
 }  // namespace thalweg

@@ -31,6 +31,18 @@ Var share_of_extreme(S s) {
   return extreme / spread(sum(extreme, 1), s.x());
 }
 
+SampleAxis sum_samples_along(const SampleSite& site) {
+  const SampleAxis input = site.inputs[0];
+  if (input.kind != SampleAxis::Kind::along) return input;
+  return input.axis == 1 ? SampleAxis::summed() : SampleAxis::along(input.axis / 2);
+}
+
+SampleAxis extreme_samples_along(const SampleSite& site) {
+  const SampleAxis input = site.inputs[0];
+  return input.kind == SampleAxis::Kind::along && input.axis != 1 ? SampleAxis::along(input.axis / 2)
+                                                                  : SampleAxis::mixed();
+}
+
 std::vector<Sample> reduce_samples(Var (*call)(const Arg&, const Axes&, Keep), double (*join)(double, double),
                                    double start) {
   const auto sample = [=](Shape shape, std::vector<int> axes) {
@@ -69,27 +81,27 @@ std::vector<Op> make_rows() {
       {.name = "sum",
        .formula = "x1 + x2 + ...",
        .kind = OpKind::reduce,
-       .mixing = Mixing::by_axes,
        .infer = infer_reduce,
        .transpose = [](S s, int, Var g) { return spread(g, s.x()); },
+       .samples_along = sum_samples_along,
        .kernel = &sum_kernel,
        .samples = reduce_samples(
            sum, [](double a, double b) { return a + b; }, 0)},
       {.name = "max",
        .formula = "the largest; equal ones share the gradient",
        .kind = OpKind::reduce,
-       .mixing = Mixing::by_axes,
        .infer = infer_reduce,
        .weights = share_of_extreme,
+       .samples_along = extreme_samples_along,
        .kernel = &max_kernel,
        .samples = reduce_samples(
            max, [](double a, double b) { return std::max(a, b); }, -infinity)},
       {.name = "min",
        .formula = "the smallest; equal ones share the gradient",
        .kind = OpKind::reduce,
-       .mixing = Mixing::by_axes,
        .infer = infer_reduce,
        .weights = share_of_extreme,
+       .samples_along = extreme_samples_along,
        .kernel = &min_kernel,
        .samples = reduce_samples(
            min, [](double a, double b) { return std::min(a, b); }, infinity)},
@@ -173,15 +185,9 @@ std::span<const Op> reduce_ops() {
   return rows;
 }
 
-Var sum(const Arg& x, const Axes& axes, Keep keep) {
-  return reduce("sum", x, axes, keep);
-}
-Var max(const Arg& x, const Axes& axes, Keep keep) {
-  return reduce("max", x, axes, keep);
-}
-Var min(const Arg& x, const Axes& axes, Keep keep) {
-  return reduce("min", x, axes, keep);
-}
+Var sum(const Arg& x, const Axes& axes, Keep keep) { return reduce("sum", x, axes, keep); }
+Var max(const Arg& x, const Axes& axes, Keep keep) { return reduce("max", x, axes, keep); }
+Var min(const Arg& x, const Axes& axes, Keep keep) { return reduce("min", x, axes, keep); }
 
 Var mean(const Arg& x, const Axes& axes, Keep keep) {
   return sum(x, axes, keep) / static_cast<double>(count_of(x.var().shape(), axes, x.source()));

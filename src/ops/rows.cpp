@@ -86,6 +86,17 @@ Var label_mask(Var labels, std::int64_t classes, DType dtype) {
   return cast(mask, dtype);
 }
 
+/// A table that is the same for all samples, looked up by each.
+SampleAxis gather_samples_along(const SampleSite& site) {
+  return site.inputs[0].kind == SampleAxis::Kind::none ? site.inputs[1] : SampleAxis::mixed();
+}
+
+/// Each sample adds to the table.
+SampleAxis scatter_samples_along(const SampleSite& site) {
+  const bool apart = site.inputs[0] == SampleAxis::along(0) && site.inputs[1] == SampleAxis::along(0);
+  return apart ? SampleAxis::summed() : SampleAxis::mixed();
+}
+
 double log_sum(const Tensor& x, std::int64_t begin, std::int64_t n) {
   double largest = x.at(begin), total = 0;
   for (std::int64_t i = 0; i < n; ++i) largest = std::max(largest, x.at(begin + i));
@@ -161,6 +172,7 @@ std::vector<Op> make_rows() {
        .formula = "ln sum e^x along the last axis",
        .infer = infer_logsumexp,
        .pull = [](S s, int, Var g) { return expand_dims(g, -1) * exp(s.x() - expand_dims(s.y(), -1)); },
+       .samples_along = rows_samples,
        .kernel = &logsumexp_kernel,
        .samples = {{.shapes = {{5, 7}},
                     .call = [](In x) { return logsumexp(x[0], -1); },
@@ -172,11 +184,13 @@ std::vector<Op> make_rows() {
        .formula = "e^x / sum e^x along the last axis",
        .infer = infer_same,
        .pull = [](S s, int, Var g) { return s.y() * (g - sum(g * s.y(), -1, Keep::yes)); },
+       .samples_along = rows_samples,
        .kernel = &softmax_kernel,
        .samples = {{.shapes = {{5, 7}}, .call = [](In x) { return softmax(x[0]); }, .expected = softmax_reference}}},
       {.name = "argmax",
        .formula = "the place of the first largest along the last axis, i32",
        .infer = infer_argmax,
+       .samples_along = rows_samples,
        .kernel = &argmax_kernel,
        .samples = {{.shapes = {{6, 9}},
                     .call = [](In x) { return cast(argmax(x[0]), x[0].dtype()); },
@@ -185,14 +199,15 @@ std::vector<Op> make_rows() {
        .formula = "running sums along the last axis",
        .infer = infer_same,
        .transpose = [](S s, int, Var g) { return apply("cumsum", {g}, with_ints({1 - s.attributes().ints[0]})); },
+       .samples_along = rows_samples,
        .kernel = &cumsum_kernel,
        .samples = {{.shapes = {{4, 6}}, .call = [](In x) { return cumsum(x[0]); }, .expected = cumsum_reference}}},
       {.name = "gather",
        .formula = "table[indices]",
        .arity = 2,
-       .mixing = Mixing::by_axes,
        .infer = infer_gather,
        .transpose = [](S s, int i, Var g) { return i ? Var{} : scatter_add(g, s.x(1), s.x(0).dim(0)); },
+       .samples_along = gather_samples_along,
        .kernel = &gather_kernel,
        .samples = {{.shapes = {{5, 3}, {2, 4}},
                     .call = [](In x) { return gather(x[0], x[1]); },
@@ -201,9 +216,9 @@ std::vector<Op> make_rows() {
       {.name = "scatter_add",
        .formula = "zeros(rows, ...)[indices] += updates",
        .arity = 2,
-       .mixing = Mixing::always,
        .infer = infer_scatter,
        .transpose = [](S s, int i, Var g) { return i ? Var{} : gather(g, s.x(1)); },
+       .samples_along = scatter_samples_along,
        .kernel = &scatter_kernel,
        .samples = {{.shapes = {{6, 3}, {6}},
                     .call = [](In x) { return scatter_add(x[0], x[1], 5); },
@@ -217,6 +232,7 @@ std::vector<Op> make_rows() {
            [](S s, int i, Var g) {
              return i ? Var{} : where(label_mask(s.x(1), s.x(0).dim(-1), g.dtype()), expand_dims(g, -1), 0);
            },
+       .samples_along = rows_samples,
        .kernel = &pick_kernel,
        .samples = {{.shapes = {{5, 7}, {5}},
                     .call = [](In x) { return pick(x[0], x[1]); },
@@ -250,9 +266,7 @@ std::span<const Op> row_ops() {
 Var softmax(const Arg& x, int axis) {
   return along(x, axis, true, [](const Arg& v) { return apply("softmax", {v}); });
 }
-Var log_softmax(const Arg& x, int axis) {
-  return x - logsumexp(x, axis, Keep::yes);
-}
+Var log_softmax(const Arg& x, int axis) { return x - logsumexp(x, axis, Keep::yes); }
 Var argmax(const Arg& x, int axis) {
   return along(x, axis, false, [](const Arg& v) { return apply("argmax", {v}); });
 }
@@ -260,15 +274,11 @@ Var cumsum(const Arg& x, int axis) {
   return along(x, axis, true, [](const Arg& v) { return apply("cumsum", {v}, with_ints({0})); });
 }
 
-Var gather(const Arg& table, const Arg& indices) {
-  return apply("gather", {table, indices});
-}
+Var gather(const Arg& table, const Arg& indices) { return apply("gather", {table, indices}); }
 Var scatter_add(const Arg& updates, const Arg& indices, std::int64_t rows) {
   return apply("scatter_add", {updates, indices}, with_ints({rows}));
 }
-Var pick(const Arg& x, const Arg& labels) {
-  return apply("pick", {x, labels});
-}
+Var pick(const Arg& x, const Arg& labels) { return apply("pick", {x, labels}); }
 
 Var one_hot(const Arg& labels, std::int64_t classes, DType dtype) {
   if (labels.var().dtype() != i32 || classes < 1) {

@@ -16,16 +16,10 @@ namespace {
 using S = const Site&;
 using Ints = std::vector<std::int64_t>;
 
-Ints sizes_of(const Shape& shape) {
-  return {shape.begin(), shape.end()};
-}
+Ints sizes_of(const Shape& shape) { return {shape.begin(), shape.end()}; }
 
-Signature infer_sizes(std::span<const Signature> in, const Attributes& a) {
-  return {Shape(a.ints), in[0].dtype};
-}
-Signature infer_same(std::span<const Signature> in, const Attributes&) {
-  return in[0];
-}
+Signature infer_sizes(std::span<const Signature> in, const Attributes& a) { return {Shape(a.ints), in[0].dtype}; }
+Signature infer_same(std::span<const Signature> in, const Attributes&) { return in[0]; }
 
 Signature infer_transpose(std::span<const Signature> in, const Attributes& a) {
   return {View::dense(in[0].shape).transpose(a.ints).shape, in[0].dtype};
@@ -66,6 +60,40 @@ Signature infer_pad(std::span<const Signature> in, const Attributes& a) {
 Signature infer_cast(std::span<const Signature> in, const Attributes& a) {
   return {in[0].shape, static_cast<DType>(a.ints[0])};
 }
+
+SampleAxis transpose_samples_along(const SampleSite& site) {
+  const SampleAxis input = site.inputs[0];
+  if (input.kind != SampleAxis::Kind::along) return input;
+  const auto& order = site.attributes.ints;
+  return SampleAxis::along(static_cast<int>(std::ranges::find(order, input.axis) - order.begin()));
+}
+
+SampleAxis broadcast_samples_along(const SampleSite& site) {
+  const SampleAxis input = site.inputs[0];
+  if (input.kind != SampleAxis::Kind::along) return input;
+  const int shift = site.output.shape.rank() - site.signatures[0].shape.rank();
+  const bool repeated = site.signatures[0].shape[input.axis] != site.output.shape[input.axis + shift];
+  return repeated ? SampleAxis::mixed() : SampleAxis::along(input.axis + shift);
+}
+
+/// Ops that work along one axis, ints[0], and leave the others alone.
+SampleAxis along_one_axis(const SampleSite& site) {
+  const SampleAxis result = elementwise_samples(site);
+  return result.kind == SampleAxis::Kind::along && result.axis == site.attributes.ints[0] ? SampleAxis::mixed()
+                                                                                          : result;
+}
+
+SampleAxis slice_samples_along(const SampleSite& site) {
+  return site.inputs[0].kind == SampleAxis::Kind::summed ? site.inputs[0] : along_one_axis(site);
+}
+
+SampleAxis pad_samples_along(const SampleSite& site) {
+  const SampleAxis input = site.inputs[0];
+  if (input.kind != SampleAxis::Kind::along) return input;
+  return site.signatures[0].shape[input.axis] == site.output.shape[input.axis] ? input : SampleAxis::mixed();
+}
+
+SampleAxis same_samples(const SampleSite& site) { return site.inputs[0]; }
 
 Var slice_transposed(S s, int, Var g) {
   const Ints& a = s.attributes().ints;
@@ -111,9 +139,7 @@ Var concat_transposed(S s, int input, Var g) {
   return slice(g, begin, begin + s.x(input).dim(axis), axis);
 }
 
-Tensor tensor_like(const Shape& shape, std::span<const Tensor> x) {
-  return Tensor(shape, x[0].dtype());
-}
+Tensor tensor_like(const Shape& shape, std::span<const Tensor> x) { return Tensor(shape, x[0].dtype()); }
 
 /// Walks all places of a shape: body(flat, index).
 template <class Body>
@@ -204,9 +230,7 @@ std::vector<Sample> concat_samples() {
                }}};
 }
 
-Tensor same_values(std::span<const Tensor> x, const Shape& shape) {
-  return x[0].reshape(shape);
-}
+Tensor same_values(std::span<const Tensor> x, const Shape& shape) { return x[0].reshape(shape); }
 
 std::vector<Op> make_rows() {
   static const OpKernel concat_kernel{.make = make_concat}, pad_kernel{.make = make_pad},
@@ -221,6 +245,7 @@ std::vector<Op> make_rows() {
        .infer = infer_sizes,
        .transpose = [](S s, int, Var g) { return reshape(g, s.x().shape()); },
        .view = [](const View& x, const Attributes&, const Shape& to) { return x.reshape(to); },
+       .samples_along = reshape_samples,
        .samples = {{.shapes = {{4, 6}},
                     .call =
                         [](In x) {
@@ -243,6 +268,7 @@ std::vector<Op> make_rows() {
              return transpose(g, back);
            },
        .view = [](const View& x, const Attributes& a, const Shape&) { return std::optional(x.transpose(a.ints)); },
+       .samples_along = transpose_samples_along,
        .samples = transpose_samples()},
       {.name = "broadcast",
        .formula = "repeated along axes of size 1, and along new ones in front",
@@ -250,6 +276,7 @@ std::vector<Op> make_rows() {
        .infer = infer_sizes,
        .transpose = broadcast_transposed,
        .view = [](const View& x, const Attributes&, const Shape& to) { return std::optional(x.broadcast(to)); },
+       .samples_along = broadcast_samples_along,
        .samples = {{.shapes = {{3, 1}},
                     .call =
                         [](In x) {
@@ -270,21 +297,25 @@ std::vector<Op> make_rows() {
            [](const View& x, const Attributes& a, const Shape&) {
              return std::optional(x.slice(static_cast<int>(a.ints[0]), a.ints[1], a.ints[2], a.ints[3]));
            },
+       .samples_along = slice_samples_along,
        .samples = slice_samples()},
       {.name = "stop_gradient",
        .formula = "x, a constant for derivatives",
        .kind = OpKind::view,
        .infer = infer_same,
        .view = [](const View& x, const Attributes&, const Shape&) { return std::optional(x); },
+       .samples_along = same_samples,
        .samples = {{.shapes = {{3}},
                     .call = [](In x) { return stop_gradient(x[0]); },
-                    .expected = [](Values x) { return x[0]; }, .differences = false}}},
+                    .expected = [](Values x) { return x[0]; },
+                    .differences = false}}},
       {.name = "custom_derivative",
        .formula = "x, with a derivative given by hand",
        .kind = OpKind::view,
        .arity = -1,
        .infer = infer_same,
        .view = [](const View& x, const Attributes&, const Shape&) { return std::optional(x); },
+       .samples_along = same_samples,
        .samples = {{.shapes = {{3, 2}},
                     .call =
                         [](In x) {
@@ -303,14 +334,17 @@ std::vector<Op> make_rows() {
        .kind = OpKind::elementwise,
        .infer = infer_cast,
        .transpose = [](S s, int, Var g) { return is_float(s.x().dtype()) ? cast(g, s.x().dtype()) : Var{}; },
+       .samples_along = same_samples,
        .kernel = &copy_kernel,
        .samples = {{.shapes = {{3, 5}},
                     .call = [](In x) { return cast(cast(x[0], f32), x[0].dtype()); },
                     .expected = [](Values x) { return x[0].to(f32).to(x[0].dtype()); },
-                    .tolerance = 1e6, .differences = false}}},
+                    .tolerance = 1e6,
+                    .differences = false}}},
       {.name = "to_i32",
        .formula = "rounded towards zero",
        .infer = infer_cast,
+       .samples_along = elementwise_samples,
        .kernel = &to_i32_kernel,
        .samples = {{.shapes = {{7}},
                     .call = [](In x) { return cast(cast(x[0], i32), x[0].dtype()); },
@@ -318,17 +352,17 @@ std::vector<Op> make_rows() {
       {.name = "concat",
        .formula = "one after another along an axis",
        .arity = -1,
-       .mixing = Mixing::by_axes,
        .infer = infer_concat,
        .transpose = concat_transposed,
        .jointly_linear = true,
+       .samples_along = along_one_axis,
        .kernel = &concat_kernel,
        .samples = concat_samples()},
       {.name = "pad",
        .formula = "x among zeros",
-       .mixing = Mixing::by_axes,
        .infer = infer_pad,
        .transpose = pad_transposed,
+       .samples_along = pad_samples_along,
        .kernel = &pad_kernel,
        .samples = pad_samples()},
   };
@@ -433,9 +467,7 @@ Var slice(const Arg& x, std::int64_t begin, std::int64_t end, int axis, std::int
   return apply("slice", {x}, with_ints({a, first, last, step}));
 }
 
-Var slice(const Arg& x, std::int64_t begin) {
-  return slice(x, begin, x.var().dim(0));
-}
+Var slice(const Arg& x, std::int64_t begin) { return slice(x, begin, x.var().dim(0)); }
 
 Var concat(const std::vector<Var>& parts, int axis) {
   if (parts.empty()) fail<UsageError>("[concat] no parts given");
@@ -475,9 +507,7 @@ Var cast(const Arg& x, DType dtype) {
                    at(x.source()));
 }
 
-Var stop_gradient(const Arg& x) {
-  return apply("stop_gradient", {x});
-}
+Var stop_gradient(const Arg& x) { return apply("stop_gradient", {x}); }
 
 Var custom_derivative(const std::vector<Var>& inputs, const std::function<Var(std::span<const Var>)>& forward,
                       const std::function<std::vector<Var>(std::span<const Var>, Var, Var)>& backward) {

@@ -37,6 +37,7 @@ class Fusion {
         if (producer >= 0) try_merge(group_of(producer), group_of(item));
       }
     }
+    merge_scalars();
   }
 
   /// The groups in an order in which each comes after what it reads from; the original order where that is free.
@@ -122,20 +123,32 @@ class Fusion {
   }
 
   /// Registers that the joined group would take: its items and what it reads from outside.
-  [[nodiscard]] bool fits(int first, int second) const {
-    const Group &a = groups_[static_cast<std::size_t>(first)], &b = groups_[static_cast<std::size_t>(second)];
+  [[nodiscard]] bool fits(const Group& a, const Group& b) const {
+    std::set<int> inside;
+    for (const Group* g : {&a, &b}) {
+      for (int i : g->items) inside.insert(plan_.items[static_cast<std::size_t>(i)].value);
+    }
     std::set<std::pair<int, std::int64_t>> outside;
     for (const Group* g : {&a, &b}) {
       for (int i : g->items) {
         for (const Read& read : plan_.items[static_cast<std::size_t>(i)].reads) {
-          const int producer = plan_.values[static_cast<std::size_t>(read.value)].producer;
-          const int from = producer < 0 ? -1 : group_of(producer);
-          if (from != first && from != second) outside.insert({read.value, read.view.offset});
+          if (!inside.contains(read.value)) outside.insert({read.value, read.view.offset});
         }
       }
     }
-    return a.items.size() + b.items.size() + outside.size() <= static_cast<std::size_t>(max_tile_slots) - 4 &&
-           a.reductions + b.reductions <= 4;
+    return inside.size() + outside.size() <= static_cast<std::size_t>(max_tile_slots) - 4 && a.reductions + b.reductions <= 4;
+  }
+
+  /// What works on single numbers costs a call each: those need no value in common to go together.
+  void merge_scalars() {
+    for (std::size_t a = 0; a < groups_.size(); ++a) {
+      for (std::size_t b = a + 1; b < groups_.size() && is_scalar(a); ++b) {
+        if (is_scalar(b)) try_merge(static_cast<int>(a), static_cast<int>(b));
+      }
+    }
+  }
+  [[nodiscard]] bool is_scalar(std::size_t group) const {
+    return !groups_[group].items.empty() && groups_[group].tiled && groups_[group].elements == 1 && !groups_[group].reduction;
   }
 
   void try_merge(int producer, int reader) {
@@ -143,7 +156,7 @@ class Fusion {
     Group &a = groups_[static_cast<std::size_t>(producer)], &b = groups_[static_cast<std::size_t>(reader)];
     const bool alike = a.tiled && b.tiled && a.elements == b.elements && a.dtype == b.dtype &&
                        (!a.reduction || !b.reduction || *a.reduction == *b.reduction);
-    if (!alike || !fits(producer, reader)) return;
+    if (!alike || !fits(a, b)) return;
     if (!reads_allow(reader, producer) || !reads_allow(producer, reader)) return;
     if (joined_through_others(producer, reader) || joined_through_others(reader, producer)) return;
     a.items.insert(a.items.end(), b.items.begin(), b.items.end());

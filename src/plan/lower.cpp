@@ -73,12 +73,18 @@ class Lowering {
       read = {from.value, *view};
       return;
     }
+    if (node.op->name == "cast") {  // a load of another dtype: what reads it converts, and rounds, on the way in
+      Read& from = reads_[rep(node.inputs[0])];
+      const Signature& input = graph_.node(static_cast<int>(rep(node.inputs[0]))).signature;
+      if (converts(from, input)) make_dense(from, input);
+      read = from;
+      return;
+    }
     Item item{kind_of(node), node.op->name, node.op->kernel, &node.attributes, {}, -1, -1, i};
     for (int input : node.inputs) {
       Read& from = reads_[rep(input)];
-      if (item.kind == ItemKind::opaque && !from.view.is_dense()) {
-        make_dense(from, graph_.node(static_cast<int>(rep(input))).signature);
-      }
+      const Signature& signature = graph_.node(static_cast<int>(rep(input))).signature;
+      if (item.kind == ItemKind::opaque && (!from.view.is_dense() || converts(from, signature))) make_dense(from, signature);
       item.reads.push_back(from);
     }
     read = {add_item(std::move(item), node.signature), View::dense(node.signature.shape)};
@@ -87,6 +93,11 @@ class Lowering {
   static ItemKind kind_of(const Node& node) {
     if (node.op->kind == OpKind::elementwise) return ItemKind::elementwise;
     return node.op->kind == OpKind::reduce ? ItemKind::reduce : ItemKind::opaque;
+  }
+
+  /// Whether a read still has a cast before it.
+  [[nodiscard]] bool converts(const Read& read, const Signature& seen_as) const {
+    return plan_.values[static_cast<std::size_t>(read.value)].signature.dtype != seen_as.dtype;
   }
 
   /// Copies what a read sees into a value of its own.
@@ -118,10 +129,9 @@ class Lowering {
   void bind_output(const Bound& output) {
     Read read = reads_[rep(output.var.index())];
     const PlanValue& value = plan_.values[static_cast<std::size_t>(read.value)];
-    if (value.producer < 0 || value.place || !is_identity(plan_, read)) {
-      if (!is_float(value.signature.dtype))
-        fail<UsageError>("[program] an output of {} that is an input", value.signature.dtype);
-      const Signature signature{output.var.shape(), value.signature.dtype};
+    const Signature signature{output.var.shape(), output.var.dtype()};
+    if (value.producer < 0 || value.place || !is_identity(plan_, read) || converts(read, signature)) {
+      if (!is_float(signature.dtype)) fail<UsageError>("[program] an output of {} that is an input", signature.dtype);
       read.value = add_item(copy_item(read), signature);
     }
     plan_.values[static_cast<std::size_t>(read.value)].place = output.place;

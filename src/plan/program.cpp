@@ -1,6 +1,7 @@
 #include "plan/program.hpp"
 
 #include <algorithm>
+#include <cmath>
 #include <cstring>
 #include <new>
 
@@ -34,7 +35,7 @@ Program::Program(const Graph& graph, const std::vector<Bound>& inputs, const std
 
   std::size_t most_operands = 0;
   for (Instruction& instruction : plan.instructions) {
-    Step step{std::move(instruction.kernel), {}, {}, instruction.scratch, std::move(instruction.name), 0};
+    Step step{std::move(instruction.kernel), {}, {}, instruction.scratch, std::move(instruction.name), 0, {}, {}};
     const Item& first = plan.items[static_cast<std::size_t>(instruction.items[0])];
     for (std::size_t k = 0; k < instruction.inputs.size(); ++k) {
       const PlanValue& value = plan.values[static_cast<std::size_t>(instruction.inputs[k])];
@@ -49,7 +50,9 @@ Program::Program(const Graph& graph, const std::vector<Bound>& inputs, const std
     for (int output : instruction.outputs) {
       step.outputs.push_back(*plan.values[static_cast<std::size_t>(output)].place);
       step.bytes += plan.values[static_cast<std::size_t>(output)].signature.bytes();
+      step.results.push_back(plan.values[static_cast<std::size_t>(output)].signature);
     }
+    if (first.node >= 0) step.source = at(graph.node(first.node).source);
     most_operands = std::max(most_operands, step.inputs.size() + step.outputs.size());
     instructions_.push_back(std::move(step));
   }
@@ -57,21 +60,44 @@ Program::Program(const Graph& graph, const std::vector<Bound>& inputs, const std
   arena_bytes_ = pointers_at_ + (most_operands * sizeof(std::byte*) + 63) / 64 * 64;
 }
 
-void Program::run(std::span<std::byte* const> bases, std::byte* arena, Workers& workers) const {
+void Program::run_step(const Step& step, std::span<std::byte* const> bases, std::byte* arena, Workers& workers) const {
   const auto address = [&](Place place) {
     std::byte* base = place.base == arena_base       ? arena
                       : place.base == constants_base ? const_cast<std::byte*>(constants_.get())
                                                      : bases[static_cast<std::size_t>(place.base - first_user_base)];
     return base + place.offset;
   };
-  auto** pointers = reinterpret_cast<std::byte**>(arena + pointers_at_);
-  for (const Step& step : instructions_) {
-    std::byte** inputs = pointers;
-    std::byte** outputs = pointers + step.inputs.size();
-    for (std::size_t k = 0; k < step.inputs.size(); ++k) inputs[k] = address(step.inputs[k]);
-    for (std::size_t k = 0; k < step.outputs.size(); ++k) outputs[k] = address(step.outputs[k]);
-    step.kernel.run({outputs, inputs, arena + step.scratch.offset, workers});
+  auto** inputs = reinterpret_cast<std::byte**>(arena + pointers_at_);
+  auto** outputs = inputs + step.inputs.size();
+  for (std::size_t k = 0; k < step.inputs.size(); ++k) inputs[k] = address(step.inputs[k]);
+  for (std::size_t k = 0; k < step.outputs.size(); ++k) outputs[k] = address(step.outputs[k]);
+  step.kernel.run({outputs, inputs, arena + step.scratch.offset, workers});
+}
+
+void Program::run(std::span<std::byte* const> bases, std::byte* arena, Workers& workers) const {
+  for (const Step& step : instructions_) run_step(step, bases, arena, workers);
+}
+
+namespace {
+bool all_finite(const std::byte* bytes, const Signature& signature) {
+  for (std::int64_t i = 0; i < signature.shape.size(); ++i) {
+    if (signature.dtype == f32 && !std::isfinite(reinterpret_cast<const float*>(bytes)[i])) return false;
+    if (signature.dtype == f64 && !std::isfinite(reinterpret_cast<const double*>(bytes)[i])) return false;
   }
+  return true;
+}
+}  // namespace
+
+std::optional<std::string> Program::find_not_finite(std::span<std::byte* const> bases, std::byte* arena,
+                                                    Workers& workers) const {
+  for (const Step& step : instructions_) {
+    run_step(step, bases, arena, workers);
+    const auto* const* outputs = reinterpret_cast<std::byte**>(arena + pointers_at_) + step.inputs.size();
+    for (std::size_t k = 0; k < step.results.size(); ++k) {
+      if (!all_finite(outputs[k], step.results[k])) return fmt::format("'{}'{}", step.name, step.source);
+    }
+  }
+  return std::nullopt;
 }
 
 std::string Program::explain() const {

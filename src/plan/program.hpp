@@ -23,6 +23,11 @@ class Program {
   /// Runs once. `bases` are the addresses behind the places, from first_user_base on.
   void run(std::span<std::byte* const> bases, std::byte* arena, Workers& workers) const;
 
+  /// Runs once, looking at every value: names the first op whose result is not finite, and the line it stands on.
+  /// To be made with all passes off, so that every op's result is there to be seen.
+  [[nodiscard]] std::optional<std::string> find_not_finite(std::span<std::byte* const> bases, std::byte* arena,
+                                                           Workers& workers) const;
+
   /// What was fused, the bytes each instruction moves, and the arena with and without reuse.
   [[nodiscard]] std::string explain() const;
 
@@ -33,7 +38,10 @@ class Program {
     Place scratch;
     std::string name;
     std::size_t bytes = 0;  // read and written
+    std::vector<Signature> results;
+    std::string source;  // " (file.cpp:12)" of its first op
   };
+  void run_step(const Step& step, std::span<std::byte* const> bases, std::byte* arena, Workers& workers) const;
 
   std::vector<Step> instructions_;
   std::shared_ptr<const std::byte[]> constants_;

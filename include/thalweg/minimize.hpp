@@ -1,0 +1,56 @@
+#pragma once
+// Minimising any function of one tensor: no data, no model, the same optimizers.
+
+#include <functional>
+#include <optional>
+#include <stop_token>
+#include <string>
+
+#include "thalweg/derivatives.hpp"
+#include "thalweg/optimizers.hpp"
+
+namespace thalweg {
+
+/// One step of a minimisation, after it was taken; step 0 is the start.
+struct MinimizeStep {
+  std::int64_t step = 0;
+  double value = 0, gradient_norm = 0, lr = 0;
+  const Tensor& x;
+};
+
+struct MinimizeOptions {
+  std::int64_t max_steps = 1000;
+  double gradient_norm = 1e-8;                   ///< stop where the gradient's norm is not above this
+  double value_change = 0;                       ///< stop where a step changes the value by no more than this; 0: never
+  std::optional<double> value = {};              ///< stop where the value is not above this
+  std::optional<Tensor> lower = {}, upper = {};  ///< bounds, element by element: each step ends inside
+  std::stop_token stop = {};
+  std::function<void(const MinimizeStep&)> on_step = {};
+};
+
+enum class MinimizeReason { gradient, value_change, value, max_steps, not_finite, stop_requested };
+[[nodiscard]] std::string_view name(MinimizeReason reason);
+
+struct MinimizeResult {
+  Tensor x;  ///< where it ended
+  double value = 0, gradient_norm = 0;
+  std::int64_t steps = 0, evaluations = 0;
+  MinimizeReason reason = MinimizeReason::max_steps;
+  /// Whether a stopping rule was met, rather than a limit.
+  [[nodiscard]] bool converged() const { return reason <= MinimizeReason::value; }
+  /// Value, steps, gradient norm, why it stopped: one line.
+  [[nodiscard]] std::string summary() const;
+};
+
+/// Walks from x0 downhill on f, a scalar function of one tensor in f32 or f64. Throws UsageError where f is not scalar,
+/// or the bounds do not fit x0.
+[[nodiscard]] MinimizeResult minimize(const Function& f, const Tensor& x0, const Optimizer& optimizer,
+                                      const MinimizeOptions& options = {});
+
+/// Fills the gradient and returns the value, at x.
+using BlackBox = std::function<double(std::span<const double> x, std::span<double> gradient)>;
+/// The same for a function that is not written on Vars.
+[[nodiscard]] MinimizeResult minimize_black_box(const BlackBox& f, std::span<const double> x0,
+                                                const Optimizer& optimizer, const MinimizeOptions& options = {});
+
+}  // namespace thalweg

@@ -1,0 +1,61 @@
+#pragma once
+// A trained model: parameters and preprocessing together, ready to predict.
+
+#include <filesystem>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "thalweg/registry.hpp"
+#include "thalweg/train.hpp"
+
+namespace thalweg {
+
+struct Prediction {
+  /// Of a regression, in the target's own units; else the place in `classes()` of the most probable class.
+  float value = 0;
+  std::vector<float> probabilities = {};  ///< one a class; empty in a regression
+};
+
+/// A value: copies share what they hold. Every function may be called from several threads at once, and a row gives the
+/// same bits whether it is predicted alone or among others, here or by `thalweg predict`.
+class Model {
+ public:
+  /// From a run folder or a .safetensors file. Throws UsageError where there is none, ModelError for one that is
+  /// damaged, of a run that has not finished, or of a kind that the registry does not have.
+  [[nodiscard]] static Model load(const std::filesystem::path& path, const Registry& registry = {});
+
+  /// The value of one row: the features in the order of `input_names()`, in the units of the data (nan is missing; a
+  /// category whose levels are numbers is given as that number), or the elements of one image.
+  [[nodiscard]] float predict(std::span<const float> row) const { return predict_row(row).value; }
+  [[nodiscard]] Prediction predict_row(std::span<const float> row) const;
+  /// The same, from cells of text as a CSV file has them. A category that the training data did not have counts as
+  /// none, and is counted in `unknown` (one counter a feature) where that is given.
+  [[nodiscard]] Prediction predict_cells(std::span<const std::string_view> cells,
+                                         std::span<std::int64_t> unknown = {}) const;
+  /// Many rows, (rows, features) or (rows, ...) of images: values (rows, 1), or probabilities (rows, classes).
+  [[nodiscard]] Tensor predict(const Tensor& rows) const;
+  /// Many rows as the model's graph takes them: encoded (for a table), or as stored (for images).
+  [[nodiscard]] Tensor predict_encoded(const Tensor& input) const;
+
+  /// Loss and metrics of rows with "input" as `predict_encoded` takes it and "target", as a Dataset of the same
+  /// preprocessing has them.
+  [[nodiscard]] Evaluation evaluate(const Dataset& data) const;
+
+  /// Features of a table, by name; empty for images.
+  [[nodiscard]] const std::vector<std::string>& input_names() const;
+  /// Empty in a regression.
+  [[nodiscard]] const std::vector<std::string>& classes() const;
+  /// The parameters, by name.
+  [[nodiscard]] const std::vector<std::pair<std::string, Tensor>>& parameters() const;
+
+  struct Parts;
+  explicit Model(std::shared_ptr<const Parts> parts) : parts_(std::move(parts)) {}
+  [[nodiscard]] const Parts& parts() const { return *parts_; }
+
+ private:
+  std::shared_ptr<const Parts> parts_;
+};
+
+}  // namespace thalweg

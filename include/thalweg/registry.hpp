@@ -1,0 +1,49 @@
+#pragma once
+// Registry: the rows that a configuration can name. A program adds its own beside ours.
+
+#include <span>
+#include <string>
+#include <vector>
+
+#include "thalweg/loss.hpp"
+#include "thalweg/nn.hpp"
+#include "thalweg/optim.hpp"
+#include "thalweg/schedule.hpp"
+
+namespace thalweg {
+
+/// A value: `registry().add_optimizer(row)` is a registry with one row more. The texts of a row must outlive it.
+class Registry {
+ public:
+  Registry();
+
+  /// A row of a name that is there already takes its place.
+  Registry& add_model(nn::ModelRow row);
+  Registry& add_loss(LossRow row);
+  Registry& add_optimizer(OptimizerRow row);
+  /// The row under another name.
+  Registry& add_optimizer(std::string_view name, OptimizerRow row);
+  Registry& add_schedule(ScheduleRow row);
+
+  [[nodiscard]] std::span<const nn::ModelRow> models() const { return models_; }
+  [[nodiscard]] std::span<const LossRow> losses() const { return losses_; }
+  [[nodiscard]] std::span<const OptimizerRow> optimizers() const { return optimizers_; }
+  [[nodiscard]] std::span<const ScheduleRow> schedules() const { return schedules_; }
+
+  /// By name. Throws UsageError for one that is not there, naming the nearest.
+  [[nodiscard]] const nn::ModelRow& model(std::string_view name) const;
+  [[nodiscard]] const LossRow& loss(std::string_view name) const;
+  [[nodiscard]] const OptimizerRow& optimizer(std::string_view name) const;
+  [[nodiscard]] const ScheduleRow& schedule(std::string_view name) const;
+
+ private:
+  std::vector<nn::ModelRow> models_;
+  std::vector<LossRow> losses_;
+  std::vector<OptimizerRow> optimizers_;
+  std::vector<ScheduleRow> schedules_;
+};
+
+/// The rows of Thalweg.
+[[nodiscard]] inline Registry registry() { return {}; }
+
+}  // namespace thalweg

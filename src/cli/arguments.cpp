@@ -1,0 +1,176 @@
+#include "cli/arguments.hpp"
+
+#include <algorithm>
+
+#include "core/error.hpp"
+#include "core/text.hpp"
+
+namespace fs = std::filesystem;
+
+namespace thalweg::cli {
+
+namespace {
+
+enum class Form { text, toml, list };
+
+struct ShortForm {
+  const char *option, *key, *help;
+  Form form = Form::text;
+  const char* group = "Configuration";
+};
+
+constexpr ShortForm short_forms[] = {
+    {"--target", "data.target", "Column to predict", Form::text, "Data"},
+    {"--task", "data.task", "regression, binary or multiclass (inferred from the target)", Form::text, "Data"},
+    {"--features", "data.features", "Columns to predict from: a,b,c (all others)", Form::list, "Data"},
+    {"--drop", "data.drop", "Columns to leave out: a,b,c", Form::list, "Data"},
+    {"--weight", "data.weight", "Column that says how much a row counts", Form::text, "Data"},
+    {"--missing", "data.missing", "impute, reject or drop", Form::text, "Data"},
+    {"--separator", "data.separator", "comma, semicolon or tab (what the header has most of)", Form::text, "Data"},
+    {"--test", "data.test", "File to test on at the end", Form::text, "Data"},
+    {"--validation", "data.validation", "Part of the rows held out to watch the training, or a file", Form::toml,
+     "Data"},
+    {"--model", "model.kind", "Kind of model: thalweg list models"},
+    {"--loss", "loss.kind", "What is minimised: thalweg list losses"},
+    {"--optimizer", "optimizer.kind", "How it steps: thalweg list optimizers"},
+    {"--lr", "optimizer.lr", "Learning rate", Form::toml},
+    {"--schedule", "schedule.kind", "How the rate changes: thalweg list schedules"},
+    {"--epochs", "train.epochs", "Passes over the training rows", Form::toml},
+    {"--batch-size", "train.batch_size", "Rows a step", Form::toml},
+    {"--seed", "seed", "Of every random number", Form::toml},
+    {"--threads", "train.threads", "0 is every core; the result is the same for any number", Form::toml},
+};
+
+OptionValue value_of(const ShortForm& form, const std::string& text) {
+  if (form.form == Form::text) return {text};
+  if (form.form == Form::toml) {
+    ConfigTree tree;
+    tree.set("value", std::string_view(text));
+    return tree.values.at("value");
+  }
+  OptionList list;
+  for (const std::string& item : CLI::detail::split(text, ',')) list.push_back({item});
+  return {std::move(list)};
+}
+
+/// `key=value`, cut at the first of these.
+std::pair<std::string, std::string> cut(const std::string& text, const char* option, const char* example) {
+  const auto equals = text.find('=');
+  if (equals == std::string::npos || equals == 0) {
+    fail<UsageError>("[{}] '{}' has no '='. Hint: {} {}", option, text, option, example);
+  }
+  return {text.substr(0, equals), text.substr(equals + 1)};
+}
+
+void set_type(ConfigTree& tree, const std::string& column, const std::string& kind) {
+  // not a dotted key: a column's name may have dots of its own
+  OptionMap types;
+  if (const OptionValue* known = tree.find("data.types")) {
+    if (const auto* map = std::get_if<OptionMap>(&known->value)) types = *map;
+  }
+  types[column] = {kind};
+  tree.set("data.types", OptionValue{std::move(types)});
+}
+
+std::vector<std::string> option_names(const std::vector<OptionDoc>& docs) {
+  std::vector<std::string> names;
+  for (const OptionDoc& doc : docs) names.push_back(doc.name);
+  return names;
+}
+
+std::vector<std::string> keys_of(const std::string& section, const std::string& kind, const Registry& registry) {
+  if (section == "model") return option_names(registry.model(kind).options);
+  if (section == "loss") return option_names(registry.loss(kind).options);
+  if (section == "optimizer") return option_names(registry.optimizer(kind).options);
+  return option_names(registry.schedule(kind).options);
+}
+
+std::string kind_in(const ConfigTree& tree, const std::string& section) {
+  const OptionValue* kind = tree.find(section + ".kind");
+  const auto* name = kind ? std::get_if<std::string>(&kind->value) : nullptr;
+  return name ? *name : "";
+}
+
+/// Where the command line names another kind than the file, the file's options hold for it as far as it has them.
+void keep_known_options(ConfigTree& tree, const ConfigTree& file, const Registry& registry) {
+  for (const char* section : {"model", "loss", "optimizer", "schedule"}) {
+    const std::string before = kind_in(file, section), after = kind_in(tree, section);
+    const OptionValue* from_file = file.find(section);
+    const auto* options = from_file ? std::get_if<OptionMap>(&from_file->value) : nullptr;
+    if (before == after || after.empty() || !options) continue;
+    const std::vector<std::string> known = keys_of(section, after, registry);
+    auto& kept = std::get<OptionMap>(tree.values.at(section).value);
+    for (const auto& [key, value] : *options) {
+      const bool overridden = kept.contains(key) && kept.at(key).str() != value.str();
+      if (key != "kind" && !overridden && std::ranges::find(known, key) == known.end()) kept.erase(key);
+    }
+  }
+}
+
+NamedTree read_source(const std::string& source) {
+  const fs::path path(source);
+  if (fs::is_directory(path)) {
+    if (!fs::exists(path / "config.toml")) fail<UsageError>("[train] {} is a folder without a config.toml", source);
+    const fs::path plain = fs::canonical(path);
+    return {read_toml(plain / "config.toml"), plain, plain.filename().string(), true};
+  }
+  if (path.extension() == ".toml") {
+    return {read_toml(path), fs::absolute(path).parent_path(), path.stem().string()};
+  }
+  if (!fs::exists(path)) fail<UsageError>("[train] there is no file {}", source);
+  NamedTree named{.tree = {}, .folder = fs::current_path(), .name = path.stem().string()};
+  named.tree.set("data.train", OptionValue{source});
+  return named;
+}
+
+}  // namespace
+
+void add_config_arguments(CLI::App& command, ConfigArguments& arguments) {
+  command.add_option("source", arguments.source, "A configuration (.toml), a table (.csv), or a run folder")
+      ->required()
+      ->type_name("CONFIG|CSV");
+  for (const ShortForm& form : short_forms) {
+    command
+        .add_option_function<std::string>(
+            form.option,
+            [&arguments, &form](const std::string& text) {
+              arguments.given.emplace_back(form.key, value_of(form, text));
+            },
+            form.help)
+        ->group(form.group);
+  }
+  command.add_option("--type", arguments.types, "Kind of a column: zip=category, age=number")
+      ->allow_extra_args(false)
+      ->group("Data");
+  command.add_option("--set", arguments.sets, "Any key: --set model.hidden=[512,256] --set schedule.warmup=5%")
+      ->allow_extra_args(false)
+      ->group("Configuration");
+}
+
+NamedTree read_arguments(const ConfigArguments& arguments, const Registry& registry) {
+  NamedTree named = read_source(arguments.source);
+  const ConfigTree file = named.tree;
+  for (const auto& [key, value] : arguments.given) {
+    const bool path = key == "data.test" || key == "data.validation";
+    const auto* text = std::get_if<std::string>(&value.value);
+    named.tree.set(key, path && text ? OptionValue{fs::absolute(*text).string()} : value);
+  }
+  for (const std::string& type : arguments.types) {
+    const auto [column, kind] = cut(type, "--type", "zip=category");
+    set_type(named.tree, column, kind);
+  }
+  for (const std::string& set : arguments.sets) {
+    const auto [key, value] = cut(set, "--set", "optimizer.lr=1e-3");
+    named.tree.set(trim(key), std::string_view(value));
+  }
+  keep_known_options(named.tree, file, registry);
+  return named;
+}
+
+LoadedConfig load(const NamedTree& named, const Registry& registry) {
+  DataSource source(read_data_options(named.tree, named.folder));
+  Config config = read_config(named.tree, source.options(), source.facts(), registry);
+  return {named.name, std::move(source), std::move(config)};
+}
+
+}  // namespace thalweg::cli

@@ -1,0 +1,40 @@
+#pragma once
+// A configuration as the command line gives it: a file, a table or a run folder, and overrides.
+
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "cli/command.hpp"
+#include "train/source.hpp"
+
+namespace thalweg::cli {
+
+struct ConfigArguments {
+  std::string source;                                      ///< .toml, .csv, or a run folder
+  std::vector<std::pair<std::string, OptionValue>> given;  ///< short forms, by dotted key
+  std::vector<std::string> sets;                           ///< --set key=value
+  std::vector<std::string> types;                          ///< --type column=kind
+};
+
+/// The source and every option that overrides a key.
+void add_config_arguments(CLI::App& command, ConfigArguments& arguments);
+
+/// The tree that the arguments make, what its paths are relative to, and what a run of it is called.
+struct NamedTree {
+  ConfigTree tree;
+  std::filesystem::path folder;
+  std::string name;
+  bool run_folder = false;
+};
+[[nodiscard]] NamedTree read_arguments(const ConfigArguments& arguments, const Registry& registry);
+
+/// A configuration, complete, with its data.
+struct LoadedConfig {
+  std::string name;
+  DataSource source;
+  Config config;
+};
+[[nodiscard]] LoadedConfig load(const NamedTree& named, const Registry& registry);
+
+}  // namespace thalweg::cli

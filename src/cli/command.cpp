@@ -1,0 +1,128 @@
+#include "thalweg/command.hpp"
+
+#include "cli/command.hpp"
+#include "cli/output.hpp"
+#include "core/error.hpp"
+
+namespace thalweg {
+
+namespace cli {
+
+void add_output_flags(CLI::App& command, Context& context) {
+  command.add_flag("--json", context.json, "Results as JSON, for machines");
+  command.add_flag("-q,--quiet", context.quiet, "No progress, no notes");
+}
+
+void add_version(CLI::App& app, Context& context) {
+  app.add_subcommand("version", "Print the version")->callback([&context] {
+    context.run = [] {
+      emit("thalweg {}\n", THALWEG_VERSION);
+      return 0;
+    };
+  });
+}
+
+namespace {
+
+constexpr const char* examples = R"(Examples:
+  thalweg train houses.csv --target medv         a table and what to predict: the rest has good defaults
+  thalweg train fashion.toml --lr 3e-3           a configuration; any key of it can be overridden
+  thalweg evaluate runs/houses --data new.csv    a trained model on other data
+  thalweg predict runs/houses < in.csv > out.csv
+  thalweg list optimizers                        every optimizer, with formula, defaults and source
+
+`thalweg COMMAND --help` says more of each. Exit codes: 0 done, 1 a defect of thalweg, 2 usage or configuration,
+3 data, 4 model file, 5 numbers that are not finite, 6 input or output, 7 memory, 130 and 143 interrupted.)";
+
+void set_up(CLI::App& app, Context& context) {
+  app.footer(examples);
+  app.require_subcommand(1);
+  app.get_formatter()->column_width(34);
+  app.get_formatter()->label("SUBCOMMAND", "COMMAND");
+  app.get_formatter()->label("OPTIONS", "OPTION...");
+  add_train(app, context);
+  add_evaluate(app, context);
+  add_predict(app, context);
+  add_inspect(app, context);
+  add_list(app, context);
+  add_schedule(app, context);
+  add_version(app, context);
+}
+
+const CLI::App& chosen(const CLI::App& app) {
+  const auto subcommands = app.get_subcommands();
+  return subcommands.empty() ? app : *subcommands.front();
+}
+
+/// The names that a mistyped word may have meant.
+std::vector<std::string> names_in(const CLI::App& app) {
+  std::vector<std::string> names;
+  for (const CLI::Option* option : app.get_options()) {
+    for (const std::string& name : option->get_lnames()) names.push_back("--" + name);
+  }
+  for (const CLI::App* command : app.get_subcommands([](const CLI::App*) { return true; })) {
+    names.push_back(command->get_name());
+  }
+  return names;
+}
+
+[[noreturn]] void fail_usage(const CLI::App& app, const CLI::ParseError& error, int argc, const char* const* argv) {
+  const CLI::App& command = chosen(app);
+  std::string message = error.what();
+  std::replace(message.begin(), message.end(), '\n', ' ');
+  for (int i = 1; i < argc; ++i) {
+    std::string word = argv[i];
+    word = word.substr(0, word.find('='));
+    const std::string near = nearest_name(word, names_in(command));
+    if (message.find(word) != std::string::npos && !near.empty() && near != word) {
+      fail<UsageError>("{}. Hint: did you mean {}?", message, near);
+    }
+  }
+  const std::string name = &command == &app ? "thalweg" : "thalweg " + command.get_name();
+  fail<UsageError>("{}. Hint: {} --help", message, name);
+}
+
+int parse_and_run(int argc, const char* const* argv, const Registry& registry) {
+  CLI::App app("Trains models by gradient descent.", "thalweg");
+  Context context{registry};
+  set_up(app, context);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::CallForHelp&) {
+    emit(chosen(app).help());
+    return 0;
+  } catch (const CLI::CallForAllHelp&) {
+    emit(app.help("", CLI::AppFormatMode::All));
+    return 0;
+  } catch (const CLI::ParseError& error) {
+    fail_usage(app, error, argc, argv);
+  }
+  return context.run();
+}
+
+int report(int code, std::string_view message) {
+  say("thalweg: {}\n", message);
+  return code;
+}
+
+}  // namespace
+}  // namespace cli
+
+int command(int argc, const char* const* argv, const Registry& registry) {
+  try {
+    const int code = cli::parse_and_run(argc, argv, registry);
+    cli::flush_output();
+    return code;
+  } catch (const Error& error) {
+    return cli::report(error.exit_code(), error.what());
+  } catch (const std::bad_alloc&) {
+    return cli::report(static_cast<int>(ErrorKind::memory), "[memory] there is not enough memory");
+  } catch (const std::filesystem::filesystem_error& error) {
+    return cli::report(static_cast<int>(ErrorKind::io), error.what());
+  } catch (const std::exception& error) {
+    return cli::report(static_cast<int>(ErrorKind::internal),
+                       fmt::format("internal: {}. Please report this.", error.what()));
+  }
+}
+
+}  // namespace thalweg

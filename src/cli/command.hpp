@@ -1,0 +1,29 @@
+#pragma once
+// The parts of the command: each adds its subcommand, which runs when the arguments ask for it.
+
+#include <CLI/CLI.hpp>
+#include <functional>
+
+#include "thalweg/registry.hpp"
+
+namespace thalweg::cli {
+
+/// What every subcommand has.
+struct Context {
+  const Registry& registry;
+  bool quiet = false, json = false;
+  std::function<int()> run = {};  ///< the subcommand that was asked for; gives the exit code
+};
+
+void add_train(CLI::App& app, Context& context);
+void add_evaluate(CLI::App& app, Context& context);
+void add_predict(CLI::App& app, Context& context);
+void add_inspect(CLI::App& app, Context& context);
+void add_list(CLI::App& app, Context& context);
+void add_schedule(CLI::App& app, Context& context);
+void add_version(CLI::App& app, Context& context);
+
+/// --json and --quiet.
+void add_output_flags(CLI::App& command, Context& context);
+
+}  // namespace thalweg::cli

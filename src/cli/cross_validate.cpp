@@ -1,0 +1,62 @@
+#include <cmath>
+#include <nlohmann/json.hpp>
+
+#include "cli/outcome.hpp"
+#include "cli/output.hpp"
+#include "cli/progress.hpp"
+
+namespace thalweg::cli {
+
+namespace {
+
+struct Spread {
+  std::string metric;
+  double mean = 0, deviation = 0;
+};
+
+/// Mean and standard deviation (of a sample) of each metric.
+std::vector<Spread> spread_of(const std::vector<Metrics>& folds) {
+  std::vector<Spread> result;
+  const auto count = static_cast<double>(folds.size());
+  for (std::size_t i = 0; i < folds.front().size(); ++i) {
+    Spread spread{folds.front()[i].first};
+    for (const Metrics& fold : folds) spread.mean += fold[i].second / count;
+    for (const Metrics& fold : folds) spread.deviation += std::pow(fold[i].second - spread.mean, 2) / (count - 1);
+    spread.deviation = std::sqrt(spread.deviation);
+    result.push_back(spread);
+  }
+  return result;
+}
+
+Metrics train_fold(const LoadedConfig& loaded, Parts parts, const Context& context) {
+  Session session = make_session(loaded.config, loaded.source.facts(), std::move(parts), context.registry);
+  ProgressLine progress(progress_style(context.quiet, false), loaded.config.train.epochs);
+  FitOptions options = loaded.config.fit_options();
+  options.validation_data = session.parts.validation;
+  options.on_step = [&](const StepReport& report) { progress.step(report); };
+  options.on_epoch = [&](const EpochReport& report) { progress.epoch(report); };
+  session.trainer.fit(session.parts.train, options);
+  progress.finish();
+  return session.trainer.evaluate(*session.parts.test).metrics;
+}
+
+}  // namespace
+
+int cross_validate(const LoadedConfig& loaded, std::int64_t folds, const Context& context) {
+  std::vector<Metrics> measured;
+  for (Parts& parts : loaded.source.folds(folds, loaded.config.seed)) {
+    measured.push_back(train_fold(loaded, std::move(parts), context));
+    if (!context.json) print_metrics(fmt::format("fold {}", measured.size()), measured.back());
+  }
+  nlohmann::ordered_json result{{"folds", folds}};
+  for (const Spread& spread : spread_of(measured)) {
+    result[spread.metric] = {{"mean", spread.mean}, {"deviation", spread.deviation}};
+    if (!context.json) {
+      emit("{:<12}{} ± {} over {} folds\n", spread.metric, figure(spread.mean), figure(spread.deviation), folds);
+    }
+  }
+  if (context.json) emit("{}\n", result.dump());
+  return 0;
+}
+
+}  // namespace thalweg::cli

@@ -1,0 +1,168 @@
+// thalweg list: the tables, row by row.
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+
+#include "cli/command.hpp"
+#include "cli/output.hpp"
+#include "core/error.hpp"
+#include "ops/table.hpp"
+#include "train/source.hpp"
+
+namespace thalweg::cli {
+
+namespace {
+
+/// What is shown of a row of any table.
+struct ListedRow {
+  std::string_view name, summary = {}, formula = {}, when = {}, source = {};
+  std::vector<OptionDoc> options = {};
+};
+
+struct ListedTable {
+  std::string name, summary;
+  std::function<std::vector<ListedRow>()> rows;
+};
+
+template <class Rows>
+std::vector<ListedRow> full_rows(const Rows& rows) {
+  std::vector<ListedRow> listed;
+  for (const auto& row : rows)
+    listed.push_back({row.name, row.summary, row.formula, row.when, row.source, row.options});
+  return listed;
+}
+
+template <class Rows>
+std::vector<ListedRow> plain_rows(const Rows& rows) {
+  std::vector<ListedRow> listed;
+  for (const auto& row : rows) listed.push_back({.name = row.name, .summary = row.summary, .options = row.options});
+  return listed;
+}
+
+std::vector<ListedRow> named_rows(const std::vector<std::string>& names) {
+  std::vector<ListedRow> listed;
+  for (const std::string& name : names) listed.push_back({.name = name});
+  return listed;
+}
+
+std::vector<ListedRow> op_rows() {
+  std::vector<ListedRow> listed;
+  for (const Op* op : all_ops()) listed.push_back({.name = op->name, .formula = op->formula});
+  return listed;
+}
+
+std::vector<ListedTable> tables(const Registry& registry) {
+  static const std::vector<std::string> initializers = init::names();
+  return {
+      {"models", "what is trained", [&] { return plain_rows(registry.models()); }},
+      {"losses", "what is minimised", [&] { return full_rows(registry.losses()); }},
+      {"optimizers", "how it steps", [&] { return full_rows(registry.optimizers()); }},
+      {"schedules", "how the rate changes over a run", [&] { return full_rows(registry.schedules()); }},
+      {"readers", "where data comes from", [] { return plain_rows(readers()); }},
+      {"activations", "between the layers of a model", [] { return named_rows(nn::activations()); }},
+      {"initializers", "how parameters start", [] { return named_rows(initializers); }},
+      {"ops", "what functions are made of", [] { return op_rows(); }},
+  };
+}
+
+const ListedTable& table_named(const std::vector<ListedTable>& all, const std::string& name) {
+  const auto found = std::ranges::find(all, name, &ListedTable::name);
+  if (found != all.end()) return *found;
+  std::vector<std::string> names;
+  for (const ListedTable& table : all) names.push_back(table.name);
+  const std::string near = nearest_name(name, names);
+  fail<UsageError>(
+      "[list] there is no table '{}'. Hint: {}", name,
+      near.empty() ? fmt::format("there are {}.", fmt::join(names, ", ")) : fmt::format("did you mean '{}'?", near));
+}
+
+void print_row(const ListedRow& row) {
+  const bool brief = row.options.empty() && row.source.empty() && row.when.empty();
+  if (brief) {
+    emit("{:<22}{}{}\n", row.name, row.summary, row.formula);
+    return;
+  }
+  emit("{}: {}\n", row.name, row.summary);
+  if (!row.formula.empty()) emit("    {}\n", row.formula);
+  if (!row.when.empty()) emit("    for {}\n", row.when);
+  if (!row.source.empty()) emit("    {}\n", row.source);
+  for (const OptionDoc& option : row.options) {
+    emit("    {:<34}{}{}\n", fmt::format("{} = {}", option.name, option.initial.str()), option.doc,
+         option.wanted.empty() ? "" : fmt::format(" ({})", option.wanted));
+  }
+  emit("\n");
+}
+
+nlohmann::ordered_json json_of(const ListedRow& row) {
+  nlohmann::ordered_json object{{"name", row.name}};
+  const auto set = [&](const char* key, std::string_view value) {
+    if (!value.empty()) object[key] = value;
+  };
+  set("summary", row.summary);
+  set("formula", row.formula);
+  set("when", row.when);
+  set("source", row.source);
+  for (const OptionDoc& option : row.options) {
+    object["options"].push_back(
+        {{"name", option.name}, {"doc", option.doc}, {"default", option.initial.str()}, {"wanted", option.wanted}});
+  }
+  return object;
+}
+
+int list_all(const std::vector<ListedTable>& all, const Context& context) {
+  nlohmann::ordered_json result;
+  for (const ListedTable& table : all) {
+    std::vector<std::string_view> names;
+    for (const ListedRow& row : table.rows()) names.push_back(row.name);
+    result[table.name] = names;
+    if (!context.json) emit("{:<14}{}\n    {}\n", table.name, table.summary, fmt::join(names, ", "));
+  }
+  if (context.json) {
+    emit("{}\n", result.dump());
+  } else {
+    emit("\n`thalweg list TABLE` shows each row with its formula, options, defaults and source.\n");
+  }
+  return 0;
+}
+
+int list_rows(const ListedTable& table, const std::string& name, const Context& context) {
+  nlohmann::ordered_json result = nlohmann::ordered_json::array();
+  std::vector<std::string> names;
+  bool shown = false;
+  for (const ListedRow& row : table.rows()) {
+    names.emplace_back(row.name);
+    if (!name.empty() && row.name != name) continue;
+    shown = true;
+    context.json ? result.push_back(json_of(row)) : print_row(row);
+  }
+  if (!shown) {
+    const std::string near = nearest_name(name, names);
+    fail<UsageError>("[list] there is no row '{}' among {}.{}", name, table.name,
+                     near.empty() ? "" : fmt::format(" Hint: did you mean '{}'?", near));
+  }
+  if (context.json) emit("{}\n", result.dump());
+  return 0;
+}
+
+}  // namespace
+
+void add_list(CLI::App& app, Context& context) {
+  struct Arguments {
+    std::string table, row;
+  };
+  auto arguments = std::make_shared<Arguments>();
+  CLI::App* command = app.add_subcommand("list", "Everything that a configuration can name");
+  command->footer("Examples:\n  thalweg list\n  thalweg list optimizers\n  thalweg list optimizers adamw --json");
+  command->add_option("table", arguments->table, "models, losses, optimizers, schedules, ...")->type_name("TABLE");
+  command->add_option("row", arguments->row, "One row of it")->type_name("NAME");
+  add_output_flags(*command, context);
+  command->callback([arguments, &context] {
+    context.run = [arguments, &context] {
+      const std::vector<ListedTable> all = tables(context.registry);
+      if (arguments->table.empty()) return list_all(all, context);
+      return list_rows(table_named(all, arguments->table), arguments->row, context);
+    };
+  });
+}
+
+}  // namespace thalweg::cli

@@ -1,0 +1,39 @@
+#pragma once
+// How a run is doing, while it is doing it: one live line on a terminal, plain lines at intervals elsewhere.
+
+#include <chrono>
+#include <string>
+
+#include "thalweg/train.hpp"
+
+namespace thalweg::cli {
+
+enum class ProgressStyle { live, lines, json, none };
+/// What standard error calls for.
+[[nodiscard]] ProgressStyle progress_style(bool quiet, bool json);
+
+class ProgressLine {
+ public:
+  ProgressLine(ProgressStyle style, std::int64_t epochs) : style_(style), epochs_(epochs) {}
+
+  void step(const StepReport& report);
+  void epoch(const EpochReport& report);
+  /// Leaves the terminal at the beginning of an empty line.
+  void finish();
+
+ private:
+  using Clock = std::chrono::steady_clock;
+
+  [[nodiscard]] std::string text() const;
+  void show(bool always);
+
+  ProgressStyle style_;
+  std::int64_t epochs_;
+  StepReport last_;
+  Metrics metrics_;
+  std::int64_t first_step_ = 0, samples_ = 0;
+  Clock::time_point began_ = Clock::now(), shown_ = Clock::time_point{};
+  bool live_ = false;
+};
+
+}  // namespace thalweg::cli

@@ -1,0 +1,183 @@
+// thalweg train
+
+#include <nlohmann/json.hpp>
+#include <stop_token>
+
+#include "cli/outcome.hpp"
+#include "cli/output.hpp"
+#include "cli/progress.hpp"
+#include "cli/session.hpp"
+#include "cli/signals.hpp"
+#include "core/atomic_file.hpp"
+#include "core/error.hpp"
+
+namespace fs = std::filesystem;
+
+namespace thalweg::cli {
+
+namespace {
+
+struct TrainArguments {
+  ConfigArguments config;
+  std::string out;
+  bool resume = false, print_config = false, dry_run = false;
+  std::int64_t stop_after = 0, folds = 0;
+};
+
+void say_notes(const Context& context, const DataSource& source) {
+  if (context.quiet) return;
+  if (!context.json) {
+    for (const std::string& note : source.notes()) say("{}\n", note);
+  }
+  for (const std::string& warning : source.warnings()) say("warning: {}\n", warning);
+}
+
+void say_warnings(const Context& context, const std::vector<std::string>& warnings) {
+  if (context.quiet) return;
+  for (const std::string& warning : warnings) say("warning: {}\n", warning);
+}
+
+/// The folder to go on in: the one named, or the newest unfinished run of this name.
+fs::path unfinished_folder(const TrainArguments& arguments, const NamedTree& named, const fs::path& wanted) {
+  if (named.run_folder) return named.folder;
+  if (!arguments.out.empty() && fs::exists(fs::path(arguments.out) / "config.toml")) return arguments.out;
+  if (auto found = RunFolder::newest_unfinished(wanted)) return *found;
+  fail<UsageError>("[resume] there is no unfinished run {}. Hint: without --resume a new one begins.", wanted.string());
+}
+
+RunFolder resume_folder(const fs::path& path, const Config& config, const LoadedConfig& loaded,
+                        const Registry& registry) {
+  if (RunFolder::finished(path)) {
+    fail<UsageError>("[resume] {} has finished. Hint: without --resume a new run begins.", path.string());
+  }
+  RunFolder folder = RunFolder::open(path);
+  const ConfigTree tree = read_toml(folder.config());
+  const Config before = read_config(tree, read_data_options(tree, path), loaded.source.facts(), registry);
+  if (const auto changed = differences(before, config); !changed.empty()) {
+    fail<UsageError>(
+        "[resume] the configuration is not that of {}: {}. Hint: the same options, or thalweg train {} "
+        "--resume",
+        path.string(), fmt::join(changed, "; "), path.string());
+  }
+  return folder;
+}
+
+/// One run of the trainer, watched.
+struct Watched {
+  History history;
+  int signal = 0;
+};
+
+Watched fit(Session& session, const Config& config, const RunFolder& folder, const TrainArguments& arguments,
+            const Context& context) {
+  const SignalWatch signals;
+  std::stop_source stop;
+  MetricsLog log(folder.metrics());
+  ProgressLine progress(progress_style(context.quiet, context.json), config.train.steps > 0 ? 0 : config.train.epochs);
+  FitOptions options = config.fit_options();
+  options.validation_data = session.parts.validation;
+  options.stop_after = arguments.stop_after;
+  options.stop = stop.get_token();
+  options.checkpoints = folder.checkpoints();
+  options.resume = arguments.resume;
+  bool first = true;
+  options.on_step = [&](const StepReport& report) {
+    if (std::exchange(first, false)) log.cut_after(report.step - 1);
+    const std::int64_t interval = std::max<std::int64_t>(1, report.total_steps / 1000);
+    if (report.step % interval == 0 || report.step == 1) log.add(report);
+    progress.step(report);
+    if (signals.received() != 0) stop.request_stop();
+  };
+  options.on_epoch = [&](const EpochReport& report) {
+    log.add(report);
+    progress.epoch(report);
+  };
+  Watched watched{session.trainer.fit(session.parts.train, options)};
+  progress.finish();
+  watched.signal = signals.received();
+  say_warnings(context, watched.history.warnings);
+  return watched;
+}
+
+/// A run that has not come to its end: what is kept, and how to go on.
+int say_stopped(const Watched& watched, const RunFolder& folder, const Session& session, const Context& context) {
+  const std::int64_t step = session.trainer.state().step;
+  const std::string command = fmt::format("thalweg train {} --resume", folder.path().string());
+  if (context.json) {
+    emit("{}\n",
+         nlohmann::ordered_json{{"run", folder.path().string()}, {"stopped_at", step}, {"resume", command}}.dump());
+  } else {
+    emit("stopped at step {}; the checkpoint is in {}\nto go on: {}\n", with_commas(step),
+         folder.checkpoints().string(), command);
+  }
+  return watched.signal != 0 ? 128 + watched.signal : 0;
+}
+
+int train(const TrainArguments& arguments, const NamedTree& named, LoadedConfig loaded, const Context& context) {
+  Session session =
+      make_session(loaded.config, loaded.source.facts(), loaded.source.parts(loaded.config.seed), context.registry);
+  if (!context.quiet && !context.json) say("{}\n", describe(loaded.config, session));
+  say_warnings(context, session.parts.warnings);
+  const fs::path wanted = arguments.out.empty() ? fs::path("runs") / loaded.name : fs::path(arguments.out);
+  const RunFolder folder = arguments.resume ? resume_folder(unfinished_folder(arguments, named, wanted), loaded.config,
+                                                            loaded, context.registry)
+                                            : RunFolder::create(wanted);
+  write_atomically(folder.config(), loaded.config.toml());
+  const Watched watched = fit(session, loaded.config, folder, arguments, context);
+  const StopReason reason = watched.history.reason;
+  if (reason == StopReason::stop_requested || reason == StopReason::stop_after) {
+    return say_stopped(watched, folder, session, context);
+  }
+  finish_run(session, loaded.config, loaded.name, folder, watched.history, context);
+  return 0;
+}
+
+int dry_run(LoadedConfig loaded, const Context& context) {
+  Session session =
+      make_session(loaded.config, loaded.source.facts(), loaded.source.parts(loaded.config.seed), context.registry);
+  const std::int64_t rows = std::min(session.parts.train.rows(), loaded.config.train.batch_size);
+  emit("{}\n{}", describe(loaded.config, session), session.trainer.explain(session.parts.train.slice(0, rows)));
+  return 0;
+}
+
+int run(const TrainArguments& arguments, const Context& context) {
+  const NamedTree named = read_arguments(arguments.config, context.registry);
+  LoadedConfig loaded = load(named, context.registry);
+  if (arguments.print_config) {
+    emit(loaded.config.toml());
+    return 0;
+  }
+  say_notes(context, loaded.source);
+  if (arguments.folds > 0) return cross_validate(loaded, arguments.folds, context);
+  if (arguments.dry_run) return dry_run(std::move(loaded), context);
+  return train(arguments, named, std::move(loaded), context);
+}
+
+constexpr const char* examples = R"(Examples:
+  thalweg train houses.csv --target medv --drop b
+  thalweg train houses.csv --target medv --type rad=category --cv 5
+  thalweg train fashion.toml --lr 3e-3 --set model.hidden=[512,256]
+  thalweg train fashion.toml --resume      goes on exactly where it was stopped
+
+A run leaves a folder: the configuration in full, metrics.jsonl, model.safetensors, checkpoints/ and report.html.)";
+
+}  // namespace
+
+void add_train(CLI::App& app, Context& context) {
+  auto arguments = std::make_shared<TrainArguments>();
+  CLI::App* command = app.add_subcommand("train", "Train a model on a table or as a configuration says");
+  command->footer(examples);
+  add_config_arguments(*command, arguments->config);
+  command->add_option("--out", arguments->out, "Run folder (runs/NAME)");
+  command->add_flag("--resume", arguments->resume, "Go on with the newest unfinished run");
+  command->add_option("--stop-after", arguments->stop_after, "Stop after this step; the schedule keeps its horizon")
+      ->check(CLI::PositiveNumber);
+  command->add_option("--cv", arguments->folds, "Cross-validate with this many folds")->check(CLI::Range(2, 1'000'000));
+  command->add_flag("--print-config", arguments->print_config, "Print the configuration in full and stop");
+  command->add_flag("--dry-run", arguments->dry_run, "Read the data, plan a step, print the plan and stop");
+  add_output_flags(*command, context);
+  command->callback(
+      [arguments, &context] { context.run = [arguments, &context] { return run(*arguments, context); }; });
+}
+
+}  // namespace thalweg::cli

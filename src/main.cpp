@@ -1,0 +1,3 @@
+#include "thalweg/command.hpp"
+
+int main(int argc, char** argv) { return thalweg::command(argc, argv); }

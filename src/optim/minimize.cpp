@@ -1,0 +1,170 @@
+#include "thalweg/minimize.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+
+#include "core/error.hpp"
+#include "graph/graph.hpp"
+#include "optim/update.hpp"
+#include "thalweg/ops.hpp"
+
+namespace thalweg {
+
+namespace {
+
+/// Value and gradient at a point.
+using Evaluate = std::function<double(const Tensor& x, Tensor& gradient)>;
+
+Evaluate evaluate_on_vars(const Function& f, const Tensor& x0) {
+  Graph graph;
+  const Var x = graph.input("x", x0.shape(), x0.dtype());
+  const Var y = f.trace({x}).front();
+  const Var g = gradients(y, {x}).front();
+  auto program = std::make_shared<const Program>(
+      graph, std::vector<Bound>{{x, {first_user_base, 0}}},
+      std::vector<Bound>{{cast(y, f64), {first_user_base + 1, 0}}, {g, {first_user_base + 2, 0}}});
+  auto arena = std::make_shared<const Block>(program->arena_bytes());
+  auto alone = std::make_shared<Workers>(1);
+  return [=](const Tensor& at, Tensor& gradient) {
+    double value = 0;
+    std::byte* bases[] = {const_cast<std::byte*>(at.raw()), reinterpret_cast<std::byte*>(&value),
+                          gradient.mutable_raw()};
+    program->run(bases, arena->data(), *alone);
+    return value;
+  };
+}
+
+double norm_of(const Tensor& x) {
+  double total = 0;
+  for (std::int64_t i = 0; i < x.size(); ++i) total += x.at(i) * x.at(i);
+  return std::sqrt(total);
+}
+
+void check_bounds(const Tensor& x0, const MinimizeOptions& options) {
+  for (const auto* bound : {&options.lower, &options.upper}) {
+    if (*bound && (!((*bound)->shape() == x0.shape()) || (*bound)->dtype() != x0.dtype())) {
+      fail<UsageError>("[minimize] a bound of {} {} for a start of {} {}", (*bound)->dtype(), (*bound)->shape(),
+                       x0.dtype(), x0.shape());
+    }
+  }
+}
+
+void keep_inside(Tensor& x, const MinimizeOptions& options) {
+  if (!options.lower && !options.upper) return;
+  for (std::int64_t i = 0; i < x.size(); ++i) {
+    if (options.lower) x.set(i, std::max(x.at(i), options.lower->at(i)));
+    if (options.upper) x.set(i, std::min(x.at(i), options.upper->at(i)));
+  }
+}
+
+/// The optimizer's update of one tensor, step by step.
+class Stepper {
+ public:
+  Stepper(const Optimizer& optimizer, const Tensor& x) : optimizer_(optimizer) {
+    Layout layout;
+    layout.entries = {{"x", x.shape(), 0, false, false, true}};
+    layout.size = layout.decayed_size = layout.trained_size = x.size();
+    layout.dtype = x.dtype();
+    update_ = make_update(optimizer, layout);
+    for (const UpdateSlot& slot : update_.slots) slots_.push_back(slot.start());
+    arena_ = Block(update_.program->arena_bytes());
+    scalars_.resize(update_.scalars.size());
+  }
+
+  double step(Tensor& x, Tensor& gradient, double norm, const Progress& progress) {
+    const auto momentum = optimizer_.schedule.momentum(progress);
+    for (std::size_t i = 0; i < scalars_.size(); ++i) {
+      const std::string_view name = update_.scalars[i].name;
+      const bool cycled = momentum && (name.ends_with(".beta1") || name.ends_with(".momentum"));
+      scalars_[i] = cycled ? *momentum : update_.scalars[i].value;
+    }
+    const double lr = optimizer_.lr * optimizer_.schedule.factor(progress);
+    scalars_[scalar_step] = static_cast<double>(progress.step + 1);
+    scalars_[scalar_inverse_weight] = 1;
+    scalars_[scalar_gradient_norm] = norm;
+    scalars_[scalar_lr] = lr;
+    bases_ = {x.mutable_raw(), gradient.mutable_raw(), reinterpret_cast<std::byte*>(scalars_.data())};
+    for (Tensor& slot : slots_) bases_.push_back(slot.mutable_raw());
+    update_.program->run(bases_, arena_.data(), alone_);
+    return lr;
+  }
+
+ private:
+  const Optimizer& optimizer_;
+  UpdateProgram update_;
+  std::vector<Tensor> slots_;
+  std::vector<double> scalars_;
+  std::vector<std::byte*> bases_;
+  Block arena_;
+  Workers alone_{1};
+};
+
+MinimizeResult descend(const Evaluate& evaluate, const Tensor& x0, const Optimizer& optimizer,
+                       const MinimizeOptions& options) {
+  check_bounds(x0, options);
+  MinimizeResult result;
+  result.x = x0;
+  keep_inside(result.x, options);
+  Tensor gradient(x0.shape(), x0.dtype());
+  Stepper stepper(optimizer, result.x);
+  double lr = optimizer.lr;
+  for (std::int64_t step = 0;; ++step) {
+    const double before = result.value;
+    result.value = evaluate(result.x, gradient);
+    result.gradient_norm = norm_of(gradient);
+    result.steps = step;
+    ++result.evaluations;
+    if (options.on_step) options.on_step({step, result.value, result.gradient_norm, lr, result.x});
+    const bool finite = std::isfinite(result.value) && std::isfinite(result.gradient_norm);
+    const auto stop = [&](MinimizeReason reason) {
+      result.reason = reason;
+      return result;
+    };
+    if (!finite) return stop(MinimizeReason::not_finite);
+    if (result.gradient_norm <= options.gradient_norm) return stop(MinimizeReason::gradient);
+    if (options.value && result.value <= *options.value) return stop(MinimizeReason::value);
+    if (step > 0 && options.value_change > 0 && std::abs(before - result.value) <= options.value_change) {
+      return stop(MinimizeReason::value_change);
+    }
+    if (options.stop.stop_requested()) return stop(MinimizeReason::stop_requested);
+    if (step == options.max_steps) return stop(MinimizeReason::max_steps);
+    lr = stepper.step(result.x, gradient, result.gradient_norm, {step, options.max_steps, options.max_steps, 1});
+    keep_inside(result.x, options);
+  }
+}
+
+}  // namespace
+
+std::string_view name(MinimizeReason reason) {
+  switch (reason) {
+    case MinimizeReason::gradient: return "the gradient is small enough";
+    case MinimizeReason::value_change: return "the value hardly changes";
+    case MinimizeReason::value: return "the value asked for is reached";
+    case MinimizeReason::max_steps: return "the steps are used up";
+    case MinimizeReason::not_finite: return "the value or the gradient is not finite";
+    case MinimizeReason::stop_requested: return "a stop was asked for";
+  }
+  return "";
+}
+
+std::string MinimizeResult::summary() const {
+  return fmt::format("value {:.9g} after {} steps ({} evaluations), gradient norm {:.3g}: {}", value, steps,
+                     evaluations, gradient_norm, name(reason));
+}
+
+MinimizeResult minimize(const Function& f, const Tensor& x0, const Optimizer& optimizer,
+                        const MinimizeOptions& options) {
+  if (!is_float(x0.dtype())) fail<UsageError>("[minimize] a start of {}. Hint: f32 or f64.", x0.dtype());
+  return descend(evaluate_on_vars(f, x0), x0, optimizer, options);
+}
+
+MinimizeResult minimize_black_box(const BlackBox& f, std::span<const double> x0, const Optimizer& optimizer,
+                                  const MinimizeOptions& options) {
+  const Evaluate evaluate = [&](const Tensor& x, Tensor& gradient) {
+    return f(x.values<double>(), gradient.mutable_values<double>());
+  };
+  return descend(evaluate, Tensor::from(x0, {static_cast<std::int64_t>(x0.size())}), optimizer, options);
+}
+
+}  // namespace thalweg

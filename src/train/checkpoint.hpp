@@ -1,0 +1,43 @@
+#pragma once
+// Checkpoints: all that a run needs to go on as if nothing had happened. A folder each, `step-000000123`, that appears
+// whole or not at all.
+
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "thalweg/schedule.hpp"
+#include "thalweg/state.hpp"
+#include "thalweg/train.hpp"
+
+namespace thalweg {
+
+/// Where a run stands besides its state.
+struct RunPosition {
+  std::int64_t total_steps = 0;
+  double epoch_loss = 0, epoch_weight = 0;  ///< so far in the epoch under way
+  PlateauState plateau;
+  std::optional<double> best_value;  ///< of the early-stopping metric
+  std::int64_t best_epoch = 0, best_step = 0;
+  std::int64_t epochs_recorded = 0;
+};
+
+struct Checkpoint {
+  State state;
+  std::optional<Tensor> best_parameters;
+  RunPosition position;
+  std::string fingerprint;
+};
+
+/// Writes a checkpoint and removes all but the newest `keep`. Throws IoError; those before stay then.
+void write_checkpoint(const std::filesystem::path& folder, const Checkpoint& checkpoint, int keep);
+
+/// The newest checkpoint that is whole, found by looking at what is there; damaged ones are passed over, with a
+/// warning each. Nothing where there is none. `layout` is what the state must fit; throws ModelError with the
+/// difference.
+[[nodiscard]] std::optional<Checkpoint> newest_checkpoint(const std::filesystem::path& folder,
+                                                          const std::shared_ptr<const Layout>& layout,
+                                                          std::vector<std::string>& warnings);
+
+}  // namespace thalweg

@@ -1,0 +1,332 @@
+#include "train/engine.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+
+#include "core/error.hpp"
+#include "data/gather.hpp"
+#include "graph/graph.hpp"
+#include "thalweg/derivatives.hpp"
+#include "thalweg/ops.hpp"
+
+namespace thalweg {
+
+namespace {
+
+enum ShardBase { parameters_base = first_user_base, gradient_base, sums_base, prediction_base, first_column_base };
+constexpr std::int64_t shard_doubles = 2;      // the loss and its weight
+constexpr std::int64_t evaluation_rows = 512;  // a shard of an evaluation
+
+std::int64_t aligned(std::size_t bytes) { return static_cast<std::int64_t>((bytes + 63) / 64 * 64); }
+
+const ParameterEntry& entry_named(const Layout& layout, std::string_view name) {
+  const auto found = std::ranges::find(layout.entries, name, &ParameterEntry::name);
+  if (found == layout.entries.end())
+    fail<ModelError>("[model] the state has no parameter '{}'. Hint: it is of another model.", name);
+  return *found;
+}
+
+}  // namespace
+
+Engine::Engine(EvaluationFunction function, Optimizer optimizer, int threads)
+    : function_(std::move(function)), optimizer_(std::move(optimizer)), workers_(threads) {}
+
+State Engine::init(const Dataset& data, std::uint64_t seed, DType dtype) {
+  const TracedObjective traced =
+      trace_objective(function_, columns_of(data), std::min<std::int64_t>(data.rows(), 2), Mode::train, dtype);
+  if (!traced.result.loss.sum.defined()) fail<UsageError>("[train] there is no loss: the data has no column 'target'");
+  State state;
+  auto layout = std::make_shared<Layout>(layout_of(traced, dtype));
+  state.layout = layout;
+  state.seed = seed;
+  state.parameters = Tensor({layout->size}, dtype);
+  for (const TracedParameter& p : traced.parameters) {
+    state.set_parameter(p.name, p.options.initializer.make(p.var.shape(), dtype, seed, p.name));
+  }
+  prepare_update(state);
+  return state;
+}
+
+namespace {
+/// Whether a batch may be cut into shards: the loss and its weight have one term a sample (or the weight is the number
+/// of samples), and predictions keep samples apart.
+bool is_separable(const TracedObjective& traced, std::int64_t rows) {
+  const auto samples = [&](Var v) { return samples_in(*traced.graph, v, traced.columns, rows); };
+  const Evaluated& result = traced.result;
+  if (result.prediction.defined() && samples(result.prediction) != SampleAxis::along(0)) return false;
+  if (!result.loss.sum.defined()) return true;
+  if (!result.loss.separable || samples(result.loss.sum) != SampleAxis::summed()) return false;
+  const Node& weight = traced.graph->node(result.loss.weight);
+  if (weight.op->name == "number") return weight.attributes.number == static_cast<double>(rows);
+  return samples(result.loss.weight) == SampleAxis::summed();
+}
+}  // namespace
+
+std::unique_ptr<Engine::ShardProgram> Engine::make_program(Mode mode, std::int64_t rows,
+                                                           const std::vector<ColumnSpec>& columns, const Layout& layout,
+                                                           Passes passes) const {
+  const TracedObjective traced = trace_objective(function_, columns, rows, mode, layout.dtype);
+  std::vector<Bound> inputs, outputs;
+  const auto element = static_cast<std::int64_t>(size_of(layout.dtype));
+  for (std::size_t i = 0; i < columns.size(); ++i)
+    inputs.push_back({traced.columns[i], {first_column_base + static_cast<int>(i), 0}});
+  std::vector<Var> trained;
+  std::vector<Place> gradients_at;
+  for (const TracedParameter& p : traced.parameters) {
+    const ParameterEntry& entry = entry_named(layout, p.name);
+    if (!(entry.shape == p.var.shape())) {
+      fail<ModelError>("[model] the parameter '{}' is {} in the state and {} in the model", p.name, entry.shape,
+                       p.var.shape());
+    }
+    inputs.push_back({p.var, {parameters_base, entry.offset * element}});
+    if (entry.frozen) continue;
+    trained.push_back(p.var);
+    gradients_at.push_back({gradient_base, entry.offset * element});
+  }
+  const Loss& loss = traced.result.loss;
+  if (loss.sum.defined()) {
+    outputs.push_back({cast(loss.sum, f64), {sums_base, 0}});
+    outputs.push_back({cast(loss.weight, f64), {sums_base, sizeof(double)}});
+    if (mode == Mode::train) {
+      const std::vector<Var> gradient = gradients(loss.sum, trained);
+      for (std::size_t i = 0; i < trained.size(); ++i) outputs.push_back({gradient[i], gradients_at[i]});
+    }
+  }
+  Signature prediction;
+  if (mode == Mode::evaluate && traced.result.prediction.defined()) {
+    outputs.push_back({traced.result.prediction, {prediction_base, 0}});
+    prediction = {traced.result.prediction.shape(), traced.result.prediction.dtype()};
+  }
+  return std::make_unique<ShardProgram>(ShardProgram{
+      mode, rows, columns, Program(*traced.graph, inputs, outputs, passes), prediction, is_separable(traced, rows)});
+}
+
+Engine::ShardProgram& Engine::program_for(Mode mode, std::int64_t rows, const Dataset& data, const Layout& layout) {
+  const auto fits = [&](const ShardProgram& p) {
+    if (p.mode != mode || p.rows != rows || p.columns.size() != data.names().size()) return false;
+    return true;
+  };
+  for (auto& known : programs_) {
+    if (fits(*known) && known->columns == columns_of(data)) return *known;
+  }
+  programs_.push_back(make_program(mode, rows, columns_of(data), layout, {}));
+  return *programs_.back();
+}
+
+void Engine::run_shard(const ShardProgram& shard, std::byte* parameters, const RowSelection& batch, std::int64_t begin,
+                       std::byte* gradient, double* sums, std::byte* predictions) {
+  const FlushDenormals flush;
+  std::size_t bytes = static_cast<std::size_t>(aligned(shard.program.arena_bytes()));
+  const std::size_t pointers_at = bytes;
+  bytes += static_cast<std::size_t>(aligned((first_column_base + shard.columns.size()) * sizeof(std::byte*)));
+  const std::size_t columns_at = bytes;
+  for (const ColumnSpec& column : shard.columns)
+    bytes += static_cast<std::size_t>(aligned(column.row.bytes() * static_cast<std::size_t>(shard.rows)));
+  const auto memory = pool_.take(bytes);
+  auto** bases = reinterpret_cast<std::byte**>(memory.data() + pointers_at);
+  bases[parameters_base - first_user_base] = parameters;
+  bases[gradient_base - first_user_base] = gradient;
+  bases[sums_base - first_user_base] = reinterpret_cast<std::byte*>(sums);
+  bases[prediction_base - first_user_base] = predictions;
+  std::byte* into = memory.data() + columns_at;
+  for (std::size_t i = 0; i < shard.columns.size(); ++i) {
+    const ColumnSpec& column = shard.columns[i];
+    const Tensor& values = batch.data[column.name];
+    const std::size_t row_bytes = column.row.bytes(), size = row_bytes * static_cast<std::size_t>(shard.rows);
+    std::byte*& base = bases[first_column_base - first_user_base + static_cast<int>(i)];
+    if (batch.rows.empty()) {  // rows in order are read where they lie
+      base = const_cast<std::byte*>(values.raw()) + static_cast<std::size_t>(begin) * row_bytes;
+    } else {
+      data::gather(values, batch.rows.subspan(static_cast<std::size_t>(begin), static_cast<std::size_t>(shard.rows)),
+                   {into, size});
+      base = into;
+    }
+    into += aligned(size);
+  }
+  const std::span<std::byte* const> all(bases, first_column_base - first_user_base + shard.columns.size());
+  shard.program.run(all, memory.data(), workers_);
+}
+
+Block Engine::gradient_sum(const State& state, const RowSelection& batch, std::int64_t shard_size) {
+  const Layout& layout = *state.layout;
+  const std::int64_t rows = batch.count();
+  std::int64_t size = std::min(rows, shard_size > 0 ? shard_size : default_shard_size(rows, layout.size));
+  if (!program_for(Mode::train, size, batch.data, layout).separable) size = rows;
+  const ShardProgram& whole = program_for(Mode::train, size, batch.data, layout);
+  const std::int64_t shards = (rows + size - 1) / size, last = rows - (shards - 1) * size;
+  const ShardProgram& rest = program_for(Mode::train, last, batch.data, layout);
+  const std::size_t bytes = TreeSum::block_bytes(layout.trained_size, layout.dtype, shard_doubles);
+  const std::size_t sums_at = TreeSum::doubles_at(layout.trained_size, layout.dtype);
+  auto* parameters = const_cast<std::byte*>(state.parameters.raw());
+  TreeSum tree(shards, layout.trained_size, layout.dtype, shard_doubles, pool_, workers_);
+  workers_.run(shards, [&](std::int64_t i) {
+    auto block = pool_.take(bytes);
+    run_shard(i + 1 < shards ? whole : rest, parameters, batch, i * size, block.data(),
+              reinterpret_cast<double*>(block.data() + sums_at), nullptr);
+    tree.add(i, block.release());
+  });
+  return tree.take_total();
+}
+
+double Engine::squared_norm(std::byte* gradient) {
+  double result = 0;
+  std::byte* bases[] = {gradient, reinterpret_cast<std::byte*>(&result)};
+  const auto arena = pool_.take(norm_->arena_bytes());
+  norm_->run(bases, arena.data(), workers_);
+  return result;
+}
+
+void Engine::prepare_update(State& state) {
+  const Layout& layout = *state.layout;
+  if (update_layout_ != state.layout) {
+    update_ = make_update(optimizer_, layout);
+    Graph graph;
+    const Var g = graph.input("gradient", {layout.trained_size}, layout.dtype);
+    norm_.emplace(graph, std::vector<Bound>{{g, {first_user_base, 0}}},
+                  std::vector<Bound>{{cast(sum(square(g)), f64), {first_user_base + 1, 0}}});
+    update_layout_ = state.layout;
+    scalars_.assign(update_->scalars.size(), 0);
+  }
+  for (std::size_t i = 0; i < update_->slots.size(); ++i) {
+    const UpdateSlot& slot = update_->slots[i];
+    if (i < state.slots.size() && state.slots[i].first == slot.name) continue;
+    state.slots.resize(i);
+    state.slots.emplace_back(slot.name, slot.start());
+  }
+}
+
+void Engine::update(State& state, std::byte* gradient, double weight, double norm, double lr,
+                    const Progress& progress) {
+  const FlushDenormals flush;
+  const std::optional<double> momentum = optimizer_.schedule.momentum(progress);
+  for (std::size_t i = 0; i < scalars_.size(); ++i) {
+    const std::string_view name = update_->scalars[i].name;
+    const bool cycled = momentum && (name.ends_with(".beta1") || name.ends_with(".momentum"));
+    scalars_[i] = cycled ? *momentum : update_->scalars[i].value;
+  }
+  scalars_[scalar_step] = static_cast<double>(state.step + 1);
+  scalars_[scalar_inverse_weight] = 1 / weight;
+  scalars_[scalar_gradient_norm] = norm;
+  scalars_[scalar_lr] = lr;
+  update_bases_ = {state.parameters.mutable_raw(), gradient, reinterpret_cast<std::byte*>(scalars_.data())};
+  for (auto& [name, slot] : state.slots) update_bases_.push_back(slot.mutable_raw());
+  const auto arena = pool_.take(update_->program->arena_bytes());
+  update_->program->run(update_bases_, arena.data(), workers_);
+}
+
+StepReport Engine::step(State& state, const RowSelection& batch, const Progress& progress, std::int64_t shard_size) {
+  if (batch.count() == 0) fail<UsageError>("[train] a batch of no rows");
+  prepare_update(state);
+  const Layout& layout = *state.layout;
+  Block total = gradient_sum(state, batch, shard_size);
+  const auto* sums =
+      reinterpret_cast<const double*>(total.data() + TreeSum::doubles_at(layout.trained_size, layout.dtype));
+  const double weight = sums[1], loss = sums[0] / weight;
+  const double norm = std::sqrt(squared_norm(total.data())) / weight;
+  if (!std::isfinite(loss) || !std::isfinite(norm)) explain_not_finite(state, batch, shard_size, loss);
+  StepReport report;
+  report.lr = optimizer_.lr * optimizer_.schedule.factor(progress);
+  update(state, total.data(), weight, norm, report.lr, progress);
+  pool_.give_back(std::move(total));
+  report.step = ++state.step;
+  report.total_steps = progress.total;
+  report.loss = loss;
+  report.gradient_norm = norm;
+  report.samples = batch.count();
+  return report;
+}
+
+void Engine::explain_not_finite(const State& state, const RowSelection& batch, std::int64_t shard_size, double loss) {
+  const Layout& layout = *state.layout;
+  std::string where = "the gradient of the loss";
+  for (const ParameterEntry& entry : layout.entries) {
+    const Tensor values = state.parameter(entry.name);
+    for (std::int64_t i = 0; i < values.size(); ++i) {
+      if (std::isfinite(values.at(i))) continue;
+      fail<NumericError>(
+          "[train] step {}: the parameter '{}' is not finite (element {} is {}). Hint: a lower lr, or clip_norm.",
+          state.step + 1, entry.name, i, values.at(i));
+    }
+  }
+  const std::int64_t rows = batch.count();
+  const std::int64_t size = std::min(rows, shard_size > 0 ? shard_size : default_shard_size(rows, layout.size));
+  const std::size_t bytes = TreeSum::block_bytes(layout.trained_size, layout.dtype, shard_doubles);
+  for (std::int64_t begin = 0; begin < rows; begin += size) {
+    const std::int64_t count = std::min(size, rows - begin);
+    const auto seen = make_program(Mode::train, count, columns_of(batch.data), layout, {false, false, false, false});
+    std::vector<std::int64_t> own(static_cast<std::size_t>(count));
+    for (std::int64_t i = 0; i < count; ++i)
+      own[static_cast<std::size_t>(i)] =
+          batch.rows.empty() ? begin + i : batch.rows[static_cast<std::size_t>(begin + i)];
+    const Dataset part = batch.data.take(own);
+    const Block gradient(bytes), arena(seen->program.arena_bytes());
+    double sums[shard_doubles] = {};
+    std::vector<std::byte*> bases = {const_cast<std::byte*>(state.parameters.raw()), gradient.data(),
+                                     reinterpret_cast<std::byte*>(sums), nullptr};
+    for (const ColumnSpec& column : seen->columns) {
+      const Tensor& values = part[column.name];
+      for (std::int64_t i = 0; is_float(values.dtype()) && i < values.size(); ++i) {
+        if (std::isfinite(values.at(i))) continue;
+        fail<NumericError>(
+            "[train] step {}: the column '{}' has a value that is not finite ({}) in row {} of the data. Hint: clean "
+            "the data.",
+            state.step + 1, column.name, values.at(i), own[static_cast<std::size_t>(i * count / values.size())]);
+      }
+      bases.push_back(const_cast<std::byte*>(values.raw()));
+    }
+    if (const auto op = seen->program.find_not_finite(bases, arena.data(), workers_)) {
+      where = "first in the op " + *op;
+      break;
+    }
+  }
+  fail<NumericError>(
+      "[train] step {}: the loss is {} and the gradient is not finite, {}. Hint: a lower lr, or clip_norm.",
+      state.step + 1, loss, where);
+}
+
+std::pair<double, double> Engine::evaluate(const State& state, const RowSelection& selection, Tensor* predictions) {
+  const Layout& layout = *state.layout;
+  const std::int64_t rows = selection.count();
+  if (rows == 0) fail<UsageError>("[evaluate] a set of no rows");
+  std::int64_t size = std::min(rows, evaluation_rows);
+  if (!program_for(Mode::evaluate, size, selection.data, layout).separable) size = rows;
+  const std::int64_t shards = (rows + size - 1) / size;
+  const ShardProgram& whole = program_for(Mode::evaluate, size, selection.data, layout);
+  const ShardProgram& rest = program_for(Mode::evaluate, rows - (shards - 1) * size, selection.data, layout);
+  std::size_t row_bytes = 0;
+  std::vector<std::byte> unused;
+  std::byte* into = nullptr;
+  if (whole.prediction.shape.rank() > 0) {
+    Shape shape = whole.prediction.shape;
+    shape.set(0, rows);
+    Tensor values(shape, whole.prediction.dtype);
+    row_bytes = values.bytes() / static_cast<std::size_t>(rows);
+    if (predictions) *predictions = std::move(values);
+    unused.resize(predictions ? 0 : row_bytes * static_cast<std::size_t>(rows));
+    into = predictions ? predictions->mutable_raw() : unused.data();
+  }
+  std::vector<double> sums(static_cast<std::size_t>(shards * shard_doubles), 0);
+  auto* parameters = const_cast<std::byte*>(state.parameters.raw());
+  workers_.run(shards, [&](std::int64_t i) {
+    run_shard(i + 1 < shards ? whole : rest, parameters, selection, i * size, nullptr, sums.data() + i * shard_doubles,
+              into ? into + static_cast<std::size_t>(i * size) * row_bytes : nullptr);
+  });
+  std::pair<double, double> total{0, 0};
+  for (std::int64_t i = 0; i < shards; ++i) {
+    total.first += sums[static_cast<std::size_t>(i * shard_doubles)];
+    total.second += sums[static_cast<std::size_t>(i * shard_doubles + 1)];
+  }
+  return total;
+}
+
+std::string Engine::explain(const State& state, const Dataset& data, std::int64_t rows) {
+  const Layout& layout = *state.layout;
+  const std::int64_t size = default_shard_size(rows, layout.size);
+  const auto update = make_update(optimizer_, layout);
+  return fmt::format("Gradient, for shards of {} rows:\n{}\nUpdate:\n{}", size,
+                     make_program(Mode::train, size, columns_of(data), layout, {})->program.explain(),
+                     update.program->explain());
+}
+
+}  // namespace thalweg

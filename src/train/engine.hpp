@@ -1,0 +1,72 @@
+#pragma once
+// The step and the evaluation, on rows of a dataset: what TrainStep and Trainer are made of.
+
+#include <memory>
+#include <span>
+
+#include "optim/update.hpp"
+#include "train/objective.hpp"
+#include "train/shards.hpp"
+
+namespace thalweg {
+
+/// Rows of a dataset, by number; an empty list means all of them in order.
+struct RowSelection {
+  const Dataset& data;
+  std::span<const std::int64_t> rows = {};
+  [[nodiscard]] std::int64_t count() const {
+    return rows.empty() ? data.rows() : static_cast<std::int64_t>(rows.size());
+  }
+};
+
+class Engine {
+ public:
+  Engine(EvaluationFunction function, Optimizer optimizer, int threads);
+
+  [[nodiscard]] State init(const Dataset& data, std::uint64_t seed, DType dtype);
+  StepReport step(State& state, const RowSelection& batch, const Progress& progress, std::int64_t shard_size);
+  /// The loss over all rows as (sum, weight), and the predictions where `predictions` is given: (rows, ...).
+  std::pair<double, double> evaluate(const State& state, const RowSelection& rows, Tensor* predictions);
+  [[nodiscard]] std::string explain(const State& state, const Dataset& data, std::int64_t rows);
+
+  [[nodiscard]] const Optimizer& optimizer() const { return optimizer_; }
+  [[nodiscard]] Workers& workers() { return workers_; }
+
+ private:
+  /// A program for a number of rows; its bases are parameters, gradient, sums, predictions, then the columns.
+  struct ShardProgram {
+    Mode mode;
+    std::int64_t rows;
+    std::vector<ColumnSpec> columns;
+    Program program;
+    Signature prediction;
+    bool separable = true;
+  };
+  struct Job;
+
+  ShardProgram& program_for(Mode mode, std::int64_t rows, const Dataset& data, const Layout& layout);
+  [[nodiscard]] std::unique_ptr<ShardProgram> make_program(Mode mode, std::int64_t rows,
+                                                           const std::vector<ColumnSpec>& columns, const Layout& layout,
+                                                           Passes passes) const;
+  void run_shard(const ShardProgram& shard, std::byte* parameters, const RowSelection& batch, std::int64_t begin,
+                 std::byte* gradient, double* sums, std::byte* predictions);
+  Block gradient_sum(const State& state, const RowSelection& batch, std::int64_t shard_size);
+  double squared_norm(std::byte* gradient);
+  void update(State& state, std::byte* gradient, double weight, double norm, double lr, const Progress& progress);
+  void prepare_update(State& state);
+  [[noreturn]] void explain_not_finite(const State& state, const RowSelection& batch, std::int64_t shard_size,
+                                       double loss);
+
+  EvaluationFunction function_;
+  Optimizer optimizer_;
+  Workers workers_;
+  BlockPool pool_;
+  std::vector<std::unique_ptr<ShardProgram>> programs_;
+  std::shared_ptr<const Layout> update_layout_;
+  std::optional<UpdateProgram> update_;
+  std::optional<Program> norm_;
+  std::vector<double> scalars_;
+  std::vector<std::byte*> update_bases_;
+};
+
+}  // namespace thalweg

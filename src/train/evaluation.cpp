@@ -1,0 +1,49 @@
+#include "train/evaluation.hpp"
+
+#include "thalweg/metrics.hpp"
+
+namespace thalweg {
+
+namespace {
+
+Task task_of(const LossFunction& loss) {
+  switch (loss.output()) {
+    case LossFunction::Output::value: return Task::regression;
+    case LossFunction::Output::logit: return Task::binary;
+    case LossFunction::Output::logits: return Task::multiclass;
+  }
+  return Task::regression;
+}
+
+void put_back(Tensor& values, double shift, double scale) {
+  for (std::int64_t i = 0; i < values.size(); ++i) values.set(i, shift + scale * values.at(i));
+}
+
+}  // namespace
+
+void add_metrics(Evaluation& result, const LossFunction& loss, const Dataset& data, double shift, double scale) {
+  if (!data.has("target")) return;
+  const Task task = task_of(loss);
+  Tensor targets = data["target"];
+  if (task == Task::regression) {
+    put_back(result.predictions, shift, scale);
+    put_back(targets, shift, scale);
+  }
+  // probabilities of the classes as targets have no one right class to count
+  if (task == Task::multiclass && targets.size() != result.rows) return;
+  const metric::Weights weights = data.has("weight") ? metric::Weights(data["weight"]) : std::nullopt;
+  for (const MetricRow& row : metrics()) {
+    if (row.serves(task) && row.name != "log_loss") {  // which is the loss itself
+      result.metrics.emplace_back(row.name, row.compute(result.predictions, targets, weights));
+    }
+  }
+}
+
+bool metric_is_better_when_higher(const std::string& name) {
+  for (const MetricRow& row : metrics()) {
+    if (row.name == name) return row.higher_is_better;
+  }
+  return false;  // a loss
+}
+
+}  // namespace thalweg

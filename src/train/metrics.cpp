@@ -1,0 +1,332 @@
+#include "thalweg/metrics.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <numeric>
+
+#include "core/error.hpp"
+#include "thalweg/options.hpp"
+
+namespace thalweg {
+
+namespace metric {
+
+namespace {
+
+constexpr double undefined = std::numeric_limits<double>::quiet_NaN();
+
+bool any_nan(std::span<const double> values) {
+  return std::ranges::any_of(values, [](double x) { return std::isnan(x); });
+}
+
+std::int64_t rows_of(const Tensor& predictions, std::string_view where) {
+  const Shape& shape = predictions.shape();
+  if (shape.rank() < 1 || shape.rank() > 2 || (shape.rank() == 2 && shape[1] == 0) || !is_float(predictions.dtype())) {
+    fail<UsageError>("[{}] predictions are {} {}. Wanted: f32 or f64, (rows,) or (rows, outputs).", where,
+                     predictions.dtype(), shape);
+  }
+  return shape[0];
+}
+
+/// One a row: 1 where none are given.
+std::vector<double> row_weights(const Weights& weights, std::int64_t rows, std::string_view where) {
+  if (!weights) return std::vector<double>(static_cast<std::size_t>(rows), 1.0);
+  if (weights->size() != rows) {
+    fail<UsageError>("[{}] weights of shape {} for {} rows. Wanted: one a row.", where, weights->shape(), rows);
+  }
+  const Tensor wide = weights->to(f64);
+  const auto values = wide.values<double>();
+  const auto wrong = std::ranges::find_if(values, [](double w) { return !(w >= 0 && std::isfinite(w)); });
+  if (wrong != values.end()) {
+    fail<DataError>("[{}] the weight of row {} is {}. Wanted: >= 0.", where, wrong - values.begin(), *wrong);
+  }
+  return {values.begin(), values.end()};
+}
+
+/// Probabilities, labels and weights, checked. `columns` is 1 or the number of classes.
+struct Classified {
+  Tensor probabilities;  // f64 (rows, columns)
+  std::size_t rows, columns, classes;
+  std::vector<std::size_t> labels;
+  std::vector<double> weights;
+  double eps;
+
+  Classified(const Tensor& predictions, const Tensor& targets, const Weights& given, std::string_view where)
+      : probabilities(predictions.to(f64)),
+        rows(static_cast<std::size_t>(rows_of(predictions, where))),
+        columns(predictions.shape().rank() == 1 ? 1 : static_cast<std::size_t>(predictions.shape()[1])),
+        classes(std::max<std::size_t>(2, columns)),
+        weights(row_weights(given, predictions.shape()[0], where)),
+        eps(predictions.dtype() == f32 ? std::numeric_limits<float>::epsilon()
+                                       : std::numeric_limits<double>::epsilon()) {
+    if (static_cast<std::size_t>(targets.size()) != rows) {
+      fail<UsageError>("[{}] targets of shape {} for predictions of shape {}. Wanted: a label a row.", where,
+                       targets.shape(), predictions.shape());
+    }
+    const Tensor wide = targets.to(f64);
+    labels.reserve(rows);
+    for (const double label : wide.values<double>()) {
+      if (!(label >= 0 && label < static_cast<double>(classes)) || label != std::floor(label)) {
+        fail<DataError>("[{}] the label of row {} is {}. Wanted: a whole number from 0 to {}.", where, labels.size(),
+                        label, classes - 1);
+      }
+      labels.push_back(static_cast<std::size_t>(label));
+    }
+  }
+
+  [[nodiscard]] std::span<const double> row(std::size_t r) const {
+    return probabilities.values<double>().subspan(r * columns, columns);
+  }
+  [[nodiscard]] double probability(std::size_t r, std::size_t c) const {
+    if (columns > 1) return row(r)[c];
+    return c == 1 ? row(r)[0] : 1 - row(r)[0];
+  }
+  [[nodiscard]] std::size_t predicted(std::size_t r) const {
+    if (columns == 1) return row(r)[0] > 0.5;
+    return static_cast<std::size_t>(std::ranges::max_element(row(r)) - row(r).begin());
+  }
+  [[nodiscard]] double total_weight() const { return std::accumulate(weights.begin(), weights.end(), 0.0); }
+  [[nodiscard]] bool defined() const { return total_weight() > 0 && !any_nan(probabilities.values<double>()); }
+};
+
+Tensor confusion_of(const Classified& data) {
+  const auto classes = static_cast<std::int64_t>(data.classes);
+  Tensor matrix({classes, classes}, f64);
+  const auto cells = matrix.mutable_values<double>();
+  for (std::size_t r = 0; r < data.rows; ++r) {
+    cells[data.labels[r] * data.classes + data.predicted(r)] += data.weights[r];
+  }
+  return matrix;
+}
+
+/// What one class has in a confusion matrix: true and false positives, false negatives.
+struct Counts {
+  double tp = 0, fp = 0, fn = 0;
+};
+
+Counts counts_of(const Tensor& confusion, std::size_t c) {
+  const auto classes = static_cast<std::size_t>(confusion.shape()[0]);
+  const auto cells = confusion.values<double>();
+  Counts counts{.tp = cells[c * classes + c]};
+  for (std::size_t other = 0; other < classes; ++other) {
+    if (other == c) continue;
+    counts.fp += cells[other * classes + c];
+    counts.fn += cells[c * classes + other];
+  }
+  return counts;
+}
+
+double ratio(double part, double whole) {
+  return whole > 0 ? part / whole : 0;
+}
+
+/// Of class 1 of two, or the mean over the classes that occur.
+template <class Score>
+double class_score(const Classified& data, Score score) {
+  if (!data.defined()) return undefined;
+  const Tensor confusion = confusion_of(data);
+  if (data.classes == 2) return score(counts_of(confusion, 1));
+  double sum = 0;
+  int occurring = 0;
+  for (std::size_t c = 0; c < data.classes; ++c) {
+    const Counts counts = counts_of(confusion, c);
+    if (counts.tp + counts.fp + counts.fn == 0) continue;
+    sum += score(counts);
+    ++occurring;
+  }
+  return sum / occurring;
+}
+
+/// Area under the ROC curve of class c against the rest.
+double auc_of_class(const Classified& data, std::size_t c) {
+  std::vector<std::size_t> order(data.rows);
+  std::iota(order.begin(), order.end(), 0);
+  std::ranges::stable_sort(order, {}, [&](std::size_t r) { return data.probability(r, c); });
+  double positive = 0, negative = 0, pairs = 0;  // below the scores seen so far; pairs in the right order
+  for (std::size_t begin = 0; begin < data.rows;) {
+    double positive_here = 0, negative_here = 0;
+    const double score = data.probability(order[begin], c);
+    std::size_t end = begin;
+    for (; end < data.rows && data.probability(order[end], c) == score; ++end) {
+      (data.labels[order[end]] == c ? positive_here : negative_here) += data.weights[order[end]];
+    }
+    pairs += positive_here * (negative + negative_here / 2);
+    positive += positive_here;
+    negative += negative_here;
+    begin = end;
+  }
+  return positive > 0 && negative > 0 ? pairs / (positive * negative) : undefined;
+}
+
+}  // namespace
+
+Tensor confusion_matrix(const Tensor& predictions, const Tensor& targets, const Weights& weights) {
+  return confusion_of(Classified(predictions, targets, weights, "confusion_matrix"));
+}
+
+double accuracy(const Tensor& predictions, const Tensor& targets, const Weights& weights) {
+  const Classified data(predictions, targets, weights, "accuracy");
+  if (!data.defined()) return undefined;
+  double right = 0;
+  for (std::size_t r = 0; r < data.rows; ++r) right += data.predicted(r) == data.labels[r] ? data.weights[r] : 0;
+  return right / data.total_weight();
+}
+
+double precision(const Tensor& predictions, const Tensor& targets, const Weights& weights) {
+  return class_score(Classified(predictions, targets, weights, "precision"),
+                     [](const Counts& c) { return ratio(c.tp, c.tp + c.fp); });
+}
+
+double recall(const Tensor& predictions, const Tensor& targets, const Weights& weights) {
+  return class_score(Classified(predictions, targets, weights, "recall"),
+                     [](const Counts& c) { return ratio(c.tp, c.tp + c.fn); });
+}
+
+double f1(const Tensor& predictions, const Tensor& targets, const Weights& weights) {
+  return class_score(Classified(predictions, targets, weights, "f1"),
+                     [](const Counts& c) { return ratio(2 * c.tp, 2 * c.tp + c.fp + c.fn); });
+}
+
+double auc(const Tensor& predictions, const Tensor& targets, const Weights& weights) {
+  const Classified data(predictions, targets, weights, "auc");
+  if (!data.defined()) return undefined;
+  if (data.classes == 2) return auc_of_class(data, 1);
+  double sum = 0;
+  int compared = 0;
+  for (std::size_t c = 0; c < data.classes; ++c) {
+    const double area = auc_of_class(data, c);
+    if (std::isnan(area)) continue;
+    sum += area;
+    ++compared;
+  }
+  return compared ? sum / compared : undefined;
+}
+
+double log_loss(const Tensor& predictions, const Tensor& targets, const Weights& weights) {
+  const Classified data(predictions, targets, weights, "log_loss");
+  if (!data.defined()) return undefined;
+  double sum = 0;
+  for (std::size_t r = 0; r < data.rows; ++r) {
+    sum -= data.weights[r] * std::log(std::clamp(data.probability(r, data.labels[r]), data.eps, 1 - data.eps));
+  }
+  return sum / data.total_weight();
+}
+
+namespace {
+
+/// Predicted and true values with their weights, checked.
+struct Regressed {
+  Tensor predictions, targets;  // f64 (rows, outputs)
+  std::size_t rows, outputs;
+  std::vector<double> weights;
+
+  Regressed(const Tensor& predicted, const Tensor& wanted, const Weights& given, std::string_view where)
+      : predictions(predicted.to(f64)),
+        targets(wanted.to(f64)),
+        rows(static_cast<std::size_t>(rows_of(predicted, where))),
+        outputs(predicted.shape().rank() == 1 ? 1 : static_cast<std::size_t>(predicted.shape()[1])),
+        weights(row_weights(given, predicted.shape()[0], where)) {
+    const bool same_rows = wanted.shape().rank() > 0 && wanted.shape()[0] == predicted.shape()[0];
+    if (wanted.size() != predicted.size() || !same_rows) {
+      fail<UsageError>("[{}] targets of shape {} for predictions of shape {}. Wanted: a target a prediction.", where,
+                       wanted.shape(), predicted.shape());
+    }
+  }
+
+  [[nodiscard]] double target(std::size_t r, std::size_t o) const { return targets.values<double>()[r * outputs + o]; }
+  [[nodiscard]] double error(std::size_t r, std::size_t o) const {
+    return predictions.values<double>()[r * outputs + o] - target(r, o);
+  }
+  /// The weighted mean over rows of f(row).
+  template <class F>
+  [[nodiscard]] double mean(F f) const {
+    double sum = 0, weight = 0;
+    for (std::size_t r = 0; r < rows; ++r) {
+      sum += weights[r] * f(r);
+      weight += weights[r];
+    }
+    return weight > 0 ? sum / weight : undefined;
+  }
+  /// The mean over outputs of f(output).
+  template <class F>
+  [[nodiscard]] double over_outputs(F f) const {
+    double sum = 0;
+    for (std::size_t o = 0; o < outputs; ++o) sum += f(o);
+    return sum / static_cast<double>(outputs);
+  }
+  [[nodiscard]] double squared_error(std::size_t o) const {
+    return mean([&](std::size_t r) { return error(r, o) * error(r, o); });
+  }
+};
+
+}  // namespace
+
+double rmse(const Tensor& predictions, const Tensor& targets, const Weights& weights) {
+  const Regressed data(predictions, targets, weights, "rmse");
+  return std::sqrt(data.over_outputs([&](std::size_t o) { return data.squared_error(o); }));
+}
+
+double mae(const Tensor& predictions, const Tensor& targets, const Weights& weights) {
+  const Regressed data(predictions, targets, weights, "mae");
+  return data.over_outputs(
+      [&](std::size_t o) { return data.mean([&](std::size_t r) { return std::abs(data.error(r, o)); }); });
+}
+
+double r2(const Tensor& predictions, const Tensor& targets, const Weights& weights) {
+  const Regressed data(predictions, targets, weights, "r2");
+  return data.over_outputs([&](std::size_t o) {
+    const double mean = data.mean([&](std::size_t r) { return data.target(r, o); });
+    const double variance = data.mean([&](std::size_t r) { return std::pow(data.target(r, o) - mean, 2); });
+    return variance > 0 ? 1 - data.squared_error(o) / variance : undefined;
+  });
+}
+
+}  // namespace metric
+
+bool MetricRow::serves(Task task) const {
+  return std::ranges::find(tasks, task) != tasks.end();
+}
+
+std::span<const MetricRow> metrics() {
+  static const std::vector<Task> values = {Task::regression}, classes = {Task::binary, Task::multiclass};
+  static const std::vector<MetricRow> table = {
+      {"accuracy", "part of the rows predicted right", "sum w [predicted = target] / sum w", classes, true,
+       metric::accuracy},
+      {"precision", "part right of those predicted positive; macro mean over classes", "tp / (tp + fp)", classes, true,
+       metric::precision},
+      {"recall", "part found of those that are positive; macro mean over classes", "tp / (tp + fn)", classes, true,
+       metric::recall},
+      {"f1", "harmonic mean of precision and recall; macro mean over classes", "2 tp / (2 tp + fp + fn)", classes, true,
+       metric::f1},
+      {"auc", "area under the ROC curve; mean of each class against the rest",
+       "P(score of a positive > of a negative) + P(equal)/2", classes, true, metric::auc},
+      {"log_loss", "mean negative log-probability of the true class", "-sum w log p(target) / sum w", classes, false,
+       metric::log_loss},
+      {"rmse", "root of the mean squared error, in the target's unit", "sqrt(sum w (prediction - target)^2 / sum w)",
+       values, false, metric::rmse},
+      {"mae", "mean absolute error, in the target's unit", "sum w |prediction - target| / sum w", values, false,
+       metric::mae},
+      {"r2", "part of the target's variance that is explained", "1 - mse / variance of the target", values, true,
+       metric::r2},
+  };
+  return table;
+}
+
+const MetricRow& find_metric(std::string_view name) {
+  std::vector<std::string> names;
+  for (const MetricRow& row : metrics()) {
+    if (row.name == name) return row;
+    names.emplace_back(row.name);
+  }
+  const std::string near = nearest_name(name, names);
+  fail<UsageError>(
+      "[metric] unknown metric '{}'. Hint: {}", name,
+      near.empty() ? fmt::format("known are {}.", fmt::join(names, ", ")) : fmt::format("did you mean '{}'?", near));
+}
+
+std::string format_metric(double value) {
+  return std::isnan(value) ? "-" : fmt::format("{:.4g}", value);
+}
+
+}  // namespace thalweg

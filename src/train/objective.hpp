@@ -1,0 +1,44 @@
+#pragma once
+// An objective, traced for a number of rows.
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "nn/trace.hpp"
+#include "thalweg/train.hpp"
+
+namespace thalweg {
+
+/// A column of a batch as a program takes it.
+struct ColumnSpec {
+  std::string name;
+  Signature row;  ///< of one row: the shape without the first axis
+  friend bool operator==(const ColumnSpec&, const ColumnSpec&) = default;
+};
+[[nodiscard]] std::vector<ColumnSpec> columns_of(const Dataset& data);
+
+/// A loss, and where there is a model the predictions: values, or probabilities.
+struct Evaluated {
+  Loss loss;       ///< undefined where there is no target to compare with
+  Var prediction;  ///< undefined for an objective without a model
+};
+using EvaluationFunction = std::function<Evaluated(Scope, const Batch&)>;
+[[nodiscard]] EvaluationFunction evaluation_of(ModelFunction model, LossFunction loss);
+
+struct TracedObjective {
+  std::unique_ptr<Graph> graph = std::make_unique<Graph>();
+  std::vector<Var> columns;  ///< in the order of the specs
+  std::vector<TracedParameter> parameters;
+  Evaluated result;
+};
+
+[[nodiscard]] TracedObjective trace_objective(const EvaluationFunction& function,
+                                              const std::vector<ColumnSpec>& columns, std::int64_t rows, Mode mode,
+                                              DType dtype);
+
+/// The layout of traced parameters. Throws UsageError for one that the loss does not depend on and that is neither
+/// frozen nor optional.
+[[nodiscard]] Layout layout_of(const TracedObjective& traced, DType dtype);
+
+}  // namespace thalweg

@@ -1,0 +1,12 @@
+#pragma once
+// The page around a report: style, script, and nothing fetched from anywhere.
+
+#include <string>
+#include <string_view>
+
+namespace thalweg {
+
+/// A whole HTML document. `title` is escaped here, `body` is HTML.
+[[nodiscard]] std::string html_page(std::string_view title, std::string_view body);
+
+}  // namespace thalweg

@@ -1,0 +1,17 @@
+#pragma once
+// The tables of a report.
+
+#include <string>
+
+#include "train/report.hpp"
+
+namespace thalweg {
+
+/// Coloured by the part of its row (of the true class) that a cell is.
+[[nodiscard]] std::string confusion_html(const ConfusionMatrix& matrix);
+/// A line a layer, with its parameters below it, and the sum.
+[[nodiscard]] std::string layers_html(const std::vector<ParameterEntry>& parameters);
+/// Two columns.
+[[nodiscard]] std::string pairs_html(const std::vector<std::pair<std::string, std::string>>& pairs);
+
+}  // namespace thalweg

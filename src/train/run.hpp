@@ -1,0 +1,64 @@
+#pragma once
+// The folder that a run leaves: config.toml, metrics.jsonl, model.safetensors, checkpoints/, report.html.
+
+#include <filesystem>
+#include <fstream>
+#include <optional>
+#include <string>
+
+#include "thalweg/train.hpp"
+
+namespace thalweg {
+
+/// A run folder that this process holds: no other may write to it while the object lives.
+class RunFolder {
+ public:
+  /// Makes `wanted`, or where there is such a folder the next of `wanted-2`, `wanted-3`, ...; `latest` beside it names
+  /// it from then on. Throws UsageError when another process is at work in `wanted`, IoError when it cannot be made.
+  [[nodiscard]] static RunFolder create(const std::filesystem::path& wanted);
+  /// A folder that is there, to go on in. Throws UsageError where another process is at work in it.
+  [[nodiscard]] static RunFolder open(const std::filesystem::path& path);
+  /// The newest of `wanted`, `wanted-2`, ... that has not finished.
+  [[nodiscard]] static std::optional<std::filesystem::path> newest_unfinished(const std::filesystem::path& wanted);
+  /// Whether a folder holds a run that came to its end.
+  [[nodiscard]] static bool finished(const std::filesystem::path& path);
+
+  RunFolder(RunFolder&& other) noexcept;
+  RunFolder& operator=(RunFolder&&) = delete;
+  ~RunFolder();
+
+  [[nodiscard]] const std::filesystem::path& path() const { return path_; }
+  [[nodiscard]] std::filesystem::path config() const { return path_ / "config.toml"; }
+  [[nodiscard]] std::filesystem::path metrics() const { return path_ / "metrics.jsonl"; }
+  [[nodiscard]] std::filesystem::path model() const { return path_ / "model.safetensors"; }
+  [[nodiscard]] std::filesystem::path checkpoints() const { return path_ / "checkpoints"; }
+  [[nodiscard]] std::filesystem::path report() const { return path_ / "report.html"; }
+
+ private:
+  explicit RunFolder(std::filesystem::path path);
+  void name_latest() const;
+
+  std::filesystem::path path_;
+  int lock_ = -1;
+};
+
+/// metrics.jsonl: an object a line, for each epoch, and for steps at intervals.
+class MetricsLog {
+ public:
+  /// Goes on behind what is there.
+  explicit MetricsLog(std::filesystem::path path);
+  void add(const StepReport& report);
+  void add(const EpochReport& report);
+  /// Takes back every line of a step after this one: a resumed run takes those steps again.
+  void cut_after(std::int64_t step);
+  /// What the log says, of all the sittings of a run.
+  [[nodiscard]] History history() const;
+
+ private:
+  void add_line(const std::string& line);
+
+  std::filesystem::path path_;
+  std::ofstream file_;
+};
+
+}  // namespace thalweg

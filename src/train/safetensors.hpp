@@ -1,0 +1,26 @@
+#pragma once
+// The safetensors format: a JSON header that names tensors, then their bytes.
+
+#include <filesystem>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "thalweg/tensor.hpp"
+
+namespace thalweg {
+
+struct SafetensorsFile {
+  std::vector<std::pair<std::string, Tensor>> tensors;
+  std::map<std::string, std::string> metadata;
+  /// Throws ModelError where there is none of that name.
+  [[nodiscard]] const Tensor& tensor(const std::string& name) const;
+};
+
+/// Writes the file whole or not at all. Throws IoError.
+void write_safetensors(const std::filesystem::path& path, const SafetensorsFile& file);
+/// Reads a file that may be damaged or hostile: every size is checked against the file's before anything is allocated.
+/// Throws UsageError when there is no such file, ModelError when it is anything but one whole safetensors file.
+[[nodiscard]] SafetensorsFile read_safetensors(const std::filesystem::path& path);
+
+}  // namespace thalweg

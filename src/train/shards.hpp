@@ -1,0 +1,77 @@
+#pragma once
+// One program run over the shards of a batch, and what they give merged by a fixed tree: the result does not depend on
+// which worker ran which shard, nor on how many there are.
+
+#include <mutex>
+#include <vector>
+
+#include "plan/program.hpp"
+
+namespace thalweg {
+
+/// Blocks of one size that are lent out and come back; made when none is free.
+class BlockPool {
+ public:
+  class Lent {
+   public:
+    Lent(BlockPool& pool, Block block) : pool_(&pool), block_(std::move(block)) {}
+    Lent(Lent&& other) noexcept : pool_(other.pool_), block_(std::move(other.block_)) { other.pool_ = nullptr; }
+    Lent& operator=(Lent&&) = delete;
+    ~Lent() {
+      if (pool_) pool_->give_back(std::move(block_));
+    }
+    [[nodiscard]] std::byte* data() const { return block_.data(); }
+    [[nodiscard]] Block release() {
+      pool_ = nullptr;
+      return std::move(block_);
+    }
+
+   private:
+    BlockPool* pool_;
+    Block block_;
+  };
+
+  /// A block of at least `bytes`.
+  [[nodiscard]] Lent take(std::size_t bytes);
+  void give_back(Block block);
+
+ private:
+  std::mutex mutex_;
+  std::vector<Block> free_;
+};
+
+/// Sums blocks over the shards of a batch: shards 0 and 1 are joined, 2 and 3, then the pairs, as soon as both are
+/// there.
+class TreeSum {
+ public:
+  /// Blocks of `values` numbers of a dtype, then `doubles` numbers in f64.
+  TreeSum(std::int64_t shards, std::int64_t values, DType dtype, std::int64_t doubles, BlockPool& pool,
+          Workers& workers);
+  [[nodiscard]] static std::size_t block_bytes(std::int64_t values, DType dtype, std::int64_t doubles);
+  /// Where the doubles begin.
+  [[nodiscard]] static std::size_t doubles_at(std::int64_t values, DType dtype);
+
+  /// Hands in a shard's block. May be called from any thread.
+  void add(std::int64_t shard, Block block);
+  /// The sum, when all shards have been handed in.
+  [[nodiscard]] Block take_total() { return std::move(total_); }
+
+ private:
+  struct Waiting {
+    int level;
+    std::int64_t index;
+    Block block;
+  };
+  std::optional<Block> partner(int level, std::int64_t index, Block& own);
+  void join(std::byte* into, const std::byte* from);
+
+  std::int64_t shards_, values_, doubles_;
+  DType dtype_;
+  BlockPool& pool_;
+  Workers& workers_;
+  std::mutex mutex_;
+  std::vector<Waiting> waiting_;
+  Block total_;
+};
+
+}  // namespace thalweg

@@ -1,0 +1,169 @@
+#include "train/source.hpp"
+
+#include <numeric>
+
+#include "core/error.hpp"
+
+namespace thalweg {
+
+namespace {
+
+std::optional<char> separator_of(const DataOptions& options) { return data::separator_named(options.table.separator); }
+
+std::string path_in(const OptionValue& place, const char* key) {
+  const auto& map = std::get<OptionMap>(place.value);
+  for (const auto& [name, value] : map) {
+    if (name != "images" && name != "labels") {
+      fail<UsageError>("[data] unknown key '{}'. Wanted: {{ images = \"path\", labels = \"path\" }}", name);
+    }
+  }
+  const auto found = map.find(key);
+  const auto* path = found == map.end() ? nullptr : std::get_if<std::string>(&found->second.value);
+  if (!path)
+    fail<UsageError>("[data] {} has no {}. Wanted: {{ images = \"path\", labels = \"path\" }}", place.str(), key);
+  return *path;
+}
+
+Dataset read_images(const OptionValue& place, std::int64_t classes) {
+  return data::images(path_in(place, "images"), path_in(place, "labels"), classes);
+}
+
+bool is_set(const OptionValue& place) {
+  const auto* path = std::get_if<std::string>(&place.value);
+  return !path || !path->empty();
+}
+
+void warn_of_unknown(const data::Schema& schema, std::span<const std::int64_t> unknown, std::string_view where,
+                     std::vector<std::string>& warnings) {
+  for (std::size_t i = 0; i < unknown.size(); ++i) {
+    if (unknown[i] == 0) continue;
+    warnings.push_back(fmt::format("{}: {} row{} of {} a level that the training part did not have", where, unknown[i],
+                                   unknown[i] == 1 ? " has in column" : "s have in column", schema.features[i].name));
+  }
+}
+
+Dataset encode_rows(const data::TablePreprocessing& fitted, const data::Table& table,
+                    std::span<const std::int64_t> rows, std::string_view where, std::vector<std::string>& warnings) {
+  std::vector<std::int64_t> unknown(fitted.schema().features.size());
+  Dataset result = fitted.encode(table, rows, unknown);
+  warn_of_unknown(fitted.schema(), unknown, where, warnings);
+  return result;
+}
+
+std::int64_t outputs_of(const data::Schema& schema) {
+  return schema.task == data::Task::multiclass ? static_cast<std::int64_t>(schema.classes.size()) : 1;
+}
+
+}  // namespace
+
+DataSource::DataSource(DataOptions options) : options_(std::move(options)) {
+  if (options_.format == "idx") {
+    tensors_ = read_images(options_.train, static_cast<std::int64_t>(options_.classes.size()));
+    const auto labels = tensors_["target"].values<std::int32_t>();
+    labels_.assign(labels.begin(), labels.end());
+    rows_.resize(labels_.size());
+    std::iota(rows_.begin(), rows_.end(), 0);
+    const auto highest = labels_.empty() ? 0 : *std::ranges::max_element(labels_);
+    const auto outputs = std::max<std::int64_t>(highest + 1, static_cast<std::int64_t>(options_.classes.size()));
+    facts_ = {.task = data::Task::multiclass, .rows = tensors_.rows(), .outputs = outputs, .table = false};
+    notes_.push_back(
+        fmt::format("{} images of {}, {} classes", tensors_.rows(), tensors_["input"].shape().str(), outputs));
+    return;
+  }
+  table_ = data::read_table(std::get<std::string>(options_.train.value), separator_of(options_));
+  data::Inference inference = data::infer_schema(*table_, options_.table);
+  schema_ = std::move(inference.schema);
+  rows_ = std::move(inference.rows);
+  notes_ = std::move(inference.notes);
+  warnings_ = std::move(inference.warnings);
+  labels_ = data::class_labels(*table_, schema_, rows_);
+  facts_ = {.task = schema_.task, .rows = static_cast<std::int64_t>(rows_.size()), .outputs = outputs_of(schema_)};
+}
+
+std::vector<std::int64_t> DataSource::rows_at(std::span<const std::int64_t> places) const {
+  std::vector<std::int64_t> rows;
+  rows.reserve(places.size());
+  for (const std::int64_t place : places) rows.push_back(rows_[static_cast<std::size_t>(place)]);
+  return rows;
+}
+
+Parts DataSource::encode(std::span<const std::int64_t> train, std::span<const std::int64_t> validation) const {
+  if (!table_) {
+    Parts parts{.preprocessing = data::TensorPreprocessing::fit(tensors_, train, options_.classes),
+                .train = tensors_.take(train)};
+    if (!validation.empty()) parts.validation = tensors_.take(validation);
+    return parts;
+  }
+  const data::TablePreprocessing fitted(*table_, schema_, train);
+  Parts parts{.preprocessing = fitted, .train = fitted.encode(*table_, train)};
+  if (!validation.empty()) parts.validation = encode_rows(fitted, *table_, validation, "validation", parts.warnings);
+  return parts;
+}
+
+/// The rows at `places`, less the fraction to validate on.
+Parts DataSource::held_out(std::span<const std::int64_t> places, std::uint64_t seed) const {
+  const auto* fraction = std::get_if<double>(&options_.validation.value);
+  if (!fraction || *fraction == 0) {
+    Parts parts = encode(rows_at(places), {});
+    if (!fraction) {
+      parts.validation = encode_place(parts.preprocessing, options_.validation, options_, parts.warnings);
+    }
+    return parts;
+  }
+  std::vector<std::int32_t> labels;
+  for (const std::int64_t place : labels_.empty() ? std::span<const std::int64_t>{} : places) {
+    labels.push_back(labels_[static_cast<std::size_t>(place)]);
+  }
+  data::Split split = data::split_fraction(static_cast<std::int64_t>(places.size()), *fraction, seed, labels);
+  for (auto* part : {&split.train, &split.held_out}) {
+    for (std::int64_t& place : *part) place = places[static_cast<std::size_t>(place)];
+  }
+  return encode(rows_at(split.train), rows_at(split.held_out));
+}
+
+Parts DataSource::parts(std::uint64_t seed) const {
+  std::vector<std::int64_t> places(rows_.size());
+  std::iota(places.begin(), places.end(), 0);
+  Parts parts = held_out(places, seed);
+  if (is_set(options_.test)) {
+    parts.test = encode_place(parts.preprocessing, options_.test, options_, parts.warnings);
+  }
+  return parts;
+}
+
+std::vector<Parts> DataSource::folds(std::int64_t k, std::uint64_t seed) const {
+  std::vector<Parts> result;
+  for (const data::Split& split : data::split_folds(static_cast<std::int64_t>(rows_.size()), k, seed, labels_)) {
+    Parts& parts = result.emplace_back(held_out(split.train, seed));
+    const std::vector<std::int64_t> test = rows_at(split.held_out);
+    parts.test =
+        table_ ? encode_rows(*parts.preprocessing.table(), *table_, test, "fold", parts.warnings) : tensors_.take(test);
+  }
+  return result;
+}
+
+Dataset encode_place(const data::Preprocessing& preprocessing, const OptionValue& place, const DataOptions& options,
+                     std::vector<std::string>& warnings) {
+  if (preprocessing.tensor()) {
+    return read_images(place, static_cast<std::int64_t>(preprocessing.classes().size()));
+  }
+  const std::string path = std::get<std::string>(place.value);
+  const data::Table table = data::read_table(path, separator_of(options));
+  const data::TablePreprocessing& fitted = *preprocessing.table();
+  return encode_rows(fitted, table, data::usable_rows(table, fitted.schema()), path, warnings);
+}
+
+const std::vector<ReaderRow>& readers() {
+  static const auto options_of = [](const char* format) {
+    DataOptions options;
+    options.format = format;
+    return describe_fields(options.fields());
+  };
+  static const std::vector<ReaderRow> rows = {
+      {"csv", "a table of text with a header (RFC 4180), separated by commas, semicolons or tabs", options_of("csv")},
+      {"idx", "images and labels as MNIST has them, plain or gzip", options_of("idx")},
+  };
+  return rows;
+}
+
+}  // namespace thalweg

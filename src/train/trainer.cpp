@@ -1,0 +1,333 @@
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <ostream>
+
+#include "core/error.hpp"
+#include "core/random.hpp"
+#include "data/split.hpp"
+#include "train/checkpoint.hpp"
+#include "train/engine.hpp"
+#include "train/evaluation.hpp"
+#include "train/safetensors.hpp"
+
+namespace thalweg {
+
+struct Trainer::Impl {
+  Engine engine;
+  std::optional<LossFunction> loss;  // none for an objective without a model
+  State state;
+  double target_shift = 0, target_scale = 1;
+
+  Evaluation evaluate(const State& with, const Dataset& data) {
+    Evaluation result;
+    result.rows = data.rows();
+    Tensor predictions;
+    const auto [sum, weight] = engine.evaluate(with, {data}, loss ? &predictions : nullptr);
+    result.metrics.emplace_back("loss", sum / weight);
+    if (!loss) return result;
+    result.predictions = std::move(predictions);
+    add_metrics(result, *loss, data, target_shift, target_scale);
+    return result;
+  }
+};
+
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+/// One call of fit: where it stands, and what it must remember.
+class Fit {
+ public:
+  Fit(Engine& engine, State& state, const std::function<Evaluation(const State&, const Dataset&)>& measure,
+      const std::function<bool(const std::string&)>& higher_is_better, const FitOptions& options)
+      : engine_(engine), state_(state), measure_(measure), higher_is_better_(higher_is_better), options_(options) {}
+
+  History run(const Dataset& training, const Dataset* validation) {
+    training_ = &training;
+    validation_ = validation;
+    set_lengths();
+    check();
+    start_or_resume();
+    while (state_.step < position_.total_steps && !over_) train_one_step();
+    finish();
+    return std::move(history_);
+  }
+
+ private:
+  void set_lengths() {
+    rows_ = training_->rows();
+    const std::int64_t batch = options_.batch_size > 0 ? std::min(options_.batch_size, rows_) : rows_;
+    rows_a_step_ = std::min(rows_, batch * options_.accumulate);
+    shard_size_ = options_.shard_size;
+    // accumulated batches are shards of one larger batch: the same bits, whichever way it is said
+    if (shard_size_ == 0) shard_size_ = default_shard_size(batch, state_.layout->size);
+    steps_an_epoch_ = (rows_ + rows_a_step_ - 1) / std::max<std::int64_t>(1, rows_a_step_);
+    position_.total_steps = options_.steps > 0 ? options_.steps : options_.epochs * steps_an_epoch_;
+  }
+
+  void check() const {
+    const auto wrong = [](std::string_view what, auto value, std::string_view wanted) {
+      fail<UsageError>("[fit] {} = {}. Wanted: {}", what, value, wanted);
+    };
+    if (rows_ == 0) fail<UsageError>("[fit] the data has no rows to train on");
+    if (options_.epochs < 1 && options_.steps < 1) wrong("epochs", options_.epochs, ">= 1");
+    if (options_.batch_size < 0) wrong("batch_size", options_.batch_size, ">= 1, or 0 for the whole set");
+    if (options_.accumulate < 1) wrong("accumulate", options_.accumulate, ">= 1");
+    if (options_.early_stopping && !validation_ && options_.early_stopping->metric.starts_with("validation.")) {
+      fail<UsageError>("[fit] early stopping on '{}' without validation data. Hint: .validation = 0.1.",
+                       options_.early_stopping->metric);
+    }
+  }
+
+  void start_or_resume() {
+    if (options_.resume && !options_.checkpoints.empty()) {
+      auto found = newest_checkpoint(options_.checkpoints, state_.layout, history_.warnings);
+      if (found) {
+        if (found->fingerprint != options_.fingerprint) {
+          fail<UsageError>("[resume] the checkpoint is of another configuration:\n{}\nand this run's is:\n{}",
+                           found->fingerprint, options_.fingerprint);
+        }
+        if (found->position.total_steps != position_.total_steps) {
+          fail<UsageError>(
+              "[resume] the run had {} steps, and this one would have {}. Hint: a run keeps its horizon; "
+              "--stop-after stops early.",
+              found->position.total_steps, position_.total_steps);
+        }
+        state_ = std::move(found->state);
+        position_ = found->position;
+        best_parameters_ = std::move(found->best_parameters);
+      }
+    }
+    resumed_at_ = state_.step;
+    last_checkpoint_ = state_.step;
+    checkpoint_every_ =
+        std::max<std::int64_t>(1, options_.checkpoint_every.steps(position_.total_steps, steps_an_epoch_));
+  }
+
+  /// The rows of the step about to be taken: places of a permutation that the seed and the epoch give.
+  void choose_rows() {
+    const std::int64_t epoch = state_.step / steps_an_epoch_, begin = state_.step % steps_an_epoch_ * rows_a_step_;
+    const std::int64_t end = std::min(rows_, begin + rows_a_step_);
+    const Permutation shuffled(RandomKey{options_.seed, 0}.fold("shuffle").fold(static_cast<std::uint64_t>(epoch)),
+                               rows_);
+    batch_.resize(static_cast<std::size_t>(end - begin));
+    for (std::int64_t i = begin; i < end; ++i)
+      batch_[static_cast<std::size_t>(i - begin)] = options_.shuffle ? shuffled(i) : i;
+  }
+
+  void train_one_step() {
+    choose_rows();
+    const Progress progress{state_.step, position_.total_steps, steps_an_epoch_, position_.plateau.factor};
+    StepReport report = engine_.step(state_, {*training_, batch_}, progress, shard_size_);
+    report.epoch = (report.step - 1) / steps_an_epoch_ + 1;
+    position_.epoch_loss += report.loss * static_cast<double>(report.samples);
+    position_.epoch_weight += static_cast<double>(report.samples);
+    history_.steps.push_back(report);
+    if (options_.on_step) options_.on_step(report);
+    if (state_.step % steps_an_epoch_ == 0 || state_.step == position_.total_steps) end_epoch();
+    const bool asked = options_.stop.stop_requested();
+    const bool after = options_.stop_after > 0 && state_.step >= options_.stop_after;
+    const bool due = state_.step - last_checkpoint_ >= checkpoint_every_;
+    const bool ended = state_.step >= position_.total_steps || over_;
+    if (due || ((asked || after) && !ended)) checkpoint();
+    if (ended || (!asked && !after)) return;
+    history_.reason = asked ? StopReason::stop_requested : StopReason::stop_after;
+    over_ = true;
+  }
+
+  void end_epoch() {
+    EpochReport report;
+    report.epoch = (state_.step - 1) / steps_an_epoch_ + 1;
+    report.step = state_.step;
+    report.metrics.emplace_back("loss", position_.epoch_loss / position_.epoch_weight);
+    position_.epoch_loss = position_.epoch_weight = 0;
+    if (validation_) {
+      for (const auto& [name, value] : measure_(state_, *validation_).metrics)
+        report.metrics.emplace_back("validation." + name, value);
+    }
+    report.seconds = seconds();
+    ++position_.epochs_recorded;
+    watch_plateau(report);
+    watch_best(report);
+    history_.epochs.push_back(report);
+    if (options_.on_epoch) options_.on_epoch(report);
+  }
+
+  [[nodiscard]] static double metric_of(const EpochReport& report, const std::string& name, std::string_view who) {
+    std::vector<std::string> names;
+    for (const auto& [known, value] : report.metrics) {
+      if (known == name) return value;
+      names.push_back(known);
+    }
+    fail<UsageError>("[{}] there is no metric '{}'. Hint: measured are {}.", who, name, fmt::join(names, ", "));
+  }
+
+  void watch_plateau(const EpochReport& report) {
+    const auto& rule = engine_.optimizer().schedule.plateau();
+    if (rule)
+      position_.plateau = rule->observe(position_.plateau, metric_of(report, rule->metric, "reduce_on_plateau"));
+  }
+
+  void watch_best(EpochReport& report) {
+    if (!options_.early_stopping) return;
+    const EarlyStopping& rule = *options_.early_stopping;
+    const double value = metric_of(report, rule.metric, "early_stopping");
+    const bool higher = higher_is_better_(rule.metric.substr(rule.metric.find('.') + 1));
+    const bool better =
+        !position_.best_value || (higher ? value > *position_.best_value : value < *position_.best_value);
+    if (better && !std::isnan(value)) {
+      position_.best_value = value;
+      position_.best_epoch = report.epoch;
+      position_.best_step = state_.step;
+      if (rule.restore_best) best_parameters_ = state_.parameters;
+      report.best = true;
+    } else if (state_.step - position_.best_step >= rule.patience.steps(position_.total_steps, steps_an_epoch_)) {
+      history_.reason = StopReason::stopped_early;
+      over_ = true;
+    }
+  }
+
+  void checkpoint() {
+    if (options_.checkpoints.empty()) return;
+    write_checkpoint(options_.checkpoints, {state_, best_parameters_, position_, options_.fingerprint},
+                     options_.keep_checkpoints);
+    last_checkpoint_ = state_.step;
+  }
+
+  void finish() {
+    const bool ended = history_.reason == StopReason::finished || history_.reason == StopReason::stopped_early;
+    if (ended && last_checkpoint_ != state_.step) checkpoint();
+    if (ended && best_parameters_) state_.parameters = *best_parameters_;
+    history_.best_epoch = position_.best_epoch;
+    history_.seconds = seconds();
+  }
+
+  [[nodiscard]] double seconds() const { return std::chrono::duration<double>(Clock::now() - started_).count(); }
+
+  Engine& engine_;
+  State& state_;
+  const std::function<Evaluation(const State&, const Dataset&)>& measure_;
+  const std::function<bool(const std::string&)>& higher_is_better_;
+  const FitOptions& options_;
+  History history_;
+  bool over_ = false;
+  const Dataset* training_ = nullptr;
+  const Dataset* validation_ = nullptr;
+  RunPosition position_;
+  std::optional<Tensor> best_parameters_;
+  std::int64_t rows_ = 0, rows_a_step_ = 1, steps_an_epoch_ = 1, shard_size_ = 0, checkpoint_every_ = 1,
+               last_checkpoint_ = 0, resumed_at_ = 0;
+  std::vector<std::int64_t> batch_;
+  Clock::time_point started_ = Clock::now();
+};
+
+EvaluationFunction only_loss(Objective objective) {
+  return [objective = std::move(objective)](Scope s, const Batch& b) { return Evaluated{objective(s, b), {}}; };
+}
+
+}  // namespace
+
+Trainer::Trainer(ModelFunction model, LossFunction loss, Optimizer optimizer, int threads)
+    : impl_(new Impl{{evaluation_of(std::move(model), loss), std::move(optimizer), threads}, loss, {}}) {}
+Trainer::Trainer(Objective objective, Optimizer optimizer, int threads)
+    : impl_(new Impl{{only_loss(std::move(objective)), std::move(optimizer), threads}, std::nullopt, {}}) {}
+Trainer::~Trainer() = default;
+Trainer::Trainer(Trainer&&) noexcept = default;
+
+void Trainer::init(const Dataset& data, std::uint64_t seed) { impl_->state = impl_->engine.init(data, seed, f32); }
+const State& Trainer::state() const { return impl_->state; }
+void Trainer::set_state(State state) { impl_->state = std::move(state); }
+
+void Trainer::set_target_scale(double shift, double scale) {
+  impl_->target_shift = shift;
+  impl_->target_scale = scale;
+}
+
+History Trainer::fit(const Dataset& data, const FitOptions& options) {
+  if (options.validation < 0 || options.validation >= 1) {
+    fail<UsageError>("[fit] validation = {}. Wanted: in [0, 1)", options.validation);
+  }
+  Dataset training = data, held_out;
+  const Dataset* validation = options.validation_data ? &*options.validation_data : nullptr;
+  if (!validation && options.validation > 0) {
+    const auto split = data::split_fraction(data.rows(), options.validation, options.seed);
+    training = data.take(split.train);
+    held_out = data.take(split.held_out);
+    validation = &held_out;
+  }
+  if (!impl_->state.layout || options.resume) init(training, options.seed);
+  const std::function<Evaluation(const State&, const Dataset&)> measure =
+      [this](const State& state, const Dataset& set) { return impl_->evaluate(state, set); };
+  const std::function<bool(const std::string&)> higher = metric_is_better_when_higher;
+  return Fit(impl_->engine, impl_->state, measure, higher, options).run(training, validation);
+}
+
+namespace {
+const State& initialised(const State& state) {
+  if (!state.layout) fail<UsageError>("[trainer] it has not been trained. Hint: fit, init or load first.");
+  return state;
+}
+}  // namespace
+
+Evaluation Trainer::evaluate(const Dataset& data) { return impl_->evaluate(initialised(impl_->state), data); }
+
+Tensor Trainer::predict(const Dataset& data) {
+  if (!impl_->loss)
+    fail<UsageError>("[predict] an objective gives a loss, not predictions. Hint: Trainer(model, loss, optimizer).");
+  Dataset inputs;
+  inputs.set("input", data["input"]);
+  Tensor predictions;
+  (void)impl_->engine.evaluate(initialised(impl_->state), {inputs}, &predictions);
+  if (impl_->loss->output() != LossFunction::Output::value) return predictions;
+  for (std::int64_t i = 0; i < predictions.size(); ++i) {
+    predictions.set(i, impl_->target_shift + impl_->target_scale * predictions.at(i));
+  }
+  return predictions;
+}
+
+void Trainer::save(const std::filesystem::path& path) const {
+  SafetensorsFile file;
+  for (const ParameterEntry& entry : initialised(impl_->state).layout->entries) {
+    file.tensors.emplace_back(entry.name, impl_->state.parameter(entry.name));
+  }
+  write_safetensors(path, file);
+}
+
+void Trainer::load(const std::filesystem::path& path, const Dataset& shapes) {
+  const SafetensorsFile file = read_safetensors(path);
+  init(shapes, 0);
+  for (const ParameterEntry& entry : impl_->state.layout->entries) {
+    const Tensor& value = file.tensor(entry.name);
+    if (!(value.shape() == entry.shape) || value.dtype() != impl_->state.layout->dtype) {
+      fail<ModelError>("[load] {}: '{}' is {} {} in the file and {} {} in the model", path.string(), entry.name,
+                       value.dtype(), value.shape(), impl_->state.layout->dtype, entry.shape);
+    }
+    impl_->state.set_parameter(entry.name, value);
+  }
+}
+
+std::string Trainer::explain(const Dataset& batch) {
+  if (!impl_->state.layout) init(batch, 1);
+  return impl_->engine.explain(impl_->state, batch, batch.rows());
+}
+
+double Evaluation::operator[](std::string_view metric) const {
+  std::vector<std::string> names;
+  for (const auto& [name, value] : metrics) {
+    if (name == metric) return value;
+    names.push_back(name);
+  }
+  fail<UsageError>("[evaluation] there is no metric '{}'. Hint: measured are {}.", metric, fmt::join(names, ", "));
+}
+
+std::ostream& operator<<(std::ostream& out, const Evaluation& evaluation) {
+  const char* between = "";
+  for (const auto& [name, value] : evaluation.metrics) {
+    out << between << name << " " << fmt::format("{:.4g}", value);
+    between = "  ";
+  }
+  return out << "  (" << evaluation.rows << " rows)";
+}
+
+}  // namespace thalweg

@@ -1,0 +1,306 @@
+#include "train/verdict.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <numeric>
+#include <optional>
+#include <span>
+
+namespace thalweg {
+
+namespace {
+
+using namespace verdict_rule;
+using Values = std::vector<double>;
+
+double mean(std::span<const double> values) {
+  return std::accumulate(values.begin(), values.end(), 0.0) / static_cast<double>(values.size());
+}
+
+/// The mean over a part of the run, from 0 to 1; at least one value.
+double level(const Values& values, double from, double to) {
+  const auto n = static_cast<double>(values.size());
+  const auto end = std::max<std::size_t>(1, static_cast<std::size_t>(std::round(to * n)));
+  const auto begin = std::min(static_cast<std::size_t>(std::round(from * n)), end - 1);
+  return mean(std::span(values).subspan(begin, end - begin));
+}
+
+/// How far the values go against their own trend from one to the next: the smaller of the root mean squares of the
+/// rises and of the falls. The deviation of white noise; 0 for a curve that goes one way.
+double noise(std::span<const double> values) {
+  if (values.size() < 2) return 0;
+  double rises = 0, falls = 0;
+  for (std::size_t i = 1; i < values.size(); ++i) {
+    const double d = values[i] - values[i - 1];
+    (d > 0 ? rises : falls) += d * d;
+  }
+  return std::sqrt(std::min(rises, falls) / static_cast<double>(values.size() - 1));
+}
+
+struct Line {
+  double slope = 0, error = 0;  // the standard error of the slope
+  [[nodiscard]] bool falls() const { return slope < -significance * error; }
+};
+
+/// Least squares.
+Line fit_line(std::span<const double> x, std::span<const double> y) {
+  const double mx = mean(x), my = mean(y);
+  double xx = 0, xy = 0, residual = 0;
+  for (std::size_t i = 0; i < x.size(); ++i) xx += (x[i] - mx) * (x[i] - mx), xy += (x[i] - mx) * (y[i] - my);
+  if (xx == 0 || x.size() < 3) return {};
+  const double slope = xy / xx;
+  for (std::size_t i = 0; i < x.size(); ++i) residual += std::pow(y[i] - my - slope * (x[i] - mx), 2);
+  return {slope, std::sqrt(residual / static_cast<double>(x.size() - 2) / xx)};
+}
+
+std::optional<double> find(const Metrics& metrics, std::string_view name) {
+  const auto found = std::ranges::find(metrics, name, &Metrics::value_type::first);
+  return found == metrics.end() ? std::nullopt : std::optional(found->second);
+}
+
+/// A metric of the epochs that measured it.
+Values measured(const History& history, std::string_view metric) {
+  Values values;
+  for (const EpochReport& epoch : history.epochs) {
+    if (const auto value = find(epoch.metrics, metric)) values.push_back(*value);
+  }
+  return values;
+}
+
+constexpr std::size_t stretches = 20;
+
+/// The mean of each of 20 equal stretches, or the values themselves where they are fewer.
+Values stretched(const Values& values) {
+  if (values.size() <= stretches) return values;
+  Values means;
+  for (std::size_t i = 0; i < stretches; ++i) {
+    const std::size_t begin = i * values.size() / stretches, end = (i + 1) * values.size() / stretches;
+    means.push_back(mean(std::span(values).subspan(begin, end - begin)));
+  }
+  return means;
+}
+
+/// The loss of the run, stretch by stretch, and against what: the sum of the rates so far, which is the time of
+/// gradient descent, so that warm-up and decay of the rate bend no line.
+struct Run {
+  Values raw, loss, time, gradient, validation;
+  double first = 0, last = 0, lowest = 0;
+  [[nodiscard]] double fall() const { return first - last; }
+};
+
+Run run_of(const History& history) {
+  Run run;
+  Values time, gradient;
+  double elapsed = 0;
+  const bool rated = std::ranges::any_of(history.steps, [](const StepReport& step) { return step.lr > 0; });
+  for (const StepReport& step : history.steps) {
+    run.raw.push_back(step.loss);
+    gradient.push_back(step.gradient_norm);
+    time.push_back(elapsed += rated ? step.lr : 1);
+  }
+  if (run.raw.empty()) {
+    run.raw = measured(history, "loss");
+    for (std::size_t i = 0; i < run.raw.size(); ++i) time.push_back(static_cast<double>(i));
+  }
+  run.validation = measured(history, "validation.loss");
+  if (run.raw.empty()) return run;
+  run.loss = stretched(run.raw);
+  run.time = stretched(time);
+  run.gradient = stretched(gradient);
+  const std::size_t few = std::clamp<std::size_t>(run.raw.size() / 20, 1, 10);
+  run.first = mean(std::span(run.raw).first(few));
+  run.last = run.loss.back();
+  run.lowest = *std::ranges::min_element(run.loss);
+  return run;
+}
+
+std::string percent(double part) {
+  if (part != 0 && std::abs(part) < 0.0005) return "less than 0.1 %";
+  return fmt::format("{:.{}f} %", 100 * part, std::abs(part) < 0.1 ? 1 : 0);
+}
+
+Evidence from_to(const Run& run) {
+  return {"fall", run.fall(), fmt::format("The training loss went from {:.4g} to {:.4g}.", run.first, run.last)};
+}
+
+std::optional<Evidence> gradient_ratio(const Run& run) {
+  if (run.gradient.empty()) return std::nullopt;
+  const double first = level(run.gradient, 0, 0.2), last = level(run.gradient, 0.8, 1);
+  if (!(first > 0)) return std::nullopt;
+  return Evidence{"gradient_ratio", last / first,
+                  fmt::format("The gradient's norm is {:.3g} in the last fifth of the run and was {:.3g} in the first.",
+                              last, first)};
+}
+
+std::optional<Verdict> diverged(const History& history, const Run& run) {
+  const auto broken = std::ranges::find_if_not(run.raw, [](double loss) { return std::isfinite(loss); });
+  const std::string advice = "Lower lr to a third, warm it up over the first 5 % of the steps, or set clip_norm to 1.";
+  if (broken != run.raw.end()) {
+    const auto at = static_cast<std::size_t>(broken - run.raw.begin());
+    const bool by_steps = !history.steps.empty();
+    const auto when = by_steps ? history.steps[at].step : static_cast<std::int64_t>(at) + 1;
+    return Verdict{VerdictKind::diverged,
+                   "Diverged: the loss is no longer a number.",
+                   {{by_steps ? "step" : "epoch", static_cast<double>(when),
+                     fmt::format("The loss is {} in {} {}.", *broken, by_steps ? "step" : "epoch", when)}},
+                   advice};
+  }
+  if (run.raw.empty()) return std::nullopt;
+  const double gained = std::max(0.0, run.first - run.lowest), rise = run.last - run.lowest;
+  const double length = static_cast<double>(run.raw.size()) / static_cast<double>(run.loss.size());
+  const double margin = blow_up_margin * std::abs(run.first) + significance * noise(run.raw) * std::sqrt(2 / length);
+  if (rise <= given_back * gained + margin) return std::nullopt;
+  return Verdict{VerdictKind::diverged,
+                 "Diverged: the loss rose again and gave back what it had gained.",
+                 {from_to(run),
+                  {"rise", rise, fmt::format("At its lowest it was {:.4g}; it ended {:.4g} above.", run.lowest, rise)}},
+                 advice};
+}
+
+std::optional<Verdict> overfitting(const History& history, const Run& run) {
+  const Values& v = run.validation;
+  if (v.size() < 3) return std::nullopt;
+  const auto best = static_cast<std::size_t>(std::ranges::min_element(v) - v.begin());
+  const std::span after = std::span(v).subspan(best + 1);
+  if (after.size() < 2) return std::nullopt;
+  const std::size_t window = std::min(after.size(), std::max<std::size_t>(1, v.size() / 5));
+  const double last = mean(after.last(window)), rise = last - v[best];
+  if (rise <= validation_rise * std::abs(v[best]) || rise <= significance * noise(after)) return std::nullopt;
+  const Values loss = measured(history, "loss");
+  const bool both = loss.size() == v.size();
+  if (both && loss.back() >= loss[best]) return std::nullopt;
+
+  Verdict verdict{
+      VerdictKind::overfitting,
+      "Overfitting: the model went on learning the training rows, and grew worse on the others.",
+      {{"best_epoch", static_cast<double>(best + 1),
+        fmt::format("The validation loss was lowest, {:.4g}, after epoch {} of {}.", v[best], best + 1, v.size())},
+       {"validation_rise", rise / std::abs(v[best]),
+        fmt::format("It ended at {:.4g}, {} above.", last, percent(rise / std::abs(v[best])))}},
+      "Stop early, raise weight_decay, take a smaller model, or find more data."};
+  if (both) {
+    verdict.evidence.push_back(
+        {"training_fall", loss[best] - loss.back(),
+         fmt::format("The training loss fell from {:.4g} to {:.4g} in that time.", loss[best], loss.back())});
+  }
+  if (history.reason == StopReason::stopped_early) {
+    verdict.advice = "Early stopping caught it. To gain more: raise weight_decay, take a smaller model, or more data.";
+  }
+  return verdict;
+}
+
+Verdict crawling_verdict(const Run& run, Evidence evidence, std::string advice) {
+  Verdict verdict{VerdictKind::crawling, "Crawling: the rate is too low.", {from_to(run)}, std::move(advice)};
+  verdict.evidence.push_back(std::move(evidence));
+  if (auto gradient = gradient_ratio(run)) verdict.evidence.push_back(std::move(*gradient));
+  return verdict;
+}
+
+std::optional<Verdict> crawling(const Run& run) {
+  const double part = run.first == 0 ? 0 : run.fall() / std::abs(run.first);
+  if (run.loss.size() < static_cast<std::size_t>(fewest_steps) || part >= crawling_fall) return std::nullopt;
+  const auto gradient = gradient_ratio(run);
+  if (part < motionless_fall && gradient && gradient->value >= motionless_gradient) {
+    return crawling_verdict(
+        run, {"fall_part", part, fmt::format("That is {} of it: it hardly moved.", percent(part))},
+        "Raise lr tenfold. If the loss stays where it is, the inputs may say nothing of the target.");
+  }
+  const std::size_t half = run.loss.size() / 2;
+  const std::span loss(run.loss), time(run.time);
+  const Line one = fit_line(time.first(half), loss.first(half)), two = fit_line(time.last(half), loss.last(half));
+  if (!one.falls() || !two.falls() || two.slope / one.slope < crawling_pace) return std::nullopt;
+  return crawling_verdict(
+      run,
+      {"pace", two.slope / one.slope,
+       fmt::format("For each unit of rate it fell {:.2f} times as fast in the second half of the run as in the first: "
+                   "a straight line, with no bend in sight.",
+                   two.slope / one.slope)},
+      "Raise lr: three times, then ten times as high.");
+}
+
+/// The fall between the last two fifths of the run, of the curve that counts.
+struct Late {
+  std::string curve;
+  double fall = 0, part = 0;
+  bool falling = false;
+};
+
+Late late_fall_of(const Run& run) {
+  const bool validated = run.validation.size() >= 5;
+  const Values& v = validated ? run.validation : run.loss;
+  Late late{validated ? "validation loss" : "training loss"};
+  if (v.size() < 2) return late;
+  const double before = level(v, 0.6, 0.8), last = level(v, 0.8, 1);
+  const double whole = v.front() - *std::ranges::min_element(v);
+  late.fall = before - last;
+  late.part = whole > 0 ? late.fall / whole : 0;
+  const std::span half = std::span(v).subspan(v.size() / 2);
+  const double error = noise(half) * std::sqrt(2 / std::max(1.0, static_cast<double>(v.size()) / 5));
+  late.falling =
+      late.part > late_fall && late.fall > late_fall_of_level * std::abs(last) && late.fall > significance * error;
+  return late;
+}
+
+Evidence late_evidence(const Late& late) {
+  return {"late_fall", late.part,
+          fmt::format("Between the last two fifths of the run the {} {} by {} of its whole fall.", late.curve,
+                      late.fall < 0 ? "rose" : "fell", percent(std::abs(late.part)))};
+}
+
+/// Where a schedule took the rate down, a flat end is its doing too.
+std::optional<Evidence> final_rate(const History& history) {
+  if (history.steps.empty()) return std::nullopt;
+  const double peak = std::ranges::max_element(history.steps, {}, &StepReport::lr)->lr, last = history.steps.back().lr;
+  if (!(last < peak / 2)) return std::nullopt;
+  return Evidence{
+      "final_rate", last / peak,
+      fmt::format("The schedule ended at {} of the highest rate, {:.3g}, which flattens the end of a curve.",
+                  percent(last / peak), peak)};
+}
+
+Verdict too_short(const Run& run) {
+  const auto count = static_cast<double>(run.raw.size());
+  return {
+      VerdictKind::still_falling,
+      "Still falling, for all that can be said of so short a run.",
+      {{"steps", count, fmt::format("{} losses were recorded; {} are needed to judge a run.", count, fewest_steps)}},
+      "Train longer."};
+}
+
+}  // namespace
+
+std::string_view name(VerdictKind kind) {
+  switch (kind) {
+    case VerdictKind::diverged: return "diverged";
+    case VerdictKind::crawling: return "crawling";
+    case VerdictKind::still_falling: return "still falling";
+    case VerdictKind::converged: return "converged";
+    case VerdictKind::overfitting: return "overfitting";
+  }
+  return "";
+}
+
+Verdict judge(const History& history) {
+  const Run run = run_of(history);
+  if (auto verdict = diverged(history, run)) return *verdict;
+  const bool by_steps = !history.steps.empty();
+  if (by_steps ? run.raw.size() < fewest_steps : run.raw.size() < 3) return too_short(run);
+  if (auto verdict = overfitting(history, run)) return *verdict;
+  if (auto verdict = crawling(run)) return *verdict;
+
+  const Late late = late_fall_of(run);
+  Verdict verdict{
+      late.falling ? VerdictKind::still_falling : VerdictKind::converged,
+      late.falling ? fmt::format("Still falling: the {} had not levelled out when the run ended.", late.curve)
+                   : fmt::format("Converged: the {} has levelled out.", late.curve),
+      {from_to(run), late_evidence(late)},
+      late.falling ? "Train for twice as many epochs; a schedule stretches with the run."
+                   : "More epochs of the same will gain little. A larger model, other inputs or another lr may."};
+  if (auto gradient = gradient_ratio(run)) verdict.evidence.push_back(std::move(*gradient));
+  if (auto rate = final_rate(history)) verdict.evidence.push_back(std::move(*rate));
+  return verdict;
+}
+
+}  // namespace thalweg
