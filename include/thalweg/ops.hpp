@@ -39,7 +39,7 @@ Var ceil(const Arg& x);
 Var round(const Arg& x);                  ///< to the nearest, halves to even
 Var minimum(const Arg& a, const Arg& b);  ///< element by element; equal arguments share the gradient
 Var maximum(const Arg& a, const Arg& b);
-Var clamp(const Arg& x, const Arg& low, const Arg& high);  ///< max(low, min(x, high)); derivative 1 on the borders
+Var clamp(const Arg& x, const Arg& low, const Arg& high);  ///< min(max(x, low), high); derivative 1 on the borders
 
 // Exponentials and logarithms.
 Var exp(const Arg& x);
@@ -117,8 +117,8 @@ Var squeeze(const Arg& x, int axis);      ///< drops an axis of size 1
 /// Elements begin, begin + step, ... below end along one axis; negative positions count from the end.
 Var slice(const Arg& x, std::int64_t begin, std::int64_t end, int axis = 0, std::int64_t step = 1);
 Var slice(const Arg& x, std::int64_t begin);  ///< from `begin` to the end of the first axis
-Var concat(const std::vector<Var>& parts, int axis = 0);
-Var stack(const std::vector<Var>& parts, int axis = 0);  ///< along a new axis
+Var concat(const std::vector<Var>& parts, int axis = 0, Source source = Source::here());
+Var stack(const std::vector<Var>& parts, int axis = 0, Source source = Source::here());  ///< along a new axis
 Var pad(const Arg& x, const std::vector<std::pair<std::int64_t, std::int64_t>>& widths, double value = 0);
 Var cast(const Arg& x, DType dtype);  ///< element by element; linear
 
@@ -149,6 +149,7 @@ Var binary_cross_entropy_with_logits(const Arg& logits, const Arg& targets);
 Var stop_gradient(const Arg& x);  ///< x, as a constant for derivatives
 /// The value of `forward(inputs)`, with the cotangents of the inputs given by `backward(inputs, output, cotangent)`.
 Var custom_derivative(const std::vector<Var>& inputs, const std::function<Var(std::span<const Var>)>& forward,
-                      const std::function<std::vector<Var>(std::span<const Var>, Var, Var)>& backward);
+                      const std::function<std::vector<Var>(std::span<const Var>, Var, Var)>& backward,
+                      Source source = Source::here());
 
 }  // namespace thalweg

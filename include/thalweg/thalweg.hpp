@@ -5,6 +5,7 @@
 #include "thalweg/derivatives.hpp"
 #include "thalweg/error.hpp"
 #include "thalweg/loss.hpp"
+#include "thalweg/metrics.hpp"
 #include "thalweg/minimize.hpp"
 #include "thalweg/nn.hpp"
 #include "thalweg/ops.hpp"

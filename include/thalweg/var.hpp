@@ -52,21 +52,24 @@ struct Constant {
 /// that an error can name the line of the mistake.
 class Arg {
  public:
-  Arg(Var var, Source source = Source::here()) : var_(var), source_(source) {}
+  Arg(Var var, Source source = Source::here()) : kind_(Kind::var), var_(var), source_(source) {}
   template <class T>
   requires std::integral<T> || std::floating_point<T> Arg(T number, Source source = Source::here())
-      : number_(static_cast<double>(number)), source_(source) {}
-  Arg(Constant value, Source source = Source::here()) : tensor_{std::move(value.value)}, source_(source) {}
+      : kind_(Kind::number), number_(static_cast<double>(number)), source_(source) {}
+  Arg(Constant value, Source source = Source::here())
+      : kind_(Kind::tensor), tensor_{std::move(value.value)}, source_(source) {}
 
-  [[nodiscard]] bool is_var() const { return var_.defined(); }
+  [[nodiscard]] bool is_var() const { return kind_ == Kind::var; }
   [[nodiscard]] const Var& var() const { return var_; }
-  [[nodiscard]] bool is_number() const { return !is_var() && tensor_.empty(); }
+  [[nodiscard]] bool is_number() const { return kind_ == Kind::number; }
   [[nodiscard]] double number() const { return number_; }
   [[nodiscard]] const Tensor& tensor() const { return tensor_.front(); }
   [[nodiscard]] Source source() const { return source_; }
 
  private:
-  Var var_;
+  enum class Kind { var, number, tensor };
+  Kind kind_;
+  Var var_;  // empty where this is none, or where an empty one was passed
   double number_ = 0;
   std::vector<Tensor> tensor_;  // one or none
   Source source_;

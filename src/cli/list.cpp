@@ -51,6 +51,16 @@ std::vector<ListedRow> op_rows() {
   return listed;
 }
 
+/// The sections of a configuration that have no kinds.
+std::vector<ListedRow> section_rows() {
+  TrainOptions train;
+  EarlyStopping stopping;
+  return {{.name = "train", .summary = "how long, and in what portions", .options = describe_fields(train.fields())},
+          {.name = "train.early_stopping",
+           .summary = "when to end before the last epoch",
+           .options = describe_fields(early_stopping_fields(stopping))}};
+}
+
 std::vector<ListedTable> tables(const Registry& registry) {
   static const std::vector<std::string> initializers = init::names();
   return {
@@ -59,6 +69,7 @@ std::vector<ListedTable> tables(const Registry& registry) {
       {"optimizers", "how it steps", [&] { return full_rows(registry.optimizers()); }},
       {"schedules", "how the rate changes over a run", [&] { return full_rows(registry.schedules()); }},
       {"readers", "where data comes from", [] { return plain_rows(readers()); }},
+      {"sections", "the rest of a configuration", [] { return section_rows(); }},
       {"activations", "between the layers of a model", [] { return named_rows(nn::activations()); }},
       {"initializers", "how parameters start", [] { return named_rows(initializers); }},
       {"ops", "what functions are made of", [] { return op_rows(); }},

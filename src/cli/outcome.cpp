@@ -3,6 +3,10 @@
 #include <nlohmann/json.hpp>
 
 #include "cli/output.hpp"
+#include "core/atomic_file.hpp"
+#include "core/workers.hpp"
+#include "kernels/micro_ops.hpp"
+#include "train/report.hpp"
 
 namespace thalweg::cli {
 
@@ -10,36 +14,137 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-Json json_of(const Metrics& metrics) {
-  Json object = Json::object();
-  for (const auto& [name, value] : metrics) object[name] = value;
-  return object;
+/// The figures of a run on one part of its data.
+struct Measured {
+  std::string name;
+  const Dataset* data;
+  Evaluation evaluation;
+};
+
+std::vector<Measured> measure(Session& session) {
+  std::vector<Measured> all;
+  const auto add = [&](const char* name, const std::optional<Dataset>& data) {
+    if (data) all.push_back({name, &*data, session.trainer.evaluate(*data)});
+  };
+  add("validation", session.parts.validation);
+  add("test", session.parts.test);
+  return all;
+}
+
+Tensor labels_of(const Dataset& data) { return data["target"].reshape({data.rows()}).to(i32); }
+
+std::vector<std::string> class_names(const Recipe& recipe) {
+  std::vector<std::string> names = recipe.preprocessing.classes();
+  for (auto c = static_cast<std::int64_t>(names.size()); c < recipe.outputs; ++c) names.push_back(std::to_string(c));
+  return names;
+}
+
+void add_predictions(ReportData& report, const Session& session, const Measured& measured) {
+  report.evaluation = measured.evaluation.metrics;
+  report.evaluated_on = fmt::format("{}, {} {}", measured.name, with_commas(measured.evaluation.rows),
+                                    rows_name(session.recipe.preprocessing));
+  const Tensor& predictions = measured.evaluation.predictions;
+  const auto* table = session.recipe.preprocessing.table();
+  if (session.recipe.preprocessing.task() != data::Task::regression) {
+    report.confusion = confusion_matrix(predictions, labels_of(*measured.data), class_names(session.recipe));
+    return;
+  }
+  PredictedAgainstTrue plot;
+  plot.target = table ? table->schema().target : "target";
+  const Tensor& truth = (*measured.data)["target"];
+  for (std::int64_t i = 0; i < predictions.size(); ++i) {
+    plot.predicted.push_back(predictions.at(i));
+    plot.truth.push_back(table ? table->target().inverse(truth.at(i)) : truth.at(i));
+  }
+  report.predictions = std::move(plot);
+}
+
+/// What is read first: one metric of each part, the last measured in front, and what it cost.
+std::vector<ReportTile> headline(const Session& session, const std::vector<Measured>& measured,
+                                 const History& history) {
+  std::vector<ReportTile> tiles;
+  for (auto one = measured.rbegin(); one != measured.rend(); ++one) {
+    const Metrics& metrics = one->evaluation.metrics;
+    const auto& [metric, value] = metrics[metrics.size() > 1 ? 1 : 0];  // the loss is the first
+    tiles.push_back({one->name + " " + metric, figure(value),
+                     fmt::format("{} {}", with_commas(one->evaluation.rows), rows_name(session.recipe.preprocessing))});
+  }
+  const std::int64_t epochs = history.epochs.empty() ? 0 : history.epochs.back().epoch;
+  const State& state = session.trainer.state();
+  tiles.push_back({"training", duration_text(history.seconds),
+                   fmt::format("{} epochs, {} steps", epochs, with_commas(state.step))});
+  tiles.push_back({"parameters", with_commas(state.layout->size)});
+  return tiles;
+}
+
+void write_report(const Session& session, const Config& config, const std::string& name, const RunFolder& folder,
+                  const std::vector<Measured>& measured, const History& history, const Verdict& verdict) {
+  ReportData report{
+      .title = name,
+      .subtitle = describe(config, session),
+      .tiles = headline(session, measured, history),
+      .verdict = verdict,
+      .history = history,
+      .parameters = session.trainer.state().layout->entries,
+      .config = config.toml(),
+      .environment = {{"version", THALWEG_VERSION},
+                      {"threads", std::to_string(config.train.threads > 0 ? config.train.threads : available_cores())},
+                      {"instruction set", std::string(instruction_set())}}};
+  if (!measured.empty()) add_predictions(report, session, measured.back());
+  write_atomically(folder.report(), report_html(report));
+}
+
+std::string next_step(const Session& session, const RunFolder& folder) {
+  const std::string run = folder.path().string();
+  return session.recipe.preprocessing.table() ? fmt::format("thalweg predict {} < new.csv > predicted.csv", run)
+                                              : fmt::format("thalweg evaluate {}", run);
+}
+
+void emit_text(const Session& session, const RunFolder& folder, const std::vector<Measured>& measured,
+               const History& history, const Verdict& verdict) {
+  for (const Measured& one : measured) {
+    print_metrics(one.name, one.evaluation.metrics,
+                  fmt::format("{} {}", with_commas(one.evaluation.rows), rows_name(session.recipe.preprocessing)));
+  }
+  const std::int64_t epochs = history.epochs.empty() ? 0 : history.epochs.back().epoch;
+  emit("{:<12}{}, {} epochs, {} steps\n", "time", duration_text(history.seconds), epochs,
+       with_commas(session.trainer.state().step));
+  if (history.best_epoch > 0 && history.best_epoch < epochs) {
+    emit("{:<12}epoch {}, which the model was put back to\n", "best", history.best_epoch);
+  }
+  emit("{:<12}{}\n", "verdict", verdict.sentence);
+  if (!verdict.advice.empty()) emit("{:<12}{}\n", "to improve", verdict.advice);
+  emit("{:<12}{}\n", "run", folder.path().string());
+  emit("{:<12}{}\n", "report", folder.report().string());
+  emit("{:<12}{}\n", "next", next_step(session, folder));
+}
+
+void emit_json(const Session& session, const RunFolder& folder, const std::vector<Measured>& measured,
+               const History& history, const Verdict& verdict) {
+  Json result{{"run", folder.path().string()},    {"report", folder.report().string()},
+              {"seconds", history.seconds},       {"steps", session.trainer.state().step},
+              {"best_epoch", history.best_epoch}, {"stopped_early", history.reason == StopReason::stopped_early}};
+  for (const Measured& one : measured) {
+    for (const auto& [metric, value] : one.evaluation.metrics) result[one.name][metric] = value;
+  }
+  result["verdict"] = {{"kind", name(verdict.kind)}, {"sentence", verdict.sentence}, {"advice", verdict.advice}};
+  emit("{}\n", result.dump());
 }
 
 }  // namespace
 
 void finish_run(Session& session, const Config& config, const std::string& name, const RunFolder& folder,
                 const History& history, const Context& context) {
+  const std::vector<Measured> measured = measure(session);
+  const Verdict verdict = judge(history);
+  write_report(session, config, name, folder, measured, history, verdict);
+  // last: a folder with a model in it is a run that has finished
   save_model(folder.model(), session.recipe, session.trainer.state());
-  Json result{{"run", folder.path().string()}, {"seconds", history.seconds}, {"steps", session.trainer.state().step}};
-  if (session.parts.validation) {
-    const Evaluation evaluation = session.trainer.evaluate(*session.parts.validation);
-    result["validation"] = json_of(evaluation.metrics);
-    if (!context.json) print_metrics("validation", evaluation.metrics);
-  }
-  if (session.parts.test) {
-    const Evaluation evaluation = session.trainer.evaluate(*session.parts.test);
-    result["test"] = json_of(evaluation.metrics);
-    if (!context.json) print_metrics("test", evaluation.metrics);
-  }
-  (void)config;
-  (void)name;
   if (context.json) {
-    emit("{}\n", result.dump());
-    return;
+    emit_json(session, folder, measured, history, verdict);
+  } else {
+    emit_text(session, folder, measured, history, verdict);
   }
-  emit("{:<12}{}\n", "time", duration_text(history.seconds));
-  emit("{:<12}{}\n", "run", folder.path().string());
 }
 
 }  // namespace thalweg::cli

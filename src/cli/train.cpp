@@ -62,6 +62,16 @@ RunFolder resume_folder(const fs::path& path, const Config& config, const Loaded
   return folder;
 }
 
+/// Of all the sittings of a run, with how the last one ended.
+History whole_history(const MetricsLog& log, const History& last) {
+  History whole = log.history();
+  whole.reason = last.reason;
+  whole.best_epoch = last.best_epoch;
+  whole.seconds = last.seconds;
+  whole.warnings = last.warnings;
+  return whole;
+}
+
 /// One run of the trainer, watched.
 struct Watched {
   History history;
@@ -81,14 +91,19 @@ Watched fit(Session& session, const Config& config, const RunFolder& folder, con
   options.checkpoints = folder.checkpoints();
   options.resume = arguments.resume;
   bool first = true;
+  double seconds_before = 0;  // of the sittings before this one
   options.on_step = [&](const StepReport& report) {
-    if (std::exchange(first, false)) log.cut_after(report.step - 1);
+    if (std::exchange(first, false)) {
+      log.cut_after(report.step - 1);
+      seconds_before = log.history().seconds;
+    }
     const std::int64_t interval = std::max<std::int64_t>(1, report.total_steps / 1000);
     if (report.step % interval == 0 || report.step == 1) log.add(report);
     progress.step(report);
     if (signals.received() != 0) stop.request_stop();
   };
-  options.on_epoch = [&](const EpochReport& report) {
+  options.on_epoch = [&](EpochReport report) {
+    report.seconds += seconds_before;
     log.add(report);
     progress.epoch(report);
   };
@@ -96,6 +111,8 @@ Watched fit(Session& session, const Config& config, const RunFolder& folder, con
   progress.finish();
   watched.signal = signals.received();
   say_warnings(context, watched.history.warnings);
+  watched.history = whole_history(log, watched.history);
+  watched.history.seconds += seconds_before;
   return watched;
 }
 

@@ -60,6 +60,7 @@ View View::slice(int axis, std::int64_t begin, std::int64_t end, std::int64_t st
 }
 
 std::optional<View> View::reshape(const Shape& to) const {
+  if (to.size() == 0) return dense(to);
   const View from = collapse();
   View view{to, {}, offset};
   int axis = from.shape.rank() - 1;

@@ -14,6 +14,7 @@ struct View {
   Shape shape;
   std::array<std::int64_t, Shape::max_rank> strides{};  // in elements
   std::int64_t offset = 0;                              // in elements
+  friend bool operator==(const View&, const View&) = default;
 
   static View dense(const Shape& shape);
   /// Row-major without gaps, from wherever it starts.

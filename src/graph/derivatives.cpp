@@ -14,9 +14,24 @@ namespace thalweg {
 
 namespace {
 
-Graph& graph_of(const std::vector<Var>& outputs) {
-  if (outputs.empty() || !outputs.front().defined()) fail<UsageError>("[derivative] no outputs given");
-  return outputs.front().graph();
+Graph& graph_of(std::string_view what, const std::vector<Var>& outputs, const std::vector<Var>& inputs) {
+  if (outputs.empty() || !outputs.front().defined()) fail<UsageError>("[{}] no outputs given", what);
+  Graph& graph = outputs.front().graph();
+  for (const std::vector<Var>* vars : {&outputs, &inputs}) {
+    for (const Var& var : *vars) expect_of_graph(what, var, graph, {});
+  }
+  return graph;
+}
+
+/// One cotangent (or tangent) for each of `vars`, of its shape and dtype.
+void expect_like(std::string_view what, const std::vector<Var>& given, const std::vector<Var>& vars) {
+  if (given.size() != vars.size()) fail<UsageError>("{} given: {} for {} values", what, given.size(), vars.size());
+  for (std::size_t i = 0; i < vars.size(); ++i) {
+    if (!given[i].defined()) continue;  // zero
+    if (given[i].shape() == vars[i].shape() && given[i].dtype() == vars[i].dtype()) continue;
+    fail<UsageError>("{} of {} {} for a value of {} {}. Hint: they are alike.", what, given[i].dtype(),
+                     given[i].shape(), vars[i].dtype(), vars[i].shape());
+  }
 }
 
 /// For each node up to `last`, whether it depends on any of the inputs in a differentiable way.
@@ -35,13 +50,9 @@ std::vector<char> depends_on(const Graph& graph, const std::vector<Var>& inputs,
   return active;
 }
 
-Var plus(Var sum, Var term) {
-  return !sum.defined() ? term : !term.defined() ? sum : sum + term;
-}
+Var plus(Var sum, Var term) { return !sum.defined() ? term : !term.defined() ? sum : sum + term; }
 
-Var zeros_like(Var x) {
-  return broadcast_to(x.graph().number(0, x.dtype()), x.shape());
-}
+Var zeros_like(Var x) { return broadcast_to(x.graph().number(0, x.dtype()), x.shape()); }
 
 /// (outer, 1, inner) values spread over the reduced axis again.
 Var spread(const Site& site, Var reduced) {
@@ -62,9 +73,7 @@ std::vector<Var> pull_back(const Site& site, Var g, const std::vector<char>& wan
     std::vector<Var> inputs;
     for (int i = 1; i < site.inputs(); ++i) inputs.push_back(site.x(i));
     const auto own = rule(inputs, site.y(), g);
-    if (own.size() != inputs.size()) {
-      fail<UsageError>("[custom_derivative] {} cotangents for {} inputs", own.size(), inputs.size());
-    }
+    expect_like("[custom_derivative] a cotangent", own, inputs);
     std::ranges::copy(own, result.begin() + 1);
   } else if (op.partial) {
     each([&](int i) { return op.partial(site, i, g); });
@@ -82,16 +91,13 @@ std::vector<Var> pull_back(const Site& site, Var g, const std::vector<char>& wan
 
 std::vector<Var> vjp(const std::vector<Var>& outputs, const std::vector<Var>& cotangents,
                      const std::vector<Var>& inputs) {
-  Graph& graph = graph_of(outputs);
+  Graph& graph = graph_of("vjp", outputs, inputs);
+  expect_like("[vjp] a cotangent", cotangents, outputs);
   int last = 0;
   for (const Var& output : outputs) last = std::max(last, output.index());
   const std::vector<char> active = depends_on(graph, inputs, last);
   std::vector<Var> adjoint(static_cast<std::size_t>(last) + 1);
   for (std::size_t i = 0; i < outputs.size(); ++i) {
-    if (!(cotangents[i].shape() == outputs[i].shape())) {
-      fail<UsageError>("[vjp] a cotangent of shape {} for an output of shape {}", cotangents[i].shape(),
-                       outputs[i].shape());
-    }
     Var& sum = adjoint[static_cast<std::size_t>(outputs[i].index())];
     sum = plus(sum, cotangents[i]);
   }
@@ -186,15 +192,13 @@ Var push_forward(const Site& site, const std::vector<Var>& tangents) {
 
 std::vector<Var> jvp(const std::vector<Var>& outputs, const std::vector<Var>& inputs,
                      const std::vector<Var>& tangents) {
-  Graph& graph = graph_of(outputs);
+  Graph& graph = graph_of("jvp", outputs, inputs);
+  expect_like("[jvp] a tangent", tangents, inputs);
   int last = 0;
   for (const Var& output : outputs) last = std::max(last, output.index());
   const std::vector<char> active = depends_on(graph, inputs, last);
   std::vector<Var> tangent(static_cast<std::size_t>(last) + 1);
   for (std::size_t i = 0; i < inputs.size(); ++i) {
-    if (!(tangents[i].shape() == inputs[i].shape())) {
-      fail<UsageError>("[jvp] a tangent of shape {} for an input of shape {}", tangents[i].shape(), inputs[i].shape());
-    }
     if (inputs[i].index() <= last) tangent[static_cast<std::size_t>(inputs[i].index())] = tangents[i];
   }
   for (int i = 0; i <= last; ++i) {
@@ -215,12 +219,14 @@ std::vector<Var> jvp(const std::vector<Var>& outputs, const std::vector<Var>& in
 
 std::vector<Var> gradients(const Arg& y, const std::vector<Var>& inputs) {
   const Var value = y.var();
+  expect_defined("grad", value, y.source());
   if (value.size() != 1 || !is_float(value.dtype())) {
     fail<UsageError>(
         "[grad] the value has shape {} and dtype {}; a gradient is of a scalar in f32 or f64. Hint: tw::sum "
         "or tw::mean.{}",
         value.shape(), value.dtype(), at(y.source()));
   }
+  for (const Var& input : inputs) expect_of_graph("grad", input, value.graph(), y.source());
   const Var one = broadcast_to(value.graph().number(1, value.dtype()), value.shape());
   return vjp({value}, {one}, inputs);
 }

@@ -20,15 +20,9 @@ DType Var::dtype() const {
   return graph_->node(index_).signature.dtype;
 }
 
-Var Site::x(int input) const {
-  return {graph, graph.node(index).inputs[static_cast<std::size_t>(input)]};
-}
-int Site::inputs() const {
-  return static_cast<int>(graph.node(index).inputs.size());
-}
-const Attributes& Site::attributes() const {
-  return graph.node(index).attributes;
-}
+Var Site::x(int input) const { return {graph, graph.node(index).inputs[static_cast<std::size_t>(input)]}; }
+int Site::inputs() const { return static_cast<int>(graph.node(index).inputs.size()); }
+const Attributes& Site::attributes() const { return graph.node(index).attributes; }
 
 std::string at(Source source) {
   if (source.line == 0) return "";
@@ -78,6 +72,7 @@ Var Graph::append(const Op& op, std::vector<Var> inputs, Attributes attributes, 
   Node node{&op, {}, std::move(attributes), {}, !inputs.empty(), source};
   std::vector<Signature> signatures;
   for (const Var& input : inputs) {
+    expect_of_graph(op.name, input, *this, source);
     node.inputs.push_back(input.index());
     signatures.push_back(this->node(input).signature);
     node.weak = node.weak && this->node(input).weak;
@@ -99,23 +94,42 @@ Var as_var(const Arg& arg, Var like) {
   return graph.number(arg.number(), is_float(other.signature.dtype) ? other.signature.dtype : f32, other.weak);
 }
 
+void expect_defined(std::string_view op, Var var, Source source) {
+  if (var.defined()) return;
+  fail<UsageError>("[{}] an empty Var is given. Hint: it was default-constructed and never assigned.{}", op,
+                   at(source));
+}
+
+void expect_of_graph(std::string_view op, Var var, const Graph& graph, Source source) {
+  expect_defined(op, var, source);
+  if (&var.graph() != &graph) {
+    fail<UsageError>(
+        "[{}] the arguments belong to two traces. Hint: a Var lives in the function that was traced "
+        "with it; pass data as an input or as tw::constant(tensor).{}",
+        op, at(source));
+  }
+}
+
 namespace {
+/// The line of the first argument that is a Var: a number may stand in a formula of ours.
+Source source_of(std::span<const Arg> args) {
+  const auto var = std::ranges::find_if(args, [](const Arg& arg) { return arg.is_var(); });
+  return var == args.end() ? args.front().source() : var->source();
+}
+
 Var first_var(std::string_view op, std::span<const Arg> args) {
   Var found;
   for (const Arg& arg : args) {
     if (!arg.is_var()) continue;
-    if (found.defined() && &arg.var().graph() != &found.graph()) {
-      fail<UsageError>(
-          "[{}] the arguments belong to two traces. Hint: a Var lives in the function that was traced "
-          "with it; pass data as an input or as tw::constant(tensor).{}",
-          op, at(arg.source()));
-    }
+    expect_defined(op, arg.var(), arg.source());
+    if (!found.defined()) found = arg.var();
+    expect_of_graph(op, arg.var(), found.graph(), arg.source());
     // A strong Var decides the dtype of the numbers it meets, a weak one only where there is no other.
-    if (!found.defined() || found.graph().node(found).weak) found = arg.var();
+    if (found.graph().node(found).weak) found = arg.var();
   }
   if (!found.defined()) {
-    const Source source = args.empty() ? Source{} : args.front().source();
-    fail<UsageError>("[{}] no argument is a Var. Hint: an op needs at least one Var of the trace.{}", op, at(source));
+    fail<UsageError>("[{}] no argument is a Var. Hint: an op needs at least one Var of the trace.{}", op,
+                     at(args.front().source()));
   }
   return found;
 }
@@ -153,7 +167,7 @@ Shape broadcast_shape(const Op& op, std::span<const Var> vars, Source source) {
 
 Var apply_elementwise(const Op& op, std::span<const Arg> args) {
   std::vector<Var> vars = as_vars(op.name, args);
-  const Source source = args[0].source();
+  const Source source = source_of(args);
   const Var like = first_var(op.name, args);
   const DType dtype = like.dtype();
   for (Var& var : vars) {

@@ -55,6 +55,9 @@ class Graph {
 
 /// Arguments as Vars of one graph. Throws UsageError when none is a Var or they are of two graphs.
 [[nodiscard]] std::vector<Var> as_vars(std::string_view op, std::span<const Arg> args);
+/// These throw UsageError for an empty Var, and for one of another trace.
+void expect_defined(std::string_view op, Var var, Source source);
+void expect_of_graph(std::string_view op, Var var, const Graph& graph, Source source);
 /// Applies an elementwise op: brings the dtypes together, broadcasts, appends.
 Var apply_elementwise(const Op& op, std::span<const Arg> args);
 /// Makes one Var (a number becomes a constant next to `like`).

@@ -158,20 +158,20 @@ struct Equal {
 struct NotEqual {
   template <class D, class V>
   static HWY_INLINE V f(D d, V a, V b) {
-    return OneWhere(d, hn::Ne(a, b));
+    return OneWhere(d, hn::Not(hn::Eq(a, b)));  // Ne is false for NaN on some instruction sets
   }
 };
 
 struct Where {
   template <class D, class V>
   static HWY_INLINE V f(D d, V c, V a, V b) {
-    return hn::IfThenElse(hn::Ne(c, hn::Zero(d)), a, b);
+    return hn::IfThenElse(hn::Eq(c, hn::Zero(d)), b, a);
   }
 };
 struct Clamp {
   template <class D, class V>
   static HWY_INLINE V f(D d, V x, V low, V high) {
-    return Maximum::f(d, low, Minimum::f(d, x, high));
+    return Minimum::f(d, Maximum::f(d, x, low), high);
   }
 };
 
@@ -576,15 +576,9 @@ constexpr Reducer reducer_table[] = {
 
 }  // namespace
 
-std::span<const MicroOp> MicroTable() {
-  return micro_table;
-}
-std::span<const Reducer> ReducerTable() {
-  return reducer_table;
-}
-const char* TargetName() {
-  return hwy::TargetName(HWY_TARGET);
-}
+std::span<const MicroOp> MicroTable() { return micro_table; }
+std::span<const Reducer> ReducerTable() { return reducer_table; }
+const char* TargetName() { return hwy::TargetName(HWY_TARGET); }
 
 }  // namespace HWY_NAMESPACE
 }  // namespace thalweg

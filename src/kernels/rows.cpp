@@ -202,10 +202,10 @@ Kernel make_to_i32(const KernelSite& site) {
   return for_float(site.inputs[0].dtype, [&]<class T>(T) {
     return Kernel{[size = site.output.shape.size()](const KernelCall& call) {
                     for (std::int64_t i = 0; i < size; ++i) {
-                      constexpr double limit = 2147483647;
+                      using Limits = std::numeric_limits<std::int32_t>;
                       const double x = static_cast<double>(call.in<T>(0)[i]);
-                      call.out<std::int32_t>()[i] =
-                          std::isnan(x) ? 0 : static_cast<std::int32_t>(std::clamp(x, -limit, limit));
+                      const double nearest = std::clamp<double>(x, Limits::min(), Limits::max());
+                      call.out<std::int32_t>()[i] = std::isnan(x) ? 0 : static_cast<std::int32_t>(nearest);
                     }
                   },
                   0};

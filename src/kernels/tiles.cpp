@@ -101,7 +101,7 @@ class TilePlan {
     explicit Context(const KernelCall& kernel_call) : call(kernel_call) {}  // the arrays are not cleared
     const KernelCall& call;
     alignas(64) std::byte slots[max_tile_slots * tile_bytes];
-    std::array<T, 64> uniforms;
+    std::array<T, 2 * max_tile_slots> uniforms;
     std::array<const void*, 128> registers;
   };
 
@@ -175,6 +175,8 @@ TilePlan<T>::TilePlan(const TileProgram& program) : program_(program) {
 template <class T>
 void TilePlan<T>::plan_steps() {
   const int first = static_cast<int>(program_.loads.size());
+  std::vector<int> spread_load(program_.loads.size(),
+                               0);  // a second, spread copy of the same load, where one is needed
   for (std::size_t s = 0; s < program_.steps.size(); ++s) {
     const TileProgram::Step& step = program_.steps[s];
     unsigned wanted = 0;
@@ -192,10 +194,13 @@ void TilePlan<T>::plan_steps() {
     for (int i = 0; i < step.op->arity; ++i) {
       int& r = plan.in[static_cast<std::size_t>(i)];
       if (!((wanted & ~chosen) >> i & 1U)) continue;
-      // a second, spread copy of the same load
-      program_.loads.push_back(program_.loads[static_cast<std::size_t>(r)]);
-      loads_.push_back({Kind::splat});
-      r = -static_cast<int>(program_.loads.size());  // renumbered below
+      int& spread = spread_load[static_cast<std::size_t>(r)];
+      if (spread == 0) {
+        program_.loads.push_back(program_.loads[static_cast<std::size_t>(r)]);
+        loads_.push_back({Kind::splat});
+        spread = -static_cast<int>(program_.loads.size());  // renumbered below
+      }
+      r = spread;
     }
     steps_.push_back(plan);
   }
@@ -480,6 +485,19 @@ Kernel kernel_of(const TileProgram& program) {
 }
 
 }  // namespace
+
+Kernel make_copy_kernel(const View& view, DType dtype) {
+  View from = view.collapse();
+  from.offset = 0;
+  if (from.shape.size() == 0) return {[](const KernelCall&) {}, 0};
+  return {[from, dtype](const KernelCall& call) {
+            with_source_type(dtype, [&](auto zero) {
+              using T = decltype(zero);
+              gather_view(call.out<T>(), call.in<T>(0), from, 0, from.shape.size());
+            });
+          },
+          0};
+}
 
 Kernel make_tile_kernel(const TileProgram& program) {
   if (program.reductions.size() > 4) defect("a tile group of {} reductions", program.reductions.size());

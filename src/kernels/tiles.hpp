@@ -53,5 +53,8 @@ struct TileProgram {
 };
 
 [[nodiscard]] Kernel make_tile_kernel(const TileProgram& program);
+/// What a view sees, one element after another, as it is: for the integers, which have no tiles. The view starts at the
+/// kernel's input.
+[[nodiscard]] Kernel make_copy_kernel(const View& view, DType dtype);
 
 }  // namespace thalweg

@@ -8,11 +8,16 @@
 
 namespace thalweg {
 
-Var relu6(const Arg& x) { return clamp(x, 0, 6); }
+Var relu6(const Arg& x) {
+  return where(x >= 6, 6, relu(x));  // unlike clamp's, its derivative is 0 on the borders
+}
 Var leaky_relu(const Arg& x, double slope) { return where(x > 0, x, slope * x); }
 Var prelu(const Arg& x, const Arg& slope) { return where(x > 0, x, slope * x); }
 // The argument of expm1 is kept <= 0: what is not chosen must not overflow either.
-Var elu(const Arg& x, double alpha) { return where(x > 0, x, alpha * expm1(-relu(-x))); }
+Var elu(const Arg& x, double alpha) {
+  const Var above = x > 0;
+  return where(above, x, alpha * expm1(where(above, 0, x)));
+}
 Var selu(const Arg& x) {
   constexpr double alpha = 1.6732632423543772, scale = 1.0507009873554805;
   return scale * elu(x, alpha);
@@ -25,8 +30,10 @@ Var gelu_tanh(const Arg& x) {
 Var silu(const Arg& x) { return x * sigmoid(x); }
 Var mish(const Arg& x) { return x * tanh(softplus(x)); }
 Var softsign(const Arg& x) { return x / (1 + abs(x)); }
-Var hard_sigmoid(const Arg& x) { return clamp(x / 6 + 0.5, 0, 1); }
-Var hard_swish(const Arg& x) { return x * hard_sigmoid(x); }
+Var hard_sigmoid(const Arg& x) { return relu6(x + 3) / 6; }
+Var hard_swish(const Arg& x) {
+  return x * clamp(x / 6 + 0.5, 0, 1);  // the derivative on the borders is that of the middle
+}
 Var log_sigmoid(const Arg& x) { return -softplus(-x); }
 
 }  // namespace thalweg

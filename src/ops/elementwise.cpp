@@ -72,6 +72,8 @@ constexpr PartialRule zero = nullptr;
 
 Var one_where(Var mask, Var g) { return where(mask, g, 0); }
 
+Var halved_where_equal(S s, Var g) { return where(equal(s.x(0), s.x(1)), g * .5, g); }
+
 std::vector<Op> make_rows() {
   return {
       // arithmetic
@@ -120,18 +122,18 @@ std::vector<Op> make_rows() {
       row(
           "minimum", "the smaller of a and b; equal ones share the gradient", 2, {},
           [](In x) { return std::min(x[0], x[1]); },
-          [](S s, int i, Var g) { return where(equal(s.x(0), s.x(1)), g * .5, one_where(s.x(i) < s.x(1 - i), g)); }),
+          [](S s, int i, Var g) { return where(s.x(i) > s.x(1 - i), 0, halved_where_equal(s, g)); }),
       row(
           "maximum", "the larger of a and b; equal ones share the gradient", 2, {},
           [](In x) { return std::max(x[0], x[1]); },
-          [](S s, int i, Var g) { return where(equal(s.x(0), s.x(1)), g * .5, one_where(s.x(i) > s.x(1 - i), g)); }),
+          [](S s, int i, Var g) { return where(s.x(i) < s.x(1 - i), 0, halved_where_equal(s, g)); }),
       row(
-          "clamp", "max(low, min(x, high))", 3, {}, [](In x) { return std::max(x[1], std::min(x[0], x[2])); },
+          "clamp", "min(max(x, low), high)", 3, {}, [](In x) { return std::min(std::max(x[0], x[1]), x[2]); },
           [](S s, int i, Var g) {
             const Var x = s.x(0), low = s.x(1), high = s.x(2);
             if (i == 0) return one_where((x >= low) * (x <= high), g);
-            if (i == 1) return one_where((x < low) + (low > high), g);
-            return one_where((x > high) * (low <= high), g);
+            if (i == 1) return one_where((x < low) * (low < high), g);
+            return one_where((x > high) + (low > high), g);
           }),
       // exponentials and logarithms
       row(
@@ -209,7 +211,7 @@ std::vector<Op> make_rows() {
           [](S s, int, Var g) { return g * sigmoid(s.x()); }),
       row(
           "relu", "max(x, 0)", 1, {}, [](In x) { return std::max(x[0], 0.); },
-          [](S s, int, Var g) { return one_where(s.y() > 0, g); }),
+          [](S s, int, Var g) { return where(s.y() <= 0, 0, g); }),
       // comparisons and choice
       row(
           "less", "1 where a < b, else 0", 2, {}, [](In x) { return x[0] < x[1] ? 1. : 0.; }, zero),

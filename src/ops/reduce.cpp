@@ -15,7 +15,7 @@ using S = const Site&;
 
 Signature infer_reduce(std::span<const Signature> in, const Attributes& a) {
   const Shape& x = in[0].shape;
-  expect_float("reduce", in[0]);
+  expect_float(a.name, in[0]);
   if (a.name != "sum" && x[1] == 0) fail<UsageError>("[{}] of no elements: the shape is {}", a.name, x);
   return {{x[0], x[2]}, in[0].dtype};
 }
@@ -111,7 +111,7 @@ std::vector<Op> make_rows() {
 std::vector<char> reduced_axes(const Shape& shape, const Axes& axes, Source source, std::string_view op) {
   std::vector<char> reduced(static_cast<std::size_t>(shape.rank()), axes.all ? 1 : 0);
   for (int axis : axes.list) {
-    char& mark = reduced[static_cast<std::size_t>(shape.axis_index(axis))];
+    char& mark = reduced[static_cast<std::size_t>(axis_of(op, shape, axis, source))];
     if (mark) fail<UsageError>("[{}] axis {} of {} named twice.{}", op, axis, shape, at(source));
     mark = 1;
   }
@@ -178,6 +178,15 @@ Var with_reduced_last(Var x, const std::vector<char>& reduced) {
   return reshape(order.empty() ? x : transpose(x, order), to);
 }
 
+/// All reduced axes as one, so that equal extremes share the gradient over all of them alike.
+Var reduce_at_once(std::string_view op, const Arg& x, const Axes& axes, Keep keep) {
+  const std::vector<char> reduced = reduced_axes(x.var().shape(), axes, x.source(), op);
+  const auto begin = std::ranges::find(reduced, 1), end = std::find(begin, reduced.end(), 0);
+  if (std::find(end, reduced.end(), 1) == reduced.end()) return reduce(op, x, axes, keep);
+  const Var last = reduce(op, Arg(with_reduced_last(x.var(), reduced), x.source()), -1, Keep::no);
+  return reshape(last, shape_after(x.var().shape(), reduced, keep));
+}
+
 }  // namespace
 
 std::span<const Op> reduce_ops() {
@@ -186,8 +195,8 @@ std::span<const Op> reduce_ops() {
 }
 
 Var sum(const Arg& x, const Axes& axes, Keep keep) { return reduce("sum", x, axes, keep); }
-Var max(const Arg& x, const Axes& axes, Keep keep) { return reduce("max", x, axes, keep); }
-Var min(const Arg& x, const Axes& axes, Keep keep) { return reduce("min", x, axes, keep); }
+Var max(const Arg& x, const Axes& axes, Keep keep) { return reduce_at_once("max", x, axes, keep); }
+Var min(const Arg& x, const Axes& axes, Keep keep) { return reduce_at_once("min", x, axes, keep); }
 
 Var mean(const Arg& x, const Axes& axes, Keep keep) {
   return sum(x, axes, keep) / static_cast<double>(count_of(x.var().shape(), axes, x.source()));

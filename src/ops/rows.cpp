@@ -243,9 +243,9 @@ std::vector<Op> make_rows() {
 
 /// Applies f to x with `axis` moved to the end, and moves it back.
 template <class F>
-Var along(const Arg& x, int axis, bool keeps_axis, const F& f) {
+Var along(std::string_view op, const Arg& x, int axis, bool keeps_axis, const F& f) {
   const Var v = x.var();
-  const int at_axis = v.shape().axis_index(axis), last = v.rank() - 1;
+  const int at_axis = axis_of(op, v.shape(), axis, x.source()), last = v.rank() - 1;
   std::vector<int> order, back(static_cast<std::size_t>(v.rank()));
   for (int a = 0; a <= last; ++a) {
     if (a != at_axis) order.push_back(a);
@@ -264,14 +264,14 @@ std::span<const Op> row_ops() {
 }
 
 Var softmax(const Arg& x, int axis) {
-  return along(x, axis, true, [](const Arg& v) { return apply("softmax", {v}); });
+  return along("softmax", x, axis, true, [](const Arg& v) { return apply("softmax", {v}); });
 }
 Var log_softmax(const Arg& x, int axis) { return x - logsumexp(x, axis, Keep::yes); }
 Var argmax(const Arg& x, int axis) {
-  return along(x, axis, false, [](const Arg& v) { return apply("argmax", {v}); });
+  return along("argmax", x, axis, false, [](const Arg& v) { return apply("argmax", {v}); });
 }
 Var cumsum(const Arg& x, int axis) {
-  return along(x, axis, true, [](const Arg& v) { return apply("cumsum", {v}, with_ints({0})); });
+  return along("cumsum", x, axis, true, [](const Arg& v) { return apply("cumsum", {v}, with_ints({0})); });
 }
 
 Var gather(const Arg& table, const Arg& indices) { return apply("gather", {table, indices}); }

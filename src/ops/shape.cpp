@@ -406,7 +406,7 @@ Var transpose(const Arg& x, std::vector<int> order) {
   if (order.empty()) {
     for (int axis = from.rank() - 1; axis >= 0; --axis) axes.push_back(axis);
   }
-  for (int axis : order) axes.push_back(from.axis_index(axis));
+  for (int axis : order) axes.push_back(axis_of("transpose", from, axis, x.source()));
   Ints sorted = axes, wanted(static_cast<std::size_t>(from.rank()));
   std::ranges::sort(sorted);
   std::iota(wanted.begin(), wanted.end(), 0);
@@ -444,7 +444,7 @@ Var expand_dims(const Arg& x, int axis) {
 
 Var squeeze(const Arg& x, int axis) {
   const Shape& from = x.var().shape();
-  const int place = from.axis_index(axis);
+  const int place = axis_of("squeeze", from, axis, x.source());
   if (from[place] != 1)
     fail<UsageError>("[squeeze] axis {} of {} has size {}, not 1.{}", axis, from, from[place], at(x.source()));
   Shape to;
@@ -456,7 +456,7 @@ Var squeeze(const Arg& x, int axis) {
 
 Var slice(const Arg& x, std::int64_t begin, std::int64_t end, int axis, std::int64_t step) {
   const Shape& from = x.var().shape();
-  const int a = from.axis_index(axis);
+  const int a = axis_of("slice", from, axis, x.source());
   const std::int64_t n = from[a];
   const std::int64_t first = begin < 0 ? begin + n : begin, last = end < 0 ? end + n : end;
   if (first < 0 || last > n || first > last || step < 1) {
@@ -469,16 +469,18 @@ Var slice(const Arg& x, std::int64_t begin, std::int64_t end, int axis, std::int
 
 Var slice(const Arg& x, std::int64_t begin) { return slice(x, begin, x.var().dim(0)); }
 
-Var concat(const std::vector<Var>& parts, int axis) {
-  if (parts.empty()) fail<UsageError>("[concat] no parts given");
+Var concat(const std::vector<Var>& parts, int axis, Source source) {
+  if (parts.empty()) fail<UsageError>("[concat] no parts given{}", at(source));
+  expect_defined("concat", parts[0], source);
   Graph& graph = parts[0].graph();
-  return graph.append(op_named("concat"), parts, with_ints({parts[0].shape().axis_index(axis)}), {});
+  return graph.append(op_named("concat"), parts, with_ints({axis_of("concat", parts[0].shape(), axis, source)}),
+                      source);
 }
 
-Var stack(const std::vector<Var>& parts, int axis) {
+Var stack(const std::vector<Var>& parts, int axis, Source source) {
   std::vector<Var> wider;
-  for (const Var& part : parts) wider.push_back(expand_dims(part, axis));
-  return concat(wider, axis);
+  for (const Var& part : parts) wider.push_back(expand_dims(Arg(part, source), axis));
+  return concat(wider, axis, source);
 }
 
 Var pad(const Arg& x, const std::vector<std::pair<std::int64_t, std::int64_t>>& widths, double value) {
@@ -510,14 +512,14 @@ Var cast(const Arg& x, DType dtype) {
 Var stop_gradient(const Arg& x) { return apply("stop_gradient", {x}); }
 
 Var custom_derivative(const std::vector<Var>& inputs, const std::function<Var(std::span<const Var>)>& forward,
-                      const std::function<std::vector<Var>(std::span<const Var>, Var, Var)>& backward) {
-  if (inputs.empty()) fail<UsageError>("[custom_derivative] no inputs given");
-  std::vector<Var> all{stop_gradient(forward(inputs))};
+                      const std::function<std::vector<Var>(std::span<const Var>, Var, Var)>& backward, Source source) {
+  if (inputs.empty()) fail<UsageError>("[custom_derivative] no inputs given{}", at(source));
+  std::vector<Var> all{stop_gradient(Arg(forward(inputs), source))};
   all.insert(all.end(), inputs.begin(), inputs.end());
   Attributes attributes;
   attributes.rule = backward;
   Graph& graph = all[0].graph();
-  return graph.append(op_named("custom_derivative"), all, std::move(attributes), {});
+  return graph.append(op_named("custom_derivative"), all, std::move(attributes), source);
 }
 
 }  // namespace thalweg

@@ -40,6 +40,13 @@ Attributes with_ints(std::vector<std::int64_t> ints) {
   return attributes;
 }
 
+int axis_of(std::string_view op, const Shape& shape, int axis, Source source) {
+  if (axis < -shape.rank() || axis >= shape.rank()) {
+    fail<UsageError>("[{}] axis {} of {}, which has {} axes{}", op, axis, shape, shape.rank(), at(source));
+  }
+  return shape.axis_index(axis);
+}
+
 void expect_float(std::string_view op, const Signature& x) {
   if (!is_float(x.dtype)) {
     fail<UsageError>("[{}] {} given; it is defined for f32 and f64. Hint: tw::cast(x, tw::f32).", op, x.dtype);

@@ -23,6 +23,8 @@ namespace thalweg {
 Var apply(std::string_view name, std::initializer_list<Arg> args, Attributes attributes = {});
 [[nodiscard]] Attributes with_ints(std::vector<std::int64_t> ints);
 
+/// A negative axis made positive. Throws UsageError, with the line, where there is no such axis.
+[[nodiscard]] int axis_of(std::string_view op, const Shape& shape, int axis, Source source);
 /// What several families check. These throw without the place; Graph::append adds it.
 void expect_float(std::string_view op, const Signature& x);
 void expect_same_dtype(std::string_view op, std::span<const Signature> inputs);

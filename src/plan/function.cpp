@@ -130,7 +130,7 @@ GradientReport check_gradient(const Function& f, const Tensor& x, double toleran
     const double slope = (above - f(moved).item()) / (2 * h), exact = report.analytic.at(i);
     report.numeric.set(i, slope);
     const double error = std::abs(slope - exact) / std::max({1.0, std::abs(slope), std::abs(exact)});
-    if (!(error <= report.largest_error)) {
+    if (!(error <= report.largest_error) && !std::isnan(report.largest_error)) {
       report.largest_error = error;
       report.worst = i;
     }

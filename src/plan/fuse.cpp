@@ -128,15 +128,17 @@ class Fusion {
     for (const Group* g : {&a, &b}) {
       for (int i : g->items) inside.insert(plan_.items[static_cast<std::size_t>(i)].value);
     }
-    std::set<std::pair<int, std::int64_t>> outside;
+    std::vector<Read> outside;
     for (const Group* g : {&a, &b}) {
       for (int i : g->items) {
         for (const Read& read : plan_.items[static_cast<std::size_t>(i)].reads) {
-          if (!inside.contains(read.value)) outside.insert({read.value, read.view.offset});
+          const bool known = inside.contains(read.value) || std::ranges::find(outside, read) != outside.end();
+          if (!known) outside.push_back(read);
         }
       }
     }
-    return inside.size() + outside.size() <= static_cast<std::size_t>(max_tile_slots) - 4 && a.reductions + b.reductions <= 4;
+    return inside.size() + outside.size() <= static_cast<std::size_t>(max_tile_slots) - 4 &&
+           a.reductions + b.reductions <= 4;
   }
 
   /// What works on single numbers costs a call each: those need no value in common to go together.
@@ -148,7 +150,8 @@ class Fusion {
     }
   }
   [[nodiscard]] bool is_scalar(std::size_t group) const {
-    return !groups_[group].items.empty() && groups_[group].tiled && groups_[group].elements == 1 && !groups_[group].reduction;
+    return !groups_[group].items.empty() && groups_[group].tiled && groups_[group].elements == 1 &&
+           !groups_[group].reduction;
   }
 
   void try_merge(int producer, int reader) {

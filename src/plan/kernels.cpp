@@ -11,10 +11,6 @@ namespace thalweg {
 
 namespace {
 
-bool same_view(const View& a, const View& b) {
-  return a.offset == b.offset && a.shape == b.shape && a.strides == b.strides;
-}
-
 class TileBuilder {
  public:
   TileBuilder(const Plan& plan, const Instruction& instruction) : plan_(plan), instruction_(instruction) {}
@@ -67,7 +63,7 @@ class TileBuilder {
 
   int load_of(const Read& read) {
     for (std::size_t k = 0; k < loads_.size(); ++k) {
-      if (loads_[k].value == read.value && same_view(loads_[k].view, read.view)) return static_cast<int>(k);
+      if (loads_[k] == read) return static_cast<int>(k);
     }
     loads_.push_back(read);
     const auto input = std::ranges::find(instruction_.inputs, read.value) - instruction_.inputs.begin();
@@ -180,6 +176,8 @@ class TileBuilder {
 };
 
 Kernel opaque_kernel(const Plan& plan, const Item& item) {
+  const DType dtype = plan.values[static_cast<std::size_t>(item.value)].signature.dtype;
+  if (item.kernel->make == nullptr) return make_copy_kernel(item.reads[0].view, dtype);
   std::vector<Signature> inputs;
   for (const Read& read : item.reads) {
     // the op sees the shape of what it reads, which a view may have changed

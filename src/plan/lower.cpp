@@ -11,6 +11,12 @@ bool is_identity(const Plan& plan, const Read& read) {
   return read.view.offset == 0 && read.view.is_dense() && read.view.shape.size() == signature.shape.size();
 }
 
+Item copy_item(const Read& read, DType to) {
+  static const OpKernel copy{.micro = "copy"};
+  static const Attributes none;
+  return {is_float(to) ? ItemKind::elementwise : ItemKind::opaque, "copy", &copy, &none, {read}, -1, -1, -1};
+}
+
 namespace {
 
 class Lowering {
@@ -84,7 +90,8 @@ class Lowering {
     for (int input : node.inputs) {
       Read& from = reads_[rep(input)];
       const Signature& signature = graph_.node(static_cast<int>(rep(input))).signature;
-      if (item.kind == ItemKind::opaque && (!from.view.is_dense() || converts(from, signature))) make_dense(from, signature);
+      if (item.kind == ItemKind::opaque && (!from.view.is_dense() || converts(from, signature)))
+        make_dense(from, signature);
       item.reads.push_back(from);
     }
     read = {add_item(std::move(item), node.signature), View::dense(node.signature.shape)};
@@ -102,13 +109,7 @@ class Lowering {
 
   /// Copies what a read sees into a value of its own.
   void make_dense(Read& read, const Signature& signature) {
-    read = {add_item(copy_item(read), signature), View::dense(signature.shape)};
-  }
-
-  static Item copy_item(const Read& read) {
-    static const OpKernel copy{.micro = "copy"};
-    static const Attributes none;
-    return {ItemKind::elementwise, "copy", &copy, &none, {read}, -1, -1, -1};
+    read = {add_item(copy_item(read, signature.dtype), signature), View::dense(signature.shape)};
   }
 
   Place leaf_place(int i, const Node& node, const std::vector<Bound>& inputs) {
@@ -131,8 +132,7 @@ class Lowering {
     const PlanValue& value = plan_.values[static_cast<std::size_t>(read.value)];
     const Signature signature{output.var.shape(), output.var.dtype()};
     if (value.producer < 0 || value.place || !is_identity(plan_, read) || converts(read, signature)) {
-      if (!is_float(signature.dtype)) fail<UsageError>("[program] an output of {} that is an input", signature.dtype);
-      read.value = add_item(copy_item(read), signature);
+      read.value = add_item(copy_item(read, signature.dtype), signature);
     }
     plan_.values[static_cast<std::size_t>(read.value)].place = output.place;
   }

@@ -39,8 +39,6 @@ bool destroys_a_leaf(const Plan& plan, int value, std::size_t at) {
 
 /// An output that would overwrite an input too early is computed aside and copied at the end.
 void keep_inputs_whole(Plan& plan) {
-  static const OpKernel copy{.micro = "copy"};
-  static const Attributes none;
   std::vector<Instruction> copies;
   for (std::size_t i = 0; i < plan.instructions.size(); ++i) {
     for (int value : std::vector<int>(plan.instructions[i].outputs)) {
@@ -49,8 +47,8 @@ void keep_inputs_whole(Plan& plan) {
       plan.values[static_cast<std::size_t>(value)].place.reset();
       const int item = static_cast<int>(plan.items.size()), copied = static_cast<int>(plan.values.size());
       plan.values.push_back({out.signature, out.place, item});
-      plan.items.push_back(
-          {ItemKind::elementwise, "copy", &copy, &none, {{value, View::dense(out.signature.shape)}}, copied, -1, -1});
+      plan.items.push_back(copy_item({value, View::dense(out.signature.shape)}, out.signature.dtype));
+      plan.items.back().value = copied;
       copies.push_back({{item}, {value}, {copied}, "copy", {}, {}});
     }
   }

@@ -42,6 +42,7 @@ struct PlanValue {
 struct Read {
   int value;
   View view;
+  friend bool operator==(const Read&, const Read&) = default;
 };
 
 enum class ItemKind { elementwise, reduce, opaque };
@@ -92,6 +93,9 @@ void order(Plan& plan, bool enabled);
 void plan_memory(Plan& plan, bool reuse);
 /// Makes the kernels, now that it is known what shares memory with what.
 void make_kernels(Plan& plan);
+
+/// What copies the elements that a read sees to a value of their own, converted where that is of another dtype.
+[[nodiscard]] Item copy_item(const Read& read, DType to);
 
 /// Whether every read of `value` by these items is element by element, in the places where it lies.
 [[nodiscard]] bool reads_in_place(const Plan& plan, const Instruction& instruction, int value);

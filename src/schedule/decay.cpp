@@ -12,9 +12,7 @@ namespace {
 constexpr std::string_view end_doc = "factor of lr at the end";
 }  // namespace
 
-Fields fields(ConstantOptions& o) {
-  return with_shared(o, {});
-}
+Fields fields(ConstantOptions& o) { return with_shared(o, {}); }
 Schedule constant(ConstantOptions o) {
   const Fields described = fields(o);
   check_fields(described, "constant");
@@ -75,9 +73,7 @@ Schedule multi_step(MultiStepOptions options) {
   });
 }
 
-Fields fields(CosineOptions& o) {
-  return with_shared(o, {{"end", &o.end, end_doc, not_negative}});
-}
+Fields fields(CosineOptions& o) { return with_shared(o, {{"end", &o.end, end_doc, not_negative}}); }
 Schedule cosine(CosineOptions options) {
   return build("cosine", options, [](const CosineOptions& o, const Place& at) {
     return o.end + (1 - o.end) * (1 + std::cos(std::numbers::pi * at.done())) / 2;

@@ -117,9 +117,7 @@ Counts counts_of(const Tensor& confusion, std::size_t c) {
   return counts;
 }
 
-double ratio(double part, double whole) {
-  return whole > 0 ? part / whole : 0;
-}
+double ratio(double part, double whole) { return whole > 0 ? part / whole : 0; }
 
 /// Of class 1 of two, or the mean over the classes that occur.
 template <class Score>
@@ -284,9 +282,7 @@ double r2(const Tensor& predictions, const Tensor& targets, const Weights& weigh
 
 }  // namespace metric
 
-bool MetricRow::serves(Task task) const {
-  return std::ranges::find(tasks, task) != tasks.end();
-}
+bool MetricRow::serves(Task task) const { return std::ranges::find(tasks, task) != tasks.end(); }
 
 std::span<const MetricRow> metrics() {
   static const std::vector<Task> values = {Task::regression}, classes = {Task::binary, Task::multiclass};
@@ -325,8 +321,6 @@ const MetricRow& find_metric(std::string_view name) {
       near.empty() ? fmt::format("known are {}.", fmt::join(names, ", ")) : fmt::format("did you mean '{}'?", near));
 }
 
-std::string format_metric(double value) {
-  return std::isnan(value) ? "-" : fmt::format("{:.4g}", value);
-}
+std::string format_metric(double value) { return std::isnan(value) ? "-" : fmt::format("{:.4g}", value); }
 
 }  // namespace thalweg

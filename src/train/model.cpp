@@ -4,10 +4,10 @@
 #include <cmath>
 
 #include "core/error.hpp"
+#include "thalweg/optimizers.hpp"
 #include "train/model_parts.hpp"
 #include "train/objective.hpp"
 #include "train/run.hpp"
-#include "thalweg/optimizers.hpp"
 
 namespace thalweg {
 

@@ -104,17 +104,23 @@ std::string metric_chart(const History& history, const std::string& name) {
   return chart_html(chart);
 }
 
+std::string step_chart(const History& history, double StepReport::*value, std::string title, std::string role) {
+  Chart chart = chart_of(history, title);
+  chart.from_zero = role == "lr";
+  chart.best_x = -1;
+  chart.lines.push_back(step_line(history, value, std::move(title), std::move(role)));
+  return chart_html(chart);
+}
+
+/// The loss and the first metric, what drove them, and then the other metrics.
 std::string charts(const History& history) {
+  std::vector<std::string> names = metric_names(history);
+  std::erase(names, "loss");
   std::string out = metric_chart(history, "loss");
-  for (const std::string& name : metric_names(history)) {
-    if (name != "loss") out += metric_chart(history, name);
-  }
-  Chart rate = chart_of(history, "learning rate"), gradient = chart_of(history, "gradient norm");
-  rate.from_zero = true;
-  rate.best_x = gradient.best_x = -1;
-  rate.lines.push_back(step_line(history, &StepReport::lr, "lr", "lr"));
-  gradient.lines.push_back(step_line(history, &StepReport::gradient_norm, "norm", "gradient"));
-  out += chart_html(rate) + chart_html(gradient);
+  if (!names.empty()) out += metric_chart(history, names.front());
+  out += step_chart(history, &StepReport::lr, "learning rate", "lr");
+  out += step_chart(history, &StepReport::gradient_norm, "gradient norm", "gradient");
+  for (std::size_t i = 1; i < names.size(); ++i) out += metric_chart(history, names[i]);
   if (out.empty()) return {};
   return "<h2>Course of the run <span class=\"soft\">step by step</span></h2>\n<div class=\"pair\">\n" + out +
          "</div>\n";

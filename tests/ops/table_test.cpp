@@ -5,39 +5,12 @@
 #include <cmath>
 
 #include "core/error.hpp"
+#include "evaluate.hpp"
 #include "ops/table.hpp"
-#include "plan/program.hpp"
-#include "thalweg/derivatives.hpp"
 #include "thalweg/ops.hpp"
 
 namespace thalweg {
 namespace {
-
-using Traced = std::function<std::vector<Var>(const std::vector<Var>&)>;
-
-std::vector<Tensor> evaluate(const Traced& f, const std::vector<Tensor>& inputs, Passes passes = {}, int threads = 1) {
-  Graph graph;
-  std::vector<Var> vars;
-  std::vector<Bound> in, out;
-  std::vector<std::byte*> bases;
-  int base = first_user_base;
-  for (const Tensor& x : inputs) {
-    vars.push_back(graph.input("x" + std::to_string(vars.size()), x.shape(), x.dtype()));
-    in.push_back({vars.back(), {base++, 0}});
-    bases.push_back(const_cast<std::byte*>(x.raw()));
-  }
-  std::vector<Tensor> results;
-  for (const Var& y : f(vars)) {
-    out.push_back({y, {base++, 0}});
-    results.emplace_back(y.shape(), y.dtype());
-  }
-  for (Tensor& result : results) bases.push_back(result.mutable_raw());
-  const Program program(graph, in, out, passes);
-  const Block arena(program.arena_bytes());
-  Workers workers(threads);
-  program.run(bases, arena.data(), workers);
-  return results;
-}
 
 std::vector<Tensor> inputs_of(const Sample& sample, DType dtype, std::uint64_t seed) {
   std::vector<Tensor> inputs;
@@ -49,15 +22,6 @@ std::vector<Tensor> inputs_of(const Sample& sample, DType dtype, std::uint64_t s
     }
   }
   return inputs;
-}
-
-double distance(const Tensor& a, const Tensor& b) {
-  double worst = 0;
-  for (std::int64_t i = 0; i < a.size(); ++i) {
-    const double difference = std::abs(a.at(i) - b.at(i)) / std::max({1.0, std::abs(a.at(i)), std::abs(b.at(i))});
-    if (!(difference <= worst)) worst = difference;
-  }
-  return worst;
 }
 
 double inner(const Tensor& a, const Tensor& b) {

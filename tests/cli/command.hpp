@@ -1,0 +1,83 @@
+#pragma once
+// The real command, run as a user runs it.
+
+#include <gtest/gtest.h>
+#include <stdlib.h>
+#include <sys/wait.h>
+
+#include <cstdio>
+#include <filesystem>
+#include <fstream>
+#include <nlohmann/json.hpp>
+#include <sstream>
+#include <string>
+
+namespace thalweg::testing {
+
+inline std::string read_text(const std::filesystem::path& path) {
+  std::ifstream file(path, std::ios::binary);
+  std::ostringstream text;
+  text << file.rdbuf();
+  return text.str();
+}
+
+struct Ran {
+  int code = 0;
+  std::string out, err;
+  /// The last line of the output, as JSON.
+  [[nodiscard]] nlohmann::json json() const {
+    const auto end = out.find_last_not_of('\n');
+    const auto begin = out.rfind('\n', end);
+    return nlohmann::json::parse(out.substr(begin == std::string::npos ? 0 : begin + 1));
+  }
+};
+
+/// A folder of its own to run in, gone at the end of the test.
+class CommandTest : public ::testing::Test {
+ protected:
+  CommandTest() {
+    std::string pattern = (std::filesystem::temp_directory_path() / "thalweg-cli-XXXXXX").string();
+    folder_ = ::mkdtemp(pattern.data());
+  }
+  ~CommandTest() override { std::filesystem::remove_all(folder_); }
+
+  [[nodiscard]] std::filesystem::path path(const std::string& name) const { return folder_ / name; }
+  std::filesystem::path write(const std::string& name, const std::string& text) const {
+    std::ofstream(path(name), std::ios::binary) << text;
+    return path(name);
+  }
+
+  /// Runs `thalweg ARGUMENTS` by a shell, in the folder.
+  [[nodiscard]] Ran run(const std::string& arguments) const {
+    return shell(std::string(THALWEG_COMMAND) + " " + arguments);
+  }
+  [[nodiscard]] Ran shell(const std::string& line) const {
+    const std::string in_folder = "cd '" + folder_.string() + "' && { " + line + "; } >out.txt 2>err.txt";
+    const int status = std::system(in_folder.c_str());
+    Ran ran{WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status), read_text(path("out.txt")),
+            read_text(path("err.txt"))};
+    return ran;
+  }
+
+  /// A small table: y = 2 a - b, and a category that adds to it.
+  void write_table(const std::string& name, int rows = 120) const {
+    std::string text = "a,b,kind,y\n";
+    unsigned state = 12345;
+    const auto number = [&] { return static_cast<int>((state = state * 1664525u + 1013904223u) >> 16) % 1000; };
+    for (int i = 0; i < rows; ++i) {
+      const int a = number(), b = number(), kind = number() % 3;
+      text += std::to_string(a / 100.0) + "," + std::to_string(b / 100.0) + "," + "uvw"[kind] + "," +
+              std::to_string(2 * a / 100.0 - b / 100.0 + kind) + "\n";
+    }
+    write(name, text);
+  }
+
+ private:
+  std::filesystem::path folder_;
+};
+
+inline std::filesystem::path real_table(const std::string& name) {
+  return std::filesystem::path(THALWEG_SOURCE_DIR) / "data" / name;
+}
+
+}  // namespace thalweg::testing

@@ -1,0 +1,125 @@
+// Each kind of failure has its exit code, and one line that says what was wrong.
+
+#include "command.hpp"
+
+namespace thalweg::testing {
+namespace {
+
+class ExitCode : public CommandTest {
+ protected:
+  void expect(const Ran& ran, int code, std::initializer_list<const char*> words) const {
+    EXPECT_EQ(ran.code, code) << ran.out << ran.err;
+    std::string last = ran.err.substr(0, ran.err.find_last_not_of('\n') + 1);
+    last = last.substr(last.rfind('\n') == std::string::npos ? 0 : last.rfind('\n') + 1);
+    EXPECT_EQ(last.rfind("thalweg: ", 0), 0u) << ran.err;
+    for (const char* word : words) EXPECT_NE(last.find(word), std::string::npos) << word << " in: " << last;
+  }
+};
+
+TEST_F(ExitCode, DoneIsZero) {
+  EXPECT_EQ(run("version").code, 0);
+  EXPECT_EQ(run("--help").code, 0);
+  EXPECT_EQ(run("train --help").code, 0);
+  EXPECT_EQ(run("list optimizers").code, 0);
+}
+
+TEST_F(ExitCode, UsageIsTwo) {
+  write_table("t.csv");
+  expect(run(""), 2, {"COMMAND", "--help"});
+  expect(run("trian t.csv"), 2, {"did you mean train"});
+  expect(run("train t.csv --targte y"), 2, {"did you mean --target"});
+  expect(run("train t.csv"), 2, {"[data] target", "--target COLUMN"});
+  expect(run("train nothing.csv --target y"), 2, {"nothing.csv"});
+  expect(run("train t.csv --target z"), 2, {"'z'"});
+  expect(run("train t.csv --target y --optimizer adamm"), 2, {"did you mean 'adam"});
+  expect(run("train t.csv --target y --lr nan"), 2, {"lr", "nan"});
+  expect(run("train t.csv --target y --lr inf"), 2, {"lr", "inf"});
+  expect(run("train t.csv --target y --lr=-1"), 2, {"lr = -1"});
+  expect(run("train t.csv --target y --lr 1e-3x"), 2, {"lr = \"1e-3x\"", "a number"});
+  expect(run("train t.csv --target y --batch-size 0"), 2, {"batch_size = 0", ">= 1"});
+  expect(run("train t.csv --target y --set optimizer.wieght_decay=1"), 2, {"did you mean 'weight_decay'"});
+  expect(run("train t.csv --target y --set lr"), 2, {"--set", "'='"});
+  expect(run("train t.csv --target y --resume"), 2, {"[resume]", "no unfinished run"});
+  expect(run("evaluate nowhere"), 2, {"nowhere"});
+  expect(run("list optimisers"), 2, {"did you mean 'optimizers'"});
+}
+
+TEST_F(ExitCode, UsageInAFileNamesTheLine) {
+  write_table("t.csv");
+  write("a.toml", "seed = 1\n[data]\ntrain = \"t.csv\"\ntarget = \"y\"\n[optimizer]\nlrr = 1e-3\n");
+  expect(run("train a.toml"), 2, {"a.toml:6", "'lrr'", "did you mean 'lr'"});
+  write("b.toml", "seed = 1\n[data]\ntrain = \"t.csv\"\ntarget = \"y\"\n[train]\nepochs = \"many\"\n");
+  expect(run("train b.toml"), 2, {"b.toml:6", "epochs"});
+  write("c.toml", "seed = 1\n[data\n");
+  expect(run("train c.toml"), 2, {"c.toml:2", "TOML"});
+  write("d.toml", "seed = 1\n[daat]\n");
+  expect(run("train d.toml"), 2, {"d.toml:2", "did you mean 'data'"});
+}
+
+TEST_F(ExitCode, DataIsThree) {
+  write("ragged.csv", "a,y\n1,2\n3\n");
+  expect(run("train ragged.csv --target y"), 3, {"ragged.csv", "3"});
+  write("empty.csv", "");
+  expect(run("train empty.csv --target y"), 3, {"empty.csv"});
+  write_table("t.csv");
+  ASSERT_EQ(run("train t.csv --target y --epochs 1 --quiet").code, 0);
+  write("text.csv", "a,b,kind\n1,apples,u\n");
+  expect(run("predict runs/t --data text.csv"), 3, {"text.csv", "apples"});
+  write("short.csv", "a,kind\n1,u\n");
+  expect(run("predict runs/t --data short.csv"), 3, {"b"});
+}
+
+TEST_F(ExitCode, ModelIsFour) {
+  write_table("t.csv");
+  ASSERT_EQ(run("train t.csv --target y --epochs 1 --quiet").code, 0);
+  const std::string model = read_text(path("runs/t/model.safetensors"));
+  write("cut.safetensors", model.substr(0, model.size() - 10));
+  expect(run("predict cut.safetensors --data t.csv"), 4, {"cut.safetensors"});
+  write("noise.safetensors", "not a model at all");
+  expect(run("inspect noise.safetensors"), 4, {"noise.safetensors"});
+  write("pickle.safetensors", std::string("\x80\x02}q\x01.", 7) + std::string(100, 'x'));
+  expect(run("evaluate pickle.safetensors --data t.csv"), 4, {"pickle.safetensors"});
+}
+
+TEST_F(ExitCode, AnUnfinishedRunIsNoModelYet) {
+  write_table("t.csv");
+  ASSERT_EQ(run("train t.csv --target y --stop-after 2 --quiet").code, 0);
+  expect(run("predict runs/t --data t.csv"), 4, {"has not finished", "--resume"});
+}
+
+TEST_F(ExitCode, NumbersAreFive) {
+  write_table("t.csv");
+  expect(run("train t.csv --target y --optimizer sgd --schedule constant --lr 1e30 --quiet"), 5, {"step"});
+  EXPECT_FALSE(std::filesystem::exists(path("runs/t/model.safetensors")));
+}
+
+TEST_F(ExitCode, InputAndOutputAreSix) {
+  write_table("t.csv");
+  if (std::filesystem::exists("/dev/full")) {
+    expect(shell(std::string(THALWEG_COMMAND) + " list ops > /dev/full"), 6, {"standard output"});
+  }
+  expect(run("train t.csv --target y --out /proc/run --quiet"), 6, {"/proc"});
+  write("file", "");
+  expect(run("train t.csv --target y --out file/run --quiet"), 6, {"file"});
+}
+
+TEST_F(ExitCode, MemoryIsSeven) {
+  write_table("t.csv");
+  expect(run("train t.csv --target y --set model.hidden=[1000000,10000000] --quiet"), 7, {"memory"});
+}
+
+TEST_F(ExitCode, InterruptsKeepACheckpointAndSayHowToGoOn) {
+  write_table("t.csv");
+  for (const auto& [signal, code] : {std::pair("INT", 130), std::pair("TERM", 143)}) {
+    const std::string out = std::string("run-") + signal;
+    const std::string train = std::string(THALWEG_COMMAND) + " train t.csv --target y --epochs 1000000 --out " + out;
+    // a job of a shell without job control ignores SIGINT, so the shell becomes the command
+    const Ran ran = shell("timeout --preserve-status -s " + std::string(signal) + " 3 " + train);
+    EXPECT_EQ(ran.code, code) << ran.err;
+    EXPECT_NE(ran.out.find("thalweg train " + out + " --resume"), std::string::npos) << ran.out;
+    EXPECT_FALSE(std::filesystem::is_empty(path(out) / "checkpoints"));
+  }
+}
+
+}  // namespace
+}  // namespace thalweg::testing

@@ -1,0 +1,187 @@
+// Runs from beginning to end: folders, resuming, predictions.
+
+#include "command.hpp"
+#include "thalweg/model.hpp"
+
+namespace thalweg::testing {
+namespace {
+
+namespace fs = std::filesystem;
+
+class Runs : public CommandTest {};
+
+TEST_F(Runs, ATableAndATargetAreEnough) {
+  write_table("t.csv");
+  const Ran ran = run("train t.csv --target y");
+  ASSERT_EQ(ran.code, 0) << ran.err;
+  EXPECT_NE(ran.err.find("regression of y"), std::string::npos) << ran.err;
+  EXPECT_NE(ran.out.find("runs/t"), std::string::npos) << ran.out;
+  for (const char* file : {"config.toml", "metrics.jsonl", "model.safetensors", "checkpoints", "report.html"}) {
+    EXPECT_TRUE(fs::exists(path("runs/t") / file)) << file;
+  }
+  EXPECT_EQ(fs::read_symlink(path("runs/latest")), "t");
+  EXPECT_LT(run("evaluate runs/t --json").json()["rmse"].get<double>(), 0.8);
+}
+
+TEST_F(Runs, AFinishedFolderIsNeverOverwritten) {
+  write_table("t.csv");
+  ASSERT_EQ(run("train t.csv --target y --epochs 1 --quiet").code, 0);
+  const std::string model = read_text(path("runs/t/model.safetensors"));
+  ASSERT_EQ(run("train t.csv --target y --epochs 1 --seed 2 --quiet").code, 0);
+  EXPECT_EQ(read_text(path("runs/t/model.safetensors")), model);
+  EXPECT_NE(read_text(path("runs/t-2/model.safetensors")), model);
+  EXPECT_EQ(fs::read_symlink(path("runs/latest")), "t-2");
+}
+
+TEST_F(Runs, AFolderInUseIsRefused) {
+  write_table("t.csv");
+  const std::string train = std::string(THALWEG_COMMAND) + " train t.csv --target y --quiet --out here";
+  const Ran ran = shell(train +
+                        " --epochs 1000000 >first.txt 2>&1 & first=$!; "
+                        "while [ ! -e here/metrics.jsonl ]; do sleep 0.05; done; " +
+                        train + " --epochs 1; code=$?; kill -9 $first; exit $code");
+  EXPECT_EQ(ran.code, 2) << ran.err;
+  EXPECT_NE(ran.err.find("in use"), std::string::npos) << ran.err;
+}
+
+TEST_F(Runs, TheResolvedConfigurationTrainsTheSameModel) {
+  write_table("t.csv");
+  ASSERT_EQ(run("train t.csv --target y --epochs 3 --quiet").code, 0);
+  ASSERT_EQ(run("train runs/t/config.toml --out again --quiet").code, 0);
+  EXPECT_EQ(read_text(path("again/config.toml")), read_text(path("runs/t/config.toml")));
+  EXPECT_EQ(read_text(path("again/model.safetensors")), read_text(path("runs/t/model.safetensors")));
+}
+
+TEST_F(Runs, StoppedAndResumedGivesTheSameBits) {
+  write_table("t.csv");
+  const std::string train = "train t.csv --target y --epochs 6 --quiet ";
+  ASSERT_EQ(run(train + "--out whole").code, 0);
+  ASSERT_EQ(run(train + "--out parts --stop-after 7").code, 0);
+  ASSERT_EQ(run(train + "--out parts --resume --stop-after 13 --threads 1").code, 0);
+  const Ran last = run("train parts --resume --quiet");
+  ASSERT_EQ(last.code, 0) << last.err;
+  EXPECT_EQ(read_text(path("parts/model.safetensors")), read_text(path("whole/model.safetensors")));
+
+  std::ifstream whole(path("whole/metrics.jsonl")), parts(path("parts/metrics.jsonl"));
+  std::string a, b;
+  while (std::getline(whole, a)) {
+    ASSERT_TRUE(std::getline(parts, b));
+    auto left = nlohmann::json::parse(a), right = nlohmann::json::parse(b);
+    left.erase("seconds");
+    right.erase("seconds");
+    EXPECT_EQ(left, right);
+  }
+  EXPECT_FALSE(std::getline(parts, b)) << b;
+}
+
+TEST_F(Runs, AnotherConfigurationIsNotResumed) {
+  write_table("t.csv");
+  ASSERT_EQ(run("train t.csv --target y --stop-after 2 --quiet").code, 0);
+  const Ran other = run("train t.csv --target y --lr 0.5 --resume --quiet");
+  EXPECT_EQ(other.code, 2);
+  EXPECT_NE(other.err.find("optimizer.lr: 0.01 -> 0.5"), std::string::npos) << other.err;
+}
+
+TEST_F(Runs, KilledAtAnyMomentAndResumedGivesTheSameBits) {
+  write_table("t.csv");
+  const std::string options = " --target y --epochs 40 --quiet --set train.checkpoint_every=7 --out ";
+  ASSERT_EQ(run("train t.csv" + options + "whole").code, 0);
+  const std::string command = std::string(THALWEG_COMMAND) + " train ";
+  ASSERT_EQ(shell("timeout -s KILL 0.4 " + command + "t.csv" + options + "parts; true").code, 0);
+  for (int i = 0; i < 20 && !fs::exists(path("parts/model.safetensors")); ++i) {
+    const std::string seconds = std::to_string(0.2 + 0.07 * i);
+    (void)shell("timeout -s KILL " + seconds + " " + command + "parts --resume --quiet; true");
+  }
+  if (!fs::exists(path("parts/model.safetensors"))) ASSERT_EQ(run("train parts --resume --quiet").code, 0);
+  EXPECT_EQ(read_text(path("parts/model.safetensors")), read_text(path("whole/model.safetensors")));
+}
+
+TEST_F(Runs, PredictionsMatchColumnsByNameAndAModelInCpp) {
+  write_table("t.csv");
+  ASSERT_EQ(run("train t.csv --target y --epochs 5 --quiet").code, 0);
+  write("new.csv", "kind,extra,b,a\nu,x,1.25,3.5\nw,x,7.1,0.3\nz,x,2,4\n");
+  const Ran ran = run("predict runs/t < new.csv");
+  ASSERT_EQ(ran.code, 0) << ran.err;
+  EXPECT_NE(ran.err.find("column kind: 1 value"), std::string::npos) << ran.err;
+
+  const Model model = Model::load(path("runs/t"));
+  EXPECT_EQ(model.input_names(), (std::vector<std::string>{"a", "b", "kind"}));
+  std::istringstream lines(ran.out);
+  std::string line;
+  std::getline(lines, line);
+  EXPECT_EQ(line, "y");
+  const std::vector<std::vector<std::string_view>> rows = {{"3.5", "1.25", "u"}, {"0.3", "7.1", "w"}, {"4", "2", "z"}};
+  for (const auto& row : rows) {
+    ASSERT_TRUE(std::getline(lines, line));
+    EXPECT_EQ(std::stof(line), model.predict_cells(row).value);
+  }
+  EXPECT_FALSE(std::getline(lines, line));
+}
+
+TEST_F(Runs, ClassesComeWithProbabilities) {
+  std::string text = "x,kind\n";
+  for (int i = 0; i < 90; ++i) text += std::to_string(i % 3 + 0.01 * i) + "," + "uvw"[i % 3] + "\n";
+  write("c.csv", text);
+  ASSERT_EQ(run("train c.csv --target kind --quiet").code, 0);
+  const Ran ran = run("predict runs/c --data c.csv --json");
+  ASSERT_EQ(ran.code, 0) << ran.err;
+  const auto last = ran.json();
+  EXPECT_EQ(last["kind"], "w");
+  double total = 0;
+  for (const auto& [name, p] : last["probabilities"].items()) total += p.get<double>();
+  EXPECT_NEAR(total, 1, 1e-6);
+  EXPECT_EQ(run("predict runs/c --data c.csv").out.substr(0, 23), "kind,p(u),p(v),p(w)\nu,0");
+}
+
+TEST_F(Runs, CrossValidationGivesMeanAndSpread) {
+  write_table("t.csv", 60);
+  const Ran ran = run("train t.csv --target y --epochs 20 --cv 3 --json --quiet");
+  ASSERT_EQ(ran.code, 0) << ran.err;
+  EXPECT_EQ(ran.json()["folds"], 3);
+  EXPECT_GT(ran.json()["rmse"]["mean"].get<double>(), 0);
+  EXPECT_GE(ran.json()["rmse"]["deviation"].get<double>(), 0);
+  EXPECT_FALSE(fs::exists(path("runs")));
+}
+
+TEST_F(Runs, DryRunAndPrintConfigLeaveNothingBehind) {
+  write_table("t.csv");
+  const Ran plan = run("train t.csv --target y --dry-run");
+  EXPECT_EQ(plan.code, 0) << plan.err;
+  EXPECT_NE(plan.out.find("matmul"), std::string::npos) << plan.out;
+  const Ran config = run("train t.csv --target y --print-config --set model.hidden=[3,2]");
+  EXPECT_NE(config.out.find("hidden = [3, 2]"), std::string::npos) << config.out;
+  EXPECT_FALSE(fs::exists(path("runs")));
+}
+
+TEST_F(Runs, AnotherOptimizerKeepsWhatTheFileSaysAndItKnows) {
+  write_table("t.csv");
+  write("a.toml",
+        "[data]\ntrain = \"t.csv\"\ntarget = \"y\"\n"
+        "[optimizer]\nkind = \"adamw\"\nlr = 0.02\nbeta2 = 0.99\nclip_norm = 1.5\n");
+  const Ran ran = run("train a.toml --optimizer sgd --print-config");
+  ASSERT_EQ(ran.code, 0) << ran.err;
+  EXPECT_NE(ran.out.find("clip_norm = 1.5"), std::string::npos);
+  EXPECT_NE(ran.out.find("lr = 0.02"), std::string::npos);
+  EXPECT_EQ(ran.out.find("beta2"), std::string::npos);
+}
+
+TEST_F(Runs, ResultsAreOnOutputAndProgressOnError) {
+  write_table("t.csv");
+  const Ran quiet = run("train t.csv --target y --epochs 2 --quiet");
+  EXPECT_EQ(quiet.err, "");
+  const Ran json = run("train t.csv --target y --epochs 2 --json");
+  EXPECT_EQ(json.err, "");
+  std::istringstream lines(json.out);
+  std::string line;
+  int objects = 0;
+  while (std::getline(lines, line)) {
+    EXPECT_TRUE(nlohmann::json::parse(line).is_object());
+    ++objects;
+  }
+  EXPECT_EQ(objects, 3);  // two epochs and the result
+  EXPECT_TRUE(json.json().contains("validation"));
+  EXPECT_TRUE(json.json().contains("verdict"));
+}
+
+}  // namespace
+}  // namespace thalweg::testing

@@ -1,0 +1,255 @@
+// What the planner promises: how many instructions, how much memory, no allocation, places that are shared.
+
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <cstdlib>
+#include <new>
+
+#include "evaluate.hpp"
+#include "thalweg/error.hpp"
+#include "thalweg/ops.hpp"
+
+namespace {
+std::atomic<long> allocations = 0;
+
+void* counted(std::size_t bytes, std::size_t alignment) {
+  allocations.fetch_add(1, std::memory_order_relaxed);
+  void* memory =
+      std::aligned_alloc(alignment, (std::max<std::size_t>(bytes, 1) + alignment - 1) / alignment * alignment);
+  if (memory == nullptr) throw std::bad_alloc();
+  return memory;
+}
+}  // namespace
+
+void* operator new(std::size_t bytes) { return counted(bytes, alignof(std::max_align_t)); }
+void* operator new(std::size_t bytes, std::align_val_t alignment) {
+  return counted(bytes, static_cast<std::size_t>(alignment));
+}
+void operator delete(void* memory) noexcept { std::free(memory); }
+void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }
+void operator delete(void* memory, std::align_val_t) noexcept { std::free(memory); }
+void operator delete(void* memory, std::size_t, std::align_val_t) noexcept { std::free(memory); }
+
+namespace thalweg {
+namespace {
+
+using Vars = std::vector<Var>;
+
+Tensor numbers(const Shape& shape, std::uint64_t seed = 1, DType dtype = f32) {
+  return random_uniform(shape, -1, 1, seed, dtype);
+}
+
+std::size_t instructions(const Traced& f, const std::vector<Tensor>& inputs, Passes passes = {}) {
+  const Trace trace(f, inputs);
+  return Program(trace.graph, trace.inputs, trace.outputs, passes).instructions();
+}
+
+TEST(Program, ElementwiseFunctionsAreOneInstruction) {
+  const Tensor x = numbers({64, 30});
+  EXPECT_EQ(instructions([](const Vars& v) { return Vars{gelu(v[0])}; }, {x}), 1U);
+  EXPECT_EQ(instructions([](const Vars& v) { return Vars{gelu_tanh(v[0])}; }, {x}), 1U);
+  EXPECT_EQ(instructions([](const Vars& v) { return gradients(sum(gelu(v[0])), {v[0]}); }, {x}), 1U);
+  EXPECT_EQ(instructions([](const Vars& v) { return Vars{sum(square(v[0] - 1))}; }, {x}), 1U);
+  EXPECT_EQ(instructions([](const Vars& v) { return Vars{sum(v[0]), max(v[0]), exp(v[0])}; }, {x}), 3U);
+  EXPECT_EQ(
+      instructions([](const Vars& v) { return Vars{tanh(v[0] * v[1] + v[2])}; }, {x, numbers({30}), numbers({64, 1})}),
+      1U);
+}
+
+TEST(Program, ViewsCostNothing) {
+  const Tensor x = numbers({64, 30});
+  EXPECT_EQ(instructions([](const Vars& v) { return Vars{transpose(slice(v[0], 0, 64, 0, 2)) + 1}; }, {x}), 1U);
+  EXPECT_EQ(instructions(
+                [](const Vars& v) {
+                  return Vars{matmul(reshape(v[0], {32, 60}), reshape(v[0], {60, 32}))};
+                },
+                {x}),
+            1U);
+}
+
+TEST(Program, GradientOfSoftmaxCrossEntropyIsFewInstructions) {
+  const auto f = [](const Vars& v) { return gradients(mean(cross_entropy_with_labels(v[0], v[1])), {v[0]}); };
+  // logsumexp, the scalars 1/n and -1/n, and one pass over the logits
+  EXPECT_EQ(instructions(f, {numbers({64, 10}), random_uniform({64}, 0, 10, 1, f64).to(i32)}), 4U);
+}
+
+Vars adam(const Vars& v) {
+  const Var x = v[0], g = v[1], step = v[4];
+  const Var m = 0.9 * v[2] + 0.1 * g, u = 0.999 * v[3] + 0.001 * square(g);
+  return {x - step * m / (sqrt(u) + 1e-8), g, m, u};
+}
+
+TEST(Program, AnAdamUpdateIsOneInstructionInPlace) {
+  const std::vector<Tensor> inputs{numbers({3000}), numbers({3000}, 2), numbers({3000}, 3), full({3000}, 0.5),
+                                   full({}, 0.01)};
+  const Trace trace([](const Vars& v) { return adam(v); }, inputs);
+  std::vector<Bound> outputs;
+  for (std::size_t i : {0, 2, 3}) outputs.push_back({trace.outputs[i].var, trace.inputs[i].place});
+  const Program program(trace.graph, trace.inputs, outputs);
+  EXPECT_EQ(program.instructions(), 1U);
+  EXPECT_LT(program.arena_bytes(), 256U);  // the pointers of the call alone
+}
+
+Vars mlp(const Vars& v) {
+  const Var h1 = relu(matmul(v[0], v[1]) + v[2]), h2 = relu(matmul(h1, v[3]) + v[4]);
+  return gradients(mean(square(matmul(h2, v[5]))), {v[1], v[2], v[3], v[4], v[5]});
+}
+
+std::vector<Tensor> mlp_inputs() {
+  return {numbers({32, 20}), numbers({20, 40}), numbers({40}), numbers({40, 40}), numbers({40}), numbers({40, 1})};
+}
+
+TEST(Program, TheArenaIsSmallerThanAllIntermediatesTogether) {
+  const auto inputs = mlp_inputs();
+  const Trace trace(mlp, inputs);
+  const Program reused(trace.graph, trace.inputs, trace.outputs);
+  const Program apart(trace.graph, trace.inputs, trace.outputs, {.reuse = false});
+  EXPECT_LT(reused.arena_bytes() * 3, apart.arena_bytes() * 2);
+  EXPECT_NE(reused.explain().find("matmul"), std::string::npos);
+}
+
+TEST(Program, ARunAllocatesNothing) {
+  const Traced everything = [](const Vars& v) {
+    Vars outputs = mlp(v);
+    const Var x = v[0];
+    outputs.push_back(softmax(x));
+    outputs.push_back(logsumexp(transpose(x), 0));
+    outputs.push_back(cumsum(x));
+    outputs.push_back(gather(v[1], argmax(x)));
+    outputs.push_back(concat({x, pad(x, {{1, 0}, {0, 0}})}));
+    outputs.push_back(sum(gelu(v[3]), 0));
+    return outputs;
+  };
+  for (int threads : {1, 3}) {
+    const auto inputs = mlp_inputs();
+    const Trace trace(everything, inputs);
+    const Program program(trace.graph, trace.inputs, trace.outputs);
+    std::vector<Tensor> values = inputs;
+    for (const Bound& y : trace.outputs) values.emplace_back(y.var.shape(), y.var.dtype());
+    std::vector<std::byte*> bases;
+    for (Tensor& value : values) bases.push_back(value.mutable_raw());
+    const Block arena(program.arena_bytes());
+    Workers workers(threads);
+    program.run(bases, arena.data(), workers);  // the workers' own lists grow once
+    const long before = allocations;
+    for (int i = 0; i < 20; ++i) program.run(bases, arena.data(), workers);
+    EXPECT_EQ(allocations, before) << threads << " threads";
+  }
+}
+
+TEST(Program, TwoInputsCanBeSwapped) {
+  for (const Passes& passes : {Passes{}, Passes{false, false, false, false}}) {
+    Tensor x = numbers({700}), y = numbers({700}, 2);
+    const Tensor x0 = x, y0 = y;
+    const Trace trace([](const Vars& v) { return Vars{v[1], v[0]}; }, {x, y});
+    const Program program(trace.graph, trace.inputs, {{trace.outputs[0].var, {2, 0}}, {trace.outputs[1].var, {3, 0}}},
+                          passes);
+    std::byte* bases[] = {x.mutable_raw(), y.mutable_raw()};
+    const Block arena(program.arena_bytes());
+    Workers alone(1);
+    program.run(bases, arena.data(), alone);
+    EXPECT_TRUE(identical(x, y0));
+    EXPECT_TRUE(identical(y, x0));
+  }
+}
+
+TEST(Program, AnOutputMayCoverSeveralInputs) {
+  Tensor both = numbers({6, 100});
+  const Tensor before = both;
+  Graph graph;
+  const Var a = graph.input("a", {3, 100}, f32), b = graph.input("b", {3, 100}, f32);
+  const std::vector<Bound> inputs{{a, {2, 0}}, {b, {2, 1200}}};
+  const Program program(graph, inputs, {{concat({b * 2, a}), {2, 0}}});
+  std::byte* bases[] = {both.mutable_raw()};
+  const Block arena(program.arena_bytes());
+  Workers alone(1);
+  program.run(bases, arena.data(), alone);
+  for (std::int64_t i = 0; i < 300; ++i) {
+    ASSERT_EQ(both.at(i), 2 * before.at(300 + i));
+    ASSERT_EQ(both.at(300 + i), before.at(i));
+  }
+}
+
+TEST(Program, AReversedInputMayBeItsOwnOutput) {
+  Tensor x = numbers({30, 30});
+  const Tensor before = x;
+  const Trace trace([](const Vars& v) { return Vars{transpose(v[0]) + v[0]}; }, {x});
+  const Program program(trace.graph, trace.inputs, {{trace.outputs[0].var, {2, 0}}});
+  std::byte* bases[] = {x.mutable_raw()};
+  const Block arena(program.arena_bytes());
+  Workers alone(1);
+  program.run(bases, arena.data(), alone);
+  for (int i = 0; i < 30; ++i) {
+    for (int j = 0; j < 30; ++j)
+      ASSERT_EQ(x.at(i * 30 + j),
+                static_cast<float>(before.at(j * 30 + i)) + static_cast<float>(before.at(i * 30 + j)));
+  }
+}
+
+TEST(Program, GroupsOfManyViewsAndNumbersFitTheirRegisters) {
+  const Traced permutations = [](const Vars& v) {
+    std::vector<int> order{0, 1, 2, 3};
+    Var product = v[0];
+    do {
+      product = product * (transpose(v[0], order) + 2);
+    } while (std::next_permutation(order.begin(), order.end()));
+    return Vars{product};
+  };
+  const Traced scalars = [](const Vars& v) {
+    const Shape shape{50};
+    Vars terms;
+    for (std::size_t i = 0; i < v.size(); ++i) {
+      for (std::size_t j = 0; j < v.size(); ++j) {
+        const Var a = broadcast_to(v[i], shape), b = broadcast_to(v[j], shape);
+        for (const Var& t : {minimum(a, b), a / b, a < b, equal(a, b), pow(square(a), b)}) terms.push_back(t);
+      }
+    }
+    while (terms.size() > 2) {
+      Vars chosen;
+      for (std::size_t i = 0; i + 2 < terms.size(); i += 3)
+        chosen.push_back(where(terms[i], terms[i + 1], terms[i + 2]));
+      terms = chosen;
+    }
+    return Vars{terms[0]};
+  };
+  const std::vector<Tensor> four{numbers({3, 3, 3, 3})}, five{numbers({}, 1), numbers({}, 2), numbers({}, 3)};
+  for (const auto& [f, inputs] : {std::pair{permutations, four}, {scalars, five}}) {
+    EXPECT_TRUE(same_bits(evaluate(f, inputs)[0], evaluate(f, inputs, {false, false, false, false})[0]));
+  }
+}
+
+TEST(Program, LargeProductsHaveTheSameBitsWithAnyNumberOfThreads) {
+  const std::pair<Shape, Shape> sizes[] = {
+      {{700, 300}, {300, 410}}, {{96, 900}, {900, 700}}, {{40, 128, 128}, {40, 128, 128}}, {{5000, 33}, {33, 129}}};
+  for (const auto& [a, b] : sizes) {
+    const std::vector<Tensor> inputs{numbers(a), numbers(b, 2)};
+    const Traced f = [](const Vars& v) {
+      const Var y = matmul(v[0], v[1]);
+      Vars outputs = gradients(sum(sin(y)), {v[0], v[1]});
+      outputs.push_back(y);
+      return outputs;
+    };
+    const Trace trace(f, inputs);
+    const auto wanted = trace.run(inputs, {}, 1);
+    for (int threads : {2, 3, 4}) {
+      const auto got = trace.run(inputs, {}, threads);
+      for (std::size_t i = 0; i < got.size(); ++i)
+        EXPECT_TRUE(identical(got[i], wanted[i])) << a.str() << " " << threads;
+    }
+  }
+}
+
+TEST(Program, AnInputBoundToNothingIsRefused) {
+  Graph graph;
+  const Var x = graph.input("speed", {2}, f32);
+  try {
+    const Program program(graph, {}, {{x + 1, {2, 0}}});
+    FAIL();
+  } catch (const UsageError& error) {
+    EXPECT_NE(std::string(error.what()).find("speed"), std::string::npos);
+  }
+}
+
+}  // namespace
+}  // namespace thalweg
