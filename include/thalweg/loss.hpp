@@ -26,10 +26,19 @@ struct Loss {
   static Loss of_samples(Var values, Var weights = {});
 };
 
+/// What a loss makes of a batch: one value a sample, (batch) or (batch, ...). Where the values carry weights of their
+/// own (class weights, labels that do not count), `values` are multiplied by them already, and their sum is what the
+/// total is divided by.
+struct SampleLosses {
+  Var values;
+  Var weights;  ///< of the shape of values; empty: each counts once
+  SampleLosses(Var each, Var own_weights = {}) : values(each), weights(own_weights) {}
+};
+
 /// A loss of predictions and targets, by name and options.
 class LossFunction {
  public:
-  using Samples = std::function<Var(Var prediction, Var target)>;
+  using Samples = std::function<SampleLosses(Var prediction, Var target)>;
   /// What a prediction is: a number, one logit a sample, or one logit a class.
   enum class Output { value, logit, logits };
   LossFunction(std::string name, OptionMap options, Output output, Samples samples)
@@ -38,7 +47,7 @@ class LossFunction {
   /// Weights, one a sample, are optional.
   [[nodiscard]] Loss operator()(Var prediction, Var target, Var weights = {}) const;
   /// One value a sample.
-  [[nodiscard]] Var samples(Var prediction, Var target) const { return samples_(prediction, target); }
+  [[nodiscard]] Var samples(Var prediction, Var target) const { return samples_(prediction, target).values; }
   [[nodiscard]] const std::string& name() const { return name_; }
   [[nodiscard]] const OptionMap& options() const { return options_; }
   [[nodiscard]] Output output() const { return output_; }
@@ -77,20 +86,103 @@ struct NoOptions {};
 struct HuberOptions {
   double delta = 1;  ///< where the square becomes a line
 };
+struct SmoothL1Options {
+  double beta = 1;  ///< where the square becomes a line; 0: the absolute error
+};
+struct QuantileOptions {
+  double quantile = 0.5;  ///< which quantile is wanted
+};
+struct PoissonOptions {
+  bool log_input = true;  ///< predictions are logarithms of rates, rather than rates
+  bool full = false;      ///< adds Stirling's approximation of log y! where y > 1
+  double eps = 1e-8;      ///< added to a rate before its logarithm is taken
+};
+struct GaussianOptions {
+  bool full = false;           ///< adds the constant log(2 pi) / 2
+  double min_variance = 1e-6;  ///< variances below it count as it
+};
+struct CrossEntropyOptions {
+  double label_smoothing = 0;                     ///< this much of each label is spread over all classes
+  std::vector<double> class_weights = {};         ///< one a class; empty: all 1
+  std::vector<std::int64_t> ignored_labels = {};  ///< samples with these labels do not count
+};
+struct BinaryCrossEntropyOptions {
+  std::vector<double> positive_weight = {};  ///< factor of the positive term: one, or one a column; empty: 1
+};
+struct FocalOptions {
+  double alpha = 0.25;  ///< weight of the positive ones, 1 - alpha of the negative ones; below 0: none
+  double gamma = 2;     ///< how much the easy ones are discounted
+};
+struct HingeOptions {
+  double margin = 1;  ///< how far on the right side of 0 is far enough
+};
+struct KlOptions {
+  bool log_target = false;  ///< targets are logarithms of probabilities
+};
+struct CosinePairsOptions {
+  double margin = 0;  ///< how alike a pair that should differ may be
+};
+struct TripletOptions {
+  double margin = 1;  ///< how much farther the negative should be
+  double p = 2;       ///< of the norm
+  bool swap = false;  ///< also measures the negative from the positive, and takes the nearer (Balntas et al. 2016)
+  double eps = 1e-6;  ///< added to each difference
+};
 
 LossFunction make_mse(NoOptions);
 LossFunction make_mae(NoOptions);
 LossFunction make_huber(HuberOptions);
-LossFunction make_cross_entropy(NoOptions);
-LossFunction make_binary_cross_entropy(NoOptions);
+LossFunction make_smooth_l1(SmoothL1Options);
+LossFunction make_log_cosh(NoOptions);
+LossFunction make_quantile(QuantileOptions);
+LossFunction make_poisson(PoissonOptions);
+LossFunction make_gaussian(GaussianOptions);
+LossFunction make_cross_entropy(CrossEntropyOptions);
+LossFunction make_binary_cross_entropy(BinaryCrossEntropyOptions);
+LossFunction make_focal(FocalOptions);
+LossFunction make_hinge(HingeOptions);
+LossFunction make_squared_hinge(HingeOptions);
+LossFunction make_kl_divergence(KlOptions);
+LossFunction make_cosine(NoOptions);
+LossFunction make_cosine_pairs(CosinePairsOptions);
+LossFunction make_triplet(TripletOptions);
+LossFunction make_pairwise_ranking(NoOptions);
 
 inline constexpr Named<NoOptions> mse{make_mse};         ///< (prediction - target)^2
 inline constexpr Named<NoOptions> mae{make_mae};         ///< |prediction - target|
 inline constexpr Named<HuberOptions> huber{make_huber};  ///< d^2 / 2 where |d| <= delta, else delta (|d| - delta / 2)
+/// d^2 / (2 beta) where |d| < beta, else |d| - beta / 2.
+inline constexpr Named<SmoothL1Options> smooth_l1{make_smooth_l1};
+inline constexpr Named<NoOptions> log_cosh{make_log_cosh};  ///< log cosh(prediction - target)
+/// max(q d, (q - 1) d) with d = target - prediction: the q-quantile is what is wanted.
+inline constexpr Named<QuantileOptions> quantile{make_quantile};
+/// e^prediction - target prediction: counts, predicted by the logarithm of their rate.
+inline constexpr Named<PoissonOptions> poisson{make_poisson};
+/// (s + (target - mean)^2 / e^s) / 2; predictions are (batch, 2): a mean and the logarithm s of a variance.
+inline constexpr Named<GaussianOptions> gaussian{make_gaussian};
+
 /// -log softmax(logits)[label]; targets are i32 labels (batch) or probabilities (batch, classes).
-inline constexpr Named<NoOptions> cross_entropy{make_cross_entropy};
+inline constexpr Named<CrossEntropyOptions> cross_entropy{make_cross_entropy};
 /// -y log sigmoid(logit) - (1 - y) log(1 - sigmoid(logit)); targets in [0, 1].
-inline constexpr Named<NoOptions> binary_cross_entropy{make_binary_cross_entropy};
+inline constexpr Named<BinaryCrossEntropyOptions> binary_cross_entropy{make_binary_cross_entropy};
+/// -alpha_y (1 - p_y)^gamma log p_y with p_y the probability of what is right; targets in [0, 1].
+inline constexpr Named<FocalOptions> focal{make_focal};
+/// max(0, margin - y score), y = 1 where the target is above 0, else -1.
+inline constexpr Named<HingeOptions> hinge{make_hinge};
+inline constexpr Named<HingeOptions> squared_hinge{make_squared_hinge};  ///< hinge^2
+/// sum over classes of t (log t - log softmax(logits)); targets t are probabilities (batch, classes).
+inline constexpr Named<KlOptions> kl_divergence{make_kl_divergence};
+
+/// 1 - cos(prediction, target), along the last axis.
+inline constexpr Named<NoOptions> cosine{make_cosine};
+/// Predictions (batch, 2, size) are pairs: 1 - cos where the target is above 0, else max(0, cos - margin).
+inline constexpr Named<CosinePairsOptions> cosine_pairs{make_cosine_pairs};
+/// Predictions (batch, 3, size) are an anchor, one like it and one unlike it: max(0, |a - p| - |a - n| + margin).
+/// Targets are not looked at.
+inline constexpr Named<TripletOptions> triplet{make_triplet};
+/// Predictions (batch, 2) are the scores of two: -log sigmoid(first - second) where the target is 1, the reverse where
+/// it is 0 (Bradley and Terry 1952).
+inline constexpr Named<NoOptions> pairwise_ranking{make_pairwise_ranking};
 
 }  // namespace loss
 }  // namespace thalweg

@@ -7,7 +7,7 @@
 #include <string>
 
 #include "thalweg/derivatives.hpp"
-#include "thalweg/optimizers.hpp"
+#include "thalweg/optim.hpp"
 
 namespace thalweg {
 

@@ -45,8 +45,8 @@ OptionValue value_of(const ShortForm& form, const std::string& text) {
   if (form.form == Form::text) return {text};
   if (form.form == Form::toml) {
     ConfigTree tree;
-    tree.set("value", std::string_view(text));
-    return tree.values.at("value");
+    tree.set(form.key, std::string_view(text));
+    return *tree.find(form.key);
   }
   OptionList list;
   for (const std::string& item : CLI::detail::split(text, ',')) list.push_back({item});

@@ -66,20 +66,26 @@ std::vector<std::string> names_in(const CLI::App& app) {
   return names;
 }
 
+/// The word of the arguments that a parser's message is about, as far as it can be told.
+std::string nearest_to_mistake(const CLI::App& command, const std::string& message, int argc, const char* const* argv) {
+  const bool no_subcommand = command.get_parent() == nullptr;
+  for (int i = 1; i < argc; ++i) {
+    std::string word = argv[i];
+    word = word.substr(0, word.find('='));
+    const bool meant = (no_subcommand && i == 1) || message.find(word) != std::string::npos;
+    const std::string near = meant ? nearest_name(word, names_in(command)) : "";
+    if (!near.empty() && near != word) return fmt::format("did you mean {}?", near);
+  }
+  return "";
+}
+
 [[noreturn]] void fail_usage(const CLI::App& app, const CLI::ParseError& error, int argc, const char* const* argv) {
   const CLI::App& command = chosen(app);
   std::string message = error.what();
   std::replace(message.begin(), message.end(), '\n', ' ');
-  for (int i = 1; i < argc; ++i) {
-    std::string word = argv[i];
-    word = word.substr(0, word.find('='));
-    const std::string near = nearest_name(word, names_in(command));
-    if (message.find(word) != std::string::npos && !near.empty() && near != word) {
-      fail<UsageError>("{}. Hint: did you mean {}?", message, near);
-    }
-  }
+  const std::string near = nearest_to_mistake(command, message, argc, argv);
   const std::string name = &command == &app ? "thalweg" : "thalweg " + command.get_name();
-  fail<UsageError>("{}. Hint: {} --help", message, name);
+  fail<UsageError>("{}. Hint: {}", message, near.empty() ? name + " --help" : near);
 }
 
 int parse_and_run(int argc, const char* const* argv, const Registry& registry) {

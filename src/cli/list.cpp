@@ -7,6 +7,7 @@
 #include "cli/output.hpp"
 #include "core/error.hpp"
 #include "ops/table.hpp"
+#include "thalweg/metrics.hpp"
 #include "train/source.hpp"
 
 namespace thalweg::cli {
@@ -61,6 +62,14 @@ std::vector<ListedRow> section_rows() {
            .options = describe_fields(early_stopping_fields(stopping))}};
 }
 
+std::vector<ListedRow> metric_rows() {
+  std::vector<ListedRow> listed;
+  for (const MetricRow& row : metrics()) {
+    listed.push_back({.name = row.name, .summary = row.summary, .formula = row.formula});
+  }
+  return listed;
+}
+
 std::vector<ListedTable> tables(const Registry& registry) {
   static const std::vector<std::string> initializers = init::names();
   return {
@@ -68,6 +77,7 @@ std::vector<ListedTable> tables(const Registry& registry) {
       {"losses", "what is minimised", [&] { return full_rows(registry.losses()); }},
       {"optimizers", "how it steps", [&] { return full_rows(registry.optimizers()); }},
       {"schedules", "how the rate changes over a run", [&] { return full_rows(registry.schedules()); }},
+      {"metrics", "what is measured", [] { return metric_rows(); }},
       {"readers", "where data comes from", [] { return plain_rows(readers()); }},
       {"sections", "the rest of a configuration", [] { return section_rows(); }},
       {"activations", "between the layers of a model", [] { return named_rows(nn::activations()); }},
@@ -90,7 +100,8 @@ const ListedTable& table_named(const std::vector<ListedTable>& all, const std::s
 void print_row(const ListedRow& row) {
   const bool brief = row.options.empty() && row.source.empty() && row.when.empty();
   if (brief) {
-    emit("{:<22}{}{}\n", row.name, row.summary, row.formula);
+    const char* between = row.summary.empty() || row.formula.empty() ? "" : ": ";
+    emit("{:<22}{}{}{}\n", row.name, row.summary, between, row.formula);
     return;
   }
   emit("{}: {}\n", row.name, row.summary);

@@ -1,11 +1,10 @@
 // thalweg schedule: the learning rate, step by step.
 
-#include <fstream>
-
 #include "cli/arguments.hpp"
 #include "cli/output.hpp"
 #include "core/atomic_file.hpp"
 #include "core/error.hpp"
+#include "core/plot.hpp"
 
 namespace thalweg::cli {
 
@@ -16,6 +15,7 @@ struct ScheduleArguments {
   std::vector<std::string> sets;
   double lr = 1;
   std::int64_t steps = 1000, epoch_steps = 0;
+  std::string svg;
   bool csv = false;
 };
 
@@ -30,24 +30,37 @@ Schedule make(const ScheduleArguments& arguments, const Registry& registry) {
   return registry.schedule(arguments.name).make(tree.values);
 }
 
-int run(const ScheduleArguments& arguments, const Context& context) {
-  const Schedule schedule = make(arguments, context.registry);
-  const bool table = !arguments.csv && !context.json;
-  const std::int64_t every = table ? std::max<std::int64_t>(1, arguments.steps / 20) : 1;
+/// The rate at each step, from 1.
+Series rates(const ScheduleArguments& arguments, const Schedule& schedule) {
+  Series series{arguments.name, {}, {}};
   const std::int64_t epoch = arguments.epoch_steps > 0 ? arguments.epoch_steps : arguments.steps;
-  if (arguments.csv) emit("step,lr\n");
   for (std::int64_t step = 0; step < arguments.steps; ++step) {
-    if (step % every != 0 && step != arguments.steps - 1) continue;
-    const double lr =
-        arguments.lr * schedule.factor({.step = step, .total = arguments.steps, .steps_per_epoch = epoch});
+    const Progress progress{.step = step, .total = arguments.steps, .steps_per_epoch = epoch};
+    series.x.push_back(static_cast<double>(step + 1));
+    series.y.push_back(arguments.lr * schedule.factor(progress));
+  }
+  return series;
+}
+
+void emit_rows(const Series& series, const Context& context) {
+  if (!context.json) emit("step,lr\n");
+  for (std::size_t i = 0; i < series.x.size(); ++i) {
     if (context.json) {
-      emit("{{\"step\":{},\"lr\":{}}}\n", step + 1, lr);
-    } else if (arguments.csv) {
-      emit("{},{}\n", step + 1, lr);
+      emit("{{\"step\":{},\"lr\":{}}}\n", i + 1, series.y[i]);
     } else {
-      const auto width = static_cast<std::size_t>(std::clamp(50 * lr / arguments.lr, 0.0, 200.0));
-      emit("{:>8}  {:<12.4g}{}\n", step + 1, lr, std::string(width, '#'));
+      emit("{},{}\n", i + 1, series.y[i]);
     }
+  }
+}
+
+int run(const ScheduleArguments& arguments, const Context& context) {
+  const Series series = rates(arguments, make(arguments, context.registry));
+  const PlotOptions plot{.title = arguments.name, .x_label = "step", .y_label = "lr"};
+  if (!arguments.svg.empty()) write_atomically(arguments.svg, line_plot_svg(plot, {&series, 1}));
+  if (arguments.csv || context.json) {
+    emit_rows(series, context);
+  } else if (arguments.svg.empty()) {
+    emit("{}", line_plot_text(plot, {&series, 1}));
   }
   return 0;
 }
@@ -60,10 +73,11 @@ void add_schedule(CLI::App& app, Context& context) {
   command->footer("Example:\n  thalweg schedule one_cycle --lr 0.1 --steps 1000 --set warmup=5%");
   command->add_option("name", arguments->name, "thalweg list schedules")->required()->type_name("NAME");
   command->add_option("--lr", arguments->lr, "Learning rate that the schedule multiplies")->check(CLI::PositiveNumber);
-  command->add_option("--steps", arguments->steps, "Of the run")->check(CLI::Range(1, 1'000'000'000));
+  command->add_option("--steps", arguments->steps, "Of the run")->check(CLI::Range(1, 10'000'000));
   command->add_option("--epoch", arguments->epoch_steps, "Steps that make an epoch")->check(CLI::PositiveNumber);
   command->add_option("--set", arguments->sets, "An option of the schedule: --set warmup=5%")->allow_extra_args(false);
   command->add_flag("--csv", arguments->csv, "Every step, as CSV");
+  command->add_option("--svg", arguments->svg, "Draw it to a file")->type_name("FILE");
   add_output_flags(*command, context);
   command->callback(
       [arguments, &context] { context.run = [arguments, &context] { return run(*arguments, context); }; });

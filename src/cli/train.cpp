@@ -62,13 +62,16 @@ RunFolder resume_folder(const fs::path& path, const Config& config, const Loaded
   return folder;
 }
 
-/// Of all the sittings of a run, with how the last one ended.
-History whole_history(const MetricsLog& log, const History& last) {
+/// Of all the sittings of a run: before this one as the log has it, then as it was.
+History whole_history(const MetricsLog& log, History last, double seconds_before) {
   History whole = log.history();
+  const std::int64_t first = last.steps.empty() ? 0 : last.steps.front().step;
+  if (first > 0) std::erase_if(whole.steps, [&](const StepReport& report) { return report.step >= first; });
+  whole.steps.insert(whole.steps.end(), last.steps.begin(), last.steps.end());
   whole.reason = last.reason;
   whole.best_epoch = last.best_epoch;
-  whole.seconds = last.seconds;
-  whole.warnings = last.warnings;
+  whole.seconds = seconds_before + last.seconds;
+  whole.warnings = std::move(last.warnings);
   return whole;
 }
 
@@ -111,8 +114,7 @@ Watched fit(Session& session, const Config& config, const RunFolder& folder, con
   progress.finish();
   watched.signal = signals.received();
   say_warnings(context, watched.history.warnings);
-  watched.history = whole_history(log, watched.history);
-  watched.history.seconds += seconds_before;
+  watched.history = whole_history(log, std::move(watched.history), seconds_before);
   return watched;
 }
 

@@ -67,9 +67,7 @@ void Dataset::set(std::string_view name, Tensor column) {
   }
 }
 
-bool Dataset::has(std::string_view name) const {
-  return find(name) != nullptr;
-}
+bool Dataset::has(std::string_view name) const { return find(name) != nullptr; }
 
 const Tensor& Dataset::operator[](std::string_view name) const {
   if (const Tensor* column = find(name)) return *column;

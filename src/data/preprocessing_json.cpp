@@ -11,9 +11,7 @@ namespace {
 using Json = nlohmann::ordered_json;
 constexpr int format_version = 1;
 
-Json to_json(const Affine& affine) {
-  return {{"shift", affine.shift}, {"scale", affine.scale}};
-}
+Json to_json(const Affine& affine) { return {{"shift", affine.shift}, {"scale", affine.scale}}; }
 
 Json to_json(const Schema::Feature& feature, const FeatureEncoding& encoding) {
   Json json = {{"name", feature.name}, {"kind", name(feature.kind)}, {"marks_missing", encoding.marks_missing}};
@@ -54,9 +52,7 @@ Json to_json(const TensorPreprocessing& tensor) {
           {"affine", to_json(tensor.affine)}};
 }
 
-[[noreturn]] void damaged(std::string_view what) {
-  fail<ModelError>("[preprocessing] damaged: {}", what);
-}
+[[noreturn]] void damaged(std::string_view what) { fail<ModelError>("[preprocessing] damaged: {}", what); }
 
 /// The double in a field, which must be finite.
 double number_of(const Json& json, const char* key) {

@@ -320,9 +320,7 @@ class Inferrer {
 
 }  // namespace
 
-Inference infer_schema(const Table& table, TableOptions options) {
-  return Inferrer(table, std::move(options)).run();
-}
+Inference infer_schema(const Table& table, TableOptions options) { return Inferrer(table, std::move(options)).run(); }
 
 std::vector<std::int64_t> usable_rows(const Table& table, const Schema& schema) {
   const std::size_t target = column_of(table, schema.target);

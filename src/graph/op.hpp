@@ -51,8 +51,8 @@ struct Sample {
   std::function<Tensor(std::span<const Tensor>)> expected;  ///< the same by plain loops, in f64
   double low = -2, high = 2;                                ///< inputs are drawn from here
   std::vector<std::pair<int, std::int64_t>> indices = {};   ///< inputs that are i32 below a bound
-  double tolerance = 1;                             ///< factor on the usual tolerances
-  bool differences = true;                          ///< whether differences of values show the derivative
+  double tolerance = 1;                                     ///< factor on the usual tolerances
+  bool differences = true;                                  ///< whether differences of values show the derivative
 };
 
 /// g times the partial derivative of the output by one input; an undefined Var is zero.

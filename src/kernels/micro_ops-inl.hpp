@@ -9,6 +9,8 @@
 #include <hwy/contrib/math/math-inl.h>
 #include <hwy/highway.h>
 
+#include "kernels/tail-inl.hpp"
+
 HWY_BEFORE_NAMESPACE();
 namespace thalweg {
 namespace HWY_NAMESPACE {
@@ -447,9 +449,8 @@ HWY_NOINLINE void Run(void* out_bytes, const void* const* operand_bytes, std::si
     hn::StoreU(apply([&](const T* p) HWY_ATTR { return hn::LoadU(d, p + i); }), d, out + i);
   }
   if (i < n) {
-    const auto tail = hn::FirstN(d, n - i);
-    const V last = apply([&](const T* p) HWY_ATTR { return hn::MaskedLoad(tail, d, p + i); });
-    hn::BlendedStore(last, tail, d, out + i);
+    const V last = apply([&](const T* p) HWY_ATTR { return LoadTail(d, p + i, n - i); });
+    hn::BlendedStore(last, hn::FirstN(d, n - i), d, out + i);
   }
 }
 

@@ -32,9 +32,7 @@ bool cap_instruction_set() {
   return true;
 }
 
-void choose_once() {
-  [[maybe_unused]] static const bool capped = cap_instruction_set();
-}
+void choose_once() { [[maybe_unused]] static const bool capped = cap_instruction_set(); }
 }  // namespace
 
 const MicroOp* find_micro_op(std::string_view name) {

@@ -6,6 +6,8 @@
 #include <hwy/foreach_target.h>
 #include <hwy/highway.h>
 
+#include "kernels/tail-inl.hpp"
+
 HWY_BEFORE_NAMESPACE();
 namespace thalweg {
 namespace HWY_NAMESPACE {
@@ -25,13 +27,12 @@ HWY_INLINE void Block(const SmallProduct& p, std::int64_t i, std::int64_t j, std
   }
   const float* a = p.a + i * p.row_stride;
   const float* b = p.b + j;
-  const auto tail = hn::FirstN(d, static_cast<std::size_t>(width - (vectors - 1) * lanes));
+  const auto rest = static_cast<std::size_t>(width - (vectors - 1) * lanes);
   const bool whole = width == vectors * lanes;
   for (std::int64_t q = 0; q < p.k; ++q, a += p.column_stride, b += p.ldb) {
     V row[vectors];
     for (int v = 0; v + 1 < vectors; ++v) row[v] = hn::LoadU(d, b + v * lanes);
-    row[vectors - 1] =
-        whole ? hn::LoadU(d, b + (vectors - 1) * lanes) : hn::MaskedLoad(tail, d, b + (vectors - 1) * lanes);
+    row[vectors - 1] = whole ? hn::LoadU(d, b + (vectors - 1) * lanes) : LoadTail(d, b + (vectors - 1) * lanes, rest);
     for (int r = 0; r < rows; ++r) {
       const V x = hn::Set(d, a[r * p.row_stride]);
       for (int v = 0; v < vectors; ++v) sum[r][v] = hn::MulAdd(x, row[v], sum[r][v]);
@@ -43,7 +44,7 @@ HWY_INLINE void Block(const SmallProduct& p, std::int64_t i, std::int64_t j, std
     if (whole) {
       hn::StoreU(sum[r][vectors - 1], d, c + (vectors - 1) * lanes);
     } else {
-      hn::BlendedStore(sum[r][vectors - 1], tail, d, c + (vectors - 1) * lanes);
+      hn::BlendedStore(sum[r][vectors - 1], hn::FirstN(d, rest), d, c + (vectors - 1) * lanes);
     }
   }
 }
@@ -68,7 +69,7 @@ HWY_NOINLINE void RowDotsImpl(const float* a, std::int64_t lda, const float* x, 
   const D d;
   const auto lanes = static_cast<std::int64_t>(hn::Lanes(d));
   const std::int64_t whole = k - k % lanes;
-  const auto tail = hn::FirstN(d, static_cast<std::size_t>(k - whole));
+  const auto rest = static_cast<std::size_t>(k - whole);
   std::int64_t i = 0;
   for (; i + 4 <= m; i += 4) {
     const float* r = a + i * lda;
@@ -81,11 +82,11 @@ HWY_NOINLINE void RowDotsImpl(const float* a, std::int64_t lda, const float* x, 
       s3 = hn::MulAdd(hn::LoadU(d, r + 3 * lda + q), vx, s3);
     }
     if (whole < k) {
-      const V vx = hn::MaskedLoad(tail, d, x + whole);
-      s0 = hn::MulAdd(hn::MaskedLoad(tail, d, r + whole), vx, s0);
-      s1 = hn::MulAdd(hn::MaskedLoad(tail, d, r + lda + whole), vx, s1);
-      s2 = hn::MulAdd(hn::MaskedLoad(tail, d, r + 2 * lda + whole), vx, s2);
-      s3 = hn::MulAdd(hn::MaskedLoad(tail, d, r + 3 * lda + whole), vx, s3);
+      const V vx = LoadTail(d, x + whole, rest);
+      s0 = hn::MulAdd(LoadTail(d, r + whole, rest), vx, s0);
+      s1 = hn::MulAdd(LoadTail(d, r + lda + whole, rest), vx, s1);
+      s2 = hn::MulAdd(LoadTail(d, r + 2 * lda + whole, rest), vx, s2);
+      s3 = hn::MulAdd(LoadTail(d, r + 3 * lda + whole, rest), vx, s3);
     }
     y[i] = hn::GetLane(hn::SumOfLanes(d, s0));
     y[i + 1] = hn::GetLane(hn::SumOfLanes(d, s1));
@@ -97,7 +98,7 @@ HWY_NOINLINE void RowDotsImpl(const float* a, std::int64_t lda, const float* x, 
     for (std::int64_t q = 0; q < whole; q += lanes)
       s = hn::MulAdd(hn::LoadU(d, a + i * lda + q), hn::LoadU(d, x + q), s);
     if (whole < k) {
-      s = hn::MulAdd(hn::MaskedLoad(tail, d, a + i * lda + whole), hn::MaskedLoad(tail, d, x + whole), s);
+      s = hn::MulAdd(LoadTail(d, a + i * lda + whole, rest), LoadTail(d, x + whole, rest), s);
     }
     y[i] = hn::GetLane(hn::SumOfLanes(d, s));
   }
@@ -112,9 +113,7 @@ namespace thalweg {
 HWY_EXPORT(SmallProductImpl);
 HWY_EXPORT(RowDotsImpl);
 
-void small_product(const SmallProduct& product) {
-  HWY_DYNAMIC_DISPATCH(SmallProductImpl)(product);
-}
+void small_product(const SmallProduct& product) { HWY_DYNAMIC_DISPATCH(SmallProductImpl)(product); }
 
 void row_dots(const float* a, std::int64_t lda, const float* x, float* y, std::int64_t m, std::int64_t k) {
   HWY_DYNAMIC_DISPATCH(RowDotsImpl)(a, lda, x, y, m, k);

@@ -67,7 +67,7 @@ class Stepper {
     layout.size = layout.decayed_size = layout.trained_size = x.size();
     layout.dtype = x.dtype();
     update_ = make_update(optimizer, layout);
-    for (const UpdateSlot& slot : update_.slots) slots_.push_back(slot.start());
+    for (auto& [name, slot] : initial_slots(update_)) slots_.push_back(std::move(slot));
     arena_ = Block(update_.program->arena_bytes());
     scalars_.resize(update_.scalars.size());
   }

@@ -303,6 +303,13 @@ UpdateProgram make_update(const Optimizer& optimizer, const Layout& layout, Pass
   return UpdateTrace(optimizer, layout).run(passes);
 }
 
+std::vector<std::pair<std::string, Tensor>> initial_slots(const UpdateProgram& update) {
+  std::vector<std::pair<std::string, Tensor>> slots;
+  for (const UpdateSlot& slot : update.slots)
+    slots.emplace_back(slot.name, full({slot.size}, slot.initial, slot.dtype));
+  return slots;
+}
+
 Tensor evaluation_parameters(const UpdateProgram& update, const State& state, Workers& workers) {
   if (!update.evaluation || state.step == 0) return state.parameters;
   Tensor parameters = state.parameters;

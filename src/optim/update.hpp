@@ -35,7 +35,6 @@ struct UpdateSlot {
   double initial = 0;
   std::int64_t size = 0;
   DType dtype = f32;
-  [[nodiscard]] Tensor start() const { return full({size}, initial, dtype); }
 };
 
 struct UpdateProgram {
@@ -47,6 +46,9 @@ struct UpdateProgram {
 
 /// Traces and plans. The gradient behind its base is a sum over samples; the scalar inverse_weight makes it a mean.
 [[nodiscard]] UpdateProgram make_update(const Optimizer& optimizer, const Layout& layout, Passes passes = {});
+
+/// The slots before the first step.
+[[nodiscard]] std::vector<std::pair<std::string, Tensor>> initial_slots(const UpdateProgram& update);
 
 /// All parameters, with the values to evaluate with; the state's own where the optimizer keeps no others.
 [[nodiscard]] Tensor evaluation_parameters(const UpdateProgram& update, const State& state, Workers& workers);

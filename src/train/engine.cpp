@@ -188,12 +188,10 @@ void Engine::prepare_update(State& state) {
     update_layout_ = state.layout;
     scalars_.assign(update_->scalars.size(), 0);
   }
-  for (std::size_t i = 0; i < update_->slots.size(); ++i) {
-    const UpdateSlot& slot = update_->slots[i];
-    if (i < state.slots.size() && state.slots[i].first == slot.name) continue;
-    state.slots.resize(i);
-    state.slots.emplace_back(slot.name, slot.start());
-  }
+  const auto fits = [](const auto& slot, const UpdateSlot& wanted) {
+    return slot.first == wanted.name && slot.second.size() == wanted.size && slot.second.dtype() == wanted.dtype;
+  };
+  if (!std::ranges::equal(state.slots, update_->slots, fits)) state.slots = initial_slots(*update_);
 }
 
 void Engine::update(State& state, std::byte* gradient, double weight, double norm, double lr,
@@ -213,6 +211,13 @@ void Engine::update(State& state, std::byte* gradient, double weight, double nor
   for (auto& [name, slot] : state.slots) update_bases_.push_back(slot.mutable_raw());
   const auto arena = pool_.take(update_->program->arena_bytes());
   update_->program->run(update_bases_, arena.data(), workers_);
+}
+
+State Engine::evaluation_state(const State& state) {
+  State result = state;
+  prepare_update(result);
+  if (update_->evaluation) result.parameters = evaluation_parameters(*update_, result, workers_);
+  return result;
 }
 
 StepReport Engine::step(State& state, const RowSelection& batch, const Progress& progress, std::int64_t shard_size) {

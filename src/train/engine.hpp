@@ -25,6 +25,8 @@ class Engine {
 
   [[nodiscard]] State init(const Dataset& data, std::uint64_t seed, DType dtype);
   StepReport step(State& state, const RowSelection& batch, const Progress& progress, std::int64_t shard_size);
+  /// The state with the parameters to evaluate with: an average, say, where the optimizer keeps one.
+  [[nodiscard]] State evaluation_state(const State& state);
   /// The loss over all rows as (sum, weight), and the predictions where `predictions` is given: (rows, ...).
   std::pair<double, double> evaluate(const State& state, const RowSelection& rows, Tensor* predictions);
   [[nodiscard]] std::string explain(const State& state, const Dataset& data, std::int64_t rows);

@@ -1,10 +1,10 @@
 #include "thalweg/model.hpp"
+#include "thalweg/optimizers.hpp"
 
 #include <algorithm>
 #include <cmath>
 
 #include "core/error.hpp"
-#include "thalweg/optimizers.hpp"
 #include "train/model_parts.hpp"
 #include "train/objective.hpp"
 #include "train/run.hpp"

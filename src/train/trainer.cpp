@@ -143,7 +143,7 @@ class Fit {
     report.metrics.emplace_back("loss", position_.epoch_loss / position_.epoch_weight);
     position_.epoch_loss = position_.epoch_weight = 0;
     if (validation_) {
-      for (const auto& [name, value] : measure_(state_, *validation_).metrics)
+      for (const auto& [name, value] : measure_(engine_.evaluation_state(state_), *validation_).metrics)
         report.metrics.emplace_back("validation." + name, value);
     }
     report.seconds = seconds();
@@ -180,7 +180,7 @@ class Fit {
       position_.best_value = value;
       position_.best_epoch = report.epoch;
       position_.best_step = state_.step;
-      if (rule.restore_best) best_parameters_ = state_.parameters;
+      if (rule.restore_best) best_parameters_ = engine_.evaluation_state(state_).parameters;
       report.best = true;
     } else if (state_.step - position_.best_step >= rule.patience.steps(position_.total_steps, steps_an_epoch_)) {
       history_.reason = StopReason::stopped_early;
@@ -198,7 +198,7 @@ class Fit {
   void finish() {
     const bool ended = history_.reason == StopReason::finished || history_.reason == StopReason::stopped_early;
     if (ended && last_checkpoint_ != state_.step) checkpoint();
-    if (ended && best_parameters_) state_.parameters = *best_parameters_;
+    if (ended) state_.parameters = best_parameters_ ? *best_parameters_ : engine_.evaluation_state(state_).parameters;
     history_.best_epoch = position_.best_epoch;
     history_.seconds = seconds();
   }

@@ -25,7 +25,7 @@ TEST_F(ExitCode, DoneIsZero) {
 
 TEST_F(ExitCode, UsageIsTwo) {
   write_table("t.csv");
-  expect(run(""), 2, {"COMMAND", "--help"});
+  expect(run(""), 2, {"subcommand is required", "--help"});
   expect(run("trian t.csv"), 2, {"did you mean train"});
   expect(run("train t.csv --targte y"), 2, {"did you mean --target"});
   expect(run("train t.csv"), 2, {"[data] target", "--target COLUMN"});
@@ -112,7 +112,10 @@ TEST_F(ExitCode, InterruptsKeepACheckpointAndSayHowToGoOn) {
   write_table("t.csv");
   for (const auto& [signal, code] : {std::pair("INT", 130), std::pair("TERM", 143)}) {
     const std::string out = std::string("run-") + signal;
-    const std::string train = std::string(THALWEG_COMMAND) + " train t.csv --target y --epochs 1000000 --out " + out;
+    const std::string train = std::string(THALWEG_COMMAND) +
+                              " train t.csv --target y --epochs 1000000 "
+                              "--set train.early_stopping=false --out " +
+                              out;
     // a job of a shell without job control ignores SIGINT, so the shell becomes the command
     const Ran ran = shell("timeout --preserve-status -s " + std::string(signal) + " 3 " + train);
     EXPECT_EQ(ran.code, code) << ran.err;

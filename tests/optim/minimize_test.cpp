@@ -1,4 +1,5 @@
 #include "thalweg/minimize.hpp"
+#include "thalweg/optimizers.hpp"
 
 #include <gtest/gtest.h>
 

@@ -31,7 +31,7 @@ class Stepper {
       : optimizer_(std::move(optimizer)), update_(make_update(optimizer_, layout, passes)) {
     state.layout = std::make_shared<Layout>(std::move(layout));
     state.parameters = start.to(state.layout->dtype);
-    for (const UpdateSlot& slot : update_.slots) state.slots.emplace_back(slot.name, slot.start());
+    state.slots = initial_slots(update_);
     for (const UpdateScalar& scalar : update_.scalars) scalars_.push_back(scalar.value);
     arena_ = Block(update_.program->arena_bytes());
     bases_.resize(UpdateBases::first_slot - first_user_base + state.slots.size());

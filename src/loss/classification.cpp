@@ -1,0 +1,163 @@
+// Losses of classes and probabilities.
+
+#include "graph/graph.hpp"
+#include "loss/row.hpp"
+
+namespace thalweg::loss {
+
+Fields fields(CrossEntropyOptions& o) {
+  return {{"label_smoothing", &o.label_smoothing, "this much of each label is spread over all classes", unit_interval},
+          {"class_weights", &o.class_weights, "one a class; empty: all 1", not_negative},
+          {"ignored_labels", &o.ignored_labels, "samples with these labels do not count"}};
+}
+Fields fields(BinaryCrossEntropyOptions& o) {
+  return {{"positive_weight", &o.positive_weight, "factor of the positive term: one, or one a column; empty: 1",
+           not_negative}};
+}
+Fields fields(FocalOptions& o) {
+  return {{"alpha", &o.alpha, "weight of the positive ones, 1 - alpha of the negative ones; below 0: none",
+           Range{.high = 1}},
+          {"gamma", &o.gamma, "how much the easy ones are discounted", not_negative}};
+}
+Fields fields(HingeOptions& o) { return {{"margin", &o.margin, "how far on the right side of 0 is far enough"}}; }
+Fields fields(KlOptions& o) { return {{"log_target", &o.log_target, "targets are logarithms of probabilities"}}; }
+
+namespace {
+
+/// One number for each element of the last axis, as a constant; a single one goes for all.
+Var along_last(std::string_view option, const std::vector<double>& values, Var like) {
+  const auto count = static_cast<std::int64_t>(values.size());
+  if (count != 1 && (like.rank() == 0 || count != like.dim(-1))) {
+    fail<UsageError>("[{}] {} numbers for predictions {}. Hint: one for each of the last axis.", option, count,
+                     like.shape());
+  }
+  return like.graph().constant(Tensor::from(values, {count}).to(like.dtype()));
+}
+
+/// Labels with the ignored ones replaced by 0, and 1 where a label counts.
+std::pair<Var, Var> without_ignored(Var labels, const std::vector<std::int64_t>& ignored, DType dtype) {
+  const Var numbers = cast(labels, f64);
+  Var counts = broadcast_to(labels.graph().number(1, f64), labels.shape());
+  for (std::int64_t label : ignored) counts = counts * not_equal(numbers, static_cast<double>(label));
+  return {cast(numbers * counts, i32), cast(counts, dtype)};
+}
+
+SampleLosses labelled(const CrossEntropyOptions& o, Var logits, Var labels) {
+  if (labels.rank() == logits.rank()) labels = squeeze(labels, -1);
+  if (o.label_smoothing == 0 && o.class_weights.empty() && o.ignored_labels.empty()) {
+    return cross_entropy_with_labels(logits, labels);
+  }
+  Var weights = broadcast_to(logits.graph().number(1, logits.dtype()), labels.shape());
+  if (!o.ignored_labels.empty()) {
+    std::tie(labels, weights) = without_ignored(labels, o.ignored_labels, logits.dtype());
+  }
+  const Var counts = weights, surprise = -log_softmax(logits);
+  Var spread = mean(surprise, -1);
+  if (!o.class_weights.empty()) {
+    const Var by_class = along_last("class_weights", o.class_weights, logits);
+    weights = weights * gather(by_class, labels);
+    spread = mean(surprise * by_class, -1);
+  }
+  const Var each = (1 - o.label_smoothing) * weights * pick(surprise, labels);
+  return {o.label_smoothing == 0 ? each : each + o.label_smoothing * counts * spread, weights};
+}
+
+SampleLosses with_probabilities(const CrossEntropyOptions& o, Var logits, Var target) {
+  if (!o.ignored_labels.empty()) {
+    fail<UsageError>("[cross_entropy] ignored_labels with targets of probabilities {}. Hint: targets of i32 labels.",
+                     target.shape());
+  }
+  target = as_target("cross_entropy", logits, target);
+  if (o.label_smoothing > 0) {
+    target = (1 - o.label_smoothing) * target + o.label_smoothing / static_cast<double>(logits.dim(-1));
+  }
+  if (!o.class_weights.empty()) target = target * along_last("class_weights", o.class_weights, logits);
+  return cross_entropy_with_probabilities(logits, target);
+}
+
+/// max(0, margin - y score) with y = 1 or -1.
+Var shortfall(std::string_view name, double margin, Var score, Var target) {
+  const Var y = where(as_target(name, score, target) > 0, 1, -1);
+  return relu(margin - y * score);
+}
+
+}  // namespace
+
+LossFunction make_cross_entropy(CrossEntropyOptions o) {
+  return {"cross_entropy", values_of(o), Output::logits, [o](Var logits, Var target) {
+            return target.dtype() == i32 ? labelled(o, logits, target) : with_probabilities(o, logits, target);
+          }};
+}
+
+LossFunction make_binary_cross_entropy(BinaryCrossEntropyOptions o) {
+  return {"binary_cross_entropy", values_of(o), Output::logit, [o](Var logits, Var target) {
+            const Var y = as_target("binary_cross_entropy", logits, target);
+            if (o.positive_weight.empty()) return binary_cross_entropy_with_logits(logits, y);
+            const Var factor = along_last("positive_weight", o.positive_weight, logits);
+            return (1 - y) * logits + (1 + (factor - 1) * y) * softplus(-logits);
+          }};
+}
+
+LossFunction make_focal(FocalOptions o) {
+  return {"focal", values_of(o), Output::logit, [o](Var logits, Var target) {
+            const Var y = as_target("focal", logits, target), p = sigmoid(logits);
+            const Var wrong = p * (1 - y) + (1 - p) * y;  // the probability of what is not right
+            const Var each = pow(wrong, o.gamma) * binary_cross_entropy_with_logits(logits, y);
+            return o.alpha < 0 ? each : (o.alpha * y + (1 - o.alpha) * (1 - y)) * each;
+          }};
+}
+
+LossFunction make_hinge(HingeOptions o) {
+  return {"hinge", values_of(o), Output::logit, [o](Var p, Var t) { return shortfall("hinge", o.margin, p, t); }};
+}
+
+LossFunction make_squared_hinge(HingeOptions o) {
+  return {"squared_hinge", values_of(o), Output::logit,
+          [o](Var p, Var t) { return square(shortfall("squared_hinge", o.margin, p, t)); }};
+}
+
+LossFunction make_kl_divergence(KlOptions o) {
+  return {"kl_divergence", values_of(o), Output::logits, [o](Var logits, Var target) {
+            const Var t = as_target("kl_divergence", logits, target), log_p = log_softmax(logits);
+            if (o.log_target) return sum(exp(t) * (t - log_p), -1);
+            const Var information = t * log(where(t > 0, t, 1));  // 0 log 0 = 0
+            return sum(information - t * log_p, -1);
+          }};
+}
+
+std::vector<LossRow> classification_losses() {
+  return {
+      row(make_cross_entropy, {.name = "cross_entropy",
+                               .summary = "negative log probability of the right class",
+                               .formula = "-log softmax(logits)[y]",
+                               .when = "one class of several",
+                               .source = "PyTorch CrossEntropyLoss"}),
+      row(make_binary_cross_entropy, {.name = "binary_cross_entropy",
+                                      .summary = "negative log probability of the right one of two",
+                                      .formula = "-y log sigmoid(z) - (1 - y) log(1 - sigmoid(z))",
+                                      .when = "yes or no, or several of them at once",
+                                      .source = "PyTorch BCEWithLogitsLoss"}),
+      row(make_focal, {.name = "focal",
+                       .summary = "binary cross-entropy that discounts what is easy",
+                       .formula = "-alpha_y (1 - p_y)^gamma log p_y",
+                       .when = "yes or no, with very few of one kind",
+                       .source = "Lin et al. 2017; torchvision sigmoid_focal_loss"}),
+      row(make_hinge, {.name = "hinge",
+                       .summary = "how much is missing to a margin",
+                       .formula = "max(0, margin - y z), y = 1 or -1",
+                       .when = "yes or no; a linear support vector machine",
+                       .source = "Cortes and Vapnik 1995"}),
+      row(make_squared_hinge, {.name = "squared_hinge",
+                               .summary = "the same squared: smooth where the margin is met",
+                               .formula = "max(0, margin - y z)^2, y = 1 or -1",
+                               .when = "yes or no; a linear support vector machine",
+                               .source = "Cortes and Vapnik 1995"}),
+      row(make_kl_divergence, {.name = "kl_divergence",
+                               .summary = "how far the predicted distribution is from the target's",
+                               .formula = "sum t (log t - log softmax(logits))",
+                               .when = "targets are distributions, such as another model's predictions",
+                               .source = "Kullback and Leibler 1951; PyTorch KLDivLoss, batchmean"}),
+  };
+}
+
+}  // namespace thalweg::loss

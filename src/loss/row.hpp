@@ -1,0 +1,31 @@
+#pragma once
+// What the families of losses share.
+
+#include "core/rows.hpp"
+#include "thalweg/loss.hpp"
+#include "thalweg/ops.hpp"
+
+namespace thalweg::loss {
+
+using Output = LossFunction::Output;
+
+/// The target in the shape and dtype of the prediction: (batch, 1) and (batch) are the same thing, anything else must
+/// agree.
+[[nodiscard]] Var as_target(std::string_view name, Var prediction, Var target);
+
+/// A row whose options and their documentation come from the struct.
+template <class Options>
+[[nodiscard]] LossRow row(LossFunction (*make)(Options), LossRow texts) {
+  texts.options = docs_of<Options>();
+  texts.make = [make, name = texts.name](const OptionMap& values) { return make(options_from<Options>(values, name)); };
+  return texts;
+}
+
+inline Fields fields(NoOptions&) { return {}; }
+
+// The families.
+[[nodiscard]] std::vector<LossRow> regression_losses();
+[[nodiscard]] std::vector<LossRow> classification_losses();
+[[nodiscard]] std::vector<LossRow> similarity_losses();
+
+}  // namespace thalweg::loss

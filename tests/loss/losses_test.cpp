@@ -1,0 +1,164 @@
+// Every loss against PyTorch's values and gradients, with its options: tests/reference/losses.py.
+
+#include <gtest/gtest.h>
+
+#include <set>
+
+#include "evaluate.hpp"
+#include "reference_file.hpp"
+#include "thalweg/error.hpp"
+#include "thalweg/loss.hpp"
+#include "thalweg/ops.hpp"
+
+namespace thalweg {
+namespace {
+
+using Vars = std::vector<Var>;
+
+void collect(const nlohmann::json& value, std::vector<double>& numbers, std::vector<std::int64_t>& shape,
+             std::size_t depth = 0) {
+  if (!value.is_array()) return numbers.push_back(value.get<double>());
+  if (shape.size() == depth) shape.push_back(static_cast<std::int64_t>(value.size()));
+  for (const auto& element : value) collect(element, numbers, shape, depth + 1);
+}
+
+Tensor tensor_of(const nlohmann::json& value) {
+  std::vector<double> numbers;
+  std::vector<std::int64_t> shape;
+  collect(value, numbers, shape);
+  return Tensor::from(numbers, Shape(shape));
+}
+
+struct Case {
+  LossFunction loss;
+  Tensor prediction, target, gradient;
+  double value;
+};
+
+std::vector<Case> cases() {
+  std::vector<Case> all;
+  for (const auto& entry : testing::reference("losses")) {
+    const Tensor target = tensor_of(entry["target"]);
+    all.push_back({loss_named(entry["name"].get<std::string>()).make(testing::options_of(entry["options"])),
+                   tensor_of(entry["prediction"]), entry["labels"].get<bool>() ? target.to(i32) : target,
+                   tensor_of(entry["gradient"]), entry["value"].get<double>()});
+  }
+  return all;
+}
+
+Tensor typed(const Tensor& x, DType dtype) { return is_float(x.dtype()) ? x.to(dtype) : x; }
+
+/// The loss and its gradient by the prediction.
+std::vector<Tensor> value_and_gradient(const Case& c, DType dtype) {
+  return evaluate(
+      [&](const Vars& x) {
+        const Loss loss = c.loss(x[0], x[1]);
+        const Var value = loss.sum / loss.weight;
+        return Vars{value, gradients(value, {x[0]})[0]};
+      },
+      {typed(c.prediction, dtype), typed(c.target, dtype)});
+}
+
+TEST(Losses, MatchPyTorchInValueAndGradient) {
+  const auto all = cases();
+  EXPECT_GE(all.size(), 59U);
+  for (std::size_t i = 0; i < all.size(); ++i) {
+    SCOPED_TRACE(all[i].loss.name() + ", case " + std::to_string(i));
+    for (DType dtype : {f64, f32}) {
+      const double tolerance = dtype == f64 ? 1e-12 : 1e-5;
+      const auto got = value_and_gradient(all[i], dtype);
+      EXPECT_NEAR(got[0].item(), all[i].value, tolerance * std::max(1.0, std::abs(all[i].value)));
+      EXPECT_LE(distance(got[1], all[i].gradient), tolerance);
+    }
+  }
+}
+
+TEST(Losses, EveryRowHasACaseAndItsTexts) {
+  std::set<std::string> seen;
+  for (const Case& c : cases()) seen.insert(c.loss.name());
+  for (const LossRow& row : losses()) {
+    EXPECT_TRUE(seen.contains(std::string(row.name))) << row.name;
+    EXPECT_EQ(row.make({}).name(), row.name);
+    EXPECT_EQ(row.make({}).options().size(), row.options.size()) << row.name;
+    for (const auto text : {row.summary, row.formula, row.when, row.source}) EXPECT_FALSE(text.empty()) << row.name;
+  }
+}
+
+/// Rows `begin` to `end` of a case, as a shard would see them.
+std::vector<Tensor> sum_and_weight(const Case& c, const Tensor& weights, std::int64_t begin, std::int64_t end) {
+  return evaluate(
+      [&](const Vars& x) {
+        const Loss loss = c.loss(x[0], x[1], x[2]);
+        return Vars{loss.sum, loss.weight};
+      },
+      {c.prediction.rows(begin, end), c.target.rows(begin, end), weights.rows(begin, end)});
+}
+
+TEST(Losses, ABatchIsTheSumOfItsShardsAndAWeightedSampleIsSeveral) {
+  for (const Case& c : cases()) {
+    SCOPED_TRACE(c.loss.name());
+    const std::int64_t rows = c.prediction.shape()[0];
+    Tensor twice = ones({rows}, f64);
+    twice.set(1, 2);
+    const auto whole = sum_and_weight(c, twice, 0, rows);
+    const auto first = sum_and_weight(c, twice, 0, 2), rest = sum_and_weight(c, twice, 2, rows);
+    const Tensor alike = ones({rows}, f64);
+    const auto plain = sum_and_weight(c, alike, 0, rows), again = sum_and_weight(c, alike, 1, 2);
+    for (std::size_t k = 0; k < 2; ++k) {
+      EXPECT_NEAR(whole[k].item(), first[k].item() + rest[k].item(), 1e-12 * std::max(1.0, std::abs(whole[k].item())));
+      EXPECT_NEAR(whole[k].item(), plain[k].item() + again[k].item(), 1e-12 * std::max(1.0, std::abs(whole[k].item())));
+    }
+    EXPECT_NEAR(plain[0].item() / plain[1].item(), c.value, 1e-12 * std::max(1.0, std::abs(c.value)));
+  }
+}
+
+TEST(Losses, GradientsAreThoseOfDifferences) {
+  for (const Case& c : cases()) {
+    SCOPED_TRACE(c.loss.name());
+    const Function f = [&](Var x) {
+      const Loss loss = c.loss(x, x.graph().constant(c.target));
+      return loss.sum / loss.weight;
+    };
+    const GradientReport report = check_gradient(f, c.prediction);
+    EXPECT_TRUE(report.ok) << report.str();
+  }
+}
+
+TEST(Losses, LargeLogitsStayFinite) {
+  const Tensor logits = Tensor::of({1000.0, -1000.0, 0.0, -1000.0, 1000.0, 0.0}).reshape({2, 3});
+  for (const char* name : {"cross_entropy", "kl_divergence", "binary_cross_entropy", "focal"}) {
+    const bool classes = std::string(name) == "cross_entropy" || std::string(name) == "kl_divergence";
+    const Tensor target = Tensor::of({0.0, 1.0, 0.0, 0.0, 1.0, 0.0}).reshape({2, 3});
+    const auto got = value_and_gradient({loss_named(name).make({}), logits, target, logits, 0}, f32);
+    EXPECT_TRUE(std::isfinite(got[0].item())) << name;
+    EXPECT_GT(got[0].item(), classes ? 900 : 100) << name;
+    for (std::int64_t i = 0; i < got[1].size(); ++i) EXPECT_TRUE(std::isfinite(got[1].at(i))) << name;
+  }
+}
+
+TEST(Losses, MistakesAreNamed) {
+  const auto message = [](const LossFunction& loss, const Tensor& prediction, const Tensor& target) -> std::string {
+    try {
+      evaluate([&](const Vars& x) { return Vars{loss(x[0], x[1]).sum}; }, {prediction, target});
+    } catch (const UsageError& error) {
+      return error.what();
+    }
+    return "";
+  };
+  const Tensor two = zeros({4, 2}), three = zeros({4, 3});
+  EXPECT_NE(message(loss::mse, two, three).find("[mse]"), std::string::npos);
+  EXPECT_NE(message(loss::gaussian, three, zeros({4})).find("[gaussian]"), std::string::npos);
+  EXPECT_NE(message(loss::triplet, two, zeros({4})).find("[triplet]"), std::string::npos);
+  EXPECT_NE(message(loss::cosine_pairs, zeros({4, 3, 2}), zeros({4})).find("[cosine_pairs]"), std::string::npos);
+  EXPECT_NE(message(loss::pairwise_ranking, three, zeros({4})).find("[pairwise_ranking]"), std::string::npos);
+  EXPECT_NE(message(loss::cross_entropy({.class_weights = {1, 2}}), three, zeros({4}, i32)).find("[class_weights] 2"),
+            std::string::npos);
+  EXPECT_NE(message(loss::cross_entropy({.ignored_labels = {0}}), three, three).find("ignored_labels"),
+            std::string::npos);
+  EXPECT_THROW((void)loss_named("quantile").make({{"quantile", {1.5}}}), UsageError);
+  EXPECT_THROW((void)loss_named("huber").make({{"detla", {1.5}}}), UsageError);
+  EXPECT_THROW((void)loss_named("cros_entropy"), UsageError);
+}
+
+}  // namespace
+}  // namespace thalweg
