@@ -32,7 +32,8 @@ class SlowTables : public CommandTest {
   /// The best mean among the named settings of scikit-learn.
   [[nodiscard]] static std::vector<double> reference_means(const char* name) {
     std::vector<double> means;
-    for (const auto& [setting, result] : reference("tables")[name].items()) means.push_back(result["mean"]);
+    const auto tables = reference("tables");
+    for (const auto& [setting, result] : tables[name].items()) means.push_back(result["mean"]);
     return means;
   }
 
