@@ -183,9 +183,8 @@ State after_one_step(Optimizer optimizer, std::vector<ParameterGroup> groups) {
 }
 
 TEST(Groups, HaveTheirOwnFactorOfTheRateTheirOwnNumbersAndMayBeFrozen) {
-  const State state =
-      after_one_step(optim::sgd({.lr = 0.1}),
-                     {{.pattern = "head/w", .lr_factor = 3}, {.pattern = "*/b", .scalars = {{"weight_decay", 0.2}}}});
+  const State state = after_one_step(optim::sgd({.lr = 0.1}), {{.pattern = "head/w", .lr_factor = 3},
+                                                               {.pattern = "*/b", .scalars = {{"weight_decay", 0.2}}}});
   EXPECT_NEAR(state.parameters.at(0), 1 - 0.1 * 0.5, 1e-15);
   EXPECT_NEAR(state.parameters.at(2), 1 - 0.1 * 0.7, 1e-15);
   EXPECT_NEAR(state.parameters.at(4), 1 - 0.3 * 0.5, 1e-15);

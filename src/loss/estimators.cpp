@@ -1,0 +1,49 @@
+#include "thalweg/estimators.hpp"
+
+#include "core/error.hpp"
+#include "graph/graph.hpp"
+#include "thalweg/ops.hpp"
+
+namespace thalweg {
+
+Var straight_through(const Arg& hard, const Arg& soft) {
+  const Var value = hard.var();
+  if (!(value.shape() == soft.var().shape()) || value.dtype() != soft.var().dtype()) {
+    fail<UsageError>("[straight_through] {} {} and {} {}. Hint: they are alike.{}", value.dtype(), value.shape(),
+                     soft.var().dtype(), soft.var().shape(), at(hard.source()));
+  }
+  return custom_derivative(
+      {soft.var()}, [value](std::span<const Var>) { return value; },
+      [](std::span<const Var>, Var, Var g) { return std::vector<Var>{g}; }, hard.source());
+}
+
+Var gumbel_noise(const Arg& uniform) {
+  // the smallest normal f32 instead of 0, whose logarithm would not be finite
+  return -log(-log(maximum(uniform, 1.1754943508222875e-38)));
+}
+
+Var gumbel_softmax(const Arg& logits, const Arg& uniform, double temperature) {
+  if (!(temperature > 0)) {
+    fail<UsageError>("[gumbel_softmax] temperature = {}. Wanted: > 0.{}", temperature, at(logits.source()));
+  }
+  return softmax((logits + gumbel_noise(uniform)) / temperature);
+}
+
+Var gumbel_choice(const Arg& logits, const Arg& uniform, double temperature) {
+  const Var soft = gumbel_softmax(logits, uniform, temperature);
+  return straight_through(one_hot(argmax(soft), soft.dim(-1), soft.dtype()), soft);
+}
+
+Var score_function(const Arg& log_probability, const Arg& reward, const Arg& baseline) {
+  return stop_gradient(reward - baseline) * log_probability;
+}
+
+Var leave_one_out(const Arg& rewards) {
+  const Var r = rewards.var();
+  if (r.rank() != 1 || r.dim(0) < 2) {
+    fail<UsageError>("[leave_one_out] rewards {}. Hint: (n), with n >= 2.{}", r.shape(), at(rewards.source()));
+  }
+  return (sum(r) - r) / static_cast<double>(r.dim(0) - 1);
+}
+
+}  // namespace thalweg
