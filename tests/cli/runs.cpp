@@ -82,19 +82,22 @@ TEST_F(Runs, AnotherConfigurationIsNotResumed) {
   EXPECT_NE(other.err.find("optimizer.lr: 0.01 -> 0.5"), std::string::npos) << other.err;
 }
 
-TEST_F(Runs, KilledAtAnyMomentAndResumedGivesTheSameBits) {
+TEST_F(Runs, KilledAtTenRandomMomentsAndResumedGivesTheSameBits) {
   write_table("t.csv");
-  const std::string options = " --target y --epochs 40 --quiet --set train.checkpoint_every=7 --out ";
+  // some seconds of small steps, in each of which a kill may fall; checkpoints in the middle of epochs
+  const std::string options =
+      " --target y --epochs 4000 --batch-size 1 --quiet --set train.checkpoint_every=997"
+      " --set train.early_stopping.patience=1000000 --out ";
   ASSERT_EQ(run("train t.csv" + options + "whole").code, 0);
-  const std::string command = std::string(THALWEG_COMMAND) + " train ";
-  ASSERT_EQ(shell("timeout -s KILL 0.4 " + command + "t.csv" + options + "parts; true").code, 0);
-  for (int i = 0; i < 20 && !fs::exists(path("parts/model.safetensors")); ++i) {
-    const std::string seconds = std::to_string(0.2 + 0.07 * i);
-    (void)shell("timeout -s KILL " + seconds + " " + command + "parts --resume --quiet; true");
-  }
-  if (!fs::exists(path("parts/model.safetensors"))) {
-    ASSERT_EQ(run("train parts --resume --quiet").code, 0);
-  }
+  int kills = 0;
+  const auto killed_after = [&](int milliseconds, const std::string& arguments) {
+    const std::string limit = "timeout -s KILL " + std::to_string(milliseconds / 1000.0) + " ";
+    kills += shell(limit + std::string(THALWEG_COMMAND) + " train " + arguments).code == 137;
+  };
+  killed_after(600, "t.csv" + options + "parts");  // long enough for a first checkpoint
+  for (int i = 1; kills < 10 && i < 30; ++i) killed_after(80 + i * 7919 % 220, "parts --resume --quiet");
+  EXPECT_EQ(kills, 10) << "the run was over too soon";
+  ASSERT_EQ(run("train parts --resume --quiet").code, 0);
   EXPECT_EQ(read_text(path("parts/model.safetensors")), read_text(path("whole/model.safetensors")));
 }
 
