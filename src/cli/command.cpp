@@ -1,5 +1,7 @@
 #include "thalweg/command.hpp"
 
+#include <CLI/CLI.hpp>
+
 #include "cli/command.hpp"
 #include "cli/output.hpp"
 #include "core/error.hpp"

@@ -1,10 +1,13 @@
 #pragma once
 // The parts of the command: each adds its subcommand, which runs when the arguments ask for it.
 
-#include <CLI/CLI.hpp>
 #include <functional>
 
 #include "thalweg/registry.hpp"
+
+namespace CLI {
+class App;  // a header of ten thousand lines, which few files need
+}
 
 namespace thalweg::cli {
 

@@ -1,5 +1,6 @@
 // thalweg evaluate
 
+#include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>
 
 #include "cli/output.hpp"

@@ -1,5 +1,6 @@
 // thalweg inspect: what a model is made of, and what a step of it costs.
 
+#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <nlohmann/json.hpp>
 

@@ -1,5 +1,6 @@
 // thalweg list: the tables, row by row.
 
+#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <nlohmann/json.hpp>
 

@@ -1,6 +1,7 @@
 // thalweg predict: rows in, rows out, in memory that does not grow with their number.
 
 #include <unistd.h>
+#include <CLI/CLI.hpp>
 
 #include <algorithm>
 #include <nlohmann/json.hpp>

@@ -1,5 +1,7 @@
 // thalweg schedule: the learning rate, step by step.
 
+#include <CLI/CLI.hpp>
+
 #include "cli/arguments.hpp"
 #include "cli/output.hpp"
 #include "core/atomic_file.hpp"

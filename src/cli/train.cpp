@@ -1,5 +1,6 @@
 // thalweg train
 
+#include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>
 #include <stop_token>
 
