@@ -97,7 +97,7 @@ int parse_and_run(int argc, const char* const* argv, const Registry& registry) {
   try {
     app.parse(argc, argv);
   } catch (const CLI::CallForHelp&) {
-    emit(chosen(app).help());
+    emit(chosen(app).help(&chosen(app) == &app ? "" : "thalweg"));
     return 0;
   } catch (const CLI::CallForAllHelp&) {
     emit(app.help("", CLI::AppFormatMode::All));

@@ -66,8 +66,8 @@ DataSource::DataSource(DataOptions options) : options_(std::move(options)) {
     const auto highest = labels_.empty() ? 0 : *std::ranges::max_element(labels_);
     const auto outputs = std::max<std::int64_t>(highest + 1, static_cast<std::int64_t>(options_.classes.size()));
     facts_ = {.task = data::Task::multiclass, .rows = tensors_.rows(), .outputs = outputs, .table = false};
-    notes_.push_back(
-        fmt::format("{} images of {}, {} classes", tensors_.rows(), tensors_["input"].shape().str(), outputs));
+    const Shape image(tensors_["input"].shape().sizes().subspan(1));
+    notes_.push_back(fmt::format("{} images of {}, {} classes", tensors_.rows(), image, outputs));
     return;
   }
   table_ = data::read_table(std::get<std::string>(options_.train.value), separator_of(options_));
