@@ -99,7 +99,7 @@ class Fit {
         best_parameters_ = std::move(found->best_parameters);
       }
     }
-    resumed_at_ = state_.step;
+    if (waited_long_enough()) stop_early();  // it had stopped already, and was killed before its end was written
     last_checkpoint_ = state_.step;
     checkpoint_every_ =
         std::max<std::int64_t>(1, options_.checkpoint_every.steps(position_.total_steps, steps_an_epoch_));
@@ -182,10 +182,21 @@ class Fit {
       position_.best_step = state_.step;
       if (rule.restore_best) best_parameters_ = engine_.evaluation_state(state_).parameters;
       report.best = true;
-    } else if (state_.step - position_.best_step >= rule.patience.steps(position_.total_steps, steps_an_epoch_)) {
-      history_.reason = StopReason::stopped_early;
-      over_ = true;
+    } else if (waited_long_enough()) {
+      stop_early();
     }
+  }
+
+  /// Whether early stopping ends the run here: a function of the position, so that a resumed run knows it too.
+  [[nodiscard]] bool waited_long_enough() const {
+    if (!options_.early_stopping || state_.step % steps_an_epoch_ != 0) return false;
+    const std::int64_t patience = options_.early_stopping->patience.steps(position_.total_steps, steps_an_epoch_);
+    return state_.step > position_.best_step && state_.step - position_.best_step >= patience;
+  }
+
+  void stop_early() {
+    history_.reason = StopReason::stopped_early;
+    over_ = true;
   }
 
   void checkpoint() {
@@ -217,7 +228,7 @@ class Fit {
   RunPosition position_;
   std::optional<Tensor> best_parameters_;
   std::int64_t rows_ = 0, rows_a_step_ = 1, steps_an_epoch_ = 1, shard_size_ = 0, checkpoint_every_ = 1,
-               last_checkpoint_ = 0, resumed_at_ = 0;
+               last_checkpoint_ = 0;
   std::vector<std::int64_t> batch_;
   Clock::time_point started_ = Clock::now();
 };

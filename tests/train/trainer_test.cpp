@@ -115,6 +115,21 @@ TEST(Trainer, EarlyStoppingRestoresTheBest) {
   EXPECT_LT(history.best_epoch, static_cast<std::int64_t>(history.epochs.size()));
 }
 
+TEST(Trainer, ARunThatStoppedEarlyIsOverWhenResumed) {
+  const auto folder = std::filesystem::temp_directory_path() / ("thalweg-early-" + std::to_string(::getpid()));
+  std::filesystem::remove_all(folder);
+  FitOptions options{.epochs = 200, .validation = 0.3, .early_stopping = EarlyStopping{.patience = "5 epochs"}};
+  options.checkpoints = folder;
+  Trainer stopped = moons_trainer(), resumed = moons_trainer();
+  ASSERT_EQ(stopped.fit(two_moons(60), options).reason, StopReason::stopped_early);
+  options.resume = true;
+  const History rest = resumed.fit(two_moons(60), options);
+  EXPECT_TRUE(rest.steps.empty());
+  EXPECT_EQ(rest.reason, StopReason::stopped_early);
+  EXPECT_TRUE(identical(resumed.state().parameters, stopped.state().parameters));
+  std::filesystem::remove_all(folder);
+}
+
 TEST(Trainer, NamesWhatIsNotFinite) {
   Dataset data = two_moons(32);
   Trainer trainer([](Scope s, Var x) { return log(nn::dense(s / "layer", x, 2) * 0 - 1); }, loss::cross_entropy,
