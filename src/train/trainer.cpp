@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
+#include <numeric>
 #include <ostream>
 
 #include "core/error.hpp"
@@ -105,15 +106,19 @@ class Fit {
         std::max<std::int64_t>(1, options_.checkpoint_every.steps(position_.total_steps, steps_an_epoch_));
   }
 
-  /// The rows of the step about to be taken: places of a permutation that the seed and the epoch give.
+  /// The rows of the step about to be taken, in the order that the seed and the epoch give.
   void choose_rows() {
     const std::int64_t epoch = state_.step / steps_an_epoch_, begin = state_.step % steps_an_epoch_ * rows_a_step_;
     const std::int64_t end = std::min(rows_, begin + rows_a_step_);
-    const Permutation shuffled(RandomKey{options_.seed, 0}.fold("shuffle").fold(static_cast<std::uint64_t>(epoch)),
-                               rows_);
-    batch_.resize(static_cast<std::size_t>(end - begin));
-    for (std::int64_t i = begin; i < end; ++i)
-      batch_[static_cast<std::size_t>(i - begin)] = options_.shuffle ? shuffled(i) : i;
+    if (order_.empty()) {
+      order_.resize(static_cast<std::size_t>(rows_));
+      std::iota(order_.begin(), order_.end(), 0);
+    }
+    if (options_.shuffle && epoch != shuffled_epoch_) {
+      order_ = shuffled(RandomKey{options_.seed, 0}.fold("shuffle").fold(static_cast<std::uint64_t>(epoch)), rows_);
+      shuffled_epoch_ = epoch;
+    }
+    batch_ = std::span(order_).subspan(static_cast<std::size_t>(begin), static_cast<std::size_t>(end - begin));
   }
 
   void train_one_step() {
@@ -229,7 +234,9 @@ class Fit {
   std::optional<Tensor> best_parameters_;
   std::int64_t rows_ = 0, rows_a_step_ = 1, steps_an_epoch_ = 1, shard_size_ = 0, checkpoint_every_ = 1,
                last_checkpoint_ = 0;
-  std::vector<std::int64_t> batch_;
+  std::vector<std::int64_t> order_;  // of the rows, in this epoch
+  std::int64_t shuffled_epoch_ = -1;
+  std::span<const std::int64_t> batch_;  // of it
   Clock::time_point started_ = Clock::now();
 };
 
