@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 #include <stop_token>
 
+#include "cli/find_lr.hpp"
 #include "cli/outcome.hpp"
 #include "cli/output.hpp"
 #include "cli/progress.hpp"
@@ -46,15 +47,16 @@ fs::path unfinished_folder(const TrainArguments& arguments, const NamedTree& nam
   fail<UsageError>("[resume] there is no unfinished run {}. Hint: without --resume a new one begins.", wanted.string());
 }
 
-RunFolder resume_folder(const fs::path& path, const Config& config, const LoadedConfig& loaded,
-                        const Registry& registry) {
+/// Where the configuration says "auto", the rate that the run found when it began holds.
+RunFolder resume_folder(const fs::path& path, LoadedConfig& loaded, const Registry& registry) {
   if (RunFolder::finished(path)) {
     fail<UsageError>("[resume] {} has finished. Hint: without --resume a new run begins.", path.string());
   }
   RunFolder folder = RunFolder::open(path);
   const ConfigTree tree = read_toml(folder.config());
   const Config before = read_config(tree, read_data_options(tree, path), loaded.source.facts(), registry);
-  if (const auto changed = differences(before, config); !changed.empty()) {
+  if (loaded.config.auto_lr) loaded.config.set_lr(before.make_optimizer(registry).lr);
+  if (const auto changed = differences(before, loaded.config); !changed.empty()) {
     fail<UsageError>(
         "[resume] the configuration is not that of {}: {}. Hint: the same options, or thalweg train {} "
         "--resume",
@@ -134,14 +136,16 @@ int say_stopped(const Watched& watched, const RunFolder& folder, const Session& 
 }
 
 int train(const TrainArguments& arguments, const NamedTree& named, LoadedConfig loaded, const Context& context) {
-  Session session =
-      make_session(loaded.config, loaded.source.facts(), loaded.source.parts(loaded.config.seed), context.registry);
+  Parts parts = loaded.source.parts(loaded.config.seed);
+  const fs::path wanted = arguments.out.empty() ? fs::path("runs") / loaded.name : fs::path(arguments.out);
+  std::optional<RunFolder> resumed;
+  if (arguments.resume)
+    resumed.emplace(resume_folder(unfinished_folder(arguments, named, wanted), loaded, context.registry));
+  if (const int signal = resolve_lr(loaded.config, loaded.source.facts(), parts, context)) return 128 + signal;
+  Session session = make_session(loaded.config, loaded.source.facts(), std::move(parts), context.registry);
   if (!context.quiet && !context.json) say("{}\n", describe(loaded.config, session));
   say_warnings(context, session.parts.warnings);
-  const fs::path wanted = arguments.out.empty() ? fs::path("runs") / loaded.name : fs::path(arguments.out);
-  const RunFolder folder = arguments.resume ? resume_folder(unfinished_folder(arguments, named, wanted), loaded.config,
-                                                            loaded, context.registry)
-                                            : RunFolder::create(wanted);
+  const RunFolder folder = resumed ? std::move(*resumed) : RunFolder::create(wanted);
   write_atomically(folder.config(), loaded.config.toml());
   const Watched watched = fit(session, loaded.config, folder, arguments, context);
   const StopReason reason = watched.history.reason;
