@@ -26,9 +26,9 @@ struct FindLrOptions {
   double start = 1e-6, end = 10;  ///< rates of the sweep
   std::int64_t steps = 100;       ///< of the sweep
   double smoothing = 0.9;         ///< decay of the running mean of its losses, which is de-biased
-  Duration trial = "10%";  ///< length of a trial, as a part of the run; at least `steps` where the run has as many
-  int trials = 7;          ///< at most; 0: the curve decides
-  int threads = 0;         ///< 0 is every core
+  Duration trial = "10%";         ///< length of a trial; as a part of the run, at least 1000 of its steps
+  int trials = 7;                 ///< at most; 0: the curve decides
+  int threads = 0;                ///< 0 is every core
   std::stop_token stop = {};
   std::function<void(const LrTrial&)> on_trial = {};
 };

@@ -18,6 +18,7 @@ namespace {
 using Clock = std::chrono::steady_clock;
 using MakeTrainer = std::function<Trainer(Optimizer)>;
 
+constexpr std::int64_t fewest_steps = 1000;  // of a trial: a shorter one says little of a whole run
 constexpr double infinite = std::numeric_limits<double>::infinity();
 
 /// The rates tried, factors of sqrt(10) apart, by their place.
@@ -56,7 +57,7 @@ class Search {
 
   LrFinding run() {
     sweep();
-    const std::vector<LrSuggestion> read = suggestions_of(finding_.curve, finding_.diverged);
+    const std::vector<LrSuggestion> read = suggestions_of(finding_.curve, options_.smoothing, finding_.diverged);
     if (read.empty() && !stopped()) {
       fail<UsageError>("[find_lr] the loss blew up in step {} of the sweep. Hint: a lower start than {}.",
                        finding_.curve.size() + 1, options_.start);
@@ -86,8 +87,8 @@ class Search {
     fit.on_step = [&](const StepReport& report) {
       finding_.curve.push_back({report.step, report.lr, report.loss, smoothed.add(report.loss)});
       finding_.diverged = smoothed.blew_up();
-      if (finding_.diverged || stopped()) blown_up.request_stop();
       count(report);
+      if (finding_.diverged || stopped()) blown_up.request_stop();
     };
     try {
       make_(optimizer).fit(data_, fit);
@@ -118,9 +119,10 @@ class Search {
 
   /// Downhill from the middle, until the best has a worse one on either side.
   void try_rates(double middle) {
-    const std::int64_t whole = run_length(run_, data_.rows()).steps;
-    const std::int64_t wanted = options_.trial.steps(whole, run_length(run_, data_.rows()).steps_an_epoch);
-    finding_.trial_steps = std::clamp(wanted, std::min(options_.steps, whole), whole);
+    const RunLength length = run_length(run_, data_.rows());
+    const std::int64_t wanted = options_.trial.steps(length.steps, length.steps_an_epoch);
+    const bool part = options_.trial.unit == Duration::Unit::percent;
+    finding_.trial_steps = std::clamp<std::int64_t>(part ? std::max(wanted, fewest_steps) : wanted, 1, length.steps);
     Trials trials;
     const auto try_at = [&](int place) {
       if (static_cast<int>(trials.size()) >= options_.trials || stopped()) return false;

@@ -12,13 +12,14 @@ double SmoothedLoss::add(double loss) {
   mean_ = smoothing_ * mean_ + (1 - smoothing_) * loss;
   weight_ = smoothing_ * weight_ + (1 - smoothing_);
   last_ = mean_ / weight_;
-  if (!begun_) first_ = lowest_ = last_;
-  begun_ = true;
+  if (count_++ * (1 - smoothing_) < 1) {
+    start_ = lowest_ = count_ == 1 ? last_ : std::max(start_, last_);
+  }
   lowest_ = std::min(lowest_, last_);
   return last_;
 }
 
-bool SmoothedLoss::blew_up() const { return last_ - lowest_ > 2 * (first_ - lowest_) + std::abs(first_); }
+bool SmoothedLoss::blew_up() const { return last_ - lowest_ > 2 * (start_ - lowest_) + std::abs(start_); }
 
 double rounded_lr(double lr) {
   const double unit = std::pow(10, std::floor(std::log10(lr)) - 1);
@@ -27,6 +28,8 @@ double rounded_lr(double lr) {
 }
 
 namespace {
+
+using Curve = std::span<const LrPoint>;
 
 struct Line {
   double slope = 0, explained = 0;  // the part of the variation of y that the line explains
@@ -44,22 +47,22 @@ Line fit_line(std::span<const LrPoint> points, double LrPoint::*loss) {
   return {xy / xx, yy > 0 ? xy * xy / (xx * yy) : 0};
 }
 
-std::size_t lowest_of(const std::vector<LrPoint>& curve) {
+std::size_t lowest_of(Curve curve) {
   return static_cast<std::size_t>(std::ranges::min_element(curve, {}, &LrPoint::smoothed) - curve.begin());
 }
 
 /// Where the smoothed loss falls fastest by the logarithm of the rate.
-LrSuggestion steepest(const std::vector<LrPoint>& curve) {
+LrSuggestion steepest(Curve curve) {
   const std::size_t window = std::min(curve.size(), std::max<std::size_t>(5, curve.size() / 8));
   double slope = 0;
   std::size_t at = 0;
   for (std::size_t begin = 0; begin + window <= curve.size(); ++begin) {
-    const Line line = fit_line(std::span(curve).subspan(begin, window), &LrPoint::smoothed);
+    const Line line = fit_line(curve.subspan(begin, window), &LrPoint::smoothed);
     if (line.slope < slope) slope = line.slope, at = begin;
   }
   const double lr = rounded_lr(curve[at + window / 2].lr);
   if (slope == 0) return {"steepest", lr, 0, "The loss falls nowhere."};
-  const double explained = fit_line(std::span(curve).subspan(at, window), &LrPoint::loss).explained;
+  const double explained = fit_line(curve.subspan(at, window), &LrPoint::loss).explained;
   return {"steepest", lr, explained,
           fmt::format("The loss falls fastest here, by {:.3g} a tenfold rate; that slope explains {:.0f} % of how the "
                       "losses around it vary.",
@@ -67,7 +70,7 @@ LrSuggestion steepest(const std::vector<LrPoint>& curve) {
 }
 
 /// The longest stretch along which the smoothed loss falls from each kept point to the next, rises between passed over.
-std::vector<std::size_t> longest_fall(const std::vector<LrPoint>& curve) {
+std::vector<std::size_t> longest_fall(Curve curve) {
   std::vector<std::size_t> length(curve.size(), 1), before(curve.size());
   for (std::size_t i = 0; i < curve.size(); ++i) {
     before[i] = i;
@@ -83,19 +86,19 @@ std::vector<std::size_t> longest_fall(const std::vector<LrPoint>& curve) {
 }
 
 /// Two thirds down the longest fall.
-LrSuggestion valley(const std::vector<LrPoint>& curve) {
+LrSuggestion valley(Curve curve) {
   const std::vector<std::size_t> fall = longest_fall(curve);
   const double depth = curve[fall.front()].smoothed - curve[fall.back()].smoothed;
-  const auto [low, high] = std::ranges::minmax_element(curve, {}, &LrPoint::smoothed);
-  const double range = high->smoothed - low->smoothed, part = range > 0 ? depth / range : 0;
+  const LrPoint& lowest = curve[lowest_of(curve)];
+  const double range = curve.front().smoothed - lowest.smoothed, part = range > 0 ? std::min(1.0, depth / range) : 0;
   const auto kept = static_cast<double>(fall.size()), steps = static_cast<double>(fall.back() - fall.front() + 1);
   return {"valley", rounded_lr(curve[fall[2 * fall.size() / 3]].lr), part * kept / steps,
-          fmt::format("Two thirds down the longest fall, from {:.2g} to {:.2g}, which has {:.0f} % of the curve's "
-                      "height.",
+          fmt::format("Two thirds down the longest fall, from {:.2g} to {:.2g}, which has {:.0f} % of all that the "
+                      "loss falls.",
                       curve[fall.front()].lr, curve[fall.back()].lr, 100 * part)};
 }
 
-LrSuggestion tenth_of_minimum(const std::vector<LrPoint>& curve, bool diverged) {
+LrSuggestion tenth_of_minimum(Curve curve, bool diverged) {
   const LrPoint& lowest = curve[lowest_of(curve)];
   const double fall = curve.front().smoothed - lowest.smoothed, rise = curve.back().smoothed - lowest.smoothed;
   const double part = fall > 0 ? std::min(1.0, rise / fall) : 0;
@@ -109,9 +112,12 @@ LrSuggestion tenth_of_minimum(const std::vector<LrPoint>& curve, bool diverged) 
 
 }  // namespace
 
-std::vector<LrSuggestion> suggestions_of(const std::vector<LrPoint>& curve, bool diverged) {
-  if (curve.size() < 5) return {};
-  std::vector<LrSuggestion> all = {steepest(curve), valley(curve), tenth_of_minimum(curve, diverged)};
+std::vector<LrSuggestion> suggestions_of(const std::vector<LrPoint>& curve, double smoothing, bool diverged) {
+  // the first means are of too few losses to show a slope
+  const auto skipped = std::min(curve.size() / 4, static_cast<std::size_t>(1 / (1 - smoothing)));
+  if (curve.size() < skipped + 5) return {};
+  const Curve settled = std::span(curve).subspan(skipped);
+  std::vector<LrSuggestion> all = {steepest(settled), valley(settled), tenth_of_minimum(settled, diverged)};
   std::ranges::stable_sort(all, std::greater{}, &LrSuggestion::confidence);
   return all;
 }
