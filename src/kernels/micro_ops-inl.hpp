@@ -208,12 +208,6 @@ struct BlendSquare {  // a b + c d^2, with the square first, as written in updat
     return hn::Add(hn::Mul(a, b), hn::Mul(c, hn::Mul(e, e)));
   }
 };
-struct SqrtDivAdd {  // sqrt(a) / b + c
-  template <class D, class V>
-  static HWY_INLINE V f(D, V a, V b, V c) {
-    return hn::Add(hn::Div(hn::Sqrt(a), b), c);
-  }
-};
 
 // Highway's functions are bounded to the range of their results: what lies outside, and NaN, is put right here.
 template <class V>
@@ -525,7 +519,6 @@ constexpr MicroOp micro_table[] = {
     Row<MulAdd, 3>("mul_add"),
     Row<MulSub, 3>("mul_sub"),
     Row<SubMul, 3>("sub_mul"),
-    Row<SqrtDivAdd, 3>("sqrt_div_add"),
     Row<Blend, 4>("blend"),
     Row<BlendSquare, 4>("blend_square"),
 };

@@ -303,6 +303,18 @@ UpdateProgram make_update(const Optimizer& optimizer, const Layout& layout, Pass
   return UpdateTrace(optimizer, layout).run(passes);
 }
 
+void fill_scalars(const UpdateProgram& update, const StepNumbers& numbers, std::span<double> scalars) {
+  for (std::size_t i = 0; i < scalars.size(); ++i) {
+    const std::string_view name = update.scalars[i].name;
+    const bool cycled = numbers.momentum && (name.ends_with(".beta1") || name.ends_with(".momentum"));
+    scalars[i] = cycled ? *numbers.momentum : update.scalars[i].value;
+  }
+  scalars[scalar_step] = static_cast<double>(numbers.step);
+  scalars[scalar_inverse_weight] = 1 / numbers.weight;
+  scalars[scalar_gradient_norm] = numbers.gradient_norm;
+  scalars[scalar_lr] = numbers.lr;
+}
+
 std::vector<std::pair<std::string, Tensor>> initial_slots(const UpdateProgram& update) {
   std::vector<std::pair<std::string, Tensor>> slots;
   for (const UpdateSlot& slot : update.slots)
@@ -313,9 +325,8 @@ std::vector<std::pair<std::string, Tensor>> initial_slots(const UpdateProgram& u
 Tensor evaluation_parameters(const UpdateProgram& update, const State& state, Workers& workers) {
   if (!update.evaluation || state.step == 0) return state.parameters;
   Tensor parameters = state.parameters;
-  std::vector<double> scalars;
-  for (const UpdateScalar& scalar : update.scalars) scalars.push_back(scalar.value);
-  scalars[scalar_step] = static_cast<double>(state.step);
+  std::vector<double> scalars(update.scalars.size());
+  fill_scalars(update, {.step = state.step}, scalars);
   const auto read_only = [](const Tensor& t) { return const_cast<std::byte*>(t.raw()); };
   std::vector<std::byte*> bases = {read_only(state.parameters), parameters.mutable_raw(),
                                    reinterpret_cast<std::byte*>(scalars.data())};

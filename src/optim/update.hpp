@@ -3,6 +3,7 @@
 
 #include <map>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -46,6 +47,16 @@ struct UpdateProgram {
 
 /// Traces and plans. The gradient behind its base is a sum over samples; the scalar inverse_weight makes it a mean.
 [[nodiscard]] UpdateProgram make_update(const Optimizer& optimizer, const Layout& layout, Passes passes = {});
+
+/// What the host knows of one step.
+struct StepNumbers {
+  std::int64_t step = 1;  ///< from 1
+  double weight = 1;      ///< the gradient's sum is divided by it
+  double gradient_norm = 0, lr = 0;
+  std::optional<double> momentum = {};  ///< of the schedule: every "momentum" and "beta1"
+};
+/// The scalars of the step, in the order of the program's.
+void fill_scalars(const UpdateProgram& update, const StepNumbers& numbers, std::span<double> scalars);
 
 /// The slots before the first step.
 [[nodiscard]] std::vector<std::pair<std::string, Tensor>> initial_slots(const UpdateProgram& update);

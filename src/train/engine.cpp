@@ -238,16 +238,13 @@ void Engine::prepare_update(State& state) {
 void Engine::update(State& state, std::byte* gradient, double weight, double norm, double lr,
                     const Progress& progress) {
   const FlushDenormals flush;
-  const std::optional<double> momentum = optimizer_.schedule.momentum(progress);
-  for (std::size_t i = 0; i < scalars_.size(); ++i) {
-    const std::string_view name = update_->scalars[i].name;
-    const bool cycled = momentum && (name.ends_with(".beta1") || name.ends_with(".momentum"));
-    scalars_[i] = cycled ? *momentum : update_->scalars[i].value;
-  }
-  scalars_[scalar_step] = static_cast<double>(state.step + 1);
-  scalars_[scalar_inverse_weight] = 1 / weight;
-  scalars_[scalar_gradient_norm] = norm;
-  scalars_[scalar_lr] = lr;
+  fill_scalars(*update_,
+               {.step = state.step + 1,
+                .weight = weight,
+                .gradient_norm = norm,
+                .lr = lr,
+                .momentum = optimizer_.schedule.momentum(progress)},
+               scalars_);
   update_bases_ = {state.parameters.mutable_raw(), gradient, reinterpret_cast<std::byte*>(scalars_.data())};
   for (auto& [name, slot] : state.slots) update_bases_.push_back(slot.mutable_raw());
   const auto arena = pool_.take(update_->program->arena_bytes());
