@@ -1,6 +1,7 @@
 // thalweg train
 
 #include <CLI/CLI.hpp>
+#include <limits>
 #include <nlohmann/json.hpp>
 #include <stop_token>
 
@@ -12,6 +13,7 @@
 #include "cli/signals.hpp"
 #include "core/atomic_file.hpp"
 #include "core/error.hpp"
+#include "train/verdict.hpp"
 
 namespace fs = std::filesystem;
 
@@ -84,6 +86,12 @@ struct Watched {
   int signal = 0;
 };
 
+/// The verdict on a run that ended in a number that is none; the error that follows says which.
+void say_diverged(History history, std::int64_t step, const RunFolder& folder, const Context& context) {
+  history.steps.push_back({.step = step, .loss = std::numeric_limits<double>::quiet_NaN()});
+  emit_verdict(judge(history), folder, context);
+}
+
 Watched fit(Session& session, const Config& config, const RunFolder& folder, const TrainArguments& arguments,
             const Context& context) {
   const SignalWatch signals;
@@ -97,6 +105,7 @@ Watched fit(Session& session, const Config& config, const RunFolder& folder, con
   options.checkpoints = folder.checkpoints();
   options.resume = arguments.resume;
   bool first = true;
+  std::int64_t last_step = 0;
   double seconds_before = 0;  // of the sittings before this one
   options.on_step = [&](const StepReport& report) {
     if (std::exchange(first, false)) {
@@ -106,6 +115,7 @@ Watched fit(Session& session, const Config& config, const RunFolder& folder, con
     const std::int64_t interval = std::max<std::int64_t>(1, report.total_steps / 1000);
     if (report.step % interval == 0 || report.step == 1) log.add(report);
     progress.step(report);
+    last_step = report.step;
     if (signals.received() != 0) stop.request_stop();
   };
   options.on_epoch = [&](EpochReport report) {
@@ -113,7 +123,14 @@ Watched fit(Session& session, const Config& config, const RunFolder& folder, con
     log.add(report);
     progress.epoch(report);
   };
-  Watched watched{session.trainer.fit(session.parts.train, options)};
+  Watched watched;
+  try {
+    watched.history = session.trainer.fit(session.parts.train, options);
+  } catch (const NumericError&) {
+    progress.finish();
+    if (last_step > 0) say_diverged(log.history(), last_step + 1, folder, context);
+    throw;
+  }
   progress.finish();
   watched.signal = signals.received();
   say_warnings(context, watched.history.warnings);

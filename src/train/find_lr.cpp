@@ -85,7 +85,8 @@ class Search {
     fit.steps = options_.steps;
     fit.stop = blown_up.get_token();
     fit.on_step = [&](const StepReport& report) {
-      finding_.curve.push_back({report.step, report.lr, report.loss, smoothed.add(report.loss)});
+      const double mean = smoothed.add(report.loss);
+      if (std::isfinite(mean)) finding_.curve.push_back({report.step, report.lr, report.loss, mean});
       finding_.diverged = smoothed.blew_up();
       count(report);
       if (finding_.diverged || stopped()) blown_up.request_stop();
@@ -95,12 +96,6 @@ class Search {
     } catch (const NumericError&) {
       finding_.diverged = true;
     }
-    if (finding_.diverged && !finding_.curve.empty()) trim_blow_up();
-  }
-
-  /// The last point is where it blew up; where that is far above the rest, the picture would show nothing else.
-  void trim_blow_up() {
-    while (finding_.curve.size() > 1 && !std::isfinite(finding_.curve.back().smoothed)) finding_.curve.pop_back();
   }
 
   void count(const StepReport& report) {
@@ -137,7 +132,7 @@ class Search {
     for (bool more = try_at(0); more;) {
       const int at = best();
       const bool higher = trials.contains(at + 1), lower = trials.contains(at - 1);
-      more = !(higher && lower) && try_at(lower || trials.at(at).loss == infinite ? (lower ? at + 1 : at - 1) : at - 1);
+      more = !(higher && lower) && try_at(lower ? at + 1 : at - 1);
     }
     for (const auto& [place, trial] : trials) finding_.trials.push_back(trial);
     if (!stopped()) add_best(trials, best());
@@ -170,11 +165,11 @@ class Search {
     const bool inside = trials.contains(at - 1) && trials.contains(at + 1);
     std::string others;
     for (const auto& [place, trial] : trials) {
-      if (place != at) others += fmt::format("{}{:.4g} at {:.2g}", others.empty() ? "" : ", ", trial.loss, trial.lr);
+      if (place != at) others += fmt::format(", {:.4g} at {:.2g}", trial.loss, trial.lr);
     }
     finding_.suggestions.push_back(
         {"trials", best.lr, inside ? 0.9 : 0.5,
-         fmt::format("After {} steps of the run in small the loss was {:.4g} here, {}.{}", finding_.trial_steps,
+         fmt::format("After {} steps of the run in small the loss was {:.4g} here{}.{}", finding_.trial_steps,
                      best.loss, others, inside ? "" : " It may lie further out: raise --trials.")});
   }
 

@@ -19,7 +19,9 @@ double SmoothedLoss::add(double loss) {
   return last_;
 }
 
-bool SmoothedLoss::blew_up() const { return last_ - lowest_ > 2 * (start_ - lowest_) + std::abs(start_); }
+bool SmoothedLoss::blew_up() const {
+  return !std::isfinite(last_) || last_ - lowest_ > 2 * (start_ - lowest_) + std::abs(start_);
+}
 
 double rounded_lr(double lr) {
   const double unit = std::pow(10, std::floor(std::log10(lr)) - 1);

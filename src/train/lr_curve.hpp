@@ -11,8 +11,8 @@ class SmoothedLoss {
   explicit SmoothedLoss(double smoothing) : smoothing_(smoothing) {}
   /// The mean after one more loss.
   double add(double loss);
-  /// Whether the mean stands above its lowest by twice what had been gained and the start on top. The start is the
-  /// highest of the means that are of too few losses to be judged.
+  /// Whether the mean is not finite, or stands above its lowest by twice what had been gained and the start on top. The
+  /// start is the highest of the means that are of too few losses to be judged.
   [[nodiscard]] bool blew_up() const;
 
  private:

@@ -122,8 +122,10 @@ class Fit {
     const Progress progress{state_.step, position_.total_steps, steps_an_epoch_, position_.plateau.factor};
     StepReport report = engine_.step(state_, {*training_, batch_}, progress, shard_size_);
     report.epoch = (report.step - 1) / steps_an_epoch_ + 1;
-    position_.epoch_loss += report.loss * static_cast<double>(report.samples);
-    position_.epoch_weight += static_cast<double>(report.samples);
+    if (std::isfinite(report.loss)) {  // it is not where skip_nonfinite left the step out
+      position_.epoch_loss += report.loss * static_cast<double>(report.samples);
+      position_.epoch_weight += static_cast<double>(report.samples);
+    }
     history_.steps.push_back(report);
     if (options_.on_step) options_.on_step(report);
     if (state_.step % steps_an_epoch_ == 0 || state_.step == position_.total_steps) end_epoch();
