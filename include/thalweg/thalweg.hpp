@@ -6,6 +6,7 @@
 #include "thalweg/derivatives.hpp"
 #include "thalweg/error.hpp"
 #include "thalweg/estimators.hpp"
+#include "thalweg/find_lr.hpp"
 #include "thalweg/loss.hpp"
 #include "thalweg/metrics.hpp"
 #include "thalweg/minimize.hpp"

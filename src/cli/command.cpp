@@ -29,6 +29,7 @@ namespace {
 constexpr const char* examples = R"(Examples:
   thalweg train houses.csv --target medv         a table and what to predict: the rest has good defaults
   thalweg train fashion.toml --lr 3e-3           a configuration; any key of it can be overridden
+  thalweg lr fashion.toml                        a learning rate for it: the curve, suggestions, and why
   thalweg evaluate runs/houses --data new.csv    a trained model on other data
   thalweg predict runs/houses < in.csv > out.csv
   thalweg list optimizers                        every optimizer, with formula, defaults and source
@@ -47,6 +48,7 @@ void set_up(CLI::App& app, Context& context) {
   add_predict(app, context);
   add_inspect(app, context);
   add_list(app, context);
+  add_lr(app, context);
   add_schedule(app, context);
   add_version(app, context);
 }

@@ -26,6 +26,8 @@ RandomKey RandomKey::fold(std::string_view name) const {
 
 RandomKey RandomKey::fold(std::uint64_t number) const { return {seed, mix(purpose ^ mix(number))}; }
 
+double seed_number(std::uint64_t seed) { return static_cast<double>(RandomKey{}.fold(seed).purpose >> 11); }
+
 std::array<std::uint32_t, 4> random_words(RandomKey key, std::uint64_t counter) {
   const r123::Philox4x32::ctr_type words{
       {static_cast<std::uint32_t>(counter), static_cast<std::uint32_t>(counter >> 32),

@@ -18,6 +18,9 @@ struct RandomKey {
   [[nodiscard]] RandomKey fold(std::uint64_t number) const;
 };
 
+/// A seed as a double holds it: 53 of its bits, mixed.
+[[nodiscard]] double seed_number(std::uint64_t seed);
+
 /// Four independent 32-bit words for one counter.
 [[nodiscard]] std::array<std::uint32_t, 4> random_words(RandomKey key, std::uint64_t counter);
 /// Uniform in [0, 1), 53 bits.

@@ -73,17 +73,13 @@ class Stepper {
   }
 
   double step(Tensor& x, Tensor& gradient, double norm, const Progress& progress) {
-    const auto momentum = optimizer_.schedule.momentum(progress);
-    for (std::size_t i = 0; i < scalars_.size(); ++i) {
-      const std::string_view name = update_.scalars[i].name;
-      const bool cycled = momentum && (name.ends_with(".beta1") || name.ends_with(".momentum"));
-      scalars_[i] = cycled ? *momentum : update_.scalars[i].value;
-    }
     const double lr = optimizer_.lr * optimizer_.schedule.factor(progress);
-    scalars_[scalar_step] = static_cast<double>(progress.step + 1);
-    scalars_[scalar_inverse_weight] = 1;
-    scalars_[scalar_gradient_norm] = norm;
-    scalars_[scalar_lr] = lr;
+    fill_scalars(update_,
+                 {.step = progress.step + 1,
+                  .gradient_norm = norm,
+                  .lr = lr,
+                  .momentum = optimizer_.schedule.momentum(progress)},
+                 scalars_);
     bases_ = {x.mutable_raw(), gradient.mutable_raw(), reinterpret_cast<std::byte*>(scalars_.data())};
     for (Tensor& slot : slots_) bases_.push_back(slot.mutable_raw());
     update_.program->run(bases_, arena_.data(), alone_);

@@ -10,6 +10,7 @@
 #include "train/checkpoint.hpp"
 #include "train/engine.hpp"
 #include "train/evaluation.hpp"
+#include "train/run_length.hpp"
 #include "train/safetensors.hpp"
 
 namespace thalweg {
@@ -58,13 +59,13 @@ class Fit {
  private:
   void set_lengths() {
     rows_ = training_->rows();
-    const std::int64_t batch = options_.batch_size > 0 ? std::min(options_.batch_size, rows_) : rows_;
-    rows_a_step_ = std::min(rows_, batch * options_.accumulate);
+    const RunLength length = run_length(options_, rows_);
+    rows_a_step_ = length.rows_a_step;
     shard_size_ = options_.shard_size;
     // accumulated batches are shards of one larger batch: the same bits, whichever way it is said
-    if (shard_size_ == 0) shard_size_ = default_shard_size(batch, state_.layout->size);
-    steps_an_epoch_ = (rows_ + rows_a_step_ - 1) / std::max<std::int64_t>(1, rows_a_step_);
-    position_.total_steps = options_.steps > 0 ? options_.steps : options_.epochs * steps_an_epoch_;
+    if (shard_size_ == 0) shard_size_ = default_shard_size(length.batch, state_.layout->size);
+    steps_an_epoch_ = length.steps_an_epoch;
+    position_.total_steps = length.steps;
   }
 
   void check() const {
@@ -126,8 +127,10 @@ class Fit {
     const Progress progress{state_.step, position_.total_steps, steps_an_epoch_, position_.plateau.factor};
     StepReport report = engine_.step(state_, {*training_, batch_}, progress, shard_size_);
     report.epoch = (report.step - 1) / steps_an_epoch_ + 1;
-    position_.epoch_loss += report.loss * static_cast<double>(report.samples);
-    position_.epoch_weight += static_cast<double>(report.samples);
+    if (std::isfinite(report.loss)) {  // it is not where skip_nonfinite left the step out
+      position_.epoch_loss += report.loss * static_cast<double>(report.samples);
+      position_.epoch_weight += static_cast<double>(report.samples);
+    }
     history_.steps.push_back(report);
     if (options_.on_step) options_.on_step(report);
     if (state_.step % steps_an_epoch_ == 0 || state_.step == position_.total_steps) end_epoch();
