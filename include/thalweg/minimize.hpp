@@ -36,6 +36,7 @@ struct MinimizeResult {
   double value = 0, gradient_norm = 0;
   std::int64_t steps = 0, evaluations = 0;
   MinimizeReason reason = MinimizeReason::max_steps;
+  std::string not_finite_in = {};  ///< the first op whose result is not finite at x, where that ended it
   /// Whether a stopping rule was met, rather than a limit.
   [[nodiscard]] bool converged() const { return reason <= MinimizeReason::value; }
   /// Value, steps, gradient norm, why it stopped: one line.
