@@ -20,7 +20,8 @@ struct MinimizeStep {
 
 struct MinimizeOptions {
   std::int64_t max_steps = 1000;
-  double gradient_norm = 1e-8;                   ///< stop where the gradient's norm is not above this
+  /// Stop where the gradient's norm is not above this; what pushes against a bound does not count.
+  double gradient_norm = 1e-8;
   double value_change = 0;                       ///< stop where a step changes the value by no more than this; 0: never
   std::optional<double> value = {};              ///< stop where the value is not above this
   std::optional<Tensor> lower = {}, upper = {};  ///< bounds, element by element: each step ends inside

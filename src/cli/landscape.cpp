@@ -58,11 +58,14 @@ ContourField field_over(const Function& f, DType dtype, Interval x, Interval y) 
 
 }  // namespace
 
-std::string landscape_svg(const Target& target, const std::vector<double>& path, const std::string& method) {
+void expect_plane(const Target& target) {
   if (target.x0.size() != 2) {
-    fail<UsageError>("[minimize] a picture of {} dimensions. Wanted: 2. Hint: --trace has every coordinate.",
-                     target.x0.size());
+    fail<UsageError>("[minimize] a picture of {} dimension{}. Wanted: 2. Hint: --trace has every coordinate.",
+                     target.x0.size(), target.x0.size() == 1 ? "" : "s");
   }
+}
+
+std::string landscape_svg(const Target& target, const std::vector<double>& path, const std::string& method) {
   ContourPlot plot;
   plot.path = points_of(path);
   std::vector<double> xs, ys;

@@ -5,7 +5,10 @@
 
 namespace thalweg::cli {
 
-/// `path` is x, y, x, y, ... from the start on. Throws UsageError where there are not two dimensions.
+/// Throws UsageError where there are not two dimensions.
+void expect_plane(const Target& target);
+
+/// `path` is x, y, x, y, ... from the start on.
 [[nodiscard]] std::string landscape_svg(const Target& target, const std::vector<double>& path,
                                         const std::string& method);
 

@@ -28,10 +28,28 @@ Settings read_settings(const std::vector<std::string>& sets) {
   return settings;
 }
 
+namespace {
+
+/// Decay pulls towards 0, which is not where the function is lowest: without a word about it there is none.
+void leave_out_decay(const std::vector<OptionDoc>& docs, OptionMap& options) {
+  for (const OptionDoc& doc : docs) {
+    if (options.contains(doc.name)) continue;
+    if (doc.name == "weight_decay") options["weight_decay"] = {0.0};
+    const auto* inner = std::get_if<OptionMap>(&doc.initial.value);  // of a method that wraps another
+    if (!inner || !inner->contains("kind")) continue;
+    OptionMap method = *inner;
+    method["weight_decay"] = {0.0};
+    options[doc.name] = {std::move(method)};
+  }
+}
+
+}  // namespace
+
 Optimizer make_method(const Registry& registry, const std::string& optimizer, const Settings& settings,
                       std::optional<double> lr) {
   const OptimizerRow& row = registry.optimizer(optimizer);
   OptionMap options = settings.optimizer;
+  leave_out_decay(row.options, options);
   const bool takes_lr = std::ranges::any_of(row.options, [](const OptionDoc& doc) { return doc.name == "lr"; });
   if (lr && takes_lr) options["lr"] = {*lr};
   Optimizer method = row.make(options);

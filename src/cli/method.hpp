@@ -15,7 +15,8 @@ struct Settings {
 /// Throws UsageError for a key of another section.
 [[nodiscard]] Settings read_settings(const std::vector<std::string>& sets);
 
-/// Throws UsageError for what the row or the schedule cannot have. Without a rate the row's own holds.
+/// Throws UsageError for what the row or the schedule cannot have. Without a rate the row's own
+/// holds; weight decay is 0 unless it is set.
 [[nodiscard]] Optimizer make_method(const Registry& registry, const std::string& optimizer, const Settings& settings,
                                     std::optional<double> lr);
 

@@ -92,6 +92,7 @@ double try_rates(const Registry& registry, const MinimizeArguments& arguments, c
     const Optimizer method = make_method(registry, arguments.optimizer, settings, lr);
     MinimizeResult result = minimize(target.problem.function, target.x0, method, options);
     rate.evaluations += result.evaluations;
+    if (result.reason == MinimizeReason::not_finite && result.steps == 0) return lr;  // no rate can help
     if (best && !is_better(result, *best)) continue;
     best = std::move(result);
     best_rate = lr;
@@ -154,8 +155,8 @@ void print_task(const Target& target, const Optimizer& method, const Rate& rate)
   emit("from {} by {}, lr {:.4g}", point_text(target.x0), method.name, method.lr);
   if (method.schedule.name() != "constant") emit(" ({})", method.schedule.name());
   if (!rate.asked) {
-    emit(": the best of {} rates from {:g} to {:g}, each tried in full; --lr sets it", rate.tried.size(),
-         rate.tried.front(), rate.tried.back());
+    emit(": the best of {} from {:g} to {:g}, each tried in full; --lr sets it", rate.tried.size(), rate.tried.front(),
+         rate.tried.back());
   }
   emit("\n\n");
 }
@@ -224,6 +225,7 @@ int run(const MinimizeArguments& arguments, const Context& context) {
   Settings settings = read_settings(arguments.sets);
   if (!arguments.schedule.empty()) settings.schedule["kind"] = {arguments.schedule};
   const Target target = make_target(arguments.target, settings.problem);
+  if (!arguments.svg.empty()) expect_plane(target);
   SignalWatch signals;
   std::stop_source stop;
   MinimizeOptions options = arguments.stopping.options(target.x0);

@@ -30,6 +30,19 @@ void keep_inside(Tensor& x, const MinimizeOptions& options) {
   }
 }
 
+/// The norm of what would lead on: at a bound, what pushes against it does not count.
+double norm_inside(const Tensor& gradient, const Tensor& x, const MinimizeOptions& options) {
+  if (!options.lower && !options.upper) return norm_of(gradient);
+  double total = 0;
+  for (std::int64_t i = 0; i < x.size(); ++i) {
+    const double g = gradient.at(i);
+    const bool held = (options.lower && g > 0 && x.at(i) <= options.lower->at(i)) ||
+                      (options.upper && g < 0 && x.at(i) >= options.upper->at(i));
+    if (!held) total += g * g;
+  }
+  return std::sqrt(total);
+}
+
 MinimizeResult descend(const Evaluate& evaluate, const Tensor& x0, const Optimizer& optimizer,
                        const MinimizeOptions& options) {
   check_bounds(x0, options);
@@ -42,7 +55,7 @@ MinimizeResult descend(const Evaluate& evaluate, const Tensor& x0, const Optimiz
   for (std::int64_t step = 0;; ++step) {
     const double before = result.value;
     result.value = evaluate(result.x, gradient);
-    result.gradient_norm = norm_of(gradient);
+    result.gradient_norm = norm_inside(gradient, result.x, options);
     result.steps = step;
     ++result.evaluations;
     if (options.on_step) options.on_step({step, result.value, result.gradient_norm, lr, result.x});
@@ -59,7 +72,7 @@ MinimizeResult descend(const Evaluate& evaluate, const Tensor& x0, const Optimiz
     }
     if (options.stop.stop_requested()) return stop(MinimizeReason::stop_requested);
     if (step == options.max_steps) return stop(MinimizeReason::max_steps);
-    lr = descent.step(result.x, gradient, result.gradient_norm, {step, options.max_steps, options.max_steps, 1});
+    lr = descent.step(result.x, gradient, norm_of(gradient), {step, options.max_steps, options.max_steps, 1});
     keep_inside(result.x, options);
   }
 }

@@ -209,7 +209,7 @@ class FormulaParser {
   int function(const std::string& name, std::size_t begin) {
     const Op* op = function_named(name);
     if (!op) {
-      const std::string near = nearest_name(name, function_names());
+      const std::string near = name.size() < 3 ? "" : nearest_name(name, function_names());
       reject(begin, fmt::format("there is no function '{}'{}", name,
                                 near.empty() ? "; a product has a *" : fmt::format("; did you mean '{}'?", near)));
     }

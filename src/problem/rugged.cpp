@@ -12,10 +12,6 @@ namespace {
 
 constexpr double pi = std::numbers::pi;
 
-std::vector<double> repeated(std::int64_t n, double value) {
-  return std::vector<double>(static_cast<std::size_t>(n), value);
-}
-
 Problem himmelblau(const Plain&, std::int64_t) {
   return plane("(x^2 + y - 11)^2 + (x + y^2 - 7)^2", {.start = {0, 0},
                                                       .minimum = 0,
@@ -39,7 +35,10 @@ Problem styblinski_tang(const Plain&, std::int64_t n) {
           .start = repeated(n, -0.5),
           .minimum = lowest,
           .minimizers = {repeated(n, x)},
-          .window = {-5, 5, -5, 5}};
+          .window = {-5, 5, -5, 5},
+          .formula = written_out(n, [&] {
+            return sum_of(n, [](std::int64_t i) { return fmt::format("({0}^4 - 16*{0}^2 + 5*{0})/2", coordinate(i)); });
+          })};
 }
 
 Problem ackley(const Plain&, std::int64_t n) {
@@ -51,7 +50,11 @@ Problem ackley(const Plain&, std::int64_t n) {
           .start = repeated(n, 2.5),
           .minimum = 0,
           .minimizers = {repeated(n, 0)},
-          .window = {-4, 4, -4, 4}};
+          .window = {-4, 4, -4, 4},
+          .formula = written_out(n, [=] {
+            const std::string waves = sum_of(n, [](std::int64_t i) { return "cos(2*pi*" + coordinate(i) + ")"; });
+            return fmt::format("20 + e - 20*exp(-0.2*sqrt(({})/{})) - exp(({})/{})", squares(n), n, waves, n);
+          })};
 }
 
 Problem rastrigin(const Plain&, std::int64_t n) {
@@ -59,7 +62,20 @@ Problem rastrigin(const Plain&, std::int64_t n) {
           .start = repeated(n, 2.2),
           .minimum = 0,
           .minimizers = {repeated(n, 0)},
-          .window = {-4, 4, -4, 4}};
+          .window = {-4, 4, -4, 4},
+          .formula = written_out(n, [=] {
+            return sum_of(n,
+                          [](std::int64_t i) { return fmt::format("10 + {0}^2 - 10*cos(2*pi*{0})", coordinate(i)); });
+          })};
+}
+
+/// With (x + 3)/4 for w.
+std::string levy_formula(std::int64_t n) {
+  const std::string first = "sin(pi*(x0 + 3)/4)^2";
+  const std::string middle = sum_of(n - 1, [](std::int64_t i) {
+    return fmt::format("(({0} - 1)/4)^2*(1 + 10*sin(pi*({0} + 3)/4 + 1)^2)", coordinate(i));
+  });
+  return first + " + " + middle + fmt::format(" + (({0} - 1)/4)^2*(1 + sin(pi*({0} + 3)/2)^2)", coordinate(n - 1));
 }
 
 Problem levy(const Plain&, std::int64_t n) {
@@ -71,7 +87,8 @@ Problem levy(const Plain&, std::int64_t n) {
           .start = repeated(n, -2),
           .minimum = 0,
           .minimizers = {repeated(n, 1)},
-          .window = {-8, 8, -8, 8}};
+          .window = {-8, 8, -8, 8},
+          .formula = written_out(n, [=] { return levy_formula(n); })};
 }
 
 struct BowlOptions {
@@ -106,7 +123,7 @@ Problem plateau(const Plain&, std::int64_t n) {
           .minimum = 0,
           .minimizers = {repeated(n, 0)},
           .window = {-8, 8, -8, 8},
-          .formula = n == 2 ? "(x^2 + y^2)/(1 + x^2 + y^2)" : ""};
+          .formula = written_out(n, [=] { return fmt::format("({0})/(1 + {0})", squares(n)); })};
 }
 
 struct WidthOptions {

@@ -9,28 +9,12 @@ namespace thalweg::problem {
 
 namespace {
 
-constexpr std::int64_t written_out = 4;  // dimensions up to which a formula is
-
-/// The terms for i = 0 ... count-1, joined; empty where they would be too many to read.
-std::string sum_of(std::int64_t count, const std::function<std::string(std::int64_t)>& term) {
-  if (count > written_out) return "";
-  std::string text;
-  for (std::int64_t i = 0; i < count; ++i) text += (i ? " + " : "") + term(i);
-  return text;
-}
-
-std::string coordinate(std::int64_t i) { return fmt::format("x{}", i); }
-
-std::vector<double> repeated(std::int64_t n, double value) {
-  return std::vector<double>(static_cast<std::size_t>(n), value);
-}
-
 Problem sphere(const Plain&, std::int64_t n) {
   return {.function = Function([](Var x) { return sum(square(x)); }),
           .start = repeated(n, 1.5),
           .minimum = 0,
           .minimizers = {repeated(n, 0)},
-          .formula = sum_of(n, [](std::int64_t i) { return coordinate(i) + "^2"; })};
+          .formula = written_out(n, [=] { return squares(n); })};
 }
 
 struct QuadraticOptions {
@@ -56,7 +40,7 @@ Problem quadratic(const QuadraticOptions& o, std::int64_t n) {
           .minimum = 0,
           .minimizers = {repeated(n, 0)},
           .window = {-1.6, 1.6, -1.2, 1.2},
-          .formula = sum_of(n, term)};
+          .formula = written_out(n, [&] { return sum_of(n, term); })};
 }
 
 Problem rosenbrock(const Plain&, std::int64_t n) {
@@ -73,7 +57,7 @@ Problem rosenbrock(const Plain&, std::int64_t n) {
           .minimum = 0,
           .minimizers = {repeated(n, 1)},
           .window = {-1.8, 1.8, -0.8, 2.2},
-          .formula = sum_of(n - 1, term)};
+          .formula = written_out(n, [&] { return sum_of(n - 1, term); })};
 }
 
 Problem booth(const Plain&, std::int64_t) {

@@ -10,6 +10,20 @@ Problem plane(const std::string& formula, Problem rest) {
   return rest;
 }
 
+std::string coordinate(std::int64_t i) { return fmt::format("x{}", i); }
+
+std::string sum_of(std::int64_t count, const std::function<std::string(std::int64_t)>& term) {
+  std::string text;
+  for (std::int64_t i = 0; i < count; ++i) text += (i ? " + " : "") + term(i);
+  return text;
+}
+
+std::string written_out(std::int64_t n, const std::function<std::string()>& formula) { return n > 4 ? "" : formula(); }
+
+std::vector<double> repeated(std::int64_t n, double value) {
+  return std::vector<double>(static_cast<std::size_t>(n), value);
+}
+
 }  // namespace problem
 
 const std::vector<ProblemRow>& problems() {
