@@ -7,6 +7,7 @@
 #include "cli/target.hpp"
 #include "core/error.hpp"
 #include "core/text.hpp"
+#include "plan/notation.hpp"
 #include "train/toml.hpp"
 
 namespace thalweg::cli {
@@ -107,7 +108,7 @@ void StoppingArguments::add_to(CLI::App& command, std::int64_t max_steps) {
     std::string doc(field.doc);
     if (name == "max_steps") doc += fmt::format(" ({})", max_steps);
     if (name == "gradient_norm")
-      doc += fmt::format(" ({:g}; in f32 {:g})", gradient_norm_of(f64), gradient_norm_of(f32));
+      doc += fmt::format(" ({}; in f32 {})", number_text(gradient_norm_of(f64)), number_text(gradient_norm_of(f32)));
     command
         .add_option_function<std::string>(
             option, [this, name](const std::string& text) { given_.emplace_back(name, text); }, doc)

@@ -16,6 +16,7 @@
 #include "core/error.hpp"
 #include "core/plot.hpp"
 #include "core/text.hpp"
+#include "plan/notation.hpp"
 
 namespace thalweg::cli {
 
@@ -92,7 +93,10 @@ double try_rates(const Registry& registry, const MinimizeArguments& arguments, c
     const Optimizer method = make_method(registry, arguments.optimizer, settings, lr);
     MinimizeResult result = minimize(target.problem.function, target.x0, method, options);
     rate.evaluations += result.evaluations;
-    if (result.reason == MinimizeReason::not_finite && result.steps == 0) return lr;  // no rate can help
+    if (result.reason == MinimizeReason::not_finite && result.steps == 0) {  // no rate can help
+      rate.tried = {lr};
+      return lr;
+    }
     if (best && !is_better(result, *best)) continue;
     best = std::move(result);
     best_rate = lr;
@@ -154,9 +158,9 @@ void print_task(const Target& target, const Optimizer& method, const Rate& rate)
   emit("{}\n", target.formula.empty() ? target.name : fmt::format("{}: {}", target.name, target.formula));
   emit("from {} by {}, lr {:.4g}", point_text(target.x0), method.name, method.lr);
   if (method.schedule.name() != "constant") emit(" ({})", method.schedule.name());
-  if (!rate.asked) {
-    emit(": the best of {} from {:g} to {:g}, each tried in full; --lr sets it", rate.tried.size(), rate.tried.front(),
-         rate.tried.back());
+  if (rate.tried.size() > 1) {
+    emit(": the best of {} from {} to {}, each tried in full; --lr sets it", rate.tried.size(),
+         number_text(rate.tried.front()), number_text(rate.tried.back()));
   }
   emit("\n\n");
 }

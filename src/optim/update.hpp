@@ -2,6 +2,7 @@
 // The update of an optimizer, traced over the flat block of parameters.
 
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -46,6 +47,15 @@ struct UpdateProgram {
 
 /// Traces and plans. The gradient behind its base is a sum over samples; the scalar inverse_weight makes it a mean.
 [[nodiscard]] UpdateProgram make_update(const Optimizer& optimizer, const Layout& layout, Passes passes = {});
+
+/// A traced update before it is planned: to be read, not run. Places are those of UpdateProgram.
+struct TracedUpdate {
+  std::unique_ptr<Graph> graph;
+  std::vector<Bound> inputs, outputs;
+  std::vector<UpdateSlot> slots;
+  std::vector<UpdateScalar> scalars;
+};
+[[nodiscard]] TracedUpdate trace_update(const Optimizer& optimizer, const Layout& layout);
 
 /// The slots before the first step.
 [[nodiscard]] std::vector<std::pair<std::string, Tensor>> initial_slots(const UpdateProgram& update);
