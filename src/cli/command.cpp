@@ -32,6 +32,7 @@ constexpr const char* examples = R"(Examples:
   thalweg lr fashion.toml                        a learning rate for it: the curve, suggestions, and why
   thalweg evaluate runs/houses --data new.csv    a trained model on other data
   thalweg predict runs/houses < in.csv > out.csv
+  thalweg minimize rosenbrock                    a method on a classic problem, or on any formula
   thalweg list optimizers                        every optimizer, with formula, defaults and source
 
 `thalweg COMMAND --help` says more of each. Exit codes: 0 done, 1 a defect of thalweg, 2 usage or configuration,
@@ -50,6 +51,7 @@ void set_up(CLI::App& app, Context& context) {
   add_list(app, context);
   add_lr(app, context);
   add_schedule(app, context);
+  add_minimize(app, context);
   add_version(app, context);
 }
 

@@ -69,6 +69,22 @@ class UpdateTrace {
 
   UpdateProgram run(Passes passes) {
     trace_evaluation(passes);
+    trace_steps();
+    result_.program.emplace(graph_, inputs_, outputs_, passes);
+    return std::move(result_);
+  }
+
+  TracedUpdate read() {
+    trace_evaluation({});  // so that the scalars have the same order
+    trace_steps();
+    return {std::move(owned_graph_), std::move(inputs_), std::move(outputs_), std::move(result_.slots),
+            std::move(result_.scalars)};
+  }
+
+ private:
+  using Rule = UpdateRule Transform::*;
+
+  void trace_steps() {
     std::vector<Var> before;
     for (Segment& segment : segments_) before.push_back(segment.parameter);
     for (Branch& branch : branches_) trace(branch);
@@ -82,12 +98,7 @@ class UpdateTrace {
     if (skipped_.defined() && condition_.defined()) {
       outputs_.push_back({skipped_ + where(not_equal(condition_, 0), 0, 1), {UpdateBases::first_slot, 0}});
     }
-    result_.program.emplace(graph_, inputs_, outputs_, passes);
-    return std::move(result_);
   }
-
- private:
-  using Rule = UpdateRule Transform::*;
 
   [[nodiscard]] Place place(int base, std::int64_t offset) const {
     return {base, offset * static_cast<std::int64_t>(size_of(layout_.dtype))};
@@ -314,7 +325,8 @@ class UpdateTrace {
 
   const Optimizer& optimizer_;
   const Layout& layout_;
-  Graph graph_;
+  std::unique_ptr<Graph> owned_graph_ = std::make_unique<Graph>();
+  Graph& graph_ = *owned_graph_;
   std::vector<Segment> segments_;
   std::vector<Branch> branches_;
   std::vector<Var> scalars_;
@@ -328,6 +340,10 @@ class UpdateTrace {
 UpdateProgram make_update(const Optimizer& optimizer, const Layout& layout, Passes passes) {
   if (optimizer.chain.empty()) fail<UsageError>("[optimizer] an empty chain. Hint: tw::optim::adamw().");
   return UpdateTrace(optimizer, layout).run(passes);
+}
+
+TracedUpdate trace_update(const Optimizer& optimizer, const Layout& layout) {
+  return UpdateTrace(optimizer, layout).read();
 }
 
 void fill_scalars(const UpdateProgram& update, const StepNumbers& numbers, std::span<double> scalars) {

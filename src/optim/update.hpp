@@ -2,6 +2,7 @@
 // The update of an optimizer, traced over the flat block of parameters.
 
 #include <map>
+#include <memory>
 #include <optional>
 #include <span>
 #include <string>
@@ -59,6 +60,15 @@ struct StepNumbers {
 };
 /// The scalars of the step, in the order of the program's.
 void fill_scalars(const UpdateProgram& update, const StepNumbers& numbers, std::span<double> scalars);
+
+/// A traced update before it is planned: to be read, not run. Places are those of UpdateProgram.
+struct TracedUpdate {
+  std::unique_ptr<Graph> graph;
+  std::vector<Bound> inputs, outputs;
+  std::vector<UpdateSlot> slots;
+  std::vector<UpdateScalar> scalars;
+};
+[[nodiscard]] TracedUpdate trace_update(const Optimizer& optimizer, const Layout& layout);
 
 /// The slots before the first step.
 [[nodiscard]] std::vector<std::pair<std::string, Tensor>> initial_slots(const UpdateProgram& update);
