@@ -1,0 +1,64 @@
+#pragma once
+// Sequences: attention, positions, recurrent layers. Batches are (batch, time, ...) throughout.
+
+#include "thalweg/nn.hpp"
+
+namespace thalweg {
+
+struct AttentionOptions {
+  bool causal = false;  ///< query i sees the keys up to i + keys - queries
+  double scale = 0;     ///< of the scores; 0 is 1 / sqrt(width)
+};
+
+/// softmax(scale q k^T) v, for each head (Vaswani et al. 2017, eq. 1): q (batch, queries, heads, width), k and v
+/// (batch, keys, heads, width) -> (batch, queries, heads, width). `lengths`, i32 (batch), hides the keys from there on
+/// (padding); a query that sees no key gives zeros. The scores exist a block of queries at a time, in the backward pass
+/// too, which computes them again.
+Var attention(const Arg& q, const Arg& k, const Arg& v, const AttentionOptions& options = {}, Var lengths = {});
+/// The same of what one product computed: kv (batch, keys, 2, heads, width). Its cotangent is one value as well.
+Var cross_attention(const Arg& q, const Arg& kv, const AttentionOptions& options = {}, Var lengths = {});
+/// The same: qkv (batch, time, 3, heads, width).
+Var self_attention(const Arg& qkv, const AttentionOptions& options = {}, Var lengths = {});
+
+/// Rotary positions (Su et al. 2021): x (batch, time, heads, width) with the pairs (i, i + width / 2) turned by the
+/// angle position * base^(-2 i / width). positions: i32 (time). `heads`: only so many of the first; 0 is all.
+Var rotary(const Arg& x, const Arg& positions, double base = 10'000, std::int64_t heads = 0);
+
+namespace nn {
+
+/// sin and cos of position * 10000^(-2 i / width) at places 2 i and 2 i + 1 (Vaswani et al. 2017, sec. 3.5): positions
+/// i32 (...) -> (..., width).
+Var sinusoidal_positions(const Arg& positions, std::int64_t width, DType dtype = f32);
+
+struct MultiHeadAttentionOptions {
+  std::int64_t heads = 1;
+  bool causal = false;
+  bool bias = true;
+  bool rotary = false;  ///< turn queries and keys by their positions
+  double dropout = 0;   ///< of the result, before it is added to anything
+  Initializer initializer = init::xavier_uniform();
+  Initializer output_initializer = init::xavier_uniform();
+};
+/// Self-attention, (batch, time, features) -> the same. Parameters "qkv/weight" (features, 3 features), whose columns
+/// are those of the queries, the keys and the values, head after head, as in torch.nn.MultiheadAttention's
+/// in_proj_weight transposed; "qkv/bias", "output/weight", "output/bias". positions: i32 (time), for rotary ones;
+/// 0, 1, ... where empty.
+Var multi_head_attention(Scope s, const Arg& x, const MultiHeadAttentionOptions& options, Var lengths = {},
+                         Var positions = {});
+/// Attention of x (batch, time, features) to `memory` (batch, keys, any). Parameters "q", "kv" and "output".
+Var multi_head_cross_attention(Scope s, const Arg& x, const Arg& memory, const MultiHeadAttentionOptions& options,
+                               Var lengths = {});
+
+struct FeedForwardOptions {
+  std::int64_t hidden = 0;    ///< 0 is 4 times the features, for swiglu 8/3 times, rounded up to a multiple of 32
+  std::string kind = "gelu";  ///< gelu (its tanh form, as in GPT-2) or swiglu (Shazeer 2020)
+  double dropout = 0;         ///< of the result
+  Initializer initializer = init::xavier_uniform();
+  Initializer output_initializer = init::xavier_uniform();
+};
+/// Two dense layers, "hidden" and "output", with gelu between them, on the last axis; or
+/// (silu(x W) * (x V)) U without biases, where "hidden" holds W and V side by side.
+Var feed_forward(Scope s, const Arg& x, const FeedForwardOptions& options = {});
+
+}  // namespace nn
+}  // namespace thalweg
