@@ -60,5 +60,20 @@ struct FeedForwardOptions {
 /// (silu(x W) * (x V)) U without biases, where "hidden" holds W and V side by side.
 Var feed_forward(Scope s, const Arg& x, const FeedForwardOptions& options = {});
 
+struct GptOptions {
+  std::int64_t layers = 6, width = 256, heads = 8;
+  std::int64_t context = 256;         ///< positions there are, where they are learned
+  std::string feed_forward = "gelu";  ///< gelu or swiglu
+  std::int64_t hidden = 0;            ///< of the feed-forward blocks; 0 as in FeedForwardOptions
+  std::string positions = "learned";  ///< learned, sinusoidal or rotary
+  bool tied = true;                   ///< the output uses the table of the tokens
+  double dropout = 0;                 ///< of the embeddings and of each block's two results
+};
+/// A transformer that predicts the next token (Radford et al. 2019): tokens i32 (batch, time) -> logits
+/// (batch, time, vocabulary). Blocks are x + attention(norm(x)), then x + feed_forward(norm(x)), with a norm at the
+/// end. Weights start normal with deviation .02, those that add to the residual stream with .02 / sqrt(2 layers).
+[[nodiscard]] ModelFunction gpt(std::int64_t vocabulary, const GptOptions& options = {});
+[[nodiscard]] SequenceStep gpt_step(std::int64_t vocabulary, const GptOptions& options = {});
+
 }  // namespace nn
 }  // namespace thalweg
