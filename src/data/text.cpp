@@ -12,14 +12,15 @@ namespace fs = std::filesystem;
 namespace thalweg::data {
 
 Fields TextOptions::fields() {
-  return {{"tokenizer",
-           &tokenizer,
-           "bytes, characters, or bpe: byte pairs learned from the training text",
-           any_number,
-           {"bytes", "characters", "bpe"}},
-          {"vocabulary_size", &vocabulary_size, "bpe: how many tokens to learn", {.low = 256, .high = 1 << 20}},
-          {"sequence_length", &sequence_length, "tokens a row", {.low = 1, .high = 1 << 20}},
-          {"stride", &stride, "tokens from the start of a row to that of the next; 0 is sequence_length", not_negative}};
+  return {
+      {"tokenizer",
+       &tokenizer,
+       "bytes, characters, or bpe: byte pairs learned from the training text",
+       any_number,
+       {"bytes", "characters", "bpe"}},
+      {"vocabulary_size", &vocabulary_size, "bpe: how many tokens to learn", {.low = 256, .high = 1 << 20}},
+      {"sequence_length", &sequence_length, "tokens a row", {.low = 1, .high = 1 << 20}},
+      {"stride", &stride, "tokens from the start of a row to that of the next; 0 is sequence_length", not_negative}};
 }
 
 namespace {
@@ -55,7 +56,8 @@ void append(std::string& text, const fs::path& path) {
 std::string read_text(const fs::path& path) {
   std::string text;
   for (const fs::path& file : files_in(path)) append(text, file);
-  if (text.empty()) fail<DataError>("[text] {} is empty. Wanted: a file, or a folder of files, with text", path.string());
+  if (text.empty())
+    fail<DataError>("[text] {} is empty. Wanted: a file, or a folder of files, with text", path.string());
   return text;
 }
 

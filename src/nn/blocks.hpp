@@ -8,6 +8,9 @@ namespace thalweg::nn {
 /// 0, 1, ... time - 1 as i32 (time).
 [[nodiscard]] Var places_up_to(Graph& graph, std::int64_t time);
 
+/// x with elements set to zero at random in training, the others divided by what is kept of them.
+[[nodiscard]] Var dropped(Scope s, Var x, double rate);
+
 /// Queries, keys and values of x (batch, time, features), turned by their positions where so wanted:
 /// (batch, time, 3, heads, width).
 [[nodiscard]] Var projected_qkv(Scope s, const Arg& x, const MultiHeadAttentionOptions& options, Var positions);

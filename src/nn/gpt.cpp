@@ -45,12 +45,14 @@ struct Gpt {
     return {.heads = o.heads,
             .causal = true,
             .rotary = o.positions == "rotary",
+            .dropout = o.dropout,
             .initializer = init::normal(deviation),
             .output_initializer = init::normal(deviation / std::sqrt(2.0 * static_cast<double>(o.layers)))};
   }
   [[nodiscard]] FeedForwardOptions feed_forward_options() const {
     return {.hidden = o.hidden,
             .kind = o.feed_forward,
+            .dropout = o.dropout,
             .initializer = init::normal(deviation),
             .output_initializer = init::normal(deviation / std::sqrt(2.0 * static_cast<double>(o.layers)))};
   }
@@ -67,6 +69,7 @@ struct Gpt {
     } else if (o.positions == "sinusoidal") {
       x = std::sqrt(static_cast<double>(o.width)) * x + sinusoidal_positions(positions, o.width, s.dtype());
     }
+    x = dropped(s, x, o.dropout);
     for (std::int64_t layer = 0; layer < o.layers; ++layer) {
       const Scope block = s / ("block" + std::to_string(layer + 1));
       x = x + attend(layer, block / "attention", layer_norm(block / "norm1", x));
