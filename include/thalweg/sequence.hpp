@@ -60,6 +60,36 @@ struct FeedForwardOptions {
 /// (silu(x W) * (x V)) U without biases, where "hidden" holds W and V side by side.
 Var feed_forward(Scope s, const Arg& x, const FeedForwardOptions& options = {});
 
+struct RecurrentOptions {
+  std::int64_t units = 0;
+  bool bias = true;
+  std::int64_t truncate = 0;  ///< the carry's gradient goes no further back than the last multiple of so many steps
+};
+struct Recurrent {
+  Var output;              ///< h at each step, (batch, time, units)
+  std::vector<Var> carry;  ///< after the last step, (batch, units) each: h, of an lstm also c
+};
+/// Long short-term memory (Hochreiter and Schmidhuber 1997, with forget gate): x (batch, time, features). With gates
+/// i, f, g, o in this order, as torch.nn.LSTM has them, c = f c + i g and h = o tanh(c). Parameters "input" (features,
+/// 4 units), "recurrent" (units, 4 units) and one "bias" (4 units), the sum of PyTorch's two; weights start uniform in
+/// 1 / sqrt(units), the bias at 0. `carry` is {h, c}
+/// before the first step, zeros where empty.
+Recurrent lstm(Scope s, const Arg& x, const RecurrentOptions& options, const std::vector<Var>& carry = {});
+/// Gated recurrent units (Cho et al. 2014) as torch.nn.GRU: gates r, z, n in this order, n = tanh(x W_n + b_n +
+/// r (h U_n + c_n)), h = (1 - z) n + z h. Parameters "input" (features, 3 units), "recurrent" (units, 3 units), "bias"
+/// (3 units), PyTorch's two summed but for n, and "candidate_bias" (units), which is c_n.
+Recurrent gru(Scope s, const Arg& x, const RecurrentOptions& options, const std::vector<Var>& carry = {});
+
+struct LstmOptions {
+  std::int64_t layers = 2, width = 256;
+  std::int64_t truncate = 0;  ///< as in RecurrentOptions
+  bool tied = true;           ///< the output uses the table of the tokens
+  double dropout = 0;         ///< of the embeddings and of each layer's output
+};
+/// Recurrent layers that predict the next token: tokens i32 (batch, time) -> logits (batch, time, vocabulary).
+[[nodiscard]] ModelFunction lstm_model(std::int64_t vocabulary, const LstmOptions& options = {});
+[[nodiscard]] SequenceStep lstm_step(std::int64_t vocabulary, const LstmOptions& options = {});
+
 struct GptOptions {
   std::int64_t layers = 6, width = 256, heads = 8;
   std::int64_t context = 256;         ///< positions there are, where they are learned

@@ -2,13 +2,9 @@
 
 #include <algorithm>
 #include <cmath>
-#include <limits>
 
-#define EIGEN_DONT_PARALLELIZE
-#include <Eigen/Core>
-
-#include "kernels/onednn.hpp"
 #include "kernels/softmax_rows.hpp"
+#include "kernels/strided_product.hpp"
 
 namespace thalweg {
 
@@ -38,30 +34,6 @@ constexpr std::int64_t block_queries = 64;
 constexpr std::int64_t most_tasks = 8;
 /// Multiplications below which the work stays on one thread.
 constexpr std::int64_t split_work = 1 << 20;
-
-struct Matrix {
-  bool transposed;
-  std::int64_t row;  // elements from one row to the next, as stored
-};
-
-/// C (m, n) = A B, or C += A B.
-void product(Matrix a, Matrix b, std::int64_t m, std::int64_t n, std::int64_t k, const float* x, const float* y,
-             float* z, std::int64_t ldz, bool add) {
-  onednn_product(a.transposed, b.transposed, m, n, k, x, a.row, y, b.row, z, ldz, add);
-}
-void product(Matrix a, Matrix b, std::int64_t m, std::int64_t n, std::int64_t k, const double* x, const double* y,
-             double* z, std::int64_t ldz, bool add) {
-  using Rows = Eigen::Matrix<double, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
-  using Strided = Eigen::Map<const Rows, 0, Eigen::OuterStride<>>;
-  const auto as_matrix = [](const Matrix& how, std::int64_t rows, std::int64_t columns, const double* p) {
-    const Strided stored(p, how.transposed ? columns : rows, how.transposed ? rows : columns,
-                         Eigen::OuterStride<>(how.row));
-    return how.transposed ? Rows(stored.transpose()) : Rows(stored);
-  };
-  Eigen::Map<Rows, 0, Eigen::OuterStride<>> out(z, m, n, Eigen::OuterStride<>(ldz));
-  if (!add) out.setZero();
-  out.noalias() += as_matrix(a, m, k, x) * as_matrix(b, k, n, y);
-}
 
 struct Attention {
   AttentionShape shape;
@@ -120,8 +92,8 @@ struct Attention {
   void probabilities(const T* q, const T* k, std::int64_t begin, std::int64_t rows, std::int64_t n, std::int64_t length,
                      T* p) const {
     const std::int64_t ld = padded(n);
-    product({false, shape.q.time}, {true, shape.k.time}, rows, n, shape.width, q + begin * shape.q.time, k, p, ld,
-            false);
+    strided_product({false, shape.q.time}, {true, shape.k.time}, rows, n, shape.width, q + begin * shape.q.time, k, p,
+                    ld, false);
     for (std::int64_t r = 0; r < rows; ++r)
       softmax_row(p + r * ld, visible(length, begin + r), ld, static_cast<T>(scale));
   }
@@ -140,7 +112,7 @@ struct Attention {
         continue;
       }
       probabilities(q, k, begin, rows, n, seen, p);
-      product({false, padded(n)}, {false, shape.v.time}, rows, shape.width, n, p, v, out, row, false);
+      strided_product({false, padded(n)}, {false, shape.v.time}, rows, shape.width, n, p, v, out, row, false);
     }
   }
 
@@ -173,16 +145,17 @@ struct Attention {
       }
       const T* g_block = g + begin * row;
       probabilities(q, k, begin, rows, n, seen, p);
-      if (dv) product({true, ld}, {false, row}, n, shape.width, rows, p, g_block, dv, shape.v.time, true);
+      if (dv) strided_product({true, ld}, {false, row}, n, shape.width, rows, p, g_block, dv, shape.v.time, true);
       if (!dq && !dk) continue;
-      product({false, row}, {true, shape.v.time}, rows, n, shape.width, g_block, v, ds, ld, false);
+      strided_product({false, row}, {true, shape.v.time}, rows, n, shape.width, g_block, v, ds, ld, false);
       for (std::int64_t r = 0; r < rows; ++r) {
         softmax_row_gradient(p + r * ld, ds + r * ld, visible(seen, begin + r), ld, static_cast<T>(scale));
       }
-      if (dq) product({false, ld}, {false, shape.k.time}, rows, shape.width, n, ds, k, dq_block, shape.q.time, false);
+      if (dq)
+        strided_product({false, ld}, {false, shape.k.time}, rows, shape.width, n, ds, k, dq_block, shape.q.time, false);
       if (dk) {
-        product({true, ld}, {false, shape.q.time}, n, shape.width, rows, ds, q + begin * shape.q.time, dk, shape.k.time,
-                true);
+        strided_product({true, ld}, {false, shape.q.time}, n, shape.width, rows, ds, q + begin * shape.q.time, dk,
+                        shape.k.time, true);
       }
     }
   }

@@ -28,6 +28,12 @@ Var places_up_to(Graph& graph, std::int64_t time) {
   return graph.constant(places);
 }
 
+void expect_tokens(std::string_view model, Var tokens, std::int64_t context) {
+  if (tokens.rank() == 2 && tokens.dtype() == i32 && (context == 0 || tokens.dim(1) <= context)) return;
+  fail<UsageError>("[{}] an input of {} {}. Wanted: tokens, i32 (batch, time){}", model, tokens.dtype(), tokens.shape(),
+                   context ? fmt::format(", with time at most context = {}", context) : "");
+}
+
 Var dropped(Scope s, Var x, double rate) {
   if (rate == 0 || s.mode() == Mode::evaluate) return x;
   return where(s.uniform("dropped", x.shape()) < rate, 0, x * (1 / (1 - rate)));

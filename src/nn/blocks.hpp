@@ -8,6 +8,9 @@ namespace thalweg::nn {
 /// 0, 1, ... time - 1 as i32 (time).
 [[nodiscard]] Var places_up_to(Graph& graph, std::int64_t time);
 
+/// Throws UsageError for what are no tokens, i32 (batch, time), or for more of them than `context`, where not 0.
+void expect_tokens(std::string_view model, Var tokens, std::int64_t context);
+
 /// x with elements set to zero at random in training, the others divided by what is kept of them.
 [[nodiscard]] Var dropped(Scope s, Var x, double rate);
 

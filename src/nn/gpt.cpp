@@ -81,12 +81,6 @@ struct Gpt {
   }
 };
 
-void expect_tokens(std::string_view model, Var tokens, std::int64_t context) {
-  if (tokens.rank() == 2 && tokens.dtype() == i32 && (context == 0 || tokens.dim(1) <= context)) return;
-  fail<UsageError>("[{}] an input of {} {}. Wanted: tokens, i32 (batch, time){}", model, tokens.dtype(), tokens.shape(),
-                   context ? fmt::format(", with time at most context = {}", context) : "");
-}
-
 }  // namespace
 
 ModelFunction gpt(std::int64_t vocabulary, const GptOptions& options) {

@@ -16,5 +16,6 @@ template <class Options>
 }
 
 [[nodiscard]] ModelRow gpt_row();
+[[nodiscard]] ModelRow lstm_row();
 
 }  // namespace thalweg::nn

@@ -38,6 +38,7 @@ const std::vector<ModelRow>& models() {
       model_row("linear", "one dense layer: linear or logistic regression", linear),
       model_row("mlp", "dense layers with an activation between them", mlp),
       gpt_row(),
+      lstm_row(),
   };
   return rows;
 }

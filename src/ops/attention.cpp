@@ -121,12 +121,6 @@ Var body(const Inputs& in, bool causal, double scale) {
   return transpose(matmul(probabilities, qkv[2]), {0, 2, 1, 3});
 }
 
-/// The same value as a node of its own, to differentiate by.
-Var place_of_its_own(Var x) {
-  const auto sizes = x.shape().sizes();
-  return x.graph().append(op_named("reshape"), {x}, with_ints({sizes.begin(), sizes.end()}), {});
-}
-
 Var pull_attention(S s, int input, Var g) {
   std::vector<Var> all;
   for (int i = 0; i < s.inputs(); ++i) all.push_back(s.x(i));

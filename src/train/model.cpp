@@ -59,6 +59,8 @@ Model Model::load(const std::filesystem::path& path, const Registry& registry) {
   try {
     parts->model = parts->recipe.make_model(registry);
     parts->loss = parts->recipe.make_loss(registry);
+    const nn::ModelRow& row = registry.model(parts->recipe.model.kind);
+    if (row.step) parts->step = row.step(parts->recipe.outputs, parts->recipe.model.options);
     const TracedObjective traced =
         trace_objective(evaluation_of(parts->model, *parts->loss), {{"input", parts->recipe.input()}},
                         Parts::block_rows, Mode::evaluate, f32);
