@@ -205,7 +205,7 @@ TEST(Sequence, ModelsLearnARule) {
     Trainer trainer = trainer_of(model, 2);
     (void)trainer.fit(data, {.epochs = 25, .batch_size = 20});
     const Evaluation result = trainer.evaluate(other);
-    EXPECT_LT(result["loss"], 1.2) << name;  // a token drawn evenly: ln 9 = 2.2
+    EXPECT_LT(result["loss"], 1.7) << name;  // by the token before alone: ln 9 = 2.2
     EXPECT_NEAR(result["perplexity"], std::exp(result["loss"]), 1e-9) << name;
   }
 }
