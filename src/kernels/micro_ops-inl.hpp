@@ -208,10 +208,22 @@ struct BlendSquare {  // a b + c d^2, with the square first, as written in updat
     return hn::Add(hn::Mul(a, b), hn::Mul(c, hn::Mul(e, e)));
   }
 };
-struct SqrtDivAdd {  // sqrt(a) / b + c
+struct SqrtAdd {  // sqrt(a) + b
+  template <class D, class V>
+  static HWY_INLINE V f(D, V a, V b) {
+    return hn::Add(hn::Sqrt(a), b);
+  }
+};
+struct SqrtMulAdd {  // sqrt(a) b + c
   template <class D, class V>
   static HWY_INLINE V f(D, V a, V b, V c) {
-    return hn::Add(hn::Div(hn::Sqrt(a), b), c);
+    return hn::Add(hn::Mul(hn::Sqrt(a), b), c);
+  }
+};
+struct MulDiv {  // a b / c
+  template <class D, class V>
+  static HWY_INLINE V f(D, V a, V b, V c) {
+    return hn::Div(hn::Mul(a, b), c);
   }
 };
 
@@ -525,7 +537,9 @@ constexpr MicroOp micro_table[] = {
     Row<MulAdd, 3>("mul_add"),
     Row<MulSub, 3>("mul_sub"),
     Row<SubMul, 3>("sub_mul"),
-    Row<SqrtDivAdd, 3>("sqrt_div_add"),
+    Row<SqrtAdd, 2>("sqrt_add"),
+    Row<SqrtMulAdd, 3>("sqrt_mul_add"),
+    Row<MulDiv, 3>("mul_div"),
     Row<Blend, 4>("blend"),
     Row<BlendSquare, 4>("blend_square"),
 };
@@ -542,24 +556,33 @@ HWY_NOINLINE void Accumulate(T* lanes, const T* x, std::size_t n) {
   for (; i + reduce_lanes <= n; i += reduce_lanes) {
     for (std::size_t p = 0; p < parts; ++p) sum[p] = Join::f(d, sum[p], hn::LoadU(d, x + i + p * width));
   }
+  for (std::size_t p = 0; p < parts && i < n; ++p, i += width) {
+    const auto present = hn::FirstN(d, std::min(width, n - i));
+    const auto last = Join::f(d, sum[p], LoadTail(d, x + i, std::min(width, n - i)));
+    sum[p] = hn::IfThenElse(present, last, sum[p]);
+  }
   for (std::size_t p = 0; p < parts; ++p) hn::StoreU(sum[p], d, lanes + p * width);
-  const hn::CappedTag<T, 1> one;
-  for (std::size_t lane = 0; i < n; ++i, ++lane) {
-    hn::StoreU(Join::f(one, hn::LoadU(one, lanes + lane), hn::LoadU(one, x + i)), one, lanes + lane);
+}
+
+/// Joins the upper half of 2 * half values to the lower, and so on down to one.
+template <class Join, class T, std::size_t half>
+T FoldHalves(T* value) {
+  const hn::CappedTag<T, half> d;
+  for (std::size_t i = 0; i < half; i += hn::Lanes(d)) {
+    hn::StoreU(Join::f(d, hn::LoadU(d, value + i), hn::LoadU(d, value + i + half)), d, value + i);
+  }
+  if constexpr (half > 1) {
+    return FoldHalves<Join, T, half / 2>(value);
+  } else {
+    return value[0];
   }
 }
 
 template <class Join, class T>
 HWY_NOINLINE T Fold(const T* lanes) {
-  const hn::CappedTag<T, 1> one;
   T value[reduce_lanes];
-  for (std::size_t i = 0; i < reduce_lanes; ++i) value[i] = lanes[i];
-  for (std::size_t half = reduce_lanes / 2; half > 0; half /= 2) {
-    for (std::size_t i = 0; i < half; ++i) {
-      hn::StoreU(Join::f(one, hn::LoadU(one, value + i), hn::LoadU(one, value + i + half)), one, value + i);
-    }
-  }
-  return value[0];
+  std::copy(lanes, lanes + reduce_lanes, value);
+  return FoldHalves<Join, T, reduce_lanes / 2>(value);
 }
 
 template <class Join>

@@ -113,9 +113,12 @@ class TilePlan {
     return reinterpret_cast<T*>(context.slots + static_cast<std::size_t>(index) * tile_bytes);
   }
 
+  /// Asks for the next tile's share of what step `step` of this tile leaves time for.
+  void prefetch(const Context& context, std::size_t step, std::int64_t flat) const;
   void run_elementwise(const KernelCall& call) const;
   void run_rows(const KernelCall& call) const;
   void row_block(Context& context, std::int64_t row, std::int64_t block, T* values, std::int64_t value_stride) const;
+  void short_rows(Context& context, std::int64_t begin, std::int64_t end) const;
   void run_columns(const KernelCall& call) const;
   void column_band(Context& context, std::int64_t outer, std::int64_t column, std::int64_t width) const;
 
@@ -143,6 +146,7 @@ class TilePlan {
   static constexpr std::int64_t tile = static_cast<std::int64_t>(tile_bytes / sizeof(T));
   TileProgram program_;
   std::vector<LoadPlan> loads_;
+  std::vector<int> direct_loads_;
   std::vector<StepPlan> steps_;
   std::vector<std::pair<int, int>> late_stores_;  // register, output
   std::vector<int> slot_of_;                      // a register's slot, or -1
@@ -161,6 +165,7 @@ TilePlan<T>::TilePlan(const TileProgram& program) : program_(program) {
       kind = Kind::uniform;
     }
     load.view = load.view.collapse();
+    if (kind == Kind::direct) direct_loads_.push_back(static_cast<int>(loads_.size()));
     loads_.push_back({kind});
   }
   plan_steps();
@@ -301,6 +306,19 @@ void TilePlan<T>::begin(Context& context) const {
 }
 
 template <class T>
+void TilePlan<T>::prefetch(const Context& context, std::size_t step, std::int64_t flat) const {
+  constexpr std::size_t line = 64;
+  const std::size_t begin = tile_bytes * step / steps_.size() / line * line;
+  const std::size_t end = tile_bytes * (step + 1) / steps_.size() / line * line;
+  for (int r : direct_loads_) {
+    const TileProgram::Load& load = program_.loads[static_cast<std::size_t>(r)];
+    const auto* next =
+        reinterpret_cast<const char*>(context.call.template in<T>(load.input) + load.view.offset + flat + tile);
+    for (std::size_t byte = begin; byte < end; byte += line) __builtin_prefetch(next + byte);
+  }
+}
+
+template <class T>
 void TilePlan<T>::compute(Context& context, std::int64_t flat, std::int64_t n) const {
   for (std::size_t r = 0; r < loads_.size(); ++r) {
     const TileProgram::Load& load = program_.loads[r];
@@ -320,7 +338,10 @@ void TilePlan<T>::compute(Context& context, std::int64_t flat, std::int64_t n) c
       context.registers[r] = into;
     }
   }
-  for (const StepPlan& step : steps_) {
+  const bool more = n == tile && flat + 2 * tile <= program_.elements();
+  for (std::size_t s = 0; s < steps_.size(); ++s) {
+    const StepPlan& step = steps_[s];
+    if (more) prefetch(context, s, flat);
     std::array<const void*, 4> operands{};
     for (int i = 0; i < step.arity; ++i) {
       operands[static_cast<std::size_t>(i)] =
@@ -379,6 +400,26 @@ void TilePlan<T>::row_block(Context& context, std::int64_t row, std::int64_t blo
     values[static_cast<std::int64_t>(k) * value_stride] = fold(*program_.reductions[k].reducer, lanes[k]);
 }
 
+/// Rows of which several fill a tile.
+template <class T>
+void TilePlan<T>::short_rows(Context& context, std::int64_t begin, std::int64_t end) const {
+  const std::int64_t length = program_.reduced, together = tile / length;
+  alignas(64) T lanes[reduce_lanes];
+  for (std::int64_t first = begin; first < end; first += together) {
+    const std::int64_t height = std::min(together, end - first);
+    compute(context, first * length, height * length);
+    for (const auto& reduce : program_.reductions) {
+      const T* x = static_cast<const T*>(context.registers[static_cast<std::size_t>(reduce.reg)]);
+      T* out = context.call.template out<T>(reduce.output) + first;
+      for (std::int64_t row = 0; row < height; ++row) {
+        std::fill_n(lanes, reduce_lanes, static_cast<T>(reduce.reducer->identity));
+        accumulate(*reduce.reducer, lanes, x + row * length, static_cast<std::size_t>(length));
+        out[row] = fold(*reduce.reducer, lanes);
+      }
+    }
+  }
+}
+
 template <class T>
 void TilePlan<T>::run_rows(const KernelCall& call) const {
   const std::int64_t rows = program_.outer;
@@ -391,7 +432,9 @@ void TilePlan<T>::run_rows(const KernelCall& call) const {
   call.workers.run((units + per_part - 1) / per_part, [&](std::int64_t part) {
     Context context(call);
     begin(context);
-    for (std::int64_t unit = part * per_part; unit < std::min(units, (part + 1) * per_part); ++unit) {
+    const std::int64_t end = std::min(units, (part + 1) * per_part);
+    if (program_.reduced > 0 && program_.reduced <= tile / 2) return short_rows(context, part * per_part, end);
+    for (std::int64_t unit = part * per_part; unit < end; ++unit) {
       if (blocks > 1) {
         row_block(context, unit / blocks, unit % blocks, values + unit, units);
       } else {

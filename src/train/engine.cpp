@@ -140,12 +140,8 @@ std::unique_ptr<Engine::ShardProgram> Engine::make_program(Mode mode, std::int64
 }
 
 Engine::ShardProgram& Engine::program_for(Mode mode, std::int64_t rows, const Dataset& data, const Layout& layout) {
-  const auto fits = [&](const ShardProgram& p) {
-    if (p.mode != mode || p.rows != rows || p.columns.size() != data.names().size()) return false;
-    return true;
-  };
   for (auto& known : programs_) {
-    if (fits(*known) && known->columns == columns_of(data)) return *known;
+    if (known->mode == mode && known->rows == rows && are_columns_of(known->columns, data)) return *known;
   }
   programs_.push_back(make_program(mode, rows, columns_of(data), layout, {}));
   return *programs_.back();
@@ -175,7 +171,7 @@ void Engine::run_shard(const ShardProgram& shard, const State& state, const RowS
   std::byte* into = memory.data() + columns_at;
   for (std::size_t i = 0; i < shard.columns.size(); ++i) {
     const ColumnSpec& column = shard.columns[i];
-    const Tensor& values = batch.data[column.name];
+    const Tensor& values = batch.data.columns()[i].second;
     const std::size_t row_bytes = column.row.bytes(), size = row_bytes * static_cast<std::size_t>(shard.rows);
     std::byte*& base = bases[first_column_base - first_user_base + static_cast<int>(i)];
     if (batch.rows.empty()) {  // rows in order are read where they lie

@@ -55,6 +55,14 @@ std::vector<ColumnSpec> columns_of(const Dataset& data) {
   return columns;
 }
 
+bool are_columns_of(const std::vector<ColumnSpec>& columns, const Dataset& data) {
+  return std::ranges::equal(columns, data.columns(), [](const ColumnSpec& wanted, const auto& column) {
+    const auto& [name, tensor] = column;
+    return tensor.dtype() == wanted.row.dtype && name == wanted.name &&
+           std::ranges::equal(tensor.shape().sizes().subspan(1), wanted.row.shape.sizes());
+  });
+}
+
 TracedObjective trace_objective(const EvaluationFunction& function, const std::vector<ColumnSpec>& columns,
                                 std::int64_t rows, Mode mode, DType dtype) {
   TracedObjective traced;
