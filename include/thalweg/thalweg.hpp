@@ -20,6 +20,7 @@
 #include "thalweg/registry.hpp"
 #include "thalweg/schedule.hpp"
 #include "thalweg/scope.hpp"
+#include "thalweg/sequence.hpp"
 #include "thalweg/state.hpp"
 #include "thalweg/tensor.hpp"
 #include "thalweg/train.hpp"

@@ -43,6 +43,7 @@ void add_predictions(ReportData& report, const Session& session, const Measured&
   report.evaluation = measured.evaluation.metrics;
   report.evaluated_on = fmt::format("{}, {} {}", measured.name, with_commas(measured.evaluation.rows),
                                     rows_name(session.recipe.preprocessing));
+  if (session.recipe.preprocessing.text()) return;
   const Tensor& predictions = measured.evaluation.predictions;
   const auto* table = session.recipe.preprocessing.table();
   if (session.recipe.preprocessing.task() != data::Task::regression) {
@@ -96,6 +97,7 @@ void write_report(const Session& session, const Config& config, const std::strin
 
 std::string next_step(const Session& session, const RunFolder& folder) {
   const std::string run = folder.path().string();
+  if (session.recipe.preprocessing.text()) return fmt::format("thalweg generate {} --prompt \"...\"", run);
   return session.recipe.preprocessing.table() ? fmt::format("thalweg predict {} < new.csv > predicted.csv", run)
                                               : fmt::format("thalweg evaluate {}", run);
 }

@@ -33,7 +33,7 @@ inline constexpr std::array<std::string_view, 0> names_of{};
 template <>
 inline constexpr std::array<std::string_view, 2> names_of<ColumnKind>{"number", "category"};
 template <>
-inline constexpr std::array<std::string_view, 3> names_of<Task>{"regression", "binary", "multiclass"};
+inline constexpr std::array<std::string_view, 4> names_of<Task>{"regression", "binary", "multiclass", "language"};
 template <>
 inline constexpr std::array<std::string_view, 3> names_of<Missing>{"impute", "reject", "drop"};
 

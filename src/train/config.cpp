@@ -8,14 +8,16 @@ namespace thalweg {
 
 Fields DataOptions::fields() {
   Fields all = {
-      {"format", &format, "how the data is stored", any_number, {"csv", "idx"}},
+      {"format", &format, "how the data is stored", any_number, {"csv", "idx", "text"}},
       {"train", &train, "the data to train on: a path, or { images = path, labels = path }"},
       {"test", &test, "data that is measured once, at the end"},
       {"validation", &validation,
-       "held out to watch the training: a fraction of the training rows (0 is none), or data"},
+       "held out to watch the training: a fraction of the training rows, of a text its end (0 is none), or data"},
   };
   if (format == "idx") {
     all.push_back({"classes", &classes, "what the labels 0, 1, ... are called"});
+  } else if (format == "text") {
+    std::ranges::copy(text.fields(), std::back_inserter(all));
   } else {
     std::ranges::copy(table.fields(), std::back_inserter(all));
   }
@@ -167,7 +169,7 @@ void check_data_options(const DataOptions& data) {
   if (fraction && !(*fraction >= 0 && *fraction < 1)) {
     fail<UsageError>("[data] validation = {}. Wanted: in [0, 1), or a path", *fraction);
   }
-  if (!idx && data.table.target.empty()) {
+  if (data.format == "csv" && data.table.target.empty()) {
     fail<UsageError>("[data] target is not set. Hint: --target COLUMN says what to predict.");
   }
 }
@@ -181,7 +183,7 @@ DataOptions read_data_options(const ConfigTree& tree, const std::filesystem::pat
     const auto train = sections.data.find("train");
     if (train != sections.data.end() && std::holds_alternative<OptionMap>(train->second.value)) data.format = "idx";
     if (const auto format = sections.data.find("format"); format != sections.data.end()) {
-      read_fields({{"format", &data.format, "", any_number, {"csv", "idx"}}}, {*format}, "data");
+      read_fields({{"format", &data.format, "", any_number, {"csv", "idx", "text"}}}, {*format}, "data");
     }
     read_fields(data.fields(), sections.data, "data");
     if (const auto* none = std::get_if<std::int64_t>(&data.validation.value)) {

@@ -2,6 +2,7 @@
 // The configuration of a run: what a user wrote, completed by the defaults that fit the data.
 
 #include "data/schema.hpp"
+#include "data/text.hpp"
 #include "thalweg/registry.hpp"
 #include "thalweg/train.hpp"
 #include "train/toml.hpp"
@@ -16,6 +17,7 @@ struct DataOptions {
   OptionValue validation = {0.1};         ///< a fraction of the training rows, or a place
   std::vector<std::string> classes = {};  ///< idx: what the labels are called
   data::TableOptions table = {};          ///< csv: which columns mean what
+  data::TextOptions text = {};            ///< text: tokens and windows
 
   /// Those of the format.
   [[nodiscard]] Fields fields();
@@ -63,6 +65,7 @@ struct DataFacts {
   std::int64_t rows = 0;     ///< to train on
   std::int64_t outputs = 1;  ///< numbers that the model gives for a row
   bool table = true;
+  std::int64_t context = 0;  ///< tokens a row, of a text
 };
 
 /// Two stages, because what fits depends on what the data is: first where it is, then the rest.

@@ -12,7 +12,8 @@ std::string_view loss_for(data::Task task) {
   switch (task) {
     case data::Task::regression: return "mse";
     case data::Task::binary: return "binary_cross_entropy";
-    case data::Task::multiclass: return "cross_entropy";
+    case data::Task::multiclass:
+    case data::Task::language: return "cross_entropy";
   }
   return {};
 }
@@ -44,10 +45,37 @@ checkpoint_every = "{checkpoint_every}"
 batch_size = {batch_size}
 )";
 
+// Of the size that a text of a megabyte trains in half an hour on two cores.
+constexpr std::string_view text_config = R"(
+[model]
+kind = "gpt"
+layers = 4
+width = 192
+heads = 6
+context = {context}
+dropout = 0.1
+[optimizer]
+kind = "adamw"
+lr = 0.002
+beta2 = 0.99
+weight_decay = 0.1
+clip_norm = 1
+[schedule]
+kind = "cosine"
+end = 0.05
+warmup = "5%"
+[loss]
+kind = "cross_entropy"
+[train]
+epochs = 10
+batch_size = 16
+)";
+
 }  // namespace
 
 std::string default_config(const DataFacts& facts) {
   using fmt::arg;
+  if (facts.task == data::Task::language) return fmt::format(fmt::runtime(text_config), arg("context", facts.context));
   const bool values = facts.table && facts.task == data::Task::regression;
   const std::int64_t batch_size = facts.rows < 10'000 ? 32 : 128;
   const double lr = values ? 0.01 : 0.003, remembered = values ? 28 : 8;

@@ -28,7 +28,8 @@ enum ShardBase {
 constexpr std::int64_t shard_doubles = 2;  // the loss and its weight
 // the random block: seed and step in f64, then the place of each row in the batch in i32
 constexpr std::int64_t step_offset = sizeof(double), places_offset = 2 * sizeof(double);
-constexpr std::int64_t evaluation_rows = 512;  // a shard of an evaluation
+constexpr std::int64_t evaluation_rows = 512;  // a shard of an evaluation, or as many as work in this much memory
+constexpr std::size_t evaluation_bytes = std::size_t{64} << 20;
 
 std::int64_t aligned(std::size_t bytes) { return static_cast<std::int64_t>((bytes + 63) / 64 * 64); }
 
@@ -364,12 +365,21 @@ void Engine::explain_not_finite(const State& state, const RowSelection& batch, s
       state.step + 1, loss, where);
 }
 
+std::int64_t Engine::evaluation_shard(std::int64_t rows, const Dataset& data, const Layout& layout) {
+  const auto bytes = [&](std::int64_t size) {
+    return program_for(Mode::evaluate, size, data, layout).program.arena_bytes();
+  };
+  std::int64_t size = std::min(rows, evaluation_rows);
+  if (!program_for(Mode::evaluate, size, data, layout).separable) return rows;
+  while (size > 1 && bytes(size) > evaluation_bytes) size = (size + 1) / 2;
+  return size;
+}
+
 std::pair<double, double> Engine::evaluate(const State& state, const RowSelection& selection, Tensor* predictions) {
   const Layout& layout = *state.layout;
   const std::int64_t rows = selection.count();
   if (rows == 0) fail<UsageError>("[evaluate] a set of no rows");
-  std::int64_t size = std::min(rows, evaluation_rows);
-  if (!program_for(Mode::evaluate, size, selection.data, layout).separable) size = rows;
+  const std::int64_t size = evaluation_shard(rows, selection.data, layout);
   const std::int64_t shards = (rows + size - 1) / size;
   const ShardProgram& whole = program_for(Mode::evaluate, size, selection.data, layout);
   const ShardProgram& rest = program_for(Mode::evaluate, rows - (shards - 1) * size, selection.data, layout);

@@ -20,6 +20,7 @@ struct Trainer::Impl {
   std::optional<LossFunction> loss;  // none for an objective without a model
   State state;
   double target_shift = 0, target_scale = 1;
+  std::optional<Tensor> token_bytes = {};
 
   Evaluation evaluate(const State& with, const Dataset& data) {
     Evaluation result;
@@ -28,6 +29,10 @@ struct Trainer::Impl {
     const auto [sum, weight] = engine.evaluate(with, {data}, loss ? &predictions : nullptr);
     result.metrics.emplace_back("loss", sum / weight);
     if (!loss) return result;
+    if (is_text(*loss, data)) {
+      add_text_metrics(result, data, token_bytes);
+      return result;
+    }
     result.predictions = std::move(predictions);
     add_metrics(result, *loss, data, target_shift, target_scale);
     return result;
@@ -264,6 +269,8 @@ void Trainer::set_target_scale(double shift, double scale) {
   impl_->target_shift = shift;
   impl_->target_scale = scale;
 }
+
+void Trainer::set_token_bytes(Tensor bytes) { impl_->token_bytes = std::move(bytes); }
 
 History Trainer::fit(const Dataset& data, const FitOptions& options) {
   if (options.validation < 0 || options.validation >= 1) {

@@ -1,0 +1,21 @@
+#pragma once
+// How rows of the table of models are made, and those that stand in files of their own.
+
+#include "core/rows.hpp"
+#include "thalweg/nn.hpp"
+
+namespace thalweg::nn {
+
+template <class Options>
+[[nodiscard]] ModelRow model_row(std::string_view name, std::string_view summary,
+                                 ModelFunction (*make)(std::int64_t, const Options&)) {
+  return {name, summary, docs_of<Options>(), [=](std::int64_t outputs, const OptionMap& values) {
+            const auto options = options_from<Options>(values, name);
+            return std::pair(make(outputs, options), values_of(options));
+          }};
+}
+
+[[nodiscard]] ModelRow gpt_row();
+[[nodiscard]] ModelRow lstm_row();
+
+}  // namespace thalweg::nn
