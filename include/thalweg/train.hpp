@@ -85,12 +85,34 @@ struct EpochReport {
   bool best = false;   ///< the best so far by the early-stopping metric
 };
 
+/// What is kept between the forward and the backward pass.
+enum class Memory {
+  fast,  ///< all that the backward pass reads
+  lean,  ///< of what is cheap to compute, nothing: it is computed again. The same bits in less memory, a little later.
+};
+
+/// What a step costs on this machine: medians of several.
+struct StepCost {
+  struct Part {
+    double seconds = 0;
+    std::int64_t operations = 0;  ///< floating-point
+    std::int64_t bytes = 0;       ///< read and written by its instructions
+  };
+  Part forward, backward, update;
+  std::int64_t shards = 1;
+  int threads = 1;
+  std::int64_t arena_bytes = 0;         ///< of a shard
+  std::int64_t intermediate_bytes = 0;  ///< of the same values, if none shared memory
+  double peak = 0;                      ///< operations a second of large matrix products with these threads
+};
+
 struct FitOptions {
   std::int64_t epochs = 10;
   std::int64_t steps = 0;        ///< instead of epochs, where not 0
   std::int64_t batch_size = 32;  ///< 0 is the whole set
   std::int64_t shard_size = 0;   ///< 0 is the default
   std::int64_t accumulate = 1;   ///< batches a step
+  Memory memory = Memory::fast;
   bool shuffle = true;
   std::uint64_t seed = 1;
   double validation = 0;                        ///< this fraction of the rows is held out
@@ -156,6 +178,8 @@ class Trainer {
 
   /// What the plan of a training step is made of.
   [[nodiscard]] std::string explain(const Dataset& batch);
+  /// Times steps on this batch, from the state as it is, which stays so.
+  [[nodiscard]] StepCost measure(const Dataset& batch, Memory memory = Memory::fast);
 
  private:
   struct Impl;

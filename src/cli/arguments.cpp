@@ -39,7 +39,8 @@ constexpr ShortForm short_forms[] = {
     {"--epochs", "train.epochs", "Passes over the training rows", Form::toml},
     {"--batch-size", "train.batch_size", "Rows a step", Form::toml},
     {"--seed", "seed", "Of every random number", Form::toml},
-    {"--threads", "train.threads", "0 is every core; the result is the same for any number", Form::toml},
+    {"--threads", "train.threads", "0 is THALWEG_THREADS, or every core; the result is the same for any number",
+     Form::toml},
 };
 
 OptionValue value_of(const ShortForm& form, const std::string& text) {

@@ -60,7 +60,41 @@ void print_anatomy(const Recipe& recipe, const Anatomy& anatomy) {
        with_commas(3 * anatomy.flops));
 }
 
-void print_json(const Recipe& recipe, const Anatomy& anatomy) {
+void print_part(std::string_view name, const StepCost::Part& part, const StepCost& cost) {
+  const double rate = static_cast<double>(part.operations) / part.seconds;
+  emit("{:<12}{:>12}{:>14} FLOPs{:>14} moved{:>12.1f} GFLOP/s{:>6.0f} % of the peak\n", name,
+       fmt::format("{:.3f} ms", 1e3 * part.seconds), with_commas(part.operations), bytes_text(part.bytes), rate / 1e9,
+       100 * rate / cost.peak);
+}
+
+void print_cost(const StepCost& cost, std::int64_t rows) {
+  emit("\nMeasured: a step of {} rows in {} shard{}, {} thread{}, medians; the peak of the machine is {:.0f} GFLOP/s\n",
+       rows, cost.shards, cost.shards > 1 ? "s" : "", cost.threads, cost.threads > 1 ? "s" : "", cost.peak / 1e9);
+  print_part("forward", cost.forward, cost);
+  print_part("backward", cost.backward, cost);
+  print_part("update", cost.update, cost);
+  emit("{:<12}{:.2f} times forward in time, {:.2f} in FLOPs\n", "backward",
+       cost.backward.seconds / cost.forward.seconds,
+       static_cast<double>(cost.backward.operations) / static_cast<double>(cost.forward.operations));
+  emit("{:<12}{} a shard; the values in it are {}\n", "arena", bytes_text(cost.arena_bytes),
+       bytes_text(cost.intermediate_bytes));
+}
+
+nlohmann::ordered_json cost_json(const StepCost& cost) {
+  const auto part = [](const StepCost::Part& p) {
+    return nlohmann::ordered_json{{"seconds", p.seconds}, {"flops", p.operations}, {"bytes", p.bytes}};
+  };
+  return {{"forward", part(cost.forward)},
+          {"backward", part(cost.backward)},
+          {"update", part(cost.update)},
+          {"shards", cost.shards},
+          {"threads", cost.threads},
+          {"arena_bytes", cost.arena_bytes},
+          {"intermediate_bytes", cost.intermediate_bytes},
+          {"peak_flops", cost.peak}};
+}
+
+void print_json(const Recipe& recipe, const Anatomy& anatomy, const std::optional<StepCost>& cost) {
   nlohmann::ordered_json result{{"model", recipe.model.kind},
                                 {"loss", recipe.loss.kind},
                                 {"input", anatomy.input},
@@ -69,6 +103,7 @@ void print_json(const Recipe& recipe, const Anatomy& anatomy) {
   for (const auto& [name, shape] : anatomy.parameters) {
     result["layers"].push_back({{"name", name}, {"shape", std::vector(shape.begin(), shape.end())}});
   }
+  if (cost) result["step"] = cost_json(*cost);
   emit("{}\n", result.dump());
 }
 
@@ -76,7 +111,7 @@ void inspect_run(const std::string& path, const Context& context) {
   const Model model = Model::load(path, context.registry);
   const Recipe& recipe = model.parts().recipe;
   const Anatomy anatomy = anatomy_of(recipe, context.registry);
-  if (context.json) return print_json(recipe, anatomy);
+  if (context.json) return print_json(recipe, anatomy, {});
   print_anatomy(recipe, anatomy);
   emit("{:<12}{} for a block of {} rows\n", "arena",
        bytes_text(static_cast<std::int64_t>(model.parts().program->arena_bytes())), Model::Parts::block_rows);
@@ -84,24 +119,33 @@ void inspect_run(const std::string& path, const Context& context) {
   if (!model.input_names().empty()) emit("{:<12}{}\n", "features", fmt::join(model.input_names(), ", "));
 }
 
-void inspect_config(const ConfigArguments& arguments, const Context& context) {
+void inspect_config(const ConfigArguments& arguments, bool measured, const Context& context) {
   const LoadedConfig loaded = load(read_arguments(arguments, context.registry), context.registry);
   Session session =
       make_session(loaded.config, loaded.source.facts(), loaded.source.parts(loaded.config.seed), context.registry);
   const Anatomy anatomy = anatomy_of(session.recipe, context.registry);
-  if (context.json) return print_json(session.recipe, anatomy);
-  print_anatomy(session.recipe, anatomy);
   const std::int64_t rows = std::min(session.parts.train.rows(), loaded.config.train.batch_size);
-  emit("\nA step of {} rows:\n{}", rows, session.trainer.explain(session.parts.train.slice(0, rows)));
+  const Dataset batch = session.parts.train.slice(0, rows);
+  std::optional<StepCost> cost;
+  if (measured)
+    cost = session.trainer.measure(batch, loaded.config.train.memory == "lean" ? Memory::lean : Memory::fast);
+  if (context.json) return print_json(session.recipe, anatomy, cost);
+  print_anatomy(session.recipe, anatomy);
+  if (cost) return print_cost(*cost, rows);
+  emit("\nA step of {} rows:\n{}", rows, session.trainer.explain(batch));
 }
 
-int run(const ConfigArguments& arguments, const Context& context) {
+int run(const ConfigArguments& arguments, bool measured, const Context& context) {
   const std::filesystem::path path(arguments.source);
   const bool model = path.extension() == ".safetensors" || std::filesystem::exists(path / "model.safetensors");
+  if (model && measured) {
+    fail<UsageError>("[inspect] --measure times training steps, and {} is a model. Hint: give its configuration.",
+                     arguments.source);
+  }
   if (model) {
     inspect_run(arguments.source, context);
   } else {
-    inspect_config(arguments, context);
+    inspect_config(arguments, measured, context);
   }
   return 0;
 }
@@ -114,9 +158,10 @@ void add_inspect(CLI::App& app, Context& context) {
   command->footer(
       "Examples:\n  thalweg inspect runs/fashion\n  thalweg inspect fashion.toml --set model.hidden=[1024]");
   add_config_arguments(*command, *arguments);
+  auto measured = std::make_shared<bool>(false);
+  command->add_flag("--measure", *measured, "Time forward, backward and update; count operations and bytes");
   add_output_flags(*command, context);
-  command->callback(
-      [arguments, &context] { context.run = [arguments, &context] { return run(*arguments, context); }; });
+  command->callback([=, &context] { context.run = [=, &context] { return run(*arguments, *measured, context); }; });
 }
 
 }  // namespace thalweg::cli

@@ -89,7 +89,7 @@ void write_report(const Session& session, const Config& config, const std::strin
       .parameters = session.trainer.state().layout->entries,
       .config = config.toml(),
       .environment = {{"version", THALWEG_VERSION},
-                      {"threads", std::to_string(config.train.threads > 0 ? config.train.threads : available_cores())},
+                      {"threads", std::to_string(config.train.threads > 0 ? config.train.threads : default_threads())},
                       {"instruction set", std::string(instruction_set())}}};
   if (!measured.empty()) add_predictions(report, session, measured.back());
   write_atomically(folder.report(), report_html(report));

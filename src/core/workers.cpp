@@ -45,8 +45,14 @@ int available_cores() {
   return std::max(1, std::min(cores, static_cast<int>(group_quota() + 0.5)));
 }
 
+int default_threads() {
+  const char* wanted = std::getenv("THALWEG_THREADS");
+  const long threads = wanted ? std::strtol(wanted, nullptr, 10) : 0;
+  return threads > 0 ? static_cast<int>(std::min(threads, 1024L)) : available_cores();
+}
+
 Workers::Workers(int threads) {
-  const int total = threads > 0 ? threads : available_cores();
+  const int total = threads > 0 ? threads : default_threads();
   for (int i = 1; i < total; ++i) helpers_.emplace_back([this] { help_until_stopped(); });
 }
 

@@ -14,6 +14,8 @@ namespace thalweg {
 
 /// The number of cores that this process may use: its affinity, and the quota of its control group.
 [[nodiscard]] int available_cores();
+/// THALWEG_THREADS where it is a number above 0, else available_cores().
+[[nodiscard]] int default_threads();
 
 /// A reference to a callable, for the length of a call.
 class TaskRef {
@@ -30,7 +32,7 @@ class TaskRef {
 
 class Workers {
  public:
-  /// `threads` counts the calling thread; 0 means available_cores().
+  /// `threads` counts the calling thread; 0 means default_threads().
   explicit Workers(int threads = 0);
   ~Workers();
   Workers(const Workers&) = delete;

@@ -79,6 +79,9 @@ struct Op {
   /// A view: where the output's elements lie, given where the input's do. Nothing: not at regular strides.
   std::optional<View> (*view)(const View& x, const Attributes&, const Shape& output) = nullptr;
 
+  /// Worth computing again in the backward pass where memory is short, as elementwise ops are.
+  bool cheap = false;
+
   SampleRule samples_along = nullptr;  ///< where the samples of a batch are in the output; none: it mixes them
 
   const OpKernel* kernel = nullptr;

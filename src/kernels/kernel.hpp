@@ -45,6 +45,8 @@ struct KernelSite {
 struct OpKernel {
   std::string_view micro = {};
   Kernel (*make)(const KernelSite&) = nullptr;
+  /// Floating-point operations, where they are not one for each element of the output.
+  std::int64_t (*operations)(const KernelSite&) = nullptr;
 };
 
 /// Work below this many elements is not worth handing to another worker; above it, it is split at multiples of it.

@@ -93,7 +93,10 @@ std::vector<Sample> matmul_samples() {
 }
 
 std::vector<Op> make_rows() {
-  static const OpKernel matmul_kernel{.make = make_matmul};
+  static const OpKernel matmul_kernel{.make = make_matmul, .operations = [](const KernelSite& site) {
+                                        return 2 * site.output.shape.size() *
+                                               site.inputs[0].shape[site.ints[0] != 0 ? -2 : -1];
+                                      }};
   return {{.name = "matmul",
            .formula = "sum over k of a[i, k] b[k, j]",
            .arity = 2,

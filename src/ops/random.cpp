@@ -46,6 +46,7 @@ std::vector<Op> make_rows() {
            .formula = "random numbers in [0, 1) from seed, step and place",
            .arity = 3,
            .infer = infer_uniform,
+           .cheap = true,
            .samples_along = elementwise_samples,
            .kernel = &uniform_kernel,
            .samples = {{.shapes = {{1}}, .call = call, .expected = expected}}}};

@@ -17,7 +17,7 @@ struct Group {
   std::set<int> producers;  // groups that it reads from
   std::int64_t elements = 0;
   DType dtype = f32;
-  bool tiled = false;
+  bool tiled = false, late = false;
   std::optional<Shape> reduction;  // (outer, reduced, inner)
   int reductions = 0;
 };
@@ -67,6 +67,7 @@ class Fusion {
       if (producer >= 0) group.producers.insert(producer);
     }
     group.tiled = item.kind != ItemKind::opaque;
+    group.late = item.late;
     group.elements = item.elements();
     group.dtype = plan_.values[static_cast<std::size_t>(item.value)].signature.dtype;
     if (item.kind == ItemKind::reduce) {
@@ -157,7 +158,7 @@ class Fusion {
   void try_merge(int producer, int reader) {
     if (producer == reader) return;
     Group &a = groups_[static_cast<std::size_t>(producer)], &b = groups_[static_cast<std::size_t>(reader)];
-    const bool alike = a.tiled && b.tiled && a.elements == b.elements && a.dtype == b.dtype &&
+    const bool alike = a.tiled && b.tiled && a.late == b.late && a.elements == b.elements && a.dtype == b.dtype &&
                        (!a.reduction || !b.reduction || *a.reduction == *b.reduction);
     if (!alike || !fits(a, b)) return;
     if (!reads_allow(reader, producer) || !reads_allow(producer, reader)) return;

@@ -201,16 +201,21 @@ class TileBuilder {
   std::map<int, int> registers_;  // of values computed here
 };
 
-Kernel opaque_kernel(const Plan& plan, const Item& item) {
-  const DType dtype = plan.values[static_cast<std::size_t>(item.value)].signature.dtype;
-  if (item.kernel->make == nullptr) return make_copy_kernel(item.reads[0].view, dtype);
+/// Makes the kernel of an op of its own, and counts its operations.
+void make_opaque(const Plan& plan, const Item& item, Instruction& instruction) {
+  const Signature& output = plan.values[static_cast<std::size_t>(item.value)].signature;
+  if (item.kernel->make == nullptr) {
+    instruction.kernel = make_copy_kernel(item.reads[0].view, output.dtype);
+    return;
+  }
   std::vector<Signature> inputs;
   for (const Read& read : item.reads) {
     // the op sees the shape of what it reads, which a view may have changed
     inputs.push_back({read.view.shape, plan.values[static_cast<std::size_t>(read.value)].signature.dtype});
   }
-  return item.kernel->make({inputs, plan.values[static_cast<std::size_t>(item.value)].signature, item.attributes->ints,
-                            item.attributes->number});
+  const KernelSite site{inputs, output, item.attributes->ints, item.attributes->number};
+  instruction.kernel = item.kernel->make(site);
+  instruction.operations = item.kernel->operations ? item.kernel->operations(site) : output.shape.size();
 }
 
 }  // namespace
@@ -219,8 +224,9 @@ void make_kernels(Plan& plan) {
   for (Instruction& instruction : plan.instructions) {
     const Item& first = plan.items[static_cast<std::size_t>(instruction.items[0])];
     if (first.kind == ItemKind::opaque) {
-      instruction.kernel = opaque_kernel(plan, first);
+      make_opaque(plan, first, instruction);
     } else {
+      for (int i : instruction.items) instruction.operations += plan.items[static_cast<std::size_t>(i)].elements();
       instruction.kernel = make_tile_kernel(TileBuilder(plan, instruction).build());
     }
     instruction.scratch = {arena_base, plan.arena_bytes};

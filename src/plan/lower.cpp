@@ -21,8 +21,11 @@ namespace {
 
 class Lowering {
  public:
-  Lowering(const Graph& graph, const std::vector<int>& same_as) : graph_(graph), same_as_(same_as) {
+  Lowering(const Graph& graph, const std::vector<int>& same_as, int recompute_before)
+      : graph_(graph), same_as_(same_as), recompute_before_(recompute_before) {
     reads_.resize(static_cast<std::size_t>(graph.size()));
+    again_.resize(static_cast<std::size_t>(recompute_before));
+    choose_what_to_keep();
   }
 
   Plan run(const std::vector<Bound>& inputs, const std::vector<Bound>& outputs) {
@@ -62,15 +65,47 @@ class Lowering {
     return plan_.items.back().value;
   }
 
+  /// For each node before the place where recomputation begins, how many ops lie between it and what is kept; 0 is kept
+  /// itself. A long chain (of residual connections, say) would keep as much alive as it saves.
+  void choose_what_to_keep() {
+    constexpr int longest = 8;
+    for (int i = 0; i < recompute_before_; ++i) {
+      const Node& node = graph_.node(i);
+      const bool view = node.op->kind == OpKind::view;
+      int chain = 0;
+      for (int input : node.inputs) chain = std::max(chain, chain_[rep(input)]);
+      const bool cheap = node.op->cheap || node.op->kind == OpKind::elementwise;
+      chain_.push_back(view ? chain : cheap && chain < longest ? chain + 1 : 0);
+    }
+  }
+
+  /// How node `user` sees node `input`. After the place where recomputation begins, what is cheap before it is computed
+  /// once more, from what is kept.
+  Read& seen(int user, int input) {
+    const std::size_t place = rep(input);
+    if (user < recompute_before_ || static_cast<int>(place) >= recompute_before_) return reads_[place];
+    if (chain_[place] == 0) return reads_[place];
+    if (!again_[place]) {
+      Read read;
+      lower_node_into(read, static_cast<int>(place), user, {});
+      again_[place] = read;
+    }
+    return *again_[place];
+  }
+
   void lower_node(int i, const std::vector<Bound>& inputs) {
+    lower_node_into(reads_[static_cast<std::size_t>(i)], i, i, inputs);
+  }
+
+  /// Lowers node i for its user (itself, the first time), who decides what its inputs are seen as.
+  void lower_node_into(Read& read, int i, int user, const std::vector<Bound>& inputs) {
     const Node& node = graph_.node(i);
-    Read& read = reads_[static_cast<std::size_t>(i)];
     if (node.op->kind == OpKind::leaf) {
       read = {add_value(node.signature, leaf_place(i, node, inputs), -1), View::dense(node.signature.shape)};
       return;
     }
     if (node.op->kind == OpKind::view) {
-      Read& from = reads_[rep(node.inputs[0])];
+      Read& from = seen(user, node.inputs[0]);
       auto view = node.op->view(from.view, node.attributes, node.signature.shape);
       if (!view) {
         make_dense(from, graph_.node(static_cast<int>(rep(node.inputs[0]))).signature);
@@ -80,16 +115,17 @@ class Lowering {
       return;
     }
     if (node.op->name == "cast") {  // a load of another dtype: what reads it converts, and rounds, on the way in
-      Read& from = reads_[rep(node.inputs[0])];
+      Read& from = seen(user, node.inputs[0]);
       const Signature& input = graph_.node(static_cast<int>(rep(node.inputs[0]))).signature;
       if (converts(from, input)) make_dense(from, input);
       read = from;
       return;
     }
-    if (node.op->kind == OpKind::reduce && absorbs_reduction(node, read)) return;
+    if (node.op->kind == OpKind::reduce && absorbs_reduction(node, seen(user, node.inputs[0]), read)) return;
     Item item{kind_of(node), node.op->name, node.op->kernel, &node.attributes, {}, -1, -1, i};
+    item.late = recompute_before_ > 0 && user >= recompute_before_;
     for (int input : node.inputs) {
-      Read& from = reads_[rep(input)];
+      Read& from = seen(user, input);
       const Signature& signature = graph_.node(static_cast<int>(rep(input))).signature;
       if (item.kind == ItemKind::opaque && (!from.view.is_dense() || converts(from, signature)))
         make_dense(from, signature);
@@ -99,8 +135,7 @@ class Lowering {
   }
 
   /// A reduction of one element each is that element.
-  bool absorbs_reduction(const Node& node, Read& read) {
-    const Read& from = reads_[rep(node.inputs[0])];
+  static bool absorbs_reduction(const Node& node, const Read& from, Read& read) {
     if (from.view.shape[1] != 1) return false;
     const auto view = from.view.reshape(node.signature.shape);
     if (view) read = {from.value, *view};
@@ -150,15 +185,18 @@ class Lowering {
   const Graph& graph_;
   const std::vector<int>& same_as_;
   std::vector<char> live_;
-  std::vector<Read> reads_;  // what each live node is seen as
+  int recompute_before_;
+  std::vector<int> chain_;
+  std::vector<Read> reads_;                 // what each live node is seen as
+  std::vector<std::optional<Read>> again_;  // and what is computed again, as which
   Plan plan_;
 };
 
 }  // namespace
 
 Plan lower(const Graph& graph, const std::vector<int>& same_as, const std::vector<Bound>& inputs,
-           const std::vector<Bound>& outputs) {
-  return Lowering(graph, same_as).run(inputs, outputs);
+           const std::vector<Bound>& outputs, int recompute_before) {
+  return Lowering(graph, same_as, recompute_before).run(inputs, outputs);
 }
 
 }  // namespace thalweg

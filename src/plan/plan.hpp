@@ -16,6 +16,8 @@ struct Passes {
   bool fuse = true;      ///< elementwise ops and reductions share a pass over memory
   bool order = true;     ///< instructions in the order that keeps least alive
   bool reuse = true;     ///< buffers of values that are no longer needed serve again
+  /// Nodes from this one on compute what is cheap before it again, so that it need not be kept. 0: nothing is.
+  int recompute_before = 0;
 };
 
 /// Where bytes are: one of the base addresses of a run, and an offset from it.
@@ -56,7 +58,8 @@ struct Item {
   std::vector<Read> reads;
   int value = -1;
   int group = -1;
-  int node = -1;  ///< in the graph, for messages
+  int node = -1;      ///< in the graph, for messages
+  bool late = false;  ///< behind the place where recomputation begins
 
   /// Elements that a tile program over this item walks through.
   [[nodiscard]] std::int64_t elements() const { return reads.empty() ? 0 : reads[0].view.shape.size(); }
@@ -69,6 +72,7 @@ struct Instruction {
   std::string name;
   Kernel kernel;
   Place scratch;
+  std::int64_t operations = 0;
 };
 
 struct Plan {
@@ -84,7 +88,7 @@ struct Plan {
 [[nodiscard]] std::vector<int> simplify(const Graph& graph, bool enabled);
 /// Values and items of what the outputs need; views are absorbed into reads.
 [[nodiscard]] Plan lower(const Graph& graph, const std::vector<int>& same_as, const std::vector<Bound>& inputs,
-                         const std::vector<Bound>& outputs);
+                         const std::vector<Bound>& outputs, int recompute_before = 0);
 /// Groups items into instructions, in an order in which they can run.
 void fuse(Plan& plan, bool enabled);
 /// Puts instructions in the order that keeps the fewest bytes alive.

@@ -20,7 +20,7 @@ void Block::Free::operator()(std::byte* p) const { ::operator delete(p, std::ali
 Program::Program(const Graph& graph, const std::vector<Bound>& inputs, const std::vector<Bound>& outputs,
                  Passes passes) {
   const std::vector<int> same_as = simplify(graph, passes.simplify);
-  Plan plan = lower(graph, same_as, inputs, outputs);
+  Plan plan = lower(graph, same_as, inputs, outputs, passes.recompute_before);
   fuse(plan, passes.fuse);
   order(plan, passes.order);
   plan_memory(plan, passes.reuse);
@@ -35,7 +35,8 @@ Program::Program(const Graph& graph, const std::vector<Bound>& inputs, const std
 
   std::size_t most_operands = 0;
   for (Instruction& instruction : plan.instructions) {
-    Step step{std::move(instruction.kernel), {}, {}, instruction.scratch, std::move(instruction.name), 0, {}, {}};
+    Step step{std::move(instruction.kernel), {}, {}, instruction.scratch, std::move(instruction.name), 0,
+              instruction.operations,        {}, {}};
     const Item& first = plan.items[static_cast<std::size_t>(instruction.items[0])];
     for (std::size_t k = 0; k < instruction.inputs.size(); ++k) {
       const PlanValue& value = plan.values[static_cast<std::size_t>(instruction.inputs[k])];
@@ -98,6 +99,18 @@ std::optional<std::string> Program::find_not_finite(std::span<std::byte* const> 
     }
   }
   return std::nullopt;
+}
+
+std::int64_t Program::operations() const {
+  std::int64_t total = 0;
+  for (const Step& step : instructions_) total += step.operations;
+  return total;
+}
+
+std::int64_t Program::bytes_moved() const {
+  std::int64_t total = 0;
+  for (const Step& step : instructions_) total += static_cast<std::int64_t>(step.bytes);
+  return total;
 }
 
 std::string Program::explain() const {

@@ -19,6 +19,12 @@ class Program {
   /// Bytes of the arena that a run needs, aligned to 64.
   [[nodiscard]] std::size_t arena_bytes() const { return arena_bytes_; }
   [[nodiscard]] std::size_t instructions() const { return instructions_.size(); }
+  /// Bytes of all values that are neither given nor handed out: as they are placed, and if none shared memory.
+  [[nodiscard]] std::int64_t value_bytes() const { return value_bytes_; }
+  [[nodiscard]] std::int64_t value_bytes_without_reuse() const { return value_bytes_without_reuse_; }
+  /// Floating-point operations of a run, and bytes that its instructions read and write.
+  [[nodiscard]] std::int64_t operations() const;
+  [[nodiscard]] std::int64_t bytes_moved() const;
 
   /// Runs once. `bases` are the addresses behind the places, from first_user_base on.
   void run(std::span<std::byte* const> bases, std::byte* arena, Workers& workers) const;
@@ -38,6 +44,7 @@ class Program {
     Place scratch;
     std::string name;
     std::size_t bytes = 0;  // read and written
+    std::int64_t operations = 0;
     std::vector<Signature> results;
     std::string source;  // " (file.cpp:12)" of its first op
   };

@@ -36,7 +36,11 @@ Fields TrainOptions::fields() {
       {"early_stopping", &early_stopping, "false, or { metric, patience, restore_best }"},
       {"checkpoint_every", &checkpoint_every, "how often a checkpoint is written", positive},
       {"keep_checkpoints", &keep_checkpoints, "how many are kept", count},
-      {"threads", &threads, "0 is every core; the result is the same for any number", not_negative},
+      {.name = "memory",
+       .place = &memory,
+       .doc = "lean computes cheap activations again in the backward pass; the result is the same",
+       .choices = {"fast", "lean"}},
+      {"threads", &threads, "0 is THALWEG_THREADS, or every core; the result is the same for any number", not_negative},
   };
 }
 
@@ -244,6 +248,7 @@ FitOptions Config::fit_options() const {
           .batch_size = train.batch_size,
           .shard_size = train.shard_size,
           .accumulate = train.accumulate,
+          .memory = train.memory == "lean" ? Memory::lean : Memory::fast,
           .shuffle = train.shuffle,
           .seed = seed,
           .early_stopping = read_early_stopping(train.early_stopping),
@@ -282,7 +287,8 @@ void flatten(const OptionMap& map, const std::string& prefix, std::map<std::stri
 std::map<std::string, std::string> decisive(const Config& config) {
   std::map<std::string, std::string> flat;
   flatten(parse_toml(config.toml()).values, "", flat);
-  for (const char* key : {"train.threads", "train.checkpoint_every", "train.keep_checkpoints"}) flat.erase(key);
+  for (const char* key : {"train.threads", "train.memory", "train.checkpoint_every", "train.keep_checkpoints"})
+    flat.erase(key);
   return flat;
 }
 

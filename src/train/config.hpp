@@ -31,6 +31,7 @@ struct TrainOptions {
   Duration checkpoint_every = "1 epochs";
   int keep_checkpoints = 2;
   int threads = 0;
+  std::string memory = "fast";
 
   [[nodiscard]] Fields fields();
 };

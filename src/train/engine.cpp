@@ -88,7 +88,7 @@ bool is_separable(const TracedObjective& traced, std::int64_t rows) {
 
 std::unique_ptr<Engine::ShardProgram> Engine::make_program(Mode mode, std::int64_t rows,
                                                            const std::vector<ColumnSpec>& columns, const Layout& layout,
-                                                           Passes passes) const {
+                                                           Passes passes, bool with_gradient) const {
   const TracedObjective traced = trace_objective(function_, columns, rows, mode, layout.dtype);
   std::vector<Bound> inputs, outputs;
   const auto element = static_cast<std::int64_t>(size_of(layout.dtype));
@@ -123,7 +123,8 @@ std::unique_ptr<Engine::ShardProgram> Engine::make_program(Mode mode, std::int64
   if (loss.sum.defined()) {
     outputs.push_back({cast(loss.sum, f64), {sums_base, 0}});
     outputs.push_back({cast(loss.weight, f64), {sums_base, sizeof(double)}});
-    if (mode == Mode::train) {
+    if (mode == Mode::train && with_gradient) {
+      if (memory_ == Memory::lean) passes.recompute_before = traced.graph->size();
       const std::vector<Var> gradient = gradients(loss.sum, trained);
       for (std::size_t i = 0; i < trained.size(); ++i) outputs.push_back({gradient[i], gradients_at[i]});
     }
@@ -285,6 +286,11 @@ void Engine::move(State& state, const Movement& m, const std::byte* observed, do
   } else {
     move_all(reinterpret_cast<double*>(values), reinterpret_cast<const double*>(observed));
   }
+}
+
+void Engine::set_memory(Memory memory) {
+  if (memory_ != memory) programs_.clear();
+  memory_ = memory;
 }
 
 StepReport Engine::step(State& state, const RowSelection& batch, const Progress& progress, std::int64_t shard_size) {

@@ -31,6 +31,9 @@ class Engine {
   std::pair<double, double> evaluate(const State& state, const RowSelection& rows, Tensor* predictions);
   [[nodiscard]] std::string explain(const State& state, const Dataset& data, std::int64_t rows);
 
+  [[nodiscard]] StepCost measure(const State& state, const Dataset& batch);
+  void set_memory(Memory memory);
+
   [[nodiscard]] const Optimizer& optimizer() const { return optimizer_; }
   [[nodiscard]] Workers& workers() { return workers_; }
 
@@ -55,7 +58,7 @@ class Engine {
   ShardProgram& program_for(Mode mode, std::int64_t rows, const Dataset& data, const Layout& layout);
   [[nodiscard]] std::unique_ptr<ShardProgram> make_program(Mode mode, std::int64_t rows,
                                                            const std::vector<ColumnSpec>& columns, const Layout& layout,
-                                                           Passes passes) const;
+                                                           Passes passes, bool with_gradient = true) const;
   void run_shard(const ShardProgram& shard, const State& state, const RowSelection& batch, std::int64_t begin,
                  std::byte* gradient, double* sums, std::byte* predictions);
   /// What the shards of a batch hand in, summed: gradient, observations, loss and weight.
@@ -75,6 +78,7 @@ class Engine {
                                        double loss);
 
   EvaluationFunction function_;
+  Memory memory_ = Memory::fast;
   Optimizer optimizer_;
   Workers workers_;
   BlockPool pool_;

@@ -284,6 +284,7 @@ History Trainer::fit(const Dataset& data, const FitOptions& options) {
     held_out = data.take(split.held_out);
     validation = &held_out;
   }
+  impl_->engine.set_memory(options.memory);
   if (!impl_->state.layout || options.resume) init(training, options.seed);
   const std::function<Evaluation(const State&, const Dataset&)> measure =
       [this](const State& state, const Dataset& set) { return impl_->evaluate(state, set); };
@@ -333,6 +334,12 @@ void Trainer::load(const std::filesystem::path& path, const Dataset& shapes) {
     }
     impl_->state.set_parameter(entry.name, value);
   }
+}
+
+StepCost Trainer::measure(const Dataset& batch, Memory memory) {
+  if (!impl_->state.layout) init(batch, 1);
+  impl_->engine.set_memory(memory);
+  return impl_->engine.measure(impl_->state, batch);
 }
 
 std::string Trainer::explain(const Dataset& batch) {

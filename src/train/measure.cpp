@@ -1,0 +1,79 @@
+// What a step costs: its parts run by themselves, several times, on the batch and the threads of training.
+
+#include <algorithm>
+#include <array>
+#include <chrono>
+
+#include "kernels/peak.hpp"
+#include "train/engine.hpp"
+
+namespace thalweg {
+
+namespace {
+
+constexpr std::size_t repetitions = 9;
+
+/// The median time of f, which runs once before the clock does.
+template <class F>
+double median_seconds(const F& f) {
+  using Clock = std::chrono::steady_clock;
+  std::array<double, repetitions> seconds{};
+  f();
+  for (double& taken : seconds) {
+    const auto begin = Clock::now();
+    f();
+    taken = std::chrono::duration<double>(Clock::now() - begin).count();
+  }
+  std::ranges::nth_element(seconds, seconds.begin() + repetitions / 2);
+  return seconds[repetitions / 2];
+}
+
+}  // namespace
+
+StepCost Engine::measure(const State& given, const Dataset& batch) {
+  State state = given;
+  prepare_update(state);
+  const Layout& layout = *state.layout;
+  const RowSelection rows{batch};
+  std::int64_t size = std::min(batch.rows(), default_shard_size(batch.rows(), layout.size));
+  if (!program_for(Mode::train, size, batch, layout).separable) size = batch.rows();
+  const ShardProgram& both = program_for(Mode::train, size, batch, layout);
+  const auto forward = make_program(Mode::train, size, columns_of(batch), layout, {}, false);
+
+  StepCost cost;
+  cost.shards = (batch.rows() + size - 1) / size;
+  cost.threads = workers_.threads();
+  cost.arena_bytes = both.program.value_bytes();
+  cost.intermediate_bytes = both.program.value_bytes_without_reuse();
+  cost.peak = peak_operations(workers_);
+
+  const std::int64_t whole_shards = batch.rows() / size;  // a last smaller one costs as they do, by its share
+  const double share = static_cast<double>(batch.rows()) / static_cast<double>(size * whole_shards);
+  const auto all_of = [&](std::int64_t a_shard) {
+    return static_cast<std::int64_t>(static_cast<double>(a_shard * whole_shards) * share);
+  };
+  cost.forward = {0, all_of(forward->program.operations()), all_of(forward->program.bytes_moved())};
+  cost.backward = {0, all_of(both.program.operations()) - cost.forward.operations,
+                   all_of(both.program.bytes_moved()) - cost.forward.bytes};
+  cost.update = {0, update_->program->operations(), update_->program->bytes_moved()};
+
+  const std::size_t block = TreeSum::block_bytes(layout.trained_size + layout.statistics_size, layout.dtype, 2);
+  cost.forward.seconds =
+      share * median_seconds([&] {
+        workers_.run(whole_shards, [&](std::int64_t i) {
+          const auto sums = pool_.take(block);
+          run_shard(*forward, state, rows, i * size, sums.data(), reinterpret_cast<double*>(sums.data()), nullptr);
+        });
+      });
+  const double both_seconds = median_seconds([&] { pool_.give_back(sum_over_shards(state, rows, size).block); });
+  cost.backward.seconds = std::max(0.0, both_seconds - cost.forward.seconds);
+  Sums sums = sum_over_shards(state, rows, size);
+  cost.update.seconds = median_seconds([&] {
+    (void)squared_norm(sums.block.data());
+    update(state, sums.block.data(), static_cast<double>(batch.rows()), 1, optimizer_.lr, {});
+  });
+  pool_.give_back(std::move(sums.block));
+  return cost;
+}
+
+}  // namespace thalweg
