@@ -241,7 +241,10 @@ int run(const MinimizeArguments& arguments, const Context& context) {
   const double lr = rate.asked ? *rate.asked : try_rates(context.registry, arguments, settings, target, options, rate);
   const Optimizer method = make_method(context.registry, arguments.optimizer, settings, lr);
   if (!context.json && !context.quiet) print_task(target, method, rate);
-  if (arguments.explain > 0) emit("{}\n", explained(target, method, options, arguments.explain));
+  if (arguments.explain > 0) {
+    const std::string text = explained(target, method, options, arguments.explain);
+    context.json ? say("{}\n", text) : emit("{}\n", text);
+  }
   const Walk walked = walk(target, method, options, arguments.trace);
   if (!arguments.svg.empty()) write_atomically(arguments.svg, landscape_svg(target, walked.path, method.name));
   if (context.json) {
