@@ -107,7 +107,9 @@ std::string point_text(const Tensor& x) {
 
 void add_target_arguments(CLI::App& command, TargetArguments& arguments) {
   command
-      .add_option("function", arguments.function, "A problem (thalweg list problems), or a formula: \"x^2 + 10*y^2\"")
+      .add_option("function", arguments.function,
+                  "A problem (thalweg list problems), or a formula: \"x^2 + 10*y^2\"; one that begins with a minus in "
+                  "parentheses")
       ->required()
       ->type_name("FUNCTION");
   add_start_arguments(command, arguments);
