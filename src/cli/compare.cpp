@@ -59,7 +59,11 @@ std::vector<double> rates_of(const CompareArguments& arguments, const Experiment
 Experiment experiment_of(CompareArguments arguments, const Registry& registry) {
   if (!is_configuration(arguments.config.source)) {
     for (const auto& [key, value] : arguments.config.given) {
-      fail<UsageError>("[compare] {} for a problem. Hint: only configurations have it.", key);
+      const auto* text = std::get_if<std::string>(&value.value);
+      if (key != "schedule.kind" || !text) {
+        fail<UsageError>("[compare] {} for a problem. Hint: only configurations have it.", key);
+      }
+      arguments.walk.schedule = *text;
     }
     arguments.walk.target.function = arguments.config.source;
     arguments.walk.sets = arguments.config.sets;
@@ -223,20 +227,27 @@ void add_compare(CLI::App& app, Context& context) {
   source->type_name("TARGET");
   command->add_option("--optimizers", arguments->optimizers, "Methods: a,b,c, or all (sgd,adagrad,rmsprop,adam,lion)")
       ->type_name("NAMES");
-  command->add_option("--rates", arguments->rates, "Learning rates to try: 0.001,0.01 (a logarithmic grid)")
+  command
+      ->add_option("--rates", arguments->rates,
+                   "Learning rates to try: 0.001,0.01 (1e-5 ... 10 on a problem, 1e-5 ... 1)")
       ->type_name("NUMBERS");
   command->add_option("--seeds", arguments->seeds, "Runs of each (5 of a problem, 3 of a configuration)")
-      ->check(CLI::Range(1, 10'000));
-  command->add_option("--factor", arguments->factor, "What counts as about as good as the best rate")
-      ->check(CLI::Range(1.0, 1e9));
+      ->type_name("N")
+      ->check(CLI::Range(1, 10'000).description(""));
+  command
+      ->add_option("--factor", arguments->factor, "What counts as about as good as the best rate (2 times its result)")
+      ->type_name("NUMBER")
+      ->check(CLI::Range(1.0, 1e9).description(""));
   command->add_flag("--csv", arguments->csv, "Every run, as CSV: method, lr, seed, result");
   command->add_option("--svg", arguments->svg, "Draw results against rates")->type_name("FILE");
   add_start_arguments(*command, arguments->walk.target);
-  command->add_option("--steps", arguments->walk.steps, "Steps of each run on a problem")
-      ->check(CLI::Range(1, 100'000'000))
+  command->add_option("--steps", arguments->walk.steps, "Steps of each run (1000)")
+      ->type_name("N")
+      ->check(CLI::Range(1, 100'000'000).description(""))
       ->group("Problems");
-  command->add_option("--spread", arguments->walk.spread, "How far the starts lie apart")
-      ->check(CLI::NonNegativeNumber)
+  command->add_option("--spread", arguments->walk.spread, "How far the starts lie apart (0.1)")
+      ->type_name("NUMBER")
+      ->check(CLI::Range(0.0, 1e9).description(""))
       ->group("Problems");
   add_output_flags(*command, context);
   command->callback(

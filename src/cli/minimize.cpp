@@ -280,7 +280,7 @@ void add_minimize(CLI::App& app, Context& context) {
   command->add_option("--svg", arguments->svg, "The path over the contours, of two dimensions")->type_name("FILE");
   command
       ->add_flag("--explain{3}", arguments->explain, "The first steps, worked out number by number: 3, or --explain=N")
-      ->check(CLI::Range(1, 100));
+      ->check(CLI::Range(1, 100).description(""));
   add_output_flags(*command, context);
   command->callback(
       [arguments, &context] { context.run = [arguments, &context] { return run(*arguments, context); }; });

@@ -120,10 +120,11 @@ void add_start_arguments(CLI::App& command, TargetArguments& arguments) {
       ->type_name("NUMBERS")
       ->group("Problems");
   command.add_option("--dim", arguments.dim, "Dimensions, of problems that may have any number")
-      ->check(CLI::Range(std::int64_t{1}, most_dimensions))
+      ->type_name("N")
+      ->check(CLI::Range(std::int64_t{1}, most_dimensions).description(""))
       ->group("Problems");
   command.add_option("--dtype", arguments.dtype, "Element type of the computation")
-      ->check(CLI::IsMember({"f64", "f32"}))
+      ->check(CLI::IsMember({"f64", "f32"}).description(""))
       ->type_name("f64|f32")
       ->group("Problems");
 }

@@ -86,6 +86,12 @@ TEST_F(CompareCommand, SeedsPerturbTheStartAndTheFirstDoesNot) {
   EXPECT_NE(none.find("sgd,1e-12,1,7.99999"), std::string::npos) << none;
 }
 
+TEST_F(CompareCommand, AProblemTakesASchedule) {
+  const std::string command = "compare 'x^2' --optimizers sgd --rates 0.01 --seeds 1 --steps 50 --csv";
+  EXPECT_NE(run(command).out, run(command + " --schedule cosine").out);
+  EXPECT_EQ(run(command + " --schedule cosine --set schedule.end=1").out, run(command).out);
+}
+
 TEST_F(CompareCommand, EveryMethodTakesPart) {
   const Ran ran = run("compare himmelblau --optimizers all --rates 0.001,0.01 --seeds 1 --steps 20 --json");
   ASSERT_EQ(ran.code, 0) << ran.err;
