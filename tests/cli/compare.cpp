@@ -87,7 +87,7 @@ TEST_F(CompareCommand, SeedsPerturbTheStartAndTheFirstDoesNot) {
 }
 
 TEST_F(CompareCommand, AProblemTakesASchedule) {
-  const std::string command = "compare 'x^2' --optimizers sgd --rates 0.01 --seeds 1 --steps 50 --csv";
+  const std::string command = "compare sphere --optimizers sgd --rates 0.01 --seeds 1 --steps 50 --csv";
   EXPECT_NE(run(command).out, run(command + " --schedule cosine").out);
   EXPECT_EQ(run(command + " --schedule cosine --set schedule.end=1").out, run(command).out);
 }

@@ -1,10 +1,10 @@
 // `thalweg minimize`, run as a user runs it.
 
 #include <cmath>
-#include <regex>
 
 #include "command.hpp"
-#include "optim/update.hpp"
+#include "thalweg/command.hpp"
+#include "thalweg/optim.hpp"
 #include "thalweg/problem.hpp"
 
 namespace thalweg::testing {
@@ -103,7 +103,7 @@ TEST_F(MinimizeCommand, OptionsReachTheProblemTheMethodAndTheSchedule) {
     EXPECT_EQ(run("minimize " + arguments + " --steps 2 --trace t.csv -q").code, 0) << arguments;
     return lines("t.csv");
   };
-  EXPECT_EQ(start("quadratic --set problem.condition=1e4 --lr 0.1")[1].rfind("0,5000.5,", 0), 0u);
+  EXPECT_EQ(start("quadratic --x0 1 --set problem.condition=1e4 --lr 0.1")[1].rfind("0,5000.5,", 0), 0u);
   EXPECT_EQ(start("sphere --dim 5 --x0 2 --lr 0.1")[1].rfind("0,20,", 0), 0u);
   const auto momentum = start("'x^2' --optimizer sgd --lr 0.1 --set optimizer.momentum=0.5");
   EXPECT_TRUE(momentum[3].ends_with(",0.54")) << momentum[3];  // 0.8 - 0.1 (1.6 + 0.5 * 2)
@@ -209,6 +209,18 @@ TEST_F(MinimizeCommand, NumbersThatAreNotFiniteAreFive) {
   EXPECT_EQ(ran.json()["reason"], "not_finite");
   EXPECT_EQ(ran.json()["converged"], false);
   EXPECT_TRUE(ran.json()["value"].is_null());
+}
+
+TEST(MinimizeWithARegistry, AMethodOfTheUsersIsARowLikeAnother) {
+  OptimizerRow row = optimizer_named("lion");
+  const Registry registry = thalweg::registry().add_optimizer("my_lion", row);
+  const char* const arguments[] = {"thalweg", "minimize", "himmelblau", "--optimizer", "my_lion",
+                                   "--lr",    "0.1",      "--steps",    "20",          "--explain=1"};
+  ::testing::internal::CaptureStdout();
+  const int code = command(10, arguments, registry);
+  const std::string out = ::testing::internal::GetCapturedStdout();
+  EXPECT_EQ(code, 0);
+  EXPECT_NE(out.find("x' = x - lr*sign(beta1*m + (1 - beta1)*g)"), std::string::npos) << out;
 }
 
 TEST_F(MinimizeCommand, AnInterruptEndsTheWalkInOrder) {
