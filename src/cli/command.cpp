@@ -54,6 +54,7 @@ void set_up(CLI::App& app, Context& context) {
   add_lr(app, context);
   add_schedule(app, context);
   add_minimize(app, context);
+  add_compare(app, context);
   add_version(app, context);
 }
 

@@ -26,6 +26,7 @@ void add_inspect(CLI::App& app, Context& context);
 void add_list(CLI::App& app, Context& context);
 void add_lr(CLI::App& app, Context& context);
 void add_minimize(CLI::App& app, Context& context);
+void add_compare(CLI::App& app, Context& context);
 void add_schedule(CLI::App& app, Context& context);
 void add_version(CLI::App& app, Context& context);
 

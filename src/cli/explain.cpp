@@ -162,6 +162,7 @@ std::string explained(const Target& target, const Optimizer& method, const Minim
   GradientText gradient_text(target);
   RuleText rule_text(target, method);
   Tensor x = target.x0, gradient(x.shape(), x.dtype());
+  keep_inside(x, options);
   std::string text = "g is the gradient, x the point, t the step; what has a ' is new.\n";
   for (std::int64_t step = 0; step < std::min(steps, options.max_steps); ++step) {
     const double value = slope(x, gradient);
@@ -174,6 +175,8 @@ std::string explained(const Target& target, const Optimizer& method, const Minim
     text += fmt::format("\nstep {}: {}, f = {}\n  gradient\n{}", step + 1, place_text(target, values.x),
                         number_text(value), gradient_text.at(values.x, values.gradient));
     text += fmt::format("  {}, t = {}, lr = {}\n{}", method.name, step + 1, number_text(lr), rule_text.of(values));
+    keep_inside(x, options);
+    if (!identical(x, values.x_after)) text += fmt::format("    into the bounds: {}\n", place_text(target, x));
   }
   return text;
 }

@@ -241,7 +241,10 @@ int run(const MinimizeArguments& arguments, const Context& context) {
   const double lr = rate.asked ? *rate.asked : try_rates(context.registry, arguments, settings, target, options, rate);
   const Optimizer method = make_method(context.registry, arguments.optimizer, settings, lr);
   if (!context.json && !context.quiet) print_task(target, method, rate);
-  if (arguments.explain > 0) emit("{}\n", explained(target, method, options, arguments.explain));
+  if (arguments.explain > 0) {
+    const std::string text = explained(target, method, options, arguments.explain);
+    context.json ? say("{}\n", text) : emit("{}\n", text);
+  }
   const Walk walked = walk(target, method, options, arguments.trace);
   if (!arguments.svg.empty()) write_atomically(arguments.svg, landscape_svg(target, walked.path, method.name));
   if (context.json) {
@@ -277,7 +280,7 @@ void add_minimize(CLI::App& app, Context& context) {
   command->add_option("--svg", arguments->svg, "The path over the contours, of two dimensions")->type_name("FILE");
   command
       ->add_flag("--explain{3}", arguments->explain, "The first steps, worked out number by number: 3, or --explain=N")
-      ->check(CLI::Range(1, 100));
+      ->check(CLI::Range(1, 100).description(""));
   add_output_flags(*command, context);
   command->callback(
       [arguments, &context] { context.run = [arguments, &context] { return run(*arguments, context); }; });

@@ -107,16 +107,26 @@ std::string point_text(const Tensor& x) {
 
 void add_target_arguments(CLI::App& command, TargetArguments& arguments) {
   command
-      .add_option("function", arguments.function, "A problem (thalweg list problems), or a formula: \"x^2 + 10*y^2\"")
+      .add_option("function", arguments.function,
+                  "A problem (thalweg list problems), or a formula: \"x^2 + 10*y^2\"; one that begins with a minus in "
+                  "parentheses")
       ->required()
       ->type_name("FUNCTION");
+  add_start_arguments(command, arguments);
+}
+
+void add_start_arguments(CLI::App& command, TargetArguments& arguments) {
   command.add_option("--x0", arguments.x0, "Where to start: 1.5,-1; one number stands for all coordinates")
-      ->type_name("NUMBERS");
+      ->type_name("NUMBERS")
+      ->group("Problems");
   command.add_option("--dim", arguments.dim, "Dimensions, of problems that may have any number")
-      ->check(CLI::Range(std::int64_t{1}, most_dimensions));
+      ->type_name("N")
+      ->check(CLI::Range(std::int64_t{1}, most_dimensions).description(""))
+      ->group("Problems");
   command.add_option("--dtype", arguments.dtype, "Element type of the computation")
-      ->check(CLI::IsMember({"f64", "f32"}))
-      ->type_name("f64|f32");
+      ->check(CLI::IsMember({"f64", "f32"}).description(""))
+      ->type_name("f64|f32")
+      ->group("Problems");
 }
 
 }  // namespace thalweg::cli

@@ -14,6 +14,8 @@ struct TargetArguments {
   std::int64_t dim = 0;  ///< 0: what the problem has by default, or as many as there are in x0
 };
 void add_target_arguments(CLI::App& command, TargetArguments& arguments);
+/// The same without the function.
+void add_start_arguments(CLI::App& command, TargetArguments& arguments);
 
 struct Target {
   std::string name;     ///< of the problem, or the formula

@@ -13,6 +13,7 @@ namespace thalweg {
 struct Series {
   std::string name;
   std::vector<double> x, y;
+  std::vector<double> low = {}, high = {};  ///< a band around it, where they are given
 };
 
 /// A vertical line with a text: "suggested 3e-3".

@@ -91,16 +91,19 @@ void Axis::add_log_ticks(int count) {
 }
 
 namespace {
-Axis axis_of(std::span<const Series> series, std::vector<double> Series::*member, bool log, bool round, int ticks) {
+Axis axis_of(std::span<const Series> series, std::initializer_list<std::vector<double> Series::*> members, bool log,
+             bool round, int ticks) {
   std::vector<std::span<const double>> values;
-  for (const Series& s : series) values.emplace_back(s.*member);
+  for (const Series& s : series) {
+    for (const auto member : members) values.emplace_back(s.*member);
+  }
   return {values, log, round, ticks};
 }
 }  // namespace
 
 PlotAxes::PlotAxes(const PlotOptions& options, std::span<const Series> series, int x_ticks, int y_ticks)
-    : x(axis_of(series, &Series::x, options.log_x, false, x_ticks)),
-      y(axis_of(series, &Series::y, options.log_y, true, y_ticks)) {}
+    : x(axis_of(series, {&Series::x}, options.log_x, false, x_ticks)),
+      y(axis_of(series, {&Series::y, &Series::low, &Series::high}, options.log_y, true, y_ticks)) {}
 
 std::vector<std::vector<PlotPoint>> line_segments(const PlotAxes& axes, const Series& series) {
   std::vector<std::vector<PlotPoint>> segments;

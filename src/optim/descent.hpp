@@ -2,7 +2,7 @@
 // An optimizer at work on one tensor, step by step.
 
 #include "optim/update.hpp"
-#include "thalweg/derivatives.hpp"
+#include "thalweg/minimize.hpp"
 
 namespace thalweg {
 
@@ -50,6 +50,8 @@ class Slope {
   mutable Workers alone_{1};
 };
 
+/// Moves x into the bounds of the options, element by element.
+void keep_inside(Tensor& x, const MinimizeOptions& options);
 /// The Euclidean norm of all elements.
 [[nodiscard]] double norm_of(const Tensor& x);
 

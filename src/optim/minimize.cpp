@@ -8,6 +8,14 @@
 
 namespace thalweg {
 
+void keep_inside(Tensor& x, const MinimizeOptions& options) {
+  if (!options.lower && !options.upper) return;
+  for (std::int64_t i = 0; i < x.size(); ++i) {
+    if (options.lower) x.set(i, std::max(x.at(i), options.lower->at(i)));
+    if (options.upper) x.set(i, std::min(x.at(i), options.upper->at(i)));
+  }
+}
+
 namespace {
 
 /// Value and gradient at a point.
@@ -19,14 +27,6 @@ void check_bounds(const Tensor& x0, const MinimizeOptions& options) {
       fail<UsageError>("[minimize] a bound of {} {} for a start of {} {}", (*bound)->dtype(), (*bound)->shape(),
                        x0.dtype(), x0.shape());
     }
-  }
-}
-
-void keep_inside(Tensor& x, const MinimizeOptions& options) {
-  if (!options.lower && !options.upper) return;
-  for (std::int64_t i = 0; i < x.size(); ++i) {
-    if (options.lower) x.set(i, std::max(x.at(i), options.lower->at(i)));
-    if (options.upper) x.set(i, std::min(x.at(i), options.upper->at(i)));
   }
 }
 

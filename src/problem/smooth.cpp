@@ -9,9 +9,16 @@ namespace thalweg::problem {
 
 namespace {
 
+/// Not the same in each coordinate: methods that see signs alone would walk along the diagonal.
+std::vector<double> alternating(std::int64_t n, double even, double odd) {
+  std::vector<double> values = repeated(n, even);
+  for (std::size_t i = 1; i < values.size(); i += 2) values[i] = odd;
+  return values;
+}
+
 Problem sphere(const Plain&, std::int64_t n) {
   return {.function = Function([](Var x) { return sum(square(x)); }),
-          .start = repeated(n, 1.5),
+          .start = alternating(n, 1.5, -0.8),
           .minimum = 0,
           .minimizers = {repeated(n, 0)},
           .formula = written_out(n, [=] { return squares(n); })};
@@ -36,7 +43,7 @@ Problem quadratic(const QuadraticOptions& o, std::int64_t n) {
     return fmt::format("{}*{}^2", curvature(o.condition, i, n) / 2, coordinate(i));
   };
   return {.function = Function([=](Var x) { return 0.5 * sum(constant(curvatures.to(x.dtype())) * square(x)); }),
-          .start = repeated(n, 1),
+          .start = alternating(n, 1.4, -0.9),
           .minimum = 0,
           .minimizers = {repeated(n, 0)},
           .window = {-1.6, 1.6, -1.2, 1.2},
@@ -44,8 +51,6 @@ Problem quadratic(const QuadraticOptions& o, std::int64_t n) {
 }
 
 Problem rosenbrock(const Plain&, std::int64_t n) {
-  std::vector<double> start = repeated(n, 1);
-  for (std::size_t i = 0; i < start.size(); i += 2) start[i] = -1.2;
   const auto term = [](std::int64_t i) {
     return fmt::format("(1 - {0})^2 + 100*({1} - {0}^2)^2", coordinate(i), coordinate(i + 1));
   };
@@ -53,7 +58,7 @@ Problem rosenbrock(const Plain&, std::int64_t n) {
             const Var head = slice(x, 0, -1), tail = slice(x, 1);
             return sum(square(1 - head) + 100 * square(tail - square(head)));
           }),
-          .start = std::move(start),
+          .start = alternating(n, -1.2, 1),
           .minimum = 0,
           .minimizers = {repeated(n, 1)},
           .window = {-1.8, 1.8, -0.8, 2.2},

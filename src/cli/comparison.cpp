@@ -1,0 +1,66 @@
+#include "cli/comparison.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <map>
+
+namespace thalweg::cli {
+
+double quantile(std::vector<double> values, double part) {
+  std::ranges::sort(values);
+  const double place = part * static_cast<double>(values.size() - 1);
+  const auto below = static_cast<std::size_t>(place);
+  const std::size_t above = std::min(below + 1, values.size() - 1);
+  const double weight = place - static_cast<double>(below);
+  if (weight == 0 || values[below] == values[above]) return values[below];  // infinity minus itself is no number
+  return values[below] + weight * (values[above] - values[below]);
+}
+
+namespace {
+
+RateResult rate_result(double lr, const std::vector<double>& results) {
+  return {.lr = lr,
+          .lower = quantile(results, 0.25),
+          .median = quantile(results, 0.5),
+          .upper = quantile(results, 0.75),
+          .diverged = std::ranges::count(results, std::numeric_limits<double>::infinity())};
+}
+
+/// How many decades around the best rate do about as well.
+double width_of(const std::vector<RateResult>& rates, std::size_t best, double factor, double floor) {
+  const double limit = factor * std::max(rates[best].median, floor);
+  std::size_t low = best, high = best;
+  while (low > 0 && rates[low - 1].median <= limit) --low;
+  while (high + 1 < rates.size() && rates[high + 1].median <= limit) ++high;
+  return std::log10(rates[high].lr / rates[low].lr);
+}
+
+MethodResult method_result(std::string method, const std::map<double, std::vector<double>>& by_rate, double factor,
+                           double floor) {
+  MethodResult result{.method = std::move(method), .rates = {}, .best = {}};
+  for (const auto& [lr, results] : by_rate) result.rates.push_back(rate_result(lr, results));
+  const auto best = std::ranges::min_element(result.rates, {}, &RateResult::median);
+  result.best = *best;
+  if (std::isfinite(best->median)) {
+    result.width = width_of(result.rates, static_cast<std::size_t>(best - result.rates.begin()), factor, floor);
+  }
+  for (const RateResult& rate : result.rates) {
+    if (rate.diverged > 0) break;
+    result.stable = rate.lr;
+  }
+  return result;
+}
+
+}  // namespace
+
+std::vector<MethodResult> compare_methods(std::span<const Trial> trials, double factor, double floor) {
+  std::map<std::string, std::map<double, std::vector<double>>> by_method;
+  for (const Trial& trial : trials) by_method[trial.method][trial.lr].push_back(trial.result);
+  std::vector<MethodResult> results;
+  for (const auto& [method, by_rate] : by_method) results.push_back(method_result(method, by_rate, factor, floor));
+  std::ranges::stable_sort(results, {}, [](const MethodResult& r) { return r.best.median; });
+  return results;
+}
+
+}  // namespace thalweg::cli
