@@ -147,6 +147,19 @@ std::optional<Evidence> gradient_ratio(const Run& run) {
                               last, first)};
 }
 
+/// Far above its first value, and at the end no lower than that: a network that died of a blow-up stands still.
+std::optional<Verdict> blew_up(const Run& run, const std::string& advice) {
+  const double began = run.raw.front(), size = std::abs(began), highest = *std::ranges::max_element(run.loss);
+  const double by_chance = significance * noise(std::span(run.raw).subspan(run.raw.size() / 2));
+  if (highest - began <= size + by_chance || began - run.last >= stayed_up * size) return std::nullopt;
+  return Verdict{VerdictKind::diverged,
+                 "Diverged: the loss blew up, and came back no lower than it began.",
+                 {{"highest", highest,
+                   fmt::format("The training loss began at {:.4g}, stood at {:.4g} and ended at {:.4g}.", began,
+                               highest, run.last)}},
+                 advice};
+}
+
 std::optional<Verdict> diverged(const History& history, const Run& run) {
   const auto broken = std::ranges::find_if_not(run.raw, [](double loss) { return std::isfinite(loss); });
   const std::string advice = "Lower lr to a third, warm it up over the first 5 % of the steps, or set clip_norm to 1.";
@@ -161,17 +174,10 @@ std::optional<Verdict> diverged(const History& history, const Run& run) {
                    advice};
   }
   if (run.raw.empty()) return std::nullopt;
-  const double highest = *std::ranges::max_element(run.loss), size = std::abs(run.first);
-  if (highest - run.first > size && run.fall() < stayed_up * size) {
-    return Verdict{VerdictKind::diverged,
-                   "Diverged: the loss blew up, and came back no lower than it began.",
-                   {from_to(run), {"highest", highest, fmt::format("In between it stood at {:.4g}.", highest)}},
-                   advice};
-  }
   const double gained = std::max(0.0, run.first - run.lowest), rise = run.last - run.lowest;
   const double length = static_cast<double>(run.raw.size()) / static_cast<double>(run.loss.size());
   const double margin = blow_up_margin * std::abs(run.first) + significance * noise(run.raw) * std::sqrt(2 / length);
-  if (rise <= given_back * gained + margin) return std::nullopt;
+  if (rise <= given_back * gained + margin) return blew_up(run, advice);
   return Verdict{VerdictKind::diverged,
                  "Diverged: the loss rose again and gave back what it had gained.",
                  {from_to(run),
