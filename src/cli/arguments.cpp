@@ -34,7 +34,7 @@ constexpr ShortForm short_forms[] = {
     {"--model", "model.kind", "Kind of model: thalweg list models"},
     {"--loss", "loss.kind", "What is minimised: thalweg list losses"},
     {"--optimizer", "optimizer.kind", "How it steps: thalweg list optimizers"},
-    {"--lr", "optimizer.lr", "Learning rate", Form::toml},
+    {"--lr", "optimizer.lr", "Learning rate; auto finds one first", Form::toml},
     {"--schedule", "schedule.kind", "How the rate changes: thalweg list schedules"},
     {"--epochs", "train.epochs", "Passes over the training rows", Form::toml},
     {"--batch-size", "train.batch_size", "Rows a step", Form::toml},

@@ -6,7 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "core/atomic_file.hpp"
-#include "core/checked.hpp"
+#include "core/error.hpp"
 #include "data/file.hpp"
 
 namespace thalweg {
@@ -88,7 +88,7 @@ class Reader {
     for (const auto& axis : entry["shape"]) {
       if (!axis.is_number_unsigned()) bad(fmt::format("tensor '{}' has a size that is no whole number", name));
       shape.push_back(number(axis, name));
-      bytes = checked_mul<ModelError>(bytes, shape[-1], "safetensors");
+      if (__builtin_mul_overflow(bytes, shape[-1], &bytes)) bad(fmt::format("tensor '{}' is too large to count", name));
     }
     const Extent extent{number(entry["data_offsets"][0], name), number(entry["data_offsets"][1], name)};
     if (extent.begin > extent.end || extent.end > data_size_)

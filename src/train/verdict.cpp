@@ -69,7 +69,7 @@ Values measured(const History& history, std::string_view metric) {
   return values;
 }
 
-constexpr std::size_t stretches = 20;
+constexpr std::size_t stretches = 20, fewest_epochs = 8;
 
 /// The mean of each of 20 equal stretches, or the values themselves where they are fewer.
 Values stretched(const Values& values) {
@@ -86,9 +86,21 @@ Values stretched(const Values& values) {
 /// gradient descent, so that warm-up and decay of the rate bend no line.
 struct Run {
   Values raw, loss, time, gradient, validation;
+  Values epoch_loss, epoch_time;  // where steps were kept too
   double first = 0, last = 0, lowest = 0;
   [[nodiscard]] double fall() const { return first - last; }
 };
+
+/// Losses of the epochs, and the sum of the rates at their ends.
+void add_epochs(Run& run, const History& history, const Values& time) {
+  for (const EpochReport& epoch : history.epochs) {
+    const auto loss = find(epoch.metrics, "loss");
+    const auto end = std::ranges::upper_bound(history.steps, epoch.step, {}, &StepReport::step);
+    if (!loss || end == history.steps.begin()) continue;
+    run.epoch_loss.push_back(*loss);
+    run.epoch_time.push_back(time[static_cast<std::size_t>(end - history.steps.begin()) - 1]);
+  }
+}
 
 Run run_of(const History& history) {
   Run run;
@@ -106,6 +118,7 @@ Run run_of(const History& history) {
   }
   run.validation = measured(history, "validation.loss");
   if (run.raw.empty()) return run;
+  add_epochs(run, history, time);
   run.loss = stretched(run.raw);
   run.time = stretched(time);
   run.gradient = stretched(gradient);
@@ -134,6 +147,19 @@ std::optional<Evidence> gradient_ratio(const Run& run) {
                               last, first)};
 }
 
+/// Far above its first value, and at the end no lower than that: a network that died of a blow-up stands still.
+std::optional<Verdict> blew_up(const Run& run, const std::string& advice) {
+  const double began = run.raw.front(), size = std::abs(began), highest = *std::ranges::max_element(run.loss);
+  const double by_chance = significance * noise(std::span(run.raw).subspan(run.raw.size() / 2));
+  if (highest - began <= size + by_chance || began - run.last >= stayed_up * size) return std::nullopt;
+  return Verdict{VerdictKind::diverged,
+                 "Diverged: the loss blew up, and came back no lower than it began.",
+                 {{"highest", highest,
+                   fmt::format("The training loss began at {:.4g}, stood at {:.4g} and ended at {:.4g}.", began,
+                               highest, run.last)}},
+                 advice};
+}
+
 std::optional<Verdict> diverged(const History& history, const Run& run) {
   const auto broken = std::ranges::find_if_not(run.raw, [](double loss) { return std::isfinite(loss); });
   const std::string advice = "Lower lr to a third, warm it up over the first 5 % of the steps, or set clip_norm to 1.";
@@ -151,7 +177,7 @@ std::optional<Verdict> diverged(const History& history, const Run& run) {
   const double gained = std::max(0.0, run.first - run.lowest), rise = run.last - run.lowest;
   const double length = static_cast<double>(run.raw.size()) / static_cast<double>(run.loss.size());
   const double margin = blow_up_margin * std::abs(run.first) + significance * noise(run.raw) * std::sqrt(2 / length);
-  if (rise <= given_back * gained + margin) return std::nullopt;
+  if (rise <= given_back * gained + margin) return blew_up(run, advice);
   return Verdict{VerdictKind::diverged,
                  "Diverged: the loss rose again and gave back what it had gained.",
                  {from_to(run),
@@ -201,15 +227,20 @@ Verdict crawling_verdict(const Run& run, Evidence evidence, std::string advice) 
 std::optional<Verdict> crawling(const Run& run) {
   const double part = run.first == 0 ? 0 : run.fall() / std::abs(run.first);
   if (run.loss.size() < static_cast<std::size_t>(fewest_steps) || part >= crawling_fall) return std::nullopt;
+  // the mean over an epoch has every row once: a fall that is lost in the noise of batches is seen there
+  const bool by_epochs = run.epoch_loss.size() >= fewest_epochs;
+  const Values& loss = by_epochs ? run.epoch_loss : run.loss;
+  const Values& time = by_epochs ? run.epoch_time : run.time;
+  const double seen = loss.front() == 0 ? 0 : (loss.front() - loss.back()) / std::abs(loss.front());
   const auto gradient = gradient_ratio(run);
-  if (part < motionless_fall && gradient && gradient->value >= motionless_gradient) {
+  if (seen < motionless_fall && part < stayed_up && gradient && gradient->value >= motionless_gradient) {
     return crawling_verdict(
-        run, {"fall_part", part, fmt::format("That is {} of it: it hardly moved.", percent(part))},
+        run, {"fall_part", seen, fmt::format("That is {} of it: it hardly moved.", percent(std::max(0.0, seen)))},
         "Raise lr tenfold. If the loss stays where it is, the inputs may say nothing of the target.");
   }
-  const std::size_t half = run.loss.size() / 2;
-  const std::span loss(run.loss), time(run.time);
-  const Line one = fit_line(time.first(half), loss.first(half)), two = fit_line(time.last(half), loss.last(half));
+  const std::size_t half = loss.size() / 2;
+  const Line one = fit_line(std::span(time).first(half), std::span(loss).first(half)),
+             two = fit_line(std::span(time).last(half), std::span(loss).last(half));
   if (!one.falls() || !two.falls() || two.slope / one.slope < crawling_pace) return std::nullopt;
   return crawling_verdict(
       run,
@@ -222,15 +253,17 @@ std::optional<Verdict> crawling(const Run& run) {
 
 /// The fall between the last two fifths of the run, of the curve that counts.
 struct Late {
-  std::string curve;
+  std::string curve, when;
   double fall = 0, part = 0;
   bool falling = false;
 };
 
-Late late_fall_of(const Run& run, bool is_annealed) {
-  const bool validated = run.validation.size() >= 5;
-  const Values& v = validated ? run.validation : run.loss;
-  Late late{validated ? "validation loss" : "training loss"};
+const Values& curve_of(const Run& run) { return run.validation.size() >= 5 ? run.validation : run.loss; }
+std::string_view curve_name(const Run& run) { return run.validation.size() >= 5 ? "validation loss" : "training loss"; }
+
+Late late_fall_of(const Run& run) {
+  const Values& v = curve_of(run);
+  Late late{std::string(curve_name(run)), "Between the last two fifths of the run"};
   if (v.size() < 2) return late;
   const double before = level(v, 0.6, 0.8), last = level(v, 0.8, 1);
   const double whole = v.front() - *std::ranges::min_element(v);
@@ -238,15 +271,29 @@ Late late_fall_of(const Run& run, bool is_annealed) {
   late.part = whole > 0 ? late.fall / whole : 0;
   const std::span half = std::span(v).subspan(v.size() / 2);
   const double error = noise(half) * std::sqrt(2 / std::max(1.0, static_cast<double>(v.size()) / 5));
-  late.falling = late.part > (is_annealed ? annealed_late_fall : late_fall) &&
-                 late.fall > late_fall_of_level * std::abs(last) && late.fall > significance * error;
+  late.falling =
+      late.part > late_fall && late.fall > late_fall_of_level * std::abs(last) && late.fall > significance * error;
+  return late;
+}
+
+/// Where the rate was taken to its end, every curve is flat there: what it fell in the second half of the sum of rates.
+Late second_half_fall_of(const Run& run) {
+  const Values& v = curve_of(run);
+  Late late{std::string(curve_name(run)), "In the second half of the sum of its rates"};
+  if (v.size() < 2) return late;
+  const auto middle = std::ranges::lower_bound(run.time, run.time.back() / 2) - run.time.begin();
+  const double at = (static_cast<double>(middle) + 0.5) / static_cast<double>(run.time.size());
+  const double last = level(v, 0.9, 1), whole = run.first - *std::ranges::min_element(v);
+  late.fall = level(v, std::max(0.0, at - 0.1), std::min(1.0, at + 0.1)) - last;
+  late.part = whole > 0 ? late.fall / whole : 0;
+  late.falling = late.part > second_half_fall && late.fall > significance * noise(v) / std::sqrt(2.0);
   return late;
 }
 
 Evidence late_evidence(const Late& late) {
   return {"late_fall", late.part,
-          fmt::format("Between the last two fifths of the run the {} {} by {} of its whole fall.", late.curve,
-                      late.fall < 0 ? "rose" : "fell", percent(std::abs(late.part)))};
+          fmt::format("{} the {} {} by {} of its whole fall.", late.when, late.curve, late.fall < 0 ? "rose" : "fell",
+                      percent(std::abs(late.part)))};
 }
 
 /// The last rate as a part of the highest; 1 where no steps were kept.
@@ -295,7 +342,7 @@ Verdict judge(const History& history) {
 
   const double rate = final_rate(history);
   const bool is_annealed = rate < annealed;
-  const Late late = late_fall_of(run, is_annealed);
+  const Late late = is_annealed ? second_half_fall_of(run) : late_fall_of(run);
   Verdict verdict{
       late.falling ? VerdictKind::still_falling : VerdictKind::converged,
       late.falling ? fmt::format("Still falling: the {} had not levelled out when the run ended.", late.curve)

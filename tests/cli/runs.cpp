@@ -170,6 +170,20 @@ TEST_F(Runs, AnotherOptimizerKeepsWhatTheFileSaysAndItKnows) {
   EXPECT_EQ(ran.out.find("beta2"), std::string::npos);
 }
 
+TEST_F(Runs, ARunThatEndsInInfinityHasAVerdictToo) {
+  write_table("t.csv");
+  const std::string train = "train t.csv --target y --optimizer sgd --schedule constant --lr 10 --quiet";
+  const Ran text = run(train);
+  EXPECT_EQ(text.code, 5);
+  EXPECT_NE(text.out.find("verdict     Diverged"), std::string::npos) << text.out << text.err;
+  EXPECT_NE(text.out.find("to improve  Lower lr"), std::string::npos) << text.out;
+  const Ran json = run(train + " --json");
+  EXPECT_EQ(json.code, 5);
+  EXPECT_EQ(json.json()["verdict"]["kind"], "diverged") << json.out;
+  const auto step = json.json()["verdict"]["evidence"]["step"].get<int>();
+  EXPECT_NE(json.err.find("step " + std::to_string(step) + ":"), std::string::npos) << json.err;
+}
+
 TEST_F(Runs, ResultsAreOnOutputAndProgressOnError) {
   write_table("t.csv");
   const Ran quiet = run("train t.csv --target y --epochs 2 --quiet");

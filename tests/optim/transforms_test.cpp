@@ -150,6 +150,7 @@ TEST(Transforms, ANonFiniteStepIsLeftOutWithItsSlots) {
   stepper.step(bad);
   EXPECT_TRUE(identical(stepper.state.parameters, before.parameters));
   for (std::size_t i = 0; i < before.slots.size(); ++i) {
+    if (before.slots[i].first == "skipped") continue;  // which counts just these
     EXPECT_TRUE(identical(stepper.state.slots[i].second, before.slots[i].second)) << before.slots[i].first;
   }
   stepper.step(good);

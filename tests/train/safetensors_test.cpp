@@ -76,7 +76,7 @@ TEST_F(Safetensors, AnyByteMayBeAnything) {
 TEST_F(Safetensors, NoiseIsAModelError) {
   std::mt19937 random(5);
   const std::string whole = valid();
-  for (int i = 0; i < 3000; ++i) {
+  for (int i = 0; i < 500; ++i) {
     std::string noise(random() % 200, '\0');
     for (char& c : noise) c = static_cast<char>(random());
     if (i % 3 == 0 && noise.size() > 8) noise.replace(1, 7, 7, '\0');  // a header that may fit

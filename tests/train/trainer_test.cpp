@@ -115,9 +115,9 @@ TEST(Trainer, EarlyStoppingRestoresTheBest) {
 }
 
 TEST(Trainer, TheBestIsNotRestoredWhereThatIsNotWanted) {
-  const Dataset data = two_moons(60), held_out = two_moons(30);
-  FitOptions options{.epochs = 200, .early_stopping = EarlyStopping{.patience = "5 epochs", .restore_best = false}};
-  options.validation_data = held_out;
+  const Dataset data = two_moons(60), held_out = data.take(data::split_fraction(60, 0.3, 1).held_out);
+  const FitOptions options{
+      .epochs = 200, .validation = 0.3, .early_stopping = EarlyStopping{.patience = "5 epochs", .restore_best = false}};
   Trainer trainer = moons_trainer();
   const History history = trainer.fit(data, options);
   ASSERT_EQ(history.reason, StopReason::stopped_early);
