@@ -102,6 +102,17 @@ std::string next_step(const Session& session, const RunFolder& folder) {
                                               : fmt::format("thalweg evaluate {}", run);
 }
 
+void emit_lines(const Verdict& verdict) {
+  emit("{:<12}{}\n", "verdict", verdict.sentence);
+  if (!verdict.advice.empty()) emit("{:<12}{}\n", "to improve", verdict.advice);
+}
+
+Json verdict_json(const Verdict& verdict) {
+  Json result{{"kind", name(verdict.kind)}, {"sentence", verdict.sentence}, {"advice", verdict.advice}};
+  for (const Evidence& e : verdict.evidence) result["evidence"][e.name] = e.value;
+  return result;
+}
+
 void emit_text(const Session& session, const RunFolder& folder, const std::vector<Measured>& measured,
                const History& history, const Verdict& verdict) {
   for (const Measured& one : measured) {
@@ -114,8 +125,7 @@ void emit_text(const Session& session, const RunFolder& folder, const std::vecto
   if (history.best_epoch > 0 && history.best_epoch < epochs) {
     emit("{:<12}epoch {}, which the model was put back to\n", "best", history.best_epoch);
   }
-  emit("{:<12}{}\n", "verdict", verdict.sentence);
-  if (!verdict.advice.empty()) emit("{:<12}{}\n", "to improve", verdict.advice);
+  emit_lines(verdict);
   emit("{:<12}{}\n", "run", folder.path().string());
   emit("{:<12}{}\n", "report", folder.report().string());
   emit("{:<12}{}\n", "next", next_step(session, folder));
@@ -129,11 +139,20 @@ void emit_json(const Session& session, const RunFolder& folder, const std::vecto
   for (const Measured& one : measured) {
     for (const auto& [metric, value] : one.evaluation.metrics) result[one.name][metric] = value;
   }
-  result["verdict"] = {{"kind", name(verdict.kind)}, {"sentence", verdict.sentence}, {"advice", verdict.advice}};
+  result["verdict"] = verdict_json(verdict);
   emit("{}\n", result.dump());
 }
 
 }  // namespace
+
+void emit_verdict(const Verdict& verdict, const RunFolder& folder, const Context& context) {
+  if (context.json) {
+    emit("{}\n", Json{{"run", folder.path().string()}, {"verdict", verdict_json(verdict)}}.dump());
+  } else {
+    for (const Evidence& e : verdict.evidence) emit("{:<12}{}\n", "evidence", e.sentence);
+    emit_lines(verdict);
+  }
+}
 
 void finish_run(Session& session, const Config& config, const std::string& name, const RunFolder& folder,
                 const History& history, const Context& context) {

@@ -5,6 +5,7 @@
 #include <array>
 
 #include "data/table.hpp"
+#include "thalweg/metrics.hpp"
 #include "thalweg/options.hpp"
 
 namespace thalweg::data {
@@ -24,7 +25,7 @@ struct TableOptions {
 };
 
 enum class ColumnKind { number, category };
-enum class Task { regression, binary, multiclass, language };
+using thalweg::Task;
 enum class Missing { impute, reject, drop };
 
 template <class E>

@@ -123,6 +123,15 @@ std::string take_kind(OptionMap& section, std::string_view where, const std::str
   return name;
 }
 
+/// Whether `lr = "auto"` stood there; a number that is as good as any takes its place.
+bool take_auto_lr(OptionMap& optimizer) {
+  const auto lr = optimizer.find("lr");
+  const auto* text = lr == optimizer.end() ? nullptr : std::get_if<std::string>(&lr->second.value);
+  if (!text || *text != "auto") return false;
+  lr->second = {1e-3};
+  return true;
+}
+
 /// What the user chose, over the defaults; those are for one kind and say nothing about another.
 Choice choose(OptionMap chosen, OptionMap defaults, std::string_view where) {
   const std::string default_kind = take_kind(defaults, where, "");
@@ -204,6 +213,7 @@ Config read_config(const ConfigTree& tree, DataOptions data, const DataFacts& fa
     config.schedule.options = registry.schedule(config.schedule.kind).make(config.schedule.options).options();
   });
   with_line(tree, "optimizer", [&] {
+    config.auto_lr = take_auto_lr(own.optimizer);
     config.optimizer = choose(own.optimizer, defaults.optimizer, "optimizer");
     config.optimizer.options = config.make_optimizer(registry).options;
   });
@@ -221,6 +231,11 @@ Optimizer Config::make_optimizer(const Registry& registry) const {
   Optimizer result = registry.optimizer(optimizer.kind).make(optimizer.options);
   result.schedule = registry.schedule(schedule.kind).make(schedule.options);
   return result;
+}
+
+void Config::set_lr(double lr) {
+  optimizer.options["lr"] = {lr};
+  auto_lr = false;
 }
 
 FitOptions Config::fit_options() const {
@@ -247,7 +262,8 @@ void write_section(std::string& out, std::string_view name, const Fields& fields
     out += fmt::format("{} = {}\n", field.name, values.at(std::string(field.name)).str());
 }
 
-void write_choice(std::string& out, std::string_view name, const Choice& choice) {
+void write_choice(std::string& out, std::string_view name, Choice choice, bool auto_lr = false) {
+  if (auto_lr) choice.options["lr"] = {"auto"};
   out += fmt::format("\n[{}]\nkind = {}\n", name, OptionValue{choice.kind}.str());
   for (const auto& [key, value] : choice.options) out += fmt::format("{} = {}\n", key, value.str());
 }
@@ -278,7 +294,7 @@ std::string Config::toml() const {
   write_section(out, "data", copy.data.fields());
   write_choice(out, "model", model);
   write_choice(out, "loss", loss);
-  write_choice(out, "optimizer", optimizer);
+  write_choice(out, "optimizer", optimizer, auto_lr);
   write_choice(out, "schedule", schedule);
   write_section(out, "train", copy.train.fields());
   return out;

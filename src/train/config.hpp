@@ -46,7 +46,10 @@ struct Config {
   DataOptions data;
   Choice model, loss, optimizer, schedule;
   TrainOptions train;
+  bool auto_lr = false;  ///< `optimizer.lr = "auto"`, and not found yet: the number there means nothing
 
+  /// Puts the rate where "auto" stood.
+  void set_lr(double lr);
   /// As TOML that reads back to the same.
   [[nodiscard]] std::string toml() const;
   /// What decides the result of a run: everything but threads and checkpoints.
