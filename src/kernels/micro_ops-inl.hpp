@@ -6,9 +6,9 @@
 #define THALWEG_MICRO_OPS_INL
 #endif
 
-#include <hwy/contrib/math/math-inl.h>
 #include <hwy/highway.h>
 
+#include "kernels/exponentials-inl.hpp"
 #include "kernels/tail-inl.hpp"
 
 HWY_BEFORE_NAMESPACE();
@@ -78,13 +78,6 @@ struct Round {
   template <class D, class V>
   static HWY_INLINE V f(D, V a) {
     return hn::Round(a);
-  }
-};
-struct Relu {
-  // written so that NaN stays NaN
-  template <class D, class V>
-  static HWY_INLINE V f(D d, V a) {
-    return hn::IfThenZeroElse(hn::Lt(a, hn::Zero(d)), a);
   }
 };
 struct Sign {
@@ -224,83 +217,6 @@ struct MulDiv {  // a b / c
   template <class D, class V>
   static HWY_INLINE V f(D, V a, V b, V c) {
     return hn::Div(hn::Mul(a, b), c);
-  }
-};
-
-// Highway's functions are bounded to the range of their results: what lies outside, and NaN, is put right here.
-template <class V>
-HWY_INLINE V KeepNan(V x, V result) {
-  return hn::IfThenElse(hn::IsNaN(x), x, result);
-}
-
-struct Exp {
-  template <class D, class V>
-  static HWY_INLINE V f(D d, V x) {
-    using T = hn::TFromD<D>;
-    const V top = hn::Set(d, static_cast<T>(sizeof(T) == 4 ? 88.72283935546875 : 709.782712893384));
-    const V inside = hn::Exp(d, hn::IfThenElse(hn::Gt(x, top), top, x));
-    const V inf = hn::Set(d, std::numeric_limits<T>::infinity());
-    return KeepNan(x, hn::IfThenElse(hn::Gt(x, top), inf, inside));
-  }
-};
-struct Expm1 {
-  template <class D, class V>
-  static HWY_INLINE V f(D d, V x) {
-    using T = hn::TFromD<D>;
-    const V top = hn::Set(d, static_cast<T>(sizeof(T) == 4 ? 88.0 : 709.0));
-    const V small = hn::Expm1(d, hn::IfThenElse(hn::Gt(x, top), top, x));
-    const V result = hn::IfThenElse(hn::Gt(x, top), Exp::f(d, x), small);
-    return KeepNan(x, hn::IfThenElse(hn::Eq(x, hn::Zero(d)), x, result));
-  }
-};
-struct Log {
-  template <class D, class V>
-  static HWY_INLINE V f(D d, V x) {
-    using T = hn::TFromD<D>;
-    const V inf = hn::Set(d, std::numeric_limits<T>::infinity());
-    const V nan = hn::Set(d, std::numeric_limits<T>::quiet_NaN());
-    const V zero = hn::Zero(d);
-    V y = hn::Log(d, x);
-    y = hn::IfThenElse(hn::Eq(x, inf), inf, y);
-    y = hn::IfThenElse(hn::Eq(x, zero), hn::Neg(inf), y);
-    return KeepNan(x, hn::IfThenElse(hn::Lt(x, zero), nan, y));
-  }
-};
-struct Log1p {
-  template <class D, class V>
-  static HWY_INLINE V f(D d, V x) {
-    using T = hn::TFromD<D>;
-    const V inf = hn::Set(d, std::numeric_limits<T>::infinity());
-    const V nan = hn::Set(d, std::numeric_limits<T>::quiet_NaN());
-    const V minus_one = hn::Set(d, -1);
-    V y = hn::Log1p(d, x);
-    y = hn::IfThenElse(hn::Eq(x, inf), inf, y);
-    y = hn::IfThenElse(hn::Eq(x, minus_one), hn::Neg(inf), y);
-    y = hn::IfThenElse(hn::Eq(x, hn::Zero(d)), x, y);
-    return KeepNan(x, hn::IfThenElse(hn::Lt(x, minus_one), nan, y));
-  }
-};
-struct Sigmoid {  // through e^-|x|, which never overflows
-  template <class D, class V>
-  static HWY_INLINE V f(D d, V x) {
-    const V one = hn::Set(d, 1);
-    const V e = Exp::f(d, hn::Neg(hn::Abs(x)));
-    const V q = hn::Div(one, hn::Add(one, e));
-    return KeepNan(x, hn::IfThenElse(hn::Lt(x, hn::Zero(d)), hn::Mul(e, q), q));
-  }
-};
-struct Softplus {  // max(x, 0) + log1p(e^-|x|)
-  template <class D, class V>
-  static HWY_INLINE V f(D d, V x) {
-    return hn::Add(Relu::f(d, x), Log1p::f(d, Exp::f(d, hn::Neg(hn::Abs(x)))));
-  }
-};
-struct Tanh {  // (1 - e^-2|x|) / (1 + e^-2|x|), with the numerator from expm1
-  template <class D, class V>
-  static HWY_INLINE V f(D d, V x) {
-    const V e = Expm1::f(d, hn::Mul(hn::Set(d, -2), hn::Abs(x)));
-    const V y = hn::Div(hn::Neg(e), hn::Add(hn::Set(d, 2), e));
-    return KeepNan(x, hn::CopySignToAbs(y, x));
   }
 };
 
@@ -505,6 +421,8 @@ constexpr MicroOp micro_table[] = {
     Row<Sigmoid, 1>("sigmoid"),
     Row<Softplus, 1>("softplus"),
     Row<Tanh, 1>("tanh"),
+    Row<GeluTanh, 1>("gelu_tanh"),
+    Row<GeluTanhSlope, 1>("gelu_tanh_slope"),
     Row<Scalar<SinOf>, 1>("sin"),
     Row<Scalar<CosOf>, 1>("cos"),
     Row<Scalar<TanOf>, 1>("tan"),

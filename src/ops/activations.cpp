@@ -23,10 +23,6 @@ Var selu(const Arg& x) {
   return scale * elu(x, alpha);
 }
 Var gelu(const Arg& x) { return 0.5 * x * (1 + erf(x * (1 / std::numbers::sqrt2))); }
-Var gelu_tanh(const Arg& x) {
-  const double c = std::sqrt(2 / std::numbers::pi);
-  return 0.5 * x * (1 + tanh(c * x * (1 + 0.044715 * square(x))));
-}
 Var silu(const Arg& x) { return x * sigmoid(x); }
 Var mish(const Arg& x) { return x * tanh(softplus(x)); }
 Var softsign(const Arg& x) { return x / (1 + abs(x)); }

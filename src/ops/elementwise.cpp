@@ -13,6 +13,10 @@ namespace {
 
 Signature same_as_first(std::span<const Signature> inputs, const Attributes&) { return inputs[0]; }
 
+/// Of gelu's approximation by tanh: x (1 + tanh u) / 2 = x sigmoid(2 u), u = gelu_scale (x + gelu_cubic x^3).
+constexpr double gelu_scale = 0.79788456080286535588, gelu_cubic = 0.044715;
+double gelu_gate(double x) { return 1 / (1 + std::exp(-2 * gelu_scale * (x + gelu_cubic * x * x * x))); }
+
 struct Domain {
   double low = -2, high = 2;
 };
@@ -210,6 +214,22 @@ std::vector<Op> make_rows() {
           [](In x) { return std::max(x[0], 0.) + std::log1p(std::exp(-std::abs(x[0]))); },
           [](S s, int, Var g) { return g * sigmoid(s.x()); }),
       row(
+          "gelu_tanh", "x sigmoid(2 u), u = sqrt(2 / pi) (x + 0.044715 x^3)", 1, {-3, 3},
+          [](In x) { return x[0] * gelu_gate(x[0]); },
+          [](S s, int, Var g) { return g * apply("gelu_tanh_slope", {s.x()}); }),
+      row(
+          "gelu_tanh_slope", "s + x s (1 - s) 2 u', s = sigmoid(2 u)", 1, {-3, 3},
+          [](In x) {
+            const double s = gelu_gate(x[0]);
+            return s + x[0] * s * (1 - s) * 2 * gelu_scale * (1 + 3 * gelu_cubic * x[0] * x[0]);
+          },
+          [](S s, int, Var g) {  // 2 s' + x s'', where s' = s (1 - s) v, v = 2 u'
+            const Var x = s.x(), v = 2 * gelu_scale * (1 + 3 * gelu_cubic * square(x));
+            const Var gate = sigmoid(2 * gelu_scale * (x + gelu_cubic * x * square(x)));
+            const Var rise = gate * (1 - gate);
+            return g * (rise * (2 * v + x * ((1 - 2 * gate) * square(v) + 12 * gelu_scale * gelu_cubic * x)));
+          }),
+      row(
           "relu", "max(x, 0)", 1, {}, [](In x) { return std::max(x[0], 0.); },
           [](S s, int, Var g) { return where(s.y() <= 0, 0, g); }),
       // comparisons and choice
@@ -279,6 +299,7 @@ Var acosh(const Arg& x) { return elementwise("acosh", {x}); }
 Var atanh(const Arg& x) { return elementwise("atanh", {x}); }
 Var erf(const Arg& x) { return elementwise("erf", {x}); }
 Var sigmoid(const Arg& x) { return elementwise("sigmoid", {x}); }
+Var gelu_tanh(const Arg& x) { return elementwise("gelu_tanh", {x}); }
 Var softplus(const Arg& x) { return elementwise("softplus", {x}); }
 Var relu(const Arg& x) { return elementwise("relu", {x}); }
 Var operator<(const Arg& a, const Arg& b) { return elementwise("less", {a, b}); }

@@ -55,8 +55,9 @@ heads = 6
 context = {context}
 dropout = 0.1
 [optimizer]
-kind = "adamw"
-lr = 0.002
+kind = "muon"
+lr = 0.04
+adam_lr_factor = 0.1
 beta2 = 0.99
 weight_decay = 0.1
 clip_norm = 1

@@ -1,0 +1,132 @@
+// Exponentials, logarithms and the activations made of them. Compiled once for each instruction set; see micro_ops.cpp.
+#if defined(THALWEG_EXPONENTIALS_INL) == defined(HWY_TARGET_TOGGLE)
+#ifdef THALWEG_EXPONENTIALS_INL
+#undef THALWEG_EXPONENTIALS_INL
+#else
+#define THALWEG_EXPONENTIALS_INL
+#endif
+
+#include <hwy/contrib/math/math-inl.h>
+#include <hwy/highway.h>
+
+#include <limits>
+
+HWY_BEFORE_NAMESPACE();
+namespace thalweg {
+namespace HWY_NAMESPACE {
+namespace {
+
+namespace hn = hwy::HWY_NAMESPACE;
+
+struct Relu {
+  // written so that NaN stays NaN
+  template <class D, class V>
+  static HWY_INLINE V f(D d, V a) {
+    return hn::IfThenZeroElse(hn::Lt(a, hn::Zero(d)), a);
+  }
+};
+// Highway's functions are bounded to the range of their results: what lies outside, and NaN, is put right here.
+template <class V>
+HWY_INLINE V KeepNan(V x, V result) {
+  return hn::IfThenElse(hn::IsNaN(x), x, result);
+}
+
+struct Exp {
+  template <class D, class V>
+  static HWY_INLINE V f(D d, V x) {
+    using T = hn::TFromD<D>;
+    const V top = hn::Set(d, static_cast<T>(sizeof(T) == 4 ? 88.72283935546875 : 709.782712893384));
+    const V inside = hn::Exp(d, hn::IfThenElse(hn::Gt(x, top), top, x));
+    const V inf = hn::Set(d, std::numeric_limits<T>::infinity());
+    return KeepNan(x, hn::IfThenElse(hn::Gt(x, top), inf, inside));
+  }
+};
+struct Expm1 {
+  template <class D, class V>
+  static HWY_INLINE V f(D d, V x) {
+    using T = hn::TFromD<D>;
+    const V top = hn::Set(d, static_cast<T>(sizeof(T) == 4 ? 88.0 : 709.0));
+    const V small = hn::Expm1(d, hn::IfThenElse(hn::Gt(x, top), top, x));
+    const V result = hn::IfThenElse(hn::Gt(x, top), Exp::f(d, x), small);
+    return KeepNan(x, hn::IfThenElse(hn::Eq(x, hn::Zero(d)), x, result));
+  }
+};
+struct Log {
+  template <class D, class V>
+  static HWY_INLINE V f(D d, V x) {
+    using T = hn::TFromD<D>;
+    const V inf = hn::Set(d, std::numeric_limits<T>::infinity());
+    const V nan = hn::Set(d, std::numeric_limits<T>::quiet_NaN());
+    const V zero = hn::Zero(d);
+    V y = hn::Log(d, x);
+    y = hn::IfThenElse(hn::Eq(x, inf), inf, y);
+    y = hn::IfThenElse(hn::Eq(x, zero), hn::Neg(inf), y);
+    return KeepNan(x, hn::IfThenElse(hn::Lt(x, zero), nan, y));
+  }
+};
+struct Log1p {
+  template <class D, class V>
+  static HWY_INLINE V f(D d, V x) {
+    using T = hn::TFromD<D>;
+    const V inf = hn::Set(d, std::numeric_limits<T>::infinity());
+    const V nan = hn::Set(d, std::numeric_limits<T>::quiet_NaN());
+    const V minus_one = hn::Set(d, -1);
+    V y = hn::Log1p(d, x);
+    y = hn::IfThenElse(hn::Eq(x, inf), inf, y);
+    y = hn::IfThenElse(hn::Eq(x, minus_one), hn::Neg(inf), y);
+    y = hn::IfThenElse(hn::Eq(x, hn::Zero(d)), x, y);
+    return KeepNan(x, hn::IfThenElse(hn::Lt(x, minus_one), nan, y));
+  }
+};
+struct Sigmoid {  // through e^-|x|, which never overflows
+  template <class D, class V>
+  static HWY_INLINE V f(D d, V x) {
+    const V one = hn::Set(d, 1);
+    const V e = Exp::f(d, hn::Neg(hn::Abs(x)));
+    const V q = hn::Div(one, hn::Add(one, e));
+    return KeepNan(x, hn::IfThenElse(hn::Lt(x, hn::Zero(d)), hn::Mul(e, q), q));
+  }
+};
+struct Softplus {  // max(x, 0) + log1p(e^-|x|)
+  template <class D, class V>
+  static HWY_INLINE V f(D d, V x) {
+    return hn::Add(Relu::f(d, x), Log1p::f(d, Exp::f(d, hn::Neg(hn::Abs(x)))));
+  }
+};
+struct Tanh {  // (1 - e^-2|x|) / (1 + e^-2|x|), with the numerator from expm1
+  template <class D, class V>
+  static HWY_INLINE V f(D d, V x) {
+    const V e = Expm1::f(d, hn::Mul(hn::Set(d, -2), hn::Abs(x)));
+    const V y = hn::Div(hn::Neg(e), hn::Add(hn::Set(d, 2), e));
+    return KeepNan(x, hn::CopySignToAbs(y, x));
+  }
+};
+
+/// sqrt(2 / pi) and the cubic term of gelu's approximation by tanh.
+inline constexpr double gelu_scale = 0.79788456080286535588, gelu_cubic = 0.044715;
+struct GeluTanh {  // x (1 + tanh u) / 2 = x sigmoid(2 u), with u = gelu_scale (x + gelu_cubic x^3)
+  template <class D, class V>
+  static HWY_INLINE V gate(D d, V x) {
+    const V cubic = hn::Add(hn::Mul(hn::Set(d, static_cast<hn::TFromD<D>>(gelu_cubic)), hn::Mul(x, x)), hn::Set(d, 1));
+    return Sigmoid::f(d, hn::Mul(hn::Set(d, static_cast<hn::TFromD<D>>(2 * gelu_scale)), hn::Mul(x, cubic)));
+  }
+  template <class D, class V>
+  static HWY_INLINE V f(D d, V x) {
+    return hn::Mul(x, gate(d, x));
+  }
+};
+struct GeluTanhSlope {  // s + x s (1 - s) 2 u', with s = sigmoid(2 u)
+  template <class D, class V>
+  static HWY_INLINE V f(D d, V x) {
+    const V one = hn::Set(d, 1), s = GeluTanh::gate(d, x);
+    const V slope = hn::Add(hn::Mul(hn::Set(d, static_cast<hn::TFromD<D>>(3 * gelu_cubic)), hn::Mul(x, x)), one);
+    const V rise = hn::Mul(hn::Mul(x, hn::Set(d, static_cast<hn::TFromD<D>>(2 * gelu_scale))), slope);
+    return hn::Add(hn::Mul(hn::Mul(s, hn::Sub(one, s)), rise), s);
+  }
+};
+
+}  // namespace
+}  // namespace HWY_NAMESPACE
+}  // namespace thalweg
+HWY_AFTER_NAMESPACE();
+#endif
