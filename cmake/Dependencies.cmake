@@ -19,5 +19,5 @@ if(NOT TARGET DNNL::dnnl)
 endif()
 
 # What the library links: none of it shows in a public header.
-set(THALWEG_LIBRARIES Threads::Threads DNNL::dnnl OpenMP::OpenMP_CXX ZLIB::ZLIB ${LIBHWY} ${LIBCSV} fmt::fmt-header-only
+set(THALWEG_LIBRARIES Threads::Threads DNNL::dnnl OpenMP::OpenMP_CXX ZLIB::ZLIB ${LIBHWY} ${LIBCSV} fmt::fmt
     tomlplusplus::tomlplusplus)
