@@ -139,7 +139,10 @@ void emit_text(const LrFinding& finding, const LoadedConfig& loaded, const LrArg
          finding.curve.back().step, arguments.find.steps);
   }
   emit("{:<12} {}\n", "cost", cost_text(finding, rows));
-  emit("{:<12} thalweg train {} --lr {:g}\n", "next", arguments.config.source, finding.lr());
+  const ConfigArguments& given = arguments.config;
+  const bool more = !given.given.empty() || !given.sets.empty() || !given.types.empty();
+  emit("{:<12} thalweg train {} --lr {:g}{}\n", "next", given.source, finding.lr(),
+       more ? " and the same options" : "");
 }
 
 int run(LrArguments arguments, const Context& context) {
