@@ -1,6 +1,7 @@
 // thalweg lr, and `optimizer.lr = "auto"`: the learning rate is found.
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <cmath>
 #include <limits>
 #include <nlohmann/json.hpp>

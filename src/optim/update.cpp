@@ -1,5 +1,7 @@
 #include "optim/update.hpp"
 
+#include <algorithm>
+
 #include "core/error.hpp"
 #include "core/random.hpp"
 #include "ops/random.hpp"

@@ -1,5 +1,6 @@
 // Schedules that go down once.
 
+#include <algorithm>
 #include <cmath>
 #include <numbers>
 

@@ -1,5 +1,6 @@
 #include "train/source.hpp"
 
+#include <algorithm>
 #include <numeric>
 
 #include "core/error.hpp"

@@ -5,6 +5,7 @@
 // to 10, the same for every seed; its best is the one with the lowest mean.
 
 #include <fmt/format.h>
+#include <algorithm>
 
 #include <cmath>
 #include <limits>

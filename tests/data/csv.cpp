@@ -1,6 +1,7 @@
 #include "data/csv.hpp"
 
 #include <unistd.h>
+#include <algorithm>
 
 #include <array>
 #include <thread>

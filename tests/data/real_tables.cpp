@@ -1,5 +1,6 @@
 // The tables that scripts/fetch-data brings, and the committed splits of them.
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 
 #include "tables.hpp"
