@@ -17,6 +17,7 @@
 #include "thalweg/registry.hpp"
 #include "thalweg/schedule.hpp"
 #include "thalweg/scope.hpp"
+#include "thalweg/spatial.hpp"
 #include "thalweg/state.hpp"
 #include "thalweg/tensor.hpp"
 #include "thalweg/train.hpp"

@@ -9,7 +9,8 @@ namespace thalweg {
 const std::vector<const Op*>& all_ops() {
   static const std::vector<const Op*> rows = [] {
     std::vector<const Op*> all;
-    for (const auto family : {leaf_ops(), elementwise_ops(), shape_ops(), reduce_ops(), row_ops(), product_ops()}) {
+    for (const auto family : {leaf_ops(), elementwise_ops(), shape_ops(), reduce_ops(), row_ops(), product_ops(),
+                              convolution_ops(), pooling_ops()}) {
       for (const Op& op : family) all.push_back(&op);
     }
     return all;
