@@ -145,6 +145,10 @@ Var cross_entropy_with_probabilities(const Arg& logits, const Arg& probabilities
 /// -y log sigmoid(x) - (1 - y) log(1 - sigmoid(x)), element by element.
 Var binary_cross_entropy_with_logits(const Arg& logits, const Arg& targets);
 
+/// x, of which each shard of a batch may use its own value: it does not make the step one shard, as other ops that mix
+/// samples do. Batch normalisation marks its statistics so.
+Var per_shard(const Arg& x);
+
 // Derivatives by hand.
 Var stop_gradient(const Arg& x);  ///< x, as a constant for derivatives
 /// The value of `forward(inputs)`, with the cotangents of the inputs given by `backward(inputs, output, cotangent)`.

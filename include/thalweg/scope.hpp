@@ -67,12 +67,27 @@ class Scope {
   /// Declares a parameter. Throws UsageError where the name is taken: to use one parameter twice, keep its Var.
   [[nodiscard]] Var parameter(std::string_view name, const Shape& shape, const ParameterOptions& options = {}) const;
 
+  /// Numbers uniform in [0, 1), others at every step; the first axis is that of the batch. They are a function of the
+  /// seed, the step, the sample's place in the whole batch and the path, so that neither shards nor threads nor a resume
+  /// change them. Throws UsageError where the name is taken, and in evaluation: ask mode() first.
+  [[nodiscard]] Var uniform(std::string_view name, const Shape& shape) const;
+
+  /// A statistic of the data that the state keeps beside the parameters: not trained, but saved, resumed and read in
+  /// evaluation. Throws UsageError where the name is taken.
+  [[nodiscard]] Var statistic(std::string_view name, const Shape& shape, double initial) const;
+  /// In training, moves a statistic of this scope at the end of the step: (1 - momentum) old + momentum observed. What
+  /// several shards observe is averaged, weighted by their samples. In evaluation nothing happens.
+  void observe(std::string_view statistic, const Var& observed, double momentum) const;
+
   [[nodiscard]] const std::string& path() const { return path_; }
   [[nodiscard]] Mode mode() const;
   [[nodiscard]] DType dtype() const;
   [[nodiscard]] Graph& graph() const;
 
  private:
+  [[nodiscard]] Var declare(std::string_view name, const Shape& shape, const ParameterOptions& options,
+                            bool statistic) const;
+
   TraceContext* context_;
   std::string path_;
 };

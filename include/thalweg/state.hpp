@@ -15,14 +15,17 @@ struct ParameterEntry {
   Shape shape;
   std::int64_t offset = 0;  ///< in elements
   bool frozen = false, optional = false, decay = true;
+  bool statistic = false;  ///< of the data: frozen, and moved by what each step observes
 };
 
-/// The parameters' places: sorted by group (trained with decay, trained without, frozen), each in order of declaration.
+/// The parameters' places: sorted by group (trained with decay, trained without, frozen, statistics), each in order of
+/// declaration.
 struct Layout {
   std::vector<ParameterEntry> entries;
   std::int64_t size = 0;          ///< elements in all
   std::int64_t decayed_size = 0;  ///< the first group ends here
   std::int64_t trained_size = 0;  ///< the second ends here; the rest is frozen
+  std::int64_t statistics_size = 0;  ///< elements of the last group
   DType dtype = f32;
 };
 

@@ -542,24 +542,33 @@ HWY_NOINLINE void Accumulate(T* lanes, const T* x, std::size_t n) {
   for (; i + reduce_lanes <= n; i += reduce_lanes) {
     for (std::size_t p = 0; p < parts; ++p) sum[p] = Join::f(d, sum[p], hn::LoadU(d, x + i + p * width));
   }
+  for (std::size_t p = 0; p < parts && i < n; ++p, i += width) {
+    const auto present = hn::FirstN(d, std::min(width, n - i));
+    const auto last = Join::f(d, sum[p], LoadTail(d, x + i, std::min(width, n - i)));
+    sum[p] = hn::IfThenElse(present, last, sum[p]);
+  }
   for (std::size_t p = 0; p < parts; ++p) hn::StoreU(sum[p], d, lanes + p * width);
-  const hn::CappedTag<T, 1> one;
-  for (std::size_t lane = 0; i < n; ++i, ++lane) {
-    hn::StoreU(Join::f(one, hn::LoadU(one, lanes + lane), hn::LoadU(one, x + i)), one, lanes + lane);
+}
+
+/// Joins the upper half of 2 * half values to the lower, and so on down to one.
+template <class Join, class T, std::size_t half>
+T FoldHalves(T* value) {
+  const hn::CappedTag<T, half> d;
+  for (std::size_t i = 0; i < half; i += hn::Lanes(d)) {
+    hn::StoreU(Join::f(d, hn::LoadU(d, value + i), hn::LoadU(d, value + i + half)), d, value + i);
+  }
+  if constexpr (half > 1) {
+    return FoldHalves<Join, T, half / 2>(value);
+  } else {
+    return value[0];
   }
 }
 
 template <class Join, class T>
 HWY_NOINLINE T Fold(const T* lanes) {
-  const hn::CappedTag<T, 1> one;
   T value[reduce_lanes];
-  for (std::size_t i = 0; i < reduce_lanes; ++i) value[i] = lanes[i];
-  for (std::size_t half = reduce_lanes / 2; half > 0; half /= 2) {
-    for (std::size_t i = 0; i < half; ++i) {
-      hn::StoreU(Join::f(one, hn::LoadU(one, value + i), hn::LoadU(one, value + i + half)), one, value + i);
-    }
-  }
-  return value[0];
+  std::copy(lanes, lanes + reduce_lanes, value);
+  return FoldHalves<Join, T, reduce_lanes / 2>(value);
 }
 
 template <class Join>

@@ -1,5 +1,6 @@
 #include "kernels/micro_ops.hpp"
 
+#include <algorithm>
 #include <cmath>
 #include <cstdlib>
 #include <limits>

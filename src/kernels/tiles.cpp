@@ -116,6 +116,7 @@ class TilePlan {
   void run_elementwise(const KernelCall& call) const;
   void run_rows(const KernelCall& call) const;
   void row_block(Context& context, std::int64_t row, std::int64_t block, T* values, std::int64_t value_stride) const;
+  void short_rows(Context& context, std::int64_t begin, std::int64_t end) const;
   void run_columns(const KernelCall& call) const;
   void column_band(Context& context, std::int64_t outer, std::int64_t column, std::int64_t width) const;
 
@@ -379,6 +380,26 @@ void TilePlan<T>::row_block(Context& context, std::int64_t row, std::int64_t blo
     values[static_cast<std::int64_t>(k) * value_stride] = fold(*program_.reductions[k].reducer, lanes[k]);
 }
 
+/// Rows of which several fill a tile.
+template <class T>
+void TilePlan<T>::short_rows(Context& context, std::int64_t begin, std::int64_t end) const {
+  const std::int64_t length = program_.reduced, together = tile / length;
+  alignas(64) T lanes[reduce_lanes];
+  for (std::int64_t first = begin; first < end; first += together) {
+    const std::int64_t height = std::min(together, end - first);
+    compute(context, first * length, height * length);
+    for (const auto& reduce : program_.reductions) {
+      const T* x = static_cast<const T*>(context.registers[static_cast<std::size_t>(reduce.reg)]);
+      T* out = context.call.template out<T>(reduce.output) + first;
+      for (std::int64_t row = 0; row < height; ++row) {
+        std::fill_n(lanes, reduce_lanes, static_cast<T>(reduce.reducer->identity));
+        accumulate(*reduce.reducer, lanes, x + row * length, static_cast<std::size_t>(length));
+        out[row] = fold(*reduce.reducer, lanes);
+      }
+    }
+  }
+}
+
 template <class T>
 void TilePlan<T>::run_rows(const KernelCall& call) const {
   const std::int64_t rows = program_.outer;
@@ -391,7 +412,9 @@ void TilePlan<T>::run_rows(const KernelCall& call) const {
   call.workers.run((units + per_part - 1) / per_part, [&](std::int64_t part) {
     Context context(call);
     begin(context);
-    for (std::int64_t unit = part * per_part; unit < std::min(units, (part + 1) * per_part); ++unit) {
+    const std::int64_t end = std::min(units, (part + 1) * per_part);
+    if (program_.reduced > 0 && program_.reduced <= tile / 2) return short_rows(context, part * per_part, end);
+    for (std::int64_t unit = part * per_part; unit < end; ++unit) {
       if (blocks > 1) {
         row_block(context, unit / blocks, unit % blocks, values + unit, units);
       } else {

@@ -1,6 +1,7 @@
 #pragma once
 // What a Scope writes to while an objective is traced.
 
+#include <optional>
 #include <set>
 #include <string>
 #include <vector>
@@ -14,13 +15,31 @@ struct TracedParameter {
   std::string name;
   ParameterOptions options;
   Var var;
+  bool statistic = false;
+};
+
+/// What a statistic is moved towards.
+struct Observation {
+  std::string statistic;
+  Var value;
+  double momentum;
+};
+
+/// What random numbers follow from, as inputs of the graph.
+struct RandomInputs {
+  Var seed, step;  // f64 scalars
+  Var places;      // i32 (samples): of each sample in the whole batch
 };
 
 struct TraceContext {
   Graph& graph;
   Mode mode = Mode::train;
   DType dtype = f32;
+  std::int64_t samples = 1;                      // of the batch that is traced
   std::vector<TracedParameter> parameters = {};  // in order of declaration
+  std::vector<Observation> observations = {};
+  std::optional<RandomInputs> random = {};  // where it is asked for
+  std::set<std::string, std::less<>> random_names = {};
 };
 
 }  // namespace thalweg

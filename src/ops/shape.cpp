@@ -309,6 +309,16 @@ std::vector<Op> make_rows() {
                     .call = [](In x) { return stop_gradient(x[0]); },
                     .expected = [](Values x) { return x[0]; },
                     .differences = false}}},
+      {.name = "per_shard",
+       .formula = "x, which a shard may compute of its own samples",
+       .kind = OpKind::view,
+       .infer = infer_same,
+       .transpose = [](S, int, Var g) { return g; },
+       .view = [](const View& x, const Attributes&, const Shape&) { return std::optional(x); },
+       .samples_along = [](const SampleSite&) { return SampleAxis{}; },
+       .samples = {{.shapes = {{3}},
+                    .call = [](In x) { return per_shard(x[0]); },
+                    .expected = [](Values x) { return x[0]; }}}},
       {.name = "custom_derivative",
        .formula = "x, with a derivative given by hand",
        .kind = OpKind::view,
@@ -509,6 +519,7 @@ Var cast(const Arg& x, DType dtype) {
                    at(x.source()));
 }
 
+Var per_shard(const Arg& x) { return apply("per_shard", {x}); }
 Var stop_gradient(const Arg& x) { return apply("stop_gradient", {x}); }
 
 Var custom_derivative(const std::vector<Var>& inputs, const std::function<Var(std::span<const Var>)>& forward,

@@ -86,6 +86,7 @@ class Lowering {
       read = from;
       return;
     }
+    if (node.op->kind == OpKind::reduce && absorbs_reduction(node, read)) return;
     Item item{kind_of(node), node.op->name, node.op->kernel, &node.attributes, {}, -1, -1, i};
     for (int input : node.inputs) {
       Read& from = reads_[rep(input)];
@@ -95,6 +96,15 @@ class Lowering {
       item.reads.push_back(from);
     }
     read = {add_item(std::move(item), node.signature), View::dense(node.signature.shape)};
+  }
+
+  /// A reduction of one element each is that element.
+  bool absorbs_reduction(const Node& node, Read& read) {
+    const Read& from = reads_[rep(node.inputs[0])];
+    if (from.view.shape[1] != 1) return false;
+    const auto view = from.view.reshape(node.signature.shape);
+    if (view) read = {from.value, *view};
+    return view.has_value();
   }
 
   static ItemKind kind_of(const Node& node) {

@@ -46,8 +46,10 @@ std::uint32_t checksum_of(const SafetensorsFile& file) {
 }
 
 json entry_json(const ParameterEntry& entry) {
-  return {
-      {"name", entry.name}, {"shape", std::vector(entry.shape.begin(), entry.shape.end())}, {"frozen", entry.frozen}};
+  return {{"name", entry.name},
+          {"shape", std::vector(entry.shape.begin(), entry.shape.end())},
+          {"frozen", entry.frozen},
+          {"statistic", entry.statistic}};
 }
 
 json position_json(const RunPosition& p) {

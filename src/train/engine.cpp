@@ -3,8 +3,10 @@
 #include <algorithm>
 #include <cmath>
 #include <cstring>
+#include <numeric>
 
 #include "core/error.hpp"
+#include "core/random.hpp"
 #include "data/gather.hpp"
 #include "graph/graph.hpp"
 #include "thalweg/derivatives.hpp"
@@ -14,11 +16,32 @@ namespace thalweg {
 
 namespace {
 
-enum ShardBase { parameters_base = first_user_base, gradient_base, sums_base, prediction_base, first_column_base };
-constexpr std::int64_t shard_doubles = 2;      // the loss and its weight
+enum ShardBase {
+  parameters_base = first_user_base,
+  gradient_base,
+  sums_base,
+  prediction_base,
+  random_base,
+  first_column_base
+};
+constexpr std::int64_t shard_doubles = 2;  // the loss and its weight
+// the random block: seed and step in f64, then the place of each row in the batch in i32
+constexpr std::int64_t step_offset = sizeof(double), places_offset = 2 * sizeof(double);
 constexpr std::int64_t evaluation_rows = 512;  // a shard of an evaluation
 
 std::int64_t aligned(std::size_t bytes) { return static_cast<std::int64_t>((bytes + 63) / 64 * 64); }
+
+void fill_random_block(std::byte* block, const State& state, std::int64_t begin, std::int64_t rows) {
+  // a double holds 53 bits of a seed
+  const double numbers[] = {static_cast<double>(RandomKey{}.fold(state.seed).purpose >> 11),
+                            static_cast<double>(state.step)};
+  std::memcpy(block, numbers, sizeof(numbers));
+  auto* places = reinterpret_cast<std::int32_t*>(block + places_offset);
+  std::iota(places, places + rows, static_cast<std::int32_t>(begin));
+}
+
+/// What shards hand in: the gradient and what they observe of statistics, which are summed.
+std::int64_t summed_size(const Layout& layout) { return layout.trained_size + layout.statistics_size; }
 
 const ParameterEntry& entry_named(const Layout& layout, std::string_view name) {
   const auto found = std::ranges::find(layout.entries, name, &ParameterEntry::name);
@@ -84,6 +107,18 @@ std::unique_ptr<Engine::ShardProgram> Engine::make_program(Mode mode, std::int64
     trained.push_back(p.var);
     gradients_at.push_back({gradient_base, entry.offset * element});
   }
+  if (const auto& random = traced.random) {
+    inputs.push_back({random->seed, {random_base, 0}});
+    inputs.push_back({random->step, {random_base, step_offset}});
+    inputs.push_back({random->places, {random_base, places_offset}});
+  }
+  std::vector<Movement> movements;
+  for (const Observation& observation : traced.observations) {
+    const ParameterEntry& entry = entry_named(layout, observation.statistic);
+    movements.push_back({entry.offset, entry.shape.size(), observation.momentum});
+    const std::int64_t place = layout.trained_size + entry.offset - (layout.size - layout.statistics_size);
+    outputs.push_back({static_cast<double>(rows) * observation.value, {gradient_base, place * element}});
+  }
   const Loss& loss = traced.result.loss;
   if (loss.sum.defined()) {
     outputs.push_back({cast(loss.sum, f64), {sums_base, 0}});
@@ -98,8 +133,9 @@ std::unique_ptr<Engine::ShardProgram> Engine::make_program(Mode mode, std::int64
     outputs.push_back({traced.result.prediction, {prediction_base, 0}});
     prediction = {traced.result.prediction.shape(), traced.result.prediction.dtype()};
   }
-  return std::make_unique<ShardProgram>(ShardProgram{
-      mode, rows, columns, Program(*traced.graph, inputs, outputs, passes), prediction, is_separable(traced, rows)});
+  return std::make_unique<ShardProgram>(
+      ShardProgram{mode, rows, columns, Program(*traced.graph, inputs, outputs, passes), prediction,
+                   is_separable(traced, rows), traced.random.has_value(), std::move(movements)});
 }
 
 Engine::ShardProgram& Engine::program_for(Mode mode, std::int64_t rows, const Dataset& data, const Layout& layout) {
@@ -114,21 +150,27 @@ Engine::ShardProgram& Engine::program_for(Mode mode, std::int64_t rows, const Da
   return *programs_.back();
 }
 
-void Engine::run_shard(const ShardProgram& shard, std::byte* parameters, const RowSelection& batch, std::int64_t begin,
+void Engine::run_shard(const ShardProgram& shard, const State& state, const RowSelection& batch, std::int64_t begin,
                        std::byte* gradient, double* sums, std::byte* predictions) {
   const FlushDenormals flush;
   std::size_t bytes = static_cast<std::size_t>(aligned(shard.program.arena_bytes()));
   const std::size_t pointers_at = bytes;
   bytes += static_cast<std::size_t>(aligned((first_column_base + shard.columns.size()) * sizeof(std::byte*)));
+  const std::size_t random_at = bytes;
+  if (shard.random)
+    bytes +=
+        static_cast<std::size_t>(aligned(places_offset + static_cast<std::size_t>(shard.rows) * sizeof(std::int32_t)));
   const std::size_t columns_at = bytes;
   for (const ColumnSpec& column : shard.columns)
     bytes += static_cast<std::size_t>(aligned(column.row.bytes() * static_cast<std::size_t>(shard.rows)));
   const auto memory = pool_.take(bytes);
   auto** bases = reinterpret_cast<std::byte**>(memory.data() + pointers_at);
-  bases[parameters_base - first_user_base] = parameters;
+  bases[parameters_base - first_user_base] = const_cast<std::byte*>(state.parameters.raw());
   bases[gradient_base - first_user_base] = gradient;
   bases[sums_base - first_user_base] = reinterpret_cast<std::byte*>(sums);
   bases[prediction_base - first_user_base] = predictions;
+  bases[random_base - first_user_base] = memory.data() + random_at;
+  if (shard.random) fill_random_block(memory.data() + random_at, state, begin, shard.rows);
   std::byte* into = memory.data() + columns_at;
   for (std::size_t i = 0; i < shard.columns.size(); ++i) {
     const ColumnSpec& column = shard.columns[i];
@@ -148,7 +190,7 @@ void Engine::run_shard(const ShardProgram& shard, std::byte* parameters, const R
   shard.program.run(all, memory.data(), workers_);
 }
 
-Block Engine::gradient_sum(const State& state, const RowSelection& batch, std::int64_t shard_size) {
+Engine::Sums Engine::sum_over_shards(const State& state, const RowSelection& batch, std::int64_t shard_size) {
   const Layout& layout = *state.layout;
   const std::int64_t rows = batch.count();
   std::int64_t size = std::min(rows, shard_size > 0 ? shard_size : default_shard_size(rows, layout.size));
@@ -156,17 +198,16 @@ Block Engine::gradient_sum(const State& state, const RowSelection& batch, std::i
   const ShardProgram& whole = program_for(Mode::train, size, batch.data, layout);
   const std::int64_t shards = (rows + size - 1) / size, last = rows - (shards - 1) * size;
   const ShardProgram& rest = program_for(Mode::train, last, batch.data, layout);
-  const std::size_t bytes = TreeSum::block_bytes(layout.trained_size, layout.dtype, shard_doubles);
-  const std::size_t sums_at = TreeSum::doubles_at(layout.trained_size, layout.dtype);
-  auto* parameters = const_cast<std::byte*>(state.parameters.raw());
-  TreeSum tree(shards, layout.trained_size, layout.dtype, shard_doubles, pool_, workers_);
+  const std::size_t bytes = TreeSum::block_bytes(summed_size(layout), layout.dtype, shard_doubles);
+  const std::size_t sums_at = TreeSum::doubles_at(summed_size(layout), layout.dtype);
+  TreeSum tree(shards, summed_size(layout), layout.dtype, shard_doubles, pool_, workers_);
   workers_.run(shards, [&](std::int64_t i) {
     auto block = pool_.take(bytes);
-    run_shard(i + 1 < shards ? whole : rest, parameters, batch, i * size, block.data(),
+    run_shard(i + 1 < shards ? whole : rest, state, batch, i * size, block.data(),
               reinterpret_cast<double*>(block.data() + sums_at), nullptr);
     tree.add(i, block.release());
   });
-  return tree.take_total();
+  return {tree.take_total(), &whole.movements};
 }
 
 double Engine::squared_norm(std::byte* gradient) {
@@ -220,19 +261,38 @@ State Engine::evaluation_state(const State& state) {
   return result;
 }
 
+void Engine::move(State& state, const Movement& m, const std::byte* observed, double rows) {
+  const Layout& layout = *state.layout;
+  const std::int64_t first = layout.size - layout.statistics_size;
+  const auto move_all = [&]<class T>(T* values, const T* sums) {
+    for (std::int64_t i = m.offset; i < m.offset + m.size; ++i) {
+      const double old = static_cast<double>(values[i]), mean = static_cast<double>(sums[i - first]) / rows;
+      values[i] = static_cast<T>(old + m.momentum * (mean - old));
+    }
+  };
+  std::byte* values = state.parameters.mutable_raw();
+  if (layout.dtype == f32) {
+    move_all(reinterpret_cast<float*>(values), reinterpret_cast<const float*>(observed));
+  } else {
+    move_all(reinterpret_cast<double*>(values), reinterpret_cast<const double*>(observed));
+  }
+}
+
 StepReport Engine::step(State& state, const RowSelection& batch, const Progress& progress, std::int64_t shard_size) {
   if (batch.count() == 0) fail<UsageError>("[train] a batch of no rows");
   prepare_update(state);
   const Layout& layout = *state.layout;
-  Block total = gradient_sum(state, batch, shard_size);
+  auto [total, movements] = sum_over_shards(state, batch, shard_size);
   const auto* sums =
-      reinterpret_cast<const double*>(total.data() + TreeSum::doubles_at(layout.trained_size, layout.dtype));
+      reinterpret_cast<const double*>(total.data() + TreeSum::doubles_at(summed_size(layout), layout.dtype));
   const double weight = sums[1], loss = sums[0] / weight;
   const double norm = std::sqrt(squared_norm(total.data())) / weight;
   if (!std::isfinite(loss) || !std::isfinite(norm)) explain_not_finite(state, batch, shard_size, loss);
   StepReport report;
   report.lr = optimizer_.lr * optimizer_.schedule.factor(progress);
   update(state, total.data(), weight, norm, report.lr, progress);
+  const std::byte* observed = total.data() + static_cast<std::size_t>(layout.trained_size) * size_of(layout.dtype);
+  for (const Movement& m : *movements) move(state, m, observed, static_cast<double>(batch.count()));
   pool_.give_back(std::move(total));
   report.step = ++state.step;
   report.total_steps = progress.total;
@@ -256,7 +316,7 @@ void Engine::explain_not_finite(const State& state, const RowSelection& batch, s
   }
   const std::int64_t rows = batch.count();
   const std::int64_t size = std::min(rows, shard_size > 0 ? shard_size : default_shard_size(rows, layout.size));
-  const std::size_t bytes = TreeSum::block_bytes(layout.trained_size, layout.dtype, shard_doubles);
+  const std::size_t bytes = TreeSum::block_bytes(summed_size(layout), layout.dtype, shard_doubles);
   for (std::int64_t begin = 0; begin < rows; begin += size) {
     const std::int64_t count = std::min(size, rows - begin);
     const auto seen = make_program(Mode::train, count, columns_of(batch.data), layout, {false, false, false, false});
@@ -266,9 +326,12 @@ void Engine::explain_not_finite(const State& state, const RowSelection& batch, s
           batch.rows.empty() ? begin + i : batch.rows[static_cast<std::size_t>(begin + i)];
     const Dataset part = batch.data.take(own);
     const Block gradient(bytes), arena(seen->program.arena_bytes());
+    const Block random(static_cast<std::size_t>(places_offset) +
+                       static_cast<std::size_t>(count) * sizeof(std::int32_t));
+    fill_random_block(random.data(), state, begin, count);
     double sums[shard_doubles] = {};
     std::vector<std::byte*> bases = {const_cast<std::byte*>(state.parameters.raw()), gradient.data(),
-                                     reinterpret_cast<std::byte*>(sums), nullptr};
+                                     reinterpret_cast<std::byte*>(sums), nullptr, random.data()};
     for (const ColumnSpec& column : seen->columns) {
       const Tensor& values = part[column.name];
       for (std::int64_t i = 0; is_float(values.dtype()) && i < values.size(); ++i) {
@@ -312,9 +375,8 @@ std::pair<double, double> Engine::evaluate(const State& state, const RowSelectio
     into = predictions ? predictions->mutable_raw() : unused.data();
   }
   std::vector<double> sums(static_cast<std::size_t>(shards * shard_doubles), 0);
-  auto* parameters = const_cast<std::byte*>(state.parameters.raw());
   workers_.run(shards, [&](std::int64_t i) {
-    run_shard(i + 1 < shards ? whole : rest, parameters, selection, i * size, nullptr, sums.data() + i * shard_doubles,
+    run_shard(i + 1 < shards ? whole : rest, state, selection, i * size, nullptr, sums.data() + i * shard_doubles,
               into ? into + static_cast<std::size_t>(i * size) * row_bytes : nullptr);
   });
   std::pair<double, double> total{0, 0};

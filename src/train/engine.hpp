@@ -35,7 +35,12 @@ class Engine {
   [[nodiscard]] Workers& workers() { return workers_; }
 
  private:
-  /// A program for a number of rows; its bases are parameters, gradient, sums, predictions, then the columns.
+  /// A statistic, as elements of the parameters, and how far it moves towards what is observed.
+  struct Movement {
+    std::int64_t offset, size;
+    double momentum;
+  };
+  /// A program for a number of rows; its bases are parameters, gradient, sums, predictions, random, then the columns.
   struct ShardProgram {
     Mode mode;
     std::int64_t rows;
@@ -43,19 +48,27 @@ class Engine {
     Program program;
     Signature prediction;
     bool separable = true;
+    bool random = false;  ///< whether it reads the random block
+    std::vector<Movement> movements = {};
   };
-  struct Job;
 
   ShardProgram& program_for(Mode mode, std::int64_t rows, const Dataset& data, const Layout& layout);
   [[nodiscard]] std::unique_ptr<ShardProgram> make_program(Mode mode, std::int64_t rows,
                                                            const std::vector<ColumnSpec>& columns, const Layout& layout,
                                                            Passes passes) const;
-  void run_shard(const ShardProgram& shard, std::byte* parameters, const RowSelection& batch, std::int64_t begin,
+  void run_shard(const ShardProgram& shard, const State& state, const RowSelection& batch, std::int64_t begin,
                  std::byte* gradient, double* sums, std::byte* predictions);
-  Block gradient_sum(const State& state, const RowSelection& batch, std::int64_t shard_size);
+  /// What the shards of a batch hand in, summed: gradient, observations, loss and weight.
+  struct Sums {
+    Block block;
+    const std::vector<Movement>* movements;
+  };
+  Sums sum_over_shards(const State& state, const RowSelection& batch, std::int64_t shard_size);
   double squared_norm(std::byte* gradient);
   void update(State& state, std::byte* gradient, double weight, double norm, double lr, const Progress& progress);
   void prepare_update(State& state);
+  /// Moves a statistic towards the mean of what was observed, given as a sum over `rows` beside the others'.
+  static void move(State& state, const Movement& m, const std::byte* observed, double rows);
   [[noreturn]] void explain_not_finite(const State& state, const RowSelection& batch, std::int64_t shard_size,
                                        double loss);
 

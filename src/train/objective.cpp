@@ -53,7 +53,7 @@ std::vector<ColumnSpec> columns_of(const Dataset& data) {
 TracedObjective trace_objective(const EvaluationFunction& function, const std::vector<ColumnSpec>& columns,
                                 std::int64_t rows, Mode mode, DType dtype) {
   TracedObjective traced;
-  TraceContext context{*traced.graph, mode, dtype};
+  TraceContext context{*traced.graph, mode, dtype, rows};
   std::vector<std::pair<std::string, Var>> named;
   for (const ColumnSpec& column : columns) {
     Shape shape{rows};
@@ -65,6 +65,8 @@ TracedObjective trace_objective(const EvaluationFunction& function, const std::v
   }
   traced.result = function(Scope(context, ""), Batch(std::move(named)));
   traced.parameters = std::move(context.parameters);
+  traced.observations = std::move(context.observations);
+  traced.random = context.random;
   return traced;
 }
 
@@ -87,16 +89,17 @@ Layout layout_of(const TracedObjective& traced, DType dtype) {
   Layout layout;
   layout.dtype = dtype;
   const std::vector<char> needed = needed_by(*traced.graph, traced.result.loss.sum);
-  const auto add = [&](bool frozen, bool decay) {
+  const auto add = [&](bool frozen, bool decay, bool statistic = false) {
     for (const TracedParameter& p : traced.parameters) {
-      if (p.options.frozen != frozen || (!frozen && p.options.decay != decay)) continue;
+      if (p.options.frozen != frozen || (!frozen && p.options.decay != decay) || p.statistic != statistic) continue;
       if (!frozen && !p.options.optional && !needed[static_cast<std::size_t>(p.var.index())]) {
         fail<UsageError>(
             "[train] the loss does not depend on the parameter '{}'. Hint: use it, or declare it with "
             "{{.optional = true}} or {{.frozen = true}}.",
             p.name);
       }
-      layout.entries.push_back({p.name, p.var.shape(), layout.size, frozen, p.options.optional, p.options.decay});
+      layout.entries.push_back(
+          {p.name, p.var.shape(), layout.size, frozen, p.options.optional, p.options.decay, statistic});
       layout.size += p.var.size();
     }
   };
@@ -105,6 +108,9 @@ Layout layout_of(const TracedObjective& traced, DType dtype) {
   add(false, false);
   layout.trained_size = layout.size;
   add(true, true);
+  const std::int64_t parameters = layout.size;
+  add(true, false, true);
+  layout.statistics_size = layout.size - parameters;
   if (layout.trained_size == 0)
     fail<UsageError>("[train] there is nothing to train: no parameter is declared, or all are frozen.");
   return layout;

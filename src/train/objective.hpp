@@ -30,6 +30,8 @@ struct TracedObjective {
   std::unique_ptr<Graph> graph = std::make_unique<Graph>();
   std::vector<Var> columns;  ///< in the order of the specs
   std::vector<TracedParameter> parameters;
+  std::vector<Observation> observations;
+  std::optional<RandomInputs> random;
   Evaluated result;
 };
 

@@ -4,7 +4,7 @@
 
 #include <sstream>
 
-#include "optim/allocations.hpp"
+#include "allocations.hpp"
 #include "optim/stepper.hpp"
 #include "thalweg/error.hpp"
 

@@ -2,34 +2,10 @@
 
 #include <gtest/gtest.h>
 
-#include <atomic>
-#include <cstdlib>
-#include <new>
-
+#include "allocations.hpp"
 #include "evaluate.hpp"
 #include "thalweg/error.hpp"
 #include "thalweg/ops.hpp"
-
-namespace {
-std::atomic<long> allocations = 0;
-
-void* counted(std::size_t bytes, std::size_t alignment) {
-  allocations.fetch_add(1, std::memory_order_relaxed);
-  void* memory =
-      std::aligned_alloc(alignment, (std::max<std::size_t>(bytes, 1) + alignment - 1) / alignment * alignment);
-  if (memory == nullptr) throw std::bad_alloc();
-  return memory;
-}
-}  // namespace
-
-void* operator new(std::size_t bytes) { return counted(bytes, alignof(std::max_align_t)); }
-void* operator new(std::size_t bytes, std::align_val_t alignment) {
-  return counted(bytes, static_cast<std::size_t>(alignment));
-}
-void operator delete(void* memory) noexcept { std::free(memory); }
-void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }
-void operator delete(void* memory, std::align_val_t) noexcept { std::free(memory); }
-void operator delete(void* memory, std::size_t, std::align_val_t) noexcept { std::free(memory); }
 
 namespace thalweg {
 namespace {
@@ -132,9 +108,9 @@ TEST(Program, ARunAllocatesNothing) {
     const Block arena(program.arena_bytes());
     Workers workers(threads);
     program.run(bases, arena.data(), workers);  // the workers' own lists grow once
-    const long before = allocations;
+    const long before = testing::allocations();
     for (int i = 0; i < 20; ++i) program.run(bases, arena.data(), workers);
-    EXPECT_EQ(allocations, before) << threads << " threads";
+    EXPECT_EQ(testing::allocations(), before) << threads << " threads";
   }
 }
 
