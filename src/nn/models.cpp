@@ -1,7 +1,6 @@
 // Whole models, by kind.
 
-#include "core/rows.hpp"
-#include "thalweg/nn.hpp"
+#include "nn/row.hpp"
 #include "thalweg/ops.hpp"
 
 namespace thalweg::nn {
@@ -9,25 +8,9 @@ namespace thalweg::nn {
 Fields fields(LinearOptions&) { return {}; }
 Fields fields(MlpOptions& o) {
   return {{"hidden", &o.hidden, "units of the hidden layers, first to last", {.low = 1}},
-          {"activation",
-           &o.activation,
-           "after each hidden layer",
-           any_number,
-           {activations().begin(), activations().end()}},
+          {"activation", &o.activation, "after each hidden layer", any_number, activation_names()},
           {"initializer", &o.initializer, "how the weights start"}};
 }
-
-namespace {
-
-template <class Options>
-ModelRow row(std::string_view name, std::string_view summary, ModelFunction (*make)(std::int64_t, const Options&)) {
-  return {name, summary, docs_of<Options>(), [=](std::int64_t outputs, const OptionMap& values) {
-            const auto options = options_from<Options>(values, name);
-            return std::pair(make(outputs, options), values_of(options));
-          }};
-}
-
-}  // namespace
 
 ModelFunction linear(std::int64_t outputs, const LinearOptions&) {
   return [=](Scope s, Var x) { return dense(s / "output", flatten(x), outputs, {.initializer = init::zeros()}); };
@@ -47,8 +30,12 @@ ModelFunction mlp(std::int64_t outputs, const MlpOptions& options) {
 
 const std::vector<ModelRow>& models() {
   static const std::vector<ModelRow> rows = {
-      row("linear", "one dense layer: linear or logistic regression", linear),
-      row("mlp", "dense layers with an activation between them", mlp),
+      model_row("linear", "one dense layer: linear or logistic regression", linear),
+      model_row("mlp", "dense layers with an activation between them", mlp),
+      layers_row(),
+      convnet_row(),
+      resnet_row(),
+      unet_row(),
   };
   return rows;
 }

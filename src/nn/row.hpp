@@ -1,0 +1,29 @@
+#pragma once
+// Rows of the table of models.
+
+#include "core/rows.hpp"
+#include "thalweg/nn.hpp"
+
+namespace thalweg::nn {
+
+template <class Options>
+[[nodiscard]] ModelRow model_row(std::string_view name, std::string_view summary,
+                                 ModelFunction (*make)(std::int64_t, const Options&)) {
+  return {name, summary, docs_of<Options>(), [=](std::int64_t outputs, const OptionMap& values) {
+            const auto options = options_from<Options>(values, name);
+            return std::pair(make(outputs, options), values_of(options));
+          }};
+}
+
+// The rows of other files than models.cpp.
+[[nodiscard]] ModelRow layers_row();
+[[nodiscard]] ModelRow convnet_row();
+[[nodiscard]] ModelRow resnet_row();
+[[nodiscard]] ModelRow unet_row();
+
+/// The names of the activations, as a field's choices.
+[[nodiscard]] inline std::vector<std::string_view> activation_names() {
+  return {activations().begin(), activations().end()};
+}
+
+}  // namespace thalweg::nn
