@@ -1,11 +1,13 @@
 #pragma once
 // Thalweg: models trained by gradient descent. This header brings in everything.
 
+#include "thalweg/augment.hpp"
 #include "thalweg/command.hpp"
 #include "thalweg/data.hpp"
 #include "thalweg/derivatives.hpp"
 #include "thalweg/error.hpp"
 #include "thalweg/estimators.hpp"
+#include "thalweg/layers.hpp"
 #include "thalweg/loss.hpp"
 #include "thalweg/metrics.hpp"
 #include "thalweg/minimize.hpp"
@@ -22,3 +24,4 @@
 #include "thalweg/tensor.hpp"
 #include "thalweg/train.hpp"
 #include "thalweg/var.hpp"
+#include "thalweg/vision.hpp"

@@ -20,6 +20,7 @@ namespace thalweg {
 [[nodiscard]] std::span<const Op> product_ops();
 [[nodiscard]] std::span<const Op> convolution_ops();
 [[nodiscard]] std::span<const Op> pooling_ops();
+[[nodiscard]] std::span<const Op> augment_ops();
 [[nodiscard]] std::span<const Op> standardise_ops();
 [[nodiscard]] std::span<const Op> random_ops();
 

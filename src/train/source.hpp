@@ -33,6 +33,7 @@ class DataSource {
   [[nodiscard]] std::vector<Parts> folds(std::int64_t k, std::uint64_t seed) const;
 
  private:
+  void read_tensors();
   [[nodiscard]] Parts encode(std::span<const std::int64_t> train, std::span<const std::int64_t> validation) const;
   [[nodiscard]] Parts held_out(std::span<const std::int64_t> places, std::uint64_t seed) const;
   [[nodiscard]] std::vector<std::int64_t> rows_at(std::span<const std::int64_t> places) const;

@@ -23,8 +23,7 @@ Tensor tensor_of(const json& value) {
 Dataset batch_of(const json& batch) {
   Dataset data;
   data.set("input", tensor_of(batch["input"]));
-  data.set("target", Tensor::from(batch["target"]["values"].get<std::vector<std::int32_t>>(),
-                                  {batch["target"]["values"].size()}));
+  data.set("target", tensor_of(batch["target"]).to(i32));
   return data;
 }
 
@@ -36,7 +35,7 @@ double distance(const Tensor& a, const Tensor& b) {
 }
 
 /// The ResNet of tests/reference/resnet.py, with its first weights.
-class ResnetAgainstPyTorch : public testing::Test {
+class ResnetAgainstPyTorch : public ::testing::Test {
  protected:
   const json reference_ = testing::reference("resnet");
   const ModelFunction model_ = nn::resnet(reference_["classes"].get<std::int64_t>(),
@@ -110,7 +109,7 @@ Dataset images(std::int64_t rows, const Kind& kind) {
   return data;
 }
 
-class VisionKinds : public testing::TestWithParam<std::size_t> {
+class VisionKinds : public ::testing::TestWithParam<std::size_t> {
  protected:
   const Kind kind_ = kinds()[GetParam()];
   Trainer trainer(int threads) const { return {kind_.model, kind_.loss, optim::adamw({.lr = 1e-3}), threads}; }
@@ -165,7 +164,7 @@ TEST_P(VisionKinds, OneSampleIsABatch) {
   EXPECT_TRUE(std::isfinite(step(state, data).loss));
 }
 
-INSTANTIATE_TEST_SUITE_P(All, VisionKinds, testing::Range<std::size_t>(0, 5),
+INSTANTIATE_TEST_SUITE_P(All, VisionKinds, ::testing::Range<std::size_t>(0, 5),
                          [](const auto& index) { return std::string(kinds()[index.param].name); });
 
 TEST(Convolution, BatchStatisticsDoNotMakeTheStepOneShard) {
@@ -173,7 +172,7 @@ TEST(Convolution, BatchStatisticsDoNotMakeTheStepOneShard) {
   const Kind kind = kinds()[0];
   const Dataset data = images(12, kind);
   const auto loss_of = [&](std::int64_t shard_size) {
-    TrainStep step(objective_of(nn::convnet(3, {.filters = {4}, .hidden = {}}), kind.loss), optim::sgd({.lr = 0}), 1);
+    TrainStep step(objective_of(nn::convnet(3, {.filters = {4}, .hidden = {}}), kind.loss), optim::sgd({.lr = 1}), 1);
     State state = step.init(data, 1, f64);
     return step(state, data, {}, shard_size).loss;
   };
