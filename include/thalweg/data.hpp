@@ -31,6 +31,7 @@ class Dataset {
   [[nodiscard]] const Tensor& operator[](std::string_view name) const;
   /// In the order in which they were set.
   [[nodiscard]] std::vector<std::string> names() const;
+  [[nodiscard]] const std::vector<std::pair<std::string, Tensor>>& columns() const { return columns_; }
   /// 0 without columns.
   [[nodiscard]] std::int64_t rows() const { return columns_.empty() ? 0 : columns_.front().second.shape()[0]; }
 

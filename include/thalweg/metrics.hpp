@@ -19,7 +19,7 @@
 
 namespace thalweg {
 
-enum class Task { regression, binary, multiclass };
+enum class Task { regression, binary, multiclass, language };
 
 namespace metric {
 

@@ -2,6 +2,7 @@
 // A trained model: parameters and preprocessing together, ready to predict.
 
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <span>
 #include <string>
@@ -16,6 +17,14 @@ struct Prediction {
   /// Of a regression, in the target's own units; else the place in `classes()` of the most probable class.
   float value = 0;
   std::vector<float> probabilities = {};  ///< one a class; empty in a regression
+};
+
+struct GenerateOptions {
+  std::int64_t tokens = 200;
+  double temperature = 1;  ///< logits are divided by it; 0 takes the likeliest
+  std::int64_t top_k = 0;  ///< only of so many likeliest; 0: all
+  double top_p = 1;        ///< only of the likeliest that make up this probability (Holtzman et al. 2020)
+  std::uint64_t seed = 1;
 };
 
 /// A value: copies share what they hold. Every function may be called from several threads at once, and a row gives the
@@ -42,6 +51,12 @@ class Model {
   /// Loss and metrics of rows with "input" as `predict_encoded` takes it and "target", as a Dataset of the same
   /// preprocessing has them.
   [[nodiscard]] Evaluation evaluate(const Dataset& data) const;
+
+  /// Goes on from a text, token by token, at a cost a token that does not grow with what went before (but for the
+  /// attention itself). `on_text` is handed each piece as it is written, and ends the writing where it gives false. The
+  /// same options give the same text. Throws UsageError for a model that is not of text.
+  std::string generate(std::string_view prompt, const GenerateOptions& options = {},
+                       const std::function<bool(std::string_view)>& on_text = {}) const;
 
   /// Features of a table, by name; empty for images.
   [[nodiscard]] const std::vector<std::string>& input_names() const;

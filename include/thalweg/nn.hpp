@@ -1,6 +1,8 @@
 #pragma once
 // Layers: functions of a Scope and Vars.
 
+#include <span>
+
 #include "thalweg/options.hpp"
 #include "thalweg/scope.hpp"
 #include "thalweg/spatial.hpp"
@@ -72,6 +74,7 @@ Var batch_norm(Scope s, const Arg& x, const BatchNormOptions& options = {});
 struct LayerNormOptions {
   double eps = 1e-5;
   bool affine = true;
+  bool bias = true;  ///< whether there is a bias, where there is a weight
 };
 /// Over the last axis (Ba, Kiros and Hinton 2016).
 Var layer_norm(Scope s, const Arg& x, const LayerNormOptions& options = {});
@@ -92,7 +95,7 @@ struct InstanceNormOptions {
 Var instance_norm(Scope s, const Arg& x, const InstanceNormOptions& options = {});
 
 struct RmsNormOptions {
-  double eps = 1e-5;
+  double eps = 1e-6;
 };
 /// weight * x / sqrt(mean x^2 + eps) over the last axis (Zhang and Sennrich 2019). Parameter "weight".
 Var rms_norm(Scope s, const Arg& x, const RmsNormOptions& options = {});
@@ -116,12 +119,26 @@ struct MlpOptions {
 /// Dense layers "layer1", "layer2", ... with an activation after each, then "output". The input is flattened.
 [[nodiscard]] ModelFunction mlp(std::int64_t outputs, const MlpOptions& options = {});
 
+/// A model of sequences one place at a time, as it generates: the tokens i32 (batch, 1) at a position i32 (1), and what
+/// earlier places left behind (keys and values, or the carry of recurrent layers), zeros to begin with.
+struct SequenceStep {
+  struct Result {
+    Var logits;  ///< (batch, 1, vocabulary)
+    std::vector<Var> state;
+  };
+  std::int64_t context = 0;  ///< places that it can look back on; 0: no limit
+  std::function<std::vector<Shape>(std::int64_t batch)> state;
+  std::function<Result(Scope, Var tokens, Var position, std::span<const Var> state)> run;
+};
+
 /// A row of the table of model kinds.
 struct ModelRow {
   std::string_view name, summary;
   std::vector<OptionDoc> options = {};
   /// The model and its options with every default written out. Throws UsageError for what the options cannot be.
   std::function<std::pair<ModelFunction, OptionMap>(std::int64_t outputs, const OptionMap&)> make = {};
+  /// Of a model that can generate: the same parameters, one place at a time.
+  std::function<SequenceStep(std::int64_t outputs, const OptionMap&)> step = {};
 };
 [[nodiscard]] const std::vector<ModelRow>& models();
 /// Throws UsageError for a kind that is not there, naming the nearest.

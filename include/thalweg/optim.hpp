@@ -33,6 +33,9 @@ class Update {
   [[nodiscard]] Var weight_decay(double value);
   /// The step, from 1. In `evaluation`, the steps taken.
   [[nodiscard]] Var step();
+  /// Standard normal numbers of the parameters' shape, others at every step: the same bits for any number of threads
+  /// and after a resume. A rule that asks twice is given the same ones.
+  [[nodiscard]] Var normal();
   /// The sum of the elements of x, over all parameters of the chain.
   [[nodiscard]] Var total(const Var& x);
   /// The norm of `gradient` over all parameters.
@@ -123,6 +126,9 @@ Transform clip_norm(double max_norm);            ///< g min(1, max_norm / (|g| +
 Transform clip_parameter_norm(double max_norm);  ///< the same with the norm of each parameter
 /// g min(1, clipping max(|x|, eps) / |g|) for each output unit, a column of a weight. (Brock et al. 2021, AGC)
 Transform adaptive_clip(double clipping = 0.01, double eps = 1e-3);
+/// g + sqrt(eta / t^gamma) n: Gaussian noise of its own for each element, annealed from a variance of eta on.
+/// (Neelakantan et al. 2015, where eta is 0.01, 0.3 or 1)
+Transform add_noise(double eta, double gamma = 0.55);
 Transform centralize();          ///< less its mean over the inputs of each output unit (Yong et al. 2020)
 Transform zero_nonfinite();      ///< elements that are not finite become 0
 Transform skip_nonfinite();      ///< leaves out a step whose gradient is not finite; put it first

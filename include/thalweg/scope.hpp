@@ -68,8 +68,8 @@ class Scope {
   [[nodiscard]] Var parameter(std::string_view name, const Shape& shape, const ParameterOptions& options = {}) const;
 
   /// Numbers uniform in [0, 1), others at every step; the first axis is that of the batch. They are a function of the
-  /// seed, the step, the sample's place in the whole batch and the path, so that neither shards nor threads nor a resume
-  /// change them. Throws UsageError where the name is taken, and in evaluation: ask mode() first.
+  /// seed, the step, the sample's place in the whole batch and the path, so that neither shards nor threads nor a
+  /// resume change them. Throws UsageError where the name is taken, and in evaluation: ask mode() first.
   [[nodiscard]] Var uniform(std::string_view name, const Shape& shape) const;
 
   /// A statistic of the data that the state keeps beside the parameters: not trained, but saved, resumed and read in

@@ -22,9 +22,9 @@ struct ParameterEntry {
 /// declaration.
 struct Layout {
   std::vector<ParameterEntry> entries;
-  std::int64_t size = 0;          ///< elements in all
-  std::int64_t decayed_size = 0;  ///< the first group ends here
-  std::int64_t trained_size = 0;  ///< the second ends here; the rest is frozen
+  std::int64_t size = 0;             ///< elements in all
+  std::int64_t decayed_size = 0;     ///< the first group ends here
+  std::int64_t trained_size = 0;     ///< the second ends here; the rest is frozen
   std::int64_t statistics_size = 0;  ///< elements of the last group
   DType dtype = f32;
 };

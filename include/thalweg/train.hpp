@@ -147,6 +147,8 @@ class Trainer {
   void init(const Dataset& data, std::uint64_t seed);
   /// Targets were standardised: metrics of "value" losses are in units of shift + scale * target.
   void set_target_scale(double shift, double scale);
+  /// Of texts, the bytes that each token stands for: metrics count bits a byte.
+  void set_token_bytes(Tensor bytes);
 
   /// Parameters to and from a safetensors file.
   void save(const std::filesystem::path& path) const;

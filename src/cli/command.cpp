@@ -29,8 +29,11 @@ namespace {
 constexpr const char* examples = R"(Examples:
   thalweg train houses.csv --target medv         a table and what to predict: the rest has good defaults
   thalweg train fashion.toml --lr 3e-3           a configuration; any key of it can be overridden
+  thalweg lr fashion.toml                        a learning rate for it: the curve, suggestions, and why
   thalweg evaluate runs/houses --data new.csv    a trained model on other data
   thalweg predict runs/houses < in.csv > out.csv
+  thalweg minimize rosenbrock                    a method on a classic problem, or on any formula
+  thalweg generate runs/gpt --prompt "The whale" text, from a model of text
   thalweg list optimizers                        every optimizer, with formula, defaults and source
 
 `thalweg COMMAND --help` says more of each. Exit codes: 0 done, 1 a defect of thalweg, 2 usage or configuration,
@@ -45,9 +48,12 @@ void set_up(CLI::App& app, Context& context) {
   add_train(app, context);
   add_evaluate(app, context);
   add_predict(app, context);
+  add_generate(app, context);
   add_inspect(app, context);
   add_list(app, context);
+  add_lr(app, context);
   add_schedule(app, context);
+  add_minimize(app, context);
   add_version(app, context);
 }
 

@@ -21,8 +21,11 @@ struct Context {
 void add_train(CLI::App& app, Context& context);
 void add_evaluate(CLI::App& app, Context& context);
 void add_predict(CLI::App& app, Context& context);
+void add_generate(CLI::App& app, Context& context);
 void add_inspect(CLI::App& app, Context& context);
 void add_list(CLI::App& app, Context& context);
+void add_lr(CLI::App& app, Context& context);
+void add_minimize(CLI::App& app, Context& context);
 void add_schedule(CLI::App& app, Context& context);
 void add_version(CLI::App& app, Context& context);
 

@@ -1,6 +1,7 @@
 #include <cmath>
 #include <nlohmann/json.hpp>
 
+#include "cli/find_lr.hpp"
 #include "cli/outcome.hpp"
 #include "cli/output.hpp"
 #include "cli/progress.hpp"
@@ -28,10 +29,10 @@ std::vector<Spread> spread_of(const std::vector<Metrics>& folds) {
   return result;
 }
 
-Metrics train_fold(const LoadedConfig& loaded, Parts parts, const Context& context) {
-  Session session = make_session(loaded.config, loaded.source.facts(), std::move(parts), context.registry);
-  ProgressLine progress(progress_style(context.quiet, false), loaded.config.train.epochs);
-  FitOptions options = loaded.config.fit_options();
+Metrics train_fold(const Config& config, const DataFacts& facts, Parts parts, const Context& context) {
+  Session session = make_session(config, facts, std::move(parts), context.registry);
+  ProgressLine progress(progress_style(context.quiet, false), config.train.epochs);
+  FitOptions options = config.fit_options();
   options.validation_data = session.parts.validation;
   options.on_step = [&](const StepReport& report) { progress.step(report); };
   options.on_epoch = [&](const EpochReport& report) { progress.epoch(report); };
@@ -45,7 +46,9 @@ Metrics train_fold(const LoadedConfig& loaded, Parts parts, const Context& conte
 int cross_validate(const LoadedConfig& loaded, std::int64_t folds, const Context& context) {
   std::vector<Metrics> measured;
   for (Parts& parts : loaded.source.folds(folds, loaded.config.seed)) {
-    measured.push_back(train_fold(loaded, std::move(parts), context));
+    Config config = loaded.config;  // each fold finds its own rate, where it is to be found
+    if (const int signal = resolve_lr(config, loaded.source.facts(), parts, context)) return 128 + signal;
+    measured.push_back(train_fold(config, loaded.source.facts(), std::move(parts), context));
     if (!context.json) print_metrics(fmt::format("fold {}", measured.size()), measured.back());
   }
   nlohmann::ordered_json result{{"folds", folds}};

@@ -49,8 +49,11 @@ DataOptions options_of(const EvaluateArguments& arguments) {
 }
 
 Measured given_data(const EvaluateArguments& arguments, const Recipe& recipe, std::vector<std::string>& warnings) {
-  if (recipe.preprocessing.table()) {
-    if (arguments.data.empty()) fail<UsageError>("[evaluate] this is a model of tables. Hint: --data FILE.csv.");
+  if (!recipe.preprocessing.tensor()) {
+    if (arguments.data.empty()) {
+      fail<UsageError>("[evaluate] this is a model of {}. Hint: --data FILE.",
+                       recipe.preprocessing.table() ? "tables" : "texts");
+    }
     return {encode_place(recipe.preprocessing, {arguments.data}, options_of(arguments), warnings), arguments.data};
   }
   if (arguments.images.empty() || arguments.labels.empty()) {
@@ -93,7 +96,7 @@ void add_evaluate(CLI::App& app, Context& context) {
   CLI::App* command = app.add_subcommand("evaluate", "Measure a trained model on data");
   command->footer(examples);
   command->add_option("run", arguments->run, "Run folder, or model.safetensors")->required()->type_name("RUN");
-  command->add_option("--data", arguments->data, "Table to measure on");
+  command->add_option("--data", arguments->data, "Table or text to measure on");
   command->add_option("--images", arguments->images, "Images to measure on (IDX)");
   command->add_option("--labels", arguments->labels, "Their labels (IDX)");
   add_output_flags(*command, context);

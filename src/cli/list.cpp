@@ -11,6 +11,7 @@
 #include "thalweg/augment.hpp"
 #include "thalweg/layers.hpp"
 #include "thalweg/metrics.hpp"
+#include "thalweg/problem.hpp"
 #include "train/source.hpp"
 
 namespace thalweg::cli {
@@ -93,6 +94,7 @@ std::vector<ListedTable> tables(const Registry& registry) {
       {"losses", "what is minimised", [&] { return full_rows(registry.losses()); }},
       {"optimizers", "how it steps", [&] { return full_rows(registry.optimizers()); }},
       {"schedules", "how the rate changes over a run", [&] { return full_rows(registry.schedules()); }},
+      {"problems", "what `minimize` and `compare` walk on", [] { return full_rows(problems()); }},
       {"metrics", "what is measured", [] { return metric_rows(); }},
       {"readers", "where data comes from", [] { return plain_rows(readers()); }},
       {"sections", "the rest of a configuration", [] { return section_rows(); }},

@@ -1,10 +1,13 @@
 #include "cli/outcome.hpp"
 
+#include <algorithm>
+#include <cmath>
 #include <nlohmann/json.hpp>
 
 #include "cli/output.hpp"
 #include "core/atomic_file.hpp"
 #include "core/workers.hpp"
+#include "data/pictures.hpp"
 #include "kernels/micro_ops.hpp"
 #include "train/report.hpp"
 
@@ -39,16 +42,39 @@ std::vector<std::string> class_names(const Recipe& recipe) {
   return names;
 }
 
+/// The first of the images, one a column. Their range is [0, 1].
+PictureRow picture_row(std::string label, const Tensor& images) {
+  constexpr std::int64_t most = 10;
+  PictureRow row{std::move(label), {}};
+  for (std::int64_t i = 0; i < std::min(most, images.shape()[0]); ++i) {
+    const Tensor image = images.rows(i, i + 1);
+    Tensor bytes(Shape(image.shape().sizes().subspan(1)), u8);
+    for (std::int64_t k = 0; k < bytes.size(); ++k) bytes.set(k, std::round(255 * std::clamp(image.at(k), 0.0, 1.0)));
+    row.pngs.push_back(data::png_of(bytes));
+  }
+  return row;
+}
+
+void add_pictures(ReportData& report, const Measured& measured) {
+  const Shape& shape = (*measured.data)["target"].shape();
+  if (shape.rank() != 4 || (shape[3] != 1 && shape[3] != 3)) return;
+  report.pictures = {picture_row("noisy", (*measured.data)["input"]),
+                     picture_row("denoised", measured.evaluation.predictions.reshape(shape)),
+                     picture_row("clean", (*measured.data)["target"])};
+}
+
 void add_predictions(ReportData& report, const Session& session, const Measured& measured) {
   report.evaluation = measured.evaluation.metrics;
   report.evaluated_on = fmt::format("{}, {} {}", measured.name, with_commas(measured.evaluation.rows),
                                     rows_name(session.recipe.preprocessing));
+  if (session.recipe.preprocessing.text()) return;
   const Tensor& predictions = measured.evaluation.predictions;
   const auto* table = session.recipe.preprocessing.table();
   if (session.recipe.preprocessing.task() != data::Task::regression) {
     report.confusion = confusion_matrix(predictions, labels_of(*measured.data), class_names(session.recipe));
     return;
   }
+  if (session.recipe.preprocessing.tensor()) return add_pictures(report, measured);
   PredictedAgainstTrue plot;
   plot.target = table ? table->schema().target : "target";
   const Tensor& truth = (*measured.data)["target"];
@@ -96,8 +122,20 @@ void write_report(const Session& session, const Config& config, const std::strin
 
 std::string next_step(const Session& session, const RunFolder& folder) {
   const std::string run = folder.path().string();
+  if (session.recipe.preprocessing.text()) return fmt::format("thalweg generate {} --prompt \"...\"", run);
   return session.recipe.preprocessing.table() ? fmt::format("thalweg predict {} < new.csv > predicted.csv", run)
                                               : fmt::format("thalweg evaluate {}", run);
+}
+
+void emit_lines(const Verdict& verdict) {
+  emit("{:<12}{}\n", "verdict", verdict.sentence);
+  if (!verdict.advice.empty()) emit("{:<12}{}\n", "to improve", verdict.advice);
+}
+
+Json verdict_json(const Verdict& verdict) {
+  Json result{{"kind", name(verdict.kind)}, {"sentence", verdict.sentence}, {"advice", verdict.advice}};
+  for (const Evidence& e : verdict.evidence) result["evidence"][e.name] = e.value;
+  return result;
 }
 
 void emit_text(const Session& session, const RunFolder& folder, const std::vector<Measured>& measured,
@@ -112,8 +150,7 @@ void emit_text(const Session& session, const RunFolder& folder, const std::vecto
   if (history.best_epoch > 0 && history.best_epoch < epochs) {
     emit("{:<12}epoch {}, which the model was put back to\n", "best", history.best_epoch);
   }
-  emit("{:<12}{}\n", "verdict", verdict.sentence);
-  if (!verdict.advice.empty()) emit("{:<12}{}\n", "to improve", verdict.advice);
+  emit_lines(verdict);
   emit("{:<12}{}\n", "run", folder.path().string());
   emit("{:<12}{}\n", "report", folder.report().string());
   emit("{:<12}{}\n", "next", next_step(session, folder));
@@ -127,11 +164,20 @@ void emit_json(const Session& session, const RunFolder& folder, const std::vecto
   for (const Measured& one : measured) {
     for (const auto& [metric, value] : one.evaluation.metrics) result[one.name][metric] = value;
   }
-  result["verdict"] = {{"kind", name(verdict.kind)}, {"sentence", verdict.sentence}, {"advice", verdict.advice}};
+  result["verdict"] = verdict_json(verdict);
   emit("{}\n", result.dump());
 }
 
 }  // namespace
+
+void emit_verdict(const Verdict& verdict, const RunFolder& folder, const Context& context) {
+  if (context.json) {
+    emit("{}\n", Json{{"run", folder.path().string()}, {"verdict", verdict_json(verdict)}}.dump());
+  } else {
+    for (const Evidence& e : verdict.evidence) emit("{:<12}{}\n", "evidence", e.sentence);
+    emit_lines(verdict);
+  }
+}
 
 void finish_run(Session& session, const Config& config, const std::string& name, const RunFolder& folder,
                 const History& history, const Context& context) {

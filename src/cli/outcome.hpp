@@ -3,12 +3,16 @@
 
 #include "cli/session.hpp"
 #include "train/run.hpp"
+#include "train/verdict.hpp"
 
 namespace thalweg::cli {
 
 /// Saves the model, measures it, writes the report and prints how it went.
 void finish_run(Session& session, const Config& config, const std::string& name, const RunFolder& folder,
                 const History& history, const Context& context);
+
+/// The verdict alone, of a run that has no model to show.
+void emit_verdict(const Verdict& verdict, const RunFolder& folder, const Context& context);
 
 /// Trains once a fold, and prints each metric's mean and spread over the folds.
 int cross_validate(const LoadedConfig& loaded, std::int64_t folds, const Context& context);

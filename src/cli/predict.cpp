@@ -160,6 +160,9 @@ void predict_images(const Model& model, const std::string& path, const Context& 
 
 int run(const PredictArguments& arguments, const Context& context) {
   const Model model = Model::load(arguments.run, context.registry);
+  if (model.parts().recipe.preprocessing.text()) {
+    fail<UsageError>("[predict] this is a model of texts. Hint: thalweg generate {} --prompt \"...\"", arguments.run);
+  }
   if (!model.parts().is_table()) {
     predict_images(model, arguments.images, context);
     return 0;

@@ -13,21 +13,25 @@ Session make_session(const Config& config, const DataFacts& facts, Parts parts, 
   if (const auto* table = parts.preprocessing.table()) {
     trainer.set_target_scale(table->target().shift, 1 / table->target().scale);
   }
+  if (const auto* text = parts.preprocessing.text()) trainer.set_token_bytes(text->token_bytes());
   trainer.init(parts.train.slice(0, 1), config.seed);
   return {std::move(recipe), std::move(parts), std::move(trainer)};
 }
 
 std::string_view rows_name(const data::Preprocessing& preprocessing) {
-  return preprocessing.table() ? "rows" : "images";
+  return preprocessing.table() ? "rows" : preprocessing.text() ? "windows" : "images";
 }
 
 std::string describe(const Config& config, const Session& session) {
   const data::Preprocessing& preprocessing = session.parts.preprocessing;
   const auto* table = preprocessing.table();
+  const auto* text_data = preprocessing.text();
   const bool classes = preprocessing.task() != data::Task::regression;
-  const std::string task = table     ? fmt::format("{} of {}", data::name(preprocessing.task()), table->schema().target)
-                           : classes ? fmt::format("{} classes", session.recipe.outputs)
-                                     : fmt::format("{} numbers an image", session.recipe.outputs);
+  const std::string task = table ? fmt::format("{} of {}", data::name(preprocessing.task()), table->schema().target)
+                           : text_data ? fmt::format("language of {} tokens in windows of {}", session.recipe.outputs,
+                                                     text_data->sequence_length)
+                           : classes   ? fmt::format("{} classes", session.recipe.outputs)
+                                       : fmt::format("{} numbers an image", session.recipe.outputs);
   std::string text = fmt::format("{}: {}; {} {} to train on", config.model.kind, task,
                                  with_commas(session.parts.train.rows()), rows_name(preprocessing));
   if (session.parts.validation) text += fmt::format(", {} to validate", with_commas(session.parts.validation->rows()));

@@ -1,9 +1,11 @@
 // thalweg train
 
 #include <CLI/CLI.hpp>
+#include <limits>
 #include <nlohmann/json.hpp>
 #include <stop_token>
 
+#include "cli/find_lr.hpp"
 #include "cli/outcome.hpp"
 #include "cli/output.hpp"
 #include "cli/progress.hpp"
@@ -11,6 +13,7 @@
 #include "cli/signals.hpp"
 #include "core/atomic_file.hpp"
 #include "core/error.hpp"
+#include "train/verdict.hpp"
 
 namespace fs = std::filesystem;
 
@@ -46,15 +49,16 @@ fs::path unfinished_folder(const TrainArguments& arguments, const NamedTree& nam
   fail<UsageError>("[resume] there is no unfinished run {}. Hint: without --resume a new one begins.", wanted.string());
 }
 
-RunFolder resume_folder(const fs::path& path, const Config& config, const LoadedConfig& loaded,
-                        const Registry& registry) {
+/// Where the configuration says "auto", the rate that the run found when it began holds.
+RunFolder resume_folder(const fs::path& path, LoadedConfig& loaded, const Registry& registry) {
   if (RunFolder::finished(path)) {
     fail<UsageError>("[resume] {} has finished. Hint: without --resume a new run begins.", path.string());
   }
   RunFolder folder = RunFolder::open(path);
   const ConfigTree tree = read_toml(folder.config());
   const Config before = read_config(tree, read_data_options(tree, path), loaded.source.facts(), registry);
-  if (const auto changed = differences(before, config); !changed.empty()) {
+  if (loaded.config.auto_lr) loaded.config.set_lr(before.make_optimizer(registry).lr);
+  if (const auto changed = differences(before, loaded.config); !changed.empty()) {
     fail<UsageError>(
         "[resume] the configuration is not that of {}: {}. Hint: the same options, or thalweg train {} "
         "--resume",
@@ -82,6 +86,12 @@ struct Watched {
   int signal = 0;
 };
 
+/// The verdict on a run that ended in a number that is none; the error that follows says which.
+void say_diverged(History history, std::int64_t step, const RunFolder& folder, const Context& context) {
+  history.steps.push_back({.step = step, .loss = std::numeric_limits<double>::quiet_NaN()});
+  emit_verdict(judge(history), folder, context);
+}
+
 Watched fit(Session& session, const Config& config, const RunFolder& folder, const TrainArguments& arguments,
             const Context& context) {
   const SignalWatch signals;
@@ -95,6 +105,7 @@ Watched fit(Session& session, const Config& config, const RunFolder& folder, con
   options.checkpoints = folder.checkpoints();
   options.resume = arguments.resume;
   bool first = true;
+  std::int64_t last_step = 0;
   double seconds_before = 0;  // of the sittings before this one
   options.on_step = [&](const StepReport& report) {
     if (std::exchange(first, false)) {
@@ -104,6 +115,7 @@ Watched fit(Session& session, const Config& config, const RunFolder& folder, con
     const std::int64_t interval = std::max<std::int64_t>(1, report.total_steps / 1000);
     if (report.step % interval == 0 || report.step == 1) log.add(report);
     progress.step(report);
+    last_step = report.step;
     if (signals.received() != 0) stop.request_stop();
   };
   options.on_epoch = [&](EpochReport report) {
@@ -111,7 +123,14 @@ Watched fit(Session& session, const Config& config, const RunFolder& folder, con
     log.add(report);
     progress.epoch(report);
   };
-  Watched watched{session.trainer.fit(session.parts.train, options)};
+  Watched watched;
+  try {
+    watched.history = session.trainer.fit(session.parts.train, options);
+  } catch (const NumericError&) {
+    progress.finish();
+    if (last_step > 0) say_diverged(log.history(), last_step + 1, folder, context);
+    throw;
+  }
   progress.finish();
   watched.signal = signals.received();
   say_warnings(context, watched.history.warnings);
@@ -134,14 +153,16 @@ int say_stopped(const Watched& watched, const RunFolder& folder, const Session& 
 }
 
 int train(const TrainArguments& arguments, const NamedTree& named, LoadedConfig loaded, const Context& context) {
-  Session session =
-      make_session(loaded.config, loaded.source.facts(), loaded.source.parts(loaded.config.seed), context.registry);
+  Parts parts = loaded.source.parts(loaded.config.seed);
+  const fs::path wanted = arguments.out.empty() ? fs::path("runs") / loaded.name : fs::path(arguments.out);
+  std::optional<RunFolder> resumed;
+  if (arguments.resume)
+    resumed.emplace(resume_folder(unfinished_folder(arguments, named, wanted), loaded, context.registry));
+  if (const int signal = resolve_lr(loaded.config, loaded.source.facts(), parts, context)) return 128 + signal;
+  Session session = make_session(loaded.config, loaded.source.facts(), std::move(parts), context.registry);
   if (!context.quiet && !context.json) say("{}\n", describe(loaded.config, session));
   say_warnings(context, session.parts.warnings);
-  const fs::path wanted = arguments.out.empty() ? fs::path("runs") / loaded.name : fs::path(arguments.out);
-  const RunFolder folder = arguments.resume ? resume_folder(unfinished_folder(arguments, named, wanted), loaded.config,
-                                                            loaded, context.registry)
-                                            : RunFolder::create(wanted);
+  const RunFolder folder = resumed ? std::move(*resumed) : RunFolder::create(wanted);
   write_atomically(folder.config(), loaded.config.toml());
   const Watched watched = fit(session, loaded.config, folder, arguments, context);
   const StopReason reason = watched.history.reason;

@@ -37,6 +37,7 @@ class Axis {
 
 struct PlotAxes {
   Axis x, y;
+  PlotAxes(Axis x_axis, Axis y_axis) : x(std::move(x_axis)), y(std::move(y_axis)) {}
   PlotAxes(const PlotOptions& options, std::span<const Series> series, int x_ticks, int y_ticks);
 };
 

@@ -4,6 +4,7 @@
 
 #include <cmath>
 #include <numbers>
+#include <numeric>
 
 namespace thalweg {
 
@@ -24,6 +25,8 @@ RandomKey RandomKey::fold(std::string_view name) const {
 }
 
 RandomKey RandomKey::fold(std::uint64_t number) const { return {seed, mix(purpose ^ mix(number))}; }
+
+double seed_number(std::uint64_t seed) { return static_cast<double>(RandomKey{}.fold(seed).purpose >> 11); }
 
 std::array<std::uint32_t, 4> random_words(RandomKey key, std::uint64_t counter) {
   const r123::Philox4x32::ctr_type words{
@@ -51,6 +54,20 @@ double random_gauss(RandomKey key, std::uint64_t counter) {
   const auto w = random_words(key, counter);
   const double radius = std::sqrt(-2.0 * std::log(1.0 - unit(w[0], w[1])));
   return radius * std::cos(2.0 * std::numbers::pi * unit(w[2], w[3]));
+}
+
+__extension__ using Wide = unsigned __int128;
+
+std::vector<std::int64_t> shuffled(RandomKey key, std::int64_t n) {
+  std::vector<std::int64_t> order(static_cast<std::size_t>(n));
+  std::iota(order.begin(), order.end(), 0);
+  const std::uint64_t start = mix(key.purpose ^ mix(key.seed));
+  for (std::size_t i = 0; i + 1 < order.size(); ++i) {
+    // the high half of a product is uniform below its factor, but for n / 2^64 (Lemire 2019)
+    const auto word = static_cast<Wide>(mix(start + i));
+    std::swap(order[i], order[i + static_cast<std::size_t>(word * (order.size() - i) >> 64)]);
+  }
+  return order;
 }
 
 Permutation::Permutation(RandomKey key, std::int64_t n) : key_(key), n_(n) {

@@ -5,6 +5,7 @@
 #include <array>
 #include <cstdint>
 #include <string_view>
+#include <vector>
 
 namespace thalweg {
 
@@ -17,12 +18,18 @@ struct RandomKey {
   [[nodiscard]] RandomKey fold(std::uint64_t number) const;
 };
 
+/// A seed as a double holds it: 53 of its bits, mixed.
+[[nodiscard]] double seed_number(std::uint64_t seed);
+
 /// Four independent 32-bit words for one counter.
 [[nodiscard]] std::array<std::uint32_t, 4> random_words(RandomKey key, std::uint64_t counter);
 /// Uniform in [0, 1), 53 bits.
 [[nodiscard]] double random_unit(RandomKey key, std::uint64_t counter);
 /// Standard normal (Box and Muller 1958).
 [[nodiscard]] double random_gauss(RandomKey key, std::uint64_t counter);
+
+/// 0 .. n-1 in random order (Fisher and Yates 1938, from the front): cheap where all of it is wanted.
+[[nodiscard]] std::vector<std::int64_t> shuffled(RandomKey key, std::int64_t n);
 
 /// A pseudo-random permutation of 0 .. n-1, evaluated at any place without storing it: a balanced Feistel network over
 /// the next even power of two, walked until it falls inside (Black and Rogaway 2002).

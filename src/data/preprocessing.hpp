@@ -3,7 +3,7 @@
 
 #include <variant>
 
-#include "data/schema.hpp"
+#include "data/text.hpp"
 #include "thalweg/data.hpp"
 
 namespace thalweg::data {
@@ -96,19 +96,20 @@ struct TensorPreprocessing {
   friend bool operator==(const TensorPreprocessing&, const TensorPreprocessing&) = default;
 };
 
-/// Either of the two, and its stored form.
+/// One of the three, and its stored form.
 class Preprocessing {
  public:
   Preprocessing(TablePreprocessing table) : kind_(std::move(table)) {}
   Preprocessing(TensorPreprocessing tensor) : kind_(std::move(tensor)) {}
+  Preprocessing(TextPreprocessing text) : kind_(std::move(text)) {}
 
-  /// Null where it is the other.
+  /// Null where it is another.
   [[nodiscard]] const TablePreprocessing* table() const { return std::get_if<TablePreprocessing>(&kind_); }
   [[nodiscard]] const TensorPreprocessing* tensor() const { return std::get_if<TensorPreprocessing>(&kind_); }
-  [[nodiscard]] Task task() const { return table() ? table()->schema().task : tensor()->task; }
-  [[nodiscard]] const std::vector<std::string>& classes() const {
-    return table() ? table()->schema().classes : tensor()->classes;
-  }
+  [[nodiscard]] const TextPreprocessing* text() const { return std::get_if<TextPreprocessing>(&kind_); }
+  [[nodiscard]] Task task() const;
+  /// Names, where there are any.
+  [[nodiscard]] const std::vector<std::string>& classes() const;
 
   [[nodiscard]] std::string json() const;
   /// Throws ModelError for anything that json() would not have written.
@@ -116,7 +117,7 @@ class Preprocessing {
   friend bool operator==(const Preprocessing&, const Preprocessing&) = default;
 
  private:
-  std::variant<TablePreprocessing, TensorPreprocessing> kind_;
+  std::variant<TablePreprocessing, TensorPreprocessing, TextPreprocessing> kind_;
 };
 
 }  // namespace thalweg::data

@@ -52,6 +52,16 @@ Json to_json(const TensorPreprocessing& tensor) {
           {"affine", to_json(tensor.affine)}};
 }
 
+Json to_json(const TextPreprocessing& text) {
+  Json json = {{"format", format_version},
+               {"kind", "text"},
+               {"tokenizer", name(text.tokenizer.kind())},
+               {"sequence_length", text.sequence_length}};
+  if (text.tokenizer.kind() == Tokenizer::Kind::characters) json["characters"] = text.tokenizer.alphabet();
+  if (text.tokenizer.kind() == Tokenizer::Kind::bpe) json["merges"] = text.tokenizer.merges();
+  return json;
+}
+
 [[noreturn]] void damaged(std::string_view what) { fail<ModelError>("[preprocessing] damaged: {}", what); }
 
 /// The double in a field, which must be finite.
@@ -114,7 +124,31 @@ TensorPreprocessing tensor_of(const Json& json) {
   return tensor;
 }
 
+Tokenizer tokenizer_of(const Json& json) {
+  switch (name_of<Tokenizer::Kind>(json, "tokenizer")) {
+    case Tokenizer::Kind::bytes: return Tokenizer::bytes();
+    case Tokenizer::Kind::characters: return Tokenizer::characters(json.at("characters").get<std::string>());
+    case Tokenizer::Kind::bpe: return Tokenizer::bpe(json.at("merges").get<std::vector<Tokenizer::Pair>>());
+  }
+  damaged("tokenizer");
+}
+
+TextPreprocessing text_of(const Json& json) {
+  TextPreprocessing text{tokenizer_of(json), json.at("sequence_length").get<std::int64_t>()};
+  if (text.sequence_length < 1) damaged(fmt::format("sequence_length = {}", text.sequence_length));
+  return text;
+}
+
 }  // namespace
+
+Task Preprocessing::task() const {
+  return table() ? table()->schema().task : tensor() ? tensor()->task : Task::language;
+}
+
+const std::vector<std::string>& Preprocessing::classes() const {
+  static const std::vector<std::string> none;
+  return table() ? table()->schema().classes : tensor() ? tensor()->classes : none;
+}
 
 std::string Preprocessing::json() const {
   try {
@@ -131,10 +165,13 @@ Preprocessing Preprocessing::from_json(std::string_view text) {
     const auto kind = json.at("kind").get<std::string>();
     if (kind == "table") return table_of(json);
     if (kind == "tensor") return tensor_of(json);
+    if (kind == "text") return text_of(json);
     damaged(fmt::format("kind = '{}'", kind));
   } catch (const Json::exception& error) {
     damaged(error.what());
   } catch (const UsageError& error) {  // a shape that cannot be
+    damaged(error.what());
+  } catch (const DataError& error) {  // characters that are none
     damaged(error.what());
   }
 }

@@ -5,6 +5,7 @@
 #include <array>
 
 #include "data/table.hpp"
+#include "thalweg/metrics.hpp"
 #include "thalweg/options.hpp"
 
 namespace thalweg::data {
@@ -24,7 +25,7 @@ struct TableOptions {
 };
 
 enum class ColumnKind { number, category };
-enum class Task { regression, binary, multiclass };
+using thalweg::Task;
 enum class Missing { impute, reject, drop };
 
 template <class E>
@@ -32,7 +33,7 @@ inline constexpr std::array<std::string_view, 0> names_of{};
 template <>
 inline constexpr std::array<std::string_view, 2> names_of<ColumnKind>{"number", "category"};
 template <>
-inline constexpr std::array<std::string_view, 3> names_of<Task>{"regression", "binary", "multiclass"};
+inline constexpr std::array<std::string_view, 4> names_of<Task>{"regression", "binary", "multiclass", "language"};
 template <>
 inline constexpr std::array<std::string_view, 3> names_of<Missing>{"impute", "reject", "drop"};
 

@@ -72,7 +72,7 @@ void plain_sample(Result result, const ConvolutionShape& s, T* x, T* f, T* y) {
 
 /// A batch in equal parts of this many multiplications or more, at most eight: a number that depends on the shape
 /// alone.
-constexpr std::int64_t part_work = 4 * 1024 * 1024;
+constexpr std::int64_t part_work = 12 * 1024 * 1024;
 std::int64_t parts_of(const ConvolutionShape& s) {
   std::int64_t parts = std::clamp<std::int64_t>(s.batch * s.work() / part_work, 1, 8);
   while (s.batch % parts != 0) --parts;

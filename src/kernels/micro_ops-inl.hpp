@@ -208,10 +208,22 @@ struct BlendSquare {  // a b + c d^2, with the square first, as written in updat
     return hn::Add(hn::Mul(a, b), hn::Mul(c, hn::Mul(e, e)));
   }
 };
-struct SqrtDivAdd {  // sqrt(a) / b + c
+struct SqrtAdd {  // sqrt(a) + b
+  template <class D, class V>
+  static HWY_INLINE V f(D, V a, V b) {
+    return hn::Add(hn::Sqrt(a), b);
+  }
+};
+struct SqrtMulAdd {  // sqrt(a) b + c
   template <class D, class V>
   static HWY_INLINE V f(D, V a, V b, V c) {
-    return hn::Add(hn::Div(hn::Sqrt(a), b), c);
+    return hn::Add(hn::Mul(hn::Sqrt(a), b), c);
+  }
+};
+struct MulDiv {  // a b / c
+  template <class D, class V>
+  static HWY_INLINE V f(D, V a, V b, V c) {
+    return hn::Div(hn::Mul(a, b), c);
   }
 };
 
@@ -525,7 +537,9 @@ constexpr MicroOp micro_table[] = {
     Row<MulAdd, 3>("mul_add"),
     Row<MulSub, 3>("mul_sub"),
     Row<SubMul, 3>("sub_mul"),
-    Row<SqrtDivAdd, 3>("sqrt_div_add"),
+    Row<SqrtAdd, 2>("sqrt_add"),
+    Row<SqrtMulAdd, 3>("sqrt_mul_add"),
+    Row<MulDiv, 3>("mul_div"),
     Row<Blend, 4>("blend"),
     Row<BlendSquare, 4>("blend_square"),
 };

@@ -205,10 +205,10 @@ std::shared_ptr<const OnednnConvolution> create(Result result, const Descriptors
 }  // namespace
 
 void onednn_product(bool transpose_a, bool transpose_b, std::int64_t m, std::int64_t n, std::int64_t k, const float* a,
-                    std::int64_t lda, const float* b, std::int64_t ldb, float* c, std::int64_t ldc) {
+                    std::int64_t lda, const float* b, std::int64_t ldb, float* c, std::int64_t ldc, bool add) {
   const OneOmpThread one;
-  const dnnl_status_t status =
-      dnnl_sgemm(transpose_a ? 'T' : 'N', transpose_b ? 'T' : 'N', m, n, k, 1.0F, a, lda, b, ldb, 0.0F, c, ldc);
+  const dnnl_status_t status = dnnl_sgemm(transpose_a ? 'T' : 'N', transpose_b ? 'T' : 'N', m, n, k, 1.0F, a, lda, b,
+                                          ldb, add ? 1.0F : 0.0F, c, ldc);
   if (status != dnnl_success) defect("oneDNN's sgemm gave status {}", static_cast<int>(status));
 }
 

@@ -10,9 +10,9 @@
 
 namespace thalweg {
 
-/// C (m, n) = op(A) op(B), row-major; op transposes where told.
+/// C (m, n) = op(A) op(B), row-major; op transposes where told. With `add`, C += it.
 void onednn_product(bool transpose_a, bool transpose_b, std::int64_t m, std::int64_t n, std::int64_t k, const float* a,
-                    std::int64_t lda, const float* b, std::int64_t ldb, float* c, std::int64_t ldc);
+                    std::int64_t lda, const float* b, std::int64_t ldb, float* c, std::int64_t ldc, bool add = false);
 
 /// One of the three ops of a convolution in f32, for `batch` samples at a time. The filter is packed as the library
 /// likes it best, once for all the samples that share it.

@@ -2,7 +2,7 @@
 
 #include "core/rows.hpp"
 #include "graph/graph.hpp"
-#include "nn/row.hpp"
+#include "nn/model_row.hpp"
 #include "thalweg/layers.hpp"
 #include "thalweg/ops.hpp"
 
@@ -232,7 +232,9 @@ Fields fields(BatchNormOptions& o) {
           {"weight", &o.weight, "what the weight starts at"}};
 }
 Fields fields(LayerNormOptions& o) {
-  return {{"eps", &o.eps, eps_doc, not_negative}, {"affine", &o.affine, affine_doc}};
+  return {{"eps", &o.eps, eps_doc, not_negative},
+          {"affine", &o.affine, affine_doc},
+          {"bias", &o.bias, "whether there is a bias, where there is a weight"}};
 }
 Fields fields(GroupNormOptions& o) {
   return {{"groups", &o.groups, "must divide the channels", {.low = 1}},

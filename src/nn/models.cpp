@@ -1,6 +1,7 @@
 // Whole models, by kind.
 
-#include "nn/row.hpp"
+#include "nn/model_row.hpp"
+#include "thalweg/nn.hpp"
 #include "thalweg/ops.hpp"
 
 namespace thalweg::nn {
@@ -36,6 +37,8 @@ const std::vector<ModelRow>& models() {
       convnet_row(),
       resnet_row(),
       unet_row(),
+      gpt_row(),
+      lstm_row(),
   };
   return rows;
 }

@@ -20,12 +20,15 @@ void expect_axes(std::string_view layer, const Scope& s, const Arg& x, int least
 /// "weight" and "bias" of the last axis, where they are wanted.
 struct Affine {
   Var weight, bias;
-  Affine(const Scope& s, std::int64_t size, bool wanted, double start = 1) {
+  Affine(const Scope& s, std::int64_t size, bool wanted, double start = 1, bool with_bias = true) {
     if (!wanted) return;
     weight = s.parameter("weight", {size}, {.initializer = init::constant(start), .decay = false});
-    bias = s.parameter("bias", {size}, {.decay = false});
+    if (with_bias) bias = s.parameter("bias", {size}, {.decay = false});
   }
-  [[nodiscard]] Var operator()(Var x) const { return weight.defined() ? x * weight + bias : x; }
+  [[nodiscard]] Var operator()(Var x) const {
+    if (weight.defined()) x = x * weight;
+    return bias.defined() ? x + bias : x;
+  }
 };
 
 struct Moments {
@@ -94,7 +97,7 @@ Var batch_norm(Scope s, const Arg& arg, const BatchNormOptions& o) {
 
 Var layer_norm(Scope s, const Arg& x, const LayerNormOptions& o) {
   expect_axes("layer_norm", s, x, 1);
-  return Affine(s, x.var().dim(-1), o.affine)(standardise(x, o.eps));
+  return Affine(s, x.var().dim(-1), o.affine, 1, o.bias)(standardise(x, o.eps));
 }
 
 Var group_norm(Scope s, const Arg& x, const GroupNormOptions& o) {

@@ -4,7 +4,7 @@
 
 #include "core/error.hpp"
 #include "graph/graph.hpp"
-#include "nn/row.hpp"
+#include "nn/model_row.hpp"
 #include "thalweg/ops.hpp"
 
 namespace thalweg::nn {

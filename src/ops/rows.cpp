@@ -266,7 +266,11 @@ std::span<const Op> row_ops() {
 Var softmax(const Arg& x, int axis) {
   return along("softmax", x, axis, true, [](const Arg& v) { return apply("softmax", {v}); });
 }
-Var log_softmax(const Arg& x, int axis) { return x - logsumexp(x, axis, Keep::yes); }
+Var log_softmax(const Arg& x, int axis) {
+  // less its largest first: beside logits of 1e4, f32 has no digits left for a logarithm near 0
+  const Var shifted = x - stop_gradient(max(x, {axis}, Keep::yes));
+  return shifted - logsumexp(shifted, axis, Keep::yes);
+}
 Var argmax(const Arg& x, int axis) {
   return along("argmax", x, axis, false, [](const Arg& v) { return apply("argmax", {v}); });
 }

@@ -9,8 +9,9 @@ namespace thalweg {
 const std::vector<const Op*>& all_ops() {
   static const std::vector<const Op*> rows = [] {
     std::vector<const Op*> all;
-    for (const auto family : {leaf_ops(), elementwise_ops(), shape_ops(), reduce_ops(), row_ops(), product_ops(),
-                              convolution_ops(), pooling_ops(), augment_ops(), standardise_ops(), random_ops()}) {
+    for (const auto family :
+         {leaf_ops(), elementwise_ops(), shape_ops(), reduce_ops(), row_ops(), product_ops(), convolution_ops(),
+          pooling_ops(), augment_ops(), standardise_ops(), attention_ops(), recurrent_ops(), random_ops()}) {
       for (const Op& op : family) all.push_back(&op);
     }
     return all;
@@ -33,6 +34,11 @@ Var apply(std::string_view name, std::initializer_list<Arg> args, Attributes att
   std::vector<Var> vars = as_vars(name, std::span(args.begin(), args.size()));
   Graph& graph = vars[0].graph();
   return graph.append(op_named(name), std::move(vars), std::move(attributes), args.begin()->source());
+}
+
+Var place_of_its_own(Var x) {
+  const auto sizes = x.shape().sizes();
+  return x.graph().append(op_named("reshape"), {x}, with_ints({sizes.begin(), sizes.end()}), {});
 }
 
 Attributes with_ints(std::vector<std::int64_t> ints) {

@@ -22,10 +22,14 @@ namespace thalweg {
 [[nodiscard]] std::span<const Op> pooling_ops();
 [[nodiscard]] std::span<const Op> augment_ops();
 [[nodiscard]] std::span<const Op> standardise_ops();
+[[nodiscard]] std::span<const Op> attention_ops();
+[[nodiscard]] std::span<const Op> recurrent_ops();
 [[nodiscard]] std::span<const Op> random_ops();
 
 /// Applies the row `name` to arguments of one graph as they are: no broadcasting, no change of dtype.
 Var apply(std::string_view name, std::initializer_list<Arg> args, Attributes attributes = {});
+/// The same value as a node of its own: a place to differentiate by, whatever the value depends on.
+[[nodiscard]] Var place_of_its_own(Var x);
 [[nodiscard]] Attributes with_ints(std::vector<std::int64_t> ints);
 
 /// A negative axis made positive. Throws UsageError, with the line, where there is no such axis.

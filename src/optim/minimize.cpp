@@ -2,12 +2,9 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstring>
 
 #include "core/error.hpp"
-#include "graph/graph.hpp"
-#include "optim/update.hpp"
-#include "thalweg/ops.hpp"
+#include "optim/descent.hpp"
 
 namespace thalweg {
 
@@ -15,31 +12,6 @@ namespace {
 
 /// Value and gradient at a point.
 using Evaluate = std::function<double(const Tensor& x, Tensor& gradient)>;
-
-Evaluate evaluate_on_vars(const Function& f, const Tensor& x0) {
-  Graph graph;
-  const Var x = graph.input("x", x0.shape(), x0.dtype());
-  const Var y = f.trace({x}).front();
-  const Var g = gradients(y, {x}).front();
-  auto program = std::make_shared<const Program>(
-      graph, std::vector<Bound>{{x, {first_user_base, 0}}},
-      std::vector<Bound>{{cast(y, f64), {first_user_base + 1, 0}}, {g, {first_user_base + 2, 0}}});
-  auto arena = std::make_shared<const Block>(program->arena_bytes());
-  auto alone = std::make_shared<Workers>(1);
-  return [=](const Tensor& at, Tensor& gradient) {
-    double value = 0;
-    std::byte* bases[] = {const_cast<std::byte*>(at.raw()), reinterpret_cast<std::byte*>(&value),
-                          gradient.mutable_raw()};
-    program->run(bases, arena->data(), *alone);
-    return value;
-  };
-}
-
-double norm_of(const Tensor& x) {
-  double total = 0;
-  for (std::int64_t i = 0; i < x.size(); ++i) total += x.at(i) * x.at(i);
-  return std::sqrt(total);
-}
 
 void check_bounds(const Tensor& x0, const MinimizeOptions& options) {
   for (const auto* bound : {&options.lower, &options.upper}) {
@@ -58,47 +30,18 @@ void keep_inside(Tensor& x, const MinimizeOptions& options) {
   }
 }
 
-/// The optimizer's update of one tensor, step by step.
-class Stepper {
- public:
-  Stepper(const Optimizer& optimizer, const Tensor& x) : optimizer_(optimizer) {
-    Layout layout;
-    layout.entries = {{"x", x.shape(), 0, false, false, true}};
-    layout.size = layout.decayed_size = layout.trained_size = x.size();
-    layout.dtype = x.dtype();
-    update_ = make_update(optimizer, layout);
-    for (auto& [name, slot] : initial_slots(update_)) slots_.push_back(std::move(slot));
-    arena_ = Block(update_.program->arena_bytes());
-    scalars_.resize(update_.scalars.size());
+/// The norm of what would lead on: at a bound, what pushes against it does not count.
+double norm_inside(const Tensor& gradient, const Tensor& x, const MinimizeOptions& options) {
+  if (!options.lower && !options.upper) return norm_of(gradient);
+  double total = 0;
+  for (std::int64_t i = 0; i < x.size(); ++i) {
+    const double g = gradient.at(i);
+    const bool held = (options.lower && g > 0 && x.at(i) <= options.lower->at(i)) ||
+                      (options.upper && g < 0 && x.at(i) >= options.upper->at(i));
+    if (!held) total += g * g;
   }
-
-  double step(Tensor& x, Tensor& gradient, double norm, const Progress& progress) {
-    const auto momentum = optimizer_.schedule.momentum(progress);
-    for (std::size_t i = 0; i < scalars_.size(); ++i) {
-      const std::string_view name = update_.scalars[i].name;
-      const bool cycled = momentum && (name.ends_with(".beta1") || name.ends_with(".momentum"));
-      scalars_[i] = cycled ? *momentum : update_.scalars[i].value;
-    }
-    const double lr = optimizer_.lr * optimizer_.schedule.factor(progress);
-    scalars_[scalar_step] = static_cast<double>(progress.step + 1);
-    scalars_[scalar_inverse_weight] = 1;
-    scalars_[scalar_gradient_norm] = norm;
-    scalars_[scalar_lr] = lr;
-    bases_ = {x.mutable_raw(), gradient.mutable_raw(), reinterpret_cast<std::byte*>(scalars_.data())};
-    for (Tensor& slot : slots_) bases_.push_back(slot.mutable_raw());
-    update_.program->run(bases_, arena_.data(), alone_);
-    return lr;
-  }
-
- private:
-  const Optimizer& optimizer_;
-  UpdateProgram update_;
-  std::vector<Tensor> slots_;
-  std::vector<double> scalars_;
-  std::vector<std::byte*> bases_;
-  Block arena_;
-  Workers alone_{1};
-};
+  return std::sqrt(total);
+}
 
 MinimizeResult descend(const Evaluate& evaluate, const Tensor& x0, const Optimizer& optimizer,
                        const MinimizeOptions& options) {
@@ -107,12 +50,12 @@ MinimizeResult descend(const Evaluate& evaluate, const Tensor& x0, const Optimiz
   result.x = x0;
   keep_inside(result.x, options);
   Tensor gradient(x0.shape(), x0.dtype());
-  Stepper stepper(optimizer, result.x);
+  Descent descent(optimizer, result.x);
   double lr = optimizer.lr;
   for (std::int64_t step = 0;; ++step) {
     const double before = result.value;
     result.value = evaluate(result.x, gradient);
-    result.gradient_norm = norm_of(gradient);
+    result.gradient_norm = norm_inside(gradient, result.x, options);
     result.steps = step;
     ++result.evaluations;
     if (options.on_step) options.on_step({step, result.value, result.gradient_norm, lr, result.x});
@@ -129,7 +72,7 @@ MinimizeResult descend(const Evaluate& evaluate, const Tensor& x0, const Optimiz
     }
     if (options.stop.stop_requested()) return stop(MinimizeReason::stop_requested);
     if (step == options.max_steps) return stop(MinimizeReason::max_steps);
-    lr = stepper.step(result.x, gradient, result.gradient_norm, {step, options.max_steps, options.max_steps, 1});
+    lr = descent.step(result.x, gradient, norm_of(gradient), {step, options.max_steps, options.max_steps, 1});
     keep_inside(result.x, options);
   }
 }
@@ -156,7 +99,10 @@ std::string MinimizeResult::summary() const {
 MinimizeResult minimize(const Function& f, const Tensor& x0, const Optimizer& optimizer,
                         const MinimizeOptions& options) {
   if (!is_float(x0.dtype())) fail<UsageError>("[minimize] a start of {}. Hint: f32 or f64.", x0.dtype());
-  return descend(evaluate_on_vars(f, x0), x0, optimizer, options);
+  const Slope slope(f, x0);
+  MinimizeResult result = descend(std::cref(slope), x0, optimizer, options);
+  if (result.reason == MinimizeReason::not_finite) result.not_finite_in = slope.find_not_finite(result.x).value_or("");
+  return result;
 }
 
 MinimizeResult minimize_black_box(const BlackBox& f, std::span<const double> x0, const Optimizer& optimizer,

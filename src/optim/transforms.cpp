@@ -53,6 +53,13 @@ Transform adaptive_clip(double clipping, double eps) {
           .per_parameter = true};
 }
 
+Transform add_noise(double eta, double gamma) {
+  return {.name = "noise", .rule = [=](Update& u) {
+            const Var deviation = sqrt(u.scalar("eta", eta) / pow(u.step(), u.scalar("gamma", gamma)));
+            return u.gradient + deviation * u.normal();
+          }};
+}
+
 Transform centralize() {
   return {.name = "centralize",
           .rule =

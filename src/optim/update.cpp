@@ -1,6 +1,8 @@
 #include "optim/update.hpp"
 
 #include "core/error.hpp"
+#include "core/random.hpp"
+#include "ops/random.hpp"
 #include "optim/segments.hpp"
 
 namespace thalweg {
@@ -17,6 +19,7 @@ Var& Update::operator[](std::string_view slot) {
 
 Var Update::scalar(std::string_view name, double value) { return context_->scalar(name, value); }
 Var Update::step() { return context_->step; }
+Var Update::normal() { return context_->normal(); }
 Var Update::total(const Var& x) { return context_->total(x); }
 double Update::decay_factor() const { return context_->decay_factor; }
 
@@ -47,7 +50,9 @@ struct Branch {
 class UpdateTrace {
  public:
   UpdateTrace(const Optimizer& optimizer, const Layout& layout) : optimizer_(optimizer), layout_(layout) {
-    for (std::string_view name : {"step", "inverse_weight", "gradient_norm", "lr"}) scalar(std::string(name), 0);
+    for (std::string_view name : {"step", "inverse_weight", "gradient_norm", "lr", "seed"})
+      scalar(std::string(name), 0);
+    add_skipped();
     segments_ = segments_of(optimizer, layout);
     for (Segment& segment : segments_) {
       const std::string at_offset = "@" + std::to_string(segment.offset);
@@ -64,6 +69,22 @@ class UpdateTrace {
 
   UpdateProgram run(Passes passes) {
     trace_evaluation(passes);
+    trace_steps();
+    result_.program.emplace(graph_, inputs_, outputs_, passes);
+    return std::move(result_);
+  }
+
+  TracedUpdate read() {
+    trace_evaluation({});  // so that the scalars have the same order
+    trace_steps();
+    return {std::move(owned_graph_), std::move(inputs_), std::move(outputs_), std::move(result_.slots),
+            std::move(result_.scalars)};
+  }
+
+ private:
+  using Rule = UpdateRule Transform::*;
+
+  void trace_steps() {
     std::vector<Var> before;
     for (Segment& segment : segments_) before.push_back(segment.parameter);
     for (Branch& branch : branches_) trace(branch);
@@ -74,12 +95,10 @@ class UpdateTrace {
     for (Branch& branch : branches_) {
       for (Link& link : branch.links) write_slots(link);
     }
-    result_.program.emplace(graph_, inputs_, outputs_, passes);
-    return std::move(result_);
+    if (skipped_.defined() && condition_.defined()) {
+      outputs_.push_back({skipped_ + where(not_equal(condition_, 0), 0, 1), {UpdateBases::first_slot, 0}});
+    }
   }
-
- private:
-  using Rule = UpdateRule Transform::*;
 
   [[nodiscard]] Place place(int base, std::int64_t offset) const {
     return {base, offset * static_cast<std::int64_t>(size_of(layout_.dtype))};
@@ -101,6 +120,20 @@ class UpdateTrace {
     result_.scalars.push_back({name, value});
     scalars_.push_back(var);
     return var;
+  }
+
+  /// Where a step may be left out, the rules count those that were not.
+  void add_skipped() {
+    const auto skips = [](const auto& owner) {
+      return std::ranges::any_of(owner.chain, [](const Transform& t) { return static_cast<bool>(t.condition); });
+    };
+    step_ = scalars_[scalar_step];
+    if (!skips(optimizer_) && std::ranges::none_of(optimizer_.groups, skips)) return;
+    skipped_ = graph_.scalar("skipped");
+    inputs_.push_back({skipped_, {UpdateBases::first_slot, 0}});
+    result_.slots.push_back({"skipped", 0, 1, f64});
+    result_.skips = true;
+    step_ = step_ - skipped_;
   }
 
   void add_branch(const std::vector<Transform>& chain, const ParameterGroup* own) {
@@ -205,7 +238,12 @@ class UpdateTrace {
     };
     context.total = std::move(total);
     if (first) context.gradient_norm = scalars_[scalar_gradient_norm];  // the host has it already
-    context.step = scalars_[scalar_step];
+    context.normal = [&] {
+      const std::string purpose = link.prefix + "@" + std::to_string(segment.offset);
+      const Var origin = graph_.constant(Tensor({1}, i32));
+      return random_normal(scalars_[scalar_seed], scalars_[scalar_step], origin, purpose, segment.shape, layout_.dtype);
+    };
+    context.step = step_;
     context.decay_factor = segment.decay ? 1.0 : 0.0;
     Update update(context, segment.direction, segment.parameter);
     return (link.transform->*rule)(update);
@@ -246,7 +284,7 @@ class UpdateTrace {
     for (const Slot& slot : link.transform->slots) {
       if (slot.kind != Slot::Kind::copy) continue;
       for (std::size_t s = 0; s < branch.segments.size(); ++s) {
-        const Var first = equal(scalars_[scalar_step], 1);
+        const Var first = equal(step_, 1);
         Var& var = link.slots[s].at(slot.name);
         var = where(first, branch.segments[s]->parameter, var);
       }
@@ -287,11 +325,12 @@ class UpdateTrace {
 
   const Optimizer& optimizer_;
   const Layout& layout_;
-  Graph graph_;
+  std::unique_ptr<Graph> owned_graph_ = std::make_unique<Graph>();
+  Graph& graph_ = *owned_graph_;
   std::vector<Segment> segments_;
   std::vector<Branch> branches_;
   std::vector<Var> scalars_;
-  Var condition_;
+  Var step_, skipped_, condition_;
   std::vector<Bound> inputs_, outputs_;
   UpdateProgram result_;
 };
@@ -301,6 +340,23 @@ class UpdateTrace {
 UpdateProgram make_update(const Optimizer& optimizer, const Layout& layout, Passes passes) {
   if (optimizer.chain.empty()) fail<UsageError>("[optimizer] an empty chain. Hint: tw::optim::adamw().");
   return UpdateTrace(optimizer, layout).run(passes);
+}
+
+TracedUpdate trace_update(const Optimizer& optimizer, const Layout& layout) {
+  return UpdateTrace(optimizer, layout).read();
+}
+
+void fill_scalars(const UpdateProgram& update, const StepNumbers& numbers, std::span<double> scalars) {
+  for (std::size_t i = 0; i < scalars.size(); ++i) {
+    const std::string_view name = update.scalars[i].name;
+    const bool cycled = numbers.momentum && (name.ends_with(".beta1") || name.ends_with(".momentum"));
+    scalars[i] = cycled ? *numbers.momentum : update.scalars[i].value;
+  }
+  scalars[scalar_step] = static_cast<double>(numbers.step);
+  scalars[scalar_inverse_weight] = 1 / numbers.weight;
+  scalars[scalar_gradient_norm] = numbers.gradient_norm;
+  scalars[scalar_lr] = numbers.lr;
+  scalars[scalar_seed] = seed_number(numbers.seed);
 }
 
 std::vector<std::pair<std::string, Tensor>> initial_slots(const UpdateProgram& update) {
@@ -313,9 +369,8 @@ std::vector<std::pair<std::string, Tensor>> initial_slots(const UpdateProgram& u
 Tensor evaluation_parameters(const UpdateProgram& update, const State& state, Workers& workers) {
   if (!update.evaluation || state.step == 0) return state.parameters;
   Tensor parameters = state.parameters;
-  std::vector<double> scalars;
-  for (const UpdateScalar& scalar : update.scalars) scalars.push_back(scalar.value);
-  scalars[scalar_step] = static_cast<double>(state.step);
+  std::vector<double> scalars(update.scalars.size());
+  fill_scalars(update, {.step = state.step}, scalars);
   const auto read_only = [](const Tensor& t) { return const_cast<std::byte*>(t.raw()); };
   std::vector<std::byte*> bases = {read_only(state.parameters), parameters.mutable_raw(),
                                    reinterpret_cast<std::byte*>(scalars.data())};

@@ -2,7 +2,9 @@
 // The update of an optimizer, traced over the flat block of parameters.
 
 #include <map>
+#include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -27,7 +29,7 @@ struct UpdateScalar {
 };
 
 /// The scalars that every update has, in front of the rules' own.
-enum CommonScalar { scalar_step, scalar_inverse_weight, scalar_gradient_norm, scalar_lr, common_scalars };
+enum CommonScalar { scalar_step, scalar_inverse_weight, scalar_gradient_norm, scalar_lr, scalar_seed, common_scalars };
 
 /// A flat buffer that the program reads and writes.
 struct UpdateSlot {
@@ -41,11 +43,32 @@ struct UpdateProgram {
   std::vector<UpdateScalar> scalars;  ///< in the order of the f64 block behind UpdateBases::scalars
   std::vector<UpdateSlot> slots;      ///< in the order of their bases
   std::optional<Program> program;
+  bool skips = false;                 ///< whether a step may be left out: the slot "skipped" counts them
   std::optional<Program> evaluation;  ///< the values to evaluate with, where they are not the parameters
 };
 
 /// Traces and plans. The gradient behind its base is a sum over samples; the scalar inverse_weight makes it a mean.
 [[nodiscard]] UpdateProgram make_update(const Optimizer& optimizer, const Layout& layout, Passes passes = {});
+
+/// What the host knows of one step.
+struct StepNumbers {
+  std::int64_t step = 1;  ///< from 1
+  double weight = 1;      ///< the gradient's sum is divided by it
+  double gradient_norm = 0, lr = 0;
+  std::uint64_t seed = 0;               ///< of random numbers
+  std::optional<double> momentum = {};  ///< of the schedule: every "momentum" and "beta1"
+};
+/// The scalars of the step, in the order of the program's.
+void fill_scalars(const UpdateProgram& update, const StepNumbers& numbers, std::span<double> scalars);
+
+/// A traced update before it is planned: to be read, not run. Places are those of UpdateProgram.
+struct TracedUpdate {
+  std::unique_ptr<Graph> graph;
+  std::vector<Bound> inputs, outputs;
+  std::vector<UpdateSlot> slots;
+  std::vector<UpdateScalar> scalars;
+};
+[[nodiscard]] TracedUpdate trace_update(const Optimizer& optimizer, const Layout& layout);
 
 /// The slots before the first step.
 [[nodiscard]] std::vector<std::pair<std::string, Tensor>> initial_slots(const UpdateProgram& update);
@@ -62,6 +85,7 @@ struct UpdateContext {
   std::function<Var(std::string_view, double)> scalar;
   std::function<double(std::string_view, double)> number;  ///< of the parameter group, or the one given
   std::function<Var(const Var&)> total;
+  std::function<Var()> normal;
   std::optional<Var> gradient_norm;  ///< where it is known without a pass
   Var step;
   double decay_factor = 1;

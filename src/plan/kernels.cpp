@@ -108,22 +108,48 @@ class TileBuilder {
     step = {find_micro_op(op), registers};
   }
 
-  /// a b + c d and the like in one micro-op, where the parts are needed for nothing else. Rounds as its parts.
+  /// Runs of simple micro-ops as one richer micro-op, where the parts are needed for nothing else. Rounds as its parts.
   void merge_pairs() {
     for (auto& step : program_.steps) {
-      const bool add = step.op->name == "add", sub = step.op->name == "sub";
-      if (!add && !sub) continue;
-      const int left = sole_step(step.registers[0], "mul"), right = sole_step(step.registers[1], "mul");
-      const auto factors = [&](int s) { return program_.steps[static_cast<std::size_t>(s)].registers; };
-      if (add && left >= 0 && right >= 0 && left != right) {
-        merge_blend(step, factors(left), factors(right));
-      } else if (left >= 0) {
-        replace(step, add ? "mul_add" : "mul_sub", {factors(left)[0], factors(left)[1], step.registers[1], 0});
-      } else if (right >= 0) {
-        replace(step, add ? "mul_add" : "sub_mul", {factors(right)[0], factors(right)[1], step.registers[0], 0});
-      }
+      if (step.op->name == "add" || step.op->name == "sub") merge_products(step);
     }
+    for (auto& step : program_.steps) merge_roots_and_quotients(step);
     drop_unused_steps();
+  }
+
+  [[nodiscard]] std::array<int, 4> operands(int step) const {
+    return program_.steps[static_cast<std::size_t>(step)].registers;
+  }
+
+  /// a b + c d, a b + c, a b - c, c - a b.
+  void merge_products(TileProgram::Step& step) {
+    const bool add = step.op->name == "add";
+    const int left = sole_step(step.registers[0], "mul"), right = sole_step(step.registers[1], "mul");
+    if (add && left >= 0 && right >= 0 && left != right) {
+      merge_blend(step, operands(left), operands(right));
+    } else if (left >= 0) {
+      replace(step, add ? "mul_add" : "mul_sub", {operands(left)[0], operands(left)[1], step.registers[1], 0});
+    } else if (right >= 0) {
+      replace(step, add ? "mul_add" : "sub_mul", {operands(right)[0], operands(right)[1], step.registers[0], 0});
+    } else if (const int square = sole_step(step.registers[1], "square"); add && square >= 0) {
+      replace(step, "mul_add", {operands(square)[0], operands(square)[0], step.registers[0], 0});
+    }
+  }
+
+  /// sqrt(a) b + c, sqrt(a) + b, a b / c: the ends of most update rules.
+  void merge_roots_and_quotients(TileProgram::Step& step) {
+    const auto [a, b, c, unused] = step.registers;
+    if (step.op->name == "div") {
+      if (const int product = sole_step(a, "mul"); product >= 0)
+        replace(step, "mul_div", {operands(product)[0], operands(product)[1], b, 0});
+      return;
+    }
+    const bool scaled = step.op->name == "mul_add";
+    if (!scaled && step.op->name != "add") return;
+    const int first = sole_step(a, "sqrt"), second = first < 0 ? sole_step(b, "sqrt") : -1;
+    if (first < 0 && second < 0) return;
+    replace(step, scaled ? "sqrt_mul_add" : "sqrt_add",
+            {operands(std::max(first, second))[0], first >= 0 ? b : a, c, 0});
   }
 
   /// Numbers go to the second and fourth place, or the first and third, for which there are variants.

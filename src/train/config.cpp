@@ -9,20 +9,22 @@ namespace thalweg {
 
 Fields DataOptions::fields() {
   Fields all = {
-      {"format", &format, "how the data is stored", any_number, {"csv", "idx", "images"}},
+      {"format", &format, "how the data is stored", any_number, {"csv", "idx", "images", "text"}},
       {"train", &train, "the data to train on: a path, or { images = path, labels = path }"},
       {"test", &test, "data that is measured once, at the end"},
       {"validation", &validation,
-       "held out to watch the training: a fraction of the training rows (0 is none), or data"},
+       "held out to watch the training: a fraction of the training rows, of a text its end (0 is none), or data"},
   };
   if (format == "idx") all.push_back({"classes", &classes, "what the labels 0, 1, ... are called"});
-  if (!is_table()) {
+  if (is_images()) {
     all.push_back(
         {"augment", &augment, "in training, { flip = true, crop = 4, cutout = 8 }: see `thalweg list sections`"});
     all.push_back({"noise", &noise,
                    "above 0, the model learns to remove noise of this deviation (the image's whole range is 1), which "
                    "is added to the input; the image is the target",
                    not_negative});
+  } else if (format == "text") {
+    std::ranges::copy(text.fields(), std::back_inserter(all));
   } else {
     std::ranges::copy(table.fields(), std::back_inserter(all));
   }
@@ -128,6 +130,15 @@ std::string take_kind(OptionMap& section, std::string_view where, const std::str
   return name;
 }
 
+/// Whether `lr = "auto"` stood there; a number that is as good as any takes its place.
+bool take_auto_lr(OptionMap& optimizer) {
+  const auto lr = optimizer.find("lr");
+  const auto* text = lr == optimizer.end() ? nullptr : std::get_if<std::string>(&lr->second.value);
+  if (!text || *text != "auto") return false;
+  lr->second = {1e-3};
+  return true;
+}
+
 /// What the user chose, over the defaults; those are for one kind and say nothing about another.
 Choice choose(OptionMap chosen, OptionMap defaults, std::string_view where) {
   const std::string default_kind = take_kind(defaults, where, "");
@@ -165,7 +176,7 @@ void check_data_options(const DataOptions& data) {
   if (fraction && !(*fraction >= 0 && *fraction < 1)) {
     fail<UsageError>("[data] validation = {}. Wanted: in [0, 1), or a path", *fraction);
   }
-  if (data.is_table() && data.table.target.empty()) {
+  if (data.format == "csv" && data.table.target.empty()) {
     fail<UsageError>("[data] target is not set. Hint: --target COLUMN says what to predict.");
   }
 }
@@ -179,10 +190,10 @@ DataOptions read_data_options(const ConfigTree& tree, const std::filesystem::pat
     const auto train = sections.data.find("train");
     if (train != sections.data.end() && std::holds_alternative<OptionMap>(train->second.value)) data.format = "idx";
     if (const auto format = sections.data.find("format"); format != sections.data.end()) {
-      read_fields({{"format", &data.format, "", any_number, {"csv", "idx", "images"}}}, {*format}, "data");
+      read_fields({{"format", &data.format, "", any_number, {"csv", "idx", "images", "text"}}}, {*format}, "data");
     }
     read_fields(data.fields(), sections.data, "data");
-    if (!data.is_table()) {
+    if (data.is_images()) {
       AugmentOptions augment;
       read_fields(fields(augment), data.augment, "data.augment");
       data.augment = field_values(fields(augment));
@@ -214,6 +225,7 @@ Config read_config(const ConfigTree& tree, DataOptions data, const DataFacts& fa
     config.schedule.options = registry.schedule(config.schedule.kind).make(config.schedule.options).options();
   });
   with_line(tree, "optimizer", [&] {
+    config.auto_lr = take_auto_lr(own.optimizer);
     config.optimizer = choose(own.optimizer, defaults.optimizer, "optimizer");
     config.optimizer.options = config.make_optimizer(registry).options;
   });
@@ -231,6 +243,11 @@ Optimizer Config::make_optimizer(const Registry& registry) const {
   Optimizer result = registry.optimizer(optimizer.kind).make(optimizer.options);
   result.schedule = registry.schedule(schedule.kind).make(schedule.options);
   return result;
+}
+
+void Config::set_lr(double lr) {
+  optimizer.options["lr"] = {lr};
+  auto_lr = false;
 }
 
 FitOptions Config::fit_options() const {
@@ -257,7 +274,8 @@ void write_section(std::string& out, std::string_view name, const Fields& fields
     out += fmt::format("{} = {}\n", field.name, values.at(std::string(field.name)).str());
 }
 
-void write_choice(std::string& out, std::string_view name, const Choice& choice) {
+void write_choice(std::string& out, std::string_view name, Choice choice, bool auto_lr = false) {
+  if (auto_lr) choice.options["lr"] = {"auto"};
   out += fmt::format("\n[{}]\nkind = {}\n", name, OptionValue{choice.kind}.str());
   for (const auto& [key, value] : choice.options) out += fmt::format("{} = {}\n", key, value.str());
 }
@@ -288,7 +306,7 @@ std::string Config::toml() const {
   write_section(out, "data", copy.data.fields());
   write_choice(out, "model", model);
   write_choice(out, "loss", loss);
-  write_choice(out, "optimizer", optimizer);
+  write_choice(out, "optimizer", optimizer, auto_lr);
   write_choice(out, "schedule", schedule);
   write_section(out, "train", copy.train.fields());
   return out;

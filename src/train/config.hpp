@@ -2,6 +2,7 @@
 // The configuration of a run: what a user wrote, completed by the defaults that fit the data.
 
 #include "data/schema.hpp"
+#include "data/text.hpp"
 #include "thalweg/registry.hpp"
 #include "thalweg/train.hpp"
 #include "train/toml.hpp"
@@ -18,10 +19,11 @@ struct DataOptions {
   OptionMap augment = {};                 ///< images: AugmentOptions, for training
   double noise = 0;                       ///< images: added to the input, where the image itself is the target
   data::TableOptions table = {};          ///< csv: which columns mean what
+  data::TextOptions text = {};            ///< text: tokens and windows
 
   /// Those of the format.
   [[nodiscard]] Fields fields();
-  [[nodiscard]] bool is_table() const { return format == "csv"; }
+  [[nodiscard]] bool is_images() const { return format == "idx" || format == "images"; }
 };
 
 /// `[train]`
@@ -47,7 +49,10 @@ struct Config {
   DataOptions data;
   Choice model, loss, optimizer, schedule;
   TrainOptions train;
+  bool auto_lr = false;  ///< `optimizer.lr = "auto"`, and not found yet: the number there means nothing
 
+  /// Puts the rate where "auto" stood.
+  void set_lr(double lr);
   /// As TOML that reads back to the same.
   [[nodiscard]] std::string toml() const;
   /// What decides the result of a run: everything but threads and checkpoints.
@@ -63,6 +68,7 @@ struct DataFacts {
   std::int64_t rows = 0;     ///< to train on
   std::int64_t outputs = 1;  ///< numbers that the model gives for a row
   bool table = true;
+  std::int64_t context = 0;  ///< tokens a row, of a text
 };
 
 /// Two stages, because what fits depends on what the data is: first where it is, then the rest.

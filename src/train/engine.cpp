@@ -9,6 +9,7 @@
 #include "core/random.hpp"
 #include "data/gather.hpp"
 #include "graph/graph.hpp"
+#include "optim/segments.hpp"
 #include "thalweg/derivatives.hpp"
 #include "thalweg/ops.hpp"
 
@@ -27,14 +28,13 @@ enum ShardBase {
 constexpr std::int64_t shard_doubles = 2;  // the loss and its weight
 // the random block: seed and step in f64, then the place of each row in the batch in i32
 constexpr std::int64_t step_offset = sizeof(double), places_offset = 2 * sizeof(double);
-constexpr std::int64_t evaluation_rows = 512;  // a shard of an evaluation
+constexpr std::int64_t evaluation_rows = 512;  // a shard of an evaluation, or as many as work in this much memory
+constexpr std::size_t evaluation_bytes = std::size_t{64} << 20;
 
 std::int64_t aligned(std::size_t bytes) { return static_cast<std::int64_t>((bytes + 63) / 64 * 64); }
 
 void fill_random_block(std::byte* block, const State& state, std::int64_t begin, std::int64_t rows) {
-  // a double holds 53 bits of a seed
-  const double numbers[] = {static_cast<double>(RandomKey{}.fold(state.seed).purpose >> 11),
-                            static_cast<double>(state.step)};
+  const double numbers[] = {seed_number(state.seed), static_cast<double>(state.step)};
   std::memcpy(block, numbers, sizeof(numbers));
   auto* places = reinterpret_cast<std::int32_t*>(block + places_offset);
   std::iota(places, places + rows, static_cast<std::int32_t>(begin));
@@ -139,12 +139,8 @@ std::unique_ptr<Engine::ShardProgram> Engine::make_program(Mode mode, std::int64
 }
 
 Engine::ShardProgram& Engine::program_for(Mode mode, std::int64_t rows, const Dataset& data, const Layout& layout) {
-  const auto fits = [&](const ShardProgram& p) {
-    if (p.mode != mode || p.rows != rows || p.columns.size() != data.names().size()) return false;
-    return true;
-  };
   for (auto& known : programs_) {
-    if (fits(*known) && known->columns == columns_of(data)) return *known;
+    if (known->mode == mode && known->rows == rows && are_columns_of(known->columns, data)) return *known;
   }
   programs_.push_back(make_program(mode, rows, columns_of(data), layout, {}));
   return *programs_.back();
@@ -174,7 +170,7 @@ void Engine::run_shard(const ShardProgram& shard, const State& state, const RowS
   std::byte* into = memory.data() + columns_at;
   for (std::size_t i = 0; i < shard.columns.size(); ++i) {
     const ColumnSpec& column = shard.columns[i];
-    const Tensor& values = batch.data[column.name];
+    const Tensor& values = batch.data.columns()[i].second;
     const std::size_t row_bytes = column.row.bytes(), size = row_bytes * static_cast<std::size_t>(shard.rows);
     std::byte*& base = bases[first_column_base - first_user_base + static_cast<int>(i)];
     if (batch.rows.empty()) {  // rows in order are read where they lie
@@ -218,14 +214,29 @@ double Engine::squared_norm(std::byte* gradient) {
   return result;
 }
 
+namespace {
+/// Over what is stepped: a group that is frozen has a gradient, but no say.
+Program squared_norm_program(const Optimizer& optimizer, const Layout& layout) {
+  std::vector<Segment> pieces = {{0, {layout.trained_size}}};
+  if (std::ranges::any_of(optimizer.groups, &ParameterGroup::frozen)) pieces = segments_of(optimizer, layout);
+  Graph graph;
+  std::vector<Bound> inputs;
+  Var total = graph.number(0, f64);
+  for (std::size_t i = 0; i < pieces.size(); ++i) {
+    const Var g = graph.input("gradient" + std::to_string(i), pieces[i].shape, layout.dtype);
+    inputs.push_back({g, {first_user_base, pieces[i].offset * static_cast<std::int64_t>(size_of(layout.dtype))}});
+    const Var part = cast(sum(square(g)), f64);
+    total = i == 0 ? part : total + part;
+  }
+  return {graph, inputs, std::vector<Bound>{{total, {first_user_base + 1, 0}}}};
+}
+}  // namespace
+
 void Engine::prepare_update(State& state) {
   const Layout& layout = *state.layout;
   if (update_layout_ != state.layout) {
     update_ = make_update(optimizer_, layout);
-    Graph graph;
-    const Var g = graph.input("gradient", {layout.trained_size}, layout.dtype);
-    norm_.emplace(graph, std::vector<Bound>{{g, {first_user_base, 0}}},
-                  std::vector<Bound>{{cast(sum(square(g)), f64), {first_user_base + 1, 0}}});
+    norm_.emplace(squared_norm_program(optimizer_, layout));
     update_layout_ = state.layout;
     scalars_.assign(update_->scalars.size(), 0);
   }
@@ -238,16 +249,14 @@ void Engine::prepare_update(State& state) {
 void Engine::update(State& state, std::byte* gradient, double weight, double norm, double lr,
                     const Progress& progress) {
   const FlushDenormals flush;
-  const std::optional<double> momentum = optimizer_.schedule.momentum(progress);
-  for (std::size_t i = 0; i < scalars_.size(); ++i) {
-    const std::string_view name = update_->scalars[i].name;
-    const bool cycled = momentum && (name.ends_with(".beta1") || name.ends_with(".momentum"));
-    scalars_[i] = cycled ? *momentum : update_->scalars[i].value;
-  }
-  scalars_[scalar_step] = static_cast<double>(state.step + 1);
-  scalars_[scalar_inverse_weight] = 1 / weight;
-  scalars_[scalar_gradient_norm] = norm;
-  scalars_[scalar_lr] = lr;
+  fill_scalars(*update_,
+               {.step = state.step + 1,
+                .weight = weight,
+                .gradient_norm = norm,
+                .lr = lr,
+                .seed = state.seed,
+                .momentum = optimizer_.schedule.momentum(progress)},
+               scalars_);
   update_bases_ = {state.parameters.mutable_raw(), gradient, reinterpret_cast<std::byte*>(scalars_.data())};
   for (auto& [name, slot] : state.slots) update_bases_.push_back(slot.mutable_raw());
   const auto arena = pool_.take(update_->program->arena_bytes());
@@ -287,12 +296,15 @@ StepReport Engine::step(State& state, const RowSelection& batch, const Progress&
       reinterpret_cast<const double*>(total.data() + TreeSum::doubles_at(summed_size(layout), layout.dtype));
   const double weight = sums[1], loss = sums[0] / weight;
   const double norm = std::sqrt(squared_norm(total.data())) / weight;
-  if (!std::isfinite(loss) || !std::isfinite(norm)) explain_not_finite(state, batch, shard_size, loss);
+  const bool finite = std::isfinite(loss) && std::isfinite(norm);
+  if (!finite && !update_->skips) explain_not_finite(state, batch, shard_size, loss);
   StepReport report;
   report.lr = optimizer_.lr * optimizer_.schedule.factor(progress);
   update(state, total.data(), weight, norm, report.lr, progress);
   const std::byte* observed = total.data() + static_cast<std::size_t>(layout.trained_size) * size_of(layout.dtype);
-  for (const Movement& m : *movements) move(state, m, observed, static_cast<double>(batch.count()));
+  if (finite) {
+    for (const Movement& m : *movements) move(state, m, observed, static_cast<double>(batch.count()));
+  }
   pool_.give_back(std::move(total));
   report.step = ++state.step;
   report.total_steps = progress.total;
@@ -353,12 +365,21 @@ void Engine::explain_not_finite(const State& state, const RowSelection& batch, s
       state.step + 1, loss, where);
 }
 
+std::int64_t Engine::evaluation_shard(std::int64_t rows, const Dataset& data, const Layout& layout) {
+  const auto bytes = [&](std::int64_t size) {
+    return program_for(Mode::evaluate, size, data, layout).program.arena_bytes();
+  };
+  std::int64_t size = std::min(rows, evaluation_rows);
+  if (!program_for(Mode::evaluate, size, data, layout).separable) return rows;
+  while (size > 1 && bytes(size) > evaluation_bytes) size = (size + 1) / 2;
+  return size;
+}
+
 std::pair<double, double> Engine::evaluate(const State& state, const RowSelection& selection, Tensor* predictions) {
   const Layout& layout = *state.layout;
   const std::int64_t rows = selection.count();
   if (rows == 0) fail<UsageError>("[evaluate] a set of no rows");
-  std::int64_t size = std::min(rows, evaluation_rows);
-  if (!program_for(Mode::evaluate, size, selection.data, layout).separable) size = rows;
+  const std::int64_t size = evaluation_shard(rows, selection.data, layout);
   const std::int64_t shards = (rows + size - 1) / size;
   const ShardProgram& whole = program_for(Mode::evaluate, size, selection.data, layout);
   const ShardProgram& rest = program_for(Mode::evaluate, rows - (shards - 1) * size, selection.data, layout);

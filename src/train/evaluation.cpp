@@ -1,5 +1,8 @@
 #include "train/evaluation.hpp"
 
+#include <cmath>
+#include <numbers>
+
 #include "thalweg/metrics.hpp"
 
 namespace thalweg {
@@ -26,6 +29,22 @@ Tensor flat(const Tensor& values) {
 }
 
 }  // namespace
+
+bool is_text(const LossFunction& loss, const Dataset& data) {
+  return loss.output() == LossFunction::Output::logits && data.has("target") && data["target"].dtype() == i32 &&
+         data["target"].shape().rank() > 1;
+}
+
+void add_text_metrics(Evaluation& result, const Dataset& data, const std::optional<Tensor>& token_bytes) {
+  const double loss = result.metrics.front().second;
+  const auto targets = data["target"].values<std::int32_t>();
+  result.metrics.emplace_back("perplexity", std::exp(loss));
+  if (!token_bytes) return;
+  double bytes = 0;
+  for (const std::int32_t token : targets) bytes += token_bytes->at(token);
+  const double nats = loss * static_cast<double>(targets.size());
+  result.metrics.emplace_back("bits_per_byte", nats / (std::numbers::ln2 * bytes));
+}
 
 void add_metrics(Evaluation& result, const LossFunction& loss, const Dataset& data, double shift, double scale) {
   if (!data.has("target")) return;

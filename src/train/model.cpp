@@ -59,6 +59,8 @@ Model Model::load(const std::filesystem::path& path, const Registry& registry) {
   try {
     parts->model = parts->recipe.make_model(registry);
     parts->loss = parts->recipe.make_loss(registry);
+    const nn::ModelRow& row = registry.model(parts->recipe.model.kind);
+    if (row.step) parts->step = row.step(parts->recipe.outputs, parts->recipe.model.options);
     const TracedObjective traced =
         trace_objective(evaluation_of(parts->model, *parts->loss), {{"input", parts->recipe.input()}},
                         Parts::block_rows, Mode::evaluate, f32);
@@ -137,7 +139,7 @@ Prediction prediction_of(const Tensor& row, bool regression) {
 
 Prediction Model::predict_cells(std::span<const std::string_view> cells, std::span<std::int64_t> unknown) const {
   const data::TablePreprocessing* table = parts_->recipe.preprocessing.table();
-  if (!table) fail<UsageError>("[model] a model of images has no cells to predict from");
+  if (!table) fail<UsageError>("[model] only a model of a table has cells to predict from");
   Tensor input({1, table->width()});
   table->encode_row(cells, input.mutable_values<float>(), unknown);
   return prediction_of(predict_encoded(input), table->schema().task == data::Task::regression);
@@ -192,6 +194,7 @@ Evaluation Model::evaluate(const Dataset& data) const {
   if (const auto* table = parts_->recipe.preprocessing.table()) {
     trainer.set_target_scale(table->target().shift, 1 / table->target().scale);
   }
+  if (const auto* text = parts_->recipe.preprocessing.text()) trainer.set_token_bytes(text->token_bytes());
   return trainer.evaluate(data);
 }
 

@@ -14,6 +14,7 @@ struct Model::Parts {
   Recipe recipe;
   ModelFunction model = {};
   std::optional<LossFunction> loss = {};
+  nn::SequenceStep step = {};  ///< of a model that can generate
   std::vector<std::pair<std::string, Tensor>> parameters = {};
   std::vector<std::string> input_names = {};
 

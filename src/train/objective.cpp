@@ -31,6 +31,11 @@ EvaluationFunction evaluation_of(ModelFunction model, LossFunction loss) {
     Evaluated result;
     const Var raw = model(s, b["input"]);
     if (b.has("target")) result.loss = loss(raw, b["target"], b.has("weight") ? b["weight"] : Var{});
+    // a class at every place of a sample: there is no telling how many, and nothing reads them
+    if (result.loss.sum.defined() && b["target"].dtype() == i32 && b["target"].rank() > 1 &&
+        loss.output() == LossFunction::Output::logits) {
+      return result;
+    }
     switch (loss.output()) {
       case LossFunction::Output::value: result.prediction = raw; break;
       case LossFunction::Output::logit: result.prediction = sigmoid(raw); break;
@@ -48,6 +53,14 @@ std::vector<ColumnSpec> columns_of(const Dataset& data) {
   }
   if (columns.empty()) fail<UsageError>("[train] the data has no columns. Hint: data.set(\"input\", tensor).");
   return columns;
+}
+
+bool are_columns_of(const std::vector<ColumnSpec>& columns, const Dataset& data) {
+  return std::ranges::equal(columns, data.columns(), [](const ColumnSpec& wanted, const auto& column) {
+    const auto& [name, tensor] = column;
+    return tensor.dtype() == wanted.row.dtype && name == wanted.name &&
+           std::ranges::equal(tensor.shape().sizes().subspan(1), wanted.row.shape.sizes());
+  });
 }
 
 TracedObjective trace_objective(const EvaluationFunction& function, const std::vector<ColumnSpec>& columns,

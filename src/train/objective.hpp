@@ -17,6 +17,8 @@ struct ColumnSpec {
   friend bool operator==(const ColumnSpec&, const ColumnSpec&) = default;
 };
 [[nodiscard]] std::vector<ColumnSpec> columns_of(const Dataset& data);
+/// Whether columns_of(data) would be these; asked at every step, so nothing is allocated.
+[[nodiscard]] bool are_columns_of(const std::vector<ColumnSpec>& columns, const Dataset& data);
 
 /// A loss, and where there is a model the predictions: values, or probabilities.
 struct Evaluated {

@@ -19,6 +19,7 @@ LossFunction Recipe::make_loss(const Registry& registry) const { return registry
 
 Signature Recipe::input() const {
   if (const auto* tensor = preprocessing.tensor()) return {tensor->input, tensor->dtype};
+  if (const auto* text = preprocessing.text()) return {{text->sequence_length}, i32};
   return {{preprocessing.table()->width()}, f32};
 }
 

@@ -96,6 +96,8 @@ class Reader {
     if (extent.end - extent.begin != bytes)
       bad(fmt::format("tensor '{}' has {} bytes and its shape {} asks for {}", name, extent.end - extent.begin, shape,
                       bytes));
+    bytes_ += bytes;
+    if (bytes_ > data_size_) bad("its tensors overlap or leave gaps");  // before there is memory for each
     Tensor tensor(shape, known->second);
     const std::span into(tensor.mutable_raw(), tensor.bytes());
     if (file_.read_at(data_begin_ + extent.begin, into) != into.size())
@@ -123,7 +125,7 @@ class Reader {
   }
 
   data::File file_;
-  std::int64_t data_begin_ = 0, data_size_ = 0;
+  std::int64_t data_begin_ = 0, data_size_ = 0, bytes_ = 0;  // of the tensors so far
   std::vector<Extent> extents_;
   SafetensorsFile result_;
 };

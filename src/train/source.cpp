@@ -65,21 +65,16 @@ std::int64_t outputs_of(const data::Schema& schema) {
 }  // namespace
 
 DataSource::DataSource(DataOptions options) : options_(std::move(options)) {
-  if (!options_.is_table()) {
-    read_tensors();
-    return;
+  if (options_.is_images()) {
+    read_pictures();
+  } else if (options_.format == "text") {
+    read_text();
+  } else {
+    read_table();
   }
-  table_ = data::read_table(std::get<std::string>(options_.train.value), separator_of(options_));
-  data::Inference inference = data::infer_schema(*table_, options_.table);
-  schema_ = std::move(inference.schema);
-  rows_ = std::move(inference.rows);
-  notes_ = std::move(inference.notes);
-  warnings_ = std::move(inference.warnings);
-  labels_ = data::class_labels(*table_, schema_, rows_);
-  facts_ = {.task = schema_.task, .rows = static_cast<std::int64_t>(rows_.size()), .outputs = outputs_of(schema_)};
 }
 
-void DataSource::read_tensors() {
+void DataSource::read_pictures() {
   if (options_.format == "images") {
     options_.classes = data::class_folders(std::get<std::string>(options_.train.value));
   }
@@ -98,6 +93,46 @@ void DataSource::read_tensors() {
   facts_.task = data::Task::multiclass;
   facts_.outputs = std::max<std::int64_t>(highest + 1, static_cast<std::int64_t>(options_.classes.size()));
   notes_.push_back(fmt::format("{} images of {}, {} classes", tensors_.rows(), image, facts_.outputs));
+}
+
+void DataSource::read_table() {
+  table_ = data::read_table(std::get<std::string>(options_.train.value), separator_of(options_));
+  data::Inference inference = data::infer_schema(*table_, options_.table);
+  schema_ = std::move(inference.schema);
+  rows_ = std::move(inference.rows);
+  notes_ = std::move(inference.notes);
+  warnings_ = std::move(inference.warnings);
+  labels_ = data::class_labels(*table_, schema_, rows_);
+  facts_ = {.task = schema_.task, .rows = static_cast<std::int64_t>(rows_.size()), .outputs = outputs_of(schema_)};
+}
+
+void DataSource::read_text() {
+  const auto* fraction = std::get_if<double>(&options_.validation.value);
+  auto text = std::make_shared<const std::string>(data::read_text(std::get<std::string>(options_.train.value)));
+  const auto [train, held_out] = data::split_text(*text, fraction ? *fraction : 0);
+  data::TextPreprocessing fitted{data::fit_tokenizer(options_.text, train), options_.text.sequence_length};
+  const std::int64_t tokens = fitted.tokenizer.size(), length = fitted.sequence_length;
+  notes_.push_back(fmt::format("a text of {} bytes{}, {} tokens ({}); the task is to predict the next", text->size(),
+                               held_out.empty() ? "" : fmt::format(", the last {} held out", held_out.size()), tokens,
+                               options_.text.tokenizer));
+  text_ = TextSource{std::move(text), train, held_out, std::move(fitted)};
+  facts_ = {.task = data::Task::language,
+            .rows = static_cast<std::int64_t>(train.size()) / length,
+            .outputs = tokens,
+            .table = false,
+            .context = length};
+}
+
+Parts DataSource::text_parts() const {
+  const data::TextPreprocessing& fitted = text_->preprocessing;
+  const auto& path = std::get<std::string>(options_.train.value);
+  Parts parts{.preprocessing = fitted, .train = fitted.encode(text_->train, path, options_.text.stride)};
+  if (!text_->held_out.empty()) {
+    parts.validation = fitted.encode(text_->held_out, fmt::format("the held-out end of {}", path));
+  } else if (std::holds_alternative<std::string>(options_.validation.value)) {
+    parts.validation = encode_place(fitted, options_.validation, options_, parts.warnings);
+  }
+  return parts;
 }
 
 std::vector<std::int64_t> DataSource::rows_at(std::span<const std::int64_t> places) const {
@@ -141,10 +176,15 @@ Parts DataSource::held_out(std::span<const std::int64_t> places, std::uint64_t s
   return encode(rows_at(split.train), rows_at(split.held_out));
 }
 
-Parts DataSource::parts(std::uint64_t seed) const {
+Parts DataSource::all_but_test(std::uint64_t seed) const {
+  if (text_) return text_parts();
   std::vector<std::int64_t> places(rows_.size());
   std::iota(places.begin(), places.end(), 0);
-  Parts parts = held_out(places, seed);
+  return held_out(places, seed);
+}
+
+Parts DataSource::parts(std::uint64_t seed) const {
+  Parts parts = all_but_test(seed);
   if (is_set(options_.test)) {
     parts.test = encode_place(parts.preprocessing, options_.test, options_, parts.warnings);
   }
@@ -152,6 +192,7 @@ Parts DataSource::parts(std::uint64_t seed) const {
 }
 
 std::vector<Parts> DataSource::folds(std::int64_t k, std::uint64_t seed) const {
+  if (text_) fail<UsageError>("[data] a text has no rows to deal to folds. Hint: validation = 0.1 holds out its end.");
   std::vector<Parts> result;
   for (const data::Split& split : data::split_folds(static_cast<std::int64_t>(rows_.size()), k, seed, labels_)) {
     Parts& parts = result.emplace_back(held_out(split.train, seed));
@@ -168,6 +209,7 @@ Dataset encode_place(const data::Preprocessing& preprocessing, const OptionValue
     return read_images(place, options, preprocessing.classes());
   }
   const std::string path = std::get<std::string>(place.value);
+  if (const auto* text = preprocessing.text()) return text->encode(data::read_text(path), path);
   const data::Table table = data::read_table(path, separator_of(options));
   const data::TablePreprocessing& fitted = *preprocessing.table();
   return encode_rows(fitted, table, data::usable_rows(table, fitted.schema()), path, warnings);
@@ -183,6 +225,8 @@ const std::vector<ReaderRow>& readers() {
       {"csv", "a table of text with a header (RFC 4180), separated by commas, semicolons or tabs", options_of("csv")},
       {"idx", "images and labels as MNIST has them, plain or gzip", options_of("idx")},
       {"images", "PNG and JPEG files of one size, in a folder for each class", options_of("images")},
+      {"text", "a file or a folder of files, in tokens, of which each is predicted from those before it",
+       options_of("text")},
   };
   return rows;
 }

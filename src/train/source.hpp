@@ -1,6 +1,7 @@
 #pragma once
 // The data of a run: read once, cut into the parts that are trained on and held out, and encoded for the model.
 
+#include <memory>
 #include <optional>
 
 #include "data/preprocessing.hpp"
@@ -15,6 +16,13 @@ struct Parts {
   Dataset train;
   std::optional<Dataset> validation = {}, test = {};
   std::vector<std::string> warnings = {};
+};
+
+/// A text, cut in two where a part of it is held out, and the tokenizer fitted to the first part.
+struct TextSource {
+  std::shared_ptr<const std::string> text;  ///< what the two parts look at
+  std::string_view train, held_out;
+  data::TextPreprocessing preprocessing;
 };
 
 class DataSource {
@@ -33,7 +41,11 @@ class DataSource {
   [[nodiscard]] std::vector<Parts> folds(std::int64_t k, std::uint64_t seed) const;
 
  private:
-  void read_tensors();
+  void read_pictures();
+  void read_table();
+  void read_text();
+  [[nodiscard]] Parts text_parts() const;
+  [[nodiscard]] Parts all_but_test(std::uint64_t seed) const;
   [[nodiscard]] Parts encode(std::span<const std::int64_t> train, std::span<const std::int64_t> validation) const;
   [[nodiscard]] Parts held_out(std::span<const std::int64_t> places, std::uint64_t seed) const;
   [[nodiscard]] std::vector<std::int64_t> rows_at(std::span<const std::int64_t> places) const;
@@ -41,6 +53,7 @@ class DataSource {
   DataOptions options_;
   std::optional<data::Table> table_;
   data::Schema schema_;
+  std::optional<TextSource> text_;
   Dataset tensors_;
   std::vector<std::int64_t> rows_;    // that can be used
   std::vector<std::int32_t> labels_;  // theirs; empty in a regression

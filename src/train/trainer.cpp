@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
+#include <numeric>
 #include <ostream>
 
 #include "core/error.hpp"
@@ -9,6 +10,7 @@
 #include "train/checkpoint.hpp"
 #include "train/engine.hpp"
 #include "train/evaluation.hpp"
+#include "train/run_length.hpp"
 #include "train/safetensors.hpp"
 
 namespace thalweg {
@@ -18,6 +20,7 @@ struct Trainer::Impl {
   std::optional<LossFunction> loss;  // none for an objective without a model
   State state;
   double target_shift = 0, target_scale = 1;
+  std::optional<Tensor> token_bytes = {};
 
   Evaluation evaluate(const State& with, const Dataset& data) {
     Evaluation result;
@@ -26,6 +29,10 @@ struct Trainer::Impl {
     const auto [sum, weight] = engine.evaluate(with, {data}, loss ? &predictions : nullptr);
     result.metrics.emplace_back("loss", sum / weight);
     if (!loss) return result;
+    if (is_text(*loss, data)) {
+      add_text_metrics(result, data, token_bytes);
+      return result;
+    }
     result.predictions = std::move(predictions);
     add_metrics(result, *loss, data, target_shift, target_scale);
     return result;
@@ -57,13 +64,13 @@ class Fit {
  private:
   void set_lengths() {
     rows_ = training_->rows();
-    const std::int64_t batch = options_.batch_size > 0 ? std::min(options_.batch_size, rows_) : rows_;
-    rows_a_step_ = std::min(rows_, batch * options_.accumulate);
+    const RunLength length = run_length(options_, rows_);
+    rows_a_step_ = length.rows_a_step;
     shard_size_ = options_.shard_size;
     // accumulated batches are shards of one larger batch: the same bits, whichever way it is said
-    if (shard_size_ == 0) shard_size_ = default_shard_size(batch, state_.layout->size);
-    steps_an_epoch_ = (rows_ + rows_a_step_ - 1) / std::max<std::int64_t>(1, rows_a_step_);
-    position_.total_steps = options_.steps > 0 ? options_.steps : options_.epochs * steps_an_epoch_;
+    if (shard_size_ == 0) shard_size_ = default_shard_size(length.batch, state_.layout->size);
+    steps_an_epoch_ = length.steps_an_epoch;
+    position_.total_steps = length.steps;
   }
 
   void check() const {
@@ -105,15 +112,19 @@ class Fit {
         std::max<std::int64_t>(1, options_.checkpoint_every.steps(position_.total_steps, steps_an_epoch_));
   }
 
-  /// The rows of the step about to be taken: places of a permutation that the seed and the epoch give.
+  /// The rows of the step about to be taken, in the order that the seed and the epoch give.
   void choose_rows() {
     const std::int64_t epoch = state_.step / steps_an_epoch_, begin = state_.step % steps_an_epoch_ * rows_a_step_;
     const std::int64_t end = std::min(rows_, begin + rows_a_step_);
-    const Permutation shuffled(RandomKey{options_.seed, 0}.fold("shuffle").fold(static_cast<std::uint64_t>(epoch)),
-                               rows_);
-    batch_.resize(static_cast<std::size_t>(end - begin));
-    for (std::int64_t i = begin; i < end; ++i)
-      batch_[static_cast<std::size_t>(i - begin)] = options_.shuffle ? shuffled(i) : i;
+    if (order_.empty()) {
+      order_.resize(static_cast<std::size_t>(rows_));
+      std::iota(order_.begin(), order_.end(), 0);
+    }
+    if (options_.shuffle && epoch != shuffled_epoch_) {
+      order_ = shuffled(RandomKey{options_.seed, 0}.fold("shuffle").fold(static_cast<std::uint64_t>(epoch)), rows_);
+      shuffled_epoch_ = epoch;
+    }
+    batch_ = std::span(order_).subspan(static_cast<std::size_t>(begin), static_cast<std::size_t>(end - begin));
   }
 
   void train_one_step() {
@@ -121,8 +132,10 @@ class Fit {
     const Progress progress{state_.step, position_.total_steps, steps_an_epoch_, position_.plateau.factor};
     StepReport report = engine_.step(state_, {*training_, batch_}, progress, shard_size_);
     report.epoch = (report.step - 1) / steps_an_epoch_ + 1;
-    position_.epoch_loss += report.loss * static_cast<double>(report.samples);
-    position_.epoch_weight += static_cast<double>(report.samples);
+    if (std::isfinite(report.loss)) {  // it is not where skip_nonfinite left the step out
+      position_.epoch_loss += report.loss * static_cast<double>(report.samples);
+      position_.epoch_weight += static_cast<double>(report.samples);
+    }
     history_.steps.push_back(report);
     if (options_.on_step) options_.on_step(report);
     if (state_.step % steps_an_epoch_ == 0 || state_.step == position_.total_steps) end_epoch();
@@ -229,7 +242,9 @@ class Fit {
   std::optional<Tensor> best_parameters_;
   std::int64_t rows_ = 0, rows_a_step_ = 1, steps_an_epoch_ = 1, shard_size_ = 0, checkpoint_every_ = 1,
                last_checkpoint_ = 0;
-  std::vector<std::int64_t> batch_;
+  std::vector<std::int64_t> order_;  // of the rows, in this epoch
+  std::int64_t shuffled_epoch_ = -1;
+  std::span<const std::int64_t> batch_;  // of it
   Clock::time_point started_ = Clock::now();
 };
 
@@ -254,6 +269,8 @@ void Trainer::set_target_scale(double shift, double scale) {
   impl_->target_shift = shift;
   impl_->target_scale = scale;
 }
+
+void Trainer::set_token_bytes(Tensor bytes) { impl_->token_bytes = std::move(bytes); }
 
 History Trainer::fit(const Dataset& data, const FitOptions& options) {
   if (options.validation < 0 || options.validation >= 1) {

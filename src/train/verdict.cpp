@@ -227,7 +227,7 @@ struct Late {
   bool falling = false;
 };
 
-Late late_fall_of(const Run& run) {
+Late late_fall_of(const Run& run, bool is_annealed) {
   const bool validated = run.validation.size() >= 5;
   const Values& v = validated ? run.validation : run.loss;
   Late late{validated ? "validation loss" : "training loss"};
@@ -238,8 +238,8 @@ Late late_fall_of(const Run& run) {
   late.part = whole > 0 ? late.fall / whole : 0;
   const std::span half = std::span(v).subspan(v.size() / 2);
   const double error = noise(half) * std::sqrt(2 / std::max(1.0, static_cast<double>(v.size()) / 5));
-  late.falling =
-      late.part > late_fall && late.fall > late_fall_of_level * std::abs(last) && late.fall > significance * error;
+  late.falling = late.part > (is_annealed ? annealed_late_fall : late_fall) &&
+                 late.fall > late_fall_of_level * std::abs(last) && late.fall > significance * error;
   return late;
 }
 
@@ -249,15 +249,18 @@ Evidence late_evidence(const Late& late) {
                       late.fall < 0 ? "rose" : "fell", percent(std::abs(late.part)))};
 }
 
+/// The last rate as a part of the highest; 1 where no steps were kept.
+double final_rate(const History& history) {
+  if (history.steps.empty()) return 1;
+  const double peak = std::ranges::max_element(history.steps, {}, &StepReport::lr)->lr;
+  return peak > 0 ? history.steps.back().lr / peak : 1;
+}
+
 /// Where a schedule took the rate down, a flat end is its doing too.
-std::optional<Evidence> final_rate(const History& history) {
-  if (history.steps.empty()) return std::nullopt;
-  const double peak = std::ranges::max_element(history.steps, {}, &StepReport::lr)->lr, last = history.steps.back().lr;
-  if (!(last < peak / 2)) return std::nullopt;
-  return Evidence{
-      "final_rate", last / peak,
-      fmt::format("The schedule ended at {} of the highest rate, {:.3g}, which flattens the end of a curve.",
-                  percent(last / peak), peak)};
+Evidence rate_evidence(double part) {
+  return {
+      "final_rate", part,
+      fmt::format("The schedule ended at {} of the highest rate, which flattens the end of a curve.", percent(part))};
 }
 
 Verdict too_short(const Run& run) {
@@ -290,16 +293,19 @@ Verdict judge(const History& history) {
   if (auto verdict = overfitting(history, run)) return *verdict;
   if (auto verdict = crawling(run)) return *verdict;
 
-  const Late late = late_fall_of(run);
+  const double rate = final_rate(history);
+  const bool is_annealed = rate < annealed;
+  const Late late = late_fall_of(run, is_annealed);
   Verdict verdict{
       late.falling ? VerdictKind::still_falling : VerdictKind::converged,
       late.falling ? fmt::format("Still falling: the {} had not levelled out when the run ended.", late.curve)
-                   : fmt::format("Converged: the {} has levelled out.", late.curve),
+                   : fmt::format("Converged: the {} has levelled out{}.", late.curve,
+                                 is_annealed ? ", as far as the schedule takes it" : ""),
       {from_to(run), late_evidence(late)},
       late.falling ? "Train for twice as many epochs; a schedule stretches with the run."
                    : "More epochs of the same will gain little. A larger model, other inputs or another lr may."};
   if (auto gradient = gradient_ratio(run)) verdict.evidence.push_back(std::move(*gradient));
-  if (auto rate = final_rate(history)) verdict.evidence.push_back(std::move(*rate));
+  if (rate < 0.5) verdict.evidence.push_back(rate_evidence(rate));
   return verdict;
 }
 

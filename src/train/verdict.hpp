@@ -36,6 +36,8 @@ inline constexpr double crawling_pace = 0.6;         ///< crawling: pace of the 
 inline constexpr double motionless_fall = 0.01;      ///< crawling: it fell by less than this part, and so did not move
 inline constexpr double motionless_gradient = 0.5;   ///< and the gradient kept at least this part of its norm
 inline constexpr double late_fall = 0.03;            ///< still falling: between the last two fifths, of the whole fall
+inline constexpr double annealed_late_fall = 0.15;   ///< the same, where the schedule took the rate to its end
+inline constexpr double annealed = 0.05;             ///< which is: below this part of the highest rate
 inline constexpr double late_fall_of_level = 0.002;  ///< and of the loss itself
 inline constexpr double significance = 2;            ///< standard errors that tell a trend from noise
 }  // namespace verdict_rule
@@ -51,8 +53,10 @@ inline constexpr double significance = 2;            ///< standard errors that t
 ///   of rate in the second half of the run as in the first (at least `crawling_pace`): no bend is in sight. Or L fell
 ///   by less than `motionless_fall` while the gradient kept at least `motionless_gradient` of its norm.
 /// - still falling: between the last two fifths, "validation.loss" (where it was measured often enough, else L) fell by
-///   more than `late_fall` of its whole fall, `late_fall_of_level` of its level and more than noise. (A run of fewer
-///   than `fewest_steps` steps counts as one.)
+///   more than `late_fall` of its whole fall, `late_fall_of_level` of its level and more than noise. Where a schedule
+///   brought the rate below `annealed` of its highest, `annealed_late_fall` takes the place of `late_fall`: with the
+///   rate the noise of the steps goes, and the loss falls by that too, once. (A run of fewer than `fewest_steps` steps
+///   counts as one.)
 /// - converged: otherwise.
 [[nodiscard]] Verdict judge(const History& history);
 

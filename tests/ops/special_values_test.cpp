@@ -202,5 +202,19 @@ TYPED_TEST(SpecialValues, BinaryOpsAreThoseOfTheLibraryForEveryPair) {
   }
 }
 
+TEST(SpecialValues, LogSoftmaxKeepsItsDigitsBesideLargeLogits) {
+  // log softmax of (0, -10, -20) wherever the logits stand
+  for (const double base : {0.0, 1e4, -1e4, 1e6}) {
+    const Tensor logits =
+        Tensor::of<float>({static_cast<float>(base), static_cast<float>(base - 10), static_cast<float>(base - 20)});
+    const Tensor y =
+        evaluate([](const std::vector<Var>& x) { return std::vector<Var>{log_softmax(x[0])}; }, {logits})[0];
+    const double rest = -std::log1p(std::exp(-10.0) + std::exp(-20.0));
+    EXPECT_NEAR(y.at(0), rest, 1e-4 * std::abs(rest)) << base;
+    EXPECT_NEAR(y.at(1), -10 + rest, 2e-6) << base;
+    EXPECT_NEAR(y.at(2), -20 + rest, 2e-6) << base;
+  }
+}
+
 }  // namespace
 }  // namespace thalweg

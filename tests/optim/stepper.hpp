@@ -32,7 +32,7 @@ class Stepper {
     state.layout = std::make_shared<Layout>(std::move(layout));
     state.parameters = start.to(state.layout->dtype);
     state.slots = initial_slots(update_);
-    for (const UpdateScalar& scalar : update_.scalars) scalars_.push_back(scalar.value);
+    scalars_.resize(update_.scalars.size());
     arena_ = Block(update_.program->arena_bytes());
     bases_.resize(UpdateBases::first_slot - first_user_base + state.slots.size());
   }
@@ -41,10 +41,12 @@ class Stepper {
   void step(Tensor& gradient, double lr_factor = 1) {
     double squares = 0;
     for (std::int64_t i = 0; i < state.layout->trained_size; ++i) squares += gradient.at(i) * gradient.at(i);
-    scalars_[scalar_step] = static_cast<double>(++state.step);
-    scalars_[scalar_inverse_weight] = 1;
-    scalars_[scalar_gradient_norm] = std::sqrt(squares);
-    scalars_[scalar_lr] = optimizer_.lr * lr_factor;
+    fill_scalars(update_,
+                 {.step = ++state.step,
+                  .gradient_norm = std::sqrt(squares),
+                  .lr = optimizer_.lr * lr_factor,
+                  .seed = state.seed},
+                 scalars_);
     bases_[0] = state.parameters.mutable_raw();
     bases_[1] = gradient.mutable_raw();
     bases_[2] = reinterpret_cast<std::byte*>(scalars_.data());

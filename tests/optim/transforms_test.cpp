@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <functional>
 #include <limits>
+#include <tuple>
 
 #include "optim/stepper.hpp"
 #include "thalweg/error.hpp"
@@ -69,6 +70,71 @@ TEST(Transforms, PenaltiesLeaveOutWhatDoesNotDecay) {
   expect_near(direction(optim::add_decayed_weights(0.1), matrix_and_bias(), none, x), {0.2, -0.2, 0, 0.1, 0, 0});
   expect_near(direction(optim::add_l1(0.1), matrix_and_bias(), none, x), {0.1, -0.1, 0, 0.1, 0, 0});
   expect_near(direction(optim::add_elastic_net(0.1, 0.5), matrix_and_bias(), none, x), {1.1, -1.1, 0, 0.6, 0, 0});
+}
+
+/// Mean and variance of what noise of this strength adds to zeros in the steps up to this one.
+std::pair<double, double> moments(std::int64_t step, double eta, double gamma, std::int64_t size = 40'000) {
+  Stepper stepper(optim::chain(optim::add_noise(eta, gamma), optim::scale_by_lr(1)), one_vector(size), zeros({size}));
+  Tensor g = zeros({size}, f64);
+  stepper.state.step = step - 1;
+  stepper.step(g);
+  double sum = 0, squares = 0;
+  for (std::int64_t i = 0; i < size; ++i) sum += stepper.x(i), squares += stepper.x(i) * stepper.x(i);
+  return {sum / static_cast<double>(size), squares / static_cast<double>(size)};
+}
+
+TEST(Noise, HasTheVarianceOfThePaper) {
+  for (const auto& [step, eta, gamma] :
+       {std::tuple(1, 0.3, 0.55), std::tuple(100, 0.3, 0.55), std::tuple(9, 1.0, 0.5)}) {
+    const double wanted = eta / std::pow(step, gamma);
+    const auto [mean, variance] = moments(step, eta, gamma);
+    EXPECT_NEAR(mean, 0, 4 * std::sqrt(wanted / 40'000));
+    EXPECT_NEAR(variance, wanted, 4 * wanted * std::sqrt(2.0 / 40'000));
+  }
+}
+
+TEST(Noise, IsAFunctionOfSeedStepAndPlace) {
+  const auto walk = [](std::uint64_t seed, int steps) {
+    Stepper stepper(optim::sgd({.lr = 1, .noise = 0.1}), matrix_and_bias(), zeros({6}));
+    stepper.state.seed = seed;
+    Tensor g = zeros({6}, f64);
+    for (int i = 0; i < steps; ++i) stepper.step(g);
+    std::vector<double> x;
+    for (std::int64_t i = 0; i < 6; ++i) x.push_back(stepper.x(i));
+    return x;
+  };
+  EXPECT_EQ(walk(1, 3), walk(1, 3));
+  EXPECT_NE(walk(1, 3), walk(2, 3));
+  std::vector<double> one = walk(1, 1), two = walk(1, 2);
+  for (std::size_t i = 0; i < 6; ++i) EXPECT_NE(two[i], 2 * one[i]) << "the second step has the noise of the first";
+  std::ranges::sort(one);
+  EXPECT_EQ(std::ranges::adjacent_find(one), one.end()) << "two places share their noise";
+}
+
+TEST(Noise, ComesBehindClippingAndBeforeTheMethod) {
+  const Layout layout = one_vector(8);
+  Stepper ours(optim::adam({.lr = 0.1, .clip_norm = 1, .noise = 0.2}), layout, SmoothProblem::start());
+  Stepper chained(optim::chain(optim::clip_norm(1), optim::add_noise(0.2), optim::scale_by_adam(0.9, 0.999, 1e-8),
+                               optim::scale_by_lr(0.1)),
+                  layout, SmoothProblem::start());
+  run_on_smooth_problem(ours, 10);
+  run_on_smooth_problem(chained, 10);
+  EXPECT_TRUE(identical(ours.state.parameters, chained.state.parameters));
+}
+
+TEST(Transforms, AStepThatIsLeftOutDoesNotCount) {
+  // Adam's correction goes by the steps that were taken: with one left out, all is as if it had not been
+  const Optimizer adam = optim::adam({.lr = 0.1});
+  Stepper skipping(optim::prepend(optim::skip_nonfinite(), adam), one_vector(8), SmoothProblem::start());
+  Stepper plain(adam, one_vector(8), SmoothProblem::start());
+  run_on_smooth_problem(plain, 6);
+  run_on_smooth_problem(skipping, 1);
+  for (int i = 0; i < 3; ++i) {
+    Tensor broken = full({8}, nan, f64);
+    skipping.step(broken);
+  }
+  run_on_smooth_problem(skipping, 5);
+  EXPECT_TRUE(identical(skipping.state.parameters, plain.state.parameters));
 }
 
 TEST(Transforms, NonFiniteElementsBecomeZero) {

@@ -1,27 +1,15 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cmath>
 #include <filesystem>
 
-#include "thalweg/thalweg.hpp"
+#include "data/split.hpp"
+#include "moons.hpp"
 
 namespace thalweg {
 namespace {
-
-Dataset two_moons(std::int64_t rows) {
-  const Tensor noise = random_normal({rows, 2}, 5);
-  std::vector<float> x;
-  std::vector<std::int32_t> y;
-  for (std::int64_t i = 0; i < rows; ++i) {
-    const double angle = 3.14159265 * static_cast<double>(i / 2) / (static_cast<double>(rows) / 2);
-    const bool lower = i % 2;
-    x.push_back(static_cast<float>((lower ? 1 - std::cos(angle) : std::cos(angle)) + 0.1 * noise.at(2 * i)));
-    x.push_back(static_cast<float>((lower ? 0.5 - std::sin(angle) : std::sin(angle)) + 0.1 * noise.at(2 * i + 1)));
-    y.push_back(lower);
-  }
-  return Dataset::from(std::span<const float>(x), {rows, 2}, std::span<const std::int32_t>(y));
-}
 
 Trainer moons_trainer(int threads = 1) {
   return Trainer(nn::mlp(2, {.hidden = {32, 32}}), loss::cross_entropy,
@@ -112,7 +100,117 @@ TEST(Trainer, EarlyStoppingRestoresTheBest) {
   const History history =
       trainer.fit(data, {.epochs = 200, .validation = 0.3, .early_stopping = EarlyStopping{.patience = "5 epochs"}});
   ASSERT_EQ(history.reason, StopReason::stopped_early);
-  EXPECT_LT(history.best_epoch, static_cast<std::int64_t>(history.epochs.size()));
+  EXPECT_EQ(history.best_epoch + 5, static_cast<std::int64_t>(history.epochs.size()));
+  const auto measured = [](const EpochReport& epoch) {
+    return std::ranges::find(epoch.metrics, "validation.loss", &Metrics::value_type::first)->second;
+  };
+  const auto best = std::ranges::min_element(history.epochs, {}, measured);
+  EXPECT_EQ(best->epoch, history.best_epoch);
+  EXPECT_TRUE(best->best);
+
+  // the same split, held out by hand: the parameters that came back measure what the best epoch did
+  const auto split = data::split_fraction(60, 0.3, 1);
+  EXPECT_EQ(trainer.evaluate(data.take(split.held_out))["loss"], measured(*best));
+  EXPECT_NE(trainer.evaluate(data.take(split.held_out))["loss"], measured(history.epochs.back()));
+}
+
+TEST(Trainer, TheBestIsNotRestoredWhereThatIsNotWanted) {
+  const Dataset data = two_moons(60), held_out = two_moons(30);
+  FitOptions options{.epochs = 200, .early_stopping = EarlyStopping{.patience = "5 epochs", .restore_best = false}};
+  options.validation_data = held_out;
+  Trainer trainer = moons_trainer();
+  const History history = trainer.fit(data, options);
+  ASSERT_EQ(history.reason, StopReason::stopped_early);
+  const Metrics& last = history.epochs.back().metrics;
+  EXPECT_EQ(trainer.evaluate(held_out)["loss"],
+            std::ranges::find(last, "validation.loss", &Metrics::value_type::first)->second);
+}
+
+TEST(Trainer, AStopTokenEndsTheRunAfterTheStep) {
+  std::stop_source stop;
+  FitOptions options{.epochs = 50, .batch_size = 16, .stop = stop.get_token()};
+  options.on_step = [&](const StepReport& report) {
+    if (report.step == 11) stop.request_stop();
+  };
+  Trainer trainer = moons_trainer();
+  const History history = trainer.fit(two_moons(64), options);
+  EXPECT_EQ(history.reason, StopReason::stop_requested);
+  EXPECT_EQ(history.steps.size(), 11U);
+  EXPECT_EQ(trainer.state().step, 11);
+}
+
+TEST(Trainer, OnStepSeesEveryStep) {
+  std::vector<StepReport> seen;
+  FitOptions options{.epochs = 3, .batch_size = 16};
+  options.on_step = [&](const StepReport& report) { seen.push_back(report); };
+  Trainer trainer = moons_trainer();
+  const History history = trainer.fit(two_moons(40), options);
+  ASSERT_EQ(seen.size(), 9U);  // two batches of 16 and one of 8, three times
+  for (std::size_t i = 0; i < 9; ++i) {
+    EXPECT_EQ(seen[i].step, static_cast<std::int64_t>(i) + 1);
+    EXPECT_EQ(seen[i].total_steps, 9);
+    EXPECT_EQ(seen[i].epoch, static_cast<std::int64_t>(i) / 3 + 1);
+    EXPECT_EQ(seen[i].samples, i % 3 == 2 ? 8 : 16);
+    EXPECT_GT(seen[i].lr, 0);
+    EXPECT_GT(seen[i].gradient_norm, 0);
+    EXPECT_EQ(seen[i].loss, history.steps[i].loss);
+  }
+}
+
+TEST(Trainer, AWeightOfTwoIsTheRowTwice) {
+  const Dataset data = two_moons(40);
+  std::vector<std::int64_t> twice;
+  Tensor weight({40}, f32);
+  for (std::int64_t i = 0; i < 40; ++i) {
+    const std::int64_t times = i % 3;  // some rows count for nothing
+    weight.set(i, static_cast<double>(times));
+    for (std::int64_t k = 0; k < times; ++k) twice.push_back(i);
+  }
+  Dataset weighted = data;
+  weighted.set("weight", weight);
+  const FitOptions options{.epochs = 5, .batch_size = 0, .shuffle = false};
+  Trainer by_weight(nn::linear(2), loss::cross_entropy, optim::sgd({.lr = 0.5}), 1);
+  Trainer by_rows(nn::linear(2), loss::cross_entropy, optim::sgd({.lr = 0.5}), 1);
+  const History a = by_weight.fit(weighted, options), b = by_rows.fit(data.take(twice), options);
+  for (std::size_t i = 0; i < a.steps.size(); ++i) EXPECT_NEAR(a.steps[i].loss, b.steps[i].loss, 1e-6);
+  for (std::int64_t i = 0; i < by_rows.state().parameters.size(); ++i) {
+    EXPECT_NEAR(by_weight.state().parameters.at(i), by_rows.state().parameters.at(i), 1e-5);
+  }
+}
+
+TEST(Trainer, ValidationDataIsMeasuredAndNotTrainedOn) {
+  const Dataset data = two_moons(64), held_out = two_moons(50);
+  FitOptions with{.epochs = 3, .batch_size = 16};
+  with.validation_data = held_out;
+  Trainer watched = moons_trainer(), alone = moons_trainer();
+  const History history = watched.fit(data, with);
+  (void)alone.fit(data, {.epochs = 3, .batch_size = 16});
+  EXPECT_TRUE(identical(watched.state().parameters, alone.state().parameters));
+  const Evaluation measured = watched.evaluate(held_out);
+  for (const auto& [name, value] : measured.metrics) {
+    const Metrics& last = history.epochs.back().metrics;
+    EXPECT_EQ(std::ranges::find(last, "validation." + name, &Metrics::value_type::first)->second, value) << name;
+  }
+}
+
+TEST(Trainer, ClipNormBoundsTheStep) {
+  // descent by a rate of 1: how far the parameters move is the norm of the clipped gradient
+  const auto moved_by = [](double clip_norm) {
+    auto step =
+        train_step(objective_of(nn::linear(2), loss::cross_entropy), optim::sgd({.lr = 1, .clip_norm = clip_norm}), 1);
+    const Dataset data = two_moons(64);
+    State state = step.init(data, 1);
+    const Tensor before = state.parameters;
+    const StepReport report = step(state, data);
+    double total = 0;
+    for (std::int64_t i = 0; i < before.size(); ++i) total += std::pow(state.parameters.at(i) - before.at(i), 2);
+    return std::pair(std::sqrt(total), report.gradient_norm);
+  };
+  const auto [free, norm] = moved_by(0);
+  EXPECT_NEAR(free, norm, 1e-6);
+  EXPECT_NEAR(moved_by(norm / 4).first, norm / 4, 1e-5);
+  EXPECT_NEAR(moved_by(norm * 4).first, norm, 1e-6);
+  EXPECT_EQ(moved_by(norm / 4).second, norm) << "the report has the norm before clipping";
 }
 
 TEST(Trainer, ARunThatStoppedEarlyIsOverWhenResumed) {
@@ -128,6 +226,66 @@ TEST(Trainer, ARunThatStoppedEarlyIsOverWhenResumed) {
   EXPECT_EQ(rest.reason, StopReason::stopped_early);
   EXPECT_TRUE(identical(resumed.state().parameters, stopped.state().parameters));
   std::filesystem::remove_all(folder);
+}
+
+TEST(Trainer, NoiseIsTheSameForAnyNumberOfThreadsAndAfterAResume) {
+  const auto folder = std::filesystem::temp_directory_path() / ("thalweg-noise-" + std::to_string(::getpid()));
+  std::filesystem::remove_all(folder);
+  const auto noisy = [](int threads) {
+    return Trainer(nn::mlp(2, {.hidden = {32, 32}}), loss::cross_entropy, optim::adamw({.lr = 1e-2, .noise = 0.01}),
+                   threads);
+  };
+  const FitOptions options{.epochs = 3, .batch_size = 64, .shard_size = 16};
+  Trainer one = noisy(1), four = noisy(4), stopped = noisy(2), resumed = noisy(3);
+  (void)one.fit(two_moons(200), options);
+  (void)four.fit(two_moons(200), options);
+  EXPECT_TRUE(identical(one.state().parameters, four.state().parameters));
+  FitOptions part = options;
+  part.checkpoints = folder;
+  part.stop_after = 5;
+  (void)stopped.fit(two_moons(200), part);
+  part.stop_after = 0;
+  part.resume = true;
+  (void)resumed.fit(two_moons(200), part);
+  EXPECT_TRUE(identical(one.state().parameters, resumed.state().parameters));
+  std::filesystem::remove_all(folder);
+}
+
+TEST(Trainer, TheGradientsNormIsOfWhatIsStepped) {
+  const auto first_step = [](std::vector<ParameterGroup> groups) {
+    Optimizer optimizer = optim::sgd({.lr = 1});
+    optimizer.groups = std::move(groups);
+    auto step = train_step(objective_of(nn::mlp(2, {.hidden = {8}}), loss::cross_entropy), optimizer, 1);
+    const Dataset data = two_moons(64);
+    State state = step.init(data, 1);
+    const Tensor before = state.parameters;
+    const double norm = step(state, data).gradient_norm;
+    double moved = 0;
+    for (std::int64_t i = 0; i < before.size(); ++i) moved += std::pow(state.parameters.at(i) - before.at(i), 2);
+    return std::pair(norm, std::sqrt(moved));
+  };
+  const auto [all, all_moved] = first_step({});
+  const auto [rest, rest_moved] = first_step({{.pattern = "layer1/*", .frozen = true}});
+  EXPECT_NEAR(all, all_moved, 1e-6);
+  EXPECT_NEAR(rest, rest_moved, 1e-6);
+  EXPECT_LT(rest, 0.99 * all);
+}
+
+TEST(Trainer, SkipsAStepThatIsNotFiniteWhereItIsAskedTo) {
+  Dataset data = two_moons(64);
+  Tensor input = data["input"];
+  input.set(20, std::nan(""));  // row 10: in one batch of each epoch
+  data.set("input", input);
+  const FitOptions options{.epochs = 3, .batch_size = 16};
+  Trainer strict = moons_trainer();
+  EXPECT_THROW((void)strict.fit(data, options), NumericError);
+  Trainer skipping(nn::mlp(2, {.hidden = {8}}), loss::cross_entropy,
+                   optim::prepend(optim::skip_nonfinite(), optim::adam({.lr = 1e-2})), 1);
+  const History history = skipping.fit(data, options);
+  EXPECT_EQ(std::ranges::count_if(history.steps, [](const StepReport& s) { return std::isnan(s.loss); }), 3);
+  for (const EpochReport& epoch : history.epochs) EXPECT_TRUE(std::isfinite(epoch.metrics.front().second));
+  const Tensor& parameters = skipping.state().parameters;
+  for (std::int64_t i = 0; i < parameters.size(); ++i) EXPECT_TRUE(std::isfinite(parameters.at(i)));
 }
 
 TEST(Trainer, NamesWhatIsNotFinite) {

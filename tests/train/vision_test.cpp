@@ -96,6 +96,11 @@ std::vector<Kind> kinds() {
           {"resnet", nn::resnet(3, {.blocks = {1, 1}, .width = 6, .dropout = 0.2}), loss::cross_entropy},
           {"bottleneck", nn::resnet(3, {.blocks = {1, 1}, .width = 3, .block = "bottleneck"}), loss::cross_entropy},
           {"layers", nn::layers(3, layers), loss::cross_entropy},
+          {"augmented",
+           [inner = nn::convnet(3, {.filters = {4}, .hidden = {}})](Scope s, Var x) {
+             return inner(s, augment(s, x, {.flip = true, .crop = 1, .cutout = 2}));
+           },
+           loss::cross_entropy},
           {"unet", nn::unet(9 * 7, {.levels = 2, .width = 4}), loss::mse}};
 }
 
@@ -164,8 +169,39 @@ TEST_P(VisionKinds, OneSampleIsABatch) {
   EXPECT_TRUE(std::isfinite(step(state, data).loss));
 }
 
-INSTANTIATE_TEST_SUITE_P(All, VisionKinds, ::testing::Range<std::size_t>(0, 5),
+INSTANTIATE_TEST_SUITE_P(All, VisionKinds, ::testing::Range<std::size_t>(0, 6),
                          [](const auto& index) { return std::string(kinds()[index.param].name); });
+
+/// How much an image was changed is seen through a statistic.
+TEST(Augmentation, ChangesImagesInTrainingAlone) {
+  const AugmentOptions options{.flip = true, .crop = 2, .cutout = 3};
+  const ModelFunction model = [=](Scope s, Var x) {
+    const Var y = augment(s, x, options);
+    (void)s.statistic("changed", {}, 0);
+    s.observe("changed", mean(abs(y - x)), 1);
+    return nn::dense(s / "out", flatten(y), 1);
+  };
+  Dataset data;
+  data.set("input", random_normal({16, 6, 5, 2}, 1));
+  data.set("target", random_normal({16, 1}, 2));
+  TrainStep step(objective_of(model, loss::mse), optim::sgd({.lr = 1e-3}), 1);
+  State state = step.init(data, 1);
+  const auto changed = [&](std::int64_t at_step) {
+    state.step = at_step;
+    (void)step(state, data);
+    return state.parameter("changed").item();
+  };
+  const double first = changed(0), second = changed(1);
+  EXPECT_GT(first, 0.1);
+  EXPECT_NE(first, second);
+  EXPECT_EQ(changed(0), first);  // by step and seed alone
+  Trainer trainer(model, loss::mse, optim::sgd({.lr = 1e-3}), 1);
+  trainer.set_state(state);
+  const Tensor weight = state.parameter("out/weight"), predicted = trainer.predict(data);
+  double expected = state.parameter("out/bias").at(0);
+  for (std::int64_t i = 0; i < weight.size(); ++i) expected += weight.at(i) * data["input"].at(i);
+  EXPECT_NEAR(predicted.at(0), expected, 1e-4);
+}
 
 TEST(Convolution, BatchStatisticsDoNotMakeTheStepOneShard) {
   // with shards of their own statistics, the loss differs from that of the batch as one

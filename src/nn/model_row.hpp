@@ -1,5 +1,5 @@
 #pragma once
-// Rows of the table of models.
+// How rows of the table of models are made, and those that stand in files of their own.
 
 #include "core/rows.hpp"
 #include "thalweg/nn.hpp"
@@ -15,15 +15,16 @@ template <class Options>
           }};
 }
 
-// The rows of other files than models.cpp.
-[[nodiscard]] ModelRow layers_row();
-[[nodiscard]] ModelRow convnet_row();
-[[nodiscard]] ModelRow resnet_row();
-[[nodiscard]] ModelRow unet_row();
-
 /// The names of the activations, as a field's choices.
 [[nodiscard]] inline std::vector<std::string_view> activation_names() {
   return {activations().begin(), activations().end()};
 }
+
+[[nodiscard]] ModelRow layers_row();
+[[nodiscard]] ModelRow convnet_row();
+[[nodiscard]] ModelRow resnet_row();
+[[nodiscard]] ModelRow unet_row();
+[[nodiscard]] ModelRow gpt_row();
+[[nodiscard]] ModelRow lstm_row();
 
 }  // namespace thalweg::nn

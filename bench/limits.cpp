@@ -1,0 +1,45 @@
+// What this machine can do, by the shortest programs that ask for it: the bounds that everything else is held against.
+
+#include <benchmark/benchmark.h>
+#include <dnnl.h>
+#include <omp.h>
+
+#include <thread>
+#include <vector>
+
+#include "thalweg/tensor.hpp"
+
+namespace tw = thalweg;
+
+namespace {
+
+float* data_of(tw::Tensor& t) { return reinterpret_cast<float*>(t.mutable_raw()); }
+
+/// One product a thread, each on its own: how oneDNN is at its best.
+void sgemm(benchmark::State& bench) {
+  const std::int64_t m = bench.range(0), k = bench.range(1), n = bench.range(2);
+  omp_set_num_threads(1);
+  tw::Tensor a = tw::random_normal({m, k}, 1), b = tw::random_normal({k, n}, 2), c({m, n});
+  for (auto _ : bench) dnnl_sgemm('N', 'N', m, n, k, 1, data_of(a), k, data_of(b), n, 0, data_of(c), n);
+  bench.counters["GFLOPs"] =
+      benchmark::Counter(2e-9 * static_cast<double>(m * n * k), benchmark::Counter::kIsIterationInvariantRate);
+}
+
+/// a = b + s c over arrays that no cache holds, 16 bytes an element with the read that precedes a write.
+void triad(benchmark::State& bench) {
+  constexpr std::int64_t n = 16'000'000;
+  const int threads = static_cast<int>(bench.range(0));
+  tw::Tensor a({n}), b = tw::full({n}, 1), c = tw::full({n}, 2);
+  float *x = data_of(a), *y = data_of(b), *z = data_of(c);
+  for (auto _ : bench) {
+#pragma omp parallel for simd num_threads(threads) schedule(static)
+    for (std::int64_t i = 0; i < n; ++i) x[i] = y[i] + 3 * z[i];
+    benchmark::ClobberMemory();
+  }
+  bench.counters["GBs"] = benchmark::Counter(16e-9 * n, benchmark::Counter::kIsIterationInvariantRate);
+}
+
+BENCHMARK(sgemm)->Name("limit/sgemm")->Args({1024, 1024, 1024})->ThreadRange(1, 2)->UseRealTime();
+BENCHMARK(triad)->Name("limit/triad")->Arg(1)->Arg(2)->UseRealTime();
+
+}  // namespace

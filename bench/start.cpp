@@ -1,0 +1,16 @@
+// A program that trains a hundred small steps and ends: what it costs to have a trainer inside one's own program.
+
+#include "thalweg/thalweg.hpp"
+
+namespace tw = thalweg;
+
+int main() {
+  tw::Dataset batch;
+  batch.set("input", tw::random_normal({32, 57}, 1));
+  batch.set("target", tw::full({32, 1}, 1));
+  auto step = tw::train_step(tw::objective_of(tw::nn::linear(1), tw::loss::binary_cross_entropy), tw::optim::adam(), 1);
+  tw::State state = step.init(batch, 1);
+  double loss = 0;
+  for (int i = 0; i < 100; ++i) loss = step(state, batch).loss;
+  return loss < 1 ? 0 : 1;
+}

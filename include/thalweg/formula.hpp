@@ -1,0 +1,43 @@
+#pragma once
+// A formula as a user types it, "x^2 + 10*y^2", as a differentiable function.
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "thalweg/var.hpp"
+
+namespace thalweg {
+
+/// Numbers (2, .5, 1e-3), pi and e, + - * / ^, parentheses, and the elementwise ops of the op table by name (sin, exp,
+/// sqrt, tanh, ...) with ln, and min and max of two or more. ^ binds most and from the right, and before a minus:
+/// 2^3^2 = 2^9, -x^2 = -(x^2). Every other name is a variable.
+class Formula {
+ public:
+  /// Throws UsageError, with the column, for what is none.
+  explicit Formula(std::string_view text);
+
+  /// In the order of their places in x: by letters, numbers at the end by their value (a, b, x, x2, x10, y).
+  [[nodiscard]] const std::vector<std::string>& variables() const { return variables_; }
+  /// The value, a scalar, at x (variables). A formula without variables is a constant.
+  [[nodiscard]] Var operator()(Var x) const;
+  /// The same, of one scalar for each variable.
+  [[nodiscard]] Var of(std::span<const Var> variables) const;
+  [[nodiscard]] const std::string& text() const { return text_; }
+
+ private:
+  friend class FormulaParser;
+
+  /// A number, a variable, or a function of nodes before it: the last is the formula.
+  struct Node {
+    std::string op;  ///< of the op table; "number" and "variable" have none of its arguments
+    double number = 0;
+    std::vector<int> arguments = {};  ///< of a variable, its place
+  };
+
+  std::string text_;
+  std::vector<Node> nodes_;
+  std::vector<std::string> variables_;
+};
+
+}  // namespace thalweg

@@ -1,0 +1,42 @@
+#pragma once
+// Classic problems of minimisation: functions whose lowest points are known, to see what a method does with them.
+
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "thalweg/derivatives.hpp"
+#include "thalweg/options.hpp"
+
+namespace thalweg {
+
+/// The part of the plane that a picture of a problem of two dimensions shows.
+struct ProblemWindow {
+  double x_low = -2, x_high = 2, y_low = -2, y_high = 2;
+};
+
+/// A problem with its numbers in place.
+struct Problem {
+  Function function = Function(Function::Body{});    ///< x (n) -> scalar
+  std::vector<double> start;                         ///< where a walk begins, unless told
+  std::optional<double> minimum = {};                ///< the lowest value; none where there is no bound below
+  std::vector<std::vector<double>> minimizers = {};  ///< every point where it is taken
+  ProblemWindow window = {};
+  std::string formula = {};  ///< for a Formula; empty where there are too many dimensions to write it out
+};
+
+/// A row of the table of problems.
+struct ProblemRow {
+  std::string_view name, summary, formula, when, source;
+  std::int64_t fewest = 2, most = 2;  ///< dimensions; 0 is no limit
+  std::vector<OptionDoc> options = {};
+  /// Throws UsageError for options and dimensions that it cannot have.
+  std::function<Problem(const OptionMap& options, std::int64_t dim)> make = {};
+};
+[[nodiscard]] const std::vector<ProblemRow>& problems();
+/// Throws UsageError for a name that is not there, naming the nearest.
+[[nodiscard]] const ProblemRow& problem_named(std::string_view name);
+
+}  // namespace thalweg

@@ -1,0 +1,25 @@
+#pragma once
+// `optimizer.lr = "auto"`: the rate is found before the run, and takes its place in the configuration.
+
+#include "cli/session.hpp"
+#include "thalweg/find_lr.hpp"
+
+namespace thalweg::cli {
+
+/// The signal that ended the search, else 0.
+struct FoundLr {
+  LrFinding finding;
+  int signal = 0;
+};
+/// For a configuration's run on these parts of its data.
+[[nodiscard]] FoundLr find_lr_for(const Config& config, const DataFacts& facts, const Parts& parts,
+                                  FindLrOptions options, const Registry& registry);
+
+/// Where the configuration says "auto": finds the rate, says so, and puts it there. The signal that came before it was
+/// found, else 0.
+[[nodiscard]] int resolve_lr(Config& config, const DataFacts& facts, const Parts& parts, const Context& context);
+
+/// "3,120 steps, 93,600 rows, 0.4 s"
+[[nodiscard]] std::string cost_text(const LrFinding& finding, std::string_view rows);
+
+}  // namespace thalweg::cli

@@ -1,0 +1,41 @@
+#pragma once
+// The method that `minimize` and `compare` walk with: a row of the table of optimizers, its options, its schedule.
+
+#include <optional>
+
+#include "cli/command.hpp"
+#include "thalweg/minimize.hpp"
+
+namespace thalweg::cli {
+
+/// What `--set` says, by section: optimizer.*, schedule.* and problem.* keys.
+struct Settings {
+  OptionMap optimizer, schedule, problem;
+};
+/// Throws UsageError for a key of another section.
+[[nodiscard]] Settings read_settings(const std::vector<std::string>& sets);
+
+/// Throws UsageError for what the row or the schedule cannot have. Without a rate the row's own
+/// holds; weight decay is 0 unless it is set.
+[[nodiscard]] Optimizer make_method(const Registry& registry, const std::string& optimizer, const Settings& settings,
+                                    std::optional<double> lr);
+
+/// The stopping rules by their names in MinimizeOptions, as options of a command.
+class StoppingArguments {
+ public:
+  void add_to(CLI::App& command, std::int64_t max_steps);
+  /// Throws UsageError for what they cannot be.
+  [[nodiscard]] MinimizeOptions options(const Tensor& x0) const;
+
+ private:
+  std::vector<std::pair<std::string, std::string>> given_;
+  std::int64_t max_steps_ = 0;
+};
+
+/// Rates 10^low ... 10^high, `a_decade` of them in each.
+[[nodiscard]] std::vector<double> rate_grid(double low, double high, int a_decade);
+
+/// Whether a is a better end than b: lower, or in the same minimum with fewer steps.
+[[nodiscard]] bool is_better(const MinimizeResult& a, const MinimizeResult& b);
+
+}  // namespace thalweg::cli

@@ -1,0 +1,26 @@
+#pragma once
+// Parts of sequence models that whole models and their one-step forms share.
+
+#include "thalweg/sequence.hpp"
+
+namespace thalweg::nn {
+
+/// 0, 1, ... time - 1 as i32 (time).
+[[nodiscard]] Var places_up_to(Graph& graph, std::int64_t time);
+
+/// Throws UsageError for what are no tokens, i32 (batch, time), or for more of them than `context`, where not 0.
+void expect_tokens(std::string_view model, Var tokens, std::int64_t context);
+
+/// x with elements set to zero at random in training, the others divided by what is kept of them.
+[[nodiscard]] Var dropped(Scope s, Var x, double rate);
+
+/// Queries, keys and values of x (batch, time, features), turned by their positions where so wanted:
+/// (batch, time, 3, heads, width).
+[[nodiscard]] Var projected_qkv(Scope s, const Arg& x, const MultiHeadAttentionOptions& options, Var positions);
+
+/// multi_head_attention of one place, x (batch, 1, features) at position i32 (1), to what `cache` (batch, context, 2,
+/// heads, width) holds of the places before it; its own keys and values are added there.
+[[nodiscard]] Var cached_attention(Scope s, const Arg& x, const MultiHeadAttentionOptions& options, Var position,
+                                   Var& cache);
+
+}  // namespace thalweg::nn

@@ -1,0 +1,47 @@
+#pragma once
+// The arithmetic of a graph written out as in a textbook: with symbols, and with numbers in their place.
+
+#include <map>
+#include <string>
+
+#include "graph/graph.hpp"
+
+namespace thalweg {
+
+class Notation {
+ public:
+  explicit Notation(Graph& graph) : graph_(graph) {}
+
+  /// A value that stands by this symbol where others are made of it.
+  void name(Var var, std::string symbol, Tensor value);
+  /// A scalar that is written as the number it is.
+  void number(Var var, double value);
+
+  /// Computes what is not element by element (sums, norms): in numbers it stands by its value. All inputs that `vars`
+  /// are made of must have been named.
+  void evaluate(const std::vector<Var>& vars);
+
+  /// "beta1*m + (1 - beta1)*g"; empty where it would be too long to read.
+  [[nodiscard]] std::string symbols(Var var) const;
+  /// "0.9*0 + (1 - 0.9)*2", at one element.
+  [[nodiscard]] std::string numbers(Var var, std::int64_t element) const;
+
+ private:
+  struct Named {
+    std::string symbol;
+    Tensor value;
+    bool literal = false;
+  };
+  friend class NotationWriter;
+
+  [[nodiscard]] bool too_long(Var var) const;
+
+  Graph& graph_;
+  std::map<int, Named> named_;
+  std::map<int, Tensor> computed_;
+};
+
+/// Six digits: "0.316228".
+[[nodiscard]] std::string number_text(double value);
+
+}  // namespace thalweg

@@ -1,0 +1,41 @@
+#pragma once
+// Writing text: one token at a time through the one-place form of a model, whose caches stay where they are.
+
+#include "core/random.hpp"
+#include "plan/program.hpp"
+#include "thalweg/model.hpp"
+
+namespace thalweg {
+
+/// The next-token logits of a model, token after token.
+class TokenStream {
+ public:
+  /// The model must outlive it. Throws UsageError for a model that cannot generate.
+  explicit TokenStream(const Model& model);
+
+  /// The logits (vocabulary) after the tokens so far and this one; valid until the next call. Where the model looks
+  /// back on so many tokens and no more, the later half of them is taken in afresh when it is full.
+  std::span<const float> feed(std::int32_t token);
+
+ private:
+  void take_in(std::int32_t token);
+
+  const Model::Parts& parts_;
+  std::int64_t context_;
+  std::vector<std::int32_t> seen_;  // since the caches were empty
+  std::vector<Block> state_;
+  std::vector<std::int64_t> state_bytes_;
+  std::vector<float> logits_;
+  std::int32_t token_ = 0, position_ = 0;
+  std::unique_ptr<const Program> program_;
+  std::vector<std::byte*> bases_;
+  Block arena_;
+  Workers alone_{1};
+};
+
+/// Draws a token: softmax(logits / temperature) over the top_k most probable, of which the smallest set of probability
+/// top_p or more. A function of the logits, the options and the place alone.
+[[nodiscard]] std::int32_t draw_token(std::span<const float> logits, const GenerateOptions& options,
+                                      std::int64_t place);
+
+}  // namespace thalweg

@@ -1,0 +1,24 @@
+#pragma once
+// Two half circles that reach into each other, 0 and 1: learnt in a fraction of a second, and not by a line.
+
+#include <cmath>
+
+#include "thalweg/thalweg.hpp"
+
+namespace thalweg {
+
+inline Dataset two_moons(std::int64_t rows) {
+  const Tensor noise = random_normal({rows, 2}, 5);
+  std::vector<float> x;
+  std::vector<std::int32_t> y;
+  for (std::int64_t i = 0; i < rows; ++i) {
+    const double angle = 3.14159265 * static_cast<double>(i / 2) / (static_cast<double>(rows) / 2);
+    const bool lower = i % 2;
+    x.push_back(static_cast<float>((lower ? 1 - std::cos(angle) : std::cos(angle)) + 0.1 * noise.at(2 * i)));
+    x.push_back(static_cast<float>((lower ? 0.5 - std::sin(angle) : std::sin(angle)) + 0.1 * noise.at(2 * i + 1)));
+    y.push_back(lower);
+  }
+  return Dataset::from(std::span<const float>(x), {rows, 2}, std::span<const std::int32_t>(y));
+}
+
+}  // namespace thalweg
