@@ -8,6 +8,7 @@
 
 #include "evaluate.hpp"
 #include "ops/table.hpp"
+#include "thalweg/ops.hpp"
 
 namespace thalweg {
 namespace {
