@@ -1,10 +1,13 @@
 #include "cli/outcome.hpp"
 
+#include <algorithm>
+#include <cmath>
 #include <nlohmann/json.hpp>
 
 #include "cli/output.hpp"
 #include "core/atomic_file.hpp"
 #include "core/workers.hpp"
+#include "data/pictures.hpp"
 #include "kernels/micro_ops.hpp"
 #include "train/report.hpp"
 
@@ -39,6 +42,27 @@ std::vector<std::string> class_names(const Recipe& recipe) {
   return names;
 }
 
+/// The first of the images, one a column. Their range is [0, 1].
+PictureRow picture_row(std::string label, const Tensor& images) {
+  constexpr std::int64_t most = 10;
+  PictureRow row{std::move(label), {}};
+  for (std::int64_t i = 0; i < std::min(most, images.shape()[0]); ++i) {
+    const Tensor image = images.rows(i, i + 1);
+    Tensor bytes(Shape(image.shape().sizes().subspan(1)), u8);
+    for (std::int64_t k = 0; k < bytes.size(); ++k) bytes.set(k, std::round(255 * std::clamp(image.at(k), 0.0, 1.0)));
+    row.pngs.push_back(data::png_of(bytes));
+  }
+  return row;
+}
+
+void add_pictures(ReportData& report, const Measured& measured) {
+  const Shape& shape = (*measured.data)["target"].shape();
+  if (shape.rank() != 4 || (shape[3] != 1 && shape[3] != 3)) return;
+  report.pictures = {picture_row("noisy", (*measured.data)["input"]),
+                     picture_row("denoised", measured.evaluation.predictions.reshape(shape)),
+                     picture_row("clean", (*measured.data)["target"])};
+}
+
 void add_predictions(ReportData& report, const Session& session, const Measured& measured) {
   report.evaluation = measured.evaluation.metrics;
   report.evaluated_on = fmt::format("{}, {} {}", measured.name, with_commas(measured.evaluation.rows),
@@ -50,6 +74,7 @@ void add_predictions(ReportData& report, const Session& session, const Measured&
     report.confusion = confusion_matrix(predictions, labels_of(*measured.data), class_names(session.recipe));
     return;
   }
+  if (session.recipe.preprocessing.tensor()) return add_pictures(report, measured);
   PredictedAgainstTrue plot;
   plot.target = table ? table->schema().target : "target";
   const Tensor& truth = (*measured.data)["target"];

@@ -64,6 +64,11 @@ const T* unbroken_run(const T* base, const View& view, std::int64_t flat, std::i
   return from;
 }
 
+/// One row, dense, seen again and again.
+bool is_repeated_row(const View& view) {
+  return view.shape.rank() == 2 && view.strides[0] == 0 && view.strides[1] == 1;
+}
+
 template <class F>
 void with_source_type(DType dtype, F&& f) {
   switch (dtype) {
@@ -83,10 +88,10 @@ class TilePlan {
   [[nodiscard]] std::size_t scratch() const { return scratch_; }
 
  private:
-  enum class Kind { direct, uniform, splat, strided };
+  enum class Kind { direct, uniform, splat, periodic, strided };
   struct LoadPlan {
     Kind kind;
-    int slot = -1;
+    std::int64_t period = 0;  // periodic: a row of this length, again and again
   };
   struct StepPlan {
     MicroOp::Run run;
@@ -103,12 +108,14 @@ class TilePlan {
     alignas(64) std::byte slots[max_tile_slots * tile_bytes];
     std::array<T, 2 * max_tile_slots> uniforms;
     std::array<const void*, 128> registers;
+    std::array<std::int64_t, 128> phase;  // periodic: the place in the row where the slot begins; -1: it is empty
   };
 
   void plan_steps();
   void assign_slots();
   void begin(Context& context) const;
   void compute(Context& context, std::int64_t flat, std::int64_t n) const;
+  void load_periodic(Context& context, std::size_t r, std::int64_t flat) const;
   T* slot(Context& context, int index) const {
     return reinterpret_cast<T*>(context.slots + static_cast<std::size_t>(index) * tile_bytes);
   }
@@ -165,8 +172,13 @@ TilePlan<T>::TilePlan(const TileProgram& program) : program_(program) {
       kind = Kind::uniform;
     }
     load.view = load.view.collapse();
+    std::int64_t period = 0;
+    if (kind == Kind::strided && is_repeated_row(load.view) && load.view.shape[1] <= tile) {
+      kind = Kind::periodic;
+      period = load.view.shape[1];
+    }
     if (kind == Kind::direct) direct_loads_.push_back(static_cast<int>(loads_.size()));
-    loads_.push_back({kind});
+    loads_.push_back({kind, period});
   }
   plan_steps();
   assign_slots();
@@ -266,8 +278,9 @@ void TilePlan<T>::assign_slots() {
   };
   for (int r = 0; r < loads; ++r) {
     const Kind kind = loads_[static_cast<std::size_t>(r)].kind;
-    if (kind == Kind::strided || kind == Kind::splat) slot_of_[static_cast<std::size_t>(r)] = take();
-    if (kind == Kind::splat) last_use[static_cast<std::size_t>(r)] = forever;  // filled once, kept for all tiles
+    const bool kept = kind == Kind::splat || kind == Kind::periodic;
+    if (kept || kind == Kind::strided) slot_of_[static_cast<std::size_t>(r)] = take();
+    if (kept) last_use[static_cast<std::size_t>(r)] = forever;  // filled once, kept for all tiles
   }
   for (std::size_t s = 0; s < steps_.size(); ++s) {
     const StepPlan& step = steps_[s];
@@ -291,6 +304,7 @@ void TilePlan<T>::begin(Context& context) const {
   std::size_t uniforms = 0;
   for (std::size_t r = 0; r < loads_.size(); ++r) {
     const TileProgram::Load& load = program_.loads[r];
+    context.phase[r] = -1;
     if (loads_[r].kind != Kind::uniform && loads_[r].kind != Kind::splat) continue;
     T& value = context.uniforms[uniforms++];
     with_source_type(load.dtype, [&](auto zero) {
@@ -318,12 +332,30 @@ void TilePlan<T>::prefetch(const Context& context, std::size_t step, std::int64_
   }
 }
 
+/// A whole tile of a repeated row, which serves all tiles that begin at the same place in it.
+template <class T>
+void TilePlan<T>::load_periodic(Context& context, std::size_t r, std::int64_t flat) const {
+  const TileProgram::Load& load = program_.loads[r];
+  const std::int64_t period = loads_[r].period, phase = flat % period;
+  T* into = slot(context, slot_of_[r]);
+  context.registers[r] = into;
+  if (context.phase[r] == phase) return;
+  context.phase[r] = phase;
+  with_source_type(load.dtype, [&](auto zero) {
+    const auto* row = context.call.template in<decltype(zero)>(load.input) + load.view.offset;
+    for (std::int64_t i = 0, at = phase; i < tile; ++i, at = at + 1 == period ? 0 : at + 1)
+      into[i] = static_cast<T>(row[at]);
+  });
+}
+
 template <class T>
 void TilePlan<T>::compute(Context& context, std::int64_t flat, std::int64_t n) const {
   for (std::size_t r = 0; r < loads_.size(); ++r) {
     const TileProgram::Load& load = program_.loads[r];
     if (loads_[r].kind == Kind::direct) {
       context.registers[r] = context.call.template in<T>(load.input) + load.view.offset + flat;
+    } else if (loads_[r].kind == Kind::periodic) {
+      load_periodic(context, r, flat);
     } else if (loads_[r].kind == Kind::strided) {
       if (load.dtype == program_.dtype) {
         if (const T* run = unbroken_run(context.call.template in<T>(load.input), load.view, flat, n)) {

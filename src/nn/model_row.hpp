@@ -15,6 +15,15 @@ template <class Options>
           }};
 }
 
+/// The names of the activations, as a field's choices.
+[[nodiscard]] inline std::vector<std::string_view> activation_names() {
+  return {activations().begin(), activations().end()};
+}
+
+[[nodiscard]] ModelRow layers_row();
+[[nodiscard]] ModelRow convnet_row();
+[[nodiscard]] ModelRow resnet_row();
+[[nodiscard]] ModelRow unet_row();
 [[nodiscard]] ModelRow gpt_row();
 [[nodiscard]] ModelRow lstm_row();
 

@@ -9,11 +9,7 @@ namespace thalweg::nn {
 Fields fields(LinearOptions&) { return {}; }
 Fields fields(MlpOptions& o) {
   return {{"hidden", &o.hidden, "units of the hidden layers, first to last", {.low = 1}},
-          {"activation",
-           &o.activation,
-           "after each hidden layer",
-           any_number,
-           {activations().begin(), activations().end()}},
+          {"activation", &o.activation, "after each hidden layer", any_number, activation_names()},
           {"initializer", &o.initializer, "how the weights start"}};
 }
 
@@ -37,6 +33,10 @@ const std::vector<ModelRow>& models() {
   static const std::vector<ModelRow> rows = {
       model_row("linear", "one dense layer: linear or logistic regression", linear),
       model_row("mlp", "dense layers with an activation between them", mlp),
+      layers_row(),
+      convnet_row(),
+      resnet_row(),
+      unet_row(),
       gpt_row(),
       lstm_row(),
   };

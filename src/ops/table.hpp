@@ -18,6 +18,10 @@ namespace thalweg {
 [[nodiscard]] std::span<const Op> reduce_ops();
 [[nodiscard]] std::span<const Op> row_ops();
 [[nodiscard]] std::span<const Op> product_ops();
+[[nodiscard]] std::span<const Op> convolution_ops();
+[[nodiscard]] std::span<const Op> pooling_ops();
+[[nodiscard]] std::span<const Op> augment_ops();
+[[nodiscard]] std::span<const Op> standardise_ops();
 [[nodiscard]] std::span<const Op> attention_ops();
 [[nodiscard]] std::span<const Op> recurrent_ops();
 [[nodiscard]] std::span<const Op> random_ops();

@@ -158,6 +158,7 @@ std::string report_html(const ReportData& data) {
     body += "<h2>Predicted against true</h2>\n<div class=\"card\">" +
             scatter_html(data.predictions->target, data.predictions->truth, data.predictions->predicted) + "</div>\n";
   }
+  if (!data.pictures.empty()) body += "<h2>Pictures</h2>\n" + pictures_html(data.pictures);
   body += making(data);
   return html_page(data.title + " – Thalweg", body);
 }

@@ -28,6 +28,12 @@ struct PredictedAgainstTrue {
   std::vector<double> truth, predicted;
 };
 
+/// Pictures beside each other, as PNG files.
+struct PictureRow {
+  std::string label;
+  std::vector<std::vector<std::byte>> pngs;
+};
+
 /// What a report shows. A part that is empty is left out. Texts are plain: the report escapes them.
 struct ReportData {
   std::string title = {};     ///< of the run: "houses"
@@ -39,6 +45,7 @@ struct ReportData {
   std::string evaluated_on = {};  ///< "test, 10,000 rows"
   std::optional<ConfusionMatrix> confusion = {};
   std::optional<PredictedAgainstTrue> predictions = {};
+  std::vector<PictureRow> pictures = {};                              ///< "noisy", "denoised", "clean"
   std::vector<ParameterEntry> parameters = {};                        ///< Layout::entries
   std::string config = {};                                            ///< resolved, as TOML
   std::vector<std::pair<std::string, std::string>> environment = {};  ///< ("version", "0.1.0"), ("threads", "2"), ...

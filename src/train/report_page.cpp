@@ -57,6 +57,8 @@ svg text { fill: var(--soft); font-size: 12px; } svg text.y { text-anchor: end; 
 .list thead th { color: var(--soft); font-weight: 500; font-size: 13px; }
 td.number, th.number { text-align: right !important; } td.part { padding-left: 26px !important; color: var(--soft); }
 td.text { overflow-wrap: anywhere; }
+.pictures { margin: 0 auto; } .pictures th { padding: 0 12px; font-weight: 500; text-align: right; }
+.pictures img { width: 72px; image-rendering: pixelated; display: block; border-radius: 3px; }
 .confusion { margin: 0 auto; } .confusion td { width: 46px; min-width: 34px; height: 36px; text-align: center;
   font-size: 13px; border: 1px solid var(--card); border-radius: 4px; }
 .confusion.many th { padding: 0 4px; font-size: 12px; } .confusion.many .side { padding: 0 2px; }
@@ -111,7 +113,7 @@ std::string html_page(std::string_view title, std::string_view body) {
       "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
       "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n"
       "<meta name=\"color-scheme\" content=\"light dark\">\n"
-      "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'; "
+      "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; img-src data:; style-src 'unsafe-inline'; "
       "script-src 'unsafe-inline'\">\n";
   page += "<title>" + escape_xml(title) + "</title>\n<style>";
   page.append(style).append("</style>\n</head>\n<body>\n<main>\n").append(body).append("</main>\n<script>");

@@ -9,6 +9,8 @@ namespace thalweg {
 
 /// Coloured by the part of its row (of the true class) that a cell is.
 [[nodiscard]] std::string confusion_html(const ConfusionMatrix& matrix);
+/// A line a row of pictures.
+[[nodiscard]] std::string pictures_html(const std::vector<PictureRow>& rows);
 /// A line a layer, with its parameters below it, and the sum.
 [[nodiscard]] std::string layers_html(const std::vector<ParameterEntry>& parameters);
 /// Two columns.
