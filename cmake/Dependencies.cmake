@@ -5,6 +5,8 @@ find_package(nlohmann_json REQUIRED)
 find_package(tomlplusplus REQUIRED)
 find_package(CLI11 REQUIRED)
 find_package(ZLIB REQUIRED)
+find_package(PNG REQUIRED)
+find_package(JPEG REQUIRED)
 find_package(OpenMP REQUIRED COMPONENTS CXX)
 find_library(LIBHWY hwy REQUIRED)
 find_library(LIBCSV csv REQUIRED)
@@ -19,5 +21,5 @@ if(NOT TARGET DNNL::dnnl)
 endif()
 
 # What the library links: none of it shows in a public header.
-set(THALWEG_LIBRARIES Threads::Threads DNNL::dnnl OpenMP::OpenMP_CXX ZLIB::ZLIB ${LIBHWY} ${LIBCSV} fmt::fmt-header-only
+set(THALWEG_LIBRARIES Threads::Threads DNNL::dnnl OpenMP::OpenMP_CXX ZLIB::ZLIB PNG::PNG JPEG::JPEG ${LIBHWY} ${LIBCSV} fmt::fmt-header-only
     tomlplusplus::tomlplusplus)

@@ -5,6 +5,7 @@
 
 #include "thalweg/options.hpp"
 #include "thalweg/scope.hpp"
+#include "thalweg/spatial.hpp"
 
 namespace thalweg::nn {
 
@@ -24,17 +25,83 @@ struct EmbeddingOptions {
 /// Rows of a table by i32 indices: (...) -> (..., width). Parameter "table" (count, width).
 Var embedding(Scope s, const Arg& indices, const EmbeddingOptions& options);
 
+struct ConvOptions {
+  std::int64_t filters = 0;
+  Extent kernel = 3;
+  Extent stride = 1;
+  Padding padding = "same";
+  Extent dilation = 1;
+  std::int64_t groups = 1;  ///< as many as channels: depthwise
+  bool bias = true;         ///< not needed where a normalisation follows
+  Initializer initializer = init::he_normal();
+  Initializer bias_initializer = init::zeros();
+};
+/// (batch, height, width, channels) -> (batch, ..., filters). Parameters "weight" (height, width, channels / groups,
+/// filters) and "bias" (filters).
+Var conv2d(Scope s, const Arg& x, const ConvOptions& options);
+/// (batch, time, channels) -> (batch, time, filters). Parameters "weight" (width, channels / groups, filters), "bias".
+Var conv1d(Scope s, const Arg& x, const ConvOptions& options);
+
+struct ConvTransposeOptions {
+  std::int64_t filters = 0;
+  Extent kernel = 2;
+  Extent stride = 2;
+  Padding padding = "same";
+  Extent output_padding = 0;
+  Extent dilation = 1;
+  std::int64_t groups = 1;
+  bool bias = true;
+  Initializer initializer = init::he_normal();
+  Initializer bias_initializer = init::zeros();
+};
+/// (batch, height, width, channels) -> (batch, height * stride, width * stride, filters) with "same" padding.
+/// Parameters "weight" (height, width, filters / groups, channels) and "bias" (filters).
+Var conv_transpose2d(Scope s, const Arg& x, const ConvTransposeOptions& options);
+
+// Normalisation: weight * (x - mean) / sqrt(variance + eps) + bias, the variance dividing by n. Over what the mean is
+// taken makes the difference. Parameters "weight" and "bias" of the size of the last axis, not decayed.
+
+struct BatchNormOptions {
+  double eps = 1e-5;
+  double momentum = 0.1;  ///< how fast the running statistics move: (1 - momentum) old + momentum new
+  bool affine = true;     ///< whether there are weight and bias
+  double weight = 1;      ///< what the weight starts at
+};
+/// Over all axes but the last (Ioffe and Szegedy 2015). In training each shard of a batch uses its own statistics, and
+/// moves the running ones, "mean" and "variance" (which divides by n - 1, as PyTorch's); evaluation uses those.
+Var batch_norm(Scope s, const Arg& x, const BatchNormOptions& options = {});
+
 struct LayerNormOptions {
   double eps = 1e-5;
-  bool bias = true;
+  bool affine = true;
 };
-/// (x - mean) / sqrt(variance + eps) * weight + bias along the last axis (Ba et al. 2016).
+/// Over the last axis (Ba, Kiros and Hinton 2016).
 Var layer_norm(Scope s, const Arg& x, const LayerNormOptions& options = {});
-struct RmsNormOptions {
-  double eps = 1e-6;
+
+struct GroupNormOptions {
+  std::int64_t groups = 32;  ///< must divide the channels
+  double eps = 1e-5;
+  bool affine = true;
 };
-/// x / sqrt(mean x^2 + eps) * weight along the last axis (Zhang and Sennrich 2019).
+/// Over the places of one sample and the channels of one group (Wu and He 2018).
+Var group_norm(Scope s, const Arg& x, const GroupNormOptions& options = {});
+
+struct InstanceNormOptions {
+  double eps = 1e-5;
+  bool affine = false;
+};
+/// Over the places of one sample and channel (Ulyanov, Vedaldi and Lempitsky 2016).
+Var instance_norm(Scope s, const Arg& x, const InstanceNormOptions& options = {});
+
+struct RmsNormOptions {
+  double eps = 1e-5;
+};
+/// weight * x / sqrt(mean x^2 + eps) over the last axis (Zhang and Sennrich 2019). Parameter "weight".
 Var rms_norm(Scope s, const Arg& x, const RmsNormOptions& options = {});
+
+/// In training, each element is zero with probability `rate`, and the others are divided by 1 - rate (Srivastava et al.
+/// 2014). Which are zero follows from seed, step, sample and path alone.
+Var dropout(Scope s, const Arg& x, double rate = 0.5);
 
 /// An activation by name ("relu"), as a configuration gives it. Throws UsageError naming the nearest.
 [[nodiscard]] std::function<Var(Var)> activation(const std::string& name);

@@ -128,6 +128,10 @@ Var scatter_add(const Arg& updates, const Arg& indices, std::int64_t rows);  ///
 Var one_hot(const Arg& labels, std::int64_t classes, DType dtype = f32);     ///< (...) i32 -> (..., classes)
 /// x[..., labels]: one element along the last axis at each place. labels: i32, the shape of x without its last axis.
 Var pick(const Arg& x, const Arg& labels);
+/// (x - m) / sqrt(v + epsilon) along the last axis, with m the mean and v the variance there (dividing by n).
+Var standardise(const Arg& x, double epsilon = 1e-5);
+/// x / sqrt(mean x^2 + epsilon) along the last axis.
+Var rms_standardise(const Arg& x, double epsilon = 1e-5);
 
 // Products.
 /// (..., m, k) x (..., k, n) -> (..., m, n); leading axes broadcast. A vector counts as one row (left) or column

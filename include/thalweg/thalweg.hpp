@@ -1,6 +1,7 @@
 #pragma once
 // Thalweg: models trained by gradient descent. This header brings in everything.
 
+#include "thalweg/augment.hpp"
 #include "thalweg/command.hpp"
 #include "thalweg/data.hpp"
 #include "thalweg/derivatives.hpp"
@@ -8,6 +9,7 @@
 #include "thalweg/estimators.hpp"
 #include "thalweg/find_lr.hpp"
 #include "thalweg/formula.hpp"
+#include "thalweg/layers.hpp"
 #include "thalweg/loss.hpp"
 #include "thalweg/metrics.hpp"
 #include "thalweg/minimize.hpp"
@@ -21,7 +23,9 @@
 #include "thalweg/schedule.hpp"
 #include "thalweg/scope.hpp"
 #include "thalweg/sequence.hpp"
+#include "thalweg/spatial.hpp"
 #include "thalweg/state.hpp"
 #include "thalweg/tensor.hpp"
 #include "thalweg/train.hpp"
 #include "thalweg/var.hpp"
+#include "thalweg/vision.hpp"

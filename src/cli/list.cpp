@@ -8,6 +8,8 @@
 #include "cli/output.hpp"
 #include "core/error.hpp"
 #include "ops/table.hpp"
+#include "thalweg/augment.hpp"
+#include "thalweg/layers.hpp"
 #include "thalweg/metrics.hpp"
 #include "thalweg/problem.hpp"
 #include "train/source.hpp"
@@ -58,7 +60,11 @@ std::vector<ListedRow> op_rows() {
 std::vector<ListedRow> section_rows() {
   TrainOptions train;
   EarlyStopping stopping;
-  return {{.name = "train", .summary = "how long, and in what portions", .options = describe_fields(train.fields())},
+  AugmentOptions augment;
+  return {{.name = "data.augment",
+           .summary = "how images are changed at random in training",
+           .options = describe_fields(fields(augment))},
+          {.name = "train", .summary = "how long, and in what portions", .options = describe_fields(train.fields())},
           {.name = "train.early_stopping",
            .summary = "when to end before the last epoch",
            .options = describe_fields(early_stopping_fields(stopping))}};
@@ -72,10 +78,19 @@ std::vector<ListedRow> metric_rows() {
   return listed;
 }
 
+std::vector<ListedRow> layer_rows() {
+  std::vector<ListedRow> listed;
+  for (const nn::LayerRow& row : nn::layers()) {
+    listed.push_back({.name = row.name, .summary = row.summary, .formula = row.formula, .options = row.options});
+  }
+  return listed;
+}
+
 std::vector<ListedTable> tables(const Registry& registry) {
   static const std::vector<std::string> initializers = init::names();
   return {
       {"models", "what is trained", [&] { return plain_rows(registry.models()); }},
+      {"layers", "what a model of kind `layers` is made of", [] { return layer_rows(); }},
       {"losses", "what is minimised", [&] { return full_rows(registry.losses()); }},
       {"optimizers", "how it steps", [&] { return full_rows(registry.optimizers()); }},
       {"schedules", "how the rate changes over a run", [&] { return full_rows(registry.schedules()); }},

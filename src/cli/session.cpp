@@ -6,8 +6,10 @@ namespace thalweg::cli {
 
 Session make_session(const Config& config, const DataFacts& facts, Parts parts, const Registry& registry) {
   Recipe recipe{config.model, config.loss, facts.outputs, parts.preprocessing};
-  Trainer trainer(recipe.make_model(registry), recipe.make_loss(registry), config.make_optimizer(registry),
-                  config.train.threads);
+  AugmentOptions augmentation;
+  read_fields(fields(augmentation), config.data.augment, "data.augment");
+  Trainer trainer(recipe.make_model(registry, augmentation), recipe.make_loss(registry),
+                  config.make_optimizer(registry), config.train.threads);
   if (const auto* table = parts.preprocessing.table()) {
     trainer.set_target_scale(table->target().shift, 1 / table->target().scale);
   }
@@ -23,11 +25,13 @@ std::string_view rows_name(const data::Preprocessing& preprocessing) {
 std::string describe(const Config& config, const Session& session) {
   const data::Preprocessing& preprocessing = session.parts.preprocessing;
   const auto* table = preprocessing.table();
+  const bool classes = preprocessing.task() != data::Task::regression;
   const std::string task = table ? fmt::format("{} of {}", data::name(preprocessing.task()), table->schema().target)
                            : preprocessing.text()
                                ? fmt::format("language of {} tokens in windows of {}", session.recipe.outputs,
                                              preprocessing.text()->sequence_length)
-                               : fmt::format("{} classes", session.recipe.outputs);
+                           : classes ? fmt::format("{} classes", session.recipe.outputs)
+                                     : fmt::format("{} numbers an image", session.recipe.outputs);
   std::string text = fmt::format("{}: {}; {} {} to train on", config.model.kind, task,
                                  with_commas(session.parts.train.rows()), rows_name(preprocessing));
   if (session.parts.validation) text += fmt::format(", {} to validate", with_commas(session.parts.validation->rows()));

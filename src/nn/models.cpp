@@ -1,7 +1,6 @@
 // Whole models, by kind.
 
-#include "nn/model_row.hpp"
-#include "thalweg/nn.hpp"
+#include "nn/row.hpp"
 #include "thalweg/ops.hpp"
 
 namespace thalweg::nn {
@@ -9,11 +8,7 @@ namespace thalweg::nn {
 Fields fields(LinearOptions&) { return {}; }
 Fields fields(MlpOptions& o) {
   return {{"hidden", &o.hidden, "units of the hidden layers, first to last", {.low = 1}},
-          {"activation",
-           &o.activation,
-           "after each hidden layer",
-           any_number,
-           {activations().begin(), activations().end()}},
+          {"activation", &o.activation, "after each hidden layer", any_number, activation_names()},
           {"initializer", &o.initializer, "how the weights start"}};
 }
 
@@ -39,6 +34,10 @@ const std::vector<ModelRow>& models() {
       model_row("mlp", "dense layers with an activation between them", mlp),
       gpt_row(),
       lstm_row(),
+      layers_row(),
+      convnet_row(),
+      resnet_row(),
+      unet_row(),
   };
   return rows;
 }

@@ -20,6 +20,10 @@ namespace thalweg {
 [[nodiscard]] std::span<const Op> product_ops();
 [[nodiscard]] std::span<const Op> attention_ops();
 [[nodiscard]] std::span<const Op> recurrent_ops();
+[[nodiscard]] std::span<const Op> convolution_ops();
+[[nodiscard]] std::span<const Op> pooling_ops();
+[[nodiscard]] std::span<const Op> augment_ops();
+[[nodiscard]] std::span<const Op> standardise_ops();
 [[nodiscard]] std::span<const Op> random_ops();
 
 /// Applies the row `name` to arguments of one graph as they are: no broadcasting, no change of dtype.

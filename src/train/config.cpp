@@ -3,19 +3,26 @@
 #include <algorithm>
 
 #include "core/error.hpp"
+#include "thalweg/augment.hpp"
 
 namespace thalweg {
 
 Fields DataOptions::fields() {
   Fields all = {
-      {"format", &format, "how the data is stored", any_number, {"csv", "idx", "text"}},
+      {"format", &format, "how the data is stored", any_number, {"csv", "idx", "images", "text"}},
       {"train", &train, "the data to train on: a path, or { images = path, labels = path }"},
       {"test", &test, "data that is measured once, at the end"},
       {"validation", &validation,
        "held out to watch the training: a fraction of the training rows, of a text its end (0 is none), or data"},
   };
-  if (format == "idx") {
-    all.push_back({"classes", &classes, "what the labels 0, 1, ... are called"});
+  if (format == "idx") all.push_back({"classes", &classes, "what the labels 0, 1, ... are called"});
+  if (is_images()) {
+    all.push_back(
+        {"augment", &augment, "in training, { flip = true, crop = 4, cutout = 8 }: see `thalweg list sections`"});
+    all.push_back({"noise", &noise,
+                   "above 0, the model learns to remove noise of this deviation (the image's whole range is 1), which "
+                   "is added to the input; the image is the target",
+                   not_negative});
   } else if (format == "text") {
     std::ranges::copy(text.fields(), std::back_inserter(all));
   } else {
@@ -169,7 +176,7 @@ void check_data_options(const DataOptions& data) {
   if (fraction && !(*fraction >= 0 && *fraction < 1)) {
     fail<UsageError>("[data] validation = {}. Wanted: in [0, 1), or a path", *fraction);
   }
-  if (data.format == "csv" && data.table.target.empty()) {
+  if (data.is_table() && data.table.target.empty()) {
     fail<UsageError>("[data] target is not set. Hint: --target COLUMN says what to predict.");
   }
 }
@@ -183,9 +190,14 @@ DataOptions read_data_options(const ConfigTree& tree, const std::filesystem::pat
     const auto train = sections.data.find("train");
     if (train != sections.data.end() && std::holds_alternative<OptionMap>(train->second.value)) data.format = "idx";
     if (const auto format = sections.data.find("format"); format != sections.data.end()) {
-      read_fields({{"format", &data.format, "", any_number, {"csv", "idx", "text"}}}, {*format}, "data");
+      read_fields({{"format", &data.format, "", any_number, {"csv", "idx", "images", "text"}}}, {*format}, "data");
     }
     read_fields(data.fields(), sections.data, "data");
+    if (data.is_images()) {
+      AugmentOptions augment;
+      read_fields(fields(augment), data.augment, "data.augment");
+      data.augment = field_values(fields(augment));
+    }
     if (const auto* none = std::get_if<std::int64_t>(&data.validation.value)) {
       data.validation = {static_cast<double>(*none)};
     }

@@ -9,18 +9,22 @@
 
 namespace thalweg {
 
-/// `[data]`. A place is a path, or for images a table { images = path, labels = path }.
+/// `[data]`. A place is a path, or for idx a table { images = path, labels = path }.
 struct DataOptions {
   std::string format = "csv";
   OptionValue train = {""};
   OptionValue test = {""};
   OptionValue validation = {0.1};         ///< a fraction of the training rows, or a place
   std::vector<std::string> classes = {};  ///< idx: what the labels are called
+  OptionMap augment = {};                 ///< images: AugmentOptions, for training
+  double noise = 0;                       ///< images: added to the input, where the image itself is the target
   data::TableOptions table = {};          ///< csv: which columns mean what
   data::TextOptions text = {};            ///< text: tokens and windows
 
   /// Those of the format.
   [[nodiscard]] Fields fields();
+  [[nodiscard]] bool is_table() const { return format == "csv"; }
+  [[nodiscard]] bool is_images() const { return format == "idx" || format == "images"; }
 };
 
 /// `[train]`

@@ -22,6 +22,12 @@ void put_back(Tensor& values, double shift, double scale) {
   for (std::int64_t i = 0; i < values.size(); ++i) values.set(i, shift + scale * values.at(i));
 }
 
+/// (rows, ...) as (rows, outputs): an image is as many outputs as it has numbers.
+Tensor flat(const Tensor& values) {
+  const std::int64_t rows = values.shape()[0];
+  return values.reshape({rows, rows ? values.size() / rows : 1});
+}
+
 }  // namespace
 
 bool is_text(const LossFunction& loss, const Dataset& data) {
@@ -50,10 +56,11 @@ void add_metrics(Evaluation& result, const LossFunction& loss, const Dataset& da
   }
   // probabilities of the classes as targets have no one right class to count
   if (task == Task::multiclass && targets.size() != result.rows) return;
+  const Tensor predictions = result.predictions.shape().rank() > 2 ? flat(result.predictions) : result.predictions;
   const metric::Weights weights = data.has("weight") ? metric::Weights(data["weight"]) : std::nullopt;
   for (const MetricRow& row : metrics()) {
     if (row.serves(task) && row.name != "log_loss") {  // which is the loss itself
-      result.metrics.emplace_back(row.name, row.compute(result.predictions, targets, weights));
+      result.metrics.emplace_back(row.name, row.compute(predictions, targets, weights));
     }
   }
 }

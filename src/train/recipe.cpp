@@ -6,12 +6,12 @@
 
 namespace thalweg {
 
-ModelFunction Recipe::make_model(const Registry& registry) const {
+ModelFunction Recipe::make_model(const Registry& registry, const AugmentOptions& augmentation) const {
   ModelFunction inner = registry.model(model.kind).make(outputs, model.options).first;
   const data::TensorPreprocessing* tensor = preprocessing.tensor();
   if (!tensor) return inner;
-  return [inner = std::move(inner), affine = tensor->affine](Scope s, Var x) {
-    return inner(s, (cast(x, s.dtype()) - affine.shift) * affine.scale);
+  return [inner = std::move(inner), affine = tensor->affine, augmentation](Scope s, Var x) {
+    return inner(s, (augment(s, cast(x, s.dtype()), augmentation) - affine.shift) * affine.scale);
   };
 }
 

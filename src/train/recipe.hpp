@@ -3,6 +3,7 @@
 
 #include "core/signature.hpp"
 #include "data/preprocessing.hpp"
+#include "thalweg/augment.hpp"
 #include "thalweg/registry.hpp"
 #include "thalweg/state.hpp"
 #include "train/config.hpp"
@@ -15,8 +16,9 @@ struct Recipe {
   std::int64_t outputs = 1;
   data::Preprocessing preprocessing;
 
-  /// From the data as it is stored or encoded to raw predictions; for images it begins with the affine preprocessing.
-  [[nodiscard]] ModelFunction make_model(const Registry& registry) const;
+  /// From the data as it is stored or encoded to raw predictions; for images it begins with augmentation, in training,
+  /// and the affine preprocessing.
+  [[nodiscard]] ModelFunction make_model(const Registry& registry, const AugmentOptions& augmentation = {}) const;
   [[nodiscard]] LossFunction make_loss(const Registry& registry) const;
   /// One row of the input.
   [[nodiscard]] Signature input() const;

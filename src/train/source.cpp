@@ -3,6 +3,7 @@
 #include <numeric>
 
 #include "core/error.hpp"
+#include "data/pictures.hpp"
 
 namespace thalweg {
 
@@ -24,8 +25,15 @@ std::string path_in(const OptionValue& place, const char* key) {
   return *path;
 }
 
-Dataset read_images(const OptionValue& place, std::int64_t classes) {
-  return data::images(path_in(place, "images"), path_in(place, "labels"), classes);
+/// Images with their labels; or noisy ones, where noise is to be removed, with the images themselves.
+Dataset read_images(const OptionValue& place, const DataOptions& options, const std::vector<std::string>& classes) {
+  Dataset read;
+  if (options.format == "images") {
+    read = data::image_folder(std::get<std::string>(place.value), classes).data;
+  } else {
+    read = data::images(path_in(place, "images"), path_in(place, "labels"), static_cast<std::int64_t>(classes.size()));
+  }
+  return options.noise > 0 ? data::noisy(read, options.noise) : read;
 }
 
 bool is_set(const OptionValue& place) {
@@ -57,26 +65,13 @@ std::int64_t outputs_of(const data::Schema& schema) {
 }  // namespace
 
 DataSource::DataSource(DataOptions options) : options_(std::move(options)) {
-  if (options_.format == "idx") {
-    read_idx();
+  if (options_.is_images()) {
+    read_tensors();
   } else if (options_.format == "text") {
     read_text();
   } else {
     read_table();
   }
-}
-
-void DataSource::read_idx() {
-  tensors_ = read_images(options_.train, static_cast<std::int64_t>(options_.classes.size()));
-  const auto labels = tensors_["target"].values<std::int32_t>();
-  labels_.assign(labels.begin(), labels.end());
-  rows_.resize(labels_.size());
-  std::iota(rows_.begin(), rows_.end(), 0);
-  const auto highest = labels_.empty() ? 0 : *std::ranges::max_element(labels_);
-  const auto outputs = std::max<std::int64_t>(highest + 1, static_cast<std::int64_t>(options_.classes.size()));
-  facts_ = {.task = data::Task::multiclass, .rows = tensors_.rows(), .outputs = outputs, .table = false};
-  const Shape image(tensors_["input"].shape().sizes().subspan(1));
-  notes_.push_back(fmt::format("{} images of {}, {} classes", tensors_.rows(), image, outputs));
 }
 
 void DataSource::read_table() {
@@ -117,6 +112,27 @@ Parts DataSource::text_parts() const {
     parts.validation = encode_place(fitted, options_.validation, options_, parts.warnings);
   }
   return parts;
+}
+
+void DataSource::read_tensors() {
+  if (options_.format == "images") {
+    options_.classes = data::class_folders(std::get<std::string>(options_.train.value));
+  }
+  tensors_ = read_images(options_.train, options_, options_.classes);
+  rows_.resize(static_cast<std::size_t>(tensors_.rows()));
+  std::iota(rows_.begin(), rows_.end(), 0);
+  const Shape image(tensors_["input"].shape().sizes().subspan(1));
+  facts_ = {.task = data::Task::regression, .rows = tensors_.rows(), .outputs = image.size(), .table = false};
+  if (options_.noise > 0) {
+    notes_.push_back(fmt::format("{} images of {} with noise to remove", tensors_.rows(), image));
+    return;
+  }
+  const auto labels = tensors_["target"].values<std::int32_t>();
+  labels_.assign(labels.begin(), labels.end());
+  const auto highest = labels_.empty() ? 0 : *std::ranges::max_element(labels_);
+  facts_.task = data::Task::multiclass;
+  facts_.outputs = std::max<std::int64_t>(highest + 1, static_cast<std::int64_t>(options_.classes.size()));
+  notes_.push_back(fmt::format("{} images of {}, {} classes", tensors_.rows(), image, facts_.outputs));
 }
 
 std::vector<std::int64_t> DataSource::rows_at(std::span<const std::int64_t> places) const {
@@ -190,7 +206,7 @@ std::vector<Parts> DataSource::folds(std::int64_t k, std::uint64_t seed) const {
 Dataset encode_place(const data::Preprocessing& preprocessing, const OptionValue& place, const DataOptions& options,
                      std::vector<std::string>& warnings) {
   if (preprocessing.tensor()) {
-    return read_images(place, static_cast<std::int64_t>(preprocessing.classes().size()));
+    return read_images(place, options, preprocessing.classes());
   }
   const std::string path = std::get<std::string>(place.value);
   if (const auto* text = preprocessing.text()) return text->encode(data::read_text(path), path);
@@ -210,6 +226,7 @@ const std::vector<ReaderRow>& readers() {
       {"idx", "images and labels as MNIST has them, plain or gzip", options_of("idx")},
       {"text", "a file or a folder of files, in tokens, of which each is predicted from those before it",
        options_of("text")},
+      {"images", "PNG and JPEG files of one size, in a folder for each class", options_of("images")},
   };
   return rows;
 }

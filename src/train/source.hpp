@@ -41,7 +41,7 @@ class DataSource {
   [[nodiscard]] std::vector<Parts> folds(std::int64_t k, std::uint64_t seed) const;
 
  private:
-  void read_idx();
+  void read_tensors();
   void read_table();
   void read_text();
   [[nodiscard]] Parts text_parts() const;

@@ -1,5 +1,5 @@
 #pragma once
-// How rows of the table of models are made, and those that stand in files of their own.
+// Rows of the table of models.
 
 #include "core/rows.hpp"
 #include "thalweg/nn.hpp"
@@ -15,7 +15,17 @@ template <class Options>
           }};
 }
 
+// The rows of other files than models.cpp.
+[[nodiscard]] ModelRow layers_row();
+[[nodiscard]] ModelRow convnet_row();
+[[nodiscard]] ModelRow resnet_row();
+[[nodiscard]] ModelRow unet_row();
 [[nodiscard]] ModelRow gpt_row();
 [[nodiscard]] ModelRow lstm_row();
+
+/// The names of the activations, as a field's choices.
+[[nodiscard]] inline std::vector<std::string_view> activation_names() {
+  return {activations().begin(), activations().end()};
+}
 
 }  // namespace thalweg::nn

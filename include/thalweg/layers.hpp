@@ -1,0 +1,27 @@
+#pragma once
+// The table of layers: what a configuration's list of layers is made of.
+
+#include "thalweg/nn.hpp"
+
+namespace thalweg::nn {
+
+/// A row of the table of layers.
+struct LayerRow {
+  std::string_view name, summary, formula;
+  std::vector<OptionDoc> options = {};
+  /// The layer and its options with every default written out. Throws UsageError for what the options cannot be.
+  std::function<std::pair<ModelFunction, OptionMap>(const OptionMap&)> make = {};
+};
+[[nodiscard]] const std::vector<LayerRow>& layers();
+/// Throws UsageError for a kind that is not there, naming the nearest.
+[[nodiscard]] const LayerRow& layer_named(const std::string& kind);
+
+struct LayersOptions {
+  /// Each a table { kind = "conv2d", filters = 32 }: a row of the table of layers and its options.
+  std::vector<OptionMap> layers = {};
+  std::string head = "dense";  ///< "dense": a dense layer to the outputs comes last; "none": the last layer's result is
+};
+/// Layers "layer1", "layer2", ... one after the other, then "output".
+[[nodiscard]] ModelFunction layers(std::int64_t outputs, const LayersOptions& options);
+
+}  // namespace thalweg::nn

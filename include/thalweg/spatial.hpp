@@ -1,0 +1,89 @@
+#pragma once
+// Ops on images (batch, height, width, channels) and sequences (batch, time, channels). All throw UsageError, with the
+// line of the call, for shapes that do not fit.
+
+#include <string>
+
+#include "thalweg/var.hpp"
+
+namespace thalweg {
+
+/// A number for height and width alike, or one for each. Ops on sequences use the width.
+struct Extent {
+  std::int64_t height, width;
+  Extent(std::int64_t both) : height(both), width(both) {}
+  Extent(int both) : Extent(std::int64_t{both}) {}
+  Extent(std::int64_t height_, std::int64_t width_) : height(height_), width(width_) {}
+  friend bool operator==(const Extent&, const Extent&) = default;
+};
+
+/// The zeros around an image: a number on all sides, one before and after each axis, or by name. "valid" is none;
+/// "same" keeps size / stride (rounded up): dilation * (kernel - 1) in all, the smaller half before.
+class Padding {
+ public:
+  Padding(std::int64_t all_sides) : before_(all_sides), after_(all_sides) {}
+  Padding(int all_sides) : Padding(std::int64_t{all_sides}) {}
+  Padding(Extent before, Extent after) : before_(before), after_(after) {}
+  Padding(const char* name);
+  Padding(const std::string& name) : Padding(name.c_str()) {}
+
+  /// What it comes to for a kernel with this reach, dilation * (kernel - 1).
+  [[nodiscard]] Extent before(Extent reach) const;
+  [[nodiscard]] Extent after(Extent reach) const;
+  [[nodiscard]] bool is_same() const { return same_; }
+  /// None along the height, for what has none.
+  [[nodiscard]] Padding along_width() const;
+
+ private:
+  bool same_ = false;
+  Extent before_ = 0, after_ = 0;
+};
+
+struct ConvolutionOptions {
+  Extent stride = 1;
+  Padding padding = "valid";
+  Extent dilation = 1;
+  std::int64_t groups = 1;  ///< as many as channels: depthwise
+};
+/// x (batch, height, width, in), filter (height, width, in / groups, out) -> (batch, height, width, out): the sum of
+/// products over each window (the filter is not turned round).
+Var conv2d(const Arg& x, const Arg& filter, const ConvolutionOptions& options = {});
+/// x (batch, time, in), filter (width, in / groups, out) -> (batch, time, out).
+Var conv1d(const Arg& x, const Arg& filter, const ConvolutionOptions& options = {});
+
+struct TransposedOptions {
+  Extent stride = 1;
+  Padding padding = "valid";  ///< of the convolution that this one is the transpose of
+  Extent output_padding = 0;  ///< rows and columns added at the end of the result
+  Extent dilation = 1;
+  std::int64_t groups = 1;
+};
+/// The transpose of conv2d, which makes images larger: x (batch, height, width, in), filter (height, width,
+/// out / groups, in) -> (batch, (height - 1) * stride + dilation * (kernel - 1) + 1 - padding + output_padding, ...,
+/// out). "same" padding gives size * stride where the kernel is as large as the stride or larger.
+Var conv_transpose2d(const Arg& x, const Arg& filter, const TransposedOptions& options = {});
+
+struct PoolOptions {
+  Extent window = 2;
+  Extent stride = 0;  ///< 0: the window's size
+  Padding padding = "valid";
+};
+/// The largest of each window; of equal ones the first has the gradient. Padding is never the largest.
+Var max_pool2d(const Arg& x, const PoolOptions& options = {});
+Var max_pool1d(const Arg& x, const PoolOptions& options = {});
+/// The sum of each window divided by the window's size, padding included.
+Var avg_pool2d(const Arg& x, const PoolOptions& options = {});
+Var avg_pool1d(const Arg& x, const PoolOptions& options = {});
+/// Over all places: (batch, ..., channels) -> (batch, channels).
+Var global_avg_pool(const Arg& x);
+Var global_max_pool(const Arg& x);
+
+struct UpsampleOptions {
+  Extent scale = 2;
+  std::string mode = "nearest";  ///< or "bilinear"
+  bool align_corners = false;    ///< bilinear: the corners of the image lie on those of the result
+};
+/// (batch, height, width, channels) with height and width multiplied.
+Var upsample(const Arg& x, const UpsampleOptions& options = {});
+
+}  // namespace thalweg

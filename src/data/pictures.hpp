@@ -1,0 +1,29 @@
+#pragma once
+// Pictures in files: PNG and JPEG. Folders of them, a class each, and copies with noise.
+
+#include "thalweg/data.hpp"
+
+namespace thalweg::data {
+
+/// A picture as it is stored: u8 (height, width, channels), one channel where it is grey, else three. Throws DataError
+/// for a file that is no whole PNG or JPEG.
+[[nodiscard]] Tensor read_picture(const std::filesystem::path& path);
+/// u8 (height, width, 1 or 3) as a PNG.
+[[nodiscard]] std::vector<std::byte> png_of(const Tensor& picture);
+
+/// The classes of a folder: the names of the folders in it that hold pictures, in alphabetical order.
+[[nodiscard]] std::vector<std::string> class_folders(const std::filesystem::path& folder);
+
+struct ImageFolder {
+  Dataset data;  ///< "input" u8 (rows, height, width, channels), "target" i32 (rows)
+  std::vector<std::filesystem::path> files;
+};
+/// The pictures in folder/class for each of `classes`, file by file in alphabetical order. Grey pictures among coloured
+/// ones get three channels. Throws DataError for a picture of another size than the first, or a class without any.
+[[nodiscard]] ImageFolder image_folder(const std::filesystem::path& folder, const std::vector<std::string>& classes);
+
+/// Images to remove noise from: "target" f32 in [0, 1] are the images, "input" f32 the same with normal noise of this
+/// deviation added, which follows from the number of rows and the place alone.
+[[nodiscard]] Dataset noisy(const Dataset& images, double deviation);
+
+}  // namespace thalweg::data

@@ -1,0 +1,28 @@
+#pragma once
+
+#include "kernels/kernel.hpp"
+
+namespace thalweg {
+
+enum AugmentInts : std::size_t { may_flip, most_shift, cut_size };
+/// Random numbers in [0, 1) that an image takes.
+inline constexpr std::int64_t augment_draws = 5;
+
+/// Where the elements of one changed image come from.
+struct Augmented {
+  std::int64_t height, width;
+  bool flip;
+  std::int64_t down, right;              ///< element (i, j) comes from (i + down, j + right)
+  std::int64_t cut_top, cut_left, size;  ///< a square of zeros
+
+  Augmented(std::int64_t height, std::int64_t width, std::span<const std::int64_t> ints, const double* draws);
+  /// The place that (i, j) comes from, row * width + column; -1 for a zero.
+  [[nodiscard]] std::int64_t source(std::int64_t i, std::int64_t j) const;
+};
+
+/// x (batch, height, width, channels), draws (batch, 5) -> x flipped, shifted and cut.
+[[nodiscard]] Kernel make_augment(const KernelSite& site);
+/// g, draws -> each element given back to where it comes from.
+[[nodiscard]] Kernel make_augment_transposed(const KernelSite& site);
+
+}  // namespace thalweg

@@ -1,0 +1,35 @@
+#pragma once
+// One image at a time: what pooling and resizing do to it, vectorised over channels.
+
+#include <cstdint>
+
+namespace thalweg {
+
+struct WindowAxis {
+  std::int64_t in, out, window, step, outside;
+};
+struct WindowShape {
+  WindowAxis height, width;
+  std::int64_t channels;
+};
+
+/// Element (place, channel) of the result takes part in element (from, channel) of the image with a weight.
+struct Tap {
+  std::int64_t image, result;  // flat places, without the channels
+  double weight;
+};
+
+/// The loops of one element type.
+template <class T>
+struct WindowLoops {
+  void (*max_pool)(const WindowShape&, const T* x, const T* u, T* y);
+  void (*max_unpool)(const WindowShape&, const T* x, const T* g, T* image);  ///< image is added to
+  void (*sum_pool)(const WindowShape&, const T* x, T* y);
+  void (*sum_unpool)(const WindowShape&, const T* g, T* image);  ///< image is added to
+  /// to[t.to] += weight from[t.from], tap after tap.
+  void (*add_taps)(const Tap* taps, std::int64_t count, bool transposed, const T* from, T* to, std::int64_t channels);
+};
+template <class T>
+[[nodiscard]] const WindowLoops<T>& window_loops();
+
+}  // namespace thalweg

@@ -1,0 +1,10 @@
+#pragma once
+
+#include "thalweg/augment.hpp"
+
+namespace thalweg {
+
+/// `draws` (batch, augment_draws) are numbers in [0, 1).
+[[nodiscard]] Var augmented(const Arg& images, const Arg& draws, const AugmentOptions& options);
+
+}  // namespace thalweg

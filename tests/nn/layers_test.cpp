@@ -1,0 +1,190 @@
+// Every layer against PyTorch's values, gradients and running statistics: tests/reference/layers.py.
+
+#include "thalweg/layers.hpp"
+
+#include <gtest/gtest.h>
+
+#include <set>
+
+#include "evaluate.hpp"
+#include "nn/trace.hpp"
+#include "reference_file.hpp"
+#include "thalweg/error.hpp"
+#include "thalweg/ops.hpp"
+
+namespace thalweg {
+namespace {
+
+using nlohmann::json;
+
+Tensor tensor_of(const json& value, DType dtype) {
+  return Tensor::from(value["values"].get<std::vector<double>>(),
+                      Shape(value["shape"].get<std::vector<std::int64_t>>()))
+      .to(dtype);
+}
+
+/// A layer traced on its own: parameters and statistics are inputs.
+struct Layer {
+  Graph graph;
+  TraceContext context;
+  Var x, y;
+  std::vector<Bound> inputs, outputs;
+  std::vector<Tensor> values;
+
+  Layer(const ModelFunction& layer, const Tensor& input, Mode mode, DType dtype) : context{graph, mode, dtype} {
+    context.samples = input.shape()[0];
+    x = graph.input("batch:input", input.shape(), input.dtype());
+    y = layer(Scope(context, ""), x);
+    give(x, input);
+  }
+  void give(Var var, const Tensor& value) {
+    inputs.push_back({var, {first_user_base + static_cast<int>(values.size()), 0}});
+    values.push_back(value);
+  }
+  std::vector<Tensor> run(const std::vector<Var>& wanted) {
+    std::vector<Tensor> results;
+    std::vector<std::byte*> bases;
+    for (const Tensor& value : values) bases.push_back(const_cast<std::byte*>(value.raw()));
+    for (const Var& var : wanted) {
+      outputs.push_back({var, {first_user_base + static_cast<int>(values.size() + outputs.size()), 0}});
+      results.emplace_back(var.shape(), var.dtype());
+    }
+    for (Tensor& result : results) bases.push_back(result.mutable_raw());
+    const Program program(graph, inputs, outputs);
+    const Block arena(program.arena_bytes());
+    Workers workers(1);
+    program.run(bases, arena.data(), workers);
+    return results;
+  }
+};
+
+void expect_near(const Tensor& got, const json& wanted, DType dtype, const std::string& what) {
+  const Tensor expected = tensor_of(wanted, f64);
+  ASSERT_EQ(got.shape(), expected.shape()) << what;
+  EXPECT_LE(distance(got, expected), dtype == f64 ? 1e-10 : 1e-5) << what;
+}
+
+void check(const json& c, DType dtype) {
+  const Mode mode = c["mode"] == "train" ? Mode::train : Mode::evaluate;
+  const bool integers = c["integers"].get<bool>();
+  const ModelFunction function =
+      nn::layer_named(c["kind"].get<std::string>()).make(testing::options_of(c["options"])).first;
+  Layer layer(function, tensor_of(c["input"], integers ? i32 : dtype), mode, dtype);
+  std::vector<Var> by;
+  std::vector<std::string> names;
+  if (!integers) by.push_back(layer.x), names.emplace_back("input");
+  for (const TracedParameter& p : layer.context.parameters) {
+    layer.give(p.var, tensor_of(c[p.statistic ? "statistics" : "parameters"].at(p.name), dtype));
+    if (!p.statistic) by.push_back(p.var), names.push_back(p.name);
+  }
+  ASSERT_EQ(by.size(), c["gradients"].size());
+  const Var weights = layer.graph.constant(tensor_of(c["cotangent"], dtype));
+  std::vector<Var> wanted = gradients(sum(layer.y * weights), by);
+  wanted.push_back(layer.y);
+  for (const Observation& o : layer.context.observations) wanted.push_back(o.value);
+  const std::vector<Tensor> got = layer.run(wanted);
+  for (std::size_t i = 0; i < by.size(); ++i) expect_near(got[i], c["gradients"].at(names[i]), dtype, names[i]);
+  expect_near(got[by.size()], c["value"], dtype, "value");
+  for (std::size_t i = 0; i < layer.context.observations.size(); ++i) {
+    const Observation& o = layer.context.observations[i];
+    Tensor moved = tensor_of(c["statistics"].at(o.statistic), f64);
+    for (std::int64_t k = 0; k < moved.size(); ++k)
+      moved.set(k, (1 - o.momentum) * moved.at(k) + o.momentum * got[by.size() + 1 + i].at(k));
+    expect_near(moved, c["statistics_after"].at(o.statistic), dtype, o.statistic);
+  }
+  EXPECT_EQ(layer.context.observations.empty(), c["statistics"] == c["statistics_after"]);
+}
+
+TEST(Layers, MatchPyTorchInValueGradientsAndStatistics) {
+  const json cases = testing::reference("layers");
+  for (std::size_t i = 0; i < cases.size(); ++i) {
+    SCOPED_TRACE("case " + std::to_string(i) + ": " + cases[i]["kind"].get<std::string>() + " " +
+                 cases[i]["options"].dump() + ", " + cases[i]["mode"].get<std::string>());
+    for (DType dtype : {f64, f32}) check(cases[i], dtype);
+  }
+}
+
+TEST(Layers, EveryRowHasACaseAndItsTexts) {
+  std::set<std::string> seen;
+  const json cases = testing::reference("layers");
+  for (const json& c : cases) seen.insert(c["kind"]);
+  for (const nn::LayerRow& row : nn::layers()) {
+    EXPECT_TRUE(seen.contains(std::string(row.name))) << row.name;
+    EXPECT_FALSE(row.summary.empty() || row.formula.empty()) << row.name;
+    for (const OptionDoc& option : row.options) EXPECT_FALSE(option.doc.empty()) << row.name << "." << option.name;
+  }
+}
+
+TEST(Layers, OptionsThatCannotBeAreRefused) {
+  const auto refused = [](const std::string& kind, const OptionMap& options, const std::string& part) {
+    try {
+      (void)nn::layer_named(kind).make(options);
+      ADD_FAILURE() << kind << " was made";
+    } catch (const UsageError& error) {
+      EXPECT_NE(std::string(error.what()).find(part), std::string::npos) << error.what();
+    }
+  };
+  refused("conv2d", {{"kernel", {"large"}}}, "kernel = \"large\"");
+  refused("conv2d", {{"padding", {"some"}}}, "\"same\", \"valid\" or a number");
+  refused("conv2d", {{"filters", {std::int64_t{0}}}}, "filters = 0");
+  refused("dropout", {{"rate", {1.0}}}, "rate = 1");
+  refused("residual", {{"layers", {OptionList{{OptionMap{}}}}}}, "has no kind");
+  refused("residual", {{"layers", {OptionList{{OptionMap{{"kind", {"conv3"}}}}}}}}, "conv3");
+}
+
+TEST(Layers, ErrorsNameTheLayerAndTheShapes) {
+  Graph graph;
+  TraceContext context{graph};
+  const Scope s(context, "here");
+  const auto message = [&](const auto& call) -> std::string {
+    try {
+      call();
+    } catch (const UsageError& error) {
+      return error.what();
+    }
+    return "";
+  };
+  const Var image = graph.input("image", {2, 5, 5, 6}, f32), table = graph.input("table", {2, 6}, f32);
+  EXPECT_NE(message([&] { (void)nn::conv2d(s, table, {.filters = 3}); }).find("[conv2d]"), std::string::npos);
+  EXPECT_NE(message([&] { (void)nn::conv2d(s, image, {.filters = 3, .groups = 4}); }).find("4 groups"),
+            std::string::npos);
+  EXPECT_NE(message([&] { (void)nn::group_norm(s, image, {.groups = 4}); }).find("'here'"), std::string::npos);
+  EXPECT_NE(message([&] { (void)nn::dropout(s, image, 1); }).find("rate = 1"), std::string::npos);
+  EXPECT_NE(message([&] { (void)max_pool2d(image, {.window = 6}); }).find("a window of 6 on 5"), std::string::npos);
+}
+
+class Dropout : public ::testing::Test {
+ protected:
+  static constexpr std::int64_t rows = 64, width = 300;
+  /// Dropout of ones, and its gradient, with a rate of 0.3.
+  static std::vector<Tensor> dropped(double step) {
+    Layer layer([](Scope s, Var x) { return nn::dropout(s, x, 0.3); }, ones({rows, width}), Mode::train, f32);
+    Tensor places({rows}, i32);
+    for (std::int64_t i = 0; i < rows; ++i) places.set(i, static_cast<double>(i));
+    layer.give(layer.context.random->seed, full({}, 3, f64));
+    layer.give(layer.context.random->step, full({}, step, f64));
+    layer.give(layer.context.random->places, places);
+    return layer.run({layer.y, gradients(sum(layer.y), {layer.x})[0]});
+  }
+};
+
+TEST_F(Dropout, IsZeroAtTheRateAndKeepsTheMean) {
+  const Tensor y = dropped(0)[0];
+  std::int64_t zeros = 0;
+  for (std::int64_t i = 0; i < y.size(); ++i) {
+    zeros += y.at(i) == 0;
+    EXPECT_FLOAT_EQ(static_cast<float>(y.at(i)), y.at(i) == 0 ? 0 : 1 / 0.7F);
+  }
+  const double share = static_cast<double>(zeros) / static_cast<double>(y.size());
+  EXPECT_NEAR(share, 0.3, 4 * std::sqrt(0.3 * 0.7 / static_cast<double>(y.size())));  // four deviations
+}
+
+TEST_F(Dropout, PassesTheGradientWhereItPassesTheValue) {
+  const auto got = dropped(0);
+  EXPECT_TRUE(identical(got[0], got[1]));  // of ones, both are the mask over 1 - rate
+}
+
+TEST_F(Dropout, IsAnotherAtEveryStep) { EXPECT_FALSE(identical(dropped(0)[0], dropped(1)[0])); }
+
+}  // namespace
+}  // namespace thalweg
