@@ -23,12 +23,10 @@ Descent::Descent(const Optimizer& optimizer, const Tensor& x)
 
 double Descent::step(Tensor& x, Tensor& gradient, double norm, const Progress& progress) {
   const double lr = optimizer_.lr * optimizer_.schedule.factor(progress);
-  fill_scalars(update_,
-               {.step = progress.step + 1,
-                .gradient_norm = norm,
-                .lr = lr,
-                .momentum = optimizer_.schedule.momentum(progress)},
-               scalars_);
+  fill_scalars(
+      update_,
+      {.step = progress.step + 1, .gradient_norm = norm, .lr = lr, .momentum = optimizer_.schedule.momentum(progress)},
+      scalars_);
   bases_ = {x.mutable_raw(), gradient.mutable_raw(), reinterpret_cast<std::byte*>(scalars_.data())};
   for (auto& [name, slot] : slots_) bases_.push_back(slot.mutable_raw());
   update_.program->run(bases_, arena_.data(), alone_);
