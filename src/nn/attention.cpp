@@ -34,11 +34,6 @@ void expect_tokens(std::string_view model, Var tokens, std::int64_t context) {
                    context ? fmt::format(", with time at most context = {}", context) : "");
 }
 
-Var dropped(Scope s, Var x, double rate) {
-  if (rate == 0 || s.mode() == Mode::evaluate) return x;
-  return where(s.uniform("dropped", x.shape()) < rate, 0, x * (1 / (1 - rate)));
-}
-
 namespace {
 
 void expect_heads(std::string_view layer, const Arg& x, std::int64_t heads, const Scope& s) {
@@ -52,7 +47,7 @@ void expect_heads(std::string_view layer, const Arg& x, std::int64_t heads, cons
 Var joined(Scope s, Var heads, const MultiHeadAttentionOptions& o) {
   const Var x = reshape(heads, {heads.dim(0), heads.dim(1), heads.dim(2) * heads.dim(3)});
   const Var y = dense(s / "output", x, x.dim(-1), {.bias = o.bias, .initializer = o.output_initializer});
-  return dropped(s, y, o.dropout);
+  return dropout(s, y, o.dropout);
 }
 
 }  // namespace
@@ -107,7 +102,7 @@ Var feed_forward(Scope s, const Arg& x, const FeedForwardOptions& o) {
       out{.bias = !gated, .initializer = o.output_initializer};
   Var h = dense(s / "hidden", x, gated ? 2 * hidden : hidden, into);
   h = gated ? silu(slice(h, 0, hidden, -1)) * slice(h, hidden, 2 * hidden, -1) : gelu_tanh(h);
-  return dropped(s, dense(s / "output", h, features, out), o.dropout);
+  return dropout(s, dense(s / "output", h, features, out), o.dropout);
 }
 
 }  // namespace thalweg::nn

@@ -11,9 +11,6 @@ namespace thalweg::nn {
 /// Throws UsageError for what are no tokens, i32 (batch, time), or for more of them than `context`, where not 0.
 void expect_tokens(std::string_view model, Var tokens, std::int64_t context);
 
-/// x with elements set to zero at random in training, the others divided by what is kept of them.
-[[nodiscard]] Var dropped(Scope s, Var x, double rate);
-
 /// Queries, keys and values of x (batch, time, features), turned by their positions where so wanted:
 /// (batch, time, 3, heads, width).
 [[nodiscard]] Var projected_qkv(Scope s, const Arg& x, const MultiHeadAttentionOptions& options, Var positions);

@@ -69,7 +69,7 @@ struct Gpt {
     } else if (o.positions == "sinusoidal") {
       x = std::sqrt(static_cast<double>(o.width)) * x + sinusoidal_positions(positions, o.width, s.dtype());
     }
-    x = dropped(s, x, o.dropout);
+    x = dropout(s, x, o.dropout);
     for (std::int64_t layer = 0; layer < o.layers; ++layer) {
       const Scope block = s / ("block" + std::to_string(layer + 1));
       x = x + attend(layer, block / "attention", layer_norm(block / "norm1", x));

@@ -80,14 +80,14 @@ namespace {
 Var run_lstm(Scope s, Var tokens, std::int64_t vocabulary, const LstmOptions& o, std::vector<Var>& carry) {
   const double deviation = 1 / std::sqrt(static_cast<double>(o.width));
   const Var table = (s / "tokens").parameter("table", {vocabulary, o.width}, {.initializer = init::normal(deviation)});
-  Var x = dropped(s / "tokens", gather(table, tokens), o.dropout);
+  Var x = dropout(s / "tokens", gather(table, tokens), o.dropout);
   std::vector<Var> after;
   for (std::int64_t layer = 0; layer < o.layers; ++layer) {
     const Scope at = s / ("layer" + std::to_string(layer + 1));
     const auto first = carry.begin() + static_cast<std::ptrdiff_t>(2 * layer);
     const std::vector<Var> own = carry.empty() ? std::vector<Var>{} : std::vector<Var>{first, first + 2};
     const Recurrent result = lstm(at, x, {.units = o.width, .truncate = o.truncate}, own);
-    x = dropped(at, result.output, o.dropout);
+    x = dropout(at, result.output, o.dropout);
     after.insert(after.end(), result.carry.begin(), result.carry.end());
   }
   carry = std::move(after);
