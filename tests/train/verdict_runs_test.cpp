@@ -53,7 +53,7 @@ TEST(VerdictOfARun, ARateThatIsTooHighDiverged) {
   const Verdict line = verdict_of_line(optim::sgd({.lr = 1.3}), {.epochs = 30, .batch_size = 0});
   EXPECT_EQ(line.kind, diverged) << line.sentence;
   EXPECT_GT(value_of(line, "rise"), 1);
-  const Verdict moons = verdict_of_moons(optim::adam({.lr = 5}), {.epochs = 10});
+  const Verdict moons = verdict_of_moons(optim::adam({.lr = 50}), {.epochs = 10});
   EXPECT_EQ(moons.kind, diverged) << moons.sentence;
 }
 
@@ -74,7 +74,7 @@ TEST(VerdictOfARun, ARunThatWasCutShortIsStillFalling) {
 
 TEST(VerdictOfARun, AScheduleDoesNotMakeAShortRunALongOne) {
   const Verdict verdict =
-      verdict_of_moons(optim::adam({.lr = 1e-3, .schedule = schedule::linear()}), {.epochs = 8, .validation = 0.2});
+      verdict_of_moons(optim::adam({.lr = 6e-4, .schedule = schedule::linear()}), {.epochs = 8, .validation = 0.2});
   EXPECT_EQ(verdict.kind, still_falling) << verdict.sentence;
 }
 
