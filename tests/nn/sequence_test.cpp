@@ -8,6 +8,7 @@
 #include <map>
 
 #include "evaluate.hpp"
+#include "gradient_bits.hpp"
 #include "nn/trace.hpp"
 #include "reference_file.hpp"
 #include "thalweg/thalweg.hpp"
@@ -178,6 +179,13 @@ TEST(Sequence, ModelsHaveTheSameBitsForAnyNumberOfThreads) {
       if (threads == 1) wanted = trainer.state().parameters;
       EXPECT_TRUE(identical(trainer.state().parameters, wanted)) << name << ", " << threads << " threads";
     }
+  }
+}
+
+TEST(Sequence, ModelsHaveTheSameBitsHoweverPlanned) {
+  for (const auto& [name, model] : models_of_text()) {
+    SCOPED_TRACE(name);
+    testing::expect_the_same_bits_however_planned(model, loss::cross_entropy, made_up_text(4, 20));
   }
 }
 

@@ -35,6 +35,29 @@ TEST(Trainer, SameBitsForAnyNumberOfThreads) {
   }
 }
 
+TEST(Trainer, SameBitsInLeanMemory) {
+  Trainer fast = moons_trainer(), lean = moons_trainer();
+  (void)fast.fit(two_moons(200), {.epochs = 2});
+  (void)lean.fit(two_moons(200), {.epochs = 2, .memory = Memory::lean});
+  EXPECT_TRUE(identical(lean.state().parameters, fast.state().parameters));
+}
+
+TEST(Trainer, SaysWhatAStepCosts) {
+  Trainer trainer = moons_trainer();
+  const Dataset data = two_moons(64);
+  const StepCost cost = trainer.measure(data);
+  const std::int64_t products = 64 * (2 * 32 + 32 * 32 + 32 * 2);
+  EXPECT_GE(cost.forward.operations, 2 * products);
+  EXPECT_LT(cost.forward.operations, 3 * products);
+  EXPECT_GT(cost.backward.operations, cost.forward.operations);
+  EXPECT_GT(cost.update.operations, trainer.state().parameters.size());
+  EXPECT_GT(cost.forward.seconds, 0);
+  EXPECT_GT(cost.update.bytes, 3 * 4 * trainer.state().parameters.size());
+  EXPECT_LT(cost.arena_bytes, cost.intermediate_bytes);
+  EXPECT_GT(cost.peak, 1e9);
+  EXPECT_EQ(trainer.state().step, 0);
+}
+
 TEST(Trainer, AccumulationIsTheLargeBatchBitForBit) {
   const Dataset data = two_moons(384);
   Trainer small = moons_trainer(), large = moons_trainer();

@@ -5,6 +5,7 @@
 
 #include <cmath>
 
+#include "gradient_bits.hpp"
 #include "reference_file.hpp"
 #include "thalweg/layers.hpp"
 #include "thalweg/thalweg.hpp"
@@ -130,6 +131,10 @@ TEST_P(VisionKinds, SameBitsForAnyNumberOfThreads) {
   };
   const State one = after(1);
   for (int threads : {2, 3, 4}) EXPECT_TRUE(identical(after(threads).parameters, one.parameters)) << threads;
+}
+
+TEST_P(VisionKinds, SameBitsHoweverPlanned) {
+  testing::expect_the_same_bits_however_planned(kind_.model, kind_.loss, images(5, kind_));
 }
 
 TEST_P(VisionKinds, ResumeInTheMiddleOfAnEpochGivesTheSameBits) {

@@ -1,0 +1,70 @@
+#pragma once
+// The gradient of a model's loss, planned with passes of one's choice.
+
+#include <cstring>
+
+#include "plan/program.hpp"
+#include "thalweg/derivatives.hpp"
+#include "train/objective.hpp"
+
+namespace thalweg::testing {
+
+/// The gradients by all trained parameters, which start as they are initialised; `lean` computes cheap values again.
+inline std::vector<Tensor> gradient_of(const ModelFunction& model, const LossFunction& loss, const Dataset& data,
+                                       Passes passes, bool lean = false) {
+  const TracedObjective traced =
+      trace_objective(evaluation_of(model, loss), columns_of(data), data.rows(), Mode::train, f32);
+  std::vector<Bound> inputs, outputs;
+  std::vector<Tensor> values;
+  int base = first_user_base;
+  const auto bind = [&](Var var, const Tensor& value) {
+    inputs.push_back({var, {base++, 0}});
+    values.push_back(value);
+  };
+  for (std::size_t i = 0; i < traced.columns.size(); ++i) bind(traced.columns[i], data.columns()[i].second);
+  if (traced.random) {
+    Tensor places({data.rows()}, i32);
+    for (std::int64_t i = 0; i < data.rows(); ++i) places.set(i, static_cast<double>(i));
+    bind(traced.random->seed, full({}, 7, f64));
+    bind(traced.random->step, full({}, 3, f64));
+    bind(traced.random->places, places);
+  }
+  std::vector<Var> trained;
+  for (const TracedParameter& p : traced.parameters) {
+    bind(p.var, p.options.initializer.make(p.var.shape(), f32, 1, p.name));
+    if (!p.options.frozen) trained.push_back(p.var);
+  }
+  if (lean) passes.recompute_before = traced.graph->size();
+  std::vector<Tensor> results;
+  for (const Var& g : gradients(traced.result.loss.sum, trained)) {
+    outputs.push_back({g, {base++, 0}});
+    results.emplace_back(g.shape(), g.dtype());
+  }
+  const Program program(*traced.graph, inputs, outputs, passes);
+  std::vector<std::byte*> bases;
+  for (Tensor& value : values) bases.push_back(value.mutable_raw());
+  for (Tensor& result : results) bases.push_back(result.mutable_raw());
+  const Block arena(program.arena_bytes());
+  Workers workers(2);
+  program.run(bases, arena.data(), workers);
+  return results;
+}
+
+/// Whether every pass may be left out, and memory be lean, without a bit of the gradient changing.
+inline void expect_the_same_bits_however_planned(const ModelFunction& model, const LossFunction& loss,
+                                                 const Dataset& data) {
+  const std::vector<Tensor> wanted = gradient_of(model, loss, data, {});
+  const auto expect_same = [&](const char* how, Passes passes, bool lean = false) {
+    const std::vector<Tensor> found = gradient_of(model, loss, data, passes, lean);
+    for (std::size_t i = 0; i < wanted.size(); ++i) EXPECT_TRUE(identical(found[i], wanted[i])) << how << ", " << i;
+  };
+  expect_same("not simplified", {.simplify = false});
+  expect_same("not fused", {.fuse = false});
+  expect_same("in the order of the graph", {.order = false});
+  expect_same("without reuse", {.reuse = false});
+  expect_same("with no pass", {false, false, false, false});
+  expect_same("lean", {}, true);
+  expect_same("lean with no pass", {false, false, false, false}, true);
+}
+
+}  // namespace thalweg::testing
