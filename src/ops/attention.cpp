@@ -269,8 +269,20 @@ Tensor rotary_reference(Values x, std::int64_t heads) {
   return y;
 }
 
+/// Of one product of queries and keys, for all heads; `others` inputs follow those of queries, keys and values.
+std::int64_t operations_of_product(const KernelSite& site, std::size_t others) {
+  const AttentionShape shape = AttentionShape::of(site.inputs.first(site.inputs.size() - others));
+  const std::int64_t all = 2 * shape.batch * shape.heads * shape.queries * shape.keys * shape.width;
+  return site.ints[0] != 0 ? all / 2 : all;  // half of them lie in the future
+}
+
 std::vector<Op> make_rows() {
-  static const OpKernel attention_kernel{.make = make_attention}, gradient_kernel{.make = make_attention_gradient},
+  static const OpKernel attention_kernel{
+      .make = make_attention,
+      .operations = [](const KernelSite&s) { return 2 * operations_of_product(s, s.ints[1] != 0 ? 1 : 0); }},
+      gradient_kernel{
+          .make = make_attention_gradient,
+          .operations = [](const KernelSite&s) { return 5 * operations_of_product(s, s.ints[1] != 0 ? 2 : 1); }},
       rotary_kernel{.make = make_rotary};
   return {{.name = "attention",
            .formula = "softmax(scale q k^T) v",

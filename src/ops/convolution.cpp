@@ -156,9 +156,18 @@ std::vector<Sample> samples_of(Open open, std::string_view name) {
   return samples;
 }
 
+/// Each element of y is a sum over the filter's height, width and input channels.
+std::int64_t operations_of(const Shape& y, const Shape& f) { return 2 * y.size() * f[0] * f[1] * f[2]; }
+
 std::vector<Op> make_rows() {
-  static const OpKernel value_kernel{.make = make_convolution}, image_kernel{.make = make_convolution_image},
-      filter_kernel{.make = make_convolution_filter};
+  static const OpKernel value_kernel{
+      .make = make_convolution,
+      .operations = [](const KernelSite&s) { return operations_of(s.output.shape, s.inputs[1].shape); }},
+      image_kernel{
+          .make = make_convolution_image,
+          .operations = [](const KernelSite&s) { return operations_of(s.inputs[0].shape, s.inputs[1].shape); }},
+      filter_kernel{.make = make_convolution_filter,
+                    .operations = [](const KernelSite&s) { return operations_of(s.inputs[1].shape, s.output.shape); }};
   return {
       {.name = "convolution",
        .formula = "y[i, j, o] = sum over u, v, c of x[i + u, j + v, c] f[u, v, c, o]",

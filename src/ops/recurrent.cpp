@@ -223,9 +223,19 @@ Sample gradient_sample(std::string_view op, Var (*body)(In, std::int64_t), std::
   return sample;
 }
 
+/// A product of (batch, units) and (units, gates units) a step; the output holds `kept` numbers for each unit.
+template <int gates, int kept>
+std::int64_t operations(const KernelSite& site) {
+  const Shape& y = site.output.shape;
+  const std::int64_t units = y[2] / kept;
+  return 2 * y[0] * y[1] * units * gates * units;
+}
+
 std::vector<Op> make_rows() {
-  static const OpKernel lstm_kernel{.make = make_lstm}, lstm_gradient_kernel{.make = make_lstm_gradient},
-      gru_kernel{.make = make_gru}, gru_gradient_kernel{.make = make_gru_gradient};
+  static const OpKernel lstm_kernel{.make = make_lstm, .operations = operations<4, 6>},
+      lstm_gradient_kernel{.make = make_lstm_gradient, .operations = operations<4, 4>},
+      gru_kernel{.make = make_gru, .operations = operations<3, 5>},
+      gru_gradient_kernel{.make = make_gru_gradient, .operations = operations<3, 4>};
   const auto lstm_sample = [](std::int64_t batch, std::int64_t time, std::int64_t n) {
     return Sample{.shapes = {{batch, time, 4 * n}, {n, 4 * n}, {batch, n}, {batch, n}},
                   .call = [](In x) { return lstm_steps(x[0], x[1], x[2], x[3], 0); },

@@ -23,6 +23,36 @@ TEST_F(Runs, ATableAndATargetAreEnough) {
   EXPECT_LT(run("evaluate runs/t --json").json()["rmse"].get<double>(), 0.8);
 }
 
+TEST_F(Runs, InspectMeasuresAStep) {
+  write_table("t.csv");
+  const auto step = run("inspect t.csv --target y --measure --threads 1 --json").json()["step"];
+  for (const char* part : {"forward", "backward", "update"}) {
+    EXPECT_GT(step[part]["seconds"].get<double>(), 0) << part;
+    EXPECT_GT(step[part]["flops"].get<std::int64_t>(), 0) << part;
+    EXPECT_GT(step[part]["bytes"].get<std::int64_t>(), 0) << part;
+  }
+  EXPECT_EQ(step["threads"], 1);
+  const Ran text = run("inspect t.csv --target y --measure --set train.memory=lean");
+  EXPECT_NE(text.out.find("% of the peak"), std::string::npos) << text.out;
+  EXPECT_FALSE(fs::exists(path("runs")));
+  ASSERT_EQ(run("train t.csv --target y --epochs 1 --quiet").code, 0);
+  EXPECT_EQ(run("inspect runs/t --measure").code, 2);
+}
+
+TEST_F(Runs, LeanMemoryTrainsTheSameModel) {
+  write_table("t.csv");
+  ASSERT_EQ(run("train t.csv --target y --epochs 2 --quiet --out fast").code, 0);
+  ASSERT_EQ(run("train t.csv --target y --epochs 2 --quiet --out lean --set train.memory=lean").code, 0);
+  EXPECT_EQ(read_text(path("lean/model.safetensors")), read_text(path("fast/model.safetensors")));
+}
+
+TEST_F(Runs, ThreadsComeFromTheEnvironment) {
+  write_table("t.csv");
+  const std::string measure = std::string(THALWEG_COMMAND) + " inspect t.csv --target y --measure --json";
+  EXPECT_EQ(shell("THALWEG_THREADS=3 " + measure).json()["step"]["threads"], 3);
+  EXPECT_EQ(shell("THALWEG_THREADS=3 " + measure + " --threads 2").json()["step"]["threads"], 2);
+}
+
 TEST_F(Runs, AFinishedFolderIsNeverOverwritten) {
   write_table("t.csv");
   ASSERT_EQ(run("train t.csv --target y --epochs 1 --quiet").code, 0);
