@@ -37,7 +37,7 @@ Tensor::Tensor(const Shape& shape, DType dtype) : shape_(shape), size_(shape.siz
 std::byte* Tensor::mutable_raw() {
   if (buffer_.use_count() > 1) {
     auto own = allocate(bytes());
-    std::memcpy(own.get(), raw(), bytes());
+    std::copy_n(raw(), bytes(), own.get());
     buffer_ = std::move(own);
     offset_ = 0;
   }

@@ -30,7 +30,7 @@ Program::Program(const Graph& graph, const std::vector<Bound>& inputs, const std
 
   std::shared_ptr<std::byte[]> constants(new (std::align_val_t(64)) std::byte[plan.constants.size() + 1],
                                          [](std::byte* p) { ::operator delete[](p, std::align_val_t(64)); });
-  std::memcpy(constants.get(), plan.constants.data(), plan.constants.size());
+  std::ranges::copy(plan.constants, constants.get());
   constants_ = constants;
 
   std::size_t most_operands = 0;
