@@ -1,5 +1,6 @@
 #include "thalweg/tensor.hpp"
 
+#include <algorithm>
 #include <new>
 
 #include "core/checked.hpp"
