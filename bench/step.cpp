@@ -67,6 +67,7 @@ BENCHMARK(mlp)
 BENCHMARK(width)
     ->Name("scaling/width")
     ->ArgsProduct({{1, 2}, {1, 128, 12'600, 126'000}})
+    ->Iterations(3)
     ->UseRealTime()
     ->Unit(benchmark::kMicrosecond);
 
