@@ -8,30 +8,48 @@
 #include <fstream>
 #include <sstream>
 #include <string>
+#include <string_view>
 
 namespace thalweg::testing {
 
-class TemporaryFolderTest : public ::testing::Test {
- protected:
-  TemporaryFolderTest() {
-    std::string pattern = (std::filesystem::temp_directory_path() / "thalweg-test-XXXXXX").string();
-    folder_ = ::mkdtemp(pattern.data());
-  }
-  ~TemporaryFolderTest() override { std::filesystem::remove_all(folder_); }
+inline std::string read_text(const std::filesystem::path& path) {
+  std::ifstream file(path, std::ios::binary);
+  std::ostringstream text;
+  text << file.rdbuf();
+  return text.str();
+}
 
-  [[nodiscard]] std::filesystem::path path(const std::string& name = "") const { return folder_ / name; }
-  void write(const std::string& name, const std::string& bytes) const {
-    std::ofstream(path(name), std::ios::binary) << bytes;
+class TemporaryFolder {
+ public:
+  TemporaryFolder() {
+    std::string pattern = (std::filesystem::temp_directory_path() / "thalweg-test-XXXXXX").string();
+    path_ = ::mkdtemp(pattern.data());
   }
-  [[nodiscard]] std::string read(const std::string& name) const {
-    std::ifstream file(path(name), std::ios::binary);
-    std::ostringstream text;
-    text << file.rdbuf();
-    return text.str();
+  ~TemporaryFolder() { std::filesystem::remove_all(path_); }
+  TemporaryFolder(const TemporaryFolder&) = delete;
+  TemporaryFolder& operator=(const TemporaryFolder&) = delete;
+
+  [[nodiscard]] std::filesystem::path operator/(std::string_view name) const { return path_ / name; }
+  /// Writes a file (over an older one of that name) and says where it is.
+  std::filesystem::path write(std::string_view name, std::string_view content) const {
+    std::ofstream(path_ / name, std::ios::binary).write(content.data(), static_cast<std::streamsize>(content.size()));
+    return path_ / name;
   }
 
  private:
-  std::filesystem::path folder_;
+  std::filesystem::path path_;
+};
+
+class TemporaryFolderTest : public ::testing::Test {
+ protected:
+  [[nodiscard]] std::filesystem::path path(const std::string& name = "") const { return folder_ / name; }
+  std::filesystem::path write(const std::string& name, const std::string& bytes) const {
+    return folder_.write(name, bytes);
+  }
+  [[nodiscard]] std::string read(const std::string& name) const { return read_text(path(name)); }
+
+ private:
+  TemporaryFolder folder_;
 };
 
 }  // namespace thalweg::testing

@@ -14,7 +14,7 @@ namespace thalweg::cli {
 
 namespace {
 
-/// A model of one row, traced: its parameters, and the multiplications of its matrix products.
+/// A model of one row, traced: its parameters, and what a prediction costs.
 struct Anatomy {
   std::vector<std::pair<std::string, Shape>> parameters;
   std::int64_t count = 0;
@@ -22,16 +22,12 @@ struct Anatomy {
   std::string input, output;
 };
 
-std::int64_t product_flops(const Graph& graph) {
-  std::int64_t flops = 0;
-  for (int i = 0; i < graph.size(); ++i) {
-    const Node& node = graph.node(i);
-    if (node.op->name != "matmul") continue;
-    const Shape& left = graph.node(node.inputs[0]).signature.shape;
-    const bool transposed = !node.attributes.ints.empty() && node.attributes.ints[0] != 0;
-    flops += 2 * node.signature.shape.size() * left[transposed ? -2 : -1];
-  }
-  return flops;
+/// Floating-point operations of a prediction, as the rows of the op table count them.
+std::int64_t operations_of(const TracedObjective& traced) {
+  int base = first_user_base;
+  std::vector<Bound> inputs = {{traced.columns.front(), {base++, 0}}};
+  for (const TracedParameter& p : traced.parameters) inputs.push_back({p.var, {base++, 0}});
+  return Program(*traced.graph, inputs, {{traced.result.prediction, {base, 0}}}).operations();
 }
 
 Anatomy anatomy_of(const Recipe& recipe, const Registry& registry) {
@@ -42,7 +38,7 @@ Anatomy anatomy_of(const Recipe& recipe, const Registry& registry) {
     anatomy.parameters.emplace_back(parameter.name, parameter.var.shape());
     anatomy.count += parameter.var.size();
   }
-  anatomy.flops = product_flops(*traced.graph);
+  anatomy.flops = operations_of(traced);
   anatomy.input = fmt::format("{} {}", recipe.input().dtype, recipe.input().shape);
   anatomy.output = traced.result.prediction.shape().str();
   return anatomy;

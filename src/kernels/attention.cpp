@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "kernels/for_float.hpp"
 #include "kernels/softmax_rows.hpp"
 #include "kernels/strided_product.hpp"
 
@@ -160,11 +161,6 @@ struct Attention {
     }
   }
 };
-
-template <class F>
-Kernel for_float(DType dtype, F make) {
-  return dtype == f32 ? make(float{}) : make(double{});
-}
 
 }  // namespace
 

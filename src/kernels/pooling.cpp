@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <vector>
 
+#include "kernels/for_float.hpp"
 #include "kernels/windows.hpp"
 
 namespace thalweg {
@@ -28,11 +29,6 @@ Kernel for_samples(const Shape& larger, Body body) {
             });
           },
           0};
-}
-
-template <class F>
-Kernel for_float(DType dtype, F make) {
-  return dtype == f32 ? make(float{}) : make(double{});
 }
 
 std::int64_t sample_size(const Shape& shape) { return shape[1] * shape[2] * shape[3]; }

@@ -2,17 +2,13 @@
 
 #include <algorithm>
 
+#include "kernels/for_float.hpp"
 #include "kernels/micro_ops.hpp"
 #include "kernels/strided_product.hpp"
 
 namespace thalweg {
 
 namespace {
-
-template <class F>
-Kernel for_float(DType dtype, F make) {
-  return dtype == f32 ? make(float{}) : make(double{});
-}
 
 /// The vector loop of an activation.
 template <class T>

@@ -7,16 +7,12 @@
 
 #include "core/error.hpp"
 #include "core/view.hpp"
+#include "kernels/for_float.hpp"
 #include "kernels/micro_ops.hpp"
 
 namespace thalweg {
 
 namespace {
-
-template <class F>
-Kernel for_float(DType dtype, F make) {
-  return dtype == f32 ? make(float{}) : make(double{});
-}
 
 /// The vector loops of one element type.
 template <class T>

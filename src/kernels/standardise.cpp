@@ -9,6 +9,7 @@
 #include <hwy/foreach_target.h>
 #include <hwy/highway.h>
 
+#include "kernels/for_float.hpp"
 #include "kernels/tail-inl.hpp"
 
 HWY_BEFORE_NAMESPACE();
@@ -154,11 +155,6 @@ Kernel for_rows(const KernelSite& site, Body body) {
             });
           },
           0};
-}
-
-template <class F>
-Kernel for_float(DType dtype, F make) {
-  return dtype == f32 ? make(float{}) : make(double{});
 }
 
 }  // namespace

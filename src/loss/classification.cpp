@@ -47,19 +47,21 @@ SampleLosses labelled(const CrossEntropyOptions& o, Var logits, Var labels) {
   if (o.label_smoothing == 0 && o.class_weights.empty() && o.ignored_labels.empty()) {
     return cross_entropy_with_labels(logits, labels);
   }
-  Var weights = broadcast_to(logits.graph().number(1, logits.dtype()), labels.shape());
+  Var counts, weights;  // of each label; empty where all count once
   if (!o.ignored_labels.empty()) {
-    std::tie(labels, weights) = without_ignored(labels, o.ignored_labels, logits.dtype());
+    std::tie(labels, counts) = without_ignored(labels, o.ignored_labels, logits.dtype());
+    weights = counts;
   }
-  const Var counts = weights, surprise = -log_softmax(logits);
+  const auto times = [](Var factor, Var x) { return factor.defined() ? factor * x : x; };
+  const Var surprise = -log_softmax(logits);
   Var spread = mean(surprise, -1);
   if (!o.class_weights.empty()) {
     const Var by_class = along_last("class_weights", o.class_weights, logits);
-    weights = weights * gather(by_class, labels);
+    weights = times(weights, gather(by_class, labels));
     spread = mean(surprise * by_class, -1);
   }
-  const Var each = (1 - o.label_smoothing) * weights * pick(surprise, labels);
-  return {o.label_smoothing == 0 ? each : each + o.label_smoothing * counts * spread, weights};
+  const Var each = times(weights, (1 - o.label_smoothing) * pick(surprise, labels));
+  return {o.label_smoothing == 0 ? each : each + times(counts, o.label_smoothing * spread), weights};
 }
 
 SampleLosses with_probabilities(const CrossEntropyOptions& o, Var logits, Var target) {

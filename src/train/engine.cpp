@@ -187,11 +187,15 @@ void Engine::run_shard(const ShardProgram& shard, const State& state, const RowS
   shard.program.run(all, memory.data(), workers_);
 }
 
+std::int64_t Engine::shard_rows(std::int64_t rows, std::int64_t wanted, const Dataset& data, const Layout& layout) {
+  const std::int64_t size = std::min(rows, wanted > 0 ? wanted : default_shard_size(rows, layout.size));
+  return program_for(Mode::train, size, data, layout).separable ? size : rows;
+}
+
 Engine::Sums Engine::sum_over_shards(const State& state, const RowSelection& batch, std::int64_t shard_size) {
   const Layout& layout = *state.layout;
   const std::int64_t rows = batch.count();
-  std::int64_t size = std::min(rows, shard_size > 0 ? shard_size : default_shard_size(rows, layout.size));
-  if (!program_for(Mode::train, size, batch.data, layout).separable) size = rows;
+  const std::int64_t size = shard_rows(rows, shard_size, batch.data, layout);
   const ShardProgram& whole = program_for(Mode::train, size, batch.data, layout);
   const std::int64_t shards = (rows + size - 1) / size, last = rows - (shards - 1) * size;
   const ShardProgram& rest = program_for(Mode::train, last, batch.data, layout);
@@ -333,7 +337,7 @@ void Engine::explain_not_finite(const State& state, const RowSelection& batch, s
     }
   }
   const std::int64_t rows = batch.count();
-  const std::int64_t size = std::min(rows, shard_size > 0 ? shard_size : default_shard_size(rows, layout.size));
+  const std::int64_t size = shard_rows(rows, shard_size, batch.data, layout);
   const std::size_t bytes = TreeSum::block_bytes(summed_size(layout), layout.dtype, shard_doubles);
   for (std::int64_t begin = 0; begin < rows; begin += size) {
     const std::int64_t count = std::min(size, rows - begin);
@@ -416,7 +420,7 @@ std::pair<double, double> Engine::evaluate(const State& state, const RowSelectio
 
 std::string Engine::explain(const State& state, const Dataset& data, std::int64_t rows) {
   const Layout& layout = *state.layout;
-  const std::int64_t size = default_shard_size(rows, layout.size);
+  const std::int64_t size = shard_rows(rows, 0, data, layout);
   const auto update = make_update(optimizer_, layout);
   return fmt::format("Gradient, for shards of {} rows:\n{}\nUpdate:\n{}", size,
                      make_program(Mode::train, size, columns_of(data), layout, {})->program.explain(),

@@ -68,6 +68,8 @@ class Engine {
   };
   /// Rows a shard of an evaluation; depends on the rows and the model alone.
   std::int64_t evaluation_shard(std::int64_t rows, const Dataset& data, const Layout& layout);
+  /// Rows a shard of a training step: as wanted (0: the default), or all where the objective mixes samples.
+  std::int64_t shard_rows(std::int64_t rows, std::int64_t wanted, const Dataset& data, const Layout& layout);
   Sums sum_over_shards(const State& state, const RowSelection& batch, std::int64_t shard_size);
   double squared_norm(std::byte* gradient);
   void update(State& state, std::byte* gradient, double weight, double norm, double lr, const Progress& progress);

@@ -35,8 +35,7 @@ StepCost Engine::measure(const State& given, const Dataset& batch) {
   prepare_update(state);
   const Layout& layout = *state.layout;
   const RowSelection rows{batch};
-  std::int64_t size = std::min(batch.rows(), default_shard_size(batch.rows(), layout.size));
-  if (!program_for(Mode::train, size, batch, layout).separable) size = batch.rows();
+  const std::int64_t size = shard_rows(batch.rows(), 0, batch, layout);
   const ShardProgram& both = program_for(Mode::train, size, batch, layout);
   const auto forward = make_program(Mode::train, size, columns_of(batch), layout, {}, false);
 

@@ -2,24 +2,16 @@
 // The real command, run as a user runs it.
 
 #include <gtest/gtest.h>
-#include <stdlib.h>
 #include <sys/wait.h>
 
-#include <cstdio>
+#include <cstdlib>
 #include <filesystem>
-#include <fstream>
 #include <nlohmann/json.hpp>
-#include <sstream>
 #include <string>
 
-namespace thalweg::testing {
+#include "temporary_folder.hpp"
 
-inline std::string read_text(const std::filesystem::path& path) {
-  std::ifstream file(path, std::ios::binary);
-  std::ostringstream text;
-  text << file.rdbuf();
-  return text.str();
-}
+namespace thalweg::testing {
 
 struct Ran {
   int code = 0;
@@ -33,26 +25,14 @@ struct Ran {
 };
 
 /// A folder of its own to run in, gone at the end of the test.
-class CommandTest : public ::testing::Test {
+class CommandTest : public TemporaryFolderTest {
  protected:
-  CommandTest() {
-    std::string pattern = (std::filesystem::temp_directory_path() / "thalweg-cli-XXXXXX").string();
-    folder_ = ::mkdtemp(pattern.data());
-  }
-  ~CommandTest() override { std::filesystem::remove_all(folder_); }
-
-  [[nodiscard]] std::filesystem::path path(const std::string& name) const { return folder_ / name; }
-  std::filesystem::path write(const std::string& name, const std::string& text) const {
-    std::ofstream(path(name), std::ios::binary) << text;
-    return path(name);
-  }
-
   /// Runs `thalweg ARGUMENTS` by a shell, in the folder.
   [[nodiscard]] Ran run(const std::string& arguments) const {
     return shell(std::string(THALWEG_COMMAND) + " " + arguments);
   }
   [[nodiscard]] Ran shell(const std::string& line) const {
-    const std::string in_folder = "cd '" + folder_.string() + "' && { " + line + "; } >out.txt 2>err.txt";
+    const std::string in_folder = "cd '" + path().string() + "' && { " + line + "; } >out.txt 2>err.txt";
     const int status = std::system(in_folder.c_str());
     Ran ran{WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status), read_text(path("out.txt")),
             read_text(path("err.txt"))};
@@ -71,9 +51,6 @@ class CommandTest : public ::testing::Test {
     }
     write(name, text);
   }
-
- private:
-  std::filesystem::path folder_;
 };
 
 inline std::filesystem::path real_table(const std::string& name) {

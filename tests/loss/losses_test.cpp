@@ -5,6 +5,7 @@
 #include <set>
 
 #include "evaluate.hpp"
+#include "graph/samples.hpp"
 #include "reference_file.hpp"
 #include "thalweg/error.hpp"
 #include "thalweg/loss.hpp"
@@ -109,6 +110,22 @@ TEST(Losses, ABatchIsTheSumOfItsShardsAndAWeightedSampleIsSeveral) {
       EXPECT_NEAR(whole[k].item(), plain[k].item() + again[k].item(), 1e-12 * std::max(1.0, std::abs(whole[k].item())));
     }
     EXPECT_NEAR(plain[0].item() / plain[1].item(), c.value, 1e-12 * std::max(1.0, std::abs(c.value)));
+  }
+}
+
+TEST(Losses, NoneMixesSamplesSoThatAStepIsCutIntoShards) {
+  for (const Case& c : cases()) {
+    SCOPED_TRACE(c.loss.name() + OptionValue{c.loss.options()}.str());
+    Graph graph;
+    const Var prediction = graph.input("prediction", c.prediction.shape(), f32);
+    const Var target = graph.input("target", c.target.shape(), is_float(c.target.dtype()) ? f32 : c.target.dtype());
+    const Loss loss = c.loss(prediction, target);
+    const Var columns[] = {prediction, target};
+    const std::int64_t rows = c.prediction.shape()[0];
+    EXPECT_EQ(samples_in(graph, loss.sum, columns, rows), SampleAxis::summed());
+    const Node& weight = graph.node(loss.weight);
+    const bool counts_rows = weight.op->name == "number" && weight.attributes.number == static_cast<double>(rows);
+    EXPECT_TRUE(counts_rows || samples_in(graph, loss.weight, columns, rows) == SampleAxis::summed());
   }
 }
 

@@ -9,6 +9,7 @@
 #include <fstream>
 #include <thread>
 
+#include "temporary_folder.hpp"
 #include "train/recipe.hpp"
 
 namespace thalweg {
@@ -20,8 +21,6 @@ namespace fs = std::filesystem;
 class Models : public ::testing::Test {
  protected:
   Models() {
-    std::string pattern = (fs::temp_directory_path() / "thalweg-model-XXXXXX").string();
-    folder_ = ::mkdtemp(pattern.data());
     images_ = random_uniform({100, 4, 4, 1}, 0, 255.99, 7).to(u8);
     data_.set("input", images_);
     Tensor labels({100}, i32);
@@ -32,8 +31,6 @@ class Models : public ::testing::Test {
     expected_ = trainer.predict(data_);
     save_model(file(), recipe_, trainer.state());
   }
-  ~Models() override { fs::remove_all(folder_); }
-
   [[nodiscard]] fs::path file() const { return folder_ / "model.safetensors"; }
   [[nodiscard]] std::string bytes() const {
     std::ifstream in(file(), std::ios::binary);
@@ -49,7 +46,7 @@ class Models : public ::testing::Test {
                                            .affine = {128, 1.0 / 64},
                                            .task = data::Task::multiclass,
                                            .classes = {"a", "b", "c"}}};
-  fs::path folder_;
+  testing::TemporaryFolder folder_;
   Tensor images_, expected_;
   Dataset data_;
 };

@@ -42,6 +42,14 @@ TEST(Trainer, SameBitsInLeanMemory) {
   EXPECT_TRUE(identical(lean.state().parameters, fast.state().parameters));
 }
 
+TEST(Trainer, LeanMemoryReachesThePlan) {
+  Trainer trainer(nn::mlp(2, {.hidden = {32, 32, 32, 32, 32, 32}, .activation = "gelu"}), loss::cross_entropy,
+                  optim::adam(), 1);
+  const Dataset data = two_moons(64);
+  EXPECT_LT(trainer.measure(data, Memory::lean).arena_bytes,
+            0.75 * static_cast<double>(trainer.measure(data).arena_bytes));
+}
+
 TEST(Trainer, SaysWhatAStepCosts) {
   Trainer trainer = moons_trainer();
   const Dataset data = two_moons(64);

@@ -1,0 +1,13 @@
+#pragma once
+
+#include "kernels/kernel.hpp"
+
+namespace thalweg {
+
+/// A kernel made for the element type: make(float{}) or make(double{}).
+template <class F>
+Kernel for_float(DType dtype, F make) {
+  return dtype == f32 ? make(float{}) : make(double{});
+}
+
+}  // namespace thalweg
