@@ -113,10 +113,13 @@ struct MlpOptions {
   std::vector<std::int64_t> hidden = {256, 128};
   std::string activation = "relu";
   std::string initializer = "he_normal";
+  std::string norm = "none";  ///< none, batch or layer: before each activation
+  bool residual = false;      ///< each hidden layer as large as the one before it adds to that
 };
 /// One dense layer, "output".
 [[nodiscard]] ModelFunction linear(std::int64_t outputs, const LinearOptions& options = {});
 /// Dense layers "layer1", "layer2", ... with an activation after each, then "output". The input is flattened.
+/// x = activation(norm(x W + b)), or x + that.
 [[nodiscard]] ModelFunction mlp(std::int64_t outputs, const MlpOptions& options = {});
 
 /// A model of sequences one place at a time, as it generates: the tokens i32 (batch, 1) at a position i32 (1), and what

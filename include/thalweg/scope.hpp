@@ -41,10 +41,12 @@ namespace init {
 /// LeCun et al. 1998: variance 1 / fan_in.
 [[nodiscard]] Initializer lecun_uniform();
 [[nodiscard]] Initializer lecun_normal();
+/// In [-1, 1) / sqrt(fan_in): the rule of thumb before 2010, a third of LeCun's variance. Deep networks fade with it.
+[[nodiscard]] Initializer naive_uniform();
 /// By name ("he_normal"), as a configuration gives it. Throws UsageError naming the nearest.
 [[nodiscard]] Initializer named(const std::string& name);
 /// The names that it knows.
-[[nodiscard]] std::vector<std::string> names();
+[[nodiscard]] const std::vector<std::string>& names();
 }  // namespace init
 
 enum class Mode { train, evaluate };

@@ -42,6 +42,7 @@ struct StepReport {
   std::int64_t epoch = 0;        ///< from 1
   double loss = 0, gradient_norm = 0, lr = 0;
   std::int64_t samples = 0;
+  std::vector<double> layer_norms = {};  ///< of each layer's gradient, before clipping; see FitOptions::layer_norms
 };
 
 /// A step of an objective and an optimizer: traced and planned at the first batch of each shape. The weights after it
@@ -113,6 +114,7 @@ struct FitOptions {
   std::int64_t shard_size = 0;   ///< 0 is the default
   std::int64_t accumulate = 1;   ///< batches a step
   Memory memory = Memory::fast;
+  bool layer_norms = false;  ///< record the norm of each layer's gradient
   bool shuffle = true;
   std::uint64_t seed = 1;
   double validation = 0;                        ///< this fraction of the rows is held out
@@ -134,6 +136,7 @@ enum class StopReason { finished, stopped_early, stop_requested, stop_after };
 struct History {
   std::vector<StepReport> steps;
   std::vector<EpochReport> epochs;
+  std::vector<std::string> layers = {};  ///< whose gradients StepReport::layer_norms are
   StopReason reason = StopReason::finished;
   std::int64_t best_epoch = 0;
   double seconds = 0;

@@ -109,6 +109,53 @@ void keep_known_options(ConfigTree& tree, const ConfigTree& file, const Registry
   }
 }
 
+constexpr const char* variants_hint =
+    "Wanted: [[variants]], each with a name of its own and sections: model = { activation = \"tanh\" }";
+
+/// Takes the variants out of a tree; what is left is the configuration that they vary.
+std::vector<Variant> take_variants(ConfigTree& tree) {
+  const auto found = tree.values.find("variants");
+  if (found == tree.values.end()) return {};
+  std::vector<Variant> variants;
+  const auto* list = std::get_if<OptionList>(&found->second.value);
+  if (!list) fail<UsageError>("[config] variants = {}. {}", found->second.str(), variants_hint);
+  for (const OptionValue& item : *list) {
+    const auto* table = std::get_if<OptionMap>(&item.value);
+    const auto* name = table && table->contains("name") ? std::get_if<std::string>(&table->at("name").value) : nullptr;
+    if (!name) fail<UsageError>("[config] a variant {}. {}", item.str(), variants_hint);
+    Variant variant{*name, *table};
+    variant.changes.erase("name");
+    const auto like = [&](const Variant& other) { return other.folder() == variant.folder(); };
+    if (variant.folder().empty() || std::ranges::any_of(variants, like)) {
+      fail<UsageError>("[config] a variant called '{}', like another or like nothing. {}", *name, variants_hint);
+    }
+    variants.push_back(std::move(variant));
+  }
+  tree.values.erase(found);
+  return variants;
+}
+
+const Variant& variant_named(const std::vector<Variant>& variants, const std::string& name) {
+  const auto found = std::ranges::find(variants, name, &Variant::name);
+  if (found != variants.end()) return *found;
+  std::vector<std::string> names;
+  for (const Variant& variant : variants) names.push_back(variant.name);
+  fail<UsageError>("[config] there is no variant '{}'. Hint: there {}", name,
+                   names.empty() ? "are none" : fmt::format("are {}", fmt::join(names, "; ")));
+}
+
+/// What a variant has otherwise, key by key.
+void apply(const Variant& variant, ConfigTree& tree) {
+  for (const auto& [section, changes] : variant.changes) {
+    const auto* map = std::get_if<OptionMap>(&changes.value);
+    if (!map) {
+      tree.set(section, changes);
+      continue;
+    }
+    for (const auto& [key, value] : *map) tree.set(section + "." + key, value);
+  }
+}
+
 NamedTree read_source(const std::string& source) {
   const fs::path path(source);
   if (fs::is_directory(path)) {
@@ -127,6 +174,20 @@ NamedTree read_source(const std::string& source) {
 
 }  // namespace
 
+std::string Variant::folder() const {
+  std::string text;
+  for (const char c : name) {
+    if ((c >= 'a' && c <= 'z') || (c >= '0' && c <= '9')) {
+      text += c;
+    } else if (c >= 'A' && c <= 'Z') {
+      text += static_cast<char>(c - 'A' + 'a');
+    } else if (!text.empty() && text.back() != '-') {
+      text += '-';
+    }
+  }
+  return text.substr(0, text.find_last_not_of('-') + 1);
+}
+
 void add_config_arguments(CLI::App& command, ConfigArguments& arguments) {
   command.add_option("source", arguments.source, "A configuration (.toml), a table (.csv), or a run folder")
       ->required()
@@ -144,6 +205,9 @@ void add_config_arguments(CLI::App& command, ConfigArguments& arguments) {
   command.add_option("--type", arguments.types, "Kind of a column: zip=category, age=number")
       ->allow_extra_args(false)
       ->group("Data");
+  command.add_option("--variant", arguments.variant, "One of the configuration's [[variants]]")
+      ->type_name("NAME")
+      ->group("Configuration");
   command.add_option("--set", arguments.sets, "Any key: --set model.hidden=[512,256] --set schedule.warmup=5%")
       ->allow_extra_args(false)
       ->group("Configuration");
@@ -151,7 +215,14 @@ void add_config_arguments(CLI::App& command, ConfigArguments& arguments) {
 
 NamedTree read_arguments(const ConfigArguments& arguments, const Registry& registry) {
   NamedTree named = read_source(arguments.source);
+  named.variants = take_variants(named.tree);
   const ConfigTree file = named.tree;
+  if (!arguments.variant.empty()) {
+    const Variant chosen = variant_named(named.variants, arguments.variant);
+    apply(chosen, named.tree);
+    named.name += "-" + chosen.folder();
+    named.variants.clear();
+  }
   for (const auto& [key, value] : arguments.given) {
     const bool path = key == "data.test" || key == "data.validation";
     const auto* text = std::get_if<std::string>(&value.value);

@@ -15,6 +15,14 @@ struct ConfigArguments {
   std::vector<std::pair<std::string, OptionValue>> given;  ///< short forms, by dotted key
   std::vector<std::string> sets;                           ///< --set key=value
   std::vector<std::string> types;                          ///< --type column=kind
+  std::string variant = {};                                ///< --variant NAME
+};
+
+/// A configuration's `[[variants]]`: a name, and what it has otherwise, section by section.
+struct Variant {
+  std::string name;
+  OptionMap changes;
+  [[nodiscard]] std::string folder() const;  ///< its name in lower case, all but letters and digits as dashes
 };
 
 /// The source and every option that overrides a key.
@@ -26,6 +34,7 @@ struct NamedTree {
   std::filesystem::path folder;
   std::string name;
   bool run_folder = false;
+  std::vector<Variant> variants = {};  ///< those that the source has; none once one is chosen
 };
 [[nodiscard]] NamedTree read_arguments(const ConfigArguments& arguments, const Registry& registry);
 

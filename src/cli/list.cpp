@@ -87,7 +87,6 @@ std::vector<ListedRow> layer_rows() {
 }
 
 std::vector<ListedTable> tables(const Registry& registry) {
-  static const std::vector<std::string> initializers = init::names();
   return {
       {"models", "what is trained", [&] { return plain_rows(registry.models()); }},
       {"layers", "what a model of kind `layers` is made of", [] { return layer_rows(); }},
@@ -99,7 +98,7 @@ std::vector<ListedTable> tables(const Registry& registry) {
       {"readers", "where data comes from", [] { return plain_rows(readers()); }},
       {"sections", "the rest of a configuration", [] { return section_rows(); }},
       {"activations", "between the layers of a model", [] { return named_rows(nn::activations()); }},
-      {"initializers", "how parameters start", [] { return named_rows(initializers); }},
+      {"initializers", "how parameters start", [] { return named_rows(init::names()); }},
       {"ops", "what functions are made of", [] { return op_rows(); }},
   };
 }

@@ -11,8 +11,10 @@
 #include "cli/progress.hpp"
 #include "cli/session.hpp"
 #include "cli/signals.hpp"
+#include "cli/train.hpp"
 #include "core/atomic_file.hpp"
 #include "core/error.hpp"
+#include "train/gradient_flow.hpp"
 #include "train/verdict.hpp"
 
 namespace fs = std::filesystem;
@@ -20,13 +22,6 @@ namespace fs = std::filesystem;
 namespace thalweg::cli {
 
 namespace {
-
-struct TrainArguments {
-  ConfigArguments config;
-  std::string out;
-  bool resume = false, print_config = false, dry_run = false;
-  std::int64_t stop_after = 0, folds = 0;
-};
 
 void say_notes(const Context& context, const DataSource& source) {
   if (context.quiet) return;
@@ -73,6 +68,7 @@ History whole_history(const MetricsLog& log, History last, double seconds_before
   const std::int64_t first = last.steps.empty() ? 0 : last.steps.front().step;
   if (first > 0) std::erase_if(whole.steps, [&](const StepReport& report) { return report.step >= first; });
   whole.steps.insert(whole.steps.end(), last.steps.begin(), last.steps.end());
+  whole.layers = std::move(last.layers);
   whole.reason = last.reason;
   whole.best_epoch = last.best_epoch;
   whole.seconds = seconds_before + last.seconds;
@@ -88,7 +84,8 @@ struct Watched {
 
 /// The verdict on a run that ended in a number that is none; the error that follows says which.
 void say_diverged(History history, std::int64_t step, const RunFolder& folder, const Context& context) {
-  history.steps.push_back({.step = step, .loss = std::numeric_limits<double>::quiet_NaN()});
+  constexpr double none = std::numeric_limits<double>::quiet_NaN();
+  history.steps.push_back({.step = step, .loss = none, .gradient_norm = none});
   emit_verdict(judge(history), folder, context);
 }
 
@@ -104,6 +101,7 @@ Watched fit(Session& session, const Config& config, const RunFolder& folder, con
   options.stop = stop.get_token();
   options.checkpoints = folder.checkpoints();
   options.resume = arguments.resume;
+  const std::vector<std::string> layers = layers_of(*session.trainer.state().layout);
   bool first = true;
   std::int64_t last_step = 0;
   double seconds_before = 0;  // of the sittings before this one
@@ -113,7 +111,7 @@ Watched fit(Session& session, const Config& config, const RunFolder& folder, con
       seconds_before = log.history().seconds;
     }
     const std::int64_t interval = std::max<std::int64_t>(1, report.total_steps / 1000);
-    if (report.step % interval == 0 || report.step == 1) log.add(report);
+    if (report.step % interval == 0 || report.step == 1) log.add(report, layers);
     progress.step(report);
     last_step = report.step;
     if (signals.received() != 0) stop.request_stop();
@@ -152,7 +150,10 @@ int say_stopped(const Watched& watched, const RunFolder& folder, const Session& 
   return watched.signal != 0 ? 128 + watched.signal : 0;
 }
 
-int train(const TrainArguments& arguments, const NamedTree& named, LoadedConfig loaded, const Context& context) {
+}  // namespace
+
+int train_one(const TrainArguments& arguments, const NamedTree& named, LoadedConfig loaded, const Context& context) {
+  say_notes(context, loaded.source);
   Parts parts = loaded.source.parts(loaded.config.seed);
   const fs::path wanted = arguments.out.empty() ? fs::path("runs") / loaded.name : fs::path(arguments.out);
   std::optional<RunFolder> resumed;
@@ -173,6 +174,8 @@ int train(const TrainArguments& arguments, const NamedTree& named, LoadedConfig 
   return 0;
 }
 
+namespace {
+
 int dry_run(LoadedConfig loaded, const Context& context) {
   Session session =
       make_session(loaded.config, loaded.source.facts(), loaded.source.parts(loaded.config.seed), context.registry);
@@ -183,15 +186,17 @@ int dry_run(LoadedConfig loaded, const Context& context) {
 
 int run(const TrainArguments& arguments, const Context& context) {
   const NamedTree named = read_arguments(arguments.config, context.registry);
+  const bool asks = arguments.print_config || arguments.dry_run || arguments.folds > 0;
+  if (!named.variants.empty() && !asks) return train_variants(arguments, named, context);
   LoadedConfig loaded = load(named, context.registry);
   if (arguments.print_config) {
     emit(loaded.config.toml());
     return 0;
   }
-  say_notes(context, loaded.source);
+  if (arguments.dry_run || arguments.folds > 0) say_notes(context, loaded.source);
   if (arguments.folds > 0) return cross_validate(loaded, arguments.folds, context);
   if (arguments.dry_run) return dry_run(std::move(loaded), context);
-  return train(arguments, named, std::move(loaded), context);
+  return train_one(arguments, named, std::move(loaded), context);
 }
 
 constexpr const char* examples = R"(Examples:

@@ -78,6 +78,7 @@ Initializer he_uniform() { return {K::uniform, std::sqrt(2.0), S::fan_in}; }
 Initializer he_normal() { return {K::normal, std::sqrt(2.0), S::fan_in}; }
 Initializer lecun_uniform() { return {K::uniform, 1, S::fan_in}; }
 Initializer lecun_normal() { return {K::normal, 1, S::fan_in}; }
+Initializer naive_uniform() { return {K::uniform, 1 / std::sqrt(3.0), S::fan_in}; }
 
 namespace {
 struct Row {
@@ -93,6 +94,7 @@ const std::vector<Row>& rows() {
       {"he_normal", he_normal()},
       {"lecun_uniform", lecun_uniform()},
       {"lecun_normal", lecun_normal()},
+      {"naive_uniform", naive_uniform()},
   };
   return table;
 }
@@ -100,9 +102,12 @@ const std::vector<Row>& rows() {
 
 Initializer named(const std::string& name) { return row_named(rows(), "initializer", name).initializer; }
 
-std::vector<std::string> names() {
-  std::vector<std::string> all;
-  for (const Row& row : rows()) all.emplace_back(row.name);
+const std::vector<std::string>& names() {
+  static const std::vector<std::string> all = [] {
+    std::vector<std::string> list;
+    for (const Row& row : rows()) list.emplace_back(row.name);
+    return list;
+  }();
   return all;
 }
 

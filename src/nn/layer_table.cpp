@@ -41,7 +41,7 @@ struct Dense {
 Fields fields(Dense& o) {
   return {{"units", &o.units, "numbers that come out", {.low = 1}},
           {"bias", &o.bias, "whether one is added"},
-          {"initializer", &o.initializer, "how the weights start"}};
+          {"initializer", &o.initializer, "how the weights start", any_number, initializer_names()}};
 }
 ModelFunction make_dense(const Dense& o) {
   return [=, start = init::named(o.initializer)](Scope s, Var x) {
@@ -86,7 +86,7 @@ Fields fields(Conv& o) {
            "groups of channels that do not see each other; as many as channels: depthwise",
            {.low = 1}},
           {"bias", &o.bias, "whether one is added"},
-          {"initializer", &o.initializer, "how the filters start"}};
+          {"initializer", &o.initializer, "how the filters start", any_number, initializer_names()}};
 }
 template <class Options>
 Options conv_options(const Conv& o) {

@@ -20,6 +20,11 @@ template <class Options>
   return {activations().begin(), activations().end()};
 }
 
+/// The names of the initializers, as a field's choices.
+[[nodiscard]] inline std::vector<std::string_view> initializer_names() {
+  return {init::names().begin(), init::names().end()};
+}
+
 [[nodiscard]] ModelRow layers_row();
 [[nodiscard]] ModelRow convnet_row();
 [[nodiscard]] ModelRow resnet_row();

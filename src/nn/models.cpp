@@ -10,7 +10,9 @@ Fields fields(LinearOptions&) { return {}; }
 Fields fields(MlpOptions& o) {
   return {{"hidden", &o.hidden, "units of the hidden layers, first to last", {.low = 1}},
           {"activation", &o.activation, "after each hidden layer", any_number, activation_names()},
-          {"initializer", &o.initializer, "how the weights start"}};
+          {"initializer", &o.initializer, "how the weights start", any_number, initializer_names()},
+          {"norm", &o.norm, "before each activation", any_number, {"none", "batch", "layer"}},
+          {"residual", &o.residual, "a hidden layer as large as the one before it adds to that"}};
 }
 
 ModelFunction linear(std::int64_t outputs, const LinearOptions&) {
@@ -20,10 +22,14 @@ ModelFunction linear(std::int64_t outputs, const LinearOptions&) {
 ModelFunction mlp(std::int64_t outputs, const MlpOptions& options) {
   const auto activate = activation(options.activation);
   const Initializer start = init::named(options.initializer);
-  return [=, hidden = options.hidden](Scope s, Var x) {
+  return [=, o = options](Scope s, Var x) {
     x = flatten(x);
-    for (std::size_t i = 0; i < hidden.size(); ++i) {
-      x = activate(dense(s / ("layer" + std::to_string(i + 1)), x, hidden[i], {.initializer = start}));
+    for (std::size_t i = 0; i < o.hidden.size(); ++i) {
+      const Scope layer = s / ("layer" + std::to_string(i + 1));
+      Var y = dense(layer, x, o.hidden[i], {.bias = o.norm == "none", .initializer = start});
+      if (o.norm == "batch") y = batch_norm(layer / "norm", y);
+      if (o.norm == "layer") y = layer_norm(layer / "norm", y);
+      x = o.residual && x.shape()[-1] == o.hidden[i] ? x + activate(y) : activate(y);
     }
     return dense(s / "output", x, outputs, {.initializer = init::lecun_normal()});
   };

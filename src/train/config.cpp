@@ -47,6 +47,7 @@ Fields TrainOptions::fields() {
        .place = &memory,
        .doc = "lean computes cheap activations again in the backward pass; the result is the same",
        .choices = {"fast", "lean"}},
+      {"layer_norms", &layer_norms, "record the norm of each layer's gradient: the report draws them"},
       {"threads", &threads, "0 is THALWEG_THREADS, or every core; the result is the same for any number", not_negative},
   };
 }
@@ -261,6 +262,7 @@ FitOptions Config::fit_options() const {
           .shard_size = train.shard_size,
           .accumulate = train.accumulate,
           .memory = train.memory == "lean" ? Memory::lean : Memory::fast,
+          .layer_norms = train.layer_norms,
           .shuffle = train.shuffle,
           .seed = seed,
           .early_stopping = read_early_stopping(train.early_stopping),
@@ -299,7 +301,8 @@ void flatten(const OptionMap& map, const std::string& prefix, std::map<std::stri
 std::map<std::string, std::string> decisive(const Config& config) {
   std::map<std::string, std::string> flat;
   flatten(parse_toml(config.toml()).values, "", flat);
-  for (const char* key : {"train.threads", "train.memory", "train.checkpoint_every", "train.keep_checkpoints"})
+  for (const char* key :
+       {"train.threads", "train.memory", "train.checkpoint_every", "train.keep_checkpoints", "train.layer_norms"})
     flat.erase(key);
   return flat;
 }

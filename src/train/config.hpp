@@ -35,6 +35,7 @@ struct TrainOptions {
   int keep_checkpoints = 2;
   int threads = 0;
   std::string memory = "fast";
+  bool layer_norms = false;
 
   [[nodiscard]] Fields fields();
 };

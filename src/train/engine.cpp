@@ -242,6 +242,7 @@ void Engine::prepare_update(State& state) {
   if (update_layout_ != state.layout) {
     update_ = make_update(optimizer_, layout);
     norm_.emplace(squared_norm_program(optimizer_, layout));
+    layer_norms_.reset();
     update_layout_ = state.layout;
     scalars_.assign(update_->scalars.size(), 0);
   }
@@ -297,6 +298,11 @@ void Engine::set_memory(Memory memory) {
   memory_ = memory;
 }
 
+void Engine::watch_layers(bool watch) {
+  watches_layers_ = watch;
+  layer_norms_.reset();
+}
+
 StepReport Engine::step(State& state, const RowSelection& batch, const Progress& progress, std::int64_t shard_size) {
   if (batch.count() == 0) fail<UsageError>("[train] a batch of no rows");
   prepare_update(state);
@@ -309,6 +315,10 @@ StepReport Engine::step(State& state, const RowSelection& batch, const Progress&
   const bool finite = std::isfinite(loss) && std::isfinite(norm);
   if (!finite && !update_->skips) explain_not_finite(state, batch, shard_size, loss);
   StepReport report;
+  if (watches_layers_) {
+    if (!layer_norms_) layer_norms_.emplace(layout);
+    report.layer_norms = layer_norms_->of(total.data(), weight, pool_, workers_);
+  }
   report.lr = optimizer_.lr * optimizer_.schedule.factor(progress);
   update(state, total.data(), weight, norm, report.lr, progress);
   const std::byte* observed = total.data() + static_cast<std::size_t>(layout.trained_size) * size_of(layout.dtype);

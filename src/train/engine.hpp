@@ -5,6 +5,7 @@
 #include <span>
 
 #include "optim/update.hpp"
+#include "train/gradient_flow.hpp"
 #include "train/objective.hpp"
 #include "train/shards.hpp"
 
@@ -33,6 +34,8 @@ class Engine {
 
   [[nodiscard]] StepCost measure(const State& state, const Dataset& batch);
   void set_memory(Memory memory);
+  /// Whether steps report the norm of each layer's gradient.
+  void watch_layers(bool watch);
 
   [[nodiscard]] const Optimizer& optimizer() const { return optimizer_; }
   [[nodiscard]] Workers& workers() { return workers_; }
@@ -88,6 +91,8 @@ class Engine {
   std::shared_ptr<const Layout> update_layout_;
   std::optional<UpdateProgram> update_;
   std::optional<Program> norm_;
+  bool watches_layers_ = false;
+  std::optional<LayerNorms> layer_norms_;  // where they are watched
   std::vector<double> scalars_;
   std::vector<std::byte*> update_bases_;
 };

@@ -6,21 +6,13 @@
 
 #include "core/plot.hpp"
 #include "train/report_chart.hpp"
+#include "train/report_heat.hpp"
 #include "train/report_page.hpp"
 #include "train/report_tables.hpp"
 
 namespace thalweg {
 
 namespace {
-
-std::string header(const ReportData& data) {
-  return fmt::format(
-      "<header><svg class=\"mark\" viewBox=\"0 0 32 32\" aria-hidden=\"true\"><path d=\"M3 5C7 24 11 27 16 27S25 24 29 "
-      "5\"/>"
-      "<path d=\"M9 5C11 16 13 18 16 18S21 16 23 5\"/><circle cx=\"16\" cy=\"23\" r=\"3.2\"/></svg>\n"
-      "<div><h1>{}</h1><p class=\"soft\">{}</p></div></header>\n",
-      escape_xml(data.title), escape_xml(data.subtitle));
-}
 
 std::string tiles(const std::vector<ReportTile>& list, std::string_view size = "") {
   if (list.empty()) return {};
@@ -121,6 +113,7 @@ std::string charts(const History& history) {
   out += step_chart(history, &StepReport::lr, "learning rate", "lr");
   out += step_chart(history, &StepReport::gradient_norm, "gradient norm", "gradient");
   for (std::size_t i = 1; i < names.size(); ++i) out += metric_chart(history, names[i]);
+  out += heat_html(history, "gradient norm of each layer");
   if (out.empty()) return {};
   return "<h2>Course of the run <span class=\"soft\">step by step</span></h2>\n<div class=\"pair\">\n" + out +
          "</div>\n";
@@ -149,7 +142,8 @@ std::string making(const ReportData& data) {
 }  // namespace
 
 std::string report_html(const ReportData& data) {
-  std::string body = header(data) + tiles(data.tiles) + verdict(data.verdict) + charts(data.history) + evaluation(data);
+  std::string body = header_html(data.title, data.subtitle) + tiles(data.tiles) + verdict(data.verdict) +
+                     charts(data.history) + evaluation(data);
   if (data.confusion) {
     body += "<h2>What was taken for what <span class=\"soft\">rows: true class, columns: predicted</span></h2>\n" +
             confusion_html(*data.confusion);

@@ -1,5 +1,7 @@
 #include "train/report_page.hpp"
 
+#include <fmt/format.h>
+
 #include "core/plot.hpp"
 
 namespace thalweg {
@@ -44,6 +46,9 @@ figcaption .at { font-size: 13px; font-variant-numeric: tabular-nums; }
   vertical-align: middle; background: var(--role); }
 .training { --role: var(--training); } .validation { --role: var(--validation); }
 .lr { --role: var(--lr); } .gradient { --role: var(--gradient); }
+.variant1 { --role: #8250c8; } .variant2 { --role: #1f6feb; } .variant3 { --role: #1a8a5f; } .variant4 { --role: #c98a00; }
+.variant5 { --role: #c9302c; } .variant6 { --role: #d64f9b; } .variant7 { --role: #10a4b8; } .variant8 { --role: #7a6a58; }
+.caption { font-size: 13px; padding: 6px 4px 0; } .mood { color: var(--tone); font-weight: 600; }
 svg { display: block; width: 100%; height: auto; touch-action: pan-y; }
 svg text { fill: var(--soft); font-size: 12px; } svg text.y { text-anchor: end; }
 .grid { stroke: var(--rule); fill: none; } .best { stroke: var(--soft); stroke-dasharray: 3 3; fill: none; }
@@ -107,6 +112,15 @@ for (const figure of document.querySelectorAll(".chart")) {
 )js";
 
 }  // namespace
+
+std::string header_html(std::string_view title, std::string_view subtitle) {
+  return fmt::format(
+      "<header><svg class=\"mark\" viewBox=\"0 0 32 32\" aria-hidden=\"true\"><path d=\"M3 5C7 24 11 27 16 27S25 24 29 "
+      "5\"/>"
+      "<path d=\"M9 5C11 16 13 18 16 18S21 16 23 5\"/><circle cx=\"16\" cy=\"23\" r=\"3.2\"/></svg>\n"
+      "<div><h1>{}</h1><p class=\"soft\">{}</p></div></header>\n",
+      escape_xml(title), escape_xml(subtitle));
+}
 
 std::string html_page(std::string_view title, std::string_view body) {
   std::string page =

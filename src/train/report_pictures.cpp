@@ -21,12 +21,14 @@ std::string base64(const std::vector<std::byte>& bytes) {
 
 }  // namespace
 
+std::string png_address(const std::vector<std::byte>& png) { return "data:image/png;base64," + base64(png); }
+
 std::string pictures_html(const std::vector<PictureRow>& rows) {
   std::string out = "<div class=\"card wide\"><table class=\"pictures\">\n";
   for (const PictureRow& row : rows) {
     out += fmt::format("<tr><th>{}</th>", row.label);
     for (const auto& png : row.pngs)
-      out += fmt::format("<td><img alt=\"{}\" src=\"data:image/png;base64,{}\"></td>", row.label, base64(png));
+      out += fmt::format("<td><img alt=\"{}\" src=\"{}\"></td>", row.label, png_address(png));
     out += "</tr>\n";
   }
   return out + "</table></div>\n";

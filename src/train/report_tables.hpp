@@ -11,6 +11,8 @@ namespace thalweg {
 [[nodiscard]] std::string confusion_html(const ConfusionMatrix& matrix);
 /// A line a row of pictures.
 [[nodiscard]] std::string pictures_html(const std::vector<PictureRow>& rows);
+/// A PNG file as an address that holds it.
+[[nodiscard]] std::string png_address(const std::vector<std::byte>& png);
 /// A line a layer, with its parameters below it, and the sum.
 [[nodiscard]] std::string layers_html(const std::vector<ParameterEntry>& parameters);
 /// Two columns.

@@ -124,14 +124,22 @@ using Json = nlohmann::ordered_json;
 
 double number_or_nan(const Json& value) { return value.is_number() ? value.get<double>() : std::nan(""); }
 
-StepReport step_from(const Json& line) {
-  return {.step = line.at("step"),
-          .total_steps = line.at("total_steps"),
-          .epoch = line.at("epoch"),
-          .loss = number_or_nan(line.at("loss")),
-          .gradient_norm = number_or_nan(line.at("gradient_norm")),
-          .lr = number_or_nan(line.at("lr")),
-          .samples = line.at("samples")};
+StepReport step_from(const Json& line, std::vector<std::string>& layers) {
+  StepReport report{.step = line.at("step"),
+                    .total_steps = line.at("total_steps"),
+                    .epoch = line.at("epoch"),
+                    .loss = number_or_nan(line.at("loss")),
+                    .gradient_norm = number_or_nan(line.at("gradient_norm")),
+                    .lr = number_or_nan(line.at("lr")),
+                    .samples = line.at("samples")};
+  const auto norms = line.find("layer_norms");
+  if (norms == line.end()) return report;
+  layers.clear();
+  for (const auto& [layer, norm] : norms->items()) {
+    layers.push_back(layer);
+    report.layer_norms.push_back(number_or_nan(norm));
+  }
+  return report;
 }
 
 EpochReport epoch_from(const Json& line) {
@@ -156,15 +164,16 @@ void for_each_line(const fs::path& path, const Take& take) {
 
 }  // namespace
 
-void MetricsLog::add(const StepReport& r) {
-  add_line(Json{{"step", r.step},
-                {"epoch", r.epoch},
-                {"loss", r.loss},
-                {"gradient_norm", r.gradient_norm},
-                {"lr", r.lr},
-                {"samples", r.samples},
-                {"total_steps", r.total_steps}}
-               .dump());
+void MetricsLog::add(const StepReport& r, const std::vector<std::string>& layers) {
+  Json line{{"step", r.step},
+            {"epoch", r.epoch},
+            {"loss", r.loss},
+            {"gradient_norm", r.gradient_norm},
+            {"lr", r.lr},
+            {"samples", r.samples},
+            {"total_steps", r.total_steps}};
+  for (std::size_t i = 0; i < r.layer_norms.size(); ++i) line["layer_norms"][layers[i]] = r.layer_norms[i];
+  add_line(line.dump());
 }
 
 void MetricsLog::add(const EpochReport& r) {
@@ -192,7 +201,7 @@ History MetricsLog::history() const {
       if (history.epochs.back().best) history.best_epoch = history.epochs.back().epoch;
       history.seconds = history.epochs.back().seconds;
     } else {
-      history.steps.push_back(step_from(line));
+      history.steps.push_back(step_from(line, history.layers));
     }
   });
   return history;

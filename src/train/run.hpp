@@ -47,7 +47,8 @@ class MetricsLog {
  public:
   /// Goes on behind what is there.
   explicit MetricsLog(std::filesystem::path path);
-  void add(const StepReport& report);
+  /// `layers` are those of the report's layer_norms.
+  void add(const StepReport& report, const std::vector<std::string>& layers = {});
   void add(const EpochReport& report);
   /// Takes back every line of a step after this one: a resumed run takes those steps again.
   void cut_after(std::int64_t step);

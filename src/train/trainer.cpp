@@ -55,6 +55,7 @@ class Fit {
     validation_ = validation;
     set_lengths();
     check();
+    if (options_.layer_norms) history_.layers = layers_of(*state_.layout);
     start_or_resume();
     while (state_.step < position_.total_steps && !over_) train_one_step();
     finish();
@@ -285,6 +286,7 @@ History Trainer::fit(const Dataset& data, const FitOptions& options) {
     validation = &held_out;
   }
   impl_->engine.set_memory(options.memory);
+  impl_->engine.watch_layers(options.layer_norms);
   if (!impl_->state.layout || options.resume) init(training, options.seed);
   const std::function<Evaluation(const State&, const Dataset&)> measure =
       [this](const State& state, const Dataset& set) { return impl_->evaluate(state, set); };

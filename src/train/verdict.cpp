@@ -8,6 +8,8 @@
 #include <optional>
 #include <span>
 
+#include "train/gradient_flow.hpp"
+
 namespace thalweg {
 
 namespace {
@@ -310,6 +312,12 @@ Evidence rate_evidence(double part) {
       fmt::format("The schedule ended at {} of the highest rate, which flattens the end of a curve.", percent(part))};
 }
 
+/// Whether the loss lost less than a tenth over the run, and ended.
+bool stands_still(const History& history) {
+  const Run run = run_of(history);
+  return !run.raw.empty() && std::isfinite(run.raw.back()) && std::abs(run.fall()) < stayed_up * std::abs(run.first);
+}
+
 Verdict too_short(const Run& run) {
   const auto count = static_cast<double>(run.raw.size());
   return {
@@ -332,7 +340,9 @@ std::string_view name(VerdictKind kind) {
   return "";
 }
 
-Verdict judge(const History& history) {
+namespace {
+
+Verdict judge_losses(const History& history) {
   const Run run = run_of(history);
   if (auto verdict = diverged(history, run)) return *verdict;
   const bool by_steps = !history.steps.empty();
@@ -353,6 +363,21 @@ Verdict judge(const History& history) {
                    : "More epochs of the same will gain little. A larger model, other inputs or another lr may."};
   if (auto gradient = gradient_ratio(run)) verdict.evidence.push_back(std::move(*gradient));
   if (rate < 0.5) verdict.evidence.push_back(rate_evidence(rate));
+  return verdict;
+}
+
+}  // namespace
+
+Verdict judge(const History& history) {
+  Verdict verdict = judge_losses(history);
+  if (auto flow = gradient_flow(history)) {
+    if (flow->flow == Flow::vanishing && stands_still(history)) {
+      verdict.kind = VerdictKind::crawling;
+      verdict.sentence = "Crawling: the gradient vanishes on its way to the first layers.";
+      verdict.advice = "Initialise by he_normal with relu, normalise (norm = \"batch\"), or add residual connections.";
+    }
+    verdict.evidence.push_back({"gradient_flow", flow->value, std::move(flow->sentence)});
+  }
   return verdict;
 }
 

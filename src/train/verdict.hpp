@@ -61,6 +61,9 @@ inline constexpr double significance = 2;            ///< standard errors that t
 ///   its second half, that curve fell by more than `second_half_fall` of the whole fall from the first loss. (A run of
 ///   fewer than `fewest_steps` steps counts as one.)
 /// - converged: otherwise.
+///
+/// Where the run recorded the layers' gradients, what they say (gradient_flow) is the last of the evidence; a loss that
+/// fell by less than `stayed_up` while they vanish is crawling, whatever else would hold.
 [[nodiscard]] Verdict judge(const History& history);
 
 }  // namespace thalweg

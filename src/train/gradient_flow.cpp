@@ -1,0 +1,108 @@
+#include "train/gradient_flow.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "graph/graph.hpp"
+#include "thalweg/ops.hpp"
+
+namespace thalweg {
+
+namespace {
+
+std::string layer_of(const std::string& parameter) { return parameter.substr(0, parameter.find('/')); }
+
+Program squared_norms(const Layout& layout) {
+  const std::vector<std::string> layers = layers_of(layout);
+  const auto element = static_cast<std::int64_t>(size_of(layout.dtype));
+  Graph graph;
+  std::vector<Bound> inputs, outputs;
+  std::vector<Var> sums(layers.size());
+  for (const ParameterEntry& entry : layout.entries) {
+    if (entry.frozen) continue;
+    const Var g = graph.input(entry.name, entry.shape, layout.dtype);
+    inputs.push_back({g, {first_user_base, entry.offset * element}});
+    Var& total = sums[static_cast<std::size_t>(std::ranges::find(layers, layer_of(entry.name)) - layers.begin())];
+    const Var squares = sum(square(cast(g, f64)));
+    total = total.defined() ? total + squares : squares;
+  }
+  for (std::size_t i = 0; i < sums.size(); ++i) {
+    outputs.push_back({sums[i], {first_user_base + 1, static_cast<std::int64_t>(i * sizeof(double))}});
+  }
+  return {graph, inputs, outputs};
+}
+
+}  // namespace
+
+std::vector<std::string> layers_of(const Layout& layout) {
+  std::vector<std::string> layers;
+  for (const ParameterEntry& entry : layout.entries) {
+    std::string layer = layer_of(entry.name);
+    if (!entry.frozen && std::ranges::find(layers, layer) == layers.end()) layers.push_back(std::move(layer));
+  }
+  return layers;
+}
+
+LayerNorms::LayerNorms(const Layout& layout) : layers_(layers_of(layout).size()), program_(squared_norms(layout)) {}
+
+std::vector<double> LayerNorms::of(std::byte* gradient, double weight, BlockPool& pool, Workers& workers) const {
+  std::vector<double> norms(layers_);
+  std::byte* const bases[] = {gradient, reinterpret_cast<std::byte*>(norms.data())};
+  const auto arena = pool.take(program_.arena_bytes());
+  program_.run(bases, arena.data(), workers);
+  for (double& norm : norms) norm = std::sqrt(norm) / weight;
+  return norms;
+}
+
+std::string_view name(Flow flow) {
+  switch (flow) {
+    case Flow::vanishing: return "vanishing";
+    case Flow::exploding: return "exploding";
+    case Flow::healthy: return "healthy";
+  }
+  return "";
+}
+
+namespace {
+
+std::optional<GradientFlow> exploding(const History& history) {
+  const double first = history.steps.front().gradient_norm;
+  for (const StepReport& step : history.steps) {
+    if (std::isfinite(step.gradient_norm) && !(step.gradient_norm > flow_rule::exploding * first)) continue;
+    const double ratio = step.gradient_norm / first;
+    return GradientFlow{Flow::exploding, ratio,
+                        fmt::format("Gradients explode: in step {} the gradient is {:.2g}, and was {:.2g} in the first.",
+                                    step.step, step.gradient_norm, first)};
+  }
+  return std::nullopt;
+}
+
+/// The median over the steps of the first layer's norm as a part of the last one's.
+double median_ratio(const History& history) {
+  std::vector<double> ratios;
+  for (const StepReport& step : history.steps) {
+    if (step.layer_norms.empty()) continue;
+    const double first = step.layer_norms.front(), last = step.layer_norms.back();
+    ratios.push_back(last > 0 ? first / last : 0);
+  }
+  const auto middle = ratios.begin() + static_cast<std::ptrdiff_t>(ratios.size() / 2);
+  std::ranges::nth_element(ratios, middle);
+  return *middle;
+}
+
+}  // namespace
+
+std::optional<GradientFlow> gradient_flow(const History& history) {
+  const bool watched = std::ranges::any_of(history.steps, [](const StepReport& s) { return !s.layer_norms.empty(); });
+  if (history.layers.size() < 2 || !watched) return std::nullopt;
+  if (auto found = exploding(history)) return found;
+  const double ratio = median_ratio(history);
+  const std::string found = fmt::format("in the median step, that of {} has {:.2g} of the norm of that of {}.",
+                                        history.layers.front(), ratio, history.layers.back());
+  if (ratio < flow_rule::vanishing) return GradientFlow{Flow::vanishing, ratio, "Gradients vanish: " + found};
+  return GradientFlow{Flow::healthy, ratio, "Gradients come through: " + found};
+}
+
+}  // namespace thalweg
