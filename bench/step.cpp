@@ -50,6 +50,18 @@ void mlp(benchmark::State& bench) {
       digits(bench.range(1)));
 }
 
+/// Its forward and backward pass alone.
+void mlp_gradient(benchmark::State& bench) {
+  const tw::Dataset batch = digits(64);
+  tw::Trainer trainer(tw::nn::mlp(10, {.hidden = {256, 128}}), tw::loss::cross_entropy, tw::optim::adam(),
+                      static_cast<int>(bench.range(0)));
+  trainer.init(batch, 1);
+  for (auto _ : bench) {
+    const tw::StepCost cost = trainer.measure(batch);  // medians of its own
+    bench.SetIterationTime(cost.forward.seconds + cost.backward.seconds);
+  }
+}
+
 /// The same with one hidden layer, whose width is the second argument.
 void width(benchmark::State& bench) {
   const auto model = tw::nn::mlp(10, {.hidden = {bench.range(1)}});
@@ -59,6 +71,7 @@ void width(benchmark::State& bench) {
 BENCHMARK(logistic_adam)->Arg(1)->UseRealTime()->Unit(benchmark::kMicrosecond);
 BENCHMARK(logistic_sgd)->Arg(1)->UseRealTime()->Unit(benchmark::kMicrosecond);
 BENCHMARK(mlp)->ArgsProduct({{1, 2}, {64}})->UseRealTime()->Unit(benchmark::kMicrosecond);
+BENCHMARK(mlp_gradient)->Arg(2)->UseManualTime()->Iterations(20)->Unit(benchmark::kMicrosecond);
 BENCHMARK(mlp)
     ->Name("scaling/batch")
     ->ArgsProduct({{1, 2}, {1, 16, 256, 4096}})

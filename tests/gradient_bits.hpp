@@ -62,9 +62,10 @@ inline void expect_the_same_bits_however_planned(const ModelFunction& model, con
   expect_same("not fused", {.fuse = false});
   expect_same("in the order of the graph", {.order = false});
   expect_same("without reuse", {.reuse = false});
-  expect_same("with no pass", {false, false, false, false});
+  expect_same("not compiled", {.compile = false});
+  expect_same("with no pass", {false, false, false, false, false});
   expect_same("lean", {}, true);
-  expect_same("lean with no pass", {false, false, false, false}, true);
+  expect_same("lean with no pass", {false, false, false, false, false}, true);
 }
 
 }  // namespace thalweg::testing

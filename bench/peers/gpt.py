@@ -1,9 +1,9 @@
 #!/usr/bin/python3
-"""The step of bench/gpt.cpp in PyTorch: 6 layers, width 256, 8 heads, 128 tokens, batch 8, vocabulary 256, AdamW, gradient
-clipping, tied output weights. Prints the median time of a step and the peak memory above that of the import.
+"""The steps of bench/gpt.cpp in PyTorch: gpt.py small|large THREADS [STEPS]. AdamW, gradient clipping, tied output weights.
+Prints the median time of a step and the peak memory above that of the import.
 
 Its best settings (a shim that routes products to oneDNN goes in LD_PRELOAD):
-    MALLOC_TRIM_THRESHOLD_=4000000000 MALLOC_MMAP_THRESHOLD_=4000000000 MALLOC_TOP_PAD_=200000000 bench/peers/gpt.py 2
+    MALLOC_TRIM_THRESHOLD_=4000000000 MALLOC_MMAP_THRESHOLD_=4000000000 MALLOC_TOP_PAD_=200000000 bench/peers/gpt.py small 2
 """
 import math
 import resource
@@ -15,9 +15,10 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-THREADS = int(sys.argv[1]) if len(sys.argv) > 1 else 2
-STEPS = int(sys.argv[2]) if len(sys.argv) > 2 else 15
-LAYERS, WIDTH, HEADS, TIME, BATCH, VOCABULARY = 6, 256, 8, 128, 8, 256
+SIZES = {"small": (6, 256, 8, 128, 8, 256), "large": (12, 768, 12, 64, 4, 50257)}
+LAYERS, WIDTH, HEADS, TIME, BATCH, VOCABULARY = SIZES[sys.argv[1] if len(sys.argv) > 1 else "small"]
+THREADS = int(sys.argv[2]) if len(sys.argv) > 2 else 2
+STEPS = int(sys.argv[3]) if len(sys.argv) > 3 else 15
 
 
 class Block(nn.Module):

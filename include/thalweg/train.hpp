@@ -181,8 +181,8 @@ class Trainer {
 
   /// What the plan of a training step is made of.
   [[nodiscard]] std::string explain(const Dataset& batch);
-  /// Times steps on this batch, from the state as it is, which stays so.
-  [[nodiscard]] StepCost measure(const Dataset& batch, Memory memory = Memory::fast);
+  /// Times steps on this batch, from the state as it is, which stays so. Of the options, memory and shard_size count.
+  [[nodiscard]] StepCost measure(const Dataset& batch, const FitOptions& options = {});
 
  private:
   struct Impl;

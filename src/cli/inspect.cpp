@@ -123,8 +123,7 @@ void inspect_config(const ConfigArguments& arguments, bool measured, const Conte
   const std::int64_t rows = std::min(session.parts.train.rows(), loaded.config.train.batch_size);
   const Dataset batch = session.parts.train.slice(0, rows);
   std::optional<StepCost> cost;
-  if (measured)
-    cost = session.trainer.measure(batch, loaded.config.train.memory == "lean" ? Memory::lean : Memory::fast);
+  if (measured) cost = session.trainer.measure(batch, loaded.config.fit_options());
   if (context.json) return print_json(session.recipe, anatomy, cost);
   print_anatomy(session.recipe, anatomy);
   if (cost) return print_cost(*cost, rows);

@@ -15,8 +15,8 @@ struct TrainArguments {
 /// Trains one configuration and prints how it went; gives the exit code.
 int train_one(const TrainArguments& arguments, const NamedTree& named, LoadedConfig loaded, const Context& context);
 
-/// Trains each variant of a configuration, in a folder of its own below that of the run, and writes a report of all. One
-/// that diverges does not stop the others.
+/// Trains each variant of a configuration, in a folder of its own below that of the run, and writes a report of all.
+/// One that diverges does not stop the others.
 int train_variants(const TrainArguments& arguments, const NamedTree& named, const Context& context);
 
 }  // namespace thalweg::cli

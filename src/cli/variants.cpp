@@ -55,8 +55,11 @@ TrainArguments arguments_for(const TrainArguments& arguments, const NamedTree& n
 /// How a variant went, as its folder tells.
 VariantReport report_of(const Variant& variant, const fs::path& folder) {
   const std::string name = variant.folder();
-  VariantReport report{.name = variant.name, .link = {}, .history = MetricsLog(folder / name / "metrics.jsonl").history(),
-                       .verdict = {}, .flow = {}};
+  VariantReport report{.name = variant.name,
+                       .link = {},
+                       .history = MetricsLog(folder / name / "metrics.jsonl").history(),
+                       .verdict = {},
+                       .flow = {}};
   if (RunFolder::finished(folder / name)) {
     report.link = name + "/report.html";
   } else {  // only what diverges leaves no model
@@ -76,7 +79,8 @@ void emit_table(const std::vector<VariantReport>& reports, const fs::path& page)
   for (const VariantReport& report : reports) {
     std::string figures;
     for (const auto& [metric, value] : last_metrics(report.history)) {
-      if (metric.ends_with("loss") || metric.ends_with("accuracy")) figures += fmt::format("{} {}  ", metric, figure(value));
+      if (metric.ends_with("loss") || metric.ends_with("accuracy"))
+        figures += fmt::format("{} {}  ", metric, figure(value));
     }
     emit("{:<{}}  {:<10} {}{}\n", report.name, width, report.flow ? name(report.flow->flow) : "", figures,
          name(report.verdict.kind));

@@ -4,8 +4,11 @@
 #include <bit>
 #include <cstring>
 #include <memory>
+#include <optional>
+#include <span>
 
 #include "core/error.hpp"
+#include "kernels/tile_code.hpp"
 
 namespace thalweg {
 
@@ -94,11 +97,18 @@ class TilePlan {
     std::int64_t period = 0;  // periodic: a row of this length, again and again
   };
   struct StepPlan {
-    MicroOp::Run run;
+    MicroOp::Run run;        // none where it is part of a compiled loop
     int out;                 // register
     int direct_output = -1;  // the call's output that it writes straight into
     int arity;
     std::array<int, 4> in;
+    const MicroOp* op;
+    bool kept = true;  // whether its result goes to memory
+  };
+  /// Steps that run as one: compiled, or a single micro-op.
+  struct LoopPlan {
+    std::size_t first, end;
+    std::optional<TileCode> code = {};
   };
 
   /// What one thread needs to compute tiles.
@@ -111,7 +121,13 @@ class TilePlan {
     std::array<std::int64_t, 128> phase;  // periodic: the place in the row where the slot begins; -1: it is empty
   };
 
+  [[nodiscard]] bool is_compiled(const MicroOp& op) const {
+    return program_.compile && TileCode::is_available() && TileCode::knows(op);
+  }
   void plan_steps();
+  void plan_loops();
+  [[nodiscard]] TileLoop loop_of(std::span<const TileStep> steps, std::size_t first) const;
+  [[nodiscard]] bool is_used_outside(int reg, std::size_t first, std::size_t end) const;
   void assign_slots();
   void begin(Context& context) const;
   void compute(Context& context, std::int64_t flat, std::int64_t n) const;
@@ -122,6 +138,11 @@ class TilePlan {
 
   /// Asks for the next tile's share of what step `step` of this tile leaves time for.
   void prefetch(const Context& context, std::size_t step, std::int64_t flat) const;
+  void run_step(Context& context, std::size_t step, std::int64_t flat, std::int64_t n) const;
+  T* place_of(Context& context, const StepPlan& step, std::int64_t flat) const {
+    return step.direct_output >= 0 ? context.call.template out<T>(step.direct_output) + flat
+                                   : slot(context, slot_of_[static_cast<std::size_t>(step.out)]);
+  }
   void run_elementwise(const KernelCall& call) const;
   void run_rows(const KernelCall& call) const;
   void row_block(Context& context, std::int64_t row, std::int64_t block, T* values, std::int64_t value_stride) const;
@@ -155,6 +176,8 @@ class TilePlan {
   std::vector<LoadPlan> loads_;
   std::vector<int> direct_loads_;
   std::vector<StepPlan> steps_;
+  std::vector<LoopPlan> loops_;                   // all steps, in order
+  bool unbroken_ = false;                         // nothing is kept by the tile: any number of elements may run as one
   std::vector<std::pair<int, int>> late_stores_;  // register, output
   std::vector<int> slot_of_;                      // a register's slot, or -1
   std::vector<MicroOp::Run> joins_;
@@ -181,7 +204,11 @@ TilePlan<T>::TilePlan(const TileProgram& program) : program_(program) {
     loads_.push_back({kind, period});
   }
   plan_steps();
+  plan_loops();
   assign_slots();
+  unbroken_ = loops_.size() == 1 && loops_[0].code && late_stores_.empty() && program_.reductions.empty() &&
+              std::ranges::all_of(
+                  loads_, [](const LoadPlan& load) { return load.kind == Kind::direct || load.kind == Kind::uniform; });
   for (const auto& reduce : program_.reductions) joins_.push_back(variant(*find_micro_op(reduce.reducer->join), 0));
   const std::int64_t blocks = (program_.reduced + reduce_block - 1) / reduce_block;
   if (!program_.reductions.empty() && program_.inner == 1 && blocks > 1) {
@@ -207,7 +234,11 @@ void TilePlan<T>::plan_steps() {
       const bool fits = (mask & ~wanted) == 0 && variant(*step.op, mask) != nullptr;
       if (fits && std::popcount(mask) > std::popcount(chosen)) chosen = mask;
     }
-    StepPlan plan{variant(*step.op, chosen), first + static_cast<int>(s), -1, step.op->arity, step.registers};
+    StepPlan plan{variant(*step.op, chosen), first + static_cast<int>(s), -1, step.op->arity, step.registers, step.op};
+    if (is_compiled(*step.op)) {
+      plan.run = nullptr;
+      chosen = wanted;  // which takes numbers anywhere
+    }
     for (int i = 0; i < step.op->arity; ++i) {
       int& r = plan.in[static_cast<std::size_t>(i)];
       if (!((wanted & ~chosen) >> i & 1U)) continue;
@@ -240,6 +271,62 @@ void TilePlan<T>::plan_steps() {
     LoadPlan* load =
         reduce.reg < static_cast<int>(loads_.size()) ? &loads_[static_cast<std::size_t>(reduce.reg)] : nullptr;
     if (load && load->kind == Kind::uniform) load->kind = Kind::strided;  // a tile is needed to reduce
+  }
+}
+
+template <class T>
+bool TilePlan<T>::is_used_outside(int reg, std::size_t first, std::size_t end) const {
+  for (const TileProgram::Store& store : program_.stores) {
+    if (store.reg == reg) return true;
+  }
+  for (const TileProgram::Reduce& reduce : program_.reductions) {
+    if (reduce.reg == reg) return true;
+  }
+  for (std::size_t s = 0; s < steps_.size(); ++s) {
+    const auto operands = std::span(steps_[s].in).first(static_cast<std::size_t>(steps_[s].arity));
+    if ((s < first || s >= end) && std::ranges::find(operands, reg) != operands.end()) return true;
+  }
+  return false;
+}
+
+/// What the code of `steps`, which are those from `first` on, is made from.
+template <class T>
+TileLoop TilePlan<T>::loop_of(std::span<const TileStep> steps, std::size_t first) const {
+  const std::size_t registers = loads_.size() + steps_.size();
+  TileLoop loop{program_.dtype, steps, std::vector<bool>(registers), std::vector<bool>(registers),
+                std::vector<bool>(registers)};
+  for (std::size_t r = 0; r < loads_.size(); ++r) {
+    loop.is_number[r] = loads_[r].kind == Kind::uniform;
+    loop.prefetched[r] = loads_[r].kind == Kind::direct;
+  }
+  for (const TileStep& step : steps)
+    loop.is_kept[static_cast<std::size_t>(step.out)] = is_used_outside(step.out, first, first + steps.size());
+  return loop;
+}
+
+/// Neighbours that can be compiled become one loop, as long as their values find registers.
+template <class T>
+void TilePlan<T>::plan_loops() {
+  for (std::size_t first = 0; first < steps_.size();) {
+    LoopPlan loop{first, first + 1};
+    std::vector<TileStep> steps;
+    while (first + steps.size() < steps_.size()) {
+      const StepPlan& next = steps_[first + steps.size()];
+      if (next.run != nullptr) break;
+      steps.push_back({next.op, next.out, next.in});
+      if (TileCode::fits(loop_of(steps, first))) continue;
+      steps.pop_back();
+      break;
+    }
+    if (!steps.empty()) {
+      loop.end = first + steps.size();
+      const TileLoop made = loop_of(steps, first);
+      loop.code.emplace(made);
+      for (std::size_t s = first; s < loop.end; ++s)
+        steps_[s].kept = made.is_kept[static_cast<std::size_t>(steps_[s].out)];
+    }
+    first = loop.end;
+    loops_.push_back(std::move(loop));
   }
 }
 
@@ -294,7 +381,7 @@ void TilePlan<T>::assign_slots() {
         free.push_back(slot_of_[static_cast<std::size_t>(r)]);
       }
     }
-    if (step.direct_output < 0) slot_of_[static_cast<std::size_t>(step.out)] = take();
+    if (step.direct_output < 0 && step.kept) slot_of_[static_cast<std::size_t>(step.out)] = take();
   }
   if (used > max_tile_slots || registers > 128) defect("a tile group of {} registers and {} slots", registers, used);
 }
@@ -348,6 +435,21 @@ void TilePlan<T>::load_periodic(Context& context, std::size_t r, std::int64_t fl
   });
 }
 
+/// One micro-op.
+template <class T>
+void TilePlan<T>::run_step(Context& context, std::size_t s, std::int64_t flat, std::int64_t n) const {
+  const StepPlan& step = steps_[s];
+  if (n == tile && flat + 2 * tile <= program_.elements()) prefetch(context, s, flat);
+  std::array<const void*, 4> operands{};
+  for (int i = 0; i < step.arity; ++i) {
+    operands[static_cast<std::size_t>(i)] =
+        context.registers[static_cast<std::size_t>(step.in[static_cast<std::size_t>(i)])];
+  }
+  T* out = place_of(context, step, flat);
+  step.run(out, operands.data(), static_cast<std::size_t>(n));
+  context.registers[static_cast<std::size_t>(step.out)] = out;
+}
+
 template <class T>
 void TilePlan<T>::compute(Context& context, std::int64_t flat, std::int64_t n) const {
   for (std::size_t r = 0; r < loads_.size(); ++r) {
@@ -370,19 +472,16 @@ void TilePlan<T>::compute(Context& context, std::int64_t flat, std::int64_t n) c
       context.registers[r] = into;
     }
   }
-  const bool more = n == tile && flat + 2 * tile <= program_.elements();
-  for (std::size_t s = 0; s < steps_.size(); ++s) {
-    const StepPlan& step = steps_[s];
-    if (more) prefetch(context, s, flat);
-    std::array<const void*, 4> operands{};
-    for (int i = 0; i < step.arity; ++i) {
-      operands[static_cast<std::size_t>(i)] =
-          context.registers[static_cast<std::size_t>(step.in[static_cast<std::size_t>(i)])];
+  for (const LoopPlan& loop : loops_) {
+    if (!loop.code) {
+      run_step(context, loop.first, flat, n);
+      continue;
     }
-    T* out = step.direct_output >= 0 ? context.call.template out<T>(step.direct_output) + flat
-                                     : slot(context, slot_of_[static_cast<std::size_t>(step.out)]);
-    step.run(out, operands.data(), static_cast<std::size_t>(n));
-    context.registers[static_cast<std::size_t>(step.out)] = out;
+    for (std::size_t s = loop.first; s < loop.end; ++s) {
+      if (steps_[s].kept)
+        context.registers[static_cast<std::size_t>(steps_[s].out)] = place_of(context, steps_[s], flat);
+    }
+    (*loop.code)(context.registers.data(), static_cast<std::size_t>(n));
   }
   for (const auto& [reg, output] : late_stores_) {
     T* out = context.call.template out<T>(output) + flat;
@@ -403,8 +502,9 @@ void TilePlan<T>::run_elementwise(const KernelCall& call) const {
     Context context(call);
     begin(context);
     const std::int64_t end = std::min(elements, (part + 1) * split_elements);
-    for (std::int64_t flat = part * split_elements; flat < end; flat += tile) {
-      compute(context, flat, std::min(tile, end - flat));
+    const std::int64_t stride = unbroken_ ? split_elements : tile;
+    for (std::int64_t flat = part * split_elements; flat < end; flat += stride) {
+      compute(context, flat, std::min(stride, end - flat));
     }
   });
 }

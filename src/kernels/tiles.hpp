@@ -48,6 +48,7 @@ struct TileProgram {
   std::vector<Step> steps;
   std::vector<Store> stores;
   std::vector<Reduce> reductions;
+  bool compile = true;  ///< into machine code, where there is some
 
   [[nodiscard]] std::int64_t elements() const { return outer * reduced * inner; }
 };

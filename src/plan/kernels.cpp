@@ -220,14 +220,16 @@ void make_opaque(const Plan& plan, const Item& item, Instruction& instruction) {
 
 }  // namespace
 
-void make_kernels(Plan& plan) {
+void make_kernels(Plan& plan, bool compile) {
   for (Instruction& instruction : plan.instructions) {
     const Item& first = plan.items[static_cast<std::size_t>(instruction.items[0])];
     if (first.kind == ItemKind::opaque) {
       make_opaque(plan, first, instruction);
     } else {
       for (int i : instruction.items) instruction.operations += plan.items[static_cast<std::size_t>(i)].elements();
-      instruction.kernel = make_tile_kernel(TileBuilder(plan, instruction).build());
+      TileProgram program = TileBuilder(plan, instruction).build();
+      program.compile = compile;
+      instruction.kernel = make_tile_kernel(program);
     }
     instruction.scratch = {arena_base, plan.arena_bytes};
   }

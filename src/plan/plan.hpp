@@ -16,6 +16,7 @@ struct Passes {
   bool fuse = true;      ///< elementwise ops and reductions share a pass over memory
   bool order = true;     ///< instructions in the order that keeps least alive
   bool reuse = true;     ///< buffers of values that are no longer needed serve again
+  bool compile = true;   ///< elementwise work becomes machine code, where this CPU has some
   /// Nodes from this one on compute what is cheap before it again, so that it need not be kept. 0: nothing is.
   int recompute_before = 0;
 };
@@ -96,7 +97,7 @@ void order(Plan& plan, bool enabled);
 /// Gives a place to every value that has none.
 void plan_memory(Plan& plan, bool reuse);
 /// Makes the kernels, now that it is known what shares memory with what.
-void make_kernels(Plan& plan);
+void make_kernels(Plan& plan, bool compile);
 
 /// What copies the elements that a read sees to a value of their own, converted where that is of another dtype.
 [[nodiscard]] Item copy_item(const Read& read, DType to);

@@ -26,7 +26,7 @@ Program::Program(const Graph& graph, const std::vector<Bound>& inputs, const std
   plan_memory(plan, passes.reuse);
   value_bytes_ = plan.arena_bytes;
   value_bytes_without_reuse_ = plan.arena_bytes_without_reuse;
-  make_kernels(plan);
+  make_kernels(plan, passes.compile);
 
   std::shared_ptr<std::byte[]> constants(new (std::align_val_t(64)) std::byte[plan.constants.size() + 1],
                                          [](std::byte* p) { ::operator delete[](p, std::align_val_t(64)); });

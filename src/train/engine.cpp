@@ -351,7 +351,8 @@ void Engine::explain_not_finite(const State& state, const RowSelection& batch, s
   const std::size_t bytes = TreeSum::block_bytes(summed_size(layout), layout.dtype, shard_doubles);
   for (std::int64_t begin = 0; begin < rows; begin += size) {
     const std::int64_t count = std::min(size, rows - begin);
-    const auto seen = make_program(Mode::train, count, columns_of(batch.data), layout, {false, false, false, false});
+    const auto seen =
+        make_program(Mode::train, count, columns_of(batch.data), layout, {false, false, false, false, false});
     std::vector<std::int64_t> own(static_cast<std::size_t>(count));
     for (std::int64_t i = 0; i < count; ++i)
       own[static_cast<std::size_t>(i)] =

@@ -32,7 +32,7 @@ class Engine {
   std::pair<double, double> evaluate(const State& state, const RowSelection& rows, Tensor* predictions);
   [[nodiscard]] std::string explain(const State& state, const Dataset& data, std::int64_t rows);
 
-  [[nodiscard]] StepCost measure(const State& state, const Dataset& batch);
+  [[nodiscard]] StepCost measure(const State& state, const Dataset& batch, std::int64_t shard_size);
   void set_memory(Memory memory);
   /// Whether steps report the norm of each layer's gradient.
   void watch_layers(bool watch);

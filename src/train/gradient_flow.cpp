@@ -72,9 +72,10 @@ std::optional<GradientFlow> exploding(const History& history) {
   for (const StepReport& step : history.steps) {
     if (std::isfinite(step.gradient_norm) && !(step.gradient_norm > flow_rule::exploding * first)) continue;
     const double ratio = step.gradient_norm / first;
-    return GradientFlow{Flow::exploding, ratio,
-                        fmt::format("Gradients explode: in step {} the gradient is {:.2g}, and was {:.2g} in the first.",
-                                    step.step, step.gradient_norm, first)};
+    return GradientFlow{
+        Flow::exploding, ratio,
+        fmt::format("Gradients explode: in step {} the gradient is {:.2g}, and was {:.2g} in the first.", step.step,
+                    step.gradient_norm, first)};
   }
   return std::nullopt;
 }

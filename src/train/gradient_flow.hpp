@@ -28,8 +28,9 @@ enum class Flow { vanishing, exploding, healthy };
 
 struct GradientFlow {
   Flow flow = Flow::healthy;
-  double value = 0;      ///< what said so: a ratio
-  std::string sentence;  ///< "Gradients vanish: in the median step, that of layer1 has 2e-19 of the norm of that of output."
+  double value = 0;  ///< what said so: a ratio
+  std::string
+      sentence;  ///< "Gradients vanish: in the median step, that of layer1 has 2e-19 of the norm of that of output."
 };
 
 namespace flow_rule {

@@ -30,12 +30,12 @@ double median_seconds(const F& f) {
 
 }  // namespace
 
-StepCost Engine::measure(const State& given, const Dataset& batch) {
+StepCost Engine::measure(const State& given, const Dataset& batch, std::int64_t shard_size) {
   State state = given;
   prepare_update(state);
   const Layout& layout = *state.layout;
   const RowSelection rows{batch};
-  const std::int64_t size = shard_rows(batch.rows(), 0, batch, layout);
+  const std::int64_t size = shard_rows(batch.rows(), shard_size, batch, layout);
   const ShardProgram& both = program_for(Mode::train, size, batch, layout);
   const auto forward = make_program(Mode::train, size, columns_of(batch), layout, {}, false);
 

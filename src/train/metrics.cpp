@@ -273,11 +273,12 @@ double mae(const Tensor& predictions, const Tensor& targets, const Weights& weig
 
 double r2(const Tensor& predictions, const Tensor& targets, const Weights& weights) {
   const Regressed data(predictions, targets, weights, "r2");
-  return data.over_outputs([&](std::size_t o) {
+  const double variance = data.over_outputs([&](std::size_t o) {
     const double mean = data.mean([&](std::size_t r) { return data.target(r, o); });
-    const double variance = data.mean([&](std::size_t r) { return std::pow(data.target(r, o) - mean, 2); });
-    return variance > 0 ? 1 - data.squared_error(o) / variance : undefined;
+    return data.mean([&](std::size_t r) { return std::pow(data.target(r, o) - mean, 2); });
   });
+  const double error = data.over_outputs([&](std::size_t o) { return data.squared_error(o); });
+  return variance > 0 ? 1 - error / variance : undefined;
 }
 
 }  // namespace metric

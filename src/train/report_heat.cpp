@@ -20,7 +20,7 @@ struct Stop {
   double at;  // of the decimal logarithm
   std::array<double, 3> colour;
 };
-constexpr Stop stops[] = {{-8, {38, 12, 70}},  {-5, {44, 76, 160}},  {-2, {64, 165, 150}},
+constexpr Stop stops[] = {{-8, {38, 12, 70}},   {-5, {44, 76, 160}}, {-2, {64, 165, 150}},
                           {0, {244, 238, 176}}, {2, {240, 132, 44}}, {4, {150, 8, 32}}};
 constexpr double lowest = stops[0].at, highest = stops[std::size(stops) - 1].at;
 constexpr std::array<double, 3> nothing = {0, 0, 0};  // of a gradient that is 0
@@ -75,10 +75,9 @@ struct Columns {
 
 /// One picture that is stretched to a box.
 std::string stretched(double x, double y, double width, double height, const std::string& address) {
-  return fmt::format(
-      R"(<image x="{:.1f}" y="{:.1f}" width="{:.1f}" height="{:.1f}" preserveAspectRatio="none" )"
-      "style=\"image-rendering:pixelated\" href=\"{}\"/>\n",
-      x, y, width, height, address);
+  return fmt::format(R"(<image x="{:.1f}" y="{:.1f}" width="{:.1f}" height="{:.1f}" preserveAspectRatio="none" )"
+                     "style=\"image-rendering:pixelated\" href=\"{}\"/>\n",
+                     x, y, width, height, address);
 }
 
 constexpr double left = 78, top = 8, right = 472, bottom = 246, width = 480, height = 300;

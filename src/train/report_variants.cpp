@@ -104,13 +104,13 @@ Metrics last_metrics(const History& history) {
   return held_out.empty() ? all : held_out;
 }
 
-std::string variants_html(std::string_view title, const std::vector<VariantReport>& variants,
-                          std::string_view config) {
+std::string variants_html(std::string_view title, const std::vector<VariantReport>& variants, std::string_view config) {
   const std::string body = header_html(title, fmt::format("{} variants of one configuration", variants.size())) +
-                           "<h2>Outcome</h2>\n" + table(variants) + "<h2>Course of the runs</h2>\n<div class=\"pair\">\n" +
+                           "<h2>Outcome</h2>\n" + table(variants) +
+                           "<h2>Course of the runs</h2>\n<div class=\"pair\">\n" +
                            chart_of(variants, &StepReport::loss, "training loss") +
-                           chart_of(variants, &StepReport::gradient_norm, "gradient norm") + "</div>\n" + flows(variants) + "<h2>Configuration</h2>\n<pre>" + escape_xml(config) +
-                           "</pre>\n";
+                           chart_of(variants, &StepReport::gradient_norm, "gradient norm") + "</div>\n" +
+                           flows(variants) + "<h2>Configuration</h2>\n<pre>" + escape_xml(config) + "</pre>\n";
   return html_page(std::string(title) + " – Thalweg", body);
 }
 

@@ -338,10 +338,10 @@ void Trainer::load(const std::filesystem::path& path, const Dataset& shapes) {
   }
 }
 
-StepCost Trainer::measure(const Dataset& batch, Memory memory) {
+StepCost Trainer::measure(const Dataset& batch, const FitOptions& options) {
   if (!impl_->state.layout) init(batch, 1);
-  impl_->engine.set_memory(memory);
-  return impl_->engine.measure(impl_->state, batch);
+  impl_->engine.set_memory(options.memory);
+  return impl_->engine.measure(impl_->state, batch, options.shard_size);
 }
 
 std::string Trainer::explain(const Dataset& batch) {

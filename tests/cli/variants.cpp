@@ -61,7 +61,8 @@ TEST_F(Variants, AreTrainedOneAfterTheOtherAndComparedInOneReport) {
   EXPECT_TRUE(fs::exists(path("runs/v/tanh-normalised/model.safetensors")));
   EXPECT_FALSE(fs::exists(path("runs/v/too-fast/model.safetensors")));
   const std::string page = read_text(path("runs/v/report.html"));
-  for (const char* text : {"plain", "tanh, Normalised", "too fast", "plain/report.html", "Gradient norm of each layer"}) {
+  for (const char* text :
+       {"plain", "tanh, Normalised", "too fast", "plain/report.html", "Gradient norm of each layer"}) {
     EXPECT_NE(page.find(text), std::string::npos) << text;
   }
 }
@@ -97,7 +98,8 @@ TEST_F(Variants, WhatIsNoneIsRefused) {
   const Ran unknown = run("train v.toml --variant sigmoid");
   EXPECT_EQ(unknown.code, 2);
   EXPECT_NE(unknown.err.find("plain; tanh, Normalised; too fast"), std::string::npos) << unknown.err;
-  write("twice.toml", "[data]\ntrain = \"t.csv\"\ntarget = \"y\"\n[[variants]]\nname = \"a b\"\n[[variants]]\nname = \"A-B\"\n");
+  write("twice.toml",
+        "[data]\ntrain = \"t.csv\"\ntarget = \"y\"\n[[variants]]\nname = \"a b\"\n[[variants]]\nname = \"A-B\"\n");
   EXPECT_EQ(run("train twice.toml").code, 2);
   write("nameless.toml", "[data]\ntrain = \"t.csv\"\ntarget = \"y\"\n[[variants]]\nmodel = { kind = \"linear\" }\n");
   const Ran nameless = run("train nameless.toml");

@@ -115,7 +115,7 @@ TEST(Program, ARunAllocatesNothing) {
 }
 
 TEST(Program, TwoInputsCanBeSwapped) {
-  for (const Passes& passes : {Passes{}, Passes{false, false, false, false}}) {
+  for (const Passes& passes : {Passes{}, Passes{false, false, false, false, false}}) {
     Tensor x = numbers({700}), y = numbers({700}, 2);
     const Tensor x0 = x, y0 = y;
     const Trace trace([](const Vars& v) { return Vars{v[1], v[0]}; }, {x, y});
@@ -191,7 +191,7 @@ TEST(Program, GroupsOfManyViewsAndNumbersFitTheirRegisters) {
   };
   const std::vector<Tensor> four{numbers({3, 3, 3, 3})}, five{numbers({}, 1), numbers({}, 2), numbers({}, 3)};
   for (const auto& [f, inputs] : {std::pair{permutations, four}, {scalars, five}}) {
-    EXPECT_TRUE(same_bits(evaluate(f, inputs)[0], evaluate(f, inputs, {false, false, false, false})[0]));
+    EXPECT_TRUE(same_bits(evaluate(f, inputs)[0], evaluate(f, inputs, {false, false, false, false, false})[0]));
   }
 }
 

@@ -159,8 +159,9 @@ TEST(RandomGraphs, NoPassChangesABit) {
       const auto inputs = inputs_of(dtype, seed, 3 + static_cast<std::int64_t>(seed % 3), 6);
       const Trace trace(random_function(seed, 5 + static_cast<int>(seed % 30)), inputs);
       const auto wanted = trace.run(inputs);
-      for (const Passes& passes : {Passes{.simplify = false}, Passes{.fuse = false}, Passes{.order = false},
-                                   Passes{.reuse = false}, Passes{false, false, false, false}}) {
+      for (const Passes& passes :
+           {Passes{.simplify = false}, Passes{.fuse = false}, Passes{.order = false}, Passes{.reuse = false},
+            Passes{.compile = false}, Passes{false, false, false, false, false}}) {
         const auto got = trace.run(inputs, passes);
         for (std::size_t i = 0; i < got.size(); ++i) {
           ASSERT_TRUE(same_bits(got[i], wanted[i])) << "seed " << seed << ", output " << i << ", passes "
@@ -237,7 +238,7 @@ TEST(RandomGraphs, OutputsMayTakeThePlacesOfInputs) {
     const Trace trace(f, inputs);
     const auto wanted = trace.run(inputs);
     for (const Passes& passes : {Passes{}, Passes{.fuse = false}, Passes{.order = false}, Passes{.reuse = false},
-                                 Passes{false, false, false, false}}) {
+                                 Passes{.compile = false}, Passes{false, false, false, false, false}}) {
       const auto got = run_in_place(trace, inputs, passes);
       for (std::size_t i = 0; i < got.size(); ++i) {
         ASSERT_TRUE(same_bits(got[i], wanted[i])) << "seed " << seed << ", output " << i << ", fuse " << passes.fuse;

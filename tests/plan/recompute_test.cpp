@@ -54,7 +54,7 @@ TEST(Recompute, GivesTheSameBits) {
     const auto inputs = inputs_of_deep_network();
     const auto wanted = deep.trace.run(inputs);
     for (bool others : {false, true}) {
-      const auto found = deep.trace.run(inputs, {others, others, others, others, deep.backward_begins});
+      const auto found = deep.trace.run(inputs, {others, others, others, others, others, deep.backward_begins});
       for (std::size_t i = 0; i < wanted.size(); ++i) EXPECT_TRUE(same_bits(found[i], wanted[i])) << "gradient " << i;
     }
   }

@@ -34,7 +34,7 @@ void expect_interpreted(const Traced& f, const std::vector<Tensor>& inputs, doub
   };
   const Trace trace(with_gradients, inputs);
   const Interpreter wanted(trace.graph, inputs);
-  const auto got = trace.run(inputs), plain = trace.run(inputs, {false, false, false, false});
+  const auto got = trace.run(inputs), plain = trace.run(inputs, {false, false, false, false, false});
   std::vector<Tensor> single;
   for (const Tensor& x : inputs) single.push_back(x.dtype() == f64 ? x.to(f32) : x);
   const auto rounded = evaluate(with_gradients, single);

@@ -55,7 +55,7 @@ def regression(name, predictions, targets, weights=None):
     write(name, predictions, targets, weights, {
         "rmse": float(np.sqrt(mse)),
         "mae": m.mean_absolute_error(targets, predictions, sample_weight=weights),
-        "r2": m.r2_score(targets, predictions, sample_weight=weights),
+        "r2": m.r2_score(targets, predictions, sample_weight=weights, multioutput="variance_weighted"),
     })
 
 

@@ -26,8 +26,8 @@ TEST(GradientFlow, LayersAreNamedInOrderAndTheirNormsMakeTheWhole) {
   EXPECT_EQ(history.layers, (std::vector<std::string>{"layer1", "layer2", "output"}));
   for (const StepReport& step : history.steps) {
     ASSERT_EQ(step.layer_norms.size(), 3U);
-    const double whole = std::sqrt(
-        std::inner_product(step.layer_norms.begin(), step.layer_norms.end(), step.layer_norms.begin(), 0.0));
+    const double whole =
+        std::sqrt(std::inner_product(step.layer_norms.begin(), step.layer_norms.end(), step.layer_norms.begin(), 0.0));
     EXPECT_NEAR(whole, step.gradient_norm, 1e-6 * step.gradient_norm);
   }
 }
@@ -42,7 +42,8 @@ TEST(GradientFlow, IsRecordedOnlyWhereAsked) {
 }
 
 TEST(GradientFlow, RecordingChangesNoBit) {
-  Trainer watched(nn::mlp(2), loss::cross_entropy, optim::adam(), 1), plain(nn::mlp(2), loss::cross_entropy, optim::adam(), 1);
+  Trainer watched(nn::mlp(2), loss::cross_entropy, optim::adam(), 1),
+      plain(nn::mlp(2), loss::cross_entropy, optim::adam(), 1);
   (void)watched.fit(two_moons(100), {.epochs = 2, .layer_norms = true});
   (void)plain.fit(two_moons(100), {.epochs = 2});
   EXPECT_TRUE(identical(watched.state().parameters, plain.state().parameters));
@@ -61,9 +62,10 @@ TEST(GradientFlow, VanishesInADeepSigmoidNetwork) {
 }
 
 TEST(GradientFlow, ComesThroughWithHeNormalisationAndResidualConnections) {
-  for (const nn::MlpOptions& model :
-       {nn::MlpOptions{.hidden = deep}, {.hidden = deep, .norm = "batch"}, {.hidden = deep, .norm = "layer"},
-        {.hidden = deep, .norm = "batch", .residual = true}}) {
+  for (const nn::MlpOptions& model : {nn::MlpOptions{.hidden = deep},
+                                      {.hidden = deep, .norm = "batch"},
+                                      {.hidden = deep, .norm = "layer"},
+                                      {.hidden = deep, .norm = "batch", .residual = true}}) {
     const auto flow = gradient_flow(trained(model, 0.01));
     ASSERT_TRUE(flow);
     EXPECT_EQ(flow->flow, Flow::healthy) << model.norm << " " << flow->sentence;

@@ -46,7 +46,7 @@ TEST(Trainer, LeanMemoryReachesThePlan) {
   Trainer trainer(nn::mlp(2, {.hidden = {32, 32, 32, 32, 32, 32}, .activation = "gelu"}), loss::cross_entropy,
                   optim::adam(), 1);
   const Dataset data = two_moons(64);
-  EXPECT_LT(trainer.measure(data, Memory::lean).arena_bytes,
+  EXPECT_LT(trainer.measure(data, {.memory = Memory::lean}).arena_bytes,
             0.75 * static_cast<double>(trainer.measure(data).arena_bytes));
 }
 

@@ -1,0 +1,139 @@
+// Compiled loops against the micro-ops that they stand for, bit for bit: every op, numbers and arrays in every place,
+// lengths around a vector and around a tile, values that are special.
+
+#include <gtest/gtest.h>
+
+#include <bit>
+#include <cstring>
+#include <limits>
+#include <random>
+
+#include "kernels/tile_code.hpp"
+#include "kernels/tiles.hpp"
+
+namespace thalweg {
+namespace {
+
+constexpr const char* names[] = {
+    "copy",      "neg",     "abs",        "square",       "sqrt",    "rsqrt",   "reciprocal", "floor",
+    "ceil",      "round",   "relu",       "sign",         "add",     "sub",     "mul",        "div",
+    "minimum",   "maximum", "less",       "less_equal",   "equal",   "not_equal", "where",    "clamp",
+    "mul_add",   "mul_sub", "sub_mul",    "sqrt_add",     "sqrt_mul_add", "mul_div", "blend", "blend_square"};
+
+template <class T>
+std::vector<T> values(std::size_t n, unsigned seed) {
+  using L = std::numeric_limits<T>;
+  const T special[] = {0, -T{0}, 1, -1, L::infinity(), -L::infinity(), L::quiet_NaN(), L::max(), L::lowest(), L::min(), T(0.5), T(-2.5)};
+  std::mt19937 random(seed);
+  std::vector<T> all(n);
+  for (T& x : all) {
+    const auto kind = random() % 24;
+    x = kind < std::size(special) ? special[kind] : std::uniform_real_distribution<T>(-4, 4)(random);
+  }
+  return all;
+}
+
+/// Inputs of a tile program, as long as it is or one number each, and what comes out of it.
+template <class T>
+struct Site {
+  TileProgram program;
+  std::vector<std::vector<T>> inputs;
+
+  Site(std::int64_t n, const std::vector<bool>& is_number, unsigned seed) {
+    program.dtype = sizeof(T) == 4 ? f32 : f64;
+    program.outer = n;
+    for (std::size_t i = 0; i < is_number.size(); ++i) {
+      View view = View::dense(Shape{n});
+      if (is_number[i]) view.strides[0] = 0;
+      program.loads.push_back({static_cast<int>(i), view, program.dtype});
+      inputs.push_back(values<T>(is_number[i] ? 1 : static_cast<std::size_t>(n), seed + static_cast<unsigned>(i)));
+    }
+  }
+
+  std::vector<std::vector<T>> run(bool compile) {
+    program.compile = compile;
+    const Kernel kernel = make_tile_kernel(program);
+    const std::vector<T> untouched(static_cast<std::size_t>(program.outer) + 1, T(77));  // one more than is written
+    std::vector<std::vector<T>> results(program.stores.size(), untouched);
+    std::vector<const std::byte*> in;
+    std::vector<std::byte*> out;
+    for (const auto& x : inputs) in.push_back(reinterpret_cast<const std::byte*>(x.data()));
+    for (auto& x : results) out.push_back(reinterpret_cast<std::byte*>(x.data()));
+    std::vector<std::byte> scratch(kernel.scratch);
+    Workers workers(1);
+    kernel.run({out.data(), in.data(), scratch.data(), workers});
+    return results;
+  }
+
+  void expect_the_same() {
+    const auto wanted = run(false), found = run(true);
+    for (std::size_t k = 0; k < wanted.size(); ++k) {
+      for (std::size_t i = 0; i < wanted[k].size(); ++i) {
+        const T a = wanted[k][i], b = found[k][i];
+        const bool same = std::memcmp(&a, &b, sizeof(T)) == 0 || (a != a && b != b);
+        ASSERT_TRUE(same) << "output " << k << ", element " << i << ": " << b << " for " << a;
+      }
+    }
+  }
+};
+
+template <class T>
+void every_op() {
+  for (const char* name : names) {
+    const MicroOp* op = find_micro_op(name);
+    ASSERT_NE(op, nullptr) << name;
+    EXPECT_TRUE(TileCode::knows(*op)) << name;
+    for (unsigned numbers = 0; numbers < 1U << op->arity; ++numbers) {
+      for (const std::int64_t n : {2, 7, 16, 33, 511, 513, 2048 + 5}) {
+        std::vector<bool> is_number;
+        for (int i = 0; i < op->arity; ++i) is_number.push_back(numbers >> i & 1U);
+        Site<T> site(n, is_number, numbers + static_cast<unsigned>(n));
+        site.program.steps.push_back({op, {0, 1, 2, 3}});
+        site.program.stores.push_back({op->arity, 0, {}});
+        SCOPED_TRACE(testing::Message() << name << ", numbers " << numbers << ", " << n << " elements");
+        site.expect_the_same();
+        if (testing::Test::HasFatalFailure()) return;
+      }
+    }
+  }
+}
+
+TEST(Compiled, EveryMicroOpInF32) { every_op<float>(); }
+TEST(Compiled, EveryMicroOpInF64) { every_op<double>(); }
+
+/// Chains that need more registers than there are, and steps that have no code between them.
+template <class T>
+void random_chains() {
+  for (unsigned seed = 0; seed < 200; ++seed) {
+    std::mt19937 random(seed);
+    const auto below = [&](std::size_t n) { return static_cast<int>(random() % n); };
+    const int loads = 2 + below(18), steps = 1 + below(40);
+    std::vector<bool> is_number;
+    for (int i = 0; i < loads; ++i) is_number.push_back(i > 0 && below(3) == 0);
+    Site<T> site(1 + below(3000), is_number, seed);
+    for (int s = 0; s < steps; ++s) {
+      const MicroOp* op = find_micro_op(below(12) == 0 ? "tanh" : names[static_cast<std::size_t>(below(std::size(names)))]);
+      TileProgram::Step step{op, {0, 0, 0, 0}};
+      // the first operand is never a number: a step on numbers alone is none of a tile
+      step.registers[0] = below(2) == 0 || s == 0 ? 0 : loads + below(static_cast<std::size_t>(s));
+      for (std::size_t i = 1; i < 4; ++i) step.registers[i] = below(static_cast<std::size_t>(loads + s));
+      site.program.steps.push_back(step);
+    }
+    const int outputs = 1 + below(4);
+    for (int k = 0; k < outputs; ++k) site.program.stores.push_back({loads + below(static_cast<std::size_t>(steps)), k, {}});
+    SCOPED_TRACE(testing::Message() << "seed " << seed);
+    site.expect_the_same();
+    if (testing::Test::HasFatalFailure()) return;
+  }
+}
+
+TEST(Compiled, RandomChainsInF32) { random_chains<float>(); }
+TEST(Compiled, RandomChainsInF64) { random_chains<double>(); }
+
+TEST(Compiled, IsWhatRunsOnCpusThatHaveIt) {
+  const bool wide = instruction_set() == "AVX2" || instruction_set() == "AVX3";
+  EXPECT_EQ(TileCode::is_available(), wide);
+}
+
+}  // namespace
+}  // namespace thalweg
