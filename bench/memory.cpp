@@ -1,6 +1,6 @@
 // Memory for time: a step of a deep model, with all that the backward pass reads kept, and lean, where what is cheap is
-// computed again. Times are of one step with two threads; the counters are megabytes a shard: the arena, the same values
-// if none shared memory, and what the lean plan needs.
+// computed again. Times are of one step with two threads; the counters are megabytes a shard: the arena, the same
+// values if none shared memory, and what the lean plan needs.
 
 #include <benchmark/benchmark.h>
 
@@ -25,7 +25,9 @@ Case resnet() {
 
 Case gpt() {
   tw::Dataset batch;
-  const auto tokens = [](std::uint64_t seed) { return tw::random_uniform({8, 128}, 0, 256, seed, tw::f64).to(tw::i32); };
+  const auto tokens = [](std::uint64_t seed) {
+    return tw::random_uniform({8, 128}, 0, 256, seed, tw::f64).to(tw::i32);
+  };
   batch.set("input", tokens(1));
   batch.set("target", tokens(2));
   return {tw::nn::gpt(256, {.layers = 6, .width = 256, .heads = 8, .context = 128}), batch, 4};

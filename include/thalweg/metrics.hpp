@@ -49,8 +49,8 @@ using Weights = std::optional<Tensor>;
 /// mean(|prediction - target|), over rows and outputs.
 [[nodiscard]] double mae(const Tensor& predictions, const Tensor& targets, const Weights& weights = {});
 /// 1 - sum((prediction - target)^2) / sum((target - mean target)^2): 0 is as good as the mean, 1 is exact. Both
-/// sums are over all outputs, so that one which hardly varies (the corner of an image) hardly counts; undefined where no
-/// target differs from its output's mean.
+/// sums are over all outputs, so that one which hardly varies (the corner of an image) hardly counts; undefined where
+/// no target differs from its output's mean.
 [[nodiscard]] double r2(const Tensor& predictions, const Tensor& targets, const Weights& weights = {});
 
 }  // namespace metric

@@ -149,8 +149,16 @@ void Workers::help_until_stopped() {
 }
 
 #if defined(__x86_64__)
-FlushDenormals::FlushDenormals() : saved_(_mm_getcsr()) { _mm_setcsr(static_cast<unsigned>(saved_) | 0x8040U); }
-FlushDenormals::~FlushDenormals() { _mm_setcsr(static_cast<unsigned>(saved_)); }
+// to write the register is slow: where it is as it should be already, it stays
+namespace {
+constexpr unsigned flush_bits = 0x8040;
+}
+FlushDenormals::FlushDenormals() : saved_(_mm_getcsr()) {
+  if ((saved_ & flush_bits) != flush_bits) _mm_setcsr(static_cast<unsigned>(saved_) | flush_bits);
+}
+FlushDenormals::~FlushDenormals() {
+  if ((saved_ & flush_bits) != flush_bits) _mm_setcsr(static_cast<unsigned>(saved_));
+}
 #elif defined(__aarch64__)
 FlushDenormals::FlushDenormals() {
   asm volatile("mrs %0, fpcr" : "=r"(saved_));

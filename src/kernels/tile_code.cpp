@@ -106,10 +106,10 @@ class Assembler : public Xbyak::CodeGenerator {
   const Xbyak::Reg64 registers = rdi, index = rsi, rest = r15, spare = rax;
   static constexpr int saved[] = {Xbyak::Operand::RBX, Xbyak::Operand::RBP, Xbyak::Operand::R12,
                                   Xbyak::Operand::R13, Xbyak::Operand::R14, Xbyak::Operand::R15};
-  static constexpr int addresses[address_registers] = {
-      Xbyak::Operand::RDX, Xbyak::Operand::RCX, Xbyak::Operand::R8,  Xbyak::Operand::R9,
-      Xbyak::Operand::R10, Xbyak::Operand::R11, Xbyak::Operand::RBX, Xbyak::Operand::RBP,
-      Xbyak::Operand::R12, Xbyak::Operand::R13, Xbyak::Operand::R14};
+  static constexpr int addresses[address_registers] = {Xbyak::Operand::RDX, Xbyak::Operand::RCX, Xbyak::Operand::R8,
+                                                       Xbyak::Operand::R9,  Xbyak::Operand::R10, Xbyak::Operand::R11,
+                                                       Xbyak::Operand::RBX, Xbyak::Operand::RBP, Xbyak::Operand::R12,
+                                                       Xbyak::Operand::R13, Xbyak::Operand::R14};
 
   [[nodiscard]] std::size_t vector_bytes() const { return avx512_ ? 64 : 32; }
   [[nodiscard]] std::size_t element() const { return wide_ ? 8 : 4; }
@@ -263,7 +263,14 @@ class Assembler : public Xbyak::CodeGenerator {
     return temporary(in);
   }
 
-  enum Compare { equal = 0x00, unordered = 0x03, not_equal = 0x04, ordered_not_equal = 0x0c, less = 0x11, less_equal = 0x12 };
+  enum Compare {
+    equal = 0x00,
+    unordered = 0x03,
+    not_equal = 0x04,
+    ordered_not_equal = 0x0c,
+    less = 0x11,
+    less_equal = 0x12
+  };
   /// d = a ? b : x : y. The first temporary is its own.
   void select(Vec d, Vec a, Compare how, Vec b, Vec x, Vec y) {
     if (avx512_) {
@@ -419,7 +426,8 @@ bool TileCode::is_available() {
     if (isa() == Isa::none) return false;
     try {
       const TileStep step{find_micro_op("neg"), 1, {0, 0, 0, 0}};
-      const TileCode probe({.dtype = f32, .steps = {&step, 1}, .is_number = {}, .is_kept = {false, true}, .prefetched = {}});
+      const TileCode probe(
+          {.dtype = f32, .steps = {&step, 1}, .is_number = {}, .is_kept = {false, true}, .prefetched = {}});
       return true;
     } catch (const Xbyak::Error&) {  // memory that can be executed is not to be had
       return false;

@@ -1,389 +1,22 @@
 #include "kernels/tiles.hpp"
 
 #include <algorithm>
-#include <bit>
 #include <cstring>
 #include <memory>
-#include <optional>
-#include <span>
 
 #include "core/error.hpp"
-#include "kernels/tile_code.hpp"
+#include "kernels/gather.hpp"
+#include "kernels/tile_plan.hpp"
 
 namespace thalweg {
 
-namespace {
-
-template <class To, class From>
-void copy_strided(To* to, const From* from, std::int64_t stride, std::int64_t n) {
-  if (stride == 0) {
-    std::fill_n(to, n, static_cast<To>(*from));
-  } else {
-    for (std::int64_t i = 0; i < n; ++i) to[i] = static_cast<To>(from[i * stride]);
-  }
-}
-
-/// Elements flat, flat + 1, ... of a view (its axes joined), walked row by row.
-template <class To, class From>
-void gather_view(To* to, const From* base, const View& view, std::int64_t flat, std::int64_t n) {
-  const int rank = view.shape.rank();
-  std::array<std::int64_t, Shape::max_rank> index{};
-  const From* from = base + view.offset;
-  for (int axis = rank - 1; axis >= 0; --axis) {
-    const auto a = static_cast<std::size_t>(axis);
-    index[a] = flat % view.shape[axis];
-    flat /= view.shape[axis];
-    from += index[a] * view.strides[a];
-  }
-  const auto last = static_cast<std::size_t>(std::max(rank - 1, 0));
-  const std::int64_t length = rank ? view.shape[rank - 1] : 1;
-  while (n > 0) {
-    const std::int64_t run = std::min(n, length - index[last]);
-    copy_strided(to, from, view.strides[last], run);
-    to += run;
-    n -= run;
-    from += run * view.strides[last];
-    index[last] += run;
-    for (auto a = last; a > 0 && index[a] == view.shape[static_cast<int>(a)]; --a) {
-      from += view.strides[a - 1] - index[a] * view.strides[a];
-      index[a] = 0;
-      ++index[a - 1];
-    }
-  }
-}
-
-/// Where a run of n elements of a view begins, if it is one unbroken run.
 template <class T>
-const T* unbroken_run(const T* base, const View& view, std::int64_t flat, std::int64_t n) {
-  const int rank = view.shape.rank();
-  if (rank == 0) return n == 1 ? base + view.offset : nullptr;
-  if (view.strides[static_cast<std::size_t>(rank - 1)] != 1) return nullptr;
-  if (flat % view.shape[rank - 1] + n > view.shape[rank - 1]) return nullptr;
-  const T* from = base + view.offset;
-  for (int axis = rank - 1; axis >= 0; --axis) {
-    from += (flat % view.shape[axis]) * view.strides[static_cast<std::size_t>(axis)];
-    flat /= view.shape[axis];
-  }
-  return from;
-}
-
-/// One row, dense, seen again and again.
-bool is_repeated_row(const View& view) {
-  return view.shape.rank() == 2 && view.strides[0] == 0 && view.strides[1] == 1;
-}
-
-template <class F>
-void with_source_type(DType dtype, F&& f) {
-  switch (dtype) {
-    case f32: return f(float{});
-    case f64: return f(double{});
-    case i32: return f(std::int32_t{});
-    case u8: return f(std::uint8_t{});
-  }
-}
-
-/// A tile program made ready: which register lives where, and how each step is called.
-template <class T>
-class TilePlan {
- public:
-  explicit TilePlan(const TileProgram& program);
-  void run(const KernelCall& call) const;
-  [[nodiscard]] std::size_t scratch() const { return scratch_; }
-
- private:
-  enum class Kind { direct, uniform, splat, periodic, strided };
-  struct LoadPlan {
-    Kind kind;
-    std::int64_t period = 0;  // periodic: a row of this length, again and again
-  };
-  struct StepPlan {
-    MicroOp::Run run;        // none where it is part of a compiled loop
-    int out;                 // register
-    int direct_output = -1;  // the call's output that it writes straight into
-    int arity;
-    std::array<int, 4> in;
-    const MicroOp* op;
-    bool kept = true;  // whether its result goes to memory
-  };
-  /// Steps that run as one: compiled, or a single micro-op.
-  struct LoopPlan {
-    std::size_t first, end;
-    std::optional<TileCode> code = {};
-  };
-
-  /// What one thread needs to compute tiles.
-  struct Context {
-    explicit Context(const KernelCall& kernel_call) : call(kernel_call) {}  // the arrays are not cleared
-    const KernelCall& call;
-    alignas(64) std::byte slots[max_tile_slots * tile_bytes];
-    std::array<T, 2 * max_tile_slots> uniforms;
-    std::array<const void*, 128> registers;
-    std::array<std::int64_t, 128> phase;  // periodic: the place in the row where the slot begins; -1: it is empty
-  };
-
-  [[nodiscard]] bool is_compiled(const MicroOp& op) const {
-    return program_.compile && TileCode::is_available() && TileCode::knows(op);
-  }
-  void plan_steps();
-  void plan_loops();
-  [[nodiscard]] TileLoop loop_of(std::span<const TileStep> steps, std::size_t first) const;
-  [[nodiscard]] bool is_used_outside(int reg, std::size_t first, std::size_t end) const;
-  void assign_slots();
-  void begin(Context& context) const;
-  void compute(Context& context, std::int64_t flat, std::int64_t n) const;
-  void load_periodic(Context& context, std::size_t r, std::int64_t flat) const;
-  T* slot(Context& context, int index) const {
-    return reinterpret_cast<T*>(context.slots + static_cast<std::size_t>(index) * tile_bytes);
-  }
-
-  /// Asks for the next tile's share of what step `step` of this tile leaves time for.
-  void prefetch(const Context& context, std::size_t step, std::int64_t flat) const;
-  void run_step(Context& context, std::size_t step, std::int64_t flat, std::int64_t n) const;
-  T* place_of(Context& context, const StepPlan& step, std::int64_t flat) const {
-    return step.direct_output >= 0 ? context.call.template out<T>(step.direct_output) + flat
-                                   : slot(context, slot_of_[static_cast<std::size_t>(step.out)]);
-  }
-  void run_elementwise(const KernelCall& call) const;
-  void run_rows(const KernelCall& call) const;
-  void row_block(Context& context, std::int64_t row, std::int64_t block, T* values, std::int64_t value_stride) const;
-  void short_rows(Context& context, std::int64_t begin, std::int64_t end) const;
-  void run_columns(const KernelCall& call) const;
-  void column_band(Context& context, std::int64_t outer, std::int64_t column, std::int64_t width) const;
-
-  static void accumulate(const Reducer& r, T* lanes, const T* x, std::size_t n) {
-    if constexpr (sizeof(T) == 4) {
-      r.accumulate_f32(lanes, x, n);
-    } else {
-      r.accumulate_f64(lanes, x, n);
-    }
-  }
-  static T fold(const Reducer& r, const T* lanes) {
-    if constexpr (sizeof(T) == 4) {
-      return r.fold_f32(lanes);
-    } else {
-      return r.fold_f64(lanes);
-    }
-  }
-  static MicroOp::Run variant(const MicroOp& op, unsigned mask) { return (sizeof(T) == 4 ? op.f32 : op.f64)[mask]; }
-  /// into[i] = into[i] joined with x[i], by the rule of reduction k.
-  void join(std::size_t k, T* into, const T* x, std::int64_t n) const {
-    const std::array<const void*, 2> operands{into, x};
-    joins_[k](into, operands.data(), static_cast<std::size_t>(n));
-  }
-
-  static constexpr std::int64_t tile = static_cast<std::int64_t>(tile_bytes / sizeof(T));
-  TileProgram program_;
-  std::vector<LoadPlan> loads_;
-  std::vector<int> direct_loads_;
-  std::vector<StepPlan> steps_;
-  std::vector<LoopPlan> loops_;                   // all steps, in order
-  bool unbroken_ = false;                         // nothing is kept by the tile: any number of elements may run as one
-  std::vector<std::pair<int, int>> late_stores_;  // register, output
-  std::vector<int> slot_of_;                      // a register's slot, or -1
-  std::vector<MicroOp::Run> joins_;
-  std::size_t scratch_ = 0;
-};
-
-template <class T>
-TilePlan<T>::TilePlan(const TileProgram& program) : program_(program) {
-  for (TileProgram::Load& load : program_.loads) {
-    const bool same = load.dtype == program_.dtype;
-    Kind kind = Kind::strided;
-    if (same && load.view.is_dense()) {
-      kind = Kind::direct;
-    } else if (load.view.is_uniform() && program_.elements() > 1) {
-      kind = Kind::uniform;
-    }
-    load.view = load.view.collapse();
-    std::int64_t period = 0;
-    if (kind == Kind::strided && is_repeated_row(load.view) && load.view.shape[1] <= tile) {
-      kind = Kind::periodic;
-      period = load.view.shape[1];
-    }
-    if (kind == Kind::direct) direct_loads_.push_back(static_cast<int>(loads_.size()));
-    loads_.push_back({kind, period});
-  }
-  plan_steps();
-  plan_loops();
-  assign_slots();
-  unbroken_ = loops_.size() == 1 && loops_[0].code && late_stores_.empty() && program_.reductions.empty() &&
-              std::ranges::all_of(
-                  loads_, [](const LoadPlan& load) { return load.kind == Kind::direct || load.kind == Kind::uniform; });
-  for (const auto& reduce : program_.reductions) joins_.push_back(variant(*find_micro_op(reduce.reducer->join), 0));
-  const std::int64_t blocks = (program_.reduced + reduce_block - 1) / reduce_block;
-  if (!program_.reductions.empty() && program_.inner == 1 && blocks > 1) {
-    scratch_ = static_cast<std::size_t>(program_.outer * blocks) * program_.reductions.size() * sizeof(T);
-  }
-}
-
-template <class T>
-void TilePlan<T>::plan_steps() {
-  const int first = static_cast<int>(program_.loads.size());
-  std::vector<int> spread_load(program_.loads.size(),
-                               0);  // a second, spread copy of the same load, where one is needed
-  for (std::size_t s = 0; s < program_.steps.size(); ++s) {
-    const TileProgram::Step& step = program_.steps[s];
-    unsigned wanted = 0;
-    for (int i = 0; i < step.op->arity; ++i) {
-      const int r = step.registers[static_cast<std::size_t>(i)];
-      if (r < first && loads_[static_cast<std::size_t>(r)].kind == Kind::uniform) wanted |= 1U << i;
-    }
-    // The variant with the most of them as numbers; what it has not is spread over a tile once.
-    unsigned chosen = 0;
-    for (unsigned mask = 0; mask < 16; ++mask) {
-      const bool fits = (mask & ~wanted) == 0 && variant(*step.op, mask) != nullptr;
-      if (fits && std::popcount(mask) > std::popcount(chosen)) chosen = mask;
-    }
-    StepPlan plan{variant(*step.op, chosen), first + static_cast<int>(s), -1, step.op->arity, step.registers, step.op};
-    if (is_compiled(*step.op)) {
-      plan.run = nullptr;
-      chosen = wanted;  // which takes numbers anywhere
-    }
-    for (int i = 0; i < step.op->arity; ++i) {
-      int& r = plan.in[static_cast<std::size_t>(i)];
-      if (!((wanted & ~chosen) >> i & 1U)) continue;
-      int& spread = spread_load[static_cast<std::size_t>(r)];
-      if (spread == 0) {
-        program_.loads.push_back(program_.loads[static_cast<std::size_t>(r)]);
-        loads_.push_back({Kind::splat});
-        spread = -static_cast<int>(program_.loads.size());  // renumbered below
-      }
-      r = spread;
-    }
-    steps_.push_back(plan);
-  }
-  // Loads come first in the numbering: the copies pushed steps up.
-  const int added = static_cast<int>(program_.loads.size()) - first;
-  const auto renumber = [&](int& r) {
-    if (r < 0) {
-      r = -r - 1;
-    } else if (r >= first) {
-      r += added;
-    }
-  };
-  for (StepPlan& step : steps_) {
-    step.out += added;
-    for (int i = 0; i < step.arity; ++i) renumber(step.in[static_cast<std::size_t>(i)]);
-  }
-  for (TileProgram::Store& store : program_.stores) renumber(store.reg);
-  for (TileProgram::Reduce& reduce : program_.reductions) {
-    renumber(reduce.reg);
-    LoadPlan* load =
-        reduce.reg < static_cast<int>(loads_.size()) ? &loads_[static_cast<std::size_t>(reduce.reg)] : nullptr;
-    if (load && load->kind == Kind::uniform) load->kind = Kind::strided;  // a tile is needed to reduce
-  }
-}
-
-template <class T>
-bool TilePlan<T>::is_used_outside(int reg, std::size_t first, std::size_t end) const {
-  for (const TileProgram::Store& store : program_.stores) {
-    if (store.reg == reg) return true;
-  }
-  for (const TileProgram::Reduce& reduce : program_.reductions) {
-    if (reduce.reg == reg) return true;
-  }
-  for (std::size_t s = 0; s < steps_.size(); ++s) {
-    const auto operands = std::span(steps_[s].in).first(static_cast<std::size_t>(steps_[s].arity));
-    if ((s < first || s >= end) && std::ranges::find(operands, reg) != operands.end()) return true;
-  }
-  return false;
-}
-
-/// What the code of `steps`, which are those from `first` on, is made from.
-template <class T>
-TileLoop TilePlan<T>::loop_of(std::span<const TileStep> steps, std::size_t first) const {
-  const std::size_t registers = loads_.size() + steps_.size();
-  TileLoop loop{program_.dtype, steps, std::vector<bool>(registers), std::vector<bool>(registers),
-                std::vector<bool>(registers)};
-  for (std::size_t r = 0; r < loads_.size(); ++r) {
-    loop.is_number[r] = loads_[r].kind == Kind::uniform;
-    loop.prefetched[r] = loads_[r].kind == Kind::direct;
-  }
-  for (const TileStep& step : steps)
-    loop.is_kept[static_cast<std::size_t>(step.out)] = is_used_outside(step.out, first, first + steps.size());
-  return loop;
-}
-
-/// Neighbours that can be compiled become one loop, as long as their values find registers.
-template <class T>
-void TilePlan<T>::plan_loops() {
-  for (std::size_t first = 0; first < steps_.size();) {
-    LoopPlan loop{first, first + 1};
-    std::vector<TileStep> steps;
-    while (first + steps.size() < steps_.size()) {
-      const StepPlan& next = steps_[first + steps.size()];
-      if (next.run != nullptr) break;
-      steps.push_back({next.op, next.out, next.in});
-      if (TileCode::fits(loop_of(steps, first))) continue;
-      steps.pop_back();
-      break;
-    }
-    if (!steps.empty()) {
-      loop.end = first + steps.size();
-      const TileLoop made = loop_of(steps, first);
-      loop.code.emplace(made);
-      for (std::size_t s = first; s < loop.end; ++s)
-        steps_[s].kept = made.is_kept[static_cast<std::size_t>(steps_[s].out)];
-    }
-    first = loop.end;
-    loops_.push_back(std::move(loop));
-  }
-}
-
-template <class T>
-void TilePlan<T>::assign_slots() {
-  const int loads = static_cast<int>(loads_.size());
-  const int registers = loads + static_cast<int>(steps_.size());
-  slot_of_.assign(static_cast<std::size_t>(registers), -1);
-  std::vector<int> last_use(static_cast<std::size_t>(registers), -1);
-  for (std::size_t s = 0; s < steps_.size(); ++s) {
-    for (int i = 0; i < steps_[s].arity; ++i)
-      last_use[static_cast<std::size_t>(steps_[s].in[static_cast<std::size_t>(i)])] = static_cast<int>(s);
-  }
-  // A step writes straight into an output unless a later step still reads what may be the same memory.
-  for (const TileProgram::Store& store : program_.stores) {
-    const int step = store.reg - loads;
-    bool direct = step >= 0 && steps_[static_cast<std::size_t>(step)].direct_output < 0;
-    for (int alias : store.aliases) direct = direct && last_use[static_cast<std::size_t>(alias)] <= step;
-    if (direct) {
-      steps_[static_cast<std::size_t>(step)].direct_output = store.output;
-    } else {
-      late_stores_.emplace_back(store.reg, store.output);
-    }
-  }
-  constexpr int forever = 1 << 30;
-  for (const auto& [reg, output] : late_stores_) last_use[static_cast<std::size_t>(reg)] = forever;
-  for (const auto& reduce : program_.reductions) last_use[static_cast<std::size_t>(reduce.reg)] = forever;
-
-  std::vector<int> free;
-  int used = 0;
-  const auto take = [&] {
-    if (free.empty()) return used++;
-    const int slot = free.back();
-    free.pop_back();
-    return slot;
-  };
-  for (int r = 0; r < loads; ++r) {
-    const Kind kind = loads_[static_cast<std::size_t>(r)].kind;
-    const bool kept = kind == Kind::splat || kind == Kind::periodic;
-    if (kept || kind == Kind::strided) slot_of_[static_cast<std::size_t>(r)] = take();
-    if (kept) last_use[static_cast<std::size_t>(r)] = forever;  // filled once, kept for all tiles
-  }
-  for (std::size_t s = 0; s < steps_.size(); ++s) {
-    const StepPlan& step = steps_[s];
-    std::array<int, 4> released{-1, -1, -1, -1};
-    for (int i = 0; i < step.arity; ++i) {
-      const int r = step.in[static_cast<std::size_t>(i)];
-      const bool seen = std::find(released.begin(), released.begin() + i, r) != released.begin() + i;
-      released[static_cast<std::size_t>(i)] = r;
-      if (!seen && last_use[static_cast<std::size_t>(r)] == static_cast<int>(s) &&
-          slot_of_[static_cast<std::size_t>(r)] >= 0) {
-        free.push_back(slot_of_[static_cast<std::size_t>(r)]);
-      }
-    }
-    if (step.direct_output < 0 && step.kept) slot_of_[static_cast<std::size_t>(step.out)] = take();
-  }
-  if (used > max_tile_slots || registers > 128) defect("a tile group of {} registers and {} slots", registers, used);
+T TilePlan<T>::number(const KernelCall& call, const TileProgram::Load& load) const {
+  T value{};
+  with_source_type(load.dtype, [&](auto zero) {
+    value = static_cast<T>(call.template in<decltype(zero)>(load.input)[load.view.offset]);
+  });
+  return value;
 }
 
 template <class T>
@@ -394,9 +27,7 @@ void TilePlan<T>::begin(Context& context) const {
     context.phase[r] = -1;
     if (loads_[r].kind != Kind::uniform && loads_[r].kind != Kind::splat) continue;
     T& value = context.uniforms[uniforms++];
-    with_source_type(load.dtype, [&](auto zero) {
-      value = static_cast<T>(context.call.template in<decltype(zero)>(load.input)[load.view.offset]);
-    });
+    value = number(context.call, load);
     context.registers[r] = &value;
     if (loads_[r].kind == Kind::splat) {
       T* spread = slot(context, slot_of_[r]);
@@ -494,17 +125,41 @@ void TilePlan<T>::compute(Context& context, std::int64_t flat, std::int64_t n) c
   }
 }
 
+/// One compiled loop from memory to memory, which needs no tiles.
+template <class T>
+void TilePlan<T>::run_unbroken(const KernelCall& call) const {
+  const std::int64_t elements = program_.elements();
+  call.workers.run((elements + split_elements - 1) / split_elements, [&](std::int64_t part) {
+    std::array<const void*, most_registers> registers;  // not cleared: what the code reads is set
+    std::array<T, most_registers> numbers;
+    const std::int64_t begin = part * split_elements;
+    for (std::size_t r = 0; r < loads_.size(); ++r) {
+      const TileProgram::Load& load = program_.loads[r];
+      if (loads_[r].kind == Kind::direct) {
+        registers[r] = call.template in<T>(load.input) + load.view.offset + begin;
+      } else {
+        numbers[r] = number(call, load);
+        registers[r] = &numbers[r];
+      }
+    }
+    for (const StepPlan& step : steps_) {
+      if (step.kept) registers[static_cast<std::size_t>(step.out)] = call.template out<T>(step.direct_output) + begin;
+    }
+    (*loops_[0].code)(registers.data(), static_cast<std::size_t>(std::min(split_elements, elements - begin)));
+  });
+}
+
 template <class T>
 void TilePlan<T>::run_elementwise(const KernelCall& call) const {
+  if (unbroken_) return run_unbroken(call);
   const std::int64_t elements = program_.elements();
   const std::int64_t parts = (elements + split_elements - 1) / split_elements;
   call.workers.run(parts, [&](std::int64_t part) {
     Context context(call);
     begin(context);
     const std::int64_t end = std::min(elements, (part + 1) * split_elements);
-    const std::int64_t stride = unbroken_ ? split_elements : tile;
-    for (std::int64_t flat = part * split_elements; flat < end; flat += stride) {
-      compute(context, flat, std::min(stride, end - flat));
+    for (std::int64_t flat = part * split_elements; flat < end; flat += tile) {
+      compute(context, flat, std::min(tile, end - flat));
     }
   });
 }
@@ -652,6 +307,8 @@ void TilePlan<T>::run(const KernelCall& call) const {
     run_columns(call);
   }
 }
+
+namespace {
 
 template <class T>
 Kernel kernel_of(const TileProgram& program) {

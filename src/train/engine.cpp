@@ -187,18 +187,19 @@ void Engine::run_shard(const ShardProgram& shard, const State& state, const RowS
   shard.program.run(all, memory.data(), workers_);
 }
 
-std::int64_t Engine::shard_rows(std::int64_t rows, std::int64_t wanted, const Dataset& data, const Layout& layout) {
+const Engine::ShardProgram& Engine::shard_program(std::int64_t rows, std::int64_t wanted, const Dataset& data,
+                                                  const Layout& layout) {
   const std::int64_t size = std::min(rows, wanted > 0 ? wanted : default_shard_size(rows, layout.size));
-  return program_for(Mode::train, size, data, layout).separable ? size : rows;
+  const ShardProgram& program = program_for(Mode::train, size, data, layout);
+  return program.separable || size == rows ? program : program_for(Mode::train, rows, data, layout);
 }
 
 Engine::Sums Engine::sum_over_shards(const State& state, const RowSelection& batch, std::int64_t shard_size) {
   const Layout& layout = *state.layout;
   const std::int64_t rows = batch.count();
-  const std::int64_t size = shard_rows(rows, shard_size, batch.data, layout);
-  const ShardProgram& whole = program_for(Mode::train, size, batch.data, layout);
-  const std::int64_t shards = (rows + size - 1) / size, last = rows - (shards - 1) * size;
-  const ShardProgram& rest = program_for(Mode::train, last, batch.data, layout);
+  const ShardProgram& whole = shard_program(rows, shard_size, batch.data, layout);
+  const std::int64_t size = whole.rows, shards = (rows + size - 1) / size, last = rows - (shards - 1) * size;
+  const ShardProgram& rest = last == size ? whole : program_for(Mode::train, last, batch.data, layout);
   const std::size_t bytes = TreeSum::block_bytes(summed_size(layout), layout.dtype, shard_doubles);
   const std::size_t sums_at = TreeSum::doubles_at(summed_size(layout), layout.dtype);
   TreeSum tree(shards, summed_size(layout), layout.dtype, shard_doubles, pool_, workers_);
@@ -214,8 +215,7 @@ Engine::Sums Engine::sum_over_shards(const State& state, const RowSelection& bat
 double Engine::squared_norm(std::byte* gradient) {
   double result = 0;
   std::byte* bases[] = {gradient, reinterpret_cast<std::byte*>(&result)};
-  const auto arena = pool_.take(norm_->arena_bytes());
-  norm_->run(bases, arena.data(), workers_);
+  norm_->run(bases, serial_arena_->data(), workers_);
   return result;
 }
 
@@ -243,6 +243,7 @@ void Engine::prepare_update(State& state) {
     update_ = make_update(optimizer_, layout);
     norm_.emplace(squared_norm_program(optimizer_, layout));
     layer_norms_.reset();
+    serial_arena_.emplace(std::max(norm_->arena_bytes(), update_->program->arena_bytes()));
     update_layout_ = state.layout;
     scalars_.assign(update_->scalars.size(), 0);
   }
@@ -265,8 +266,7 @@ void Engine::update(State& state, std::byte* gradient, double weight, double nor
                scalars_);
   update_bases_ = {state.parameters.mutable_raw(), gradient, reinterpret_cast<std::byte*>(scalars_.data())};
   for (auto& [name, slot] : state.slots) update_bases_.push_back(slot.mutable_raw());
-  const auto arena = pool_.take(update_->program->arena_bytes());
-  update_->program->run(update_bases_, arena.data(), workers_);
+  update_->program->run(update_bases_, serial_arena_->data(), workers_);
 }
 
 State Engine::evaluation_state(const State& state) {
@@ -304,6 +304,7 @@ void Engine::watch_layers(bool watch) {
 }
 
 StepReport Engine::step(State& state, const RowSelection& batch, const Progress& progress, std::int64_t shard_size) {
+  const FlushDenormals flush;
   if (batch.count() == 0) fail<UsageError>("[train] a batch of no rows");
   prepare_update(state);
   const Layout& layout = *state.layout;
@@ -347,7 +348,7 @@ void Engine::explain_not_finite(const State& state, const RowSelection& batch, s
     }
   }
   const std::int64_t rows = batch.count();
-  const std::int64_t size = shard_rows(rows, shard_size, batch.data, layout);
+  const std::int64_t size = shard_program(rows, shard_size, batch.data, layout).rows;
   const std::size_t bytes = TreeSum::block_bytes(summed_size(layout), layout.dtype, shard_doubles);
   for (std::int64_t begin = 0; begin < rows; begin += size) {
     const std::int64_t count = std::min(size, rows - begin);
@@ -431,7 +432,7 @@ std::pair<double, double> Engine::evaluate(const State& state, const RowSelectio
 
 std::string Engine::explain(const State& state, const Dataset& data, std::int64_t rows) {
   const Layout& layout = *state.layout;
-  const std::int64_t size = shard_rows(rows, 0, data, layout);
+  const std::int64_t size = shard_program(rows, 0, data, layout).rows;
   const auto update = make_update(optimizer_, layout);
   return fmt::format("Gradient, for shards of {} rows:\n{}\nUpdate:\n{}", size,
                      make_program(Mode::train, size, columns_of(data), layout, {})->program.explain(),

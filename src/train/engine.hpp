@@ -71,8 +71,9 @@ class Engine {
   };
   /// Rows a shard of an evaluation; depends on the rows and the model alone.
   std::int64_t evaluation_shard(std::int64_t rows, const Dataset& data, const Layout& layout);
-  /// Rows a shard of a training step: as wanted (0: the default), or all where the objective mixes samples.
-  std::int64_t shard_rows(std::int64_t rows, std::int64_t wanted, const Dataset& data, const Layout& layout);
+  /// The program of a shard of a training step: of as many rows as wanted (0: the default), or of all where the
+  /// objective mixes samples.
+  const ShardProgram& shard_program(std::int64_t rows, std::int64_t wanted, const Dataset& data, const Layout& layout);
   Sums sum_over_shards(const State& state, const RowSelection& batch, std::int64_t shard_size);
   double squared_norm(std::byte* gradient);
   void update(State& state, std::byte* gradient, double weight, double norm, double lr, const Progress& progress);
@@ -91,6 +92,7 @@ class Engine {
   std::shared_ptr<const Layout> update_layout_;
   std::optional<UpdateProgram> update_;
   std::optional<Program> norm_;
+  std::optional<Block> serial_arena_;  // of the programs that follow the shards, one after the other
   bool watches_layers_ = false;
   std::optional<LayerNorms> layer_norms_;  // where they are watched
   std::vector<double> scalars_;

@@ -35,8 +35,8 @@ StepCost Engine::measure(const State& given, const Dataset& batch, std::int64_t 
   prepare_update(state);
   const Layout& layout = *state.layout;
   const RowSelection rows{batch};
-  const std::int64_t size = shard_rows(batch.rows(), shard_size, batch, layout);
-  const ShardProgram& both = program_for(Mode::train, size, batch, layout);
+  const ShardProgram& both = shard_program(batch.rows(), shard_size, batch, layout);
+  const std::int64_t size = both.rows;
   const auto forward = make_program(Mode::train, size, columns_of(batch), layout, {}, false);
 
   StepCost cost;

@@ -15,15 +15,16 @@ namespace thalweg {
 namespace {
 
 constexpr const char* names[] = {
-    "copy",      "neg",     "abs",        "square",       "sqrt",    "rsqrt",   "reciprocal", "floor",
-    "ceil",      "round",   "relu",       "sign",         "add",     "sub",     "mul",        "div",
-    "minimum",   "maximum", "less",       "less_equal",   "equal",   "not_equal", "where",    "clamp",
-    "mul_add",   "mul_sub", "sub_mul",    "sqrt_add",     "sqrt_mul_add", "mul_div", "blend", "blend_square"};
+    "copy",    "neg",     "abs",     "square",     "sqrt",         "rsqrt",     "reciprocal", "floor",
+    "ceil",    "round",   "relu",    "sign",       "add",          "sub",       "mul",        "div",
+    "minimum", "maximum", "less",    "less_equal", "equal",        "not_equal", "where",      "clamp",
+    "mul_add", "mul_sub", "sub_mul", "sqrt_add",   "sqrt_mul_add", "mul_div",   "blend",      "blend_square"};
 
 template <class T>
 std::vector<T> values(std::size_t n, unsigned seed) {
   using L = std::numeric_limits<T>;
-  const T special[] = {0, -T{0}, 1, -1, L::infinity(), -L::infinity(), L::quiet_NaN(), L::max(), L::lowest(), L::min(), T(0.5), T(-2.5)};
+  const T special[] = {0,        -T{0},       1,        -1,     L::infinity(), -L::infinity(), L::quiet_NaN(),
+                       L::max(), L::lowest(), L::min(), T(0.5), T(-2.5)};
   std::mt19937 random(seed);
   std::vector<T> all(n);
   for (T& x : all) {
@@ -112,7 +113,8 @@ void random_chains() {
     for (int i = 0; i < loads; ++i) is_number.push_back(i > 0 && below(3) == 0);
     Site<T> site(1 + below(3000), is_number, seed);
     for (int s = 0; s < steps; ++s) {
-      const MicroOp* op = find_micro_op(below(12) == 0 ? "tanh" : names[static_cast<std::size_t>(below(std::size(names)))]);
+      const MicroOp* op =
+          find_micro_op(below(12) == 0 ? "tanh" : names[static_cast<std::size_t>(below(std::size(names)))]);
       TileProgram::Step step{op, {0, 0, 0, 0}};
       // the first operand is never a number: a step on numbers alone is none of a tile
       step.registers[0] = below(2) == 0 || s == 0 ? 0 : loads + below(static_cast<std::size_t>(s));
@@ -120,7 +122,8 @@ void random_chains() {
       site.program.steps.push_back(step);
     }
     const int outputs = 1 + below(4);
-    for (int k = 0; k < outputs; ++k) site.program.stores.push_back({loads + below(static_cast<std::size_t>(steps)), k, {}});
+    for (int k = 0; k < outputs; ++k)
+      site.program.stores.push_back({loads + below(static_cast<std::size_t>(steps)), k, {}});
     SCOPED_TRACE(testing::Message() << "seed " << seed);
     site.expect_the_same();
     if (testing::Test::HasFatalFailure()) return;

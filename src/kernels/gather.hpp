@@ -1,0 +1,76 @@
+#pragma once
+// Reading through views: an element at a time where it must be, in place where it can be.
+
+#include <algorithm>
+#include <array>
+
+#include "core/view.hpp"
+#include "thalweg/tensor.hpp"
+
+namespace thalweg {
+
+template <class To, class From>
+void copy_strided(To* to, const From* from, std::int64_t stride, std::int64_t n) {
+  if (stride == 0) {
+    std::fill_n(to, n, static_cast<To>(*from));
+  } else {
+    for (std::int64_t i = 0; i < n; ++i) to[i] = static_cast<To>(from[i * stride]);
+  }
+}
+
+/// Elements flat, flat + 1, ... of a view (its axes joined), walked row by row.
+template <class To, class From>
+void gather_view(To* to, const From* base, const View& view, std::int64_t flat, std::int64_t n) {
+  const int rank = view.shape.rank();
+  std::array<std::int64_t, Shape::max_rank> index{};
+  const From* from = base + view.offset;
+  for (int axis = rank - 1; axis >= 0; --axis) {
+    const auto a = static_cast<std::size_t>(axis);
+    index[a] = flat % view.shape[axis];
+    flat /= view.shape[axis];
+    from += index[a] * view.strides[a];
+  }
+  const auto last = static_cast<std::size_t>(std::max(rank - 1, 0));
+  const std::int64_t length = rank ? view.shape[rank - 1] : 1;
+  while (n > 0) {
+    const std::int64_t run = std::min(n, length - index[last]);
+    copy_strided(to, from, view.strides[last], run);
+    to += run;
+    n -= run;
+    from += run * view.strides[last];
+    index[last] += run;
+    for (auto a = last; a > 0 && index[a] == view.shape[static_cast<int>(a)]; --a) {
+      from += view.strides[a - 1] - index[a] * view.strides[a];
+      index[a] = 0;
+      ++index[a - 1];
+    }
+  }
+}
+
+/// Where a run of n elements of a view begins, if it is one unbroken run.
+template <class T>
+const T* unbroken_run(const T* base, const View& view, std::int64_t flat, std::int64_t n) {
+  const int rank = view.shape.rank();
+  if (rank == 0) return n == 1 ? base + view.offset : nullptr;
+  if (view.strides[static_cast<std::size_t>(rank - 1)] != 1) return nullptr;
+  if (flat % view.shape[rank - 1] + n > view.shape[rank - 1]) return nullptr;
+  const T* from = base + view.offset;
+  for (int axis = rank - 1; axis >= 0; --axis) {
+    from += (flat % view.shape[axis]) * view.strides[static_cast<std::size_t>(axis)];
+    flat /= view.shape[axis];
+  }
+  return from;
+}
+
+/// Calls f with a zero of the type that a dtype names.
+template <class F>
+void with_source_type(DType dtype, F&& f) {
+  switch (dtype) {
+    case f32: return f(float{});
+    case f64: return f(double{});
+    case i32: return f(std::int32_t{});
+    case u8: return f(std::uint8_t{});
+  }
+}
+
+}  // namespace thalweg
