@@ -205,7 +205,7 @@ void by_thalweg(benchmark::State& bench, const tw::Optimizer& optimizer) {
   layout.size = layout.decayed_size = layout.trained_size = n;
   const tw::UpdateProgram update = tw::make_update(optimizer, layout);
   tw::Workers workers(static_cast<int>(bench.range(1)));
-  tw::Tensor x = tw::random_normal({n}, 1), g = tw::random_normal({n}, 2);
+  tw::Tensor x = tw::full({n}, 0.5), g = tw::full({n}, 0.25);
   std::vector<double> scalars;
   for (const auto& scalar : update.scalars) scalars.push_back(scalar.value);
   scalars[tw::scalar_step] = 100;
@@ -221,7 +221,7 @@ void by_thalweg(benchmark::State& bench, const tw::Optimizer& optimizer) {
 
 void by_hand(benchmark::State& bench, void (*loop)(const Arrays&)) {
   const std::int64_t n = bench.range(0);
-  tw::Tensor arrays[] = {tw::random_normal({n}, 1), tw::random_normal({n}, 2), tw::full({n}, 1e-3), tw::full({n}, 1e-3),
+  tw::Tensor arrays[] = {tw::full({n}, 0.5), tw::full({n}, 0.25), tw::full({n}, 1e-3), tw::full({n}, 1e-3),
                          tw::full({n}, 1e-3)};
   float* p[5];
   for (int i = 0; i < 5; ++i) p[i] = reinterpret_cast<float*>(arrays[i].mutable_raw());

@@ -13,6 +13,8 @@ if(THALWEG_SANITIZE)
 endif()
 
 set(THALWEG_ROOM_OBJECTS "" CACHE INTERNAL "")
+# What runs once a command, once a trace or once an epoch is compiled for size: no loop over numbers is in these rooms.
+set(THALWEG_COLD_ROOMS cli nn loss problem)
 
 function(thalweg_room name)
   file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/*.cpp)
@@ -22,5 +24,8 @@ function(thalweg_room name)
   add_library(thalweg_${name} OBJECT ${sources})
   target_include_directories(thalweg_${name} PRIVATE ${PROJECT_SOURCE_DIR}/include ${PROJECT_SOURCE_DIR}/src)
   target_link_libraries(thalweg_${name} PRIVATE thalweg_flags fmt::fmt ${ARGN})
+  if(name IN_LIST THALWEG_COLD_ROOMS)
+    target_compile_options(thalweg_${name} PRIVATE $<$<CONFIG:Release>:-Os>)
+  endif()
   set(THALWEG_ROOM_OBJECTS ${THALWEG_ROOM_OBJECTS} $<TARGET_OBJECTS:thalweg_${name}> CACHE INTERNAL "")
 endfunction()

@@ -18,7 +18,7 @@ from torch import nn
 SIZES = {"small": (6, 256, 8, 128, 8, 256), "large": (12, 768, 12, 64, 4, 50257)}
 LAYERS, WIDTH, HEADS, TIME, BATCH, VOCABULARY = SIZES[sys.argv[1] if len(sys.argv) > 1 else "small"]
 THREADS = int(sys.argv[2]) if len(sys.argv) > 2 else 2
-STEPS = int(sys.argv[3]) if len(sys.argv) > 3 else 15
+STEPS = int(sys.argv[3]) if len(sys.argv) > 3 else 15 if VOCABULARY == 256 else 5
 
 
 class Block(nn.Module):

@@ -125,9 +125,11 @@ std::vector<Variant> take_variants(ConfigTree& tree) {
     if (!name) fail<UsageError>("[config] a variant {}. {}", item.str(), variants_hint);
     Variant variant{*name, *table};
     variant.changes.erase("name");
+    const std::string folder = variant.folder();
+    const bool taken = folder == "latest" || folder == "checkpoints";  // which a folder of runs has itself
     const auto like = [&](const Variant& other) { return other.folder() == variant.folder(); };
-    if (variant.folder().empty() || std::ranges::any_of(variants, like)) {
-      fail<UsageError>("[config] a variant called '{}', like another or like nothing. {}", *name, variants_hint);
+    if (folder.empty() || taken || std::ranges::any_of(variants, like)) {
+      fail<UsageError>("[config] a variant called '{}': its folder '{}' is taken. {}", *name, folder, variants_hint);
     }
     variants.push_back(std::move(variant));
   }
@@ -221,6 +223,7 @@ NamedTree read_arguments(const ConfigArguments& arguments, const Registry& regis
     const Variant chosen = variant_named(named.variants, arguments.variant);
     apply(chosen, named.tree);
     named.name += "-" + chosen.folder();
+    if (named.run_folder) named.folder /= chosen.folder();
     named.variants.clear();
   }
   for (const auto& [key, value] : arguments.given) {

@@ -103,6 +103,7 @@ Watched fit(Session& session, const Config& config, const RunFolder& folder, con
   options.resume = arguments.resume;
   const std::vector<std::string> layers = layers_of(*session.trainer.state().layout);
   bool first = true;
+  double first_norm = 0;
   std::int64_t last_step = 0;
   double seconds_before = 0;  // of the sittings before this one
   options.on_step = [&](const StepReport& report) {
@@ -111,7 +112,9 @@ Watched fit(Session& session, const Config& config, const RunFolder& folder, con
       seconds_before = log.history().seconds;
     }
     const std::int64_t interval = std::max<std::int64_t>(1, report.total_steps / 1000);
-    if (report.step % interval == 0 || report.step == 1) log.add(report, layers);
+    if (first_norm == 0) first_norm = report.gradient_norm;
+    const bool explodes = report.gradient_norm > flow_rule::exploding * first_norm;
+    if (report.step % interval == 0 || report.step == 1 || explodes) log.add(report, layers);
     progress.step(report);
     last_step = report.step;
     if (signals.received() != 0) stop.request_stop();

@@ -4,6 +4,7 @@
 
 #include <limits>
 #include <nlohmann/json.hpp>
+#include <optional>
 
 #include "cli/output.hpp"
 #include "cli/train.hpp"
@@ -20,36 +21,66 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-/// Where the variants' folders are, or go.
-fs::path folder_of_all(const TrainArguments& arguments, const NamedTree& named) {
-  if (named.run_folder) return named.folder;
-  const fs::path wanted = arguments.out.empty() ? fs::path("runs") / named.name : fs::path(arguments.out);
-  if (!arguments.resume) return RunFolder::create(wanted).path();
-  if (!fs::exists(wanted / "config.toml")) {
-    fail<UsageError>("[resume] there is no run {}. Hint: without --resume a new one begins.", wanted.string());
+/// One variant, complete: what is wrong with any of them is said before the first is trained.
+struct Planned {
+  Variant variant;
+  NamedTree tree;
+  LoadedConfig loaded;
+};
+
+std::vector<Planned> plan(const ConfigArguments& arguments, const NamedTree& named, const Registry& registry) {
+  std::vector<Planned> all;
+  for (const Variant& variant : named.variants) {
+    ConfigArguments own = arguments;
+    own.variant = variant.name;
+    NamedTree tree = read_arguments(own, registry);
+    tree.name = named.name + "-" + variant.folder();
+    tree.run_folder = false;  // its folder is that of the variant, and is given
+    LoadedConfig loaded = load(tree, registry);
+    all.push_back({variant, std::move(tree), std::move(loaded)});
   }
-  return wanted;
+  return all;
 }
 
-/// The configuration in full, its variants at its end: what `thalweg train FOLDER --resume` goes on with.
-std::string config_text(const NamedTree& named, const Registry& registry) {
-  std::string text = load(named, registry).config.toml();
-  for (const Variant& variant : named.variants) {
-    text += fmt::format("\n[[variants]]\nname = {}\n", OptionValue{variant.name}.str());
-    for (const auto& [section, changes] : variant.changes) text += fmt::format("{} = {}\n", section, changes.str());
+/// The configuration and each variant in full: what `thalweg train FOLDER --resume` goes on with.
+std::string whole_text(const Config& base, const std::vector<Planned>& variants) {
+  std::string text = base.toml();
+  for (const Planned& planned : variants) {
+    text += fmt::format("\n[[variants]]\nname = {}\n", OptionValue{planned.variant.name}.str());
+    for (const auto& [section, values] : parse_toml(planned.loaded.config.toml()).values) {
+      text += fmt::format("{} = {}\n", section, values.str());
+    }
   }
   return text;
 }
 
-/// One variant's arguments: its own folder, and to resume only where it began.
-TrainArguments arguments_for(const TrainArguments& arguments, const NamedTree& named, const Variant& variant,
-                             const fs::path& folder) {
-  TrainArguments own = arguments;
-  own.config.variant = variant.name;
-  own.out = (folder / variant.folder()).string();
-  if (named.run_folder) own.config.source = (folder / "config.toml").string();
-  own.resume = arguments.resume && fs::exists(fs::path(own.out) / "config.toml");
-  return own;
+/// The configuration, and what each variant has otherwise.
+std::string short_text(const Config& base, const std::vector<Planned>& variants) {
+  std::string text = base.toml();
+  for (const Planned& planned : variants) {
+    text += fmt::format("\n# {}\n", planned.variant.name);
+    for (const std::string& line : differences(base, planned.loaded.config)) text += fmt::format("#   {}\n", line);
+  }
+  return text;
+}
+
+/// The folder to go on in; its variants must be those asked for.
+fs::path folder_to_resume(const fs::path& wanted, const NamedTree& named, const std::vector<Planned>& variants,
+                          const Registry& registry) {
+  const auto found = named.run_folder ? std::optional(named.folder) : RunFolder::newest_unfinished(wanted);
+  if (!found || RunFolder::finished(*found)) {
+    fail<UsageError>("[resume] there is no unfinished run {}. Hint: without --resume a new one begins.",
+                     wanted.string());
+  }
+  const ConfigArguments stored{.source = found->string(), .given = {}, .sets = {}, .types = {}};
+  const std::vector<Planned> before = plan(stored, read_arguments(stored, registry), registry);
+  bool same = before.size() == variants.size();
+  for (std::size_t i = 0; same && i < before.size(); ++i) {
+    same = before[i].variant.name == variants[i].variant.name &&
+           differences(before[i].loaded.config, variants[i].loaded.config).empty();
+  }
+  if (same) return *found;
+  fail<UsageError>("[resume] the variants are not those of {0}. Hint: thalweg train {0} --resume", found->string());
 }
 
 /// How a variant went, as its folder tells.
@@ -102,27 +133,41 @@ void emit_json(const std::vector<VariantReport>& reports, const fs::path& page) 
 }  // namespace
 
 int train_variants(const TrainArguments& arguments, const NamedTree& named, const Context& context) {
-  const fs::path folder = folder_of_all(arguments, named);
-  const std::string config = config_text(named, context.registry);
-  write_atomically(folder / "config.toml", config);
+  const Config base = load(named, context.registry).config;
+  std::vector<Planned> variants = plan(arguments.config, named, context.registry);
+  const fs::path wanted = !arguments.out.empty() ? fs::path(arguments.out)
+                          : named.run_folder     ? named.folder
+                                                 : fs::path("runs") / named.name;
+  const fs::path folder =
+      arguments.resume ? folder_to_resume(wanted, named, variants, context.registry) : RunFolder::create(wanted).path();
+  if (!arguments.resume) write_atomically(folder / "config.toml", whole_text(base, variants));
+  const std::string text = short_text(base, variants);
   std::vector<VariantReport> reports;
-  for (const Variant& variant : named.variants) {
-    const TrainArguments own = arguments_for(arguments, named, variant, folder);
-    if (!context.quiet) say("{} of {}: {}\n", reports.size() + 1, named.variants.size(), variant.name);
+  std::size_t number = 0;
+  for (Planned& planned : variants) {
+    TrainArguments own = arguments;
+    own.out = (folder / planned.variant.folder()).string();
+    own.resume = arguments.resume && fs::exists(fs::path(own.out) / "config.toml");
+    if (!context.quiet) say("{} of {}: {}\n", ++number, variants.size(), planned.variant.name);
+    bool diverged = false;
     if (!arguments.resume || !RunFolder::finished(own.out)) {
-      const NamedTree tree = read_arguments(own.config, context.registry);
       try {
-        if (const int code = train_one(own, tree, load(tree, context.registry), context)) return code;
+        if (const int code = train_one(own, planned.tree, std::move(planned.loaded), context)) {
+          if (!context.quiet)
+            say("to go on with this one and the others: thalweg train {} --resume\n", folder.string());
+          return code;
+        }
       } catch (const NumericError& error) {
+        diverged = true;
         if (!context.quiet) say("{}\n", error.what());
       }
-      if (arguments.stop_after > 0 && !RunFolder::finished(own.out)) continue;  // there is more of it to come
     }
-    reports.push_back(report_of(variant, folder));
+    if (!diverged && !RunFolder::finished(own.out)) continue;  // stopped: there is more of it to come
+    reports.push_back(report_of(planned.variant, folder));
   }
-  if (reports.size() < named.variants.size()) return 0;
+  if (reports.size() < variants.size()) return 0;
   const fs::path page = folder / "report.html";
-  write_atomically(page, variants_html(named.name, reports, config));
+  write_atomically(page, variants_html(folder.filename().string(), reports, text));
   context.json ? emit_json(reports, page) : emit_table(reports, page);
   return 0;
 }

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <fstream>
+#include <optional>
 #include <string>
 
 #if defined(__x86_64__)
@@ -64,6 +65,8 @@ Workers::~Workers() {
   wake_.notify_all();
   for (std::thread& helper : helpers_) helper.join();
 }
+
+Workers::Job::Job(TaskRef t, std::int64_t n) : task(t), count(n), flushes(FlushDenormals::is_on()) {}
 
 void Workers::work_on(Job& job) {
   while (true) {
@@ -141,7 +144,11 @@ void Workers::help_until_stopped() {
     while (Job* job = job_with_work()) {
       ++job->helpers;
       lock.unlock();
-      work_on(*job);
+      {
+        std::optional<FlushDenormals> flush;
+        if (job->flushes) flush.emplace();
+        work_on(*job);
+      }
       lock.lock();
       --job->helpers;
     }
@@ -153,6 +160,7 @@ void Workers::help_until_stopped() {
 namespace {
 constexpr unsigned flush_bits = 0x8040;
 }
+bool FlushDenormals::is_on() { return (_mm_getcsr() & flush_bits) == flush_bits; }
 FlushDenormals::FlushDenormals() : saved_(_mm_getcsr()) {
   if ((saved_ & flush_bits) != flush_bits) _mm_setcsr(static_cast<unsigned>(saved_) | flush_bits);
 }
@@ -165,7 +173,13 @@ FlushDenormals::FlushDenormals() {
   asm volatile("msr fpcr, %0" ::"r"(saved_ | (1UL << 24)));
 }
 FlushDenormals::~FlushDenormals() { asm volatile("msr fpcr, %0" ::"r"(saved_)); }
+bool FlushDenormals::is_on() {
+  unsigned long mode = 0;
+  asm volatile("mrs %0, fpcr" : "=r"(mode));
+  return mode >> 24 & 1;
+}
 #else
+bool FlushDenormals::is_on() { return false; }
 FlushDenormals::FlushDenormals() = default;
 FlushDenormals::~FlushDenormals() = default;
 #endif

@@ -48,13 +48,14 @@ class Workers {
   struct Job {
     TaskRef task;
     std::int64_t count;
+    bool flushes;  // whether whoever posted it flushes denormals: a task rounds alike on every thread
     std::atomic<std::int64_t> next = 0;
     std::atomic<std::int64_t> done = 0;
     int helpers = 0;  // inside this job now; guarded by mutex_
     std::mutex error_mutex;
     std::int64_t error_task = -1;
     std::exception_ptr error;
-    Job(TaskRef t, std::int64_t n) : task(t), count(n) {}
+    Job(TaskRef t, std::int64_t n);
   };
   static void work_on(Job& job);
   void help_until_stopped();
@@ -75,6 +76,7 @@ class FlushDenormals {
  public:
   FlushDenormals();
   ~FlushDenormals();
+  [[nodiscard]] static bool is_on();  ///< on this thread
   FlushDenormals(const FlushDenormals&) = delete;
   FlushDenormals& operator=(const FlushDenormals&) = delete;
 

@@ -10,6 +10,7 @@
 
 #include "core/error.hpp"
 #include "core/random.hpp"
+#include "core/workers.hpp"
 
 namespace fs = std::filesystem;
 
@@ -174,14 +175,17 @@ ImageFolder image_folder(const fs::path& folder, const std::vector<std::string>&
     }
   }
   if (labels.empty()) fail<DataError>("[images] {} holds no picture of a known class", folder.string());
-  std::vector<Tensor> pictures;
+  std::vector<Tensor> pictures(result.files.size());
+  Workers workers;  // each file goes to its own place: the order is that of the names, whoever reads it
+  workers.run(static_cast<std::int64_t>(pictures.size()), [&](std::int64_t i) {
+    pictures[static_cast<std::size_t>(i)] = read_picture(result.files[static_cast<std::size_t>(i)]);
+  });
   std::int64_t channels = 1;
-  for (const fs::path& file : result.files) {
-    pictures.push_back(read_picture(file));
-    const Shape &first = pictures[0].shape(), &shape = pictures.back().shape();
+  for (std::size_t i = 0; i < pictures.size(); ++i) {
+    const Shape &first = pictures[0].shape(), &shape = pictures[i].shape();
     if (shape[0] != first[0] || shape[1] != first[1]) {
-      fail<DataError>("[images] {} is {} x {}, and {} is {} x {}. Hint: all pictures have one size.", file.string(),
-                      shape[0], shape[1], result.files[0].string(), first[0], first[1]);
+      fail<DataError>("[images] {} is {} x {}, and {} is {} x {}. Hint: all pictures have one size.",
+                      result.files[i].string(), shape[0], shape[1], result.files[0].string(), first[0], first[1]);
     }
     channels = std::max(channels, shape[2]);
   }

@@ -1,6 +1,7 @@
 #include "kernels/tile_code.hpp"
 
 #include <algorithm>
+#include <atomic>
 #include <map>
 
 #include "core/error.hpp"
@@ -18,9 +19,9 @@ namespace {
 enum class Isa { none, avx2, avx512 };
 
 Isa isa() {
-  static const Isa found = instruction_set() == "AVX3"   ? Isa::avx512
-                           : instruction_set() == "AVX2" ? Isa::avx2
-                                                         : Isa::none;
+  static const Isa found = instruction_set().starts_with("AVX3") ? Isa::avx512
+                           : instruction_set() == "AVX2"         ? Isa::avx2
+                                                                 : Isa::none;
   return found;
 }
 
@@ -75,7 +76,7 @@ using Vec = Xbyak::Xmm;  // of any width: the kind is in the value
 class Assembler : public Xbyak::CodeGenerator {
  public:
   explicit Assembler(const TileLoop& loop)
-      : CodeGenerator(4096 * (1 + loop.steps.size() / 8), Xbyak::DontSetProtectRWE),
+      : CodeGenerator(4096 * (2 + loop.steps.size() / 8), Xbyak::DontSetProtectRWE),
         loop_(loop),
         where_(loop),
         wide_(loop.dtype == f64),
@@ -99,17 +100,21 @@ class Assembler : public Xbyak::CodeGenerator {
     setProtectModeRE();
   }
 
+  [[nodiscard]] auto entry() const {
+    return reinterpret_cast<void (*)(const void* const*, std::size_t)>(
+        reinterpret_cast<std::uintptr_t>(getCode() + begin_));
+  }
+
   using Emit = void (Assembler::*)(Vec, const std::array<Vec, 4>&);
   static const std::map<std::string_view, Emit>& table();
 
  private:
-  const Xbyak::Reg64 registers = rdi, index = rsi, rest = r15, spare = rax;
-  static constexpr int saved[] = {Xbyak::Operand::RBX, Xbyak::Operand::RBP, Xbyak::Operand::R12,
-                                  Xbyak::Operand::R13, Xbyak::Operand::R14, Xbyak::Operand::R15};
+  const Xbyak::Reg64 registers = rdi, index = rsi, rest = r11, spare = rax;
+  static constexpr std::size_t clobbered = 5;  // of the addresses, which a function may overwrite; the others it saves
   static constexpr int addresses[address_registers] = {Xbyak::Operand::RDX, Xbyak::Operand::RCX, Xbyak::Operand::R8,
-                                                       Xbyak::Operand::R9,  Xbyak::Operand::R10, Xbyak::Operand::R11,
-                                                       Xbyak::Operand::RBX, Xbyak::Operand::RBP, Xbyak::Operand::R12,
-                                                       Xbyak::Operand::R13, Xbyak::Operand::R14};
+                                                       Xbyak::Operand::R9,  Xbyak::Operand::R10, Xbyak::Operand::RBX,
+                                                       Xbyak::Operand::RBP, Xbyak::Operand::R12, Xbyak::Operand::R13,
+                                                       Xbyak::Operand::R14, Xbyak::Operand::R15};
 
   [[nodiscard]] std::size_t vector_bytes() const { return avx512_ ? 64 : 32; }
   [[nodiscard]] std::size_t element() const { return wide_ ? 8 : 4; }
@@ -120,7 +125,8 @@ class Assembler : public Xbyak::CodeGenerator {
   /// Addresses of the arrays behind their whole vectors, minus that length in `index`, what is left in `rest`; numbers
   /// in vector registers as far as these go.
   void begin() {
-    for (const int r : saved) push(Xbyak::Reg64(r));
+    stagger();
+    for (std::size_t a = clobbered; a < where_.arrays.size(); ++a) push(Xbyak::Reg64(addresses[a]));
     const int log_element = wide_ ? 3 : 2;
     mov(rest, rsi);
     and_(rest, static_cast<int>(vector_bytes() / element() - 1));
@@ -144,9 +150,18 @@ class Assembler : public Xbyak::CodeGenerator {
     }
   }
 
+  /// Code in pages of its own would begin at the same place in each of them, and the lines of the instruction cache
+  /// that serve that place would never be enough: every loop begins elsewhere.
+  void stagger() {
+    static std::atomic<unsigned> made = 0;
+    constexpr unsigned line = 64, places = 4096 / line;
+    begin_ = line * (9 * made++ % places);
+    setSize(begin_);
+  }
+
   void finish() {
     vzeroupper();
-    for (std::size_t i = std::size(saved); i > 0; --i) pop(Xbyak::Reg64(saved[i - 1]));
+    for (std::size_t a = where_.arrays.size(); a > clobbered; --a) pop(Xbyak::Reg64(addresses[a - 1]));
     ret();
     align(64);
     L(mask_table_);
@@ -374,6 +389,7 @@ class Assembler : public Xbyak::CodeGenerator {
 
   const TileLoop& loop_;
   Allocation where_;
+  std::size_t begin_ = 0;
   bool wide_, avx512_;
   std::map<int, Xbyak::Reg64> address_of_;
   std::map<int, int> home_;  // numbers that stay in a vector register
@@ -444,9 +460,13 @@ bool TileCode::fits(const TileLoop& loop) {
 }
 
 TileCode::TileCode(const TileLoop& loop) {
-  const auto code = std::make_shared<Assembler>(loop);  // which is done with the loop when it is made
-  run_ = code->getCode<void (*)(const void* const*, std::size_t)>();
-  memory_ = code;
+  try {
+    const auto code = std::make_shared<Assembler>(loop);  // which is done with the loop when it is made
+    run_ = code->entry();
+    memory_ = code;
+  } catch (const Xbyak::Error& error) {
+    fail<MemoryError>("[memory] no pages for the code of an elementwise loop: {}", error.what());
+  }
 }
 
 #else

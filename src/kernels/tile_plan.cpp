@@ -17,12 +17,14 @@ bool is_repeated_row(const View& view) {
 
 template <class T>
 TilePlan<T>::TilePlan(const TileProgram& program) : program_(program) {
+  const bool compiled = program_.reductions.empty() &&
+                        std::ranges::all_of(program_.steps, [&](const auto& step) { return is_compiled(*step.op); });
   for (TileProgram::Load& load : program_.loads) {
     const bool same = load.dtype == program_.dtype;
     Kind kind = Kind::strided;
     if (same && load.view.is_dense()) {
       kind = Kind::direct;
-    } else if (load.view.is_uniform() && program_.elements() > 1) {
+    } else if (load.view.is_uniform() && (program_.elements() > 1 || compiled)) {
       kind = Kind::uniform;
     }
     load.view = load.view.collapse();
@@ -214,7 +216,8 @@ void TilePlan<T>::assign_slots() {
     }
     if (step.direct_output < 0 && step.kept) slot_of_[static_cast<std::size_t>(step.out)] = take();
   }
-  if (used > max_tile_slots || registers > static_cast<int>(most_registers)) defect("a tile group of {} registers and {} slots", registers, used);
+  if (used > max_tile_slots || registers > static_cast<int>(most_registers))
+    defect("a tile group of {} registers and {} slots", registers, used);
 }
 
 template TilePlan<float>::TilePlan(const TileProgram& program);

@@ -49,7 +49,8 @@ class TilePlan {
     alignas(64) std::byte slots[max_tile_slots * tile_bytes];
     std::array<T, 2 * max_tile_slots> uniforms;
     std::array<const void*, most_registers> registers;
-    std::array<std::int64_t, most_registers> phase;  // periodic: the place in the row where the slot begins; -1: it is empty
+    std::array<std::int64_t, most_registers>
+        phase;  // periodic: the place in the row where the slot begins; -1: it is empty
   };
 
   [[nodiscard]] bool is_compiled(const MicroOp& op) const {

@@ -2,6 +2,7 @@
 
 #include "core/rows.hpp"
 #include "graph/graph.hpp"
+#include "nn/blocks.hpp"
 #include "nn/model_row.hpp"
 #include "thalweg/layers.hpp"
 #include "thalweg/ops.hpp"
@@ -166,6 +167,88 @@ ModelFunction make_dropout(const Dropout& o) {
   return [=](Scope s, Var x) { return dropout(s, x, o.rate); };
 }
 
+// Of sequences, (batch, time, features).
+
+struct Reshape {
+  std::vector<std::int64_t> shape = {};
+};
+Fields fields(Reshape& o) { return {{"shape", &o.shape, "of one sample", {.low = 1}}}; }
+ModelFunction make_reshape(const Reshape& o) {
+  return [=](Scope, Var x) {
+    Shape shape{x.dim(0)};
+    for (const std::int64_t size : o.shape) shape.push_back(size);
+    return reshape(x, shape);
+  };
+}
+
+struct Positions {
+  std::string of = "learned";
+};
+Fields fields(Positions& o) {
+  return {{"of", &o.of, "a parameter for each place, or sines and cosines", any_number, {"learned", "sinusoidal"}}};
+}
+ModelFunction make_positions(const Positions& o) {
+  return [=](Scope s, Var x) {
+    if (x.shape().rank() < 3)
+      fail<UsageError>("[positions] {} in '{}'. Wanted: (batch, time, features)", x.shape(), s.path());
+    if (o.of == "learned") return x + s.parameter("table", {x.dim(-2), x.dim(-1)}, {.initializer = init::normal(0.02)});
+    return x + sinusoidal_positions(places_up_to(x.graph(), x.dim(-2)), x.dim(-1), x.dtype());
+  };
+}
+
+struct Attention {
+  std::int64_t heads = 4;
+  bool causal = false, bias = true, rotary = false;
+  double dropout = 0;
+};
+Fields fields(Attention& o) {
+  return {{"heads", &o.heads, "must divide the features", {.low = 1}},
+          {"causal", &o.causal, "a place sees those before it and itself, no others"},
+          {"bias", &o.bias, "whether the products have one"},
+          {"rotary", &o.rotary, "queries and keys are turned by their positions"},
+          {"dropout", &o.dropout, "of the result", below_one}};
+}
+ModelFunction make_attention(const Attention& o) {
+  return [=](Scope s, Var x) {
+    return multi_head_attention(
+        s, x, {.heads = o.heads, .causal = o.causal, .bias = o.bias, .rotary = o.rotary, .dropout = o.dropout});
+  };
+}
+
+struct FeedForward {
+  std::int64_t hidden = 0;
+  std::string of = "gelu";
+  double dropout = 0;
+};
+Fields fields(FeedForward& o) {
+  return {{"hidden", &o.hidden, "width inside; 0 is 4 times the features, or 8/3 times for swiglu", not_negative},
+          {"of", &o.of, "gelu, or swiglu with its gate", any_number, {"gelu", "swiglu"}},
+          {"dropout", &o.dropout, "of the result", below_one}};
+}
+ModelFunction make_feed_forward(const FeedForward& o) {
+  return [=](Scope s, Var x) { return feed_forward(s, x, {.hidden = o.hidden, .kind = o.of, .dropout = o.dropout}); };
+}
+
+struct RecurrentLayer {
+  std::int64_t units = 128;
+  bool bias = true, last = false;
+  std::int64_t truncate = 0;
+};
+Fields fields(RecurrentLayer& o) {
+  return {{"units", &o.units, "numbers that come out at each step", {.low = 1}},
+          {"bias", &o.bias, "whether the gates have one"},
+          {"last", &o.last, "only what comes out at the last step: (batch, units)"},
+          {"truncate", &o.truncate, "the gradient goes no further back than the last multiple of so many steps; 0: all",
+           not_negative}};
+}
+template <Recurrent (*layer)(Scope, const Arg&, const RecurrentOptions&, const std::vector<Var>&)>
+ModelFunction make_recurrent(const RecurrentLayer& o) {
+  return [=](Scope s, Var x) {
+    const Recurrent result = layer(s, x, {.units = o.units, .bias = o.bias, .truncate = o.truncate}, {});
+    return o.last ? result.carry[0] : result.output;
+  };
+}
+
 /// A list of layers as a configuration gives it.
 class Sequence {
  public:
@@ -277,6 +360,14 @@ const std::vector<LayerRow>& layers() {
       row("rms_norm", "divided by the root of the mean square over the last axis", "weight * x / sqrt(mean x^2 + eps)",
           make_norm<RmsNormOptions, rms_norm>),
       row("dropout", "in training, elements are zero at random", "x / (1 - rate) or 0", make_dropout),
+      row("reshape", "the same numbers in another shape", "(batch, ...) -> (batch, shape)", make_reshape),
+      row("positions", "what tells the places of a sequence apart, added to it", "x + p", make_positions),
+      row("attention", "each place of a sequence looks at the others", "softmax(q k^T / sqrt(width)) v, by heads",
+          make_attention),
+      row("feed_forward", "two dense layers at each place", "gelu(x W + b) V + c, or (silu(x W) * (x V)) U",
+          make_feed_forward),
+      row("lstm", "long short-term memory along a sequence", "c = f c + i g, h = o tanh(c)", make_recurrent<lstm>),
+      row("gru", "gated recurrent units along a sequence", "h = (1 - z) n + z h", make_recurrent<gru>),
       row("residual", "layers, and a way around them", "x + f(x)", make_residual),
   };
   return rows;

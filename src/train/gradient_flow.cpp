@@ -68,7 +68,8 @@ std::string_view name(Flow flow) {
 namespace {
 
 std::optional<GradientFlow> exploding(const History& history) {
-  const double first = history.steps.front().gradient_norm;
+  const auto positive = std::ranges::find_if(history.steps, [](const StepReport& s) { return s.gradient_norm > 0; });
+  const double first = positive == history.steps.end() ? 0 : positive->gradient_norm;
   for (const StepReport& step : history.steps) {
     if (std::isfinite(step.gradient_norm) && !(step.gradient_norm > flow_rule::exploding * first)) continue;
     const double ratio = step.gradient_norm / first;
@@ -80,14 +81,14 @@ std::optional<GradientFlow> exploding(const History& history) {
   return std::nullopt;
 }
 
-/// The median over the steps of the first layer's norm as a part of the last one's.
+/// The median over the steps of the first layer's norm as a part of the last one's, where that is one to compare with.
 double median_ratio(const History& history) {
   std::vector<double> ratios;
   for (const StepReport& step : history.steps) {
-    if (step.layer_norms.empty()) continue;
-    const double first = step.layer_norms.front(), last = step.layer_norms.back();
-    ratios.push_back(last > 0 ? first / last : 0);
+    if (step.layer_norms.empty() || !(step.layer_norms.back() > 0)) continue;
+    ratios.push_back(step.layer_norms.front() / step.layer_norms.back());
   }
+  if (ratios.empty()) return 1;
   const auto middle = ratios.begin() + static_cast<std::ptrdiff_t>(ratios.size() / 2);
   std::ranges::nth_element(ratios, middle);
   return *middle;

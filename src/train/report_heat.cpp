@@ -28,6 +28,7 @@ constexpr std::array<double, 3> nothing = {0, 0, 0};  // of a gradient that is 0
 /// Between the two stops that a logarithm lies between.
 std::array<double, 3> colour_of(double log) {
   if (log == -INFINITY) return nothing;
+  if (std::isnan(log)) return stops[std::size(stops) - 1].colour;
   log = std::clamp(log, lowest, highest);
   const Stop* above = std::ranges::find_if(stops, [&](const Stop& stop) { return log <= stop.at; });
   if (above == stops) return above->colour;

@@ -97,7 +97,10 @@ std::optional<fs::path> RunFolder::newest_unfinished(const fs::path& wanted) {
   return found;
 }
 
-bool RunFolder::finished(const fs::path& path) { return fs::exists(path / "model.safetensors"); }
+bool RunFolder::finished(const fs::path& path) {
+  if (fs::exists(path / "model.safetensors")) return true;
+  return fs::exists(path / "report.html") && !fs::exists(path / "metrics.jsonl");  // a folder of variants
+}
 
 /// A convenience: where links cannot be made, there is none.
 void RunFolder::name_latest() const {

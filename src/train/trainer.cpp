@@ -137,8 +137,8 @@ class Fit {
       position_.epoch_loss += report.loss * static_cast<double>(report.samples);
       position_.epoch_weight += static_cast<double>(report.samples);
     }
-    history_.steps.push_back(report);
     if (options_.on_step) options_.on_step(report);
+    history_.steps.push_back(std::move(report));
     if (state_.step % steps_an_epoch_ == 0 || state_.step == position_.total_steps) end_epoch();
     const bool asked = options_.stop.stop_requested();
     const bool after = options_.stop_after > 0 && state_.step >= options_.stop_after;

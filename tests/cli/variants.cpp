@@ -93,6 +93,30 @@ TEST_F(Variants, ResumeWhereTheyWereStopped) {
   EXPECT_TRUE(fs::exists(path("parts/report.html")));
 }
 
+TEST_F(Variants, ResumeKnowsTheCommandLineAndAnotherKind) {
+  write_table("t.csv");
+  write("k.toml",
+        "[data]\ntrain = \"t.csv\"\ntarget = \"y\"\n[train]\nepochs = 4\n[[variants]]\nname = "
+        "\"plain\"\n[[variants]]\nname = "
+        "\"other\"\noptimizer = { kind = \"sgd\", lr = 0.02 }\nmodel = { kind = \"linear\" }\n");
+  ASSERT_EQ(run("train k.toml --out whole --quiet --batch-size 16").code, 0);
+  ASSERT_EQ(run("train k.toml --out parts --stop-after 3 --quiet --batch-size 16").code, 0);
+  const std::string stored = read_text(path("parts/config.toml"));
+  const Ran changed = run("train parts --resume --quiet --epochs 9");
+  EXPECT_EQ(changed.code, 2) << changed.out;
+  EXPECT_EQ(read_text(path("parts/config.toml")), stored);
+  fs::remove_all(path("parts/other"));  // as if it had not begun
+  const Ran last = run("train parts --resume --quiet --threads 1");
+  ASSERT_EQ(last.code, 0) << last.err;
+  for (const char* name : {"plain", "other"}) {
+    EXPECT_EQ(read_text(path("parts") / name / "model.safetensors"),
+              read_text(path("whole") / name / "model.safetensors"));
+  }
+  EXPECT_EQ(run("train parts --resume").code, 2);
+  ASSERT_EQ(run("train parts --quiet").code, 0);
+  EXPECT_TRUE(fs::exists(path("parts-2/report.html")));
+}
+
 TEST_F(Variants, WhatIsNoneIsRefused) {
   write_configuration();
   const Ran unknown = run("train v.toml --variant sigmoid");

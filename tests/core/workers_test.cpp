@@ -2,9 +2,12 @@
 
 #include <gtest/gtest.h>
 
+#include <atomic>
+#include <chrono>
 #include <numeric>
 #include <stdexcept>
 #include <string>
+#include <thread>
 
 namespace thalweg {
 namespace {
@@ -92,6 +95,26 @@ TEST(Workers, SleepersWakeUp) {
     workers.run(100, [&](std::int64_t) { ++runs; });
     EXPECT_EQ(runs, 100);
   }
+}
+
+TEST(FlushDenormals, HoldsForTasksOnOtherThreadsToo) {
+  Workers workers(3);
+  const auto flushed = [&] {
+    std::atomic<int> zeros = 0;
+    workers.run(48, [&](std::int64_t) {
+      volatile float small = 1e-38F;
+      const float smaller = small * 0.01F;
+      zeros += smaller == 0;
+      std::this_thread::sleep_for(std::chrono::milliseconds(1));  // so that nobody does them all
+    });
+    return zeros.load();
+  };
+  EXPECT_EQ(flushed(), 0);
+  {
+    const FlushDenormals flush;
+    EXPECT_EQ(flushed(), 48);
+  }
+  EXPECT_EQ(flushed(), 0);
 }
 
 TEST(FlushDenormals, PutsTheModeBack) {

@@ -72,7 +72,7 @@ void check(const json& c, DType dtype) {
   Layer layer(function, tensor_of(c["input"], integers ? i32 : dtype), mode, dtype);
   std::vector<Var> by;
   std::vector<std::string> names;
-  if (!integers) by.push_back(layer.x), names.emplace_back("input");
+  if (!integers) by.push_back(layer.x), names.emplace_back("x");
   for (const TracedParameter& p : layer.context.parameters) {
     layer.give(p.var, tensor_of(c[p.statistic ? "statistics" : "parameters"].at(p.name), dtype));
     if (!p.statistic) by.push_back(p.var), names.push_back(p.name);

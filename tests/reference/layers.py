@@ -42,7 +42,7 @@ def case(kind, options, x, compute, parameters=None, mode="train", statistics=No
     weights = given(numbers(*y.shape)).detach()
     wanted = ([] if integers else [x]) + list(parameters.values())
     found = torch.autograd.grad((y * weights).sum(), wanted) if wanted else []
-    names = ([] if integers else ["input"]) + list(parameters)
+    names = ([] if integers else ["x"]) + list(parameters)  # a parameter may be called "input"
     CASES.append({
         "kind": kind, "options": options, "mode": mode, "input": exact(x), "integers": integers,
         "parameters": {name: exact(p) for name, p in parameters.items()},
@@ -175,10 +175,71 @@ def others():
          {"layer1/weight": numbers(4, 2), "layer1/bias": numbers(2), "shortcut/layer1/weight": numbers(4, 2)})
 
 
+def heads_of(x, heads):
+    return x.view(*x.shape[:2], heads, -1).transpose(1, 2)
+
+
+def attention(x, p, heads, causal):
+    q, k, v = (heads_of(t, heads) for t in (x @ p["qkv/weight"] + p["qkv/bias"]).split(x.shape[2], -1))
+    scores = q @ k.transpose(2, 3) / q.shape[-1] ** 0.5
+    if causal:
+        scores = scores.masked_fill(torch.triu(torch.ones(scores.shape[-2:], dtype=torch.bool), 1), -torch.inf)
+    y = (scores.softmax(-1) @ v).transpose(1, 2).reshape(x.shape)
+    return y @ p["output/weight"] + p["output/bias"]
+
+
+def lstm(x, p):
+    units, ys = p["recurrent"].shape[0], []
+    h = c = torch.zeros(x.shape[0], units)
+    for t in range(x.shape[1]):
+        i, f, g, o = (x[:, t] @ p["input"] + h @ p["recurrent"] + p["bias"]).split(units, -1)
+        c = torch.sigmoid(f) * c + torch.sigmoid(i) * torch.tanh(g)
+        h = torch.sigmoid(o) * torch.tanh(c)
+        ys.append(h)
+    return torch.stack(ys, 1)
+
+
+def gru(x, p):
+    units, ys = p["recurrent"].shape[0], []
+    h = torch.zeros(x.shape[0], units)
+    for t in range(x.shape[1]):
+        a, b = x[:, t] @ p["input"] + p["bias"], h @ p["recurrent"]
+        r, z = torch.sigmoid((a + b)[:, :2 * units]).split(units, -1)
+        n = torch.tanh(a[:, 2 * units:] + r * (b[:, 2 * units:] + p["candidate_bias"]))
+        h = (1 - z) * n + z * h
+        ys.append(h)
+    return torch.stack(ys, 1)
+
+
+def sines(time, width):
+    angles = torch.arange(time)[:, None] * 10000.0 ** (-torch.arange(0, width, 2) / width)
+    return torch.stack((angles.sin(), angles.cos()), -1).flatten(1)
+
+
+def sequences():
+    for batch, time, causal in ((2, 5, True), (1, 3, False)):
+        case("attention", {"heads": 2, "causal": causal}, numbers(batch, time, 6),
+             lambda x, p, _, causal=causal: attention(x, p, 2, causal),
+             {"qkv/weight": numbers(6, 18, scale=0.5), "qkv/bias": numbers(18), "output/weight": numbers(6, 6),
+              "output/bias": numbers(6)})
+    case("feed_forward", {"hidden": 7}, numbers(2, 3, 4),
+         lambda x, p, _: F.gelu(x @ p["hidden/weight"] + p["hidden/bias"], approximate="tanh") @ p["output/weight"] + p["output/bias"],
+         {"hidden/weight": numbers(4, 7), "hidden/bias": numbers(7), "output/weight": numbers(7, 4), "output/bias": numbers(4)})
+    gates = {"input": numbers(3, 20, scale=0.5), "recurrent": numbers(5, 20, scale=0.5), "bias": numbers(20)}
+    case("lstm", {"units": 5}, numbers(2, 4, 3), lambda x, p, _: lstm(x, p), gates)
+    case("lstm", {"units": 5, "last": True}, numbers(1, 6, 3), lambda x, p, _: lstm(x, p)[:, -1], gates)
+    case("gru", {"units": 5}, numbers(2, 4, 3), lambda x, p, _: gru(x, p),
+         {"input": numbers(3, 15, scale=0.5), "recurrent": numbers(5, 15, scale=0.5), "bias": numbers(15), "candidate_bias": numbers(5)})
+    case("positions", {}, numbers(2, 4, 6), lambda x, p, _: x + p["table"], {"table": numbers(4, 6)})
+    case("positions", {"of": "sinusoidal"}, numbers(2, 4, 6), lambda x, *_: x + sines(4, 6))
+    case("reshape", {"shape": [4, 3]}, numbers(2, 2, 6), lambda x, *_: x.reshape(2, 4, 3))
+
+
 convolutions()
 transposed()
 pools()
 normalisations()
 others()
+sequences()
 with open(os.path.splitext(os.path.abspath(__file__))[0] + ".json", "w") as file:
     file.write("[\n" + ",\n".join(json.dumps(c, separators=(",", ":")) for c in CASES) + "\n]\n")
