@@ -2,6 +2,7 @@
 
 #include <unistd.h>
 
+#include <atomic>
 #include <csignal>
 #include <ctime>
 
@@ -9,9 +10,10 @@ namespace thalweg::cli {
 
 namespace {
 
-// A handler may touch nothing else.
-volatile std::sig_atomic_t last_signal = 0;
-volatile std::sig_atomic_t noted_at = 0;  // in tenths of a second
+// A handler may touch nothing else, and may run on any thread.
+std::atomic<int> last_signal = 0;
+std::atomic<int> noted_at = 0;  // in tenths of a second
+static_assert(std::atomic<int>::is_always_lock_free);
 
 int tenths() {
   timespec now{};
