@@ -12,6 +12,23 @@ namespace thalweg {
 
 using Traced = std::function<std::vector<Var>(const std::vector<Var>&)>;
 
+/// Plans and runs a graph whose inputs are bound to the places 2, 3, ... and whose outputs are bound to those after
+/// them.
+inline std::vector<Tensor> run_graph(const Graph& graph, const std::vector<Bound>& inputs,
+                                     const std::vector<Bound>& outputs, const std::vector<Tensor>& values,
+                                     Passes passes = {}, int threads = 1) {
+  const Program program(graph, inputs, outputs, passes);
+  std::vector<std::byte*> bases;
+  for (const Tensor& x : values) bases.push_back(const_cast<std::byte*>(x.raw()));
+  std::vector<Tensor> results;
+  for (const Bound& y : outputs) results.emplace_back(y.var.shape(), y.var.dtype());
+  for (Tensor& result : results) bases.push_back(result.mutable_raw());
+  const Block arena(program.arena_bytes());
+  Workers workers(threads);
+  program.run(bases, arena.data(), workers);
+  return results;
+}
+
 /// A graph with its inputs bound to the places 2, 3, ... and its outputs to those after them.
 struct Trace {
   Graph graph;
@@ -27,17 +44,8 @@ struct Trace {
     for (const Var& y : f(vars)) outputs.push_back({y, {base++, 0}});
   }
 
-  [[nodiscard]] std::vector<Tensor> run(std::vector<Tensor> values, Passes passes = {}, int threads = 1) const {
-    const Program program(graph, inputs, outputs, passes);
-    std::vector<std::byte*> bases;
-    for (const Tensor& x : values) bases.push_back(const_cast<std::byte*>(x.raw()));
-    std::vector<Tensor> results;
-    for (const Bound& y : outputs) results.emplace_back(y.var.shape(), y.var.dtype());
-    for (Tensor& result : results) bases.push_back(result.mutable_raw());
-    const Block arena(program.arena_bytes());
-    Workers workers(threads);
-    program.run(bases, arena.data(), workers);
-    return results;
+  [[nodiscard]] std::vector<Tensor> run(const std::vector<Tensor>& values, Passes passes = {}, int threads = 1) const {
+    return run_graph(graph, inputs, outputs, values, passes, threads);
   }
 };
 

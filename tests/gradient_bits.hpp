@@ -3,6 +3,7 @@
 
 #include <cstring>
 
+#include "evaluate.hpp"
 #include "plan/program.hpp"
 #include "thalweg/derivatives.hpp"
 #include "train/objective.hpp"
@@ -35,19 +36,8 @@ inline std::vector<Tensor> gradient_of(const ModelFunction& model, const LossFun
     if (!p.options.frozen) trained.push_back(p.var);
   }
   if (lean) passes.recompute_before = traced.graph->size();
-  std::vector<Tensor> results;
-  for (const Var& g : gradients(traced.result.loss.sum, trained)) {
-    outputs.push_back({g, {base++, 0}});
-    results.emplace_back(g.shape(), g.dtype());
-  }
-  const Program program(*traced.graph, inputs, outputs, passes);
-  std::vector<std::byte*> bases;
-  for (Tensor& value : values) bases.push_back(value.mutable_raw());
-  for (Tensor& result : results) bases.push_back(result.mutable_raw());
-  const Block arena(program.arena_bytes());
-  Workers workers(2);
-  program.run(bases, arena.data(), workers);
-  return results;
+  for (const Var& g : gradients(traced.result.loss.sum, trained)) outputs.push_back({g, {base++, 0}});
+  return run_graph(*traced.graph, inputs, outputs, values, passes, 2);
 }
 
 /// Whether every pass may be left out, and memory be lean, without a bit of the gradient changing.

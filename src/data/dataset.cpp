@@ -110,11 +110,9 @@ void gather(const Tensor& column, std::span<const std::int64_t> rows, std::span<
   }
   const std::byte* from = column.raw();
   std::byte* to = into.data();
-  for (std::size_t i = 0; i < rows.size(); ++i) {
-    constexpr std::size_t ahead = 4;  // rows: so that memory answers while others are copied
-    if (i + ahead < rows.size()) __builtin_prefetch(from + static_cast<std::size_t>(rows[i + ahead]) * row_bytes);
-    if (rows[i] < 0 || rows[i] >= count) fail<UsageError>("[gather] row {} of {} rows", rows[i], count);
-    if (row_bytes != 0) std::memcpy(to, from + static_cast<std::size_t>(rows[i]) * row_bytes, row_bytes);
+  for (const std::int64_t row : rows) {
+    if (row < 0 || row >= count) fail<UsageError>("[gather] row {} of {} rows", row, count);
+    if (row_bytes != 0) std::memcpy(to, from + static_cast<std::size_t>(row) * row_bytes, row_bytes);
     to += row_bytes;
   }
 }

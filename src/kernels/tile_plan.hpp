@@ -19,6 +19,10 @@ class TilePlan {
   explicit TilePlan(const TileProgram& program);
   void run(const KernelCall& call) const;
   [[nodiscard]] std::size_t scratch() const { return scratch_; }
+  /// Loops that run as machine code.
+  [[nodiscard]] std::ptrdiff_t compiled_loops() const {
+    return std::ranges::count_if(loops_, [](const LoopPlan& loop) { return loop.code.has_value(); });
+  }
 
  private:
   static constexpr std::size_t most_registers = 128;

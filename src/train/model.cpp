@@ -44,6 +44,9 @@ void plan_blocks(Model::Parts& parts, const TracedObjective& traced, const Safet
 
 std::filesystem::path file_of(const std::filesystem::path& path) {
   if (!std::filesystem::is_directory(path)) return path;
+  if (RunFolder::finished(path) && !std::filesystem::exists(path / "model.safetensors")) {
+    fail<UsageError>("[model] {} holds the runs of variants. Hint: name one of the folders in it.", path.string());
+  }
   if (RunFolder::finished(path)) return path / "model.safetensors";
   if (!std::filesystem::exists(path / "config.toml")) fail<UsageError>("[model] {} is no run folder", path.string());
   fail<ModelError>("[model] {} has not finished. Hint: thalweg train {} --resume", path.string(), path.string());

@@ -32,6 +32,8 @@ TEST_F(Runs, InspectMeasuresAStep) {
     EXPECT_GT(step[part]["bytes"].get<std::int64_t>(), 0) << part;
   }
   EXPECT_EQ(step["threads"], 1);
+  const auto cut = run("inspect t.csv --target y --measure --set train.shard_size=5 --batch-size 32 --json").json();
+  EXPECT_EQ(cut["step"]["shards"], 7);
   const Ran text = run("inspect t.csv --target y --measure --set train.memory=lean");
   EXPECT_NE(text.out.find("% of the peak"), std::string::npos) << text.out;
   EXPECT_FALSE(fs::exists(path("runs")));

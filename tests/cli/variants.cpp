@@ -67,6 +67,15 @@ TEST_F(Variants, AreTrainedOneAfterTheOtherAndComparedInOneReport) {
   }
 }
 
+TEST_F(Variants, TheFolderOfAllIsNoModel) {
+  write_configuration();
+  ASSERT_EQ(run("train v.toml --quiet").code, 0);
+  const Ran ran = run("evaluate runs/v");
+  EXPECT_EQ(ran.code, 2);
+  EXPECT_NE(ran.err.find("variants"), std::string::npos) << ran.err;
+  EXPECT_EQ(run("evaluate runs/v/plain").code, 0);
+}
+
 TEST_F(Variants, OneAloneIsTheSameModel) {
   write_configuration();
   ASSERT_EQ(run("train v.toml --quiet").code, 0);

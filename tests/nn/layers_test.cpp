@@ -42,19 +42,9 @@ struct Layer {
     values.push_back(value);
   }
   std::vector<Tensor> run(const std::vector<Var>& wanted) {
-    std::vector<Tensor> results;
-    std::vector<std::byte*> bases;
-    for (const Tensor& value : values) bases.push_back(const_cast<std::byte*>(value.raw()));
-    for (const Var& var : wanted) {
+    for (const Var& var : wanted)
       outputs.push_back({var, {first_user_base + static_cast<int>(values.size() + outputs.size()), 0}});
-      results.emplace_back(var.shape(), var.dtype());
-    }
-    for (Tensor& result : results) bases.push_back(result.mutable_raw());
-    const Program program(graph, inputs, outputs);
-    const Block arena(program.arena_bytes());
-    Workers workers(1);
-    program.run(bases, arena.data(), workers);
-    return results;
+    return run_graph(graph, inputs, outputs, values);
   }
 };
 

@@ -80,18 +80,10 @@ TEST(Sequence, LayersGiveTheValuesAndGradientsOfPyTorch) {
     std::vector<Var> wanted{y};
     wanted.insert(wanted.end(), gradient.begin(), gradient.end());
     std::vector<Bound> outputs;
-    std::vector<Tensor> results;
     for (const Var& v : wanted) {
-      outputs.push_back({v, {first_user_base + static_cast<int>(values.size() + results.size()), 0}});
-      results.emplace_back(v.shape(), f32);
+      outputs.push_back({v, {first_user_base + static_cast<int>(values.size() + outputs.size()), 0}});
     }
-    const Program program(graph, inputs, outputs);
-    std::vector<std::byte*> bases;
-    for (Tensor& value : values) bases.push_back(value.mutable_raw());
-    for (Tensor& result : results) bases.push_back(result.mutable_raw());
-    const Block arena(program.arena_bytes());
-    Workers workers(2);
-    program.run(bases, arena.data(), workers);
+    const std::vector<Tensor> results = run_graph(graph, inputs, outputs, values, {}, 2);
     expect_close(results[0], stored.at("output"), "output");
     for (std::size_t i = 0; i < leaves.size(); ++i) {
       expect_close(results[i + 1], stored.at(i < given ? "input_gradients" : "gradients").at(names[i]), names[i]);

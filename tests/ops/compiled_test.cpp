@@ -9,6 +9,7 @@
 #include <random>
 
 #include "kernels/tile_code.hpp"
+#include "kernels/tile_plan.hpp"
 #include "kernels/tiles.hpp"
 
 namespace thalweg {
@@ -136,6 +137,15 @@ TEST(Compiled, RandomChainsInF64) { random_chains<double>(); }
 TEST(Compiled, IsWhatRunsOnCpusThatHaveIt) {
   const bool wide = instruction_set() == "AVX2" || instruction_set() == "AVX3";
   EXPECT_EQ(TileCode::is_available(), wide);
+  Site<float> site(100, {false, true}, 1);
+  for (const char* name : {"mul", "tanh", "add", "sqrt"}) {
+    const int last = static_cast<int>(1 + site.program.steps.size());
+    site.program.steps.push_back({find_micro_op(name), {site.program.steps.empty() ? 0 : last, 1, 0, 0}});
+  }
+  site.program.stores.push_back({5, 0, {}});
+  EXPECT_EQ(TilePlan<float>(site.program).compiled_loops(), wide ? 2 : 0);  // before tanh, and behind it
+  site.program.compile = false;
+  EXPECT_EQ(TilePlan<float>(site.program).compiled_loops(), 0);
 }
 
 }  // namespace

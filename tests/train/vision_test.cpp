@@ -28,13 +28,6 @@ Dataset batch_of(const json& batch) {
   return data;
 }
 
-double distance(const Tensor& a, const Tensor& b) {
-  double worst = 0;
-  for (std::int64_t i = 0; i < a.size(); ++i)
-    worst = std::max(worst, std::abs(a.at(i) - b.at(i)) / std::max(1.0, std::abs(b.at(i))));
-  return worst;
-}
-
 /// The ResNet of tests/reference/resnet.py, with its first weights.
 class ResnetAgainstPyTorch : public ::testing::Test {
  protected:
