@@ -1,8 +1,11 @@
+#include "nn/init.hpp"
+
+#include <algorithm>
 #include <cmath>
 
+#include "core/error.hpp"
 #include "core/random.hpp"
 #include "core/rows.hpp"
-#include "thalweg/scope.hpp"
 
 namespace thalweg {
 
@@ -40,26 +43,52 @@ double draw_truncated(RandomKey key, std::uint64_t counter) {
 
 }  // namespace
 
-Tensor Initializer::make(const Shape& shape, DType dtype, std::uint64_t seed, std::string_view path) const {
-  if (kind == Kind::constant) return full(shape, value, dtype);
+namespace {
+constexpr std::int64_t block_elements = std::int64_t{1} << 16;
+
+/// Fills with draw(i), in blocks that workers share: each number is a function of its place alone.
+template <class Draw>
+void fill(Tensor& values, Workers& workers, const Draw& draw) {
+  const auto fill_as = [&]<class T>(T* into) {
+    workers.run((values.size() + block_elements - 1) / block_elements, [&](std::int64_t block) {
+      const std::int64_t begin = block * block_elements, end = std::min(values.size(), begin + block_elements);
+      for (std::int64_t i = begin; i < end; ++i) into[i] = static_cast<T>(draw(static_cast<std::uint64_t>(i)));
+    });
+  };
+  if (values.dtype() == f32) {
+    fill_as(reinterpret_cast<float*>(values.mutable_raw()));
+  } else {
+    fill_as(reinterpret_cast<double*>(values.mutable_raw()));
+  }
+}
+}  // namespace
+
+Tensor initial_values(const Initializer& init, const Shape& shape, DType dtype, std::uint64_t seed,
+                      std::string_view path, Workers& workers) {
+  using Kind = Initializer::Kind;
+  if (init.kind == Kind::constant) return full(shape, init.value, dtype);
+  if (!is_float(dtype)) fail<UsageError>("[init] initial values of {}; wanted f32 or f64", dtype);
   const RandomKey key = RandomKey{seed, 0}.fold("initial value").fold(path);
-  const double spread = deviation(*this, shape);
+  const double spread = deviation(init, shape);
+  // scaled: a uniform with that deviation is sqrt(3) times as wide to each side
+  const double half = init.scale == Initializer::Scale::fixed ? spread : spread * std::sqrt(3.0);
   Tensor result(shape, dtype);
-  for (std::int64_t i = 0; i < result.size(); ++i) {
-    const auto counter = static_cast<std::uint64_t>(i);
-    switch (kind) {
-      case Kind::constant: break;
-      case Kind::uniform: {
-        // scaled: a uniform with that deviation is sqrt(3) times as wide to each side
-        const double half = scale == Scale::fixed ? spread : spread * std::sqrt(3.0);
-        result.set(i, (2 * random_unit(key, counter) - 1) * half);
-        break;
-      }
-      case Kind::normal: result.set(i, random_gauss(key, counter) * spread); break;
-      case Kind::truncated_normal: result.set(i, draw_truncated(key, counter) * spread); break;
-    }
+  switch (init.kind) {
+    case Kind::constant: break;
+    case Kind::uniform:
+      fill(result, workers, [&](std::uint64_t i) { return (2 * random_unit(key, i) - 1) * half; });
+      break;
+    case Kind::normal: fill(result, workers, [&](std::uint64_t i) { return random_gauss(key, i) * spread; }); break;
+    case Kind::truncated_normal:
+      fill(result, workers, [&](std::uint64_t i) { return draw_truncated(key, i) * spread; });
+      break;
   }
   return result;
+}
+
+Tensor Initializer::make(const Shape& shape, DType dtype, std::uint64_t seed, std::string_view path) const {
+  Workers alone(1);
+  return initial_values(*this, shape, dtype, seed, path, alone);
 }
 
 namespace init {

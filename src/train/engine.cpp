@@ -9,6 +9,7 @@
 #include "core/random.hpp"
 #include "data/gather.hpp"
 #include "graph/graph.hpp"
+#include "nn/init.hpp"
 #include "optim/segments.hpp"
 #include "thalweg/derivatives.hpp"
 #include "thalweg/ops.hpp"
@@ -65,7 +66,8 @@ State Engine::init(const Dataset& data, std::uint64_t seed, DType dtype) {
   state.seed = seed;
   state.parameters = Tensor({layout->size}, dtype);
   for (const TracedParameter& p : traced.parameters) {
-    state.set_parameter(p.name, p.options.initializer.make(p.var.shape(), dtype, seed, p.name));
+    state.set_parameter(p.name,
+                        initial_values(p.options.initializer, p.var.shape(), dtype, seed, p.name, workers_));
   }
   prepare_update(state);
   return state;

@@ -9,10 +9,13 @@ namespace thalweg {
 BlockPool::Lent BlockPool::take(std::size_t bytes) {
   {
     const std::lock_guard lock(mutex_);
-    for (std::size_t i = free_.size(); i-- > 0;) {
-      if (free_[i].size() < bytes) continue;
-      Block block = std::move(free_[i]);
-      free_.erase(free_.begin() + static_cast<std::ptrdiff_t>(i));
+    auto best = free_.end();
+    for (auto at = free_.begin(); at != free_.end(); ++at) {
+      if (at->size() >= bytes && (best == free_.end() || at->size() < best->size())) best = at;
+    }
+    if (best != free_.end()) {
+      Block block = std::move(*best);
+      free_.erase(best);
       return {*this, std::move(block)};
     }
   }

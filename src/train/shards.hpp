@@ -9,7 +9,7 @@
 
 namespace thalweg {
 
-/// Blocks of one size that are lent out and come back; made when none is free.
+/// Blocks that are lent out and come back; made when none that is large enough is free.
 class BlockPool {
  public:
   class Lent {
@@ -31,7 +31,7 @@ class BlockPool {
     Block block_;
   };
 
-  /// A block of at least `bytes`.
+  /// A block of at least `bytes`: the smallest that is free, so that gradients do not end up in the blocks of arenas.
   [[nodiscard]] Lent take(std::size_t bytes);
   void give_back(Block block);
 

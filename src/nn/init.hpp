@@ -1,0 +1,12 @@
+#pragma once
+
+#include "core/workers.hpp"
+#include "thalweg/scope.hpp"
+
+namespace thalweg {
+
+/// Initializer::make, shared out over workers; the same bits for any number of them.
+[[nodiscard]] Tensor initial_values(const Initializer& init, const Shape& shape, DType dtype, std::uint64_t seed,
+                                    std::string_view path, Workers& workers);
+
+}  // namespace thalweg
