@@ -2,6 +2,8 @@
 // Data to train on: named columns of equal length, and the readers that make them.
 
 #include <filesystem>
+#include <functional>
+#include <map>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -10,6 +12,14 @@
 #include "thalweg/tensor.hpp"
 
 namespace thalweg {
+
+/// Rows that are read when a batch asks for them: those of a column too large to be kept.
+struct RowReader {
+  Shape row;  ///< of one row
+  DType dtype = f32;
+  /// Writes row number `row`, all of it: the same bytes whenever it is asked. Several threads call it at once.
+  std::function<void(std::int64_t row, std::span<std::byte> into)> read;
+};
 
 /// Named columns: tensors with the same number of rows along axis 0. The usual names are "input", "target" and
 /// "weight" (one number a row). Copying is cheap, as it is for tensors.
@@ -26,24 +36,41 @@ class Dataset {
 
   /// Adds or replaces a column. Throws UsageError when its number of rows differs from that of the others.
   void set(std::string_view name, Tensor column);
+  /// A column of that many rows which are read when they are asked for. Training and evaluation read ahead, on threads
+  /// of their own and always in the order of the batches.
+  void set(std::string_view name, RowReader reader, std::int64_t rows);
   [[nodiscard]] bool has(std::string_view name) const;
-  /// Throws UsageError, naming the columns there are, when there is none of that name.
+  /// Whether rows of some column are read when they are asked for.
+  [[nodiscard]] bool streams() const { return !streams_.empty(); }
+  /// Throws UsageError, naming the columns there are, when there is none of that name, or when its rows are yet to be
+  /// read: take() reads them.
   [[nodiscard]] const Tensor& operator[](std::string_view name) const;
   /// In the order in which they were set.
   [[nodiscard]] std::vector<std::string> names() const;
+  /// A column that is yet to be read is a tensor of no rows.
   [[nodiscard]] const std::vector<std::pair<std::string, Tensor>>& columns() const { return columns_; }
   /// 0 without columns.
-  [[nodiscard]] std::int64_t rows() const { return columns_.empty() ? 0 : columns_.front().second.shape()[0]; }
+  [[nodiscard]] std::int64_t rows() const { return rows_; }
 
-  /// Rows begin to end of every column, sharing their buffers.
+  /// Rows begin to end of every column, sharing their buffers; those yet to be read are read.
   [[nodiscard]] Dataset slice(std::int64_t begin, std::int64_t end) const;
-  /// A copy of the rows named, in that order; a row may be named more than once.
+  /// A copy of the rows named, in that order; a row may be named more than once. Those yet to be read are read.
   [[nodiscard]] Dataset take(std::span<const std::int64_t> rows) const;
+  /// The same, but that rows yet to be read are left so.
+  [[nodiscard]] Dataset select(std::span<const std::int64_t> rows) const;
 
  private:
-  [[nodiscard]] const Tensor* find(std::string_view name) const;
+  struct Stream {
+    std::shared_ptr<const RowReader> reader;
+    std::vector<std::int64_t> rows;  // by the reader's numbers
+  };
+  [[nodiscard]] const std::pair<std::string, Tensor>* find(std::string_view name) const;
+  void insert(std::string_view name, Tensor column, std::int64_t rows);
+  void read(std::string_view name, std::span<const std::int64_t> rows, Tensor& into) const;
 
   std::vector<std::pair<std::string, Tensor>> columns_;
+  std::map<std::string, Stream, std::less<>> streams_;  // by the column's name
+  std::int64_t rows_ = 0;
 };
 
 namespace data {

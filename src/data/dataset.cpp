@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <numeric>
 
 #include "core/error.hpp"
 #include "data/gather.hpp"
@@ -18,6 +19,11 @@ Dataset with_input(std::span<const float> inputs, const Shape& shape) {
   Dataset result;
   result.set("input", Tensor::from(inputs, shape));
   return result;
+}
+
+std::size_t checked_row(std::int64_t row, std::int64_t rows) {
+  if (row < 0 || row >= rows) fail<UsageError>("[dataset] row {} of {} rows", row, rows);
+  return static_cast<std::size_t>(row);
 }
 
 }  // namespace
@@ -47,19 +53,20 @@ Dataset Dataset::from(std::span<const float> inputs, const Shape& shape, std::sp
   return result;
 }
 
-const Tensor* Dataset::find(std::string_view name) const {
+const std::pair<std::string, Tensor>* Dataset::find(std::string_view name) const {
   const auto found = std::ranges::find(columns_, name, &std::pair<std::string, Tensor>::first);
-  return found == columns_.end() ? nullptr : &found->second;
+  return found == columns_.end() ? nullptr : &*found;
 }
 
-void Dataset::set(std::string_view name, Tensor column) {
-  if (column.shape().rank() == 0) fail<UsageError>("[dataset] column '{}' is a scalar. Wanted: one row or more", name);
+void Dataset::insert(std::string_view name, Tensor column, std::int64_t rows) {
   const auto old = std::ranges::find(columns_, name, &std::pair<std::string, Tensor>::first);
   const bool only = old != columns_.end() && columns_.size() == 1;
-  if (!columns_.empty() && !only && column.shape()[0] != rows()) {
+  if (!columns_.empty() && !only && rows != rows_) {
     fail<UsageError>("[dataset] column '{}' of shape {} has {} rows, and the others have {}", name, column.shape(),
-                     column.shape()[0], rows());
+                     rows, rows_);
   }
+  rows_ = rows;
+  if (const auto stream = streams_.find(name); stream != streams_.end()) streams_.erase(stream);
   if (old != columns_.end()) {
     old->second = std::move(column);
   } else {
@@ -67,10 +74,28 @@ void Dataset::set(std::string_view name, Tensor column) {
   }
 }
 
+void Dataset::set(std::string_view name, Tensor column) {
+  if (column.shape().rank() == 0) fail<UsageError>("[dataset] column '{}' is a scalar. Wanted: one row or more", name);
+  const std::int64_t rows = column.shape()[0];
+  insert(name, std::move(column), rows);
+}
+
+void Dataset::set(std::string_view name, RowReader reader, std::int64_t rows) {
+  if (rows < 0) fail<UsageError>("[dataset] column '{}' of {} rows", name, rows);
+  Shape none{0};
+  for (const std::int64_t size : reader.row) none.push_back(size);
+  insert(name, Tensor(none, reader.dtype), rows);
+  Stream stream{std::make_shared<const RowReader>(std::move(reader)), std::vector<std::int64_t>(std::size_t(rows))};
+  std::iota(stream.rows.begin(), stream.rows.end(), 0);
+  streams_.emplace(name, std::move(stream));
+}
+
 bool Dataset::has(std::string_view name) const { return find(name) != nullptr; }
 
 const Tensor& Dataset::operator[](std::string_view name) const {
-  if (const Tensor* column = find(name)) return *column;
+  if (streams_.contains(name))
+    fail<UsageError>("[dataset] the rows of column '{}' are yet to be read. Hint: take(rows)[\"{}\"].", name, name);
+  if (const auto* column = find(name)) return column->second;
   fail<UsageError>("[dataset] no column '{}'. Hint: there are {}.", name,
                    columns_.empty() ? "none" : fmt::format("{}", fmt::join(names(), ", ")));
 }
@@ -82,6 +107,13 @@ std::vector<std::string> Dataset::names() const {
 }
 
 Dataset Dataset::slice(std::int64_t begin, std::int64_t end) const {
+  if (streams()) {
+    if (begin < 0 || begin > end || end > rows_)
+      fail<UsageError>("[rows] rows {} to {} of a dataset of {}", begin, end, rows_);
+    std::vector<std::int64_t> rows(static_cast<std::size_t>(end - begin));
+    std::iota(rows.begin(), rows.end(), begin);
+    return take(rows);
+  }
   Dataset result;
   for (const auto& [name, column] : columns_) result.set(name, column.rows(begin, end));
   return result;
@@ -93,10 +125,40 @@ Dataset Dataset::take(std::span<const std::int64_t> rows) const {
     Shape shape = column.shape();
     shape.set(0, static_cast<std::int64_t>(rows.size()));
     Tensor taken(shape, column.dtype());
-    data::gather(column, rows, {taken.mutable_raw(), taken.bytes()});
+    read(name, rows, taken);
     result.set(name, std::move(taken));
   }
   return result;
+}
+
+Dataset Dataset::select(std::span<const std::int64_t> rows) const {
+  if (!streams()) return take(rows);
+  Dataset result;
+  for (const auto& [name, column] : columns_) {
+    const auto found = streams_.find(name);
+    if (found == streams_.end()) {
+      Dataset kept;
+      kept.set(name, column);
+      result.set(name, kept.take(rows)[name]);
+      continue;
+    }
+    Stream chosen{found->second.reader, {}};
+    for (const std::int64_t row : rows) chosen.rows.push_back(found->second.rows[checked_row(row, rows_)]);
+    result.insert(name, column, static_cast<std::int64_t>(rows.size()));
+    result.streams_.emplace(name, std::move(chosen));
+  }
+  return result;
+}
+
+void Dataset::read(std::string_view name, std::span<const std::int64_t> rows, Tensor& into) const {
+  const std::span<std::byte> bytes(into.mutable_raw(), into.bytes());
+  const auto found = streams_.find(name);
+  if (found == streams_.end()) return data::gather(find(name)->second, rows, bytes);
+  const std::size_t row_bytes = rows.empty() ? 0 : bytes.size() / rows.size();
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    found->second.reader->read(found->second.rows[checked_row(rows[i], rows_)],
+                               bytes.subspan(i * row_bytes, row_bytes));
+  }
 }
 
 namespace data {

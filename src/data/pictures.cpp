@@ -11,6 +11,7 @@
 #include "core/error.hpp"
 #include "core/random.hpp"
 #include "core/workers.hpp"
+#include "data/memory.hpp"
 
 namespace fs = std::filesystem;
 
@@ -25,23 +26,36 @@ void check_size(const fs::path& path, std::int64_t height, std::int64_t width) {
   fail<DataError>("[images] {}: {} x {} pixels", path.string(), height, width);
 }
 
-Tensor read_png(const fs::path& path) {
-  png_image image{};
-  image.version = PNG_IMAGE_VERSION;
-  const auto refuse = [&] {
-    const std::string why = image.message;
-    png_image_free(&image);
-    fail<DataError>("[images] {}: {}", path.string(), why);
-  };
-  if (!png_image_begin_read_from_file(&image, path.c_str())) refuse();
-  const bool colour = (image.format & PNG_FORMAT_FLAG_COLOR) != 0;
-  image.format = colour ? PNG_FORMAT_RGB : PNG_FORMAT_GRAY;
-  check_size(path, image.height, image.width);
-  Tensor picture({image.height, image.width, colour ? 3 : 1}, u8);
-  const png_color black{};  // what is seen through transparent places
-  if (!png_image_finish_read(&image, &black, picture.mutable_raw(), 0, nullptr)) refuse();
-  return picture;
-}
+/// A PNG file whose head has been read.
+class Png {
+ public:
+  explicit Png(const fs::path& path) : path_(path) {
+    image_.version = PNG_IMAGE_VERSION;
+    if (!png_image_begin_read_from_file(&image_, path.c_str())) refuse();
+    const bool colour = (image_.format & PNG_FORMAT_FLAG_COLOR) != 0;
+    image_.format = colour ? PNG_FORMAT_RGB : PNG_FORMAT_GRAY;
+    check_size(path, image_.height, image_.width);
+    shape_ = {image_.height, image_.width, colour ? 3 : 1};
+  }
+  ~Png() { png_image_free(&image_); }
+  Png(const Png&) = delete;
+  Png& operator=(const Png&) = delete;
+
+  [[nodiscard]] const Shape& shape() const { return shape_; }
+  [[nodiscard]] Tensor pixels() {
+    Tensor picture(shape_, u8);
+    const png_color black{};  // what is seen through transparent places
+    if (!png_image_finish_read(&image_, &black, picture.mutable_raw(), 0, nullptr)) refuse();
+    return picture;
+  }
+
+ private:
+  [[noreturn]] void refuse() const { fail<DataError>("[images] {}: {}", path_.string(), image_.message); }
+
+  const fs::path& path_;
+  png_image image_{};
+  Shape shape_;
+};
 
 /// libjpeg reports errors by a call that must not return.
 struct JpegError {
@@ -61,7 +75,7 @@ struct JpegError {
 };
 
 /// Nothing with a destructor may live between the jump and its target.
-bool decode_jpeg(std::FILE* file, JpegError& error, Tensor& picture) {
+bool decode_jpeg(std::FILE* file, JpegError& error, Shape& shape, Tensor* picture) {
   jpeg_decompress_struct info;
   info.err = jpeg_std_error(&error.manager);
   error.manager.error_exit = JpegError::leave;
@@ -73,16 +87,20 @@ bool decode_jpeg(std::FILE* file, JpegError& error, Tensor& picture) {
   jpeg_create_decompress(&info);
   jpeg_stdio_src(&info, file);
   jpeg_read_header(&info, TRUE);
-  info.out_color_space = info.num_components == 1 ? JCS_GRAYSCALE : JCS_RGB;
-  jpeg_start_decompress(&info);
-  const std::int64_t row = std::int64_t{info.output_width} * info.output_components;
-  picture = Tensor({info.output_height, info.output_width, info.output_components}, u8);
-  auto* bytes = reinterpret_cast<JSAMPLE*>(picture.mutable_raw());
-  while (info.output_scanline < info.output_height) {
-    JSAMPROW line = bytes + info.output_scanline * row;
-    jpeg_read_scanlines(&info, &line, 1);
+  const bool grey = info.num_components == 1;
+  shape = {info.image_height, info.image_width, grey ? 1 : 3};
+  if (picture) {
+    info.out_color_space = grey ? JCS_GRAYSCALE : JCS_RGB;
+    *picture = Tensor(shape, u8);
+    jpeg_start_decompress(&info);
+    const std::int64_t row = std::int64_t{info.output_width} * info.output_components;
+    auto* bytes = reinterpret_cast<JSAMPLE*>(picture->mutable_raw());
+    while (info.output_scanline < info.output_height) {
+      JSAMPROW line = bytes + info.output_scanline * row;
+      jpeg_read_scanlines(&info, &line, 1);
+    }
+    jpeg_finish_decompress(&info);
   }
-  jpeg_finish_decompress(&info);
   jpeg_destroy_decompress(&info);
   return true;
 }
@@ -95,12 +113,21 @@ File open(const fs::path& path) {
   return file;
 }
 
-Tensor read_jpeg(const fs::path& path) {
+/// The shape, and where `picture` is given the pixels.
+Shape read_jpeg(const fs::path& path, Tensor* picture) {
   const File file = open(path);
   JpegError error{};
-  Tensor picture;
-  if (!decode_jpeg(file.get(), error, picture)) fail<DataError>("[images] {}: {}", path.string(), error.message);
-  return picture;
+  Shape shape;
+  if (!decode_jpeg(file.get(), error, shape, picture)) fail<DataError>("[images] {}: {}", path.string(), error.message);
+  return shape;
+}
+
+bool is_png(const fs::path& path) {
+  unsigned char first[2] = {};
+  const std::size_t read = std::fread(first, 1, sizeof first, open(path).get());
+  if (read == 2 && first[0] == 0x89 && first[1] == 'P') return true;
+  if (read == 2 && first[0] == 0xff && first[1] == 0xd8) return false;
+  fail<DataError>("[images] {} is neither PNG nor JPEG", path.string());
 }
 
 bool is_picture(const fs::path& path) {
@@ -127,12 +154,13 @@ void expect_folder(const fs::path& folder) {
 }  // namespace
 
 Tensor read_picture(const fs::path& path) {
-  unsigned char first[2] = {};
-  const std::size_t read = std::fread(first, 1, sizeof first, open(path).get());
-  if (read == 2 && first[0] == 0x89 && first[1] == 'P') return read_png(path);
-  if (read == 2 && first[0] == 0xff && first[1] == 0xd8) return read_jpeg(path);
-  fail<DataError>("[images] {} is neither PNG nor JPEG", path.string());
+  if (is_png(path)) return Png(path).pixels();
+  Tensor picture;
+  (void)read_jpeg(path, &picture);
+  return picture;
 }
+
+Shape picture_shape(const fs::path& path) { return is_png(path) ? Png(path).shape() : read_jpeg(path, nullptr); }
 
 std::vector<std::byte> png_of(const Tensor& picture) {
   const Shape& shape = picture.shape();
@@ -162,7 +190,41 @@ std::vector<std::string> class_folders(const fs::path& folder) {
   return classes;
 }
 
-ImageFolder image_folder(const fs::path& folder, const std::vector<std::string>& classes) {
+namespace {
+
+/// The shape of all pictures: that of the first, with the most channels of any.
+Shape common_shape(const std::vector<fs::path>& files, Workers& workers) {
+  std::vector<Shape> shapes(files.size());
+  workers.run(static_cast<std::int64_t>(files.size()), [&](std::int64_t i) {
+    shapes[static_cast<std::size_t>(i)] = picture_shape(files[static_cast<std::size_t>(i)]);
+  });
+  Shape common = shapes[0];
+  for (std::size_t i = 0; i < shapes.size(); ++i) {
+    if (shapes[i][0] != common[0] || shapes[i][1] != common[1]) {
+      fail<DataError>("[images] {} is {} x {}, and {} is {} x {}. Hint: all pictures have one size.", files[i].string(),
+                      shapes[i][0], shapes[i][1], files[0].string(), common[0], common[1]);
+    }
+    common.set(2, std::max(common[2], shapes[i][2]));
+  }
+  return common;
+}
+
+/// A picture as a row of that shape: a grey one may be wanted in colours.
+void read_row(const fs::path& file, const Shape& wanted, std::span<std::byte> into) {
+  const Tensor picture = read_picture(file);
+  const std::int64_t channels = picture.shape()[2], repeats = wanted[2] / channels;
+  if (picture.size() * repeats != wanted.size())
+    fail<DataError>("[images] {} is {} now, and was {}", file.string(), picture.shape(), wanted);
+  if (repeats == 1) {
+    std::ranges::copy_n(picture.raw(), static_cast<std::ptrdiff_t>(into.size()), into.data());
+    return;
+  }
+  for (std::size_t i = 0; i < into.size(); ++i) into[i] = picture.raw()[i / static_cast<std::size_t>(repeats)];
+}
+
+}  // namespace
+
+ImageFolder image_folder(const fs::path& folder, const std::vector<std::string>& classes, Keep keep) {
   expect_folder(folder);
   ImageFolder result;
   std::vector<std::int32_t> labels;
@@ -175,34 +237,26 @@ ImageFolder image_folder(const fs::path& folder, const std::vector<std::string>&
     }
   }
   if (labels.empty()) fail<DataError>("[images] {} holds no picture of a known class", folder.string());
-  std::vector<Tensor> pictures(result.files.size());
-  Workers workers;  // each file goes to its own place: the order is that of the names, whoever reads it
-  workers.run(static_cast<std::int64_t>(pictures.size()), [&](std::int64_t i) {
-    pictures[static_cast<std::size_t>(i)] = read_picture(result.files[static_cast<std::size_t>(i)]);
-  });
-  std::int64_t channels = 1;
-  for (std::size_t i = 0; i < pictures.size(); ++i) {
-    const Shape &first = pictures[0].shape(), &shape = pictures[i].shape();
-    if (shape[0] != first[0] || shape[1] != first[1]) {
-      fail<DataError>("[images] {} is {} x {}, and {} is {} x {}. Hint: all pictures have one size.",
-                      result.files[i].string(), shape[0], shape[1], result.files[0].string(), first[0], first[1]);
-    }
-    channels = std::max(channels, shape[2]);
+  const auto rows = static_cast<std::int64_t>(labels.size());
+  Workers workers;
+  const Shape shape = common_shape(result.files, workers);
+  if (keep == Keep::none || (keep == Keep::what_fits && shape.size() > memory_budget() / 2 / rows)) {
+    const auto read = [files = result.files, shape](std::int64_t row, std::span<std::byte> into) {
+      read_row(files[static_cast<std::size_t>(row)], shape, into);
+    };
+    result.data.set("input", {shape, u8, read}, rows);
+  } else {
+    Tensor input({rows, shape[0], shape[1], shape[2]}, u8);
+    const auto size = static_cast<std::size_t>(shape.size());
+    std::byte* pixels = input.mutable_raw();
+    // each file goes to its own place: the order is that of the names, whoever reads it
+    workers.run(rows, [&](std::int64_t row) {
+      const auto place = static_cast<std::size_t>(row);
+      read_row(result.files[place], shape, {pixels + place * size, size});
+    });
+    result.data.set("input", input);
   }
-  const std::int64_t height = pictures[0].shape()[0], width = pictures[0].shape()[1], pixels = height * width;
-  Tensor input({static_cast<std::int64_t>(pictures.size()), height, width, channels}, u8);
-  auto bytes = input.mutable_values<std::uint8_t>();
-  for (std::size_t row = 0; row < pictures.size(); ++row) {
-    const auto from = pictures[row].values<std::uint8_t>();
-    const bool grey = pictures[row].shape()[2] == 1;
-    for (std::int64_t i = 0; i < pixels * channels; ++i) {
-      const std::int64_t at = grey ? i / channels : i;
-      bytes[row * static_cast<std::size_t>(pixels * channels) + static_cast<std::size_t>(i)] =
-          from[static_cast<std::size_t>(at)];
-    }
-  }
-  result.data.set("input", input);
-  result.data.set("target", Tensor::from(labels, {static_cast<std::int64_t>(labels.size())}));
+  result.data.set("target", Tensor::from(labels, {rows}));
   return result;
 }
 

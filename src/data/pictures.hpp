@@ -8,11 +8,20 @@ namespace thalweg::data {
 /// A picture as it is stored: u8 (height, width, channels), one channel where it is grey, else three. Throws DataError
 /// for a file that is no whole PNG or JPEG.
 [[nodiscard]] Tensor read_picture(const std::filesystem::path& path);
+/// Its shape alone, from the head of the file.
+[[nodiscard]] Shape picture_shape(const std::filesystem::path& path);
 /// u8 (height, width, 1 or 3) as a PNG.
 [[nodiscard]] std::vector<std::byte> png_of(const Tensor& picture);
 
 /// The classes of a folder: the names of the folders in it that hold pictures, in alphabetical order.
 [[nodiscard]] std::vector<std::string> class_folders(const std::filesystem::path& folder);
+
+/// Whether pictures are read at once, or while they are used.
+enum class Keep {
+  all,
+  none,
+  what_fits  ///< all, where they take less than a quarter of the machine's memory
+};
 
 struct ImageFolder {
   Dataset data;  ///< "input" u8 (rows, height, width, channels), "target" i32 (rows)
@@ -20,7 +29,8 @@ struct ImageFolder {
 };
 /// The pictures in folder/class for each of `classes`, file by file in alphabetical order. Grey pictures among coloured
 /// ones get three channels. Throws DataError for a picture of another size than the first, or a class without any.
-[[nodiscard]] ImageFolder image_folder(const std::filesystem::path& folder, const std::vector<std::string>& classes);
+[[nodiscard]] ImageFolder image_folder(const std::filesystem::path& folder, const std::vector<std::string>& classes,
+                                       Keep keep = Keep::all);
 
 /// Images to remove noise from: "target" f32 in [0, 1] are the images, "input" f32 the same with normal noise of this
 /// deviation added, which follows from the number of rows and the place alone.

@@ -1,8 +1,12 @@
+#include <algorithm>
 #include <array>
 #include <cmath>
+#include <numeric>
 
 #include "core/error.hpp"
+#include "core/workers.hpp"
 #include "data/preprocessing.hpp"
+#include "data/read_ahead.hpp"
 
 namespace thalweg::data {
 
@@ -12,9 +16,11 @@ struct Moments {
   double count = 0, mean = 0, variance = 0;
 };
 
+using Counts = std::array<std::int64_t, 256>;
+
 /// Bytes are counted by value, so that the sums are exact.
-Moments moments_of_bytes(const Tensor& input, std::span<const std::int64_t> rows, std::int64_t row_size) {
-  std::array<std::int64_t, 256> counts{};
+Counts counts_of(const Tensor& input, std::span<const std::int64_t> rows, std::int64_t row_size) {
+  Counts counts{};
   const auto values = input.values<std::uint8_t>();
   for (const std::int64_t row : rows) {
     for (const std::uint8_t value :
@@ -22,6 +28,33 @@ Moments moments_of_bytes(const Tensor& input, std::span<const std::int64_t> rows
       ++counts[value];
     }
   }
+  return counts;
+}
+
+/// The same of rows that are yet to be read: each is, once.
+Counts counts_of(const Dataset& data, std::span<const std::int64_t> rows, std::int64_t row_size) {
+  constexpr std::size_t at_once = 64;
+  Counts counts{};
+  std::size_t begun = 0;
+  const auto next = [&]() -> std::optional<std::vector<std::int64_t>> {
+    if (begun == rows.size()) return std::nullopt;
+    const auto part = rows.subspan(begun, std::min(at_once, rows.size() - begun));
+    begun += part.size();
+    return std::vector<std::int64_t>(part.begin(), part.end());
+  };
+  ReadAhead ahead(data, next, default_threads());
+  for (std::size_t done = 0; done < rows.size();) {
+    const Dataset part = ahead.next();
+    std::vector<std::int64_t> all(static_cast<std::size_t>(part.rows()));
+    std::iota(all.begin(), all.end(), 0);
+    const Counts more = counts_of(part["input"], all, row_size);
+    for (std::size_t value = 0; value < counts.size(); ++value) counts[value] += more[value];
+    done += all.size();
+  }
+  return counts;
+}
+
+Moments moments_of(const Counts& counts) {
   std::int64_t count = 0, sum = 0, squares = 0;
   for (std::int64_t value = 0; value < 256; ++value) {
     const std::int64_t times = counts[static_cast<std::size_t>(value)];
@@ -50,18 +83,24 @@ Moments moments(const Tensor& input, std::span<const std::int64_t> rows, std::in
 
 TensorPreprocessing TensorPreprocessing::fit(const Dataset& data, std::span<const std::int64_t> training_rows,
                                              std::vector<std::string> classes) {
-  const Tensor& input = data["input"];
-  const std::int64_t rows = data.rows();
-  const std::int64_t row_size = rows ? input.size() / rows : 0;
+  const auto column = std::ranges::find(data.columns(), "input", &std::pair<std::string, Tensor>::first);
+  if (column == data.columns().end()) fail<UsageError>("[preprocessing] the data has no column 'input'");
+  const Tensor& input = column->second;  // without rows, where those are yet to be read
+  const Shape row_shape(input.shape().sizes().subspan(1));
+  const std::int64_t rows = data.rows(), row_size = row_shape.size();
   if (training_rows.empty() || row_size == 0)
-    fail<DataError>("[preprocessing] nothing to fit to: input {}", input.shape());
+    fail<DataError>("[preprocessing] nothing to fit to: {} rows of {}", rows, row_shape);
   for (const std::int64_t row : training_rows) {
     if (row < 0 || row >= rows) fail<UsageError>("[preprocessing] row {} of {} rows", row, rows);
   }
-  const Moments m =
-      input.dtype() == u8 ? moments_of_bytes(input, training_rows, row_size) : moments(input, training_rows, row_size);
+  const bool bytes = input.dtype() == u8;
+  if (data.streams() && !bytes)
+    fail<UsageError>("[preprocessing] rows of {} that are yet to be read; wanted u8", input.dtype());
+  const Moments m = data.streams() ? moments_of(counts_of(data, training_rows, row_size))
+                    : bytes        ? moments_of(counts_of(input, training_rows, row_size))
+                                   : moments(input, training_rows, row_size);
   if (!std::isfinite(m.variance)) fail<DataError>("[preprocessing] the input holds numbers that are not finite");
-  return {.input = Shape(input.shape().sizes().subspan(1)),
+  return {.input = row_shape,
           .dtype = input.dtype(),
           .affine = {.shift = m.mean, .scale = m.variance > 0 ? 1 / std::sqrt(m.variance) : 0},
           .task = data.has("target") && data["target"].dtype() == i32 ? Task::multiclass : Task::regression,

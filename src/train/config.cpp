@@ -16,6 +16,14 @@ Fields DataOptions::fields() {
        "held out to watch the training: a fraction of the training rows, of a text its end (0 is none), or data"},
   };
   if (format == "idx") all.push_back({"classes", &classes, "what the labels 0, 1, ... are called"});
+  if (format == "images") {
+    all.push_back({.name = "stream",
+                   .place = &stream,
+                   .doc =
+                       "read the files while training, each batch ahead of its step, and keep none; auto: where they "
+                       "would take a quarter of the memory",
+                   .choices = {"auto", "always", "never"}});
+  }
   if (is_images()) {
     all.push_back(
         {"augment", &augment, "in training, { flip = true, crop = 4, cutout = 8 }: see `thalweg list sections`"});

@@ -18,6 +18,7 @@ struct DataOptions {
   std::vector<std::string> classes = {};  ///< idx: what the labels are called
   OptionMap augment = {};                 ///< images: AugmentOptions, for training
   double noise = 0;                       ///< images: added to the input, where the image itself is the target
+  std::string stream = "auto";            ///< images: whether files are read while they are used
   data::TableOptions table = {};          ///< csv: which columns mean what
   data::TextOptions text = {};            ///< text: tokens and windows
 

@@ -8,6 +8,7 @@
 #include "core/error.hpp"
 #include "core/random.hpp"
 #include "data/gather.hpp"
+#include "data/read_ahead.hpp"
 #include "graph/graph.hpp"
 #include "nn/init.hpp"
 #include "optim/segments.hpp"
@@ -66,8 +67,7 @@ State Engine::init(const Dataset& data, std::uint64_t seed, DType dtype) {
   state.seed = seed;
   state.parameters = Tensor({layout->size}, dtype);
   for (const TracedParameter& p : traced.parameters) {
-    state.set_parameter(p.name,
-                        initial_values(p.options.initializer, p.var.shape(), dtype, seed, p.name, workers_));
+    state.set_parameter(p.name, initial_values(p.options.initializer, p.var.shape(), dtype, seed, p.name, workers_));
   }
   prepare_update(state);
   return state;
@@ -404,32 +404,55 @@ std::pair<double, double> Engine::evaluate(const State& state, const RowSelectio
   const std::int64_t rows = selection.count();
   if (rows == 0) fail<UsageError>("[evaluate] a set of no rows");
   const std::int64_t size = evaluation_shard(rows, selection.data, layout);
-  const std::int64_t shards = (rows + size - 1) / size;
-  const ShardProgram& whole = program_for(Mode::evaluate, size, selection.data, layout);
-  const ShardProgram& rest = program_for(Mode::evaluate, rows - (shards - 1) * size, selection.data, layout);
+  const Signature& prediction = program_for(Mode::evaluate, size, selection.data, layout).prediction;
   std::size_t row_bytes = 0;
-  std::vector<std::byte> unused;
+  Tensor unused, &values = predictions ? *predictions : unused;
   std::byte* into = nullptr;
-  if (whole.prediction.shape.rank() > 0) {
-    Shape shape = whole.prediction.shape;
+  if (prediction.shape.rank() > 0) {
+    Shape shape = prediction.shape;
     shape.set(0, rows);
-    Tensor values(shape, whole.prediction.dtype);
+    values = Tensor(shape, prediction.dtype);
     row_bytes = values.bytes() / static_cast<std::size_t>(rows);
-    if (predictions) *predictions = std::move(values);
-    unused.resize(predictions ? 0 : row_bytes * static_cast<std::size_t>(rows));
-    into = predictions ? predictions->mutable_raw() : unused.data();
+    into = values.mutable_raw();
   }
+  std::pair<double, double> total{0, 0};
+  if (!selection.data.streams()) {
+    evaluate_part(state, selection, size, into, total);
+    return total;
+  }
+  const std::int64_t part = 4 * size;  // whole shards, so that it is the same sum
+  std::int64_t begun = 0;
+  const auto next = [&]() -> std::optional<std::vector<std::int64_t>> {
+    if (begun == rows) return std::nullopt;
+    std::vector<std::int64_t> chosen(static_cast<std::size_t>(std::min(part, rows - begun)));
+    std::iota(chosen.begin(), chosen.end(), begun);
+    begun += static_cast<std::int64_t>(chosen.size());
+    return chosen;
+  };
+  data::ReadAhead ahead(selection.data, next, workers_.threads());
+  for (std::int64_t done = 0; done < rows; done += part) {
+    const Dataset read = ahead.next();
+    evaluate_part(state, {read}, size, into ? into + static_cast<std::size_t>(done) * row_bytes : nullptr, total);
+  }
+  return total;
+}
+
+void Engine::evaluate_part(const State& state, const RowSelection& part, std::int64_t shard_size,
+                           std::byte* predictions, std::pair<double, double>& total) {
+  const std::int64_t rows = part.count(), size = std::min(rows, shard_size), shards = (rows + size - 1) / size;
+  const ShardProgram& whole = program_for(Mode::evaluate, size, part.data, *state.layout);
+  const ShardProgram& rest = program_for(Mode::evaluate, rows - (shards - 1) * size, part.data, *state.layout);
+  const std::int64_t shard_bytes =
+      static_cast<std::int64_t>(whole.prediction.shape.rank() > 0 ? whole.prediction.bytes() : 0);
   std::vector<double> sums(static_cast<std::size_t>(shards * shard_doubles), 0);
   workers_.run(shards, [&](std::int64_t i) {
-    run_shard(i + 1 < shards ? whole : rest, state, selection, i * size, nullptr, sums.data() + i * shard_doubles,
-              into ? into + static_cast<std::size_t>(i * size) * row_bytes : nullptr);
+    run_shard(i + 1 < shards ? whole : rest, state, part, i * size, nullptr, sums.data() + i * shard_doubles,
+              predictions ? predictions + i * shard_bytes : nullptr);
   });
-  std::pair<double, double> total{0, 0};
   for (std::int64_t i = 0; i < shards; ++i) {
     total.first += sums[static_cast<std::size_t>(i * shard_doubles)];
     total.second += sums[static_cast<std::size_t>(i * shard_doubles + 1)];
   }
-  return total;
 }
 
 std::string Engine::explain(const State& state, const Dataset& data, std::int64_t rows) {

@@ -69,6 +69,9 @@ class Engine {
     Block block;
     const std::vector<Movement>* movements;
   };
+  /// Adds the loss and its weight over a part of the rows, which are in memory.
+  void evaluate_part(const State& state, const RowSelection& part, std::int64_t shard_size, std::byte* predictions,
+                     std::pair<double, double>& total);
   /// Rows a shard of an evaluation; depends on the rows and the model alone.
   std::int64_t evaluation_shard(std::int64_t rows, const Dataset& data, const Layout& layout);
   /// The program of a shard of a training step: of as many rows as wanted (0: the default), or of all where the

@@ -43,8 +43,8 @@ class Search {
     check(options);
     if (!run_.validation_data && run_.validation > 0) {
       const auto split = data::split_fraction(data.rows(), run_.validation, run_.seed);
-      run_.validation_data = data.take(split.held_out);
-      data_ = data.take(split.train);
+      run_.validation_data = data.select(split.held_out);
+      data_ = data.select(split.train);
     }
     run_.validation = 0;
     run_.early_stopping.reset();

@@ -47,8 +47,7 @@ EvaluationFunction evaluation_of(ModelFunction model, LossFunction loss) {
 
 std::vector<ColumnSpec> columns_of(const Dataset& data) {
   std::vector<ColumnSpec> columns;
-  for (const std::string& name : data.names()) {
-    const Tensor& column = data[name];
+  for (const auto& [name, column] : data.columns()) {
     columns.push_back({name, {Shape(column.shape().sizes().subspan(1)), column.dtype()}});
   }
   if (columns.empty()) fail<UsageError>("[train] the data has no columns. Hint: data.set(\"input\", tensor).");

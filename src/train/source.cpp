@@ -26,11 +26,18 @@ std::string path_in(const OptionValue& place, const char* key) {
   return *path;
 }
 
+data::Keep keep_of(const DataOptions& options) {
+  if (options.noise > 0 && options.stream == "always")
+    fail<UsageError>("[data] stream = \"always\" with noise. Hint: what noise is added to is kept in memory.");
+  if (options.stream == "always") return data::Keep::none;
+  return options.stream == "never" || options.noise > 0 ? data::Keep::all : data::Keep::what_fits;
+}
+
 /// Images with their labels; or noisy ones, where noise is to be removed, with the images themselves.
 Dataset read_images(const OptionValue& place, const DataOptions& options, const std::vector<std::string>& classes) {
   Dataset read;
   if (options.format == "images") {
-    read = data::image_folder(std::get<std::string>(place.value), classes).data;
+    read = data::image_folder(std::get<std::string>(place.value), classes, keep_of(options)).data;
   } else {
     read = data::images(path_in(place, "images"), path_in(place, "labels"), static_cast<std::int64_t>(classes.size()));
   }
@@ -82,7 +89,7 @@ void DataSource::read_pictures() {
   tensors_ = read_images(options_.train, options_, options_.classes);
   rows_.resize(static_cast<std::size_t>(tensors_.rows()));
   std::iota(rows_.begin(), rows_.end(), 0);
-  const Shape image(tensors_["input"].shape().sizes().subspan(1));
+  const Shape image(tensors_.columns()[0].second.shape().sizes().subspan(1));
   facts_ = {.task = data::Task::regression, .rows = tensors_.rows(), .outputs = image.size(), .table = false};
   if (options_.noise > 0) {
     notes_.push_back(fmt::format("{} images of {} with noise to remove", tensors_.rows(), image));
@@ -93,7 +100,8 @@ void DataSource::read_pictures() {
   const auto highest = labels_.empty() ? 0 : *std::ranges::max_element(labels_);
   facts_.task = data::Task::multiclass;
   facts_.outputs = std::max<std::int64_t>(highest + 1, static_cast<std::int64_t>(options_.classes.size()));
-  notes_.push_back(fmt::format("{} images of {}, {} classes", tensors_.rows(), image, facts_.outputs));
+  notes_.push_back(fmt::format("{} images of {}, {} classes{}", tensors_.rows(), image, facts_.outputs,
+                               tensors_.streams() ? ", read while they are used" : ""));
 }
 
 void DataSource::read_table() {
@@ -146,8 +154,8 @@ std::vector<std::int64_t> DataSource::rows_at(std::span<const std::int64_t> plac
 Parts DataSource::encode(std::span<const std::int64_t> train, std::span<const std::int64_t> validation) const {
   if (!table_) {
     Parts parts{.preprocessing = data::TensorPreprocessing::fit(tensors_, train, options_.classes),
-                .train = tensors_.take(train)};
-    if (!validation.empty()) parts.validation = tensors_.take(validation);
+                .train = tensors_.select(train)};
+    if (!validation.empty()) parts.validation = tensors_.select(validation);
     return parts;
   }
   const data::TablePreprocessing fitted(*table_, schema_, train);
@@ -198,8 +206,8 @@ std::vector<Parts> DataSource::folds(std::int64_t k, std::uint64_t seed) const {
   for (const data::Split& split : data::split_folds(static_cast<std::int64_t>(rows_.size()), k, seed, labels_)) {
     Parts& parts = result.emplace_back(held_out(split.train, seed));
     const std::vector<std::int64_t> test = rows_at(split.held_out);
-    parts.test =
-        table_ ? encode_rows(*parts.preprocessing.table(), *table_, test, "fold", parts.warnings) : tensors_.take(test);
+    parts.test = table_ ? encode_rows(*parts.preprocessing.table(), *table_, test, "fold", parts.warnings)
+                        : tensors_.select(test);
   }
   return result;
 }

@@ -1,16 +1,15 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
-#include <numeric>
 #include <ostream>
 
 #include "core/error.hpp"
-#include "core/random.hpp"
+#include "data/read_ahead.hpp"
 #include "data/split.hpp"
 #include "train/checkpoint.hpp"
 #include "train/engine.hpp"
 #include "train/evaluation.hpp"
-#include "train/run_length.hpp"
+#include "train/row_order.hpp"
 #include "train/safetensors.hpp"
 
 namespace thalweg {
@@ -57,6 +56,7 @@ class Fit {
     check();
     if (options_.layer_norms) history_.layers = layers_of(*state_.layout);
     start_or_resume();
+    if (training.streams()) read_ahead_.emplace(training, later_batches(), engine_.workers().threads());
     while (state_.step < position_.total_steps && !over_) train_one_step();
     finish();
     return std::move(history_);
@@ -72,6 +72,7 @@ class Fit {
     if (shard_size_ == 0) shard_size_ = default_shard_size(length.batch, state_.layout->size);
     steps_an_epoch_ = length.steps_an_epoch;
     position_.total_steps = length.steps;
+    order_ = RowOrder(options_, length, rows_);
   }
 
   void check() const {
@@ -113,25 +114,25 @@ class Fit {
         std::max<std::int64_t>(1, options_.checkpoint_every.steps(position_.total_steps, steps_an_epoch_));
   }
 
-  /// The rows of the step about to be taken, in the order that the seed and the epoch give.
-  void choose_rows() {
-    const std::int64_t epoch = state_.step / steps_an_epoch_, begin = state_.step % steps_an_epoch_ * rows_a_step_;
-    const std::int64_t end = std::min(rows_, begin + rows_a_step_);
-    if (order_.empty()) {
-      order_.resize(static_cast<std::size_t>(rows_));
-      std::iota(order_.begin(), order_.end(), 0);
-    }
-    if (options_.shuffle && epoch != shuffled_epoch_) {
-      order_ = shuffled(RandomKey{options_.seed, 0}.fold("shuffle").fold(static_cast<std::uint64_t>(epoch)), rows_);
-      shuffled_epoch_ = epoch;
-    }
-    batch_ = std::span(order_).subspan(static_cast<std::size_t>(begin), static_cast<std::size_t>(end - begin));
+  /// The rows of the batches from the next step on, for one who reads ahead.
+  [[nodiscard]] data::ReadAhead::NextRows later_batches() const {
+    return [order = order_, step = state_.step, steps = position_.total_steps]() mutable {
+      std::optional<std::vector<std::int64_t>> rows;
+      if (step == steps) return rows;
+      const auto chosen = order.rows_of(step++);
+      rows.emplace(chosen.begin(), chosen.end());
+      return rows;
+    };
+  }
+
+  StepReport take_step(const Progress& progress) {
+    if (!read_ahead_) return engine_.step(state_, {*training_, order_.rows_of(state_.step)}, progress, shard_size_);
+    return engine_.step(state_, {read_ahead_->next()}, progress, shard_size_);
   }
 
   void train_one_step() {
-    choose_rows();
     const Progress progress{state_.step, position_.total_steps, steps_an_epoch_, position_.plateau.factor};
-    StepReport report = engine_.step(state_, {*training_, batch_}, progress, shard_size_);
+    StepReport report = take_step(progress);
     report.epoch = (report.step - 1) / steps_an_epoch_ + 1;
     if (std::isfinite(report.loss)) {  // it is not where skip_nonfinite left the step out
       position_.epoch_loss += report.loss * static_cast<double>(report.samples);
@@ -243,9 +244,8 @@ class Fit {
   std::optional<Tensor> best_parameters_;
   std::int64_t rows_ = 0, rows_a_step_ = 1, steps_an_epoch_ = 1, shard_size_ = 0, checkpoint_every_ = 1,
                last_checkpoint_ = 0;
-  std::vector<std::int64_t> order_;  // of the rows, in this epoch
-  std::int64_t shuffled_epoch_ = -1;
-  std::span<const std::int64_t> batch_;  // of it
+  RowOrder order_;
+  std::optional<data::ReadAhead> read_ahead_;  // where the data streams
   Clock::time_point started_ = Clock::now();
 };
 
@@ -281,8 +281,8 @@ History Trainer::fit(const Dataset& data, const FitOptions& options) {
   const Dataset* validation = options.validation_data ? &*options.validation_data : nullptr;
   if (!validation && options.validation > 0) {
     const auto split = data::split_fraction(data.rows(), options.validation, options.seed);
-    training = data.take(split.train);
-    held_out = data.take(split.held_out);
+    training = data.select(split.train);
+    held_out = data.select(split.held_out);
     validation = &held_out;
   }
   impl_->engine.set_memory(options.memory);
@@ -307,6 +307,7 @@ Tensor Trainer::predict(const Dataset& data) {
   if (!impl_->loss)
     fail<UsageError>("[predict] an objective gives a loss, not predictions. Hint: Trainer(model, loss, optimizer).");
   Dataset inputs;
+  if (data.streams()) fail<UsageError>("[predict] rows that are yet to be read. Hint: take(rows) reads them.");
   inputs.set("input", data["input"]);
   Tensor predictions;
   (void)impl_->engine.evaluate(initialised(impl_->state), {inputs}, &predictions);

@@ -11,6 +11,7 @@
 #include <cstdio>
 #include <fstream>
 
+#include "data/preprocessing.hpp"
 #include "thalweg/error.hpp"
 
 namespace thalweg {
@@ -96,6 +97,25 @@ TEST_F(Pictures, AFolderOfFoldersIsClassesInAlphabeticalOrder) {
     EXPECT_EQ(read.data["input"].at(i), cat.at(i / 3));  // grey: three equal channels
     EXPECT_EQ(read.data["input"].at(96 + i), dog.at(i));
   }
+}
+
+TEST_F(Pictures, AFolderThatStreamsHasTheSameRows) {
+  for (int i = 0; i < 5; ++i) {
+    const std::int64_t channels = i % 2 ? 1 : 3;
+    write(folder_ / (i < 3 ? "a" : "b") / (std::to_string(i) + ".png"), data::png_of(picture(6, 4, channels, i)));
+  }
+  write_jpeg(folder_ / "a" / "9.jpg", picture(6, 4, 1, 9));
+  const data::ImageFolder kept = data::image_folder(folder_, {"a", "b"}, data::Keep::what_fits);
+  const data::ImageFolder streamed = data::image_folder(folder_, {"a", "b"}, data::Keep::none);
+  EXPECT_FALSE(kept.data.streams());
+  EXPECT_TRUE(streamed.data.streams());
+  EXPECT_EQ(kept.files, streamed.files);
+  EXPECT_TRUE(identical(streamed.data.slice(0, 6)["input"], kept.data["input"]));
+  EXPECT_TRUE(identical(streamed.data["target"], kept.data["target"]));
+  const std::vector<std::int64_t> some = {5, 0, 2};
+  EXPECT_EQ(data::TensorPreprocessing::fit(streamed.data, some), data::TensorPreprocessing::fit(kept.data, some));
+  write(folder_ / "b" / "4.png", data::png_of(picture(6, 5, 1, 4)));  // changed since
+  EXPECT_THROW((void)streamed.data.slice(0, 6), DataError);
 }
 
 TEST_F(Pictures, WhatIsDamagedIsRefusedByName) {

@@ -35,6 +35,36 @@ TEST(Trainer, SameBitsForAnyNumberOfThreads) {
   }
 }
 
+/// The same rows, read when they are asked for.
+Dataset streamed(const Dataset& data) {
+  const Tensor input = data["input"];
+  const std::size_t row_bytes = input.bytes() / static_cast<std::size_t>(data.rows());
+  Dataset result;
+  result.set("input",
+             {Shape(input.shape().sizes().subspan(1)), input.dtype(),
+              [=](std::int64_t row, std::span<std::byte> into) {
+                std::copy_n(input.raw() + static_cast<std::size_t>(row) * row_bytes, row_bytes, into.data());
+              }},
+             data.rows());
+  result.set("target", data["target"]);
+  return result;
+}
+
+TEST(Trainer, DataThatStreamsGivesTheSameBits) {
+  const Dataset data = two_moons(1403), streams = streamed(data);
+  const FitOptions options = {.epochs = 3, .batch_size = 64, .shard_size = 20, .validation = 0.1};
+  Trainer kept = moons_trainer();
+  const History wanted = kept.fit(data, options);
+  for (int threads : {1, 2, 3}) {
+    Trainer trainer = moons_trainer(threads);
+    const History history = trainer.fit(streams, options);
+    EXPECT_TRUE(identical(trainer.state().parameters, kept.state().parameters)) << threads << " threads";
+    EXPECT_EQ(history.epochs.back().metrics, wanted.epochs.back().metrics) << threads << " threads";
+    EXPECT_EQ(trainer.evaluate(streams).metrics, kept.evaluate(data).metrics) << threads << " threads";
+  }
+  EXPECT_THROW((void)kept.predict(streams), UsageError);
+}
+
 TEST(Trainer, SameBitsInLeanMemory) {
   Trainer fast = moons_trainer(), lean = moons_trainer();
   (void)fast.fit(two_moons(200), {.epochs = 2});
@@ -93,7 +123,7 @@ TEST(Trainer, ResumesWithTheSameBitsWhereverItStopped) {
     second.stop_after = 0;
     second.resume = true;
     Trainer resumed = moons_trainer(2);
-    const History rest = resumed.fit(data, second);
+    const History rest = resumed.fit(stop % 2 ? streamed(data) : data, second);
     for (const std::string& warning : rest.warnings) ADD_FAILURE() << warning;
     EXPECT_EQ(rest.steps.front().step, stop + 1);
     EXPECT_TRUE(identical(resumed.state().parameters, whole.state().parameters)) << "stopped after step " << stop;

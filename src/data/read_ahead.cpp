@@ -1,0 +1,57 @@
+#include "data/read_ahead.hpp"
+
+#include "core/error.hpp"
+
+namespace thalweg::data {
+
+ReadAhead::ReadAhead(const Dataset& data, NextRows next_rows, int threads)
+    : data_(data), next_rows_(std::move(next_rows)), at_most_(threads + 1) {
+  for (int i = 0; i < threads; ++i) threads_.emplace_back([this] { read_batches(); });
+}
+
+ReadAhead::~ReadAhead() {
+  {
+    const std::lock_guard lock(mutex_);
+    over_ = true;
+  }
+  changed_.notify_all();
+  for (std::thread& thread : threads_) thread.join();
+}
+
+void ReadAhead::read_batches() {
+  std::unique_lock lock(mutex_);
+  while (true) {
+    changed_.wait(lock, [&] { return over_ || asked_ < taken_ + at_most_; });
+    if (over_) return;
+    const auto rows = next_rows_();
+    if (!rows) {
+      over_ = true;
+      changed_.notify_all();
+      return;
+    }
+    const std::int64_t number = asked_++;
+    lock.unlock();
+    Batch batch;
+    try {
+      batch.rows = data_.take(*rows);
+    } catch (...) {
+      batch.error = std::current_exception();
+    }
+    lock.lock();
+    ready_.emplace(number, std::move(batch));
+    changed_.notify_all();
+  }
+}
+
+Dataset ReadAhead::next() {
+  std::unique_lock lock(mutex_);
+  const auto is_there = [&] { return ready_.contains(taken_); };
+  changed_.wait(lock, [&] { return is_there() || (over_ && taken_ >= asked_); });
+  if (!is_there()) defect("batch {} asked for, and there are {}", taken_, asked_);
+  auto batch = ready_.extract(taken_++);
+  changed_.notify_all();
+  if (batch.mapped().error) std::rethrow_exception(batch.mapped().error);
+  return std::move(batch.mapped().rows);
+}
+
+}  // namespace thalweg::data

@@ -1,0 +1,49 @@
+#pragma once
+// Batches of a dataset that streams, read before they are asked for.
+
+#include <condition_variable>
+#include <exception>
+#include <map>
+#include <mutex>
+#include <optional>
+#include <thread>
+
+#include "thalweg/data.hpp"
+
+namespace thalweg::data {
+
+/// Reads batches on threads of its own while the ones before them are worked on. They come in the order asked for,
+/// whichever thread reads which, and each is what Dataset::take gives.
+class ReadAhead {
+ public:
+  /// The rows of the next batch; nothing after the last. Called by one thread at a time, in order.
+  using NextRows = std::function<std::optional<std::vector<std::int64_t>>()>;
+
+  /// `data` must outlive this. As many batches wait, at most, as there are threads and one more.
+  ReadAhead(const Dataset& data, NextRows next_rows, int threads);
+  ~ReadAhead();
+  ReadAhead(const ReadAhead&) = delete;
+  ReadAhead& operator=(const ReadAhead&) = delete;
+
+  /// Waits for the next batch. Throws what reading it threw. Must not be called more often than there are batches.
+  [[nodiscard]] Dataset next();
+
+ private:
+  struct Batch {
+    Dataset rows;
+    std::exception_ptr error;
+  };
+  void read_batches();
+
+  const Dataset& data_;
+  NextRows next_rows_;
+  std::int64_t at_most_;
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  std::map<std::int64_t, Batch> ready_;         // by their number
+  std::int64_t asked_ = 0, taken_ = 0;          // how many have been begun, and handed out
+  bool over_ = false;                           // no more are to be begun
+  std::vector<std::thread> threads_;
+};
+
+}  // namespace thalweg::data

@@ -1,0 +1,27 @@
+#pragma once
+
+#include <span>
+#include <vector>
+
+#include "train/run_length.hpp"
+
+namespace thalweg {
+
+/// Which rows each step of a run takes: a function of the seed, the epoch and the step's place in it.
+class RowOrder {
+ public:
+  RowOrder() = default;
+  RowOrder(const FitOptions& options, const RunLength& length, std::int64_t rows);
+
+  /// Valid until the next call.
+  [[nodiscard]] std::span<const std::int64_t> rows_of(std::int64_t step);
+
+ private:
+  bool shuffle_ = false;
+  std::uint64_t seed_ = 0;
+  std::int64_t rows_a_step_ = 1, steps_an_epoch_ = 1;
+  std::vector<std::int64_t> order_;  // of the rows, in this epoch
+  std::int64_t shuffled_epoch_ = -1;
+};
+
+}  // namespace thalweg

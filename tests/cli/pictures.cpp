@@ -1,0 +1,59 @@
+// A folder of PNG files, a folder for each class, as a user trains on it.
+
+#include "command.hpp"
+#include "data/pictures.hpp"
+
+namespace thalweg::testing {
+namespace {
+
+class PictureFolders : public CommandTest {
+ protected:
+  /// Two classes: bright on the left, bright on the right.
+  void write_pictures() const {
+    for (const char* side : {"left", "right"}) std::filesystem::create_directories(path("pictures") / side);
+    for (int i = 0; i < 60; ++i) {
+      const bool right = i % 2;
+      Tensor picture({6, 6, 1}, u8);
+      for (std::int64_t place = 0; place < picture.size(); ++place)
+        picture.set(place, (place % 6 >= 3) == right ? 120 + (i * 37 + place * 11) % 100 : (i * 53 + place * 7) % 100);
+      const std::vector<std::byte> bytes = data::png_of(picture);
+      write(std::string(right ? "pictures/right/" : "pictures/left/") + std::to_string(i) + ".png",
+            {reinterpret_cast<const char*>(bytes.data()), bytes.size()});
+    }
+  }
+};
+
+TEST_F(PictureFolders, TheyTrainAlikeWhetherKeptOrReadWhileUsed) {
+  write_pictures();
+  write("p.toml", R"(
+[data]
+format = "images"
+train = "pictures"
+validation = 0.25
+augment = { crop = 1 }
+[model]
+kind = "mlp"
+hidden = [8]
+[optimizer]
+kind = "adam"
+lr = 0.02
+[train]
+epochs = 8
+batch_size = 8
+)");
+  for (const std::string stream : {"never", "always"}) {
+    const Ran ran = run("train p.toml --quiet --threads 2 --out " + stream + " --set data.stream=" + stream);
+    ASSERT_EQ(ran.code, 0) << ran.err;
+  }
+  EXPECT_EQ(read_text(path("always/model.safetensors")), read_text(path("never/model.safetensors")));
+  const nlohmann::json kept = run("evaluate never --json").json(), streamed = run("evaluate always --json").json();
+  EXPECT_EQ(kept["loss"], streamed["loss"]);
+  EXPECT_GT(kept["accuracy"].get<double>(), 0.9);
+  write("pictures/left/60.png", "neither");
+  const Ran broken = run("train p.toml --quiet --out broken --set data.stream=always");
+  EXPECT_EQ(broken.code, 3) << broken.err;
+  EXPECT_NE(broken.err.find("60.png"), std::string::npos) << broken.err;
+}
+
+}  // namespace
+}  // namespace thalweg::testing
