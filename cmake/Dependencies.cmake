@@ -20,6 +20,7 @@ if(NOT TARGET DNNL::dnnl)
   set_target_properties(DNNL::dnnl PROPERTIES IMPORTED_LOCATION ${LIBDNNL} INTERFACE_INCLUDE_DIRECTORIES ${DNNL_INCLUDE})
 endif()
 
-# What the library links: none of it shows in a public header.
-set(THALWEG_LIBRARIES Threads::Threads DNNL::dnnl OpenMP::OpenMP_CXX ZLIB::ZLIB PNG::PNG JPEG::JPEG ${LIBHWY} ${LIBCSV} fmt::fmt
-    tomlplusplus::tomlplusplus)
+# What the library links: none of it shows in a public header. Of Highway only what its headers leave over, if anything
+# (src/kernels/targets.cpp).
+set(THALWEG_LIBRARIES Threads::Threads DNNL::dnnl OpenMP::OpenMP_CXX ZLIB::ZLIB PNG::PNG JPEG::JPEG
+    -Wl,--push-state,--as-needed ${LIBHWY} -Wl,--pop-state ${LIBCSV} fmt::fmt tomlplusplus::tomlplusplus)

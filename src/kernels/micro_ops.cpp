@@ -23,21 +23,9 @@ namespace {
 HWY_EXPORT(MicroTable);
 HWY_EXPORT(ReducerTable);
 HWY_EXPORT(TargetName);
-
-/// THALWEG_ISA=sse4|avx2|avx512 caps the instruction set.
-bool cap_instruction_set() {
-  const char* cap = std::getenv("THALWEG_ISA");
-  const std::string name = cap ? cap : "";
-  if (name == "avx2") hwy::DisableTargets(HWY_AVX3);
-  if (name == "sse4") hwy::DisableTargets(HWY_AVX3 | HWY_AVX2);
-  return true;
-}
-
-void choose_once() { [[maybe_unused]] static const bool capped = cap_instruction_set(); }
 }  // namespace
 
 const MicroOp* find_micro_op(std::string_view name) {
-  choose_once();
   for (const MicroOp& op : HWY_DYNAMIC_DISPATCH(MicroTable)()) {
     if (op.name == name) return &op;
   }
@@ -45,7 +33,6 @@ const MicroOp* find_micro_op(std::string_view name) {
 }
 
 const Reducer* find_reducer(std::string_view name) {
-  choose_once();
   for (const Reducer& reducer : HWY_DYNAMIC_DISPATCH(ReducerTable)()) {
     if (reducer.name == name) return &reducer;
   }
@@ -53,7 +40,6 @@ const Reducer* find_reducer(std::string_view name) {
 }
 
 std::string_view instruction_set() {
-  choose_once();
   return HWY_DYNAMIC_DISPATCH(TargetName)();
 }
 

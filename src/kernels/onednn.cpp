@@ -5,15 +5,24 @@
 #include <mutex>
 
 #include "core/error.hpp"
+#include "kernels/micro_ops.hpp"
 
 namespace thalweg {
 
 namespace {
 
+/// It keeps to the instruction set that our own loops keep to.
+bool cap_instruction_set() {
+  if (instruction_set() == "AVX2") (void)dnnl::set_max_cpu_isa(dnnl::cpu_isa::avx2);
+  if (instruction_set() == "SSE4") (void)dnnl::set_max_cpu_isa(dnnl::cpu_isa::sse41);
+  return true;
+}
+
 /// One OpenMP thread for this thread, while it lives.
 class OneOmpThread {
  public:
   OneOmpThread() : before_(omp_get_max_threads()) {
+    [[maybe_unused]] static const bool capped = cap_instruction_set();
     if (before_ != 1) omp_set_num_threads(1);
   }
   ~OneOmpThread() {
