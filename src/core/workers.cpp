@@ -85,9 +85,9 @@ void Workers::work_on(Job& job) {
   }
 }
 
-void Workers::run(std::int64_t count, TaskRef task) {
+void Workers::share_out(std::int64_t count, TaskRef task) {
   if (count <= 0) return;
-  if (count == 1 || helpers_.empty()) {
+  if (helpers_.empty()) {
     for (std::int64_t i = 0; i < count; ++i) task(i);
     return;
   }

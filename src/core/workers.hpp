@@ -42,7 +42,13 @@ class Workers {
 
   /// Runs task(0), ..., task(count - 1), each once, on this thread and on idle workers; returns when all are done. The
   /// exception of the first task (by number) that threw is thrown again.
-  void run(std::int64_t count, TaskRef task);
+  void run(std::int64_t count, TaskRef task) {
+    if (count == 1) {  // as most kernels of a small step are
+      task(0);
+    } else {
+      share_out(count, task);
+    }
+  }
 
  private:
   struct Job {
@@ -57,6 +63,7 @@ class Workers {
     std::exception_ptr error;
     Job(TaskRef t, std::int64_t n);
   };
+  void share_out(std::int64_t count, TaskRef task);
   static void work_on(Job& job);
   void help_until_stopped();
   Job* job_with_work();  // under mutex_

@@ -38,7 +38,7 @@ void check_groups(const Optimizer& optimizer, const Layout& layout) {
 
 }  // namespace
 
-std::vector<Segment> segments_of(const Optimizer& optimizer, const Layout& layout) {
+std::vector<Segment> segments_of(const Optimizer& optimizer, const Layout& layout, bool by_decay) {
   check_groups(optimizer, layout);
   std::vector<Segment> segments;
   bool joinable = false;  // whether the last segment may grow
@@ -51,7 +51,7 @@ std::vector<Segment> segments_of(const Optimizer& optimizer, const Layout& layou
     if (needs_shapes(group && !group->chain.empty() ? group->chain : optimizer.chain)) {
       segments.push_back({entry.offset, entry.shape, entry.decay, group});
       joinable = false;
-    } else if (joinable && segments.back().decay == entry.decay && segments.back().group == group) {
+    } else if (joinable && segments.back().group == group && (!by_decay || segments.back().decay == entry.decay)) {
       segments.back().shape = {entry.offset + entry.shape.size() - segments.back().offset};
     } else {
       segments.push_back({entry.offset, {entry.shape.size()}, entry.decay, group});

@@ -18,7 +18,8 @@ struct Segment {
 };
 
 /// What is stepped, in the order of the layout: each parameter where a rule needs its shape, else runs as long as they
-/// can be. Throws UsageError for a group that matches nothing.
-[[nodiscard]] std::vector<Segment> segments_of(const Optimizer& optimizer, const Layout& layout);
+/// can be; `by_decay` keeps those with decay and those without apart. Throws UsageError for a group that matches
+/// nothing.
+[[nodiscard]] std::vector<Segment> segments_of(const Optimizer& optimizer, const Layout& layout, bool by_decay = true);
 
 }  // namespace thalweg

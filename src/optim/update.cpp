@@ -23,11 +23,14 @@ Var Update::scalar(std::string_view name, double value) { return context_->scala
 Var Update::step() { return context_->step; }
 Var Update::normal() { return context_->normal(); }
 Var Update::total(const Var& x) { return context_->total(x); }
-double Update::decay_factor() const { return context_->decay_factor; }
+double Update::decay_factor() const {
+  *context_->asks_for_decay = true;
+  return context_->decay_factor;
+}
 
 Var Update::weight_decay(double value) {
-  const double decay = context_->decay_factor * context_->number("weight_decay", value);
-  return decay == 0 ? Var{} : scalar("weight_decay", value);
+  if (context_->number("weight_decay", value) == 0) return {};
+  return decay_factor() == 0 ? Var{} : scalar("weight_decay", value);
 }
 
 Var Update::global_norm() { return context_->gradient_norm ? *context_->gradient_norm : sqrt(total(square(gradient))); }
@@ -51,11 +54,12 @@ struct Branch {
 
 class UpdateTrace {
  public:
-  UpdateTrace(const Optimizer& optimizer, const Layout& layout) : optimizer_(optimizer), layout_(layout) {
+  UpdateTrace(const Optimizer& optimizer, const Layout& layout, bool by_decay)
+      : optimizer_(optimizer), layout_(layout) {
     for (std::string_view name : {"step", "inverse_weight", "gradient_norm", "lr", "seed"})
       scalar(std::string(name), 0);
     add_skipped();
-    segments_ = segments_of(optimizer, layout);
+    segments_ = segments_of(optimizer, layout, by_decay);
     for (Segment& segment : segments_) {
       const std::string at_offset = "@" + std::to_string(segment.offset);
       const Place at = place(UpdateBases::parameters, segment.offset);
@@ -67,18 +71,20 @@ class UpdateTrace {
     for (const ParameterGroup& group : optimizer.groups) {
       if (!group.chain.empty() && !group.frozen) add_branch(group.chain, &group);
     }
+    trace_evaluation();
+    trace_steps();
   }
 
-  UpdateProgram run(Passes passes) {
-    trace_evaluation(passes);
-    trace_steps();
+  /// Whether some rule treats parameters with decay otherwise than those without.
+  [[nodiscard]] bool asks_for_decay() const { return asks_for_decay_; }
+
+  UpdateProgram plan(Passes passes) {
     result_.program.emplace(graph_, inputs_, outputs_, passes);
+    if (!evaluated_.empty()) result_.evaluation.emplace(graph_, inputs_, evaluated_, passes);
     return std::move(result_);
   }
 
   TracedUpdate read() {
-    trace_evaluation({});  // so that the scalars have the same order
-    trace_steps();
     return {std::move(owned_graph_), std::move(inputs_), std::move(outputs_), std::move(result_.slots),
             std::move(result_.scalars)};
   }
@@ -247,6 +253,7 @@ class UpdateTrace {
     };
     context.step = step_;
     context.decay_factor = segment.decay ? 1.0 : 0.0;
+    context.asks_for_decay = &asks_for_decay_;
     Update update(context, segment.direction, segment.parameter);
     return (link.transform->*rule)(update);
   }
@@ -309,20 +316,17 @@ class UpdateTrace {
     }
   }
 
-  void trace_evaluation(Passes passes) {
-    std::vector<Bound> outputs;
-    std::vector<Var> parameters;
+  void trace_evaluation() {
     for (Branch& branch : branches_) {
       for (std::size_t i = 0; i < branch.links.size(); ++i) {
         if (!branch.links[i].transform->evaluation) continue;
         const std::vector<Var> values = call(branch, i, &Transform::evaluation);
         for (std::size_t s = 0; s < values.size(); ++s) {
-          outputs.push_back({values[s], place(UpdateBases::evaluated, branch.segments[s]->offset)});
+          evaluated_.push_back({values[s], place(UpdateBases::evaluated, branch.segments[s]->offset)});
         }
         break;
       }
     }
-    if (!outputs.empty()) result_.evaluation.emplace(graph_, inputs_, outputs, passes);
   }
 
   const Optimizer& optimizer_;
@@ -333,19 +337,26 @@ class UpdateTrace {
   std::vector<Branch> branches_;
   std::vector<Var> scalars_;
   Var step_, skipped_, condition_;
-  std::vector<Bound> inputs_, outputs_;
+  std::vector<Bound> inputs_, outputs_, evaluated_;
   UpdateProgram result_;
+  bool asks_for_decay_ = false;
 };
+
+/// In as few segments as the rules allow: each is a kernel of its own, or several.
+UpdateTrace traced(const Optimizer& optimizer, const Layout& layout) {
+  UpdateTrace joined(optimizer, layout, false);
+  return joined.asks_for_decay() ? UpdateTrace(optimizer, layout, true) : std::move(joined);
+}
 
 }  // namespace
 
 UpdateProgram make_update(const Optimizer& optimizer, const Layout& layout, Passes passes) {
   if (optimizer.chain.empty()) fail<UsageError>("[optimizer] an empty chain. Hint: tw::optim::adamw().");
-  return UpdateTrace(optimizer, layout).run(passes);
+  return traced(optimizer, layout).plan(passes);
 }
 
 TracedUpdate trace_update(const Optimizer& optimizer, const Layout& layout) {
-  return UpdateTrace(optimizer, layout).read();
+  return traced(optimizer, layout).read();
 }
 
 void fill_scalars(const UpdateProgram& update, const StepNumbers& numbers, std::span<double> scalars) {

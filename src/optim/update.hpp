@@ -89,6 +89,7 @@ struct UpdateContext {
   std::optional<Var> gradient_norm;  ///< where it is known without a pass
   Var step;
   double decay_factor = 1;
+  bool* asks_for_decay = nullptr;  ///< set where the rule has use for the factor
 };
 
 }  // namespace thalweg

@@ -61,22 +61,42 @@ Program::Program(const Graph& graph, const std::vector<Bound>& inputs, const std
   arena_bytes_ = pointers_at_ + (most_operands * sizeof(std::byte*) + 63) / 64 * 64;
 }
 
+std::byte* Program::address(Place place, std::span<std::byte* const> bases, std::byte* arena) const {
+  std::byte* base = place.base == arena_base       ? arena
+                    : place.base == constants_base ? const_cast<std::byte*>(constants_.get())
+                                                   : bases[static_cast<std::size_t>(place.base - first_user_base)];
+  return base + place.offset;
+}
+
 void Program::run_step(const Step& step, std::span<std::byte* const> bases, std::byte* arena, Workers& workers) const {
-  const auto address = [&](Place place) {
-    std::byte* base = place.base == arena_base       ? arena
-                      : place.base == constants_base ? const_cast<std::byte*>(constants_.get())
-                                                     : bases[static_cast<std::size_t>(place.base - first_user_base)];
-    return base + place.offset;
-  };
   auto** inputs = reinterpret_cast<std::byte**>(arena + pointers_at_);
   auto** outputs = inputs + step.inputs.size();
-  for (std::size_t k = 0; k < step.inputs.size(); ++k) inputs[k] = address(step.inputs[k]);
-  for (std::size_t k = 0; k < step.outputs.size(); ++k) outputs[k] = address(step.outputs[k]);
+  for (std::size_t k = 0; k < step.inputs.size(); ++k) inputs[k] = address(step.inputs[k], bases, arena);
+  for (std::size_t k = 0; k < step.outputs.size(); ++k) outputs[k] = address(step.outputs[k], bases, arena);
   step.kernel.run({outputs, inputs, arena + step.scratch.offset, workers});
 }
 
 void Program::run(std::span<std::byte* const> bases, std::byte* arena, Workers& workers) const {
   for (const Step& step : instructions_) run_step(step, bases, arena, workers);
+}
+
+void Program::run(std::span<std::byte* const> bases, std::byte* arena, Workers& workers, Addresses& known) const {
+  if (known.program_ != this || known.arena_ != arena || !std::ranges::equal(known.bases_, bases)) {
+    known.program_ = this;
+    known.arena_ = arena;
+    known.bases_.assign(bases.begin(), bases.end());
+    known.operands_.clear();
+    for (const Step& step : instructions_) {
+      for (const Place place : step.inputs) known.operands_.push_back(address(place, bases, arena));
+      for (const Place place : step.outputs) known.operands_.push_back(address(place, bases, arena));
+    }
+  }
+  std::byte* const* operands = known.operands_.data();
+  for (const Step& step : instructions_) {
+    std::byte* const* outputs = operands + step.inputs.size();
+    step.kernel.run({outputs, operands, arena + step.scratch.offset, workers});
+    operands = outputs + step.outputs.size();
+  }
 }
 
 namespace {

@@ -45,6 +45,10 @@ void fill_random_block(std::byte* block, const State& state, std::int64_t begin,
 /// What shards hand in: the gradient and what they observe of statistics, which are summed.
 std::int64_t summed_size(const Layout& layout) { return layout.trained_size + layout.statistics_size; }
 
+double number_at(const void* place, DType dtype) {
+  return dtype == f32 ? static_cast<double>(*static_cast<const float*>(place)) : *static_cast<const double*>(place);
+}
+
 const ParameterEntry& entry_named(const Layout& layout, std::string_view name) {
   const auto found = std::ranges::find(layout.entries, name, &ParameterEntry::name);
   if (found == layout.entries.end())
@@ -122,9 +126,15 @@ std::unique_ptr<Engine::ShardProgram> Engine::make_program(Mode mode, std::int64
     outputs.push_back({static_cast<double>(rows) * observation.value, {gradient_base, place * element}});
   }
   const Loss& loss = traced.result.loss;
+  std::optional<double> known_weight;
   if (loss.sum.defined()) {
-    outputs.push_back({cast(loss.sum, f64), {sums_base, 0}});
-    outputs.push_back({cast(loss.weight, f64), {sums_base, sizeof(double)}});
+    outputs.push_back({loss.sum, {sums_base, 0}});
+    const Node& weight = traced.graph->node(loss.weight);
+    if (weight.op->name == "number") {
+      known_weight = weight.attributes.number;
+    } else {
+      outputs.push_back({loss.weight, {sums_base, sizeof(double)}});
+    }
     if (mode == Mode::train && with_gradient) {
       if (memory_ == Memory::lean) passes.recompute_before = traced.graph->size();
       const std::vector<Var> gradient = gradients(loss.sum, trained);
@@ -136,9 +146,28 @@ std::unique_ptr<Engine::ShardProgram> Engine::make_program(Mode mode, std::int64
     outputs.push_back({traced.result.prediction, {prediction_base, 0}});
     prediction = {traced.result.prediction.shape(), traced.result.prediction.dtype()};
   }
-  return std::make_unique<ShardProgram>(
+  auto shard = std::make_unique<ShardProgram>(
       ShardProgram{mode, rows, columns, Program(*traced.graph, inputs, outputs, passes), prediction,
                    is_separable(traced, rows), traced.random.has_value(), std::move(movements)});
+  if (loss.sum.defined()) shard->loss = {loss.sum.dtype(), loss.weight.dtype(), known_weight};
+  place_memory(*shard);
+  return shard;
+}
+
+void Engine::place_memory(ShardProgram& shard) {
+  std::size_t end = shard.program.arena_bytes();
+  const auto next = [&](std::size_t bytes) {
+    const auto begin = static_cast<std::size_t>(aligned(end));
+    end = begin + bytes;
+    return begin;
+  };
+  shard.bases_at = next((first_column_base + shard.columns.size()) * sizeof(std::byte*));
+  shard.sums_at = next(shard_doubles * sizeof(double));
+  shard.random_at =
+      next(shard.random ? places_offset + static_cast<std::size_t>(shard.rows) * sizeof(std::int32_t) : 0);
+  shard.columns_at = next(0);
+  for (const ColumnSpec& column : shard.columns) (void)next(column.row.bytes() * static_cast<std::size_t>(shard.rows));
+  shard.bytes = next(0);
 }
 
 Engine::ShardProgram& Engine::program_for(Mode mode, std::int64_t rows, const Dataset& data, const Layout& layout) {
@@ -151,30 +180,24 @@ Engine::ShardProgram& Engine::program_for(Mode mode, std::int64_t rows, const Da
 
 void Engine::run_shard(const ShardProgram& shard, const State& state, const RowSelection& batch, std::int64_t begin,
                        std::byte* gradient, double* sums, std::byte* predictions) {
-  const FlushDenormals flush;
-  std::size_t bytes = static_cast<std::size_t>(aligned(shard.program.arena_bytes()));
-  const std::size_t pointers_at = bytes;
-  bytes += static_cast<std::size_t>(aligned((first_column_base + shard.columns.size()) * sizeof(std::byte*)));
-  const std::size_t random_at = bytes;
-  if (shard.random)
-    bytes +=
-        static_cast<std::size_t>(aligned(places_offset + static_cast<std::size_t>(shard.rows) * sizeof(std::int32_t)));
-  const std::size_t columns_at = bytes;
-  for (const ColumnSpec& column : shard.columns)
-    bytes += static_cast<std::size_t>(aligned(column.row.bytes() * static_cast<std::size_t>(shard.rows)));
-  const auto memory = pool_.take(bytes);
-  auto** bases = reinterpret_cast<std::byte**>(memory.data() + pointers_at);
+  const auto memory = pool_.take(shard.bytes);
+  run_shard_in(memory.data(), nullptr, shard, state, batch, begin, gradient, sums, predictions);
+}
+
+void Engine::run_shard_in(std::byte* memory, Program::Addresses* known, const ShardProgram& shard, const State& state,
+                          const RowSelection& batch, std::int64_t begin, std::byte* gradient, double* sums,
+                          std::byte* predictions) {
+  auto** bases = reinterpret_cast<std::byte**>(memory + shard.bases_at);
   bases[parameters_base - first_user_base] = const_cast<std::byte*>(state.parameters.raw());
   bases[gradient_base - first_user_base] = gradient;
-  bases[sums_base - first_user_base] = reinterpret_cast<std::byte*>(sums);
+  bases[sums_base - first_user_base] = memory + shard.sums_at;
   bases[prediction_base - first_user_base] = predictions;
-  bases[random_base - first_user_base] = memory.data() + random_at;
-  if (shard.random) fill_random_block(memory.data() + random_at, state, begin, shard.rows);
-  std::byte* into = memory.data() + columns_at;
+  bases[random_base - first_user_base] = memory + shard.random_at;
+  if (shard.random) fill_random_block(memory + shard.random_at, state, begin, shard.rows);
+  std::byte* into = memory + shard.columns_at;
   for (std::size_t i = 0; i < shard.columns.size(); ++i) {
-    const ColumnSpec& column = shard.columns[i];
     const Tensor& values = batch.data.columns()[i].second;
-    const std::size_t row_bytes = column.row.bytes(), size = row_bytes * static_cast<std::size_t>(shard.rows);
+    const std::size_t row_bytes = shard.columns[i].row.bytes(), size = row_bytes * static_cast<std::size_t>(shard.rows);
     std::byte*& base = bases[first_column_base - first_user_base + static_cast<int>(i)];
     if (batch.rows.empty()) {  // rows in order are read where they lie
       base = const_cast<std::byte*>(values.raw()) + static_cast<std::size_t>(begin) * row_bytes;
@@ -186,7 +209,15 @@ void Engine::run_shard(const ShardProgram& shard, const State& state, const RowS
     into += aligned(size);
   }
   const std::span<std::byte* const> all(bases, first_column_base - first_user_base + shard.columns.size());
-  shard.program.run(all, memory.data(), workers_);
+  if (known) {
+    shard.program.run(all, memory, workers_, *known);
+  } else {
+    shard.program.run(all, memory, workers_);
+  }
+  if (!shard.loss) return;
+  sums[0] = number_at(memory + shard.sums_at, shard.loss->sum);
+  sums[1] = shard.loss->known_weight ? *shard.loss->known_weight
+                                     : number_at(memory + shard.sums_at + sizeof(double), shard.loss->weight);
 }
 
 const Engine::ShardProgram& Engine::shard_program(std::int64_t rows, std::int64_t wanted, const Dataset& data,
@@ -204,6 +235,14 @@ Engine::Sums Engine::sum_over_shards(const State& state, const RowSelection& bat
   const ShardProgram& rest = last == size ? whole : program_for(Mode::train, last, batch.data, layout);
   const std::size_t bytes = TreeSum::block_bytes(summed_size(layout), layout.dtype, shard_doubles);
   const std::size_t sums_at = TreeSum::doubles_at(summed_size(layout), layout.dtype);
+  if (shards == 1) {
+    OneShard& own = one_shard_;
+    if (own.gradient.size() < bytes) own.gradient = Block(bytes);
+    if (own.memory.size() < whole.bytes) own.memory = Block(whole.bytes);
+    run_shard_in(own.memory.data(), &own.addresses, whole, state, batch, 0, own.gradient.data(),
+                 reinterpret_cast<double*>(own.gradient.data() + sums_at), nullptr);
+    return {std::move(own.gradient), &whole.movements, true};
+  }
   TreeSum tree(shards, summed_size(layout), layout.dtype, shard_doubles, pool_, workers_);
   workers_.run(shards, [&](std::int64_t i) {
     auto block = pool_.take(bytes);
@@ -214,30 +253,38 @@ Engine::Sums Engine::sum_over_shards(const State& state, const RowSelection& bat
   return {tree.take_total(), &whole.movements};
 }
 
-double Engine::squared_norm(std::byte* gradient) {
-  double result = 0;
-  std::byte* bases[] = {gradient, reinterpret_cast<std::byte*>(&result)};
-  norm_->run(bases, serial_arena_->data(), workers_);
-  return result;
+void Engine::give_back(Sums sums) {
+  if (sums.one_shard) {
+    one_shard_.gradient = std::move(sums.block);
+  } else {
+    pool_.give_back(std::move(sums.block));
+  }
 }
 
-namespace {
+double Engine::squared_norm(std::byte* gradient) {
+  std::byte* bases[] = {gradient, reinterpret_cast<std::byte*>(norm_->sums.data())};
+  norm_->program.run(bases, serial_arena_->data(), workers_, norm_->addresses);
+  double total = 0;
+  for (std::size_t i = 0; i < norm_->sums.size(); ++i) total += number_at(&norm_->sums[i], norm_->pieces[i]);
+  return total;
+}
+
 /// Over what is stepped: a group that is frozen has a gradient, but no say.
-Program squared_norm_program(const Optimizer& optimizer, const Layout& layout) {
+Engine::NormProgram Engine::squared_norm_program(const Optimizer& optimizer, const Layout& layout) {
   std::vector<Segment> pieces = {{0, {layout.trained_size}}};
   if (std::ranges::any_of(optimizer.groups, &ParameterGroup::frozen)) pieces = segments_of(optimizer, layout);
   Graph graph;
-  std::vector<Bound> inputs;
-  Var total = graph.number(0, f64);
+  std::vector<Bound> inputs, outputs;
+  std::vector<DType> dtypes;
   for (std::size_t i = 0; i < pieces.size(); ++i) {
     const Var g = graph.input("gradient" + std::to_string(i), pieces[i].shape, layout.dtype);
     inputs.push_back({g, {first_user_base, pieces[i].offset * static_cast<std::int64_t>(size_of(layout.dtype))}});
-    const Var part = cast(sum(square(g)), f64);
-    total = i == 0 ? part : total + part;
+    const Var part = sum(square(g));
+    outputs.push_back({part, {first_user_base + 1, static_cast<std::int64_t>(i * sizeof(double))}});
+    dtypes.push_back(part.dtype());
   }
-  return {graph, inputs, std::vector<Bound>{{total, {first_user_base + 1, 0}}}};
+  return {Program(graph, inputs, outputs), dtypes, std::vector<double>(pieces.size())};
 }
-}  // namespace
 
 void Engine::prepare_update(State& state) {
   const Layout& layout = *state.layout;
@@ -245,7 +292,8 @@ void Engine::prepare_update(State& state) {
     update_ = make_update(optimizer_, layout);
     norm_.emplace(squared_norm_program(optimizer_, layout));
     layer_norms_.reset();
-    serial_arena_.emplace(std::max(norm_->arena_bytes(), update_->program->arena_bytes()));
+    update_addresses_ = {};
+    serial_arena_.emplace(std::max(norm_->program.arena_bytes(), update_->program->arena_bytes()));
     update_layout_ = state.layout;
     scalars_.assign(update_->scalars.size(), 0);
   }
@@ -257,7 +305,6 @@ void Engine::prepare_update(State& state) {
 
 void Engine::update(State& state, std::byte* gradient, double weight, double norm, double lr,
                     const Progress& progress) {
-  const FlushDenormals flush;
   fill_scalars(*update_,
                {.step = state.step + 1,
                 .weight = weight,
@@ -268,7 +315,7 @@ void Engine::update(State& state, std::byte* gradient, double weight, double nor
                scalars_);
   update_bases_ = {state.parameters.mutable_raw(), gradient, reinterpret_cast<std::byte*>(scalars_.data())};
   for (auto& [name, slot] : state.slots) update_bases_.push_back(slot.mutable_raw());
-  update_->program->run(update_bases_, serial_arena_->data(), workers_);
+  update_->program->run(update_bases_, serial_arena_->data(), workers_, update_addresses_);
 }
 
 State Engine::evaluation_state(const State& state) {
@@ -296,7 +343,10 @@ void Engine::move(State& state, const Movement& m, const std::byte* observed, do
 }
 
 void Engine::set_memory(Memory memory) {
-  if (memory_ != memory) programs_.clear();
+  if (memory_ != memory) {
+    programs_.clear();
+    one_shard_.addresses = {};
+  }
   memory_ = memory;
 }
 
@@ -310,7 +360,8 @@ StepReport Engine::step(State& state, const RowSelection& batch, const Progress&
   if (batch.count() == 0) fail<UsageError>("[train] a batch of no rows");
   prepare_update(state);
   const Layout& layout = *state.layout;
-  auto [total, movements] = sum_over_shards(state, batch, shard_size);
+  Sums summed = sum_over_shards(state, batch, shard_size);
+  const Block& total = summed.block;
   const auto* sums =
       reinterpret_cast<const double*>(total.data() + TreeSum::doubles_at(summed_size(layout), layout.dtype));
   const double weight = sums[1], loss = sums[0] / weight;
@@ -326,9 +377,9 @@ StepReport Engine::step(State& state, const RowSelection& batch, const Progress&
   update(state, total.data(), weight, norm, report.lr, progress);
   const std::byte* observed = total.data() + static_cast<std::size_t>(layout.trained_size) * size_of(layout.dtype);
   if (finite) {
-    for (const Movement& m : *movements) move(state, m, observed, static_cast<double>(batch.count()));
+    for (const Movement& m : *summed.movements) move(state, m, observed, static_cast<double>(batch.count()));
   }
-  pool_.give_back(std::move(total));
+  give_back(std::move(summed));
   report.step = ++state.step;
   report.total_steps = progress.total;
   report.loss = loss;
@@ -400,6 +451,7 @@ std::int64_t Engine::evaluation_shard(std::int64_t rows, const Dataset& data, co
 }
 
 std::pair<double, double> Engine::evaluate(const State& state, const RowSelection& selection, Tensor* predictions) {
+  const FlushDenormals flush;
   const Layout& layout = *state.layout;
   const std::int64_t rows = selection.count();
   if (rows == 0) fail<UsageError>("[evaluate] a set of no rows");

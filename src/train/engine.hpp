@@ -56,19 +56,46 @@ class Engine {
     bool separable = true;
     bool random = false;  ///< whether it reads the random block
     std::vector<Movement> movements = {};
+    struct LossSums {
+      DType sum, weight;                   // as the program writes them
+      std::optional<double> known_weight;  // where it need not be written
+    };
+    std::optional<LossSums> loss = {};
+    // where things are in the memory of a run, behind the arena
+    std::size_t bases_at = 0, sums_at = 0, random_at = 0, columns_at = 0, bytes = 0;
   };
+  /// The memory of a step of one shard, kept from step to step.
+  struct OneShard {
+    Block gradient, memory;
+    Program::Addresses addresses;
+  };
+
+  /// Squared norms of what is stepped, piece by piece.
+  struct NormProgram {
+    Program program;
+    std::vector<DType> pieces;  ///< what each sum is written as, in eight bytes of its own
+    std::vector<double> sums;
+    Program::Addresses addresses = {};
+  };
+  [[nodiscard]] static NormProgram squared_norm_program(const Optimizer& optimizer, const Layout& layout);
 
   ShardProgram& program_for(Mode mode, std::int64_t rows, const Dataset& data, const Layout& layout);
   [[nodiscard]] std::unique_ptr<ShardProgram> make_program(Mode mode, std::int64_t rows,
                                                            const std::vector<ColumnSpec>& columns, const Layout& layout,
                                                            Passes passes, bool with_gradient = true) const;
+  static void place_memory(ShardProgram& shard);
   void run_shard(const ShardProgram& shard, const State& state, const RowSelection& batch, std::int64_t begin,
                  std::byte* gradient, double* sums, std::byte* predictions);
+  void run_shard_in(std::byte* memory, Program::Addresses* known, const ShardProgram& shard, const State& state,
+                    const RowSelection& batch, std::int64_t begin, std::byte* gradient, double* sums,
+                    std::byte* predictions);
   /// What the shards of a batch hand in, summed: gradient, observations, loss and weight.
   struct Sums {
     Block block;
     const std::vector<Movement>* movements;
+    bool one_shard = false;
   };
+  void give_back(Sums sums);
   /// Adds the loss and its weight over a part of the rows, which are in memory.
   void evaluate_part(const State& state, const RowSelection& part, std::int64_t shard_size, std::byte* predictions,
                      std::pair<double, double>& total);
@@ -94,7 +121,9 @@ class Engine {
   std::vector<std::unique_ptr<ShardProgram>> programs_;
   std::shared_ptr<const Layout> update_layout_;
   std::optional<UpdateProgram> update_;
-  std::optional<Program> norm_;
+  std::optional<NormProgram> norm_;
+  Program::Addresses update_addresses_;
+  OneShard one_shard_;
   std::optional<Block> serial_arena_;  // of the programs that follow the shards, one after the other
   bool watches_layers_ = false;
   std::optional<LayerNorms> layer_norms_;  // where they are watched

@@ -31,6 +31,7 @@ double median_seconds(const F& f) {
 }  // namespace
 
 StepCost Engine::measure(const State& given, const Dataset& batch, std::int64_t shard_size) {
+  const FlushDenormals flush;
   State state = given;
   prepare_update(state);
   const Layout& layout = *state.layout;
@@ -64,14 +65,14 @@ StepCost Engine::measure(const State& given, const Dataset& batch, std::int64_t 
           run_shard(*forward, state, rows, i * size, sums.data(), reinterpret_cast<double*>(sums.data()), nullptr);
         });
       });
-  const double both_seconds = median_seconds([&] { pool_.give_back(sum_over_shards(state, rows, size).block); });
+  const double both_seconds = median_seconds([&] { give_back(sum_over_shards(state, rows, size)); });
   cost.backward.seconds = std::max(0.0, both_seconds - cost.forward.seconds);
   Sums sums = sum_over_shards(state, rows, size);
   cost.update.seconds = median_seconds([&] {
     (void)squared_norm(sums.block.data());
     update(state, sums.block.data(), static_cast<double>(batch.rows()), 1, optimizer_.lr, {});
   });
-  pool_.give_back(std::move(sums.block));
+  give_back(std::move(sums));
   return cost;
 }
 

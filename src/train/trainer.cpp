@@ -56,6 +56,7 @@ class Fit {
     check();
     if (options_.layer_norms) history_.layers = layers_of(*state_.layout);
     start_or_resume();
+    history_.steps.reserve(static_cast<std::size_t>(std::min(position_.total_steps - state_.step, most_reserved)));
     if (training.streams()) read_ahead_.emplace(training, later_batches(), engine_.workers().threads());
     while (state_.step < position_.total_steps && !over_) train_one_step();
     finish();
@@ -63,6 +64,8 @@ class Fit {
   }
 
  private:
+  static constexpr std::int64_t most_reserved = 1 << 20;
+
   void set_lengths() {
     rows_ = training_->rows();
     const RunLength length = run_length(options_, rows_);
