@@ -40,9 +40,9 @@ class ReadAhead {
   std::int64_t at_most_;
   std::mutex mutex_;
   std::condition_variable changed_;
-  std::map<std::int64_t, Batch> ready_;         // by their number
-  std::int64_t asked_ = 0, taken_ = 0;          // how many have been begun, and handed out
-  bool over_ = false;                           // no more are to be begun
+  std::map<std::int64_t, Batch> ready_;  // by their number
+  std::int64_t asked_ = 0, taken_ = 0;   // how many have been begun, and handed out
+  bool over_ = false;                    // no more are to be begun
   std::vector<std::thread> threads_;
 };
 

@@ -39,9 +39,7 @@ const Reducer* find_reducer(std::string_view name) {
   return nullptr;
 }
 
-std::string_view instruction_set() {
-  return HWY_DYNAMIC_DISPATCH(TargetName)();
-}
+std::string_view instruction_set() { return HWY_DYNAMIC_DISPATCH(TargetName)(); }
 
 }  // namespace thalweg
 #endif

@@ -1,5 +1,7 @@
 #include "kernels/small_products.hpp"
 
+#include <algorithm>
+
 #define HWY_DISABLED_TARGETS (HWY_SSSE3 | HWY_AVX3_DL)
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "kernels/small_products.cpp"
@@ -22,7 +24,9 @@ HWY_INLINE void Block(const SmallProduct& p, std::int64_t i, std::int64_t j, std
   const D d;
   const auto lanes = static_cast<std::int64_t>(hn::Lanes(d));
   V sum[rows][vectors];
+  HWY_UNROLL(8)
   for (int r = 0; r < rows; ++r) {
+    HWY_UNROLL(8)
     for (int v = 0; v < vectors; ++v) sum[r][v] = hn::Zero(d);
   }
   const float* a = p.a + i * p.row_stride;
@@ -31,15 +35,20 @@ HWY_INLINE void Block(const SmallProduct& p, std::int64_t i, std::int64_t j, std
   const bool whole = width == vectors * lanes;
   for (std::int64_t q = 0; q < p.k; ++q, a += p.column_stride, b += p.ldb) {
     V row[vectors];
+    HWY_UNROLL(8)
     for (int v = 0; v + 1 < vectors; ++v) row[v] = hn::LoadU(d, b + v * lanes);
     row[vectors - 1] = whole ? hn::LoadU(d, b + (vectors - 1) * lanes) : LoadTail(d, b + (vectors - 1) * lanes, rest);
+    HWY_UNROLL(8)
     for (int r = 0; r < rows; ++r) {
       const V x = hn::Set(d, a[r * p.row_stride]);
+      HWY_UNROLL(8)
       for (int v = 0; v < vectors; ++v) sum[r][v] = hn::MulAdd(x, row[v], sum[r][v]);
     }
   }
+  HWY_UNROLL(8)
   for (int r = 0; r < rows; ++r) {
     float* c = p.c + (i + r) * p.n + j;
+    HWY_UNROLL(8)
     for (int v = 0; v + 1 < vectors; ++v) hn::StoreU(sum[r][v], d, c + v * lanes);
     if (whole) {
       hn::StoreU(sum[r][vectors - 1], d, c + (vectors - 1) * lanes);
@@ -57,9 +66,20 @@ HWY_INLINE void Band(const SmallProduct& p, std::int64_t j, std::int64_t width) 
   for (; i < p.m; ++i) Block<1, vectors>(p, i, j, width);
 }
 
+/// One row: as many columns at once as there are, for each sum waits for the last one of its own.
+HWY_INLINE std::int64_t OneRow(const SmallProduct& p, std::int64_t lanes) {
+  std::int64_t j = 0;
+  for (; p.n - j > 3 * lanes; j += std::min(p.n - j, 4 * lanes)) Block<1, 4>(p, 0, j, std::min(p.n - j, 4 * lanes));
+  if (p.n - j > 2 * lanes) {
+    Block<1, 3>(p, 0, j, p.n - j);
+    j = p.n;
+  }
+  return j;
+}
+
 HWY_NOINLINE void SmallProductImpl(const SmallProduct& p) {
   const auto lanes = static_cast<std::int64_t>(hn::Lanes(D()));
-  std::int64_t j = 0;
+  std::int64_t j = p.m == 1 ? OneRow(p, lanes) : 0;
   for (; j + 2 * lanes <= p.n; j += 2 * lanes) Band<2>(p, j, 2 * lanes);
   for (; j < p.n; j += lanes) Band<1>(p, j, p.n - j < lanes ? p.n - j : lanes);
 }

@@ -355,9 +355,7 @@ UpdateProgram make_update(const Optimizer& optimizer, const Layout& layout, Pass
   return traced(optimizer, layout).plan(passes);
 }
 
-TracedUpdate trace_update(const Optimizer& optimizer, const Layout& layout) {
-  return traced(optimizer, layout).read();
-}
+TracedUpdate trace_update(const Optimizer& optimizer, const Layout& layout) { return traced(optimizer, layout).read(); }
 
 void fill_scalars(const UpdateProgram& update, const StepNumbers& numbers, std::span<double> scalars) {
   for (std::size_t i = 0; i < scalars.size(); ++i) {

@@ -23,8 +23,8 @@ std::span<const std::int64_t> RowOrder::rows_of(std::int64_t step) {
     order_ = shuffled(RandomKey{seed_, 0}.fold("shuffle").fold(static_cast<std::uint64_t>(epoch)), rows);
     shuffled_epoch_ = epoch;
   }
-  return std::span<const std::int64_t>(order_).subspan(
-      static_cast<std::size_t>(begin), static_cast<std::size_t>(std::min(rows - begin, rows_a_step_)));
+  return std::span<const std::int64_t>(order_).subspan(static_cast<std::size_t>(begin),
+                                                       static_cast<std::size_t>(std::min(rows - begin, rows_a_step_)));
 }
 
 }  // namespace thalweg

@@ -1,7 +1,7 @@
 // A folder of PNG files, a folder for each class, as a user trains on it.
 
-#include "command.hpp"
 #include "data/pictures.hpp"
+#include "command.hpp"
 
 namespace thalweg::testing {
 namespace {
