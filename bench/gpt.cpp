@@ -1,11 +1,10 @@
 // One training step of a GPT, AdamW, clipping: the small one with 6 layers, width 256, 8 heads, 128 tokens, batch 8,
 // vocabulary 256; the large one with 12 layers, width 768, 12 heads, 64 tokens, batch 4, vocabulary 50257. The same in
 // PyTorch: peers/gpt.py. Times are of one step; threads are the argument. The counter is the peak of the process's
-// memory.
+// memory above that of its start.
 
 #include <benchmark/benchmark.h>
-#include <sys/resource.h>
-
+#include "peak.hpp"
 #include "thalweg/thalweg.hpp"
 
 namespace tw = thalweg;
@@ -13,6 +12,7 @@ namespace tw = thalweg;
 namespace {
 
 void run(benchmark::State& bench, std::int64_t vocabulary, std::int64_t rows, const tw::nn::GptOptions& options) {
+  const double before = peak_megabytes();
   const std::int64_t time = options.context;
   const tw::Tensor text =
       tw::random_uniform({rows, time + 1}, 0, static_cast<double>(vocabulary), 3, tw::f64).to(tw::i32);
@@ -30,9 +30,7 @@ void run(benchmark::State& bench, std::int64_t vocabulary, std::int64_t rows, co
   for (int warm = 0; warm < 2; ++warm) benchmark::DoNotOptimize(step(state, batch).loss);
   for (auto _ : bench) benchmark::DoNotOptimize(step(state, batch).loss);
   bench.SetItemsProcessed(bench.iterations() * rows * time);
-  rusage usage{};
-  getrusage(RUSAGE_SELF, &usage);
-  bench.counters["peak_MB"] = static_cast<double>(usage.ru_maxrss) / 1024;
+  bench.counters["peak_MB"] = peak_megabytes() - before;
 }
 
 void gpt(benchmark::State& bench) { run(bench, 256, 8, {.layers = 6, .width = 256, .heads = 8, .context = 128}); }

@@ -1,5 +1,8 @@
 // A program that trains a hundred small steps and ends: what it costs to have a trainer inside one's own program.
 
+#include <cstdio>
+
+#include "peak.hpp"
 #include "thalweg/thalweg.hpp"
 
 namespace tw = thalweg;
@@ -12,5 +15,6 @@ int main() {
   tw::State state = step.init(batch, 1);
   double loss = 0;
   for (int i = 0; i < 100; ++i) loss = step(state, batch).loss;
+  std::printf("peak %.2f MB\n", peak_megabytes());
   return loss < 1 ? 0 : 1;
 }

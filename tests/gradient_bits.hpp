@@ -10,9 +10,10 @@
 
 namespace thalweg::testing {
 
-/// The gradients by all trained parameters, which start as they are initialised; `lean` computes cheap values again.
+/// The gradients by all trained parameters, which start as they are initialised; `recompute` computes cheap values
+/// again.
 inline std::vector<Tensor> gradient_of(const ModelFunction& model, const LossFunction& loss, const Dataset& data,
-                                       Passes passes, bool lean = false) {
+                                       Passes passes, Recompute recompute = Recompute::nothing) {
   const TracedObjective traced =
       trace_objective(evaluation_of(model, loss), columns_of(data), data.rows(), Mode::train, f32);
   std::vector<Bound> inputs, outputs;
@@ -35,17 +36,18 @@ inline std::vector<Tensor> gradient_of(const ModelFunction& model, const LossFun
     bind(p.var, p.options.initializer.make(p.var.shape(), f32, 1, p.name));
     if (!p.options.frozen) trained.push_back(p.var);
   }
-  if (lean) passes.recompute_before = traced.graph->size();
+  passes.recompute = recompute;
+  passes.backward_begins = traced.graph->size();
   for (const Var& g : gradients(traced.result.loss.sum, trained)) outputs.push_back({g, {base++, 0}});
   return run_graph(*traced.graph, inputs, outputs, values, passes, 2);
 }
 
-/// Whether every pass may be left out, and memory be lean, without a bit of the gradient changing.
+/// Whether every pass may be left out, and values be computed again, without a bit of the gradient changing.
 inline void expect_the_same_bits_however_planned(const ModelFunction& model, const LossFunction& loss,
                                                  const Dataset& data) {
   const std::vector<Tensor> wanted = gradient_of(model, loss, data, {});
-  const auto expect_same = [&](const char* how, Passes passes, bool lean = false) {
-    const std::vector<Tensor> found = gradient_of(model, loss, data, passes, lean);
+  const auto expect_same = [&](const char* how, Passes passes, Recompute recompute = Recompute::nothing) {
+    const std::vector<Tensor> found = gradient_of(model, loss, data, passes, recompute);
     for (std::size_t i = 0; i < wanted.size(); ++i) EXPECT_TRUE(identical(found[i], wanted[i])) << how << ", " << i;
   };
   expect_same("not simplified", {.simplify = false});
@@ -54,8 +56,10 @@ inline void expect_the_same_bits_however_planned(const ModelFunction& model, con
   expect_same("without reuse", {.reuse = false});
   expect_same("not compiled", {.compile = false});
   expect_same("with no pass", {false, false, false, false, false});
-  expect_same("lean", {}, true);
-  expect_same("lean with no pass", {false, false, false, false, false}, true);
+  for (const Recompute recompute : {Recompute::arithmetic, Recompute::cheap}) {
+    expect_same("recomputing", {}, recompute);
+    expect_same("recomputing with no pass", {false, false, false, false, false}, recompute);
+  }
 }
 
 }  // namespace thalweg::testing

@@ -86,10 +86,11 @@ struct EpochReport {
   bool best = false;   ///< the best so far by the early-stopping metric
 };
 
-/// What is kept between the forward and the backward pass.
+/// What is kept between the forward and the backward pass: the same bits in less and less memory.
 enum class Memory {
-  fast,  ///< all that the backward pass reads
-  lean,  ///< of what is cheap to compute, nothing: it is computed again. The same bits in less memory, a little later.
+  keep,  ///< all that the backward pass reads
+  fast,  ///< not what arithmetic alone gives again: that takes no longer than to read it
+  lean,  ///< nor exponentials and their kin: what is cheap is computed again, a little later
 };
 
 /// What a step costs on this machine: medians of several.

@@ -96,6 +96,7 @@ std::vector<Op> make_rows() {
                [](S s, int, Var g) {
                  return apply("standardise_pull", {s.x(), g}, s.attributes());
                },
+           .cheap = true,
            .samples_along = rows_samples,
            .kernel = &value_kernel,
            .samples = samples_of(false)},

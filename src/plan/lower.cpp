@@ -2,6 +2,7 @@
 #include <cstring>
 
 #include "core/error.hpp"
+#include "kernels/tile_code.hpp"
 #include "plan/plan.hpp"
 
 namespace thalweg {
@@ -21,10 +22,13 @@ namespace {
 
 class Lowering {
  public:
-  Lowering(const Graph& graph, const std::vector<int>& same_as, int recompute_before)
-      : graph_(graph), same_as_(same_as), recompute_before_(recompute_before) {
+  Lowering(const Graph& graph, const std::vector<int>& same_as, const Passes& passes)
+      : graph_(graph),
+        same_as_(same_as),
+        recompute_(passes.recompute),
+        recompute_before_(passes.recompute == Recompute::nothing ? 0 : passes.backward_begins) {
     reads_.resize(static_cast<std::size_t>(graph.size()));
-    again_.resize(static_cast<std::size_t>(recompute_before));
+    again_.resize(static_cast<std::size_t>(recompute_before_));
     choose_what_to_keep();
   }
 
@@ -74,9 +78,13 @@ class Lowering {
       const bool view = node.op->kind == OpKind::view;
       int chain = 0;
       for (int input : node.inputs) chain = std::max(chain, chain_[rep(input)]);
-      const bool cheap = node.op->cheap || node.op->kind == OpKind::elementwise;
-      chain_.push_back(view ? chain : cheap && chain < longest ? chain + 1 : 0);
+      chain_.push_back(view ? chain : is_cheap(*node.op) && chain < longest ? chain + 1 : 0);
     }
+  }
+
+  [[nodiscard]] bool is_cheap(const Op& op) const {
+    if (op.kind != OpKind::elementwise) return op.cheap;
+    return recompute_ == Recompute::cheap || TileCode::knows(*find_micro_op(op.kernel->micro));
   }
 
   /// How node `user` sees node `input`. After the place where recomputation begins, what is cheap before it is computed
@@ -185,6 +193,7 @@ class Lowering {
   const Graph& graph_;
   const std::vector<int>& same_as_;
   std::vector<char> live_;
+  Recompute recompute_;
   int recompute_before_;
   std::vector<int> chain_;
   std::vector<Read> reads_;                 // what each live node is seen as
@@ -195,8 +204,8 @@ class Lowering {
 }  // namespace
 
 Plan lower(const Graph& graph, const std::vector<int>& same_as, const std::vector<Bound>& inputs,
-           const std::vector<Bound>& outputs, int recompute_before) {
-  return Lowering(graph, same_as, recompute_before).run(inputs, outputs);
+           const std::vector<Bound>& outputs, const Passes& passes) {
+  return Lowering(graph, same_as, passes).run(inputs, outputs);
 }
 
 }  // namespace thalweg

@@ -10,6 +10,13 @@
 
 namespace thalweg {
 
+/// What nodes from Passes::backward_begins on compute again of what is before it, so that it need not be kept.
+enum class Recompute {
+  nothing,
+  arithmetic,  ///< what costs next to nothing: a pass over memory that is read anyway
+  cheap,       ///< exponentials and their kin as well
+};
+
 /// Which passes run. Any of them may be off; the bits of the result stay the same.
 struct Passes {
   bool simplify = true;  ///< equal ops are computed once, and what changes nothing is dropped
@@ -17,8 +24,8 @@ struct Passes {
   bool order = true;     ///< instructions in the order that keeps least alive
   bool reuse = true;     ///< buffers of values that are no longer needed serve again
   bool compile = true;   ///< elementwise work becomes machine code, where this CPU has some
-  /// Nodes from this one on compute what is cheap before it again, so that it need not be kept. 0: nothing is.
-  int recompute_before = 0;
+  Recompute recompute = Recompute::nothing;
+  int backward_begins = 0;  ///< the first node of the backward pass
 };
 
 /// Where bytes are: one of the base addresses of a run, and an offset from it.
@@ -89,7 +96,7 @@ struct Plan {
 [[nodiscard]] std::vector<int> simplify(const Graph& graph, bool enabled);
 /// Values and items of what the outputs need; views are absorbed into reads.
 [[nodiscard]] Plan lower(const Graph& graph, const std::vector<int>& same_as, const std::vector<Bound>& inputs,
-                         const std::vector<Bound>& outputs, int recompute_before = 0);
+                         const std::vector<Bound>& outputs, const Passes& passes = {});
 /// Groups items into instructions, in an order in which they can run.
 void fuse(Plan& plan, bool enabled);
 /// Puts instructions in the order that keeps the fewest bytes alive.

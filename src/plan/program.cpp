@@ -20,7 +20,7 @@ void Block::Free::operator()(std::byte* p) const { ::operator delete(p, std::ali
 Program::Program(const Graph& graph, const std::vector<Bound>& inputs, const std::vector<Bound>& outputs,
                  Passes passes) {
   const std::vector<int> same_as = simplify(graph, passes.simplify);
-  Plan plan = lower(graph, same_as, inputs, outputs, passes.recompute_before);
+  Plan plan = lower(graph, same_as, inputs, outputs, passes);
   fuse(plan, passes.fuse);
   order(plan, passes.order);
   plan_memory(plan, passes.reuse);

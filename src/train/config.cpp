@@ -53,8 +53,9 @@ Fields TrainOptions::fields() {
       {"keep_checkpoints", &keep_checkpoints, "how many are kept", count},
       {.name = "memory",
        .place = &memory,
-       .doc = "lean computes cheap activations again in the backward pass; the result is the same",
-       .choices = {"fast", "lean"}},
+       .doc = "what the backward pass finds kept: all (keep), but not what costs nothing to compute again (fast), nor "
+              "what costs little (lean); the result is the same",
+       .choices = {"keep", "fast", "lean"}},
       {"layer_norms", &layer_norms, "record the norm of each layer's gradient: the report draws them"},
       {"threads", &threads, "0 is THALWEG_THREADS, or every core; the result is the same for any number", not_negative},
   };
@@ -269,7 +270,9 @@ FitOptions Config::fit_options() const {
           .batch_size = train.batch_size,
           .shard_size = train.shard_size,
           .accumulate = train.accumulate,
-          .memory = train.memory == "lean" ? Memory::lean : Memory::fast,
+          .memory = train.memory == "lean"   ? Memory::lean
+                    : train.memory == "keep" ? Memory::keep
+                                             : Memory::fast,
           .layer_norms = train.layer_norms,
           .shuffle = train.shuffle,
           .seed = seed,

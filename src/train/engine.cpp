@@ -136,7 +136,10 @@ std::unique_ptr<Engine::ShardProgram> Engine::make_program(Mode mode, std::int64
       outputs.push_back({loss.weight, {sums_base, sizeof(double)}});
     }
     if (mode == Mode::train && with_gradient) {
-      if (memory_ == Memory::lean) passes.recompute_before = traced.graph->size();
+      passes.backward_begins = traced.graph->size();
+      passes.recompute = memory_ == Memory::keep   ? Recompute::nothing
+                         : memory_ == Memory::fast ? Recompute::arithmetic
+                                                   : Recompute::cheap;
       const std::vector<Var> gradient = gradients(loss.sum, trained);
       for (std::size_t i = 0; i < trained.size(); ++i) outputs.push_back({gradient[i], gradients_at[i]});
     }

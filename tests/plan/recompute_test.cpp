@@ -43,7 +43,7 @@ TEST(Recompute, HalvesTheMemoryOfADeepNetwork) {
   const Deep deep(false);
   const Program fast(deep.trace.graph, deep.trace.inputs, deep.trace.outputs);
   const Program lean(deep.trace.graph, deep.trace.inputs, deep.trace.outputs,
-                     {.recompute_before = deep.backward_begins});
+                     {.recompute = Recompute::cheap, .backward_begins = deep.backward_begins});
   EXPECT_LE(lean.value_bytes(), 0.6 * static_cast<double>(fast.value_bytes()));
   EXPECT_LE(lean.operations(), 1.34 * static_cast<double>(fast.operations()));
 }
@@ -54,8 +54,11 @@ TEST(Recompute, GivesTheSameBits) {
     const auto inputs = inputs_of_deep_network();
     const auto wanted = deep.trace.run(inputs);
     for (bool others : {false, true}) {
-      const auto found = deep.trace.run(inputs, {others, others, others, others, others, deep.backward_begins});
-      for (std::size_t i = 0; i < wanted.size(); ++i) EXPECT_TRUE(same_bits(found[i], wanted[i])) << "gradient " << i;
+      for (Recompute recompute : {Recompute::arithmetic, Recompute::cheap}) {
+        const auto found =
+            deep.trace.run(inputs, {others, others, others, others, others, recompute, deep.backward_begins});
+        for (std::size_t i = 0; i < wanted.size(); ++i) EXPECT_TRUE(same_bits(found[i], wanted[i])) << "gradient " << i;
+      }
     }
   }
 }
@@ -64,7 +67,7 @@ TEST(Recompute, KeepsAlongChainOfResidualsInReach) {
   const Deep deep(true);
   const Program fast(deep.trace.graph, deep.trace.inputs, deep.trace.outputs);
   const Program lean(deep.trace.graph, deep.trace.inputs, deep.trace.outputs,
-                     {.recompute_before = deep.backward_begins});
+                     {.recompute = Recompute::cheap, .backward_begins = deep.backward_begins});
   EXPECT_LT(lean.value_bytes(), 0.8 * static_cast<double>(fast.value_bytes()));
 }
 
