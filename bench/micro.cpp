@@ -38,6 +38,8 @@ void run(benchmark::State& bench, const std::vector<tw::Shape>& shapes,
   const tw::Block arena(program.arena_bytes());
   tw::Workers alone(1);
   for (auto _ : bench) program.run(bases, arena.data(), alone);
+  bench.counters["operations"] = static_cast<double>(program.operations());
+  bench.counters["bytes"] = static_cast<double>(program.bytes_moved());
 }
 
 void product(benchmark::State& bench) {

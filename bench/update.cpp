@@ -217,6 +217,7 @@ void by_thalweg(benchmark::State& bench, const tw::Optimizer& optimizer) {
   const tw::Block arena(update.program->arena_bytes());
   const tw::FlushDenormals flush;
   for (auto _ : bench) update.program->run(bases, arena.data(), workers);
+  bench.counters["bytes"] = static_cast<double>(update.program->bytes_moved());
 }
 
 void by_hand(benchmark::State& bench, void (*loop)(const Arrays&)) {

@@ -6,19 +6,10 @@
 
 #include "optim/update.hpp"
 #include "train/gradient_flow.hpp"
-#include "train/objective.hpp"
+#include "train/shard_program.hpp"
 #include "train/shards.hpp"
 
 namespace thalweg {
-
-/// Rows of a dataset, by number; an empty list means all of them in order.
-struct RowSelection {
-  const Dataset& data;
-  std::span<const std::int64_t> rows = {};
-  [[nodiscard]] std::int64_t count() const {
-    return rows.empty() ? data.rows() : static_cast<std::int64_t>(rows.size());
-  }
-};
 
 class Engine {
  public:
@@ -41,30 +32,7 @@ class Engine {
   [[nodiscard]] Workers& workers() { return workers_; }
 
  private:
-  /// A statistic, as elements of the parameters, and how far it moves towards what is observed.
-  struct Movement {
-    std::int64_t offset, size;
-    double momentum;
-  };
-  /// A program for a number of rows; its bases are parameters, gradient, sums, predictions, random, then the columns.
-  struct ShardProgram {
-    Mode mode;
-    std::int64_t rows;
-    std::vector<ColumnSpec> columns;
-    Program program;
-    Signature prediction;
-    bool separable = true;
-    bool random = false;  ///< whether it reads the random block
-    std::vector<Movement> movements = {};
-    struct LossSums {
-      DType sum, weight;                   // as the program writes them
-      std::optional<double> known_weight;  // where it need not be written
-    };
-    std::optional<LossSums> loss = {};
-    // where things are in the memory of a run, behind the arena
-    std::size_t bases_at = 0, sums_at = 0, random_at = 0, columns_at = 0, bytes = 0;
-  };
-  /// The memory of a step of one shard, kept from step to step.
+  /// The memory of a small step of one shard, kept from step to step.
   struct OneShard {
     Block gradient, memory;
     Program::Addresses addresses;
@@ -80,15 +48,9 @@ class Engine {
   [[nodiscard]] static NormProgram squared_norm_program(const Optimizer& optimizer, const Layout& layout);
 
   ShardProgram& program_for(Mode mode, std::int64_t rows, const Dataset& data, const Layout& layout);
-  [[nodiscard]] std::unique_ptr<ShardProgram> make_program(Mode mode, std::int64_t rows,
-                                                           const std::vector<ColumnSpec>& columns, const Layout& layout,
-                                                           Passes passes, bool with_gradient = true) const;
-  static void place_memory(ShardProgram& shard);
-  void run_shard(const ShardProgram& shard, const State& state, const RowSelection& batch, std::int64_t begin,
-                 std::byte* gradient, double* sums, std::byte* predictions);
-  void run_shard_in(std::byte* memory, Program::Addresses* known, const ShardProgram& shard, const State& state,
-                    const RowSelection& batch, std::int64_t begin, std::byte* gradient, double* sums,
-                    std::byte* predictions);
+  [[nodiscard]] std::unique_ptr<ShardProgram> make_program(Mode mode, std::int64_t rows, const Dataset& data,
+                                                           const Layout& layout, bool with_gradient = true) const;
+  void run_shard(const ShardProgram& shard, const ShardProgram::Call& call);
   /// What the shards of a batch hand in, summed: gradient, observations, loss and weight.
   struct Sums {
     Block block;

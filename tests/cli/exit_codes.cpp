@@ -36,6 +36,7 @@ TEST_F(ExitCode, UsageIsTwo) {
   expect(run("train t.csv --target y --lr inf"), 2, {"lr", "inf"});
   expect(run("train t.csv --target y --lr=-1"), 2, {"lr = -1"});
   expect(run("train t.csv --target y --lr 1e-3x"), 2, {"lr = \"1e-3x\"", "a number"});
+  expect(shell("THALWEG_ISA=mmx " THALWEG_COMMAND " train t.csv --target y"), 2, {"THALWEG_ISA=mmx", "avx2"});
   expect(run("train t.csv --target y --batch-size 0"), 2, {"batch_size = 0", ">= 1"});
   expect(run("train t.csv --target y --set optimizer.wieght_decay=1"), 2, {"did you mean 'weight_decay'"});
   expect(run("train t.csv --target y --set lr"), 2, {"--set", "'='"});

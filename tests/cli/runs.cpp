@@ -118,7 +118,7 @@ TEST_F(Runs, KilledAtTenRandomMomentsAndResumedGivesTheSameBits) {
   write_table("t.csv");
   // some seconds of small steps, in each of which a kill may fall; checkpoints in the middle of epochs
   const std::string options =
-      " --target y --epochs 4000 --batch-size 1 --quiet --set train.checkpoint_every=997"
+      " --target y --epochs 8000 --batch-size 1 --quiet --set train.checkpoint_every=997"
       " --set train.early_stopping.patience=1000000 --out ";
   ASSERT_EQ(run("train t.csv" + options + "whole").code, 0);
   int kills = 0;
