@@ -85,9 +85,13 @@ void large_f32(const ProductShape& p, const float* a, const float* b, float* c, 
   });
 }
 
+bool is_small(const ProductShape& p) {
+  return p.m * p.n * p.k <= small_product_limit || p.n == 1 || (p.m == 1 && p.transpose_b);
+}
+
 void product_f32(const ProductShape& p, const KernelCall& call) {
   const std::int64_t work = p.m * p.n * p.k;
-  const bool small = work <= small_product_limit || p.n == 1 || (p.m == 1 && p.transpose_b);
+  const bool small = is_small(p);
   const std::int64_t per_part = std::max<std::int64_t>(1, split_product / std::max<std::int64_t>(1, work));
   const std::int64_t parts = (p.batch + per_part - 1) / per_part;
   call.workers.run(parts, [&](std::int64_t part) {
@@ -122,6 +126,13 @@ Kernel make_matmul(const KernelSite& site) {
   if (p.transpose_b && work <= small_product_limit) {
     const std::int64_t per_part = std::max<std::int64_t>(1, split_product / work);
     scratch = static_cast<std::size_t>((p.batch + per_part - 1) / per_part * p.k * p.n) * sizeof(float);
+  }
+  if (p.batch == 1 && is_small(p)) {  // no more than a call: in a small step that is what there is to save
+    return {[p](const KernelCall& call) {
+              small_f32(p, call.in<float>(0), call.in<float>(1), call.out<float>(),
+                        reinterpret_cast<float*>(call.scratch));
+            },
+            scratch};
   }
   return {[p](const KernelCall& call) { product_f32(p, call); }, scratch};
 }

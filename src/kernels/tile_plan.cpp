@@ -39,6 +39,15 @@ TilePlan<T>::TilePlan(const TileProgram& program) : program_(program) {
   plan_steps();
   plan_loops();
   assign_slots();
+  for (std::size_t r = 0; r < loads_.size(); ++r) {
+    const bool number = loads_[r].kind == Kind::uniform || loads_[r].kind == Kind::splat;
+    (number ? numbers_ : moving_).push_back(r);
+  }
+  for (LoopPlan& loop : loops_) {
+    for (std::size_t s = loop.first; loop.code && s < loop.end; ++s) {
+      if (steps_[s].kept) loop.kept.push_back(s);
+    }
+  }
   unbroken_ = loops_.size() == 1 && loops_[0].code && late_stores_.empty() && program_.reductions.empty() &&
               std::ranges::all_of(
                   loads_, [](const LoadPlan& load) { return load.kind == Kind::direct || load.kind == Kind::uniform; });

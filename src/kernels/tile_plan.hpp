@@ -44,6 +44,7 @@ class TilePlan {
   struct LoopPlan {
     std::size_t first, end;
     std::optional<TileCode> code = {};
+    std::vector<std::size_t> kept = {};  // of compiled ones, those whose results go to memory
   };
 
   /// What one thread needs to compute tiles.
@@ -114,6 +115,7 @@ class TilePlan {
   TileProgram program_;
   std::vector<LoadPlan> loads_;
   std::vector<int> direct_loads_;
+  std::vector<std::size_t> numbers_, moving_;  // loads that are one number for all tiles, and those that are not
   std::vector<StepPlan> steps_;
   std::vector<LoopPlan> loops_;                   // all steps, in order
   bool unbroken_ = false;                         // nothing is kept by the tile: any number of elements may run as one

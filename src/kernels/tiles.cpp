@@ -21,13 +21,11 @@ T TilePlan<T>::number(const KernelCall& call, const TileProgram::Load& load) con
 
 template <class T>
 void TilePlan<T>::begin(Context& context) const {
+  for (const std::size_t r : moving_) context.phase[r] = -1;
   std::size_t uniforms = 0;
-  for (std::size_t r = 0; r < loads_.size(); ++r) {
-    const TileProgram::Load& load = program_.loads[r];
-    context.phase[r] = -1;
-    if (loads_[r].kind != Kind::uniform && loads_[r].kind != Kind::splat) continue;
+  for (const std::size_t r : numbers_) {
     T& value = context.uniforms[uniforms++];
-    value = number(context.call, load);
+    value = number(context.call, program_.loads[r]);
     context.registers[r] = &value;
     if (loads_[r].kind == Kind::splat) {
       T* spread = slot(context, slot_of_[r]);
@@ -83,13 +81,13 @@ void TilePlan<T>::run_step(Context& context, std::size_t s, std::int64_t flat, s
 
 template <class T>
 void TilePlan<T>::compute(Context& context, std::int64_t flat, std::int64_t n) const {
-  for (std::size_t r = 0; r < loads_.size(); ++r) {
+  for (const std::size_t r : moving_) {
     const TileProgram::Load& load = program_.loads[r];
     if (loads_[r].kind == Kind::direct) {
       context.registers[r] = context.call.template in<T>(load.input) + load.view.offset + flat;
     } else if (loads_[r].kind == Kind::periodic) {
       load_periodic(context, r, flat);
-    } else if (loads_[r].kind == Kind::strided) {
+    } else {
       if (load.dtype == program_.dtype) {
         if (const T* run = unbroken_run(context.call.template in<T>(load.input), load.view, flat, n)) {
           context.registers[r] = run;
@@ -108,10 +106,8 @@ void TilePlan<T>::compute(Context& context, std::int64_t flat, std::int64_t n) c
       run_step(context, loop.first, flat, n);
       continue;
     }
-    for (std::size_t s = loop.first; s < loop.end; ++s) {
-      if (steps_[s].kept)
-        context.registers[static_cast<std::size_t>(steps_[s].out)] = place_of(context, steps_[s], flat);
-    }
+    for (const std::size_t s : loop.kept)
+      context.registers[static_cast<std::size_t>(steps_[s].out)] = place_of(context, steps_[s], flat);
     (*loop.code)(context.registers.data(), static_cast<std::size_t>(n));
   }
   for (const auto& [reg, output] : late_stores_) {
@@ -133,17 +129,17 @@ void TilePlan<T>::run_unbroken(const KernelCall& call) const {
     std::array<const void*, most_registers> registers;  // not cleared: what the code reads is set
     std::array<T, most_registers> numbers;
     const std::int64_t begin = part * split_elements;
-    for (std::size_t r = 0; r < loads_.size(); ++r) {
+    for (const std::size_t r : moving_) {
       const TileProgram::Load& load = program_.loads[r];
-      if (loads_[r].kind == Kind::direct) {
-        registers[r] = call.template in<T>(load.input) + load.view.offset + begin;
-      } else {
-        numbers[r] = number(call, load);
-        registers[r] = &numbers[r];
-      }
+      registers[r] = call.template in<T>(load.input) + load.view.offset + begin;
     }
-    for (const StepPlan& step : steps_) {
-      if (step.kept) registers[static_cast<std::size_t>(step.out)] = call.template out<T>(step.direct_output) + begin;
+    for (const std::size_t r : numbers_) {
+      numbers[r] = number(call, program_.loads[r]);
+      registers[r] = &numbers[r];
+    }
+    for (const std::size_t s : loops_[0].kept) {
+      const StepPlan& step = steps_[s];
+      registers[static_cast<std::size_t>(step.out)] = call.template out<T>(step.direct_output) + begin;
     }
     (*loops_[0].code)(registers.data(), static_cast<std::size_t>(std::min(split_elements, elements - begin)));
   });
