@@ -23,23 +23,30 @@ void ReadAhead::read_batches() {
   while (true) {
     changed_.wait(lock, [&] { return over_ || asked_ < taken_ + at_most_; });
     if (over_) return;
-    const auto rows = next_rows_();
-    if (!rows) {
-      over_ = true;
-      changed_.notify_all();
-      return;
-    }
-    const std::int64_t number = asked_++;
-    lock.unlock();
     Batch batch;
+    std::optional<std::vector<std::int64_t>> rows;
     try {
-      batch.rows = data_.take(*rows);
+      rows = next_rows_();
     } catch (...) {
       batch.error = std::current_exception();
     }
-    lock.lock();
-    ready_.emplace(number, std::move(batch));
+    over_ = !rows;
+    if (rows || batch.error) {
+      const std::int64_t number = asked_++;
+      lock.unlock();
+      if (rows) read(*rows, batch);
+      lock.lock();
+      ready_.emplace(number, std::move(batch));
+    }
     changed_.notify_all();
+  }
+}
+
+void ReadAhead::read(const std::vector<std::int64_t>& rows, Batch& batch) const {
+  try {
+    batch.rows = data_.take(rows);
+  } catch (...) {
+    batch.error = std::current_exception();
   }
 }
 

@@ -34,6 +34,7 @@ class ReadAhead {
     std::exception_ptr error;
   };
   void read_batches();
+  void read(const std::vector<std::int64_t>& rows, Batch& batch) const;
 
   const Dataset& data_;
   NextRows next_rows_;

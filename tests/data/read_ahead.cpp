@@ -102,5 +102,20 @@ TEST(ReadAhead, WhatReadingThrewComesWithItsBatch) {
   EXPECT_THROW((void)ahead.next(), DataError);
 }
 
+TEST(ReadAhead, WhatChoosingRowsThrewComesToo) {
+  const Dataset data = Counted().data(30);
+  int asked = 0;
+  data::ReadAhead ahead(
+      data,
+      [&]() -> std::optional<std::vector<std::int64_t>> {
+        if (asked++ == 2) throw UsageError("no more");
+        return std::vector<std::int64_t>{0};
+      },
+      2);
+  EXPECT_EQ(ahead.next().rows(), 1);
+  EXPECT_EQ(ahead.next().rows(), 1);
+  EXPECT_THROW((void)ahead.next(), UsageError);
+}
+
 }  // namespace
 }  // namespace thalweg
