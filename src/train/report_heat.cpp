@@ -30,12 +30,12 @@ std::array<double, 3> colour_of(double log) {
   if (log == -INFINITY) return nothing;
   if (std::isnan(log)) return stops[std::size(stops) - 1].colour;
   log = std::clamp(log, lowest, highest);
-  const Stop* above = std::ranges::find_if(stops, [&](const Stop& stop) { return log <= stop.at; });
-  if (above == stops) return above->colour;
-  const Stop& below = *(above - 1);
-  const double part = (log - below.at) / (above->at - below.at);
+  std::size_t i = 1;
+  while (log > stops[i].at) ++i;
+  const Stop &below = stops[i - 1], &above = stops[i];
+  const double part = (log - below.at) / (above.at - below.at);
   std::array<double, 3> mixed{};
-  for (std::size_t c = 0; c < 3; ++c) mixed[c] = below.colour[c] + part * (above->colour[c] - below.colour[c]);
+  for (std::size_t c = 0; c < 3; ++c) mixed[c] = below.colour[c] + part * (above.colour[c] - below.colour[c]);
   return mixed;
 }
 
