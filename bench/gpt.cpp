@@ -11,8 +11,9 @@ namespace tw = thalweg;
 
 namespace {
 
+const double at_start = peak_megabytes();
+
 void run(benchmark::State& bench, std::int64_t vocabulary, std::int64_t rows, const tw::nn::GptOptions& options) {
-  const double before = peak_megabytes();
   const std::int64_t time = options.context;
   const tw::Tensor text =
       tw::random_uniform({rows, time + 1}, 0, static_cast<double>(vocabulary), 3, tw::f64).to(tw::i32);
@@ -30,7 +31,7 @@ void run(benchmark::State& bench, std::int64_t vocabulary, std::int64_t rows, co
   for (int warm = 0; warm < 2; ++warm) benchmark::DoNotOptimize(step(state, batch).loss);
   for (auto _ : bench) benchmark::DoNotOptimize(step(state, batch).loss);
   bench.SetItemsProcessed(bench.iterations() * rows * time);
-  bench.counters["peak_MB"] = peak_megabytes() - before;
+  bench.counters["peak_MB"] = peak_megabytes() - at_start;
 }
 
 void gpt(benchmark::State& bench) { run(bench, 256, 8, {.layers = 6, .width = 256, .heads = 8, .context = 128}); }

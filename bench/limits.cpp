@@ -42,7 +42,22 @@ void triad(benchmark::State& bench) {
   bench.counters["GBs"] = benchmark::Counter(16e-9 * n, benchmark::Counter::kIsIterationInvariantRate);
 }
 
+/// a = a + s b, 12 bytes an element: nothing is read only to be written over, as in an update of parameters.
+void in_place(benchmark::State& bench) {
+  constexpr std::int64_t n = 16'000'000;
+  const int threads = static_cast<int>(bench.range(0));
+  tw::Tensor a({n}), b = tw::full({n}, 1);
+  float *x = data_of(a), *y = data_of(b);
+  for (auto _ : bench) {
+#pragma omp parallel for simd num_threads(threads) schedule(static)
+    for (std::int64_t i = 0; i < n; ++i) x[i] += 3 * y[i];
+    benchmark::ClobberMemory();
+  }
+  bench.counters["GBs"] = benchmark::Counter(12e-9 * n, benchmark::Counter::kIsIterationInvariantRate);
+}
+
 BENCHMARK(sgemm)->Name("limit/sgemm")->Args({1024, 1024, 1024})->ThreadRange(1, 2)->UseRealTime();
 BENCHMARK(triad)->Name("limit/triad")->Arg(1)->Arg(2)->UseRealTime();
+BENCHMARK(in_place)->Name("limit/in_place")->Arg(1)->Arg(2)->UseRealTime();
 
 }  // namespace
