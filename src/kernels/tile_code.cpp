@@ -213,7 +213,10 @@ class Assembler : public Xbyak::CodeGenerator {
 
   /// Every step once, over one vector of each array.
   void body(bool masked) {
-    constexpr int ahead = 1024;  // bytes: some lines, for memory to answer
+    // Bytes: what waits in the cache for all inputs together leaves it room for the rest. A sum of squares, whose tile
+    // is reduced between two loops, has the memory busy meanwhile.
+    const auto inputs = static_cast<int>(std::ranges::count(loop_.prefetched, true));
+    const int ahead = 8192 / std::max(1, inputs) / 64 * 64;
     std::map<int, int> place = home_;
     std::vector<int> free = free_;
     const auto give_back = [&](int r, int s) {
