@@ -4,6 +4,7 @@
 // memory above that of its start.
 
 #include <benchmark/benchmark.h>
+
 #include "peak.hpp"
 #include "thalweg/thalweg.hpp"
 
@@ -39,8 +40,8 @@ void gpt_large(benchmark::State& bench) {
   run(bench, 50'257, 4, {.layers = 12, .width = 768, .heads = 12, .context = 64});
 }
 
-// Fixed numbers of iterations: else a benchmark is set up anew for each guess of how many it takes.
 BENCHMARK(gpt)->Arg(1)->Arg(2)->UseRealTime()->Unit(benchmark::kMillisecond);
+// A fixed number of iterations: else it would be set up anew for each guess of how many it takes.
 BENCHMARK(gpt_large)->Arg(2)->Iterations(5)->UseRealTime()->Unit(benchmark::kMillisecond);
 
 }  // namespace

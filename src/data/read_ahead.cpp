@@ -1,5 +1,7 @@
 #include "data/read_ahead.hpp"
 
+#include <algorithm>
+
 #include "core/error.hpp"
 
 namespace thalweg::data {
@@ -59,6 +61,17 @@ Dataset ReadAhead::next() {
   changed_.notify_all();
   if (batch.mapped().error) std::rethrow_exception(batch.mapped().error);
   return std::move(batch.mapped().rows);
+}
+
+ReadAhead::NextRows in_portions(std::vector<std::int64_t> rows, std::int64_t at_once) {
+  return [rows = std::move(rows), at_once, begun = std::size_t{0}]() mutable {
+    std::optional<std::vector<std::int64_t>> portion;
+    if (begun == rows.size()) return portion;
+    const auto part = std::span(rows).subspan(begun, std::min(static_cast<std::size_t>(at_once), rows.size() - begun));
+    begun += part.size();
+    portion.emplace(part.begin(), part.end());
+    return portion;
+  };
 }
 
 }  // namespace thalweg::data

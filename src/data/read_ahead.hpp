@@ -47,4 +47,7 @@ class ReadAhead {
   std::vector<std::thread> threads_;
 };
 
+/// These rows in their order, so many at a time.
+[[nodiscard]] ReadAhead::NextRows in_portions(std::vector<std::int64_t> rows, std::int64_t at_once);
+
 }  // namespace thalweg::data

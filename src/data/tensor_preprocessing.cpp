@@ -33,16 +33,8 @@ Counts counts_of(const Tensor& input, std::span<const std::int64_t> rows, std::i
 
 /// The same of rows that are yet to be read: each is, once.
 Counts counts_of(const Dataset& data, std::span<const std::int64_t> rows, std::int64_t row_size) {
-  constexpr std::size_t at_once = 64;
   Counts counts{};
-  std::size_t begun = 0;
-  const auto next = [&]() -> std::optional<std::vector<std::int64_t>> {
-    if (begun == rows.size()) return std::nullopt;
-    const auto part = rows.subspan(begun, std::min(at_once, rows.size() - begun));
-    begun += part.size();
-    return std::vector<std::int64_t>(part.begin(), part.end());
-  };
-  ReadAhead ahead(data, next, default_threads());
+  ReadAhead ahead(data, in_portions({rows.begin(), rows.end()}, 64), default_threads());
   for (std::size_t done = 0; done < rows.size();) {
     const Dataset part = ahead.next();
     std::vector<std::int64_t> all(static_cast<std::size_t>(part.rows()));

@@ -319,15 +319,9 @@ std::pair<double, double> Engine::evaluate(const State& state, const RowSelectio
     return total;
   }
   const std::int64_t part = 4 * size;  // whole shards, so that it is the same sum
-  std::int64_t begun = 0;
-  const auto next = [&]() -> std::optional<std::vector<std::int64_t>> {
-    if (begun == rows) return std::nullopt;
-    std::vector<std::int64_t> chosen(static_cast<std::size_t>(std::min(part, rows - begun)));
-    std::iota(chosen.begin(), chosen.end(), begun);
-    begun += static_cast<std::int64_t>(chosen.size());
-    return chosen;
-  };
-  data::ReadAhead ahead(selection.data, next, workers_.threads());
+  std::vector<std::int64_t> all(static_cast<std::size_t>(rows));
+  std::iota(all.begin(), all.end(), 0);
+  data::ReadAhead ahead(selection.data, data::in_portions(std::move(all), part), workers_.threads());
   for (std::int64_t done = 0; done < rows; done += part) {
     const Dataset read = ahead.next();
     evaluate_part(state, {read}, size, into ? into + static_cast<std::size_t>(done) * row_bytes : nullptr, total);

@@ -56,7 +56,8 @@ class Fit {
     check();
     if (options_.layer_norms) history_.layers = layers_of(*state_.layout);
     start_or_resume();
-    history_.steps.reserve(static_cast<std::size_t>(std::min(position_.total_steps - state_.step, most_reserved)));
+    history_.steps.reserve(
+        static_cast<std::size_t>(std::clamp<std::int64_t>(position_.total_steps - state_.step, 0, most_reserved)));
     if (training.streams()) read_ahead_.emplace(training, later_batches(), engine_.workers().threads());
     while (state_.step < position_.total_steps && !over_) train_one_step();
     finish();

@@ -6,6 +6,7 @@
 
 #include <atomic>
 #include <cstring>
+#include <numeric>
 
 #include "thalweg/error.hpp"
 
@@ -65,11 +66,16 @@ TEST(Streaming, ATensorTakesTheColumnsPlace) {
 
 /// Batches of three rows.
 data::ReadAhead::NextRows threes(std::int64_t rows) {
-  return [rows, row = std::int64_t{0}]() mutable -> std::optional<std::vector<std::int64_t>> {
-    if (row == rows) return std::nullopt;
-    row += 3;
-    return std::vector<std::int64_t>{row - 3, row - 2, row - 1};
-  };
+  std::vector<std::int64_t> all(static_cast<std::size_t>(rows));
+  std::iota(all.begin(), all.end(), 0);
+  return data::in_portions(std::move(all), 3);
+}
+
+TEST(ReadAhead, TheLastPortionIsWhatIsLeft) {
+  const auto next = data::in_portions({5, 3, 8}, 2);
+  EXPECT_EQ(next(), (std::vector<std::int64_t>{5, 3}));
+  EXPECT_EQ(next(), (std::vector<std::int64_t>{8}));
+  EXPECT_EQ(next(), std::nullopt);
 }
 
 TEST(ReadAhead, BatchesComeInOrderFromAnyNumberOfThreads) {

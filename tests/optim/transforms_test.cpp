@@ -65,6 +65,15 @@ TEST(Transforms, CentralizationTakesTheMeanOverInputsOfEachOutputUnit) {
   expect_near(direction(optim::centralize(), matrix_and_bias(), {1, 5, 3, 9, 1, 2}), {-1, -2, 1, 2, 1, 2});
 }
 
+TEST(Transforms, NeighboursAreOnePassUnlessARuleTellsThemApart) {
+  const auto instructions = [](const Optimizer& optimizer) {
+    return make_update(optimizer, matrix_and_bias()).program->instructions();
+  };
+  EXPECT_EQ(instructions(optim::sgd({.lr = 0.1})), 1U);
+  EXPECT_EQ(instructions(optim::sgd({.lr = 0.1, .weight_decay = 0.1})), 2U);
+  EXPECT_EQ(instructions(optim::adam()) + 1, instructions(optim::adamw({.weight_decay = 0.1})));
+}
+
 TEST(Transforms, PenaltiesLeaveOutWhatDoesNotDecay) {
   const std::vector<double> x = {2, -2, 0, 1, 1, 1}, none(6, 0);
   expect_near(direction(optim::add_decayed_weights(0.1), matrix_and_bias(), none, x), {0.2, -0.2, 0, 0.1, 0, 0});

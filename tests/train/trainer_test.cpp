@@ -65,6 +65,12 @@ TEST(Trainer, DataThatStreamsGivesTheSameBits) {
   EXPECT_THROW((void)kept.predict(streams), UsageError);
 }
 
+TEST(Trainer, AShorterFitAfterALongerHasNothingToDo) {
+  Trainer trainer = moons_trainer();
+  EXPECT_EQ(trainer.fit(two_moons(64), {.epochs = 3, .batch_size = 32}).steps.size(), 6U);
+  EXPECT_EQ(trainer.fit(two_moons(64), {.epochs = 1, .batch_size = 32}).steps.size(), 0U);
+}
+
 TEST(Trainer, SameBitsWhateverIsKept) {
   Trainer fast = moons_trainer(), lean = moons_trainer(), keep = moons_trainer();
   (void)keep.fit(two_moons(200), {.epochs = 2, .memory = Memory::keep});

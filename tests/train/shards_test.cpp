@@ -1,0 +1,24 @@
+#include "train/shards.hpp"
+
+#include <gtest/gtest.h>
+
+namespace thalweg {
+namespace {
+
+TEST(BlockPool, LendsTheSmallestThatIsLargeEnough) {
+  BlockPool pool;
+  const std::byte *small = nullptr, *large = nullptr;
+  {
+    const auto a = pool.take(1000), b = pool.take(100);
+    large = a.data();
+    small = b.data();
+  }
+  for (int step = 0; step < 3; ++step) {  // in either order, and the same blocks again
+    const auto first = pool.take(step % 2 ? 1000 : 100), second = pool.take(step % 2 ? 100 : 1000);
+    EXPECT_EQ(first.data(), step % 2 ? large : small);
+    EXPECT_EQ(second.data(), step % 2 ? small : large);
+  }
+}
+
+}  // namespace
+}  // namespace thalweg
