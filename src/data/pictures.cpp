@@ -37,9 +37,6 @@ class Png {
     check_size(path, image_.height, image_.width);
     shape_ = {image_.height, image_.width, colour ? 3 : 1};
   }
-  ~Png() { png_image_free(&image_); }
-  Png(const Png&) = delete;
-  Png& operator=(const Png&) = delete;
 
   [[nodiscard]] const Shape& shape() const { return shape_; }
   [[nodiscard]] Tensor pixels() {
@@ -52,8 +49,15 @@ class Png {
  private:
   [[noreturn]] void refuse() const { fail<DataError>("[images] {}: {}", path_.string(), image_.message); }
 
+  struct Image : png_image {  // freed where the constructor throws, too
+    Image() : png_image{} {}
+    ~Image() { png_image_free(this); }
+    Image(const Image&) = delete;
+    Image& operator=(const Image&) = delete;
+  };
+
   const fs::path& path_;
-  png_image image_{};
+  Image image_;
   Shape shape_;
 };
 
