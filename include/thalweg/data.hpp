@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <functional>
 #include <map>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -51,6 +52,9 @@ class Dataset {
   [[nodiscard]] const std::vector<std::pair<std::string, Tensor>>& columns() const { return columns_; }
   /// 0 without columns.
   [[nodiscard]] std::int64_t rows() const { return rows_; }
+  /// The same for two datasets only where their columns are the same, in the same memory: a copy has it, and a change
+  /// gives another. None without columns.
+  [[nodiscard]] const std::shared_ptr<const char>& identity() const { return identity_; }
 
   /// Rows begin to end of every column, sharing their buffers; those yet to be read are read.
   [[nodiscard]] Dataset slice(std::int64_t begin, std::int64_t end) const;
@@ -71,6 +75,7 @@ class Dataset {
   std::vector<std::pair<std::string, Tensor>> columns_;
   std::map<std::string, Stream, std::less<>> streams_;  // by the column's name
   std::int64_t rows_ = 0;
+  std::shared_ptr<const char> identity_;
 };
 
 namespace data {

@@ -66,6 +66,7 @@ void Dataset::insert(std::string_view name, Tensor column, std::int64_t rows) {
                      rows, rows_);
   }
   rows_ = rows;
+  identity_ = std::make_shared<const char>();
   if (const auto stream = streams_.find(name); stream != streams_.end()) streams_.erase(stream);
   if (old != columns_.end()) {
     old->second = std::move(column);
@@ -153,7 +154,7 @@ Dataset Dataset::select(std::span<const std::int64_t> rows) const {
 void Dataset::read(std::string_view name, std::span<const std::int64_t> rows, Tensor& into) const {
   const std::span<std::byte> bytes(into.mutable_raw(), into.bytes());
   const auto found = streams_.find(name);
-  if (found == streams_.end()) return data::gather(find(name)->second, rows, bytes);
+  if (found == streams_.end()) return data::gather(data::row_source(find(name)->second), rows, bytes);
   const std::size_t row_bytes = rows.empty() ? 0 : bytes.size() / rows.size();
   for (std::size_t i = 0; i < rows.size(); ++i) {
     found->second.reader->read(found->second.rows[checked_row(rows[i], rows_)],
@@ -163,19 +164,34 @@ void Dataset::read(std::string_view name, std::span<const std::int64_t> rows, Te
 
 namespace data {
 
-void gather(const Tensor& column, std::span<const std::int64_t> rows, std::span<std::byte> into) {
+RowSource row_source(const Tensor& column) {
   const std::int64_t count = column.shape()[0];
-  const std::size_t row_bytes = count ? column.bytes() / static_cast<std::size_t>(count) : 0;
-  // With no rows to pick from, the first row asked for is refused below.
-  if (count != 0 && into.size() != row_bytes * rows.size()) {
-    fail<UsageError>("[gather] {} rows of {} bytes into {} bytes", rows.size(), row_bytes, into.size());
-  }
-  const std::byte* from = column.raw();
-  std::byte* to = into.data();
+  return {column.raw(), count, count ? column.bytes() / static_cast<std::size_t>(count) : 0};
+}
+
+namespace {
+/// Copies of a size that the compiler knows take no call, and most targets are one number.
+template <class Copy>
+void each_row(const RowSource& source, std::span<const std::int64_t> rows, std::byte* into, const Copy& copy) {
   for (const std::int64_t row : rows) {
-    if (row < 0 || row >= count) fail<UsageError>("[gather] row {} of {} rows", row, count);
-    if (row_bytes != 0) std::memcpy(to, from + static_cast<std::size_t>(row) * row_bytes, row_bytes);
-    to += row_bytes;
+    if (row < 0 || row >= source.count) fail<UsageError>("[gather] row {} of {} rows", row, source.count);
+    copy(into, source.first + static_cast<std::size_t>(row) * source.row_bytes);
+    into += source.row_bytes;
+  }
+}
+}  // namespace
+
+void gather(const RowSource& source, std::span<const std::int64_t> rows, std::span<std::byte> into) {
+  const std::size_t bytes = source.row_bytes;
+  // With no rows to pick from, the first row asked for is refused below.
+  if (source.count != 0 && into.size() != bytes * rows.size())
+    fail<UsageError>("[gather] {} rows of {} bytes into {} bytes", rows.size(), bytes, into.size());
+  if (bytes == sizeof(float)) {
+    each_row(source, rows, into.data(), [](std::byte* to, const std::byte* from) { std::memcpy(to, from, 4); });
+  } else {
+    each_row(source, rows, into.data(), [bytes](std::byte* to, const std::byte* from) {
+      if (bytes != 0) std::memcpy(to, from, bytes);
+    });
   }
 }
 

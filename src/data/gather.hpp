@@ -5,8 +5,16 @@
 
 namespace thalweg::data {
 
+/// The rows of a column as bytes, one after another.
+struct RowSource {
+  const std::byte* first = nullptr;
+  std::int64_t count = 0;
+  std::size_t row_bytes = 0;
+};
+[[nodiscard]] RowSource row_source(const Tensor& column);
+
 /// Copies the rows named, in that order, to `into`, which must be just as large. Allocates nothing.
 /// Throws UsageError for a row that does not exist, or for a destination of another size.
-void gather(const Tensor& column, std::span<const std::int64_t> rows, std::span<std::byte> into);
+void gather(const RowSource& source, std::span<const std::int64_t> rows, std::span<std::byte> into);
 
 }  // namespace thalweg::data

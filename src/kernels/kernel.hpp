@@ -31,6 +31,9 @@ struct KernelCall {
 struct Kernel {
   std::function<void(const KernelCall&)> run;
   std::size_t scratch = 0;  ///< bytes
+  /// The same call for buffers that stay where they are: what their addresses decide is decided once. None where that
+  /// is nothing worth the memory. The call's arrays and the kernel must outlive what is made.
+  std::function<std::function<void()>(const KernelCall&)> bind = {};
 };
 
 /// What a kernel is made for.

@@ -33,6 +33,9 @@ struct Reducer {
   /// the 16 lanes by a fixed tree
   float (*fold_f32)(const float* lanes);
   double (*fold_f64)(const double* lanes);
+  /// both for a row that is all there: the lanes begin as the identity
+  float (*row_f32)(float identity, const float* x, std::size_t n);
+  double (*row_f64)(double identity, const double* x, std::size_t n);
   /// The micro-op that joins two values.
   std::string_view join;
 };

@@ -84,6 +84,34 @@ HWY_NOINLINE void SmallProductImpl(const SmallProduct& p) {
   for (; j < p.n; j += lanes) Band<1>(p, j, p.n - j < lanes ? p.n - j : lanes);
 }
 
+#if HWY_TARGET != HWY_SCALAR
+template <class Tag, class Vector>
+HWY_INLINE hn::Vec<hn::CappedTag<float, 4>> FoldToFour([[maybe_unused]] Tag d, Vector v) {
+  if constexpr (hn::MaxLanes(Tag()) > 4) {
+    const hn::Half<Tag> half;
+    return FoldToFour(half, hn::Add(hn::LowerHalf(half, v), hn::UpperHalf(half, v)));
+  } else {
+    return v;
+  }
+}
+#endif
+
+/// The sums of the lanes of four vectors: halves are added to halves, all four at a time as soon as they are short.
+HWY_INLINE void StoreSums(V s0, V s1, V s2, V s3, float* y) {
+#if HWY_TARGET == HWY_SCALAR
+  y[0] = hn::GetLane(s0);
+  y[1] = hn::GetLane(s1);
+  y[2] = hn::GetLane(s2);
+  y[3] = hn::GetLane(s3);
+#else
+  const hn::CappedTag<float, 4> d;
+  const auto a = FoldToFour(D(), s0), b = FoldToFour(D(), s1), c = FoldToFour(D(), s2), e = FoldToFour(D(), s3);
+  const auto ab = hn::Add(hn::ConcatLowerLower(d, b, a), hn::ConcatUpperUpper(d, b, a));
+  const auto ce = hn::Add(hn::ConcatLowerLower(d, e, c), hn::ConcatUpperUpper(d, e, c));
+  hn::StoreU(hn::Add(hn::ConcatEven(d, ce, ab), hn::ConcatOdd(d, ce, ab)), d, y);
+#endif
+}
+
 HWY_NOINLINE void RowDotsImpl(const float* a, std::int64_t lda, const float* x, float* y, std::int64_t m,
                               std::int64_t k) {
   const D d;
@@ -108,10 +136,7 @@ HWY_NOINLINE void RowDotsImpl(const float* a, std::int64_t lda, const float* x, 
       s2 = hn::MulAdd(LoadTail(d, r + 2 * lda + whole, rest), vx, s2);
       s3 = hn::MulAdd(LoadTail(d, r + 3 * lda + whole, rest), vx, s3);
     }
-    y[i] = hn::GetLane(hn::SumOfLanes(d, s0));
-    y[i + 1] = hn::GetLane(hn::SumOfLanes(d, s1));
-    y[i + 2] = hn::GetLane(hn::SumOfLanes(d, s2));
-    y[i + 3] = hn::GetLane(hn::SumOfLanes(d, s3));
+    StoreSums(s0, s1, s2, s3, y + i);
   }
   for (; i < m; ++i) {
     V s = hn::Zero(d);

@@ -227,6 +227,7 @@ void TilePlan<T>::assign_slots() {
   }
   if (used > max_tile_slots || registers > static_cast<int>(most_registers))
     defect("a tile group of {} registers and {} slots", registers, used);
+  slots_ = used;
 }
 
 template TilePlan<float>::TilePlan(const TileProgram& program);

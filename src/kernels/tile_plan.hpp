@@ -12,6 +12,9 @@
 
 namespace thalweg {
 
+template <class T>
+class BoundTile;
+
 /// A tile program made ready: which register lives where, and how each step is called.
 template <class T>
 class TilePlan {
@@ -24,7 +27,14 @@ class TilePlan {
     return std::ranges::count_if(loops_, [](const LoopPlan& loop) { return loop.code.has_value(); });
   }
 
+  /// Whether one thread runs it in one go: a tile, or an unbroken loop, or the reduction of one short row.
+  [[nodiscard]] bool is_one_go() const {
+    return program_.elements() <= (unbroken_ ? split_elements : tile) &&
+           (program_.reductions.empty() || program_.outer * program_.inner == 1);
+  }
+
  private:
+  friend class BoundTile<T>;
   static constexpr std::size_t most_registers = 128;
   enum class Kind { direct, uniform, splat, periodic, strided };
   struct LoadPlan {
@@ -104,6 +114,14 @@ class TilePlan {
       return r.fold_f64(lanes);
     }
   }
+  /// Of a row that is one block.
+  static T reduce_row(const Reducer& r, const T* x, std::size_t n) {
+    if constexpr (sizeof(T) == 4) {
+      return r.row_f32(static_cast<float>(r.identity), x, n);
+    } else {
+      return r.row_f64(r.identity, x, n);
+    }
+  }
   static MicroOp::Run variant(const MicroOp& op, unsigned mask) { return (sizeof(T) == 4 ? op.f32 : op.f64)[mask]; }
   /// into[i] = into[i] joined with x[i], by the rule of reduction k.
   void join(std::size_t k, T* into, const T* x, std::int64_t n) const {
@@ -121,6 +139,7 @@ class TilePlan {
   bool unbroken_ = false;                         // nothing is kept by the tile: any number of elements may run as one
   std::vector<std::pair<int, int>> late_stores_;  // register, output
   std::vector<int> slot_of_;                      // a register's slot, or -1
+  int slots_ = 0;
   std::vector<MicroOp::Run> joins_;
   std::size_t scratch_ = 0;
 };

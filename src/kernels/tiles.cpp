@@ -5,6 +5,7 @@
 #include <memory>
 
 #include "core/error.hpp"
+#include "kernels/bound_tile.hpp"
 #include "kernels/gather.hpp"
 #include "kernels/tile_plan.hpp"
 
@@ -187,18 +188,14 @@ void TilePlan<T>::row_block(Context& context, std::int64_t row, std::int64_t blo
 template <class T>
 void TilePlan<T>::short_rows(Context& context, std::int64_t begin, std::int64_t end) const {
   const std::int64_t length = program_.reduced, together = tile / length;
-  alignas(64) T lanes[reduce_lanes];
   for (std::int64_t first = begin; first < end; first += together) {
     const std::int64_t height = std::min(together, end - first);
     compute(context, first * length, height * length);
     for (const auto& reduce : program_.reductions) {
       const T* x = static_cast<const T*>(context.registers[static_cast<std::size_t>(reduce.reg)]);
       T* out = context.call.template out<T>(reduce.output) + first;
-      for (std::int64_t row = 0; row < height; ++row) {
-        std::fill_n(lanes, reduce_lanes, static_cast<T>(reduce.reducer->identity));
-        accumulate(*reduce.reducer, lanes, x + row * length, static_cast<std::size_t>(length));
-        out[row] = fold(*reduce.reducer, lanes);
-      }
+      for (std::int64_t row = 0; row < height; ++row)
+        out[row] = reduce_row(*reduce.reducer, x + row * length, static_cast<std::size_t>(length));
     }
   }
 }
@@ -309,7 +306,15 @@ namespace {
 template <class T>
 Kernel kernel_of(const TileProgram& program) {
   auto plan = std::make_shared<const TilePlan<T>>(program);
-  return {[plan](const KernelCall& call) { plan->run(call); }, plan->scratch()};
+  Kernel kernel{[plan](const KernelCall& call) { plan->run(call); }, plan->scratch()};
+  if (plan->is_one_go()) {
+    kernel.bind = [plan](const KernelCall& call) -> std::function<void()> {
+      const auto bound = std::make_shared<BoundTile<T>>(*plan, call);
+      if (bound->is_one_loop()) return [bound] { bound->run_loop(); };
+      return [bound] { bound->run(); };
+    };
+  }
+  return kernel;
 }
 
 }  // namespace

@@ -358,7 +358,7 @@ UpdateProgram make_update(const Optimizer& optimizer, const Layout& layout, Pass
 TracedUpdate trace_update(const Optimizer& optimizer, const Layout& layout) { return traced(optimizer, layout).read(); }
 
 void fill_scalars(const UpdateProgram& update, const StepNumbers& numbers, std::span<double> scalars) {
-  for (std::size_t i = 0; i < scalars.size(); ++i) {
+  for (std::size_t i = common_scalars; i < scalars.size(); ++i) {
     const std::string_view name = update.scalars[i].name;
     const bool cycled = numbers.momentum && (name.ends_with(".beta1") || name.ends_with(".momentum"));
     scalars[i] = cycled ? *numbers.momentum : update.scalars[i].value;

@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <cstring>
+#include <numeric>
 
 #include "core/error.hpp"
 #include "kernels/tile_code.hpp"
@@ -132,6 +133,11 @@ class Lowering {
     if (node.op->kind == OpKind::reduce && absorbs_reduction(node, seen(user, node.inputs[0]), read)) return;
     Item item{kind_of(node), node.op->name, node.op->kernel, &node.attributes, {}, -1, -1, i};
     item.late = recompute_before_ > 0 && user >= recompute_before_;
+    if (is_outer_product(node)) {
+      item = as_elementwise(std::move(item), node, seen(user, node.inputs[0]), seen(user, node.inputs[1]));
+      read = {add_item(std::move(item), node.signature), View::dense(node.signature.shape)};
+      return;
+    }
     for (int input : node.inputs) {
       Read& from = seen(user, input);
       const Signature& signature = graph_.node(static_cast<int>(rep(input))).signature;
@@ -148,6 +154,28 @@ class Lowering {
     const auto view = from.view.reshape(node.signature.shape);
     if (view) read = {from.value, *view};
     return view.has_value();
+  }
+
+  /// Whether a node is a matrix product that sums one term each.
+  [[nodiscard]] bool is_outer_product(const Node& node) const {
+    if (node.op->name != "matmul") return false;
+    const Shape& left = graph_.node(static_cast<int>(rep(node.inputs[0]))).signature.shape;
+    return left[node.attributes.ints[0] ? -2 : -1] == 1;
+  }
+
+  /// That product as elements times elements, which needs no kernel of its own and fuses with what is beside it.
+  static Item as_elementwise(Item item, const Node& node, const Read& left, const Read& right) {
+    static const OpKernel mul{.micro = "mul"};
+    const auto upright = [&](const Read& from, bool turned) {
+      std::vector<std::int64_t> axes(static_cast<std::size_t>(from.view.shape.rank()));
+      std::iota(axes.begin(), axes.end(), 0);
+      if (turned) std::swap(axes[axes.size() - 1], axes[axes.size() - 2]);
+      return Read{from.value, from.view.transpose(axes).broadcast(node.signature.shape)};
+    };
+    item.kind = ItemKind::elementwise;
+    item.kernel = &mul;
+    item.reads = {upright(left, node.attributes.ints[0] != 0), upright(right, node.attributes.ints[1] != 0)};
+    return item;
   }
 
   static ItemKind kind_of(const Node& node) {

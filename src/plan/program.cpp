@@ -80,23 +80,34 @@ void Program::run(std::span<std::byte* const> bases, std::byte* arena, Workers& 
   for (const Step& step : instructions_) run_step(step, bases, arena, workers);
 }
 
-void Program::run(std::span<std::byte* const> bases, std::byte* arena, Workers& workers, Addresses& known) const {
-  if (known.program_ != this || known.arena_ != arena || !std::ranges::equal(known.bases_, bases)) {
-    known.program_ = this;
-    known.arena_ = arena;
-    known.bases_.assign(bases.begin(), bases.end());
-    known.operands_.clear();
-    for (const Step& step : instructions_) {
-      for (const Place place : step.inputs) known.operands_.push_back(address(place, bases, arena));
-      for (const Place place : step.outputs) known.operands_.push_back(address(place, bases, arena));
-    }
-  }
-  std::byte* const* operands = known.operands_.data();
+void Program::bind(Calls& calls, Workers& workers) const {
   for (const Step& step : instructions_) {
-    std::byte* const* outputs = operands + step.inputs.size();
-    step.kernel.run({outputs, operands, arena + step.scratch.offset, workers});
-    operands = outputs + step.outputs.size();
+    for (const Place place : step.inputs) calls.operands.push_back(address(place, calls.bases, calls.arena));
+    for (const Place place : step.outputs) calls.operands.push_back(address(place, calls.bases, calls.arena));
   }
+  std::byte* const* operands = calls.operands.data();
+  for (const Step& step : instructions_) {
+    const KernelCall call{operands + step.inputs.size(), operands, calls.arena + step.scratch.offset, workers};
+    calls.calls.push_back(step.kernel.bind ? step.kernel.bind(call)
+                                           : [&kernel = step.kernel, call] { kernel.run(call); });
+    operands += step.inputs.size() + step.outputs.size();
+  }
+}
+
+void Program::run(std::span<std::byte* const> bases, std::byte* arena, Workers& workers, Calls& known) const {
+  const bool stayed = known.program == this && known.arena == arena && known.workers == &workers &&
+                      std::ranges::equal(known.bases, bases);
+  if (!stayed) {
+    known.program = this;
+    known.arena = arena;
+    known.workers = &workers;
+    known.bases.assign(bases.begin(), bases.end());
+    known.operands.clear();
+    known.calls.clear();
+    return run(bases, arena, workers);
+  }
+  if (known.calls.empty()) bind(known, workers);
+  for (const std::function<void()>& call : known.calls) call();
 }
 
 namespace {

@@ -1,6 +1,7 @@
 #pragma once
 // Program: a fixed plan. What is read and written lies at given places; a run allocates nothing.
 
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -29,17 +30,19 @@ class Program {
   /// Runs once. `bases` are the addresses behind the places, from first_user_base on.
   void run(std::span<std::byte* const> bases, std::byte* arena, Workers& workers) const;
 
-  /// What each kernel is handed, for one set of bases: a tenth of a microsecond a kernel that a small step, which runs
-  /// again and again in the same memory, is spared.
-  class Addresses {
-    friend class Program;
-    const Program* program_ = nullptr;
-    const std::byte* arena_ = nullptr;
-    std::vector<std::byte*> bases_, operands_;
+  /// The calls of all kernels for one set of bases, with all that follows from addresses worked out: most of what lies
+  /// between the kernels of a small step, which runs again and again in the same memory. They are made when the same
+  /// bases come a second time, for those of most batches never do.
+  struct Calls {
+    const Program* program = nullptr;
+    std::byte* arena = nullptr;
+    const Workers* workers = nullptr;
+    std::vector<std::byte*> bases, operands;
+    std::vector<std::function<void()>> calls;
   };
-  /// The same, with the addresses of the last run, which are worked out again where something has moved. Those of a
-  /// program must not outlive it.
-  void run(std::span<std::byte* const> bases, std::byte* arena, Workers& workers, Addresses& known) const;
+  /// The same, with the calls that are known where nothing has moved since the last run. Those of a program must not
+  /// outlive it.
+  void run(std::span<std::byte* const> bases, std::byte* arena, Workers& workers, Calls& known) const;
 
   /// Runs once, looking at every value: names the first op whose result is not finite, and the line it stands on.
   /// To be made with all passes off, so that every op's result is there to be seen.
@@ -61,6 +64,7 @@ class Program {
     std::string source;  // " (file.cpp:12)" of its first op
   };
   [[nodiscard]] std::byte* address(Place place, std::span<std::byte* const> bases, std::byte* arena) const;
+  void bind(Calls& calls, Workers& workers) const;
   void run_step(const Step& step, std::span<std::byte* const> bases, std::byte* arena, Workers& workers) const;
 
   std::vector<Step> instructions_;

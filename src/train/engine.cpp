@@ -18,9 +18,6 @@ namespace {
 constexpr std::int64_t evaluation_rows = 512;  // a shard of an evaluation, or as many as work in this much memory
 constexpr std::size_t evaluation_bytes = std::size_t{64} << 20;
 
-/// A step of one shard that needs less has memory of its own. A larger one shares the pool's with evaluation.
-constexpr std::size_t small_step_bytes = std::size_t{1} << 20;
-
 }  // namespace
 
 Engine::Engine(EvaluationFunction function, Optimizer optimizer, int threads)
@@ -53,7 +50,7 @@ std::unique_ptr<ShardProgram> Engine::make_program(Mode mode, std::int64_t rows,
 
 ShardProgram& Engine::program_for(Mode mode, std::int64_t rows, const Dataset& data, const Layout& layout) {
   for (auto& known : programs_) {
-    if (known->is_for(mode, rows, data)) return *known;
+    if (known->is_for(mode, rows, data, layout.dtype)) return *known;
   }
   programs_.push_back(make_program(mode, rows, data, layout));
   return *programs_.back();
@@ -71,23 +68,28 @@ const ShardProgram& Engine::shard_program(std::int64_t rows, std::int64_t wanted
   return program.is_separable() || size == rows ? program : program_for(Mode::train, rows, data, layout);
 }
 
+Engine::Sums Engine::sums_of(const OneShard& shard) {
+  return {shard.gradient(), shard.sums()[0], shard.sums()[1], &shard.program().movements()};
+}
+
 Engine::Sums Engine::sum_over_shards(const State& state, const RowSelection& batch, std::int64_t shard_size) {
+  if (one_shard_.continues(state, batch, shard_size)) {
+    one_shard_.run(state, batch, workers_);
+    return sums_of(one_shard_);
+  }
   const Layout& layout = *state.layout;
   const std::int64_t rows = batch.count();
   const ShardProgram& whole = shard_program(rows, shard_size, batch.data, layout);
   const std::int64_t size = whole.rows(), shards = (rows + size - 1) / size, last = rows - (shards - 1) * size;
+  if (shards == 1 && OneShard::is_for(whole, layout)) {
+    one_shard_.begin(whole, state, batch, shard_size);
+    one_shard_.run(state, batch, workers_);
+    return sums_of(one_shard_);
+  }
   const ShardProgram& rest = last == size ? whole : program_for(Mode::train, last, batch.data, layout);
   const std::size_t bytes = TreeSum::block_bytes(summed_size(layout), layout.dtype, shard_doubles);
   const std::size_t sums_at = TreeSum::doubles_at(summed_size(layout), layout.dtype);
   const auto sums_in = [&](std::byte* block) { return reinterpret_cast<double*>(block + sums_at); };
-  if (shards == 1 && bytes + whole.memory_bytes() <= small_step_bytes) {
-    OneShard& own = one_shard_;
-    if (own.gradient.size() < bytes) own.gradient = Block(bytes);
-    if (own.memory.size() < whole.memory_bytes()) own.memory = Block(whole.memory_bytes());
-    std::byte* gradient = own.gradient.data();
-    whole.run({state, batch, 0, gradient, sums_in(gradient), nullptr}, own.memory.data(), workers_, own.addresses);
-    return {std::move(own.gradient), &whole.movements(), true};
-  }
   TreeSum tree(shards, summed_size(layout), layout.dtype, shard_doubles, pool_, workers_);
   workers_.run(shards, [&](std::int64_t i) {
     auto block = pool_.take(bytes);
@@ -95,20 +97,18 @@ Engine::Sums Engine::sum_over_shards(const State& state, const RowSelection& bat
     run_shard(i + 1 < shards ? whole : rest, {state, batch, i * size, gradient, sums_in(gradient), nullptr});
     tree.add(i, block.release());
   });
-  return {tree.take_total(), &whole.movements()};
+  Block total = tree.take_total();
+  std::byte* gradient = total.data();
+  return {gradient, sums_in(gradient)[0], sums_in(gradient)[1], &whole.movements(), std::move(total)};
 }
 
 void Engine::give_back(Sums sums) {
-  if (sums.one_shard) {
-    one_shard_.gradient = std::move(sums.block);
-  } else {
-    pool_.give_back(std::move(sums.block));
-  }
+  if (sums.lent.data()) pool_.give_back(std::move(sums.lent));
 }
 
 double Engine::squared_norm(std::byte* gradient) {
   std::byte* bases[] = {gradient, reinterpret_cast<std::byte*>(norm_->sums.data())};
-  norm_->program.run(bases, serial_arena_->data(), workers_, norm_->addresses);
+  norm_->program.run(bases, serial_arena_->data(), workers_, norm_->calls);
   double total = 0;
   for (std::size_t i = 0; i < norm_->sums.size(); ++i) total += number_at(&norm_->sums[i], norm_->pieces[i]);
   return total;
@@ -137,7 +137,7 @@ void Engine::prepare_update(State& state) {
     update_ = make_update(optimizer_, layout);
     norm_.emplace(squared_norm_program(optimizer_, layout));
     layer_norms_.reset();
-    update_addresses_ = {};
+    update_calls_ = {};
     serial_arena_.emplace(std::max(norm_->program.arena_bytes(), update_->program->arena_bytes()));
     update_layout_ = state.layout;
     scalars_.assign(update_->scalars.size(), 0);
@@ -158,9 +158,11 @@ void Engine::update(State& state, std::byte* gradient, double weight, double nor
                 .seed = state.seed,
                 .momentum = optimizer_.schedule.momentum(progress)},
                scalars_);
-  update_bases_ = {state.parameters.mutable_raw(), gradient, reinterpret_cast<std::byte*>(scalars_.data())};
+  update_bases_.clear();
+  for (std::byte* base : {state.parameters.mutable_raw(), gradient, reinterpret_cast<std::byte*>(scalars_.data())})
+    update_bases_.push_back(base);
   for (auto& [name, slot] : state.slots) update_bases_.push_back(slot.mutable_raw());
-  update_->program->run(update_bases_, serial_arena_->data(), workers_, update_addresses_);
+  update_->program->run(update_bases_, serial_arena_->data(), workers_, update_calls_);
 }
 
 State Engine::evaluation_state(const State& state) {
@@ -190,7 +192,7 @@ void Engine::move(State& state, const Movement& m, const std::byte* observed, do
 void Engine::set_memory(Memory memory) {
   if (memory_ != memory) {
     programs_.clear();
-    one_shard_.addresses = {};
+    one_shard_ = {};
   }
   memory_ = memory;
 }
@@ -206,21 +208,18 @@ StepReport Engine::step(State& state, const RowSelection& batch, const Progress&
   prepare_update(state);
   const Layout& layout = *state.layout;
   Sums summed = sum_over_shards(state, batch, shard_size);
-  const Block& total = summed.block;
-  const auto* sums =
-      reinterpret_cast<const double*>(total.data() + TreeSum::doubles_at(summed_size(layout), layout.dtype));
-  const double weight = sums[1], loss = sums[0] / weight;
-  const double norm = std::sqrt(squared_norm(total.data())) / weight;
+  const double weight = summed.weight, loss = summed.loss / weight;
+  const double norm = std::sqrt(squared_norm(summed.gradient)) / weight;
   const bool finite = std::isfinite(loss) && std::isfinite(norm);
   if (!finite && !update_->skips) explain_not_finite(state, batch, shard_size, loss);
   StepReport report;
   if (watches_layers_) {
     if (!layer_norms_) layer_norms_.emplace(layout);
-    report.layer_norms = layer_norms_->of(total.data(), weight, pool_, workers_);
+    report.layer_norms = layer_norms_->of(summed.gradient, weight, pool_, workers_);
   }
   report.lr = optimizer_.lr * optimizer_.schedule.factor(progress);
-  update(state, total.data(), weight, norm, report.lr, progress);
-  const std::byte* observed = total.data() + static_cast<std::size_t>(layout.trained_size) * size_of(layout.dtype);
+  update(state, summed.gradient, weight, norm, report.lr, progress);
+  const std::byte* observed = summed.gradient + static_cast<std::size_t>(layout.trained_size) * size_of(layout.dtype);
   if (finite) {
     for (const Movement& m : *summed.movements) move(state, m, observed, static_cast<double>(batch.count()));
   }

@@ -6,6 +6,7 @@
 
 #include "optim/update.hpp"
 #include "train/gradient_flow.hpp"
+#include "train/one_shard.hpp"
 #include "train/shard_program.hpp"
 #include "train/shards.hpp"
 
@@ -32,18 +33,12 @@ class Engine {
   [[nodiscard]] Workers& workers() { return workers_; }
 
  private:
-  /// The memory of a small step of one shard, kept from step to step.
-  struct OneShard {
-    Block gradient, memory;
-    Program::Addresses addresses;
-  };
-
   /// Squared norms of what is stepped, piece by piece.
   struct NormProgram {
     Program program;
     std::vector<DType> pieces;  ///< what each sum is written as, in eight bytes of its own
     std::vector<double> sums;
-    Program::Addresses addresses = {};
+    Program::Calls calls = {};
   };
   [[nodiscard]] static NormProgram squared_norm_program(const Optimizer& optimizer, const Layout& layout);
 
@@ -53,10 +48,12 @@ class Engine {
   void run_shard(const ShardProgram& shard, const ShardProgram::Call& call);
   /// What the shards of a batch hand in, summed: gradient, observations, loss and weight.
   struct Sums {
-    Block block;
+    std::byte* gradient;
+    double loss, weight;
     const std::vector<Movement>* movements;
-    bool one_shard = false;
+    Block lent = {};  ///< by the pool, where one shard's own memory does not hold it
   };
+  [[nodiscard]] static Sums sums_of(const OneShard& shard);
   void give_back(Sums sums);
   /// Adds the loss and its weight over a part of the rows, which are in memory.
   void evaluate_part(const State& state, const RowSelection& part, std::int64_t shard_size, std::byte* predictions,
@@ -84,7 +81,7 @@ class Engine {
   std::shared_ptr<const Layout> update_layout_;
   std::optional<UpdateProgram> update_;
   std::optional<NormProgram> norm_;
-  Program::Addresses update_addresses_;
+  Program::Calls update_calls_;
   OneShard one_shard_;
   std::optional<Block> serial_arena_;  // of the programs that follow the shards, one after the other
   bool watches_layers_ = false;

@@ -72,8 +72,8 @@ StepCost Engine::measure(const State& given, const Dataset& batch, std::int64_t 
   cost.backward.seconds = std::max(0.0, both_seconds - cost.forward.seconds);
   Sums sums = sum_over_shards(state, rows, size);
   cost.update.seconds = median_seconds([&] {
-    (void)squared_norm(sums.block.data());
-    update(state, sums.block.data(), static_cast<double>(batch.rows()), 1, optimizer_.lr, {});
+    (void)squared_norm(sums.gradient);
+    update(state, sums.gradient, static_cast<double>(batch.rows()), 1, optimizer_.lr, {});
   });
   give_back(std::move(sums));
   return cost;

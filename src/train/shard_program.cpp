@@ -6,7 +6,6 @@
 
 #include "core/error.hpp"
 #include "core/random.hpp"
-#include "data/gather.hpp"
 #include "graph/graph.hpp"
 #include "thalweg/derivatives.hpp"
 #include "thalweg/ops.hpp"
@@ -66,7 +65,7 @@ struct ShardProgram::Draft {
 
 ShardProgram::ShardProgram(const EvaluationFunction& function, Mode mode, std::int64_t rows,
                            std::vector<ColumnSpec> columns, const Layout& layout, Passes passes, bool with_gradient)
-    : mode_(mode), rows_(rows), columns_(std::move(columns)) {
+    : mode_(mode), dtype_(layout.dtype), rows_(rows), columns_(std::move(columns)) {
   Draft draft{trace_objective(function, columns_, rows, mode, layout.dtype)};
   bind_inputs(draft, layout);
   bind_observations(draft, layout);
@@ -147,7 +146,7 @@ void ShardProgram::place_memory() {
   memory_bytes_ = next(0);
 }
 
-std::span<std::byte* const> ShardProgram::bases(const Call& call, std::byte* memory) const {
+std::span<std::byte* const> ShardProgram::bases(const Call& call, std::byte* memory, const Kept* kept) const {
   auto** bases = reinterpret_cast<std::byte**>(memory + bases_at_);
   bases[parameters_base - first_user_base] = const_cast<std::byte*>(call.state.parameters.raw());
   bases[gradient_base - first_user_base] = call.gradient;
@@ -158,16 +157,16 @@ std::span<std::byte* const> ShardProgram::bases(const Call& call, std::byte* mem
   const auto begin = static_cast<std::size_t>(call.begin), rows = static_cast<std::size_t>(rows_);
   std::byte* into = memory + columns_at_;
   for (std::size_t i = 0; i < columns_.size(); ++i) {
-    const Tensor& values = call.batch.data.columns()[i].second;
-    const std::size_t row_bytes = columns_[i].row.bytes();
+    const auto source = kept ? kept->columns[i] : data::row_source(call.batch.data.columns()[i].second);
+    const std::size_t bytes = source.row_bytes * rows;
     std::byte*& base = bases[first_column_base - first_user_base + static_cast<int>(i)];
     if (call.batch.rows.empty()) {  // rows in order are read where they lie
-      base = const_cast<std::byte*>(values.raw()) + begin * row_bytes;
+      base = const_cast<std::byte*>(source.first) + begin * source.row_bytes;
     } else {
-      data::gather(values, call.batch.rows.subspan(begin, rows), {into, row_bytes * rows});
+      data::gather(source, call.batch.rows.subspan(begin, rows), {into, bytes});
       base = into;
     }
-    into += aligned(row_bytes * rows);
+    into += aligned(bytes);
   }
   return {bases, first_column_base - first_user_base + columns_.size()};
 }
@@ -184,8 +183,13 @@ void ShardProgram::run(const Call& call, std::byte* memory, Workers& workers) co
   read_sums(memory, call.sums);
 }
 
-void ShardProgram::run(const Call& call, std::byte* memory, Workers& workers, Program::Addresses& known) const {
-  program_->run(bases(call, memory), memory, workers, known);
+void ShardProgram::run(const Call& call, std::byte* memory, Workers& workers, Kept& kept) const {
+  if (kept.data != call.batch.data.identity()) {
+    kept.data = call.batch.data.identity();
+    kept.columns.clear();
+    for (const auto& [name, values] : call.batch.data.columns()) kept.columns.push_back(data::row_source(values));
+  }
+  program_->run(bases(call, memory, &kept), memory, workers, kept.calls);
   read_sums(memory, call.sums);
 }
 

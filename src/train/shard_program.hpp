@@ -5,6 +5,7 @@
 #include <optional>
 #include <span>
 
+#include "data/gather.hpp"
 #include "plan/program.hpp"
 #include "train/objective.hpp"
 
@@ -42,8 +43,8 @@ class ShardProgram {
   ShardProgram(const EvaluationFunction& function, Mode mode, std::int64_t rows, std::vector<ColumnSpec> columns,
                const Layout& layout, Passes passes, bool with_gradient = true);
 
-  [[nodiscard]] bool is_for(Mode mode, std::int64_t rows, const Dataset& data) const {
-    return mode_ == mode && rows_ == rows && are_columns_of(columns_, data);
+  [[nodiscard]] bool is_for(Mode mode, std::int64_t rows, const Dataset& data, DType dtype) const {
+    return mode_ == mode && rows_ == rows && dtype_ == dtype && are_columns_of(columns_, data);
   }
   [[nodiscard]] std::int64_t rows() const { return rows_; }
   [[nodiscard]] const Program& program() const { return *program_; }
@@ -65,8 +66,13 @@ class ShardProgram {
   /// Bytes of memory that a run needs.
   [[nodiscard]] std::size_t memory_bytes() const { return memory_bytes_; }
   void run(const Call& call, std::byte* memory, Workers& workers) const;
-  /// The same in memory that is kept from run to run, with the addresses in it.
-  void run(const Call& call, std::byte* memory, Workers& workers, Program::Addresses& known) const;
+  /// What one memory, which is run in again and again, knows of its last run.
+  struct Kept {
+    std::shared_ptr<const char> data;  ///< whose rows were run on
+    std::vector<data::RowSource> columns;
+    Program::Calls calls;
+  };
+  void run(const Call& call, std::byte* memory, Workers& workers, Kept& kept) const;
   /// The first op whose result is not finite: see Program.
   [[nodiscard]] std::optional<std::string> find_not_finite(const Call& call, std::byte* memory, Workers& workers) const;
 
@@ -82,10 +88,12 @@ class ShardProgram {
   void bind_observations(Draft& draft, const Layout& layout);
   void bind_loss(Draft& draft);
   void place_memory();
-  std::span<std::byte* const> bases(const Call& call, std::byte* memory) const;
+  /// Where everything is, with the rows of the batch in their place; the columns' rows where they are known already.
+  std::span<std::byte* const> bases(const Call& call, std::byte* memory, const Kept* kept = nullptr) const;
   void read_sums(const std::byte* memory, double* sums) const;
 
   Mode mode_;
+  DType dtype_;
   std::int64_t rows_;
   std::vector<ColumnSpec> columns_;
   std::optional<Program> program_;

@@ -82,11 +82,12 @@ TEST(Gather, RowsAndSizesAreChecked) {
   std::vector<std::byte> into(8);
   for (const std::int64_t row : {std::int64_t{-1}, std::int64_t{2}}) {
     const std::vector<std::int64_t> rows{row};
-    expect_error<UsageError>([&] { data::gather(column, rows, into); }, {std::to_string(row)});
-    expect_error<UsageError>([&] { data::gather(zeros({0, 2}), rows, into); }, {"0 rows"});
+    expect_error<UsageError>([&] { data::gather(data::row_source(column), rows, into); }, {std::to_string(row)});
+    expect_error<UsageError>([&] { data::gather(data::row_source(zeros({0, 2})), rows, into); }, {"0 rows"});
   }
   const std::vector<std::int64_t> both{0, 1};
-  expect_error<UsageError>([&] { data::gather(column, both, into); }, {"2 rows of 8 bytes into 8 bytes"});
+  expect_error<UsageError>([&] { data::gather(data::row_source(column), both, into); },
+                           {"2 rows of 8 bytes into 8 bytes"});
 }
 
 }  // namespace

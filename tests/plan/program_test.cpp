@@ -37,7 +37,7 @@ TEST(Program, KnownAddressesFollowWhatMoves) {
   Graph graph;
   const Var x = graph.input("x", {3}, f32);
   const Program program(graph, {{x, {first_user_base, 0}}}, {{exp(x) * x + 1, {first_user_base + 1, 0}}});
-  Program::Addresses known;
+  Program::Calls known;
   Workers workers(1);
   for (int round = 0; round < 3; ++round) {  // everything lies elsewhere each time
     Tensor in = numbers({3}, static_cast<std::uint64_t>(round)), out({3}), wanted({3});

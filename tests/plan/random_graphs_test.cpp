@@ -247,5 +247,50 @@ TEST(RandomGraphs, OutputsMayTakeThePlacesOfInputs) {
   }
 }
 
+/// The outputs of several runs in the same memory, with what the program keeps from one to the next.
+std::vector<std::vector<Tensor>> run_again(const Trace& trace, const std::vector<Tensor>& inputs, Passes passes) {
+  const Program program(trace.graph, trace.inputs, trace.outputs, passes);
+  std::vector<Tensor> values = inputs;
+  for (const Bound& output : trace.outputs) values.emplace_back(output.var.shape(), output.var.dtype());
+  std::vector<std::byte*> bases;
+  for (Tensor& x : values) bases.push_back(x.mutable_raw());
+  const Block arena(program.arena_bytes());
+  Workers alone(1);
+  Program::Calls known;
+  std::vector<std::vector<Tensor>> results;
+  for (int round = 0; round < 4; ++round) {
+    for (std::size_t i = inputs.size(); i < values.size(); ++i) std::memset(bases[i], 0xa5, values[i].bytes());
+    std::memset(arena.data(), 0xa5, arena.size());
+    program.run(bases, arena.data(), alone, known);
+    std::vector<Tensor> outputs;
+    for (std::size_t i = inputs.size(); i < values.size(); ++i) {
+      outputs.emplace_back(values[i].shape(), values[i].dtype());
+      std::memcpy(outputs.back().mutable_raw(), bases[i], values[i].bytes());
+    }
+    results.push_back(std::move(outputs));
+  }
+  return results;
+}
+
+TEST(RandomGraphs, CallsThatAreKeptChangeNoBit) {
+  for (std::uint64_t seed = 0; seed < 150; ++seed) {
+    for (DType dtype : {f32, f64}) {
+      const std::int64_t columns = seed % 10 == 0 ? 700 : 6;  // more than a tile, and much less
+      const auto inputs = inputs_of(dtype, seed, 3 + static_cast<std::int64_t>(seed % 3), columns);
+      const Trace trace(random_function(seed, 5 + static_cast<int>(seed % 30)), inputs);
+      const auto wanted = trace.run(inputs);
+      for (const Passes& passes : {Passes{}, Passes{.fuse = false}, Passes{.compile = false}}) {
+        const auto rounds = run_again(trace, inputs, passes);
+        for (std::size_t round = 0; round < rounds.size(); ++round) {
+          for (std::size_t i = 0; i < wanted.size(); ++i) {
+            ASSERT_TRUE(same_bits(rounds[round][i], wanted[i]))
+                << "seed " << seed << ", output " << i << ", round " << round << ", fuse " << passes.fuse;
+          }
+        }
+      }
+    }
+  }
+}
+
 }  // namespace
 }  // namespace thalweg

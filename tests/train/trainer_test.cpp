@@ -35,6 +35,49 @@ TEST(Trainer, SameBitsForAnyNumberOfThreads) {
   }
 }
 
+/// Small steps keep what they can from one to the next: what moves, and other data, must be noticed.
+TEST(Trainer, SmallStepsFollowWhatMoves) {
+  const Dataset data = two_moons(70), other = two_moons(100).slice(30, 100);
+  const auto run = [&](bool moves) {
+    Trainer trainer = moons_trainer();
+    std::vector<State> held;  // whoever holds a state keeps its memory from being written to
+    FitOptions options = {.epochs = 4, .batch_size = 32};
+    if (moves) {
+      options.on_step = [&](const StepReport& report) {
+        if (report.step % 3 == 0) held.push_back(trainer.state());
+      };
+    }
+    (void)trainer.fit(moves ? Dataset(data) : data, options);
+    options.epochs = 8;
+    (void)trainer.fit(other, options);
+    return trainer.state().parameters;
+  };
+  EXPECT_TRUE(identical(run(true), run(false)));
+}
+
+TEST(TrainStep, BatchesMayLieAnywhereAndStatesBeOfAnyType) {
+  const Objective loss = [](Scope s, const Batch& b) {
+    return mean(cross_entropy_with_labels(nn::mlp(2, {.hidden = {8}})(s, b["input"]), b["target"]));
+  };
+  const auto run = [&](TrainStep& step, bool anew, DType dtype) {
+    const Dataset data = two_moons(32);
+    State state = step.init(data, 1, dtype);
+    for (int i = 0; i < 5; ++i) {
+      Dataset batch = data;
+      if (anew) batch.set("input", data["input"].to(f64).to(f32));
+      (void)step(state, batch);
+    }
+    return state.parameters;
+  };
+  TrainStep one(loss, optim::adam()), two(loss, optim::adam());
+  const Tensor wanted = run(one, false, f32);
+  EXPECT_TRUE(identical(run(two, true, f32), wanted));
+  const Tensor wide = run(two, true, f64);  // the same step, on a state of another type
+  EXPECT_EQ(wide.dtype(), f64);
+  EXPECT_TRUE(identical(run(two, false, f32), wanted));
+  EXPECT_TRUE(identical(run(one, false, f64), wide));
+}
+
 /// The same rows, read when they are asked for.
 Dataset streamed(const Dataset& data) {
   const Tensor input = data["input"];
