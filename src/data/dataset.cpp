@@ -3,6 +3,7 @@
 
 #include "core/error.hpp"
 #include "data/gather.hpp"
+#include "kernels/copy_rows.hpp"
 #include "thalweg/data.hpp"
 #include "thalweg/options.hpp"
 
@@ -169,30 +170,20 @@ RowSource row_source(const Tensor& column) {
   return {column.raw(), count, count ? column.bytes() / static_cast<std::size_t>(count) : 0};
 }
 
-namespace {
-/// Copies of a size that the compiler knows take no call, and most targets are one number.
-template <class Copy>
-void each_row(const RowSource& source, std::span<const std::int64_t> rows, std::byte* into, const Copy& copy) {
-  for (const std::int64_t row : rows) {
-    if (row < 0 || row >= source.count) fail<UsageError>("[gather] row {} of {} rows", row, source.count);
-    copy(into, source.first + static_cast<std::size_t>(row) * source.row_bytes);
-    into += source.row_bytes;
-  }
+void check_rows(std::span<const std::int64_t> rows, std::int64_t count) {
+  const auto is_missing = [&](std::int64_t row) {  // one comparison: what is below zero is large without a sign
+    return static_cast<std::uint64_t>(row) >= static_cast<std::uint64_t>(count);
+  };
+  bool any = false;
+  for (const std::int64_t row : rows) any |= is_missing(row);
+  if (any) fail<UsageError>("[gather] row {} of {} rows", *std::ranges::find_if(rows, is_missing), count);
 }
-}  // namespace
 
 void gather(const RowSource& source, std::span<const std::int64_t> rows, std::span<std::byte> into) {
-  const std::size_t bytes = source.row_bytes;
-  // With no rows to pick from, the first row asked for is refused below.
-  if (source.count != 0 && into.size() != bytes * rows.size())
-    fail<UsageError>("[gather] {} rows of {} bytes into {} bytes", rows.size(), bytes, into.size());
-  if (bytes == sizeof(float)) {
-    each_row(source, rows, into.data(), [](std::byte* to, const std::byte* from) { std::memcpy(to, from, 4); });
-  } else {
-    each_row(source, rows, into.data(), [bytes](std::byte* to, const std::byte* from) {
-      if (bytes != 0) std::memcpy(to, from, bytes);
-    });
-  }
+  check_rows(rows, source.count);
+  if (into.size() != source.row_bytes * rows.size())
+    fail<UsageError>("[gather] {} rows of {} bytes into {} bytes", rows.size(), source.row_bytes, into.size());
+  copy_rows(source.first, source.row_bytes, rows, into.data());
 }
 
 }  // namespace data

@@ -1,6 +1,7 @@
 #pragma once
-// A tile program that one thread runs in one go, in memory that stays where it is. What a run would find out again is kept: where each
-// register is, and what each loop is handed. In a small step that is most of what an elementwise kernel costs.
+// A tile program that one thread runs in one go, in memory that stays where it is. What a run would find out again is
+// kept: where each register is, and what each loop is handed. In a small step that is most of what an elementwise
+// kernel costs.
 
 #include "kernels/tile_plan.hpp"
 

@@ -1,6 +1,7 @@
 #include "kernels/tile_plan.hpp"
 
 #include <bit>
+#include <numeric>
 
 #include "core/error.hpp"
 
@@ -36,6 +37,7 @@ TilePlan<T>::TilePlan(const TileProgram& program) : program_(program) {
     if (kind == Kind::direct) direct_loads_.push_back(static_cast<int>(loads_.size()));
     loads_.push_back({kind, period});
   }
+  gather_steps();
   plan_steps();
   plan_loops();
   assign_slots();
@@ -56,6 +58,35 @@ TilePlan<T>::TilePlan(const TileProgram& program) : program_(program) {
   if (!program_.reductions.empty() && program_.inner == 1 && blocks > 1) {
     scratch_ = static_cast<std::size_t>(program_.outer * blocks) * program_.reductions.size() * sizeof(T);
   }
+}
+
+/// Puts steps in an order in which those that can be compiled follow each other: each loop is a pass over the tile.
+template <class T>
+void TilePlan<T>::gather_steps() {
+  const std::size_t loads = program_.loads.size(), count = program_.steps.size();
+  std::vector<int> place(loads + count, -1);  // of each register in the new order
+  std::iota(place.begin(), place.begin() + static_cast<std::ptrdiff_t>(loads), 0);
+  std::vector<TileProgram::Step> steps;
+  const auto is_ready = [&](const TileProgram::Step& step) {
+    const auto operands = std::span(step.registers).first(static_cast<std::size_t>(step.op->arity));
+    return std::ranges::all_of(operands, [&](int r) { return place[static_cast<std::size_t>(r)] >= 0; });
+  };
+  for (bool compiled = true; steps.size() < count; compiled = !compiled) {
+    for (std::size_t s = 0; s < count; ++s) {  // in the order given, in which operands come first
+      TileProgram::Step step = program_.steps[s];
+      int& at = place[loads + s];
+      if (at >= 0 || is_compiled(*step.op) != compiled || !is_ready(step)) continue;
+      at = static_cast<int>(loads + steps.size());
+      for (int i = 0; i < step.op->arity; ++i) {
+        int& r = step.registers[static_cast<std::size_t>(i)];
+        r = place[static_cast<std::size_t>(r)];
+      }
+      steps.push_back(step);
+    }
+  }
+  program_.steps = std::move(steps);
+  for (TileProgram::Store& store : program_.stores) store.reg = place[static_cast<std::size_t>(store.reg)];
+  for (TileProgram::Reduce& reduce : program_.reductions) reduce.reg = place[static_cast<std::size_t>(reduce.reg)];
 }
 
 template <class T>

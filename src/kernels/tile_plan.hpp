@@ -71,6 +71,7 @@ class TilePlan {
   [[nodiscard]] bool is_compiled(const MicroOp& op) const {
     return program_.compile && TileCode::is_available() && TileCode::knows(op);
   }
+  void gather_steps();
   void plan_steps();
   void plan_loops();
   [[nodiscard]] TileLoop loop_of(std::span<const TileStep> steps, std::size_t first) const;

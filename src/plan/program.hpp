@@ -39,6 +39,8 @@ class Program {
     const Workers* workers = nullptr;
     std::vector<std::byte*> bases, operands;
     std::vector<std::function<void()>> calls;
+    [[nodiscard]] bool are_for(const Program& other, std::span<std::byte* const> at, const std::byte* memory,
+                               const Workers& threads) const;
   };
   /// The same, with the calls that are known where nothing has moved since the last run. Those of a program must not
   /// outlive it.

@@ -61,13 +61,17 @@ StepCost Engine::measure(const State& given, const Dataset& batch, std::int64_t 
   cost.update = {0, update_->program->operations(), update_->program->bytes_moved()};
 
   const std::size_t block = TreeSum::block_bytes(layout.trained_size + layout.statistics_size, layout.dtype, 2);
+  const auto run_forward = [&] {
+    workers_.run(whole_shards, [&](std::int64_t i) {
+      const auto sums = pool_.take(block);
+      run_shard(*forward, {state, rows, i * size, sums.data(), reinterpret_cast<double*>(sums.data()), nullptr});
+    });
+  };
+  OneShard alone;
+  const bool is_alone = size == batch.rows() && OneShard::is_for(*forward, layout);
+  if (is_alone) alone.begin(*forward, state, rows, size);
   cost.forward.seconds =
-      share * median_seconds([&] {
-        workers_.run(whole_shards, [&](std::int64_t i) {
-          const auto sums = pool_.take(block);
-          run_shard(*forward, {state, rows, i * size, sums.data(), reinterpret_cast<double*>(sums.data()), nullptr});
-        });
-      });
+      is_alone ? median_seconds([&] { alone.run(state, rows, workers_); }) : share * median_seconds(run_forward);
   const double both_seconds = median_seconds([&] { give_back(sum_over_shards(state, rows, size)); });
   cost.backward.seconds = std::max(0.0, both_seconds - cost.forward.seconds);
   Sums sums = sum_over_shards(state, rows, size);

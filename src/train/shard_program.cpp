@@ -7,6 +7,7 @@
 #include "core/error.hpp"
 #include "core/random.hpp"
 #include "graph/graph.hpp"
+#include "kernels/copy_rows.hpp"
 #include "thalweg/derivatives.hpp"
 #include "thalweg/ops.hpp"
 
@@ -54,6 +55,14 @@ bool keeps_samples_apart(const TracedObjective& traced, std::int64_t rows) {
   return samples(result.loss.weight) == SampleAxis::summed();
 }
 
+/// Whether all values together are so small that to compute some of them again would save nothing.
+bool fits_a_cache(const Graph& graph) {
+  constexpr std::int64_t first_level = 32 * 1024;
+  std::int64_t bytes = 0;
+  for (int i = 0; i < graph.size(); ++i) bytes += static_cast<std::int64_t>(graph.node(i).signature.bytes());
+  return bytes <= first_level;
+}
+
 }  // namespace
 
 struct ShardProgram::Draft {
@@ -80,6 +89,7 @@ ShardProgram::ShardProgram(const EvaluationFunction& function, Mode mode, std::i
     draft.outputs.push_back({result.prediction, {prediction_base, 0}});
     prediction_ = {result.prediction.shape(), result.prediction.dtype()};
   }
+  if (fits_a_cache(*draft.traced.graph)) passes.recompute = Recompute::nothing;
   program_.emplace(*draft.traced.graph, draft.inputs, draft.outputs, passes);
   separable_ = keeps_samples_apart(draft.traced, rows);
   place_memory();
@@ -155,6 +165,7 @@ std::span<std::byte* const> ShardProgram::bases(const Call& call, std::byte* mem
   bases[random_base - first_user_base] = memory + random_at_;
   if (random_) fill_random_block(memory + random_at_, call.state, call.begin, rows_);
   const auto begin = static_cast<std::size_t>(call.begin), rows = static_cast<std::size_t>(rows_);
+  if (!call.batch.rows.empty()) data::check_rows(call.batch.rows.subspan(begin, rows), call.batch.data.rows());
   std::byte* into = memory + columns_at_;
   for (std::size_t i = 0; i < columns_.size(); ++i) {
     const auto source = kept ? kept->columns[i] : data::row_source(call.batch.data.columns()[i].second);
@@ -163,7 +174,7 @@ std::span<std::byte* const> ShardProgram::bases(const Call& call, std::byte* mem
     if (call.batch.rows.empty()) {  // rows in order are read where they lie
       base = const_cast<std::byte*>(source.first) + begin * source.row_bytes;
     } else {
-      data::gather(source, call.batch.rows.subspan(begin, rows), {into, bytes});
+      copy_rows(source.first, source.row_bytes, call.batch.rows.subspan(begin, rows), into);
       base = into;
     }
     into += aligned(bytes);
