@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <iostream>
+#include <stop_token>
 #include <thalweg/thalweg.hpp>
 #include <vector>
 

@@ -1,7 +1,6 @@
 #pragma once
 // Data to train on: named columns of equal length, and the readers that make them.
 
-#include <filesystem>
 #include <functional>
 #include <map>
 #include <memory>
@@ -10,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "thalweg/path.hpp"
 #include "thalweg/tensor.hpp"
 
 namespace thalweg {
@@ -83,18 +83,17 @@ namespace data {
 /// The tensor in an IDX file (LeCun's format of MNIST), plain or gzip, with elements of u8, i32, f32 or f64.
 /// Throws UsageError when there is no such file, DataError when it is anything but one whole IDX file, MemoryError when
 /// the tensor is larger than half the memory of the machine.
-[[nodiscard]] Tensor idx(const std::filesystem::path& path);
+[[nodiscard]] Tensor idx(const Path& path);
 
 /// Images and their labels from two IDX files: "input" (rows, height, width, channels) as stored, "target" i32 (rows).
 /// Throws DataError when the counts differ, or when a label is not below `classes`, where that is given.
-[[nodiscard]] Dataset images(const std::filesystem::path& images_path, const std::filesystem::path& labels_path,
-                             std::int64_t classes = 0);
+[[nodiscard]] Dataset images(const Path& images_path, const Path& labels_path, std::int64_t classes = 0);
 
 inline constexpr std::string_view fashion_mnist_folder = "/usr/share/datasets/fashion-mnist";
 
 /// Fashion-MNIST (Xiao, Rasul and Vollgraf 2017), 60,000 images to train on and 10,000 to test: "input" u8
 /// (rows, 28, 28, 1), "target" i32 (rows). The folder is where Debian's package dataset-fashion-mnist puts the files.
-[[nodiscard]] std::pair<Dataset, Dataset> fashion_mnist(const std::filesystem::path& folder = fashion_mnist_folder);
+[[nodiscard]] std::pair<Dataset, Dataset> fashion_mnist(const Path& folder = fashion_mnist_folder);
 /// What its ten classes show: "T-shirt/top", "Trouser", ...
 [[nodiscard]] std::vector<std::string> fashion_mnist_classes();
 

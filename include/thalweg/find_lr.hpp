@@ -8,10 +8,10 @@
 // works on parameters of its own: nothing that the caller has is changed, and nothing is written.
 
 #include <functional>
-#include <stop_token>
 #include <string>
 #include <vector>
 
+#include "thalweg/stop.hpp"
 #include "thalweg/train.hpp"
 
 namespace thalweg {
@@ -29,7 +29,7 @@ struct FindLrOptions {
   Duration trial = "10%";         ///< length of a trial; as a part of the run, at least 1000 of its steps
   int trials = 7;                 ///< at most; 0: the curve decides
   int threads = 0;                ///< 0 is every core
-  std::stop_token stop = {};
+  Stop stop = {};
   std::function<void(const LrTrial&)> on_trial = {};
 };
 

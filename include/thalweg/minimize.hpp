@@ -3,11 +3,11 @@
 
 #include <functional>
 #include <optional>
-#include <stop_token>
 #include <string>
 
 #include "thalweg/derivatives.hpp"
 #include "thalweg/optim.hpp"
+#include "thalweg/stop.hpp"
 
 namespace thalweg {
 
@@ -25,7 +25,7 @@ struct MinimizeOptions {
   double value_change = 0;                       ///< stop where a step changes the value by no more than this; 0: never
   std::optional<double> value = {};              ///< stop where the value is not above this
   std::optional<Tensor> lower = {}, upper = {};  ///< bounds, element by element: each step ends inside
-  std::stop_token stop = {};
+  Stop stop = {};
   std::function<void(const MinimizeStep&)> on_step = {};
 };
 

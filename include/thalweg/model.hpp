@@ -1,13 +1,13 @@
 #pragma once
 // A trained model: parameters and preprocessing together, ready to predict.
 
-#include <filesystem>
 #include <functional>
 #include <memory>
 #include <span>
 #include <string>
 #include <vector>
 
+#include "thalweg/path.hpp"
 #include "thalweg/registry.hpp"
 #include "thalweg/train.hpp"
 
@@ -33,7 +33,7 @@ class Model {
  public:
   /// From a run folder or a .safetensors file. Throws UsageError where there is none, ModelError for one that is
   /// damaged, of a run that has not finished, or of a kind that the registry does not have.
-  [[nodiscard]] static Model load(const std::filesystem::path& path, const Registry& registry = {});
+  [[nodiscard]] static Model load(const Path& path, const Registry& registry = {});
 
   /// The value of one row: the features in the order of `input_names()`, in the units of the data (nan is missing; a
   /// category whose levels are numbers is given as that number), or the elements of one image.

@@ -7,9 +7,11 @@
 #include <functional>
 #include <limits>
 #include <map>
+#include <memory>
 #include <string>
 #include <string_view>
-#include <variant>
+#include <type_traits>
+#include <utility>
 #include <vector>
 
 namespace thalweg {
@@ -35,13 +37,45 @@ struct Duration {
 };
 
 /// A value as a configuration gives it.
-struct OptionValue;
+class OptionValue;
 using OptionList = std::vector<OptionValue>;
 using OptionMap = std::map<std::string, OptionValue>;
-struct OptionValue {
-  std::variant<bool, std::int64_t, double, std::string, OptionList, OptionMap> value;
+/// A bool, std::int64_t, double, std::string, OptionList or OptionMap. What holds it is not in this header: the
+/// compiler of every program that includes us would take a tenth of a second for it.
+class OptionValue {
+ public:
+  OptionValue();  ///< false
+  OptionValue(bool value);
+  OptionValue(int value);
+  OptionValue(std::int64_t value);
+  OptionValue(double value);
+  OptionValue(const char* value);
+  OptionValue(std::string value);
+  OptionValue(OptionList value);
+  OptionValue(OptionMap value);
+  OptionValue(const OptionValue& other);
+  OptionValue(OptionValue&& other) noexcept;
+  OptionValue& operator=(const OptionValue& other);
+  OptionValue& operator=(OptionValue&& other) noexcept;
+  ~OptionValue();
+
+  /// The value, or nullptr where it is of another type.
+  template <class T>
+  [[nodiscard]] const T* get_if() const;
+  template <class T>
+  [[nodiscard]] T* get_if() {
+    return const_cast<T*>(std::as_const(*this).get_if<T>());
+  }
+  template <class T>
+  [[nodiscard]] bool holds() const {
+    return get_if<T>() != nullptr;
+  }
   /// As TOML writes it.
   [[nodiscard]] std::string str() const;
+
+ private:
+  struct Held;
+  std::unique_ptr<Held> held_;
 };
 
 /// The values that a number may take.
@@ -59,11 +93,37 @@ inline constexpr Range not_negative{.low = 0};
 inline constexpr Range unit_interval{.low = 0, .high = 1};
 inline constexpr Range below_one{.low = 0, .high = 1, .high_open = true};
 
+/// A pointer to one of several types: a variant of pointers, which the compiler is through with sooner.
+template <class... Ts>
+class PointerToOne {
+ public:
+  template <class T>
+  requires(std::is_same_v<T, Ts> || ...) PointerToOne(T* at) : at_(at), type_(number_of<T>()) {}
+  /// f of the pointer, as the type it has.
+  template <class F>
+  auto visit(const F& f) const {
+    using Result = std::common_type_t<std::invoke_result_t<const F&, Ts*>...>;
+    static constexpr Result (*calls[])(
+        const F&, void*) = {[](const F& call, void* at) -> Result { return call(static_cast<Ts*>(at)); }...};
+    return calls[type_](f, at_);
+  }
+
+ private:
+  template <class T>
+  static constexpr std::size_t number_of() {
+    std::size_t number = 0;
+    (void)((std::is_same_v<T, Ts> || (++number, false)) || ...);
+    return number;
+  }
+  void* at_;
+  std::size_t type_;
+};
+
 /// One field of an options struct: its name, where it is, what it means, and what it may be.
 struct Field {
-  using Place = std::variant<bool*, int*, std::int64_t*, double*, std::string*, Duration*, std::vector<double>*,
-                             std::vector<std::int64_t>*, std::vector<std::string>*, std::vector<Duration>*, OptionMap*,
-                             std::vector<OptionMap>*, OptionValue*>;
+  using Place = PointerToOne<bool, int, std::int64_t, double, std::string, Duration, std::vector<double>,
+                             std::vector<std::int64_t>, std::vector<std::string>, std::vector<Duration>, OptionMap,
+                             std::vector<OptionMap>, OptionValue>;
   std::string_view name;
   Place place;  ///< an OptionValue is a field that takes more than one type
   std::string_view doc;

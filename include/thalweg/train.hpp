@@ -1,20 +1,20 @@
 #pragma once
 // Training: the loop. Compute the gradient of an objective on a batch, step against it, repeat.
 
-#include <filesystem>
 #include <functional>
 #include <iosfwd>
 #include <memory>
 #include <optional>
-#include <stop_token>
 #include <string>
 #include <vector>
 
 #include "thalweg/data.hpp"
 #include "thalweg/loss.hpp"
 #include "thalweg/optim.hpp"
+#include "thalweg/path.hpp"
 #include "thalweg/scope.hpp"
 #include "thalweg/state.hpp"
+#include "thalweg/stop.hpp"
 
 namespace thalweg {
 
@@ -122,10 +122,10 @@ struct FitOptions {
   std::optional<Dataset> validation_data = {};  ///< or these
   std::optional<EarlyStopping> early_stopping = {};
   std::int64_t stop_after = 0;  ///< stop after this step of the run; the schedule keeps its horizon
-  std::stop_token stop = {};
+  Stop stop = {};
   std::function<void(const StepReport&)> on_step = {};
   std::function<void(const EpochReport&)> on_epoch = {};
-  std::filesystem::path checkpoints = {};  ///< a folder; none where empty
+  Path checkpoints = {};  ///< a folder; none where empty
   Duration checkpoint_every = "1 epochs";
   int keep_checkpoints = 2;
   bool resume = false;           ///< from the newest valid checkpoint in that folder
@@ -177,8 +177,8 @@ class Trainer {
   void set_token_bytes(Tensor bytes);
 
   /// Parameters to and from a safetensors file.
-  void save(const std::filesystem::path& path) const;
-  void load(const std::filesystem::path& path, const Dataset& shapes);
+  void save(const Path& path) const;
+  void load(const Path& path, const Dataset& shapes);
 
   /// What the plan of a training step is made of.
   [[nodiscard]] std::string explain(const Dataset& batch);

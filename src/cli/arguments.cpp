@@ -2,6 +2,7 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <filesystem>
 
 #include "core/error.hpp"
 #include "core/text.hpp"
@@ -47,7 +48,7 @@ OptionValue value_of(const ShortForm& form, const std::string& text) {
   if (form.form == Form::text) return {text};
   if (form.form == Form::toml) {
     ConfigTree tree;
-    tree.set(form.key, std::string_view(text));
+    tree.set_text(form.key, std::string_view(text));
     return *tree.find(form.key);
   }
   OptionList list;
@@ -68,7 +69,7 @@ void set_type(ConfigTree& tree, const std::string& column, const std::string& ki
   // not a dotted key: a column's name may have dots of its own
   OptionMap types;
   if (const OptionValue* known = tree.find("data.types")) {
-    if (const auto* map = std::get_if<OptionMap>(&known->value)) types = *map;
+    if (const auto* map = known->get_if<OptionMap>()) types = *map;
   }
   types[column] = {kind};
   tree.set("data.types", OptionValue{std::move(types)});
@@ -89,7 +90,7 @@ std::vector<std::string> keys_of(const std::string& section, const std::string& 
 
 std::string kind_in(const ConfigTree& tree, const std::string& section) {
   const OptionValue* kind = tree.find(section + ".kind");
-  const auto* name = kind ? std::get_if<std::string>(&kind->value) : nullptr;
+  const auto* name = kind ? kind->get_if<std::string>() : nullptr;
   return name ? *name : "";
 }
 
@@ -98,10 +99,10 @@ void keep_known_options(ConfigTree& tree, const ConfigTree& file, const Registry
   for (const char* section : {"model", "loss", "optimizer", "schedule"}) {
     const std::string before = kind_in(file, section), after = kind_in(tree, section);
     const OptionValue* from_file = file.find(section);
-    const auto* options = from_file ? std::get_if<OptionMap>(&from_file->value) : nullptr;
+    const auto* options = from_file ? from_file->get_if<OptionMap>() : nullptr;
     if (before == after || after.empty() || !options) continue;
     const std::vector<std::string> known = keys_of(section, after, registry);
-    auto& kept = std::get<OptionMap>(tree.values.at(section).value);
+    auto& kept = *tree.values.at(section).get_if<OptionMap>();
     for (const auto& [key, value] : *options) {
       const bool overridden = kept.contains(key) && kept.at(key).str() != value.str();
       if (key != "kind" && !overridden && std::ranges::find(known, key) == known.end()) kept.erase(key);
@@ -117,11 +118,11 @@ std::vector<Variant> take_variants(ConfigTree& tree) {
   const auto found = tree.values.find("variants");
   if (found == tree.values.end()) return {};
   std::vector<Variant> variants;
-  const auto* list = std::get_if<OptionList>(&found->second.value);
+  const auto* list = found->second.get_if<OptionList>();
   if (!list) fail<UsageError>("[config] variants = {}. {}", found->second.str(), variants_hint);
   for (const OptionValue& item : *list) {
-    const auto* table = std::get_if<OptionMap>(&item.value);
-    const auto* name = table && table->contains("name") ? std::get_if<std::string>(&table->at("name").value) : nullptr;
+    const auto* table = item.get_if<OptionMap>();
+    const auto* name = table && table->contains("name") ? table->at("name").get_if<std::string>() : nullptr;
     if (!name) fail<UsageError>("[config] a variant {}. {}", item.str(), variants_hint);
     Variant variant{*name, *table};
     variant.changes.erase("name");
@@ -149,7 +150,7 @@ const Variant& variant_named(const std::vector<Variant>& variants, const std::st
 /// What a variant has otherwise, key by key.
 void apply(const Variant& variant, ConfigTree& tree) {
   for (const auto& [section, changes] : variant.changes) {
-    const auto* map = std::get_if<OptionMap>(&changes.value);
+    const auto* map = changes.get_if<OptionMap>();
     if (!map) {
       tree.set(section, changes);
       continue;
@@ -228,7 +229,7 @@ NamedTree read_arguments(const ConfigArguments& arguments, const Registry& regis
   }
   for (const auto& [key, value] : arguments.given) {
     const bool path = key == "data.test" || key == "data.validation";
-    const auto* text = std::get_if<std::string>(&value.value);
+    const auto* text = value.get_if<std::string>();
     named.tree.set(key, path && text ? OptionValue{fs::absolute(*text).string()} : value);
   }
   for (const std::string& type : arguments.types) {
@@ -237,7 +238,7 @@ NamedTree read_arguments(const ConfigArguments& arguments, const Registry& regis
   }
   for (const std::string& set : arguments.sets) {
     const auto [key, value] = cut(set, "--set", "optimizer.lr=1e-3");
-    named.tree.set(trim(key), std::string_view(value));
+    named.tree.set_text(trim(key), std::string_view(value));
   }
   keep_known_options(named.tree, file, registry);
   return named;

@@ -1,5 +1,7 @@
 #include "thalweg/command.hpp"
 
+#include <filesystem>
+
 #include <CLI/CLI.hpp>
 
 #include "cli/command.hpp"

@@ -59,7 +59,7 @@ std::vector<double> rates_of(const CompareArguments& arguments, const Experiment
 Experiment experiment_of(CompareArguments arguments, const Registry& registry) {
   if (!is_configuration(arguments.config.source)) {
     for (const auto& [key, value] : arguments.config.given) {
-      const auto* text = std::get_if<std::string>(&value.value);
+      const auto* text = value.get_if<std::string>();
       if (key != "schedule.kind" || !text) {
         fail<UsageError>("[compare] {} for a problem. Hint: only configurations have it.", key);
       }

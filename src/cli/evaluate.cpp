@@ -1,6 +1,7 @@
 // thalweg evaluate
 
 #include <CLI/CLI.hpp>
+#include <filesystem>
 #include <nlohmann/json.hpp>
 
 #include "cli/output.hpp"
@@ -31,10 +32,10 @@ Measured own_data(const EvaluateArguments& arguments, const Recipe& recipe, std:
   }
   const ConfigTree tree = read_toml(config);
   const DataOptions options = read_data_options(tree, arguments.run);
-  if (const auto* path = std::get_if<std::string>(&options.test.value); !path || !path->empty()) {
+  if (const auto* path = options.test.get_if<std::string>(); !path || !path->empty()) {
     return {encode_place(recipe.preprocessing, options.test, options, warnings), "test"};
   }
-  const auto* seed = std::get_if<std::int64_t>(&tree.values.at("seed").value);
+  const auto* seed = tree.values.at("seed").get_if<std::int64_t>();
   Parts parts = DataSource(options).parts(seed ? static_cast<std::uint64_t>(*seed) : 1);
   if (!parts.validation) {
     fail<UsageError>("[evaluate] {} has no test data and held nothing out. Hint: --data FILE.", arguments.run);

@@ -37,10 +37,10 @@ void set_rate(const OptimizerRow& row, OptionMap& options, double lr) {
     return;
   }
   for (const OptionDoc& doc : row.options) {
-    const auto* inner = std::get_if<OptionMap>(&doc.initial.value);
+    const auto* inner = doc.initial.get_if<OptionMap>();
     if (!inner || !inner->contains("kind")) continue;
     OptionValue& wrapped = options.try_emplace(doc.name, doc.initial).first->second;
-    if (auto* map = std::get_if<OptionMap>(&wrapped.value)) (*map)["lr"] = {lr};
+    if (auto* map = wrapped.get_if<OptionMap>()) (*map)["lr"] = {lr};
   }
 }
 
@@ -77,7 +77,7 @@ Config config_for(const NamedTree& named, const DataSource& source, const Optimi
   ConfigTree tree = named.tree;
   OptionMap options;
   if (const OptionValue* given = tree.find("optimizer")) {
-    if (const auto* map = std::get_if<OptionMap>(&given->value)) options = *map;
+    if (const auto* map = given->get_if<OptionMap>()) options = *map;
   }
   std::erase_if(options, [&](const auto& option) { return !has_option(row, option.first); });
   set_rate(row, options, lr);

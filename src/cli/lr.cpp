@@ -5,6 +5,7 @@
 #include <cmath>
 #include <limits>
 #include <nlohmann/json.hpp>
+#include <stop_token>
 
 #include "cli/find_lr.hpp"
 #include "cli/output.hpp"

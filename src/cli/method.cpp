@@ -19,7 +19,7 @@ Settings read_settings(const std::vector<std::string>& sets) {
     if (equals == std::string::npos || equals == 0) {
       fail<UsageError>("[--set] '{}' has no '='. Hint: --set optimizer.beta1=0.8", set);
     }
-    tree.set(std::string_view(set).substr(0, equals), std::string_view(set).substr(equals + 1));
+    tree.set_text(std::string_view(set).substr(0, equals), std::string_view(set).substr(equals + 1));
   }
   Settings settings;
   read_fields({{"optimizer", &settings.optimizer, ""},
@@ -36,7 +36,7 @@ void leave_out_decay(const std::vector<OptionDoc>& docs, OptionMap& options) {
   for (const OptionDoc& doc : docs) {
     if (options.contains(doc.name)) continue;
     if (doc.name == "weight_decay") options["weight_decay"] = {0.0};
-    const auto* inner = std::get_if<OptionMap>(&doc.initial.value);  // of a method that wraps another
+    const auto* inner = doc.initial.get_if<OptionMap>();  // of a method that wraps another
     if (!inner || !inner->contains("kind")) continue;
     OptionMap method = *inner;
     method["weight_decay"] = {0.0};
@@ -57,7 +57,7 @@ Optimizer make_method(const Registry& registry, const std::string& optimizer, co
   if (lr) method.lr = *lr;  // of what wraps another method, too
   OptionMap schedule = settings.schedule;
   if (const auto kind = schedule.extract("kind")) {
-    const auto* name = std::get_if<std::string>(&kind.mapped().value);
+    const auto* name = kind.mapped().get_if<std::string>();
     if (!name)
       fail<UsageError>("[schedule] kind = {}. Wanted: a name of `thalweg list schedules`", kind.mapped().str());
     method.schedule = registry.schedule(*name).make(schedule);
@@ -128,7 +128,7 @@ MinimizeOptions StoppingArguments::options(const Tensor& x0) const {
     } else if (name == "value") {
       options.value = coordinates(numbers_in(text, "--value"), 1, f64, "--value").item();
     } else {
-      tree.set(name, std::string_view(text));
+      tree.set_text(name, std::string_view(text));
     }
   }
   read_fields(fields(rules), tree.values, "minimize");

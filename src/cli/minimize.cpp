@@ -5,6 +5,7 @@
 #include <cmath>
 #include <fstream>
 #include <nlohmann/json.hpp>
+#include <stop_token>
 
 #include "cli/explain.hpp"
 #include "cli/landscape.hpp"

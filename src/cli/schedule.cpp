@@ -27,7 +27,7 @@ Schedule make(const ScheduleArguments& arguments, const Registry& registry) {
     const auto equals = set.find('=');
     if (equals == std::string::npos) fail<UsageError>("[--set] '{}' has no '='. Hint: --set warmup=5%", set);
     const std::string key = set.substr(0, equals);
-    tree.set(key.starts_with("schedule.") ? key.substr(9) : key, std::string_view(set).substr(equals + 1));
+    tree.set_text(key.starts_with("schedule.") ? key.substr(9) : key, std::string_view(set).substr(equals + 1));
   }
   return registry.schedule(arguments.name).make(tree.values);
 }

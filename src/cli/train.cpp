@@ -1,6 +1,7 @@
 // thalweg train
 
 #include <CLI/CLI.hpp>
+#include <filesystem>
 #include <limits>
 #include <nlohmann/json.hpp>
 #include <stop_token>

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <numeric>
+#include <variant>
 
 #include "core/error.hpp"
 #include "core/text.hpp"
@@ -74,7 +75,38 @@ bool bare_key(const std::string& key) {
 }
 }  // namespace
 
+struct OptionValue::Held {
+  std::variant<bool, std::int64_t, double, std::string, OptionList, OptionMap> value;
+};
+
+OptionValue::OptionValue() : OptionValue(false) {}
+OptionValue::OptionValue(bool value) : held_(new Held{value}) {}
+OptionValue::OptionValue(int value) : OptionValue(std::int64_t{value}) {}
+OptionValue::OptionValue(std::int64_t value) : held_(new Held{value}) {}
+OptionValue::OptionValue(double value) : held_(new Held{value}) {}
+OptionValue::OptionValue(const char* value) : OptionValue(std::string(value)) {}
+OptionValue::OptionValue(std::string value) : held_(new Held{std::move(value)}) {}
+OptionValue::OptionValue(OptionList value) : held_(new Held{std::move(value)}) {}
+OptionValue::OptionValue(OptionMap value) : held_(new Held{std::move(value)}) {}
+OptionValue::OptionValue(const OptionValue& other) : held_(other.held_ ? new Held(*other.held_) : nullptr) {}
+OptionValue::OptionValue(OptionValue&& other) noexcept = default;
+OptionValue& OptionValue::operator=(const OptionValue& other) { return *this = OptionValue(other); }
+OptionValue& OptionValue::operator=(OptionValue&& other) noexcept = default;
+OptionValue::~OptionValue() = default;
+
+template <class T>
+const T* OptionValue::get_if() const {
+  return held_ ? std::get_if<T>(&held_->value) : nullptr;
+}
+template const bool* OptionValue::get_if() const;
+template const std::int64_t* OptionValue::get_if() const;
+template const double* OptionValue::get_if() const;
+template const std::string* OptionValue::get_if() const;
+template const OptionList* OptionValue::get_if() const;
+template const OptionMap* OptionValue::get_if() const;
+
 std::string OptionValue::str() const {
+  if (!held_) return "false";  // moved from
   return std::visit(Overloaded{
                         [](bool b) -> std::string { return b ? "true" : "false"; },
                         [](std::int64_t i) { return std::to_string(i); },
@@ -98,7 +130,7 @@ std::string OptionValue::str() const {
                           return text + " }";
                         },
                     },
-                    value);
+                    held_->value);
 }
 
 std::string Range::str() const {
@@ -117,14 +149,14 @@ namespace {
 }
 
 std::optional<double> number_of(const OptionValue& value) {
-  if (const auto* d = std::get_if<double>(&value.value)) return *d;
-  if (const auto* i = std::get_if<std::int64_t>(&value.value)) return static_cast<double>(*i);
+  if (const auto* d = value.get_if<double>()) return *d;
+  if (const auto* i = value.get_if<std::int64_t>()) return static_cast<double>(*i);
   return std::nullopt;
 }
 
 std::optional<std::int64_t> integer_of(const OptionValue& value) {
-  if (const auto* i = std::get_if<std::int64_t>(&value.value)) return *i;
-  if (const auto* d = std::get_if<double>(&value.value); d && *d == std::floor(*d) && std::abs(*d) < 0x1p53) {
+  if (const auto* i = value.get_if<std::int64_t>()) return *i;
+  if (const auto* d = value.get_if<double>(); d && *d == std::floor(*d) && std::abs(*d) < 0x1p53) {
     return static_cast<std::int64_t>(*d);
   }
   return std::nullopt;
@@ -136,7 +168,7 @@ struct Setter {
   const OptionValue& value;
 
   void operator()(bool* place) const {
-    const auto* b = std::get_if<bool>(&value.value);
+    const auto* b = value.get_if<bool>();
     if (!b) wrong_type(where, name, value, "true or false");
     *place = *b;
   }
@@ -159,12 +191,12 @@ struct Setter {
     *place = *d;
   }
   void operator()(std::string* place) const {
-    const auto* s = std::get_if<std::string>(&value.value);
+    const auto* s = value.get_if<std::string>();
     if (!s) wrong_type(where, name, value, "a text in quotes");
     *place = *s;
   }
   void operator()(Duration* place) const {
-    if (const auto* s = std::get_if<std::string>(&value.value)) {
+    if (const auto* s = value.get_if<std::string>()) {
       *place = Duration(*s);
     } else if (const auto i = integer_of(value); i && *i >= 0) {
       *place = Duration(*i);
@@ -175,7 +207,7 @@ struct Setter {
   template <class T>
   void operator()(std::vector<T>* place) const {
     std::vector<T> items;
-    if (const auto* list = std::get_if<OptionList>(&value.value)) {
+    if (const auto* list = value.get_if<OptionList>()) {
       for (const OptionValue& item : *list) Setter{where, name, item}(&items.emplace_back());
     } else {
       Setter{where, name, value}(&items.emplace_back());  // one value is a list of one
@@ -184,7 +216,7 @@ struct Setter {
   }
   void operator()(OptionValue* place) const { *place = value; }
   void operator()(OptionMap* place) const {
-    const auto* map = std::get_if<OptionMap>(&value.value);
+    const auto* map = value.get_if<OptionMap>();
     if (!map) wrong_type(where, name, value, "a table { key = value }");
     *place = *map;
   }
@@ -209,36 +241,35 @@ void read_fields(const Fields& fields, const OptionMap& values, std::string_view
                        near.empty() ? fmt::format(" Hint: known are {}.", fmt::join(names, ", "))
                                     : fmt::format(" Hint: did you mean '{}'?", near));
     }
-    std::visit(Setter{where, field->name, value}, field->place);
+    field->place.visit(Setter{where, field->name, value});
   }
   check_fields(fields, where);
 }
 
 void check_fields(const Fields& fields, std::string_view where) {
   for (const Field& field : fields) {
-    std::visit(Overloaded{
-                   [&](double* d) { check_number(field, *d, where); },
-                   [&](int* i) { check_number(field, *i, where); },
-                   [&](std::int64_t* i) { check_number(field, static_cast<double>(*i), where); },
-                   [&](Duration* d) { check_number(field, d->amount, where); },
-                   [&](std::vector<double>* list) {
-                     for (double d : *list) check_number(field, d, where);
-                   },
-                   [&](std::vector<std::int64_t>* list) {
-                     for (std::int64_t i : *list) check_number(field, static_cast<double>(i), where);
-                   },
-                   [&](std::vector<Duration>* list) {
-                     for (const Duration& d : *list) check_number(field, d.amount, where);
-                   },
-                   [&](std::string* s) {
-                     if (!field.choices.empty() && std::ranges::find(field.choices, *s) == field.choices.end()) {
-                       fail<UsageError>("[{}] {} = \"{}\". Wanted: one of {}", where, field.name, *s,
-                                        fmt::join(field.choices, ", "));
-                     }
-                   },
-                   [](auto*) {},
-               },
-               field.place);
+    field.place.visit(Overloaded{
+        [&](double* d) { check_number(field, *d, where); },
+        [&](int* i) { check_number(field, *i, where); },
+        [&](std::int64_t* i) { check_number(field, static_cast<double>(*i), where); },
+        [&](Duration* d) { check_number(field, d->amount, where); },
+        [&](std::vector<double>* list) {
+          for (double d : *list) check_number(field, d, where);
+        },
+        [&](std::vector<std::int64_t>* list) {
+          for (std::int64_t i : *list) check_number(field, static_cast<double>(i), where);
+        },
+        [&](std::vector<Duration>* list) {
+          for (const Duration& d : *list) check_number(field, d.amount, where);
+        },
+        [&](std::string* s) {
+          if (!field.choices.empty() && std::ranges::find(field.choices, *s) == field.choices.end()) {
+            fail<UsageError>("[{}] {} = \"{}\". Wanted: one of {}", where, field.name, *s,
+                             fmt::join(field.choices, ", "));
+          }
+        },
+        [](auto*) {},
+    });
   }
 }
 
@@ -264,7 +295,7 @@ OptionValue value_of(const std::vector<T>& list) {
 OptionMap field_values(const Fields& fields) {
   OptionMap values;
   for (const Field& field : fields) {
-    values[std::string(field.name)] = std::visit([](const auto* value) { return value_of(*value); }, field.place);
+    values[std::string(field.name)] = field.place.visit([](const auto* value) { return value_of(*value); });
   }
   return values;
 }
@@ -275,7 +306,7 @@ std::vector<OptionDoc> describe_fields(const Fields& fields) {
     const bool bounded = std::isfinite(field.range.low) || std::isfinite(field.range.high);
     docs.push_back({.name = std::string(field.name),
                     .doc = std::string(field.doc),
-                    .initial = std::visit([](const auto* value) { return value_of(*value); }, field.place),
+                    .initial = field.place.visit([](const auto* value) { return value_of(*value); }),
                     .wanted = bounded ? field.range.str() : fmt::format("{}", fmt::join(field.choices, " or "))});
   }
   return docs;

@@ -171,8 +171,8 @@ bool starts_as_gzip(const File& file) {
 
 }  // namespace
 
-Tensor idx(const std::filesystem::path& path) {
-  const File file(path);
+Tensor idx(const Path& path) {
+  const File file(path.string());
   if (file.size() < 0) fail<UsageError>("[idx] '{}' is not a plain file. Hint: it is read twice.", file.name());
   const bool gzip = starts_as_gzip(file);
   Bytes bytes(file, gzip);

@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <filesystem>
 
 #include "core/error.hpp"
 #include "thalweg/data.hpp"
@@ -37,8 +38,7 @@ Tensor checked_labels(const Tensor& stored, std::int64_t classes, const std::str
 
 }  // namespace
 
-Dataset images(const std::filesystem::path& images_path, const std::filesystem::path& labels_path,
-               std::int64_t classes) {
+Dataset images(const Path& images_path, const Path& labels_path, std::int64_t classes) {
   const Tensor input = with_channels(idx(images_path), images_path.string());
   const Tensor target = checked_labels(idx(labels_path), classes, labels_path.string());
   if (input.shape()[0] != target.shape()[0]) {
@@ -51,7 +51,8 @@ Dataset images(const std::filesystem::path& images_path, const std::filesystem::
   return result;
 }
 
-std::pair<Dataset, Dataset> fashion_mnist(const std::filesystem::path& folder) {
+std::pair<Dataset, Dataset> fashion_mnist(const Path& place) {
+  const std::filesystem::path folder = place.string();
   if (!std::filesystem::is_directory(folder)) {
     fail<UsageError>("[data] no folder '{}' with Fashion-MNIST. Hint: apt-get install dataset-fashion-mnist",
                      folder.string());

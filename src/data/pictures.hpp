@@ -3,6 +3,8 @@
 
 #include "thalweg/data.hpp"
 
+#include <filesystem>
+
 namespace thalweg::data {
 
 /// A picture as it is stored: u8 (height, width, channels), one channel where it is grey, else three. Throws DataError

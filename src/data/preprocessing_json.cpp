@@ -1,5 +1,6 @@
 #include <cmath>
 #include <nlohmann/json.hpp>
+#include <variant>
 
 #include "core/error.hpp"
 #include "data/preprocessing.hpp"

@@ -181,7 +181,7 @@ class Inferrer {
   [[nodiscard]] std::optional<ColumnKind> wanted_kind(const std::string& column) const {
     const auto found = options_.types.find(column);
     if (found == options_.types.end()) return std::nullopt;
-    const auto* text = std::get_if<std::string>(&found->second.value);
+    const auto* text = found->second.get_if<std::string>();
     if (text && *text == "number") return ColumnKind::number;
     if (text && *text == "category") return ColumnKind::category;
     fail<UsageError>("[data] types: {} = {}. Wanted: \"number\" or \"category\"", column, found->second.str());

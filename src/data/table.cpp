@@ -1,6 +1,7 @@
 #include "data/table.hpp"
 
 #include <algorithm>
+#include <filesystem>
 
 #include "core/error.hpp"
 

@@ -2,6 +2,9 @@
 // A table of text held in memory, before anybody has decided what its columns mean.
 
 #include "data/csv.hpp"
+
+#include <filesystem>
+
 #include "data/memory.hpp"
 
 namespace thalweg::data {

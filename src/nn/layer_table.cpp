@@ -14,19 +14,19 @@ namespace {
 // What a configuration says of a layer. An Extent is a number or [height, width], a Padding these or a name.
 
 std::int64_t whole_number(std::string_view key, const OptionValue& value) {
-  if (const auto* i = std::get_if<std::int64_t>(&value.value)) return *i;
+  if (const auto* i = value.get_if<std::int64_t>()) return *i;
   fail<UsageError>("[layers] {} = {}. Wanted: a number, or [height, width]", key, value.str());
 }
 
 Extent extent_of(std::string_view key, const OptionValue& value) {
-  const auto* list = std::get_if<OptionList>(&value.value);
+  const auto* list = value.get_if<OptionList>();
   if (!list) return whole_number(key, value);
   if (list->size() != 2) fail<UsageError>("[layers] {} = {}. Wanted: a number, or [height, width]", key, value.str());
   return {whole_number(key, (*list)[0]), whole_number(key, (*list)[1])};
 }
 
 Padding padding_of(const OptionValue& value) {
-  if (const auto* name = std::get_if<std::string>(&value.value)) return *name;
+  if (const auto* name = value.get_if<std::string>()) return *name;
   const Extent sides = extent_of("padding", value);
   return {sides, sides};
 }
@@ -255,7 +255,7 @@ class Sequence {
   explicit Sequence(const std::vector<OptionMap>& list) {
     for (OptionMap options : list) {
       const auto kind = options.find("kind");
-      const auto* name = kind == options.end() ? nullptr : std::get_if<std::string>(&kind->second.value);
+      const auto* name = kind == options.end() ? nullptr : kind->second.get_if<std::string>();
       if (!name) {
         fail<UsageError>("[layers] {} has no kind. Hint: {{ kind = \"dense\", units = 10 }}.",
                          OptionValue{options}.str());

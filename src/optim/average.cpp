@@ -62,7 +62,7 @@ Fields fields(LookaheadOptions& o) {
 Optimizer lookahead(Optimizer fast, std::int64_t every, double mix) {
   fast.chain.push_back(look_ahead(every, mix));
   fast.options = {{"optimizer", {fast.options}}, {"every", {every}}, {"mix", {mix}}};
-  std::get<OptionMap>(fast.options["optimizer"].value)["kind"] = {fast.name};
+  (*fast.options["optimizer"].get_if<OptionMap>())["kind"] = {fast.name};
   fast.name = "lookahead";
   return fast;
 }

@@ -27,7 +27,7 @@ const OptimizerRow& optimizer_named(const std::string& name) { return row_named(
 Optimizer make_optimizer(const OptionMap& configuration) {
   OptionMap options = configuration;
   const auto kind = options.extract("kind");
-  const std::string* name = kind ? std::get_if<std::string>(&kind.mapped().value) : nullptr;
+  const std::string* name = kind ? kind.mapped().get_if<std::string>() : nullptr;
   if (!name) fail<UsageError>("[optimizer] there is no kind. Hint: kind = \"adamw\".");
   return optimizer_named(*name).make(options);
 }

@@ -161,10 +161,10 @@ Schedule join_options(JoinOptions o) {
   std::vector<Part> parts;
   for (OptionMap options : o.parts) {
     const auto kind = options.find("kind");
-    if (kind == options.end() || !std::holds_alternative<std::string>(kind->second.value)) {
+    if (kind == options.end() || !kind->second.holds<std::string>()) {
       fail<UsageError>("[join] a part without a kind. Hint: {{ kind = \"cosine\" }}.");
     }
-    const std::string name = std::get<std::string>(kind->second.value);
+    const std::string name = *kind->second.get_if<std::string>();
     options.erase(kind);
     Part& part = parts.emplace_back(Part{make_schedule(name, options)});
     if (parts.size() <= o.lengths.size()) part.length = o.lengths[parts.size() - 1];

@@ -1,6 +1,7 @@
 #include "train/config.hpp"
 
 #include <algorithm>
+#include <filesystem>
 
 #include "core/error.hpp"
 #include "thalweg/augment.hpp"
@@ -72,15 +73,15 @@ Fields early_stopping_fields(EarlyStopping& options) {
 namespace {
 
 bool is_off(const OptionValue& value) {
-  const auto* b = std::get_if<bool>(&value.value);
+  const auto* b = value.get_if<bool>();
   return b && !*b;
 }
 
 std::optional<EarlyStopping> read_early_stopping(const OptionValue& value) {
   if (is_off(value)) return std::nullopt;
   EarlyStopping result;
-  if (const auto* b = std::get_if<bool>(&value.value); b && *b) return result;
-  const auto* map = std::get_if<OptionMap>(&value.value);
+  if (const auto* b = value.get_if<bool>(); b && *b) return result;
+  const auto* map = value.get_if<OptionMap>();
   if (!map) {
     fail<UsageError>(
         "[train] early_stopping = {}. Wanted: false, or {{ metric = \"validation.loss\", patience = \"3 "
@@ -137,7 +138,7 @@ Sections read_sections(const ConfigTree& tree) {
 std::string take_kind(OptionMap& section, std::string_view where, const std::string& otherwise) {
   const auto found = section.find("kind");
   if (found == section.end()) return otherwise;
-  const auto* kind = std::get_if<std::string>(&found->second.value);
+  const auto* kind = found->second.get_if<std::string>();
   if (!kind) fail<UsageError>("[{}] kind = {}. Wanted: a name in quotes", where, found->second.str());
   std::string name = *kind;
   section.erase(found);
@@ -147,7 +148,7 @@ std::string take_kind(OptionMap& section, std::string_view where, const std::str
 /// Whether `lr = "auto"` stood there; a number that is as good as any takes its place.
 bool take_auto_lr(OptionMap& optimizer) {
   const auto lr = optimizer.find("lr");
-  const auto* text = lr == optimizer.end() ? nullptr : std::get_if<std::string>(&lr->second.value);
+  const auto* text = lr == optimizer.end() ? nullptr : lr->second.get_if<std::string>();
   if (!text || *text != "auto") return false;
   lr->second = {1e-3};
   return true;
@@ -162,10 +163,10 @@ Choice choose(OptionMap chosen, OptionMap defaults, std::string_view where) {
 }
 
 OptionValue absolute(const OptionValue& place, const std::filesystem::path& folder) {
-  if (const auto* path = std::get_if<std::string>(&place.value)) {
+  if (const auto* path = place.get_if<std::string>()) {
     return path->empty() ? place : OptionValue{(folder / *path).lexically_normal().string()};
   }
-  if (const auto* pair = std::get_if<OptionMap>(&place.value)) {
+  if (const auto* pair = place.get_if<OptionMap>()) {
     OptionMap result;
     for (const auto& [key, path] : *pair) result[key] = absolute(path, folder);
     return {std::move(result)};
@@ -176,16 +177,16 @@ OptionValue absolute(const OptionValue& place, const std::filesystem::path& fold
 void check_data_options(const DataOptions& data) {
   const bool idx = data.format == "idx";
   const auto check_place = [&](std::string_view key, const OptionValue& place, bool needed) {
-    const auto* path = std::get_if<std::string>(&place.value);
+    const auto* path = place.get_if<std::string>();
     if (path && path->empty() && !needed) return;
-    const bool good = idx ? std::holds_alternative<OptionMap>(place.value) : path && !path->empty();
+    const bool good = idx ? place.holds<OptionMap>() : path && !path->empty();
     if (good) return;
     fail<UsageError>("[data] {} = {}. Wanted: {}", key, place.str(),
                      idx ? "{ images = \"path\", labels = \"path\" }" : "a path");
   };
   check_place("train", data.train, true);
   check_place("test", data.test, false);
-  const auto* fraction = std::get_if<double>(&data.validation.value);
+  const auto* fraction = data.validation.get_if<double>();
   if (!fraction) check_place("validation", data.validation, true);
   if (fraction && !(*fraction >= 0 && *fraction < 1)) {
     fail<UsageError>("[data] validation = {}. Wanted: in [0, 1), or a path", *fraction);
@@ -202,7 +203,7 @@ DataOptions read_data_options(const ConfigTree& tree, const std::filesystem::pat
   return with_line(tree, "data", [&] {
     DataOptions data;
     const auto train = sections.data.find("train");
-    if (train != sections.data.end() && std::holds_alternative<OptionMap>(train->second.value)) data.format = "idx";
+    if (train != sections.data.end() && train->second.holds<OptionMap>()) data.format = "idx";
     if (const auto format = sections.data.find("format"); format != sections.data.end()) {
       read_fields({{"format", &data.format, "", any_number, {"csv", "idx", "images", "text"}}}, {*format}, "data");
     }
@@ -212,7 +213,7 @@ DataOptions read_data_options(const ConfigTree& tree, const std::filesystem::pat
       read_fields(fields(augment), data.augment, "data.augment");
       data.augment = field_values(fields(augment));
     }
-    if (const auto* none = std::get_if<std::int64_t>(&data.validation.value)) {
+    if (const auto* none = data.validation.get_if<std::int64_t>()) {
       data.validation = {static_cast<double>(*none)};
     }
     check_data_options(data);
@@ -300,7 +301,7 @@ void write_choice(std::string& out, std::string_view name, Choice choice, bool a
 
 void flatten(const OptionMap& map, const std::string& prefix, std::map<std::string, std::string>& flat) {
   for (const auto& [key, value] : map) {
-    if (const auto* inner = std::get_if<OptionMap>(&value.value)) {
+    if (const auto* inner = value.get_if<OptionMap>()) {
       flatten(*inner, prefix + key + ".", flat);
     } else {
       flat[prefix + key] = value.str();

@@ -5,6 +5,7 @@
 #include <cmath>
 #include <limits>
 #include <map>
+#include <stop_token>
 
 #include "core/error.hpp"
 #include "data/split.hpp"
@@ -49,7 +50,7 @@ class Search {
     run_.validation = 0;
     run_.early_stopping.reset();
     run_.on_epoch = nullptr;
-    run_.checkpoints.clear();
+    run_.checkpoints = {};
     run_.resume = false;
     run_.stop_after = 0;
     run_.stop = options.stop;

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <filesystem>
 
 #include "core/error.hpp"
 #include "train/model_parts.hpp"
@@ -54,8 +55,8 @@ std::filesystem::path file_of(const std::filesystem::path& path) {
 
 }  // namespace
 
-Model Model::load(const std::filesystem::path& path, const Registry& registry) {
-  const std::filesystem::path place = file_of(path);
+Model Model::load(const Path& path, const Registry& registry) {
+  const std::filesystem::path place = file_of(path.string());
   const SafetensorsFile file = read_safetensors(place);
   const std::string name = place.string();
   auto parts = std::make_shared<Parts>(recipe_of(file, name));

@@ -1,5 +1,7 @@
 #include "train/recipe.hpp"
 
+#include <filesystem>
+
 #include "core/error.hpp"
 #include "core/text.hpp"
 #include "thalweg/ops.hpp"
@@ -38,7 +40,7 @@ const std::string& entry(const SafetensorsFile& file, const std::string& key, co
 Choice choice_in(const SafetensorsFile& file, const std::string& section, const std::string& name) {
   const ConfigTree tree = parse_toml("options = " + entry(file, section + ".options", name));
   const auto* options = tree.find("options");
-  const auto* map = options ? std::get_if<OptionMap>(&options->value) : nullptr;
+  const auto* map = options ? options->get_if<OptionMap>() : nullptr;
   if (!map || tree.values.size() != 1) fail<ModelError>("[model] {}: {}.options is not a table", name, section);
   return {entry(file, section + ".kind", name), *map};
 }

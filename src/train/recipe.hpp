@@ -2,6 +2,9 @@
 // What a trained model is besides its parameters: enough to build its function again.
 
 #include "core/signature.hpp"
+
+#include <filesystem>
+
 #include "data/preprocessing.hpp"
 #include "thalweg/augment.hpp"
 #include "thalweg/registry.hpp"

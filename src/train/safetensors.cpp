@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <bit>
+#include <filesystem>
 #include <nlohmann/json.hpp>
 
 #include "core/atomic_file.hpp"

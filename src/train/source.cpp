@@ -13,14 +13,14 @@ namespace {
 std::optional<char> separator_of(const DataOptions& options) { return data::separator_named(options.table.separator); }
 
 std::string path_in(const OptionValue& place, const char* key) {
-  const auto& map = std::get<OptionMap>(place.value);
+  const auto& map = *place.get_if<OptionMap>();
   for (const auto& [name, value] : map) {
     if (name != "images" && name != "labels") {
       fail<UsageError>("[data] unknown key '{}'. Wanted: {{ images = \"path\", labels = \"path\" }}", name);
     }
   }
   const auto found = map.find(key);
-  const auto* path = found == map.end() ? nullptr : std::get_if<std::string>(&found->second.value);
+  const auto* path = found == map.end() ? nullptr : found->second.get_if<std::string>();
   if (!path)
     fail<UsageError>("[data] {} has no {}. Wanted: {{ images = \"path\", labels = \"path\" }}", place.str(), key);
   return *path;
@@ -37,7 +37,7 @@ data::Keep keep_of(const DataOptions& options) {
 Dataset read_images(const OptionValue& place, const DataOptions& options, const std::vector<std::string>& classes) {
   Dataset read;
   if (options.format == "images") {
-    read = data::image_folder(std::get<std::string>(place.value), classes, keep_of(options)).data;
+    read = data::image_folder(*place.get_if<std::string>(), classes, keep_of(options)).data;
   } else {
     read = data::images(path_in(place, "images"), path_in(place, "labels"), static_cast<std::int64_t>(classes.size()));
   }
@@ -45,7 +45,7 @@ Dataset read_images(const OptionValue& place, const DataOptions& options, const 
 }
 
 bool is_set(const OptionValue& place) {
-  const auto* path = std::get_if<std::string>(&place.value);
+  const auto* path = place.get_if<std::string>();
   return !path || !path->empty();
 }
 
@@ -84,7 +84,7 @@ DataSource::DataSource(DataOptions options) : options_(std::move(options)) {
 
 void DataSource::read_pictures() {
   if (options_.format == "images") {
-    options_.classes = data::class_folders(std::get<std::string>(options_.train.value));
+    options_.classes = data::class_folders(*options_.train.get_if<std::string>());
   }
   tensors_ = read_images(options_.train, options_, options_.classes);
   rows_.resize(static_cast<std::size_t>(tensors_.rows()));
@@ -105,7 +105,7 @@ void DataSource::read_pictures() {
 }
 
 void DataSource::read_table() {
-  table_ = data::read_table(std::get<std::string>(options_.train.value), separator_of(options_));
+  table_ = data::read_table(*options_.train.get_if<std::string>(), separator_of(options_));
   data::Inference inference = data::infer_schema(*table_, options_.table);
   schema_ = std::move(inference.schema);
   rows_ = std::move(inference.rows);
@@ -116,8 +116,8 @@ void DataSource::read_table() {
 }
 
 void DataSource::read_text() {
-  const auto* fraction = std::get_if<double>(&options_.validation.value);
-  auto text = std::make_shared<const std::string>(data::read_text(std::get<std::string>(options_.train.value)));
+  const auto* fraction = options_.validation.get_if<double>();
+  auto text = std::make_shared<const std::string>(data::read_text(*options_.train.get_if<std::string>()));
   const auto [train, held_out] = data::split_text(*text, fraction ? *fraction : 0);
   data::TextPreprocessing fitted{data::fit_tokenizer(options_.text, train), options_.text.sequence_length};
   const std::int64_t tokens = fitted.tokenizer.size(), length = fitted.sequence_length;
@@ -134,11 +134,11 @@ void DataSource::read_text() {
 
 Parts DataSource::text_parts() const {
   const data::TextPreprocessing& fitted = text_->preprocessing;
-  const auto& path = std::get<std::string>(options_.train.value);
+  const auto& path = *options_.train.get_if<std::string>();
   Parts parts{.preprocessing = fitted, .train = fitted.encode(text_->train, path, options_.text.stride)};
   if (!text_->held_out.empty()) {
     parts.validation = fitted.encode(text_->held_out, fmt::format("the held-out end of {}", path));
-  } else if (std::holds_alternative<std::string>(options_.validation.value)) {
+  } else if (options_.validation.holds<std::string>()) {
     parts.validation = encode_place(fitted, options_.validation, options_, parts.warnings);
   }
   return parts;
@@ -166,7 +166,7 @@ Parts DataSource::encode(std::span<const std::int64_t> train, std::span<const st
 
 /// The rows at `places`, less the fraction to validate on.
 Parts DataSource::held_out(std::span<const std::int64_t> places, std::uint64_t seed) const {
-  const auto* fraction = std::get_if<double>(&options_.validation.value);
+  const auto* fraction = options_.validation.get_if<double>();
   if (!fraction || *fraction == 0) {
     Parts parts = encode(rows_at(places), {});
     if (!fraction) {
@@ -217,7 +217,7 @@ Dataset encode_place(const data::Preprocessing& preprocessing, const OptionValue
   if (preprocessing.tensor()) {
     return read_images(place, options, preprocessing.classes());
   }
-  const std::string path = std::get<std::string>(place.value);
+  const std::string path = *place.get_if<std::string>();
   if (const auto* text = preprocessing.text()) return text->encode(data::read_text(path), path);
   const data::Table table = data::read_table(path, separator_of(options));
   const data::TablePreprocessing& fitted = *preprocessing.table();

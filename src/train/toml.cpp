@@ -2,6 +2,7 @@
 
 #include <toml++/toml.h>
 
+#include <filesystem>
 #include <fstream>
 #include <sstream>
 
@@ -79,13 +80,13 @@ void ConfigTree::set(std::string_view dotted_key, OptionValue value) {
       place = std::move(value);
       return;
     }
-    if (!std::holds_alternative<OptionMap>(place.value)) place.value = OptionMap{};
-    map = &std::get<OptionMap>(place.value);
+    if (!place.holds<OptionMap>()) place = OptionMap{};
+    map = place.get_if<OptionMap>();
     rest.remove_prefix(dot + 1);
   }
 }
 
-void ConfigTree::set(std::string_view dotted_key, std::string_view text) {
+void ConfigTree::set_text(std::string_view dotted_key, std::string_view text) {
   set(dotted_key, parse_value(dotted_key, text));
 }
 
@@ -96,7 +97,7 @@ const OptionValue* ConfigTree::find(std::string_view dotted_key) const {
     const auto found = map->find(std::string(rest.substr(0, dot)));
     if (found == map->end()) return nullptr;
     if (dot == std::string_view::npos) return &found->second;
-    map = std::get_if<OptionMap>(&found->second.value);
+    map = found->second.get_if<OptionMap>();
     if (!map) return nullptr;
     rest.remove_prefix(dot + 1);
   }

@@ -17,8 +17,8 @@ struct ConfigTree {
   std::map<std::string, int> lines;  ///< of each key, dotted ("optimizer.lr")
 
   /// Sets the value of a dotted key, as `--set` does: its text is TOML, or taken as it is where it is not.
-  void set(std::string_view dotted_key, std::string_view text);
-  /// The same, for a value that is known.
+  void set_text(std::string_view dotted_key, std::string_view text);
+  /// Sets it to a value that is known.
   void set(std::string_view dotted_key, OptionValue value);
   /// The value of a dotted key, or null.
   [[nodiscard]] const OptionValue* find(std::string_view dotted_key) const;

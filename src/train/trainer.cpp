@@ -95,7 +95,7 @@ class Fit {
 
   void start_or_resume() {
     if (options_.resume && !options_.checkpoints.empty()) {
-      auto found = newest_checkpoint(options_.checkpoints, state_.layout, history_.warnings);
+      auto found = newest_checkpoint(options_.checkpoints.string(), state_.layout, history_.warnings);
       if (found) {
         if (found->fingerprint != options_.fingerprint) {
           fail<UsageError>("[resume] the checkpoint is of another configuration:\n{}\nand this run's is:\n{}",
@@ -220,7 +220,7 @@ class Fit {
 
   void checkpoint() {
     if (options_.checkpoints.empty()) return;
-    write_checkpoint(options_.checkpoints, {state_, best_parameters_, position_, options_.fingerprint},
+    write_checkpoint(options_.checkpoints.string(), {state_, best_parameters_, position_, options_.fingerprint},
                      options_.keep_checkpoints);
     last_checkpoint_ = state_.step;
   }
@@ -322,16 +322,16 @@ Tensor Trainer::predict(const Dataset& data) {
   return predictions;
 }
 
-void Trainer::save(const std::filesystem::path& path) const {
+void Trainer::save(const Path& path) const {
   SafetensorsFile file;
   for (const ParameterEntry& entry : initialised(impl_->state).layout->entries) {
     file.tensors.emplace_back(entry.name, impl_->state.parameter(entry.name));
   }
-  write_safetensors(path, file);
+  write_safetensors(path.string(), file);
 }
 
-void Trainer::load(const std::filesystem::path& path, const Dataset& shapes) {
-  const SafetensorsFile file = read_safetensors(path);
+void Trainer::load(const Path& path, const Dataset& shapes) {
+  const SafetensorsFile file = read_safetensors(path.string());
   init(shapes, 0);
   for (const ParameterEntry& entry : impl_->state.layout->entries) {
     const Tensor& value = file.tensor(entry.name);

@@ -3,6 +3,7 @@
 #include "cli/comparison.hpp"
 
 #include <cmath>
+#include <filesystem>
 
 #include "command.hpp"
 

@@ -1,6 +1,9 @@
 // Models of text, as a user trains them and writes with them.
 
 #include "command.hpp"
+
+#include <filesystem>
+
 #include "thalweg/model.hpp"
 #include "train/generator.hpp"
 #include "train/model_parts.hpp"

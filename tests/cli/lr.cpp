@@ -2,6 +2,8 @@
 
 #include "command.hpp"
 
+#include <filesystem>
+
 namespace thalweg::testing {
 namespace {
 

@@ -1,6 +1,7 @@
 // `thalweg minimize`, run as a user runs it.
 
 #include <cmath>
+#include <filesystem>
 
 #include "command.hpp"
 #include "thalweg/command.hpp"

@@ -1,6 +1,9 @@
 // A folder of PNG files, a folder for each class, as a user trains on it.
 
 #include "data/pictures.hpp"
+
+#include <filesystem>
+
 #include "command.hpp"
 
 namespace thalweg::testing {

@@ -1,6 +1,9 @@
 // Runs from beginning to end: folders, resuming, predictions.
 
 #include "command.hpp"
+
+#include <filesystem>
+
 #include "thalweg/model.hpp"
 
 namespace thalweg::testing {

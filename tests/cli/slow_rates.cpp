@@ -8,6 +8,7 @@
 #include <algorithm>
 
 #include <cmath>
+#include <filesystem>
 #include <limits>
 
 #include "command.hpp"

@@ -2,6 +2,7 @@
 // (tests/reference/tables.py).
 
 #include <algorithm>
+#include <filesystem>
 
 #include "command.hpp"
 #include "reference_file.hpp"

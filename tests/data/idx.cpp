@@ -1,4 +1,5 @@
 #include <zlib.h>
+#include <filesystem>
 
 #include "data/memory.hpp"
 #include "files.hpp"

@@ -1,6 +1,7 @@
 // The tables that scripts/fetch-data brings, and the committed splits of them.
 
 #include <algorithm>
+#include <filesystem>
 #include <nlohmann/json.hpp>
 
 #include "tables.hpp"

@@ -2,6 +2,8 @@
 
 #include "data/text.hpp"
 
+#include <filesystem>
+
 #include "core/random.hpp"
 #include "data/preprocessing.hpp"
 #include "files.hpp"

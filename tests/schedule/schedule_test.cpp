@@ -120,7 +120,7 @@ TEST_P(EveryRow, IsMadeAgainFromItsNameAndOptions) {
 TEST_P(EveryRow, RefusesOptionsOutOfRange) {
   int refused = 0;
   for (const OptionDoc& option : row().options) {
-    const bool number = std::holds_alternative<double>(option.initial.value);
+    const bool number = option.initial.holds<double>();
     if (!number || option.wanted.empty()) continue;
     for (const double value : {-1.0, std::nan("")}) {
       OptionMap options = sample(GetParam());

@@ -1,4 +1,5 @@
 #include <gtest/gtest.h>
+#include <filesystem>
 
 #include "moons.hpp"
 #include "temporary_folder.hpp"

@@ -80,10 +80,10 @@ TEST(Config, TheDefaultsOfOneKindSayNothingAboutAnother) {
 }
 
 TEST(Config, PathsAreRelativeToTheFile) {
-  EXPECT_EQ(std::get<std::string>(read(data_section).data.train.value), "/folder/t.csv");
+  EXPECT_EQ(*read(data_section).data.train.get_if<std::string>(), "/folder/t.csv");
   const Config parent = read("[data]\ntrain = \"../t.csv\"\ntest = \"/elsewhere/u.csv\"\ntarget = \"y\"\n");
-  EXPECT_EQ(std::get<std::string>(parent.data.train.value), "/t.csv");
-  EXPECT_EQ(std::get<std::string>(parent.data.test.value), "/elsewhere/u.csv");
+  EXPECT_EQ(*parent.data.train.get_if<std::string>(), "/t.csv");
+  EXPECT_EQ(*parent.data.test.get_if<std::string>(), "/elsewhere/u.csv");
 }
 
 TEST(Config, ErrorsNameTheLineAndTheNearest) {
@@ -103,11 +103,11 @@ TEST(Config, ErrorsNameTheLineAndTheNearest) {
 
 TEST(Config, AnOverrideIsTomlOrAsItIs) {
   ConfigTree tree = parse_toml(data_section);
-  tree.set("optimizer.lr", "3e-3");
-  tree.set("model.hidden", "[512, 256]");
-  tree.set("schedule.warmup", "5%");
-  tree.set("data.target", "medv");
-  tree.set("model.activation", "\"tanh\"");
+  tree.set_text("optimizer.lr", "3e-3");
+  tree.set_text("model.hidden", "[512, 256]");
+  tree.set_text("schedule.warmup", "5%");
+  tree.set_text("data.target", "medv");
+  tree.set_text("model.activation", "\"tanh\"");
   EXPECT_EQ(tree.find("optimizer.lr")->str(), "0.003");
   EXPECT_EQ(tree.find("model.hidden")->str(), "[512, 256]");
   EXPECT_EQ(tree.find("schedule.warmup")->str(), "\"5%\"");
@@ -118,7 +118,7 @@ TEST(Config, AnOverrideIsTomlOrAsItIs) {
 
 TEST(Config, AnOverrideCannotSmuggleInAnotherKey) {
   ConfigTree tree;
-  tree.set("a", "1\nb = 2");
+  tree.set_text("a", "1\nb = 2");
   EXPECT_EQ(tree.values.size(), 1u);
   EXPECT_EQ(tree.find("a")->str(), "\"1\\nb = 2\"");
 }

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <stop_token>
 
 #include "thalweg/thalweg.hpp"
 #include "train/lr_curve.hpp"

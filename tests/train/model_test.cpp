@@ -6,6 +6,7 @@
 #include "thalweg/error.hpp"
 #include "thalweg/optimizers.hpp"
 
+#include <filesystem>
 #include <fstream>
 #include <thread>
 

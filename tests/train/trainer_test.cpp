@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cmath>
 #include <filesystem>
+#include <stop_token>
 
 #include "data/split.hpp"
 #include "moons.hpp"

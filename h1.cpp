@@ -1,0 +1,1 @@
+#include <thalweg/thalweg.hpp>
