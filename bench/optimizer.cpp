@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cmath>
 
 #include "optim/descent.hpp"
 #include "thalweg/thalweg.hpp"

@@ -2,7 +2,6 @@
 // Options: plain structs whose fields are the keys of the configuration, letter for letter. A struct says what its
 // fields are in one function, `fields`, and reading, validation, help and documentation all follow from it.
 
-#include <cmath>
 #include <cstdint>
 #include <functional>
 #include <limits>

@@ -17,10 +17,10 @@ class Path {
   Path(std::string_view text) : text_(text) {}
   Path(std::string text) : text_(std::move(text)) {}
   template <class P>
-    requires requires(const P& path) {
-      { path.lexically_normal() } -> std::same_as<P>;
-      { path.string() } -> std::same_as<std::string>;
-    }
+  requires requires(const P& path) {
+    { path.lexically_normal() } -> std::same_as<P>;
+    { path.string() } -> std::same_as<std::string>;
+  }
   Path(const P& path) : text_(path.string()) {}
 
   [[nodiscard]] const std::string& string() const { return text_; }

@@ -16,6 +16,11 @@ namespace thalweg {
 class Registry {
  public:
   Registry();
+  Registry(const Registry& other);
+  Registry(Registry&& other) noexcept;
+  Registry& operator=(const Registry& other);
+  Registry& operator=(Registry&& other) noexcept;
+  ~Registry();
 
   /// A row of a name that is there already takes its place.
   Registry& add_model(nn::ModelRow row);
@@ -25,10 +30,10 @@ class Registry {
   Registry& add_optimizer(std::string_view name, OptimizerRow row);
   Registry& add_schedule(ScheduleRow row);
 
-  [[nodiscard]] std::span<const nn::ModelRow> models() const { return models_; }
-  [[nodiscard]] std::span<const LossRow> losses() const { return losses_; }
-  [[nodiscard]] std::span<const OptimizerRow> optimizers() const { return optimizers_; }
-  [[nodiscard]] std::span<const ScheduleRow> schedules() const { return schedules_; }
+  [[nodiscard]] std::span<const nn::ModelRow> models() const;
+  [[nodiscard]] std::span<const LossRow> losses() const;
+  [[nodiscard]] std::span<const OptimizerRow> optimizers() const;
+  [[nodiscard]] std::span<const ScheduleRow> schedules() const;
 
   /// By name. Throws UsageError for one that is not there, naming the nearest.
   [[nodiscard]] const nn::ModelRow& model(std::string_view name) const;
@@ -44,6 +49,6 @@ class Registry {
 };
 
 /// The rows of Thalweg.
-[[nodiscard]] inline Registry registry() { return {}; }
+[[nodiscard]] Registry registry();
 
 }  // namespace thalweg

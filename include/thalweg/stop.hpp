@@ -13,9 +13,9 @@ class Stop {
  public:
   Stop() = default;
   template <class Token>
-    requires(!std::same_as<Token, Stop>) && requires(const Token& token) {
-      { token.stop_requested() } -> std::convertible_to<bool>;
-    }
+  requires(!std::same_as<Token, Stop>) && requires(const Token& token) {
+    { token.stop_requested() } -> std::convertible_to<bool>;
+  }
   Stop(Token token) : asked_([token = std::move(token)] { return bool{token.stop_requested()}; }) {}
   template <std::predicate Asked>
   Stop(Asked asked) : asked_(std::move(asked)) {}

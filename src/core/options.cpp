@@ -1,6 +1,7 @@
 #include "thalweg/options.hpp"
 
 #include <algorithm>
+#include <cmath>
 #include <numeric>
 #include <variant>
 

@@ -1,6 +1,7 @@
 #include "data/preprocessing.hpp"
 
 #include <algorithm>
+#include <cmath>
 #include <numeric>
 
 #include "core/checked.hpp"

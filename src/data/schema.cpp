@@ -1,6 +1,7 @@
 #include "data/schema.hpp"
 
 #include <algorithm>
+#include <cmath>
 #include <numeric>
 
 #include "core/error.hpp"

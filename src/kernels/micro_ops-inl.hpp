@@ -7,6 +7,7 @@
 #endif
 
 #include <hwy/highway.h>
+#include <cmath>
 
 #include "kernels/exponentials-inl.hpp"
 #include "kernels/tail-inl.hpp"

@@ -26,6 +26,19 @@ Registry::Registry()
       optimizers_(thalweg::optimizers()),
       schedules_(thalweg::schedules().begin(), thalweg::schedules().end()) {}
 
+Registry::Registry(const Registry& other) = default;
+Registry::Registry(Registry&& other) noexcept = default;
+Registry& Registry::operator=(const Registry& other) = default;
+Registry& Registry::operator=(Registry&& other) noexcept = default;
+Registry::~Registry() = default;
+
+std::span<const nn::ModelRow> Registry::models() const { return models_; }
+std::span<const LossRow> Registry::losses() const { return losses_; }
+std::span<const OptimizerRow> Registry::optimizers() const { return optimizers_; }
+std::span<const ScheduleRow> Registry::schedules() const { return schedules_; }
+
+Registry registry() { return {}; }
+
 Registry& Registry::add_model(nn::ModelRow row) {
   add(models_, row);
   return *this;

@@ -2,6 +2,7 @@
 
 #include "command.hpp"
 
+#include <cmath>
 #include <filesystem>
 
 #include "thalweg/model.hpp"

@@ -1,5 +1,6 @@
 #include "data/preprocessing.hpp"
 
+#include <cmath>
 #include <nlohmann/json.hpp>
 #include <thread>
 

@@ -1,6 +1,7 @@
 // Derivatives of derivatives, in both modes and by hand.
 
 #include <gtest/gtest.h>
+#include <cmath>
 
 #include "evaluate.hpp"
 #include "thalweg/ops.hpp"

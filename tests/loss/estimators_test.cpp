@@ -2,6 +2,8 @@
 
 #include "thalweg/estimators.hpp"
 
+#include <cmath>
+
 #include <gtest/gtest.h>
 
 #include "evaluate.hpp"

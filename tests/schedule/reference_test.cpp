@@ -1,6 +1,7 @@
 // Against PyTorch's printed values: tests/reference/schedules.py.
 
 #include <gtest/gtest.h>
+#include <cmath>
 
 #include "reference_file.hpp"
 #include "thalweg/schedule.hpp"

@@ -1,0 +1,43 @@
+// What stands in public headers for larger parts of the standard library.
+
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <stop_token>
+#include <type_traits>
+
+#include "thalweg/path.hpp"
+#include "thalweg/stop.hpp"
+
+namespace thalweg {
+namespace {
+
+std::string text_of(const Path& path) { return path.string(); }
+
+TEST(Path, IsMadeOfATextOrAPath) {
+  EXPECT_EQ(text_of("a/b"), "a/b");
+  EXPECT_EQ(text_of(std::string("a/b")), "a/b");
+  EXPECT_EQ(text_of(std::string_view("a/bc").substr(0, 3)), "a/b");
+  EXPECT_EQ(text_of(std::filesystem::path("a") / "b"), "a/b");
+  EXPECT_TRUE(Path().empty());
+  EXPECT_FALSE((std::is_convertible_v<int, Path>));
+}
+
+TEST(Stop, IsAnythingThatSaysSo) {
+  EXPECT_FALSE(Stop().stop_requested());
+  std::stop_source source;
+  const Stop by_token = source.get_token();
+  const Stop copy = by_token;
+  EXPECT_FALSE(by_token.stop_requested());
+  source.request_stop();
+  EXPECT_TRUE(by_token.stop_requested());
+  EXPECT_TRUE(copy.stop_requested());
+  bool asked = false;
+  const Stop by_function = [&] { return asked; };
+  EXPECT_FALSE(by_function.stop_requested());
+  asked = true;
+  EXPECT_TRUE(by_function.stop_requested());
+}
+
+}  // namespace
+}  // namespace thalweg
