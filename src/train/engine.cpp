@@ -91,7 +91,8 @@ Engine::Sums Engine::sum_over_shards(const State& state, const RowSelection& bat
   const std::size_t sums_at = TreeSum::doubles_at(summed_size(layout), layout.dtype);
   const auto sums_in = [&](std::byte* block) { return reinterpret_cast<double*>(block + sums_at); };
   TreeSum tree(shards, summed_size(layout), layout.dtype, shard_doubles, pool_, workers_);
-  workers_.run(shards, [&](std::int64_t i) {
+  workers_.run(shards, [&](std::int64_t) {
+    const std::int64_t i = tree.take();
     auto block = pool_.take(bytes);
     std::byte* gradient = block.data();
     run_shard(i + 1 < shards ? whole : rest, {state, batch, i * size, gradient, sums_in(gradient), nullptr});

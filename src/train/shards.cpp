@@ -29,7 +29,13 @@ void BlockPool::give_back(Block block) {
 
 TreeSum::TreeSum(std::int64_t shards, std::int64_t values, DType dtype, std::int64_t doubles, BlockPool& pool,
                  Workers& workers)
-    : shards_(shards), values_(values), doubles_(doubles), dtype_(dtype), pool_(pool), workers_(workers) {}
+    : shards_(shards),
+      values_(values),
+      doubles_(doubles),
+      dtype_(dtype),
+      pool_(pool),
+      workers_(workers),
+      taken_by_(static_cast<std::size_t>(shards)) {}
 
 std::size_t TreeSum::doubles_at(std::int64_t values, DType dtype) {
   return (static_cast<std::size_t>(values) * size_of(dtype) + 63) / 64 * 64;
@@ -52,6 +58,26 @@ void TreeSum::join(std::byte* into, const std::byte* from) {
   auto* a = reinterpret_cast<double*>(into + doubles_at(values_, dtype_));
   const auto* b = reinterpret_cast<const double*>(from + doubles_at(values_, dtype_));
   for (std::int64_t i = 0; i < doubles_; ++i) a[i] += b[i];
+}
+
+std::int64_t TreeSum::take() {
+  const std::lock_guard lock(mutex_);
+  const auto me = std::this_thread::get_id();
+  std::size_t best = taken_by_.size();
+  for (std::size_t shard = 0; shard < taken_by_.size(); ++shard) {
+    if (taken_by_[shard]) continue;
+    const std::size_t neighbour = shard ^ 1;
+    const bool alone = neighbour >= taken_by_.size() || !taken_by_[neighbour];
+    if (!alone && taken_by_[neighbour] == me) {
+      best = shard;
+      break;
+    }
+    // a pair that nobody has begun is for the next thread that comes, and the half of another's pair for the last
+    const bool best_is_alone = best < taken_by_.size() && ((best ^ 1) >= taken_by_.size() || !taken_by_[best ^ 1]);
+    if (best == taken_by_.size() || (alone && !best_is_alone)) best = shard;
+  }
+  taken_by_[best] = me;
+  return static_cast<std::int64_t>(best);
 }
 
 std::optional<Block> TreeSum::partner(int level, std::int64_t index, Block& own) {

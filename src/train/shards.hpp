@@ -3,6 +3,8 @@
 // which worker ran which shard, nor on how many there are.
 
 #include <mutex>
+#include <optional>
+#include <thread>
 #include <vector>
 
 #include "plan/program.hpp"
@@ -51,6 +53,9 @@ class TreeSum {
   /// Where the doubles begin.
   [[nodiscard]] static std::size_t doubles_at(std::int64_t values, DType dtype);
 
+  /// A shard that no thread has taken: the neighbour of this thread's last one where that is free, so that what is
+  /// joined was written by one core. May be called from any thread, as often as there are shards.
+  [[nodiscard]] std::int64_t take();
   /// Hands in a shard's block. May be called from any thread.
   void add(std::int64_t shard, Block block);
   /// The sum, when all shards have been handed in.
@@ -71,6 +76,7 @@ class TreeSum {
   Workers& workers_;
   std::mutex mutex_;
   std::vector<Waiting> waiting_;
+  std::vector<std::optional<std::thread::id>> taken_by_;  // by shard
   Block total_;
 };
 
