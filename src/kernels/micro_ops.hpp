@@ -14,6 +14,7 @@ struct MicroOp {
   using Run = void (*)(void* out, const void* const* operands, std::size_t n);
   std::string_view name;
   int arity = 0;
+  bool arithmetic = true;  ///< a few instructions; exponentials and their kin take dozens
   /// By the set of operands that are one number: bit i for operand i. Never all of them, unless there is but one.
   std::array<Run, 16> f32{}, f64{};
 };

@@ -3,7 +3,7 @@
 #include <numeric>
 
 #include "core/error.hpp"
-#include "kernels/tile_code.hpp"
+#include "kernels/micro_ops.hpp"
 #include "plan/plan.hpp"
 
 namespace thalweg {
@@ -85,7 +85,7 @@ class Lowering {
 
   [[nodiscard]] bool is_cheap(const Op& op) const {
     if (op.kind != OpKind::elementwise) return op.cheap;
-    return recompute_ == Recompute::cheap || TileCode::knows(*find_micro_op(op.kernel->micro));
+    return recompute_ == Recompute::cheap || find_micro_op(op.kernel->micro)->arithmetic;
   }
 
   /// How node `user` sees node `input`. After the place where recomputation begins, what is cheap before it is computed

@@ -85,6 +85,7 @@ void every_op() {
     const MicroOp* op = find_micro_op(name);
     ASSERT_NE(op, nullptr) << name;
     EXPECT_TRUE(TileCode::knows(*op)) << name;
+    EXPECT_TRUE(op->arithmetic) << name;
     for (unsigned numbers = 0; numbers < 1U << op->arity; ++numbers) {
       for (const std::int64_t n : {2, 7, 16, 33, 511, 513, 2048 + 5}) {
         std::vector<bool> is_number;
