@@ -29,13 +29,7 @@ void BlockPool::give_back(Block block) {
 
 TreeSum::TreeSum(std::int64_t shards, std::int64_t values, DType dtype, std::int64_t doubles, BlockPool& pool,
                  Workers& workers)
-    : shards_(shards),
-      values_(values),
-      doubles_(doubles),
-      dtype_(dtype),
-      pool_(pool),
-      workers_(workers),
-      taken_by_(static_cast<std::size_t>(shards)) {}
+    : shards_(shards), values_(values), doubles_(doubles), dtype_(dtype), pool_(pool), workers_(workers) {}
 
 std::size_t TreeSum::doubles_at(std::int64_t values, DType dtype) {
   return (static_cast<std::size_t>(values) * size_of(dtype) + 63) / 64 * 64;
@@ -63,21 +57,17 @@ void TreeSum::join(std::byte* into, const std::byte* from) {
 std::int64_t TreeSum::take() {
   const std::lock_guard lock(mutex_);
   const auto me = std::this_thread::get_id();
-  std::size_t best = taken_by_.size();
-  for (std::size_t shard = 0; shard < taken_by_.size(); ++shard) {
-    if (taken_by_[shard]) continue;
-    const std::size_t neighbour = shard ^ 1;
-    const bool alone = neighbour >= taken_by_.size() || !taken_by_[neighbour];
-    if (!alone && taken_by_[neighbour] == me) {
-      best = shard;
-      break;
-    }
-    // a pair that nobody has begun is for the next thread that comes, and the half of another's pair for the last
-    const bool best_is_alone = best < taken_by_.size() && ((best ^ 1) >= taken_by_.size() || !taken_by_[best ^ 1]);
-    if (best == taken_by_.size() || (alone && !best_is_alone)) best = shard;
+  auto half = std::ranges::find(halves_, me, &Half::thread);
+  if (half == halves_.end() && begun_ < shards_) {
+    const std::int64_t shard = begun_;
+    begun_ += 2;
+    if (shard + 1 < shards_) halves_.push_back({me, shard + 1});
+    return shard;
   }
-  taken_by_[best] = me;
-  return static_cast<std::int64_t>(best);
+  if (half == halves_.end()) half = halves_.begin();  // no pair is left to begin: to help another thread with its own
+  const std::int64_t shard = half->shard;
+  halves_.erase(half);
+  return shard;
 }
 
 std::optional<Block> TreeSum::partner(int level, std::int64_t index, Block& own) {

@@ -54,7 +54,7 @@ class TreeSum {
   [[nodiscard]] static std::size_t doubles_at(std::int64_t values, DType dtype);
 
   /// A shard that no thread has taken: the neighbour of this thread's last one where that is free, so that what is
-  /// joined was written by one core. May be called from any thread, as often as there are shards.
+  /// joined was written by one core. May be called from any thread, once for each shard.
   [[nodiscard]] std::int64_t take();
   /// Hands in a shard's block. May be called from any thread.
   void add(std::int64_t shard, Block block);
@@ -62,6 +62,11 @@ class TreeSum {
   [[nodiscard]] Block take_total() { return std::move(total_); }
 
  private:
+  /// The second shard of a pair, and who took the first.
+  struct Half {
+    std::thread::id thread;
+    std::int64_t shard;
+  };
   struct Waiting {
     int level;
     std::int64_t index;
@@ -76,7 +81,8 @@ class TreeSum {
   Workers& workers_;
   std::mutex mutex_;
   std::vector<Waiting> waiting_;
-  std::vector<std::optional<std::thread::id>> taken_by_;  // by shard
+  std::int64_t begun_ = 0;    // the pairs before this shard have been begun
+  std::vector<Half> halves_;  // that nobody has taken
   Block total_;
 };
 
