@@ -35,9 +35,13 @@ TEST(TreeSum, AThreadGoesOnBesideItsLastShard) {
     };
     take_some(1);
     std::thread(take_some, 1).join();  // another thread begins a pair of its own
-    if (shards >= 3) EXPECT_EQ(taken[1], 2);
+    if (shards >= 3) {
+      EXPECT_EQ(taken[1], 2);
+    }
     take_some(1);
-    if (shards >= 3) EXPECT_EQ(taken[2], 1);
+    if (shards >= 3) {
+      EXPECT_EQ(taken[2], 1);
+    }
     std::thread(take_some, shards).join();  // and one that comes late takes what there is
     std::ranges::sort(taken);
     std::vector<std::int64_t> all(static_cast<std::size_t>(shards));
