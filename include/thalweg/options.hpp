@@ -44,9 +44,12 @@ using OptionMap = std::map<std::string, OptionValue>;
 class OptionValue {
  public:
   OptionValue();  ///< false
-  OptionValue(bool value);
-  OptionValue(int value);
-  OptionValue(std::int64_t value);
+  template <class Bool>
+  requires std::is_same_v<Bool, bool>  // what merely converts to a bool, as a pointer does, is no option
+  OptionValue(Bool value) : OptionValue(Truth{value}) {}
+  template <class Whole>
+  requires(std::is_integral_v<Whole> && !std::is_same_v<Whole, bool>) OptionValue(Whole value)
+      : OptionValue(WholeNumber{static_cast<std::int64_t>(value)}) {}
   OptionValue(double value);
   OptionValue(const char* value);
   OptionValue(std::string value);
@@ -73,6 +76,15 @@ class OptionValue {
   [[nodiscard]] std::string str() const;
 
  private:
+  struct Truth {
+    bool value;
+  };
+  struct WholeNumber {
+    std::int64_t value;
+  };
+  explicit OptionValue(Truth value);
+  explicit OptionValue(WholeNumber value);
+
   struct Held;
   std::unique_ptr<Held> held_;
 };

@@ -23,6 +23,13 @@ class Path {
   }
   Path(const P& path) : text_(path.string()) {}
 
+  /// And back again.
+  template <class P>
+  requires requires(const P& path) {
+    { path.lexically_normal() } -> std::same_as<P>;
+  }
+  operator P() const { return P(text_); }
+
   [[nodiscard]] const std::string& string() const { return text_; }
   [[nodiscard]] bool empty() const { return text_.empty(); }
 

@@ -86,7 +86,8 @@ struct EpochReport {
   bool best = false;   ///< the best so far by the early-stopping metric
 };
 
-/// What is kept between the forward and the backward pass: the same bits in less and less memory.
+/// What is kept between the forward and the backward pass: the same bits in less and less memory. Where all values of a
+/// shard fit the first-level cache, all are kept.
 enum class Memory {
   keep,  ///< all that the backward pass reads
   fast,  ///< not what arithmetic alone gives again: that takes no longer than to read it

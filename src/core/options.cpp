@@ -81,9 +81,8 @@ struct OptionValue::Held {
 };
 
 OptionValue::OptionValue() : OptionValue(false) {}
-OptionValue::OptionValue(bool value) : held_(new Held{value}) {}
-OptionValue::OptionValue(int value) : OptionValue(std::int64_t{value}) {}
-OptionValue::OptionValue(std::int64_t value) : held_(new Held{value}) {}
+OptionValue::OptionValue(Truth value) : held_(new Held{value.value}) {}
+OptionValue::OptionValue(WholeNumber value) : held_(new Held{value.value}) {}
 OptionValue::OptionValue(double value) : held_(new Held{value}) {}
 OptionValue::OptionValue(const char* value) : OptionValue(std::string(value)) {}
 OptionValue::OptionValue(std::string value) : held_(new Held{std::move(value)}) {}

@@ -29,7 +29,8 @@ class TilePlan {
 
   /// Whether one thread runs it in one go: a tile, or an unbroken loop, or the reduction of one short row.
   [[nodiscard]] bool is_one_go() const {
-    return program_.elements() <= (unbroken_ ? split_elements : tile) &&
+    const std::int64_t elements = program_.elements();
+    return elements > 0 && elements <= (unbroken_ ? split_elements : tile) &&
            (program_.reductions.empty() || program_.outer * program_.inner == 1);
   }
 

@@ -81,17 +81,19 @@ void Program::run(std::span<std::byte* const> bases, std::byte* arena, Workers& 
 }
 
 void Program::bind(Calls& calls, Workers& workers) const {
+  calls.operands.clear();
   for (const Step& step : instructions_) {
     for (const Place place : step.inputs) calls.operands.push_back(address(place, calls.bases, calls.arena));
     for (const Place place : step.outputs) calls.operands.push_back(address(place, calls.bases, calls.arena));
   }
   std::byte* const* operands = calls.operands.data();
+  std::vector<std::function<void()>> made;  // all of them, or none
   for (const Step& step : instructions_) {
     const KernelCall call{operands + step.inputs.size(), operands, calls.arena + step.scratch.offset, workers};
-    calls.calls.push_back(step.kernel.bind ? step.kernel.bind(call)
-                                           : [&kernel = step.kernel, call] { kernel.run(call); });
+    made.push_back(step.kernel.bind ? step.kernel.bind(call) : [&kernel = step.kernel, call] { kernel.run(call); });
     operands += step.inputs.size() + step.outputs.size();
   }
+  calls.calls = std::move(made);
 }
 
 bool Program::Calls::are_for(const Program& other, std::span<std::byte* const> at, const std::byte* memory,
@@ -109,7 +111,6 @@ void Program::run(std::span<std::byte* const> bases, std::byte* arena, Workers& 
     known.arena = arena;
     known.workers = &workers;
     known.bases.assign(bases.begin(), bases.end());
-    known.operands.clear();
     known.calls.clear();
     return run(bases, arena, workers);
   }

@@ -1,5 +1,6 @@
 #pragma once
-// Program: a fixed plan. What is read and written lies at given places; a run allocates nothing.
+// Program: a fixed plan. What is read and written lies at given places; a run allocates nothing, but for one that binds
+// its calls to them.
 
 #include <functional>
 #include <memory>

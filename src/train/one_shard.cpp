@@ -15,13 +15,15 @@ bool OneShard::is_for(const ShardProgram& program, const Layout& layout) {
 }
 
 void OneShard::begin(const ShardProgram& program, const State& state, const RowSelection& batch, std::int64_t wanted) {
-  program_ = &program;
+  program_ = nullptr;  // until there is memory
+  const std::size_t bytes = gradient_bytes(*state.layout);
+  if (gradient_.size() < bytes) gradient_ = Block(bytes);
+  if (memory_.size() < program.memory_bytes()) memory_ = Block(program.memory_bytes());
   data_ = batch.data.identity();
   layout_ = state.layout;
   rows_ = batch.count();
   wanted_ = wanted;
-  if (gradient_.size() < gradient_bytes(*layout_)) gradient_ = Block(gradient_bytes(*layout_));
-  if (memory_.size() < program.memory_bytes()) memory_ = Block(program.memory_bytes());
+  program_ = &program;
 }
 
 }  // namespace thalweg

@@ -60,8 +60,8 @@ std::int64_t TreeSum::take() {
   auto half = std::ranges::find(halves_, me, &Half::thread);
   if (half == halves_.end() && begun_ < shards_) {
     const std::int64_t shard = begun_;
-    begun_ += 2;
     if (shard + 1 < shards_) halves_.push_back({me, shard + 1});
+    begun_ += 2;
     return shard;
   }
   if (half == halves_.end()) half = halves_.begin();  // no pair is left to begin: to help another thread with its own

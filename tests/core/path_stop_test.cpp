@@ -20,6 +20,8 @@ TEST(Path, IsMadeOfATextOrAPath) {
   EXPECT_EQ(text_of(std::string_view("a/bc").substr(0, 3)), "a/b");
   EXPECT_EQ(text_of(std::filesystem::path("a") / "b"), "a/b");
   EXPECT_TRUE(Path().empty());
+  const std::filesystem::path back = Path("a/b");
+  EXPECT_EQ(back.filename(), "b");
   EXPECT_FALSE((std::is_convertible_v<int, Path>));
 }
 

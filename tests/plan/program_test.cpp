@@ -50,6 +50,27 @@ TEST(Program, KnownAddressesFollowWhatMoves) {
   }
 }
 
+TEST(Program, CallsOfNoElementsDoNothing) {
+  Graph graph;
+  const Var x = graph.input("x", {3, 4}, f32);
+  const Var none = slice(x, 1, 1, 0), column = slice(x, 0, 0, 1);
+  const Vars results = {exp(none) * 2 + tanh(none), concat({none, x + 1}, 0), sum(sin(column), 1),
+                        matmul(slice(x, 0, 1, 1), reshape(none, {1, 0})), mean(x)};
+  std::vector<Bound> outputs;
+  for (const Var& y : results) outputs.push_back({y, {first_user_base + 1 + static_cast<int>(outputs.size()), 0}});
+  const Program program(graph, {{x, {first_user_base, 0}}}, outputs);
+  std::vector<Tensor> values = {numbers({3, 4})};
+  for (const Var& y : results) values.emplace_back(y.shape(), y.dtype());
+  std::vector<std::byte*> bases;
+  for (Tensor& value : values) bases.push_back(value.mutable_raw());
+  const Block arena(program.arena_bytes());
+  Workers workers(1);
+  Program::Calls known;
+  for (int round = 0; round < 3; ++round) program.run(bases, arena.data(), workers, known);
+  EXPECT_EQ(values[2].at(0), values[0].at(0) + 1);
+  EXPECT_EQ(values[3].at(2), 0.0);
+}
+
 TEST(Program, ViewsCostNothing) {
   const Tensor x = numbers({64, 30});
   EXPECT_EQ(instructions([](const Vars& v) { return Vars{transpose(slice(v[0], 0, 64, 0, 2)) + 1}; }, {x}), 1U);

@@ -424,6 +424,23 @@ TEST(Trainer, NamesWhatIsNotFinite) {
   }
 }
 
+TEST(Trainer, TheErrorIsTheFirstShardsWhoeverComesFirst) {
+  Dataset data = two_moons(80);
+  Tensor labels = data["target"];
+  labels.set(75, 9);
+  labels.set(25, 8);
+  data.set("target", labels);
+  for (int round = 0; round < 20; ++round) {
+    Trainer trainer = moons_trainer(2);
+    try {
+      (void)trainer.fit(data, {.epochs = 1, .batch_size = 80, .shard_size = 20, .shuffle = false});
+      FAIL() << "labels that are no classes";
+    } catch (const Error& error) {
+      EXPECT_NE(std::string(error.what()).find("label 8 "), std::string::npos) << error.what();
+    }
+  }
+}
+
 TEST(Trainer, RefusesAParameterThatTheLossDoesNotDependOn) {
   Trainer trainer(
       [](Scope s, Var x) {
