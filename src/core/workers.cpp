@@ -68,10 +68,10 @@ Workers::~Workers() {
 
 Workers::Job::Job(TaskRef t, std::int64_t n) : task(t), count(n), flushes(FlushDenormals::is_on()) {}
 
-void Workers::work_on(Job& job) {
-  while (true) {
-    const std::int64_t task = job.next.fetch_add(1, std::memory_order_relaxed);
-    if (task >= job.count) return;
+void Workers::work_on(Job& job, End end) {
+  while (job.claimed.fetch_add(1, std::memory_order_relaxed) < job.count) {
+    const std::int64_t task = end == End::front ? job.from_front.fetch_add(1, std::memory_order_relaxed)
+                                                : job.count - 1 - job.from_back.fetch_add(1, std::memory_order_relaxed);
     try {
       job.task(task);
     } catch (...) {
@@ -100,7 +100,7 @@ void Workers::share_out(std::int64_t count, TaskRef task) {
     wake = sleeping_ > 0;
   }
   if (wake) wake_.notify_all();
-  work_on(job);
+  work_on(job, End::front);
   for (int spins = 0; job.done.load(std::memory_order_acquire) < count; ++spins) {
     if (spins < 4000) {
       pause_briefly();
@@ -119,7 +119,7 @@ void Workers::share_out(std::int64_t count, TaskRef task) {
 
 Workers::Job* Workers::job_with_work() {
   for (Job* job : jobs_) {
-    if (job->next.load(std::memory_order_relaxed) < job->count) return job;
+    if (job->claimed.load(std::memory_order_relaxed) < job->count) return job;
   }
   return nullptr;
 }
@@ -147,7 +147,7 @@ void Workers::help_until_stopped() {
       {
         std::optional<FlushDenormals> flush;
         if (job->flushes) flush.emplace();
-        work_on(*job);
+        work_on(*job, End::back);
       }
       lock.lock();
       --job->helpers;

@@ -55,7 +55,8 @@ class Workers {
     TaskRef task;
     std::int64_t count;
     bool flushes;  // whether whoever posted it flushes denormals: a task rounds alike on every thread
-    std::atomic<std::int64_t> next = 0;
+    std::atomic<std::int64_t> claimed = 0;  // tasks that somebody has, or has had
+    std::atomic<std::int64_t> from_front = 0, from_back = 0;
     std::atomic<std::int64_t> done = 0;
     int helpers = 0;  // inside this job now; guarded by mutex_
     std::mutex error_mutex;
@@ -64,7 +65,10 @@ class Workers {
     Job(TaskRef t, std::int64_t n);
   };
   void share_out(std::int64_t count, TaskRef task);
-  static void work_on(Job& job);
+  /// Whoever posted a job takes its tasks from the front, and helpers from the back: of two threads each meets the same
+  /// half of the memory in kernel after kernel, and finds it in its own cache.
+  enum class End { front, back };
+  static void work_on(Job& job, End end);
   void help_until_stopped();
   Job* job_with_work();  // under mutex_
 

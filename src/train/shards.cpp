@@ -7,19 +7,23 @@
 namespace thalweg {
 
 BlockPool::Lent BlockPool::take(std::size_t bytes) {
-  {
-    const std::lock_guard lock(mutex_);
-    auto best = free_.end();
-    for (auto at = free_.begin(); at != free_.end(); ++at) {
-      if (at->size() >= bytes && (best == free_.end() || at->size() < best->size())) best = at;
-    }
-    if (best != free_.end()) {
-      Block block = std::move(*best);
-      free_.erase(best);
-      return {*this, std::move(block)};
-    }
+  const auto me = std::this_thread::get_id();
+  const std::lock_guard lock(mutex_);
+  // smaller is better, and what is mine among equals
+  const auto rank = [&](const Block& block) { return std::pair(block.size(), taken_by_[block.data()] != me); };
+  auto best = free_.end();
+  for (auto at = free_.begin(); at != free_.end(); ++at) {
+    if (at->size() >= bytes && (best == free_.end() || rank(*at) < rank(*best))) best = at;
   }
-  return {*this, Block(bytes)};
+  Block block;
+  if (best != free_.end()) {
+    block = std::move(*best);
+    free_.erase(best);
+  } else {
+    block = Block(bytes);
+  }
+  taken_by_[block.data()] = me;
+  return {*this, std::move(block)};
 }
 
 void BlockPool::give_back(Block block) {

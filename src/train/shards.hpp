@@ -2,6 +2,7 @@
 // One program run over the shards of a batch, and what they give merged by a fixed tree: the result does not depend on
 // which worker ran which shard, nor on how many there are.
 
+#include <map>
 #include <mutex>
 #include <optional>
 #include <thread>
@@ -33,13 +34,15 @@ class BlockPool {
     Block block_;
   };
 
-  /// A block of at least `bytes`: the smallest that is free, so that gradients do not end up in the blocks of arenas.
+  /// A block of at least `bytes`: the smallest that is free, so that gradients do not end up in the blocks of arenas;
+  /// of those that are alike the one that this thread wrote last, which its core's cache still holds.
   [[nodiscard]] Lent take(std::size_t bytes);
   void give_back(Block block);
 
  private:
   std::mutex mutex_;
   std::vector<Block> free_;
+  std::map<const std::byte*, std::thread::id> taken_by_;  // by whom each block was taken last
 };
 
 /// Sums blocks over the shards of a batch: shards 0 and 1 are joined, 2 and 3, then the pairs, as soon as both are
