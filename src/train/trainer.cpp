@@ -65,7 +65,7 @@ class Fit {
   }
 
  private:
-  static constexpr std::int64_t most_reserved = 1 << 20;
+  static constexpr std::int64_t most_reserved = 1 << 22;
 
   void set_lengths() {
     rows_ = training_->rows();
