@@ -48,7 +48,7 @@ OptionValue value_of(const ShortForm& form, const std::string& text) {
   if (form.form == Form::text) return {text};
   if (form.form == Form::toml) {
     ConfigTree tree;
-    tree.set_text(form.key, std::string_view(text));
+    tree.set_text(form.key, text);
     return *tree.find(form.key);
   }
   OptionList list;
@@ -238,7 +238,7 @@ NamedTree read_arguments(const ConfigArguments& arguments, const Registry& regis
   }
   for (const std::string& set : arguments.sets) {
     const auto [key, value] = cut(set, "--set", "optimizer.lr=1e-3");
-    named.tree.set_text(trim(key), std::string_view(value));
+    named.tree.set_text(trim(key), value);
   }
   keep_known_options(named.tree, file, registry);
   return named;

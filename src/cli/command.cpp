@@ -1,8 +1,7 @@
 #include "thalweg/command.hpp"
 
-#include <filesystem>
-
 #include <CLI/CLI.hpp>
+#include <filesystem>
 
 #include "cli/command.hpp"
 #include "cli/output.hpp"

@@ -128,7 +128,7 @@ MinimizeOptions StoppingArguments::options(const Tensor& x0) const {
     } else if (name == "value") {
       options.value = coordinates(numbers_in(text, "--value"), 1, f64, "--value").item();
     } else {
-      tree.set_text(name, std::string_view(text));
+      tree.set_text(name, text);
     }
   }
   read_fields(fields(rules), tree.values, "minimize");

@@ -1,9 +1,9 @@
 #pragma once
 // Pictures in files: PNG and JPEG. Folders of them, a class each, and copies with noise.
 
-#include "thalweg/data.hpp"
-
 #include <filesystem>
+
+#include "thalweg/data.hpp"
 
 namespace thalweg::data {
 

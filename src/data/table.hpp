@@ -1,10 +1,9 @@
 #pragma once
 // A table of text held in memory, before anybody has decided what its columns mean.
 
-#include "data/csv.hpp"
-
 #include <filesystem>
 
+#include "data/csv.hpp"
 #include "data/memory.hpp"
 
 namespace thalweg::data {

@@ -112,7 +112,7 @@ void BoundTile<T>::run() {
       std::memmove(copy.into, copy.from, elements_ * sizeof(T));
     }
   }
-  for (const Reduction& reduce : reductions_) *reduce.into = Plan::reduce_row(*reduce.reducer, reduce.from, elements_);
+  for (const Reduction& reduce : reductions_) *reduce.into = reduce.reducer->row(reduce.from, elements_);
 }
 
 template class BoundTile<float>;

@@ -35,19 +35,18 @@ namespace thalweg {
 HWY_EXPORT(CopyShortRows);
 
 namespace {
-/// Copies of a size that the compiler knows.
-template <class T>
+/// Rows of one number, as most targets are: copies of a size that the compiler knows.
 void copy_numbers(const std::byte* table, std::span<const std::int64_t> rows, std::byte* into) {
   for (const std::int64_t row : rows) {
-    std::memcpy(into, table + static_cast<std::size_t>(row) * sizeof(T), sizeof(T));
-    into += sizeof(T);
+    std::memcpy(into, table + static_cast<std::size_t>(row) * sizeof(float), sizeof(float));
+    into += sizeof(float);
   }
 }
 }  // namespace
 
 void copy_rows(const std::byte* table, std::size_t row_bytes, std::span<const std::int64_t> rows, std::byte* into) {
   constexpr std::size_t shortest = 32, longest = 1024;
-  if (row_bytes == sizeof(std::uint32_t)) return copy_numbers<std::uint32_t>(table, rows, into);
+  if (row_bytes == sizeof(float)) return copy_numbers(table, rows, into);
   if (row_bytes >= shortest && row_bytes <= longest) {
     HWY_DYNAMIC_DISPATCH(CopyShortRows)
     (reinterpret_cast<const std::uint8_t*>(table), row_bytes, rows.data(), rows.size(),

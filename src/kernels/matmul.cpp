@@ -128,10 +128,11 @@ Kernel make_matmul(const KernelSite& site) {
     scratch = static_cast<std::size_t>((p.batch + per_part - 1) / per_part * p.k * p.n) * sizeof(float);
   }
   if (p.batch == 1 && is_small(p)) {  // no more than a call: in a small step that is what there is to save
-    const auto run = [p](const KernelCall& call) {
-      small_f32(p, call.in<float>(0), call.in<float>(1), call.out<float>(), reinterpret_cast<float*>(call.scratch));
-    };
-    return {run, scratch, [run](const KernelCall& call) { return [run, call] { run(call); }; }};
+    return {[p](const KernelCall& call) {
+              small_f32(p, call.in<float>(0), call.in<float>(1), call.out<float>(),
+                        reinterpret_cast<float*>(call.scratch));
+            },
+            scratch};
   }
   return {[p](const KernelCall& call) { product_f32(p, call); }, scratch};
 }

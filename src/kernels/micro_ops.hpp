@@ -39,6 +39,32 @@ struct Reducer {
   double (*row_f64)(double identity, const double* x, std::size_t n);
   /// The micro-op that joins two values.
   std::string_view join;
+
+  // the same by the type of the elements
+  template <class T>
+  void accumulate(T* lanes, const T* x, std::size_t n) const {
+    if constexpr (sizeof(T) == 4) {
+      accumulate_f32(lanes, x, n);
+    } else {
+      accumulate_f64(lanes, x, n);
+    }
+  }
+  template <class T>
+  [[nodiscard]] T fold(const T* lanes) const {
+    if constexpr (sizeof(T) == 4) {
+      return fold_f32(lanes);
+    } else {
+      return fold_f64(lanes);
+    }
+  }
+  template <class T>
+  [[nodiscard]] T row(const T* x, std::size_t n) const {
+    if constexpr (sizeof(T) == 4) {
+      return row_f32(static_cast<float>(identity), x, n);
+    } else {
+      return row_f64(identity, x, n);
+    }
+  }
 };
 
 [[nodiscard]] const Reducer* find_reducer(std::string_view name);

@@ -26,26 +26,7 @@ struct Loops {
   const Reducer* max = find_reducer("max");
   const Reducer* sum = find_reducer("sum");
 
-  static void accumulate(const Reducer& r, T* lanes, const T* x, std::int64_t n) {
-    if constexpr (single) {
-      r.accumulate_f32(lanes, x, static_cast<std::size_t>(n));
-    } else {
-      r.accumulate_f64(lanes, x, static_cast<std::size_t>(n));
-    }
-  }
-  static T fold(const Reducer& r, const T* lanes) {
-    if constexpr (single) {
-      return r.fold_f32(lanes);
-    } else {
-      return r.fold_f64(lanes);
-    }
-  }
-  T largest(const T* x, std::int64_t n) const {
-    T lanes[reduce_lanes];
-    std::fill_n(lanes, reduce_lanes, -std::numeric_limits<T>::infinity());
-    accumulate(*max, lanes, x, n);
-    return fold(*max, lanes);
-  }
+  T largest(const T* x, std::int64_t n) const { return max->row(x, static_cast<std::size_t>(n)); }
   /// sum e^(x - shift); the terms are kept in `terms` where it is given.
   T sum_of_exponentials(const T* x, std::int64_t n, T shift, T* terms) const {
     constexpr std::int64_t tile = 512;
@@ -58,9 +39,9 @@ struct Loops {
       subtract(e, shifted, static_cast<std::size_t>(size));
       const void* raised[] = {e};
       exp(e, raised, static_cast<std::size_t>(size));
-      accumulate(*sum, lanes, e, size);
+      sum->accumulate(lanes, e, static_cast<std::size_t>(size));
     }
-    return fold(*sum, lanes);
+    return sum->fold(lanes);
   }
 };
 

@@ -102,28 +102,6 @@ class TilePlan {
   void run_columns(const KernelCall& call) const;
   void column_band(Context& context, std::int64_t outer, std::int64_t column, std::int64_t width) const;
 
-  static void accumulate(const Reducer& r, T* lanes, const T* x, std::size_t n) {
-    if constexpr (sizeof(T) == 4) {
-      r.accumulate_f32(lanes, x, n);
-    } else {
-      r.accumulate_f64(lanes, x, n);
-    }
-  }
-  static T fold(const Reducer& r, const T* lanes) {
-    if constexpr (sizeof(T) == 4) {
-      return r.fold_f32(lanes);
-    } else {
-      return r.fold_f64(lanes);
-    }
-  }
-  /// Of a row that is one block.
-  static T reduce_row(const Reducer& r, const T* x, std::size_t n) {
-    if constexpr (sizeof(T) == 4) {
-      return r.row_f32(static_cast<float>(r.identity), x, n);
-    } else {
-      return r.row_f64(r.identity, x, n);
-    }
-  }
   static MicroOp::Run variant(const MicroOp& op, unsigned mask) { return (sizeof(T) == 4 ? op.f32 : op.f64)[mask]; }
   /// into[i] = into[i] joined with x[i], by the rule of reduction k.
   void join(std::size_t k, T* into, const T* x, std::int64_t n) const {

@@ -175,13 +175,13 @@ void TilePlan<T>::row_block(Context& context, std::int64_t row, std::int64_t blo
     compute(context, row * program_.reduced + i, n);
     for (std::size_t k = 0; k < count; ++k) {
       const auto& reduce = program_.reductions[k];
-      accumulate(*reduce.reducer, lanes[k],
-                 static_cast<const T*>(context.registers[static_cast<std::size_t>(reduce.reg)]),
-                 static_cast<std::size_t>(n));
+      reduce.reducer->accumulate(lanes[k],
+                                 static_cast<const T*>(context.registers[static_cast<std::size_t>(reduce.reg)]),
+                                 static_cast<std::size_t>(n));
     }
   }
   for (std::size_t k = 0; k < count; ++k)
-    values[static_cast<std::int64_t>(k) * value_stride] = fold(*program_.reductions[k].reducer, lanes[k]);
+    values[static_cast<std::int64_t>(k) * value_stride] = program_.reductions[k].reducer->fold(lanes[k]);
 }
 
 /// Rows of which several fill a tile.
@@ -195,7 +195,7 @@ void TilePlan<T>::short_rows(Context& context, std::int64_t begin, std::int64_t 
       const T* x = static_cast<const T*>(context.registers[static_cast<std::size_t>(reduce.reg)]);
       T* out = context.call.template out<T>(reduce.output) + first;
       for (std::int64_t row = 0; row < height; ++row)
-        out[row] = reduce_row(*reduce.reducer, x + row * length, static_cast<std::size_t>(length));
+        out[row] = reduce.reducer->row(x + row * length, static_cast<std::size_t>(length));
     }
   }
 }

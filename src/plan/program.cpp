@@ -81,41 +81,41 @@ void Program::run(std::span<std::byte* const> bases, std::byte* arena, Workers& 
 }
 
 void Program::bind(Calls& calls, Workers& workers) const {
-  calls.operands.clear();
+  calls.operands_.clear();
   for (const Step& step : instructions_) {
-    for (const Place place : step.inputs) calls.operands.push_back(address(place, calls.bases, calls.arena));
-    for (const Place place : step.outputs) calls.operands.push_back(address(place, calls.bases, calls.arena));
+    for (const Place place : step.inputs) calls.operands_.push_back(address(place, calls.bases_, calls.arena_));
+    for (const Place place : step.outputs) calls.operands_.push_back(address(place, calls.bases_, calls.arena_));
   }
-  std::byte* const* operands = calls.operands.data();
+  std::byte* const* operands = calls.operands_.data();
   std::vector<std::function<void()>> made;  // all of them, or none
   for (const Step& step : instructions_) {
-    const KernelCall call{operands + step.inputs.size(), operands, calls.arena + step.scratch.offset, workers};
+    const KernelCall call{operands + step.inputs.size(), operands, calls.arena_ + step.scratch.offset, workers};
     made.push_back(step.kernel.bind ? step.kernel.bind(call) : [&kernel = step.kernel, call] { kernel.run(call); });
     operands += step.inputs.size() + step.outputs.size();
   }
-  calls.calls = std::move(made);
+  calls.calls_ = std::move(made);
 }
 
-bool Program::Calls::are_for(const Program& other, std::span<std::byte* const> at, const std::byte* memory,
-                             const Workers& threads) const {
-  if (program != &other || arena != memory || workers != &threads || bases.size() != at.size()) return false;
-  for (std::size_t i = 0; i < at.size(); ++i) {  // so few that a call to compare them takes longer
-    if (bases[i] != at[i]) return false;
+bool Program::Calls::are_for(const Program& program, std::span<std::byte* const> bases, const std::byte* arena,
+                             const Workers& workers) const {
+  if (program_ != &program || arena_ != arena || workers_ != &workers || bases_.size() != bases.size()) return false;
+  for (std::size_t i = 0; i < bases.size(); ++i) {  // so few that a call to compare them takes longer
+    if (bases_[i] != bases[i]) return false;
   }
   return true;
 }
 
 void Program::run(std::span<std::byte* const> bases, std::byte* arena, Workers& workers, Calls& known) const {
   if (!known.are_for(*this, bases, arena, workers)) {
-    known.program = this;
-    known.arena = arena;
-    known.workers = &workers;
-    known.bases.assign(bases.begin(), bases.end());
-    known.calls.clear();
+    known.program_ = this;
+    known.arena_ = arena;
+    known.workers_ = &workers;
+    known.bases_.assign(bases.begin(), bases.end());
+    known.calls_.clear();
     return run(bases, arena, workers);
   }
-  if (known.calls.empty()) bind(known, workers);
-  for (const std::function<void()>& call : known.calls) call();
+  if (known.calls_.empty()) bind(known, workers);
+  for (const std::function<void()>& call : known.calls_) call();
 }
 
 namespace {

@@ -34,14 +34,15 @@ class Program {
   /// The calls of all kernels for one set of bases, with all that follows from addresses worked out: most of what lies
   /// between the kernels of a small step, which runs again and again in the same memory. They are made when the same
   /// bases come a second time, for those of most batches never do.
-  struct Calls {
-    const Program* program = nullptr;
-    std::byte* arena = nullptr;
-    const Workers* workers = nullptr;
-    std::vector<std::byte*> bases, operands;
-    std::vector<std::function<void()>> calls;
-    [[nodiscard]] bool are_for(const Program& other, std::span<std::byte* const> at, const std::byte* memory,
-                               const Workers& threads) const;
+  class Calls {
+    friend class Program;
+    [[nodiscard]] bool are_for(const Program& program, std::span<std::byte* const> bases, const std::byte* arena,
+                               const Workers& workers) const;
+    const Program* program_ = nullptr;
+    std::byte* arena_ = nullptr;
+    const Workers* workers_ = nullptr;
+    std::vector<std::byte*> bases_, operands_;
+    std::vector<std::function<void()>> calls_;
   };
   /// The same, with the calls that are known where nothing has moved since the last run. Those of a program must not
   /// outlive it.

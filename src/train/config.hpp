@@ -1,10 +1,9 @@
 #pragma once
 // The configuration of a run: what a user wrote, completed by the defaults that fit the data.
 
-#include "data/schema.hpp"
-
 #include <filesystem>
 
+#include "data/schema.hpp"
 #include "data/text.hpp"
 #include "thalweg/registry.hpp"
 #include "thalweg/train.hpp"

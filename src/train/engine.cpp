@@ -2,8 +2,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <exception>
-#include <mutex>
 #include <numeric>
 
 #include "core/error.hpp"
@@ -19,26 +17,6 @@ namespace {
 
 constexpr std::int64_t evaluation_rows = 512;  // a shard of an evaluation, or as many as work in this much memory
 constexpr std::size_t evaluation_bytes = std::size_t{64} << 20;
-
-/// The error of the first of several shards, whichever came first.
-class FirstError {
- public:
-  void keep(std::int64_t shard, std::exception_ptr error) {
-    const std::lock_guard lock(mutex_);
-    if (!error_ || shard < shard_) {
-      shard_ = shard;
-      error_ = std::move(error);
-    }
-  }
-  void rethrow() const {
-    if (error_) std::rethrow_exception(error_);
-  }
-
- private:
-  std::mutex mutex_;
-  std::int64_t shard_ = 0;
-  std::exception_ptr error_;
-};
 
 }  // namespace
 
@@ -113,19 +91,12 @@ Engine::Sums Engine::sum_over_shards(const State& state, const RowSelection& bat
   const std::size_t sums_at = TreeSum::doubles_at(summed_size(layout), layout.dtype);
   const auto sums_in = [&](std::byte* block) { return reinterpret_cast<double*>(block + sums_at); };
   TreeSum tree(shards, summed_size(layout), layout.dtype, shard_doubles, pool_, workers_);
-  FirstError error;
-  workers_.run(shards, [&](std::int64_t) {
-    const std::int64_t i = tree.take();
-    try {
-      auto block = pool_.take(bytes);
-      std::byte* gradient = block.data();
-      run_shard(i + 1 < shards ? whole : rest, {state, batch, i * size, gradient, sums_in(gradient), nullptr});
-      tree.add(i, block.release());
-    } catch (...) {
-      error.keep(i, std::current_exception());
-    }
+  workers_.run(shards, [&](std::int64_t i) {
+    auto block = pool_.take(bytes);
+    std::byte* gradient = block.data();
+    run_shard(i + 1 < shards ? whole : rest, {state, batch, i * size, gradient, sums_in(gradient), nullptr});
+    tree.add(i, block.release());
   });
-  error.rethrow();
   Block total = tree.take_total();
   std::byte* gradient = total.data();
   return {gradient, sums_in(gradient)[0], sums_in(gradient)[1], &whole.movements(), std::move(total)};

@@ -19,7 +19,11 @@ void OneShard::begin(const ShardProgram& program, const State& state, const RowS
   const std::size_t bytes = gradient_bytes(*state.layout);
   if (gradient_.size() < bytes) gradient_ = Block(bytes);
   if (memory_.size() < program.memory_bytes()) memory_ = Block(program.memory_bytes());
-  data_ = batch.data.identity();
+  if (data_ != batch.data.identity()) {
+    kept_.columns.clear();
+    for (const auto& [name, values] : batch.data.columns()) kept_.columns.push_back(data::row_source(values));
+    data_ = batch.data.identity();
+  }
   layout_ = state.layout;
   rows_ = batch.count();
   wanted_ = wanted;

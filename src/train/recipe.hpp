@@ -1,10 +1,9 @@
 #pragma once
 // What a trained model is besides its parameters: enough to build its function again.
 
-#include "core/signature.hpp"
-
 #include <filesystem>
 
+#include "core/signature.hpp"
 #include "data/preprocessing.hpp"
 #include "thalweg/augment.hpp"
 #include "thalweg/registry.hpp"

@@ -195,11 +195,6 @@ void ShardProgram::run(const Call& call, std::byte* memory, Workers& workers) co
 }
 
 void ShardProgram::run(const Call& call, std::byte* memory, Workers& workers, Kept& kept) const {
-  if (kept.data != call.batch.data.identity()) {
-    kept.data = call.batch.data.identity();
-    kept.columns.clear();
-    for (const auto& [name, values] : call.batch.data.columns()) kept.columns.push_back(data::row_source(values));
-  }
   program_->run(bases(call, memory, &kept), memory, workers, kept.calls);
   read_sums(memory, call.sums);
 }

@@ -66,11 +66,10 @@ class ShardProgram {
   /// Bytes of memory that a run needs.
   [[nodiscard]] std::size_t memory_bytes() const { return memory_bytes_; }
   void run(const Call& call, std::byte* memory, Workers& workers) const;
-  /// What one memory, which is run in again and again, knows of its last run.
+  /// What a memory that is run in again and again knows, while the rows are of one dataset.
   struct Kept {
-    std::shared_ptr<const char> data;  ///< whose rows were run on
     std::vector<data::RowSource> columns;
-    Program::Calls calls;
+    Program::Calls calls = {};
   };
   void run(const Call& call, std::byte* memory, Workers& workers, Kept& kept) const;
   /// The first op whose result is not finite: see Program.

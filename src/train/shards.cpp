@@ -58,22 +58,6 @@ void TreeSum::join(std::byte* into, const std::byte* from) {
   for (std::int64_t i = 0; i < doubles_; ++i) a[i] += b[i];
 }
 
-std::int64_t TreeSum::take() {
-  const std::lock_guard lock(mutex_);
-  const auto me = std::this_thread::get_id();
-  auto half = std::ranges::find(halves_, me, &Half::thread);
-  if (half == halves_.end() && begun_ < shards_) {
-    const std::int64_t shard = begun_;
-    if (shard + 1 < shards_) halves_.push_back({me, shard + 1});
-    begun_ += 2;
-    return shard;
-  }
-  if (half == halves_.end()) half = halves_.begin();  // no pair is left to begin: to help another thread with its own
-  const std::int64_t shard = half->shard;
-  halves_.erase(half);
-  return shard;
-}
-
 std::optional<Block> TreeSum::partner(int level, std::int64_t index, Block& own) {
   const std::lock_guard lock(mutex_);
   const auto found =

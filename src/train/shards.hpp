@@ -56,20 +56,12 @@ class TreeSum {
   /// Where the doubles begin.
   [[nodiscard]] static std::size_t doubles_at(std::int64_t values, DType dtype);
 
-  /// A shard that no thread has taken: the neighbour of this thread's last one where that is free, so that what is
-  /// joined was written by one core. May be called from any thread, once for each shard.
-  [[nodiscard]] std::int64_t take();
   /// Hands in a shard's block. May be called from any thread.
   void add(std::int64_t shard, Block block);
   /// The sum, when all shards have been handed in.
   [[nodiscard]] Block take_total() { return std::move(total_); }
 
  private:
-  /// The second shard of a pair, and who took the first.
-  struct Half {
-    std::thread::id thread;
-    std::int64_t shard;
-  };
   struct Waiting {
     int level;
     std::int64_t index;
@@ -84,8 +76,6 @@ class TreeSum {
   Workers& workers_;
   std::mutex mutex_;
   std::vector<Waiting> waiting_;
-  std::int64_t begun_ = 0;    // the pairs before this shard have been begun
-  std::vector<Half> halves_;  // that nobody has taken
   Block total_;
 };
 

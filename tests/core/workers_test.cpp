@@ -2,8 +2,11 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <array>
 #include <atomic>
 #include <chrono>
+#include <functional>
 #include <numeric>
 #include <stdexcept>
 #include <string>
@@ -21,6 +24,25 @@ TEST(Workers, EveryTaskRunsOnce) {
       workers.run(count, [&](std::int64_t i) { ++runs[static_cast<std::size_t>(i)]; });
       EXPECT_EQ(std::accumulate(runs.begin(), runs.end(), 0), count);
     }
+  }
+}
+
+TEST(Workers, OfTwoThreadsEachWorksFromItsOwnEnd) {
+  Workers workers(2);
+  for (int round = 0; round < 50; ++round) {
+    const auto poster = std::this_thread::get_id();
+    std::array<bool, 6> by_poster{};
+    std::atomic<int> posters = 0, helpers = 0;
+    workers.run(6, [&](std::int64_t task) {
+      const bool mine = std::this_thread::get_id() == poster;
+      by_poster[static_cast<std::size_t>(task)] = mine;
+      // neither goes on before the other has had as many, up to two: tasks handed out in turn would interleave
+      const int had = ++(mine ? posters : helpers);
+      while ((mine ? helpers : posters) < std::min(had, 2)) std::this_thread::yield();
+    });
+    EXPECT_TRUE(by_poster[0] && by_poster[1]);
+    EXPECT_FALSE(by_poster[4] || by_poster[5]);
+    EXPECT_TRUE(std::ranges::is_sorted(by_poster, std::greater<>())) << "round " << round;
   }
 }
 

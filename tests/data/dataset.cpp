@@ -77,6 +77,34 @@ TEST(Dataset, ASliceSharesAndATakeCopies) {
   expect_error<UsageError>([&] { (void)data.slice(2, 5); }, {"2 to 5"});
 }
 
+TEST(Dataset, ACopyIsTheSameAndAChangeIsNot) {
+  Dataset data = numbered(4, 2);
+  const Dataset copy = data, slice = data.slice(0, 4);
+  EXPECT_EQ(copy.identity(), data.identity());
+  EXPECT_NE(slice.identity(), data.identity());
+  data.set("input", Tensor({4, 2}, f32));
+  EXPECT_NE(copy.identity(), data.identity());
+  EXPECT_EQ(Dataset().identity(), nullptr);
+  const Dataset moved = std::move(data);
+  EXPECT_NE(moved.identity(), nullptr);
+  EXPECT_EQ(data.identity(), nullptr);  // NOLINT: what is left has no columns
+}
+
+TEST(Gather, CopiesRowsOfAnyLength) {
+  const std::vector<std::int64_t> rows{6, 0, 3, 3, 8};
+  for (const std::int64_t bytes : {0, 1, 3, 4, 8, 31, 32, 33, 63, 64, 228, 1023, 1024, 1025, 3136}) {
+    const Tensor table = random_uniform({9, bytes}, 0, 256, 1, f64).to(u8);
+    std::vector<std::byte> into(rows.size() * static_cast<std::size_t>(bytes) + 1, std::byte{0xa5});
+    data::gather(data::row_source(table), rows, std::span(into).first(into.size() - 1));
+    for (std::size_t i = 0; i < rows.size(); ++i) {
+      const auto length = static_cast<std::size_t>(bytes);
+      const std::byte* wanted = table.raw() + static_cast<std::size_t>(rows[i]) * length;
+      EXPECT_TRUE(std::equal(wanted, wanted + length, into.begin() + static_cast<std::ptrdiff_t>(i * length))) << bytes;
+    }
+    EXPECT_EQ(into.back(), std::byte{0xa5}) << bytes;
+  }
+}
+
 TEST(Gather, RowsAndSizesAreChecked) {
   const Tensor column = Tensor::from(std::vector<float>{0, 1, 2, 3}, {2, 2});
   std::vector<std::byte> into(8);

@@ -2,8 +2,6 @@
 
 #include <gtest/gtest.h>
 
-#include <algorithm>
-#include <numeric>
 #include <thread>
 
 namespace thalweg {
@@ -24,30 +22,19 @@ TEST(BlockPool, LendsTheSmallestThatIsLargeEnough) {
   }
 }
 
-TEST(TreeSum, AThreadGoesOnBesideItsLastShard) {
+TEST(BlockPool, LendsAThreadTheBlockItHadLast) {
   BlockPool pool;
-  Workers workers(1);
-  for (const std::int64_t shards : {1, 2, 3, 4, 5, 8}) {
-    TreeSum tree(shards, 0, f32, 0, pool, workers);
-    std::vector<std::int64_t> taken;
-    const auto take_some = [&](std::int64_t count) {
-      while (count-- > 0 && std::ssize(taken) < shards) taken.push_back(tree.take());
-    };
-    take_some(1);
-    std::thread(take_some, 1).join();  // another thread begins a pair of its own
-    if (shards >= 3) {
-      EXPECT_EQ(taken[1], 2);
-    }
-    take_some(1);
-    if (shards >= 3) {
-      EXPECT_EQ(taken[2], 1);
-    }
-    std::thread(take_some, shards).join();  // and one that comes late takes what there is
-    std::ranges::sort(taken);
-    std::vector<std::int64_t> all(static_cast<std::size_t>(shards));
-    std::iota(all.begin(), all.end(), 0);
-    EXPECT_EQ(taken, all);
+  const std::byte *mine = nullptr, *other = nullptr;
+  {
+    const auto first = pool.take(100);  // both are lent at once, so they are two
+    mine = first.data();
+    std::thread([&] {
+      const auto second = pool.take(100);
+      other = second.data();
+    }).join();
   }
+  ASSERT_NE(mine, other);  // and the other one came back first
+  for (int round = 0; round < 3; ++round) EXPECT_EQ(pool.take(100).data(), mine);
 }
 
 }  // namespace
