@@ -50,6 +50,39 @@ TEST(Program, KnownAddressesFollowWhatMoves) {
   }
 }
 
+TEST(Program, CallsReadWhatHasChangedInPlace) {
+  Graph graph;
+  const Var x = graph.input("x", {6, 5}, f32), row = graph.input("row", {5}, f32), n = graph.input("n", {}, f64);
+  const Var scaled = x * cast(n, f32) + row;
+  const Vars results = {tanh(scaled), sum(scaled), cast(n, f32) + transpose(x), broadcast_to(cast(n, f32), {3})};
+  std::vector<Bound> inputs = {
+      {x, {first_user_base, 0}}, {row, {first_user_base + 1, 0}}, {n, {first_user_base + 2, 0}}};
+  std::vector<Bound> outputs;
+  for (const Var& y : results) outputs.push_back({y, {first_user_base + 3 + static_cast<int>(outputs.size()), 0}});
+  Workers workers(1);
+  for (const bool compile : {true, false}) {
+    const Program program(graph, inputs, outputs, {.compile = compile});
+    std::vector<Tensor> values = {numbers({6, 5}), numbers({5}, 2), full({}, 1, f64)}, wanted;
+    for (const Var& y : results) values.emplace_back(y.shape(), y.dtype());
+    std::vector<std::byte*> bases, plain;
+    for (Tensor& value : values) bases.push_back(value.mutable_raw());
+    for (const Var& y : results) wanted.emplace_back(y.shape(), y.dtype());
+    plain.assign(bases.begin(), bases.begin() + 3);
+    for (Tensor& value : wanted) plain.push_back(value.mutable_raw());
+    const Block arena(program.arena_bytes()), other(program.arena_bytes());
+    Program::Calls known;
+    for (int round = 0; round < 5; ++round) {
+      values[0].set(3, round);
+      values[1].set(round, 7);
+      values[2].set(0, 0.5 * round);
+      program.run(bases, arena.data(), workers, known);
+      program.run(plain, other.data(), workers);
+      for (std::size_t i = 0; i < results.size(); ++i)
+        EXPECT_TRUE(identical(values[3 + i], wanted[i])) << "round " << round << ", output " << i;
+    }
+  }
+}
+
 TEST(Program, CallsOfNoElementsDoNothing) {
   Graph graph;
   const Var x = graph.input("x", {3, 4}, f32);
