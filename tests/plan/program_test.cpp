@@ -33,6 +33,27 @@ TEST(Program, ElementwiseFunctionsAreOneInstruction) {
       1U);
 }
 
+TEST(Program, AProductOfOneTermIsElementwise) {
+  const auto outer = [](bool ta, bool tb) {
+    return [=](const Vars& v) { return Vars{matmul(v[0], v[1], ta, tb) + 1}; };
+  };
+  for (const DType dtype : {f32, f64}) {
+    const Tensor column = numbers({64, 1}, 1, dtype), row = numbers({1, 30}, 2, dtype);
+    const Tensor tall = numbers({30, 1}, 2, dtype), flat = numbers({1, 64}, 1, dtype);
+    EXPECT_EQ(instructions(outer(false, false), {column, row}), 1U);
+    for (const auto& [f, inputs] : {std::pair(outer(false, false), std::vector{column, row}),
+                                    std::pair(outer(true, false), std::vector{flat, row}),
+                                    std::pair(outer(false, true), std::vector{column, tall}),
+                                    std::pair(outer(true, true), std::vector{flat, tall})}) {
+      const Tensor product = evaluate(f, inputs)[0];
+      for (std::int64_t i = 0; i < 64; ++i) {
+        for (std::int64_t j = 0; j < 30; ++j)
+          EXPECT_NEAR(product.at(30 * i + j), inputs[0].at(i) * inputs[1].at(j) + 1, 1e-6);
+      }
+    }
+  }
+}
+
 TEST(Program, KnownAddressesFollowWhatMoves) {
   Graph graph;
   const Var x = graph.input("x", {3}, f32);
