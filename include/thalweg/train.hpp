@@ -122,7 +122,8 @@ struct FitOptions {
   double validation = 0;                        ///< this fraction of the rows is held out
   std::optional<Dataset> validation_data = {};  ///< or these
   std::optional<EarlyStopping> early_stopping = {};
-  std::int64_t stop_after = 0;  ///< stop after this step of the run; the schedule keeps its horizon
+  std::int64_t reports = 1 << 16;  ///< steps kept in the History: of a longer run every 2nd, 4th, ..., and the last
+  std::int64_t stop_after = 0;     ///< stop after this step of the run; the schedule keeps its horizon
   Stop stop = {};
   std::function<void(const StepReport&)> on_step = {};
   std::function<void(const EpochReport&)> on_epoch = {};
@@ -136,7 +137,7 @@ struct FitOptions {
 enum class StopReason { finished, stopped_early, stop_requested, stop_after };
 
 struct History {
-  std::vector<StepReport> steps;
+  std::vector<StepReport> steps;  ///< each, or every 2nd, 4th, ... and the last; see FitOptions::reports
   std::vector<EpochReport> epochs;
   std::vector<std::string> layers = {};  ///< whose gradients StepReport::layer_norms are
   StopReason reason = StopReason::finished;

@@ -1,20 +1,16 @@
 #include "thalweg/tensor.hpp"
 
 #include <algorithm>
-#include <new>
 
+#include "core/block.hpp"
 #include "core/checked.hpp"
 #include "core/random.hpp"
 
 namespace thalweg {
 
 namespace {
-constexpr std::size_t alignment = 64;  // a cache line, and the widest vector
-
-std::shared_ptr<std::byte[]> allocate(std::size_t bytes) {
-  void* memory = ::operator new[](bytes ? bytes : 1, std::align_val_t(alignment), std::nothrow);
-  if (memory == nullptr) fail<MemoryError>("[tensor] {} bytes asked for, and there is not that much memory", bytes);
-  return {static_cast<std::byte*>(memory), [](std::byte* p) { ::operator delete[](p, std::align_val_t(alignment)); }};
+std::shared_ptr<std::byte[]> buffer(std::int64_t bytes) {
+  return {allocate(static_cast<std::size_t>(bytes), "tensor"), Deallocate{}};
 }
 
 template <class F>
@@ -31,13 +27,13 @@ decltype(auto) with_element(DType dtype, F&& f) {
 
 Tensor::Tensor(const Shape& shape, DType dtype) : shape_(shape), size_(shape.size()), dtype_(dtype) {
   const auto bytes = checked_mul(size_, static_cast<std::int64_t>(size_of(dtype)), "tensor");
-  buffer_ = allocate(static_cast<std::size_t>(bytes));
+  buffer_ = buffer(bytes);
   std::memset(buffer_.get(), 0, static_cast<std::size_t>(bytes));
 }
 
 std::byte* Tensor::mutable_raw() {
   if (buffer_.use_count() > 1) {
-    auto own = allocate(bytes());
+    auto own = buffer(static_cast<std::int64_t>(bytes()));
     std::copy_n(raw(), bytes(), own.get());
     buffer_ = std::move(own);
     offset_ = 0;

@@ -8,6 +8,7 @@
 
 #include <hwy/highway.h>
 #include <cmath>
+#include <limits>
 
 #include "kernels/exponentials-inl.hpp"
 #include "kernels/tail-inl.hpp"
@@ -222,24 +223,6 @@ struct MulDiv {  // a b / c
 };
 
 // What Highway has not, or not to the last places, is done element by element with the C library.
-template <class F>
-struct Scalar {
-  template <class D, class V>
-  static HWY_INLINE V f(D d, V a) {
-    HWY_ALIGN hn::TFromD<D> x[hn::MaxLanes(D())];
-    hn::Store(a, d, x);
-    for (std::size_t i = 0; i < hn::Lanes(d); ++i) x[i] = F::of(x[i]);
-    return hn::Load(d, x);
-  }
-  template <class D, class V>
-  static HWY_INLINE V f(D d, V a, V b) {
-    HWY_ALIGN hn::TFromD<D> x[hn::MaxLanes(D())], y[hn::MaxLanes(D())];
-    hn::Store(a, d, x);
-    hn::Store(b, d, y);
-    for (std::size_t i = 0; i < hn::Lanes(d); ++i) x[i] = F::of(x[i], y[i]);
-    return hn::Load(d, x);
-  }
-};
 struct SinOf {
   template <class T>
   static T of(T x) {
@@ -333,6 +316,11 @@ struct Log10Of {
 struct PowOf {
   template <class T>
   static T of(T x, T y) {
+    // Adam's decay late in a run: as y log x <= y (x - 1), nothing is left of it, and the library takes four times as
+    // long to find out as for any other power.
+    using Number = std::numeric_limits<T>;
+    constexpr T log_least = (Number::min_exponent - Number::digits - 1) * static_cast<T>(0.6932);
+    if (x > 0 && x < 1 && y * (x - 1) < log_least) return 0;
     return std::pow(x, y);
   }
 };
@@ -383,6 +371,23 @@ HWY_NOINLINE void Run(void* out_bytes, const void* const* operand_bytes, std::si
   }
 }
 
+/// The same around a function of numbers.
+template <class F, class T, int arity, unsigned scalars>
+HWY_NOINLINE void RunByElement(void* out_bytes, const void* const* operand_bytes, std::size_t n) {
+  T* out = static_cast<T*>(out_bytes);
+  const T* a = static_cast<const T*>(operand_bytes[0]);
+  const T* b = arity > 1 ? static_cast<const T*>(operand_bytes[1]) : a;
+  const T a1 = *a, b1 = *b;
+  for (std::size_t i = 0; i < n; ++i) {
+    const T x = (scalars & 1U) ? a1 : a[i];
+    if constexpr (arity == 1) {
+      out[i] = F::of(x);
+    } else {
+      out[i] = F::of(x, (scalars & 2U) ? b1 : b[i]);
+    }
+  }
+}
+
 template <class F, class T, int arity>
 constexpr std::array<MicroOp::Run, 16> Variants() {
   std::array<MicroOp::Run, 16> runs{};
@@ -397,6 +402,14 @@ constexpr std::array<MicroOp::Run, 16> Variants() {
   return runs;
 }
 
+template <class F, class T, int arity>
+constexpr std::array<MicroOp::Run, 16> VariantsByElement() {
+  std::array<MicroOp::Run, 16> runs{};
+  runs[0] = RunByElement<F, T, arity, 0>;
+  if constexpr (arity == 2) runs[1] = RunByElement<F, T, 2, 1>, runs[2] = RunByElement<F, T, 2, 2>;
+  return runs;
+}
+
 template <class F, int arity>
 constexpr MicroOp Arithmetic(std::string_view name) {
   return {name, arity, true, Variants<F, float, arity>(), Variants<F, double, arity>()};
@@ -404,6 +417,11 @@ constexpr MicroOp Arithmetic(std::string_view name) {
 template <class F, int arity>
 constexpr MicroOp Function(std::string_view name) {
   return {name, arity, false, Variants<F, float, arity>(), Variants<F, double, arity>()};
+}
+
+template <class F, int arity>
+constexpr MicroOp ByElement(std::string_view name) {
+  return {name, arity, false, VariantsByElement<F, float, arity>(), VariantsByElement<F, double, arity>()};
 }
 
 constexpr MicroOp micro_table[] = {
@@ -428,21 +446,21 @@ constexpr MicroOp micro_table[] = {
     Function<Tanh, 1>("tanh"),
     Function<GeluTanh, 1>("gelu_tanh"),
     Function<GeluTanhSlope, 1>("gelu_tanh_slope"),
-    Function<Scalar<SinOf>, 1>("sin"),
-    Function<Scalar<CosOf>, 1>("cos"),
-    Function<Scalar<TanOf>, 1>("tan"),
-    Function<Scalar<AsinOf>, 1>("asin"),
-    Function<Scalar<AcosOf>, 1>("acos"),
-    Function<Scalar<AtanOf>, 1>("atan"),
-    Function<Scalar<SinhOf>, 1>("sinh"),
-    Function<Scalar<CoshOf>, 1>("cosh"),
-    Function<Scalar<AsinhOf>, 1>("asinh"),
-    Function<Scalar<AcoshOf>, 1>("acosh"),
-    Function<Scalar<AtanhOf>, 1>("atanh"),
-    Function<Scalar<ErfOf>, 1>("erf"),
-    Function<Scalar<Exp2Of>, 1>("exp2"),
-    Function<Scalar<Log2Of>, 1>("log2"),
-    Function<Scalar<Log10Of>, 1>("log10"),
+    ByElement<SinOf, 1>("sin"),
+    ByElement<CosOf, 1>("cos"),
+    ByElement<TanOf, 1>("tan"),
+    ByElement<AsinOf, 1>("asin"),
+    ByElement<AcosOf, 1>("acos"),
+    ByElement<AtanOf, 1>("atan"),
+    ByElement<SinhOf, 1>("sinh"),
+    ByElement<CoshOf, 1>("cosh"),
+    ByElement<AsinhOf, 1>("asinh"),
+    ByElement<AcoshOf, 1>("acosh"),
+    ByElement<AtanhOf, 1>("atanh"),
+    ByElement<ErfOf, 1>("erf"),
+    ByElement<Exp2Of, 1>("exp2"),
+    ByElement<Log2Of, 1>("log2"),
+    ByElement<Log10Of, 1>("log10"),
     Arithmetic<Add, 2>("add"),
     Arithmetic<Sub, 2>("sub"),
     Arithmetic<Mul, 2>("mul"),
@@ -453,8 +471,8 @@ constexpr MicroOp micro_table[] = {
     Arithmetic<LessEqual, 2>("less_equal"),
     Arithmetic<Equal, 2>("equal"),
     Arithmetic<NotEqual, 2>("not_equal"),
-    Function<Scalar<PowOf>, 2>("pow"),
-    Function<Scalar<Atan2Of>, 2>("atan2"),
+    ByElement<PowOf, 2>("pow"),
+    ByElement<Atan2Of, 2>("atan2"),
     Arithmetic<Where, 3>("where"),
     Arithmetic<Clamp, 3>("clamp"),
     Arithmetic<MulAdd, 3>("mul_add"),

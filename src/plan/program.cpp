@@ -3,19 +3,10 @@
 #include <algorithm>
 #include <cmath>
 #include <cstring>
-#include <new>
 
 #include "core/error.hpp"
 
 namespace thalweg {
-
-Block::Block(std::size_t bytes) : size_(bytes) {
-  void* memory = ::operator new(std::max<std::size_t>(bytes, 1), std::align_val_t(64), std::nothrow);
-  if (memory == nullptr) fail<MemoryError>("[memory] {} bytes asked for, and there is not that much", bytes);
-  memory_.reset(static_cast<std::byte*>(memory));
-}
-
-void Block::Free::operator()(std::byte* p) const { ::operator delete(p, std::align_val_t(64)); }
 
 Program::Program(const Graph& graph, const std::vector<Bound>& inputs, const std::vector<Bound>& outputs,
                  Passes passes) {
@@ -28,8 +19,7 @@ Program::Program(const Graph& graph, const std::vector<Bound>& inputs, const std
   value_bytes_without_reuse_ = plan.arena_bytes_without_reuse;
   make_kernels(plan, passes.compile);
 
-  std::shared_ptr<std::byte[]> constants(new (std::align_val_t(64)) std::byte[plan.constants.size() + 1],
-                                         [](std::byte* p) { ::operator delete[](p, std::align_val_t(64)); });
+  std::shared_ptr<std::byte[]> constants(allocate(plan.constants.size(), "program"), Deallocate{});
   std::ranges::copy(plan.constants, constants.get());
   constants_ = constants;
 

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "core/block.hpp"
 #include "core/workers.hpp"
 #include "plan/plan.hpp"
 
@@ -75,22 +76,6 @@ class Program {
   std::shared_ptr<const std::byte[]> constants_;
   std::size_t arena_bytes_ = 0, pointers_at_ = 0;
   std::int64_t value_bytes_ = 0, value_bytes_without_reuse_ = 0;
-};
-
-/// A block of memory aligned for vectors; not cleared.
-class Block {
- public:
-  Block() = default;
-  explicit Block(std::size_t bytes);
-  [[nodiscard]] std::byte* data() const { return memory_.get(); }
-  [[nodiscard]] std::size_t size() const { return size_; }
-
- private:
-  struct Free {
-    void operator()(std::byte* p) const;
-  };
-  std::unique_ptr<std::byte, Free> memory_;
-  std::size_t size_ = 0;
 };
 
 }  // namespace thalweg

@@ -57,7 +57,7 @@ class Fit {
     if (options_.layer_norms) history_.layers = layers_of(*state_.layout);
     start_or_resume();
     history_.steps.reserve(
-        static_cast<std::size_t>(std::clamp<std::int64_t>(position_.total_steps - state_.step, 0, most_reserved)));
+        static_cast<std::size_t>(std::clamp<std::int64_t>(position_.total_steps - state_.step, 0, most_reserved())));
     if (training.streams()) read_ahead_.emplace(training, later_batches(), engine_.workers().threads());
     while (state_.step < position_.total_steps && !over_) train_one_step();
     finish();
@@ -65,7 +65,7 @@ class Fit {
   }
 
  private:
-  static constexpr std::int64_t most_reserved = 1 << 22;
+  [[nodiscard]] std::int64_t most_reserved() const { return std::min<std::int64_t>(options_.reports, 1 << 16); }
 
   void set_lengths() {
     rows_ = training_->rows();
@@ -86,6 +86,7 @@ class Fit {
     if (rows_ == 0) fail<UsageError>("[fit] the data has no rows to train on");
     if (options_.epochs < 1 && options_.steps < 1) wrong("epochs", options_.epochs, ">= 1");
     if (options_.batch_size < 0) wrong("batch_size", options_.batch_size, ">= 1, or 0 for the whole set");
+    if (options_.reports < 2) wrong("reports", options_.reports, ">= 2");
     if (options_.accumulate < 1) wrong("accumulate", options_.accumulate, ">= 1");
     if (options_.early_stopping && !validation_ && options_.early_stopping->metric.starts_with("validation.")) {
       fail<UsageError>("[fit] early stopping on '{}' without validation data. Hint: .validation = 0.1.",
@@ -143,16 +144,30 @@ class Fit {
       position_.epoch_weight += static_cast<double>(report.samples);
     }
     if (options_.on_step) options_.on_step(report);
-    history_.steps.push_back(std::move(report));
     if (state_.step % steps_an_epoch_ == 0 || state_.step == position_.total_steps) end_epoch();
     const bool asked = options_.stop.stop_requested();
     const bool after = options_.stop_after > 0 && state_.step >= options_.stop_after;
     const bool due = state_.step - last_checkpoint_ >= checkpoint_every_;
     const bool ended = state_.step >= position_.total_steps || over_;
     if (due || ((asked || after) && !ended)) checkpoint();
-    if (ended || (!asked && !after)) return;
-    history_.reason = asked ? StopReason::stop_requested : StopReason::stop_after;
-    over_ = true;
+    if (!ended && (asked || after)) {
+      history_.reason = asked ? StopReason::stop_requested : StopReason::stop_after;
+      over_ = true;
+    }
+    keep(std::move(report), ended || over_);
+  }
+
+  /// Memory for the reports of a long run would grow for as long as it trains: where there are as many as wanted, every
+  /// second of them goes.
+  void keep(StepReport report, bool is_last) {
+    auto& kept = history_.steps;
+    if ((report.step - 1) % reports_every_ != 0 && !is_last) return;
+    if (std::ssize(kept) == options_.reports) {
+      reports_every_ *= 2;
+      std::erase_if(kept, [&](const StepReport& step) { return (step.step - 1) % reports_every_ != 0; });
+      if ((report.step - 1) % reports_every_ != 0 && !is_last) return;
+    }
+    kept.push_back(std::move(report));
   }
 
   void end_epoch() {
@@ -247,7 +262,7 @@ class Fit {
   RunPosition position_;
   std::optional<Tensor> best_parameters_;
   std::int64_t rows_ = 0, rows_a_step_ = 1, steps_an_epoch_ = 1, shard_size_ = 0, checkpoint_every_ = 1,
-               last_checkpoint_ = 0;
+               last_checkpoint_ = 0, reports_every_ = 1;
   RowOrder order_;
   std::optional<data::ReadAhead> read_ahead_;  // where the data streams
   Clock::time_point started_ = Clock::now();

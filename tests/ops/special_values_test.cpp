@@ -203,6 +203,27 @@ TYPED_TEST(SpecialValues, BinaryOpsAreThoseOfTheLibraryForEveryPair) {
   }
 }
 
+TYPED_TEST(SpecialValues, PowersVanishWhereThoseOfTheLibraryDo) {
+  using T = TypeParam;
+  const T log_least = std::log(std::numeric_limits<T>::denorm_min());
+  std::vector<T> left, right;
+  for (T x : {T(1e-3), T(0.5), T(0.9), T(0.999), std::nextafter(T{1}, T{0}), T(-0.5), T(1.5)}) {
+    for (const T end : {log_least / std::log(std::abs(x)), log_least / (x - 1)}) {
+      for (const T part : {T(-1), T(0.9), T(0.999), T(1), T(1.001), T(1.01), T(1.1), T(10)}) {
+        left.push_back(x);
+        right.push_back(std::round(part * end));
+      }
+    }
+  }
+  const Shape shape{static_cast<std::int64_t>(left.size())};
+  const Tensor y = computed("pow", {Tensor::from(left, shape), Tensor::from(right, shape)});
+  for (std::size_t i = 0; i < left.size(); ++i) {
+    const T got = y.values<T>()[i], wanted = std::pow(left[i], right[i]);
+    EXPECT_TRUE(got == wanted && std::signbit(got) == std::signbit(wanted))
+        << left[i] << "^" << right[i] << " = " << got << ", not " << wanted;
+  }
+}
+
 TEST(SpecialValues, LogSoftmaxKeepsItsDigitsBesideLargeLogits) {
   // log softmax of (0, -10, -20) wherever the logits stand
   for (const double base : {0.0, 1e4, -1e4, 1e6}) {

@@ -25,6 +25,24 @@ TEST(Trainer, LearnsTwoMoons) {
   EXPECT_GT(trainer.evaluate(two_moons(300))["accuracy"], 0.97);
 }
 
+TEST(Trainer, OfALongRunTheReportsAreThinnedAndTheLastIsKept) {
+  const auto steps_of = [](std::int64_t steps, std::int64_t reports) {
+    std::vector<std::int64_t> seen;
+    for (const StepReport& step :
+         moons_trainer().fit(two_moons(64), {.steps = steps, .batch_size = 8, .reports = reports}).steps)
+      seen.push_back(step.step);
+    return seen;
+  };
+  using Steps = std::vector<std::int64_t>;
+  EXPECT_EQ(steps_of(4, 4), (Steps{1, 2, 3, 4}));
+  EXPECT_EQ(steps_of(5, 4), (Steps{1, 3, 5}));
+  EXPECT_EQ(steps_of(8, 4), (Steps{1, 5, 8}));
+  EXPECT_EQ(steps_of(9, 4), (Steps{1, 5, 9}));
+  EXPECT_EQ(steps_of(20, 4), (Steps{1, 9, 17, 20}));
+  EXPECT_EQ(steps_of(3, 2), (Steps{1, 3}));
+  EXPECT_THROW((void)steps_of(3, 1), UsageError);
+}
+
 TEST(Trainer, SameBitsForAnyNumberOfThreads) {
   const Dataset data = two_moons(403);  // the last batch is smaller
   Tensor wanted;
