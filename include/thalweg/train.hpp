@@ -122,7 +122,7 @@ struct FitOptions {
   double validation = 0;                        ///< this fraction of the rows is held out
   std::optional<Dataset> validation_data = {};  ///< or these
   std::optional<EarlyStopping> early_stopping = {};
-  std::int64_t reports = 1 << 16;  ///< steps kept in the History: of a longer run every 2nd, 4th, ..., and the last
+  std::int64_t reports = 1 << 16;  ///< steps kept in the History: of a longer run every 2nd, 4th, ...; and the last
   std::int64_t stop_after = 0;     ///< stop after this step of the run; the schedule keeps its horizon
   Stop stop = {};
   std::function<void(const StepReport&)> on_step = {};

@@ -102,7 +102,7 @@ Watched fit(Session& session, const Config& config, const RunFolder& folder, con
   options.stop = stop.get_token();
   options.checkpoints = folder.checkpoints();
   options.resume = arguments.resume;
-  options.reports = std::numeric_limits<std::int64_t>::max();  // the verdict looks at every step
+  options.reports = std::numeric_limits<std::int64_t>::max();  // the verdict looks at every step of this sitting
   const std::vector<std::string> layers = layers_of(*session.trainer.state().layout);
   bool first = true;
   double first_norm = 0;

@@ -9,9 +9,7 @@
 namespace thalweg {
 
 namespace {
-std::shared_ptr<std::byte[]> buffer(std::int64_t bytes) {
-  return {allocate(static_cast<std::size_t>(bytes), "tensor"), Deallocate{}};
-}
+std::shared_ptr<std::byte[]> buffer(std::size_t bytes) { return {allocate(bytes, "tensor"), Deallocate{}}; }
 
 template <class F>
 decltype(auto) with_element(DType dtype, F&& f) {
@@ -27,13 +25,13 @@ decltype(auto) with_element(DType dtype, F&& f) {
 
 Tensor::Tensor(const Shape& shape, DType dtype) : shape_(shape), size_(shape.size()), dtype_(dtype) {
   const auto bytes = checked_mul(size_, static_cast<std::int64_t>(size_of(dtype)), "tensor");
-  buffer_ = buffer(bytes);
+  buffer_ = buffer(static_cast<std::size_t>(bytes));
   std::memset(buffer_.get(), 0, static_cast<std::size_t>(bytes));
 }
 
 std::byte* Tensor::mutable_raw() {
   if (buffer_.use_count() > 1) {
-    auto own = buffer(static_cast<std::int64_t>(bytes()));
+    auto own = buffer(bytes());
     std::copy_n(raw(), bytes(), own.get());
     buffer_ = std::move(own);
     offset_ = 0;

@@ -316,8 +316,8 @@ struct Log10Of {
 struct PowOf {
   template <class T>
   static T of(T x, T y) {
-    // Adam's decay late in a run: as y log x <= y (x - 1), nothing is left of it, and the library takes four times as
-    // long to find out as for any other power.
+    // Adam's decay late in a run: as y log x <= y (x - 1), nothing is left of it, and the library takes longer to find
+    // out than for any other power.
     using Number = std::numeric_limits<T>;
     constexpr T log_least = (Number::min_exponent - Number::digits - 1) * static_cast<T>(0.6932);
     if (x > 0 && x < 1 && y * (x - 1) < log_least) return 0;

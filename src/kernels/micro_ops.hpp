@@ -1,7 +1,7 @@
 #pragma once
-// Micro-ops: the vector loops that tiles are computed with. out[i] = f(a[i], b[i], ...) over n elements; an operand may
-// be one number for all of them. Written once over Highway and compiled for several instruction sets; the best is
-// chosen when the program starts.
+// Micro-ops: the loops that tiles are computed with. out[i] = f(a[i], b[i], ...) over n elements; an operand may be one
+// number for all of them. Written once over Highway, or over the C library's functions of a number, and compiled for
+// several instruction sets; the best is chosen when the program starts.
 
 #include <array>
 #include <cstddef>

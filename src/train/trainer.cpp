@@ -56,8 +56,8 @@ class Fit {
     check();
     if (options_.layer_norms) history_.layers = layers_of(*state_.layout);
     start_or_resume();
-    history_.steps.reserve(
-        static_cast<std::size_t>(std::clamp<std::int64_t>(position_.total_steps - state_.step, 0, most_reserved())));
+    history_.steps.reserve(static_cast<std::size_t>(
+        std::clamp<std::int64_t>(position_.total_steps - state_.step, 0, std::min(options_.reports, most_reserved))));
     if (training.streams()) read_ahead_.emplace(training, later_batches(), engine_.workers().threads());
     while (state_.step < position_.total_steps && !over_) train_one_step();
     finish();
@@ -65,7 +65,7 @@ class Fit {
   }
 
  private:
-  [[nodiscard]] std::int64_t most_reserved() const { return std::min<std::int64_t>(options_.reports, 1 << 16); }
+  static constexpr std::int64_t most_reserved = 1 << 16;
 
   void set_lengths() {
     rows_ = training_->rows();
@@ -161,13 +161,12 @@ class Fit {
   /// second of them goes.
   void keep(StepReport report, bool is_last) {
     auto& kept = history_.steps;
-    if ((report.step - 1) % reports_every_ != 0 && !is_last) return;
-    if (std::ssize(kept) == options_.reports) {
+    const auto is_between = [&](const StepReport& step) { return (step.step - 1) % reports_every_ != 0; };
+    if (!is_last && !is_between(report) && std::ssize(kept) == options_.reports) {
       reports_every_ *= 2;
-      std::erase_if(kept, [&](const StepReport& step) { return (step.step - 1) % reports_every_ != 0; });
-      if ((report.step - 1) % reports_every_ != 0 && !is_last) return;
+      std::erase_if(kept, is_between);
     }
-    kept.push_back(std::move(report));
+    if (is_last || !is_between(report)) kept.push_back(std::move(report));
   }
 
   void end_epoch() {

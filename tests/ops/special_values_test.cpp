@@ -203,6 +203,15 @@ TYPED_TEST(SpecialValues, BinaryOpsAreThoseOfTheLibraryForEveryPair) {
   }
 }
 
+TYPED_TEST(SpecialValues, SoftplusFarBelowZeroIsTheExponential) {
+  using T = TypeParam;
+  const double from = sizeof(T) == 4 ? -18 : -38, to = sizeof(T) == 4 ? -106 : -747;  // 0 in the end
+  std::vector<T> values;
+  for (int i = 0; i < 4000; ++i) values.push_back(static_cast<T>(from + (to - from) * i / 4000));
+  const Tensor x = Tensor::from(values, {4000});
+  EXPECT_TRUE(same_bits(computed("softplus", {x}), computed("exp", {x})));
+}
+
 TYPED_TEST(SpecialValues, PowersVanishWhereThoseOfTheLibraryDo) {
   using T = TypeParam;
   const T log_least = std::log(std::numeric_limits<T>::denorm_min());

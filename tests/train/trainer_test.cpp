@@ -35,11 +35,12 @@ TEST(Trainer, OfALongRunTheReportsAreThinnedAndTheLastIsKept) {
   };
   using Steps = std::vector<std::int64_t>;
   EXPECT_EQ(steps_of(4, 4), (Steps{1, 2, 3, 4}));
-  EXPECT_EQ(steps_of(5, 4), (Steps{1, 3, 5}));
-  EXPECT_EQ(steps_of(8, 4), (Steps{1, 5, 8}));
-  EXPECT_EQ(steps_of(9, 4), (Steps{1, 5, 9}));
+  EXPECT_EQ(steps_of(5, 4), (Steps{1, 2, 3, 4, 5}));
+  EXPECT_EQ(steps_of(6, 4), (Steps{1, 3, 5, 6}));
+  EXPECT_EQ(steps_of(9, 4), (Steps{1, 3, 5, 7, 9}));
+  EXPECT_EQ(steps_of(10, 4), (Steps{1, 5, 9, 10}));
   EXPECT_EQ(steps_of(20, 4), (Steps{1, 9, 17, 20}));
-  EXPECT_EQ(steps_of(3, 2), (Steps{1, 3}));
+  EXPECT_EQ(steps_of(4, 2), (Steps{1, 3, 4}));
   EXPECT_THROW((void)steps_of(3, 1), UsageError);
 }
 
