@@ -59,7 +59,7 @@ void print_anatomy(const Recipe& recipe, const Anatomy& anatomy) {
 
 void print_part(std::string_view name, const StepCost::Part& part, const StepCost& cost) {
   const double rate = static_cast<double>(part.operations) / part.seconds;
-  emit("{:<12}{:>12}{:>14} FLOPs{:>14} moved{:>12.1f} GFLOP/s{:>6.0f} % of the peak\n", name,
+  emit("{:<12}{:>12}{:>18} FLOPs{:>14} moved{:>12.1f} GFLOP/s{:>6.0f} % of the peak\n", name,
        fmt::format("{:.3f} ms", 1e3 * part.seconds), with_commas(part.operations), bytes_text(part.bytes), rate / 1e9,
        100 * rate / cost.peak);
 }

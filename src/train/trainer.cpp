@@ -144,7 +144,7 @@ class Fit {
       position_.epoch_weight += static_cast<double>(report.samples);
     }
     if (options_.on_step) options_.on_step(report);
-    if (state_.step % steps_an_epoch_ == 0 || state_.step == position_.total_steps) end_epoch();
+    if (state_.step == report.epoch * steps_an_epoch_ || state_.step == position_.total_steps) end_epoch();
     const bool asked = options_.stop.stop_requested();
     const bool after = options_.stop_after > 0 && state_.step >= options_.stop_after;
     const bool due = state_.step - last_checkpoint_ >= checkpoint_every_;
@@ -159,9 +159,11 @@ class Fit {
 
   /// Memory for the reports of a long run would grow for as long as it trains: where there are as many as wanted, every
   /// second of them goes.
-  void keep(StepReport report, bool is_last) {
+  void keep(StepReport&& report, bool is_last) {
     auto& kept = history_.steps;
-    const auto is_between = [&](const StepReport& step) { return (step.step - 1) % reports_every_ != 0; };
+    const auto is_between = [&](const StepReport& step) {
+      return ((step.step - 1) & (reports_every_ - 1)) != 0;  // which is a power of two
+    };
     if (!is_last && !is_between(report) && std::ssize(kept) == options_.reports) {
       reports_every_ *= 2;
       std::erase_if(kept, is_between);
