@@ -31,9 +31,9 @@ void use_large_pages([[maybe_unused]] std::byte* memory, [[maybe_unused]] std::s
 std::byte* allocate(std::size_t bytes, std::string_view who) {
   void* memory = ::operator new(std::max<std::size_t>(bytes, 1), line, std::nothrow);
   if (memory == nullptr) fail<MemoryError>("[{}] {} bytes asked for, and there is not that much memory", who, bytes);
-  auto* bytes_of = static_cast<std::byte*>(memory);
-  use_large_pages(bytes_of, bytes);
-  return bytes_of;
+  auto* first = static_cast<std::byte*>(memory);
+  use_large_pages(first, bytes);
+  return first;
 }
 
 void Deallocate::operator()(std::byte* memory) const { ::operator delete(memory, line); }

@@ -1,0 +1,57 @@
+#include "core/block.hpp"
+
+#include <gtest/gtest.h>
+
+#include <bit>
+#include <cstdint>
+#include <filesystem>
+#include <fstream>
+#include <sstream>
+#include <string>
+
+#include "thalweg/error.hpp"
+
+namespace thalweg {
+namespace {
+
+TEST(Block, BeginsAtACacheLine) {
+  for (const std::size_t bytes : {0U, 1U, 63U, 64U, 1000U, 100'000U, 5'000'000U}) {
+    const Block block(bytes);
+    EXPECT_EQ(block.size(), bytes);
+    EXPECT_EQ(std::bit_cast<std::uintptr_t>(block.data()) % 64, 0U) << bytes;
+  }
+  EXPECT_EQ(Block().data(), nullptr);
+}
+
+TEST(Block, SaysWhoWantedMoreThanThereIs) {
+  try {
+    (void)allocate(std::size_t{1} << 60, "tensor");
+    FAIL() << "there is not that much";
+  } catch (const MemoryError& error) {
+    EXPECT_NE(std::string(error.what()).find("[tensor] 1152921504606846976 bytes"), std::string::npos) << error.what();
+  }
+}
+
+/// The kernel's flags of the mapping that an address is in, from its list of this process's.
+std::string flags_of(const void* address) {
+  std::ifstream maps("/proc/self/smaps");
+  const auto wanted = std::bit_cast<std::uintptr_t>(address);
+  bool inside = false;
+  for (std::string line; std::getline(maps, line);) {
+    std::uintptr_t begin = 0, end = 0;
+    char dash = 0;
+    if (std::istringstream range(line); range >> std::hex >> begin >> dash >> end && dash == '-')
+      inside = begin <= wanted && wanted < end;
+    if (inside && line.starts_with("VmFlags:")) return line + " ";
+  }
+  return {};
+}
+
+TEST(Block, OfManyPagesAsksForLargeOnes) {
+  if (!std::filesystem::exists("/sys/kernel/mm/transparent_hugepage")) GTEST_SKIP() << "the kernel has no large pages";
+  const Block block(std::size_t{16} << 20);
+  EXPECT_NE(flags_of(block.data() + block.size() / 2).find(" hg "), std::string::npos);
+}
+
+}  // namespace
+}  // namespace thalweg
