@@ -331,9 +331,15 @@ struct Atan2Of {
   }
 };
 
+/// A function of numbers, and not of vectors.
+template <class F, class T>
+concept OfNumbers = requires {
+  &F::template of<T>;
+};
+
 // The loop around a micro-op. `scalars` has a bit for each operand that is one number.
 template <class F, class T, int arity, unsigned scalars>
-HWY_NOINLINE void Run(void* out_bytes, const void* const* operand_bytes, std::size_t n) {
+requires(!OfNumbers<F, T>) HWY_NOINLINE void Run(void* out_bytes, const void* const* operand_bytes, std::size_t n) {
   const hn::ScalableTag<T> d;
   using V = hn::Vec<decltype(d)>;
   T* out = static_cast<T*>(out_bytes);
@@ -371,9 +377,8 @@ HWY_NOINLINE void Run(void* out_bytes, const void* const* operand_bytes, std::si
   }
 }
 
-/// The same around a function of numbers.
 template <class F, class T, int arity, unsigned scalars>
-HWY_NOINLINE void RunByElement(void* out_bytes, const void* const* operand_bytes, std::size_t n) {
+requires OfNumbers<F, T> HWY_NOINLINE void Run(void* out_bytes, const void* const* operand_bytes, std::size_t n) {
   T* out = static_cast<T*>(out_bytes);
   const T* a = static_cast<const T*>(operand_bytes[0]);
   const T* b = arity > 1 ? static_cast<const T*>(operand_bytes[1]) : a;
@@ -402,14 +407,6 @@ constexpr std::array<MicroOp::Run, 16> Variants() {
   return runs;
 }
 
-template <class F, class T, int arity>
-constexpr std::array<MicroOp::Run, 16> VariantsByElement() {
-  std::array<MicroOp::Run, 16> runs{};
-  runs[0] = RunByElement<F, T, arity, 0>;
-  if constexpr (arity == 2) runs[1] = RunByElement<F, T, 2, 1>, runs[2] = RunByElement<F, T, 2, 2>;
-  return runs;
-}
-
 template <class F, int arity>
 constexpr MicroOp Arithmetic(std::string_view name) {
   return {name, arity, true, Variants<F, float, arity>(), Variants<F, double, arity>()};
@@ -417,11 +414,6 @@ constexpr MicroOp Arithmetic(std::string_view name) {
 template <class F, int arity>
 constexpr MicroOp Function(std::string_view name) {
   return {name, arity, false, Variants<F, float, arity>(), Variants<F, double, arity>()};
-}
-
-template <class F, int arity>
-constexpr MicroOp ByElement(std::string_view name) {
-  return {name, arity, false, VariantsByElement<F, float, arity>(), VariantsByElement<F, double, arity>()};
 }
 
 constexpr MicroOp micro_table[] = {
@@ -446,21 +438,21 @@ constexpr MicroOp micro_table[] = {
     Function<Tanh, 1>("tanh"),
     Function<GeluTanh, 1>("gelu_tanh"),
     Function<GeluTanhSlope, 1>("gelu_tanh_slope"),
-    ByElement<SinOf, 1>("sin"),
-    ByElement<CosOf, 1>("cos"),
-    ByElement<TanOf, 1>("tan"),
-    ByElement<AsinOf, 1>("asin"),
-    ByElement<AcosOf, 1>("acos"),
-    ByElement<AtanOf, 1>("atan"),
-    ByElement<SinhOf, 1>("sinh"),
-    ByElement<CoshOf, 1>("cosh"),
-    ByElement<AsinhOf, 1>("asinh"),
-    ByElement<AcoshOf, 1>("acosh"),
-    ByElement<AtanhOf, 1>("atanh"),
-    ByElement<ErfOf, 1>("erf"),
-    ByElement<Exp2Of, 1>("exp2"),
-    ByElement<Log2Of, 1>("log2"),
-    ByElement<Log10Of, 1>("log10"),
+    Function<SinOf, 1>("sin"),
+    Function<CosOf, 1>("cos"),
+    Function<TanOf, 1>("tan"),
+    Function<AsinOf, 1>("asin"),
+    Function<AcosOf, 1>("acos"),
+    Function<AtanOf, 1>("atan"),
+    Function<SinhOf, 1>("sinh"),
+    Function<CoshOf, 1>("cosh"),
+    Function<AsinhOf, 1>("asinh"),
+    Function<AcoshOf, 1>("acosh"),
+    Function<AtanhOf, 1>("atanh"),
+    Function<ErfOf, 1>("erf"),
+    Function<Exp2Of, 1>("exp2"),
+    Function<Log2Of, 1>("log2"),
+    Function<Log10Of, 1>("log10"),
     Arithmetic<Add, 2>("add"),
     Arithmetic<Sub, 2>("sub"),
     Arithmetic<Mul, 2>("mul"),
@@ -471,8 +463,8 @@ constexpr MicroOp micro_table[] = {
     Arithmetic<LessEqual, 2>("less_equal"),
     Arithmetic<Equal, 2>("equal"),
     Arithmetic<NotEqual, 2>("not_equal"),
-    ByElement<PowOf, 2>("pow"),
-    ByElement<Atan2Of, 2>("atan2"),
+    Function<PowOf, 2>("pow"),
+    Function<Atan2Of, 2>("atan2"),
     Arithmetic<Where, 3>("where"),
     Arithmetic<Clamp, 3>("clamp"),
     Arithmetic<MulAdd, 3>("mul_add"),
