@@ -3,10 +3,10 @@
 
 #include <cstring>
 
+#include "engine/objective.hpp"
 #include "evaluate.hpp"
 #include "plan/program.hpp"
 #include "thalweg/derivatives.hpp"
-#include "train/objective.hpp"
 
 namespace thalweg::testing {
 

@@ -5,12 +5,13 @@
 #include <nlohmann/json.hpp>
 #include <string>
 
+#include "places.hpp"
 #include "thalweg/options.hpp"
 
 namespace thalweg::testing {
 
 inline nlohmann::json reference(const std::string& name) {
-  std::ifstream file(std::string(THALWEG_SOURCE_DIR) + "/tests/reference/" + name + ".json");
+  std::ifstream file(source_folder() + "/tests/reference/" + name + ".json");
   if (!file) throw std::runtime_error("no tests/reference/" + name + ".json");
   return nlohmann::json::parse(file);
 }

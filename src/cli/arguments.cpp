@@ -5,7 +5,7 @@
 #include <filesystem>
 
 #include "core/error.hpp"
-#include "core/text.hpp"
+#include "options/text.hpp"
 
 namespace fs = std::filesystem;
 

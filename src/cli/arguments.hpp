@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "cli/command.hpp"
-#include "train/source.hpp"
+#include "run/source.hpp"
 
 namespace thalweg::cli {
 

@@ -10,10 +10,10 @@
 #include "cli/experiment.hpp"
 #include "cli/output.hpp"
 #include "cli/progress.hpp"
-#include "core/atomic_file.hpp"
 #include "core/error.hpp"
-#include "core/plot.hpp"
 #include "plan/notation.hpp"
+#include "plot/plot.hpp"
+#include "store/atomic_file.hpp"
 
 namespace thalweg::cli {
 

@@ -7,7 +7,7 @@
 #include "cli/output.hpp"
 #include "cli/session.hpp"
 #include "core/error.hpp"
-#include "train/model_parts.hpp"
+#include "run/model_parts.hpp"
 
 namespace fs = std::filesystem;
 

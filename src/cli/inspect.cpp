@@ -8,8 +8,8 @@
 #include "cli/output.hpp"
 #include "cli/session.hpp"
 #include "core/error.hpp"
-#include "train/model_parts.hpp"
-#include "train/objective.hpp"
+#include "engine/objective.hpp"
+#include "run/model_parts.hpp"
 
 namespace thalweg::cli {
 

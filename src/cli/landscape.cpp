@@ -4,8 +4,8 @@
 #include <cmath>
 
 #include "core/error.hpp"
-#include "core/plot_contour.hpp"
 #include "optim/descent.hpp"
+#include "plot/contour.hpp"
 
 namespace thalweg::cli {
 

@@ -8,11 +8,11 @@
 #include "cli/output.hpp"
 #include "core/error.hpp"
 #include "ops/table.hpp"
+#include "run/source.hpp"
 #include "thalweg/augment.hpp"
 #include "thalweg/layers.hpp"
 #include "thalweg/metrics.hpp"
 #include "thalweg/problem.hpp"
-#include "train/source.hpp"
 
 namespace thalweg::cli {
 

@@ -10,9 +10,9 @@
 #include "cli/find_lr.hpp"
 #include "cli/output.hpp"
 #include "cli/signals.hpp"
-#include "core/atomic_file.hpp"
 #include "core/error.hpp"
-#include "core/plot.hpp"
+#include "plot/plot.hpp"
+#include "store/atomic_file.hpp"
 
 namespace thalweg::cli {
 

@@ -13,11 +13,11 @@
 #include "cli/output.hpp"
 #include "cli/signals.hpp"
 #include "cli/target.hpp"
-#include "core/atomic_file.hpp"
 #include "core/error.hpp"
-#include "core/plot.hpp"
-#include "core/text.hpp"
+#include "options/text.hpp"
 #include "plan/notation.hpp"
+#include "plot/plot.hpp"
+#include "store/atomic_file.hpp"
 
 namespace thalweg::cli {
 

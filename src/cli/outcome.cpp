@@ -5,11 +5,11 @@
 #include <nlohmann/json.hpp>
 
 #include "cli/output.hpp"
-#include "core/atomic_file.hpp"
 #include "core/workers.hpp"
 #include "data/pictures.hpp"
-#include "kernels/micro_ops.hpp"
-#include "train/report.hpp"
+#include "report/report.hpp"
+#include "store/atomic_file.hpp"
+#include "tiles/micro_ops.hpp"
 
 namespace thalweg::cli {
 

@@ -2,8 +2,8 @@
 // What a run comes to: the model, the report, the figures.
 
 #include "cli/session.hpp"
-#include "train/run.hpp"
-#include "train/verdict.hpp"
+#include "insight/verdict.hpp"
+#include "run/run.hpp"
 
 namespace thalweg::cli {
 

@@ -10,8 +10,8 @@
 #include "cli/output.hpp"
 #include "core/error.hpp"
 #include "data/csv.hpp"
+#include "run/model_parts.hpp"
 #include "thalweg/data.hpp"
-#include "train/model_parts.hpp"
 
 namespace thalweg::cli {
 

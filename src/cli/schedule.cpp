@@ -4,9 +4,9 @@
 
 #include "cli/arguments.hpp"
 #include "cli/output.hpp"
-#include "core/atomic_file.hpp"
 #include "core/error.hpp"
-#include "core/plot.hpp"
+#include "plot/plot.hpp"
+#include "store/atomic_file.hpp"
 
 namespace thalweg::cli {
 

@@ -2,7 +2,7 @@
 // A configuration and its data, put together: what trains.
 
 #include "cli/arguments.hpp"
-#include "train/recipe.hpp"
+#include "run/recipe.hpp"
 
 namespace thalweg::cli {
 

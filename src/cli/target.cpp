@@ -5,7 +5,7 @@
 #include <cmath>
 
 #include "core/error.hpp"
-#include "core/text.hpp"
+#include "options/text.hpp"
 #include "thalweg/formula.hpp"
 
 namespace thalweg::cli {

@@ -13,10 +13,11 @@
 #include "cli/session.hpp"
 #include "cli/signals.hpp"
 #include "cli/train.hpp"
-#include "core/atomic_file.hpp"
 #include "core/error.hpp"
-#include "train/gradient_flow.hpp"
-#include "train/verdict.hpp"
+#include "engine/layer_norms.hpp"
+#include "insight/gradient_flow.hpp"
+#include "insight/verdict.hpp"
+#include "store/atomic_file.hpp"
 
 namespace fs = std::filesystem;
 

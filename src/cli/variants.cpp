@@ -9,10 +9,10 @@
 
 #include "cli/output.hpp"
 #include "cli/train.hpp"
-#include "core/atomic_file.hpp"
 #include "core/error.hpp"
-#include "train/report_variants.hpp"
-#include "train/run.hpp"
+#include "report/variants.hpp"
+#include "run/run.hpp"
+#include "store/atomic_file.hpp"
 
 namespace fs = std::filesystem;
 

@@ -6,7 +6,7 @@
 #include <cmath>
 #include <limits>
 
-#include "core/text.hpp"
+#include "options/text.hpp"
 
 namespace thalweg::data {
 

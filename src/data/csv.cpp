@@ -7,8 +7,8 @@
 #include <filesystem>
 
 #include "core/error.hpp"
-#include "core/text.hpp"
 #include "data/utf8.hpp"
+#include "options/text.hpp"
 
 namespace thalweg::data {
 

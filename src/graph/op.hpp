@@ -14,7 +14,7 @@
 
 namespace thalweg {
 
-struct OpKernel;  // kernels/kernel.hpp: how it runs
+struct OpKernel;  // core/kernel.hpp: how it runs
 
 /// What an op is told besides its inputs: axes, sizes, a number, a tensor, a name.
 struct Attributes {

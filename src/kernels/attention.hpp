@@ -1,7 +1,7 @@
 #pragma once
 // Attention, a block of queries at a time: the scores of a block live in scratch, and no (time x time) matrix exists.
 
-#include "kernels/kernel.hpp"
+#include "core/kernel.hpp"
 
 namespace thalweg {
 

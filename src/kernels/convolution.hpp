@@ -1,7 +1,7 @@
 #pragma once
 // Convolution and its two relatives, the derivatives by image and by filter.
 
-#include "kernels/kernel.hpp"
+#include "core/kernel.hpp"
 
 namespace thalweg {
 

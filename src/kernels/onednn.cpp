@@ -5,7 +5,7 @@
 #include <mutex>
 
 #include "core/error.hpp"
-#include "kernels/micro_ops.hpp"
+#include "tiles/micro_ops.hpp"
 
 namespace thalweg {
 

@@ -1,7 +1,7 @@
 #pragma once
 // Windows that move over an image: maxima and sums, and their transposes. Resizing, which is as local.
 
-#include "kernels/kernel.hpp"
+#include "core/kernel.hpp"
 
 namespace thalweg {
 

@@ -1,8 +1,8 @@
 #pragma once
 // Counter-based random numbers, many at a time.
 
+#include "core/kernel.hpp"
 #include "core/random.hpp"
-#include "kernels/kernel.hpp"
 
 namespace thalweg {
 

@@ -3,8 +3,8 @@
 #include <algorithm>
 
 #include "kernels/for_float.hpp"
-#include "kernels/micro_ops.hpp"
 #include "kernels/strided_product.hpp"
+#include "tiles/micro_ops.hpp"
 
 namespace thalweg {
 

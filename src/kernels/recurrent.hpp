@@ -1,7 +1,7 @@
 #pragma once
 // Recurrent layers over all steps: one small product and one pass over the cells a step.
 
-#include "kernels/kernel.hpp"
+#include "core/kernel.hpp"
 
 namespace thalweg {
 

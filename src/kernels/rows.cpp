@@ -8,7 +8,7 @@
 #include "core/error.hpp"
 #include "core/view.hpp"
 #include "kernels/for_float.hpp"
-#include "kernels/micro_ops.hpp"
+#include "tiles/micro_ops.hpp"
 
 namespace thalweg {
 

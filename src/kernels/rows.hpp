@@ -1,7 +1,7 @@
 #pragma once
 // Kernels that work along the last axis, or on whole rows.
 
-#include "kernels/kernel.hpp"
+#include "core/kernel.hpp"
 
 namespace thalweg {
 

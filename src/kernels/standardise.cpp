@@ -10,7 +10,7 @@
 #include <hwy/highway.h>
 
 #include "kernels/for_float.hpp"
-#include "kernels/tail-inl.hpp"
+#include "tiles/tail-inl.hpp"
 
 HWY_BEFORE_NAMESPACE();
 namespace thalweg {

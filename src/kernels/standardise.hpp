@@ -1,7 +1,7 @@
 #pragma once
 // Rows with mean 0 and variance 1: layer and RMS normalisation before their scale.
 
-#include "kernels/kernel.hpp"
+#include "core/kernel.hpp"
 
 namespace thalweg {
 

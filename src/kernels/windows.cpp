@@ -8,7 +8,7 @@
 #include <hwy/foreach_target.h>
 #include <hwy/highway.h>
 
-#include "kernels/tail-inl.hpp"
+#include "tiles/tail-inl.hpp"
 
 HWY_BEFORE_NAMESPACE();
 namespace thalweg {

@@ -1,7 +1,7 @@
 #pragma once
 // What the families of losses share.
 
-#include "core/rows.hpp"
+#include "options/rows.hpp"
 #include "thalweg/loss.hpp"
 #include "thalweg/ops.hpp"
 

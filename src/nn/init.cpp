@@ -5,7 +5,7 @@
 
 #include "core/error.hpp"
 #include "core/random.hpp"
-#include "core/rows.hpp"
+#include "options/rows.hpp"
 
 namespace thalweg {
 

@@ -1,9 +1,9 @@
 // The table of layers, and models that are lists of them.
 
-#include "core/rows.hpp"
 #include "graph/graph.hpp"
 #include "nn/blocks.hpp"
 #include "nn/model_row.hpp"
+#include "options/rows.hpp"
 #include "thalweg/layers.hpp"
 #include "thalweg/ops.hpp"
 

@@ -1,5 +1,5 @@
-#include "core/rows.hpp"
 #include "graph/graph.hpp"
+#include "options/rows.hpp"
 #include "thalweg/nn.hpp"
 #include "thalweg/ops.hpp"
 

@@ -1,7 +1,7 @@
 #pragma once
 // How rows of the table of models are made, and those that stand in files of their own.
 
-#include "core/rows.hpp"
+#include "options/rows.hpp"
 #include "thalweg/nn.hpp"
 
 namespace thalweg::nn {

@@ -3,8 +3,8 @@
 
 #include <initializer_list>
 
+#include "core/kernel.hpp"
 #include "graph/graph.hpp"
-#include "kernels/kernel.hpp"
 
 namespace thalweg {
 

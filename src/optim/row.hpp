@@ -1,7 +1,7 @@
 #pragma once
 // A row of the optimizer table: made from its options struct.
 
-#include "core/rows.hpp"
+#include "options/rows.hpp"
 #include "thalweg/optimizers.hpp"
 
 namespace thalweg::optim {

@@ -5,8 +5,8 @@
 #include <set>
 
 #include "core/error.hpp"
-#include "kernels/tiles.hpp"
 #include "plan/plan.hpp"
+#include "tiles/tiles.hpp"
 
 namespace thalweg {
 

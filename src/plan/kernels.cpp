@@ -4,8 +4,8 @@
 #include <map>
 
 #include "core/error.hpp"
-#include "kernels/tiles.hpp"
 #include "plan/plan.hpp"
+#include "tiles/tiles.hpp"
 
 namespace thalweg {
 

@@ -3,8 +3,8 @@
 #include <numeric>
 
 #include "core/error.hpp"
-#include "kernels/micro_ops.hpp"
 #include "plan/plan.hpp"
+#include "tiles/micro_ops.hpp"
 
 namespace thalweg {
 

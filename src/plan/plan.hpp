@@ -4,9 +4,9 @@
 #include <string>
 #include <vector>
 
+#include "core/kernel.hpp"
 #include "core/view.hpp"
 #include "graph/graph.hpp"
-#include "kernels/kernel.hpp"
 
 namespace thalweg {
 

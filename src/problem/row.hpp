@@ -1,7 +1,7 @@
 #pragma once
 // A row of the table of problems: made from its options struct.
 
-#include "core/rows.hpp"
+#include "options/rows.hpp"
 #include "thalweg/formula.hpp"
 #include "thalweg/problem.hpp"
 

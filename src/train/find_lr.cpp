@@ -9,7 +9,7 @@
 
 #include "core/error.hpp"
 #include "data/split.hpp"
-#include "train/lr_curve.hpp"
+#include "insight/lr_curve.hpp"
 #include "train/run_length.hpp"
 
 namespace thalweg {

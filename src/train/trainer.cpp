@@ -6,11 +6,11 @@
 #include "core/error.hpp"
 #include "data/read_ahead.hpp"
 #include "data/split.hpp"
-#include "train/checkpoint.hpp"
-#include "train/engine.hpp"
+#include "engine/engine.hpp"
+#include "store/checkpoint.hpp"
+#include "store/safetensors.hpp"
 #include "train/evaluation.hpp"
 #include "train/row_order.hpp"
-#include "train/safetensors.hpp"
 
 namespace thalweg {
 

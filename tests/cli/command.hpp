@@ -9,6 +9,7 @@
 #include <nlohmann/json.hpp>
 #include <string>
 
+#include "places.hpp"
 #include "temporary_folder.hpp"
 
 namespace thalweg::testing {
@@ -28,9 +29,7 @@ struct Ran {
 class CommandTest : public TemporaryFolderTest {
  protected:
   /// Runs `thalweg ARGUMENTS` by a shell, in the folder.
-  [[nodiscard]] Ran run(const std::string& arguments) const {
-    return shell(std::string(THALWEG_COMMAND) + " " + arguments);
-  }
+  [[nodiscard]] Ran run(const std::string& arguments) const { return shell(command() + " " + arguments); }
   [[nodiscard]] Ran shell(const std::string& line) const {
     const std::string in_folder = "cd '" + path().string() + "' && { " + line + "; } >out.txt 2>err.txt";
     const int status = std::system(in_folder.c_str());
@@ -54,7 +53,7 @@ class CommandTest : public TemporaryFolderTest {
 };
 
 inline std::filesystem::path real_table(const std::string& name) {
-  return std::filesystem::path(THALWEG_SOURCE_DIR) / "data" / name;
+  return std::filesystem::path(source_folder()) / "data" / name;
 }
 
 }  // namespace thalweg::testing

@@ -1,6 +1,7 @@
 // Each kind of failure has its exit code, and one line that says what was wrong.
 
 #include "command.hpp"
+#include "places.hpp"
 
 #include <filesystem>
 
@@ -38,7 +39,7 @@ TEST_F(ExitCode, UsageIsTwo) {
   expect(run("train t.csv --target y --lr inf"), 2, {"lr", "inf"});
   expect(run("train t.csv --target y --lr=-1"), 2, {"lr = -1"});
   expect(run("train t.csv --target y --lr 1e-3x"), 2, {"lr = \"1e-3x\"", "a number"});
-  expect(shell("THALWEG_ISA=mmx " THALWEG_COMMAND " train t.csv --target y"), 2, {"THALWEG_ISA=mmx", "avx2"});
+  expect(shell("THALWEG_ISA=mmx " + command() + " train t.csv --target y"), 2, {"THALWEG_ISA=mmx", "avx2"});
   expect(run("train t.csv --target y --batch-size 0"), 2, {"batch_size = 0", ">= 1"});
   expect(run("train t.csv --target y --set optimizer.wieght_decay=1"), 2, {"did you mean 'weight_decay'"});
   expect(run("train t.csv --target y --set lr"), 2, {"--set", "'='"});
@@ -99,7 +100,7 @@ TEST_F(ExitCode, NumbersAreFive) {
 TEST_F(ExitCode, InputAndOutputAreSix) {
   write_table("t.csv");
   if (std::filesystem::exists("/dev/full")) {
-    expect(shell(std::string(THALWEG_COMMAND) + " list ops > /dev/full"), 6, {"standard output"});
+    expect(shell(command() + " list ops > /dev/full"), 6, {"standard output"});
   }
   expect(run("train t.csv --target y --out /proc/run --quiet"), 6, {"/proc"});
   write("file", "");
@@ -115,7 +116,7 @@ TEST_F(ExitCode, InterruptsKeepACheckpointAndSayHowToGoOn) {
   write_table("t.csv");
   for (const auto& [signal, code] : {std::pair("INT", 130), std::pair("TERM", 143)}) {
     const std::string out = std::string("run-") + signal;
-    const std::string train = std::string(THALWEG_COMMAND) +
+    const std::string train = command() +
                               " train t.csv --target y --epochs 1000000 "
                               "--set train.early_stopping=false --out " +
                               out;

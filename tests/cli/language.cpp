@@ -5,9 +5,9 @@
 #include <cmath>
 #include <filesystem>
 
+#include "run/generator.hpp"
+#include "run/model_parts.hpp"
 #include "thalweg/model.hpp"
-#include "train/generator.hpp"
-#include "train/model_parts.hpp"
 
 namespace thalweg::testing {
 namespace {

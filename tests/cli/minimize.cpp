@@ -4,6 +4,7 @@
 #include <filesystem>
 
 #include "command.hpp"
+#include "places.hpp"
 #include "thalweg/command.hpp"
 #include "thalweg/optim.hpp"
 #include "thalweg/problem.hpp"
@@ -225,7 +226,7 @@ TEST(MinimizeWithARegistry, AMethodOfTheUsersIsARowLikeAnother) {
 }
 
 TEST_F(MinimizeCommand, AnInterruptEndsTheWalkInOrder) {
-  const Ran ran = shell("timeout --preserve-status -s INT 1 " + std::string(THALWEG_COMMAND) +
+  const Ran ran = shell("timeout --preserve-status -s INT 1 " + command() +
                         " minimize rosenbrock --dim 20000 --lr 1e-6 --steps 100000000 --json");
   EXPECT_EQ(ran.code, 130) << ran.err;
   EXPECT_EQ(ran.json()["reason"], "stop_requested");

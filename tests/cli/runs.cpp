@@ -1,6 +1,7 @@
 // Runs from beginning to end: folders, resuming, predictions.
 
 #include "command.hpp"
+#include "places.hpp"
 
 #include <filesystem>
 
@@ -53,7 +54,7 @@ TEST_F(Runs, LeanMemoryTrainsTheSameModel) {
 
 TEST_F(Runs, ThreadsComeFromTheEnvironment) {
   write_table("t.csv");
-  const std::string measure = std::string(THALWEG_COMMAND) + " inspect t.csv --target y --measure --json";
+  const std::string measure = command() + " inspect t.csv --target y --measure --json";
   EXPECT_EQ(shell("THALWEG_THREADS=3 " + measure).json()["step"]["threads"], 3);
   EXPECT_EQ(shell("THALWEG_THREADS=3 " + measure + " --threads 2").json()["step"]["threads"], 2);
 }
@@ -70,7 +71,7 @@ TEST_F(Runs, AFinishedFolderIsNeverOverwritten) {
 
 TEST_F(Runs, AFolderInUseIsRefused) {
   write_table("t.csv");
-  const std::string train = std::string(THALWEG_COMMAND) + " train t.csv --target y --quiet --out here";
+  const std::string train = command() + " train t.csv --target y --quiet --out here";
   const Ran ran = shell(train +
                         " --epochs 1000000 >first.txt 2>&1 & first=$!; "
                         "while [ ! -e here/metrics.jsonl ]; do sleep 0.05; done; " +
@@ -127,7 +128,7 @@ TEST_F(Runs, KilledAtTenRandomMomentsAndResumedGivesTheSameBits) {
   int kills = 0;
   const auto killed_after = [&](int milliseconds, const std::string& arguments) {
     const std::string limit = "timeout -s KILL " + std::to_string(milliseconds / 1000.0) + " ";
-    kills += shell(limit + std::string(THALWEG_COMMAND) + " train " + arguments).code == 137;
+    kills += shell(limit + command() + " train " + arguments).code == 137;
   };
   killed_after(600, "t.csv" + options + "parts");  // long enough for a first checkpoint
   for (int i = 1; kills < 10 && i < 30; ++i) killed_after(80 + i * 7919 % 220, "parts --resume --quiet");

@@ -12,11 +12,12 @@
 #include <limits>
 
 #include "command.hpp"
+#include "places.hpp"
 
 namespace thalweg::testing {
 namespace {
 
-const std::filesystem::path problems = std::filesystem::path(THALWEG_SOURCE_DIR) / "tests" / "rates";
+const std::filesystem::path problems = std::filesystem::path(source_folder()) / "tests" / "rates";
 
 std::vector<std::string> problem_names() {
   std::vector<std::string> names;

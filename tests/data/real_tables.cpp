@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <nlohmann/json.hpp>
 
+#include "places.hpp"
 #include "tables.hpp"
 
 namespace thalweg::data {
@@ -11,7 +12,7 @@ namespace {
 
 using test::all_rows;
 
-const std::filesystem::path source = THALWEG_SOURCE_DIR;
+const std::filesystem::path source = source_folder();
 
 class RealTables : public ::testing::Test {
  protected:

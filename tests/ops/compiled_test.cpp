@@ -8,9 +8,9 @@
 #include <limits>
 #include <random>
 
-#include "kernels/tile_code.hpp"
-#include "kernels/tile_plan.hpp"
-#include "kernels/tiles.hpp"
+#include "tiles/tile_code.hpp"
+#include "tiles/tile_plan.hpp"
+#include "tiles/tiles.hpp"
 
 namespace thalweg {
 namespace {

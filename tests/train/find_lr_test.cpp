@@ -6,8 +6,8 @@
 #include <cmath>
 #include <stop_token>
 
+#include "insight/lr_curve.hpp"
 #include "thalweg/thalweg.hpp"
-#include "train/lr_curve.hpp"
 
 namespace thalweg {
 namespace {

@@ -1,0 +1,86 @@
+// What a step costs: its parts run by themselves, several times, on the batch and the threads of training.
+
+#include <algorithm>
+#include <array>
+#include <chrono>
+
+#include "engine/engine.hpp"
+#include "kernels/peak.hpp"
+
+namespace thalweg {
+
+namespace {
+
+constexpr std::size_t repetitions = 9;
+
+/// The median time of f, which runs once before the clock does; what is short runs many times between two looks at it.
+template <class F>
+double median_seconds(const F& f) {
+  using Clock = std::chrono::steady_clock;
+  constexpr double long_enough = 1e-4;
+  const auto seconds_of = [&](std::int64_t times) {
+    const auto begin = Clock::now();
+    for (std::int64_t i = 0; i < times; ++i) f();
+    return std::chrono::duration<double>(Clock::now() - begin).count();
+  };
+  f();
+  const auto times = static_cast<std::int64_t>(std::clamp(long_enough / std::max(1e-9, seconds_of(1)), 1.0, 1e4));
+  std::array<double, repetitions> seconds{};
+  for (double& taken : seconds) taken = seconds_of(times) / static_cast<double>(times);
+  std::ranges::nth_element(seconds, seconds.begin() + repetitions / 2);
+  return seconds[repetitions / 2];
+}
+
+}  // namespace
+
+StepCost Engine::measure(const State& given, const Dataset& batch, std::int64_t shard_size) {
+  const FlushDenormals flush;
+  State state = given;
+  prepare_update(state);
+  const Layout& layout = *state.layout;
+  const RowSelection rows{batch};
+  const ShardProgram& both = shard_program(batch.rows(), shard_size, batch, layout);
+  const std::int64_t size = both.rows();
+  const auto forward = make_program(Mode::train, size, batch, layout, false);
+
+  StepCost cost;
+  cost.shards = (batch.rows() + size - 1) / size;
+  cost.threads = workers_.threads();
+  cost.arena_bytes = both.program().value_bytes();
+  cost.intermediate_bytes = both.program().value_bytes_without_reuse();
+  cost.peak = peak_operations(workers_);
+
+  const std::int64_t whole_shards = batch.rows() / size;  // a last smaller one costs as they do, by its share
+  const double share = static_cast<double>(batch.rows()) / static_cast<double>(size * whole_shards);
+  const auto all_of = [&](std::int64_t a_shard) {
+    return static_cast<std::int64_t>(static_cast<double>(a_shard * whole_shards) * share);
+  };
+  cost.forward = {0, all_of(forward->program().operations()), all_of(forward->program().bytes_moved())};
+  cost.backward = {0, all_of(both.program().operations()) - cost.forward.operations,
+                   all_of(both.program().bytes_moved()) - cost.forward.bytes};
+  cost.update = {0, update_->program->operations(), update_->program->bytes_moved()};
+
+  const std::size_t block = TreeSum::block_bytes(layout.trained_size + layout.statistics_size, layout.dtype, 2);
+  const auto run_forward = [&] {
+    workers_.run(whole_shards, [&](std::int64_t i) {
+      const auto sums = pool_.take(block);
+      run_shard(*forward, {state, rows, i * size, sums.data(), reinterpret_cast<double*>(sums.data()), nullptr});
+    });
+  };
+  OneShard alone;
+  const bool is_alone = size == batch.rows() && OneShard::is_for(*forward, layout);
+  if (is_alone) alone.begin(*forward, state, rows, size);
+  cost.forward.seconds =
+      is_alone ? median_seconds([&] { alone.run(state, rows, workers_); }) : share * median_seconds(run_forward);
+  const double both_seconds = median_seconds([&] { give_back(sum_over_shards(state, rows, size)); });
+  cost.backward.seconds = std::max(0.0, both_seconds - cost.forward.seconds);
+  Sums sums = sum_over_shards(state, rows, size);
+  cost.update.seconds = median_seconds([&] {
+    (void)squared_norm(sums.gradient);
+    update(state, sums.gradient, static_cast<double>(batch.rows()), 1, optimizer_.lr, {});
+  });
+  give_back(std::move(sums));
+  return cost;
+}
+
+}  // namespace thalweg

@@ -1,0 +1,131 @@
+#include "engine/objective.hpp"
+
+#include <algorithm>
+
+#include "core/error.hpp"
+#include "thalweg/ops.hpp"
+
+namespace thalweg {
+
+Var Batch::operator[](std::string_view name) const {
+  std::vector<std::string_view> names;
+  for (const auto& [known, var] : columns_) {
+    if (known == name) return var;
+    names.push_back(known);
+  }
+  fail<UsageError>("[batch] there is no column '{}'. Hint: the batch has {}.", name, fmt::join(names, ", "));
+}
+
+bool Batch::has(std::string_view name) const {
+  return std::ranges::any_of(columns_, [&](const auto& column) { return column.first == name; });
+}
+
+Objective objective_of(ModelFunction model, LossFunction loss) {
+  return [model = std::move(model), loss = std::move(loss)](Scope s, const Batch& b) {
+    return loss(model(s, b["input"]), b["target"], b.has("weight") ? b["weight"] : Var{});
+  };
+}
+
+EvaluationFunction evaluation_of(ModelFunction model, LossFunction loss) {
+  return [model = std::move(model), loss = std::move(loss)](Scope s, const Batch& b) {
+    Evaluated result;
+    const Var raw = model(s, b["input"]);
+    if (b.has("target")) result.loss = loss(raw, b["target"], b.has("weight") ? b["weight"] : Var{});
+    // a class at every place of a sample: there is no telling how many, and nothing reads them
+    if (result.loss.sum.defined() && b["target"].dtype() == i32 && b["target"].rank() > 1 &&
+        loss.output() == LossFunction::Output::logits) {
+      return result;
+    }
+    switch (loss.output()) {
+      case LossFunction::Output::value: result.prediction = raw; break;
+      case LossFunction::Output::logit: result.prediction = sigmoid(raw); break;
+      case LossFunction::Output::logits: result.prediction = softmax(raw); break;
+    }
+    return result;
+  };
+}
+
+std::vector<ColumnSpec> columns_of(const Dataset& data) {
+  std::vector<ColumnSpec> columns;
+  for (const auto& [name, column] : data.columns()) {
+    columns.push_back({name, {Shape(column.shape().sizes().subspan(1)), column.dtype()}});
+  }
+  if (columns.empty()) fail<UsageError>("[train] the data has no columns. Hint: data.set(\"input\", tensor).");
+  return columns;
+}
+
+bool are_columns_of(const std::vector<ColumnSpec>& columns, const Dataset& data) {
+  return std::ranges::equal(columns, data.columns(), [](const ColumnSpec& wanted, const auto& column) {
+    const auto& [name, tensor] = column;
+    return tensor.dtype() == wanted.row.dtype && name == wanted.name &&
+           std::ranges::equal(tensor.shape().sizes().subspan(1), wanted.row.shape.sizes());
+  });
+}
+
+TracedObjective trace_objective(const EvaluationFunction& function, const std::vector<ColumnSpec>& columns,
+                                std::int64_t rows, Mode mode, DType dtype) {
+  TracedObjective traced;
+  TraceContext context{*traced.graph, mode, dtype, rows};
+  std::vector<std::pair<std::string, Var>> named;
+  for (const ColumnSpec& column : columns) {
+    Shape shape{rows};
+    for (std::int64_t size : column.row.shape) shape.push_back(size);
+    // a name of its own, so that a parameter may be called as a column is
+    traced.columns.push_back(traced.graph->input("batch:" + column.name, shape, column.row.dtype));
+    const bool other_float = is_float(column.row.dtype) && column.row.dtype != dtype;
+    named.emplace_back(column.name, other_float ? cast(traced.columns.back(), dtype) : traced.columns.back());
+  }
+  traced.result = function(Scope(context, ""), Batch(std::move(named)));
+  traced.parameters = std::move(context.parameters);
+  traced.observations = std::move(context.observations);
+  traced.random = context.random;
+  return traced;
+}
+
+namespace {
+
+/// For each node, whether `from` depends on it.
+std::vector<char> needed_by(const Graph& graph, Var from) {
+  std::vector<char> needed(static_cast<std::size_t>(graph.size()), 0);
+  needed[static_cast<std::size_t>(from.index())] = 1;
+  for (int i = from.index(); i >= 0; --i) {
+    if (!needed[static_cast<std::size_t>(i)]) continue;
+    for (int input : graph.node(i).inputs) needed[static_cast<std::size_t>(input)] = 1;
+  }
+  return needed;
+}
+
+}  // namespace
+
+Layout layout_of(const TracedObjective& traced, DType dtype) {
+  Layout layout;
+  layout.dtype = dtype;
+  const std::vector<char> needed = needed_by(*traced.graph, traced.result.loss.sum);
+  const auto add = [&](bool frozen, bool decay, bool statistic = false) {
+    for (const TracedParameter& p : traced.parameters) {
+      if (p.options.frozen != frozen || (!frozen && p.options.decay != decay) || p.statistic != statistic) continue;
+      if (!frozen && !p.options.optional && !needed[static_cast<std::size_t>(p.var.index())]) {
+        fail<UsageError>(
+            "[train] the loss does not depend on the parameter '{}'. Hint: use it, or declare it with "
+            "{{.optional = true}} or {{.frozen = true}}.",
+            p.name);
+      }
+      layout.entries.push_back(
+          {p.name, p.var.shape(), layout.size, frozen, p.options.optional, p.options.decay, statistic});
+      layout.size += p.var.size();
+    }
+  };
+  add(false, true);
+  layout.decayed_size = layout.size;
+  add(false, false);
+  layout.trained_size = layout.size;
+  add(true, true);
+  const std::int64_t parameters = layout.size;
+  add(true, false, true);
+  layout.statistics_size = layout.size - parameters;
+  if (layout.trained_size == 0)
+    fail<UsageError>("[train] there is nothing to train: no parameter is declared, or all are frozen.");
+  return layout;
+}
+
+}  // namespace thalweg

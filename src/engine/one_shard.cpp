@@ -1,0 +1,33 @@
+#include "engine/one_shard.hpp"
+
+namespace thalweg {
+
+namespace {
+constexpr std::size_t most_bytes = std::size_t{1} << 20;
+
+std::size_t gradient_bytes(const Layout& layout) {
+  return static_cast<std::size_t>(summed_size(layout)) * size_of(layout.dtype);
+}
+}  // namespace
+
+bool OneShard::is_for(const ShardProgram& program, const Layout& layout) {
+  return gradient_bytes(layout) + program.memory_bytes() <= most_bytes;
+}
+
+void OneShard::begin(const ShardProgram& program, const State& state, const RowSelection& batch, std::int64_t wanted) {
+  program_ = nullptr;  // until there is memory
+  const std::size_t bytes = gradient_bytes(*state.layout);
+  if (gradient_.size() < bytes) gradient_ = Block(bytes);
+  if (memory_.size() < program.memory_bytes()) memory_ = Block(program.memory_bytes());
+  if (data_ != batch.data.identity()) {
+    kept_.columns.clear();
+    for (const auto& [name, values] : batch.data.columns()) kept_.columns.push_back(data::row_source(values));
+    data_ = batch.data.identity();
+  }
+  layout_ = state.layout;
+  rows_ = batch.count();
+  wanted_ = wanted;
+  program_ = &program;
+}
+
+}  // namespace thalweg

@@ -1,0 +1,206 @@
+#include "engine/shard_program.hpp"
+
+#include <algorithm>
+#include <cstring>
+#include <numeric>
+
+#include "core/error.hpp"
+#include "core/random.hpp"
+#include "graph/graph.hpp"
+#include "kernels/copy_rows.hpp"
+#include "thalweg/derivatives.hpp"
+#include "thalweg/ops.hpp"
+
+namespace thalweg {
+
+namespace {
+
+enum ShardBase {
+  parameters_base = first_user_base,
+  gradient_base,
+  sums_base,
+  prediction_base,
+  random_base,
+  first_column_base
+};
+// the random block: seed and step in f64, then the place of each row in the batch in i32
+constexpr std::int64_t step_offset = sizeof(double), places_offset = 2 * sizeof(double);
+
+std::size_t aligned(std::size_t bytes) { return (bytes + 63) / 64 * 64; }
+
+void fill_random_block(std::byte* block, const State& state, std::int64_t begin, std::int64_t rows) {
+  const double numbers[] = {seed_number(state.seed), static_cast<double>(state.step)};
+  std::memcpy(block, numbers, sizeof(numbers));
+  auto* places = reinterpret_cast<std::int32_t*>(block + places_offset);
+  std::iota(places, places + rows, static_cast<std::int32_t>(begin));
+}
+
+const ParameterEntry& entry_named(const Layout& layout, std::string_view name) {
+  const auto found = std::ranges::find(layout.entries, name, &ParameterEntry::name);
+  if (found == layout.entries.end())
+    fail<ModelError>("[model] the state has no parameter '{}'. Hint: it is of another model.", name);
+  return *found;
+}
+
+/// Whether a batch may be cut into shards: the loss and its weight have one term a sample (or the weight is the number
+/// of samples), and predictions keep samples apart.
+bool keeps_samples_apart(const TracedObjective& traced, std::int64_t rows) {
+  const auto samples = [&](Var v) { return samples_in(*traced.graph, v, traced.columns, rows); };
+  const Evaluated& result = traced.result;
+  if (result.prediction.defined() && samples(result.prediction) != SampleAxis::along(0)) return false;
+  if (!result.loss.sum.defined()) return true;
+  if (!result.loss.separable || samples(result.loss.sum) != SampleAxis::summed()) return false;
+  const Node& weight = traced.graph->node(result.loss.weight);
+  if (weight.op->name == "number") return weight.attributes.number == static_cast<double>(rows);
+  return samples(result.loss.weight) == SampleAxis::summed();
+}
+
+/// Whether all values together are so small that to compute some of them again would save nothing.
+bool fits_a_cache(const Graph& graph) {
+  constexpr std::int64_t first_level = 32 * 1024;
+  std::int64_t bytes = 0;
+  for (int i = 0; i < graph.size(); ++i) bytes += static_cast<std::int64_t>(graph.node(i).signature.bytes());
+  return bytes <= first_level;
+}
+
+}  // namespace
+
+struct ShardProgram::Draft {
+  TracedObjective traced;
+  std::vector<Bound> inputs = {}, outputs = {};
+  std::vector<Var> trained = {};
+  std::vector<Place> gradients_at = {};
+};
+
+ShardProgram::ShardProgram(const EvaluationFunction& function, Mode mode, std::int64_t rows,
+                           std::vector<ColumnSpec> columns, const Layout& layout, Passes passes, bool with_gradient)
+    : mode_(mode), dtype_(layout.dtype), rows_(rows), columns_(std::move(columns)) {
+  Draft draft{trace_objective(function, columns_, rows, mode, layout.dtype)};
+  bind_inputs(draft, layout);
+  bind_observations(draft, layout);
+  const Evaluated& result = draft.traced.result;
+  if (result.loss.sum.defined()) bind_loss(draft);
+  if (mode == Mode::train && result.loss.sum.defined() && with_gradient) {
+    passes.backward_begins = draft.traced.graph->size();
+    const std::vector<Var> gradient = gradients(result.loss.sum, draft.trained);
+    for (std::size_t i = 0; i < gradient.size(); ++i) draft.outputs.push_back({gradient[i], draft.gradients_at[i]});
+  }
+  if (mode == Mode::evaluate && result.prediction.defined()) {
+    draft.outputs.push_back({result.prediction, {prediction_base, 0}});
+    prediction_ = {result.prediction.shape(), result.prediction.dtype()};
+  }
+  if (fits_a_cache(*draft.traced.graph)) passes.recompute = Recompute::nothing;
+  program_.emplace(*draft.traced.graph, draft.inputs, draft.outputs, passes);
+  separable_ = keeps_samples_apart(draft.traced, rows);
+  place_memory();
+}
+
+void ShardProgram::bind_inputs(Draft& draft, const Layout& layout) {
+  const auto element = static_cast<std::int64_t>(size_of(layout.dtype));
+  for (std::size_t i = 0; i < columns_.size(); ++i)
+    draft.inputs.push_back({draft.traced.columns[i], {first_column_base + static_cast<int>(i), 0}});
+  for (const TracedParameter& p : draft.traced.parameters) {
+    const ParameterEntry& entry = entry_named(layout, p.name);
+    if (!(entry.shape == p.var.shape())) {
+      fail<ModelError>("[model] the parameter '{}' is {} in the state and {} in the model", p.name, entry.shape,
+                       p.var.shape());
+    }
+    draft.inputs.push_back({p.var, {parameters_base, entry.offset * element}});
+    if (entry.frozen) continue;
+    draft.trained.push_back(p.var);
+    draft.gradients_at.push_back({gradient_base, entry.offset * element});
+  }
+  if (const auto& random = draft.traced.random) {
+    draft.inputs.push_back({random->seed, {random_base, 0}});
+    draft.inputs.push_back({random->step, {random_base, step_offset}});
+    draft.inputs.push_back({random->places, {random_base, places_offset}});
+    random_ = true;
+  }
+}
+
+void ShardProgram::bind_observations(Draft& draft, const Layout& layout) {
+  const auto element = static_cast<std::int64_t>(size_of(layout.dtype));
+  for (const Observation& observation : draft.traced.observations) {
+    const ParameterEntry& entry = entry_named(layout, observation.statistic);
+    movements_.push_back({entry.offset, entry.shape.size(), observation.momentum});
+    const std::int64_t place = layout.trained_size + entry.offset - (layout.size - layout.statistics_size);
+    draft.outputs.push_back({static_cast<double>(rows_) * observation.value, {gradient_base, place * element}});
+  }
+}
+
+void ShardProgram::bind_loss(Draft& draft) {
+  const Loss& loss = draft.traced.result.loss;
+  loss_ = {loss.sum.dtype(), loss.weight.dtype(), std::nullopt};
+  draft.outputs.push_back({loss.sum, {sums_base, 0}});
+  const Node& weight = draft.traced.graph->node(loss.weight);
+  if (weight.op->name == "number") {
+    loss_->known_weight = weight.attributes.number;
+  } else {
+    draft.outputs.push_back({loss.weight, {sums_base, sizeof(double)}});
+  }
+}
+
+void ShardProgram::place_memory() {
+  std::size_t end = program_->arena_bytes();
+  const auto next = [&](std::size_t bytes) {
+    const std::size_t begin = aligned(end);
+    end = begin + bytes;
+    return begin;
+  };
+  const auto rows = static_cast<std::size_t>(rows_);
+  bases_at_ = next((first_column_base + columns_.size()) * sizeof(std::byte*));
+  sums_at_ = next(shard_doubles * sizeof(double));
+  random_at_ = next(random_ ? places_offset + rows * sizeof(std::int32_t) : 0);
+  columns_at_ = next(0);
+  for (const ColumnSpec& column : columns_) (void)next(column.row.bytes() * rows);
+  memory_bytes_ = next(0);
+}
+
+std::span<std::byte* const> ShardProgram::bases(const Call& call, std::byte* memory, const Kept* kept) const {
+  auto** bases = reinterpret_cast<std::byte**>(memory + bases_at_);
+  bases[parameters_base - first_user_base] = const_cast<std::byte*>(call.state.parameters.raw());
+  bases[gradient_base - first_user_base] = call.gradient;
+  bases[sums_base - first_user_base] = memory + sums_at_;
+  bases[prediction_base - first_user_base] = call.predictions;
+  bases[random_base - first_user_base] = memory + random_at_;
+  if (random_) fill_random_block(memory + random_at_, call.state, call.begin, rows_);
+  const auto begin = static_cast<std::size_t>(call.begin), rows = static_cast<std::size_t>(rows_);
+  if (!call.batch.rows.empty()) data::check_rows(call.batch.rows.subspan(begin, rows), call.batch.data.rows());
+  std::byte* into = memory + columns_at_;
+  for (std::size_t i = 0; i < columns_.size(); ++i) {
+    const auto source = kept ? kept->columns[i] : data::row_source(call.batch.data.columns()[i].second);
+    const std::size_t bytes = source.row_bytes * rows;
+    std::byte*& base = bases[first_column_base - first_user_base + static_cast<int>(i)];
+    if (call.batch.rows.empty()) {  // rows in order are read where they lie
+      base = const_cast<std::byte*>(source.first) + begin * source.row_bytes;
+    } else {
+      copy_rows(source.first, source.row_bytes, call.batch.rows.subspan(begin, rows), into);
+      base = into;
+    }
+    into += aligned(bytes);
+  }
+  return {bases, first_column_base - first_user_base + columns_.size()};
+}
+
+void ShardProgram::read_sums(const std::byte* memory, double* sums) const {
+  if (!loss_) return;
+  const std::byte* at = memory + sums_at_;
+  sums[0] = number_at(at, loss_->sum);
+  sums[1] = loss_->known_weight ? *loss_->known_weight : number_at(at + sizeof(double), loss_->weight);
+}
+
+void ShardProgram::run(const Call& call, std::byte* memory, Workers& workers) const {
+  program_->run(bases(call, memory), memory, workers);
+  read_sums(memory, call.sums);
+}
+
+void ShardProgram::run(const Call& call, std::byte* memory, Workers& workers, Kept& kept) const {
+  program_->run(bases(call, memory, &kept), memory, workers, kept.calls);
+  read_sums(memory, call.sums);
+}
+
+std::optional<std::string> ShardProgram::find_not_finite(const Call& call, std::byte* memory, Workers& workers) const {
+  return program_->find_not_finite(bases(call, memory), memory, workers);
+}
+
+}  // namespace thalweg

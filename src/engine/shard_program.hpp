@@ -1,0 +1,108 @@
+#pragma once
+// What runs on one shard: the objective and its gradient, planned for a number of rows, and where it finds its data.
+
+#include <memory>
+#include <optional>
+#include <span>
+
+#include "data/gather.hpp"
+#include "engine/objective.hpp"
+#include "plan/program.hpp"
+
+namespace thalweg {
+
+/// Rows of a dataset, by number; an empty list means all of them in order.
+struct RowSelection {
+  const Dataset& data;
+  std::span<const std::int64_t> rows = {};
+  [[nodiscard]] std::int64_t count() const {
+    return rows.empty() ? data.rows() : static_cast<std::int64_t>(rows.size());
+  }
+};
+
+/// A statistic, as elements of the parameters, and how far it moves towards what is observed.
+struct Movement {
+  std::int64_t offset, size;
+  double momentum;
+};
+
+/// What shards hand in: the gradient and what they observe of statistics, which are summed.
+[[nodiscard]] inline std::int64_t summed_size(const Layout& layout) {
+  return layout.trained_size + layout.statistics_size;
+}
+inline constexpr std::int64_t shard_doubles = 2;  // the loss and its weight
+
+/// A number as a program wrote it.
+[[nodiscard]] inline double number_at(const void* place, DType dtype) {
+  return dtype == f32 ? static_cast<double>(*static_cast<const float*>(place)) : *static_cast<const double*>(place);
+}
+
+class ShardProgram {
+ public:
+  /// Traces and plans. In training it gives gradients, unless these are not wanted; in evaluation predictions.
+  ShardProgram(const EvaluationFunction& function, Mode mode, std::int64_t rows, std::vector<ColumnSpec> columns,
+               const Layout& layout, Passes passes, bool with_gradient = true);
+
+  [[nodiscard]] bool is_for(Mode mode, std::int64_t rows, const Dataset& data, DType dtype) const {
+    return mode_ == mode && rows_ == rows && dtype_ == dtype && are_columns_of(columns_, data);
+  }
+  [[nodiscard]] std::int64_t rows() const { return rows_; }
+  [[nodiscard]] const Program& program() const { return *program_; }
+  /// Of all rows; of rank 0 where there is none.
+  [[nodiscard]] const Signature& prediction() const { return prediction_; }
+  /// Whether the rows may be a shard of more: each sample counts for itself.
+  [[nodiscard]] bool is_separable() const { return separable_; }
+  [[nodiscard]] const std::vector<Movement>& movements() const { return movements_; }
+
+  /// Where a shard begins in a batch, and where what it gives goes. `sums` are the loss and its weight.
+  struct Call {
+    const State& state;
+    const RowSelection& batch;
+    std::int64_t begin;
+    std::byte* gradient;
+    double* sums;
+    std::byte* predictions;
+  };
+  /// Bytes of memory that a run needs.
+  [[nodiscard]] std::size_t memory_bytes() const { return memory_bytes_; }
+  void run(const Call& call, std::byte* memory, Workers& workers) const;
+  /// What a memory that is run in again and again knows, while the rows are of one dataset.
+  struct Kept {
+    std::vector<data::RowSource> columns;
+    Program::Calls calls = {};
+  };
+  void run(const Call& call, std::byte* memory, Workers& workers, Kept& kept) const;
+  /// The first op whose result is not finite: see Program.
+  [[nodiscard]] std::optional<std::string> find_not_finite(const Call& call, std::byte* memory, Workers& workers) const;
+
+ private:
+  /// The loss and its weight as the program writes them; the weight is not written where it is known.
+  struct LossSums {
+    DType sum, weight;
+    std::optional<double> known_weight;
+  };
+  /// What is traced and to be planned.
+  struct Draft;
+  void bind_inputs(Draft& draft, const Layout& layout);
+  void bind_observations(Draft& draft, const Layout& layout);
+  void bind_loss(Draft& draft);
+  void place_memory();
+  /// Where everything is, with the rows of the batch in their place; the columns' rows where they are known already.
+  std::span<std::byte* const> bases(const Call& call, std::byte* memory, const Kept* kept = nullptr) const;
+  void read_sums(const std::byte* memory, double* sums) const;
+
+  Mode mode_;
+  DType dtype_;
+  std::int64_t rows_;
+  std::vector<ColumnSpec> columns_;
+  std::optional<Program> program_;
+  Signature prediction_;
+  bool separable_ = true;
+  bool random_ = false;  // whether it reads the random block
+  std::vector<Movement> movements_;
+  std::optional<LossSums> loss_;
+  // where things are in the memory of a run, behind the arena
+  std::size_t bases_at_ = 0, sums_at_ = 0, random_at_ = 0, columns_at_ = 0, memory_bytes_ = 0;
+};
+
+}  // namespace thalweg

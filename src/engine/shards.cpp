@@ -1,0 +1,87 @@
+#include "engine/shards.hpp"
+
+#include <algorithm>
+
+#include "tiles/micro_ops.hpp"
+
+namespace thalweg {
+
+BlockPool::Lent BlockPool::take(std::size_t bytes) {
+  const auto me = std::this_thread::get_id();
+  const std::lock_guard lock(mutex_);
+  // smaller is better, and what is mine among equals
+  const auto rank = [&](const Block& block) { return std::pair(block.size(), taken_by_[block.data()] != me); };
+  auto best = free_.end();
+  for (auto at = free_.begin(); at != free_.end(); ++at) {
+    if (at->size() >= bytes && (best == free_.end() || rank(*at) < rank(*best))) best = at;
+  }
+  Block block;
+  if (best != free_.end()) {
+    block = std::move(*best);
+    free_.erase(best);
+  } else {
+    block = Block(bytes);
+  }
+  taken_by_[block.data()] = me;
+  return {*this, std::move(block)};
+}
+
+void BlockPool::give_back(Block block) {
+  const std::lock_guard lock(mutex_);
+  free_.push_back(std::move(block));
+}
+
+TreeSum::TreeSum(std::int64_t shards, std::int64_t values, DType dtype, std::int64_t doubles, BlockPool& pool,
+                 Workers& workers)
+    : shards_(shards), values_(values), doubles_(doubles), dtype_(dtype), pool_(pool), workers_(workers) {}
+
+std::size_t TreeSum::doubles_at(std::int64_t values, DType dtype) {
+  return (static_cast<std::size_t>(values) * size_of(dtype) + 63) / 64 * 64;
+}
+
+std::size_t TreeSum::block_bytes(std::int64_t values, DType dtype, std::int64_t doubles) {
+  return doubles_at(values, dtype) + static_cast<std::size_t>(doubles) * sizeof(double);
+}
+
+void TreeSum::join(std::byte* into, const std::byte* from) {
+  const MicroOp& add = *find_micro_op("add");
+  const MicroOp::Run run = (dtype_ == f32 ? add.f32 : add.f64)[0];
+  const std::size_t element = size_of(dtype_);
+  workers_.run((values_ + split_elements - 1) / split_elements, [&](std::int64_t part) {
+    const std::int64_t begin = part * split_elements, n = std::min(split_elements, values_ - begin);
+    const std::size_t offset = static_cast<std::size_t>(begin) * element;
+    const void* operands[] = {into + offset, from + offset};
+    run(into + offset, operands, static_cast<std::size_t>(n));
+  });
+  auto* a = reinterpret_cast<double*>(into + doubles_at(values_, dtype_));
+  const auto* b = reinterpret_cast<const double*>(from + doubles_at(values_, dtype_));
+  for (std::int64_t i = 0; i < doubles_; ++i) a[i] += b[i];
+}
+
+std::optional<Block> TreeSum::partner(int level, std::int64_t index, Block& own) {
+  const std::lock_guard lock(mutex_);
+  const auto found =
+      std::ranges::find_if(waiting_, [&](const Waiting& w) { return w.level == level && w.index == (index ^ 1); });
+  if (found == waiting_.end()) {
+    waiting_.push_back({level, index, std::move(own)});
+    return std::nullopt;
+  }
+  Block other = std::move(found->block);
+  waiting_.erase(found);
+  return other;
+}
+
+void TreeSum::add(std::int64_t shard, Block block) {
+  std::int64_t index = shard, count = shards_;
+  for (int level = 0; count > 1; ++level, index /= 2, count = (count + 1) / 2) {
+    if ((index ^ 1) >= count) continue;  // the last of an odd number goes up alone
+    std::optional<Block> other = partner(level, index, block);
+    if (!other) return;
+    if (index % 2) std::swap(block, *other);  // the left one is added to, whoever came last
+    join(block.data(), other->data());
+    pool_.give_back(std::move(*other));
+  }
+  total_ = std::move(block);
+}
+
+}  // namespace thalweg

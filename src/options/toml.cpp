@@ -1,0 +1,126 @@
+#include "options/toml.hpp"
+
+#include <toml++/toml.h>
+
+#include <cmath>
+#include <filesystem>
+#include <fstream>
+#include <sstream>
+
+#include "core/error.hpp"
+#include "options/text.hpp"
+
+namespace thalweg {
+
+namespace {
+
+std::string place(const std::string& file, const toml::source_region& source) {
+  return file.empty() ? "" : fmt::format("{}:{}: ", file, source.begin.line);
+}
+
+/// Walks a parsed document and keeps the line of every key.
+struct Reader {
+  ConfigTree& tree;
+
+  OptionMap table(const toml::table& table, const std::string& path) {
+    OptionMap map;
+    for (const auto& [key, node] : table) {
+      const std::string name(key.str()), dotted = path.empty() ? name : path + "." + name;
+      tree.lines[dotted] = static_cast<int>(key.source().begin.line);
+      map[name] = value(node, dotted);
+    }
+    return map;
+  }
+
+  OptionValue value(const toml::node& node, const std::string& path) {
+    if (const auto* b = node.as_boolean()) return {b->get()};
+    if (const auto* i = node.as_integer()) return {i->get()};
+    if (const auto* s = node.as_string()) return {s->get()};
+    if (const auto* t = node.as_table()) return {table(*t, path)};
+    if (const auto* d = node.as_floating_point()) {
+      if (!std::isfinite(d->get())) {
+        fail<UsageError>("{}{} = {}. Wanted: a finite number", place(tree.file, node.source()), path, d->get());
+      }
+      return {d->get()};
+    }
+    if (const auto* a = node.as_array()) {
+      OptionList list;
+      for (const toml::node& item : *a) list.push_back(value(item, path));
+      return {std::move(list)};
+    }
+    fail<UsageError>("{}{} is a date or a time. Hint: put it in quotes.", place(tree.file, node.source()), path);
+  }
+};
+
+/// The value that a text is by itself, as `--set key=text` takes it.
+OptionValue parse_value(std::string_view key, std::string_view text) {
+  toml::table parsed;
+  try {
+    parsed = toml::parse("value = " + std::string(text));
+  } catch (const toml::parse_error&) {
+    return {std::string(text)};
+  }
+  const toml::node& node = parsed.begin()->second;
+  const bool date = node.is_date() || node.is_time() || node.is_date_time();
+  if (parsed.size() != 1 || date) return {std::string(text)};
+  ConfigTree tree;
+  return Reader{tree}.value(node, std::string(key));
+}
+
+}  // namespace
+
+void ConfigTree::set(std::string_view dotted_key, OptionValue value) {
+  OptionMap* map = &values;
+  lines.erase(std::string(dotted_key));
+  for (std::string_view rest = dotted_key;;) {
+    const auto dot = rest.find('.');
+    const std::string name(trim(rest.substr(0, dot)));
+    if (name.empty()) fail<UsageError>("[set] '{}' is not a key. Hint: optimizer.lr=1e-3", dotted_key);
+    OptionValue& place = (*map)[name];
+    if (dot == std::string_view::npos) {
+      place = std::move(value);
+      return;
+    }
+    if (!place.holds<OptionMap>()) place = OptionMap{};
+    map = place.get_if<OptionMap>();
+    rest.remove_prefix(dot + 1);
+  }
+}
+
+void ConfigTree::set_text(std::string_view dotted_key, std::string_view text) {
+  set(dotted_key, parse_value(dotted_key, text));
+}
+
+const OptionValue* ConfigTree::find(std::string_view dotted_key) const {
+  const OptionMap* map = &values;
+  for (std::string_view rest = dotted_key;;) {
+    const auto dot = rest.find('.');
+    const auto found = map->find(std::string(rest.substr(0, dot)));
+    if (found == map->end()) return nullptr;
+    if (dot == std::string_view::npos) return &found->second;
+    map = found->second.get_if<OptionMap>();
+    if (!map) return nullptr;
+    rest.remove_prefix(dot + 1);
+  }
+}
+
+ConfigTree parse_toml(std::string_view text, const std::string& file) {
+  ConfigTree tree;
+  tree.file = file;
+  try {
+    tree.values = Reader{tree}.table(toml::parse(text), "");
+  } catch (const toml::parse_error& error) {
+    fail<UsageError>("{}{}. Wanted: TOML", place(file, error.source()), error.description());
+  }
+  return tree;
+}
+
+ConfigTree read_toml(const std::filesystem::path& path) {
+  if (!std::filesystem::exists(path)) fail<UsageError>("[config] there is no file {}", path.string());
+  std::ifstream file(path, std::ios::binary);
+  std::ostringstream text;
+  if (!(text << file.rdbuf())) fail<IoError>("[config] {} cannot be read", path.string());
+  return parse_toml(text.str(), path.string());
+}
+
+}  // namespace thalweg

@@ -1,0 +1,236 @@
+#include "plot/contour.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <map>
+
+#include "plot/frame.hpp"
+
+namespace thalweg {
+
+std::vector<double> contour_levels(const ContourField& field, int count) {
+  std::vector<double> sorted;
+  std::ranges::copy_if(field.values, std::back_inserter(sorted), [](double v) { return std::isfinite(v); });
+  std::ranges::sort(sorted);
+  std::vector<double> levels;
+  for (int i = 1; i <= count && !sorted.empty(); ++i) {
+    const double part = std::pow(static_cast<double>(i) / (count + 1), 1.7);
+    const double level = sorted[static_cast<std::size_t>(part * static_cast<double>(sorted.size() - 1))];
+    if (level > sorted.front() && (levels.empty() || level > levels.back())) levels.push_back(level);
+  }
+  return levels;
+}
+
+namespace {
+
+/// An edge of the grid: from a place to the next in its row (across) or in its column.
+using Edge = std::int64_t;
+
+class Contour {
+ public:
+  Contour(const ContourField& field, double level) : field_(field), level_(level) {}
+
+  std::vector<std::vector<ContourPoint>> lines() {
+    for (int r = 0; r + 1 < field_.rows; ++r) {
+      for (int c = 0; c + 1 < field_.columns; ++c) cut_cell(c, r);
+    }
+    std::vector<std::vector<ContourPoint>> lines;
+    for (const bool closed : {false, true}) {  // open lines from one of their ends first
+      for (auto& [edge, ends] : next_) {
+        if (!ends.empty() && (closed || ends.size() == 1)) lines.push_back(follow(edge));
+      }
+    }
+    return lines;
+  }
+
+ private:
+  [[nodiscard]] double value(int c, int r) const {
+    return field_
+        .values[static_cast<std::size_t>(r) * static_cast<std::size_t>(field_.columns) + static_cast<std::size_t>(c)];
+  }
+  [[nodiscard]] Edge edge(int c, int r, bool across) const {
+    return 2 * (static_cast<Edge>(r) * field_.columns + c) + (across ? 0 : 1);
+  }
+
+  /// The places where the level crosses the sides of a cell, joined in pairs. Where it crosses all four, the mean of
+  /// the corners says which corners belong together.
+  void cut_cell(int c, int r) {
+    const std::array corner = {value(c, r), value(c + 1, r), value(c + 1, r + 1), value(c, r + 1)};
+    if (!std::ranges::all_of(corner, [](double v) { return std::isfinite(v); })) return;
+    const std::array side = {edge(c, r, true), edge(c + 1, r, false), edge(c, r + 1, true), edge(c, r, false)};
+    std::vector<Edge> crossed;
+    for (std::size_t i = 0; i < 4; ++i) {
+      if ((corner[i] < level_) != (corner[(i + 1) % 4] < level_)) crossed.push_back(side[i]);
+    }
+    if (crossed.size() == 4) {
+      const bool middle = (corner[0] + corner[1] + corner[2] + corner[3]) / 4 < level_;
+      if ((corner[0] < level_) != middle) std::ranges::rotate(crossed, crossed.begin() + 1);
+    }
+    for (std::size_t i = 0; i + 1 < crossed.size(); i += 2) {
+      next_[crossed[i]].push_back(crossed[i + 1]);
+      next_[crossed[i + 1]].push_back(crossed[i]);
+    }
+  }
+
+  [[nodiscard]] ContourPoint point(Edge edge) const {
+    const int c = static_cast<int>(edge / 2 % field_.columns), r = static_cast<int>(edge / 2 / field_.columns);
+    const bool across = edge % 2 == 0;
+    const double from = value(c, r), to = across ? value(c + 1, r) : value(c, r + 1);
+    const double part = (level_ - from) / (to - from);
+    return {field_.x(c) + (across ? part * (field_.x(c + 1) - field_.x(c)) : 0),
+            field_.y(r) + (across ? 0 : part * (field_.y(r + 1) - field_.y(r)))};
+  }
+
+  /// From an edge as far as the line goes; what was walked is taken away.
+  std::vector<ContourPoint> follow(Edge edge) {
+    std::vector<ContourPoint> line = {point(edge)};
+    while (!next_[edge].empty()) {
+      const Edge to = next_[edge].back();
+      next_[edge].pop_back();
+      auto& back = next_[to];
+      back.erase(std::ranges::find(back, edge));
+      line.push_back(point(to));
+      edge = to;
+    }
+    return line;
+  }
+
+  const ContourField& field_;
+  double level_;
+  std::map<Edge, std::vector<Edge>> next_;
+};
+
+}  // namespace
+
+std::vector<std::vector<ContourPoint>> contour_lines(const ContourField& field, double level) {
+  return Contour(field, level).lines();
+}
+
+namespace {
+
+constexpr std::string_view path_colour = "#d9570b";
+
+std::string colour_between(double part) {  // from the deep to the high
+  const auto mix = [&](int low, int high) { return static_cast<int>(std::lround(low + (high - low) * part)); };
+  return fmt::format("#{:02x}{:02x}{:02x}", mix(0x0b, 0xb9), mix(0x3c, 0xd3), mix(0x7d, 0xea));
+}
+
+class ContourDrawing {
+ public:
+  ContourDrawing(const ContourPlot& plot, int width, int height)
+      : plot_(plot),
+        width_(width),
+        height_(height),
+        axes_(axes_of(plot, width, height)),
+        frame_(frame_for(plot.options, axes_, width, height, 26)) {}
+
+  std::string text() {
+    out_ = svg_head(plot_.options, axes_, frame_, width_, height_);
+    out_ +=
+        fmt::format(R"(<clipPath id="inside"><rect x="{:.1f}" y="{:.1f}" width="{:.1f}" height="{:.1f}"/></clipPath>)"
+                    "\n<g clip-path=\"url(#inside)\">\n",
+                    frame_.left, frame_.top, frame_.right - frame_.left, frame_.bottom - frame_.top);
+    levels();
+    path();
+    out_ += "</g>\n";
+    legend();
+    return out_ + "</svg>\n";
+  }
+
+ private:
+  static PlotAxes axes_of(const ContourPlot& plot, int width, int height) {
+    const std::array x = {plot.field.x_low, plot.field.x_high}, y = {plot.field.y_low, plot.field.y_high};
+    return {Axis({x}, false, false, std::max(2, width / 90)), Axis({y}, false, false, std::max(2, height / 55))};
+  }
+
+  [[nodiscard]] double x(double value) const { return frame_.x(axes_.x.place(value).value_or(0)); }
+  [[nodiscard]] double y(double value) const { return frame_.y(axes_.y.place(value).value_or(0)); }
+
+  void levels() {
+    const std::vector<double> values = contour_levels(plot_.field, level_count);
+    for (std::size_t i = 0; i < values.size(); ++i) {
+      std::string shape;
+      for (const auto& line : contour_lines(plot_.field, values[i])) shape += line_text(line, 0.4);
+      out_ += fmt::format(R"(<path d="{}" fill="none" stroke="{}"><title>{:.4g}</title></path>)"
+                          "\n",
+                          shape, colour_between(static_cast<double>(i) / level_count), values[i]);
+    }
+  }
+
+  /// Points nearer than `pixels` to the one before are left out.
+  [[nodiscard]] std::string line_text(const std::vector<ContourPoint>& line, double pixels) const {
+    std::string text;
+    double last_x = 0, last_y = 0;
+    for (std::size_t i = 0; i < line.size(); ++i) {
+      const double px = x(line[i].x), py = y(line[i].y);
+      const bool near = std::hypot(px - last_x, py - last_y) < pixels;
+      if (!std::isfinite(px) || !std::isfinite(py) || (near && i > 0 && i + 1 < line.size())) continue;
+      text += fmt::format("{}{:.1f} {:.1f}", text.empty() ? 'M' : 'L', px, py);
+      last_x = px, last_y = py;
+    }
+    return text;
+  }
+
+  void path() {
+    const std::vector<ContourPoint>& path = plot_.path;
+    out_ += fmt::format(R"(<path d="{}" fill="none" stroke="{}" stroke-width="1.6" stroke-linejoin="round"/>)"
+                        "\n",
+                        line_text(path, 0.3), path_colour);
+    const std::size_t dots = std::min(path.size(), most_dots);  // the first steps, while they can be told apart
+    for (std::size_t i = 1; i < dots; ++i) {
+      out_ +=
+          fmt::format(R"(<circle cx="{:.1f}" cy="{:.1f}" r="2" fill="{}"/>)", x(path[i].x), y(path[i].y), path_colour);
+    }
+    if (!path.empty()) {
+      out_ += start_sign(x(path.front().x), y(path.front().y)) + end_sign(x(path.back().x), y(path.back().y));
+    }
+    for (const ContourPoint& p : plot_.minimizers) out_ += minimum_sign(x(p.x), y(p.y));
+  }
+
+  static std::string start_sign(double px, double py) {
+    return fmt::format(R"(<circle cx="{:.1f}" cy="{:.1f}" r="5" fill="#ffffff" stroke="{}" stroke-width="2"/>)", px, py,
+                       path_colour);
+  }
+  static std::string end_sign(double px, double py) {
+    return fmt::format(R"(<circle cx="{:.1f}" cy="{:.1f}" r="5" fill="{}"/>)", px, py, path_colour);
+  }
+  static std::string minimum_sign(double px, double py) {
+    return fmt::format(R"(<path d="M{0:.1f} {1:.1f}h16m-8 -8v16" stroke="#2b3137" stroke-width="2"/>)", px - 8, py);
+  }
+
+  void legend() {
+    double left = frame_.left + 6;
+    const double line = frame_.top - 14;
+    const auto entry = [&](const std::string& sign, std::string_view label) {
+      out_ += sign + fmt::format(R"(<text x="{:.1f}" y="{:.1f}">{}</text>)"
+                                 "\n",
+                                 left + 14, line + 4, label);
+      left += 14 + text_width(label) + 26;
+    };
+    if (!plot_.path.empty()) {
+      entry(start_sign(left, line), "start");
+      entry(end_sign(left, line), "end");
+    }
+    if (!plot_.minimizers.empty()) entry(minimum_sign(left, line), "known minimum");
+  }
+
+  static constexpr int level_count = 16;
+  static constexpr std::size_t most_dots = 200;
+
+  const ContourPlot& plot_;
+  int width_, height_;
+  PlotAxes axes_;
+  Frame frame_;
+  std::string out_;
+};
+
+}  // namespace
+
+std::string contour_plot_svg(const ContourPlot& plot, int width, int height) {
+  return ContourDrawing(plot, width, height).text();
+}
+
+}  // namespace thalweg

@@ -1,0 +1,61 @@
+#pragma once
+// The report of a run: one HTML file that needs nothing else.
+
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "insight/verdict.hpp"
+#include "thalweg/train.hpp"
+
+namespace thalweg {
+
+/// A headline number: ("test accuracy", "0.9021", "10,000 images").
+struct ReportTile {
+  std::string label, value, note = {};
+};
+
+/// How often a row of class t was taken for class p: counts[t * classes.size() + p].
+struct ConfusionMatrix {
+  std::vector<std::string> classes;
+  std::vector<std::int64_t> counts;
+};
+
+/// One point a row, both in the target's own units.
+struct PredictedAgainstTrue {
+  std::string target;
+  std::vector<double> truth, predicted;
+};
+
+/// Pictures beside each other, as PNG files.
+struct PictureRow {
+  std::string label;
+  std::vector<std::vector<std::byte>> pngs;
+};
+
+/// What a report shows. A part that is empty is left out. Texts are plain: the report escapes them.
+struct ReportData {
+  std::string title = {};     ///< of the run: "houses"
+  std::string subtitle = {};  ///< "mlp on houses.csv, regression of medv"
+  std::vector<ReportTile> tiles = {};
+  Verdict verdict = {};  ///< judge(history)
+  History history = {};
+  Metrics evaluation = {};        ///< on the data named by `evaluated_on`
+  std::string evaluated_on = {};  ///< "test, 10,000 rows"
+  std::optional<ConfusionMatrix> confusion = {};
+  std::optional<PredictedAgainstTrue> predictions = {};
+  std::vector<PictureRow> pictures = {};                              ///< "noisy", "denoised", "clean"
+  std::vector<ParameterEntry> parameters = {};                        ///< Layout::entries
+  std::string config = {};                                            ///< resolved, as TOML
+  std::vector<std::pair<std::string, std::string>> environment = {};  ///< ("version", "0.1.0"), ("threads", "2"), ...
+};
+
+[[nodiscard]] std::string report_html(const ReportData& data);
+
+/// From probabilities, (rows, 1) for two classes or (rows, classes), and i32 labels (rows).
+/// Throws UsageError where the shapes do not fit.
+[[nodiscard]] ConfusionMatrix confusion_matrix(const Tensor& probabilities, const Tensor& labels,
+                                               std::vector<std::string> classes);
+
+}  // namespace thalweg

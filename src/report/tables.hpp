@@ -1,0 +1,21 @@
+#pragma once
+// The tables of a report.
+
+#include <string>
+
+#include "report/report.hpp"
+
+namespace thalweg {
+
+/// Coloured by the part of its row (of the true class) that a cell is.
+[[nodiscard]] std::string confusion_html(const ConfusionMatrix& matrix);
+/// A line a row of pictures.
+[[nodiscard]] std::string pictures_html(const std::vector<PictureRow>& rows);
+/// A PNG file as an address that holds it.
+[[nodiscard]] std::string png_address(const std::vector<std::byte>& png);
+/// A line a layer, with its parameters below it, and the sum.
+[[nodiscard]] std::string layers_html(const std::vector<ParameterEntry>& parameters);
+/// Two columns.
+[[nodiscard]] std::string pairs_html(const std::vector<std::pair<std::string, std::string>>& pairs);
+
+}  // namespace thalweg

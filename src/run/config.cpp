@@ -1,0 +1,356 @@
+#include "run/config.hpp"
+
+#include <algorithm>
+#include <filesystem>
+
+#include "core/error.hpp"
+#include "thalweg/augment.hpp"
+
+namespace thalweg {
+
+Fields DataOptions::fields() {
+  Fields all = {
+      {"format", &format, "how the data is stored", any_number, {"csv", "idx", "images", "text"}},
+      {"train", &train, "the data to train on: a path, or { images = path, labels = path }"},
+      {"test", &test, "data that is measured once, at the end"},
+      {"validation", &validation,
+       "held out to watch the training: a fraction of the training rows, of a text its end (0 is none), or data"},
+  };
+  if (format == "idx") all.push_back({"classes", &classes, "what the labels 0, 1, ... are called"});
+  if (format == "images") {
+    all.push_back({.name = "stream",
+                   .place = &stream,
+                   .doc =
+                       "read the files while training, each batch ahead of its step, and keep none; auto: where they "
+                       "would take a quarter of the memory",
+                   .choices = {"auto", "always", "never"}});
+  }
+  if (is_images()) {
+    all.push_back(
+        {"augment", &augment, "in training, { flip = true, crop = 4, cutout = 8 }: see `thalweg list sections`"});
+    all.push_back({"noise", &noise,
+                   "above 0, the model learns to remove noise of this deviation (the image's whole range is 1), which "
+                   "is added to the input; the image is the target",
+                   not_negative});
+  } else if (format == "text") {
+    std::ranges::copy(text.fields(), std::back_inserter(all));
+  } else {
+    std::ranges::copy(table.fields(), std::back_inserter(all));
+  }
+  return all;
+}
+
+Fields TrainOptions::fields() {
+  const Range count{.low = 1};
+  return {
+      {"epochs", &epochs, "passes over the training rows", count},
+      {"steps", &steps, "instead of epochs, where not 0", not_negative},
+      {"batch_size", &batch_size, "rows a step; stochastic descent is 1", count},
+      {"shard_size", &shard_size, "rows a shard of the batch; 0 follows from batch and model", not_negative},
+      {"accumulate", &accumulate, "batches a step", count},
+      {"shuffle", &shuffle, "a new order each epoch"},
+      {"early_stopping", &early_stopping, "false, or { metric, patience, restore_best }"},
+      {"checkpoint_every", &checkpoint_every, "how often a checkpoint is written", positive},
+      {"keep_checkpoints", &keep_checkpoints, "how many are kept", count},
+      {.name = "memory",
+       .place = &memory,
+       .doc = "what the backward pass finds kept: all (keep), but not what costs nothing to compute again (fast), nor "
+              "what costs little (lean); the result is the same",
+       .choices = {"keep", "fast", "lean"}},
+      {"layer_norms", &layer_norms, "record the norm of each layer's gradient: the report draws them"},
+      {"threads", &threads, "0 is THALWEG_THREADS, or every core; the result is the same for any number", not_negative},
+  };
+}
+
+Fields early_stopping_fields(EarlyStopping& options) {
+  return {
+      {"metric", &options.metric, "what is watched; lower is better for losses and errors, higher for the rest"},
+      {"patience", &options.patience, "how long it may go without a new best", positive},
+      {"restore_best", &options.restore_best, "end with the parameters of the best epoch"},
+  };
+}
+
+namespace {
+
+bool is_off(const OptionValue& value) {
+  const auto* b = value.get_if<bool>();
+  return b && !*b;
+}
+
+std::optional<EarlyStopping> read_early_stopping(const OptionValue& value) {
+  if (is_off(value)) return std::nullopt;
+  EarlyStopping result;
+  if (const auto* b = value.get_if<bool>(); b && *b) return result;
+  const auto* map = value.get_if<OptionMap>();
+  if (!map) {
+    fail<UsageError>(
+        "[train] early_stopping = {}. Wanted: false, or {{ metric = \"validation.loss\", patience = \"3 "
+        "epochs\" }}",
+        value.str());
+  }
+  read_fields(early_stopping_fields(result), *map, "train.early_stopping");
+  return result;
+}
+
+/// The sections of a file; each is read by itself, so that an error in one can be given its line.
+struct Sections {
+  std::int64_t seed = 1;
+  OptionMap data, model, loss, optimizer, schedule, train;
+
+  Fields fields() {
+    return {{"seed", &seed, "of every random number", not_negative},
+            {"data", &data, "where the data is and what it means"},
+            {"model", &model, "what is trained"},
+            {"loss", &loss, "what is minimised"},
+            {"optimizer", &optimizer, "how it steps"},
+            {"schedule", &schedule, "how the rate changes over the run"},
+            {"train", &train, "how long, and in what portions"}};
+  }
+};
+
+/// Gives an error of reading `section` the line of the key that it names.
+template <class Read>
+auto with_line(const ConfigTree& tree, const std::string& section, const Read& read) {
+  try {
+    return read();
+  } catch (const UsageError& error) {
+    const std::string_view message = error.what();
+    const std::string prefix = section.empty() ? "" : section + ".";
+    for (const auto& [dotted, line] : tree.lines) {
+      if (!dotted.starts_with(prefix)) continue;
+      const std::string key = dotted.substr(prefix.size());
+      const bool named = message.find(fmt::format("'{}'", key)) != message.npos ||
+                         message.find(fmt::format("] {} = ", key)) != message.npos;
+      if (named && !tree.file.empty()) fail<UsageError>("{}:{}: {}", tree.file, line, message);
+    }
+    throw;
+  }
+}
+
+Sections read_sections(const ConfigTree& tree) {
+  return with_line(tree, "", [&] {
+    Sections sections;
+    read_fields(sections.fields(), tree.values, "config");
+    return sections;
+  });
+}
+
+std::string take_kind(OptionMap& section, std::string_view where, const std::string& otherwise) {
+  const auto found = section.find("kind");
+  if (found == section.end()) return otherwise;
+  const auto* kind = found->second.get_if<std::string>();
+  if (!kind) fail<UsageError>("[{}] kind = {}. Wanted: a name in quotes", where, found->second.str());
+  std::string name = *kind;
+  section.erase(found);
+  return name;
+}
+
+/// Whether `lr = "auto"` stood there; a number that is as good as any takes its place.
+bool take_auto_lr(OptionMap& optimizer) {
+  const auto lr = optimizer.find("lr");
+  const auto* text = lr == optimizer.end() ? nullptr : lr->second.get_if<std::string>();
+  if (!text || *text != "auto") return false;
+  lr->second = {1e-3};
+  return true;
+}
+
+/// What the user chose, over the defaults; those are for one kind and say nothing about another.
+Choice choose(OptionMap chosen, OptionMap defaults, std::string_view where) {
+  const std::string default_kind = take_kind(defaults, where, "");
+  Choice choice{take_kind(chosen, where, default_kind), std::move(chosen)};
+  if (choice.kind == default_kind) choice.options.merge(std::move(defaults));
+  return choice;
+}
+
+OptionValue absolute(const OptionValue& place, const std::filesystem::path& folder) {
+  if (const auto* path = place.get_if<std::string>()) {
+    return path->empty() ? place : OptionValue{(folder / *path).lexically_normal().string()};
+  }
+  if (const auto* pair = place.get_if<OptionMap>()) {
+    OptionMap result;
+    for (const auto& [key, path] : *pair) result[key] = absolute(path, folder);
+    return {std::move(result)};
+  }
+  return place;
+}
+
+void check_data_options(const DataOptions& data) {
+  const bool idx = data.format == "idx";
+  const auto check_place = [&](std::string_view key, const OptionValue& place, bool needed) {
+    const auto* path = place.get_if<std::string>();
+    if (path && path->empty() && !needed) return;
+    const bool good = idx ? place.holds<OptionMap>() : path && !path->empty();
+    if (good) return;
+    fail<UsageError>("[data] {} = {}. Wanted: {}", key, place.str(),
+                     idx ? "{ images = \"path\", labels = \"path\" }" : "a path");
+  };
+  check_place("train", data.train, true);
+  check_place("test", data.test, false);
+  const auto* fraction = data.validation.get_if<double>();
+  if (!fraction) check_place("validation", data.validation, true);
+  if (fraction && !(*fraction >= 0 && *fraction < 1)) {
+    fail<UsageError>("[data] validation = {}. Wanted: in [0, 1), or a path", *fraction);
+  }
+  if (data.format == "csv" && data.table.target.empty()) {
+    fail<UsageError>("[data] target is not set. Hint: --target COLUMN says what to predict.");
+  }
+}
+
+}  // namespace
+
+DataOptions read_data_options(const ConfigTree& tree, const std::filesystem::path& folder) {
+  const Sections sections = read_sections(tree);
+  return with_line(tree, "data", [&] {
+    DataOptions data;
+    const auto train = sections.data.find("train");
+    if (train != sections.data.end() && train->second.holds<OptionMap>()) data.format = "idx";
+    if (const auto format = sections.data.find("format"); format != sections.data.end()) {
+      read_fields({{"format", &data.format, "", any_number, {"csv", "idx", "images", "text"}}}, {*format}, "data");
+    }
+    read_fields(data.fields(), sections.data, "data");
+    if (data.is_images()) {
+      AugmentOptions augment;
+      read_fields(fields(augment), data.augment, "data.augment");
+      data.augment = field_values(fields(augment));
+    }
+    if (const auto* none = data.validation.get_if<std::int64_t>()) {
+      data.validation = {static_cast<double>(*none)};
+    }
+    check_data_options(data);
+    for (OptionValue* place : {&data.train, &data.test, &data.validation}) *place = absolute(*place, folder);
+    return data;
+  });
+}
+
+Config read_config(const ConfigTree& tree, DataOptions data, const DataFacts& facts, const Registry& registry) {
+  Sections own = read_sections(tree), defaults = read_sections(parse_toml(default_config(facts)));
+  Config config;
+  config.seed = static_cast<std::uint64_t>(own.seed);
+  config.data = std::move(data);
+  with_line(tree, "model", [&] {
+    config.model = choose(own.model, defaults.model, "model");
+    config.model.options = registry.model(config.model.kind).make(facts.outputs, config.model.options).second;
+  });
+  with_line(tree, "loss", [&] {
+    config.loss = choose(own.loss, defaults.loss, "loss");
+    config.loss.options = registry.loss(config.loss.kind).make(config.loss.options).options();
+  });
+  with_line(tree, "schedule", [&] {
+    config.schedule = choose(own.schedule, defaults.schedule, "schedule");
+    config.schedule.options = registry.schedule(config.schedule.kind).make(config.schedule.options).options();
+  });
+  with_line(tree, "optimizer", [&] {
+    config.auto_lr = take_auto_lr(own.optimizer);
+    config.optimizer = choose(own.optimizer, defaults.optimizer, "optimizer");
+    config.optimizer.options = config.make_optimizer(registry).options;
+  });
+  with_line(tree, "train", [&] {
+    own.train.merge(std::move(defaults.train));
+    read_fields(config.train.fields(), own.train, "train");
+    if (auto stopping = read_early_stopping(config.train.early_stopping)) {
+      config.train.early_stopping = {field_values(early_stopping_fields(*stopping))};
+    }
+  });
+  return config;
+}
+
+Optimizer Config::make_optimizer(const Registry& registry) const {
+  Optimizer result = registry.optimizer(optimizer.kind).make(optimizer.options);
+  result.schedule = registry.schedule(schedule.kind).make(schedule.options);
+  return result;
+}
+
+void Config::set_lr(double lr) {
+  optimizer.options["lr"] = {lr};
+  auto_lr = false;
+}
+
+FitOptions Config::fit_options() const {
+  return {.epochs = train.epochs,
+          .steps = train.steps,
+          .batch_size = train.batch_size,
+          .shard_size = train.shard_size,
+          .accumulate = train.accumulate,
+          .memory = train.memory == "lean"   ? Memory::lean
+                    : train.memory == "keep" ? Memory::keep
+                                             : Memory::fast,
+          .layer_norms = train.layer_norms,
+          .shuffle = train.shuffle,
+          .seed = seed,
+          .early_stopping = read_early_stopping(train.early_stopping),
+          .checkpoint_every = train.checkpoint_every,
+          .keep_checkpoints = train.keep_checkpoints,
+          .fingerprint = fingerprint()};
+}
+
+namespace {
+
+/// In the order of the fields.
+void write_section(std::string& out, std::string_view name, const Fields& fields) {
+  out += fmt::format("\n[{}]\n", name);
+  const OptionMap values = field_values(fields);
+  for (const Field& field : fields)
+    out += fmt::format("{} = {}\n", field.name, values.at(std::string(field.name)).str());
+}
+
+void write_choice(std::string& out, std::string_view name, Choice choice, bool auto_lr = false) {
+  if (auto_lr) choice.options["lr"] = {"auto"};
+  out += fmt::format("\n[{}]\nkind = {}\n", name, OptionValue{choice.kind}.str());
+  for (const auto& [key, value] : choice.options) out += fmt::format("{} = {}\n", key, value.str());
+}
+
+void flatten(const OptionMap& map, const std::string& prefix, std::map<std::string, std::string>& flat) {
+  for (const auto& [key, value] : map) {
+    if (const auto* inner = value.get_if<OptionMap>()) {
+      flatten(*inner, prefix + key + ".", flat);
+    } else {
+      flat[prefix + key] = value.str();
+    }
+  }
+}
+
+/// Every key and its value, but for those that cannot change the result.
+std::map<std::string, std::string> decisive(const Config& config) {
+  std::map<std::string, std::string> flat;
+  flatten(parse_toml(config.toml()).values, "", flat);
+  for (const char* key :
+       {"train.threads", "train.memory", "train.checkpoint_every", "train.keep_checkpoints", "train.layer_norms"})
+    flat.erase(key);
+  return flat;
+}
+
+}  // namespace
+
+std::string Config::toml() const {
+  Config copy = *this;
+  std::string out = fmt::format("seed = {}\n", seed);
+  write_section(out, "data", copy.data.fields());
+  write_choice(out, "model", model);
+  write_choice(out, "loss", loss);
+  write_choice(out, "optimizer", optimizer, auto_lr);
+  write_choice(out, "schedule", schedule);
+  write_section(out, "train", copy.train.fields());
+  return out;
+}
+
+std::string Config::fingerprint() const {
+  std::string text;
+  for (const auto& [key, value] : decisive(*this)) text += key + " = " + value + "\n";
+  return text;
+}
+
+std::vector<std::string> differences(const Config& before, const Config& after) {
+  const auto a = decisive(before), b = decisive(after);
+  std::vector<std::string> result;
+  for (const auto& [key, value] : a) {
+    const auto other = b.find(key);
+    const std::string now = other == b.end() ? "(not set)" : other->second;
+    if (now != value) result.push_back(fmt::format("{}: {} -> {}", key, value, now));
+  }
+  for (const auto& [key, value] : b) {
+    if (!a.contains(key)) result.push_back(fmt::format("{}: (not set) -> {}", key, value));
+  }
+  return result;
+}
+
+}  // namespace thalweg

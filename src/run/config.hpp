@@ -1,0 +1,95 @@
+#pragma once
+// The configuration of a run: what a user wrote, completed by the defaults that fit the data.
+
+#include <filesystem>
+
+#include "data/schema.hpp"
+#include "data/text.hpp"
+#include "options/toml.hpp"
+#include "thalweg/registry.hpp"
+#include "thalweg/train.hpp"
+
+namespace thalweg {
+
+/// `[data]`. A place is a path, or for idx a table { images = path, labels = path }.
+struct DataOptions {
+  std::string format = "csv";
+  OptionValue train = {""};
+  OptionValue test = {""};
+  OptionValue validation = {0.1};         ///< a fraction of the training rows, or a place
+  std::vector<std::string> classes = {};  ///< idx: what the labels are called
+  OptionMap augment = {};                 ///< images: AugmentOptions, for training
+  double noise = 0;                       ///< images: added to the input, where the image itself is the target
+  std::string stream = "auto";            ///< images: whether files are read while they are used
+  data::TableOptions table = {};          ///< csv: which columns mean what
+  data::TextOptions text = {};            ///< text: tokens and windows
+
+  /// Those of the format.
+  [[nodiscard]] Fields fields();
+  [[nodiscard]] bool is_images() const { return format == "idx" || format == "images"; }
+};
+
+/// `[train]`
+struct TrainOptions {
+  std::int64_t epochs = 10, steps = 0, batch_size = 32, shard_size = 0, accumulate = 1;
+  bool shuffle = true;
+  OptionValue early_stopping = {false};  ///< false, or a table of EarlyStopping's fields
+  Duration checkpoint_every = "1 epochs";
+  int keep_checkpoints = 2;
+  int threads = 0;
+  std::string memory = "fast";
+  bool layer_norms = false;
+
+  [[nodiscard]] Fields fields();
+};
+
+/// One row of a table, and its options.
+struct Choice {
+  std::string kind;
+  OptionMap options = {};
+};
+
+struct Config {
+  std::uint64_t seed = 1;
+  DataOptions data;
+  Choice model, loss, optimizer, schedule;
+  TrainOptions train;
+  bool auto_lr = false;  ///< `optimizer.lr = "auto"`, and not found yet: the number there means nothing
+
+  /// Puts the rate where "auto" stood.
+  void set_lr(double lr);
+  /// As TOML that reads back to the same.
+  [[nodiscard]] std::string toml() const;
+  /// What decides the result of a run: everything but threads and checkpoints.
+  [[nodiscard]] std::string fingerprint() const;
+
+  [[nodiscard]] Optimizer make_optimizer(const Registry& registry) const;
+  [[nodiscard]] FitOptions fit_options() const;
+};
+
+/// What the defaults depend on.
+struct DataFacts {
+  data::Task task = data::Task::regression;
+  std::int64_t rows = 0;     ///< to train on
+  std::int64_t outputs = 1;  ///< numbers that the model gives for a row
+  bool table = true;
+  std::int64_t context = 0;  ///< tokens a row, of a text
+};
+
+/// Two stages, because what fits depends on what the data is: first where it is, then the rest.
+[[nodiscard]] DataOptions read_data_options(const ConfigTree& tree, const std::filesystem::path& folder);
+/// Throws UsageError, with file and line where they are known, for what is unknown, of a wrong type or out of range.
+[[nodiscard]] Config read_config(const ConfigTree& tree, DataOptions data, const DataFacts& facts,
+                                 const Registry& registry);
+
+/// The defaults for such data, as a configuration.
+[[nodiscard]] std::string default_config(const DataFacts& facts);
+
+/// The keys at which two configurations differ, one a line: `optimizer.lr: 0.001 -> 0.003`. Threads and checkpoints do
+/// not count: they cannot change the result.
+[[nodiscard]] std::vector<std::string> differences(const Config& before, const Config& after);
+
+/// Names of the sections and their fields, for documentation.
+[[nodiscard]] Fields early_stopping_fields(EarlyStopping& options);
+
+}  // namespace thalweg

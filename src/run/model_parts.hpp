@@ -1,0 +1,34 @@
+#pragma once
+// The inside of a Model.
+
+#include "engine/shards.hpp"
+#include "plan/program.hpp"
+#include "run/recipe.hpp"
+#include "thalweg/model.hpp"
+
+namespace thalweg {
+
+struct Model::Parts {
+  explicit Parts(Recipe r) : recipe(std::move(r)) {}
+
+  Recipe recipe;
+  ModelFunction model = {};
+  std::optional<LossFunction> loss = {};
+  nn::SequenceStep step = {};  ///< of a model that can generate
+  std::vector<std::pair<std::string, Tensor>> parameters = {};
+  std::vector<std::string> input_names = {};
+
+  /// Every row goes through one program of this many rows, so that its bits do not depend on its company.
+  static constexpr std::int64_t block_rows = 16;
+  std::unique_ptr<const Program> program = {};
+  std::vector<std::byte*> bases = {};  // of the parameters
+  std::int64_t outputs = 1;            // of the program, a row
+  mutable BlockPool arenas = {};
+
+  [[nodiscard]] bool is_table() const { return recipe.preprocessing.table() != nullptr; }
+  [[nodiscard]] std::size_t input_bytes() const { return recipe.input().bytes(); }
+  /// `rows` rows of the input, at most block_rows, to that many rows of outputs.
+  void run(const std::byte* input, std::int64_t rows, float* output) const;
+};
+
+}  // namespace thalweg

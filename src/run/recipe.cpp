@@ -1,0 +1,79 @@
+#include "run/recipe.hpp"
+
+#include <filesystem>
+
+#include "core/error.hpp"
+#include "options/text.hpp"
+#include "thalweg/ops.hpp"
+
+namespace thalweg {
+
+ModelFunction Recipe::make_model(const Registry& registry, const AugmentOptions& augmentation) const {
+  ModelFunction inner = registry.model(model.kind).make(outputs, model.options).first;
+  const data::TensorPreprocessing* tensor = preprocessing.tensor();
+  if (!tensor) return inner;
+  return [inner = std::move(inner), affine = tensor->affine, augmentation](Scope s, Var x) {
+    return inner(s, (augment(s, cast(x, s.dtype()), augmentation) - affine.shift) * affine.scale);
+  };
+}
+
+LossFunction Recipe::make_loss(const Registry& registry) const { return registry.loss(loss.kind).make(loss.options); }
+
+Signature Recipe::input() const {
+  if (const auto* tensor = preprocessing.tensor()) return {tensor->input, tensor->dtype};
+  if (const auto* text = preprocessing.text()) return {{text->sequence_length}, i32};
+  return {{preprocessing.table()->width()}, f32};
+}
+
+namespace {
+
+constexpr const char* format_version = "1";
+
+const std::string& entry(const SafetensorsFile& file, const std::string& key, const std::string& name) {
+  const auto found = file.metadata.find(key);
+  if (found == file.metadata.end()) {
+    fail<ModelError>("[model] {} has no '{}' in its metadata: it is not a model of Thalweg's", name, key);
+  }
+  return found->second;
+}
+
+Choice choice_in(const SafetensorsFile& file, const std::string& section, const std::string& name) {
+  const ConfigTree tree = parse_toml("options = " + entry(file, section + ".options", name));
+  const auto* options = tree.find("options");
+  const auto* map = options ? options->get_if<OptionMap>() : nullptr;
+  if (!map || tree.values.size() != 1) fail<ModelError>("[model] {}: {}.options is not a table", name, section);
+  return {entry(file, section + ".kind", name), *map};
+}
+
+}  // namespace
+
+void save_model(const std::filesystem::path& path, const Recipe& recipe, const State& state) {
+  SafetensorsFile file;
+  file.metadata = {{"thalweg.model", format_version},
+                   {"model.kind", recipe.model.kind},
+                   {"model.options", OptionValue{recipe.model.options}.str()},
+                   {"model.outputs", std::to_string(recipe.outputs)},
+                   {"loss.kind", recipe.loss.kind},
+                   {"loss.options", OptionValue{recipe.loss.options}.str()},
+                   {"preprocessing", recipe.preprocessing.json()}};
+  for (const ParameterEntry& parameter : state.layout->entries) {
+    file.tensors.emplace_back(parameter.name, state.parameter(parameter.name));
+  }
+  write_safetensors(path, file);
+}
+
+Recipe recipe_of(const SafetensorsFile& file, const std::string& name) {
+  if (const std::string& version = entry(file, "thalweg.model", name); version != format_version) {
+    fail<ModelError>("[model] {} is of format {}. Wanted: {}", name, version, format_version);
+  }
+  const auto outputs = parse_integer(entry(file, "model.outputs", name));
+  if (!outputs || *outputs < 1) fail<ModelError>("[model] {}: model.outputs is not a number above 0", name);
+  try {
+    return {choice_in(file, "model", name), choice_in(file, "loss", name), *outputs,
+            data::Preprocessing::from_json(entry(file, "preprocessing", name))};
+  } catch (const UsageError& error) {
+    fail<ModelError>("[model] {}: {}", name, error.what());
+  }
+}
+
+}  // namespace thalweg

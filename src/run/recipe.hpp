@@ -1,0 +1,34 @@
+#pragma once
+// What a trained model is besides its parameters: enough to build its function again.
+
+#include <filesystem>
+
+#include "core/signature.hpp"
+#include "data/preprocessing.hpp"
+#include "run/config.hpp"
+#include "store/safetensors.hpp"
+#include "thalweg/augment.hpp"
+#include "thalweg/registry.hpp"
+#include "thalweg/state.hpp"
+
+namespace thalweg {
+
+struct Recipe {
+  Choice model, loss;
+  std::int64_t outputs = 1;
+  data::Preprocessing preprocessing;
+
+  /// From the data as it is stored or encoded to raw predictions; for images it begins with augmentation, in training,
+  /// and the affine preprocessing.
+  [[nodiscard]] ModelFunction make_model(const Registry& registry, const AugmentOptions& augmentation = {}) const;
+  [[nodiscard]] LossFunction make_loss(const Registry& registry) const;
+  /// One row of the input.
+  [[nodiscard]] Signature input() const;
+};
+
+/// Parameters under their names, and the recipe as metadata.
+void save_model(const std::filesystem::path& path, const Recipe& recipe, const State& state);
+/// Throws ModelError where the metadata is not that of a model.
+[[nodiscard]] Recipe recipe_of(const SafetensorsFile& file, const std::string& name);
+
+}  // namespace thalweg

@@ -1,0 +1,214 @@
+#include "run/run.hpp"
+
+#include <fcntl.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cmath>
+#include <cstring>
+#include <filesystem>
+#include <nlohmann/json.hpp>
+#include <utility>
+
+#include "core/error.hpp"
+#include "store/atomic_file.hpp"
+
+namespace fs = std::filesystem;
+
+namespace thalweg {
+
+namespace {
+
+[[noreturn]] void fail_io(const fs::path& path, int error) {
+  fail<IoError>("[run] {}: {}", path.string(), std::strerror(error));
+}
+
+fs::path numbered(const fs::path& wanted, int number) {
+  return number == 1 ? wanted : fs::path(wanted.string() + "-" + std::to_string(number));
+}
+
+/// The descriptor of a lock that is held until it is closed; -1 where another process holds it.
+int try_lock(const fs::path& folder) {
+  const fs::path file = folder / ".lock";
+  const int descriptor = ::open(file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0666);
+  if (descriptor < 0) fail_io(file, errno);
+  if (::flock(descriptor, LOCK_EX | LOCK_NB) == 0) return descriptor;
+  ::close(descriptor);
+  return -1;
+}
+
+[[noreturn]] void refuse_live(const fs::path& folder) {
+  fail<UsageError>("[run] {} is in use by another process. Hint: --out gives this run a folder of its own.",
+                   folder.string());
+}
+
+bool is_live(const fs::path& folder) {
+  if (!fs::exists(folder / ".lock")) return false;
+  const int lock = try_lock(folder);
+  if (lock >= 0) ::close(lock);
+  return lock < 0;
+}
+
+}  // namespace
+
+RunFolder::RunFolder(fs::path path) : path_(std::move(path)), lock_(try_lock(path_)) {
+  if (lock_ < 0) refuse_live(path_);
+}
+
+RunFolder::RunFolder(RunFolder&& other) noexcept
+    : path_(std::move(other.path_)), lock_(std::exchange(other.lock_, -1)) {}
+
+RunFolder::~RunFolder() {
+  if (lock_ >= 0) ::close(lock_);
+}
+
+RunFolder RunFolder::create(const fs::path& wanted) {
+  std::error_code error;
+  const fs::path parent = wanted.has_parent_path() ? wanted.parent_path() : ".";
+  fs::create_directories(parent, error);
+  if (error) fail_io(parent, error.value());
+  if (is_live(wanted)) refuse_live(wanted);
+  for (int number = 1;; ++number) {
+    const fs::path path = numbered(wanted, number);
+    const bool empty = fs::is_directory(path, error) && fs::is_empty(path, error);
+    if (!empty && !fs::create_directory(path, error)) {
+      if (error) fail_io(path, error.value());
+      continue;  // there is one: the next name
+    }
+    RunFolder folder(path);
+    fs::create_directory(folder.checkpoints(), error);
+    if (error) fail_io(folder.checkpoints(), error.value());
+    folder.name_latest();
+    return folder;
+  }
+}
+
+RunFolder RunFolder::open(const fs::path& path) {
+  if (!fs::is_directory(path)) fail<UsageError>("[run] there is no folder {}", path.string());
+  return RunFolder(path);
+}
+
+std::optional<fs::path> RunFolder::newest_unfinished(const fs::path& wanted) {
+  std::optional<fs::path> found;
+  for (int number = 1; fs::exists(numbered(wanted, number)); ++number) {
+    const fs::path path = numbered(wanted, number);
+    if (fs::exists(path / "config.toml") && !finished(path)) found = path;
+  }
+  return found;
+}
+
+bool RunFolder::finished(const fs::path& path) {
+  if (fs::exists(path / "model.safetensors")) return true;
+  return fs::exists(path / "report.html") && !fs::exists(path / "metrics.jsonl");  // a folder of variants
+}
+
+/// A convenience: where links cannot be made, there is none.
+void RunFolder::name_latest() const {
+  std::error_code ignored;
+  const fs::path link = path_.parent_path() / "latest", fresh = path_.parent_path() / ".latest.new";
+  if (fs::exists(link, ignored) && !fs::is_symlink(link, ignored)) return;
+  fs::remove(fresh, ignored);
+  fs::create_directory_symlink(path_.filename(), fresh, ignored);
+  fs::rename(fresh, link, ignored);
+}
+
+MetricsLog::MetricsLog(fs::path path) : path_(std::move(path)), file_(path_, std::ios::app) {
+  if (!file_) fail_io(path_, errno);
+}
+
+void MetricsLog::add_line(const std::string& line) {
+  file_ << line << '\n' << std::flush;
+  if (!file_) fail_io(path_, errno);
+}
+
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+double number_or_nan(const Json& value) { return value.is_number() ? value.get<double>() : std::nan(""); }
+
+StepReport step_from(const Json& line, std::vector<std::string>& layers) {
+  StepReport report{.step = line.at("step"),
+                    .total_steps = line.at("total_steps"),
+                    .epoch = line.at("epoch"),
+                    .loss = number_or_nan(line.at("loss")),
+                    .gradient_norm = number_or_nan(line.at("gradient_norm")),
+                    .lr = number_or_nan(line.at("lr")),
+                    .samples = line.at("samples")};
+  const auto norms = line.find("layer_norms");
+  if (norms == line.end()) return report;
+  layers.clear();
+  for (const auto& [layer, norm] : norms->items()) {
+    layers.push_back(layer);
+    report.layer_norms.push_back(number_or_nan(norm));
+  }
+  return report;
+}
+
+EpochReport epoch_from(const Json& line) {
+  EpochReport report;
+  report.epoch = line.at("epoch");
+  report.step = line.at("step");
+  report.seconds = line.at("seconds");
+  report.best = line.at("best");
+  for (const auto& [name, value] : line.at("metrics").items()) report.metrics.emplace_back(name, number_or_nan(value));
+  return report;
+}
+
+/// Calls `take` with every whole line of a log; the last may have been cut off by a crash.
+template <class Take>
+void for_each_line(const fs::path& path, const Take& take) {
+  std::ifstream file(path);
+  for (std::string line; std::getline(file, line);) {
+    const Json parsed = Json::parse(line, nullptr, false);
+    if (!parsed.is_discarded()) take(line, parsed);
+  }
+}
+
+}  // namespace
+
+void MetricsLog::add(const StepReport& r, const std::vector<std::string>& layers) {
+  Json line{{"step", r.step},
+            {"epoch", r.epoch},
+            {"loss", r.loss},
+            {"gradient_norm", r.gradient_norm},
+            {"lr", r.lr},
+            {"samples", r.samples},
+            {"total_steps", r.total_steps}};
+  for (std::size_t i = 0; i < r.layer_norms.size(); ++i) line["layer_norms"][layers[i]] = r.layer_norms[i];
+  add_line(line.dump());
+}
+
+void MetricsLog::add(const EpochReport& r) {
+  Json metrics = Json::object();
+  for (const auto& [name, value] : r.metrics) metrics[name] = value;
+  add_line(Json{{"epoch", r.epoch}, {"step", r.step}, {"seconds", r.seconds}, {"best", r.best}, {"metrics", metrics}}
+               .dump());
+}
+
+void MetricsLog::cut_after(std::int64_t step) {
+  std::string kept;
+  for_each_line(path_, [&](const std::string& line, const Json& parsed) {
+    if (parsed.at("step").get<std::int64_t>() <= step) kept += line + "\n";
+  });
+  file_.close();
+  write_atomically(path_, kept);
+  file_.open(path_, std::ios::app);
+}
+
+History MetricsLog::history() const {
+  History history;
+  for_each_line(path_, [&](const std::string&, const Json& line) {
+    if (line.contains("metrics")) {
+      history.epochs.push_back(epoch_from(line));
+      if (history.epochs.back().best) history.best_epoch = history.epochs.back().epoch;
+      history.seconds = history.epochs.back().seconds;
+    } else {
+      history.steps.push_back(step_from(line, history.layers));
+    }
+  });
+  return history;
+}
+
+}  // namespace thalweg

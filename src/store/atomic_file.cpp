@@ -1,0 +1,70 @@
+#include "store/atomic_file.hpp"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+#include <filesystem>
+
+#include "core/error.hpp"
+
+namespace thalweg {
+
+namespace {
+
+class Descriptor {
+ public:
+  Descriptor(const std::filesystem::path& path, int flags) : number_(::open(path.c_str(), flags | O_CLOEXEC, 0644)) {
+    if (number_ < 0) fail<IoError>("[write] {}: {}", path.string(), std::strerror(errno));
+  }
+  ~Descriptor() { ::close(number_); }
+  Descriptor(const Descriptor&) = delete;
+  Descriptor& operator=(const Descriptor&) = delete;
+  [[nodiscard]] int number() const { return number_; }
+
+ private:
+  int number_;
+};
+
+bool write_all(int descriptor, std::span<const std::byte> bytes) {
+  while (!bytes.empty()) {
+    const ssize_t written = ::write(descriptor, bytes.data(), bytes.size());
+    if (written < 0 && errno == EINTR) continue;
+    if (written < 0) return false;
+    bytes = bytes.subspan(static_cast<std::size_t>(written));
+  }
+  return true;
+}
+
+}  // namespace
+
+void sync_folder(const std::filesystem::path& folder) {
+  const Descriptor opened(folder.empty() ? "." : folder, O_RDONLY | O_DIRECTORY);
+  ::fsync(opened.number());  // some file systems cannot; the rename is then as safe as they make it
+}
+
+void write_atomically(const std::filesystem::path& path, const std::vector<std::span<const std::byte>>& pieces) {
+  std::filesystem::path temporary = path;
+  temporary += ".tmp";
+  int error = 0;
+  {
+    const Descriptor file(temporary, O_WRONLY | O_CREAT | O_TRUNC);
+    for (const auto& piece : pieces) {
+      if (error == 0 && !write_all(file.number(), piece)) error = errno;
+    }
+    if (error == 0 && ::fsync(file.number()) != 0) error = errno;
+  }
+  if (error == 0 && ::rename(temporary.c_str(), path.c_str()) != 0) error = errno;
+  if (error != 0) {
+    ::unlink(temporary.c_str());
+    fail<IoError>("[write] {}: {}. What was there before is whole.", path.string(), std::strerror(error));
+  }
+  sync_folder(path.parent_path());
+}
+
+void write_atomically(const std::filesystem::path& path, std::string_view text) {
+  write_atomically(path, {std::as_bytes(std::span(text.data(), text.size()))});
+}
+
+}  // namespace thalweg

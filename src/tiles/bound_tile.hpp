@@ -1,0 +1,79 @@
+#pragma once
+// A tile program that one thread runs in one go, in memory that stays where it is. What a run would find out again is
+// kept: where each register is, and what each loop is handed. In a small step that is most of what an elementwise
+// kernel costs.
+
+#include "tiles/tile_plan.hpp"
+
+namespace thalweg {
+
+template <class T>
+class BoundTile {
+ public:
+  /// The plan must outlive it, and so must the arrays of the call.
+  BoundTile(const TilePlan<T>& plan, const KernelCall& call);
+  void run();
+  /// Whether a run is one loop of machine code and nothing else.
+  [[nodiscard]] bool is_one_loop() const {
+    return calls_.size() == 1 && calls_[0].code && numbers_.empty() && gathered_.empty() && copies_.empty() &&
+           reductions_.empty();
+  }
+  void run_loop() const { (*calls_[0].code)(registers_.data(), elements_); }
+
+ private:
+  using Plan = TilePlan<T>;
+  /// A number that is read anew in each run: of another dtype, or wanted as a whole tile.
+  struct Number {
+    T (*read)(const std::byte*);
+    const std::byte* from;
+    T* into;
+    std::size_t count;
+  };
+  /// A view that is not one run of elements, and goes through a slot.
+  struct Gathered {
+    void (*read)(T* into, const std::byte* from, const View& view, std::int64_t n);
+    const std::byte* from;
+    T* into;
+    const View* view;
+  };
+  /// Machine code, or one micro-op.
+  struct Call {
+    const TileCode* code;
+    MicroOp::Run run = nullptr;
+    T* out = nullptr;
+    std::array<const void*, 4> operands = {};
+  };
+  struct Copy {
+    T* into;
+    const T* from;
+    bool spread;  // one number, as often as there are elements
+  };
+  struct Reduction {
+    const Reducer* reducer;
+    const T* from;
+    T* into;
+  };
+
+  void place_loads(const KernelCall& call);
+  void place_steps(const KernelCall& call);
+  struct Line {
+    alignas(64) T values[64 / sizeof(T)];
+  };
+  T* slot(int of_register) {
+    const int index = plan_.slot_of_[static_cast<std::size_t>(of_register)];
+    return slots_[static_cast<std::size_t>(index) * lines_].values;
+  }
+
+  const Plan& plan_;
+  std::size_t elements_, lines_;  // lines of the cache to a slot
+  std::vector<Line> slots_;
+  std::vector<T> converted_;  // numbers, by register
+  std::vector<const void*> registers_;
+  std::vector<Number> numbers_;
+  std::vector<Gathered> gathered_;
+  std::vector<Call> calls_;
+  std::vector<Copy> copies_;
+  std::vector<Reduction> reductions_;
+};
+
+}  // namespace thalweg

@@ -1,0 +1,586 @@
+// Compiled once for each instruction set; see micro_ops.cpp. No include guard in the usual sense: Highway's toggles it.
+#if defined(THALWEG_MICRO_OPS_INL) == defined(HWY_TARGET_TOGGLE)
+#ifdef THALWEG_MICRO_OPS_INL
+#undef THALWEG_MICRO_OPS_INL
+#else
+#define THALWEG_MICRO_OPS_INL
+#endif
+
+#include <hwy/highway.h>
+#include <cmath>
+#include <limits>
+
+#include "tiles/exponentials-inl.hpp"
+#include "tiles/tail-inl.hpp"
+
+HWY_BEFORE_NAMESPACE();
+namespace thalweg {
+namespace HWY_NAMESPACE {
+namespace {
+
+namespace hn = hwy::HWY_NAMESPACE;
+
+// One micro-op is one struct: a function of vectors. `d` tells the element type and the number of lanes.
+
+struct Copy {
+  template <class D, class V>
+  static HWY_INLINE V f(D, V a) {
+    return a;
+  }
+};
+struct Neg {
+  template <class D, class V>
+  static HWY_INLINE V f(D, V a) {
+    return hn::Neg(a);
+  }
+};
+struct Abs {
+  template <class D, class V>
+  static HWY_INLINE V f(D, V a) {
+    return hn::Abs(a);
+  }
+};
+struct Square {
+  template <class D, class V>
+  static HWY_INLINE V f(D, V a) {
+    return hn::Mul(a, a);
+  }
+};
+struct Sqrt {
+  template <class D, class V>
+  static HWY_INLINE V f(D, V a) {
+    return hn::Sqrt(a);
+  }
+};
+struct Rsqrt {
+  template <class D, class V>
+  static HWY_INLINE V f(D d, V a) {
+    return hn::Div(hn::Set(d, 1), hn::Sqrt(a));
+  }
+};
+struct Reciprocal {
+  template <class D, class V>
+  static HWY_INLINE V f(D d, V a) {
+    return hn::Div(hn::Set(d, 1), a);
+  }
+};
+struct Floor {
+  template <class D, class V>
+  static HWY_INLINE V f(D, V a) {
+    return hn::Floor(a);
+  }
+};
+struct Ceil {
+  template <class D, class V>
+  static HWY_INLINE V f(D, V a) {
+    return hn::Ceil(a);
+  }
+};
+struct Round {
+  template <class D, class V>
+  static HWY_INLINE V f(D, V a) {
+    return hn::Round(a);
+  }
+};
+struct Sign {
+  template <class D, class V>
+  static HWY_INLINE V f(D d, V a) {
+    const V unit = hn::CopySign(hn::Set(d, 1), a);
+    return hn::IfThenElse(hn::Gt(hn::Abs(a), hn::Zero(d)), unit, a);  // 0 and NaN are their own sign
+  }
+};
+
+struct Add {
+  template <class D, class V>
+  static HWY_INLINE V f(D, V a, V b) {
+    return hn::Add(a, b);
+  }
+};
+struct Sub {
+  template <class D, class V>
+  static HWY_INLINE V f(D, V a, V b) {
+    return hn::Sub(a, b);
+  }
+};
+struct Mul {
+  template <class D, class V>
+  static HWY_INLINE V f(D, V a, V b) {
+    return hn::Mul(a, b);
+  }
+};
+struct Div {
+  template <class D, class V>
+  static HWY_INLINE V f(D, V a, V b) {
+    return hn::Div(a, b);
+  }
+};
+template <class V>
+HWY_INLINE V EitherNan(V a, V b, V otherwise) {
+  return hn::IfThenElse(hn::IsNaN(a), a, hn::IfThenElse(hn::IsNaN(b), b, otherwise));
+}
+struct Minimum {
+  template <class D, class V>
+  static HWY_INLINE V f(D, V a, V b) {
+    return EitherNan(a, b, hn::IfThenElse(hn::Lt(b, a), b, a));
+  }
+};
+struct Maximum {
+  template <class D, class V>
+  static HWY_INLINE V f(D, V a, V b) {
+    return EitherNan(a, b, hn::IfThenElse(hn::Gt(b, a), b, a));
+  }
+};
+template <class D, class M>
+HWY_INLINE hn::Vec<D> OneWhere(D d, M mask) {
+  return hn::IfThenElseZero(mask, hn::Set(d, 1));
+}
+struct Less {
+  template <class D, class V>
+  static HWY_INLINE V f(D d, V a, V b) {
+    return OneWhere(d, hn::Lt(a, b));
+  }
+};
+struct LessEqual {
+  template <class D, class V>
+  static HWY_INLINE V f(D d, V a, V b) {
+    return OneWhere(d, hn::Le(a, b));
+  }
+};
+struct Equal {
+  template <class D, class V>
+  static HWY_INLINE V f(D d, V a, V b) {
+    return OneWhere(d, hn::Eq(a, b));
+  }
+};
+struct NotEqual {
+  template <class D, class V>
+  static HWY_INLINE V f(D d, V a, V b) {
+    return OneWhere(d, hn::Not(hn::Eq(a, b)));  // Ne is false for NaN on some instruction sets
+  }
+};
+
+struct Where {
+  template <class D, class V>
+  static HWY_INLINE V f(D d, V c, V a, V b) {
+    return hn::IfThenElse(hn::Eq(c, hn::Zero(d)), b, a);
+  }
+};
+struct Clamp {
+  template <class D, class V>
+  static HWY_INLINE V f(D d, V x, V low, V high) {
+    return Minimum::f(d, Maximum::f(d, x, low), high);
+  }
+};
+
+// Pairs and triples that often stand together. Each rounds as its parts would: no fused multiply-add.
+struct MulAdd {
+  template <class D, class V>
+  static HWY_INLINE V f(D, V a, V b, V c) {
+    return hn::Add(hn::Mul(a, b), c);
+  }
+};
+struct MulSub {
+  template <class D, class V>
+  static HWY_INLINE V f(D, V a, V b, V c) {
+    return hn::Sub(hn::Mul(a, b), c);
+  }
+};
+struct SubMul {
+  template <class D, class V>
+  static HWY_INLINE V f(D, V a, V b, V c) {
+    return hn::Sub(c, hn::Mul(a, b));
+  }
+};
+struct Blend {  // a b + c d
+  template <class D, class V>
+  static HWY_INLINE V f(D, V a, V b, V c, V e) {
+    return hn::Add(hn::Mul(a, b), hn::Mul(c, e));
+  }
+};
+struct BlendSquare {  // a b + c d^2, with the square first, as written in update rules
+  template <class D, class V>
+  static HWY_INLINE V f(D, V a, V b, V c, V e) {
+    return hn::Add(hn::Mul(a, b), hn::Mul(c, hn::Mul(e, e)));
+  }
+};
+struct SqrtAdd {  // sqrt(a) + b
+  template <class D, class V>
+  static HWY_INLINE V f(D, V a, V b) {
+    return hn::Add(hn::Sqrt(a), b);
+  }
+};
+struct SqrtMulAdd {  // sqrt(a) b + c
+  template <class D, class V>
+  static HWY_INLINE V f(D, V a, V b, V c) {
+    return hn::Add(hn::Mul(hn::Sqrt(a), b), c);
+  }
+};
+struct MulDiv {  // a b / c
+  template <class D, class V>
+  static HWY_INLINE V f(D, V a, V b, V c) {
+    return hn::Div(hn::Mul(a, b), c);
+  }
+};
+
+// What Highway has not, or not to the last places, is done element by element with the C library.
+struct SinOf {
+  template <class T>
+  static T of(T x) {
+    return std::sin(x);
+  }
+};
+struct CosOf {
+  template <class T>
+  static T of(T x) {
+    return std::cos(x);
+  }
+};
+struct TanOf {
+  template <class T>
+  static T of(T x) {
+    return std::tan(x);
+  }
+};
+struct AsinOf {
+  template <class T>
+  static T of(T x) {
+    return std::asin(x);
+  }
+};
+struct AcosOf {
+  template <class T>
+  static T of(T x) {
+    return std::acos(x);
+  }
+};
+struct AtanOf {
+  template <class T>
+  static T of(T x) {
+    return std::atan(x);
+  }
+};
+struct SinhOf {
+  template <class T>
+  static T of(T x) {
+    return std::sinh(x);
+  }
+};
+struct CoshOf {
+  template <class T>
+  static T of(T x) {
+    return std::cosh(x);
+  }
+};
+struct AsinhOf {
+  template <class T>
+  static T of(T x) {
+    return std::asinh(x);
+  }
+};
+struct AcoshOf {
+  template <class T>
+  static T of(T x) {
+    return std::acosh(x);
+  }
+};
+struct AtanhOf {
+  template <class T>
+  static T of(T x) {
+    return std::atanh(x);
+  }
+};
+struct ErfOf {
+  template <class T>
+  static T of(T x) {
+    return std::erf(x);
+  }
+};
+struct Exp2Of {
+  template <class T>
+  static T of(T x) {
+    return std::exp2(x);
+  }
+};
+struct Log2Of {
+  template <class T>
+  static T of(T x) {
+    return std::log2(x);
+  }
+};
+struct Log10Of {
+  template <class T>
+  static T of(T x) {
+    return std::log10(x);
+  }
+};
+struct PowOf {
+  template <class T>
+  static T of(T x, T y) {
+    // Adam's decay late in a run: as y log x <= y (x - 1), nothing is left of it, and the library takes longer to find
+    // out than for any other power.
+    using Number = std::numeric_limits<T>;
+    constexpr T log_least = (Number::min_exponent - Number::digits - 1) * static_cast<T>(0.6932);
+    if (x > 0 && x < 1 && y * (x - 1) < log_least) return 0;
+    return std::pow(x, y);
+  }
+};
+struct Atan2Of {
+  template <class T>
+  static T of(T x, T y) {
+    return std::atan2(x, y);
+  }
+};
+
+/// A function of numbers, and not of vectors.
+template <class F, class T>
+concept OfNumbers = requires {
+  &F::template of<T>;
+};
+
+// The loop around a micro-op. `scalars` has a bit for each operand that is one number.
+template <class F, class T, int arity, unsigned scalars>
+requires(!OfNumbers<F, T>) HWY_NOINLINE void Run(void* out_bytes, const void* const* operand_bytes, std::size_t n) {
+  const hn::ScalableTag<T> d;
+  using V = hn::Vec<decltype(d)>;
+  T* out = static_cast<T*>(out_bytes);
+  const T* a = static_cast<const T*>(operand_bytes[0]);
+  const T* b = arity > 1 ? static_cast<const T*>(operand_bytes[1]) : a;
+  const T* c = arity > 2 ? static_cast<const T*>(operand_bytes[2]) : a;
+  const T* e = arity > 3 ? static_cast<const T*>(operand_bytes[3]) : a;
+  const V a1 = hn::Set(d, *a), b1 = hn::Set(d, *b), c1 = hn::Set(d, *c), e1 = hn::Set(d, *e);
+  const auto apply = [&](auto load) HWY_ATTR {
+    const V va = (scalars & 1U) ? a1 : load(a);
+    if constexpr (arity == 1) {
+      return F::f(d, va);
+    } else {
+      const V vb = (scalars & 2U) ? b1 : load(b);
+      if constexpr (arity == 2) {
+        return F::f(d, va, vb);
+      } else {
+        const V vc = (scalars & 4U) ? c1 : load(c);
+        if constexpr (arity == 3) {
+          return F::f(d, va, vb, vc);
+        } else {
+          return F::f(d, va, vb, vc, (scalars & 8U) ? e1 : load(e));
+        }
+      }
+    }
+  };
+  const std::size_t lanes = hn::Lanes(d);
+  std::size_t i = 0;
+  for (; i + lanes <= n; i += lanes) {
+    hn::StoreU(apply([&](const T* p) HWY_ATTR { return hn::LoadU(d, p + i); }), d, out + i);
+  }
+  if (i < n) {
+    const V last = apply([&](const T* p) HWY_ATTR { return LoadTail(d, p + i, n - i); });
+    hn::BlendedStore(last, hn::FirstN(d, n - i), d, out + i);
+  }
+}
+
+template <class F, class T, int arity, unsigned scalars>
+requires OfNumbers<F, T> HWY_NOINLINE void Run(void* out_bytes, const void* const* operand_bytes, std::size_t n) {
+  T* out = static_cast<T*>(out_bytes);
+  const T* a = static_cast<const T*>(operand_bytes[0]);
+  const T* b = arity > 1 ? static_cast<const T*>(operand_bytes[1]) : a;
+  const T a1 = *a, b1 = *b;
+  for (std::size_t i = 0; i < n; ++i) {
+    const T x = (scalars & 1U) ? a1 : a[i];
+    if constexpr (arity == 1) {
+      out[i] = F::of(x);
+    } else {
+      out[i] = F::of(x, (scalars & 2U) ? b1 : b[i]);
+    }
+  }
+}
+
+template <class F, class T, int arity>
+constexpr std::array<MicroOp::Run, 16> Variants() {
+  std::array<MicroOp::Run, 16> runs{};
+  runs[0] = Run<F, T, arity, 0>;
+  if constexpr (arity == 2) runs[1] = Run<F, T, 2, 1>, runs[2] = Run<F, T, 2, 2>;
+  if constexpr (arity == 3) {
+    runs[1] = Run<F, T, 3, 1>, runs[2] = Run<F, T, 3, 2>, runs[3] = Run<F, T, 3, 3>;
+    runs[4] = Run<F, T, 3, 4>, runs[5] = Run<F, T, 3, 5>, runs[6] = Run<F, T, 3, 6>;
+  }
+  // of four operands, only numbers in the second and fourth place, or the first and third, occur
+  if constexpr (arity == 4) runs[5] = Run<F, T, 4, 5>, runs[10] = Run<F, T, 4, 10>;
+  return runs;
+}
+
+template <class F, int arity>
+constexpr MicroOp Arithmetic(std::string_view name) {
+  return {name, arity, true, Variants<F, float, arity>(), Variants<F, double, arity>()};
+}
+template <class F, int arity>
+constexpr MicroOp Function(std::string_view name) {
+  return {name, arity, false, Variants<F, float, arity>(), Variants<F, double, arity>()};
+}
+
+constexpr MicroOp micro_table[] = {
+    Arithmetic<Copy, 1>("copy"),
+    Arithmetic<Neg, 1>("neg"),
+    Arithmetic<Abs, 1>("abs"),
+    Arithmetic<Square, 1>("square"),
+    Arithmetic<Sqrt, 1>("sqrt"),
+    Arithmetic<Rsqrt, 1>("rsqrt"),
+    Arithmetic<Reciprocal, 1>("reciprocal"),
+    Arithmetic<Floor, 1>("floor"),
+    Arithmetic<Ceil, 1>("ceil"),
+    Arithmetic<Round, 1>("round"),
+    Arithmetic<Relu, 1>("relu"),
+    Arithmetic<Sign, 1>("sign"),
+    Function<Exp, 1>("exp"),
+    Function<Expm1, 1>("expm1"),
+    Function<Log, 1>("log"),
+    Function<Log1p, 1>("log1p"),
+    Function<Sigmoid, 1>("sigmoid"),
+    Function<Softplus, 1>("softplus"),
+    Function<Tanh, 1>("tanh"),
+    Function<GeluTanh, 1>("gelu_tanh"),
+    Function<GeluTanhSlope, 1>("gelu_tanh_slope"),
+    Function<SinOf, 1>("sin"),
+    Function<CosOf, 1>("cos"),
+    Function<TanOf, 1>("tan"),
+    Function<AsinOf, 1>("asin"),
+    Function<AcosOf, 1>("acos"),
+    Function<AtanOf, 1>("atan"),
+    Function<SinhOf, 1>("sinh"),
+    Function<CoshOf, 1>("cosh"),
+    Function<AsinhOf, 1>("asinh"),
+    Function<AcoshOf, 1>("acosh"),
+    Function<AtanhOf, 1>("atanh"),
+    Function<ErfOf, 1>("erf"),
+    Function<Exp2Of, 1>("exp2"),
+    Function<Log2Of, 1>("log2"),
+    Function<Log10Of, 1>("log10"),
+    Arithmetic<Add, 2>("add"),
+    Arithmetic<Sub, 2>("sub"),
+    Arithmetic<Mul, 2>("mul"),
+    Arithmetic<Div, 2>("div"),
+    Arithmetic<Minimum, 2>("minimum"),
+    Arithmetic<Maximum, 2>("maximum"),
+    Arithmetic<Less, 2>("less"),
+    Arithmetic<LessEqual, 2>("less_equal"),
+    Arithmetic<Equal, 2>("equal"),
+    Arithmetic<NotEqual, 2>("not_equal"),
+    Function<PowOf, 2>("pow"),
+    Function<Atan2Of, 2>("atan2"),
+    Arithmetic<Where, 3>("where"),
+    Arithmetic<Clamp, 3>("clamp"),
+    Arithmetic<MulAdd, 3>("mul_add"),
+    Arithmetic<MulSub, 3>("mul_sub"),
+    Arithmetic<SubMul, 3>("sub_mul"),
+    Arithmetic<SqrtAdd, 2>("sqrt_add"),
+    Arithmetic<SqrtMulAdd, 3>("sqrt_mul_add"),
+    Arithmetic<MulDiv, 3>("mul_div"),
+    Arithmetic<Blend, 4>("blend"),
+    Arithmetic<BlendSquare, 4>("blend_square"),
+};
+
+// Reductions: 16 running values in registers, whatever the width of a register.
+template <class T>
+struct RunningValues {
+  using D = hn::CappedTag<T, reduce_lanes>;
+  static constexpr std::size_t parts = reduce_lanes / hn::MaxLanes(D());
+  hn::Vec<D> part[parts];
+};
+
+template <class Join, class T>
+HWY_INLINE void AccumulateInto(RunningValues<T>& sum, const T* x, std::size_t n) {
+  using Values = RunningValues<T>;
+  const typename Values::D d;
+  const std::size_t width = hn::Lanes(d);
+  std::size_t i = 0;
+  for (; i + reduce_lanes <= n; i += reduce_lanes) {
+    for (std::size_t p = 0; p < Values::parts; ++p)
+      sum.part[p] = Join::f(d, sum.part[p], hn::LoadU(d, x + i + p * width));
+  }
+  for (std::size_t p = 0; p < Values::parts && i < n; ++p, i += width) {
+    const auto present = hn::FirstN(d, std::min(width, n - i));
+    const auto last = Join::f(d, sum.part[p], LoadTail(d, x + i, std::min(width, n - i)));
+    sum.part[p] = hn::IfThenElse(present, last, sum.part[p]);
+  }
+}
+
+/// Joins the upper half of a vector to the lower, and so on down to one.
+template <class Join, class D, class V>
+HWY_INLINE hn::TFromD<D> FoldHalves([[maybe_unused]] D d, V values) {
+#if HWY_TARGET != HWY_SCALAR
+  if constexpr (hn::MaxLanes(D()) > 1) {
+    const hn::Half<D> half;
+    return FoldHalves<Join>(half, Join::f(half, hn::LowerHalf(half, values), hn::UpperHalf(half, values)));
+  }
+#endif
+  return hn::GetLane(values);
+}
+
+template <class Join, class T>
+HWY_INLINE T FoldAll(RunningValues<T>& sum) {
+  const typename RunningValues<T>::D d;
+  for (std::size_t half = RunningValues<T>::parts / 2; half > 0; half /= 2) {
+    for (std::size_t p = 0; p < half; ++p) sum.part[p] = Join::f(d, sum.part[p], sum.part[p + half]);
+  }
+  return FoldHalves<Join>(d, sum.part[0]);
+}
+
+template <class T>
+HWY_INLINE RunningValues<T> LoadLanes(const T* lanes) {
+  const typename RunningValues<T>::D d;
+  RunningValues<T> sum;
+  for (std::size_t p = 0; p < RunningValues<T>::parts; ++p) sum.part[p] = hn::LoadU(d, lanes + p * hn::Lanes(d));
+  return sum;
+}
+
+template <class Join, class T>
+HWY_NOINLINE void Accumulate(T* lanes, const T* x, std::size_t n) {
+  const typename RunningValues<T>::D d;
+  RunningValues<T> sum = LoadLanes(lanes);
+  AccumulateInto<Join>(sum, x, n);
+  for (std::size_t p = 0; p < RunningValues<T>::parts; ++p) hn::StoreU(sum.part[p], d, lanes + p * hn::Lanes(d));
+}
+
+template <class Join, class T>
+HWY_NOINLINE T Fold(const T* lanes) {
+  RunningValues<T> sum = LoadLanes(lanes);
+  return FoldAll<Join>(sum);
+}
+
+template <class Join, class T>
+HWY_NOINLINE T Row(T identity, const T* x, std::size_t n) {
+  const typename RunningValues<T>::D d;
+  RunningValues<T> sum;
+  for (std::size_t p = 0; p < RunningValues<T>::parts; ++p) sum.part[p] = hn::Set(d, identity);
+  AccumulateInto<Join>(sum, x, n);
+  return FoldAll<Join>(sum);
+}
+
+template <class Join>
+constexpr Reducer ReducerRow(std::string_view name, double identity, std::string_view join) {
+  return {name,
+          identity,
+          Accumulate<Join, float>,
+          Accumulate<Join, double>,
+          Fold<Join, float>,
+          Fold<Join, double>,
+          Row<Join, float>,
+          Row<Join, double>,
+          join};
+}
+
+constexpr double infinity = std::numeric_limits<double>::infinity();
+constexpr Reducer reducer_table[] = {
+    ReducerRow<Add>("sum", 0, "add"),
+    ReducerRow<Maximum>("max", -infinity, "maximum"),
+    ReducerRow<Minimum>("min", infinity, "minimum"),
+};
+
+}  // namespace
+
+std::span<const MicroOp> MicroTable() { return micro_table; }
+std::span<const Reducer> ReducerTable() { return reducer_table; }
+const char* TargetName() { return hwy::TargetName(HWY_TARGET); }
+
+}  // namespace HWY_NAMESPACE
+}  // namespace thalweg
+HWY_AFTER_NAMESPACE();
+#endif

@@ -1,0 +1,61 @@
+#pragma once
+// Tiles: elementwise work, with reductions at its end, run a few hundred elements at a time through a short list of
+// micro-ops, so that what passes between them stays in the first-level cache.
+
+#include <array>
+#include <vector>
+
+#include "core/kernel.hpp"
+#include "core/view.hpp"
+#include "tiles/micro_ops.hpp"
+
+namespace thalweg {
+
+/// A tile is this many bytes of each register.
+inline constexpr std::size_t tile_bytes = 2048;
+/// Registers with a place of their own; the planner keeps its groups below this.
+inline constexpr int max_tile_slots = 56;
+/// A long row is reduced in blocks of this many elements, a column in blocks of this many rows; the values of the
+/// blocks are joined in order. These numbers, and not the tiles, decide how a sum rounds.
+inline constexpr std::int64_t reduce_block = 4096;
+inline constexpr std::int64_t reduce_block_rows = 256;
+
+struct TileProgram {
+  struct Load {
+    int input;    ///< of the kernel call
+    View view;    ///< of as many elements as the program has
+    DType dtype;  ///< converted to the program's dtype where it differs
+  };
+  struct Step {
+    const MicroOp* op;
+    std::array<int, 4> registers;  ///< loads come first in the numbering, then steps
+  };
+  struct Store {
+    int reg;
+    int output;
+    std::vector<int> aliases;  ///< loads that may read the same memory: stored after they are read
+  };
+  struct Reduce {
+    const Reducer* reducer;
+    int reg;
+    int output;
+  };
+
+  DType dtype = f32;
+  /// The elements, as (outer, reduced, inner); without a reduction only the product counts.
+  std::int64_t outer = 1, reduced = 1, inner = 1;
+  std::vector<Load> loads;
+  std::vector<Step> steps;
+  std::vector<Store> stores;
+  std::vector<Reduce> reductions;
+  bool compile = true;  ///< into machine code, where there is some
+
+  [[nodiscard]] std::int64_t elements() const { return outer * reduced * inner; }
+};
+
+[[nodiscard]] Kernel make_tile_kernel(const TileProgram& program);
+/// What a view sees, one element after another, as it is: for the integers, which have no tiles. The view starts at the
+/// kernel's input.
+[[nodiscard]] Kernel make_copy_kernel(const View& view, DType dtype);
+
+}  // namespace thalweg

@@ -1,0 +1,41 @@
+#include "engine/shards.hpp"
+
+#include <gtest/gtest.h>
+
+#include <thread>
+
+namespace thalweg {
+namespace {
+
+TEST(BlockPool, LendsTheSmallestThatIsLargeEnough) {
+  BlockPool pool;
+  const std::byte *small = nullptr, *large = nullptr;
+  {
+    const auto a = pool.take(1000), b = pool.take(100);
+    large = a.data();
+    small = b.data();
+  }
+  for (int step = 0; step < 3; ++step) {  // in either order, and the same blocks again
+    const auto first = pool.take(step % 2 ? 1000 : 100), second = pool.take(step % 2 ? 100 : 1000);
+    EXPECT_EQ(first.data(), step % 2 ? large : small);
+    EXPECT_EQ(second.data(), step % 2 ? small : large);
+  }
+}
+
+TEST(BlockPool, LendsAThreadTheBlockItHadLast) {
+  BlockPool pool;
+  const std::byte *mine = nullptr, *other = nullptr;
+  {
+    const auto first = pool.take(100);  // both are lent at once, so they are two
+    mine = first.data();
+    std::thread([&] {
+      const auto second = pool.take(100);
+      other = second.data();
+    }).join();
+  }
+  ASSERT_NE(mine, other);  // and the other one came back first
+  for (int round = 0; round < 3; ++round) EXPECT_EQ(pool.take(100).data(), mine);
+}
+
+}  // namespace
+}  // namespace thalweg

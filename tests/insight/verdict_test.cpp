@@ -1,0 +1,203 @@
+#include "insight/verdict.hpp"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <functional>
+#include <limits>
+#include <random>
+
+namespace thalweg {
+namespace {
+
+using Curve = std::function<double(double)>;  // of the part of the run done, from 0 to 1
+
+History steps_of(
+    int count, const Curve& loss, double deviation = 0, const Curve& rate = [](double) { return 0.1; },
+    const Curve& gradient = [](double) { return 1.0; }) {
+  std::mt19937 random(7);
+  std::normal_distribution<double> normal;
+  History history;
+  for (int i = 0; i < count; ++i) {
+    const double t = static_cast<double>(i) / (count - 1);
+    history.steps.push_back({.step = i + 1,
+                             .total_steps = count,
+                             .loss = loss(t) + deviation * normal(random),
+                             .gradient_norm = gradient(t),
+                             .lr = rate(t)});
+  }
+  return history;
+}
+
+void add_epochs(History& history, int count, const Curve& loss, const Curve& validation, double deviation = 0) {
+  std::mt19937 random(3);
+  std::normal_distribution<double> normal;
+  for (int i = 0; i < count; ++i) {
+    const double t = static_cast<double>(i) / (count - 1);
+    history.epochs.push_back(
+        {.epoch = i + 1,
+         .metrics = {{"loss", loss(t)}, {"validation.loss", validation(t) + deviation * normal(random)}}});
+  }
+}
+
+double value_of(const Verdict& verdict, std::string_view evidence) {
+  for (const Evidence& e : verdict.evidence) {
+    if (e.name == evidence) return e.value;
+  }
+  ADD_FAILURE() << "no evidence " << evidence;
+  return std::numeric_limits<double>::quiet_NaN();
+}
+
+Curve decay(double rate, double floor = 0.1) {
+  return [=](double t) { return floor + 2 * std::exp(-rate * t); };
+}
+Curve line(double from, double to) {
+  return [=](double t) { return from + (to - from) * t; };
+}
+
+using enum VerdictKind;
+
+TEST(Verdict, ALossThatIsNotANumberDiverged) {
+  auto history = steps_of(100, decay(5));
+  history.steps[60].loss = std::numeric_limits<double>::quiet_NaN();
+  const Verdict verdict = judge(history);
+  EXPECT_EQ(verdict.kind, diverged);
+  EXPECT_EQ(value_of(verdict, "step"), 61);
+}
+
+TEST(Verdict, ALossThatRisesFarAboveItsLowestDiverged) {
+  EXPECT_EQ(judge(steps_of(200, [](double t) { return 2 * std::exp(-8 * t) + 0.01 * std::exp(8 * t); })).kind,
+            diverged);
+  EXPECT_EQ(judge(steps_of(200, [](double t) { return std::exp(30 * t); })).kind, diverged);
+}
+
+TEST(Verdict, DivergedBeginsWhereHalfOfTheGainWasGivenBack) {
+  // from 2 to 1 and up again; the margin is 0.05 * 2
+  const auto ends_at = [](double end) {
+    return steps_of(2000, [=](double t) { return t < 0.5 ? 2 - 2 * t : 1 + (end - 1) * std::min(1.0, 4 * (t - 0.5)); });
+  };
+  EXPECT_EQ(judge(ends_at(1.7)).kind, diverged);
+  EXPECT_NE(judge(ends_at(1.5)).kind, diverged);
+}
+
+TEST(Verdict, ShortNoisyRunsThatStandStillDidNotDiverge) {
+  EXPECT_NE(judge(steps_of(15, line(1, 1), 0.3)).kind, diverged);
+  EXPECT_NE(judge(steps_of(5000, line(1, 1), 1)).kind, diverged);
+}
+
+TEST(Verdict, ValidationThatRisesWhileTrainingFallsIsOverfitting) {
+  auto history = steps_of(1000, decay(5), 0.05);
+  add_epochs(
+      history, 20, decay(5), [](double t) { return 0.5 + 2 * (t - 0.4) * (t - 0.4); }, 0.005);
+  const Verdict verdict = judge(history);
+  EXPECT_EQ(verdict.kind, overfitting);
+  EXPECT_NEAR(value_of(verdict, "best_epoch"), 9, 2);
+  EXPECT_GT(value_of(verdict, "validation_rise"), 0.05);
+}
+
+TEST(Verdict, ARiseOfValidationWithinItsNoiseIsNotOverfitting) {
+  auto history = steps_of(1000, decay(8), 0.05);
+  add_epochs(history, 20, decay(8), decay(8, 0.5), 0.03);
+  EXPECT_EQ(judge(history).kind, converged);
+}
+
+TEST(Verdict, OverfittingBeginsAtFivePercent) {
+  const auto rises_by = [](double part) {
+    auto history = steps_of(1000, decay(6));
+    add_epochs(history, 10, decay(6),
+               [=](double t) { return t < 0.5 ? 1.5 - t : 1 + part * std::min(1.0, 4 * (t - 0.5)); });
+    return history;
+  };
+  // the lowest measured is the epoch at 4/9, 1.0556 and then the rise from 1 on
+  EXPECT_EQ(judge(rises_by(0.20)).kind, overfitting);
+  EXPECT_NE(judge(rises_by(0.03)).kind, overfitting);
+}
+
+TEST(Verdict, RisingTogetherIsNotOverfitting) {
+  auto history = steps_of(1000, decay(6));
+  const Curve both = [](double t) { return 1 + (t - 0.5) * (t - 0.5); };
+  add_epochs(history, 10, both, both);
+  EXPECT_NE(judge(history).kind, overfitting);
+}
+
+TEST(Verdict, AStraightShallowLineIsCrawling) {
+  const Verdict verdict = judge(steps_of(500, line(2.3, 1.9), 0.02));
+  EXPECT_EQ(verdict.kind, crawling);
+  EXPECT_NEAR(value_of(verdict, "pace"), 1, 0.2);
+}
+
+TEST(Verdict, AScheduleDoesNotHideCrawling) {
+  const Curve falling_rate = [](double t) { return 1e-5 * (1 - t); };
+  const Curve loss = [](double t) { return 2.3 - 0.3 * (2 * t - t * t); };  // a line in the sum of the rates
+  EXPECT_EQ(judge(steps_of(500, loss, 0.005, falling_rate)).kind, crawling);
+  EXPECT_NE(judge(steps_of(500, decay(5, 2), 0.005)).kind, crawling);
+}
+
+TEST(Verdict, ALossThatDoesNotMoveIsCrawling) {
+  EXPECT_EQ(judge(steps_of(500, line(2.3, 2.299))).kind, crawling);
+  const Curve vanishing = [](double t) { return std::exp(-20 * t); };
+  EXPECT_EQ(judge(steps_of(
+                      500, decay(20, 1000), 0, [](double) { return 0.1; }, vanishing))
+                .kind,
+            converged);
+}
+
+TEST(Verdict, AStraightSteepLineIsStillFalling) {
+  EXPECT_EQ(judge(steps_of(500, line(2.3, 0.3), 0.02)).kind, still_falling);
+}
+
+TEST(Verdict, ABendWithoutAnEndIsStillFalling) {
+  const Verdict verdict = judge(steps_of(1000, decay(2.5), 0.05));
+  EXPECT_EQ(verdict.kind, still_falling);
+  EXPECT_GT(value_of(verdict, "late_fall"), 0.03);
+}
+
+TEST(Verdict, ALevelEndConverged) {
+  const Verdict verdict = judge(steps_of(1000, decay(12), 0.05));
+  EXPECT_EQ(verdict.kind, converged);
+  EXPECT_LT(std::abs(value_of(verdict, "late_fall")), 0.03);
+}
+
+TEST(Verdict, ValidationDecidesWhetherItStillFalls) {
+  auto history = steps_of(1000, decay(2.5), 0.02);
+  add_epochs(history, 20, decay(2.5), decay(15, 0.4));
+  EXPECT_EQ(judge(history).kind, converged);
+  history.epochs.clear();
+  add_epochs(history, 20, decay(2.5), decay(2.5, 0.4));
+  EXPECT_EQ(judge(history).kind, still_falling);
+}
+
+TEST(Verdict, AScheduleThatEndsLowIsNamedAsEvidence) {
+  const auto cosine = [](double t) { return 0.1 * (1 + std::cos(3.14159 * t)) / 2; };
+  EXPECT_LT(value_of(judge(steps_of(1000, decay(12), 0.01, cosine)), "final_rate"), 0.01);
+}
+
+TEST(Verdict, EpochsAreEnoughWhereNoStepsWereKept) {
+  History history;
+  add_epochs(history, 20, decay(12), decay(12, 0.4));
+  EXPECT_EQ(judge(history).kind, converged);
+}
+
+TEST(Verdict, AFewStepsAreNotJudged) {
+  EXPECT_EQ(judge(History{}).kind, still_falling);
+  const Verdict verdict = judge(steps_of(9, decay(12)));
+  EXPECT_EQ(verdict.kind, still_falling);
+  EXPECT_EQ(value_of(verdict, "steps"), 9);
+  EXPECT_EQ(judge(steps_of(200, decay(12))).kind, converged);
+}
+
+TEST(Verdict, EveryKindSaysWhatWhyAndWhatNext) {
+  auto nan = steps_of(100, decay(5));
+  nan.steps.back().loss = std::numeric_limits<double>::infinity();
+  for (const History& history :
+       {nan, steps_of(500, line(2.3, 2.0)), steps_of(500, line(2.3, 0.3)), steps_of(99, decay(12))}) {
+    const Verdict verdict = judge(history);
+    EXPECT_FALSE(verdict.sentence.empty());
+    EXPECT_FALSE(verdict.evidence.empty());
+    EXPECT_FALSE(verdict.advice.empty());
+    EXPECT_FALSE(name(verdict.kind).empty());
+  }
+}
+
+}  // namespace
+}  // namespace thalweg

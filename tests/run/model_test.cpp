@@ -1,0 +1,137 @@
+#include "thalweg/model.hpp"
+
+#include <gtest/gtest.h>
+
+#include <stdlib.h>
+#include "thalweg/error.hpp"
+#include "thalweg/optimizers.hpp"
+
+#include <filesystem>
+#include <fstream>
+#include <thread>
+
+#include "run/recipe.hpp"
+#include "temporary_folder.hpp"
+
+namespace thalweg {
+namespace {
+
+namespace fs = std::filesystem;
+
+/// Images of 4 x 4 bytes in three classes, a model of them, and the file it was saved to.
+class Models : public ::testing::Test {
+ protected:
+  Models() {
+    images_ = random_uniform({100, 4, 4, 1}, 0, 255.99, 7).to(u8);
+    data_.set("input", images_);
+    Tensor labels({100}, i32);
+    for (std::int64_t i = 0; i < 100; ++i) labels.set(i, static_cast<double>(i % 3));
+    data_.set("target", labels);
+    Trainer trainer(recipe_.make_model(registry()), recipe_.make_loss(registry()), optim::sgd({.lr = 0.1}), 1);
+    trainer.fit(data_, {.epochs = 2});
+    expected_ = trainer.predict(data_);
+    save_model(file(), recipe_, trainer.state());
+  }
+  [[nodiscard]] fs::path file() const { return folder_ / "model.safetensors"; }
+  [[nodiscard]] std::string bytes() const {
+    std::ifstream in(file(), std::ios::binary);
+    return {std::istreambuf_iterator<char>(in), {}};
+  }
+  void write(const std::string& bytes) const { std::ofstream(file(), std::ios::binary) << bytes; }
+
+  Recipe recipe_{{"mlp", {{"hidden", {OptionList{{std::int64_t{70}}, {std::int64_t{5}}}}}}},
+                 {"cross_entropy"},
+                 3,
+                 data::TensorPreprocessing{.input = {4, 4, 1},
+                                           .dtype = u8,
+                                           .affine = {128, 1.0 / 64},
+                                           .task = data::Task::multiclass,
+                                           .classes = {"a", "b", "c"}}};
+  testing::TemporaryFolder folder_;
+  Tensor images_, expected_;
+  Dataset data_;
+};
+
+TEST_F(Models, GiveBackWhatTheTrainerPredicts) {
+  const Model model = Model::load(file());
+  const Tensor predicted = model.predict(images_);
+  ASSERT_EQ(predicted.shape(), expected_.shape());
+  for (std::int64_t i = 0; i < predicted.size(); ++i) EXPECT_NEAR(predicted.at(i), expected_.at(i), 1e-5);
+  EXPECT_EQ(model.classes(), (std::vector<std::string>{"a", "b", "c"}));
+}
+
+TEST_F(Models, ARowHasTheSameBitsAloneAndInAnyCompany) {
+  const Model model = Model::load(file());
+  const Tensor together = model.predict(images_);
+  for (std::int64_t row = 0; row < 100; ++row) {
+    EXPECT_TRUE(identical(model.predict(images_.rows(row, row + 1)), together.rows(row, row + 1))) << row;
+    const Tensor pixels = images_.rows(row, row + 1).to(f32);
+    const Prediction one = model.predict_row(pixels.values<float>());
+    EXPECT_EQ(one.probabilities[0], together.rows(row, row + 1).values<float>()[0]);
+  }
+  EXPECT_TRUE(identical(model.predict(images_.rows(5, 100)), together.rows(5, 100)));
+}
+
+TEST_F(Models, ServeManyThreadsAtOnce) {
+  const Model model = Model::load(file());
+  const Tensor expected = model.predict(images_);
+  std::vector<std::thread> threads;
+  std::atomic<int> wrong = 0;
+  for (int t = 0; t < 4; ++t) {
+    threads.emplace_back([&] {
+      for (int i = 0; i < 50; ++i) wrong += !identical(model.predict(images_), expected);
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  EXPECT_EQ(wrong, 0);
+}
+
+TEST_F(Models, EvaluateAsTheTrainerDoes) {
+  const Evaluation evaluation = Model::load(file()).evaluate(data_);
+  EXPECT_EQ(evaluation.rows, 100);
+  EXPECT_GT(evaluation["loss"], 0);
+}
+
+TEST_F(Models, RowsOfAnotherLengthAreRefused) {
+  const Model model = Model::load(file());
+  EXPECT_THROW((void)model.predict_row(std::vector<float>(15)), UsageError);
+  EXPECT_THROW((void)model.predict(zeros({2, 5})), UsageError);
+}
+
+TEST_F(Models, AFileCutAnywhereIsAModelError) {
+  const std::string whole = bytes();
+  for (std::size_t keep = 0; keep < whole.size(); keep += 1 + whole.size() / 97) {
+    write(whole.substr(0, keep));
+    EXPECT_THROW((void)Model::load(file()), ModelError) << keep;
+  }
+}
+
+TEST_F(Models, NoChangedByteOfTheHeaderBringsDownTheProgram) {
+  const std::string whole = bytes();
+  for (std::size_t at = 0; at < std::min<std::size_t>(whole.size(), 1500); at += 3) {
+    std::string changed = whole;
+    changed[at] = static_cast<char>(changed[at] ^ 0x15);
+    write(changed);
+    try {
+      (void)Model::load(file());
+    } catch (const ModelError&) {
+    }
+  }
+}
+
+TEST_F(Models, OptionsThatDoNotFitTheParametersAreAModelError) {
+  std::string changed = bytes();
+  const auto at = changed.find("[70, 5]");
+  ASSERT_NE(at, std::string::npos);
+  changed.replace(at, 7, "[71, 5]");
+  write(changed);
+  try {
+    (void)Model::load(file());
+    FAIL();
+  } catch (const ModelError& error) {
+    EXPECT_NE(std::string(error.what()).find("layer1/"), std::string::npos) << error.what();
+  }
+}
+
+}  // namespace
+}  // namespace thalweg

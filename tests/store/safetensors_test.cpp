@@ -1,0 +1,120 @@
+#include "store/safetensors.hpp"
+
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <fstream>
+#include <random>
+
+#include "temporary_folder.hpp"
+#include "thalweg/error.hpp"
+
+namespace thalweg {
+namespace {
+
+class Safetensors : public testing::TemporaryFolderTest {
+ protected:
+  [[nodiscard]] std::string valid() const {
+    SafetensorsFile file;
+    file.metadata = {{"kind", "mlp"}, {"note", "\"quoted\" and \\"}};
+    file.tensors = {{"weight", random_normal({3, 4}, 1)}, {"step", full({1}, 7, i32)}, {"empty", Tensor({0, 2}, f64)}};
+    write_safetensors(path("valid"), file);
+    return read("valid");
+  }
+
+  /// Reads these bytes: true where they are a file, false for a typed error. Anything else fails the test.
+  [[nodiscard]] bool reads(const std::string& bytes) const {
+    write("candidate", bytes);
+    try {
+      (void)read_safetensors(path("candidate"));
+      return true;
+    } catch (const ModelError& error) {
+      EXPECT_NE(std::string(error.what()).find("candidate"), std::string::npos) << error.what();
+      return false;
+    }
+  }
+
+  /// A file with this header and `data` zeros behind it.
+  [[nodiscard]] static std::string with_header(const std::string& header, std::size_t data) {
+    std::string bytes(8, '\0');
+    for (std::size_t i = 0; i < 8; ++i) bytes[i] = static_cast<char>(header.size() >> (8 * i));
+    return bytes + header + std::string(data, '\0');
+  }
+};
+
+TEST_F(Safetensors, ReadsWhatItWrote) {
+  (void)valid();
+  const SafetensorsFile file = read_safetensors(path("valid"));
+  EXPECT_EQ(file.metadata.at("note"), "\"quoted\" and \\");
+  ASSERT_EQ(file.tensors.size(), 3U);
+  EXPECT_TRUE(identical(file.tensor("weight"), random_normal({3, 4}, 1)));
+  EXPECT_EQ(file.tensor("step").at(0), 7);
+  EXPECT_EQ(file.tensor("empty").shape(), (Shape{0, 2}));
+}
+
+TEST_F(Safetensors, CutAtAnyLengthIsAModelError) {
+  const std::string whole = valid();
+  for (std::size_t length = 0; length < whole.size(); ++length) {
+    EXPECT_FALSE(reads(whole.substr(0, length))) << "cut to " << length << " of " << whole.size();
+  }
+  EXPECT_TRUE(reads(whole));
+  EXPECT_FALSE(reads(whole + "x"));
+}
+
+TEST_F(Safetensors, AnyByteMayBeAnything) {
+  const std::string whole = valid();
+  std::mt19937 random(11);
+  for (std::size_t at = 0; at < whole.size(); ++at) {
+    for (int value : {0x00, 0xff, static_cast<int>(random() & 0xff)}) {
+      std::string changed = whole;
+      changed[at] = static_cast<char>(value);
+      (void)reads(changed);
+    }
+  }
+}
+
+TEST_F(Safetensors, NoiseIsAModelError) {
+  std::mt19937 random(5);
+  const std::string whole = valid();
+  for (int i = 0; i < 500; ++i) {
+    std::string noise(random() % 200, '\0');
+    for (char& c : noise) c = static_cast<char>(random());
+    if (i % 3 == 0 && noise.size() > 8) noise.replace(1, 7, 7, '\0');  // a header that may fit
+    EXPECT_FALSE(reads(noise));
+    std::string several = whole;
+    for (int k = 0; k < 4; ++k) several[random() % several.size()] = static_cast<char>(random());
+    (void)reads(several);
+  }
+}
+
+TEST_F(Safetensors, HostileHeadersAreModelErrors) {
+  const auto tensor = [](const std::string& shape, const std::string& offsets, const std::string& dtype = "F32") {
+    return "{\"w\":{\"dtype\":\"" + dtype + "\",\"shape\":" + shape + ",\"data_offsets\":" + offsets + "}}";
+  };
+  EXPECT_TRUE(reads(with_header(tensor("[2]", "[0,8]"), 8)));
+  EXPECT_FALSE(reads(with_header(tensor("[4]", "[0,16]"), 8)));                                   // outside of the file
+  EXPECT_FALSE(reads(with_header(tensor("[2]", "[8,0]"), 8)));                                    // backwards
+  EXPECT_FALSE(reads(with_header(tensor("[2]", "[-8,0]"), 8)));                                   // negative
+  EXPECT_FALSE(reads(with_header(tensor("[3]", "[0,8]"), 8)));                                    // another size
+  EXPECT_FALSE(reads(with_header(tensor("[2]", "[0,8]", "F16"), 8)));                             // not known
+  EXPECT_FALSE(reads(with_header(tensor("[4294967296,4294967296]", "[0,0]"), 8)));                // overflows to 0
+  EXPECT_FALSE(reads(with_header(tensor("[9223372036854775807]", "[0,8]"), 8)));                  // overflows
+  EXPECT_FALSE(reads(with_header(tensor("[1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,2]", "[0,8]"), 8)));  // too many axes
+  EXPECT_FALSE(reads(with_header(tensor("[2.5]", "[0,8]"), 8)));
+  EXPECT_FALSE(reads(with_header(tensor("[2]", "[0,8]"), 16)));    // a gap at the end
+  EXPECT_FALSE(reads(with_header(std::string(100'000, '['), 8)));  // nested too deep
+  EXPECT_FALSE(reads(std::string(8, '\xff') + "{}"));              // a header of 2^64 - 1
+}
+
+TEST_F(Safetensors, TensorsOnTopOfEachOtherTakeNoMemory) {
+  // 2000 tensors of the same megabyte: two gigabytes, if they were read before their places are looked at
+  std::string header = "{";
+  for (int i = 0; i < 2000; ++i) {
+    header += (i ? ",\"" : "\"") + std::to_string(i) +
+              "\":{\"dtype\":\"U8\",\"shape\":[1000000],\"data_offsets\":[0,1000000]}";
+  }
+  EXPECT_FALSE(reads(with_header(header + "}", 1'000'000)));
+}
+
+}  // namespace
+}  // namespace thalweg
