@@ -85,7 +85,7 @@ class Lowering {
 
   [[nodiscard]] bool is_cheap(const Op& op) const {
     if (op.kind != OpKind::elementwise) return op.cheap;
-    return recompute_ == Recompute::cheap || find_micro_op(op.kernel->micro)->arithmetic;
+    return recompute_ == Recompute::cheap || find_micro_op(op.kernel->micro)->is_arithmetic();
   }
 
   /// How node `user` sees node `input`. After the place where recomputation begins, what is cheap before it is computed

@@ -19,13 +19,6 @@ namespace {
 
 namespace hn = hwy::HWY_NAMESPACE;
 
-struct Relu {
-  // written so that NaN stays NaN
-  template <class D, class V>
-  static HWY_INLINE V f(D d, V a) {
-    return hn::IfThenZeroElse(hn::Lt(a, hn::Zero(d)), a);
-  }
-};
 // Highway's functions are bounded to the range of their results: what lies outside, and NaN, is put right here.
 template <class V>
 HWY_INLINE V KeepNan(V x, V result) {
@@ -91,8 +84,10 @@ struct Sigmoid {  // through e^-|x|, which never overflows
 struct Softplus {  // max(x, 0) + log1p(e^-|x|)
   template <class D, class V>
   static HWY_INLINE V f(D d, V x) {
-    // the exponential of what is not above 0, where Highway's is right; of NaN it is 0, and relu keeps the NaN
-    return hn::Add(Relu::f(d, x), log1p_of_part(d, hn::Exp(d, hn::Neg(hn::Abs(x)))));
+    // the exponential of what is not above 0, where Highway's is right; of NaN it is 0, and the first term keeps the
+    // NaN
+    const V positive = hn::IfThenZeroElse(hn::Lt(x, hn::Zero(d)), x);
+    return hn::Add(positive, log1p_of_part(d, hn::Exp(d, hn::Neg(hn::Abs(x)))));
   }
 
  private:

@@ -1,4 +1,5 @@
-// Compiled once for each instruction set; see micro_ops.cpp. No include guard in the usual sense: Highway's toggles it.
+// The table of micro-ops and their loops. Compiled once for each instruction set, with Highway's kind of include guard;
+// see micro_ops.cpp.
 #if defined(THALWEG_MICRO_OPS_INL) == defined(HWY_TARGET_TOGGLE)
 #ifdef THALWEG_MICRO_OPS_INL
 #undef THALWEG_MICRO_OPS_INL
@@ -9,8 +10,10 @@
 #include <hwy/highway.h>
 #include <cmath>
 #include <limits>
+#include <utility>
 
 #include "tiles/exponentials-inl.hpp"
+#include "tiles/instructions.hpp"
 #include "tiles/tail-inl.hpp"
 
 HWY_BEFORE_NAMESPACE();
@@ -20,7 +23,13 @@ namespace {
 
 namespace hn = hwy::HWY_NAMESPACE;
 
-// One micro-op is one struct: a function of vectors. `d` tells the element type and the number of lanes.
+/// Functions of vectors and of the symbols that stand for them.
+namespace vec {
+using namespace hwy::HWY_NAMESPACE;
+using namespace symbolic;
+}  // namespace vec
+
+// One micro-op is one struct: a formula of vectors. `d` tells the element type and the number of lanes.
 
 struct Copy {
   template <class D, class V>
@@ -31,138 +40,145 @@ struct Copy {
 struct Neg {
   template <class D, class V>
   static HWY_INLINE V f(D, V a) {
-    return hn::Neg(a);
+    return vec::Neg(a);
   }
 };
 struct Abs {
   template <class D, class V>
   static HWY_INLINE V f(D, V a) {
-    return hn::Abs(a);
+    return vec::Abs(a);
   }
 };
 struct Square {
   template <class D, class V>
   static HWY_INLINE V f(D, V a) {
-    return hn::Mul(a, a);
+    return vec::Mul(a, a);
   }
 };
 struct Sqrt {
   template <class D, class V>
   static HWY_INLINE V f(D, V a) {
-    return hn::Sqrt(a);
+    return vec::Sqrt(a);
   }
 };
 struct Rsqrt {
   template <class D, class V>
   static HWY_INLINE V f(D d, V a) {
-    return hn::Div(hn::Set(d, 1), hn::Sqrt(a));
+    return vec::Div(vec::Set(d, 1), vec::Sqrt(a));
   }
 };
 struct Reciprocal {
   template <class D, class V>
   static HWY_INLINE V f(D d, V a) {
-    return hn::Div(hn::Set(d, 1), a);
+    return vec::Div(vec::Set(d, 1), a);
   }
 };
 struct Floor {
   template <class D, class V>
   static HWY_INLINE V f(D, V a) {
-    return hn::Floor(a);
+    return vec::Floor(a);
   }
 };
 struct Ceil {
   template <class D, class V>
   static HWY_INLINE V f(D, V a) {
-    return hn::Ceil(a);
+    return vec::Ceil(a);
   }
 };
 struct Round {
   template <class D, class V>
   static HWY_INLINE V f(D, V a) {
-    return hn::Round(a);
+    return vec::Round(a);
+  }
+};
+struct Relu {
+  // written so that NaN stays NaN
+  template <class D, class V>
+  static HWY_INLINE V f(D d, V a) {
+    return vec::IfThenZeroElse(vec::Lt(a, vec::Zero(d)), a);
   }
 };
 struct Sign {
   template <class D, class V>
   static HWY_INLINE V f(D d, V a) {
-    const V unit = hn::CopySign(hn::Set(d, 1), a);
-    return hn::IfThenElse(hn::Gt(hn::Abs(a), hn::Zero(d)), unit, a);  // 0 and NaN are their own sign
+    const V unit = vec::CopySignToAbs(vec::Set(d, 1), a);
+    return vec::IfThenElse(vec::Gt(vec::Abs(a), vec::Zero(d)), unit, a);  // 0 and NaN are their own sign
   }
 };
 
 struct Add {
   template <class D, class V>
   static HWY_INLINE V f(D, V a, V b) {
-    return hn::Add(a, b);
+    return vec::Add(a, b);
   }
 };
 struct Sub {
   template <class D, class V>
   static HWY_INLINE V f(D, V a, V b) {
-    return hn::Sub(a, b);
+    return vec::Sub(a, b);
   }
 };
 struct Mul {
   template <class D, class V>
   static HWY_INLINE V f(D, V a, V b) {
-    return hn::Mul(a, b);
+    return vec::Mul(a, b);
   }
 };
 struct Div {
   template <class D, class V>
   static HWY_INLINE V f(D, V a, V b) {
-    return hn::Div(a, b);
+    return vec::Div(a, b);
   }
 };
 template <class V>
 HWY_INLINE V EitherNan(V a, V b, V otherwise) {
-  return hn::IfThenElse(hn::IsNaN(a), a, hn::IfThenElse(hn::IsNaN(b), b, otherwise));
+  return vec::IfThenElse(vec::IsNaN(a), a, vec::IfThenElse(vec::IsNaN(b), b, otherwise));
 }
 struct Minimum {
   template <class D, class V>
   static HWY_INLINE V f(D, V a, V b) {
-    return EitherNan(a, b, hn::IfThenElse(hn::Lt(b, a), b, a));
+    return EitherNan(a, b, vec::IfThenElse(vec::Lt(b, a), b, a));
   }
 };
 struct Maximum {
   template <class D, class V>
   static HWY_INLINE V f(D, V a, V b) {
-    return EitherNan(a, b, hn::IfThenElse(hn::Gt(b, a), b, a));
+    return EitherNan(a, b, vec::IfThenElse(vec::Gt(b, a), b, a));
   }
 };
 template <class D, class M>
-HWY_INLINE hn::Vec<D> OneWhere(D d, M mask) {
-  return hn::IfThenElseZero(mask, hn::Set(d, 1));
+HWY_INLINE auto OneWhere(D d, M mask) {
+  return vec::IfThenElseZero(mask, vec::Set(d, 1));
 }
 struct Less {
   template <class D, class V>
   static HWY_INLINE V f(D d, V a, V b) {
-    return OneWhere(d, hn::Lt(a, b));
+    return OneWhere(d, vec::Lt(a, b));
   }
 };
 struct LessEqual {
   template <class D, class V>
   static HWY_INLINE V f(D d, V a, V b) {
-    return OneWhere(d, hn::Le(a, b));
+    return OneWhere(d, vec::Le(a, b));
   }
 };
 struct Equal {
   template <class D, class V>
   static HWY_INLINE V f(D d, V a, V b) {
-    return OneWhere(d, hn::Eq(a, b));
+    return OneWhere(d, vec::Eq(a, b));
   }
 };
 struct NotEqual {
   template <class D, class V>
   static HWY_INLINE V f(D d, V a, V b) {
-    return OneWhere(d, hn::Not(hn::Eq(a, b)));  // Ne is false for NaN on some instruction sets
+    return OneWhere(d, vec::Not(vec::Eq(a, b)));  // Ne is false for NaN on some instruction sets
   }
 };
 
 struct Where {
   template <class D, class V>
   static HWY_INLINE V f(D d, V c, V a, V b) {
-    return hn::IfThenElse(hn::Eq(c, hn::Zero(d)), b, a);
+    return vec::IfThenElse(vec::Eq(c, vec::Zero(d)), b, a);
   }
 };
 struct Clamp {
@@ -176,49 +192,49 @@ struct Clamp {
 struct MulAdd {
   template <class D, class V>
   static HWY_INLINE V f(D, V a, V b, V c) {
-    return hn::Add(hn::Mul(a, b), c);
+    return vec::Add(vec::Mul(a, b), c);
   }
 };
 struct MulSub {
   template <class D, class V>
   static HWY_INLINE V f(D, V a, V b, V c) {
-    return hn::Sub(hn::Mul(a, b), c);
+    return vec::Sub(vec::Mul(a, b), c);
   }
 };
 struct SubMul {
   template <class D, class V>
   static HWY_INLINE V f(D, V a, V b, V c) {
-    return hn::Sub(c, hn::Mul(a, b));
+    return vec::Sub(c, vec::Mul(a, b));
   }
 };
 struct Blend {  // a b + c d
   template <class D, class V>
   static HWY_INLINE V f(D, V a, V b, V c, V e) {
-    return hn::Add(hn::Mul(a, b), hn::Mul(c, e));
+    return vec::Add(vec::Mul(a, b), vec::Mul(c, e));
   }
 };
 struct BlendSquare {  // a b + c d^2, with the square first, as written in update rules
   template <class D, class V>
   static HWY_INLINE V f(D, V a, V b, V c, V e) {
-    return hn::Add(hn::Mul(a, b), hn::Mul(c, hn::Mul(e, e)));
+    return vec::Add(vec::Mul(a, b), vec::Mul(c, vec::Mul(e, e)));
   }
 };
 struct SqrtAdd {  // sqrt(a) + b
   template <class D, class V>
   static HWY_INLINE V f(D, V a, V b) {
-    return hn::Add(hn::Sqrt(a), b);
+    return vec::Add(vec::Sqrt(a), b);
   }
 };
 struct SqrtMulAdd {  // sqrt(a) b + c
   template <class D, class V>
   static HWY_INLINE V f(D, V a, V b, V c) {
-    return hn::Add(hn::Mul(hn::Sqrt(a), b), c);
+    return vec::Add(vec::Mul(vec::Sqrt(a), b), c);
   }
 };
 struct MulDiv {  // a b / c
   template <class D, class V>
   static HWY_INLINE V f(D, V a, V b, V c) {
-    return hn::Div(hn::Mul(a, b), c);
+    return vec::Div(vec::Mul(a, b), c);
   }
 };
 
@@ -407,13 +423,27 @@ constexpr std::array<MicroOp::Run, 16> Variants() {
   return runs;
 }
 
+/// The formula F as instructions.
+template <class F, int arity>
+const VectorFormula& FormulaOf() {
+  static const VectorFormula formula = []<int... operands>(std::integer_sequence<int, operands...>) {
+    VectorFormula recorded{arity, {}, 0};
+    recorded.result = F::f(Symbols{&recorded}, Symbol{&recorded, operands}...).value;
+    return recorded;
+  }
+  (std::make_integer_sequence<int, arity>());
+  return formula;
+}
+
+/// A formula of a few instructions, which is compiled too.
 template <class F, int arity>
 constexpr MicroOp Arithmetic(std::string_view name) {
-  return {name, arity, true, Variants<F, float, arity>(), Variants<F, double, arity>()};
+  return {name, arity, FormulaOf<F, arity>, Variants<F, float, arity>(), Variants<F, double, arity>()};
 }
+/// A function of dozens of instructions.
 template <class F, int arity>
 constexpr MicroOp Function(std::string_view name) {
-  return {name, arity, false, Variants<F, float, arity>(), Variants<F, double, arity>()};
+  return {name, arity, nullptr, Variants<F, float, arity>(), Variants<F, double, arity>()};
 }
 
 constexpr MicroOp micro_table[] = {
@@ -477,107 +507,9 @@ constexpr MicroOp micro_table[] = {
     Arithmetic<BlendSquare, 4>("blend_square"),
 };
 
-// Reductions: 16 running values in registers, whatever the width of a register.
-template <class T>
-struct RunningValues {
-  using D = hn::CappedTag<T, reduce_lanes>;
-  static constexpr std::size_t parts = reduce_lanes / hn::MaxLanes(D());
-  hn::Vec<D> part[parts];
-};
-
-template <class Join, class T>
-HWY_INLINE void AccumulateInto(RunningValues<T>& sum, const T* x, std::size_t n) {
-  using Values = RunningValues<T>;
-  const typename Values::D d;
-  const std::size_t width = hn::Lanes(d);
-  std::size_t i = 0;
-  for (; i + reduce_lanes <= n; i += reduce_lanes) {
-    for (std::size_t p = 0; p < Values::parts; ++p)
-      sum.part[p] = Join::f(d, sum.part[p], hn::LoadU(d, x + i + p * width));
-  }
-  for (std::size_t p = 0; p < Values::parts && i < n; ++p, i += width) {
-    const auto present = hn::FirstN(d, std::min(width, n - i));
-    const auto last = Join::f(d, sum.part[p], LoadTail(d, x + i, std::min(width, n - i)));
-    sum.part[p] = hn::IfThenElse(present, last, sum.part[p]);
-  }
-}
-
-/// Joins the upper half of a vector to the lower, and so on down to one.
-template <class Join, class D, class V>
-HWY_INLINE hn::TFromD<D> FoldHalves([[maybe_unused]] D d, V values) {
-#if HWY_TARGET != HWY_SCALAR
-  if constexpr (hn::MaxLanes(D()) > 1) {
-    const hn::Half<D> half;
-    return FoldHalves<Join>(half, Join::f(half, hn::LowerHalf(half, values), hn::UpperHalf(half, values)));
-  }
-#endif
-  return hn::GetLane(values);
-}
-
-template <class Join, class T>
-HWY_INLINE T FoldAll(RunningValues<T>& sum) {
-  const typename RunningValues<T>::D d;
-  for (std::size_t half = RunningValues<T>::parts / 2; half > 0; half /= 2) {
-    for (std::size_t p = 0; p < half; ++p) sum.part[p] = Join::f(d, sum.part[p], sum.part[p + half]);
-  }
-  return FoldHalves<Join>(d, sum.part[0]);
-}
-
-template <class T>
-HWY_INLINE RunningValues<T> LoadLanes(const T* lanes) {
-  const typename RunningValues<T>::D d;
-  RunningValues<T> sum;
-  for (std::size_t p = 0; p < RunningValues<T>::parts; ++p) sum.part[p] = hn::LoadU(d, lanes + p * hn::Lanes(d));
-  return sum;
-}
-
-template <class Join, class T>
-HWY_NOINLINE void Accumulate(T* lanes, const T* x, std::size_t n) {
-  const typename RunningValues<T>::D d;
-  RunningValues<T> sum = LoadLanes(lanes);
-  AccumulateInto<Join>(sum, x, n);
-  for (std::size_t p = 0; p < RunningValues<T>::parts; ++p) hn::StoreU(sum.part[p], d, lanes + p * hn::Lanes(d));
-}
-
-template <class Join, class T>
-HWY_NOINLINE T Fold(const T* lanes) {
-  RunningValues<T> sum = LoadLanes(lanes);
-  return FoldAll<Join>(sum);
-}
-
-template <class Join, class T>
-HWY_NOINLINE T Row(T identity, const T* x, std::size_t n) {
-  const typename RunningValues<T>::D d;
-  RunningValues<T> sum;
-  for (std::size_t p = 0; p < RunningValues<T>::parts; ++p) sum.part[p] = hn::Set(d, identity);
-  AccumulateInto<Join>(sum, x, n);
-  return FoldAll<Join>(sum);
-}
-
-template <class Join>
-constexpr Reducer ReducerRow(std::string_view name, double identity, std::string_view join) {
-  return {name,
-          identity,
-          Accumulate<Join, float>,
-          Accumulate<Join, double>,
-          Fold<Join, float>,
-          Fold<Join, double>,
-          Row<Join, float>,
-          Row<Join, double>,
-          join};
-}
-
-constexpr double infinity = std::numeric_limits<double>::infinity();
-constexpr Reducer reducer_table[] = {
-    ReducerRow<Add>("sum", 0, "add"),
-    ReducerRow<Maximum>("max", -infinity, "maximum"),
-    ReducerRow<Minimum>("min", infinity, "minimum"),
-};
-
 }  // namespace
 
 std::span<const MicroOp> MicroTable() { return micro_table; }
-std::span<const Reducer> ReducerTable() { return reducer_table; }
 const char* TargetName() { return hwy::TargetName(HWY_TARGET); }
 
 }  // namespace HWY_NAMESPACE

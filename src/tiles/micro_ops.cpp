@@ -15,6 +15,7 @@
 #include <hwy/highway.h>
 
 #include "tiles/micro_ops-inl.hpp"
+#include "tiles/reducers-inl.hpp"
 
 #if HWY_ONCE
 namespace thalweg {
@@ -25,8 +26,10 @@ HWY_EXPORT(ReducerTable);
 HWY_EXPORT(TargetName);
 }  // namespace
 
+std::span<const MicroOp> micro_ops() { return HWY_DYNAMIC_DISPATCH(MicroTable)(); }
+
 const MicroOp* find_micro_op(std::string_view name) {
-  for (const MicroOp& op : HWY_DYNAMIC_DISPATCH(MicroTable)()) {
+  for (const MicroOp& op : micro_ops()) {
     if (op.name == name) return &op;
   }
   return nullptr;

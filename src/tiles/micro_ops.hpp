@@ -6,7 +6,10 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <span>
 #include <string_view>
+
+#include "tiles/instructions.hpp"
 
 namespace thalweg {
 
@@ -14,11 +17,16 @@ struct MicroOp {
   using Run = void (*)(void* out, const void* const* operands, std::size_t n);
   std::string_view name;
   int arity = 0;
-  bool arithmetic = true;  ///< a few instructions; exponentials and their kin take dozens
+  /// The instructions of an op that is arithmetic, from which its machine code is made. None for exponentials and other
+  /// functions, which take dozens.
+  const VectorFormula& (*formula)() = nullptr;
   /// By the set of operands that are one number: bit i for operand i. Never all of them, unless there is but one.
   std::array<Run, 16> f32{}, f64{};
+
+  [[nodiscard]] bool is_arithmetic() const { return formula != nullptr; }
 };
 
+[[nodiscard]] std::span<const MicroOp> micro_ops();
 /// The micro-op with this name, or nullptr.
 [[nodiscard]] const MicroOp* find_micro_op(std::string_view name);
 

@@ -25,50 +25,119 @@ Isa isa() {
   return found;
 }
 
-constexpr int temporaries = 3;
-/// Vector registers for values and numbers. The last one of AVX2 is the mask of the tail.
-int value_registers() { return (isa() == Isa::avx512 ? 32 : 15) - temporaries; }
+/// Vector registers for values. AVX2 keeps two for masks: of the tail, and of a comparison.
+int value_registers() { return isa() == Isa::avx512 ? 32 : 14; }
 constexpr std::size_t address_registers = 11;
 
-enum Constant { one, sign_bit, all_but_sign, constants };
+bool flag(const std::vector<bool>& flags, int r) {
+  return static_cast<std::size_t>(r) < flags.size() && flags[static_cast<std::size_t>(r)];
+}
 
-/// Where each value of a loop is, from its first use to its last.
-struct Allocation {
-  std::vector<int> arrays;   // registers of the tile in memory: inputs, and results that are kept
-  std::vector<int> numbers;  // inputs that are one number, in the order of their first use
-  std::map<int, int> last_use;
-  int most_alive = 0;
+/// A value of a loop, and the instructions between which it needs a register.
+struct LoopValue {
+  enum class Source { computed, array, number, constant };
+  Source source;
+  int reg = 0;                 // of the tile: where an array or a number is, and where a computed value is kept
+  bool is_kept = false;        // a computed value that goes to memory
+  ConstantBits constant = {};  // its bits
+  std::size_t first = 0, last = 0;
 
-  explicit Allocation(const TileLoop& loop) {
-    std::map<int, int> first_use;
-    const int count = static_cast<int>(loop.steps.size());
-    for (int s = 0; s < count; ++s) {
-      const TileStep& step = loop.steps[static_cast<std::size_t>(s)];
-      for (int i = 0; i < step.op->arity; ++i) {
-        const int r = step.in[static_cast<std::size_t>(i)];
-        if (is(loop.is_number, r)) {
-          if (std::ranges::find(numbers, r) == numbers.end()) numbers.push_back(r);
-          continue;
-        }
-        if (first_use.try_emplace(r, s).second) arrays.push_back(r);
-        last_use[r] = s;
-      }
-      first_use.try_emplace(step.out, s);
-      last_use.try_emplace(step.out, s);
-      if (is(loop.is_kept, step.out)) arrays.push_back(step.out);
-    }
-    for (int s = 0; s < count; ++s) {
-      int alive = 0;
-      for (const auto& [r, first] : first_use) alive += first <= s && last_use[r] >= s;
-      const TileStep& step = loop.steps[static_cast<std::size_t>(s)];
-      // numbers that find no place of their own come and go
-      for (int i = 0; i < step.op->arity; ++i) alive += is(loop.is_number, step.in[static_cast<std::size_t>(i)]);
-      most_alive = std::max(most_alive, alive);
+  /// Read from memory at any time, so that it needs a register only while it is used.
+  [[nodiscard]] bool is_reloaded() const { return source == Source::number || source == Source::constant; }
+};
+
+/// The steps of a loop as instructions, on values that are numbered in the order in which they appear.
+class LoopInstructions {
+ public:
+  explicit LoopInstructions(const TileLoop& loop) {
+    for (const TileStep& step : loop.steps) append(loop, step);
+    for (std::size_t i = 0; i < instructions_.size(); ++i) {
+      for (const int v : instructions_[i].operands()) value(v).last = i;
     }
   }
-  static bool is(const std::vector<bool>& flags, int r) {
-    return static_cast<std::size_t>(r) < flags.size() && flags[static_cast<std::size_t>(r)];
+
+  /// VectorInstruction i computes value result(i).
+  [[nodiscard]] const std::vector<VectorInstruction>& instructions() const { return instructions_; }
+  [[nodiscard]] int result(std::size_t i) const { return results_[i]; }
+  [[nodiscard]] const std::vector<LoopValue>& values() const { return values_; }
+  [[nodiscard]] const LoopValue& value(int v) const { return values_[static_cast<std::size_t>(v)]; }
+
+  /// Registers of the tile that are in memory: inputs, and results that are kept.
+  [[nodiscard]] std::vector<int> arrays() const {
+    std::vector<int> all;
+    for (const LoopValue& value : values_) {
+      if (value.source == LoopValue::Source::array || value.is_kept) all.push_back(value.reg);
+    }
+    return all;
   }
+
+  /// Vector registers that are needed at once, where each instruction reads its numbers and constants again.
+  [[nodiscard]] int most_alive() const {
+    std::vector<int> change(instructions_.size() + 1, 0);
+    for (const LoopValue& value : values_) {
+      if (value.is_reloaded()) continue;
+      ++change[value.first];
+      --change[value.last + 1];
+    }
+    int alive = 0, most = 0;
+    for (std::size_t i = 0; i < instructions_.size(); ++i) {
+      alive += change[i];
+      int reloaded = 0;
+      for (const int v : instructions_[i].operands()) reloaded += value(v).is_reloaded();
+      most = std::max(most, alive + reloaded);
+    }
+    return most;
+  }
+
+ private:
+  LoopValue& value(int v) { return values_[static_cast<std::size_t>(v)]; }
+
+  int append(LoopValue value) {
+    value.first = value.last = instructions_.size();
+    values_.push_back(value);
+    return static_cast<int>(values_.size()) - 1;
+  }
+  int append(const VectorInstruction& instruction) {
+    const int result = append(LoopValue{LoopValue::Source::computed});
+    instructions_.push_back(instruction);
+    results_.push_back(result);
+    return result;
+  }
+  void append(const TileLoop& loop, const TileStep& step) {
+    const VectorFormula& formula = step.op->formula();
+    std::vector<int> values;  // of the formula
+    for (int i = 0; i < formula.operands; ++i)
+      values.push_back(value_of_register(loop, step.in[static_cast<std::size_t>(i)]));
+    for (VectorInstruction instruction : formula.instructions) {
+      for (int& v : instruction.operands()) v = values[static_cast<std::size_t>(v)];
+      const bool constant = instruction.operation == Operation::constant;
+      values.push_back(constant ? value_of_constant(instruction.constant) : append(instruction));
+    }
+    int result = values[static_cast<std::size_t>(formula.result)];
+    if (formula.result < formula.operands) result = append(VectorInstruction{Operation::copy, {result}});
+    value(result).reg = step.out;
+    value(result).is_kept = loop.is_kept[static_cast<std::size_t>(step.out)];
+    value_of_[step.out] = result;
+  }
+
+  int value_of_register(const TileLoop& loop, int r) {
+    const auto [found, is_new] = value_of_.try_emplace(r, 0);
+    if (is_new)
+      found->second = append({flag(loop.is_number, r) ? LoopValue::Source::number : LoopValue::Source::array, r});
+    return found->second;
+  }
+  int value_of_constant(const ConstantBits& constant) {
+    const auto found = std::ranges::find_if(values_, [&](const LoopValue& value) {
+      return value.source == LoopValue::Source::constant && value.constant == constant;
+    });
+    if (found != values_.end()) return static_cast<int>(found - values_.begin());
+    return append(LoopValue{.source = LoopValue::Source::constant, .constant = constant});
+  }
+
+  std::vector<LoopValue> values_;
+  std::vector<VectorInstruction> instructions_;
+  std::vector<int> results_;
+  std::map<int, int> value_of_;  // by register of the tile
 };
 
 using Vec = Xbyak::Xmm;  // of any width: the kind is in the value
@@ -77,8 +146,9 @@ class Assembler : public Xbyak::CodeGenerator {
  public:
   explicit Assembler(const TileLoop& loop)
       : CodeGenerator(4096 * (2 + loop.steps.size() / 8), Xbyak::DontSetProtectRWE),
-        loop_(loop),
-        where_(loop),
+        prefetched_(loop.prefetched),
+        code_(loop),
+        arrays_(code_.arrays()),
         wide_(loop.dtype == f64),
         avx512_(isa() == Isa::avx512) {
     begin();
@@ -105,9 +175,6 @@ class Assembler : public Xbyak::CodeGenerator {
         reinterpret_cast<std::uintptr_t>(getCode() + begin_));
   }
 
-  using Emit = void (Assembler::*)(Vec, const std::array<Vec, 4>&);
-  static const std::map<std::string_view, Emit>& table();
-
  private:
   const Xbyak::Reg64 registers = rdi, index = rsi, rest = r11, spare = rax;
   static constexpr std::size_t clobbered = 5;  // of the addresses, which a function may overwrite; the others it saves
@@ -119,34 +186,33 @@ class Assembler : public Xbyak::CodeGenerator {
   [[nodiscard]] std::size_t vector_bytes() const { return avx512_ ? 64 : 32; }
   [[nodiscard]] std::size_t element() const { return wide_ ? 8 : 4; }
   [[nodiscard]] Vec vec(int i) const { return avx512_ ? Vec(Xbyak::Zmm(i)) : Vec(Xbyak::Ymm(i)); }
-  [[nodiscard]] Vec temporary(int i) const { return vec(value_registers() + i); }
-  [[nodiscard]] Vec mask() const { return vec(15); }  // of AVX2; AVX-512 has k1
+  // masks of AVX2; AVX-512 has k1 and k2
+  [[nodiscard]] Vec tail_mask() const { return vec(15); }
+  [[nodiscard]] Vec comparison_mask() const { return vec(14); }
 
   /// Addresses of the arrays behind their whole vectors, minus that length in `index`, what is left in `rest`; numbers
-  /// in vector registers as far as these go.
+  /// and constants in vector registers as far as these go.
   void begin() {
     stagger();
-    for (std::size_t a = clobbered; a < where_.arrays.size(); ++a) push(Xbyak::Reg64(addresses[a]));
+    for (std::size_t a = clobbered; a < arrays_.size(); ++a) push(Xbyak::Reg64(addresses[a]));
     const int log_element = wide_ ? 3 : 2;
     mov(rest, rsi);
     and_(rest, static_cast<int>(vector_bytes() / element() - 1));
     sub(rsi, rest);
     shl(rsi, log_element);
-    for (std::size_t a = 0; a < where_.arrays.size(); ++a) {
+    for (std::size_t a = 0; a < arrays_.size(); ++a) {
       const Xbyak::Reg64 address(addresses[a]);
-      address_of_.emplace(where_.arrays[a], address);
-      mov(address, ptr[registers + 8 * where_.arrays[a]]);
+      address_of_.emplace(arrays_[a], address);
+      mov(address, ptr[registers + 8 * arrays_[a]]);
       add(address, rsi);
     }
     neg(rsi);
-    const int places = value_registers() - where_.most_alive;
-    for (int i = 0; i < value_registers(); ++i) free_.push_back(value_registers() - 1 - i);
-    for (const int r : where_.numbers) {
-      if (static_cast<int>(home_.size()) >= places) break;
-      const int place = take();
-      home_.emplace(r, place);
-      mov(spare, ptr[registers + 8 * r]);
-      spread(vec(place), ptr[spare]);
+    for (int i = value_registers(); i-- > 0;) free_.push_back(i);
+    int homes = value_registers() - code_.most_alive();
+    for (int v = 0; v < static_cast<int>(code_.values().size()) && homes > 0; ++v) {
+      if (!code_.value(v).is_reloaded()) continue;
+      load(v, false);
+      --homes;
     }
   }
 
@@ -161,16 +227,15 @@ class Assembler : public Xbyak::CodeGenerator {
 
   void finish() {
     vzeroupper();
-    for (std::size_t a = where_.arrays.size(); a > clobbered; --a) pop(Xbyak::Reg64(addresses[a - 1]));
+    for (std::size_t a = arrays_.size(); a > clobbered; --a) pop(Xbyak::Reg64(addresses[a - 1]));
     ret();
     align(64);
     L(mask_table_);
     for (int i = 0; i < 16; ++i) dd(i < 8 ? 0xffffffffU : 0);
-    const std::uint64_t narrow[constants] = {0x3f800000, 0x80000000, 0x7fffffff};
-    const std::uint64_t broad[constants] = {0x3ff0000000000000, 0x8000000000000000, 0x7fffffffffffffff};
-    for (int c = 0; c < constants; ++c) {
-      L(constant_[c]);
-      dq(wide_ ? broad[c] : narrow[c]);
+    for (auto& [v, label] : constants_) {
+      L(label);
+      const ConstantBits& bits = code_.value(v).constant;
+      dq(wide_ ? bits.wide : bits.narrow);
     }
   }
 
@@ -185,7 +250,7 @@ class Assembler : public Xbyak::CodeGenerator {
     neg(spare);
     shl(spare, wide_ ? 3 : 2);
     lea(rest, ptr[rip + mask_table_]);
-    vmovups(mask(), ptr[rest + spare + 32]);
+    vmovups(tail_mask(), ptr[rest + spare + 32]);
   }
 
   int take() {
@@ -203,240 +268,123 @@ class Assembler : public Xbyak::CodeGenerator {
   void load(Vec to, const Xbyak::Address& from, bool masked) {
     if (!masked) return vmovups(to, from);
     if (avx512_) return wide_ ? vmovupd(to | k1 | T_z, from) : vmovups(to | k1 | T_z, from);
-    wide_ ? vmaskmovpd(to, mask(), from) : vmaskmovps(to, mask(), from);
+    wide_ ? vmaskmovpd(to, tail_mask(), from) : vmaskmovps(to, tail_mask(), from);
   }
   void store(const Xbyak::Address& to, Vec from, bool masked) {
     if (!masked) return vmovups(to, from);
     if (avx512_) return wide_ ? vmovupd(to | k1, from) : vmovups(to | k1, from);
-    wide_ ? vmaskmovpd(to, mask(), from) : vmaskmovps(to, mask(), from);
+    wide_ ? vmaskmovpd(to, tail_mask(), from) : vmaskmovps(to, tail_mask(), from);
   }
 
-  /// Every step once, over one vector of each array.
-  void body(bool masked) {
-    // Bytes: what waits in the cache for all inputs together leaves it room for the rest. A sum of squares, whose tile
-    // is reduced between two loops, has the memory busy meanwhile.
-    const auto inputs = static_cast<int>(std::ranges::count(loop_.prefetched, true));
-    const int ahead = 8192 / std::max(1, inputs) / 64 * 64;
-    std::map<int, int> place = home_;
-    std::vector<int> free = free_;
-    const auto give_back = [&](int r, int s) {
-      if (where_.last_use.contains(r) && where_.last_use[r] == s && place.contains(r)) {
-        free_.push_back(place.at(r));
-        place.erase(r);
-      }
-    };
-    for (int s = 0; s < static_cast<int>(loop_.steps.size()); ++s) {
-      const TileStep& step = loop_.steps[static_cast<std::size_t>(s)];
-      std::array<Vec, 4> in = {vec(0), vec(0), vec(0), vec(0)};
-      std::vector<int> passing;  // numbers without a home
-      for (int i = 0; i < step.op->arity; ++i) {
-        const int r = step.in[static_cast<std::size_t>(i)];
-        if (!place.contains(r)) {
-          place.emplace(r, take());
-          if (Allocation::is(loop_.is_number, r)) {
-            passing.push_back(r);
-            mov(spare, ptr[registers + 8 * r]);
-            spread(vec(place.at(r)), ptr[spare]);
-          } else {
-            load(vec(place.at(r)), ptr[address_of_.at(r) + index], masked);
-            if (!masked && Allocation::is(loop_.prefetched, r)) prefetcht0(ptr[address_of_.at(r) + index + ahead]);
-          }
-        }
-        in[static_cast<std::size_t>(i)] = vec(place.at(r));
-      }
-      for (int i = 0; i < step.op->arity; ++i) give_back(step.in[static_cast<std::size_t>(i)], s);
-      const int out = take();
-      (this->*table().at(step.op->name))(vec(out), in);
-      for (const int r : passing) {
-        free_.push_back(place.at(r));
-        place.erase(r);
-      }
-      place.emplace(step.out, out);
-      if (Allocation::is(loop_.is_kept, step.out)) store(ptr[address_of_.at(step.out) + index], vec(out), masked);
-      give_back(step.out, s);
+  /// Puts a value that is not computed into a register.
+  void load(int v, bool masked) {
+    const LoopValue& value = code_.value(v);
+    const Vec to = vec(place_[v] = take());
+    if (value.source == LoopValue::Source::array) {
+      const Xbyak::Reg64 address = address_of_.at(value.reg);
+      load(to, ptr[address + index], masked);
+      if (!masked && flag(prefetched_, value.reg)) prefetcht0(ptr[address + index + ahead()]);
+    } else if (value.source == LoopValue::Source::number) {
+      mov(spare, ptr[registers + 8 * value.reg]);
+      spread(to, ptr[spare]);
+    } else if (value.constant == ConstantBits{}) {
+      vxorps(to, to, to);
+    } else {
+      spread(to, ptr[rip + constants_[v]]);
     }
-    free_ = std::move(free);
   }
 
-  // A micro-op writes its result in its last instruction, because the result may have the register of an operand.
+  /// Bytes from an input's current place to where it is prefetched: what waits in the cache for all inputs together
+  /// leaves it room for the rest. A sum of squares, whose tile is reduced between two loops, has the memory busy
+  /// meanwhile.
+  [[nodiscard]] int ahead() const {
+    const auto inputs = static_cast<int>(std::ranges::count(prefetched_, true));
+    return 8192 / std::max(1, inputs) / 64 * 64;
+  }
 
-  void add_(Vec d, Vec a, Vec b) { wide_ ? vaddpd(d, a, b) : vaddps(d, a, b); }
-  void sub_(Vec d, Vec a, Vec b) { wide_ ? vsubpd(d, a, b) : vsubps(d, a, b); }
-  void mul_(Vec d, Vec a, Vec b) { wide_ ? vmulpd(d, a, b) : vmulps(d, a, b); }
-  void div_(Vec d, Vec a, Vec b) { wide_ ? vdivpd(d, a, b) : vdivps(d, a, b); }
-  void sqrt_(Vec d, Vec a) { wide_ ? vsqrtpd(d, a) : vsqrtps(d, a); }
-  void bits_and(Vec d, Vec a, Vec b) { vandps(d, a, b); }
-  void bits_or(Vec d, Vec a, Vec b) { vorps(d, a, b); }
-  void bits_xor(Vec d, Vec a, Vec b) { vxorps(d, a, b); }
-  void round_(Vec d, Vec a, int how) {
+  void give_back(int v) {
+    free_.push_back(place_.at(v));
+    place_.erase(v);
+  }
+
+  /// Every instruction once, over one vector of each array.
+  void body(bool masked) {
+    const std::vector<int> free = free_;
+    const std::map<int, int> homes = place_;
+    for (std::size_t i = 0; i < code_.instructions().size(); ++i) {
+      const VectorInstruction& instruction = code_.instructions()[i];
+      std::array<Vec, 4> in = {vec(0), vec(0), vec(0), vec(0)};
+      for (std::size_t k = 0; k < instruction.operands().size(); ++k) {
+        const int v = instruction.in[k];
+        if (!place_.contains(v)) load(v, masked);
+        in[k] = vec(place_.at(v));
+      }
+      for (const int v : instruction.operands()) {
+        const bool used_up = code_.value(v).is_reloaded() ? !homes.contains(v) : code_.value(v).last == i;
+        if (used_up && place_.contains(v)) give_back(v);
+      }
+      const int out = code_.result(i);
+      const LoopValue& result = code_.value(out);
+      place_[out] = take();
+      emit(instruction, vec(place_[out]), in);
+      if (result.is_kept) store(ptr[address_of_.at(result.reg) + index], vec(place_[out]), masked);
+      if (result.last == i) give_back(out);
+    }
+    free_ = free;
+    place_ = homes;
+  }
+
+  /// Writes to d in its last instruction, because d may be the register of an operand.
+  void emit(const VectorInstruction& instruction, Vec d, const std::array<Vec, 4>& in) {
+    const auto [a, b, x, y] = in;
+    switch (instruction.operation) {
+      case Operation::constant: break;  // a value, and not computed
+      case Operation::copy: return vmovaps(d, a);
+      case Operation::add: return wide_ ? vaddpd(d, a, b) : vaddps(d, a, b);
+      case Operation::sub: return wide_ ? vsubpd(d, a, b) : vsubps(d, a, b);
+      case Operation::mul: return wide_ ? vmulpd(d, a, b) : vmulps(d, a, b);
+      case Operation::div: return wide_ ? vdivpd(d, a, b) : vdivps(d, a, b);
+      case Operation::sqrt: return wide_ ? vsqrtpd(d, a) : vsqrtps(d, a);
+      case Operation::floor: return round(d, a, 0x09);
+      case Operation::ceil: return round(d, a, 0x0a);
+      case Operation::round: return round(d, a, 0x08);
+      case Operation::bits_and: return vandps(d, a, b);
+      case Operation::bits_or: return vorps(d, a, b);
+      case Operation::bits_xor: return vxorps(d, a, b);
+      case Operation::select: compare(instruction.comparison, a, b); return select(d, x, y);
+      case Operation::select_or_zero: compare(instruction.comparison, a, b); return select_or_zero(d, x);
+    }
+    defect("an operation without machine code");
+  }
+  void round(Vec d, Vec a, int how) {
     if (avx512_) return wide_ ? vrndscalepd(d, a, how) : vrndscaleps(d, a, how);
     wide_ ? vroundpd(d, a, how) : vroundps(d, a, how);
   }
-  Vec constant(Constant c, int in) {
-    spread(temporary(in), ptr[rip + constant_[c]]);
-    return temporary(in);
+  void compare(Comparison how, Vec a, Vec b) {
+    const auto code = static_cast<std::uint8_t>(how);
+    if (avx512_) return wide_ ? vcmppd(k2, a, b, code) : vcmpps(k2, a, b, code);
+    wide_ ? vcmppd(comparison_mask(), a, b, code) : vcmpps(comparison_mask(), a, b, code);
   }
-  Vec zero(int in) {
-    bits_xor(temporary(in), temporary(in), temporary(in));
-    return temporary(in);
+  void select(Vec d, Vec yes, Vec no) {
+    if (avx512_) return wide_ ? vblendmpd(d | k2, no, yes) : vblendmps(d | k2, no, yes);
+    wide_ ? vblendvpd(d, no, yes, comparison_mask()) : vblendvps(d, no, yes, comparison_mask());
   }
-
-  enum Compare {
-    equal = 0x00,
-    unordered = 0x03,
-    not_equal = 0x04,
-    ordered_not_equal = 0x0c,
-    less = 0x11,
-    less_equal = 0x12
-  };
-  /// d = a ? b : x : y. The first temporary is its own.
-  void select(Vec d, Vec a, Compare how, Vec b, Vec x, Vec y) {
-    if (avx512_) {
-      wide_ ? vcmppd(k2, a, b, how) : vcmpps(k2, a, b, how);
-      return wide_ ? vblendmpd(d | k2, y, x) : vblendmps(d | k2, y, x);
-    }
-    const Vec m = temporary(0);
-    wide_ ? vcmppd(m, a, b, how) : vcmpps(m, a, b, how);
-    wide_ ? vblendvpd(d, y, x, m) : vblendvps(d, y, x, m);
-  }
-  void one_where(Vec d, Vec a, Compare how, Vec b) {
-    const Vec unit = constant(one, 1);
-    if (avx512_) {
-      wide_ ? vcmppd(k2, a, b, how) : vcmpps(k2, a, b, how);
-      return wide_ ? vmovapd(d | k2 | T_z, unit) : vmovaps(d | k2 | T_z, unit);
-    }
-    wide_ ? vcmppd(temporary(0), a, b, how) : vcmpps(temporary(0), a, b, how);
-    bits_and(d, temporary(0), unit);
-  }
-  /// The smaller (or larger) of a and b; the first of them that is no number, where one is. Works in `through`.
-  void extreme(Vec d, Vec a, Vec b, bool larger, Vec through) {
-    larger ? select(through, a, less, b, b, a) : select(through, b, less, a, b, a);
-    select(through, b, unordered, b, b, through);
-    select(d, a, unordered, a, a, through);
+  void select_or_zero(Vec d, Vec yes) {
+    if (avx512_) return wide_ ? vmovapd(d | k2 | T_z, yes) : vmovaps(d | k2 | T_z, yes);
+    vandps(d, comparison_mask(), yes);
   }
 
-  using In = std::array<Vec, 4>;
-  void emit_copy(Vec d, const In& in) { vmovaps(d, in[0]); }
-  void emit_neg(Vec d, const In& in) { bits_xor(d, in[0], constant(sign_bit, 1)); }
-  void emit_abs(Vec d, const In& in) { bits_and(d, in[0], constant(all_but_sign, 1)); }
-  void emit_square(Vec d, const In& in) { mul_(d, in[0], in[0]); }
-  void emit_sqrt(Vec d, const In& in) { sqrt_(d, in[0]); }
-  void emit_rsqrt(Vec d, const In& in) {
-    sqrt_(temporary(0), in[0]);
-    div_(d, constant(one, 1), temporary(0));
-  }
-  void emit_reciprocal(Vec d, const In& in) { div_(d, constant(one, 1), in[0]); }
-  void emit_floor(Vec d, const In& in) { round_(d, in[0], 0x09); }
-  void emit_ceil(Vec d, const In& in) { round_(d, in[0], 0x0a); }
-  void emit_round(Vec d, const In& in) { round_(d, in[0], 0x08); }
-  void emit_relu(Vec d, const In& in) {
-    const Vec none = zero(1);
-    select(d, in[0], less, none, none, in[0]);
-  }
-  void emit_sign(Vec d, const In& in) {
-    bits_and(temporary(1), in[0], constant(sign_bit, 1));
-    bits_or(temporary(1), temporary(1), constant(one, 2));
-    select(d, in[0], ordered_not_equal, zero(2), temporary(1), in[0]);
-  }
-  void emit_add(Vec d, const In& in) { add_(d, in[0], in[1]); }
-  void emit_sub(Vec d, const In& in) { sub_(d, in[0], in[1]); }
-  void emit_mul(Vec d, const In& in) { mul_(d, in[0], in[1]); }
-  void emit_div(Vec d, const In& in) { div_(d, in[0], in[1]); }
-  void emit_minimum(Vec d, const In& in) { extreme(d, in[0], in[1], false, temporary(1)); }
-  void emit_maximum(Vec d, const In& in) { extreme(d, in[0], in[1], true, temporary(1)); }
-  void emit_less(Vec d, const In& in) { one_where(d, in[0], less, in[1]); }
-  void emit_less_equal(Vec d, const In& in) { one_where(d, in[0], less_equal, in[1]); }
-  void emit_equal(Vec d, const In& in) { one_where(d, in[0], equal, in[1]); }
-  void emit_not_equal(Vec d, const In& in) { one_where(d, in[0], not_equal, in[1]); }
-  void emit_where(Vec d, const In& in) { select(d, in[0], equal, zero(1), in[2], in[1]); }
-  void emit_clamp(Vec d, const In& in) {
-    extreme(temporary(2), in[0], in[1], true, temporary(1));
-    extreme(d, temporary(2), in[2], false, temporary(1));
-  }
-  void emit_mul_add(Vec d, const In& in) {
-    mul_(temporary(0), in[0], in[1]);
-    add_(d, temporary(0), in[2]);
-  }
-  void emit_mul_sub(Vec d, const In& in) {
-    mul_(temporary(0), in[0], in[1]);
-    sub_(d, temporary(0), in[2]);
-  }
-  void emit_sub_mul(Vec d, const In& in) {
-    mul_(temporary(0), in[0], in[1]);
-    sub_(d, in[2], temporary(0));
-  }
-  void emit_sqrt_add(Vec d, const In& in) {
-    sqrt_(temporary(0), in[0]);
-    add_(d, temporary(0), in[1]);
-  }
-  void emit_sqrt_mul_add(Vec d, const In& in) {
-    sqrt_(temporary(0), in[0]);
-    mul_(temporary(0), temporary(0), in[1]);
-    add_(d, temporary(0), in[2]);
-  }
-  void emit_mul_div(Vec d, const In& in) {
-    mul_(temporary(0), in[0], in[1]);
-    div_(d, temporary(0), in[2]);
-  }
-  void emit_blend(Vec d, const In& in) {
-    mul_(temporary(0), in[0], in[1]);
-    mul_(temporary(1), in[2], in[3]);
-    add_(d, temporary(0), temporary(1));
-  }
-  void emit_blend_square(Vec d, const In& in) {
-    mul_(temporary(0), in[0], in[1]);
-    mul_(temporary(1), in[3], in[3]);
-    mul_(temporary(1), in[2], temporary(1));
-    add_(d, temporary(0), temporary(1));
-  }
-
-  const TileLoop& loop_;
-  Allocation where_;
+  const std::vector<bool>& prefetched_;
+  const LoopInstructions code_;
+  const std::vector<int> arrays_;
   std::size_t begin_ = 0;
   bool wide_, avx512_;
   std::map<int, Xbyak::Reg64> address_of_;
-  std::map<int, int> home_;  // numbers that stay in a vector register
-  std::vector<int> free_;    // vector registers
-  Xbyak::Label mask_table_, constant_[constants];
+  std::map<int, int> place_;  // of a value: its vector register
+  std::vector<int> free_;     // vector registers
+  Xbyak::Label mask_table_;
+  std::map<int, Xbyak::Label> constants_;
 };
-
-const std::map<std::string_view, Assembler::Emit>& Assembler::table() {
-  static const std::map<std::string_view, Emit> rows = {
-      {"copy", &Assembler::emit_copy},
-      {"neg", &Assembler::emit_neg},
-      {"abs", &Assembler::emit_abs},
-      {"square", &Assembler::emit_square},
-      {"sqrt", &Assembler::emit_sqrt},
-      {"rsqrt", &Assembler::emit_rsqrt},
-      {"reciprocal", &Assembler::emit_reciprocal},
-      {"floor", &Assembler::emit_floor},
-      {"ceil", &Assembler::emit_ceil},
-      {"round", &Assembler::emit_round},
-      {"relu", &Assembler::emit_relu},
-      {"sign", &Assembler::emit_sign},
-      {"add", &Assembler::emit_add},
-      {"sub", &Assembler::emit_sub},
-      {"mul", &Assembler::emit_mul},
-      {"div", &Assembler::emit_div},
-      {"minimum", &Assembler::emit_minimum},
-      {"maximum", &Assembler::emit_maximum},
-      {"less", &Assembler::emit_less},
-      {"less_equal", &Assembler::emit_less_equal},
-      {"equal", &Assembler::emit_equal},
-      {"not_equal", &Assembler::emit_not_equal},
-      {"where", &Assembler::emit_where},
-      {"clamp", &Assembler::emit_clamp},
-      {"mul_add", &Assembler::emit_mul_add},
-      {"mul_sub", &Assembler::emit_mul_sub},
-      {"sub_mul", &Assembler::emit_sub_mul},
-      {"sqrt_add", &Assembler::emit_sqrt_add},
-      {"sqrt_mul_add", &Assembler::emit_sqrt_mul_add},
-      {"mul_div", &Assembler::emit_mul_div},
-      {"blend", &Assembler::emit_blend},
-      {"blend_square", &Assembler::emit_blend_square},
-  };
-  return rows;
-}
 
 }  // namespace
 
@@ -448,18 +396,18 @@ bool TileCode::is_available() {
       const TileCode probe(
           {.dtype = f32, .steps = {&step, 1}, .is_number = {}, .is_kept = {false, true}, .prefetched = {}});
       return true;
-    } catch (const Xbyak::Error&) {  // memory that can be executed is not to be had
+    } catch (const Xbyak::Error&) {  // the system grants no memory that can be executed
       return false;
     }
   }();
   return available;
 }
 
-bool TileCode::knows(const MicroOp& op) { return Assembler::table().contains(op.name); }
+bool TileCode::knows(const MicroOp& op) { return op.is_arithmetic(); }
 
 bool TileCode::fits(const TileLoop& loop) {
-  const Allocation where(loop);
-  return where.most_alive <= value_registers() && where.arrays.size() <= address_registers;
+  const LoopInstructions code(loop);
+  return code.most_alive() <= value_registers() && code.arrays().size() <= address_registers;
 }
 
 TileCode::TileCode(const TileLoop& loop) {
