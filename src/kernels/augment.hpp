@@ -1,4 +1,5 @@
 #pragma once
+// Images flipped, shifted and cut, each by numbers of its own, and the transpose of that.
 
 #include "core/kernel.hpp"
 

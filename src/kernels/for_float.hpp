@@ -1,4 +1,5 @@
 #pragma once
+// One generic kernel for both element types.
 
 #include "core/kernel.hpp"
 

@@ -1,4 +1,5 @@
 #pragma once
+// Products of matrices and of batches of them.
 
 #include "core/kernel.hpp"
 

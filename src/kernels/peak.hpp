@@ -1,4 +1,5 @@
 #pragma once
+// The arithmetic speed of this machine, as products reach it.
 
 #include "core/workers.hpp"
 

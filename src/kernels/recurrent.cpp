@@ -14,11 +14,10 @@ namespace {
 template <class T>
 class Activation {
  public:
-  explicit Activation(std::string_view name)
-      : run_((sizeof(T) == 4 ? find_micro_op(name)->f32 : find_micro_op(name)->f64)[0]) {}
+  explicit Activation(std::string_view name) : run_(find_micro_op(name)->run<T>()) {}
   void operator()(T* to, const T* from, std::int64_t n) const {
     const void* operands[] = {from};
-    run_(to, operands, static_cast<std::size_t>(n));
+    run_(to, operands, n);
   }
 
  private:

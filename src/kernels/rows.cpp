@@ -17,16 +17,14 @@ namespace {
 /// The vector loops of one element type.
 template <class T>
 struct Loops {
-  static constexpr bool single = sizeof(T) == 4;
-  static MicroOp::Run run(std::string_view name, unsigned scalars) {
-    const MicroOp& op = *find_micro_op(name);
-    return (single ? op.f32 : op.f64)[scalars];
-  }
-  MicroOp::Run subtract = run("sub", 2), exp = run("exp", 0), multiply = run("mul", 2);
+  static constexpr unsigned second_is_number = 2;
+  MicroOp::Run subtract = find_micro_op("sub")->run<T>(second_is_number);
+  MicroOp::Run exp = find_micro_op("exp")->run<T>();
+  MicroOp::Run multiply = find_micro_op("mul")->run<T>(second_is_number);
   const Reducer* max = find_reducer("max");
   const Reducer* sum = find_reducer("sum");
 
-  T largest(const T* x, std::int64_t n) const { return max->row(x, static_cast<std::size_t>(n)); }
+  T largest(const T* x, std::int64_t n) const { return max->row(x, n); }
   /// sum e^(x - shift); the terms are kept in `terms` where it is given.
   T sum_of_exponentials(const T* x, std::int64_t n, T shift, T* terms) const {
     constexpr std::int64_t tile = 512;
@@ -36,10 +34,10 @@ struct Loops {
       const std::int64_t size = std::min(tile, n - i);
       T* e = terms ? terms + i : own;
       const void* shifted[] = {x + i, &shift};
-      subtract(e, shifted, static_cast<std::size_t>(size));
+      subtract(e, shifted, size);
       const void* raised[] = {e};
-      exp(e, raised, static_cast<std::size_t>(size));
-      sum->accumulate(lanes, e, static_cast<std::size_t>(size));
+      exp(e, raised, size);
+      sum->accumulate(lanes, e, size);
     }
     return sum->fold(lanes);
   }
@@ -91,7 +89,7 @@ Kernel make_softmax(const KernelSite& site) {
                       T* y = call.out<T>() + row * shape.n;
                       const T scale = 1 / loops.sum_of_exponentials(x, shape.n, loops.largest(x, shape.n), y);
                       const void* scaled[] = {y, &scale};
-                      loops.multiply(y, scaled, static_cast<std::size_t>(shape.n));
+                      loops.multiply(y, scaled, shape.n);
                     });
                   },
                   0};
@@ -193,8 +191,7 @@ Kernel make_scatter_add(const KernelSite& site) {
   const std::int64_t rows = site.output.shape[0], count = site.inputs[1].shape.size();
   const std::int64_t width = rows ? site.output.shape.size() / rows : 0;
   return for_float(site.output.dtype, [&]<class T>(T) {
-    const MicroOp& add = *find_micro_op("add");
-    const MicroOp::Run plus = (sizeof(T) == 4 ? add.f32 : add.f64)[0];
+    const MicroOp::Run plus = find_micro_op("add")->run<T>();
     return Kernel{[=](const KernelCall& call) {
                     T* table = call.out<T>();
                     std::fill_n(table, rows * width, T{0});
@@ -203,7 +200,7 @@ Kernel make_scatter_add(const KernelSite& site) {
                       if (indices[i] < 0 || indices[i] >= rows) no_such_row("scatter_add", indices[i], rows, i);
                       T* row = table + indices[i] * width;
                       const void* operands[] = {row, call.in<T>(0) + i * width};
-                      plus(row, operands, static_cast<std::size_t>(width));
+                      plus(row, operands, width);
                     }
                   },
                   0};

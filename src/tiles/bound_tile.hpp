@@ -11,7 +11,7 @@ template <class T>
 class BoundTile {
  public:
   /// The plan must outlive it, and so must the arrays of the call.
-  BoundTile(const TilePlan<T>& plan, const KernelCall& call);
+  BoundTile(const TilePlan& plan, const KernelCall& call);
   void run();
   /// Whether a run is one loop of machine code and nothing else.
   [[nodiscard]] bool is_one_loop() const {
@@ -21,13 +21,12 @@ class BoundTile {
   void run_loop() const { (*calls_[0].code)(registers_.data(), elements_); }
 
  private:
-  using Plan = TilePlan<T>;
   /// A number that is read anew in each run: of another dtype, or wanted as a whole tile.
   struct Number {
     T (*read)(const std::byte*);
     const std::byte* from;
     T* into;
-    std::size_t count;
+    std::int64_t count;
   };
   /// A view that is not one run of elements, and goes through a slot.
   struct Gathered {
@@ -54,18 +53,20 @@ class BoundTile {
     T* into;
   };
 
-  void place_loads(const KernelCall& call);
+  void place_load(int r, const KernelCall& call);
   void place_steps(const KernelCall& call);
+  static constexpr std::int64_t per_line = 64 / sizeof(T);
   struct Line {
-    alignas(64) T values[64 / sizeof(T)];
+    alignas(64) T values[per_line];
   };
-  T* slot(int of_register) {
-    const int index = plan_.slot_of_[static_cast<std::size_t>(of_register)];
-    return slots_[static_cast<std::size_t>(index) * lines_].values;
+  T* slot(int reg) { return at(slots_, *at(plan_.slot_of, reg) * lines_).values; }
+  [[nodiscard]] const T* values(int reg) const { return static_cast<const T*>(at(registers_, reg)); }
+  T* place_of(const TilePlan::Step& step, const KernelCall& call) {
+    return step.output ? call.out<T>(*step.output) : slot(step.out);
   }
 
-  const Plan& plan_;
-  std::size_t elements_, lines_;  // lines of the cache to a slot
+  const TilePlan& plan_;
+  std::int64_t elements_, lines_;  // lines of the cache to a slot
   std::vector<Line> slots_;
   std::vector<T> converted_;  // numbers, by register
   std::vector<const void*> registers_;

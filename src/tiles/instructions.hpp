@@ -8,6 +8,8 @@
 #include <span>
 #include <vector>
 
+#include "core/index.hpp"
+
 namespace thalweg {
 
 enum class Operation : std::uint8_t {
@@ -102,7 +104,7 @@ namespace symbolic {
 
 inline Symbol record(VectorFormula* formula, const VectorInstruction& instruction) {
   formula->instructions.push_back(instruction);
-  return {formula, formula->operands + static_cast<int>(formula->instructions.size()) - 1};
+  return {formula, formula->operands + count(formula->instructions) - 1};
 }
 inline Symbol record(Operation operation, Symbol a) { return record(a.formula, {operation, {a.value}}); }
 inline Symbol record(Operation operation, Symbol a, Symbol b) {

@@ -355,7 +355,9 @@ concept OfNumbers = requires {
 
 // The loop around a micro-op. `scalars` has a bit for each operand that is one number.
 template <class F, class T, int arity, unsigned scalars>
-requires(!OfNumbers<F, T>) HWY_NOINLINE void Run(void* out_bytes, const void* const* operand_bytes, std::size_t n) {
+requires(!OfNumbers<F, T>) HWY_NOINLINE
+    void Run(void* out_bytes, const void* const* operand_bytes, std::int64_t count) {
+  const auto n = static_cast<std::size_t>(count);
   const hn::ScalableTag<T> d;
   using V = hn::Vec<decltype(d)>;
   T* out = static_cast<T*>(out_bytes);
@@ -394,12 +396,12 @@ requires(!OfNumbers<F, T>) HWY_NOINLINE void Run(void* out_bytes, const void* co
 }
 
 template <class F, class T, int arity, unsigned scalars>
-requires OfNumbers<F, T> HWY_NOINLINE void Run(void* out_bytes, const void* const* operand_bytes, std::size_t n) {
+requires OfNumbers<F, T> HWY_NOINLINE void Run(void* out_bytes, const void* const* operand_bytes, std::int64_t n) {
   T* out = static_cast<T*>(out_bytes);
   const T* a = static_cast<const T*>(operand_bytes[0]);
   const T* b = arity > 1 ? static_cast<const T*>(operand_bytes[1]) : a;
   const T a1 = *a, b1 = *b;
-  for (std::size_t i = 0; i < n; ++i) {
+  for (std::int64_t i = 0; i < n; ++i) {
     const T x = (scalars & 1U) ? a1 : a[i];
     if constexpr (arity == 1) {
       out[i] = F::of(x);

@@ -14,7 +14,7 @@
 namespace thalweg {
 
 struct MicroOp {
-  using Run = void (*)(void* out, const void* const* operands, std::size_t n);
+  using Run = void (*)(void* out, const void* const* operands, std::int64_t n);
   std::string_view name;
   int arity = 0;
   /// The instructions of an op that is arithmetic, from which its machine code is made. None for exponentials and other
@@ -23,6 +23,21 @@ struct MicroOp {
   /// By the set of operands that are one number: bit i for operand i. Never all of them, unless there is but one.
   std::array<Run, 16> f32{}, f64{};
 
+  /// The operands among four places, of which an op fills the first.
+  template <class T>
+  [[nodiscard]] std::span<T> operands(std::array<T, 4>& places) const {
+    return std::span(places).first(static_cast<std::size_t>(arity));
+  }
+  template <class T>
+  [[nodiscard]] std::span<const T> operands(const std::array<T, 4>& places) const {
+    return std::span(places).first(static_cast<std::size_t>(arity));
+  }
+  /// The loop for elements of type T in which `numbers`, bit i for operand i, are one number each; none if there is
+  /// none.
+  template <class T>
+  [[nodiscard]] Run run(unsigned numbers = 0) const {
+    return (sizeof(T) == 4 ? f32 : f64)[numbers];
+  }
   [[nodiscard]] bool is_arithmetic() const { return formula != nullptr; }
 };
 
@@ -37,20 +52,20 @@ struct Reducer {
   std::string_view name;
   double identity = 0;
   /// lanes[i % 16] = f(lanes[i % 16], x[i])
-  void (*accumulate_f32)(float* lanes, const float* x, std::size_t n);
-  void (*accumulate_f64)(double* lanes, const double* x, std::size_t n);
+  void (*accumulate_f32)(float* lanes, const float* x, std::int64_t n);
+  void (*accumulate_f64)(double* lanes, const double* x, std::int64_t n);
   /// the 16 lanes by a fixed tree
   float (*fold_f32)(const float* lanes);
   double (*fold_f64)(const double* lanes);
   /// both for a row that is all there: the lanes begin as the identity
-  float (*row_f32)(float identity, const float* x, std::size_t n);
-  double (*row_f64)(double identity, const double* x, std::size_t n);
+  float (*row_f32)(float identity, const float* x, std::int64_t n);
+  double (*row_f64)(double identity, const double* x, std::int64_t n);
   /// The micro-op that joins two values.
   std::string_view join;
 
   // the same by the type of the elements
   template <class T>
-  void accumulate(T* lanes, const T* x, std::size_t n) const {
+  void accumulate(T* lanes, const T* x, std::int64_t n) const {
     if constexpr (sizeof(T) == 4) {
       accumulate_f32(lanes, x, n);
     } else {
@@ -66,7 +81,7 @@ struct Reducer {
     }
   }
   template <class T>
-  [[nodiscard]] T row(const T* x, std::size_t n) const {
+  [[nodiscard]] T row(const T* x, std::int64_t n) const {
     if constexpr (sizeof(T) == 4) {
       return row_f32(static_cast<float>(identity), x, n);
     } else {

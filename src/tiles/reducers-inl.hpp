@@ -30,7 +30,8 @@ struct RunningValues {
 };
 
 template <class Join, class T>
-HWY_INLINE void AccumulateInto(RunningValues<T>& sum, const T* x, std::size_t n) {
+HWY_INLINE void AccumulateInto(RunningValues<T>& sum, const T* x, std::int64_t count) {
+  const auto n = static_cast<std::size_t>(count);
   using Values = RunningValues<T>;
   const typename Values::D d;
   const std::size_t width = hn::Lanes(d);
@@ -76,7 +77,7 @@ HWY_INLINE RunningValues<T> LoadLanes(const T* lanes) {
 }
 
 template <class Join, class T>
-HWY_NOINLINE void Accumulate(T* lanes, const T* x, std::size_t n) {
+HWY_NOINLINE void Accumulate(T* lanes, const T* x, std::int64_t n) {
   const typename RunningValues<T>::D d;
   RunningValues<T> sum = LoadLanes(lanes);
   AccumulateInto<Join>(sum, x, n);
@@ -90,7 +91,7 @@ HWY_NOINLINE T Fold(const T* lanes) {
 }
 
 template <class Join, class T>
-HWY_NOINLINE T Row(T identity, const T* x, std::size_t n) {
+HWY_NOINLINE T Row(T identity, const T* x, std::int64_t n) {
   const typename RunningValues<T>::D d;
   RunningValues<T> sum;
   for (std::size_t p = 0; p < RunningValues<T>::parts; ++p) sum.part[p] = hn::Set(d, identity);

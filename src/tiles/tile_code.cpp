@@ -5,6 +5,7 @@
 #include <map>
 
 #include "core/error.hpp"
+#include "core/index.hpp"
 
 #if defined(__x86_64__)
 #include <xbyak/xbyak.h>
@@ -29,9 +30,7 @@ Isa isa() {
 int value_registers() { return isa() == Isa::avx512 ? 32 : 14; }
 constexpr std::size_t address_registers = 11;
 
-bool flag(const std::vector<bool>& flags, int r) {
-  return static_cast<std::size_t>(r) < flags.size() && flags[static_cast<std::size_t>(r)];
-}
+bool flag(const std::vector<bool>& flags, int r) { return r < count(flags) && at(flags, r); }
 
 /// A value of a loop, and the instructions between which it needs a register.
 struct LoopValue {
@@ -60,7 +59,7 @@ class LoopInstructions {
   [[nodiscard]] const std::vector<VectorInstruction>& instructions() const { return instructions_; }
   [[nodiscard]] int result(std::size_t i) const { return results_[i]; }
   [[nodiscard]] const std::vector<LoopValue>& values() const { return values_; }
-  [[nodiscard]] const LoopValue& value(int v) const { return values_[static_cast<std::size_t>(v)]; }
+  [[nodiscard]] const LoopValue& value(int v) const { return at(values_, v); }
 
   /// Registers of the tile that are in memory: inputs, and results that are kept.
   [[nodiscard]] std::vector<int> arrays() const {
@@ -90,12 +89,12 @@ class LoopInstructions {
   }
 
  private:
-  LoopValue& value(int v) { return values_[static_cast<std::size_t>(v)]; }
+  LoopValue& value(int v) { return at(values_, v); }
 
   int append(LoopValue value) {
     value.first = value.last = instructions_.size();
     values_.push_back(value);
-    return static_cast<int>(values_.size()) - 1;
+    return count(values_) - 1;
   }
   int append(const VectorInstruction& instruction) {
     const int result = append(LoopValue{LoopValue::Source::computed});
@@ -106,17 +105,16 @@ class LoopInstructions {
   void append(const TileLoop& loop, const TileStep& step) {
     const VectorFormula& formula = step.op->formula();
     std::vector<int> values;  // of the formula
-    for (int i = 0; i < formula.operands; ++i)
-      values.push_back(value_of_register(loop, step.in[static_cast<std::size_t>(i)]));
+    for (const int r : step.op->operands(step.in)) values.push_back(value_of_register(loop, r));
     for (VectorInstruction instruction : formula.instructions) {
-      for (int& v : instruction.operands()) v = values[static_cast<std::size_t>(v)];
+      for (int& v : instruction.operands()) v = at(values, v);
       const bool constant = instruction.operation == Operation::constant;
       values.push_back(constant ? value_of_constant(instruction.constant) : append(instruction));
     }
-    int result = values[static_cast<std::size_t>(formula.result)];
+    int result = at(values, formula.result);
     if (formula.result < formula.operands) result = append(VectorInstruction{Operation::copy, {result}});
     value(result).reg = step.out;
-    value(result).is_kept = loop.is_kept[static_cast<std::size_t>(step.out)];
+    value(result).is_kept = at(loop.is_kept, step.out);
     value_of_[step.out] = result;
   }
 
@@ -171,7 +169,7 @@ class Assembler : public Xbyak::CodeGenerator {
   }
 
   [[nodiscard]] auto entry() const {
-    return reinterpret_cast<void (*)(const void* const*, std::size_t)>(
+    return reinterpret_cast<void (*)(const void* const*, std::int64_t)>(
         reinterpret_cast<std::uintptr_t>(getCode() + begin_));
   }
 
@@ -209,7 +207,7 @@ class Assembler : public Xbyak::CodeGenerator {
     neg(rsi);
     for (int i = value_registers(); i-- > 0;) free_.push_back(i);
     int homes = value_registers() - code_.most_alive();
-    for (int v = 0; v < static_cast<int>(code_.values().size()) && homes > 0; ++v) {
+    for (int v = 0; v < count(code_.values()) && homes > 0; ++v) {
       if (!code_.value(v).is_reloaded()) continue;
       load(v, false);
       --homes;
@@ -403,8 +401,6 @@ bool TileCode::is_available() {
   return available;
 }
 
-bool TileCode::knows(const MicroOp& op) { return op.is_arithmetic(); }
-
 bool TileCode::fits(const TileLoop& loop) {
   const LoopInstructions code(loop);
   return code.most_alive() <= value_registers() && code.arrays().size() <= address_registers;
@@ -423,7 +419,6 @@ TileCode::TileCode(const TileLoop& loop) {
 #else
 
 bool TileCode::is_available() { return false; }
-bool TileCode::knows(const MicroOp&) { return false; }
 bool TileCode::fits(const TileLoop&) { return false; }
 TileCode::TileCode(const TileLoop&) { defect("no machine code for this CPU"); }
 

@@ -32,18 +32,16 @@ class TileCode {
  public:
   /// Whether this CPU and this process can run code made here.
   [[nodiscard]] static bool is_available();
-  /// Whether there is code for a micro-op.
-  [[nodiscard]] static bool knows(const MicroOp& op);
   /// Whether the values of a loop find registers enough.
   [[nodiscard]] static bool fits(const TileLoop& loop);
   explicit TileCode(const TileLoop& loop);
 
   /// Computes n elements. registers[r] is the address of register r: of an input, or of where a kept result goes.
-  void operator()(const void* const* registers, std::size_t n) const { run_(registers, n); }
+  void operator()(const void* const* registers, std::int64_t n) const { run_(registers, n); }
 
  private:
   std::shared_ptr<void> memory_;
-  void (*run_)(const void* const* registers, std::size_t n) = nullptr;
+  void (*run_)(const void* const* registers, std::int64_t n) = nullptr;
 };
 
 }  // namespace thalweg

@@ -1,7 +1,6 @@
 #include "tiles/tile_plan.hpp"
 
 #include <bit>
-#include <numeric>
 
 #include "core/error.hpp"
 
@@ -9,259 +8,288 @@ namespace thalweg {
 
 namespace {
 
+using Source = TilePlan::Source;
+
+bool is_compiled(const TileProgram& program, const TileProgram::Step& step) {
+  return program.compile && TileCode::is_available() && step.op->is_arithmetic();
+}
+
+/// The program with its steps in an order in which those that are compiled follow each other: each loop is a pass over
+/// the tile.
+TileProgram with_compiled_steps_together(const TileProgram& given) {
+  TileProgram program = given;
+  program.steps.clear();
+  const int loads = count(given.loads), steps = count(given.steps);
+  std::vector<std::optional<int>> moved(given.loads.size() + given.steps.size());  // the new number of each register
+  for (int r = 0; r < loads; ++r) at(moved, r) = r;
+  const auto is_ready = [&](const TileProgram::Step& step) {
+    return std::ranges::all_of(step.operands(), [&](int r) { return at(moved, r).has_value(); });
+  };
+  for (bool compiled = true; count(program.steps) < steps; compiled = !compiled) {
+    for (int s = 0; s < steps; ++s) {  // in the order given, in which operands come first
+      TileProgram::Step step = at(given.steps, s);
+      std::optional<int>& place = at(moved, loads + s);
+      if (place || is_compiled(given, step) != compiled || !is_ready(step)) continue;
+      place = loads + count(program.steps);
+      for (int& r : step.operands()) r = *at(moved, r);
+      program.steps.push_back(step);
+    }
+  }
+  for (TileProgram::Store& store : program.stores) store.reg = *at(moved, store.reg);
+  for (TileProgram::Reduce& reduce : program.reductions) reduce.reg = *at(moved, reduce.reg);
+  return program;
+}
+
 /// One row, dense, seen again and again.
 bool is_repeated_row(const View& view) {
   return view.shape.rank() == 2 && view.strides[0] == 0 && view.strides[1] == 1;
 }
 
-}  // namespace
-
-template <class T>
-TilePlan<T>::TilePlan(const TileProgram& program) : program_(program) {
-  const bool compiled = program_.reductions.empty() &&
-                        std::ranges::all_of(program_.steps, [&](const auto& step) { return is_compiled(*step.op); });
-  for (TileProgram::Load& load : program_.loads) {
-    const bool same = load.dtype == program_.dtype;
-    Kind kind = Kind::strided;
-    if (same && load.view.is_dense()) {
-      kind = Kind::direct;
-    } else if (load.view.is_uniform() && (program_.elements() > 1 || compiled)) {
-      kind = Kind::uniform;
-    }
-    load.view = load.view.collapse();
-    std::int64_t period = 0;
-    if (kind == Kind::strided && is_repeated_row(load.view) && load.view.shape[1] <= tile) {
-      kind = Kind::periodic;
-      period = load.view.shape[1];
-    }
-    if (kind == Kind::direct) direct_loads_.push_back(static_cast<int>(loads_.size()));
-    loads_.push_back({kind, period});
+/// Whether a load of one value may be handed to the steps as a number.
+bool can_be_number(const TileProgram& program, int load) {
+  for (const TileProgram::Reduce& reduce : program.reductions) {
+    if (reduce.reg == load) return false;  // a reduction reads a tile
   }
-  gather_steps();
-  plan_steps();
-  plan_loops();
-  assign_slots();
-  for (std::size_t r = 0; r < loads_.size(); ++r) {
-    const bool number = loads_[r].kind == Kind::uniform || loads_[r].kind == Kind::splat;
-    (number ? numbers_ : moving_).push_back(r);
-  }
-  for (LoopPlan& loop : loops_) {
-    for (std::size_t s = loop.first; loop.code && s < loop.end; ++s) {
-      if (steps_[s].kept) loop.kept.push_back(s);
-    }
-  }
-  unbroken_ = loops_.size() == 1 && loops_[0].code && late_stores_.empty() && program_.reductions.empty() &&
-              std::ranges::all_of(
-                  loads_, [](const LoadPlan& load) { return load.kind == Kind::direct || load.kind == Kind::uniform; });
-  for (const auto& reduce : program_.reductions) joins_.push_back(variant(*find_micro_op(reduce.reducer->join), 0));
-  const std::int64_t blocks = (program_.reduced + reduce_block - 1) / reduce_block;
-  if (!program_.reductions.empty() && program_.inner == 1 && blocks > 1) {
-    scratch_ = static_cast<std::size_t>(program_.outer * blocks) * program_.reductions.size() * sizeof(T);
-  }
+  // Where everything is one value, a micro-op would have numbers for all of its operands, which only code can take.
+  return program.elements() > 1 || (program.reductions.empty() && std::ranges::all_of(program.steps, [&](auto& step) {
+                                      return is_compiled(program, step);
+                                    }));
 }
 
-/// Puts steps in an order in which those that can be compiled follow each other: each loop is a pass over the tile.
-template <class T>
-void TilePlan<T>::gather_steps() {
-  const std::size_t loads = program_.loads.size(), count = program_.steps.size();
-  std::vector<int> place(loads + count, -1);  // of each register in the new order
-  std::iota(place.begin(), place.begin() + static_cast<std::ptrdiff_t>(loads), 0);
-  std::vector<TileProgram::Step> steps;
-  const auto is_ready = [&](const TileProgram::Step& step) {
-    const auto operands = std::span(step.registers).first(static_cast<std::size_t>(step.op->arity));
-    return std::ranges::all_of(operands, [&](int r) { return place[static_cast<std::size_t>(r)] >= 0; });
-  };
-  for (bool compiled = true; steps.size() < count; compiled = !compiled) {
-    for (std::size_t s = 0; s < count; ++s) {  // in the order given, in which operands come first
-      TileProgram::Step step = program_.steps[s];
-      int& at = place[loads + s];
-      if (at >= 0 || is_compiled(*step.op) != compiled || !is_ready(step)) continue;
-      at = static_cast<int>(loads + steps.size());
-      for (int i = 0; i < step.op->arity; ++i) {
-        int& r = step.registers[static_cast<std::size_t>(i)];
-        r = place[static_cast<std::size_t>(r)];
+TilePlan::Load plan_load(const TileProgram& program, int index, std::int64_t tile) {
+  TileProgram::Load load = at(program.loads, index);
+  const bool direct = load.dtype == program.dtype && load.view.is_dense();
+  const bool number = load.view.is_uniform() && can_be_number(program, index);
+  load.view = load.view.collapse();
+  if (direct) return {load, Source::direct};
+  if (number) return {load, Source::number};
+  if (is_repeated_row(load.view) && load.view.shape[1] <= tile) return {load, Source::periodic, load.view.shape[1]};
+  return {load, Source::gathered};
+}
+
+/// Sets of operands, bit i for operand i.
+using OperandSet = unsigned;
+bool contains(OperandSet set, std::size_t operand) { return (set >> operand & 1U) != 0; }
+
+const std::array<MicroOp::Run, 16>& variants(const MicroOp& op, DType dtype) { return dtype == f32 ? op.f32 : op.f64; }
+
+/// The variant of a micro-op that takes as many of `numbers` as one number as there is a loop for.
+OperandSet best_variant(const MicroOp& op, DType dtype, OperandSet numbers) {
+  OperandSet best = 0;
+  for (OperandSet set = 0; set < 16; ++set) {
+    const bool exists = (set & ~numbers) == 0 && variants(op, dtype)[set] != nullptr;
+    if (exists && std::popcount(set) > std::popcount(best)) best = set;
+  }
+  return best;
+}
+
+/// How a step is called.
+struct StepCall {
+  MicroOp::Run run;   // none: compiled
+  OperandSet spread;  // operands that are one number, of which the micro-op wants a tile
+};
+
+StepCall plan_call(const TilePlan& plan, const TileProgram& program, const TileProgram::Step& step) {
+  if (is_compiled(program, step)) return {nullptr, 0};  // takes a number anywhere
+  OperandSet numbers = 0;
+  for (std::size_t i = 0; i < step.operands().size(); ++i) {
+    const int r = step.registers[i];
+    if (r < count(program.loads) && plan.is_number(r)) numbers |= 1U << i;
+  }
+  const OperandSet taken = best_variant(*step.op, program.dtype, numbers);
+  return {variants(*step.op, program.dtype)[taken], numbers & ~taken};
+}
+
+/// Adds the steps, and a second load of each number that a step wants as a tile. Returns by how much the registers of
+/// the steps move up for these loads.
+int add_steps(TilePlan& plan, const TileProgram& program) {
+  const int loads = count(program.loads);
+  std::vector<StepCall> calls;
+  std::vector<std::optional<int>> spread_copy(program.loads.size());  // of a load: its second, as a register
+  for (const TileProgram::Step& step : program.steps) {
+    calls.push_back(plan_call(plan, program, step));
+    for (std::size_t i = 0; i < step.operands().size(); ++i) {
+      if (!contains(calls.back().spread, i)) continue;
+      std::optional<int>& copy = at(spread_copy, step.registers[i]);
+      if (copy) continue;
+      copy = count(plan.loads);
+      plan.loads.push_back({at(plan.loads, step.registers[i]).from, Source::spread});
+    }
+  }
+  const int added = count(plan.loads) - loads;
+  for (int s = 0; s < count(program.steps); ++s) {
+    TileProgram::Step step = at(program.steps, s);
+    const StepCall& call = at(calls, s);
+    for (std::size_t i = 0; i < step.operands().size(); ++i) {
+      int& r = step.registers[i];
+      if (contains(call.spread, i)) {
+        r = *at(spread_copy, r);
+      } else if (r >= loads) {
+        r += added;
       }
-      steps.push_back(step);
     }
+    plan.steps.push_back({step.op, call.run, loads + added + s, step.registers});
   }
-  program_.steps = std::move(steps);
-  for (TileProgram::Store& store : program_.stores) store.reg = place[static_cast<std::size_t>(store.reg)];
-  for (TileProgram::Reduce& reduce : program_.reductions) reduce.reg = place[static_cast<std::size_t>(reduce.reg)];
+  return added;
 }
 
-template <class T>
-void TilePlan<T>::plan_steps() {
-  const int first = static_cast<int>(program_.loads.size());
-  std::vector<int> spread_load(program_.loads.size(),
-                               0);  // a second, spread copy of the same load, where one is needed
-  for (std::size_t s = 0; s < program_.steps.size(); ++s) {
-    const TileProgram::Step& step = program_.steps[s];
-    unsigned wanted = 0;
-    for (int i = 0; i < step.op->arity; ++i) {
-      const int r = step.registers[static_cast<std::size_t>(i)];
-      if (r < first && loads_[static_cast<std::size_t>(r)].kind == Kind::uniform) wanted |= 1U << i;
-    }
-    // The variant with the most of them as numbers; what it has not is spread over a tile once.
-    unsigned chosen = 0;
-    for (unsigned mask = 0; mask < 16; ++mask) {
-      const bool fits = (mask & ~wanted) == 0 && variant(*step.op, mask) != nullptr;
-      if (fits && std::popcount(mask) > std::popcount(chosen)) chosen = mask;
-    }
-    StepPlan plan{variant(*step.op, chosen), first + static_cast<int>(s), -1, step.op->arity, step.registers, step.op};
-    if (is_compiled(*step.op)) {
-      plan.run = nullptr;
-      chosen = wanted;  // which takes numbers anywhere
-    }
-    for (int i = 0; i < step.op->arity; ++i) {
-      int& r = plan.in[static_cast<std::size_t>(i)];
-      if (!((wanted & ~chosen) >> i & 1U)) continue;
-      int& spread = spread_load[static_cast<std::size_t>(r)];
-      if (spread == 0) {
-        program_.loads.push_back(program_.loads[static_cast<std::size_t>(r)]);
-        loads_.push_back({Kind::splat});
-        spread = -static_cast<int>(program_.loads.size());  // renumbered below
-      }
-      r = spread;
-    }
-    steps_.push_back(plan);
-  }
-  // Loads come first in the numbering: the copies pushed steps up.
-  const int added = static_cast<int>(program_.loads.size()) - first;
-  const auto renumber = [&](int& r) {
-    if (r < 0) {
-      r = -r - 1;
-    } else if (r >= first) {
-      r += added;
-    }
-  };
-  for (StepPlan& step : steps_) {
-    step.out += added;
-    for (int i = 0; i < step.arity; ++i) renumber(step.in[static_cast<std::size_t>(i)]);
-  }
-  for (TileProgram::Store& store : program_.stores) renumber(store.reg);
-  for (TileProgram::Reduce& reduce : program_.reductions) {
-    renumber(reduce.reg);
-    LoadPlan* load =
-        reduce.reg < static_cast<int>(loads_.size()) ? &loads_[static_cast<std::size_t>(reduce.reg)] : nullptr;
-    if (load && load->kind == Kind::uniform) load->kind = Kind::strided;  // a tile is needed to reduce
-  }
-}
+/// Which results are wanted beyond the steps, and until when the steps read each register.
+struct Uses {
+  std::vector<bool> is_result;  // by register: stored, or reduced
+  std::vector<int> end;         // by register: one past the last step that reads it
 
-template <class T>
-bool TilePlan<T>::is_used_outside(int reg, std::size_t first, std::size_t end) const {
-  for (const TileProgram::Store& store : program_.stores) {
-    if (store.reg == reg) return true;
+  Uses(const TilePlan& plan, const std::vector<TileProgram::Store>& stores)
+      : is_result(plan.loads.size() + plan.steps.size()), end(is_result.size(), 0) {
+    for (const TileProgram::Store& store : stores) at(is_result, store.reg) = true;
+    for (const TileProgram::Reduce& reduce : plan.reductions) at(is_result, reduce.reg) = true;
+    for (int s = 0; s < count(plan.steps); ++s) {
+      for (const int r : at(plan.steps, s).operands()) at(end, r) = s + 1;
+    }
   }
-  for (const TileProgram::Reduce& reduce : program_.reductions) {
-    if (reduce.reg == reg) return true;
-  }
-  for (std::size_t s = 0; s < steps_.size(); ++s) {
-    const auto operands = std::span(steps_[s].in).first(static_cast<std::size_t>(steps_[s].arity));
-    if ((s < first || s >= end) && std::ranges::find(operands, reg) != operands.end()) return true;
-  }
-  return false;
-}
+};
 
-/// What the code of `steps`, which are those from `first` on, is made from.
-template <class T>
-TileLoop TilePlan<T>::loop_of(std::span<const TileStep> steps, std::size_t first) const {
-  const std::size_t registers = loads_.size() + steps_.size();
-  TileLoop loop{program_.dtype, steps, std::vector<bool>(registers), std::vector<bool>(registers),
+/// The loop of `steps`, which are those from `first` on.
+TileLoop loop_of(const TilePlan& plan, const Uses& uses, std::span<const TileStep> steps, int first) {
+  const std::size_t registers = uses.end.size();
+  TileLoop loop{plan.dtype, steps, std::vector<bool>(registers), std::vector<bool>(registers),
                 std::vector<bool>(registers)};
-  for (std::size_t r = 0; r < loads_.size(); ++r) {
-    loop.is_number[r] = loads_[r].kind == Kind::uniform;
-    loop.prefetched[r] = loads_[r].kind == Kind::direct;
+  for (int r = 0; r < count(plan.loads); ++r) {
+    at(loop.is_number, r) = plan.is_number(r);
+    at(loop.prefetched, r) = at(plan.loads, r).source == Source::direct;
   }
+  const int end = first + count(steps);
   for (const TileStep& step : steps)
-    loop.is_kept[static_cast<std::size_t>(step.out)] = is_used_outside(step.out, first, first + steps.size());
+    at(loop.is_kept, step.out) = at(uses.is_result, step.out) || at(uses.end, step.out) > end;
   return loop;
 }
 
-/// Neighbours that can be compiled become one loop, as long as their values find registers.
-template <class T>
-void TilePlan<T>::plan_loops() {
-  for (std::size_t first = 0; first < steps_.size();) {
-    LoopPlan loop{first, first + 1};
-    std::vector<TileStep> steps;
-    while (first + steps.size() < steps_.size()) {
-      const StepPlan& next = steps_[first + steps.size()];
-      if (next.run != nullptr) break;
-      steps.push_back({next.op, next.out, next.in});
-      if (TileCode::fits(loop_of(steps, first))) continue;
-      steps.pop_back();
-      break;
-    }
-    if (!steps.empty()) {
-      loop.end = first + steps.size();
-      const TileLoop made = loop_of(steps, first);
-      loop.code.emplace(made);
-      for (std::size_t s = first; s < loop.end; ++s)
-        steps_[s].kept = made.is_kept[static_cast<std::size_t>(steps_[s].out)];
-    }
-    first = loop.end;
-    loops_.push_back(std::move(loop));
+/// The longest loop of compiled steps from `first` on whose values find registers; none where that step is not
+/// compiled.
+std::vector<TileStep> longest_loop(const TilePlan& plan, const Uses& uses, int first) {
+  std::vector<TileStep> steps;
+  while (first + count(steps) < count(plan.steps)) {
+    const TilePlan::Step& next = at(plan.steps, first + count(steps));
+    if (next.run != nullptr) break;
+    steps.push_back({next.op, next.out, next.in});
+    if (TileCode::fits(loop_of(plan, uses, steps, first))) continue;
+    steps.pop_back();
+    break;
   }
+  return steps;
 }
 
-template <class T>
-void TilePlan<T>::assign_slots() {
-  const int loads = static_cast<int>(loads_.size());
-  const int registers = loads + static_cast<int>(steps_.size());
-  slot_of_.assign(static_cast<std::size_t>(registers), -1);
-  std::vector<int> last_use(static_cast<std::size_t>(registers), -1);
-  for (std::size_t s = 0; s < steps_.size(); ++s) {
-    for (int i = 0; i < steps_[s].arity; ++i)
-      last_use[static_cast<std::size_t>(steps_[s].in[static_cast<std::size_t>(i)])] = static_cast<int>(s);
-  }
-  // A step writes straight into an output unless a later step still reads what may be the same memory.
-  for (const TileProgram::Store& store : program_.stores) {
-    const int step = store.reg - loads;
-    bool direct = step >= 0 && steps_[static_cast<std::size_t>(step)].direct_output < 0;
-    for (int alias : store.aliases) direct = direct && last_use[static_cast<std::size_t>(alias)] <= step;
-    if (direct) {
-      steps_[static_cast<std::size_t>(step)].direct_output = store.output;
-    } else {
-      late_stores_.emplace_back(store.reg, store.output);
-    }
-  }
-  constexpr int forever = 1 << 30;
-  for (const auto& [reg, output] : late_stores_) last_use[static_cast<std::size_t>(reg)] = forever;
-  for (const auto& reduce : program_.reductions) last_use[static_cast<std::size_t>(reduce.reg)] = forever;
-
-  std::vector<int> free;
-  int used = 0;
-  const auto take = [&] {
-    if (free.empty()) return used++;
-    const int slot = free.back();
-    free.pop_back();
-    return slot;
-  };
-  for (int r = 0; r < loads; ++r) {
-    const Kind kind = loads_[static_cast<std::size_t>(r)].kind;
-    const bool kept = kind == Kind::splat || kind == Kind::periodic;
-    if (kept || kind == Kind::strided) slot_of_[static_cast<std::size_t>(r)] = take();
-    if (kept) last_use[static_cast<std::size_t>(r)] = forever;  // filled once, kept for all tiles
-  }
-  for (std::size_t s = 0; s < steps_.size(); ++s) {
-    const StepPlan& step = steps_[s];
-    std::array<int, 4> released{-1, -1, -1, -1};
-    for (int i = 0; i < step.arity; ++i) {
-      const int r = step.in[static_cast<std::size_t>(i)];
-      const bool seen = std::find(released.begin(), released.begin() + i, r) != released.begin() + i;
-      released[static_cast<std::size_t>(i)] = r;
-      if (!seen && last_use[static_cast<std::size_t>(r)] == static_cast<int>(s) &&
-          slot_of_[static_cast<std::size_t>(r)] >= 0) {
-        free.push_back(slot_of_[static_cast<std::size_t>(r)]);
+void add_loops(TilePlan& plan, const Uses& uses) {
+  for (int first = 0; first < count(plan.steps);) {
+    const std::vector<TileStep> steps = longest_loop(plan, uses, first);
+    TilePlan::Loop loop{first, first + std::max(1, count(steps))};
+    if (!steps.empty()) {
+      const TileLoop code = loop_of(plan, uses, steps, first);
+      loop.code.emplace(code);
+      for (int s = loop.first; s < loop.end; ++s) {
+        TilePlan::Step& step = at(plan.steps, s);
+        step.is_kept = at(code.is_kept, step.out);
+        if (step.is_kept) loop.kept.push_back(s);
       }
     }
-    if (step.direct_output < 0 && step.kept) slot_of_[static_cast<std::size_t>(step.out)] = take();
+    first = loop.end;
+    plan.loops.push_back(std::move(loop));
   }
-  if (used > max_tile_slots || registers > static_cast<int>(most_registers))
-    defect("a tile group of {} registers and {} slots", registers, used);
-  slots_ = used;
 }
 
-template TilePlan<float>::TilePlan(const TileProgram& program);
-template TilePlan<double>::TilePlan(const TileProgram& program);
+/// A step writes directly to an output unless a later step still reads what may be the same memory.
+void place_results(TilePlan& plan, const Uses& uses, const std::vector<TileProgram::Store>& stores) {
+  const int loads = count(plan.loads);
+  for (const TileProgram::Store& store : stores) {
+    const int s = store.reg - loads;
+    const bool direct = s >= 0 && !at(plan.steps, s).output &&
+                        std::ranges::all_of(store.aliases, [&](int load) { return at(uses.end, load) <= s + 1; });
+    if (direct) {
+      at(plan.steps, s).output = store.output;
+    } else {
+      plan.late_stores.push_back({store.reg, store.output});
+    }
+  }
+}
+
+/// Gives slots to registers, and takes back those of registers that are read no more.
+class Slots {
+ public:
+  Slots(TilePlan& plan, const Uses& uses) : plan_(plan), end_(uses.end), stays_(end_.size()) {
+    plan_.slot_of.resize(end_.size());
+    for (const auto& store : plan_.late_stores) at(stays_, store.reg) = true;
+    for (const auto& reduce : plan_.reductions) at(stays_, reduce.reg) = true;
+  }
+
+  void assign() {
+    for (int r = 0; r < count(plan_.loads); ++r) {
+      const Source source = at(plan_.loads, r).source;
+      const bool stays = source == Source::spread || source == Source::periodic;  // filled for many tiles
+      if (stays) at(stays_, r) = true;
+      if (stays || source == Source::gathered) at(plan_.slot_of, r) = take();
+    }
+    for (int s = 0; s < count(plan_.steps); ++s) {
+      const TilePlan::Step& step = at(plan_.steps, s);
+      give_back(step.operands(), s + 1);
+      if (!step.output && step.is_kept) at(plan_.slot_of, step.out) = take();
+    }
+  }
+
+ private:
+  int take() {
+    if (free_.empty()) return plan_.slots++;
+    const int slot = free_.back();
+    free_.pop_back();
+    return slot;
+  }
+  /// The slots of registers that are read by no step from `step` on.
+  void give_back(std::span<const int> registers, int step) {
+    for (auto r = registers.begin(); r != registers.end(); ++r) {
+      const bool seen = std::find(registers.begin(), r, *r) != r;
+      if (seen || at(stays_, *r) || at(end_, *r) != step) continue;
+      if (const std::optional<int>& slot = at(plan_.slot_of, *r)) free_.push_back(*slot);
+    }
+  }
+
+  TilePlan& plan_;
+  const std::vector<int>& end_;
+  std::vector<bool> stays_;  // by register: never given back
+  std::vector<int> free_;
+};
+
+}  // namespace
+
+TilePlan plan_tiles(const TileProgram& given) {
+  TileProgram program = with_compiled_steps_together(given);
+  TilePlan plan{.dtype = program.dtype, .outer = program.outer, .reduced = program.reduced, .inner = program.inner};
+  for (int r = 0; r < count(program.loads); ++r) plan.loads.push_back(plan_load(program, r, plan.tile_elements()));
+  const int loads = count(program.loads), added = add_steps(plan, program);
+  for (TileProgram::Store& store : program.stores) store.reg += store.reg < loads ? 0 : added;
+  for (TileProgram::Reduce& reduce : program.reductions) reduce.reg += reduce.reg < loads ? 0 : added;
+  plan.reductions = program.reductions;
+
+  const Uses uses(plan, program.stores);
+  add_loops(plan, uses);
+  place_results(plan, uses, program.stores);
+  Slots(plan, uses).assign();
+  if (plan.slots > max_tile_slots || count(plan.slot_of) > TilePlan::most_registers)
+    defect("a tile group of {} registers and {} slots", plan.slot_of.size(), plan.slots);
+  return plan;
+}
+
+bool TilePlan::is_unbroken() const {
+  return loops.size() == 1 && loops[0].code && late_stores.empty() && reductions.empty() &&
+         std::ranges::all_of(
+             loads, [](const Load& load) { return load.source == Source::direct || load.source == Source::number; });
+}
+
+bool TilePlan::is_one_go() const {
+  return elements() > 0 && elements() <= (is_unbroken() ? split_elements : tile_elements()) &&
+         (reductions.empty() || outer * inner == 1);
+}
+
+std::size_t TilePlan::scratch() const {
+  if (reductions.empty() || inner != 1 || row_blocks() <= 1) return 0;
+  return static_cast<std::size_t>(outer * row_blocks()) * reductions.size() * size_of(dtype);
+}
 
 }  // namespace thalweg

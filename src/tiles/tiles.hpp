@@ -3,6 +3,7 @@
 // micro-ops, so that what passes between them stays in the first-level cache.
 
 #include <array>
+#include <span>
 #include <vector>
 
 #include "core/kernel.hpp"
@@ -29,6 +30,9 @@ struct TileProgram {
   struct Step {
     const MicroOp* op;
     std::array<int, 4> registers;  ///< loads come first in the numbering, then steps
+
+    [[nodiscard]] std::span<int> operands() { return op->operands(registers); }
+    [[nodiscard]] std::span<const int> operands() const { return op->operands(registers); }
   };
   struct Store {
     int reg;

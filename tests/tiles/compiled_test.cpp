@@ -93,7 +93,7 @@ void every_op() {
         site.program.steps.push_back({op, {0, 1, 2, 3}});
         site.program.stores.push_back({op->arity, 0, {}});
         SCOPED_TRACE(testing::Message() << op->name << ", numbers " << numbers << ", " << n << " elements");
-        EXPECT_EQ(TilePlan<T>(site.program).compiled_loops(), TileCode::is_available() ? 1 : 0);
+        EXPECT_EQ(plan_tiles(site.program).compiled_loops(), TileCode::is_available() ? 1 : 0);
         site.expect_the_same();
         if (testing::Test::HasFailure()) return;
       }
@@ -164,9 +164,9 @@ TEST(Compiled, IsWhatRunsOnCpusThatHaveIt) {
     site.program.steps.push_back({find_micro_op(name), {site.program.steps.empty() ? 0 : last, 1, 0, 0}});
   }
   site.program.stores.push_back({5, 0, {}});
-  EXPECT_EQ(TilePlan<float>(site.program).compiled_loops(), wide ? 2 : 0);  // before tanh, and behind it
+  EXPECT_EQ(plan_tiles(site.program).compiled_loops(), wide ? 2 : 0);  // before tanh, and behind it
   site.program.compile = false;
-  EXPECT_EQ(TilePlan<float>(site.program).compiled_loops(), 0);
+  EXPECT_EQ(plan_tiles(site.program).compiled_loops(), 0);
 }
 
 }  // namespace
