@@ -14,7 +14,7 @@
 #include "cli/signals.hpp"
 #include "cli/train.hpp"
 #include "core/error.hpp"
-#include "engine/layer_norms.hpp"
+#include "engine/norms.hpp"
 #include "insight/gradient_flow.hpp"
 #include "insight/verdict.hpp"
 #include "store/atomic_file.hpp"

@@ -2,26 +2,19 @@
 
 #include <algorithm>
 #include <cmath>
-#include <numeric>
 
 #include "core/error.hpp"
-#include "data/read_ahead.hpp"
-#include "graph/graph.hpp"
+#include "engine/not_finite.hpp"
 #include "nn/init.hpp"
-#include "optim/segments.hpp"
-#include "thalweg/ops.hpp"
 
 namespace thalweg {
 
-namespace {
-
-constexpr std::int64_t evaluation_rows = 512;  // a shard of an evaluation, or as many as work in this much memory
-constexpr std::size_t evaluation_bytes = std::size_t{64} << 20;
-
-}  // namespace
-
 Engine::Engine(EvaluationFunction function, Optimizer optimizer, int threads)
-    : function_(std::move(function)), optimizer_(std::move(optimizer)), workers_(threads) {}
+    : function_(std::move(function)),
+      workers_(threads),
+      programs_(function_),
+      evaluator_(function_),
+      updater_(std::move(optimizer)) {}
 
 State Engine::init(const Dataset& data, std::uint64_t seed, DType dtype) {
   const TracedObjective traced =
@@ -35,144 +28,78 @@ State Engine::init(const Dataset& data, std::uint64_t seed, DType dtype) {
   for (const TracedParameter& p : traced.parameters) {
     state.set_parameter(p.name, initial_values(p.options.initializer, p.var.shape(), dtype, seed, p.name, workers_));
   }
-  prepare_update(state);
+  prepare(state);
   return state;
 }
 
-std::unique_ptr<ShardProgram> Engine::make_program(Mode mode, std::int64_t rows, const Dataset& data,
-                                                   const Layout& layout, bool with_gradient) const {
-  Passes passes;
-  passes.recompute = memory_ == Memory::keep   ? Recompute::nothing
-                     : memory_ == Memory::fast ? Recompute::arithmetic
-                                               : Recompute::cheap;
-  return std::make_unique<ShardProgram>(function_, mode, rows, columns_of(data), layout, passes, with_gradient);
+void Engine::prepare(State& state) {
+  if (!updater_.prepare(state)) return;
+  norm_.emplace(optimizer(), *state.layout);
+  layer_norms_.reset();
 }
 
-ShardProgram& Engine::program_for(Mode mode, std::int64_t rows, const Dataset& data, const Layout& layout) {
-  for (auto& known : programs_) {
-    if (known->is_for(mode, rows, data, layout.dtype)) return *known;
-  }
-  programs_.push_back(make_program(mode, rows, data, layout));
-  return *programs_.back();
-}
-
-void Engine::run_shard(const ShardProgram& shard, const ShardProgram::Call& call) {
-  const auto memory = pool_.take(shard.memory_bytes());
-  shard.run(call, memory.data(), workers_);
-}
-
-const ShardProgram& Engine::shard_program(std::int64_t rows, std::int64_t wanted, const Dataset& data,
-                                          const Layout& layout) {
-  const std::int64_t size = std::min(rows, wanted > 0 ? wanted : default_shard_size(rows, layout.size));
-  const ShardProgram& program = program_for(Mode::train, size, data, layout);
-  return program.is_separable() || size == rows ? program : program_for(Mode::train, rows, data, layout);
-}
-
-Engine::Sums Engine::sums_of(const OneShard& shard) {
-  return {shard.gradient(), shard.sums()[0], shard.sums()[1], &shard.program().movements()};
-}
-
-Engine::Sums Engine::sum_over_shards(const State& state, const RowSelection& batch, std::int64_t shard_size) {
-  if (one_shard_.continues(state, batch, shard_size)) {
-    one_shard_.run(state, batch, workers_);
-    return sums_of(one_shard_);
-  }
+Engine::Sums Engine::sum_over_shards(const State& state, const RowSelection& batch, const BatchPrograms& programs) {
   const Layout& layout = *state.layout;
-  const std::int64_t rows = batch.count();
-  const ShardProgram& whole = shard_program(rows, shard_size, batch.data, layout);
-  const std::int64_t size = whole.rows(), shards = (rows + size - 1) / size, last = rows - (shards - 1) * size;
-  if (shards == 1 && OneShard::is_for(whole, layout)) {
-    one_shard_.begin(whole, state, batch, shard_size);
-    one_shard_.run(state, batch, workers_);
-    return sums_of(one_shard_);
+  if (programs.shards == 1 && OneShard::is_for(*programs.whole, layout)) {
+    one_shard_.run(*programs.whole, state, batch, workers_);
+    return {one_shard_.gradient(), one_shard_.sums()[0], one_shard_.sums()[1]};
   }
-  const ShardProgram& rest = last == size ? whole : program_for(Mode::train, last, batch.data, layout);
   const std::size_t bytes = TreeSum::block_bytes(summed_size(layout), layout.dtype, shard_doubles);
   const std::size_t sums_at = TreeSum::doubles_at(summed_size(layout), layout.dtype);
   const auto sums_in = [&](std::byte* block) { return reinterpret_cast<double*>(block + sums_at); };
-  TreeSum tree(shards, summed_size(layout), layout.dtype, shard_doubles, pool_, workers_);
-  workers_.run(shards, [&](std::int64_t i) {
+  TreeSum tree(programs.shards, summed_size(layout), layout.dtype, shard_doubles, pool_, workers_);
+  workers_.run(programs.shards, [&](std::int64_t i) {
     auto block = pool_.take(bytes);
-    std::byte* gradient = block.data();
-    run_shard(i + 1 < shards ? whole : rest, {state, batch, i * size, gradient, sums_in(gradient), nullptr});
+    const ShardProgram& program = programs.of(i);
+    const auto memory = pool_.take(program.memory_bytes());
+    program.run({state, batch, programs.first_row(i), block.data(), sums_in(block.data())}, memory.data(), workers_);
     tree.add(i, block.release());
   });
   Block total = tree.take_total();
   std::byte* gradient = total.data();
-  return {gradient, sums_in(gradient)[0], sums_in(gradient)[1], &whole.movements(), std::move(total)};
+  return {gradient, sums_in(gradient)[0], sums_in(gradient)[1], std::move(total)};
 }
 
 void Engine::give_back(Sums sums) {
   if (sums.lent.data()) pool_.give_back(std::move(sums.lent));
 }
 
-double Engine::squared_norm(std::byte* gradient) {
-  std::byte* bases[] = {gradient, reinterpret_cast<std::byte*>(norm_->sums.data())};
-  norm_->program.run(bases, serial_arena_->data(), workers_, norm_->calls);
-  double total = 0;
-  for (std::size_t i = 0; i < norm_->sums.size(); ++i) total += number_at(&norm_->sums[i], norm_->pieces[i]);
-  return total;
-}
-
-/// Over what is stepped: a group that is frozen has a gradient, but no say.
-Engine::NormProgram Engine::squared_norm_program(const Optimizer& optimizer, const Layout& layout) {
-  std::vector<Segment> pieces = {{0, {layout.trained_size}}};
-  if (std::ranges::any_of(optimizer.groups, &ParameterGroup::frozen)) pieces = segments_of(optimizer, layout);
-  Graph graph;
-  std::vector<Bound> inputs, outputs;
-  std::vector<DType> dtypes;
-  for (std::size_t i = 0; i < pieces.size(); ++i) {
-    const Var g = graph.input("gradient" + std::to_string(i), pieces[i].shape, layout.dtype);
-    inputs.push_back({g, {first_user_base, pieces[i].offset * static_cast<std::int64_t>(size_of(layout.dtype))}});
-    const Var part = sum(square(g));
-    outputs.push_back({part, {first_user_base + 1, static_cast<std::int64_t>(i * sizeof(double))}});
-    dtypes.push_back(part.dtype());
-  }
-  return {Program(graph, inputs, outputs), dtypes, std::vector<double>(pieces.size())};
-}
-
-void Engine::prepare_update(State& state) {
-  const Layout& layout = *state.layout;
-  if (update_layout_ != state.layout) {
-    update_ = make_update(optimizer_, layout);
-    norm_.emplace(squared_norm_program(optimizer_, layout));
-    layer_norms_.reset();
-    update_calls_ = {};
-    serial_arena_.emplace(std::max(norm_->program.arena_bytes(), update_->program->arena_bytes()));
-    update_layout_ = state.layout;
-    scalars_.assign(update_->scalars.size(), 0);
-  }
-  const auto fits = [](const auto& slot, const UpdateSlot& wanted) {
-    return slot.first == wanted.name && slot.second.size() == wanted.size && slot.second.dtype() == wanted.dtype;
-  };
-  if (!std::ranges::equal(state.slots, update_->slots, fits)) state.slots = initial_slots(*update_);
-}
-
-void Engine::update(State& state, std::byte* gradient, double weight, double norm, double lr,
-                    const Progress& progress) {
-  fill_scalars(*update_,
+void Engine::update(State& state, const Sums& sums, double norm, double lr, const Progress& progress) {
+  updater_.run(state, sums.gradient,
                {.step = state.step + 1,
-                .weight = weight,
+                .weight = sums.weight,
                 .gradient_norm = norm,
                 .lr = lr,
                 .seed = state.seed,
-                .momentum = optimizer_.schedule.momentum(progress)},
-               scalars_);
-  update_bases_.clear();
-  for (std::byte* base : {state.parameters.mutable_raw(), gradient, reinterpret_cast<std::byte*>(scalars_.data())})
-    update_bases_.push_back(base);
-  for (auto& [name, slot] : state.slots) update_bases_.push_back(slot.mutable_raw());
-  update_->program->run(update_bases_, serial_arena_->data(), workers_, update_calls_);
+                .momentum = optimizer().schedule.momentum(progress)},
+               workers_);
 }
 
 State Engine::evaluation_state(const State& state) {
   State result = state;
-  prepare_update(result);
-  if (update_->evaluation) result.parameters = evaluation_parameters(*update_, result, workers_);
+  prepare(result);
+  const UpdateProgram& update = updater_.program();
+  if (update.evaluation) result.parameters = evaluation_parameters(update, result, workers_);
   return result;
 }
 
-void Engine::move(State& state, const Movement& m, const std::byte* observed, double rows) {
+LossSum Engine::evaluate(const State& state, const Dataset& data, Tensor& predictions) {
+  return evaluator_(state, data, predictions, pool_, workers_);
+}
+
+void Engine::set_memory(Memory memory) {
+  if (programs_.set_memory(memory)) one_shard_ = {};
+}
+
+void Engine::watch_layers(bool watch) {
+  watches_layers_ = watch;
+  layer_norms_.reset();
+}
+
+namespace {
+
+/// Moves a statistic towards the mean of what was observed, given as a sum over `rows` beside the others'.
+void move(State& state, const Movement& m, const std::byte* observed, double rows) {
   const Layout& layout = *state.layout;
   const std::int64_t first = layout.size - layout.statistics_size;
   const auto move_all = [&]<class T>(T* values, const T* sums) {
@@ -189,167 +116,42 @@ void Engine::move(State& state, const Movement& m, const std::byte* observed, do
   }
 }
 
-void Engine::set_memory(Memory memory) {
-  if (memory_ != memory) {
-    programs_.clear();
-    one_shard_ = {};
-  }
-  memory_ = memory;
-}
-
-void Engine::watch_layers(bool watch) {
-  watches_layers_ = watch;
-  layer_norms_.reset();
-}
+}  // namespace
 
 StepReport Engine::step(State& state, const RowSelection& batch, const Progress& progress, std::int64_t shard_size) {
   const FlushDenormals flush;
-  if (batch.count() == 0) fail<UsageError>("[train] a batch of no rows");
-  prepare_update(state);
+  const std::int64_t rows = batch.count();
+  if (rows == 0) fail<UsageError>("[train] a batch of no rows");
+  prepare(state);
   const Layout& layout = *state.layout;
-  Sums summed = sum_over_shards(state, batch, shard_size);
-  const double weight = summed.weight, loss = summed.loss / weight;
-  const double norm = std::sqrt(squared_norm(summed.gradient)) / weight;
-  const bool finite = std::isfinite(loss) && std::isfinite(norm);
-  if (!finite && !update_->skips) explain_not_finite(state, batch, shard_size, loss);
+  const BatchPrograms& programs = programs_.for_batch(state, batch, shard_size);
+  Sums sums = sum_over_shards(state, batch, programs);
   StepReport report;
+  report.loss = sums.loss / sums.weight;
+  report.gradient_norm = std::sqrt(norm_->of(sums.gradient, workers_)) / sums.weight;
+  const bool finite = std::isfinite(report.loss) && std::isfinite(report.gradient_norm);
+  if (!finite && !updater_.program().skips)
+    explain_not_finite(function_, state, batch, programs.whole->rows(), report.loss, workers_);
   if (watches_layers_) {
     if (!layer_norms_) layer_norms_.emplace(layout);
-    report.layer_norms = layer_norms_->of(summed.gradient, weight, pool_, workers_);
+    report.layer_norms = layer_norms_->of(sums.gradient, sums.weight, pool_, workers_);
   }
-  report.lr = optimizer_.lr * optimizer_.schedule.factor(progress);
-  update(state, summed.gradient, weight, norm, report.lr, progress);
-  const std::byte* observed = summed.gradient + static_cast<std::size_t>(layout.trained_size) * size_of(layout.dtype);
+  report.lr = optimizer().lr * optimizer().schedule.factor(progress);
+  update(state, sums, report.gradient_norm, report.lr, progress);
   if (finite) {
-    for (const Movement& m : *summed.movements) move(state, m, observed, static_cast<double>(batch.count()));
+    const std::byte* observed = sums.gradient + static_cast<std::size_t>(layout.trained_size) * size_of(layout.dtype);
+    for (const Movement& m : programs.whole->movements()) move(state, m, observed, static_cast<double>(rows));
   }
-  give_back(std::move(summed));
+  give_back(std::move(sums));
   report.step = ++state.step;
   report.total_steps = progress.total;
-  report.loss = loss;
-  report.gradient_norm = norm;
-  report.samples = batch.count();
+  report.samples = rows;
   return report;
 }
 
-namespace {
-/// Throws where the data itself has a number that is not finite.
-void check_columns(const State& state, const RowSelection& batch, std::int64_t begin, std::int64_t count) {
-  for (const auto& [name, values] : batch.data.columns()) {
-    if (!is_float(values.dtype())) continue;
-    for (std::int64_t i = begin; i < begin + count; ++i) {
-      const std::int64_t row = batch.rows.empty() ? i : batch.rows[static_cast<std::size_t>(i)];
-      const Tensor own = values.rows(row, row + 1);
-      for (std::int64_t k = 0; k < own.size(); ++k) {
-        if (std::isfinite(own.at(k))) continue;
-        fail<NumericError>(
-            "[train] step {}: the column '{}' has a value that is not finite ({}) in row {} of the data. Hint: clean "
-            "the data.",
-            state.step + 1, name, own.at(k), row);
-      }
-    }
-  }
-}
-}  // namespace
-
-void Engine::explain_not_finite(const State& state, const RowSelection& batch, std::int64_t shard_size, double loss) {
-  const Layout& layout = *state.layout;
-  std::string where = "the gradient of the loss";
-  for (const ParameterEntry& entry : layout.entries) {
-    const Tensor values = state.parameter(entry.name);
-    for (std::int64_t i = 0; i < values.size(); ++i) {
-      if (std::isfinite(values.at(i))) continue;
-      fail<NumericError>(
-          "[train] step {}: the parameter '{}' is not finite (element {} is {}). Hint: a lower lr, or clip_norm.",
-          state.step + 1, entry.name, i, values.at(i));
-    }
-  }
-  const std::int64_t rows = batch.count();
-  const std::int64_t size = shard_program(rows, shard_size, batch.data, layout).rows();
-  const Block gradient(TreeSum::block_bytes(summed_size(layout), layout.dtype, shard_doubles));
-  for (std::int64_t begin = 0; begin < rows; begin += size) {
-    const std::int64_t count = std::min(size, rows - begin);
-    check_columns(state, batch, begin, count);
-    const ShardProgram seen(function_, Mode::train, count, columns_of(batch.data), layout,
-                            {false, false, false, false, false});
-    const Block memory(seen.memory_bytes());
-    double sums[shard_doubles] = {};
-    if (const auto op =
-            seen.find_not_finite({state, batch, begin, gradient.data(), sums, nullptr}, memory.data(), workers_)) {
-      where = "first in the op " + *op;
-      break;
-    }
-  }
-  fail<NumericError>(
-      "[train] step {}: the loss is {} and the gradient is not finite, {}. Hint: a lower lr, or clip_norm.",
-      state.step + 1, loss, where);
-}
-
-std::int64_t Engine::evaluation_shard(std::int64_t rows, const Dataset& data, const Layout& layout) {
-  const auto bytes = [&](std::int64_t size) {
-    return program_for(Mode::evaluate, size, data, layout).program().arena_bytes();
-  };
-  std::int64_t size = std::min(rows, evaluation_rows);
-  if (!program_for(Mode::evaluate, size, data, layout).is_separable()) return rows;
-  while (size > 1 && bytes(size) > evaluation_bytes) size = (size + 1) / 2;
-  return size;
-}
-
-std::pair<double, double> Engine::evaluate(const State& state, const RowSelection& selection, Tensor* predictions) {
-  const FlushDenormals flush;
-  const Layout& layout = *state.layout;
-  const std::int64_t rows = selection.count();
-  if (rows == 0) fail<UsageError>("[evaluate] a set of no rows");
-  const std::int64_t size = evaluation_shard(rows, selection.data, layout);
-  const Signature& prediction = program_for(Mode::evaluate, size, selection.data, layout).prediction();
-  std::size_t row_bytes = 0;
-  Tensor unused, &values = predictions ? *predictions : unused;
-  std::byte* into = nullptr;
-  if (prediction.shape.rank() > 0) {
-    Shape shape = prediction.shape;
-    shape.set(0, rows);
-    values = Tensor(shape, prediction.dtype);
-    row_bytes = values.bytes() / static_cast<std::size_t>(rows);
-    into = values.mutable_raw();
-  }
-  std::pair<double, double> total{0, 0};
-  if (!selection.data.streams()) {
-    evaluate_part(state, selection, size, into, total);
-    return total;
-  }
-  const std::int64_t part = 4 * size;  // whole shards, so that it is the same sum
-  std::vector<std::int64_t> all(static_cast<std::size_t>(rows));
-  std::iota(all.begin(), all.end(), 0);
-  data::ReadAhead ahead(selection.data, data::in_portions(std::move(all), part), workers_.threads());
-  for (std::int64_t done = 0; done < rows; done += part) {
-    const Dataset read = ahead.next();
-    evaluate_part(state, {read}, size, into ? into + static_cast<std::size_t>(done) * row_bytes : nullptr, total);
-  }
-  return total;
-}
-
-void Engine::evaluate_part(const State& state, const RowSelection& part, std::int64_t shard_size,
-                           std::byte* predictions, std::pair<double, double>& total) {
-  const std::int64_t rows = part.count(), size = std::min(rows, shard_size), shards = (rows + size - 1) / size;
-  const ShardProgram& whole = program_for(Mode::evaluate, size, part.data, *state.layout);
-  const ShardProgram& rest = program_for(Mode::evaluate, rows - (shards - 1) * size, part.data, *state.layout);
-  const Signature& prediction = whole.prediction();
-  const auto shard_bytes = static_cast<std::int64_t>(prediction.shape.rank() > 0 ? prediction.bytes() : 0);
-  std::vector<double> sums(static_cast<std::size_t>(shards * shard_doubles), 0);
-  workers_.run(shards, [&](std::int64_t i) {
-    run_shard(i + 1 < shards ? whole : rest, {state, part, i * size, nullptr, sums.data() + i * shard_doubles,
-                                              predictions ? predictions + i * shard_bytes : nullptr});
-  });
-  for (std::int64_t i = 0; i < shards; ++i) {
-    total.first += sums[static_cast<std::size_t>(i * shard_doubles)];
-    total.second += sums[static_cast<std::size_t>(i * shard_doubles + 1)];
-  }
-}
-
-std::string Engine::explain(const State& state, const Dataset& data, std::int64_t rows) {
-  const Layout& layout = *state.layout;
-  const ShardProgram& shard = shard_program(rows, 0, data, layout);
-  const auto update = make_update(optimizer_, layout);
+std::string Engine::explain(const State& state, const Dataset& data) {
+  const ShardProgram& shard = *programs_.for_batch(state, {data}, 0).whole;
+  const auto update = make_update(optimizer(), *state.layout);
   return fmt::format("Gradient, for shards of {} rows:\n{}\nUpdate:\n{}", shard.rows(), shard.program().explain(),
                      update.program->explain());
 }

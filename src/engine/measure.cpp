@@ -36,12 +36,13 @@ double median_seconds(const F& f) {
 StepCost Engine::measure(const State& given, const Dataset& batch, std::int64_t shard_size) {
   const FlushDenormals flush;
   State state = given;
-  prepare_update(state);
+  prepare(state);
   const Layout& layout = *state.layout;
   const RowSelection rows{batch};
-  const ShardProgram& both = shard_program(batch.rows(), shard_size, batch, layout);
+  const BatchPrograms programs = programs_.for_batch(state, rows, shard_size);
+  const ShardProgram& both = *programs.whole;
   const std::int64_t size = both.rows();
-  const auto forward = make_program(Mode::train, size, batch, layout, false);
+  const auto forward = programs_.make(size, batch, layout, false);
 
   StepCost cost;
   cost.shards = (batch.rows() + size - 1) / size;
@@ -58,26 +59,26 @@ StepCost Engine::measure(const State& given, const Dataset& batch, std::int64_t 
   cost.forward = {0, all_of(forward->program().operations()), all_of(forward->program().bytes_moved())};
   cost.backward = {0, all_of(both.program().operations()) - cost.forward.operations,
                    all_of(both.program().bytes_moved()) - cost.forward.bytes};
-  cost.update = {0, update_->program->operations(), update_->program->bytes_moved()};
+  cost.update = {0, updater_.program().program->operations(), updater_.program().program->bytes_moved()};
 
   const std::size_t block = TreeSum::block_bytes(layout.trained_size + layout.statistics_size, layout.dtype, 2);
   const auto run_forward = [&] {
     workers_.run(whole_shards, [&](std::int64_t i) {
-      const auto sums = pool_.take(block);
-      run_shard(*forward, {state, rows, i * size, sums.data(), reinterpret_cast<double*>(sums.data()), nullptr});
+      const auto sums = pool_.take(block), memory = pool_.take(forward->memory_bytes());
+      forward->run({state, rows, i * size, sums.data(), reinterpret_cast<double*>(sums.data())}, memory.data(),
+                   workers_);
     });
   };
   OneShard alone;
   const bool is_alone = size == batch.rows() && OneShard::is_for(*forward, layout);
-  if (is_alone) alone.begin(*forward, state, rows, size);
-  cost.forward.seconds =
-      is_alone ? median_seconds([&] { alone.run(state, rows, workers_); }) : share * median_seconds(run_forward);
-  const double both_seconds = median_seconds([&] { give_back(sum_over_shards(state, rows, size)); });
+  cost.forward.seconds = is_alone ? median_seconds([&] { alone.run(*forward, state, rows, workers_); })
+                                  : share * median_seconds(run_forward);
+  const double both_seconds = median_seconds([&] { give_back(sum_over_shards(state, rows, programs)); });
   cost.backward.seconds = std::max(0.0, both_seconds - cost.forward.seconds);
-  Sums sums = sum_over_shards(state, rows, size);
+  Sums sums = sum_over_shards(state, rows, programs);
   cost.update.seconds = median_seconds([&] {
-    (void)squared_norm(sums.gradient);
-    update(state, sums.gradient, static_cast<double>(batch.rows()), 1, optimizer_.lr, {});
+    (void)norm_->of(sums.gradient, workers_);
+    update(state, sums, 1, optimizer().lr, {});
   });
   give_back(std::move(sums));
   return cost;

@@ -82,6 +82,28 @@ TracedObjective trace_objective(const EvaluationFunction& function, const std::v
   return traced;
 }
 
+bool keeps_samples_apart(const TracedObjective& traced, std::int64_t rows) {
+  const auto samples = [&](Var v) { return samples_in(*traced.graph, v, traced.columns, rows); };
+  const Evaluated& result = traced.result;
+  if (result.prediction.defined() && samples(result.prediction) != SampleAxis::along(0)) return false;
+  if (!result.loss.sum.defined()) return true;
+  if (!result.loss.separable || samples(result.loss.sum) != SampleAxis::summed()) return false;
+  const Node& weight = traced.graph->node(result.loss.weight);
+  if (weight.op->name == "number") return weight.attributes.number == static_cast<double>(rows);
+  return samples(result.loss.weight) == SampleAxis::summed();
+}
+
+const ParameterEntry& entry_in(const Layout& layout, std::string_view name, const Signature& wanted) {
+  const auto found = std::ranges::find(layout.entries, name, &ParameterEntry::name);
+  if (found == layout.entries.end())
+    fail<ModelError>("[model] the state has no parameter '{}'. Hint: it is of another model.", name);
+  if (found->shape != wanted.shape || layout.dtype != wanted.dtype) {
+    fail<ModelError>("[model] the parameter '{}' is {} {} in the state and {} {} in the model", name, layout.dtype,
+                     found->shape, wanted.dtype, wanted.shape);
+  }
+  return *found;
+}
+
 namespace {
 
 /// For each node, whether `from` depends on it.

@@ -41,6 +41,13 @@ struct TracedObjective {
                                               const std::vector<ColumnSpec>& columns, std::int64_t rows, Mode mode,
                                               DType dtype);
 
+/// Whether a batch may be cut into shards: the loss and its weight have one term a sample (or the weight is the number
+/// of samples), and predictions keep samples apart.
+[[nodiscard]] bool keeps_samples_apart(const TracedObjective& traced, std::int64_t rows);
+
+/// The parameter of that name. Throws ModelError where there is none, or where it is otherwise.
+[[nodiscard]] const ParameterEntry& entry_in(const Layout& layout, std::string_view name, const Signature& wanted);
+
 /// The layout of traced parameters. Throws UsageError for one that the loss does not depend on and that is neither
 /// frozen nor optional.
 [[nodiscard]] Layout layout_of(const TracedObjective& traced, DType dtype);

@@ -14,7 +14,7 @@ bool OneShard::is_for(const ShardProgram& program, const Layout& layout) {
   return gradient_bytes(layout) + program.memory_bytes() <= most_bytes;
 }
 
-void OneShard::begin(const ShardProgram& program, const State& state, const RowSelection& batch, std::int64_t wanted) {
+void OneShard::begin(const ShardProgram& program, const State& state, const RowSelection& batch) {
   program_ = nullptr;  // until there is memory
   const std::size_t bytes = gradient_bytes(*state.layout);
   if (gradient_.size() < bytes) gradient_ = Block(bytes);
@@ -24,9 +24,6 @@ void OneShard::begin(const ShardProgram& program, const State& state, const RowS
     for (const auto& [name, values] : batch.data.columns()) kept_.columns.push_back(data::row_source(values));
     data_ = batch.data.identity();
   }
-  layout_ = state.layout;
-  rows_ = batch.count();
-  wanted_ = wanted;
   program_ = &program;
 }
 

@@ -6,6 +6,7 @@
 
 #include "core/error.hpp"
 #include "core/random.hpp"
+#include "engine/shards.hpp"
 #include "graph/graph.hpp"
 #include "kernels/copy_rows.hpp"
 #include "thalweg/derivatives.hpp"
@@ -15,14 +16,7 @@ namespace thalweg {
 
 namespace {
 
-enum ShardBase {
-  parameters_base = first_user_base,
-  gradient_base,
-  sums_base,
-  prediction_base,
-  random_base,
-  first_column_base
-};
+enum ShardBase { parameters_base = first_user_base, gradient_base, sums_base, random_base, first_column_base };
 // the random block: seed and step in f64, then the place of each row in the batch in i32
 constexpr std::int64_t step_offset = sizeof(double), places_offset = 2 * sizeof(double);
 
@@ -33,26 +27,6 @@ void fill_random_block(std::byte* block, const State& state, std::int64_t begin,
   std::memcpy(block, numbers, sizeof(numbers));
   auto* places = reinterpret_cast<std::int32_t*>(block + places_offset);
   std::iota(places, places + rows, static_cast<std::int32_t>(begin));
-}
-
-const ParameterEntry& entry_named(const Layout& layout, std::string_view name) {
-  const auto found = std::ranges::find(layout.entries, name, &ParameterEntry::name);
-  if (found == layout.entries.end())
-    fail<ModelError>("[model] the state has no parameter '{}'. Hint: it is of another model.", name);
-  return *found;
-}
-
-/// Whether a batch may be cut into shards: the loss and its weight have one term a sample (or the weight is the number
-/// of samples), and predictions keep samples apart.
-bool keeps_samples_apart(const TracedObjective& traced, std::int64_t rows) {
-  const auto samples = [&](Var v) { return samples_in(*traced.graph, v, traced.columns, rows); };
-  const Evaluated& result = traced.result;
-  if (result.prediction.defined() && samples(result.prediction) != SampleAxis::along(0)) return false;
-  if (!result.loss.sum.defined()) return true;
-  if (!result.loss.separable || samples(result.loss.sum) != SampleAxis::summed()) return false;
-  const Node& weight = traced.graph->node(result.loss.weight);
-  if (weight.op->name == "number") return weight.attributes.number == static_cast<double>(rows);
-  return samples(result.loss.weight) == SampleAxis::summed();
 }
 
 /// Whether all values together are so small that to compute some of them again would save nothing.
@@ -72,22 +46,18 @@ struct ShardProgram::Draft {
   std::vector<Place> gradients_at = {};
 };
 
-ShardProgram::ShardProgram(const EvaluationFunction& function, Mode mode, std::int64_t rows,
-                           std::vector<ColumnSpec> columns, const Layout& layout, Passes passes, bool with_gradient)
-    : mode_(mode), dtype_(layout.dtype), rows_(rows), columns_(std::move(columns)) {
-  Draft draft{trace_objective(function, columns_, rows, mode, layout.dtype)};
+ShardProgram::ShardProgram(const EvaluationFunction& function, std::int64_t rows, std::vector<ColumnSpec> columns,
+                           const Layout& layout, Passes passes, bool with_gradient)
+    : dtype_(layout.dtype), rows_(rows), columns_(std::move(columns)) {
+  Draft draft{trace_objective(function, columns_, rows, Mode::train, layout.dtype)};
   bind_inputs(draft, layout);
   bind_observations(draft, layout);
   const Evaluated& result = draft.traced.result;
   if (result.loss.sum.defined()) bind_loss(draft);
-  if (mode == Mode::train && result.loss.sum.defined() && with_gradient) {
+  if (result.loss.sum.defined() && with_gradient) {
     passes.backward_begins = draft.traced.graph->size();
     const std::vector<Var> gradient = gradients(result.loss.sum, draft.trained);
     for (std::size_t i = 0; i < gradient.size(); ++i) draft.outputs.push_back({gradient[i], draft.gradients_at[i]});
-  }
-  if (mode == Mode::evaluate && result.prediction.defined()) {
-    draft.outputs.push_back({result.prediction, {prediction_base, 0}});
-    prediction_ = {result.prediction.shape(), result.prediction.dtype()};
   }
   if (fits_a_cache(*draft.traced.graph)) passes.recompute = Recompute::nothing;
   program_.emplace(*draft.traced.graph, draft.inputs, draft.outputs, passes);
@@ -100,11 +70,7 @@ void ShardProgram::bind_inputs(Draft& draft, const Layout& layout) {
   for (std::size_t i = 0; i < columns_.size(); ++i)
     draft.inputs.push_back({draft.traced.columns[i], {first_column_base + static_cast<int>(i), 0}});
   for (const TracedParameter& p : draft.traced.parameters) {
-    const ParameterEntry& entry = entry_named(layout, p.name);
-    if (!(entry.shape == p.var.shape())) {
-      fail<ModelError>("[model] the parameter '{}' is {} in the state and {} in the model", p.name, entry.shape,
-                       p.var.shape());
-    }
+    const ParameterEntry& entry = entry_in(layout, p.name, {p.var.shape(), p.var.dtype()});
     draft.inputs.push_back({p.var, {parameters_base, entry.offset * element}});
     if (entry.frozen) continue;
     draft.trained.push_back(p.var);
@@ -121,7 +87,8 @@ void ShardProgram::bind_inputs(Draft& draft, const Layout& layout) {
 void ShardProgram::bind_observations(Draft& draft, const Layout& layout) {
   const auto element = static_cast<std::int64_t>(size_of(layout.dtype));
   for (const Observation& observation : draft.traced.observations) {
-    const ParameterEntry& entry = entry_named(layout, observation.statistic);
+    const ParameterEntry& entry =
+        entry_in(layout, observation.statistic, {observation.value.shape(), observation.value.dtype()});
     movements_.push_back({entry.offset, entry.shape.size(), observation.momentum});
     const std::int64_t place = layout.trained_size + entry.offset - (layout.size - layout.statistics_size);
     draft.outputs.push_back({static_cast<double>(rows_) * observation.value, {gradient_base, place * element}});
@@ -161,7 +128,6 @@ std::span<std::byte* const> ShardProgram::bases(const Call& call, std::byte* mem
   bases[parameters_base - first_user_base] = const_cast<std::byte*>(call.state.parameters.raw());
   bases[gradient_base - first_user_base] = call.gradient;
   bases[sums_base - first_user_base] = memory + sums_at_;
-  bases[prediction_base - first_user_base] = call.predictions;
   bases[random_base - first_user_base] = memory + random_at_;
   if (random_) fill_random_block(memory + random_at_, call.state, call.begin, rows_);
   const auto begin = static_cast<std::size_t>(call.begin), rows = static_cast<std::size_t>(rows_);

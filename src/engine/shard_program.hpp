@@ -32,24 +32,17 @@ struct Movement {
 }
 inline constexpr std::int64_t shard_doubles = 2;  // the loss and its weight
 
-/// A number as a program wrote it.
-[[nodiscard]] inline double number_at(const void* place, DType dtype) {
-  return dtype == f32 ? static_cast<double>(*static_cast<const float*>(place)) : *static_cast<const double*>(place);
-}
-
 class ShardProgram {
  public:
-  /// Traces and plans. In training it gives gradients, unless these are not wanted; in evaluation predictions.
-  ShardProgram(const EvaluationFunction& function, Mode mode, std::int64_t rows, std::vector<ColumnSpec> columns,
+  /// Traces and plans; without the gradient where that is not wanted.
+  ShardProgram(const EvaluationFunction& function, std::int64_t rows, std::vector<ColumnSpec> columns,
                const Layout& layout, Passes passes, bool with_gradient = true);
 
-  [[nodiscard]] bool is_for(Mode mode, std::int64_t rows, const Dataset& data, DType dtype) const {
-    return mode_ == mode && rows_ == rows && dtype_ == dtype && are_columns_of(columns_, data);
+  [[nodiscard]] bool is_for(std::int64_t rows, const Dataset& data, DType dtype) const {
+    return rows_ == rows && dtype_ == dtype && are_columns_of(columns_, data);
   }
   [[nodiscard]] std::int64_t rows() const { return rows_; }
   [[nodiscard]] const Program& program() const { return *program_; }
-  /// Of all rows; of rank 0 where there is none.
-  [[nodiscard]] const Signature& prediction() const { return prediction_; }
   /// Whether the rows may be a shard of more: each sample counts for itself.
   [[nodiscard]] bool is_separable() const { return separable_; }
   [[nodiscard]] const std::vector<Movement>& movements() const { return movements_; }
@@ -61,7 +54,6 @@ class ShardProgram {
     std::int64_t begin;
     std::byte* gradient;
     double* sums;
-    std::byte* predictions;
   };
   /// Bytes of memory that a run needs.
   [[nodiscard]] std::size_t memory_bytes() const { return memory_bytes_; }
@@ -91,12 +83,10 @@ class ShardProgram {
   std::span<std::byte* const> bases(const Call& call, std::byte* memory, const Kept* kept = nullptr) const;
   void read_sums(const std::byte* memory, double* sums) const;
 
-  Mode mode_;
   DType dtype_;
   std::int64_t rows_;
   std::vector<ColumnSpec> columns_;
   std::optional<Program> program_;
-  Signature prediction_;
   bool separable_ = true;
   bool random_ = false;  // whether it reads the random block
   std::vector<Movement> movements_;

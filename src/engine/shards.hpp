@@ -12,6 +12,11 @@
 
 namespace thalweg {
 
+/// A number as a program wrote it.
+[[nodiscard]] inline double number_at(const void* place, DType dtype) {
+  return dtype == f32 ? static_cast<double>(*static_cast<const float*>(place)) : *static_cast<const double*>(place);
+}
+
 /// Blocks that are lent out and come back; made when none that is large enough is free.
 class BlockPool {
  public:

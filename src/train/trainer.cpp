@@ -25,8 +25,8 @@ struct Trainer::Impl {
     Evaluation result;
     result.rows = data.rows();
     Tensor predictions;
-    const auto [sum, weight] = engine.evaluate(with, {data}, loss ? &predictions : nullptr);
-    result.metrics.emplace_back("loss", sum / weight);
+    const LossSum total = engine.evaluate(with, data, predictions);
+    result.metrics.emplace_back("loss", total.sum / total.weight);
     if (!loss) return result;
     if (is_text(*loss, data)) {
       add_text_metrics(result, data, token_bytes);
@@ -330,7 +330,7 @@ Tensor Trainer::predict(const Dataset& data) {
   if (data.streams()) fail<UsageError>("[predict] rows that are yet to be read. Hint: take(rows) reads them.");
   inputs.set("input", data["input"]);
   Tensor predictions;
-  (void)impl_->engine.evaluate(initialised(impl_->state), {inputs}, &predictions);
+  (void)impl_->engine.evaluate(initialised(impl_->state), inputs, predictions);
   if (impl_->loss->output() != LossFunction::Output::value) return predictions;
   for (std::int64_t i = 0; i < predictions.size(); ++i) {
     predictions.set(i, impl_->target_shift + impl_->target_scale * predictions.at(i));
@@ -367,7 +367,7 @@ StepCost Trainer::measure(const Dataset& batch, const FitOptions& options) {
 
 std::string Trainer::explain(const Dataset& batch) {
   if (!impl_->state.layout) init(batch, 1);
-  return impl_->engine.explain(impl_->state, batch, batch.rows());
+  return impl_->engine.explain(impl_->state, batch);
 }
 
 double Evaluation::operator[](std::string_view metric) const {

@@ -1,13 +1,29 @@
 #pragma once
-// The norm of each layer's gradient.
+// Norms of a gradient: of all that is stepped, and of each layer.
 
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "engine/shards.hpp"
+#include "thalweg/optim.hpp"
 #include "thalweg/state.hpp"
 
 namespace thalweg {
+
+/// The squared norm of what is stepped; the gradients of frozen groups are left out.
+class SquaredNorm {
+ public:
+  SquaredNorm(const Optimizer& optimizer, const Layout& layout);
+  [[nodiscard]] double of(std::byte* gradient, Workers& workers);
+
+ private:
+  std::vector<DType> dtypes_;  // what the sum of each piece is written as, in eight bytes of its own
+  std::vector<double> sums_;
+  std::optional<Program> program_;
+  Block arena_;
+  Program::Calls calls_ = {};
+};
 
 /// The layers that are trained, in the order of their parameters: "hidden" of "hidden/weight" and "hidden/norm/bias".
 [[nodiscard]] std::vector<std::string> layers_of(const Layout& layout);

@@ -1,12 +1,38 @@
-#include "engine/layer_norms.hpp"
+#include "engine/norms.hpp"
 
 #include <algorithm>
 #include <cmath>
 
 #include "graph/graph.hpp"
+#include "optim/segments.hpp"
 #include "thalweg/ops.hpp"
 
 namespace thalweg {
+
+SquaredNorm::SquaredNorm(const Optimizer& optimizer, const Layout& layout) {
+  std::vector<Segment> pieces = {{0, {layout.trained_size}}};
+  if (std::ranges::any_of(optimizer.groups, &ParameterGroup::frozen)) pieces = segments_of(optimizer, layout);
+  Graph graph;
+  std::vector<Bound> inputs, outputs;
+  for (std::size_t i = 0; i < pieces.size(); ++i) {
+    const Var g = graph.input("gradient" + std::to_string(i), pieces[i].shape, layout.dtype);
+    inputs.push_back({g, {first_user_base, pieces[i].offset * static_cast<std::int64_t>(size_of(layout.dtype))}});
+    const Var part = sum(square(g));
+    outputs.push_back({part, {first_user_base + 1, static_cast<std::int64_t>(i * sizeof(double))}});
+    dtypes_.push_back(part.dtype());
+  }
+  sums_.resize(pieces.size());
+  program_.emplace(graph, inputs, outputs);
+  arena_ = Block(program_->arena_bytes());
+}
+
+double SquaredNorm::of(std::byte* gradient, Workers& workers) {
+  std::byte* const bases[] = {gradient, reinterpret_cast<std::byte*>(sums_.data())};
+  program_->run(bases, arena_.data(), workers, calls_);
+  double total = 0;
+  for (std::size_t i = 0; i < sums_.size(); ++i) total += number_at(&sums_[i], dtypes_[i]);
+  return total;
+}
 
 namespace {
 

@@ -1,0 +1,51 @@
+#pragma once
+// The loss and the predictions over a whole dataset, in evaluation mode.
+
+#include <memory>
+#include <optional>
+
+#include "engine/forward.hpp"
+#include "engine/objective.hpp"
+#include "engine/shards.hpp"
+
+namespace thalweg {
+
+/// The loss over a set: sum / weight.
+struct LossSum {
+  double sum = 0, weight = 0;
+};
+
+class Evaluator {
+ public:
+  explicit Evaluator(EvaluationFunction function) : function_(std::move(function)) {}
+
+  /// The predictions, (rows, ...), are written to `predictions` where the function has them. Throws UsageError for a
+  /// set of no rows.
+  LossSum operator()(const State& state, const Dataset& data, Tensor& predictions, BlockPool& pool, Workers& workers);
+
+ private:
+  /// The function for a number of rows, planned.
+  struct Pass {
+    std::int64_t rows;
+    std::vector<ColumnSpec> columns;
+    DType dtype;
+    std::optional<ForwardProgram> program = {};
+    bool separable = true, has_prediction = false;
+    std::optional<DType> sum = {}, weight = {};  ///< what they are written as, where they are
+    double known_weight = 0;                     ///< where the weight is not written
+
+    [[nodiscard]] Signature prediction() const { return has_prediction ? program->output(0) : Signature{}; }
+  };
+  const Pass& pass_for(std::int64_t rows, const Dataset& data, DType dtype);
+  [[nodiscard]] std::unique_ptr<Pass> make_pass(std::int64_t rows, const Dataset& data, DType dtype) const;
+  /// Rows a shard; depends on the rows and the model alone.
+  std::int64_t shard_rows(const Dataset& data, DType dtype);
+  /// Adds what rows that are in memory give, in shards of at most `size`.
+  void add(LossSum& total, const State& state, const Dataset& part, std::int64_t size, std::byte* predictions,
+           BlockPool& pool, Workers& workers);
+
+  EvaluationFunction function_;
+  std::vector<std::unique_ptr<const Pass>> passes_;
+};
+
+}  // namespace thalweg

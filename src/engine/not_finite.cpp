@@ -1,0 +1,68 @@
+#include "engine/not_finite.hpp"
+
+#include <algorithm>
+#include <cmath>
+
+#include "core/error.hpp"
+
+namespace thalweg {
+
+namespace {
+
+/// Throws where a parameter is not finite.
+void check_parameters(const State& state) {
+  for (const ParameterEntry& entry : state.layout->entries) {
+    const Tensor values = state.parameter(entry.name);
+    for (std::int64_t i = 0; i < values.size(); ++i) {
+      if (std::isfinite(values.at(i))) continue;
+      fail<NumericError>(
+          "[train] step {}: the parameter '{}' is not finite (element {} is {}). Hint: a lower lr, or clip_norm.",
+          state.step + 1, entry.name, i, values.at(i));
+    }
+  }
+}
+
+/// Throws where the data itself has a number that is not finite.
+void check_columns(const State& state, const RowSelection& batch, std::int64_t begin, std::int64_t count) {
+  for (const auto& [name, values] : batch.data.columns()) {
+    if (!is_float(values.dtype())) continue;
+    for (std::int64_t i = begin; i < begin + count; ++i) {
+      const std::int64_t row = batch.rows.empty() ? i : batch.rows[static_cast<std::size_t>(i)];
+      const Tensor own = values.rows(row, row + 1);
+      for (std::int64_t k = 0; k < own.size(); ++k) {
+        if (std::isfinite(own.at(k))) continue;
+        fail<NumericError>(
+            "[train] step {}: the column '{}' has a value that is not finite ({}) in row {} of the data. Hint: clean "
+            "the data.",
+            state.step + 1, name, own.at(k), row);
+      }
+    }
+  }
+}
+
+}  // namespace
+
+void explain_not_finite(const EvaluationFunction& function, const State& state, const RowSelection& batch,
+                        std::int64_t shard_rows, double loss, Workers& workers) {
+  check_parameters(state);
+  const Layout& layout = *state.layout;
+  std::string where = "the gradient of the loss";
+  const std::int64_t rows = batch.count();
+  const Block gradient(static_cast<std::size_t>(summed_size(layout)) * size_of(layout.dtype));
+  for (std::int64_t begin = 0; begin < rows; begin += shard_rows) {
+    const std::int64_t count = std::min(shard_rows, rows - begin);
+    check_columns(state, batch, begin, count);
+    const ShardProgram seen(function, count, columns_of(batch.data), layout, {false, false, false, false, false});
+    const Block memory(seen.memory_bytes());
+    double sums[shard_doubles] = {};
+    if (const auto op = seen.find_not_finite({state, batch, begin, gradient.data(), sums}, memory.data(), workers)) {
+      where = "first in the op " + *op;
+      break;
+    }
+  }
+  fail<NumericError>(
+      "[train] step {}: the loss is {} and the gradient is not finite, {}. Hint: a lower lr, or clip_norm.",
+      state.step + 1, loss, where);
+}
+
+}  // namespace thalweg

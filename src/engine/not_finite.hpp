@@ -1,0 +1,13 @@
+#pragma once
+// Where a number that is not finite came from.
+
+#include "engine/shard_program.hpp"
+
+namespace thalweg {
+
+/// Throws NumericError for a step whose loss or gradient is not finite, naming the first culprit that is found: a
+/// parameter, a column of the data, or an op (the shards run again with all passes off, so that every result is seen).
+[[noreturn]] void explain_not_finite(const EvaluationFunction& function, const State& state, const RowSelection& batch,
+                                     std::int64_t shard_rows, double loss, Workers& workers);
+
+}  // namespace thalweg

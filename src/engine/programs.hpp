@@ -1,0 +1,51 @@
+#pragma once
+// The programs of training steps: traced and planned once for each number of rows, asked for once a batch.
+
+#include <memory>
+#include <vector>
+
+#include "engine/shard_program.hpp"
+
+namespace thalweg {
+
+/// How a batch is cut into shards, and the program of each.
+struct BatchPrograms {
+  const ShardProgram* whole = nullptr;  ///< of every shard but the last
+  const ShardProgram* last = nullptr;
+  std::int64_t shards = 0;
+
+  [[nodiscard]] const ShardProgram& of(std::int64_t shard) const { return shard + 1 < shards ? *whole : *last; }
+  [[nodiscard]] std::int64_t first_row(std::int64_t shard) const { return shard * whole->rows(); }
+};
+
+class Programs {
+ public:
+  explicit Programs(EvaluationFunction function) : function_(std::move(function)) {}
+
+  /// What is kept for the backward pass; true where that is a change, which invalidates every program.
+  bool set_memory(Memory memory);
+  /// For a batch in shards of `wanted` rows (0: the default), or in one where the objective mixes samples. Valid until
+  /// set_memory.
+  [[nodiscard]] const BatchPrograms& for_batch(const State& state, const RowSelection& batch, std::int64_t wanted);
+  /// A program of its own for `rows` rows.
+  [[nodiscard]] std::unique_ptr<ShardProgram> make(std::int64_t rows, const Dataset& data, const Layout& layout,
+                                                   bool with_gradient = true) const;
+
+ private:
+  const ShardProgram& of_rows(std::int64_t rows, const Dataset& data, const Layout& layout);
+
+  /// What decides the programs of a batch: most batches are like the one before.
+  struct Question {
+    std::shared_ptr<const char> data;
+    std::shared_ptr<const Layout> layout;
+    std::int64_t rows = 0, wanted = 0;
+  };
+
+  EvaluationFunction function_;
+  Memory memory_ = Memory::fast;
+  std::vector<std::unique_ptr<ShardProgram>> programs_;
+  Question asked_;
+  BatchPrograms answer_;
+};
+
+}  // namespace thalweg
