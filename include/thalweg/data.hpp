@@ -4,6 +4,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -14,12 +15,23 @@
 
 namespace thalweg {
 
+namespace data {
+class Preprocessing;
+}
+
 /// Rows that are read when a batch asks for them: those of a column too large to be kept.
 struct RowReader {
   Shape row;  ///< of one row
   DType dtype = f32;
   /// Writes row number `row`, all of it: the same bytes whenever it is asked. Several threads call it at once.
   std::function<void(std::int64_t row, std::span<std::byte> into)> read;
+};
+
+/// How "target" was encoded, so that metrics and predictions are in the unit of what was there before.
+struct TargetUnit {
+  double shift = 0, scale = 1;  ///< of numbers: the value is shift + scale * target
+  std::optional<Tensor> token_bytes =
+      {};  ///< of texts: the bytes that each token stands for; metrics count bits a byte
 };
 
 /// Named columns: tensors with the same number of rows along axis 0. The usual names are "input", "target" and
@@ -56,6 +68,13 @@ class Dataset {
   /// gives another. None without columns.
   [[nodiscard]] const std::shared_ptr<const char>& identity() const { return identity_; }
 
+  void set_unit(TargetUnit unit) { unit_ = std::move(unit); }
+  [[nodiscard]] const TargetUnit& unit() const { return unit_; }
+  /// How rows of a file were encoded, where a reader did that; null otherwise. A model that is saved after training on
+  /// them keeps it.
+  void set_preprocessing(std::shared_ptr<const data::Preprocessing> how) { preprocessing_ = std::move(how); }
+  [[nodiscard]] const std::shared_ptr<const data::Preprocessing>& preprocessing() const { return preprocessing_; }
+
   /// Rows begin to end of every column, sharing their buffers; those yet to be read are read.
   [[nodiscard]] Dataset slice(std::int64_t begin, std::int64_t end) const;
   /// A copy of the rows named, in that order; a row may be named more than once. Those yet to be read are read.
@@ -76,9 +95,32 @@ class Dataset {
   std::map<std::string, Stream, std::less<>> streams_;  // by the column's name
   std::int64_t rows_ = 0;
   std::shared_ptr<const char> identity_;
+  TargetUnit unit_;
+  std::shared_ptr<const data::Preprocessing> preprocessing_;
 };
 
 namespace data {
+
+/// How a table is to be understood. Names of columns are those of its header.
+struct CsvOptions {
+  std::string target = {};                        ///< the column to predict
+  std::vector<std::string> features = {};         ///< empty: all others
+  std::vector<std::string> drop = {};             ///< columns that are left out
+  std::string weight = {};                        ///< a column of weights, at least 0
+  std::map<std::string, std::string> types = {};  ///< {"zip", "category"}, {"age", "number"} where that is not plain
+  std::string task = "auto";                      ///< regression, binary or multiclass
+  std::string missing = "impute";                 ///< or reject, or drop: rows with a missing value
+  std::string separator = "auto";                 ///< comma, semicolon or tab
+};
+
+/// Rows of a CSV file with a header, encoded: numbers standardised, a column for each level of a category, missing
+/// values filled in with the median and marked. "input" is f32 (rows, columns); "target" f32 (rows, 1) of a regression
+/// (standardised; the dataset's unit says how) and of two classes (0 or 1), i32 (rows) of more; "weight" where it is
+/// asked for. The encoding is fitted to all rows of the file. Throws UsageError for a column that is not there,
+/// DataError, with file, line and column, for a file that is no such table.
+[[nodiscard]] Dataset csv(const Path& path, const CsvOptions& options);
+/// Rows of another file, encoded as those of `like` were.
+[[nodiscard]] Dataset csv(const Path& path, const Dataset& like);
 
 /// The tensor in an IDX file (LeCun's format of MNIST), plain or gzip, with elements of u8, i32, f32 or f64.
 /// Throws UsageError when there is no such file, DataError when it is anything but one whole IDX file, MemoryError when

@@ -6,6 +6,7 @@
 #include <string>
 
 #include "thalweg/options.hpp"
+#include "thalweg/task.hpp"
 #include "thalweg/var.hpp"
 
 namespace thalweg {
@@ -38,11 +39,24 @@ struct SampleLosses {
 /// A loss of predictions and targets, by name and options.
 class LossFunction {
  public:
-  using Samples = std::function<SampleLosses(Var prediction, Var target)>;
-  /// What a prediction is: a number, one logit a sample, or one logit a class.
-  enum class Output { value, logit, logits };
-  LossFunction(std::string name, OptionMap options, Output output, Samples samples)
-      : name_(std::move(name)), options_(std::move(options)), output_(output), samples_(std::move(samples)) {}
+  using Samples = std::function<SampleLosses(Var output, Var target)>;
+  /// What the targets are, and what is made of a model's outputs.
+  struct Traits {
+    Task task = Task::regression;
+    bool standardise = true;                         ///< false: the targets' own unit counts, as that of counts does
+    std::int64_t outputs = 1;                        ///< of the model, for each number of a target
+    std::function<Var(Var output)> prediction = {};  ///< empty: what the task says
+    std::vector<std::int64_t> ignored_labels = {};   ///< neither the loss nor a metric counts these
+  };
+  /// The task decides what a model's output is: a number, a logit (binary), or a logit for each class (multiclass,
+  /// language).
+  LossFunction(std::string name, OptionMap options, Task task, Samples samples)
+      : LossFunction(std::move(name), std::move(options), Traits{.task = task}, std::move(samples)) {}
+  LossFunction(std::string name, OptionMap options, Traits traits, Samples samples)
+      : name_(std::move(name)),
+        options_(std::move(options)),
+        traits_(std::move(traits)),
+        samples_(std::move(samples)) {}
 
   /// Weights, one a sample, are optional.
   [[nodiscard]] Loss operator()(Var prediction, Var target, Var weights = {}) const;
@@ -50,12 +64,20 @@ class LossFunction {
   [[nodiscard]] Var samples(Var prediction, Var target) const { return samples_(prediction, target).values; }
   [[nodiscard]] const std::string& name() const { return name_; }
   [[nodiscard]] const OptionMap& options() const { return options_; }
-  [[nodiscard]] Output output() const { return output_; }
+  [[nodiscard]] Task task() const { return traits_.task; }
+  [[nodiscard]] const Traits& traits() const { return traits_; }
+  /// The task with such targets, (rows, ...). A loss of classes serves `language` where a row has several labels, and
+  /// `other` where targets are probabilities: there is no one right class to count. A binary loss of several targets a
+  /// row is `other` as well.
+  [[nodiscard]] Task task_with(const Shape& target, DType dtype) const;
+  /// Predictions from a model's outputs: sigmoid(outputs) of `binary`, softmax(outputs) of classes, else the outputs;
+  /// or what the traits say, such as e^output of a logarithm of a rate.
+  [[nodiscard]] Var prediction(Var output) const;
 
  private:
   std::string name_;
   OptionMap options_;
-  Output output_;
+  Traits traits_;
   Samples samples_;
 };
 

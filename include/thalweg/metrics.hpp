@@ -15,11 +15,10 @@
 #include <string_view>
 #include <vector>
 
+#include "thalweg/task.hpp"
 #include "thalweg/tensor.hpp"
 
 namespace thalweg {
-
-enum class Task { regression, binary, multiclass, language };
 
 namespace metric {
 

@@ -13,6 +13,8 @@
 
 namespace thalweg {
 
+struct SafetensorsFile;
+
 struct Prediction {
   /// Of a regression, in the target's own units; else the place in `classes()` of the most probable class.
   float value = 0;
@@ -28,12 +30,16 @@ struct GenerateOptions {
 };
 
 /// A value: copies share what they hold. Every function may be called from several threads at once, and a row gives the
-/// same bits whether it is predicted alone or among others, here or by `thalweg predict`.
+/// same bits whether it is predicted alone or among others, here or by `thalweg predict` from a file with the same
+/// numbers (0.1f is not the 0.1 of a file, which `predict_cells` reads).
 class Model {
  public:
   /// From a run folder or a .safetensors file. Throws UsageError where there is none, ModelError for one that is
   /// damaged, of a run that has not finished, or of a kind that the registry does not have.
   [[nodiscard]] static Model load(const Path& path, const Registry& registry = {});
+
+  /// From a file that Trainer::save wrote, for the model that was trained; the registry has its loss. Throws as above.
+  [[nodiscard]] static Model load(const Path& path, ModelFunction model, const Registry& registry = {});
 
   /// The value of one row: the features in the order of `input_names()`, in the units of the data (nan is missing; a
   /// category whose levels are numbers is given as that number), or the elements of one image.
@@ -70,6 +76,8 @@ class Model {
   [[nodiscard]] const Parts& parts() const { return *parts_; }
 
  private:
+  [[nodiscard]] static Model finish(std::shared_ptr<Parts> parts, const SafetensorsFile& file, const std::string& name);
+
   std::shared_ptr<const Parts> parts_;
 };
 

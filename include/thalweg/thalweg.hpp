@@ -1,7 +1,9 @@
 #pragma once
 // Thalweg: models trained by gradient descent. This header brings in everything.
 
+#include "thalweg/apply.hpp"
 #include "thalweg/augment.hpp"
+#include "thalweg/batch.hpp"
 #include "thalweg/command.hpp"
 #include "thalweg/data.hpp"
 #include "thalweg/derivatives.hpp"
@@ -27,6 +29,7 @@
 #include "thalweg/spatial.hpp"
 #include "thalweg/state.hpp"
 #include "thalweg/stop.hpp"
+#include "thalweg/task.hpp"
 #include "thalweg/tensor.hpp"
 #include "thalweg/train.hpp"
 #include "thalweg/var.hpp"

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "thalweg/batch.hpp"
 #include "thalweg/data.hpp"
 #include "thalweg/loss.hpp"
 #include "thalweg/optim.hpp"
@@ -17,18 +18,6 @@
 #include "thalweg/stop.hpp"
 
 namespace thalweg {
-
-/// The named columns of a batch, as an objective sees them.
-class Batch {
- public:
-  explicit Batch(std::vector<std::pair<std::string, Var>> columns) : columns_(std::move(columns)) {}
-  /// Throws UsageError naming the columns there are.
-  [[nodiscard]] Var operator[](std::string_view name) const;
-  [[nodiscard]] bool has(std::string_view name) const;
-
- private:
-  std::vector<std::pair<std::string, Var>> columns_;
-};
 
 /// What is trained: a loss of a batch of named tensors.
 using Objective = std::function<Loss(Scope, const Batch&)>;
@@ -42,6 +31,7 @@ struct StepReport {
   std::int64_t epoch = 0;        ///< from 1
   double loss = 0, gradient_norm = 0, lr = 0;
   std::int64_t samples = 0;
+  double weight = 0;  ///< of the samples; `loss` is their weighted mean. 0: none counts, and the step has no effect
   std::vector<double> layer_norms = {};  ///< of each layer's gradient, before clipping; see FitOptions::layer_norms
 };
 
@@ -166,20 +156,18 @@ class Trainer {
 
   History fit(const Dataset& data, const FitOptions& options = {});
   [[nodiscard]] Evaluation evaluate(const Dataset& data);
-  /// Of the column "input": values, or probabilities.
+  /// Of the column "input": values, in the unit that the data's TargetUnit says, or probabilities.
   [[nodiscard]] Tensor predict(const Dataset& data);
 
   /// The state; initialised at the first fit, or by `init`.
   [[nodiscard]] const State& state() const;
   void set_state(State state);
   void init(const Dataset& data, std::uint64_t seed);
-  /// Targets were standardised: metrics of "value" losses are in units of shift + scale * target.
-  void set_target_scale(double shift, double scale);
-  /// Of texts, the bytes that each token stands for: metrics count bits a byte.
-  void set_token_bytes(Tensor bytes);
 
-  /// Parameters to and from a safetensors file.
+  /// Parameters to a safetensors file, with what `Model::load(path, model)` needs besides: the loss, the shape of the
+  /// input, and how the data was encoded.
   void save(const Path& path) const;
+  /// Parameters from such a file; `shapes` are rows of the data.
   void load(const Path& path, const Dataset& shapes);
 
   /// What the plan of a training step is made of.

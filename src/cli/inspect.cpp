@@ -111,7 +111,7 @@ void inspect_run(const std::string& path, const Context& context) {
   if (context.json) return print_json(recipe, anatomy, {});
   print_anatomy(recipe, anatomy);
   emit("{:<12}{} for a block of {} rows\n", "arena",
-       bytes_text(static_cast<std::int64_t>(model.parts().program->arena_bytes())), Model::Parts::block_rows);
+       bytes_text(static_cast<std::int64_t>(model.parts().forward->memory_bytes())), Model::Parts::block_rows);
   if (!model.classes().empty()) emit("{:<12}{}\n", "classes", fmt::join(model.classes(), ", "));
   if (!model.input_names().empty()) emit("{:<12}{}\n", "features", fmt::join(model.input_names(), ", "));
 }

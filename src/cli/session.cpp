@@ -10,10 +10,6 @@ Session make_session(const Config& config, const DataFacts& facts, Parts parts, 
   read_fields(fields(augmentation), config.data.augment, "data.augment");
   Trainer trainer(recipe.make_model(registry, augmentation), recipe.make_loss(registry),
                   config.make_optimizer(registry), config.train.threads);
-  if (const auto* table = parts.preprocessing.table()) {
-    trainer.set_target_scale(table->target().shift, 1 / table->target().scale);
-  }
-  if (const auto* text = parts.preprocessing.text()) trainer.set_token_bytes(text->token_bytes());
   trainer.init(parts.train.slice(0, 1), config.seed);
   return {std::move(recipe), std::move(parts), std::move(trainer)};
 }

@@ -117,12 +117,16 @@ Dataset Dataset::slice(std::int64_t begin, std::int64_t end) const {
     return take(rows);
   }
   Dataset result;
+  result.unit_ = unit_;
+  result.preprocessing_ = preprocessing_;
   for (const auto& [name, column] : columns_) result.set(name, column.rows(begin, end));
   return result;
 }
 
 Dataset Dataset::take(std::span<const std::int64_t> rows) const {
   Dataset result;
+  result.unit_ = unit_;
+  result.preprocessing_ = preprocessing_;
   for (const auto& [name, column] : columns_) {
     Shape shape = column.shape();
     shape.set(0, static_cast<std::int64_t>(rows.size()));
@@ -136,6 +140,8 @@ Dataset Dataset::take(std::span<const std::int64_t> rows) const {
 Dataset Dataset::select(std::span<const std::int64_t> rows) const {
   if (!streams()) return take(rows);
   Dataset result;
+  result.unit_ = unit_;
+  result.preprocessing_ = preprocessing_;
   for (const auto& [name, column] : columns_) {
     const auto found = streams_.find(name);
     if (found == streams_.end()) {

@@ -71,11 +71,20 @@ std::string at(const Place& place) {
   return place.file.empty() ? "" : fmt::format("{}, line {}, ", place.file, place.line);
 }
 
-float checked_float(double value, std::string_view cell, const Schema::Feature& feature, const Place& place) {
-  const float narrow = static_cast<float>(value);
-  if (std::isfinite(narrow)) return narrow;
+[[noreturn]] void refuse_missing(const Schema::Feature& feature, Missing policy, const Place& place) {
+  fail<DataError>("[data] {}column '{}': no value, and the model was trained with missing = \"{}\"", at(place),
+                  feature.name, name(policy));
+}
+
+[[noreturn]] void refuse_far(const Schema::Feature& feature, std::string_view cell, const Place& place) {
   fail<DataError>("[data] {}column '{}': '{}' is too far from what the model was trained on", at(place), feature.name,
                   cell);
+}
+
+float checked_float(double value, std::string_view cell, const Schema::Feature& feature, const Place& place) {
+  const float narrow = static_cast<float>(value);
+  if (!std::isfinite(narrow)) refuse_far(feature, cell, place);
+  return narrow;
 }
 
 }  // namespace
@@ -118,6 +127,13 @@ TablePreprocessing::TablePreprocessing(Schema schema, std::vector<FeatureEncodin
 void TablePreprocessing::index() {
   width_ = 0;
   for (std::size_t i = 0; i < encodings_.size(); ++i) width_ += width_of(schema_.features[i], encodings_[i]);
+  numeric_levels_.resize(encodings_.size());
+  for (std::size_t i = 0; i < encodings_.size(); ++i) {
+    const std::vector<std::string>& levels = encodings_[i].levels;
+    for (std::size_t place = 0; place < levels.size(); ++place) {
+      if (const auto number = number_in(levels[place])) numeric_levels_[i].emplace(*number, place);
+    }
+  }
 }
 
 std::vector<std::string> TablePreprocessing::input_names() const {
@@ -173,10 +189,7 @@ struct CellEncoder {
 
   bool operator()(std::string_view cell, Missing policy) const {
     const bool missing = is_missing(cell);
-    if (missing && policy != Missing::impute) {
-      fail<DataError>("[data] {}column '{}': no value, and the model was trained with missing = \"{}\"", at(place),
-                      feature.name, name(policy));
-    }
+    if (missing && policy != Missing::impute) refuse_missing(feature, policy, place);
     if (missing && encoding.marks_missing) into.back() = 1;
     return feature.kind == ColumnKind::number ? number(cell, missing) : category(cell, missing);
   }
@@ -198,6 +211,30 @@ void TablePreprocessing::encode_row(std::span<const std::string_view> cells, std
         CellEncoder{schema_.features[i], encodings_[i], into.first(width), place}(cells[i], schema_.missing);
     if (!known && !unknown.empty()) ++unknown[i];
     into = into.subspan(width);
+  }
+}
+
+void TablePreprocessing::encode_numbers(std::span<const float> row, std::span<float> into) const {
+  if (row.size() != encodings_.size() || into.size() != static_cast<std::size_t>(width_)) {
+    fail<UsageError>("[encode_numbers] {} numbers for {} features, into {} places. Wanted: {}", row.size(),
+                     encodings_.size(), into.size(), width_);
+  }
+  std::ranges::fill(into, 0.0F);
+  for (std::size_t i = 0; i < row.size(); ++i) {
+    const Schema::Feature& feature = schema_.features[i];
+    const FeatureEncoding& encoding = encodings_[i];
+    const std::span<float> own = into.first(static_cast<std::size_t>(width_of(feature, encoding)));
+    const bool missing = std::isnan(row[i]);
+    if (missing && schema_.missing != Missing::impute) refuse_missing(feature, schema_.missing, {});
+    if (missing && encoding.marks_missing) own.back() = 1;
+    if (feature.kind == ColumnKind::number) {
+      const double value = missing ? encoding.fill : static_cast<double>(row[i]);
+      own[0] = static_cast<float>(encoding.affine(value));
+      if (!std::isfinite(own[0])) refuse_far(feature, fmt::format("{}", row[i]), {});
+    } else if (const auto level = numeric_levels_[i].find(row[i]); level != numeric_levels_[i].end()) {
+      own[level->second] = 1;
+    }
+    into = into.subspan(own.size());
   }
 }
 
@@ -240,6 +277,7 @@ Dataset TablePreprocessing::encode(const Table& table, std::span<const std::int6
   Dataset result;
   result.set("input", std::move(input));
   result.set("target", encode_target(table, rows));
+  result.set_unit({.shift = target_.shift, .scale = 1 / target_.scale});
   if (const auto column = schema_.weight.empty() ? std::nullopt : table.find(schema_.weight)) {
     Tensor weight({count}, f32);
     std::ranges::transform(rows, weight.mutable_values<float>().begin(),

@@ -1,6 +1,7 @@
 #pragma once
 // From what a file holds to what a model reads, and back: fitted on the training part alone, kept with the model.
 
+#include <map>
 #include <variant>
 
 #include "data/text.hpp"
@@ -62,10 +63,13 @@ class TablePreprocessing {
   void encode_row(std::span<const std::string_view> cells, std::span<float> into, std::span<std::int64_t> unknown = {},
                   Place place = {}) const;
 
+  /// The same from numbers: nan is missing, and a category whose levels are numbers is given as that number.
+  void encode_numbers(std::span<const float> row, std::span<float> into) const;
+
   /// The columns "input" f32 (rows, width); "target", which is f32 (rows, 1) for a regression (standardised) and for
   /// two classes (0 or 1), i32 (rows) for more; and "weight" f32 (rows), where the schema names a column that the table
-  /// has. Throws DataError as encode_row does, and for a target that is missing or of an unknown class; MemoryError
-  /// when the result would take more than `budget` bytes.
+  /// has. The dataset's unit is the target's. Throws DataError as encode_row does, and for a target that is missing or
+  /// of an unknown class; MemoryError when the result would take more than `budget` bytes.
   [[nodiscard]] Dataset encode(const Table& table, std::span<const std::int64_t> rows,
                                std::span<std::int64_t> unknown = {}, std::int64_t budget = memory_budget()) const;
 
@@ -79,6 +83,7 @@ class TablePreprocessing {
   std::vector<FeatureEncoding> encodings_;  // one a feature
   Affine target_;
   std::int64_t width_ = 0;
+  std::vector<std::map<double, std::size_t>> numeric_levels_;  // of each feature: the place of a level that is a number
 };
 
 /// The preprocessing of images and other tensors: one affine map for every element, which the model's graph applies.

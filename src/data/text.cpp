@@ -96,6 +96,7 @@ Dataset TextPreprocessing::encode(std::string_view text, std::string_view where,
     }
     result.set(name, std::move(column));
   }
+  result.set_unit({.token_bytes = token_bytes()});
   return result;
 }
 

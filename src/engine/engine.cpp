@@ -128,6 +128,7 @@ StepReport Engine::step(State& state, const RowSelection& batch, const Progress&
   Sums sums = sum_over_shards(state, batch, programs);
   StepReport report;
   report.loss = sums.loss / sums.weight;
+  report.weight = sums.weight;
   report.gradient_norm = std::sqrt(norm_->of(sums.gradient, workers_)) / sums.weight;
   const bool finite = std::isfinite(report.loss) && std::isfinite(report.gradient_norm);
   if (!finite && !updater_.program().skips)

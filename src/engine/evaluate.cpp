@@ -16,9 +16,10 @@ constexpr std::size_t most_bytes = std::size_t{64} << 20;
 
 }  // namespace
 
-std::unique_ptr<Evaluator::Pass> Evaluator::make_pass(std::int64_t rows, const Dataset& data, DType dtype) const {
-  auto pass = std::make_unique<Pass>(Pass{rows, columns_of(data), dtype});
-  const TracedObjective traced = trace_objective(function_, pass->columns, rows, Mode::evaluate, dtype);
+std::unique_ptr<Evaluator::Pass> Evaluator::make_pass(std::int64_t rows, const Dataset& data,
+                                                      const Layout& layout) const {
+  auto pass = std::make_unique<Pass>(Pass{rows, columns_of(data), layout.dtype});
+  const TracedObjective traced = trace_objective(function_, pass->columns, rows, Mode::evaluate, layout.dtype);
   const auto& [loss, prediction] = traced.result;
   std::vector<ForwardProgram::Output> outputs;
   pass->has_prediction = prediction.defined();
@@ -35,22 +36,22 @@ std::unique_ptr<Evaluator::Pass> Evaluator::make_pass(std::int64_t rows, const D
     }
   }
   pass->separable = keeps_samples_apart(traced, rows);
-  pass->program.emplace(*traced.graph, traced.columns, traced.parameters, outputs);
+  pass->program.emplace(*traced.graph, traced.columns, traced.parameters, layout, outputs);
   return pass;
 }
 
-const Evaluator::Pass& Evaluator::pass_for(std::int64_t rows, const Dataset& data, DType dtype) {
+const Evaluator::Pass& Evaluator::pass_for(std::int64_t rows, const Dataset& data, const Layout& layout) {
   for (const auto& known : passes_) {
-    if (known->rows == rows && known->dtype == dtype && are_columns_of(known->columns, data)) return *known;
+    if (known->rows == rows && known->dtype == layout.dtype && are_columns_of(known->columns, data)) return *known;
   }
-  passes_.push_back(make_pass(rows, data, dtype));
+  passes_.push_back(make_pass(rows, data, layout));
   return *passes_.back();
 }
 
-std::int64_t Evaluator::shard_rows(const Dataset& data, DType dtype) {
+std::int64_t Evaluator::shard_rows(const Dataset& data, const Layout& layout) {
   std::int64_t size = std::min(data.rows(), most_rows);
-  if (!pass_for(size, data, dtype).separable) return data.rows();
-  while (size > 1 && pass_for(size, data, dtype).program->memory_bytes() > most_bytes) size = (size + 1) / 2;
+  if (!pass_for(size, data, layout).separable) return data.rows();
+  while (size > 1 && pass_for(size, data, layout).program->memory_bytes() > most_bytes) size = (size + 1) / 2;
   return size;
 }
 
@@ -59,8 +60,8 @@ LossSum Evaluator::operator()(const State& state, const Dataset& data, Tensor& p
   const FlushDenormals flush;
   const std::int64_t rows = data.rows();
   if (rows == 0) fail<UsageError>("[evaluate] a set of no rows");
-  const std::int64_t size = shard_rows(data, state.layout->dtype);
-  const Signature prediction = pass_for(size, data, state.layout->dtype).prediction();
+  const std::int64_t size = shard_rows(data, *state.layout);
+  const Signature prediction = pass_for(size, data, *state.layout).prediction();
   std::byte* into = nullptr;
   std::size_t row_bytes = 0;
   if (prediction.shape.rank() > 0) {
@@ -91,9 +92,8 @@ void Evaluator::add(LossSum& total, const State& state, const Dataset& part, std
   const std::int64_t rows = part.rows();
   size = std::min(rows, size);
   const std::int64_t shards = (rows + size - 1) / size;
-  const Pass& whole = pass_for(size, part, state.layout->dtype);
-  const Pass& last = pass_for(rows - (shards - 1) * size, part, state.layout->dtype);
-  const std::vector<const std::byte*> parameters = whole.program->parameters_in(state);
+  const Pass& whole = pass_for(size, part, *state.layout);
+  const Pass& last = pass_for(rows - (shards - 1) * size, part, *state.layout);
   const std::size_t shard_bytes = whole.has_prediction ? whole.prediction().bytes() : 0;
   std::vector<double> sums(static_cast<std::size_t>(2 * shards));
   workers.run(shards, [&](std::int64_t i) {
@@ -109,7 +109,7 @@ void Evaluator::add(LossSum& total, const State& state, const Dataset& part, std
     if (pass.sum) outputs.push_back(reinterpret_cast<std::byte*>(&sums[2 * shard]));
     if (pass.weight) outputs.push_back(reinterpret_cast<std::byte*>(&sums[2 * shard + 1]));
     const auto memory = pool.take(pass.program->memory_bytes());
-    pass.program->run(columns, parameters, outputs, memory.data(), workers);
+    pass.program->run(columns, state.parameters, outputs, memory.data(), workers);
   });
   for (std::size_t i = 0; i < sums.size(); i += 2) {
     const Pass& pass = i + 2 < sums.size() ? whole : last;

@@ -36,10 +36,10 @@ class Evaluator {
 
     [[nodiscard]] Signature prediction() const { return has_prediction ? program->output(0) : Signature{}; }
   };
-  const Pass& pass_for(std::int64_t rows, const Dataset& data, DType dtype);
-  [[nodiscard]] std::unique_ptr<Pass> make_pass(std::int64_t rows, const Dataset& data, DType dtype) const;
+  const Pass& pass_for(std::int64_t rows, const Dataset& data, const Layout& layout);
+  [[nodiscard]] std::unique_ptr<Pass> make_pass(std::int64_t rows, const Dataset& data, const Layout& layout) const;
   /// Rows a shard; depends on the rows and the model alone.
-  std::int64_t shard_rows(const Dataset& data, DType dtype);
+  std::int64_t shard_rows(const Dataset& data, const Layout& layout);
   /// Adds what rows that are in memory give, in shards of at most `size`.
   void add(LossSum& total, const State& state, const Dataset& part, std::int64_t size, std::byte* predictions,
            BlockPool& pool, Workers& workers);

@@ -6,16 +6,20 @@ namespace thalweg {
 
 namespace {
 
-/// The places of inputs, then parameters, then outputs: a base address each.
+/// The parameters have the first base address; inputs and then outputs follow, one each.
 Program planned(const Graph& graph, const std::vector<Var>& inputs, const std::vector<TracedParameter>& parameters,
-                const std::vector<ForwardProgram::Output>& outputs) {
+                const Layout& layout, const std::vector<ForwardProgram::Output>& outputs) {
+  const auto element = static_cast<std::int64_t>(size_of(layout.dtype));
   std::vector<Bound> read, written;
-  int base = first_user_base;
+  for (const TracedParameter& p : parameters) {
+    const ParameterEntry& entry = entry_in(layout, p.name, {p.var.shape(), p.var.dtype()});
+    read.push_back({p.var, {first_user_base, entry.offset * element}});
+  }
+  constexpr int first_input = first_user_base + 1;
+  int base = first_input;
   for (const Var input : inputs) read.push_back({input, {base++, 0}});
-  for (const TracedParameter& parameter : parameters) read.push_back({parameter.var, {base++, 0}});
   for (const ForwardProgram::Output& output : outputs) {
-    const bool own = output.in_place_of < 0;
-    written.push_back({output.value, {own ? base++ : first_user_base + output.in_place_of, 0}});
+    written.push_back({output.value, {output.in_place_of < 0 ? base++ : first_input + output.in_place_of, 0}});
   }
   return {graph, read, written};
 }
@@ -23,29 +27,18 @@ Program planned(const Graph& graph, const std::vector<Var>& inputs, const std::v
 }  // namespace
 
 ForwardProgram::ForwardProgram(const Graph& graph, const std::vector<Var>& inputs,
-                               const std::vector<TracedParameter>& parameters, const std::vector<Output>& outputs)
-    : program_(planned(graph, inputs, parameters, outputs)) {
-  for (const TracedParameter& p : parameters) parameters_.push_back({p.name, {p.var.shape(), p.var.dtype()}});
+                               const std::vector<TracedParameter>& parameters, const Layout& layout,
+                               const std::vector<Output>& outputs)
+    : program_(planned(graph, inputs, parameters, layout, outputs)) {
   for (const Output& output : outputs) outputs_.push_back({output.value.shape(), output.value.dtype()});
 }
 
-std::vector<const std::byte*> ForwardProgram::parameters_in(const State& state) const {
-  std::vector<const std::byte*> places;
-  places.reserve(parameters_.size());
-  for (const auto& [name, wanted] : parameters_) {
-    const ParameterEntry& entry = entry_in(*state.layout, name, wanted);
-    places.push_back(state.parameters.raw() + static_cast<std::size_t>(entry.offset) * size_of(state.layout->dtype));
-  }
-  return places;
-}
-
-void ForwardProgram::run(std::span<const std::byte* const> inputs, std::span<const std::byte* const> parameters,
+void ForwardProgram::run(std::span<const std::byte* const> inputs, const Tensor& parameters,
                          std::span<std::byte* const> outputs, std::byte* memory, Workers& workers) const {
   std::vector<std::byte*> bases;
-  bases.reserve(inputs.size() + parameters.size() + outputs.size());
-  for (const auto read : {inputs, parameters}) {
-    for (const std::byte* place : read) bases.push_back(const_cast<std::byte*>(place));
-  }
+  bases.reserve(1 + inputs.size() + outputs.size());
+  bases.push_back(const_cast<std::byte*>(parameters.raw()));
+  for (const std::byte* input : inputs) bases.push_back(const_cast<std::byte*>(input));
   bases.insert(bases.end(), outputs.begin(), outputs.end());
   program_.run(bases, memory, workers);
 }

@@ -31,16 +31,8 @@ EvaluationFunction evaluation_of(ModelFunction model, LossFunction loss) {
     Evaluated result;
     const Var raw = model(s, b["input"]);
     if (b.has("target")) result.loss = loss(raw, b["target"], b.has("weight") ? b["weight"] : Var{});
-    // a class at every place of a sample: there is no telling how many, and nothing reads them
-    if (result.loss.sum.defined() && b["target"].dtype() == i32 && b["target"].rank() > 1 &&
-        loss.output() == LossFunction::Output::logits) {
-      return result;
-    }
-    switch (loss.output()) {
-      case LossFunction::Output::value: result.prediction = raw; break;
-      case LossFunction::Output::logit: result.prediction = sigmoid(raw); break;
-      case LossFunction::Output::logits: result.prediction = softmax(raw); break;
-    }
+    const auto task = [&] { return loss.task_with(b["target"].shape(), b["target"].dtype()); };
+    if (!b.has("target") || task() != Task::language) result.prediction = loss.prediction(raw);
     return result;
   };
 }

@@ -86,13 +86,14 @@ Var shortfall(std::string_view name, double margin, Var score, Var target) {
 }  // namespace
 
 LossFunction make_cross_entropy(CrossEntropyOptions o) {
-  return {"cross_entropy", values_of(o), Output::logits, [o](Var logits, Var target) {
+  LossFunction::Traits traits{.task = Task::multiclass, .ignored_labels = o.ignored_labels};
+  return {"cross_entropy", values_of(o), std::move(traits), [o](Var logits, Var target) {
             return target.dtype() == i32 ? labelled(o, logits, target) : with_probabilities(o, logits, target);
           }};
 }
 
 LossFunction make_binary_cross_entropy(BinaryCrossEntropyOptions o) {
-  return {"binary_cross_entropy", values_of(o), Output::logit, [o](Var logits, Var target) {
+  return {"binary_cross_entropy", values_of(o), Task::binary, [o](Var logits, Var target) {
             const Var y = as_target("binary_cross_entropy", logits, target);
             if (o.positive_weight.empty()) return binary_cross_entropy_with_logits(logits, y);
             const Var factor = along_last("positive_weight", o.positive_weight, logits);
@@ -101,7 +102,7 @@ LossFunction make_binary_cross_entropy(BinaryCrossEntropyOptions o) {
 }
 
 LossFunction make_focal(FocalOptions o) {
-  return {"focal", values_of(o), Output::logit, [o](Var logits, Var target) {
+  return {"focal", values_of(o), Task::binary, [o](Var logits, Var target) {
             const Var y = as_target("focal", logits, target), p = sigmoid(logits);
             const Var wrong = p * (1 - y) + (1 - p) * y;  // the probability of what is not right
             const Var each = pow(wrong, o.gamma) * binary_cross_entropy_with_logits(logits, y);
@@ -110,16 +111,16 @@ LossFunction make_focal(FocalOptions o) {
 }
 
 LossFunction make_hinge(HingeOptions o) {
-  return {"hinge", values_of(o), Output::logit, [o](Var p, Var t) { return shortfall("hinge", o.margin, p, t); }};
+  return {"hinge", values_of(o), Task::binary, [o](Var p, Var t) { return shortfall("hinge", o.margin, p, t); }};
 }
 
 LossFunction make_squared_hinge(HingeOptions o) {
-  return {"squared_hinge", values_of(o), Output::logit,
+  return {"squared_hinge", values_of(o), Task::binary,
           [o](Var p, Var t) { return square(shortfall("squared_hinge", o.margin, p, t)); }};
 }
 
 LossFunction make_kl_divergence(KlOptions o) {
-  return {"kl_divergence", values_of(o), Output::logits, [o](Var logits, Var target) {
+  return {"kl_divergence", values_of(o), Task::multiclass, [o](Var logits, Var target) {
             const Var t = as_target("kl_divergence", logits, target), log_p = log_softmax(logits);
             if (o.log_target) return sum(exp(t) * (t - log_p), -1);
             const Var information = t * log(where(t > 0, t, 1));  // 0 log 0 = 0

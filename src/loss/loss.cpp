@@ -41,6 +41,26 @@ Loss LossFunction::operator()(Var prediction, Var target, Var weights) const {
   return {sum(values * w), sum(own * w)};
 }
 
+Task LossFunction::task_with(const Shape& target, DType dtype) const {
+  const bool one_a_row = target.rank() == 1 || target.size() == target[0];
+  if (task() == Task::binary) return one_a_row ? Task::binary : Task::other;
+  if (task() != Task::multiclass) return task();
+  if (dtype != i32) return Task::other;
+  return one_a_row ? Task::multiclass : Task::language;
+}
+
+Var LossFunction::prediction(Var output) const {
+  if (traits_.prediction) return traits_.prediction(output);
+  switch (task()) {
+    case Task::binary: return sigmoid(output);
+    case Task::multiclass:
+    case Task::language: return softmax(output);
+    case Task::regression:
+    case Task::other: break;
+  }
+  return output;
+}
+
 Var loss::as_target(std::string_view name, Var prediction, Var target) {
   if (prediction.shape() == target.shape()) return cast(target, prediction.dtype());
   if (prediction.size() == target.size() && prediction.dim(0) == target.dim(0)) {

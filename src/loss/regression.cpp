@@ -40,43 +40,45 @@ Var stirling(Var y) {
 }  // namespace
 
 LossFunction make_mse(NoOptions) {
-  return {"mse", {}, Output::value, [](Var p, Var t) { return square(difference("mse", p, t)); }};
+  return {"mse", {}, Task::regression, [](Var p, Var t) { return square(difference("mse", p, t)); }};
 }
 
 LossFunction make_mae(NoOptions) {
-  return {"mae", {}, Output::value, [](Var p, Var t) { return abs(difference("mae", p, t)); }};
+  return {"mae", {}, Task::regression, [](Var p, Var t) { return abs(difference("mae", p, t)); }};
 }
 
 LossFunction make_huber(HuberOptions o) {
-  return {"huber", values_of(o), Output::value, [delta = o.delta](Var p, Var t) {
+  return {"huber", values_of(o), Task::regression, [delta = o.delta](Var p, Var t) {
             const Var d = difference("huber", p, t), size = abs(d);
             return where(size <= delta, 0.5 * square(d), delta * (size - 0.5 * delta));
           }};
 }
 
 LossFunction make_smooth_l1(SmoothL1Options o) {
-  return {"smooth_l1", values_of(o), Output::value, [beta = o.beta](Var p, Var t) {
+  return {"smooth_l1", values_of(o), Task::regression, [beta = o.beta](Var p, Var t) {
             const Var d = difference("smooth_l1", p, t), size = abs(d);
             return beta == 0 ? size : where(size < beta, 0.5 / beta * square(d), size - 0.5 * beta);
           }};
 }
 
 LossFunction make_log_cosh(NoOptions) {
-  return {"log_cosh", {}, Output::value, [](Var p, Var t) {
+  return {"log_cosh", {}, Task::regression, [](Var p, Var t) {
             const Var size = abs(difference("log_cosh", p, t));
             return size + softplus(-2 * size) - std::numbers::ln2;
           }};
 }
 
 LossFunction make_quantile(QuantileOptions o) {
-  return {"quantile", values_of(o), Output::value, [q = o.quantile](Var p, Var t) {
+  return {"quantile", values_of(o), Task::regression, [q = o.quantile](Var p, Var t) {
             const Var d = difference("quantile", p, t);  // above the target where positive
             return maximum((1 - q) * d, -q * d);
           }};
 }
 
 LossFunction make_poisson(PoissonOptions o) {
-  return {"poisson", values_of(o), Output::value, [o](Var p, Var target) {
+  LossFunction::Traits traits{.standardise = false};
+  if (o.log_input) traits.prediction = [](Var output) { return exp(output); };
+  return {"poisson", values_of(o), std::move(traits), [o](Var p, Var target) {
             const Var y = as_target("poisson", p, target);
             const Var each = o.log_input ? exp(p) - y * p : p - y * log(p + o.eps);
             return o.full ? each + stirling(y) : each;
@@ -84,7 +86,8 @@ LossFunction make_poisson(PoissonOptions o) {
 }
 
 LossFunction make_gaussian(GaussianOptions o) {
-  return {"gaussian", values_of(o), Output::value, [o](Var p, Var target) {
+  LossFunction::Traits traits{.outputs = 2, .prediction = [](Var output) { return slice(output, 0, 1, -1); }};
+  return {"gaussian", values_of(o), std::move(traits), [o](Var p, Var target) {
             if (p.rank() == 0 || p.dim(-1) != 2) {
               fail<UsageError>("[gaussian] predictions {}. Hint: the last axis holds a mean and a log variance.",
                                p.shape());

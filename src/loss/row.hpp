@@ -7,8 +7,6 @@
 
 namespace thalweg::loss {
 
-using Output = LossFunction::Output;
-
 /// The target in the shape and dtype of the prediction: (batch, 1) and (batch) are the same thing, anything else must
 /// agree.
 [[nodiscard]] Var as_target(std::string_view name, Var prediction, Var target);

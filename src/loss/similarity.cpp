@@ -40,18 +40,18 @@ Var distance(Var a, Var b, const TripletOptions& o) {
 }  // namespace
 
 LossFunction make_cosine(NoOptions) {
-  return {"cosine", {}, Output::value, [](Var p, Var t) { return 1 - cosine_of(p, as_target("cosine", p, t)); }};
+  return {"cosine", {}, Task::other, [](Var p, Var t) { return 1 - cosine_of(p, as_target("cosine", p, t)); }};
 }
 
 LossFunction make_cosine_pairs(CosinePairsOptions o) {
-  return {"cosine_pairs", values_of(o), Output::value, [o](Var pairs, Var target) {
+  return {"cosine_pairs", values_of(o), Task::other, [o](Var pairs, Var target) {
             const Var likeness = cosine_of(member("cosine_pairs", pairs, 0, 2), member("cosine_pairs", pairs, 1, 2));
             return where(as_target("cosine_pairs", likeness, target) > 0, 1 - likeness, relu(likeness - o.margin));
           }};
 }
 
 LossFunction make_triplet(TripletOptions o) {
-  return {"triplet", values_of(o), Output::value, [o](Var triplets, Var) {
+  return {"triplet", values_of(o), Task::other, [o](Var triplets, Var) {
             const Var anchor = member("triplet", triplets, 0, 3), positive = member("triplet", triplets, 1, 3),
                       negative = member("triplet", triplets, 2, 3);
             Var apart = distance(anchor, negative, o);
@@ -61,7 +61,7 @@ LossFunction make_triplet(TripletOptions o) {
 }
 
 LossFunction make_pairwise_ranking(NoOptions) {
-  return {"pairwise_ranking", {}, Output::value, [](Var scores, Var target) {
+  return {"pairwise_ranking", {}, Task::other, [](Var scores, Var target) {
             if (scores.rank() != 2 || scores.dim(1) != 2) {
               fail<UsageError>("[pairwise_ranking] predictions {}. Hint: the scores of two, (batch, 2).",
                                scores.shape());

@@ -14,6 +14,7 @@ std::string_view loss_for(data::Task task) {
     case data::Task::binary: return "binary_cross_entropy";
     case data::Task::multiclass:
     case data::Task::language: return "cross_entropy";
+    case data::Task::other: break;
   }
   return {};
 }

@@ -26,37 +26,32 @@ TokenStream::TokenStream(const Model& model) : parts_(model.parts()) {
   context_ = step.context;
   Graph graph;
   TraceContext context{graph, Mode::evaluate, f32};
-  const Var token = graph.input("batch:token", {1, 1}, i32), position = graph.input("batch:position", {1}, i32);
-  std::vector<Bound> inputs = {{token, {first_user_base, 0}}, {position, {first_user_base + 1, 0}}};
-  bases_ = {reinterpret_cast<std::byte*>(&token_), reinterpret_cast<std::byte*>(&position_), nullptr};
-  std::vector<Var> state;
+  std::vector<Var> inputs = {graph.input("batch:token", {1, 1}, i32), graph.input("batch:position", {1}, i32)};
+  inputs_ = {reinterpret_cast<const std::byte*>(&token_), reinterpret_cast<const std::byte*>(&position_)};
   for (const Shape& shape : step.state(1)) {
-    state.push_back(graph.input("batch:state" + std::to_string(state.size()), shape, f32));
-    inputs.push_back({state.back(), {first_user_base + static_cast<int>(bases_.size()), 0}});
+    inputs.push_back(graph.input("batch:state" + std::to_string(state_.size()), shape, f32));
     state_.emplace_back(bytes_of(shape));
-    state_bytes_.push_back(static_cast<std::int64_t>(bytes_of(shape)));
-    std::memset(state_.back().data(), 0, bytes_of(shape));
-    bases_.push_back(state_.back().data());
+    inputs_.push_back(state_.back().data());
   }
-  const auto [logits, after] = step.run(Scope(context, ""), token, position, state);
+  empty_caches();
+  const std::vector<Var> state(inputs.begin() + 2, inputs.end());
+  const auto [logits, after] = step.run(Scope(context, ""), inputs[0], inputs[1], state);
   logits_.resize(static_cast<std::size_t>(logits.size()));
-  bases_[2] = reinterpret_cast<std::byte*>(logits_.data());
-  std::vector<Bound> outputs = {{logits, {first_user_base + 2, 0}}};
-  for (std::size_t i = 0; i < after.size(); ++i) outputs.push_back({after[i], inputs[i + 2].place});  // in place
-  for (const TracedParameter& p : context.parameters) {
-    const auto found = std::ranges::find(parts_.parameters, p.name, &std::pair<std::string, Tensor>::first);
-    if (found == parts_.parameters.end()) defect("the one-place form has a parameter '{}' of its own", p.name);
-    inputs.push_back({p.var, {first_user_base + static_cast<int>(bases_.size()), 0}});
-    bases_.push_back(parts_.bases[static_cast<std::size_t>(found - parts_.parameters.begin())]);
-  }
-  program_ = std::make_unique<const Program>(graph, inputs, outputs);
-  arena_ = Block(program_->arena_bytes());
+  std::vector<ForwardProgram::Output> outputs = {{logits}};
+  for (const Var next : after) outputs.push_back({next, static_cast<int>(outputs.size()) + 1});  // in place
+  program_.emplace(graph, inputs, context.parameters, *parts_.state.layout, outputs);
+  arena_ = Block(program_->memory_bytes());
+}
+
+void TokenStream::empty_caches() {
+  for (const Block& block : state_) std::memset(block.data(), 0, block.size());
 }
 
 void TokenStream::take_in(std::int32_t token) {
   token_ = token;
   position_ = static_cast<std::int32_t>(seen_.size());
-  program_->run(bases_, arena_.data(), alone_);
+  std::byte* const outputs[] = {reinterpret_cast<std::byte*>(logits_.data())};
+  program_->run(inputs_, parts_.state.parameters, outputs, arena_.data(), alone_);
   seen_.push_back(token);
 }
 
@@ -65,9 +60,7 @@ std::span<const float> TokenStream::feed(std::int32_t token) {
   if (context_ > 0 && static_cast<std::int64_t>(seen_.size()) == context_) {
     const std::vector<std::int32_t> kept(seen_.end() - context_ / 2, seen_.end());
     seen_.clear();
-    for (std::size_t i = 0; i < state_.size(); ++i) {
-      std::memset(state_[i].data(), 0, static_cast<std::size_t>(state_bytes_[i]));
-    }
+    empty_caches();
     for (const std::int32_t earlier : kept) take_in(earlier);
   }
   take_in(token);

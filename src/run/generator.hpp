@@ -2,7 +2,7 @@
 // Writing text: one token at a time through the one-place form of a model, whose caches stay where they are.
 
 #include "core/random.hpp"
-#include "plan/program.hpp"
+#include "engine/forward.hpp"
 #include "thalweg/model.hpp"
 
 namespace thalweg {
@@ -19,16 +19,16 @@ class TokenStream {
 
  private:
   void take_in(std::int32_t token);
+  void empty_caches();
 
   const Model::Parts& parts_;
   std::int64_t context_;
   std::vector<std::int32_t> seen_;  // since the caches were empty
   std::vector<Block> state_;
-  std::vector<std::int64_t> state_bytes_;
   std::vector<float> logits_;
   std::int32_t token_ = 0, position_ = 0;
-  std::unique_ptr<const Program> program_;
-  std::vector<std::byte*> bases_;
+  std::optional<ForwardProgram> program_;
+  std::vector<const std::byte*> inputs_;  // the token, its position, and the caches
   Block arena_;
   Workers alone_{1};
 };

@@ -1,14 +1,14 @@
 #include "thalweg/model.hpp"
-#include "thalweg/optimizers.hpp"
 
 #include <algorithm>
 #include <cmath>
 #include <filesystem>
 
 #include "core/error.hpp"
-#include "engine/objective.hpp"
+#include "engine/evaluate.hpp"
 #include "run/model_parts.hpp"
 #include "run/run.hpp"
+#include "train/evaluation.hpp"
 
 namespace thalweg {
 
@@ -30,17 +30,25 @@ void check_parameters(const TracedObjective& traced, const SafetensorsFile& file
   }
 }
 
-void plan_blocks(Model::Parts& parts, const TracedObjective& traced, const SafetensorsFile& file) {
-  std::vector<Bound> inputs = {{traced.columns.front(), {first_user_base, 0}}};
-  int base = first_user_base + 2;
+/// The parameters in the order of the model.
+State state_of(const TracedObjective& traced, const SafetensorsFile& file) {
+  Layout layout;
   for (const TracedParameter& p : traced.parameters) {
-    parts.parameters.emplace_back(p.name, file.tensor(p.name));
-    inputs.push_back({p.var, {base++, 0}});
+    layout.entries.push_back({.name = p.name, .shape = p.var.shape(), .offset = layout.size});
+    layout.size += p.var.size();
   }
-  for (auto& [parameter, tensor] : parts.parameters) parts.bases.push_back(tensor.mutable_raw());
+  State state;
+  state.layout = std::make_shared<const Layout>(std::move(layout));
+  state.parameters = Tensor({state.layout->size});
+  for (const TracedParameter& p : traced.parameters) state.set_parameter(p.name, file.tensor(p.name));
+  return state;
+}
+
+void plan_blocks(Model::Parts& parts, const TracedObjective& traced) {
   const Var y = traced.result.prediction;
   parts.outputs = y.size() / Model::Parts::block_rows;
-  parts.program = std::make_unique<Program>(*traced.graph, inputs, std::vector<Bound>{{y, {first_user_base + 1, 0}}});
+  parts.forward.emplace(*traced.graph, traced.columns, traced.parameters, *parts.state.layout,
+                        std::vector<ForwardProgram::Output>{{y}});
 }
 
 std::filesystem::path file_of(const std::filesystem::path& path) {
@@ -55,6 +63,23 @@ std::filesystem::path file_of(const std::filesystem::path& path) {
 
 }  // namespace
 
+Model Model::finish(std::shared_ptr<Parts> parts, const SafetensorsFile& file, const std::string& name) {
+  const TracedObjective traced =
+      trace_objective(evaluation_of(parts->model, *parts->loss), {{"input", parts->recipe.input()}}, Parts::block_rows,
+                      Mode::evaluate, f32);
+  check_parameters(traced, file, name);
+  parts->state = state_of(traced, file);
+  for (const ParameterEntry& entry : parts->state.layout->entries) {
+    const Tensor flat = parts->state.parameters.rows(entry.offset, entry.offset + entry.shape.size());
+    parts->parameters.emplace_back(entry.name, flat.reshape(entry.shape));
+  }
+  plan_blocks(*parts, traced);
+  if (const auto* table = parts->recipe.preprocessing.table()) {
+    for (const auto& feature : table->schema().features) parts->input_names.push_back(feature.name);
+  }
+  return Model(std::move(parts));
+}
+
 Model Model::load(const Path& path, const Registry& registry) {
   const std::filesystem::path place = file_of(path.string());
   const SafetensorsFile file = read_safetensors(place);
@@ -65,34 +90,38 @@ Model Model::load(const Path& path, const Registry& registry) {
     parts->loss = parts->recipe.make_loss(registry);
     const nn::ModelRow& row = registry.model(parts->recipe.model.kind);
     if (row.step) parts->step = row.step(parts->recipe.outputs, parts->recipe.model.options);
-    const TracedObjective traced =
-        trace_objective(evaluation_of(parts->model, *parts->loss), {{"input", parts->recipe.input()}},
-                        Parts::block_rows, Mode::evaluate, f32);
-    check_parameters(traced, file, name);
-    plan_blocks(*parts, traced, file);
+    return finish(std::move(parts), file, name);
   } catch (const UsageError& error) {
     fail<ModelError>("[model] {}: {}", name, error.what());
   }
-  if (const auto* table = parts->recipe.preprocessing.table()) {
-    for (const auto& feature : table->schema().features) parts->input_names.push_back(feature.name);
+}
+
+Model Model::load(const Path& path, ModelFunction model, const Registry& registry) {
+  const std::string name = path.string();
+  const SafetensorsFile file = read_safetensors(name);
+  auto parts = std::make_shared<Parts>(trained_recipe_of(file, name));
+  try {
+    parts->model = std::move(model);
+    parts->loss = parts->recipe.make_loss(registry);
+    return finish(std::move(parts), file, name);
+  } catch (const UsageError& error) {
+    fail<ModelError>("[model] {}: {}", name, error.what());
   }
-  return Model(std::move(parts));
 }
 
 void Model::Parts::run(const std::byte* input, std::int64_t rows, float* output) const {
   const std::size_t all = input_bytes() * block_rows, given = input_bytes() * static_cast<std::size_t>(rows);
   const std::size_t in_bytes = (all + 63) / 64 * 64, outs = static_cast<std::size_t>(outputs * block_rows);
   const std::size_t out_bytes = (outs * sizeof(float) + 63) / 64 * 64;
-  const auto memory = arenas.take(in_bytes + out_bytes + program->arena_bytes());
+  const auto memory = arenas.take(in_bytes + out_bytes + forward->memory_bytes());
   std::byte* const in = memory.data();
   std::byte* const out = in + in_bytes;
+  const std::byte* const inputs[] = {in};
   std::memcpy(in, input, given);
   std::memset(in + given, 0, all - given);
-  std::vector<std::byte*> places = {in, out};
-  places.insert(places.end(), bases.begin(), bases.end());
   Workers alone(1);
   const FlushDenormals flush;
-  program->run(places, out + out_bytes, alone);
+  forward->run(inputs, state.parameters, std::span(&out, 1), out + out_bytes, alone);
   std::memcpy(output, out, static_cast<std::size_t>(rows * outputs) * sizeof(float));
 }
 
@@ -118,8 +147,9 @@ Tensor Model::predict_encoded(const Tensor& input) const {
     if (two_classes) {
       out[2 * i] = 1 - raw[i];
       out[2 * i + 1] = raw[i];
-    } else if (table && table->schema().task == data::Task::regression) {
-      out[i] = static_cast<float>(table->target().inverse(static_cast<double>(raw[i])));
+    } else if (parts.recipe.preprocessing.task() == data::Task::regression) {
+      const double y = static_cast<double>(raw[i]);
+      out[i] = static_cast<float>(table ? table->target().inverse(y) : parts.recipe.unit.inverse(y));
     } else {
       out[i] = raw[i];
     }
@@ -128,9 +158,6 @@ Tensor Model::predict_encoded(const Tensor& input) const {
 }
 
 namespace {
-
-/// A number as the shortest text that is that number: what a CSV file has.
-std::string cell_of(float x) { return std::isnan(x) ? "" : fmt::format("{}", x); }
 
 Prediction prediction_of(const Tensor& row, bool regression) {
   const auto values = row.values<float>();
@@ -150,13 +177,13 @@ Prediction Model::predict_cells(std::span<const std::string_view> cells, std::sp
 }
 
 Prediction Model::predict_row(std::span<const float> row) const {
-  if (parts_->is_table()) {
+  if (const data::TablePreprocessing* table = parts_->recipe.preprocessing.table()) {
     if (row.size() != parts_->input_names.size()) {
       fail<UsageError>("[model] the row has {} numbers. Wanted: {}", row.size(), parts_->input_names.size());
     }
-    std::vector<std::string> texts;
-    for (const float x : row) texts.push_back(cell_of(x));
-    return predict_cells(std::vector<std::string_view>(texts.begin(), texts.end()));
+    Tensor encoded({1, table->width()});
+    table->encode_numbers(row, encoded.mutable_values<float>());
+    return prediction_of(predict_encoded(encoded), table->schema().task == data::Task::regression);
   }
   const Signature input = parts_->recipe.input();
   const Tensor image = Tensor::from(row, input.shape).to(input.dtype);
@@ -177,29 +204,20 @@ Tensor Model::predict(const Tensor& rows) const {
   Tensor input({rows.shape()[0], table.width()});
   const auto from = numbers.values<float>();
   const auto into = input.mutable_values<float>();
-  std::vector<std::string> texts(static_cast<std::size_t>(features));
-  for (std::int64_t row = 0; row < rows.shape()[0]; ++row) {
-    for (std::size_t i = 0; i < texts.size(); ++i)
-      texts[i] = cell_of(from[static_cast<std::size_t>(row * features) + i]);
-    table.encode_row(
-        std::vector<std::string_view>(texts.begin(), texts.end()),
-        into.subspan(static_cast<std::size_t>(row * table.width()), static_cast<std::size_t>(table.width())));
+  const auto width = static_cast<std::size_t>(table.width()), count = static_cast<std::size_t>(features);
+  for (std::size_t row = 0; row < static_cast<std::size_t>(rows.shape()[0]); ++row) {
+    table.encode_numbers(from.subspan(row * count, count), into.subspan(row * width, width));
   }
   return predict_encoded(input);
 }
 
 Evaluation Model::evaluate(const Dataset& data) const {
-  State state;
-  Trainer trainer(parts_->model, *parts_->loss, optim::sgd({.lr = 1}), 1);
-  trainer.init(data.slice(0, std::min<std::int64_t>(1, data.rows())), 1);
-  state = trainer.state();
-  for (const auto& [name, tensor] : parts_->parameters) state.set_parameter(name, tensor);
-  trainer.set_state(std::move(state));
-  if (const auto* table = parts_->recipe.preprocessing.table()) {
-    trainer.set_target_scale(table->target().shift, 1 / table->target().scale);
-  }
-  if (const auto* text = parts_->recipe.preprocessing.text()) trainer.set_token_bytes(text->token_bytes());
-  return trainer.evaluate(data);
+  Evaluator evaluator(evaluation_of(parts_->model, *parts_->loss));
+  Tensor predictions;
+  BlockPool pool;
+  Workers alone(1);
+  const LossSum total = evaluator(parts_->state, data, predictions, pool, alone);
+  return measured(total, std::move(predictions), &*parts_->loss, data);
 }
 
 const std::vector<std::string>& Model::input_names() const { return parts_->input_names; }

@@ -1,8 +1,8 @@
 #pragma once
 // The inside of a Model.
 
+#include "engine/forward.hpp"
 #include "engine/shards.hpp"
-#include "plan/program.hpp"
 #include "run/recipe.hpp"
 #include "thalweg/model.hpp"
 
@@ -15,14 +15,14 @@ struct Model::Parts {
   ModelFunction model = {};
   std::optional<LossFunction> loss = {};
   nn::SequenceStep step = {};  ///< of a model that can generate
-  std::vector<std::pair<std::string, Tensor>> parameters = {};
+  State state = {};
+  std::vector<std::pair<std::string, Tensor>> parameters = {};  ///< by name; they share the state's memory
   std::vector<std::string> input_names = {};
 
   /// Every row goes through one program of this many rows, so that its bits do not depend on its company.
   static constexpr std::int64_t block_rows = 16;
-  std::unique_ptr<const Program> program = {};
-  std::vector<std::byte*> bases = {};  // of the parameters
-  std::int64_t outputs = 1;            // of the program, a row
+  std::optional<ForwardProgram> forward = {};
+  std::int64_t outputs = 1;  ///< of the program, a row
   mutable BlockPool arenas = {};
 
   [[nodiscard]] bool is_table() const { return recipe.preprocessing.table() != nullptr; }

@@ -1,5 +1,6 @@
 #include "run/recipe.hpp"
 
+#include <cmath>
 #include <filesystem>
 
 #include "core/error.hpp"
@@ -71,6 +72,25 @@ Recipe recipe_of(const SafetensorsFile& file, const std::string& name) {
   try {
     return {choice_in(file, "model", name), choice_in(file, "loss", name), *outputs,
             data::Preprocessing::from_json(entry(file, "preprocessing", name))};
+  } catch (const UsageError& error) {
+    fail<ModelError>("[model] {}: {}", name, error.what());
+  }
+}
+
+Recipe trained_recipe_of(const SafetensorsFile& file, const std::string& name) {
+  const auto number = [&](const char* key, double usual) {
+    const auto found = file.metadata.find(key);
+    if (found == file.metadata.end()) return usual;
+    const auto value = parse_number(found->second);
+    if (!value || !std::isfinite(*value) || (usual == 1 && *value == 0))
+      fail<ModelError>("[model] {}: {} is '{}'. Wanted: a number", name, key, found->second);
+    return *value;
+  };
+  try {
+    return {.model = {},
+            .loss = choice_in(file, "loss", name),
+            .preprocessing = data::Preprocessing::from_json(entry(file, "preprocessing", name)),
+            .unit = {.shift = number("target.shift", 0), .scale = 1 / number("target.scale", 1)}};
   } catch (const UsageError& error) {
     fail<ModelError>("[model] {}: {}", name, error.what());
   }

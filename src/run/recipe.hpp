@@ -17,6 +17,7 @@ struct Recipe {
   Choice model, loss;
   std::int64_t outputs = 1;
   data::Preprocessing preprocessing;
+  data::Affine unit = {};  ///< of the targets of other data than tables
 
   /// From the data as it is stored or encoded to raw predictions; for images it begins with augmentation, in training,
   /// and the affine preprocessing.
@@ -30,5 +31,7 @@ struct Recipe {
 void save_model(const std::filesystem::path& path, const Recipe& recipe, const State& state);
 /// Throws ModelError where the metadata is not that of a model.
 [[nodiscard]] Recipe recipe_of(const SafetensorsFile& file, const std::string& name);
+/// Of a file that Trainer::save wrote: there is no kind of model. Throws as above.
+[[nodiscard]] Recipe trained_recipe_of(const SafetensorsFile& file, const std::string& name);
 
 }  // namespace thalweg

@@ -7,20 +7,11 @@
 
 namespace thalweg {
 
+void put_back(Tensor& values, const TargetUnit& unit) {
+  for (std::int64_t i = 0; i < values.size(); ++i) values.set(i, unit.shift + unit.scale * values.at(i));
+}
+
 namespace {
-
-Task task_of(const LossFunction& loss) {
-  switch (loss.output()) {
-    case LossFunction::Output::value: return Task::regression;
-    case LossFunction::Output::logit: return Task::binary;
-    case LossFunction::Output::logits: return Task::multiclass;
-  }
-  return Task::regression;
-}
-
-void put_back(Tensor& values, double shift, double scale) {
-  for (std::int64_t i = 0; i < values.size(); ++i) values.set(i, shift + scale * values.at(i));
-}
 
 /// (rows, ...) as (rows, outputs): an image is as many outputs as it has numbers.
 Tensor flat(const Tensor& values) {
@@ -28,17 +19,12 @@ Tensor flat(const Tensor& values) {
   return values.reshape({rows, rows ? values.size() / rows : 1});
 }
 
-}  // namespace
-
-bool is_text(const LossFunction& loss, const Dataset& data) {
-  return loss.output() == LossFunction::Output::logits && data.has("target") && data["target"].dtype() == i32 &&
-         data["target"].shape().rank() > 1;
-}
-
-void add_text_metrics(Evaluation& result, const Dataset& data, const std::optional<Tensor>& token_bytes) {
+/// The loss is in nats a token.
+void add_text_metrics(Evaluation& result, const Dataset& data) {
   const double loss = result.metrics.front().second;
   const auto targets = data["target"].values<std::int32_t>();
   result.metrics.emplace_back("perplexity", std::exp(loss));
+  const auto& token_bytes = data.unit().token_bytes;
   if (!token_bytes) return;
   double bytes = 0;
   for (const std::int32_t token : targets) bytes += token_bytes->at(token);
@@ -46,16 +32,9 @@ void add_text_metrics(Evaluation& result, const Dataset& data, const std::option
   result.metrics.emplace_back("bits_per_byte", nats / (std::numbers::ln2 * bytes));
 }
 
-void add_metrics(Evaluation& result, const LossFunction& loss, const Dataset& data, double shift, double scale) {
-  if (!data.has("target")) return;
-  const Task task = task_of(loss);
+void add_metrics(Evaluation& result, Task task, const Dataset& data) {
   Tensor targets = data["target"];
-  if (task == Task::regression) {
-    put_back(result.predictions, shift, scale);
-    put_back(targets, shift, scale);
-  }
-  // probabilities of the classes as targets have no one right class to count
-  if (task == Task::multiclass && targets.size() != result.rows) return;
+  if (task == Task::regression) put_back(targets, data.unit());
   const Tensor predictions = result.predictions.shape().rank() > 2 ? flat(result.predictions) : result.predictions;
   const metric::Weights weights = data.has("weight") ? metric::Weights(data["weight"]) : std::nullopt;
   for (const MetricRow& row : metrics()) {
@@ -63,6 +42,24 @@ void add_metrics(Evaluation& result, const LossFunction& loss, const Dataset& da
       result.metrics.emplace_back(row.name, row.compute(predictions, targets, weights));
     }
   }
+}
+
+}  // namespace
+
+Evaluation measured(const LossSum& total, Tensor predictions, const LossFunction* loss, const Dataset& data) {
+  Evaluation result;
+  result.rows = data.rows();
+  result.metrics.emplace_back("loss", total.sum / total.weight);
+  if (!loss || !data.has("target")) return result;
+  const Task task = loss->task_with(data["target"].shape(), data["target"].dtype());
+  if (task == Task::language || data.unit().token_bytes) {
+    add_text_metrics(result, data);
+    return result;
+  }
+  result.predictions = std::move(predictions);
+  if (task == Task::regression) put_back(result.predictions, data.unit());
+  add_metrics(result, task, data);
+  return result;
 }
 
 bool metric_is_better_when_higher(const std::string& name) {

@@ -1,17 +1,18 @@
 #pragma once
+// What an evaluation says of the loss and the predictions over a set.
 
-#include "thalweg/train.hpp"
+#include "engine/evaluate.hpp"
 
 namespace thalweg {
 
-/// Of a text: loss is in nats a token, and adds perplexity, e^loss; and with the bytes of each token, bits_per_byte.
-void add_text_metrics(Evaluation& result, const Dataset& data, const std::optional<Tensor>& token_bytes);
-/// Whether each row holds a class at every place, as a text does.
-[[nodiscard]] bool is_text(const LossFunction& loss, const Dataset& data);
+/// The loss and the metrics of its task, and the predictions in the unit of the targets. `loss` is null for an
+/// objective without a model, which has neither. Of a text the loss is in nats a token; added are perplexity, e^loss,
+/// and where the bytes of each token are known, bits_per_byte.
+[[nodiscard]] Evaluation measured(const LossSum& total, Tensor predictions, const LossFunction* loss,
+                                  const Dataset& data);
 
-/// Adds the metrics that fit the loss. Predictions and targets of "value" losses are put back into the target's own
-/// units first: shift + scale * value.
-void add_metrics(Evaluation& result, const LossFunction& loss, const Dataset& data, double shift, double scale);
+/// Values as the model gives them, in the unit of the targets.
+void put_back(Tensor& values, const TargetUnit& unit);
 
 [[nodiscard]] bool metric_is_better_when_higher(const std::string& name);
 

@@ -4,6 +4,7 @@
 #include <ostream>
 
 #include "core/error.hpp"
+#include "data/preprocessing.hpp"
 #include "data/read_ahead.hpp"
 #include "data/split.hpp"
 #include "engine/engine.hpp"
@@ -18,23 +19,33 @@ struct Trainer::Impl {
   Engine engine;
   std::optional<LossFunction> loss;  // none for an objective without a model
   State state;
-  double target_shift = 0, target_scale = 1;
-  std::optional<Tensor> token_bytes = {};
+  std::optional<data::Preprocessing> preprocessing = {};  // of the data that was trained on, for who loads the model
+  TargetUnit unit = {};
+
+  void remember(const Dataset& data) {
+    unit = data.unit();
+    preprocessing.reset();
+    if (data.preprocessing()) preprocessing = *data.preprocessing();
+    if (preprocessing || !loss) return;
+    const std::vector<ColumnSpec> columns = columns_of(data);
+    const auto row_of = [&](std::string_view name) {
+      const auto found = std::ranges::find(columns, name, &ColumnSpec::name);
+      return found == columns.end() ? nullptr : &found->row;
+    };
+    const Signature *input = row_of("input"), *target = row_of("target");
+    if (!input || !target) return;
+    Shape targets{data.rows()};
+    for (const std::int64_t size : target->shape) targets.push_back(size);
+    const Task task = loss->task_with(targets, target->dtype);
+    if (task == Task::language) return;
+    preprocessing = data::TensorPreprocessing{
+        .input = input->shape, .dtype = input->dtype, .task = task == Task::other ? Task::regression : task};
+  }
 
   Evaluation evaluate(const State& with, const Dataset& data) {
-    Evaluation result;
-    result.rows = data.rows();
     Tensor predictions;
     const LossSum total = engine.evaluate(with, data, predictions);
-    result.metrics.emplace_back("loss", total.sum / total.weight);
-    if (!loss) return result;
-    if (is_text(*loss, data)) {
-      add_text_metrics(result, data, token_bytes);
-      return result;
-    }
-    result.predictions = std::move(predictions);
-    add_metrics(result, *loss, data, target_shift, target_scale);
-    return result;
+    return measured(total, std::move(predictions), loss ? &*loss : nullptr, data);
   }
 };
 
@@ -282,16 +293,12 @@ Trainer::Trainer(Objective objective, Optimizer optimizer, int threads)
 Trainer::~Trainer() = default;
 Trainer::Trainer(Trainer&&) noexcept = default;
 
-void Trainer::init(const Dataset& data, std::uint64_t seed) { impl_->state = impl_->engine.init(data, seed, f32); }
+void Trainer::init(const Dataset& data, std::uint64_t seed) {
+  impl_->state = impl_->engine.init(data, seed, f32);
+  impl_->remember(data);
+}
 const State& Trainer::state() const { return impl_->state; }
 void Trainer::set_state(State state) { impl_->state = std::move(state); }
-
-void Trainer::set_target_scale(double shift, double scale) {
-  impl_->target_shift = shift;
-  impl_->target_scale = scale;
-}
-
-void Trainer::set_token_bytes(Tensor bytes) { impl_->token_bytes = std::move(bytes); }
 
 History Trainer::fit(const Dataset& data, const FitOptions& options) {
   if (options.validation < 0 || options.validation >= 1) {
@@ -308,6 +315,7 @@ History Trainer::fit(const Dataset& data, const FitOptions& options) {
   impl_->engine.set_memory(options.memory);
   impl_->engine.watch_layers(options.layer_norms);
   if (!impl_->state.layout || options.resume) init(training, options.seed);
+  impl_->remember(training);
   const std::function<Evaluation(const State&, const Dataset&)> measure =
       [this](const State& state, const Dataset& set) { return impl_->evaluate(state, set); };
   const std::function<bool(const std::string&)> higher = metric_is_better_when_higher;
@@ -331,15 +339,19 @@ Tensor Trainer::predict(const Dataset& data) {
   inputs.set("input", data["input"]);
   Tensor predictions;
   (void)impl_->engine.evaluate(initialised(impl_->state), inputs, predictions);
-  if (impl_->loss->output() != LossFunction::Output::value) return predictions;
-  for (std::int64_t i = 0; i < predictions.size(); ++i) {
-    predictions.set(i, impl_->target_shift + impl_->target_scale * predictions.at(i));
-  }
+  if (impl_->loss->task() == Task::regression) put_back(predictions, data.unit());
   return predictions;
 }
 
 void Trainer::save(const Path& path) const {
   SafetensorsFile file;
+  if (impl_->loss && impl_->preprocessing) {
+    file.metadata = {{"loss.kind", impl_->loss->name()},
+                     {"loss.options", OptionValue{impl_->loss->options()}.str()},
+                     {"preprocessing", impl_->preprocessing->json()},
+                     {"target.shift", fmt::format("{}", impl_->unit.shift)},
+                     {"target.scale", fmt::format("{}", impl_->unit.scale)}};
+  }
   for (const ParameterEntry& entry : initialised(impl_->state).layout->entries) {
     file.tensors.emplace_back(entry.name, impl_->state.parameter(entry.name));
   }

@@ -93,6 +93,23 @@ TEST(TablePreprocessing, AMissingCategoryThatTrainingDidNotHaveIsZerosAndCounted
   EXPECT_EQ(unknown[0], 1);
 }
 
+TEST(TablePreprocessing, NumbersAreEncodedAsTheirCells) {
+  const Table table = table_of("zip,n,y\n02139,1.5,0\n10001,2,1\n,,0\n02139,4,1\n");
+  const auto p = fitted(table, {.target = "y", .types = {{"zip", {std::string("category")}}}});
+  const auto width = static_cast<std::size_t>(p.width());
+  std::vector<float> by_number(width), by_cell(width);
+  const float nan = std::nanf("");
+  const std::vector<std::pair<std::vector<float>, std::vector<std::string_view>>> rows = {
+      {{2139, 1.5F}, {"02139", "1.5"}}, {{10001, nan}, {"10001", ""}}, {{nan, -2}, {"", "-2"}}, {{7, 4}, {"7", "4"}}};
+  for (const auto& [numbers, cells] : rows) {
+    p.encode_numbers(numbers, by_number);
+    p.encode_row(cells, by_cell);
+    EXPECT_EQ(by_number, by_cell) << cells[0] << ", " << cells[1];
+  }
+  expect_error<DataError>([&] { p.encode_numbers(std::vector<float>{1, INFINITY}, by_number); }, {"'n'", "inf"});
+  EXPECT_THROW(p.encode_numbers(std::vector<float>{1}, by_number), UsageError);
+}
+
 TEST(TablePreprocessing, TheTargetHasTheFormOfItsTask) {
   const Table numbers = table_of("x,y\n1,10.5\n2,20.5\n3,30.5\n");
   const auto regression = fitted(numbers, {.target = "y"});
@@ -100,6 +117,8 @@ TEST(TablePreprocessing, TheTargetHasTheFormOfItsTask) {
   EXPECT_EQ(y.shape(), (Shape{3, 1}));
   EXPECT_NEAR(y.at(2), std::sqrt(1.5), 1e-6);
   EXPECT_NEAR(regression.target().inverse(y.at(2)), 30.5, 1e-5);
+  const TargetUnit unit = regression.encode(numbers, all_rows(numbers)).unit();
+  EXPECT_NEAR(unit.shift + unit.scale * y.at(2), 30.5, 1e-5);
 
   const Table two = table_of("x,y\n1,no\n2,yes\n3,no\n");
   EXPECT_TRUE(identical(fitted(two, {.target = "y"}).encode(two, all_rows(two))["target"],

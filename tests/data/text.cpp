@@ -122,6 +122,7 @@ TEST(Text, WindowsPredictOneTokenOnAndShareTheirMemory) {
   EXPECT_TRUE(
       identical(data["target"], Tensor::from(std::vector<std::int32_t>{98, 99, 100, 101, 102, 103, 104, 105}, {2, 4})));
   EXPECT_EQ(data["target"].raw() - data["input"].raw(), 4);
+  EXPECT_EQ(data.unit().token_bytes->at(97), 1);
   EXPECT_EQ(text.encode("abcde", "here").rows(), 1);
 }
 

@@ -6,6 +6,8 @@
 #include "thalweg/error.hpp"
 #include "thalweg/optimizers.hpp"
 
+#include <atomic>
+#include <cmath>
 #include <filesystem>
 #include <fstream>
 #include <thread>
@@ -87,9 +89,12 @@ TEST_F(Models, ServeManyThreadsAtOnce) {
 }
 
 TEST_F(Models, EvaluateAsTheTrainerDoes) {
-  const Evaluation evaluation = Model::load(file()).evaluate(data_);
-  EXPECT_EQ(evaluation.rows, 100);
-  EXPECT_GT(evaluation["loss"], 0);
+  const Model model = Model::load(file());
+  Trainer trainer(recipe_.make_model(registry()), recipe_.make_loss(registry()), optim::sgd({.lr = 0.1}), 2);
+  trainer.load(file(), data_);
+  EXPECT_EQ(model.evaluate(data_).metrics, trainer.evaluate(data_).metrics);
+  EXPECT_TRUE(identical(model.evaluate(data_).predictions, expected_));
+  EXPECT_EQ(model.evaluate(data_).rows, 100);
 }
 
 TEST_F(Models, RowsOfAnotherLengthAreRefused) {
@@ -131,6 +136,69 @@ TEST_F(Models, OptionsThatDoNotFitTheParametersAreAModelError) {
   } catch (const ModelError& error) {
     EXPECT_NE(std::string(error.what()).find("layer1/"), std::string::npos) << error.what();
   }
+}
+
+/// A table with a category, numbers that are missing, and a target in thousands.
+std::string prices() {
+  std::string text = "area,zip,price\n";
+  for (int i = 0; i < 60; ++i) {
+    text += (i % 9 == 4 ? std::string() : std::to_string(50 + i)) + "," + std::to_string(1000 + i % 3) + "," +
+            std::to_string(100000 + 2000 * i + 30000 * (i % 3)) + "\n";
+  }
+  return text;
+}
+
+TEST(SavedTrainers, OfATableLoadAndPredictInTheTargetsUnit) {
+  const testing::TemporaryFolder folder;
+  const fs::path file = folder / "prices.csv", saved = folder / "prices.safetensors";
+  std::ofstream(file) << prices();
+  const data::CsvOptions options{.target = "price", .types = {{"zip", "category"}}};
+  const Dataset data = data::csv(file, options);
+  ASSERT_EQ(data["input"].shape(), Shape({60, 5}));  // the area, whether it is missing, and three zips
+  const ModelFunction network = nn::mlp(1, {.hidden = {16}});
+  Trainer trainer(network, loss::mse, optim::adam({.lr = 0.02}), 1);
+  trainer.fit(data, {.epochs = 200, .batch_size = 0});
+  EXPECT_GT(trainer.evaluate(data)["r2"], 0.95);
+  trainer.save(saved);
+
+  const Model model = Model::load(saved, network);
+  EXPECT_EQ(model.input_names(), (std::vector<std::string>{"area", "zip"}));
+  EXPECT_NEAR(model.predict(std::vector<float>{60, 1001}), 150000, 15000);
+  const Tensor predicted = trainer.predict(data);
+  const Prediction cells = model.predict_cells(std::vector<std::string_view>{"50", "1000"});
+  EXPECT_NEAR(cells.value, predicted.at(0), 1e-5 * predicted.at(0));
+  EXPECT_EQ(cells.value, model.predict(std::vector<float>{50, 1000}));
+  EXPECT_EQ(model.predict_cells(std::vector<std::string_view>{"", "1000"}).value,
+            model.predict(std::vector<float>{std::nanf(""), 1000}));
+  EXPECT_NEAR(model.evaluate(data::csv(file, data))["rmse"], trainer.evaluate(data)["rmse"], 1e-3);
+
+  const ModelFunction other = nn::mlp(1, {.hidden = {17}});
+  EXPECT_THROW((void)Model::load(saved, other), ModelError);
+  EXPECT_THROW((void)Model::load(saved), ModelError) << "the file does not say which model it is of";
+  EXPECT_THROW((void)data::csv(file, data::CsvOptions{.target = "cost"}), Error);
+  EXPECT_THROW((void)data::csv(file, data::CsvOptions{.target = "price", .missing = "guess"}), UsageError);
+}
+
+TEST(SavedTrainers, OfOtherDataLoadToo) {
+  const testing::TemporaryFolder folder;
+  const fs::path saved = folder / "classes.safetensors";
+  Dataset data;
+  data.set("input", random_normal({30, 4}, 1));
+  data.set("target", random_uniform({30}, 0, 2.99, 2).to(i32));
+  Trainer trainer(nn::linear(3), loss::cross_entropy, optim::sgd({.lr = 0.1}), 1);
+  trainer.fit(data, {.epochs = 1});
+  trainer.save(saved);
+  const Tensor predicted = Model::load(saved, nn::linear(3)).predict(data["input"]), wanted = trainer.predict(data);
+  ASSERT_EQ(predicted.shape(), wanted.shape());
+  for (std::int64_t i = 0; i < wanted.size(); ++i) EXPECT_NEAR(predicted.at(i), wanted.at(i), 1e-6);
+
+  data.set("target", random_normal({30, 1}, 3));
+  data.set_unit({.shift = 5, .scale = 10});
+  Trainer numbers(nn::linear(1), loss::mse, optim::sgd({.lr = 0.1}), 1);
+  numbers.fit(data, {.epochs = 1});
+  numbers.save(saved);
+  const Tensor values = Model::load(saved, nn::linear(1)).predict(data["input"]);
+  for (std::int64_t i = 0; i < 30; ++i) EXPECT_NEAR(values.at(i), numbers.predict(data).at(i), 1e-4);
 }
 
 }  // namespace

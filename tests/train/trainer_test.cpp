@@ -338,6 +338,55 @@ TEST(Trainer, ValidationDataIsMeasuredAndNotTrainedOn) {
   }
 }
 
+/// Rows of y = 3x + 1 with the target in units of 10, shifted by 100.
+Dataset in_tens() {
+  Tensor x({20, 1}), y({20, 1});
+  for (std::int64_t i = 0; i < 20; ++i) {
+    x.set(i, static_cast<double>(i) / 10);
+    y.set(i, (3 * x.at(i) + 1 - 100) / 10);
+  }
+  Dataset data;
+  data.set("input", x);
+  data.set("target", y);
+  data.set_unit({.shift = 100, .scale = 10});
+  return data;
+}
+
+TEST(Trainer, MetricsAndPredictionsAreInTheUnitOfTheData) {
+  const Dataset data = in_tens();
+  const auto measure = [](const Dataset& set) {
+    Trainer trainer(nn::linear(1), loss::mse, optim::sgd({.lr = 0.01}), 1);
+    trainer.init(set, 1);
+    return std::pair(trainer.evaluate(set), trainer.predict(set));
+  };
+  const auto [with_unit, predicted] = measure(data);
+  Dataset plain = data;
+  plain.set_unit({});
+  const auto [without, raw] = measure(plain);
+  EXPECT_EQ(with_unit["loss"], without["loss"]);
+  EXPECT_NEAR(with_unit["rmse"], 10 * without["rmse"], 1e-4);
+  EXPECT_NEAR(with_unit["r2"], without["r2"], 1e-5);
+  for (std::int64_t i = 0; i < 20; ++i) EXPECT_NEAR(predicted.at(i), 100 + 10 * raw.at(i), 1e-4);
+  const std::vector<std::int64_t> rows = {3, 1};
+  for (const Dataset& part : {data.slice(2, 5), data.take(rows), data.select(rows)}) EXPECT_EQ(part.unit().shift, 100);
+}
+
+TEST(Trainer, ALossThatIsOfNoTaskHasNoMetrics) {
+  const auto metrics_of = [](const LossFunction& loss, const Shape& target, std::int64_t outputs) {
+    Dataset data;
+    data.set("input", random_normal({6, 4}, 1));
+    data.set("target", random_uniform(target, 0, 1, 2));
+    Trainer trainer(nn::linear(outputs), loss, optim::sgd({.lr = 0.01}), 1);
+    trainer.init(data, 1);
+    return trainer.evaluate(data).metrics.size();
+  };
+  EXPECT_EQ(metrics_of(loss::cosine, {6, 3}, 3), 1U);
+  EXPECT_EQ(metrics_of(loss::pairwise_ranking, {6}, 2), 1U);
+  EXPECT_EQ(metrics_of(loss::kl_divergence, {6, 3}, 3), 1U);
+  EXPECT_EQ(metrics_of(loss::binary_cross_entropy, {6, 2}, 2), 1U) << "several questions a row";
+  EXPECT_EQ(metrics_of(loss::mse, {6, 2}, 2), 4U);
+}
+
 TEST(Trainer, ClipNormBoundsTheStep) {
   // descent by a rate of 1: how far the parameters move is the norm of the clipped gradient
   const auto moved_by = [](double clip_norm) {

@@ -104,8 +104,7 @@ Dataset images(std::int64_t rows, const Kind& kind) {
   Dataset data;
   const Tensor input = random_normal({rows, 9, 7, 1}, 3);
   data.set("input", input);
-  data.set("target",
-           kind.loss.output() == LossFunction::Output::value ? input : random_uniform({rows}, 0, 3, 4, f64).to(i32));
+  data.set("target", kind.loss.task() == Task::regression ? input : random_uniform({rows}, 0, 3, 4, f64).to(i32));
   return data;
 }
 

@@ -1,0 +1,24 @@
+#pragma once
+// Batch: the named columns of a batch, as an objective sees them.
+
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "thalweg/var.hpp"
+
+namespace thalweg {
+
+class Batch {
+ public:
+  explicit Batch(std::vector<std::pair<std::string, Var>> columns) : columns_(std::move(columns)) {}
+  /// Throws UsageError naming the columns there are.
+  [[nodiscard]] Var operator[](std::string_view name) const;
+  [[nodiscard]] bool has(std::string_view name) const;
+
+ private:
+  std::vector<std::pair<std::string, Var>> columns_;
+};
+
+}  // namespace thalweg

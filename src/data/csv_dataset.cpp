@@ -1,0 +1,52 @@
+// A table as a dataset, for a program of the user's own.
+
+#include "core/error.hpp"
+#include "data/preprocessing.hpp"
+#include "data/table.hpp"
+
+namespace thalweg::data {
+
+namespace {
+
+TableOptions table_options(const CsvOptions& options) {
+  TableOptions table{.target = options.target,
+                     .features = options.features,
+                     .drop = options.drop,
+                     .missing = options.missing,
+                     .weight = options.weight,
+                     .separator = options.separator,
+                     .task = options.task};
+  for (const auto& [column, kind] : options.types) table.types[column] = {kind};
+  return table;
+}
+
+Dataset encoded(const std::shared_ptr<const Preprocessing>& how, const Table& table,
+                std::span<const std::int64_t> rows) {
+  Dataset result = how->table()->encode(table, rows);
+  result.set_preprocessing(how);
+  return result;
+}
+
+}  // namespace
+
+Dataset csv(const Path& path, const CsvOptions& options) {
+  if (options.target.empty()) fail<UsageError>("[csv] {}: no target. Hint: {{.target = \"column\"}}.", path.string());
+  TableOptions wanted = table_options(options);
+  check_fields(wanted.fields(), "csv");
+  const Table table = read_table(path.string(), separator_named(options.separator));
+  Inference inference = infer_schema(table, std::move(wanted));
+  const auto how =
+      std::make_shared<const Preprocessing>(TablePreprocessing(table, std::move(inference.schema), inference.rows));
+  return encoded(how, table, inference.rows);
+}
+
+Dataset csv(const Path& path, const Dataset& like) {
+  const auto& how = like.preprocessing();
+  if (!how || !how->table()) {
+    fail<UsageError>("[csv] {}: the other dataset is of no table. Hint: it comes from tw::data::csv.", path.string());
+  }
+  const Table table = read_table(path.string());
+  return encoded(how, table, usable_rows(table, how->table()->schema()));
+}
+
+}  // namespace thalweg::data
