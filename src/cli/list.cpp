@@ -8,6 +8,7 @@
 #include "cli/output.hpp"
 #include "core/error.hpp"
 #include "ops/table.hpp"
+#include "options/nearest_name.hpp"
 #include "run/source.hpp"
 #include "thalweg/augment.hpp"
 #include "thalweg/layers.hpp"
@@ -108,10 +109,7 @@ const ListedTable& table_named(const std::vector<ListedTable>& all, const std::s
   if (found != all.end()) return *found;
   std::vector<std::string> names;
   for (const ListedTable& table : all) names.push_back(table.name);
-  const std::string near = nearest_name(name, names);
-  fail<UsageError>(
-      "[list] there is no table '{}'. Hint: {}", name,
-      near.empty() ? fmt::format("there are {}.", fmt::join(names, ", ")) : fmt::format("did you mean '{}'?", near));
+  fail<UsageError>("[list] there is no table '{}'. Hint: {}", name, name_hint(name, names));
 }
 
 void print_row(const ListedRow& row) {
@@ -175,9 +173,7 @@ int list_rows(const ListedTable& table, const std::string& name, const Context& 
     context.json ? result.push_back(json_of(row)) : print_row(row);
   }
   if (!shown) {
-    const std::string near = nearest_name(name, names);
-    fail<UsageError>("[list] there is no row '{}' among {}.{}", name, table.name,
-                     near.empty() ? "" : fmt::format(" Hint: did you mean '{}'?", near));
+    fail<UsageError>("[list] there is no row '{}' among {}. Hint: {}", name, table.name, name_hint(name, names));
   }
   if (context.json) emit("{}\n", result.dump());
   return 0;

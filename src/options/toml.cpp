@@ -45,12 +45,17 @@ struct Reader {
     }
     if (const auto* a = node.as_array()) {
       OptionList list;
-      for (const toml::node& item : *a) list.push_back(value(item, path));
+      for (const toml::node& item : *a) list.push_back(value(item, fmt::format("{}[{}]", path, list.size())));
       return {std::move(list)};
     }
     fail<UsageError>("{}{} is a date or a time. Hint: put it in quotes.", place(tree.file, node.source()), path);
   }
 };
+
+/// Whether a key is `key` or one of those inside its value.
+bool is_within(std::string_view key, std::string_view outer) {
+  return key.starts_with(outer) && (key.size() == outer.size() || key[outer.size()] == '.' || key[outer.size()] == '[');
+}
 
 /// The value that a text is by itself, as `--set key=text` takes it.
 OptionValue parse_value(std::string_view key, std::string_view text) {
@@ -71,7 +76,7 @@ OptionValue parse_value(std::string_view key, std::string_view text) {
 
 void ConfigTree::set(std::string_view dotted_key, OptionValue value) {
   OptionMap* map = &values;
-  lines.erase(std::string(dotted_key));
+  std::erase_if(lines, [&](const auto& known) { return is_within(known.first, dotted_key); });
   for (std::string_view rest = dotted_key;;) {
     const auto dot = rest.find('.');
     const std::string name(trim(rest.substr(0, dot)));
@@ -101,6 +106,16 @@ const OptionValue* ConfigTree::find(std::string_view dotted_key) const {
     map = found->second.get_if<OptionMap>();
     if (!map) return nullptr;
     rest.remove_prefix(dot + 1);
+  }
+}
+
+std::optional<int> ConfigTree::line_of(std::string_view section, std::string_view key) const {
+  for (;;) {
+    const auto found = lines.find(section.empty() ? std::string(key) : fmt::format("{}.{}", section, key));
+    if (found != lines.end()) return found->second;
+    const auto inside = key.find_last_of(".[");  // "layers[2].units" stands in "layers[2]", and that in "layers"
+    if (inside == std::string_view::npos) return std::nullopt;
+    key = key.substr(0, inside);
   }
 }
 

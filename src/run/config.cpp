@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <filesystem>
 
-#include "core/error.hpp"
+#include "options/error.hpp"
 #include "thalweg/augment.hpp"
 
 namespace thalweg {
@@ -83,12 +83,12 @@ std::optional<EarlyStopping> read_early_stopping(const OptionValue& value) {
   if (const auto* b = value.get_if<bool>(); b && *b) return result;
   const auto* map = value.get_if<OptionMap>();
   if (!map) {
-    fail<UsageError>(
-        "[train] early_stopping = {}. Wanted: false, or {{ metric = \"validation.loss\", patience = \"3 "
-        "epochs\" }}",
-        value.str());
+    fail_option("early_stopping",
+                "[train] early_stopping = {}. Wanted: false, or {{ metric = \"validation.loss\", patience = \"3 "
+                "epochs\" }}",
+                value.str());
   }
-  read_fields(early_stopping_fields(result), *map, "train.early_stopping");
+  in_option("early_stopping", [&] { read_fields(early_stopping_fields(result), *map, "train.early_stopping"); });
   return result;
 }
 
@@ -108,22 +108,15 @@ struct Sections {
   }
 };
 
-/// Gives an error of reading `section` the line of the key that it names.
+/// What `read` gives. An error about a key of `section` is given file and line, where the key stands in a file.
 template <class Read>
-auto with_line(const ConfigTree& tree, const std::string& section, const Read& read) {
+auto with_line(const ConfigTree& tree, std::string_view section, const Read& read) {
   try {
     return read();
-  } catch (const UsageError& error) {
-    const std::string_view message = error.what();
-    const std::string prefix = section.empty() ? "" : section + ".";
-    for (const auto& [dotted, line] : tree.lines) {
-      if (!dotted.starts_with(prefix)) continue;
-      const std::string key = dotted.substr(prefix.size());
-      const bool named = message.find(fmt::format("'{}'", key)) != message.npos ||
-                         message.find(fmt::format("] {} = ", key)) != message.npos;
-      if (named && !tree.file.empty()) fail<UsageError>("{}:{}: {}", tree.file, line, message);
-    }
-    throw;
+  } catch (const OptionError& error) {
+    const auto line = tree.line_of(section, error.key());
+    if (!line || tree.file.empty()) throw;
+    fail_option(error.key(), "{}:{}: {}", tree.file, *line, error.what());
   }
 }
 
@@ -139,7 +132,7 @@ std::string take_kind(OptionMap& section, std::string_view where, const std::str
   const auto found = section.find("kind");
   if (found == section.end()) return otherwise;
   const auto* kind = found->second.get_if<std::string>();
-  if (!kind) fail<UsageError>("[{}] kind = {}. Wanted: a name in quotes", where, found->second.str());
+  if (!kind) fail_option("kind", "[{}] kind = {}. Wanted: a name in quotes", where, found->second.str());
   std::string name = *kind;
   section.erase(found);
   return name;
@@ -181,15 +174,15 @@ void check_data_options(const DataOptions& data) {
     if (path && path->empty() && !needed) return;
     const bool good = idx ? place.holds<OptionMap>() : path && !path->empty();
     if (good) return;
-    fail<UsageError>("[data] {} = {}. Wanted: {}", key, place.str(),
-                     idx ? "{ images = \"path\", labels = \"path\" }" : "a path");
+    fail_option(key, "[data] {} = {}. Wanted: {}", key, place.str(),
+                idx ? "{ images = \"path\", labels = \"path\" }" : "a path");
   };
   check_place("train", data.train, true);
   check_place("test", data.test, false);
   const auto* fraction = data.validation.get_if<double>();
   if (!fraction) check_place("validation", data.validation, true);
   if (fraction && !(*fraction >= 0 && *fraction < 1)) {
-    fail<UsageError>("[data] validation = {}. Wanted: in [0, 1), or a path", *fraction);
+    fail_option("validation", "[data] validation = {}. Wanted: in [0, 1), or a path", *fraction);
   }
   if (data.format == "csv" && data.table.target.empty()) {
     fail<UsageError>("[data] target is not set. Hint: --target COLUMN says what to predict.");
@@ -210,7 +203,7 @@ DataOptions read_data_options(const ConfigTree& tree, const std::filesystem::pat
     read_fields(data.fields(), sections.data, "data");
     if (data.is_images()) {
       AugmentOptions augment;
-      read_fields(fields(augment), data.augment, "data.augment");
+      in_option("augment", [&] { read_fields(fields(augment), data.augment, "data.augment"); });
       data.augment = field_values(fields(augment));
     }
     if (const auto* none = data.validation.get_if<std::int64_t>()) {
