@@ -2,9 +2,9 @@
 
 #include <CLI/CLI.hpp>
 
-#include "cli/arguments.hpp"
+#include "cli/assignment.hpp"
+#include "cli/command.hpp"
 #include "cli/output.hpp"
-#include "core/error.hpp"
 #include "plot/plot.hpp"
 #include "store/atomic_file.hpp"
 
@@ -23,11 +23,9 @@ struct ScheduleArguments {
 
 Schedule make(const ScheduleArguments& arguments, const Registry& registry) {
   ConfigTree tree;
-  for (const std::string& set : arguments.sets) {
-    const auto equals = set.find('=');
-    if (equals == std::string::npos) fail<UsageError>("[--set] '{}' has no '='. Hint: --set warmup=5%", set);
-    const std::string key = set.substr(0, equals);
-    tree.set_text(key.starts_with("schedule.") ? key.substr(9) : key, std::string_view(set).substr(equals + 1));
+  set_all(tree, arguments.sets, "warmup=5%");
+  if (const auto section = tree.values.extract("schedule")) {  // schedule.warmup is warmup, too
+    if (auto* options = section.mapped().get_if<OptionMap>()) tree.values.merge(*options);
   }
   return registry.schedule(arguments.name).make(tree.values);
 }

@@ -42,7 +42,7 @@ TEST_F(ExitCode, UsageIsTwo) {
   expect(shell("THALWEG_ISA=mmx " + command() + " train t.csv --target y"), 2, {"THALWEG_ISA=mmx", "avx2"});
   expect(run("train t.csv --target y --batch-size 0"), 2, {"batch_size = 0", ">= 1"});
   expect(run("train t.csv --target y --set optimizer.wieght_decay=1"), 2, {"did you mean 'weight_decay'"});
-  expect(run("train t.csv --target y --set lr"), 2, {"--set", "'='"});
+  expect(run("train t.csv --target y --set lr"), 2, {"--set", "'lr' is not KEY=VALUE", "optimizer.lr=1e-3"});
   expect(run("train t.csv --target y --resume"), 2, {"[resume]", "no unfinished run"});
   expect(run("evaluate nowhere"), 2, {"nowhere"});
   expect(run("list optimisers"), 2, {"did you mean 'optimizers'"});
