@@ -6,9 +6,7 @@ namespace thalweg::cli {
 
 Session make_session(const Config& config, const DataFacts& facts, Parts parts, const Registry& registry) {
   Recipe recipe{config.model, config.loss, facts.outputs, parts.preprocessing};
-  AugmentOptions augmentation;
-  read_fields(fields(augmentation), config.data.augment, "data.augment");
-  Trainer trainer(recipe.make_model(registry, augmentation), recipe.make_loss(registry),
+  Trainer trainer(recipe.make_model(registry, parts.augmentation), recipe.make_loss(registry),
                   config.make_optimizer(registry), config.train.threads);
   if (const auto* table = parts.preprocessing.table()) {
     trainer.set_target_scale(table->target().shift, 1 / table->target().scale);

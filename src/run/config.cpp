@@ -4,41 +4,8 @@
 #include <filesystem>
 
 #include "options/error.hpp"
-#include "thalweg/augment.hpp"
 
 namespace thalweg {
-
-Fields DataOptions::fields() {
-  Fields all = {
-      {"format", &format, "how the data is stored", any_number, {"csv", "idx", "images", "text"}},
-      {"train", &train, "the data to train on: a path, or { images = path, labels = path }"},
-      {"test", &test, "data that is measured once, at the end"},
-      {"validation", &validation,
-       "held out to watch the training: a fraction of the training rows, of a text its end (0 is none), or data"},
-  };
-  if (format == "idx") all.push_back({"classes", &classes, "what the labels 0, 1, ... are called"});
-  if (format == "images") {
-    all.push_back({.name = "stream",
-                   .place = &stream,
-                   .doc =
-                       "read the files while training, each batch ahead of its step, and keep none; auto: where they "
-                       "would take a quarter of the memory",
-                   .choices = {"auto", "always", "never"}});
-  }
-  if (is_images()) {
-    all.push_back(
-        {"augment", &augment, "in training, { flip = true, crop = 4, cutout = 8 }: see `thalweg list sections`"});
-    all.push_back({"noise", &noise,
-                   "above 0, the model learns to remove noise of this deviation (the image's whole range is 1), which "
-                   "is added to the input; the image is the target",
-                   not_negative});
-  } else if (format == "text") {
-    std::ranges::copy(text.fields(), std::back_inserter(all));
-  } else {
-    std::ranges::copy(table.fields(), std::back_inserter(all));
-  }
-  return all;
-}
 
 Fields TrainOptions::fields() {
   const Range count{.low = 1};
@@ -167,26 +134,33 @@ OptionValue absolute(const OptionValue& place, const std::filesystem::path& fold
   return place;
 }
 
-void check_data_options(const DataOptions& data) {
-  const bool idx = data.format == "idx";
-  const auto check_place = [&](std::string_view key, const OptionValue& place, bool needed) {
+void check_places(const DataOptions& data, const ReaderRow& reader) {
+  const auto check = [&](std::string_view key, const OptionValue& place, bool needed) {
     const auto* path = place.get_if<std::string>();
-    if (path && path->empty() && !needed) return;
-    const bool good = idx ? place.holds<OptionMap>() : path && !path->empty();
-    if (good) return;
-    fail_option(key, "[data] {} = {}. Wanted: {}", key, place.str(),
-                idx ? "{ images = \"path\", labels = \"path\" }" : "a path");
+    const bool unset = path && path->empty();
+    if (reader.takes(place) || (unset && !needed)) return;
+    fail_option(key, "[data] {} = {}. Wanted: {}", key, place.str(), reader.place);
   };
-  check_place("train", data.train, true);
-  check_place("test", data.test, false);
+  check("train", data.train, true);
+  check("test", data.test, false);
   const auto* fraction = data.validation.get_if<double>();
-  if (!fraction) check_place("validation", data.validation, true);
+  if (!fraction) check("validation", data.validation, true);
   if (fraction && !(*fraction >= 0 && *fraction < 1)) {
     fail_option("validation", "[data] validation = {}. Wanted: in [0, 1), or a path", *fraction);
   }
-  if (data.format == "csv" && data.table.target.empty()) {
-    fail<UsageError>("[data] target is not set. Hint: --target COLUMN says what to predict.");
+}
+
+/// The reader that the section names, or else the first that takes the training data.
+const ReaderRow& reader_for(const OptionMap& section) {
+  if (const auto format = section.find("format"); format != section.end()) {
+    const auto* name = format->second.get_if<std::string>();
+    if (!name) fail_option("format", "[data] format = {}. Wanted: a name in quotes", format->second.str());
+    return reader_named(*name);
   }
+  const auto train = section.find("train");
+  const auto takes = [&](const ReaderRow& row) { return train != section.end() && row.takes(train->second); };
+  const auto found = std::ranges::find_if(readers(), takes);
+  return found == readers().end() ? readers().front() : *found;
 }
 
 }  // namespace
@@ -194,22 +168,13 @@ void check_data_options(const DataOptions& data) {
 DataOptions read_data_options(const ConfigTree& tree, const std::filesystem::path& folder) {
   const Sections sections = read_sections(tree);
   return with_line(tree, "data", [&] {
-    DataOptions data;
-    const auto train = sections.data.find("train");
-    if (train != sections.data.end() && train->second.holds<OptionMap>()) data.format = "idx";
-    if (const auto format = sections.data.find("format"); format != sections.data.end()) {
-      read_fields({{"format", &data.format, "", any_number, {"csv", "idx", "images", "text"}}}, {*format}, "data");
-    }
-    read_fields(data.fields(), sections.data, "data");
-    if (data.is_images()) {
-      AugmentOptions augment;
-      in_option("augment", [&] { read_fields(fields(augment), data.augment, "data.augment"); });
-      data.augment = field_values(fields(augment));
-    }
+    const ReaderRow& reader = reader_for(sections.data);
+    DataOptions data{.format = std::string(reader.name)};
+    reader.read_options(sections.data, data);
     if (const auto* none = data.validation.get_if<std::int64_t>()) {
       data.validation = {static_cast<double>(*none)};
     }
-    check_data_options(data);
+    check_places(data, reader);
     for (OptionValue* place : {&data.train, &data.test, &data.validation}) *place = absolute(*place, folder);
     return data;
   });
@@ -318,6 +283,8 @@ std::string Config::toml() const {
   Config copy = *this;
   std::string out = fmt::format("seed = {}\n", seed);
   write_section(out, "data", copy.data.fields());
+  for (const OptionDoc& own : reader_named(data.format).options)
+    out += fmt::format("{} = {}\n", own.name, data.own.at(own.name).str());
   write_choice(out, "model", model);
   write_choice(out, "loss", loss);
   write_choice(out, "optimizer", optimizer, auto_lr);

@@ -3,31 +3,12 @@
 
 #include <filesystem>
 
-#include "data/schema.hpp"
-#include "data/text.hpp"
 #include "options/toml.hpp"
+#include "run/reader.hpp"
 #include "thalweg/registry.hpp"
 #include "thalweg/train.hpp"
 
 namespace thalweg {
-
-/// `[data]`. A place is a path, or for idx a table { images = path, labels = path }.
-struct DataOptions {
-  std::string format = "csv";
-  OptionValue train = {""};
-  OptionValue test = {""};
-  OptionValue validation = {0.1};         ///< a fraction of the training rows, or a place
-  std::vector<std::string> classes = {};  ///< idx: what the labels are called
-  OptionMap augment = {};                 ///< images: AugmentOptions, for training
-  double noise = 0;                       ///< images: added to the input, where the image itself is the target
-  std::string stream = "auto";            ///< images: whether files are read while they are used
-  data::TableOptions table = {};          ///< csv: which columns mean what
-  data::TextOptions text = {};            ///< text: tokens and windows
-
-  /// Those of the format.
-  [[nodiscard]] Fields fields();
-  [[nodiscard]] bool is_images() const { return format == "idx" || format == "images"; }
-};
 
 /// `[train]`
 struct TrainOptions {
@@ -65,15 +46,6 @@ struct Config {
 
   [[nodiscard]] Optimizer make_optimizer(const Registry& registry) const;
   [[nodiscard]] FitOptions fit_options() const;
-};
-
-/// What the defaults depend on.
-struct DataFacts {
-  data::Task task = data::Task::regression;
-  std::int64_t rows = 0;     ///< to train on
-  std::int64_t outputs = 1;  ///< numbers that the model gives for a row
-  bool table = true;
-  std::int64_t context = 0;  ///< tokens a row, of a text
 };
 
 /// Two stages, because what fits depends on what the data is: first where it is, then the rest.

@@ -108,7 +108,8 @@ TEST(Config, ErrorsInsideAListNameTheLineOfTheirItem) {
   expect_error(data_section + layers + "  { kind = \"dance\" }]\n", {"test.toml:8", "'dense'"});
   const std::string join = "[schedule]\nkind = \"join\"\n";
   expect_error(data_section + join + "parts = [{ kind = \"cosin\" }]\n", {"test.toml:6", "'cosine'"});
-  expect_error(data_section + "[train]\nearly_stopping = {\n  patience = \"often\" }\n", {"test.toml:6", "patience = \"often\"", "3 epochs"});
+  expect_error(data_section + "[train]\nearly_stopping = {\n  patience = \"often\" }\n",
+               {"test.toml:6", "patience = \"often\"", "3 epochs"});
   expect_error(data_section + "[train]\nearly_stopping = { patients = 3 }\n", {"test.toml:5", "'patience'"});
 }
 
