@@ -87,12 +87,14 @@ auto with_line(const ConfigTree& tree, std::string_view section, const Read& rea
   }
 }
 
+Sections sections_of(const OptionMap& tree) {
+  Sections sections;
+  read_fields(sections.fields(), tree, "config");
+  return sections;
+}
+
 Sections read_sections(const ConfigTree& tree) {
-  return with_line(tree, "", [&] {
-    Sections sections;
-    read_fields(sections.fields(), tree.values, "config");
-    return sections;
-  });
+  return with_line(tree, "", [&] { return sections_of(tree.values); });
 }
 
 std::string take_kind(OptionMap& section, std::string_view where, const std::string& otherwise) {
@@ -181,7 +183,7 @@ DataOptions read_data_options(const ConfigTree& tree, const std::filesystem::pat
 }
 
 Config read_config(const ConfigTree& tree, DataOptions data, const DataFacts& facts, const Registry& registry) {
-  Sections own = read_sections(tree), defaults = read_sections(parse_toml(default_config(facts)));
+  Sections own = read_sections(tree), defaults = sections_of(default_config(facts));
   Config config;
   config.seed = static_cast<std::uint64_t>(own.seed);
   config.data = std::move(data);
@@ -243,18 +245,27 @@ FitOptions Config::fit_options() const {
 
 namespace {
 
-/// In the order of the fields.
-void write_section(std::string& out, std::string_view name, const Fields& fields) {
+/// The keys of `order` first, then the others by name.
+void write_section(std::string& out, std::string_view name, OptionMap values, const std::vector<std::string>& order) {
   out += fmt::format("\n[{}]\n", name);
-  const OptionMap values = field_values(fields);
-  for (const Field& field : fields)
-    out += fmt::format("{} = {}\n", field.name, values.at(std::string(field.name)).str());
+  const auto write = [&](const std::string& key, const OptionValue& value) {
+    out += fmt::format("{} = {}\n", key, value.str());
+  };
+  for (const std::string& key : order) {
+    if (const auto value = values.extract(key)) write(key, value.mapped());
+  }
+  for (const auto& [key, value] : values) write(key, value);
 }
 
-void write_choice(std::string& out, std::string_view name, Choice choice, bool auto_lr = false) {
-  if (auto_lr) choice.options["lr"] = {"auto"};
-  out += fmt::format("\n[{}]\nkind = {}\n", name, OptionValue{choice.kind}.str());
-  for (const auto& [key, value] : choice.options) out += fmt::format("{} = {}\n", key, value.str());
+std::vector<std::string> names_of(const Fields& fields) {
+  std::vector<std::string> names;
+  for (const Field& field : fields) names.emplace_back(field.name);
+  return names;
+}
+
+OptionMap section_of(Choice choice) {
+  choice.options["kind"] = {std::move(choice.kind)};
+  return std::move(choice.options);
 }
 
 void flatten(const OptionMap& map, const std::string& prefix, std::map<std::string, std::string>& flat) {
@@ -270,7 +281,7 @@ void flatten(const OptionMap& map, const std::string& prefix, std::map<std::stri
 /// Every key and its value, but for those that cannot change the result.
 std::map<std::string, std::string> decisive(const Config& config) {
   std::map<std::string, std::string> flat;
-  flatten(parse_toml(config.toml()).values, "", flat);
+  flatten(config.tree(), "", flat);
   for (const char* key :
        {"train.threads", "train.memory", "train.checkpoint_every", "train.keep_checkpoints", "train.layer_norms"})
     flat.erase(key);
@@ -279,17 +290,32 @@ std::map<std::string, std::string> decisive(const Config& config) {
 
 }  // namespace
 
+OptionMap Config::tree() const {
+  Config copy = *this;  // fields are places that can be written to
+  OptionMap data_section = field_values(copy.data.fields());
+  data_section.merge(copy.data.own);
+  if (auto_lr) copy.optimizer.options["lr"] = {"auto"};
+  return {{"seed", {seed}},
+          {"data", {std::move(data_section)}},
+          {"model", {section_of(model)}},
+          {"loss", {section_of(loss)}},
+          {"optimizer", {section_of(copy.optimizer)}},
+          {"schedule", {section_of(schedule)}},
+          {"train", {field_values(copy.train.fields())}}};
+}
+
 std::string Config::toml() const {
+  OptionMap sections = tree();
+  std::string out = fmt::format("seed = {}\n", sections.at("seed").str());
+  const auto write = [&](const char* name, const std::vector<std::string>& order) {
+    write_section(out, name, std::move(*sections.at(name).get_if<OptionMap>()), order);
+  };
   Config copy = *this;
-  std::string out = fmt::format("seed = {}\n", seed);
-  write_section(out, "data", copy.data.fields());
-  for (const OptionDoc& own : reader_named(data.format).options)
-    out += fmt::format("{} = {}\n", own.name, data.own.at(own.name).str());
-  write_choice(out, "model", model);
-  write_choice(out, "loss", loss);
-  write_choice(out, "optimizer", optimizer, auto_lr);
-  write_choice(out, "schedule", schedule);
-  write_section(out, "train", copy.train.fields());
+  std::vector<std::string> data_keys = names_of(copy.data.fields());
+  for (const OptionDoc& own : reader_named(data.format).options) data_keys.push_back(own.name);
+  write("data", data_keys);
+  for (const char* section : {"model", "loss", "optimizer", "schedule"}) write(section, {"kind"});
+  write("train", names_of(copy.train.fields()));
   return out;
 }
 

@@ -39,7 +39,9 @@ struct Config {
 
   /// Puts the rate where "auto" stood.
   void set_lr(double lr);
-  /// As TOML that reads back to the same.
+  /// Section by section, with every key.
+  [[nodiscard]] OptionMap tree() const;
+  /// The tree as TOML.
   [[nodiscard]] std::string toml() const;
   /// What decides the result of a run: everything but threads and checkpoints.
   [[nodiscard]] std::string fingerprint() const;
@@ -54,8 +56,8 @@ struct Config {
 [[nodiscard]] Config read_config(const ConfigTree& tree, DataOptions data, const DataFacts& facts,
                                  const Registry& registry);
 
-/// The defaults for such data, as a configuration.
-[[nodiscard]] std::string default_config(const DataFacts& facts);
+/// The defaults for such data, section by section.
+[[nodiscard]] OptionMap default_config(const DataFacts& facts);
 
 /// The keys at which two configurations differ, one a line: `optimizer.lr: 0.001 -> 0.003`. Threads and checkpoints do
 /// not count: they cannot change the result.

@@ -124,6 +124,13 @@ TEST(Config, WhatWasSetHasNoLineOfTheFile) {
   EXPECT_EQ(tree.line_of("model", "kind"), 5);
 }
 
+TEST(Config, TheTreeIsWhatItsTomlReadsBackTo) {
+  const Config config =
+      read(data_section + "[optimizer]\nlr = \"auto\"\n[schedule]\nkind = \"cosine\"\nwarmup = \"5%\"\n");
+  EXPECT_EQ(OptionValue{config.tree()}.str(), OptionValue{parse_toml(config.toml()).values}.str());
+  EXPECT_EQ(config.tree().at("optimizer").get_if<OptionMap>()->at("lr").str(), "\"auto\"");
+}
+
 TEST(Config, AnOverrideIsTomlOrAsItIs) {
   ConfigTree tree = parse_toml(data_section);
   tree.set_text("optimizer.lr", "3e-3");
