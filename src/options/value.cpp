@@ -14,11 +14,14 @@ namespace {
 std::string quoted(const std::string& text) {
   std::string out = "\"";
   for (char c : text) {
+    const auto code = static_cast<unsigned char>(c);
     if (c == '"' || c == '\\') out += '\\';
     if (c == '\n') {
       out += "\\n";
     } else if (c == '\t') {
       out += "\\t";
+    } else if (code < 0x20 || code == 0x7f) {
+      out += fmt::format("\\u{:04x}", code);
     } else {
       out += c;
     }
