@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <filesystem>
 
+#include "options/differences.hpp"
 #include "options/error.hpp"
 
 namespace thalweg {
@@ -268,7 +269,7 @@ OptionMap section_of(Choice choice) {
   return std::move(choice.options);
 }
 
-void flatten(const OptionMap& map, const std::string& prefix, std::map<std::string, std::string>& flat) {
+void flatten(const OptionMap& map, const std::string& prefix, FlatOptions& flat) {
   for (const auto& [key, value] : map) {
     if (const auto* inner = value.get_if<OptionMap>()) {
       flatten(*inner, prefix + key + ".", flat);
@@ -279,8 +280,8 @@ void flatten(const OptionMap& map, const std::string& prefix, std::map<std::stri
 }
 
 /// Every key and its value, but for those that cannot change the result.
-std::map<std::string, std::string> decisive(const Config& config) {
-  std::map<std::string, std::string> flat;
+FlatOptions decisive(const Config& config) {
+  FlatOptions flat;
   flatten(config.tree(), "", flat);
   for (const char* key :
        {"train.threads", "train.memory", "train.checkpoint_every", "train.keep_checkpoints", "train.layer_norms"})
@@ -319,24 +320,10 @@ std::string Config::toml() const {
   return out;
 }
 
-std::string Config::fingerprint() const {
-  std::string text;
-  for (const auto& [key, value] : decisive(*this)) text += key + " = " + value + "\n";
-  return text;
-}
+std::string Config::fingerprint() const { return lines_of(decisive(*this)); }
 
 std::vector<std::string> differences(const Config& before, const Config& after) {
-  const auto a = decisive(before), b = decisive(after);
-  std::vector<std::string> result;
-  for (const auto& [key, value] : a) {
-    const auto other = b.find(key);
-    const std::string now = other == b.end() ? "(not set)" : other->second;
-    if (now != value) result.push_back(fmt::format("{}: {} -> {}", key, value, now));
-  }
-  for (const auto& [key, value] : b) {
-    if (!a.contains(key)) result.push_back(fmt::format("{}: (not set) -> {}", key, value));
-  }
-  return result;
+  return differences(decisive(before), decisive(after));
 }
 
 }  // namespace thalweg
