@@ -32,12 +32,14 @@ Duration::Duration(const char* text) {
 }
 
 std::int64_t Duration::steps(std::int64_t total, std::int64_t steps_per_epoch) const {
-  switch (unit) {
-    case Unit::steps: return std::llround(amount);
-    case Unit::epochs: return std::llround(amount * static_cast<double>(steps_per_epoch));
-    case Unit::percent: return std::llround(amount / 100 * static_cast<double>(total));
+  constexpr double most = 0x1p53;  // above, a double no longer counts every step
+  double steps = amount;
+  if (unit == Unit::epochs) steps *= static_cast<double>(steps_per_epoch);
+  if (unit == Unit::percent) steps = amount / 100 * static_cast<double>(total);
+  if (!(std::abs(steps) <= most)) {
+    fail<UsageError>("[duration] {} is {:g} steps. Wanted: at most 2^53", str(), steps);
   }
-  return 0;
+  return std::llround(steps);
 }
 
 std::string Duration::str() const {
