@@ -144,7 +144,5 @@ struct ModelRow {
   std::function<SequenceStep(std::int64_t outputs, const OptionMap&)> step = {};
 };
 [[nodiscard]] const std::vector<ModelRow>& models();
-/// Throws UsageError for a kind that is not there, naming the nearest.
-[[nodiscard]] const ModelRow& model_named(const std::string& kind);
 
 }  // namespace thalweg::nn

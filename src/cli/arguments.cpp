@@ -4,8 +4,8 @@
 #include <algorithm>
 #include <filesystem>
 
+#include "cli/assignment.hpp"
 #include "core/error.hpp"
-#include "options/text.hpp"
 
 namespace fs = std::filesystem;
 
@@ -54,15 +54,6 @@ OptionValue value_of(const ShortForm& form, const std::string& text) {
   OptionList list;
   for (const std::string& item : CLI::detail::split(text, ',')) list.push_back({item});
   return {std::move(list)};
-}
-
-/// `key=value`, cut at the first of these.
-std::pair<std::string, std::string> cut(const std::string& text, const char* option, const char* example) {
-  const auto equals = text.find('=');
-  if (equals == std::string::npos || equals == 0) {
-    fail<UsageError>("[{}] '{}' has no '='. Hint: {} {}", option, text, option, example);
-  }
-  return {text.substr(0, equals), text.substr(equals + 1)};
 }
 
 void set_type(ConfigTree& tree, const std::string& column, const std::string& kind) {
@@ -233,13 +224,11 @@ NamedTree read_arguments(const ConfigArguments& arguments, const Registry& regis
     named.tree.set(key, path && text ? OptionValue{fs::absolute(*text).string()} : value);
   }
   for (const std::string& type : arguments.types) {
-    const auto [column, kind] = cut(type, "--type", "zip=category");
+    const auto [column, kind] =
+        split_assignment(type, {.option = "--type", .example = "zip=category", .key_has_equals = true});
     set_type(named.tree, column, kind);
   }
-  for (const std::string& set : arguments.sets) {
-    const auto [key, value] = cut(set, "--set", "optimizer.lr=1e-3");
-    named.tree.set_text(trim(key), value);
-  }
+  set_all(named.tree, arguments.sets, "optimizer.lr=1e-3");
   keep_known_options(named.tree, file, registry);
   return named;
 }

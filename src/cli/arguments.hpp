@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "cli/command.hpp"
+#include "run/config.hpp"
 #include "run/source.hpp"
 
 namespace thalweg::cli {

@@ -76,24 +76,20 @@ std::vector<std::string> names_in(const CLI::App& app) {
   return names;
 }
 
-/// The word of the arguments that a parser's message is about, as far as it can be told.
-std::string nearest_to_mistake(const CLI::App& command, const std::string& message, int argc, const char* const* argv) {
-  const bool no_subcommand = command.get_parent() == nullptr;
-  for (int i = 1; i < argc; ++i) {
-    std::string word = argv[i];
-    word = word.substr(0, word.find('='));
-    const bool meant = (no_subcommand && i == 1) || message.find(word) != std::string::npos;
-    const std::string near = meant ? nearest_name(word, names_in(command)) : "";
+/// What the first word that the parser did not take may have meant.
+std::string nearest_to_mistake(const CLI::App& command) {
+  for (const std::string& word : command.remaining(true)) {
+    const std::string near = nearest_name(word.substr(0, word.find('=')), names_in(command));
     if (!near.empty() && near != word) return fmt::format("did you mean {}?", near);
   }
   return "";
 }
 
-[[noreturn]] void fail_usage(const CLI::App& app, const CLI::ParseError& error, int argc, const char* const* argv) {
+[[noreturn]] void fail_usage(const CLI::App& app, const CLI::ParseError& error) {
   const CLI::App& command = chosen(app);
   std::string message = error.what();
   std::replace(message.begin(), message.end(), '\n', ' ');
-  const std::string near = nearest_to_mistake(command, message, argc, argv);
+  const std::string near = nearest_to_mistake(command);
   const std::string name = &command == &app ? "thalweg" : "thalweg " + command.get_name();
   fail<UsageError>("{}. Hint: {}", message, near.empty() ? name + " --help" : near);
 }
@@ -111,7 +107,7 @@ int parse_and_run(int argc, const char* const* argv, const Registry& registry) {
     emit(app.help("", CLI::AppFormatMode::All));
     return 0;
   } catch (const CLI::ParseError& error) {
-    fail_usage(app, error, argc, argv);
+    fail_usage(app, error);
   }
   return context.run();
 }

@@ -50,18 +50,19 @@ DataOptions options_of(const EvaluateArguments& arguments) {
 }
 
 Measured given_data(const EvaluateArguments& arguments, const Recipe& recipe, std::vector<std::string>& warnings) {
-  if (!recipe.preprocessing.tensor()) {
-    if (arguments.data.empty()) {
-      fail<UsageError>("[evaluate] this is a model of {}. Hint: --data FILE.",
-                       recipe.preprocessing.table() ? "tables" : "texts");
-    }
-    return {encode_place(recipe.preprocessing, {arguments.data}, options_of(arguments), warnings), arguments.data};
+  const OptionValue place = arguments.data.empty()
+                                ? OptionValue{OptionMap{{"images", {arguments.images}}, {"labels", {arguments.labels}}}}
+                                : OptionValue{arguments.data};
+  const auto options = options_for(recipe.preprocessing, place, options_of(arguments));
+  const bool half = arguments.data.empty() && (arguments.images.empty() || arguments.labels.empty());
+  if (!options || half) {
+    fail<UsageError>("[evaluate] this is a model of {}.",
+                     recipe.preprocessing.tensor()  ? "images. Hint: --images FILE --labels FILE, or --data FOLDER"
+                     : recipe.preprocessing.table() ? "tables. Hint: --data FILE"
+                                                    : "texts. Hint: --data FILE");
   }
-  if (arguments.images.empty() || arguments.labels.empty()) {
-    fail<UsageError>("[evaluate] this is a model of images. Hint: --images FILE --labels FILE.");
-  }
-  const OptionValue place{OptionMap{{"images", {arguments.images}}, {"labels", {arguments.labels}}}};
-  return {encode_place(recipe.preprocessing, place, {}, warnings), arguments.images};
+  return {encode_place(recipe.preprocessing, place, *options, warnings),
+          arguments.data.empty() ? arguments.images : arguments.data};
 }
 
 int run(const EvaluateArguments& arguments, const Context& context) {

@@ -1,8 +1,8 @@
 // thalweg generate: text, as it is written.
 
-#include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>
 
+#include "cli/checks.hpp"
 #include "cli/command.hpp"
 #include "cli/output.hpp"
 #include "cli/signals.hpp"
@@ -52,13 +52,13 @@ void add_generate(CLI::App& app, Context& context) {
   command->footer(examples);
   command->add_option("run", arguments->run, "Run folder, or model.safetensors")->required()->type_name("RUN");
   command->add_option("--prompt", arguments->prompt, "The text to go on from");
-  command->add_option("--tokens", options.tokens, "How many to write (200)")->check(CLI::NonNegativeNumber);
+  command->add_option("--tokens", options.tokens, "How many to write (200)")->check(in_range(not_negative));
   command->add_option("--temperature", options.temperature, "Logits are divided by it; 0 takes the likeliest (1)")
-      ->check(CLI::NonNegativeNumber);
+      ->check(in_range(not_negative));
   command->add_option("--top-k", options.top_k, "Only of so many likeliest; 0 is all (0)")
-      ->check(CLI::NonNegativeNumber);
+      ->check(in_range(not_negative));
   command->add_option("--top-p", options.top_p, "Only of the likeliest that make up this probability (1)")
-      ->check(CLI::Range(0.0, 1.0));
+      ->check(in_range({.low = 0, .high = 1, .low_open = true}));
   command->add_option("--seed", options.seed, "Of the random numbers (1)");
   add_output_flags(*command, context);
   command->callback(

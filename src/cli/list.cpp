@@ -8,7 +8,8 @@
 #include "cli/output.hpp"
 #include "core/error.hpp"
 #include "ops/table.hpp"
-#include "run/source.hpp"
+#include "options/nearest_name.hpp"
+#include "run/config.hpp"
 #include "thalweg/augment.hpp"
 #include "thalweg/layers.hpp"
 #include "thalweg/metrics.hpp"
@@ -56,6 +57,18 @@ std::vector<ListedRow> op_rows() {
   return listed;
 }
 
+/// Readers, each with the keys that all have and its own.
+std::vector<ListedRow> reader_rows() {
+  std::vector<ListedRow> listed;
+  for (const ReaderRow& row : readers()) {
+    DataOptions common{.format = std::string(row.name)};
+    ListedRow& shown = listed.emplace_back(ListedRow{.name = row.name, .summary = row.summary});
+    shown.options = describe_fields(common.fields());
+    shown.options.insert(shown.options.end(), row.options.begin(), row.options.end());
+  }
+  return listed;
+}
+
 /// The sections of a configuration that have no kinds.
 std::vector<ListedRow> section_rows() {
   TrainOptions train;
@@ -95,7 +108,7 @@ std::vector<ListedTable> tables(const Registry& registry) {
       {"schedules", "how the rate changes over a run", [&] { return full_rows(registry.schedules()); }},
       {"problems", "what `minimize` and `compare` walk on", [] { return full_rows(problems()); }},
       {"metrics", "what is measured", [] { return metric_rows(); }},
-      {"readers", "where data comes from", [] { return plain_rows(readers()); }},
+      {"readers", "where data comes from", [] { return reader_rows(); }},
       {"sections", "the rest of a configuration", [] { return section_rows(); }},
       {"activations", "between the layers of a model", [] { return named_rows(nn::activations()); }},
       {"initializers", "how parameters start", [] { return named_rows(init::names()); }},
@@ -108,10 +121,7 @@ const ListedTable& table_named(const std::vector<ListedTable>& all, const std::s
   if (found != all.end()) return *found;
   std::vector<std::string> names;
   for (const ListedTable& table : all) names.push_back(table.name);
-  const std::string near = nearest_name(name, names);
-  fail<UsageError>(
-      "[list] there is no table '{}'. Hint: {}", name,
-      near.empty() ? fmt::format("there are {}.", fmt::join(names, ", ")) : fmt::format("did you mean '{}'?", near));
+  fail<UsageError>("[list] there is no table '{}'. Hint: {}", name, name_hint(name, names));
 }
 
 void print_row(const ListedRow& row) {
@@ -175,9 +185,7 @@ int list_rows(const ListedTable& table, const std::string& name, const Context& 
     context.json ? result.push_back(json_of(row)) : print_row(row);
   }
   if (!shown) {
-    const std::string near = nearest_name(name, names);
-    fail<UsageError>("[list] there is no row '{}' among {}.{}", name, table.name,
-                     near.empty() ? "" : fmt::format(" Hint: did you mean '{}'?", near));
+    fail<UsageError>("[list] there is no row '{}' among {}. Hint: {}", name, table.name, name_hint(name, names));
   }
   if (context.json) emit("{}\n", result.dump());
   return 0;

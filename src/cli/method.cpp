@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "cli/assignment.hpp"
 #include "cli/target.hpp"
 #include "core/error.hpp"
 #include "options/text.hpp"
@@ -14,13 +15,7 @@ namespace thalweg::cli {
 
 Settings read_settings(const std::vector<std::string>& sets) {
   ConfigTree tree;
-  for (const std::string& set : sets) {
-    const auto equals = set.find('=');
-    if (equals == std::string::npos || equals == 0) {
-      fail<UsageError>("[--set] '{}' has no '='. Hint: --set optimizer.beta1=0.8", set);
-    }
-    tree.set_text(std::string_view(set).substr(0, equals), std::string_view(set).substr(equals + 1));
-  }
+  set_all(tree, sets, "optimizer.beta1=0.8");
   Settings settings;
   read_fields({{"optimizer", &settings.optimizer, ""},
                {"schedule", &settings.schedule, ""},

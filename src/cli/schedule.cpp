@@ -1,10 +1,9 @@
 // thalweg schedule: the learning rate, step by step.
 
-#include <CLI/CLI.hpp>
-
-#include "cli/arguments.hpp"
+#include "cli/assignment.hpp"
+#include "cli/checks.hpp"
+#include "cli/command.hpp"
 #include "cli/output.hpp"
-#include "core/error.hpp"
 #include "plot/plot.hpp"
 #include "store/atomic_file.hpp"
 
@@ -23,11 +22,9 @@ struct ScheduleArguments {
 
 Schedule make(const ScheduleArguments& arguments, const Registry& registry) {
   ConfigTree tree;
-  for (const std::string& set : arguments.sets) {
-    const auto equals = set.find('=');
-    if (equals == std::string::npos) fail<UsageError>("[--set] '{}' has no '='. Hint: --set warmup=5%", set);
-    const std::string key = set.substr(0, equals);
-    tree.set_text(key.starts_with("schedule.") ? key.substr(9) : key, std::string_view(set).substr(equals + 1));
+  set_all(tree, arguments.sets, "warmup=5%");
+  if (const auto section = tree.values.extract("schedule")) {  // schedule.warmup is warmup, too
+    if (auto* options = section.mapped().get_if<OptionMap>()) tree.values.merge(*options);
   }
   return registry.schedule(arguments.name).make(tree.values);
 }
@@ -74,9 +71,9 @@ void add_schedule(CLI::App& app, Context& context) {
   CLI::App* command = app.add_subcommand("schedule", "The learning rate of a schedule, step by step");
   command->footer("Example:\n  thalweg schedule one_cycle --lr 0.1 --steps 1000 --set warmup=5%");
   command->add_option("name", arguments->name, "thalweg list schedules")->required()->type_name("NAME");
-  command->add_option("--lr", arguments->lr, "Learning rate that the schedule multiplies")->check(CLI::PositiveNumber);
+  command->add_option("--lr", arguments->lr, "Learning rate that the schedule multiplies")->check(in_range(positive));
   command->add_option("--steps", arguments->steps, "Of the run")->check(CLI::Range(1, 10'000'000));
-  command->add_option("--epoch", arguments->epoch_steps, "Steps that make an epoch")->check(CLI::PositiveNumber);
+  command->add_option("--epoch", arguments->epoch_steps, "Steps that make an epoch")->check(in_range(positive));
   command->add_option("--set", arguments->sets, "An option of the schedule: --set warmup=5%")->allow_extra_args(false);
   command->add_flag("--csv", arguments->csv, "Every step, as CSV");
   command->add_option("--svg", arguments->svg, "Draw it to a file")->type_name("FILE");

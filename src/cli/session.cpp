@@ -6,9 +6,7 @@ namespace thalweg::cli {
 
 Session make_session(const Config& config, const DataFacts& facts, Parts parts, const Registry& registry) {
   Recipe recipe{config.model, config.loss, facts.outputs, parts.preprocessing};
-  AugmentOptions augmentation;
-  read_fields(fields(augmentation), config.data.augment, "data.augment");
-  Trainer trainer(recipe.make_model(registry, augmentation), recipe.make_loss(registry),
+  Trainer trainer(recipe.make_model(registry, parts.augmentation), recipe.make_loss(registry),
                   config.make_optimizer(registry), config.train.threads);
   trainer.init(parts.train.slice(0, 1), config.seed);
   return {std::move(recipe), std::move(parts), std::move(trainer)};

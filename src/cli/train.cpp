@@ -1,11 +1,11 @@
 // thalweg train
 
-#include <CLI/CLI.hpp>
 #include <filesystem>
 #include <limits>
 #include <nlohmann/json.hpp>
 #include <stop_token>
 
+#include "cli/checks.hpp"
 #include "cli/find_lr.hpp"
 #include "cli/outcome.hpp"
 #include "cli/output.hpp"
@@ -223,7 +223,7 @@ void add_train(CLI::App& app, Context& context) {
   command->add_option("--out", arguments->out, "Run folder (runs/NAME)");
   command->add_flag("--resume", arguments->resume, "Go on with the newest unfinished run");
   command->add_option("--stop-after", arguments->stop_after, "Stop after this step; the schedule keeps its horizon")
-      ->check(CLI::PositiveNumber);
+      ->check(in_range({.low = 1}));
   command->add_option("--cv", arguments->folds, "Cross-validate with this many folds")->check(CLI::Range(2, 1'000'000));
   command->add_flag("--print-config", arguments->print_config, "Print the configuration in full and stop");
   command->add_flag("--dry-run", arguments->dry_run, "Read the data, plan a step, print the plan and stop");

@@ -48,7 +48,7 @@ std::string whole_text(const Config& base, const std::vector<Planned>& variants)
   std::string text = base.toml();
   for (const Planned& planned : variants) {
     text += fmt::format("\n[[variants]]\nname = {}\n", OptionValue{planned.variant.name}.str());
-    for (const auto& [section, values] : parse_toml(planned.loaded.config.toml()).values) {
+    for (const auto& [section, values] : planned.loaded.config.tree()) {
       text += fmt::format("{} = {}\n", section, values.str());
     }
   }

@@ -3,13 +3,17 @@
 #include <sched.h>
 
 #include <algorithm>
+#include <charconv>
 #include <fstream>
 #include <optional>
 #include <string>
+#include <string_view>
 
 #if defined(__x86_64__)
 #include <immintrin.h>
 #endif
+
+#include "core/error.hpp"
 
 namespace thalweg {
 
@@ -47,9 +51,16 @@ int available_cores() {
 }
 
 int default_threads() {
-  const char* wanted = std::getenv("THALWEG_THREADS");
-  const long threads = wanted ? std::strtol(wanted, nullptr, 10) : 0;
-  return threads > 0 ? static_cast<int>(std::min(threads, 1024L)) : available_cores();
+  const char* variable = std::getenv("THALWEG_THREADS");
+  const std::string_view wanted = variable ? variable : "";
+  if (wanted.empty()) return available_cores();
+  int threads = 0;
+  const auto [end, error] = std::from_chars(wanted.data(), wanted.data() + wanted.size(), threads);
+  if (error != std::errc{} || end != wanted.data() + wanted.size() || threads < 0) {
+    fail<UsageError>("[threads] THALWEG_THREADS={}. Wanted: how many threads, or 0 for every core",
+                     wanted.substr(0, 80));
+  }
+  return threads > 0 ? std::min(threads, 1024) : available_cores();
 }
 
 Workers::Workers(int threads) {

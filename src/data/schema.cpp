@@ -6,6 +6,7 @@
 
 #include "core/error.hpp"
 #include "data/cell.hpp"
+#include "options/nearest_name.hpp"
 
 namespace thalweg::data {
 
@@ -146,10 +147,8 @@ class Inferrer {
 
   void check_name(const std::string& column, std::string_view option) const {
     if (table_.find(column)) return;
-    const std::string near = nearest_name(column, table_.names());
     fail<UsageError>("[data] {} names the column '{}', and {} has none. Hint: {}", option, column, table_.file(),
-                     near.empty() ? fmt::format("its columns are {}.", fmt::join(table_.names(), ", "))
-                                  : fmt::format("did you mean '{}'?", near));
+                     name_hint(column, table_.names()));
   }
 
   void check_names() const {

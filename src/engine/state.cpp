@@ -4,7 +4,7 @@
 #include <cstring>
 
 #include "core/error.hpp"
-#include "thalweg/options.hpp"
+#include "options/nearest_name.hpp"
 
 namespace thalweg {
 
@@ -17,10 +17,7 @@ const ParameterEntry& entry_of(const State& state, std::string_view name) {
   if (found != entries.end()) return *found;
   std::vector<std::string> names;
   for (const ParameterEntry& entry : entries) names.push_back(entry.name);
-  const std::string near = nearest_name(name, names);
-  fail<UsageError>(
-      "[state] there is no parameter '{}'. Hint: {}", name,
-      near.empty() ? fmt::format("there are {}.", fmt::join(names, ", ")) : fmt::format("did you mean '{}'?", near));
+  fail<UsageError>("[state] there is no parameter '{}'. Hint: {}", name, name_hint(name, names));
 }
 
 }  // namespace

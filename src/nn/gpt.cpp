@@ -33,11 +33,11 @@ struct Gpt {
 
   Gpt(std::int64_t tokens, const GptOptions& options) : vocabulary(tokens), o(options) {
     if (o.width % o.heads != 0) {
-      fail<UsageError>("[gpt] width = {} and heads = {}. Wanted: width a multiple of heads", o.width, o.heads);
+      fail_option("width", "[gpt] width = {} and heads = {}. Wanted: width a multiple of heads", o.width, o.heads);
     }
     if (o.positions != "learned" && o.width / o.heads % 2 != 0) {
-      fail<UsageError>("[gpt] positions = \"{}\" with heads of width {}. Wanted: an even width", o.positions,
-                       o.width / o.heads);
+      fail_option("positions", "[gpt] positions = \"{}\" with heads of width {}. Wanted: an even width", o.positions,
+                  o.width / o.heads);
     }
   }
 

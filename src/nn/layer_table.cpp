@@ -15,13 +15,13 @@ namespace {
 
 std::int64_t whole_number(std::string_view key, const OptionValue& value) {
   if (const auto* i = value.get_if<std::int64_t>()) return *i;
-  fail<UsageError>("[layers] {} = {}. Wanted: a number, or [height, width]", key, value.str());
+  fail_option(key, "[layers] {} = {}. Wanted: a number, or [height, width]", key, value.str());
 }
 
 Extent extent_of(std::string_view key, const OptionValue& value) {
   const auto* list = value.get_if<OptionList>();
   if (!list) return whole_number(key, value);
-  if (list->size() != 2) fail<UsageError>("[layers] {} = {}. Wanted: a number, or [height, width]", key, value.str());
+  if (list->size() != 2) fail_option(key, "[layers] {} = {}. Wanted: a number, or [height, width]", key, value.str());
   return {whole_number(key, (*list)[0]), whole_number(key, (*list)[1])};
 }
 
@@ -254,15 +254,18 @@ class Sequence {
  public:
   explicit Sequence(const std::vector<OptionMap>& list) {
     for (OptionMap options : list) {
+      const std::string place = fmt::format("layers[{}]", layers_.size());
       const auto kind = options.find("kind");
       const auto* name = kind == options.end() ? nullptr : kind->second.get_if<std::string>();
       if (!name) {
-        fail<UsageError>("[layers] {} has no kind. Hint: {{ kind = \"dense\", units = 10 }}.",
-                         OptionValue{options}.str());
+        fail_option(place, "[layers] {} has no kind. Hint: {{ kind = \"dense\", units = 10 }}.",
+                    OptionValue{options}.str());
       }
-      const LayerRow& row = layer_named(*name);
-      options.erase(kind);
-      layers_.push_back(row.make(options).first);
+      layers_.push_back(in_option(place, [&] {
+        const LayerRow& row = layer_named(*name);
+        options.erase(kind);
+        return row.make(options).first;
+      }));
     }
   }
 

@@ -49,6 +49,4 @@ const std::vector<ModelRow>& models() {
   return rows;
 }
 
-const ModelRow& model_named(const std::string& kind) { return row_named(models(), "model", kind); }
-
 }  // namespace thalweg::nn

@@ -14,7 +14,7 @@ Var falls_on(const Var& steps, std::int64_t every) {
 }
 
 void check_period(std::string_view where, std::int64_t every) {
-  if (every < 1) fail<UsageError>("[{}] every = {}. Wanted: >= 1", where, every);
+  if (every < 1) fail_option("every", "[{}] every = {}. Wanted: >= 1", where, every);
 }
 
 Transform averaging(std::string name, UpdateRule after) {
@@ -69,7 +69,7 @@ Optimizer lookahead(Optimizer fast, std::int64_t every, double mix) {
 
 Optimizer lookahead(LookaheadOptions o) {
   check_fields(fields(o), "lookahead");
-  return lookahead(make_optimizer(o.optimizer), o.every, o.mix);
+  return lookahead(in_option("optimizer", [&] { return make_optimizer(o.optimizer); }), o.every, o.mix);
 }
 
 OptimizerRow lookahead_row() {

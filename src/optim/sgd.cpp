@@ -23,8 +23,9 @@ Fields fields(SgdOptions& o) {
 
 Optimizer sgd(SgdOptions o) {
   if (o.nesterov && (o.momentum == 0 || o.dampening != 0)) {
-    fail<UsageError>("[sgd] nesterov with momentum = {} and dampening = {}. Hint: it needs momentum, and no dampening.",
-                     o.momentum, o.dampening);
+    fail_option("nesterov",
+                "[sgd] nesterov with momentum = {} and dampening = {}. Hint: it needs momentum, and no dampening.",
+                o.momentum, o.dampening);
   }
   std::vector<Transform> method;
   if (o.momentum > 0) method.push_back(scale_by_momentum(o.momentum, o.dampening, o.nesterov));

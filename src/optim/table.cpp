@@ -46,7 +46,7 @@ ParameterGroup make_group(const OptionMap& configuration, const Optimizer& optim
     read_fields({{name, &number, ""}}, {{name, value}}, "optimizer.groups.scalars");
   }
   if (!method.empty()) {
-    Optimizer own = make_optimizer(method);
+    Optimizer own = in_option("optimizer", [&] { return make_optimizer(method); });
     group.lr_factor *= own.lr / optimizer.lr;
     group.chain = std::move(own.chain);
   }

@@ -1,137 +1,16 @@
-#include "thalweg/options.hpp"
+// The fields of an options struct: read from a configuration, checked, and described.
 
 #include <algorithm>
 #include <cmath>
-#include <numeric>
-#include <variant>
+#include <optional>
 
-#include "core/error.hpp"
-#include "options/text.hpp"
+#include "options/duration.hpp"
+#include "options/error.hpp"
+#include "options/nearest_name.hpp"
+#include "options/overloaded.hpp"
+#include "thalweg/options.hpp"
 
 namespace thalweg {
-
-Duration::Duration(const char* text) {
-  const std::string_view all = trim(text);
-  std::size_t split = all.find_first_not_of("0123456789.eE+-");
-  // "3epochs" would read the e as an exponent, so the number ends at the first blank or percent sign
-  if (const auto blank = all.find_first_of(" %"); blank != std::string_view::npos) split = blank;
-  const std::string_view number = all.substr(0, split);
-  const std::string_view word = split == std::string_view::npos ? "" : trim(all.substr(split));
-  const auto parsed = parse_number(number);
-  const bool known =
-      word.empty() || word == "steps" || word == "step" || word == "epochs" || word == "epoch" || word == "%";
-  if (!parsed || !known || *parsed < 0 || !std::isfinite(*parsed)) {
-    fail<UsageError>("[duration] '{}' is not a length of training. Hint: 100, \"100 steps\", \"3 epochs\" or \"5%\".",
-                     text);
-  }
-  amount = *parsed;
-  unit = word == "%" ? Unit::percent : word.starts_with("epoch") ? Unit::epochs : Unit::steps;
-}
-
-std::int64_t Duration::steps(std::int64_t total, std::int64_t steps_per_epoch) const {
-  switch (unit) {
-    case Unit::steps: return std::llround(amount);
-    case Unit::epochs: return std::llround(amount * static_cast<double>(steps_per_epoch));
-    case Unit::percent: return std::llround(amount / 100 * static_cast<double>(total));
-  }
-  return 0;
-}
-
-std::string Duration::str() const {
-  switch (unit) {
-    case Unit::steps: return fmt::format("{} steps", amount);
-    case Unit::epochs: return fmt::format("{} epochs", amount);
-    case Unit::percent: return fmt::format("{}%", amount);
-  }
-  return {};
-}
-
-namespace {
-template <class... Ts>
-struct Overloaded : Ts... {
-  using Ts::operator()...;
-};
-template <class... Ts>
-Overloaded(Ts...) -> Overloaded<Ts...>;
-
-std::string quoted(const std::string& text) {
-  std::string out = "\"";
-  for (char c : text) {
-    if (c == '"' || c == '\\') out += '\\';
-    if (c == '\n') {
-      out += "\\n";
-    } else if (c == '\t') {
-      out += "\\t";
-    } else {
-      out += c;
-    }
-  }
-  return out + "\"";
-}
-
-bool bare_key(const std::string& key) {
-  return !key.empty() && std::ranges::all_of(key, [](unsigned char c) {
-    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_' || c == '-';
-  });
-}
-}  // namespace
-
-struct OptionValue::Held {
-  std::variant<bool, std::int64_t, double, std::string, OptionList, OptionMap> value;
-};
-
-OptionValue::OptionValue() : OptionValue(false) {}
-OptionValue::OptionValue(Truth value) : held_(new Held{value.value}) {}
-OptionValue::OptionValue(WholeNumber value) : held_(new Held{value.value}) {}
-OptionValue::OptionValue(double value) : held_(new Held{value}) {}
-OptionValue::OptionValue(const char* value) : OptionValue(std::string(value)) {}
-OptionValue::OptionValue(std::string value) : held_(new Held{std::move(value)}) {}
-OptionValue::OptionValue(OptionList value) : held_(new Held{std::move(value)}) {}
-OptionValue::OptionValue(OptionMap value) : held_(new Held{std::move(value)}) {}
-OptionValue::OptionValue(const OptionValue& other) : held_(other.held_ ? new Held(*other.held_) : nullptr) {}
-OptionValue::OptionValue(OptionValue&& other) noexcept = default;
-OptionValue& OptionValue::operator=(const OptionValue& other) { return *this = OptionValue(other); }
-OptionValue& OptionValue::operator=(OptionValue&& other) noexcept = default;
-OptionValue::~OptionValue() = default;
-
-template <class T>
-const T* OptionValue::get_if() const {
-  return held_ ? std::get_if<T>(&held_->value) : nullptr;
-}
-template const bool* OptionValue::get_if() const;
-template const std::int64_t* OptionValue::get_if() const;
-template const double* OptionValue::get_if() const;
-template const std::string* OptionValue::get_if() const;
-template const OptionList* OptionValue::get_if() const;
-template const OptionMap* OptionValue::get_if() const;
-
-std::string OptionValue::str() const {
-  if (!held_) return "false";  // moved from
-  return std::visit(Overloaded{
-                        [](bool b) -> std::string { return b ? "true" : "false"; },
-                        [](std::int64_t i) { return std::to_string(i); },
-                        [](double d) {
-                          std::string text = fmt::format("{}", d);
-                          const bool plain = text.find_first_not_of("-0123456789") == std::string::npos;
-                          return plain ? text + ".0" : text;
-                        },
-                        [](const std::string& s) { return quoted(s); },
-                        [](const OptionList& list) {
-                          std::string text = "[";
-                          for (const OptionValue& item : list) text += (text.size() > 1 ? ", " : "") + item.str();
-                          return text + "]";
-                        },
-                        [](const OptionMap& map) {
-                          std::string text = "{";
-                          for (const auto& [key, item] : map) {
-                            text += (text.size() > 1 ? ", " : " ") + (bare_key(key) ? key : quoted(key)) + " = " +
-                                    item.str();
-                          }
-                          return text + " }";
-                        },
-                    },
-                    held_->value);
-}
 
 std::string Range::str() const {
   const bool has_low = std::isfinite(low), has_high = std::isfinite(high);
@@ -145,7 +24,7 @@ namespace {
 
 [[noreturn]] void wrong_type(std::string_view where, std::string_view name, const OptionValue& value,
                              std::string_view wanted) {
-  fail<UsageError>("[{}] {} = {}. Wanted: {}", where, name, value.str(), wanted);
+  fail_option(name, "[{}] {} = {}. Wanted: {}", where, name, value.str(), wanted);
 }
 
 std::optional<double> number_of(const OptionValue& value) {
@@ -196,13 +75,13 @@ struct Setter {
     *place = *s;
   }
   void operator()(Duration* place) const {
-    if (const auto* s = value.get_if<std::string>()) {
-      *place = Duration(*s);
-    } else if (const auto i = integer_of(value); i && *i >= 0) {
-      *place = Duration(*i);
-    } else {
-      wrong_type(where, name, value, "100, \"100 steps\", \"3 epochs\" or \"5%\"");
-    }
+    const auto* text = value.get_if<std::string>();
+    const auto steps = integer_of(value);
+    const auto duration = text                   ? parse_duration(*text)
+                          : steps && *steps >= 0 ? std::optional(Duration(*steps))
+                                                 : std::nullopt;
+    if (!duration) wrong_type(where, name, value, "100, \"100 steps\", \"3 epochs\" or \"5%\"");
+    *place = *duration;
   }
   template <class T>
   void operator()(std::vector<T>* place) const {
@@ -224,7 +103,7 @@ struct Setter {
 
 void check_number(const Field& field, double x, std::string_view where) {
   if (!field.range.contains(x)) {  // false for nan, too
-    fail<UsageError>("[{}] {} = {}. Wanted: {}", where, field.name, x, field.range.str());
+    fail_option(field.name, "[{}] {} = {}. Wanted: {}", where, field.name, x, field.range.str());
   }
 }
 
@@ -236,10 +115,7 @@ void read_fields(const Fields& fields, const OptionMap& values, std::string_view
     if (field == fields.end()) {
       std::vector<std::string> names;
       for (const Field& f : fields) names.emplace_back(f.name);
-      const std::string near = nearest_name(key, names);
-      fail<UsageError>("[{}] unknown key '{}'.{}", where, key,
-                       near.empty() ? fmt::format(" Hint: known are {}.", fmt::join(names, ", "))
-                                    : fmt::format(" Hint: did you mean '{}'?", near));
+      fail_option(key, "[{}] unknown key '{}'. Hint: {}", where, key, name_hint(key, names));
     }
     field->place.visit(Setter{where, field->name, value});
   }
@@ -264,8 +140,8 @@ void check_fields(const Fields& fields, std::string_view where) {
         },
         [&](std::string* s) {
           if (!field.choices.empty() && std::ranges::find(field.choices, *s) == field.choices.end()) {
-            fail<UsageError>("[{}] {} = \"{}\". Wanted: one of {}", where, field.name, *s,
-                             fmt::join(field.choices, ", "));
+            fail_option(field.name, "[{}] {} = \"{}\". Wanted: one of {}", where, field.name, *s,
+                        fmt::join(field.choices, ", "));
           }
         },
         [](auto*) {},
@@ -310,32 +186,6 @@ std::vector<OptionDoc> describe_fields(const Fields& fields) {
                     .wanted = bounded ? field.range.str() : fmt::format("{}", fmt::join(field.choices, " or "))});
   }
   return docs;
-}
-
-std::string nearest_name(std::string_view text, const std::vector<std::string>& names) {
-  const auto distance = [&](std::string_view name) {  // Levenshtein
-    std::vector<std::size_t> row(name.size() + 1);
-    std::iota(row.begin(), row.end(), 0);
-    for (std::size_t i = 1; i <= text.size(); ++i) {
-      std::size_t diagonal = row[0];
-      row[0] = i;
-      for (std::size_t j = 1; j <= name.size(); ++j) {
-        const std::size_t replace = diagonal + (text[i - 1] == name[j - 1] ? 0 : 1);
-        diagonal = row[j];
-        row[j] = std::min({row[j] + 1, row[j - 1] + 1, replace});
-      }
-    }
-    return row.back();
-  };
-  std::string best;
-  std::size_t best_distance = std::max<std::size_t>(2, text.size() / 3) + 1;
-  for (const std::string& name : names) {
-    if (const std::size_t d = distance(name); d < best_distance) {
-      best = name;
-      best_distance = d;
-    }
-  }
-  return best;
 }
 
 }  // namespace thalweg

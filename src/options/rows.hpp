@@ -6,7 +6,8 @@
 #include <string>
 #include <vector>
 
-#include "core/error.hpp"
+#include "options/error.hpp"
+#include "options/nearest_name.hpp"
 #include "thalweg/options.hpp"
 
 namespace thalweg {
@@ -32,17 +33,14 @@ template <class Options>
   return describe_fields(fields(defaults));
 }
 
-/// The row of that name. Throws UsageError naming the nearest.
+/// The row of that name. Throws OptionError of the key "kind", naming the nearest.
 template <class Rows>
 [[nodiscard]] const auto& row_named(const Rows& rows, std::string_view kind, std::string_view name) {
   const auto found = std::ranges::find_if(rows, [&](const auto& row) { return row.name == name; });
   if (found != rows.end()) return *found;
   std::vector<std::string> names;
   for (const auto& row : rows) names.emplace_back(row.name);
-  const std::string near = nearest_name(name, names);
-  fail<UsageError>("[{}] there is no {} '{}'. Hint: {}", kind, kind, name,
-                   near.empty() ? fmt::format("known are {}.", fmt::join(names, ", "))
-                                : fmt::format("did you mean '{}'? `thalweg list` shows all.", near));
+  fail_option("kind", "[{}] there is no {} '{}'. Hint: {}", kind, kind, name, name_hint(name, names));
 }
 
 }  // namespace thalweg

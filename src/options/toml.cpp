@@ -2,17 +2,21 @@
 
 #include <toml++/toml.h>
 
+#include <algorithm>
 #include <cmath>
 #include <filesystem>
 #include <fstream>
-#include <sstream>
+#include <iterator>
 
 #include "core/error.hpp"
 #include "options/text.hpp"
+#include "options/toml_depth.hpp"
 
 namespace thalweg {
 
 namespace {
+
+constexpr std::uintmax_t most_bytes = 16 << 20;
 
 std::string place(const std::string& file, const toml::source_region& source) {
   return file.empty() ? "" : fmt::format("{}:{}: ", file, source.begin.line);
@@ -45,37 +49,65 @@ struct Reader {
     }
     if (const auto* a = node.as_array()) {
       OptionList list;
-      for (const toml::node& item : *a) list.push_back(value(item, path));
+      for (const toml::node& item : *a) list.push_back(value(item, fmt::format("{}[{}]", path, list.size())));
       return {std::move(list)};
     }
     fail<UsageError>("{}{} is a date or a time. Hint: put it in quotes.", place(tree.file, node.source()), path);
   }
 };
 
+/// Whether a key is `key` or one of those inside its value.
+bool is_within(std::string_view key, std::string_view outer) {
+  return key.starts_with(outer) && (key.size() == outer.size() || key[outer.size()] == '.' || key[outer.size()] == '[');
+}
+
+/// Numbers as people type them, .5 and 3., as TOML has them: 0.5 and 3.0.
+std::string with_digits_around_points(std::string_view text) {
+  const auto digit = [&](std::size_t at) { return at < text.size() && text[at] >= '0' && text[at] <= '9'; };
+  std::string result;
+  for (std::size_t at = 0; at < text.size(); ++at) {
+    const bool before = at > 0 && digit(at - 1), after = digit(at + 1);
+    if (text[at] == '.' && !before && after) result += '0';
+    result += text[at];
+    if (text[at] == '.' && before && !after) result += '0';
+  }
+  return result;
+}
+
+/// The document `value = TEXT`, where that is one value.
+std::optional<toml::table> parse_one(const std::string& text) {
+  try {
+    toml::table parsed = toml::parse("value = " + text);
+    const toml::node& node = parsed.begin()->second;
+    const bool date = node.is_date() || node.is_time() || node.is_date_time();
+    return parsed.size() == 1 && !date ? std::optional(std::move(parsed)) : std::nullopt;
+  } catch (const toml::parse_error&) {
+    return std::nullopt;
+  }
+}
+
 /// The value that a text is by itself, as `--set key=text` takes it.
 OptionValue parse_value(std::string_view key, std::string_view text) {
-  toml::table parsed;
-  try {
-    parsed = toml::parse("value = " + std::string(text));
-  } catch (const toml::parse_error&) {
-    return {std::string(text)};
-  }
-  const toml::node& node = parsed.begin()->second;
-  const bool date = node.is_date() || node.is_time() || node.is_date_time();
-  if (parsed.size() != 1 || date) return {std::string(text)};
+  if (too_deep_at(text)) fail<UsageError>("[--set] {}: the value is nested deeper than {}", key, deepest_toml);
+  auto parsed = parse_one(std::string(text));
+  if (!parsed) parsed = parse_one(with_digits_around_points(text));
+  if (!parsed) return {std::string(text)};
   ConfigTree tree;
-  return Reader{tree}.value(node, std::string(key));
+  return Reader{tree}.value(parsed->begin()->second, std::string(key));
 }
 
 }  // namespace
 
 void ConfigTree::set(std::string_view dotted_key, OptionValue value) {
   OptionMap* map = &values;
-  lines.erase(std::string(dotted_key));
+  if (std::ranges::count(dotted_key, '.') >= deepest_toml) {
+    fail<UsageError>("[--set] a key of more than {} parts. Hint: optimizer.lr=1e-3", deepest_toml);
+  }
+  std::erase_if(lines, [&](const auto& known) { return is_within(known.first, dotted_key); });
   for (std::string_view rest = dotted_key;;) {
     const auto dot = rest.find('.');
     const std::string name(trim(rest.substr(0, dot)));
-    if (name.empty()) fail<UsageError>("[set] '{}' is not a key. Hint: optimizer.lr=1e-3", dotted_key);
+    if (name.empty()) fail<UsageError>("[--set] '{}' is not a key. Hint: optimizer.lr=1e-3", dotted_key);
     OptionValue& place = (*map)[name];
     if (dot == std::string_view::npos) {
       place = std::move(value);
@@ -104,9 +136,23 @@ const OptionValue* ConfigTree::find(std::string_view dotted_key) const {
   }
 }
 
+std::optional<int> ConfigTree::line_of(std::string_view section, std::string_view key) const {
+  for (;;) {
+    const auto found = lines.find(section.empty() ? std::string(key) : fmt::format("{}.{}", section, key));
+    if (found != lines.end()) return found->second;
+    const auto inside = key.find_last_of(".[");  // "layers[2].units" stands in "layers[2]", and that in "layers"
+    if (inside == std::string_view::npos) return std::nullopt;
+    key = key.substr(0, inside);
+  }
+}
+
 ConfigTree parse_toml(std::string_view text, const std::string& file) {
   ConfigTree tree;
   tree.file = file;
+  if (const auto line = too_deep_at(text)) {
+    const std::string at = file.empty() ? "" : fmt::format("{}:{}: ", file, *line);
+    fail<UsageError>("[config] {}keys and values are nested deeper than {}", at, deepest_toml);
+  }
   try {
     tree.values = Reader{tree}.table(toml::parse(text), "");
   } catch (const toml::parse_error& error) {
@@ -116,11 +162,22 @@ ConfigTree parse_toml(std::string_view text, const std::string& file) {
 }
 
 ConfigTree read_toml(const std::filesystem::path& path) {
-  if (!std::filesystem::exists(path)) fail<UsageError>("[config] there is no file {}", path.string());
+  namespace fs = std::filesystem;
+  const std::string name = path.string();
+  if (!fs::exists(path)) fail<UsageError>("[config] there is no file {}", name);
+  // a pipe or a device may never end
+  if (!fs::is_regular_file(path)) fail<UsageError>("[config] {} is not a plain file. Hint: a file of TOML.", name);
+  if (const auto size = fs::file_size(path); size > most_bytes) {
+    fail<UsageError>("[config] {} has {} bytes. Wanted: a configuration, of at most {}", name, size, most_bytes);
+  }
   std::ifstream file(path, std::ios::binary);
-  std::ostringstream text;
-  if (!(text << file.rdbuf())) fail<IoError>("[config] {} cannot be read", path.string());
-  return parse_toml(text.str(), path.string());
+  const std::string text((std::istreambuf_iterator<char>(file)), std::istreambuf_iterator<char>());
+  if (!file) fail<IoError>("[config] {} cannot be read", name);
+  if (trim(text).empty()) {
+    fail<UsageError>("[config] {} is empty. Hint: `thalweg train TABLE --target COLUMN --print-config` prints one.",
+                     name);
+  }
+  return parse_toml(text, name);
 }
 
 }  // namespace thalweg

@@ -8,6 +8,7 @@
 
 #include "core/error.hpp"
 #include "ops/table.hpp"
+#include "options/nearest_name.hpp"
 #include "thalweg/ops.hpp"
 #include "thalweg/options.hpp"
 
@@ -209,9 +210,9 @@ class FormulaParser {
   int function(const std::string& name, std::size_t begin) {
     const Op* op = function_named(name);
     if (!op) {
-      const std::string near = name.size() < 3 ? "" : nearest_name(name, function_names());
-      reject(begin, fmt::format("there is no function '{}'{}", name,
-                                near.empty() ? "; a product has a *" : fmt::format("; did you mean '{}'?", near)));
+      const bool known_near = name.size() >= 3 && !nearest_name(name, function_names()).empty();
+      reject(begin, fmt::format("there is no function '{}'; {}", name,
+                                known_near ? name_hint(name, function_names()) : "a product has a *"));
     }
     const std::size_t opened = at_++;
     std::vector<int> arguments = {sum()};

@@ -3,42 +3,10 @@
 #include <algorithm>
 #include <filesystem>
 
-#include "core/error.hpp"
-#include "thalweg/augment.hpp"
+#include "options/differences.hpp"
+#include "options/error.hpp"
 
 namespace thalweg {
-
-Fields DataOptions::fields() {
-  Fields all = {
-      {"format", &format, "how the data is stored", any_number, {"csv", "idx", "images", "text"}},
-      {"train", &train, "the data to train on: a path, or { images = path, labels = path }"},
-      {"test", &test, "data that is measured once, at the end"},
-      {"validation", &validation,
-       "held out to watch the training: a fraction of the training rows, of a text its end (0 is none), or data"},
-  };
-  if (format == "idx") all.push_back({"classes", &classes, "what the labels 0, 1, ... are called"});
-  if (format == "images") {
-    all.push_back({.name = "stream",
-                   .place = &stream,
-                   .doc =
-                       "read the files while training, each batch ahead of its step, and keep none; auto: where they "
-                       "would take a quarter of the memory",
-                   .choices = {"auto", "always", "never"}});
-  }
-  if (is_images()) {
-    all.push_back(
-        {"augment", &augment, "in training, { flip = true, crop = 4, cutout = 8 }: see `thalweg list sections`"});
-    all.push_back({"noise", &noise,
-                   "above 0, the model learns to remove noise of this deviation (the image's whole range is 1), which "
-                   "is added to the input; the image is the target",
-                   not_negative});
-  } else if (format == "text") {
-    std::ranges::copy(text.fields(), std::back_inserter(all));
-  } else {
-    std::ranges::copy(table.fields(), std::back_inserter(all));
-  }
-  return all;
-}
 
 Fields TrainOptions::fields() {
   const Range count{.low = 1};
@@ -83,12 +51,12 @@ std::optional<EarlyStopping> read_early_stopping(const OptionValue& value) {
   if (const auto* b = value.get_if<bool>(); b && *b) return result;
   const auto* map = value.get_if<OptionMap>();
   if (!map) {
-    fail<UsageError>(
-        "[train] early_stopping = {}. Wanted: false, or {{ metric = \"validation.loss\", patience = \"3 "
-        "epochs\" }}",
-        value.str());
+    fail_option("early_stopping",
+                "[train] early_stopping = {}. Wanted: false, or {{ metric = \"validation.loss\", patience = \"3 "
+                "epochs\" }}",
+                value.str());
   }
-  read_fields(early_stopping_fields(result), *map, "train.early_stopping");
+  in_option("early_stopping", [&] { read_fields(early_stopping_fields(result), *map, "train.early_stopping"); });
   return result;
 }
 
@@ -108,38 +76,33 @@ struct Sections {
   }
 };
 
-/// Gives an error of reading `section` the line of the key that it names.
+/// What `read` gives. An error about a key of `section` is given file and line, where the key stands in a file.
 template <class Read>
-auto with_line(const ConfigTree& tree, const std::string& section, const Read& read) {
+auto with_line(const ConfigTree& tree, std::string_view section, const Read& read) {
   try {
     return read();
-  } catch (const UsageError& error) {
-    const std::string_view message = error.what();
-    const std::string prefix = section.empty() ? "" : section + ".";
-    for (const auto& [dotted, line] : tree.lines) {
-      if (!dotted.starts_with(prefix)) continue;
-      const std::string key = dotted.substr(prefix.size());
-      const bool named = message.find(fmt::format("'{}'", key)) != message.npos ||
-                         message.find(fmt::format("] {} = ", key)) != message.npos;
-      if (named && !tree.file.empty()) fail<UsageError>("{}:{}: {}", tree.file, line, message);
-    }
-    throw;
+  } catch (const OptionError& error) {
+    const auto line = tree.line_of(section, error.key());
+    if (!line || tree.file.empty()) throw;
+    fail_option(error.key(), "{}:{}: {}", tree.file, *line, error.what());
   }
 }
 
+Sections sections_of(const OptionMap& tree) {
+  Sections sections;
+  read_fields(sections.fields(), tree, "config");
+  return sections;
+}
+
 Sections read_sections(const ConfigTree& tree) {
-  return with_line(tree, "", [&] {
-    Sections sections;
-    read_fields(sections.fields(), tree.values, "config");
-    return sections;
-  });
+  return with_line(tree, "", [&] { return sections_of(tree.values); });
 }
 
 std::string take_kind(OptionMap& section, std::string_view where, const std::string& otherwise) {
   const auto found = section.find("kind");
   if (found == section.end()) return otherwise;
   const auto* kind = found->second.get_if<std::string>();
-  if (!kind) fail<UsageError>("[{}] kind = {}. Wanted: a name in quotes", where, found->second.str());
+  if (!kind) fail_option("kind", "[{}] kind = {}. Wanted: a name in quotes", where, found->second.str());
   std::string name = *kind;
   section.erase(found);
   return name;
@@ -174,26 +137,33 @@ OptionValue absolute(const OptionValue& place, const std::filesystem::path& fold
   return place;
 }
 
-void check_data_options(const DataOptions& data) {
-  const bool idx = data.format == "idx";
-  const auto check_place = [&](std::string_view key, const OptionValue& place, bool needed) {
+void check_places(const DataOptions& data, const ReaderRow& reader) {
+  const auto check = [&](std::string_view key, const OptionValue& place, bool needed) {
     const auto* path = place.get_if<std::string>();
-    if (path && path->empty() && !needed) return;
-    const bool good = idx ? place.holds<OptionMap>() : path && !path->empty();
-    if (good) return;
-    fail<UsageError>("[data] {} = {}. Wanted: {}", key, place.str(),
-                     idx ? "{ images = \"path\", labels = \"path\" }" : "a path");
+    const bool unset = path && path->empty();
+    if (reader.takes(place) || (unset && !needed)) return;
+    fail_option(key, "[data] {} = {}. Wanted: {}", key, place.str(), reader.place);
   };
-  check_place("train", data.train, true);
-  check_place("test", data.test, false);
+  check("train", data.train, true);
+  check("test", data.test, false);
   const auto* fraction = data.validation.get_if<double>();
-  if (!fraction) check_place("validation", data.validation, true);
+  if (!fraction) check("validation", data.validation, true);
   if (fraction && !(*fraction >= 0 && *fraction < 1)) {
-    fail<UsageError>("[data] validation = {}. Wanted: in [0, 1), or a path", *fraction);
+    fail_option("validation", "[data] validation = {}. Wanted: in [0, 1), or a path", *fraction);
   }
-  if (data.format == "csv" && data.table.target.empty()) {
-    fail<UsageError>("[data] target is not set. Hint: --target COLUMN says what to predict.");
+}
+
+/// The reader that the section names, or else the first that takes the training data.
+const ReaderRow& reader_for(const OptionMap& section) {
+  if (const auto format = section.find("format"); format != section.end()) {
+    const auto* name = format->second.get_if<std::string>();
+    if (!name) fail_option("format", "[data] format = {}. Wanted: a name in quotes", format->second.str());
+    return reader_named(*name);
   }
+  const auto train = section.find("train");
+  const auto takes = [&](const ReaderRow& row) { return train != section.end() && row.takes(train->second); };
+  const auto found = std::ranges::find_if(readers(), takes);
+  return found == readers().end() ? readers().front() : *found;
 }
 
 }  // namespace
@@ -201,29 +171,20 @@ void check_data_options(const DataOptions& data) {
 DataOptions read_data_options(const ConfigTree& tree, const std::filesystem::path& folder) {
   const Sections sections = read_sections(tree);
   return with_line(tree, "data", [&] {
-    DataOptions data;
-    const auto train = sections.data.find("train");
-    if (train != sections.data.end() && train->second.holds<OptionMap>()) data.format = "idx";
-    if (const auto format = sections.data.find("format"); format != sections.data.end()) {
-      read_fields({{"format", &data.format, "", any_number, {"csv", "idx", "images", "text"}}}, {*format}, "data");
-    }
-    read_fields(data.fields(), sections.data, "data");
-    if (data.is_images()) {
-      AugmentOptions augment;
-      read_fields(fields(augment), data.augment, "data.augment");
-      data.augment = field_values(fields(augment));
-    }
+    const ReaderRow& reader = reader_for(sections.data);
+    DataOptions data{.format = std::string(reader.name)};
+    reader.read_options(sections.data, data);
     if (const auto* none = data.validation.get_if<std::int64_t>()) {
       data.validation = {static_cast<double>(*none)};
     }
-    check_data_options(data);
+    check_places(data, reader);
     for (OptionValue* place : {&data.train, &data.test, &data.validation}) *place = absolute(*place, folder);
     return data;
   });
 }
 
 Config read_config(const ConfigTree& tree, DataOptions data, const DataFacts& facts, const Registry& registry) {
-  Sections own = read_sections(tree), defaults = read_sections(parse_toml(default_config(facts)));
+  Sections own = read_sections(tree), defaults = sections_of(default_config(facts));
   Config config;
   config.seed = static_cast<std::uint64_t>(own.seed);
   config.data = std::move(data);
@@ -285,21 +246,30 @@ FitOptions Config::fit_options() const {
 
 namespace {
 
-/// In the order of the fields.
-void write_section(std::string& out, std::string_view name, const Fields& fields) {
+/// The keys of `order` first, then the others by name.
+void write_section(std::string& out, std::string_view name, OptionMap values, const std::vector<std::string>& order) {
   out += fmt::format("\n[{}]\n", name);
-  const OptionMap values = field_values(fields);
-  for (const Field& field : fields)
-    out += fmt::format("{} = {}\n", field.name, values.at(std::string(field.name)).str());
+  const auto write = [&](const std::string& key, const OptionValue& value) {
+    out += fmt::format("{} = {}\n", key, value.str());
+  };
+  for (const std::string& key : order) {
+    if (const auto value = values.extract(key)) write(key, value.mapped());
+  }
+  for (const auto& [key, value] : values) write(key, value);
 }
 
-void write_choice(std::string& out, std::string_view name, Choice choice, bool auto_lr = false) {
-  if (auto_lr) choice.options["lr"] = {"auto"};
-  out += fmt::format("\n[{}]\nkind = {}\n", name, OptionValue{choice.kind}.str());
-  for (const auto& [key, value] : choice.options) out += fmt::format("{} = {}\n", key, value.str());
+std::vector<std::string> names_of(const Fields& fields) {
+  std::vector<std::string> names;
+  for (const Field& field : fields) names.emplace_back(field.name);
+  return names;
 }
 
-void flatten(const OptionMap& map, const std::string& prefix, std::map<std::string, std::string>& flat) {
+OptionMap section_of(Choice choice) {
+  choice.options["kind"] = {std::move(choice.kind)};
+  return std::move(choice.options);
+}
+
+void flatten(const OptionMap& map, const std::string& prefix, FlatOptions& flat) {
   for (const auto& [key, value] : map) {
     if (const auto* inner = value.get_if<OptionMap>()) {
       flatten(*inner, prefix + key + ".", flat);
@@ -310,9 +280,9 @@ void flatten(const OptionMap& map, const std::string& prefix, std::map<std::stri
 }
 
 /// Every key and its value, but for those that cannot change the result.
-std::map<std::string, std::string> decisive(const Config& config) {
-  std::map<std::string, std::string> flat;
-  flatten(parse_toml(config.toml()).values, "", flat);
+FlatOptions decisive(const Config& config) {
+  FlatOptions flat;
+  flatten(config.tree(), "", flat);
   for (const char* key :
        {"train.threads", "train.memory", "train.checkpoint_every", "train.keep_checkpoints", "train.layer_norms"})
     flat.erase(key);
@@ -321,36 +291,39 @@ std::map<std::string, std::string> decisive(const Config& config) {
 
 }  // namespace
 
+OptionMap Config::tree() const {
+  Config copy = *this;  // fields are places that can be written to
+  OptionMap data_section = field_values(copy.data.fields());
+  data_section.merge(copy.data.own);
+  if (auto_lr) copy.optimizer.options["lr"] = {"auto"};
+  return {{"seed", {seed}},
+          {"data", {std::move(data_section)}},
+          {"model", {section_of(model)}},
+          {"loss", {section_of(loss)}},
+          {"optimizer", {section_of(copy.optimizer)}},
+          {"schedule", {section_of(schedule)}},
+          {"train", {field_values(copy.train.fields())}}};
+}
+
 std::string Config::toml() const {
+  OptionMap sections = tree();
+  std::string out = fmt::format("seed = {}\n", sections.at("seed").str());
+  const auto write = [&](const char* name, const std::vector<std::string>& order) {
+    write_section(out, name, std::move(*sections.at(name).get_if<OptionMap>()), order);
+  };
   Config copy = *this;
-  std::string out = fmt::format("seed = {}\n", seed);
-  write_section(out, "data", copy.data.fields());
-  write_choice(out, "model", model);
-  write_choice(out, "loss", loss);
-  write_choice(out, "optimizer", optimizer, auto_lr);
-  write_choice(out, "schedule", schedule);
-  write_section(out, "train", copy.train.fields());
+  std::vector<std::string> data_keys = names_of(copy.data.fields());
+  for (const OptionDoc& own : reader_named(data.format).options) data_keys.push_back(own.name);
+  write("data", data_keys);
+  for (const char* section : {"model", "loss", "optimizer", "schedule"}) write(section, {"kind"});
+  write("train", names_of(copy.train.fields()));
   return out;
 }
 
-std::string Config::fingerprint() const {
-  std::string text;
-  for (const auto& [key, value] : decisive(*this)) text += key + " = " + value + "\n";
-  return text;
-}
+std::string Config::fingerprint() const { return lines_of(decisive(*this)); }
 
 std::vector<std::string> differences(const Config& before, const Config& after) {
-  const auto a = decisive(before), b = decisive(after);
-  std::vector<std::string> result;
-  for (const auto& [key, value] : a) {
-    const auto other = b.find(key);
-    const std::string now = other == b.end() ? "(not set)" : other->second;
-    if (now != value) result.push_back(fmt::format("{}: {} -> {}", key, value, now));
-  }
-  for (const auto& [key, value] : b) {
-    if (!a.contains(key)) result.push_back(fmt::format("{}: (not set) -> {}", key, value));
-  }
-  return result;
+  return differences(decisive(before), decisive(after));
 }
 
 }  // namespace thalweg

@@ -3,31 +3,12 @@
 
 #include <filesystem>
 
-#include "data/schema.hpp"
-#include "data/text.hpp"
 #include "options/toml.hpp"
+#include "run/reader.hpp"
 #include "thalweg/registry.hpp"
 #include "thalweg/train.hpp"
 
 namespace thalweg {
-
-/// `[data]`. A place is a path, or for idx a table { images = path, labels = path }.
-struct DataOptions {
-  std::string format = "csv";
-  OptionValue train = {""};
-  OptionValue test = {""};
-  OptionValue validation = {0.1};         ///< a fraction of the training rows, or a place
-  std::vector<std::string> classes = {};  ///< idx: what the labels are called
-  OptionMap augment = {};                 ///< images: AugmentOptions, for training
-  double noise = 0;                       ///< images: added to the input, where the image itself is the target
-  std::string stream = "auto";            ///< images: whether files are read while they are used
-  data::TableOptions table = {};          ///< csv: which columns mean what
-  data::TextOptions text = {};            ///< text: tokens and windows
-
-  /// Those of the format.
-  [[nodiscard]] Fields fields();
-  [[nodiscard]] bool is_images() const { return format == "idx" || format == "images"; }
-};
 
 /// `[train]`
 struct TrainOptions {
@@ -58,7 +39,9 @@ struct Config {
 
   /// Puts the rate where "auto" stood.
   void set_lr(double lr);
-  /// As TOML that reads back to the same.
+  /// Section by section, with every key.
+  [[nodiscard]] OptionMap tree() const;
+  /// The tree as TOML.
   [[nodiscard]] std::string toml() const;
   /// What decides the result of a run: everything but threads and checkpoints.
   [[nodiscard]] std::string fingerprint() const;
@@ -67,23 +50,14 @@ struct Config {
   [[nodiscard]] FitOptions fit_options() const;
 };
 
-/// What the defaults depend on.
-struct DataFacts {
-  data::Task task = data::Task::regression;
-  std::int64_t rows = 0;     ///< to train on
-  std::int64_t outputs = 1;  ///< numbers that the model gives for a row
-  bool table = true;
-  std::int64_t context = 0;  ///< tokens a row, of a text
-};
-
 /// Two stages, because what fits depends on what the data is: first where it is, then the rest.
 [[nodiscard]] DataOptions read_data_options(const ConfigTree& tree, const std::filesystem::path& folder);
 /// Throws UsageError, with file and line where they are known, for what is unknown, of a wrong type or out of range.
 [[nodiscard]] Config read_config(const ConfigTree& tree, DataOptions data, const DataFacts& facts,
                                  const Registry& registry);
 
-/// The defaults for such data, as a configuration.
-[[nodiscard]] std::string default_config(const DataFacts& facts);
+/// The defaults for such data, section by section.
+[[nodiscard]] OptionMap default_config(const DataFacts& facts);
 
 /// The keys at which two configurations differ, one a line: `optimizer.lr: 0.001 -> 0.003`. Threads and checkpoints do
 /// not count: they cannot change the result.

@@ -3,7 +3,7 @@
 #include <cmath>
 #include <limits>
 
-#include "core/error.hpp"
+#include "options/error.hpp"
 #include "schedule/curve.hpp"
 
 namespace thalweg {
@@ -160,13 +160,14 @@ Schedule join_options(JoinOptions o) {
   }
   std::vector<Part> parts;
   for (OptionMap options : o.parts) {
+    const std::string place = fmt::format("parts[{}]", parts.size());
     const auto kind = options.find("kind");
     if (kind == options.end() || !kind->second.holds<std::string>()) {
-      fail<UsageError>("[join] a part without a kind. Hint: {{ kind = \"cosine\" }}.");
+      fail_option(place, "[join] a part without a kind. Hint: {{ kind = \"cosine\" }}.");
     }
     const std::string name = *kind->second.get_if<std::string>();
     options.erase(kind);
-    Part& part = parts.emplace_back(Part{make_schedule(name, options)});
+    Part& part = parts.emplace_back(Part{in_option(place, [&] { return make_schedule(name, options); })});
     if (parts.size() <= o.lengths.size()) part.length = o.lengths[parts.size() - 1];
   }
   const Schedule joined = join(parts);

@@ -1,4 +1,4 @@
-#include "core/error.hpp"
+#include "options/rows.hpp"
 #include "schedule/curve.hpp"
 
 namespace thalweg {
@@ -114,15 +114,7 @@ std::span<const ScheduleRow> schedules() {
 }
 
 Schedule make_schedule(std::string_view name, const OptionMap& options) {
-  std::vector<std::string> names;
-  for (const ScheduleRow& row : schedules()) {
-    if (row.name == name) return row.make(options);
-    names.emplace_back(row.name);
-  }
-  const std::string near = nearest_name(name, names);
-  fail<UsageError>(
-      "[schedule] unknown kind '{}'. Hint: {}", name,
-      near.empty() ? fmt::format("known are {}.", fmt::join(names, ", ")) : fmt::format("did you mean '{}'?", near));
+  return row_named(schedules(), "schedule", name).make(options);
 }
 
 }  // namespace thalweg

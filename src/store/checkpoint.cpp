@@ -100,6 +100,11 @@ std::vector<fs::path> checkpoints_in(const fs::path& folder) {
   return paths;
 }
 
+/// A checkpoint that is whole, of another model: to pass it over would begin the run again without a word.
+class OtherModel : public ModelError {
+  using ModelError::ModelError;
+};
+
 void expect_same_parameters(const json& wanted, const json& found, const fs::path& path) {
   if (wanted == found) return;
   std::string difference;
@@ -108,7 +113,7 @@ void expect_same_parameters(const json& wanted, const json& found, const fs::pat
                       there = i < found.size() ? found[i].dump() : "nothing";
     if (here != there) difference = fmt::format("the model has {} where the checkpoint has {}", here, there);
   }
-  fail<ModelError>("[checkpoint] {} is of another model: {}", path.string(), difference);
+  fail<OtherModel>("[checkpoint] {} is of another model: {}", path.string(), difference);
 }
 
 Checkpoint read_checkpoint(const fs::path& path, const std::shared_ptr<const Layout>& layout) {
@@ -190,9 +195,10 @@ std::optional<Checkpoint> newest_checkpoint(const fs::path& folder, const std::s
   for (const fs::path& path : checkpoints_in(folder)) {
     try {
       return read_checkpoint(path, layout);
+    } catch (const OtherModel&) {
+      throw;
     } catch (const Error& error) {
       warnings.push_back(fmt::format("passed over: {}", error.what()));
-      if (std::string_view(error.what()).find("is of another model") != std::string_view::npos) throw;
     } catch (const json::exception& error) {
       warnings.push_back(
           fmt::format("passed over: [checkpoint] {}: its manifest lacks something ({})", path.string(), error.what()));

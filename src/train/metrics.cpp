@@ -6,7 +6,7 @@
 #include <numeric>
 
 #include "core/error.hpp"
-#include "thalweg/options.hpp"
+#include "options/nearest_name.hpp"
 
 namespace thalweg {
 
@@ -316,10 +316,7 @@ const MetricRow& find_metric(std::string_view name) {
     if (row.name == name) return row;
     names.emplace_back(row.name);
   }
-  const std::string near = nearest_name(name, names);
-  fail<UsageError>(
-      "[metric] unknown metric '{}'. Hint: {}", name,
-      near.empty() ? fmt::format("known are {}.", fmt::join(names, ", ")) : fmt::format("did you mean '{}'?", near));
+  fail<UsageError>("[metric] unknown metric '{}'. Hint: {}", name, name_hint(name, names));
 }
 
 std::string format_metric(double value) { return std::isnan(value) ? "-" : fmt::format("{:.4g}", value); }

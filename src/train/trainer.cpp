@@ -8,6 +8,7 @@
 #include "data/read_ahead.hpp"
 #include "data/split.hpp"
 #include "engine/engine.hpp"
+#include "options/differences.hpp"
 #include "store/checkpoint.hpp"
 #include "store/safetensors.hpp"
 #include "train/evaluation.hpp"
@@ -110,8 +111,9 @@ class Fit {
       auto found = newest_checkpoint(options_.checkpoints.string(), state_.layout, history_.warnings);
       if (found) {
         if (found->fingerprint != options_.fingerprint) {
-          fail<UsageError>("[resume] the checkpoint is of another configuration:\n{}\nand this run's is:\n{}",
-                           found->fingerprint, options_.fingerprint);
+          fail<UsageError>(
+              "[resume] the checkpoint is of another configuration: {}",
+              fmt::join(differences(options_in(found->fingerprint), options_in(options_.fingerprint)), "; "));
         }
         if (found->position.total_steps != position_.total_steps) {
           fail<UsageError>(

@@ -42,10 +42,45 @@ TEST_F(ExitCode, UsageIsTwo) {
   expect(shell("THALWEG_ISA=mmx " + command() + " train t.csv --target y"), 2, {"THALWEG_ISA=mmx", "avx2"});
   expect(run("train t.csv --target y --batch-size 0"), 2, {"batch_size = 0", ">= 1"});
   expect(run("train t.csv --target y --set optimizer.wieght_decay=1"), 2, {"did you mean 'weight_decay'"});
-  expect(run("train t.csv --target y --set lr"), 2, {"--set", "'='"});
+  expect(run("train t.csv --target y --set lr"), 2, {"--set", "'lr' is not KEY=VALUE", "optimizer.lr=1e-3"});
   expect(run("train t.csv --target y --resume"), 2, {"[resume]", "no unfinished run"});
   expect(run("evaluate nowhere"), 2, {"nowhere"});
   expect(run("list optimisers"), 2, {"did you mean 'optimizers'"});
+}
+
+TEST_F(ExitCode, NumbersThatOverflowAreRefusedByName) {
+  write_table("t.csv");
+  expect(run("train t.csv --target y --epochs 1844674407370955162"), 2, {"epochs = 1844674407370955162", "2^53"});
+  expect(run("train t.csv --target y --set train.steps=9223372036854775807"), 2, {"steps = ", "2^53"});
+  expect(run("train t.csv --target y --set train.checkpoint_every='1e300 epochs'"), 2, {"1e+300 epochs", "2^53"});
+  expect(run("train t.csv --target y --set schedule.warmup=1e300% --quiet"), 2, {"1e+300%", "2^53"});
+  const Ran all = run("train t.csv --target y --epochs 1 --quiet --set train.accumulate=9223372036854775807");
+  EXPECT_EQ(all.code, 0) << all.err;
+}
+
+TEST_F(ExitCode, NumbersOfTheCommandLineAreRefusedInShort) {
+  for (const char* wrong :
+       {"generate x --tokens -1", "generate x --top-p 0", "schedule cosine --lr=-1", "train t.csv --stop-after 0"}) {
+    const Ran ran = run(wrong);
+    expect(ran, 2, {"Wanted: "});
+    EXPECT_LT(ran.err.size(), 200u) << ran.err;
+  }
+  EXPECT_EQ(run("schedule exponential --set gamma=.3 --lr .5 --csv").code, 0);
+  expect(shell("THALWEG_THREADS=abc " + command() + " train t.csv --target y"), 2, {"THALWEG_THREADS=abc"});
+  expect(shell("THALWEG_THREADS=-1 " + command() + " train t.csv --target y"), 2, {"THALWEG_THREADS=-1"});
+}
+
+TEST_F(ExitCode, AConfigurationThatIsNoneIsRefused) {
+  write("empty.toml", "");
+  expect(run("train empty.toml"), 2, {"empty.toml is empty"});
+  ASSERT_EQ(shell("mkfifo pipe.toml").code, 0);
+  expect(run("train pipe.toml"), 2, {"pipe.toml is not a plain file"});
+  std::string deep;
+  for (int i = 0; i < 25'000; ++i) deep += "a.";
+  for (const std::string& text : {deep + "b = 1\n", "[" + deep + "b]\n"}) {
+    write("deep.toml", text);
+    expect(run("train deep.toml"), 2, {"deep.toml:1", "64"});
+  }
 }
 
 TEST_F(ExitCode, UsageInAFileNamesTheLine) {

@@ -187,7 +187,7 @@ TEST_F(MinimizeCommand, WhatIsWrongIsSaid) {
   expect_error("sphere --set problem.condition=2", 2, {"[sphere]", "'condition'"});
   expect_error("'x^2' --set problem.condition=2", 2, {"problem.condition", "formula"});
   expect_error("sphere --set beta1=0.5", 2, {"unknown key 'beta1'", "optimizer, schedule, problem"});
-  expect_error("sphere --set optimizer.beta1", 2, {"no '='"});
+  expect_error("sphere --set optimizer.beta1", 2, {"'optimizer.beta1' is not KEY=VALUE"});
   expect_error("sphere --gradient-norm -1", 2, {"gradient_norm = -1", ">= 0"});
   expect_error("sphere --steps 0", 2, {"max_steps = 0", ">= 1"});
   expect_error("sphere --lower 2 --upper 1", 2, {"lower = 2 above upper = 1"});

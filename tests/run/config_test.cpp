@@ -91,7 +91,8 @@ TEST(Config, ErrorsNameTheLineAndTheNearest) {
   expect_error(data_section + "[train]\nepochs = 2.5\n", {"test.toml:5", "epochs = 2.5", "a whole number"});
   expect_error(data_section + "[train]\nbatch_size = 0\n", {"test.toml:5", "batch_size = 0", ">= 1"});
   expect_error(data_section + "[optimizer]\nlr = nan\n", {"test.toml:5", "optimizer.lr", "finite"});
-  expect_error(data_section + "[model]\nkind = \"mpl\"\n", {"'mlp'"});
+  expect_error(data_section + "[model]\nkind = \"mpl\"\n", {"test.toml:5", "'mlp'"});
+  expect_error(data_section + "format = \"cvs\"\n", {"test.toml:4", "'csv'"});
   expect_error(data_section + "[trian]\nepochs = 1\n", {"test.toml:4", "'train'"});
   expect_error(data_section + "types = 3\n", {"test.toml:4", "types"});
   expect_error("[data]\ntrain = { images = \"a\", labels = \"b\" }\ntarget = \"y\"\n", {"test.toml:3", "'target'"});
@@ -99,6 +100,35 @@ TEST(Config, ErrorsNameTheLineAndTheNearest) {
   expect_error(data_section + "[train]\nearly_stopping = 3\n", {"early_stopping = 3"});
   expect_error(data_section + "validation = 1.5\n", {"validation", "in [0, 1)"});
   expect_error("a = 1\na = 2\n", {"test.toml:2"});
+}
+
+TEST(Config, ErrorsInsideAListNameTheLineOfTheirItem) {
+  const std::string layers = "[model]\nkind = \"layers\"\nlayers = [\n  { kind = \"dense\", units = 8 },\n";
+  expect_error(data_section + layers + "  { kind = \"dense\",\n    units = 0 }]\n", {"test.toml:9", "units = 0"});
+  expect_error(data_section + layers + "  { kind = \"dance\" }]\n", {"test.toml:8", "'dense'"});
+  const std::string join = "[schedule]\nkind = \"join\"\n";
+  expect_error(data_section + join + "parts = [{ kind = \"cosin\" }]\n", {"test.toml:6", "'cosine'"});
+  expect_error(data_section + "[train]\nearly_stopping = {\n  patience = \"often\" }\n",
+               {"test.toml:6", "patience = \"often\"", "3 epochs"});
+  expect_error(data_section + "[train]\nearly_stopping = { patients = 3 }\n", {"test.toml:5", "'patience'"});
+}
+
+TEST(Config, WhatWasSetHasNoLineOfTheFile) {
+  ConfigTree tree =
+      parse_toml(data_section + "[model]\nkind = \"layers\"\nlayers = [{ kind = \"dance\" }]\n", "test.toml");
+  EXPECT_EQ(tree.line_of("model", "layers[0].kind"), 6);
+  EXPECT_EQ(tree.line_of("model", "layers[0].units"), 6) << "the line of what it would stand in";
+  EXPECT_EQ(tree.line_of("model", "head"), std::nullopt);
+  tree.set_text("model.layers", "[{ kind = \"dense\" }]");
+  EXPECT_EQ(tree.line_of("model", "layers[0].kind"), std::nullopt);
+  EXPECT_EQ(tree.line_of("model", "kind"), 5);
+}
+
+TEST(Config, TheTreeIsWhatItsTomlReadsBackTo) {
+  const Config config =
+      read(data_section + "[optimizer]\nlr = \"auto\"\n[schedule]\nkind = \"cosine\"\nwarmup = \"5%\"\n");
+  EXPECT_EQ(OptionValue{config.tree()}.str(), OptionValue{parse_toml(config.toml()).values}.str());
+  EXPECT_EQ(config.tree().at("optimizer").get_if<OptionMap>()->at("lr").str(), "\"auto\"");
 }
 
 TEST(Config, AnOverrideIsTomlOrAsItIs) {

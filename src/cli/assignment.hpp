@@ -1,0 +1,26 @@
+#pragma once
+// KEY=VALUE, as `--set` and `--type` take it.
+
+#include <string>
+#include <string_view>
+
+#include "options/toml.hpp"
+
+namespace thalweg::cli {
+
+/// An option whose values are assignments, and an example of one for messages.
+struct AssignmentOption {
+  std::string_view option, example;
+  bool key_has_equals = false;  ///< the text is cut at its last '=' instead of its first
+};
+
+struct Assignment {
+  std::string key, value;
+};
+/// Throws UsageError where there is no '=', or nothing before it.
+[[nodiscard]] Assignment split_assignment(std::string_view text, const AssignmentOption& option);
+
+/// What `--set` says, over what the tree has. The example is a key of the command's own.
+void set_all(ConfigTree& tree, const std::vector<std::string>& sets, std::string_view example);
+
+}  // namespace thalweg::cli

@@ -1,0 +1,22 @@
+#pragma once
+// Where two configurations differ.
+
+#include <map>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace thalweg {
+
+/// Every key, dotted, and the text of its value.
+using FlatOptions = std::map<std::string, std::string>;
+
+/// One line a key that differs: `optimizer.lr: 0.001 -> 0.003`.
+[[nodiscard]] std::vector<std::string> differences(const FlatOptions& before, const FlatOptions& after);
+
+/// `key = value`, a line each.
+[[nodiscard]] std::string lines_of(const FlatOptions& options);
+/// The same read back; a line without ` = ` is a key without a value.
+[[nodiscard]] FlatOptions options_in(std::string_view lines);
+
+}  // namespace thalweg

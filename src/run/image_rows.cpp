@@ -1,0 +1,80 @@
+#include "run/image_rows.hpp"
+
+#include <algorithm>
+#include <numeric>
+
+#include "data/pictures.hpp"
+#include "options/rows.hpp"
+
+namespace thalweg {
+
+Fields ImageOptions::fields() {
+  return {{"augment", &augment, "in training, { flip = true, crop = 4, cutout = 8 }: see `thalweg list sections`"},
+          {"noise", &noise,
+           "above 0, the model learns to remove noise of this deviation (the image's whole range is 1), which "
+           "is added to the input; the image is the target",
+           not_negative}};
+}
+
+void ImageOptions::complete() {
+  augment = values_of(in_option("augment", [&] { return options_from<AugmentOptions>(augment, "data.augment"); }));
+}
+
+bool suits_images(const data::Preprocessing& preprocessing) { return preprocessing.tensor() != nullptr; }
+
+Dataset with_noise(Dataset images, const ImageOptions& options) {
+  return options.noise > 0 ? data::noisy(images, options.noise) : std::move(images);
+}
+
+namespace {
+
+class ImageRows final : public TrainingRows {
+ public:
+  ImageRows(Dataset images, std::vector<std::string> classes, const ImageOptions& options, double held_out)
+      : TrainingRows(held_out),
+        images_(std::move(images)),
+        classes_(std::move(classes)),
+        augmentation_(options_from<AugmentOptions>(options.augment, "data.augment")) {
+    rows_.resize(static_cast<std::size_t>(images_.rows()));
+    std::iota(rows_.begin(), rows_.end(), 0);
+    const Shape image(images_.columns()[0].second.shape().sizes().subspan(1));
+    facts_ = {.task = data::Task::regression, .rows = images_.rows(), .outputs = image.size(), .table = false};
+    if (options.noise > 0) {
+      notes_.push_back(fmt::format("{} images of {} with noise to remove", images_.rows(), image));
+      return;
+    }
+    const auto labels = images_["target"].values<std::int32_t>();
+    labels_.assign(labels.begin(), labels.end());
+    const auto highest = labels_.empty() ? 0 : *std::ranges::max_element(labels_);
+    facts_.task = data::Task::multiclass;
+    facts_.outputs = std::max<std::int64_t>(highest + 1, static_cast<std::int64_t>(classes_.size()));
+    notes_.push_back(fmt::format("{} images of {}, {} classes{}", images_.rows(), image, facts_.outputs,
+                                 images_.streams() ? ", read while they are used" : ""));
+  }
+
+ private:
+  [[nodiscard]] Parts encode(std::span<const std::int64_t> train,
+                             std::span<const std::int64_t> validation) const override {
+    Parts parts{.preprocessing = data::TensorPreprocessing::fit(images_, train, classes_),
+                .train = images_.select(train),
+                .augmentation = augmentation_};
+    if (!validation.empty()) parts.validation = images_.select(validation);
+    return parts;
+  }
+  [[nodiscard]] Dataset encode_test(Parts&, std::span<const std::int64_t> rows) const override {
+    return images_.select(rows);
+  }
+
+  Dataset images_;
+  std::vector<std::string> classes_;
+  AugmentOptions augmentation_;
+};
+
+}  // namespace
+
+std::unique_ptr<const TrainingData> image_rows(Dataset images, std::vector<std::string> classes,
+                                               const ImageOptions& options, double held_out) {
+  return std::make_unique<ImageRows>(std::move(images), std::move(classes), options, held_out);
+}
+
+}  // namespace thalweg

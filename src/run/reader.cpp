@@ -1,0 +1,51 @@
+#include "run/reader.hpp"
+
+#include <algorithm>
+
+#include "options/nearest_name.hpp"
+
+namespace thalweg {
+
+const std::vector<ReaderRow>& readers() {
+  static const std::vector<ReaderRow> rows = {csv_reader(), idx_reader(), images_reader(), text_reader()};
+  return rows;
+}
+
+namespace {
+
+std::vector<std::string_view> reader_names() {
+  std::vector<std::string_view> names;
+  for (const ReaderRow& row : readers()) names.push_back(row.name);
+  return names;
+}
+
+}  // namespace
+
+const ReaderRow& reader_named(std::string_view name) {
+  const auto found = std::ranges::find(readers(), name, &ReaderRow::name);
+  if (found != readers().end()) return *found;
+  const std::vector<std::string_view> names = reader_names();
+  fail_option("format", "[data] format = \"{}\". Hint: {}", name, name_hint(name, {names.begin(), names.end()}));
+}
+
+bool is_path(const OptionValue& place) {
+  const auto* path = place.get_if<std::string>();
+  return path && !path->empty();
+}
+
+Fields DataOptions::fields() {
+  return {
+      {"format", &format, "how the data is stored", any_number, reader_names()},
+      {"train", &train, "the data to train on: a path, or { images = path, labels = path }"},
+      {"test", &test, "data that is measured once, at the end"},
+      {"validation", &validation,
+       "held out to watch the training: a fraction of the training rows, of a text its end (0 is none), or data"},
+  };
+}
+
+double DataOptions::held_out() const {
+  const auto* fraction = validation.get_if<double>();
+  return fraction ? *fraction : 0;
+}
+
+}  // namespace thalweg

@@ -1,0 +1,127 @@
+#pragma once
+// Readers: the ways in which data is stored. Each is a file of this room and a row of a table.
+
+#include <functional>
+#include <memory>
+#include <optional>
+
+#include "data/preprocessing.hpp"
+#include "options/error.hpp"
+#include "thalweg/augment.hpp"
+#include "thalweg/data.hpp"
+
+namespace thalweg {
+
+/// `[data]`. What a place is depends on the reader: a path, or a table of paths.
+struct DataOptions {
+  std::string format = "csv";
+  OptionValue train = {""};
+  OptionValue test = {""};
+  OptionValue validation = {0.1};  ///< a fraction of the training rows, or a place
+  OptionMap own = {};              ///< the keys that the reader has of its own, each with its value
+
+  /// Those that every reader has.
+  [[nodiscard]] Fields fields();
+  /// The fraction of the training rows that is held out; 0 where `validation` is a place.
+  [[nodiscard]] double held_out() const;
+};
+
+/// What the defaults of a configuration depend on.
+struct DataFacts {
+  data::Task task = data::Task::regression;
+  std::int64_t rows = 0;     ///< to train on
+  std::int64_t outputs = 1;  ///< numbers that the model gives for a row
+  bool table = true;
+  std::int64_t context = 0;  ///< tokens a row, of a text
+};
+
+/// What a run works on. The preprocessing was fitted on `train` alone.
+struct Parts {
+  data::Preprocessing preprocessing;
+  Dataset train;
+  std::optional<Dataset> validation = {}, test = {};
+  AugmentOptions augmentation = {};  ///< of the rows to train on
+  std::vector<std::string> warnings = {};
+};
+
+/// Training data that was read.
+class TrainingData {
+ public:
+  virtual ~TrainingData() = default;
+  [[nodiscard]] const DataFacts& facts() const { return facts_; }
+  /// What was decided about the data, and what to look at, a line each.
+  [[nodiscard]] const std::vector<std::string>& notes() const { return notes_; }
+  [[nodiscard]] const std::vector<std::string>& warnings() const { return warnings_; }
+
+  /// What is trained on, and what `validation` holds out of it where that is a fraction.
+  [[nodiscard]] virtual Parts parts(std::uint64_t seed) const = 0;
+  /// k times: one fold to test on, the rest as `parts` cuts it. Throws UsageError where rows cannot be dealt out.
+  [[nodiscard]] virtual std::vector<Parts> folds(std::int64_t k, std::uint64_t seed) const = 0;
+
+ protected:
+  DataFacts facts_;
+  std::vector<std::string> notes_, warnings_;
+};
+
+[[nodiscard]] bool is_path(const OptionValue& place);
+
+/// A row of the table of readers.
+struct ReaderRow {
+  std::string_view name, summary;
+  std::string_view place = "a path";                    ///< what it reads, as messages say it
+  bool (*takes)(const OptionValue& place) = is_path;    ///< whether a place is of that form
+  bool (*suits)(const data::Preprocessing&) = nullptr;  ///< whether a model with this preprocessing can read its data
+  std::vector<OptionDoc> options = {};                  ///< its own
+  /// Reads all keys of `[data]`. Throws OptionError.
+  std::function<void(const OptionMap& values, DataOptions& into)> read_options = {};
+  /// Reads the training data.
+  std::function<std::unique_ptr<const TrainingData>(const DataOptions&)> read = {};
+  /// Reads data at a place as a trained model takes it. What was seen of it is added to `warnings`.
+  std::function<Dataset(const data::Preprocessing&, const OptionValue& place, const DataOptions&,
+                        std::vector<std::string>& warnings)>
+      encode = {};
+};
+[[nodiscard]] const std::vector<ReaderRow>& readers();
+/// Throws OptionError of the key "format", naming the nearest.
+[[nodiscard]] const ReaderRow& reader_named(std::string_view name);
+
+/// The reader's own options, as a struct.
+template <class Options>
+[[nodiscard]] Options own_options(const DataOptions& data) {
+  Options options;
+  read_fields(options.fields(), data.own, "data");
+  return options;
+}
+
+/// Texts, and the functions of a reader whose own keys are the fields of `Options`. A member `complete`, where there
+/// is one, checks what depends on more than one key.
+template <class Options>
+[[nodiscard]] ReaderRow reader_row(ReaderRow texts,
+                                   std::unique_ptr<const TrainingData> (*read)(const DataOptions&, const Options&),
+                                   Dataset (*encode)(const data::Preprocessing&, const OptionValue&, const Options&,
+                                                     std::vector<std::string>&)) {
+  Options defaults;
+  texts.options = describe_fields(defaults.fields());
+  texts.read_options = [](const OptionMap& values, DataOptions& into) {
+    Options own;
+    Fields all = into.fields();
+    for (const Field& field : own.fields()) all.push_back(field);
+    read_fields(all, values, "data");
+    if constexpr (requires { own.complete(); }) own.complete();
+    into.own = field_values(own.fields());
+  };
+  texts.read = [read](const DataOptions& data) { return read(data, own_options<Options>(data)); };
+  texts.encode = [encode](const data::Preprocessing& preprocessing, const OptionValue& place, const DataOptions& data,
+                          std::vector<std::string>& warnings) {
+    return encode(preprocessing, place, own_options<Options>(data), warnings);
+  };
+  return texts;
+}
+
+// The rows.
+[[nodiscard]] ReaderRow csv_reader();
+[[nodiscard]] ReaderRow idx_reader();
+[[nodiscard]] ReaderRow images_reader();
+[[nodiscard]] ReaderRow text_reader();
+
+}  // namespace thalweg

@@ -1,0 +1,147 @@
+// Every row of the table of readers, on a small sample of what it reads.
+
+#include "run/reader.hpp"
+
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <map>
+#include <set>
+
+#include "data/pictures.hpp"
+#include "options/toml.hpp"
+#include "run/config.hpp"
+#include "run/source.hpp"
+#include "temporary_folder.hpp"
+
+namespace thalweg {
+namespace {
+
+constexpr int rows = 20;
+
+class Readers : public testing::TemporaryFolderTest {
+ protected:
+  void SetUp() override {
+    std::string table = "a,b,y\n", images("\0\0\x08\x03\0\0\0\x14\0\0\0\x02\0\0\0\x02", 16),
+                labels("\0\0\x08\x01\0\0\0\x14", 8), text;
+    for (int i = 0; i < rows; ++i) {
+      table += fmt::format("{},{},{}\n", i, i % 7, i % 2 ? "odd" : "even");
+      for (int pixel = 0; pixel < 4; ++pixel) images += static_cast<char>(i * 10 + pixel);
+      labels += static_cast<char>(i % 2);
+      text += "eight by";  // as long as a window
+      write_picture(i);
+    }
+    write("t.csv", table);
+    write("i.idx", images);
+    write("l.idx", labels);
+    write("t.txt", text);
+  }
+
+  /// By the name of the row: what `[data]` has besides the format.
+  const std::map<std::string_view, std::string> samples{
+      {"csv", "train = \"t.csv\"\ntarget = \"y\"\n"},
+      {"idx", "train = { images = \"i.idx\", labels = \"l.idx\" }\n"},
+      {"images", "train = \"pictures\"\n"},
+      {"text", "train = \"t.txt\"\nsequence_length = 8\nstride = 8\n"},
+  };
+  [[nodiscard]] DataOptions options_of(const ReaderRow& row, const std::string& more = "") const {
+    const std::string format = "[data]\nformat = \"" + std::string(row.name) + "\"\n";
+    return read_data_options(parse_toml(format + samples.at(row.name) + more, "c.toml"), path());
+  }
+
+ private:
+  void write_picture(int i) const {
+    const std::string folder = i % 2 ? "pictures/odd" : "pictures/even";
+    std::filesystem::create_directories(path(folder));
+    Tensor picture({2, 2, 1}, u8);
+    for (std::int64_t place = 0; place < 4; ++place) picture.set(place, static_cast<double>(i * 10 + place));
+    const std::vector<std::byte> png = data::png_of(picture);
+    write(folder + "/" + std::to_string(i) + ".png", {reinterpret_cast<const char*>(png.data()), png.size()});
+  }
+};
+
+TEST_F(Readers, EachReadsItsSampleAndHoldsOutTheFractionAskedFor) {
+  for (const ReaderRow& row : readers()) {
+    SCOPED_TRACE(row.name);
+    const DataSource source(options_of(row, "validation = 0.25\n"));
+    const Parts parts = source.parts(1);
+    ASSERT_TRUE(parts.validation);
+    EXPECT_TRUE(row.suits(parts.preprocessing));
+    EXPECT_FALSE(source.notes().empty());
+    // a window of text needs one token more than it is long
+    const std::int64_t lost = row.name == "text" ? 2 : 0;
+    EXPECT_EQ(parts.train.rows() + parts.validation->rows(), rows - lost);
+    EXPECT_EQ(parts.validation->rows(), rows / 4 - lost / 2);
+  }
+}
+
+TEST_F(Readers, EachEncodesAPlaceAsATrainedModelReadsIt) {
+  for (const ReaderRow& row : readers()) {
+    SCOPED_TRACE(row.name);
+    const DataOptions options = options_of(row, "validation = 0\n");
+    const Parts parts = DataSource(options).parts(1);
+    std::vector<std::string> warnings;
+    const Dataset again = encode_place(parts.preprocessing, options.train, options, warnings);
+    EXPECT_TRUE(identical(again["input"], parts.train["input"]));
+    EXPECT_TRUE(identical(again["target"], parts.train["target"]));
+    EXPECT_TRUE(warnings.empty());
+  }
+}
+
+TEST_F(Readers, EachIsNamedByTheFormatOrElseFollowsFromThePlace) {
+  for (const ReaderRow& row : readers()) EXPECT_EQ(options_of(row).format, row.name);
+  const auto format_of = [&](const std::string& section) {
+    return read_data_options(parse_toml("[data]\n" + section), path()).format;
+  };
+  EXPECT_EQ(format_of(samples.at("csv")), "csv");
+  EXPECT_EQ(format_of(samples.at("idx")), "idx");
+}
+
+TEST_F(Readers, EachKnowsItsOwnKeysAndRefusesThoseOfOthers) {
+  std::set<std::string> all;
+  for (const ReaderRow& row : readers()) {
+    for (const OptionDoc& option : row.options) all.insert(option.name);
+  }
+  for (const ReaderRow& row : readers()) {
+    SCOPED_TRACE(row.name);
+    const OptionMap own = options_of(row).own;
+    EXPECT_EQ(own.size(), row.options.size());
+    for (const OptionDoc& option : row.options) EXPECT_TRUE(own.contains(option.name)) << option.name;
+    for (const std::string& key : all) {
+      if (own.contains(key)) continue;
+      EXPECT_THROW((void)options_of(row, key + " = 1\n"), OptionError) << key;
+    }
+  }
+}
+
+TEST_F(Readers, APlaceOfAnotherFormIsRefusedWithTheFormWanted) {
+  for (const ReaderRow& row : readers()) {
+    SCOPED_TRACE(row.name);
+    const bool table = row.takes(OptionValue{OptionMap{{"images", {"i"}}, {"labels", {"l"}}}});
+    const std::string other = table ? "\"a path\"" : "{ images = \"i\", labels = \"l\" }";
+    try {
+      (void)options_of(row, "test = " + other + "\n");
+      ADD_FAILURE() << "nothing was thrown";
+    } catch (const OptionError& error) {
+      EXPECT_EQ(error.key(), "test");
+      EXPECT_NE(std::string(error.what()).find(row.place), std::string::npos) << error.what();
+    }
+  }
+}
+
+TEST_F(Readers, AModelReadsPlacesOfEveryFormThatSuitsIt) {
+  for (const ReaderRow& row : readers()) {
+    SCOPED_TRACE(row.name);
+    const DataOptions options = options_of(row, "validation = 0\n");
+    const Parts parts = DataSource(options).parts(1);
+    EXPECT_EQ(options_for(parts.preprocessing, options.train, {})->format, row.name);
+    for (const ReaderRow& other : readers()) {
+      const DataOptions theirs = options_of(other, "validation = 0\n");
+      const auto chosen = options_for(parts.preprocessing, theirs.train, options);
+      EXPECT_TRUE(!chosen || reader_named(chosen->format).suits(parts.preprocessing));
+    }
+  }
+}
+
+}  // namespace
+}  // namespace thalweg
