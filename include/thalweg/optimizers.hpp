@@ -1,7 +1,7 @@
 #pragma once
-// The methods, ready made. Each follows PyTorch 2.x where PyTorch has it, else the paper it names. In the formulas g is
-// the gradient, x the parameters, t the step from 1. All have `lr` (a factor for it is the schedule's), `weight_decay`,
-// `clip_norm` (0 is no limit), `noise` (as optim::add_noise; 0 is none) and `maximize`.
+// The optimizers of the library. Each follows PyTorch 2.x where PyTorch has it, else the paper it names. In the
+// formulas g is the gradient, x the parameters, t the step from 1. All have `lr` (multiplied by the schedule),
+// `weight_decay`, `clip_norm` (0 is no limit), `noise` (as optim::add_noise; 0 is none) and `maximize`.
 
 #include "thalweg/optim.hpp"
 
@@ -224,8 +224,8 @@ struct ProdigyOptions {
   bool bias_correction = false, safeguard_warmup = false, maximize = false;
   Schedule schedule = {};
 };
-/// Adam whose rate is an estimate d of the distance to the solution; lr is a factor of it. growth bounds the ratio of
-/// one d to the one before, 0 does not. Decoupled decay. (Mishchenko and Defazio 2024)
+/// Adam whose rate is an estimate d of the distance to the solution; lr is a factor of it. growth is the largest
+/// ratio of a d to the one before, 0 no limit. Decoupled decay. (Mishchenko and Defazio 2024)
 Optimizer prodigy(ProdigyOptions options = {});
 
 struct MuonOptions {
@@ -240,12 +240,12 @@ struct MuonOptions {
 Optimizer muon(MuonOptions options = {});
 
 struct LookaheadOptions {
-  OptionMap optimizer = {{"kind", {std::string("adamw")}}};  ///< the fast method, as a configuration has it
+  OptionMap optimizer = {{"kind", {std::string("adamw")}}};  ///< the fast method, as in a configuration
   std::int64_t every = 5;
   double mix = 0.5;
 };
-/// Every few steps of a fast method, slow weights go a part of the way, and the fast ones start again there. (Zhang et
-/// al. 2019)
+/// Every few steps of a fast method, slow weights move part of the way to its weights, which go on from there. (Zhang
+/// et al. 2019)
 Optimizer lookahead(LookaheadOptions options = {});
 Optimizer lookahead(Optimizer fast, std::int64_t every = 5, double mix = 0.5);
 
