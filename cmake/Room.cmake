@@ -31,10 +31,10 @@ function(thalweg_room name)
   set(THALWEG_ROOM_OBJECTS ${THALWEG_ROOM_OBJECTS} $<TARGET_OBJECTS:thalweg_${name}> CACHE INTERNAL "")
 endfunction()
 
-# A table whose rows lie in the files of a folder: ROOM/FOLDER/x.cpp defines `std::vector<ROW> x_FOLDER()`, its rows. The
-# header ROOM/FOLDER_parts.hpp, written into the build folder, lists these functions in the order of the files' names. So
-# a new file is in the table without a line elsewhere, and a file that lacks the function does not link.
-function(thalweg_table room folder row namespace)
+# A table whose rows lie in the files of a folder: ROOM/FOLDER/x.cpp defines `std::vector<ROW> x_FOLDER()`, its rows, and
+# HEADER declares ROW. The header ROOM/FOLDER_parts.hpp, written into the build folder, lists these functions in the order
+# of the files' names. So a new file is in the table without a line elsewhere, and one without the function does not link.
+function(thalweg_table room folder row header namespace)
   file(GLOB files CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/${folder}/*.cpp)
   foreach(file IN LISTS files)
     cmake_path(GET file STEM stem)
@@ -44,6 +44,8 @@ function(thalweg_table room folder row namespace)
   file(CONFIGURE OUTPUT ${PROJECT_BINARY_DIR}/tables/${room}/${folder}_parts.hpp @ONLY CONTENT [[
 // Written by cmake/Room.cmake: the files of src/@room@/@folder@.
 #pragma once
+
+#include "@header@"
 
 namespace @namespace@ {
 
