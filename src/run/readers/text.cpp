@@ -56,12 +56,12 @@ Dataset encode(const data::Preprocessing& preprocessing, const OptionValue& plac
 
 }  // namespace
 
-ReaderRow text_reader() {
-  return reader_row<data::TextOptions>(
+std::vector<ReaderRow> text_readers() {
+  return {reader_row<data::TextOptions>(
       {.name = "text",
        .summary = "a file or a folder of files, in tokens, of which each is predicted from those before it",
        .suits = [](const data::Preprocessing& p) { return p.text() != nullptr; }},
-      read, encode);
+      read, encode)};
 }
 
 }  // namespace thalweg

@@ -77,12 +77,12 @@ Dataset encode(const data::Preprocessing& preprocessing, const OptionValue& plac
 
 }  // namespace
 
-ReaderRow csv_reader() {
-  return reader_row<CsvOptions>(
+std::vector<ReaderRow> csv_readers() {
+  return {reader_row<CsvOptions>(
       {.name = "csv",
        .summary = "a table of text with a header (RFC 4180), separated by commas, semicolons or tabs",
        .suits = [](const data::Preprocessing& p) { return p.table() != nullptr; }},
-      read, encode);
+      read, encode)};
 }
 
 }  // namespace thalweg

@@ -44,11 +44,11 @@ Dataset encode(const data::Preprocessing& preprocessing, const OptionValue& plac
 
 }  // namespace
 
-ReaderRow images_reader() {
-  return reader_row<FolderOptions>({.name = "images",
-                                    .summary = "PNG and JPEG files of one size, in a folder for each class",
-                                    .suits = suits_images},
-                                   read, encode);
+std::vector<ReaderRow> images_readers() {
+  return {reader_row<FolderOptions>({.name = "images",
+                                     .summary = "PNG and JPEG files of one size, in a folder for each class",
+                                     .suits = suits_images},
+                                    read, encode)};
 }
 
 }  // namespace thalweg

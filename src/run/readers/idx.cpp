@@ -47,13 +47,13 @@ Dataset encode(const data::Preprocessing& preprocessing, const OptionValue& plac
 
 }  // namespace
 
-ReaderRow idx_reader() {
-  return reader_row<IdxOptions>({.name = "idx",
-                                 .summary = "images and labels as MNIST has them, plain or gzip",
-                                 .place = place_text,
-                                 .takes = [](const OptionValue& place) { return place.holds<OptionMap>(); },
-                                 .suits = suits_images},
-                                read, encode);
+std::vector<ReaderRow> idx_readers() {
+  return {reader_row<IdxOptions>({.name = "idx",
+                                  .summary = "images and labels as MNIST has them, plain or gzip",
+                                  .place = place_text,
+                                  .takes = [](const OptionValue& place) { return place.holds<OptionMap>(); },
+                                  .suits = suits_images},
+                                 read, encode)};
 }
 
 }  // namespace thalweg
