@@ -23,6 +23,11 @@ Fields framed_fields(Options& o, std::string_view decay, Fields own) {
   own.insert(own.begin(), {"lr", &o.lr, "learning rate", positive});
   if constexpr (requires { o.weight_decay; }) own.push_back({"weight_decay", &o.weight_decay, decay, not_negative});
   own.push_back({"clip_norm", &o.clip_norm, "largest norm of the whole gradient; 0 is no limit", not_negative});
+  own.push_back(
+      {"clip_value", &o.clip_value, "largest size of each element of the gradient; 0 is no limit", not_negative});
+  own.push_back({"clip_ratio", &o.clip_ratio,
+                 "largest norm of the gradient of each output unit, relative to the norm of its weights; 0 is no limit",
+                 not_negative});
   own.push_back({"noise", &o.noise, "variance of noise on the gradient, annealed as t^-0.55; 0 is none", not_negative});
   own.push_back({"maximize", &o.maximize, "climb instead of descending"});
   return own;
@@ -36,6 +41,8 @@ template <class Options>
 Optimizer framed(std::string name, const Options& options, Decay decay, std::vector<Transform> method) {
   check_fields(fields(const_cast<Options&>(options)), name);
   std::vector<Transform> all;
+  if (options.clip_value > 0) all.push_back(clip_value(options.clip_value));
+  if (options.clip_ratio > 0) all.push_back(adaptive_clip(options.clip_ratio));
   if (options.clip_norm > 0) all.push_back(clip_norm(options.clip_norm));
   if (options.noise > 0) all.push_back(add_noise(options.noise));
   if (options.maximize) all.push_back(negate());
