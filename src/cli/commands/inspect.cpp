@@ -121,7 +121,7 @@ void inspect_config(const ConfigArguments& arguments, bool measured, const Conte
   Session session =
       make_session(loaded.config, loaded.source.facts(), loaded.source.parts(loaded.config.seed), context.registry);
   const Anatomy anatomy = anatomy_of(session.recipe, context.registry);
-  const std::int64_t rows = std::min(session.parts.train.rows(), loaded.config.train.batch_size);
+  const std::int64_t rows = loaded.config.train.batch_size.of(session.parts.train.rows());
   const Dataset batch = session.parts.train.slice(0, rows);
   std::optional<StepCost> cost;
   if (measured) cost = session.trainer.measure(batch, loaded.config.fit_options());

@@ -185,7 +185,7 @@ namespace {
 int dry_run(LoadedConfig loaded, const Context& context) {
   Session session =
       make_session(loaded.config, loaded.source.facts(), loaded.source.parts(loaded.config.seed), context.registry);
-  const std::int64_t rows = std::min(session.parts.train.rows(), loaded.config.train.batch_size);
+  const std::int64_t rows = loaded.config.train.batch_size.of(session.parts.train.rows());
   emit("{}\n{}", describe(loaded.config, session), session.trainer.explain(session.parts.train.slice(0, rows)));
   return 0;
 }
