@@ -1,6 +1,7 @@
 #pragma once
 // The configuration of a run: what a user wrote, completed by the defaults that fit the data.
 
+#include <algorithm>
 #include <filesystem>
 
 #include "options/toml.hpp"
