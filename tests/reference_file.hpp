@@ -1,8 +1,10 @@
 #pragma once
 // The committed output of the generators in tests/reference.
 
+#include <filesystem>
 #include <fstream>
 #include <nlohmann/json.hpp>
+#include <set>
 #include <string>
 
 #include "places.hpp"
@@ -10,10 +12,25 @@
 
 namespace thalweg::testing {
 
-inline nlohmann::json reference(const std::string& name) {
-  std::ifstream file(source_folder() + "/tests/reference/" + name + ".json");
-  if (!file) throw std::runtime_error("no tests/reference/" + name + ".json");
+inline nlohmann::json parse_file(const std::filesystem::path& path) {
+  std::ifstream file(path);
+  if (!file) throw std::runtime_error("cannot read " + path.string());
   return nlohmann::json::parse(file);
+}
+
+/// NAME.json, which NAME.py writes, with the cases of NAME-*.json behind it, which are computed in other ways.
+inline nlohmann::json reference(const std::string& name) {
+  const std::filesystem::path folder = std::filesystem::path(source_folder()) / "tests" / "reference";
+  nlohmann::json all = parse_file(folder / (name + ".json"));
+  std::set<std::filesystem::path> more;
+  for (const auto& entry : std::filesystem::directory_iterator(folder)) {
+    const std::string file = entry.path().filename().string();
+    if (file.starts_with(name + "-") && file.ends_with(".json")) more.insert(entry.path());
+  }
+  for (const auto& path : more) {
+    for (const auto& item : parse_file(path)) all.push_back(item);
+  }
+  return all;
 }
 
 inline OptionMap options_of(const nlohmann::json& object);

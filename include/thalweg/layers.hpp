@@ -9,7 +9,7 @@ namespace thalweg::nn {
 struct LayerRow {
   std::string_view name, summary, formula;
   std::vector<OptionDoc> options = {};
-  /// The layer and its options with every default written out. Throws UsageError for what the options cannot be.
+  /// The layer and its options with every default written out. Throws UsageError for invalid options.
   std::function<std::pair<ModelFunction, OptionMap>(const OptionMap&)> make = {};
 };
 [[nodiscard]] const std::vector<LayerRow>& layers();

@@ -85,7 +85,7 @@ class LossFunction {
 struct LossRow {
   std::string_view name, summary, formula, when, source;
   std::vector<OptionDoc> options = {};
-  std::function<LossFunction(const OptionMap&)> make = {};  ///< throws UsageError for what the options cannot be
+  std::function<LossFunction(const OptionMap&)> make = {};  ///< throws UsageError for invalid options
 };
 [[nodiscard]] const std::vector<LossRow>& losses();
 /// Throws UsageError for a name that is not there, naming the nearest.

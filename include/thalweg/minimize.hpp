@@ -20,10 +20,10 @@ struct MinimizeStep {
 
 struct MinimizeOptions {
   std::int64_t max_steps = 1000;
-  /// Stop where the gradient's norm is not above this; what pushes against a bound does not count.
+  /// Stop when the gradient's norm is at most this; components that push against a bound do not count.
   double gradient_norm = 1e-8;
-  double value_change = 0;                       ///< stop where a step changes the value by no more than this; 0: never
-  std::optional<double> value = {};              ///< stop where the value is not above this
+  double value_change = 0;                       ///< stop when a step changes the value by at most this; 0: never
+  std::optional<double> value = {};              ///< stop when the value is at most this
   std::optional<Tensor> lower = {}, upper = {};  ///< bounds, element by element: each step ends inside
   Stop stop = {};
   std::function<void(const MinimizeStep&)> on_step = {};
@@ -37,7 +37,7 @@ struct MinimizeResult {
   double value = 0, gradient_norm = 0;
   std::int64_t steps = 0, evaluations = 0;
   MinimizeReason reason = MinimizeReason::max_steps;
-  std::string not_finite_in = {};  ///< the first op whose result is not finite at x, where that ended it
+  std::string not_finite_in = {};  ///< if a value that is not finite ended it: the first op with such a result
   /// Whether a stopping rule was met, rather than a limit.
   [[nodiscard]] bool converged() const { return reason <= MinimizeReason::value; }
   /// Value, steps, gradient norm, why it stopped: one line.

@@ -1,11 +1,41 @@
 #pragma once
 // Layers: functions of a Scope and Vars.
 
+#include <optional>
 #include <span>
 
 #include "thalweg/options.hpp"
 #include "thalweg/scope.hpp"
 #include "thalweg/spatial.hpp"
+
+namespace thalweg {
+
+// How a configuration writes the options of layers that are neither numbers nor texts.
+
+template <>
+struct OptionForm<Extent> {
+  static constexpr std::string_view wanted = "a number, or [height, width]";
+  static OptionValue write(const Extent& extent);
+  static std::optional<Extent> read(const OptionValue& value);
+};
+
+template <>
+struct OptionForm<Padding> {
+  static constexpr std::string_view wanted =
+      "\"same\", \"valid\", a number, [height, width], or [[top, left], [bottom, right]]";
+  static OptionValue write(const Padding& padding);
+  static std::optional<Padding> read(const OptionValue& value);
+};
+
+/// Its name in the table of initializers, or { kind = "normal", deviation = 0.02 }.
+template <>
+struct OptionForm<Initializer> {
+  static constexpr std::string_view wanted = "an initializer";
+  static OptionValue write(const Initializer& initializer);
+  static std::optional<Initializer> read(const OptionValue& value);
+};
+
+}  // namespace thalweg
 
 namespace thalweg::nn {
 
@@ -18,15 +48,15 @@ struct DenseOptions {
 Var dense(Scope s, const Arg& x, std::int64_t units, const DenseOptions& options = {});
 
 struct EmbeddingOptions {
-  std::int64_t count = 0;  ///< rows of the table
-  std::int64_t width = 0;
+  std::int64_t count = 256;  ///< rows of the table
+  std::int64_t width = 32;
   Initializer initializer = init::normal(1);
 };
 /// Rows of a table by i32 indices: (...) -> (..., width). Parameter "table" (count, width).
 Var embedding(Scope s, const Arg& indices, const EmbeddingOptions& options);
 
 struct ConvOptions {
-  std::int64_t filters = 0;
+  std::int64_t filters = 32;
   Extent kernel = 3;
   Extent stride = 1;
   Padding padding = "same";
@@ -43,7 +73,7 @@ Var conv2d(Scope s, const Arg& x, const ConvOptions& options);
 Var conv1d(Scope s, const Arg& x, const ConvOptions& options);
 
 struct ConvTransposeOptions {
-  std::int64_t filters = 0;
+  std::int64_t filters = 32;
   Extent kernel = 2;
   Extent stride = 2;
   Padding padding = "same";
@@ -112,7 +142,7 @@ struct LinearOptions {};
 struct MlpOptions {
   std::vector<std::int64_t> hidden = {256, 128};
   std::string activation = "relu";
-  std::string initializer = "he_normal";
+  Initializer initializer = init::he_normal();
   std::string norm = "none";  ///< none, batch or layer: before each activation
   bool residual = false;      ///< each hidden layer as large as the one before it adds to that
 };
@@ -138,7 +168,7 @@ struct SequenceStep {
 struct ModelRow {
   std::string_view name, summary;
   std::vector<OptionDoc> options = {};
-  /// The model and its options with every default written out. Throws UsageError for what the options cannot be.
+  /// The model and its options with every default written out. Throws UsageError for invalid options.
   std::function<std::pair<ModelFunction, OptionMap>(std::int64_t outputs, const OptionMap&)> make = {};
   /// Of a model that can generate: the same parameters, one place at a time.
   std::function<SequenceStep(std::int64_t outputs, const OptionMap&)> step = {};

@@ -1,7 +1,7 @@
 #pragma once
-// Optimizers: chains of transforms. A transform takes the gradient (or what the one before made of it) and hands on a
-// direction; the end of the chain is subtracted from the parameters. Its rule is a few lines on Vars, traced and run as
-// one fused pass over flat memory.
+// Optimizers: chains of transforms. A transform takes the gradient, or the direction of the transform before it, and
+// returns a direction; the last direction is subtracted from the parameters. Its rule is a few lines on Vars, traced
+// and run as one fused pass over flat memory.
 
 #include <functional>
 #include <map>
@@ -22,7 +22,7 @@ class Update {
   Update(UpdateContext& context, Var gradient_, Var parameter_)
       : gradient(gradient_), parameter(parameter_), context_(&context) {}
 
-  Var gradient;   ///< the gradient, or the direction that the transform before handed on
+  Var gradient;   ///< the gradient, or the direction that the transform before returned
   Var parameter;  ///< the values before the step
 
   /// A slot, to read and to assign: `u["m"] = b1 * u["m"] + (1 - b1) * u.gradient`.
@@ -57,7 +57,7 @@ struct Slot {
   std::string name;
   double initial = 0;
   Kind kind = Kind::element;
-  /// Its shape beside a parameter of the shape given, where that is another; {0} is none. For per_parameter rules.
+  /// Its shape for a parameter of the given shape, if they differ; {0} means no slot. For per_parameter rules.
   std::function<Shape(const Shape&)> shape = {};
 };
 
@@ -67,7 +67,7 @@ using UpdateRule = std::function<Var(Update&)>;
 struct Transform {
   std::string name = "";
   std::vector<Slot> slots = {};
-  /// The direction to hand on. A transform without a rule hands on what it is given.
+  /// The direction to return. A transform without a rule returns the direction that it is given.
   UpdateRule rule = {};
   /// What the parameters should be after the step; here `parameter` has the new values, and `gradient` what was
   /// subtracted.
@@ -83,31 +83,31 @@ struct Transform {
   Schedule schedule = {};
 };
 
-/// Parameters by the pattern of their names, which differ from the others in how they are stepped.
+/// Parameters whose names match a pattern, and how their update differs from that of the others.
 struct ParameterGroup {
   std::string pattern;                         ///< `*` stands for any characters, `?` for one: "encoder/*"
   double lr_factor = 1;                        ///< times the optimizer's rate
-  bool frozen = false;                         ///< not stepped at all
+  bool frozen = false;                         ///< not updated at all
   std::map<std::string, double> scalars = {};  ///< in place of the method's own: {{"weight_decay", 0.0}}
-  std::vector<Transform> chain = {};           ///< a method of their own
+  std::vector<Transform> chain = {};           ///< a method of their own, in place of the optimizer's
 };
 
 /// A chain of transforms, with the rate and its schedule.
 struct Optimizer {
   std::string name = "custom";
-  OptionMap options = {};  ///< resolved, for the manifest
+  OptionMap options = {};  ///< all of them, defaults written out
   std::vector<Transform> chain = {};
   double lr = 0;  ///< the one owner of the rate; the schedule multiplies it
   Schedule schedule = {};
-  std::vector<ParameterGroup> groups = {};  ///< the first whose pattern matches holds; the rest go by the chain
+  std::vector<ParameterGroup> groups = {};  ///< of several that match, the first; other parameters follow `chain`
 };
 
 /// A row of the table of optimizers.
 struct OptimizerRow {
   std::string_view name, summary, formula, when, source;
   std::vector<OptionDoc> options = {};
-  std::function<Optimizer(const OptionMap&)> make = {};  ///< throws UsageError for what the options cannot be
-  int passes = 1;  ///< over the parameters, at the default options; 0: as many as the shapes of the parameters ask for
+  std::function<Optimizer(const OptionMap&)> make = {};  ///< throws UsageError for invalid options
+  int passes = 1;  ///< over the parameters, at the default options; 0: it depends on their shapes
 };
 [[nodiscard]] const std::vector<OptimizerRow>& optimizers();
 /// Throws UsageError for a name that is not there, naming the nearest.

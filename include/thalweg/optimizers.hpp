@@ -1,7 +1,7 @@
 #pragma once
-// The methods, ready made. Each follows PyTorch 2.x where PyTorch has it, else the paper it names. In the formulas g is
-// the gradient, x the parameters, t the step from 1. All have `lr` (a factor for it is the schedule's), `weight_decay`,
-// `clip_norm` (0 is no limit), `noise` (as optim::add_noise; 0 is none) and `maximize`.
+// The optimizers of the library. Each follows PyTorch 2.x where PyTorch has it, else the paper it names. In the
+// formulas g is the gradient, x the parameters, t the step from 1. All have `lr` (multiplied by the schedule),
+// `weight_decay`, `clip_norm` (0 is no limit), `noise` (as optim::add_noise; 0 is none) and `maximize`.
 
 #include "thalweg/optim.hpp"
 
@@ -9,7 +9,7 @@ namespace thalweg::optim {
 
 struct SgdOptions {
   double lr = 0;  ///< must be given
-  double momentum = 0, dampening = 0, weight_decay = 0, clip_norm = 0, noise = 0;
+  double momentum = 0, dampening = 0, weight_decay = 0, clip_norm = 0, clip_value = 0, clip_ratio = 0, noise = 0;
   bool nesterov = false, maximize = false;
   Schedule schedule = {};
 };
@@ -17,7 +17,8 @@ struct SgdOptions {
 Optimizer sgd(SgdOptions options);
 
 struct AsgdOptions {
-  double lr = 1e-2, shrink = 1e-4, power = 0.75, start = 1e6, weight_decay = 0, clip_norm = 0, noise = 0;
+  double lr = 1e-2, shrink = 1e-4, power = 0.75, start = 1e6, weight_decay = 0, clip_norm = 0, clip_value = 0,
+         clip_ratio = 0, noise = 0;
   bool maximize = false;
   Schedule schedule = {};
 };
@@ -27,7 +28,7 @@ Optimizer asgd(AsgdOptions options = {});
 
 struct RpropOptions {
   double lr = 1e-2, shrink = 0.5, grow = 1.2, min_step = 1e-6, max_step = 50, weight_decay = 0, clip_norm = 0,
-         noise = 0;
+         clip_value = 0, clip_ratio = 0, noise = 0;
   bool maximize = false;
   Schedule schedule = {};
 };
@@ -36,7 +37,8 @@ struct RpropOptions {
 Optimizer rprop(RpropOptions options = {});
 
 struct AdagradOptions {
-  double lr = 1e-2, lr_decay = 0, initial_accumulator = 0, eps = 1e-10, weight_decay = 0, clip_norm = 0, noise = 0;
+  double lr = 1e-2, lr_decay = 0, initial_accumulator = 0, eps = 1e-10, weight_decay = 0, clip_norm = 0, clip_value = 0,
+         clip_ratio = 0, noise = 0;
   bool maximize = false;
   Schedule schedule = {};
 };
@@ -44,7 +46,8 @@ struct AdagradOptions {
 Optimizer adagrad(AdagradOptions options = {});
 
 struct RmspropOptions {
-  double lr = 1e-2, alpha = 0.99, eps = 1e-8, momentum = 0, weight_decay = 0, clip_norm = 0, noise = 0;
+  double lr = 1e-2, alpha = 0.99, eps = 1e-8, momentum = 0, weight_decay = 0, clip_norm = 0, clip_value = 0,
+         clip_ratio = 0, noise = 0;
   bool centered = false, maximize = false;
   Schedule schedule = {};
 };
@@ -52,7 +55,7 @@ struct RmspropOptions {
 Optimizer rmsprop(RmspropOptions options = {});
 
 struct AdadeltaOptions {
-  double lr = 1, rho = 0.9, eps = 1e-6, weight_decay = 0, clip_norm = 0, noise = 0;
+  double lr = 1, rho = 0.9, eps = 1e-6, weight_decay = 0, clip_norm = 0, clip_value = 0, clip_ratio = 0, noise = 0;
   bool maximize = false;
   Schedule schedule = {};
 };
@@ -61,7 +64,8 @@ struct AdadeltaOptions {
 Optimizer adadelta(AdadeltaOptions options = {});
 
 struct AdamOptions {
-  double lr = 1e-3, beta1 = 0.9, beta2 = 0.999, eps = 1e-8, weight_decay = 0, clip_norm = 0, noise = 0;
+  double lr = 1e-3, beta1 = 0.9, beta2 = 0.999, eps = 1e-8, weight_decay = 0, clip_norm = 0, clip_value = 0,
+         clip_ratio = 0, noise = 0;
   bool amsgrad = false, bias_correction = true, maximize = false;
   Schedule schedule = {};
 };
@@ -69,7 +73,8 @@ struct AdamOptions {
 Optimizer adam(AdamOptions options = {});
 
 struct AdamwOptions {
-  double lr = 1e-3, beta1 = 0.9, beta2 = 0.999, eps = 1e-8, weight_decay = 1e-2, clip_norm = 0, noise = 0;
+  double lr = 1e-3, beta1 = 0.9, beta2 = 0.999, eps = 1e-8, weight_decay = 1e-2, clip_norm = 0, clip_value = 0,
+         clip_ratio = 0, noise = 0;
   bool amsgrad = false, bias_correction = true, maximize = false;
   Schedule schedule = {};
 };
@@ -77,7 +82,8 @@ struct AdamwOptions {
 Optimizer adamw(AdamwOptions options = {});
 
 struct AdamaxOptions {
-  double lr = 2e-3, beta1 = 0.9, beta2 = 0.999, eps = 1e-8, weight_decay = 0, clip_norm = 0, noise = 0;
+  double lr = 2e-3, beta1 = 0.9, beta2 = 0.999, eps = 1e-8, weight_decay = 0, clip_norm = 0, clip_value = 0,
+         clip_ratio = 0, noise = 0;
   bool maximize = false;
   Schedule schedule = {};
 };
@@ -86,7 +92,7 @@ Optimizer adamax(AdamaxOptions options = {});
 
 struct NadamOptions {
   double lr = 2e-3, beta1 = 0.9, beta2 = 0.999, eps = 1e-8, momentum_decay = 4e-3, weight_decay = 0, clip_norm = 0,
-         noise = 0;
+         clip_value = 0, clip_ratio = 0, noise = 0;
   bool maximize = false;
   Schedule schedule = {};
 };
@@ -94,7 +100,8 @@ struct NadamOptions {
 Optimizer nadam(NadamOptions options = {});
 
 struct RadamOptions {
-  double lr = 1e-3, beta1 = 0.9, beta2 = 0.999, eps = 1e-8, weight_decay = 0, clip_norm = 0, noise = 0;
+  double lr = 1e-3, beta1 = 0.9, beta2 = 0.999, eps = 1e-8, weight_decay = 0, clip_norm = 0, clip_value = 0,
+         clip_ratio = 0, noise = 0;
   bool maximize = false;
   Schedule schedule = {};
 };
@@ -102,7 +109,8 @@ struct RadamOptions {
 Optimizer radam(RadamOptions options = {});
 
 struct AdabeliefOptions {
-  double lr = 1e-3, beta1 = 0.9, beta2 = 0.999, eps = 1e-16, weight_decay = 0, clip_norm = 0, noise = 0;
+  double lr = 1e-3, beta1 = 0.9, beta2 = 0.999, eps = 1e-16, weight_decay = 0, clip_norm = 0, clip_value = 0,
+         clip_ratio = 0, noise = 0;
   bool maximize = false;
   Schedule schedule = {};
 };
@@ -111,7 +119,7 @@ Optimizer adabelief(AdabeliefOptions options = {});
 
 struct YogiOptions {
   double lr = 1e-2, beta1 = 0.9, beta2 = 0.999, eps = 1e-3, initial_accumulator = 1e-6, weight_decay = 0, clip_norm = 0,
-         noise = 0;
+         clip_value = 0, clip_ratio = 0, noise = 0;
   bool maximize = false;
   Schedule schedule = {};
 };
@@ -119,7 +127,8 @@ struct YogiOptions {
 Optimizer yogi(YogiOptions options = {});
 
 struct LambOptions {
-  double lr = 1e-3, beta1 = 0.9, beta2 = 0.999, eps = 1e-6, weight_decay = 0.01, clip_norm = 0, noise = 0;
+  double lr = 1e-3, beta1 = 0.9, beta2 = 0.999, eps = 1e-6, weight_decay = 0.01, clip_norm = 0, clip_value = 0,
+         clip_ratio = 0, noise = 0;
   bool maximize = false;
   Schedule schedule = {};
 };
@@ -128,7 +137,7 @@ Optimizer lamb(LambOptions options = {});
 
 struct LarsOptions {
   double lr = 0;  ///< must be given
-  double momentum = 0.9, trust = 1e-3, weight_decay = 0, clip_norm = 0, noise = 0;
+  double momentum = 0.9, trust = 1e-3, weight_decay = 0, clip_norm = 0, clip_value = 0, clip_ratio = 0, noise = 0;
   bool maximize = false;
   Schedule schedule = {};
 };
@@ -136,7 +145,8 @@ struct LarsOptions {
 Optimizer lars(LarsOptions options);
 
 struct LionOptions {
-  double lr = 1e-4, beta1 = 0.9, beta2 = 0.99, weight_decay = 0, clip_norm = 0, noise = 0;
+  double lr = 1e-4, beta1 = 0.9, beta2 = 0.99, weight_decay = 0, clip_norm = 0, clip_value = 0, clip_ratio = 0,
+         noise = 0;
   bool maximize = false;
   Schedule schedule = {};
 };
@@ -144,7 +154,7 @@ struct LionOptions {
 Optimizer lion(LionOptions options = {});
 
 struct SignumOptions {
-  double lr = 1e-4, momentum = 0.9, weight_decay = 0, clip_norm = 0, noise = 0;
+  double lr = 1e-4, momentum = 0.9, weight_decay = 0, clip_norm = 0, clip_value = 0, clip_ratio = 0, noise = 0;
   bool maximize = false;
   Schedule schedule = {};
 };
@@ -153,7 +163,7 @@ Optimizer signum(SignumOptions options = {});
 
 struct AdafactorOptions {
   double lr = 1e-2, beta2_decay = -0.8, eps1 = 0, eps2 = 1e-3, clip_threshold = 1, weight_decay = 0, clip_norm = 0,
-         noise = 0;
+         clip_value = 0, clip_ratio = 0, noise = 0;
   bool maximize = false;
   Schedule schedule = {};
 };
@@ -162,7 +172,7 @@ struct AdafactorOptions {
 Optimizer adafactor(AdafactorOptions options = {});
 
 struct FtrlOptions {
-  double lr = 0.1, beta = 1, l1 = 0, l2 = 0, clip_norm = 0, noise = 0;
+  double lr = 0.1, beta = 1, l1 = 0, l2 = 0, clip_norm = 0, clip_value = 0, clip_ratio = 0, noise = 0;
   bool maximize = false;
   Schedule schedule = {};
 };
@@ -171,7 +181,8 @@ struct FtrlOptions {
 Optimizer ftrl(FtrlOptions options = {});
 
 struct AdanOptions {
-  double lr = 1e-3, beta1 = 0.98, beta2 = 0.92, beta3 = 0.99, eps = 1e-8, weight_decay = 0, clip_norm = 0, noise = 0;
+  double lr = 1e-3, beta1 = 0.98, beta2 = 0.92, beta3 = 0.99, eps = 1e-8, weight_decay = 0, clip_norm = 0,
+         clip_value = 0, clip_ratio = 0, noise = 0;
   bool maximize = false;
   Schedule schedule = {};
 };
@@ -181,7 +192,7 @@ Optimizer adan(AdanOptions options = {});
 
 struct AdemamixOptions {
   double lr = 1e-3, beta1 = 0.9, beta2 = 0.999, beta3 = 0.9999, alpha = 5, eps = 1e-8, weight_decay = 0, clip_norm = 0,
-         noise = 0;
+         clip_value = 0, clip_ratio = 0, noise = 0;
   std::int64_t warmup = 0;  ///< steps in which alpha and beta3 rise to their values
   bool maximize = false;
   Schedule schedule = {};
@@ -191,7 +202,8 @@ struct AdemamixOptions {
 Optimizer ademamix(AdemamixOptions options = {});
 
 struct AdoptOptions {
-  double lr = 1e-3, beta1 = 0.9, beta2 = 0.9999, eps = 1e-6, weight_decay = 0, clip_norm = 0, noise = 0;
+  double lr = 1e-3, beta1 = 0.9, beta2 = 0.9999, eps = 1e-6, weight_decay = 0, clip_norm = 0, clip_value = 0,
+         clip_ratio = 0, noise = 0;
   bool maximize = false;
   Schedule schedule = {};
 };
@@ -200,7 +212,7 @@ struct AdoptOptions {
 Optimizer adopt(AdoptOptions options = {});
 
 struct ScheduleFreeSgdOptions {
-  double lr = 1, momentum = 0.9, weight_decay = 0, clip_norm = 0, noise = 0;
+  double lr = 1, momentum = 0.9, weight_decay = 0, clip_norm = 0, clip_value = 0, clip_ratio = 0, noise = 0;
   std::int64_t warmup = 0;  ///< steps in which lr rises from 0
   bool maximize = false;
   Schedule schedule = {};
@@ -209,7 +221,8 @@ struct ScheduleFreeSgdOptions {
 Optimizer schedule_free_sgd(ScheduleFreeSgdOptions options = {});
 
 struct ScheduleFreeAdamwOptions {
-  double lr = 2.5e-3, beta1 = 0.9, beta2 = 0.999, eps = 1e-8, weight_decay = 0, clip_norm = 0, noise = 0;
+  double lr = 2.5e-3, beta1 = 0.9, beta2 = 0.999, eps = 1e-8, weight_decay = 0, clip_norm = 0, clip_value = 0,
+         clip_ratio = 0, noise = 0;
   std::int64_t warmup = 0;
   bool maximize = false;
   Schedule schedule = {};
@@ -220,16 +233,16 @@ Optimizer schedule_free_adamw(ScheduleFreeAdamwOptions options = {});
 struct ProdigyOptions {
   double lr = 1, beta1 = 0.9, beta2 = 0.999, eps = 1e-8, d0 = 1e-6, d_factor = 1, growth = 0;
   double beta3 = 0;  ///< 0 is sqrt(beta2)
-  double weight_decay = 0, clip_norm = 0, noise = 0;
+  double weight_decay = 0, clip_norm = 0, clip_value = 0, clip_ratio = 0, noise = 0;
   bool bias_correction = false, safeguard_warmup = false, maximize = false;
   Schedule schedule = {};
 };
-/// Adam whose rate is an estimate d of the distance to the solution; lr is a factor of it. growth bounds the ratio of
-/// one d to the one before, 0 does not. Decoupled decay. (Mishchenko and Defazio 2024)
+/// Adam whose rate is an estimate d of the distance to the solution; lr is a factor of it. growth is the largest
+/// ratio of a d to the one before, 0 no limit. Decoupled decay. (Mishchenko and Defazio 2024)
 Optimizer prodigy(ProdigyOptions options = {});
 
 struct MuonOptions {
-  double lr = 1e-3, momentum = 0.95, weight_decay = 0.1, clip_norm = 0, noise = 0;
+  double lr = 1e-3, momentum = 0.95, weight_decay = 0.1, clip_norm = 0, clip_value = 0, clip_ratio = 0, noise = 0;
   int iterations = 5;
   double adam_lr_factor = 1, beta1 = 0.9, beta2 = 0.999, eps = 1e-8;  ///< of AdamW, for what is not a matrix
   bool nesterov = true, maximize = false;
@@ -240,12 +253,12 @@ struct MuonOptions {
 Optimizer muon(MuonOptions options = {});
 
 struct LookaheadOptions {
-  OptionMap optimizer = {{"kind", {std::string("adamw")}}};  ///< the fast method, as a configuration has it
+  OptionMap optimizer = {{"kind", {std::string("adamw")}}};  ///< the fast method, as in a configuration
   std::int64_t every = 5;
   double mix = 0.5;
 };
-/// Every few steps of a fast method, slow weights go a part of the way, and the fast ones start again there. (Zhang et
-/// al. 2019)
+/// Every few steps of a fast method, slow weights move part of the way to its weights, which go on from there. (Zhang
+/// et al. 2019)
 Optimizer lookahead(LookaheadOptions options = {});
 Optimizer lookahead(Optimizer fast, std::int64_t every = 5, double mix = 0.5);
 

@@ -7,6 +7,7 @@
 #include <limits>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <type_traits>
@@ -104,19 +105,52 @@ inline constexpr Range not_negative{.low = 0};
 inline constexpr Range unit_interval{.low = 0, .high = 1};
 inline constexpr Range below_one{.low = 0, .high = 1, .high_open = true};
 
-/// A pointer to one of several types: a variant of pointers, which the compiler is through with sooner.
+/// How a configuration writes a T, for fields of types other than those of Field::Place. Specialised beside T, it has
+/// `wanted`, a text for messages and documentation; `write(const T&)`, which gives an OptionValue; and
+/// `read(const OptionValue&)`, which gives a std::optional<T> that is empty where the value is not of that form.
+template <class T>
+struct OptionForm;
+
+/// The functions of an OptionForm, for a T whose type is no longer known.
+struct AnyForm {
+  std::string_view wanted;
+  OptionValue (*write)(const void* at);
+  bool (*read)(void* at, const OptionValue& value);  ///< false where the value is not of that form
+};
+template <class T>
+inline constexpr AnyForm any_form = {
+    OptionForm<T>::wanted,
+    [](const void* at) -> OptionValue { return OptionForm<T>::write(*static_cast<const T*>(at)); },
+    [](void* at, const OptionValue& value) {
+      auto read = OptionForm<T>::read(value);
+      if (read) *static_cast<T*>(at) = *std::move(read);
+      return read.has_value();
+    }};
+/// A value and the form in which a configuration writes it.
+struct FormedValue {
+  void* at;
+  const AnyForm* form;
+};
+
+/// A pointer to one of several types, or to any type that has an OptionForm. A variant of pointers would do the same,
+/// and take the compiler longer.
 template <class... Ts>
 class PointerToOne {
  public:
   template <class T>
-  requires(std::is_same_v<T, Ts> || ...) PointerToOne(T* at) : at_(at), type_(number_of<T>()) {}
-  /// f of the pointer, as the type it has.
+  PointerToOne(T* at) : at_(at), type_(number_of<T>()) {
+    if constexpr (number_of<T>() == sizeof...(Ts)) form_ = &any_form<T>;
+  }
+  /// f of the pointer, as the type it has, or of a FormedValue.
   template <class F>
   auto visit(const F& f) const {
     using Result = std::common_type_t<std::invoke_result_t<const F&, Ts*>...>;
-    static constexpr Result (*calls[])(
-        const F&, void*) = {[](const F& call, void* at) -> Result { return call(static_cast<Ts*>(at)); }...};
-    return calls[type_](f, at_);
+    static constexpr Result (*calls[])(const F&, const PointerToOne&) = {
+        [](const F& call, const PointerToOne& p) -> Result { return call(static_cast<Ts*>(p.at_)); }...,
+        [](const F& call, const PointerToOne& p) -> Result {
+          return call(FormedValue{p.at_, p.form_});
+        }};
+    return calls[type_](f, *this);
   }
 
  private:
@@ -128,6 +162,7 @@ class PointerToOne {
   }
   void* at_;
   std::size_t type_;
+  const AnyForm* form_ = nullptr;
 };
 
 /// One field of an options struct: its name, where it is, what it means, and what it may be.

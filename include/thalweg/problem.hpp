@@ -32,7 +32,7 @@ struct ProblemRow {
   std::string_view name, summary, formula, when, source;
   std::int64_t fewest = 2, most = 2;  ///< dimensions; 0 is no limit
   std::vector<OptionDoc> options = {};
-  /// Throws UsageError for options and dimensions that it cannot have.
+  /// Throws UsageError for invalid options and dimensions.
   std::function<Problem(const OptionMap& options, std::int64_t dim)> make = {};
 };
 [[nodiscard]] const std::vector<ProblemRow>& problems();

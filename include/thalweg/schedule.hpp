@@ -237,7 +237,7 @@ Schedule join(const std::vector<Part>& parts);
 struct ScheduleRow {
   std::string_view name, summary, formula, when, source;
   std::vector<OptionDoc> options = {};
-  std::function<Schedule(const OptionMap&)> make = {};  ///< throws UsageError for what the options cannot be
+  std::function<Schedule(const OptionMap&)> make = {};  ///< throws UsageError for invalid options
 };
 [[nodiscard]] std::span<const ScheduleRow> schedules();
 /// By name, as a configuration gives it. Throws UsageError for an unknown name (naming the nearest) or a wrong option.

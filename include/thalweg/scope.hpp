@@ -16,37 +16,47 @@ namespace thalweg {
 /// multiplied by height * width.
 class Initializer {
  public:
-  enum class Kind { constant, uniform, normal, truncated_normal };
+  enum class Kind { constant, uniform, normal, truncated_normal, orthogonal };
   enum class Scale { fixed, fan_in, fan_average };
   Kind kind = Kind::constant;
-  double value = 0;  ///< the constant; half the width or the standard deviation; or the gain where it is scaled
+  double value = 0;  ///< the constant, half the width, the standard deviation, or the gain
   Scale scale = Scale::fixed;
 
   /// Values for a parameter: a function of seed, path and place alone.
   [[nodiscard]] Tensor make(const Shape& shape, DType dtype, std::uint64_t seed, std::string_view path) const;
+  friend bool operator==(const Initializer&, const Initializer&) = default;
 };
+
+/// A row of the table of initializers.
+struct InitializerRow {
+  std::string_view name, formula, source;
+  Initializer initializer;
+  std::string_view option = {};  ///< what a configuration calls its `value`; empty where it is not to be set
+};
+[[nodiscard]] const std::vector<InitializerRow>& initializers();
 
 namespace init {
 [[nodiscard]] Initializer zeros();
 [[nodiscard]] Initializer constant(double value);
-[[nodiscard]] Initializer uniform(double half_width);  ///< in [-half_width, half_width)
+[[nodiscard]] Initializer uniform(double half_width = 0.05);  ///< in [-half_width, half_width)
 [[nodiscard]] Initializer normal(double deviation = 1);
-[[nodiscard]] Initializer truncated_normal(double deviation);  ///< redrawn beyond two deviations
+[[nodiscard]] Initializer truncated_normal(double deviation = 0.02);  ///< redrawn beyond two deviations
 /// Glorot and Bengio 2010: variance gain^2 * 2 / (fan_in + fan_out).
 [[nodiscard]] Initializer xavier_uniform(double gain = 1);
 [[nodiscard]] Initializer xavier_normal(double gain = 1);
 /// He et al. 2015: variance 2 / fan_in, for ReLU.
 [[nodiscard]] Initializer he_uniform();
 [[nodiscard]] Initializer he_normal();
-/// LeCun et al. 1998: variance 1 / fan_in.
-[[nodiscard]] Initializer lecun_uniform();
-[[nodiscard]] Initializer lecun_normal();
+/// LeCun et al. 1998: variance gain^2 / fan_in, with a gain of 1.
+[[nodiscard]] Initializer lecun_uniform(double gain = 1);
+[[nodiscard]] Initializer lecun_normal(double gain = 1);
 /// In [-1, 1) / sqrt(fan_in): the rule of thumb before 2010, a third of LeCun's variance. Deep networks fade with it.
 [[nodiscard]] Initializer naive_uniform();
+/// With all axes but the last as one, a matrix W with W^T W = gain^2 I, or W W^T = gain^2 I where it is wider than
+/// high: of all such matrices none is more likely than another (Saxe, McClelland and Ganguli 2014). It needs two axes.
+[[nodiscard]] Initializer orthogonal(double gain = 1);
 /// By name ("he_normal"), as a configuration gives it. Throws UsageError naming the nearest.
 [[nodiscard]] Initializer named(const std::string& name);
-/// The names that it knows.
-[[nodiscard]] const std::vector<std::string>& names();
 }  // namespace init
 
 enum class Mode { train, evaluate };

@@ -31,7 +31,7 @@ namespace nn {
 Var sinusoidal_positions(const Arg& positions, std::int64_t width, DType dtype = f32);
 
 struct MultiHeadAttentionOptions {
-  std::int64_t heads = 1;
+  std::int64_t heads = 4;  ///< must divide the features
   bool causal = false;
   bool bias = true;
   bool rotary = false;  ///< turn queries and keys by their positions
@@ -50,9 +50,9 @@ Var multi_head_cross_attention(Scope s, const Arg& x, const Arg& memory, const M
                                Var lengths = {});
 
 struct FeedForwardOptions {
-  std::int64_t hidden = 0;    ///< 0 is 4 times the features, for swiglu 8/3 times, rounded up to a multiple of 32
-  std::string kind = "gelu";  ///< gelu (its tanh form, as in GPT-2) or swiglu (Shazeer 2020)
-  double dropout = 0;         ///< of the result
+  std::int64_t hidden = 0;  ///< 0 is 4 times the features, for swiglu 8/3 times, rounded up to a multiple of 32
+  std::string of = "gelu";  ///< gelu (its tanh form, as in GPT-2) or swiglu (Shazeer 2020)
+  double dropout = 0;       ///< of the result
   Initializer initializer = init::xavier_uniform();
   Initializer output_initializer = init::xavier_uniform();
 };
@@ -61,7 +61,7 @@ struct FeedForwardOptions {
 Var feed_forward(Scope s, const Arg& x, const FeedForwardOptions& options = {});
 
 struct RecurrentOptions {
-  std::int64_t units = 0;
+  std::int64_t units = 128;
   bool bias = true;
   std::int64_t truncate = 0;  ///< the carry's gradient goes no further back than the last multiple of so many steps
 };

@@ -4,25 +4,17 @@
 #include <filesystem>
 
 #include "cli/command.hpp"
+#include "cli/commands_parts.hpp"
 #include "cli/output.hpp"
 #include "core/error.hpp"
+#include "options/rows.hpp"
 
 namespace thalweg {
 
 namespace cli {
 
-void add_output_flags(CLI::App& command, Context& context) {
-  command.add_flag("--json", context.json, "Results as JSON, for machines");
-  command.add_flag("-q,--quiet", context.quiet, "No progress, no notes");
-}
-
-void add_version(CLI::App& app, Context& context) {
-  app.add_subcommand("version", "Print the version")->callback([&context] {
-    context.run = [] {
-      emit("thalweg {}\n", THALWEG_VERSION);
-      return 0;
-    };
-  });
+void set_run(CLI::App& command, Context& context, std::function<int()> run) {
+  command.callback([run = std::move(run), &context] { context.run = run; });
 }
 
 namespace {
@@ -40,23 +32,35 @@ constexpr const char* examples = R"(Examples:
 `thalweg COMMAND --help` says more of each. Exit codes: 0 done, 1 a defect of thalweg, 2 usage or configuration,
 3 data, 4 model file, 5 numbers that are not finite, 6 input or output, 7 memory, 130 and 143 interrupted.)";
 
+std::string title(CommandGroup group) {
+  switch (group) {
+    case CommandGroup::training: return "Training";
+    case CommandGroup::models: return "Trained models";
+    case CommandGroup::methods: return "Methods";
+    case CommandGroup::reference: return "Reference";
+  }
+  return "";
+}
+
+/// The table, group by group.
+std::vector<CommandRow> rows() {
+  std::vector<CommandRow> all = joined(commands_parts);
+  std::ranges::stable_sort(all, {}, &CommandRow::group);
+  return all;
+}
+
 void set_up(CLI::App& app, Context& context) {
   app.footer(examples);
   app.require_subcommand(1);
   app.get_formatter()->column_width(34);
   app.get_formatter()->label("SUBCOMMAND", "COMMAND");
   app.get_formatter()->label("OPTIONS", "OPTION...");
-  add_train(app, context);
-  add_evaluate(app, context);
-  add_predict(app, context);
-  add_generate(app, context);
-  add_inspect(app, context);
-  add_list(app, context);
-  add_lr(app, context);
-  add_schedule(app, context);
-  add_minimize(app, context);
-  add_compare(app, context);
-  add_version(app, context);
+  for (const CommandRow& row : rows()) {
+    CLI::App& command = *app.add_subcommand(row.name, row.summary)->group(title(row.group));
+    row.set_up(command, context);
+    command.add_flag("--json", context.json, "Results as JSON, for machines");
+    command.add_flag("-q,--quiet", context.quiet, "No progress, no notes");
+  }
 }
 
 const CLI::App& chosen(const CLI::App& app) {

@@ -1,7 +1,9 @@
 #pragma once
-// The parts of the command: each adds its subcommand, which runs when the arguments ask for it.
+// The table of commands: `thalweg NAME` runs the row of that name.
 
 #include <functional>
+#include <string>
+#include <vector>
 
 #include "thalweg/registry.hpp"
 
@@ -11,26 +13,24 @@ class App;  // a header of ten thousand lines, which few files need
 
 namespace thalweg::cli {
 
-/// What every subcommand has.
+/// What every command has.
 struct Context {
   const Registry& registry;
   bool quiet = false, json = false;
-  std::function<int()> run = {};  ///< the subcommand that was asked for; gives the exit code
+  std::function<int()> run = {};  ///< the command that was asked for; gives the exit code
 };
 
-void add_train(CLI::App& app, Context& context);
-void add_evaluate(CLI::App& app, Context& context);
-void add_predict(CLI::App& app, Context& context);
-void add_generate(CLI::App& app, Context& context);
-void add_inspect(CLI::App& app, Context& context);
-void add_list(CLI::App& app, Context& context);
-void add_lr(CLI::App& app, Context& context);
-void add_minimize(CLI::App& app, Context& context);
-void add_compare(CLI::App& app, Context& context);
-void add_schedule(CLI::App& app, Context& context);
-void add_version(CLI::App& app, Context& context);
+/// The headings under which the help lists the commands, in their order.
+enum class CommandGroup { training, models, methods, reference };
 
-/// --json and --quiet.
-void add_output_flags(CLI::App& command, Context& context);
+/// A row of the table of commands.
+struct CommandRow {
+  std::string name, summary;
+  CommandGroup group;
+  void (*set_up)(CLI::App& command, Context& context);  ///< its options, and set_run
+};
+
+/// What the command does where it is the one asked for.
+void set_run(CLI::App& command, Context& context, std::function<int()> run);
 
 }  // namespace thalweg::cli

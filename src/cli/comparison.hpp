@@ -1,5 +1,5 @@
 #pragma once
-// What the runs of `compare` come to: for each method its best rate, how much the rate matters, the spread over seeds.
+// A summary of the runs of `compare`: each method's best rate, how much the rate matters, the spread over seeds.
 
 #include <span>
 #include <string>

@@ -18,7 +18,7 @@ bool has_option(const OptimizerRow& row, std::string_view name) {
   return std::ranges::any_of(row.options, [&](const OptionDoc& doc) { return doc.name == name; });
 }
 
-/// x0 itself for seed 0; else beside it by normal numbers, in proportion to its coordinates where they are above 1.
+/// x0 for seed 0; else x0 plus normal noise, in proportion to those of its coordinates that are above 1.
 Tensor start_of(const Tensor& x0, std::int64_t seed, double spread) {
   Tensor x = x0;
   const RandomKey key = RandomKey{static_cast<std::uint64_t>(seed), 0}.fold("compare");
@@ -71,7 +71,7 @@ Experiment walk_experiment(const WalkArguments& arguments, const Registry& regis
 
 namespace {
 
-/// The configuration with another method; its options hold as far as the method has them.
+/// The configuration with another method, which keeps those of the options that it has too.
 Config config_for(const NamedTree& named, const DataSource& source, const OptimizerRow& row, double lr,
                   const Registry& registry) {
   ConfigTree tree = named.tree;

@@ -12,9 +12,9 @@ namespace thalweg::cli {
 struct Experiment {
   std::string title;                   ///< what is done how often
   std::string measure;                 ///< what the result of a run is
-  bool walk = false;                   ///< on a function, whose value is `start` before the first step
+  bool walk = false;                   ///< on a function; its value before the first step is `start`
   std::optional<double> minimum = {};  ///< of the function, where it is known
-  std::vector<double> rates;           ///< unless others are asked for
+  std::vector<double> rates;           ///< the default
   std::int64_t seeds = 1;
   double start = 0;
   /// The result of a run; infinite where it diverged. Lower is better.

@@ -82,7 +82,7 @@ class RuleText {
   std::string of(const StepValues& values) {
     Notation notation(*traced_.graph);
     for (const Bound& input : traced_.inputs) name_input(notation, input, values);
-    std::set<int> given;  // a slot may hold what was there before, as it is
+    std::set<int> given;  // a slot may keep its value
     for (const Bound& input : traced_.inputs) given.insert(input.var.index());
     std::vector<Var> results;
     for (const Bound& output : traced_.outputs) results.push_back(output.var);
@@ -105,7 +105,7 @@ class RuleText {
   }
   static std::string short_name(const std::string& name) { return name.substr(name.rfind('.') + 1); }
 
-  /// "m" for "adam.m", where there is but one m.
+  /// "m" for "adam.m", if no other transform has an m.
   [[nodiscard]] std::string symbol(const std::string& name) const {
     return uses_.at(short_name(name)) == 1 ? short_name(name) : name;
   }

@@ -15,8 +15,8 @@ struct FoundLr {
 [[nodiscard]] FoundLr find_lr_for(const Config& config, const DataFacts& facts, const Parts& parts,
                                   FindLrOptions options, const Registry& registry);
 
-/// Where the configuration says "auto": finds the rate, says so, and puts it there. The signal that came before it was
-/// found, else 0.
+/// If the configuration says "auto": finds the rate, prints it, and sets it. Returns the signal that interrupted the
+/// search, else 0.
 [[nodiscard]] int resolve_lr(Config& config, const DataFacts& facts, const Parts& parts, const Context& context);
 
 /// "3,120 steps, 93,600 rows, 0.4 s"

@@ -19,13 +19,13 @@ std::vector<ContourPoint> points_of(const std::vector<double>& path) {
   return points;
 }
 
-/// Of one coordinate: what the picture shows.
+/// The range of one coordinate that the picture shows.
 struct Interval {
   double low, high;
   [[nodiscard]] double width() const { return high - low; }
 };
 
-/// The interval that holds the points too, unless they go too far: then at most three times as wide.
+/// The interval made wider to hold the points, up to three times its width.
 Interval widened(Interval usual, std::span<const double> values) {
   const double limit = usual.width();
   Interval wide = usual;
@@ -36,7 +36,7 @@ Interval widened(Interval usual, std::span<const double> values) {
   return wide;
 }
 
-/// For a formula there is no usual window: the start and the end, with room around them.
+/// A formula has no window of its own: take the start and the end, with room around them.
 Interval around(double start, double end) {
   const double half = std::max(0.6 * std::abs(end - start), 1e-3 * std::max({1.0, std::abs(start), std::abs(end)}));
   return {(start + end) / 2 - 2 * half, (start + end) / 2 + 2 * half};

@@ -26,7 +26,7 @@ Settings read_settings(const std::vector<std::string>& sets) {
 
 namespace {
 
-/// Decay pulls towards 0, which is not where the function is lowest: without a word about it there is none.
+/// Weight decay pulls towards 0, which need not be the minimum of a function: it is 0 unless the user sets it.
 void leave_out_decay(const std::vector<OptionDoc>& docs, OptionMap& options) {
   for (const OptionDoc& doc : docs) {
     if (options.contains(doc.name)) continue;
@@ -67,7 +67,7 @@ Optimizer make_method(const Registry& registry, const std::string& optimizer, co
 
 namespace {
 
-/// The fields of MinimizeOptions that a command line can say.
+/// The fields of MinimizeOptions that the command line can set.
 struct StoppingRules {
   std::int64_t max_steps = 0;
   double gradient_norm = 0, value_change = 0;

@@ -1,5 +1,5 @@
 #pragma once
-// The method that `minimize` and `compare` walk with: a row of the table of optimizers, its options, its schedule.
+// The optimizer of `minimize` and `compare`: a row of the table, its options, its schedule.
 
 #include <optional>
 
@@ -15,8 +15,8 @@ struct Settings {
 /// Throws UsageError for a key of another section.
 [[nodiscard]] Settings read_settings(const std::vector<std::string>& sets);
 
-/// Throws UsageError for what the row or the schedule cannot have. Without a rate the row's own
-/// holds; weight decay is 0 unless it is set.
+/// Throws UsageError for invalid options. Without a rate the default of the row is used; weight decay is 0 unless it
+/// is set.
 [[nodiscard]] Optimizer make_method(const Registry& registry, const std::string& optimizer, const Settings& settings,
                                     std::optional<double> lr);
 
@@ -24,7 +24,7 @@ struct Settings {
 class StoppingArguments {
  public:
   void add_to(CLI::App& command, std::int64_t max_steps);
-  /// Throws UsageError for what they cannot be.
+  /// Throws UsageError for invalid values.
   [[nodiscard]] MinimizeOptions options(const Tensor& x0) const;
 
  private:
@@ -35,7 +35,7 @@ class StoppingArguments {
 /// Rates 10^low ... 10^high, `a_decade` of them in each.
 [[nodiscard]] std::vector<double> rate_grid(double low, double high, int a_decade);
 
-/// Whether a is a better end than b: lower, or in the same minimum with fewer steps.
+/// Whether a is a better result than b: a lower value, or the same minimum in fewer steps.
 [[nodiscard]] bool is_better(const MinimizeResult& a, const MinimizeResult& b);
 
 }  // namespace thalweg::cli

@@ -85,7 +85,7 @@ void add_predictions(ReportData& report, const Session& session, const Measured&
   report.predictions = std::move(plot);
 }
 
-/// What is read first: one metric of each part, the last measured in front, and what it cost.
+/// The headline of a report: one metric of each part of the data, the last measured first, and the time it took.
 std::vector<ReportTile> headline(const Session& session, const std::vector<Measured>& measured,
                                  const History& history) {
   std::vector<ReportTile> tiles;

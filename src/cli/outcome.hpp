@@ -1,5 +1,5 @@
 #pragma once
-// What a run comes to: the model, the report, the figures.
+// The end of a run: its model, its report, its metrics.
 
 #include "cli/session.hpp"
 #include "insight/verdict.hpp"
@@ -11,7 +11,7 @@ namespace thalweg::cli {
 void finish_run(Session& session, const Config& config, const std::string& name, const RunFolder& folder,
                 const History& history, const Context& context);
 
-/// The verdict alone, of a run that has no model to show.
+/// The verdict alone, for a run without a model.
 void emit_verdict(const Verdict& verdict, const RunFolder& folder, const Context& context);
 
 /// Trains once a fold, and prints each metric's mean and spread over the folds.

@@ -14,7 +14,7 @@ template <class... Args>
 void emit(fmt::format_string<Args...> format, Args&&... args) {
   emit(std::string_view(fmt::format(format, std::forward<Args>(args)...)));
 }
-/// Hands on what is still in the buffer, and throws as print does.
+/// Writes out what is still in the buffer; throws as emit does.
 void flush_output();
 
 /// Writes to standard error.

@@ -15,7 +15,7 @@ using namespace std::chrono_literals;
 constexpr auto live_interval = 100ms;
 constexpr auto line_interval = 5s;
 
-/// What one line has room for: of the validation, the loss and the first metric.
+/// The metrics that fit one line: of the validation set, the loss and the first metric.
 std::string metrics_text(const Metrics& metrics) {
   std::string text;
   int shown = 0;

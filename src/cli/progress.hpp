@@ -1,5 +1,5 @@
 #pragma once
-// How a run is doing, while it is doing it: one live line on a terminal, plain lines at intervals elsewhere.
+// The progress of a run: one line that is rewritten on a terminal, plain lines at intervals elsewhere.
 
 #include <chrono>
 #include <string>
@@ -9,7 +9,7 @@
 namespace thalweg::cli {
 
 enum class ProgressStyle { live, lines, json, none };
-/// What standard error calls for.
+/// The style that suits standard error: live on a terminal, else lines.
 [[nodiscard]] ProgressStyle progress_style(bool quiet, bool json);
 
 class ProgressLine {
@@ -18,7 +18,7 @@ class ProgressLine {
 
   void step(const StepReport& report);
   void epoch(const EpochReport& report);
-  /// Leaves the terminal at the beginning of an empty line.
+  /// Ends the live line, so that what follows begins on a line of its own.
   void finish();
 
  private:

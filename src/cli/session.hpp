@@ -1,5 +1,5 @@
 #pragma once
-// A configuration and its data, put together: what trains.
+// A configuration and its data, ready to train.
 
 #include "cli/arguments.hpp"
 #include "run/recipe.hpp"

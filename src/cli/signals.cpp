@@ -10,7 +10,7 @@ namespace thalweg::cli {
 
 namespace {
 
-// A handler may touch nothing else, and may run on any thread.
+// A signal handler may run on any thread, and may touch nothing but atomics without locks.
 std::atomic<int> last_signal = 0;
 std::atomic<int> noted_at = 0;  // in tenths of a second
 static_assert(std::atomic<int>::is_always_lock_free);
@@ -21,7 +21,7 @@ int tenths() {
   return static_cast<int>(now.tv_sec % 10'000'000 * 10 + now.tv_nsec / 100'000'000);
 }
 
-/// `timeout` sends its signal to the process and once more to the group, so what comes at once is the same signal.
+/// `timeout` sends a signal to the process and then to its group: a second one within 0.2 seconds counts as the same.
 void note(int signal) {
   if (last_signal != 0 && tenths() - noted_at > 2) ::_exit(128 + signal);
   if (last_signal != 0) return;

@@ -1,5 +1,5 @@
 #pragma once
-// What `minimize` and `compare` walk on: a problem of the table, or a formula.
+// The function that `minimize` and `compare` work on: a problem of the table, or a formula.
 
 #include "cli/command.hpp"
 #include "thalweg/minimize.hpp"
@@ -11,7 +11,7 @@ struct TargetArguments {
   std::string function;  ///< the name of a problem, or a formula
   std::string x0;        ///< numbers between commas; one stands for all
   std::string dtype = "f64";
-  std::int64_t dim = 0;  ///< 0: what the problem has by default, or as many as there are in x0
+  std::int64_t dim = 0;  ///< 0: the default of the problem, or as many as x0 has
 };
 void add_target_arguments(CLI::App& command, TargetArguments& arguments);
 /// The same without the function.
@@ -19,7 +19,7 @@ void add_start_arguments(CLI::App& command, TargetArguments& arguments);
 
 struct Target {
   std::string name;     ///< of the problem, or the formula
-  std::string formula;  ///< for people
+  std::string formula;  ///< as it is shown
   Problem problem;
   Tensor x0;
   std::vector<std::string> variables;  ///< what the coordinates are called
@@ -27,7 +27,7 @@ struct Target {
 /// Throws UsageError.
 [[nodiscard]] Target make_target(const TargetArguments& arguments, const OptionMap& problem_options);
 
-/// Whether the text is the name of a problem, or looks like nothing else.
+/// Whether the text is the name of a problem, or a word that is no formula and so may be a mistyped name.
 [[nodiscard]] bool names_problem(const std::string& text);
 
 /// "(1, -1.5)", the first few of many.

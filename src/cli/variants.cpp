@@ -22,7 +22,7 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-/// One variant, complete: what is wrong with any of them is said before the first is trained.
+/// One variant with its data. All are made before the first is trained, so that every mistake is found at once.
 struct Planned {
   Variant variant;
   NamedTree tree;
@@ -43,7 +43,7 @@ std::vector<Planned> plan(const ConfigArguments& arguments, const NamedTree& nam
   return all;
 }
 
-/// The configuration and each variant in full: what `thalweg train FOLDER --resume` goes on with.
+/// Writes the configuration and each variant in full, for `thalweg train FOLDER --resume`.
 std::string whole_text(const Config& base, const std::vector<Planned>& variants) {
   std::string text = base.toml();
   for (const Planned& planned : variants) {
@@ -55,7 +55,7 @@ std::string whole_text(const Config& base, const std::vector<Planned>& variants)
   return text;
 }
 
-/// The configuration, and what each variant has otherwise.
+/// The configuration, and how each variant differs from it.
 std::string short_text(const Config& base, const std::vector<Planned>& variants) {
   std::string text = base.toml();
   for (const Planned& planned : variants) {
@@ -65,7 +65,7 @@ std::string short_text(const Config& base, const std::vector<Planned>& variants)
   return text;
 }
 
-/// The folder to go on in; its variants must be those asked for.
+/// The folder to resume in; its variants must be those of the configuration.
 fs::path folder_to_resume(const fs::path& wanted, const NamedTree& named, const std::vector<Planned>& variants,
                           const Registry& registry) {
   const auto found = named.run_folder ? std::optional(named.folder) : RunFolder::newest_unfinished(wanted);
@@ -94,7 +94,7 @@ VariantReport report_of(const Variant& variant, const fs::path& folder) {
                        .flow = {}};
   if (RunFolder::finished(folder / name)) {
     report.link = name + "/report.html";
-  } else {  // only what diverges leaves no model
+  } else {  // only a run that diverged has no model
     const std::int64_t last = report.history.steps.empty() ? 0 : report.history.steps.back().step;
     constexpr double none = std::numeric_limits<double>::quiet_NaN();
     report.history.steps.push_back({.step = last + 1, .loss = none, .gradient_norm = none});
@@ -163,7 +163,7 @@ int train_variants(const TrainArguments& arguments, const NamedTree& named, cons
         if (!context.quiet) say("{}\n", error.what());
       }
     }
-    if (!diverged && !RunFolder::finished(own.out)) continue;  // stopped: there is more of it to come
+    if (!diverged && !RunFolder::finished(own.out)) continue;  // interrupted: it can be resumed
     reports.push_back(report_of(planned.variant, folder));
   }
   if (reports.size() < variants.size()) return 0;

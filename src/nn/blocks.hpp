@@ -1,17 +1,21 @@
 #pragma once
 // Parts of sequence models that whole models and their one-step forms share.
 
+#include <string_view>
+
 #include "thalweg/sequence.hpp"
 
 namespace thalweg::nn {
 
+inline constexpr std::string_view truncate_doc = "the gradient is cut at each multiple of so many steps; 0: nowhere";
+
 /// 0, 1, ... time - 1 as i32 (time).
 [[nodiscard]] Var places_up_to(Graph& graph, std::int64_t time);
 
-/// Throws UsageError for what are no tokens, i32 (batch, time), or for more of them than `context`, where not 0.
+/// Throws UsageError unless the tokens are i32 (batch, time), with time at most `context` if that is not 0.
 void expect_tokens(std::string_view model, Var tokens, std::int64_t context);
 
-/// Queries, keys and values of x (batch, time, features), turned by their positions where so wanted:
+/// Queries, keys and values of x (batch, time, features), rotated by their positions if the options say so:
 /// (batch, time, 3, heads, width).
 [[nodiscard]] Var projected_qkv(Scope s, const Arg& x, const MultiHeadAttentionOptions& options, Var positions);
 

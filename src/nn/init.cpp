@@ -1,11 +1,13 @@
 #include "nn/init.hpp"
 
+#include <Eigen/QR>
 #include <algorithm>
 #include <cmath>
 
 #include "core/error.hpp"
 #include "core/random.hpp"
 #include "options/rows.hpp"
+#include "thalweg/nn.hpp"
 
 namespace thalweg {
 
@@ -41,9 +43,6 @@ double draw_truncated(RandomKey key, std::uint64_t counter) {
   }
 }
 
-}  // namespace
-
-namespace {
 constexpr std::int64_t block_elements = std::int64_t{1} << 16;
 
 /// Fills with draw(i), in blocks that workers share: each number is a function of its place alone.
@@ -59,6 +58,23 @@ void fill(Tensor& values, Workers& workers, const Draw& draw) {
     fill_as(reinterpret_cast<float*>(values.mutable_raw()));
   } else {
     fill_as(reinterpret_cast<double*>(values.mutable_raw()));
+  }
+}
+
+/// The orthogonal factor of a matrix of normal numbers (Mezzadri 2007): columns of QR's Q, each with the sign that
+/// makes R's diagonal positive, without which some matrices would be more likely than others.
+void fill_orthogonal(Tensor& values, RandomKey key, double gain) {
+  const Shape& shape = values.shape();
+  if (shape.rank() < 2) fail<UsageError>("[init] orthogonal values of shape {}. Wanted: two axes or more", shape);
+  const std::int64_t columns = shape[-1], rows = columns > 0 ? values.size() / columns : 0;
+  const bool wide = columns > rows;
+  Eigen::MatrixXd drawn(std::max(rows, columns), std::min(rows, columns));
+  for (std::int64_t i = 0; i < drawn.size(); ++i) drawn.data()[i] = random_gauss(key, static_cast<std::uint64_t>(i));
+  const Eigen::HouseholderQR<Eigen::MatrixXd> factors(drawn);
+  Eigen::MatrixXd q = factors.householderQ() * Eigen::MatrixXd::Identity(drawn.rows(), drawn.cols());
+  for (std::int64_t c = 0; c < q.cols(); ++c) q.col(c) *= factors.matrixQR()(c, c) < 0 ? -gain : gain;
+  for (std::int64_t r = 0; r < rows; ++r) {
+    for (std::int64_t c = 0; c < columns; ++c) values.set(r * columns + c, wide ? q(c, r) : q(r, c));
   }
 }
 }  // namespace
@@ -82,6 +98,7 @@ Tensor initial_values(const Initializer& init, const Shape& shape, DType dtype, 
     case Kind::truncated_normal:
       fill(result, workers, [&](std::uint64_t i) { return draw_truncated(key, i) * spread; });
       break;
+    case Kind::orthogonal: fill_orthogonal(result, key, spread); break;
   }
   return result;
 }
@@ -105,40 +122,61 @@ Initializer xavier_uniform(double gain) { return {K::uniform, gain, S::fan_avera
 Initializer xavier_normal(double gain) { return {K::normal, gain, S::fan_average}; }
 Initializer he_uniform() { return {K::uniform, std::sqrt(2.0), S::fan_in}; }
 Initializer he_normal() { return {K::normal, std::sqrt(2.0), S::fan_in}; }
-Initializer lecun_uniform() { return {K::uniform, 1, S::fan_in}; }
-Initializer lecun_normal() { return {K::normal, 1, S::fan_in}; }
+Initializer lecun_uniform(double gain) { return {K::uniform, gain, S::fan_in}; }
+Initializer lecun_normal(double gain) { return {K::normal, gain, S::fan_in}; }
 Initializer naive_uniform() { return {K::uniform, 1 / std::sqrt(3.0), S::fan_in}; }
 
-namespace {
-struct Row {
-  std::string_view name;
-  Initializer initializer;
-};
-const std::vector<Row>& rows() {
-  static const std::vector<Row> table = {
-      {"zeros", zeros()},
-      {"xavier_uniform", xavier_uniform()},
-      {"xavier_normal", xavier_normal()},
-      {"he_uniform", he_uniform()},
-      {"he_normal", he_normal()},
-      {"lecun_uniform", lecun_uniform()},
-      {"lecun_normal", lecun_normal()},
-      {"naive_uniform", naive_uniform()},
-  };
-  return table;
-}
-}  // namespace
+Initializer orthogonal(double gain) { return {K::orthogonal, gain, S::fixed}; }
 
-Initializer named(const std::string& name) { return row_named(rows(), "initializer", name).initializer; }
-
-const std::vector<std::string>& names() {
-  static const std::vector<std::string> all = [] {
-    std::vector<std::string> list;
-    for (const Row& row : rows()) list.emplace_back(row.name);
-    return list;
-  }();
-  return all;
-}
+Initializer named(const std::string& name) { return row_named(initializers(), "initializer", name).initializer; }
 
 }  // namespace init
+
+const std::vector<InitializerRow>& initializers() {
+  constexpr std::string_view glorot = "Glorot and Bengio 2010", he = "He et al. 2015", lecun = "LeCun et al. 1998";
+  static const std::vector<InitializerRow> rows = {
+      {"zeros", "0", "", init::zeros()},
+      {"constant", "value", "", init::constant(0), "value"},
+      {"uniform", "uniform in [-half_width, half_width)", "", init::uniform(), "half_width"},
+      {"normal", "normal with variance deviation^2", "", init::normal(), "deviation"},
+      {"truncated_normal", "the same, redrawn beyond two deviations", "", init::truncated_normal(), "deviation"},
+      {"xavier_uniform", "uniform with variance gain^2 2 / (fan_in + fan_out)", glorot, init::xavier_uniform(), "gain"},
+      {"xavier_normal", "normal with variance gain^2 2 / (fan_in + fan_out)", glorot, init::xavier_normal(), "gain"},
+      {"he_uniform", "uniform with variance 2 / fan_in", he, init::he_uniform()},
+      {"he_normal", "normal with variance 2 / fan_in", he, init::he_normal()},
+      {"lecun_uniform", "uniform with variance gain^2 / fan_in", lecun, init::lecun_uniform(), "gain"},
+      {"lecun_normal", "normal with variance gain^2 / fan_in", lecun, init::lecun_normal(), "gain"},
+      {"naive_uniform", "uniform in [-1, 1) / sqrt(fan_in)", "the rule of thumb before 2010", init::naive_uniform()},
+      {"orthogonal", "W^T W = gain^2 I", "Saxe, McClelland and Ganguli 2014", init::orthogonal(), "gain"},
+  };
+  return rows;
+}
+
+OptionValue OptionForm<Initializer>::write(const Initializer& initializer) {
+  for (const InitializerRow& row : initializers()) {
+    if (row.initializer == initializer) return {std::string(row.name)};
+  }
+  for (const InitializerRow& row : initializers()) {
+    const bool alike = row.initializer.kind == initializer.kind && row.initializer.scale == initializer.scale;
+    if (!alike || row.option.empty()) continue;
+    return {OptionMap{{"kind", {std::string(row.name)}}, {std::string(row.option), {initializer.value}}}};
+  }
+  defect("an initializer that no row of the table makes");
+}
+
+std::optional<Initializer> OptionForm<Initializer>::read(const OptionValue& value) {
+  if (const auto* name = value.get_if<std::string>()) return init::named(*name);
+  const auto* table = value.get_if<OptionMap>();
+  const auto* kind = table && table->contains("kind") ? table->at("kind").get_if<std::string>() : nullptr;
+  if (!kind) return std::nullopt;
+  const InitializerRow& row = row_named(initializers(), "initializer", *kind);
+  double number = row.initializer.value;
+  Fields fields;
+  if (!row.option.empty()) fields.push_back({row.option, &number, ""});
+  OptionMap options = *table;
+  options.erase("kind");
+  read_fields(fields, options, row.name);
+  return Initializer{row.initializer.kind, number, row.initializer.scale};
+}
+
 }  // namespace thalweg

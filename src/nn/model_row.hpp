@@ -1,5 +1,5 @@
 #pragma once
-// How rows of the table of models are made, and those that stand in files of their own.
+// How rows of the table of models are made.
 
 #include "options/rows.hpp"
 #include "thalweg/nn.hpp"
@@ -15,21 +15,18 @@ template <class Options>
           }};
 }
 
+/// The row of a model that can generate: with its form of one place at a time.
+template <class Options>
+[[nodiscard]] ModelRow with_step(ModelRow row, SequenceStep (*step)(std::int64_t, const Options&)) {
+  row.step = [step, name = row.name](std::int64_t outputs, const OptionMap& values) {
+    return step(outputs, options_from<Options>(values, name));
+  };
+  return row;
+}
+
 /// The names of the activations, as a field's choices.
 [[nodiscard]] inline std::vector<std::string_view> activation_names() {
   return {activations().begin(), activations().end()};
 }
-
-/// The names of the initializers, as a field's choices.
-[[nodiscard]] inline std::vector<std::string_view> initializer_names() {
-  return {init::names().begin(), init::names().end()};
-}
-
-[[nodiscard]] ModelRow layers_row();
-[[nodiscard]] ModelRow convnet_row();
-[[nodiscard]] ModelRow resnet_row();
-[[nodiscard]] ModelRow unet_row();
-[[nodiscard]] ModelRow gpt_row();
-[[nodiscard]] ModelRow lstm_row();
 
 }  // namespace thalweg::nn

@@ -25,7 +25,7 @@ struct Observation {
   double momentum;
 };
 
-/// What random numbers follow from, as inputs of the graph.
+/// The inputs of the graph that its random numbers follow from.
 struct RandomInputs {
   Var seed, step;  // f64 scalars
   Var places;      // i32 (samples): of each sample in the whole batch

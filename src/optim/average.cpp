@@ -53,31 +53,4 @@ Transform look_ahead(std::int64_t every, double mix) {
           }};
 }
 
-Fields fields(LookaheadOptions& o) {
-  return {{"optimizer", &o.optimizer, "the fast method: { kind = \"adamw\", lr = 1e-3 }"},
-          {"every", &o.every, "steps of the fast method for one of the slow weights", {.low = 1}},
-          {"mix", &o.mix, "part of the way that the slow weights go", unit_interval}};
-}
-
-Optimizer lookahead(Optimizer fast, std::int64_t every, double mix) {
-  fast.chain.push_back(look_ahead(every, mix));
-  fast.options = {{"optimizer", {fast.options}}, {"every", {every}}, {"mix", {mix}}};
-  (*fast.options["optimizer"].get_if<OptionMap>())["kind"] = {fast.name};
-  fast.name = "lookahead";
-  return fast;
-}
-
-Optimizer lookahead(LookaheadOptions o) {
-  check_fields(fields(o), "lookahead");
-  return lookahead(in_option("optimizer", [&] { return make_optimizer(o.optimizer); }), o.every, o.mix);
-}
-
-OptimizerRow lookahead_row() {
-  return row<LookaheadOptions>(lookahead, {.name = "lookahead",
-                                           .summary = "slow weights that follow any method",
-                                           .formula = "every few steps: slow += mix (x - slow); x = slow",
-                                           .when = "to steady a method whose rate is near the limit",
-                                           .source = "Zhang et al. 2019"});
-}
-
 }  // namespace thalweg::optim

@@ -1,5 +1,5 @@
 #pragma once
-// An optimizer at work on one tensor, step by step.
+// An optimizer applied to one tensor, step by step.
 
 #include "optim/update.hpp"
 #include "thalweg/minimize.hpp"
@@ -14,7 +14,7 @@ class Descent {
   /// The optimizer must outlive it.
   Descent(const Optimizer& optimizer, const Tensor& x);
 
-  /// Steps x against the gradient, whose norm is given; gives the rate that it went with.
+  /// Updates x from the gradient, whose norm is given. Returns the rate of the step.
   double step(Tensor& x, Tensor& gradient, double norm, const Progress& progress);
 
   [[nodiscard]] const std::vector<std::pair<std::string, Tensor>>& slots() const { return slots_; }

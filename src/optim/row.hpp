@@ -1,5 +1,5 @@
 #pragma once
-// A row of the optimizer table: made from its options struct.
+// Rows of the table of optimizers, each made from its options struct.
 
 #include "options/rows.hpp"
 #include "thalweg/optimizers.hpp"
@@ -15,27 +15,34 @@ OptimizerRow row(Optimizer (*make)(Options), OptimizerRow texts) {
 }
 
 inline constexpr std::string_view coupled_doc = "coupled: added to the gradient, times the parameter";
-inline constexpr std::string_view decoupled_doc = "decoupled: x -= lr weight_decay x beside the step";
+inline constexpr std::string_view decoupled_doc = "decoupled: x -= lr weight_decay x, apart from the gradient";
 
-/// The fields of a method between those that all methods have.
+/// A method's own fields, placed among the fields that all methods have.
 template <class Options>
 Fields framed_fields(Options& o, std::string_view decay, Fields own) {
   own.insert(own.begin(), {"lr", &o.lr, "learning rate", positive});
   if constexpr (requires { o.weight_decay; }) own.push_back({"weight_decay", &o.weight_decay, decay, not_negative});
   own.push_back({"clip_norm", &o.clip_norm, "largest norm of the whole gradient; 0 is no limit", not_negative});
+  own.push_back(
+      {"clip_value", &o.clip_value, "largest size of each element of the gradient; 0 is no limit", not_negative});
+  own.push_back({"clip_ratio", &o.clip_ratio,
+                 "largest norm of the gradient of each output unit, relative to the norm of its weights; 0 is no limit",
+                 not_negative});
   own.push_back({"noise", &o.noise, "variance of noise on the gradient, annealed as t^-0.55; 0 is none", not_negative});
   own.push_back({"maximize", &o.maximize, "climb instead of descending"});
   return own;
 }
 
-/// Where the decay of a method comes in: before it, after it, or in its own rule.
+/// Where weight decay is added: to the gradient, to the direction of the method, or in its own rule.
 enum class Decay { coupled, decoupled, own };
 
-/// The usual frame of a method: clipping first, the rate last, unless the method multiplies by it itself.
+/// A method with what surrounds it: clipping before it, and the rate after it unless its rule contains the rate.
 template <class Options>
 Optimizer framed(std::string name, const Options& options, Decay decay, std::vector<Transform> method) {
   check_fields(fields(const_cast<Options&>(options)), name);
   std::vector<Transform> all;
+  if (options.clip_value > 0) all.push_back(clip_value(options.clip_value));
+  if (options.clip_ratio > 0) all.push_back(adaptive_clip(options.clip_ratio));
   if (options.clip_norm > 0) all.push_back(clip_norm(options.clip_norm));
   if (options.noise > 0) all.push_back(add_noise(options.noise));
   if (options.maximize) all.push_back(negate());
@@ -64,34 +71,5 @@ UpdateRule with(Var (*rule)(Update&, const Options&), const Options& options) {
 
 /// decay m + (1 - decay) x
 inline Var running_mean(const Var& m, const Var& x, const Var& decay) { return decay * m + (1 - decay) * x; }
-
-// The rows.
-[[nodiscard]] OptimizerRow sgd_row();
-[[nodiscard]] OptimizerRow asgd_row();
-[[nodiscard]] OptimizerRow rprop_row();
-[[nodiscard]] OptimizerRow adagrad_row();
-[[nodiscard]] OptimizerRow rmsprop_row();
-[[nodiscard]] OptimizerRow adadelta_row();
-[[nodiscard]] OptimizerRow adam_row();
-[[nodiscard]] OptimizerRow adamw_row();
-[[nodiscard]] OptimizerRow adamax_row();
-[[nodiscard]] OptimizerRow nadam_row();
-[[nodiscard]] OptimizerRow radam_row();
-[[nodiscard]] OptimizerRow adabelief_row();
-[[nodiscard]] OptimizerRow yogi_row();
-[[nodiscard]] OptimizerRow lamb_row();
-[[nodiscard]] OptimizerRow lars_row();
-[[nodiscard]] OptimizerRow lion_row();
-[[nodiscard]] OptimizerRow signum_row();
-[[nodiscard]] OptimizerRow adafactor_row();
-[[nodiscard]] OptimizerRow ftrl_row();
-[[nodiscard]] OptimizerRow adan_row();
-[[nodiscard]] OptimizerRow ademamix_row();
-[[nodiscard]] OptimizerRow adopt_row();
-[[nodiscard]] OptimizerRow schedule_free_sgd_row();
-[[nodiscard]] OptimizerRow schedule_free_adamw_row();
-[[nodiscard]] OptimizerRow prodigy_row();
-[[nodiscard]] OptimizerRow muon_row();
-[[nodiscard]] OptimizerRow lookahead_row();
 
 }  // namespace thalweg::optim

@@ -1,24 +1,12 @@
+// The table of optimizers, and what a configuration says of one.
+
+#include "optim/methods_parts.hpp"
 #include "optim/row.hpp"
 
 namespace thalweg {
 
 const std::vector<OptimizerRow>& optimizers() {
-  static const std::vector<OptimizerRow> rows = {
-      optim::sgd_row(),       optim::asgd_row(),
-      optim::rprop_row(),     optim::adagrad_row(),
-      optim::rmsprop_row(),   optim::adadelta_row(),
-      optim::adam_row(),      optim::adamw_row(),
-      optim::adamax_row(),    optim::nadam_row(),
-      optim::radam_row(),     optim::adabelief_row(),
-      optim::yogi_row(),      optim::lamb_row(),
-      optim::lars_row(),      optim::lion_row(),
-      optim::signum_row(),    optim::adafactor_row(),
-      optim::ftrl_row(),      optim::adan_row(),
-      optim::ademamix_row(),  optim::adopt_row(),
-      optim::prodigy_row(),   optim::schedule_free_sgd_row(),
-      optim::muon_row(),      optim::schedule_free_adamw_row(),
-      optim::lookahead_row(),
-  };
+  static const std::vector<OptimizerRow> rows = joined(optim::methods_parts);
   return rows;
 }
 

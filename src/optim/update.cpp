@@ -37,7 +37,7 @@ Var Update::global_norm() { return context_->gradient_norm ? *context_->gradient
 
 namespace {
 
-/// A transform at work: its slots on each segment of its chain, as read and as they are to be written.
+/// A transform as it is traced: for each segment of its chain, its slots as read and as they are to be written.
 struct Link {
   const Transform* transform;
   std::string prefix;
@@ -46,7 +46,7 @@ struct Link {
   std::vector<std::map<std::string, Place, std::less<>>> places = {};
 };
 
-/// One chain and the segments that go by it.
+/// A chain and the segments of parameters that it updates.
 struct Branch {
   std::vector<Segment*> segments;
   std::vector<Link> links;
@@ -75,7 +75,7 @@ class UpdateTrace {
     trace_steps();
   }
 
-  /// Whether some rule treats parameters with decay otherwise than those without.
+  /// Whether some rule treats parameters with weight decay differently from those without.
   [[nodiscard]] bool asks_for_decay() const { return asks_for_decay_; }
 
   UpdateProgram plan(Passes passes) {
@@ -130,7 +130,7 @@ class UpdateTrace {
     return var;
   }
 
-  /// Where a step may be left out, the rules count those that were not.
+  /// Where steps may be skipped, the rules see the number of steps that were not.
   void add_skipped() {
     const auto skips = [](const auto& owner) {
       return std::ranges::any_of(owner.chain, [](const Transform& t) { return static_cast<bool>(t.condition); });
@@ -198,8 +198,9 @@ class UpdateTrace {
     }
   }
 
-  /// Calls a rule on every segment of a branch. A sum over all of them is known only when each has said its part, so
-  /// the rule is called again for each sum that it asks for; what is traced in vain, nothing reads.
+  /// Calls a rule on every segment of a branch. A sum over all segments is known only once each has given its part, so
+  /// the rule is traced again for each sum that it asks for. Nothing reads the earlier traces, so the planner drops
+  /// them.
   std::vector<Var> call(Branch& branch, std::size_t index, Rule rule) {
     Link& link = branch.links[index];
     const std::vector<std::map<std::string, Var, std::less<>>> start = link.slots;
@@ -245,7 +246,7 @@ class UpdateTrace {
       return own ? *own : value;
     };
     context.total = std::move(total);
-    if (first) context.gradient_norm = scalars_[scalar_gradient_norm];  // the host has it already
+    if (first) context.gradient_norm = scalars_[scalar_gradient_norm];  // the host computed it already
     context.normal = [&] {
       const std::string purpose = link.prefix + "@" + std::to_string(segment.offset);
       const Var origin = graph_.constant(Tensor({1}, i32));
@@ -258,7 +259,7 @@ class UpdateTrace {
     return (link.transform->*rule)(update);
   }
 
-  /// Calls a rule, where the transform has it, and puts its results where they belong.
+  /// Calls a rule, if the transform has it, and stores its results.
   void apply(Branch& branch, std::size_t index, Rule rule, Var Segment::*result) {
     const Link& link = branch.links[index];
     if (!(link.transform->*rule)) return;
@@ -288,7 +289,7 @@ class UpdateTrace {
     }
   }
 
-  /// At the first step, slots that begin as the parameters are read from there.
+  /// At the first step, slots that start as a copy of the parameters read the parameters.
   void start_copies(const Branch& branch, Link& link) {
     for (const Slot& slot : link.transform->slots) {
       if (slot.kind != Slot::Kind::copy) continue;
@@ -342,7 +343,7 @@ class UpdateTrace {
   bool asks_for_decay_ = false;
 };
 
-/// In as few segments as the rules allow: each is a kernel of its own, or several.
+/// As few segments as the rules allow: each costs at least one kernel.
 UpdateTrace traced(const Optimizer& optimizer, const Layout& layout) {
   UpdateTrace joined(optimizer, layout, false);
   return joined.asks_for_decay() ? UpdateTrace(optimizer, layout, true) : std::move(joined);

@@ -18,11 +18,11 @@ namespace thalweg {
 struct UpdateBases {
   static constexpr int parameters = first_user_base, gradient = first_user_base + 1, scalars = first_user_base + 2,
                        first_slot = first_user_base + 3;
-  /// The evaluation program reads no gradient: what it writes, in the parameters' layout, stands in its place.
+  /// The evaluation program reads no gradient: its output, in the parameters' layout, has this base.
   static constexpr int evaluated = gradient;
 };
 
-/// A named number of the step. The host gives its value: the default, or what a schedule says.
+/// A number that may differ from step to step: the host sets it to its default, or to the value of a schedule.
 struct UpdateScalar {
   std::string name;
   double value = 0;
@@ -50,7 +50,7 @@ struct UpdateProgram {
 /// Traces and plans. The gradient behind its base is a sum over samples; the scalar inverse_weight makes it a mean.
 [[nodiscard]] UpdateProgram make_update(const Optimizer& optimizer, const Layout& layout, Passes passes = {});
 
-/// What the host knows of one step.
+/// What the host passes to one step.
 struct StepNumbers {
   std::int64_t step = 1;  ///< from 1
   double weight = 1;      ///< the gradient's sum is divided by it
@@ -61,7 +61,7 @@ struct StepNumbers {
 /// The scalars of the step, in the order of the program's.
 void fill_scalars(const UpdateProgram& update, const StepNumbers& numbers, std::span<double> scalars);
 
-/// A traced update before it is planned: to be read, not run. Places are those of UpdateProgram.
+/// A traced update before it is planned, to be explained. Its places are those of UpdateProgram.
 struct TracedUpdate {
   std::unique_ptr<Graph> graph;
   std::vector<Bound> inputs, outputs;
@@ -73,7 +73,7 @@ struct TracedUpdate {
 /// The slots before the first step.
 [[nodiscard]] std::vector<std::pair<std::string, Tensor>> initial_slots(const UpdateProgram& update);
 
-/// All parameters, with the values to evaluate with; the state's own where the optimizer keeps no others.
+/// All parameters with the values to evaluate with: the optimizer's averages if it keeps any, else the state's own.
 [[nodiscard]] Tensor evaluation_parameters(const UpdateProgram& update, const State& state, Workers& workers);
 
 /// Whether a name fits a pattern: `*` stands for any characters, `?` for one.
@@ -83,13 +83,13 @@ struct TracedUpdate {
 struct UpdateContext {
   std::map<std::string, Var, std::less<>>* slots;
   std::function<Var(std::string_view, double)> scalar;
-  std::function<double(std::string_view, double)> number;  ///< of the parameter group, or the one given
+  std::function<double(std::string_view, double)> number;  ///< of the parameter group, else the default that is passed
   std::function<Var(const Var&)> total;
   std::function<Var()> normal;
-  std::optional<Var> gradient_norm;  ///< where it is known without a pass
+  std::optional<Var> gradient_norm;  ///< if the host knows it
   Var step;
   double decay_factor = 1;
-  bool* asks_for_decay = nullptr;  ///< set where the rule has use for the factor
+  bool* asks_for_decay = nullptr;  ///< set if the rule reads the decay
 };
 
 }  // namespace thalweg

@@ -94,6 +94,10 @@ struct Setter {
     *place = std::move(items);
   }
   void operator()(OptionValue* place) const { *place = value; }
+  void operator()(FormedValue formed) const {
+    const bool fits = in_option(name, [&] { return formed.form->read(formed.at, value); });
+    if (!fits) wrong_type(where, name, value, formed.form->wanted);
+  }
   void operator()(OptionMap* place) const {
     const auto* map = value.get_if<OptionMap>();
     if (!map) wrong_type(where, name, value, "a table { key = value }");
@@ -125,8 +129,7 @@ void read_fields(const Fields& fields, const OptionMap& values, std::string_view
 void check_fields(const Fields& fields, std::string_view where) {
   for (const Field& field : fields) {
     field.place.visit(Overloaded{
-        [&](double* d) { check_number(field, *d, where); },
-        [&](int* i) { check_number(field, *i, where); },
+        [&](double* d) { check_number(field, *d, where); }, [&](int* i) { check_number(field, *i, where); },
         [&](std::int64_t* i) { check_number(field, static_cast<double>(*i), where); },
         [&](Duration* d) { check_number(field, d->amount, where); },
         [&](std::vector<double>* list) {
@@ -144,7 +147,7 @@ void check_fields(const Fields& fields, std::string_view where) {
                         fmt::join(field.choices, ", "));
           }
         },
-        [](auto*) {},
+        [](auto*) {}, [](FormedValue) {},  // its form is checked where it is read
     });
   }
 }
@@ -166,24 +169,35 @@ OptionValue value_of(const std::vector<T>& list) {
   for (const T& item : list) items.push_back(value_of(item));
   return {std::move(items)};
 }
+
+OptionValue present_value(const Field& field) {
+  return field.place.visit(Overloaded{[](const auto* value) { return value_of(*value); },
+                                      [](FormedValue formed) { return formed.form->write(formed.at); }});
+}
+
+/// What may be given for a field, as documentation says it; empty where anything of the type may.
+std::string wanted_of(const Field& field) {
+  const bool bounded = std::isfinite(field.range.low) || std::isfinite(field.range.high);
+  if (bounded) return field.range.str();
+  if (!field.choices.empty()) return fmt::format("{}", fmt::join(field.choices, " or "));
+  return field.place.visit(Overloaded{[](const auto*) { return std::string(); },
+                                      [](FormedValue formed) { return std::string(formed.form->wanted); }});
+}
 }  // namespace
 
 OptionMap field_values(const Fields& fields) {
   OptionMap values;
-  for (const Field& field : fields) {
-    values[std::string(field.name)] = field.place.visit([](const auto* value) { return value_of(*value); });
-  }
+  for (const Field& field : fields) values[std::string(field.name)] = present_value(field);
   return values;
 }
 
 std::vector<OptionDoc> describe_fields(const Fields& fields) {
   std::vector<OptionDoc> docs;
   for (const Field& field : fields) {
-    const bool bounded = std::isfinite(field.range.low) || std::isfinite(field.range.high);
     docs.push_back({.name = std::string(field.name),
                     .doc = std::string(field.doc),
-                    .initial = field.place.visit([](const auto* value) { return value_of(*value); }),
-                    .wanted = bounded ? field.range.str() : fmt::format("{}", fmt::join(field.choices, " or "))});
+                    .initial = present_value(field),
+                    .wanted = wanted_of(field)});
   }
   return docs;
 }

@@ -3,6 +3,7 @@
 // reading of a configuration.
 
 #include <algorithm>
+#include <iterator>
 #include <string>
 #include <vector>
 
@@ -31,6 +32,14 @@ template <class Options>
 [[nodiscard]] std::vector<OptionDoc> docs_of() {
   Options defaults;
   return describe_fields(fields(defaults));
+}
+
+/// The rows of a table whose parts are functions.
+template <class Row, std::size_t count>
+[[nodiscard]] std::vector<Row> joined(std::vector<Row> (*const (&parts)[count])()) {
+  std::vector<Row> rows;
+  for (const auto part : parts) std::ranges::move(part(), std::back_inserter(rows));
+  return rows;
 }
 
 /// The row of that name. Throws OptionError of the key "kind", naming the nearest.

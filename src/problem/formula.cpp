@@ -283,7 +283,7 @@ Var Formula::of(std::span<const Var> variables) const {
     fail<UsageError>("[formula] {} values for {} variables ({})", variables.size(), variables_.size(),
                      fmt::join(variables_, ", "));
   }
-  std::vector<Arg> values;  // of no line: the text is no program of the user
+  std::vector<Arg> values;  // without a line: a formula is not a line of the user's program
   for (const Node& node : nodes_) {
     if (node.op == "number") {
       values.emplace_back(node.number, Source{});

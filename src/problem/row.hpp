@@ -1,5 +1,5 @@
 #pragma once
-// A row of the table of problems: made from its options struct.
+// Rows of the table of problems, each made from its options struct.
 
 #include "options/rows.hpp"
 #include "thalweg/formula.hpp"
@@ -10,7 +10,7 @@ namespace thalweg::problem {
 struct Plain {};
 inline Fields fields(Plain&) { return {}; }
 
-/// Texts, and the function that makes the problem from its options and its number of dimensions.
+/// A row: its texts, and the function that makes the problem from options and a number of dimensions.
 template <class Options>
 ProblemRow row(Problem (*make)(const Options&, std::int64_t), ProblemRow texts) {
   texts.options = docs_of<Options>();

@@ -8,12 +8,23 @@
 
 namespace thalweg {
 
+OptionValue OptionForm<BatchSize>::write(const BatchSize& size) {
+  return size.rows == 0 ? OptionValue{"all"} : OptionValue{size.rows};
+}
+
+std::optional<BatchSize> OptionForm<BatchSize>::read(const OptionValue& value) {
+  if (const auto* text = value.get_if<std::string>())
+    return *text == "all" ? std::optional(BatchSize{0}) : std::nullopt;
+  const auto* rows = value.get_if<std::int64_t>();
+  return rows && *rows >= 1 ? std::optional(BatchSize{*rows}) : std::nullopt;
+}
+
 Fields TrainOptions::fields() {
   const Range count{.low = 1};
   return {
       {"epochs", &epochs, "passes over the training rows", count},
       {"steps", &steps, "instead of epochs, where not 0", not_negative},
-      {"batch_size", &batch_size, "rows a step; stochastic descent is 1", count},
+      {"batch_size", &batch_size, "rows a step; 1 is stochastic descent, all is gradient descent"},
       {"shard_size", &shard_size, "rows a shard of the batch; 0 follows from batch and model", not_negative},
       {"accumulate", &accumulate, "batches a step", count},
       {"shuffle", &shuffle, "a new order each epoch"},
@@ -229,7 +240,7 @@ void Config::set_lr(double lr) {
 FitOptions Config::fit_options() const {
   return {.epochs = train.epochs,
           .steps = train.steps,
-          .batch_size = train.batch_size,
+          .batch_size = train.batch_size.rows,
           .shard_size = train.shard_size,
           .accumulate = train.accumulate,
           .memory = train.memory == "lean"   ? Memory::lean

@@ -1,6 +1,7 @@
 #pragma once
 // The configuration of a run: what a user wrote, completed by the defaults that fit the data.
 
+#include <algorithm>
 #include <filesystem>
 
 #include "options/toml.hpp"
@@ -10,9 +11,23 @@
 
 namespace thalweg {
 
+/// The rows of a step: a number, or "all" for the whole training set.
+struct BatchSize {
+  std::int64_t rows = 32;  ///< 0: all
+  [[nodiscard]] std::int64_t of(std::int64_t all) const { return rows == 0 ? all : std::min(all, rows); }
+};
+template <>
+struct OptionForm<BatchSize> {
+  static constexpr std::string_view wanted = ">= 1, or \"all\"";
+  static OptionValue write(const BatchSize& size);
+  static std::optional<BatchSize> read(const OptionValue& value);
+};
+
 /// `[train]`
 struct TrainOptions {
-  std::int64_t epochs = 10, steps = 0, batch_size = 32, shard_size = 0, accumulate = 1;
+  std::int64_t epochs = 10, steps = 0;
+  BatchSize batch_size = {};
+  std::int64_t shard_size = 0, accumulate = 1;
   bool shuffle = true;
   OptionValue early_stopping = {false};  ///< false, or a table of EarlyStopping's fields
   Duration checkpoint_every = "1 epochs";

@@ -3,11 +3,13 @@
 #include <algorithm>
 
 #include "options/nearest_name.hpp"
+#include "options/rows.hpp"
+#include "run/readers_parts.hpp"
 
 namespace thalweg {
 
 const std::vector<ReaderRow>& readers() {
-  static const std::vector<ReaderRow> rows = {csv_reader(), idx_reader(), images_reader(), text_reader()};
+  static const std::vector<ReaderRow> rows = joined(readers_parts);
   return rows;
 }
 

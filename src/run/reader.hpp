@@ -1,5 +1,5 @@
 #pragma once
-// Readers: the ways in which data is stored. Each is a file of this room and a row of a table.
+// Readers: the ways in which data is stored. Each is a file of readers/ and a row of the table.
 
 #include <functional>
 #include <memory>
@@ -117,11 +117,5 @@ template <class Options>
   };
   return texts;
 }
-
-// The rows.
-[[nodiscard]] ReaderRow csv_reader();
-[[nodiscard]] ReaderRow idx_reader();
-[[nodiscard]] ReaderRow images_reader();
-[[nodiscard]] ReaderRow text_reader();
 
 }  // namespace thalweg

@@ -1,8 +1,9 @@
 #pragma once
-// What a schedule is made of: its options, which describe themselves, and a curve over its own steps.
+// What a schedule is made of: its options with their fields, and a curve over its own steps.
 
 #include <algorithm>
 
+#include "options/rows.hpp"
 #include "thalweg/schedule.hpp"
 
 namespace thalweg::schedule {
@@ -25,10 +26,19 @@ struct Place {
   }
 };
 
+/// The options that every curve has, as a base for those of one.
+struct CurveOptions {
+  Duration length = "100%", warmup = 0;
+  double warmup_start = 0;
+};
+
+/// Where a run stands, seen from `steps` steps after its beginning, as if it began there.
+[[nodiscard]] Progress after(const Progress& progress, std::int64_t steps);
+
 /// `inner` after a warm-up, under the name and options given.
 Schedule warmed(const Schedule& inner, std::string name, OptionMap options, const Duration& length, double start);
 
-/// What the fields that all schedules share are called, appended to a schedule's own.
+/// The fields of a schedule: its own, then those that all schedules have.
 template <class Options>
 Fields with_shared(Options& o, Fields fields) {
   if constexpr (requires { o.length; }) {
@@ -53,30 +63,12 @@ Schedule build(std::string name, Options o, Factor factor, double (*momentum)(co
   return o.warmup.amount > 0 ? warmed(inner, std::move(name), values, o.warmup, o.warmup_start) : inner;
 }
 
-Fields fields(ConstantOptions& o);
-Fields fields(LinearOptions& o);
-Fields fields(PolynomialOptions& o);
-Fields fields(ExponentialOptions& o);
-Fields fields(StepOptions& o);
-Fields fields(MultiStepOptions& o);
-Fields fields(CosineOptions& o);
-Fields fields(CosineRestartsOptions& o);
-Fields fields(OneCycleOptions& o);
-Fields fields(CyclicOptions& o);
-Fields fields(InverseTimeOptions& o);
-Fields fields(InverseSquareRootOptions& o);
-Fields fields(NoamOptions& o);
-Fields fields(WarmupStableDecayOptions& o);
-Fields fields(ReduceOnPlateauOptions& o);
-
-/// What `join` is in a configuration.
-struct JoinOptions {
-  std::vector<OptionMap> parts;
-  std::vector<Duration> lengths;
-  Duration warmup = 0;
-  double warmup_start = 0;
-};
-Fields fields(JoinOptions& o);
-Schedule join_options(JoinOptions options);
+/// A row whose options and their documentation come from the struct.
+template <class Options>
+[[nodiscard]] ScheduleRow row(Schedule (*make)(Options), ScheduleRow texts) {
+  texts.options = docs_of<Options>();
+  texts.make = [make, name = texts.name](const OptionMap& values) { return make(options_from<Options>(values, name)); };
+  return texts;
+}
 
 }  // namespace thalweg::schedule

@@ -26,6 +26,18 @@ TEST_F(ExitCode, DoneIsZero) {
   EXPECT_EQ(run("list optimizers").code, 0);
 }
 
+TEST_F(ExitCode, HelpListsTheCommandsUnderHeadings) {
+  const std::string help = run("--help").out;
+  std::size_t place = 0;
+  for (const char* part : {"Training:", " lr ", " train ", "Trained models:", " predict ", "Methods:", " minimize ",
+                           "Reference:", " list ", " version "}) {
+    const std::size_t found = help.find(part, place);
+    ASSERT_NE(found, std::string::npos) << part << " in:\n" << help;
+    place = found;
+  }
+  EXPECT_TRUE(run("version --json").json().contains("version"));
+}
+
 TEST_F(ExitCode, UsageIsTwo) {
   write_table("t.csv");
   expect(run(""), 2, {"subcommand is required", "--help"});

@@ -50,7 +50,8 @@ TEST(GradientFlow, RecordingChangesNoBit) {
 }
 
 TEST(GradientFlow, VanishesInADeepSigmoidNetwork) {
-  const History history = trained({.hidden = deep, .activation = "sigmoid", .initializer = "naive_uniform"}, 0.01);
+  const History history =
+      trained({.hidden = deep, .activation = "sigmoid", .initializer = init::naive_uniform()}, 0.01);
   const auto flow = gradient_flow(history);
   ASSERT_TRUE(flow);
   EXPECT_EQ(flow->flow, Flow::vanishing);

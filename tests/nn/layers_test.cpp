@@ -116,7 +116,7 @@ TEST(Layers, OptionsThatCannotBeAreRefused) {
     }
   };
   refused("conv2d", {{"kernel", {"large"}}}, "kernel = \"large\"");
-  refused("conv2d", {{"padding", {"some"}}}, "\"same\", \"valid\" or a number");
+  refused("conv2d", {{"padding", {"some"}}}, "padding = \"some\". Wanted: \"same\", \"valid\", a number");
   refused("conv2d", {{"filters", {std::int64_t{0}}}}, "filters = 0");
   refused("dropout", {{"rate", {1.0}}}, "rate = 1");
   refused("residual", {{"layers", {OptionList{{OptionMap{}}}}}}, "has no kind");

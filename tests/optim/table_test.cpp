@@ -162,6 +162,26 @@ TEST_P(EveryOptimizer, KeepsTheDtypeAndLeavesFrozenParametersAlone) {
   }
 }
 
+TEST_P(EveryOptimizer, ClipsTheGradientAsTheTransformsDo) {
+  if (row().name == "lookahead") GTEST_SKIP() << "its method clips";
+  const Layout layout = mixed_layout();
+  const auto ends = [&](const Optimizer& optimizer) {
+    Stepper stepper(optimizer, layout, ramp(layout.size, f64));
+    run_on_quadratic(stepper, 5);
+    return stepper.state.parameters;
+  };
+  const auto with = [&](const char* option, double value) {
+    OptionMap options = options_of(row(), 0.01);
+    options[option] = {value};
+    return ends(row().make(options));
+  };
+  EXPECT_TRUE(identical(with("clip_value", 0.2), ends(optim::prepend(optim::clip_value(0.2), make(0.01)))));
+  EXPECT_TRUE(identical(with("clip_ratio", 0.1), ends(optim::prepend(optim::adaptive_clip(0.1), make(0.01)))));
+  if (row().name == "rprop" || row().name == "lion" || row().name == "signum") return;  // these see signs alone
+  EXPECT_FALSE(identical(with("clip_value", 0.2), ends(make(0.01))));
+  EXPECT_FALSE(identical(with("clip_ratio", 0.1), ends(make(0.01))));
+}
+
 TEST_P(EveryOptimizer, TakesAScheduleAsAFactorOfItsRate) {
   if (row().name == "rprop") GTEST_SKIP() << "its lr is where step sizes begin; the factor is of all of them";
   const Layout layout = mixed_layout();

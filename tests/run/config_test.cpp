@@ -65,12 +65,21 @@ TEST(Config, EveryKindOfEveryTableReadsBackToTheSame) {
   }
 }
 
+TEST(Config, ABatchMayBeTheWholeSet) {
+  const Config config = read(data_section + "[train]\nbatch_size = \"all\"\n");
+  EXPECT_EQ(config.fit_options().batch_size, 0);
+  EXPECT_EQ(config.train.batch_size.of(404), 404);
+  EXPECT_NE(config.toml().find("batch_size = \"all\""), std::string::npos);
+  EXPECT_EQ(read(data_section).train.batch_size.of(10), 10);
+  expect_error(data_section + "[train]\nbatch_size = \"some\"\n", {"batch_size = \"some\"", "or \"all\""});
+}
+
 TEST(Config, DefaultsFollowTheData) {
   EXPECT_EQ(read(data_section).loss.kind, "mse");
   EXPECT_EQ(read(data_section, {.task = data::Task::binary, .rows = 404}).loss.kind, "binary_cross_entropy");
   EXPECT_EQ(read(data_section, {.task = data::Task::multiclass, .rows = 404}).loss.kind, "cross_entropy");
-  EXPECT_EQ(read(data_section).train.batch_size, 32);
-  EXPECT_EQ(read(data_section, {.rows = 10'000}).train.batch_size, 128);
+  EXPECT_EQ(read(data_section).train.batch_size.rows, 32);
+  EXPECT_EQ(read(data_section, {.rows = 10'000}).train.batch_size.rows, 128);
 }
 
 TEST(Config, TheDefaultsOfOneKindSayNothingAboutAnother) {

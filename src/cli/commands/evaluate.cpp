@@ -1,0 +1,110 @@
+// thalweg evaluate
+
+#include <CLI/CLI.hpp>
+#include <filesystem>
+#include <nlohmann/json.hpp>
+
+#include "cli/output.hpp"
+#include "cli/session.hpp"
+#include "core/error.hpp"
+#include "run/model_parts.hpp"
+
+namespace fs = std::filesystem;
+
+namespace thalweg::cli {
+
+namespace {
+
+struct EvaluateArguments {
+  std::string run, data, images, labels;
+};
+
+struct Measured {
+  Dataset data;
+  std::string name;
+};
+
+/// The run's own data to evaluate on: its test data, or else the rows that it held out.
+Measured own_data(const EvaluateArguments& arguments, const Recipe& recipe, std::vector<std::string>& warnings) {
+  const fs::path config = fs::path(arguments.run) / "config.toml";
+  if (!fs::exists(config)) {
+    fail<UsageError>("[evaluate] {} is no run folder, so the data is not known. Hint: --data FILE.", arguments.run);
+  }
+  const ConfigTree tree = read_toml(config);
+  const DataOptions options = read_data_options(tree, arguments.run);
+  if (const auto* path = options.test.get_if<std::string>(); !path || !path->empty()) {
+    return {encode_place(recipe.preprocessing, options.test, options, warnings), "test"};
+  }
+  const auto* seed = tree.values.at("seed").get_if<std::int64_t>();
+  Parts parts = DataSource(options).parts(seed ? static_cast<std::uint64_t>(*seed) : 1);
+  if (!parts.validation) {
+    fail<UsageError>("[evaluate] {} has no test data and held nothing out. Hint: --data FILE.", arguments.run);
+  }
+  return {std::move(*parts.validation), "validation"};
+}
+
+/// The options with which the run read its tables, if they are known.
+DataOptions options_of(const EvaluateArguments& arguments) {
+  const fs::path config = fs::path(arguments.run) / "config.toml";
+  return fs::exists(config) ? read_data_options(read_toml(config), arguments.run) : DataOptions{};
+}
+
+Measured given_data(const EvaluateArguments& arguments, const Recipe& recipe, std::vector<std::string>& warnings) {
+  const OptionValue place = arguments.data.empty()
+                                ? OptionValue{OptionMap{{"images", {arguments.images}}, {"labels", {arguments.labels}}}}
+                                : OptionValue{arguments.data};
+  const auto options = options_for(recipe.preprocessing, place, options_of(arguments));
+  const bool half = arguments.data.empty() && (arguments.images.empty() || arguments.labels.empty());
+  if (!options || half) {
+    fail<UsageError>("[evaluate] this is a model of {}.",
+                     recipe.preprocessing.tensor()  ? "images. Hint: --images FILE --labels FILE, or --data FOLDER"
+                     : recipe.preprocessing.table() ? "tables. Hint: --data FILE"
+                                                    : "texts. Hint: --data FILE");
+  }
+  return {encode_place(recipe.preprocessing, place, *options, warnings),
+          arguments.data.empty() ? arguments.images : arguments.data};
+}
+
+int run(const EvaluateArguments& arguments, const Context& context) {
+  const Model model = Model::load(arguments.run, context.registry);
+  const Recipe& recipe = model.parts().recipe;
+  const bool own = arguments.data.empty() && arguments.images.empty() && arguments.labels.empty();
+  std::vector<std::string> warnings;
+  const Measured measured = own ? own_data(arguments, recipe, warnings) : given_data(arguments, recipe, warnings);
+  for (const std::string& warning : warnings) {
+    if (!context.quiet) say("warning: {}\n", warning);
+  }
+  const Evaluation evaluation = model.evaluate(measured.data);
+  if (!context.json) {
+    print_metrics(measured.name, evaluation.metrics,
+                  fmt::format("{} {}", with_commas(evaluation.rows), rows_name(recipe.preprocessing)));
+    return 0;
+  }
+  nlohmann::ordered_json result{{"data", measured.name}, {"rows", evaluation.rows}};
+  for (const auto& [name, value] : evaluation.metrics) result[name] = value;
+  emit("{}\n", result.dump());
+  return 0;
+}
+
+constexpr const char* examples = R"(Examples:
+  thalweg evaluate runs/houses                     on the run's own test data, or the rows it held out
+  thalweg evaluate runs/houses --data new.csv      columns are matched by name
+  thalweg evaluate runs/fashion --images i.gz --labels l.gz)";
+
+void set_up(CLI::App& command, Context& context) {
+  auto arguments = std::make_shared<EvaluateArguments>();
+  command.footer(examples);
+  command.add_option("run", arguments->run, "Run folder, or model.safetensors")->required()->type_name("RUN");
+  command.add_option("--data", arguments->data, "Table or text to measure on");
+  command.add_option("--images", arguments->images, "Images to measure on (IDX)");
+  command.add_option("--labels", arguments->labels, "Their labels (IDX)");
+  set_run(command, context, [arguments, &context] { return run(*arguments, context); });
+}
+
+}  // namespace
+
+std::vector<CommandRow> evaluate_commands() {
+  return {{"evaluate", "Measure a trained model on data", CommandGroup::models, set_up}};
+}
+
+}  // namespace thalweg::cli

@@ -1,0 +1,164 @@
+// thalweg inspect: what a model is made of, and what a step of it costs.
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <filesystem>
+#include <nlohmann/json.hpp>
+
+#include "cli/output.hpp"
+#include "cli/session.hpp"
+#include "core/error.hpp"
+#include "engine/objective.hpp"
+#include "run/model_parts.hpp"
+
+namespace thalweg::cli {
+
+namespace {
+
+/// A model of one row, traced: its parameters, and what a prediction costs.
+struct Anatomy {
+  std::vector<std::pair<std::string, Shape>> parameters;
+  std::int64_t count = 0;
+  std::int64_t flops = 0;  // forward, a row
+  std::string input, output;
+};
+
+/// Floating-point operations of a prediction, as the rows of the op table count them.
+std::int64_t operations_of(const TracedObjective& traced) {
+  int base = first_user_base;
+  std::vector<Bound> inputs = {{traced.columns.front(), {base++, 0}}};
+  for (const TracedParameter& p : traced.parameters) inputs.push_back({p.var, {base++, 0}});
+  return Program(*traced.graph, inputs, {{traced.result.prediction, {base, 0}}}).operations();
+}
+
+Anatomy anatomy_of(const Recipe& recipe, const Registry& registry) {
+  const TracedObjective traced = trace_objective(evaluation_of(recipe.make_model(registry), recipe.make_loss(registry)),
+                                                 {{"input", recipe.input()}}, 1, Mode::evaluate, f32);
+  Anatomy anatomy;
+  for (const TracedParameter& parameter : traced.parameters) {
+    anatomy.parameters.emplace_back(parameter.name, parameter.var.shape());
+    anatomy.count += parameter.var.size();
+  }
+  anatomy.flops = operations_of(traced);
+  anatomy.input = fmt::format("{} {}", recipe.input().dtype, recipe.input().shape);
+  anatomy.output = traced.result.prediction.shape().str();
+  return anatomy;
+}
+
+void print_anatomy(const Recipe& recipe, const Anatomy& anatomy) {
+  emit("{:<12}{} {}\n", "model", recipe.model.kind, OptionValue{recipe.model.options}.str());
+  emit("{:<12}{}\n{:<12}{} a row\n\n", "loss", recipe.loss.kind, "input", anatomy.input);
+  for (const auto& [name, shape] : anatomy.parameters) {
+    emit("{:<28}{:<16}{:>12}\n", name, shape.str(), with_commas(shape.size()));
+  }
+  emit("{:<44}{:>12}\n\n", "parameters", with_commas(anatomy.count));
+  emit("{:<12}{} for the parameters\n", "memory", bytes_text(anatomy.count * 4));
+  emit("{:<12}{} FLOPs a row to predict, about {} to train\n", "cost", with_commas(anatomy.flops),
+       with_commas(3 * anatomy.flops));
+}
+
+void print_part(std::string_view name, const StepCost::Part& part, const StepCost& cost) {
+  const double rate = static_cast<double>(part.operations) / part.seconds;
+  emit("{:<12}{:>12}{:>18} FLOPs{:>14} moved{:>12.1f} GFLOP/s{:>6.0f} % of the peak\n", name,
+       fmt::format("{:.3f} ms", 1e3 * part.seconds), with_commas(part.operations), bytes_text(part.bytes), rate / 1e9,
+       100 * rate / cost.peak);
+}
+
+void print_cost(const StepCost& cost, std::int64_t rows) {
+  emit("\nMeasured: a step of {} rows in {} shard{}, {} thread{}, medians; the peak of the machine is {:.0f} GFLOP/s\n",
+       rows, cost.shards, cost.shards > 1 ? "s" : "", cost.threads, cost.threads > 1 ? "s" : "", cost.peak / 1e9);
+  print_part("forward", cost.forward, cost);
+  print_part("backward", cost.backward, cost);
+  print_part("update", cost.update, cost);
+  emit("{:<12}{:.2f} times forward in time, {:.2f} in FLOPs\n", "backward",
+       cost.backward.seconds / cost.forward.seconds,
+       static_cast<double>(cost.backward.operations) / static_cast<double>(cost.forward.operations));
+  emit("{:<12}{} a shard; the values in it are {}\n", "arena", bytes_text(cost.arena_bytes),
+       bytes_text(cost.intermediate_bytes));
+}
+
+nlohmann::ordered_json cost_json(const StepCost& cost) {
+  const auto part = [](const StepCost::Part& p) {
+    return nlohmann::ordered_json{{"seconds", p.seconds}, {"flops", p.operations}, {"bytes", p.bytes}};
+  };
+  return {{"forward", part(cost.forward)},
+          {"backward", part(cost.backward)},
+          {"update", part(cost.update)},
+          {"shards", cost.shards},
+          {"threads", cost.threads},
+          {"arena_bytes", cost.arena_bytes},
+          {"intermediate_bytes", cost.intermediate_bytes},
+          {"peak_flops", cost.peak}};
+}
+
+void print_json(const Recipe& recipe, const Anatomy& anatomy, const std::optional<StepCost>& cost) {
+  nlohmann::ordered_json result{{"model", recipe.model.kind},
+                                {"loss", recipe.loss.kind},
+                                {"input", anatomy.input},
+                                {"parameters", anatomy.count},
+                                {"flops", anatomy.flops}};
+  for (const auto& [name, shape] : anatomy.parameters) {
+    result["layers"].push_back({{"name", name}, {"shape", std::vector(shape.begin(), shape.end())}});
+  }
+  if (cost) result["step"] = cost_json(*cost);
+  emit("{}\n", result.dump());
+}
+
+void inspect_run(const std::string& path, const Context& context) {
+  const Model model = Model::load(path, context.registry);
+  const Recipe& recipe = model.parts().recipe;
+  const Anatomy anatomy = anatomy_of(recipe, context.registry);
+  if (context.json) return print_json(recipe, anatomy, {});
+  print_anatomy(recipe, anatomy);
+  emit("{:<12}{} for a block of {} rows\n", "arena",
+       bytes_text(static_cast<std::int64_t>(model.parts().forward->memory_bytes())), Model::Parts::block_rows);
+  if (!model.classes().empty()) emit("{:<12}{}\n", "classes", fmt::join(model.classes(), ", "));
+  if (!model.input_names().empty()) emit("{:<12}{}\n", "features", fmt::join(model.input_names(), ", "));
+}
+
+void inspect_config(const ConfigArguments& arguments, bool measured, const Context& context) {
+  const LoadedConfig loaded = load(read_arguments(arguments, context.registry), context.registry);
+  Session session =
+      make_session(loaded.config, loaded.source.facts(), loaded.source.parts(loaded.config.seed), context.registry);
+  const Anatomy anatomy = anatomy_of(session.recipe, context.registry);
+  const std::int64_t rows = loaded.config.train.batch_size.of(session.parts.train.rows());
+  const Dataset batch = session.parts.train.slice(0, rows);
+  std::optional<StepCost> cost;
+  if (measured) cost = session.trainer.measure(batch, loaded.config.fit_options());
+  if (context.json) return print_json(session.recipe, anatomy, cost);
+  print_anatomy(session.recipe, anatomy);
+  if (cost) return print_cost(*cost, rows);
+  emit("\nA step of {} rows:\n{}", rows, session.trainer.explain(batch));
+}
+
+int run(const ConfigArguments& arguments, bool measured, const Context& context) {
+  const std::filesystem::path path(arguments.source);
+  const bool model = path.extension() == ".safetensors" || std::filesystem::exists(path / "model.safetensors");
+  if (model && measured) {
+    fail<UsageError>("[inspect] --measure times training steps, and {} is a model. Hint: give its configuration.",
+                     arguments.source);
+  }
+  if (model) {
+    inspect_run(arguments.source, context);
+  } else {
+    inspect_config(arguments, measured, context);
+  }
+  return 0;
+}
+
+void set_up(CLI::App& command, Context& context) {
+  auto arguments = std::make_shared<ConfigArguments>();
+  command.footer("Examples:\n  thalweg inspect runs/fashion\n  thalweg inspect fashion.toml --set model.hidden=[1024]");
+  add_config_arguments(command, *arguments);
+  auto measured = std::make_shared<bool>(false);
+  command.add_flag("--measure", *measured, "Time forward, backward and update; count operations and bytes");
+  set_run(command, context, [=, &context] { return run(*arguments, *measured, context); });
+}
+
+}  // namespace
+
+std::vector<CommandRow> inspect_commands() {
+  return {{"inspect", "Layers, shapes, parameters, memory and the cost of a step", CommandGroup::models, set_up}};
+}
+
+}  // namespace thalweg::cli

@@ -1,0 +1,291 @@
+// thalweg minimize: any method on a problem of the table, or on a formula.
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <cmath>
+#include <fstream>
+#include <nlohmann/json.hpp>
+#include <stop_token>
+
+#include "cli/explain.hpp"
+#include "cli/landscape.hpp"
+#include "cli/method.hpp"
+#include "cli/output.hpp"
+#include "cli/signals.hpp"
+#include "cli/target.hpp"
+#include "core/error.hpp"
+#include "options/text.hpp"
+#include "plan/notation.hpp"
+#include "plot/plot.hpp"
+#include "store/atomic_file.hpp"
+
+namespace thalweg::cli {
+
+namespace {
+
+constexpr std::int64_t usual_steps = 50'000;
+
+struct MinimizeArguments {
+  TargetArguments target;
+  StoppingArguments stopping;
+  std::vector<std::string> sets;
+  std::string optimizer, lr = "auto", schedule, trace, svg;
+  std::int64_t explain = 0;
+};
+
+/// Every step, as CSV: written as it comes, since a walk may be long.
+class Trace {
+ public:
+  explicit Trace(const std::string& path) : path_(path), file_(path, std::ios::binary) {
+    if (!file_) fail<IoError>("[minimize] {} cannot be written", path);
+  }
+
+  void add(const MinimizeStep& step) {
+    if (step.step == 0) {
+      std::string header = "step,value,gradient_norm,lr";
+      for (std::int64_t i = 0; i < step.x.size(); ++i) header += fmt::format(",x{}", i);
+      file_ << header << "\n";
+    }
+    line_.clear();
+    fmt::format_to(std::back_inserter(line_), "{},{},{},{}", step.step, step.value, step.gradient_norm, step.lr);
+    for (std::int64_t i = 0; i < step.x.size(); ++i) fmt::format_to(std::back_inserter(line_), ",{}", step.x.at(i));
+    file_ << line_ << "\n";
+  }
+
+  void close() {
+    file_.close();
+    if (!file_) fail<IoError>("[minimize] {} cannot be written to its end", path_);
+  }
+
+ private:
+  std::string path_, line_;
+  std::ofstream file_;
+};
+
+/// The rate that was asked for, or the one found by trying.
+struct Rate {
+  std::optional<double> asked;
+  std::vector<double> tried = {};
+  std::int64_t evaluations = 0;
+};
+
+std::optional<double> asked_rate(const MinimizeArguments& arguments, Settings& settings) {
+  const auto own = settings.optimizer.extract("lr");
+  if (arguments.lr != "auto") {
+    const auto rate = parse_number(arguments.lr);
+    if (!rate || !positive.contains(*rate) || !std::isfinite(*rate)) {
+      fail<UsageError>("[minimize] lr = {}. Wanted: > 0, or auto", arguments.lr);
+    }
+    return *rate;
+  }
+  if (!own) return std::nullopt;
+  double lr = 0;
+  read_fields({{"lr", &lr, "", positive}}, {{"lr", own.mapped()}}, "minimize");
+  return lr;
+}
+
+/// Minimises with each rate of a grid, and returns the rate with the best result.
+double try_rates(const Registry& registry, const MinimizeArguments& arguments, const Settings& settings,
+                 const Target& target, const MinimizeOptions& options, Rate& rate) {
+  rate.tried = rate_grid(-6, 1, 2);
+  std::optional<MinimizeResult> best;
+  double best_rate = rate.tried.front();
+  for (const double lr : rate.tried) {
+    const Optimizer method = make_method(registry, arguments.optimizer, settings, lr);
+    MinimizeResult result = minimize(target.problem.function, target.x0, method, options);
+    rate.evaluations += result.evaluations;
+    if (result.reason == MinimizeReason::not_finite && result.steps == 0) {  // no rate can help
+      rate.tried = {lr};
+      return lr;
+    }
+    if (best && !is_better(result, *best)) continue;
+    best = std::move(result);
+    best_rate = lr;
+  }
+  return best_rate;
+}
+
+struct Walk {
+  MinimizeResult result;
+  std::vector<double> values;  ///< at each step
+  std::vector<double> path;    ///< of two dimensions: x, y, x, y, ...
+};
+
+Walk walk(const Target& target, const Optimizer& method, MinimizeOptions options, const std::string& trace) {
+  Walk walk;
+  std::optional<Trace> file;
+  if (!trace.empty()) file.emplace(trace);
+  options.on_step = [&, watch = options.on_step](const MinimizeStep& step) {
+    watch(step);
+    walk.values.push_back(step.value);
+    for (std::int64_t i = 0; step.x.size() == 2 && i < 2; ++i) walk.path.push_back(step.x.at(i));
+    if (file) file->add(step);
+  };
+  walk.result = minimize(target.problem.function, target.x0, method, options);
+  if (file) file->close();
+  return walk;
+}
+
+std::string_view key(MinimizeReason reason) {
+  switch (reason) {
+    case MinimizeReason::gradient: return "gradient_norm";
+    case MinimizeReason::value_change: return "value_change";
+    case MinimizeReason::value: return "value";
+    case MinimizeReason::max_steps: return "max_steps";
+    case MinimizeReason::not_finite: return "not_finite";
+    case MinimizeReason::stop_requested: return "stop_requested";
+  }
+  return "";
+}
+
+void emit_json(const Target& target, const Optimizer& method, const MinimizeResult& result, const Rate& rate) {
+  nlohmann::ordered_json json{{"function", target.name},
+                              {"optimizer", method.name},
+                              {"lr", method.lr},
+                              {"steps", result.steps},
+                              {"evaluations", result.evaluations},
+                              {"value", result.value},
+                              {"gradient_norm", result.gradient_norm},
+                              {"x", nlohmann::ordered_json::array()},
+                              {"converged", result.converged()},
+                              {"reason", key(result.reason)}};
+  for (std::int64_t i = 0; i < result.x.size(); ++i) json["x"].push_back(result.x.at(i));
+  if (target.problem.minimum) json["known_minimum"] = *target.problem.minimum;
+  if (!rate.asked) json["evaluations_to_find_lr"] = rate.evaluations;
+  emit("{}\n", json.dump());
+}
+
+void print_task(const Target& target, const Optimizer& method, const Rate& rate) {
+  emit("{}\n", target.formula.empty() ? target.name : fmt::format("{}: {}", target.name, target.formula));
+  emit("from {} by {}, lr {:.4g}", point_text(target.x0), method.name, method.lr);
+  if (method.schedule.name() != "constant") emit(" ({})", method.schedule.name());
+  if (rate.tried.size() > 1) {
+    emit(": the best of {} from {} to {}, each tried in full; --lr sets it", rate.tried.size(),
+         number_text(rate.tried.front()), number_text(rate.tried.back()));
+  }
+  emit("\n\n");
+}
+
+/// The value against the step; above the known minimum where there is one, since that shows the rate of convergence.
+void plot_values(const Target& target, const Walk& walk) {
+  const double floor = target.problem.minimum.value_or(0);
+  Series series{"value", {}, {}};
+  bool positive_all = true;
+  for (std::size_t i = 0; i < walk.values.size(); ++i) {
+    series.x.push_back(static_cast<double>(i));
+    series.y.push_back(walk.values[i] - floor);
+    positive_all = positive_all && (series.y.back() > 0 || i + 1 == walk.values.size());
+  }
+  if (series.x.size() < 2) return;
+  PlotOptions plot{.x_label = "step", .y_label = "value"};
+  if (floor != 0) plot.y_label += fmt::format(" - {:.6g}", floor);
+  plot.log_y = positive_all || target.problem.minimum;
+  emit("{}\n", line_plot_text(plot, {&series, 1}, 72, 12));
+}
+
+double distance_to(const std::vector<double>& point, const Tensor& x) {
+  double total = 0;
+  for (std::size_t i = 0; i < point.size(); ++i) total += std::pow(point[i] - x.at(static_cast<std::int64_t>(i)), 2);
+  return std::sqrt(total);
+}
+
+void print_known_minimum(const Problem& problem, const MinimizeResult& result) {
+  if (!problem.minimum) return;
+  const auto nearest = std::ranges::min_element(
+      problem.minimizers, {}, [&](const std::vector<double>& point) { return distance_to(point, result.x); });
+  emit("known       {:.9g} at {}: {:.3g} above it, {:.3g} away\n", *problem.minimum,
+       point_text(Tensor::from(*nearest, {result.x.size()})), result.value - *problem.minimum,
+       distance_to(*nearest, result.x));
+}
+
+void print_result(const Target& target, const Walk& walk, const Rate& rate) {
+  const MinimizeResult& result = walk.result;
+  plot_values(target, walk);
+  emit("value       {:.9g}\n", result.value);
+  emit("{:<12}{}\n",
+       fmt::format(
+           "({})",
+           fmt::join(target.variables.begin(),
+                     target.variables.begin() + std::min<std::ptrdiff_t>(std::ssize(target.variables), 2), ", ")),
+       point_text(result.x));
+  print_known_minimum(target.problem, result);
+  emit("gradient    {:.3g}\n", result.gradient_norm);
+  emit("steps       {} ({} evaluations{})\n", with_commas(result.steps), with_commas(result.evaluations),
+       rate.asked ? "" : fmt::format(", and {} to find the rate", with_commas(rate.evaluations)));
+  emit("{:<12}{}\n", result.converged() ? "converged" : "stopped", name(result.reason));
+}
+
+/// Reports a minimisation that failed.
+int exit_code(const MinimizeResult& result, const SignalWatch& signals) {
+  if (signals.received() != 0) return 128 + signals.received();
+  if (result.reason != MinimizeReason::not_finite) return 0;
+  const std::string where =
+      result.not_finite_in.empty() ? "" : fmt::format(", first in the op {}", result.not_finite_in);
+  fail<NumericError>("[minimize] step {}: the value is {} and the gradient's norm {}{}. Hint: {}.", result.steps,
+                     result.value, result.gradient_norm, where,
+                     result.steps == 0 ? "start elsewhere: --x0" : "a lower --lr, or a function that is bounded below");
+}
+
+int run(const MinimizeArguments& arguments, const Context& context) {
+  Settings settings = read_settings(arguments.sets);
+  if (!arguments.schedule.empty()) settings.schedule["kind"] = {arguments.schedule};
+  const Target target = make_target(arguments.target, settings.problem);
+  if (!arguments.svg.empty()) expect_plane(target);
+  SignalWatch signals;
+  std::stop_source stop;
+  MinimizeOptions options = arguments.stopping.options(target.x0);
+  options.stop = stop.get_token();
+  options.on_step = [&](const MinimizeStep&) {
+    if (signals.received() != 0) stop.request_stop();
+  };
+  Rate rate{.asked = asked_rate(arguments, settings)};
+  const double lr = rate.asked ? *rate.asked : try_rates(context.registry, arguments, settings, target, options, rate);
+  const Optimizer method = make_method(context.registry, arguments.optimizer, settings, lr);
+  if (!context.json && !context.quiet) print_task(target, method, rate);
+  if (arguments.explain > 0) {
+    const std::string text = explained(target, method, options, arguments.explain);
+    context.json ? say("{}\n", text) : emit("{}\n", text);
+  }
+  const Walk walked = walk(target, method, options, arguments.trace);
+  if (!arguments.svg.empty()) write_atomically(arguments.svg, landscape_svg(target, walked.path, method.name));
+  if (context.json) {
+    emit_json(target, method, walked.result, rate);
+  } else if (!context.quiet) {
+    print_result(target, walked, rate);
+  }
+  return exit_code(walked.result, signals);
+}
+
+void set_up(CLI::App& command, Context& context) {
+  auto arguments = std::make_shared<MinimizeArguments>();
+  arguments->optimizer = "adam";
+  command.footer(
+      "Examples:\n  thalweg minimize rosenbrock\n"
+      "  thalweg minimize \"x^2 + 10*y^2\" --x0 1,1 --optimizer sgd --lr 0.05 --explain\n"
+      "  thalweg minimize quadratic --dim 10 --set problem.condition=1000 --trace path.csv");
+  add_target_arguments(command, arguments->target);
+  command.add_option("--optimizer", arguments->optimizer, "The optimizer: thalweg list optimizers")->type_name("NAME");
+  command.add_option("--lr", arguments->lr, "Learning rate; auto tries a grid of them")->type_name("NUMBER|auto");
+  command.add_option("--schedule", arguments->schedule, "How the rate changes: thalweg list schedules")
+      ->type_name("NAME");
+  command
+      .add_option("--set", arguments->sets, "Any option: optimizer.beta1=0.8, schedule.end=0.1, problem.condition=1e3")
+      ->allow_extra_args(false)
+      ->type_name("KEY=VALUE");
+  arguments->stopping.add_to(command, usual_steps);
+  command.add_option("--trace", arguments->trace, "Every step, as CSV: step, value, gradient_norm, lr, x0, x1, ...")
+      ->type_name("FILE");
+  command.add_option("--svg", arguments->svg, "The path over the contours, of two dimensions")->type_name("FILE");
+  command
+      .add_flag("--explain{3}", arguments->explain, "The first steps, worked out number by number: 3, or --explain=N")
+      ->check(CLI::Range(1, 100).description(""));
+  set_run(command, context, [arguments, &context] { return run(*arguments, context); });
+}
+
+}  // namespace
+
+std::vector<CommandRow> minimize_commands() {
+  return {{"minimize", "Walk downhill on a classic problem, or on any formula", CommandGroup::methods, set_up}};
+}
+
+}  // namespace thalweg::cli

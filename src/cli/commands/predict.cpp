@@ -1,0 +1,205 @@
+// thalweg predict: rows in, rows out, in memory that does not grow with their number.
+
+#include <unistd.h>
+#include <CLI/CLI.hpp>
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+
+#include "cli/command.hpp"
+#include "cli/output.hpp"
+#include "core/error.hpp"
+#include "data/csv.hpp"
+#include "run/model_parts.hpp"
+#include "thalweg/data.hpp"
+
+namespace thalweg::cli {
+
+namespace {
+
+struct PredictArguments {
+  std::string run, data, images, separator = "auto";
+};
+
+constexpr std::int64_t rows_at_once = 256;
+
+/// Writes predictions: a number a row; or the class, then the probability of each.
+class Writer {
+ public:
+  Writer(const Model& model, bool json) : classes_(model.classes()), json_(json) {
+    const data::Preprocessing& preprocessing = model.parts().recipe.preprocessing;
+    const auto* table = preprocessing.table();
+    target_ = table ? table->schema().target : "class";
+    regression_ = preprocessing.task() == data::Task::regression;
+  }
+
+  void header(std::int64_t outputs) {
+    if (json_) return;
+    std::vector<std::string> names = {target_};
+    for (std::int64_t c = 0; !regression_ && c < outputs; ++c) names.push_back("p(" + class_name(c) + ")");
+    line(names);
+  }
+
+  void rows(const Tensor& predictions) {
+    const std::int64_t outputs = predictions.shape()[1];
+    const auto values = predictions.values<float>();
+    for (std::int64_t row = 0; row < predictions.shape()[0]; ++row) {
+      const auto one = values.subspan(static_cast<std::size_t>(row * outputs), static_cast<std::size_t>(outputs));
+      json_ ? json_row(one) : csv_row(one);
+    }
+  }
+
+ private:
+  [[nodiscard]] std::string class_name(std::int64_t c) const {
+    return classes_.empty() ? std::to_string(c) : classes_[static_cast<std::size_t>(c)];
+  }
+  [[nodiscard]] std::string likeliest(std::span<const float> row) const {
+    return class_name(std::ranges::max_element(row) - row.begin());
+  }
+
+  void csv_row(std::span<const float> row) {
+    std::vector<std::string> cells;
+    if (!regression_) cells.push_back(likeliest(row));
+    for (const float x : row) cells.push_back(fmt::format("{}", x));
+    line(cells);
+  }
+
+  void json_row(std::span<const float> row) {
+    nlohmann::ordered_json object;
+    if (regression_) {
+      object[target_] = row[0];
+    } else {
+      object[target_] = likeliest(row);
+      for (std::size_t c = 0; c < row.size(); ++c) {
+        object["probabilities"][class_name(static_cast<std::int64_t>(c))] = row[c];
+      }
+    }
+    emit("{}\n", object.dump());
+  }
+
+  static void line(const std::vector<std::string>& cells) {
+    emit(data::csv_line(std::vector<std::string_view>(cells.begin(), cells.end())));
+  }
+
+  std::vector<std::string> classes_;
+  std::string target_;
+  bool json_, regression_ = false;
+};
+
+/// Encodes the rows of a table, until they make a batch.
+class Encoder {
+ public:
+  Encoder(const data::TablePreprocessing& fitted, const data::CsvReader& reader)
+      : fitted_(fitted),
+        columns_(fitted.match(reader.header(), reader.name())),
+        cells_(columns_.size()),
+        unknown_(columns_.size()),
+        input_({rows_at_once, fitted.width()}) {}
+
+  void add(const data::CsvReader& reader) {
+    const auto cells = reader.cells();
+    for (std::size_t i = 0; i < columns_.size(); ++i) cells_[i] = cells[columns_[i]];
+    const auto width = static_cast<std::size_t>(fitted_.width());
+    const auto into = input_.mutable_values<float>().subspan(static_cast<std::size_t>(rows_++) * width, width);
+    fitted_.encode_row(cells_, into, unknown_, {reader.name(), reader.line()});
+  }
+  [[nodiscard]] bool full() const { return rows_ == rows_at_once; }
+  [[nodiscard]] Tensor take() { return input_.rows(0, std::exchange(rows_, 0)); }
+
+  void warn() const {
+    for (std::size_t i = 0; i < unknown_.size(); ++i) {
+      if (unknown_[i] == 0) continue;
+      say("warning: column {}: {} value{} that the training data did not have; taken for none of its levels\n",
+          fitted_.schema().features[i].name, with_commas(unknown_[i]), unknown_[i] == 1 ? "" : "s");
+    }
+  }
+
+ private:
+  const data::TablePreprocessing& fitted_;
+  std::vector<std::size_t> columns_;
+  std::vector<std::string_view> cells_;
+  std::vector<std::int64_t> unknown_;
+  Tensor input_;
+  std::int64_t rows_ = 0;
+};
+
+void predict_table(const Model& model, data::CsvReader& reader, const Context& context) {
+  const data::TablePreprocessing& fitted = *model.parts().recipe.preprocessing.table();
+  Encoder encoder(fitted, reader);
+  Writer writer(model, context.json);
+  writer.header(fitted.schema().task == data::Task::regression ? 1 : static_cast<std::int64_t>(model.classes().size()));
+  const auto hand_on = [&] {
+    writer.rows(model.predict_encoded(encoder.take()));
+    flush_output();
+  };
+  while (reader.next()) {
+    encoder.add(reader);
+    if (encoder.full()) hand_on();
+  }
+  hand_on();
+  if (!context.quiet) encoder.warn();
+}
+
+void predict_images(const Model& model, const std::string& path, const Context& context) {
+  if (path.empty()) fail<UsageError>("[predict] this is a model of images. Hint: --images FILE.");
+  Tensor images = data::idx(path);
+  const Shape& row = model.parts().recipe.input().shape;
+  const std::int64_t count = images.shape().rank() > 0 ? images.shape()[0] : 0;
+  Shape wanted{count};
+  for (const std::int64_t size : row) wanted.push_back(size);
+  if (wanted.size() != images.size()) {
+    fail<DataError>("[predict] {} holds {}. Wanted: images of {}", path, images.shape(), row);
+  }
+  images = images.reshape(wanted);
+  Writer writer(model, context.json);
+  writer.header(model.parts().outputs);
+  for (std::int64_t begin = 0; begin < count; begin += rows_at_once) {
+    writer.rows(model.predict_encoded(images.rows(begin, std::min(count, begin + rows_at_once))));
+  }
+}
+
+int run(const PredictArguments& arguments, const Context& context) {
+  const Model model = Model::load(arguments.run, context.registry);
+  if (model.parts().recipe.preprocessing.text()) {
+    fail<UsageError>("[predict] this is a model of texts. Hint: thalweg generate {} --prompt \"...\"", arguments.run);
+  }
+  if (!model.parts().is_table()) {
+    predict_images(model, arguments.images, context);
+    return 0;
+  }
+  const std::optional<char> separator = data::separator_named(arguments.separator);
+  if (arguments.data.empty()) {
+    data::CsvReader reader(STDIN_FILENO, "standard input", separator);
+    predict_table(model, reader, context);
+  } else {
+    data::CsvReader reader(arguments.data, separator);
+    predict_table(model, reader, context);
+  }
+  return 0;
+}
+
+constexpr const char* examples = R"(Examples:
+  thalweg predict runs/houses < new.csv > predicted.csv     columns are matched by name, others passed over
+  thalweg predict runs/iris --data new.csv --json           an object a line
+  thalweg predict runs/fashion --images t10k-images-idx3-ubyte.gz
+
+One line comes out for each that goes in: the value, or the class and the probability of each class.)";
+
+void set_up(CLI::App& command, Context& context) {
+  auto arguments = std::make_shared<PredictArguments>();
+  command.footer(examples);
+  command.add_option("run", arguments->run, "Run folder, or model.safetensors")->required()->type_name("RUN");
+  command.add_option("--data", arguments->data, "Table to predict from (standard input)");
+  command.add_option("--images", arguments->images, "Images to predict from (IDX)");
+  command.add_option("--separator", arguments->separator, "comma, semicolon or tab (what the header has most of)")
+      ->check(CLI::IsMember({"auto", "comma", "semicolon", "tab"}));
+  set_run(command, context, [arguments, &context] { return run(*arguments, context); });
+}
+
+}  // namespace
+
+std::vector<CommandRow> predict_commands() {
+  return {{"predict", "Predict rows: CSV in, CSV out", CommandGroup::models, set_up}};
+}
+
+}  // namespace thalweg::cli

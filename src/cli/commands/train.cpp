@@ -1,0 +1,236 @@
+// thalweg train
+
+#include <filesystem>
+#include <limits>
+#include <nlohmann/json.hpp>
+#include <stop_token>
+
+#include "cli/checks.hpp"
+#include "cli/find_lr.hpp"
+#include "cli/outcome.hpp"
+#include "cli/output.hpp"
+#include "cli/progress.hpp"
+#include "cli/session.hpp"
+#include "cli/signals.hpp"
+#include "cli/train.hpp"
+#include "core/error.hpp"
+#include "engine/norms.hpp"
+#include "insight/gradient_flow.hpp"
+#include "insight/verdict.hpp"
+#include "store/atomic_file.hpp"
+
+namespace fs = std::filesystem;
+
+namespace thalweg::cli {
+
+namespace {
+
+void say_notes(const Context& context, const DataSource& source) {
+  if (context.quiet) return;
+  if (!context.json) {
+    for (const std::string& note : source.notes()) say("{}\n", note);
+  }
+  for (const std::string& warning : source.warnings()) say("warning: {}\n", warning);
+}
+
+void say_warnings(const Context& context, const std::vector<std::string>& warnings) {
+  if (context.quiet) return;
+  for (const std::string& warning : warnings) say("warning: {}\n", warning);
+}
+
+/// The folder to go on in: the one named, or the newest unfinished run of this name.
+fs::path unfinished_folder(const TrainArguments& arguments, const NamedTree& named, const fs::path& wanted) {
+  if (named.run_folder) return named.folder;
+  if (!arguments.out.empty() && fs::exists(fs::path(arguments.out) / "config.toml")) return arguments.out;
+  if (auto found = RunFolder::newest_unfinished(wanted)) return *found;
+  fail<UsageError>("[resume] there is no unfinished run {}. Hint: without --resume a new one begins.", wanted.string());
+}
+
+/// If the configuration says lr = "auto", a resumed run keeps the rate that it found when it began.
+RunFolder resume_folder(const fs::path& path, LoadedConfig& loaded, const Registry& registry) {
+  if (RunFolder::finished(path)) {
+    fail<UsageError>("[resume] {} has finished. Hint: without --resume a new run begins.", path.string());
+  }
+  RunFolder folder = RunFolder::open(path);
+  const ConfigTree tree = read_toml(folder.config());
+  const Config before = read_config(tree, read_data_options(tree, path), loaded.source.facts(), registry);
+  if (loaded.config.auto_lr) loaded.config.set_lr(before.make_optimizer(registry).lr);
+  if (const auto changed = differences(before, loaded.config); !changed.empty()) {
+    fail<UsageError>(
+        "[resume] the configuration is not that of {}: {}. Hint: the same options, or thalweg train {} "
+        "--resume",
+        path.string(), fmt::join(changed, "; "), path.string());
+  }
+  return folder;
+}
+
+/// The history of a run that was resumed: its earlier steps as the log has them, then those of this session.
+History whole_history(const MetricsLog& log, History last, double seconds_before) {
+  History whole = log.history();
+  const std::int64_t first = last.steps.empty() ? 0 : last.steps.front().step;
+  if (first > 0) std::erase_if(whole.steps, [&](const StepReport& report) { return report.step >= first; });
+  whole.steps.insert(whole.steps.end(), last.steps.begin(), last.steps.end());
+  whole.layers = std::move(last.layers);
+  whole.reason = last.reason;
+  whole.best_epoch = last.best_epoch;
+  whole.seconds = seconds_before + last.seconds;
+  whole.warnings = std::move(last.warnings);
+  return whole;
+}
+
+/// What came of Trainer::fit: its history, or the signal that ended it.
+struct Watched {
+  History history;
+  int signal = 0;
+};
+
+/// The verdict on a run that ended in a value that is not finite; the error that follows names it.
+void say_diverged(History history, std::int64_t step, const RunFolder& folder, const Context& context) {
+  constexpr double none = std::numeric_limits<double>::quiet_NaN();
+  history.steps.push_back({.step = step, .loss = none, .gradient_norm = none});
+  emit_verdict(judge(history), folder, context);
+}
+
+Watched fit(Session& session, const Config& config, const RunFolder& folder, const TrainArguments& arguments,
+            const Context& context) {
+  const SignalWatch signals;
+  std::stop_source stop;
+  MetricsLog log(folder.metrics());
+  ProgressLine progress(progress_style(context.quiet, context.json), config.train.steps > 0 ? 0 : config.train.epochs);
+  FitOptions options = config.fit_options();
+  options.validation_data = session.parts.validation;
+  options.stop_after = arguments.stop_after;
+  options.stop = stop.get_token();
+  options.checkpoints = folder.checkpoints();
+  options.resume = arguments.resume;
+  options.reports = std::numeric_limits<std::int64_t>::max();  // the verdict looks at every step of this session
+  const std::vector<std::string> layers = layers_of(*session.trainer.state().layout);
+  bool first = true;
+  double first_norm = 0;
+  std::int64_t last_step = 0;
+  double seconds_before = 0;  // of earlier sessions
+  options.on_step = [&](const StepReport& report) {
+    if (std::exchange(first, false)) {
+      log.cut_after(report.step - 1);
+      seconds_before = log.history().seconds;
+    }
+    const std::int64_t interval = std::max<std::int64_t>(1, report.total_steps / 1000);
+    if (first_norm == 0) first_norm = report.gradient_norm;
+    const bool explodes = report.gradient_norm > flow_rule::exploding * first_norm;
+    if (report.step % interval == 0 || report.step == 1 || explodes) log.add(report, layers);
+    progress.step(report);
+    last_step = report.step;
+    if (signals.received() != 0) stop.request_stop();
+  };
+  options.on_epoch = [&](EpochReport report) {
+    report.seconds += seconds_before;
+    log.add(report);
+    progress.epoch(report);
+  };
+  Watched watched;
+  try {
+    watched.history = session.trainer.fit(session.parts.train, options);
+  } catch (const NumericError&) {
+    progress.finish();
+    if (last_step > 0) say_diverged(log.history(), last_step + 1, folder, context);
+    throw;
+  }
+  progress.finish();
+  watched.signal = signals.received();
+  say_warnings(context, watched.history.warnings);
+  watched.history = whole_history(log, std::move(watched.history), seconds_before);
+  return watched;
+}
+
+/// Says of an interrupted run what is kept, and how to resume it.
+int say_stopped(const Watched& watched, const RunFolder& folder, const Session& session, const Context& context) {
+  const std::int64_t step = session.trainer.state().step;
+  const std::string command = fmt::format("thalweg train {} --resume", folder.path().string());
+  if (context.json) {
+    emit("{}\n",
+         nlohmann::ordered_json{{"run", folder.path().string()}, {"stopped_at", step}, {"resume", command}}.dump());
+  } else {
+    emit("stopped at step {}; the checkpoint is in {}\nto go on: {}\n", with_commas(step),
+         folder.checkpoints().string(), command);
+  }
+  return watched.signal != 0 ? 128 + watched.signal : 0;
+}
+
+}  // namespace
+
+int train_one(const TrainArguments& arguments, const NamedTree& named, LoadedConfig loaded, const Context& context) {
+  say_notes(context, loaded.source);
+  Parts parts = loaded.source.parts(loaded.config.seed);
+  const fs::path wanted = arguments.out.empty() ? fs::path("runs") / loaded.name : fs::path(arguments.out);
+  std::optional<RunFolder> resumed;
+  if (arguments.resume)
+    resumed.emplace(resume_folder(unfinished_folder(arguments, named, wanted), loaded, context.registry));
+  if (const int signal = resolve_lr(loaded.config, loaded.source.facts(), parts, context)) return 128 + signal;
+  Session session = make_session(loaded.config, loaded.source.facts(), std::move(parts), context.registry);
+  if (!context.quiet && !context.json) say("{}\n", describe(loaded.config, session));
+  say_warnings(context, session.parts.warnings);
+  const RunFolder folder = resumed ? std::move(*resumed) : RunFolder::create(wanted);
+  write_atomically(folder.config(), loaded.config.toml());
+  const Watched watched = fit(session, loaded.config, folder, arguments, context);
+  const StopReason reason = watched.history.reason;
+  if (reason == StopReason::stop_requested || reason == StopReason::stop_after) {
+    return say_stopped(watched, folder, session, context);
+  }
+  finish_run(session, loaded.config, loaded.name, folder, watched.history, context);
+  return 0;
+}
+
+namespace {
+
+int dry_run(LoadedConfig loaded, const Context& context) {
+  Session session =
+      make_session(loaded.config, loaded.source.facts(), loaded.source.parts(loaded.config.seed), context.registry);
+  const std::int64_t rows = loaded.config.train.batch_size.of(session.parts.train.rows());
+  emit("{}\n{}", describe(loaded.config, session), session.trainer.explain(session.parts.train.slice(0, rows)));
+  return 0;
+}
+
+int run(const TrainArguments& arguments, const Context& context) {
+  const NamedTree named = read_arguments(arguments.config, context.registry);
+  const bool asks = arguments.print_config || arguments.dry_run || arguments.folds > 0;
+  if (!named.variants.empty() && !asks) return train_variants(arguments, named, context);
+  LoadedConfig loaded = load(named, context.registry);
+  if (arguments.print_config) {
+    emit(loaded.config.toml());
+    return 0;
+  }
+  if (arguments.dry_run || arguments.folds > 0) say_notes(context, loaded.source);
+  if (arguments.folds > 0) return cross_validate(loaded, arguments.folds, context);
+  if (arguments.dry_run) return dry_run(std::move(loaded), context);
+  return train_one(arguments, named, std::move(loaded), context);
+}
+
+constexpr const char* examples = R"(Examples:
+  thalweg train houses.csv --target medv --drop b
+  thalweg train houses.csv --target medv --type rad=category --cv 5
+  thalweg train fashion.toml --lr 3e-3 --set model.hidden=[512,256]
+  thalweg train fashion.toml --resume      goes on exactly where it was stopped
+
+A run leaves a folder: the configuration in full, metrics.jsonl, model.safetensors, checkpoints/ and report.html.)";
+
+void set_up(CLI::App& command, Context& context) {
+  auto arguments = std::make_shared<TrainArguments>();
+  command.footer(examples);
+  add_config_arguments(command, arguments->config);
+  command.add_option("--out", arguments->out, "Run folder (runs/NAME)");
+  command.add_flag("--resume", arguments->resume, "Go on with the newest unfinished run");
+  command.add_option("--stop-after", arguments->stop_after, "Stop after this step; the schedule keeps its horizon")
+      ->check(in_range({.low = 1}));
+  command.add_option("--cv", arguments->folds, "Cross-validate with this many folds")->check(CLI::Range(2, 1'000'000));
+  command.add_flag("--print-config", arguments->print_config, "Print the configuration in full and stop");
+  command.add_flag("--dry-run", arguments->dry_run, "Read the data, plan a step, print the plan and stop");
+  set_run(command, context, [arguments, &context] { return run(*arguments, context); });
+}
+
+}  // namespace
+
+std::vector<CommandRow> train_commands() {
+  return {{"train", "Train a model on a table or as a configuration says", CommandGroup::training, set_up}};
+}
+
+}  // namespace thalweg::cli

@@ -1,0 +1,57 @@
+// Layers that multiply by a matrix, or look up its rows.
+
+#include "graph/graph.hpp"
+#include "nn/layer_row.hpp"
+#include "thalweg/ops.hpp"
+
+namespace thalweg::nn {
+
+Var dense(Scope s, const Arg& x, std::int64_t units, const DenseOptions& options) {
+  if (x.var().rank() == 0 || units < 1) {
+    fail<UsageError>("[dense] {} units on an input of shape {} in '{}'. Hint: the input is (batch, ..., features).{}",
+                     units, x.var().shape(), s.path(), at(x.source()));
+  }
+  const Var weight = s.parameter("weight", {x.var().dim(-1), units}, {.initializer = options.initializer});
+  const Var y = matmul(x, weight);
+  if (!options.bias) return y;
+  return y + s.parameter("bias", {units}, {.initializer = options.bias_initializer, .decay = false});
+}
+
+Var embedding(Scope s, const Arg& indices, const EmbeddingOptions& options) {
+  if (options.count < 1 || options.width < 1) {
+    fail<UsageError>("[embedding] a table of {} rows of {} numbers in '{}'. Hint: {{.count = ..., .width = ...}}.",
+                     options.count, options.width, s.path());
+  }
+  return gather(s.parameter("table", {options.count, options.width}, {.initializer = options.initializer}), indices);
+}
+
+namespace {
+
+struct DenseLayer : DenseOptions {
+  std::int64_t units = 128;
+};
+Fields fields(DenseLayer& o) {
+  return {{"units", &o.units, "number of outputs", {.low = 1}},
+          {"bias", &o.bias, bias_doc},
+          {"initializer", &o.initializer, "how the weights start"},
+          {"bias_initializer", &o.bias_initializer, bias_initializer_doc}};
+}
+Var dense_layer(Scope s, const Arg& x, const DenseLayer& o) { return dense(s, x, o.units, o); }
+
+Var embedding_layer(Scope s, const Arg& x, const EmbeddingOptions& o) { return embedding(s, cast(x, i32), o); }
+
+}  // namespace
+
+Fields fields(EmbeddingOptions& o) {
+  return {{"count", &o.count, "rows of the table: one more than the largest index", {.low = 1}},
+          {"width", &o.width, "size of a row", {.low = 1}},
+          {"initializer", &o.initializer, "how the table starts"}};
+}
+
+std::vector<LayerRow> dense_layers() {
+  return {
+      layer_row(dense_layer, {.name = "dense", .summary = "every output from every input", .formula = "x W + b"}),
+      layer_row(embedding_layer, {.name = "embedding", .summary = "rows of a table by index", .formula = "table[x]"})};
+}
+
+}  // namespace thalweg::nn

@@ -1,0 +1,36 @@
+// Dropout.
+
+#include "core/error.hpp"
+#include "graph/graph.hpp"
+#include "nn/layer_row.hpp"
+#include "thalweg/ops.hpp"
+
+namespace thalweg::nn {
+
+Var dropout(Scope s, const Arg& x, double rate) {
+  if (!(rate >= 0 && rate < 1)) {
+    fail<UsageError>("[dropout] rate = {} in '{}'. Wanted: in [0, 1).{}", rate, s.path(), at(x.source()));
+  }
+  if (s.mode() == Mode::evaluate || rate == 0) return x.var();
+  return where(s.uniform("mask", x.var().shape()) < rate, 0, x * (1 / (1 - rate)));
+}
+
+namespace {
+
+struct DropoutLayer {
+  double rate = 0.5;
+};
+Fields fields(DropoutLayer& o) {
+  return {{"rate", &o.rate, "the probability that an element becomes zero", below_one}};
+}
+Var dropout_layer(Scope s, const Arg& x, const DropoutLayer& o) { return dropout(s, x, o.rate); }
+
+}  // namespace
+
+std::vector<LayerRow> dropout_layers() {
+  return {layer_row(
+      dropout_layer,
+      {.name = "dropout", .summary = "in training, elements are zero at random", .formula = "x / (1 - rate) or 0"})};
+}
+
+}  // namespace thalweg::nn

@@ -1,0 +1,169 @@
+// Normalisation over a batch, a sample or a row.
+
+#include <algorithm>
+
+#include "core/error.hpp"
+#include "graph/graph.hpp"
+#include "nn/layer_row.hpp"
+#include "thalweg/ops.hpp"
+
+namespace thalweg::nn {
+
+namespace {
+
+void expect_axes(std::string_view layer, const Scope& s, const Arg& x, int least) {
+  if (x.var().rank() >= least && x.var().size() > 0) return;
+  fail<UsageError>("[{}] an input of shape {} in '{}'. Hint: the input is (batch, ..., channels).{}", layer,
+                   x.var().shape(), s.path(), at(x.source()));
+}
+
+/// The parameters "weight" and "bias" of the last axis, either of which may be left out.
+struct Affine {
+  Var weight, bias;
+  Affine(const Scope& s, std::int64_t size, bool wanted, double start = 1, bool with_bias = true) {
+    if (!wanted) return;
+    weight = s.parameter("weight", {size}, {.initializer = init::constant(start), .decay = false});
+    if (with_bias) bias = s.parameter("bias", {size}, {.decay = false});
+  }
+  [[nodiscard]] Var operator()(Var x) const {
+    if (weight.defined()) x = x * weight;
+    return bias.defined() ? x + bias : x;
+  }
+};
+
+struct Moments {
+  Var mean, variance;
+};
+Moments moments_of(Var x, const Axes& axes) {
+  const Var m = mean(x, axes, Keep::yes);
+  return {m, mean(square(x - m), axes, Keep::yes)};
+}
+
+/// x with mean 0 and variance 1 over the axes. Its derivative, written out, takes two passes over memory: the sums, and
+/// (g - mean g - y mean(g y)) / deviation.
+Var standardised(Var x, const Axes& axes, double eps) {
+  const Moments moments = moments_of(x, axes);
+  const Var m = moments.mean, scale = rsqrt(moments.variance + eps);
+  return custom_derivative(
+      {x}, [&](std::span<const Var> in) { return (in[0] - m) * scale; },
+      [=](std::span<const Var>, Var y, Var g) {
+        const Var slope = mean(g * y, axes, Keep::yes), shift = mean(g, axes, Keep::yes);
+        return std::vector<Var>{scale * (g - shift - y * slope)};
+      });
+}
+
+/// weight * (x - mean) / sqrt(variance + eps) + bias for rows x of channels, with the gradients of all three from the
+/// same two sums.
+Var batch_normalised(Var x, const Moments& moments, double eps, Var weight, Var bias) {
+  const Var m = moments.mean, scale = rsqrt(moments.variance + eps);
+  const auto count = static_cast<double>(x.dim(0));
+  return custom_derivative(
+      {x, weight, bias}, [&](std::span<const Var> in) { return (in[0] - m) * (scale * in[1]) + in[2]; },
+      [=](std::span<const Var> in, Var, Var g) {
+        const Var from_mean = in[0] + (-m);  // not the forward pass's x - m, which would have to be kept
+        const Var total = sum(g, 0), product = sum(g * from_mean, 0) * reshape(scale, in[1].shape());
+        const Var slope = scale * product / count;
+        return std::vector<Var>{(in[1] * scale) * (g - total / count - from_mean * slope), product, total};
+      });
+}
+
+/// (batch, ..., channels) as (batch, places, channels).
+Var with_places(Var x) { return reshape(x, {x.dim(0), x.size() / x.dim(0) / x.dim(-1), x.dim(-1)}); }
+
+}  // namespace
+
+Var batch_norm(Scope s, const Arg& arg, const BatchNormOptions& o) {
+  expect_axes("batch_norm", s, arg, 2);
+  const Var x = arg.var();
+  const std::int64_t channels = x.dim(-1), count = x.size() / channels;
+  const Affine affine(s, channels, o.affine, o.weight);
+  const Var running_mean = s.statistic("mean", {channels}, 0),
+            running_variance = s.statistic("variance", {channels}, 1);
+  if (s.mode() == Mode::evaluate) {
+    const Var scale = rsqrt(running_variance + o.eps);
+    if (!o.affine) return (x - running_mean) * scale;
+    return (x - running_mean) * (scale * affine.weight) + affine.bias;
+  }
+  const Var rows = reshape(arg, {count, channels});
+  const Var m = per_shard(mean(rows, 0, Keep::yes));
+  const Moments moments{m, per_shard(mean(square(rows - m), 0, Keep::yes))};
+  const double unbiased = static_cast<double>(count) / static_cast<double>(std::max<std::int64_t>(1, count - 1));
+  s.observe("mean", reshape(m, {channels}), o.momentum);
+  s.observe("variance", reshape(moments.variance, {channels}) * unbiased, o.momentum);
+  const Var weight = o.affine ? affine.weight : broadcast_to(as_var(1, x), {channels});
+  const Var bias = o.affine ? affine.bias : broadcast_to(as_var(0, x), {channels});
+  return reshape(batch_normalised(rows, moments, o.eps, weight, bias), x.shape());
+}
+
+Var layer_norm(Scope s, const Arg& x, const LayerNormOptions& o) {
+  expect_axes("layer_norm", s, x, 1);
+  return Affine(s, x.var().dim(-1), o.affine, 1, o.bias)(standardise(x, o.eps));
+}
+
+Var group_norm(Scope s, const Arg& x, const GroupNormOptions& o) {
+  expect_axes("group_norm", s, x, 2);
+  const Shape& shape = x.var().shape();
+  if (o.groups < 1 || shape[-1] % o.groups != 0) {
+    fail<UsageError>("[group_norm] {} groups of {} channels in '{}'. Hint: groups divides the channels.{}", o.groups,
+                     shape[-1], s.path(), at(x.source()));
+  }
+  const Var places = with_places(x.var());
+  const Var grouped = reshape(places, {places.dim(0), places.dim(1), o.groups, shape[-1] / o.groups});
+  return Affine(s, shape[-1], o.affine)(reshape(standardised(grouped, {1, 3}, o.eps), shape));
+}
+
+Var instance_norm(Scope s, const Arg& x, const InstanceNormOptions& o) {
+  expect_axes("instance_norm", s, x, 3);
+  const Var y = standardised(with_places(x.var()), 1, o.eps);
+  return Affine(s, x.var().dim(-1), o.affine)(reshape(y, x.var().shape()));
+}
+
+Var rms_norm(Scope s, const Arg& x, const RmsNormOptions& o) {
+  expect_axes("rms_norm", s, x, 1);
+  const Var weight = s.parameter("weight", {x.var().dim(-1)}, {.initializer = init::constant(1), .decay = false});
+  return rms_standardise(x, o.eps) * weight;
+}
+
+namespace {
+constexpr std::string_view eps_doc = "added to the variance", affine_doc = "whether there are weight and bias";
+}  // namespace
+
+Fields fields(BatchNormOptions& o) {
+  return {{"eps", &o.eps, eps_doc, not_negative},
+          {"momentum", &o.momentum, "how fast the running statistics move", unit_interval},
+          {"affine", &o.affine, affine_doc},
+          {"weight", &o.weight, "initial value of the weight"}};
+}
+Fields fields(LayerNormOptions& o) {
+  return {{"eps", &o.eps, eps_doc, not_negative},
+          {"affine", &o.affine, affine_doc},
+          {"bias", &o.bias, "whether there is a bias, where there is a weight"}};
+}
+Fields fields(GroupNormOptions& o) {
+  return {{"groups", &o.groups, "must divide the channels", {.low = 1}},
+          {"eps", &o.eps, eps_doc, not_negative},
+          {"affine", &o.affine, affine_doc}};
+}
+Fields fields(InstanceNormOptions& o) {
+  return {{"eps", &o.eps, eps_doc, not_negative}, {"affine", &o.affine, affine_doc}};
+}
+Fields fields(RmsNormOptions& o) { return {{"eps", &o.eps, "added to the mean square", not_negative}}; }
+
+std::vector<LayerRow> normalisation_layers() {
+  constexpr std::string_view formula = "weight * (x - mean) / sqrt(variance + eps) + bias";
+  return {
+      layer_row(batch_norm, {.name = "batch_norm",
+                             .summary = "each channel normalised over the batch; running statistics in evaluation",
+                             .formula = formula}),
+      layer_row(layer_norm, {.name = "layer_norm", .summary = "normalised over the last axis", .formula = formula}),
+      layer_row(group_norm,
+                {.name = "group_norm", .summary = "normalised over places and groups of channels", .formula = formula}),
+      layer_row(instance_norm, {.name = "instance_norm",
+                                .summary = "each channel of each sample normalised over its places",
+                                .formula = formula}),
+      layer_row(rms_norm, {.name = "rms_norm",
+                           .summary = "divided by the root of the mean square over the last axis",
+                           .formula = "weight * x / sqrt(mean x^2 + eps)"})};
+}
+
+}  // namespace thalweg::nn

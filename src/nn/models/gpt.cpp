@@ -1,0 +1,120 @@
+// The transformer that predicts the next token, whole and one place at a time.
+
+#include <cmath>
+
+#include "core/error.hpp"
+#include "graph/graph.hpp"
+#include "nn/blocks.hpp"
+#include "nn/model_row.hpp"
+#include "thalweg/ops.hpp"
+
+namespace thalweg::nn {
+
+Fields fields(GptOptions& o) {
+  const Range count{.low = 1};
+  return {{"layers", &o.layers, "blocks of attention and feed-forward", count},
+          {"width", &o.width, "size of a token's embedding, a multiple of heads", count},
+          {"heads", &o.heads, "heads of attention", count},
+          {"context", &o.context, "number of learned positions, and how far back generation looks", count},
+          {"feed_forward", &o.feed_forward, "gelu, or swiglu with its gate", any_number, {"gelu", "swiglu"}},
+          {"hidden", &o.hidden, "width inside feed-forward; 0 is 4 width, or 8/3 width for swiglu", not_negative},
+          {"positions", &o.positions, "how positions are encoded", any_number, {"learned", "sinusoidal", "rotary"}},
+          {"tied", &o.tied, "the output uses the table of the tokens"},
+          {"dropout", &o.dropout, "dropout of embeddings and of what each block adds", below_one}};
+}
+
+namespace {
+
+constexpr double deviation = 0.02;
+
+struct Gpt {
+  std::int64_t vocabulary;
+  GptOptions o;
+
+  Gpt(std::int64_t tokens, const GptOptions& options) : vocabulary(tokens), o(options) {
+    if (o.width % o.heads != 0) {
+      fail_option("width", "[gpt] width = {} and heads = {}. Wanted: width a multiple of heads", o.width, o.heads);
+    }
+    if (o.positions != "learned" && o.width / o.heads % 2 != 0) {
+      fail_option("positions", "[gpt] positions = \"{}\" with heads of width {}. Wanted: an even width", o.positions,
+                  o.width / o.heads);
+    }
+  }
+
+  [[nodiscard]] MultiHeadAttentionOptions attention() const {
+    return {.heads = o.heads,
+            .causal = true,
+            .rotary = o.positions == "rotary",
+            .dropout = o.dropout,
+            .initializer = init::normal(deviation),
+            .output_initializer = init::normal(deviation / std::sqrt(2.0 * static_cast<double>(o.layers)))};
+  }
+  [[nodiscard]] FeedForwardOptions feed_forward_options() const {
+    return {.hidden = o.hidden,
+            .of = o.feed_forward,
+            .dropout = o.dropout,
+            .initializer = init::normal(deviation),
+            .output_initializer = init::normal(deviation / std::sqrt(2.0 * static_cast<double>(o.layers)))};
+  }
+
+  /// Tokens (batch, time) at positions (time) -> (batch, time, vocabulary). `attend(layer, scope, x)` is the attention.
+  template <class Attend>
+  Var run(Scope s, const Arg& tokens, Var positions, const Attend& attend) const {
+    const Var table =
+        (s / "tokens").parameter("table", {vocabulary, o.width}, {.initializer = init::normal(deviation)});
+    Var x = gather(table, tokens);
+    if (o.positions == "learned") {
+      x = x + embedding(s / "positions", positions,
+                        {.count = o.context, .width = o.width, .initializer = init::normal(deviation)});
+    } else if (o.positions == "sinusoidal") {
+      x = std::sqrt(static_cast<double>(o.width)) * x + sinusoidal_positions(positions, o.width, s.dtype());
+    }
+    x = dropout(s, x, o.dropout);
+    for (std::int64_t layer = 0; layer < o.layers; ++layer) {
+      const Scope block = s / ("block" + std::to_string(layer + 1));
+      x = x + attend(layer, block / "attention", layer_norm(block / "norm1", x));
+      x = x + feed_forward(block / "feed_forward", layer_norm(block / "norm2", x), feed_forward_options());
+    }
+    x = layer_norm(s / "norm", x);
+    if (o.tied) return matmul(x, table, false, true);
+    return dense(s / "output", x, vocabulary, {.bias = false, .initializer = init::normal(deviation)});
+  }
+};
+
+}  // namespace
+
+ModelFunction gpt(std::int64_t vocabulary, const GptOptions& options) {
+  return [model = Gpt(vocabulary, options)](Scope s, Var tokens) {
+    expect_tokens("gpt", tokens, model.o.positions == "learned" ? model.o.context : 0);
+    const Var positions = places_up_to(tokens.graph(), tokens.dim(1));
+    const auto attend = [&](std::int64_t, Scope at, Var x) {
+      return multi_head_attention(at, x, model.attention(), {}, positions);
+    };
+    return model.run(s, tokens, positions, attend);
+  };
+}
+
+SequenceStep gpt_step(std::int64_t vocabulary, const GptOptions& options) {
+  const Gpt model(vocabulary, options);
+  SequenceStep step;
+  step.context = options.context;
+  step.state = [o = options](std::int64_t batch) {
+    const Shape cache{batch, o.context, 2, o.heads, o.width / o.heads};
+    return std::vector<Shape>(static_cast<std::size_t>(o.layers), cache);
+  };
+  step.run = [model](Scope s, Var tokens, Var position, std::span<const Var> state) {
+    std::vector<Var> caches(state.begin(), state.end());
+    const auto attend = [&](std::int64_t layer, Scope at, Var x) {
+      return cached_attention(at, x, model.attention(), position, caches[static_cast<std::size_t>(layer)]);
+    };
+    const Var logits = model.run(s, tokens, position, attend);
+    return SequenceStep::Result{logits, std::move(caches)};
+  };
+  return step;
+}
+
+std::vector<ModelRow> gpt_models() {
+  return {with_step(model_row("gpt", "a transformer that predicts the next token of a text", gpt), gpt_step)};
+}
+
+}  // namespace thalweg::nn

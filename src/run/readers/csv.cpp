@@ -1,0 +1,88 @@
+// The reader of tables.
+
+#include "data/table.hpp"
+#include "run/training_rows.hpp"
+
+namespace thalweg {
+
+namespace {
+
+struct CsvOptions : data::TableOptions {
+  void complete() const {
+    if (target.empty()) {
+      fail_option("target", "[data] target is not set. Hint: --target COLUMN says what to predict.");
+    }
+  }
+};
+
+Dataset encode_rows(const data::TablePreprocessing& fitted, const data::Table& table,
+                    std::span<const std::int64_t> rows, std::string_view where, std::vector<std::string>& warnings) {
+  std::vector<std::int64_t> unknown(fitted.schema().features.size());
+  Dataset result = fitted.encode(table, rows, unknown);
+  for (std::size_t i = 0; i < unknown.size(); ++i) {
+    if (unknown[i] == 0) continue;
+    warnings.push_back(fmt::format("{}: {} row{} of {} a level that the training part did not have", where, unknown[i],
+                                   unknown[i] == 1 ? " has in column" : "s have in column",
+                                   fitted.schema().features[i].name));
+  }
+  return result;
+}
+
+class TableRows final : public TrainingRows {
+ public:
+  TableRows(data::Table table, data::Inference inference, double held_out)
+      : TrainingRows(held_out), table_(std::move(table)), schema_(std::move(inference.schema)) {
+    rows_ = std::move(inference.rows);
+    notes_ = std::move(inference.notes);
+    warnings_ = std::move(inference.warnings);
+    labels_ = data::class_labels(table_, schema_, rows_);
+    const bool classes = schema_.task == data::Task::multiclass;
+    facts_ = {.task = schema_.task,
+              .rows = static_cast<std::int64_t>(rows_.size()),
+              .outputs = classes ? static_cast<std::int64_t>(schema_.classes.size()) : 1};
+  }
+
+ private:
+  [[nodiscard]] Parts encode(std::span<const std::int64_t> train,
+                             std::span<const std::int64_t> validation) const override {
+    const data::TablePreprocessing fitted(table_, schema_, train);
+    Parts parts{.preprocessing = fitted, .train = fitted.encode(table_, train)};
+    if (!validation.empty()) parts.validation = encode_rows(fitted, table_, validation, "validation", parts.warnings);
+    return parts;
+  }
+  [[nodiscard]] Dataset encode_test(Parts& parts, std::span<const std::int64_t> rows) const override {
+    return encode_rows(*parts.preprocessing.table(), table_, rows, "fold", parts.warnings);
+  }
+
+  data::Table table_;
+  data::Schema schema_;
+};
+
+data::Table table_at(const OptionValue& place, const CsvOptions& options) {
+  return data::read_table(*place.get_if<std::string>(), data::separator_named(options.separator));
+}
+
+std::unique_ptr<const TrainingData> read(const DataOptions& data, const CsvOptions& options) {
+  data::Table table = table_at(data.train, options);
+  data::Inference inference = data::infer_schema(table, options);
+  return std::make_unique<TableRows>(std::move(table), std::move(inference), data.held_out());
+}
+
+Dataset encode(const data::Preprocessing& preprocessing, const OptionValue& place, const CsvOptions& options,
+               std::vector<std::string>& warnings) {
+  const data::Table table = table_at(place, options);
+  const data::TablePreprocessing& fitted = *preprocessing.table();
+  return encode_rows(fitted, table, data::usable_rows(table, fitted.schema()), table.file(), warnings);
+}
+
+}  // namespace
+
+std::vector<ReaderRow> csv_readers() {
+  return {reader_row<CsvOptions>(
+      {.name = "csv",
+       .summary = "a table of text with a header (RFC 4180), separated by commas, semicolons or tabs",
+       .suits = [](const data::Preprocessing& p) { return p.table() != nullptr; }},
+      read, encode)};
+}
+
+}  // namespace thalweg

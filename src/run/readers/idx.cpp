@@ -1,0 +1,59 @@
+// The reader of IDX files: images in one, their labels in another.
+
+#include "run/image_rows.hpp"
+
+namespace thalweg {
+
+namespace {
+
+constexpr std::string_view place_text = R"({ images = "path", labels = "path" })";
+
+struct IdxOptions : ImageOptions {
+  std::vector<std::string> classes = {};
+
+  [[nodiscard]] Fields fields() {
+    Fields all = ImageOptions::fields();
+    all.insert(all.begin(), {"classes", &classes, "what the labels 0, 1, ... are called"});
+    return all;
+  }
+};
+
+std::string path_in(const OptionValue& place, const char* key) {
+  const auto& map = *place.get_if<OptionMap>();
+  for (const auto& [name, value] : map) {
+    if (name != "images" && name != "labels") {
+      fail<UsageError>("[data] unknown key '{}'. Wanted: {}", name, place_text);
+    }
+  }
+  const auto found = map.find(key);
+  const auto* path = found == map.end() ? nullptr : found->second.get_if<std::string>();
+  if (!path) fail<UsageError>("[data] {} has no {}. Wanted: {}", place.str(), key, place_text);
+  return *path;
+}
+
+Dataset images_at(const OptionValue& place, const IdxOptions& options, std::size_t classes) {
+  return with_noise(
+      data::images(path_in(place, "images"), path_in(place, "labels"), static_cast<std::int64_t>(classes)), options);
+}
+
+std::unique_ptr<const TrainingData> read(const DataOptions& data, const IdxOptions& options) {
+  return image_rows(images_at(data.train, options, options.classes.size()), options.classes, options, data.held_out());
+}
+
+Dataset encode(const data::Preprocessing& preprocessing, const OptionValue& place, const IdxOptions& options,
+               std::vector<std::string>&) {
+  return images_at(place, options, preprocessing.classes().size());
+}
+
+}  // namespace
+
+std::vector<ReaderRow> idx_readers() {
+  return {reader_row<IdxOptions>({.name = "idx",
+                                  .summary = "images and labels as MNIST has them, plain or gzip",
+                                  .place = place_text,
+                                  .takes = [](const OptionValue& place) { return place.holds<OptionMap>(); },
+                                  .suits = suits_images},
+                                 read, encode)};
+}
+
+}  // namespace thalweg

@@ -1,0 +1,67 @@
+// The reader of texts.
+
+#include "data/text.hpp"
+#include "run/reader.hpp"
+
+namespace thalweg {
+
+namespace {
+
+/// A text, cut in two where a part of it is held out, and the tokenizer fitted to the first part.
+class TextData final : public TrainingData {
+ public:
+  TextData(std::string text, const DataOptions& data, const data::TextOptions& options)
+      : name_(*data.train.get_if<std::string>()), stride_(options.stride), text_(std::move(text)) {
+    std::tie(train_, held_out_) = data::split_text(text_, data.held_out());
+    fitted_.emplace(data::TextPreprocessing{data::fit_tokenizer(options, train_), options.sequence_length});
+    const std::int64_t tokens = fitted_->tokenizer.size(), length = fitted_->sequence_length;
+    notes_.push_back(fmt::format("a text of {} bytes{}, {} tokens ({}); the task is to predict the next", text_.size(),
+                                 held_out_.empty() ? "" : fmt::format(", the last {} held out", held_out_.size()),
+                                 tokens, options.tokenizer));
+    facts_ = {.task = data::Task::language,
+              .rows = static_cast<std::int64_t>(train_.size()) / length,
+              .outputs = tokens,
+              .table = false,
+              .context = length};
+  }
+
+  [[nodiscard]] Parts parts(std::uint64_t) const override {
+    Parts parts{.preprocessing = *fitted_, .train = fitted_->encode(train_, name_, stride_)};
+    if (!held_out_.empty()) {
+      parts.validation = fitted_->encode(held_out_, fmt::format("the held-out end of {}", name_));
+    }
+    return parts;
+  }
+  [[nodiscard]] std::vector<Parts> folds(std::int64_t, std::uint64_t) const override {
+    fail<UsageError>("[data] a text has no rows to deal to folds. Hint: validation = 0.1 holds out its end.");
+  }
+
+ private:
+  std::string name_;
+  std::int64_t stride_;
+  std::string text_;  // what the two parts look at
+  std::string_view train_, held_out_;
+  std::optional<data::TextPreprocessing> fitted_;
+};
+
+std::unique_ptr<const TrainingData> read(const DataOptions& data, const data::TextOptions& options) {
+  return std::make_unique<TextData>(data::read_text(*data.train.get_if<std::string>()), data, options);
+}
+
+Dataset encode(const data::Preprocessing& preprocessing, const OptionValue& place, const data::TextOptions&,
+               std::vector<std::string>&) {
+  const std::string& path = *place.get_if<std::string>();
+  return preprocessing.text()->encode(data::read_text(path), path);
+}
+
+}  // namespace
+
+std::vector<ReaderRow> text_readers() {
+  return {reader_row<data::TextOptions>(
+      {.name = "text",
+       .summary = "a file or a folder of files, in tokens, of which each is predicted from those before it",
+       .suits = [](const data::Preprocessing& p) { return p.text() != nullptr; }},
+      read, encode)};
+}
+
+}  // namespace thalweg
