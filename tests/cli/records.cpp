@@ -52,6 +52,13 @@ TEST_F(DataRecords, EvaluateMeasuresTheRowsThatWereHeldOutAsTheRunDid) {
   EXPECT_NEAR(std::stod(log.substr(last + 18)), evaluated.json()["rmse"].get<double>(), 1e-6);
 }
 
+TEST_F(DataRecords, ALongNameOfAFileStandsApartFromItsFigures) {
+  write_table("t.csv");
+  write_table("a-long-name.csv", 30);
+  ASSERT_EQ(run("train t.csv --target y --epochs 1 --quiet --out a").code, 0);
+  EXPECT_EQ(run("evaluate a --data a-long-name.csv").out.rfind("a-long-name.csv loss ", 0), 0u);
+}
+
 TEST_F(DataRecords, EvaluateSaysWhatHasChangedAndAsksForData) {
   write_table("t.csv");
   ASSERT_EQ(run("train t.csv --target y --epochs 1 --quiet --out a").code, 0);
