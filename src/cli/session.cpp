@@ -34,7 +34,7 @@ std::string describe(const Config& config, const Session& session) {
 }
 
 void print_metrics(std::string_view name, const Metrics& metrics, std::string_view note) {
-  std::string line = fmt::format("{:<12}", name);
+  std::string line = fmt::format("{:<11} ", name);
   for (const auto& [metric, value] : metrics) line += fmt::format("{} {}  ", metric, figure(value));
   if (!note.empty()) line += fmt::format("({})", note);
   emit("{}\n", std::string_view(line).substr(0, line.find_last_not_of(' ') + 1));

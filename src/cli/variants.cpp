@@ -84,6 +84,17 @@ fs::path folder_to_resume(const fs::path& wanted, const NamedTree& named, const 
   fail<UsageError>("[resume] the variants are not those of {0}. Hint: thalweg train {0} --resume", found->string());
 }
 
+/// Whether a variant that was stopped has nothing to go on from; what it left is removed then.
+bool begins_again(const fs::path& folder) {
+  if (!fs::exists(folder)) return true;
+  if (RunFolder::finished(folder)) return false;
+  const fs::path checkpoints = folder / "checkpoints";
+  if (fs::exists(checkpoints) && !fs::is_empty(checkpoints)) return false;
+  static_cast<void>(RunFolder::open(folder));  // throws where another process is at work in it
+  fs::remove_all(folder);
+  return true;
+}
+
 /// How a variant went, as its folder tells.
 VariantReport report_of(const Variant& variant, const fs::path& folder) {
   const std::string name = variant.folder();
@@ -148,7 +159,7 @@ int train_variants(const TrainArguments& arguments, const NamedTree& named, cons
   for (Planned& planned : variants) {
     TrainArguments own = arguments;
     own.out = (folder / planned.variant.folder()).string();
-    own.resume = arguments.resume && fs::exists(fs::path(own.out) / "config.toml");
+    own.resume = arguments.resume && !begins_again(own.out);
     if (!context.quiet) say("{} of {}: {}\n", ++number, variants.size(), planned.variant.name);
     bool diverged = false;
     if (!arguments.resume || !RunFolder::finished(own.out)) {

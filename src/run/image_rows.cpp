@@ -22,17 +22,40 @@ void ImageOptions::complete() {
 
 bool suits_images(const data::Preprocessing& preprocessing) { return preprocessing.tensor() != nullptr; }
 
-Dataset with_noise(Dataset images, const ImageOptions& options) {
-  return options.noise > 0 ? data::noisy(images, options.noise) : std::move(images);
+Images::Images(Dataset read, const ImageOptions& options)
+    : data(options.noise > 0 ? data::noisy(read, options.noise) : std::move(read)),
+      content([columns = data.columns()](std::int64_t row) {
+        std::uint64_t sum = 0;
+        for (const auto& [name, column] : columns) {
+          const std::size_t bytes = column.bytes() / static_cast<std::size_t>(column.shape()[0]);
+          sum = content_of(std::span(column.raw() + static_cast<std::size_t>(row) * bytes, bytes), sum);
+        }
+        return sum;
+      }) {}
+
+Images::Images(Dataset read, const ImageOptions& options, std::vector<std::uint64_t> names)
+    : Images(std::move(read), options) {
+  if (!data.streams()) return;
+  content = [names = std::move(names)](std::int64_t row) { return names[static_cast<std::size_t>(row)]; };
+}
+
+Dataset Images::rows(RowSet* only) const {
+  if (!only) return data;
+  std::vector<std::int64_t> wanted;
+  for (std::int64_t row = 0; row < data.rows(); ++row) {
+    if (only->take(content(row))) wanted.push_back(row);
+  }
+  return data.select(wanted);
 }
 
 namespace {
 
 class ImageRows final : public TrainingRows {
  public:
-  ImageRows(Dataset images, std::vector<std::string> classes, const ImageOptions& options, double held_out)
+  ImageRows(Images images, std::vector<std::string> classes, const ImageOptions& options, double held_out)
       : TrainingRows(held_out),
-        images_(std::move(images)),
+        images_(std::move(images.data)),
+        content_(std::move(images.content)),
         classes_(std::move(classes)),
         augmentation_(options_from<AugmentOptions>(options.augment, "data.augment")) {
     rows_.resize(static_cast<std::size_t>(images_.rows()));
@@ -61,18 +84,20 @@ class ImageRows final : public TrainingRows {
     if (!validation.empty()) parts.validation = images_.select(validation);
     return parts;
   }
+  [[nodiscard]] std::uint64_t content(std::int64_t row) const override { return content_(row); }
   [[nodiscard]] Dataset encode_test(Parts&, std::span<const std::int64_t> rows) const override {
     return images_.select(rows);
   }
 
   Dataset images_;
+  std::function<std::uint64_t(std::int64_t row)> content_;
   std::vector<std::string> classes_;
   AugmentOptions augmentation_;
 };
 
 }  // namespace
 
-std::unique_ptr<const TrainingData> image_rows(Dataset images, std::vector<std::string> classes,
+std::unique_ptr<const TrainingData> image_rows(Images images, std::vector<std::string> classes,
                                                const ImageOptions& options, double held_out) {
   return std::make_unique<ImageRows>(std::move(images), std::move(classes), options, held_out);
 }

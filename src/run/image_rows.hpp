@@ -17,11 +17,21 @@ struct ImageOptions {
 /// Whether a model with this preprocessing reads images.
 [[nodiscard]] bool suits_images(const data::Preprocessing& preprocessing);
 
-/// The images as they are, or with noise to remove.
-[[nodiscard]] Dataset with_noise(Dataset images, const ImageOptions& options);
+/// Images with their labels, or with noise to remove, and what each is known by.
+struct Images {
+  Dataset data;
+  std::function<std::uint64_t(std::int64_t row)> content;
 
-/// Images as `with_noise` gives them; `classes` are the names of the labels, as far as they are known.
-[[nodiscard]] std::unique_ptr<const TrainingData> image_rows(Dataset images, std::vector<std::string> classes,
+  /// With noise, where the options ask for it; each known by its pixels and label.
+  Images(Dataset read, const ImageOptions& options);
+  /// Each known by what `names` has of it, where they are read while they are used.
+  Images(Dataset read, const ImageOptions& options, std::vector<std::uint64_t> names);
+  /// The rows that are wanted; all where `only` is null.
+  [[nodiscard]] Dataset rows(RowSet* only) const;
+};
+
+/// `classes` are the names of the labels, as far as they are known.
+[[nodiscard]] std::unique_ptr<const TrainingData> image_rows(Images images, std::vector<std::string> classes,
                                                              const ImageOptions& options, double held_out);
 
 }  // namespace thalweg

@@ -35,6 +35,8 @@ bool is_path(const OptionValue& place) {
   return path && !path->empty();
 }
 
+std::vector<std::string> one_path(const OptionValue& place) { return {*place.get_if<std::string>()}; }
+
 Fields DataOptions::fields() {
   return {
       {"format", &format, "how the data is stored", any_number, reader_names()},

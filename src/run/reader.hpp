@@ -7,6 +7,7 @@
 
 #include "data/preprocessing.hpp"
 #include "options/error.hpp"
+#include "run/content.hpp"
 #include "thalweg/augment.hpp"
 #include "thalweg/data.hpp"
 
@@ -40,8 +41,17 @@ struct Parts {
   data::Preprocessing preprocessing;
   Dataset train;
   std::optional<Dataset> validation = {}, test = {};
-  AugmentOptions augmentation = {};  ///< of the rows to train on
+  AugmentOptions augmentation = {};          ///< of the rows to train on
+  std::vector<std::uint64_t> held_out = {};  ///< the content of each row held out of the training data
   std::vector<std::string> warnings = {};
+};
+
+/// Data at a place, as a trained model is to take it.
+struct Request {
+  const data::Preprocessing& preprocessing;
+  const OptionValue& place;
+  const DataOptions& data;
+  RowSet* only = nullptr;  ///< the rows that are wanted; they are taken out of it. Null: all.
 };
 
 /// Training data that was read.
@@ -64,22 +74,22 @@ class TrainingData {
 };
 
 [[nodiscard]] bool is_path(const OptionValue& place);
+[[nodiscard]] std::vector<std::string> one_path(const OptionValue& place);
 
 /// A row of the table of readers.
 struct ReaderRow {
   std::string_view name, summary;
-  std::string_view place = "a path";                    ///< what it reads, as messages say it
-  bool (*takes)(const OptionValue& place) = is_path;    ///< whether a place is of that form
+  std::string_view place = "a path";                                       ///< what it reads, as messages say it
+  bool (*takes)(const OptionValue& place) = is_path;                       ///< whether a place is of that form
+  std::vector<std::string> (*paths)(const OptionValue& place) = one_path;  ///< of a place, its files and folders
   bool (*suits)(const data::Preprocessing&) = nullptr;  ///< whether a model with this preprocessing can read its data
   std::vector<OptionDoc> options = {};                  ///< its own
   /// Reads all keys of `[data]`. Throws OptionError.
   std::function<void(const OptionMap& values, DataOptions& into)> read_options = {};
   /// Reads the training data.
   std::function<std::unique_ptr<const TrainingData>(const DataOptions&)> read = {};
-  /// Reads data at a place as a trained model takes it. What was seen of it is added to `warnings`.
-  std::function<Dataset(const data::Preprocessing&, const OptionValue& place, const DataOptions&,
-                        std::vector<std::string>& warnings)>
-      encode = {};
+  /// Reads data at a place. What was seen of it is added to `warnings`.
+  std::function<Dataset(const Request&, std::vector<std::string>& warnings)> encode = {};
 };
 [[nodiscard]] const std::vector<ReaderRow>& readers();
 /// Throws OptionError of the key "format", naming the nearest.
@@ -98,8 +108,7 @@ template <class Options>
 template <class Options>
 [[nodiscard]] ReaderRow reader_row(ReaderRow texts,
                                    std::unique_ptr<const TrainingData> (*read)(const DataOptions&, const Options&),
-                                   Dataset (*encode)(const data::Preprocessing&, const OptionValue&, const Options&,
-                                                     std::vector<std::string>&)) {
+                                   Dataset (*encode)(const Request&, const Options&, std::vector<std::string>&)) {
   Options defaults;
   texts.options = describe_fields(defaults.fields());
   texts.read_options = [](const OptionMap& values, DataOptions& into) {
@@ -111,9 +120,8 @@ template <class Options>
     into.own = field_values(own.fields());
   };
   texts.read = [read](const DataOptions& data) { return read(data, own_options<Options>(data)); };
-  texts.encode = [encode](const data::Preprocessing& preprocessing, const OptionValue& place, const DataOptions& data,
-                          std::vector<std::string>& warnings) {
-    return encode(preprocessing, place, own_options<Options>(data), warnings);
+  texts.encode = [encode](const Request& request, std::vector<std::string>& warnings) {
+    return encode(request, own_options<Options>(request.data), warnings);
   };
   return texts;
 }

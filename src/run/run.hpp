@@ -1,5 +1,5 @@
 #pragma once
-// The folder that a run leaves: config.toml, metrics.jsonl, model.safetensors, checkpoints/, report.html.
+// The folder that a run leaves: config.toml, data.json, metrics.jsonl, model.safetensors, checkpoints/, report.html.
 
 #include <filesystem>
 #include <fstream>
@@ -29,6 +29,7 @@ class RunFolder {
 
   [[nodiscard]] const std::filesystem::path& path() const { return path_; }
   [[nodiscard]] std::filesystem::path config() const { return path_ / "config.toml"; }
+  [[nodiscard]] std::filesystem::path data() const { return path_ / "data.json"; }
   [[nodiscard]] std::filesystem::path metrics() const { return path_ / "metrics.jsonl"; }
   [[nodiscard]] std::filesystem::path model() const { return path_ / "model.safetensors"; }
   [[nodiscard]] std::filesystem::path checkpoints() const { return path_ / "checkpoints"; }

@@ -28,7 +28,16 @@ std::vector<Parts> DataSource::folds(std::int64_t k, std::uint64_t seed) const {
 
 Dataset encode_place(const data::Preprocessing& preprocessing, const OptionValue& place, const DataOptions& options,
                      std::vector<std::string>& warnings) {
-  return reader_named(options.format).encode(preprocessing, place, options, warnings);
+  return reader_named(options.format).encode({preprocessing, place, options}, warnings);
+}
+
+Dataset encode_held_out(const data::Preprocessing& preprocessing, const std::vector<std::uint64_t>& rows,
+                        const DataOptions& options, std::vector<std::string>& warnings) {
+  RowSet wanted(rows);
+  Dataset result = reader_named(options.format).encode({preprocessing, options.train, options, &wanted}, warnings);
+  if (wanted.left() == 0) return result;
+  fail<DataError>("[data] of {} rows that the run held out, {} are no longer in {}", rows.size(), wanted.left(),
+                  options.train.str());
 }
 
 std::optional<DataOptions> options_for(const data::Preprocessing& preprocessing, const OptionValue& place,

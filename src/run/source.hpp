@@ -32,6 +32,10 @@ class DataSource {
 /// training part did not have are counted in `warnings`.
 [[nodiscard]] Dataset encode_place(const data::Preprocessing& preprocessing, const OptionValue& place,
                                    const DataOptions& options, std::vector<std::string>& warnings);
+/// The rows that a run held out of its training data, known by their content. Throws DataError where some are not
+/// there.
+[[nodiscard]] Dataset encode_held_out(const data::Preprocessing& preprocessing, const std::vector<std::uint64_t>& rows,
+                                      const DataOptions& options, std::vector<std::string>& warnings);
 
 /// How a model with this preprocessing reads a place: as its run did, where `options` take such a place, or else by the
 /// first reader that does. Nothing where none does.

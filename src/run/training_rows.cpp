@@ -24,7 +24,10 @@ Parts TrainingRows::split(std::span<const std::int64_t> places, std::uint64_t se
   for (auto* part : {&split.train, &split.held_out}) {
     for (std::int64_t& place : *part) place = places[static_cast<std::size_t>(place)];
   }
-  return encode(rows_at(split.train), rows_at(split.held_out));
+  const std::vector<std::int64_t> held_out = rows_at(split.held_out);
+  Parts parts = encode(rows_at(split.train), held_out);
+  for (const std::int64_t row : held_out) parts.held_out.push_back(content(row));
+  return parts;
 }
 
 Parts TrainingRows::parts(std::uint64_t seed) const {

@@ -17,6 +17,8 @@ class TrainingRows : public TrainingData {
   /// The rows to train on, with the preprocessing fitted to them, and those to validate on, where there are any.
   [[nodiscard]] virtual Parts encode(std::span<const std::int64_t> train,
                                      std::span<const std::int64_t> validation) const = 0;
+  /// What a row is known by, wherever it stands.
+  [[nodiscard]] virtual std::uint64_t content(std::int64_t row) const = 0;
   /// Rows to test on, by the preprocessing of `parts`.
   [[nodiscard]] virtual Dataset encode_test(Parts& parts, std::span<const std::int64_t> rows) const = 0;
 

@@ -88,6 +88,22 @@ TEST_F(Readers, EachEncodesAPlaceAsATrainedModelReadsIt) {
   }
 }
 
+TEST_F(Readers, EachFindsTheRowsItHeldOutByTheirContent) {
+  for (const ReaderRow& row : readers()) {
+    SCOPED_TRACE(row.name);
+    const DataOptions options = options_of(row, "validation = 0.25\n");
+    const Parts parts = DataSource(options).parts(1);
+    std::vector<std::string> warnings;
+    const Dataset again = encode_held_out(parts.preprocessing, parts.held_out, options, warnings);
+    EXPECT_TRUE(identical(again["input"], (*parts.validation)["input"]));
+    EXPECT_TRUE(identical(again["target"], (*parts.validation)["target"]));
+    std::vector<std::uint64_t> others = parts.held_out;
+    others.push_back(12345);
+    EXPECT_THROW((void)encode_held_out(parts.preprocessing, others, options, warnings), DataError);
+    EXPECT_EQ(row.paths(options.train).size(), row.name == "idx" ? 2u : 1u);
+  }
+}
+
 TEST_F(Readers, EachIsNamedByTheFormatOrElseFollowsFromThePlace) {
   for (const ReaderRow& row : readers()) EXPECT_EQ(options_of(row).format, row.name);
   const auto format_of = [&](const std::string& section) {

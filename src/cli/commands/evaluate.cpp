@@ -7,6 +7,7 @@
 #include "cli/output.hpp"
 #include "cli/session.hpp"
 #include "core/error.hpp"
+#include "run/data_record.hpp"
 #include "run/model_parts.hpp"
 
 namespace fs = std::filesystem;
@@ -24,23 +25,30 @@ struct Measured {
   std::string name;
 };
 
-/// The run's own data to evaluate on: its test data, or else the rows that it held out.
+/// What a run is measured on: its test data, or the rows that it held out. Both must be as they were.
 Measured own_data(const EvaluateArguments& arguments, const Recipe& recipe, std::vector<std::string>& warnings) {
-  const fs::path config = fs::path(arguments.run) / "config.toml";
-  if (!fs::exists(config)) {
+  const fs::path folder = arguments.run;
+  if (!fs::exists(folder / "config.toml")) {
     fail<UsageError>("[evaluate] {} is no run folder, so the data is not known. Hint: --data FILE.", arguments.run);
   }
-  const ConfigTree tree = read_toml(config);
-  const DataOptions options = read_data_options(tree, arguments.run);
-  if (const auto* path = options.test.get_if<std::string>(); !path || !path->empty()) {
-    return {encode_place(recipe.preprocessing, options.test, options, warnings), "test"};
-  }
-  const auto* seed = tree.values.at("seed").get_if<std::int64_t>();
-  Parts parts = DataSource(options).parts(seed ? static_cast<std::uint64_t>(*seed) : 1);
-  if (!parts.validation) {
+  const ConfigTree tree = read_toml(folder / "config.toml");
+  const DataOptions options = read_data_options(tree, folder);
+  const DataRecord record = DataRecord::read(folder / "data.json");
+  const std::string part = record.places.contains("test") ? "test" : "validation";
+  const bool held_out = part == "validation" && !record.places.contains("validation");
+  if (held_out && record.held_out.empty()) {
     fail<UsageError>("[evaluate] {} has no test data and held nothing out. Hint: --data FILE.", arguments.run);
   }
-  return {std::move(*parts.validation), "validation"};
+  const auto* seed = tree.values.at("seed").get_if<std::int64_t>();
+  const std::string change =
+      change_at(held_out ? "train" : part, record, options, seed ? static_cast<std::uint64_t>(*seed) : 1);
+  if (!change.empty()) {
+    fail<DataError>("[evaluate] since {} was trained, its data has changed: {}. Hint: --data FILE.", arguments.run,
+                    change);
+  }
+  if (held_out) return {encode_held_out(recipe.preprocessing, record.held_out, options, warnings), part};
+  const OptionValue& place = part == "test" ? options.test : options.validation;
+  return {encode_place(recipe.preprocessing, place, options, warnings), part};
 }
 
 /// The options with which the run read its tables, if they are known.

@@ -17,7 +17,9 @@
 #include "engine/norms.hpp"
 #include "insight/gradient_flow.hpp"
 #include "insight/verdict.hpp"
+#include "run/data_record.hpp"
 #include "store/atomic_file.hpp"
+#include "store/checkpoint.hpp"
 
 namespace fs = std::filesystem;
 
@@ -46,6 +48,17 @@ fs::path unfinished_folder(const TrainArguments& arguments, const NamedTree& nam
   fail<UsageError>("[resume] there is no unfinished run {}. Hint: without --resume a new one begins.", wanted.string());
 }
 
+/// Throws DataError where the data that the run began with has changed since.
+void refuse_changed_data(const RunFolder& folder, const DataOptions& options, std::uint64_t seed) {
+  const DataRecord before = DataRecord::read(folder.data());
+  for (const auto& [key, files] : before.places) {
+    const std::string change = change_at(key, before, options, seed);
+    if (change.empty()) continue;
+    fail<DataError>("[resume] since {} began, its data has changed: {}. Hint: without --resume a new run begins.",
+                    folder.path().string(), change);
+  }
+}
+
 /// If the configuration says lr = "auto", a resumed run keeps the rate that it found when it began.
 RunFolder resume_folder(const fs::path& path, LoadedConfig& loaded, const Registry& registry) {
   if (RunFolder::finished(path)) {
@@ -54,6 +67,7 @@ RunFolder resume_folder(const fs::path& path, LoadedConfig& loaded, const Regist
   RunFolder folder = RunFolder::open(path);
   const ConfigTree tree = read_toml(folder.config());
   const Config before = read_config(tree, read_data_options(tree, path), loaded.source.facts(), registry);
+  refuse_changed_data(folder, before.data, before.seed);
   if (loaded.config.auto_lr) loaded.config.set_lr(before.make_optimizer(registry).lr);
   if (const auto changed = differences(before, loaded.config); !changed.empty()) {
     fail<UsageError>(
@@ -62,6 +76,16 @@ RunFolder resume_folder(const fs::path& path, LoadedConfig& loaded, const Regist
         path.string(), fmt::join(changed, "; "), path.string());
   }
   return folder;
+}
+
+/// Throws where there is nothing to go on from.
+void require_checkpoint(const RunFolder& folder, const State& state) {
+  std::vector<std::string> damaged;
+  if (newest_checkpoint(folder.checkpoints(), state.layout, damaged)) return;
+  const std::string name = folder.path().string();
+  if (!damaged.empty()) fail<ModelError>("[resume] no checkpoint of {} is whole: {}", name, fmt::join(damaged, "; "));
+  fail<UsageError>("[resume] {} was stopped before its first checkpoint. Hint: without --resume a new run begins.",
+                   name);
 }
 
 /// The history of a run that was resumed: its earlier steps as the log has them, then those of this session.
@@ -169,7 +193,9 @@ int train_one(const TrainArguments& arguments, const NamedTree& named, LoadedCon
   Session session = make_session(loaded.config, loaded.source.facts(), std::move(parts), context.registry);
   if (!context.quiet && !context.json) say("{}\n", describe(loaded.config, session));
   say_warnings(context, session.parts.warnings);
+  if (resumed) require_checkpoint(*resumed, session.trainer.state());
   const RunFolder folder = resumed ? std::move(*resumed) : RunFolder::create(wanted);
+  if (!arguments.resume) write_atomically(folder.data(), record_of(loaded.source.options(), session.parts).json());
   write_atomically(folder.config(), loaded.config.toml());
   const Watched watched = fit(session, loaded.config, folder, arguments, context);
   const StopReason reason = watched.history.reason;

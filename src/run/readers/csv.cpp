@@ -28,6 +28,14 @@ Dataset encode_rows(const data::TablePreprocessing& fitted, const data::Table& t
   return result;
 }
 
+/// Of all cells of a row, those of columns that are passed over, too.
+std::uint64_t content_of_row(const data::Table& table, std::int64_t row) {
+  std::uint64_t content = 0;
+  for (std::size_t column = 0; column < table.columns(); ++column)
+    content = content_of(table.cell(row, column), content);
+  return content;
+}
+
 class TableRows final : public TrainingRows {
  public:
   TableRows(data::Table table, data::Inference inference, double held_out)
@@ -50,6 +58,7 @@ class TableRows final : public TrainingRows {
     if (!validation.empty()) parts.validation = encode_rows(fitted, table_, validation, "validation", parts.warnings);
     return parts;
   }
+  [[nodiscard]] std::uint64_t content(std::int64_t row) const override { return content_of_row(table_, row); }
   [[nodiscard]] Dataset encode_test(Parts& parts, std::span<const std::int64_t> rows) const override {
     return encode_rows(*parts.preprocessing.table(), table_, rows, "fold", parts.warnings);
   }
@@ -68,11 +77,14 @@ std::unique_ptr<const TrainingData> read(const DataOptions& data, const CsvOptio
   return std::make_unique<TableRows>(std::move(table), std::move(inference), data.held_out());
 }
 
-Dataset encode(const data::Preprocessing& preprocessing, const OptionValue& place, const CsvOptions& options,
-               std::vector<std::string>& warnings) {
-  const data::Table table = table_at(place, options);
-  const data::TablePreprocessing& fitted = *preprocessing.table();
-  return encode_rows(fitted, table, data::usable_rows(table, fitted.schema()), table.file(), warnings);
+Dataset encode(const Request& request, const CsvOptions& options, std::vector<std::string>& warnings) {
+  const data::Table table = table_at(request.place, options);
+  const data::TablePreprocessing& fitted = *request.preprocessing.table();
+  std::vector<std::int64_t> rows = data::usable_rows(table, fitted.schema());
+  if (request.only) {
+    std::erase_if(rows, [&](std::int64_t row) { return !request.only->take(content_of_row(table, row)); });
+  }
+  return encode_rows(fitted, table, rows, table.file(), warnings);
 }
 
 }  // namespace

@@ -31,18 +31,21 @@ std::string path_in(const OptionValue& place, const char* key) {
   return *path;
 }
 
-Dataset images_at(const OptionValue& place, const IdxOptions& options, std::size_t classes) {
-  return with_noise(
-      data::images(path_in(place, "images"), path_in(place, "labels"), static_cast<std::int64_t>(classes)), options);
+Images images_at(const OptionValue& place, const IdxOptions& options, std::size_t classes) {
+  return {data::images(path_in(place, "images"), path_in(place, "labels"), static_cast<std::int64_t>(classes)),
+          options};
 }
 
 std::unique_ptr<const TrainingData> read(const DataOptions& data, const IdxOptions& options) {
   return image_rows(images_at(data.train, options, options.classes.size()), options.classes, options, data.held_out());
 }
 
-Dataset encode(const data::Preprocessing& preprocessing, const OptionValue& place, const IdxOptions& options,
-               std::vector<std::string>&) {
-  return images_at(place, options, preprocessing.classes().size());
+Dataset encode(const Request& request, const IdxOptions& options, std::vector<std::string>&) {
+  return images_at(request.place, options, request.preprocessing.classes().size()).rows(request.only);
+}
+
+std::vector<std::string> paths(const OptionValue& place) {
+  return {path_in(place, "images"), path_in(place, "labels")};
 }
 
 }  // namespace
@@ -52,6 +55,7 @@ std::vector<ReaderRow> idx_readers() {
                                   .summary = "images and labels as MNIST has them, plain or gzip",
                                   .place = place_text,
                                   .takes = [](const OptionValue& place) { return place.holds<OptionMap>(); },
+                                  .paths = paths,
                                   .suits = suits_images},
                                  read, encode)};
 }

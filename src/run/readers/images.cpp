@@ -1,5 +1,7 @@
 // The reader of pictures in folders, one for each class.
 
+#include <filesystem>
+
 #include "data/pictures.hpp"
 #include "run/image_rows.hpp"
 
@@ -28,8 +30,13 @@ struct FolderOptions : ImageOptions {
   }
 };
 
-Dataset images_at(const OptionValue& place, const FolderOptions& options, const std::vector<std::string>& classes) {
-  return with_noise(data::image_folder(*place.get_if<std::string>(), classes, options.keep()).data, options);
+Images images_at(const OptionValue& place, const FolderOptions& options, const std::vector<std::string>& classes) {
+  const std::filesystem::path folder(*place.get_if<std::string>());
+  data::ImageFolder read = data::image_folder(folder, classes, options.keep());
+  std::vector<std::uint64_t> names;
+  for (const std::filesystem::path& file : read.files)
+    names.push_back(content_of(file.lexically_relative(folder).generic_string()));
+  return {std::move(read.data), options, std::move(names)};
 }
 
 std::unique_ptr<const TrainingData> read(const DataOptions& data, const FolderOptions& options) {
@@ -37,9 +44,8 @@ std::unique_ptr<const TrainingData> read(const DataOptions& data, const FolderOp
   return image_rows(images_at(data.train, options, classes), classes, options, data.held_out());
 }
 
-Dataset encode(const data::Preprocessing& preprocessing, const OptionValue& place, const FolderOptions& options,
-               std::vector<std::string>&) {
-  return images_at(place, options, preprocessing.classes());
+Dataset encode(const Request& request, const FolderOptions& options, std::vector<std::string>&) {
+  return images_at(request.place, options, request.preprocessing.classes()).rows(request.only);
 }
 
 }  // namespace

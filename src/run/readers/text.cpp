@@ -7,6 +7,8 @@ namespace thalweg {
 
 namespace {
 
+std::string held_out_end_of(const std::string& name) { return fmt::format("the held-out end of {}", name); }
+
 /// A text, cut in two where a part of it is held out, and the tokenizer fitted to the first part.
 class TextData final : public TrainingData {
  public:
@@ -28,7 +30,8 @@ class TextData final : public TrainingData {
   [[nodiscard]] Parts parts(std::uint64_t) const override {
     Parts parts{.preprocessing = *fitted_, .train = fitted_->encode(train_, name_, stride_)};
     if (!held_out_.empty()) {
-      parts.validation = fitted_->encode(held_out_, fmt::format("the held-out end of {}", name_));
+      parts.validation = fitted_->encode(held_out_, held_out_end_of(name_));
+      parts.held_out = {content_of(held_out_)};
     }
     return parts;
   }
@@ -48,10 +51,13 @@ std::unique_ptr<const TrainingData> read(const DataOptions& data, const data::Te
   return std::make_unique<TextData>(data::read_text(*data.train.get_if<std::string>()), data, options);
 }
 
-Dataset encode(const data::Preprocessing& preprocessing, const OptionValue& place, const data::TextOptions&,
-               std::vector<std::string>&) {
-  const std::string& path = *place.get_if<std::string>();
-  return preprocessing.text()->encode(data::read_text(path), path);
+Dataset encode(const Request& request, const data::TextOptions&, std::vector<std::string>&) {
+  const std::string& path = *request.place.get_if<std::string>();
+  const std::string text = data::read_text(path);
+  const data::TextPreprocessing& fitted = *request.preprocessing.text();
+  if (!request.only) return fitted.encode(text, path);
+  const std::string_view end = data::split_text(text, request.data.held_out()).second;
+  return fitted.encode(request.only->take(content_of(end)) ? end : "", held_out_end_of(path));
 }
 
 }  // namespace

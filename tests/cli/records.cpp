@@ -1,0 +1,116 @@
+// A run knows its data: what it read is recorded, and what has changed since is said.
+
+#include <filesystem>
+
+#include "command.hpp"
+
+namespace thalweg::testing {
+namespace {
+
+class DataRecords : public CommandTest {
+ protected:
+  void append(const std::string& name, const std::string& text) const { write(name, read_text(path(name)) + text); }
+  void expect_refused(const Ran& ran, int code, std::initializer_list<const char*> words) const {
+    EXPECT_EQ(ran.code, code) << ran.out << ran.err;
+    for (const char* word : words) EXPECT_NE(ran.err.find(word), std::string::npos) << word << " in: " << ran.err;
+  }
+  [[nodiscard]] nlohmann::json record(const std::string& run) const {
+    return nlohmann::json::parse(read_text(path(run) / "data.json"));
+  }
+};
+
+TEST_F(DataRecords, TheRecordSaysWhatWasRead) {
+  write_table("t.csv");
+  write_table("u.csv", 30);
+  ASSERT_EQ(run("train t.csv --target y --epochs 1 --quiet --test u.csv --out a").code, 0);
+  const nlohmann::json data = record("a");
+  EXPECT_EQ(data["rows"], 120);
+  EXPECT_EQ(data["held_out"].size(), 12u);
+  EXPECT_EQ(data["places"]["train"][0]["bytes"], std::filesystem::file_size(path("t.csv")));
+  EXPECT_EQ(data["places"]["train"][0]["path"], std::filesystem::canonical(path()) / "t.csv");
+  EXPECT_TRUE(data["places"].contains("test"));
+  EXPECT_FALSE(data["places"].contains("validation"));
+  ASSERT_EQ(data["columns"].size(), 4u);
+  EXPECT_EQ(data["columns"][2]["name"], "kind");
+  EXPECT_EQ(data["columns"][2]["kind"], "category");
+  EXPECT_EQ(data["columns"][2]["levels"], (nlohmann::json{"u", "v", "w"}));
+  EXPECT_EQ(data["columns"][3]["kind"], "target");
+}
+
+TEST_F(DataRecords, EvaluateMeasuresTheRowsThatWereHeldOutAsTheRunDid) {
+  write_table("t.csv");
+  const Ran trained = run("train t.csv --target y --epochs 5 --quiet --out a --json");
+  ASSERT_EQ(trained.code, 0) << trained.err;
+  const Ran evaluated = run("evaluate a --json");
+  ASSERT_EQ(evaluated.code, 0) << evaluated.err;
+  EXPECT_EQ(evaluated.json()["rows"], 12);
+  EXPECT_EQ(evaluated.json()["data"], "validation");
+  // the log of the last epoch has the same figure
+  const std::string log = read_text(path("a") / "metrics.jsonl");
+  const std::size_t last = log.rfind("\"validation.rmse\":");
+  ASSERT_NE(last, std::string::npos) << log;
+  EXPECT_NEAR(std::stod(log.substr(last + 18)), evaluated.json()["rmse"].get<double>(), 1e-6);
+}
+
+TEST_F(DataRecords, ALongNameOfAFileStandsApartFromItsFigures) {
+  write_table("t.csv");
+  write_table("a-long-name.csv", 30);
+  ASSERT_EQ(run("train t.csv --target y --epochs 1 --quiet --out a").code, 0);
+  EXPECT_EQ(run("evaluate a --data a-long-name.csv").out.rfind("a-long-name.csv loss ", 0), 0u);
+}
+
+TEST_F(DataRecords, EvaluateSaysWhatHasChangedAndAsksForData) {
+  write_table("t.csv");
+  ASSERT_EQ(run("train t.csv --target y --epochs 1 --quiet --out a").code, 0);
+  const std::string before = read_text(path("t.csv"));
+  append("t.csv", "1,2,z,3\n");
+  expect_refused(run("evaluate a"), 3, {"t.csv has ", "121 rows, and there were 120", "--data FILE"});
+  EXPECT_EQ(run("evaluate a --data t.csv --quiet").code, 0);
+  std::string other = before;
+  other[other.size() - 2] = other[other.size() - 2] == '7' ? '8' : '7';
+  write("t.csv", other);
+  expect_refused(run("evaluate a"), 3, {"t.csv has other content"});
+  write("t.csv", "a,b,c" + before.substr(before.find(",y")));
+  expect_refused(run("evaluate a"), 3, {"column 'c' is new", "column 'kind' is gone"});
+  std::filesystem::remove(path("t.csv"));
+  expect_refused(run("evaluate a"), 3, {"t.csv is no longer there", "--data FILE"});
+  write("t.csv", before);
+  EXPECT_EQ(run("evaluate a").code, 0) << "the same content is the same data";
+}
+
+TEST_F(DataRecords, EvaluateMindsTheTestDataAloneWhereThereIsSome) {
+  write_table("t.csv");
+  write_table("u.csv", 30);
+  ASSERT_EQ(run("train t.csv --target y --epochs 1 --quiet --test u.csv --out a").code, 0);
+  append("t.csv", "1,2,u,3\n");
+  EXPECT_EQ(run("evaluate a --json").json()["data"], "test");
+  append("u.csv", "1,2,u,3\n");
+  expect_refused(run("evaluate a"), 3, {"u.csv has "});
+}
+
+TEST_F(DataRecords, ResumeOnChangedDataIsRefusedNamingTheChange) {
+  write_table("t.csv");
+  ASSERT_EQ(run("train t.csv --target y --epochs 3 --quiet --stop-after 4 --out a").code, 0);
+  const std::string before = read_text(path("t.csv"));
+  append("t.csv", "1,2,u,3\n");
+  expect_refused(run("train a --resume --quiet"), 3, {"[resume]", "121 rows, and there were 120"});
+  write("t.csv", before);
+  EXPECT_EQ(run("train a --resume --quiet").code, 0);
+}
+
+TEST_F(DataRecords, ResumeWithNothingToResumeSaysSoAndStops) {
+  write_table("t.csv");
+  ASSERT_EQ(run("train t.csv --target y --epochs 3 --quiet --stop-after 4 --out a").code, 0);
+  for (const auto& checkpoint : std::filesystem::directory_iterator(path("a") / "checkpoints")) {
+    const std::filesystem::path state = checkpoint.path() / "state.safetensors";
+    std::filesystem::resize_file(state, std::filesystem::file_size(state) - 1);
+  }
+  expect_refused(run("train a --resume --quiet"), 4, {"no checkpoint of", "is whole", "passed over"});
+  std::filesystem::remove_all(path("a") / "checkpoints");
+  std::filesystem::create_directory(path("a") / "checkpoints");
+  expect_refused(run("train a --resume --quiet"), 2, {"before its first checkpoint"});
+  EXPECT_FALSE(std::filesystem::exists(path("a") / "model.safetensors"));
+}
+
+}  // namespace
+}  // namespace thalweg::testing
