@@ -7,9 +7,9 @@
 #include "cli/assignment.hpp"
 #include "cli/target.hpp"
 #include "core/error.hpp"
+#include "core/numbers.hpp"
 #include "options/text.hpp"
 #include "options/toml.hpp"
-#include "plan/notation.hpp"
 
 namespace thalweg::cli {
 

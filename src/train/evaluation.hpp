@@ -2,6 +2,8 @@
 // What an evaluation says of the loss and the predictions over a set.
 
 #include "engine/evaluate.hpp"
+#include "insight/confusion.hpp"
+#include "thalweg/metrics.hpp"
 
 namespace thalweg {
 
@@ -13,6 +15,11 @@ namespace thalweg {
 
 /// Values as the model gives them, in the unit of the targets.
 void put_back(Tensor& values, const TargetUnit& unit);
+
+/// What was taken for what: the class of the largest probability, or of a single one, class 1 above one half. Throws as
+/// metrics do.
+[[nodiscard]] Confusion confusion_of(const Tensor& predictions, const Tensor& targets,
+                                     const metric::Weights& weights = std::nullopt);
 
 [[nodiscard]] bool metric_is_better_when_higher(const std::string& name);
 
