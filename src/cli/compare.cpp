@@ -153,7 +153,7 @@ void emit_json(const CompareArguments& arguments, const Experiment& experiment,
     for (const RateResult& rate : r.rates) method["rates"].push_back(json_of(rate));
     json["methods"].push_back(std::move(method));
   }
-  emit("{}\n", json.dump());
+  emit_line_of(json);
 }
 
 /// A method's medians over the rates, with its quartiles as a band. What went up is left out, and what lies below the

@@ -59,7 +59,7 @@ RunFolder resume_folder(const fs::path& path, LoadedConfig& loaded, const Regist
     fail<UsageError>(
         "[resume] the configuration is not that of {}: {}. Hint: the same options, or thalweg train {} "
         "--resume",
-        path.string(), fmt::join(changed, "; "), path.string());
+        path.string(), fmt::join(changed, "; "), shell_quoted(path.string()));
   }
   return folder;
 }
@@ -145,13 +145,13 @@ Watched fit(Session& session, const Config& config, const RunFolder& folder, con
 /// A run that has not come to its end: what is kept, and how to go on.
 int say_stopped(const Watched& watched, const RunFolder& folder, const Session& session, const Context& context) {
   const std::int64_t step = session.trainer.state().step;
-  const std::string command = fmt::format("thalweg train {} --resume", folder.path().string());
+  const std::string command = fmt::format("thalweg train {} --resume", shell_quoted(folder.path().string()));
   if (context.json) {
-    emit("{}\n",
-         nlohmann::ordered_json{{"run", folder.path().string()}, {"stopped_at", step}, {"resume", command}}.dump());
+    emit_line_of(
+        nlohmann::ordered_json{{"run", as_utf8(folder.path().string())}, {"stopped_at", step}, {"resume", command}});
   } else {
     emit("stopped at step {}; the checkpoint is in {}\nto go on: {}\n", with_commas(step),
-         folder.checkpoints().string(), command);
+         shown(folder.checkpoints().string()), command);
   }
   return watched.signal != 0 ? 128 + watched.signal : 0;
 }
@@ -186,7 +186,8 @@ int dry_run(LoadedConfig loaded, const Context& context) {
   Session session =
       make_session(loaded.config, loaded.source.facts(), loaded.source.parts(loaded.config.seed), context.registry);
   const std::int64_t rows = std::min(session.parts.train.rows(), loaded.config.train.batch_size);
-  emit("{}\n{}", describe(loaded.config, session), session.trainer.explain(session.parts.train.slice(0, rows)));
+  emit("{}\n{}", shown(describe(loaded.config, session), 2000),
+       session.trainer.explain(session.parts.train.slice(0, rows)));
   return 0;
 }
 

@@ -6,6 +6,7 @@
 #include <variant>
 
 #include "core/error.hpp"
+#include "core/escape.hpp"
 #include "options/text.hpp"
 
 namespace thalweg {
@@ -54,21 +55,6 @@ struct Overloaded : Ts... {
 template <class... Ts>
 Overloaded(Ts...) -> Overloaded<Ts...>;
 
-std::string quoted(const std::string& text) {
-  std::string out = "\"";
-  for (char c : text) {
-    if (c == '"' || c == '\\') out += '\\';
-    if (c == '\n') {
-      out += "\\n";
-    } else if (c == '\t') {
-      out += "\\t";
-    } else {
-      out += c;
-    }
-  }
-  return out + "\"";
-}
-
 bool bare_key(const std::string& key) {
   return !key.empty() && std::ranges::all_of(key, [](unsigned char c) {
     return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_' || c == '-';
@@ -115,7 +101,7 @@ std::string OptionValue::str() const {
                           const bool plain = text.find_first_not_of("-0123456789") == std::string::npos;
                           return plain ? text + ".0" : text;
                         },
-                        [](const std::string& s) { return quoted(s); },
+                        [](const std::string& s) { return toml_quoted(s); },
                         [](const OptionList& list) {
                           std::string text = "[";
                           for (const OptionValue& item : list) text += (text.size() > 1 ? ", " : "") + item.str();
@@ -124,7 +110,7 @@ std::string OptionValue::str() const {
                         [](const OptionMap& map) {
                           std::string text = "{";
                           for (const auto& [key, item] : map) {
-                            text += (text.size() > 1 ? ", " : " ") + (bare_key(key) ? key : quoted(key)) + " = " +
+                            text += (text.size() > 1 ? ", " : " ") + (bare_key(key) ? key : toml_quoted(key)) + " = " +
                                     item.str();
                           }
                           return text + " }";
@@ -327,6 +313,7 @@ std::string nearest_name(std::string_view text, const std::vector<std::string>& 
     }
     return row.back();
   };
+  if (text.size() > 100) return {};  // no name is near, and to measure that takes long
   std::string best;
   std::size_t best_distance = std::max<std::size_t>(2, text.size() / 3) + 1;
   for (const std::string& name : names) {

@@ -6,6 +6,8 @@
 #include <string_view>
 #include <vector>
 
+#include "core/escape.hpp"
+
 namespace thalweg {
 
 /// A named line through the points (x, y), x ascending. A value that cannot be drawn (not finite; not positive on a
@@ -37,8 +39,5 @@ struct PlotOptions {
 /// place. Long series are thinned to what can be seen.
 [[nodiscard]] std::string line_plot_svg(const PlotOptions& options, std::span<const Series> series, int width = 720,
                                         int height = 360);
-
-/// The text with what XML gives a meaning escaped.
-[[nodiscard]] std::string escape_xml(std::string_view text);
 
 }  // namespace thalweg
