@@ -39,6 +39,8 @@ TokenStream::TokenStream(const Model& model) : parts_(model.parts()) {
     bases_.push_back(state_.back().data());
   }
   const auto [logits, after] = step.run(Scope(context, ""), token, position, state);
+  if (const std::int64_t tokens = parts_.recipe.preprocessing.text()->tokenizer.size(); logits.size() != tokens)
+    fail<ModelError>("[generate] the model gives {} logits for a vocabulary of {} tokens", logits.size(), tokens);
   logits_.resize(static_cast<std::size_t>(logits.size()));
   bases_[2] = reinterpret_cast<std::byte*>(logits_.data());
   std::vector<Bound> outputs = {{logits, {first_user_base + 2, 0}}};

@@ -4,8 +4,10 @@
 #include <algorithm>
 #include <cmath>
 #include <filesystem>
+#include <map>
 
 #include "core/error.hpp"
+#include "core/escape.hpp"
 #include "engine/objective.hpp"
 #include "run/model_parts.hpp"
 #include "run/run.hpp"
@@ -14,27 +16,44 @@ namespace thalweg {
 
 namespace {
 
+using TensorsByName = std::map<std::string_view, const Tensor*>;
+
 /// What the file lacks or has otherwise than the model, one difference.
-void check_parameters(const TracedObjective& traced, const SafetensorsFile& file, const std::string& name) {
+void check_parameters(const TracedObjective& traced, const TensorsByName& tensors, const std::string& name) {
   for (const TracedParameter& p : traced.parameters) {
-    const auto found = std::ranges::find_if(file.tensors, [&](const auto& t) { return t.first == p.name; });
-    if (found == file.tensors.end()) fail<ModelError>("[model] {} has no parameter '{}'", name, p.name);
-    const Tensor& tensor = found->second;
+    const auto found = tensors.find(p.name);
+    if (found == tensors.end()) fail<ModelError>("[model] {} has no parameter '{}'", name, p.name);
+    const Tensor& tensor = *found->second;
     if (tensor.shape() != p.var.shape() || tensor.dtype() != p.var.dtype()) {
       fail<ModelError>("[model] {}: parameter '{}' is {} {}. Wanted: {} {}", name, p.name, tensor.dtype(),
                        tensor.shape(), p.var.dtype(), p.var.shape());
     }
   }
-  if (file.tensors.size() != traced.parameters.size()) {
-    fail<ModelError>("[model] {} has {} parameters. Wanted: {}", name, file.tensors.size(), traced.parameters.size());
+  if (tensors.size() != traced.parameters.size()) {
+    fail<ModelError>("[model] {} has {} parameters. Wanted: {}", name, tensors.size(), traced.parameters.size());
   }
 }
 
-void plan_blocks(Model::Parts& parts, const TracedObjective& traced, const SafetensorsFile& file) {
+/// A prediction is as large as whoever reads it takes it to be: classes are named, and tokens looked up, by its places.
+void check_prediction(const Var& y, const Recipe& recipe, const std::string& name) {
+  const auto refuse = [&](std::string_view wanted) {
+    fail<ModelError>("[model] {}: it predicts {} {} for {} rows. Wanted: {}", name, y.dtype(), y.shape(),
+                     Model::Parts::block_rows, wanted);
+  };
+  if (y.dtype() != f32 || y.rank() == 0 || y.dim(0) != Model::Parts::block_rows) refuse("f32, row by row");
+  const bool regression = recipe.preprocessing.task() == data::Task::regression;
+  if (y.size() == 0) refuse("at least one number a row");
+  if (regression) return;
+  if (y.dim(-1) != recipe.outputs) refuse(fmt::format("{} in the last axis", recipe.outputs));
+  if (!recipe.preprocessing.text() && y.size() != Model::Parts::block_rows * recipe.outputs)
+    refuse(fmt::format("{} a row", recipe.outputs));
+}
+
+void plan_blocks(Model::Parts& parts, const TracedObjective& traced, const TensorsByName& tensors) {
   std::vector<Bound> inputs = {{traced.columns.front(), {first_user_base, 0}}};
   int base = first_user_base + 2;
   for (const TracedParameter& p : traced.parameters) {
-    parts.parameters.emplace_back(p.name, file.tensor(p.name));
+    parts.parameters.emplace_back(p.name, *tensors.at(p.name));
     inputs.push_back({p.var, {base++, 0}});
   }
   for (auto& [parameter, tensor] : parts.parameters) parts.bases.push_back(tensor.mutable_raw());
@@ -50,7 +69,8 @@ std::filesystem::path file_of(const std::filesystem::path& path) {
   }
   if (RunFolder::finished(path)) return path / "model.safetensors";
   if (!std::filesystem::exists(path / "config.toml")) fail<UsageError>("[model] {} is no run folder", path.string());
-  fail<ModelError>("[model] {} has not finished. Hint: thalweg train {} --resume", path.string(), path.string());
+  fail<ModelError>("[model] {} has not finished. Hint: thalweg train {} --resume", path.string(),
+                   shell_quoted(path.string()));
 }
 
 }  // namespace
@@ -68,8 +88,11 @@ Model Model::load(const Path& path, const Registry& registry) {
     const TracedObjective traced =
         trace_objective(evaluation_of(parts->model, *parts->loss), {{"input", parts->recipe.input()}},
                         Parts::block_rows, Mode::evaluate, f32);
-    check_parameters(traced, file, name);
-    plan_blocks(*parts, traced, file);
+    TensorsByName tensors;
+    for (const auto& [parameter, tensor] : file.tensors) tensors.emplace(parameter, &tensor);
+    check_parameters(traced, tensors, name);
+    check_prediction(traced.result.prediction, parts->recipe, name);
+    plan_blocks(*parts, traced, tensors);
   } catch (const UsageError& error) {
     fail<ModelError>("[model] {}: {}", name, error.what());
   }

@@ -28,7 +28,8 @@ struct Recipe {
 
 /// Parameters under their names, and the recipe as metadata.
 void save_model(const std::filesystem::path& path, const Recipe& recipe, const State& state);
-/// Throws ModelError where the metadata is not that of a model.
+/// Throws ModelError where the metadata is not that of a model, or its parts do not fit together: the outputs are those
+/// that task and classes, or the vocabulary, ask for.
 [[nodiscard]] Recipe recipe_of(const SafetensorsFile& file, const std::string& name);
 
 }  // namespace thalweg
