@@ -12,6 +12,11 @@ if(THALWEG_SANITIZE)
   add_link_options(-fsanitize=${THALWEG_SANITIZE})
 endif()
 
+if(THALWEG_FUZZ)
+  add_compile_options(-fsanitize=fuzzer-no-link)   # coverage, which the fuzzer steers by
+  add_compile_definitions(HWY_COMPILE_ONLY_STATIC)   # the vector loops are tested elsewhere: one instruction set will do
+endif()
+
 set(THALWEG_ROOM_OBJECTS "" CACHE INTERNAL "")
 # What runs once a command, once a trace or once an epoch is compiled for size: no loop over numbers is in these rooms.
 set(THALWEG_COLD_ROOMS options plot optim loss nn problem insight report run cli)

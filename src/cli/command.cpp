@@ -117,7 +117,7 @@ int parse_and_run(int argc, const char* const* argv, const Registry& registry) {
 }
 
 int report(int code, std::string_view message) {
-  say("thalweg: {}\n", message);
+  say("thalweg: {}\n", message);  // on one line, and no more than 2000 bytes of it
   return code;
 }
 
@@ -126,6 +126,7 @@ int report(int code, std::string_view message) {
 
 int command(int argc, const char* const* argv, const Registry& registry) {
   try {
+    cli::secure_streams();
     const int code = cli::parse_and_run(argc, argv, registry);
     cli::flush_output();
     return code;

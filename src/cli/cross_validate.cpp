@@ -58,7 +58,7 @@ int cross_validate(const LoadedConfig& loaded, std::int64_t folds, const Context
       emit("{:<12}{} ± {} over {} folds\n", spread.metric, figure(spread.mean), figure(spread.deviation), folds);
     }
   }
-  if (context.json) emit("{}\n", result.dump());
+  if (context.json) emit_line_of(result);
   return 0;
 }
 

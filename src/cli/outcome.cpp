@@ -170,7 +170,7 @@ JudgeOptions constants_of(const std::vector<Baseline>& baselines, const std::vec
 }
 
 std::string next_step(const Session& session, const RunFolder& folder) {
-  const std::string run = folder.path().string();
+  const std::string run = shell_quoted(folder.path().string());
   if (session.recipe.preprocessing.text()) return fmt::format("thalweg generate {} --prompt \"...\"", run);
   return session.recipe.preprocessing.table() ? fmt::format("thalweg predict {} < new.csv > predicted.csv", run)
                                               : fmt::format("thalweg evaluate {}", run);
@@ -205,16 +205,19 @@ void emit_text(const Session& session, const RunFolder& folder, const std::vecto
     emit("{:<12}epoch {}, which the model was put back to\n", "best", history.best_epoch);
   }
   emit_lines(verdict);
-  emit("{:<12}{}\n", "run", folder.path().string());
-  emit("{:<12}{}\n", "report", folder.report().string());
+  emit("{:<12}{}\n", "run", shown(folder.path().string()));
+  emit("{:<12}{}\n", "report", shown(folder.report().string()));
   emit("{:<12}{}\n", "next", next_step(session, folder));
 }
 
 void emit_json(const Session& session, const RunFolder& folder, const std::vector<Measured>& measured,
                const History& history, const Verdict& verdict) {
-  Json result{{"run", folder.path().string()},    {"report", folder.report().string()},
-              {"seconds", history.seconds},       {"steps", session.trainer.state().step},
-              {"best_epoch", history.best_epoch}, {"stopped_early", history.reason == StopReason::stopped_early}};
+  Json result{{"run", as_utf8(folder.path().string())},
+              {"report", as_utf8(folder.report().string())},
+              {"seconds", history.seconds},
+              {"steps", session.trainer.state().step},
+              {"best_epoch", history.best_epoch},
+              {"stopped_early", history.reason == StopReason::stopped_early}};
   for (const Measured& one : measured) {
     for (const auto& [metric, value] : one.evaluation.metrics) result[one.name][metric] = value;
     for (const auto& [name, metrics] : one.baselines) {
@@ -222,7 +225,7 @@ void emit_json(const Session& session, const RunFolder& folder, const std::vecto
     }
   }
   result["verdict"] = verdict_json(verdict);
-  emit("{}\n", result.dump());
+  emit_line_of(result);
 }
 
 }  // namespace
@@ -232,7 +235,7 @@ void emit_failure(const Session& session, const Config& config, const RunFolder&
   const Verdict verdict = judged(session, config, history, failure, context.registry);
   write_report(session, config, folder.path().filename().string(), folder, {}, history, verdict);
   if (context.json) {
-    emit("{}\n", Json{{"run", folder.path().string()}, {"verdict", verdict_json(verdict)}}.dump());
+    emit_line_of(Json{{"run", as_utf8(folder.path().string())}, {"verdict", verdict_json(verdict)}});
   } else {
     for (const Evidence& e : verdict.evidence) emit("{:<12}{}\n", "evidence", e.sentence);
     emit_lines(verdict);

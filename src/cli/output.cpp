@@ -1,6 +1,10 @@
 #include "cli/output.hpp"
 
+#include <fcntl.h>
+#include <unistd.h>
+
 #include <cerrno>
+#include <csignal>
 #include <cstdio>
 #include <cstring>
 
@@ -18,6 +22,15 @@ void emit(std::string_view text) {
 
 void flush_output() {
   if (std::fflush(stdout) != 0) fail_output();
+}
+
+void secure_streams() {
+  // what was closed cannot be read from or written to, and says so
+  for (const auto [descriptor, flags] :
+       {std::pair(STDIN_FILENO, O_WRONLY), std::pair(STDOUT_FILENO, O_RDONLY), std::pair(STDERR_FILENO, O_WRONLY)}) {
+    if (::fcntl(descriptor, F_GETFD) < 0 && errno == EBADF) (void)::open("/dev/null", flags);
+  }
+  std::signal(SIGXFSZ, SIG_IGN);
 }
 
 void say(std::string_view text) { std::fwrite(text.data(), 1, text.size(), stderr); }

@@ -5,10 +5,26 @@
 
 #include <string>
 #include <string_view>
+#include <type_traits>
+
+#include "core/escape.hpp"
 
 #include "core/numbers.hpp"  // what is said is mostly numbers
 
 namespace thalweg::cli {
+
+template <class T>
+[[nodiscard]] decltype(auto) in_line(const T& value) {
+  if constexpr (std::is_convertible_v<const T&, std::string_view> && !std::is_array_v<T>) {
+    return shown(value, 2000);
+  } else {
+    return (value);
+  }
+}
+template <class... Args>
+[[nodiscard]] std::string said(fmt::string_view format, const Args&... args) {
+  return fmt::vformat(format, fmt::make_format_args(args...));
+}
 
 /// Writes to standard output. Throws IoError when it cannot be written to (a full disk, a closed pipe).
 void emit(std::string_view text);
@@ -16,14 +32,24 @@ template <class... Args>
 void emit(fmt::format_string<Args...> format, Args&&... args) {
   emit(std::string_view(fmt::format(format, std::forward<Args>(args)...)));
 }
+/// A JSON value on a line. Bytes in it that are not UTF-8 are replaced: there is no such text in JSON.
+template <class Json>
+void emit_line_of(const Json& value) {
+  emit(value.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n");
+}
 /// Writes out what is still in the buffer; throws as emit does.
 void flush_output();
 
+/// Opens the standard streams that were closed, so that no file that is opened later takes their place and is written
+/// to; and has a write beyond a limit of size fail (exit code 6) rather than end the process.
+void secure_streams();
+
 /// Writes to standard error.
 void say(std::string_view text);
+/// Texts among the values are shown on one line: names in them are a user's or a file's.
 template <class... Args>
 void say(fmt::format_string<Args...> format, Args&&... args) {
-  say(std::string_view(fmt::format(format, std::forward<Args>(args)...)));
+  say(std::string_view(said(format, in_line(args)...)));
 }
 
 }  // namespace thalweg::cli

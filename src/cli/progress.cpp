@@ -72,7 +72,7 @@ void ProgressLine::epoch(const EpochReport& report) {
   if (style_ != ProgressStyle::json) return;
   nlohmann::ordered_json line{{"epoch", report.epoch}, {"step", report.step}, {"seconds", report.seconds}};
   for (const auto& [name, value] : report.metrics) line[name] = value;
-  emit("{}\n", line.dump());
+  emit_line_of(line);
   flush_output();
 }
 

@@ -23,8 +23,9 @@ int tenths() {
 
 /// `timeout` sends a signal to the process and then to its group: a second one within 0.2 seconds counts as the same.
 void note(int signal) {
-  if (last_signal != 0 && tenths() - noted_at > 2) ::_exit(128 + signal);
-  if (last_signal != 0) return;
+  const bool repeats = last_signal != 0;
+  if (repeats && signal != SIGXFSZ && tenths() - noted_at > 2) ::_exit(128 + signal);
+  if (repeats) return;
   noted_at = tenths();
   last_signal = signal;
 }
@@ -33,13 +34,15 @@ void note(int signal) {
 
 SignalWatch::SignalWatch() {
   last_signal = 0;
-  std::signal(SIGINT, note);
-  std::signal(SIGTERM, note);
+  for (Watched& one : watched_) {
+    one.before = std::signal(one.signal, note);
+    // nohup and its like: whoever started this process does not want it to end for a terminal that is gone
+    if (one.signal == SIGHUP && one.before == SIG_IGN) std::signal(one.signal, SIG_IGN);
+  }
 }
 
 SignalWatch::~SignalWatch() {
-  std::signal(SIGINT, SIG_DFL);
-  std::signal(SIGTERM, SIG_DFL);
+  for (const Watched& one : watched_) std::signal(one.signal, one.before);
 }
 
 int SignalWatch::received() const { return last_signal; }

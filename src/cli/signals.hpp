@@ -1,6 +1,9 @@
 #pragma once
-// SIGINT and SIGTERM while a run is under way: the first is noted, so that the run can end in order; the next ends the
-// process at once.
+// SIGINT, SIGTERM, SIGHUP and SIGXFSZ while a run is under way: the first is noted, so that the run can end in order;
+// the next ends the process at once. Only SIGXFSZ does not: every write beyond a limit raises it, and fails besides.
+
+#include <array>
+#include <csignal>
 
 namespace thalweg::cli {
 
@@ -13,6 +16,13 @@ class SignalWatch {
 
   /// The signal that came; 0 where none did.
   [[nodiscard]] int received() const;
+
+ private:
+  struct Watched {
+    int signal;
+    void (*before)(int) = SIG_DFL;
+  };
+  std::array<Watched, 4> watched_ = {{{SIGINT}, {SIGTERM}, {SIGHUP}, {SIGXFSZ}}};
 };
 
 }  // namespace thalweg::cli

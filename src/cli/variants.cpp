@@ -81,7 +81,8 @@ fs::path folder_to_resume(const fs::path& wanted, const NamedTree& named, const 
            differences(before[i].loaded.config, variants[i].loaded.config).empty();
   }
   if (same) return *found;
-  fail<UsageError>("[resume] the variants are not those of {0}. Hint: thalweg train {0} --resume", found->string());
+  fail<UsageError>("[resume] the variants are not those of {}. Hint: thalweg train {} --resume", found->string(),
+                   shell_quoted(found->string()));
 }
 
 /// Whether a variant that was stopped has nothing to go on from; what it left is removed then.
@@ -128,7 +129,7 @@ void emit_table(const std::vector<VariantReport>& reports, const fs::path& page)
     emit("{:<{}}  {:<10} {}{}\n", report.name, width, report.flow ? name(report.flow->flow) : "", figures,
          name(report.verdict.kind));
   }
-  emit("{:<12}{}\n", "report", page.string());
+  emit("{:<12}{}\n", "report", shown(page.string()));
 }
 
 void emit_json(const std::vector<VariantReport>& reports, const fs::path& page) {
@@ -139,7 +140,7 @@ void emit_json(const std::vector<VariantReport>& reports, const fs::path& page) 
     for (const auto& [metric, value] : last_metrics(report.history)) one[metric] = value;
     all.push_back(std::move(one));
   }
-  emit("{}\n", Json{{"variants", all}, {"report", page.string()}}.dump());
+  emit_line_of(Json{{"variants", all}, {"report", as_utf8(page.string())}});
 }
 
 }  // namespace
@@ -166,7 +167,7 @@ int train_variants(const TrainArguments& arguments, const NamedTree& named, cons
       try {
         if (const int code = train_one(own, planned.tree, std::move(planned.loaded), context)) {
           if (!context.quiet)
-            say("to go on with this one and the others: thalweg train {} --resume\n", folder.string());
+            say("to go on with this one and the others: thalweg train {} --resume\n", shell_quoted(folder.string()));
           return code;
         }
       } catch (const NumericError& error) {

@@ -4,16 +4,16 @@
 
 #include <algorithm>
 #include <charconv>
-#include <fstream>
 #include <optional>
-#include <string>
 #include <string_view>
+#include <system_error>
+
+#include "core/error.hpp"
+#include "core/machine.hpp"
 
 #if defined(__x86_64__)
 #include <immintrin.h>
 #endif
-
-#include "core/error.hpp"
 
 namespace thalweg {
 
@@ -27,18 +27,7 @@ void pause_briefly() {
 #endif
 }
 
-/// Cores that the control group grants (version 2's cpu.max, version 1's quota and period), or a large number.
-double group_quota() {
-  if (std::ifstream file("/sys/fs/cgroup/cpu.max"); file) {
-    std::string quota;
-    double period = 0;
-    if (file >> quota >> period && quota != "max" && period > 0) return std::strtod(quota.c_str(), nullptr) / period;
-  }
-  std::ifstream quota_file("/sys/fs/cgroup/cpu/cpu.cfs_quota_us"), period_file("/sys/fs/cgroup/cpu/cpu.cfs_period_us");
-  double quota = 0, period = 0;
-  if (quota_file >> quota && period_file >> period && quota > 0 && period > 0) return quota / period;
-  return 1e9;
-}
+constexpr int most_threads = 1024;
 
 }  // namespace
 
@@ -47,7 +36,8 @@ int available_cores() {
   CPU_ZERO(&set);
   int cores = static_cast<int>(std::thread::hardware_concurrency());
   if (sched_getaffinity(0, sizeof set, &set) == 0) cores = CPU_COUNT(&set);
-  return std::max(1, std::min(cores, static_cast<int>(group_quota() + 0.5)));
+  const double granted = std::min(ControlGroups{}.cores().value_or(1e9), 1e9);
+  return std::max(1, std::min(cores, static_cast<int>(granted + 0.5)));
 }
 
 int default_threads() {
@@ -60,12 +50,17 @@ int default_threads() {
     fail<UsageError>("[threads] THALWEG_THREADS={}. Wanted: how many threads, or 0 for every core",
                      wanted.substr(0, 80));
   }
-  return threads > 0 ? std::min(threads, 1024) : available_cores();
+  return threads > 0 ? std::min(threads, most_threads) : available_cores();
 }
 
 Workers::Workers(int threads) {
   const int total = threads > 0 ? threads : default_threads();
-  for (int i = 1; i < total; ++i) helpers_.emplace_back([this] { help_until_stopped(); });
+  helpers_.reserve(static_cast<std::size_t>(total) - 1);
+  try {
+    for (int i = 1; i < total; ++i) helpers_.emplace_back([this] { help_until_stopped(); });
+  } catch (const std::system_error&) {  // the system starts no more, and no result depends on how many there are
+  } catch (const std::bad_alloc&) {
+  }
 }
 
 Workers::~Workers() {

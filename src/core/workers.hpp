@@ -12,9 +12,9 @@
 
 namespace thalweg {
 
-/// The number of cores that this process may use: its affinity, and the quota of its control group.
+/// The number of cores that this process may use: its affinity, and the quota of its control groups.
 [[nodiscard]] int available_cores();
-/// THALWEG_THREADS where it is a number above 0, else available_cores().
+/// THALWEG_THREADS, else available_cores(). Throws UsageError where the variable is no number from 1 to 1024.
 [[nodiscard]] int default_threads();
 
 /// A reference to a callable, for the length of a call.
@@ -32,7 +32,7 @@ class TaskRef {
 
 class Workers {
  public:
-  /// `threads` counts the calling thread; 0 means default_threads().
+  /// `threads` counts the calling thread; 0 means default_threads(). There are fewer where the system starts no more.
   explicit Workers(int threads = 0);
   ~Workers();
   Workers(const Workers&) = delete;

@@ -9,6 +9,7 @@
 #include <filesystem>
 
 #include "core/error.hpp"
+#include "core/machine.hpp"
 #include "data/memory.hpp"
 
 namespace thalweg::data {
@@ -62,8 +63,6 @@ std::size_t File::read_some(std::span<std::byte> into) const {
   }
 }
 
-std::int64_t memory_budget() {
-  return static_cast<std::int64_t>(::sysconf(_SC_PHYS_PAGES)) * static_cast<std::int64_t>(::sysconf(_SC_PAGE_SIZE)) / 2;
-}
+std::int64_t memory_budget() { return available_memory() / 2; }
 
 }  // namespace thalweg::data

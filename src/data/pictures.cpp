@@ -11,6 +11,7 @@
 
 #include "core/error.hpp"
 #include "core/random.hpp"
+#include "core/utf8.hpp"
 #include "core/workers.hpp"
 #include "data/memory.hpp"
 
@@ -189,6 +190,10 @@ std::vector<std::string> class_folders(const fs::path& folder) {
     if (entry.is_directory() && !pictures_in(entry.path()).empty()) classes.push_back(entry.path().filename().string());
   }
   std::ranges::sort(classes);
+  for (const std::string& name : classes) {
+    if (!is_utf8(name))
+      fail<DataError>("[images] the folder '{}' has a name that is not UTF-8. Hint: rename it.", name);
+  }
   if (classes.empty()) {
     fail<DataError>("[images] {} has no folders with pictures. Hint: folder/class/picture.png.", folder.string());
   }

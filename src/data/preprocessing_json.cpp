@@ -2,7 +2,9 @@
 #include <nlohmann/json.hpp>
 #include <variant>
 
+#include "core/checked.hpp"
 #include "core/error.hpp"
+#include "core/nesting.hpp"
 #include "data/preprocessing.hpp"
 
 namespace thalweg::data {
@@ -11,6 +13,7 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 constexpr int format_version = 1;
+constexpr int deepest = 8;  // the pair of a merge, or a level of a feature, is the fourth
 
 Json to_json(const Affine& affine) { return {{"shift", affine.shift}, {"scale", affine.scale}}; }
 
@@ -120,7 +123,8 @@ TensorPreprocessing tensor_of(const Json& json) {
       .affine = affine_of(json, "affine"),
       .task = name_of<Task>(json, "task"),
       .classes = json.at("classes").get<std::vector<std::string>>()};
-  static_cast<void>(tensor.input.size());  // throws where it overflows
+  static_cast<void>(checked_mul(tensor.input.size(), 8, "input"));  // throws where it overflows
+  if (tensor.input.size() == 0) damaged("an input without elements");
   tensor.dtype = dtype_of(json.at("dtype").get<std::string>());
   return tensor;
 }
@@ -161,6 +165,7 @@ std::string Preprocessing::json() const {
 
 Preprocessing Preprocessing::from_json(std::string_view text) {
   try {
+    if (!nests_within(text, deepest)) damaged("values nested too deep");
     const Json json = Json::parse(text);
     if (json.at("format").get<int>() != format_version) damaged("a format that this version does not know");
     const auto kind = json.at("kind").get<std::string>();

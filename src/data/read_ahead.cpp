@@ -1,6 +1,7 @@
 #include "data/read_ahead.hpp"
 
 #include <algorithm>
+#include <system_error>
 
 #include "core/error.hpp"
 
@@ -8,7 +9,11 @@ namespace thalweg::data {
 
 ReadAhead::ReadAhead(const Dataset& data, NextRows next_rows, int threads)
     : data_(data), next_rows_(std::move(next_rows)), at_most_(threads + 1) {
-  for (int i = 0; i < threads; ++i) threads_.emplace_back([this] { read_batches(); });
+  threads_.reserve(static_cast<std::size_t>(threads));
+  try {
+    for (int i = 0; i < threads; ++i) threads_.emplace_back([this] { read_batches(); });
+  } catch (const std::system_error&) {  // the system starts no more
+  }
 }
 
 ReadAhead::~ReadAhead() {
@@ -53,6 +58,11 @@ void ReadAhead::read(const std::vector<std::int64_t>& rows, Batch& batch) const 
 }
 
 Dataset ReadAhead::next() {
+  if (threads_.empty()) {  // nobody reads ahead
+    const auto rows = next_rows_();
+    if (!rows) defect("a batch asked for after the last");
+    return data_.take(*rows);
+  }
   std::unique_lock lock(mutex_);
   const auto is_there = [&] { return ready_.contains(taken_); };
   changed_.wait(lock, [&] { return is_there() || (over_ && taken_ >= asked_); });

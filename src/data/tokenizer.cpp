@@ -4,14 +4,14 @@
 #include <set>
 
 #include "core/error.hpp"
-#include "data/utf8.hpp"
+#include "core/utf8.hpp"
 
 namespace thalweg::data {
 
 namespace {
 
 constexpr std::int64_t byte_count = 256;
-constexpr std::size_t longest_piece = 64;
+constexpr std::size_t longest_piece = 64;            // bytes, and so of a token
 constexpr const char* replacement = "\xef\xbf\xbd";  // U+FFFD
 
 std::uint64_t key_of(Tokenizer::Pair pair) {
@@ -188,6 +188,8 @@ Tokenizer Tokenizer::bpe(std::vector<Pair> merges) {
       fail<ModelError>("[tokenizer] the merge of {} and {} makes no sense after {} tokens", pair.first, pair.second,
                        t.size());
     }
+    if (const std::size_t bytes = t.token(pair.first).size() + t.token(pair.second).size(); bytes > longest_piece)
+      fail<ModelError>("[tokenizer] token {} has {} bytes. Wanted: at most {}", t.size(), bytes, longest_piece);
     t.add_merge(pair);
   }
   return t;

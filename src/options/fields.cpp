@@ -4,6 +4,7 @@
 #include <cmath>
 #include <optional>
 
+#include "core/escape.hpp"
 #include "options/duration.hpp"
 #include "options/error.hpp"
 #include "options/nearest_name.hpp"

@@ -5,30 +5,14 @@
 #include <algorithm>
 #include <variant>
 
+#include "core/escape.hpp"
+
 #include "options/overloaded.hpp"
 #include "thalweg/options.hpp"
 
 namespace thalweg {
 
 namespace {
-std::string quoted(const std::string& text) {
-  std::string out = "\"";
-  for (char c : text) {
-    const auto code = static_cast<unsigned char>(c);
-    if (c == '"' || c == '\\') out += '\\';
-    if (c == '\n') {
-      out += "\\n";
-    } else if (c == '\t') {
-      out += "\\t";
-    } else if (code < 0x20 || code == 0x7f) {
-      out += fmt::format("\\u{:04x}", code);
-    } else {
-      out += c;
-    }
-  }
-  return out + "\"";
-}
-
 bool bare_key(const std::string& key) {
   return !key.empty() && std::ranges::all_of(key, [](unsigned char c) {
     return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_' || c == '-';
@@ -75,7 +59,7 @@ std::string OptionValue::str() const {
                           const bool plain = text.find_first_not_of("-0123456789") == std::string::npos;
                           return plain ? text + ".0" : text;
                         },
-                        [](const std::string& s) { return quoted(s); },
+                        [](const std::string& s) { return toml_quoted(s); },
                         [](const OptionList& list) {
                           std::string text = "[";
                           for (const OptionValue& item : list) text += (text.size() > 1 ? ", " : "") + item.str();
@@ -84,7 +68,7 @@ std::string OptionValue::str() const {
                         [](const OptionMap& map) {
                           std::string text = "{";
                           for (const auto& [key, item] : map) {
-                            text += (text.size() > 1 ? ", " : " ") + (bare_key(key) ? key : quoted(key)) + " = " +
+                            text += (text.size() > 1 ? ", " : " ") + (bare_key(key) ? key : toml_quoted(key)) + " = " +
                                     item.str();
                           }
                           return text + " }";

@@ -6,20 +6,6 @@
 
 namespace thalweg {
 
-std::string escape_xml(std::string_view text) {
-  std::string out;
-  for (const char c : text) {
-    switch (c) {
-      case '<': out += "&lt;"; break;
-      case '>': out += "&gt;"; break;
-      case '&': out += "&amp;"; break;
-      case '"': out += "&quot;"; break;
-      default: out += c;
-    }
-  }
-  return out;
-}
-
 constexpr double character = 6.6;  // width in pixels, about, at 12 px
 
 double text_width(std::string_view text) {

@@ -6,6 +6,8 @@
 #include <string_view>
 #include <vector>
 
+#include "core/escape.hpp"
+
 namespace thalweg {
 
 /// A named line through the points (x, y), x ascending. A value that cannot be drawn (not finite; not positive on a
@@ -66,8 +68,5 @@ struct PlotOptions {
 /// Points for a page, and the line where predicted is true.
 [[nodiscard]] std::string scatter_html(std::string_view target, std::span<const double> truth,
                                        std::span<const double> predicted);
-
-/// The text with what XML gives a meaning escaped.
-[[nodiscard]] std::string escape_xml(std::string_view text);
 
 }  // namespace thalweg

@@ -36,6 +36,8 @@ TokenStream::TokenStream(const Model& model) : parts_(model.parts()) {
   empty_caches();
   const std::vector<Var> state(inputs.begin() + 2, inputs.end());
   const auto [logits, after] = step.run(Scope(context, ""), inputs[0], inputs[1], state);
+  if (const std::int64_t tokens = parts_.recipe.preprocessing.text()->tokenizer.size(); logits.size() != tokens)
+    fail<ModelError>("[generate] the model gives {} logits for a vocabulary of {} tokens", logits.size(), tokens);
   logits_.resize(static_cast<std::size_t>(logits.size()));
   std::vector<ForwardProgram::Output> outputs = {{logits}};
   for (const Var next : after) outputs.push_back({next, static_cast<int>(outputs.size()) + 1});  // in place

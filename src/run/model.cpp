@@ -3,8 +3,10 @@
 #include <algorithm>
 #include <cmath>
 #include <filesystem>
+#include <map>
 
 #include "core/error.hpp"
+#include "core/escape.hpp"
 #include "engine/evaluate.hpp"
 #include "run/model_parts.hpp"
 #include "run/run.hpp"
@@ -14,24 +16,44 @@ namespace thalweg {
 
 namespace {
 
+using TensorsByName = std::map<std::string_view, const Tensor*>;
+
 /// What the file lacks or has otherwise than the model, one difference.
-void check_parameters(const TracedObjective& traced, const SafetensorsFile& file, const std::string& name) {
+void check_parameters(const TracedObjective& traced, const TensorsByName& tensors, const std::string& name) {
   for (const TracedParameter& p : traced.parameters) {
-    const auto found = std::ranges::find_if(file.tensors, [&](const auto& t) { return t.first == p.name; });
-    if (found == file.tensors.end()) fail<ModelError>("[model] {} has no parameter '{}'", name, p.name);
-    const Tensor& tensor = found->second;
+    const auto found = tensors.find(p.name);
+    if (found == tensors.end()) fail<ModelError>("[model] {} has no parameter '{}'", name, p.name);
+    const Tensor& tensor = *found->second;
     if (tensor.shape() != p.var.shape() || tensor.dtype() != p.var.dtype()) {
       fail<ModelError>("[model] {}: parameter '{}' is {} {}. Wanted: {} {}", name, p.name, tensor.dtype(),
                        tensor.shape(), p.var.dtype(), p.var.shape());
     }
   }
-  if (file.tensors.size() != traced.parameters.size()) {
-    fail<ModelError>("[model] {} has {} parameters. Wanted: {}", name, file.tensors.size(), traced.parameters.size());
+  if (tensors.size() != traced.parameters.size()) {
+    fail<ModelError>("[model] {} has {} parameters. Wanted: {}", name, tensors.size(), traced.parameters.size());
   }
 }
 
+/// A prediction is as large as whoever reads it takes it to be: classes are named, and tokens looked up, by its places.
+void check_prediction(const Var& y, const Recipe& recipe, const std::string& name) {
+  const auto refuse = [&](std::string_view wanted) {
+    fail<ModelError>("[model] {}: it predicts {} {} for {} rows. Wanted: {}", name, y.dtype(), y.shape(),
+                     Model::Parts::block_rows, wanted);
+  };
+  if (y.dtype() != f32 || y.rank() == 0 || y.dim(0) != Model::Parts::block_rows) refuse("f32, row by row");
+  const bool regression = recipe.preprocessing.task() == data::Task::regression;
+  if (y.size() == 0) refuse("at least one number a row");
+  if (regression) return;
+  const auto classes = static_cast<std::int64_t>(recipe.preprocessing.classes().size());
+  if (recipe.preprocessing.task() == data::Task::multiclass && classes > 0 && classes != recipe.outputs)
+    refuse(fmt::format("{}, one a class", classes));
+  if (y.dim(-1) != recipe.outputs) refuse(fmt::format("{} in the last axis", recipe.outputs));
+  if (!recipe.preprocessing.text() && y.size() != Model::Parts::block_rows * recipe.outputs)
+    refuse(fmt::format("{} a row", recipe.outputs));
+}
+
 /// The parameters in the order of the model.
-State state_of(const TracedObjective& traced, const SafetensorsFile& file) {
+State state_of(const TracedObjective& traced, const TensorsByName& tensors) {
   Layout layout;
   for (const TracedParameter& p : traced.parameters) {
     layout.entries.push_back({.name = p.name, .shape = p.var.shape(), .offset = layout.size});
@@ -40,7 +62,7 @@ State state_of(const TracedObjective& traced, const SafetensorsFile& file) {
   State state;
   state.layout = std::make_shared<const Layout>(std::move(layout));
   state.parameters = Tensor({state.layout->size});
-  for (const TracedParameter& p : traced.parameters) state.set_parameter(p.name, file.tensor(p.name));
+  for (const TracedParameter& p : traced.parameters) state.set_parameter(p.name, *tensors.at(p.name));
   return state;
 }
 
@@ -58,7 +80,8 @@ std::filesystem::path file_of(const std::filesystem::path& path) {
   }
   if (RunFolder::finished(path)) return path / "model.safetensors";
   if (!std::filesystem::exists(path / "config.toml")) fail<UsageError>("[model] {} is no run folder", path.string());
-  fail<ModelError>("[model] {} has not finished. Hint: thalweg train {} --resume", path.string(), path.string());
+  fail<ModelError>("[model] {} has not finished. Hint: thalweg train {} --resume", path.string(),
+                   shell_quoted(path.string()));
 }
 
 }  // namespace
@@ -67,8 +90,13 @@ Model Model::finish(std::shared_ptr<Parts> parts, const SafetensorsFile& file, c
   const TracedObjective traced =
       trace_objective(evaluation_of(parts->model, *parts->loss), {{"input", parts->recipe.input()}}, Parts::block_rows,
                       Mode::evaluate, f32);
-  check_parameters(traced, file, name);
-  parts->state = state_of(traced, file);
+  TensorsByName tensors;
+  for (const auto& [parameter, tensor] : file.tensors) tensors.emplace(parameter, &tensor);
+  check_parameters(traced, tensors, name);
+  const Var& prediction = traced.result.prediction;
+  if (parts->recipe.model.kind.empty()) parts->recipe.outputs = prediction.rank() > 1 ? prediction.dim(-1) : 1;
+  check_prediction(prediction, parts->recipe, name);
+  parts->state = state_of(traced, tensors);
   for (const ParameterEntry& entry : parts->state.layout->entries) {
     const Tensor flat = parts->state.parameters.rows(entry.offset, entry.offset + entry.shape.size());
     parts->parameters.emplace_back(entry.name, flat.reshape(entry.shape));

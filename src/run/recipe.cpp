@@ -1,5 +1,6 @@
 #include "run/recipe.hpp"
 
+#include <algorithm>
 #include <cmath>
 #include <filesystem>
 
@@ -46,6 +47,32 @@ Choice choice_in(const SafetensorsFile& file, const std::string& section, const 
   return {entry(file, section + ".kind", name), *map};
 }
 
+/// How many outputs the data asks for; nothing where any number may be right.
+std::optional<std::int64_t> outputs_wanted(const data::Preprocessing& preprocessing) {
+  const auto classes = static_cast<std::int64_t>(preprocessing.classes().size());
+  switch (preprocessing.task()) {
+    case data::Task::binary: return 1;
+    case data::Task::multiclass: return classes > 0 ? std::optional(classes) : std::nullopt;
+    case data::Task::language:
+      return preprocessing.text() ? std::optional(preprocessing.text()->tokenizer.size()) : std::nullopt;
+    case data::Task::regression: return std::nullopt;
+  }
+  return std::nullopt;
+}
+
+void expect_parts_that_fit(const Recipe& recipe, const std::string& name) {
+  const data::Preprocessing& preprocessing = recipe.preprocessing;
+  const data::Task task = preprocessing.task();
+  if (const auto wanted = outputs_wanted(preprocessing); wanted && *wanted != recipe.outputs) {
+    fail<ModelError>("[model] {}: {} outputs, where {} of {} classes or tokens wants {}", name, recipe.outputs,
+                     data::name(task), std::max(*wanted, std::ssize(preprocessing.classes())), *wanted);
+  }
+  if (preprocessing.tensor() && (task == data::Task::language || task == data::Task::binary))
+    fail<ModelError>("[model] {}: the task {} does not go with images", name, data::name(task));
+  if (preprocessing.table() && task == data::Task::language)
+    fail<ModelError>("[model] {}: the task language does not go with a table", name);
+}
+
 }  // namespace
 
 void save_model(const std::filesystem::path& path, const Recipe& recipe, const State& state) {
@@ -70,8 +97,10 @@ Recipe recipe_of(const SafetensorsFile& file, const std::string& name) {
   const auto outputs = parse_integer(entry(file, "model.outputs", name));
   if (!outputs || *outputs < 1) fail<ModelError>("[model] {}: model.outputs is not a number above 0", name);
   try {
-    return {choice_in(file, "model", name), choice_in(file, "loss", name), *outputs,
-            data::Preprocessing::from_json(entry(file, "preprocessing", name))};
+    Recipe recipe{choice_in(file, "model", name), choice_in(file, "loss", name), *outputs,
+                  data::Preprocessing::from_json(entry(file, "preprocessing", name))};
+    expect_parts_that_fit(recipe, name);
+    return recipe;
   } catch (const UsageError& error) {
     fail<ModelError>("[model] {}: {}", name, error.what());
   }

@@ -29,7 +29,8 @@ struct Recipe {
 
 /// Parameters under their names, and the recipe as metadata.
 void save_model(const std::filesystem::path& path, const Recipe& recipe, const State& state);
-/// Throws ModelError where the metadata is not that of a model.
+/// Throws ModelError where the metadata is not that of a model, or its parts do not fit together: the outputs are those
+/// that task and classes, or the vocabulary, ask for.
 [[nodiscard]] Recipe recipe_of(const SafetensorsFile& file, const std::string& name);
 /// Of a file that Trainer::save wrote: there is no kind of model. Throws as above.
 [[nodiscard]] Recipe trained_recipe_of(const SafetensorsFile& file, const std::string& name);

@@ -12,6 +12,7 @@
 #include <utility>
 
 #include "core/error.hpp"
+#include "core/nesting.hpp"
 #include "store/atomic_file.hpp"
 
 namespace fs = std::filesystem;
@@ -63,7 +64,26 @@ RunFolder::~RunFolder() {
   if (lock_ >= 0) ::close(lock_);
 }
 
-RunFolder RunFolder::create(const fs::path& wanted) {
+namespace {
+
+/// The folder without a slash behind it; `.` and `..`, which are there already, by their names, for runs are numbered
+/// and linked to by name. Throws UsageError where one of these is not empty.
+fs::path named(const fs::path& folder) {
+  fs::path path = folder.has_filename() ? folder : folder.parent_path();
+  if (path.filename() != "." && path.filename() != "..") return path;
+  std::error_code error;
+  path = fs::canonical(path, error);
+  const bool empty = !error && fs::is_empty(path, error);
+  if (error) fail_io(folder, error.value());
+  if (!empty)
+    fail<UsageError>("[run] {} is not empty. Hint: --out NAME gives this run a folder of its own.", folder.string());
+  return path;
+}
+
+}  // namespace
+
+RunFolder RunFolder::create(const fs::path& asked) {
+  const fs::path wanted = named(asked);
   std::error_code error;
   const fs::path parent = wanted.has_parent_path() ? wanted.parent_path() : ".";
   fs::create_directories(parent, error);
@@ -128,41 +148,59 @@ using Json = nlohmann::ordered_json;
 
 double number_or_nan(const Json& value) { return value.is_number() ? value.get<double>() : std::nan(""); }
 
+/// A whole number from 0 on; of anything else a json exception, as of what is not there.
+std::int64_t count_in(const Json& line, const char* key) {
+  const Json& value = line.at(key);
+  const bool fits = value.is_number_unsigned() && value.get<std::uint64_t>() <= std::uint64_t{1} << 62;
+  if (!fits) throw Json::type_error::create(302, std::string(key) + " is no count", &value);
+  return value.get<std::int64_t>();
+}
+
 StepReport step_from(const Json& line, std::vector<std::string>& layers) {
-  StepReport report{.step = line.at("step"),
-                    .total_steps = line.at("total_steps"),
-                    .epoch = line.at("epoch"),
+  StepReport report{.step = count_in(line, "step"),
+                    .total_steps = count_in(line, "total_steps"),
+                    .epoch = count_in(line, "epoch"),
                     .loss = number_or_nan(line.at("loss")),
                     .gradient_norm = number_or_nan(line.at("gradient_norm")),
                     .lr = number_or_nan(line.at("lr")),
-                    .samples = line.at("samples")};
+                    .samples = count_in(line, "samples")};
   const auto norms = line.find("layer_norms");
   if (norms == line.end()) return report;
-  layers.clear();
+  std::vector<std::string> named;
   for (const auto& [layer, norm] : norms->items()) {
-    layers.push_back(layer);
+    named.push_back(layer);
     report.layer_norms.push_back(number_or_nan(norm));
   }
+  if (layers.empty()) layers = named;
+  if (layers != named) report.layer_norms.clear();  // of other layers than the first line has
   return report;
 }
 
 EpochReport epoch_from(const Json& line) {
   EpochReport report;
-  report.epoch = line.at("epoch");
-  report.step = line.at("step");
-  report.seconds = line.at("seconds");
+  report.epoch = count_in(line, "epoch");
+  report.step = count_in(line, "step");
+  report.seconds = number_or_nan(line.at("seconds"));
   report.best = line.at("best");
   for (const auto& [name, value] : line.at("metrics").items()) report.metrics.emplace_back(name, number_or_nan(value));
   return report;
 }
 
-/// Calls `take` with every whole line of a log; the last may have been cut off by a crash.
+constexpr int deepest = 4;  // a line, its metrics or norms, and to spare
+
+/// Calls `take` with every line of a log that is whole. One that is not was cut off by a crash, or damaged since: what
+/// it said is lost, and the run that it is about is not.
 template <class Take>
 void for_each_line(const fs::path& path, const Take& take) {
   std::ifstream file(path);
   for (std::string line; std::getline(file, line);) {
+    if (!nests_within(line, deepest)) continue;
     const Json parsed = Json::parse(line, nullptr, false);
-    if (!parsed.is_discarded()) take(line, parsed);
+    if (!parsed.is_object()) continue;
+    try {
+      take(line, parsed);
+    } catch (const Json::exception&) {
+    }
   }
 }
 
@@ -190,7 +228,7 @@ void MetricsLog::add(const EpochReport& r) {
 void MetricsLog::cut_after(std::int64_t step) {
   std::string kept;
   for_each_line(path_, [&](const std::string& line, const Json& parsed) {
-    if (parsed.at("step").get<std::int64_t>() <= step) kept += line + "\n";
+    if (count_in(parsed, "step") <= step) kept += line + "\n";
   });
   file_.close();
   write_atomically(path_, kept);

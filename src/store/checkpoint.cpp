@@ -6,11 +6,14 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cmath>
 #include <cstring>
 #include <filesystem>
+#include <limits>
 #include <nlohmann/json.hpp>
 
 #include "core/error.hpp"
+#include "core/nesting.hpp"
 #include "data/file.hpp"
 #include "options/text.hpp"
 #include "store/atomic_file.hpp"
@@ -25,6 +28,8 @@ using nlohmann::json;
 
 constexpr std::string_view prefix = "step-";
 constexpr std::int64_t largest_manifest = 64 << 20;
+constexpr int deepest = 8;  // of a manifest: the sizes of a shape are the fifth level
+constexpr std::int64_t most = std::numeric_limits<std::int64_t>::max();
 
 std::string read_whole(const fs::path& path) {
   const data::File file(path);
@@ -53,34 +58,57 @@ json entry_json(const ParameterEntry& entry) {
           {"statistic", entry.statistic}};
 }
 
+/// A number that may be infinite or none, which JSON has no numbers for.
+json number_json(double x) { return std::isfinite(x) ? json(x) : json(fmt::format("{}", x)); }
+
+double number_from(const json& j, const char* key) {
+  const json& value = j.at(key);
+  if (value.is_number()) return value;
+  const auto number = value.is_string() ? parse_number(value.get_ref<const std::string&>()) : std::nullopt;
+  if (!number) fail<ModelError>("[checkpoint] '{}' is not a number", key);
+  return *number;
+}
+
+/// A whole number within bounds: what a file says is a number may be a fraction, or more than 63 bits.
+std::int64_t whole_from(const json& j, const char* key, std::int64_t low, std::int64_t high) {
+  const json& value = j.at(key);
+  const bool fits = value.is_number_unsigned() ? value.get<std::uint64_t>() <= static_cast<std::uint64_t>(most)
+                                               : value.is_number_integer();
+  if (!fits || value.get<std::int64_t>() < low || value.get<std::int64_t>() > high)
+    fail<ModelError>("[checkpoint] {} = {}. Wanted: a whole number from {} to {}", key, value.dump(), low, high);
+  return value.get<std::int64_t>();
+}
+
 json position_json(const RunPosition& p) {
   json j = {{"total_steps", p.total_steps},
-            {"epoch_loss", p.epoch_loss},
-            {"epoch_weight", p.epoch_weight},
+            {"epoch_loss", number_json(p.epoch_loss)},
+            {"epoch_weight", number_json(p.epoch_weight)},
             {"best_epoch", p.best_epoch},
             {"best_step", p.best_step},
             {"epochs_recorded", p.epochs_recorded},
             {"plateau",
-             {{"bad_checks", p.plateau.bad_checks}, {"cooldown", p.plateau.cooldown}, {"factor", p.plateau.factor}}}};
-  if (p.best_value) j["best_value"] = *p.best_value;
-  if (p.plateau.best) j["plateau"]["best"] = *p.plateau.best;
+             {{"bad_checks", p.plateau.bad_checks},
+              {"cooldown", p.plateau.cooldown},
+              {"factor", number_json(p.plateau.factor)}}}};
+  if (p.best_value) j["best_value"] = number_json(*p.best_value);
+  if (p.plateau.best) j["plateau"]["best"] = number_json(*p.plateau.best);
   return j;
 }
 
-RunPosition position_from(const json& j) {
+RunPosition position_from(const json& j, std::int64_t step) {
   RunPosition p;
-  p.total_steps = j.at("total_steps");
-  p.epoch_loss = j.at("epoch_loss");
-  p.epoch_weight = j.at("epoch_weight");
-  p.best_epoch = j.at("best_epoch");
-  p.best_step = j.at("best_step");
-  p.epochs_recorded = j.at("epochs_recorded");
-  if (j.contains("best_value")) p.best_value = j.at("best_value").get<double>();
+  p.total_steps = whole_from(j, "total_steps", step, most);
+  p.epoch_loss = number_from(j, "epoch_loss");
+  p.epoch_weight = number_from(j, "epoch_weight");
+  p.best_epoch = whole_from(j, "best_epoch", 0, step);
+  p.best_step = whole_from(j, "best_step", 0, step);
+  p.epochs_recorded = whole_from(j, "epochs_recorded", 0, step);
+  if (j.contains("best_value")) p.best_value = number_from(j, "best_value");
   const json& plateau = j.at("plateau");
-  p.plateau.bad_checks = plateau.at("bad_checks");
-  p.plateau.cooldown = plateau.at("cooldown");
-  p.plateau.factor = plateau.at("factor");
-  if (plateau.contains("best")) p.plateau.best = plateau.at("best").get<double>();
+  p.plateau.bad_checks = whole_from(plateau, "bad_checks", 0, most - 1);
+  p.plateau.cooldown = whole_from(plateau, "cooldown", 0, most);
+  p.plateau.factor = number_from(plateau, "factor");
+  if (plateau.contains("best")) p.plateau.best = number_from(plateau, "best");
   return p;
 }
 
@@ -116,38 +144,66 @@ void expect_same_parameters(const json& wanted, const json& found, const fs::pat
   fail<OtherModel>("[checkpoint] {} is of another model: {}", path.string(), difference);
 }
 
-Checkpoint read_checkpoint(const fs::path& path, const std::shared_ptr<const Layout>& layout) {
-  const json sealed = json::parse(read_whole(path / "manifest.json"), nullptr, false);
-  if (sealed.is_discarded() || !sealed.is_object() || !sealed.contains("manifest") || !sealed.contains("checksum")) {
-    fail<ModelError>("[checkpoint] {}: its manifest is no JSON object", path.string());
-  }
-  const json& manifest = sealed["manifest"];
-  const std::string text = manifest.dump();
-  if (sealed["checksum"] != checksum(std::as_bytes(std::span(text))))
+/// The manifest, whose checksum is right.
+json read_manifest(const fs::path& path) {
+  const std::string text = read_whole(path / "manifest.json");
+  json sealed = nests_within(text, deepest) ? json::parse(text, nullptr, false) : json();
+  if (!sealed.is_object() || !sealed.contains("manifest") || !sealed.contains("checksum"))
+    fail<ModelError>("[checkpoint] {}: its manifest is no JSON object as a run writes it", path.string());
+  const std::string inside = sealed["manifest"].dump();
+  if (sealed["checksum"] != checksum(std::as_bytes(std::span(inside))))
     fail<ModelError>("[checkpoint] {}: the checksum of its manifest differs", path.string());
+  return std::move(sealed["manifest"]);
+}
+
+void expect_like(const char* what, const std::string& name, const Tensor& found, const Tensor& wanted,
+                 const fs::path& path) {
+  if (found.dtype() == wanted.dtype() && found.shape() == wanted.shape()) return;
+  fail<ModelError>("[checkpoint] {}: the {} '{}' is {} {}. Wanted: {} {}", path.string(), what, name, found.dtype(),
+                   found.shape(), wanted.dtype(), wanted.shape());
+}
+
+/// The optimizer would begin with new slots where these are not its own, and the run would not be the same.
+void expect_slots(const State& found, const State& wanted, const fs::path& path) {
+  if (found.slots.size() != wanted.slots.size())
+    fail<ModelError>("[checkpoint] {} has {} of the optimizer's slots. Wanted: {}", path.string(), found.slots.size(),
+                     wanted.slots.size());
+  for (std::size_t i = 0; i < found.slots.size(); ++i) {
+    const auto& [name, slot] = found.slots[i];
+    if (name != wanted.slots[i].first)
+      fail<ModelError>("[checkpoint] {} has the slot '{}'. Wanted: '{}'", path.string(), name, wanted.slots[i].first);
+    expect_like("slot", name, slot, wanted.slots[i].second, path);
+  }
+}
+
+Checkpoint read_checkpoint(const fs::path& path, const State& like, const std::string& fingerprint) {
+  const json manifest = read_manifest(path);
   SafetensorsFile file = read_safetensors(path / "state.safetensors");
   if (manifest.at("tensors_checksum") != checksum_of(file))
     fail<ModelError>("[checkpoint] {}: the checksum of its tensors differs", path.string());
   json wanted = json::array();
-  for (const ParameterEntry& entry : layout->entries) wanted.push_back(entry_json(entry));
+  for (const ParameterEntry& entry : like.layout->entries) wanted.push_back(entry_json(entry));
   expect_same_parameters(wanted, manifest.at("parameters"), path);
   Checkpoint checkpoint;
-  checkpoint.state.layout = layout;
-  checkpoint.state.step = manifest.at("step");
-  checkpoint.state.seed = manifest.at("seed");
+  State& state = checkpoint.state;
+  state.layout = like.layout;
+  state.step = whole_from(manifest, "step", 0, most);
+  state.seed = manifest.at("seed");
   checkpoint.fingerprint = manifest.at("configuration");
-  checkpoint.position = position_from(manifest.at("position"));
+  checkpoint.position = position_from(manifest.at("position"), state.step);
   for (auto& [name, tensor] : file.tensors) {
     if (name == "parameters") {
-      checkpoint.state.parameters = tensor;
+      state.parameters = tensor;
     } else if (name == "best_parameters") {
       checkpoint.best_parameters = tensor;
     } else {
-      checkpoint.state.slots.emplace_back(name, tensor);
+      state.slots.emplace_back(name, tensor);
     }
   }
-  if (checkpoint.state.parameters.size() != layout->size)
-    fail<ModelError>("[checkpoint] {}: its parameters are not as many as the model's", path.string());
+  expect_like("block", "parameters", state.parameters, like.parameters, path);
+  if (checkpoint.best_parameters)
+    expect_like("block", "best_parameters", *checkpoint.best_parameters, like.parameters, path);
+  if (checkpoint.fingerprint == fingerprint) expect_slots(state, like, path);
   return checkpoint;
 }
 
@@ -190,11 +246,11 @@ void write_checkpoint(const fs::path& folder, const Checkpoint& checkpoint, int 
   for (std::size_t i = static_cast<std::size_t>(std::max(keep, 1)); i < all.size(); ++i) fs::remove_all(all[i], error);
 }
 
-std::optional<Checkpoint> newest_checkpoint(const fs::path& folder, const std::shared_ptr<const Layout>& layout,
+std::optional<Checkpoint> newest_checkpoint(const fs::path& folder, const State& like, const std::string& fingerprint,
                                             std::vector<std::string>& warnings) {
   for (const fs::path& path : checkpoints_in(folder)) {
     try {
-      return read_checkpoint(path, layout);
+      return read_checkpoint(path, like, fingerprint);
     } catch (const OtherModel&) {
       throw;
     } catch (const Error& error) {

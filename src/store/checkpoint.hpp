@@ -33,11 +33,12 @@ struct Checkpoint {
 /// Writes a checkpoint and removes all but the newest `keep`. Throws IoError; those before stay then.
 void write_checkpoint(const std::filesystem::path& folder, const Checkpoint& checkpoint, int keep);
 
-/// The newest checkpoint that is whole, found by looking at what is there; damaged ones are passed over, with a
-/// warning each. Nothing where there is none. `layout` is what the state must fit; throws ModelError with the
-/// difference.
-[[nodiscard]] std::optional<Checkpoint> newest_checkpoint(const std::filesystem::path& folder,
-                                                          const std::shared_ptr<const Layout>& layout,
+/// The newest checkpoint that is whole, found by looking at what is there. One that is damaged, or that no run can have
+/// written, is passed over with a warning. Nothing where there is none. `like` is a state of the same model and
+/// optimizer, whose parameters and slots it must have; those of a checkpoint with another fingerprint are not compared.
+/// Throws ModelError with the difference where the parameters are another model's.
+[[nodiscard]] std::optional<Checkpoint> newest_checkpoint(const std::filesystem::path& folder, const State& like,
+                                                          const std::string& fingerprint,
                                                           std::vector<std::string>& warnings);
 
 }  // namespace thalweg

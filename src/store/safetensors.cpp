@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 
 #include "core/error.hpp"
+#include "core/nesting.hpp"
 #include "data/file.hpp"
 #include "store/atomic_file.hpp"
 
@@ -16,7 +17,9 @@ static_assert(std::endian::native == std::endian::little, "safetensors is little
 
 namespace {
 
-using Json = nlohmann::ordered_json;  // tensors keep the order in which the file names them
+using Json = nlohmann::json;  // whose objects find a name among 100,000 without looking at each
+
+constexpr int deepest = 4;  // a header, a tensor's entry, its shape; and one for good measure
 
 constexpr std::array<std::pair<std::string_view, DType>, 4> dtype_names = {
     {{"F32", f32}, {"F64", f64}, {"I32", i32}, {"U8", u8}}};
@@ -25,9 +28,16 @@ std::string_view name_of(DType dtype) {
   return std::ranges::find(dtype_names, dtype, [](const auto& entry) { return entry.second; })->first;
 }
 
-struct Extent {
-  std::int64_t begin, end;
+/// A tensor as the header describes it.
+struct Entry {
+  std::string name;
+  DType dtype;
+  Shape shape;
+  std::int64_t begin, end;  // of its bytes, behind the header
 };
+
+/// As the format's own library has it (HuggingFace, safetensors 0.4).
+constexpr std::uint64_t largest_header = 100'000'000;
 
 class Reader {
  public:
@@ -40,22 +50,23 @@ class Reader {
       bad("it is shorter than its header");
     if (header_size > static_cast<std::uint64_t>(size - 8))
       bad(fmt::format("it announces a header of {} bytes and holds {}", header_size, size));
+    if (header_size > largest_header)
+      bad(fmt::format("its header has {} bytes, and {} are allowed", header_size, largest_header));
     std::string text(header_size, '\0');
     if (file_.read_at(8, std::as_writable_bytes(std::span(text))) != header_size) bad("its header is cut off");
     data_begin_ = 8 + static_cast<std::int64_t>(header_size);
     data_size_ = size - data_begin_;
-    // Nested values of any depth would take as deep a stack: a header is never deeper than three.
-    const auto shallow = [](int depth, Json::parse_event_t, Json&) { return depth <= 4; };
-    const auto header = Json::parse(text, shallow, false);
-    if (header.is_discarded() || !header.is_object()) bad("its header is no JSON object");
+    const auto header = nests_within(text, deepest) ? Json::parse(text, nullptr, false) : Json();
+    if (!header.is_object()) bad("its header is no JSON object");
     for (const auto& [name, entry] : header.items()) {
       if (name == "__metadata__") {
         read_metadata(entry);
       } else {
-        read_tensor(name, entry);
+        entries_.push_back(entry_of(name, entry));
       }
     }
-    check_cover();
+    check_cover();  // before there is memory for any of them
+    for (Entry& entry : entries_) read_tensor(entry);
     return std::move(result_);
   }
 
@@ -72,7 +83,7 @@ class Reader {
     }
   }
 
-  void read_tensor(const std::string& name, const Json& entry) {
+  [[nodiscard]] Entry entry_of(const std::string& name, const Json& entry) const {
     if (!entry.is_object() || !entry.contains("dtype") || !entry["dtype"].is_string() || !entry.contains("shape") ||
         !entry["shape"].is_array() || !entry.contains("data_offsets") || !entry["data_offsets"].is_array() ||
         entry["data_offsets"].size() != 2) {
@@ -91,20 +102,11 @@ class Reader {
       shape.push_back(number(axis, name));
       if (__builtin_mul_overflow(bytes, shape[-1], &bytes)) bad(fmt::format("tensor '{}' is too large to count", name));
     }
-    const Extent extent{number(entry["data_offsets"][0], name), number(entry["data_offsets"][1], name)};
-    if (extent.begin > extent.end || extent.end > data_size_)
-      bad(fmt::format("tensor '{}' lies outside of the file", name));
-    if (extent.end - extent.begin != bytes)
-      bad(fmt::format("tensor '{}' has {} bytes and its shape {} asks for {}", name, extent.end - extent.begin, shape,
-                      bytes));
-    bytes_ += bytes;
-    if (bytes_ > data_size_) bad("its tensors overlap or leave gaps");  // before there is memory for each
-    Tensor tensor(shape, known->second);
-    const std::span into(tensor.mutable_raw(), tensor.bytes());
-    if (file_.read_at(data_begin_ + extent.begin, into) != into.size())
-      bad(fmt::format("tensor '{}' is cut off", name));
-    extents_.push_back(extent);
-    result_.tensors.emplace_back(name, std::move(tensor));
+    const std::int64_t begin = number(entry["data_offsets"][0], name), end = number(entry["data_offsets"][1], name);
+    if (begin > end || end > data_size_) bad(fmt::format("tensor '{}' lies outside of the file", name));
+    if (end - begin != bytes)
+      bad(fmt::format("tensor '{}' has {} bytes and its shape {} asks for {}", name, end - begin, shape, bytes));
+    return {name, known->second, shape, begin, end};
   }
 
   [[nodiscard]] std::int64_t number(const Json& value, const std::string& name) const {
@@ -114,20 +116,28 @@ class Reader {
     return static_cast<std::int64_t>(value.get<std::uint64_t>());
   }
 
-  /// Tensors neither overlap nor leave gaps.
+  /// Tensors neither overlap nor leave gaps. They are sorted by their places, which is the order they were written in.
   void check_cover() {
-    std::ranges::sort(extents_, {}, [](const Extent& e) { return std::pair(e.begin, e.end); });
+    std::ranges::sort(entries_, {}, [](const Entry& e) { return std::pair(e.begin, e.end); });
     std::int64_t end = 0;
-    for (const Extent& extent : extents_) {
-      if (extent.begin != end) bad("its tensors overlap or leave gaps");
-      end = extent.end;
+    for (const Entry& entry : entries_) {
+      if (entry.begin != end) bad("its tensors overlap or leave gaps");
+      end = entry.end;
     }
     if (end != data_size_) bad("bytes follow its last tensor");
   }
 
+  void read_tensor(Entry& entry) {
+    Tensor tensor(entry.shape, entry.dtype);
+    const std::span into(tensor.mutable_raw(), tensor.bytes());
+    if (file_.read_at(data_begin_ + entry.begin, into) != into.size())
+      bad(fmt::format("tensor '{}' is cut off", entry.name));
+    result_.tensors.emplace_back(std::move(entry.name), std::move(tensor));
+  }
+
   data::File file_;
-  std::int64_t data_begin_ = 0, data_size_ = 0, bytes_ = 0;  // of the tensors so far
-  std::vector<Extent> extents_;
+  std::int64_t data_begin_ = 0, data_size_ = 0;
+  std::vector<Entry> entries_;
   SafetensorsFile result_;
 };
 
@@ -139,25 +149,44 @@ const Tensor& SafetensorsFile::tensor(const std::string& name) const {
   return found->second;
 }
 
-void write_safetensors(const std::filesystem::path& path, const SafetensorsFile& file) {
-  Json header = Json::object();
-  if (!file.metadata.empty()) header["__metadata__"] = file.metadata;
+namespace {
+
+/// The header, tensor by tensor: an object of them all would look for each name among those before it.
+std::string header_of(const SafetensorsFile& file) {
+  std::string text = "{";
+  const auto add = [&](const std::string& name, const std::string& value) {
+    text += (text.size() > 1 ? "," : "") + Json(name).dump() + ":" + value;
+  };
+  if (!file.metadata.empty()) add("__metadata__", Json(file.metadata).dump());
   std::int64_t offset = 0;
-  std::vector<std::span<const std::byte>> pieces(2);
   for (const auto& [name, tensor] : file.tensors) {
     const auto end = offset + static_cast<std::int64_t>(tensor.bytes());
     const auto sizes = tensor.shape().sizes();
-    header[name] = {{"dtype", name_of(tensor.dtype())},
-                    {"shape", std::vector(sizes.begin(), sizes.end())},
-                    {"data_offsets", {offset, end}}};
+    const nlohmann::ordered_json entry = {{"dtype", name_of(tensor.dtype())},
+                                          {"shape", std::vector(sizes.begin(), sizes.end())},
+                                          {"data_offsets", {offset, end}}};
+    add(name, entry.dump());
     offset = end;
-    pieces.emplace_back(tensor.raw(), tensor.bytes());
   }
-  std::string text = header.dump();
+  return text + "}";
+}
+
+}  // namespace
+
+void write_safetensors(const std::filesystem::path& path, const SafetensorsFile& file) {
+  std::string text;
+  try {
+    text = header_of(file);
+  } catch (const Json::exception&) {
+    fail<UsageError>("[safetensors] {}: the name of a tensor, or what is said about the model, is not UTF-8",
+                     path.string());
+  }
   text.append((8 - text.size() % 8) % 8, ' ');  // the data begins at a multiple of 8
   const std::uint64_t size = text.size();
+  std::vector<std::span<const std::byte>> pieces(2);
   pieces[0] = std::as_bytes(std::span(&size, 1));
   pieces[1] = std::as_bytes(std::span(text));
+  for (const auto& [name, tensor] : file.tensors) pieces.emplace_back(tensor.raw(), tensor.bytes());
   write_atomically(path, pieces);
 }
 

@@ -43,6 +43,14 @@ struct Trainer::Impl {
     preprocessing = data::TensorPreprocessing{
         .input = input->shape, .dtype = input->dtype, .task = task == Task::other ? Task::regression : task};
   }
+  int threads = 0;  // asked for
+
+  void note_threads(History& history) {
+    const int wanted = threads > 0 ? threads : default_threads(), started = engine.workers().threads();
+    if (started >= wanted) return;
+    history.warnings.push_back(
+        fmt::format("{} of {} threads: the system starts no more, and the result is the same", started, wanted));
+  }
 
   Evaluation evaluate(const State& with, const Dataset& data) {
     Tensor predictions;
@@ -109,7 +117,8 @@ class Fit {
 
   void start_or_resume() {
     if (options_.resume && !options_.checkpoints.empty()) {
-      auto found = newest_checkpoint(options_.checkpoints.string(), state_.layout, history_.warnings);
+      auto found = newest_checkpoint(options_.checkpoints.string(), engine_.evaluation_state(state_),
+                                     options_.fingerprint, history_.warnings);
       if (found) {
         if (found->fingerprint != options_.fingerprint) {
           fail<UsageError>(
@@ -290,9 +299,13 @@ EvaluationFunction only_loss(Objective objective) {
 }  // namespace
 
 Trainer::Trainer(ModelFunction model, LossFunction loss, Optimizer optimizer, int threads)
-    : impl_(new Impl{{evaluation_of(std::move(model), loss), std::move(optimizer), threads}, loss, {}}) {}
+    : impl_(new Impl{{evaluation_of(std::move(model), loss), std::move(optimizer), threads}, loss, {}}) {
+  impl_->threads = threads;
+}
 Trainer::Trainer(Objective objective, Optimizer optimizer, int threads)
-    : impl_(new Impl{{only_loss(std::move(objective)), std::move(optimizer), threads}, std::nullopt, {}}) {}
+    : impl_(new Impl{{only_loss(std::move(objective)), std::move(optimizer), threads}, std::nullopt, {}}) {
+  impl_->threads = threads;
+}
 Trainer::~Trainer() = default;
 Trainer::Trainer(Trainer&&) noexcept = default;
 
@@ -322,7 +335,9 @@ History Trainer::fit(const Dataset& data, const FitOptions& options) {
   const std::function<Evaluation(const State&, const Dataset&)> measure =
       [this](const State& state, const Dataset& set) { return impl_->evaluate(state, set); };
   const std::function<bool(const std::string&)> higher = metric_is_better_when_higher;
-  return Fit(impl_->engine, impl_->state, measure, higher, options).run(training, validation);
+  History history = Fit(impl_->engine, impl_->state, measure, higher, options).run(training, validation);
+  impl_->note_threads(history);
+  return history;
 }
 
 namespace {

@@ -7,8 +7,8 @@
 #include <thread>
 
 #include "core/random.hpp"
+#include "core/utf8.hpp"
 #include "data/table.hpp"
-#include "data/utf8.hpp"
 #include "files.hpp"
 
 namespace thalweg::data {

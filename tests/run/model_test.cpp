@@ -201,5 +201,69 @@ TEST(SavedTrainers, OfOtherDataLoadToo) {
   for (std::int64_t i = 0; i < 30; ++i) EXPECT_NEAR(values.at(i), numbers.predict(data).at(i), 1e-4);
 }
 
+/// A file whose parameters are those of `outputs` outputs, whatever its preprocessing says.
+void save_crafted(const fs::path& path, std::int64_t outputs, const data::Preprocessing& preprocessing,
+                  const std::string& loss = "cross_entropy") {
+  Recipe recipe{{"mlp", {{"hidden", {OptionList{{std::int64_t{5}}}}}}}, {loss}, outputs, preprocessing};
+  Dataset data;
+  const Shape row = recipe.input().shape;
+  Shape shape{4};
+  for (const std::int64_t size : row) shape.push_back(size);
+  data.set("input", zeros(shape, recipe.input().dtype));
+  const bool labels = loss == "cross_entropy";
+  data.set("target", labels ? zeros({4}, i32) : zeros({4, outputs}));
+  Trainer trainer(recipe.make_model(registry()), recipe.make_loss(registry()), optim::sgd({.lr = 0.1}), 1);
+  trainer.init(data, 1);
+  save_model(path, recipe, trainer.state());
+}
+
+data::Preprocessing table_of(data::Task task, std::vector<std::string> classes) {
+  data::Schema schema{.target = "y", .task = task, .classes = std::move(classes)};
+  schema.features = {{"a", data::ColumnKind::number}, {"b", data::ColumnKind::number}};
+  return data::TablePreprocessing(schema, {{}, {}}, {});
+}
+
+void expect_refused(const fs::path& file, const std::string& what) {
+  try {
+    (void)Model::load(file);
+    FAIL() << what;
+  } catch (const ModelError& error) {
+    EXPECT_NE(std::string(error.what()).find(what), std::string::npos) << error.what();
+  }
+}
+
+TEST(CraftedModels, OutputsThatAreNotThoseOfTheTaskAreRefused) {
+  const testing::TemporaryFolder folder;
+  const fs::path file = folder / "model.safetensors";
+  save_crafted(file, 3, table_of(data::Task::binary, {"a", "b"}));
+  expect_refused(file, "3 outputs");
+  save_crafted(file, 3, table_of(data::Task::multiclass, {"a", "b"}));
+  expect_refused(file, "3 outputs");
+  save_crafted(file, 3, table_of(data::Task::multiclass, {"a", "b", "c", "d"}));
+  expect_refused(file, "3 outputs");
+  data::TensorPreprocessing images{
+      .input = {2, 2, 1}, .dtype = u8, .task = data::Task::multiclass, .classes = {"a", "b"}};
+  save_crafted(file, 3, images);
+  expect_refused(file, "3 outputs");
+  images.task = data::Task::language;
+  save_crafted(file, 3, images);
+  expect_refused(file, "language");
+  save_crafted(file, 3, table_of(data::Task::multiclass, {"a", "b", "c"}));
+  EXPECT_EQ(Model::load(file).predict(zeros({1, 2})).shape(), (Shape{1, 3}));
+}
+
+TEST(CraftedModels, AVocabularyThatDoublesIsRefusedBySize) {
+  std::vector<data::Tokenizer::Pair> merges = {{97, 97}};
+  for (std::int32_t id = 256; id < 300; ++id) merges.emplace_back(id, id);
+  EXPECT_THROW((void)data::Tokenizer::bpe(merges), ModelError);
+  merges.resize(6);  // 2, 4, 8, ... 64 bytes
+  EXPECT_EQ(data::Tokenizer::bpe(merges).token(261), std::string(64, 'a'));
+}
+
+TEST(CraftedModels, PreprocessingNestedDeepIsRefused) {
+  const std::string deep = std::string(100'000, '[') + std::string(100'000, ']');
+  EXPECT_THROW((void)data::Preprocessing::from_json("{\"format\":" + deep + "}"), ModelError);
+}
+
 }  // namespace
 }  // namespace thalweg

@@ -1,7 +1,13 @@
+#include "store/checkpoint.hpp"
+
 #include <gtest/gtest.h>
+#include <zlib.h>
+
 #include <filesystem>
+#include <nlohmann/json.hpp>
 
 #include "moons.hpp"
+#include "store/safetensors.hpp"
 #include "temporary_folder.hpp"
 
 namespace thalweg {
@@ -99,6 +105,113 @@ TEST_F(Checkpoints, WhereAllAreDamagedTheRunBeginsAgain) {
   EXPECT_EQ(rest.warnings.size(), 2U);
   EXPECT_EQ(rest.steps.front().step, 1);
   EXPECT_TRUE(identical(resumed.state().parameters, undisturbed()));
+}
+
+/// Checkpoints that somebody made, with the right checksums.
+class CraftedCheckpoints : public Checkpoints {
+ protected:
+  using Json = nlohmann::json;
+
+  [[nodiscard]] static std::uint32_t checksum(std::string_view bytes, std::uint32_t start = 0) {
+    return static_cast<std::uint32_t>(
+        ::crc32_z(start, reinterpret_cast<const unsigned char*>(bytes.data()), bytes.size()));
+  }
+  void begin() {
+    std::filesystem::remove_all(path("checkpoints"));
+    stop_in_the_middle();
+    find_newest();
+  }
+  void change_manifest(const std::function<void(Json&)>& change) const {
+    Json manifest = Json::parse(read(newest("manifest.json")))["manifest"];
+    change(manifest);
+    write(newest("manifest.json"), Json{{"manifest", manifest}, {"checksum", checksum(manifest.dump())}}.dump());
+  }
+  void change_tensors(const std::function<void(SafetensorsFile&)>& change) const {
+    SafetensorsFile file = read_safetensors(path(newest("state.safetensors")));
+    change(file);
+    write_safetensors(path(newest("state.safetensors")), file);
+    std::uint32_t sum = 0;
+    for (const auto& [name, tensor] : file.tensors)
+      sum = checksum({reinterpret_cast<const char*>(tensor.raw()), tensor.bytes()}, sum);
+    change_manifest([&](Json& manifest) { manifest["tensors_checksum"] = sum; });
+  }
+  /// The newest is passed over, with one warning that has `what` in it, and the run ends as it would have.
+  void expect_passed_over(const std::string& what) {
+    Trainer resumed = trainer();
+    const History rest = resume(resumed);
+    ASSERT_EQ(rest.warnings.size(), 1U) << what;
+    EXPECT_NE(rest.warnings[0].find("passed over"), std::string::npos) << rest.warnings[0];
+    EXPECT_NE(rest.warnings[0].find(what), std::string::npos) << rest.warnings[0];
+    EXPECT_EQ(rest.steps.front().step, 7) << what << ": it goes on behind the checkpoint of step 6";
+    EXPECT_TRUE(identical(resumed.state().parameters, undisturbed())) << what;
+  }
+};
+
+TEST_F(CraftedCheckpoints, CountsThatNoRunReachesArePassedOver) {
+  const std::vector<Json> counts = {-1, std::uint64_t{1} << 63, 1e300, 6.5, "7", nullptr, Json::array()};
+  for (const Json& count : counts) {
+    begin();
+    change_manifest([&](Json& manifest) { manifest["step"] = count; });
+    expect_passed_over("step");
+    begin();
+    change_manifest([&](Json& manifest) { manifest["position"]["best_step"] = count; });
+    expect_passed_over("best_step");
+  }
+  begin();
+  change_manifest([](Json& manifest) { manifest["step"] = 17; });
+  expect_passed_over("total_steps = 16");
+}
+
+TEST_F(CraftedCheckpoints, WithoutTheOptimizersSlotsTheyArePassedOver) {
+  begin();
+  change_tensors([](SafetensorsFile& file) {
+    std::erase_if(file.tensors, [](const auto& t) { return t.first != "parameters"; });
+  });
+  expect_passed_over("slots");
+  begin();
+  change_tensors([](SafetensorsFile& file) { std::swap(file.tensors[1].first, file.tensors[2].first); });
+  expect_passed_over("slot");
+  begin();
+  change_tensors([](SafetensorsFile& file) { file.tensors[1].second = zeros({1}); });
+  expect_passed_over("slot");
+}
+
+TEST_F(CraftedCheckpoints, ABlockOfAnotherTypeOrLengthIsPassedOver) {
+  for (const char* block : {"parameters", "best_parameters"}) {
+    for (const bool shorter : {false, true}) {
+      begin();
+      change_tensors([&](SafetensorsFile& file) {
+        const Tensor& own = file.tensor("parameters");
+        Tensor other = shorter ? zeros({1}) : zeros({own.size()}, u8);
+        std::erase_if(file.tensors, [&](const auto& t) { return t.first == block; });
+        file.tensors.emplace_back(block, other);
+      });
+      expect_passed_over(block);
+    }
+  }
+}
+
+TEST_F(CraftedCheckpoints, AManifestNestedDeepIsPassedOver) {
+  begin();
+  const std::string deep = std::string(100'000, '[') + std::string(100'000, ']');
+  write(newest("manifest.json"), "{\"manifest\":" + deep + ",\"checksum\":1}");
+  expect_passed_over("manifest");
+}
+
+TEST_F(Checkpoints, NumbersThatAreInfiniteComeBack) {
+  Trainer made = trainer();
+  (void)made.fit(data_, {.epochs = 1, .batch_size = 16});
+  Checkpoint written{made.state(), {}, {.total_steps = 16}, "f"};
+  written.position.best_value = std::numeric_limits<double>::infinity();
+  written.position.plateau.best = -std::numeric_limits<double>::infinity();
+  written.position.epoch_loss = std::numeric_limits<double>::quiet_NaN();
+  write_checkpoint(path("c"), written, 1);
+  std::vector<std::string> warnings;
+  const auto found = newest_checkpoint(path("c"), made.state(), "f", warnings);
+  ASSERT_TRUE(found) << warnings.at(0);
+  EXPECT_EQ(found->position.best_value, written.position.best_value);
+  EXPECT_EQ(found->position.plateau.best, written.position.plateau.best);
+  EXPECT_TRUE(std::isnan(found->position.epoch_loss));
 }
 
 }  // namespace

@@ -106,6 +106,21 @@ TEST_F(Safetensors, HostileHeadersAreModelErrors) {
   EXPECT_FALSE(reads(std::string(8, '\xff') + "{}"));              // a header of 2^64 - 1
 }
 
+TEST_F(Safetensors, ManyTensorsComeInTheOrderOfTheirPlaces) {
+  SafetensorsFile file;
+  for (int i = 0; i < 100'000; ++i) file.tensors.emplace_back("t" + std::to_string(100'000 - i), full({1}, i, u8));
+  write_safetensors(path("many"), file);
+  const SafetensorsFile read = read_safetensors(path("many"));
+  ASSERT_EQ(read.tensors.size(), file.tensors.size());
+  for (std::size_t i = 0; i < read.tensors.size(); i += 997) EXPECT_EQ(read.tensors[i].first, file.tensors[i].first);
+}
+
+TEST_F(Safetensors, ValuesNestedInTheMetadataAreRefused) {
+  const std::string deep = std::string(100'000, '[') + std::string(100'000, ']');
+  EXPECT_FALSE(reads(with_header("{\"__metadata__\":" + deep + "}", 0)));
+  EXPECT_FALSE(reads(with_header("{\"__metadata__\":{\"a\":" + deep + "}}", 0)));
+}
+
 TEST_F(Safetensors, TensorsOnTopOfEachOtherTakeNoMemory) {
   // 2000 tensors of the same megabyte: two gigabytes, if they were read before their places are looked at
   std::string header = "{";

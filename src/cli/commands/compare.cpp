@@ -152,7 +152,7 @@ void emit_json(const CompareArguments& arguments, const Experiment& experiment,
     for (const RateResult& rate : r.rates) method["rates"].push_back(json_of(rate));
     json["methods"].push_back(std::move(method));
   }
-  emit("{}\n", json.dump());
+  emit_line_of(json);
 }
 
 /// A method's medians over the rates, with its quartiles as a band. Results above the start are left out, and those

@@ -95,7 +95,7 @@ int run(const EvaluateArguments& arguments, const Context& context) {
   }
   nlohmann::ordered_json result{{"data", measured.name}, {"rows", evaluation.rows}};
   for (const auto& [name, value] : evaluation.metrics) result[name] = value;
-  emit("{}\n", result.dump());
+  emit_line_of(result);
   return 0;
 }
 

@@ -31,6 +31,12 @@ std::int64_t operations_of(const TracedObjective& traced) {
   return Program(*traced.graph, inputs, {{traced.result.prediction, {base, 0}}}).operations();
 }
 
+std::string names_text(const std::vector<std::string>& names) {
+  std::string text;
+  for (const std::string& name : names) text += (text.empty() ? "" : ", ") + shown(name);
+  return shown(text, 2000);
+}
+
 Anatomy anatomy_of(const Recipe& recipe, const Registry& registry) {
   const TracedObjective traced = trace_objective(evaluation_of(recipe.make_model(registry), recipe.make_loss(registry)),
                                                  {{"input", recipe.input()}}, 1, Mode::evaluate, f32);
@@ -101,7 +107,7 @@ void print_json(const Recipe& recipe, const Anatomy& anatomy, const std::optiona
     result["layers"].push_back({{"name", name}, {"shape", std::vector(shape.begin(), shape.end())}});
   }
   if (cost) result["step"] = cost_json(*cost);
-  emit("{}\n", result.dump());
+  emit_line_of(result);
 }
 
 void inspect_run(const std::string& path, const Context& context) {
@@ -112,8 +118,8 @@ void inspect_run(const std::string& path, const Context& context) {
   print_anatomy(recipe, anatomy);
   emit("{:<12}{} for a block of {} rows\n", "arena",
        bytes_text(static_cast<std::int64_t>(model.parts().forward->memory_bytes())), Model::Parts::block_rows);
-  if (!model.classes().empty()) emit("{:<12}{}\n", "classes", fmt::join(model.classes(), ", "));
-  if (!model.input_names().empty()) emit("{:<12}{}\n", "features", fmt::join(model.input_names(), ", "));
+  if (!model.classes().empty()) emit("{:<12}{}\n", "classes", names_text(model.classes()));
+  if (!model.input_names().empty()) emit("{:<12}{}\n", "features", names_text(model.input_names()));
 }
 
 void inspect_config(const ConfigArguments& arguments, bool measured, const Context& context) {

@@ -177,7 +177,7 @@ int list_all(const std::vector<ListedTable>& all, const Context& context) {
     if (!context.json) emit("{:<14}{}\n    {}\n", table.name, table.summary, fmt::join(names, ", "));
   }
   if (context.json) {
-    emit("{}\n", result.dump());
+    emit_line_of(result);
   } else {
     emit("\n`thalweg list TABLE` shows each row with its formula, options, defaults and source.\n");
   }
@@ -197,7 +197,7 @@ int list_rows(const ListedTable& table, const std::string& name, const Context& 
   if (!shown) {
     fail<UsageError>("[list] there is no row '{}' among {}. Hint: {}", name, table.name, name_hint(name, names));
   }
-  if (context.json) emit("{}\n", result.dump());
+  if (context.json) emit_line_of(result);
   return 0;
 }
 

@@ -121,7 +121,7 @@ void emit_json(const LrFinding& finding) {
   result["steps"] = finding.steps;
   result["samples"] = finding.samples;
   result["seconds"] = finding.seconds;
-  emit("{}\n", result.dump());
+  emit_line_of(result);
 }
 
 void emit_text(const LrFinding& finding, const LoadedConfig& loaded, const LrArguments& arguments,
@@ -143,7 +143,7 @@ void emit_text(const LrFinding& finding, const LoadedConfig& loaded, const LrArg
   emit("{:<12} {}\n", "cost", cost_text(finding, rows));
   const ConfigArguments& given = arguments.config;
   const bool more = !given.given.empty() || !given.sets.empty() || !given.types.empty();
-  emit("{:<12} thalweg train {} --lr {:g}{}\n", "next", given.source, finding.lr(),
+  emit("{:<12} thalweg train {} --lr {:g}{}\n", "next", shell_quoted(given.source), finding.lr(),
        more ? " and the same options" : "");
 }
 

@@ -151,7 +151,7 @@ void emit_json(const Target& target, const Optimizer& method, const MinimizeResu
   for (std::int64_t i = 0; i < result.x.size(); ++i) json["x"].push_back(result.x.at(i));
   if (target.problem.minimum) json["known_minimum"] = *target.problem.minimum;
   if (!rate.asked) json["evaluations_to_find_lr"] = rate.evaluations;
-  emit("{}\n", json.dump());
+  emit_line_of(json);
 }
 
 void print_task(const Target& target, const Optimizer& method, const Rate& rate) {

@@ -74,7 +74,7 @@ class Writer {
         object["probabilities"][class_name(static_cast<std::int64_t>(c))] = row[c];
       }
     }
-    emit("{}\n", object.dump());
+    emit_line_of(object);
   }
 
   static void line(const std::vector<std::string>& cells) {
@@ -161,7 +161,8 @@ void predict_images(const Model& model, const std::string& path, const Context& 
 int run(const PredictArguments& arguments, const Context& context) {
   const Model model = Model::load(arguments.run, context.registry);
   if (model.parts().recipe.preprocessing.text()) {
-    fail<UsageError>("[predict] this is a model of texts. Hint: thalweg generate {} --prompt \"...\"", arguments.run);
+    fail<UsageError>("[predict] this is a model of texts. Hint: thalweg generate {} --prompt \"...\"",
+                     shell_quoted(arguments.run));
   }
   if (!model.parts().is_table()) {
     predict_images(model, arguments.images, context);

@@ -72,15 +72,15 @@ RunFolder resume_folder(const fs::path& path, LoadedConfig& loaded, const Regist
     fail<UsageError>(
         "[resume] the configuration is not that of {}: {}. Hint: the same options, or thalweg train {} "
         "--resume",
-        path.string(), fmt::join(changed, "; "), path.string());
+        path.string(), fmt::join(changed, "; "), shell_quoted(path.string()));
   }
   return folder;
 }
 
 /// Throws where there is nothing to go on from.
-void require_checkpoint(const RunFolder& folder, const State& state) {
+void require_checkpoint(const RunFolder& folder, const State& state, const std::string& fingerprint) {
   std::vector<std::string> damaged;
-  if (newest_checkpoint(folder.checkpoints(), state.layout, damaged)) return;
+  if (newest_checkpoint(folder.checkpoints(), state, fingerprint, damaged)) return;
   const std::string name = folder.path().string();
   if (!damaged.empty()) fail<ModelError>("[resume] no checkpoint of {} is whole: {}", name, fmt::join(damaged, "; "));
   fail<UsageError>("[resume] {} was stopped before its first checkpoint. Hint: without --resume a new run begins.",
@@ -164,13 +164,13 @@ Watched fit(Session& session, const Config& config, const RunFolder& folder, con
 /// Says of an interrupted run what is kept, and how to resume it.
 int say_stopped(const Watched& watched, const RunFolder& folder, const Session& session, const Context& context) {
   const std::int64_t step = session.trainer.state().step;
-  const std::string command = fmt::format("thalweg train {} --resume", folder.path().string());
+  const std::string command = fmt::format("thalweg train {} --resume", shell_quoted(folder.path().string()));
   if (context.json) {
-    emit("{}\n",
-         nlohmann::ordered_json{{"run", folder.path().string()}, {"stopped_at", step}, {"resume", command}}.dump());
+    emit_line_of(
+        nlohmann::ordered_json{{"run", as_utf8(folder.path().string())}, {"stopped_at", step}, {"resume", command}});
   } else {
     emit("stopped at step {}; the checkpoint is in {}\nto go on: {}\n", with_commas(step),
-         folder.checkpoints().string(), command);
+         shown(folder.checkpoints().string()), command);
   }
   return watched.signal != 0 ? 128 + watched.signal : 0;
 }
@@ -188,7 +188,7 @@ int train_one(const TrainArguments& arguments, const NamedTree& named, LoadedCon
   Session session = make_session(loaded.config, loaded.source.facts(), std::move(parts), context.registry);
   if (!context.quiet && !context.json) say("{}\n", describe(loaded.config, session));
   say_warnings(context, session.parts.warnings);
-  if (resumed) require_checkpoint(*resumed, session.trainer.state());
+  if (resumed) require_checkpoint(*resumed, session.trainer.state(), loaded.config.fingerprint());
   const RunFolder folder = resumed ? std::move(*resumed) : RunFolder::create(wanted);
   if (!arguments.resume) write_atomically(folder.data(), record_of(loaded.source.options(), session.parts).json());
   write_atomically(folder.config(), loaded.config.toml());
@@ -207,7 +207,8 @@ int dry_run(LoadedConfig loaded, const Context& context) {
   Session session =
       make_session(loaded.config, loaded.source.facts(), loaded.source.parts(loaded.config.seed), context.registry);
   const std::int64_t rows = loaded.config.train.batch_size.of(session.parts.train.rows());
-  emit("{}\n{}", describe(loaded.config, session), session.trainer.explain(session.parts.train.slice(0, rows)));
+  emit("{}\n{}", shown(describe(loaded.config, session), 2000),
+       session.trainer.explain(session.parts.train.slice(0, rows)));
   return 0;
 }
 

@@ -1,0 +1,15 @@
+// A formula: it is parsed, and what is accepted can be traced.
+
+#include "thalweg/formula.hpp"
+
+#include "fuzz.hpp"
+#include "graph/graph.hpp"
+
+void thalweg::fuzz::run(std::string_view bytes) {
+  may_refuse([&] {
+    const Formula formula(bytes);
+    Graph graph;
+    const auto size = static_cast<std::int64_t>(formula.variables().size());
+    (void)formula(graph.input("x", {size}, f64));
+  });
+}

@@ -1,0 +1,67 @@
+// NaN is no value of any option: every number of every table is asked to be one.
+
+#include <gtest/gtest.h>
+
+#include <limits>
+
+#include "thalweg/error.hpp"
+#include "thalweg/registry.hpp"
+#include "thalweg/train.hpp"
+
+namespace thalweg {
+namespace {
+
+constexpr double none = std::numeric_limits<double>::quiet_NaN();
+
+bool is_length_of_training(const std::string& text) {
+  try {
+    (void)Duration(text);
+    return true;
+  } catch (const UsageError&) {
+    return false;
+  }
+}
+
+/// The option as NaN, in each form in which it may come: alone, in a list, as a length of training.
+std::vector<OptionValue> forms_of(const OptionDoc& option) {
+  const OptionValue& initial = option.initial;
+  if (initial.holds<double>() || initial.holds<std::int64_t>()) return {{none}};
+  if (initial.holds<OptionList>()) return {{none}, {OptionList{{none}}}};
+  if (const auto* text = initial.get_if<std::string>(); text && is_length_of_training(*text))
+    return {{"nan epochs"}, {none}};
+  return {};
+}
+
+/// How many numbers there were.
+template <class Rows, class Make>
+int expect_refused(const Rows& rows, const Make& make) {
+  int count = 0;
+  for (const auto& row : rows) {
+    for (const OptionDoc& option : row.options) {
+      for (const OptionValue& value : forms_of(option)) {
+        ++count;
+        try {
+          (void)make(row, OptionMap{{option.name, value}});
+          ADD_FAILURE() << row.name << "." << option.name << " is taken for a number";
+        } catch (const UsageError& error) {
+          EXPECT_NE(std::string(error.what()).find(option.name), std::string::npos) << error.what();
+        }
+      }
+    }
+  }
+  return count;
+}
+
+TEST(NotANumber, IsNoOptionOfAnyTable) {
+  const Registry all = registry();
+  const auto plain = [](const auto& row, const OptionMap& options) { return row.make(options); };
+  EXPECT_GT(expect_refused(all.optimizers(), plain), 50);
+  EXPECT_GT(expect_refused(all.schedules(), plain), 20);
+  EXPECT_GT(expect_refused(all.losses(), plain), 10);
+  EXPECT_GT(
+      expect_refused(all.models(), [](const auto& row, const OptionMap& options) { return row.make(2, options); }), 10);
+  EXPECT_GT(expect_refused(nn::layers(), plain), 20);
+}
+
+}  // namespace
+}  // namespace thalweg
