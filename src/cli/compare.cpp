@@ -11,7 +11,6 @@
 #include "cli/output.hpp"
 #include "cli/progress.hpp"
 #include "core/error.hpp"
-#include "plan/notation.hpp"
 #include "plot/plot.hpp"
 #include "store/atomic_file.hpp"
 
@@ -119,7 +118,7 @@ void print_table(const Experiment& experiment, const std::vector<MethodResult>& 
   }
   emit(
       "\nwidth: decades of rates around the best whose median is within {} times of its; stable to: the largest rate\n"
-      "up to which no run diverged\n",
+      "up to which no run diverged, which is to end above where it began\n",
       number_text(factor));
   for (const MethodResult& r : results) {
     const bool low = r.best.lr == rates.front(), high = r.best.lr == rates.back();
@@ -195,7 +194,10 @@ int run(const CompareArguments& arguments, const Context& context) {
   // what came within a hundred-millionth of the way counts as there
   const double floor = experiment.walk ? 1e-8 * experiment.start : 0;
   const std::vector<MethodResult> results = compare_methods(trials, arguments.factor, floor);
-  if (!arguments.svg.empty()) write_atomically(arguments.svg, picture(arguments, experiment, results));
+  if (!arguments.svg.empty()) {
+    write_atomically(arguments.svg, picture(arguments, experiment, results));
+    if (!context.quiet) say("the drawing is in {}\n", arguments.svg);
+  }
   if (arguments.csv) {
     emit("method,lr,seed,result\n");
     for (const Trial& trial : trials) emit("{},{},{},{}\n", trial.method, trial.lr, trial.seed, trial.result);

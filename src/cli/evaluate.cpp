@@ -8,6 +8,7 @@
 #include "cli/session.hpp"
 #include "core/error.hpp"
 #include "run/model_parts.hpp"
+#include "train/evaluation.hpp"
 
 namespace fs = std::filesystem;
 
@@ -75,8 +76,12 @@ int run(const EvaluateArguments& arguments, const Context& context) {
   }
   const Evaluation evaluation = model.evaluate(measured.data);
   if (!context.json) {
-    print_metrics(measured.name, evaluation.metrics,
-                  fmt::format("{} {}", with_commas(evaluation.rows), rows_name(recipe.preprocessing)));
+    print_metrics(measured.name, evaluation.metrics, metrics_note(evaluation.rows, recipe));
+    const bool classes = !recipe.preprocessing.text() && recipe.preprocessing.task() != data::Task::regression;
+    if (classes) {
+      const Tensor labels = measured.data["target"].reshape({measured.data.rows()}).to(i32);
+      print_confusion(confusion_of(evaluation.predictions, labels), class_names(recipe));
+    }
     return 0;
   }
   nlohmann::ordered_json result{{"data", measured.name}, {"rows", evaluation.rows}};

@@ -55,7 +55,8 @@ Experiment walk_experiment(const WalkArguments& arguments, const Registry& regis
                   [&](const auto& option) { return !has_option(registry.optimizer(name), option.first); });
     const Tensor x0 = start_of(target.x0, seed, arguments.spread);
     const MinimizeResult result = minimize(target.problem.function, x0, make_method(registry, name, own, lr), options);
-    return std::isfinite(result.value) ? result.value : diverged;
+    const double start = target.problem.function(x0).item();  // a walk that ends above it diverged, finite or not
+    return std::isfinite(result.value) && !(result.value > start) ? result.value : diverged;
   };
   return {.title = fmt::format("{} from {} and {} starts near it, {} steps each", target.name, point_text(target.x0),
                                arguments.seeds - 1, arguments.steps),

@@ -17,7 +17,8 @@ struct Experiment {
   std::vector<double> rates;           ///< unless others are asked for
   std::int64_t seeds = 1;
   double start = 0;
-  /// The result of a run; infinite where it diverged. Lower is better.
+  /// The result of a run; infinite where it diverged: a number that is none, or a walk that ends above its start. Lower
+  /// is better.
   std::function<double(const std::string& method, double lr, std::int64_t seed)> run;
 };
 

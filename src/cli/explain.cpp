@@ -6,6 +6,7 @@
 #include <map>
 #include <set>
 
+#include "core/numbers.hpp"
 #include "optim/descent.hpp"
 #include "plan/notation.hpp"
 #include "thalweg/formula.hpp"

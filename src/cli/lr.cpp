@@ -164,6 +164,7 @@ int run(LrArguments arguments, const Context& context) {
     const Series both[] = {drawn(finding), drawn_trials(finding)};
     write_atomically(arguments.svg, line_plot_svg(plot_of(finding, loaded.name),
                                                   std::span(both).first(finding.trials.size() > 1 ? 2 : 1)));
+    if (!context.quiet) say("the drawing is in {}\n", arguments.svg);
   }
   if (context.json) {
     emit_json(finding);

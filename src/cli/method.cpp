@@ -6,9 +6,9 @@
 
 #include "cli/target.hpp"
 #include "core/error.hpp"
+#include "core/numbers.hpp"
 #include "options/text.hpp"
 #include "options/toml.hpp"
-#include "plan/notation.hpp"
 
 namespace thalweg::cli {
 

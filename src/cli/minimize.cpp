@@ -15,7 +15,6 @@
 #include "cli/target.hpp"
 #include "core/error.hpp"
 #include "options/text.hpp"
-#include "plan/notation.hpp"
 #include "plot/plot.hpp"
 #include "store/atomic_file.hpp"
 
@@ -147,7 +146,7 @@ void emit_json(const Target& target, const Optimizer& method, const MinimizeResu
                               {"value", result.value},
                               {"gradient_norm", result.gradient_norm},
                               {"x", nlohmann::ordered_json::array()},
-                              {"converged", result.converged()},
+                              {"criterion_met", result.converged()},
                               {"reason", key(result.reason)}};
   for (std::int64_t i = 0; i < result.x.size(); ++i) json["x"].push_back(result.x.at(i));
   if (target.problem.minimum) json["known_minimum"] = *target.problem.minimum;
@@ -212,7 +211,8 @@ void print_result(const Target& target, const Walk& walk, const Rate& rate) {
   emit("gradient    {:.3g}\n", result.gradient_norm);
   emit("steps       {} ({} evaluations{})\n", with_commas(result.steps), with_commas(result.evaluations),
        rate.asked ? "" : fmt::format(", and {} to find the rate", with_commas(rate.evaluations)));
-  emit("{:<12}{}\n", result.converged() ? "converged" : "stopped", name(result.reason));
+  const bool flat = result.reason == MinimizeReason::gradient;  // which says nothing of what kind of point it is
+  emit("{:<12}{}{}\n", "ended", name(result.reason), flat ? ": at a minimum, a saddle or in a flat place" : "");
 }
 
 /// What a walk that did not end well comes to.
@@ -247,7 +247,10 @@ int run(const MinimizeArguments& arguments, const Context& context) {
     context.json ? say("{}\n", text) : emit("{}\n", text);
   }
   const Walk walked = walk(target, method, options, arguments.trace);
-  if (!arguments.svg.empty()) write_atomically(arguments.svg, landscape_svg(target, walked.path, method.name));
+  if (!arguments.svg.empty()) {
+    write_atomically(arguments.svg, landscape_svg(target, walked.path, method.name));
+    if (!context.quiet) say("the drawing is in {}\n", arguments.svg);
+  }
   if (context.json) {
     emit_json(target, method, walked.result, rate);
   } else if (!context.quiet) {

@@ -9,7 +9,11 @@
 #include "data/pictures.hpp"
 #include "report/report.hpp"
 #include "store/atomic_file.hpp"
+#include "thalweg/metrics.hpp"
 #include "tiles/micro_ops.hpp"
+#include "train/baseline.hpp"
+#include "train/evaluation.hpp"
+#include "train/trials.hpp"
 
 namespace thalweg::cli {
 
@@ -17,17 +21,33 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-/// The figures of a run on one part of its data.
+/// The figures of a run on one part of its data, and those of the baselines.
 struct Measured {
   std::string name;
   const Dataset* data;
   Evaluation evaluation;
+  std::vector<NamedMetrics> baselines;
 };
 
-std::vector<Measured> measure(Session& session) {
+/// What the best constant is called: of classes, the one that it always predicts.
+std::string baseline_name(const Baseline& baseline, const Recipe& recipe, const Evaluation& evaluation) {
+  if (baseline.name != "constant" || recipe.preprocessing.task() == data::Task::regression) return baseline.name;
+  const Tensor& p = evaluation.predictions;
+  const std::vector<std::string> names = class_names(recipe);
+  std::int64_t best = p.shape()[1] == 1 && p.at(0) > 0.5 ? 1 : 0;  // the first row, which is as any other
+  for (std::int64_t c = 1; c < p.shape()[1]; ++c) best = p.at(c) > p.at(best) ? c : best;
+  return "always " + names[static_cast<std::size_t>(best)];
+}
+
+std::vector<Measured> measure(Session& session, const std::vector<Baseline>& baselines) {
   std::vector<Measured> all;
   const auto add = [&](const char* name, const std::optional<Dataset>& data) {
-    if (data) all.push_back({name, &*data, session.trainer.evaluate(*data)});
+    if (!data) return;
+    all.push_back({name, &*data, session.trainer.evaluate(*data), {}});
+    for (const Baseline& baseline : baselines) {
+      const Evaluation evaluation = baseline.trainer->evaluate(*data);
+      all.back().baselines.push_back({baseline_name(baseline, session.recipe, evaluation), evaluation.metrics});
+    }
   };
   add("validation", session.parts.validation);
   add("test", session.parts.test);
@@ -36,10 +56,10 @@ std::vector<Measured> measure(Session& session) {
 
 Tensor labels_of(const Dataset& data) { return data["target"].reshape({data.rows()}).to(i32); }
 
-std::vector<std::string> class_names(const Recipe& recipe) {
-  std::vector<std::string> names = recipe.preprocessing.classes();
-  for (auto c = static_cast<std::int64_t>(names.size()); c < recipe.outputs; ++c) names.push_back(std::to_string(c));
-  return names;
+Confusion confusion_on(const Measured& measured) {
+  const Dataset& data = *measured.data;
+  const metric::Weights weights = data.has("weight") ? metric::Weights(data["weight"]) : std::nullopt;
+  return confusion_of(measured.evaluation.predictions, labels_of(data), weights);
 }
 
 /// The first of the images, one a column. Their range is [0, 1].
@@ -65,13 +85,13 @@ void add_pictures(ReportData& report, const Measured& measured) {
 
 void add_predictions(ReportData& report, const Session& session, const Measured& measured) {
   report.evaluation = measured.evaluation.metrics;
-  report.evaluated_on = fmt::format("{}, {} {}", measured.name, with_commas(measured.evaluation.rows),
-                                    rows_name(session.recipe.preprocessing));
+  report.baselines = measured.baselines;
+  report.evaluated_on = measured.name + ", " + metrics_note(measured.evaluation.rows, session.recipe);
   if (session.recipe.preprocessing.text()) return;
   const Tensor& predictions = measured.evaluation.predictions;
   const auto* table = session.recipe.preprocessing.table();
   if (session.recipe.preprocessing.task() != data::Task::regression) {
-    report.confusion = confusion_matrix(predictions, labels_of(*measured.data), class_names(session.recipe));
+    report.confusion = {class_names(session.recipe), confusion_on(measured)};
     return;
   }
   if (session.recipe.preprocessing.tensor()) return add_pictures(report, measured);
@@ -120,6 +140,37 @@ void write_report(const Session& session, const Config& config, const std::strin
   write_atomically(folder.report(), report_html(report));
 }
 
+MakeTrainer maker_of(const Session& session, const Config& config, const Registry& registry) {
+  return [&](Optimizer optimizer) { return make_trainer(session.recipe, config, std::move(optimizer), registry); };
+}
+
+std::vector<Baseline> baselines_for(const Session& session, const Config& config, const Registry& registry) {
+  const bool with_linear = config.model.kind != "linear";
+  auto all = baselines_of(session.recipe.make_loss(registry), session.recipe.outputs, session.parts.train, with_linear,
+                          config.train.threads);
+  for (const Baseline& baseline : all) set_units(*baseline.trainer, session.recipe.preprocessing);
+  return all;
+}
+
+/// The verdict, with what it advises tried on copies of the run.
+Verdict judged(const Session& session, const Config& config, const History& history, JudgeOptions options,
+               const Registry& registry) {
+  const auto trials = trials_of(maker_of(session, config, registry), config.make_optimizer(registry),
+                                session.parts.train, config.fit_options(), session.trainer.state());
+  if (trials) options.trials = &*trials;
+  return judge(history, options);
+}
+
+JudgeOptions constants_of(const std::vector<Baseline>& baselines, const std::vector<Measured>& measured) {
+  JudgeOptions options;
+  if (baselines.empty()) return options;
+  options.constant_training = baselines.front().training_loss;
+  for (const Measured& one : measured) {
+    if (one.name == "validation") options.constant_validation = one.baselines.front().second.front().second;
+  }
+  return options;
+}
+
 std::string next_step(const Session& session, const RunFolder& folder) {
   const std::string run = folder.path().string();
   if (session.recipe.preprocessing.text()) return fmt::format("thalweg generate {} --prompt \"...\"", run);
@@ -129,20 +180,25 @@ std::string next_step(const Session& session, const RunFolder& folder) {
 
 void emit_lines(const Verdict& verdict) {
   emit("{:<12}{}\n", "verdict", verdict.sentence);
+  for (const std::string& tried : verdict.tried) emit("{:<12}{}\n", "tried", tried);
   if (!verdict.advice.empty()) emit("{:<12}{}\n", "to improve", verdict.advice);
 }
 
 Json verdict_json(const Verdict& verdict) {
   Json result{{"kind", name(verdict.kind)}, {"sentence", verdict.sentence}, {"advice", verdict.advice}};
   for (const Evidence& e : verdict.evidence) result["evidence"][e.name] = e.value;
+  if (!verdict.tried.empty()) result["tried"] = verdict.tried;
   return result;
 }
 
 void emit_text(const Session& session, const RunFolder& folder, const std::vector<Measured>& measured,
                const History& history, const Verdict& verdict) {
   for (const Measured& one : measured) {
-    print_metrics(one.name, one.evaluation.metrics,
-                  fmt::format("{} {}", with_commas(one.evaluation.rows), rows_name(session.recipe.preprocessing)));
+    print_metrics(one.name, one.evaluation.metrics, metrics_note(one.evaluation.rows, session.recipe), one.baselines);
+  }
+  const data::Preprocessing& data = session.recipe.preprocessing;
+  if (!measured.empty() && !data.text() && data.task() != data::Task::regression) {
+    print_confusion(confusion_on(measured.back()), class_names(session.recipe));
   }
   const std::int64_t epochs = history.epochs.empty() ? 0 : history.epochs.back().epoch;
   emit("{:<12}{}, {} epochs, {} steps\n", "time", duration_text(history.seconds), epochs,
@@ -163,6 +219,9 @@ void emit_json(const Session& session, const RunFolder& folder, const std::vecto
               {"best_epoch", history.best_epoch}, {"stopped_early", history.reason == StopReason::stopped_early}};
   for (const Measured& one : measured) {
     for (const auto& [metric, value] : one.evaluation.metrics) result[one.name][metric] = value;
+    for (const auto& [name, metrics] : one.baselines) {
+      for (const auto& [metric, value] : metrics) result["baselines"][one.name][name][metric] = value;
+    }
   }
   result["verdict"] = verdict_json(verdict);
   emit("{}\n", result.dump());
@@ -170,19 +229,24 @@ void emit_json(const Session& session, const RunFolder& folder, const std::vecto
 
 }  // namespace
 
-void emit_verdict(const Verdict& verdict, const RunFolder& folder, const Context& context) {
+void emit_failure(const Session& session, const Config& config, const RunFolder& folder, const History& history,
+                  const JudgeOptions& failure, const Context& context) {
+  const Verdict verdict = judged(session, config, history, failure, context.registry);
+  write_report(session, config, folder.path().filename().string(), folder, {}, history, verdict);
   if (context.json) {
     emit("{}\n", Json{{"run", folder.path().string()}, {"verdict", verdict_json(verdict)}}.dump());
   } else {
     for (const Evidence& e : verdict.evidence) emit("{:<12}{}\n", "evidence", e.sentence);
     emit_lines(verdict);
+    emit("{:<12}{}\n", "report", folder.report().string());
   }
 }
 
 void finish_run(Session& session, const Config& config, const std::string& name, const RunFolder& folder,
                 const History& history, const Context& context) {
-  const std::vector<Measured> measured = measure(session);
-  const Verdict verdict = judge(history);
+  const std::vector<Baseline> baselines = baselines_for(session, config, context.registry);
+  const std::vector<Measured> measured = measure(session, baselines);
+  const Verdict verdict = judged(session, config, history, constants_of(baselines, measured), context.registry);
   write_report(session, config, name, folder, measured, history, verdict);
   // last: a folder with a model in it is a run that has finished
   save_model(folder.model(), session.recipe, session.trainer.state());

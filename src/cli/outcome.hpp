@@ -11,8 +11,9 @@ namespace thalweg::cli {
 void finish_run(Session& session, const Config& config, const std::string& name, const RunFolder& folder,
                 const History& history, const Context& context);
 
-/// The verdict alone, of a run that has no model to show.
-void emit_verdict(const Verdict& verdict, const RunFolder& folder, const Context& context);
+/// The verdict alone, of a run that ended in a failure and has no model to show. What it advises is tried first.
+void emit_failure(const Session& session, const Config& config, const RunFolder& folder, const History& history,
+                  const JudgeOptions& failure, const Context& context);
 
 /// Trains once a fold, and prints each metric's mean and spread over the folds.
 int cross_validate(const LoadedConfig& loaded, std::int64_t folds, const Context& context);

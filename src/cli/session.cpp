@@ -1,19 +1,30 @@
 #include "cli/session.hpp"
 
+#include <algorithm>
+
 #include "cli/output.hpp"
 
 namespace thalweg::cli {
 
-Session make_session(const Config& config, const DataFacts& facts, Parts parts, const Registry& registry) {
-  Recipe recipe{config.model, config.loss, facts.outputs, parts.preprocessing};
-  AugmentOptions augmentation;
-  read_fields(fields(augmentation), config.data.augment, "data.augment");
-  Trainer trainer(recipe.make_model(registry, augmentation), recipe.make_loss(registry),
-                  config.make_optimizer(registry), config.train.threads);
-  if (const auto* table = parts.preprocessing.table()) {
+void set_units(Trainer& trainer, const data::Preprocessing& preprocessing) {
+  if (const auto* table = preprocessing.table()) {
     trainer.set_target_scale(table->target().shift, 1 / table->target().scale);
   }
-  if (const auto* text = parts.preprocessing.text()) trainer.set_token_bytes(text->token_bytes());
+  if (const auto* text = preprocessing.text()) trainer.set_token_bytes(text->token_bytes());
+}
+
+Trainer make_trainer(const Recipe& recipe, const Config& config, Optimizer optimizer, const Registry& registry) {
+  AugmentOptions augmentation;
+  read_fields(fields(augmentation), config.data.augment, "data.augment");
+  Trainer trainer(recipe.make_model(registry, augmentation), recipe.make_loss(registry), std::move(optimizer),
+                  config.train.threads);
+  set_units(trainer, recipe.preprocessing);
+  return trainer;
+}
+
+Session make_session(const Config& config, const DataFacts& facts, Parts parts, const Registry& registry) {
+  Recipe recipe{config.model, config.loss, facts.outputs, parts.preprocessing};
+  Trainer trainer = make_trainer(recipe, config, config.make_optimizer(registry), registry);
   trainer.init(parts.train.slice(0, 1), config.seed);
   return {std::move(recipe), std::move(parts), std::move(trainer)};
 }
@@ -39,11 +50,84 @@ std::string describe(const Config& config, const Session& session) {
   return text + fmt::format("; {} parameters", with_commas(session.trainer.state().layout->size));
 }
 
-void print_metrics(std::string_view name, const Metrics& metrics, std::string_view note) {
-  std::string line = fmt::format("{:<12}", name);
-  for (const auto& [metric, value] : metrics) line += fmt::format("{} {}  ", metric, figure(value));
-  if (!note.empty()) line += fmt::format("({})", note);
-  emit("{}\n", std::string_view(line).substr(0, line.find_last_not_of(' ') + 1));
+std::vector<std::string> class_names(const Recipe& recipe) {
+  std::vector<std::string> names = recipe.preprocessing.classes();
+  for (auto c = static_cast<std::int64_t>(names.size()); c < std::max<std::int64_t>(2, recipe.outputs); ++c) {
+    names.push_back(std::to_string(c));
+  }
+  return names;
+}
+
+std::string metric_text(const std::string& metric, double value, const std::vector<NamedMetrics>& baselines) {
+  std::string beside;
+  for (const auto& [name, metrics] : baselines) {
+    const auto own = std::ranges::find(metrics, metric, &Metrics::value_type::first);
+    if (own == metrics.end()) continue;
+    beside += fmt::format("{}{}: {}", beside.empty() ? "" : ", ", name, figure(own->second));
+  }
+  return fmt::format("{} {}{}", metric, figure(value), beside.empty() ? "" : " (" + beside + ")");
+}
+
+void print_metrics(std::string_view name, const Metrics& metrics, std::string_view note,
+                   const std::vector<NamedMetrics>& baselines) {
+  std::string text = fmt::format("{:<11} ", name);  // a name may be longer than its column
+  for (std::size_t i = 0; i < metrics.size(); ++i) {
+    if (i > 0) text += baselines.empty() ? "  " : fmt::format("\n{:<12}", "");
+    text += metric_text(metrics[i].first, metrics[i].second, baselines);
+  }
+  if (!note.empty()) text += fmt::format("  ({})", note);
+  emit("{}\n", text);
+}
+
+std::string metrics_note(std::int64_t rows, const Recipe& recipe) {
+  std::string note = fmt::format("{} {}", with_commas(rows), rows_name(recipe.preprocessing));
+  const auto* table = recipe.preprocessing.table();
+  const data::Task task = recipe.preprocessing.task();
+  if (table && task == data::Task::regression && (table->target().scale != 1 || table->target().shift != 0)) {
+    note += "; the loss is of the standardised target";
+  }
+  if (task == data::Task::binary) note += "; positive: " + class_names(recipe)[1];
+  return note;
+}
+
+namespace {
+
+constexpr std::size_t few_classes = 8, lowest_shown = 5;
+
+std::string recall_text(const Confusion::Counts& counts) {
+  return counts.tp + counts.fn > 0 ? figure(counts.recall()) : "-";
+}
+
+/// Those with the lowest recall of the classes that have rows.
+void print_lowest_recalls(const Confusion& confusion, const std::vector<std::string>& classes) {
+  std::vector<std::size_t> order;
+  for (std::size_t c = 0; c < confusion.size(); ++c) {
+    if (confusion.of(c).tp + confusion.of(c).fn > 0) order.push_back(c);
+  }
+  std::ranges::stable_sort(order, {}, [&](std::size_t c) { return confusion.of(c).recall(); });
+  std::string text;
+  for (std::size_t i = 0; i < std::min(order.size(), lowest_shown); ++i) {
+    text += fmt::format("{}{} {}", i > 0 ? ", " : "", classes[order[i]], figure(confusion.of(order[i]).recall()));
+  }
+  emit("{:<12}lowest of {} classes: {}\n", "recall", with_commas(std::ssize(order)), text);
+}
+
+}  // namespace
+
+void print_confusion(const Confusion& confusion, const std::vector<std::string>& classes) {
+  if (confusion.size() > few_classes) return print_lowest_recalls(confusion, classes);
+  std::size_t width = 6;
+  for (const std::string& name : classes) width = std::max(width, std::min<std::size_t>(name.size(), 16));
+  std::string header = fmt::format("{:<12}{:<{}}", "confusion", "true", width);
+  for (const std::string& name : classes) header += fmt::format("  {:>{}.16}", name, width);
+  emit("{}  {:>{}}  (columns: predicted)\n", header, "recall", width);
+  for (std::size_t truth = 0; truth < confusion.size(); ++truth) {
+    std::string line = fmt::format("{:<12}{:<{}.16}", "", classes[truth], width);
+    for (std::size_t p = 0; p < confusion.size(); ++p) {
+      line += fmt::format("  {:>{}}", number_text(confusion.at(truth, p)), width);
+    }
+    emit("{}  {:>{}}\n", line, recall_text(confusion.of(truth)), width);
+  }
 }
 
 }  // namespace thalweg::cli

@@ -2,6 +2,7 @@
 // A configuration and its data, put together: what trains.
 
 #include "cli/arguments.hpp"
+#include "insight/confusion.hpp"
 #include "run/recipe.hpp"
 
 namespace thalweg::cli {
@@ -12,13 +13,31 @@ struct Session {
   Trainer trainer;
 };
 [[nodiscard]] Session make_session(const Config& config, const DataFacts& facts, Parts parts, const Registry& registry);
+/// A trainer of a session's model with an optimizer of its own. Its metrics are in the target's units.
+[[nodiscard]] Trainer make_trainer(const Recipe& recipe, const Config& config, Optimizer optimizer,
+                                   const Registry& registry);
+/// Metrics of values in the target's units; of texts, by the byte.
+void set_units(Trainer& trainer, const data::Preprocessing& preprocessing);
 
 /// "mlp on houses.csv: regression of medv, 400 rows to train on, 50 to validate"
 [[nodiscard]] std::string describe(const Config& config, const Session& session);
 /// What a row of the data is called: "rows", "images".
 [[nodiscard]] std::string_view rows_name(const data::Preprocessing& preprocessing);
 
-/// "validation  rmse 3.1  mae 2.2" and so on, a line.
-void print_metrics(std::string_view name, const Metrics& metrics, std::string_view note = "");
+/// The names of the classes, in the order of the model's outputs; their numbers where they have none.
+[[nodiscard]] std::vector<std::string> class_names(const Recipe& recipe);
+
+/// Metrics of a baseline.
+using NamedMetrics = std::pair<std::string, Metrics>;
+/// "accuracy 0.8705 (always None: 0.9035, linear: 0.905)": a metric, and what each baseline has.
+[[nodiscard]] std::string metric_text(const std::string& metric, double value,
+                                      const std::vector<NamedMetrics>& baselines);
+/// "validation  rmse 3.1  mae 2.2" and so on, a line; with baselines, a line a metric.
+void print_metrics(std::string_view name, const Metrics& metrics, std::string_view note = "",
+                   const std::vector<NamedMetrics>& baselines = {});
+/// "57 rows; the loss is of the standardised target", "57 rows; positive: yes".
+[[nodiscard]] std::string metrics_note(std::int64_t rows, const Recipe& recipe);
+/// A table where the classes are few, and each one's recall; of many classes those with the lowest.
+void print_confusion(const Confusion& confusion, const std::vector<std::string>& classes);
 
 }  // namespace thalweg::cli

@@ -16,7 +16,6 @@
 #include "core/error.hpp"
 #include "engine/layer_norms.hpp"
 #include "insight/gradient_flow.hpp"
-#include "insight/verdict.hpp"
 #include "store/atomic_file.hpp"
 
 namespace fs = std::filesystem;
@@ -84,13 +83,6 @@ struct Watched {
   int signal = 0;
 };
 
-/// The verdict on a run that ended in a number that is none; the error that follows says which.
-void say_diverged(History history, std::int64_t step, const RunFolder& folder, const Context& context) {
-  constexpr double none = std::numeric_limits<double>::quiet_NaN();
-  history.steps.push_back({.step = step, .loss = none, .gradient_norm = none});
-  emit_verdict(judge(history), folder, context);
-}
-
 Watched fit(Session& session, const Config& config, const RunFolder& folder, const TrainArguments& arguments,
             const Context& context) {
   const SignalWatch signals;
@@ -130,9 +122,12 @@ Watched fit(Session& session, const Config& config, const RunFolder& folder, con
   Watched watched;
   try {
     watched.history = session.trainer.fit(session.parts.train, options);
-  } catch (const NumericError&) {
+  } catch (const NumericError& error) {
     progress.finish();
-    if (last_step > 0) say_diverged(log.history(), last_step + 1, folder, context);
+    if (last_step > 0) {
+      const JudgeOptions failure{.failure = error.what(), .failed_step = last_step + 1};
+      emit_failure(session, config, folder, log.history(), failure, context);
+    }
     throw;
   }
   progress.finish();

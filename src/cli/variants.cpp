@@ -57,9 +57,9 @@ std::string whole_text(const Config& base, const std::vector<Planned>& variants)
 
 /// The configuration, and what each variant has otherwise.
 std::string short_text(const Config& base, const std::vector<Planned>& variants) {
-  std::string text = base.toml();
+  std::string text = "# What the variants have in common, but for what is said below of each.\n" + base.toml();
   for (const Planned& planned : variants) {
-    text += fmt::format("\n# {}\n", planned.variant.name);
+    text += fmt::format("\n# variant {}\n", planned.variant.name);
     for (const std::string& line : differences(base, planned.loaded.config)) text += fmt::format("#   {}\n", line);
   }
   return text;
@@ -84,22 +84,22 @@ fs::path folder_to_resume(const fs::path& wanted, const NamedTree& named, const 
   fail<UsageError>("[resume] the variants are not those of {0}. Hint: thalweg train {0} --resume", found->string());
 }
 
-/// How a variant went, as its folder tells.
-VariantReport report_of(const Variant& variant, const fs::path& folder) {
+/// How a variant went, as its folder tells, and the error that it ended in, if it did.
+VariantReport report_of(const Variant& variant, const fs::path& folder, std::string failure) {
   const std::string name = variant.folder();
   VariantReport report{.name = variant.name,
                        .link = {},
                        .history = MetricsLog(folder / name / "metrics.jsonl").history(),
                        .verdict = {},
                        .flow = {}};
-  if (RunFolder::finished(folder / name)) {
-    report.link = name + "/report.html";
-  } else {  // only what diverges leaves no model
-    const std::int64_t last = report.history.steps.empty() ? 0 : report.history.steps.back().step;
+  if (fs::exists(folder / name / "report.html")) report.link = name + "/report.html";
+  JudgeOptions options{.failure = std::move(failure)};
+  if (!options.failure.empty()) {  // the step that failed has no report of its own
+    options.failed_step = (report.history.steps.empty() ? 0 : report.history.steps.back().step) + 1;
     constexpr double none = std::numeric_limits<double>::quiet_NaN();
-    report.history.steps.push_back({.step = last + 1, .loss = none, .gradient_norm = none});
+    report.history.steps.push_back({.step = options.failed_step, .loss = none, .gradient_norm = none});
   }
-  report.verdict = judge(report.history);
+  report.verdict = judge(report.history, options);
   report.flow = gradient_flow(report.history);
   return report;
 }
@@ -150,7 +150,7 @@ int train_variants(const TrainArguments& arguments, const NamedTree& named, cons
     own.out = (folder / planned.variant.folder()).string();
     own.resume = arguments.resume && fs::exists(fs::path(own.out) / "config.toml");
     if (!context.quiet) say("{} of {}: {}\n", ++number, variants.size(), planned.variant.name);
-    bool diverged = false;
+    std::string failure;
     if (!arguments.resume || !RunFolder::finished(own.out)) {
       try {
         if (const int code = train_one(own, planned.tree, std::move(planned.loaded), context)) {
@@ -159,12 +159,12 @@ int train_variants(const TrainArguments& arguments, const NamedTree& named, cons
           return code;
         }
       } catch (const NumericError& error) {
-        diverged = true;
+        failure = error.what();
         if (!context.quiet) say("{}\n", error.what());
       }
     }
-    if (!diverged && !RunFolder::finished(own.out)) continue;  // stopped: there is more of it to come
-    reports.push_back(report_of(planned.variant, folder));
+    if (failure.empty() && !RunFolder::finished(own.out)) continue;  // stopped: there is more of it to come
+    reports.push_back(report_of(planned.variant, folder, std::move(failure)));
   }
   if (reports.size() < variants.size()) return 0;
   const fs::path page = folder / "report.html";

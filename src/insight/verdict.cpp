@@ -4,378 +4,494 @@
 
 #include <algorithm>
 #include <cmath>
-#include <numeric>
 #include <optional>
-#include <span>
 
+#include "core/numbers.hpp"
+#include "insight/course.hpp"
 #include "insight/gradient_flow.hpp"
 
 namespace thalweg {
 
-namespace {
-
-using namespace verdict_rule;
-using Values = std::vector<double>;
-
-double mean(std::span<const double> values) {
-  return std::accumulate(values.begin(), values.end(), 0.0) / static_cast<double>(values.size());
-}
-
-/// The mean over a part of the run, from 0 to 1; at least one value.
-double level(const Values& values, double from, double to) {
-  const auto n = static_cast<double>(values.size());
-  const auto end = std::max<std::size_t>(1, static_cast<std::size_t>(std::round(to * n)));
-  const auto begin = std::min(static_cast<std::size_t>(std::round(from * n)), end - 1);
-  return mean(std::span(values).subspan(begin, end - begin));
-}
-
-/// How far the values go against their own trend from one to the next: the smaller of the root mean squares of the
-/// rises and of the falls. The deviation of white noise; 0 for a curve that goes one way.
-double noise(std::span<const double> values) {
-  if (values.size() < 2) return 0;
-  double rises = 0, falls = 0;
-  for (std::size_t i = 1; i < values.size(); ++i) {
-    const double d = values[i] - values[i - 1];
-    (d > 0 ? rises : falls) += d * d;
-  }
-  return std::sqrt(std::min(rises, falls) / static_cast<double>(values.size() - 1));
-}
-
-struct Line {
-  double slope = 0, error = 0;  // the standard error of the slope
-  [[nodiscard]] bool falls() const { return slope < -significance * error; }
-};
-
-/// Least squares.
-Line fit_line(std::span<const double> x, std::span<const double> y) {
-  const double mx = mean(x), my = mean(y);
-  double xx = 0, xy = 0, residual = 0;
-  for (std::size_t i = 0; i < x.size(); ++i) xx += (x[i] - mx) * (x[i] - mx), xy += (x[i] - mx) * (y[i] - my);
-  if (xx == 0 || x.size() < 3) return {};
-  const double slope = xy / xx;
-  for (std::size_t i = 0; i < x.size(); ++i) residual += std::pow(y[i] - my - slope * (x[i] - mx), 2);
-  return {slope, std::sqrt(residual / static_cast<double>(x.size() - 2) / xx)};
-}
-
-std::optional<double> find(const Metrics& metrics, std::string_view name) {
-  const auto found = std::ranges::find(metrics, name, &Metrics::value_type::first);
-  return found == metrics.end() ? std::nullopt : std::optional(found->second);
-}
-
-/// A metric of the epochs that measured it.
-Values measured(const History& history, std::string_view metric) {
-  Values values;
-  for (const EpochReport& epoch : history.epochs) {
-    if (const auto value = find(epoch.metrics, metric)) values.push_back(*value);
-  }
-  return values;
-}
-
-constexpr std::size_t stretches = 20, fewest_epochs = 8;
-
-/// The mean of each of 20 equal stretches, or the values themselves where they are fewer.
-Values stretched(const Values& values) {
-  if (values.size() <= stretches) return values;
-  Values means;
-  for (std::size_t i = 0; i < stretches; ++i) {
-    const std::size_t begin = i * values.size() / stretches, end = (i + 1) * values.size() / stretches;
-    means.push_back(mean(std::span(values).subspan(begin, end - begin)));
-  }
-  return means;
-}
-
-/// The loss of the run, stretch by stretch, and against what: the sum of the rates so far, which is the time of
-/// gradient descent, so that warm-up and decay of the rate bend no line.
-struct Run {
-  Values raw, loss, time, gradient, validation;
-  Values epoch_loss, epoch_time;  // where steps were kept too
-  double first = 0, last = 0, lowest = 0;
-  [[nodiscard]] double fall() const { return first - last; }
-};
-
-/// Losses of the epochs, and the sum of the rates at their ends.
-void add_epochs(Run& run, const History& history, const Values& time) {
-  for (const EpochReport& epoch : history.epochs) {
-    const auto loss = find(epoch.metrics, "loss");
-    const auto end = std::ranges::upper_bound(history.steps, epoch.step, {}, &StepReport::step);
-    if (!loss || end == history.steps.begin()) continue;
-    run.epoch_loss.push_back(*loss);
-    run.epoch_time.push_back(time[static_cast<std::size_t>(end - history.steps.begin()) - 1]);
-  }
-}
-
-Run run_of(const History& history) {
-  Run run;
-  Values time, gradient;
-  double elapsed = 0;
-  const bool rated = std::ranges::any_of(history.steps, [](const StepReport& step) { return step.lr > 0; });
-  for (const StepReport& step : history.steps) {
-    run.raw.push_back(step.loss);
-    gradient.push_back(step.gradient_norm);
-    time.push_back(elapsed += rated ? step.lr : 1);
-  }
-  if (run.raw.empty()) {
-    run.raw = measured(history, "loss");
-    for (std::size_t i = 0; i < run.raw.size(); ++i) time.push_back(static_cast<double>(i));
-  }
-  run.validation = measured(history, "validation.loss");
-  if (run.raw.empty()) return run;
-  add_epochs(run, history, time);
-  run.loss = stretched(run.raw);
-  run.time = stretched(time);
-  run.gradient = stretched(gradient);
-  const std::size_t few = std::clamp<std::size_t>(run.raw.size() / 20, 1, 10);
-  run.first = mean(std::span(run.raw).first(few));
-  run.last = run.loss.back();
-  run.lowest = *std::ranges::min_element(run.loss);
-  return run;
-}
-
-std::string percent(double part) {
-  if (part != 0 && std::abs(part) < 0.0005) return "less than 0.1 %";
-  return fmt::format("{:.{}f} %", 100 * part, std::abs(part) < 0.1 ? 1 : 0);
-}
-
-Evidence from_to(const Run& run) {
-  return {"fall", run.fall(), fmt::format("The training loss went from {:.4g} to {:.4g}.", run.first, run.last)};
-}
-
-std::optional<Evidence> gradient_ratio(const Run& run) {
-  if (run.gradient.empty()) return std::nullopt;
-  const double first = level(run.gradient, 0, 0.2), last = level(run.gradient, 0.8, 1);
-  if (!(first > 0)) return std::nullopt;
-  return Evidence{"gradient_ratio", last / first,
-                  fmt::format("The gradient's norm is {:.3g} in the last fifth of the run and was {:.3g} in the first.",
-                              last, first)};
-}
-
-/// Far above its first value, and at the end no lower than that: a network that died of a blow-up stands still.
-std::optional<Verdict> blew_up(const Run& run, const std::string& advice) {
-  const double began = run.raw.front(), size = std::abs(began), highest = *std::ranges::max_element(run.loss);
-  const double by_chance = significance * noise(std::span(run.raw).subspan(run.raw.size() / 2));
-  if (highest - began <= size + by_chance || began - run.last >= stayed_up * size) return std::nullopt;
-  return Verdict{VerdictKind::diverged,
-                 "Diverged: the loss blew up, and came back no lower than it began.",
-                 {{"highest", highest,
-                   fmt::format("The training loss began at {:.4g}, stood at {:.4g} and ended at {:.4g}.", began,
-                               highest, run.last)}},
-                 advice};
-}
-
-std::optional<Verdict> diverged(const History& history, const Run& run) {
-  const auto broken = std::ranges::find_if_not(run.raw, [](double loss) { return std::isfinite(loss); });
-  const std::string advice = "Lower lr to a third, warm it up over the first 5 % of the steps, or set clip_norm to 1.";
-  if (broken != run.raw.end()) {
-    const auto at = static_cast<std::size_t>(broken - run.raw.begin());
-    const bool by_steps = !history.steps.empty();
-    const auto when = by_steps ? history.steps[at].step : static_cast<std::int64_t>(at) + 1;
-    return Verdict{VerdictKind::diverged,
-                   "Diverged: the loss is no longer a number.",
-                   {{by_steps ? "step" : "epoch", static_cast<double>(when),
-                     fmt::format("The loss is {} in {} {}.", *broken, by_steps ? "step" : "epoch", when)}},
-                   advice};
-  }
-  if (run.raw.empty()) return std::nullopt;
-  const double gained = std::max(0.0, run.first - run.lowest), rise = run.last - run.lowest;
-  const double length = static_cast<double>(run.raw.size()) / static_cast<double>(run.loss.size());
-  const double margin = blow_up_margin * std::abs(run.first) + significance * noise(run.raw) * std::sqrt(2 / length);
-  if (rise <= given_back * gained + margin) return blew_up(run, advice);
-  return Verdict{VerdictKind::diverged,
-                 "Diverged: the loss rose again and gave back what it had gained.",
-                 {from_to(run),
-                  {"rise", rise, fmt::format("At its lowest it was {:.4g}; it ended {:.4g} above.", run.lowest, rise)}},
-                 advice};
-}
-
-std::optional<Verdict> overfitting(const History& history, const Run& run) {
-  const Values& v = run.validation;
-  if (v.size() < 3) return std::nullopt;
-  const auto best = static_cast<std::size_t>(std::ranges::min_element(v) - v.begin());
-  const std::span after = std::span(v).subspan(best + 1);
-  if (after.size() < 2) return std::nullopt;
-  const std::size_t window = std::min(after.size(), std::max<std::size_t>(1, v.size() / 5));
-  const double last = mean(after.last(window)), rise = last - v[best];
-  if (rise <= validation_rise * std::abs(v[best]) || rise <= significance * noise(after)) return std::nullopt;
-  const Values loss = measured(history, "loss");
-  const bool both = loss.size() == v.size();
-  if (both && loss.back() >= loss[best]) return std::nullopt;
-
-  Verdict verdict{
-      VerdictKind::overfitting,
-      "Overfitting: the model went on learning the training rows, and grew worse on the others.",
-      {{"best_epoch", static_cast<double>(best + 1),
-        fmt::format("The validation loss was lowest, {:.4g}, after epoch {} of {}.", v[best], best + 1, v.size())},
-       {"validation_rise", rise / std::abs(v[best]),
-        fmt::format("It ended at {:.4g}, {} above.", last, percent(rise / std::abs(v[best])))}},
-      "Stop early, raise weight_decay, take a smaller model, or find more data."};
-  if (both) {
-    verdict.evidence.push_back(
-        {"training_fall", loss[best] - loss.back(),
-         fmt::format("The training loss fell from {:.4g} to {:.4g} in that time.", loss[best], loss.back())});
-  }
-  if (history.reason == StopReason::stopped_early) {
-    verdict.advice = "Early stopping caught it. To gain more: raise weight_decay, take a smaller model, or more data.";
-  }
-  return verdict;
-}
-
-Verdict crawling_verdict(const Run& run, Evidence evidence, std::string advice) {
-  Verdict verdict{VerdictKind::crawling, "Crawling: the rate is too low.", {from_to(run)}, std::move(advice)};
-  verdict.evidence.push_back(std::move(evidence));
-  if (auto gradient = gradient_ratio(run)) verdict.evidence.push_back(std::move(*gradient));
-  return verdict;
-}
-
-std::optional<Verdict> crawling(const Run& run) {
-  const double part = run.first == 0 ? 0 : run.fall() / std::abs(run.first);
-  if (run.loss.size() < static_cast<std::size_t>(fewest_steps) || part >= crawling_fall) return std::nullopt;
-  // the mean over an epoch has every row once: a fall that is lost in the noise of batches is seen there
-  const bool by_epochs = run.epoch_loss.size() >= fewest_epochs;
-  const Values& loss = by_epochs ? run.epoch_loss : run.loss;
-  const Values& time = by_epochs ? run.epoch_time : run.time;
-  const double seen = loss.front() == 0 ? 0 : (loss.front() - loss.back()) / std::abs(loss.front());
-  const auto gradient = gradient_ratio(run);
-  if (seen < motionless_fall && part < stayed_up && gradient && gradient->value >= motionless_gradient) {
-    return crawling_verdict(
-        run, {"fall_part", seen, fmt::format("That is {} of it: it hardly moved.", percent(std::max(0.0, seen)))},
-        "Raise lr tenfold. If the loss stays where it is, the inputs may say nothing of the target.");
-  }
-  const std::size_t half = loss.size() / 2;
-  const Line one = fit_line(std::span(time).first(half), std::span(loss).first(half)),
-             two = fit_line(std::span(time).last(half), std::span(loss).last(half));
-  if (!one.falls() || !two.falls() || two.slope / one.slope < crawling_pace) return std::nullopt;
-  return crawling_verdict(
-      run,
-      {"pace", two.slope / one.slope,
-       fmt::format("For each unit of rate it fell {:.2f} times as fast in the second half of the run as in the first: "
-                   "a straight line, with no bend in sight.",
-                   two.slope / one.slope)},
-      "Raise lr: three times, then ten times as high.");
-}
-
-/// The fall between the last two fifths of the run, of the curve that counts.
-struct Late {
-  std::string curve, when;
-  double fall = 0, part = 0;
-  bool falling = false;
-};
-
-const Values& curve_of(const Run& run) { return run.validation.size() >= 5 ? run.validation : run.loss; }
-std::string_view curve_name(const Run& run) { return run.validation.size() >= 5 ? "validation loss" : "training loss"; }
-
-Late late_fall_of(const Run& run) {
-  const Values& v = curve_of(run);
-  Late late{std::string(curve_name(run)), "Between the last two fifths of the run"};
-  if (v.size() < 2) return late;
-  const double before = level(v, 0.6, 0.8), last = level(v, 0.8, 1);
-  const double whole = v.front() - *std::ranges::min_element(v);
-  late.fall = before - last;
-  late.part = whole > 0 ? late.fall / whole : 0;
-  const std::span half = std::span(v).subspan(v.size() / 2);
-  const double error = noise(half) * std::sqrt(2 / std::max(1.0, static_cast<double>(v.size()) / 5));
-  late.falling =
-      late.part > late_fall && late.fall > late_fall_of_level * std::abs(last) && late.fall > significance * error;
-  return late;
-}
-
-/// Where the rate was taken to its end, every curve is flat there: what it fell in the second half of the sum of rates.
-Late second_half_fall_of(const Run& run) {
-  const Values& v = curve_of(run);
-  Late late{std::string(curve_name(run)), "In the second half of the sum of its rates"};
-  if (v.size() < 2) return late;
-  const auto middle = std::ranges::lower_bound(run.time, run.time.back() / 2) - run.time.begin();
-  const double at = (static_cast<double>(middle) + 0.5) / static_cast<double>(run.time.size());
-  const double last = level(v, 0.9, 1), whole = run.first - *std::ranges::min_element(v);
-  late.fall = level(v, std::max(0.0, at - 0.1), std::min(1.0, at + 0.1)) - last;
-  late.part = whole > 0 ? late.fall / whole : 0;
-  late.falling = late.part > second_half_fall && late.fall > significance * noise(v) / std::sqrt(2.0);
-  return late;
-}
-
-Evidence late_evidence(const Late& late) {
-  return {"late_fall", late.part,
-          fmt::format("{} the {} {} by {} of its whole fall.", late.when, late.curve, late.fall < 0 ? "rose" : "fell",
-                      percent(std::abs(late.part)))};
-}
-
-/// The last rate as a part of the highest; 1 where no steps were kept.
-double final_rate(const History& history) {
-  if (history.steps.empty()) return 1;
-  const double peak = std::ranges::max_element(history.steps, {}, &StepReport::lr)->lr;
-  return peak > 0 ? history.steps.back().lr / peak : 1;
-}
-
-/// Where a schedule took the rate down, a flat end is its doing too.
-Evidence rate_evidence(double part) {
-  return {
-      "final_rate", part,
-      fmt::format("The schedule ended at {} of the highest rate, which flattens the end of a curve.", percent(part))};
-}
-
-/// Whether the loss lost less than a tenth over the run, and ended.
-bool stands_still(const History& history) {
-  const Run run = run_of(history);
-  return !run.raw.empty() && std::isfinite(run.raw.back()) && std::abs(run.fall()) < stayed_up * std::abs(run.first);
-}
-
-Verdict too_short(const Run& run) {
-  const auto count = static_cast<double>(run.raw.size());
-  return {
-      VerdictKind::still_falling,
-      "Still falling, for all that can be said of so short a run.",
-      {{"steps", count, fmt::format("{} losses were recorded; {} are needed to judge a run.", count, fewest_steps)}},
-      "Train longer."};
-}
-
-}  // namespace
-
 std::string_view name(VerdictKind kind) {
   switch (kind) {
     case VerdictKind::diverged: return "diverged";
+    case VerdictKind::unstable: return "unstable";
+    case VerdictKind::dead_gradients: return "dead gradients";
+    case VerdictKind::learned_nothing: return "learned nothing";
+    case VerdictKind::overfitting: return "overfitting";
     case VerdictKind::crawling: return "crawling";
     case VerdictKind::still_falling: return "still falling";
+    case VerdictKind::schedule_ended: return "the schedule ended it";
     case VerdictKind::converged: return "converged";
-    case VerdictKind::overfitting: return "overfitting";
   }
   return "";
 }
 
 namespace {
 
-Verdict judge_losses(const History& history) {
-  const Run run = run_of(history);
-  if (auto verdict = diverged(history, run)) return *verdict;
-  const bool by_steps = !history.steps.empty();
-  if (by_steps ? run.raw.size() < fewest_steps : run.raw.size() < 3) return too_short(run);
-  if (auto verdict = overfitting(history, run)) return *verdict;
-  if (auto verdict = crawling(run)) return *verdict;
+// Conditions beside a rule's threshold.
+constexpr std::size_t fewest_steps = 10, fewest_epochs = 8;
+constexpr double blow_up_margin = 0.05;      // of the first loss: a rise within it is no divergence
+constexpr double stayed_up = 0.1;            // of the first loss: it came no lower than that below it
+constexpr double crawling_fall = 0.5;        // a run that fell by more than this part of its first loss does not crawl
+constexpr double motionless_gradient = 0.5;  // the gradient kept at least this part of its norm
+constexpr double no_gap = 0.7;               // training over validation loss: above it, the training loss counts too
+constexpr double by_heart = 0.03;            // training over validation loss: below it, the training rows are learned
+constexpr double annealed = 0.1;             // the schedule took the rate below this part of the highest
+constexpr double significance = 2;           // deviations that tell a trend from noise
+constexpr double dead = 1e-12;               // a layer's gradient, as a part of the largest
 
-  const double rate = final_rate(history);
-  const bool is_annealed = rate < annealed;
-  const Late late = is_annealed ? second_half_fall_of(run) : late_fall_of(run);
-  Verdict verdict{
-      late.falling ? VerdictKind::still_falling : VerdictKind::converged,
-      late.falling ? fmt::format("Still falling: the {} had not levelled out when the run ended.", late.curve)
-                   : fmt::format("Converged: the {} has levelled out{}.", late.curve,
-                                 is_annealed ? ", as far as the schedule takes it" : ""),
-      {from_to(run), late_evidence(late)},
-      late.falling ? "Train for twice as many epochs; a schedule stretches with the run."
-                   : "More epochs of the same will gain little. A larger model, other inputs or another lr may."};
-  if (auto gradient = gradient_ratio(run)) verdict.evidence.push_back(std::move(*gradient));
-  if (rate < 0.5) verdict.evidence.push_back(rate_evidence(rate));
-  return verdict;
+/// A run that is judged: what was asked, its course.
+struct Case {
+  const History& history;
+  const JudgeOptions& options;
+  Course course;
+};
+
+/// What a rule found: the number that is held against its threshold, and the sentences.
+struct Finding {
+  double value = 0;
+  std::string sentence = {};
+  std::vector<Evidence> evidence = {};
+};
+using Measure = std::optional<Finding> (*)(const Case&);
+/// Tries what the verdict advises, and says so in it. False where that did not help, and the verdict does not hold.
+using Attempt = bool (*)(const Case&, const Trials&, Verdict&);
+
+struct Rule {
+  VerdictRule row;
+  Measure measure;
+  std::string_view advice;
+  Attempt attempt = nullptr;
+};
+
+Evidence from_to(const Course& run) {
+  return {"fall", run.fall(),
+          fmt::format("The training loss went from {} to {}.", number_text(run.first, 4), number_text(run.last, 4))};
 }
+
+std::optional<Evidence> gradient_ratio(const Course& run) {
+  if (run.gradient.empty()) return std::nullopt;
+  const double first = level_of(run.gradient, 0, 0.2), last = level_of(run.gradient, 0.8, 1);
+  if (!(first > 0)) return std::nullopt;
+  return Evidence{"gradient_ratio", last / first,
+                  fmt::format("The gradient's norm is {} in the last fifth of the run and was {} in the first.",
+                              number_text(last, 3), number_text(first, 3))};
+}
+
+/// "in steps": the runs that tried something.
+std::string tried_text(std::string_view what, std::int64_t steps, double before, double after) {
+  if (!std::isfinite(after)) return fmt::format("{} diverged within {} steps.", what, steps);
+  return fmt::format("{}: {} steps took the training loss from {} to {}.", what, steps, number_text(before, 4),
+                     number_text(after, 4));
+}
+
+// ---------------------------------------------------------------- diverged, unstable
+
+std::optional<Finding> not_finite(const Case& run) {
+  const Values& raw = run.course.raw;
+  const auto broken = std::ranges::find_if_not(raw, [](double loss) { return std::isfinite(loss); });
+  if (broken == raw.end() && run.options.failure.empty()) return std::nullopt;
+  if (!run.options.failure.empty()) {
+    return Finding{1, "", {{"step", static_cast<double>(run.options.failed_step), run.options.failure}}};
+  }
+  const auto at = static_cast<std::size_t>(broken - raw.begin());
+  const bool by_steps = run.course.by_steps;
+  const auto when = by_steps ? run.history.steps[at].step : static_cast<std::int64_t>(at) + 1;
+  const std::string unit = by_steps ? "step" : "epoch";
+  return Finding{1,
+                 "Diverged: the loss is no longer a number.",
+                 {{unit, static_cast<double>(when), fmt::format("The loss is {} in {} {}.", *broken, unit, when)}}};
+}
+
+std::optional<Finding> gave_back(const Case& c) {
+  const Course& run = c.course;
+  if (run.raw.empty()) return std::nullopt;
+  const double gained = std::max(0.0, run.first - run.lowest), rise = run.last - run.lowest;
+  const double length = static_cast<double>(run.raw.size()) / static_cast<double>(run.stretches.loss.size());
+  const double margin = blow_up_margin * std::abs(run.first) + significance * noise_of(run.raw) * std::sqrt(2 / length);
+  const double constant = c.options.constant_training;  // as good as that, it may have learned nothing
+  if (rise <= margin || run.last < 1.2 * constant) return std::nullopt;
+  return Finding{
+      (rise - margin) / std::max(gained, 1e-300),
+      "",
+      {from_to(run),
+       {"rise", rise,
+        fmt::format("At its lowest it was {}; it ended {} above.", number_text(run.lowest, 4), number_text(rise, 4))}}};
+}
+
+/// Where the loss began: the first batch may happen to be an easy one, and no model has to be worse than the constant.
+double beginning(const Case& c) {
+  const double first = c.course.raw.front(), constant = c.options.constant_training;
+  return constant > first ? constant : first;
+}
+
+/// The highest level of the loss above its beginning, in units of that, and beyond what chance does.
+std::optional<Finding> spike(const Case& c, double most_back) {
+  const Course& run = c.course;
+  if (run.raw.empty() || run.raw.front() == 0) return std::nullopt;
+  const double began = beginning(c), highest = *std::ranges::max_element(run.stretches.loss);
+  const double by_chance = significance * noise_of(std::span(run.raw).subspan(run.raw.size() / 2));
+  if ((began - run.last) / std::abs(began) >= most_back) return std::nullopt;
+  return Finding{(highest - began - by_chance) / std::abs(began),
+                 "",
+                 {{"highest", highest,
+                   fmt::format("The training loss began at {}, stood at {} and ended at {}.", number_text(began, 4),
+                               number_text(highest, 4), number_text(run.last, 4))}}};
+}
+std::optional<Finding> blew_up(const Case& c) { return spike(c, stayed_up); }
+std::optional<Finding> came_back(const Case& c) { return spike(c, 0.5); }
+
+/// A third of the rate from the start, and a ninth where that diverges as well.
+bool try_lower_rates(const Case& c, const Trials& trials, Verdict& verdict) {
+  const double before = c.course.raw.empty() ? std::nan("") : c.course.raw.front();
+  for (const auto& [part, word] : {std::pair{3.0, "a third"}, {9.0, "a ninth"}}) {
+    const double rate = c.course.peak_rate / part, after = trials.afresh(rate);
+    verdict.tried.push_back(
+        tried_text(fmt::format("From the start with lr = {}", number_text(rate, 3)), trials.steps, before, after));
+    if (!(after < before)) continue;
+    verdict.advice = fmt::format("Lower lr to {}, {}: that was seen to fall.", word, number_text(rate, 3));
+    return true;
+  }
+  verdict.advice = "Lower lr by far more than to a ninth, which did not fall either; or look at the data and the loss.";
+  return true;
+}
+
+// ---------------------------------------------------------------- learned nothing, dead gradients
+
+/// Whether the loss falls without a bend, in both halves of the run.
+struct Pace {
+  bool falls = false;
+  double ratio = 0;  ///< the slope of the second half over that of the first
+  double part = 0;   ///< of the whole loss: by how much it fell
+};
+
+Pace pace_of(const Course& run) {
+  // the mean over an epoch has every row once: a fall that is lost in the noise of batches is seen there
+  const Curve& curve = run.epochs.loss.size() >= fewest_epochs ? run.epochs : run.stretches;
+  if (curve.loss.size() < fewest_epochs) return {};
+  const std::size_t half = curve.loss.size() / 2;
+  const FittedLine one = fit_line(std::span(curve.time).first(half), std::span(curve.loss).first(half)),
+                   two = fit_line(std::span(curve.time).last(half), std::span(curve.loss).last(half));
+  const double part = (curve.loss.front() - curve.loss.back()) / std::abs(curve.loss.front());
+  return {one.falls() && two.falls(), one.slope == 0 ? 0 : two.slope / one.slope, part};
+}
+
+/// How near the loss ended to that of the best constant, from 1 (there or above) downwards: on the training rows, or on
+/// the validation rows where it never went well below it.
+double like_constant(const Case& c) {
+  constexpr double never_well_below = 0.95;
+  const double training = c.options.constant_training, validation = c.options.constant_validation;
+  double near = 0;
+  const Values& losses = c.course.epochs.loss.empty() ? c.course.stretches.loss : c.course.epochs.loss;
+  if (training > 0 && !losses.empty()) near = losses.back() / training;
+  const Values& v = c.course.validation.loss;
+  if (validation > 0 && !v.empty() && *std::ranges::min_element(v) > never_well_below * validation) {
+    near = std::max(near, level_of(v, 0.8, 1) / validation);
+  }
+  return near;
+}
+
+/// Whether a run that is no better than the constant is on its way to be: it falls steadily, and what it learns holds
+/// for the validation rows.
+bool is_on_its_way(const Case& c) {
+  constexpr double some = 0.01;
+  const Values& v = c.course.validation.loss;
+  const auto since = v.end() - std::ranges::min_element(v);  // the lowest is one of the last fifth
+  const bool at_lowest = v.empty() || since <= std::max<std::ptrdiff_t>(1, std::ssize(v) / 5);
+  const Pace pace = pace_of(c.course);
+  return pace.falls && pace.part > some && at_lowest;
+}
+
+std::optional<Finding> learned_nothing(const Case& c) {
+  if (c.course.raw.empty() || is_on_its_way(c)) return std::nullopt;
+  Finding finding{like_constant(c), "", {from_to(c.course)}};
+  const double validation = c.options.constant_validation;
+  if (!c.course.validation.loss.empty() && validation > 0) {
+    const double end = level_of(c.course.validation.loss, 0.8, 1);
+    finding.evidence.push_back({"over_constant", end / validation,
+                                fmt::format("The validation loss ended at {}; the best constant has {}.",
+                                            number_text(end, 4), number_text(validation, 4))});
+  } else if (c.options.constant_training > 0) {
+    finding.evidence.push_back(
+        {"over_constant", c.course.last / c.options.constant_training,
+         fmt::format("The best constant has a training loss of {}.", number_text(c.options.constant_training, 4))});
+  }
+  return finding;
+}
+
+std::optional<Finding> dead_gradients(const Case& c) {
+  if (!c.options.trials || !c.options.trials->norms || !(like_constant(c) > 0.98)) return std::nullopt;
+  const std::vector<double> norms = c.options.trials->norms();
+  const double largest = norms.empty() ? 0 : *std::ranges::max_element(norms);
+  const auto silent = std::ranges::count_if(norms, [&](double norm) { return norm <= dead * largest; });
+  return Finding{static_cast<double>(silent),
+                 "",
+                 {from_to(c.course),
+                  {"dead_layers", static_cast<double>(silent),
+                   fmt::format("At the end the gradient of {} of {} layers is 0.", silent, norms.size())}}};
+}
+
+// ---------------------------------------------------------------- overfitting
+
+std::optional<Finding> overfitting(const Case& c) {
+  const Values& v = c.course.validation.loss;
+  if (v.size() < 3) return std::nullopt;
+  const auto best = static_cast<std::size_t>(std::ranges::min_element(v) - v.begin());
+  const std::span after = std::span(v).subspan(best + 1);
+  if (after.size() < 2) return std::nullopt;
+  const std::size_t window = std::min(after.size(), std::max<std::size_t>(1, v.size() / 5));
+  const double last = mean_of(after.last(window)), rise = last - v[best];
+  // one epoch may be the lowest by chance: its neighbours are asked too
+  const std::size_t from = best > 0 ? best - 1 : 0;
+  const double around = mean_of(std::span(v).subspan(from, best + 2 - from));
+  const double by_chance = significance * noise_of(after) / std::sqrt(static_cast<double>(window));
+  if (last - around <= by_chance) return std::nullopt;
+  const Values loss = measured_of(c.history, "loss");
+  const bool both = loss.size() == v.size();
+  if (both && loss.back() >= loss[best]) return std::nullopt;
+  const auto kept = c.history.best_epoch > 0 ? c.history.best_epoch : static_cast<std::int64_t>(v.size());
+  Finding finding{
+      rise / std::abs(v[best]),
+      fmt::format("Overfits from epoch {}: kept epoch {}.", best + 1, kept),
+      {{"best_epoch", static_cast<double>(best + 1),
+        fmt::format("The validation loss was lowest, {}, after epoch {} of {}.", number_text(v[best], 4), best + 1,
+                    v.size())},
+       {"validation_rise", rise / std::abs(v[best]),
+        fmt::format("It ended at {}, {} above.", number_text(last, 4), percent_text(rise / std::abs(v[best])))}}};
+  if (both) {
+    finding.evidence.push_back({"training_fall", loss[best] - loss.back(),
+                                fmt::format("The training loss fell from {} to {} in that time.",
+                                            number_text(loss[best], 4), number_text(loss.back(), 4))});
+  }
+  return finding;
+}
+
+// ---------------------------------------------------------------- crawling
+
+std::optional<Finding> with_gradient(const Course& run, Finding finding) {
+  if (auto gradient = gradient_ratio(run)) finding.evidence.push_back(std::move(*gradient));
+  return finding;
+}
+
+std::optional<Finding> vanishing(const Case& c) {
+  const auto flow = gradient_flow(c.history);
+  const Course& run = c.course;
+  if (!flow || flow->flow != Flow::vanishing || run.raw.empty()) return std::nullopt;
+  if (!std::isfinite(run.raw.back()) || std::abs(run.fall()) >= stayed_up * std::abs(run.first)) return std::nullopt;
+  return Finding{1, "Crawling: the gradient vanishes on its way to the first layers.", {from_to(run)}};
+}
+
+std::optional<Finding> straight_line(const Case& c) {
+  const Course& run = c.course;
+  const double part = run.first == 0 ? 0 : run.fall() / std::abs(run.first);
+  const Pace pace = pace_of(run);
+  if (part >= crawling_fall || !pace.falls) return std::nullopt;
+  return with_gradient(
+      run, {pace.ratio,
+            "",
+            {from_to(run),
+             {"pace", pace.ratio,
+              fmt::format("For each unit of rate it fell {:.2f} times as fast in the second half of the run as in the "
+                          "first: a straight line, with no bend in sight.",
+                          pace.ratio)}}});
+}
+
+std::optional<Finding> motionless(const Case& c) {
+  const Course& run = c.course;
+  if (run.stretches.loss.size() < fewest_steps) return std::nullopt;
+  const Values& loss = run.epochs.loss.size() >= fewest_epochs ? run.epochs.loss : run.stretches.loss;
+  const double part = run.first == 0 ? 0 : run.fall() / std::abs(run.first);
+  const double seen = loss.front() == 0 ? 0 : (loss.front() - loss.back()) / std::abs(loss.front());
+  const auto gradient = gradient_ratio(run);
+  if (part >= stayed_up || !gradient || gradient->value < motionless_gradient) return std::nullopt;
+  return with_gradient(
+      run,
+      {-seen,
+       "",
+       {from_to(run),
+        {"fall_part", seen, fmt::format("That is {} of it: it hardly moved.", percent_text(std::max(0.0, seen)))}}});
+}
+
+/// Three times the highest rate must do clearly better than the rate itself, from the same state on the same rows.
+bool try_higher_rate(const Case& c, const Trials& trials, Verdict& verdict) {
+  const double rate = c.course.peak_rate, before = trials.now();
+  const double same = trials.onward(rate), higher = trials.onward(3 * rate);
+  verdict.tried.push_back(
+      tried_text(fmt::format("On from the end with lr = {}", number_text(rate, 3)), trials.steps, before, same));
+  verdict.tried.push_back(
+      tried_text(fmt::format("The same with lr = {}", number_text(3 * rate, 3)), trials.steps, before, higher));
+  const bool better = higher < before && before - higher > 1.5 * std::max(0.0, before - same);
+  if (better) verdict.advice = fmt::format("Raise lr threefold, to {}, and try more.", number_text(3 * rate, 3));
+  return better;
+}
+
+// ---------------------------------------------------------------- still falling, the schedule ended it, converged
+
+/// By how much the loss fell in the second half of the sum of the rates, as a part of what it was: of the validation
+/// loss, where it was measured often enough, to its lowest; of the training loss too while the two lie near each other.
+Finding late_gain(const Case& c) {
+  const Course& run = c.course;
+  const auto gain = [](const Curve& curve, bool to_lowest) {
+    if (curve.loss.size() < 2) return 0.0;
+    const double half = curve.at_half_time();
+    const double noise = noise_of(std::span(curve.loss).subspan(curve.loss.size() / 2));
+    const double chance = curve.loss.size() > fewest_epochs ? significance * noise : 0;
+    const double end = to_lowest ? *std::ranges::min_element(curve.loss) : level_of(curve.loss, 0.85, 1);
+    return half == 0 ? 0 : (half - chance - end) / std::abs(half);
+  };
+  const bool held_out = run.validation.loss.size() >= 5;
+  const double training = gain(run.epochs.loss.size() >= fewest_epochs ? run.epochs : run.stretches, false);
+  const double validation = held_out ? gain(run.validation, true) : 0;
+  const bool near = !held_out || run.last > no_gap * run.validation.loss.back();
+  const double training_counts = near && training > 0.1 ? training : 0;
+  const bool by_validation = held_out && validation >= training_counts;
+  const double value = held_out ? std::max(validation, training_counts) : training;
+  if (held_out && run.last < by_heart * run.validation.loss.back()) {
+    return {
+        0,
+        "",
+        {from_to(run),
+         {"training_part", run.last / run.validation.loss.back(),
+          fmt::format("The training loss is {} of the validation loss: of the training rows little is left to learn.",
+                      percent_text(run.last / run.validation.loss.back()))}}};
+  }
+  return {value,
+          "",
+          {from_to(run),
+           {"late_gain", value,
+            fmt::format("In the second half of {} the {} loss {} by {} of what it was.",
+                        run.by_steps ? "the sum of its rates" : "the run", by_validation ? "validation" : "training",
+                        value < 0 ? "rose" : "fell", percent_text(std::abs(value)))}}};
+}
+
+Evidence rate_evidence(double part) {
+  return {"final_rate", part, fmt::format("The schedule ended at {} of the highest rate.", percent_text(part))};
+}
+
+std::optional<Finding> schedule_ended(const Case& c) {
+  if (c.course.raw.empty() || c.course.final_rate >= annealed) return std::nullopt;
+  Finding finding = late_gain(c);
+  finding.evidence.push_back(rate_evidence(c.course.final_rate));
+  return with_gradient(c.course, std::move(finding));
+}
+
+std::optional<Finding> still_falling(const Case& c) {
+  if (c.course.raw.empty()) return std::nullopt;
+  return with_gradient(c.course, late_gain(c));
+}
+
+std::optional<Finding> converged(const Case& c) {
+  if (c.course.raw.empty()) return std::nullopt;
+  Finding finding = late_gain(c);
+  if (c.course.final_rate < annealed) finding.evidence.push_back(rate_evidence(c.course.final_rate));
+  return with_gradient(c.course, std::move(finding));
+}
+
+std::optional<Finding> too_short(const Case& c) {
+  constexpr std::size_t of_few_epochs = 300;  // steps that a run of one or two epochs needs
+  const std::size_t count = c.course.raw.size();
+  const bool few_epochs = !c.history.epochs.empty() && c.history.epochs.size() < 3;
+  const std::size_t wanted = !c.course.by_steps ? 3 : few_epochs ? of_few_epochs : fewest_steps;
+  return Finding{static_cast<double>(wanted) - static_cast<double>(count),
+                 "",
+                 {{"steps", static_cast<double>(count),
+                   fmt::format("{} losses were recorded; {} are needed to judge a run.", count, wanted)}}};
+}
+
+/// On from the end at half the highest rate, as the schedule had it before its end: a note of what came of it.
+bool try_going_on(const Case& c, const Trials& trials, Verdict& verdict) {
+  const double rate = c.course.peak_rate * (c.course.final_rate < annealed ? 0.3 : c.course.final_rate);
+  const double before = trials.now(), after = trials.onward(rate);
+  verdict.tried.push_back(
+      tried_text(fmt::format("On from the end with lr = {}", number_text(rate, 3)), trials.steps, before, after));
+  if (!(after < before)) {
+    verdict.advice += " (So few steps more did not show it: what they gain is small beside the noise of the rate.)";
+  }
+  return true;
+}
+
+constexpr double always = -std::numeric_limits<double>::infinity();
+
+using Kind = VerdictKind;
+const Rule rules[] = {
+    {{Kind::diverged, "step", 0, "Diverged: a loss or a gradient is not finite."},
+     not_finite,
+     "A lower lr, a warm-up over the first 5 % of the steps, or clip_norm = 1; none was tried.",
+     try_lower_rates},
+    {{Kind::diverged, "rise", 0.5, "Diverged: the loss rose again and gave back what it had gained."},
+     gave_back,
+     "A lower lr, a warm-up over the first 5 % of the steps, or clip_norm = 1; none was tried.",
+     try_lower_rates},
+    {{Kind::diverged, "highest", 1, "Diverged: the loss blew up, and came back no lower than it began."},
+     blew_up,
+     "A lower lr, a warm-up over the first 5 % of the steps, or clip_norm = 1; none was tried.",
+     try_lower_rates},
+    {{Kind::unstable, "highest", 1, "Unstable: the loss blew up on the way, and has made up for it in part."},
+     came_back,
+     "A lower lr, a warm-up over the first 5 % of the steps, or clip_norm = 1; none was tried.",
+     try_lower_rates},
+    {{Kind::still_falling, "steps", 0, "Still falling, for all that can be said of so short a run."},
+     too_short,
+     "Train longer."},
+    {{Kind::crawling, "gradient_flow", 0, "Crawling: the gradient vanishes on its way to the first layers."},
+     vanishing,
+     "Initialise by he_normal with relu, normalise (norm = \"batch\"), or add residual connections."},
+    {{Kind::dead_gradients, "dead_layers", 0,
+      "Dead gradients: nothing reaches some of the layers, and nothing was learned."},
+     dead_gradients,
+     "Start the weights by he_normal, lower lr if units died on the way, or take gelu in place of relu."},
+    {{Kind::learned_nothing, "over_constant", 0.98, "Learned nothing: no better than the best constant."},
+     learned_nothing,
+     "Look at the data first: whether the inputs say anything of the target, and whether rows and targets belong "
+     "together."},
+    {{Kind::overfitting, "validation_rise", 0.08, "Overfits from epoch N: kept epoch M."},
+     overfitting,
+     "Keep the best epoch (early_stopping), raise weight_decay, take a smaller model, or find more data."},
+    {{Kind::crawling, "pace", 0.6, "Crawling: the rate is too low."},
+     straight_line,
+     "Raise lr: three times, then ten times as high; it was not tried.",
+     try_higher_rate},
+    {{Kind::crawling, "fall_part", -0.01, "Crawling: the rate is too low."},
+     motionless,
+     "Raise lr tenfold; it was not tried. If the loss stays where it is, the inputs may say nothing of the target.",
+     try_higher_rate},
+    {{Kind::schedule_ended, "late_gain", 0.02,
+      "The schedule ended it: the loss still fell while the rate was high, and stopped because the rate went to zero."},
+     schedule_ended,
+     "Train for twice as many epochs: the schedule stretches with the run.",
+     try_going_on},
+    {{Kind::still_falling, "late_gain", 0.02, "Still falling: the loss had not levelled out when the run ended."},
+     still_falling,
+     "Train for twice as many epochs.",
+     try_going_on},
+    {{Kind::converged, "late_gain", always,
+      "Converged: the loss has levelled out, and not because the rate went to zero."},
+     converged,
+     "More epochs of the same will gain little. A larger model, other inputs or another lr may."},
+};
 
 }  // namespace
 
-Verdict judge(const History& history) {
-  Verdict verdict = judge_losses(history);
+std::vector<VerdictRule> verdict_rules() {
+  std::vector<VerdictRule> rows;
+  for (const Rule& rule : rules) rows.push_back(rule.row);
+  return rows;
+}
+
+Verdict judge(const History& history, const JudgeOptions& options) {
+  const Case judged{history, options, Course(history)};
+  Verdict verdict;
+  for (const Rule& rule : rules) {
+    auto found = rule.measure(judged);
+    if (!found || !(found->value > rule.row.threshold)) continue;
+    verdict.kind = rule.row.kind;
+    verdict.sentence = found->sentence.empty() ? rule.row.says : found->sentence;
+    verdict.evidence = std::move(found->evidence);
+    verdict.advice = rule.advice;
+    if (!rule.attempt || !options.trials || rule.attempt(judged, *options.trials, verdict)) break;
+  }
   if (auto flow = gradient_flow(history)) {
-    if (flow->flow == Flow::vanishing && stands_still(history)) {
-      verdict.kind = VerdictKind::crawling;
-      verdict.sentence = "Crawling: the gradient vanishes on its way to the first layers.";
-      verdict.advice = "Initialise by he_normal with relu, normalise (norm = \"batch\"), or add residual connections.";
-    }
     verdict.evidence.push_back({"gradient_flow", flow->value, std::move(flow->sentence)});
   }
   return verdict;

@@ -6,6 +6,7 @@
 #include <cmath>
 #include <set>
 
+#include "core/numbers.hpp"
 #include "plan/program.hpp"
 
 namespace thalweg {
@@ -287,13 +288,6 @@ std::string Notation::numbers(Var var, std::int64_t element) const {
   if (too_long(var)) return "";
   const std::string text = NotationWriter(*this, element).text(var.index());
   return text.size() > longest ? "" : text;
-}
-
-std::string number_text(double value) {
-  std::string text = fmt::format("{:.6g}", value == 0 ? 0.0 : value);
-  const auto e = text.find('e');  // 1e-8, not 1e-08
-  if (e != std::string::npos && text[e + 2] == '0') text.erase(e + 2, 1);
-  return text;
 }
 
 }  // namespace thalweg

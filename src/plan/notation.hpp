@@ -41,7 +41,4 @@ class Notation {
   std::map<int, Tensor> computed_;
 };
 
-/// Six digits: "0.316228".
-[[nodiscard]] std::string number_text(double value);
-
 }  // namespace thalweg

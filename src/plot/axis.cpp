@@ -6,22 +6,15 @@
 #include <cmath>
 #include <limits>
 
+#include "core/numbers.hpp"
+
 namespace thalweg {
 
 namespace {
-/// `0.25`, `1e-5`, `2e6`: without the plus sign and zeros of C's exponents.
-std::string tick_label(double value) {
-  std::string text = fmt::format("{:.6g}", value);
-  const auto e = text.find('e');
-  if (e == std::string::npos) return text;
-  const std::string sign = text[e + 1] == '-' ? "-" : "";
-  return text.substr(0, e + 1) + sign + text.substr(text.find_first_not_of('0', e + 2));
-}
-
-/// The same on a logarithmic axis, where 1e-3 stands beside 1e-4.
+/// On a logarithmic axis 1e-3 stands beside 1e-4.
 std::string log_tick_label(double value) {
   const auto exponent = static_cast<int>(std::floor(std::log10(value) + 1e-9));
-  if (exponent > -3) return tick_label(value);
+  if (exponent > -3) return number_text(value);
   return fmt::format("{:.6g}e{}", value * std::pow(10, -exponent), exponent);
 }
 
@@ -65,7 +58,7 @@ std::optional<double> Axis::place(double value) const {
 void Axis::add_tick(double value) {
   const auto at = place(value);
   if (at && *at > -1e-9 && *at < 1 + 1e-9)
-    ticks_.push_back({std::clamp(*at, 0.0, 1.0), log_ ? log_tick_label(value) : tick_label(value)});
+    ticks_.push_back({std::clamp(*at, 0.0, 1.0), log_ ? log_tick_label(value) : number_text(value)});
 }
 
 void Axis::add_linear_ticks(bool round, int count) {
@@ -91,9 +84,9 @@ void Axis::add_log_ticks(int count) {
 }
 
 namespace {
-Axis axis_of(std::span<const Series> series, std::initializer_list<std::vector<double> Series::*> members, bool log,
-             bool round, int ticks) {
-  std::vector<std::span<const double>> values;
+Axis axis_of(std::span<const Series> series, std::initializer_list<std::vector<double> Series::*> members,
+             const std::vector<double>& besides, bool log, bool round, int ticks) {
+  std::vector<std::span<const double>> values{besides};
   for (const Series& s : series) {
     for (const auto member : members) values.emplace_back(s.*member);
   }
@@ -102,8 +95,8 @@ Axis axis_of(std::span<const Series> series, std::initializer_list<std::vector<d
 }  // namespace
 
 PlotAxes::PlotAxes(const PlotOptions& options, std::span<const Series> series, int x_ticks, int y_ticks)
-    : x(axis_of(series, {&Series::x}, options.log_x, false, x_ticks)),
-      y(axis_of(series, {&Series::y, &Series::low, &Series::high}, options.log_y, true, y_ticks)) {}
+    : x(axis_of(series, {&Series::x}, options.x_shown, options.log_x, false, x_ticks)),
+      y(axis_of(series, {&Series::y, &Series::low, &Series::high}, options.y_shown, options.log_y, true, y_ticks)) {}
 
 std::vector<std::vector<PlotPoint>> line_segments(const PlotAxes& axes, const Series& series) {
   std::vector<std::vector<PlotPoint>> segments;

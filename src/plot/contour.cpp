@@ -7,7 +7,7 @@
 #include <cmath>
 #include <map>
 
-#include "plot/frame.hpp"
+#include "plot/drawing.hpp"
 
 namespace thalweg {
 
@@ -128,7 +128,7 @@ class ContourDrawing {
         frame_(frame_for(plot.options, axes_, width, height, 26)) {}
 
   std::string text() {
-    out_ = svg_head(plot_.options, axes_, frame_, width_, height_);
+    out_ = svg_head(Theme(Theme::Place::file), plot_.options, axes_, frame_, width_, height_);
     out_ +=
         fmt::format(R"(<clipPath id="inside"><rect x="{:.1f}" y="{:.1f}" width="{:.1f}" height="{:.1f}"/></clipPath>)"
                     "\n<g clip-path=\"url(#inside)\">\n",

@@ -91,7 +91,7 @@ std::string layer_names(const std::vector<std::string>& layers) {
   for (std::size_t i = 0; i < layers.size(); ++i) {
     const bool last = i + 1 == layers.size();
     if (!last && (i % every != 0 || layers.size() - 1 - i < (every + 1) / 2)) continue;
-    out += fmt::format(R"(<text x="{:.1f}" y="{:.1f}" class="y">{}</text>)", left - 6,
+    out += fmt::format(R"(<text x="{:.1f}" y="{:.1f}" text-anchor="end">{}</text>)", left - 6,
                        top + row * (static_cast<double>(i) + 0.5) + 4, escape_xml(layers[i]));
   }
   return out + "\n";

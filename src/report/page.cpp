@@ -10,11 +10,9 @@ namespace {
 
 constexpr std::string_view style = R"css(
 :root { --page: #f4f6f8; --card: #ffffff; --ink: #1c2126; --soft: #66707a; --rule: #e2e6ea; --code: #f4f6f8;
-  --training: #1f6feb; --validation: #d4640c; --lr: #1a8a5f; --gradient: #8250c8; --hit: 31,111,235; --miss: 212,84,12;
-  --good: #1a8a5f; --warn: #b26a00; --bad: #c9302c; }
+  --hit: 31,111,235; --miss: 212,84,12; --good: #1a8a5f; --warn: #b26a00; --bad: #c9302c; }
 @media (prefers-color-scheme: dark) { :root { --page: #0f1317; --card: #181d23; --ink: #e4e8ec; --soft: #98a3ad;
-  --rule: #2b323a; --code: #11161b; --training: #6ea8ff; --validation: #ff9d57; --lr: #4fc997; --gradient: #bb97f0;
-  --hit: 76,141,246; --miss: 240,120,50; --good: #4fc997; --warn: #e8b04a; --bad: #ff7b72; } }
+  --rule: #2b323a; --code: #11161b; --hit: 76,141,246; --miss: 240,120,50; --good: #4fc997; --warn: #e8b04a; --bad: #ff7b72; } }
 * { box-sizing: border-box; }
 body { margin: 0; background: var(--page); color: var(--ink); font: 15px/1.5 system-ui, -apple-system, "Segoe UI",
   Roboto, "DejaVu Sans", sans-serif; -webkit-text-size-adjust: 100%; }
@@ -44,18 +42,15 @@ figcaption .at { font-size: 13px; font-variant-numeric: tabular-nums; }
 .key b { color: var(--ink); font-weight: 600; font-variant-numeric: tabular-nums; }
 .key::before { content: ""; display: inline-block; width: 12px; height: 3px; border-radius: 2px; margin-right: 6px;
   vertical-align: middle; background: var(--role); }
-.training { --role: var(--training); } .validation { --role: var(--validation); }
-.lr { --role: var(--lr); } .gradient { --role: var(--gradient); }
-.variant1 { --role: #8250c8; } .variant2 { --role: #1f6feb; } .variant3 { --role: #1a8a5f; } .variant4 { --role: #c98a00; }
-.variant5 { --role: #c9302c; } .variant6 { --role: #d64f9b; } .variant7 { --role: #10a4b8; } .variant8 { --role: #7a6a58; }
 .caption { font-size: 13px; padding: 6px 4px 0; } .mood { color: var(--tone); font-weight: 600; }
 svg { display: block; width: 100%; height: auto; touch-action: pan-y; }
-svg text { fill: var(--soft); font-size: 12px; } svg text.y { text-anchor: end; }
-.grid { stroke: var(--rule); fill: none; } .best { stroke: var(--soft); stroke-dasharray: 3 3; fill: none; }
+svg text { fill: var(--soft); font-size: 12px; }
+.grid { stroke: var(--rule); fill: none; } .axis { stroke: var(--soft); opacity: .5; fill: none; }
+.halo { stroke: var(--card); stroke-width: 3px; paint-order: stroke; } .best { stroke: var(--soft); stroke-dasharray: 3 3; fill: none; }
 .line { fill: none; stroke: var(--role); stroke-width: 1.8; stroke-linejoin: round; stroke-linecap: round; }
 .band { fill: var(--role); opacity: .16; } .dot { fill: var(--role); }
 .cross { stroke: var(--soft); fill: none; visibility: hidden; } .active .cross { visibility: visible; }
-.scatter { max-width: 560px; margin: 0 auto; } .scatter circle { fill: var(--training); fill-opacity: .5; }
+.scatter { max-width: 560px; margin: 0 auto; } .point { fill: var(--role); fill-opacity: .5; }
 .wide { overflow-x: auto; } table { border-collapse: collapse; font-variant-numeric: tabular-nums; }
 .list { width: 100%; } .list td, .list th { padding: 6px 10px; text-align: left; border-top: 1px solid var(--rule); }
 .list tr:first-child > * { border-top: 0; } .list th { font-weight: 600; }
@@ -130,7 +125,7 @@ std::string html_page(std::string_view title, std::string_view body) {
       "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; img-src data:; style-src "
       "'unsafe-inline'; "
       "script-src 'unsafe-inline'\">\n";
-  page += "<title>" + escape_xml(title) + "</title>\n<style>";
+  page += "<title>" + escape_xml(title) + "</title>\n<style>\n" + plot_role_style();
   page.append(style).append("</style>\n</head>\n<body>\n<main>\n").append(body).append("</main>\n<script>");
   return page.append(script).append("</script>\n</body>\n</html>\n");
 }

@@ -6,9 +6,6 @@
 
 namespace thalweg {
 
-/// The colours of lines that stand beside each other: classes variant1, variant2, ...
-inline constexpr std::size_t variant_colours = 8;
-
 /// The mark, the title and a line below it. Both are plain text.
 [[nodiscard]] std::string header_html(std::string_view title, std::string_view subtitle);
 

@@ -3,10 +3,11 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <utility>
 
-#include "plot/page_chart.hpp"
+#include "core/numbers.hpp"
 #include "plot/plot.hpp"
-#include "report/heat.hpp"
+#include "report/charts.hpp"
 #include "report/page.hpp"
 #include "report/tables.hpp"
 
@@ -32,106 +33,90 @@ std::string_view tone(VerdictKind kind) {
   }
 }
 
-std::string verdict(const Verdict& v) {
+std::string headline(const ReportData& data) { return tiles(data.tiles); }
+
+std::string verdict(const ReportData& data) {
+  const Verdict& v = data.verdict;
   if (v.sentence.empty()) return {};
   std::string out =
       fmt::format("<section class=\"card verdict {}\"><p>{}</p>\n<ul>\n", tone(v.kind), escape_xml(v.sentence));
   for (const Evidence& e : v.evidence) out += fmt::format("<li>{}</li>\n", escape_xml(e.sentence));
+  for (const std::string& tried : v.tried) out += fmt::format("<li><i>Tried:</i> {}</li>\n", escape_xml(tried));
   return out + fmt::format("</ul>\n<p><b>Next:</b> {}</p></section>\n", escape_xml(v.advice));
 }
 
-/// A metric of the epochs, over their steps.
-ChartLine epoch_line(const History& history, const std::string& metric, std::string name, std::string role) {
-  ChartLine line{.name = std::move(name), .role = std::move(role), .dots = history.epochs.size() <= 60};
-  for (const EpochReport& epoch : history.epochs) {
-    for (const auto& [key, value] : epoch.metrics) {
-      if (key != metric) continue;
-      line.x.push_back(static_cast<double>(epoch.step));
-      line.y.push_back(value);
-    }
+std::string course(const ReportData& data) { return charts_html(data.history); }
+
+/// What the baselines have: "always no: 0.62, linear: 0.87".
+std::string beside(const ReportData& data, const std::string& metric) {
+  std::string text;
+  for (const auto& [name, metrics] : data.baselines) {
+    const auto own = std::ranges::find(metrics, metric, &Metrics::value_type::first);
+    if (own == metrics.end()) continue;
+    text += fmt::format("{}{}: {}", text.empty() ? "" : ", ", name, figure(own->second));
   }
-  return line;
-}
-
-ChartLine step_line(const History& history, double StepReport::*value, std::string name, std::string role) {
-  std::vector<double> x, y;
-  for (const StepReport& step : history.steps) {
-    x.push_back(static_cast<double>(step.step));
-    y.push_back(step.*value);
-  }
-  return thinned(std::move(name), std::move(role), x, y);
-}
-
-double best_step(const History& history) {
-  const auto best = std::ranges::find(history.epochs, history.best_epoch, &EpochReport::epoch);
-  return best == history.epochs.end() ? -1 : static_cast<double>(best->step);
-}
-
-/// Names of what the epochs measured, each once, without "validation." before it.
-std::vector<std::string> metric_names(const History& history) {
-  std::vector<std::string> names;
-  for (const EpochReport& epoch : history.epochs) {
-    for (const auto& [key, value] : epoch.metrics) {
-      const std::string name = key.starts_with("validation.") ? key.substr(11) : key;
-      if (std::ranges::find(names, name) == names.end()) names.push_back(name);
-    }
-  }
-  return names;
-}
-
-/// An empty chart over all steps of the run.
-Chart chart_of(const History& history, std::string title) {
-  std::int64_t last = 0;
-  if (!history.steps.empty()) last = history.steps.back().step;
-  if (!history.epochs.empty()) last = std::max(last, history.epochs.back().step);
-  return {.title = std::move(title), .lines = {}, .last_x = static_cast<double>(last), .best_x = best_step(history)};
-}
-
-std::string metric_chart(const History& history, const std::string& name) {
-  Chart chart = chart_of(history, name);
-  const bool by_steps = name == "loss" && !history.steps.empty();
-  chart.lines.push_back(by_steps ? step_line(history, &StepReport::loss, "training", "training")
-                                 : epoch_line(history, name, "training", "training"));
-  chart.lines.push_back(epoch_line(history, "validation." + name, "validation", "validation"));
-  return chart_html(chart);
-}
-
-std::string step_chart(const History& history, double StepReport::*value, std::string title, std::string role) {
-  Chart chart = chart_of(history, title);
-  chart.from_zero = role == "lr";
-  chart.best_x = -1;
-  chart.lines.push_back(step_line(history, value, std::move(title), std::move(role)));
-  return chart_html(chart);
-}
-
-/// The loss and the first metric, what drove them, and then the other metrics.
-std::string charts(const History& history) {
-  std::vector<std::string> names = metric_names(history);
-  std::erase(names, "loss");
-  std::string out = metric_chart(history, "loss");
-  if (!names.empty()) out += metric_chart(history, names.front());
-  out += step_chart(history, &StepReport::lr, "learning rate", "lr");
-  out += step_chart(history, &StepReport::gradient_norm, "gradient norm", "gradient");
-  for (std::size_t i = 1; i < names.size(); ++i) out += metric_chart(history, names[i]);
-  out += heat_html(history, "gradient norm of each layer");
-  if (out.empty()) return {};
-  return "<h2>Course of the run <span class=\"soft\">step by step</span></h2>\n<div class=\"pair\">\n" + out +
-         "</div>\n";
+  return text;
 }
 
 std::string evaluation(const ReportData& data) {
-  if (data.evaluation.empty()) return {};
   std::vector<ReportTile> list;
-  for (const auto& [name, value] : data.evaluation) list.push_back({name, short_number(value)});
-  return "<h2>Metrics on " + escape_xml(data.evaluated_on) + "</h2>\n" + tiles(list, "small");
+  for (const auto& [name, value] : data.evaluation) list.push_back({name, figure(value), beside(data, name)});
+  return tiles(list, "small");
 }
 
-/// What the run was made of: the model and its surroundings on the left, the configuration on the right.
-std::string making(const ReportData& data) {
-  std::string left, right;
-  if (!data.parameters.empty()) left += "<h2>Model</h2>\n" + layers_html(data.parameters);
-  if (!data.environment.empty()) left += "<h2>Environment</h2>\n" + pairs_html(data.environment);
-  if (!data.config.empty()) right += "<h2>Configuration</h2>\n<pre>" + escape_xml(data.config) + "</pre>\n";
+std::string evaluated_on(const ReportData& data) { return "on " + data.evaluated_on; }
+
+std::string confusion(const ReportData& data) { return data.confusion ? confusion_html(*data.confusion) : ""; }
+
+std::string predictions(const ReportData& data) {
+  if (!data.predictions) return {};
+  const auto& [target, truth, predicted] = *data.predictions;
+  return "<div class=\"card\">" + scatter_html(target, truth, predicted) + "</div>\n";
+}
+
+std::string pictures(const ReportData& data) { return data.pictures.empty() ? "" : pictures_html(data.pictures); }
+std::string model(const ReportData& data) { return data.parameters.empty() ? "" : layers_html(data.parameters); }
+std::string environment(const ReportData& data) { return data.environment.empty() ? "" : pairs_html(data.environment); }
+std::string configuration(const ReportData& data) {
+  return data.config.empty() ? "" : "<pre>" + escape_xml(data.config) + "</pre>\n";
+}
+
+/// A part of the page: a heading, what stands softly behind it, and a body, without which it is left out. Neighbours
+/// that are left and right stand beside each other.
+struct Section {
+  enum class Column { whole, left, right };
+  std::string_view title = {};
+  std::string (*body)(const ReportData&) = nullptr;
+  std::string (*note)(const ReportData&) = nullptr;
+  Column column = Column::whole;
+};
+
+std::string steps_note(const ReportData&) { return "step by step"; }
+std::string confusion_note(const ReportData&) { return "rows: true class, columns: predicted"; }
+
+constexpr Section sections[] = {
+    {.body = headline},
+    {.body = verdict},
+    {.title = "Course of the run", .body = course, .note = steps_note},
+    {.title = "Metrics", .body = evaluation, .note = evaluated_on},
+    {.title = "What was taken for what", .body = confusion, .note = confusion_note},
+    {.title = "Predicted against true", .body = predictions},
+    {.title = "Pictures", .body = pictures},
+    {.title = "Model", .body = model, .column = Section::Column::left},
+    {.title = "Environment", .body = environment, .column = Section::Column::left},
+    {.title = "Configuration", .body = configuration, .column = Section::Column::right},
+};
+
+std::string section_html(const Section& section, const ReportData& data) {
+  const std::string body = section.body(data);
+  if (body.empty() || section.title.empty()) return body;
+  const std::string note =
+      section.note ? fmt::format(" <span class=\"soft\">{}</span>", escape_xml(section.note(data))) : "";
+  return fmt::format("<h2>{}{}</h2>\n{}", section.title, note, body);
+}
+
+/// Both columns, where there is something in either.
+std::string pair_html(const std::string& left, const std::string& right) {
   std::string out;
   for (const std::string& side : {left, right}) {
     if (!side.empty()) out += "<section>" + side + "</section>\n";
@@ -142,19 +127,16 @@ std::string making(const ReportData& data) {
 }  // namespace
 
 std::string report_html(const ReportData& data) {
-  std::string body = header_html(data.title, data.subtitle) + tiles(data.tiles) + verdict(data.verdict) +
-                     charts(data.history) + evaluation(data);
-  if (data.confusion) {
-    body += "<h2>What was taken for what <span class=\"soft\">rows: true class, columns: predicted</span></h2>\n" +
-            confusion_html(*data.confusion);
+  std::string body = header_html(data.title, data.subtitle), left, right;
+  for (const Section& section : sections) {
+    if (section.column == Section::Column::whole) {
+      body += pair_html(std::exchange(left, {}), std::exchange(right, {}));
+      body += section_html(section, data);
+    } else {
+      (section.column == Section::Column::left ? left : right) += section_html(section, data);
+    }
   }
-  if (data.predictions) {
-    body += "<h2>Predicted against true</h2>\n<div class=\"card\">" +
-            scatter_html(data.predictions->target, data.predictions->truth, data.predictions->predicted) + "</div>\n";
-  }
-  if (!data.pictures.empty()) body += "<h2>Pictures</h2>\n" + pictures_html(data.pictures);
-  body += making(data);
-  return html_page(data.title + " – Thalweg", body);
+  return html_page(data.title + " – Thalweg", body + pair_html(left, right));
 }
 
 }  // namespace thalweg

@@ -6,6 +6,7 @@
 #include <utility>
 #include <vector>
 
+#include "insight/confusion.hpp"
 #include "insight/verdict.hpp"
 #include "thalweg/train.hpp"
 
@@ -16,10 +17,10 @@ struct ReportTile {
   std::string label, value, note = {};
 };
 
-/// How often a row of class t was taken for class p: counts[t * classes.size() + p].
-struct ConfusionMatrix {
+/// What was taken for what, with the names of the classes.
+struct ReportConfusion {
   std::vector<std::string> classes;
-  std::vector<std::int64_t> counts;
+  Confusion counts;
 };
 
 /// One point a row, both in the target's own units.
@@ -41,9 +42,10 @@ struct ReportData {
   std::vector<ReportTile> tiles = {};
   Verdict verdict = {};  ///< judge(history)
   History history = {};
-  Metrics evaluation = {};        ///< on the data named by `evaluated_on`
-  std::string evaluated_on = {};  ///< "test, 10,000 rows"
-  std::optional<ConfusionMatrix> confusion = {};
+  Metrics evaluation = {};                                      ///< on the data named by `evaluated_on`
+  std::vector<std::pair<std::string, Metrics>> baselines = {};  ///< ("always no", metrics), ... on the same data
+  std::string evaluated_on = {};                                ///< "test, 10,000 rows"
+  std::optional<ReportConfusion> confusion = {};
   std::optional<PredictedAgainstTrue> predictions = {};
   std::vector<PictureRow> pictures = {};                              ///< "noisy", "denoised", "clean"
   std::vector<ParameterEntry> parameters = {};                        ///< Layout::entries
@@ -52,10 +54,5 @@ struct ReportData {
 };
 
 [[nodiscard]] std::string report_html(const ReportData& data);
-
-/// From probabilities, (rows, 1) for two classes or (rows, classes), and i32 labels (rows).
-/// Throws UsageError where the shapes do not fit.
-[[nodiscard]] ConfusionMatrix confusion_matrix(const Tensor& probabilities, const Tensor& labels,
-                                               std::vector<std::string> classes);
 
 }  // namespace thalweg

@@ -7,8 +7,8 @@
 
 namespace thalweg {
 
-/// Coloured by the part of its row (of the true class) that a cell is.
-[[nodiscard]] std::string confusion_html(const ConfusionMatrix& matrix);
+/// Coloured by the part of its row (of the true class) that a cell is. Of many classes those most confused.
+[[nodiscard]] std::string confusion_html(const ReportConfusion& confusion);
 /// A line a row of pictures.
 [[nodiscard]] std::string pictures_html(const std::vector<PictureRow>& rows);
 /// A PNG file as an address that holds it.

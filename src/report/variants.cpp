@@ -4,7 +4,7 @@
 
 #include <algorithm>
 
-#include "plot/page_chart.hpp"
+#include "core/numbers.hpp"
 #include "plot/plot.hpp"
 #include "report/heat.hpp"
 #include "report/page.hpp"
@@ -39,44 +39,46 @@ std::string title_of(std::string metric) {
 
 std::string metric_cell(const VariantReport& variant, const std::string& name) {
   for (const auto& [known, value] : last_metrics(variant.history)) {
-    if (known == name) return fmt::format("<td class=\"number\">{}</td>", short_number(value));
+    if (known == name) return fmt::format("<td class=\"number\">{}</td>", figure(value));
   }
-  return "<td class=\"number\">–</td>";
+  return "<td class=\"number\">-</td>";
 }
 
 std::string table(const std::vector<VariantReport>& variants) {
   const std::vector<std::string> names = headline_metrics(variants);
   std::string out = "<div class=\"card wide\"><table class=\"list\">\n<thead><tr><th>variant</th>";
   for (const std::string& name : names) out += fmt::format("<th class=\"number\">{}</th>", escape_xml(title_of(name)));
-  out += "<th>gradients</th><th>how it went</th></tr></thead>\n<tbody>\n";
+  const bool watched = std::ranges::any_of(variants, [](const VariantReport& v) { return v.flow.has_value(); });
+  out += fmt::format("{}<th>how it went</th></tr></thead>\n<tbody>\n", watched ? "<th>gradients</th>" : "");
   for (const VariantReport& variant : variants) {
     const std::string text = escape_xml(variant.name);
     out += variant.link.empty() ? fmt::format("<tr><td>{}</td>", text)
                                 : fmt::format("<tr><td><a href=\"{}\">{}</a></td>", escape_xml(variant.link), text);
     for (const std::string& name : names) out += metric_cell(variant, name);
-    out += fmt::format("<td class=\"mood {}\">{}</td><td>{}</td></tr>\n", tone(variant),
-                       variant.flow ? name(variant.flow->flow) : "–", escape_xml(variant.verdict.sentence));
+    if (watched) {
+      out += fmt::format("<td class=\"mood {}\">{}</td>", tone(variant), variant.flow ? name(variant.flow->flow) : "-");
+    }
+    out += fmt::format("<td>{}</td></tr>\n", escape_xml(variant.verdict.sentence));
   }
   return out + "</tbody></table></div>\n";
 }
 
 /// A value of the steps of all, in one chart.
 std::string chart_of(const std::vector<VariantReport>& variants, double StepReport::*value, std::string title) {
-  Chart chart{.title = std::move(title), .lines = {}};
-  for (std::size_t i = 0; i < variants.size(); ++i) {
+  std::vector<Series> lines;
+  for (const VariantReport& variant : variants) {
     std::vector<double> x, y;
-    for (const StepReport& step : variants[i].history.steps) {
+    for (const StepReport& step : variant.history.steps) {
       x.push_back(static_cast<double>(step.step));
       y.push_back(step.*value);
     }
     if (x.empty()) continue;
-    ChartLine line = thinned(variants[i].name, fmt::format("variant{}", i % variant_colours + 1), x, y, 120);
+    Series line = thinned(variant.name, "", x, y, 120);
     line.low.clear();  // bands of so many lines would hide each other
     line.high.clear();
-    chart.last_x = std::max(chart.last_x, x.back());
-    chart.lines.push_back(std::move(line));
+    lines.push_back(std::move(line));
   }
-  return chart_html(chart);
+  return line_plot_html({.title = std::move(title), .log_y = wants_log(lines), .x_shown = {0}}, lines);
 }
 
 std::string flows(const std::vector<VariantReport>& variants) {

@@ -6,7 +6,9 @@
 #include <numeric>
 
 #include "core/error.hpp"
+#include "core/numbers.hpp"
 #include "thalweg/options.hpp"
+#include "train/evaluation.hpp"
 
 namespace thalweg {
 
@@ -16,8 +18,9 @@ namespace {
 
 constexpr double undefined = std::numeric_limits<double>::quiet_NaN();
 
-bool any_nan(std::span<const double> values) {
-  return std::ranges::any_of(values, [](double x) { return std::isnan(x); });
+template <class T>
+bool any_nan(std::span<const T> values) {
+  return std::ranges::any_of(values, [](T x) { return std::isnan(x); });
 }
 
 std::int64_t rows_of(const Tensor& predictions, std::string_view where) {
@@ -46,27 +49,31 @@ std::vector<double> row_weights(const Weights& weights, std::int64_t rows, std::
 
 /// Probabilities, labels and weights, checked. `columns` is 1 or the number of classes.
 struct Classified {
-  Tensor probabilities;  // f64 (rows, columns)
+  Tensor probabilities;  // f32 or f64 (rows, columns)
+  std::span<const float> narrow;
+  std::span<const double> wide;  // whichever it is; the other is empty
   std::size_t rows, columns, classes;
   std::vector<std::size_t> labels;
   std::vector<double> weights;
   double eps;
 
   Classified(const Tensor& predictions, const Tensor& targets, const Weights& given, std::string_view where)
-      : probabilities(predictions.to(f64)),
+      : probabilities(predictions),
         rows(static_cast<std::size_t>(rows_of(predictions, where))),
         columns(predictions.shape().rank() == 1 ? 1 : static_cast<std::size_t>(predictions.shape()[1])),
         classes(std::max<std::size_t>(2, columns)),
         weights(row_weights(given, predictions.shape()[0], where)),
         eps(predictions.dtype() == f32 ? std::numeric_limits<float>::epsilon()
                                        : std::numeric_limits<double>::epsilon()) {
+    if (predictions.dtype() == f32) narrow = std::as_const(probabilities).values<float>();
+    if (predictions.dtype() == f64) wide = std::as_const(probabilities).values<double>();
     if (static_cast<std::size_t>(targets.size()) != rows) {
       fail<UsageError>("[{}] targets of shape {} for predictions of shape {}. Wanted: a label a row.", where,
                        targets.shape(), predictions.shape());
     }
-    const Tensor wide = targets.to(f64);
+    const Tensor labels_wide = targets.to(f64);
     labels.reserve(rows);
-    for (const double label : wide.values<double>()) {
+    for (const double label : labels_wide.values<double>()) {
       if (!(label >= 0 && label < static_cast<double>(classes)) || label != std::floor(label)) {
         fail<DataError>("[{}] the label of row {} is {}. Wanted: a whole number from 0 to {}.", where, labels.size(),
                         label, classes - 1);
@@ -75,92 +82,90 @@ struct Classified {
     }
   }
 
-  [[nodiscard]] std::span<const double> row(std::size_t r) const {
-    return probabilities.values<double>().subspan(r * columns, columns);
+  [[nodiscard]] double at(std::size_t r, std::size_t column) const {
+    const std::size_t place = r * columns + column;
+    return wide.empty() ? static_cast<double>(narrow[place]) : wide[place];
   }
   [[nodiscard]] double probability(std::size_t r, std::size_t c) const {
-    if (columns > 1) return row(r)[c];
-    return c == 1 ? row(r)[0] : 1 - row(r)[0];
+    if (columns > 1) return at(r, c);
+    return c == 1 ? at(r, 0) : 1 - at(r, 0);
   }
   [[nodiscard]] std::size_t predicted(std::size_t r) const {
-    if (columns == 1) return row(r)[0] > 0.5;
-    return static_cast<std::size_t>(std::ranges::max_element(row(r)) - row(r).begin());
+    if (columns == 1) return at(r, 0) > 0.5;
+    std::size_t best = 0;
+    for (std::size_t c = 1; c < columns; ++c) best = at(r, c) > at(r, best) ? c : best;
+    return best;
   }
   [[nodiscard]] double total_weight() const { return std::accumulate(weights.begin(), weights.end(), 0.0); }
-  [[nodiscard]] bool defined() const { return total_weight() > 0 && !any_nan(probabilities.values<double>()); }
+  [[nodiscard]] bool defined() const { return total_weight() > 0 && !any_nan(narrow) && !any_nan(wide); }
 };
 
-Tensor confusion_of(const Classified& data) {
-  const auto classes = static_cast<std::int64_t>(data.classes);
-  Tensor matrix({classes, classes}, f64);
-  const auto cells = matrix.mutable_values<double>();
-  for (std::size_t r = 0; r < data.rows; ++r) {
-    cells[data.labels[r] * data.classes + data.predicted(r)] += data.weights[r];
-  }
-  return matrix;
+Confusion count(const Classified& data) {
+  Confusion confusion(data.classes);
+  for (std::size_t r = 0; r < data.rows; ++r) confusion.add(data.labels[r], data.predicted(r), data.weights[r]);
+  return confusion;
 }
-
-/// What one class has in a confusion matrix: true and false positives, false negatives.
-struct Counts {
-  double tp = 0, fp = 0, fn = 0;
-};
-
-Counts counts_of(const Tensor& confusion, std::size_t c) {
-  const auto classes = static_cast<std::size_t>(confusion.shape()[0]);
-  const auto cells = confusion.values<double>();
-  Counts counts{.tp = cells[c * classes + c]};
-  for (std::size_t other = 0; other < classes; ++other) {
-    if (other == c) continue;
-    counts.fp += cells[other * classes + c];
-    counts.fn += cells[c * classes + other];
-  }
-  return counts;
-}
-
-double ratio(double part, double whole) { return whole > 0 ? part / whole : 0; }
 
 /// Of class 1 of two, or the mean over the classes that occur.
 template <class Score>
 double class_score(const Classified& data, Score score) {
   if (!data.defined()) return undefined;
-  const Tensor confusion = confusion_of(data);
-  if (data.classes == 2) return score(counts_of(confusion, 1));
+  const Confusion confusion = count(data);
+  if (data.classes == 2) return score(confusion.of(1));
   double sum = 0;
   int occurring = 0;
   for (std::size_t c = 0; c < data.classes; ++c) {
-    const Counts counts = counts_of(confusion, c);
-    if (counts.tp + counts.fp + counts.fn == 0) continue;
-    sum += score(counts);
+    if (!confusion.of(c).occurs()) continue;
+    sum += score(confusion.of(c));
     ++occurring;
   }
   return sum / occurring;
 }
 
-/// Area under the ROC curve of class c against the rest.
-double auc_of_class(const Classified& data, std::size_t c) {
-  std::vector<std::size_t> order(data.rows);
-  std::iota(order.begin(), order.end(), 0);
-  std::ranges::stable_sort(order, {}, [&](std::size_t r) { return data.probability(r, c); });
-  double positive = 0, negative = 0, pairs = 0;  // below the scores seen so far; pairs in the right order
-  for (std::size_t begin = 0; begin < data.rows;) {
-    double positive_here = 0, negative_here = 0;
-    const double score = data.probability(order[begin], c);
-    std::size_t end = begin;
-    for (; end < data.rows && data.probability(order[end], c) == score; ++end) {
-      (data.labels[order[end]] == c ? positive_here : negative_here) += data.weights[order[end]];
+/// The scores of the rows of one class, ascending, and the weight of all up to each.
+struct Positives {
+  std::vector<double> scores, up_to = {0};
+
+  Positives(const Classified& data, std::size_t c, const std::vector<std::size_t>& rows) {
+    std::vector<std::pair<double, double>> sorted;
+    for (const std::size_t r : rows) sorted.emplace_back(data.probability(r, c), data.weights[r]);
+    std::ranges::sort(sorted);
+    for (const auto& [score, weight] : sorted) {
+      scores.push_back(score);
+      up_to.push_back(up_to.back() + weight);
     }
-    pairs += positive_here * (negative + negative_here / 2);
-    positive += positive_here;
-    negative += negative_here;
-    begin = end;
   }
+  /// The weight of those above a score, and half of those at it.
+  [[nodiscard]] double above(double score) const {
+    const auto [low, high] = std::ranges::equal_range(scores, score);
+    return up_to.back() - (up_to[static_cast<std::size_t>(low - scores.begin())] +
+                           up_to[static_cast<std::size_t>(high - scores.begin())]) /
+                              2;
+  }
+};
+
+/// Area under the ROC curve of class c, of these rows, against the rest: each other row is placed among them.
+double auc_of_class(const Classified& data, std::size_t c, const std::vector<std::size_t>& rows) {
+  const Positives positives(data, c, rows);
+  double negative = 0, pairs = 0;  // pairs in the right order
+  for (std::size_t r = 0; r < data.rows; ++r) {
+    if (data.labels[r] == c || data.weights[r] == 0) continue;
+    negative += data.weights[r];
+    pairs += data.weights[r] * positives.above(data.probability(r, c));
+  }
+  const double positive = positives.up_to.back();
   return positive > 0 && negative > 0 ? pairs / (positive * negative) : undefined;
 }
 
 }  // namespace
 
 Tensor confusion_matrix(const Tensor& predictions, const Tensor& targets, const Weights& weights) {
-  return confusion_of(Classified(predictions, targets, weights, "confusion_matrix"));
+  const Confusion confusion = count(Classified(predictions, targets, weights, "confusion_matrix"));
+  const std::size_t n = confusion.size();
+  Tensor matrix({static_cast<std::int64_t>(n), static_cast<std::int64_t>(n)}, f64);
+  const auto cells = matrix.mutable_values<double>();
+  for (std::size_t cell = 0; cell < n * n; ++cell) cells[cell] = confusion.at(cell / n, cell % n);
+  return matrix;
 }
 
 double accuracy(const Tensor& predictions, const Tensor& targets, const Weights& weights) {
@@ -173,27 +178,30 @@ double accuracy(const Tensor& predictions, const Tensor& targets, const Weights&
 
 double precision(const Tensor& predictions, const Tensor& targets, const Weights& weights) {
   return class_score(Classified(predictions, targets, weights, "precision"),
-                     [](const Counts& c) { return ratio(c.tp, c.tp + c.fp); });
+                     [](const Confusion::Counts& c) { return c.precision(); });
 }
 
 double recall(const Tensor& predictions, const Tensor& targets, const Weights& weights) {
   return class_score(Classified(predictions, targets, weights, "recall"),
-                     [](const Counts& c) { return ratio(c.tp, c.tp + c.fn); });
+                     [](const Confusion::Counts& c) { return c.recall(); });
 }
 
 double f1(const Tensor& predictions, const Tensor& targets, const Weights& weights) {
   return class_score(Classified(predictions, targets, weights, "f1"),
-                     [](const Counts& c) { return ratio(2 * c.tp, 2 * c.tp + c.fp + c.fn); });
+                     [](const Confusion::Counts& c) { return c.f1(); });
 }
 
 double auc(const Tensor& predictions, const Tensor& targets, const Weights& weights) {
   const Classified data(predictions, targets, weights, "auc");
   if (!data.defined()) return undefined;
-  if (data.classes == 2) return auc_of_class(data, 1);
+  std::vector<std::vector<std::size_t>> rows(data.classes);
+  for (std::size_t r = 0; r < data.rows; ++r) rows[data.labels[r]].push_back(r);
+  if (data.classes == 2) return auc_of_class(data, 1, rows[1]);
   double sum = 0;
   int compared = 0;
   for (std::size_t c = 0; c < data.classes; ++c) {
-    const double area = auc_of_class(data, c);
+    if (rows[c].empty()) continue;
+    const double area = auc_of_class(data, c, rows[c]);
     if (std::isnan(area)) continue;
     sum += area;
     ++compared;
@@ -283,6 +291,10 @@ double r2(const Tensor& predictions, const Tensor& targets, const Weights& weigh
 
 }  // namespace metric
 
+Confusion confusion_of(const Tensor& predictions, const Tensor& targets, const metric::Weights& weights) {
+  return metric::count(metric::Classified(predictions, targets, weights, "confusion"));
+}
+
 bool MetricRow::serves(Task task) const { return std::ranges::find(tasks, task) != tasks.end(); }
 
 std::span<const MetricRow> metrics() {
@@ -322,6 +334,6 @@ const MetricRow& find_metric(std::string_view name) {
       near.empty() ? fmt::format("known are {}.", fmt::join(names, ", ")) : fmt::format("did you mean '{}'?", near));
 }
 
-std::string format_metric(double value) { return std::isnan(value) ? "-" : fmt::format("{:.4g}", value); }
+std::string format_metric(double value) { return figure(value); }
 
 }  // namespace thalweg

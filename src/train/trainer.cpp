@@ -4,6 +4,7 @@
 #include <ostream>
 
 #include "core/error.hpp"
+#include "core/numbers.hpp"
 #include "data/read_ahead.hpp"
 #include "data/split.hpp"
 #include "engine/engine.hpp"
@@ -382,7 +383,7 @@ double Evaluation::operator[](std::string_view metric) const {
 std::ostream& operator<<(std::ostream& out, const Evaluation& evaluation) {
   const char* between = "";
   for (const auto& [name, value] : evaluation.metrics) {
-    out << between << name << " " << fmt::format("{:.4g}", value);
+    out << between << name << " " << figure(value);
     between = "  ";
   }
   return out << "  (" << evaluation.rows << " rows)";

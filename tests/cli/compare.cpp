@@ -141,5 +141,12 @@ TEST_F(CompareCommand, WhatIsWrongIsSaid) {
   expect_error("nothing.csv --target y", {"nothing.csv"});
 }
 
+TEST_F(CompareCommand, OnAQuadraticRatesAreStableUpToTwoOverItsCurvature) {
+  // the second derivative of x^2 is 2; after 50 steps at 1.1 the value is finite, and 8,000 times what it was
+  const Ran ran = run("compare 'x^2' --optimizers sgd --rates 0.5,0.9,0.99,1.01,1.1 --seeds 3 --steps 50 --json");
+  ASSERT_EQ(ran.code, 0) << ran.err;
+  EXPECT_EQ(ran.json()["methods"][0]["stable_to"], 0.99);
+}
+
 }  // namespace
 }  // namespace thalweg::testing

@@ -238,5 +238,38 @@ TEST_F(Runs, ResultsAreOnOutputAndProgressOnError) {
   EXPECT_TRUE(json.json().contains("verdict"));
 }
 
+TEST_F(Runs, MetricsStandBesideTheConstantAndALinearFit) {
+  write_table("t.csv");  // y is a line in a, b and the category
+  const Ran text = run("train t.csv --target y --epochs 40 --quiet --out r");
+  ASSERT_EQ(text.code, 0) << text.err;
+  EXPECT_NE(text.out.find(" (constant: "), std::string::npos) << text.out;
+  EXPECT_NE(text.out.find("the loss is of the standardised target"), std::string::npos) << text.out;
+  const auto baselines = run("train t.csv --target y --epochs 40 --json --out r").json()["baselines"]["validation"];
+  EXPECT_LT(baselines["linear"]["rmse"].get<double>(), 0.2 * baselines["constant"]["rmse"].get<double>());
+  EXPECT_LT(baselines["constant"]["r2"].get<double>(), 0.01);
+}
+
+TEST_F(Runs, ClassesHaveTheirConfusionAndRecall) {
+  std::string table = "x,y\n";
+  for (int i = 0; i < 200; ++i) table += std::to_string(i % 10) + (i % 10 < 4 ? ",low\n" : ",high\n");
+  write("t.csv", table);
+  const Ran ran = run("train t.csv --target y --epochs 60 --quiet --out r");
+  ASSERT_EQ(ran.code, 0) << ran.err;
+  for (const char* part : {"always high", "confusion", "recall", "positive: "}) {
+    EXPECT_NE(ran.out.find(part), std::string::npos) << part << " in " << ran.out;
+  }
+  EXPECT_NE(run("evaluate r --data t.csv").out.find("t.csv "), std::string::npos);
+}
+
+TEST_F(Runs, ATargetOfThousandsOfClassesHasASmallReport) {
+  std::string table = "x,y\n";
+  for (int i = 0; i < 8000; ++i) table += std::to_string(i) + ",c" + std::to_string(i % 4000) + "\n";
+  write("t.csv", table);
+  const Ran ran = run("train t.csv --target y --epochs 1 --quiet --out r");
+  ASSERT_EQ(ran.code, 0) << ran.err;
+  EXPECT_NE(ran.out.find("classes: "), std::string::npos) << ran.out;
+  EXPECT_LT(std::filesystem::file_size(path("r/report.html")), 3'000'000U);
+}
+
 }  // namespace
 }  // namespace thalweg::testing

@@ -1,22 +1,28 @@
-// What the command says of the example that everybody tries first.
+// Verdicts of the command against the truth of runs, which longer runs and other rates have shown.
+
+#include <filesystem>
 
 #include "command.hpp"
 #include "places.hpp"
-
-#include <filesystem>
 
 namespace thalweg::testing {
 namespace {
 
 class SlowVerdict : public CommandTest {};
 
-TEST_F(SlowVerdict, TheScheduleOfFashionMnistHasEndedAndSoHasTheFall) {
+TEST_F(SlowVerdict, HoldsForAtLeastThirtySevenOfFortyRunsThatNoRuleWasMadeOn) {
+  if (!std::filesystem::exists(real_table("houses.csv"))) GTEST_SKIP() << "./dev data fetches the tables";
+  const std::string study = source_folder() + "/tests/verdicts/study.py";
+  const Ran ran = shell("python3 " + study + " judge --thalweg " + command() + " --data rooms hue checker product");
+  EXPECT_EQ(ran.code, 0) << ran.out << ran.err;
+}
+
+TEST_F(SlowVerdict, TheEvidenceSaysThatTheScheduleOfFashionMnistHasEnded) {
   if (!std::filesystem::exists("/usr/share/datasets/fashion-mnist")) GTEST_SKIP() << "./dev data fetches it";
   const Ran ran = run("train " + source_folder() + "/examples/fashion.toml --quiet --json");
   ASSERT_EQ(ran.code, 0) << ran.err;
   const auto verdict = ran.json()["verdict"];
-  EXPECT_EQ(verdict["kind"], "converged") << verdict;
-  EXPECT_LT(verdict["evidence"]["final_rate"].get<double>(), 0.01);
+  EXPECT_LT(verdict["evidence"]["final_rate"].get<double>(), 0.01) << verdict;
 }
 
 }  // namespace

@@ -94,5 +94,42 @@ TEST(Plot, LongSeriesAreThinnedButKeepTheirPeaks) {
   EXPECT_EQ(count_of(svg, " 14.0L"), 1u);  // the top of the frame is 10
 }
 
+TEST(Plot, ThinsToMeansBetweenTheirExtremes) {
+  const std::vector<double> x = {1, 2, 3, 4}, y = {1, 3, 10, 20};
+  const Series line = thinned("training", "training", x, y, 2);
+  EXPECT_EQ(line.x, (std::vector<double>{1.5, 3.5}));
+  EXPECT_EQ(line.y, (std::vector<double>{2, 15}));
+  EXPECT_EQ(line.low, (std::vector<double>{1, 10}));
+  EXPECT_EQ(line.high, (std::vector<double>{3, 20}));
+  EXPECT_TRUE(thinned("training", "training", x, y, 4).low.empty());
+}
+
+TEST(Plot, ALogarithmicAxisIsWantedBeyondADecade) {
+  const auto wanted = [](double low) { return wants_log(std::vector<Series>{{"a", {1, 2}, {1, low}}}); };
+  EXPECT_TRUE(wanted(0.05));
+  EXPECT_FALSE(wanted(0.5));
+  EXPECT_FALSE(wanted(-0.05));
+}
+
+TEST(Plot, APageGetsTheSameCurveInClassesAndReadOuts) {
+  const std::vector<Series> one{{.name = "loss", .x = {0, 1, 2}, .y = {4, 2, 1}, .role = "validation"}};
+  const std::string page = line_plot_html({.title = "l<ss"}, one), file = line_plot_svg({.title = "l<ss"}, one);
+  EXPECT_NE(page.find("class=\"line validation\""), std::string::npos);
+  EXPECT_NE(page.find(",2,1\""), std::string::npos);  // the last read-out: x = 2, y = 1
+  EXPECT_NE(page.find("<b>1</b>"), std::string::npos);
+  EXPECT_NE(page.find("l&lt;ss"), std::string::npos);
+  EXPECT_EQ(page.find("#"), std::string::npos);  // colours are the page's
+  EXPECT_EQ(file.find("class="), std::string::npos);
+  for (const PlotRole& role : plot_roles()) {
+    EXPECT_EQ(file.find(role.light) != std::string::npos, role.name == "validation") << role.name;
+    EXPECT_NE(plot_role_style().find("." + std::string(role.name) + " {"), std::string::npos);
+  }
+}
+
+TEST(Plot, NothingToDrawGivesNoFigure) {
+  EXPECT_EQ(line_plot_html({}, {}), "");
+  EXPECT_EQ(line_plot_html({}, std::vector<Series>{{"h", {1, 2}, {NAN, NAN}}}), "");
+}
+
 }  // namespace
 }  // namespace thalweg

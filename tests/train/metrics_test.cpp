@@ -1,4 +1,4 @@
-#include "thalweg/metrics.hpp"
+#include "train/evaluation.hpp"
 
 #include <gtest/gtest.h>
 
@@ -151,6 +151,37 @@ TEST(Metrics, WhatDoesNotFitIsRefusedWithTheRow) {
   EXPECT_THROW((void)metric::accuracy(labels, labels), UsageError);
   EXPECT_THROW((void)metric::rmse(scores, Tensor::of({1.0})), UsageError);
   EXPECT_THROW((void)metric::rmse(scores, scores, Tensor::of({1.0})), UsageError);
+}
+
+TEST(ConfusionOf, CountsTheLargestProbability) {
+  const auto probabilities = Tensor::from<float>(std::vector<float>{.1F, .7F, .2F, .5F, .3F, .2F, 0, 0, 1}, {3, 3});
+  const Confusion confusion = confusion_of(probabilities, Tensor::of({1, 1, 2}));
+  EXPECT_EQ(confusion.at(1, 0), 1);
+  EXPECT_EQ(confusion.at(1, 1), 1);
+  EXPECT_EQ(confusion.at(2, 2), 1);
+  EXPECT_EQ(confusion.at(0, 0), 0);
+}
+
+TEST(ConfusionOf, CutsTwoClassesAtOneHalf) {
+  const auto probabilities = Tensor::from<float>(std::vector<float>{.2F, .5F, .9F, .6F}, {4, 1});
+  const Confusion confusion = confusion_of(probabilities, Tensor::of({0, 1, 1, 0}));
+  for (const std::size_t truth : {0U, 1U}) {
+    for (const std::size_t predicted : {0U, 1U}) EXPECT_EQ(confusion.at(truth, predicted), 1);
+  }
+}
+
+TEST(Metrics, OfThousandsOfClassesTakeTimeByTheirRows) {
+  // a matrix of 5,000 classes would have 200 MB, and each metric would make one
+  constexpr std::int64_t classes = 5000, rows = 20;
+  Tensor probabilities({rows, classes}), labels({rows}, i32);
+  for (std::int64_t r = 0; r < rows; ++r) {
+    probabilities.set(r * classes + 100 * r, 1);
+    labels.set(r, r == 0 ? 4999 : 100 * static_cast<double>(r));
+  }
+  EXPECT_DOUBLE_EQ(metric::accuracy(probabilities, labels), 0.95);
+  EXPECT_DOUBLE_EQ(metric::recall(probabilities, labels), 19.0 / 21);
+  // of class 4999 all rows score 0: half of the pairs are right
+  EXPECT_DOUBLE_EQ(metric::auc(probabilities, labels), (19 + 0.5) / 20);
 }
 
 }  // namespace

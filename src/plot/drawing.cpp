@@ -1,4 +1,4 @@
-#include "plot/frame.hpp"
+#include "plot/drawing.hpp"
 
 #include <fmt/format.h>
 
@@ -29,28 +29,40 @@ double text_width(std::string_view text) {
 
 namespace {
 
-std::string svg_grid(const PlotAxes& axes, const Frame& f) {
+std::string svg_grid(const Theme& theme, const PlotAxes& axes, const Frame& f) {
   std::string out;
   for (const auto& [place, label] : axes.y.ticks()) {
-    out += fmt::format(R"(<line x1="{:.1f}" y1="{:.1f}" x2="{:.1f}" y2="{:.1f}" stroke="#e3e6e9"/>)", f.left,
-                       f.y(place), f.right, f.y(place));
+    out += fmt::format(R"(<path {} d="M{:.1f} {:.1f}H{:.1f}"/>)", theme.grid(), f.left, f.y(place), f.right);
     out += fmt::format(R"(<text x="{:.1f}" y="{:.1f}" text-anchor="end">{}</text>)"
                        "\n",
                        f.left - 7, f.y(place) + 4, label);
   }
   double free = 0;
   for (const auto& [place, label] : axes.x.ticks()) {
-    out += fmt::format(R"(<line x1="{:.1f}" y1="{:.1f}" x2="{:.1f}" y2="{:.1f}" stroke="#8b939b"/>)", f.x(place),
-                       f.bottom, f.x(place), f.bottom + 4);
+    out += fmt::format(R"(<path {} d="M{:.1f} {:.1f}v4"/>)", theme.axis(), f.x(place), f.bottom);
     if (f.x(place) - text_width(label) / 2 < free) continue;  // it would touch the label before
     out += fmt::format(R"(<text x="{:.1f}" y="{:.1f}" text-anchor="middle">{}</text>)"
                        "\n",
                        f.x(place), f.bottom + 18, label);
     free = f.x(place) + text_width(label) / 2 + character;
   }
-  return out + fmt::format(R"(<path d="M{:.1f} {:.1f}V{:.1f}H{:.1f}" fill="none" stroke="#8b939b"/>)"
+  return out + fmt::format(R"(<path {} d="M{:.1f} {:.1f}V{:.1f}H{:.1f}"/>)"
                            "\n",
-                           f.left, f.top, f.bottom, f.right);
+                           theme.axis(), f.left, f.top, f.bottom, f.right);
+}
+
+/// A file has a size, a font and a background of its own; a page gives them.
+std::string svg_opening(const Theme& theme, const std::string& title, int width, int height) {
+  if (theme.page())
+    return fmt::format("<svg viewBox=\"0 0 {} {}\" role=\"img\" aria-label=\"{}\">\n", width, height, title);
+  return fmt::format(
+      R"(<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {0} {1}" width="{0}" height="{1}" role="img" )"
+      R"(aria-label="{2}" style="max-width:100%;height:auto" )"
+      R"(font-family="system-ui, 'DejaVu Sans', sans-serif" font-size="12" fill="#2b3137">)"
+      "\n"
+      R"(<rect width="{0}" height="{1}" fill="#ffffff"/>)"
+      "\n",
+      width, height, title);
 }
 
 }  // namespace
@@ -64,23 +76,16 @@ Frame frame_for(const PlotOptions& options, const PlotAxes& axes, int width, int
           .bottom = height - 26.0 - (options.x_label.empty() ? 0 : 22)};
 }
 
-std::string svg_head(const PlotOptions& options, const PlotAxes& axes, const Frame& f, int width, int height) {
+std::string svg_head(const Theme& theme, const PlotOptions& options, const PlotAxes& axes, const Frame& f, int width,
+                     int height) {
   const std::string title = escape_xml(options.title);
-
-  std::string out = fmt::format(
-      R"(<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {0} {1}" width="{0}" height="{1}" role="img" )"
-      R"(aria-label="{2}" style="max-width:100%;height:auto" )"
-      R"(font-family="system-ui, 'DejaVu Sans', sans-serif" font-size="12" fill="#2b3137">)"
-      "\n"
-      R"(<rect width="{0}" height="{1}" fill="#ffffff"/>)"
-      "\n",
-      width, height, title);
-  if (!title.empty()) {
+  std::string out = svg_opening(theme, title, width, height);
+  if (!title.empty() && !theme.page()) {
     out += fmt::format(R"(<text x="{:.1f}" y="22" font-size="15" font-weight="600">{}</text>)"
                        "\n",
                        f.left, title);
   }
-  out += svg_grid(axes, f);
+  out += svg_grid(theme, axes, f);
   if (!options.x_label.empty()) {
     out += fmt::format(R"(<text x="{:.1f}" y="{}" text-anchor="middle">{}</text>)"
                        "\n",

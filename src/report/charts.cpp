@@ -1,0 +1,94 @@
+#include "report/charts.hpp"
+
+#include <algorithm>
+
+#include "plot/plot.hpp"
+#include "report/heat.hpp"
+
+namespace thalweg {
+
+namespace {
+
+/// A metric of the epochs, over their steps.
+Series epoch_line(const History& history, const std::string& metric, std::string name, std::string role) {
+  Series line{.name = std::move(name), .x = {}, .y = {}, .role = std::move(role)};
+  if (history.epochs.size() <= 60) line.style = Series::Style::dotted_line;
+  for (const EpochReport& epoch : history.epochs) {
+    for (const auto& [key, value] : epoch.metrics) {
+      if (key != metric) continue;
+      line.x.push_back(static_cast<double>(epoch.step));
+      line.y.push_back(value);
+    }
+  }
+  return line;
+}
+
+Series step_line(const History& history, double StepReport::*value, std::string name, std::string role) {
+  std::vector<double> x, y;
+  for (const StepReport& step : history.steps) {
+    x.push_back(static_cast<double>(step.step));
+    y.push_back(step.*value);
+  }
+  return thinned(std::move(name), std::move(role), x, y);
+}
+
+/// Names of what the epochs measured, each once, without "validation." before it.
+std::vector<std::string> metric_names(const History& history) {
+  std::vector<std::string> names;
+  for (const EpochReport& epoch : history.epochs) {
+    for (const auto& [key, value] : epoch.metrics) {
+      const std::string name = key.starts_with("validation.") ? key.substr(11) : key;
+      if (std::ranges::find(names, name) == names.end()) names.push_back(name);
+    }
+  }
+  return names;
+}
+
+/// Over all steps of the run.
+PlotOptions options_of(const History& history, std::string title) {
+  std::int64_t last = 0;
+  if (!history.steps.empty()) last = history.steps.back().step;
+  if (!history.epochs.empty()) last = std::max(last, history.epochs.back().step);
+  return {.title = std::move(title), .x_shown = {0, static_cast<double>(last)}};
+}
+
+std::string metric_chart(const History& history, const std::string& name) {
+  const bool by_steps = name == "loss" && !history.steps.empty();
+  const Series lines[] = {by_steps ? step_line(history, &StepReport::loss, "training", "training")
+                                   : epoch_line(history, name, "training", "training"),
+                          epoch_line(history, "validation." + name, "validation", "validation")};
+  PlotOptions options = options_of(history, name);
+  options.log_y = wants_log(lines);
+  const auto best = std::ranges::find(history.epochs, history.best_epoch, &EpochReport::epoch);
+  if (best != history.epochs.end()) options.marks = {{static_cast<double>(best->step), "best"}};
+  return line_plot_html(options, lines);
+}
+
+std::string rate_chart(const History& history) {
+  PlotOptions options = options_of(history, "learning rate");
+  options.y_shown = {0};
+  const Series line = step_line(history, &StepReport::lr, "learning rate", "lr");
+  return line_plot_html(options, {&line, 1});
+}
+
+std::string gradient_chart(const History& history) {
+  PlotOptions options = options_of(history, "gradient norm");
+  const Series line = step_line(history, &StepReport::gradient_norm, "gradient norm", "gradient");
+  options.log_y = wants_log({&line, 1});
+  return line_plot_html(options, {&line, 1});
+}
+
+}  // namespace
+
+std::string charts_html(const History& history) {
+  std::vector<std::string> names = metric_names(history);
+  std::erase(names, "loss");
+  std::string out = metric_chart(history, "loss");
+  if (!names.empty()) out += metric_chart(history, names.front());
+  out += rate_chart(history) + gradient_chart(history);
+  for (std::size_t i = 1; i < names.size(); ++i) out += metric_chart(history, names[i]);
+  out += heat_html(history, "gradient norm of each layer");
+  return out.empty() ? "" : "<div class=\"pair\">\n" + out + "</div>\n";
+}
+
+}  // namespace thalweg

@@ -1,0 +1,82 @@
+#include "train/baseline.hpp"
+
+#include <algorithm>
+#include <cmath>
+
+#include "core/error.hpp"
+#include "thalweg/nn.hpp"
+#include "thalweg/optimizers.hpp"
+#include "train/evaluation.hpp"
+
+namespace thalweg {
+
+namespace {
+
+constexpr std::int64_t steps = 200;
+constexpr double most_operations = 3e9;
+
+FitOptions full_batch() { return {.steps = steps, .batch_size = 0, .shuffle = false}; }
+
+Optimizer descent() { return optim::adam({.lr = 0.05, .schedule = schedule::cosine()}); }
+
+ModelFunction constant_model(std::int64_t outputs) {
+  return [outputs](Scope s, const Var& x) {
+    return broadcast_to(s.parameter("constant", {outputs}), {x.shape()[0], outputs});
+  };
+}
+
+/// Where the classes are labels: the logarithms of their frequencies, which the loss of most classifiers is lowest at.
+Tensor start_of(const LossFunction& loss, std::int64_t outputs, const Dataset& training) {
+  Tensor start(Shape{outputs});
+  const Tensor& target = training["target"];
+  if (loss.output() == LossFunction::Output::value || target.size() != training.rows()) return start;
+  std::vector<double> counts(static_cast<std::size_t>(std::max<std::int64_t>(2, outputs)), 0.5);
+  for (std::int64_t row = 0; row < training.rows(); ++row) {
+    const auto label = static_cast<std::size_t>(std::max(0.0, target.at(row)));
+    if (label < counts.size()) counts[label] += training.has("weight") ? training["weight"].at(row) : 1;
+  }
+  if (outputs == 1) {
+    start.set(0, std::log(counts[1] / counts[0]));
+  } else {
+    for (std::int64_t c = 0; c < outputs; ++c) start.set(c, std::log(counts[static_cast<std::size_t>(c)]));
+  }
+  return start;
+}
+
+double loss_on(Trainer& trainer, const Dataset& data) { return trainer.evaluate(data)["loss"]; }
+
+Baseline constant_baseline(const LossFunction& loss, std::int64_t outputs, const Dataset& training, int threads) {
+  auto trainer = std::make_shared<Trainer>(constant_model(outputs), loss, descent(), threads);
+  trainer->init(training.slice(0, 1), 1);
+  State state = trainer->state();
+  state.set_parameter("constant", start_of(loss, outputs, training));
+  trainer->set_state(state);
+  const double before = loss_on(*trainer, training);
+  if (static_cast<double>(training.rows() * outputs * steps) < most_operations / 10) {
+    trainer->fit(training, full_batch());
+    if (!(loss_on(*trainer, training) < before)) trainer->set_state(state);
+  }
+  return {"constant", trainer, loss_on(*trainer, training)};
+}
+
+}  // namespace
+
+std::vector<Baseline> baselines_of(const LossFunction& loss, std::int64_t outputs, const Dataset& training,
+                                   bool with_linear, int threads) {
+  if (training.streams() || is_text(loss, training) || !training.has("input") || training.rows() == 0) return {};
+  const bool labels = loss.output() != LossFunction::Output::value;
+  if (!labels && training["target"].size() != training.rows() * outputs) return {};
+  std::vector<Baseline> all = {constant_baseline(loss, outputs, training, threads)};
+  const double features = static_cast<double>(training["input"].size()) / static_cast<double>(training.rows());
+  const double operations = 6.0 * steps * static_cast<double>(training.rows() * outputs) * features;
+  if (!with_linear || training["input"].shape().rank() != 2 || operations > most_operations) return all;
+  try {
+    auto linear = std::make_shared<Trainer>(nn::linear(outputs), loss, descent(), threads);
+    linear->fit(training, full_batch());
+    all.push_back({"linear", linear, loss_on(*linear, training)});
+  } catch (const NumericError&) {  // a loss that blows up at this rate: there is no such fit to compare with
+  }
+  return all;
+}
+
+}  // namespace thalweg

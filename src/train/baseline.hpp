@@ -1,0 +1,24 @@
+#pragma once
+// What a model has to beat: the best constant, and a linear fit where that is cheap.
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "thalweg/train.hpp"
+
+namespace thalweg {
+
+struct Baseline {
+  std::string name;  ///< "constant", "linear"
+  std::shared_ptr<Trainer> trainer;
+  double training_loss = 0;
+};
+
+/// Of the training rows: the constant prediction with the lowest loss, and, where `with_linear`, a linear model fitted
+/// to them by full-batch descent, unless that would take more than about a second. None of texts, of predictions that
+/// are not one row each, and of rows that are yet to be read.
+[[nodiscard]] std::vector<Baseline> baselines_of(const LossFunction& loss, std::int64_t outputs,
+                                                 const Dataset& training, bool with_linear, int threads);
+
+}  // namespace thalweg

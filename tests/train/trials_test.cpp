@@ -1,0 +1,60 @@
+#include "train/trials.hpp"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+
+#include "moons.hpp"
+
+namespace thalweg {
+namespace {
+
+const FitOptions run{.epochs = 5, .batch_size = 20};
+
+MakeTrainer maker(const nn::MlpOptions& options = {.hidden = {16}}) {
+  return [options](Optimizer optimizer) {
+    return Trainer(nn::mlp(2, options), loss::cross_entropy, std::move(optimizer), 1);
+  };
+}
+
+TEST(Trials, LeaveTheRunAsItIs) {
+  const Dataset data = two_moons(200);
+  const Optimizer optimizer = optim::adam({.lr = 1e-3});
+  Trainer trainer = maker()(optimizer);
+  trainer.fit(data, run);
+  const Tensor before = trainer.state().parameters;
+  const double loss = trainer.evaluate(data)["loss"];
+  const auto trials = trials_of(maker(), optimizer, data, run, trainer.state());
+  ASSERT_TRUE(trials);
+  EXPECT_EQ(trials->steps, 10);  // of 50 steps, 3 % are fewer
+  EXPECT_DOUBLE_EQ(trials->now(), loss);
+  EXPECT_LT(trials->onward(1e-2), trials->onward(1e-3));  // it crawls
+  EXPECT_LT(trials->onward(1e-3), loss);
+  EXPECT_EQ(trials->onward(1e-3), trials->onward(1e-3));
+  EXPECT_TRUE(identical(trainer.state().parameters, before));
+}
+
+TEST(Trials, AreInfiniteWhereARateDiverges) {
+  const Dataset data = two_moons(200);
+  const Optimizer optimizer = optim::sgd({.lr = 1e30});
+  Trainer trainer = maker()(optimizer);
+  trainer.init(data.slice(0, 1), 1);
+  const auto trials = trials_of(maker(), optimizer, data, run, trainer.state());
+  EXPECT_EQ(trials->afresh(1e30), INFINITY);
+  EXPECT_LT(trials->afresh(0.1), 1);
+}
+
+TEST(Trials, SeeLayersThatNoGradientReaches) {
+  const Dataset data = two_moons(200);
+  const MakeTrainer zeros = maker({.hidden = {16}, .initializer = "zeros"});
+  const Optimizer optimizer = optim::sgd({.lr = 0.1});
+  Trainer trainer = zeros(optimizer);
+  trainer.fit(data, run);
+  const std::vector<double> norms = trials_of(zeros, optimizer, data, run, trainer.state())->norms();
+  ASSERT_EQ(norms.size(), 2U);
+  EXPECT_EQ(norms[0], 0);
+  EXPECT_GT(norms[1], 0);
+}
+
+}  // namespace
+}  // namespace thalweg
