@@ -26,7 +26,7 @@ void flush_output() {
 
 void secure_streams() {
   // what was closed cannot be read from or written to, and says so
-  for (const auto [descriptor, flags] :
+  for (const auto& [descriptor, flags] :
        {std::pair(STDIN_FILENO, O_WRONLY), std::pair(STDOUT_FILENO, O_RDONLY), std::pair(STDERR_FILENO, O_WRONLY)}) {
     if (::fcntl(descriptor, F_GETFD) < 0 && errno == EBADF) (void)::open("/dev/null", flags);
   }

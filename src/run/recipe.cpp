@@ -55,7 +55,8 @@ std::optional<std::int64_t> outputs_wanted(const data::Preprocessing& preprocess
     case data::Task::multiclass: return classes > 0 ? std::optional(classes) : std::nullopt;
     case data::Task::language:
       return preprocessing.text() ? std::optional(preprocessing.text()->tokenizer.size()) : std::nullopt;
-    case data::Task::regression: return std::nullopt;
+    case data::Task::regression:
+    case data::Task::other: return std::nullopt;
   }
   return std::nullopt;
 }

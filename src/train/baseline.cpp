@@ -25,11 +25,16 @@ ModelFunction constant_model(std::int64_t outputs) {
   };
 }
 
+bool has_labels(const LossFunction& loss, const Tensor& target) {
+  const Task task = loss.task_with(target.shape(), target.dtype());
+  return task == Task::binary || task == Task::multiclass;
+}
+
 /// Where the classes are labels: the logarithms of their frequencies, which the loss of most classifiers is lowest at.
 Tensor start_of(const LossFunction& loss, std::int64_t outputs, const Dataset& training) {
   Tensor start(Shape{outputs});
   const Tensor& target = training["target"];
-  if (loss.output() == LossFunction::Output::value || target.size() != training.rows()) return start;
+  if (!has_labels(loss, target) || target.size() != training.rows()) return start;
   std::vector<double> counts(static_cast<std::size_t>(std::max<std::int64_t>(2, outputs)), 0.5);
   for (std::int64_t row = 0; row < training.rows(); ++row) {
     const auto label = static_cast<std::size_t>(std::max(0.0, target.at(row)));
@@ -63,9 +68,10 @@ Baseline constant_baseline(const LossFunction& loss, std::int64_t outputs, const
 
 std::vector<Baseline> baselines_of(const LossFunction& loss, std::int64_t outputs, const Dataset& training,
                                    bool with_linear, int threads) {
-  if (training.streams() || is_text(loss, training) || !training.has("input") || training.rows() == 0) return {};
-  const bool labels = loss.output() != LossFunction::Output::value;
-  if (!labels && training["target"].size() != training.rows() * outputs) return {};
+  if (training.streams() || !training.has("input") || !training.has("target") || training.rows() == 0) return {};
+  const Tensor& target = training["target"];
+  if (loss.task_with(target.shape(), target.dtype()) == Task::language) return {};
+  if (!has_labels(loss, target) && target.size() != training.rows() * outputs) return {};
   std::vector<Baseline> all = {constant_baseline(loss, outputs, training, threads)};
   const double features = static_cast<double>(training["input"].size()) / static_cast<double>(training.rows());
   const double operations = 6.0 * steps * static_cast<double>(training.rows() * outputs) * features;
