@@ -399,14 +399,18 @@ std::optional<Finding> too_short(const Case& c) {
                    fmt::format("{} losses were recorded; {} are needed to judge a run.", count, wanted)}}};
 }
 
-/// On from the end at half the highest rate, as the schedule had it before its end: a note of what came of it.
+/// On from the end at the last rate, or at a third of the highest where the schedule took it down. Where that does not
+/// lower the loss, nothing is promised of more epochs.
 bool try_going_on(const Case& c, const Trials& trials, Verdict& verdict) {
   const double rate = c.course.peak_rate * (c.course.final_rate < annealed ? 0.3 : c.course.final_rate);
   const double before = trials.now(), after = trials.onward(rate);
   verdict.tried.push_back(
       tried_text(fmt::format("On from the end with lr = {}", number_text(rate, 3)), trials.steps, before, after));
   if (!(after < before)) {
-    verdict.advice += " (So few steps more did not show it: what they gain is small beside the noise of the rate.)";
+    verdict.advice =
+        "Whether more epochs help was not seen: so few steps more did not lower the loss. Train for twice as many "
+        "once, and "
+        "compare.";
   }
   return true;
 }
@@ -456,8 +460,7 @@ const Rule rules[] = {
      motionless,
      "Raise lr tenfold; it was not tried. If the loss stays where it is, the inputs may say nothing of the target.",
      try_higher_rate},
-    {{Kind::schedule_ended, "late_gain", 0.02,
-      "The schedule ended it: the loss still fell while the rate was high, and stopped because the rate went to zero."},
+    {{Kind::schedule_ended, "late_gain", 0.02, "The schedule ended it: the loss fell until the rate went to zero."},
      schedule_ended,
      "Train for twice as many epochs: the schedule stretches with the run.",
      try_going_on},

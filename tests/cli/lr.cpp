@@ -115,5 +115,20 @@ TEST_F(Lr, EachFoldFindsItsOwn) {
   EXPECT_EQ(found, 3);
 }
 
+TEST_F(Lr, WhatComesNextCanBePasted) {
+  write_table("my table.csv");
+  const Ran ran = run("lr 'my table.csv' --target y --type b=number --set model.hidden=[8] --epochs 5 --quiet");
+  ASSERT_EQ(ran.code, 0) << ran.err;
+  const auto at = ran.out.find("next         thalweg ");
+  ASSERT_NE(at, std::string::npos) << ran.out;
+  const auto begin = at + std::string("next         thalweg ").size();
+  const std::string command = ran.out.substr(begin, ran.out.find('\n', begin) - begin);
+  const Ran pasted = run(command + " --print-config");
+  ASSERT_EQ(pasted.code, 0) << command << "\n" << pasted.err;
+  EXPECT_NE(pasted.out.find("hidden = [8]"), std::string::npos) << pasted.out;
+  EXPECT_NE(pasted.out.find("target = \"y\""), std::string::npos);
+  EXPECT_NE(pasted.out.find("epochs = 5"), std::string::npos);
+}
+
 }  // namespace
 }  // namespace thalweg::testing

@@ -124,6 +124,18 @@ void emit_json(const LrFinding& finding) {
   emit_line_of(result);
 }
 
+/// The training with this rate and the options that the search was given, to be pasted into a shell.
+std::string train_command(const ConfigArguments& given, double lr) {
+  std::string command = fmt::format("thalweg train {} --lr {:g}", shell_quoted(given.source), lr);
+  for (const auto& [key, value] : given.given) {
+    if (key != "optimizer.lr") command += " --set " + shell_quoted(key + "=" + value.str());
+  }
+  for (const std::string& set : given.sets) command += " --set " + shell_quoted(set);
+  for (const std::string& type : given.types) command += " --type " + shell_quoted(type);
+  if (!given.variant.empty()) command += " --variant " + shell_quoted(given.variant);
+  return command;
+}
+
 void emit_text(const LrFinding& finding, const LoadedConfig& loaded, const LrArguments& arguments,
                std::string_view rows) {
   const Series curve = drawn(finding);
@@ -141,10 +153,7 @@ void emit_text(const LrFinding& finding, const LoadedConfig& loaded, const LrArg
          finding.curve.back().step, arguments.find.steps);
   }
   emit("{:<12} {}\n", "cost", cost_text(finding, rows));
-  const ConfigArguments& given = arguments.config;
-  const bool more = !given.given.empty() || !given.sets.empty() || !given.types.empty();
-  emit("{:<12} thalweg train {} --lr {:g}{}\n", "next", shell_quoted(given.source), finding.lr(),
-       more ? " and the same options" : "");
+  emit("{:<12} {}\n", "next", train_command(arguments.config, finding.lr()));
 }
 
 int run(LrArguments arguments, const Context& context) {
