@@ -37,7 +37,7 @@ Var layer_of(Scope s, const json& stored, const std::map<std::string, Var>& x) {
     return nn::multi_head_cross_attention(s, x.at("x"), x.at("memory"), {.heads = o.at("heads")});
   }
   if (layer == "feed_forward") {
-    return nn::feed_forward(s, x.at("x"), {.hidden = o.at("hidden"), .kind = o.at("kind").get<std::string>()});
+    return nn::feed_forward(s, x.at("x"), {.hidden = o.at("hidden"), .of = o.at("kind").get<std::string>()});
   }
   if (layer == "lstm") return nn::lstm(s, x.at("x"), {.units = o.at("units")}, {x.at("h"), x.at("c")}).output;
   if (layer == "gru") return nn::gru(s, x.at("x"), {.units = o.at("units")}, {x.at("h")}).output;

@@ -4,6 +4,7 @@
 
 #include <gtest/gtest.h>
 
+#include "core/numbers.hpp"
 #include "thalweg/derivatives.hpp"
 #include "thalweg/ops.hpp"
 

@@ -5,6 +5,7 @@
 #include <limits>
 
 #include "thalweg/error.hpp"
+#include "thalweg/layers.hpp"
 #include "thalweg/registry.hpp"
 #include "thalweg/train.hpp"
 

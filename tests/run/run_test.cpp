@@ -20,7 +20,7 @@ class MetricsLogs : public testing::TemporaryFolderTest {
     for (std::int64_t step = 1; step <= 3; ++step)
       log.add({.step = step, .total_steps = 9, .epoch = 1, .loss = 0.5, .samples = 4, .layer_norms = {1, 2}},
               {"a", "b"});
-    log.add(EpochReport{.epoch = 1, .step = 3, .seconds = 2, .metrics = {{"loss", 0.25}}});
+    log.add(EpochReport{.epoch = 1, .step = 3, .metrics = {{"loss", 0.25}}, .seconds = 2});
     return read("metrics.jsonl");
   }
 };

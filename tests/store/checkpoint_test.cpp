@@ -201,7 +201,8 @@ TEST_F(CraftedCheckpoints, AManifestNestedDeepIsPassedOver) {
 TEST_F(Checkpoints, NumbersThatAreInfiniteComeBack) {
   Trainer made = trainer();
   (void)made.fit(data_, {.epochs = 1, .batch_size = 16});
-  Checkpoint written{made.state(), {}, {.total_steps = 16}, "f"};
+  Checkpoint written{made.state(), {}, {}, "f"};
+  written.position.total_steps = 16;
   written.position.best_value = std::numeric_limits<double>::infinity();
   written.position.plateau.best = -std::numeric_limits<double>::infinity();
   written.position.epoch_loss = std::numeric_limits<double>::quiet_NaN();

@@ -46,7 +46,7 @@ TEST(Trials, AreInfiniteWhereARateDiverges) {
 
 TEST(Trials, SeeLayersThatNoGradientReaches) {
   const Dataset data = two_moons(200);
-  const MakeTrainer zeros = maker({.hidden = {16}, .initializer = "zeros"});
+  const MakeTrainer zeros = maker({.hidden = {16}, .initializer = init::named("zeros")});
   const Optimizer optimizer = optim::sgd({.lr = 0.1});
   Trainer trainer = zeros(optimizer);
   trainer.fit(data, run);
