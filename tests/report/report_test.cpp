@@ -5,6 +5,8 @@
 #include <cmath>
 #include <limits>
 
+#include "core/escape.hpp"
+
 namespace thalweg {
 namespace {
 
@@ -82,8 +84,8 @@ TEST(Report, HoldsEveryPart) {
                            "Environment", "bias (frozen)", ">80<"}) {
     EXPECT_TRUE(contains(html, part)) << part;
   }
-  EXPECT_TRUE(contains(html, sample().verdict.sentence));
-  for (const Evidence& evidence : sample().verdict.evidence) EXPECT_TRUE(contains(html, evidence.sentence));
+  EXPECT_TRUE(contains(html, escape_xml(sample().verdict.sentence)));
+  for (const Evidence& evidence : sample().verdict.evidence) EXPECT_TRUE(contains(html, escape_xml(evidence.sentence)));
   EXPECT_EQ(count(html, "<figure"), 4);  // loss, accuracy, rate, gradient
 }
 
