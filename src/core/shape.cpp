@@ -1,3 +1,4 @@
+// Element types and shapes, and how they are printed.
 #include "thalweg/shape.hpp"
 
 #include <algorithm>

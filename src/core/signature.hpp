@@ -1,4 +1,5 @@
 #pragma once
+// Signature: the shape and element type of a value.
 
 #include "thalweg/shape.hpp"
 

@@ -1,3 +1,4 @@
+// Dataset: named columns of equal length, and rows chosen from them.
 #include <algorithm>
 #include <numeric>
 

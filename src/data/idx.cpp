@@ -1,3 +1,4 @@
+// The IDX files of MNIST and its relatives, plain or gzip.
 #include <zlib.h>
 
 #include <algorithm>

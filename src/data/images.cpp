@@ -1,3 +1,4 @@
+// Images and labels in IDX files as a Dataset; Fashion-MNIST among them.
 #include <algorithm>
 #include <filesystem>
 

@@ -1,3 +1,4 @@
+// Fitted preprocessing to and from the JSON that a model file carries.
 #include <cmath>
 #include <nlohmann/json.hpp>
 #include <variant>

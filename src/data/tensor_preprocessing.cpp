@@ -1,3 +1,4 @@
+// Standardisation of images and other tensors, fitted on the training rows.
 #include <algorithm>
 #include <array>
 #include <cmath>

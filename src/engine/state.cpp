@@ -1,3 +1,4 @@
+// State: one parameter of the flat block, by its name.
 #include "thalweg/state.hpp"
 
 #include <algorithm>

@@ -1,3 +1,4 @@
+// Gradient estimators for what has no derivative: straight-through, Gumbel-softmax, score function.
 #include "thalweg/estimators.hpp"
 
 #include "core/error.hpp"

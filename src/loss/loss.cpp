@@ -1,3 +1,4 @@
+// Loss: a sum over samples and the weight that divides it.
 #include "thalweg/loss.hpp"
 
 #include "graph/graph.hpp"

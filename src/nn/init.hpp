@@ -1,4 +1,5 @@
 #pragma once
+// Initial values of parameters, computed on all workers.
 
 #include "core/workers.hpp"
 #include "thalweg/scope.hpp"

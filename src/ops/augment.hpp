@@ -1,4 +1,5 @@
 #pragma once
+// Augmentation of images as an op.
 
 #include "thalweg/augment.hpp"
 

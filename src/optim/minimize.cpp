@@ -1,3 +1,4 @@
+// Minimising a function of one tensor, without data: an optimizer's steps until a limit or a small gradient ends them.
 #include "thalweg/minimize.hpp"
 
 #include <algorithm>

@@ -1,3 +1,4 @@
+// From graph to plan: views become strides of what reads them, every other node an item.
 #include <algorithm>
 #include <cstring>
 #include <numeric>

@@ -1,3 +1,4 @@
+// The order of instructions that keeps the fewest bytes alive.
 #include <algorithm>
 #include <limits>
 

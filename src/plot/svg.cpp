@@ -1,3 +1,4 @@
+// Line plots as SVG.
 #include <fmt/format.h>
 
 #include <algorithm>

@@ -1,3 +1,4 @@
+// Line plots in Braille dots, for a terminal.
 #include <fmt/format.h>
 
 #include <algorithm>

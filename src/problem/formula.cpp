@@ -1,3 +1,4 @@
+// Formulas in text, parsed into functions of Vars.
 #include "thalweg/formula.hpp"
 
 #include <algorithm>

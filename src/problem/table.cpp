@@ -1,3 +1,4 @@
+// The table of problems.
 #include "problem/row.hpp"
 
 namespace thalweg {

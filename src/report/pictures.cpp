@@ -1,3 +1,4 @@
+// Pictures of a run, as PNG inside the page.
 #include "core/error.hpp"
 #include "report/tables.hpp"
 

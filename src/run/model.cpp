@@ -1,3 +1,4 @@
+// Model: weights, preprocessing and column names from one file, for predictions.
 #include "thalweg/model.hpp"
 
 #include <algorithm>

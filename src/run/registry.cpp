@@ -1,3 +1,4 @@
+// Registry: the tables of the library with a user's own rows beside them.
 #include "thalweg/registry.hpp"
 
 #include <algorithm>

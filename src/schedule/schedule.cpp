@@ -1,3 +1,4 @@
+// Schedule: a factor of the learning rate as a function of the step; warm-up, chains and plateaus.
 #include "thalweg/schedule.hpp"
 
 #include <cmath>

@@ -1,3 +1,4 @@
+// The search for a learning rate: a range test, then short trainings near what it suggests.
 #include "thalweg/find_lr.hpp"
 
 #include <algorithm>

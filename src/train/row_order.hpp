@@ -1,4 +1,5 @@
 #pragma once
+// The order in which the steps of a run take the rows.
 
 #include <span>
 #include <vector>

@@ -1,3 +1,4 @@
+// Trainer: the loop of epochs and steps, with validation, early stopping and checkpoints.
 #include <algorithm>
 #include <chrono>
 #include <cmath>

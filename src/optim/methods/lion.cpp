@@ -1,3 +1,4 @@
+// Lion: the sign of an interpolation of gradient and momentum (Chen et al. 2023, algorithm 2).
 #include "optim/row.hpp"
 
 namespace thalweg::optim {

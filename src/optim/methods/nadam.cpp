@@ -1,3 +1,4 @@
+// NAdam: Adam with Nesterov momentum (Dozat 2016; as PyTorch's NAdam (2.x)).
 #include "optim/row.hpp"
 
 namespace thalweg::optim {

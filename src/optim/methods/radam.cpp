@@ -1,3 +1,4 @@
+// RAdam: Adam that warms up by itself (Liu et al. 2020; as PyTorch's RAdam).
 #include "optim/row.hpp"
 
 namespace thalweg::optim {
