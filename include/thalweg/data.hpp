@@ -19,7 +19,7 @@ namespace data {
 class Preprocessing;
 }
 
-/// Rows that are read when a batch asks for them: those of a column too large to be kept.
+/// A column too large to be kept: its rows are read when a batch needs them.
 struct RowReader {
   Shape row;  ///< of one row
   DType dtype = f32;
@@ -64,8 +64,8 @@ class Dataset {
   [[nodiscard]] const std::vector<std::pair<std::string, Tensor>>& columns() const { return columns_; }
   /// 0 without columns.
   [[nodiscard]] std::int64_t rows() const { return rows_; }
-  /// The same for two datasets only where their columns are the same, in the same memory: a copy has it, and a change
-  /// gives another. None without columns.
+  /// Equal for two datasets only where they share the memory of all their columns: a copy has the same identity, a
+  /// change gives a new one. Empty without columns.
   [[nodiscard]] const std::shared_ptr<const char>& identity() const { return identity_; }
 
   void set_unit(TargetUnit unit) { unit_ = std::move(unit); }
@@ -79,7 +79,7 @@ class Dataset {
   [[nodiscard]] Dataset slice(std::int64_t begin, std::int64_t end) const;
   /// A copy of the rows named, in that order; a row may be named more than once. Those yet to be read are read.
   [[nodiscard]] Dataset take(std::span<const std::int64_t> rows) const;
-  /// The same, but that rows yet to be read are left so.
+  /// The same, without reading rows that are yet to be read.
   [[nodiscard]] Dataset select(std::span<const std::int64_t> rows) const;
 
  private:

@@ -16,8 +16,8 @@ namespace thalweg {
 namespace {
 constexpr std::align_val_t line{64};  // a cache line, and the widest vector
 
-/// Asks for pages of 2 MB for the part of a block that fills some: a large arena in pages of 4 KB is more addresses
-/// than a core keeps translated. A wish: where it is not granted, the memory is as good.
+/// Asks the kernel for pages of 2 MB where a block fills whole ones: a large arena in pages of 4 KB needs more address
+/// translations than a core can cache. Where the kernel refuses, the block works all the same.
 void use_large_pages([[maybe_unused]] std::byte* memory, [[maybe_unused]] std::size_t bytes) {
 #ifdef __linux__
   constexpr std::uintptr_t page = std::uintptr_t{2} << 20;

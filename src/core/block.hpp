@@ -12,8 +12,8 @@ struct Deallocate {
   void operator()(std::byte* memory) const;
 };
 
-/// `bytes` of memory, not cleared, at the start of a cache line. Throws MemoryError, in the name of `who`, where there
-/// is not that much.
+/// `bytes` of uninitialised memory, aligned to a cache line. Throws MemoryError, with `who` as the place, where there
+/// is not enough.
 [[nodiscard]] std::byte* allocate(std::size_t bytes, std::string_view who);
 
 /// A block of such memory.

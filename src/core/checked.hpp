@@ -1,5 +1,5 @@
 #pragma once
-// Arithmetic that says so when it overflows: sizes come from users and from files.
+// Arithmetic on sizes from users and files, which reports an overflow instead of wrapping around.
 
 #include <cstdint>
 

@@ -31,8 +31,8 @@ struct KernelCall {
 struct Kernel {
   std::function<void(const KernelCall&)> run;
   std::size_t scratch = 0;  ///< bytes
-  /// The same call for buffers that stay where they are: what their addresses decide is decided once. None where that
-  /// is nothing worth the memory. The call's arrays and the kernel must outlive what is made.
+  /// The same call, bound to buffers that do not move, so that work which depends on addresses alone is done once.
+  /// Empty where binding gains nothing. The call's arrays and the kernel must outlive the result.
   std::function<std::function<void()>(const KernelCall&)> bind = {};
 };
 

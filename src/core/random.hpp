@@ -18,7 +18,7 @@ struct RandomKey {
   [[nodiscard]] RandomKey fold(std::uint64_t number) const;
 };
 
-/// A seed as a double holds it: 53 of its bits, mixed.
+/// A seed as a double can hold it: 53 bits of a hash of it.
 [[nodiscard]] double seed_number(std::uint64_t seed);
 
 /// Four independent 32-bit words for one counter.

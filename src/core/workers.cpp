@@ -162,7 +162,7 @@ void Workers::help_until_stopped() {
 }
 
 #if defined(__x86_64__)
-// to write the register is slow: where it is as it should be already, it stays
+// Writing the register is slow, so it is written only where its value changes.
 namespace {
 constexpr unsigned flush_bits = 0x8040;
 }

@@ -1,6 +1,6 @@
 #pragma once
-// Workers: warm threads that share out numbered tasks. Any thread may hand out tasks at any time, a worker in the
-// middle of one too; whoever is idle helps. Which thread runs a task never changes what it computes.
+// Workers: a pool of waiting threads that share numbered tasks. Any thread may post tasks at any time, even a worker
+// inside a task; idle workers help. Which thread runs a task never changes what the task computes.
 
 #include <atomic>
 #include <condition_variable>
@@ -43,7 +43,7 @@ class Workers {
   /// Runs task(0), ..., task(count - 1), each once, on this thread and on idle workers; returns when all are done. The
   /// exception of the first task (by number) that threw is thrown again.
   void run(std::int64_t count, TaskRef task) {
-    if (count == 1) {  // as most kernels of a small step are
+    if (count == 1) {  // the common case in a small step
       task(0);
     } else {
       share_out(count, task);
@@ -54,8 +54,8 @@ class Workers {
   struct Job {
     TaskRef task;
     std::int64_t count;
-    bool flushes;  // whether whoever posted it flushes denormals: a task rounds alike on every thread
-    std::atomic<std::int64_t> claimed = 0;  // tasks that somebody has, or has had
+    bool flushes;  // whether the posting thread flushes denormals, so that a task rounds alike on every thread
+    std::atomic<std::int64_t> claimed = 0;  // tasks taken so far, finished or not
     std::atomic<std::int64_t> from_front = 0, from_back = 0;
     std::atomic<std::int64_t> done = 0;
     int helpers = 0;  // inside this job now; guarded by mutex_
@@ -65,8 +65,8 @@ class Workers {
     Job(TaskRef t, std::int64_t n);
   };
   void share_out(std::int64_t count, TaskRef task);
-  /// Whoever posted a job takes its tasks from the front, and helpers from the back: of two threads each meets the same
-  /// half of the memory in kernel after kernel, and finds it in its own cache.
+  /// The thread that posted a job takes its tasks from the front, helpers take them from the back. With two threads
+  /// each works on the same half of the memory in kernel after kernel, and finds it in its own cache.
   enum class End { front, back };
   static void work_on(Job& job, End end);
   void help_until_stopped();
