@@ -1,4 +1,5 @@
 // `thalweg train --cv K`: k trainings, each tested on the fold it did not see; mean and deviation of every metric.
+
 #include <cmath>
 #include <nlohmann/json.hpp>
 

@@ -1,4 +1,5 @@
 // Element types and shapes, and how they are printed.
+
 #include "thalweg/shape.hpp"
 
 #include <algorithm>

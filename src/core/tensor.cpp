@@ -1,4 +1,5 @@
 // Tensor: data of one element type in a buffer that copies share until one of them is written to.
+
 #include "thalweg/tensor.hpp"
 
 #include <algorithm>

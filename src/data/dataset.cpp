@@ -1,4 +1,5 @@
 // Dataset: named columns of equal length, and rows chosen from them.
+
 #include <algorithm>
 #include <numeric>
 

@@ -1,4 +1,5 @@
 // The IDX files of MNIST and its relatives, plain or gzip.
+
 #include <zlib.h>
 
 #include <algorithm>

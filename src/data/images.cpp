@@ -1,4 +1,5 @@
 // Images and labels in IDX files as a Dataset; Fashion-MNIST among them.
+
 #include <algorithm>
 #include <filesystem>
 

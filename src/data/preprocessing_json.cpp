@@ -1,4 +1,5 @@
 // Fitted preprocessing to and from the JSON that a model file carries.
+
 #include <cmath>
 #include <nlohmann/json.hpp>
 #include <variant>

@@ -1,4 +1,5 @@
 // Standardisation of images and other tensors, fitted on the training rows.
+
 #include <algorithm>
 #include <array>
 #include <cmath>

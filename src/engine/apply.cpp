@@ -1,3 +1,5 @@
+// Apply: a forward pass with named inputs and outputs, planned once for each set of shapes.
+
 #include "thalweg/apply.hpp"
 
 #include <algorithm>

@@ -1,4 +1,5 @@
 // State: one parameter of the flat block, by its name.
+
 #include "thalweg/state.hpp"
 
 #include <algorithm>

@@ -1,4 +1,5 @@
 // TrainStep: one step of a user's own loop; and how many rows a shard has by default.
+
 #include "core/error.hpp"
 #include "engine/engine.hpp"
 

@@ -1,4 +1,5 @@
 // Gradient estimators for what has no derivative: straight-through, Gumbel-softmax, score function.
+
 #include "thalweg/estimators.hpp"
 
 #include "core/error.hpp"

@@ -1,4 +1,5 @@
 // Loss: a sum over samples and the weight that divides it.
+
 #include "thalweg/loss.hpp"
 
 #include "graph/graph.hpp"

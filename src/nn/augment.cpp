@@ -1,4 +1,5 @@
 // Augmentation of training images, drawn from the Scope as dropout is.
+
 #include "kernels/augment.hpp"
 #include "core/error.hpp"
 #include "graph/graph.hpp"

@@ -1,4 +1,5 @@
 // Scope: the path, mode, random key and parameters of a model while it is traced.
+
 #include "thalweg/scope.hpp"
 
 #include <algorithm>

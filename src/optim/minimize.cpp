@@ -1,4 +1,5 @@
 // Minimising a function of one tensor, without data: an optimizer's steps until a limit or a small gradient ends them.
+
 #include "thalweg/minimize.hpp"
 
 #include <algorithm>

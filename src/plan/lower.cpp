@@ -1,4 +1,5 @@
 // From graph to plan: views become strides of what reads them, every other node an item.
+
 #include <algorithm>
 #include <cstring>
 #include <numeric>

@@ -1,4 +1,5 @@
 // The order of instructions that keeps the fewest bytes alive.
+
 #include <algorithm>
 #include <limits>
 

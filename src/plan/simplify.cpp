@@ -1,4 +1,5 @@
 // Simplification of a graph: neutral operations are left out, equal nodes become one.
+
 #include <bit>
 #include <map>
 #include <tuple>

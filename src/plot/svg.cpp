@@ -1,4 +1,5 @@
 // Line plots as SVG.
+
 #include <fmt/format.h>
 
 #include <algorithm>

@@ -1,4 +1,5 @@
 // Line plots in Braille dots, for a terminal.
+
 #include <fmt/format.h>
 
 #include <algorithm>

@@ -1,3 +1,5 @@
+// The colours of charts: by role, for a page that may be dark and for a file that is light.
+
 #include <fmt/format.h>
 
 #include <algorithm>

@@ -1,4 +1,5 @@
 // Formulas in text, parsed into functions of Vars.
+
 #include "thalweg/formula.hpp"
 
 #include <algorithm>

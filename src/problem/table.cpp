@@ -1,4 +1,5 @@
 // The table of problems.
+
 #include "problem/row.hpp"
 
 namespace thalweg {

@@ -1,4 +1,5 @@
 // Pictures of a run, as PNG inside the page.
+
 #include "core/error.hpp"
 #include "report/tables.hpp"
 

@@ -1,4 +1,5 @@
 // Model: weights, preprocessing and column names from one file, for predictions.
+
 #include "thalweg/model.hpp"
 
 #include <algorithm>

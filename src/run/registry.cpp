@@ -1,4 +1,5 @@
 // Registry: the tables of the library with a user's own rows beside them.
+
 #include "thalweg/registry.hpp"
 
 #include <algorithm>

@@ -1,4 +1,5 @@
 // Schedule: a factor of the learning rate as a function of the step; warm-up, chains and plateaus.
+
 #include "thalweg/schedule.hpp"
 
 #include <cmath>

@@ -1,4 +1,5 @@
 // The search for a learning rate: a range test, then short trainings near what it suggests.
+
 #include "thalweg/find_lr.hpp"
 
 #include <algorithm>

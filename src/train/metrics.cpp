@@ -1,4 +1,5 @@
 // Metrics over whole sets: accuracy, precision, recall, AUC, errors, R2.
+
 #include "thalweg/metrics.hpp"
 
 #include <algorithm>

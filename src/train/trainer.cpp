@@ -1,4 +1,5 @@
 // Trainer: the loop of epochs and steps, with validation, early stopping and checkpoints.
+
 #include <algorithm>
 #include <chrono>
 #include <cmath>

@@ -1,4 +1,5 @@
 // AdaBelief: Adam that goes far where the gradient is as expected (Zhuang et al. 2020, algorithm 2).
+
 #include "optim/row.hpp"
 
 namespace thalweg::optim {

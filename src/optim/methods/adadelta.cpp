@@ -1,4 +1,5 @@
 // Adadelta: steps in the units of the parameters, without a rate to tune (Zeiler 2012; as PyTorch's Adadelta).
+
 #include "optim/row.hpp"
 
 namespace thalweg::optim {

@@ -1,5 +1,6 @@
 // Adafactor: Adam with row and column means for the second moment, and none for the first (Shazeer and Stern 2018; as
 // PyTorch's Adafactor).
+
 #include <cmath>
 
 #include "optim/row.hpp"

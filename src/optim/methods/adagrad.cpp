@@ -1,5 +1,6 @@
 // Adagrad: a rate for each parameter, which falls with the sum of its squared gradients (Duchi, Hazan and Singer 2011;
 // as PyTorch's Adagrad).
+
 #include "optim/row.hpp"
 
 namespace thalweg::optim {

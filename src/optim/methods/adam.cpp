@@ -1,4 +1,5 @@
 // Adam (Kingma and Ba 2015) and AdamW, with decoupled weight decay (Loshchilov and Hutter 2019); both as in PyTorch.
+
 #include "optim/row.hpp"
 
 namespace thalweg::optim {

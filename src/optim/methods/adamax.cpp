@@ -1,5 +1,6 @@
 // Adamax: Adam with the largest recent gradient in place of the root mean square (Kingma and Ba 2015, section 7; as
 // PyTorch's Adamax).
+
 #include "optim/row.hpp"
 
 namespace thalweg::optim {

@@ -1,5 +1,6 @@
 // Adan: Nesterov momentum from differences of gradients, with Adam's scaling (Xie et al. 2022, algorithm 1, with the
 // bias corrections of its reference implementation).
+
 #include "optim/row.hpp"
 
 namespace thalweg::optim {

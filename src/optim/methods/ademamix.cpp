@@ -1,5 +1,6 @@
 // AdEMAMix: Adam with a second running mean that remembers thousands of steps (Pagliardini, Ablin and Grangier 2024,
 // algorithm 1).
+
 #include "optim/row.hpp"
 
 namespace thalweg::optim {

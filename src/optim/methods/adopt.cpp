@@ -1,5 +1,6 @@
 // ADOPT: Adam that divides by the second moment of the steps before, and so converges for any beta2 (Taniguchi et al.
 // 2024, algorithm 2).
+
 #include "optim/row.hpp"
 
 namespace thalweg::optim {

@@ -1,4 +1,5 @@
 // Averaged SGD: gradient descent with a falling rate, evaluated at the mean of its path (Polyak and Juditsky 1992).
+
 #include "optim/row.hpp"
 
 namespace thalweg::optim {

@@ -1,5 +1,6 @@
 // FTRL: follow the regularised leader, a coordinate at a time: AdaGrad's rates and exact zeros (McMahan et al. 2013,
 // algorithm 1).
+
 #include "optim/row.hpp"
 
 namespace thalweg::optim {

@@ -1,4 +1,5 @@
 // LAMB: Adam with a rate for each parameter tensor, from the ratio of norms (You et al. 2020, algorithm 2).
+
 #include "optim/row.hpp"
 
 namespace thalweg::optim {

@@ -1,5 +1,6 @@
 // LARS: momentum with a rate for each parameter tensor, from the ratio of norms (You, Gitman and Ginsburg 2017,
 // algorithm 1).
+
 #include "optim/row.hpp"
 
 namespace thalweg::optim {

@@ -1,4 +1,5 @@
 // Lion: the sign of an interpolation of gradient and momentum (Chen et al. 2023, algorithm 2).
+
 #include "optim/row.hpp"
 
 namespace thalweg::optim {

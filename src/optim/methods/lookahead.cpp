@@ -1,3 +1,5 @@
+// Lookahead: slow weights that follow any method (Zhang et al. 2019).
+
 #include "optim/row.hpp"
 
 namespace thalweg::optim {

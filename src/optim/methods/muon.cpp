@@ -1,4 +1,5 @@
 // Muon: momentum of each matrix made orthogonal; AdamW for the rest (Jordan et al. 2024; as PyTorch's Muon).
+
 #include <cmath>
 
 #include "optim/row.hpp"

@@ -1,4 +1,5 @@
 // NAdam: Adam with Nesterov momentum (Dozat 2016; as PyTorch's NAdam (2.x)).
+
 #include "optim/row.hpp"
 
 namespace thalweg::optim {

@@ -1,5 +1,6 @@
 // Prodigy: Adam that finds its rate: an estimate of the distance to the solution (Mishchenko and Defazio 2024,
 // algorithm 4).
+
 #include "optim/row.hpp"
 
 namespace thalweg::optim {

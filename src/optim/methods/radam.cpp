@@ -1,4 +1,5 @@
 // RAdam: Adam that warms up by itself (Liu et al. 2020; as PyTorch's RAdam).
+
 #include "optim/row.hpp"
 
 namespace thalweg::optim {

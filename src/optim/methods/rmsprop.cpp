@@ -1,5 +1,6 @@
 // RMSprop: the gradient divided by the root of a running mean of its square (Hinton 2012 (lecture 6e); as PyTorch's
 // RMSprop).
+
 #include "optim/row.hpp"
 
 namespace thalweg::optim {

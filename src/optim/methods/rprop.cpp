@@ -1,5 +1,6 @@
 // Rprop: a step size for each parameter, from the signs of its gradients alone (Riedmiller and Braun 1993; as PyTorch's
 // Rprop).
+
 #include "optim/row.hpp"
 
 namespace thalweg::optim {

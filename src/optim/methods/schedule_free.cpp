@@ -1,5 +1,6 @@
 // Schedule-free SGD and AdamW: gradient descent whose running mean stands in for a schedule (Defazio et al. 2024, as
 // its reference implementation).
+
 #include "optim/row.hpp"
 
 namespace thalweg::optim {

@@ -1,5 +1,6 @@
 // Stochastic gradient descent with momentum, plain or Nesterov's (Robbins and Monro 1951; Polyak 1964; as PyTorch's
 // SGD).
+
 #include "optim/row.hpp"
 
 namespace thalweg::optim {

@@ -1,4 +1,5 @@
 // Signum: the sign of the momentum (Bernstein et al. 2018, algorithm 2).
+
 #include "optim/row.hpp"
 
 namespace thalweg::optim {

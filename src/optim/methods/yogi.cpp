@@ -1,4 +1,5 @@
 // Yogi: Adam whose second moment moves by steps of bounded size (Zaheer et al. 2018, algorithm 2).
+
 #include "optim/row.hpp"
 
 namespace thalweg::optim {
