@@ -34,18 +34,47 @@ void expect_like(std::string_view what, const std::vector<Var>& given, const std
   }
 }
 
-/// For each node up to `last`, whether it depends on any of the inputs in a differentiable way.
-std::vector<char> depends_on(const Graph& graph, const std::vector<Var>& inputs, int last) {
-  std::vector<char> active(static_cast<std::size_t>(last) + 1, 0);
+/// The nodes that a derivative is about: from the first of the inputs, before which nothing depends on them, to the
+/// last of the outputs.
+struct Range {
+  int first = 0, last = 0;
+  [[nodiscard]] bool contains(int node) const { return node >= first && node <= last; }
+};
+
+Range range_of(const std::vector<Var>& outputs, const std::vector<Var>& inputs) {
+  int last = 0;
+  for (const Var& output : outputs) last = std::max(last, output.index());
+  int first = last + 1;
+  for (const Var& input : inputs) first = std::min(first, input.index());
+  return {first, last};
+}
+
+/// One T for each node of a range.
+template <class T>
+class PerNode {
+ public:
+  explicit PerNode(Range range) : range_(range), values_(static_cast<std::size_t>(range.last + 1 - range.first)) {}
+  T& operator[](int node) { return at(values_, node - range_.first); }
+  /// The node's value, or T() outside of the range.
+  [[nodiscard]] T get(int node) const { return range_.contains(node) ? at(values_, node - range_.first) : T(); }
+
+ private:
+  Range range_;
+  std::vector<T> values_;
+};
+
+/// Whether a node depends on any of the inputs in a differentiable way.
+PerNode<char> depends_on(const Graph& graph, const std::vector<Var>& inputs, Range range) {
+  PerNode<char> active(range);
   for (const Var& input : inputs) {
-    if (input.index() <= last) active[static_cast<std::size_t>(input.index())] = 1;
+    if (range.contains(input.index())) active[input.index()] = 1;
   }
-  for (int i = 0; i <= last; ++i) {
+  for (int i = range.first; i <= range.last; ++i) {
     const Node& node = graph.node(i);
     const Op& op = *node.op;
     const bool has_rule = op.partial || op.transpose || op.weights || op.pull || node.attributes.rule;
     if (!has_rule || !is_float(node.signature.dtype)) continue;
-    for (int input : node.inputs) active[static_cast<std::size_t>(i)] |= active[static_cast<std::size_t>(input)];
+    for (const int input : node.inputs) active[i] |= active.get(input);
   }
   return active;
 }
@@ -63,10 +92,10 @@ Var spread(const Site& site, Var reduced) {
 /// The cotangents of an op's inputs; undefined where zero.
 std::vector<Var> pull_back(const Site& site, Var g, const std::vector<char>& wanted) {
   const Op& op = *site.graph.node(site.index).op;
-  std::vector<Var> result(static_cast<std::size_t>(site.inputs()));
+  std::vector<Var> result(wanted.size());
   const auto each = [&](auto rule) {
     for (int i = 0; i < site.inputs(); ++i) {
-      if (wanted[static_cast<std::size_t>(i)]) result[static_cast<std::size_t>(i)] = rule(i);
+      if (at(wanted, i)) at(result, i) = rule(i);
     }
   };
   if (const auto& rule = site.attributes().rule) {
@@ -93,30 +122,29 @@ std::vector<Var> vjp(const std::vector<Var>& outputs, const std::vector<Var>& co
                      const std::vector<Var>& inputs) {
   Graph& graph = graph_of("vjp", outputs, inputs);
   expect_like("[vjp] a cotangent", cotangents, outputs);
-  int last = 0;
-  for (const Var& output : outputs) last = std::max(last, output.index());
-  const std::vector<char> active = depends_on(graph, inputs, last);
-  std::vector<Var> adjoint(static_cast<std::size_t>(last) + 1);
+  const Range range = range_of(outputs, inputs);
+  const PerNode<char> active = depends_on(graph, inputs, range);
+  PerNode<Var> adjoint(range);
   for (std::size_t i = 0; i < outputs.size(); ++i) {
-    Var& sum = adjoint[static_cast<std::size_t>(outputs[i].index())];
+    if (!range.contains(outputs[i].index())) continue;
+    Var& sum = adjoint[outputs[i].index()];
     sum = plus(sum, cotangents[i]);
   }
-  for (int i = last; i >= 0; --i) {
-    const Var g = adjoint[static_cast<std::size_t>(i)];
-    if (!g.defined() || !active[static_cast<std::size_t>(i)] || graph.node(i).inputs.empty()) continue;
+  for (int i = range.last; i >= range.first; --i) {
+    const Var g = adjoint[i];
+    if (!g.defined() || !active.get(i) || graph.node(i).inputs.empty()) continue;
     const std::vector<int> from = graph.node(i).inputs;
     std::vector<char> wanted;
-    for (int input : from) wanted.push_back(active[static_cast<std::size_t>(input)]);
+    for (const int input : from) wanted.push_back(active.get(input));
     if (std::ranges::find(wanted, 1) == wanted.end()) continue;  // an input of the derivative itself
     const std::vector<Var> pulled = pull_back({graph, i}, g, wanted);
     for (std::size_t k = 0; k < from.size(); ++k) {
-      Var& sum = adjoint[static_cast<std::size_t>(from[k])];
-      if (wanted[k]) sum = plus(sum, pulled[k]);
+      if (wanted[k]) adjoint[from[k]] = plus(adjoint[from[k]], pulled[k]);
     }
   }
   std::vector<Var> result;
   for (const Var& input : inputs) {
-    const Var g = input.index() <= last ? adjoint[static_cast<std::size_t>(input.index())] : Var{};
+    const Var g = adjoint.get(input.index());
     result.push_back(g.defined() ? g : zeros_like(input));
   }
   return result;
@@ -173,7 +201,7 @@ Var push_forward(const Site& site, const std::vector<Var>& tangents) {
   if (op.partial) {
     Var sum;
     for (int i = 0; i < site.inputs(); ++i) {
-      const Var t = tangents[static_cast<std::size_t>(i)];
+      const Var t = at(tangents, i);
       if (t.defined()) sum = plus(sum, op.partial(site, i, t));
     }
     return sum;
@@ -194,24 +222,22 @@ std::vector<Var> jvp(const std::vector<Var>& outputs, const std::vector<Var>& in
                      const std::vector<Var>& tangents) {
   Graph& graph = graph_of("jvp", outputs, inputs);
   expect_like("[jvp] a tangent", tangents, inputs);
-  int last = 0;
-  for (const Var& output : outputs) last = std::max(last, output.index());
-  const std::vector<char> active = depends_on(graph, inputs, last);
-  std::vector<Var> tangent(static_cast<std::size_t>(last) + 1);
+  const Range range = range_of(outputs, inputs);
+  const PerNode<char> active = depends_on(graph, inputs, range);
+  PerNode<Var> tangent(range);
   for (std::size_t i = 0; i < inputs.size(); ++i) {
-    if (inputs[i].index() <= last) tangent[static_cast<std::size_t>(inputs[i].index())] = tangents[i];
+    if (range.contains(inputs[i].index())) tangent[inputs[i].index()] = tangents[i];
   }
-  for (int i = 0; i <= last; ++i) {
-    if (!active[static_cast<std::size_t>(i)] || tangent[static_cast<std::size_t>(i)].defined()) continue;
+  for (int i = range.first; i <= range.last; ++i) {
+    if (!active.get(i) || tangent[i].defined()) continue;
     std::vector<Var> from;
-    for (int input : graph.node(i).inputs) from.push_back(tangent[static_cast<std::size_t>(input)]);
-    if (std::ranges::any_of(from, [](const Var& t) { return t.defined(); })) {
-      tangent[static_cast<std::size_t>(i)] = push_forward({graph, i}, from);
-    }
+    for (const int input : graph.node(i).inputs) from.push_back(tangent.get(input));
+    if (std::ranges::any_of(from, [](const Var& t) { return t.defined(); }))
+      tangent[i] = push_forward({graph, i}, from);
   }
   std::vector<Var> result;
   for (const Var& output : outputs) {
-    const Var t = tangent[static_cast<std::size_t>(output.index())];
+    const Var t = tangent.get(output.index());
     result.push_back(t.defined() ? t : zeros_like(output));
   }
   return result;

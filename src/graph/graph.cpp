@@ -20,8 +20,8 @@ DType Var::dtype() const {
   return graph_->node(index_).signature.dtype;
 }
 
-Var Site::x(int input) const { return {graph, graph.node(index).inputs[static_cast<std::size_t>(input)]}; }
-int Site::inputs() const { return static_cast<int>(graph.node(index).inputs.size()); }
+Var Site::x(int input) const { return {graph, at(graph.node(index).inputs, input)}; }
+int Site::inputs() const { return count(graph.node(index).inputs); }
 const Attributes& Site::attributes() const { return graph.node(index).attributes; }
 
 std::string at(Source source) {
@@ -36,7 +36,7 @@ Var Graph::add(Node node) {
 }
 
 Var Graph::input(const std::string& name, const Shape& shape, DType dtype) {
-  if (std::ranges::any_of(inputs_, [&](const auto& entry) { return entry.first == name; })) {
+  if (!input_names_.insert(name).second) {
     fail<UsageError>("[input] the name '{}' is taken. Hint: to use one input twice, keep its Var.", name);
   }
   Attributes attributes;

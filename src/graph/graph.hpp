@@ -3,7 +3,9 @@
 
 #include <deque>
 #include <map>
+#include <unordered_set>
 
+#include "core/index.hpp"
 #include "graph/op.hpp"
 
 namespace thalweg {
@@ -36,9 +38,9 @@ class Graph {
   /// Appends an op; its shape rule is checked here and errors name the source line.
   Var append(const Op& op, std::vector<Var> inputs, Attributes attributes, Source source);
 
-  [[nodiscard]] const Node& node(int index) const { return nodes_[static_cast<std::size_t>(index)]; }
+  [[nodiscard]] const Node& node(int index) const { return at(nodes_, index); }
   [[nodiscard]] const Node& node(Var var) const { return node(var.index()); }
-  [[nodiscard]] int size() const { return static_cast<int>(nodes_.size()); }
+  [[nodiscard]] int size() const { return count(nodes_); }
   /// The inputs by name, in the order in which they were declared.
   [[nodiscard]] const std::vector<std::pair<std::string, Var>>& inputs() const { return inputs_; }
 
@@ -47,6 +49,7 @@ class Graph {
 
   std::deque<Node> nodes_;  // a deque, so that references to nodes survive appending
   std::vector<std::pair<std::string, Var>> inputs_;
+  std::unordered_set<std::string> input_names_;
   std::map<std::tuple<std::uint64_t, DType, bool>, int> numbers_;
 };
 

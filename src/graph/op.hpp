@@ -44,6 +44,30 @@ enum class OpKind {
   opaque,       ///< a kernel of its own
 };
 
+/// What a leaf is.
+enum class Leaf {
+  none,      ///< no leaf
+  input,     ///< a named value from outside
+  constant,  ///< a tensor
+  number,    ///< one number
+};
+
+/// How people write an op in a formula.
+enum class Form {
+  call,        ///< symbol(a, b, ...)
+  same,        ///< as its input: the elements are the same
+  sum,         ///< a + b
+  difference,  ///< a - b
+  product,     ///< a*b
+  quotient,    ///< a/b
+  negative,    ///< -a
+  square,      ///< a^2
+  power,       ///< a^b
+  reciprocal,  ///< 1/a, or 1/symbol(a) where there is a symbol
+  comparison,  ///< a < b, with its own symbol
+  choice,      ///< b where a is not 0, else c
+};
+
 /// Inputs and the value they should give, for the table's tests.
 struct Sample {
   std::vector<Shape> shapes;                                ///< one an input
@@ -78,6 +102,22 @@ struct Op {
 
   /// A view: where the output's elements lie, given where the input's do. Nothing: not at regular strides.
   std::optional<View> (*view)(const View& x, const Attributes&, const Shape& output) = nullptr;
+
+  /// Where each element of the output is the product of one element of each input: how both inputs are seen then. Else
+  /// nothing, and that depends on the shapes alone.
+  std::optional<std::pair<View, View>> (*factors)(const View& left, const View& right, const Attributes&,
+                                                  const Shape& output) = nullptr;
+
+  Leaf leaf = Leaf::none;
+  bool converts = false;  ///< the same elements in another float type; absorbed into what reads them, which rounds them
+
+  // What the planner may drop; it changes no bit.
+  std::optional<double> identity = {};  ///< f(x, identity) = x. (Not of add: -0 + 0 is 0.)
+  bool commutes = false;                ///< f(a, b) = f(b, a)
+  bool undoes_itself = false;           ///< f(f(x)) = x
+
+  Form form = Form::call;
+  std::string_view symbol = {};  ///< what a call or a comparison is written with; none: the name
 
   /// Worth computing again in the backward pass where memory is short, as elementwise ops are.
   bool cheap = false;

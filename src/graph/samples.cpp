@@ -67,7 +67,7 @@ SampleAxis reshape_samples(const SampleSite& site) {
 SampleAxis samples_in(const Graph& graph, Var value, std::span<const Var> columns, std::int64_t samples) {
   std::vector<SampleAxis> axis(static_cast<std::size_t>(value.index()) + 1);
   for (const Var& column : columns) {
-    if (column.index() <= value.index()) axis[static_cast<std::size_t>(column.index())] = SampleAxis::along(0);
+    if (column.index() <= value.index()) at(axis, column.index()) = SampleAxis::along(0);
   }
   for (int i = 0; i <= value.index(); ++i) {
     const Node& node = graph.node(i);
@@ -75,12 +75,12 @@ SampleAxis samples_in(const Graph& graph, Var value, std::span<const Var> column
     std::vector<SampleAxis> inputs;
     std::vector<Signature> signatures;
     for (int input : node.inputs) {
-      inputs.push_back(axis[static_cast<std::size_t>(input)]);
+      inputs.push_back(at(axis, input));
       signatures.push_back(graph.node(input).signature);
     }
     const SampleSite site{inputs, signatures, node.signature, node.attributes, samples};
     if (site.none_depends()) continue;
-    axis[static_cast<std::size_t>(i)] = node.op->samples_along ? node.op->samples_along(site) : SampleAxis::mixed();
+    at(axis, i) = node.op->samples_along ? node.op->samples_along(site) : SampleAxis::mixed();
   }
   return axis.back();
 }

@@ -20,7 +20,7 @@ Scope Scope::operator/(std::string_view name) const {
 
 Var Scope::declare(std::string_view name, const Shape& shape, const ParameterOptions& options, bool statistic) const {
   const std::string path = (*this / name).path();
-  if (std::ranges::any_of(context_->parameters, [&](const TracedParameter& p) { return p.name == path; })) {
+  if (!context_->parameter_names.insert(path).second) {
     fail<UsageError>(
         "[scope] the parameter '{}' is declared twice. Hint: give each layer a scope of its own, s / \"name\"; "
         "to use one parameter twice, keep its Var.",

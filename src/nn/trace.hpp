@@ -39,7 +39,7 @@ struct TraceContext {
   std::vector<TracedParameter> parameters = {};  // in order of declaration
   std::vector<Observation> observations = {};
   std::optional<RandomInputs> random = {};  // where it is asked for
-  std::set<std::string, std::less<>> random_names = {};
+  std::set<std::string, std::less<>> parameter_names = {}, random_names = {};
 };
 
 }  // namespace thalweg

@@ -79,7 +79,7 @@ Signature infer_attention(std::span<const Signature> in, const Attributes& a) {
 
 Signature infer_attention_gradient(std::span<const Signature> in, const Attributes& a) {
   (void)checked_parts(in, a, 1);
-  return in[static_cast<std::size_t>(a.ints[which_flag])];
+  return at(in, a.ints[which_flag]);
 }
 
 /// Queries, keys and values, each (batch, heads, time, width).
@@ -138,7 +138,7 @@ Var pull_attention_gradient(S s, int input, Var h) {
   const Var y = body(in, s.attributes().ints[causal_flag] != 0, s.attributes().number);
   const auto which = static_cast<std::size_t>(s.attributes().ints[which_flag]);
   const Var gradient = vjp({y}, {g}, {in.parts[which]})[0];
-  return vjp({gradient}, {h}, {input == g_input ? g : in.parts[static_cast<std::size_t>(input)]})[0];
+  return vjp({gradient}, {h}, {input == g_input ? g : at(in.parts, input)})[0];
 }
 
 SampleAxis attention_samples_along(const SampleSite& site) {
@@ -161,9 +161,9 @@ Tensor attention_reference(Values x, bool causal, bool has_lengths) {
   for (const Tensor& t : x.first(x.size() - has_lengths)) signatures.push_back({t.shape(), t.dtype()});
   const AttentionShape s = AttentionShape::of(signatures);
   Tensor y({s.batch, s.queries, s.heads, s.width}, x[0].dtype());
-  const auto at = [&](const AttentionShape::Part& part, std::int64_t b, std::int64_t t, std::int64_t h,
-                      std::int64_t i) {
-    return x[static_cast<std::size_t>(part.input)].at(part.offset + b * part.batch + t * part.time + h * s.width + i);
+  const auto element = [&](const AttentionShape::Part& part, std::int64_t b, std::int64_t t, std::int64_t h,
+                           std::int64_t i) {
+    return at(x, part.input).at(part.offset + b * part.batch + t * part.time + h * s.width + i);
   };
   for (std::int64_t place = 0; place < y.size(); ++place) {
     const std::int64_t i = place % s.width, h = place / s.width % s.heads, t = place / (s.width * s.heads) % s.queries,
@@ -173,10 +173,10 @@ Tensor attention_reference(Values x, bool causal, bool has_lengths) {
     double total = 0, value = 0;
     for (std::int64_t j = 0; j < seen; ++j) {
       double score = 0;
-      for (std::int64_t k = 0; k < s.width; ++k) score += at(s.q, b, t, h, k) * at(s.k, b, j, h, k);
+      for (std::int64_t k = 0; k < s.width; ++k) score += element(s.q, b, t, h, k) * element(s.k, b, j, h, k);
       const double e = std::exp(score / std::sqrt(static_cast<double>(s.width)));
       total += e;
-      value += e * at(s.v, b, j, h, i);
+      value += e * element(s.v, b, j, h, i);
     }
     y.set(place, seen > 0 ? value / total : 0);
   }
@@ -191,7 +191,7 @@ std::vector<Sample> attention_samples() {
     sample.tolerance = 10;
     const bool has_lengths = longest > 0;
     if (has_lengths) {
-      sample.indices = {{static_cast<int>(shapes.size()), longest + 1}};
+      sample.indices = {{count(shapes), longest + 1}};
       sample.shapes.push_back({shapes[0][0]});
     }
     sample.call = [=, parts = shapes.size()](In x) {

@@ -37,7 +37,7 @@ std::vector<Sample> samples_for(std::string_view name, int arity, Domain domain,
       Tensor y = x[0];
       for (std::int64_t i = 0; i < y.size(); ++i) {
         double inputs[4] = {};
-        for (int k = 0; k < arity; ++k) inputs[k] = x[static_cast<std::size_t>(k)].at(i);
+        for (int k = 0; k < arity; ++k) inputs[k] = at(x, k).at(i);
         y.set(i, scalar(inputs));
       }
       return y;
@@ -47,15 +47,17 @@ std::vector<Sample> samples_for(std::string_view name, int arity, Domain domain,
   return samples;
 }
 
-/// Which ops a sum over samples passes through.
-SampleRule sample_rule(std::string_view name) {
-  if (name == "add" || name == "sub" || name == "neg") return linear_samples;
-  if (name == "mul") return product_samples;
-  return name == "div" ? quotient_samples : elementwise_samples;
-}
+/// What the planner knows of an op, and how it is written.
+struct Traits {
+  SampleRule samples = elementwise_samples;
+  std::optional<double> identity = {};
+  bool commutes = false, undoes_itself = false;
+  Form form = Form::call;
+  std::string_view symbol = {};
+};
 
 Op row(std::string_view name, std::string_view formula, int arity, Domain domain, double (*scalar)(const double*),
-       PartialRule partial) {
+       PartialRule partial, Traits traits = {}) {
   static std::deque<OpKernel> kernels;  // one an op; the table is built once
   kernels.push_back({.micro = name});
   return {.name = name,
@@ -64,7 +66,12 @@ Op row(std::string_view name, std::string_view formula, int arity, Domain domain
           .arity = arity,
           .infer = same_as_first,
           .partial = partial,
-          .samples_along = sample_rule(name),
+          .identity = traits.identity,
+          .commutes = traits.commutes,
+          .undoes_itself = traits.undoes_itself,
+          .form = traits.form,
+          .symbol = traits.symbol,
+          .samples_along = traits.samples,
           .kernel = &kernels.back(),
           .scalar = scalar,
           .samples = samples_for(name, arity, domain, scalar)};
@@ -82,16 +89,21 @@ std::vector<Op> make_rows() {
   return {
       // arithmetic
       row(
-          "add", "a + b", 2, {}, [](In x) { return x[0] + x[1]; }, [](S, int, Var g) { return g; }),
+          "add", "a + b", 2, {}, [](In x) { return x[0] + x[1]; }, [](S, int, Var g) { return g; },
+          {.samples = linear_samples, .form = Form::sum}),
       row(
-          "sub", "a - b", 2, {}, [](In x) { return x[0] - x[1]; }, [](S, int i, Var g) { return i ? -g : g; }),
+          "sub", "a - b", 2, {}, [](In x) { return x[0] - x[1]; }, [](S, int i, Var g) { return i ? -g : g; },
+          {.samples = linear_samples, .form = Form::difference}),
       row(
-          "mul", "a b", 2, {}, [](In x) { return x[0] * x[1]; }, [](S s, int i, Var g) { return g * s.x(1 - i); }),
+          "mul", "a b", 2, {}, [](In x) { return x[0] * x[1]; }, [](S s, int i, Var g) { return g * s.x(1 - i); },
+          {.samples = product_samples, .identity = 1, .commutes = true, .form = Form::product}),
       row(
           "div", "a / b", 2, {.5, 2}, [](In x) { return x[0] / x[1]; },
-          [](S s, int i, Var g) { return i ? -(g * s.y()) / s.x(1) : g / s.x(1); }),
+          [](S s, int i, Var g) { return i ? -(g * s.y()) / s.x(1) : g / s.x(1); },
+          {.samples = quotient_samples, .identity = 1, .form = Form::quotient}),
       row(
-          "neg", "-x", 1, {}, [](In x) { return -x[0]; }, [](S, int, Var g) { return -g; }),
+          "neg", "-x", 1, {}, [](In x) { return -x[0]; }, [](S, int, Var g) { return -g; },
+          {.samples = linear_samples, .undoes_itself = true, .form = Form::negative}),
       row(
           "pow", "a^b", 2, {.2, 2}, [](In x) { return std::pow(x[0], x[1]); },
           [](S s, int i, Var g) {
@@ -99,18 +111,20 @@ std::vector<Op> make_rows() {
             if (i == 0) return where(equal(b, 0), 0, g * b * pow(a, b - 1));
             const Var finite_log = log(where(equal(a, 0), 1, a));
             return where(equal(a, 0), 0, g * s.y() * finite_log);
-          }),
+          },
+          {.form = Form::power}),
       row(
-          "square", "x^2", 1, {}, [](In x) { return x[0] * x[0]; }, [](S s, int, Var g) { return g * (2 * s.x()); }),
+          "square", "x^2", 1, {}, [](In x) { return x[0] * x[0]; }, [](S s, int, Var g) { return g * (2 * s.x()); },
+          {.form = Form::square}),
       row(
           "sqrt", "x^(1/2)", 1, {.1, 3}, [](In x) { return std::sqrt(x[0]); },
           [](S s, int, Var g) { return g * .5 / s.y(); }),
       row(
           "rsqrt", "x^(-1/2)", 1, {.8, 3}, [](In x) { return 1 / std::sqrt(x[0]); },
-          [](S s, int, Var g) { return g * -.5 * s.y() / s.x(); }),
+          [](S s, int, Var g) { return g * -.5 * s.y() / s.x(); }, {.form = Form::reciprocal, .symbol = "sqrt"}),
       row(
           "reciprocal", "1 / x", 1, {.3, 3}, [](In x) { return 1 / x[0]; },
-          [](S s, int, Var g) { return -(g * square(s.y())); }),
+          [](S s, int, Var g) { return -(g * square(s.y())); }, {.form = Form::reciprocal}),
       row(
           "abs", "|x|", 1, {}, [](In x) { return std::abs(x[0]); }, [](S s, int, Var g) { return g * sign(s.x()); }),
       row(
@@ -126,11 +140,11 @@ std::vector<Op> make_rows() {
       row(
           "minimum", "the smaller of a and b; equal ones share the gradient", 2, {},
           [](In x) { return std::min(x[0], x[1]); },
-          [](S s, int i, Var g) { return where(s.x(i) > s.x(1 - i), 0, halved_where_equal(s, g)); }),
+          [](S s, int i, Var g) { return where(s.x(i) > s.x(1 - i), 0, halved_where_equal(s, g)); }, {.symbol = "min"}),
       row(
           "maximum", "the larger of a and b; equal ones share the gradient", 2, {},
           [](In x) { return std::max(x[0], x[1]); },
-          [](S s, int i, Var g) { return where(s.x(i) < s.x(1 - i), 0, halved_where_equal(s, g)); }),
+          [](S s, int i, Var g) { return where(s.x(i) < s.x(1 - i), 0, halved_where_equal(s, g)); }, {.symbol = "max"}),
       row(
           "clamp", "min(max(x, low), high)", 3, {}, [](In x) { return std::min(std::max(x[0], x[1]), x[2]); },
           [](S s, int i, Var g) {
@@ -233,19 +247,20 @@ std::vector<Op> make_rows() {
           "relu", "max(x, 0)", 1, {}, [](In x) { return std::max(x[0], 0.); },
           [](S s, int, Var g) { return where(s.y() <= 0, 0, g); }),
       // comparisons and choice
-      row(
-          "less", "1 where a < b, else 0", 2, {}, [](In x) { return x[0] < x[1] ? 1. : 0.; }, zero),
-      row(
-          "less_equal", "1 where a <= b, else 0", 2, {}, [](In x) { return x[0] <= x[1] ? 1. : 0.; }, zero),
-      row(
-          "equal", "1 where a = b, else 0", 2, {}, [](In x) { return x[0] == x[1] ? 1. : 0.; }, zero),
-      row(
-          "not_equal", "1 where a is not b, else 0", 2, {}, [](In x) { return x[0] != x[1] ? 1. : 0.; }, zero),
+      row("less", "1 where a < b, else 0", 2, {}, [](In x) { return x[0] < x[1] ? 1. : 0.; }, zero,
+          {.form = Form::comparison, .symbol = "<"}),
+      row("less_equal", "1 where a <= b, else 0", 2, {}, [](In x) { return x[0] <= x[1] ? 1. : 0.; }, zero,
+          {.form = Form::comparison, .symbol = "<="}),
+      row("equal", "1 where a = b, else 0", 2, {}, [](In x) { return x[0] == x[1] ? 1. : 0.; }, zero,
+          {.form = Form::comparison, .symbol = "="}),
+      row("not_equal", "1 where a is not b, else 0", 2, {}, [](In x) { return x[0] != x[1] ? 1. : 0.; }, zero,
+          {.form = Form::comparison, .symbol = "!="}),
       row(
           "where", "a where the condition is not 0, else b", 3, {}, [](In x) { return x[0] != 0 ? x[1] : x[2]; },
           [](S s, int i, Var g) { return i == 0   ? Var{}
                                          : i == 1 ? where(s.x(0), g, 0)
-                                                  : where(s.x(0), 0, g); }),
+                                                  : where(s.x(0), 0, g); },
+          {.form = Form::choice}),
   };
 }
 

@@ -6,9 +6,13 @@ namespace thalweg {
 
 std::span<const Op> leaf_ops() {
   static const std::vector<Op> rows = {
-      {.name = "input", .formula = "a named value that comes from outside", .kind = OpKind::leaf, .arity = 0},
-      {.name = "constant", .formula = "a tensor", .kind = OpKind::leaf, .arity = 0},
-      {.name = "number", .formula = "one number", .kind = OpKind::leaf, .arity = 0},
+      {.name = "input",
+       .formula = "a named value that comes from outside",
+       .kind = OpKind::leaf,
+       .arity = 0,
+       .leaf = Leaf::input},
+      {.name = "constant", .formula = "a tensor", .kind = OpKind::leaf, .arity = 0, .leaf = Leaf::constant},
+      {.name = "number", .formula = "one number", .kind = OpKind::leaf, .arity = 0, .leaf = Leaf::number},
   };
   return rows;
 }

@@ -71,7 +71,7 @@ void each_in_window(const Shape& image, const Shape& result, const Ints& a, cons
 Ints largest_places(const Tensor& x, const Shape& result, const Ints& a) {
   Ints places(static_cast<std::size_t>(result.size()), -1);
   each_in_window(x.shape(), result, a, [&](std::int64_t window, std::int64_t place) {
-    auto& best = places[static_cast<std::size_t>(window)];
+    auto& best = at(places, window);
     if (best < 0 || x.at(place) > x.at(best)) best = place;
   });
   return places;
@@ -105,8 +105,7 @@ std::vector<Sample> max_pool_samples() {
                            [=](Values x) {
                              Tensor y(p.result, x[0].dtype());
                              const Ints places = largest_places(x[0], p.result, p.ints);
-                             for (std::int64_t i = 0; i < y.size(); ++i)
-                               y.set(i, x[1].at(places[static_cast<std::size_t>(i)]));
+                             for (std::int64_t i = 0; i < y.size(); ++i) y.set(i, x[1].at(at(places, i)));
                              return y;
                            }});
   }
@@ -126,7 +125,7 @@ std::vector<Sample> max_unpool_samples() {
                              Tensor y(p.image, x[0].dtype());
                              const Ints places = largest_places(x[0], p.result, p.ints);
                              for (std::int64_t i = 0; i < x[1].size(); ++i) {
-                               const std::int64_t place = places[static_cast<std::size_t>(i)];
+                               const std::int64_t place = at(places, i);
                                y.set(place, y.at(place) + x[1].at(i));
                              }
                              return y;

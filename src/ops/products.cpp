@@ -1,5 +1,7 @@
 // Products of matrices.
 
+#include <numeric>
+
 #include "core/error.hpp"
 #include "kernels/matmul.hpp"
 #include "ops/table.hpp"
@@ -92,6 +94,20 @@ std::vector<Sample> matmul_samples() {
   return samples;
 }
 
+/// A product that sums one term each is elements times elements: rows of the one along columns of the other.
+std::optional<std::pair<View, View>> matmul_factors(const View& left, const View& right, const Attributes& a,
+                                                    const Shape& output) {
+  const bool ta = a.ints[0] != 0, tb = a.ints[1] != 0;
+  if (left.shape[ta ? -2 : -1] != 1) return std::nullopt;
+  const auto upright = [&](const View& view, bool turned) {
+    std::vector<std::int64_t> order(static_cast<std::size_t>(view.shape.rank()));
+    std::iota(order.begin(), order.end(), 0);
+    if (turned) std::swap(order[order.size() - 1], order[order.size() - 2]);
+    return view.transpose(order).broadcast(output);
+  };
+  return std::pair(upright(left, ta), upright(right, tb));
+}
+
 std::vector<Op> make_rows() {
   static const OpKernel matmul_kernel{.make = make_matmul, .operations = [](const KernelSite& site) {
                                         return 2 * site.output.shape.size() *
@@ -102,6 +118,7 @@ std::vector<Op> make_rows() {
            .arity = 2,
            .infer = infer_matmul,
            .transpose = matmul_transposed,
+           .factors = matmul_factors,
            .samples_along = matmul_samples_along,
            .kernel = &matmul_kernel,
            .samples = matmul_samples()}};

@@ -63,7 +63,7 @@ Var gradient_of(std::string_view op, S s, std::initializer_list<Var> inputs) {
 Var pull_through(S s, int input, Var h, Var (*body)(In, std::int64_t)) {
   std::vector<Var> in;
   for (int i = 0; i < s.inputs(); ++i) in.push_back(place_of_its_own(s.x(i)));
-  return vjp({body(in, s.attributes().ints[0])}, {h}, {in[static_cast<std::size_t>(input)]})[0];
+  return vjp({body(in, s.attributes().ints[0])}, {h}, {at(in, input)})[0];
 }
 
 Signature infer_lstm(std::span<const Signature> in, const Attributes&) {
@@ -93,15 +93,15 @@ Var lstm_backwards(In in, std::int64_t truncate) {
   std::vector<Var> rows(static_cast<std::size_t>(time) + 1);
   Var dh = zero, dc = zero;
   for (std::int64_t t = time - 1; t >= 0; --t) {
-    const Var at = step_of(y, t), own = step_of(g, t);
+    const Var now = step_of(y, t), own = step_of(g, t);
     const Var before = t == 0 ? in[1] : part(step_of(y, t - 1), 1, n);
-    const Var i = part(at, 2, n), f = part(at, 3, n), c_hat = part(at, 4, n), o = part(at, 5, n);
-    const Var h = dh + part(own, 0, n), th = tanh(part(at, 1, n));
+    const Var i = part(now, 2, n), f = part(now, 3, n), c_hat = part(now, 4, n), o = part(now, 5, n);
+    const Var h = dh + part(own, 0, n), th = tanh(part(now, 1, n));
     const Var c = dc + part(own, 1, n) + h * o * (1 - square(th));
     const Var d = concat({(c * c_hat + part(own, 2, n)) * i * (1 - i), (c * before + part(own, 3, n)) * f * (1 - f),
                           (c * i + part(own, 4, n)) * (1 - square(c_hat)), (h * th + part(own, 5, n)) * o * (1 - o)},
                          -1);
-    rows[static_cast<std::size_t>(t)] = d;
+    at(rows, t) = d;
     dh = is_cut(t, truncate) ? zero : matmul(d, weights, false, true);
     dc = is_cut(t, truncate) ? zero : c * f;
   }
@@ -139,14 +139,14 @@ Var gru_backwards(In in, std::int64_t truncate) {
   std::vector<Var> rows(static_cast<std::size_t>(time) + 1);
   Var dh = zero;
   for (std::int64_t t = time - 1; t >= 0; --t) {
-    const Var at = step_of(y, t), own = step_of(g, t);
+    const Var now = step_of(y, t), own = step_of(g, t);
     const Var before = t == 0 ? in[1] : part(step_of(y, t - 1), 0, n);
-    const Var r = part(at, 1, n), z = part(at, 2, n), c = part(at, 3, n), m = part(at, 4, n);
+    const Var r = part(now, 1, n), z = part(now, 2, n), c = part(now, 3, n), m = part(now, 4, n);
     const Var total = dh + part(own, 0, n);
     const Var dn = (total * (1 - z) + part(own, 3, n)) * (1 - square(c));
     const Var dr = (dn * m + part(own, 1, n)) * r * (1 - r);
     const Var dz = (total * (before - c) + part(own, 2, n)) * z * (1 - z), dm = dn * r + part(own, 4, n);
-    rows[static_cast<std::size_t>(t)] = concat({dr, dz, dn, dm}, -1);
+    at(rows, t) = concat({dr, dz, dn, dm}, -1);
     dh = is_cut(t, truncate) ? zero : total * z + matmul(concat({dr, dz, dm}, -1), weights, false, true);
   }
   rows.back() = concat({dh, zero, zero, zero}, -1);
@@ -163,7 +163,7 @@ Tensor lstm_reference(Values x) {
   for (std::int64_t row = 0; row < batch * time; ++row) {
     const std::int64_t b = row / time, t = row % time;
     const auto before = [&](std::int64_t which, std::int64_t k) {
-      return t == 0 ? x[static_cast<std::size_t>(2 + which)].at(b * n + k) : y.at((row - 1) * 6 * n + which * n + k);
+      return t == 0 ? at(x, 2 + which).at(b * n + k) : y.at((row - 1) * 6 * n + which * n + k);
     };
     const auto gate = [&](std::int64_t which, std::int64_t k) {
       double z = x[0].at(row * 4 * n + which * n + k);

@@ -52,10 +52,10 @@ std::vector<Sample> reduce_samples(Var (*call)(const Arg&, const Axes&, Keep), d
                       [=](std::span<const Tensor> x) {
                         Shape kept, rest;
                         std::vector<char> reduced(static_cast<std::size_t>(shape.rank()), 0);
-                        for (int axis : axes) reduced[static_cast<std::size_t>(axis)] = 1;
+                        for (int axis : axes) at(reduced, axis) = 1;
                         for (int axis = 0; axis < shape.rank(); ++axis) {
-                          kept.push_back(reduced[static_cast<std::size_t>(axis)] ? 1 : shape[axis]);
-                          if (!reduced[static_cast<std::size_t>(axis)]) rest.push_back(shape[axis]);
+                          kept.push_back(at(reduced, axis) ? 1 : shape[axis]);
+                          if (!at(reduced, axis)) rest.push_back(shape[axis]);
                         }
                         Tensor y = full(rest, start, x[0].dtype());
                         for (std::int64_t flat = 0; flat < shape.size(); ++flat) {
@@ -111,7 +111,7 @@ std::vector<Op> make_rows() {
 std::vector<char> reduced_axes(const Shape& shape, const Axes& axes, Source source, std::string_view op) {
   std::vector<char> reduced(static_cast<std::size_t>(shape.rank()), axes.all ? 1 : 0);
   for (int axis : axes.list) {
-    char& mark = reduced[static_cast<std::size_t>(axis_of(op, shape, axis, source))];
+    char& mark = at(reduced, axis_of(op, shape, axis, source));
     if (mark) fail<UsageError>("[{}] axis {} of {} named twice.{}", op, axis, shape, at(source));
     mark = 1;
   }
@@ -121,7 +121,7 @@ std::vector<char> reduced_axes(const Shape& shape, const Axes& axes, Source sour
 Shape shape_after(const Shape& shape, const std::vector<char>& reduced, Keep keep) {
   Shape result;
   for (int axis = 0; axis < shape.rank(); ++axis) {
-    if (!reduced[static_cast<std::size_t>(axis)]) {
+    if (!at(reduced, axis)) {
       result.push_back(shape[axis]);
     } else if (keep == Keep::yes) {
       result.push_back(1);
@@ -137,12 +137,12 @@ Var reduce(std::string_view op, const Arg& arg, const Axes& axes, Keep keep) {
   const std::vector<char> reduced = reduced_axes(shape, axes, arg.source(), op);
   std::int64_t inner = 1;
   for (int axis = shape.rank() - 1; axis >= 0;) {
-    if (!reduced[static_cast<std::size_t>(axis)]) {
+    if (!at(reduced, axis)) {
       inner *= shape[axis--];
       continue;
     }
     std::int64_t length = 1;
-    while (axis >= 0 && reduced[static_cast<std::size_t>(axis)]) length *= shape[axis--];
+    while (axis >= 0 && at(reduced, axis)) length *= shape[axis--];
     std::int64_t outer = 1;
     for (int a = 0; a <= axis; ++a) outer *= shape[a];
     Attributes attributes;
@@ -155,7 +155,7 @@ Var reduce(std::string_view op, const Arg& arg, const Axes& axes, Keep keep) {
 std::int64_t count_of(const Shape& shape, const Axes& axes, Source source) {
   const std::vector<char> reduced = reduced_axes(shape, axes, source, "mean");
   std::int64_t count = 1;
-  for (int axis = 0; axis < shape.rank(); ++axis) count *= reduced[static_cast<std::size_t>(axis)] ? shape[axis] : 1;
+  for (int axis = 0; axis < shape.rank(); ++axis) count *= at(reduced, axis) ? shape[axis] : 1;
   return count;
 }
 
@@ -165,12 +165,12 @@ Var with_reduced_last(Var x, const std::vector<char>& reduced) {
   Shape to;
   std::int64_t length = 1;
   for (int axis = 0; axis < x.rank(); ++axis) {
-    if (reduced[static_cast<std::size_t>(axis)]) continue;
+    if (at(reduced, axis)) continue;
     order.push_back(axis);
     to.push_back(x.dim(axis));
   }
   for (int axis = 0; axis < x.rank(); ++axis) {
-    if (!reduced[static_cast<std::size_t>(axis)]) continue;
+    if (!at(reduced, axis)) continue;
     order.push_back(axis);
     length *= x.dim(axis);
   }

@@ -251,7 +251,7 @@ Var along(std::string_view op, const Arg& x, int axis, bool keeps_axis, const F&
     if (a != at_axis) order.push_back(a);
   }
   order.push_back(at_axis);
-  for (int i = 0; i <= last; ++i) back[static_cast<std::size_t>(order[static_cast<std::size_t>(i)])] = i;
+  for (int i = 0; i <= last; ++i) at(back, at(order, i)) = i;
   const Var y = f(Arg(transpose(v, order), x.source()));
   return keeps_axis ? transpose(y, back) : y;
 }

@@ -50,7 +50,7 @@ Signature infer_pad(std::span<const Signature> in, const Attributes& a) {
   Shape shape = in[0].shape;
   expect_float("pad", in[0]);
   for (int axis = 0; axis < shape.rank(); ++axis) {
-    const auto* w = &a.ints[static_cast<std::size_t>(3 * axis)];
+    const auto* w = &at(a.ints, 3 * axis);
     const std::int64_t n = shape[axis];
     shape.set(axis, w[0] + w[1] + (n ? (n - 1) * w[2] + 1 : 0));
   }
@@ -148,15 +148,15 @@ void each_place(const Shape& shape, const Body& body) {
   for (std::int64_t flat = 0; flat < shape.size(); ++flat) {
     body(flat, index);
     for (int axis = shape.rank() - 1; axis >= 0; --axis) {
-      if (++index[static_cast<std::size_t>(axis)] < shape[axis]) break;
-      index[static_cast<std::size_t>(axis)] = 0;
+      if (++at(index, axis) < shape[axis]) break;
+      at(index, axis) = 0;
     }
   }
 }
 
 std::int64_t flat_of(const Shape& shape, std::span<const std::int64_t> index) {
   std::int64_t flat = 0;
-  for (int axis = 0; axis < shape.rank(); ++axis) flat = flat * shape[axis] + index[static_cast<std::size_t>(axis)];
+  for (int axis = 0; axis < shape.rank(); ++axis) flat = flat * shape[axis] + at(index, axis);
   return flat;
 }
 
@@ -184,7 +184,7 @@ std::vector<Sample> slice_samples() {
                       [=](std::span<const Tensor> x) {
                         Tensor y = tensor_like(to, x);
                         each_place(to, [&](std::int64_t flat, Ints i) {
-                          auto& moved = i[static_cast<std::size_t>(axis)];
+                          auto& moved = at(i, axis);
                           moved = (begin < 0 ? begin + x[0].shape()[axis] : begin) + moved * step;
                           y.set(flat, x[0].at(flat_of(x[0].shape(), i)));
                         });
@@ -245,6 +245,7 @@ std::vector<Op> make_rows() {
        .infer = infer_sizes,
        .transpose = [](S s, int, Var g) { return reshape(g, s.x().shape()); },
        .view = [](const View& x, const Attributes&, const Shape& to) { return x.reshape(to); },
+       .form = Form::same,
        .samples_along = reshape_samples,
        .samples = {{.shapes = {{4, 6}},
                     .call =
@@ -263,8 +264,7 @@ std::vector<Op> make_rows() {
            [](S s, int, Var g) {
              const Ints& order = s.attributes().ints;
              std::vector<int> back(order.size());
-             for (std::size_t i = 0; i < order.size(); ++i)
-               back[static_cast<std::size_t>(order[i])] = static_cast<int>(i);
+             for (std::size_t i = 0; i < order.size(); ++i) at(back, order[i]) = static_cast<int>(i);
              return transpose(g, back);
            },
        .view = [](const View& x, const Attributes& a, const Shape&) { return std::optional(x.transpose(a.ints)); },
@@ -276,6 +276,7 @@ std::vector<Op> make_rows() {
        .infer = infer_sizes,
        .transpose = broadcast_transposed,
        .view = [](const View& x, const Attributes&, const Shape& to) { return std::optional(x.broadcast(to)); },
+       .form = Form::same,
        .samples_along = broadcast_samples_along,
        .samples = {{.shapes = {{3, 1}},
                     .call =
@@ -304,6 +305,7 @@ std::vector<Op> make_rows() {
        .kind = OpKind::view,
        .infer = infer_same,
        .view = [](const View& x, const Attributes&, const Shape&) { return std::optional(x); },
+       .form = Form::same,
        .samples_along = same_samples,
        .samples = {{.shapes = {{3}},
                     .call = [](In x) { return stop_gradient(x[0]); },
@@ -344,6 +346,8 @@ std::vector<Op> make_rows() {
        .kind = OpKind::elementwise,
        .infer = infer_cast,
        .transpose = [](S s, int, Var g) { return is_float(s.x().dtype()) ? cast(g, s.x().dtype()) : Var{}; },
+       .converts = true,
+       .form = Form::same,
        .samples_along = same_samples,
        .kernel = &copy_kernel,
        .samples = {{.shapes = {{3, 5}},
@@ -500,7 +504,7 @@ Var pad(const Arg& x, const std::vector<std::pair<std::int64_t, std::int64_t>>& 
     if (before < 0 || after < 0) fail<UsageError>("[pad] {} before and {} after.{}", before, after, at(x.source()));
     ints.insert(ints.end(), {before, after, 1});
   }
-  if (static_cast<int>(widths.size()) != from.rank()) {
+  if (count(widths) != from.rank()) {
     fail<UsageError>("[pad] {} pairs of widths for {}, which has {} axes.{}", widths.size(), from, from.rank(),
                      at(x.source()));
   }

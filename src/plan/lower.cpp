@@ -2,7 +2,8 @@
 
 #include <algorithm>
 #include <cstring>
-#include <numeric>
+#include <span>
+#include <unordered_map>
 
 #include "core/error.hpp"
 #include "plan/plan.hpp"
@@ -11,14 +12,14 @@
 namespace thalweg {
 
 bool is_identity(const Plan& plan, const Read& read) {
-  const Signature& signature = plan.values[static_cast<std::size_t>(read.value)].signature;
+  const Signature& signature = plan.values[read.value].signature;
   return read.view.offset == 0 && read.view.is_dense() && read.view.shape.size() == signature.shape.size();
 }
 
 Item copy_item(const Read& read, DType to) {
   static const OpKernel copy{.micro = "copy"};
   static const Attributes none;
-  return {is_float(to) ? ItemKind::elementwise : ItemKind::opaque, "copy", &copy, &none, {read}, -1, -1, -1};
+  return {is_float(to) ? ItemKind::elementwise : ItemKind::opaque, "copy", &copy, &none, {read}};
 }
 
 namespace {
@@ -30,15 +31,16 @@ class Lowering {
         same_as_(same_as),
         recompute_(passes.recompute),
         recompute_before_(passes.recompute == Recompute::nothing ? 0 : passes.backward_begins) {
-    reads_.resize(static_cast<std::size_t>(graph.size()));
-    again_.resize(static_cast<std::size_t>(recompute_before_));
+    reads_.resize(same_as.size());
+    again_.resize(same_as.size());
     choose_what_to_keep();
   }
 
   Plan run(const std::vector<Bound>& inputs, const std::vector<Bound>& outputs) {
+    for (const Bound& input : inputs) input_places_.emplace(input.var.index(), input.place);
     mark_live(outputs);
     for (int i = 0; i < graph_.size(); ++i) {
-      if (live_[static_cast<std::size_t>(i)]) lower_node(i, inputs);
+      if (at(live_, i)) lower_node_into(at(reads_, i), i, i);
     }
     for (const Bound& output : outputs) bind_output(output);
     return std::move(plan_);
@@ -46,30 +48,23 @@ class Lowering {
 
  private:
   void mark_live(const std::vector<Bound>& outputs) {
-    live_.assign(static_cast<std::size_t>(graph_.size()), 0);
-    for (const Bound& output : outputs) live_[rep(output.var.index())] = 1;
+    live_.assign(same_as_.size(), 0);
+    for (const Bound& output : outputs) at(live_, rep(output.var.index())) = 1;
     for (int i = graph_.size() - 1; i >= 0; --i) {
-      if (!live_[static_cast<std::size_t>(i)]) continue;
+      if (!at(live_, i)) continue;
       const Node& node = graph_.node(i);
       // a view has one value to look at; custom_derivative's other inputs matter to derivatives alone
-      const std::size_t count = node.op->kind == OpKind::view ? 1 : node.inputs.size();
-      for (std::size_t k = 0; k < count; ++k) live_[rep(node.inputs[k])] = 1;
+      const std::size_t used = node.op->kind == OpKind::view ? 1 : node.inputs.size();
+      for (const int input : std::span(node.inputs).first(used)) at(live_, rep(input)) = 1;
     }
   }
 
-  [[nodiscard]] std::size_t rep(int node) const {
-    return static_cast<std::size_t>(same_as_[static_cast<std::size_t>(node)]);
-  }
+  /// The node that stands for this one.
+  [[nodiscard]] int rep(int node) const { return at(same_as_, node); }
 
-  int add_value(const Signature& signature, std::optional<Place> place, int producer) {
-    plan_.values.push_back({signature, place, producer});
-    return static_cast<int>(plan_.values.size()) - 1;
-  }
-
-  int add_item(Item item, const Signature& signature) {
-    item.value = add_value(signature, std::nullopt, static_cast<int>(plan_.items.size()));
-    plan_.items.push_back(std::move(item));
-    return plan_.items.back().value;
+  ValueId add_item(Item item, const Signature& signature) {
+    const ItemId added = plan_.items.push_back(std::move(item));
+    return plan_.items[added].value = plan_.values.push_back({signature, std::nullopt, added});
   }
 
   /// For each node before the place where recomputation begins, how many ops lie between it and what is kept; 0 is kept
@@ -80,7 +75,7 @@ class Lowering {
       const Node& node = graph_.node(i);
       const bool view = node.op->kind == OpKind::view;
       int chain = 0;
-      for (int input : node.inputs) chain = std::max(chain, chain_[rep(input)]);
+      for (const int input : node.inputs) chain = std::max(chain, at(chain_, rep(input)));
       chain_.push_back(view ? chain : is_cheap(*node.op) && chain < longest ? chain + 1 : 0);
     }
   }
@@ -93,59 +88,54 @@ class Lowering {
   /// How node `user` sees node `input`. After the place where recomputation begins, what is cheap before it is computed
   /// once more, from what is kept.
   Read& seen(int user, int input) {
-    const std::size_t place = rep(input);
-    if (user < recompute_before_ || static_cast<int>(place) >= recompute_before_) return reads_[place];
-    if (chain_[place] == 0) return reads_[place];
-    if (!again_[place]) {
+    const int node = rep(input);
+    if (user < recompute_before_ || node >= recompute_before_ || at(chain_, node) == 0) return at(reads_, node);
+    std::optional<Read>& again = at(again_, node);
+    if (!again) {
       Read read;
-      lower_node_into(read, static_cast<int>(place), user, {});
-      again_[place] = read;
+      lower_node_into(read, node, user);
+      again = read;
     }
-    return *again_[place];
+    return *again;
   }
 
-  void lower_node(int i, const std::vector<Bound>& inputs) {
-    lower_node_into(reads_[static_cast<std::size_t>(i)], i, i, inputs);
-  }
+  [[nodiscard]] const Signature& signature_of(int input) const { return graph_.node(rep(input)).signature; }
 
   /// Lowers node i for its user (itself, the first time), who decides what its inputs are seen as.
-  void lower_node_into(Read& read, int i, int user, const std::vector<Bound>& inputs) {
+  void lower_node_into(Read& read, int i, int user) {
     const Node& node = graph_.node(i);
     if (node.op->kind == OpKind::leaf) {
-      read = {add_value(node.signature, leaf_place(i, node, inputs), -1), View::dense(node.signature.shape)};
+      read = {plan_.values.push_back({node.signature, leaf_place(i, node), {}}), View::dense(node.signature.shape)};
       return;
     }
     if (node.op->kind == OpKind::view) {
       Read& from = seen(user, node.inputs[0]);
       auto view = node.op->view(from.view, node.attributes, node.signature.shape);
       if (!view) {
-        make_dense(from, graph_.node(static_cast<int>(rep(node.inputs[0]))).signature);
+        make_dense(from, signature_of(node.inputs[0]));
         view = node.op->view(from.view, node.attributes, node.signature.shape);
       }
       read = {from.value, *view};
       return;
     }
-    if (node.op->name == "cast") {  // a load of another dtype: what reads it converts, and rounds, on the way in
+    if (node.op->converts) {  // a load of another dtype: what reads it converts, and rounds, on the way in
       Read& from = seen(user, node.inputs[0]);
-      const Signature& input = graph_.node(static_cast<int>(rep(node.inputs[0]))).signature;
-      if (converts(from, input)) make_dense(from, input);
+      if (converts(from, signature_of(node.inputs[0]))) make_dense(from, signature_of(node.inputs[0]));
       read = from;
       return;
     }
     if (node.op->kind == OpKind::reduce && absorbs_reduction(node, seen(user, node.inputs[0]), read)) return;
-    Item item{kind_of(node), node.op->name, node.op->kernel, &node.attributes, {}, -1, -1, i};
+    Item item =
+        as_product(node, user).value_or(Item{kind_of(node), node.op->name, node.op->kernel, &node.attributes, {}});
+    item.node = i;
     item.late = recompute_before_ > 0 && user >= recompute_before_;
-    if (is_outer_product(node)) {
-      item = as_elementwise(std::move(item), node, seen(user, node.inputs[0]), seen(user, node.inputs[1]));
-      read = {add_item(std::move(item), node.signature), View::dense(node.signature.shape)};
-      return;
-    }
-    for (int input : node.inputs) {
-      Read& from = seen(user, input);
-      const Signature& signature = graph_.node(static_cast<int>(rep(input))).signature;
-      if (item.kind == ItemKind::opaque && (!from.view.is_dense() || converts(from, signature)))
-        make_dense(from, signature);
-      item.reads.push_back(from);
+    if (item.reads.empty()) {
+      for (const int input : node.inputs) {
+        Read& from = seen(user, input);
+        if (item.kind == ItemKind::opaque && (!from.view.is_dense() || converts(from, signature_of(input))))
+          make_dense(from, signature_of(input));
+        item.reads.push_back(from);
+      }
     }
     read = {add_item(std::move(item), node.signature), View::dense(node.signature.shape)};
   }
@@ -158,26 +148,19 @@ class Lowering {
     return view.has_value();
   }
 
-  /// Whether a node is a matrix product that sums one term each.
-  [[nodiscard]] bool is_outer_product(const Node& node) const {
-    if (node.op->name != "matmul") return false;
-    const Shape& left = graph_.node(static_cast<int>(rep(node.inputs[0]))).signature.shape;
-    return left[node.attributes.ints[0] ? -2 : -1] == 1;
-  }
-
-  /// That product as elements times elements, which needs no kernel of its own and fuses with what is beside it.
-  static Item as_elementwise(Item item, const Node& node, const Read& left, const Read& right) {
+  /// An op that gives products of one element of each input, as elements times elements: that needs no kernel of its
+  /// own and fuses with what is beside it.
+  std::optional<Item> as_product(const Node& node, int user) {
     static const OpKernel mul{.micro = "mul"};
-    const auto upright = [&](const Read& from, bool turned) {
-      std::vector<std::int64_t> axes(static_cast<std::size_t>(from.view.shape.rank()));
-      std::iota(axes.begin(), axes.end(), 0);
-      if (turned) std::swap(axes[axes.size() - 1], axes[axes.size() - 2]);
-      return Read{from.value, from.view.transpose(axes).broadcast(node.signature.shape)};
+    if (!node.op->factors) return std::nullopt;
+    const auto factors = [&](const View& left, const View& right) {
+      return node.op->factors(left, right, node.attributes, node.signature.shape);
     };
-    item.kind = ItemKind::elementwise;
-    item.kernel = &mul;
-    item.reads = {upright(left, node.attributes.ints[0] != 0), upright(right, node.attributes.ints[1] != 0)};
-    return item;
+    const auto dense = [&](int input) { return View::dense(signature_of(input).shape); };
+    if (!factors(dense(node.inputs[0]), dense(node.inputs[1]))) return std::nullopt;
+    const Read left = seen(user, node.inputs[0]), right = seen(user, node.inputs[1]);
+    const auto [a, b] = *factors(left.view, right.view);
+    return Item{ItemKind::elementwise, node.op->name, &mul, &node.attributes, {{left.value, a}, {right.value, b}}};
   }
 
   static ItemKind kind_of(const Node& node) {
@@ -187,7 +170,7 @@ class Lowering {
 
   /// Whether a read still has a cast before it.
   [[nodiscard]] bool converts(const Read& read, const Signature& seen_as) const {
-    return plan_.values[static_cast<std::size_t>(read.value)].signature.dtype != seen_as.dtype;
+    return plan_.dtype(read.value) != seen_as.dtype;
   }
 
   /// Copies what a read sees into a value of its own.
@@ -195,14 +178,15 @@ class Lowering {
     read = {add_item(copy_item(read, signature.dtype), signature), View::dense(signature.shape)};
   }
 
-  Place leaf_place(int i, const Node& node, const std::vector<Bound>& inputs) {
-    if (node.op->name == "input") {
-      const auto bound = std::ranges::find_if(inputs, [&](const Bound& b) { return b.var.index() == i; });
-      if (bound == inputs.end()) fail<UsageError>("[program] the input '{}' is bound to nothing", node.attributes.name);
-      return bound->place;
+  Place leaf_place(int i, const Node& node) {
+    if (node.op->leaf == Leaf::input) {
+      const auto bound = input_places_.find(i);
+      if (bound == input_places_.end())
+        fail<UsageError>("[program] the input '{}' is bound to nothing", node.attributes.name);
+      return bound->second;
     }
-    const bool number = node.op->name == "number";
-    Tensor one = number ? full({}, node.attributes.number, node.signature.dtype) : node.attributes.tensor.front();
+    const bool number = node.op->leaf == Leaf::number;
+    const Tensor one = number ? full({}, node.attributes.number, node.signature.dtype) : node.attributes.tensor.front();
     const std::size_t offset = (plan_.constants.size() + 63) / 64 * 64;
     plan_.constants.resize(offset + one.bytes());
     std::memcpy(plan_.constants.data() + offset, one.raw(), one.bytes());
@@ -211,17 +195,18 @@ class Lowering {
 
   /// Lets the item that computes an output write it where it belongs, or adds a copy.
   void bind_output(const Bound& output) {
-    Read read = reads_[rep(output.var.index())];
-    const PlanValue& value = plan_.values[static_cast<std::size_t>(read.value)];
+    Read read = at(reads_, rep(output.var.index()));
+    const PlanValue& value = plan_.values[read.value];
     const Signature signature{output.var.shape(), output.var.dtype()};
-    if (value.producer < 0 || value.place || !is_identity(plan_, read) || converts(read, signature)) {
+    if (!value.producer || value.place || !is_identity(plan_, read) || converts(read, signature)) {
       read.value = add_item(copy_item(read, signature.dtype), signature);
     }
-    plan_.values[static_cast<std::size_t>(read.value)].place = output.place;
+    plan_.values[read.value].place = output.place;
   }
 
   const Graph& graph_;
   const std::vector<int>& same_as_;
+  std::unordered_map<int, Place> input_places_;  // by node
   std::vector<char> live_;
   Recompute recompute_;
   int recompute_before_;

@@ -1,9 +1,11 @@
 // Memory: lifetimes become offsets in one arena.
 
 #include <algorithm>
+#include <map>
 #include <numeric>
 
 #include "plan/plan.hpp"
+#include "plan/shelf.hpp"
 
 namespace thalweg {
 
@@ -11,125 +13,177 @@ namespace {
 
 constexpr std::int64_t alignment = 64;
 
-/// Bytes that are alive from one instruction to another.
-struct Buffer {
-  std::int64_t bytes = 0;
-  int first = 0, last = 0;
-  std::int64_t offset = 0;
-};
+std::int64_t end_of(const PlanValue& value) {
+  return value.place->offset + static_cast<std::int64_t>(value.signature.bytes());
+}
 
 bool overlap(const PlanValue& a, const PlanValue& b) {
-  return a.place->base == b.place->base &&
-         a.place->offset < b.place->offset + static_cast<std::int64_t>(b.signature.bytes()) &&
-         b.place->offset < a.place->offset + static_cast<std::int64_t>(a.signature.bytes());
+  return a.place->base == b.place->base && a.place->offset < end_of(b) && b.place->offset < end_of(a);
 }
 
-/// Whether writing `value` in instruction `at` would destroy something that is read at the same time or later.
-bool destroys_a_leaf(const Plan& plan, int value, std::size_t at) {
-  const PlanValue& written = plan.values[static_cast<std::size_t>(value)];
-  for (std::size_t i = at; i < plan.instructions.size(); ++i) {
-    for (int input : plan.instructions[i].inputs) {
-      const PlanValue& leaf = plan.values[static_cast<std::size_t>(input)];
-      if (leaf.producer >= 0 || !leaf.place || !overlap(written, leaf)) continue;
-      if (i > at || *leaf.place != *written.place || !reads_in_place(plan, plan.instructions[i], input)) return true;
+/// For each value, the last instruction that reads it, or none.
+IndexVector<ValueId, InstructionId> last_reads(const Plan& plan) {
+  IndexVector<ValueId, InstructionId> last(plan.values.size());
+  for (const InstructionId i : plan.instructions.ids()) {
+    for (const ValueId value : plan.instructions[i].inputs) last[value] = i;
+  }
+  return last;
+}
+
+/// The leaves that are read, where they lie.
+class LeafReads {
+ public:
+  explicit LeafReads(const Plan& plan) : plan_(plan), last_(last_reads(plan)) {
+    for (const ValueId v : plan.values.ids()) {
+      const PlanValue& value = plan.values[v];
+      if (!value.producer && value.place && last_[v]) leaves_[value.place->base].push_back({v, 0});
+    }
+    for (auto& [base, leaves] : leaves_) {
+      std::ranges::sort(leaves, {}, [&](const Leaf& leaf) { return begin(leaf); });
+      std::int64_t end = 0;
+      for (Leaf& leaf : leaves) leaf.end_so_far = end = std::max(end, end_of(plan.values[leaf.value]));
     }
   }
-  return false;
-}
+
+  /// Whether writing `value` in an instruction would destroy something that is read at the same time or later.
+  [[nodiscard]] bool are_destroyed_by(ValueId value, InstructionId writer) const {
+    const PlanValue& written = plan_.values[value];
+    const auto found = leaves_.find(written.place->base);
+    if (found == leaves_.end()) return false;
+    const auto& leaves = found->second;
+    auto leaf = std::ranges::lower_bound(leaves, end_of(written), {}, [&](const Leaf& l) { return begin(l); });
+    while (leaf != leaves.begin() && (--leaf)->end_so_far > written.place->offset) {
+      const PlanValue& read = plan_.values[leaf->value];
+      if (!overlap(written, read) || last_[leaf->value] < writer) continue;
+      if (last_[leaf->value] > writer || *read.place != *written.place) return true;
+      if (!reads_in_place(plan_, plan_.instructions[writer], leaf->value)) return true;
+    }
+    return false;
+  }
+
+ private:
+  struct Leaf {
+    ValueId value;
+    std::int64_t end_so_far;  // of this one and those before it
+  };
+  [[nodiscard]] std::int64_t begin(const Leaf& leaf) const { return plan_.values[leaf.value].place->offset; }
+
+  const Plan& plan_;
+  IndexVector<ValueId, InstructionId> last_;
+  std::map<int, std::vector<Leaf>> leaves_;  // by base, in the order of their offsets
+};
 
 /// An output that would overwrite an input too early is computed aside and copied at the end.
 void keep_inputs_whole(Plan& plan) {
-  std::vector<Instruction> copies;
-  for (std::size_t i = 0; i < plan.instructions.size(); ++i) {
-    for (int value : std::vector<int>(plan.instructions[i].outputs)) {
-      if (!plan.values[static_cast<std::size_t>(value)].place || !destroys_a_leaf(plan, value, i)) continue;
-      const PlanValue out = plan.values[static_cast<std::size_t>(value)];
-      plan.values[static_cast<std::size_t>(value)].place.reset();
-      const int item = static_cast<int>(plan.items.size()), copied = static_cast<int>(plan.values.size());
-      plan.values.push_back({out.signature, out.place, item});
-      plan.items.push_back(copy_item({value, View::dense(out.signature.shape)}, out.signature.dtype));
-      plan.items.back().value = copied;
-      copies.push_back({{item}, {value}, {copied}, "copy", {}, {}});
+  std::vector<std::pair<ValueId, Place>> moved;
+  const LeafReads leaves(plan);
+  for (const InstructionId i : plan.instructions.ids()) {
+    for (const ValueId value : plan.instructions[i].outputs) {
+      const auto place = plan.values[value].place;
+      if (place && leaves.are_destroyed_by(value, i)) moved.emplace_back(value, *place);
     }
   }
-  plan.instructions.insert(plan.instructions.end(), copies.begin(), copies.end());
-}
-
-/// An output may take the place of an input that is read for the last time, element by element.
-int input_to_replace(const Plan& plan, std::size_t at, int output, const std::vector<int>& last_read,
-                     const std::vector<int>& buffer_of, const std::vector<char>& taken) {
-  const Instruction& instruction = plan.instructions[at];
-  const PlanValue& out = plan.values[static_cast<std::size_t>(output)];
-  if (plan.items[static_cast<std::size_t>(out.producer)].kind != ItemKind::elementwise) return -1;
-  for (int input : instruction.inputs) {
-    const auto v = static_cast<std::size_t>(input);
-    const bool dies_here = buffer_of[v] >= 0 && last_read[v] == static_cast<int>(at) && !taken[v];
-    const bool same_size = plan.values[v].signature.bytes() == out.signature.bytes();
-    if (dies_here && same_size && reads_in_place(plan, instruction, input)) return input;
+  for (const auto& [value, place] : moved) {
+    plan.values[value].place.reset();
+    const Signature signature = plan.values[value].signature;
+    const ItemId copy = plan.items.push_back(copy_item({value, View::dense(signature.shape)}, signature.dtype));
+    const ValueId copied = plan.items[copy].value = plan.values.push_back({signature, place, copy});
+    plan.instructions.push_back({{copy}, {value}, {copied}, "copy", {}, {}});
   }
-  return -1;
 }
 
-/// Largest first, each at the lowest offset that is free while it lives.
-std::int64_t assign_offsets(std::vector<Buffer>& buffers, bool reuse) {
-  std::vector<std::size_t> by_size(buffers.size()), placed;
-  std::iota(by_size.begin(), by_size.end(), std::size_t{0});
-  std::ranges::stable_sort(by_size, [&](std::size_t a, std::size_t b) { return buffers[a].bytes > buffers[b].bytes; });
-  std::int64_t end = 0;
-  for (std::size_t index : by_size) {
-    Buffer& buffer = buffers[index];
-    buffer.offset = 0;
-    for (std::size_t other : placed) {  // in the order of their offsets
-      const Buffer& o = buffers[other];
-      const bool together = !reuse || (o.first <= buffer.last && buffer.first <= o.last);
-      if (together && o.offset < buffer.offset + buffer.bytes && buffer.offset < o.offset + o.bytes) {
-        buffer.offset = o.offset + o.bytes;
+/// Puts values into buffers that live as long as they do.
+class Buffers {
+ public:
+  Buffers(const Plan& plan, bool reuse)
+      : plan_(plan),
+        reuse_(reuse),
+        last_read_(last_reads(plan)),
+        buffer_of_(plan.values.size(), -1),
+        taken_(plan.values.size(), 0) {
+    for (const InstructionId i : plan.instructions.ids()) {
+      for (const ValueId value : plan.instructions[i].outputs) {
+        if (!plan.values[value].place) add(i, value);
       }
     }
-    const auto place =
-        std::ranges::upper_bound(placed, buffer.offset, {}, [&](std::size_t i) { return buffers[i].offset; });
-    placed.insert(place, index);
-    end = std::max(end, buffer.offset + buffer.bytes);
   }
-  return end;
-}
 
-std::int64_t rounded(std::size_t bytes) {
-  return (static_cast<std::int64_t>(bytes) + alignment - 1) / alignment * alignment;
-}
+  /// Largest first. Returns the bytes that all of them take.
+  std::int64_t assign_offsets() {
+    std::vector<int> by_size(buffers_.size());
+    std::iota(by_size.begin(), by_size.end(), 0);
+    std::ranges::stable_sort(by_size, std::ranges::greater(), [&](int i) { return at(buffers_, i).bytes; });
+    Shelf shelf;
+    std::int64_t end = 0;
+    for (const int i : by_size) {
+      Buffer& buffer = at(buffers_, i);
+      if (reuse_) {
+        shelf.place(buffer);
+      } else {
+        buffer.offset = end;
+      }
+      end = std::max(end, buffer.end());
+    }
+    return end;
+  }
+
+  [[nodiscard]] std::optional<Place> place_of(ValueId value) const {
+    const int buffer = buffer_of_[value];
+    return buffer < 0 ? std::nullopt : std::optional(Place{arena_base, at(buffers_, buffer).offset});
+  }
+  [[nodiscard]] std::int64_t bytes_without_reuse() const { return bytes_without_reuse_; }
+
+ private:
+  static std::int64_t rounded(std::size_t bytes) {
+    return (static_cast<std::int64_t>(bytes) + alignment - 1) / alignment * alignment;
+  }
+
+  void add(InstructionId writer, ValueId value) {
+    const std::int64_t bytes = rounded(plan_.values[value].signature.bytes());
+    bytes_without_reuse_ += bytes;
+    const int last = std::max(writer, last_read_[value]).index();
+    if (const ValueId replaced = reuse_ ? input_to_replace(writer, value) : ValueId()) {
+      buffer_of_[value] = buffer_of_[replaced];
+      taken_[replaced] = 1;
+      Buffer& buffer = at(buffers_, buffer_of_[value]);
+      buffer.last = std::max(buffer.last, last);
+    } else {
+      buffer_of_[value] = count(buffers_);
+      buffers_.push_back({bytes, writer.index(), last, 0});
+    }
+  }
+
+  /// An output may take the place of an input that is read for the last time, element by element.
+  [[nodiscard]] ValueId input_to_replace(InstructionId writer, ValueId output) const {
+    const Instruction& instruction = plan_.instructions[writer];
+    const PlanValue& out = plan_.values[output];
+    if (plan_.items[out.producer].kind != ItemKind::elementwise) return {};
+    for (const ValueId input : instruction.inputs) {
+      const bool dies_here = buffer_of_[input] >= 0 && last_read_[input] == writer && !taken_[input];
+      const bool same_size = plan_.values[input].signature.bytes() == out.signature.bytes();
+      if (dies_here && same_size && reads_in_place(plan_, instruction, input)) return input;
+    }
+    return {};
+  }
+
+  const Plan& plan_;
+  bool reuse_;
+  IndexVector<ValueId, InstructionId> last_read_;
+  IndexVector<ValueId, int> buffer_of_;
+  IndexVector<ValueId, char> taken_;  // whether an output has taken the value's place
+  std::vector<Buffer> buffers_;
+  std::int64_t bytes_without_reuse_ = 0;
+};
 
 }  // namespace
 
 void plan_memory(Plan& plan, bool reuse) {
   keep_inputs_whole(plan);
-  std::vector<int> last_read(plan.values.size(), -1), buffer_of(plan.values.size(), -1);
-  for (std::size_t i = 0; i < plan.instructions.size(); ++i) {
-    for (int value : plan.instructions[i].inputs) last_read[static_cast<std::size_t>(value)] = static_cast<int>(i);
-  }
-  std::vector<Buffer> buffers;
-  std::vector<char> taken(plan.values.size(), 0);
-  for (std::size_t i = 0; i < plan.instructions.size(); ++i) {
-    const int now = static_cast<int>(i);
-    for (int value : plan.instructions[i].outputs) {
-      const auto v = static_cast<std::size_t>(value);
-      if (plan.values[v].place) continue;
-      plan.arena_bytes_without_reuse += rounded(plan.values[v].signature.bytes());
-      const int replaced = reuse ? input_to_replace(plan, i, value, last_read, buffer_of, taken) : -1;
-      if (replaced >= 0) {
-        buffer_of[v] = buffer_of[static_cast<std::size_t>(replaced)];
-        taken[static_cast<std::size_t>(replaced)] = 1;
-        Buffer& buffer = buffers[static_cast<std::size_t>(buffer_of[v])];
-        buffer.last = std::max(buffer.last, last_read[v]);
-      } else {
-        buffer_of[v] = static_cast<int>(buffers.size());
-        buffers.push_back({rounded(plan.values[v].signature.bytes()), now, std::max(now, last_read[v]), 0});
-      }
-    }
-  }
-  plan.arena_bytes = assign_offsets(buffers, reuse);
-  for (std::size_t v = 0; v < plan.values.size(); ++v) {
-    if (buffer_of[v] >= 0)
-      plan.values[v].place = Place{arena_base, buffers[static_cast<std::size_t>(buffer_of[v])].offset};
+  Buffers buffers(plan, reuse);
+  plan.arena_bytes = buffers.assign_offsets();
+  plan.arena_bytes_without_reuse = buffers.bytes_without_reuse();
+  for (const ValueId value : plan.values.ids()) {
+    if (const auto place = buffers.place_of(value)) plan.values[value].place = place;
   }
 }
 

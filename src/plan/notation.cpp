@@ -122,18 +122,9 @@ Term call(std::string_view name, const std::vector<Term>& arguments) {
   return of_text(fmt::format("{}({})", name, fmt::join(texts, ", ")), atom);
 }
 
-std::string_view comparison(std::string_view op) {
-  return op == "less" ? "<" : op == "less_equal" ? "<=" : op == "equal" ? "=" : op == "not_equal" ? "!=" : "";
-}
-
-/// Ops that pass a value on under another shape or type.
-bool passes_on(std::string_view op) {
-  return op == "reshape" || op == "broadcast" || op == "cast" || op == "stop_gradient";
-}
-
 /// The node whose value this one passes on.
 int origin(const Graph& graph, int node) {
-  while (passes_on(graph.node(node).op->name)) node = graph.node(node).inputs[0];
+  while (graph.node(node).op->form == Form::same) node = graph.node(node).inputs[0];
   return node;
 }
 
@@ -166,14 +157,14 @@ class NotationWriter {
   /// A value by what it is made of, even where it has a name.
   Term made_of(int index) {
     const Node& node = notation_.graph_.node(index);
-    const std::string_view op = node.op->name;
-    if (op == "number") return of_number(node.attributes.number);
-    if (op == "constant") return constant(node.attributes.tensor.front());
+    const Op& op = *node.op;
+    if (op.leaf == Leaf::number) return of_number(node.attributes.number);
+    if (op.leaf == Leaf::constant) return constant(node.attributes.tensor.front());
     if (const auto computed = notation_.computed_.find(index); element_ && computed != notation_.computed_.end()) {
       return of_value(computed->second);
     }
-    if (op == "input") return term(index);
-    if (op == "where") {
+    if (op.leaf == Leaf::input) return term(index);
+    if (op.form == Form::choice) {
       if (const auto choice = decided(node.inputs[0])) return term(node.inputs[*choice ? 1 : 2]);
     }
     std::vector<Term> x;
@@ -181,23 +172,24 @@ class NotationWriter {
     return applied(op, x);
   }
 
-  static Term applied(std::string_view op, const std::vector<Term>& x) {
-    if (passes_on(op)) return x[0];
-    if (op == "add") return plus(x[0], x[1]);
-    if (op == "sub") return plus(x[0], negative(x[1]));
-    if (op == "mul") return times(x[0], x[1]);
-    if (op == "div") return times(x[0], inverse(x[1]));
-    if (op == "neg") return negative(x[0]);
-    if (op == "square") return to_the(x[0], of_number(2));
-    if (op == "pow") return to_the(x[0], x[1]);
-    if (op == "reciprocal") return inverse(x[0]);
-    if (op == "rsqrt") return inverse(call("sqrt", x));
-    if (op == "minimum") return call("min", x);
-    if (op == "maximum") return call("max", x);
-    if (const auto sign = comparison(op); !sign.empty()) {
-      return of_text(fmt::format("{} {} {}", written(x[0]).text, sign, written(x[1]).text), sum);
+  static Term applied(const Op& op, const std::vector<Term>& x) {
+    const std::string_view symbol = op.symbol.empty() ? op.name : op.symbol;
+    switch (op.form) {
+      case Form::same: return x[0];
+      case Form::sum: return plus(x[0], x[1]);
+      case Form::difference: return plus(x[0], negative(x[1]));
+      case Form::product: return times(x[0], x[1]);
+      case Form::quotient: return times(x[0], inverse(x[1]));
+      case Form::negative: return negative(x[0]);
+      case Form::square: return to_the(x[0], of_number(2));
+      case Form::power: return to_the(x[0], x[1]);
+      case Form::reciprocal: return inverse(op.symbol.empty() ? x[0] : call(op.symbol, x));
+      case Form::comparison:
+        return of_text(fmt::format("{} {} {}", written(x[0]).text, symbol, written(x[1]).text), sum);
+      case Form::call:
+      case Form::choice: break;
     }
-    return call(op, x);
+    return call(symbol, x);
   }
 
   [[nodiscard]] Term constant(const Tensor& value) const {
@@ -253,12 +245,11 @@ void Notation::evaluate(const std::vector<Var>& vars) {
   };
   for (const int index : parts_of(graph_, nodes, [](int) { return false; })) {
     const Node& node = graph_.node(index);
-    if (const auto known = named_.find(index); node.op->name == "input" && known != named_.end()) {
+    if (const auto known = named_.find(index); node.op->leaf == Leaf::input && known != named_.end()) {
       bind(inputs, index, known->second.value);
     }
-    if (node.op->name == "where") wanted.push_back(origin(graph_, node.inputs[0]));
-    const bool whole = node.op->kind == OpKind::reduce || node.op->kind == OpKind::opaque;
-    if (whole && node.op->name != "cast") wanted.push_back(index);
+    if (node.op->form == Form::choice) wanted.push_back(origin(graph_, node.inputs[0]));
+    if (node.op->kind == OpKind::reduce || node.op->kind == OpKind::opaque) wanted.push_back(index);
   }
   for (const int index : wanted) {
     const Signature& signature = graph_.node(index).signature;

@@ -1,7 +1,7 @@
 // The order of instructions that keeps the fewest bytes alive.
 
 #include <algorithm>
-#include <limits>
+#include <set>
 
 #include "plan/plan.hpp"
 
@@ -9,81 +9,109 @@ namespace thalweg {
 
 namespace {
 
-std::int64_t bytes_of(const Plan& plan, int value) {
-  const PlanValue& v = plan.values[static_cast<std::size_t>(value)];
+std::int64_t bytes_of(const Plan& plan, ValueId value) {
+  const PlanValue& v = plan.values[value];
   return v.place ? 0 : static_cast<std::int64_t>(v.signature.bytes());
 }
 
+/// For each value, the instructions that read it, once for each time they do.
+IndexVector<ValueId, std::vector<InstructionId>> readers_of(const Plan& plan) {
+  IndexVector<ValueId, std::vector<InstructionId>> readers(plan.values.size());
+  for (const InstructionId i : plan.instructions.ids()) {
+    for (const ValueId value : plan.instructions[i].inputs) readers[value].push_back(i);
+  }
+  return readers;
+}
+
 /// The most bytes alive at once when instructions run in this order.
-std::int64_t peak(const Plan& plan, const std::vector<int>& sequence, std::vector<int> readers_left) {
+std::int64_t peak(const Plan& plan, const std::vector<InstructionId>& sequence) {
+  IndexVector<ValueId, int> readers_left(plan.values.size(), 0);
+  for (const Instruction& instruction : plan.instructions) {
+    for (const ValueId value : instruction.inputs) ++readers_left[value];
+  }
   std::int64_t alive = 0, most = 0;
-  for (int i : sequence) {
-    const Instruction& instruction = plan.instructions[static_cast<std::size_t>(i)];
-    for (int value : instruction.outputs) alive += bytes_of(plan, value);
+  for (const InstructionId i : sequence) {
+    const Instruction& instruction = plan.instructions[i];
+    for (const ValueId value : instruction.outputs) alive += bytes_of(plan, value);
     most = std::max(most, alive);
-    for (int value : instruction.inputs) {
-      if (--readers_left[static_cast<std::size_t>(value)] == 0 &&
-          plan.values[static_cast<std::size_t>(value)].producer >= 0) {
-        alive -= bytes_of(plan, value);
-      }
+    for (const ValueId value : instruction.inputs) {
+      if (--readers_left[value] == 0 && plan.values[value].producer) alive -= bytes_of(plan, value);
     }
   }
   return most;
 }
 
+/// List scheduling: of what is ready, the instruction that frees the most (and the first, among equals) goes next.
+class Scheduler {
+ public:
+  explicit Scheduler(const Plan& plan)
+      : plan_(plan),
+        readers_(readers_of(plan)),
+        readers_left_(plan.values.size(), 0),
+        waiting_(plan.instructions.size(), 0),
+        growth_(plan.instructions.size(), 0),
+        done_(plan.instructions.size(), 0) {
+    for (const ValueId value : plan.values.ids()) readers_left_[value] = count(readers_[value]);
+    for (const InstructionId i : plan.instructions.ids()) {
+      for (const ValueId value : plan.instructions[i].outputs) growth_[i] += bytes_of(plan, value);
+      for (const ValueId value : plan.instructions[i].inputs) {
+        if (!plan.values[value].producer) continue;
+        ++waiting_[i];
+        if (readers_left_[value] == 1) growth_[i] -= bytes_of(plan, value);
+      }
+    }
+    for (const InstructionId i : plan.instructions.ids()) {
+      if (waiting_[i] == 0) ready_.emplace(growth_[i], i);
+    }
+  }
+
+  std::vector<InstructionId> run() {
+    std::vector<InstructionId> sequence;
+    while (!ready_.empty()) {
+      const InstructionId next = ready_.begin()->second;
+      ready_.erase(ready_.begin());
+      done_[next] = 1;
+      sequence.push_back(next);
+      for (const ValueId value : plan_.instructions[next].inputs) {
+        if (--readers_left_[value] == 1 && plan_.values[value].producer) tell_last_reader(value);
+      }
+      for (const ValueId value : plan_.instructions[next].outputs) {
+        for (const InstructionId reader : readers_[value]) {
+          if (--waiting_[reader] == 0) ready_.emplace(growth_[reader], reader);
+        }
+      }
+    }
+    return sequence;
+  }
+
+ private:
+  /// The one instruction that is left to read a value frees it.
+  void tell_last_reader(ValueId value) {
+    const auto last = std::ranges::find(readers_[value], 0, [&](InstructionId i) { return done_[i]; });
+    if (last == readers_[value].end()) return;  // it reads it twice, and runs now
+    const bool is_ready = ready_.erase({growth_[*last], *last}) > 0;
+    growth_[*last] -= bytes_of(plan_, value);
+    if (is_ready) ready_.emplace(growth_[*last], *last);
+  }
+
+  const Plan& plan_;
+  IndexVector<ValueId, std::vector<InstructionId>> readers_;
+  IndexVector<ValueId, int> readers_left_;
+  IndexVector<InstructionId, int> waiting_;          // inputs that are not computed yet
+  IndexVector<InstructionId, std::int64_t> growth_;  // of the bytes alive, if it were next
+  IndexVector<InstructionId, char> done_;
+  std::set<std::pair<std::int64_t, InstructionId>> ready_;
+};
+
 }  // namespace
 
-/// List scheduling: of what is ready, the instruction that frees the most (and the first, among equals) goes next.
 void order(Plan& plan, bool enabled) {
   if (!enabled) return;
-  const std::size_t count = plan.instructions.size();
-  std::vector<int> writer(plan.values.size(), -1), readers_left(plan.values.size(), 0), waiting(count, 0);
-  std::vector<std::vector<int>> readers(plan.values.size());
-  for (std::size_t i = 0; i < count; ++i) {
-    for (int value : plan.instructions[i].outputs) writer[static_cast<std::size_t>(value)] = static_cast<int>(i);
-  }
-  for (std::size_t i = 0; i < count; ++i) {
-    for (int value : plan.instructions[i].inputs) {
-      ++readers_left[static_cast<std::size_t>(value)];
-      if (writer[static_cast<std::size_t>(value)] < 0) continue;
-      readers[static_cast<std::size_t>(value)].push_back(static_cast<int>(i));
-      ++waiting[i];
-    }
-  }
-  std::vector<int> original(count), sequence, ready, left = readers_left;
-  for (std::size_t i = 0; i < count; ++i) {
-    original[i] = static_cast<int>(i);
-    if (waiting[i] == 0) ready.push_back(static_cast<int>(i));
-  }
-  while (!ready.empty()) {
-    std::size_t best = 0;
-    std::int64_t best_growth = std::numeric_limits<std::int64_t>::max();
-    for (std::size_t k = 0; k < ready.size(); ++k) {
-      const Instruction& instruction = plan.instructions[static_cast<std::size_t>(ready[k])];
-      std::int64_t growth = 0;
-      for (int value : instruction.outputs) growth += bytes_of(plan, value);
-      for (int value : instruction.inputs) {
-        if (left[static_cast<std::size_t>(value)] == 1 && writer[static_cast<std::size_t>(value)] >= 0)
-          growth -= bytes_of(plan, value);
-      }
-      if (growth < best_growth || (growth == best_growth && ready[k] < ready[best])) {
-        best = k;
-        best_growth = growth;
-      }
-    }
-    const int next = ready[best];
-    ready.erase(ready.begin() + static_cast<std::ptrdiff_t>(best));
-    sequence.push_back(next);
-    for (int value : plan.instructions[static_cast<std::size_t>(next)].inputs) --left[static_cast<std::size_t>(value)];
-    for (int value : plan.instructions[static_cast<std::size_t>(next)].outputs) {
-      for (int reader : readers[static_cast<std::size_t>(value)]) {
-        if (--waiting[static_cast<std::size_t>(reader)] == 0) ready.push_back(reader);
-      }
-    }
-  }
-  if (peak(plan, sequence, readers_left) >= peak(plan, original, readers_left)) return;
-  std::vector<Instruction> ordered;
-  for (int i : sequence) ordered.push_back(std::move(plan.instructions[static_cast<std::size_t>(i)]));
+  const auto all = plan.instructions.ids();
+  const std::vector<InstructionId> original(all.begin(), all.end()), sequence = Scheduler(plan).run();
+  if (peak(plan, sequence) >= peak(plan, original)) return;
+  IndexVector<InstructionId, Instruction> ordered;
+  for (const InstructionId i : sequence) ordered.push_back(std::move(plan.instructions[i]));
   plan.instructions = std::move(ordered);
 }
 

@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "core/index.hpp"
 #include "core/kernel.hpp"
 #include "core/view.hpp"
 #include "graph/graph.hpp"
@@ -43,14 +44,18 @@ struct Bound {
   Place place;
 };
 
+using ValueId = Id<struct PlanValue>;
+using ItemId = Id<struct Item>;
+using InstructionId = Id<struct Instruction>;
+
 struct PlanValue {
   Signature signature;
   std::optional<Place> place;  ///< given from outside, or by the memory plan
-  int producer = -1;           ///< the item, or -1 for a leaf
+  ItemId producer;             ///< none for a leaf
 };
 
 struct Read {
-  int value;
+  ValueId value;
   View view;
   friend bool operator==(const Read&, const Read&) = default;
 };
@@ -64,8 +69,7 @@ struct Item {
   const OpKernel* kernel = nullptr;
   const Attributes* attributes = nullptr;
   std::vector<Read> reads;
-  int value = -1;
-  int group = -1;
+  ValueId value = {};
   int node = -1;      ///< in the graph, for messages
   bool late = false;  ///< behind the place where recomputation begins
 
@@ -75,8 +79,8 @@ struct Item {
 
 /// One call of one kernel: an opaque item, or a group of items fused into tiles.
 struct Instruction {
-  std::vector<int> items;
-  std::vector<int> inputs, outputs;  ///< values
+  std::vector<ItemId> items;
+  std::vector<ValueId> inputs, outputs;
   std::string name;
   Kernel kernel;
   Place scratch;
@@ -84,12 +88,16 @@ struct Instruction {
 };
 
 struct Plan {
-  std::vector<PlanValue> values;
-  std::vector<Item> items;
-  std::vector<Instruction> instructions;
+  IndexVector<ValueId, PlanValue> values;
+  IndexVector<ItemId, Item> items;
+  IndexVector<InstructionId, Instruction> instructions;
   std::vector<std::byte> constants;
   std::int64_t arena_bytes = 0;
   std::int64_t arena_bytes_without_reuse = 0;
+
+  /// The item that computes a value, or none.
+  [[nodiscard]] ItemId producer(const Read& read) const { return values[read.value].producer; }
+  [[nodiscard]] DType dtype(ValueId value) const { return values[value].signature.dtype; }
 };
 
 /// For each node, the node that gives the same value and stands for it (itself where there is none).
@@ -110,7 +118,7 @@ void make_kernels(Plan& plan, bool compile);
 [[nodiscard]] Item copy_item(const Read& read, DType to);
 
 /// Whether every read of `value` by these items is element by element, in the places where it lies.
-[[nodiscard]] bool reads_in_place(const Plan& plan, const Instruction& instruction, int value);
+[[nodiscard]] bool reads_in_place(const Plan& plan, const Instruction& instruction, ValueId value);
 /// Whether a read is the whole value in its own order.
 [[nodiscard]] bool is_identity(const Plan& plan, const Read& read);
 

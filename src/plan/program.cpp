@@ -27,9 +27,9 @@ Program::Program(const Graph& graph, const std::vector<Bound>& inputs, const std
   for (Instruction& instruction : plan.instructions) {
     Step step{std::move(instruction.kernel), {}, {}, instruction.scratch, std::move(instruction.name), 0,
               instruction.operations,        {}, {}};
-    const Item& first = plan.items[static_cast<std::size_t>(instruction.items[0])];
+    const Item& first = plan.items[instruction.items[0]];
     for (std::size_t k = 0; k < instruction.inputs.size(); ++k) {
-      const PlanValue& value = plan.values[static_cast<std::size_t>(instruction.inputs[k])];
+      const PlanValue& value = plan.values[instruction.inputs[k]];
       Place place = *value.place;
       // a tile reads through its view; any other kernel is handed the first element
       if (first.kind == ItemKind::opaque) {
@@ -38,10 +38,10 @@ Program::Program(const Graph& graph, const std::vector<Bound>& inputs, const std
       step.inputs.push_back(place);
       step.bytes += value.signature.bytes();
     }
-    for (int output : instruction.outputs) {
-      step.outputs.push_back(*plan.values[static_cast<std::size_t>(output)].place);
-      step.bytes += plan.values[static_cast<std::size_t>(output)].signature.bytes();
-      step.results.push_back(plan.values[static_cast<std::size_t>(output)].signature);
+    for (const ValueId output : instruction.outputs) {
+      step.outputs.push_back(*plan.values[output].place);
+      step.bytes += plan.values[output].signature.bytes();
+      step.results.push_back(plan.values[output].signature);
     }
     if (first.node >= 0) step.source = at(graph.node(first.node).source);
     most_operands = std::max(most_operands, step.inputs.size() + step.outputs.size());
@@ -54,7 +54,7 @@ Program::Program(const Graph& graph, const std::vector<Bound>& inputs, const std
 std::byte* Program::address(Place place, std::span<std::byte* const> bases, std::byte* arena) const {
   std::byte* base = place.base == arena_base       ? arena
                     : place.base == constants_base ? const_cast<std::byte*>(constants_.get())
-                                                   : bases[static_cast<std::size_t>(place.base - first_user_base)];
+                                                   : at(bases, place.base - first_user_base);
   return base + place.offset;
 }
 

@@ -3,6 +3,9 @@
 #include <algorithm>
 #include <atomic>
 #include <map>
+#include <mutex>
+#include <string>
+#include <unordered_map>
 
 #include "core/error.hpp"
 #include "core/index.hpp"
@@ -391,7 +394,7 @@ bool TileCode::is_available() {
     if (isa() == Isa::none) return false;
     try {
       const TileStep step{find_micro_op("neg"), 1, {0, 0, 0, 0}};
-      const TileCode probe(
+      const Assembler probe(
           {.dtype = f32, .steps = {&step, 1}, .is_number = {}, .is_kept = {false, true}, .prefetched = {}});
       return true;
     } catch (const Xbyak::Error&) {  // the system grants no memory that can be executed
@@ -406,9 +409,57 @@ bool TileCode::fits(const TileLoop& loop) {
   return code.most_alive() <= value_registers() && code.arrays().size() <= address_registers;
 }
 
+namespace {
+
+/// All that the code of a loop follows from, as text.
+std::string key_of(const TileLoop& loop) {
+  std::string key;
+  const auto add = [&](auto part) { key.append(reinterpret_cast<const char*>(&part), sizeof(part)); };
+  add(loop.dtype);
+  for (const TileStep& step : loop.steps) {
+    add(step.op);
+    add(step.out);
+    for (const int r : step.op->operands(step.in)) add(r);
+  }
+  for (const std::vector<bool>* flags : {&loop.is_number, &loop.is_kept, &loop.prefetched}) {
+    add(flags->size());
+    for (const bool flag : *flags) add(flag);
+  }
+  return key;
+}
+
+/// The code that is in use, so that loops that are alike share theirs. A long function repeats a few of them
+/// thousands of times, and each would take pages of its own.
+class KnownCode {
+ public:
+  std::shared_ptr<const Assembler> of(const TileLoop& loop) {
+    const std::string key = key_of(loop);
+    const std::lock_guard lock(mutex_);
+    std::weak_ptr<const Assembler>& known = known_[key];
+    if (auto code = known.lock()) return code;
+    auto code = std::make_shared<const Assembler>(loop);  // which is done with the loop when it is made
+    known = code;
+    if (known_.size() > 2 * in_use_at_last_look_ + 100) forget_unused();
+    return code;
+  }
+
+ private:
+  void forget_unused() {
+    std::erase_if(known_, [](const auto& entry) { return entry.second.expired(); });
+    in_use_at_last_look_ = known_.size();
+  }
+
+  std::mutex mutex_;
+  std::unordered_map<std::string, std::weak_ptr<const Assembler>> known_;
+  std::size_t in_use_at_last_look_ = 0;
+};
+
+}  // namespace
+
 TileCode::TileCode(const TileLoop& loop) {
+  static KnownCode known;
   try {
-    const auto code = std::make_shared<Assembler>(loop);  // which is done with the loop when it is made
+    const auto code = known.of(loop);
     run_ = code->entry();
     memory_ = code;
   } catch (const Xbyak::Error& error) {

@@ -40,7 +40,7 @@ class TileCode {
   void operator()(const void* const* registers, std::int64_t n) const { run_(registers, n); }
 
  private:
-  std::shared_ptr<void> memory_;
+  std::shared_ptr<const void> memory_;  // shared by loops that are alike
   void (*run_)(const void* const* registers, std::int64_t n) = nullptr;
 };
 
