@@ -1,0 +1,75 @@
+// Numbers at the ends of the range: NaN is never hidden, and what has a value has it at every size.
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <limits>
+
+#include "evaluate.hpp"
+#include "thalweg/ops.hpp"
+#include "thalweg/sequence.hpp"
+#include "thalweg/spatial.hpp"
+
+namespace thalweg {
+namespace {
+
+using Vars = std::vector<Var>;
+
+template <class T>
+class Extremes : public testing::Test {
+ protected:
+  static constexpr T nan = std::numeric_limits<T>::quiet_NaN();
+};
+using Types = testing::Types<float, double>;
+TYPED_TEST_SUITE(Extremes, Types);
+
+/// An image of ones, 5 by 5 with as many channels, and one NaN.
+template <class T>
+Tensor image_with_nan(std::int64_t channels, std::int64_t place) {
+  std::vector<T> values(static_cast<std::size_t>(25 * channels), T{1});
+  values[static_cast<std::size_t>(place)] = std::numeric_limits<T>::quiet_NaN();
+  return Tensor::from(values, {1, 5, 5, channels});
+}
+
+TYPED_TEST(Extremes, MaxPoolHandsOnNaN) {
+  for (const std::int64_t channels : {1, 3, 16, 37}) {
+    const std::int64_t place = (2 * 5 + 2) * channels + channels - 1;  // in the middle, in the last channel
+    const Tensor x = image_with_nan<TypeParam>(channels, place);
+    const auto pool = [](const Vars& v) {
+      const Var y = max_pool2d(v[0], {.window = 3, .stride = 1});
+      return Vars{y, gradients(sum(y), {v[0]})[0]};
+    };
+    const auto got = evaluate(pool, {x});
+    for (std::int64_t i = 0; i < got[0].size(); ++i) {  // each window of the last channel has it
+      EXPECT_EQ(std::isnan(got[0].at(i)), i % channels == channels - 1) << i;
+    }
+    EXPECT_EQ(got[1].at(place), 9);  // the cotangents of all windows go where the maximum came from
+  }
+}
+
+TYPED_TEST(Extremes, SelectionsHandOnNaN) {
+  const Tensor x = Tensor::of<TypeParam>({3, 1, this->nan, 2});
+  const auto select = [](const Vars& v) {
+    return Vars{max(v[0]), min(v[0]), cast(argmax(v[0]), f64), softmax(v[0]), logsumexp(v[0])};
+  };
+  const auto got = evaluate(select, {x});
+  EXPECT_TRUE(std::isnan(got[0].item()));
+  EXPECT_TRUE(std::isnan(got[1].item()));
+  EXPECT_EQ(got[2].item(), 2);
+  for (std::int64_t i = 0; i < 4; ++i) EXPECT_TRUE(std::isnan(got[3].at(i)));
+  EXPECT_TRUE(std::isnan(got[4].item()));
+}
+
+/// A score that is NaN spoils the whole row, as in softmax: here of the third key, in its first number.
+TYPED_TEST(Extremes, AttentionHandsOnNaN) {
+  const std::int64_t time = 5, width = 4;
+  std::vector<TypeParam> ones(static_cast<std::size_t>(time * width), TypeParam{1});
+  const Tensor q = Tensor::from(ones, {1, time, 1, width}), v = q;
+  ones[static_cast<std::size_t>(2 * width)] = this->nan;
+  const Tensor k = Tensor::from(ones, {1, time, 1, width});
+  const Tensor y = evaluate([](const Vars& x) { return Vars{attention(x[0], x[1], x[2])}; }, {q, k, v})[0];
+  for (std::int64_t i = 0; i < y.size(); ++i) EXPECT_TRUE(std::isnan(y.at(i))) << i;
+}
+
+}  // namespace
+}  // namespace thalweg
