@@ -71,5 +71,56 @@ TYPED_TEST(Extremes, AttentionHandsOnNaN) {
   for (std::int64_t i = 0; i < y.size(); ++i) EXPECT_TRUE(std::isnan(y.at(i))) << i;
 }
 
+TYPED_TEST(Extremes, GeluByTanhIsFlatFarOut) {
+  const std::vector<TypeParam> far = {30, 100, TypeParam(1e15), TypeParam(1e25), std::numeric_limits<TypeParam>::max()};
+  for (const TypeParam x : far) {
+    const auto derivatives = [](const Vars& v) {
+      const Var first = gradients(sum(gelu_tanh(v[0])), {v[0]})[0];
+      return Vars{gelu_tanh(v[0]), first, gradients(sum(first), {v[0]})[0]};
+    };
+    const auto got = evaluate(derivatives, {Tensor::of<TypeParam>({x, -x})});
+    EXPECT_EQ(got[0].at(0), static_cast<double>(x));
+    EXPECT_EQ(got[0].at(1), 0) << x;
+    EXPECT_EQ(got[1].at(0), 1) << x;
+    EXPECT_EQ(got[1].at(1), 0) << x;
+    EXPECT_EQ(got[2].at(0), 0) << x;
+    EXPECT_EQ(got[2].at(1), 0) << x;
+  }
+}
+
+/// At every number that is not infinite: value and derivative are numbers.
+TYPED_TEST(Extremes, ActivationsAndTheirDerivativesAreNumbersEverywhere) {
+  using Function = Var (*)(const Arg&);
+  const std::pair<const char*, Function> all[] = {{"relu", relu},
+                                                  {"relu6", relu6},
+                                                  {"selu", selu},
+                                                  {"gelu", gelu},
+                                                  {"gelu_tanh", gelu_tanh},
+                                                  {"silu", silu},
+                                                  {"mish", mish},
+                                                  {"softplus", softplus},
+                                                  {"softsign", softsign},
+                                                  {"sigmoid", sigmoid},
+                                                  {"tanh", tanh},
+                                                  {"hard_sigmoid", hard_sigmoid},
+                                                  {"hard_swish", hard_swish},
+                                                  {"log_sigmoid", log_sigmoid},
+                                                  {"erf", erf}};
+  const TypeParam large = std::numeric_limits<TypeParam>::max() / 16;
+  const Tensor x = Tensor::of<TypeParam>({large, -large, TypeParam(1e15), TypeParam(-1e15), 100, -100, 0});
+  for (const auto& [name, f] : all) {
+    const auto both = [&f = f](const Vars& v) {
+      const Var y = f(v[0]);
+      return Vars{y, gradients(sum(y), {v[0]})[0], f(v[0] * std::numeric_limits<double>::quiet_NaN())};
+    };
+    const auto got = evaluate(both, {x});
+    for (std::int64_t i = 0; i < x.size(); ++i) {
+      EXPECT_TRUE(std::isfinite(got[0].at(i))) << name << '(' << x.at(i) << ") = " << got[0].at(i);
+      EXPECT_TRUE(std::isfinite(got[1].at(i))) << name << "'(" << x.at(i) << ") = " << got[1].at(i);
+      EXPECT_TRUE(std::isnan(got[2].at(i))) << name << " of NaN";
+    }
+  }
+}
+
 }  // namespace
 }  // namespace thalweg
