@@ -71,6 +71,30 @@ TYPED_TEST(Extremes, AttentionHandsOnNaN) {
   for (std::int64_t i = 0; i < y.size(); ++i) EXPECT_TRUE(std::isnan(y.at(i))) << i;
 }
 
+TYPED_TEST(Extremes, NormsHoldForNumbersOfEverySize) {
+  using Limits = std::numeric_limits<TypeParam>;
+  for (const TypeParam size : {TypeParam(1), Limits::max() / 8, Limits::min() * 8, TypeParam(3e-12)}) {
+    const Tensor x = Tensor::of<TypeParam>({3 * size, 0, -4 * size});
+    const auto both = [](const Vars& v) {
+      const Var y = norm(v[0]);
+      return Vars{y, gradients(y, {v[0]})[0]};
+    };
+    const auto got = evaluate(both, {x});
+    EXPECT_NEAR(got[0].item() / (5 * static_cast<double>(size)), 1, 4 * Limits::epsilon()) << size;
+    EXPECT_NEAR(got[1].at(0), 0.6, 1e-6) << size;
+    EXPECT_EQ(got[1].at(1), 0) << size;
+    EXPECT_NEAR(got[1].at(2), -0.8, 1e-6) << size;
+  }
+  const auto of = [](std::initializer_list<TypeParam> x) {
+    return evaluate([](const Vars& v) { return Vars{norm(v[0])}; }, {Tensor::of<TypeParam>(x)})[0].item();
+  };
+  EXPECT_EQ(of({0, 0}), 0);
+  EXPECT_EQ(of({0, Limits::max() / 2}), static_cast<double>(Limits::max() / 2));
+  EXPECT_EQ(of({-Limits::denorm_min(), 0}), static_cast<double>(Limits::denorm_min()));
+  EXPECT_TRUE(std::isnan(of({1, this->nan})));
+  EXPECT_EQ(of({1, -Limits::infinity()}), Limits::infinity());
+}
+
 TYPED_TEST(Extremes, GeluByTanhIsFlatFarOut) {
   const std::vector<TypeParam> far = {30, 100, TypeParam(1e15), TypeParam(1e25), std::numeric_limits<TypeParam>::max()};
   for (const TypeParam x : far) {
