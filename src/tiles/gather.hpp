@@ -13,6 +13,8 @@ template <class To, class From>
 void copy_strided(To* to, const From* from, std::int64_t stride, std::int64_t n) {
   if (stride == 0) {
     std::fill_n(to, n, static_cast<To>(*from));
+  } else if (stride == 1) {
+    std::copy_n(from, n, to);
   } else {
     for (std::int64_t i = 0; i < n; ++i) to[i] = static_cast<To>(from[i * stride]);
   }

@@ -40,9 +40,11 @@ TileProgram with_compiled_steps_together(const TileProgram& given) {
   return program;
 }
 
-/// One row, dense, seen again and again.
+/// Dense rows, each seen again and again: as many times before the one after it.
 bool is_repeated_row(const View& view) {
-  return view.shape.rank() == 2 && view.strides[0] == 0 && view.strides[1] == 1;
+  const int rank = view.shape.rank();
+  if (rank != 2 && rank != 3) return false;
+  return at(view.strides, rank - 2) == 0 && at(view.strides, rank - 1) == 1;
 }
 
 /// Whether a load of one value may be handed to the steps as a number.
@@ -63,7 +65,10 @@ TilePlan::Load plan_load(const TileProgram& program, int index, std::int64_t til
   load.view = load.view.collapse();
   if (direct) return {load, Source::direct};
   if (number) return {load, Source::number};
-  if (is_repeated_row(load.view) && load.view.shape[1] <= tile) return {load, Source::periodic, load.view.shape[1]};
+  if (is_repeated_row(load.view) && load.view.shape[-1] <= tile) {
+    const Shape& shape = load.view.shape;
+    return {load, Source::periodic, shape[-1], shape[-2] * shape[-1], shape.rank() == 3 ? load.view.strides[0] : 0};
+  }
   return {load, Source::gathered};
 }
 

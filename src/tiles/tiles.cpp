@@ -34,7 +34,7 @@ class TileRunner {
     alignas(64) T slots[max_tile_slots][tile];
     std::array<T, most_registers> numbers;
     std::array<const void*, most_registers> registers;
-    std::array<std::int64_t, most_registers> phase;  // periodic: where in the row its slot begins; -1: it is empty
+    std::array<std::int64_t, most_registers> phase;  // periodic: where in the rows its slot begins; -1: in none
 
     [[nodiscard]] const T* values(int reg) const { return static_cast<const T*>(at(registers, reg)); }
   };
@@ -43,7 +43,7 @@ class TileRunner {
   void begin(Context& context) const;
   void compute(Context& context, std::int64_t flat, std::int64_t n) const;
   const void* load(Context& context, int r, std::int64_t flat, std::int64_t n) const;
-  const T* load_periodic(Context& context, int r, std::int64_t flat) const;
+  const T* load_periodic(Context& context, int r, std::int64_t flat, std::int64_t n) const;
   /// Asks for the next tile's share of what step `step` of this tile leaves time for.
   void prefetch(const Context& context, int step, std::int64_t flat) const;
   void run_step(Context& context, int step, std::int64_t flat, std::int64_t n) const;
@@ -123,18 +123,24 @@ void TileRunner<T>::prefetch(const Context& context, int step, std::int64_t flat
   }
 }
 
-/// A whole tile of a repeated row, which serves all tiles that begin at the same place in it.
+/// A whole tile of a repeated row, which serves all tiles that begin at the same place in it. Where a tile reaches into
+/// the row after it, it is gathered.
 template <class T>
-const T* TileRunner<T>::load_periodic(Context& context, int r, std::int64_t flat) const {
-  const auto& [load, source, period] = at(plan_.loads, r);
+const T* TileRunner<T>::load_periodic(Context& context, int r, std::int64_t flat, std::int64_t n) const {
+  const TilePlan::Load& planned = at(plan_.loads, r);
+  const TileProgram::Load& from = planned.from;
   T* into = slot(context, r);
-  const std::int64_t phase = flat % period;
-  if (at(context.phase, r) == phase) return into;
+  const std::int64_t row = flat / planned.span, within = flat % planned.span, period = planned.period;
+  const bool crosses = within + n > planned.span;
+  const std::int64_t phase = crosses ? -1 : row * period + within % period;
+  if (!crosses && at(context.phase, r) == phase) return into;
   at(context.phase, r) = phase;
-  with_source_type(load.dtype, [&, &from = load, length = period](auto zero) {
-    const auto* row = context.call.template in<decltype(zero)>(from.input) + from.view.offset;
-    for (std::int64_t i = 0, place = phase; i < tile; ++i, place = place + 1 == length ? 0 : place + 1)
-      into[i] = static_cast<T>(row[place]);
+  with_source_type(from.dtype, [&](auto zero) {
+    const auto* base = context.call.template in<decltype(zero)>(from.input);
+    if (crosses) return gather_view(into, base, from.view, flat, n);
+    const auto* values = base + from.view.offset + row * planned.stride;
+    for (std::int64_t i = 0, place = within % period; i < tile; ++i, place = place + 1 == period ? 0 : place + 1)
+      into[i] = static_cast<T>(values[place]);
   });
   return into;
 }
@@ -145,7 +151,7 @@ const void* TileRunner<T>::load(Context& context, int r, std::int64_t flat, std:
   const TilePlan::Load& planned = at(plan_.loads, r);
   const TileProgram::Load& from = planned.from;
   if (planned.source == Source::direct) return context.call.template in<T>(from.input) + from.view.offset + flat;
-  if (planned.source == Source::periodic) return load_periodic(context, r, flat);
+  if (planned.source == Source::periodic) return load_periodic(context, r, flat, n);
   if (from.dtype == plan_.dtype) {
     const T* run = unbroken_run(context.call.template in<T>(from.input), from.view, flat, n);
     if (run != nullptr) return run;
