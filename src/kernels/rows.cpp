@@ -72,8 +72,9 @@ Kernel make_logsumexp(const KernelSite& site) {
                       const T* x = call.in<T>(0) + row * shape.n;
                       const T m = loops.largest(x, shape.n);
                       // all -inf, a +inf or a NaN: x - m would make a NaN of what is known
-                      call.out<T>()[row] =
-                          std::isfinite(m) ? m + std::log(loops.sum_of_exponentials(x, shape.n, m, nullptr)) : m;
+                      const T sum = std::isfinite(m) ? loops.sum_of_exponentials(x, shape.n, m, nullptr) : T{1};
+                      call.out<T>()[2 * row] = m;
+                      call.out<T>()[2 * row + 1] = std::log(sum);
                     });
                   },
                   0};

@@ -237,8 +237,8 @@ Var prod(const Arg& arg, const Axes& axes, Keep keep) {
 Var logsumexp(const Arg& x, const Axes& axes, Keep keep) {
   const Shape shape = x.var().shape();
   const std::vector<char> reduced = reduced_axes(shape, axes, x.source(), "logsumexp");
-  const Var rows = with_reduced_last(x.var(), reduced);
-  return reshape(apply("logsumexp", {Arg(rows, x.source())}), shape_after(shape, reduced, keep));
+  const LogSumExp parts = log_sum_exp(Arg(with_reduced_last(x.var(), reduced), x.source()));
+  return reshape(parts.largest + parts.rest, shape_after(shape, reduced, keep));
 }
 
 }  // namespace thalweg

@@ -75,6 +75,33 @@ TEST(Losses, MatchPyTorchInValueAndGradient) {
   }
 }
 
+/// Also at 1e8, beside which f32 has no digits for what is lost.
+TEST(Losses, CrossEntropyIsTheSameWhateverIsAddedToAllLogits) {
+  const Tensor labels = Tensor::of<std::int32_t>({0, 1});
+  const auto of_labels = [](const Vars& x) {
+    const Var each = cross_entropy_with_labels(x[0], x[1]);
+    return Vars{each, gradients(sum(each), {x[0]})[0]};
+  };
+  for (const float offset : {0.F, 1e3F, 1e6F, 1e8F, -1e8F}) {
+    const Tensor logits = Tensor::of({offset, offset, offset, offset, offset, offset}).reshape({2, 3});
+    const auto got = evaluate(of_labels, {logits, labels});
+    for (std::int64_t row = 0; row < 2; ++row) {
+      EXPECT_NEAR(got[0].at(row), std::log(3), 1e-6) << offset;
+      for (std::int64_t k = 0; k < 3; ++k)
+        EXPECT_NEAR(got[1].at(3 * row + k), (k == row ? -2. : 1.) / 3, 1e-6) << offset;
+    }
+  }
+}
+
+/// The gradient of logsumexp is softmax, which knows no offset.
+TEST(Losses, TheGradientOfLogsumexpIsSoftmaxAtEveryOffset) {
+  for (const float offset : {0.F, 1e6F, -1e8F}) {
+    const Tensor x = Tensor::of({offset, offset, offset, offset});
+    const auto got = evaluate([](const Vars& v) { return Vars{gradients(logsumexp(v[0]), {v[0]})[0]}; }, {x});
+    for (std::int64_t i = 0; i < 4; ++i) EXPECT_NEAR(got[0].at(i), 0.25, 1e-7) << offset;
+  }
+}
+
 TEST(Losses, EveryRowHasACaseAndItsTexts) {
   std::set<std::string> seen;
   for (const Case& c : cases()) seen.insert(c.loss.name());
