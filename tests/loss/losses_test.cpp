@@ -75,6 +75,35 @@ TEST(Losses, MatchPyTorchInValueAndGradient) {
   }
 }
 
+/// The power of a probability near 0 has a steep derivative, which must not become NaN.
+TEST(Losses, FocalHasAGradientForEveryGammaHoweverSureThePredictionIs) {
+  for (const double gamma : {0.0, 0.1, 0.5, 1.0, 1.5, 2.0, 5.0}) {
+    const LossFunction focal = loss::focal({.gamma = gamma});
+    for (const DType dtype : {f32, f64}) {
+      for (const double target : {0.0, 1.0}) {
+        const double side = target == 1 ? 1 : -1;
+        const Tensor logits = Tensor::of({side * 10, side * 30, side * 200, -side * 200}).to(dtype);
+        const Tensor targets = full({4}, target, dtype);
+        const auto each = [&](const Vars& x) {
+          const Var values = focal.samples(x[0], x[1]);
+          return Vars{values, gradients(sum(values), {x[0]})[0]};
+        };
+        const auto got = evaluate(each, {logits, targets});
+        for (std::int64_t i = 0; i < 4; ++i) {
+          const double t = side * logits.at(i), wrong = 1 / (1 + std::exp(t)),
+                       loss = std::max(-t, 0.0) + std::log1p(std::exp(-std::abs(t)));
+          const double factor = std::pow(wrong, gamma), alpha = target == 1 ? 0.25 : 0.75;
+          EXPECT_NEAR(got[0].at(i), alpha * factor * loss, 1e-5 * alpha * factor * loss);
+          // d/dt wrong^gamma loss = -wrong^gamma (gamma (1 - wrong) loss + wrong)
+          const double slope = -side * alpha * factor * (gamma * (1 - wrong) * loss + wrong);
+          EXPECT_NEAR(got[1].at(i), slope, 1e-5 * std::abs(slope) + 1e-38)
+              << "gamma " << gamma << ", logit " << logits.at(i);
+        }
+      }
+    }
+  }
+}
+
 /// Also at 1e8, beside which f32 has no digits for what is lost.
 TEST(Losses, CrossEntropyIsTheSameWhateverIsAddedToAllLogits) {
   const Tensor labels = Tensor::of<std::int32_t>({0, 1});
