@@ -131,6 +131,17 @@ TEST(Losses, TheGradientOfLogsumexpIsSoftmaxAtEveryOffset) {
   }
 }
 
+TEST(Losses, CosineHoldsForVectorsOfEverySize) {
+  const LossFunction cosine = loss::cosine();
+  for (const float size : {1e-4F, 1.F, 1e20F, 1e30F}) {
+    const Tensor p = Tensor::of({size, 0.F, size, size}).reshape({2, 2}),
+                 t = Tensor::of({size, 0.F, size, -size}).reshape({2, 2});
+    const auto got = evaluate([&](const Vars& x) { return Vars{cosine.samples(x[0], x[1])}; }, {p, t});
+    EXPECT_NEAR(got[0].at(0), 0, 1e-6) << size;
+    EXPECT_NEAR(got[0].at(1), 1, 1e-6) << size;
+  }
+}
+
 TEST(Losses, EveryRowHasACaseAndItsTexts) {
   std::set<std::string> seen;
   for (const Case& c : cases()) seen.insert(c.loss.name());
