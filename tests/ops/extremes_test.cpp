@@ -71,6 +71,17 @@ TYPED_TEST(Extremes, AttentionHandsOnNaN) {
   for (std::int64_t i = 0; i < y.size(); ++i) EXPECT_TRUE(std::isnan(y.at(i))) << i;
 }
 
+TYPED_TEST(Extremes, RunningSumsKeepTheirDigits) {
+  const std::int64_t n = 3'000'000;
+  const auto last = [n](const Vars& v) {
+    return Vars{slice(cumsum(v[0]), n - 1, n), slice(gradients(sum(cumsum(v[0])), {v[0]})[0], 0, 1)};
+  };
+  const auto got = evaluate(last, {full({n}, 0.1, dtype_of<TypeParam>())});
+  const double each = static_cast<double>(TypeParam(0.1)), unit = std::numeric_limits<TypeParam>::epsilon();
+  EXPECT_NEAR(got[0].item() / (each * static_cast<double>(n)), 1, 4 * unit);
+  EXPECT_NEAR(got[1].item() / static_cast<double>(n), 1, 4 * unit);
+}
+
 TYPED_TEST(Extremes, NormsHoldForNumbersOfEverySize) {
   using Limits = std::numeric_limits<TypeParam>;
   for (const TypeParam size : {TypeParam(1), Limits::max() / 8, Limits::min() * 8, TypeParam(3e-12)}) {
