@@ -29,7 +29,7 @@ struct Loops {
   T sum_of_exponentials(const T* x, std::int64_t n, T shift, T* terms) const {
     constexpr std::int64_t tile = 512;
     alignas(64) T own[tile];
-    T lanes[reduce_lanes] = {};
+    alignas(64) T lanes[reduce_lanes<T>] = {};
     for (std::int64_t i = 0; i < n; i += tile) {
       const std::int64_t size = std::min(tile, n - i);
       T* e = terms ? terms + i : own;
@@ -37,6 +37,7 @@ struct Loops {
       subtract(e, shifted, size);
       const void* raised[] = {e};
       exp(e, raised, size);
+      if (n <= tile) return sum->row(e, n);
       sum->accumulate(lanes, e, size);
     }
     return sum->fold(lanes);

@@ -14,6 +14,35 @@ bool is_compiled(const TileProgram& program, const TileProgram::Step& step) {
   return program.compile && TileCode::is_available() && step.op->is_arithmetic();
 }
 
+/// Whether anything but one reduction reads a register.
+bool is_reduced_alone(const TileProgram& program, int reg) {
+  const auto reads = [&](const TileProgram::Step& step) {
+    return std::ranges::find(step.operands(), reg) != step.operands().end();
+  };
+  const auto stores = [&](const TileProgram::Store& store) { return store.reg == reg; };
+  const auto reduces = [&](const TileProgram::Reduce& reduce) { return reduce.reg == reg; };
+  return std::ranges::none_of(program.steps, reads) && std::ranges::none_of(program.stores, stores) &&
+         std::ranges::count_if(program.reductions, reduces) == 1;
+}
+
+/// A sum of squares along rows squares as it sums: the squares need no tile.
+TileProgram with_squares_summed(TileProgram program) {
+  if (program.inner != 1) return program;
+  const int loads = count(program.loads);
+  for (TileProgram::Reduce& reduce : program.reductions) {
+    const int s = reduce.reg - loads;
+    if (s < 0 || reduce.reducer->name != "sum" || at(program.steps, s).op->name != "square") continue;
+    if (!is_reduced_alone(program, reduce.reg)) continue;
+    reduce = {find_reducer("sum_of_squares"), at(program.steps, s).registers[0], reduce.output};
+    program.steps.erase(program.steps.begin() + s);
+    const auto move_up = [gone = loads + s](int& r) { r -= r > gone ? 1 : 0; };
+    for (TileProgram::Step& step : program.steps) std::ranges::for_each(step.operands(), move_up);
+    for (TileProgram::Store& store : program.stores) move_up(store.reg);
+    for (TileProgram::Reduce& other : program.reductions) move_up(other.reg);
+  }
+  return program;
+}
+
 /// The program with its steps in an order in which those that are compiled follow each other: each loop is a pass over
 /// the tile.
 TileProgram with_compiled_steps_together(const TileProgram& given) {
@@ -264,7 +293,7 @@ class Slots {
 }  // namespace
 
 TilePlan plan_tiles(const TileProgram& given) {
-  TileProgram program = with_compiled_steps_together(given);
+  TileProgram program = with_compiled_steps_together(with_squares_summed(given));
   TilePlan plan{.dtype = program.dtype, .outer = program.outer, .reduced = program.reduced, .inner = program.inner};
   for (int r = 0; r < count(program.loads); ++r) plan.loads.push_back(plan_load(program, r, plan.tile_elements()));
   const int loads = count(program.loads), added = add_steps(plan, program);

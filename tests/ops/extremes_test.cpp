@@ -82,6 +82,16 @@ TYPED_TEST(Extremes, RunningSumsKeepTheirDigits) {
   EXPECT_NEAR(got[1].item() / static_cast<double>(n), 1, 4 * unit);
 }
 
+/// The sums of columns go through as many blocks as there are hundreds of rows.
+TYPED_TEST(Extremes, SumsOfLongColumnsKeepTheirDigits) {
+  const std::int64_t n = 2'000'000;
+  const auto got =
+      evaluate([](const Vars& v) { return Vars{sum(v[0], 0)}; }, {full({n, 3}, 0.1, dtype_of<TypeParam>())});
+  const double wanted = static_cast<double>(TypeParam(0.1)) * static_cast<double>(n);
+  for (std::int64_t i = 0; i < 3; ++i)
+    EXPECT_NEAR(got[0].at(i) / wanted, 1, 16 * std::numeric_limits<TypeParam>::epsilon());
+}
+
 TYPED_TEST(Extremes, NormsHoldForNumbersOfEverySize) {
   using Limits = std::numeric_limits<TypeParam>;
   for (const TypeParam size : {TypeParam(1), Limits::max() / 8, Limits::min() * 8, TypeParam(3e-12)}) {

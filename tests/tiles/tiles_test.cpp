@@ -89,5 +89,27 @@ T sum_by_the_rule(const std::vector<T>& x) {
   return static_cast<T>(total);
 }
 
+TYPED_TEST(Tiles, ASumRoundsByItsLengthAlone) {
+  using T = TypeParam;
+  for (const std::int64_t n : {1, 7, 16, 100, 128, 129, 256, 257, 300, 512, 513, 4096, 4097, 20000}) {
+    const std::vector<T> x = numbers<T>(n, 3);
+    std::vector<T> squares;
+    for (const T value : x) squares.push_back(value * value);
+    TileProgram program;
+    program.dtype = dtype<T>();
+    program.reduced = n;
+    program.loads = {{0, View::dense({n}), program.dtype}};
+    program.reductions = {{find_reducer("sum"), 0, 0}};
+    T sum = 0, of_squares = 0;
+    run<T>(program, {x.data()}, &sum);
+    EXPECT_EQ(sum, sum_by_the_rule(x)) << n;
+    program.steps = {{find_micro_op("square"), {0, 0, 0, 0}}};
+    program.reductions[0].reg = 1;
+    EXPECT_TRUE(plan_tiles(program).steps.empty());  // squared as they are added
+    run<T>(program, {x.data()}, &of_squares);
+    EXPECT_EQ(of_squares, sum_by_the_rule(squares)) << n;
+  }
+}
+
 }  // namespace
 }  // namespace thalweg
