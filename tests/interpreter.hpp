@@ -185,7 +185,7 @@ class Interpreter {
         if (op == "cumsum") y.set(row * n + i, running);
         if (op == "softmax") y.set(row * n + i, std::exp(element(i) - element(best)) / total);
       }
-      if (op == "logsumexp") y.set(row, element(best) + std::log(total));
+      if (op == "logsumexp") y.set(2 * row, element(best)), y.set(2 * row + 1, std::log(total));
       if (op == "argmax") y.set(row, static_cast<double>(best));
       if (op == "pick") y.set(row, element(static_cast<std::int64_t>(in(node, 1).at(row))));
     }

@@ -151,12 +151,14 @@ Schedule cosine_restarts(CosineRestartsOptions options = {});
 struct OneCycleOptions {
   double pct_start = 0.3, start = 1.0 / 25, end = 1.0 / 25 * 1e-4;
   std::string anneal = "cosine";  ///< or "linear"
+  bool three_phase = false;       ///< falls to start as long as it rose, then to end
   bool cycle_momentum = true;
   double momentum_low = 0.85, momentum_high = 0.95;
   Duration length = "100%", warmup = 0;
   double warmup_start = 0;
 };
-/// From start up to 1 over pct_start of the steps, then down to end; momentum goes the other way.
+/// From start up to 1 over pct_start of the steps, then down to end; momentum goes the other way. In three phases it
+/// falls back to start as long as it rose, and momentum with it, before it falls to end; pct_start is at most 1/2 then.
 /// (Smith and Topin 2018; PyTorch's OneCycleLR, whose last step is the end)
 Schedule one_cycle(OneCycleOptions options = {});
 

@@ -129,7 +129,7 @@ StepReport Engine::step(State& state, const RowSelection& batch, const Progress&
   StepReport report;
   report.loss = sums.loss / sums.weight;
   report.weight = sums.weight;
-  report.gradient_norm = std::sqrt(norm_->of(sums.gradient, workers_)) / sums.weight;
+  report.gradient_norm = norm_->of(sums.gradient, workers_) / sums.weight;
   const bool finite = std::isfinite(report.loss) && std::isfinite(report.gradient_norm);
   if (!finite && !updater_.program().skips)
     explain_not_finite(function_, state, batch, programs.whole->rows(), report.loss, workers_);

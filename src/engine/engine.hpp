@@ -51,7 +51,7 @@ class Engine {
   Evaluator evaluator_;
   Updater updater_;
   OneShard one_shard_;
-  std::optional<SquaredNorm> norm_;
+  std::optional<GradientNorm> norm_;
   bool watches_layers_ = false;
   std::optional<LayerNorms> layer_norms_;  // where they are watched
 };

@@ -2,36 +2,53 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
+#include "core/norm.hpp"
 #include "graph/graph.hpp"
 #include "optim/segments.hpp"
 #include "thalweg/ops.hpp"
 
 namespace thalweg {
 
-SquaredNorm::SquaredNorm(const Optimizer& optimizer, const Layout& layout) {
-  std::vector<Segment> pieces = {{0, {layout.trained_size}}};
-  if (std::ranges::any_of(optimizer.groups, &ParameterGroup::frozen)) pieces = segments_of(optimizer, layout);
+GradientNorm::GradientNorm(const Optimizer& optimizer, const Layout& layout)
+    : pieces_({{0, {layout.trained_size}}}), dtype_(layout.dtype) {
+  if (std::ranges::any_of(optimizer.groups, &ParameterGroup::frozen)) pieces_ = segments_of(optimizer, layout);
   Graph graph;
   std::vector<Bound> inputs, outputs;
-  for (std::size_t i = 0; i < pieces.size(); ++i) {
-    const Var g = graph.input("gradient" + std::to_string(i), pieces[i].shape, layout.dtype);
-    inputs.push_back({g, {first_user_base, pieces[i].offset * static_cast<std::int64_t>(size_of(layout.dtype))}});
+  for (std::size_t i = 0; i < pieces_.size(); ++i) {
+    const Var g = graph.input("gradient" + std::to_string(i), pieces_[i].shape, layout.dtype);
+    inputs.push_back({g, {first_user_base, pieces_[i].offset * static_cast<std::int64_t>(size_of(layout.dtype))}});
     const Var part = sum(square(g));
     outputs.push_back({part, {first_user_base + 1, static_cast<std::int64_t>(i * sizeof(double))}});
     dtypes_.push_back(part.dtype());
   }
-  sums_.resize(pieces.size());
+  sums_.resize(pieces_.size());
   program_.emplace(graph, inputs, outputs);
   arena_ = Block(program_->arena_bytes());
 }
 
-double SquaredNorm::of(std::byte* gradient, Workers& workers) {
+double GradientNorm::of(std::byte* gradient, Workers& workers) {
   std::byte* const bases[] = {gradient, reinterpret_cast<std::byte*>(sums_.data())};
   program_->run(bases, arena_.data(), workers, calls_);
   double total = 0;
   for (std::size_t i = 0; i < sums_.size(); ++i) total += number_at(&sums_[i], dtypes_[i]);
-  return total;
+  const double least = dtype_ == f32 ? 1e-25 : 1e-290;  // below it, squares that vanished may have mattered
+  const bool in_range = total >= least && total <= std::numeric_limits<double>::max();
+  return in_range ? std::sqrt(total) : at_any_size(gradient);
+}
+
+double GradientNorm::at_any_size(const std::byte* gradient) const {
+  std::vector<double> norms;
+  for (const Segment& piece : pieces_) {
+    const auto n = static_cast<std::size_t>(piece.shape.size());
+    if (dtype_ == f32) {
+      norms.push_back(norm_of(std::span(reinterpret_cast<const float*>(gradient) + piece.offset, n)));
+    } else {
+      norms.push_back(norm_of(std::span(reinterpret_cast<const double*>(gradient) + piece.offset, n)));
+    }
+  }
+  return norm_of(std::span<const double>(norms));
 }
 
 namespace {

@@ -6,18 +6,24 @@
 #include <vector>
 
 #include "engine/shards.hpp"
+#include "optim/segments.hpp"
 #include "thalweg/optim.hpp"
 #include "thalweg/state.hpp"
 
 namespace thalweg {
 
-/// The squared norm of what is stepped; the gradients of frozen groups are left out.
-class SquaredNorm {
+/// The norm of what is stepped; the gradients of frozen groups are left out.
+class GradientNorm {
  public:
-  SquaredNorm(const Optimizer& optimizer, const Layout& layout);
+  GradientNorm(const Optimizer& optimizer, const Layout& layout);
   [[nodiscard]] double of(std::byte* gradient, Workers& workers);
 
  private:
+  /// The same for numbers whose squares leave the range of their dtype.
+  [[nodiscard]] double at_any_size(const std::byte* gradient) const;
+
+  std::vector<Segment> pieces_;
+  DType dtype_;
   std::vector<DType> dtypes_;  // what the sum of each piece is written as, in eight bytes of its own
   std::vector<double> sums_;
   std::optional<Program> program_;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "core/index.hpp"
 #include "kernels/for_float.hpp"
 #include "kernels/softmax_rows.hpp"
 #include "kernels/strided_product.hpp"
@@ -19,7 +20,7 @@ AttentionShape AttentionShape::of(std::span<const Signature> inputs) {
   s.width = first[-1];
   const auto part = [&](int input, std::int64_t place, std::int64_t parts) {
     const std::int64_t row = s.heads * s.width, time = parts * row;
-    return Part{input, place * row, time, inputs[static_cast<std::size_t>(input)].shape[1] * time};
+    return Part{input, place * row, time, at(inputs, input).shape[1] * time};
   };
   const bool packed = inputs.size() == 1, pair = inputs.size() == 2;
   s.q = part(0, 0, packed ? 3 : 1);
@@ -42,11 +43,10 @@ struct Attention {
   double scale;
   int lengths_input;
 
-  explicit Attention(const KernelSite& site, std::size_t after)
+  explicit Attention(const KernelSite& site, int after)
       : causal(site.ints[0] != 0), has_lengths(site.ints[1] != 0), scale(site.number) {
-    const std::size_t parts = site.inputs.size() - after - (has_lengths ? 1 : 0);
-    shape = AttentionShape::of(site.inputs.first(parts));
-    lengths_input = static_cast<int>(parts);
+    lengths_input = count(site.inputs) - after - (has_lengths ? 1 : 0);
+    shape = AttentionShape::of(site.inputs.first(static_cast<std::size_t>(lengths_input)));
   }
 
   [[nodiscard]] std::int64_t items() const { return shape.batch * shape.heads; }
@@ -170,19 +170,19 @@ Kernel make_attention(const KernelSite& site) {
     return Kernel{[a](const KernelCall& call) {
                     a.each_item<T>(call, a.block(), [&](std::int64_t item, T* p) { a.forward(call, item, p); });
                   },
-                  static_cast<std::size_t>(a.tasks() * a.block()) * sizeof(T)};
+                  bytes_of<T>(a.tasks() * a.block())};
   });
 }
 
 Kernel make_attention_gradient(const KernelSite& site) {
   const Attention a(site, 1);
-  const int which = static_cast<int>(site.ints[2]), g = static_cast<int>(site.inputs.size()) - 1;
+  const int which = static_cast<int>(site.ints[2]), g = count(site.inputs) - 1;
   return for_float(site.output.dtype, [&]<class T>(T) {
     return Kernel{[a, which, g](const KernelCall& call) {
                     a.each_item<T>(call, 2 * a.block(),
                                    [&](std::int64_t item, T* p) { a.backward(call, which, g, item, p); });
                   },
-                  static_cast<std::size_t>(2 * a.tasks() * a.block()) * sizeof(T)};
+                  bytes_of<T>(2 * a.tasks() * a.block())};
   });
 }
 
@@ -220,7 +220,7 @@ Kernel make_rotary(const KernelSite& site) {
         }
       });
     };
-    return Kernel{run, static_cast<std::size_t>(time * width) * sizeof(T)};
+    return Kernel{run, bytes_of<T>(time * width)};
   });
 }
 

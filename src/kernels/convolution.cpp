@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "kernels/for_float.hpp"
 #include "kernels/onednn.hpp"
 
 namespace thalweg {
@@ -122,7 +123,7 @@ Kernel plain_kernel(Result result, const ConvolutionShape& whole) {
             for (std::int64_t part = 1; part < parts; ++part) add(scratch, scratch + part * own, own);
             std::copy_n(scratch, own, at.f);
           },
-          static_cast<std::size_t>(parts * own) * sizeof(T)};
+          bytes_of<T>(parts * own)};
 }
 
 Kernel onednn_kernel(Result result, const ConvolutionShape& whole) {

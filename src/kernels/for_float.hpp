@@ -5,6 +5,12 @@
 
 namespace thalweg {
 
+/// What `count` elements take.
+template <class T>
+std::size_t bytes_of(std::int64_t count) {
+  return static_cast<std::size_t>(count) * sizeof(T);
+}
+
 /// A kernel made for the element type: make(float{}) or make(double{}).
 template <class F>
 Kernel for_float(DType dtype, F make) {

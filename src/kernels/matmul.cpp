@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "core/error.hpp"
+#include "kernels/for_float.hpp"
 #include "kernels/onednn.hpp"
 #include "kernels/small_products.hpp"
 
@@ -125,7 +126,7 @@ Kernel make_matmul(const KernelSite& site) {
   std::size_t scratch = 0;
   if (p.transpose_b && work <= small_product_limit) {
     const std::int64_t per_part = std::max<std::int64_t>(1, split_product / work);
-    scratch = static_cast<std::size_t>((p.batch + per_part - 1) / per_part * p.k * p.n) * sizeof(float);
+    scratch = bytes_of<float>((p.batch + per_part - 1) / per_part * p.k * p.n);
   }
   if (p.batch == 1 && is_small(p)) {  // no more than a call: in a small step that is what there is to save
     return {[p](const KernelCall& call) {

@@ -4,6 +4,7 @@
 #include <chrono>
 #include <vector>
 
+#include "core/index.hpp"
 #include "kernels/onednn.hpp"
 
 namespace thalweg {
@@ -19,7 +20,7 @@ double peak_operations(Workers& workers) {
   for (int round = 0; round < rounds; ++round) {
     const auto begin = Clock::now();
     workers.run(count, [&](std::int64_t i) {
-      onednn_product(false, false, n, n, n, a.data(), n, b.data(), n, c[static_cast<std::size_t>(i)].data(), n);
+      onednn_product(false, false, n, n, n, a.data(), n, b.data(), n, at(c, i).data(), n);
     });
     const double seconds = std::chrono::duration<double>(Clock::now() - begin).count();
     fastest = std::max(fastest, 2.0 * n * n * n * static_cast<double>(count) / seconds);

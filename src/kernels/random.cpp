@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <bit>
 
+#include "core/index.hpp"
+
 namespace thalweg {
 
 namespace {
@@ -65,7 +67,7 @@ Kernel make_uniform(const KernelSite& site) {
 
 double uniform_element(RandomKey key, std::int64_t share, std::int64_t place, std::int64_t i) {
   const auto counter = first_counter(share, place) + static_cast<std::uint64_t>(i / per_counter);
-  return units<double>(key, counter)[static_cast<std::size_t>(i % per_counter)];
+  return at(units<double>(key, counter), i % per_counter);
 }
 
 }  // namespace thalweg

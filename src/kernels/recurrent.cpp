@@ -61,7 +61,7 @@ Kernel make_lstm(const KernelSite& site) {
         }
       }
     };
-    return Kernel{run, static_cast<std::size_t>(4 * s.batch * s.units) * sizeof(T)};
+    return Kernel{run, bytes_of<T>(4 * s.batch * s.units)};
   });
 }
 
@@ -106,7 +106,7 @@ Kernel make_lstm_gradient(const KernelSite& site) {
         std::fill_n(last + 2 * n, 2 * n, T{0});
       }
     };
-    return Kernel{run, static_cast<std::size_t>((2 * s.batch + 1) * s.units) * sizeof(T)};
+    return Kernel{run, bytes_of<T>((2 * s.batch + 1) * s.units)};
   });
 }
 
@@ -136,7 +136,7 @@ Kernel make_gru(const KernelSite& site) {
         }
       }
     };
-    return Kernel{run, static_cast<std::size_t>(3 * s.batch * s.units) * sizeof(T)};
+    return Kernel{run, bytes_of<T>(3 * s.batch * s.units)};
   });
 }
 
@@ -179,7 +179,7 @@ Kernel make_gru_gradient(const KernelSite& site) {
         std::fill_n(last + n, 3 * n, T{0});
       }
     };
-    return Kernel{run, static_cast<std::size_t>(s.batch * s.units) * sizeof(T)};
+    return Kernel{run, bytes_of<T>(s.batch * s.units)};
   });
 }
 

@@ -2,10 +2,10 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstring>
 #include <limits>
 
 #include "core/error.hpp"
+#include "core/index.hpp"
 #include "core/view.hpp"
 #include "kernels/for_float.hpp"
 #include "tiles/micro_ops.hpp"
@@ -29,7 +29,7 @@ struct Loops {
   T sum_of_exponentials(const T* x, std::int64_t n, T shift, T* terms) const {
     constexpr std::int64_t tile = 512;
     alignas(64) T own[tile];
-    T lanes[reduce_lanes] = {};
+    alignas(64) T lanes[reduce_lanes<T>] = {};
     for (std::int64_t i = 0; i < n; i += tile) {
       const std::int64_t size = std::min(tile, n - i);
       T* e = terms ? terms + i : own;
@@ -37,6 +37,7 @@ struct Loops {
       subtract(e, shifted, size);
       const void* raised[] = {e};
       exp(e, raised, size);
+      if (n <= tile) return sum->row(e, n);
       sum->accumulate(lanes, e, size);
     }
     return sum->fold(lanes);
@@ -72,8 +73,9 @@ Kernel make_logsumexp(const KernelSite& site) {
                       const T* x = call.in<T>(0) + row * shape.n;
                       const T m = loops.largest(x, shape.n);
                       // all -inf, a +inf or a NaN: x - m would make a NaN of what is known
-                      call.out<T>()[row] =
-                          std::isfinite(m) ? m + std::log(loops.sum_of_exponentials(x, shape.n, m, nullptr)) : m;
+                      const T sum = std::isfinite(m) ? loops.sum_of_exponentials(x, shape.n, m, nullptr) : T{1};
+                      call.out<T>()[2 * row] = m;
+                      call.out<T>()[2 * row + 1] = std::log(sum);
                     });
                   },
                   0};
@@ -113,6 +115,24 @@ Kernel make_argmax(const KernelSite& site) {
   });
 }
 
+namespace {
+/// In f64, and block by block, so that the error of a sum of n grows with n / 4096 + 4096 instead of with n.
+template <class T>
+void running_sums(const T* x, T* y, std::int64_t n, bool from_end) {
+  constexpr std::int64_t block = 4096;
+  double before = 0;
+  for (std::int64_t begin = 0; begin < n; begin += block) {
+    double inside = 0;
+    for (std::int64_t i = begin; i < std::min(n, begin + block); ++i) {
+      const std::int64_t place = from_end ? n - 1 - i : i;
+      inside += static_cast<double>(x[place]);
+      y[place] = static_cast<T>(before + inside);
+    }
+    before += inside;
+  }
+}
+}  // namespace
+
 Kernel make_cumsum(const KernelSite& site) {
   const RowShape shape = row_shape(site.inputs[0].shape);
   const bool from_end = site.ints[0] != 0;
@@ -121,12 +141,7 @@ Kernel make_cumsum(const KernelSite& site) {
                     for_rows(call, shape, [&](std::int64_t row) {
                       const T* x = call.in<T>(0) + row * shape.n;
                       T* y = call.out<T>() + row * shape.n;
-                      T sum = 0;
-                      for (std::int64_t i = 0; i < shape.n; ++i) {
-                        const std::int64_t at = from_end ? shape.n - 1 - i : i;
-                        sum += x[at];
-                        y[at] = sum;
-                      }
+                      running_sums(x, y, shape.n, from_end);
                     });
                   },
                   0};
@@ -143,14 +158,13 @@ namespace {
 Kernel make_gather(const KernelSite& site) {
   const std::int64_t rows = site.inputs[0].shape[0], count = site.inputs[1].shape.size();
   const std::int64_t width = rows ? site.inputs[0].shape.size() / rows : 0;
-  const std::size_t bytes = static_cast<std::size_t>(width) * size_of(site.output.dtype);
+  const auto bytes = width * static_cast<std::int64_t>(size_of(site.output.dtype));
   return {[=](const KernelCall& call) {
             const auto* indices = call.in<std::int32_t>(1);
             for_rows(call, {count, width}, [&](std::int64_t i) {
               const std::int32_t index = indices[i];
               if (index < 0 || index >= rows) no_such_row("gather", index, rows, i);
-              std::memcpy(call.outputs[0] + static_cast<std::size_t>(i) * bytes,
-                          call.inputs[0] + static_cast<std::size_t>(index) * bytes, bytes);
+              std::copy_n(call.inputs[0] + index * bytes, bytes, call.outputs[0] + i * bytes);
             });
           },
           0};
@@ -211,19 +225,13 @@ Kernel make_concat(const KernelSite& site) {
   const int axis = static_cast<int>(site.ints[0]);
   std::int64_t outer = 1;
   for (int a = 0; a < axis; ++a) outer *= site.output.shape[a];
-  std::vector<std::size_t> runs;  // bytes of each part for one outer index
-  std::size_t row = 0;
-  for (const Signature& part : site.inputs) {
-    runs.push_back(outer ? part.bytes() / static_cast<std::size_t>(outer) : 0);
-    row += runs.back();
-  }
+  std::vector<std::int64_t> runs;  // bytes of each part for one outer index
+  for (const Signature& part : site.inputs) runs.push_back(outer ? static_cast<std::int64_t>(part.bytes()) / outer : 0);
   return {[=](const KernelCall& call) {
+            std::byte* to = call.outputs[0];
             for (std::int64_t o = 0; o < outer; ++o) {
-              std::byte* to = call.outputs[0] + static_cast<std::size_t>(o) * row;
-              for (std::size_t part = 0; part < runs.size(); ++part) {
-                std::memcpy(to, call.inputs[part] + static_cast<std::size_t>(o) * runs[part], runs[part]);
-                to += runs[part];
-              }
+              for (std::size_t part = 0; part < runs.size(); ++part)
+                to = std::copy_n(call.inputs[part] + o * runs[part], runs[part], to);
             }
           },
           0};
@@ -233,8 +241,7 @@ Kernel make_pad(const KernelSite& site) {
   const Shape from = site.inputs[0].shape, to = site.output.shape;
   View inside = View::dense(to);
   for (int axis = 0; axis < to.rank(); ++axis) {
-    const std::int64_t before = site.ints[static_cast<std::size_t>(3 * axis)],
-                       step = site.ints[static_cast<std::size_t>(3 * axis + 2)];
+    const std::int64_t before = at(site.ints, 3 * axis), step = at(site.ints, 3 * axis + 2);
     inside = inside.slice(axis, before, before + from[axis] * step, step);
   }
   return for_float(site.output.dtype, [&]<class T>(T) {
@@ -243,11 +250,10 @@ Kernel make_pad(const KernelSite& site) {
                     for (std::int64_t flat = 0; flat < count; flat += row) {
                       std::int64_t left = flat / row, place = inside.offset;
                       for (int axis = from.rank() - 2; axis >= 0; --axis) {
-                        place += (left % from[axis]) * inside.strides[static_cast<std::size_t>(axis)];
+                        place += (left % from[axis]) * at(inside.strides, axis);
                         left /= from[axis];
                       }
-                      const std::int64_t stride =
-                          from.rank() ? inside.strides[static_cast<std::size_t>(from.rank() - 1)] : 1;
+                      const std::int64_t stride = from.rank() ? at(inside.strides, from.rank() - 1) : 1;
                       for (std::int64_t i = 0; i < row; ++i)
                         call.out<T>()[place + i * stride] = call.in<T>(0)[flat + i];
                     }

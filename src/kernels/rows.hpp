@@ -5,7 +5,7 @@
 
 namespace thalweg {
 
-/// (..., n) -> (...): log sum e^x, without overflow.
+/// (..., n) -> (..., 2): the largest, m, and log sum e^(x - m).
 [[nodiscard]] Kernel make_logsumexp(const KernelSite& site);
 /// (..., n) -> (..., n): e^x / sum e^x.
 [[nodiscard]] Kernel make_softmax(const KernelSite& site);

@@ -46,6 +46,9 @@ struct Lanes {
 using D = hn::CappedTag<float, softmax_multiple>;
 using L = Lanes<D>;
 
+/// e^x for x <= 0, and NaN of NaN, which Highway's exponential makes a 0.
+HWY_INLINE L::V ExpOrNan(L::V x) { return hn::IfThenElse(hn::IsNaN(x), x, hn::Exp(D(), x)); }
+
 void SoftmaxRow(float* x, std::size_t seen, std::size_t room, float scale) {
   const D d;
   const std::size_t end = (seen + softmax_multiple - 1) / softmax_multiple * softmax_multiple;
@@ -62,7 +65,7 @@ void SoftmaxRow(float* x, std::size_t seen, std::size_t room, float scale) {
   const auto factor = hn::Set(d, scale);
   for (std::size_t i = 0; i < end; i += softmax_multiple) {
     L::each([&](std::size_t k, std::size_t o) {
-      const auto e = hn::Exp(d, hn::Mul(factor, hn::Sub(hn::LoadU(d, x + i + o), shift)));
+      const auto e = ExpOrNan(hn::Mul(factor, hn::Sub(hn::LoadU(d, x + i + o), shift)));
       total[k] = hn::Add(total[k], e);
       hn::StoreU(e, d, x + i + o);
     });

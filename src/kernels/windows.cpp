@@ -70,7 +70,7 @@ HWY_INLINE void EachPlace(const WindowShape& s, Span rows, Span columns, const B
 
 template <class T>
 HWY_INLINE auto Beats(V<T> x, V<T> best) {
-  return hn::Or(hn::Gt(x, best), hn::Ne(x, x));  // a NaN is the largest of all
+  return hn::Or(hn::Gt(x, best), hn::IsNaN(x));  // a NaN is the largest of all; Ne is false for it on AVX-512
 }
 
 template <class T>

@@ -77,6 +77,14 @@ SampleLosses with_probabilities(const CrossEntropyOptions& o, Var logits, Var ta
   return cross_entropy_with_probabilities(logits, target);
 }
 
+/// log(p (1 - y) + (1 - p) y) with p = sigmoid(logit): of the probability of what is not right. Where y is 0 or 1 that
+/// is -softplus(-logit) or -softplus(logit), which has a derivative however small the probability is.
+Var log_of_wrong(Var logits, Var y) {
+  const Var p = sigmoid(logits), is_hard = equal(y * (1 - y), 0);
+  const Var of_hard = -softplus((2 * y - 1) * logits);
+  return where(is_hard, of_hard, log(where(is_hard, 1, p * (1 - y) + (1 - p) * y)));
+}
+
 /// max(0, margin - y score) with y = 1 or -1.
 Var shortfall(std::string_view name, double margin, Var score, Var target) {
   const Var y = where(as_target(name, score, target) > 0, 1, -1);
@@ -103,9 +111,8 @@ LossFunction make_binary_cross_entropy(BinaryCrossEntropyOptions o) {
 
 LossFunction make_focal(FocalOptions o) {
   return {"focal", values_of(o), Task::binary, [o](Var logits, Var target) {
-            const Var y = as_target("focal", logits, target), p = sigmoid(logits);
-            const Var wrong = p * (1 - y) + (1 - p) * y;  // the probability of what is not right
-            const Var each = pow(wrong, o.gamma) * binary_cross_entropy_with_logits(logits, y);
+            const Var y = as_target("focal", logits, target);
+            const Var each = exp(o.gamma * log_of_wrong(logits, y)) * binary_cross_entropy_with_logits(logits, y);
             return o.alpha < 0 ? each : (o.alpha * y + (1 - o.alpha) * (1 - y)) * each;
           }};
 }

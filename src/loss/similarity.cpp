@@ -27,7 +27,8 @@ Var member(std::string_view name, Var tuples, std::int64_t i, std::int64_t membe
 /// The cosine of the angle between vectors along the last axis; 0 where one of them is 0.
 Var cosine_of(Var a, Var b) {
   constexpr double smallest = 1e-8;
-  return sum(a * b, -1) / (maximum(norm(a, -1), smallest) * maximum(norm(b, -1), smallest));
+  const auto unit = [](Var x) { return x / maximum(norm(x, -1, Keep::yes), smallest); };
+  return sum(unit(a) * unit(b), -1);
 }
 
 Var distance(Var a, Var b, const TripletOptions& o) {

@@ -237,8 +237,9 @@ std::vector<Op> make_rows() {
             const double s = gelu_gate(x[0]);
             return s + x[0] * s * (1 - s) * 2 * gelu_scale * (1 + 3 * gelu_cubic * x[0] * x[0]);
           },
-          [](S s, int, Var g) {  // 2 s' + x s'', where s' = s (1 - s) v, v = 2 u'
-            const Var x = s.x(), v = 2 * gelu_scale * (1 + 3 * gelu_cubic * square(x));
+          [](S s, int, Var g) {                   // 2 s' + x s'', where s' = s (1 - s) v, v = 2 u'
+            const Var x = clamp(s.x(), -30, 30);  // beyond it is 0, and nothing may become infinite
+            const Var v = 2 * gelu_scale * (1 + 3 * gelu_cubic * square(x));
             const Var gate = sigmoid(2 * gelu_scale * (x + gelu_cubic * x * square(x)));
             const Var rise = gate * (1 - gate);
             return g * (rise * (2 * v + x * ((1 - 2 * gate) * square(v) + 12 * gelu_scale * gelu_cubic * x)));

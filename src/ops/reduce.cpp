@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
 #include "core/error.hpp"
 #include "ops/table.hpp"
@@ -208,9 +209,15 @@ Var variance(const Arg& x, const Axes& axes, Keep keep) {
 }
 
 Var norm(const Arg& x, const Axes& axes, Keep keep) {
-  const Var squares = sum(square(x), axes, keep);
+  if (x.var().size() == 0) return sum(x, axes, keep);
+  // Divided by a power of 2 near the largest, which rounds nothing: no square overflows, and not all of them vanish.
+  const Var largest = stop_gradient(max(abs(x), axes, Keep::yes));
+  const Var usable = (largest > 0) * (largest < std::numeric_limits<double>::infinity());
+  const double least = x.var().dtype() == f32 ? -126 : -1022;  // exponents below it have fewer digits
+  const Var scale = exp2(maximum(floor(log2(where(usable, largest, 1))) - 1, least));
+  const Var squares = sum(square(x / scale), axes, keep);
   const Var zero = equal(squares, 0);  // the root has no derivative there; PyTorch's norm takes 0
-  return where(zero, 0, sqrt(where(zero, 1, squares)));
+  return where(zero, 0, sqrt(where(zero, 1, squares))) * reshape(scale, squares.shape());
 }
 
 Var prod(const Arg& arg, const Axes& axes, Keep keep) {
@@ -230,8 +237,8 @@ Var prod(const Arg& arg, const Axes& axes, Keep keep) {
 Var logsumexp(const Arg& x, const Axes& axes, Keep keep) {
   const Shape shape = x.var().shape();
   const std::vector<char> reduced = reduced_axes(shape, axes, x.source(), "logsumexp");
-  const Var rows = with_reduced_last(x.var(), reduced);
-  return reshape(apply("logsumexp", {Arg(rows, x.source())}), shape_after(shape, reduced, keep));
+  const LogSumExp parts = log_sum_exp(Arg(with_reduced_last(x.var(), reduced), x.source()));
+  return reshape(parts.largest + parts.rest, shape_after(shape, reduced, keep));
 }
 
 }  // namespace thalweg

@@ -35,7 +35,9 @@ Signature infer_same(std::span<const Signature> in, const Attributes&) {
 }
 Signature infer_logsumexp(std::span<const Signature> in, const Attributes&) {
   expect_rows("logsumexp", in[0]);
-  return {without_last(in[0].shape), in[0].dtype};
+  Shape shape = without_last(in[0].shape);
+  shape.push_back(2);
+  return {shape, in[0].dtype};
 }
 Signature infer_argmax(std::span<const Signature> in, const Attributes&) {
   expect_rows("argmax", in[0]);
@@ -169,9 +171,13 @@ std::vector<Op> make_rows() {
       scatter_kernel{.make = make_scatter_add}, pick_kernel{.make = make_pick};
   return {
       {.name = "logsumexp",
-       .formula = "ln sum e^x along the last axis",
+       .formula = "m, the largest along the last axis, and ln sum e^(x - m)",
        .infer = infer_logsumexp,
-       .pull = [](S s, int, Var g) { return expand_dims(g, -1) * exp(s.x() - expand_dims(s.y(), -1)); },
+       .pull =
+           [](S s, int, Var g) {  // m is a constant: in the sum of the two its derivatives cancel
+             const Var largest = stop_gradient(slice(s.y(), 0, 1, -1)), rest = slice(s.y(), 1, 2, -1);
+             return slice(g, 1, 2, -1) * exp((s.x() - largest) - rest);
+           },
        .samples_along = rows_samples,
        .kernel = &logsumexp_kernel,
        .samples = {{.shapes = {{5, 7}},
@@ -266,10 +272,15 @@ std::span<const Op> row_ops() {
 Var softmax(const Arg& x, int axis) {
   return along("softmax", x, axis, true, [](const Arg& v) { return apply("softmax", {v}); });
 }
+LogSumExp log_sum_exp(const Arg& rows) {
+  const Var parts = apply("logsumexp", {rows});
+  return {stop_gradient(squeeze(slice(parts, 0, 1, -1), -1)), squeeze(slice(parts, 1, 2, -1), -1)};
+}
 Var log_softmax(const Arg& x, int axis) {
-  // less its largest first: beside logits of 1e4, f32 has no digits left for a logarithm near 0
-  const Var shifted = x - stop_gradient(max(x, {axis}, Keep::yes));
-  return shifted - logsumexp(shifted, axis, Keep::yes);
+  return along("log_softmax", x, axis, true, [](const Arg& v) {
+    const LogSumExp parts = log_sum_exp(v);
+    return (v - expand_dims(parts.largest, -1)) - expand_dims(parts.rest, -1);
+  });
 }
 Var argmax(const Arg& x, int axis) {
   return along("argmax", x, axis, false, [](const Arg& v) { return apply("argmax", {v}); });
@@ -293,7 +304,8 @@ Var one_hot(const Arg& labels, std::int64_t classes, DType dtype) {
 }
 
 Var cross_entropy_with_labels(const Arg& logits, const Arg& labels) {
-  return logsumexp(logits, -1) - pick(logits, labels);
+  const LogSumExp parts = log_sum_exp(logits);
+  return parts.rest - (pick(logits, labels) - parts.largest);
 }
 Var cross_entropy_with_probabilities(const Arg& logits, const Arg& probabilities) {
   return -sum(probabilities * log_softmax(logits), -1);

@@ -32,6 +32,13 @@ Var apply(std::string_view name, std::initializer_list<Arg> args, Attributes att
 [[nodiscard]] Var place_of_its_own(Var x);
 [[nodiscard]] Attributes with_ints(std::vector<std::int64_t> ints);
 
+/// log sum e^x along the last axis as a sum of two, so that what is near the largest keeps its digits whatever is added
+/// to all: the largest, which is a constant to derivatives, and log sum e^(x - largest).
+struct LogSumExp {
+  Var largest, rest;
+};
+[[nodiscard]] LogSumExp log_sum_exp(const Arg& rows);
+
 /// A negative axis made positive. Throws UsageError, with the line, where there is no such axis.
 [[nodiscard]] int axis_of(std::string_view op, const Shape& shape, int axis, Source source);
 /// What several families check. These throw without the place; Graph::append adds it.

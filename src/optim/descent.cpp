@@ -2,6 +2,7 @@
 
 #include <cmath>
 
+#include "core/norm.hpp"
 #include "graph/graph.hpp"
 #include "thalweg/ops.hpp"
 
@@ -61,10 +62,6 @@ std::optional<std::string> Slope::find_not_finite(const Tensor& x) const {
   return all.find_not_finite(bases, arena.data(), alone_);
 }
 
-double norm_of(const Tensor& x) {
-  double total = 0;
-  for (std::int64_t i = 0; i < x.size(); ++i) total += x.at(i) * x.at(i);
-  return std::sqrt(total);
-}
+double norm_of(const Tensor& x) { return x.dtype() == f32 ? norm_of(x.values<float>()) : norm_of(x.values<double>()); }
 
 }  // namespace thalweg

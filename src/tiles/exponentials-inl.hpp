@@ -134,8 +134,10 @@ struct GeluTanhSlope {  // s + x s (1 - s) 2 u', with s = sigmoid(2 u)
   template <class D, class V>
   static HWY_INLINE V f(D d, V x) {
     const V one = hn::Set(d, 1), s = GeluTanh::gate(d, x);
-    const V slope = hn::Add(hn::Mul(hn::Set(d, static_cast<hn::TFromD<D>>(3 * gelu_cubic)), hn::Mul(x, x)), one);
-    const V rise = hn::Mul(hn::Mul(x, hn::Set(d, static_cast<hn::TFromD<D>>(2 * gelu_scale))), slope);
+    // beyond 30 the factor s (1 - s) is 0, and the others must not become infinite
+    const V most = hn::Set(d, 30), b = hn::IfThenElse(hn::Gt(hn::Abs(x), most), hn::CopySign(most, x), x);
+    const V slope = hn::Add(hn::Mul(hn::Set(d, static_cast<hn::TFromD<D>>(3 * gelu_cubic)), hn::Mul(b, b)), one);
+    const V rise = hn::Mul(hn::Mul(b, hn::Set(d, static_cast<hn::TFromD<D>>(2 * gelu_scale))), slope);
     return hn::Add(hn::Mul(hn::Mul(s, hn::Sub(one, s)), rise), s);
   }
 };

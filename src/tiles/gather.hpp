@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <array>
 
+#include "core/index.hpp"
 #include "core/view.hpp"
 #include "thalweg/tensor.hpp"
 
@@ -13,6 +14,8 @@ template <class To, class From>
 void copy_strided(To* to, const From* from, std::int64_t stride, std::int64_t n) {
   if (stride == 0) {
     std::fill_n(to, n, static_cast<To>(*from));
+  } else if (stride == 1) {
+    std::copy_n(from, n, to);
   } else {
     for (std::int64_t i = 0; i < n; ++i) to[i] = static_cast<To>(from[i * stride]);
   }
@@ -25,24 +28,23 @@ void gather_view(To* to, const From* base, const View& view, std::int64_t flat, 
   std::array<std::int64_t, Shape::max_rank> index{};
   const From* from = base + view.offset;
   for (int axis = rank - 1; axis >= 0; --axis) {
-    const auto a = static_cast<std::size_t>(axis);
-    index[a] = flat % view.shape[axis];
+    at(index, axis) = flat % view.shape[axis];
     flat /= view.shape[axis];
-    from += index[a] * view.strides[a];
+    from += at(index, axis) * at(view.strides, axis);
   }
-  const auto last = static_cast<std::size_t>(std::max(rank - 1, 0));
+  const int last = std::max(rank - 1, 0);
   const std::int64_t length = rank ? view.shape[rank - 1] : 1;
   while (n > 0) {
-    const std::int64_t run = std::min(n, length - index[last]);
-    copy_strided(to, from, view.strides[last], run);
+    const std::int64_t run = std::min(n, length - at(index, last)), stride = at(view.strides, last);
+    copy_strided(to, from, stride, run);
     to += run;
     n -= run;
-    from += run * view.strides[last];
-    index[last] += run;
-    for (auto a = last; a > 0 && index[a] == view.shape[static_cast<int>(a)]; --a) {
-      from += view.strides[a - 1] - index[a] * view.strides[a];
-      index[a] = 0;
-      ++index[a - 1];
+    from += run * stride;
+    at(index, last) += run;
+    for (int a = last; a > 0 && at(index, a) == view.shape[a]; --a) {
+      from += at(view.strides, a - 1) - at(index, a) * at(view.strides, a);
+      at(index, a) = 0;
+      ++at(index, a - 1);
     }
   }
 }
@@ -52,11 +54,11 @@ template <class T>
 const T* unbroken_run(const T* base, const View& view, std::int64_t flat, std::int64_t n) {
   const int rank = view.shape.rank();
   if (rank == 0) return n == 1 ? base + view.offset : nullptr;
-  if (view.strides[static_cast<std::size_t>(rank - 1)] != 1) return nullptr;
+  if (at(view.strides, rank - 1) != 1) return nullptr;
   if (flat % view.shape[rank - 1] + n > view.shape[rank - 1]) return nullptr;
   const T* from = base + view.offset;
   for (int axis = rank - 1; axis >= 0; --axis) {
-    from += (flat % view.shape[axis]) * view.strides[static_cast<std::size_t>(axis)];
+    from += (flat % view.shape[axis]) * at(view.strides, axis);
     flat /= view.shape[axis];
   }
   return from;

@@ -45,16 +45,21 @@ struct MicroOp {
 /// The micro-op with this name, or nullptr.
 [[nodiscard]] const MicroOp* find_micro_op(std::string_view name);
 
-/// Reductions keep this many running values, whatever the instruction set, so that they round alike everywhere.
-inline constexpr std::size_t reduce_lanes = 16;
+/// Reductions keep this many running values, whatever the instruction set, so that they round alike everywhere: as many
+/// as hide how long an addition takes. A row of up to short_row elements, whose end would cost more than it saves,
+/// keeps 16.
+template <class T>
+inline constexpr std::size_t reduce_lanes = 256 / sizeof(T);
+template <class T>
+inline constexpr std::int64_t short_row = 1024 / sizeof(T);
 
 struct Reducer {
   std::string_view name;
   double identity = 0;
-  /// lanes[i % 16] = f(lanes[i % 16], x[i])
+  /// lanes[i % reduce_lanes] = f(lanes[i % reduce_lanes], x[i]), for a row that is not short
   void (*accumulate_f32)(float* lanes, const float* x, std::int64_t n);
   void (*accumulate_f64)(double* lanes, const double* x, std::int64_t n);
-  /// the 16 lanes by a fixed tree
+  /// the lanes by a fixed tree
   float (*fold_f32)(const float* lanes);
   double (*fold_f64)(const double* lanes);
   /// both for a row that is all there: the lanes begin as the identity
@@ -62,6 +67,7 @@ struct Reducer {
   double (*row_f64)(double identity, const double* x, std::int64_t n);
   /// The micro-op that joins two values.
   std::string_view join;
+  bool adds = false;  ///< the values of blocks are carried in f64 and rounded once
 
   // the same by the type of the elements
   template <class T>

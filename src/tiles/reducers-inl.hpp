@@ -1,4 +1,4 @@
-// Reductions: 16 running values, whatever the width of a vector. Compiled once for each instruction set; see
+// Reductions: as many running values whatever the width of a vector. Compiled once for each instruction set; see
 // micro_ops.cpp.
 #if defined(THALWEG_REDUCERS_INL) == defined(HWY_TARGET_TOGGLE)
 #ifdef THALWEG_REDUCERS_INL
@@ -22,27 +22,38 @@ namespace {
 
 namespace hn = hwy::HWY_NAMESPACE;
 
-template <class T>
+template <class T, std::size_t lanes>
 struct RunningValues {
-  using D = hn::CappedTag<T, reduce_lanes>;
-  static constexpr std::size_t parts = reduce_lanes / hn::MaxLanes(D());
+  using D = hn::CappedTag<T, lanes>;
+  static constexpr std::size_t count = lanes, parts = lanes / hn::MaxLanes(D());
   hn::Vec<D> part[parts];
 };
+template <class T>
+using LongRow = RunningValues<T, reduce_lanes<T>>;
+template <class T>
+using ShortRow = RunningValues<T, 16>;
 
-template <class Join, class T>
-HWY_INLINE void AccumulateInto(RunningValues<T>& sum, const T* x, std::int64_t count) {
+// What a reduction is made of: `Term` of each element, and `Join` of two values.
+template <class Term_, class Join_>
+struct Reduction {
+  using Term = Term_;
+  using Join = Join_;
+};
+
+template <class R, class Values, class T>
+HWY_INLINE void AccumulateInto(Values& sum, const T* x, std::int64_t count) {
   const auto n = static_cast<std::size_t>(count);
-  using Values = RunningValues<T>;
   const typename Values::D d;
   const std::size_t width = hn::Lanes(d);
   std::size_t i = 0;
-  for (; i + reduce_lanes <= n; i += reduce_lanes) {
+  for (; i + Values::count <= n; i += Values::count) {
+    HWY_UNROLL(16)
     for (std::size_t p = 0; p < Values::parts; ++p)
-      sum.part[p] = Join::f(d, sum.part[p], hn::LoadU(d, x + i + p * width));
+      sum.part[p] = R::Join::f(d, sum.part[p], R::Term::f(d, hn::LoadU(d, x + i + p * width)));
   }
   for (std::size_t p = 0; p < Values::parts && i < n; ++p, i += width) {
     const auto present = hn::FirstN(d, std::min(width, n - i));
-    const auto last = Join::f(d, sum.part[p], LoadTail(d, x + i, std::min(width, n - i)));
+    const auto last = R::Join::f(d, sum.part[p], R::Term::f(d, LoadTail(d, x + i, std::min(width, n - i))));
     sum.part[p] = hn::IfThenElse(present, last, sum.part[p]);
   }
 }
@@ -59,64 +70,71 @@ HWY_INLINE hn::TFromD<D> FoldHalves([[maybe_unused]] D d, V values) {
   return hn::GetLane(values);
 }
 
-template <class Join, class T>
-HWY_INLINE T FoldAll(RunningValues<T>& sum) {
-  const typename RunningValues<T>::D d;
-  for (std::size_t half = RunningValues<T>::parts / 2; half > 0; half /= 2) {
+template <class Join, class Values>
+HWY_INLINE auto FoldAll(Values& sum) {
+  const typename Values::D d;
+  for (std::size_t half = Values::parts / 2; half > 0; half /= 2) {
     for (std::size_t p = 0; p < half; ++p) sum.part[p] = Join::f(d, sum.part[p], sum.part[p + half]);
   }
   return FoldHalves<Join>(d, sum.part[0]);
 }
 
 template <class T>
-HWY_INLINE RunningValues<T> LoadLanes(const T* lanes) {
-  const typename RunningValues<T>::D d;
-  RunningValues<T> sum;
-  for (std::size_t p = 0; p < RunningValues<T>::parts; ++p) sum.part[p] = hn::LoadU(d, lanes + p * hn::Lanes(d));
+HWY_INLINE LongRow<T> LoadLanes(const T* lanes) {
+  const typename LongRow<T>::D d;
+  LongRow<T> sum;
+  for (std::size_t p = 0; p < LongRow<T>::parts; ++p) sum.part[p] = hn::LoadU(d, lanes + p * hn::Lanes(d));
   return sum;
 }
 
-template <class Join, class T>
+template <class R, class T>
 HWY_NOINLINE void Accumulate(T* lanes, const T* x, std::int64_t n) {
-  const typename RunningValues<T>::D d;
-  RunningValues<T> sum = LoadLanes(lanes);
-  AccumulateInto<Join>(sum, x, n);
-  for (std::size_t p = 0; p < RunningValues<T>::parts; ++p) hn::StoreU(sum.part[p], d, lanes + p * hn::Lanes(d));
+  const typename LongRow<T>::D d;
+  LongRow<T> sum = LoadLanes(lanes);
+  AccumulateInto<R>(sum, x, n);
+  for (std::size_t p = 0; p < LongRow<T>::parts; ++p) hn::StoreU(sum.part[p], d, lanes + p * hn::Lanes(d));
 }
 
-template <class Join, class T>
+template <class R, class T>
 HWY_NOINLINE T Fold(const T* lanes) {
-  RunningValues<T> sum = LoadLanes(lanes);
-  return FoldAll<Join>(sum);
+  LongRow<T> sum = LoadLanes(lanes);
+  return FoldAll<typename R::Join>(sum);
 }
 
-template <class Join, class T>
+template <class R, class Values, class T>
+HWY_INLINE T RowIn(T identity, const T* x, std::int64_t n) {
+  const typename Values::D d;
+  Values sum;
+  for (std::size_t p = 0; p < Values::parts; ++p) sum.part[p] = hn::Set(d, identity);
+  AccumulateInto<R>(sum, x, n);
+  return FoldAll<typename R::Join>(sum);
+}
+template <class R, class T>
 HWY_NOINLINE T Row(T identity, const T* x, std::int64_t n) {
-  const typename RunningValues<T>::D d;
-  RunningValues<T> sum;
-  for (std::size_t p = 0; p < RunningValues<T>::parts; ++p) sum.part[p] = hn::Set(d, identity);
-  AccumulateInto<Join>(sum, x, n);
-  return FoldAll<Join>(sum);
+  return n <= short_row<T> ? RowIn<R, ShortRow<T>>(identity, x, n) : RowIn<R, LongRow<T>>(identity, x, n);
 }
 
-template <class Join>
-constexpr Reducer ReducerRow(std::string_view name, double identity, std::string_view join) {
+template <class Term, class Join>
+constexpr Reducer ReducerRow(std::string_view name, double identity, std::string_view join, bool adds) {
+  using R = Reduction<Term, Join>;
   return {name,
           identity,
-          Accumulate<Join, float>,
-          Accumulate<Join, double>,
-          Fold<Join, float>,
-          Fold<Join, double>,
-          Row<Join, float>,
-          Row<Join, double>,
-          join};
+          Accumulate<R, float>,
+          Accumulate<R, double>,
+          Fold<R, float>,
+          Fold<R, double>,
+          Row<R, float>,
+          Row<R, double>,
+          join,
+          adds};
 }
 
 constexpr double infinity = std::numeric_limits<double>::infinity();
 constexpr Reducer reducer_table[] = {
-    ReducerRow<Add>("sum", 0, "add"),
-    ReducerRow<Maximum>("max", -infinity, "maximum"),
-    ReducerRow<Minimum>("min", infinity, "minimum"),
+    ReducerRow<Copy, Add>("sum", 0, "add", true),
+    ReducerRow<Square, Add>("sum_of_squares", 0, "add", true),
+    ReducerRow<Copy, Maximum>("max", -infinity, "maximum", false),
+    ReducerRow<Copy, Minimum>("min", infinity, "minimum", false),
 };
 
 }  // namespace

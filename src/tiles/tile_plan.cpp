@@ -14,6 +14,35 @@ bool is_compiled(const TileProgram& program, const TileProgram::Step& step) {
   return program.compile && TileCode::is_available() && step.op->is_arithmetic();
 }
 
+/// Whether anything but one reduction reads a register.
+bool is_reduced_alone(const TileProgram& program, int reg) {
+  const auto reads = [&](const TileProgram::Step& step) {
+    return std::ranges::find(step.operands(), reg) != step.operands().end();
+  };
+  const auto stores = [&](const TileProgram::Store& store) { return store.reg == reg; };
+  const auto reduces = [&](const TileProgram::Reduce& reduce) { return reduce.reg == reg; };
+  return std::ranges::none_of(program.steps, reads) && std::ranges::none_of(program.stores, stores) &&
+         std::ranges::count_if(program.reductions, reduces) == 1;
+}
+
+/// A sum of squares along rows squares as it sums: the squares need no tile.
+TileProgram with_squares_summed(TileProgram program) {
+  if (program.inner != 1) return program;
+  const int loads = count(program.loads);
+  for (TileProgram::Reduce& reduce : program.reductions) {
+    const int s = reduce.reg - loads;
+    if (s < 0 || reduce.reducer->name != "sum" || at(program.steps, s).op->name != "square") continue;
+    if (!is_reduced_alone(program, reduce.reg)) continue;
+    reduce = {find_reducer("sum_of_squares"), at(program.steps, s).registers[0], reduce.output};
+    program.steps.erase(program.steps.begin() + s);
+    const auto move_up = [gone = loads + s](int& r) { r -= r > gone ? 1 : 0; };
+    for (TileProgram::Step& step : program.steps) std::ranges::for_each(step.operands(), move_up);
+    for (TileProgram::Store& store : program.stores) move_up(store.reg);
+    for (TileProgram::Reduce& other : program.reductions) move_up(other.reg);
+  }
+  return program;
+}
+
 /// The program with its steps in an order in which those that are compiled follow each other: each loop is a pass over
 /// the tile.
 TileProgram with_compiled_steps_together(const TileProgram& given) {
@@ -40,9 +69,11 @@ TileProgram with_compiled_steps_together(const TileProgram& given) {
   return program;
 }
 
-/// One row, dense, seen again and again.
+/// Dense rows, each seen again and again: as many times before the one after it.
 bool is_repeated_row(const View& view) {
-  return view.shape.rank() == 2 && view.strides[0] == 0 && view.strides[1] == 1;
+  const int rank = view.shape.rank();
+  if (rank != 2 && rank != 3) return false;
+  return at(view.strides, rank - 2) == 0 && at(view.strides, rank - 1) == 1;
 }
 
 /// Whether a load of one value may be handed to the steps as a number.
@@ -63,7 +94,10 @@ TilePlan::Load plan_load(const TileProgram& program, int index, std::int64_t til
   load.view = load.view.collapse();
   if (direct) return {load, Source::direct};
   if (number) return {load, Source::number};
-  if (is_repeated_row(load.view) && load.view.shape[1] <= tile) return {load, Source::periodic, load.view.shape[1]};
+  if (is_repeated_row(load.view) && load.view.shape[-1] <= tile) {
+    const Shape& shape = load.view.shape;
+    return {load, Source::periodic, shape[-1], shape[-2] * shape[-1], shape.rank() == 3 ? load.view.strides[0] : 0};
+  }
   return {load, Source::gathered};
 }
 
@@ -259,7 +293,7 @@ class Slots {
 }  // namespace
 
 TilePlan plan_tiles(const TileProgram& given) {
-  TileProgram program = with_compiled_steps_together(given);
+  TileProgram program = with_compiled_steps_together(with_squares_summed(given));
   TilePlan plan{.dtype = program.dtype, .outer = program.outer, .reduced = program.reduced, .inner = program.inner};
   for (int r = 0; r < count(program.loads); ++r) plan.loads.push_back(plan_load(program, r, plan.tile_elements()));
   const int loads = count(program.loads), added = add_steps(plan, program);

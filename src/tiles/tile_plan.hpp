@@ -28,6 +28,8 @@ struct TilePlan {
     TileProgram::Load from;  ///< with the axes of the view joined where they can be
     Source source;
     std::int64_t period = 0;  ///< the length of the row that is repeated
+    std::int64_t span = 0;    ///< elements over which it is; the row after it is repeated over as many, and so on
+    std::int64_t stride = 0;  ///< from a row to the one after it, in the input
   };
   struct Step {
     const MicroOp* op;

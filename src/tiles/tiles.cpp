@@ -34,7 +34,7 @@ class TileRunner {
     alignas(64) T slots[max_tile_slots][tile];
     std::array<T, most_registers> numbers;
     std::array<const void*, most_registers> registers;
-    std::array<std::int64_t, most_registers> phase;  // periodic: where in the row its slot begins; -1: it is empty
+    std::array<std::int64_t, most_registers> phase;  // periodic: where in the rows its slot begins; -1: in none
 
     [[nodiscard]] const T* values(int reg) const { return static_cast<const T*>(at(registers, reg)); }
   };
@@ -43,7 +43,7 @@ class TileRunner {
   void begin(Context& context) const;
   void compute(Context& context, std::int64_t flat, std::int64_t n) const;
   const void* load(Context& context, int r, std::int64_t flat, std::int64_t n) const;
-  const T* load_periodic(Context& context, int r, std::int64_t flat) const;
+  const T* load_periodic(Context& context, int r, std::int64_t flat, std::int64_t n) const;
   /// Asks for the next tile's share of what step `step` of this tile leaves time for.
   void prefetch(const Context& context, int step, std::int64_t flat) const;
   void run_step(Context& context, int step, std::int64_t flat, std::int64_t n) const;
@@ -123,18 +123,24 @@ void TileRunner<T>::prefetch(const Context& context, int step, std::int64_t flat
   }
 }
 
-/// A whole tile of a repeated row, which serves all tiles that begin at the same place in it.
+/// A whole tile of a repeated row, which serves all tiles that begin at the same place in it. Where a tile reaches into
+/// the row after it, it is gathered.
 template <class T>
-const T* TileRunner<T>::load_periodic(Context& context, int r, std::int64_t flat) const {
-  const auto& [load, source, period] = at(plan_.loads, r);
+const T* TileRunner<T>::load_periodic(Context& context, int r, std::int64_t flat, std::int64_t n) const {
+  const TilePlan::Load& planned = at(plan_.loads, r);
+  const TileProgram::Load& from = planned.from;
   T* into = slot(context, r);
-  const std::int64_t phase = flat % period;
-  if (at(context.phase, r) == phase) return into;
+  const std::int64_t row = flat / planned.span, within = flat % planned.span, period = planned.period;
+  const bool crosses = within + n > planned.span;
+  const std::int64_t phase = crosses ? -1 : row * period + within % period;
+  if (!crosses && at(context.phase, r) == phase) return into;
   at(context.phase, r) = phase;
-  with_source_type(load.dtype, [&, &from = load, length = period](auto zero) {
-    const auto* row = context.call.template in<decltype(zero)>(from.input) + from.view.offset;
-    for (std::int64_t i = 0, place = phase; i < tile; ++i, place = place + 1 == length ? 0 : place + 1)
-      into[i] = static_cast<T>(row[place]);
+  with_source_type(from.dtype, [&](auto zero) {
+    const auto* base = context.call.template in<decltype(zero)>(from.input);
+    if (crosses) return gather_view(into, base, from.view, flat, n);
+    const auto* values = base + from.view.offset + row * planned.stride;
+    for (std::int64_t i = 0, place = within % period; i < tile; ++i, place = place + 1 == period ? 0 : place + 1)
+      into[i] = static_cast<T>(values[place]);
   });
   return into;
 }
@@ -145,7 +151,7 @@ const void* TileRunner<T>::load(Context& context, int r, std::int64_t flat, std:
   const TilePlan::Load& planned = at(plan_.loads, r);
   const TileProgram::Load& from = planned.from;
   if (planned.source == Source::direct) return context.call.template in<T>(from.input) + from.view.offset + flat;
-  if (planned.source == Source::periodic) return load_periodic(context, r, flat);
+  if (planned.source == Source::periodic) return load_periodic(context, r, flat, n);
   if (from.dtype == plan_.dtype) {
     const T* run = unbroken_run(context.call.template in<T>(from.input), from.view, flat, n);
     if (run != nullptr) return run;
@@ -237,8 +243,8 @@ void TileRunner<T>::run_elementwise(const KernelCall& call) const {
 template <class T>
 void TileRunner<T>::row_block(Context& context, std::int64_t row, std::int64_t block, T* values,
                               std::int64_t value_stride) const {
-  alignas(64) T lanes[4][reduce_lanes];
-  for (int k = 0; k < reductions_; ++k) std::fill_n(lanes[k], reduce_lanes, identity(k));
+  alignas(64) T lanes[4][reduce_lanes<T>];
+  for (int k = 0; k < reductions_; ++k) std::fill_n(lanes[k], reduce_lanes<T>, identity(k));
   const std::int64_t first = block * reduce_block, end = std::min(plan_.reduced, first + reduce_block);
   for (std::int64_t i = first; i < end; i += tile) {
     const std::int64_t n = std::min(tile, end - i);
@@ -272,7 +278,7 @@ void TileRunner<T>::join_blocks(const T* values, T* out, int k) const {
     const T* own = values + row * blocks;
     double total = reduction(k).reducer->identity;  // a sum of blocks is carried in f64 and rounded once
     for (std::int64_t block = 0; block < blocks; ++block) {
-      if (reduction(k).reducer->name == "sum") {
+      if (reduction(k).reducer->adds) {
         total += static_cast<double>(own[block]);
       } else {
         T joined = static_cast<T>(total);
@@ -294,7 +300,7 @@ void TileRunner<T>::run_rows(const KernelCall& call) const {
     Context context(call);
     begin(context);
     const std::int64_t end = std::min(units, (part + 1) * per_part);
-    if (plan_.reduced > 0 && plan_.reduced <= tile / 2) return short_rows(context, part * per_part, end);
+    if (plan_.reduced > 0 && plan_.reduced <= short_row<T>) return short_rows(context, part * per_part, end);
     for (std::int64_t unit = part * per_part; unit < end; ++unit) {
       if (blocks > 1) {
         row_block(context, unit / blocks, unit % blocks, values + unit, units);
@@ -313,10 +319,14 @@ void TileRunner<T>::run_rows(const KernelCall& call) const {
 template <class T>
 void TileRunner<T>::column_band(Context& context, std::int64_t outer, std::int64_t column, std::int64_t width) const {
   alignas(64) T block_values[4][tile], totals[4][tile];
+  alignas(64) double sums[4][tile];  // totals of what is added
   const std::int64_t inner = plan_.inner, rows = plan_.reduced;
   // Narrow rows are computed several at a time: a tile of whole rows is one run of elements.
   const std::int64_t together = width == inner ? std::max<std::int64_t>(1, tile / inner) : 1;
-  for (int k = 0; k < reductions_; ++k) std::fill_n(totals[k], width, identity(k));
+  for (int k = 0; k < reductions_; ++k) {
+    std::fill_n(totals[k], width, identity(k));
+    std::fill_n(sums[k], width, 0);
+  }
   for (std::int64_t first = 0; first < rows; first += reduce_block_rows) {
     const std::int64_t end = std::min(rows, first + reduce_block_rows);
     for (int k = 0; k < reductions_; ++k) std::fill_n(block_values[k], width, identity(k));
@@ -328,10 +338,19 @@ void TileRunner<T>::column_band(Context& context, std::int64_t outer, std::int64
         for (std::int64_t h = 0; h < height; ++h) join(k, block_values[k], x + h * width, width);
       }
     }
-    for (int k = 0; k < reductions_; ++k) join(k, totals[k], block_values[k], width);
+    for (int k = 0; k < reductions_; ++k) {
+      if (reduction(k).reducer->adds) {
+        for (std::int64_t i = 0; i < width; ++i) sums[k][i] += static_cast<double>(block_values[k][i]);
+      } else {
+        join(k, totals[k], block_values[k], width);
+      }
+    }
   }
-  for (int k = 0; k < reductions_; ++k)
+  for (int k = 0; k < reductions_; ++k) {
+    if (reduction(k).reducer->adds)
+      std::ranges::transform(sums[k], sums[k] + width, totals[k], [](double sum) { return static_cast<T>(sum); });
     std::copy_n(totals[k], width, context.call.template out<T>(reduction(k).output) + outer * inner + column);
+  }
 }
 
 template <class T>

@@ -75,6 +75,73 @@ TEST(Losses, MatchPyTorchInValueAndGradient) {
   }
 }
 
+/// The power of a probability near 0 has a steep derivative, which must not become NaN.
+TEST(Losses, FocalHasAGradientForEveryGammaHoweverSureThePredictionIs) {
+  for (const double gamma : {0.0, 0.1, 0.5, 1.0, 1.5, 2.0, 5.0}) {
+    const LossFunction focal = loss::focal({.gamma = gamma});
+    for (const DType dtype : {f32, f64}) {
+      for (const double target : {0.0, 1.0}) {
+        const double side = target == 1 ? 1 : -1;
+        const Tensor logits = Tensor::of({side * 10, side * 30, side * 200, -side * 200}).to(dtype);
+        const Tensor targets = full({4}, target, dtype);
+        const auto each = [&](const Vars& x) {
+          const Var values = focal.samples(x[0], x[1]);
+          return Vars{values, gradients(sum(values), {x[0]})[0]};
+        };
+        const auto got = evaluate(each, {logits, targets});
+        for (std::int64_t i = 0; i < 4; ++i) {
+          const double t = side * logits.at(i), wrong = 1 / (1 + std::exp(t)),
+                       loss = std::max(-t, 0.0) + std::log1p(std::exp(-std::abs(t)));
+          const double factor = std::pow(wrong, gamma), alpha = target == 1 ? 0.25 : 0.75;
+          EXPECT_NEAR(got[0].at(i), alpha * factor * loss, 1e-5 * alpha * factor * loss);
+          // d/dt wrong^gamma loss = -wrong^gamma (gamma (1 - wrong) loss + wrong)
+          const double slope = -side * alpha * factor * (gamma * (1 - wrong) * loss + wrong);
+          EXPECT_NEAR(got[1].at(i), slope, 1e-5 * std::abs(slope) + 1e-38)
+              << "gamma " << gamma << ", logit " << logits.at(i);
+        }
+      }
+    }
+  }
+}
+
+/// Also at 1e8, beside which f32 has no digits for what is lost.
+TEST(Losses, CrossEntropyIsTheSameWhateverIsAddedToAllLogits) {
+  const Tensor labels = Tensor::of<std::int32_t>({0, 1});
+  const auto of_labels = [](const Vars& x) {
+    const Var each = cross_entropy_with_labels(x[0], x[1]);
+    return Vars{each, gradients(sum(each), {x[0]})[0]};
+  };
+  for (const float offset : {0.F, 1e3F, 1e6F, 1e8F, -1e8F}) {
+    const Tensor logits = Tensor::of({offset, offset, offset, offset, offset, offset}).reshape({2, 3});
+    const auto got = evaluate(of_labels, {logits, labels});
+    for (std::int64_t row = 0; row < 2; ++row) {
+      EXPECT_NEAR(got[0].at(row), std::log(3), 1e-6) << offset;
+      for (std::int64_t k = 0; k < 3; ++k)
+        EXPECT_NEAR(got[1].at(3 * row + k), (k == row ? -2. : 1.) / 3, 1e-6) << offset;
+    }
+  }
+}
+
+/// The gradient of logsumexp is softmax, which knows no offset.
+TEST(Losses, TheGradientOfLogsumexpIsSoftmaxAtEveryOffset) {
+  for (const float offset : {0.F, 1e6F, -1e8F}) {
+    const Tensor x = Tensor::of({offset, offset, offset, offset});
+    const auto got = evaluate([](const Vars& v) { return Vars{gradients(logsumexp(v[0]), {v[0]})[0]}; }, {x});
+    for (std::int64_t i = 0; i < 4; ++i) EXPECT_NEAR(got[0].at(i), 0.25, 1e-7) << offset;
+  }
+}
+
+TEST(Losses, CosineHoldsForVectorsOfEverySize) {
+  const LossFunction cosine = loss::cosine();
+  for (const float size : {1e-4F, 1.F, 1e20F, 1e30F}) {
+    const Tensor p = Tensor::of({size, 0.F, size, size}).reshape({2, 2}),
+                 t = Tensor::of({size, 0.F, size, -size}).reshape({2, 2});
+    const auto got = evaluate([&](const Vars& x) { return Vars{cosine.samples(x[0], x[1])}; }, {p, t});
+    EXPECT_NEAR(got[0].at(0), 0, 1e-6) << size;
+    EXPECT_NEAR(got[0].at(1), 1, 1e-6) << size;
+  }
+}
+
 TEST(Losses, EveryRowHasACaseAndItsTexts) {
   std::set<std::string> seen;
   for (const Case& c : cases()) seen.insert(c.loss.name());

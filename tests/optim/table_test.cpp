@@ -191,6 +191,23 @@ TEST_P(EveryOptimizer, TakesAScheduleAsAFactorOfItsRate) {
   EXPECT_TRUE(identical(scheduled.state.parameters, halved.state.parameters));
 }
 
+/// As a warm-up from 0 gives it. Such a step moves nothing, and nothing that follows is spoilt.
+TEST_P(EveryOptimizer, WorksWithARateThatStartsAtZero) {
+  for (DType dtype : {f32, f64}) {
+    const Layout layout = mixed_layout(dtype);
+    const Tensor start = ramp(layout.size, dtype);
+    Stepper stepper(make(budget().quadratic_lr), layout, start);
+    run_on_quadratic(stepper, 1, 0);
+    if (row().name != "rprop") EXPECT_LE(difference(stepper.evaluated(), start), 1e-6);
+    const int warmup = 20;
+    for (int i = 1; i < warmup; ++i) run_on_quadratic(stepper, 1, static_cast<double>(i) / warmup);
+    constexpr int steps = 3000;
+    for (int i = 0; i < steps; ++i) run_on_quadratic(stepper, 1, 1 - static_cast<double>(i) / steps);
+    const Tensor found = stepper.evaluated();
+    for (std::int64_t i = 0; i < layout.trained_size; ++i) EXPECT_NEAR(found.at(i), 0, 2e-3) << i;
+  }
+}
+
 TEST_P(EveryOptimizer, WorksInGroupsAsInOne) {
   const Layout layout = mixed_layout();
   Optimizer grouped = make(0.01);

@@ -60,6 +60,12 @@ for total, pct, div, final, anneal in [(10, 0.3, 25, 1e4, "cos"), (100, 0.3, 25,
          lambda o: s.OneCycleLR(o, 1.0, total_steps=total, pct_start=pct, div_factor=div, final_div_factor=final,
                                 anneal_strategy=anneal), momentum=True)
 
+for total, pct, anneal in [(20, 0.3, "cos"), (37, 0.25, "linear"), (30, 0.5, "cos")]:
+    case("one_cycle", {"pct_start": pct, "start": 0.1, "end": 0.001, "three_phase": True,
+                       "anneal": "cosine" if anneal == "cos" else "linear"}, total,
+         lambda o: s.OneCycleLR(o, 1.0, total_steps=total, pct_start=pct, div_factor=10, final_div_factor=100,
+                                anneal_strategy=anneal, three_phase=True), momentum=True)
+
 for base, up, down, mode, gamma in [(0.1, 4, 4, "triangular", 1.0), (0.2, 5, 3, "triangular2", 1.0),
                                     (0.01, 2, 7, "exp_range", 0.97), (0.0, 1, 1, "triangular2", 1.0)]:
     case("cyclic", {"start": base, "up": up, "down": down, "mode": mode, "gamma": gamma, "cycle_momentum": True}, 40,

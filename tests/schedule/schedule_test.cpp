@@ -154,6 +154,19 @@ TEST(Schedule, OneCycleEndsAtTheLastStepAndCyclesMomentum) {
   EXPECT_FALSE(schedule::one_cycle({.cycle_momentum = false}).momentum({}));
 }
 
+TEST(Schedule, OneCycleInThreePhasesRefusesARiseOfOverHalf) {
+  EXPECT_THROW((void)schedule::one_cycle({.pct_start = 0.6, .three_phase = true}), UsageError);
+  // symmetric, and then down: 0, 5 and 10 steps into a run of 21
+  const Schedule schedule =
+      schedule::one_cycle({.pct_start = 6.0 / 21, .start = 0.1, .end = 0.01, .three_phase = true});
+  EXPECT_NEAR(schedule.factor({.step = 0, .total = 21}), 0.1, 1e-12);
+  EXPECT_NEAR(schedule.factor({.step = 5, .total = 21}), 1, 1e-12);
+  EXPECT_NEAR(schedule.factor({.step = 10, .total = 21}), 0.1, 1e-12);
+  EXPECT_NEAR(schedule.factor({.step = 20, .total = 21}), 0.01, 1e-12);
+  EXPECT_NEAR(*schedule.momentum({.step = 10, .total = 21}), 0.95, 1e-12);
+  EXPECT_NEAR(*schedule.momentum({.step = 15, .total = 21}), 0.95, 1e-12);
+}
+
 TEST(Schedule, InverseTimeAndSquareRootFollowTheirFormula) {
   for (double t = 0; t < 30; ++t) {
     const Progress progress{.step = static_cast<std::int64_t>(t), .total = 100};

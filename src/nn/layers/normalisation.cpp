@@ -67,6 +67,32 @@ Var batch_normalised(Var x, const Moments& moments, double eps, Var weight, Var 
       });
 }
 
+/// (batch, places, channels), normalised over places and the channels of each group, with the gradients of x, weight
+/// and bias from the same two sums. All sums over memory are over places, for all channels side by side; what is left
+/// to do for groups is done on (batch, channels).
+Var group_normalised(Var x, std::int64_t groups, double eps, Var weight, Var bias) {
+  const std::int64_t batch = x.dim(0), channels = x.dim(2), size = channels / groups;
+  const auto count = static_cast<double>(x.dim(1) * size);
+  const auto mean_of_group = [=](Var sums) {  // (batch, channels) -> the same for each channel of a group
+    const Var of_group = sum(reshape(sums, {batch, groups, size}), 2, Keep::yes) / count;
+    return reshape(broadcast_to(of_group, {batch, groups, size}), {batch, channels});
+  };
+  const auto per_place = [](Var y) { return expand_dims(y, 1); };
+  const Var m = mean_of_group(sum(x, 1));
+  const Var scale = rsqrt(mean_of_group(sum(square(x - per_place(m)), 1)) + eps);
+  return custom_derivative(
+      {x, weight, bias},
+      [&](std::span<const Var> in) { return (in[0] - per_place(m)) * per_place(scale * in[1]) + in[2]; },
+      [=](std::span<const Var> in, Var, Var g) {
+        const Var from_mean = in[0] + per_place(-m);  // not the forward pass's x - m, which would have to be kept
+        const Var total = sum(g, 1), product = scale * sum(g * from_mean, 1);
+        const Var shift = scale * mean_of_group(in[1] * total);
+        const Var slope = square(scale) * mean_of_group(in[1] * product);
+        const Var by_x = g * per_place(scale * in[1]) - per_place(shift) - from_mean * per_place(slope);
+        return std::vector<Var>{by_x, sum(product, 0), sum(total, 0)};
+      });
+}
+
 /// (batch, ..., channels) as (batch, places, channels).
 Var with_places(Var x) { return reshape(x, {x.dim(0), x.size() / x.dim(0) / x.dim(-1), x.dim(-1)}); }
 
@@ -107,9 +133,10 @@ Var group_norm(Scope s, const Arg& x, const GroupNormOptions& o) {
     fail<UsageError>("[group_norm] {} groups of {} channels in '{}'. Hint: groups divides the channels.{}", o.groups,
                      shape[-1], s.path(), at(x.source()));
   }
-  const Var places = with_places(x.var());
-  const Var grouped = reshape(places, {places.dim(0), places.dim(1), o.groups, shape[-1] / o.groups});
-  return Affine(s, shape[-1], o.affine)(reshape(standardised(grouped, {1, 3}, o.eps), shape));
+  const Affine affine(s, shape[-1], o.affine);
+  const Var weight = o.affine ? affine.weight : broadcast_to(as_var(1, x.var()), {shape[-1]});
+  const Var bias = o.affine ? affine.bias : broadcast_to(as_var(0, x.var()), {shape[-1]});
+  return reshape(group_normalised(with_places(x.var()), o.groups, o.eps, weight, bias), shape);
 }
 
 Var instance_norm(Scope s, const Arg& x, const InstanceNormOptions& o) {

@@ -17,15 +17,18 @@ namespace {
 Var direction(Update& u, const FtrlOptions& o) {
   const Var lr = u.scalar("lr", o.lr), beta = u.scalar("beta", o.beta), x = u.parameter;
   const Var l1 = u.scalar("l1", o.l1), l2 = u.scalar("l2", o.l2);
-  const Var z = where(equal(u.step(), 1), -x * (beta / lr + l2) - sign(x) * l1, u["z"]);
+  const Var moves = lr > 0;  // a schedule may start at 0: such a step leaves all as it is
+  const Var rate = where(moves, lr, 1), is_first = equal(u["last_lr"], 0);
+  const Var start = where(is_first, -x * (beta / rate + l2) - sign(x) * l1, u["z"]);
   const Var n = u["n"] + square(u.gradient);
-  const Var last_lr = where(equal(u.step(), 1), lr, u["last_lr"]);
-  const Var stiffness = (beta + sqrt(n)) / lr;
-  u["z"] = z + u.gradient - (stiffness - (beta + sqrt(u["n"])) / last_lr) * x;
-  u["n"] = n;
-  u["last_lr"] = lr;
-  const Var beyond = u["z"] - clamp(u["z"], -l1, l1);
-  return x + beyond / (stiffness + l2);
+  const Var stiffness = (beta + sqrt(n)) / rate;
+  const Var last_stiffness = (beta + sqrt(u["n"])) / where(is_first, rate, u["last_lr"]);
+  const Var z = start + u.gradient - (stiffness - last_stiffness) * x;
+  u["z"] = where(moves, z, u["z"]);
+  u["n"] = where(moves, n, u["n"]);
+  u["last_lr"] = where(moves, lr, u["last_lr"]);
+  const Var beyond = z - clamp(z, -l1, l1);
+  return where(moves, x + beyond / (stiffness + l2), 0);
 }
 
 }  // namespace

@@ -3,6 +3,7 @@
 #include <cmath>
 #include <numbers>
 
+#include "core/error.hpp"
 #include "schedule/curve.hpp"
 
 namespace thalweg::schedule {
@@ -34,14 +35,18 @@ Schedule cosine_restarts(CosineRestartsOptions options) {
 }
 
 namespace {
-/// From `low` to `high` over the rise, then to `end`: over n - 1 steps, so that the last step of the run has `end`.
+/// From `low` to `high` over the rise, in three phases back to `low`, then to `end`: over n - 1 steps, so that the last
+/// step of the run has `end`.
 double one_cycle_curve(const OneCycleOptions& o, const Place& at, double low, double high, double end) {
-  const double t = at.inside(), top = o.pct_start * at.n - 1, fall = at.n - 1 - top;
   const auto between = [&](double from, double to, double part) {
     return o.anneal == "linear" ? from + (to - from) * part : cosine_between(from, to, part);
   };
+  const double t = at.inside(), last = at.n - 1, top = o.pct_start * at.n - 1;
   if (top > 0 && t <= top) return between(low, high, t / top);
-  return between(high, end, fall > 0 ? (t - top) / fall : 1);
+  const double back = o.three_phase ? std::max(top, 2 * top) : top;
+  if (t <= back) return between(high, low, (t - top) / (back - top));
+  const double from = o.three_phase ? low : high;
+  return between(from, end, last > back ? (t - back) / (last - back) : 1);
 }
 }  // namespace
 
@@ -50,11 +55,16 @@ Fields fields(OneCycleOptions& o) {
                          {"start", &o.start, "factor of lr at the first step", not_negative},
                          {"end", &o.end, "factor of lr at the last step", not_negative},
                          {"anneal", &o.anneal, "shape of rise and fall", any_number, {"cosine", "linear"}},
+                         {"three_phase", &o.three_phase, "fall to start as long as it rose, then to end"},
                          {"cycle_momentum", &o.cycle_momentum, "move momentum (or beta1) the other way"},
                          {"momentum_low", &o.momentum_low, "momentum at the peak", below_one},
                          {"momentum_high", &o.momentum_high, "momentum at both ends", below_one}});
 }
 Schedule one_cycle(OneCycleOptions options) {
+  if (options.three_phase && options.pct_start > 0.5) {
+    fail<UsageError>("[one_cycle] pct_start = {} in three phases. Wanted: at most 0.5, for the fall is as long.",
+                     options.pct_start);
+  }
   constexpr auto momentum = [](const OneCycleOptions& o, const Place& at) {
     return one_cycle_curve(o, at, o.momentum_high, o.momentum_low, o.momentum_high);
   };

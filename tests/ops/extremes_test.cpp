@@ -1,0 +1,171 @@
+// Numbers at the ends of the range: NaN is never hidden, and what has a value has it at every size.
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <limits>
+
+#include "evaluate.hpp"
+#include "thalweg/ops.hpp"
+#include "thalweg/sequence.hpp"
+#include "thalweg/spatial.hpp"
+
+namespace thalweg {
+namespace {
+
+using Vars = std::vector<Var>;
+
+template <class T>
+class Extremes : public testing::Test {
+ protected:
+  static constexpr T nan = std::numeric_limits<T>::quiet_NaN();
+};
+using Types = testing::Types<float, double>;
+TYPED_TEST_SUITE(Extremes, Types);
+
+/// An image of ones, 5 by 5 with as many channels, and one NaN.
+template <class T>
+Tensor image_with_nan(std::int64_t channels, std::int64_t place) {
+  std::vector<T> values(static_cast<std::size_t>(25 * channels), T{1});
+  values[static_cast<std::size_t>(place)] = std::numeric_limits<T>::quiet_NaN();
+  return Tensor::from(values, {1, 5, 5, channels});
+}
+
+TYPED_TEST(Extremes, MaxPoolHandsOnNaN) {
+  for (const std::int64_t channels : {1, 3, 16, 37}) {
+    const std::int64_t place = (2 * 5 + 2) * channels + channels - 1;  // in the middle, in the last channel
+    const Tensor x = image_with_nan<TypeParam>(channels, place);
+    const auto pool = [](const Vars& v) {
+      const Var y = max_pool2d(v[0], {.window = 3, .stride = 1});
+      return Vars{y, gradients(sum(y), {v[0]})[0]};
+    };
+    const auto got = evaluate(pool, {x});
+    for (std::int64_t i = 0; i < got[0].size(); ++i) {  // each window of the last channel has it
+      EXPECT_EQ(std::isnan(got[0].at(i)), i % channels == channels - 1) << i;
+    }
+    EXPECT_EQ(got[1].at(place), 9);  // the cotangents of all windows go where the maximum came from
+  }
+}
+
+TYPED_TEST(Extremes, SelectionsHandOnNaN) {
+  const Tensor x = Tensor::of<TypeParam>({3, 1, this->nan, 2});
+  const auto select = [](const Vars& v) {
+    return Vars{max(v[0]), min(v[0]), cast(argmax(v[0]), f64), softmax(v[0]), logsumexp(v[0])};
+  };
+  const auto got = evaluate(select, {x});
+  EXPECT_TRUE(std::isnan(got[0].item()));
+  EXPECT_TRUE(std::isnan(got[1].item()));
+  EXPECT_EQ(got[2].item(), 2);
+  for (std::int64_t i = 0; i < 4; ++i) EXPECT_TRUE(std::isnan(got[3].at(i)));
+  EXPECT_TRUE(std::isnan(got[4].item()));
+}
+
+/// A score that is NaN spoils the whole row, as in softmax: here of the third key, in its first number.
+TYPED_TEST(Extremes, AttentionHandsOnNaN) {
+  const std::int64_t time = 5, width = 4;
+  std::vector<TypeParam> ones(static_cast<std::size_t>(time * width), TypeParam{1});
+  const Tensor q = Tensor::from(ones, {1, time, 1, width}), v = q;
+  ones[static_cast<std::size_t>(2 * width)] = this->nan;
+  const Tensor k = Tensor::from(ones, {1, time, 1, width});
+  const Tensor y = evaluate([](const Vars& x) { return Vars{attention(x[0], x[1], x[2])}; }, {q, k, v})[0];
+  for (std::int64_t i = 0; i < y.size(); ++i) EXPECT_TRUE(std::isnan(y.at(i))) << i;
+}
+
+TYPED_TEST(Extremes, RunningSumsKeepTheirDigits) {
+  const std::int64_t n = 3'000'000;
+  const auto last = [n](const Vars& v) {
+    return Vars{slice(cumsum(v[0]), n - 1, n), slice(gradients(sum(cumsum(v[0])), {v[0]})[0], 0, 1)};
+  };
+  const auto got = evaluate(last, {full({n}, 0.1, dtype_of<TypeParam>())});
+  const double each = static_cast<double>(TypeParam(0.1)), unit = std::numeric_limits<TypeParam>::epsilon();
+  EXPECT_NEAR(got[0].item() / (each * static_cast<double>(n)), 1, 4 * unit);
+  EXPECT_NEAR(got[1].item() / static_cast<double>(n), 1, 4 * unit);
+}
+
+/// The sums of columns go through as many blocks as there are hundreds of rows.
+TYPED_TEST(Extremes, SumsOfLongColumnsKeepTheirDigits) {
+  const std::int64_t n = 2'000'000;
+  const auto got =
+      evaluate([](const Vars& v) { return Vars{sum(v[0], 0)}; }, {full({n, 3}, 0.1, dtype_of<TypeParam>())});
+  const double wanted = static_cast<double>(TypeParam(0.1)) * static_cast<double>(n);
+  for (std::int64_t i = 0; i < 3; ++i)
+    EXPECT_NEAR(got[0].at(i) / wanted, 1, 16 * std::numeric_limits<TypeParam>::epsilon());
+}
+
+TYPED_TEST(Extremes, NormsHoldForNumbersOfEverySize) {
+  using Limits = std::numeric_limits<TypeParam>;
+  for (const TypeParam size : {TypeParam(1), Limits::max() / 8, Limits::min() * 8, TypeParam(3e-12)}) {
+    const Tensor x = Tensor::of<TypeParam>({3 * size, 0, -4 * size});
+    const auto both = [](const Vars& v) {
+      const Var y = norm(v[0]);
+      return Vars{y, gradients(y, {v[0]})[0]};
+    };
+    const auto got = evaluate(both, {x});
+    EXPECT_NEAR(got[0].item() / (5 * static_cast<double>(size)), 1, 4 * Limits::epsilon()) << size;
+    EXPECT_NEAR(got[1].at(0), 0.6, 1e-6) << size;
+    EXPECT_EQ(got[1].at(1), 0) << size;
+    EXPECT_NEAR(got[1].at(2), -0.8, 1e-6) << size;
+  }
+  const auto of = [](std::initializer_list<TypeParam> x) {
+    return evaluate([](const Vars& v) { return Vars{norm(v[0])}; }, {Tensor::of<TypeParam>(x)})[0].item();
+  };
+  EXPECT_EQ(of({0, 0}), 0);
+  EXPECT_EQ(of({0, Limits::max() / 2}), static_cast<double>(Limits::max() / 2));
+  EXPECT_EQ(of({-Limits::denorm_min(), 0}), static_cast<double>(Limits::denorm_min()));
+  EXPECT_TRUE(std::isnan(of({1, this->nan})));
+  EXPECT_EQ(of({1, -Limits::infinity()}), Limits::infinity());
+}
+
+TYPED_TEST(Extremes, GeluByTanhIsFlatFarOut) {
+  const std::vector<TypeParam> far = {30, 100, TypeParam(1e15), TypeParam(1e25), std::numeric_limits<TypeParam>::max()};
+  for (const TypeParam x : far) {
+    const auto derivatives = [](const Vars& v) {
+      const Var first = gradients(sum(gelu_tanh(v[0])), {v[0]})[0];
+      return Vars{gelu_tanh(v[0]), first, gradients(sum(first), {v[0]})[0]};
+    };
+    const auto got = evaluate(derivatives, {Tensor::of<TypeParam>({x, -x})});
+    EXPECT_EQ(got[0].at(0), static_cast<double>(x));
+    EXPECT_EQ(got[0].at(1), 0) << x;
+    EXPECT_EQ(got[1].at(0), 1) << x;
+    EXPECT_EQ(got[1].at(1), 0) << x;
+    EXPECT_EQ(got[2].at(0), 0) << x;
+    EXPECT_EQ(got[2].at(1), 0) << x;
+  }
+}
+
+/// At every number that is not infinite: value and derivative are numbers.
+TYPED_TEST(Extremes, ActivationsAndTheirDerivativesAreNumbersEverywhere) {
+  using Function = Var (*)(const Arg&);
+  const std::pair<const char*, Function> all[] = {{"relu", relu},
+                                                  {"relu6", relu6},
+                                                  {"selu", selu},
+                                                  {"gelu", gelu},
+                                                  {"gelu_tanh", gelu_tanh},
+                                                  {"silu", silu},
+                                                  {"mish", mish},
+                                                  {"softplus", softplus},
+                                                  {"softsign", softsign},
+                                                  {"sigmoid", sigmoid},
+                                                  {"tanh", tanh},
+                                                  {"hard_sigmoid", hard_sigmoid},
+                                                  {"hard_swish", hard_swish},
+                                                  {"log_sigmoid", log_sigmoid},
+                                                  {"erf", erf}};
+  const TypeParam large = std::numeric_limits<TypeParam>::max() / 16;
+  const Tensor x = Tensor::of<TypeParam>({large, -large, TypeParam(1e15), TypeParam(-1e15), 100, -100, 0});
+  for (const auto& [name, f] : all) {
+    const auto both = [&f = f](const Vars& v) {
+      const Var y = f(v[0]);
+      return Vars{y, gradients(sum(y), {v[0]})[0], f(v[0] * std::numeric_limits<double>::quiet_NaN())};
+    };
+    const auto got = evaluate(both, {x});
+    for (std::int64_t i = 0; i < x.size(); ++i) {
+      EXPECT_TRUE(std::isfinite(got[0].at(i))) << name << '(' << x.at(i) << ") = " << got[0].at(i);
+      EXPECT_TRUE(std::isfinite(got[1].at(i))) << name << "'(" << x.at(i) << ") = " << got[1].at(i);
+      EXPECT_TRUE(std::isnan(got[2].at(i))) << name << " of NaN";
+    }
+  }
+}
+
+}  // namespace
+}  // namespace thalweg

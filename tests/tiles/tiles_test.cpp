@@ -1,0 +1,115 @@
+// Tile programs against plain loops: inputs that repeat, sums with many running values.
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <random>
+
+#include "tiles/tile_plan.hpp"
+#include "tiles/tiles.hpp"
+
+namespace thalweg {
+namespace {
+
+template <class T>
+std::vector<T> numbers(std::int64_t n, unsigned seed) {
+  std::mt19937 random(seed);
+  std::vector<T> x(static_cast<std::size_t>(n));
+  for (T& value : x) value = std::uniform_real_distribution<T>(-1, 1)(random);
+  return x;
+}
+
+template <class T>
+constexpr DType dtype() {
+  return sizeof(T) == 4 ? f32 : f64;
+}
+
+template <class T>
+void run(const TileProgram& program, std::vector<const T*> inputs, T* output) {
+  const Kernel kernel = make_tile_kernel(program);
+  std::vector<const std::byte*> in;
+  for (const T* x : inputs) in.push_back(reinterpret_cast<const std::byte*>(x));
+  std::byte* out = reinterpret_cast<std::byte*>(output);
+  std::vector<std::byte> scratch(kernel.scratch);
+  Workers workers(1);
+  kernel.run({&out, in.data(), scratch.data(), workers});
+}
+
+template <class T>
+class Tiles : public testing::Test {};
+using Types = testing::Types<float, double>;
+TYPED_TEST_SUITE(Tiles, Types);
+
+/// (samples, places, channels) times a row of channels for each sample.
+TYPED_TEST(Tiles, RowsOfEachSampleAreRepeatedOverItsPlaces) {
+  using T = TypeParam;
+  for (const std::int64_t channels : {1, 3, 8, 64, 200}) {
+    for (const std::int64_t places : {1, 5, 100, 1023}) {
+      const std::int64_t samples = 3, n = samples * places * channels;
+      const std::vector<T> x = numbers<T>(n, 1), rows = numbers<T>(samples * channels, 2);
+      View repeated = View::dense({samples, places, channels});
+      repeated.strides[0] = channels, repeated.strides[1] = 0;
+      TileProgram program;
+      program.dtype = dtype<T>();
+      program.outer = n;
+      program.loads = {{0, View::dense({n}), program.dtype}, {1, repeated, program.dtype}};
+      program.steps = {{find_micro_op("mul"), {0, 1, 0, 0}}};
+      program.stores = {{2, 0, {}}};
+      std::vector<T> y(x.size());
+      run<T>(program, {x.data(), rows.data()}, y.data());
+      for (std::int64_t i = 0; i < n; ++i) {
+        const std::int64_t sample = i / (places * channels);
+        ASSERT_EQ(y[static_cast<std::size_t>(i)],
+                  x[static_cast<std::size_t>(i)] * rows[static_cast<std::size_t>(sample * channels + i % channels)])
+            << "element " << i << " of " << samples << " x " << places << " x " << channels;
+      }
+    }
+  }
+}
+
+/// What the design says a sum is: running values by the place in the row, folded by halves, blocks in order.
+template <class T>
+T sum_by_the_rule(const std::vector<T>& x) {
+  const auto n = static_cast<std::int64_t>(x.size());
+  const auto block = [&](std::int64_t begin, std::int64_t end, std::int64_t lanes) {
+    std::vector<T> running(static_cast<std::size_t>(lanes), 0);
+    for (std::int64_t i = begin; i < end; ++i)
+      running[static_cast<std::size_t>((i - begin) % lanes)] += x[static_cast<std::size_t>(i)];
+    for (std::int64_t half = lanes / 2; half > 0; half /= 2) {
+      for (std::int64_t i = 0; i < half; ++i)
+        running[static_cast<std::size_t>(i)] += running[static_cast<std::size_t>(i + half)];
+    }
+    return running[0];
+  };
+  if (n <= short_row<T>) return block(0, n, 16);
+  if (n <= reduce_block) return block(0, n, reduce_lanes<T>);
+  double total = 0;
+  for (std::int64_t begin = 0; begin < n; begin += reduce_block)
+    total += static_cast<double>(block(begin, std::min(n, begin + reduce_block), reduce_lanes<T>));
+  return static_cast<T>(total);
+}
+
+TYPED_TEST(Tiles, ASumRoundsByItsLengthAlone) {
+  using T = TypeParam;
+  for (const std::int64_t n : {1, 7, 16, 100, 128, 129, 256, 257, 300, 512, 513, 4096, 4097, 20000}) {
+    const std::vector<T> x = numbers<T>(n, 3);
+    std::vector<T> squares;
+    for (const T value : x) squares.push_back(value * value);
+    TileProgram program;
+    program.dtype = dtype<T>();
+    program.reduced = n;
+    program.loads = {{0, View::dense({n}), program.dtype}};
+    program.reductions = {{find_reducer("sum"), 0, 0}};
+    T sum = 0, of_squares = 0;
+    run<T>(program, {x.data()}, &sum);
+    EXPECT_EQ(sum, sum_by_the_rule(x)) << n;
+    program.steps = {{find_micro_op("square"), {0, 0, 0, 0}}};
+    program.reductions[0].reg = 1;
+    EXPECT_TRUE(plan_tiles(program).steps.empty());  // squared as they are added
+    run<T>(program, {x.data()}, &of_squares);
+    EXPECT_EQ(of_squares, sum_by_the_rule(squares)) << n;
+  }
+}
+
+}  // namespace
+}  // namespace thalweg
