@@ -9,8 +9,8 @@
 
 #include "core/error.hpp"
 #include "data/split.hpp"
+#include "engine/run_length.hpp"
 #include "insight/lr_curve.hpp"
-#include "train/run_length.hpp"
 
 namespace thalweg {
 

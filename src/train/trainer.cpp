@@ -10,11 +10,11 @@
 #include "data/split.hpp"
 #include "engine/check_state.hpp"
 #include "engine/engine.hpp"
+#include "engine/row_order.hpp"
 #include "options/differences.hpp"
 #include "store/checkpoint.hpp"
 #include "store/safetensors.hpp"
 #include "train/evaluation.hpp"
-#include "train/row_order.hpp"
 
 namespace thalweg {
 
