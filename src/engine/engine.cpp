@@ -4,7 +4,9 @@
 #include <cmath>
 
 #include "core/error.hpp"
+#include "engine/check_state.hpp"
 #include "engine/not_finite.hpp"
+#include "engine/row_weight.hpp"
 #include "nn/init.hpp"
 
 namespace thalweg {
@@ -33,9 +35,26 @@ State Engine::init(const Dataset& data, std::uint64_t seed, DType dtype) {
 }
 
 void Engine::prepare(State& state) {
+  check_parameters(state);
+  const auto before = layout_;
   if (!updater_.prepare(state)) return;
+  layout_ = state.layout;
   norm_.emplace(optimizer(), *state.layout);
   layer_norms_.reset();
+  if (!before || same_places(*before, *layout_)) return;
+  programs_.clear();
+  one_shard_ = {};
+}
+
+void Engine::check(const State& state, const Dataset& data, Mode mode) const {
+  const Layout& layout = *state.layout;
+  const TracedObjective traced =
+      trace_objective(function_, columns_of(data), std::min<std::int64_t>(data.rows(), 2), mode, layout.dtype);
+  for (const TracedParameter& p : traced.parameters) (void)entry_in(layout, p.name, {p.var.shape(), p.var.dtype()});
+}
+
+std::optional<double> Engine::row_weight(const State& state, const Dataset& data) {
+  return mean_row_weight(function_, *state.layout, data, workers_);
 }
 
 Engine::Sums Engine::sum_over_shards(const State& state, const RowSelection& batch, const BatchPrograms& programs) {
@@ -64,10 +83,10 @@ void Engine::give_back(Sums sums) {
   if (sums.lent.data()) pool_.give_back(std::move(sums.lent));
 }
 
-void Engine::update(State& state, const Sums& sums, double norm, double lr, const Progress& progress) {
+void Engine::update(State& state, const Sums& sums, double divisor, double norm, double lr, const Progress& progress) {
   updater_.run(state, sums.gradient,
-               {.step = state.step + 1,
-                .weight = sums.weight,
+               {.step = state.step + 1 - updater_.skipped(state),
+                .weight = divisor,
                 .gradient_norm = norm,
                 .lr = lr,
                 .seed = state.seed,
@@ -79,7 +98,10 @@ State Engine::evaluation_state(const State& state) {
   State result = state;
   prepare(result);
   const UpdateProgram& update = updater_.program();
-  if (update.evaluation) result.parameters = evaluation_parameters(update, result, workers_);
+  if (!update.evaluation) return result;
+  State counted = result;
+  counted.step -= updater_.skipped(result);
+  result.parameters = evaluation_parameters(update, counted, workers_);
   return result;
 }
 
@@ -118,36 +140,47 @@ void move(State& state, const Movement& m, const std::byte* observed, double row
 
 }  // namespace
 
-StepReport Engine::step(State& state, const RowSelection& batch, const Progress& progress, std::int64_t shard_size) {
+StepReport Engine::step(State& state, const RowSelection& batch, const Progress& progress, std::int64_t shard_size,
+                        std::optional<double> row_weight) {
   const FlushDenormals flush;
   const std::int64_t rows = batch.count();
   if (rows == 0) fail<UsageError>("[train] a batch of no rows");
   prepare(state);
-  const Layout& layout = *state.layout;
   const BatchPrograms& programs = programs_.for_batch(state, batch, shard_size);
   Sums sums = sum_over_shards(state, batch, programs);
-  StepReport report;
-  report.loss = sums.loss / sums.weight;
-  report.weight = sums.weight;
-  report.gradient_norm = norm_->of(sums.gradient, workers_) / sums.weight;
+  StepReport report{.step = state.step + 1, .total_steps = progress.total, .samples = rows};
+  report.lr = optimizer().lr * optimizer().schedule.factor(progress);
+  if (sums.weight == 0) {
+    updater_.skip(state);
+  } else {
+    report.weight = programs.whole->is_mean() ? static_cast<double>(rows) : sums.weight;
+    report.loss = sums.loss / sums.weight;
+    take_step(state, batch, programs, sums, row_weight ? static_cast<double>(rows) * *row_weight : sums.weight,
+              progress, report);
+  }
+  give_back(std::move(sums));
+  ++state.step;
+  return report;
+}
+
+void Engine::take_step(State& state, const RowSelection& batch, const BatchPrograms& programs, const Sums& sums,
+                       double divisor, const Progress& progress, StepReport& report) {
+  const Layout& layout = *state.layout;
+  report.gradient_norm = norm_->of(sums.gradient, workers_) / divisor;
   const bool finite = std::isfinite(report.loss) && std::isfinite(report.gradient_norm);
   if (!finite && !updater_.program().skips)
     explain_not_finite(function_, state, batch, programs.whole->rows(), report.loss, workers_);
   if (watches_layers_) {
     if (!layer_norms_) layer_norms_.emplace(layout);
-    report.layer_norms = layer_norms_->of(sums.gradient, sums.weight, pool_, workers_);
+    report.layer_norms = layer_norms_->of(sums.gradient, divisor, pool_, workers_);
   }
-  report.lr = optimizer().lr * optimizer().schedule.factor(progress);
-  update(state, sums, report.gradient_norm, report.lr, progress);
-  if (finite) {
-    const std::byte* observed = sums.gradient + static_cast<std::size_t>(layout.trained_size) * size_of(layout.dtype);
-    for (const Movement& m : programs.whole->movements()) move(state, m, observed, static_cast<double>(rows));
+  update(state, sums, divisor, report.gradient_norm, report.lr, progress);
+  if (!finite) return;
+  const std::byte* observed = sums.gradient + static_cast<std::size_t>(layout.trained_size) * size_of(layout.dtype);
+  for (const Movement& m : programs.whole->movements()) {
+    const std::int64_t unseen = programs.last->observes(m) ? 0 : programs.last->rows();
+    move(state, m, observed, static_cast<double>(batch.count() - unseen));
   }
-  give_back(std::move(sums));
-  report.step = ++state.step;
-  report.total_steps = progress.total;
-  report.samples = rows;
-  return report;
 }
 
 std::string Engine::explain(const State& state, const Dataset& data) {

@@ -17,7 +17,15 @@ class Engine {
   Engine(EvaluationFunction function, Optimizer optimizer, int threads);
 
   [[nodiscard]] State init(const Dataset& data, std::uint64_t seed, DType dtype);
-  StepReport step(State& state, const RowSelection& batch, const Progress& progress, std::int64_t shard_size);
+  /// `row_weight` is what a row of the data weighs on average: the gradient is divided by it and the number of rows. It
+  /// is divided by the batch's own weight where that is not given.
+  StepReport step(State& state, const RowSelection& batch, const Progress& progress, std::int64_t shard_size,
+                  std::optional<double> row_weight = {});
+  /// The mean weight of the rows, where a step is to divide by it: see mean_row_weight.
+  [[nodiscard]] std::optional<double> row_weight(const State& state, const Dataset& data);
+  /// Traces the objective on such data, so that its errors come before the first step. Throws ModelError for a
+  /// parameter that the state lacks, or has in another shape.
+  void check(const State& state, const Dataset& data, Mode mode) const;
   /// The state with the parameters to evaluate with: an average, say, where the optimizer keeps one.
   [[nodiscard]] State evaluation_state(const State& state);
   /// The loss over all rows; the predictions, (rows, ...), where the objective is a model's.
@@ -42,7 +50,9 @@ class Engine {
   Sums sum_over_shards(const State& state, const RowSelection& batch, const BatchPrograms& programs);
   void give_back(Sums sums);
   void prepare(State& state);
-  void update(State& state, const Sums& sums, double norm, double lr, const Progress& progress);
+  void update(State& state, const Sums& sums, double divisor, double norm, double lr, const Progress& progress);
+  void take_step(State& state, const RowSelection& batch, const BatchPrograms& programs, const Sums& sums,
+                 double divisor, const Progress& progress, StepReport& report);
 
   EvaluationFunction function_;
   Workers workers_;
@@ -50,6 +60,7 @@ class Engine {
   Programs programs_;
   Evaluator evaluator_;
   Updater updater_;
+  std::shared_ptr<const Layout> layout_;
   OneShard one_shard_;
   std::optional<GradientNorm> norm_;
   bool watches_layers_ = false;

@@ -5,6 +5,7 @@
 
 #include "core/error.hpp"
 #include "data/read_ahead.hpp"
+#include "engine/check_state.hpp"
 #include "graph/graph.hpp"
 
 namespace thalweg {
@@ -60,6 +61,9 @@ LossSum Evaluator::operator()(const State& state, const Dataset& data, Tensor& p
   const FlushDenormals flush;
   const std::int64_t rows = data.rows();
   if (rows == 0) fail<UsageError>("[evaluate] a set of no rows");
+  check_parameters(state);
+  if (layout_ && layout_ != state.layout && !same_places(*layout_, *state.layout)) passes_.clear();
+  layout_ = state.layout;
   const std::int64_t size = shard_rows(data, *state.layout);
   const Signature prediction = pass_for(size, data, *state.layout).prediction();
   std::byte* into = nullptr;

@@ -45,6 +45,7 @@ class Evaluator {
            BlockPool& pool, Workers& workers);
 
   EvaluationFunction function_;
+  std::shared_ptr<const Layout> layout_;  // of the passes
   std::vector<std::unique_ptr<const Pass>> passes_;
 };
 

@@ -78,7 +78,7 @@ StepCost Engine::measure(const State& given, const Dataset& batch, std::int64_t 
   Sums sums = sum_over_shards(state, rows, programs);
   cost.update.seconds = median_seconds([&] {
     (void)norm_->of(sums.gradient, workers_);
-    update(state, sums, 1, optimizer().lr, {});
+    update(state, sums, sums.weight, 1, optimizer().lr, {});
   });
   give_back(std::move(sums));
   return cost;

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "core/error.hpp"
+#include "core/index.hpp"
 #include "thalweg/ops.hpp"
 
 namespace thalweg {
@@ -96,20 +97,15 @@ const ParameterEntry& entry_in(const Layout& layout, std::string_view name, cons
   return *found;
 }
 
-namespace {
-
-/// For each node, whether `from` depends on it.
 std::vector<char> needed_by(const Graph& graph, Var from) {
   std::vector<char> needed(static_cast<std::size_t>(graph.size()), 0);
-  needed[static_cast<std::size_t>(from.index())] = 1;
+  at(needed, from.index()) = 1;
   for (int i = from.index(); i >= 0; --i) {
-    if (!needed[static_cast<std::size_t>(i)]) continue;
-    for (int input : graph.node(i).inputs) needed[static_cast<std::size_t>(input)] = 1;
+    if (!at(needed, i)) continue;
+    for (int input : graph.node(i).inputs) at(needed, input) = 1;
   }
   return needed;
 }
-
-}  // namespace
 
 Layout layout_of(const TracedObjective& traced, DType dtype) {
   Layout layout;
@@ -118,7 +114,7 @@ Layout layout_of(const TracedObjective& traced, DType dtype) {
   const auto add = [&](bool frozen, bool decay, bool statistic = false) {
     for (const TracedParameter& p : traced.parameters) {
       if (p.options.frozen != frozen || (!frozen && p.options.decay != decay) || p.statistic != statistic) continue;
-      if (!frozen && !p.options.optional && !needed[static_cast<std::size_t>(p.var.index())]) {
+      if (!frozen && !p.options.optional && !at(needed, p.var.index())) {
         fail<UsageError>(
             "[train] the loss does not depend on the parameter '{}'. Hint: use it, or declare it with "
             "{{.optional = true}} or {{.frozen = true}}.",

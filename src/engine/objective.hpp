@@ -45,6 +45,9 @@ struct TracedObjective {
 /// of samples), and predictions keep samples apart.
 [[nodiscard]] bool keeps_samples_apart(const TracedObjective& traced, std::int64_t rows);
 
+/// For each node, whether `from` depends on it.
+[[nodiscard]] std::vector<char> needed_by(const Graph& graph, Var from);
+
 /// The parameter of that name. Throws ModelError where there is none, or where it is otherwise.
 [[nodiscard]] const ParameterEntry& entry_in(const Layout& layout, std::string_view name, const Signature& wanted);
 

@@ -6,10 +6,14 @@ namespace thalweg {
 
 bool Programs::set_memory(Memory memory) {
   if (memory_ == memory) return false;
-  programs_.clear();
-  asked_ = {};
+  clear();
   memory_ = memory;
   return true;
+}
+
+void Programs::clear() {
+  programs_.clear();
+  asked_ = {};
 }
 
 std::unique_ptr<ShardProgram> Programs::make(std::int64_t rows, const Dataset& data, const Layout& layout,

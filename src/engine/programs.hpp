@@ -24,8 +24,9 @@ class Programs {
 
   /// What is kept for the backward pass; true where that is a change, which invalidates every program.
   bool set_memory(Memory memory);
+  void clear();
   /// For a batch in shards of `wanted` rows (0: the default), or in one where the objective mixes samples. Valid until
-  /// set_memory.
+  /// set_memory or clear.
   [[nodiscard]] const BatchPrograms& for_batch(const State& state, const RowSelection& batch, std::int64_t wanted);
   /// A program of its own for `rows` rows.
   [[nodiscard]] std::unique_ptr<ShardProgram> make(std::int64_t rows, const Dataset& data, const Layout& layout,

@@ -62,6 +62,7 @@ ShardProgram::ShardProgram(const EvaluationFunction& function, std::int64_t rows
   if (fits_a_cache(*draft.traced.graph)) passes.recompute = Recompute::nothing;
   program_.emplace(*draft.traced.graph, draft.inputs, draft.outputs, passes);
   separable_ = keeps_samples_apart(draft.traced, rows);
+  is_mean_ = !result.loss.separable;
   place_memory();
 }
 
@@ -86,12 +87,20 @@ void ShardProgram::bind_inputs(Draft& draft, const Layout& layout) {
 
 void ShardProgram::bind_observations(Draft& draft, const Layout& layout) {
   const auto element = static_cast<std::int64_t>(size_of(layout.dtype));
+  const auto place_of = [&](const ParameterEntry& entry) {
+    const std::int64_t offset = layout.trained_size + entry.offset - (layout.size - layout.statistics_size);
+    return Place{gradient_base, offset * element};
+  };
   for (const Observation& observation : draft.traced.observations) {
     const ParameterEntry& entry =
         entry_in(layout, observation.statistic, {observation.value.shape(), observation.value.dtype()});
     movements_.push_back({entry.offset, entry.shape.size(), observation.momentum});
-    const std::int64_t place = layout.trained_size + entry.offset - (layout.size - layout.statistics_size);
-    draft.outputs.push_back({static_cast<double>(rows_) * observation.value, {gradient_base, place * element}});
+    draft.outputs.push_back({static_cast<double>(rows_) * observation.value, place_of(entry)});
+  }
+  for (const ParameterEntry& entry : layout.entries) {  // another shard may have seen something
+    if (!entry.statistic || observes({entry.offset, 0, 0})) continue;
+    const Var nothing = broadcast_to(draft.traced.graph->number(0, layout.dtype), entry.shape);
+    draft.outputs.push_back({nothing, place_of(entry)});
   }
 }
 

@@ -1,6 +1,7 @@
 #pragma once
 // What runs on one shard: the objective and its gradient, planned for a number of rows, and where it finds its data.
 
+#include <algorithm>
 #include <memory>
 #include <optional>
 #include <span>
@@ -46,6 +47,12 @@ class ShardProgram {
   /// Whether the rows may be a shard of more: each sample counts for itself.
   [[nodiscard]] bool is_separable() const { return separable_; }
   [[nodiscard]] const std::vector<Movement>& movements() const { return movements_; }
+  /// Whether it hands in something for this statistic.
+  [[nodiscard]] bool observes(const Movement& m) const {
+    return std::ranges::find(movements_, m.offset, &Movement::offset) != movements_.end();
+  }
+  /// Whether the loss is a scalar whose origin is not known: a mean over the batch already.
+  [[nodiscard]] bool is_mean() const { return is_mean_; }
 
   /// Where a shard begins in a batch, and where what it gives goes. `sums` are the loss and its weight.
   struct Call {
@@ -87,7 +94,7 @@ class ShardProgram {
   std::int64_t rows_;
   std::vector<ColumnSpec> columns_;
   std::optional<Program> program_;
-  bool separable_ = true;
+  bool separable_ = true, is_mean_ = false;
   bool random_ = false;  // whether it reads the random block
   std::vector<Movement> movements_;
   std::optional<LossSums> loss_;

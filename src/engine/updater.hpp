@@ -12,6 +12,10 @@ class Updater {
   /// Plans the update for the state's layout, once, and gives the state its slots where it has none. True where it was
   /// planned anew.
   bool prepare(State& state);
+  /// Counts a step that is left out. The rules' step counts do not have it.
+  void skip(State& state) const;
+  /// Steps that were left out so, where the rules do not count them themselves.
+  [[nodiscard]] std::int64_t skipped(const State& state) const;
   /// One step. `gradient` is a sum over samples; the numbers' weight makes it a mean.
   void run(State& state, std::byte* gradient, const StepNumbers& numbers, Workers& workers);
 
@@ -20,6 +24,8 @@ class Updater {
   [[nodiscard]] const UpdateProgram& program() const { return *update_; }
 
  private:
+  [[nodiscard]] bool slots_fit(const std::vector<std::pair<std::string, Tensor>>& slots) const;
+
   Optimizer optimizer_;
   std::shared_ptr<const Layout> layout_;
   std::optional<UpdateProgram> update_;

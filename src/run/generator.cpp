@@ -6,6 +6,7 @@
 #include <numeric>
 
 #include "core/error.hpp"
+#include "core/index.hpp"
 #include "nn/trace.hpp"
 #include "run/model_parts.hpp"
 
@@ -72,11 +73,10 @@ std::span<const float> TokenStream::feed(std::int32_t token) {
 std::int32_t draw_token(std::span<const float> logits, const GenerateOptions& options, std::int64_t place) {
   std::vector<std::int32_t> order(logits.size());
   std::iota(order.begin(), order.end(), 0);
-  std::ranges::stable_sort(order, std::ranges::greater{},
-                           [&](std::int32_t i) { return logits[static_cast<std::size_t>(i)]; });
+  std::ranges::stable_sort(order, std::ranges::greater{}, [&](std::int32_t i) { return at(logits, i); });
   if (options.temperature == 0) return order[0];
   if (options.top_k > 0) order.resize(std::min(order.size(), static_cast<std::size_t>(options.top_k)));
-  const auto logit = [&](std::size_t i) { return static_cast<double>(logits[static_cast<std::size_t>(order[i])]); };
+  const auto logit = [&](std::size_t i) { return static_cast<double>(at(logits, order[i])); };
   std::vector<double> up_to;  // probabilities, running sums, not yet divided by their total
   double total = 0;
   for (std::size_t i = 0; i < order.size(); ++i) {

@@ -243,11 +243,12 @@ Tensor Model::predict(const Tensor& rows) const {
 
 Evaluation Model::evaluate(const Dataset& data) const {
   Evaluator evaluator(evaluation_of(parts_->model, *parts_->loss));
-  Tensor predictions;
   BlockPool pool;
   Workers alone(1);
-  const LossSum total = evaluator(parts_->state, data, predictions, pool, alone);
-  return measured(total, std::move(predictions), &*parts_->loss, data);
+  const auto run = [&](const Dataset& rows, Tensor& predictions) {
+    return evaluator(parts_->state, rows, predictions, pool, alone);
+  };
+  return evaluation_by(run, &*parts_->loss, data);
 }
 
 const std::vector<std::string>& Model::input_names() const { return parts_->input_names; }

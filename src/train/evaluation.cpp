@@ -1,5 +1,6 @@
 #include "train/evaluation.hpp"
 
+#include <algorithm>
 #include <cmath>
 #include <numbers>
 
@@ -19,28 +20,69 @@ Tensor flat(const Tensor& values) {
   return values.reshape({rows, rows ? values.size() / rows : 1});
 }
 
-/// The loss is in nats a token.
-void add_text_metrics(Evaluation& result, const Dataset& data) {
-  const double loss = result.metrics.front().second;
-  const auto targets = data["target"].values<std::int32_t>();
-  result.metrics.emplace_back("perplexity", std::exp(loss));
-  const auto& token_bytes = data.unit().token_bytes;
-  if (!token_bytes) return;
-  double bytes = 0;
-  for (const std::int32_t token : targets) bytes += token_bytes->at(token);
-  const double nats = loss * static_cast<double>(targets.size());
-  result.metrics.emplace_back("bits_per_byte", nats / (std::numbers::ln2 * bytes));
+/// How much each label or row counts, in metrics as in the loss: its weight, and 0 for labels that are ignored. Nothing
+/// where all count once.
+std::optional<Tensor> weights_of(const LossFunction& loss, const Dataset& data) {
+  const Tensor& targets = data["target"];
+  const auto& ignored = loss.traits().ignored_labels;
+  const bool labels = targets.dtype() == i32 && !ignored.empty();
+  if (!labels && !data.has("weight")) return std::nullopt;
+  const std::int64_t rows = data.rows(), each = labels ? targets.size() / std::max<std::int64_t>(1, rows) : 1;
+  Tensor weights = ones({rows * each}, f64);
+  for (std::int64_t i = 0; i < weights.size(); ++i) {
+    if (data.has("weight")) weights.set(i, data["weight"].at(i / each));
+    if (labels && std::ranges::count(ignored, static_cast<std::int64_t>(targets.at(i))) > 0) weights.set(i, 0);
+  }
+  return weights;
 }
 
-void add_metrics(Evaluation& result, Task task, const Dataset& data) {
+/// The loss is in nats a token; tokens that the loss does not count have no bytes.
+void add_text_metrics(Evaluation& result, const LossFunction& loss, const Dataset& data) {
+  const double nats = result.metrics.front().second;
+  result.metrics.emplace_back("perplexity", std::exp(nats));
+  const auto& token_bytes = data.unit().token_bytes;
+  if (!token_bytes) return;
+  const auto targets = data["target"].values<std::int32_t>();
+  const std::optional<Tensor> weights = weights_of(loss, data);
+  const auto count = static_cast<std::int64_t>(targets.size());
+  const std::int64_t each = weights ? count / std::max<std::int64_t>(1, weights->size()) : 1;
+  double bytes = 0, tokens = 0;
+  for (std::int64_t i = 0; i < count; ++i) {
+    const double weight = weights ? weights->at(i / each) : 1;
+    if (weight == 0) continue;
+    tokens += weight;
+    bytes += weight * token_bytes->at(targets[static_cast<std::size_t>(i)]);
+  }
+  result.metrics.emplace_back("bits_per_byte", nats * tokens / (std::numbers::ln2 * bytes));
+}
+
+/// The rows that count; a row of weight 0 may hold anything.
+Dataset counted(const Tensor& predictions, const Tensor& targets, const std::optional<Tensor>& weights) {
+  Dataset all;
+  all.set("prediction", predictions);
+  all.set("target", targets);
+  if (!weights) return all;
+  all.set("weight", *weights);
+  std::vector<std::int64_t> rows;
+  for (std::int64_t row = 0; row < weights->size(); ++row) {
+    if (weights->at(row) != 0) rows.push_back(row);
+  }
+  return std::ssize(rows) == weights->size() ? all : all.take(rows);
+}
+
+bool measures(const MetricRow& row, Task task) {
+  return row.serves(task) && row.name != "log_loss";  // which is the loss itself
+}
+
+void add_metrics(Evaluation& result, const LossFunction& loss, Task task, const Dataset& data) {
   Tensor targets = data["target"];
   if (task == Task::regression) put_back(targets, data.unit());
-  const Tensor predictions = result.predictions.shape().rank() > 2 ? flat(result.predictions) : result.predictions;
-  const metric::Weights weights = data.has("weight") ? metric::Weights(data["weight"]) : std::nullopt;
+  const Dataset rows = counted(result.predictions.shape().rank() > 2 ? flat(result.predictions) : result.predictions,
+                               targets, weights_of(loss, data));
+  const metric::Weights weights = rows.has("weight") ? metric::Weights(rows["weight"]) : std::nullopt;
   for (const MetricRow& row : metrics()) {
-    if (row.serves(task) && row.name != "log_loss") {  // which is the loss itself
-      result.metrics.emplace_back(row.name, row.compute(predictions, targets, weights));
-    }
+    if (measures(row, task))
+      result.metrics.emplace_back(row.name, row.compute(rows["prediction"], rows["target"], weights));
   }
 }
 
@@ -51,15 +93,55 @@ Evaluation measured(const LossSum& total, Tensor predictions, const LossFunction
   result.rows = data.rows();
   result.metrics.emplace_back("loss", total.sum / total.weight);
   if (!loss || !data.has("target")) return result;
-  const Task task = loss->task_with(data["target"].shape(), data["target"].dtype());
-  if (task == Task::language || data.unit().token_bytes) {
-    add_text_metrics(result, data);
+  const Task task = task_on(*loss, data);
+  if (task == Task::language) {
+    add_text_metrics(result, *loss, data);
     return result;
   }
   result.predictions = std::move(predictions);
   if (task == Task::regression) put_back(result.predictions, data.unit());
-  add_metrics(result, task, data);
+  add_metrics(result, *loss, task, data);
   return result;
+}
+
+Evaluation evaluation_by(const std::function<LossSum(const Dataset&, Tensor&)>& run, const LossFunction* loss,
+                         const Dataset& data) {
+  Tensor predictions, unused;
+  LossSum total = run(data, predictions);
+  if (loss && !std::isfinite(total.sum)) {  // a row of weight 0 may have done it: 0 times infinity
+    const Dataset rows = counted_rows(data);
+    if (rows.rows() > 0 && rows.rows() < data.rows()) total = run(rows, unused);
+  }
+  return measured(total, std::move(predictions), loss, data);
+}
+
+Dataset counted_rows(const Dataset& data) {
+  if (!data.has("weight") || data["weight"].size() != data.rows()) return data;
+  const Tensor& weights = data["weight"];
+  std::vector<std::int64_t> rows;
+  for (std::int64_t row = 0; row < data.rows(); ++row) {
+    if (weights.at(row) != 0) rows.push_back(row);
+  }
+  return std::ssize(rows) == data.rows() ? data : data.select(rows);
+}
+
+std::vector<std::string> metric_names(const LossFunction* loss, const Dataset& data) {
+  std::vector<std::string> names = {"loss"};
+  if (!loss || !data.has("target")) return names;
+  const Task task = task_on(*loss, data);
+  if (task == Task::language) {
+    names.emplace_back("perplexity");
+    if (data.unit().token_bytes) names.emplace_back("bits_per_byte");
+  }
+  for (const MetricRow& row : metrics()) {
+    if (measures(row, task)) names.emplace_back(row.name);
+  }
+  return names;
+}
+
+Task task_on(const LossFunction& loss, const Dataset& data) {
+  const Tensor& target = data["target"];
+  return data.unit().token_bytes ? Task::language : loss.task_with(target.shape(), target.dtype());
 }
 
 bool metric_is_better_when_higher(const std::string& name) {

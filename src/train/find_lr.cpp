@@ -11,8 +11,8 @@
 
 #include "core/error.hpp"
 #include "data/split.hpp"
+#include "engine/run_length.hpp"
 #include "insight/lr_curve.hpp"
-#include "train/run_length.hpp"
 
 namespace thalweg {
 
@@ -88,10 +88,11 @@ class Search {
     fit.steps = options_.steps;
     fit.stop = blown_up.get_token();
     fit.on_step = [&](const StepReport& report) {
+      count(report);
+      if (report.weight == 0) return;  // nothing counted
       const double mean = smoothed.add(report.loss);
       if (std::isfinite(mean)) finding_.curve.push_back({report.step, report.lr, report.loss, mean});
       finding_.diverged = smoothed.blew_up();
-      count(report);
       if (finding_.diverged || stopped()) blown_up.request_stop();
     };
     try {

@@ -10,12 +10,13 @@
 #include "data/preprocessing.hpp"
 #include "data/read_ahead.hpp"
 #include "data/split.hpp"
+#include "engine/check_state.hpp"
 #include "engine/engine.hpp"
+#include "engine/row_order.hpp"
 #include "options/differences.hpp"
 #include "store/checkpoint.hpp"
 #include "store/safetensors.hpp"
 #include "train/evaluation.hpp"
-#include "train/row_order.hpp"
 
 namespace thalweg {
 
@@ -54,23 +55,23 @@ struct Trainer::Impl {
         fmt::format("{} of {} threads: the system starts no more, and the result is the same", started, wanted));
   }
 
-  Evaluation evaluate(const State& with, const Dataset& data) {
-    Tensor predictions;
-    const LossSum total = engine.evaluate(with, data, predictions);
-    return measured(total, std::move(predictions), loss ? &*loss : nullptr, data);
-  }
+  [[nodiscard]] const LossFunction* loss_or_null() const { return loss ? &*loss : nullptr; }
 };
 
 namespace {
 
 using Clock = std::chrono::steady_clock;
 
+Evaluation evaluation_on(Engine& engine, const State& state, const LossFunction* loss, const Dataset& data) {
+  return evaluation_by([&](const Dataset& rows, Tensor& into) { return engine.evaluate(state, rows, into); }, loss,
+                       data);
+}
+
 /// One call of fit: where it stands, and what it must remember.
 class Fit {
  public:
-  Fit(Engine& engine, State& state, const std::function<Evaluation(const State&, const Dataset&)>& measure,
-      const std::function<bool(const std::string&)>& higher_is_better, const FitOptions& options)
-      : engine_(engine), state_(state), measure_(measure), higher_is_better_(higher_is_better), options_(options) {}
+  Fit(Engine& engine, State& state, const LossFunction* loss, const FitOptions& options)
+      : engine_(engine), state_(state), loss_(loss), options_(options) {}
 
   History run(const Dataset& training, const Dataset* validation) {
     training_ = &training;
@@ -79,6 +80,7 @@ class Fit {
     check();
     if (options_.layer_norms) history_.layers = layers_of(*state_.layout);
     start_or_resume();
+    check_objective();
     history_.steps.reserve(static_cast<std::size_t>(
         std::clamp<std::int64_t>(position_.total_steps - state_.step, 0, std::min(options_.reports, most_reserved))));
     if (training.streams()) read_ahead_.emplace(training, later_batches(), engine_.workers().threads());
@@ -117,6 +119,23 @@ class Fit {
     }
   }
 
+  /// What would fail after the first epoch fails before the first step.
+  void check_objective() {
+    engine_.check(state_, *training_, Mode::train);
+    row_weight_ = engine_.row_weight(state_, *training_);
+    if (validation_) engine_.check(state_, *validation_, Mode::evaluate);
+    std::vector<std::string> measured = {"loss"};
+    if (validation_) {
+      for (const std::string& name : metric_names(loss_, *validation_)) measured.push_back("validation." + name);
+    }
+    const auto expect = [&](const std::string& metric, std::string_view who) {
+      if (std::ranges::find(measured, metric) != measured.end()) return;
+      fail<UsageError>("[{}] there is no metric '{}'. Hint: measured are {}.", who, metric, fmt::join(measured, ", "));
+    };
+    if (options_.early_stopping) expect(options_.early_stopping->metric, "early_stopping");
+    if (const auto& rule = engine_.optimizer().schedule.plateau()) expect(rule->metric, "reduce_on_plateau");
+  }
+
   void start_or_resume() {
     if (options_.resume && !options_.checkpoints.empty()) {
       auto found = newest_checkpoint(options_.checkpoints.string(), engine_.evaluation_state(state_),
@@ -138,6 +157,12 @@ class Fit {
         best_parameters_ = std::move(found->best_parameters);
       }
     }
+    if (!options_.resume && state_.step >= position_.total_steps) {
+      fail<UsageError>(
+          "[fit] the state has taken {} steps, and this run has {}: nothing would be trained. Hint: a longer run goes "
+          "on from here; Trainer::init begins anew.",
+          state_.step, position_.total_steps);
+    }
     if (waited_long_enough()) stop_early();  // it had stopped already, and was killed before its end was written
     last_checkpoint_ = state_.step;
     checkpoint_every_ =
@@ -156,8 +181,9 @@ class Fit {
   }
 
   StepReport take_step(const Progress& progress) {
-    if (!read_ahead_) return engine_.step(state_, {*training_, order_.rows_of(state_.step)}, progress, shard_size_);
-    return engine_.step(state_, {read_ahead_->next()}, progress, shard_size_);
+    if (!read_ahead_)
+      return engine_.step(state_, {*training_, order_.rows_of(state_.step)}, progress, shard_size_, row_weight_);
+    return engine_.step(state_, {read_ahead_->next()}, progress, shard_size_, row_weight_);
   }
 
   void train_one_step() {
@@ -165,8 +191,8 @@ class Fit {
     StepReport report = take_step(progress);
     report.epoch = (report.step - 1) / steps_an_epoch_ + 1;
     if (std::isfinite(report.loss)) {  // it is not where skip_nonfinite left the step out
-      position_.epoch_loss += report.loss * static_cast<double>(report.samples);
-      position_.epoch_weight += static_cast<double>(report.samples);
+      position_.epoch_loss += report.loss * report.weight;
+      position_.epoch_weight += report.weight;
     }
     if (options_.on_step) options_.on_step(report);
     if (state_.step == report.epoch * steps_an_epoch_ || state_.step == position_.total_steps) end_epoch();
@@ -179,7 +205,8 @@ class Fit {
       history_.reason = asked ? StopReason::stop_requested : StopReason::stop_after;
       over_ = true;
     }
-    keep(std::move(report), ended || over_);
+    const bool is_last = ended || over_;
+    if (report.weight != 0 || is_last) keep(std::move(report), is_last);  // a step that counts nothing has no loss
   }
 
   /// Memory for the reports of a long run would grow for as long as it trains: where there are as many as wanted, every
@@ -203,7 +230,8 @@ class Fit {
     report.metrics.emplace_back("loss", position_.epoch_loss / position_.epoch_weight);
     position_.epoch_loss = position_.epoch_weight = 0;
     if (validation_) {
-      for (const auto& [name, value] : measure_(engine_.evaluation_state(state_), *validation_).metrics)
+      for (const auto& [name, value] :
+           evaluation_on(engine_, engine_.evaluation_state(state_), loss_, *validation_).metrics)
         report.metrics.emplace_back("validation." + name, value);
     }
     report.seconds = seconds();
@@ -214,26 +242,20 @@ class Fit {
     if (options_.on_epoch) options_.on_epoch(report);
   }
 
-  [[nodiscard]] static double metric_of(const EpochReport& report, const std::string& name, std::string_view who) {
-    std::vector<std::string> names;
-    for (const auto& [known, value] : report.metrics) {
-      if (known == name) return value;
-      names.push_back(known);
-    }
-    fail<UsageError>("[{}] there is no metric '{}'. Hint: measured are {}.", who, name, fmt::join(names, ", "));
+  [[nodiscard]] static double metric_of(const EpochReport& report, const std::string& name) {
+    return std::ranges::find(report.metrics, name, &Metrics::value_type::first)->second;  // see check_objective
   }
 
   void watch_plateau(const EpochReport& report) {
     const auto& rule = engine_.optimizer().schedule.plateau();
-    if (rule)
-      position_.plateau = rule->observe(position_.plateau, metric_of(report, rule->metric, "reduce_on_plateau"));
+    if (rule) position_.plateau = rule->observe(position_.plateau, metric_of(report, rule->metric));
   }
 
   void watch_best(EpochReport& report) {
     if (!options_.early_stopping) return;
     const EarlyStopping& rule = *options_.early_stopping;
-    const double value = metric_of(report, rule.metric, "early_stopping");
-    const bool higher = higher_is_better_(rule.metric.substr(rule.metric.find('.') + 1));
+    const double value = metric_of(report, rule.metric);
+    const bool higher = metric_is_better_when_higher(rule.metric.substr(rule.metric.find('.') + 1));
     const bool better =
         !position_.best_value || (higher ? value > *position_.best_value : value < *position_.best_value);
     if (better && !std::isnan(value)) {
@@ -278,8 +300,7 @@ class Fit {
 
   Engine& engine_;
   State& state_;
-  const std::function<Evaluation(const State&, const Dataset&)>& measure_;
-  const std::function<bool(const std::string&)>& higher_is_better_;
+  const LossFunction* loss_;
   const FitOptions& options_;
   History history_;
   bool over_ = false;
@@ -290,6 +311,7 @@ class Fit {
   std::int64_t rows_ = 0, rows_a_step_ = 1, steps_an_epoch_ = 1, shard_size_ = 0, checkpoint_every_ = 1,
                last_checkpoint_ = 0, reports_every_ = 1;
   RowOrder order_;
+  std::optional<double> row_weight_;           // see Engine::row_weight
   std::optional<data::ReadAhead> read_ahead_;  // where the data streams
   Clock::time_point started_ = Clock::now();
 };
@@ -316,28 +338,31 @@ void Trainer::init(const Dataset& data, std::uint64_t seed) {
   impl_->remember(data);
 }
 const State& Trainer::state() const { return impl_->state; }
-void Trainer::set_state(State state) { impl_->state = std::move(state); }
+void Trainer::set_state(State state) {
+  check_state(state, impl_->state.layout.get());
+  impl_->state = std::move(state);
+}
 
 History Trainer::fit(const Dataset& data, const FitOptions& options) {
   if (options.validation < 0 || options.validation >= 1) {
     fail<UsageError>("[fit] validation = {}. Wanted: in [0, 1)", options.validation);
   }
-  Dataset training = data, held_out;
+  Dataset training = impl_->loss ? counted_rows(data) : data, held_out;
+  if (training.rows() == 0 && data.rows() > 0)
+    fail<DataError>("[fit] every row has weight 0: nothing is to be learned");
   const Dataset* validation = options.validation_data ? &*options.validation_data : nullptr;
   if (!validation && options.validation > 0) {
-    const auto split = data::split_fraction(data.rows(), options.validation, options.seed);
-    training = data.select(split.train);
-    held_out = data.select(split.held_out);
+    const Dataset all = training;
+    const auto split = data::split_fraction(all.rows(), options.validation, options.seed);
+    training = all.select(split.train);
+    held_out = all.select(split.held_out);
     validation = &held_out;
   }
   impl_->engine.set_memory(options.memory);
   impl_->engine.watch_layers(options.layer_norms);
   if (!impl_->state.layout || options.resume) init(training, options.seed);
   impl_->remember(training);
-  const std::function<Evaluation(const State&, const Dataset&)> measure =
-      [this](const State& state, const Dataset& set) { return impl_->evaluate(state, set); };
-  const std::function<bool(const std::string&)> higher = metric_is_better_when_higher;
-  History history = Fit(impl_->engine, impl_->state, measure, higher, options).run(training, validation);
+  History history = Fit(impl_->engine, impl_->state, impl_->loss_or_null(), options).run(training, validation);
   impl_->note_threads(history);
   return history;
 }
@@ -349,7 +374,9 @@ const State& initialised(const State& state) {
 }
 }  // namespace
 
-Evaluation Trainer::evaluate(const Dataset& data) { return impl_->evaluate(initialised(impl_->state), data); }
+Evaluation Trainer::evaluate(const Dataset& data) {
+  return evaluation_on(impl_->engine, initialised(impl_->state), impl_->loss_or_null(), data);
+}
 
 Tensor Trainer::predict(const Dataset& data) {
   if (!impl_->loss)

@@ -6,7 +6,7 @@
 #include <memory>
 
 #include "core/error.hpp"
-#include "train/run_length.hpp"
+#include "engine/run_length.hpp"
 
 namespace thalweg {
 

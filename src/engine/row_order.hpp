@@ -4,7 +4,7 @@
 #include <span>
 #include <vector>
 
-#include "train/run_length.hpp"
+#include "engine/run_length.hpp"
 
 namespace thalweg {
 

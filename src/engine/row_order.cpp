@@ -1,4 +1,4 @@
-#include "train/row_order.hpp"
+#include "engine/row_order.hpp"
 
 #include <algorithm>
 #include <numeric>

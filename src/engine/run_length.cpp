@@ -1,4 +1,4 @@
-#include "train/run_length.hpp"
+#include "engine/run_length.hpp"
 
 #include <algorithm>
 

@@ -1,0 +1,127 @@
+#include <gtest/gtest.h>
+
+#include "thalweg/thalweg.hpp"
+
+namespace thalweg {
+namespace {
+
+Dataset numbers(std::int64_t features = 3) {
+  Dataset data;
+  data.set("input", random_normal({16, features}, 1));
+  data.set("target", random_normal({16, 1}, 2));
+  return data;
+}
+
+Trainer trainer_with(const Optimizer& optimizer, std::int64_t hidden = 4) {
+  return {nn::mlp(1, {.hidden = {hidden}}), loss::mse, optimizer, 1};
+}
+
+template <class E>
+void expect_error(const std::function<void()>& run, std::string_view part) {
+  try {
+    run();
+    ADD_FAILURE() << "nothing was thrown";
+  } catch (const E& error) {
+    EXPECT_NE(std::string_view(error.what()).find(part), std::string_view::npos) << error.what();
+  }
+}
+
+TEST(States, OfAnotherModelAreRefusedWithBothShapes) {
+  Trainer trainer = trainer_with(optim::adam()), wider = trainer_with(optim::adam(), 5);
+  trainer.init(numbers(), 1);
+  wider.init(numbers(), 1);
+  expect_error<ModelError>([&] { trainer.set_state(wider.state()); }, "'layer1/weight' is (3, 5). Wanted: (3, 4)");
+  State cut = trainer.state();
+  cut.parameters = zeros({1});
+  expect_error<UsageError>([&] { trainer.set_state(cut); }, "'layer1/weight' (3, 4)");
+  expect_error<UsageError>([&] { trainer.set_state({}); }, "empty");
+  State early = trainer.state();
+  early.step = -1;
+  expect_error<UsageError>([&] { trainer.set_state(early); }, "step = -1");
+  State outside = trainer.state();
+  auto layout = std::make_shared<Layout>(*outside.layout);
+  layout->entries[0].offset = 1000;
+  outside.layout = layout;
+  expect_error<UsageError>([&] { trainer.set_state(outside); }, "outside");
+
+  Trainer fresh = trainer_with(optim::adam());  // which does not know its model yet
+  fresh.set_state(wider.state());
+  expect_error<ModelError>([&] { (void)fresh.fit(numbers(), {.epochs = 1}); }, "'layer1/weight'");
+}
+
+TEST(States, CutDownAfterAStepAreRefusedByTheNext) {
+  TrainStep step(objective_of(nn::linear(1), loss::mse), optim::sgd({.lr = 0.1}), 1);
+  State state = step.init(numbers(), 1);
+  (void)step(state, numbers());
+  state.parameters = zeros({1});
+  EXPECT_THROW((void)step(state, numbers()), UsageError);
+}
+
+TEST(States, WithTheSlotsOfAnotherOptimizerAreRefused) {
+  const Objective objective = objective_of(nn::linear(1), loss::mse);
+  TrainStep adam(objective, optim::adam(), 1), momentum(objective, optim::sgd({.lr = 0.1, .momentum = 0.9}), 1);
+  State state = adam.init(numbers(), 1);
+  (void)adam(state, numbers());
+  expect_error<UsageError>([&] { (void)momentum(state, numbers()); }, "another optimizer");
+  State without = state;
+  without.slots.clear();
+  (void)momentum(without, numbers());
+  EXPECT_EQ(without.step, 2);
+  (void)adam(state, numbers());  // its own are as they were
+  EXPECT_EQ(state.step, 2);
+}
+
+/// Two models of the same parameters, in other places: one of them freezes a layer.
+TEST(States, WithParametersInOtherPlacesAreFollowed) {
+  const auto model = [](bool frozen) {
+    return [=](Scope s, Var x) {
+      const Var w = s.parameter("first", {3, 3}, {.initializer = init::he_normal(), .frozen = frozen});
+      return nn::dense(s / "second", matmul(x, w), 1);
+    };
+  };
+  Trainer whole(model(false), loss::mse, optim::sgd({.lr = 0.1}), 1);
+  Trainer part(model(true), loss::mse, optim::sgd({.lr = 0.1}), 1);
+  const Dataset data = numbers();
+  (void)whole.fit(data, {.steps = 1});
+  (void)part.fit(data, {.steps = 3});
+  const double wanted = part.evaluate(data)["loss"];
+  (void)whole.evaluate(data);
+  whole.set_state(part.state());
+  EXPECT_EQ(whole.evaluate(data)["loss"], wanted);
+  const double before = wanted;
+  (void)whole.fit(data, {.steps = 30, .batch_size = 0});
+  EXPECT_LT(whole.evaluate(data)["loss"], before);
+}
+
+TEST(Objectives, FailInEvaluationBeforeTheFirstStep) {
+  const Objective objective = [](Scope s, const Batch& b) {
+    const Var noise = s.uniform("noise", {b["input"].dim(0), 1});  // refused in evaluation
+    return Loss::of_samples(square(nn::dense(s / "layer", b["input"], 1) - b["target"] + noise));
+  };
+  const auto steps_of = [&](FitOptions options) {
+    int steps = 0;
+    options.on_step = [&](const StepReport&) { ++steps; };
+    options.steps = 2;
+    try {
+      Trainer trainer(objective, optim::sgd({.lr = 0.01}), 1);
+      (void)trainer.fit(numbers(), options);
+    } catch (const UsageError&) {
+      return std::pair(steps, true);
+    }
+    return std::pair(steps, false);
+  };
+  EXPECT_EQ(steps_of({}), std::pair(2, false)) << "nothing is evaluated";
+  EXPECT_EQ(steps_of({.validation_data = numbers()}), std::pair(0, true));
+}
+
+TEST(Objectives, AMetricThatIsNotMeasuredIsNamedBeforeTheFirstStep) {
+  int steps = 0;
+  FitOptions options{.epochs = 1, .validation = 0.5, .early_stopping = EarlyStopping{.metric = "validation.accuracy"}};
+  options.on_step = [&](const StepReport&) { ++steps; };
+  Trainer trainer = trainer_with(optim::adam());
+  expect_error<UsageError>([&] { (void)trainer.fit(numbers(), options); }, "validation.rmse");
+  EXPECT_EQ(steps, 0);
+}
+
+}  // namespace
+}  // namespace thalweg
