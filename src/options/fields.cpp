@@ -112,6 +112,30 @@ void check_number(const Field& field, double x, std::string_view where) {
   }
 }
 
+void check_field(const Field& field, std::string_view where) {
+  field.place.visit(Overloaded{
+      [&](double* d) { check_number(field, *d, where); }, [&](int* i) { check_number(field, *i, where); },
+      [&](std::int64_t* i) { check_number(field, static_cast<double>(*i), where); },
+      [&](Duration* d) { check_number(field, d->amount, where); },
+      [&](std::vector<double>* list) {
+        for (double d : *list) check_number(field, d, where);
+      },
+      [&](std::vector<std::int64_t>* list) {
+        for (std::int64_t i : *list) check_number(field, static_cast<double>(i), where);
+      },
+      [&](std::vector<Duration>* list) {
+        for (const Duration& d : *list) check_number(field, d.amount, where);
+      },
+      [&](std::string* s) {
+        if (!field.choices.empty() && std::ranges::find(field.choices, *s) == field.choices.end()) {
+          fail_option(field.name, "[{}] {} = \"{}\". Wanted: one of {}", where, field.name, *s,
+                      fmt::join(field.choices, ", "));
+        }
+      },
+      [](auto*) {}, [](FormedValue) {},  // its form is checked where it is read
+  });
+}
+
 }  // namespace
 
 void read_fields(const Fields& fields, const OptionMap& values, std::string_view where) {
@@ -123,34 +147,13 @@ void read_fields(const Fields& fields, const OptionMap& values, std::string_view
       fail_option(key, "[{}] unknown key '{}'. Hint: {}", where, key, name_hint(key, names));
     }
     field->place.visit(Setter{where, field->name, value});
+    check_field(*field, where);  // before those that were not given and have no default
   }
   check_fields(fields, where);
 }
 
 void check_fields(const Fields& fields, std::string_view where) {
-  for (const Field& field : fields) {
-    field.place.visit(Overloaded{
-        [&](double* d) { check_number(field, *d, where); }, [&](int* i) { check_number(field, *i, where); },
-        [&](std::int64_t* i) { check_number(field, static_cast<double>(*i), where); },
-        [&](Duration* d) { check_number(field, d->amount, where); },
-        [&](std::vector<double>* list) {
-          for (double d : *list) check_number(field, d, where);
-        },
-        [&](std::vector<std::int64_t>* list) {
-          for (std::int64_t i : *list) check_number(field, static_cast<double>(i), where);
-        },
-        [&](std::vector<Duration>* list) {
-          for (const Duration& d : *list) check_number(field, d.amount, where);
-        },
-        [&](std::string* s) {
-          if (!field.choices.empty() && std::ranges::find(field.choices, *s) == field.choices.end()) {
-            fail_option(field.name, "[{}] {} = \"{}\". Wanted: one of {}", where, field.name, *s,
-                        fmt::join(field.choices, ", "));
-          }
-        },
-        [](auto*) {}, [](FormedValue) {},  // its form is checked where it is read
-    });
-  }
+  for (const Field& field : fields) check_field(field, where);
 }
 
 namespace {

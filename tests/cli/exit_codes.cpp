@@ -71,6 +71,7 @@ TEST_F(ExitCode, NumbersThatOverflowAreRefusedByName) {
 }
 
 TEST_F(ExitCode, NumbersOfTheCommandLineAreRefusedInShort) {
+  write_table("t.csv");
   for (const char* wrong :
        {"generate x --tokens -1", "generate x --top-p 0", "schedule cosine --lr=-1", "train t.csv --stop-after 0"}) {
     const Ran ran = run(wrong);

@@ -58,5 +58,25 @@ batch_size = 8
   EXPECT_NE(broken.err.find("60.png"), std::string::npos) << broken.err;
 }
 
+TEST_F(PictureFolders, ARateIsLookedForOnImagesAsTheRunChangesThem) {
+  write_pictures();
+  write("p.toml",
+        "[data]\nformat = \"images\"\ntrain = \"pictures\"\nvalidation = 0.25\n[model]\nkind = \"linear\"\n"
+        "[train]\nepochs = 8\nbatch_size = 8\n");
+  const auto lowest = [&](const std::string& more) {
+    const Ran ran = run("lr p.toml --json --threads 1" + more);
+    EXPECT_EQ(ran.code, 0) << ran.err;
+    double loss = 1e9;
+    const nlohmann::json found = ran.json();
+    for (const auto& trial : found["trials"]) {
+      if (trial["loss"].is_number()) loss = std::min(loss, trial["loss"].get<double>());
+    }
+    return loss;
+  };
+  EXPECT_LT(lowest(""), 0.4);
+  // where every image is blotted out there is nothing to learn
+  EXPECT_GT(lowest(" --set data.augment='{ cutout = 12 }'"), 0.6);
+}
+
 }  // namespace
 }  // namespace thalweg::testing

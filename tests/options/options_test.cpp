@@ -38,6 +38,20 @@ TEST(Options, AnErrorCarriesTheKeyThatItIsAbout) {
   }
 }
 
+TEST(Options, WhatWasGivenIsCheckedBeforeWhatIsMissing) {
+  struct Missing {
+    double lr = 0, decay = 0.1;
+  } missing;
+  const Fields both{{"lr", &missing.lr, "", positive}, {"decay", &missing.decay, "", unit_interval}};
+  try {
+    read_fields(both, {{"decay", 2.0}}, "sample");
+    ADD_FAILURE();
+  } catch (const OptionError& error) {
+    EXPECT_EQ(error.key(), "decay");
+  }
+  EXPECT_THROW(read_fields(both, {{"decay", 0.5}}, "sample"), OptionError) << "lr is not given";
+}
+
 TEST(Options, AnErrorInsideAnOptionNamesTheWay) {
   const auto fail_inside = [] { fail_option("units", "[dense] units = 0"); };
   try {

@@ -113,12 +113,12 @@ TEST(Config, ErrorsNameTheLineAndTheNearest) {
 
 TEST(Config, ErrorsInsideAListNameTheLineOfTheirItem) {
   const std::string layers = "[model]\nkind = \"layers\"\nlayers = [\n  { kind = \"dense\", units = 8 },\n";
-  expect_error(data_section + layers + "  { kind = \"dense\",\n    units = 0 }]\n", {"test.toml:9", "units = 0"});
+  expect_error(data_section + layers + "  { kind = \"dense\", units = 0 }]\n", {"test.toml:8", "units = 0"});
   expect_error(data_section + layers + "  { kind = \"dance\" }]\n", {"test.toml:8", "'dense'"});
   const std::string join = "[schedule]\nkind = \"join\"\n";
   expect_error(data_section + join + "parts = [{ kind = \"cosin\" }]\n", {"test.toml:6", "'cosine'"});
-  expect_error(data_section + "[train]\nearly_stopping = {\n  patience = \"often\" }\n",
-               {"test.toml:6", "patience = \"often\"", "3 epochs"});
+  expect_error(data_section + "[train.early_stopping]\npatience = \"often\"\n",
+               {"test.toml:5", "patience = \"often\"", "3 epochs"});
   expect_error(data_section + "[train]\nearly_stopping = { patients = 3 }\n", {"test.toml:5", "'patience'"});
 }
 

@@ -38,8 +38,8 @@ FoundLr find_lr_for(const Config& config, const DataFacts& facts, const Parts& p
   run.on_step = [&](const StepReport&) {
     if (signals.received() != 0) stop.request_stop();
   };
-  LrFinding finding = find_lr(recipe.make_model(registry), recipe.make_loss(registry), config.make_optimizer(registry),
-                              parts.train, run, options);
+  LrFinding finding = find_lr(recipe.make_model(registry, parts.augmentation), recipe.make_loss(registry),
+                              config.make_optimizer(registry), parts.train, run, options);
   return {std::move(finding), signals.received()};
 }
 
