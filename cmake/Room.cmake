@@ -4,7 +4,7 @@ add_library(thalweg_flags INTERFACE)
 target_compile_options(thalweg_flags INTERFACE
   -Wall -Wextra -Wpedantic -Wshadow
   -ffp-contract=off   # the same expression rounds the same way wherever it stands
-  -Wno-maybe-uninitialized   # g++ 12 raises it falsely on std::variant
+  $<$<CXX_COMPILER_ID:GNU>:-Wno-maybe-uninitialized>   # g++ 12 raises it falsely on std::variant
   -fno-math-errno
   -fno-semantic-interposition)   # calls inside the shared library may be inlined
 if(THALWEG_SANITIZE)

@@ -36,7 +36,7 @@ std::string baseline_name(const Baseline& baseline, const Recipe& recipe, const 
   const std::vector<std::string> names = class_names(recipe);
   std::int64_t best = p.shape()[1] == 1 && p.at(0) > 0.5 ? 1 : 0;  // the first row, which is as any other
   for (std::int64_t c = 1; c < p.shape()[1]; ++c) best = p.at(c) > p.at(best) ? c : best;
-  return "always " + names[static_cast<std::size_t>(best)];
+  return "always " + shown(names[static_cast<std::size_t>(best)]);
 }
 
 std::vector<Measured> measure(Session& session, const std::vector<Baseline>& baselines) {

@@ -76,7 +76,7 @@ std::string metrics_note(std::int64_t rows, const Recipe& recipe) {
   if (table && task == data::Task::regression && (table->target().scale != 1 || table->target().shift != 0)) {
     note += "; the loss is of the standardised target";
   }
-  if (task == data::Task::binary) note += "; positive: " + class_names(recipe)[1];
+  if (task == data::Task::binary) note += "; positive: " + shown(class_names(recipe)[1]);
   return note;
 }
 
@@ -104,7 +104,9 @@ void print_lowest_recalls(const Confusion& confusion, const std::vector<std::str
 
 }  // namespace
 
-void print_confusion(const Confusion& confusion, const std::vector<std::string>& classes) {
+void print_confusion(const Confusion& confusion, const std::vector<std::string>& names) {
+  std::vector<std::string> classes;
+  for (const std::string& name : names) classes.push_back(shown(name));
   if (confusion.size() > few_classes) return print_lowest_recalls(confusion, classes);
   std::size_t width = 6;
   for (const std::string& name : classes) width = std::max(width, std::min<std::size_t>(name.size(), 16));

@@ -36,6 +36,6 @@ void print_metrics(std::string_view name, const Metrics& metrics, std::string_vi
 /// "57 rows; the loss is of the standardised target", "57 rows; positive: yes".
 [[nodiscard]] std::string metrics_note(std::int64_t rows, const Recipe& recipe);
 /// A table where the classes are few, and each one's recall; of many classes those with the lowest.
-void print_confusion(const Confusion& confusion, const std::vector<std::string>& classes);
+void print_confusion(const Confusion& confusion, const std::vector<std::string>& names);
 
 }  // namespace thalweg::cli

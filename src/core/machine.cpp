@@ -1,6 +1,7 @@
 #include "core/machine.hpp"
 
 #include <sys/resource.h>
+#include <sys/utsname.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -74,6 +75,16 @@ std::optional<double> ControlGroups::cores() const {
   std::optional<double> least;
   for (const fs::path& folder : folders(*this, "cpu")) keep_least(least, cores_of(folder));
   return least;
+}
+
+std::string cpu_name() {
+  std::ifstream file("/proc/cpuinfo");
+  for (std::string line; std::getline(file, line);) {
+    const auto colon = line.find(": ");
+    if (line.starts_with("model name") && colon != std::string::npos) return line.substr(colon + 2);
+  }
+  utsname system{};
+  return ::uname(&system) == 0 ? system.machine : "unknown";
 }
 
 std::int64_t available_memory() {

@@ -12,6 +12,9 @@ namespace thalweg {
 /// leave of it.
 [[nodiscard]] std::int64_t available_memory();
 
+/// As the kernel names it, "Intel(R) Xeon(R) Gold 6438M"; else the architecture.
+[[nodiscard]] std::string cpu_name();
+
 /// What control groups say, read from where the kernel shows them; the arguments are for tests.
 struct ControlGroups {
   std::filesystem::path mounts = "/sys/fs/cgroup";

@@ -25,7 +25,7 @@ namespace {
 
 [[noreturn]] void wrong_type(std::string_view where, std::string_view name, const OptionValue& value,
                              std::string_view wanted) {
-  fail_option(name, "[{}] {} = {}. Wanted: {}", where, name, value.str(), wanted);
+  fail_option(name, "[{}] {} = {}. Wanted: {}", where, name, shown(value.str()), wanted);
 }
 
 std::optional<double> number_of(const OptionValue& value) {
@@ -128,7 +128,7 @@ void check_field(const Field& field, std::string_view where) {
       },
       [&](std::string* s) {
         if (!field.choices.empty() && std::ranges::find(field.choices, *s) == field.choices.end()) {
-          fail_option(field.name, "[{}] {} = \"{}\". Wanted: one of {}", where, field.name, *s,
+          fail_option(field.name, "[{}] {} = \"{}\". Wanted: one of {}", where, field.name, shown(*s),
                       fmt::join(field.choices, ", "));
         }
       },
@@ -144,7 +144,7 @@ void read_fields(const Fields& fields, const OptionMap& values, std::string_view
     if (field == fields.end()) {
       std::vector<std::string> names;
       for (const Field& f : fields) names.emplace_back(f.name);
-      fail_option(key, "[{}] unknown key '{}'. Hint: {}", where, key, name_hint(key, names));
+      fail_option(key, "[{}] unknown key '{}'. Hint: {}", where, shown(key), name_hint(key, names));
     }
     field->place.visit(Setter{where, field->name, value});
     check_field(*field, where);  // before those that were not given and have no default

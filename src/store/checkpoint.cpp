@@ -192,6 +192,7 @@ Checkpoint read_checkpoint(const fs::path& path, const State& like, const std::s
   state.step = whole_from(manifest, "step", 0, most);
   state.seed = manifest.at("seed");
   checkpoint.fingerprint = manifest.at("configuration");
+  if (manifest.contains("made_on")) checkpoint.made_on = manifest["made_on"];
   checkpoint.position = position_from(manifest.at("position"), state.step);
   for (auto& [name, tensor] : file.tensors) {
     if (name == "parameters") {
@@ -226,6 +227,7 @@ void write_checkpoint(const fs::path& folder, const Checkpoint& checkpoint, int 
                    {"step", checkpoint.state.step},
                    {"seed", checkpoint.state.seed},
                    {"configuration", checkpoint.fingerprint},
+                   {"made_on", checkpoint.made_on},
                    {"position", position_json(checkpoint.position)},
                    {"parameters", json::array()},
                    {"tensors_checksum", checksum_of(file)}};

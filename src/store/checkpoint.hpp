@@ -3,6 +3,7 @@
 // whole or not at all.
 
 #include <filesystem>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -28,6 +29,7 @@ struct Checkpoint {
   std::optional<Tensor> best_parameters;
   RunPosition position;
   std::string fingerprint;
+  std::map<std::string, std::string> made_on = {};  ///< CPU, instruction set, libraries: the last digits go by them
 };
 
 /// Writes a checkpoint and removes all but the newest `keep`. Throws IoError; those before stay then.

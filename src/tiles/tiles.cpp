@@ -4,6 +4,7 @@
 #include <cstring>
 #include <memory>
 
+#include "core/block.hpp"
 #include "core/error.hpp"
 #include "core/index.hpp"
 #include "tiles/bound_tile.hpp"
@@ -29,14 +30,21 @@ class TileRunner {
 
   /// What one thread needs to compute tiles.
   struct Context {
-    explicit Context(const KernelCall& kernel_call) : call(kernel_call) {}  // the arrays are not cleared
+    explicit Context(const KernelCall& kernel_call) : call(kernel_call), slots(slots_of_thread()) {}
     const KernelCall& call;
-    alignas(64) T slots[max_tile_slots][tile];
+    T (*slots)[tile];  // neither these nor the arrays are cleared
     std::array<T, most_registers> numbers;
     std::array<const void*, most_registers> registers;
     std::array<std::int64_t, most_registers> phase;  // periodic: where in the rows its slot begins; -1: in none
 
     [[nodiscard]] const T* values(int reg) const { return static_cast<const T*>(at(registers, reg)); }
+
+   private:
+    /// 112 KB, more than some stacks have left. A thread is never within two contexts at once.
+    static T (*slots_of_thread())[tile] {
+      static thread_local const Block block(max_tile_slots * tile_bytes);
+      return reinterpret_cast<T(*)[tile]>(block.data());
+    }
   };
 
   [[nodiscard]] T* slot(Context& context, int reg) const { return context.slots[*at(plan_.slot_of, reg)]; }

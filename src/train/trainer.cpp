@@ -17,6 +17,7 @@
 #include "store/checkpoint.hpp"
 #include "store/safetensors.hpp"
 #include "train/evaluation.hpp"
+#include "train/made_on.hpp"
 
 namespace thalweg {
 
@@ -154,6 +155,8 @@ class Fit {
         }
         state_ = std::move(found->state);
         position_ = found->position;
+        if (const std::string changed = difference(found->made_on, made_on()); !changed.empty())
+          history_.warnings.push_back("the run began elsewhere, and its last digits may differ: " + changed);
         best_parameters_ = std::move(found->best_parameters);
       }
     }
@@ -283,8 +286,8 @@ class Fit {
 
   void checkpoint() {
     if (options_.checkpoints.empty()) return;
-    write_checkpoint(options_.checkpoints.string(), {state_, best_parameters_, position_, options_.fingerprint},
-                     options_.keep_checkpoints);
+    write_checkpoint(options_.checkpoints.string(),
+                     {state_, best_parameters_, position_, options_.fingerprint, made_on()}, options_.keep_checkpoints);
     last_checkpoint_ = state_.step;
   }
 

@@ -34,7 +34,13 @@ void thalweg::fuzz::run(std::string_view bytes) {
   static const State like = state_of_three();
   const auto checkpoints = folder() / "checkpoints";
   const auto newest = checkpoints / "step-000000001";
-  if (!std::filesystem::exists(newest)) write_checkpoint(checkpoints, {like, {}, {.total_steps = 9}, "f"}, 1);
+  if (!std::filesystem::exists(newest)) {
+    Checkpoint whole;
+    whole.state = like;
+    whole.fingerprint = "f";
+    whole.position.total_steps = 9;
+    write_checkpoint(checkpoints, whole, 1);
+  }
   std::string sealed(bytes);
   if (nests_within(bytes, 64)) {  // else it is handed over as it is
     const auto manifest = nlohmann::json::parse(bytes, nullptr, false);

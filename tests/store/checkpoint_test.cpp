@@ -198,6 +198,20 @@ TEST_F(CraftedCheckpoints, AManifestNestedDeepIsPassedOver) {
   expect_passed_over("manifest");
 }
 
+TEST_F(CraftedCheckpoints, OnAnotherCpuTheRunGoesOnWithANote) {
+  begin();
+  change_manifest([](Json& manifest) {
+    EXPECT_TRUE(manifest["made_on"].contains("instruction set"));
+    EXPECT_TRUE(manifest["made_on"].contains("oneDNN"));
+    manifest["made_on"]["CPU"] = "Pentium";
+  });
+  Trainer resumed = trainer();
+  const History rest = resume(resumed);
+  ASSERT_EQ(rest.warnings.size(), 1U);
+  EXPECT_NE(rest.warnings[0].find("CPU: was Pentium, is "), std::string::npos) << rest.warnings[0];
+  EXPECT_EQ(rest.steps.front().step, 8) << "a note, and no refusal";
+}
+
 TEST_F(Checkpoints, NumbersThatAreInfiniteComeBack) {
   Trainer made = trainer();
   (void)made.fit(data_, {.epochs = 1, .batch_size = 16});

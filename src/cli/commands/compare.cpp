@@ -11,6 +11,7 @@
 #include "cli/output.hpp"
 #include "cli/progress.hpp"
 #include "core/error.hpp"
+#include "options/text.hpp"
 #include "plot/plot.hpp"
 #include "store/atomic_file.hpp"
 
@@ -210,6 +211,17 @@ int run(const CompareArguments& arguments, const Context& context) {
   fail<NumericError>("[compare] every method diverged at every rate. Hint: smaller --rates");
 }
 
+/// CLI::Range lets NaN through, which is neither below nor above.
+CLI::Validator number_in(double low, double high) {
+  return CLI::Validator(
+      [low, high](const std::string& text) {
+        const auto number = parse_number(text);
+        const bool fits = number && *number >= low && *number <= high;
+        return fits ? std::string() : fmt::format("{}. Wanted: a number in [{}, {}]", shown(text), low, high);
+      },
+      "");
+}
+
 void set_up(CLI::App& command, Context& context) {
   auto arguments = std::make_shared<CompareArguments>();
   command.footer(
@@ -236,7 +248,7 @@ void set_up(CLI::App& command, Context& context) {
   command
       .add_option("--factor", arguments->factor, "What counts as about as good as the best rate (2 times its result)")
       ->type_name("NUMBER")
-      ->check(CLI::Range(1.0, 1e9).description(""));
+      ->check(number_in(1, 1e9));
   command.add_flag("--csv", arguments->csv, "Every run, as CSV: method, lr, seed, result");
   command.add_option("--svg", arguments->svg, "Draw results against rates")->type_name("FILE");
   add_start_arguments(command, arguments->walk.target);
@@ -246,7 +258,7 @@ void set_up(CLI::App& command, Context& context) {
       ->group("Problems");
   command.add_option("--spread", arguments->walk.spread, "How far the starts lie apart (0.1)")
       ->type_name("NUMBER")
-      ->check(CLI::Range(0.0, 1e9).description(""))
+      ->check(number_in(0, 1e9))
       ->group("Problems");
   set_run(command, context, [arguments, &context] { return run(*arguments, context); });
 }

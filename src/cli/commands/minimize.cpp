@@ -244,7 +244,7 @@ int run(const MinimizeArguments& arguments, const Context& context) {
   if (!context.json && !context.quiet) print_task(target, method, rate);
   if (arguments.explain > 0) {
     const std::string text = explained(target, method, options, arguments.explain);
-    context.json ? say("{}\n", text) : emit("{}\n", text);
+    context.json ? say(std::string_view(text + "\n")) : emit("{}\n", text);
   }
   const Walk walked = walk(target, method, options, arguments.trace);
   if (!arguments.svg.empty()) {
