@@ -17,7 +17,7 @@ struct SafetensorsFile;
 
 struct Prediction {
   /// Of a regression, in the target's own units; else the place in `classes()` of the most probable class.
-  float value = 0;
+  double value = 0;
   std::vector<float> probabilities = {};  ///< one a class; empty in a regression
 };
 
@@ -42,14 +42,16 @@ class Model {
   [[nodiscard]] static Model load(const Path& path, ModelFunction model, const Registry& registry = {});
 
   /// The value of one row: the features in the order of `input_names()`, in the units of the data (nan is missing; a
-  /// category whose levels are numbers is given as that number), or the elements of one image.
-  [[nodiscard]] float predict(std::span<const float> row) const { return predict_row(row).value; }
+  /// category whose levels are numbers is given as that number, a date as days since 1970-01-01), or the elements of
+  /// one image.
+  [[nodiscard]] double predict(std::span<const float> row) const { return predict_row(row).value; }
   [[nodiscard]] Prediction predict_row(std::span<const float> row) const;
   /// The same, from cells of text as a CSV file has them. A category that the training data did not have counts as
   /// none, and is counted in `unknown` (one counter a feature) where that is given.
   [[nodiscard]] Prediction predict_cells(std::span<const std::string_view> cells,
                                          std::span<std::int64_t> unknown = {}) const;
-  /// Many rows, (rows, features) or (rows, ...) of images: values (rows, 1), or probabilities (rows, classes).
+  /// Many rows, (rows, features) or (rows, ...) of images: values (rows, 1), which are f64 where they are in the units
+  /// of a table's target, or probabilities (rows, classes).
   [[nodiscard]] Tensor predict(const Tensor& rows) const;
   /// Many rows as the model's graph takes them: encoded (for a table), or as stored (for images).
   [[nodiscard]] Tensor predict_encoded(const Tensor& input) const;

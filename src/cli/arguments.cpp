@@ -6,6 +6,7 @@
 
 #include "cli/assignment.hpp"
 #include "core/error.hpp"
+#include "data/csv.hpp"
 
 namespace fs = std::filesystem;
 
@@ -24,8 +25,10 @@ struct ShortForm {
 constexpr ShortForm short_forms[] = {
     {"--target", "data.target", "Column to predict", Form::text, "Data"},
     {"--task", "data.task", "regression, binary or multiclass (inferred from the target)", Form::text, "Data"},
-    {"--features", "data.features", "Columns to predict from: a,b,c (all others)", Form::list, "Data"},
-    {"--drop", "data.drop", "Columns to leave out: a,b,c", Form::list, "Data"},
+    {"--positive", "data.positive", "The positive class of two (the rarer)", Form::text, "Data"},
+    {"--features", "data.features", "Columns to predict from: a,b,c (all others); \"a,b\" in quotes is one name",
+     Form::list, "Data"},
+    {"--drop", "data.drop", "Columns to leave out: a,b,c; \"a,b\" in quotes is one name", Form::list, "Data"},
     {"--weight", "data.weight", "Column that says how much a row counts", Form::text, "Data"},
     {"--missing", "data.missing", "impute, reject or drop", Form::text, "Data"},
     {"--separator", "data.separator", "comma, semicolon or tab (what the header has most of)", Form::text, "Data"},
@@ -52,7 +55,7 @@ OptionValue value_of(const ShortForm& form, const std::string& text) {
     return *tree.find(form.key);
   }
   OptionList list;
-  for (const std::string& item : CLI::detail::split(text, ',')) list.push_back({item});
+  for (std::string& item : data::split_names(text)) list.push_back({std::move(item)});
   return {std::move(list)};
 }
 
@@ -161,7 +164,8 @@ NamedTree read_source(const std::string& source) {
     return {read_toml(path), fs::absolute(path).parent_path(), path.stem().string()};
   }
   if (!fs::exists(path)) fail<UsageError>("[train] there is no file {}", source);
-  NamedTree named{.tree = {}, .folder = fs::current_path(), .name = path.stem().string()};
+  const fs::path unpacked = path.extension() == ".gz" ? path.stem() : path;
+  NamedTree named{.tree = {}, .folder = fs::current_path(), .name = unpacked.stem().string()};
   named.tree.set("data.train", OptionValue{source});
   return named;
 }
@@ -196,6 +200,11 @@ void add_config_arguments(CLI::App& command, ConfigArguments& arguments) {
             form.help)
         ->group(form.group);
   }
+  command
+      .add_flag_callback(
+          "--no-header", [&arguments] { arguments.given.emplace_back("data.header", OptionValue{false}); },
+          "The table has no line of names: its columns are column 1, column 2, ...")
+      ->group("Data");
   command.add_option("--type", arguments.types, "Kind of a column: zip=category, age=number")
       ->allow_extra_args(false)
       ->group("Data");

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 #include <filesystem>
+#include <utility>
 
 #include "core/error.hpp"
 #include "core/utf8.hpp"
@@ -59,7 +60,7 @@ class CsvReader::Parser {
     if (csv_fini(&parser_, on_cell, on_row, this) != 0) fault("a quote that is not closed before the end of the file");
   }
 
-  /// The next whole row, if there is one.
+  /// The next whole row, if there is one; one without cells is an empty line.
   bool pop(std::vector<std::string_view>& cells, std::int64_t& line) {
     if (next_row_ == rows_.size()) return false;
     const Row& row = rows_[next_row_++];
@@ -101,7 +102,10 @@ class CsvReader::Parser {
   }
 
   void end_row(int terminator) {
-    if (cell_ends_.size() > first_cell_ && !fault_) rows_.push_back({first_cell_, cell_ends_.size(), row_line_});
+    const bool empty = cell_ends_.size() == first_cell_;
+    const bool line_of_its_own = terminator != -1 && !(terminator == '\n' && after_return_);
+    if ((!empty || line_of_its_own) && !fault_)
+      rows_.push_back({first_cell_, cell_ends_.size(), empty ? line_ : row_line_});
     first_cell_ = cell_ends_.size();
     line_ += terminator == '\r' || (terminator == '\n' && !after_return_);
     after_return_ = terminator == '\r';
@@ -172,33 +176,36 @@ void check_header(const std::vector<std::string>& header, const std::string& fil
   }
   if (std::ranges::all_of(header, [](const std::string& name) { return parse_number(name).has_value(); })) {
     fail<DataError>(
-        "[csv] {}, line {}: every name of a column is a number. Hint: the first line must name the columns.", file,
-        line);
+        "[csv] {}, line {}: every name of a column is a number. Hint: the first line must name the columns, or "
+        "--no-header.",
+        file, line);
   }
 }
 
 }  // namespace
 
-CsvReader::CsvReader(const std::filesystem::path& path, std::optional<char> separator) : file_(path) {
-  start(separator);
+CsvReader::CsvReader(const std::filesystem::path& path, std::optional<char> separator, bool header) : file_(path) {
+  start(separator, header);
 }
-CsvReader::CsvReader(int descriptor, std::string name, std::optional<char> separator)
+CsvReader::CsvReader(int descriptor, std::string name, std::optional<char> separator, bool header)
     : file_(descriptor, std::move(name)) {
-  start(separator);
+  start(separator, header);
 }
 CsvReader::~CsvReader() = default;
 
-void CsvReader::start(std::optional<char> separator) {
+void CsvReader::start(std::optional<char> separator, bool header) {
+  if (Bytes bytes(file_, "csv"); bytes.gzip()) unpacked_ = std::make_unique<Bytes>(file_, "csv");
   const std::string text = first_line();
   separator_ = separator ? *separator : guess_separator(header_line(text).value_or(text));
   parser_ = std::make_unique<Parser>(separator_);
   parser_->feed(text);
-  read_header();
+  header ? read_header() : number_columns();
 }
 
 std::string CsvReader::read_text() {
   std::string text(chunk, '\0');
-  text.resize(file_.read_some(std::as_writable_bytes(std::span(text))));
+  const auto room = std::as_writable_bytes(std::span(text));
+  text.resize(unpacked_ ? unpacked_->read(room) : file_.read_some(room));
   if (text.find('\0') != std::string::npos) {
     fail<DataError>(
         "[csv] {}: a zero byte, so this is no UTF-8 text. Hint: decompress it, or iconv -f utf-16 -t utf-8.", name());
@@ -219,12 +226,22 @@ std::string CsvReader::first_line() {
 }
 
 void CsvReader::read_header() {
-  if (!next_row()) fail<DataError>("[csv] {}: the file is empty. Wanted: a line that names the columns", name());
+  do {
+    if (!next_row()) fail<DataError>("[csv] {}: the file is empty. Wanted: a line that names the columns", name());
+  } while (cells_.empty());
   for (const std::string_view cell : cells_) {
     const std::string_view text = trim(cell);
     header_.push_back(text.empty() ? fmt::format("column {}", header_.size() + 1) : std::string(text));
   }
   check_header(header_, name(), line_);
+}
+
+void CsvReader::number_columns() {
+  do {
+    if (!next_row()) fail<DataError>("[csv] {}: the file is empty. Wanted: rows", name());
+  } while (cells_.empty());
+  for (std::size_t i = 0; i < cells_.size(); ++i) header_.push_back(fmt::format("column {}", i + 1));
+  first_row_waits_ = true;
 }
 
 bool CsvReader::next_row() {
@@ -244,9 +261,13 @@ bool CsvReader::next_row() {
 }
 
 bool CsvReader::next() {
-  if (!next_row()) return false;
+  if (std::exchange(first_row_waits_, false)) return true;
+  do {
+    if (!next_row()) return false;
+    if (cells_.empty() && header_.size() == 1) cells_.emplace_back();
+  } while (cells_.empty());
   if (cells_.size() != header_.size()) {
-    fail<DataError>("[csv] {}, line {}: {} cell{}, and the header names {}", name(), line_, cells_.size(),
+    fail<DataError>("[csv] {}, line {}: {} cell{}, and the first line has {}", name(), line_, cells_.size(),
                     cells_.size() == 1 ? "" : "s", header_.size());
   }
   return true;
@@ -269,6 +290,25 @@ std::string csv_line(std::span<const std::string_view> cells, char separator) {
     line += '"';
   }
   return line + '\n';
+}
+
+std::vector<std::string> split_names(std::string_view text) {
+  std::vector<std::string> names;
+  bool quoted = false;
+  std::string name;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    if (text[i] == '"' && quoted && text.substr(i + 1).starts_with('"')) {
+      name += text[i++];
+    } else if (text[i] == '"' && (quoted || name.empty())) {
+      quoted = !quoted;
+    } else if (text[i] == ',' && !quoted) {
+      names.push_back(std::exchange(name, {}));
+    } else {
+      name += text[i];
+    }
+  }
+  names.push_back(std::move(name));
+  return names;
 }
 
 }  // namespace thalweg::data

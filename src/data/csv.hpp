@@ -9,30 +9,32 @@
 #include <string_view>
 #include <vector>
 
-#include "data/file.hpp"
+#include "data/bytes.hpp"
 
 namespace thalweg::data {
 
 /// The character that "comma", "semicolon" or "tab" names; nothing for any other name.
 [[nodiscard]] std::optional<char> separator_named(std::string_view name);
 
-/// Reads a CSV file (RFC 4180) with a header, from a path or a stream, in memory that does not grow with the file.
-/// Quoted cells keep their newlines; blanks around unquoted cells, and empty lines, are left out; CRLF and a UTF-8 byte
-/// order mark are understood. Throws DataError, with file and line, for a file that is empty, not UTF-8, has a name
-/// twice, a row of another length than the header, or a quote out of place.
+/// Reads a CSV file (RFC 4180) with a header, from a path (gzip, too) or a stream, in memory that does not grow with
+/// the file. Quoted cells keep their newlines; blanks around unquoted cells are left out, and so are empty lines, which
+/// in a file of one column are rows with a blank cell; CRLF and a UTF-8 byte order mark are understood. Throws
+/// DataError, with file and line, for a file that is empty, not UTF-8, has a name twice, a row of another length than
+/// the header, or a quote out of place.
 class CsvReader {
  public:
-  /// Without a separator, it is the one of comma, semicolon and tab that the header has most of.
-  explicit CsvReader(const std::filesystem::path& path, std::optional<char> separator = {});
+  /// Without a separator, it is the one of comma, semicolon and tab that the first line has most of. Without a header,
+  /// the columns are called "column 1", "column 2", ...
+  explicit CsvReader(const std::filesystem::path& path, std::optional<char> separator = {}, bool header = true);
   /// From a descriptor of the caller's, which stays open: `CsvReader(0, "standard input")`.
-  CsvReader(int descriptor, std::string name, std::optional<char> separator = {});
+  CsvReader(int descriptor, std::string name, std::optional<char> separator = {}, bool header = true);
   ~CsvReader();
   CsvReader(const CsvReader&) = delete;
   CsvReader& operator=(const CsvReader&) = delete;
 
   [[nodiscard]] const std::string& name() const { return file_.name(); }
-  /// In bytes; -1 where that is not known.
-  [[nodiscard]] std::int64_t file_size() const { return file_.size(); }
+  /// Bytes of text; -1 where that is not known.
+  [[nodiscard]] std::int64_t text_size() const { return unpacked_ ? -1 : file_.size(); }
   [[nodiscard]] char separator() const { return separator_; }
   /// The names of the columns; one left blank is called "column N".
   [[nodiscard]] const std::vector<std::string>& header() const { return header_; }
@@ -47,22 +49,29 @@ class CsvReader {
  private:
   class Parser;
 
-  void start(std::optional<char> separator);
+  void start(std::optional<char> separator, bool header);
   std::string read_text();
   std::string first_line();
   bool next_row();
   void read_header();
+  void number_columns();
 
   File file_;
+  std::unique_ptr<Bytes> unpacked_;  // of a gzip file
   std::unique_ptr<Parser> parser_;
   std::vector<std::string> header_;
   std::vector<std::string_view> cells_;
   std::int64_t line_ = 0;
   char separator_ = ',';
   bool ended_ = false;
+  bool first_row_waits_ = false;  // it was looked at where there is no header
 };
 
 /// One line of CSV, newline included; a cell is quoted where it has to be.
 [[nodiscard]] std::string csv_line(std::span<const std::string_view> cells, char separator = ',');
+
+/// The names in a list as an option has it: a,b,c. One with a comma or a quote stands in quotes, and its own quotes are
+/// doubled: "a,b",c.
+[[nodiscard]] std::vector<std::string> split_names(std::string_view text);
 
 }  // namespace thalweg::data

@@ -1,14 +1,12 @@
 // The IDX files of MNIST and its relatives, plain or gzip.
 
-#include <zlib.h>
-
 #include <algorithm>
 #include <array>
 #include <bit>
 #include <optional>
 
 #include "core/checked.hpp"
-#include "data/file.hpp"
+#include "data/bytes.hpp"
 #include "data/memory.hpp"
 #include "thalweg/data.hpp"
 
@@ -17,73 +15,6 @@ namespace thalweg::data {
 namespace {
 
 constexpr std::size_t chunk = 1 << 16;
-
-/// The bytes of a file from its beginning, decompressed where it is gzip.
-class Bytes {
- public:
-  Bytes(const File& file, bool gzip) : file_(file), gzip_(gzip) {
-    if (!gzip_) return;
-    constexpr int gzip_only = 16 + MAX_WBITS;
-    if (inflateInit2(&stream_, gzip_only) != Z_OK) fail<MemoryError>("[idx] {}: no memory to decompress", file_.name());
-  }
-  ~Bytes() {
-    if (gzip_) inflateEnd(&stream_);
-  }
-  Bytes(const Bytes&) = delete;
-  Bytes& operator=(const Bytes&) = delete;
-
-  /// Fills `into`; fewer bytes than that only at the end.
-  std::size_t read(std::span<std::byte> into) {
-    std::size_t done = 0;
-    while (done < into.size()) {
-      const std::size_t got = gzip_ ? inflate_some(into.subspan(done)) : read_some(into.subspan(done));
-      if (got == 0) break;
-      done += got;
-    }
-    return done;
-  }
-
- private:
-  std::size_t read_some(std::span<std::byte> into) {
-    const std::size_t got = file_.read_at(place_, into);
-    place_ += got;
-    return got;
-  }
-
-  std::size_t inflate_some(std::span<std::byte> into) {
-    const auto room = static_cast<uInt>(std::min<std::size_t>(into.size(), 1 << 30));
-    stream_.next_out = reinterpret_cast<Bytef*>(into.data());
-    stream_.avail_out = room;
-    while (stream_.avail_out == room) {
-      if (stream_.avail_in == 0 && !refill()) {
-        if (!between_members_) fail<DataError>("[idx] {}: the gzip file is cut short", file_.name());
-        return 0;
-      }
-      const int status = ::inflate(&stream_, Z_NO_FLUSH);
-      between_members_ = status == Z_STREAM_END;
-      if (status == Z_STREAM_END) {
-        inflateReset(&stream_);  // a gzip file may be several, one after the other
-      } else if (status != Z_OK) {
-        fail<DataError>("[idx] {}: the gzip file is damaged ({})", file_.name(), stream_.msg ? stream_.msg : "zlib");
-      }
-    }
-    return room - stream_.avail_out;
-  }
-
-  bool refill() {
-    const std::size_t got = read_some(buffer_);
-    stream_.next_in = reinterpret_cast<Bytef*>(buffer_.data());
-    stream_.avail_in = static_cast<uInt>(got);
-    return got != 0;
-  }
-
-  const File& file_;
-  bool gzip_;
-  bool between_members_ = false;
-  std::int64_t place_ = 0;
-  z_stream stream_{};
-  std::array<std::byte, chunk> buffer_;
-};
 
 struct Header {
   Shape shape;
@@ -146,7 +77,7 @@ std::int64_t largest_bytes(const File& file, bool gzip) {
 /// How large the file is, decompressed; counting ends one byte past the promise, which is as wrong as a million.
 std::int64_t real_bytes(const File& file, bool gzip, std::int64_t promised) {
   if (!gzip) return file.size();
-  Bytes bytes(file, gzip);
+  Bytes bytes(file, "idx");
   std::array<std::byte, chunk> buffer;
   std::int64_t real = 0;
   while (real <= promised) {
@@ -166,18 +97,13 @@ void to_native_order(Tensor& tensor) {
   for (std::size_t at = 0; at < tensor.bytes(); at += width) std::reverse(begin + at, begin + at + width);
 }
 
-bool starts_as_gzip(const File& file) {
-  std::array<std::byte, 2> magic{};
-  return file.read_at(0, magic) == magic.size() && magic[0] == std::byte{0x1f} && magic[1] == std::byte{0x8b};
-}
-
 }  // namespace
 
 Tensor idx(const Path& path) {
   const File file(path.string());
   if (file.size() < 0) fail<UsageError>("[idx] '{}' is not a plain file. Hint: it is read twice.", file.name());
-  const bool gzip = starts_as_gzip(file);
-  Bytes bytes(file, gzip);
+  Bytes bytes(file, "idx");
+  const bool gzip = bytes.gzip();
   const Header header = read_header(bytes, file.name());
   const std::int64_t promised = promised_bytes(header, file.name());
   if (promised > largest_bytes(file, gzip)) {

@@ -1,6 +1,7 @@
 // Images and labels in IDX files as a Dataset; Fashion-MNIST among them.
 
 #include <algorithm>
+#include <cmath>
 #include <filesystem>
 
 #include "core/error.hpp"
@@ -20,6 +21,16 @@ Tensor with_channels(const Tensor& images, const std::string& name) {
   }
   if (images.size() == 0) fail<DataError>("[images] {}: shape {} holds no image", name, shape);
   return images.reshape(shape);
+}
+
+/// Bytes are finite; other elements are looked at, in whichever part of the data they stand.
+void check_finite(const Tensor& images, const std::string& name) {
+  if (!is_float(images.dtype())) return;
+  const std::int64_t size = images.size() / images.shape()[0];
+  for (std::int64_t i = 0; i < images.size(); ++i) {
+    if (!std::isfinite(images.at(i)))
+      fail<DataError>("[images] {}: image {} holds {}. Wanted: finite numbers", name, i / size, images.at(i));
+  }
 }
 
 Tensor checked_labels(const Tensor& stored, std::int64_t classes, const std::string& name) {
@@ -42,6 +53,7 @@ Tensor checked_labels(const Tensor& stored, std::int64_t classes, const std::str
 
 Dataset images(const Path& images_path, const Path& labels_path, std::int64_t classes) {
   const Tensor input = with_channels(idx(images_path), images_path.string());
+  check_finite(input, images_path.string());
   const Tensor target = checked_labels(idx(labels_path), classes, labels_path.string());
   if (input.shape()[0] != target.shape()[0]) {
     fail<DataError>("[images] {} images in {}, and {} labels in {}", input.shape()[0], images_path.string(),

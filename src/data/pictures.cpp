@@ -13,6 +13,7 @@
 #include "core/random.hpp"
 #include "core/utf8.hpp"
 #include "core/workers.hpp"
+#include "data/listed.hpp"
 #include "data/memory.hpp"
 
 namespace fs = std::filesystem;
@@ -28,39 +29,117 @@ void check_size(const fs::path& path, std::int64_t height, std::int64_t width) {
   fail<DataError>("[images] {}: {} x {} pixels", path.string(), height, width);
 }
 
-/// A PNG file whose head has been read.
+using File = std::unique_ptr<std::FILE, int (*)(std::FILE*)>;
+
+File open(const fs::path& path) {
+  File file(std::fopen(path.c_str(), "rb"), std::fclose);
+  if (!file) fail<DataError>("[images] {} cannot be opened", path.string());
+  return file;
+}
+
+/// libpng reports errors by a call that must not return.
+struct PngError {
+  std::jmp_buf back;
+  std::string message;
+
+  [[noreturn]] static void leave(png_structp png, png_const_charp message) {
+    auto* self = static_cast<PngError*>(png_get_error_ptr(png));
+    self->message = message;
+    std::longjmp(self->back, 1);
+  }
+  static void ignore(png_structp, png_const_charp) {}
+};
+
+/// A PNG file whose head has been read. Samples are taken as they are stored, those of 16 bits as v / 257: what a gamma
+/// chunk says of the screen they were made for does not count.
 class Png {
  public:
-  explicit Png(const fs::path& path) : path_(path) {
-    image_.version = PNG_IMAGE_VERSION;
-    if (!png_image_begin_read_from_file(&image_, path.c_str())) refuse();
-    const bool colour = (image_.format & PNG_FORMAT_FLAG_COLOR) != 0;
-    image_.format = colour ? PNG_FORMAT_RGB : PNG_FORMAT_GRAY;
-    check_size(path, image_.height, image_.width);
-    shape_ = {image_.height, image_.width, colour ? 3 : 1};
+  explicit Png(const fs::path& path)
+      : path_(path),
+        file_(open(path)),
+        png_(png_create_read_struct(PNG_LIBPNG_VER_STRING, &error_, PngError::leave, PngError::ignore)),
+        info_(png_ ? png_create_info_struct(png_) : nullptr) {
+    if (!info_) {
+      free();
+      fail<MemoryError>("[images] {}: no memory to read it", path.string());
+    }
+    if (!read_head()) refuse();
+    try {
+      check_size(path, png_get_image_height(png_, info_), png_get_image_width(png_, info_));
+    } catch (...) {
+      free();
+      throw;
+    }
+    const bool colour = (png_get_color_type(png_, info_) & PNG_COLOR_MASK_COLOR) != 0;
+    shape_ = {png_get_image_height(png_, info_), png_get_image_width(png_, info_), colour ? 3 : 1};
+    alpha_ =
+        (png_get_color_type(png_, info_) & PNG_COLOR_MASK_ALPHA) != 0 || png_get_valid(png_, info_, PNG_INFO_tRNS) != 0;
   }
+  ~Png() { free(); }
+  Png(const Png&) = delete;
+  Png& operator=(const Png&) = delete;
 
   [[nodiscard]] const Shape& shape() const { return shape_; }
   [[nodiscard]] Tensor pixels() {
-    Tensor picture(shape_, u8);
-    const png_color black{};  // what is seen through transparent places
-    if (!png_image_finish_read(&image_, &black, picture.mutable_raw(), 0, nullptr)) refuse();
-    return picture;
+    const std::int64_t stored = shape_[2] + (alpha_ ? 1 : 0);
+    Tensor picture({shape_[0], shape_[1], stored}, u8);
+    std::vector<png_bytep> rows(static_cast<std::size_t>(shape_[0]));
+    for (std::size_t row = 0; row < rows.size(); ++row) {
+      rows[row] =
+          reinterpret_cast<png_bytep>(picture.mutable_raw()) + row * static_cast<std::size_t>(shape_[1] * stored);
+    }
+    if (!read_rows(rows.data())) refuse();
+    return alpha_ ? on_black(picture) : picture;
   }
 
  private:
-  [[noreturn]] void refuse() const { fail<DataError>("[images] {}: {}", path_.string(), image_.message); }
+  // Nothing with a destructor may live between the jump and its target.
+  [[nodiscard]] bool read_head() {
+    if (setjmp(error_.back)) return false;
+    png_init_io(png_, file_.get());
+    png_read_info(png_, info_);
+    return true;
+  }
+  [[nodiscard]] bool read_rows(png_bytepp rows) {
+    if (setjmp(error_.back)) return false;
+    png_set_expand(png_);    // palettes, fewer than 8 bits, and a transparent colour
+    png_set_scale_16(png_);  // (v * 255 + 32767) / 65535
+    png_set_interlace_handling(png_);
+    png_read_update_info(png_, info_);
+    png_read_image(png_, rows);
+    png_read_end(png_, nullptr);
+    return true;
+  }
 
-  struct Image : png_image {  // freed where the constructor throws, too
-    Image() : png_image{} {}
-    ~Image() { png_image_free(this); }
-    Image(const Image&) = delete;
-    Image& operator=(const Image&) = delete;
-  };
+  /// Black is what is seen through transparent places.
+  [[nodiscard]] Tensor on_black(const Tensor& stored) const {
+    Tensor picture(shape_, u8);
+    const std::int64_t channels = shape_[2];
+    const auto from = stored.values<std::uint8_t>();
+    const auto into = picture.mutable_values<std::uint8_t>();
+    for (std::size_t i = 0; i < into.size(); ++i) {
+      const std::size_t pixel = i / static_cast<std::size_t>(channels),
+                        first = pixel * static_cast<std::size_t>(channels + 1);
+      const int alpha = from[first + static_cast<std::size_t>(channels)];
+      into[i] = static_cast<std::uint8_t>((from[first + i % static_cast<std::size_t>(channels)] * alpha + 127) / 255);
+    }
+    return picture;
+  }
+
+  void free() { png_destroy_read_struct(&png_, &info_, nullptr); }
+  [[noreturn]] void refuse() {
+    const std::string message = error_.message;
+    free();
+    fail<DataError>("[images] {}: {}", path_.string(), message);
+  }
 
   const fs::path& path_;
-  Image image_;
+  File file_;
+  PngError error_{};
+  png_structp png_ = nullptr;
+  png_infop info_ = nullptr;
   Shape shape_;
+  bool alpha_ = false;
 };
 
 /// libjpeg reports errors by a call that must not return.
@@ -111,14 +190,6 @@ bool decode_jpeg(std::FILE* file, JpegError& error, Shape& shape, Tensor* pictur
   return true;
 }
 
-using File = std::unique_ptr<std::FILE, int (*)(std::FILE*)>;
-
-File open(const fs::path& path) {
-  File file(std::fopen(path.c_str(), "rb"), std::fclose);
-  if (!file) fail<DataError>("[images] {} cannot be opened", path.string());
-  return file;
-}
-
 /// The shape, and where `picture` is given the pixels.
 Shape read_jpeg(const fs::path& path, Tensor* picture) {
   const File file = open(path);
@@ -142,13 +213,38 @@ bool is_picture(const fs::path& path) {
   return extension == ".png" || extension == ".jpg" || extension == ".jpeg";
 }
 
-std::vector<fs::path> pictures_in(const fs::path& folder) {
-  std::vector<fs::path> files;
+/// The files of a folder: those that can be read as pictures, in order, and how many others it holds. Hidden files and
+/// texts that go with pictures do not count.
+struct FolderFiles {
+  std::vector<fs::path> pictures;
+  std::vector<std::string> others;
+};
+
+FolderFiles files_in(const fs::path& folder) {
+  FolderFiles files;
   for (const auto& entry : fs::directory_iterator(folder)) {
-    if (entry.is_regular_file() && is_picture(entry.path())) files.push_back(entry.path());
+    const std::string name = entry.path().filename().string(), extension = entry.path().extension().string();
+    if (!entry.is_regular_file() || name.starts_with('.') || extension == ".txt" || extension == ".md") continue;
+    if (is_picture(entry.path())) {
+      files.pictures.push_back(entry.path());
+    } else if (name != "Thumbs.db") {
+      files.others.push_back(name);
+    }
   }
-  std::ranges::sort(files);
+  std::ranges::sort(files.pictures);
+  std::ranges::sort(files.others);
   return files;
+}
+
+/// The names of the folders in a folder, in alphabetical order; hidden ones do not count.
+std::vector<std::string> folders_in(const fs::path& folder) {
+  std::vector<std::string> names;
+  for (const auto& entry : fs::directory_iterator(folder)) {
+    if (entry.is_directory() && !entry.path().filename().string().starts_with('.'))
+      names.push_back(entry.path().filename().string());
+  }
+  std::ranges::sort(names);
+  return names;
 }
 
 void expect_folder(const fs::path& folder) {
@@ -186,10 +282,16 @@ std::vector<std::byte> png_of(const Tensor& picture) {
 std::vector<std::string> class_folders(const fs::path& folder) {
   expect_folder(folder);
   std::vector<std::string> classes;
-  for (const auto& entry : fs::directory_iterator(folder)) {
-    if (entry.is_directory() && !pictures_in(entry.path()).empty()) classes.push_back(entry.path().filename().string());
+  for (const std::string& name : folders_in(folder)) {
+    const FolderFiles files = files_in(folder / name);
+    if (!files.pictures.empty()) classes.push_back(name);
+    if (files.pictures.empty() && !files.others.empty()) {
+      fail<DataError>(
+          "[images] {} holds {} file{}, '{}' among them, and no PNG or JPEG. Hint: convert them, or take the folder "
+          "away.",
+          (folder / name).string(), files.others.size(), files.others.size() == 1 ? "" : "s", files.others.front());
+    }
   }
-  std::ranges::sort(classes);
   for (const std::string& name : classes) {
     if (!is_utf8(name))
       fail<DataError>("[images] the folder '{}' has a name that is not UTF-8. Hint: rename it.", name);
@@ -234,14 +336,44 @@ void read_row(const fs::path& file, const Shape& wanted, std::span<std::byte> in
 
 }  // namespace
 
+namespace {
+
+/// Throws where a folder has pictures of classes that are not known: measured without them, a model would look better
+/// than it is.
+void check_classes(const fs::path& folder, const std::vector<std::string>& classes) {
+  std::vector<std::string> unknown;
+  std::size_t pictures = 0;
+  for (const std::string& name : folders_in(folder)) {
+    if (std::ranges::find(classes, name) != classes.end()) continue;
+    const FolderFiles files = files_in(folder / name);
+    const std::size_t count = files.pictures.size() + files.others.size();
+    if (count > 0) unknown.push_back(name);
+    pictures += count;
+  }
+  if (unknown.empty()) return;
+  fail<DataError>("[images] {}: {} files of {} that the training data does not have: {}. Hint: its classes are {}.",
+                  folder.string(), pictures,
+                  unknown.size() == 1 ? "a class" : fmt::format("{} classes", unknown.size()), listed(unknown),
+                  listed(classes));
+}
+
+}  // namespace
+
 ImageFolder image_folder(const fs::path& folder, const std::vector<std::string>& classes, Keep keep) {
   expect_folder(folder);
+  check_classes(folder, classes);
   ImageFolder result;
   std::vector<std::int32_t> labels;
   for (std::size_t label = 0; label < classes.size(); ++label) {
     const fs::path own = folder / classes[label];
     if (!fs::is_directory(own)) continue;  // a part of the data need not have every class
-    for (fs::path& file : pictures_in(own)) {
+    FolderFiles files = files_in(own);
+    if (!files.others.empty()) {
+      result.warnings.push_back(fmt::format("{}: {} file{} that {} no PNG or JPEG, '{}' first: left out", own.string(),
+                                            files.others.size(), files.others.size() == 1 ? "" : "s",
+                                            files.others.size() == 1 ? "is" : "are", files.others.front()));
+    }
+    for (fs::path& file : files.pictures) {
       result.files.push_back(std::move(file));
       labels.push_back(static_cast<std::int32_t>(label));
     }

@@ -15,7 +15,8 @@ namespace thalweg::data {
 /// u8 (height, width, 1 or 3) as a PNG.
 [[nodiscard]] std::vector<std::byte> png_of(const Tensor& picture);
 
-/// The classes of a folder: the names of the folders in it that hold pictures, in alphabetical order.
+/// The classes of a folder: the names of the folders in it that hold pictures, in alphabetical order. Throws DataError
+/// for a folder of other files alone, which would be left out without a word.
 [[nodiscard]] std::vector<std::string> class_folders(const std::filesystem::path& folder);
 
 /// Whether pictures are read at once, or while they are used.
@@ -28,9 +29,11 @@ enum class Keep {
 struct ImageFolder {
   Dataset data;  ///< "input" u8 (rows, height, width, channels), "target" i32 (rows)
   std::vector<std::filesystem::path> files;
+  std::vector<std::string> warnings = {};  ///< of files that cannot be read as pictures
 };
 /// The pictures in folder/class for each of `classes`, file by file in alphabetical order. Grey pictures among coloured
-/// ones get three channels. Throws DataError for a picture of another size than the first, or a class without any.
+/// ones get three channels. Throws DataError for a picture of another size than the first, no picture at all, or
+/// pictures of a class that is none of these.
 [[nodiscard]] ImageFolder image_folder(const std::filesystem::path& folder, const std::vector<std::string>& classes,
                                        Keep keep = Keep::all);
 

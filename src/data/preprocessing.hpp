@@ -4,8 +4,8 @@
 #include <map>
 #include <variant>
 
+#include "data/packed_rows.hpp"
 #include "data/text.hpp"
-#include "thalweg/data.hpp"
 
 namespace thalweg::data {
 
@@ -25,13 +25,17 @@ struct Place {
 
 /// How one feature of a table becomes columns of the input.
 ///
-/// A number is standardised to mean 0 and standard deviation 1 over the training part (a constant becomes 0). A
-/// category has a column for each of its levels, 1 where it is that level. Where the training part had missing values,
-/// one more column marks them, and a missing number counts as the median.
+/// A number is standardised to mean 0 and standard deviation 1 over the training part (a constant becomes 0). A date
+/// becomes its standardised number of days, sine and cosine of its place in the year and in the week, and, where the
+/// training part had times of day, in the day. A category has a column for each of its levels, 1 where it is that
+/// level. Where the training part had missing values, one more column marks them, and a missing number or date counts
+/// as the median.
 struct FeatureEncoding {
-  Affine affine = {};                    ///< of a number
-  double fill = 0;                       ///< a missing number
+  Affine affine = {};                    ///< of a number, or of a date in days
+  double fill = 0;                       ///< a missing one
+  bool clock = false;                    ///< of a date: the place in the day is a feature
   std::vector<std::string> levels = {};  ///< of a category, sorted
+  bool pools = false;                    ///< the column behind the levels is for all others
   bool marks_missing = false;
   friend bool operator==(const FeatureEncoding&, const FeatureEncoding&) = default;
 };
@@ -50,7 +54,7 @@ class TablePreprocessing {
   [[nodiscard]] const Affine& target() const { return target_; }
   /// How many columns the input has.
   [[nodiscard]] std::int64_t width() const { return width_; }
-  /// What they are called: `age`, `zip=02139`, `age is missing`.
+  /// What they are called: `age`, `zip=02139`, `age is missing`, `sold (year, sine)`.
   [[nodiscard]] std::vector<std::string> input_names() const;
 
   /// Where each feature stands in a file with this header; columns that are no feature are passed over. Throws
@@ -58,16 +62,19 @@ class TablePreprocessing {
   [[nodiscard]] std::vector<std::size_t> match(const std::vector<std::string>& header, std::string_view file) const;
 
   /// One row: `cells` are the features in the schema's order, `into` has `width()` places. A level that the training
-  /// part did not have becomes zeros, and is counted in `unknown` (one counter a feature) where that is given. Throws
-  /// DataError for text where a number belongs, and for a missing value where missing values are rejected or dropped.
+  /// part did not have becomes zeros (or the pooled one), and is counted in `unknown` (one counter a feature) where
+  /// that is given. Throws DataError for text where a number belongs, and for a missing value where missing values are
+  /// rejected or dropped.
   void encode_row(std::span<const std::string_view> cells, std::span<float> into, std::span<std::int64_t> unknown = {},
                   Place place = {}) const;
 
-  /// The same from numbers: nan is missing, and a category whose levels are numbers is given as that number.
-  void encode_numbers(std::span<const float> row, std::span<float> into) const;
+  /// The same from numbers: nan is missing, a date is in days since 1970-01-01, and a category is given as the number
+  /// that its level spells.
+  void encode_numbers(std::span<const float> numbers, std::span<float> into) const;
 
-  /// The columns "input" f32 (rows, width); "target", which is f32 (rows, 1) for a regression (standardised) and for
-  /// two classes (0 or 1), i32 (rows) for more; and "weight" f32 (rows), where the schema names a column that the table
+  /// The columns "input" f32 (rows, width), of which many one-hot columns are kept as the place of the 1 and written
+  /// out when a batch asks for them; "target", which is f32 (rows, 1) for a regression (standardised) and for two
+  /// classes (0 or 1), i32 (rows) for more; and "weight" f32 (rows), where the schema names a column that the table
   /// has. The dataset's unit is the target's. Throws DataError as encode_row does, and for a target that is missing or
   /// of an unknown class; MemoryError when the result would take more than `budget` bytes.
   [[nodiscard]] Dataset encode(const Table& table, std::span<const std::int64_t> rows,
@@ -77,6 +84,12 @@ class TablePreprocessing {
 
  private:
   void index();
+  /// Encodes rows one by one and hands each on.
+  void for_each_row(const Table& table, std::span<const std::int64_t> rows, std::span<std::int64_t> unknown,
+                    const std::function<void(std::span<const float>)>& take) const;
+  void encode_input(const Table& table, std::span<const std::int64_t> rows, std::span<std::int64_t> unknown,
+                    std::int64_t budget, Dataset& into) const;
+  [[nodiscard]] std::vector<InputSegment> segments() const;
   [[nodiscard]] Tensor encode_target(const Table& table, std::span<const std::int64_t> rows) const;
 
   Schema schema_;

@@ -1,5 +1,6 @@
 // Fitted preprocessing to and from the JSON that a model file carries.
 
+#include <array>
 #include <cmath>
 #include <nlohmann/json.hpp>
 #include <variant>
@@ -19,13 +20,24 @@ constexpr int deepest = 8;  // the pair of a merge, or a level of a feature, is 
 
 Json to_json(const Affine& affine) { return {{"shift", affine.shift}, {"scale", affine.scale}}; }
 
+Json to_json(const NumberForm& form) {
+  const auto text = [](char c) { return c == '\0' ? std::string() : std::string(1, c); };
+  return {{"decimal", text(form.decimal)}, {"group", text(form.group)}, {"percent", form.percent}};
+}
+
 Json to_json(const Schema::Feature& feature, const FeatureEncoding& encoding) {
   Json json = {{"name", feature.name}, {"kind", name(feature.kind)}, {"marks_missing", encoding.marks_missing}};
-  if (feature.kind == ColumnKind::number) {
-    json["affine"] = to_json(encoding.affine);
-    json["fill"] = encoding.fill;
-  } else {
+  if (feature.kind == ColumnKind::category) {
     json["levels"] = encoding.levels;
+    if (encoding.pools) json["pools"] = true;
+    return json;
+  }
+  json["affine"] = to_json(encoding.affine);
+  json["fill"] = encoding.fill;
+  if (!feature.form.plain()) json["form"] = to_json(feature.form);
+  if (feature.kind == ColumnKind::date) {
+    json["order"] = name(feature.order);
+    json["clock"] = encoding.clock;
   }
   return json;
 }
@@ -36,15 +48,18 @@ Json to_json(const TablePreprocessing& table) {
   for (std::size_t i = 0; i < schema.features.size(); ++i) {
     features.push_back(to_json(schema.features[i], table.encodings()[i]));
   }
-  return {{"format", format_version},
-          {"kind", "table"},
-          {"task", name(schema.task)},
-          {"target", schema.target},
-          {"target_affine", to_json(table.target())},
-          {"classes", schema.classes},
-          {"weight", schema.weight},
-          {"missing", name(schema.missing)},
-          {"features", std::move(features)}};
+  Json json = {{"format", format_version},
+               {"kind", "table"},
+               {"task", name(schema.task)},
+               {"target", schema.target},
+               {"target_affine", to_json(table.target())},
+               {"classes", schema.classes},
+               {"weight", schema.weight},
+               {"missing", name(schema.missing)},
+               {"features", std::move(features)}};
+  if (schema.levels != LevelBounds{}) json["level_bounds"] = {schema.levels.rare, schema.levels.most};
+  if (!schema.target_form.plain()) json["target_form"] = to_json(schema.target_form);
+  return json;
 }
 
 Json to_json(const TensorPreprocessing& tensor) {
@@ -98,23 +113,44 @@ Affine affine_of(const Json& json, const char* key) {
   return {.shift = number_of(affine, "shift"), .scale = number_of(affine, "scale")};
 }
 
+/// The plain form where the key is not there.
+NumberForm form_of(const Json& json, const char* key) {
+  if (!json.contains(key)) return {};
+  const Json& form = json.at(key);
+  const auto decimal = form.at("decimal").get<std::string>(), group = form.at("group").get<std::string>();
+  if ((decimal != "." && decimal != ",") || group.size() > 1 || (!group.empty() && group.find_first_of(",. ") != 0))
+    damaged(fmt::format("{} = '{}' and '{}'", key, decimal, group));
+  return {decimal[0], group.empty() ? '\0' : group[0], form.at("percent").get<bool>()};
+}
+
 TablePreprocessing table_of(const Json& json) {
   Schema schema{.target = json.at("target").get<std::string>(),
+                .target_form = form_of(json, "target_form"),
                 .weight = json.at("weight").get<std::string>(),
                 .task = name_of<Task>(json, "task"),
                 .classes = json.at("classes").get<std::vector<std::string>>(),
                 .missing = name_of<Missing>(json, "missing")};
+  if (json.contains("level_bounds")) {
+    const auto bounds = json.at("level_bounds").get<std::array<std::int64_t, 2>>();
+    schema.levels = {bounds[0], bounds[1]};
+  }
   std::vector<FeatureEncoding> encodings;
   for (const Json& item : json.at("features")) {
     schema.features.push_back({item.at("name").get<std::string>(), name_of<ColumnKind>(item, "kind")});
     FeatureEncoding& encoding = encodings.emplace_back();
     encoding.marks_missing = item.at("marks_missing").get<bool>();
-    if (schema.features.back().kind == ColumnKind::number) {
-      encoding.affine = affine_of(item, "affine");
-      encoding.fill = number_of(item, "fill");
-    } else {
+    Schema::Feature& feature = schema.features.back();
+    if (feature.kind == ColumnKind::category) {
       encoding.levels = item.at("levels").get<std::vector<std::string>>();
+      encoding.pools = item.value("pools", false);
+      continue;
     }
+    encoding.affine = affine_of(item, "affine");
+    encoding.fill = number_of(item, "fill");
+    feature.form = form_of(item, "form");
+    if (feature.kind == ColumnKind::number) continue;
+    feature.order = name_of<DateOrder>(item, "order");
+    encoding.clock = item.at("clock").get<bool>();
   }
   return {std::move(schema), std::move(encodings), affine_of(json, "target_affine")};
 }

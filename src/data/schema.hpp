@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <array>
 
+#include "data/date.hpp"
+#include "data/number_form.hpp"
 #include "data/table.hpp"
 #include "thalweg/metrics.hpp"
 #include "thalweg/options.hpp"
@@ -19,19 +21,26 @@ struct TableOptions {
   std::string missing = "impute";
   std::string weight = {};
   std::string separator = "auto";
+  bool header = true;
   std::string task = "auto";
+  std::string positive = {};
+  std::string class_weights = "none";
+  std::int64_t rare_levels = 0, max_levels = 10'000;
 
   [[nodiscard]] Fields fields();
 };
 
-enum class ColumnKind { number, category };
+enum class ColumnKind { number, category, date };
 using thalweg::Task;
 enum class Missing { impute, reject, drop };
 
 template <class E>
 inline constexpr std::array<std::string_view, 0> names_of{};
 template <>
-inline constexpr std::array<std::string_view, 2> names_of<ColumnKind>{"number", "category"};
+inline constexpr std::array<std::string_view, 3> names_of<ColumnKind>{"number", "category", "date"};
+template <>
+inline constexpr std::array<std::string_view, 3> names_of<DateOrder>{"year_month_day", "day_month_year",
+                                                                     "month_day_year"};
 template <>
 inline constexpr std::array<std::string_view, 4> names_of<Task>{"regression", "binary", "multiclass", "language"};
 template <>
@@ -49,19 +58,31 @@ template <class E>
   return static_cast<E>(found - names_of<E>.begin());
 }
 
+/// Which levels of a category get a column of their own.
+struct LevelBounds {
+  std::int64_t rare = 0;       ///< not those of fewer rows than this
+  std::int64_t most = 10'000;  ///< of more levels, those of most rows
+  friend bool operator==(const LevelBounds&, const LevelBounds&) = default;
+};
+
 struct Schema {
   struct Feature {
     std::string name = {};
     ColumnKind kind = ColumnKind::number;
+    NumberForm form = {};                         ///< of a number
+    DateOrder order = DateOrder::year_month_day;  ///< of a date
     friend bool operator==(const Feature&, const Feature&) = default;
   };
   std::vector<Feature> features = {};  ///< in the order of the file
   std::string target = {};
+  NumberForm target_form = {};
   std::string weight = {};  ///< empty where there is none
   Task task = Task::regression;
-  /// Sorted, as numbers where all are numbers, as text otherwise; none in a regression.
+  /// As the file spells them; sorted, as numbers where all are numbers, as text otherwise, but of two classes the
+  /// positive one stands second. None in a regression.
   std::vector<std::string> classes = {};
   Missing missing = Missing::impute;
+  LevelBounds levels = {};
   friend bool operator==(const Schema&, const Schema&) = default;
 };
 
@@ -72,27 +93,33 @@ struct Inference {
   std::vector<std::string> warnings;  ///< what the user should look at, a line each
 };
 
-/// Decides what the options leave open.
+/// Decides what the options leave open, by the rows whose weight is not 0.
 ///
-/// A column is of numbers when all its cells that are not missing are finite numbers, and of categories when fewer than
-/// nine in ten are; in between, a cell of text is taken for a mistake. A column with one value is left out.
+/// A column is of numbers when all its cells that are not missing are finite numbers, written in one way: 1234.5,
+/// 1234,5, 1,234.5, 12 %. It is of dates when all are dates. It is of categories when fewer than nine in ten cells are
+/// either; in between, the odd cell is taken for a mistake. Left out are columns with one value, and text: sentences,
+/// or a name of its own for each row.
 ///
 /// The task follows from the target: text of two values, or two whole numbers: binary. Text of more values, or at most
 /// 20 whole numbers that occur five times each on average: multiclass. Any other numbers: regression.
 ///
-/// Rows without a target are left out (rejected under missing = "reject").
+/// Of two classes, the positive one is the one named, or else the rarer one.
+///
+/// Rows without a target are left out (rejected under missing = "reject"), and so are rows of weight 0.
 ///
 /// Throws UsageError for a column named by an option that is not there (with the nearest name) or has two roles, and
 /// DataError, with file, line and column, for text where a number belongs, a missing value that is rejected, a weight
 /// that is negative or no number, and a target that cannot be predicted.
 [[nodiscard]] Inference infer_schema(const Table& table, TableOptions options);
 
-/// The rows of a table that a model of this schema can be trained or evaluated on: those with a target, and under
-/// missing = "drop" with a value for every feature. Throws DataError under "reject", naming the first missing value.
+/// The rows of a table that a model of this schema can be trained or evaluated on: those with a target and a
+/// weight above 0, and under missing = "drop" with a value for every feature. Throws DataError under "reject", naming
+/// the first missing value.
 [[nodiscard]] std::vector<std::int64_t> usable_rows(const Table& table, const Schema& schema);
 
-/// The labels of the rows: places in the schema's classes. Empty in a regression. Throws DataError, with file and line,
-/// for a target that is none of the classes.
+/// The labels of the rows: places in the schema's classes. A cell is the class of that text, or else the one class that
+/// is the same number ("1.0" where the class is "1"). Empty in a regression. Throws DataError, with file and line, for
+/// a target that is none of the classes.
 [[nodiscard]] std::vector<std::int32_t> class_labels(const Table& table, const Schema& schema,
                                                      std::span<const std::int64_t> rows);
 
@@ -100,8 +127,10 @@ struct Inference {
 [[nodiscard]] std::size_t column_of(const Table& table, std::string_view name);
 
 /// The number in a cell. Throws DataError, with file, line and column, when it is none.
-[[nodiscard]] double number_at(const Table& table, std::int64_t row, std::size_t column);
-/// The same, for a weight: at least 0.
+[[nodiscard]] double number_at(const Table& table, std::int64_t row, std::size_t column, const NumberForm& form = {});
+/// The moment in a cell, as days_in gives it. Throws as number_at does.
+[[nodiscard]] double days_at(const Table& table, std::int64_t row, std::size_t column, DateOrder order);
+/// A weight: at least 0.
 [[nodiscard]] double weight_at(const Table& table, std::int64_t row, std::size_t column);
 
 }  // namespace thalweg::data

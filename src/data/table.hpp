@@ -2,28 +2,33 @@
 // A table of text held in memory, before anybody has decided what its columns mean.
 
 #include <filesystem>
+#include <unordered_map>
 
 #include "data/csv.hpp"
 #include "data/memory.hpp"
 
 namespace thalweg::data {
 
-/// Columns of text cells. The characters stand in one block, and each cell costs four bytes more.
+/// Columns of text cells. The characters stand in one block; each cell costs four bytes more, each row eight.
 class Table {
  public:
-  Table(std::string file, std::vector<std::string> names);
+  Table(std::string file, std::vector<std::string> names, char separator = ',');
 
+  /// Makes room for that many characters, so that there are no more.
+  void reserve(std::int64_t characters) { text_.reserve(static_cast<std::size_t>(characters)); }
   /// Adds a row, one cell a column, which began on that line of the file.
   void add_row(std::span<const std::string_view> cells, std::int64_t line);
 
   /// The file it came from, as messages name it.
   [[nodiscard]] const std::string& file() const { return file_; }
   [[nodiscard]] const std::vector<std::string>& names() const { return names_; }
+  /// What stood between two cells.
+  [[nodiscard]] char separator() const { return separator_; }
   [[nodiscard]] std::size_t columns() const { return names_.size(); }
   [[nodiscard]] std::int64_t rows() const { return static_cast<std::int64_t>(row_begins_.size()); }
   [[nodiscard]] std::string_view cell(std::int64_t row, std::size_t column) const;
   /// The line of the file on which a row begins.
-  [[nodiscard]] std::int64_t line(std::int64_t row) const { return lines_[static_cast<std::size_t>(row)]; }
+  [[nodiscard]] std::int64_t line(std::int64_t row) const;
   /// The column of that name, if there is one.
   [[nodiscard]] std::optional<std::size_t> find(std::string_view name) const;
   /// What the table takes.
@@ -32,16 +37,21 @@ class Table {
  private:
   std::string file_;
   std::vector<std::string> names_;
+  std::unordered_map<std::string, std::size_t> places_;  // of the names
+  char separator_;
   std::string text_;
   std::vector<std::uint64_t> row_begins_;  // in text_
   std::vector<std::uint32_t> cell_ends_;   // from the beginning of the row
-  std::vector<std::int64_t> lines_;
+  struct Line {
+    std::int64_t row = 0, line = 0;
+  };
+  std::vector<Line> lines_;  // of the rows that do not begin on the line after the row before
 };
 
 /// Reads all of a CSV file. Throws DataError as CsvReader does and when there is no row, MemoryError when the table
 /// would take more than `budget` bytes.
 [[nodiscard]] Table read_table(const std::filesystem::path& path, std::optional<char> separator = {},
-                               std::int64_t budget = memory_budget());
+                               std::int64_t budget = memory_budget(), bool header = true);
 [[nodiscard]] Table read_table(CsvReader& reader, std::int64_t budget = memory_budget());
 
 }  // namespace thalweg::data

@@ -1,6 +1,7 @@
 #include "run/image_rows.hpp"
 
 #include <algorithm>
+#include <functional>
 #include <numeric>
 
 #include "data/pictures.hpp"
@@ -69,6 +70,11 @@ class ImageRows final : public TrainingRows {
     const auto labels = images_["target"].values<std::int32_t>();
     labels_.assign(labels.begin(), labels.end());
     const auto highest = labels_.empty() ? 0 : *std::ranges::max_element(labels_);
+    if (std::ranges::adjacent_find(labels_, std::not_equal_to{}) == labels_.end()) {
+      fail<DataError>(
+          "[data] all {} images are of one class, {}. Wanted: two classes or more", images_.rows(),
+          classes_.empty() || labels_.empty() ? std::to_string(highest) : classes_[static_cast<std::size_t>(highest)]);
+    }
     facts_.task = data::Task::multiclass;
     facts_.outputs = std::max<std::int64_t>(highest + 1, static_cast<std::int64_t>(classes_.size()));
     notes_.push_back(fmt::format("{} images of {}, {} classes{}", images_.rows(), image, facts_.outputs,

@@ -155,6 +155,29 @@ void Model::Parts::run(const std::byte* input, std::int64_t rows, float* output)
   std::memcpy(output, out, static_cast<std::size_t>(rows * outputs) * sizeof(float));
 }
 
+namespace {
+
+/// The probabilities of both classes, from that of the second.
+Tensor both_classes(std::span<const float> raw) {
+  Tensor result({static_cast<std::int64_t>(raw.size()), 2});
+  const auto out = result.mutable_values<float>();
+  for (std::size_t i = 0; i < raw.size(); ++i) {
+    out[2 * i] = 1 - raw[i];
+    out[2 * i + 1] = raw[i];
+  }
+  return result;
+}
+
+/// In the target's units, which may need more digits than f32 has: a date in seconds, a year's revenue.
+Tensor in_units(std::span<const float> raw, const Shape& shape, const data::Affine& unit) {
+  Tensor result(shape, f64);
+  std::ranges::transform(raw, result.mutable_values<double>().begin(),
+                         [&](float y) { return unit.inverse(static_cast<double>(y)); });
+  return result;
+}
+
+}  // namespace
+
 Tensor Model::predict_encoded(const Tensor& input) const {
   const Signature row = parts_->recipe.input();
   Shape wanted{input.shape().rank() > 0 ? input.shape()[0] : 0};
@@ -168,32 +191,23 @@ Tensor Model::predict_encoded(const Tensor& input) const {
     parts_->run(input.raw() + static_cast<std::size_t>(begin) * parts_->input_bytes(),
                 std::min(Parts::block_rows, rows - begin), raw.data() + begin * outputs);
   }
-  const Parts& parts = *parts_;
-  const bool two_classes = parts.recipe.preprocessing.task() == data::Task::binary;
-  Tensor result({rows, two_classes ? 2 : outputs});
-  const auto out = result.mutable_values<float>();
-  const auto* table = parts.recipe.preprocessing.table();
-  for (std::size_t i = 0; i < raw.size(); ++i) {
-    if (two_classes) {
-      out[2 * i] = 1 - raw[i];
-      out[2 * i + 1] = raw[i];
-    } else if (parts.recipe.preprocessing.task() == data::Task::regression) {
-      const double y = static_cast<double>(raw[i]);
-      out[i] = static_cast<float>(table ? table->target().inverse(y) : parts.recipe.unit.inverse(y));
-    } else {
-      out[i] = raw[i];
-    }
-  }
-  return result;
+  const data::Preprocessing& preprocessing = parts_->recipe.preprocessing;
+  const auto* table = preprocessing.table();
+  if (preprocessing.task() == data::Task::binary) return both_classes(raw);
+  const data::Affine own = table ? table->target() : data::Affine{};
+  const bool as_it_is = own == data::Affine{} && parts_->recipe.unit == data::Affine{};
+  if (preprocessing.task() != data::Task::regression || as_it_is) return Tensor::from(raw, {rows, outputs});
+  const data::Affine& unit = table ? own : parts_->recipe.unit;
+  return in_units(raw, {rows, outputs}, unit);
 }
 
 namespace {
 
 Prediction prediction_of(const Tensor& row, bool regression) {
+  if (regression) return {.value = row.at(0)};
   const auto values = row.values<float>();
-  if (regression) return {.value = values[0]};
   const auto likeliest = std::ranges::max_element(values) - values.begin();
-  return {.value = static_cast<float>(likeliest), .probabilities = {values.begin(), values.end()}};
+  return {.value = static_cast<double>(likeliest), .probabilities = {values.begin(), values.end()}};
 }
 
 }  // namespace

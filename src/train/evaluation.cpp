@@ -8,7 +8,10 @@
 
 namespace thalweg {
 
+/// In f64: in the target's unit an offset may take up all the digits of f32.
 void put_back(Tensor& values, const TargetUnit& unit) {
+  if (unit.shift == 0 && unit.scale == 1) return;
+  values = values.to(f64);
   for (std::int64_t i = 0; i < values.size(); ++i) values.set(i, unit.shift + unit.scale * values.at(i));
 }
 

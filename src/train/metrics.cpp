@@ -228,6 +228,7 @@ struct Regressed {
   Tensor predictions, targets;  // f64 (rows, outputs)
   std::size_t rows, outputs;
   std::vector<double> weights;
+  int exponent = 0;  // the values stand here divided by 2 to this power, so that no square leaves the range of f64
 
   Regressed(const Tensor& predicted, const Tensor& wanted, const Weights& given, std::string_view where)
       : predictions(predicted.to(f64)),
@@ -239,6 +240,20 @@ struct Regressed {
     if (wanted.size() != predicted.size() || !same_rows) {
       fail<UsageError>("[{}] targets of shape {} for predictions of shape {}. Wanted: a target a prediction.", where,
                        wanted.shape(), predicted.shape());
+    }
+    keep_in_range();
+  }
+
+  void keep_in_range() {
+    constexpr double small = 1e-140, large = 1e140;
+    double most = 0;
+    for (const Tensor* values : {&predictions, &targets}) {
+      for (const double x : values->values<double>()) most = std::max(most, std::abs(x));
+    }
+    if (!(most > 0 && std::isfinite(most) && (most < small || most > large))) return;
+    exponent = std::ilogb(most);
+    for (Tensor* values : {&predictions, &targets}) {
+      for (double& x : values->mutable_values<double>()) x = std::ldexp(x, -exponent);
     }
   }
 
@@ -272,13 +287,14 @@ struct Regressed {
 
 double rmse(const Tensor& predictions, const Tensor& targets, const Weights& weights) {
   const Regressed data(predictions, targets, weights, "rmse");
-  return std::sqrt(data.over_outputs([&](std::size_t o) { return data.squared_error(o); }));
+  return std::ldexp(std::sqrt(data.over_outputs([&](std::size_t o) { return data.squared_error(o); })), data.exponent);
 }
 
 double mae(const Tensor& predictions, const Tensor& targets, const Weights& weights) {
   const Regressed data(predictions, targets, weights, "mae");
-  return data.over_outputs(
+  const double mean = data.over_outputs(
       [&](std::size_t o) { return data.mean([&](std::size_t r) { return std::abs(data.error(r, o)); }); });
+  return std::ldexp(mean, data.exponent);
 }
 
 double r2(const Tensor& predictions, const Tensor& targets, const Weights& weights) {

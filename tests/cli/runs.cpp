@@ -154,9 +154,43 @@ TEST_F(Runs, PredictionsMatchColumnsByNameAndAModelInCpp) {
   const std::vector<std::vector<std::string_view>> rows = {{"3.5", "1.25", "u"}, {"0.3", "7.1", "w"}, {"4", "2", "z"}};
   for (const auto& row : rows) {
     ASSERT_TRUE(std::getline(lines, line));
-    EXPECT_EQ(std::stof(line), model.predict_cells(row).value);
+    EXPECT_EQ(std::stod(line), model.predict_cells(row).value);
   }
   EXPECT_FALSE(std::getline(lines, line));
+}
+
+TEST_F(Runs, PredictKeepsTheColumnsAskedFor) {
+  write_table("t.csv");
+  ASSERT_EQ(run("train t.csv --target y --epochs 1 --quiet").code, 0);
+  write("new.csv", "kind,\"i,d\",b,a,y\nu,x,1.25,3.5,0\nw,\"1,5\",7.1,0.3,1\n");
+  const Ran kept = run("predict runs/t --data new.csv --keep '\"i,d\",y'");
+  ASSERT_EQ(kept.code, 0) << kept.err;
+  EXPECT_TRUE(kept.out.starts_with("\"i,d\",y,predicted y\nx,0,")) << kept.out;
+  EXPECT_NE(kept.out.find("\n\"1,5\",1,"), std::string::npos) << kept.out;
+  EXPECT_TRUE(run("predict runs/t --data new.csv --keep 'i,d'").out.starts_with("\"i,d\",y\nx,"));
+  EXPECT_TRUE(run("predict runs/t --data new.csv --keep '*'").out.starts_with("kind,\"i,d\",b,a,y,predicted y\n"));
+  EXPECT_NE(run("predict runs/t --data new.csv --keep kind --json").out.find("{\"kind\":\"u\",\"y\":"),
+            std::string::npos);
+  const Ran wrong = run("predict runs/t --data new.csv --keep knd");
+  EXPECT_EQ(wrong.code, 2);
+  EXPECT_NE(wrong.err.find("did you mean 'kind'?"), std::string::npos) << wrong.err;
+}
+
+TEST_F(Runs, ATargetOfManyDigitsKeepsThem) {
+  std::string text = "x,y\n";
+  for (int i = 0; i < 200; ++i) text += std::to_string(i % 50) + "," + std::to_string(1700000000 + i % 50 * 2) + "\n";
+  write("t.csv", text);
+  const Ran trained = run("train t.csv --target y --model linear --epochs 60 --lr 0.05 --quiet --json");
+  ASSERT_EQ(trained.code, 0) << trained.err;
+  write("new.csv", "x\n10\n\n40\n");
+  std::istringstream lines(run("predict runs/t < new.csv").out);
+  std::vector<double> values;
+  std::string line;
+  std::getline(lines, line);
+  while (std::getline(lines, line)) values.push_back(std::stod(line));
+  ASSERT_EQ(values.size(), 3U) << "a line for each, the empty one too";
+  EXPECT_NEAR(values[0], 1700000020, 2);
+  EXPECT_NEAR(values[2], 1700000080, 2);
 }
 
 TEST_F(Runs, ClassesComeWithProbabilities) {

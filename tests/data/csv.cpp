@@ -10,6 +10,7 @@
 #include "core/utf8.hpp"
 #include "data/table.hpp"
 #include "files.hpp"
+#include "gzip.hpp"
 
 namespace thalweg::data {
 namespace {
@@ -48,6 +49,48 @@ TEST_F(Csv, ThreeSeparatorsAreTold) {
   EXPECT_EQ(read("\"a,a,a\";b\n1,5;2\n"), (Rows{{"a,a,a", "b"}, {"1,5", "2"}}));
   EXPECT_EQ(read("a,b;c\n1,2;3\n", ';'), (Rows{{"a,b", "c"}, {"1,2", "3"}}));
   EXPECT_EQ(read("one\n1\n2\n"), (Rows{{"one"}, {"1"}, {"2"}}));
+}
+
+TEST_F(Csv, AnEmptyLineIsABlankCellWhereThereIsOneColumn) {
+  const Rows wanted{{"x"}, {"1"}, {""}, {"3"}, {""}, {"5"}};
+  for (const std::string_view text :
+       {"x\n1\n\n3\n\n5\n", "x\r\n1\r\n\r\n3\r\n  \r\n5", "\n\nx\r1\r\r3\r\r5\r", "x\n1\n\"\"\n3\n\n5\n"}) {
+    EXPECT_EQ(read(text), wanted) << text;
+  }
+  EXPECT_EQ(lines("x\n1\n\n\n4\n"), (std::vector<std::int64_t>{2, 3, 4, 5}));
+}
+
+TEST_F(Csv, WithoutAHeaderColumnsAreNumbered) {
+  CsvReader reader(folder.write("t.csv", "\n1,a\n2,b\n"), {}, false);
+  EXPECT_EQ(reader.header(), (std::vector<std::string>{"column 1", "column 2"}));
+  ASSERT_TRUE(reader.next());
+  EXPECT_EQ(reader.cells()[1], "a");
+  EXPECT_EQ(reader.line(), 2);
+  ASSERT_TRUE(reader.next());
+  EXPECT_EQ(reader.cells()[0], "2");
+  EXPECT_FALSE(reader.next());
+}
+
+TEST_F(Csv, AGzipFileIsReadAsWhatItHolds) {
+  std::string text = "a,b\n";
+  for (int i = 0; i < 50'000; ++i) text += std::to_string(i) + ",x\n";
+  const std::string packed = test::gzip(text);
+  CsvReader reader(folder.write("t.csv.gz", packed));
+  for (int i = 0; i < 50'000; ++i) {
+    ASSERT_TRUE(reader.next());
+    ASSERT_EQ(reader.cells()[0], std::to_string(i));
+  }
+  EXPECT_FALSE(reader.next());
+  expect_refused(packed.substr(0, packed.size() / 2), {"cut short"});
+}
+
+TEST_F(Csv, NamesInAListMayStandInQuotes) {
+  using Names = std::vector<std::string>;
+  EXPECT_EQ(split_names("a,b,c"), (Names{"a", "b", "c"}));
+  EXPECT_EQ(split_names("\"a,b\",c"), (Names{"a,b", "c"}));
+  EXPECT_EQ(split_names("\"q\"\"q\",x"), (Names{"q\"q", "x"}));
+  EXPECT_EQ(split_names("q\"q"), (Names{"q\"q"}));
+  EXPECT_EQ(split_names("x=1,p.q, y z"), (Names{"x=1", "p.q", " y z"}));
 }
 
 TEST_F(Csv, EndsOfLinesAndByteOrderMarksDoNotMatter) {
@@ -96,7 +139,7 @@ TEST_F(Csv, RowsAcrossChunksAreWhole) {
 TEST_F(Csv, ARaggedRowIsNamedAfterTheRowsBeforeIt) {
   CsvReader reader(folder.write("t.csv", "a,b\n1,2\n\"x\ny\",3,4\n5,6\n"));
   EXPECT_TRUE(reader.next());
-  expect_error<DataError>([&] { reader.next(); }, {"t.csv, line 3", "3 cells", "names 2"});
+  expect_error<DataError>([&] { reader.next(); }, {"t.csv, line 3", "3 cells", "first line has 2"});
   expect_refused("a,b\n1\n", {"line 2", "1 cell,"});
 }
 

@@ -3,10 +3,13 @@
 
 #include "data/memory.hpp"
 #include "files.hpp"
+#include "gzip.hpp"
 #include "thalweg/data.hpp"
 
 namespace thalweg {
 namespace {
+
+using test::gzip;
 
 using test::expect_error;
 using test::TempFolder;
@@ -24,21 +27,6 @@ std::string header(char type, const std::vector<std::uint32_t>& sizes) {
 }
 
 const std::string six_bytes = header(0x08, {2, 3}) + std::string("\x00\x01\x02\xfd\xfe\xff", 6);
-
-std::string gzip(const std::string& content) {
-  z_stream stream{};
-  constexpr int gzip_header = 16;
-  EXPECT_EQ(deflateInit2(&stream, 9, Z_DEFLATED, gzip_header + MAX_WBITS, 8, Z_DEFAULT_STRATEGY), Z_OK);
-  std::string out(deflateBound(&stream, content.size()) + 64, '\0');
-  stream.next_in = reinterpret_cast<Bytef*>(const_cast<char*>(content.data()));
-  stream.avail_in = static_cast<uInt>(content.size());
-  stream.next_out = reinterpret_cast<Bytef*>(out.data());
-  stream.avail_out = static_cast<uInt>(out.size());
-  EXPECT_EQ(deflate(&stream, Z_FINISH), Z_STREAM_END);
-  out.resize(stream.total_out);
-  deflateEnd(&stream);
-  return out;
-}
 
 class Idx : public ::testing::Test {
  protected:
@@ -152,6 +140,13 @@ TEST_F(Idx, ImagesAndLabelsMustAgree) {
   expect_error<DataError>([&] { (void)data::images(pictures, pictures); }, {"one label an image"});
   const auto none = folder.write("none", header(0x08, {0, 2, 2}));
   expect_error<DataError>([&] { (void)data::images(none, labels("")); }, {"no image"});
+}
+
+TEST_F(Idx, NumbersThatAreNotFiniteAreFoundInAnyPartOfTheData) {
+  const std::string nan("\x7f\xc0\x00\x00", 4);
+  const auto images = folder.write("images", header(0x0d, {2, 1, 1}) + std::string(4, '\0') + nan);
+  const auto labels = folder.write("labels", header(0x08, {2}) + std::string("\x00\x01", 2));
+  expect_error<DataError>([&] { (void)data::images(images, labels); }, {"image 1 holds nan"});
 }
 
 TEST_F(Idx, FashionMnistIsWhole) {

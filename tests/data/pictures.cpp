@@ -4,6 +4,7 @@
 
 #include <gtest/gtest.h>
 #include <jpeglib.h>
+#include <png.h>
 
 #include <unistd.h>
 
@@ -67,6 +68,83 @@ TEST_F(Pictures, APngIsReadAsItWasWritten) {
     const Tensor wanted = picture(5, 7, channels, 1);
     write(folder_ / "a.png", data::png_of(wanted));
     EXPECT_TRUE(identical(data::read_picture(folder_ / "a.png"), wanted));
+  }
+}
+
+/// A grey PNG of one row: 8 or 16 bits, with alpha or without, and a gamma chunk where that is not 0.
+std::vector<std::byte> grey_png(int bits, bool alpha, double gamma, const std::vector<std::uint8_t>& row) {
+  std::vector<std::byte> bytes;
+  png_structp png = png_create_write_struct(PNG_LIBPNG_VER_STRING, nullptr, nullptr, nullptr);
+  png_infop info = png_create_info_struct(png);
+  png_set_write_fn(
+      png, &bytes,
+      [](png_structp self, png_bytep data, png_size_t size) {
+        auto* into = static_cast<std::vector<std::byte>*>(png_get_io_ptr(self));
+        for (png_size_t i = 0; i < size; ++i) into->push_back(static_cast<std::byte>(data[i]));
+      },
+      nullptr);
+  const auto width = row.size() / static_cast<std::size_t>(bits / 8 * (alpha ? 2 : 1));
+  png_set_IHDR(png, info, static_cast<png_uint_32>(width), 1, bits,
+               alpha ? PNG_COLOR_TYPE_GRAY_ALPHA : PNG_COLOR_TYPE_GRAY, PNG_INTERLACE_NONE,
+               PNG_COMPRESSION_TYPE_DEFAULT, PNG_FILTER_TYPE_DEFAULT);
+  if (gamma > 0) png_set_gAMA(png, info, gamma);
+  png_write_info(png, info);
+  png_write_row(png, row.data());
+  png_write_end(png, info);
+  png_destroy_write_struct(&png, &info);
+  return bytes;
+}
+
+TEST_F(Pictures, SamplesOfAPngAreThoseStoredWhateverTheGamma) {
+  const auto values = [&](const std::vector<std::byte>& png) {
+    write(folder_ / "a.png", png);
+    const Tensor read = data::read_picture(folder_ / "a.png");
+    std::vector<int> result;
+    for (std::int64_t i = 0; i < read.size(); ++i) result.push_back(static_cast<int>(read.at(i)));
+    return result;
+  };
+  const std::vector<int> wanted{0, 128, 255};
+  EXPECT_EQ(values(grey_png(8, false, 0, {0, 128, 255})), wanted);
+  EXPECT_EQ(values(grey_png(8, false, 1, {0, 128, 255})), wanted);
+  EXPECT_EQ(values(grey_png(8, false, 0.45455, {0, 128, 255})), wanted);
+  EXPECT_EQ(values(grey_png(16, false, 0, {0, 0, 128, 128, 255, 255})), wanted) << "v / 257";
+  EXPECT_EQ(values(grey_png(16, false, 1, {0, 0, 128, 128, 255, 255})), wanted);
+  EXPECT_EQ(values(grey_png(16, false, 0, {0, 200, 0, 100, 127, 255})), (std::vector<int>{1, 0, 127})) << "rounded";
+  EXPECT_EQ(values(grey_png(8, true, 0, {200, 255, 200, 0, 200, 128})), (std::vector<int>{200, 0, 100}))
+      << "black is seen through transparent places";
+}
+
+TEST_F(Pictures, AClassThatTrainingLacksIsRefusedAndCounted) {
+  for (const char* name : {"cat", "dog", "Fox"}) write(folder_ / name / "1.png", data::png_of(picture(3, 3, 1, 1)));
+  write(folder_ / "Fox" / "2.png", data::png_of(picture(3, 3, 1, 2)));
+  try {
+    (void)data::image_folder(folder_, {"cat", "dog", "fox"});
+    ADD_FAILURE();
+  } catch (const DataError& error) {
+    EXPECT_NE(std::string(error.what()).find("2 files of a class that the training data does not have: Fox"),
+              std::string::npos)
+        << error.what();
+  }
+  EXPECT_EQ(data::image_folder(folder_, {"Fox", "cat", "dog", "owl"}).data.rows(), 4) << "a part need not have all";
+}
+
+TEST_F(Pictures, FilesThatCannotBeReadAsPicturesAreCounted) {
+  write(folder_ / "cat" / "1.png", data::png_of(picture(3, 3, 1, 1)));
+  write(folder_ / "cat" / "notes.txt", {});
+  write(folder_ / "cat" / ".hidden", {});
+  write(folder_ / "cat" / "2.webp", {});
+  EXPECT_EQ(data::class_folders(folder_), std::vector<std::string>{"cat"});
+  const auto warnings = data::image_folder(folder_, {"cat"}).warnings;
+  ASSERT_EQ(warnings.size(), 1U);
+  EXPECT_NE(warnings[0].find("1 file that is no PNG or JPEG, '2.webp' first"), std::string::npos) << warnings[0];
+  write(folder_ / "fox" / "1.bmp", {});
+  write(folder_ / "fox" / "2.bmp", {});
+  try {
+    (void)data::class_folders(folder_);
+    ADD_FAILURE();
+  } catch (const DataError& error) {
+    EXPECT_NE(std::string(error.what()).find("fox holds 2 files, '1.bmp' among them"), std::string::npos)
+        << error.what();
   }
 }
 

@@ -5,6 +5,7 @@
 #include <thread>
 
 #include "core/random.hpp"
+#include "data/class_weights.hpp"
 #include "tables.hpp"
 
 namespace thalweg::data {
@@ -49,6 +50,70 @@ TEST(TablePreprocessing, AConstantThatDoublesCannotHoldIsAConstant) {
   EXPECT_EQ(row_of(fitted(table, {.target = "y"}, rows), {"0.3", "0"})[0], 0.F);
 }
 
+TEST(TablePreprocessing, VerySmallAndVeryLargeScalesAreStandardised) {
+  for (const char* exponent : {"e-200", "e-160", "e-300", "e37"}) {
+    const Table table = table_of(fmt::format("x,y\n1{0},5{0}\n2{0},7{0}\n3{0},9{0}\n", exponent));
+    const auto p = fitted(table, {.target = "y"});
+    const float unit = std::sqrt(1.5F);
+    const Dataset data = p.encode(table, all_rows(table));
+    for (const char* column : {"input", "target"}) {
+      EXPECT_FLOAT_EQ(static_cast<float>(data[column].at(0)), -unit) << exponent;
+      EXPECT_FLOAT_EQ(static_cast<float>(data[column].at(2)), unit) << exponent;
+    }
+  }
+  const Table denormal = table_of("x,y\n1e-320,1.5\n2e-320,2.5\n3e-320,3.5\n");
+  expect_error<DataError>([&] { (void)fitted(denormal, {.target = "y"}); }, {"'x'", "too little"});
+}
+
+TEST(TablePreprocessing, ALargeOffsetKeepsItsDigits) {
+  const Table table = table_of("x,y\n1,1700000014.68\n2,1699999977.72\n3,1700000081.43\n");
+  const auto p = fitted(table, {.target = "y"});
+  const Tensor target = p.encode(table, all_rows(table))["target"];
+  EXPECT_NEAR(p.target().inverse(target.at(1)), 1699999977.72, 1e-4);
+}
+
+TEST(TablePreprocessing, DatesAreDaysAndPlacesInYearAndWeek) {
+  const Table table = table_of("d,y\n2024-01-01,0\n2024-07-01,1\n,0\n2024-04-01,1\n");
+  const auto p = fitted(table, {.target = "y"});
+  EXPECT_EQ(p.input_names(), (std::vector<std::string>{"d (days)", "d (year, sine)", "d (year, cosine)",
+                                                       "d (week, sine)", "d (week, cosine)", "d is missing"}));
+  const std::vector<float> monday = row_of(p, {"2024-01-01"});
+  EXPECT_LT(monday[0], 0);
+  EXPECT_EQ((std::vector<float>{monday.begin() + 1, monday.end()}), (std::vector<float>{0, 1, 0, 1, 0}));
+  EXPECT_EQ(row_of(p, {""})[5], 1.F);
+  EXPECT_EQ(row_of(p, {""})[0], row_of(p, {"2024-04-01"})[0]);
+  expect_error<DataError>([&] { row_of(p, {"1.4.2024"}); }, {"'d'", "'1.4.2024'", "year_month_day"});
+  const Table times = table_of("d,y\n2024-01-01 06:00,0\n2024-07-01,1\n");
+  EXPECT_EQ(fitted(times, {.target = "y"}).width(), 7);
+}
+
+TEST(TablePreprocessing, NumbersInAFormAreReadInThatForm) {
+  const Table table = table_of("x;y\n0,5;0\n1,5;1\n1.002,5;1\n");
+  const auto p = fitted(table, {.target = "y"});
+  const float unit = row_of(p, {"1,5"})[0];
+  EXPECT_GT(row_of(p, {"1.002,5"})[0], unit);
+  expect_error<DataError>([&] { row_of(p, {"1.5"}); }, {"'1.5'", "1.234,5"});
+  std::vector<float> into(1);
+  p.encode_numbers(std::vector<float>{1.5F}, into);
+  EXPECT_EQ(into[0], unit) << "a number as such has no form";
+}
+
+TEST(TablePreprocessing, NumbersAreEncodedAsTheCellsThatSpellThem) {
+  const Table table = table_of("n,c,y\n1.5,7,0\n,8,1\n4,7,0\n2,8,1\n");
+  const auto p = fitted(table, {.target = "y", .types = {{"c", {std::string("category")}}}});
+  const float none = std::numeric_limits<float>::quiet_NaN();
+  std::vector<float> into(static_cast<std::size_t>(p.width()));
+  const auto numbers = [&](std::vector<float> row) {
+    p.encode_numbers(row, into);
+    return into;
+  };
+  EXPECT_EQ(numbers({1.5F, 7}), row_of(p, {"1.5", "7"}));
+  EXPECT_EQ(numbers({none, 8}), row_of(p, {"", "8"}));
+  EXPECT_EQ(numbers({4, 9}), row_of(p, {"4", "9"}));
+  expect_error<DataError>([&] { numbers({INFINITY, 7}); }, {"'n'", "finite"});
+  expect_error<UsageError>([&] { numbers({1}); }, {"1 numbers for 2 features"});
+}
+
 TEST(TablePreprocessing, MissingNumbersAreTheMedianAndMarked) {
   const Table table = table_of("a,b,y\n1,1,0\n10,2,0\n?,3,1\n2,4,1\n5,5,1\n");
   const auto p = fitted(table, {.target = "y"});
@@ -81,6 +146,36 @@ TEST(TablePreprocessing, CategoriesHaveAColumnALevel) {
     for (std::size_t i = 0; i < 3; ++i)
       EXPECT_EQ(data["input"].at(static_cast<std::int64_t>(row * 4 + i)), wanted[row][i]);
   }
+}
+
+TEST(TablePreprocessing, RareLevelsAndThoseBeyondTheBoundArePooled) {
+  const Table table = table_of("c,y\na,0\na,1\na,0\nb,1\nb,0\nc,1\n,0\n");
+  const auto names = [&](const TableOptions& options) { return fitted(table, options).input_names(); };
+  EXPECT_EQ(names({.target = "y"}), (std::vector<std::string>{"c=a", "c=b", "c=c", "c is missing"}));
+  const std::vector<std::string> two{"c=a", "c=b", "c, other levels", "c is missing"};
+  EXPECT_EQ(names({.target = "y", .rare_levels = 2}), two);
+  EXPECT_EQ(names({.target = "y", .max_levels = 2}), two);
+  EXPECT_EQ(names({.target = "y", .max_levels = 1}),
+            (std::vector<std::string>{"c=a", "c, other levels", "c is missing"}));
+  const auto p = fitted(table, {.target = "y", .rare_levels = 2});
+  EXPECT_EQ(row_of(p, {"c"}), (std::vector<float>{0, 0, 1, 0}));
+  EXPECT_EQ(row_of(p, {"never seen"}), (std::vector<float>{0, 0, 1, 0}));
+  EXPECT_EQ(row_of(p, {""}), (std::vector<float>{0, 0, 0, 1}));
+  EXPECT_EQ(Preprocessing::from_json(Preprocessing(p).json()), Preprocessing(p));
+}
+
+TEST(TablePreprocessing, BalancedClassesWeighTheSame) {
+  const Table table = table_of("x,w,y\n1,1,a\n2,1,a\n3,1,a\n4,3,b\n5,2,c\n6,1,c\n");
+  Dataset plain = fitted(table, {.target = "y", .drop = {"w"}}).encode(table, all_rows(table));
+  balance_classes(plain);
+  const std::vector<double> wanted{2. / 3, 2. / 3, 2. / 3, 2, 1, 1};
+  for (std::int64_t i = 0; i < 6; ++i) EXPECT_FLOAT_EQ(plain["weight"].at(i), wanted[static_cast<std::size_t>(i)]);
+  Dataset weighted = fitted(table, {.target = "y", .weight = "w"}).encode(table, all_rows(table));
+  balance_classes(weighted);
+  for (std::int64_t i = 0; i < 4; ++i) EXPECT_FLOAT_EQ(weighted["weight"].at(i), i < 3 ? 1. : 3.);
+  Dataset numbers;
+  numbers.set("target", zeros({3, 2}));
+  expect_error<UsageError>([&] { balance_classes(numbers); }, {"balanced", "no classes"});
 }
 
 TEST(TablePreprocessing, AMissingCategoryThatTrainingDidNotHaveIsZerosAndCounted) {
@@ -230,6 +325,25 @@ TEST(TablePreprocessing, AnEncodingLargerThanTheBudgetIsRefusedWithTheFigure) {
   EXPECT_EQ(p.encode(table, all_rows(table), {}, 16).rows(), 2);
 }
 
+TEST(TablePreprocessing, ManyLevelsAreKeptAsPlacesAndReadAsColumns) {
+  std::string text = "n,c,d,y\n";
+  constexpr int rows = 9000;
+  for (int i = 0; i < rows; ++i)
+    text += fmt::format("{}.5,l{},{},{}\n", i, i * 7 % 2500, i % 5 == 0 ? "" : "k" + std::to_string(i % 11), i % 2);
+  const Table table = table_of(text);
+  const auto p = fitted(table, {.target = "y"});
+  const Dataset data = p.encode(table, all_rows(table), {}, 1 << 20);
+  ASSERT_TRUE(data.streams()) << "90 MB of columns in a budget of one";
+  const std::vector<std::int64_t> some{8999, 0, 5, 1234};
+  const Tensor read = data.take(some)["input"];
+  const auto width = static_cast<std::size_t>(p.width());
+  for (std::size_t i = 0; i < some.size(); ++i) {
+    const std::int64_t row = some[i];
+    const auto wanted = row_of(p, {table.cell(row, 0), table.cell(row, 1), table.cell(row, 2)});
+    EXPECT_EQ(std::memcmp(wanted.data(), read.raw() + i * width * sizeof(float), width * sizeof(float)), 0) << row;
+  }
+}
+
 TEST(TensorPreprocessing, PixelsAreStandardisedOverTheTrainingRows) {
   Dataset data;
   data.set("input", Tensor::from(std::vector<std::uint8_t>{0, 10, 20, 30, 255, 255}, {3, 2, 1}));
@@ -254,8 +368,10 @@ TEST(TensorPreprocessing, PixelsAreStandardisedOverTheTrainingRows) {
 std::vector<Preprocessing> samples() {
   const Table table = table_of("größe,c,w,y\n1,\"a \"\"b\"\"\",1,no\n,b,2,yes\n3,,1,no\n0.1,b,1,yes\n");
   const Table numbers = table_of("x,y\n0.1,0.3\n0.7,1e-17\n");
+  const Table forms = table_of("d;x;y\n2020-01-31 12:00;1.234,5;1,5\n2021-01-31;7,5;2,5\n");
   return {
-      fitted(table, {.target = "y", .weight = "w"}), fitted(numbers, {.target = "y", .missing = "reject"}),
+      fitted(forms, {.target = "y"}), fitted(table, {.target = "y", .weight = "w"}),
+      fitted(numbers, {.target = "y", .missing = "reject"}),
       TensorPreprocessing{.input = {28, 28, 1}, .dtype = u8, .affine = {72.9, 1 / 90.02}, .task = Task::multiclass}};
 }
 

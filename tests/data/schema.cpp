@@ -1,5 +1,7 @@
 #include "data/schema.hpp"
 
+#include <functional>
+
 #include "data/cell.hpp"
 #include "tables.hpp"
 
@@ -125,7 +127,7 @@ TEST(Schema, NamesInOptionsAreChecked) {
   expect_usage({.target = "y", .drop = {"betta"}}, {"drop", "'beta'"});
   expect_usage({.target = "y", .features = {"Alpha"}}, {"features", "'alpha'"});
   expect_usage({.target = "y", .types = {{"bet", {std::string("number")}}}}, {"types", "'beta'"});
-  expect_usage({.target = "y", .types = {{"beta", {std::string("text")}}}}, {"beta = \"text\"", "category"});
+  expect_usage({.target = "y", .types = {{"beta", {std::string("words")}}}}, {"beta = \"words\"", "category"});
   expect_usage({.target = "y", .weight = "zzzzzz"}, {"weight", "alpha, beta, y"});
   expect_usage({.target = "y", .drop = {"y"}}, {"'y'", "target"});
   expect_usage({.target = "y", .features = {"alpha"}, .drop = {"alpha"}}, {"'alpha'", "features", "drop"});
@@ -165,7 +167,7 @@ TEST(Schema, WeightsAreNotNegative) {
   const auto infer = [](const std::string& weight) {
     return infer_schema(table_of("x,w,y\n1,1,0\n2," + weight + ",1\n"), {.target = "y", .weight = "w"});
   };
-  EXPECT_EQ(infer("0").schema.weight, "w");
+  EXPECT_EQ(infer("0.5").schema.weight, "w");
   for (const char* weight : {"-1", "inf", "much", ""}) {
     expect_error<DataError>([&] { infer(weight); }, {"line 3", "'w'", "0 or more"});
   }
@@ -179,10 +181,168 @@ TEST(Schema, IdentifiersAndManyLevelsAreWarnedAbout) {
     text += fmt::format("{},c{},l{},{}.5,{}\n", 1000 + i, i, i % 60, i, i % 2);
   }
   const Inference result = infer_schema(table_of(text), {.target = "y"});
-  ASSERT_EQ(result.warnings.size(), 3U);
+  ASSERT_EQ(result.warnings.size(), 2U);
   EXPECT_TRUE(mentions(result.warnings, "id is different in every row"));
-  EXPECT_TRUE(mentions(result.warnings, "code is different in every row"));
   EXPECT_TRUE(mentions(result.warnings, "level has 60 levels"));
+  EXPECT_TRUE(mentions(result.notes, "a name for each row: code")) << "text that tells every row apart is left out";
+  const TableOptions kept{.target = "y", .types = {{"code", {std::string("category")}}}};
+  EXPECT_TRUE(mentions(infer_schema(table_of(text), kept).notes, "code (120 levels)"));
+}
+
+TEST(Schema, AColumnThatIsMostlyMissingIsNoIdentifier) {
+  std::string text = "rare,x,y\n";
+  for (int i = 0; i < 120; ++i) text += fmt::format("{},{}.5,{}\n", i % 5 == 0 ? fmt::format("{}", i) : "", i, i % 2);
+  EXPECT_TRUE(infer_schema(table_of(text), {.target = "y"}).warnings.empty());
+}
+
+/// 100 rows of one feature x, written by `cell`.
+Inference of_cells(const std::function<std::string(int)>& cell, char separator = ',') {
+  std::string text = fmt::format("x{}y\n", separator);
+  for (int i = 0; i < 100; ++i) text += fmt::format("\"{}\"{}{}\n", cell(i), separator, i % 2);
+  return infer_schema(table_of(text), {.target = "y"});
+}
+
+TEST(Schema, NumbersAreReadInTheFormOfTheirColumnWhichIsSaid) {
+  const Inference comma = of_cells([](int i) { return fmt::format("{},{:03}", i % 3, i); }, ';');
+  EXPECT_EQ(comma.schema.features[0].kind, ColumnKind::number);
+  EXPECT_EQ(comma.schema.features[0].form, (NumberForm{',', '\0', false}));
+  EXPECT_TRUE(mentions(comma.notes, "decimal commas")) << "with semicolons between cells, 1,234 is a decimal comma";
+  const Inference thousands = of_cells([](int i) { return fmt::format("{},{:03}", i % 3 + 1, i); });
+  EXPECT_EQ(thousands.schema.features[0].form, (NumberForm{'.', ',', false}));
+  EXPECT_TRUE(mentions(thousands.notes, "thousands"));
+  const Inference percent = of_cells([](int i) { return fmt::format("{}.5%", i); });
+  EXPECT_EQ(percent.schema.features[0].form, (NumberForm{'.', '\0', true}));
+  EXPECT_TRUE(mentions(percent.notes, "percent"));
+  const Inference dots = of_cells([](int i) { return fmt::format("1.{:03}.000,5", i); });
+  EXPECT_EQ(dots.schema.features[0].form, (NumberForm{',', '.', false}));
+  const Inference mixed = of_cells([](int i) { return i % 2 ? fmt::format("1,{:03}", i) : fmt::format("{}", i); });
+  EXPECT_EQ(mixed.schema.features[0].form, (NumberForm{'.', ',', false}));
+}
+
+TEST(Schema, ATargetInAFormIsANumber) {
+  std::string text = "x,y\n";
+  for (int i = 0; i < 40; ++i) text += fmt::format("{},\"{},{:03}\"\n", i, 100 + i, i);
+  const Table table = table_of(text);
+  const Inference result = infer_schema(table, {.target = "y"});
+  EXPECT_EQ(result.schema.task, Task::regression);
+  EXPECT_EQ(number_at(table, 3, 1, result.schema.target_form), 103003.0);
+}
+
+TEST(Schema, TheFormCanBeSaid) {
+  const Table table = table_of("x,y\n\"1,234\",0\n\"2,345\",1\n");
+  const auto form = [&](const char* word) {
+    return infer_schema(table, {.target = "y", .types = {{"x", {std::string(word)}}}}).schema.features[0].form;
+  };
+  EXPECT_EQ(form("number").group, ',');
+  EXPECT_EQ(form("decimal_comma"), (NumberForm{',', '\0', false}));
+  expect_error<DataError>([&] { form("thousands_space"); }, {"line 2", "'1,234'"});
+}
+
+TEST(Schema, DatesAreRecognisedInTheirOrder) {
+  const auto order = [](const std::function<std::string(int)>& cell) {
+    const Inference result = of_cells(cell);
+    EXPECT_EQ(result.schema.features[0].kind, ColumnKind::date);
+    EXPECT_TRUE(mentions(result.notes, "dates"));
+    return result.schema.features[0].order;
+  };
+  EXPECT_EQ(order([](int i) { return fmt::format("20{:02}-{:02}-07 12:30", i % 30, i % 12 + 1); }),
+            DateOrder::year_month_day);
+  EXPECT_EQ(order([](int i) { return fmt::format("{}.{}.2020", i % 28 + 1, i % 12 + 1); }), DateOrder::day_month_year);
+  EXPECT_EQ(order([](int i) { return fmt::format("{}/{}/2020", i % 28 + 1, i % 12 + 1); }), DateOrder::day_month_year)
+      << "25/1 is no date with the month first";
+  EXPECT_EQ(order([](int i) { return fmt::format("{}/{}/20{:02}", i % 12 + 1, i % 11 + 1, i % 30); }),
+            DateOrder::month_day_year);
+  expect_error<DataError>(
+      [&] { order([](int i) { return i == 7 ? "2020-02-30" : fmt::format("2020-02-{:02}", i % 29 + 1); }); },
+      {"line 9", "'2020-02-30'"});
+}
+
+TEST(Schema, TextIsLeftOutWithAWord) {
+  const Inference result = [&] {
+    std::string text = "review,n,y\n";
+    for (int i = 0; i < 60; ++i) text += fmt::format("it was a day of {} and {},{}.5,{}\n", i % 40, i % 7, i, i % 2);
+    return infer_schema(table_of(text), {.target = "y"});
+  }();
+  ASSERT_EQ(result.schema.features.size(), 1U);
+  EXPECT_EQ(result.schema.features[0].name, "n");
+  EXPECT_TRUE(mentions(result.notes, "left out, text or a name for each row: review"));
+}
+
+TEST(Schema, LabelsKeepTheirText) {
+  const std::vector<std::string> ids{"9007199254740992", "9007199254740993", "10000000000000000"};
+  std::vector<std::string> targets;
+  for (int i = 0; i < 60; ++i) targets.push_back(ids[static_cast<std::size_t>(i % 3)]);
+  EXPECT_EQ(classes_of(targets), ids) << "numbers that one double cannot tell apart";
+  const Table table = with_targets(targets);
+  const Inference inference = infer_schema(table, {.target = "y"});
+  EXPECT_EQ(class_labels(table, inference.schema, std::vector<std::int64_t>{0, 1, 2}),
+            (std::vector<std::int32_t>{0, 1, 2}));
+}
+
+TEST(Schema, SpellingsOfOneNumberAreOneClassOrTwoAndSaidSo) {
+  std::vector<std::string> targets;
+  for (int i = 0; i < 60; ++i) targets.emplace_back(i % 3 == 0 ? "01" : i % 3 == 1 ? "2" : "2.0");
+  const Table table = with_targets(targets);
+  const Inference told = infer_schema(table, {.target = "y"});
+  EXPECT_EQ(told.schema.classes, (std::vector<std::string>{"2", "01"})) << "the rarer second";
+  EXPECT_TRUE(mentions(told.warnings, "'2', '2.0' are one number, and one class '2'"));
+  EXPECT_EQ(class_labels(table, told.schema, std::vector<std::int64_t>{0, 1, 2}), (std::vector<std::int32_t>{1, 0, 0}));
+  const Inference said = infer_schema(table, {.target = "y", .types = {{"y", {std::string("category")}}}});
+  EXPECT_EQ(said.schema.classes, (std::vector<std::string>{"01", "2", "2.0"}));
+  EXPECT_TRUE(mentions(said.warnings, "'2' and '2.0' are two classes, and one number"));
+  EXPECT_EQ(class_labels(table, said.schema, std::vector<std::int64_t>{0, 1, 2}), (std::vector<std::int32_t>{0, 1, 2}));
+  const Inference feature = infer_schema(table_of("zip,y\n02139,0\n2139,1\n02139,1\n"),
+                                         {.target = "y", .types = {{"zip", {std::string("category")}}}});
+  EXPECT_TRUE(mentions(feature.warnings, "zip: '02139' and '2139' are two levels, and one number"));
+}
+
+TEST(Schema, ThePositiveClassIsTheRarerOrTheOneNamedAndSaid) {
+  std::vector<std::string> targets;
+  for (int i = 0; i < 30; ++i) targets.emplace_back(i % 10 == 0 ? "Fraud" : "Normal");
+  const Table text = with_targets(targets);
+  const Inference told = infer_schema(text, {.target = "y"});
+  EXPECT_EQ(told.schema.classes, (std::vector<std::string>{"Normal", "Fraud"}));
+  EXPECT_TRUE(mentions(told.notes, "binary of y (Normal, Fraud); positive: Fraud (3 of 30 rows)"));
+  EXPECT_EQ(class_labels(text, told.schema, std::vector<std::int64_t>{0, 1}), (std::vector<std::int32_t>{1, 0}));
+  for (std::string& target : targets) target = target == "Fraud" ? "1" : "0";
+  EXPECT_EQ(infer_schema(with_targets(targets), {.target = "y"}).schema.classes, (std::vector<std::string>{"0", "1"}));
+  const Inference named = infer_schema(text, {.target = "y", .positive = "Normal"});
+  EXPECT_EQ(named.schema.classes, (std::vector<std::string>{"Fraud", "Normal"}));
+  EXPECT_TRUE(mentions(named.notes, "positive: Normal (27 of 30 rows, as asked)"));
+  EXPECT_EQ(classes_of({"b", "a"}), (std::vector<std::string>{"a", "b"})) << "of as many rows, the order stays";
+  expect_error<UsageError>([&] { (void)infer_schema(text, {.target = "y", .positive = "fraud"}); },
+                           {"Normal", "Fraud"});
+  expect_error<UsageError>(
+      [&] { (void)infer_schema(with_targets(counting(100, 3)), {.target = "y", .positive = "1"}); }, {"multiclass"});
+}
+
+TEST(Schema, RowsOfWeightZeroDecideNothing) {
+  const std::string rows = "1,a,0.5,1\n2,b,1.5,2\n3,a,2.5,1\n";
+  const Table removed = table_of("n,c,y,w\n" + rows),
+              zero = table_of("n,c,y,w\n1e9,zebra,1e30,0\n" + rows + "?,,7,0\nfar,b,8,0\n");
+  const TableOptions options{.target = "y", .weight = "w"};
+  EXPECT_EQ(infer_schema(zero, options).schema, infer_schema(removed, options).schema);
+  EXPECT_EQ(infer_schema(zero, options).rows, (std::vector<std::int64_t>{1, 2, 3}));
+  EXPECT_TRUE(mentions(infer_schema(zero, options).notes, "0 in 3 rows"));
+}
+
+TEST(Schema, ANameWithACommaIsAColumn) {
+  const Table table = table_of("\"a,b\",c,y\n1,1,0\n2,3,1\n");
+  const auto left = [&](const TableOptions& options) { return infer_schema(table, options).schema.features[0].name; };
+  EXPECT_EQ(left({.target = "y", .drop = {"a", "b"}}), "c") << "as --drop 'a,b' gives it";
+  EXPECT_EQ(left({.target = "y", .features = {"a,b"}}), "a,b");
+}
+
+TEST(Schema, ManyColumnsAreOneLineAKind) {
+  std::string header = "y", row = "\n1", other = "\n2.5";
+  for (int i = 0; i < 2000; ++i) {
+    header += fmt::format(",column{}", i);
+    row += ",1";
+    other += ",2";
+  }
+  const Table table = table_of(header + row + other + "\n");
+  for (const std::string& note : infer_schema(table, {.target = "y"}).notes) EXPECT_LT(note.size(), 400U);
+  expect_error<UsageError>([&] { (void)infer_schema(table, {.target = "none of these"}); }, {"none of these"});
 }
 
 TEST(Schema, LabelsArePlacesAmongTheClasses) {

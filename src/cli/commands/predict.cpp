@@ -10,6 +10,7 @@
 #include "cli/output.hpp"
 #include "core/error.hpp"
 #include "data/csv.hpp"
+#include "options/nearest_name.hpp"
 #include "run/model_parts.hpp"
 #include "thalweg/data.hpp"
 
@@ -18,34 +19,40 @@ namespace thalweg::cli {
 namespace {
 
 struct PredictArguments {
-  std::string run, data, images, separator = "auto";
+  std::string run, data, images, separator = "auto", keep;
+  bool no_header = false;
 };
 
 constexpr std::int64_t rows_at_once = 256;
 
-/// Writes predictions: a number a row; or the class, then the probability of each.
+using Cells = std::vector<std::string>;
+
+/// Writes predictions: a number a row; or the class, then the probability of each. Columns that are kept stand first.
 class Writer {
  public:
-  Writer(const Model& model, bool json) : classes_(model.classes()), json_(json) {
+  Writer(const Model& model, Cells kept, bool json) : classes_(model.classes()), kept_(std::move(kept)), json_(json) {
     const data::Preprocessing& preprocessing = model.parts().recipe.preprocessing;
     const auto* table = preprocessing.table();
     target_ = table ? table->schema().target : "class";
+    if (std::ranges::find(kept_, target_) != kept_.end()) target_ = "predicted " + target_;
     regression_ = preprocessing.task() == data::Task::regression;
   }
 
   void header(std::int64_t outputs) {
     if (json_) return;
-    std::vector<std::string> names = {target_};
+    Cells names = kept_;
+    names.push_back(target_);
     for (std::int64_t c = 0; !regression_ && c < outputs; ++c) names.push_back("p(" + class_name(c) + ")");
     line(names);
   }
 
-  void rows(const Tensor& predictions) {
+  /// `kept` are the cells of each row's kept columns; none where there are no such columns.
+  void rows(const Tensor& predictions, const std::vector<Cells>& kept = {}) {
     const std::int64_t outputs = predictions.shape()[1];
-    const auto values = predictions.values<float>();
     for (std::int64_t row = 0; row < predictions.shape()[0]; ++row) {
-      const auto one = values.subspan(static_cast<std::size_t>(row * outputs), static_cast<std::size_t>(outputs));
-      json_ ? json_row(one) : csv_row(one);
+      const Cells& own = kept.empty() ? none_ : kept[static_cast<std::size_t>(row)];
+      const Tensor one = predictions.rows(row, row + 1).reshape({outputs});
+      json_ ? json_row(one, own) : csv_row(one, own);
     }
   }
 
@@ -53,36 +60,42 @@ class Writer {
   [[nodiscard]] std::string class_name(std::int64_t c) const {
     return classes_.empty() ? std::to_string(c) : classes_[static_cast<std::size_t>(c)];
   }
-  [[nodiscard]] std::string likeliest(std::span<const float> row) const {
-    return class_name(std::ranges::max_element(row) - row.begin());
+  [[nodiscard]] std::string likeliest(const Tensor& row) const {
+    const auto values = row.values<float>();
+    return class_name(std::ranges::max_element(values) - values.begin());
+  }
+  /// The shortest text that is the number, in the type that it has.
+  [[nodiscard]] static std::string text_of(const Tensor& row, std::int64_t i) {
+    return row.dtype() == f64 ? fmt::format("{}", row.at(i)) : fmt::format("{}", static_cast<float>(row.at(i)));
   }
 
-  void csv_row(std::span<const float> row) {
-    std::vector<std::string> cells;
+  void csv_row(const Tensor& row, Cells cells) {
     if (!regression_) cells.push_back(likeliest(row));
-    for (const float x : row) cells.push_back(fmt::format("{}", x));
+    for (std::int64_t i = 0; i < row.size(); ++i) cells.push_back(text_of(row, i));
     line(cells);
   }
 
-  void json_row(std::span<const float> row) {
+  void json_row(const Tensor& row, const Cells& kept) {
     nlohmann::ordered_json object;
+    for (std::size_t i = 0; i < kept.size(); ++i) object[kept_[i]] = kept[i];
     if (regression_) {
-      object[target_] = row[0];
+      object[target_] = row.at(0);
     } else {
       object[target_] = likeliest(row);
-      for (std::size_t c = 0; c < row.size(); ++c) {
-        object["probabilities"][class_name(static_cast<std::int64_t>(c))] = row[c];
-      }
+      for (std::int64_t c = 0; c < row.size(); ++c)
+        object["probabilities"][class_name(c)] = row.values<float>()[static_cast<std::size_t>(c)];
     }
     emit_line_of(object);
   }
 
-  static void line(const std::vector<std::string>& cells) {
+  static void line(const Cells& cells) {
     emit(data::csv_line(std::vector<std::string_view>(cells.begin(), cells.end())));
   }
 
   std::vector<std::string> classes_;
   std::string target_;
+  Cells kept_;
+  const Cells none_ = {};
   bool json_, regression_ = false;
 };
 
@@ -123,17 +136,43 @@ class Encoder {
   std::int64_t rows_ = 0;
 };
 
-void predict_table(const Model& model, data::CsvReader& reader, const Context& context) {
+/// The columns named in `--keep`: their places in the file. "*" is all of them.
+std::vector<std::size_t> kept_columns(const std::string& keep, const data::CsvReader& reader) {
+  std::vector<std::size_t> places;
+  const Cells& header = reader.header();
+  const auto place_of = [&](const std::string& name) {
+    return static_cast<std::size_t>(std::ranges::find(header, name) - header.begin());
+  };
+  Cells names = keep.empty() ? Cells{} : data::split_names(keep);
+  if (keep == "*") names = header;
+  if (place_of(keep) < header.size()) names = {keep};
+  for (const std::string& name : names) {
+    places.push_back(place_of(name));
+    if (places.back() < header.size()) continue;
+    fail<UsageError>("[predict] --keep names the column '{}', and {} has none. Hint: {}", name, reader.name(),
+                     name_hint(name, header));
+  }
+  return places;
+}
+
+void predict_table(const Model& model, data::CsvReader& reader, const std::string& keep, const Context& context) {
   const data::TablePreprocessing& fitted = *model.parts().recipe.preprocessing.table();
   Encoder encoder(fitted, reader);
-  Writer writer(model, context.json);
+  const std::vector<std::size_t> columns = kept_columns(keep, reader);
+  Cells names;
+  for (const std::size_t column : columns) names.push_back(reader.header()[column]);
+  Writer writer(model, std::move(names), context.json);
+  std::vector<Cells> kept;
   writer.header(fitted.schema().task == data::Task::regression ? 1 : static_cast<std::int64_t>(model.classes().size()));
   const auto hand_on = [&] {
-    writer.rows(model.predict_encoded(encoder.take()));
+    writer.rows(model.predict_encoded(encoder.take()), kept);
+    kept.clear();
     flush_output();
   };
   while (reader.next()) {
     encoder.add(reader);
+    if (!columns.empty()) kept.emplace_back();
+    for (const std::size_t column : columns) kept.back().emplace_back(reader.cells()[column]);
     if (encoder.full()) hand_on();
   }
   hand_on();
@@ -151,7 +190,7 @@ void predict_images(const Model& model, const std::string& path, const Context& 
     fail<DataError>("[predict] {} holds {}. Wanted: images of {}", path, images.shape(), row);
   }
   images = images.reshape(wanted);
-  Writer writer(model, context.json);
+  Writer writer(model, {}, context.json);
   writer.header(model.parts().outputs);
   for (std::int64_t begin = 0; begin < count; begin += rows_at_once) {
     writer.rows(model.predict_encoded(images.rows(begin, std::min(count, begin + rows_at_once))));
@@ -165,16 +204,17 @@ int run(const PredictArguments& arguments, const Context& context) {
                      shell_quoted(arguments.run));
   }
   if (!model.parts().is_table()) {
+    if (!arguments.keep.empty()) fail<UsageError>("[predict] --keep names columns, and this is a model of images");
     predict_images(model, arguments.images, context);
     return 0;
   }
   const std::optional<char> separator = data::separator_named(arguments.separator);
   if (arguments.data.empty()) {
-    data::CsvReader reader(STDIN_FILENO, "standard input", separator);
-    predict_table(model, reader, context);
+    data::CsvReader reader(STDIN_FILENO, "standard input", separator, !arguments.no_header);
+    predict_table(model, reader, arguments.keep, context);
   } else {
-    data::CsvReader reader(arguments.data, separator);
-    predict_table(model, reader, context);
+    data::CsvReader reader(arguments.data, separator, !arguments.no_header);
+    predict_table(model, reader, arguments.keep, context);
   }
   return 0;
 }
@@ -182,6 +222,7 @@ int run(const PredictArguments& arguments, const Context& context) {
 constexpr const char* examples = R"(Examples:
   thalweg predict runs/houses < new.csv > predicted.csv     columns are matched by name, others passed over
   thalweg predict runs/iris --data new.csv --json           an object a line
+  thalweg predict runs/iris --data new.csv --keep id,name   with columns of the input; --keep '*' is all of them
   thalweg predict runs/fashion --images t10k-images-idx3-ubyte.gz
 
 One line comes out for each that goes in: the value, or the class and the probability of each class.)";
@@ -192,6 +233,9 @@ void set_up(CLI::App& command, Context& context) {
   command.add_option("run", arguments->run, "Run folder, or model.safetensors")->required()->type_name("RUN");
   command.add_option("--data", arguments->data, "Table to predict from (standard input)");
   command.add_option("--images", arguments->images, "Images to predict from (IDX)");
+  command.add_flag("--no-header", arguments->no_header,
+                   "The table has no line of names: its columns are column 1, column 2, ... as in training");
+  command.add_option("--keep", arguments->keep, "Columns of the table to write before the prediction: a,b,c, or *");
   command.add_option("--separator", arguments->separator, "comma, semicolon or tab (what the header has most of)")
       ->check(CLI::IsMember({"auto", "comma", "semicolon", "tab"}));
   set_run(command, context, [arguments, &context] { return run(*arguments, context); });

@@ -1,5 +1,6 @@
 // The reader of tables.
 
+#include "data/class_weights.hpp"
 #include "data/table.hpp"
 #include "run/training_rows.hpp"
 
@@ -38,8 +39,8 @@ std::uint64_t content_of_row(const data::Table& table, std::int64_t row) {
 
 class TableRows final : public TrainingRows {
  public:
-  TableRows(data::Table table, data::Inference inference, double held_out)
-      : TrainingRows(held_out), table_(std::move(table)), schema_(std::move(inference.schema)) {
+  TableRows(data::Table table, data::Inference inference, bool balanced, double held_out)
+      : TrainingRows(held_out), table_(std::move(table)), schema_(std::move(inference.schema)), balanced_(balanced) {
     rows_ = std::move(inference.rows);
     notes_ = std::move(inference.notes);
     warnings_ = std::move(inference.warnings);
@@ -55,6 +56,7 @@ class TableRows final : public TrainingRows {
                              std::span<const std::int64_t> validation) const override {
     const data::TablePreprocessing fitted(table_, schema_, train);
     Parts parts{.preprocessing = fitted, .train = fitted.encode(table_, train)};
+    if (balanced_) data::balance_classes(parts.train);
     if (!validation.empty()) parts.validation = encode_rows(fitted, table_, validation, "validation", parts.warnings);
     return parts;
   }
@@ -65,16 +67,19 @@ class TableRows final : public TrainingRows {
 
   data::Table table_;
   data::Schema schema_;
+  bool balanced_;  // classes of unequal size weigh the same
 };
 
 data::Table table_at(const OptionValue& place, const CsvOptions& options) {
-  return data::read_table(*place.get_if<std::string>(), data::separator_named(options.separator));
+  return data::read_table(*place.get_if<std::string>(), data::separator_named(options.separator), data::memory_budget(),
+                          options.header);
 }
 
 std::unique_ptr<const TrainingData> read(const DataOptions& data, const CsvOptions& options) {
   data::Table table = table_at(data.train, options);
   data::Inference inference = data::infer_schema(table, options);
-  return std::make_unique<TableRows>(std::move(table), std::move(inference), data.held_out());
+  return std::make_unique<TableRows>(std::move(table), std::move(inference), options.class_weights == "balanced",
+                                     data.held_out());
 }
 
 Dataset encode(const Request& request, const CsvOptions& options, std::vector<std::string>& warnings) {

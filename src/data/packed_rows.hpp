@@ -1,0 +1,41 @@
+#pragma once
+// Rows of a table whose categories have many levels, in memory that does not grow with the levels.
+
+#include "thalweg/data.hpp"
+
+namespace thalweg::data {
+
+/// What columns of the input belong together.
+struct InputSegment {
+  std::int64_t width = 1;
+  bool one_hot = false;  ///< one of them is 1 at most, the others 0
+};
+
+/// Encoded rows: of a one-hot segment the place of its 1 alone. A batch gets them as they were, bit for bit.
+class PackedRows {
+ public:
+  explicit PackedRows(std::vector<InputSegment> segments);
+
+  /// What a row takes.
+  [[nodiscard]] std::int64_t row_bytes() const { return static_cast<std::int64_t>(slots_ * sizeof(Slot)); }
+  void reserve(std::int64_t rows) { packed_.reserve(static_cast<std::size_t>(rows) * slots_); }
+  /// Adds a row of all segments.
+  void add(std::span<const float> row);
+  /// Writes row number `row`.
+  void unpack(std::int64_t row, std::span<float> into) const;
+
+ private:
+  union Slot {
+    float value;
+    std::int32_t place;  // -1 for none
+  };
+
+  std::vector<InputSegment> segments_;
+  std::size_t slots_ = 0;  // a row
+  std::vector<Slot> packed_;
+};
+
+/// The column that reads them when a batch asks.
+[[nodiscard]] RowReader reader_of(PackedRows rows, std::int64_t width);
+
+}  // namespace thalweg::data
