@@ -245,6 +245,7 @@ NamedTree read_arguments(const ConfigArguments& arguments, const Registry& regis
 LoadedConfig load(const NamedTree& named, const Registry& registry) {
   DataSource source(read_data_options(named.tree, named.folder));
   Config config = read_config(named.tree, source.options(), source.facts(), registry);
+  source.suit(registry.loss(config.loss.kind).make(config.loss.options));
   return {named.name, std::move(source), std::move(config)};
 }
 

@@ -103,8 +103,8 @@ class ImageRows final : public TrainingRows {
 
 }  // namespace
 
-std::unique_ptr<const TrainingData> image_rows(Images images, std::vector<std::string> classes,
-                                               const ImageOptions& options, double held_out) {
+std::unique_ptr<TrainingData> image_rows(Images images, std::vector<std::string> classes, const ImageOptions& options,
+                                         double held_out) {
   return std::make_unique<ImageRows>(std::move(images), std::move(classes), options, held_out);
 }
 

@@ -31,7 +31,7 @@ struct Images {
 };
 
 /// `classes` are the names of the labels, as far as they are known.
-[[nodiscard]] std::unique_ptr<const TrainingData> image_rows(Images images, std::vector<std::string> classes,
-                                                             const ImageOptions& options, double held_out);
+[[nodiscard]] std::unique_ptr<TrainingData> image_rows(Images images, std::vector<std::string> classes,
+                                                       const ImageOptions& options, double held_out);
 
 }  // namespace thalweg

@@ -10,6 +10,7 @@
 #include "run/content.hpp"
 #include "thalweg/augment.hpp"
 #include "thalweg/data.hpp"
+#include "thalweg/loss.hpp"
 
 namespace thalweg {
 
@@ -63,6 +64,10 @@ class TrainingData {
   [[nodiscard]] const std::vector<std::string>& notes() const { return notes_; }
   [[nodiscard]] const std::vector<std::string>& warnings() const { return warnings_; }
 
+  /// Says which loss the data is for: whether it wants numbers standardised, and how many outputs it takes for each.
+  /// Before `parts`; at most once.
+  virtual void suit(const LossFunction::Traits&) {}
+
   /// What is trained on, and what `validation` holds out of it where that is a fraction.
   [[nodiscard]] virtual Parts parts(std::uint64_t seed) const = 0;
   /// k times: one fold to test on, the rest as `parts` cuts it. Throws UsageError where rows cannot be dealt out.
@@ -87,7 +92,7 @@ struct ReaderRow {
   /// Reads all keys of `[data]`. Throws OptionError.
   std::function<void(const OptionMap& values, DataOptions& into)> read_options = {};
   /// Reads the training data.
-  std::function<std::unique_ptr<const TrainingData>(const DataOptions&)> read = {};
+  std::function<std::unique_ptr<TrainingData>(const DataOptions&)> read = {};
   /// Reads data at a place. What was seen of it is added to `warnings`.
   std::function<Dataset(const Request&, std::vector<std::string>& warnings)> encode = {};
 };
@@ -107,7 +112,7 @@ template <class Options>
 /// is one, checks what depends on more than one key.
 template <class Options>
 [[nodiscard]] ReaderRow reader_row(ReaderRow texts,
-                                   std::unique_ptr<const TrainingData> (*read)(const DataOptions&, const Options&),
+                                   std::unique_ptr<TrainingData> (*read)(const DataOptions&, const Options&),
                                    Dataset (*encode)(const Request&, const Options&, std::vector<std::string>&)) {
   Options defaults;
   texts.options = describe_fields(defaults.fields());

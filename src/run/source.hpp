@@ -16,6 +16,9 @@ class DataSource {
   [[nodiscard]] const std::vector<std::string>& notes() const { return source_->notes(); }
   [[nodiscard]] const std::vector<std::string>& warnings() const { return source_->warnings(); }
 
+  /// Says which loss the data is for. Before `parts` and `folds`; the facts count the outputs that it takes.
+  void suit(const LossFunction& loss) { source_->suit(loss.traits()); }
+
   /// Training and validation as the configuration says, and the test data.
   [[nodiscard]] Parts parts(std::uint64_t seed) const;
   /// k times: one fold to test on, the rest cut into training and validation.
@@ -25,7 +28,7 @@ class DataSource {
   void add_validation(Parts& parts) const;
 
   DataOptions options_;
-  std::unique_ptr<const TrainingData> source_;
+  std::unique_ptr<TrainingData> source_;
 };
 
 /// Data at a place ("train" of a configuration, or a file of the user's), as a trained model reads it. Levels that the

@@ -51,10 +51,17 @@ class TableRows final : public TrainingRows {
               .outputs = classes ? static_cast<std::int64_t>(schema_.classes.size()) : 1};
   }
 
+  void suit(const LossFunction::Traits& loss) override {
+    if (schema_.task != data::Task::regression) return;
+    standardise_target_ = loss.standardise;
+    facts_.outputs *= loss.outputs;
+  }
+
  private:
   [[nodiscard]] Parts encode(std::span<const std::int64_t> train,
                              std::span<const std::int64_t> validation) const override {
-    const data::TablePreprocessing fitted(table_, schema_, train);
+    data::TablePreprocessing fitted(table_, schema_, train);
+    if (!standardise_target_) fitted = {fitted.schema(), fitted.encodings(), data::Affine{}};
     Parts parts{.preprocessing = fitted, .train = fitted.encode(table_, train)};
     if (balanced_) data::balance_classes(parts.train);
     if (!validation.empty()) parts.validation = encode_rows(fitted, table_, validation, "validation", parts.warnings);
@@ -67,7 +74,8 @@ class TableRows final : public TrainingRows {
 
   data::Table table_;
   data::Schema schema_;
-  bool balanced_;  // classes of unequal size weigh the same
+  bool balanced_;                   // classes of unequal size weigh the same
+  bool standardise_target_ = true;  // unless the loss is of the target's own unit
 };
 
 data::Table table_at(const OptionValue& place, const CsvOptions& options) {
@@ -75,7 +83,7 @@ data::Table table_at(const OptionValue& place, const CsvOptions& options) {
                           options.header);
 }
 
-std::unique_ptr<const TrainingData> read(const DataOptions& data, const CsvOptions& options) {
+std::unique_ptr<TrainingData> read(const DataOptions& data, const CsvOptions& options) {
   data::Table table = table_at(data.train, options);
   data::Inference inference = data::infer_schema(table, options);
   return std::make_unique<TableRows>(std::move(table), std::move(inference), options.class_weights == "balanced",

@@ -36,7 +36,7 @@ Images images_at(const OptionValue& place, const IdxOptions& options, std::size_
           options};
 }
 
-std::unique_ptr<const TrainingData> read(const DataOptions& data, const IdxOptions& options) {
+std::unique_ptr<TrainingData> read(const DataOptions& data, const IdxOptions& options) {
   return image_rows(images_at(data.train, options, options.classes.size()), options.classes, options, data.held_out());
 }
 

@@ -39,7 +39,7 @@ Images images_at(const OptionValue& place, const FolderOptions& options, const s
   return {std::move(read.data), options, std::move(names)};
 }
 
-std::unique_ptr<const TrainingData> read(const DataOptions& data, const FolderOptions& options) {
+std::unique_ptr<TrainingData> read(const DataOptions& data, const FolderOptions& options) {
   const std::vector<std::string> classes = data::class_folders(*data.train.get_if<std::string>());
   return image_rows(images_at(data.train, options, classes), classes, options, data.held_out());
 }

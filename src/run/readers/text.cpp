@@ -47,7 +47,7 @@ class TextData final : public TrainingData {
   std::optional<data::TextPreprocessing> fitted_;
 };
 
-std::unique_ptr<const TrainingData> read(const DataOptions& data, const data::TextOptions& options) {
+std::unique_ptr<TrainingData> read(const DataOptions& data, const data::TextOptions& options) {
   return std::make_unique<TextData>(data::read_text(*data.train.get_if<std::string>()), data, options);
 }
 
