@@ -136,7 +136,7 @@ const std::vector<InitializerRow>& initializers() {
   constexpr std::string_view glorot = "Glorot and Bengio 2010", he = "He et al. 2015", lecun = "LeCun et al. 1998";
   static const std::vector<InitializerRow> rows = {
       {"zeros", "0", "", init::zeros()},
-      {"constant", "value", "", init::constant(0), "value"},
+      {"constant", "value", "", init::constant(1), "value"},
       {"uniform", "uniform in [-half_width, half_width)", "", init::uniform(), "half_width"},
       {"normal", "normal with variance deviation^2", "", init::normal(), "deviation"},
       {"truncated_normal", "the same, redrawn beyond two deviations", "", init::truncated_normal(), "deviation"},

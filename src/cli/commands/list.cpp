@@ -94,7 +94,7 @@ std::vector<ListedRow> metric_rows() {
 std::vector<ListedRow> initializer_rows() {
   std::vector<ListedRow> listed;
   for (const InitializerRow& row : initializers()) {
-    ListedRow& shown = listed.emplace_back(ListedRow{.name = row.name, .formula = row.formula, .source = row.source});
+    ListedRow& shown = listed.emplace_back(ListedRow{.name = row.name, .summary = row.formula, .source = row.source});
     if (row.option.empty()) continue;
     shown.options = {{std::string(row.option), "as in the formula", {row.initializer.value}, ""}};
   }
