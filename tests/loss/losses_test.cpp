@@ -132,7 +132,7 @@ TEST(Losses, TheGradientOfLogsumexpIsSoftmaxAtEveryOffset) {
 }
 
 TEST(Losses, CosineHoldsForVectorsOfEverySize) {
-  const LossFunction cosine = loss::cosine();
+  const LossFunction cosine = loss::cosine;
   for (const float size : {1e-4F, 1.F, 1e20F, 1e30F}) {
     const Tensor p = Tensor::of({size, 0.F, size, size}).reshape({2, 2}),
                  t = Tensor::of({size, 0.F, size, -size}).reshape({2, 2});

@@ -198,7 +198,9 @@ TEST_P(EveryOptimizer, WorksWithARateThatStartsAtZero) {
     const Tensor start = ramp(layout.size, dtype);
     Stepper stepper(make(budget().quadratic_lr), layout, start);
     run_on_quadratic(stepper, 1, 0);
-    if (row().name != "rprop") EXPECT_LE(difference(stepper.evaluated(), start), 1e-6);
+    if (row().name != "rprop") {
+      EXPECT_LE(difference(stepper.evaluated(), start), 1e-6);
+    }
     const int warmup = 20;
     for (int i = 1; i < warmup; ++i) run_on_quadratic(stepper, 1, static_cast<double>(i) / warmup);
     constexpr int steps = 3000;
