@@ -146,6 +146,23 @@ TEST(Weights, ABatchThatCountsNothingIsAStepWithoutEffect) {
   }
 }
 
+TEST(SkippedSteps, AreNotCountedByTheRule) {
+  const Objective objective = [](Scope s, const Batch& b) {
+    return Loss::of_samples(sum(b["input"] * s.parameter("w", {1}), 1));
+  };
+  Dataset broken, sound;
+  broken.set("input", column({nan}));
+  sound.set("input", column({1}));
+  for (const int skipped : {0, 1, 20}) {
+    TrainStep step(objective, optim::prepend(optim::skip_nonfinite(), optim::adam({.lr = 1})), 1);
+    State state = step.init(sound, 1);
+    for (int i = 0; i < skipped; ++i) (void)step(state, broken);
+    EXPECT_EQ(state.slots.front().second.at(0), skipped);
+    (void)step(state, sound);
+    EXPECT_NEAR(state.parameter("w").item(), -1, 1e-6) << "Adam's first step, after " << skipped << " skipped";
+  }
+}
+
 TEST(Weights, OfNothingAtAllAreRefusedAndPartlyAreNoProblem) {
   Curve curve;
   std::vector<double> some(32, 0);
