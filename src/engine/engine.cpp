@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <utility>
 
 #include "core/error.hpp"
 #include "engine/check_state.hpp"
@@ -36,9 +37,9 @@ State Engine::init(const Dataset& data, std::uint64_t seed, DType dtype) {
 
 void Engine::prepare(State& state) {
   check_parameters(state);
-  const auto before = layout_;
-  if (!updater_.prepare(state)) return;
-  layout_ = state.layout;
+  updater_.prepare(state);
+  if (layout_ == state.layout) return;
+  const auto before = std::exchange(layout_, state.layout);
   norm_.emplace(optimizer(), *state.layout);
   layer_norms_.reset();
   if (!before || same_places(*before, *layout_)) return;

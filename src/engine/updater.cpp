@@ -38,16 +38,15 @@ std::int64_t Updater::skipped(const State& state) const {
   return counted ? static_cast<std::int64_t>(state.slots.back().second.at(0)) : 0;
 }
 
-bool Updater::prepare(State& state) {
-  const bool anew = layout_ != state.layout;
-  if (anew) {
+void Updater::prepare(State& state) {
+  if (layout_ != state.layout) {
     update_ = make_update(optimizer_, *state.layout);
     calls_ = {};
     arena_ = Block(update_->program->arena_bytes());
     layout_ = state.layout;
     scalars_.assign(update_->scalars.size(), 0);
   }
-  if (slots_fit(state.slots)) return anew;
+  if (slots_fit(state.slots)) return;
   if (!state.slots.empty()) {
     const auto names = [](const auto& slots, const auto& name) {
       std::vector<std::string> all;
@@ -61,7 +60,6 @@ bool Updater::prepare(State& state) {
         names(update_->slots, [](const UpdateSlot& slot) { return fmt::format("{} ({})", slot.name, slot.size); }));
   }
   state.slots = initial_slots(*update_);
-  return anew;
 }
 
 void Updater::run(State& state, std::byte* gradient, const StepNumbers& numbers, Workers& workers) {

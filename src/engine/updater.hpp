@@ -9,9 +9,9 @@ class Updater {
  public:
   explicit Updater(Optimizer optimizer) : optimizer_(std::move(optimizer)) {}
 
-  /// Plans the update for the state's layout, once, and gives the state its slots where it has none. True where it was
-  /// planned anew.
-  bool prepare(State& state);
+  /// Plans the update for the state's layout, once, and gives the state its slots where it has none. Throws UsageError
+  /// for slots of another optimizer.
+  void prepare(State& state);
   /// Counts a step that is left out. The rules' step counts do not have it.
   void skip(State& state) const;
   /// Steps that were left out so, where the rules do not count them themselves.

@@ -104,7 +104,8 @@ class UpdateTrace {
       for (Link& link : branch.links) write_slots(link);
     }
     if (skipped_.defined() && condition_.defined()) {
-      outputs_.push_back({skipped_ + where(not_equal(condition_, 0), 0, 1), {UpdateBases::first_slot, 0}});
+      const Var left_out = cast(where(not_equal(condition_, 0), 0, 1), f64);  // the slot's dtype
+      outputs_.push_back({skipped_ + left_out, {UpdateBases::first_slot, 0}});
     }
   }
 

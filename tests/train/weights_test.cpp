@@ -146,6 +146,23 @@ TEST(Weights, ABatchThatCountsNothingIsAStepWithoutEffect) {
   }
 }
 
+TEST(SkippedSteps, AreNotCountedByTheRule) {
+  const Objective objective = [](Scope s, const Batch& b) {
+    return Loss::of_samples(sum(b["input"] * s.parameter("w", {1}), 1));
+  };
+  Dataset broken, sound;
+  broken.set("input", column({nan}));
+  sound.set("input", column({1}));
+  for (const int skipped : {0, 1, 20}) {
+    TrainStep step(objective, optim::prepend(optim::skip_nonfinite(), optim::adam({.lr = 1})), 1);
+    State state = step.init(sound, 1);
+    for (int i = 0; i < skipped; ++i) (void)step(state, broken);
+    EXPECT_EQ(state.slots.front().second.at(0), skipped);
+    (void)step(state, sound);
+    EXPECT_NEAR(state.parameter("w").item(), -1, 1e-6) << "Adam's first step, after " << skipped << " skipped";
+  }
+}
+
 TEST(Weights, OfNothingAtAllAreRefusedAndPartlyAreNoProblem) {
   Curve curve;
   std::vector<double> some(32, 0);
@@ -229,7 +246,7 @@ TEST(BatchNorm, ABatchOfOneRowIsLeftOutOfTheStatistics) {
     data.set("input", random_normal({65, 2}, 3).rows(0, rows));
     data.set("target", random_normal({65, 1}, 4).rows(0, rows));
     Trainer trainer([](Scope s, Var x) { return nn::dense(s / "out", nn::batch_norm(s / "norm", x), 1); }, loss::mse,
-                    optim::sgd({.lr = 0}), 1);
+                    optim::sgd({.lr = 1e-9}), 1);
     (void)trainer.fit(data, {.epochs = 1, .batch_size = batch, .shard_size = shard, .shuffle = false});
     return trainer.state().parameter("norm/variance");
   };

@@ -105,7 +105,7 @@ Var batch_norm(Scope s, const Arg& arg, const BatchNormOptions& o) {
   const Affine affine(s, channels, o.affine, o.weight);
   const Var running_mean = s.statistic("mean", {channels}, 0),
             running_variance = s.statistic("variance", {channels}, 1);
-  if (s.mode() == Mode::evaluate) {
+  if (s.mode() == Mode::evaluate || count == 1) {  // one value has no variance: what was seen before serves it
     const Var scale = rsqrt(running_variance + o.eps);
     if (!o.affine) return (x - running_mean) * scale;
     return (x - running_mean) * (scale * affine.weight) + affine.bias;
@@ -113,11 +113,9 @@ Var batch_norm(Scope s, const Arg& arg, const BatchNormOptions& o) {
   const Var rows = reshape(arg, {count, channels});
   const Var m = per_shard(mean(rows, 0, Keep::yes));
   const Moments moments{m, per_shard(mean(square(rows - m), 0, Keep::yes))};
-  if (count > 1) {  // of one place there is no variance to see
-    const double unbiased = static_cast<double>(count) / static_cast<double>(count - 1);
-    s.observe("mean", reshape(m, {channels}), o.momentum);
-    s.observe("variance", reshape(moments.variance, {channels}) * unbiased, o.momentum);
-  }
+  const double unbiased = static_cast<double>(count) / static_cast<double>(count - 1);
+  s.observe("mean", reshape(m, {channels}), o.momentum);
+  s.observe("variance", reshape(moments.variance, {channels}) * unbiased, o.momentum);
   const Var weight = o.affine ? affine.weight : broadcast_to(as_var(1, x), {channels});
   const Var bias = o.affine ? affine.bias : broadcast_to(as_var(0, x), {channels});
   return reshape(batch_normalised(rows, moments, o.eps, weight, bias), x.shape());
