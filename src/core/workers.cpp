@@ -1,6 +1,7 @@
 #include "core/workers.hpp"
 
 #include <sched.h>
+#include <sys/resource.h>
 
 #include <algorithm>
 #include <charconv>
@@ -29,6 +30,17 @@ void pause_briefly() {
 
 constexpr int most_threads = 1024;
 
+/// How many threads the limit of address space (`ulimit -v`) leaves room for: their stacks get an eighth of it, because
+/// the allocator sets aside several times as much for each thread, and libraries end the process when they get none.
+int threads_with_room() {
+  rlimit space{}, stack{};
+  if (getrlimit(RLIMIT_AS, &space) != 0 || space.rlim_cur == RLIM_INFINITY) return most_threads;
+  constexpr rlim_t usual_stack = 8 << 20;
+  if (getrlimit(RLIMIT_STACK, &stack) != 0 || stack.rlim_cur == RLIM_INFINITY) stack.rlim_cur = usual_stack;
+  const rlim_t fit = space.rlim_cur / 8 / std::max<rlim_t>(stack.rlim_cur, 1 << 16);
+  return static_cast<int>(std::clamp<rlim_t>(fit, 1, most_threads));
+}
+
 }  // namespace
 
 int available_cores() {
@@ -54,7 +66,7 @@ int default_threads() {
 }
 
 Workers::Workers(int threads) {
-  const int total = threads > 0 ? threads : default_threads();
+  const int total = std::min(threads > 0 ? threads : default_threads(), threads_with_room());
   helpers_.reserve(static_cast<std::size_t>(total) - 1);
   try {
     for (int i = 1; i < total; ++i) helpers_.emplace_back([this] { help_until_stopped(); });
