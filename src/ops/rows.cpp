@@ -173,11 +173,6 @@ std::vector<Op> make_rows() {
       {.name = "logsumexp",
        .formula = "m, the largest along the last axis, and ln sum e^(x - m)",
        .infer = infer_logsumexp,
-       .pull =
-           [](S s, int, Var g) {  // m is a constant: in the sum of the two its derivatives cancel
-             const Var largest = stop_gradient(slice(s.y(), 0, 1, -1)), rest = slice(s.y(), 1, 2, -1);
-             return slice(g, 1, 2, -1) * exp((s.x() - largest) - rest);
-           },
        .samples_along = rows_samples,
        .kernel = &logsumexp_kernel,
        .samples = {{.shapes = {{5, 7}},
@@ -274,7 +269,15 @@ Var softmax(const Arg& x, int axis) {
 }
 LogSumExp log_sum_exp(const Arg& rows) {
   const Var parts = apply("logsumexp", {rows});
-  return {stop_gradient(squeeze(slice(parts, 0, 1, -1), -1)), squeeze(slice(parts, 1, 2, -1), -1)};
+  const Var largest = stop_gradient(squeeze(slice(parts, 0, 1, -1), -1));
+  // by hand: the cotangent of a part would be padded to both
+  const Var rest = custom_derivative(
+      {rows.var()}, [&](std::span<const Var>) { return squeeze(slice(parts, 1, 2, -1), -1); },
+      [largest](In x, Var y, Var g) {
+        const Var share = exp((x[0] - expand_dims(largest, -1)) - expand_dims(y, -1));
+        return std::vector<Var>{expand_dims(g, -1) * share};
+      });
+  return {largest, rest};
 }
 Var log_softmax(const Arg& x, int axis) {
   return along("log_softmax", x, axis, true, [](const Arg& v) {
