@@ -408,9 +408,9 @@ bool try_going_on(const Case& c, const Trials& trials, Verdict& verdict) {
       tried_text(fmt::format("On from the end with lr = {}", number_text(rate, 3)), trials.steps, before, after));
   if (!(after < before)) {
     verdict.advice =
-        "Whether more epochs help was not seen: so few steps more did not lower the loss. Train for twice as many "
-        "once, and "
-        "compare.";
+        "A short continuation did not lower the loss, which does not show whether more epochs help. Train once for "
+        "twice "
+        "as many, and compare.";
   }
   return true;
 }
