@@ -69,8 +69,3 @@ inline void write(const std::filesystem::path& path, std::string_view bytes) {
 void run(std::string_view bytes);
 
 }  // namespace thalweg::fuzz
-
-extern "C" inline int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-  thalweg::fuzz::run({reinterpret_cast<const char*>(data), size});
-  return 0;
-}

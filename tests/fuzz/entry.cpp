@@ -1,0 +1,8 @@
+// Where libFuzzer enters a target.
+
+#include "fuzz.hpp"
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  thalweg::fuzz::run({reinterpret_cast<const char*>(data), size});
+  return 0;
+}
