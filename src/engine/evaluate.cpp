@@ -29,7 +29,7 @@ std::unique_ptr<Evaluator::Pass> Evaluator::make_pass(std::int64_t rows, const D
     outputs.push_back({loss.sum});
     pass->sum = loss.sum.dtype();
     const Node& weight = traced.graph->node(loss.weight);
-    if (weight.op->name == "number") {
+    if (weight.op->leaf == Leaf::number) {
       pass->known_weight = weight.attributes.number;
     } else {
       outputs.push_back({loss.weight});

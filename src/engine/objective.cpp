@@ -82,7 +82,7 @@ bool keeps_samples_apart(const TracedObjective& traced, std::int64_t rows) {
   if (!result.loss.sum.defined()) return true;
   if (!result.loss.separable || samples(result.loss.sum) != SampleAxis::summed()) return false;
   const Node& weight = traced.graph->node(result.loss.weight);
-  if (weight.op->name == "number") return weight.attributes.number == static_cast<double>(rows);
+  if (weight.op->leaf == Leaf::number) return weight.attributes.number == static_cast<double>(rows);
   return samples(result.loss.weight) == SampleAxis::summed();
 }
 

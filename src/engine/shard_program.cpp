@@ -109,7 +109,7 @@ void ShardProgram::bind_loss(Draft& draft) {
   loss_ = {loss.sum.dtype(), loss.weight.dtype(), std::nullopt};
   draft.outputs.push_back({loss.sum, {sums_base, 0}});
   const Node& weight = draft.traced.graph->node(loss.weight);
-  if (weight.op->name == "number") {
+  if (weight.op->leaf == Leaf::number) {
     loss_->known_weight = weight.attributes.number;
   } else {
     draft.outputs.push_back({loss.weight, {sums_base, sizeof(double)}});

@@ -1,6 +1,6 @@
 #pragma once
-// What the fuzz targets share. A reader may refuse its input with a typed error on one line; anything else that it does
-// with bytes that it does not like is a defect.
+// What the fuzz targets share. A reader may refuse its input with a typed error on one line; any other reaction to
+// malformed bytes is a defect.
 
 #include <sys/mman.h>
 #include <unistd.h>
