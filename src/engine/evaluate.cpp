@@ -21,7 +21,8 @@ std::unique_ptr<Evaluator::Pass> Evaluator::make_pass(std::int64_t rows, const D
                                                       const Layout& layout) const {
   auto pass = std::make_unique<Pass>(Pass{rows, columns_of(data), layout.dtype});
   const TracedObjective traced = trace_objective(function_, pass->columns, rows, Mode::evaluate, layout.dtype);
-  const auto& [loss, prediction] = traced.result;
+  const Loss& loss = traced.result.loss;
+  const Var prediction = traced.result.prediction;
   std::vector<ForwardProgram::Output> outputs;
   pass->has_prediction = prediction.defined();
   if (prediction.defined()) outputs.push_back({prediction});

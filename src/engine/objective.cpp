@@ -31,6 +31,7 @@ EvaluationFunction evaluation_of(ModelFunction model, LossFunction loss) {
   return [model = std::move(model), loss = std::move(loss)](Scope s, const Batch& b) {
     Evaluated result;
     const Var raw = model(s, b["input"]);
+    result.output = raw;
     if (b.has("target")) result.loss = loss(raw, b["target"], b.has("weight") ? b["weight"] : Var{});
     const auto task = [&] { return loss.task_with(b["target"].shape(), b["target"].dtype()); };
     if (!b.has("target") || task() != Task::language) result.prediction = loss.prediction(raw);

@@ -22,8 +22,9 @@ struct ColumnSpec {
 
 /// A loss, and where there is a model the predictions: values, or probabilities.
 struct Evaluated {
-  Loss loss;       ///< undefined where there is no target to compare with
-  Var prediction;  ///< undefined for an objective without a model
+  Loss loss;        ///< undefined where there is no target to compare with
+  Var prediction;   ///< undefined for an objective without a model
+  Var output = {};  ///< what the loss is a function of: the model's output; undefined like the prediction
 };
 using EvaluationFunction = std::function<Evaluated(Scope, const Batch&)>;
 [[nodiscard]] EvaluationFunction evaluation_of(ModelFunction model, LossFunction loss);

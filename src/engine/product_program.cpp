@@ -1,0 +1,181 @@
+#include "engine/product_program.hpp"
+
+#include <cstring>
+#include <numeric>
+
+#include "core/error.hpp"
+#include "core/random.hpp"
+#include "engine/shards.hpp"
+#include "graph/graph.hpp"
+#include "kernels/copy_rows.hpp"
+#include "thalweg/derivatives.hpp"
+#include "thalweg/ops.hpp"
+
+namespace thalweg {
+
+namespace {
+
+enum ProductBase {
+  parameters_base = first_user_base,
+  vector_base,
+  result_base,
+  sums_base,
+  random_base,
+  first_column_base
+};
+// the random block: seed and step in f64, then the place of each row in the batch in i32
+constexpr std::int64_t step_offset = sizeof(double), places_offset = 2 * sizeof(double);
+
+std::size_t aligned(std::size_t bytes) { return (bytes + 63) / 64 * 64; }
+
+}  // namespace
+
+/// What is traced and to be planned.
+struct ProductProgram::Draft {
+  TracedObjective traced;
+  std::vector<Bound> inputs = {}, outputs = {};
+  std::vector<Var> trained = {}, vector = {};
+  std::vector<Place> results_at = {};
+};
+
+ProductProgram::ProductProgram(const EvaluationFunction& function, Product product, Mode mode, std::int64_t rows,
+                               std::vector<ColumnSpec> columns, const Layout& layout)
+    : product_(product), dtype_(layout.dtype), rows_(rows), columns_(std::move(columns)) {
+  Draft draft{trace_objective(function, columns_, rows, mode, layout.dtype)};
+  if (!draft.traced.result.loss.sum.defined())
+    fail<UsageError>("[curvature] there is no loss: the data has no column 'target'");
+  bind_inputs(draft, layout);
+  bind_loss(draft);
+  bind_result(draft, layout);
+  program_.emplace(*draft.traced.graph, draft.inputs, draft.outputs);
+  separable_ = keeps_samples_apart(draft.traced, rows);
+  place_memory();
+}
+
+void ProductProgram::bind_inputs(Draft& draft, const Layout& layout) {
+  const auto element = static_cast<std::int64_t>(size_of(layout.dtype));
+  TracedObjective& traced = draft.traced;
+  for (std::size_t i = 0; i < columns_.size(); ++i)
+    draft.inputs.push_back({traced.columns[i], {first_column_base + static_cast<int>(i), 0}});
+  for (const TracedParameter& p : traced.parameters) {
+    const ParameterEntry& entry = entry_in(layout, p.name, {p.var.shape(), p.var.dtype()});
+    draft.inputs.push_back({p.var, {parameters_base, entry.offset * element}});
+    if (entry.frozen) continue;
+    draft.trained.push_back(p.var);
+    draft.results_at.push_back({result_base, entry.offset * element});
+    if (product_ != Product::hessian && product_ != Product::gauss_newton) continue;
+    draft.vector.push_back(traced.graph->input("vector:" + p.name, p.var.shape(), p.var.dtype()));
+    draft.inputs.push_back({draft.vector.back(), {vector_base, entry.offset * element}});
+  }
+  if (const auto& random = traced.random) {
+    draft.inputs.push_back({random->seed, {random_base, 0}});
+    draft.inputs.push_back({random->step, {random_base, step_offset}});
+    draft.inputs.push_back({random->places, {random_base, places_offset}});
+    random_ = true;
+  }
+}
+
+void ProductProgram::bind_loss(Draft& draft) {
+  const Loss& loss = draft.traced.result.loss;
+  sum_dtype_ = loss.sum.dtype();
+  weight_dtype_ = loss.weight.dtype();
+  draft.outputs.push_back({loss.sum, {sums_base, 0}});
+  const Node& weight = draft.traced.graph->node(loss.weight);
+  if (weight.op->leaf == Leaf::number) {
+    known_weight_ = weight.attributes.number;
+  } else {
+    draft.outputs.push_back({loss.weight, {sums_base, sizeof(double)}});
+  }
+}
+
+namespace {
+
+/// J^T H_L J v, for the parameters; H_L is the Hessian of the loss by the output alone.
+std::vector<Var> gauss_newton_times(const Evaluated& result, const std::vector<Var>& parameters,
+                                    const std::vector<Var>& vector) {
+  if (!result.output.defined()) {
+    fail<UsageError>(
+        "[curvature] a Gauss-Newton product needs a model and a loss of its output, and this objective is one "
+        "function. Hint: Hessian products take any objective.");
+  }
+  const std::vector<Var> pushed = jvp({result.output}, parameters, vector);
+  const std::vector<Var> slope = gradients(result.loss.sum, {result.output});
+  return vjp({result.output}, jvp(slope, {result.output}, pushed), parameters);
+}
+
+}  // namespace
+
+void ProductProgram::bind_result(Draft& draft, const Layout& layout) const {
+  if (product_ == Product::value) return;
+  const Evaluated& traced = draft.traced.result;
+  std::vector<Var> result;
+  if (product_ == Product::gauss_newton) {
+    result = gauss_newton_times(traced, draft.trained, draft.vector);
+  } else {
+    result = gradients(traced.loss.sum, draft.trained);
+    if (product_ == Product::hessian) result = jvp(result, draft.trained, draft.vector);
+  }
+  for (std::size_t i = 0; i < result.size(); ++i) draft.outputs.push_back({result[i], draft.results_at[i]});
+  const auto element = static_cast<std::int64_t>(size_of(layout.dtype));
+  for (const ParameterEntry& entry : layout.entries) {  // one that this mode does not use
+    const Place place{result_base, entry.offset * element};
+    if (entry.frozen || std::ranges::find(draft.results_at, place) != draft.results_at.end()) continue;
+    draft.outputs.push_back({broadcast_to(draft.traced.graph->number(0, layout.dtype), entry.shape), place});
+  }
+}
+
+void ProductProgram::place_memory() {
+  std::size_t end = program_->arena_bytes();
+  const auto next = [&](std::size_t bytes) {
+    const std::size_t begin = aligned(end);
+    end = begin + bytes;
+    return begin;
+  };
+  const auto rows = static_cast<std::size_t>(rows_);
+  bases_at_ = next((first_column_base + columns_.size()) * sizeof(std::byte*));
+  sums_at_ = next(shard_doubles * sizeof(double));
+  random_at_ = next(random_ ? places_offset + rows * sizeof(std::int32_t) : 0);
+  columns_at_ = next(0);
+  for (const ColumnSpec& column : columns_) (void)next(column.row.bytes() * rows);
+  memory_bytes_ = next(0);
+}
+
+std::span<std::byte* const> ProductProgram::bases(const Call& call, std::byte* memory) const {
+  auto** bases = reinterpret_cast<std::byte**>(memory + bases_at_);
+  const auto base = [&](int which) -> std::byte*& { return bases[which - first_user_base]; };
+  base(parameters_base) = const_cast<std::byte*>(call.state.parameters.raw());
+  base(vector_base) = const_cast<std::byte*>(call.vector);
+  base(result_base) = call.result;
+  base(sums_base) = memory + sums_at_;
+  base(random_base) = memory + random_at_;
+  if (random_) {
+    const double numbers[] = {seed_number(call.state.seed), static_cast<double>(call.state.step)};
+    std::memcpy(memory + random_at_, numbers, sizeof(numbers));
+    auto* places = reinterpret_cast<std::int32_t*>(memory + random_at_ + places_offset);
+    std::iota(places, places + rows_, static_cast<std::int32_t>(call.place));
+  }
+  const auto begin = static_cast<std::size_t>(call.begin), rows = static_cast<std::size_t>(rows_);
+  if (!call.batch.rows.empty()) data::check_rows(call.batch.rows.subspan(begin, rows), call.batch.data.rows());
+  std::byte* into = memory + columns_at_;
+  for (std::size_t i = 0; i < columns_.size(); ++i) {
+    const auto source = data::row_source(call.batch.data.columns()[i].second);
+    std::byte*& column = base(first_column_base + static_cast<int>(i));
+    if (call.batch.rows.empty()) {  // rows in order are read where they lie
+      column = const_cast<std::byte*>(source.first) + begin * source.row_bytes;
+    } else {
+      copy_rows(source.first, source.row_bytes, call.batch.rows.subspan(begin, rows), into);
+      column = into;
+    }
+    into += aligned(source.row_bytes * rows);
+  }
+  return {bases, first_column_base - first_user_base + columns_.size()};
+}
+
+void ProductProgram::run(const Call& call, std::byte* memory, Workers& workers) const {
+  program_->run(bases(call, memory), memory, workers);
+  const std::byte* sums = memory + sums_at_;
+  call.sums[0] = number_at(sums, sum_dtype_);
+  call.sums[1] = known_weight_ ? *known_weight_ : number_at(sums + sizeof(double), weight_dtype_);
+}
+
+}  // namespace thalweg

@@ -1,0 +1,69 @@
+#pragma once
+// A product of an objective on one shard, planned for a number of rows: the value, or the gradient, or a curvature
+// matrix times a vector, beside it.
+
+#include <optional>
+
+#include "engine/shard_program.hpp"
+
+namespace thalweg {
+
+/// What is asked of an objective at a point. All are of the trained parameters, in the order of the layout.
+enum class Product {
+  value,         ///< the loss alone
+  gradient,      ///< and its gradient
+  hessian,       ///< and H v: the forward derivative of the gradient
+  gauss_newton,  ///< and J^T H_L J v: J of the model's output, H_L of the loss by that output (Schraudolph 2002)
+};
+
+class ProductProgram {
+ public:
+  /// Traces and plans. Throws UsageError for a Gauss-Newton product of an objective that has no model.
+  ProductProgram(const EvaluationFunction& function, Product product, Mode mode, std::int64_t rows,
+                 std::vector<ColumnSpec> columns, const Layout& layout);
+
+  [[nodiscard]] bool is_for(Product product, std::int64_t rows, const Dataset& data, DType dtype) const {
+    return product_ == product && rows_ == rows && dtype_ == dtype && are_columns_of(columns_, data);
+  }
+  [[nodiscard]] std::int64_t rows() const { return rows_; }
+  /// Whether it writes a vector beside the loss.
+  [[nodiscard]] bool has_result() const { return product_ != Product::value; }
+  /// Whether the rows may be a shard of more.
+  [[nodiscard]] bool is_separable() const { return separable_; }
+  /// Bytes of memory that a run needs.
+  [[nodiscard]] std::size_t memory_bytes() const { return memory_bytes_; }
+  /// Bytes of all values between inputs and outputs, if none shared memory.
+  [[nodiscard]] std::int64_t value_bytes() const { return program_->value_bytes_without_reuse(); }
+
+  struct Call {
+    const State& state;
+    const RowSelection& batch;
+    std::int64_t begin;       ///< the shard's first row among those
+    std::int64_t place;       ///< and in the whole batch, by which random numbers are drawn
+    const std::byte* vector;  ///< what the matrix is multiplied by; null where there is none
+    std::byte* result;        ///< the gradient's or the product's place: a sum over the shard
+    double* sums;             ///< shard_doubles: the loss, summed, and its weight
+  };
+  void run(const Call& call, std::byte* memory, Workers& workers) const;
+
+ private:
+  struct Draft;
+  void bind_inputs(Draft& draft, const Layout& layout);
+  void bind_loss(Draft& draft);
+  void bind_result(Draft& draft, const Layout& layout) const;
+  void place_memory();
+  std::span<std::byte* const> bases(const Call& call, std::byte* memory) const;
+
+  Product product_;
+  DType dtype_;
+  std::int64_t rows_;
+  std::vector<ColumnSpec> columns_;
+  std::optional<Program> program_;
+  bool separable_ = true, random_ = false;
+  DType sum_dtype_ = f64, weight_dtype_ = f64;
+  std::optional<double> known_weight_;  // the weight is not written where it is known
+  // where things are in the memory of a run, behind the arena
+  std::size_t bases_at_ = 0, sums_at_ = 0, random_at_ = 0, columns_at_ = 0, memory_bytes_ = 0;
+};
+
+}  // namespace thalweg

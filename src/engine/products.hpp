@@ -1,0 +1,69 @@
+#pragma once
+// Products of an objective over rows of a dataset, at a point that the caller names: what second-order methods step by,
+// and what curvature is seen by.
+
+#include <memory>
+#include <vector>
+
+#include "engine/product_program.hpp"
+#include "engine/shards.hpp"
+
+namespace thalweg {
+
+struct ProductOptions {
+  /// evaluate: no dropout, batch normalisation by its running statistics. train: dropout drawn by the state's seed and
+  /// step, and so the same at every point with these two; batch normalisation by the statistics of each shard.
+  Mode mode = Mode::evaluate;
+  std::int64_t shard_size = 0;  ///< rows a shard; 0: in training the default of a step, else 512 or fewer
+};
+
+/// Value, gradient, Hessian and Gauss-Newton products of the mean loss, sum(loss) / sum(weight) over the rows. Nothing
+/// but the objective is in them: a penalty that the optimizer adds (weight decay) is not.
+///
+/// A point is a State: its parameters, and its seed and step for what is drawn. Vectors are flat, of
+/// layout->trained_size elements of the state's dtype: what is computed in f64 is asked of a state in f64 (state_in).
+/// Each product is planned once for each number of rows of a shard; the bits are the same for any number of threads.
+/// Each also gives the loss, which may be not finite: that is not an error here.
+class Products {
+ public:
+  /// The workers must outlive this.
+  Products(EvaluationFunction function, Workers& workers, ProductOptions options = {});
+
+  [[nodiscard]] double value(const State& at, const RowSelection& rows);
+  /// `gradient` is written, and made of the right size where it is not.
+  double gradient(const State& at, const RowSelection& rows, Tensor& gradient);
+  /// H v.
+  double hessian_times(const State& at, const RowSelection& rows, const Tensor& v, Tensor& product);
+  /// G v with G = J^T H_L J, which is positive semi-definite for a loss that is convex in the model's output. Throws
+  /// UsageError for an objective without a model.
+  double gauss_newton_times(const State& at, const RowSelection& rows, const Tensor& v, Tensor& product);
+
+  /// What the loss was divided by in the last product.
+  [[nodiscard]] double weight() const { return weight_; }
+  [[nodiscard]] Workers& workers() const { return workers_; }
+
+ private:
+  struct Plans {
+    const ProductProgram *whole, *last;
+    std::int64_t shards;
+  };
+  double run(Product product, const State& at, const RowSelection& rows, const Tensor* vector, Tensor* result);
+  void run_shards(const Plans& plans, TreeSum& tree, const State& at, const RowSelection& rows,
+                  std::int64_t first_shard, const Tensor* vector);
+  [[nodiscard]] Plans plans_for(Product product, const State& at, const RowSelection& rows);
+  [[nodiscard]] std::int64_t shard_rows(const State& at, const RowSelection& rows);
+  const ProductProgram& of_rows(Product product, std::int64_t rows, const Dataset& data, const Layout& layout);
+
+  EvaluationFunction function_;
+  Workers& workers_;
+  ProductOptions options_;
+  BlockPool pool_;
+  std::shared_ptr<const Layout> layout_;  // of the programs
+  std::vector<std::unique_ptr<const ProductProgram>> programs_;
+  double weight_ = 0;
+};
+
+/// The same point with its parameters in another dtype, without slots: the products' own arithmetic follows.
+[[nodiscard]] State state_in(DType dtype, const State& state);
+
+}  // namespace thalweg
