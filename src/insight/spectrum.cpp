@@ -98,7 +98,9 @@ struct Lanczos {
 Eigenvalue pair_of(const Lanczos& lanczos, const Eigen::SelfAdjointEigenSolver<Eigen::MatrixXd>& solved,
                    Eigen::Index which) {
   const auto weights = solved.eigenvectors().col(which);
-  Eigenvalue found{solved.eigenvalues()(which), std::abs(lanczos.outside * weights(weights.size() - 1))};
+  const double radius = solved.eigenvalues().cwiseAbs().maxCoeff();
+  const double rounding = std::numeric_limits<double>::epsilon() * radius * static_cast<double>(weights.size());
+  Eigenvalue found{solved.eigenvalues()(which), std::abs(lanczos.outside * weights(weights.size() - 1)) + rounding};
   found.vector.assign(lanczos.basis.front().size(), 0);
   for (std::size_t i = 0; i < lanczos.basis.size(); ++i)
     add_multiple(found.vector, weights(static_cast<Eigen::Index>(i)), lanczos.basis[i]);

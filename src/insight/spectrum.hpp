@@ -22,7 +22,8 @@ struct LanczosOptions {
   std::function<void(std::int64_t done, std::int64_t most)> progress = {};
 };
 
-/// An eigenvalue lies within `error` of `value`: |A x - value x| of the unit vector x (Parlett 1980, 4.5.1).
+/// An eigenvalue lies within `error` of `value`: |A x - value x| of the unit vector x (Parlett 1980, 4.5.1), and what
+/// rounding adds.
 struct Eigenvalue {
   double value = 0, error = 0;
   std::vector<double> vector = {};

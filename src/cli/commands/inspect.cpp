@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <nlohmann/json.hpp>
 
+#include "cli/curvature.hpp"
 #include "cli/output.hpp"
 #include "cli/session.hpp"
 #include "core/error.hpp"
@@ -137,7 +138,11 @@ void inspect_config(const ConfigArguments& arguments, bool measured, const Conte
   emit("\nA step of {} rows:\n{}", rows, session.trainer.explain(batch));
 }
 
-int run(const ConfigArguments& arguments, bool measured, const Context& context) {
+int run(const ConfigArguments& arguments, bool measured, const CurvatureArguments& curvature, const Context& context) {
+  if (curvature.wanted) {
+    inspect_curvature(arguments.source, curvature, context);
+    return 0;
+  }
   const std::filesystem::path path(arguments.source);
   const bool model = path.extension() == ".safetensors" || std::filesystem::exists(path / "model.safetensors");
   if (model && measured) {
@@ -154,11 +159,15 @@ int run(const ConfigArguments& arguments, bool measured, const Context& context)
 
 void set_up(CLI::App& command, Context& context) {
   auto arguments = std::make_shared<ConfigArguments>();
-  command.footer("Examples:\n  thalweg inspect runs/fashion\n  thalweg inspect fashion.toml --set model.hidden=[1024]");
+  command.footer(
+      "Examples:\n  thalweg inspect runs/fashion\n  thalweg inspect runs/fashion --curvature\n"
+      "  thalweg inspect fashion.toml --set model.hidden=[1024]");
   add_config_arguments(command, *arguments);
   auto measured = std::make_shared<bool>(false);
   command.add_flag("--measure", *measured, "Time forward, backward and update; count operations and bytes");
-  set_run(command, context, [=, &context] { return run(*arguments, *measured, context); });
+  auto curvature = std::make_shared<CurvatureArguments>();
+  add_curvature_arguments(command, *curvature);
+  set_run(command, context, [=, &context] { return run(*arguments, *measured, *curvature, context); });
 }
 
 }  // namespace

@@ -1,0 +1,20 @@
+#pragma once
+// thalweg inspect RUN --curvature: the eigenvalues of the loss's Hessian where a run ended.
+
+#include "cli/command.hpp"
+
+namespace thalweg::cli {
+
+struct CurvatureArguments {
+  bool wanted = false;
+  std::string rows = "4096";  ///< a number, or "all"
+  std::string dtype = "f64";
+  std::int64_t steps = 100, probes = 20;
+  bool density = false;
+  std::string svg;  ///< of the density
+};
+void add_curvature_arguments(CLI::App& command, CurvatureArguments& arguments);
+
+void inspect_curvature(const std::string& folder, const CurvatureArguments& arguments, const Context& context);
+
+}  // namespace thalweg::cli

@@ -1,0 +1,48 @@
+// thalweg inspect --curvature: what it says of a run, and what it refuses.
+
+#include "command.hpp"
+
+namespace thalweg::testing {
+namespace {
+
+class CurvatureCommand : public CommandTest {
+ protected:
+  void SetUp() override {
+    CommandTest::SetUp();
+    write_table("t.csv");
+    ASSERT_EQ(run("train t.csv --target y --optimizer sgd --lr 0.05 --epochs 3 --set optimizer.momentum=0.5 "
+                  "--set model.hidden=[8] --out r")
+                  .code,
+              0);
+  }
+};
+
+TEST_F(CurvatureCommand, SaysEigenvaluesAndTraceWithTheirErrors) {
+  const Ran ran = run("inspect r --curvature --rows all");
+  ASSERT_EQ(ran.code, 0) << ran.err;
+  for (const char* part : {"largest", "smallest", "2 / largest", "with momentum 0.5 the bound is", "trace", " +- "})
+    EXPECT_NE(ran.out.find(part), std::string::npos) << part << " in:\n" << ran.out;
+  EXPECT_EQ(ran.out.find("density"), std::string::npos);
+}
+
+TEST_F(CurvatureCommand, IsTheSameForAnyThreadsAndAgreesWithItself) {
+  const std::string command = "inspect r --curvature --density --json";
+  const Ran one = run(command + " --threads 1"), two = run(command + " --threads 2");
+  EXPECT_EQ(one.out, two.out);
+  const auto json = one.json();
+  EXPECT_TRUE(json["converged"]);
+  EXPECT_GT(json["largest"]["value"], json["smallest"]["value"]);
+  double mass = 0;
+  for (const auto& node : json["density"][0]) mass += node[1].get<double>();
+  EXPECT_NEAR(mass, 1, 1e-12);
+}
+
+TEST_F(CurvatureCommand, RefusesWhatIsNoRun) {
+  EXPECT_EQ(run("inspect t.csv --curvature").code, 2);
+  EXPECT_EQ(run("inspect r --curvature --rows 0").code, 2);
+  write_table("t.csv", 3);
+  EXPECT_EQ(run("inspect r --curvature").code, 3);
+}
+
+}  // namespace
+}  // namespace thalweg::testing
