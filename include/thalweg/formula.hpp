@@ -21,7 +21,7 @@ class Formula {
   [[nodiscard]] const std::vector<std::string>& variables() const { return variables_; }
   /// The value, a scalar, at x (variables). A formula without variables is a constant.
   [[nodiscard]] Var operator()(Var x) const;
-  /// The same, of one scalar for each variable.
+  /// The same, of a Var for each variable: scalars, or vectors that broadcast; the value has their shape.
   [[nodiscard]] Var of(std::span<const Var> variables) const;
   [[nodiscard]] const std::string& text() const { return text_; }
 

@@ -28,6 +28,16 @@ class BrailleCanvas {
     }
   }
 
+  /// A small cross.
+  void mark(PlotPoint at) {
+    const int x = static_cast<int>(std::lround(at.x * (2 * columns_ - 1)));
+    const int y = static_cast<int>(std::lround((1 - at.y) * (4 * rows_ - 1)));
+    for (int i = -1; i <= 1; ++i) {
+      dot(x + i, y);
+      dot(x, y + i);
+    }
+  }
+
   [[nodiscard]] std::string row(int r) const {
     std::string text;
     for (int c = 0; c < columns_; ++c) {
@@ -99,7 +109,13 @@ std::string line_plot_text(const PlotOptions& options, std::span<const Series> s
   BrailleCanvas canvas(columns, rows);
   for (const Series& s : series) {
     for (const auto& segment : line_segments(axes, s)) {
-      for (std::size_t i = 0; i < segment.size(); ++i) canvas.line(segment[i ? i - 1 : 0], segment[i]);
+      for (std::size_t i = 0; i < segment.size(); ++i) {
+        if (s.style == Series::Style::points) {
+          canvas.mark(segment[i]);
+        } else {
+          canvas.line(segment[i ? i - 1 : 0], segment[i]);
+        }
+      }
     }
   }
   for (const PlotMark& mark : options.marks) {

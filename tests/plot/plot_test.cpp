@@ -39,6 +39,13 @@ TEST(Plot, TextDrawsADiagonalFromCornerToCorner) {
   EXPECT_EQ(lines[11], "    0        1        2");
 }
 
+TEST(Plot, TextDrawsPointsAsCrossesWithNothingBetween) {
+  const std::vector<Series> points{{.name = "p", .x = {0, 1, 2}, .y = {0, 5, 10}, .style = Series::Style::points}};
+  const auto lines = lines_of(line_plot_text({}, points, 23, 12));
+  EXPECT_EQ(lines[4], " 5 ┤        ⢀⡀") << lines[4];
+  EXPECT_EQ(lines[2], "   │") << lines[2];
+}
+
 TEST(Plot, TextStaysWithinItsSize) {
   const std::vector<Series> wild{{"w", {1, 2, 3, 4, 5, 6}, {1e-9, 5e12, -3, NAN, INFINITY, 2}}};
   for (const auto& [width, height] : {std::pair{72, 18}, {40, 8}, {120, 40}}) {

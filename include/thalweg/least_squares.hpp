@@ -1,0 +1,76 @@
+#pragma once
+// Least squares: the parameters that make residuals smallest, and how well the data determine them.
+
+#include <functional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "thalweg/derivatives.hpp"
+#include "thalweg/stop.hpp"
+
+namespace thalweg {
+
+/// One step of a fit, after it was taken; step 0 is the start.
+struct LeastSquaresStep {
+  std::int64_t step = 0;
+  double sum_of_squares = 0;
+  double damping = 0;  ///< lambda, with which the next step is tried
+  const Tensor& x;
+};
+
+struct LeastSquaresOptions {
+  std::int64_t max_steps = 1000;
+  /// Stop when a step is at most this part of x, both measured in the scale of the damping.
+  double step_size = 1e-10;
+  double damping = 1e-3;     ///< lambda of the first step
+  bool acceleration = true;  ///< bend each step along the second derivative of the residuals
+  Stop stop = {};
+  std::function<void(const LeastSquaresStep&)> on_step = {};
+};
+
+enum class LeastSquaresReason { step_size, no_change, max_steps, not_finite, stop_requested };
+[[nodiscard]] std::string_view name(LeastSquaresReason reason);
+
+struct LeastSquaresResult {
+  Tensor x;                   ///< f64 (parameters)
+  double sum_of_squares = 0;  ///< |r(x)|^2
+  std::int64_t residuals = 0;
+  std::int64_t steps = 0, evaluations = 0, jacobians = 0;  ///< evaluations of the residuals; an extra one a Jacobian
+  LeastSquaresReason reason = LeastSquaresReason::max_steps;
+  /// deviation^2 (J^T J)^-1, f64 (parameters, parameters). Infinite in the rows and columns of `undetermined`.
+  Tensor covariance;
+  /// Parameters that can change, with others, and leave all residuals as they are: J has not full rank.
+  std::vector<std::int64_t> undetermined = {};
+
+  [[nodiscard]] std::int64_t degrees_of_freedom() const { return residuals - x.size(); }
+  /// sqrt(sum_of_squares / degrees_of_freedom); not a number where there is none.
+  [[nodiscard]] double deviation() const;
+  /// The square root of the variance of one parameter.
+  [[nodiscard]] double standard_error(std::int64_t parameter) const;
+  /// What holds the parameter with that probability, if the residuals are independent and normal and the function is
+  /// nearly linear so near to x: x +- t standard errors, t from Student's distribution.
+  [[nodiscard]] std::pair<double, double> interval(std::int64_t parameter, double confidence = 0.95) const;
+  /// Whether a stopping rule was met, rather than a limit.
+  [[nodiscard]] bool converged() const { return reason <= LeastSquaresReason::no_change; }
+  [[nodiscard]] std::string summary() const;
+};
+
+/// Minimises |r(x)|^2 by the method of Levenberg (1944) and Marquardt (1963), from x0, in f64:
+///
+///     (J^T J + lambda D^2) s = -J^T r,   a: the same with r'' along s,   x += s - a/2
+///
+/// J is exact, by forward mode, and so is r''. D has the lengths of J's columns, as they are or 0.7 times as they were
+/// a step ago, whichever is more; lambda follows the ratio of the fall to what the linear model promised (Nielsen
+/// 1999); a is geodesic acceleration (Transtrum and Sethna 2012). Up to 40 parameters are then carried to the last
+/// digits by a few steps of Newton's method. Dense: residuals x parameters numbers are held.
+///
+/// Throws UsageError where r is not f64, or there are fewer residuals than parameters.
+[[nodiscard]] LeastSquaresResult least_squares(const Function& residuals, const Tensor& x0,
+                                               const LeastSquaresOptions& options = {});
+
+/// The quantile of Student's distribution: with probability p a value is below it. p in (0, 1), freedom > 0.
+[[nodiscard]] double student_quantile(double p, double freedom);
+
+}  // namespace thalweg

@@ -1,0 +1,247 @@
+#include "optim/levenberg_marquardt.hpp"
+
+#include <Eigen/Cholesky>
+#include <Eigen/QR>
+#include <Eigen/SVD>
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+namespace thalweg {
+
+namespace {
+
+using Vector = LevenbergMarquardt::Vector;
+using Matrix = LevenbergMarquardt::Matrix;
+
+constexpr double forgetting = 0.7;     // of the scale, a step: shorter columns are believed in a few steps
+constexpr double most_bend = 0.75;     // of 2 |a| / |s|: beyond it the path is too bent for the step
+constexpr double most_damping = 1e30;  // where nothing lower is found with it, nothing is
+constexpr double hardly = 1e-15;       // a relative fall that is rounding
+constexpr std::int64_t most_refined = 40;
+
+std::span<const double> span_of(const Vector& v) { return {v.data(), static_cast<std::size_t>(v.size())}; }
+std::span<double> span_of(Vector& v) { return {v.data(), static_cast<std::size_t>(v.size())}; }
+
+Vector lengths(const Matrix& jacobian) {
+  return jacobian.colwise().norm().transpose().unaryExpr([](double d) { return d > 0 ? d : 1; });
+}
+
+Matrix with_unit_columns(const Matrix& jacobian, const Vector& scale) {
+  return jacobian * scale.cwiseInverse().asDiagonal();
+}
+
+}  // namespace
+
+/// min |J s + r|^2 + lambda |D s|^2: J D^-1 = Q R once, then a small problem for each lambda.
+class LevenbergMarquardt::Damped {
+ public:
+  Damped(const Matrix& jacobian, const Vector& scale)
+      : scale_(scale), factors_(with_unit_columns(jacobian, scale)), rank_(std::min(jacobian.rows(), jacobian.cols())) {
+    upper_ = factors_.matrixQR().topRows(rank_).triangularView<Eigen::Upper>();
+  }
+
+  /// The part of a vector of residuals that J can reach.
+  [[nodiscard]] Vector reached(const Vector& r) const {
+    Vector all = r;
+    all.applyOnTheLeft(factors_.householderQ().adjoint());
+    return all.head(rank_);
+  }
+  void set_damping(double lambda) {
+    Matrix stacked(rank_ + upper_.cols(), upper_.cols());
+    stacked << upper_, std::sqrt(lambda) * Matrix::Identity(upper_.cols(), upper_.cols());
+    damped_.compute(stacked);
+  }
+  /// D s, given the reached part.
+  [[nodiscard]] Vector scaled_step(const Vector& reached) const {
+    Vector right = Vector::Zero(rank_ + upper_.cols());
+    right.head(rank_) = -reached;
+    return damped_.solve(right);
+  }
+  [[nodiscard]] double promised_fall(const Vector& reached, const Vector& scaled_step) const {
+    return reached.squaredNorm() - (reached + upper_ * scaled_step).squaredNorm();
+  }
+  [[nodiscard]] Vector unscaled(const Vector& scaled_step) const { return scaled_step.cwiseQuotient(scale_); }
+
+ private:
+  const Vector& scale_;
+  Eigen::HouseholderQR<Matrix> factors_, damped_;
+  Eigen::Index rank_;
+  Matrix upper_;
+};
+
+LevenbergMarquardt::LevenbergMarquardt(const Residuals& residuals, const LeastSquaresOptions& options, Vector x,
+                                       Memory memory)
+    : residuals_(residuals), options_(options), memory_(std::move(memory)), x_(std::move(x)) {
+  r_ = values_at(x_);
+  sum_ = r_.squaredNorm();
+}
+
+Vector LevenbergMarquardt::values_at(const Vector& x) {
+  Vector r(residuals_.count());
+  residuals_.values(span_of(x), span_of(r));
+  ++evaluations_;
+  return r;
+}
+
+Matrix LevenbergMarquardt::jacobian() {
+  Matrix all(residuals_.count(), x_.size());
+  residuals_.jacobian(span_of(std::as_const(x_)), {all.data(), static_cast<std::size_t>(all.size())});
+  ++jacobians_;
+  return all;
+}
+
+void LevenbergMarquardt::rescale(const Matrix& jacobian) {
+  const Vector now = jacobian.colwise().norm().transpose();
+  Vector& scale = memory_.scale;
+  scale = scale.size() == 0 ? now : now.cwiseMax(forgetting * scale);
+  scale = scale.unaryExpr([](double d) { return d > 0 ? d : 1; });
+}
+
+double LevenbergMarquardt::relative(const Vector& step, const Vector& scale) const {
+  const double size = scale.cwiseProduct(x_).norm();
+  return scale.cwiseProduct(step).norm() / std::max(size, std::numeric_limits<double>::min());
+}
+
+/// Adds the bend of the path to D s; false where it is too much to trust the step.
+bool LevenbergMarquardt::bent(const Damped& system, Vector& step) const {
+  Vector second(residuals_.count());
+  residuals_.bend(span_of(x_), span_of(std::as_const(step = system.unscaled(step))), span_of(second));
+  if (!second.allFinite()) return false;
+  const Vector half_bend = 0.5 * system.unscaled(system.scaled_step(system.reached(second)));
+  const bool trusted =
+      2 * memory_.scale.cwiseProduct(half_bend).norm() <= most_bend * memory_.scale.cwiseProduct(step).norm();
+  step += half_bend;
+  return trusted;
+}
+
+LevenbergMarquardt::Trial LevenbergMarquardt::tried(const Damped& system) {
+  const Vector reached = system.reached(r_);
+  Vector step = system.scaled_step(reached);
+  const double promised = system.promised_fall(reached, step);
+  Trial trial;
+  trial.usable = true;
+  if (options_.acceleration) {
+    trial.usable = bent(system, step);
+  } else {
+    step = system.unscaled(step);
+  }
+  trial.relative = relative(step, memory_.scale);
+  if (!trial.usable) return trial;
+  trial.x = x_ + step;
+  trial.residuals = values_at(trial.x);
+  trial.sum = trial.residuals.squaredNorm();
+  trial.usable = trial.sum < sum_;  // false for nan, too
+  trial.gain = (sum_ - trial.sum) / std::max(promised, std::numeric_limits<double>::min());
+  return trial;
+}
+
+LevenbergMarquardt::Outcome LevenbergMarquardt::step() {
+  const Matrix j = jacobian();
+  if (sum_ == 0 || !j.allFinite()) return Outcome::no_change;
+  rescale(j);
+  Damped system(j, memory_.scale);
+  while (memory_.damping <= most_damping) {
+    system.set_damping(memory_.damping);
+    Trial trial = tried(system);
+    if (!trial.usable) {
+      if (trial.relative < std::numeric_limits<double>::epsilon()) break;
+      memory_.damping *= memory_.growth;
+      memory_.growth *= 2;
+      continue;
+    }
+    const bool small_fall = sum_ - trial.sum <= hardly * sum_;
+    hardly_changed_ = small_fall ? hardly_changed_ + 1 : 0;
+    x_ = std::move(trial.x);
+    r_ = std::move(trial.residuals);
+    sum_ = trial.sum;
+    memory_.damping *= std::max(1.0 / 3, 1 - std::pow(2 * trial.gain - 1, 3));
+    memory_.growth = 2;
+    if (hardly_changed_ >= 3) return Outcome::no_change;
+    return trial.relative <= options_.step_size ? Outcome::small : Outcome::moved;
+  }
+  return Outcome::no_change;
+}
+
+/// Of |r|^2 / 2, in units of the scale: J^T J, and the sum of r times its second derivatives, which follow from those
+/// along e_i and along e_i + e_k.
+Matrix LevenbergMarquardt::hessian(const Matrix& scaled_jacobian, const Vector& scale) const {
+  const Eigen::Index n = x_.size();
+  Vector direction = Vector::Zero(n), second(residuals_.count());
+  const auto curvature = [&](Eigen::Index i, Eigen::Index k) {
+    direction[i] = 1 / scale[i];
+    direction[k] = 1 / scale[k];
+    residuals_.bend(span_of(x_), span_of(std::as_const(direction)), span_of(second));
+    direction[i] = direction[k] = 0;
+    return r_.dot(second);
+  };
+  Matrix h(n, n);
+  for (Eigen::Index i = 0; i < n; ++i) h(i, i) = curvature(i, i);
+  for (Eigen::Index i = 0; i < n; ++i) {
+    for (Eigen::Index k = 0; k < i; ++k) h(i, k) = h(k, i) = (curvature(i, k) - h(i, i) - h(k, k)) / 2;
+  }
+  return h + scaled_jacobian.transpose() * scaled_jacobian;
+}
+
+void LevenbergMarquardt::refine() {
+  if (x_.size() > most_refined) return;
+  double last = std::numeric_limits<double>::infinity();
+  for (int i = 0; i < 10 && sum_ > 0; ++i) {
+    const Matrix j = jacobian();
+    if (!j.allFinite()) return;
+    const Vector scale = lengths(j);
+    const Matrix scaled = with_unit_columns(j, scale);
+    const Matrix h = hessian(scaled, scale);
+    if (!h.allFinite()) return;
+    const Eigen::LLT<Matrix> factors(h);
+    if (factors.info() != Eigen::Success) return;  // not at a minimum
+    const Vector step = -factors.solve(scaled.transpose() * r_).cwiseQuotient(scale);
+    const double size = relative(step, scale);
+    if (!(size < last / 2)) return;
+    const Vector next = x_ + step, values = values_at(next);
+    const double sum = values.squaredNorm();
+    if (!(sum <= sum_ * (1 + 1e-8))) return;
+    x_ = next;
+    r_ = values;
+    sum_ = sum;
+    last = size;
+  }
+}
+
+void LevenbergMarquardt::judge(LeastSquaresResult& result) {
+  const Eigen::Index n = x_.size();
+  const Matrix j = jacobian();
+  const Vector scale = lengths(j);
+  Matrix covariance = Matrix::Constant(n, n, std::numeric_limits<double>::quiet_NaN());
+  if (j.allFinite()) {
+    const Eigen::HouseholderQR<Matrix> factors(with_unit_columns(j, scale));
+    const Matrix upper = factors.matrixQR().topRows(n).triangularView<Eigen::Upper>();
+    const Eigen::JacobiSVD<Matrix> svd(upper, Eigen::ComputeFullV);
+    const Vector& sizes = svd.singularValues();
+    const double least = sizes[0] * std::numeric_limits<double>::epsilon() * static_cast<double>(j.rows());
+    Vector weights = Vector::Zero(n);
+    std::vector<char> free(static_cast<std::size_t>(n));
+    for (Eigen::Index k = 0; k < n; ++k) {
+      if (sizes[k] > least) {
+        weights[k] = 1 / (sizes[k] * sizes[k]);
+        continue;
+      }
+      for (Eigen::Index i = 0; i < n; ++i) {
+        if (std::abs(svd.matrixV()(i, k)) > 1e-6) free[static_cast<std::size_t>(i)] = 1;
+      }
+    }
+    const double variance = result.deviation() * result.deviation();
+    covariance = variance * (svd.matrixV() * weights.asDiagonal() * svd.matrixV().transpose());
+    covariance = scale.cwiseInverse().asDiagonal() * covariance * scale.cwiseInverse().asDiagonal();
+    for (Eigen::Index i = 0; i < n; ++i) {
+      if (!free[static_cast<std::size_t>(i)]) continue;
+      result.undetermined.push_back(i);
+      covariance.row(i).setConstant(std::numeric_limits<double>::infinity());
+      covariance.col(i).setConstant(std::numeric_limits<double>::infinity());
+    }
+  }
+  result.covariance = Tensor({n, n}, f64);
+  std::copy_n(covariance.data(), n * n, result.covariance.mutable_values<double>().begin());
+}
+
+}  // namespace thalweg

@@ -1,0 +1,68 @@
+#pragma once
+// The steps of Levenberg and Marquardt on residuals, dense.
+
+#include <Eigen/Core>
+
+#include "optim/residuals.hpp"
+#include "thalweg/least_squares.hpp"
+
+namespace thalweg {
+
+class LevenbergMarquardt {
+ public:
+  using Vector = Eigen::VectorXd;
+  using Matrix = Eigen::MatrixXd;
+
+  /// What a method keeps from step to step besides x.
+  struct Memory {
+    double damping = 1e-3, growth = 2;
+    Vector scale = {};  ///< D: one a parameter; empty before the first step
+  };
+  enum class Outcome {
+    moved,
+    small,      ///< moved, by no more than the step size asked for
+    no_change,  ///< nothing lower was found, or the sum hardly changes any more
+  };
+
+  LevenbergMarquardt(const Residuals& residuals, const LeastSquaresOptions& options, Vector x, Memory memory);
+
+  /// Tries growing dampings until the sum of squares falls.
+  Outcome step();
+  /// Newton's steps on |r|^2 / 2, while they get smaller: to the last digits, where the point is a minimum.
+  void refine();
+  /// Fills in covariance and what is undetermined.
+  void judge(LeastSquaresResult& result);
+
+  [[nodiscard]] const Vector& x() const { return x_; }
+  [[nodiscard]] const Memory& memory() const { return memory_; }
+  [[nodiscard]] double sum_of_squares() const { return sum_; }
+  [[nodiscard]] std::int64_t evaluations() const { return evaluations_; }
+  [[nodiscard]] std::int64_t jacobians() const { return jacobians_; }
+
+ private:
+  struct Trial {
+    Vector x, residuals;
+    double sum = 0, relative = 0;
+    double gain = 0;  ///< the fall over what the linear model promises
+    bool usable = false;
+  };
+  class Damped;
+
+  [[nodiscard]] Vector values_at(const Vector& x);
+  [[nodiscard]] Matrix jacobian();
+  void rescale(const Matrix& jacobian);
+  [[nodiscard]] Trial tried(const Damped& system);
+  [[nodiscard]] bool bent(const Damped& system, Vector& step) const;
+  [[nodiscard]] Matrix hessian(const Matrix& scaled_jacobian, const Vector& scale) const;
+  [[nodiscard]] double relative(const Vector& step, const Vector& scale) const;
+
+  const Residuals& residuals_;
+  const LeastSquaresOptions& options_;
+  Memory memory_;
+  Vector x_, r_;
+  double sum_ = 0;
+  int hardly_changed_ = 0;  // steps in a row
+  std::int64_t evaluations_ = 0, jacobians_ = 0;
+};
+
+}  // namespace thalweg

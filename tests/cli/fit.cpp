@@ -1,0 +1,79 @@
+// `thalweg fit`, run as a user runs it.
+
+#include <cmath>
+
+#include "command.hpp"
+
+namespace thalweg::testing {
+namespace {
+
+class FitCommand : public CommandTest {
+ protected:
+  /// y = 3 exp(-0.5 x), with a ripple.
+  void write_decay(const std::string& name, const std::string& last = "") const {
+    std::string text = "x,y,n\n";
+    for (int i = 0; i < 20; ++i) {
+      const double x = 0.25 * i;
+      text += std::to_string(x) + "," + std::to_string(3 * std::exp(-0.5 * x) + 0.01 * (i % 2 ? 1 : -1)) + ",1\n";
+    }
+    write(name, text + last);
+  }
+
+  void expect_error(const std::string& arguments, int code, std::initializer_list<const char*> words) const {
+    const Ran ran = run("fit " + arguments);
+    EXPECT_EQ(ran.code, code) << arguments << ran.out << ran.err;
+    EXPECT_EQ(std::count(ran.err.begin(), ran.err.end(), '\n'), 1) << ran.err;
+    for (const char* word : words) EXPECT_NE(ran.err.find(word), std::string::npos) << word << " in: " << ran.err;
+  }
+};
+
+TEST_F(FitCommand, PrintsParametersErrorsAndPlots) {
+  write_decay("decay.csv");
+  const Ran ran = run("fit 'a*exp(-b*x)' decay.csv --svg fit.svg --html fit.html --residuals rows.csv");
+  ASSERT_EQ(ran.code, 0) << ran.err;
+  for (const char* word : {"standard error", "95 % interval", "18 degrees of freedom", "R^2", "observed - fitted",
+                           "ended       the steps are small enough"}) {
+    EXPECT_NE(ran.out.find(word), std::string::npos) << word << " in: " << ran.out;
+  }
+  EXPECT_EQ(read_text(path("fit.svg")).rfind("<svg ", 0), 0u);
+  EXPECT_NE(read_text(path("fit.html")).find("residual standard deviation"), std::string::npos);
+  const std::string rows = read_text(path("rows.csv"));
+  EXPECT_EQ(rows.rfind("observed,fitted,residual\n", 0), 0u);
+  EXPECT_EQ(std::count(rows.begin(), rows.end(), '\n'), 21);
+}
+
+TEST_F(FitCommand, JsonHasEveryFigure) {
+  write_decay("decay.csv", "7,,1\n");
+  const auto json = run("fit 'y = a*exp(-b*x)' decay.csv --x0 b=2,a=1 --json").json();
+  EXPECT_EQ(json["rows"], 20);
+  EXPECT_EQ(json["rows_left_out"], 1);
+  EXPECT_EQ(json["parameters"][0]["name"], "a");
+  EXPECT_NEAR(json["parameters"][0]["value"].get<double>(), 3, 0.02);
+  EXPECT_NEAR(json["parameters"][1]["value"].get<double>(), 0.5, 0.01);
+  EXPECT_LT(json["parameters"][1]["interval"][0].get<double>(), 0.5);
+  EXPECT_EQ(json["covariance"].size(), 4u);
+  EXPECT_EQ(json["criterion_met"], true);
+}
+
+TEST_F(FitCommand, SaysWhatTheDataLeaveOpen) {
+  write_decay("decay.csv");
+  const Ran ran = run("fit 'a*c*exp(-b*x)' decay.csv");
+  ASSERT_EQ(ran.code, 0) << ran.err;
+  EXPECT_NE(ran.out.find("undecided   a, c"), std::string::npos) << ran.out;
+}
+
+TEST_F(FitCommand, RefusesWhatItCannotFit) {
+  write_decay("decay.csv");
+  expect_error("'a*exp(-b*z)' decay.csv", 2, {"it is not plain what is fitted", "--target x"});
+  expect_error("'a*exp(-b*x)' decay.csv --target why", 2, {"'why', which is no column"});
+  expect_error("'a*exp(-b*x)' decay.csv --x0 c=1", 2, {"which is no parameter"});
+  expect_error("'a*exp(-b*x)' decay.csv --x0 1,2,3", 2, {"3 numbers for 2"});
+  expect_error("'a*(x' decay.csv", 2, {"column"});
+  expect_error("'a*log(-x - b)' decay.csv", 5, {"in row 1", "--x0"});
+  write_decay("words.csv", "1,two,1\n");
+  expect_error("'a*exp(-b*x)' words.csv", 3, {"words.csv:22", "'two'"});
+  expect_error("'a*x' nowhere.csv", 2, {"nowhere.csv"});
+}
+
+}  // namespace
+}  // namespace thalweg::testing
