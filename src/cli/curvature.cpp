@@ -5,11 +5,12 @@
 #include <nlohmann/json.hpp>
 
 #include "cli/checks.hpp"
+#include "cli/end_of_run.hpp"
 #include "cli/opened_run.hpp"
 #include "cli/output.hpp"
 #include "cli/work_progress.hpp"
 #include "core/error.hpp"
-#include "insight/surface.hpp"
+#include "insight/point.hpp"
 #include "plot/plot.hpp"
 #include "store/atomic_file.hpp"
 
@@ -21,12 +22,13 @@ struct Curvature {
   std::int64_t rows = 0;
   double loss = 0, gradient_norm = 0;
   Extremes extremes;
+  Point point;
   Estimate trace;
   std::optional<Density> density = {};
 };
 
-Curvature measure(const Surface& surface, const std::vector<double>& point, const CurvatureArguments& arguments,
-                  const Context& context) {
+Curvature measure(const OpenedRun& run, const Surface& surface, const std::vector<double>& point,
+                  const CurvatureArguments& arguments, const Context& context) {
   Curvature found;
   std::vector<double> gradient(point.size());
   found.loss = surface.gradient(point, gradient);
@@ -38,6 +40,9 @@ Curvature measure(const Surface& surface, const std::vector<double>& point, cons
   WorkProgress ends(context, "both ends of the spectrum", "products");
   found.extremes = extreme_eigenvalues(hessian, {.steps = arguments.steps, .progress = std::ref(ends)});
   ends.finish();
+  PointOptions options = point_options(run.history, run.optimizer.name);
+  options.extremes = &found.extremes;
+  found.point = kind_of_point(surface, point, options);
   WorkProgress trace(context, "the trace", "products");
   found.trace = estimate_diagonal(hessian, {.probes = arguments.probes, .progress = std::ref(trace)}).trace;
   trace.finish();
@@ -136,6 +141,10 @@ void print(const OpenedRun& run, const Curvature& found, const CurvatureArgument
   emit("{:<12}{} (Hutchinson, {} probes); {} an eigenvalue in the mean\n", "trace",
        with_error(found.trace.value, found.trace.error), arguments.probes,
        number_text(found.trace.value / static_cast<double>(parameters), 3));
+  emit("{:<12}{}\n", "point", found.point.sentence);
+  for (const Evidence& e : found.point.evidence) {
+    if (e.name == "probe_gain" || e.name == "leaving_gain" || e.name == "flatness") emit("{:<12}{}\n", "", e.sentence);
+  }
   if (found.density) print_density(run, *found.density, found.extremes.radius(), arguments);
 }
 
@@ -152,7 +161,8 @@ void print_json(const OpenedRun& run, const Curvature& found) {
                               {"converged", found.extremes.converged},
                               {"products", found.extremes.products},
                               {"lr", run.last_lr()},
-                              {"trace", pair(found.trace.value, found.trace.error)}};
+                              {"trace", pair(found.trace.value, found.trace.error)},
+                              {"point", {{"kind", name(found.point.kind)}, {"sentence", found.point.sentence}}}};
   if (found.density) {
     for (const auto& nodes : found.density->probes()) {
       nlohmann::ordered_json probe = nlohmann::ordered_json::array();
@@ -198,7 +208,7 @@ void inspect_curvature(const std::string& folder, const CurvatureArguments& argu
   Products products(run.function(context.registry), workers);
   const State at = state_in(arguments.dtype == "f64" ? f64 : f32, run.state);
   const Surface surface = surface_of(products, at, rows);
-  Curvature found = measure(surface, point_of(at), arguments, context);
+  Curvature found = measure(run, surface, point_of(at), arguments, context);
   found.rows = rows.rows();
   context.json ? print_json(run, found) : print(run, found, arguments);
 }

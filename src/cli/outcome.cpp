@@ -4,11 +4,13 @@
 #include <cmath>
 #include <nlohmann/json.hpp>
 
+#include "cli/end_of_run.hpp"
 #include "cli/output.hpp"
 #include "core/workers.hpp"
 #include "data/pictures.hpp"
 #include "report/report.hpp"
 #include "store/atomic_file.hpp"
+#include "store/checkpoint.hpp"
 #include "thalweg/metrics.hpp"
 #include "tiles/micro_ops.hpp"
 #include "train/baseline.hpp"
@@ -153,8 +155,9 @@ std::vector<Baseline> baselines_for(const Session& session, const Config& config
 /// The verdict, with what it advises tried on copies of the run.
 Verdict judged(const Session& session, const Config& config, const History& history, JudgeOptions options,
                const Registry& registry) {
-  const auto trials = trials_of(maker_of(session, config, registry), config.make_optimizer(registry),
-                                session.parts.train, config.fit_options(), session.trainer.state());
+  auto trials = trials_of(maker_of(session, config, registry), config.make_optimizer(registry), session.parts.train,
+                          config.fit_options(), session.trainer.state());
+  if (trials && options.failure.empty()) trials->point = look_at_end(session, config, history, registry);
   if (trials) options.trials = &*trials;
   return judge(history, options);
 }
@@ -230,9 +233,35 @@ void emit_json(const Session& session, const RunFolder& folder, const std::vecto
 
 }  // namespace
 
+namespace {
+
+/// The rate of a run that diverged beside 2 / the largest eigenvalue before it: at its newest checkpoint, or else where
+/// it began.
+void add_stability(Verdict& verdict, const Session& session, const Config& config, const RunFolder& folder,
+                   const History& history, const Registry& registry) {
+  Trainer fresh = make_trainer(session, config, config.make_optimizer(registry), registry);
+  fresh.init(session.parts.train.slice(0, 1), config.seed);
+  State before = fresh.state();
+  std::vector<std::string> damaged;
+  auto checkpoint = newest_checkpoint(folder.checkpoints(), before, config.fingerprint(), damaged);
+  if (checkpoint) before = std::move(checkpoint->state);
+  const auto largest = largest_eigenvalue(session, config, before, registry);
+  if (!largest || !(largest->value > 0) || history.steps.empty()) return;
+  const double rate = history.steps.back().lr, bound = 2 / largest->value;
+  verdict.evidence.push_back(
+      {"rate_over_bound", rate / bound,
+       fmt::format("{} 2 / the largest eigenvalue of the Hessian was {}; the rate was {}{}.",
+                   before.step > 0 ? fmt::format("At step {}, before it,", before.step) : "Where the run began,",
+                   number_text(bound, 3), number_text(rate, 3),
+                   config.optimizer.kind == "sgd" ? "" : ", of a method that scales each direction by itself")});
+}
+
+}  // namespace
+
 void emit_failure(const Session& session, const Config& config, const RunFolder& folder, const History& history,
                   const JudgeOptions& failure, const Context& context) {
-  const Verdict verdict = judged(session, config, history, failure, context.registry);
+  Verdict verdict = judged(session, config, history, failure, context.registry);
+  add_stability(verdict, session, config, folder, history, context.registry);
   write_report(session, config, folder.path().filename().string(), folder, {}, history, verdict);
   if (context.json) {
     emit_line_of(Json{{"run", as_utf8(folder.path().string())}, {"verdict", verdict_json(verdict)}});

@@ -32,6 +32,7 @@ class ProductProgram {
   [[nodiscard]] bool is_separable() const { return separable_; }
   /// Bytes of memory that a run needs.
   [[nodiscard]] std::size_t memory_bytes() const { return memory_bytes_; }
+  [[nodiscard]] std::int64_t operations() const { return program_->operations(); }
   /// Bytes of all values between inputs and outputs, if none shared memory.
   [[nodiscard]] std::int64_t value_bytes() const { return program_->value_bytes_without_reuse(); }
 

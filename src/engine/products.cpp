@@ -132,6 +132,11 @@ std::int64_t Products::shard_rows(const State& at, const RowSelection& rows) {
   return size;
 }
 
+double Products::operations_a_row(const State& at, const Dataset& rows) {
+  const ProductProgram& program = *plans_for(Product::value, at, {rows}).whole;
+  return static_cast<double>(program.operations()) / static_cast<double>(program.rows());
+}
+
 const ProductProgram& Products::of_rows(Product product, std::int64_t rows, const Dataset& data, const Layout& layout) {
   for (const auto& known : programs_) {
     if (known->is_for(product, rows, data, layout.dtype)) return *known;

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "engine/norms.hpp"
+
 namespace thalweg {
 
 namespace {
@@ -40,6 +42,19 @@ struct Around {
   }
 };
 
+/// The trained parameters of each layer: "hidden" of "hidden/weight" and "hidden/norm/bias".
+std::vector<Surface::Part> parts_of(const Layout& layout) {
+  std::vector<Surface::Part> parts;
+  for (const std::string& layer : layers_of(layout)) {
+    Surface::Part& part = parts.emplace_back(Surface::Part{layer, {}});
+    for (const ParameterEntry& entry : layout.entries) {
+      const bool inside = entry.name == layer || entry.name.starts_with(layer + "/");
+      if (!entry.frozen && inside) part.places.emplace_back(entry.offset, entry.offset + entry.shape.size());
+    }
+  }
+  return parts;
+}
+
 }  // namespace
 
 SymmetricMatrix Surface::hessian_at(In x) const {
@@ -53,6 +68,7 @@ Surface surface_of(Products& products, const State& at, const Dataset& rows) {
       std::make_shared<Around>(Around{products, rows, at, Tensor({size}, dtype), Tensor({size}, dtype)});
   Surface surface;
   surface.size = size;
+  surface.parts = parts_of(*at.layout);
   surface.value = [around](Surface::In x) {
     around->move_to(x);
     return around->products.value(around->state, {around->rows});

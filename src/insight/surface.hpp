@@ -12,7 +12,14 @@ struct Surface {
   using In = std::span<const double>;
   using Out = std::span<double>;
 
+  /// A layer: its name, and the places of its parameters in the vector.
+  struct Part {
+    std::string name;
+    std::vector<std::pair<std::int64_t, std::int64_t>> places;  ///< begin and end of each
+  };
+
   std::int64_t size = 0;
+  std::vector<Part> parts = {};  ///< none of a function
   std::function<double(In x)> value;
   /// Gives the value and writes the gradient.
   std::function<double(In x, Out gradient)> gradient;

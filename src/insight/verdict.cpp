@@ -9,6 +9,7 @@
 #include "core/numbers.hpp"
 #include "insight/course.hpp"
 #include "insight/gradient_flow.hpp"
+#include "insight/point.hpp"
 
 namespace thalweg {
 
@@ -17,6 +18,8 @@ std::string_view name(VerdictKind kind) {
     case VerdictKind::diverged: return "diverged";
     case VerdictKind::unstable: return "unstable";
     case VerdictKind::dead_gradients: return "dead gradients";
+    case VerdictKind::at_saddle: return "at a saddle";
+    case VerdictKind::on_plateau: return "on a plateau";
     case VerdictKind::learned_nothing: return "learned nothing";
     case VerdictKind::overfitting: return "overfitting";
     case VerdictKind::crawling: return "crawling";
@@ -39,6 +42,7 @@ constexpr double no_gap = 0.7;               // training over validation loss: a
 constexpr double by_heart = 0.03;            // training over validation loss: below it, the training rows are learned
 constexpr double annealed = 0.1;             // the schedule took the rate below this part of the highest
 constexpr double significance = 2;           // deviations that tell a trend from noise
+constexpr double at_rest = 0.02;             // the gain of the second half, above which a run is not at rest
 constexpr double dead = 1e-12;               // a layer's gradient, as a part of the largest
 
 /// A run that is judged: what was asked, its course.
@@ -46,6 +50,7 @@ struct Case {
   const History& history;
   const JudgeOptions& options;
   Course course;
+  mutable std::optional<Point> end = {};  ///< once it was looked at
 };
 
 /// What a rule found: the number that is held against its threshold, and the sentences.
@@ -381,10 +386,31 @@ std::optional<Finding> still_falling(const Case& c) {
   return with_gradient(c.course, late_gain(c));
 }
 
+/// What kind of point the end of a run is that has come to rest, and has not learned all there is.
+const Point* point_of_rest(const Case& c) {
+  const Trials* trials = c.options.trials;
+  if (!trials || !trials->point || c.course.raw.size() < fewest_steps) return nullptr;
+  const double half = c.course.stretches.at_half_time();
+  const bool rests = half - c.course.last < at_rest * std::abs(half);
+  if (!rests || c.course.last < by_heart * c.course.first) return nullptr;
+  if (!c.end) c.end = trials->point();
+  return &*c.end;
+}
+
+template <PointKind Kind>
+std::optional<Finding> rests_at(const Case& c) {
+  const Point* point = point_of_rest(c);
+  if (!point || point->kind != Kind) return std::nullopt;
+  Finding finding{1, point->sentence, {from_to(c.course)}};
+  finding.evidence.insert(finding.evidence.end(), point->evidence.begin(), point->evidence.end());
+  return finding;
+}
+
 std::optional<Finding> converged(const Case& c) {
   if (c.course.raw.empty()) return std::nullopt;
   Finding finding = late_gain(c);
   if (c.course.final_rate < annealed) finding.evidence.push_back(rate_evidence(c.course.final_rate));
+  if (c.end) finding.evidence.push_back({"point", c.end->smallest / c.end->largest, c.end->sentence});
   return with_gradient(c.course, std::move(finding));
 }
 
@@ -445,6 +471,19 @@ const Rule rules[] = {
       "Dead gradients: nothing reaches some of the layers, and nothing was learned."},
      dead_gradients,
      "Start the weights by he_normal, lower lr if units died on the way, or take gelu in place of relu."},
+    {{Kind::at_saddle, "point", 0,
+      "At a saddle: flat along the gradient, and a direction of negative curvature leads down."},
+     rests_at<PointKind::saddle>,
+     "Start the weights at random (zeros and equal units never part), or add noise: smaller batches, add_noise, "
+     "momentum."},
+    {{Kind::on_plateau, "point", 0,
+      "On a plateau: what goes down is beyond any stable step, or layers do not reach the loss."},
+     rests_at<PointKind::plateau>,
+     "Scale the inputs, initialise by he_normal with relu, normalise, or let Adam scale each direction by itself."},
+    {{Kind::crawling, "point", 0, "Crawling: a rate that is higher and still stable goes down at once."},
+     rests_at<PointKind::rate_too_low>,
+     "Raise lr: three times, then ten times as high; it was not tried.",
+     try_higher_rate},
     {{Kind::learned_nothing, "over_constant", 0.98, "Learned nothing: no better than the best constant."},
      learned_nothing,
      "Look at the data first: whether the inputs say anything of the target, and whether rows and targets belong "

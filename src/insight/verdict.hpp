@@ -16,6 +16,8 @@ enum class VerdictKind {
   diverged,
   unstable,
   dead_gradients,
+  at_saddle,
+  on_plateau,
   learned_nothing,
   overfitting,
   crawling,
@@ -39,6 +41,8 @@ struct Verdict {
   std::vector<std::string> tried = {};  ///< what was tried before the advice was given, and what came of it
 };
 
+struct Point;  // insight/point.hpp
+
 /// Short runs that try advice out, on copies: the run that is judged keeps its bits. Losses are over the same training
 /// rows; infinite where a run diverged.
 struct Trials {
@@ -47,6 +51,7 @@ struct Trials {
   std::function<double(double)> onward = {};        ///< after steps from there at this constant rate
   std::function<double(double)> afresh = {};        ///< after steps from the start with this as the highest rate
   std::function<std::vector<double>()> norms = {};  ///< of each layer's gradient, at the end of the judged run
+  std::function<Point()> point = {};                ///< what kind of point the end is; empty where that costs too much
 };
 
 /// What is known of a run besides its history.

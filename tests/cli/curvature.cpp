@@ -20,7 +20,8 @@ class CurvatureCommand : public CommandTest {
 TEST_F(CurvatureCommand, SaysEigenvaluesAndTraceWithTheirErrors) {
   const Ran ran = run("inspect r --curvature --rows all");
   ASSERT_EQ(ran.code, 0) << ran.err;
-  for (const char* part : {"largest", "smallest", "2 / largest", "with momentum 0.5 the bound is", "trace", " +- "})
+  for (const char* part :
+       {"largest", "smallest", "2 / largest", "with momentum 0.5 the bound is", "trace", " +- ", "point       "})
     EXPECT_NE(ran.out.find(part), std::string::npos) << part << " in:\n" << ran.out;
   EXPECT_EQ(ran.out.find("density"), std::string::npos);
 }
@@ -35,6 +36,13 @@ TEST_F(CurvatureCommand, IsTheSameForAnyThreadsAndAgreesWithItself) {
   double mass = 0;
   for (const auto& node : json["density"][0]) mass += node[1].get<double>();
   EXPECT_NEAR(mass, 1, 1e-12);
+}
+
+TEST_F(CurvatureCommand, ARunThatDivergesIsToldTheRateAndItsBound) {
+  const Ran ran = run("train t.csv --target y --optimizer sgd --lr 1000 --epochs 3 --out d");
+  EXPECT_EQ(ran.code, 5);
+  EXPECT_NE(ran.out.find("2 / the largest eigenvalue of the Hessian was "), std::string::npos) << ran.out;
+  EXPECT_NE(ran.out.find("; the rate was "), std::string::npos) << ran.out;
 }
 
 TEST_F(CurvatureCommand, RefusesWhatIsNoRun) {

@@ -35,9 +35,30 @@ TEST_F(MinimizeCommand, RosenbrockWithoutOptionsGetsThere) {
   EXPECT_EQ(ran.code, 0) << ran.err;
   EXPECT_EQ(ran.err, "");
   for (const char* word : {"by adam, lr", "--lr sets it", "(1, 1)", "known       0 at (1, 1)",
-                           "ended       the gradient is small enough: at a minimum, a saddle or in a flat place"}) {
+                           "ended       the gradient is small enough\n", "point       A minimum: eigenvalues from "}) {
     EXPECT_NE(ran.out.find(word), std::string::npos) << word << " in: " << ran.out;
   }
+}
+
+TEST_F(MinimizeCommand, AtASaddleTheDirectionThatLeadsOnIsNamed) {
+  const std::string walk = "minimize saddle --x0 1,0 --optimizer sgd --lr 0.1";
+  const Ran ran = run(walk);
+  for (const char* word : {"point       A saddle: ", "the smallest eigenvalue is -2", "leads on    (0, 1): --x0 "})
+    EXPECT_NE(ran.out.find(word), std::string::npos) << word << " in: " << ran.out;
+  const auto point = run(walk + " --json").json()["point"];
+  EXPECT_EQ(point["kind"], "saddle");
+  EXPECT_NEAR(std::abs(point["direction"][1].get<double>()), 1, 1e-6);
+  const std::string begin = ran.out.substr(ran.out.find("--x0 ") + 5);
+  EXPECT_NEAR(run("minimize saddle --optimizer sgd --lr 0.1 --json --x0 " + begin.substr(0, begin.find('\n')))
+                  .json()["value"]
+                  .get<double>(),
+              -0.5, 1e-9);
+}
+
+TEST_F(MinimizeCommand, AWalkThatDivergesIsToldTheRateAndItsBound) {
+  const Ran ran = run("minimize \"x^2+10*y^2\" --x0 1,1 --optimizer sgd --lr 0.2");
+  EXPECT_EQ(ran.code, 5);
+  EXPECT_NE(ran.err.find("lr is 0.2, and 2 / the largest eigenvalue at the start 0.1"), std::string::npos) << ran.err;
 }
 
 TEST_F(MinimizeCommand, JsonIsAloneAndHasItsKeys) {

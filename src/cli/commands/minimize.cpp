@@ -14,6 +14,7 @@
 #include "cli/signals.hpp"
 #include "cli/target.hpp"
 #include "core/error.hpp"
+#include "insight/point.hpp"
 #include "options/text.hpp"
 #include "plot/plot.hpp"
 #include "store/atomic_file.hpp"
@@ -137,7 +138,28 @@ std::string_view key(MinimizeReason reason) {
   return "";
 }
 
-void emit_json(const Target& target, const Optimizer& method, const MinimizeResult& result, const Rate& rate) {
+constexpr std::int64_t most_looked_at = 100'000;  // dimensions
+
+/// What kind of point a walk ended at; nothing where it ended in no number, at a bound, or in too many dimensions.
+std::optional<Point> end_of(const Target& target, const Walk& walk, const Optimizer& method,
+                            const MinimizeOptions& options) {
+  const MinimizeResult& result = walk.result;
+  const bool whole =
+      std::isfinite(result.value) && std::isfinite(result.gradient_norm) && !options.lower && !options.upper;
+  if (!whole || result.x.size() > most_looked_at || result.steps == 0) return std::nullopt;
+  const Surface surface = surface_of(target.problem.function, result.x.shape());
+  std::vector<double> x;
+  for (std::int64_t i = 0; i < result.x.size(); ++i) x.push_back(result.x.at(i));
+  try {
+    return kind_of_point(surface, x,
+                         {.lr = method.name == "sgd" ? method.lr : 0, .fall = walk.values.front() - result.value});
+  } catch (const NumericError&) {  // a function may have no curvature there
+    return std::nullopt;
+  }
+}
+
+void emit_json(const Target& target, const Optimizer& method, const MinimizeResult& result, const Rate& rate,
+               const std::optional<Point>& point) {
   nlohmann::ordered_json json{{"function", target.name},
                               {"optimizer", method.name},
                               {"lr", method.lr},
@@ -151,6 +173,11 @@ void emit_json(const Target& target, const Optimizer& method, const MinimizeResu
   for (std::int64_t i = 0; i < result.x.size(); ++i) json["x"].push_back(result.x.at(i));
   if (target.problem.minimum) json["known_minimum"] = *target.problem.minimum;
   if (!rate.asked) json["evaluations_to_find_lr"] = rate.evaluations;
+  if (point) {
+    json["point"] = {{"kind", name(point->kind)}, {"sentence", point->sentence}};
+    for (const Evidence& e : point->evidence) json["point"][e.name] = e.value;
+    if (point->kind == PointKind::saddle) json["point"]["direction"] = point->direction;
+  }
   emit_line_of(json);
 }
 
@@ -197,7 +224,17 @@ void print_known_minimum(const Problem& problem, const MinimizeResult& result) {
        distance_to(*nearest, result.x));
 }
 
-void print_result(const Target& target, const Walk& walk, const Rate& rate) {
+/// A point further on along the direction that leads away from a saddle, as --x0 takes it.
+std::string next_start(const Tensor& x, const Point& point) {
+  std::string text;
+  for (std::int64_t i = 0; i < x.size(); ++i) {
+    const double value = x.at(i) + point.distance * point.direction[static_cast<std::size_t>(i)];
+    text += (i > 0 ? "," : "") + number_text(value, 4);
+  }
+  return x.size() <= 6 ? text : "there";
+}
+
+void print_result(const Target& target, const Walk& walk, const Rate& rate, const std::optional<Point>& point) {
   const MinimizeResult& result = walk.result;
   plot_values(target, walk);
   emit("value       {:.9g}\n", result.value);
@@ -211,18 +248,34 @@ void print_result(const Target& target, const Walk& walk, const Rate& rate) {
   emit("gradient    {:.3g}\n", result.gradient_norm);
   emit("steps       {} ({} evaluations{})\n", with_commas(result.steps), with_commas(result.evaluations),
        rate.asked ? "" : fmt::format(", and {} to find the rate", with_commas(rate.evaluations)));
-  const bool flat = result.reason == MinimizeReason::gradient;  // which says nothing of what kind of point it is
-  emit("{:<12}{}{}\n", "ended", name(result.reason), flat ? ": at a minimum, a saddle or in a flat place" : "");
+  emit("{:<12}{}\n", "ended", name(result.reason));
+  if (!point) return;
+  emit("{:<12}{}\n", "point", point->sentence);
+  if (point->kind != PointKind::saddle) return;
+  emit("{:<12}{}: --x0 {}\n", "leads on", point_text(Tensor::from(point->direction, {result.x.size()})),
+       next_start(result.x, *point));
+}
+
+/// The rate of a walk that diverged beside 2 / the largest eigenvalue where it began.
+std::string stability_text(const Target& target, double lr) {
+  if (target.x0.size() > most_looked_at) return "";
+  const Surface surface = surface_of(target.problem.function, target.x0.shape());
+  std::vector<double> x;
+  for (std::int64_t i = 0; i < target.x0.size(); ++i) x.push_back(target.x0.at(i));
+  const double largest = extreme_eigenvalues(surface.hessian_at(x), {.tolerance = 1e-2}).largest.value;
+  if (!(largest > 0)) return "";
+  return fmt::format("; lr is {}, and 2 / the largest eigenvalue at the start {}", number_text(lr, 3),
+                     number_text(2 / largest, 3));
 }
 
 /// Reports a minimisation that failed.
-int exit_code(const MinimizeResult& result, const SignalWatch& signals) {
+int exit_code(const Target& target, const MinimizeResult& result, double lr, const SignalWatch& signals) {
   if (signals.received() != 0) return 128 + signals.received();
   if (result.reason != MinimizeReason::not_finite) return 0;
   const std::string where =
       result.not_finite_in.empty() ? "" : fmt::format(", first in the op {}", result.not_finite_in);
-  fail<NumericError>("[minimize] step {}: the value is {} and the gradient's norm {}{}. Hint: {}.", result.steps,
-                     result.value, result.gradient_norm, where,
+  fail<NumericError>("[minimize] step {}: the value is {} and the gradient's norm {}{}{}. Hint: {}.", result.steps,
+                     result.value, result.gradient_norm, where, result.steps == 0 ? "" : stability_text(target, lr),
                      result.steps == 0 ? "start elsewhere: --x0" : "a lower --lr, or a function that is bounded below");
 }
 
@@ -251,12 +304,13 @@ int run(const MinimizeArguments& arguments, const Context& context) {
     write_atomically(arguments.svg, landscape_svg(target, walked.path, method.name));
     if (!context.quiet) say("the drawing is in {}\n", arguments.svg);
   }
+  const std::optional<Point> point = end_of(target, walked, method, options);
   if (context.json) {
-    emit_json(target, method, walked.result, rate);
+    emit_json(target, method, walked.result, rate, point);
   } else if (!context.quiet) {
-    print_result(target, walked, rate);
+    print_result(target, walked, rate, point);
   }
-  return exit_code(walked.result, signals);
+  return exit_code(target, walked.result, lr, signals);
 }
 
 void set_up(CLI::App& command, Context& context) {

@@ -1,0 +1,271 @@
+#include "insight/point.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <numeric>
+
+#include "core/error.hpp"
+#include "core/numbers.hpp"
+#include "core/random.hpp"
+
+namespace thalweg {
+
+std::string_view name(PointKind kind) {
+  switch (kind) {
+    case PointKind::slope: return "slope";
+    case PointKind::rate_too_high: return "rate too high";
+    case PointKind::rate_too_low: return "rate too low";
+    case PointKind::saddle: return "saddle";
+    case PointKind::plateau: return "plateau";
+    case PointKind::minimum: return "minimum";
+  }
+  return "";
+}
+
+namespace {
+
+using Vector = std::vector<double>;
+
+double norm(std::span<const double> v) { return std::sqrt(std::inner_product(v.begin(), v.end(), v.begin(), 0.0)); }
+
+/// How far down a step leads at its best, and how far that step is.
+struct Descent {
+  double gain = 0, step = 0;
+};
+
+/// What was found at a point, before it is named.
+struct Findings {
+  double loss = 0, scale = 0;
+  double gradient_norm = 0;
+  double flatness = 0;     // |H g| / (|g| largest)
+  double own_gain = 0;     // of a step of the rate
+  Descent stable;          // a step along the gradient of 1 / the largest eigenvalue
+  Descent along_gradient;  // step: the best rate
+  Descent along_negative;  // step: a distance, with its sign
+  Extremes extremes;
+  std::vector<std::string> silent;  // layers that do not reach the loss
+  std::size_t layers = 0;
+
+  [[nodiscard]] double part(double gain) const { return scale > 0 ? gain / scale : gain > 0 ? 1 : 0; }
+  [[nodiscard]] bool counts(double gain) const { return part(gain) >= point_rule::worth; }
+  [[nodiscard]] double radius() const { return extremes.radius(); }
+  /// Whether negative curvature leads down: by much, or at a point where the gradient does not lead on at all.
+  [[nodiscard]] bool leaves() const {
+    const double gain = along_negative.gain, ratio = extremes.smallest.value / radius();
+    if (!(gain > 0) || gain < along_gradient.gain) return false;
+    const bool stationary = gain >= point_rule::beyond * along_gradient.gain && ratio < -point_rule::negative;
+    return counts(gain) || (stationary && part(gain) >= point_rule::little);
+  }
+};
+
+/// Moves along a direction and sees what the loss gains.
+class Line {
+ public:
+  Line(const Surface& surface, std::span<const double> x, double loss, const Vector& direction)
+      : surface_(surface), x_(x), loss_(loss), direction_(direction), point_(x.size()) {}
+
+  double gain(double step) {
+    for (std::size_t i = 0; i < point_.size(); ++i) point_[i] = x_[i] + step * direction_[i];
+    const double gained = loss_ - surface_.value(point_);
+    return std::isfinite(gained) ? gained : -std::numeric_limits<double>::infinity();
+  }
+  Descent best_of(const Vector& steps) {
+    Descent best;
+    for (const double step : steps) {
+      const double gained = gain(step);
+      if (gained > best.gain) best = {gained, step};
+    }
+    return best;
+  }
+
+ private:
+  const Surface& surface_;
+  std::span<const double> x_;
+  double loss_;
+  const Vector& direction_;
+  Vector point_;
+};
+
+/// From `first` on, each `factor` times the one before.
+Vector geometric(double first, double factor, int count) {
+  Vector values;
+  for (int i = 0; i < count; ++i, first *= factor) values.push_back(first);
+  return values;
+}
+
+void look_along_gradient(const Surface& surface, std::span<const double> x, const Vector& gradient, double lr,
+                         Findings& found) {
+  Vector down(gradient.size());
+  std::ranges::transform(gradient, down.begin(), std::negate{});
+  Line line(surface, x, found.loss, down);
+  const double base = lr > 0 ? lr : found.radius() > 0 ? 1 / found.radius() : 1;
+  found.own_gain = lr > 0 ? line.gain(lr) : 0;
+  if (found.radius() > 0) found.stable = {line.gain(1 / found.radius()), 1 / found.radius()};
+  found.along_gradient = line.best_of(geometric(base / 64, 4, 19));
+}
+
+void look_along_negative(const Surface& surface, std::span<const double> x, Findings& found) {
+  const Eigenvalue& smallest = found.extremes.smallest;
+  if (!(smallest.value < -smallest.error)) return;  // a little is everywhere: what it leads to decides
+  Line line(surface, x, found.loss, smallest.vector);
+  Vector steps = geometric(std::max(norm(x), 1.0) / 1024, 2, 14);
+  for (const std::size_t n = steps.size(); steps.size() < 2 * n;) steps.push_back(-steps[steps.size() - n]);
+  found.along_negative = line.best_of(steps);
+}
+
+/// The layers along which the loss has no curvature beside the others: v^T H v for random signs v in each, times the
+/// mean square of its parameters, so that it does not depend on how weights are scaled.
+void look_at_layers(const Surface& surface, std::span<const double> x, Findings& found) {
+  found.layers = surface.parts.size();
+  if (found.layers < 2) return;
+  Vector response;
+  for (const Surface::Part& part : surface.parts) {
+    Vector v(x.size(), 0), product(x.size());
+    double squares = 0, count = 0;
+    for (const auto& [begin, end] : part.places) {
+      for (auto i = static_cast<std::size_t>(begin); i < static_cast<std::size_t>(end); ++i) {
+        v[i] = random_unit(RandomKey{1}.fold("layers"), i) < 0.5 ? -1 : 1;
+        squares += x[i] * x[i];
+        count += 1;
+      }
+    }
+    surface.hessian_times(x, v, product);
+    const double curvature = std::abs(std::inner_product(v.begin(), v.end(), product.begin(), 0.0));
+    response.push_back(curvature / count * std::max(squares / count, 1e-12));
+  }
+  const double largest = *std::ranges::max_element(response);
+  for (std::size_t i = 0; i < response.size(); ++i) {
+    if (response[i] <= point_rule::silent * largest) found.silent.push_back(surface.parts[i].name);
+  }
+}
+
+Findings look(const Surface& surface, std::span<const double> x, const PointOptions& options) {
+  Findings found;
+  Vector gradient(x.size()), product(x.size());
+  found.loss = surface.gradient(x, gradient);
+  found.gradient_norm = norm(gradient);
+  if (!std::isfinite(found.loss) || !std::isfinite(found.gradient_norm))
+    fail<NumericError>("[point] the loss is {} and its gradient's norm {}: there is nothing to look at.", found.loss,
+                       found.gradient_norm);
+  found.scale = std::max(std::abs(found.loss), point_rule::of_fall * options.fall);
+  found.extremes = options.extremes ? *options.extremes : extreme_eigenvalues(surface.hessian_at(x), options.lanczos);
+  surface.hessian_times(x, gradient, product);
+  const double most = found.gradient_norm * found.radius();
+  found.flatness = most > 0 ? norm(product) / most : 0;
+  look_along_gradient(surface, x, gradient, options.lr, found);
+  look_along_negative(surface, x, found);
+  look_at_layers(surface, x, found);
+  return found;
+}
+
+/// Whether even a step as long as the point is far from 0 changes nothing that counts, wherever it leads.
+bool is_flat_everywhere(const Findings& found, double distance) {
+  return !found.counts(found.radius() * distance * distance / 2);
+}
+
+PointKind kind_of(const Findings& found, double lr, double distance) {
+  const auto& [gain, step] = found.along_gradient;
+  const bool goes_down = found.counts(gain);
+  if (lr > 0 && found.counts(found.own_gain)) return PointKind::slope;
+  if (lr > 0 && goes_down && found.own_gain < 0 && step < lr) return PointKind::rate_too_high;
+  if (found.counts(found.stable.gain))
+    return lr > 0 && found.stable.step >= point_rule::higher * lr ? PointKind::rate_too_low : PointKind::slope;
+  if (is_flat_everywhere(found, distance)) return PointKind::plateau;
+  if (found.leaves()) return PointKind::saddle;
+  if (goes_down) return PointKind::plateau;
+  return found.silent.empty() ? PointKind::minimum : PointKind::plateau;
+}
+
+std::string sentence_for(PointKind kind, const Findings& found, double lr) {
+  const auto text = [](double value) { return number_text(value, 3); };
+  const Descent &g = found.along_gradient, &v = found.along_negative;
+  switch (kind) {
+    case PointKind::slope:
+      if (lr > 0 && found.counts(found.own_gain))
+        return fmt::format("A slope: one step of rate {} still takes the loss from {} to {}.", text(lr),
+                           number_text(found.loss, 5), number_text(found.loss - found.own_gain, 5));
+      return fmt::format(
+          "A slope: a step along the gradient of {}, half of what is stable, takes the loss from {} to {}.",
+          text(found.stable.step), number_text(found.loss, 5), number_text(found.loss - found.stable.gain, 5));
+    case PointKind::rate_too_high:
+      return fmt::format("The rate is too high: a step of {} takes the loss up by {}, one of {} down by {}.", text(lr),
+                         text(-found.own_gain), text(g.step), text(g.gain));
+    case PointKind::rate_too_low:
+      return fmt::format(
+          "The rate is too low: one step of {} would take the loss from {} to {}, and 2 / the largest eigenvalue is "
+          "{}; the rate is {}.",
+          text(found.stable.step), number_text(found.loss, 5), number_text(found.loss - found.stable.gain, 5),
+          text(2 / found.radius()), text(lr));
+    case PointKind::saddle:
+      return fmt::format(
+          "A saddle: flat along the gradient, and the smallest eigenvalue is {} (the largest {}); {} along its "
+          "eigenvector the loss is {} instead of {}.",
+          text(found.extremes.smallest.value), text(found.extremes.largest.value), text(std::abs(v.step)),
+          number_text(found.loss - v.gain, 5), number_text(found.loss, 5));
+    case PointKind::plateau:
+      if (!found.counts(g.gain) && !found.silent.empty())
+        return fmt::format(
+            "A plateau: {} of {} layers do not reach the loss ({}): its curvature along them is below {} of the "
+            "largest.",
+            found.silent.size(), found.layers, fmt::join(found.silent, ", "), point_rule::silent);
+      if (!found.counts(g.gain))
+        return fmt::format("A plateau: the gradient's norm is {}, and no eigenvalue is beyond {} in size.",
+                           text(found.gradient_norm), text(found.radius()));
+      return fmt::format(
+          "A plateau: the curvature along the gradient is {} of the largest, and only a step of {} along it, where 2 / "
+          "the largest eigenvalue is {}, takes the loss from {} to {}.",
+          text(found.flatness), text(g.step), text(2 / found.radius()), number_text(found.loss, 5),
+          number_text(found.loss - g.gain, 5));
+    case PointKind::minimum:
+      return fmt::format("A minimum: eigenvalues from {} to {}, and no step along the gradient gains more than {}{}.",
+                         text(found.extremes.smallest.value), text(found.extremes.largest.value), text(g.gain),
+                         v.gain > 0 ? ", nor one along negative curvature more than " + text(v.gain) : "");
+  }
+  return "";
+}
+
+std::vector<Evidence> evidence_of(const Findings& found) {
+  const auto line = [](std::string name, double value, std::string sentence) {
+    return Evidence{std::move(name), value, std::move(sentence)};
+  };
+  return {
+      line("gradient_norm", found.gradient_norm,
+           fmt::format("The gradient's norm is {}.", number_text(found.gradient_norm, 3))),
+      line("probe_gain", found.part(found.along_gradient.gain),
+           fmt::format("The best step along the gradient, of {}, gains {} of the loss.",
+                       number_text(found.along_gradient.step, 3), percent_text(found.part(found.along_gradient.gain)))),
+      line("largest", found.extremes.largest.value,
+           fmt::format("The largest eigenvalue of the Hessian is {} +- {}.",
+                       number_text(found.extremes.largest.value, 4), number_text(found.extremes.largest.error, 2))),
+      line("smallest", found.extremes.smallest.value,
+           fmt::format("The smallest is {} +- {}.", number_text(found.extremes.smallest.value, 4),
+                       number_text(found.extremes.smallest.error, 2))),
+      line("leaving_gain", found.part(found.along_negative.gain),
+           found.along_negative.gain > 0 ? fmt::format("A step of {} along its eigenvector gains {} of the loss.",
+                                                       number_text(std::abs(found.along_negative.step), 3),
+                                                       percent_text(found.part(found.along_negative.gain)))
+                                         : std::string("No negative curvature leads down.")),
+      line("flatness", found.flatness,
+           fmt::format("The curvature along the gradient is {} of the largest.", number_text(found.flatness, 3)))};
+}
+
+}  // namespace
+
+Point kind_of_point(const Surface& surface, std::span<const double> x, const PointOptions& options) {
+  const Findings found = look(surface, x, options);
+  Point point;
+  point.kind = kind_of(found, options.lr, std::max(norm(x), 1.0));
+  point.sentence = sentence_for(point.kind, found, options.lr);
+  point.evidence = evidence_of(found);
+  point.largest = found.extremes.largest.value;
+  point.smallest = found.extremes.smallest.value;
+  if (point.kind == PointKind::saddle) {
+    point.direction = found.extremes.smallest.vector;
+    point.distance = std::abs(found.along_negative.step);
+    if (found.along_negative.step < 0) std::ranges::transform(point.direction, point.direction.begin(), std::negate{});
+  }
+  return point;
+}
+
+}  // namespace thalweg
