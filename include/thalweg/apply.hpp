@@ -35,11 +35,12 @@ class Apply {
   /// Several outputs, by name.
   explicit Apply(std::function<NamedVars(Scope, const Batch&)> function, int threads = 0);
 
-  /// The output, of a function that has one. Throws UsageError for a state or names of inputs that cannot be, and where
-  /// there are several outputs; ModelError for a parameter that the state lacks, or has in another shape.
-  [[nodiscard]] Tensor operator()(const State& state, const NamedTensors& inputs) const;
+  /// The output, of a function that has one. Random numbers follow from `seed`; the first axis of the first input that
+  /// has one is that of the samples. Throws UsageError for a state or names of inputs that cannot be, and where there
+  /// are several outputs; ModelError for a parameter that the state lacks, or has in another shape.
+  [[nodiscard]] Tensor operator()(const State& state, const NamedTensors& inputs, std::uint64_t seed = 0) const;
   /// All outputs, in the function's order; that of a function with one output is called "output". Throws as above.
-  [[nodiscard]] NamedTensors all(const State& state, const NamedTensors& inputs) const;
+  [[nodiscard]] NamedTensors all(const State& state, const NamedTensors& inputs, std::uint64_t seed = 0) const;
 
   /// The plan for such inputs: what was fused, the bytes that each instruction moves, the arena.
   [[nodiscard]] std::string explain(const State& state, const NamedTensors& inputs) const;

@@ -16,6 +16,8 @@ class Batch {
   /// Throws UsageError naming the columns there are.
   [[nodiscard]] Var operator[](std::string_view name) const;
   [[nodiscard]] bool has(std::string_view name) const;
+  /// Samples: the first axis of the first column that has one; 1 where none has.
+  [[nodiscard]] std::int64_t rows() const;
 
  private:
   std::vector<std::pair<std::string, Var>> columns_;

@@ -73,16 +73,32 @@ struct TraceContext;
 /// A place in the tree of names while a function is traced. `s / "hidden"` is the place below.
 class Scope {
  public:
-  Scope(TraceContext& context, std::string path) : context_(&context), path_(std::move(path)) {}
+  Scope(TraceContext& context, std::string path) : context_(&context), path_(path), call_(std::move(path)) {}
 
   [[nodiscard]] Scope operator/(std::string_view name) const;
-  /// Declares a parameter. Throws UsageError where the name is taken: to use one parameter twice, keep its Var.
+  /// The place below, for a part that is called several times: the first call declares its parameters and statistics,
+  /// and the later ones are given the same. `D(s.share("d"), real)` and `D(s.share("d"), fake)` are one discriminator.
+  /// Each call draws random numbers of its own, and moves the statistics that it observes, in the order of the calls.
+  [[nodiscard]] Scope share(std::string_view name) const;
+  /// Declares a parameter. Throws UsageError where the name is taken, and where a later call of a shared part wants
+  /// another shape.
   [[nodiscard]] Var parameter(std::string_view name, const Shape& shape, const ParameterOptions& options = {}) const;
 
   /// Numbers uniform in [0, 1), others at every step; the first axis is that of the batch. They are a function of the
   /// seed, the step, the sample's place in the whole batch and the path, so that neither shards nor threads nor a
-  /// resume change them. Throws UsageError where the name is taken, and in evaluation: ask mode() first.
+  /// resume change them. Evaluation has one seed for all its rows, so that the same data are given the same numbers.
+  /// Throws UsageError where the name is taken.
   [[nodiscard]] Var uniform(std::string_view name, const Shape& shape) const;
+  /// Standard normal numbers, drawn as `uniform` draws them.
+  [[nodiscard]] Var normal(std::string_view name, const Shape& shape) const;
+  /// Whole numbers, i32, each of low, ..., high - 1 equally likely, drawn as `uniform` draws them: the same ones in f32
+  /// and in f64. Throws UsageError also where low >= high.
+  [[nodiscard]] Var integers(std::string_view name, const Shape& shape, std::int64_t low, std::int64_t high) const;
+
+  /// Reports a mean over the samples of a batch: in the progress, the history and the metrics of each epoch, and in an
+  /// evaluation. `values` is one value a sample (batch) or more (batch, ...), or a scalar, which counts once for each
+  /// sample of its shard. Throws UsageError where the name is taken, or is "loss".
+  void report(std::string_view name, const Arg& values) const;
 
   /// A statistic of the data that the state keeps beside the parameters: not trained, but saved, resumed and read in
   /// evaluation. Throws UsageError where the name is taken.
@@ -99,9 +115,11 @@ class Scope {
  private:
   [[nodiscard]] Var declare(std::string_view name, const Shape& shape, const ParameterOptions& options,
                             bool statistic) const;
+  [[nodiscard]] Var draw(std::string_view name, const Shape& shape, DType dtype, bool normal) const;
 
   TraceContext* context_;
   std::string path_;
+  std::string call_;  // the path, with the number of the call behind each shared part that was called before: "d#2"
 };
 
 /// A model: predictions from an input.

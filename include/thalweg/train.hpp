@@ -24,6 +24,9 @@ using Objective = std::function<Loss(Scope, const Batch&)>;
 /// The common case: loss(model(input), target), weighted by the column "weight" where there is one.
 [[nodiscard]] Objective objective_of(ModelFunction model, LossFunction loss);
 
+/// What was measured, in order: ("loss", ...), ("validation.loss", ...), ("validation.accuracy", ...).
+using Metrics = std::vector<std::pair<std::string, double>>;
+
 /// What a step did.
 struct StepReport {
   std::int64_t step = 0;         ///< from 1
@@ -33,6 +36,7 @@ struct StepReport {
   std::int64_t samples = 0;
   double weight = 0;  ///< of the samples; `loss` is their weighted mean. 0: none counts, and the step has no effect
   std::vector<double> layer_norms = {};  ///< of each layer's gradient, before clipping; see FitOptions::layer_norms
+  Metrics metrics = {};                  ///< what the objective reports of its batch: see Scope::report
 };
 
 /// A step of an objective and an optimizer: traced and planned at the first batch of each shape. The weights after it
@@ -67,11 +71,9 @@ struct EarlyStopping {
   bool restore_best = true;
 };
 
-/// Measured at the end of an epoch: ("loss", ...), ("validation.loss", ...), ("validation.accuracy", ...).
-using Metrics = std::vector<std::pair<std::string, double>>;
 struct EpochReport {
   std::int64_t epoch = 0, step = 0;
-  Metrics metrics;
+  Metrics metrics;     ///< the loss and what the objective reports, over the epoch; then those of the validation set
   double seconds = 0;  ///< since fit began
   bool best = false;   ///< the best so far by the early-stopping metric
 };

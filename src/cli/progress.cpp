@@ -39,9 +39,11 @@ std::string ProgressLine::text() const {
   const double seconds = std::chrono::duration<double>(Clock::now() - began_).count();
   const double steps = static_cast<double>(last_.step - first_step_), rate = seconds > 0 ? steps / seconds : 0;
   const double left = rate > 0 ? static_cast<double>(last_.total_steps - last_.step) / rate : 0;
-  return fmt::format("epoch {}/{}  step {}/{}  loss {}{}  lr {:.3g}  {} samples/s  {} left", last_.epoch,
+  std::string reported;
+  for (const auto& [name, value] : last_.metrics) reported += fmt::format("  {} {}", name, figure(value));
+  return fmt::format("epoch {}/{}  step {}/{}  loss {}{}{}  lr {:.3g}  {} samples/s  {} left", last_.epoch,
                      std::max(epochs_, last_.epoch), with_commas(last_.step), with_commas(last_.total_steps),
-                     figure(last_.loss), metrics_text(metrics_), last_.lr,
+                     figure(last_.loss), reported, metrics_text(metrics_), last_.lr,
                      with_commas(seconds > 0 ? static_cast<std::int64_t>(static_cast<double>(samples_) / seconds) : 0),
                      duration_text(left));
 }

@@ -52,14 +52,16 @@ std::shared_ptr<const ApplyPlan> planned(const Function& function, const State& 
     named.emplace_back(name, other_float ? cast(inputs.back(), dtype) : inputs.back());
   }
   std::vector<ForwardProgram::Output> outputs;
-  for (const auto& [name, var] : function(Scope(context, ""), Batch(std::move(named)))) {
+  const Batch batch(std::move(named));
+  context.samples = std::max<std::int64_t>(1, batch.rows());
+  for (const auto& [name, var] : function(Scope(context, ""), batch)) {
     if (!var.defined()) fail<UsageError>("[apply] the output '{}' is no value", name);
     if (std::ranges::count(plan->names, name) > 0) fail<UsageError>("[apply] there are two outputs '{}'", name);
     plan->names.push_back(name);
     outputs.push_back({var});
   }
   if (outputs.empty()) fail<UsageError>("[apply] the function has no outputs");
-  plan->program.emplace(graph, inputs, context.parameters, *state.layout, outputs);
+  plan->program.emplace(graph, inputs, context.parameters, *state.layout, outputs, context.random);
   return plan;
 }
 
@@ -97,7 +99,7 @@ Apply::Apply(std::function<Var(Scope, const Batch&)> function, int threads)
 Apply::Apply(std::function<NamedVars(Scope, const Batch&)> function, int threads)
     : impl_(new Impl{std::move(function), Workers(threads)}) {}
 
-NamedTensors Apply::all(const State& state, const NamedTensors& inputs) const {
+NamedTensors Apply::all(const State& state, const NamedTensors& inputs, std::uint64_t seed) const {
   const auto plan = impl_->plan_for(state, inputs);
   std::vector<const std::byte*> read;
   for (const auto& [name, tensor] : inputs) read.push_back(tensor.raw());
@@ -110,12 +112,12 @@ NamedTensors Apply::all(const State& state, const NamedTensors& inputs) const {
   }
   const FlushDenormals flush;
   const auto memory = impl_->pool.take(plan->program->memory_bytes());
-  plan->program->run(read, state.parameters, written, memory.data(), impl_->workers);
+  plan->program->run(read, state.parameters, written, memory.data(), impl_->workers, {.seed = seed});
   return outputs;
 }
 
-Tensor Apply::operator()(const State& state, const NamedTensors& inputs) const {
-  NamedTensors outputs = all(state, inputs);
+Tensor Apply::operator()(const State& state, const NamedTensors& inputs, std::uint64_t seed) const {
+  NamedTensors outputs = all(state, inputs, seed);
   if (outputs.size() == 1) return std::move(outputs.front().second);
   std::vector<std::string> names;
   for (const auto& [name, value] : outputs) names.push_back(name);

@@ -47,11 +47,14 @@ void Engine::prepare(State& state) {
   one_shard_ = {};
 }
 
-void Engine::check(const State& state, const Dataset& data, Mode mode) const {
+std::vector<std::string> Engine::check(const State& state, const Dataset& data, Mode mode) const {
   const Layout& layout = *state.layout;
   const TracedObjective traced =
       trace_objective(function_, columns_of(data), std::min<std::int64_t>(data.rows(), 2), mode, layout.dtype);
   for (const TracedParameter& p : traced.parameters) (void)entry_in(layout, p.name, {p.var.shape(), p.var.dtype()});
+  std::vector<std::string> names;
+  for (const TracedReport& report : traced.reports) names.push_back(report.name);
+  return names;
 }
 
 std::optional<double> Engine::row_weight(const State& state, const Dataset& data) {
@@ -62,12 +65,13 @@ Engine::Sums Engine::sum_over_shards(const State& state, const RowSelection& bat
   const Layout& layout = *state.layout;
   if (programs.shards == 1 && OneShard::is_for(*programs.whole, layout)) {
     one_shard_.run(*programs.whole, state, batch, workers_);
-    return {one_shard_.gradient(), one_shard_.sums()[0], one_shard_.sums()[1]};
+    return {one_shard_.gradient(), one_shard_.sums()};
   }
-  const std::size_t bytes = TreeSum::block_bytes(summed_size(layout), layout.dtype, shard_doubles);
+  const std::int64_t doubles = programs.whole->doubles();
+  const std::size_t bytes = TreeSum::block_bytes(summed_size(layout), layout.dtype, doubles);
   const std::size_t sums_at = TreeSum::doubles_at(summed_size(layout), layout.dtype);
   const auto sums_in = [&](std::byte* block) { return reinterpret_cast<double*>(block + sums_at); };
-  TreeSum tree(programs.shards, summed_size(layout), layout.dtype, shard_doubles, pool_, workers_);
+  TreeSum tree(programs.shards, summed_size(layout), layout.dtype, doubles, pool_, workers_);
   workers_.run(programs.shards, [&](std::int64_t i) {
     auto block = pool_.take(bytes);
     const ShardProgram& program = programs.of(i);
@@ -77,7 +81,7 @@ Engine::Sums Engine::sum_over_shards(const State& state, const RowSelection& bat
   });
   Block total = tree.take_total();
   std::byte* gradient = total.data();
-  return {gradient, sums_in(gradient)[0], sums_in(gradient)[1], std::move(total)};
+  return {gradient, sums_in(gradient), std::move(total)};
 }
 
 void Engine::give_back(Sums sums) {
@@ -151,12 +155,15 @@ StepReport Engine::step(State& state, const RowSelection& batch, const Progress&
   Sums sums = sum_over_shards(state, batch, programs);
   StepReport report{.step = state.step + 1, .total_steps = progress.total, .samples = rows};
   report.lr = optimizer().lr * optimizer().schedule.factor(progress);
-  if (sums.weight == 0) {
+  const auto& reports = programs.whole->reports();
+  for (std::size_t i = 0; i < reports.size(); ++i)
+    report.metrics.emplace_back(reports[i], sums.numbers[2 + i] / static_cast<double>(rows));
+  if (sums.weight() == 0) {
     updater_.skip(state);
   } else {
-    report.weight = programs.whole->is_mean() ? static_cast<double>(rows) : sums.weight;
-    report.loss = sums.loss / sums.weight;
-    take_step(state, batch, programs, sums, row_weight ? static_cast<double>(rows) * *row_weight : sums.weight,
+    report.weight = programs.whole->is_mean() ? static_cast<double>(rows) : sums.weight();
+    report.loss = sums.loss() / sums.weight();
+    take_step(state, batch, programs, sums, row_weight ? static_cast<double>(rows) * *row_weight : sums.weight(),
               progress, report);
   }
   give_back(std::move(sums));

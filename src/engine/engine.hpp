@@ -23,9 +23,9 @@ class Engine {
                   std::optional<double> row_weight = {});
   /// The mean weight of the rows, where a step is to divide by it: see mean_row_weight.
   [[nodiscard]] std::optional<double> row_weight(const State& state, const Dataset& data);
-  /// Traces the objective on such data, so that its errors come before the first step. Throws ModelError for a
-  /// parameter that the state lacks, or has in another shape.
-  void check(const State& state, const Dataset& data, Mode mode) const;
+  /// Traces the objective on such data, so that its errors come before the first step, and names what it reports.
+  /// Throws ModelError for a parameter that the state lacks, or has in another shape.
+  std::vector<std::string> check(const State& state, const Dataset& data, Mode mode) const;
   /// The state with the parameters to evaluate with: an average, say, where the optimizer keeps one.
   [[nodiscard]] State evaluation_state(const State& state);
   /// The loss over all rows; the predictions, (rows, ...), where the objective is a model's.
@@ -41,11 +41,14 @@ class Engine {
   [[nodiscard]] Workers& workers() { return workers_; }
 
  private:
-  /// What the shards of a batch hand in, summed: gradient, observations, loss and weight.
+  /// What the shards of a batch hand in, summed: gradient, observations, loss and weight, reports.
   struct Sums {
     std::byte* gradient;
-    double loss, weight;
+    const double* numbers;
     Block lent = {};  ///< by the pool, where one shard's own memory does not hold it
+
+    [[nodiscard]] double loss() const { return numbers[0]; }
+    [[nodiscard]] double weight() const { return numbers[1]; }
   };
   Sums sum_over_shards(const State& state, const RowSelection& batch, const BatchPrograms& programs);
   void give_back(Sums sums);

@@ -37,8 +37,12 @@ std::unique_ptr<Evaluator::Pass> Evaluator::make_pass(std::int64_t rows, const D
       pass->weight = loss.weight.dtype();
     }
   }
+  for (const TracedReport& report : traced.reports) {
+    outputs.push_back({report.sum});
+    pass->reports.push_back(report.name);
+  }
   pass->separable = keeps_samples_apart(traced, rows);
-  pass->program.emplace(*traced.graph, traced.columns, traced.parameters, layout, outputs);
+  pass->program.emplace(*traced.graph, traced.columns, traced.parameters, layout, outputs, traced.random);
   return pass;
 }
 
@@ -77,9 +81,14 @@ LossSum Evaluator::operator()(const State& state, const Dataset& data, Tensor& p
     into = predictions.mutable_raw();
   }
   LossSum total;
+  for (const std::string& name : pass_for(size, data, *state.layout).reports) total.reports.emplace_back(name, 0);
+  const auto ended = [&] {
+    for (auto& [name, value] : total.reports) value /= static_cast<double>(rows);
+    return std::move(total);
+  };
   if (!data.streams()) {
-    add(total, state, data, size, into, pool, workers);
-    return total;
+    add(total, state, {data, 0, into}, size, pool, workers);
+    return ended();
   }
   const std::int64_t part = 4 * size;  // whole shards, so that it is the same sum
   std::vector<std::int64_t> all(static_cast<std::size_t>(rows));
@@ -87,39 +96,44 @@ LossSum Evaluator::operator()(const State& state, const Dataset& data, Tensor& p
   data::ReadAhead ahead(data, data::in_portions(std::move(all), part), workers.threads());
   for (std::int64_t done = 0; done < rows; done += part) {
     const Dataset read = ahead.next();
-    add(total, state, read, size, into ? into + static_cast<std::size_t>(done) * row_bytes : nullptr, pool, workers);
+    std::byte* const predicted = into ? into + static_cast<std::size_t>(done) * row_bytes : nullptr;
+    add(total, state, {read, done, predicted}, size, pool, workers);
   }
-  return total;
+  return ended();
 }
 
-void Evaluator::add(LossSum& total, const State& state, const Dataset& part, std::int64_t size, std::byte* predictions,
-                    BlockPool& pool, Workers& workers) {
-  const std::int64_t rows = part.rows();
+void Evaluator::add(LossSum& total, const State& state, const Part& part, std::int64_t size, BlockPool& pool,
+                    Workers& workers) {
+  const std::int64_t rows = part.rows.rows();
   size = std::min(rows, size);
   const std::int64_t shards = (rows + size - 1) / size;
-  const Pass& whole = pass_for(size, part, *state.layout);
-  const Pass& last = pass_for(rows - (shards - 1) * size, part, *state.layout);
-  const std::size_t shard_bytes = whole.has_prediction ? whole.prediction().bytes() : 0;
-  std::vector<double> sums(static_cast<std::size_t>(2 * shards));
+  const Pass& whole = pass_for(size, part.rows, *state.layout);
+  const Pass& last = pass_for(rows - (shards - 1) * size, part.rows, *state.layout);
+  const std::size_t shard_bytes = whole.has_prediction ? whole.prediction().bytes() : 0, each = whole.numbers();
+  std::vector<double> sums(each * static_cast<std::size_t>(shards));
   workers.run(shards, [&](std::int64_t i) {
     const Pass& pass = i + 1 < shards ? whole : last;
     const auto shard = static_cast<std::size_t>(i);
     std::vector<const std::byte*> columns;
     for (std::size_t c = 0; c < pass.columns.size(); ++c) {
       const std::size_t row_bytes = pass.columns[c].row.bytes();
-      columns.push_back(part.columns()[c].second.raw() + shard * static_cast<std::size_t>(size) * row_bytes);
+      columns.push_back(part.rows.columns()[c].second.raw() + shard * static_cast<std::size_t>(size) * row_bytes);
     }
     std::vector<std::byte*> outputs;
-    if (pass.has_prediction) outputs.push_back(predictions + shard * shard_bytes);
-    if (pass.sum) outputs.push_back(reinterpret_cast<std::byte*>(&sums[2 * shard]));
-    if (pass.weight) outputs.push_back(reinterpret_cast<std::byte*>(&sums[2 * shard + 1]));
+    const auto number = [&](std::size_t k) { return reinterpret_cast<std::byte*>(&sums[each * shard + k]); };
+    if (pass.has_prediction) outputs.push_back(part.predictions + shard * shard_bytes);
+    if (pass.sum) outputs.push_back(number(0));
+    if (pass.weight) outputs.push_back(number(1));
+    for (std::size_t k = 2; k < each; ++k) outputs.push_back(number(k));
     const auto memory = pool.take(pass.program->memory_bytes());
-    pass.program->run(columns, state.parameters, outputs, memory.data(), workers);
+    pass.program->run(columns, state.parameters, outputs, memory.data(), workers,
+                      {.seed = state.seed, .begin = part.begin + i * size});
   });
-  for (std::size_t i = 0; i < sums.size(); i += 2) {
-    const Pass& pass = i + 2 < sums.size() ? whole : last;
+  for (std::size_t i = 0; i < sums.size(); i += each) {
+    const Pass& pass = i + each < sums.size() ? whole : last;
     if (pass.sum) total.sum += number_at(&sums[i], *pass.sum);
     total.weight += pass.weight ? number_at(&sums[i + 1], *pass.weight) : pass.known_weight;
+    for (std::size_t k = 2; k < each; ++k) total.reports[k - 2].second += number_at(&sums[i + k], pass.dtype);
   }
 }
 

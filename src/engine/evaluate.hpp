@@ -10,17 +10,18 @@
 
 namespace thalweg {
 
-/// The loss over a set: sum / weight.
+/// The loss over a set, sum / weight, and what the objective reports of it, as means over the rows.
 struct LossSum {
   double sum = 0, weight = 0;
+  Metrics reports = {};
 };
 
 class Evaluator {
  public:
   explicit Evaluator(EvaluationFunction function) : function_(std::move(function)) {}
 
-  /// The predictions, (rows, ...), are written to `predictions` where the function has them. Throws UsageError for a
-  /// set of no rows.
+  /// The predictions, (rows, ...), are written to `predictions` where the function has them. Random numbers follow from
+  /// the state's seed and each row's place in the set. Throws UsageError for a set of no rows.
   LossSum operator()(const State& state, const Dataset& data, Tensor& predictions, BlockPool& pool, Workers& workers);
 
  private:
@@ -33,6 +34,10 @@ class Evaluator {
     bool separable = true, has_prediction = false;
     std::optional<DType> sum = {}, weight = {};  ///< what they are written as, where they are
     double known_weight = 0;                     ///< where the weight is not written
+    std::vector<std::string> reports = {};
+
+    /// Numbers that it writes at most: the loss, its weight, the sum of each report.
+    [[nodiscard]] std::size_t numbers() const { return 2 + reports.size(); }
 
     [[nodiscard]] Signature prediction() const { return has_prediction ? program->output(0) : Signature{}; }
   };
@@ -40,9 +45,14 @@ class Evaluator {
   [[nodiscard]] std::unique_ptr<Pass> make_pass(std::int64_t rows, const Dataset& data, const Layout& layout) const;
   /// Rows a shard; depends on the rows and the model alone.
   std::int64_t shard_rows(const Dataset& data, const Layout& layout);
-  /// Adds what rows that are in memory give, in shards of at most `size`.
-  void add(LossSum& total, const State& state, const Dataset& part, std::int64_t size, std::byte* predictions,
-           BlockPool& pool, Workers& workers);
+  /// Rows of the set that are in memory: `begin` is the place of the first, and their predictions go to `predictions`.
+  struct Part {
+    const Dataset& rows;
+    std::int64_t begin;
+    std::byte* predictions;
+  };
+  /// Adds what they give, in shards of at most `size`; reports as sums.
+  void add(LossSum& total, const State& state, const Part& part, std::int64_t size, BlockPool& pool, Workers& workers);
 
   EvaluationFunction function_;
   std::shared_ptr<const Layout> layout_;  // of the passes

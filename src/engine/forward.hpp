@@ -5,6 +5,7 @@
 #include <span>
 #include <vector>
 
+#include "engine/random_block.hpp"
 #include "nn/trace.hpp"
 #include "plan/program.hpp"
 #include "thalweg/state.hpp"
@@ -21,19 +22,25 @@ class ForwardProgram {
   };
   /// Throws ModelError for a parameter that the layout lacks, or has in another shape.
   ForwardProgram(const Graph& graph, const std::vector<Var>& inputs, const std::vector<TracedParameter>& parameters,
-                 const Layout& layout, const std::vector<Output>& outputs);
+                 const Layout& layout, const std::vector<Output>& outputs,
+                 const std::optional<RandomInputs>& random = {});
 
   [[nodiscard]] const Program& program() const { return program_; }
-  [[nodiscard]] std::size_t memory_bytes() const { return program_.arena_bytes(); }
+  [[nodiscard]] std::size_t memory_bytes() const {
+    return random_at_ + (samples_ > 0 ? random_block_bytes(samples_) : 0);
+  }
   [[nodiscard]] const Signature& output(std::size_t i) const { return outputs_[i]; }
 
   /// `parameters` is the flat block of the layout; `outputs` are the places of those that are not in place of an input.
+  /// Random numbers follow from `draws`.
   void run(std::span<const std::byte* const> inputs, const Tensor& parameters, std::span<std::byte* const> outputs,
-           std::byte* memory, Workers& workers) const;
+           std::byte* memory, Workers& workers, const Draws& draws = {}) const;
 
  private:
   std::vector<Signature> outputs_;
   Program program_;
+  std::int64_t samples_ = 0;  // that draw random numbers
+  std::size_t random_at_ = 0;
 };
 
 }  // namespace thalweg

@@ -61,7 +61,8 @@ StepCost Engine::measure(const State& given, const Dataset& batch, std::int64_t 
                    all_of(both.program().bytes_moved()) - cost.forward.bytes};
   cost.update = {0, updater_.program().program->operations(), updater_.program().program->bytes_moved()};
 
-  const std::size_t block = TreeSum::block_bytes(layout.trained_size + layout.statistics_size, layout.dtype, 2);
+  const std::size_t block =
+      TreeSum::block_bytes(layout.trained_size + layout.statistics_size, layout.dtype, both.doubles());
   const auto run_forward = [&] {
     workers_.run(whole_shards, [&](std::int64_t i) {
       const auto sums = pool_.take(block), memory = pool_.take(forward->memory_bytes());
@@ -78,7 +79,7 @@ StepCost Engine::measure(const State& given, const Dataset& batch, std::int64_t 
   Sums sums = sum_over_shards(state, rows, programs);
   cost.update.seconds = median_seconds([&] {
     (void)norm_->of(sums.gradient, workers_);
-    update(state, sums, sums.weight, 1, optimizer().lr, {});
+    update(state, sums, sums.weight(), 1, optimizer().lr, {});
   });
   give_back(std::move(sums));
   return cost;

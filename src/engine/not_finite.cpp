@@ -54,8 +54,9 @@ void explain_not_finite(const EvaluationFunction& function, const State& state, 
     check_columns(state, batch, begin, count);
     const ShardProgram seen(function, count, columns_of(batch.data), layout, {false, false, false, false, false});
     const Block memory(seen.memory_bytes());
-    double sums[shard_doubles] = {};
-    if (const auto op = seen.find_not_finite({state, batch, begin, gradient.data(), sums}, memory.data(), workers)) {
+    std::vector<double> sums(static_cast<std::size_t>(seen.doubles()));
+    const ShardProgram::Call call{state, batch, begin, gradient.data(), sums.data()};
+    if (const auto op = seen.find_not_finite(call, memory.data(), workers)) {
       where = "first in the op " + *op;
       break;
     }

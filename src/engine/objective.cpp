@@ -21,6 +21,11 @@ bool Batch::has(std::string_view name) const {
   return std::ranges::any_of(columns_, [&](const auto& column) { return column.first == name; });
 }
 
+std::int64_t Batch::rows() const {
+  const auto counted = std::ranges::find_if(columns_, [](const auto& column) { return column.second.rank() > 0; });
+  return counted == columns_.end() ? 1 : counted->second.dim(0);
+}
+
 Objective objective_of(ModelFunction model, LossFunction loss) {
   return [model = std::move(model), loss = std::move(loss)](Scope s, const Batch& b) {
     return loss(model(s, b["input"]), b["target"], b.has("weight") ? b["weight"] : Var{});
@@ -56,6 +61,28 @@ bool are_columns_of(const std::vector<ColumnSpec>& columns, const Dataset& data)
   });
 }
 
+namespace {
+
+/// A part that is called twice observes twice: first (1 - a) old + a x, then (1 - b) of that + b y, which is one
+/// movement towards a mean of x and y.
+std::vector<Observation> one_for_each_statistic(const std::vector<Observation>& observed) {
+  std::vector<Observation> joined;
+  for (const Observation& next : observed) {
+    const auto before = std::ranges::find(joined, next.statistic, &Observation::statistic);
+    if (before == joined.end()) {
+      joined.push_back(next);
+      continue;
+    }
+    const double kept = (1 - next.momentum) * before->momentum, together = kept + next.momentum;
+    if (together == 0) continue;
+    before->value = (kept / together) * before->value + (next.momentum / together) * next.value;
+    before->momentum = together;
+  }
+  return joined;
+}
+
+}  // namespace
+
 TracedObjective trace_objective(const EvaluationFunction& function, const std::vector<ColumnSpec>& columns,
                                 std::int64_t rows, Mode mode, DType dtype) {
   TracedObjective traced;
@@ -71,8 +98,9 @@ TracedObjective trace_objective(const EvaluationFunction& function, const std::v
   }
   traced.result = function(Scope(context, ""), Batch(std::move(named)));
   traced.parameters = std::move(context.parameters);
-  traced.observations = std::move(context.observations);
+  traced.observations = one_for_each_statistic(context.observations);
   traced.random = context.random;
+  traced.reports = std::move(context.reports);
   return traced;
 }
 

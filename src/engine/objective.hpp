@@ -35,6 +35,7 @@ struct TracedObjective {
   std::vector<TracedParameter> parameters;
   std::vector<Observation> observations;
   std::optional<RandomInputs> random;
+  std::vector<TracedReport> reports;
   Evaluated result;
 };
 

@@ -19,6 +19,7 @@ void OneShard::begin(const ShardProgram& program, const State& state, const RowS
   const std::size_t bytes = gradient_bytes(*state.layout);
   if (gradient_.size() < bytes) gradient_ = Block(bytes);
   if (memory_.size() < program.memory_bytes()) memory_ = Block(program.memory_bytes());
+  sums_.assign(static_cast<std::size_t>(program.doubles()), 0);
   if (data_ != batch.data.identity()) {
     kept_.columns.clear();
     for (const auto& [name, values] : batch.data.columns()) kept_.columns.push_back(data::row_source(values));

@@ -12,12 +12,12 @@ class OneShard {
   [[nodiscard]] static bool is_for(const ShardProgram& program, const Layout& layout);
   void run(const ShardProgram& program, const State& state, const RowSelection& batch, Workers& workers) {
     if (program_ != &program || data_ != batch.data.identity()) begin(program, state, batch);
-    program.run({state, batch, 0, gradient(), sums_}, memory_.data(), workers, kept_);
+    program.run({state, batch, 0, gradient(), sums_.data()}, memory_.data(), workers, kept_);
   }
 
   [[nodiscard]] std::byte* gradient() const { return gradient_.data(); }
-  /// The loss and its weight.
-  [[nodiscard]] const double* sums() const { return sums_; }
+  /// The numbers besides the gradient, as the program hands them in.
+  [[nodiscard]] const double* sums() const { return sums_.data(); }
 
  private:
   void begin(const ShardProgram& program, const State& state, const RowSelection& batch);
@@ -25,7 +25,7 @@ class OneShard {
   const ShardProgram* program_ = nullptr;
   std::shared_ptr<const char> data_;
   Block gradient_, memory_;
-  double sums_[shard_doubles] = {};
+  std::vector<double> sums_;
   ShardProgram::Kept kept_;
 };
 

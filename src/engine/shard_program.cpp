@@ -2,10 +2,9 @@
 
 #include <algorithm>
 #include <cstring>
-#include <numeric>
 
 #include "core/error.hpp"
-#include "core/random.hpp"
+#include "engine/random_block.hpp"
 #include "engine/shards.hpp"
 #include "graph/graph.hpp"
 #include "kernels/copy_rows.hpp"
@@ -17,17 +16,7 @@ namespace thalweg {
 namespace {
 
 enum ShardBase { parameters_base = first_user_base, gradient_base, sums_base, random_base, first_column_base };
-// the random block: seed and step in f64, then the place of each row in the batch in i32
-constexpr std::int64_t step_offset = sizeof(double), places_offset = 2 * sizeof(double);
-
 std::size_t aligned(std::size_t bytes) { return (bytes + 63) / 64 * 64; }
-
-void fill_random_block(std::byte* block, const State& state, std::int64_t begin, std::int64_t rows) {
-  const double numbers[] = {seed_number(state.seed), static_cast<double>(state.step)};
-  std::memcpy(block, numbers, sizeof(numbers));
-  auto* places = reinterpret_cast<std::int32_t*>(block + places_offset);
-  std::iota(places, places + rows, static_cast<std::int32_t>(begin));
-}
 
 /// Whether all values together are so small that to compute some of them again would save nothing.
 bool fits_a_cache(const Graph& graph) {
@@ -54,6 +43,7 @@ ShardProgram::ShardProgram(const EvaluationFunction& function, std::int64_t rows
   bind_observations(draft, layout);
   const Evaluated& result = draft.traced.result;
   if (result.loss.sum.defined()) bind_loss(draft);
+  bind_reports(draft);
   if (result.loss.sum.defined() && with_gradient) {
     passes.backward_begins = draft.traced.graph->size();
     const std::vector<Var> gradient = gradients(result.loss.sum, draft.trained);
@@ -78,9 +68,7 @@ void ShardProgram::bind_inputs(Draft& draft, const Layout& layout) {
     draft.gradients_at.push_back({gradient_base, entry.offset * element});
   }
   if (const auto& random = draft.traced.random) {
-    draft.inputs.push_back({random->seed, {random_base, 0}});
-    draft.inputs.push_back({random->step, {random_base, step_offset}});
-    draft.inputs.push_back({random->places, {random_base, places_offset}});
+    bind_random(*random, random_base, draft.inputs);
     random_ = true;
   }
 }
@@ -116,6 +104,14 @@ void ShardProgram::bind_loss(Draft& draft) {
   }
 }
 
+void ShardProgram::bind_reports(Draft& draft) {
+  for (const TracedReport& report : draft.traced.reports) {
+    const auto offset = doubles() * static_cast<std::int64_t>(sizeof(double));
+    reports_.push_back(report.name);
+    draft.outputs.push_back({report.sum, {sums_base, offset}});
+  }
+}
+
 void ShardProgram::place_memory() {
   std::size_t end = program_->arena_bytes();
   const auto next = [&](std::size_t bytes) {
@@ -125,8 +121,8 @@ void ShardProgram::place_memory() {
   };
   const auto rows = static_cast<std::size_t>(rows_);
   bases_at_ = next((first_column_base + columns_.size()) * sizeof(std::byte*));
-  sums_at_ = next(shard_doubles * sizeof(double));
-  random_at_ = next(random_ ? places_offset + rows * sizeof(std::int32_t) : 0);
+  sums_at_ = next(static_cast<std::size_t>(doubles()) * sizeof(double));
+  random_at_ = next(random_ ? random_block_bytes(rows_) : 0);
   columns_at_ = next(0);
   for (const ColumnSpec& column : columns_) (void)next(column.row.bytes() * rows);
   memory_bytes_ = next(0);
@@ -138,7 +134,7 @@ std::span<std::byte* const> ShardProgram::bases(const Call& call, std::byte* mem
   bases[gradient_base - first_user_base] = call.gradient;
   bases[sums_base - first_user_base] = memory + sums_at_;
   bases[random_base - first_user_base] = memory + random_at_;
-  if (random_) fill_random_block(memory + random_at_, call.state, call.begin, rows_);
+  if (random_) fill_random_block(memory + random_at_, {call.state.seed, call.state.step, call.begin}, rows_);
   const auto begin = static_cast<std::size_t>(call.begin), rows = static_cast<std::size_t>(rows_);
   if (!call.batch.rows.empty()) data::check_rows(call.batch.rows.subspan(begin, rows), call.batch.data.rows());
   std::byte* into = memory + columns_at_;
@@ -158,8 +154,9 @@ std::span<std::byte* const> ShardProgram::bases(const Call& call, std::byte* mem
 }
 
 void ShardProgram::read_sums(const std::byte* memory, double* sums) const {
-  if (!loss_) return;
   const std::byte* at = memory + sums_at_;
+  for (std::int64_t i = 2; i < doubles(); ++i) sums[i] = number_at(at + i * sizeof(double), dtype_);
+  if (!loss_) return;
   sums[0] = number_at(at, loss_->sum);
   sums[1] = loss_->known_weight ? *loss_->known_weight : number_at(at + sizeof(double), loss_->weight);
 }

@@ -53,8 +53,12 @@ class ShardProgram {
   }
   /// Whether the loss is a scalar whose origin is not known: a mean over the batch already.
   [[nodiscard]] bool is_mean() const { return is_mean_; }
+  /// What is reported of a batch besides the loss: its names.
+  [[nodiscard]] const std::vector<std::string>& reports() const { return reports_; }
+  /// Numbers besides the gradient: the loss, its weight, and of each report the sum over the samples.
+  [[nodiscard]] std::int64_t doubles() const { return shard_doubles + std::ssize(reports_); }
 
-  /// Where a shard begins in a batch, and where what it gives goes. `sums` are the loss and its weight.
+  /// Where a shard begins in a batch, and where what it gives goes. `sums` has place for `doubles` numbers.
   struct Call {
     const State& state;
     const RowSelection& batch;
@@ -85,6 +89,7 @@ class ShardProgram {
   void bind_inputs(Draft& draft, const Layout& layout);
   void bind_observations(Draft& draft, const Layout& layout);
   void bind_loss(Draft& draft);
+  void bind_reports(Draft& draft);
   void place_memory();
   /// Where everything is, with the rows of the batch in their place; the columns' rows where they are known already.
   std::span<std::byte* const> bases(const Call& call, std::byte* memory, const Kept* kept = nullptr) const;
@@ -98,6 +103,7 @@ class ShardProgram {
   bool random_ = false;  // whether it reads the random block
   std::vector<Movement> movements_;
   std::optional<LossSums> loss_;
+  std::vector<std::string> reports_;
   // where things are in the memory of a run, behind the arena
   std::size_t bases_at_ = 0, sums_at_ = 0, random_at_ = 0, columns_at_ = 0, memory_bytes_ = 0;
 };

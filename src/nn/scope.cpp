@@ -3,11 +3,13 @@
 #include "thalweg/scope.hpp"
 
 #include <algorithm>
+#include <limits>
 
 #include "core/error.hpp"
 #include "core/random.hpp"
 #include "nn/trace.hpp"
 #include "ops/random.hpp"
+#include "thalweg/ops.hpp"
 
 namespace thalweg {
 
@@ -15,16 +17,33 @@ Scope Scope::operator/(std::string_view name) const {
   if (name.empty() || name.find('/') != std::string_view::npos) {
     fail<UsageError>("[scope] '{}' below '{}'. Hint: a name is not empty and has no '/'.", name, path_);
   }
-  return {*context_, path_.empty() ? std::string(name) : path_ + "/" + std::string(name)};
+  Scope below = *this;
+  for (std::string* path : {&below.path_, &below.call_}) *path += (path->empty() ? "" : "/") + std::string(name);
+  return below;
+}
+
+Scope Scope::share(std::string_view name) const {
+  Scope below = *this / name;
+  const int call = ++context_->calls[below.call_];
+  if (call > 1) below.call_ += "#" + std::to_string(call);
+  return below;
 }
 
 Var Scope::declare(std::string_view name, const Shape& shape, const ParameterOptions& options, bool statistic) const {
-  const std::string path = (*this / name).path();
-  if (!context_->parameter_names.insert(path).second) {
+  const Scope place = *this / name;
+  const std::string& path = place.path_;
+  const bool is_free = context_->parameter_names.insert(place.call_).second;
+  const auto known = std::ranges::find(context_->parameters, path, &TracedParameter::name);
+  if (!is_free || (known != context_->parameters.end() && place.call_ == path)) {
     fail<UsageError>(
         "[scope] the parameter '{}' is declared twice. Hint: give each layer a scope of its own, s / \"name\"; "
-        "to use one parameter twice, keep its Var.",
+        "to call a part twice, s.share(\"name\") each time.",
         path);
+  }
+  if (known != context_->parameters.end()) {
+    if (known->var.shape() == shape && known->statistic == statistic) return known->var;
+    fail<UsageError>("[scope] '{}' is {} at the first call of the part that shares it, and {} at a later one", path,
+                     known->var.shape(), shape);
   }
   const Var var = context_->graph.input(path, shape, context_->dtype);
   context_->parameters.push_back({path, options, var, statistic});
@@ -53,12 +72,8 @@ void Scope::observe(std::string_view statistic, const Var& observed, double mome
   context_->observations.push_back({path, observed, momentum});
 }
 
-Var Scope::uniform(std::string_view name, const Shape& shape) const {
-  const std::string path = (*this / name).path();
-  if (context_->mode == Mode::evaluate) {
-    fail<UsageError>("[scope] random numbers '{}' in evaluation. Hint: draw them only where s.mode() is Mode::train.",
-                     path);
-  }
+Var Scope::draw(std::string_view name, const Shape& shape, DType dtype, bool normal) const {
+  const std::string path = (*this / name).call_;
   if (!context_->random_names.insert(path).second) {
     fail<UsageError>("[scope] the random numbers '{}' are drawn twice. Hint: give each a name of its own.", path);
   }
@@ -72,7 +87,41 @@ Var Scope::uniform(std::string_view name, const Shape& shape) const {
                         graph.input("random:places", {context_->samples}, i32)};
   }
   const auto& [seed, step, places] = *context_->random;
-  return random_uniform(seed, step, places, path, shape, context_->dtype);
+  return normal ? random_normal(seed, step, places, path, shape, dtype)
+                : random_uniform(seed, step, places, path, shape, dtype);
+}
+
+Var Scope::uniform(std::string_view name, const Shape& shape) const {
+  return draw(name, shape, context_->dtype, false);
+}
+
+Var Scope::normal(std::string_view name, const Shape& shape) const { return draw(name, shape, context_->dtype, true); }
+
+Var Scope::integers(std::string_view name, const Shape& shape, std::int64_t low, std::int64_t high) const {
+  constexpr std::int64_t least = std::numeric_limits<std::int32_t>::min(),
+                         most = std::numeric_limits<std::int32_t>::max();
+  if (low >= high || low < least || high - 1 > most) {
+    fail<UsageError>("[scope] whole numbers '{}' of {}, ..., {}. Wanted: low < high, within 32 bits",
+                     (*this / name).path(), low, high - 1);
+  }
+  const double count = static_cast<double>(high - low);
+  return cast(floor(draw(name, shape, f64, false) * count) + static_cast<double>(low), i32);
+}
+
+void Scope::report(std::string_view name, const Arg& values) const {
+  std::string path = (*this / name).call_;
+  const Var given = as_var(values, context_->graph.number(0, context_->dtype));
+  expect_of_graph("report", given, context_->graph, values.source());
+  if (path == "loss" || std::ranges::count(context_->reports, path, &TracedReport::name) > 0)
+    fail<UsageError>("[report] '{}' is taken{}. Hint: give each a name of its own.", path, at(values.source()));
+  const bool is_scalar = given.rank() == 0;
+  if (!is_scalar && given.dim(0) % context_->samples != 0) {
+    fail<UsageError>("[report] '{}' is {} for a batch of {}{}. Wanted: one value a sample, or a scalar", path,
+                     given.shape(), context_->samples, at(values.source()));
+  }
+  const Var numbers = is_float(given.dtype()) ? given : cast(given, context_->dtype);
+  const auto samples = static_cast<double>(context_->samples);
+  context_->reports.push_back({std::move(path), (is_scalar ? numbers : mean(numbers)) * samples});
 }
 
 Mode Scope::mode() const { return context_->mode; }

@@ -1,6 +1,7 @@
 #pragma once
 // What a Scope writes to while an objective is traced.
 
+#include <map>
 #include <optional>
 #include <set>
 #include <string>
@@ -25,6 +26,12 @@ struct Observation {
   double momentum;
 };
 
+/// What is reported of a batch: a mean over its samples, as a sum.
+struct TracedReport {
+  std::string name;
+  Var sum;
+};
+
 /// The inputs of the graph that its random numbers follow from.
 struct RandomInputs {
   Var seed, step;  // f64 scalars
@@ -39,7 +46,10 @@ struct TraceContext {
   std::vector<TracedParameter> parameters = {};  // in order of declaration
   std::vector<Observation> observations = {};
   std::optional<RandomInputs> random = {};  // where it is asked for
+  std::vector<TracedReport> reports = {};
+  // names that are taken, and how often each shared part was called: by the place of the call, see Scope::share
   std::set<std::string, std::less<>> parameter_names = {}, random_names = {};
+  std::map<std::string, int, std::less<>> calls = {};
 };
 
 }  // namespace thalweg

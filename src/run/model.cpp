@@ -72,7 +72,7 @@ void plan_blocks(Model::Parts& parts, const TracedObjective& traced) {
   const Var y = traced.result.prediction;
   parts.outputs = y.size() / Model::Parts::block_rows;
   parts.forward.emplace(*traced.graph, traced.columns, traced.parameters, *parts.state.layout,
-                        std::vector<ForwardProgram::Output>{{y}});
+                        std::vector<ForwardProgram::Output>{{y}}, traced.random);
 }
 
 std::filesystem::path file_of(const std::filesystem::path& path) {

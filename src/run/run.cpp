@@ -164,6 +164,9 @@ StepReport step_from(const Json& line, std::vector<std::string>& layers) {
                     .gradient_norm = number_or_nan(line.at("gradient_norm")),
                     .lr = number_or_nan(line.at("lr")),
                     .samples = count_in(line, "samples")};
+  if (const auto reported = line.find("reported"); reported != line.end()) {
+    for (const auto& [name, value] : reported->items()) report.metrics.emplace_back(name, number_or_nan(value));
+  }
   const auto norms = line.find("layer_norms");
   if (norms == line.end()) return report;
   std::vector<std::string> named;
@@ -214,6 +217,7 @@ void MetricsLog::add(const StepReport& r, const std::vector<std::string>& layers
             {"lr", r.lr},
             {"samples", r.samples},
             {"total_steps", r.total_steps}};
+  for (const auto& [name, value] : r.metrics) line["reported"][name] = value;
   for (std::size_t i = 0; i < r.layer_norms.size(); ++i) line["layer_norms"][layers[i]] = r.layer_norms[i];
   add_line(line.dump());
 }

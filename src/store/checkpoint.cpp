@@ -61,11 +61,12 @@ json entry_json(const ParameterEntry& entry) {
 /// A number that may be infinite or none, which JSON has no numbers for.
 json number_json(double x) { return std::isfinite(x) ? json(x) : json(fmt::format("{}", x)); }
 
-double number_from(const json& j, const char* key) {
+template <class Key>
+double number_from(const json& j, const Key& key) {
   const json& value = j.at(key);
   if (value.is_number()) return value;
   const auto number = value.is_string() ? parse_number(value.get_ref<const std::string&>()) : std::nullopt;
-  if (!number) fail<ModelError>("[checkpoint] '{}' is not a number", key);
+  if (!number) fail<ModelError>("[checkpoint] '{}' is {}, no number", key, value.dump());
   return *number;
 }
 
@@ -90,6 +91,8 @@ json position_json(const RunPosition& p) {
              {{"bad_checks", p.plateau.bad_checks},
               {"cooldown", p.plateau.cooldown},
               {"factor", number_json(p.plateau.factor)}}}};
+  for (const RunPosition::Running& report : p.reports)
+    j["reports"].push_back({report.name, number_json(report.sum), number_json(report.weight)});
   if (p.best_value) j["best_value"] = number_json(*p.best_value);
   if (p.plateau.best) j["plateau"]["best"] = number_json(*p.plateau.best);
   return j;
@@ -103,6 +106,10 @@ RunPosition position_from(const json& j, std::int64_t step) {
   p.best_epoch = whole_from(j, "best_epoch", 0, step);
   p.best_step = whole_from(j, "best_step", 0, step);
   p.epochs_recorded = whole_from(j, "epochs_recorded", 0, step);
+  if (j.contains("reports")) {
+    for (const json& report : j["reports"])
+      p.reports.push_back({report.at(0), number_from(report, 1), number_from(report, 2)});
+  }
   if (j.contains("best_value")) p.best_value = number_from(j, "best_value");
   const json& plateau = j.at("plateau");
   p.plateau.bad_checks = whole_from(plateau, "bad_checks", 0, most - 1);

@@ -89,21 +89,25 @@ void add_metrics(Evaluation& result, const LossFunction& loss, Task task, const 
   }
 }
 
+void add_task_metrics(Evaluation& result, const LossFunction& loss, Tensor predictions, const Dataset& data) {
+  const Task task = task_on(loss, data);
+  if (task == Task::language) {
+    add_text_metrics(result, loss, data);
+    return;
+  }
+  result.predictions = std::move(predictions);
+  if (task == Task::regression) put_back(result.predictions, data.unit());
+  add_metrics(result, loss, task, data);
+}
+
 }  // namespace
 
 Evaluation measured(const LossSum& total, Tensor predictions, const LossFunction* loss, const Dataset& data) {
   Evaluation result;
   result.rows = data.rows();
   result.metrics.emplace_back("loss", total.sum / total.weight);
-  if (!loss || !data.has("target")) return result;
-  const Task task = task_on(*loss, data);
-  if (task == Task::language) {
-    add_text_metrics(result, *loss, data);
-    return result;
-  }
-  result.predictions = std::move(predictions);
-  if (task == Task::regression) put_back(result.predictions, data.unit());
-  add_metrics(result, *loss, task, data);
+  if (loss && data.has("target")) add_task_metrics(result, *loss, std::move(predictions), data);
+  std::ranges::copy(total.reports, std::back_inserter(result.metrics));
   return result;
 }
 

@@ -122,12 +122,13 @@ class Fit {
 
   /// What would fail after the first epoch fails before the first step.
   void check_objective() {
-    engine_.check(state_, *training_, Mode::train);
+    std::vector<std::string> measured = engine_.check(state_, *training_, Mode::train);
+    measured.insert(measured.begin(), "loss");
     row_weight_ = engine_.row_weight(state_, *training_);
-    if (validation_) engine_.check(state_, *validation_, Mode::evaluate);
-    std::vector<std::string> measured = {"loss"};
     if (validation_) {
+      const std::vector<std::string> reports = engine_.check(state_, *validation_, Mode::evaluate);
       for (const std::string& name : metric_names(loss_, *validation_)) measured.push_back("validation." + name);
+      for (const std::string& name : reports) measured.push_back("validation." + name);
     }
     const auto expect = [&](const std::string& metric, std::string_view who) {
       if (std::ranges::find(measured, metric) != measured.end()) return;
@@ -197,6 +198,7 @@ class Fit {
       position_.epoch_loss += report.loss * report.weight;
       position_.epoch_weight += report.weight;
     }
+    for (const auto& [name, value] : report.metrics) add_report(name, value, static_cast<double>(report.samples));
     if (options_.on_step) options_.on_step(report);
     if (state_.step == report.epoch * steps_an_epoch_ || state_.step == position_.total_steps) end_epoch();
     const bool asked = options_.stop.stop_requested();
@@ -210,6 +212,14 @@ class Fit {
     }
     const bool is_last = ended || over_;
     if (report.weight != 0 || is_last) keep(std::move(report), is_last);  // a step that counts nothing has no loss
+  }
+
+  void add_report(const std::string& name, double value, double weight) {
+    auto at = std::ranges::find(position_.reports, name, &RunPosition::Running::name);
+    if (at == position_.reports.end()) at = position_.reports.insert(at, {name});
+    if (!std::isfinite(value)) return;
+    at->sum += value * weight;
+    at->weight += weight;
   }
 
   /// Memory for the reports of a long run would grow for as long as it trains: where there are as many as wanted, every
@@ -231,7 +241,9 @@ class Fit {
     report.epoch = (state_.step - 1) / steps_an_epoch_ + 1;
     report.step = state_.step;
     report.metrics.emplace_back("loss", position_.epoch_loss / position_.epoch_weight);
+    for (const auto& [name, sum, weight] : position_.reports) report.metrics.emplace_back(name, sum / weight);
     position_.epoch_loss = position_.epoch_weight = 0;
+    position_.reports.clear();
     if (validation_) {
       for (const auto& [name, value] :
            evaluation_on(engine_, engine_.evaluation_state(state_), loss_, *validation_).metrics)

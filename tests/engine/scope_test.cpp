@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 
 #include "thalweg/thalweg.hpp"
@@ -105,14 +106,195 @@ TEST(Random, IsUniform) {
   EXPECT_NEAR(squares / draws, 1.0 / 3, 4 * std::sqrt(4.0 / 45 / draws));
 }
 
-TEST(Random, IsRefusedInEvaluationAndTwiceUnderOneName) {
-  const auto always = [](Scope s, Var x) { return nn::dense(s / "out", x * s.uniform("mask", x.shape()), 1); };
-  Trainer trainer(always, loss::mse, optim::sgd({.lr = 0.1}));
-  const Dataset data = numbers();
-  EXPECT_NO_THROW((void)trainer.fit(data, {.epochs = 1}));
-  EXPECT_THROW((void)trainer.evaluate(data), UsageError);
+TEST(Random, TwiceUnderOneNameIsRefused) {
   const auto twice = [](Scope s, Var x) { return x * s.uniform("mask", x.shape()) * s.uniform("mask", x.shape()); };
-  EXPECT_THROW((void)step_of(twice).init(data, 1), UsageError);
+  EXPECT_THROW((void)step_of(twice).init(numbers(), 1), UsageError);
+}
+
+/// What a model without parameters to speak of makes of `count` rows in evaluation.
+Tensor evaluated(const ModelFunction& model, std::int64_t count, std::uint64_t seed, int threads) {
+  const auto with_parameter = [&](Scope s, Var x) { return model(s, x) + 0 * s.parameter("w", {1}); };
+  Dataset data;
+  data.set("input", zeros({count, 1}));
+  data.set("target", zeros({count, 1}));
+  Trainer trainer(with_parameter, loss::mse, optim::sgd({.lr = 0.1}), threads);
+  trainer.init(data, seed);
+  return trainer.evaluate(data).predictions;
+}
+
+TEST(Random, InEvaluationFollowsSeedAndRowWhateverTheShardsAndThreads) {
+  const auto noise = [](Scope s, Var x) { return s.normal("z", x.shape()); };
+  const Tensor all = evaluated(noise, 1300, 1, 1);  // three shards
+  EXPECT_TRUE(identical(evaluated(noise, 1300, 1, 2), all));
+  EXPECT_TRUE(identical(evaluated(noise, 300, 1, 1), all.rows(0, 300)));
+  EXPECT_FALSE(identical(evaluated(noise, 1300, 2, 1), all));
+  EXPECT_NE(all.at(0), all.at(512));
+}
+
+TEST(Random, InEvaluationIsThatOfNoStep) {
+  const auto noise = [](Scope s, Var x) { return s.uniform("z", x.shape()) + 0 * s.parameter("w", {1}); };
+  Dataset one;
+  one.set("input", zeros({1, 1}));
+  one.set("target", zeros({1, 1}));
+  Trainer trainer(noise, loss::mse, optim::sgd({.lr = 0.1}), 1);
+  const History history = trainer.fit(one, {.epochs = 3});
+  const double evaluated_loss = trainer.evaluate(one)["loss"];
+  for (const StepReport& step : history.steps) EXPECT_NE(step.loss, evaluated_loss);
+  EXPECT_EQ(trainer.evaluate(one)["loss"], evaluated_loss);
+}
+
+TEST(Random, NormalHasMeanZeroAndDeviationOne) {
+  const Tensor z = evaluated([](Scope s, Var x) { return s.normal("z", x.shape()); }, 40'000, 5, 1);
+  double sum = 0, squares = 0, fourths = 0;
+  for (const float v : z.values<float>()) sum += v, squares += v * v, fourths += std::pow(v, 4);
+  const auto n = static_cast<double>(z.size());
+  EXPECT_NEAR(sum / n, 0, 4 / std::sqrt(n));
+  EXPECT_NEAR(squares / n, 1, 4 * std::sqrt(2 / n));
+  EXPECT_NEAR(fourths / n, 3, 4 * std::sqrt(96 / n));
+}
+
+TEST(Random, IntegersAreEquallyLikelyAndTheSameInBothDtypes) {
+  constexpr std::int64_t draws = 21'000;
+  const auto objective = [](Scope s, const Batch& b) {
+    const Var k = s.integers("k", {b.rows(), draws}, -2, 5);
+    EXPECT_EQ(k.dtype(), i32);
+    (void)s.statistic("k", {1, draws}, 0);
+    s.observe("k", cast(k, s.dtype()), 1);
+    return Loss::of_samples(b["input"] * s.parameter("w", {1}));
+  };
+  const auto drawn = [&](DType dtype) {
+    Dataset one;
+    one.set("input", zeros({1, 1}));
+    TrainStep step(objective, optim::sgd({.lr = 0.1}), 1);
+    State state = step.init(one, 1, dtype);
+    (void)step(state, one);
+    return state.parameter("k").to(i32);
+  };
+  const Tensor k = drawn(f32);
+  EXPECT_TRUE(identical(k, drawn(f64)));
+  for (int value = -2; value < 5; ++value) {
+    const auto times = std::ranges::count(k.values<std::int32_t>(), value);
+    EXPECT_NEAR(static_cast<double>(times), draws / 7.0, 4 * std::sqrt(draws * 6.0 / 49)) << value;
+  }
+  const auto none = [](Scope s, Var x) { return x * cast(s.integers("k", x.shape(), 3, 3), x.dtype()); };
+  EXPECT_THROW((void)step_of(none).init(numbers(), 1), UsageError);
+}
+
+TEST(Random, OfApplyFollowsTheSeedAndTheRow) {
+  const Apply noise([](Scope s, const Batch& b) { return s.normal("z", {b.rows(), 2}) + s.parameter("w", {1}); }, 1);
+  TrainStep step([](Scope s, const Batch& b) { return Loss::of_samples(b["input"] * s.parameter("w", {1})); },
+                 optim::sgd({.lr = 0.1}), 1);
+  const State state = step.init(numbers(), 1);
+  const Tensor three = noise(state, {{"x", zeros({3, 1})}}, 7);
+  EXPECT_TRUE(identical(noise(state, {{"x", zeros({2, 1})}}, 7), three.rows(0, 2)));
+  EXPECT_FALSE(identical(noise(state, {{"x", zeros({3, 1})}}, 8), three));
+  EXPECT_TRUE(identical(noise(state, {{"x", zeros({3, 1})}}), noise(state, {{"x", zeros({3, 1})}})));
+}
+
+/// One layer on the input and, after it, on the input's negative.
+Loss two_calls(Scope s, const Batch& b) {
+  const Var a = nn::dense(s.share("d"), b["input"], 1), c = nn::dense(s.share("d"), -b["input"], 1);
+  return Loss::of_samples(square(a - b["target"]) + square(c + b["target"]));
+}
+
+/// The same with the Vars kept.
+Loss kept_vars(Scope s, const Batch& b) {
+  const Var w = (s / "d").parameter("weight", {width, 1}, {.initializer = init::he_normal()});
+  const Var bias = (s / "d").parameter("bias", {1}, {.decay = false});
+  const Var a = matmul(b["input"], w) + bias, c = matmul(-b["input"], w) + bias;
+  return Loss::of_samples(square(a - b["target"]) + square(c + b["target"]));
+}
+
+TEST(Share, ALaterCallIsGivenTheParametersOfTheFirst) {
+  const auto trained = [](const Objective& objective) {
+    TrainStep step(objective, optim::sgd({.lr = 0.1}), 1);
+    State state = step.init(numbers(), 1, f64);
+    for (int i = 0; i < 3; ++i) (void)step(state, numbers());
+    return state;
+  };
+  const State shared = trained(two_calls), kept = trained(kept_vars);
+  ASSERT_EQ(shared.layout->entries.size(), 2U);
+  EXPECT_EQ(shared.layout->entries[0].name, "d/weight");
+  EXPECT_LT(distance(shared.parameters, kept.parameters), 1e-14);
+}
+
+TEST(Share, RefusesAnotherShapeAndANameTakenTwiceInOneCall) {
+  const auto wider = [](Scope s, Var x) { return nn::dense(s.share("d"), x, 1) + sum(nn::dense(s.share("d"), x, 2)); };
+  EXPECT_THROW((void)step_of(wider).init(numbers(), 1), UsageError);
+  const auto mixed = [](Scope s, Var x) { return nn::dense(s / "d", x, 1) + nn::dense(s.share("d"), x, 1); };
+  EXPECT_THROW((void)step_of(mixed).init(numbers(), 1), UsageError);
+  const auto within = [](Scope s, Var x) {
+    const Scope d = s.share("d");
+    return nn::dense(d, x, 1) + nn::dense(d, x, 1);
+  };
+  EXPECT_THROW((void)step_of(within).init(numbers(), 1), UsageError);
+}
+
+TEST(Share, EachCallDrawsItsOwnNumbers) {
+  const auto part = [](Scope s, const Shape& shape) { return (s / "inside").uniform("u", shape); };
+  const auto difference = [&](Scope s, Var x) { return part(s.share("d"), x.shape()) - part(s.share("d"), x.shape()); };
+  const auto first = [&](Scope s, Var x) { return part(s / "d", x.shape()); };
+  const auto of_share = [&](Scope s, Var x) { return part(s.share("d"), x.shape()); };
+  const Tensor d = evaluated(difference, 16, 1, 1);
+  for (std::int64_t i = 0; i < d.size(); ++i) EXPECT_NE(d.at(i), 0);
+  EXPECT_TRUE(identical(evaluated(first, 16, 1, 1), evaluated(of_share, 16, 1, 1)));
+}
+
+TEST(Share, StatisticsAreMovedByEachCallInTurn) {
+  const auto part = [](Scope s, const Var& x, double momentum) {
+    (void)s.statistic("mean", {width}, 5);
+    s.observe("mean", per_shard(mean(x, 0)), momentum);
+    return x;
+  };
+  const auto model = [&](Scope s, Var x) {
+    const Var once = part(s.share("d"), x, 0.25);
+    const Var twice = part(s.share("d"), 3 * x, 0.5);
+    return nn::dense(s / "out", once + twice, 1);
+  };
+  const Tensor x = numbers()["input"];
+  const State state = after(1, model, 1, rows);
+  for (std::int64_t j = 0; j < width; ++j) {
+    double mean_now = 0;
+    for (std::int64_t i = 0; i < rows; ++i) mean_now += x.at(i * width + j) / static_cast<double>(rows);
+    const double once = 0.75 * 5 + 0.25 * mean_now, twice = 0.5 * once + 0.5 * 3 * mean_now;
+    EXPECT_NEAR(state.parameter("d/mean").at(j), twice, 1e-13);
+  }
+}
+
+TEST(Report, IsAMeanOverTheBatch) {
+  const auto objective = [](Scope s, const Batch& b) {
+    const Var x = b["input"];
+    s.report("square", square(x));
+    (s / "part").report("scalar", mean(x));
+    return Loss::of_samples(x * s.parameter("w", {1}));
+  };
+  const Tensor x = numbers()["input"];
+  double sum = 0, squares = 0;
+  for (std::int64_t i = 0; i < x.size(); ++i) sum += x.at(i), squares += x.at(i) * x.at(i);
+  const auto n = static_cast<double>(x.size());
+  TrainStep step(objective, optim::sgd({.lr = 0.1}), 2);
+  State state = step.init(numbers(), 1, f64);
+  for (const std::int64_t shard_size : {rows, std::int64_t{5}}) {
+    const StepReport report = step(state, numbers(), {}, shard_size);
+    ASSERT_EQ(report.metrics.size(), 2U);
+    EXPECT_EQ(report.metrics[0].first, "square");
+    EXPECT_NEAR(report.metrics[0].second, squares / n, 1e-13);
+    EXPECT_EQ(report.metrics[1].first, "part/scalar");
+    EXPECT_NEAR(report.metrics[1].second, sum / n, 1e-13);
+  }
+}
+
+TEST(Report, NeedsANameOfItsOwnAndAValueASample) {
+  const auto refused = [](const std::function<void(Scope, Var)>& report) {
+    const auto model = [&](Scope s, Var x) {
+      report(s, x);
+      return nn::dense(s / "out", x, 1);
+    };
+    EXPECT_THROW((void)step_of(model).init(numbers(), 1), UsageError);
+  };
+  refused([](Scope s, const Var& x) { s.report("loss", x); });
+  refused([](Scope s, const Var& x) { s.report("x", x), s.report("x", x); });
+  refused([](Scope s, const Var& x) { s.report("x", reshape(x, {1, x.size()})); });
 }
 
 TEST(Statistic, MovesTowardsWhatIsObserved) {
