@@ -48,7 +48,9 @@ OpenedRun open_run(const std::string& folder, const Registry& registry, std::vec
                 .optimizer = loaded.config.make_optimizer(registry),
                 .session = std::move(session),
                 .history = {},
+                .start = {},
                 .state = {}};
+  run.start = run.session.trainer.state();
   if (fs::exists(path / "metrics.jsonl")) run.history = MetricsLog(path / "metrics.jsonl").history();
   const fs::path model = path / "model.safetensors";
   run.finished = fs::exists(model);

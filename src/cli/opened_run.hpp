@@ -12,6 +12,7 @@ struct OpenedRun {
   Optimizer optimizer;
   Session session;        ///< its trainer has the run's parameters
   History history;        ///< as metrics.jsonl has it
+  State start;            ///< where it began
   State state;            ///< the parameters that the run saved
   bool finished = false;  ///< else they are those of the newest checkpoint
 

@@ -7,6 +7,7 @@
 #include <cmath>
 #include <map>
 
+#include "core/numbers.hpp"
 #include "plot/drawing.hpp"
 
 namespace thalweg {
@@ -153,10 +154,38 @@ class ContourDrawing {
     const std::vector<double> values = contour_levels(plot_.field, level_count);
     for (std::size_t i = 0; i < values.size(); ++i) {
       std::string shape;
-      for (const auto& line : contour_lines(plot_.field, values[i])) shape += line_text(line, 0.4);
+      const auto lines = contour_lines(plot_.field, values[i]);
+      for (const auto& line : lines) shape += line_text(line, 0.4);
       out_ += fmt::format(R"(<path d="{}" fill="none" stroke="{}"><title>{:.4g}</title></path>)"
                           "\n",
                           shape, colour_between(static_cast<double>(i) / level_count), values[i]);
+      if (plot_.labels && i % 2 == 0) label(lines, values[i]);
+    }
+    for (const std::string& text : labels_) out_ += text;  // above all lines
+  }
+
+  /// The value of a level, at the first place of its longest line, from the middle on, that has room around it.
+  void label(const std::vector<std::vector<ContourPoint>>& lines, double value) {
+    if (lines.empty()) return;
+    const auto& longest = *std::ranges::max_element(lines, {}, [](const auto& line) { return line.size(); });
+    const std::string text = number_text(value, 3);
+    const double half = text_width(text) / 2 + 3;
+    for (std::size_t i = 0; i < longest.size(); ++i) {
+      const ContourPoint& p = longest[(longest.size() / 2 + i) % longest.size()];
+      const double px = x(p.x), py = y(p.y);
+      const bool inside =
+          px > frame_.left + half && px < frame_.right - half && py > frame_.top + 12 && py < frame_.bottom - 12;
+      const bool free = std::ranges::none_of(labelled_, [&](const ContourPoint& other) {
+        return std::abs(px - other.x) < 2 * half + 4 && std::abs(py - other.y) < 16;
+      });
+      if (!inside || !free) continue;
+      labelled_.push_back({px, py});
+      labels_.push_back(
+          fmt::format(R"(<text x="{:.1f}" y="{:.1f}" text-anchor="middle" font-size="11" stroke="#ffffff" )"
+                      R"(stroke-width="3" paint-order="stroke">{}</text>)"
+                      "\n",
+                      px, py + 4, text));
+      return;
     }
   }
 
@@ -225,6 +254,8 @@ class ContourDrawing {
   PlotAxes axes_;
   Frame frame_;
   std::string out_;
+  std::vector<ContourPoint> labelled_;  // in pixels
+  std::vector<std::string> labels_;
 };
 
 }  // namespace

@@ -26,6 +26,7 @@ struct ContourPlot {
   ContourField field;
   std::vector<ContourPoint> path = {};        ///< from the start to the end
   std::vector<ContourPoint> minimizers = {};  ///< known, where they are
+  bool labels = false;                        ///< the value of every other level, on its line
 };
 
 /// Levels that are met often: quantiles of the values, closer to each other near the lowest.

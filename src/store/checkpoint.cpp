@@ -257,21 +257,41 @@ void write_checkpoint(const fs::path& folder, const Checkpoint& checkpoint, int 
   for (std::size_t i = static_cast<std::size_t>(std::max(keep, 1)); i < all.size(); ++i) fs::remove_all(all[i], error);
 }
 
+namespace {
+
+/// Nothing, and a warning, for one that is damaged.
+std::optional<Checkpoint> whole_checkpoint(const fs::path& path, const State& like, const std::string& fingerprint,
+                                           std::vector<std::string>& warnings) {
+  try {
+    return read_checkpoint(path, like, fingerprint);
+  } catch (const OtherModel&) {
+    throw;
+  } catch (const Error& error) {
+    warnings.push_back(fmt::format("passed over: {}", error.what()));
+  } catch (const json::exception& error) {
+    warnings.push_back(
+        fmt::format("passed over: [checkpoint] {}: its manifest lacks something ({})", path.string(), error.what()));
+  }
+  return std::nullopt;
+}
+
+}  // namespace
+
 std::optional<Checkpoint> newest_checkpoint(const fs::path& folder, const State& like, const std::string& fingerprint,
                                             std::vector<std::string>& warnings) {
   for (const fs::path& path : checkpoints_in(folder)) {
-    try {
-      return read_checkpoint(path, like, fingerprint);
-    } catch (const OtherModel&) {
-      throw;
-    } catch (const Error& error) {
-      warnings.push_back(fmt::format("passed over: {}", error.what()));
-    } catch (const json::exception& error) {
-      warnings.push_back(
-          fmt::format("passed over: [checkpoint] {}: its manifest lacks something ({})", path.string(), error.what()));
-    }
+    if (auto found = whole_checkpoint(path, like, fingerprint, warnings)) return found;
   }
   return std::nullopt;
+}
+
+std::vector<Checkpoint> all_checkpoints(const fs::path& folder, const State& like, const std::string& fingerprint,
+                                        std::vector<std::string>& warnings) {
+  std::vector<Checkpoint> all;
+  for (const fs::path& path : checkpoints_in(folder)) {
+    if (auto found = whole_checkpoint(path, like, fingerprint, warnings)) all.insert(all.begin(), std::move(*found));
+  }
+  return all;
 }
 
 }  // namespace thalweg

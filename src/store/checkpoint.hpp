@@ -50,4 +50,9 @@ void write_checkpoint(const std::filesystem::path& folder, const Checkpoint& che
                                                           const std::string& fingerprint,
                                                           std::vector<std::string>& warnings);
 
+/// Every checkpoint of the folder that is whole, the oldest first. Otherwise as above.
+[[nodiscard]] std::vector<Checkpoint> all_checkpoints(const std::filesystem::path& folder, const State& like,
+                                                      const std::string& fingerprint,
+                                                      std::vector<std::string>& warnings);
+
 }  // namespace thalweg
