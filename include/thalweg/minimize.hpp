@@ -14,7 +14,8 @@ namespace thalweg {
 /// One step of a minimisation, after it was taken; step 0 is the start.
 struct MinimizeStep {
   std::int64_t step = 0;
-  double value = 0, gradient_norm = 0, lr = 0;
+  double value = 0, gradient_norm = 0;
+  double lr = 0;  ///< of a method that owns its steps: their length, radius or damping
   const Tensor& x;
 };
 
@@ -29,15 +30,17 @@ struct MinimizeOptions {
   std::function<void(const MinimizeStep&)> on_step = {};
 };
 
-enum class MinimizeReason { gradient, value_change, value, max_steps, not_finite, stop_requested };
+enum class MinimizeReason { gradient, value_change, value, max_steps, not_finite, stop_requested, no_progress };
 [[nodiscard]] std::string_view name(MinimizeReason reason);
 
 struct MinimizeResult {
   Tensor x;  ///< where it ended
   double value = 0, gradient_norm = 0;
   std::int64_t steps = 0, evaluations = 0;
+  std::int64_t products = 0;  ///< of a matrix of second derivatives with a vector
   MinimizeReason reason = MinimizeReason::max_steps;
-  std::string not_finite_in = {};  ///< if a value that is not finite ended it: the first op with such a result
+  std::string_view no_progress = {};  ///< if a method found nothing lower: what it says of that
+  std::string not_finite_in = {};     ///< if a value that is not finite ended it: the first op with such a result
   /// Whether a stopping rule was met, rather than a limit.
   [[nodiscard]] bool converged() const { return reason <= MinimizeReason::value; }
   /// Value, steps, gradient norm, why it stopped: one line.
@@ -45,9 +48,14 @@ struct MinimizeResult {
 };
 
 /// Walks from x0 downhill on f, a scalar function of one tensor in f32 or f64. Throws UsageError where f is not scalar,
-/// or the bounds do not fit x0.
+/// or the bounds do not fit x0, and for a method that needs what is not there (products with the Hessian of a black
+/// box).
 [[nodiscard]] MinimizeResult minimize(const Function& f, const Tensor& x0, const Optimizer& optimizer,
                                       const MinimizeOptions& options = {});
+
+/// The same for |r(x)|^2, given r: what methods of least squares ask for.
+[[nodiscard]] MinimizeResult minimize_squares(const Function& residuals, const Tensor& x0, const Optimizer& optimizer,
+                                              const MinimizeOptions& options = {});
 
 /// Fills the gradient and returns the value, at x.
 using BlackBox = std::function<double(std::span<const double> x, std::span<double> gradient)>;

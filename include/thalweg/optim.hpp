@@ -5,9 +5,11 @@
 
 #include <functional>
 #include <map>
+#include <memory>
 #include <string>
 #include <vector>
 
+#include "thalweg/method.hpp"
 #include "thalweg/ops.hpp"
 #include "thalweg/options.hpp"
 #include "thalweg/schedule.hpp"
@@ -92,7 +94,7 @@ struct ParameterGroup {
   std::vector<Transform> chain = {};           ///< a method of their own, in place of the optimizer's
 };
 
-/// A chain of transforms, with the rate and its schedule.
+/// A chain of transforms, with the rate and its schedule; or a method that owns its steps, and has neither.
 struct Optimizer {
   std::string name = "custom";
   OptionMap options = {};  ///< all of them, defaults written out
@@ -100,6 +102,7 @@ struct Optimizer {
   double lr = 0;  ///< the one owner of the rate; the schedule multiplies it
   Schedule schedule = {};
   std::vector<ParameterGroup> groups = {};  ///< of several that match, the first; other parameters follow `chain`
+  std::shared_ptr<const Method> method = {};
 };
 
 /// A row of the table of optimizers.
@@ -107,7 +110,10 @@ struct OptimizerRow {
   std::string_view name, summary, formula, when, source;
   std::vector<OptionDoc> options = {};
   std::function<Optimizer(const OptionMap&)> make = {};  ///< throws UsageError for invalid options
-  int passes = 1;  ///< over the parameters, at the default options; 0: it depends on their shapes
+  int passes = 1;  ///< over the parameters, at the default options; 0: it depends on their shapes, or it owns its steps
+  std::vector<Need> needs = {Need::gradient};
+  bool keeps_bounds = true;  ///< of `minimize`: each step ends inside
+  bool owns_steps = false;   ///< a Method: no rate, no schedule, no groups
 };
 [[nodiscard]] const std::vector<OptimizerRow>& optimizers();
 /// Throws UsageError for a name that is not there, naming the nearest.

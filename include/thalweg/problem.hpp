@@ -24,6 +24,8 @@ struct Problem {
   std::optional<double> minimum = {};                ///< the lowest value; none where there is no bound below
   std::vector<std::vector<double>> minimizers = {};  ///< every point where it is taken
   ProblemWindow window = {};
+  std::optional<Function> residuals =
+      {};                    ///< x (n) -> (m): the function is the sum of their squares; none if it is not
   std::string formula = {};  ///< for a Formula; empty where there are too many dimensions to write it out
 };
 

@@ -49,8 +49,11 @@ Optimizer make_method(const Registry& registry, const std::string& optimizer, co
   const bool takes_lr = std::ranges::any_of(row.options, [](const OptionDoc& doc) { return doc.name == "lr"; });
   if (lr && takes_lr) options["lr"] = {*lr};
   Optimizer method = row.make(options);
-  if (lr) method.lr = *lr;  // of what wraps another method, too
   OptionMap schedule = settings.schedule;
+  if (method.method && !schedule.empty()) {
+    fail<UsageError>("[{}] it finds the length of each step itself. Hint: leave out the schedule.", optimizer);
+  }
+  if (lr && !method.method) method.lr = *lr;  // of what wraps another method, too
   if (const auto kind = schedule.extract("kind")) {
     const auto* name = kind.mapped().get_if<std::string>();
     if (!name)

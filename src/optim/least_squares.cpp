@@ -136,6 +136,7 @@ double student_tail(double t, double freedom) {
 double student_quantile(double p, double freedom) {
   if (!(p > 0 && p < 1)) fail<UsageError>("[student_quantile] p = {}. Wanted: between 0 and 1", p);
   if (!(freedom > 0)) fail<UsageError>("[student_quantile] freedom = {}. Wanted: > 0", freedom);
+  if (p == 0.5) return 0;
   if (p < 0.5) return -student_quantile(1 - p, freedom);
   double low = 0, high = 1;
   while (student_tail(high, freedom) > 1 - p && high < 1e300) high *= 2;

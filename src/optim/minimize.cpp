@@ -6,7 +6,7 @@
 #include <cmath>
 
 #include "core/error.hpp"
-#include "optim/descent.hpp"
+#include "optim/oracles.hpp"
 
 namespace thalweg {
 
@@ -19,9 +19,6 @@ void keep_inside(Tensor& x, const MinimizeOptions& options) {
 }
 
 namespace {
-
-/// Value and gradient at a point.
-using Evaluate = std::function<double(const Tensor& x, Tensor& gradient)>;
 
 void check_bounds(const Tensor& x0, const MinimizeOptions& options) {
   for (const auto* bound : {&options.lower, &options.upper}) {
@@ -45,37 +42,114 @@ double norm_inside(const Tensor& gradient, const Tensor& x, const MinimizeOption
   return std::sqrt(total);
 }
 
-MinimizeResult descend(const Evaluate& evaluate, const Tensor& x0, const Optimizer& optimizer,
-                       const MinimizeOptions& options) {
+/// What takes the steps of a walk.
+class Stepper {
+ public:
+  Stepper() = default;
+  Stepper(const Stepper&) = delete;
+  Stepper& operator=(const Stepper&) = delete;
+  virtual ~Stepper() = default;
+  /// From a point to the next, with its value and gradient.
+  virtual MethodStep step(MethodPoint& at, std::int64_t number) = 0;
+  virtual bool leave(MethodPoint&) { return false; }
+  double size = 0;  ///< of the last step
+};
+
+class ChainStepper : public Stepper {
+ public:
+  ChainStepper(const Optimizer& optimizer, const Tensor& x, Oracle& oracle, const MinimizeOptions& options)
+      : descent_(optimizer, x), oracle_(oracle), options_(options) {
+    size = optimizer.lr;
+  }
+  MethodStep step(MethodPoint& at, std::int64_t number) override {
+    const Progress progress{number, options_.max_steps, options_.max_steps, 1};
+    const double lr = descent_.step(at.x, at.gradient, norm_of(at.gradient), progress);
+    keep_inside(at.x, options_);
+    at.value = oracle_.gradient(at.x, at.gradient);
+    return {.size = lr};
+  }
+
+ private:
+  Descent descent_;
+  Oracle& oracle_;
+  const MinimizeOptions& options_;
+};
+
+class MethodStepper : public Stepper {
+ public:
+  MethodStepper(const Method& method, const Tensor& x, Oracle& oracle)
+      : method_(method), memory_(method.slots(x)), oracle_(oracle) {}
+  MethodStep step(MethodPoint& at, std::int64_t) override { return method_.step(at, memory_, oracle_); }
+  bool leave(MethodPoint& at) override { return method_.leave(at, memory_, oracle_); }
+
+ private:
+  const Method& method_;
+  MethodMemory memory_;
+  Oracle& oracle_;
+};
+
+void check_method(const Optimizer& optimizer, const Oracle& oracle) {
+  for (const Need need : optimizer.method->needs()) {
+    if (oracle.offers(need)) continue;
+    fail<UsageError>("[{}] it needs {}, and {} has none. Hint: lbfgs needs no more than value and gradient.",
+                     optimizer.name, name(need), oracle.kind());
+  }
+  if ((oracle.lower() || oracle.upper()) && !optimizer.method->keeps_bounds()) {
+    fail<UsageError>("[{}] its steps keep no bounds. Hint: lbfgs keeps them, and so do methods with a rate.",
+                     optimizer.name);
+  }
+}
+
+std::unique_ptr<Stepper> stepper_of(const Optimizer& optimizer, const Tensor& x, Oracle& oracle,
+                                    const MinimizeOptions& options) {
+  if (!optimizer.method) return std::make_unique<ChainStepper>(optimizer, x, oracle, options);
+  check_method(optimizer, oracle);
+  return std::make_unique<MethodStepper>(*optimizer.method, x, oracle);
+}
+
+/// Why a walk ends at a point, if it does.
+std::optional<MinimizeReason> reason_to_end(const MinimizeResult& now, double value_before,
+                                            const MinimizeOptions& options) {
+  if (!std::isfinite(now.value) || !std::isfinite(now.gradient_norm)) return MinimizeReason::not_finite;
+  if (now.gradient_norm <= options.gradient_norm) return MinimizeReason::gradient;
+  if (options.value && now.value <= *options.value) return MinimizeReason::value;
+  if (now.steps > 0 && options.value_change > 0 && std::abs(value_before - now.value) <= options.value_change) {
+    return MinimizeReason::value_change;
+  }
+  if (options.stop.stop_requested()) return MinimizeReason::stop_requested;
+  if (now.steps == options.max_steps) return MinimizeReason::max_steps;
+  return {};
+}
+
+MinimizeResult descend(Oracle& oracle, const Tensor& x0, const Optimizer& optimizer, const MinimizeOptions& options) {
   check_bounds(x0, options);
   MinimizeResult result;
-  result.x = x0;
-  keep_inside(result.x, options);
-  Tensor gradient(x0.shape(), x0.dtype());
-  Descent descent(optimizer, result.x);
-  double lr = optimizer.lr;
-  for (std::int64_t step = 0;; ++step) {
-    const double before = result.value;
-    result.value = evaluate(result.x, gradient);
-    result.gradient_norm = norm_inside(gradient, result.x, options);
-    result.steps = step;
-    ++result.evaluations;
-    if (options.on_step) options.on_step({step, result.value, result.gradient_norm, lr, result.x});
-    const bool finite = std::isfinite(result.value) && std::isfinite(result.gradient_norm);
-    const auto stop = [&](MinimizeReason reason) {
-      result.reason = reason;
-      return result;
-    };
-    if (!finite) return stop(MinimizeReason::not_finite);
-    if (result.gradient_norm <= options.gradient_norm) return stop(MinimizeReason::gradient);
-    if (options.value && result.value <= *options.value) return stop(MinimizeReason::value);
-    if (step > 0 && options.value_change > 0 && std::abs(before - result.value) <= options.value_change) {
-      return stop(MinimizeReason::value_change);
-    }
-    if (options.stop.stop_requested()) return stop(MinimizeReason::stop_requested);
-    if (step == options.max_steps) return stop(MinimizeReason::max_steps);
-    lr = descent.step(result.x, gradient, norm_of(gradient), {step, options.max_steps, options.max_steps, 1});
-    keep_inside(result.x, options);
+  MethodPoint at;
+  at.x = optimizer.method ? x0.reshape({x0.size()}) : x0;
+  at.gradient = Tensor(at.x.shape(), x0.dtype());
+  keep_inside(at.x, options);
+  const auto stepper = stepper_of(optimizer, at.x, oracle, options);
+  const auto end = [&](MinimizeReason reason) {
+    result.x = at.x.reshape(x0.shape());
+    result.reason = reason;
+    result.evaluations = oracle.evaluations;
+    result.products = oracle.products;
+    return result;
+  };
+  at.value = oracle.gradient(at.x, at.gradient);
+  for (double before = 0;; ++result.steps) {
+    result.value = at.value;
+    result.gradient_norm = norm_inside(at.gradient, at.x, options);
+    if (options.on_step) options.on_step({result.steps, at.value, result.gradient_norm, stepper->size, at.x});
+    const auto reason = reason_to_end(result, before, options);
+    if (reason && (reason != MinimizeReason::gradient || !stepper->leave(at))) return end(*reason);
+    if (reason) continue;  // on the way down from a saddle
+    before = at.value;
+    const MethodStep done = stepper->step(at, result.steps);
+    stepper->size = done.size;
+    if (done.moved) continue;
+    result.no_progress = done.why;
+    return end(MinimizeReason::no_progress);
   }
 }
 
@@ -89,6 +163,7 @@ std::string_view name(MinimizeReason reason) {
     case MinimizeReason::max_steps: return "the steps are used up";
     case MinimizeReason::not_finite: return "the value or the gradient is not finite";
     case MinimizeReason::stop_requested: return "a stop was asked for";
+    case MinimizeReason::no_progress: return "no step leads lower";
   }
   return "";
 }
@@ -101,18 +176,32 @@ std::string MinimizeResult::summary() const {
 MinimizeResult minimize(const Function& f, const Tensor& x0, const Optimizer& optimizer,
                         const MinimizeOptions& options) {
   if (!is_float(x0.dtype())) fail<UsageError>("[minimize] a start of {}. Hint: f32 or f64.", x0.dtype());
-  const Slope slope(f, x0);
-  MinimizeResult result = descend(std::cref(slope), x0, optimizer, options);
-  if (result.reason == MinimizeReason::not_finite) result.not_finite_in = slope.find_not_finite(result.x).value_or("");
+  FunctionOracle oracle(f, x0, options);
+  MinimizeResult result = descend(oracle, x0, optimizer, options);
+  if (result.reason == MinimizeReason::not_finite) {
+    result.not_finite_in = oracle.slope().find_not_finite(result.x).value_or("");
+  }
+  return result;
+}
+
+MinimizeResult minimize_squares(const Function& residuals, const Tensor& x0, const Optimizer& optimizer,
+                                const MinimizeOptions& options) {
+  if (x0.dtype() != f64 || x0.shape().rank() != 1) {
+    fail<UsageError>("[minimize_squares] a start of {} {}. Wanted: a vector of f64", x0.dtype(), x0.shape());
+  }
+  SquaresOracle oracle(residuals, x0, options);
+  MinimizeResult result = descend(oracle, x0, optimizer, options);
+  if (result.reason == MinimizeReason::not_finite) {
+    result.not_finite_in = oracle.slope().find_not_finite(result.x).value_or("");
+  }
   return result;
 }
 
 MinimizeResult minimize_black_box(const BlackBox& f, std::span<const double> x0, const Optimizer& optimizer,
                                   const MinimizeOptions& options) {
-  const Evaluate evaluate = [&](const Tensor& x, Tensor& gradient) {
-    return f(x.values<double>(), gradient.mutable_values<double>());
-  };
-  return descend(evaluate, Tensor::from(x0, {static_cast<std::int64_t>(x0.size())}), optimizer, options);
+  const Tensor start = Tensor::from(x0, {static_cast<std::int64_t>(x0.size())});
+  BlackBoxOracle oracle(f, start, options);
+  return descend(oracle, start, optimizer, options);
 }
 
 }  // namespace thalweg

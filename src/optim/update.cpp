@@ -353,6 +353,10 @@ UpdateTrace traced(const Optimizer& optimizer, const Layout& layout) {
 }  // namespace
 
 UpdateProgram make_update(const Optimizer& optimizer, const Layout& layout, Passes passes) {
+  if (optimizer.method) {
+    fail<UsageError>("[{}] it asks for values at points of its own choice, and here one gradient is handed to it",
+                     optimizer.name);
+  }
   if (optimizer.chain.empty()) fail<UsageError>("[optimizer] an empty chain. Hint: tw::optim::adamw().");
   return traced(optimizer, layout).plan(passes);
 }

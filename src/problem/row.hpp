@@ -27,6 +27,9 @@ ProblemRow row(Problem (*make)(const Options&, std::int64_t), ProblemRow texts) 
 /// A problem of two dimensions, written as a formula of x and y.
 Problem plane(const std::string& formula, Problem rest);
 
+/// Residuals written as formulas of x and y.
+[[nodiscard]] Function plane_residuals(const std::vector<std::string>& formulas);
+
 /// "x0", "x1", ...
 [[nodiscard]] std::string coordinate(std::int64_t i);
 /// The terms for i = 0 ... count-1 with plus signs between them.

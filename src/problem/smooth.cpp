@@ -21,6 +21,7 @@ Problem sphere(const Plain&, std::int64_t n) {
           .start = alternating(n, 1.5, -0.8),
           .minimum = 0,
           .minimizers = {repeated(n, 0)},
+          .residuals = Function([](Var x) { return 1 * x; }),
           .formula = written_out(n, [=] { return squares(n); })};
 }
 
@@ -62,12 +63,19 @@ Problem rosenbrock(const Plain&, std::int64_t n) {
           .minimum = 0,
           .minimizers = {repeated(n, 1)},
           .window = {-1.8, 1.8, -0.8, 2.2},
+          .residuals = Function([](Var x) {
+            const Var head = slice(x, 0, -1), tail = slice(x, 1);
+            return concat({1 - head, 10 * (tail - square(head))});
+          }),
           .formula = written_out(n, [&] { return sum_of(n - 1, term); })};
 }
 
 Problem booth(const Plain&, std::int64_t) {
-  return plane("(x + 2*y - 7)^2 + (2*x + y - 5)^2",
-               {.start = {-5, -5}, .minimum = 0, .minimizers = {{1, 3}}, .window = {-8, 8, -8, 8}});
+  return plane("(x + 2*y - 7)^2 + (2*x + y - 5)^2", {.start = {-5, -5},
+                                                     .minimum = 0,
+                                                     .minimizers = {{1, 3}},
+                                                     .window = {-8, 8, -8, 8},
+                                                     .residuals = plane_residuals({"x + 2*y - 7", "2*x + y - 5"})});
 }
 
 Problem matyas(const Plain&, std::int64_t) {
@@ -77,7 +85,11 @@ Problem matyas(const Plain&, std::int64_t) {
 
 Problem beale(const Plain&, std::int64_t) {
   return plane("(1.5 - x + x*y)^2 + (2.25 - x + x*y^2)^2 + (2.625 - x + x*y^3)^2",
-               {.start = {1, 1}, .minimum = 0, .minimizers = {{3, 0.5}}, .window = {-1, 4, -1.5, 2}});
+               {.start = {1, 1},
+                .minimum = 0,
+                .minimizers = {{3, 0.5}},
+                .window = {-1, 4, -1.5, 2},
+                .residuals = plane_residuals({"1.5 - x + x*y", "2.25 - x + x*y^2", "2.625 - x + x*y^3"})});
 }
 
 Problem goldstein_price(const Plain&, std::int64_t) {

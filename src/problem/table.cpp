@@ -1,6 +1,7 @@
 // The table of problems.
 
 #include "problem/row.hpp"
+#include "thalweg/ops.hpp"
 
 namespace thalweg {
 
@@ -10,6 +11,15 @@ Problem plane(const std::string& formula, Problem rest) {
   rest.function = Function(Formula(formula));
   rest.formula = formula;
   return rest;
+}
+
+Function plane_residuals(const std::vector<std::string>& formulas) {
+  std::vector<Formula> each(formulas.begin(), formulas.end());
+  return Function([each = std::move(each)](Var x) {
+    std::vector<Var> all;
+    for (const Formula& formula : each) all.push_back(reshape(formula(x), {1}));
+    return concat(all);
+  });
 }
 
 std::string coordinate(std::int64_t i) { return fmt::format("x{}", i); }

@@ -175,6 +175,7 @@ std::vector<double> updated(const std::string& text, int step) {
 
 TEST_F(MinimizeCommand, ExplainSaysOfEveryMethodWhatItDid) {
   for (const OptimizerRow& row : optimizers()) {
+    if (row.owns_steps) continue;
     const std::string arguments =
         "minimize himmelblau --x0 1,2 --lr 0.01 --steps 3 --optimizer " + std::string(row.name);
     const Ran ran = run(arguments + " --explain=3 --trace t.csv");
@@ -188,6 +189,23 @@ TEST_F(MinimizeCommand, ExplainSaysOfEveryMethodWhatItDid) {
       EXPECT_NEAR(said[1], std::stod(row_text.substr(comma + 1)), 2e-5) << row.name << " " << step;
     }
   }
+}
+
+TEST_F(MinimizeCommand, MethodsThatOwnTheirStepsNeedNoRate) {
+  for (const OptimizerRow& row : optimizers()) {
+    if (!row.owns_steps) continue;
+    const std::string name(row.name);
+    const auto json = run("minimize rosenbrock --optimizer " + name + " --json").json();
+    EXPECT_LT(json["value"].get<double>(), 1e-12) << name;
+    EXPECT_TRUE(json["lr"].is_null());
+    EXPECT_EQ(json["reason"], "gradient_norm") << name;
+    expect_error("rosenbrock --lr 0.1 --optimizer " + name, 2, {name.c_str(), "leave out --lr"});
+    expect_error("rosenbrock --schedule cosine --optimizer " + name, 2, {name.c_str(), "leave out the schedule"});
+    expect_error("rosenbrock --explain --optimizer " + name, 2, {name.c_str(), "--trace"});
+  }
+  expect_error("ackley --optimizer levenberg_marquardt", 2, {"Gauss-Newton matrix", "a function without residuals"});
+  expect_error("rosenbrock --upper 0.5 --optimizer newton_cg", 2, {"keep no bounds", "lbfgs"});
+  EXPECT_EQ(run("compare rosenbrock --optimizers lbfgs").code, 2);
 }
 
 TEST_F(MinimizeCommand, WhatIsWrongIsSaid) {

@@ -36,11 +36,16 @@ bool is_configuration(const std::string& source) {
 std::vector<std::string> methods_of(const CompareArguments& arguments, const Registry& registry) {
   std::vector<std::string> names;
   if (arguments.optimizers == "all") {
-    for (const OptimizerRow& row : registry.optimizers()) names.emplace_back(row.name);
+    for (const OptimizerRow& row : registry.optimizers()) {
+      if (!row.owns_steps) names.emplace_back(row.name);
+    }
     return names;
   }
   for (const std::string& name : CLI::detail::split(arguments.optimizers, ',')) {
-    (void)registry.optimizer(name);
+    if (registry.optimizer(name).owns_steps) {
+      fail<UsageError>("[compare] {} has no rate, and its steps take several evaluations each. Hint: thalweg minimize",
+                       name);
+    }
     if (std::ranges::find(names, name) == names.end()) names.push_back(name);
   }
   return names;

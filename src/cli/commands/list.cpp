@@ -23,6 +23,7 @@ namespace {
 struct ListedRow {
   std::string_view name, summary = {}, formula = {}, when = {}, source = {};
   std::vector<OptionDoc> options = {};
+  std::string needs = {};
 };
 
 struct ListedTable {
@@ -35,6 +36,20 @@ std::vector<ListedRow> full_rows(const Rows& rows) {
   std::vector<ListedRow> listed;
   for (const auto& row : rows)
     listed.push_back({row.name, row.summary, row.formula, row.when, row.source, row.options});
+  return listed;
+}
+
+/// What an optimizer asks for, where it owns its steps.
+std::string needs_of(const OptimizerRow& row) {
+  if (!row.owns_steps) return {};
+  std::string text;
+  for (const Need need : row.needs) text += (text.empty() ? "" : ", ") + std::string(name(need));
+  return text + (row.keeps_bounds ? "; keeps bounds" : "");
+}
+
+std::vector<ListedRow> optimizer_rows(std::span<const OptimizerRow> rows) {
+  std::vector<ListedRow> listed = full_rows(rows);
+  for (std::size_t i = 0; i < rows.size(); ++i) listed[i].needs = needs_of(rows[i]);
   return listed;
 }
 
@@ -114,7 +129,7 @@ std::vector<ListedTable> tables(const Registry& registry) {
       {"models", "what is trained", [&] { return plain_rows(registry.models()); }},
       {"layers", "what a model of kind `layers` is made of", [] { return layer_rows(); }},
       {"losses", "what is minimised", [&] { return full_rows(registry.losses()); }},
-      {"optimizers", "how parameters are updated", [&] { return full_rows(registry.optimizers()); }},
+      {"optimizers", "how parameters are updated", [&] { return optimizer_rows(registry.optimizers()); }},
       {"schedules", "how the rate changes over a run", [&] { return full_rows(registry.schedules()); }},
       {"problems", "functions for `minimize` and `compare`", [] { return full_rows(problems()); }},
       {"metrics", "what is measured", [] { return metric_rows(); }},
@@ -144,6 +159,7 @@ void print_row(const ListedRow& row) {
   emit("{}: {}\n", row.name, row.summary);
   if (!row.formula.empty()) emit("    {}\n", row.formula);
   if (!row.when.empty()) emit("    for {}\n", row.when);
+  if (!row.needs.empty()) emit("    needs {}\n", row.needs);
   if (!row.source.empty()) emit("    {}\n", row.source);
   for (const OptionDoc& option : row.options) {
     emit("    {:<34}{}{}\n", fmt::format("{} = {}", option.name, option.initial.str()), option.doc,
@@ -160,6 +176,7 @@ nlohmann::ordered_json json_of(const ListedRow& row) {
   set("summary", row.summary);
   set("formula", row.formula);
   set("when", row.when);
+  set("needs", row.needs);
   set("source", row.source);
   for (const OptionDoc& option : row.options) {
     object["options"].push_back(

@@ -69,7 +69,11 @@ struct Rate {
   std::int64_t evaluations = 0;
 };
 
-std::optional<double> asked_rate(const MinimizeArguments& arguments, Settings& settings) {
+std::optional<double> asked_rate(const MinimizeArguments& arguments, Settings& settings, const OptimizerRow& row) {
+  if (row.owns_steps) {
+    if (arguments.lr == "auto") return 1;
+    fail<UsageError>("[{}] it finds the length of each step itself. Hint: leave out --lr.", row.name);
+  }
   const auto own = settings.optimizer.extract("lr");
   if (arguments.lr != "auto") {
     const auto rate = parse_number(arguments.lr);
@@ -105,6 +109,16 @@ double try_rates(const Registry& registry, const MinimizeArguments& arguments, c
   return best_rate;
 }
 
+/// By its residuals where the method asks for them and the problem has some.
+MinimizeResult minimized(const Target& target, const Optimizer& method, const MinimizeOptions& options) {
+  const Problem& problem = target.problem;
+  const auto of_squares = [](Need need) { return need == Need::residuals || need == Need::gauss_newton; };
+  if (method.method && problem.residuals && std::ranges::any_of(method.method->needs(), of_squares)) {
+    return minimize_squares(*problem.residuals, target.x0, method, options);
+  }
+  return minimize(problem.function, target.x0, method, options);
+}
+
 struct Walk {
   MinimizeResult result;
   std::vector<double> values;  ///< at each step
@@ -121,7 +135,7 @@ Walk walk(const Target& target, const Optimizer& method, MinimizeOptions options
     for (std::int64_t i = 0; step.x.size() == 2 && i < 2; ++i) walk.path.push_back(step.x.at(i));
     if (file) file->add(step);
   };
-  walk.result = minimize(target.problem.function, target.x0, method, options);
+  walk.result = minimized(target, method, options);
   if (file) file->close();
   return walk;
 }
@@ -134,6 +148,7 @@ std::string_view key(MinimizeReason reason) {
     case MinimizeReason::max_steps: return "max_steps";
     case MinimizeReason::not_finite: return "not_finite";
     case MinimizeReason::stop_requested: return "stop_requested";
+    case MinimizeReason::no_progress: return "no_progress";
   }
   return "";
 }
@@ -162,9 +177,10 @@ void emit_json(const Target& target, const Optimizer& method, const MinimizeResu
                const std::optional<Point>& point) {
   nlohmann::ordered_json json{{"function", target.name},
                               {"optimizer", method.name},
-                              {"lr", method.lr},
+                              {"lr", method.method ? nlohmann::ordered_json() : nlohmann::ordered_json(method.lr)},
                               {"steps", result.steps},
                               {"evaluations", result.evaluations},
+                              {"products", result.products},
                               {"value", result.value},
                               {"gradient_norm", result.gradient_norm},
                               {"x", nlohmann::ordered_json::array()},
@@ -183,7 +199,8 @@ void emit_json(const Target& target, const Optimizer& method, const MinimizeResu
 
 void print_task(const Target& target, const Optimizer& method, const Rate& rate) {
   emit("{}\n", target.formula.empty() ? target.name : fmt::format("{}: {}", target.name, target.formula));
-  emit("from {} by {}, lr {:.4g}", point_text(target.x0), method.name, method.lr);
+  emit("from {} by {}", point_text(target.x0), method.name);
+  if (!method.method) emit(", lr {:.4g}", method.lr);
   if (method.schedule.name() != "constant") emit(" ({})", method.schedule.name());
   if (rate.tried.size() > 1) {
     emit(": the best of {} from {} to {}, each tried in full; --lr sets it", rate.tried.size(),
@@ -246,9 +263,11 @@ void print_result(const Target& target, const Walk& walk, const Rate& rate, cons
        point_text(result.x));
   print_known_minimum(target.problem, result);
   emit("gradient    {:.3g}\n", result.gradient_norm);
-  emit("steps       {} ({} evaluations{})\n", with_commas(result.steps), with_commas(result.evaluations),
+  emit("steps       {} ({} evaluations{}{})\n", with_commas(result.steps), with_commas(result.evaluations),
+       result.products ? fmt::format(", {} products", with_commas(result.products)) : "",
        rate.asked ? "" : fmt::format(", and {} to find the rate", with_commas(rate.evaluations)));
-  emit("{:<12}{}\n", "ended", name(result.reason));
+  emit("{:<12}{}{}\n", "ended", name(result.reason),
+       result.no_progress.empty() ? "" : fmt::format(": {}", result.no_progress));
   if (!point) return;
   emit("{:<12}{}\n", "point", point->sentence);
   if (point->kind != PointKind::saddle) return;
@@ -256,9 +275,9 @@ void print_result(const Target& target, const Walk& walk, const Rate& rate, cons
        next_start(result.x, *point));
 }
 
-/// The rate of a walk that diverged beside 2 / the largest eigenvalue where it began.
+/// The rate of a walk that diverged, if it had one, beside 2 / the largest eigenvalue where it began.
 std::string stability_text(const Target& target, double lr) {
-  if (target.x0.size() > most_looked_at) return "";
+  if (target.x0.size() > most_looked_at || lr <= 0) return "";
   const Surface surface = surface_of(target.problem.function, target.x0.shape());
   std::vector<double> x;
   for (std::int64_t i = 0; i < target.x0.size(); ++i) x.push_back(target.x0.at(i));
@@ -291,7 +310,11 @@ int run(const MinimizeArguments& arguments, const Context& context) {
   options.on_step = [&](const MinimizeStep&) {
     if (signals.received() != 0) stop.request_stop();
   };
-  Rate rate{.asked = asked_rate(arguments, settings)};
+  const OptimizerRow& row = context.registry.optimizer(arguments.optimizer);
+  if (row.owns_steps && arguments.explain > 0) {
+    fail<UsageError>("[{}] its steps are no formula to explain. Hint: --trace FILE has each of them.", row.name);
+  }
+  Rate rate{.asked = asked_rate(arguments, settings, row)};
   const double lr = rate.asked ? *rate.asked : try_rates(context.registry, arguments, settings, target, options, rate);
   const Optimizer method = make_method(context.registry, arguments.optimizer, settings, lr);
   if (!context.json && !context.quiet) print_task(target, method, rate);
@@ -310,7 +333,7 @@ int run(const MinimizeArguments& arguments, const Context& context) {
   } else if (!context.quiet) {
     print_result(target, walked, rate, point);
   }
-  return exit_code(target, walked.result, lr, signals);
+  return exit_code(target, walked.result, method.method ? 0 : lr, signals);
 }
 
 void set_up(CLI::App& command, Context& context) {

@@ -1,0 +1,65 @@
+#pragma once
+// Optimizers that own their steps: they ask for values and derivatives at points that they name, and take no rate. For
+// functions (`minimize`), and for training on whole data.
+
+#include "thalweg/method.hpp"
+#include "thalweg/optim.hpp"
+
+namespace thalweg::optim {
+
+struct GradientDescentOptions {
+  std::string line_search = "armijo";  ///< or "wolfe"
+  double decrease = 1e-4, curvature = 0.9;
+  std::int64_t evaluations = 30;
+};
+/// x -= t g, with t from a line search that begins where the last step ended. (Cauchy 1847; Armijo 1966)
+Optimizer gradient_descent(GradientDescentOptions options = {});
+
+struct LbfgsOptions {
+  std::int64_t history = 10;
+  double decrease = 1e-4, curvature = 0.9;
+  std::int64_t evaluations = 20;
+};
+/// x += t d with d = -H g, H the inverse Hessian that the last pairs s = x' - x and y = g' - g tell of; pairs with
+/// s'y <= epsilon y'y are left out. With bounds it is L-BFGS-B. (Liu and Nocedal 1989; Byrd, Lu, Nocedal and Zhu 1995)
+Optimizer lbfgs(LbfgsOptions options = {});
+
+struct NonlinearCgOptions {
+  std::string beta = "polak_ribiere";  ///< or "fletcher_reeves"
+  double decrease = 1e-4, curvature = 0.1;
+  std::int64_t evaluations = 20;
+};
+/// d = -g + beta d, with beta = max(0, g'(g' - g)/g'g) of Polak and Ribiere, or g'g'/gg of Fletcher and Reeves. It
+/// begins anew after as many steps as there are elements, and where d does not lead down. (Nocedal and Wright 2006,
+/// section 5.2)
+Optimizer nonlinear_cg(NonlinearCgOptions options = {});
+
+struct NewtonCgOptions {
+  double radius = 1, largest_radius = 1e3;  ///< of the trust region
+  double accept = 0.1;                      ///< part of the promised fall that a step must give
+  std::int64_t iterations = 0;              ///< of conjugate gradients a step; 0: 2 n + 10 at most
+};
+/// The quadratic model's minimum in a trust region, by conjugate gradients that stop at negative curvature (Steihaug
+/// 1983). Where the gradient vanishes, Lanczos's method looks for a direction of negative curvature, and it walks on
+/// along that: it does not stay at a saddle.
+Optimizer newton_cg(NewtonCgOptions options = {});
+
+struct GaussNewtonOptions {
+  std::string solver = "auto";  ///< "dense": residuals and QR; "products": conjugate gradients; auto: what there is
+  double decrease = 1e-4;
+  std::int64_t iterations = 0;  ///< of conjugate gradients a step; 0: 2 n + 10 at most
+};
+/// The minimum of |r + J s|^2, and a line search along s. (Gauss 1809; Nocedal and Wright 2006, section 10.3)
+Optimizer gauss_newton(GaussNewtonOptions options = {});
+
+struct LevenbergMarquardtOptions {
+  std::string solver = "auto";  ///< as for gauss_newton
+  double damping = 1e-3;        ///< lambda of the first step
+  bool acceleration = true;     ///< dense: bend steps along the second derivative
+  std::int64_t iterations = 0;
+};
+/// The minimum of |r + J s|^2 + lambda |D s|^2, lambda by how well the model foretold the fall: `least_squares` says
+/// more. By products D is the identity, and any loss on a model's output will do. (Levenberg 1944; Marquardt 1963)
+Optimizer levenberg_marquardt(LevenbergMarquardtOptions options = {});
+
+}  // namespace thalweg::optim

@@ -1,0 +1,46 @@
+#pragma once
+// Arithmetic on vectors of f32 or f64, as methods need it: sums in f64 and in a fixed order.
+
+#include <cstdint>
+
+#include "thalweg/tensor.hpp"
+
+namespace thalweg {
+
+/// Elements side by side, to read.
+struct ConstElements {
+  ConstElements(const Tensor& t) : data(t.raw()), size(t.size()), dtype(t.dtype()) {}
+  ConstElements(const std::byte* data_, std::int64_t size_, DType dtype_) : data(data_), size(size_), dtype(dtype_) {}
+  const std::byte* data;
+  std::int64_t size;
+  DType dtype;
+};
+
+/// Elements side by side, to write.
+struct Elements {
+  Elements(Tensor& t) : data(t.mutable_raw()), size(t.size()), dtype(t.dtype()) {}
+  Elements(std::byte* data_, std::int64_t size_, DType dtype_) : data(data_), size(size_), dtype(dtype_) {}
+  operator ConstElements() const { return {data, size, dtype}; }
+  std::byte* data;
+  std::int64_t size;
+  DType dtype;
+};
+
+/// Row number `row` of a tensor that has rows of that many elements.
+[[nodiscard]] Elements row_of(Tensor& t, std::int64_t row, std::int64_t elements);
+
+[[nodiscard]] double dot(ConstElements a, ConstElements b);
+[[nodiscard]] double norm(ConstElements a);
+[[nodiscard]] double sum_abs(ConstElements a);
+[[nodiscard]] double max_abs(ConstElements a);
+void copy(ConstElements from, Elements to);
+void fill(Elements to, double value);
+void scale(Elements x, double factor);
+/// y += factor x
+void add(Elements y, double factor, ConstElements x);
+/// out = x + factor d
+void move(ConstElements x, double factor, ConstElements d, Elements out);
+/// out = a - b
+void subtract(ConstElements a, ConstElements b, Elements out);
+
+}  // namespace thalweg
