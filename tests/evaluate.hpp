@@ -5,6 +5,7 @@
 #include <functional>
 #include <vector>
 
+#include "graph/tracing.hpp"
 #include "plan/program.hpp"
 #include "thalweg/derivatives.hpp"
 
@@ -35,6 +36,7 @@ struct Trace {
   std::vector<Bound> inputs, outputs;
 
   Trace(const Traced& f, const std::vector<Tensor>& values) {
+    const Tracing tracing(graph);
     std::vector<Var> vars;
     int base = first_user_base;
     for (const Tensor& x : values) {

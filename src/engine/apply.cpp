@@ -9,6 +9,7 @@
 #include "core/error.hpp"
 #include "engine/forward.hpp"
 #include "engine/shards.hpp"
+#include "graph/tracing.hpp"
 #include "thalweg/ops.hpp"
 
 namespace thalweg {
@@ -39,6 +40,7 @@ std::shared_ptr<const ApplyPlan> planned(const Function& function, const State& 
   plan->layout = state.layout;
   const DType dtype = state.layout->dtype;
   Graph graph;
+  const Tracing tracing(graph);
   TraceContext context{graph, Mode::evaluate, dtype};
   std::vector<Var> inputs;
   NamedVars named;

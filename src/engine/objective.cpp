@@ -4,6 +4,7 @@
 
 #include "core/error.hpp"
 #include "core/index.hpp"
+#include "graph/tracing.hpp"
 #include "thalweg/ops.hpp"
 
 namespace thalweg {
@@ -86,6 +87,7 @@ std::vector<Observation> one_for_each_statistic(const std::vector<Observation>& 
 TracedObjective trace_objective(const EvaluationFunction& function, const std::vector<ColumnSpec>& columns,
                                 std::int64_t rows, Mode mode, DType dtype) {
   TracedObjective traced;
+  const Tracing tracing(*traced.graph);
   TraceContext context{*traced.graph, mode, dtype, rows};
   std::vector<std::pair<std::string, Var>> named;
   for (const ColumnSpec& column : columns) {

@@ -4,10 +4,12 @@
 #include <cstring>
 
 #include "core/error.hpp"
+#include "core/index.hpp"
 #include "engine/random_block.hpp"
 #include "engine/shards.hpp"
 #include "graph/graph.hpp"
 #include "kernels/copy_rows.hpp"
+#include "kernels/rows.hpp"
 #include "thalweg/derivatives.hpp"
 #include "thalweg/ops.hpp"
 
@@ -24,6 +26,15 @@ bool fits_a_cache(const Graph& graph) {
   std::int64_t bytes = 0;
   for (int i = 0; i < graph.size(); ++i) bytes += static_cast<std::int64_t>(graph.node(i).signature.bytes());
   return bytes <= first_level;
+}
+
+/// Names the row of the data (of the batch, where that is all of the data), where the places of the op are so many for
+/// each row of the shard.
+[[noreturn]] void throw_in_row(const IndexError& error, std::span<const std::int64_t> rows, std::int64_t begin,
+                               std::int64_t count) {
+  if (count == 0 || error.places % count != 0) throw UsageError(error.what());
+  const std::int64_t row = begin + error.place / (error.places / count);
+  throw rows.empty() ? error.in_row(row, "batch") : error.in_row(at(rows, row), "data");
 }
 
 }  // namespace
@@ -162,12 +173,20 @@ void ShardProgram::read_sums(const std::byte* memory, double* sums) const {
 }
 
 void ShardProgram::run(const Call& call, std::byte* memory, Workers& workers) const {
-  program_->run(bases(call, memory), memory, workers);
+  try {
+    program_->run(bases(call, memory), memory, workers);
+  } catch (const IndexError& error) {
+    throw_in_row(error, call.batch.rows, call.begin, rows_);
+  }
   read_sums(memory, call.sums);
 }
 
 void ShardProgram::run(const Call& call, std::byte* memory, Workers& workers, Kept& kept) const {
-  program_->run(bases(call, memory, &kept), memory, workers, kept.calls);
+  try {
+    program_->run(bases(call, memory, &kept), memory, workers, kept.calls);
+  } catch (const IndexError& error) {
+    throw_in_row(error, call.batch.rows, call.begin, rows_);
+  }
   read_sums(memory, call.sums);
 }
 

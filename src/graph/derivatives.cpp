@@ -7,7 +7,7 @@
 #include <map>
 
 #include "core/error.hpp"
-#include "graph/graph.hpp"
+#include "graph/tracing.hpp"
 #include "thalweg/ops.hpp"
 
 namespace thalweg {
@@ -244,7 +244,7 @@ std::vector<Var> jvp(const std::vector<Var>& outputs, const std::vector<Var>& in
 }
 
 std::vector<Var> gradients(const Arg& y, const std::vector<Var>& inputs) {
-  const Var value = y.var();
+  const Var value = var_of(y);
   expect_defined("grad", value, y.source());
   if (value.size() != 1 || !is_float(value.dtype())) {
     fail<UsageError>(

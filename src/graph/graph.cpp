@@ -1,7 +1,8 @@
-#include "graph/graph.hpp"
+#include "graph/tracing.hpp"
 
 #include <algorithm>
 #include <bit>
+#include <utility>
 
 #include "core/error.hpp"
 #include "thalweg/ops.hpp"
@@ -86,6 +87,23 @@ Var Graph::append(const Op& op, std::vector<Var> inputs, Attributes attributes, 
   return add(std::move(node));
 }
 
+namespace {
+thread_local Graph* being_traced = nullptr;
+}  // namespace
+
+Tracing::Tracing(Graph& graph) : outer_(std::exchange(being_traced, &graph)) {}
+Tracing::~Tracing() { being_traced = outer_; }
+
+Var var_of(const Arg& arg) {
+  if (arg.is_var()) return arg.var();
+  if (!being_traced) {
+    fail<UsageError>(
+        "[trace] a number or a constant outside of a function that is being traced. Hint: an op needs a Var.{}",
+        at(arg.source()));
+  }
+  return arg.is_number() ? being_traced->number(arg.number(), f64, true) : being_traced->constant(arg.tensor());
+}
+
 Var as_var(const Arg& arg, Var like) {
   if (arg.is_var()) return arg.var();
   Graph& graph = like.graph();
@@ -117,6 +135,8 @@ Source source_of(std::span<const Arg> args) {
   return var == args.end() ? args.front().source() : var->source();
 }
 
+/// The Var that the other arguments are brought to: a strong one before a weak one, and one that was passed before a
+/// constant.
 Var first_var(std::string_view op, std::span<const Arg> args) {
   Var found;
   for (const Arg& arg : args) {
@@ -127,11 +147,10 @@ Var first_var(std::string_view op, std::span<const Arg> args) {
     // A strong Var decides the dtype of the numbers it meets, a weak one only where there is no other.
     if (found.graph().node(found).weak) found = arg.var();
   }
-  if (!found.defined()) {
-    fail<UsageError>("[{}] no argument is a Var. Hint: an op needs at least one Var of the trace.{}", op,
-                     at(args.front().source()));
-  }
-  return found;
+  const auto constant = std::ranges::find_if(args, [](const Arg& arg) { return !arg.is_var() && !arg.is_number(); });
+  if (!found.defined()) return var_of(constant == args.end() ? args.front() : *constant);
+  const bool weak = found.graph().node(found).weak && constant != args.end();
+  return weak ? found.graph().constant(constant->tensor()) : found;
 }
 }  // namespace
 

@@ -149,11 +149,24 @@ Kernel make_cumsum(const KernelSite& site) {
 }
 
 namespace {
-[[noreturn]] void no_such_row(std::string_view op, std::int32_t index, std::int64_t rows, std::int64_t place) {
-  fail<UsageError>("[{}] index {} at place {}, of a table of {} rows. Hint: indices run from 0 to {}.", op, index,
-                   place, rows, rows - 1);
+[[noreturn]] void no_such_row(std::string_view op, std::int32_t index, std::int64_t rows, std::int64_t place,
+                              std::int64_t places) {
+  throw IndexError(op, fmt::format("index {}", index), place, places,
+                   fmt::format(", of a table of {} rows. Hint: indices run from 0 to {}.", rows, rows - 1));
 }
 }  // namespace
+
+IndexError::IndexError(std::string_view op, std::string_view what, std::int64_t at, std::int64_t all,
+                       std::string_view rest)
+    : UsageError(fmt::format("[{}] {} at place {}{}", op, what, at, rest)),
+      place(at),
+      places(all),
+      before_(fmt::format("[{}] {}", op, what)),
+      after_(rest) {}
+
+UsageError IndexError::in_row(std::int64_t row, std::string_view of) const {
+  return UsageError(fmt::format("{} in row {} of the {}{}", before_, row, of, after_));
+}
 
 Kernel make_gather(const KernelSite& site) {
   const std::int64_t rows = site.inputs[0].shape[0], count = site.inputs[1].shape.size();
@@ -163,7 +176,7 @@ Kernel make_gather(const KernelSite& site) {
             const auto* indices = call.in<std::int32_t>(1);
             for_rows(call, {count, width}, [&](std::int64_t i) {
               const std::int32_t index = indices[i];
-              if (index < 0 || index >= rows) no_such_row("gather", index, rows, i);
+              if (index < 0 || index >= rows) no_such_row("gather", index, rows, i, count);
               std::copy_n(call.inputs[0] + index * bytes, bytes, call.outputs[0] + i * bytes);
             });
           },
@@ -177,8 +190,9 @@ Kernel make_pick(const KernelSite& site) {
                     const auto* labels = call.in<std::int32_t>(1);
                     for (std::int64_t row = 0; row < shape.rows; ++row) {
                       if (labels[row] < 0 || labels[row] >= shape.n) {
-                        fail<UsageError>("[pick] label {} in row {}, of {} classes. Hint: labels run from 0 to {}.",
-                                         labels[row], row, shape.n, shape.n - 1);
+                        throw IndexError(
+                            "pick", fmt::format("label {}", labels[row]), row, shape.rows,
+                            fmt::format(", of {} classes. Hint: labels run from 0 to {}.", shape.n, shape.n - 1));
                       }
                       call.out<T>()[row] = call.in<T>(0)[row * shape.n + labels[row]];
                     }
@@ -211,7 +225,7 @@ Kernel make_scatter_add(const KernelSite& site) {
                     std::fill_n(table, rows * width, T{0});
                     const auto* indices = call.in<std::int32_t>(1);
                     for (std::int64_t i = 0; i < count; ++i) {  // in order: two updates of one row add up as given
-                      if (indices[i] < 0 || indices[i] >= rows) no_such_row("scatter_add", indices[i], rows, i);
+                      if (indices[i] < 0 || indices[i] >= rows) no_such_row("scatter_add", indices[i], rows, i, count);
                       T* row = table + indices[i] * width;
                       const void* operands[] = {row, call.in<T>(0) + i * width};
                       plus(row, operands, width);

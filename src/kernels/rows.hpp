@@ -1,9 +1,23 @@
 #pragma once
 // Kernels that work along the last axis, or on whole rows.
 
+#include "core/error.hpp"
 #include "core/kernel.hpp"
 
 namespace thalweg {
+
+/// An index that a table has not. It stands at one of `places`, which a batch's caller can tell the row of the data by.
+class IndexError : public UsageError {
+ public:
+  IndexError(std::string_view op, std::string_view what, std::int64_t place, std::int64_t places,
+             std::string_view rest);
+  std::int64_t place, places;
+  /// The same error of a row "of the data" or "of the batch".
+  [[nodiscard]] UsageError in_row(std::int64_t row, std::string_view of) const;
+
+ private:
+  std::string before_, after_;
+};
 
 /// (..., n) -> (..., 2): the largest, m, and log sum e^(x - m).
 [[nodiscard]] Kernel make_logsumexp(const KernelSite& site);

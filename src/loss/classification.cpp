@@ -105,7 +105,9 @@ LossFunction make_binary_cross_entropy(BinaryCrossEntropyOptions o) {
             const Var y = as_target("binary_cross_entropy", logits, target);
             if (o.positive_weight.empty()) return binary_cross_entropy_with_logits(logits, y);
             const Var factor = along_last("positive_weight", o.positive_weight, logits);
-            return (1 - y) * logits + (1 + (factor - 1) * y) * softplus(-logits);
+            const Var no = 1 - y, yes = factor * y, above = logits > 0;
+            // binary_cross_entropy_with_logits, with its two terms weighted
+            return softplus(where(above, -logits, logits)) * (no + yes) + logits * (no * above - yes * (1 - above));
           }};
 }
 

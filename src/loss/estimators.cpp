@@ -3,19 +3,21 @@
 #include "thalweg/estimators.hpp"
 
 #include "core/error.hpp"
-#include "graph/graph.hpp"
+#include "graph/tracing.hpp"
 #include "thalweg/ops.hpp"
 
 namespace thalweg {
 
 Var straight_through(const Arg& hard, const Arg& soft) {
-  const Var value = hard.var();
-  if (!(value.shape() == soft.var().shape()) || value.dtype() != soft.var().dtype()) {
+  const Arg args[] = {hard, soft};
+  Var value = as_vars("straight_through", args)[0];
+  if (hard.is_number()) value = broadcast_to(cast(value, var_of(soft).dtype()), var_of(soft).shape());
+  if (!(value.shape() == var_of(soft).shape()) || value.dtype() != var_of(soft).dtype()) {
     fail<UsageError>("[straight_through] {} {} and {} {}. Hint: they are alike.{}", value.dtype(), value.shape(),
-                     soft.var().dtype(), soft.var().shape(), at(hard.source()));
+                     var_of(soft).dtype(), var_of(soft).shape(), at(hard.source()));
   }
   return custom_derivative(
-      {soft.var()}, [value](std::span<const Var>) { return value; },
+      {var_of(soft)}, [value](std::span<const Var>) { return value; },
       [](std::span<const Var>, Var, Var g) { return std::vector<Var>{g}; }, hard.source());
 }
 
@@ -41,7 +43,7 @@ Var score_function(const Arg& log_probability, const Arg& reward, const Arg& bas
 }
 
 Var leave_one_out(const Arg& rewards) {
-  const Var r = rewards.var();
+  const Var r = var_of(rewards);
   if (r.rank() != 1 || r.dim(0) < 2) {
     fail<UsageError>("[leave_one_out] rewards {}. Hint: (n), with n >= 2.{}", r.shape(), at(rewards.source()));
   }

@@ -2,7 +2,7 @@
 
 #include "kernels/augment.hpp"
 #include "core/error.hpp"
-#include "graph/graph.hpp"
+#include "graph/tracing.hpp"
 #include "ops/augment.hpp"
 
 namespace thalweg {
@@ -14,7 +14,7 @@ Fields fields(AugmentOptions& o) {
 }
 
 Var augment(Scope s, const Arg& images, const AugmentOptions& options) {
-  const Var x = images.var();
+  const Var x = var_of(images);
   if (s.mode() == Mode::evaluate || !options.any()) return x;
   if (x.rank() != 4) {
     fail<UsageError>("[augment] {}: images are wanted. Hint: (batch, height, width, channels).{}", x.shape(),

@@ -338,7 +338,7 @@ Var self_attention(const Arg& qkv, const AttentionOptions& options, Var lengths)
 }
 
 Var rotary(const Arg& x, const Arg& positions, double base, std::int64_t heads) {
-  const std::int64_t all = x.var().rank() == 4 ? x.var().dim(2) : 0;
+  const std::int64_t all = var_of(x).rank() == 4 ? var_of(x).dim(2) : 0;
   Attributes attributes = with_ints({heads == 0 ? all : heads, 0});
   attributes.number = base;
   return apply("rotary", {x, positions}, attributes);

@@ -247,7 +247,7 @@ Var conv2d(const Arg& x, const Arg& filter, const ConvolutionOptions& o) {
 }
 
 Var conv1d(const Arg& x, const Arg& filter, const ConvolutionOptions& o) {
-  const Var image = as_image(x.var(), x.source()), f = filter.var();
+  const Var image = as_image(var_of(x), x.source()), f = var_of(filter);
   const Var y = conv2d(Arg(image, x.source()), Arg(expand_dims(f, 0), filter.source()),
                        {.stride = {1, o.stride.width},
                         .padding = o.padding.along_width(),

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <numbers>
 
+#include "core/error.hpp"
 #include "ops/table.hpp"
 #include "thalweg/ops.hpp"
 
@@ -108,7 +109,7 @@ std::vector<Op> make_rows() {
           "pow", "a^b", 2, {.2, 2}, [](In x) { return std::pow(x[0], x[1]); },
           [](S s, int i, Var g) {
             const Var a = s.x(0), b = s.x(1);
-            if (i == 0) return where(equal(b, 0), 0, g * b * pow(a, b - 1));
+            if (i == 0) return g * b * pow(a, where(equal(a, 0) * equal(b, 0), 0, b - 1));  // 0^-1 times 0 is 0 here
             const Var finite_log = log(where(equal(a, 0), 1, a));
             return where(equal(a, 0), 0, g * s.y() * finite_log);
           },
@@ -318,20 +319,52 @@ Var sigmoid(const Arg& x) { return elementwise("sigmoid", {x}); }
 Var gelu_tanh(const Arg& x) { return elementwise("gelu_tanh", {x}); }
 Var softplus(const Arg& x) { return elementwise("softplus", {x}); }
 Var relu(const Arg& x) { return elementwise("relu", {x}); }
-Var operator<(const Arg& a, const Arg& b) { return elementwise("less", {a, b}); }
-Var operator<=(const Arg& a, const Arg& b) { return elementwise("less_equal", {a, b}); }
-Var operator>(const Arg& a, const Arg& b) { return elementwise("less", {b, a}); }
-Var operator>=(const Arg& a, const Arg& b) { return elementwise("less_equal", {b, a}); }
-Var equal(const Arg& a, const Arg& b) { return elementwise("equal", {a, b}); }
-Var not_equal(const Arg& a, const Arg& b) { return elementwise("not_equal", {a, b}); }
+namespace {
+
+/// Whether these are i32, perhaps beside numbers. Throws UsageError for a number that is not whole, where that matters.
+bool are_whole(std::string_view op, std::initializer_list<Arg> args, bool gives_them) {
+  bool some = false;
+  for (const Arg& arg : args) {
+    if (!arg.is_number() && !is_i32(arg)) return false;
+    some = some || !arg.is_number();
+  }
+  if (!some || !gives_them) return some;
+  for (const Arg& arg : args) {
+    if (!arg.is_number() || arg.number() == std::floor(arg.number())) continue;
+    fail<UsageError>("[{}] {} beside i32. Hint: a whole number, or tw::cast(x, tw::f32).{}", op, arg.number(),
+                     at(arg.source()));
+  }
+  return true;
+}
+
+Var comparison(std::string_view name, const Arg& a, const Arg& b) {
+  if (!are_whole(name, {a, b}, false)) return elementwise(name, {a, b});
+  return cast(elementwise(name, {in_f64(a), in_f64(b)}), i32);
+}
+
+}  // namespace
+
+Var operator<(const Arg& a, const Arg& b) { return comparison("less", a, b); }
+Var operator<=(const Arg& a, const Arg& b) { return comparison("less_equal", a, b); }
+Var operator>(const Arg& a, const Arg& b) { return comparison("less", b, a); }
+Var operator>=(const Arg& a, const Arg& b) { return comparison("less_equal", b, a); }
+Var equal(const Arg& a, const Arg& b) { return comparison("equal", a, b); }
+Var not_equal(const Arg& a, const Arg& b) { return comparison("not_equal", a, b); }
+
 Var where(const Arg& condition, const Arg& then, const Arg& otherwise) {
-  return elementwise("where", {condition, then, otherwise});
+  if (are_whole("where", {then, otherwise}, true)) {
+    return cast(where(in_f64(condition), in_f64(then), in_f64(otherwise)), i32);
+  }
+  if (condition.is_number() || !is_i32(condition)) return elementwise("where", {condition, then, otherwise});
+  const Arg& other = then.is_number() ? otherwise : then;
+  const DType dtype = other.is_number() ? f32 : var_of(other).dtype();
+  return elementwise("where", {Arg(cast(condition, dtype), condition.source()), then, otherwise});
 }
 
 Var pow(const Arg& x, const Arg& exponent) {
   if (exponent.is_number() && x.is_var()) {  // the powers that are cheaper, and exact, otherwise
     if (exponent.number() == 2) return square(x);
-    if (exponent.number() == 1) return x.var();
+    if (exponent.number() == 1) return var_of(x);
     if (exponent.number() == 0.5) return sqrt(x);
     if (exponent.number() == 3) return square(x) * x;
     if (exponent.number() == -1) return reciprocal(x);

@@ -261,7 +261,7 @@ void expect_image(std::string_view op, Var x, Source source) {
 
 Attributes windows(std::string_view op, const Arg& x, const PoolOptions& o) {
   const Source source = x.source();
-  expect_image(op, x.var(), source);
+  expect_image(op, var_of(x), source);
   const Extent step{o.stride.height ? o.stride.height : o.window.height,
                     o.stride.width ? o.stride.width : o.window.width};
   const Extent reach{o.window.height - 1, o.window.width - 1};
@@ -273,7 +273,7 @@ Attributes windows(std::string_view op, const Arg& x, const PoolOptions& o) {
     fail<UsageError>("[{}] window {} x {}, stride {} x {}. Hint: both >= 1, and the padding below the window.{}", op,
                      o.window.height, o.window.width, step.height, step.width, at(source));
   }
-  const Shape& shape = x.var().shape();
+  const Shape& shape = var_of(x).shape();
   return with_ints({o.window.height, o.window.width, step.height, step.width, before.height, before.width,
                     windows_of(op, shape[1] + before.height + after.height, o.window.height, step.height, source),
                     windows_of(op, shape[2] + before.width + after.width, o.window.width, step.width, source)});
@@ -281,7 +281,7 @@ Attributes windows(std::string_view op, const Arg& x, const PoolOptions& o) {
 
 /// A pool of images applied to (batch, time, channels).
 Var over_time(Var (*pool)(const Arg&, const PoolOptions&), const Arg& x, const PoolOptions& o) {
-  const Var v = x.var();
+  const Var v = var_of(x);
   if (v.rank() != 3) fail<UsageError>("[pool] {}: (batch, time, channels) is wanted.{}", v.shape(), at(x.source()));
   const Var image = reshape(v, {v.dim(0), 1, v.dim(1), v.dim(2)});
   return squeeze(
@@ -292,7 +292,7 @@ Var over_time(Var (*pool)(const Arg&, const PoolOptions&), const Arg& x, const P
 
 Axes places_of(const Arg& x) {
   std::vector<int> axes;
-  for (int axis = 1; axis + 1 < x.var().rank(); ++axis) axes.push_back(axis);
+  for (int axis = 1; axis + 1 < var_of(x).rank(); ++axis) axes.push_back(axis);
   return axes;
 }
 
@@ -340,7 +340,7 @@ Var global_avg_pool(const Arg& x) { return mean(x, places_of(x)); }
 Var global_max_pool(const Arg& x) { return max(x, places_of(x)); }
 
 Var upsample(const Arg& x, const UpsampleOptions& o) {
-  expect_image("upsample", x.var(), x.source());
+  expect_image("upsample", var_of(x), x.source());
   const bool linear = o.mode == "bilinear";
   if (o.scale.height < 1 || o.scale.width < 1 || (!linear && o.mode != "nearest")) {
     fail<UsageError>("[upsample] mode \"{}\", scale {} x {}. Hint: \"nearest\" or \"bilinear\", at least 1.{}", o.mode,
@@ -349,7 +349,7 @@ Var upsample(const Arg& x, const UpsampleOptions& o) {
   const auto how = !linear ? Resampling::nearest : o.align_corners ? Resampling::linear_corners : Resampling::linear;
   return apply(
       "resize", {x},
-      with_ints({x.var().dim(1) * o.scale.height, x.var().dim(2) * o.scale.width, static_cast<std::int64_t>(how)}));
+      with_ints({var_of(x).dim(1) * o.scale.height, var_of(x).dim(2) * o.scale.width, static_cast<std::int64_t>(how)}));
 }
 
 }  // namespace thalweg

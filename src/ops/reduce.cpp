@@ -133,7 +133,8 @@ Shape shape_after(const Shape& shape, const std::vector<char>& reduced, Keep kee
 
 /// Neighbouring reduced axes go together, the last of them first.
 Var reduce(std::string_view op, const Arg& arg, const Axes& axes, Keep keep) {
-  Var x = arg.var();
+  if (is_i32(arg)) return cast(reduce(op, in_f64(arg), axes, keep), i32);
+  Var x = var_of(arg);
   const Shape shape = x.shape();
   const std::vector<char> reduced = reduced_axes(shape, axes, arg.source(), op);
   std::int64_t inner = 1;
@@ -181,11 +182,11 @@ Var with_reduced_last(Var x, const std::vector<char>& reduced) {
 
 /// All reduced axes as one, so that equal extremes share the gradient over all of them alike.
 Var reduce_at_once(std::string_view op, const Arg& x, const Axes& axes, Keep keep) {
-  const std::vector<char> reduced = reduced_axes(x.var().shape(), axes, x.source(), op);
+  const std::vector<char> reduced = reduced_axes(var_of(x).shape(), axes, x.source(), op);
   const auto begin = std::ranges::find(reduced, 1), end = std::find(begin, reduced.end(), 0);
   if (std::find(end, reduced.end(), 1) == reduced.end()) return reduce(op, x, axes, keep);
-  const Var last = reduce(op, Arg(with_reduced_last(x.var(), reduced), x.source()), -1, Keep::no);
-  return reshape(last, shape_after(x.var().shape(), reduced, keep));
+  const Var last = reduce(op, Arg(with_reduced_last(var_of(x), reduced), x.source()), -1, Keep::no);
+  return reshape(last, shape_after(var_of(x).shape(), reduced, keep));
 }
 
 }  // namespace
@@ -200,7 +201,8 @@ Var max(const Arg& x, const Axes& axes, Keep keep) { return reduce_at_once("max"
 Var min(const Arg& x, const Axes& axes, Keep keep) { return reduce_at_once("min", x, axes, keep); }
 
 Var mean(const Arg& x, const Axes& axes, Keep keep) {
-  return sum(x, axes, keep) / static_cast<double>(count_of(x.var().shape(), axes, x.source()));
+  const auto count = static_cast<double>(count_of(var_of(x).shape(), axes, x.source()));
+  return Arg(sum(x, axes, keep), x.source()) / count;
 }
 
 Var variance(const Arg& x, const Axes& axes, Keep keep) {
@@ -209,11 +211,11 @@ Var variance(const Arg& x, const Axes& axes, Keep keep) {
 }
 
 Var norm(const Arg& x, const Axes& axes, Keep keep) {
-  if (x.var().size() == 0) return sum(x, axes, keep);
+  if (var_of(x).size() == 0) return sum(x, axes, keep);
   // Divided by a power of 2 near the largest, which rounds nothing: no square overflows, and not all of them vanish.
   const Var largest = stop_gradient(max(abs(x), axes, Keep::yes));
   const Var usable = (largest > 0) * (largest < std::numeric_limits<double>::infinity());
-  const double least = x.var().dtype() == f32 ? -126 : -1022;  // exponents below it have fewer digits
+  const double least = var_of(x).dtype() == f32 ? -126 : -1022;  // exponents below it have fewer digits
   const Var scale = exp2(maximum(floor(log2(where(usable, largest, 1))) - 1, least));
   const Var squares = sum(square(x / scale), axes, keep);
   const Var zero = equal(squares, 0);  // the root has no derivative there; PyTorch's norm takes 0
@@ -221,11 +223,11 @@ Var norm(const Arg& x, const Axes& axes, Keep keep) {
 }
 
 Var prod(const Arg& arg, const Axes& axes, Keep keep) {
-  const Shape shape = arg.var().shape();
+  const Shape shape = var_of(arg).shape();
   const std::vector<char> reduced = reduced_axes(shape, axes, arg.source(), "prod");
   // Halves are multiplied until one element is left: derivatives of every order hold, at zeros too.
-  Var x = with_reduced_last(arg.var(), reduced);
-  if (x.dim(-1) == 0) return broadcast_to(as_var(1, arg.var()), shape_after(shape, reduced, keep));
+  Var x = with_reduced_last(var_of(arg), reduced);
+  if (x.dim(-1) == 0) return broadcast_to(as_var(1, var_of(arg)), shape_after(shape, reduced, keep));
   while (x.dim(-1) > 1) {
     const std::int64_t n = x.dim(-1), half = n / 2;
     const Var pairs = slice(x, 0, half, -1) * slice(x, half, 2 * half, -1);
@@ -235,9 +237,9 @@ Var prod(const Arg& arg, const Axes& axes, Keep keep) {
 }
 
 Var logsumexp(const Arg& x, const Axes& axes, Keep keep) {
-  const Shape shape = x.var().shape();
+  const Shape shape = var_of(x).shape();
   const std::vector<char> reduced = reduced_axes(shape, axes, x.source(), "logsumexp");
-  const LogSumExp parts = log_sum_exp(Arg(with_reduced_last(x.var(), reduced), x.source()));
+  const LogSumExp parts = log_sum_exp(Arg(with_reduced_last(var_of(x), reduced), x.source()));
   return reshape(parts.largest + parts.rest, shape_after(shape, reduced, keep));
 }
 

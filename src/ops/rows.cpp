@@ -245,7 +245,7 @@ std::vector<Op> make_rows() {
 /// Applies f to x with `axis` moved to the end, and moves it back.
 template <class F>
 Var along(std::string_view op, const Arg& x, int axis, bool keeps_axis, const F& f) {
-  const Var v = x.var();
+  const Var v = var_of(x);
   const int at_axis = axis_of(op, v.shape(), axis, x.source()), last = v.rank() - 1;
   std::vector<int> order, back(static_cast<std::size_t>(v.rank()));
   for (int a = 0; a <= last; ++a) {
@@ -272,7 +272,7 @@ LogSumExp log_sum_exp(const Arg& rows) {
   const Var largest = stop_gradient(squeeze(slice(parts, 0, 1, -1), -1));
   // by hand: the cotangent of a part would be padded to both
   const Var rest = custom_derivative(
-      {rows.var()}, [&](std::span<const Var>) { return squeeze(slice(parts, 1, 2, -1), -1); },
+      {var_of(rows)}, [&](std::span<const Var>) { return squeeze(slice(parts, 1, 2, -1), -1); },
       [largest](In x, Var y, Var g) {
         const Var share = exp((x[0] - expand_dims(largest, -1)) - expand_dims(y, -1));
         return std::vector<Var>{expand_dims(g, -1) * share};
@@ -289,6 +289,7 @@ Var argmax(const Arg& x, int axis) {
   return along("argmax", x, axis, false, [](const Arg& v) { return apply("argmax", {v}); });
 }
 Var cumsum(const Arg& x, int axis) {
+  if (is_i32(x)) return cast(cumsum(in_f64(x), axis), i32);
   return along("cumsum", x, axis, true, [](const Arg& v) { return apply("cumsum", {v}, with_ints({0})); });
 }
 
@@ -299,11 +300,11 @@ Var scatter_add(const Arg& updates, const Arg& indices, std::int64_t rows) {
 Var pick(const Arg& x, const Arg& labels) { return apply("pick", {x, labels}); }
 
 Var one_hot(const Arg& labels, std::int64_t classes, DType dtype) {
-  if (labels.var().dtype() != i32 || classes < 1) {
+  if (var_of(labels).dtype() != i32 || classes < 1) {
     fail<UsageError>("[one_hot] labels of {} in {} classes. Hint: i32 labels, at least one class.{}",
-                     labels.var().dtype(), classes, at(labels.source()));
+                     var_of(labels).dtype(), classes, at(labels.source()));
   }
-  return label_mask(labels.var(), classes, dtype);
+  return label_mask(var_of(labels), classes, dtype);
 }
 
 Var cross_entropy_with_labels(const Arg& logits, const Arg& labels) {
@@ -314,7 +315,11 @@ Var cross_entropy_with_probabilities(const Arg& logits, const Arg& probabilities
   return -sum(probabilities * log_softmax(logits), -1);
 }
 Var binary_cross_entropy_with_logits(const Arg& logits, const Arg& targets) {
-  return (1 - targets) * logits + softplus(-logits);
+  // -log sigmoid(x) and -log(1 - sigmoid(x)) are softplus(-|x|), plus |x| on the wrong side: nothing cancels, neither
+  // here nor in the derivatives. Of x = 0 both follow the side below it.
+  const Arg above(logits > 0, logits.source());
+  const Var surprise = softplus(where(above, -logits, logits));
+  return surprise + logits * -(targets - above);
 }
 
 }  // namespace thalweg

@@ -390,17 +390,17 @@ std::span<const Op> shape_ops() {
 }
 
 Var reshape(const Arg& x, const Shape& shape) {
-  const Shape& from = x.var().shape();
+  const Shape& from = var_of(x).shape();
   if (from.size() != shape.size()) {
     fail<UsageError>("[reshape] {} to {}: {} elements and {}.{}", from, shape, from.size(), shape.size(),
                      at(x.source()));
   }
-  if (from == shape) return x.var();
+  if (from == shape) return var_of(x);
   return apply("reshape", {x}, with_ints(sizes_of(shape)));
 }
 
 Var flatten(const Arg& x, int from_axis) {
-  const Shape& from = x.var().shape();
+  const Shape& from = var_of(x).shape();
   Shape to;
   std::int64_t rest = 1;
   for (int axis = 0; axis < from.rank(); ++axis) {
@@ -415,7 +415,7 @@ Var flatten(const Arg& x, int from_axis) {
 }
 
 Var transpose(const Arg& x, std::vector<int> order) {
-  const Shape& from = x.var().shape();
+  const Shape& from = var_of(x).shape();
   Ints axes;
   if (order.empty()) {
     for (int axis = from.rank() - 1; axis >= 0; --axis) axes.push_back(axis);
@@ -428,12 +428,12 @@ Var transpose(const Arg& x, std::vector<int> order) {
     fail<UsageError>("[transpose] the order {{{}}} of the axes of {}. Hint: each axis once.{}", fmt::join(order, ", "),
                      from, at(x.source()));
   }
-  if (axes == wanted) return x.var();
+  if (axes == wanted) return var_of(x);
   return apply("transpose", {x}, with_ints(axes));
 }
 
 Var broadcast_to(const Arg& x, const Shape& shape) {
-  const Shape& from = x.var().shape();
+  const Shape& from = var_of(x).shape();
   const int shift = shape.rank() - from.rank();
   bool fits = shift >= 0;
   for (int axis = 0; fits && axis < from.rank(); ++axis) fits = from[axis] == 1 || from[axis] == shape[axis + shift];
@@ -441,12 +441,12 @@ Var broadcast_to(const Arg& x, const Shape& shape) {
     fail<UsageError>("[broadcast_to] {} to {}. Hint: sizes must be equal, or 1 in what is repeated.{}", from, shape,
                      at(x.source()));
   }
-  if (from == shape) return x.var();
+  if (from == shape) return var_of(x);
   return apply("broadcast", {x}, with_ints(sizes_of(shape)));
 }
 
 Var expand_dims(const Arg& x, int axis) {
-  const Shape& from = x.var().shape();
+  const Shape& from = var_of(x).shape();
   const int place = axis < 0 ? axis + from.rank() + 1 : axis;
   if (place < 0 || place > from.rank()) {
     fail<UsageError>("[expand_dims] axis {} for {}.{}", axis, from, at(x.source()));
@@ -457,7 +457,7 @@ Var expand_dims(const Arg& x, int axis) {
 }
 
 Var squeeze(const Arg& x, int axis) {
-  const Shape& from = x.var().shape();
+  const Shape& from = var_of(x).shape();
   const int place = axis_of("squeeze", from, axis, x.source());
   if (from[place] != 1)
     fail<UsageError>("[squeeze] axis {} of {} has size {}, not 1.{}", axis, from, from[place], at(x.source()));
@@ -469,7 +469,7 @@ Var squeeze(const Arg& x, int axis) {
 }
 
 Var slice(const Arg& x, std::int64_t begin, std::int64_t end, int axis, std::int64_t step) {
-  const Shape& from = x.var().shape();
+  const Shape& from = var_of(x).shape();
   const int a = axis_of("slice", from, axis, x.source());
   const std::int64_t n = from[a];
   const std::int64_t first = begin < 0 ? begin + n : begin, last = end < 0 ? end + n : end;
@@ -477,11 +477,11 @@ Var slice(const Arg& x, std::int64_t begin, std::int64_t end, int axis, std::int
     fail<UsageError>("[slice] {} to {} step {} along axis {} of {}. Hint: 0 <= begin <= end <= {}, step >= 1.{}", begin,
                      end, step, axis, from, n, at(x.source()));
   }
-  if (first == 0 && last == n && step == 1) return x.var();
+  if (first == 0 && last == n && step == 1) return var_of(x);
   return apply("slice", {x}, with_ints({a, first, last, step}));
 }
 
-Var slice(const Arg& x, std::int64_t begin) { return slice(x, begin, x.var().dim(0)); }
+Var slice(const Arg& x, std::int64_t begin) { return slice(x, begin, var_of(x).dim(0)); }
 
 Var concat(const std::vector<Var>& parts, int axis, Source source) {
   if (parts.empty()) fail<UsageError>("[concat] no parts given{}", at(source));
@@ -498,7 +498,7 @@ Var stack(const std::vector<Var>& parts, int axis, Source source) {
 }
 
 Var pad(const Arg& x, const std::vector<std::pair<std::int64_t, std::int64_t>>& widths, double value) {
-  const Shape& from = x.var().shape();
+  const Shape& from = var_of(x).shape();
   Ints ints;
   for (const auto& [before, after] : widths) {
     if (before < 0 || after < 0) fail<UsageError>("[pad] {} before and {} after.{}", before, after, at(x.source()));
@@ -508,15 +508,16 @@ Var pad(const Arg& x, const std::vector<std::pair<std::int64_t, std::int64_t>>& 
     fail<UsageError>("[pad] {} pairs of widths for {}, which has {} axes.{}", widths.size(), from, from.rank(),
                      at(x.source()));
   }
+  if (is_i32(x)) return cast(pad(in_f64(x), widths, value), i32);
   const Var zero_padded = apply("pad", {x}, with_ints(ints));
   if (value == 0) return zero_padded;
-  const Var inside = apply("pad", {broadcast_to(as_var(1, x.var()), from)}, with_ints(ints));
+  const Var inside = apply("pad", {broadcast_to(as_var(1, var_of(x)), from)}, with_ints(ints));
   return where(inside, zero_padded, value);
 }
 
 Var cast(const Arg& x, DType dtype) {
-  const DType from = x.var().dtype();
-  if (from == dtype) return x.var();
+  const DType from = var_of(x).dtype();
+  if (from == dtype) return var_of(x);
   if (is_float(dtype)) return apply("cast", {x}, with_ints({static_cast<std::int64_t>(dtype)}));
   if (dtype == i32 && is_float(from)) return apply("to_i32", {x}, with_ints({static_cast<std::int64_t>(i32)}));
   fail<UsageError>("[cast] {} to {}. Hint: to f32 or f64 from anything, to i32 from f32 or f64.{}", from, dtype,

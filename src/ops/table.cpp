@@ -3,6 +3,7 @@
 #include <map>
 
 #include "core/error.hpp"
+#include "thalweg/ops.hpp"
 
 namespace thalweg {
 
@@ -40,6 +41,14 @@ Var place_of_its_own(Var x) {
   const auto sizes = x.shape().sizes();
   return x.graph().append(op_named("reshape"), {x}, with_ints({sizes.begin(), sizes.end()}), {});
 }
+
+bool is_i32(const Arg& x) {
+  if (x.is_number()) return false;
+  if (!x.is_var()) return x.tensor().dtype() == i32;
+  return var_of(x).defined() && var_of(x).dtype() == i32;
+}
+
+Arg in_f64(const Arg& x) { return x.is_number() ? x : Arg(cast(x, f64), x.source()); }
 
 Attributes with_ints(std::vector<std::int64_t> ints) {
   Attributes attributes;

@@ -4,7 +4,7 @@
 #include <initializer_list>
 
 #include "core/kernel.hpp"
-#include "graph/graph.hpp"
+#include "graph/tracing.hpp"
 
 namespace thalweg {
 
@@ -31,6 +31,10 @@ Var apply(std::string_view name, std::initializer_list<Arg> args, Attributes att
 /// The same value as a node of its own: a place to differentiate by, whatever the value depends on.
 [[nodiscard]] Var place_of_its_own(Var x);
 [[nodiscard]] Attributes with_ints(std::vector<std::int64_t> ints);
+
+/// i32 is computed in f64, which holds it exactly, and given back by a cast.
+[[nodiscard]] bool is_i32(const Arg& x);
+[[nodiscard]] Arg in_f64(const Arg& x);
 
 /// log sum e^x along the last axis as a sum of two, so that what is near the largest keeps its digits whatever is added
 /// to all: the largest, which is a constant to derivatives, and log sum e^(x - largest).

@@ -3,7 +3,7 @@
 #include <cmath>
 
 #include "core/norm.hpp"
-#include "graph/graph.hpp"
+#include "graph/tracing.hpp"
 #include "thalweg/ops.hpp"
 
 namespace thalweg {
@@ -39,6 +39,7 @@ Slope::Slope(const Function& f, const Tensor& like)
 
 Program Slope::program(Passes passes) const {
   Graph graph;
+  const Tracing tracing(graph);
   const Var x = graph.input("x", shape_, dtype_);
   const Var y = function_.trace({x}).front();
   const Var g = gradients(y, {x}).front();

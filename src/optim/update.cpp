@@ -4,6 +4,7 @@
 
 #include "core/error.hpp"
 #include "core/random.hpp"
+#include "graph/tracing.hpp"
 #include "ops/random.hpp"
 #include "optim/segments.hpp"
 
@@ -256,6 +257,7 @@ class UpdateTrace {
     context.step = step_;
     context.decay_factor = segment.decay ? 1.0 : 0.0;
     context.asks_for_decay = &asks_for_decay_;
+    const Tracing tracing(graph_);
     Update update(context, segment.direction, segment.parameter);
     return (link.transform->*rule)(update);
   }

@@ -5,6 +5,7 @@
 #include <mutex>
 
 #include "core/error.hpp"
+#include "graph/tracing.hpp"
 #include "plan/program.hpp"
 #include "thalweg/derivatives.hpp"
 #include "thalweg/ops.hpp"
@@ -33,6 +34,7 @@ namespace {
 template <class Entry>
 std::unique_ptr<Entry> compile(const Function::Body& body, const std::vector<Signature>& signatures) {
   Graph graph;
+  const Tracing tracing(graph);
   std::vector<Bound> inputs, outputs;
   std::vector<Var> vars;
   int base = first_user_base;
@@ -89,21 +91,33 @@ ValueAndGrad::ValueAndGrad(const Function& f)
         return std::vector<Var>{y, gradients(y, {x[0]}).front()};
       })) {}
 
+namespace {
+/// f of the arguments without the second, which is a direction.
+Var without_direction(std::string_view what, const Function& f, std::span<const Var> x) {
+  if (x.size() < 2) {
+    fail<UsageError>("[{}] called with {} arguments. Hint: {}(f)(x, direction, others...).", what, x.size(), what);
+  }
+  std::vector<Var> arguments{x[0]};
+  arguments.insert(arguments.end(), x.begin() + 2, x.end());
+  return f.trace(arguments).front();
+}
+}  // namespace
+
 Function hvp(const Function& f) {
-  return Function(Function::Body([f](std::span<const Var> xv) {
-    const Var gradient = gradients(f.trace({xv[0]}).front(), {xv[0]}).front();
-    return jvp({gradient}, {xv[0]}, {xv[1]});
+  return Function(Function::Body([f](std::span<const Var> x) {
+    const Var gradient = gradients(without_direction("hvp", f, x), {x[0]}).front();
+    return jvp({gradient}, {x[0]}, {x[1]});
   }));
 }
 
 Function jvp(const Function& f) {
   return Function(
-      Function::Body([f](std::span<const Var> xt) { return jvp({f.trace({xt[0]}).front()}, {xt[0]}, {xt[1]}); }));
+      Function::Body([f](std::span<const Var> x) { return jvp({without_direction("jvp", f, x)}, {x[0]}, {x[1]}); }));
 }
 
 Function vjp(const Function& f) {
   return Function(
-      Function::Body([f](std::span<const Var> xg) { return vjp({f.trace({xg[0]}).front()}, {xg[1]}, {xg[0]}); }));
+      Function::Body([f](std::span<const Var> x) { return vjp({without_direction("vjp", f, x)}, {x[1]}, {x[0]}); }));
 }
 
 std::string GradientReport::str() const {

@@ -7,6 +7,7 @@
 
 #include "core/error.hpp"
 #include "core/index.hpp"
+#include "graph/tracing.hpp"
 #include "nn/trace.hpp"
 #include "run/model_parts.hpp"
 
@@ -26,6 +27,7 @@ TokenStream::TokenStream(const Model& model) : parts_(model.parts()) {
   const nn::SequenceStep& step = parts_.step;
   context_ = step.context;
   Graph graph;
+  const Tracing tracing(graph);
   TraceContext context{graph, Mode::evaluate, f32};
   std::vector<Var> inputs = {graph.input("batch:token", {1, 1}, i32), graph.input("batch:position", {1}, i32)};
   inputs_ = {reinterpret_cast<const std::byte*>(&token_), reinterpret_cast<const std::byte*>(&position_)};

@@ -63,7 +63,9 @@ TEST_F(Mistakes, DtypesThatDiffer) {
   expect([&] { matmul(a_, transpose(wide_)); }, __LINE__, {"[matmul]", "f32", "f64"});
   expect([&] { concat({a_, wide_}); }, __LINE__, {"[concat]", "f64"});
   expect([&] { labels_ + 1; }, __LINE__, {"[add]", "i32"});
-  expect([&] { sum(labels_); }, __LINE__, {"[sum]", "i32"});
+  expect([&] { mean(labels_); }, __LINE__, {"[div]", "i32"});
+  expect([&] { where(labels_ > 0, labels_, 0.5); }, __LINE__, {"[where]", "0.5", "i32"});
+  expect([&] { where(labels_ > 0, labels_, scalar_); }, __LINE__, {"[where]", "i32", "f32"});
   expect([&] { softmax(labels_); }, __LINE__, {"i32"});
   expect([&] { silu(labels_); }, __LINE__, {"i32"});
   expect([&] { gelu(labels_); }, __LINE__, {"i32"});

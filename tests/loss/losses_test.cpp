@@ -93,13 +93,41 @@ TEST(Losses, FocalHasAGradientForEveryGammaHoweverSureThePredictionIs) {
           const double t = side * logits.at(i), wrong = 1 / (1 + std::exp(t)),
                        loss = std::max(-t, 0.0) + std::log1p(std::exp(-std::abs(t)));
           const double factor = std::pow(wrong, gamma), alpha = target == 1 ? 0.25 : 0.75;
-          // binary cross-entropy subtracts numbers of the logit's size, with an error of 1e-7 of it in f32
-          const double noise = 1e-6 * std::abs(t) * (1 + gamma) * factor + 1e-30;
+          const double noise = 1e-6 * std::abs(t) * gamma * factor * loss + 1e-30;
           EXPECT_NEAR(got[0].at(i), alpha * factor * loss, 1e-5 * alpha * factor * loss + noise);
           // d/dt wrong^gamma loss = -wrong^gamma (gamma (1 - wrong) loss + wrong)
           const double slope = -side * alpha * factor * (gamma * (1 - wrong) * loss + wrong);
           EXPECT_NEAR(got[1].at(i), slope, 1e-5 * std::abs(slope) + noise)
               << "gamma " << gamma << ", logit " << logits.at(i);
+        }
+      }
+    }
+  }
+}
+
+/// Value, gradient and second derivative, in f32, against softplus(-t) = log1p(e^-t), t = z or -z, in f64.
+TEST(Losses, BinaryCrossEntropyKeepsItsDigitsHoweverSureThePredictionIs) {
+  const Tensor logits = Tensor::of<float>({-80, -30, -10, -1, 0, 1, 10, 30, 80});
+  for (const double target : {0.0, 0.3, 1.0}) {
+    for (const double weight : {1.0, 3.0}) {
+      const LossFunction bce = weight == 1 ? LossFunction(loss::binary_cross_entropy)
+                                           : loss::binary_cross_entropy({.positive_weight = {weight}});
+      const auto each = [&](const Vars& x) {
+        const Var values = bce.samples(x[0], x[1]), slope = gradients(sum(values), {x[0]})[0];
+        return Vars{values, slope, gradients(sum(slope), {x[0]})[0]};
+      };
+      const auto got = evaluate(each, {logits, full(logits.shape(), target, f32)});
+      for (std::int64_t i = 0; i < logits.size(); ++i) {
+        const double z = logits.at(i), no = (1 - target), yes = weight * target;
+        const auto softplus_of = [](double t) { return std::max(t, 0.0) + std::log1p(std::exp(-std::abs(t))); };
+        const auto sigmoid_of = [](double t) { return 1 / (1 + std::exp(-t)); };
+        const double wanted[] = {no * softplus_of(z) + yes * softplus_of(-z), no * sigmoid_of(z) - yes * sigmoid_of(-z),
+                                 (no + yes) * sigmoid_of(z) * sigmoid_of(-z)};
+        for (int order = 0; order < 3; ++order) {
+          // of a target between 0 and 1 two terms are added, and may cancel
+          const double mixed = target == 0 || target == 1 ? 0 : 1e-6;
+          EXPECT_NEAR(got[static_cast<std::size_t>(order)].at(i), wanted[order], 3e-6 * std::abs(wanted[order]) + mixed)
+              << "order " << order << ", logit " << z << ", target " << target << ", weight " << weight;
         }
       }
     }

@@ -547,5 +547,21 @@ TEST(Trainer, SavesAndLoads) {
   std::filesystem::remove(path);
 }
 
+TEST(Trainer, ALabelBeyondTheClassesIsNamedByItsRowOfTheData) {
+  Tensor labels({40}, i32);
+  labels.set(23, 7);
+  Dataset data;
+  data.set("input", random_normal({40, 2}, 1));
+  data.set("target", labels);
+  Trainer trainer(nn::linear(3), loss::cross_entropy({.label_smoothing = 0.1}), optim::sgd({.lr = 0.1}), 1);
+  try {
+    trainer.fit(data, {.epochs = 1, .batch_size = 16});
+    FAIL() << "there is no class 7";
+  } catch (const UsageError& error) {
+    EXPECT_NE(std::string(error.what()).find("label 7 in row 23 of the data, of 3 classes"), std::string::npos)
+        << error.what();
+  }
+}
+
 }  // namespace
 }  // namespace thalweg

@@ -3,7 +3,7 @@
 #include <cmath>
 
 #include "core/error.hpp"
-#include "graph/graph.hpp"
+#include "graph/tracing.hpp"
 #include "nn/blocks.hpp"
 #include "nn/layer_row.hpp"
 #include "thalweg/ops.hpp"
@@ -38,7 +38,7 @@ void expect_tokens(std::string_view model, Var tokens, std::int64_t context) {
 namespace {
 
 void expect_heads(std::string_view layer, const Arg& x, std::int64_t heads, const Scope& s) {
-  const Var v = x.var();
+  const Var v = var_of(x);
   if (v.rank() == 3 && heads > 0 && v.dim(-1) % heads == 0) return;
   fail<UsageError>("[{}] {} heads on {} in '{}'. Wanted: (batch, time, features), with features a multiple of heads{}",
                    layer, heads, v.shape(), s.path(), at(x.source()));
@@ -55,7 +55,7 @@ Var joined(Scope s, Var heads, const MultiHeadAttentionOptions& o) {
 
 Var projected_qkv(Scope s, const Arg& x, const MultiHeadAttentionOptions& o, Var positions) {
   expect_heads("multi_head_attention", x, o.heads, s);
-  const Var v = x.var();
+  const Var v = var_of(x);
   const std::int64_t batch = v.dim(0), time = v.dim(1), features = v.dim(2), width = features / o.heads;
   Var qkv = dense(s / "qkv", x, 3 * features, {.bias = o.bias, .initializer = o.initializer});
   if (o.rotary) {
@@ -83,7 +83,7 @@ Var cached_attention(Scope s, const Arg& x, const MultiHeadAttentionOptions& o, 
 Var multi_head_cross_attention(Scope s, const Arg& x, const Arg& memory, const MultiHeadAttentionOptions& o,
                                Var lengths) {
   expect_heads("multi_head_cross_attention", x, o.heads, s);
-  const Var v = x.var(), m = memory.var();
+  const Var v = var_of(x), m = var_of(memory);
   const std::int64_t features = v.dim(2), width = features / o.heads;
   const DenseOptions how{.bias = o.bias, .initializer = o.initializer};
   const Var q = reshape(dense(s / "q", x, features, how), {v.dim(0), v.dim(1), o.heads, width});
@@ -95,7 +95,7 @@ Var feed_forward(Scope s, const Arg& x, const FeedForwardOptions& o) {
   if (o.of != "gelu" && o.of != "swiglu") {
     fail<UsageError>("[feed_forward] of = \"{}\". Wanted: gelu or swiglu", o.of);
   }
-  const std::int64_t features = x.var().dim(-1);
+  const std::int64_t features = var_of(x).dim(-1);
   const bool gated = o.of == "swiglu";
   const std::int64_t usual = gated ? (features * 8 / 3 + 31) / 32 * 32 : 4 * features;
   const std::int64_t hidden = o.hidden > 0 ? o.hidden : usual;
@@ -132,7 +132,7 @@ Fields fields(PositionsLayer& o) {
   return {{"of", &o.of, "a parameter for each place, or sines and cosines", any_number, {"learned", "sinusoidal"}}};
 }
 Var positions_layer(Scope s, const Arg& arg, const PositionsLayer& o) {
-  const Var x = arg.var();
+  const Var x = var_of(arg);
   if (x.rank() < 3) fail<UsageError>("[positions] {} in '{}'. Wanted: (batch, time, features)", x.shape(), s.path());
   if (o.of == "learned") return x + s.parameter("table", {x.dim(-2), x.dim(-1)}, {.initializer = init::normal(0.02)});
   return x + sinusoidal_positions(places_up_to(x.graph(), x.dim(-2)), x.dim(-1), x.dtype());

@@ -1,7 +1,7 @@
 // Layers of convolution.
 
 #include "core/error.hpp"
-#include "graph/graph.hpp"
+#include "graph/tracing.hpp"
 #include "nn/layer_row.hpp"
 #include "thalweg/ops.hpp"
 
@@ -11,7 +11,7 @@ namespace {
 
 void expect_channels(std::string_view layer, const Scope& s, const Arg& x, int rank, std::int64_t filters,
                      std::int64_t groups) {
-  const Shape& shape = x.var().shape();
+  const Shape& shape = var_of(x).shape();
   if (shape.rank() != rank) {
     fail<UsageError>("[{}] an input of shape {} in '{}'. Hint: the input is (batch, {}, channels).{}", layer, shape,
                      s.path(), rank == 4 ? "height, width" : "time", at(x.source()));
@@ -32,7 +32,7 @@ Var with_bias(const Scope& s, Var y, const Options& o) {
 
 Var conv2d(Scope s, const Arg& x, const ConvOptions& o) {
   expect_channels("conv2d", s, x, 4, o.filters, o.groups);
-  const Var weight = s.parameter("weight", {o.kernel.height, o.kernel.width, x.var().dim(-1) / o.groups, o.filters},
+  const Var weight = s.parameter("weight", {o.kernel.height, o.kernel.width, var_of(x).dim(-1) / o.groups, o.filters},
                                  {.initializer = o.initializer});
   return with_bias(s, thalweg::conv2d(x, weight, {o.stride, o.padding, o.dilation, o.groups}), o);
 }
@@ -40,13 +40,13 @@ Var conv2d(Scope s, const Arg& x, const ConvOptions& o) {
 Var conv1d(Scope s, const Arg& x, const ConvOptions& o) {
   expect_channels("conv1d", s, x, 3, o.filters, o.groups);
   const Var weight =
-      s.parameter("weight", {o.kernel.width, x.var().dim(-1) / o.groups, o.filters}, {.initializer = o.initializer});
+      s.parameter("weight", {o.kernel.width, var_of(x).dim(-1) / o.groups, o.filters}, {.initializer = o.initializer});
   return with_bias(s, thalweg::conv1d(x, weight, {o.stride, o.padding, o.dilation, o.groups}), o);
 }
 
 Var conv_transpose2d(Scope s, const Arg& x, const ConvTransposeOptions& o) {
   expect_channels("conv_transpose2d", s, x, 4, o.filters, o.groups);
-  const Var weight = s.parameter("weight", {o.kernel.height, o.kernel.width, o.filters / o.groups, x.var().dim(-1)},
+  const Var weight = s.parameter("weight", {o.kernel.height, o.kernel.width, o.filters / o.groups, var_of(x).dim(-1)},
                                  {.initializer = o.initializer});
   return with_bias(
       s, thalweg::conv_transpose2d(x, weight, {o.stride, o.padding, o.output_padding, o.dilation, o.groups}), o);

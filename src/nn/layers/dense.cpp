@@ -1,17 +1,17 @@
 // Layers that multiply by a matrix, or look up its rows.
 
-#include "graph/graph.hpp"
+#include "graph/tracing.hpp"
 #include "nn/layer_row.hpp"
 #include "thalweg/ops.hpp"
 
 namespace thalweg::nn {
 
 Var dense(Scope s, const Arg& x, std::int64_t units, const DenseOptions& options) {
-  if (x.var().rank() == 0 || units < 1) {
+  if (var_of(x).rank() == 0 || units < 1) {
     fail<UsageError>("[dense] {} units on an input of shape {} in '{}'. Hint: the input is (batch, ..., features).{}",
-                     units, x.var().shape(), s.path(), at(x.source()));
+                     units, var_of(x).shape(), s.path(), at(x.source()));
   }
-  const Var weight = s.parameter("weight", {x.var().dim(-1), units}, {.initializer = options.initializer});
+  const Var weight = s.parameter("weight", {var_of(x).dim(-1), units}, {.initializer = options.initializer});
   const Var y = matmul(x, weight);
   if (!options.bias) return y;
   return y + s.parameter("bias", {units}, {.initializer = options.bias_initializer, .decay = false});

@@ -1,7 +1,7 @@
 // Dropout.
 
 #include "core/error.hpp"
-#include "graph/graph.hpp"
+#include "graph/tracing.hpp"
 #include "nn/layer_row.hpp"
 #include "thalweg/ops.hpp"
 
@@ -11,8 +11,8 @@ Var dropout(Scope s, const Arg& x, double rate) {
   if (!(rate >= 0 && rate < 1)) {
     fail<UsageError>("[dropout] rate = {} in '{}'. Wanted: in [0, 1).{}", rate, s.path(), at(x.source()));
   }
-  if (s.mode() == Mode::evaluate || rate == 0) return x.var();
-  return where(s.uniform("mask", x.var().shape()) < rate, 0, x * (1 / (1 - rate)));
+  if (s.mode() == Mode::evaluate || rate == 0) return var_of(x);
+  return where(s.uniform("mask", var_of(x).shape()) < rate, 0, x * (1 / (1 - rate)));
 }
 
 namespace {

@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #include "core/error.hpp"
-#include "graph/graph.hpp"
+#include "graph/tracing.hpp"
 #include "nn/layer_row.hpp"
 #include "thalweg/ops.hpp"
 
@@ -12,9 +12,9 @@ namespace thalweg::nn {
 namespace {
 
 void expect_axes(std::string_view layer, const Scope& s, const Arg& x, int least) {
-  if (x.var().rank() >= least && x.var().size() > 0) return;
+  if (var_of(x).rank() >= least && var_of(x).size() > 0) return;
   fail<UsageError>("[{}] an input of shape {} in '{}'. Hint: the input is (batch, ..., channels).{}", layer,
-                   x.var().shape(), s.path(), at(x.source()));
+                   var_of(x).shape(), s.path(), at(x.source()));
 }
 
 /// The parameters "weight" and "bias" of the last axis, either of which may be left out.
@@ -100,7 +100,7 @@ Var with_places(Var x) { return reshape(x, {x.dim(0), x.size() / x.dim(0) / x.di
 
 Var batch_norm(Scope s, const Arg& arg, const BatchNormOptions& o) {
   expect_axes("batch_norm", s, arg, 2);
-  const Var x = arg.var();
+  const Var x = var_of(arg);
   const std::int64_t channels = x.dim(-1), count = x.size() / channels;
   const Affine affine(s, channels, o.affine, o.weight);
   const Var running_mean = s.statistic("mean", {channels}, 0),
@@ -123,31 +123,31 @@ Var batch_norm(Scope s, const Arg& arg, const BatchNormOptions& o) {
 
 Var layer_norm(Scope s, const Arg& x, const LayerNormOptions& o) {
   expect_axes("layer_norm", s, x, 1);
-  return Affine(s, x.var().dim(-1), o.affine, 1, o.bias)(standardise(x, o.eps));
+  return Affine(s, var_of(x).dim(-1), o.affine, 1, o.bias)(standardise(x, o.eps));
 }
 
 Var group_norm(Scope s, const Arg& x, const GroupNormOptions& o) {
   expect_axes("group_norm", s, x, 2);
-  const Shape& shape = x.var().shape();
+  const Shape& shape = var_of(x).shape();
   if (o.groups < 1 || shape[-1] % o.groups != 0) {
     fail<UsageError>("[group_norm] {} groups of {} channels in '{}'. Hint: groups divides the channels.{}", o.groups,
                      shape[-1], s.path(), at(x.source()));
   }
   const Affine affine(s, shape[-1], o.affine);
-  const Var weight = o.affine ? affine.weight : broadcast_to(as_var(1, x.var()), {shape[-1]});
-  const Var bias = o.affine ? affine.bias : broadcast_to(as_var(0, x.var()), {shape[-1]});
-  return reshape(group_normalised(with_places(x.var()), o.groups, o.eps, weight, bias), shape);
+  const Var weight = o.affine ? affine.weight : broadcast_to(as_var(1, var_of(x)), {shape[-1]});
+  const Var bias = o.affine ? affine.bias : broadcast_to(as_var(0, var_of(x)), {shape[-1]});
+  return reshape(group_normalised(with_places(var_of(x)), o.groups, o.eps, weight, bias), shape);
 }
 
 Var instance_norm(Scope s, const Arg& x, const InstanceNormOptions& o) {
   expect_axes("instance_norm", s, x, 3);
-  const Var y = standardised(with_places(x.var()), 1, o.eps);
-  return Affine(s, x.var().dim(-1), o.affine)(reshape(y, x.var().shape()));
+  const Var y = standardised(with_places(var_of(x)), 1, o.eps);
+  return Affine(s, var_of(x).dim(-1), o.affine)(reshape(y, var_of(x).shape()));
 }
 
 Var rms_norm(Scope s, const Arg& x, const RmsNormOptions& o) {
   expect_axes("rms_norm", s, x, 1);
-  const Var weight = s.parameter("weight", {x.var().dim(-1)}, {.initializer = init::constant(1), .decay = false});
+  const Var weight = s.parameter("weight", {var_of(x).dim(-1)}, {.initializer = init::constant(1), .decay = false});
   return rms_standardise(x, o.eps) * weight;
 }
 

@@ -3,7 +3,7 @@
 #include <cmath>
 
 #include "core/error.hpp"
-#include "graph/graph.hpp"
+#include "graph/tracing.hpp"
 #include "nn/blocks.hpp"
 #include "nn/layer_row.hpp"
 #include "ops/recurrent.hpp"
@@ -15,9 +15,9 @@ namespace {
 
 void expect_sequence(std::string_view layer, const Arg& x, const RecurrentOptions& o, const std::vector<Var>& carry,
                      std::size_t states, const Scope& s) {
-  if (x.var().rank() != 3 || o.units < 1 || o.truncate < 0) {
-    fail<UsageError>("[{}] {} units on {} in '{}'. Wanted: (batch, time, features){}", layer, o.units, x.var().shape(),
-                     s.path(), at(x.source()));
+  if (var_of(x).rank() != 3 || o.units < 1 || o.truncate < 0) {
+    fail<UsageError>("[{}] {} units on {} in '{}'. Wanted: (batch, time, features){}", layer, o.units,
+                     var_of(x).shape(), s.path(), at(x.source()));
   }
   if (!carry.empty() && carry.size() != states) {
     fail<UsageError>("[{}] a carry of {} values in '{}'. Wanted: {}", layer, carry.size(), s.path(), states);
@@ -33,7 +33,7 @@ std::vector<Var> carry_or_zeros(const std::vector<Var>& carry, Var x, std::int64
 std::pair<Var, Var> projected(Scope s, const Arg& x, const RecurrentOptions& o, std::int64_t gates, Initializer bias) {
   const Initializer start = init::uniform(1 / std::sqrt(static_cast<double>(o.units)));
   const auto width = gates * o.units;
-  Var sums = matmul(x, s.parameter("input", {x.var().dim(-1), width}, {.initializer = start}));
+  Var sums = matmul(x, s.parameter("input", {var_of(x).dim(-1), width}, {.initializer = start}));
   if (o.bias) sums = sums + s.parameter("bias", {width}, {.initializer = bias, .decay = false});
   return {sums, s.parameter("recurrent", {o.units, width}, {.initializer = start})};
 }

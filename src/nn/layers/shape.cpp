@@ -1,5 +1,6 @@
 // Layers that give the same numbers another shape.
 
+#include "graph/tracing.hpp"
 #include "nn/layer_row.hpp"
 #include "thalweg/ops.hpp"
 
@@ -12,7 +13,7 @@ struct ReshapeLayer {
 };
 Fields fields(ReshapeLayer& o) { return {{"shape", &o.shape, "the shape of one sample", {.low = 1}}}; }
 Var reshape_layer(const Arg& x, const ReshapeLayer& o) {
-  Shape shape{x.var().dim(0)};
+  Shape shape{var_of(x).dim(0)};
   for (const std::int64_t size : o.shape) shape.push_back(size);
   return reshape(x, shape);
 }
