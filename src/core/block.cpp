@@ -4,17 +4,18 @@
 #include <sys/mman.h>
 #endif
 
-#include <algorithm>
 #include <bit>
 #include <cstdint>
-#include <new>
+#include <cstdlib>
+#include <cstring>
+#include <limits>
 
 #include "core/error.hpp"
 
 namespace thalweg {
 
 namespace {
-constexpr std::align_val_t line{64};  // a cache line, and the widest vector
+constexpr std::size_t line = 64;  // a cache line, and the widest vector
 
 /// Asks the kernel for pages of 2 MB where a block fills whole ones: a large arena in pages of 4 KB needs more address
 /// translations than a core can cache. Where the kernel refuses, the block works all the same.
@@ -28,14 +29,24 @@ void use_large_pages([[maybe_unused]] std::byte* memory, [[maybe_unused]] std::s
 }
 }  // namespace
 
+/// Memory of the C library, whose address stands before the block. It is aligned here and not by `aligned_alloc`, which
+/// asks for more than the block that was freed before left behind (glibc before 2.38): blocks of one size that come and
+/// go, as batches do, would each take new memory.
 std::byte* allocate(std::size_t bytes, std::string_view who) {
-  void* memory = ::operator new(std::max<std::size_t>(bytes, 1), line, std::nothrow);
+  constexpr std::size_t most = std::numeric_limits<std::size_t>::max() - line - sizeof(void*);
+  void* memory = bytes > most ? nullptr : std::malloc(bytes + line + sizeof(void*));
   if (memory == nullptr) fail<MemoryError>("[{}] {} bytes asked for, and there is not that much memory", who, bytes);
-  auto* first = static_cast<std::byte*>(memory);
+  const auto begin = std::bit_cast<std::uintptr_t>(memory) + sizeof(void*);
+  auto* first = static_cast<std::byte*>(memory) + sizeof(void*) + (line - begin % line) % line;
+  std::memcpy(first - sizeof(void*), &memory, sizeof(void*));
   use_large_pages(first, bytes);
   return first;
 }
 
-void Deallocate::operator()(std::byte* memory) const { ::operator delete(memory, line); }
+void Deallocate::operator()(std::byte* memory) const {
+  void* whole = nullptr;
+  std::memcpy(&whole, memory - sizeof(void*), sizeof(void*));
+  std::free(whole);
+}
 
 }  // namespace thalweg

@@ -12,6 +12,14 @@ Table::Table(std::string file, std::vector<std::string> names, char separator)
   for (std::size_t i = 0; i < names_.size(); ++i) places_.emplace(names_[i], i);
 }
 
+void Table::expect(std::int64_t characters) {
+  if (text_.empty() || characters <= 0) return;
+  const double length = static_cast<double>(text_.size()) / static_cast<double>(rows());
+  const auto wanted = static_cast<std::size_t>(1.05 * static_cast<double>(characters) / (length + 1));
+  row_begins_.reserve(wanted);
+  cell_ends_.reserve(wanted * columns());
+}
+
 void Table::add_row(std::span<const std::string_view> cells, std::int64_t line) {
   if (cells.size() != columns()) defect("a row of {} cells for {} columns", cells.size(), columns());
   const std::size_t begin = text_.size();
@@ -58,9 +66,11 @@ Table read_table(CsvReader& reader, std::int64_t budget) {
   check_budget(reader, reader.text_size(), budget);
   Table table(reader.name(), reader.header(), reader.separator());
   table.reserve(std::max<std::int64_t>(0, reader.text_size()));
+  constexpr std::int64_t first_rows = 1000;
   while (reader.next()) {
     table.add_row(reader.cells(), reader.line());
     check_budget(reader, table.bytes(), budget);
+    if (table.rows() == first_rows) table.expect(std::min(budget, reader.text_size()));
   }
   if (table.rows() == 0) fail<DataError>("[csv] {}: a header and no row", reader.name());
   return table;

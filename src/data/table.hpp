@@ -16,6 +16,8 @@ class Table {
 
   /// Makes room for that many characters, so that there are no more.
   void reserve(std::int64_t characters) { text_.reserve(static_cast<std::size_t>(characters)); }
+  /// Makes room for as many rows as that many characters are, if those that are there are like the others.
+  void expect(std::int64_t characters);
   /// Adds a row, one cell a column, which began on that line of the file.
   void add_row(std::span<const std::string_view> cells, std::int64_t line);
 

@@ -1,5 +1,9 @@
 #include "run/source.hpp"
 
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
+
 namespace thalweg {
 
 DataSource::DataSource(DataOptions options)
@@ -18,6 +22,14 @@ Parts DataSource::parts(std::uint64_t seed) const {
     parts.test = encode_place(parts.preprocessing, options_.test, options_, parts.warnings);
   }
   return parts;
+}
+
+void DataSource::forget() {
+  facts_ = source_->facts();
+  source_.reset();
+#ifdef __GLIBC__
+  (void)malloc_trim(0);  // what is free at the end of the heap, and in it
+#endif
 }
 
 std::vector<Parts> DataSource::folds(std::int64_t k, std::uint64_t seed) const {

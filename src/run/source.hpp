@@ -11,7 +11,7 @@ class DataSource {
   explicit DataSource(DataOptions options);
 
   [[nodiscard]] const DataOptions& options() const { return options_; }
-  [[nodiscard]] const DataFacts& facts() const { return source_->facts(); }
+  [[nodiscard]] const DataFacts& facts() const { return source_ ? source_->facts() : facts_; }
   /// What was decided about the data, and what to look at, a line each.
   [[nodiscard]] const std::vector<std::string>& notes() const { return source_->notes(); }
   [[nodiscard]] const std::vector<std::string>& warnings() const { return source_->warnings(); }
@@ -23,12 +23,15 @@ class DataSource {
   [[nodiscard]] Parts parts(std::uint64_t seed) const;
   /// k times: one fold to test on, the rest cut into training and validation.
   [[nodiscard]] std::vector<Parts> folds(std::int64_t k, std::uint64_t seed) const;
+  /// Gives back the memory of what was read, once its parts are made: options and facts are all that is left.
+  void forget();
 
  private:
   void add_validation(Parts& parts) const;
 
   DataOptions options_;
   std::unique_ptr<TrainingData> source_;
+  DataFacts facts_ = {};  // once the source is forgotten
 };
 
 /// Data at a place ("train" of a configuration, or a file of the user's), as a trained model reads it. Levels that the

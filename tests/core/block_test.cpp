@@ -6,8 +6,11 @@
 #include <cstdint>
 #include <filesystem>
 #include <fstream>
+#include <memory>
+#include <optional>
 #include <sstream>
 #include <string>
+#include <vector>
 
 #include "thalweg/error.hpp"
 
@@ -21,6 +24,27 @@ TEST(Block, BeginsAtACacheLine) {
     EXPECT_EQ(std::bit_cast<std::uintptr_t>(block.data()) % 64, 0U) << bytes;
   }
   EXPECT_EQ(Block().data(), nullptr);
+}
+
+/// Batches and portions come and go in turn, with small things of other lifetimes between them.
+TEST(Block, OfOneSizeTakeTheMemoryOfThoseBefore) {
+  const auto resident = [] {
+    std::ifstream file("/proc/self/statm");
+    std::size_t all = 0, pages = 0;
+    file >> all >> pages;
+    return pages * 4096;
+  };
+  constexpr std::size_t bytes = 6'000'000, blocks = 40;
+  std::vector<std::unique_ptr<char[]>> small;
+  const std::size_t before = resident();
+  std::optional<Block> last;
+  for (std::size_t i = 0; i < blocks; ++i) {
+    Block block(bytes);
+    std::fill_n(block.data(), bytes, std::byte{1});
+    small.push_back(std::make_unique<char[]>(48));
+    last.emplace(std::move(block));
+  }
+  EXPECT_LT(resident() - before, 8 * bytes);
 }
 
 TEST(Block, SaysWhoWantedMoreThanThereIs) {
