@@ -52,6 +52,7 @@ std::vector<CommandRow> rows() {
 void set_up(CLI::App& app, Context& context) {
   app.footer(examples);
   app.require_subcommand(1);
+  app.set_version_flag("--version", "thalweg " THALWEG_VERSION, "Print the version");
   app.get_formatter()->column_width(34);
   app.get_formatter()->label("SUBCOMMAND", "COMMAND");
   app.get_formatter()->label("OPTIONS", "OPTION...");
@@ -106,6 +107,9 @@ int parse_and_run(int argc, const char* const* argv, const Registry& registry) {
     app.parse(argc, argv);
   } catch (const CLI::CallForHelp&) {
     emit(chosen(app).help(&chosen(app) == &app ? "" : "thalweg"));
+    return 0;
+  } catch (const CLI::CallForVersion&) {
+    emit("{}\n", app.version());
     return 0;
   } catch (const CLI::CallForAllHelp&) {
     emit(app.help("", CLI::AppFormatMode::All));

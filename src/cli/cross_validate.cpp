@@ -1,5 +1,7 @@
-// `thalweg train --cv K`: k trainings, each tested on the fold it did not see; mean and deviation of every metric.
+// `thalweg train --cv K`: k trainings, each tested on the fold it did not see; mean and deviation of every metric, and
+// the predictions of every row by the training that did not see it.
 
+#include <algorithm>
 #include <cmath>
 #include <nlohmann/json.hpp>
 
@@ -7,6 +9,9 @@
 #include "cli/outcome.hpp"
 #include "cli/output.hpp"
 #include "cli/progress.hpp"
+#include "core/escape.hpp"
+#include "data/csv.hpp"
+#include "store/atomic_file.hpp"
 
 namespace thalweg::cli {
 
@@ -31,8 +36,7 @@ std::vector<Spread> spread_of(const std::vector<Metrics>& folds) {
   return result;
 }
 
-Metrics train_fold(const Config& config, const DataFacts& facts, Parts parts, const Context& context) {
-  Session session = make_session(config, facts, std::move(parts), context.registry);
+Evaluation train_fold(const Config& config, Session& session, const Context& context) {
   ProgressLine progress(progress_style(context.quiet, false), config.train.epochs);
   FitOptions options = config.fit_options();
   options.validation_data = session.parts.validation;
@@ -40,17 +44,85 @@ Metrics train_fold(const Config& config, const DataFacts& facts, Parts parts, co
   options.on_epoch = [&](const EpochReport& report) { progress.epoch(report); };
   session.trainer.fit(session.parts.train, options);
   progress.finish();
-  return session.trainer.evaluate(*session.parts.test).metrics;
+  return session.trainer.evaluate(*session.parts.test);
+}
+
+/// The predictions of every row by the training that did not see it, in the order of the file.
+class OutOfFold {
+ public:
+  void add(const Session& session, const Evaluation& evaluation, std::size_t fold) {
+    const Recipe& recipe = session.recipe;
+    const Dataset& data = *session.parts.test;
+    const Tensor &predictions = evaluation.predictions, &target = data["target"];
+    const auto rows = static_cast<std::int64_t>(session.parts.test_places.size());
+    const bool numbers = recipe.preprocessing.task() == data::Task::regression;
+    const std::int64_t width = rows == 0 ? 0 : predictions.size() / rows;
+    if (rows != data.rows() || target.size() != rows || (numbers && width != 1)) return;
+    const std::vector<std::string> classes = numbers ? std::vector<std::string>{} : class_names(recipe);
+    if (header_.empty()) set_header(recipe, classes);
+    for (std::int64_t row = 0; row < rows; ++row) {
+      std::vector<std::string> cells = {std::to_string(session.parts.test_places[static_cast<std::size_t>(row)]),
+                                        std::to_string(fold)};
+      if (numbers) {
+        cells.push_back(fmt::format("{}", data.unit().shift + data.unit().scale * target.at(row)));
+        cells.push_back(fmt::format("{}", predictions.at(row)));
+      } else {
+        std::vector<double> p;
+        for (std::int64_t c = 0; c < width; ++c) p.push_back(predictions.at(row * width + c));
+        if (width == 1) p.insert(p.begin(), 1 - p[0]);
+        cells.push_back(classes[static_cast<std::size_t>(target.at(row))]);
+        cells.push_back(classes[static_cast<std::size_t>(std::ranges::max_element(p) - p.begin())]);
+        for (const double value : p) cells.push_back(fmt::format("{}", static_cast<float>(value)));
+      }
+      rows_.emplace_back(session.parts.test_places[static_cast<std::size_t>(row)], std::move(cells));
+    }
+  }
+
+  /// Nothing of data whose rows have no one number or class.
+  [[nodiscard]] std::string csv() {
+    if (header_.empty()) return {};
+    std::ranges::stable_sort(rows_, {}, &decltype(rows_)::value_type::first);
+    std::string text = line(header_);
+    for (const auto& [place, cells] : rows_) text += line(cells);
+    return text;
+  }
+
+ private:
+  void set_header(const Recipe& recipe, const std::vector<std::string>& classes) {
+    const auto* table = recipe.preprocessing.table();
+    const std::string target = table ? table->schema().target : "target";
+    header_ = {table ? "line" : "image", "fold", target, "predicted"};
+    for (const std::string& name : classes) header_.push_back(name);
+  }
+  static std::string line(const std::vector<std::string>& cells) {
+    return data::csv_line(std::vector<std::string_view>(cells.begin(), cells.end()));
+  }
+
+  std::vector<std::string> header_;
+  std::vector<std::pair<std::int64_t, std::vector<std::string>>> rows_;
+};
+
+nlohmann::ordered_json as_json(const Metrics& metrics) {
+  nlohmann::ordered_json result = nlohmann::ordered_json::object();
+  for (const auto& [name, value] : metrics) result[name] = value;
+  return result;
 }
 
 }  // namespace
 
-int cross_validate(const LoadedConfig& loaded, std::int64_t folds, const Context& context) {
+int cross_validate(const LoadedConfig& loaded, std::int64_t folds, const std::filesystem::path& out,
+                   const Context& context) {
   std::vector<Metrics> measured;
+  OutOfFold predictions;
+  nlohmann::ordered_json each = nlohmann::ordered_json::array();
   for (Parts& parts : loaded.source.folds(folds, loaded.config.seed)) {
     Config config = loaded.config;  // each fold finds its own rate, where it is to be found
     if (const int signal = resolve_lr(config, loaded.source.facts(), parts, context)) return 128 + signal;
-    measured.push_back(train_fold(config, loaded.source.facts(), std::move(parts), context));
+    Session session = make_session(config, loaded.source.facts(), std::move(parts), context.registry);
+    const Evaluation evaluation = train_fold(config, session, context);
+    measured.push_back(evaluation.metrics);
+    each.push_back(as_json(evaluation.metrics));
+    predictions.add(session, evaluation, measured.size());
     if (!context.json) print_metrics(fmt::format("fold {}", measured.size()), measured.back());
   }
   nlohmann::ordered_json result{{"folds", folds}};
@@ -60,7 +132,19 @@ int cross_validate(const LoadedConfig& loaded, std::int64_t folds, const Context
       emit("{:<12}{} ± {} over {} folds\n", spread.metric, figure(spread.mean), figure(spread.deviation), folds);
     }
   }
-  if (context.json) emit_line_of(result);
+  const RunFolder folder = RunFolder::create(out);
+  write_atomically(folder.config(), loaded.config.toml());
+  write_atomically(folder.path() / "folds.json",
+                   nlohmann::ordered_json{{"folds", each}, {"spread", result}}.dump(1) + "\n");
+  const std::string rows = predictions.csv();
+  if (!rows.empty()) write_atomically(folder.path() / "predictions.csv", rows);
+  result["run"] = as_utf8(folder.path().string());
+  if (context.json) {
+    emit_line_of(result);
+  } else {
+    emit("{:<12}{}\n", "folds", shown((folder.path() / "folds.json").string()));
+    if (!rows.empty()) emit("{:<12}{}\n", "predicted", shown((folder.path() / "predictions.csv").string()));
+  }
   return 0;
 }
 

@@ -2,7 +2,9 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <nlohmann/json.hpp>
+#include <span>
 
 #include "cli/end_of_run.hpp"
 #include "cli/output.hpp"
@@ -15,6 +17,7 @@
 #include "tiles/micro_ops.hpp"
 #include "train/baseline.hpp"
 #include "train/evaluation.hpp"
+#include "train/importance.hpp"
 #include "train/trials.hpp"
 
 namespace thalweg::cli {
@@ -31,25 +34,11 @@ struct Measured {
   std::vector<NamedMetrics> baselines;
 };
 
-/// What the best constant is called: of classes, the one that it always predicts.
-std::string baseline_name(const Baseline& baseline, const Recipe& recipe, const Evaluation& evaluation) {
-  if (baseline.name != "constant" || recipe.preprocessing.task() == data::Task::regression) return baseline.name;
-  const Tensor& p = evaluation.predictions;
-  const std::vector<std::string> names = class_names(recipe);
-  std::int64_t best = p.shape()[1] == 1 && p.at(0) > 0.5 ? 1 : 0;  // the first row, which is as any other
-  for (std::int64_t c = 1; c < p.shape()[1]; ++c) best = p.at(c) > p.at(best) ? c : best;
-  return "always " + shown(names[static_cast<std::size_t>(best)]);
-}
-
 std::vector<Measured> measure(Session& session, const std::vector<Baseline>& baselines) {
   std::vector<Measured> all;
   const auto add = [&](const char* name, const std::optional<Dataset>& data) {
     if (!data) return;
-    all.push_back({name, &*data, session.trainer.evaluate(*data), {}});
-    for (const Baseline& baseline : baselines) {
-      const Evaluation evaluation = baseline.trainer->evaluate(*data);
-      all.back().baselines.push_back({baseline_name(baseline, session.recipe, evaluation), evaluation.metrics});
-    }
+    all.push_back({name, &*data, session.trainer.evaluate(*data), metrics_of(baselines, session.recipe, *data)});
   };
   add("validation", session.parts.validation);
   add("test", session.parts.test);
@@ -107,6 +96,62 @@ void add_predictions(ReportData& report, const Session& session, const Measured&
   report.predictions = std::move(plot);
 }
 
+/// "yes", "no (0.98)": the class, or the likeliest and its probability.
+std::string predicted_class(const Tensor& predictions, std::int64_t row, const std::vector<std::string>& classes) {
+  const std::int64_t count = predictions.shape()[1];
+  const double p = predictions.at(row * count);
+  if (count == 1) return fmt::format("{} ({:.2f})", classes[p > 0.5 ? 1 : 0], std::max(p, 1 - p));
+  std::int64_t best = 0;
+  for (std::int64_t c = 1; c < count; ++c)
+    best = predictions.at(row * count + c) > predictions.at(row * count + best) ? c : best;
+  return fmt::format("{} ({:.2f})", classes[static_cast<std::size_t>(best)], predictions.at(row * count + best));
+}
+
+/// Of a table, one number or class a row; those with the highest loss.
+std::vector<WorstRow> worst_rows(const Session& session, const Measured& measured) {
+  constexpr std::size_t most = 10;
+  const std::vector<std::int64_t>& places =
+      measured.name == "test" ? session.parts.test_places : session.parts.validation_places;
+  const auto* table = session.recipe.preprocessing.table();
+  const Tensor &predictions = measured.evaluation.predictions, &truth = (*measured.data)["target"];
+  const auto rows = static_cast<std::int64_t>(places.size());
+  if (!table || rows != measured.data->rows() || truth.size() != rows || predictions.shape()[0] != rows) return {};
+  const bool numbers = session.recipe.preprocessing.task() == data::Task::regression;
+  if (numbers && predictions.size() != rows) return {};
+  const std::vector<std::string> classes = numbers ? std::vector<std::string>{} : class_names(session.recipe);
+  const auto loss_of = [&](std::int64_t row) {  // of the label -log p, of a number the square of its miss
+    const std::int64_t count = predictions.size() / rows;
+    if (numbers) return std::pow(predictions.at(row) - table->target().inverse(truth.at(row)), 2);
+    const auto label = static_cast<std::int64_t>(truth.at(row));
+    const double p = count > 1 ? predictions.at(row * count + label)
+                               : std::abs(static_cast<double>(1 - label) - predictions.at(row));
+    return -std::log(std::max(p, std::numeric_limits<double>::min()));
+  };
+  std::vector<std::pair<double, std::int64_t>> order;
+  for (std::int64_t row = 0; row < rows; ++row) order.emplace_back(loss_of(row), row);
+  const auto count = std::min(order.size(), most);
+  std::ranges::partial_sort(order, order.begin() + static_cast<std::ptrdiff_t>(count), std::ranges::greater{},
+                            &decltype(order)::value_type::first);
+  std::vector<WorstRow> worst;
+  for (const auto& [loss, row] : std::span(order).first(count)) {
+    const auto label = static_cast<std::size_t>(truth.at(row));
+    worst.push_back({fmt::format("line {}", places[static_cast<std::size_t>(row)]),
+                     numbers ? figure(table->target().inverse(truth.at(row))) : classes[label],
+                     numbers ? figure(predictions.at(row)) : predicted_class(predictions, row, classes), loss});
+  }
+  return worst;
+}
+
+/// What the report of a table says beside its metrics: which features count, which rows were missed.
+void add_explanations(ReportData& report, Session& session, const Measured& measured) {
+  const auto* table = session.recipe.preprocessing.table();
+  if (!table) return;
+  const auto loss = [&](const Dataset& rows) { return session.trainer.evaluate(rows)["loss"]; };
+  for (const auto& [feature, rise] : permutation_importance(*table, *measured.data, loss))
+    report.importance.emplace_back(feature, rise);
+  report.worst = worst_rows(session, measured);
+}
+
 /// The headline of a report: one metric of each part of the data, the last measured first, and the time it took.
 std::vector<ReportTile> headline(const Session& session, const std::vector<Measured>& measured,
                                  const History& history) {
@@ -125,7 +170,7 @@ std::vector<ReportTile> headline(const Session& session, const std::vector<Measu
   return tiles;
 }
 
-void write_report(const Session& session, const Config& config, const std::string& name, const RunFolder& folder,
+void write_report(Session& session, const Config& config, const std::string& name, const RunFolder& folder,
                   const std::vector<Measured>& measured, const History& history, const Verdict& verdict) {
   ReportData report{
       .title = name,
@@ -138,7 +183,10 @@ void write_report(const Session& session, const Config& config, const std::strin
       .environment = {{"version", THALWEG_VERSION},
                       {"threads", std::to_string(config.train.threads > 0 ? config.train.threads : default_threads())},
                       {"instruction set", std::string(instruction_set())}}};
-  if (!measured.empty()) add_predictions(report, session, measured.back());
+  if (!measured.empty()) {
+    add_predictions(report, session, measured.back());
+    add_explanations(report, session, measured.back());
+  }
   write_atomically(folder.report(), report_html(report));
 }
 
@@ -231,6 +279,42 @@ void emit_json(const Session& session, const RunFolder& folder, const std::vecto
   emit_line_of(result);
 }
 
+/// What the best constant is called: of classes, the one that it always predicts.
+std::string baseline_name(const Baseline& baseline, const Recipe& recipe, const Evaluation& evaluation) {
+  if (baseline.name != "constant" || recipe.preprocessing.task() == data::Task::regression) return baseline.name;
+  const Tensor& p = evaluation.predictions;
+  const std::vector<std::string> names = class_names(recipe);
+  std::int64_t best = p.shape()[1] == 1 && p.at(0) > 0.5 ? 1 : 0;  // the first row, which is as any other
+  for (std::int64_t c = 1; c < p.shape()[1]; ++c) best = p.at(c) > p.at(best) ? c : best;
+  return "always " + shown(names[static_cast<std::size_t>(best)]);
+}
+
+/// What came of a run: its metrics beside those of the baselines, and the verdict.
+struct Outcome {
+  std::vector<Baseline> baselines;
+  std::vector<Measured> measured;
+  Verdict verdict;
+};
+
+/// Measures and judges, and writes the report.
+Outcome outcome_of(Session& session, const Config& config, const std::string& name, const RunFolder& folder,
+                   const History& history, const Registry& registry) {
+  Outcome outcome{.baselines = baselines_for(session, config, registry), .measured = {}, .verdict = {}};
+  outcome.measured = measure(session, outcome.baselines);
+  outcome.verdict = judged(session, config, history, constants_of(outcome.baselines, outcome.measured), registry);
+  write_report(session, config, name, folder, outcome.measured, history, outcome.verdict);
+  return outcome;
+}
+
+void emit_outcome(const Session& session, const RunFolder& folder, const Outcome& outcome, const History& history,
+                  const Context& context) {
+  if (context.json) {
+    emit_json(session, folder, outcome.measured, history, outcome.verdict);
+  } else {
+    emit_text(session, folder, outcome.measured, history, outcome.verdict);
+  }
+}
+
 }  // namespace
 
 namespace {
@@ -258,7 +342,7 @@ void add_stability(Verdict& verdict, const Session& session, const Config& confi
 
 }  // namespace
 
-void emit_failure(const Session& session, const Config& config, const RunFolder& folder, const History& history,
+void emit_failure(Session& session, const Config& config, const RunFolder& folder, const History& history,
                   const JudgeOptions& failure, const Context& context) {
   Verdict verdict = judged(session, config, history, failure, context.registry);
   add_stability(verdict, session, config, folder, history, context.registry);
@@ -272,19 +356,28 @@ void emit_failure(const Session& session, const Config& config, const RunFolder&
   }
 }
 
+std::vector<NamedMetrics> metrics_of(const std::vector<Baseline>& baselines, const Recipe& recipe,
+                                     const Dataset& data) {
+  std::vector<NamedMetrics> all;
+  for (const Baseline& baseline : baselines) {
+    const Evaluation evaluation = baseline.trainer->evaluate(data);
+    all.emplace_back(baseline_name(baseline, recipe, evaluation), evaluation.metrics);
+  }
+  return all;
+}
+
 void finish_run(Session& session, const Config& config, const std::string& name, const RunFolder& folder,
                 const History& history, const Context& context) {
-  const std::vector<Baseline> baselines = baselines_for(session, config, context.registry);
-  const std::vector<Measured> measured = measure(session, baselines);
-  const Verdict verdict = judged(session, config, history, constants_of(baselines, measured), context.registry);
-  write_report(session, config, name, folder, measured, history, verdict);
+  const Outcome outcome = outcome_of(session, config, name, folder, history, context.registry);
+  if (!outcome.baselines.empty()) save_baselines(folder.baselines(), outcome.baselines);
   // last: a folder with a model in it is a run that has finished
   save_model(folder.model(), session.recipe, session.trainer.state());
-  if (context.json) {
-    emit_json(session, folder, measured, history, verdict);
-  } else {
-    emit_text(session, folder, measured, history, verdict);
-  }
+  emit_outcome(session, folder, outcome, history, context);
+}
+
+void report_again(Session& session, const Config& config, const std::string& name, const RunFolder& folder,
+                  const History& history, const Context& context) {
+  emit_outcome(session, folder, outcome_of(session, config, name, folder, history, context.registry), history, context);
 }
 
 }  // namespace thalweg::cli

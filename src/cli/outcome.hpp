@@ -4,6 +4,7 @@
 #include "cli/session.hpp"
 #include "insight/verdict.hpp"
 #include "run/run.hpp"
+#include "train/baseline.hpp"
 
 namespace thalweg::cli {
 
@@ -11,11 +12,21 @@ namespace thalweg::cli {
 void finish_run(Session& session, const Config& config, const std::string& name, const RunFolder& folder,
                 const History& history, const Context& context);
 
+/// The same of a run that ended before, or was stopped, without saving anything but the report.
+void report_again(Session& session, const Config& config, const std::string& name, const RunFolder& folder,
+                  const History& history, const Context& context);
+
+/// What each baseline has on such data; of classes the constant is called by the one that it always predicts.
+[[nodiscard]] std::vector<NamedMetrics> metrics_of(const std::vector<Baseline>& baselines, const Recipe& recipe,
+                                                   const Dataset& data);
+
 /// The verdict alone, of a run that ended in a failure and has no model to show. What it advises is tried first.
-void emit_failure(const Session& session, const Config& config, const RunFolder& folder, const History& history,
+void emit_failure(Session& session, const Config& config, const RunFolder& folder, const History& history,
                   const JudgeOptions& failure, const Context& context);
 
-/// Trains once a fold, and prints each metric's mean and spread over the folds.
-int cross_validate(const LoadedConfig& loaded, std::int64_t folds, const Context& context);
+/// Trains once a fold, prints each metric's mean and spread over the folds, and leaves the predictions of every row by
+/// the training that did not see it, in the folder `out` or the next that is free.
+int cross_validate(const LoadedConfig& loaded, std::int64_t folds, const std::filesystem::path& out,
+                   const Context& context);
 
 }  // namespace thalweg::cli

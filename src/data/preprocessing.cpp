@@ -9,6 +9,7 @@
 
 #include "core/checked.hpp"
 #include "data/cell.hpp"
+#include "data/feature_columns.hpp"
 #include "data/listed.hpp"
 
 namespace thalweg::data {
@@ -436,6 +437,13 @@ Dataset TablePreprocessing::encode(const Table& table, std::span<const std::int6
     result.set("weight", std::move(weight));
   }
   return result;
+}
+
+std::vector<std::int64_t> feature_widths(const TablePreprocessing& table) {
+  std::vector<std::int64_t> widths;
+  for (std::size_t i = 0; i < table.encodings().size(); ++i)
+    widths.push_back(width_of(table.schema().features[i], table.encodings()[i]));
+  return widths;
 }
 
 }  // namespace thalweg::data

@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #include "core/error.hpp"
-#include "graph/graph.hpp"
+#include "graph/tracing.hpp"
 #include "thalweg/ops.hpp"
 
 namespace thalweg {
@@ -24,12 +24,14 @@ std::byte* address(std::span<const double> values) {
 
 Residuals::Residuals(const Function& f, std::int64_t parameters) : function_(f), parameters_(parameters) {
   Graph graph;
+  const Tracing tracing(graph);
   count_ = trace_residuals(f, graph.input("x", {parameters}, f64)).size();
   values_ = planned(0);
 }
 
 Residuals::Planned Residuals::planned(int order) const {
   Graph graph;
+  const Tracing tracing(graph);
   const Var x = graph.input("x", {parameters_}, f64), v = graph.input("v", {parameters_}, f64);
   Var r = trace_residuals(function_, x);
   for (int i = 0; i < order; ++i) r = jvp({r}, {x}, {v}).front();
@@ -40,6 +42,7 @@ Residuals::Planned Residuals::planned(int order) const {
 
 Residuals::Planned Residuals::planned_against() const {
   Graph graph;
+  const Tracing tracing(graph);
   const Var x = graph.input("x", {parameters_}, f64), u = graph.input("u", {count_}, f64);
   const Var product = vjp({trace_residuals(function_, x)}, {u}, {x}).front();
   Program program(graph, {{x, {first_user_base, 0}}, {u, {first_user_base + 1, 0}}},

@@ -74,6 +74,10 @@ std::string predictions(const ReportData& data) {
   return "<div class=\"card\">" + scatter_html(target, truth, predicted) + "</div>\n";
 }
 
+std::string importance(const ReportData& data) {
+  return data.importance.empty() ? "" : importance_html(data.importance);
+}
+std::string worst(const ReportData& data) { return data.worst.empty() ? "" : worst_rows_html(data.worst); }
 std::string pictures(const ReportData& data) { return data.pictures.empty() ? "" : pictures_html(data.pictures); }
 std::string model(const ReportData& data) { return data.parameters.empty() ? "" : layers_html(data.parameters); }
 std::string environment(const ReportData& data) { return data.environment.empty() ? "" : pairs_html(data.environment); }
@@ -92,6 +96,8 @@ struct Section {
 };
 
 std::string steps_note(const ReportData&) { return "step by step"; }
+std::string importance_note(const ReportData&) { return "by how much the loss rises when its values change rows"; }
+std::string worst_note(const ReportData&) { return "those with the highest loss"; }
 std::string confusion_note(const ReportData&) { return "rows: true class, columns: predicted"; }
 
 constexpr Section sections[] = {
@@ -101,6 +107,11 @@ constexpr Section sections[] = {
     {.title = "Metrics", .body = evaluation, .note = evaluated_on},
     {.title = "What was taken for what", .body = confusion, .note = confusion_note},
     {.title = "Predicted against true", .body = predictions},
+    {.title = "What the predictions go by",
+     .body = importance,
+     .note = importance_note,
+     .column = Section::Column::left},
+    {.title = "Worst rows", .body = worst, .note = worst_note, .column = Section::Column::right},
     {.title = "Pictures", .body = pictures},
     {.title = "Model", .body = model, .column = Section::Column::left},
     {.title = "Environment", .body = environment, .column = Section::Column::left},

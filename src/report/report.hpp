@@ -35,6 +35,12 @@ struct PictureRow {
   std::vector<std::vector<std::byte>> pngs;
 };
 
+/// A row that the model was most wrong about.
+struct WorstRow {
+  std::string place, truth, predicted;  ///< "line 17", "yes", "no (0.98)"
+  double loss = 0;
+};
+
 /// What a report shows. A part that is empty is left out. Texts are plain: the report escapes them.
 struct ReportData {
   std::string title = {};     ///< of the run: "houses"
@@ -47,6 +53,8 @@ struct ReportData {
   std::string evaluated_on = {};                                ///< "test, 10,000 rows"
   std::optional<ReportConfusion> confusion = {};
   std::optional<PredictedAgainstTrue> predictions = {};
+  std::vector<std::pair<std::string, double>> importance = {};        ///< of each feature, the most important first
+  std::vector<WorstRow> worst = {};                                   ///< the worst first
   std::vector<PictureRow> pictures = {};                              ///< "noisy", "denoised", "clean"
   std::vector<ParameterEntry> parameters = {};                        ///< Layout::entries
   std::string config = {};                                            ///< resolved, as TOML

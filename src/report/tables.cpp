@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <span>
 
 #include "core/numbers.hpp"
 #include "plot/plot.hpp"
@@ -91,6 +92,33 @@ std::string layers_html(const std::vector<ParameterEntry>& parameters) {
   }
   return out + fmt::format("<tr><th>in all</th><td></td><th class=\"number\">{}</th></tr>\n</tbody></table></div>\n",
                            with_commas(total));
+}
+
+std::string importance_html(const std::vector<std::pair<std::string, double>>& importance) {
+  const std::size_t count = std::min(importance.size(), most_shown);
+  std::string out =
+      "<div class=\"card wide\"><table class=\"list\">\n<thead><tr><th>feature</th><th class=\"number\">rise of the "
+      "loss</th></tr></thead>\n<tbody>\n";
+  for (const auto& [feature, rise] : std::span(importance).first(count)) {
+    out += fmt::format("<tr><td>{}</td><td class=\"number\">{}</td></tr>\n", escape_xml(feature), figure(rise));
+  }
+  out += "</tbody></table>";
+  if (count < importance.size()) {
+    out += fmt::format("<p class=\"soft caption\">The first {} of {} features.</p>", count,
+                       with_commas(std::ssize(importance)));
+  }
+  return out + "</div>\n";
+}
+
+std::string worst_rows_html(const std::vector<WorstRow>& rows) {
+  std::string out =
+      "<div class=\"card wide\"><table class=\"list\">\n<thead><tr><th>row</th><th>true</th><th>predicted</th>"
+      "<th class=\"number\">loss</th></tr></thead>\n<tbody>\n";
+  for (const WorstRow& row : rows) {
+    out += fmt::format("<tr><td>{}</td><td>{}</td><td>{}</td><td class=\"number\">{}</td></tr>\n",
+                       escape_xml(row.place), escape_xml(row.truth), escape_xml(row.predicted), figure(row.loss));
+  }
+  return out + "</tbody></table></div>\n";
 }
 
 std::string pairs_html(const std::vector<std::pair<std::string, std::string>>& pairs) {

@@ -15,6 +15,10 @@ namespace thalweg {
 [[nodiscard]] std::string png_address(const std::vector<std::byte>& png);
 /// A line a layer, with its parameters below it, and the sum.
 [[nodiscard]] std::string layers_html(const std::vector<ParameterEntry>& parameters);
+/// A feature a line, the first 40 of them.
+[[nodiscard]] std::string importance_html(const std::vector<std::pair<std::string, double>>& importance);
+/// A line a row.
+[[nodiscard]] std::string worst_rows_html(const std::vector<WorstRow>& rows);
 /// Two columns.
 [[nodiscard]] std::string pairs_html(const std::vector<std::pair<std::string, std::string>>& pairs);
 

@@ -44,6 +44,9 @@ struct Parts {
   std::optional<Dataset> validation = {}, test = {};
   AugmentOptions augmentation = {};          ///< of the rows to train on
   std::vector<std::uint64_t> held_out = {};  ///< the content of each row held out of the training data
+  /// Where the rows of `validation` and of `test` stand, where they are of the training data: the line of a table, the
+  /// number of an image from 1.
+  std::vector<std::int64_t> validation_places = {}, test_places = {};
   std::vector<std::string> warnings = {};
 };
 

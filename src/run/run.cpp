@@ -58,7 +58,9 @@ RunFolder::RunFolder(fs::path path) : path_(std::move(path)), lock_(try_lock(pat
 }
 
 RunFolder::RunFolder(RunFolder&& other) noexcept
-    : path_(std::move(other.path_)), lock_(std::exchange(other.lock_, -1)) {}
+    : path_(std::move(other.path_)),
+      lock_(std::exchange(other.lock_, -1)),
+      latest_before_(std::move(other.latest_before_)) {}
 
 RunFolder::~RunFolder() {
   if (lock_ >= 0) ::close(lock_);
@@ -123,14 +125,32 @@ bool RunFolder::finished(const fs::path& path) {
   return fs::exists(path / "report.html") && !fs::exists(path / "metrics.jsonl");  // a folder of variants
 }
 
-/// A convenience: where links cannot be made, there is none.
-void RunFolder::name_latest() const {
+namespace {
+
+/// A convenience: where links cannot be made, there is none. Gives what it named before.
+fs::path name_latest(const fs::path& folder, const fs::path& target) {
   std::error_code ignored;
-  const fs::path link = path_.parent_path() / "latest", fresh = path_.parent_path() / ".latest.new";
-  if (fs::exists(link, ignored) && !fs::is_symlink(link, ignored)) return;
+  const fs::path link = folder / "latest", fresh = folder / ".latest.new";
+  if (fs::exists(link, ignored) && !fs::is_symlink(link, ignored)) return {};
+  const fs::path before = fs::read_symlink(link, ignored);
   fs::remove(fresh, ignored);
-  fs::create_directory_symlink(path_.filename(), fresh, ignored);
+  fs::create_directory_symlink(target, fresh, ignored);
   fs::rename(fresh, link, ignored);
+  return before;
+}
+
+}  // namespace
+
+void RunFolder::name_latest() { latest_before_ = thalweg::name_latest(path_.parent_path(), path_.filename()); }
+
+void RunFolder::discard() && {
+  std::error_code ignored;
+  const fs::path link = path_.parent_path() / "latest";
+  if (fs::is_symlink(link, ignored) && fs::read_symlink(link, ignored) == path_.filename()) {
+    fs::remove(link, ignored);
+    if (!latest_before_.empty()) thalweg::name_latest(path_.parent_path(), latest_before_);
+  }
+  fs::remove_all(path_, ignored);
 }
 
 MetricsLog::MetricsLog(fs::path path) : path_(std::move(path)), file_(path_, std::ios::app) {

@@ -1,5 +1,6 @@
 #pragma once
-// The folder that a run leaves: config.toml, data.json, metrics.jsonl, model.safetensors, checkpoints/, report.html.
+// The folder that a run leaves: config.toml, data.json, metrics.jsonl, model.safetensors, baselines.safetensors,
+// checkpoints/, report.html.
 
 #include <filesystem>
 #include <fstream>
@@ -20,6 +21,8 @@ class RunFolder {
   [[nodiscard]] static RunFolder open(const std::filesystem::path& path);
   /// The newest of `wanted`, `wanted-2`, ... that has not finished.
   [[nodiscard]] static std::optional<std::filesystem::path> newest_unfinished(const std::filesystem::path& wanted);
+  /// Takes a folder that `create` made away again: the run was refused before its first step.
+  void discard() &&;
   /// Whether a folder holds a run that came to its end.
   [[nodiscard]] static bool finished(const std::filesystem::path& path);
 
@@ -32,15 +35,17 @@ class RunFolder {
   [[nodiscard]] std::filesystem::path data() const { return path_ / "data.json"; }
   [[nodiscard]] std::filesystem::path metrics() const { return path_ / "metrics.jsonl"; }
   [[nodiscard]] std::filesystem::path model() const { return path_ / "model.safetensors"; }
+  [[nodiscard]] std::filesystem::path baselines() const { return path_ / "baselines.safetensors"; }
   [[nodiscard]] std::filesystem::path checkpoints() const { return path_ / "checkpoints"; }
   [[nodiscard]] std::filesystem::path report() const { return path_ / "report.html"; }
 
  private:
   explicit RunFolder(std::filesystem::path path);
-  void name_latest() const;
+  void name_latest();
 
   std::filesystem::path path_;
   int lock_ = -1;
+  std::filesystem::path latest_before_;  // what `latest` named
 };
 
 /// metrics.jsonl: an object a line, for each epoch, and for steps at intervals.

@@ -26,7 +26,10 @@ Parts TrainingRows::split(std::span<const std::int64_t> places, std::uint64_t se
   }
   const std::vector<std::int64_t> held_out = rows_at(split.held_out);
   Parts parts = encode(rows_at(split.train), held_out);
-  for (const std::int64_t row : held_out) parts.held_out.push_back(content(row));
+  for (const std::int64_t row : held_out) {
+    parts.held_out.push_back(content(row));
+    parts.validation_places.push_back(place(row));
+  }
   return parts;
 }
 
@@ -40,7 +43,9 @@ std::vector<Parts> TrainingRows::folds(std::int64_t k, std::uint64_t seed) const
   std::vector<Parts> result;
   for (const data::Split& fold : data::split_folds(static_cast<std::int64_t>(rows_.size()), k, seed, labels_)) {
     Parts& parts = result.emplace_back(split(fold.train, seed));
-    parts.test = encode_test(parts, rows_at(fold.held_out));
+    const std::vector<std::int64_t> rows = rows_at(fold.held_out);
+    parts.test = encode_test(parts, rows);
+    for (const std::int64_t row : rows) parts.test_places.push_back(place(row));
   }
   return result;
 }

@@ -19,6 +19,8 @@ class TrainingRows : public TrainingData {
                                      std::span<const std::int64_t> validation) const = 0;
   /// What a row is known by, wherever it stands.
   [[nodiscard]] virtual std::uint64_t content(std::int64_t row) const = 0;
+  /// Where a row stands: the line of the file, or its number from 1.
+  [[nodiscard]] virtual std::int64_t place(std::int64_t row) const { return row + 1; }
   /// Rows to test on, by the preprocessing of `parts`.
   [[nodiscard]] virtual Dataset encode_test(Parts& parts, std::span<const std::int64_t> rows) const = 0;
 

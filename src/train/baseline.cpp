@@ -4,6 +4,8 @@
 #include <cmath>
 
 #include "core/error.hpp"
+#include "options/text.hpp"
+#include "store/safetensors.hpp"
 #include "thalweg/nn.hpp"
 #include "thalweg/optimizers.hpp"
 #include "train/evaluation.hpp"
@@ -83,6 +85,42 @@ std::vector<Baseline> baselines_of(const LossFunction& loss, std::int64_t output
   } catch (const NumericError&) {  // a loss that blows up at this rate: there is no such fit to compare with
   }
   return all;
+}
+
+void save_baselines(const std::filesystem::path& path, const std::vector<Baseline>& baselines) {
+  SafetensorsFile file;
+  for (const Baseline& baseline : baselines) {
+    const State& state = baseline.trainer->state();
+    file.metadata[baseline.name] = fmt::format("{}", baseline.training_loss);
+    for (const ParameterEntry& entry : state.layout->entries)
+      file.tensors.emplace_back(baseline.name + "/" + entry.name, state.parameter(entry.name));
+  }
+  write_safetensors(path, file);
+}
+
+std::vector<Baseline> load_baselines(const std::filesystem::path& path, const LossFunction& loss, std::int64_t outputs,
+                                     const Dataset& rows) {
+  const SafetensorsFile file = read_safetensors(path);
+  const std::pair<std::string, ModelFunction> models[] = {{"constant", constant_model(outputs)},
+                                                          {"linear", nn::linear(outputs)}};
+  std::vector<Baseline> baselines;
+  for (const auto& [name, model] : models) {
+    const auto known = file.metadata.find(name);
+    if (known == file.metadata.end()) continue;
+    auto trainer = std::make_shared<Trainer>(model, loss, descent(), 1);
+    trainer->init(rows.slice(0, 1), 1);
+    State state = trainer->state();
+    for (const ParameterEntry& entry : trainer->state().layout->entries) {
+      const Tensor& value = file.tensor(name + "/" + entry.name);
+      if (value.shape() != entry.shape || value.dtype() != state.layout->dtype)
+        fail<ModelError>("[baseline] {}: {} is {} {}. Wanted: {} {}", path.string(), name, value.dtype(), value.shape(),
+                         state.layout->dtype, entry.shape);
+      state.set_parameter(entry.name, value);
+    }
+    trainer->set_state(std::move(state));
+    baselines.push_back({name, trainer, parse_number(known->second).value_or(0)});
+  }
+  return baselines;
 }
 
 }  // namespace thalweg

@@ -1,6 +1,7 @@
 #pragma once
 // What a model has to beat: the best constant, and a linear fit where that is cheap.
 
+#include <filesystem>
 #include <memory>
 #include <string>
 #include <vector>
@@ -20,5 +21,11 @@ struct Baseline {
 /// are not one row each, and of rows that are yet to be read.
 [[nodiscard]] std::vector<Baseline> baselines_of(const LossFunction& loss, std::int64_t outputs,
                                                  const Dataset& training, bool with_linear, int threads);
+
+/// Their parameters in a file, so that they can be measured on other data later.
+void save_baselines(const std::filesystem::path& path, const std::vector<Baseline>& baselines);
+/// Those of such a file; `rows` are some rows of data of that kind. Throws ModelError for any other file.
+[[nodiscard]] std::vector<Baseline> load_baselines(const std::filesystem::path& path, const LossFunction& loss,
+                                                   std::int64_t outputs, const Dataset& rows);
 
 }  // namespace thalweg

@@ -4,9 +4,11 @@
 #include <filesystem>
 #include <nlohmann/json.hpp>
 
+#include "cli/opened.hpp"
+#include "cli/outcome.hpp"
 #include "cli/output.hpp"
-#include "cli/session.hpp"
 #include "core/error.hpp"
+#include "core/numbers.hpp"
 #include "run/data_record.hpp"
 #include "run/model_parts.hpp"
 #include "train/evaluation.hpp"
@@ -74,27 +76,70 @@ Measured given_data(const EvaluateArguments& arguments, const Recipe& recipe, st
           arguments.data.empty() ? arguments.images : arguments.data};
 }
 
+/// The baselines of the run, where it left any and they read such data.
+std::vector<NamedMetrics> baselines_on(const EvaluateArguments& arguments, const Model& model, const Dataset& data) {
+  const fs::path file = fs::path(arguments.run) / "baselines.safetensors";
+  const bool known = fs::exists(file) && !data.streams() && data.has("input") && data.rows() > 0;
+  if (!known) return {};
+  const Recipe& recipe = model.parts().recipe;
+  return metrics_of(load_baselines(file, *model.parts().loss, recipe.outputs, data), recipe, data);
+}
+
+/// A run that was stopped, on the rows that it holds out or its test data.
+int evaluate_stopped(const EvaluateArguments& arguments, const Context& context) {
+  Opened opened = open_run(arguments.run, context);
+  Session& session = opened.session;
+  const std::string name = session.parts.test ? "test" : "validation";
+  const std::optional<Dataset>& data = session.parts.test ? session.parts.test : session.parts.validation;
+  if (!data) fail<UsageError>("[evaluate] {} has no test data and holds nothing out", arguments.run);
+  const Evaluation evaluation = session.trainer.evaluate(*data);
+  const std::int64_t step = session.trainer.state().step;
+  if (!context.json) {
+    print_metrics(
+        name, evaluation.metrics,
+        fmt::format("{}; the run was stopped, and this is step {} of {}", metrics_note(evaluation.rows, session.recipe),
+                    with_commas(step), with_commas(opened.total_steps)));
+    return 0;
+  }
+  nlohmann::ordered_json result{
+      {"data", name}, {"rows", evaluation.rows}, {"step", step}, {"total_steps", opened.total_steps}};
+  for (const auto& [metric, value] : evaluation.metrics) result[metric] = value;
+  emit_line_of(result);
+  return 0;
+}
+
+bool is_stopped(const fs::path& folder) {
+  return fs::exists(folder / "config.toml") && fs::exists(folder / "checkpoints") && !RunFolder::finished(folder);
+}
+
 int run(const EvaluateArguments& arguments, const Context& context) {
+  const bool whole = arguments.data.empty() && arguments.images.empty() && arguments.labels.empty();
+  if (whole && is_stopped(arguments.run)) return evaluate_stopped(arguments, context);
   const Model model = Model::load(arguments.run, context.registry);
   const Recipe& recipe = model.parts().recipe;
-  const bool own = arguments.data.empty() && arguments.images.empty() && arguments.labels.empty();
   std::vector<std::string> warnings;
-  const Measured measured = own ? own_data(arguments, recipe, warnings) : given_data(arguments, recipe, warnings);
+  const Measured measured = whole ? own_data(arguments, recipe, warnings) : given_data(arguments, recipe, warnings);
   for (const std::string& warning : warnings) {
     if (!context.quiet) say("warning: {}\n", warning);
   }
   const Evaluation evaluation = model.evaluate(measured.data);
+  const std::vector<NamedMetrics> baselines = baselines_on(arguments, model, measured.data);
   if (!context.json) {
-    print_metrics(measured.name, evaluation.metrics, metrics_note(evaluation.rows, recipe));
+    print_metrics(measured.name, evaluation.metrics, metrics_note(evaluation.rows, recipe), baselines);
     const bool classes = !recipe.preprocessing.text() && recipe.preprocessing.task() != data::Task::regression;
     if (classes) {
       const Tensor labels = measured.data["target"].reshape({measured.data.rows()}).to(i32);
-      print_confusion(confusion_of(evaluation.predictions, labels), class_names(recipe));
+      const Dataset& data = measured.data;
+      const metric::Weights weights = data.has("weight") ? metric::Weights(data["weight"]) : std::nullopt;
+      print_confusion(confusion_of(evaluation.predictions, labels, weights), class_names(recipe));
     }
     return 0;
   }
   nlohmann::ordered_json result{{"data", measured.name}, {"rows", evaluation.rows}};
   for (const auto& [name, value] : evaluation.metrics) result[name] = value;
+  for (const auto& [name, metrics] : baselines) {
+    for (const auto& [metric, value] : metrics) result["baselines"][name][metric] = value;
+  }
   emit_line_of(result);
   return 0;
 }

@@ -185,14 +185,21 @@ int train_one(const TrainArguments& arguments, const NamedTree& named, LoadedCon
   if (arguments.resume)
     resumed.emplace(resume_folder(unfinished_folder(arguments, named, wanted), loaded, context.registry));
   if (const int signal = resolve_lr(loaded.config, loaded.source.facts(), parts, context)) return 128 + signal;
+  loaded.source.forget();
   Session session = make_session(loaded.config, loaded.source.facts(), std::move(parts), context.registry);
   if (!context.quiet && !context.json) say("{}\n", describe(loaded.config, session));
   say_warnings(context, session.parts.warnings);
   if (resumed) require_checkpoint(*resumed, session.trainer.state(), loaded.config.fingerprint());
-  const RunFolder folder = resumed ? std::move(*resumed) : RunFolder::create(wanted);
+  RunFolder folder = resumed ? std::move(*resumed) : RunFolder::create(wanted);
   if (!arguments.resume) write_atomically(folder.data(), record_of(loaded.source.options(), session.parts).json());
   write_atomically(folder.config(), loaded.config.toml());
-  const Watched watched = fit(session, loaded.config, folder, arguments, context);
+  Watched watched;
+  try {
+    watched = fit(session, loaded.config, folder, arguments, context);
+  } catch (const Error&) {  // refused, or failed at the first step: there is nothing to keep
+    if (!arguments.resume && session.trainer.state().step == 0) std::move(folder).discard();
+    throw;
+  }
   const StopReason reason = watched.history.reason;
   if (reason == StopReason::stop_requested || reason == StopReason::stop_after) {
     return say_stopped(watched, folder, session, context);
@@ -222,7 +229,10 @@ int run(const TrainArguments& arguments, const Context& context) {
     return 0;
   }
   if (arguments.dry_run || arguments.folds > 0) say_notes(context, loaded.source);
-  if (arguments.folds > 0) return cross_validate(loaded, arguments.folds, context);
+  if (arguments.folds > 0) {
+    const fs::path out = arguments.out.empty() ? fs::path("runs") / (loaded.name + "-cv") : fs::path(arguments.out);
+    return cross_validate(loaded, arguments.folds, out, context);
+  }
   if (arguments.dry_run) return dry_run(std::move(loaded), context);
   return train_one(arguments, named, std::move(loaded), context);
 }

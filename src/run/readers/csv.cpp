@@ -1,5 +1,6 @@
 // The reader of tables.
 
+#include "core/error.hpp"
 #include "data/class_weights.hpp"
 #include "data/table.hpp"
 #include "run/training_rows.hpp"
@@ -37,6 +38,15 @@ std::uint64_t content_of_row(const data::Table& table, std::int64_t row) {
   return content;
 }
 
+/// Their names: "mse, mae, huber".
+std::string losses_of(data::Task task) {
+  std::string names;
+  for (const LossRow& row : losses()) {
+    if (row.make({}).task() == task) names += fmt::format("{}{}", names.empty() ? "" : ", ", row.name);
+  }
+  return names;
+}
+
 class TableRows final : public TrainingRows {
  public:
   TableRows(data::Table table, data::Inference inference, bool balanced, double held_out)
@@ -53,6 +63,12 @@ class TableRows final : public TrainingRows {
 
   void suit(const LossFunction::Traits& loss) override {
     if (schema_.task != data::Task::regression) return;
+    if (loss.task != data::Task::regression) {
+      fail<UsageError>(
+          "[loss] it is of classes, and '{}' is a column of numbers, a regression. Losses that serve it: {}. "
+          "Hint: --task multiclass, or --type '{}=category', if its numbers are names.",
+          schema_.target, losses_of(data::Task::regression), schema_.target);
+    }
     standardise_target_ = loss.standardise;
     facts_.outputs *= loss.outputs;
   }
@@ -68,6 +84,7 @@ class TableRows final : public TrainingRows {
     return parts;
   }
   [[nodiscard]] std::uint64_t content(std::int64_t row) const override { return content_of_row(table_, row); }
+  [[nodiscard]] std::int64_t place(std::int64_t row) const override { return table_.line(row); }
   [[nodiscard]] Dataset encode_test(Parts& parts, std::span<const std::int64_t> rows) const override {
     return encode_rows(*parts.preprocessing.table(), table_, rows, "fold", parts.warnings);
   }

@@ -1,0 +1,39 @@
+// thalweg report
+
+#include <CLI/CLI.hpp>
+
+#include "cli/command.hpp"
+#include "cli/opened.hpp"
+#include "cli/outcome.hpp"
+
+namespace thalweg::cli {
+
+namespace {
+
+int run(const std::string& path, const Context& context) {
+  Opened opened = open_run(path, context);
+  const RunFolder folder = RunFolder::open(path);
+  report_again(opened.session, opened.config, opened.name, folder, MetricsLog(folder.metrics()).history(), context);
+  return 0;
+}
+
+constexpr const char* examples = R"(Examples:
+  thalweg report runs/houses        measures and judges the run again, and writes its report.html
+
+The data is read again, and must be as it was. Of a run that was stopped the newest checkpoint is measured. The verdict
+goes by the steps that metrics.jsonl has, of a long run one in so many.)";
+
+void set_up(CLI::App& command, Context& context) {
+  auto path = std::make_shared<std::string>();
+  command.footer(examples);
+  command.add_option("run", *path, "Run folder")->required()->type_name("RUN");
+  set_run(command, context, [path, &context] { return run(*path, context); });
+}
+
+}  // namespace
+
+std::vector<CommandRow> report_commands() {
+  return {{"report", "Write a run's report again", CommandGroup::models, set_up}};
+}
+
+}  // namespace thalweg::cli

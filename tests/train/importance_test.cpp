@@ -1,0 +1,53 @@
+#include "train/importance.hpp"
+
+#include <gtest/gtest.h>
+
+#include "thalweg/ops.hpp"
+
+namespace thalweg {
+namespace {
+
+/// A table of a number that counts, a category that counts half as much, and a number that does not.
+data::TablePreprocessing table_of_three() {
+  data::Schema schema;
+  schema.features = {{.name = "nothing"}, {.name = "kind", .kind = data::ColumnKind::category}, {.name = "size"}};
+  schema.target = "y";
+  std::vector<data::FeatureEncoding> encodings(3);
+  encodings[1].levels = {"u", "v"};
+  return {schema, encodings, {}};
+}
+
+/// Of y = 3 size + kind: without a feature the loss rises by twice its variance.
+TEST(Importance, IsTwiceTheVarianceThatAFeatureExplains) {
+  const std::int64_t rows = 2000;
+  Tensor input = random_normal({rows, 4}, 3), target({rows, 1});
+  for (std::int64_t i = 0; i < rows; ++i) {
+    const double kind = i % 2;
+    input.set(4 * i + 1, 1 - kind);
+    input.set(4 * i + 2, kind);
+    target.set(i, 3 * input.at(4 * i + 3) + kind);
+  }
+  Dataset data;
+  data.set("input", input);
+  data.set("target", target);
+  const auto loss = [](const Dataset& d) {
+    double sum = 0;
+    for (std::int64_t i = 0; i < d.rows(); ++i) {
+      const double miss = 3 * d["input"].at(4 * i + 3) + d["input"].at(4 * i + 2) - d["target"].at(i);
+      sum += miss * miss;
+    }
+    return sum / static_cast<double>(d.rows());
+  };
+  const auto all = permutation_importance(table_of_three(), data, loss);
+  ASSERT_EQ(all.size(), 3U);
+  EXPECT_EQ(all[0].feature, "size");
+  EXPECT_NEAR(all[0].rise, 18, 1.5);
+  EXPECT_EQ(all[1].feature, "kind");
+  EXPECT_NEAR(all[1].rise, 0.5, 0.05);
+  EXPECT_EQ(all[2].feature, "nothing");
+  EXPECT_EQ(all[2].rise, 0);
+  EXPECT_TRUE(permutation_importance(table_of_three(), data, loss, 100).empty());
+}
+
+}  // namespace
+}  // namespace thalweg
