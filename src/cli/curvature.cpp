@@ -10,6 +10,7 @@
 #include "cli/output.hpp"
 #include "cli/work_progress.hpp"
 #include "core/error.hpp"
+#include "insight/noise.hpp"
 #include "insight/point.hpp"
 #include "plot/plot.hpp"
 #include "store/atomic_file.hpp"
@@ -24,6 +25,7 @@ struct Curvature {
   Extremes extremes;
   Point point;
   Estimate trace;
+  std::optional<GradientNoise> noise = {};
   std::optional<Density> density = {};
 };
 
@@ -125,6 +127,20 @@ void print_density(const OpenedRun& run, const Density& density, double largest,
   if (!arguments.svg.empty()) write_atomically(arguments.svg, line_plot_svg(density_plot(run), {&series, 1}));
 }
 
+void print_noise(const GradientNoise& noise) {
+  if (!(noise.signal > 0) || noise.scale.error > noise.scale.value) {
+    emit(
+        "{:<12}the gradients of {} batches of {} rows are so noisy that these do not tell its scale; more --rows may\n",
+        "noise", noise.batches, noise.batch_size);
+    return;
+  }
+  emit(
+      "{:<12}scale {} rows ({} batches of {}): batches far below it are mostly noise, far above it they gain next to "
+      "nothing; a batch has a signal of {} of its noise\n",
+      "noise", with_error(noise.scale.value, noise.scale.error), noise.batches, noise.batch_size,
+      number_text(noise.signal_to_noise(), 3));
+}
+
 void print(const OpenedRun& run, const Curvature& found, const CurvatureArguments& arguments) {
   const auto parameters = run.state.layout->trained_size;
   const auto& [largest, smallest, products, converged] = found.extremes;
@@ -145,6 +161,7 @@ void print(const OpenedRun& run, const Curvature& found, const CurvatureArgument
   for (const Evidence& e : found.point.evidence) {
     if (e.name == "probe_gain" || e.name == "leaving_gain" || e.name == "flatness") emit("{:<12}{}\n", "", e.sentence);
   }
+  if (found.noise) print_noise(*found.noise);
   if (found.density) print_density(run, *found.density, found.extremes.radius(), arguments);
 }
 
@@ -163,6 +180,12 @@ void print_json(const OpenedRun& run, const Curvature& found) {
                               {"lr", run.last_lr()},
                               {"trace", pair(found.trace.value, found.trace.error)},
                               {"point", {{"kind", name(found.point.kind)}, {"sentence", found.point.sentence}}}};
+  if (found.noise) {
+    json["noise"] = {{"scale", found.noise->scale.value},
+                     {"error", found.noise->scale.error},
+                     {"signal_to_noise", found.noise->signal_to_noise()},
+                     {"batch_size", found.noise->batch_size}};
+  }
   if (found.density) {
     for (const auto& nodes : found.density->probes()) {
       nlohmann::ordered_json probe = nlohmann::ordered_json::array();
@@ -210,6 +233,8 @@ void inspect_curvature(const std::string& folder, const CurvatureArguments& argu
   const Surface surface = surface_of(products, at, rows);
   Curvature found = measure(run, surface, point_of(at), arguments, context);
   found.rows = rows.rows();
+  const std::int64_t batch = run.config.train.batch_size.of(rows.rows());
+  if (rows.rows() / batch >= 3) found.noise = gradient_noise(products, at, rows, batch, 64, run.config.seed);
   context.json ? print_json(run, found) : print(run, found, arguments);
 }
 
