@@ -132,8 +132,8 @@ std::int64_t Products::shard_rows(const State& at, const RowSelection& rows) {
   return size;
 }
 
-double Products::operations_a_row(const State& at, const Dataset& rows) {
-  const ProductProgram& program = *plans_for(Product::value, at, {rows}).whole;
+double Products::operations_a_row(const State& at, const Dataset& rows, Product product) {
+  const ProductProgram& program = *plans_for(product, at, {rows}).whole;
   return static_cast<double>(program.operations()) / static_cast<double>(program.rows());
 }
 

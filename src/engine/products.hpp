@@ -38,8 +38,8 @@ class Products {
   /// UsageError for an objective without a model.
   double gauss_newton_times(const State& at, const RowSelection& rows, const Tensor& v, Tensor& product);
 
-  /// Floating-point operations of the value of one row, as the rows of the op table count them.
-  [[nodiscard]] double operations_a_row(const State& at, const Dataset& rows);
+  /// Floating-point operations of a product for one row, as the rows of the op table count them.
+  [[nodiscard]] double operations_a_row(const State& at, const Dataset& rows, Product product = Product::value);
   /// What the loss was divided by in the last product.
   [[nodiscard]] double weight() const { return weight_; }
   [[nodiscard]] Workers& workers() const { return workers_; }

@@ -1,0 +1,132 @@
+// thalweg study: a claim of the textbooks, put to the test.
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <cmath>
+#include <nlohmann/json.hpp>
+
+#include "cli/comparison.hpp"
+#include "cli/output.hpp"
+#include "cli/study.hpp"
+#include "core/error.hpp"
+#include "insight/rank_test.hpp"
+#include "plot/plot.hpp"
+#include "store/atomic_file.hpp"
+
+namespace thalweg::cli {
+
+namespace {
+
+constexpr double significant = 0.01;
+
+struct StudyArguments {
+  std::string file, out;
+};
+
+/// Every result of each arm, and its median, one arm a place on the axis.
+std::string picture(const Study& study) {
+  std::vector<Series> series;
+  bool log_y = true;
+  double low = std::numeric_limits<double>::infinity(), high = 0;
+  for (std::size_t a = 0; a < study.arms.size(); ++a) {
+    Series points{.name = fmt::format("{}: {}", a + 1, study.arms[a].name), .x = {}, .y = {}};
+    points.style = Series::Style::points;
+    const auto count = static_cast<double>(study.arms[a].results.size());
+    for (std::size_t i = 0; i < study.arms[a].results.size(); ++i) {
+      const double result = study.arms[a].results[i];
+      points.x.push_back(static_cast<double>(a + 1) + 0.3 * (static_cast<double>(i) / count - 0.5));
+      points.y.push_back(result);
+      log_y = log_y && result > 0;
+      if (std::isfinite(result)) low = std::min(low, result), high = std::max(high, result);
+    }
+    series.push_back(std::move(points));
+  }
+  return line_plot_svg({.title = study.question,
+                        .x_label = "arm",
+                        .y_label = study.measure,
+                        .log_y = log_y && high > 10 * low,
+                        .x_shown = {0.5, static_cast<double>(study.arms.size()) + 0.5}},
+                       series);
+}
+
+std::string table(const Study& study) {
+  std::string text = fmt::format(
+      "| arm | median | quartiles | lowest | highest | diverged | chosen |\n"
+      "|---|---:|---:|---:|---:|---:|---|\n");
+  for (const StudyArm& arm : study.arms) {
+    const auto [low, high] = std::ranges::minmax(arm.results);
+    text += fmt::format("| {} | {} | {} to {} | {} | {} | {} | {} |\n", arm.name,
+                        number_text(quantile(arm.results, 0.5), 4), number_text(quantile(arm.results, 0.25), 4),
+                        number_text(quantile(arm.results, 0.75), 4), number_text(low, 4), number_text(high, 4),
+                        std::ranges::count_if(arm.results, [](double r) { return !std::isfinite(r); }), arm.note);
+  }
+  return text;
+}
+
+const StudyArm& arm_named(const Study& study, const std::string& name) {
+  return *std::ranges::find(study.arms, name, &StudyArm::name);
+}
+
+/// "It shows: ..." or "It does not show: ...".
+std::string answer(const Study& study, const RankTest& test) {
+  return fmt::format(
+      "{}: '{}' ends below '{}' in {} of the pairs; by chance alone ranks so low have the probability {} (Mann and "
+      "Whitney, one-sided, {} against {} results).",
+      test.p < significant ? "It shows" : "It does not show", study.lower, study.higher, percent_text(test.superiority),
+      number_text(test.p, 2), arm_named(study, study.lower).results.size(),
+      arm_named(study, study.higher).results.size());
+}
+
+std::string page(const Study& study, const RankTest& test) {
+  return fmt::format(
+      "# {}\n\nThe claim: {} ({})\n\n**{}**\n\nMeasured: {}, {} times each.\n\n{}\n![Every result, by "
+      "arm]({}.svg)\n{}\n"
+      "Made by `thalweg study {}.toml`.\n",
+      study.question, study.claim, study.source, answer(study, test), study.measure, study.repeats, table(study),
+      study.name, study.remark.empty() ? "" : fmt::format("\n{}\n", study.remark), study.name);
+}
+
+int run(const StudyArguments& arguments, const Context& context) {
+  Study study = read_study(arguments.file);
+  const auto kind = std::ranges::find(study_kinds(), study.kind, &StudyKind::name);
+  if (kind == study_kinds().end()) {
+    std::vector<std::string_view> names;
+    for (const StudyKind& known : study_kinds()) names.push_back(known.name);
+    fail<UsageError>("[study] {}: kind = \"{}\". Wanted: {}", arguments.file, study.kind, fmt::join(names, ", "));
+  }
+  for (StudyArm& arm : study.arms) {
+    if (!context.quiet && !context.json) say("{}\n", arm.name);
+    kind->run(study, arm, context);
+  }
+  const RankTest test = rank_test(arm_named(study, study.lower).results, arm_named(study, study.higher).results);
+  std::filesystem::path folder = arguments.out;
+  if (folder.empty()) folder = std::filesystem::path(arguments.file).parent_path();
+  write_atomically(folder / (study.name + ".md"), page(study, test));
+  write_atomically(folder / (study.name + ".svg"), picture(study));
+  if (context.json) {
+    nlohmann::ordered_json json{{"study", study.name}, {"shows", test.p < significant}, {"p", test.p}};
+    for (const StudyArm& arm : study.arms) json["arms"][arm.name] = arm.results;
+    emit_line_of(json);
+    return 0;
+  }
+  emit("{}\n{}\n{}\nthe page is {}\n", study.question, table(study), answer(study, test),
+       shown((folder / (study.name + ".md")).string()));
+  return 0;
+}
+
+void set_up(CLI::App& command, Context& context) {
+  auto arguments = std::make_shared<StudyArguments>();
+  command.footer("Example:\n  thalweg study examples/studies/ravine.toml");
+  command.add_option("study", arguments->file, "A study: its question, its arms")->required()->type_name("TOML");
+  command.add_option("--out", arguments->out, "Folder for the page and the picture (that of the study)")
+      ->type_name("FOLDER");
+  set_run(command, context, [arguments, &context] { return run(*arguments, context); });
+}
+
+}  // namespace
+
+std::vector<CommandRow> study_commands() {
+  return {{"study", "A claim of the textbooks, put to the test", CommandGroup::methods, set_up}};
+}
+
+}  // namespace thalweg::cli

@@ -1,0 +1,238 @@
+#include "cli/study.hpp"
+
+#include <Eigen/Eigenvalues>
+#include <algorithm>
+#include <cmath>
+
+#include "cli/comparison.hpp"
+#include "cli/method.hpp"
+#include "core/error.hpp"
+#include "core/numbers.hpp"
+#include "core/random.hpp"
+#include "engine/engine.hpp"
+#include "insight/surface.hpp"
+#include "thalweg/minimize.hpp"
+#include "thalweg/nn.hpp"
+#include "thalweg/ops.hpp"
+#include "thalweg/optimizers.hpp"
+#include "thalweg/problem.hpp"
+
+namespace thalweg::cli {
+
+namespace {
+
+constexpr double diverged = std::numeric_limits<double>::infinity();
+
+/// An option of an arm, or else of the study; `usual` where neither has it.
+template <class T>
+T option(const Study& study, const StudyArm& arm, const char* key, T usual) {
+  for (const OptionMap* map : {&arm.options, &study.options}) {
+    const auto found = map->find(key);
+    if (found == map->end()) continue;
+    if (const T* value = found->second.get_if<T>()) return *value;
+    if constexpr (std::same_as<T, double>) {
+      if (const auto* whole = found->second.get_if<std::int64_t>()) return static_cast<double>(*whole);
+    }
+    fail<UsageError>("[study] {}: {} = {} is of another type than wanted", study.name, key, found->second.str());
+  }
+  return usual;
+}
+
+// ---------------------------------------------------------------- walks on a problem
+
+/// The result of one walk: the value above the minimum, or the value where there is none.
+double walk(const Problem& problem, const Optimizer& method, const Tensor& x0, std::int64_t steps) {
+  const MinimizeResult result = minimize(problem.function, x0, method, {.max_steps = steps, .gradient_norm = 0});
+  const double start = problem.function(x0).item();
+  if (!std::isfinite(result.value) || result.value > start) return diverged;
+  return result.value - problem.minimum.value_or(0);
+}
+
+/// x0 with normal noise on every coordinate that is not 0: one that is stays there.
+Tensor start_near(const std::vector<double>& x0, std::uint64_t seed, double spread) {
+  Tensor x = Tensor::from(x0, {static_cast<std::int64_t>(x0.size())});
+  const RandomKey key = RandomKey{seed}.fold("study");
+  for (std::int64_t i = 0; i < x.size(); ++i)
+    x.set(i, x.at(i) * (1 + spread * random_gauss(key, static_cast<std::uint64_t>(i))));
+  return x;
+}
+
+void run_walks(const Study& study, StudyArm& arm, const Context& context) {
+  const auto name = option<std::string>(study, arm, "problem", "rosenbrock");
+  const auto dim = option<std::int64_t>(study, arm, "dim", 2);
+  const Problem problem = problem_named(name).make(option<OptionMap>(study, arm, "problem_options", {}), dim);
+  std::vector<double> x0 = problem.start;
+  if (const auto given = option<OptionList>(study, arm, "x0", {}); !given.empty()) {
+    x0.clear();
+    for (const OptionValue& value : given) {
+      const auto* real = value.get_if<double>();
+      const auto* whole = value.get_if<std::int64_t>();
+      x0.push_back(real ? *real : whole ? static_cast<double>(*whole) : 0);
+    }
+  }
+  const auto steps = option<std::int64_t>(study, arm, "steps", 500);
+  const auto spread = option<double>(study, arm, "spread", 0.1), fixed = option<double>(study, arm, "lr", 0);
+  const auto optimizer = option<std::string>(study, arm, "optimizer", "sgd");
+  Settings settings;
+  settings.optimizer = option<OptionMap>(study, arm, "set", {});
+  const auto result = [&](double lr, std::uint64_t seed) {
+    const Optimizer method = make_method(context.registry, optimizer, settings, lr);
+    return walk(problem, method, start_near(x0, seed, spread), steps);
+  };
+  double lr = fixed;
+  if (fixed == 0) {  // the same rates for every arm, from starts that the results are not from
+    const std::vector<double> rates = rate_grid(-5, 1, 3);
+    double best = diverged;
+    lr = rates.front();
+    for (const double rate : rates) {
+      std::vector<double> tried;
+      for (std::uint64_t seed = 1001; seed <= 1005; ++seed) tried.push_back(result(rate, seed));
+      const double median = quantile(tried, 0.5);
+      if (median < best) best = median, lr = rate;
+    }
+    arm.note = fmt::format("lr {}, the best of {}", number_text(lr, 3), rates.size());
+  } else {
+    arm.note = fmt::format("lr {}", number_text(lr, 3));
+  }
+  for (std::int64_t seed = 1; seed <= study.repeats; ++seed)
+    arm.results.push_back(result(lr, static_cast<std::uint64_t>(seed)));
+}
+
+// ---------------------------------------------------------------- stationary points of random functions
+
+/// A sum of cosines of random directions and phases: a stationary Gaussian random function, nearly.
+Function random_function(std::int64_t dim, std::uint64_t seed, std::int64_t waves) {
+  const Tensor directions = random_normal({dim, waves}, seed, f64),
+               phases = random_uniform({waves}, 0, 6.283185307179586, seed + 1, f64);
+  return Function([=](Var x) {
+    const Var inner = reshape(matmul(reshape(x, {1, dim}), constant(directions)), {waves});
+    return sum(cos(inner + constant(phases))) / std::sqrt(static_cast<double>(waves));
+  });
+}
+
+/// The index of the stationary point that Newton's method finds: negative eigenvalues; nothing where it finds none.
+std::optional<std::int64_t> index_near(const Surface& surface, std::vector<double> x) {
+  const auto n = static_cast<Eigen::Index>(x.size());
+  std::vector<double> gradient(x.size()), unit(x.size()), column(x.size());
+  Eigen::MatrixXd hessian(n, n);
+  for (int step = 0; step < 60; ++step) {
+    surface.gradient(x, gradient);
+    for (Eigen::Index i = 0; i < n; ++i) {
+      std::ranges::fill(unit, 0);
+      unit[static_cast<std::size_t>(i)] = 1;
+      surface.hessian_times(x, unit, column);
+      hessian.col(i) = Eigen::Map<Eigen::VectorXd>(column.data(), n);
+    }
+    const Eigen::Map<Eigen::VectorXd> g(gradient.data(), n);
+    if (g.norm() < 1e-10) {
+      const Eigen::VectorXd values = Eigen::SelfAdjointEigenSolver<Eigen::MatrixXd>(hessian).eigenvalues();
+      return (values.array() < 0).count();
+    }
+    Eigen::VectorXd move = hessian.fullPivLu().solve(g);
+    if (move.norm() > 1) move *= 1 / move.norm();
+    for (Eigen::Index i = 0; i < n; ++i) x[static_cast<std::size_t>(i)] -= move(i);
+  }
+  return std::nullopt;
+}
+
+/// Each result: of the stationary points of one random function the part that are minima.
+void run_stationary_points(const Study& study, StudyArm& arm, const Context&) {
+  const auto dim = option<std::int64_t>(study, arm, "dim", 2), starts = option<std::int64_t>(study, arm, "starts", 60);
+  std::int64_t all = 0;
+  for (std::int64_t repeat = 1; repeat <= study.repeats; ++repeat) {
+    const Function f = random_function(dim, static_cast<std::uint64_t>(2 * repeat), 40);
+    const Surface surface = surface_of(f, {dim});
+    std::int64_t found = 0, minima = 0;
+    for (std::int64_t i = 0; i < starts; ++i) {
+      const Tensor start = random_uniform({dim}, -10, 10, static_cast<std::uint64_t>(1000 * repeat + i), f64);
+      std::vector<double> x;
+      for (std::int64_t k = 0; k < dim; ++k) x.push_back(start.at(k));
+      if (const auto index = index_near(surface, x)) ++found, minima += *index == 0;
+    }
+    all += found;
+    arm.results.push_back(found > 0 ? static_cast<double>(minima) / static_cast<double>(found) : 0);
+  }
+  arm.note = fmt::format("{} stationary points", all);
+}
+
+// ---------------------------------------------------------------- the cost of a gradient
+
+/// Each result: floating-point operations of a gradient over those of the loss, of a network of one more width. `by`
+/// is "reverse" as the engine derives it, or "differences": one loss more than there are parameters.
+void run_gradient_cost(const Study& study, StudyArm& arm, const Context&) {
+  const bool differences = option<std::string>(study, arm, "by", "reverse") == "differences";
+  const std::int64_t inputs = option<std::int64_t>(study, arm, "inputs", 64);
+  std::int64_t first = 0, last = 0;
+  for (std::int64_t repeat = 0; repeat < study.repeats; ++repeat) {
+    const std::int64_t width = std::int64_t{4} << repeat;
+    Dataset rows;
+    rows.set("input", random_normal({32, inputs}, 1));
+    rows.set("target", zeros({32}, i32));
+    const EvaluationFunction function = evaluation_of(nn::mlp(10, {.hidden = {width, width}}), loss::cross_entropy);
+    const State state = Engine(function, optim::sgd({.lr = 1}), 1).init(rows, 1, f32);
+    Workers workers(1);
+    Products products(function, workers);
+    last = state.layout->trained_size;
+    if (repeat == 0) first = last;
+    arm.results.push_back(differences ? static_cast<double>(last + 1)
+                                      : products.operations_a_row(state, rows, Product::gradient) /
+                                            products.operations_a_row(state, rows));
+  }
+  arm.note = fmt::format("{} to {} parameters", with_commas(first), with_commas(last));
+}
+
+std::string text_at(const ConfigTree& tree, const char* key, bool needed = true) {
+  const OptionValue* value = tree.find(key);
+  const auto* text = value ? value->get_if<std::string>() : nullptr;
+  if (!text && needed) fail<UsageError>("[study] {}: there is no text '{}'", tree.file, key);
+  return text ? *text : "";
+}
+
+}  // namespace
+
+const std::vector<StudyKind>& study_kinds() {
+  static const std::vector<StudyKind> kinds = {
+      {"walk", "an optimizer on a problem of the table; the value above the minimum", run_walks},
+      {"stationary_points", "the part of the stationary points of random functions that are minima",
+       run_stationary_points},
+      {"gradient_cost", "operations of a gradient over those of the loss", run_gradient_cost}};
+  return kinds;
+}
+
+Study read_study(const std::filesystem::path& path) {
+  ConfigTree tree = read_toml(path);
+  Study study{.name = path.stem().string(),
+              .question = text_at(tree, "question"),
+              .claim = text_at(tree, "claim"),
+              .source = text_at(tree, "source"),
+              .kind = text_at(tree, "kind"),
+              .measure = text_at(tree, "measure"),
+              .lower = text_at(tree, "lower"),
+              .higher = text_at(tree, "higher"),
+              .remark = text_at(tree, "remark", false),
+              .options = {},
+              .arms = {}};
+  if (const OptionValue* repeats = tree.find("repeats")) {
+    const auto* count = repeats->get_if<std::int64_t>();
+    if (!count || *count < 5) fail<UsageError>("[study] {}: repeats = {}. Wanted: >= 5", tree.file, repeats->str());
+    study.repeats = *count;
+  }
+  const OptionValue* arms = tree.find("arms");
+  const auto* list = arms ? arms->get_if<OptionList>() : nullptr;
+  if (!list || list->size() < 2)
+    fail<UsageError>("[study] {}: [[arms]] are what is compared. Wanted: at least 2", tree.file);
+  for (const OptionValue& item : *list) {
+    const auto* map = item.get_if<OptionMap>();
+    const auto* name = map && map->contains("name") ? map->at("name").get_if<std::string>() : nullptr;
+    if (!name) fail<UsageError>("[study] {}: an arm without a name: {}", tree.file, item.str());
+    study.arms.push_back({.name = *name, .options = *map});
+  }
+  for (const std::string& side : {study.lower, study.higher}) {
+    if (std::ranges::find(study.arms, side, &StudyArm::name) == study.arms.end())
+      fail<UsageError>("[study] {}: there is no arm '{}'", tree.file, side);
+  }
+  study.options = std::move(tree.values);
+  return study;
+}
+
+}  // namespace thalweg::cli
