@@ -1,6 +1,7 @@
 #pragma once
 // Minimising any function of one tensor: no data, no model, the same optimizers.
 
+#include <cstdint>
 #include <functional>
 #include <optional>
 #include <string>
@@ -28,6 +29,7 @@ struct MinimizeOptions {
   std::optional<Tensor> lower = {}, upper = {};  ///< bounds, element by element: each step ends inside
   Stop stop = {};
   std::function<void(const MinimizeStep&)> on_step = {};
+  std::uint64_t seed = 0;  ///< of the numbers that a method draws: noise on the gradient
 };
 
 enum class MinimizeReason { gradient, value_change, value, max_steps, not_finite, stop_requested, no_progress };

@@ -41,8 +41,9 @@ T option(const Study& study, const StudyArm& arm, const char* key, T usual) {
 // ---------------------------------------------------------------- walks on a problem
 
 /// The result of one walk: the value above the minimum, or the value where there is none.
-double walk(const Problem& problem, const Optimizer& method, const Tensor& x0, std::int64_t steps) {
-  const MinimizeResult result = minimize(problem.function, x0, method, {.max_steps = steps, .gradient_norm = 0});
+double walk(const Problem& problem, const Optimizer& method, const Tensor& x0, std::int64_t steps, std::uint64_t seed) {
+  const MinimizeResult result =
+      minimize(problem.function, x0, method, {.max_steps = steps, .gradient_norm = 0, .seed = seed});
   const double start = problem.function(x0).item();
   if (!std::isfinite(result.value) || result.value > start) return diverged;
   return result.value - problem.minimum.value_or(0);
@@ -77,7 +78,7 @@ void run_walks(const Study& study, StudyArm& arm, const Context& context) {
   settings.optimizer = option<OptionMap>(study, arm, "set", {});
   const auto result = [&](double lr, std::uint64_t seed) {
     const Optimizer method = make_method(context.registry, optimizer, settings, lr);
-    return walk(problem, method, start_near(x0, seed, spread), steps);
+    return walk(problem, method, start_near(x0, seed, spread), steps, seed);
   };
   double lr = fixed;
   if (fixed == 0) {  // the same rates for every arm, from starts that the results are not from

@@ -16,18 +16,24 @@ Layout layout_of_one(const Tensor& x) {
   return layout;
 }
 
-Descent::Descent(const Optimizer& optimizer, const Tensor& x)
-    : optimizer_(optimizer), update_(make_update(optimizer, layout_of_one(x))), slots_(initial_slots(update_)) {
+Descent::Descent(const Optimizer& optimizer, const Tensor& x, std::uint64_t seed)
+    : optimizer_(optimizer),
+      seed_(seed),
+      update_(make_update(optimizer, layout_of_one(x))),
+      slots_(initial_slots(update_)) {
   arena_ = Block(update_.program->arena_bytes());
   scalars_.resize(update_.scalars.size());
 }
 
 double Descent::step(Tensor& x, Tensor& gradient, double norm, const Progress& progress) {
   const double lr = optimizer_.lr * optimizer_.schedule.factor(progress);
-  fill_scalars(
-      update_,
-      {.step = progress.step + 1, .gradient_norm = norm, .lr = lr, .momentum = optimizer_.schedule.momentum(progress)},
-      scalars_);
+  fill_scalars(update_,
+               {.step = progress.step + 1,
+                .gradient_norm = norm,
+                .lr = lr,
+                .seed = seed_,
+                .momentum = optimizer_.schedule.momentum(progress)},
+               scalars_);
   bases_ = {x.mutable_raw(), gradient.mutable_raw(), reinterpret_cast<std::byte*>(scalars_.data())};
   for (auto& [name, slot] : slots_) bases_.push_back(slot.mutable_raw());
   update_.program->run(bases_, arena_.data(), alone_);

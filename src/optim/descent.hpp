@@ -11,8 +11,8 @@ namespace thalweg {
 
 class Descent {
  public:
-  /// The optimizer must outlive it.
-  Descent(const Optimizer& optimizer, const Tensor& x);
+  /// The optimizer must outlive it. The seed is that of the numbers that it draws.
+  Descent(const Optimizer& optimizer, const Tensor& x, std::uint64_t seed = 0);
 
   /// Updates x from the gradient, whose norm is given. Returns the rate of the step.
   double step(Tensor& x, Tensor& gradient, double norm, const Progress& progress);
@@ -23,6 +23,7 @@ class Descent {
 
  private:
   const Optimizer& optimizer_;
+  std::uint64_t seed_;
   UpdateProgram update_;
   std::vector<std::pair<std::string, Tensor>> slots_;
   std::vector<double> scalars_;

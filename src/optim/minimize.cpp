@@ -58,7 +58,7 @@ class Stepper {
 class ChainStepper : public Stepper {
  public:
   ChainStepper(const Optimizer& optimizer, const Tensor& x, Oracle& oracle, const MinimizeOptions& options)
-      : descent_(optimizer, x), oracle_(oracle), options_(options) {
+      : descent_(optimizer, x, options.seed), oracle_(oracle), options_(options) {
     size = optimizer.lr;
   }
   MethodStep step(MethodPoint& at, std::int64_t number) override {

@@ -12,7 +12,8 @@ namespace {
 
 // Expected values: scipy.stats.mannwhitneyu(a, b, alternative="less").
 TEST(RankTest, IsThatOfSciPy) {
-  EXPECT_NEAR(rank_test(std::vector{1, 2, 3, 4.5}, std::vector{3.5, 5, 6, 7, 8}).p, 0.015873015873015872, 1e-15);
+  EXPECT_NEAR(rank_test(std::vector<double>{1, 2, 3, 4.5}, std::vector<double>{3.5, 5, 6, 7, 8}).p,
+              0.015873015873015872, 1e-15);
   EXPECT_NEAR(rank_test(std::vector{3., 5., 1., 4.}, std::vector{2., 6., 7.}).p, 0.2, 1e-15);
   const std::vector<double> a = {1, 2, 2, 3, 9, 1, 2, 2, 3, 3}, b = {2, 3, 3, 4, 5, 4, 4, 2};
   EXPECT_NEAR(rank_test(a, b).p, 0.044834050747299174, 1e-12);

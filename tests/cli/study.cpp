@@ -1,0 +1,51 @@
+// thalweg study: an answer that follows from the results, and a page that says so.
+
+#include "command.hpp"
+
+namespace thalweg::testing {
+namespace {
+
+class StudyCommand : public CommandTest {
+ protected:
+  void write_study(const std::string& arms, const std::string& sides) const {
+    write("s.toml",
+          "question = \"Which is lower?\"\nclaim = \"a is.\"\nsource = \"nobody\"\nkind = \"walk\"\n"
+          "measure = \"value\"\nproblem = \"saddle\"\nx0 = [1.0, 0.0]\nsteps = 200\nlr = 0.05\nrepeats = 7\n" +
+              sides + arms);
+  }
+};
+
+constexpr const char* arms =
+    "[[arms]]\nname = \"plain\"\n[[arms]]\nname = \"noise\"\nset = { noise = 0.01 }\n[[arms]]\nname = \"same\"\n";
+
+TEST_F(StudyCommand, SaysThatAClaimShowsWhereItDoes) {
+  write_study(arms, "lower = \"noise\"\nhigher = \"plain\"\n");
+  const Ran ran = run("study s.toml --json");
+  ASSERT_EQ(ran.code, 0) << ran.err;
+  const auto json = ran.json();
+  EXPECT_TRUE(json["shows"]);
+  EXPECT_EQ(json["arms"]["noise"].size(), 7);
+  EXPECT_NE(json["arms"]["noise"][0], json["arms"]["noise"][1]);  // each repetition draws noise of its own
+  const std::string page = read_text(path("s.md"));
+  for (const char* part :
+       {"# Which is lower?", "**It shows: 'noise' ends below 'plain' in 100 %", "| plain |", "s.svg"})
+    EXPECT_NE(page.find(part), std::string::npos) << part << " in:\n" << page;
+  EXPECT_NE(read_text(path("s.svg")).find("<svg"), std::string::npos);
+}
+
+TEST_F(StudyCommand, SaysThatAClaimDoesNotShowWhereTheArmsAreOne) {
+  write_study(arms, "lower = \"same\"\nhigher = \"plain\"\n");
+  EXPECT_FALSE(run("study s.toml --json").json()["shows"]);
+  EXPECT_NE(read_text(path("s.md")).find("**It does not show: "), std::string::npos);
+}
+
+TEST_F(StudyCommand, RefusesWhatIsNoStudy) {
+  write_study(arms, "lower = \"nobody\"\nhigher = \"plain\"\n");
+  EXPECT_EQ(run("study s.toml").code, 2);
+  write_study("", "lower = \"noise\"\nhigher = \"plain\"\n");
+  EXPECT_EQ(run("study s.toml").code, 2);
+  EXPECT_EQ(run("study nothing.toml").code, 2);
+}
+
+}  // namespace
+}  // namespace thalweg::testing
