@@ -98,10 +98,10 @@ class TileBuilder {
 };
 
 /// Makes the kernel of an op of its own, and counts its operations.
-void make_opaque(const Plan& plan, const Item& item, Instruction& instruction) {
+void make_opaque(const Plan& plan, const Item& item, Instruction& instruction, Device& device) {
   const Signature& output = plan.values[item.value].signature;
   if (item.kernel->make == nullptr) {
-    instruction.kernel = make_copy_kernel(item.reads[0].view, output.dtype);
+    instruction.kernel = device.copy(item.reads[0].view, output.dtype);
     return;
   }
   std::vector<Signature> inputs;
@@ -110,22 +110,22 @@ void make_opaque(const Plan& plan, const Item& item, Instruction& instruction) {
     inputs.push_back({read.view.shape, plan.dtype(read.value)});
   }
   const KernelSite site{inputs, output, item.attributes->ints, item.attributes->number};
-  instruction.kernel = item.kernel->make(site);
+  instruction.kernel = device.op(*item.kernel, site);
   instruction.operations = item.kernel->operations ? item.kernel->operations(site) : output.shape.size();
 }
 
 }  // namespace
 
-void make_kernels(Plan& plan, bool compile) {
+void make_kernels(Plan& plan, bool compile, Device& device) {
   for (Instruction& instruction : plan.instructions) {
     const Item& first = plan.items[instruction.items[0]];
     if (first.kind == ItemKind::opaque) {
-      make_opaque(plan, first, instruction);
+      make_opaque(plan, first, instruction, device);
     } else {
       for (const ItemId i : instruction.items) instruction.operations += plan.items[i].elements();
       TileProgram program = TileBuilder(plan, instruction).build();
       program.compile = compile;
-      instruction.kernel = make_tile_kernel(program);
+      instruction.kernel = device.tiles(program);
     }
     instruction.scratch = {arena_base, plan.arena_bytes};
   }

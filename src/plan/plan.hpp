@@ -7,6 +7,7 @@
 #include "core/index.hpp"
 #include "core/kernel.hpp"
 #include "core/view.hpp"
+#include "device/device.hpp"
 #include "graph/graph.hpp"
 
 namespace thalweg {
@@ -112,7 +113,7 @@ void order(Plan& plan, bool enabled);
 /// Gives a place to every value that has none.
 void plan_memory(Plan& plan, bool reuse);
 /// Makes the kernels, now that it is known what shares memory with what.
-void make_kernels(Plan& plan, bool compile);
+void make_kernels(Plan& plan, bool compile, Device& device);
 
 /// What copies the elements that a read sees to a value of their own, converted where that is of another dtype.
 [[nodiscard]] Item copy_item(const Read& read, DType to);

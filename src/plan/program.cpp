@@ -8,8 +8,8 @@
 
 namespace thalweg {
 
-Program::Program(const Graph& graph, const std::vector<Bound>& inputs, const std::vector<Bound>& outputs,
-                 Passes passes) {
+Program::Program(const Graph& graph, const std::vector<Bound>& inputs, const std::vector<Bound>& outputs, Passes passes,
+                 Device& device) {
   const std::vector<int> same_as = simplify(graph, passes.simplify);
   Plan plan = lower(graph, same_as, inputs, outputs, passes);
   fuse(plan, passes.fuse);
@@ -17,7 +17,7 @@ Program::Program(const Graph& graph, const std::vector<Bound>& inputs, const std
   plan_memory(plan, passes.reuse);
   value_bytes_ = plan.arena_bytes;
   value_bytes_without_reuse_ = plan.arena_bytes_without_reuse;
-  make_kernels(plan, passes.compile);
+  make_kernels(plan, passes.compile, device);
 
   std::shared_ptr<std::byte[]> constants(allocate(plan.constants.size(), "program"), Deallocate{});
   std::ranges::copy(plan.constants, constants.get());

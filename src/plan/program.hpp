@@ -16,8 +16,9 @@ namespace thalweg {
 class Program {
  public:
   /// Plans what computes `outputs`, each written to its place, from `inputs`, each read from its place. An output may
-  /// have the place of an input: it is written when the input is no longer needed.
-  Program(const Graph& graph, const std::vector<Bound>& inputs, const std::vector<Bound>& outputs, Passes passes = {});
+  /// have the place of an input: it is written when the input is no longer needed. The kernels are those of `device`.
+  Program(const Graph& graph, const std::vector<Bound>& inputs, const std::vector<Bound>& outputs, Passes passes = {},
+          Device& device = this_cpu());
 
   /// Bytes of the arena that a run needs, aligned to 64.
   [[nodiscard]] std::size_t arena_bytes() const { return arena_bytes_; }

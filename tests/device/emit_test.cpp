@@ -1,0 +1,208 @@
+// The emitted text against the tiles: every row of the op table and random graphs with their gradients give the same
+// bits where no function of a library is in them, and nearly the same where one is.
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <cstring>
+#include <limits>
+
+#include "compiled_text.hpp"
+#include "evaluate.hpp"
+#include "ops/table.hpp"
+#include "random_graph.hpp"
+#include "thalweg/ops.hpp"
+
+namespace thalweg {
+namespace {
+
+/// A traced function, planned for both devices.
+class Pair {
+ public:
+  Pair(const Traced& f, std::vector<Tensor> inputs, CompiledText& text)
+      : inputs_(std::move(inputs)),
+        trace_(f, inputs_),
+        here_(trace_.graph, trace_.inputs, trace_.outputs),
+        text_(trace_.graph, trace_.inputs, trace_.outputs, {}, text) {}
+
+  /// Whether an op other than arithmetic is in it.
+  [[nodiscard]] bool has_functions() const {
+    for (int i = 0; i < trace_.graph.size(); ++i) {
+      const OpKernel* kernel = trace_.graph.node(i).op->kernel;
+      const MicroOp* micro = kernel == nullptr ? nullptr : find_micro_op(kernel->micro);
+      if (micro != nullptr && !micro->is_arithmetic()) return true;
+    }
+    return false;
+  }
+  [[nodiscard]] std::vector<Tensor> tiles() const { return run(here_); }
+  [[nodiscard]] std::vector<Tensor> emitted() const { return run(text_); }
+
+ private:
+  [[nodiscard]] std::vector<Tensor> run(const Program& program) const {
+    std::vector<std::byte*> bases;
+    for (const Tensor& x : inputs_) bases.push_back(const_cast<std::byte*>(x.raw()));
+    std::vector<Tensor> results;
+    for (const Bound& y : trace_.outputs) results.emplace_back(y.var.shape(), y.var.dtype());
+    for (Tensor& result : results) bases.push_back(result.mutable_raw());
+    const Block arena(program.arena_bytes());
+    Workers alone(1);
+    program.run(bases, arena.data(), alone);
+    return results;
+  }
+
+  std::vector<Tensor> inputs_;
+  Trace trace_;
+  Program here_, text_;
+};
+
+std::vector<Tensor> inputs_of(const Sample& sample, DType dtype) {
+  std::vector<Tensor> inputs;
+  for (std::size_t i = 0; i < sample.shapes.size(); ++i) {
+    inputs.push_back(random_uniform(sample.shapes[i], sample.low, sample.high, i, f64).to(dtype));
+    for (const auto& [input, bound] : sample.indices) {
+      if (static_cast<std::size_t>(input) == i)
+        inputs.back() = random_uniform(sample.shapes[i], 0, static_cast<double>(bound), i, f64).to(i32);
+    }
+  }
+  return inputs;
+}
+
+void expect_same(const Pair& pair, const std::string& what, double f32_tolerance) {
+  const bool exact = !pair.has_functions();
+  const std::vector<Tensor> wanted = pair.tiles(), got = pair.emitted();
+  for (std::size_t i = 0; i < wanted.size(); ++i) {
+    SCOPED_TRACE(what + ", output " + std::to_string(i));
+    if (exact) {
+      EXPECT_TRUE(same_bits(got[i], wanted[i])) << distance(got[i], wanted[i]);
+    } else {
+      EXPECT_LE(distance(got[i], wanted[i]), wanted[i].dtype() == f64 ? 1e-9 * f32_tolerance : f32_tolerance);
+    }
+  }
+}
+
+TEST(EmittedText, OfEveryRowOfTheOpTableIsTheTiles) {
+  CompiledText text;
+  std::vector<std::pair<std::string, std::unique_ptr<Pair>>> pairs;
+  for (const Op* op : all_ops()) {
+    if (op->kind == OpKind::leaf) continue;
+    for (const Sample& sample : op->samples) {
+      for (const DType dtype : {f32, f64}) {
+        const Traced call = [&sample](const std::vector<Var>& x) {
+          const Var y = sample.call(x);
+          std::vector<Var> all{y}, floats;
+          for (const Var& v : x) {
+            if (is_float(v.dtype())) floats.push_back(v);
+          }
+          if (!is_float(y.dtype())) return all;
+          for (const Var& g : gradients(sum(y * y), floats)) all.push_back(g);
+          return all;
+        };
+        pairs.emplace_back(std::string(op->name), std::make_unique<Pair>(call, inputs_of(sample, dtype), text));
+      }
+    }
+  }
+  ASSERT_NO_FATAL_FAILURE(text.compile());
+  for (const auto& [name, pair] : pairs) expect_same(*pair, name, 2e-5);
+}
+
+TEST(EmittedText, OfRandomGraphsIsTheTiles) {
+  CompiledText text;
+  std::vector<std::unique_ptr<Pair>> pairs;
+  for (std::uint64_t seed = 0; seed < 300; ++seed) {
+    const DType dtype = seed % 2 == 0 ? f32 : f64;
+    const std::int64_t columns = seed % 10 == 0 ? 700 : 6;
+    const Functions functions = seed % 3 == 0 ? Functions::arithmetic : Functions::all;
+    const auto inputs = inputs_of(dtype, seed, 3 + static_cast<std::int64_t>(seed % 3), columns);
+    pairs.push_back(
+        std::make_unique<Pair>(random_function(seed, 5 + static_cast<int>(seed % 30), functions), inputs, text));
+  }
+  ASSERT_NO_FATAL_FAILURE(text.compile());
+  int exact = 0;
+  for (std::size_t seed = 0; seed < pairs.size(); ++seed) {
+    exact += pairs[seed]->has_functions() ? 0 : 1;
+    expect_same(*pairs[seed], "seed " + std::to_string(seed), 2e-5);
+  }
+  EXPECT_GE(exact, 90);
+}
+
+/// Sizes at the ends of lanes, rows and blocks, in both layouts and with several reductions at once.
+TEST(EmittedText, ReductionsRoundAsTheTilesDo) {
+  CompiledText text;
+  std::vector<std::pair<std::string, std::unique_ptr<Pair>>> pairs;
+  for (const DType dtype : {f32, f64}) {
+    for (const std::int64_t n : {1, 15, 16, 17, 128, 129, 256, 257, 4096, 4097, 10000}) {
+      for (const std::int64_t inner : {1, 3}) {
+        const auto name = std::to_string(n) + " x " + std::to_string(inner);
+        const Traced reduce = [](const std::vector<Var>& x) {
+          const Var y = x[0] * 0.5 - 0.125;
+          return std::vector<Var>{sum(y, 1), sum(square(y), 1), max(y, 1), min(x[0], 1), y};
+        };
+        pairs.emplace_back(
+            name,
+            std::make_unique<Pair>(reduce, std::vector{random_uniform({3, n, inner}, -1, 1, 5, f64).to(dtype)}, text));
+      }
+    }
+  }
+  ASSERT_NO_FATAL_FAILURE(text.compile());
+  for (const auto& [name, pair] : pairs) expect_same(*pair, name, 0);
+}
+
+/// Units of the last place between two values of at least `least`.
+std::int64_t ulps(double a, double b, DType dtype, double least) {
+  if (a == b || (std::isnan(a) && std::isnan(b))) return 0;
+  if (std::isnan(a) || std::isnan(b) || std::isinf(a) || std::isinf(b)) return std::numeric_limits<std::int64_t>::max();
+  const double larger = std::max({std::abs(a), std::abs(b), least});
+  const double unit = dtype == f32
+                          ? std::nextafter(static_cast<float>(larger), std::numeric_limits<float>::infinity()) -
+                                static_cast<double>(static_cast<float>(larger))
+                          : std::nextafter(larger, std::numeric_limits<double>::infinity()) - larger;
+  return static_cast<std::int64_t>(std::ceil(std::abs(a - b) / unit));
+}
+
+/// gelu is x times a function of its own, and its slope a sum of terms up to 1 that cancel: their units are those of
+/// their terms.
+double least_of(const MicroOp& op) { return op.name.starts_with("gelu_tanh") ? 1 : 0; }
+
+/// Two for most; four where the tiles' own function is made of expm1 or log1p, which are that far from the right value.
+TEST(EmittedText, FunctionsAreWithinFourUnitsOfTheLastPlace) {
+  for (const DType dtype : {f32, f64}) {
+    CompiledText text;
+    std::vector<Kernel> kernels;
+    std::vector<TileProgram> programs;
+    const std::int64_t n = 20000;
+    for (const MicroOp& op : micro_ops()) {
+      if (op.is_arithmetic()) continue;
+      TileProgram program;
+      program.dtype = dtype;
+      program.outer = n;
+      for (int k = 0; k < op.arity; ++k) program.loads.push_back({k, View::dense({n}), dtype});
+      program.steps = {{&op, {0, 1, 0, 0}}};
+      program.stores = {{op.arity, 0, {}}};
+      programs.push_back(program);
+      kernels.push_back(text.tiles(program));
+    }
+    ASSERT_NO_FATAL_FAILURE(text.compile());
+    Tensor x = random_uniform({n}, -20, 20, 1, f64), y = random_uniform({n}, -3, 3, 2, f64);
+    for (std::int64_t i = 0; i < n / 2; ++i) x.set(i, x.at(i) / 20);
+    x = x.to(dtype), y = y.to(dtype);
+    Workers alone(1);
+    for (std::size_t k = 0; k < programs.size(); ++k) {
+      Tensor wanted({n}, dtype), got({n}, dtype);
+      const std::byte* inputs[] = {x.raw(), y.raw()};
+      std::byte* to = wanted.mutable_raw();
+      make_tile_kernel(programs[k]).run({&to, inputs, nullptr, alone});
+      to = got.mutable_raw();
+      kernels[k].run({&to, inputs, nullptr, alone});
+      std::int64_t worst = 0;
+      double where = 0;
+      for (std::int64_t i = 0; i < n; ++i) {
+        const std::int64_t distance = ulps(wanted.at(i), got.at(i), dtype, least_of(*programs[k].steps[0].op));
+        if (distance > worst) worst = distance, where = x.at(i);
+      }
+      EXPECT_LE(worst, 4) << programs[k].steps[0].op->name << " at " << where << ", " << name(dtype);
+    }
+  }
+}
+
+}  // namespace
+}  // namespace thalweg
