@@ -8,6 +8,7 @@
 
 #include "insight/confusion.hpp"
 #include "insight/verdict.hpp"
+#include "thalweg/medium.hpp"
 #include "thalweg/train.hpp"
 
 namespace thalweg {
@@ -35,6 +36,16 @@ struct PictureRow {
   std::vector<std::vector<std::byte>> pngs;
 };
 
+/// What a run showed under one name, at moments in their order.
+struct MediaMoment {
+  std::int64_t epoch = 0, step = 0;  ///< 0 and 0: when it had ended
+  Medium medium;
+};
+struct MediaSeries {
+  std::string name;
+  std::vector<MediaMoment> moments;
+};
+
 /// What a report shows. A part that is empty is left out. Texts are plain: the report escapes them.
 struct ReportData {
   std::string title = {};     ///< of the run: "houses"
@@ -47,7 +58,8 @@ struct ReportData {
   std::string evaluated_on = {};                                ///< "test, 10,000 rows"
   std::optional<ReportConfusion> confusion = {};
   std::optional<PredictedAgainstTrue> predictions = {};
-  std::vector<PictureRow> pictures = {};                              ///< "noisy", "denoised", "clean"
+  std::vector<PictureRow> pictures = {};  ///< "noisy", "denoised", "clean"
+  std::vector<MediaSeries> media = {};
   std::vector<ParameterEntry> parameters = {};                        ///< Layout::entries
   std::string config = {};                                            ///< resolved, as TOML
   std::vector<std::pair<std::string, std::string>> environment = {};  ///< ("version", "0.1.0"), ("threads", "2"), ...

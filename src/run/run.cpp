@@ -12,6 +12,7 @@
 #include <utility>
 
 #include "core/error.hpp"
+#include "core/escape.hpp"
 #include "core/nesting.hpp"
 #include "store/atomic_file.hpp"
 
@@ -121,6 +122,17 @@ std::optional<fs::path> RunFolder::newest_unfinished(const fs::path& wanted) {
 bool RunFolder::finished(const fs::path& path) {
   if (fs::exists(path / "model.safetensors")) return true;
   return fs::exists(path / "report.html") && !fs::exists(path / "metrics.jsonl");  // a folder of variants
+}
+
+fs::path model_file(const fs::path& path) {
+  if (!fs::is_directory(path)) return path;
+  if (RunFolder::finished(path) && !fs::exists(path / "model.safetensors")) {
+    fail<UsageError>("[model] {} holds the runs of variants. Hint: name one of the folders in it.", path.string());
+  }
+  if (RunFolder::finished(path)) return path / "model.safetensors";
+  if (!fs::exists(path / "config.toml")) fail<UsageError>("[model] {} is no run folder", path.string());
+  fail<ModelError>("[model] {} has not finished. Hint: thalweg train {} --resume", path.string(),
+                   shell_quoted(path.string()));
 }
 
 /// A convenience: where links cannot be made, there is none.
