@@ -9,6 +9,7 @@
 #include "thalweg/nn.hpp"
 #include "thalweg/optim.hpp"
 #include "thalweg/schedule.hpp"
+#include "thalweg/system.hpp"
 
 namespace thalweg {
 
@@ -29,23 +30,27 @@ class Registry {
   /// The row under another name.
   Registry& add_optimizer(std::string_view name, OptimizerRow row);
   Registry& add_schedule(ScheduleRow row);
+  Registry& add_system(SystemRow row);
 
   [[nodiscard]] std::span<const nn::ModelRow> models() const;
   [[nodiscard]] std::span<const LossRow> losses() const;
   [[nodiscard]] std::span<const OptimizerRow> optimizers() const;
   [[nodiscard]] std::span<const ScheduleRow> schedules() const;
+  [[nodiscard]] std::span<const SystemRow> systems() const;
 
   /// By name. Throws UsageError for one that is not there, naming the nearest.
   [[nodiscard]] const nn::ModelRow& model(std::string_view name) const;
   [[nodiscard]] const LossRow& loss(std::string_view name) const;
   [[nodiscard]] const OptimizerRow& optimizer(std::string_view name) const;
   [[nodiscard]] const ScheduleRow& schedule(std::string_view name) const;
+  [[nodiscard]] const SystemRow& system(std::string_view name) const;
 
  private:
   std::vector<nn::ModelRow> models_;
   std::vector<LossRow> losses_;
   std::vector<OptimizerRow> optimizers_;
   std::vector<ScheduleRow> schedules_;
+  std::vector<SystemRow> systems_;
 };
 
 /// The rows of Thalweg.

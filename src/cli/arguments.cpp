@@ -79,6 +79,7 @@ std::vector<std::string> keys_of(const std::string& section, const std::string& 
   if (section == "model") return option_names(registry.model(kind).options);
   if (section == "loss") return option_names(registry.loss(kind).options);
   if (section == "optimizer") return option_names(registry.optimizer(kind).options);
+  if (section == "system") return option_names(registry.system(kind).options);
   return option_names(registry.schedule(kind).options);
 }
 
@@ -90,7 +91,7 @@ std::string kind_in(const ConfigTree& tree, const std::string& section) {
 
 /// Where the command line names another kind than the file, the file's options hold for it as far as it has them.
 void keep_known_options(ConfigTree& tree, const ConfigTree& file, const Registry& registry) {
-  for (const char* section : {"model", "loss", "optimizer", "schedule"}) {
+  for (const char* section : {"model", "loss", "optimizer", "schedule", "system"}) {
     const std::string before = kind_in(file, section), after = kind_in(tree, section);
     const OptionValue* from_file = file.find(section);
     const auto* options = from_file ? from_file->get_if<OptionMap>() : nullptr;
@@ -245,7 +246,7 @@ NamedTree read_arguments(const ConfigArguments& arguments, const Registry& regis
 LoadedConfig load(const NamedTree& named, const Registry& registry) {
   DataSource source(read_data_options(named.tree, named.folder));
   Config config = read_config(named.tree, source.options(), source.facts(), registry);
-  source.suit(registry.loss(config.loss.kind).make(config.loss.options));
+  if (!config.has_system()) source.suit(registry.loss(config.loss.kind).make(config.loss.options));
   return {named.name, std::move(source), std::move(config)};
 }
 

@@ -40,7 +40,7 @@ struct Look {
 
 std::function<Point()> look_at_end(const Session& session, const Config& config, const History& history,
                                    const Registry& registry) {
-  if (session.parts.train.streams()) return {};
+  if (session.system || session.parts.train.streams()) return {};
   const auto look = std::make_shared<Look>(session, config, session.trainer.state(), registry);
   if (!look->is_cheap()) return {};
   PointOptions options = point_options(history, config.optimizer.kind);
@@ -61,7 +61,7 @@ PointOptions point_options(const History& history, std::string_view optimizer) {
 
 std::optional<Eigenvalue> largest_eigenvalue(const Session& session, const Config& config, const State& at,
                                              const Registry& registry) {
-  if (session.parts.train.streams()) return std::nullopt;
+  if (session.system || session.parts.train.streams()) return std::nullopt;
   Look look(session, config, at, registry);
   if (!look.is_cheap()) return std::nullopt;
   const Surface surface = surface_of(look.products, look.at, look.rows);

@@ -40,6 +40,7 @@ OpenedRun open_run(const std::string& folder, const Registry& registry, std::vec
   ConfigArguments arguments;
   arguments.source = folder;
   const LoadedConfig loaded = load(read_arguments(arguments, registry), registry);
+  refuse_system(loaded.config, "run");
   refuse_changed_data(path, loaded.config);
   Session session =
       make_session(loaded.config, loaded.source.facts(), loaded.source.parts(loaded.config.seed), registry);

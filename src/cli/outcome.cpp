@@ -11,6 +11,7 @@
 #include "core/workers.hpp"
 #include "data/pictures.hpp"
 #include "report/report.hpp"
+#include "run/media_log.hpp"
 #include "store/atomic_file.hpp"
 #include "store/checkpoint.hpp"
 #include "thalweg/metrics.hpp"
@@ -78,7 +79,7 @@ void add_predictions(ReportData& report, const Session& session, const Measured&
   report.evaluation = measured.evaluation.metrics;
   report.baselines = measured.baselines;
   report.evaluated_on = measured.name + ", " + metrics_note(measured.evaluation.rows, session.recipe);
-  if (session.recipe.preprocessing.text()) return;
+  if (session.system || session.recipe.preprocessing.text()) return;
   const Tensor& predictions = measured.evaluation.predictions;
   const auto* table = session.recipe.preprocessing.table();
   if (session.recipe.preprocessing.task() != data::Task::regression) {
@@ -183,10 +184,17 @@ void write_report(Session& session, const Config& config, const std::string& nam
       .environment = {{"version", THALWEG_VERSION},
                       {"threads", std::to_string(config.train.threads > 0 ? config.train.threads : default_threads())},
                       {"instruction set", std::string(instruction_set())}}};
+<<<<<<< HEAD
   if (!measured.empty()) {
     add_predictions(report, session, measured.back());
     add_explanations(report, session, measured.back());
   }
+||||||| 179854a
+  if (!measured.empty()) add_predictions(report, session, measured.back());
+=======
+  if (!measured.empty()) add_predictions(report, session, measured.back());
+  report.media = MediaLog(folder.path()).series();
+>>>>>>> systems
   write_atomically(folder.report(), report_html(report));
 }
 
@@ -195,6 +203,7 @@ MakeTrainer maker_of(const Session& session, const Config& config, const Registr
 }
 
 std::vector<Baseline> baselines_for(const Session& session, const Config& config, const Registry& registry) {
+  if (session.system) return {};
   const bool with_linear = config.model.kind != "linear";
   return baselines_of(session.recipe.make_loss(registry), session.recipe.outputs, session.parts.train, with_linear,
                       config.train.threads);
@@ -222,6 +231,8 @@ JudgeOptions constants_of(const std::vector<Baseline>& baselines, const std::vec
 
 std::string next_step(const Session& session, const RunFolder& folder) {
   const std::string run = shell_quoted(folder.path().string());
+  if (session.system && session.system->generate) return fmt::format("thalweg generate {} --count 64", run);
+  if (session.system) return fmt::format("thalweg evaluate {}", run);
   if (session.recipe.preprocessing.text()) return fmt::format("thalweg generate {} --prompt \"...\"", run);
   return session.recipe.preprocessing.table() ? fmt::format("thalweg predict {} < new.csv > predicted.csv", run)
                                               : fmt::format("thalweg evaluate {}", run);
@@ -246,7 +257,7 @@ void emit_text(const Session& session, const RunFolder& folder, const std::vecto
     print_metrics(one.name, one.evaluation.metrics, metrics_note(one.evaluation.rows, session.recipe), one.baselines);
   }
   const data::Preprocessing& data = session.recipe.preprocessing;
-  if (!measured.empty() && !data.text() && data.task() != data::Task::regression) {
+  if (!session.system && !measured.empty() && !data.text() && data.task() != data::Task::regression) {
     print_confusion(confusion_on(measured.back()), class_names(session.recipe));
   }
   const std::int64_t epochs = history.epochs.empty() ? 0 : history.epochs.back().epoch;
@@ -371,6 +382,7 @@ void finish_run(Session& session, const Config& config, const std::string& name,
   const Outcome outcome = outcome_of(session, config, name, folder, history, context.registry);
   if (!outcome.baselines.empty()) save_baselines(folder.baselines(), outcome.baselines);
   // last: a folder with a model in it is a run that has finished
+<<<<<<< HEAD
   save_model(folder.model(), session.recipe, session.trainer.state());
   emit_outcome(session, folder, outcome, history, context);
 }
@@ -378,6 +390,26 @@ void finish_run(Session& session, const Config& config, const std::string& name,
 void report_again(Session& session, const Config& config, const std::string& name, const RunFolder& folder,
                   const History& history, const Context& context) {
   emit_outcome(session, folder, outcome_of(session, config, name, folder, history, context.registry), history, context);
+||||||| 179854a
+  save_model(folder.model(), session.recipe, session.trainer.state());
+  if (context.json) {
+    emit_json(session, folder, measured, history, verdict);
+  } else {
+    emit_text(session, folder, measured, history, verdict);
+  }
+=======
+  const State& state = session.trainer.state();
+  if (session.system) {
+    save_system(folder.model(), config.system, session.recipe.preprocessing, state);
+  } else {
+    save_model(folder.model(), session.recipe, state);
+  }
+  if (context.json) {
+    emit_json(session, folder, measured, history, verdict);
+  } else {
+    emit_text(session, folder, measured, history, verdict);
+  }
+>>>>>>> systems
 }
 
 }  // namespace thalweg::cli

@@ -3,16 +3,40 @@
 #include <algorithm>
 
 #include "cli/output.hpp"
+#include "core/error.hpp"
 
 namespace thalweg::cli {
 
+namespace {
+
+Trainer system_trainer(const System& system, const Config& config, Optimizer optimizer) {
+  if (system.objectives.size() != 1)
+    fail<UsageError>("[system] {} has {} objectives. Wanted: one", config.system.kind, system.objectives.size());
+  return Trainer(system.objectives.front().loss, std::move(optimizer), config.train.threads);
+}
+
+}  // namespace
+
+void refuse_system(const Config& config, std::string_view command) {
+  if (!config.has_system()) return;
+  fail<UsageError>("[{}] {} is a system. Wanted: a configuration with a model and a loss", command, config.system.kind);
+}
+
 Trainer make_trainer(const Session& session, const Config& config, Optimizer optimizer, const Registry& registry) {
+  if (session.system) return system_trainer(*session.system, config, std::move(optimizer));
   return Trainer(session.recipe.make_model(registry, session.parts.augmentation), session.recipe.make_loss(registry),
                  std::move(optimizer), config.train.threads);
 }
 
 Session make_session(const Config& config, const DataFacts& facts, Parts parts, const Registry& registry) {
   Recipe recipe{config.model, config.loss, facts.outputs, parts.preprocessing};
+  if (config.has_system()) {
+    System system = registry.system(config.system.kind)
+                        .make(system_data(parts.preprocessing, config.train.threads), config.system.options);
+    Trainer trainer = system_trainer(system, config, config.make_optimizer(registry));
+    trainer.init(parts.train.slice(0, 1), config.seed);
+    return {std::move(recipe), std::move(parts), std::move(trainer), std::move(system)};
+  }
   Trainer trainer(recipe.make_model(registry, parts.augmentation), recipe.make_loss(registry),
                   config.make_optimizer(registry), config.train.threads);
   trainer.init(parts.train.slice(0, 1), config.seed);
@@ -22,6 +46,16 @@ Session make_session(const Config& config, const DataFacts& facts, Parts parts, 
 std::string_view rows_name(const data::Preprocessing& preprocessing) {
   return preprocessing.table() ? "rows" : preprocessing.text() ? "windows" : "images";
 }
+
+namespace {
+
+/// "u8 (28, 28, 1)": a row as a system is given it.
+std::string rows_of(const data::Preprocessing& preprocessing) {
+  const SystemData data = system_data(preprocessing, 0);
+  return fmt::format("{} of {} {}", rows_name(preprocessing), data.dtype, data.input);
+}
+
+}  // namespace
 
 std::string describe(const Config& config, const Session& session) {
   const data::Preprocessing& preprocessing = session.parts.preprocessing;
@@ -33,7 +67,8 @@ std::string describe(const Config& config, const Session& session) {
                                                      text_data->sequence_length)
                            : classes   ? fmt::format("{} classes", session.recipe.outputs)
                                        : fmt::format("{} numbers an image", session.recipe.outputs);
-  std::string text = fmt::format("{}: {}; {} {} to train on", config.model.kind, task,
+  const std::string& what = config.has_system() ? config.system.kind : config.model.kind;
+  std::string text = fmt::format("{}: {}; {} {} to train on", what, config.has_system() ? rows_of(preprocessing) : task,
                                  with_commas(session.parts.train.rows()), rows_name(preprocessing));
   if (session.parts.validation) text += fmt::format(", {} to validate", with_commas(session.parts.validation->rows()));
   if (session.parts.test) text += fmt::format(", {} to test", with_commas(session.parts.test->rows()));

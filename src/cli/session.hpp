@@ -4,6 +4,7 @@
 #include "cli/arguments.hpp"
 #include "insight/confusion.hpp"
 #include "run/recipe.hpp"
+#include "run/trained_system.hpp"
 
 namespace thalweg::cli {
 
@@ -11,8 +12,11 @@ struct Session {
   Recipe recipe;
   Parts parts;
   Trainer trainer;
+  std::optional<System> system = {};  ///< that is trained, in place of the recipe's model
 };
 [[nodiscard]] Session make_session(const Config& config, const DataFacts& facts, Parts parts, const Registry& registry);
+/// Throws UsageError where the configuration is a system's, for what is done with models alone.
+void refuse_system(const Config& config, std::string_view command);
 /// A new trainer of a session's model, with an optimizer of its own.
 [[nodiscard]] Trainer make_trainer(const Session& session, const Config& config, Optimizer optimizer,
                                    const Registry& registry);

@@ -51,7 +51,7 @@ std::string picture_of(std::int64_t rows, std::int64_t columns, const Log& log) 
       }
     }
   }
-  return png_address(data::png_of(pixels));
+  return data_address("image/png", data::png_of(pixels));
 }
 
 /// The steps that recorded norms, in at most `most` portions of neighbours.

@@ -59,6 +59,8 @@ td.number, th.number { text-align: right !important; } td.part { padding-left: 2
 td.text { overflow-wrap: anywhere; }
 .pictures { margin: 0 auto; } .pictures th { padding: 0 12px; font-weight: 500; text-align: right; }
 .pictures img { width: 72px; image-rendering: pixelated; display: block; border-radius: 3px; }
+.media { margin-bottom: 12px; } .moment { margin-top: 10px; overflow-x: auto; } .moment > span { font-size: 13px; display: block; }
+.moment img { image-rendering: pixelated; border-radius: 3px; display: block; min-width: min(100%, 560px); max-width: 100%; }
 .confusion { margin: 0 auto; } .confusion td { width: 46px; min-width: 34px; height: 36px; text-align: center;
   font-size: 13px; border: 1px solid var(--card); border-radius: 4px; }
 .confusion.many th { padding: 0 4px; font-size: 12px; } .confusion.many .side { padding: 0 2px; }
@@ -122,7 +124,8 @@ std::string html_page(std::string_view title, std::string_view body) {
       "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
       "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n"
       "<meta name=\"color-scheme\" content=\"light dark\">\n"
-      "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; img-src data:; style-src "
+      "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; img-src data:; media-src data:; "
+      "style-src "
       "'unsafe-inline'; "
       "script-src 'unsafe-inline'\">\n";
   page += "<title>" + escape_xml(title) + "</title>\n<style>\n" + plot_role_style();

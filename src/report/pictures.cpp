@@ -8,7 +8,7 @@ namespace thalweg {
 namespace {
 
 /// Base 64 (RFC 4648).
-std::string base64(const std::vector<std::byte>& bytes) {
+std::string base64(std::span<const std::byte> bytes) {
   static constexpr char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
   std::string text;
   for (std::size_t i = 0; i < bytes.size(); i += 3) {
@@ -23,14 +23,16 @@ std::string base64(const std::vector<std::byte>& bytes) {
 
 }  // namespace
 
-std::string png_address(const std::vector<std::byte>& png) { return "data:image/png;base64," + base64(png); }
+std::string data_address(std::string_view type, std::span<const std::byte> bytes) {
+  return fmt::format("data:{};base64,{}", type, base64(bytes));
+}
 
 std::string pictures_html(const std::vector<PictureRow>& rows) {
   std::string out = "<div class=\"card wide\"><table class=\"pictures\">\n";
   for (const PictureRow& row : rows) {
     out += fmt::format("<tr><th>{}</th>", row.label);
     for (const auto& png : row.pngs)
-      out += fmt::format("<td><img alt=\"{}\" src=\"{}\"></td>", row.label, png_address(png));
+      out += fmt::format("<td><img alt=\"{}\" src=\"{}\"></td>", row.label, data_address("image/png", png));
     out += "</tr>\n";
   }
   return out + "</table></div>\n";

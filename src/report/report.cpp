@@ -8,6 +8,7 @@
 #include "core/numbers.hpp"
 #include "plot/plot.hpp"
 #include "report/charts.hpp"
+#include "report/media.hpp"
 #include "report/page.hpp"
 #include "report/tables.hpp"
 
@@ -79,6 +80,10 @@ std::string importance(const ReportData& data) {
 }
 std::string worst(const ReportData& data) { return data.worst.empty() ? "" : worst_rows_html(data.worst); }
 std::string pictures(const ReportData& data) { return data.pictures.empty() ? "" : pictures_html(data.pictures); }
+std::string media(const ReportData& data) {
+  constexpr std::size_t budget = 4'000'000;  // of a page that stays below 5 MB
+  return media_html(data.media, budget);
+}
 std::string model(const ReportData& data) { return data.parameters.empty() ? "" : layers_html(data.parameters); }
 std::string environment(const ReportData& data) { return data.environment.empty() ? "" : pairs_html(data.environment); }
 std::string configuration(const ReportData& data) {
@@ -100,6 +105,8 @@ std::string importance_note(const ReportData&) { return "by how much the loss ri
 std::string worst_note(const ReportData&) { return "those with the highest loss"; }
 std::string confusion_note(const ReportData&) { return "rows: true class, columns: predicted"; }
 
+std::string media_note(const ReportData&) { return "the first, the last and evenly between"; }
+
 constexpr Section sections[] = {
     {.body = headline},
     {.body = verdict},
@@ -113,6 +120,7 @@ constexpr Section sections[] = {
      .column = Section::Column::left},
     {.title = "Worst rows", .body = worst, .note = worst_note, .column = Section::Column::right},
     {.title = "Pictures", .body = pictures},
+    {.title = "What it made", .body = media, .note = media_note},
     {.title = "Model", .body = model, .column = Section::Column::left},
     {.title = "Environment", .body = environment, .column = Section::Column::left},
     {.title = "Configuration", .body = configuration, .column = Section::Column::right},

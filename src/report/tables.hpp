@@ -1,7 +1,9 @@
 #pragma once
 // The tables of a report.
 
+#include <span>
 #include <string>
+#include <string_view>
 
 #include "report/report.hpp"
 
@@ -11,8 +13,8 @@ namespace thalweg {
 [[nodiscard]] std::string confusion_html(const ReportConfusion& confusion);
 /// A line a row of pictures.
 [[nodiscard]] std::string pictures_html(const std::vector<PictureRow>& rows);
-/// A PNG file as an address that holds it.
-[[nodiscard]] std::string png_address(const std::vector<std::byte>& png);
+/// A file as an address that holds it: data:image/png;base64,...
+[[nodiscard]] std::string data_address(std::string_view type, std::span<const std::byte> bytes);
 /// A line a layer, with its parameters below it, and the sum.
 [[nodiscard]] std::string layers_html(const std::vector<ParameterEntry>& parameters);
 /// A feature a line, the first 40 of them.

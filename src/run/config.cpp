@@ -5,6 +5,7 @@
 
 #include "options/differences.hpp"
 #include "options/error.hpp"
+#include "options/overloaded.hpp"
 
 namespace thalweg {
 
@@ -74,13 +75,14 @@ std::optional<EarlyStopping> read_early_stopping(const OptionValue& value) {
 /// The sections of a file; each is read by itself, so that an error in one can be given its line.
 struct Sections {
   std::int64_t seed = 1;
-  OptionMap data, model, loss, optimizer, schedule, train;
+  OptionMap data, model, loss, optimizer, schedule, train, system;
 
   Fields fields() {
     return {{"seed", &seed, "of every random number", not_negative},
             {"data", &data, "where the data is and what it means"},
             {"model", &model, "what is trained"},
             {"loss", &loss, "what is minimised"},
+            {"system", &system, "what is trained, in place of model and loss"},
             {"optimizer", &optimizer, "how it steps"},
             {"schedule", &schedule, "how the rate changes over the run"},
             {"train", &train, "how long, and in what portions"}};
@@ -194,19 +196,53 @@ DataOptions read_data_options(const ConfigTree& tree, const std::filesystem::pat
   });
 }
 
+namespace {
+
+/// The defaults that a system has of its own: another kind takes the place of a section, a key that of a key.
+void prefer(Sections& defaults, const SystemRow& row) {
+  for (const Field& field : defaults.fields()) {
+    const auto own = row.defaults.find(std::string(field.name));
+    if (own == row.defaults.end()) continue;
+    field.place.visit(Overloaded{[&](OptionMap* section) {
+                                   OptionMap values = *own->second.get_if<OptionMap>();
+                                   if (!values.contains("kind")) values.merge(std::move(*section));
+                                   *section = std::move(values);
+                                 },
+                                 [](const auto&) {}});
+  }
+}
+
+Choice read_system(Sections& own, Sections& defaults, const Registry& registry) {
+  if (!own.model.empty() || !own.loss.empty())
+    fail_option("kind", "[system] beside [{}]. Wanted: one or the other; a system has its own model and loss",
+                own.model.empty() ? "loss" : "model");
+  Choice choice{take_kind(own.system, "system", ""), own.system};
+  if (choice.kind.empty()) fail_option("kind", "[system] has no kind. Hint: thalweg list systems");
+  const SystemRow& row = registry.system(choice.kind);
+  choice.options = row.complete(choice.options);
+  prefer(defaults, row);
+  return choice;
+}
+
+}  // namespace
+
 Config read_config(const ConfigTree& tree, DataOptions data, const DataFacts& facts, const Registry& registry) {
   Sections own = read_sections(tree), defaults = sections_of(default_config(facts));
   Config config;
   config.seed = static_cast<std::uint64_t>(own.seed);
   config.data = std::move(data);
-  with_line(tree, "model", [&] {
-    config.model = choose(own.model, defaults.model, "model");
-    config.model.options = registry.model(config.model.kind).make(facts.outputs, config.model.options).second;
-  });
-  with_line(tree, "loss", [&] {
-    config.loss = choose(own.loss, defaults.loss, "loss");
-    config.loss.options = registry.loss(config.loss.kind).make(config.loss.options).options();
-  });
+  const bool system = tree.find("system") != nullptr;
+  if (system) with_line(tree, "system", [&] { config.system = read_system(own, defaults, registry); });
+  if (!system)
+    with_line(tree, "model", [&] {
+      config.model = choose(own.model, defaults.model, "model");
+      config.model.options = registry.model(config.model.kind).make(facts.outputs, config.model.options).second;
+    });
+  if (!system)
+    with_line(tree, "loss", [&] {
+      config.loss = choose(own.loss, defaults.loss, "loss");
+      config.loss.options = registry.loss(config.loss.kind).make(config.loss.options).options();
+    });
   with_line(tree, "schedule", [&] {
     config.schedule = choose(own.schedule, defaults.schedule, "schedule");
     config.schedule.options = registry.schedule(config.schedule.kind).make(config.schedule.options).options();
@@ -307,13 +343,18 @@ OptionMap Config::tree() const {
   OptionMap data_section = field_values(copy.data.fields());
   data_section.merge(copy.data.own);
   if (auto_lr) copy.optimizer.options["lr"] = {"auto"};
-  return {{"seed", {seed}},
-          {"data", {std::move(data_section)}},
-          {"model", {section_of(model)}},
-          {"loss", {section_of(loss)}},
-          {"optimizer", {section_of(copy.optimizer)}},
-          {"schedule", {section_of(schedule)}},
-          {"train", {field_values(copy.train.fields())}}};
+  OptionMap sections = {{"seed", {seed}},
+                        {"data", {std::move(data_section)}},
+                        {"optimizer", {section_of(copy.optimizer)}},
+                        {"schedule", {section_of(schedule)}},
+                        {"train", {field_values(copy.train.fields())}}};
+  if (has_system()) {
+    sections["system"] = {section_of(system)};
+  } else {
+    sections["model"] = {section_of(model)};
+    sections["loss"] = {section_of(loss)};
+  }
+  return sections;
 }
 
 std::string Config::toml() const {
@@ -326,7 +367,9 @@ std::string Config::toml() const {
   std::vector<std::string> data_keys = names_of(copy.data.fields());
   for (const OptionDoc& own : reader_named(data.format).options) data_keys.push_back(own.name);
   write("data", data_keys);
-  for (const char* section : {"model", "loss", "optimizer", "schedule"}) write(section, {"kind"});
+  for (const char* section : {"system", "model", "loss", "optimizer", "schedule"}) {
+    if (sections.contains(section)) write(section, {"kind"});
+  }
   write("train", names_of(copy.train.fields()));
   return out;
 }

@@ -49,9 +49,11 @@ struct Config {
   std::uint64_t seed = 1;
   DataOptions data;
   Choice model, loss, optimizer, schedule;
+  Choice system = {};  ///< instead of model and loss; without a kind where there are these
   TrainOptions train;
   bool auto_lr = false;  ///< `optimizer.lr = "auto"`, and not found yet: the number there means nothing
 
+  [[nodiscard]] bool has_system() const { return !system.kind.empty(); }
   /// Puts the rate where "auto" stood.
   void set_lr(double lr);
   /// Section by section, with every key.

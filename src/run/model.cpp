@@ -75,17 +75,6 @@ void plan_blocks(Model::Parts& parts, const TracedObjective& traced) {
                         std::vector<ForwardProgram::Output>{{y}}, traced.random);
 }
 
-std::filesystem::path file_of(const std::filesystem::path& path) {
-  if (!std::filesystem::is_directory(path)) return path;
-  if (RunFolder::finished(path) && !std::filesystem::exists(path / "model.safetensors")) {
-    fail<UsageError>("[model] {} holds the runs of variants. Hint: name one of the folders in it.", path.string());
-  }
-  if (RunFolder::finished(path)) return path / "model.safetensors";
-  if (!std::filesystem::exists(path / "config.toml")) fail<UsageError>("[model] {} is no run folder", path.string());
-  fail<ModelError>("[model] {} has not finished. Hint: thalweg train {} --resume", path.string(),
-                   shell_quoted(path.string()));
-}
-
 }  // namespace
 
 Model Model::finish(std::shared_ptr<Parts> parts, const SafetensorsFile& file, const std::string& name) {
@@ -111,7 +100,7 @@ Model Model::finish(std::shared_ptr<Parts> parts, const SafetensorsFile& file, c
 }
 
 Model Model::load(const Path& path, const Registry& registry) {
-  const std::filesystem::path place = file_of(path.string());
+  const std::filesystem::path place = model_file(path.string());
   const SafetensorsFile file = read_safetensors(place);
   const std::string name = place.string();
   auto parts = std::make_shared<Parts>(recipe_of(file, name));

@@ -26,7 +26,8 @@ Registry::Registry()
     : models_(nn::models()),
       losses_(thalweg::losses()),
       optimizers_(thalweg::optimizers()),
-      schedules_(thalweg::schedules().begin(), thalweg::schedules().end()) {}
+      schedules_(thalweg::schedules().begin(), thalweg::schedules().end()),
+      systems_(thalweg::systems()) {}
 
 Registry::Registry(const Registry& other) = default;
 Registry::Registry(Registry&& other) noexcept = default;
@@ -38,6 +39,7 @@ std::span<const nn::ModelRow> Registry::models() const { return models_; }
 std::span<const LossRow> Registry::losses() const { return losses_; }
 std::span<const OptimizerRow> Registry::optimizers() const { return optimizers_; }
 std::span<const ScheduleRow> Registry::schedules() const { return schedules_; }
+std::span<const SystemRow> Registry::systems() const { return systems_; }
 
 Registry registry() { return {}; }
 
@@ -66,11 +68,17 @@ Registry& Registry::add_schedule(ScheduleRow row) {
   return *this;
 }
 
+Registry& Registry::add_system(SystemRow row) {
+  add(systems_, std::move(row));
+  return *this;
+}
+
 const nn::ModelRow& Registry::model(std::string_view name) const { return row_named(models_, "model", name); }
 const LossRow& Registry::loss(std::string_view name) const { return row_named(losses_, "loss", name); }
 const OptimizerRow& Registry::optimizer(std::string_view name) const {
   return row_named(optimizers_, "optimizer", name);
 }
 const ScheduleRow& Registry::schedule(std::string_view name) const { return row_named(schedules_, "schedule", name); }
+const SystemRow& Registry::system(std::string_view name) const { return row_named(systems_, "system", name); }
 
 }  // namespace thalweg

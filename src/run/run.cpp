@@ -12,6 +12,7 @@
 #include <utility>
 
 #include "core/error.hpp"
+#include "core/escape.hpp"
 #include "core/nesting.hpp"
 #include "store/atomic_file.hpp"
 
@@ -125,10 +126,29 @@ bool RunFolder::finished(const fs::path& path) {
   return fs::exists(path / "report.html") && !fs::exists(path / "metrics.jsonl");  // a folder of variants
 }
 
+<<<<<<< HEAD
 namespace {
 
 /// A convenience: where links cannot be made, there is none. Gives what it named before.
 fs::path name_latest(const fs::path& folder, const fs::path& target) {
+||||||| 179854a
+/// A convenience: where links cannot be made, there is none.
+void RunFolder::name_latest() const {
+=======
+fs::path model_file(const fs::path& path) {
+  if (!fs::is_directory(path)) return path;
+  if (RunFolder::finished(path) && !fs::exists(path / "model.safetensors")) {
+    fail<UsageError>("[model] {} holds the runs of variants. Hint: name one of the folders in it.", path.string());
+  }
+  if (RunFolder::finished(path)) return path / "model.safetensors";
+  if (!fs::exists(path / "config.toml")) fail<UsageError>("[model] {} is no run folder", path.string());
+  fail<ModelError>("[model] {} has not finished. Hint: thalweg train {} --resume", path.string(),
+                   shell_quoted(path.string()));
+}
+
+/// A convenience: where links cannot be made, there is none.
+void RunFolder::name_latest() const {
+>>>>>>> systems
   std::error_code ignored;
   const fs::path link = folder / "latest", fresh = folder / ".latest.new";
   if (fs::exists(link, ignored) && !fs::is_symlink(link, ignored)) return {};

@@ -48,6 +48,10 @@ class RunFolder {
   std::filesystem::path latest_before_;  // what `latest` named
 };
 
+/// The model that a run folder holds; any other path is that of a file itself. Throws UsageError for a folder that is
+/// no run's, ModelError for a run that has not finished.
+[[nodiscard]] std::filesystem::path model_file(const std::filesystem::path& path);
+
 /// metrics.jsonl: an object a line, for each epoch, and for steps at intervals.
 class MetricsLog {
  public:

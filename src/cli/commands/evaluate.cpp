@@ -11,6 +11,8 @@
 #include "core/numbers.hpp"
 #include "run/data_record.hpp"
 #include "run/model_parts.hpp"
+#include "run/trained_system.hpp"
+#include "store/atomic_file.hpp"
 #include "train/evaluation.hpp"
 
 namespace fs = std::filesystem;
@@ -29,7 +31,8 @@ struct Measured {
 };
 
 /// What a run is measured on: its test data, or the rows that it held out. Both must be as they were.
-Measured own_data(const EvaluateArguments& arguments, const Recipe& recipe, std::vector<std::string>& warnings) {
+Measured own_data(const EvaluateArguments& arguments, const data::Preprocessing& preprocessing,
+                  std::vector<std::string>& warnings) {
   const fs::path folder = arguments.run;
   if (!fs::exists(folder / "config.toml")) {
     fail<UsageError>("[evaluate] {} is no run folder, so the data is not known. Hint: --data FILE.", arguments.run);
@@ -49,9 +52,9 @@ Measured own_data(const EvaluateArguments& arguments, const Recipe& recipe, std:
     fail<DataError>("[evaluate] since {} was trained, its data has changed: {}. Hint: --data FILE.", arguments.run,
                     change);
   }
-  if (held_out) return {encode_held_out(recipe.preprocessing, record.held_out, options, warnings), part};
+  if (held_out) return {encode_held_out(preprocessing, record.held_out, options, warnings), part};
   const OptionValue& place = part == "test" ? options.test : options.validation;
-  return {encode_place(recipe.preprocessing, place, options, warnings), part};
+  return {encode_place(preprocessing, place, options, warnings), part};
 }
 
 /// The options with which the run read its tables, if they are known.
@@ -60,22 +63,24 @@ DataOptions options_of(const EvaluateArguments& arguments) {
   return fs::exists(config) ? read_data_options(read_toml(config), arguments.run) : DataOptions{};
 }
 
-Measured given_data(const EvaluateArguments& arguments, const Recipe& recipe, std::vector<std::string>& warnings) {
+Measured given_data(const EvaluateArguments& arguments, const data::Preprocessing& preprocessing,
+                    std::vector<std::string>& warnings) {
   const OptionValue place = arguments.data.empty()
                                 ? OptionValue{OptionMap{{"images", {arguments.images}}, {"labels", {arguments.labels}}}}
                                 : OptionValue{arguments.data};
-  const auto options = options_for(recipe.preprocessing, place, options_of(arguments));
+  const auto options = options_for(preprocessing, place, options_of(arguments));
   const bool half = arguments.data.empty() && (arguments.images.empty() || arguments.labels.empty());
   if (!options || half) {
     fail<UsageError>("[evaluate] this is a model of {}.",
-                     recipe.preprocessing.tensor()  ? "images. Hint: --images FILE --labels FILE, or --data FOLDER"
-                     : recipe.preprocessing.table() ? "tables. Hint: --data FILE"
-                                                    : "texts. Hint: --data FILE");
+                     preprocessing.tensor()  ? "images. Hint: --images FILE --labels FILE, or --data FOLDER"
+                     : preprocessing.table() ? "tables. Hint: --data FILE"
+                                             : "texts. Hint: --data FILE");
   }
-  return {encode_place(recipe.preprocessing, place, *options, warnings),
+  return {encode_place(preprocessing, place, *options, warnings),
           arguments.data.empty() ? arguments.images : arguments.data};
 }
 
+<<<<<<< HEAD
 /// The baselines of the run, where it left any and they read such data.
 std::vector<NamedMetrics> baselines_on(const EvaluateArguments& arguments, const Model& model, const Dataset& data) {
   const fs::path file = fs::path(arguments.run) / "baselines.safetensors";
@@ -117,11 +122,79 @@ int run(const EvaluateArguments& arguments, const Context& context) {
   if (whole && is_stopped(arguments.run)) return evaluate_stopped(arguments, context);
   const Model model = Model::load(arguments.run, context.registry);
   const Recipe& recipe = model.parts().recipe;
+||||||| 179854a
+int run(const EvaluateArguments& arguments, const Context& context) {
+  const Model model = Model::load(arguments.run, context.registry);
+  const Recipe& recipe = model.parts().recipe;
+  const bool own = arguments.data.empty() && arguments.images.empty() && arguments.labels.empty();
+=======
+/// Read as the trained model or system reads it; what was seen of it is said.
+Measured measured_data(const EvaluateArguments& arguments, const data::Preprocessing& preprocessing,
+                       const Context& context) {
+  const bool own = arguments.data.empty() && arguments.images.empty() && arguments.labels.empty();
+>>>>>>> systems
   std::vector<std::string> warnings;
+<<<<<<< HEAD
   const Measured measured = whole ? own_data(arguments, recipe, warnings) : given_data(arguments, recipe, warnings);
+||||||| 179854a
+  const Measured measured = own ? own_data(arguments, recipe, warnings) : given_data(arguments, recipe, warnings);
+=======
+  Measured measured =
+      own ? own_data(arguments, preprocessing, warnings) : given_data(arguments, preprocessing, warnings);
+>>>>>>> systems
   for (const std::string& warning : warnings) {
     if (!context.quiet) say("warning: {}\n", warning);
   }
+  return measured;
+}
+
+nlohmann::ordered_json json_of(const Metrics& metrics) {
+  nlohmann::ordered_json result;
+  for (const auto& [name, value] : metrics) result[name] = value;
+  return result;
+}
+
+/// What a system was trained on, for the baselines that are fitted to it; its test rows are the run's or those given.
+int run_system(const EvaluateArguments& arguments, const Context& context) {
+  const TrainedSystem trained = load_system(arguments.run, context.registry);
+  if (!trained.system.evaluate)
+    fail<UsageError>("[evaluate] {} has nothing to be measured by. Hint: thalweg generate", trained.choice.kind);
+  const fs::path config = fs::path(arguments.run) / "config.toml";
+  if (!fs::exists(config))
+    fail<UsageError>("[evaluate] {} is no run folder, so its training data is not known. Wanted: the folder of the run",
+                     arguments.run);
+  const Measured measured = measured_data(arguments, trained.preprocessing, context);
+  const ConfigTree tree = read_toml(config);
+  const auto* number = tree.values.at("seed").get_if<std::int64_t>();
+  const std::uint64_t seed = number ? static_cast<std::uint64_t>(*number) : 1;
+  const Dataset train = DataSource(read_data_options(tree, arguments.run)).parts(seed).train;
+  const SystemFigures figures = trained.system.evaluate(trained.state, {train, measured.data, measured.name, seed});
+  const fs::path folder = fs::path(arguments.run) / "evaluation";
+  std::vector<std::string> files;
+  for (const auto& [name, medium] : figures.media) {
+    fs::create_directories(folder);
+    files.push_back((folder / (std::to_string(files.size() + 1) + medium.extension())).string());
+    write_atomically(files.back(), medium.bytes);
+    if (!context.json) emit("{:<12}{}: {}\n", "shown", shown(name), shown(files.back()));
+  }
+  if (!context.json) {
+    print_metrics(measured.name, figures.metrics,
+                  metrics_note(measured.data.rows(), Recipe{{}, {}, 1, trained.preprocessing}), figures.baselines);
+    return 0;
+  }
+  nlohmann::ordered_json result{{"data", measured.name}, {"rows", measured.data.rows()}};
+  result.update(json_of(figures.metrics));
+  for (const auto& [name, metrics] : figures.baselines) result["baselines"][name] = json_of(metrics);
+  result["shown"] = files;
+  emit_line_of(result);
+  return 0;
+}
+
+int run(const EvaluateArguments& arguments, const Context& context) {
+  if (holds_system(arguments.run)) return run_system(arguments, context);
+  const Model model = Model::load(arguments.run, context.registry);
+  const Recipe& recipe = model.parts().recipe;
+  const Measured measured = measured_data(arguments, recipe.preprocessing, context);
   const Evaluation evaluation = model.evaluate(measured.data);
   const std::vector<NamedMetrics> baselines = baselines_on(arguments, model, measured.data);
   if (!context.json) {
@@ -136,10 +209,16 @@ int run(const EvaluateArguments& arguments, const Context& context) {
     return 0;
   }
   nlohmann::ordered_json result{{"data", measured.name}, {"rows", evaluation.rows}};
+<<<<<<< HEAD
   for (const auto& [name, value] : evaluation.metrics) result[name] = value;
   for (const auto& [name, metrics] : baselines) {
     for (const auto& [metric, value] : metrics) result["baselines"][name][metric] = value;
   }
+||||||| 179854a
+  for (const auto& [name, value] : evaluation.metrics) result[name] = value;
+=======
+  result.update(json_of(evaluation.metrics));
+>>>>>>> systems
   emit_line_of(result);
   return 0;
 }

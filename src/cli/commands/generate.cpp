@@ -1,27 +1,49 @@
-// thalweg generate: writes text, token by token.
+// thalweg generate: writes text, token by token, or what a system makes: pictures.
 
+#include <filesystem>
 #include <nlohmann/json.hpp>
 
 #include "cli/checks.hpp"
 #include "cli/command.hpp"
 #include "cli/output.hpp"
 #include "cli/signals.hpp"
+#include "core/error.hpp"
+#include "options/nearest_name.hpp"
+#include "run/trained_system.hpp"
+#include "store/atomic_file.hpp"
 #include "thalweg/model.hpp"
+
+namespace fs = std::filesystem;
 
 namespace thalweg::cli {
 
 namespace {
 
 struct GenerateArguments {
-  std::string run, prompt;
-  GenerateOptions options;
+  std::string run, prompt, label, out;
+  GenerateOptions text;
+  GenerateRequest request;
+  std::vector<std::string> given = {};  ///< options that belong to one of the two alone
 };
 
-int run(const GenerateArguments& arguments, const Context& context) {
+constexpr std::string_view of_text[] = {"prompt", "tokens", "temperature", "top-k", "top-p"};
+constexpr std::string_view of_systems[] = {"count", "class", "guidance", "steps", "out"};
+
+/// Throws UsageError for the first given option that is among `others`.
+template <class Names>
+void refuse_others(const GenerateArguments& arguments, const Names& others, std::string_view what) {
+  for (const std::string& name : arguments.given) {
+    if (std::ranges::find(others, name) != std::end(others))
+      fail<UsageError>("[generate] --{}: {} is {}, which takes no such option", name, arguments.run, what);
+  }
+}
+
+int write_text(const GenerateArguments& arguments, const Context& context) {
+  refuse_others(arguments, of_systems, "a model");
   const Model model = Model::load(arguments.run, context.registry);
   const SignalWatch signals;
   if (!context.json) emit(arguments.prompt);
-  const std::string text = model.generate(arguments.prompt, arguments.options, [&](std::string_view piece) {
+  const std::string text = model.generate(arguments.prompt, arguments.text, [&](std::string_view piece) {
     if (!context.json) {
       emit(piece);
       flush_output();
@@ -37,33 +59,110 @@ int run(const GenerateArguments& arguments, const Context& context) {
   return signals.received() != 0 ? 128 + signals.received() : 0;
 }
 
+std::int64_t class_named(const std::string& name, const std::vector<std::string>& classes) {
+  const auto found = std::ranges::find(classes, name);
+  if (found != classes.end()) return found - classes.begin();
+  fail<UsageError>("[generate] there is no class '{}'. Hint: {}", name, name_hint(name, classes));
+}
+
+/// What is asked for, where the system's row takes it.
+GenerateRequest request_of(const GenerateArguments& arguments, const TrainedSystem& trained, const SystemRow& row) {
+  std::vector<std::string_view> takes = row.takes;
+  takes.insert(takes.end(), {"count", "out"});
+  for (const std::string& name : arguments.given) {
+    if (std::ranges::find(of_systems, name) == std::end(of_systems) || std::ranges::find(takes, name) != takes.end())
+      continue;
+    fail<UsageError>("[generate] --{}: {} takes no such option. Hint: it takes --{}, --seed", name, row.name,
+                     fmt::join(takes, ", --"));
+  }
+  GenerateRequest request = arguments.request;
+  if (!arguments.label.empty()) request.label = class_named(arguments.label, trained.preprocessing.classes());
+  return request;
+}
+
+/// Each thing made as a file, and all of them as one beside their folder.
+int make_files(const GenerateArguments& arguments, const Context& context) {
+  refuse_others(arguments, of_text, "a system");
+  const TrainedSystem trained = load_system(arguments.run, context.registry);
+  const SystemRow& row = context.registry.system(trained.choice.kind);
+  if (!trained.system.generate) fail<UsageError>("[generate] {} makes nothing new", row.name);
+  const Generated made = trained.system.generate(trained.state, request_of(arguments, trained, row));
+  const fs::path run(arguments.run), beside = fs::is_directory(run) ? run : run.parent_path();
+  const fs::path folder = arguments.out.empty() ? beside / "generated" : fs::path(arguments.out);
+  std::error_code error;
+  fs::create_directories(folder, error);
+  if (error) fail<IoError>("[generate] {}: {}", folder.string(), error.message());
+  for (std::size_t i = 0; i < made.items.size(); ++i)
+    write_atomically(folder / fmt::format("{:05}{}", i, made.items[i].extension()), made.items[i].bytes);
+  nlohmann::ordered_json result{{"count", made.items.size()}, {"folder", as_utf8(folder.string())}};
+  if (made.all) {
+    const fs::path all = folder.string() + made.all->extension();
+    write_atomically(all, made.all->bytes);
+    result["all"] = as_utf8(all.string());
+  }
+  if (context.json) {
+    emit_line_of(result);
+  } else {
+    emit("{} made: {}\n", with_commas(std::ssize(made.items)), shown(folder.string()));
+    if (made.all) emit("at a glance: {}\n", result["all"].get<std::string>());
+  }
+  return 0;
+}
+
+int run(const GenerateArguments& arguments, const Context& context) {
+  return holds_system(arguments.run) ? make_files(arguments, context) : write_text(arguments, context);
+}
+
 constexpr const char* examples = R"(Examples:
   thalweg generate runs/gpt --prompt "Call me Ishmael." --temperature 0.8
   thalweg generate runs/gpt --prompt "The whale" --top-k 40 --top-p 0.95 --seed 7
+  thalweg generate runs/vae --count 64 --seed 1        PNG files in runs/vae/generated, and all in generated.png
 
-The same seed writes the same text.)";
+The same seed writes the same.)";
 
 void set_up(CLI::App& command, Context& context) {
   auto arguments = std::make_shared<GenerateArguments>();
-  GenerateOptions& options = arguments->options;
+  GenerateOptions& text = arguments->text;
+  GenerateRequest& request = arguments->request;
   command.footer(examples);
   command.add_option("run", arguments->run, "Run folder, or model.safetensors")->required()->type_name("RUN");
-  command.add_option("--prompt", arguments->prompt, "The text to go on from");
-  command.add_option("--tokens", options.tokens, "How many to write (200)")->check(in_range(not_negative));
-  command.add_option("--temperature", options.temperature, "Logits are divided by it; 0 takes the likeliest (1)")
-      ->check(in_range(not_negative));
-  command.add_option("--top-k", options.top_k, "Only of so many likeliest; 0 is all (0)")
-      ->check(in_range(not_negative));
-  command.add_option("--top-p", options.top_p, "Only of the likeliest that make up this probability (1)")
-      ->check(in_range({.low = 0, .high = 1, .low_open = true}));
-  command.add_option("--seed", options.seed, "Of the random numbers (1)");
-  set_run(command, context, [arguments, &context] { return run(*arguments, context); });
+  command.add_option("--seed", text.seed, "Of the random numbers (1)");
+  command.add_option("--prompt", arguments->prompt, "The text to go on from")->group("Text");
+  command.add_option("--tokens", text.tokens, "How many to write (200)")->check(in_range(not_negative))->group("Text");
+  command.add_option("--temperature", text.temperature, "Logits are divided by it; 0 takes the likeliest (1)")
+      ->check(in_range(not_negative))
+      ->group("Text");
+  command.add_option("--top-k", text.top_k, "Only of so many likeliest; 0 is all (0)")
+      ->check(in_range(not_negative))
+      ->group("Text");
+  command.add_option("--top-p", text.top_p, "Only of the likeliest that make up this probability (1)")
+      ->check(in_range({.low = 0, .high = 1, .low_open = true}))
+      ->group("Text");
+  command.add_option("--count", request.count, "How many (64)")
+      ->check(in_range({.low = 1, .high = 100'000}))
+      ->group("Systems");
+  command.add_option("--class", arguments->label, "Of this class alone")->type_name("NAME")->group("Systems");
+  command.add_option("--guidance", request.guidance, "How much more of its class a picture shall have than the data")
+      ->check(in_range(not_negative))
+      ->group("Systems");
+  command.add_option("--steps", request.steps, "Steps of the sampler")
+      ->check(in_range({.low = 1, .high = 10'000}))
+      ->group("Systems");
+  command.add_option("--out", arguments->out, "Folder for the files (RUN/generated)")->group("Systems");
+  set_run(command, context, [arguments, &context, &command] {
+    for (const CLI::Option* option : command.get_options()) {
+      if (option->count() > 0 && !option->get_lnames().empty())
+        arguments->given.push_back(option->get_lnames().front());
+    }
+    arguments->request.seed = arguments->text.seed;
+    return run(*arguments, context);
+  });
 }
 
 }  // namespace
 
 std::vector<CommandRow> generate_commands() {
-  return {{"generate", "Write text with a model of text", CommandGroup::models, set_up}};
+  return {{"generate", "Write text with a model of text, or what a system makes", CommandGroup::models, set_up}};
 }
 
 }  // namespace thalweg::cli

@@ -125,6 +125,7 @@ void inspect_run(const std::string& path, const Context& context) {
 
 void inspect_config(const ConfigArguments& arguments, bool measured, const Context& context) {
   const LoadedConfig loaded = load(read_arguments(arguments, context.registry), context.registry);
+  refuse_system(loaded.config, "inspect");
   Session session =
       make_session(loaded.config, loaded.source.facts(), loaded.source.parts(loaded.config.seed), context.registry);
   const Anatomy anatomy = anatomy_of(session.recipe, context.registry);

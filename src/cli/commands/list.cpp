@@ -130,6 +130,7 @@ std::vector<ListedTable> tables(const Registry& registry) {
       {"layers", "what a model of kind `layers` is made of", [] { return layer_rows(); }},
       {"losses", "what is minimised", [&] { return full_rows(registry.losses()); }},
       {"optimizers", "how parameters are updated", [&] { return optimizer_rows(registry.optimizers()); }},
+      {"systems", "what is trained in place of model and loss", [&] { return full_rows(registry.systems()); }},
       {"schedules", "how the rate changes over a run", [&] { return full_rows(registry.schedules()); }},
       {"problems", "functions for `minimize` and `compare`", [] { return full_rows(problems()); }},
       {"metrics", "what is measured", [] { return metric_rows(); }},

@@ -28,6 +28,7 @@ std::string trial_text(const LrTrial& trial) {
 
 FoundLr find_lr_for(const Config& config, const DataFacts& facts, const Parts& parts, FindLrOptions options,
                     const Registry& registry) {
+  refuse_system(config, "lr");
   const Recipe recipe{config.model, config.loss, facts.outputs, parts.preprocessing};
   const SignalWatch signals;
   std::stop_source stop;

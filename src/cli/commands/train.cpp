@@ -1,21 +1,17 @@
 // thalweg train
 
 #include <filesystem>
-#include <limits>
 #include <nlohmann/json.hpp>
-#include <stop_token>
 
 #include "cli/checks.hpp"
 #include "cli/find_lr.hpp"
 #include "cli/outcome.hpp"
 #include "cli/output.hpp"
-#include "cli/progress.hpp"
 #include "cli/session.hpp"
-#include "cli/signals.hpp"
+#include "cli/sitting.hpp"
 #include "cli/train.hpp"
 #include "core/error.hpp"
 #include "engine/norms.hpp"
-#include "insight/gradient_flow.hpp"
 #include "run/data_record.hpp"
 #include "store/atomic_file.hpp"
 #include "store/checkpoint.hpp"
@@ -87,20 +83,6 @@ void require_checkpoint(const RunFolder& folder, const State& state, const std::
                    name);
 }
 
-/// The history of a run that was resumed: its earlier steps as the log has them, then those of this session.
-History whole_history(const MetricsLog& log, History last, double seconds_before) {
-  History whole = log.history();
-  const std::int64_t first = last.steps.empty() ? 0 : last.steps.front().step;
-  if (first > 0) std::erase_if(whole.steps, [&](const StepReport& report) { return report.step >= first; });
-  whole.steps.insert(whole.steps.end(), last.steps.begin(), last.steps.end());
-  whole.layers = std::move(last.layers);
-  whole.reason = last.reason;
-  whole.best_epoch = last.best_epoch;
-  whole.seconds = seconds_before + last.seconds;
-  whole.warnings = std::move(last.warnings);
-  return whole;
-}
-
 /// What came of Trainer::fit: its history, or the signal that ended it.
 struct Watched {
   History history;
@@ -109,55 +91,32 @@ struct Watched {
 
 Watched fit(Session& session, const Config& config, const RunFolder& folder, const TrainArguments& arguments,
             const Context& context) {
-  const SignalWatch signals;
-  std::stop_source stop;
-  MetricsLog log(folder.metrics());
-  ProgressLine progress(progress_style(context.quiet, context.json), config.train.steps > 0 ? 0 : config.train.epochs);
-  FitOptions options = config.fit_options();
+  Sitting sitting(folder, progress_style(context.quiet, context.json),
+                  config.train.steps > 0 ? 0 : config.train.epochs);
+  FitOptions options = sitting.watched(config.fit_options(), layers_of(*session.trainer.state().layout));
   options.validation_data = session.parts.validation;
   options.stop_after = arguments.stop_after;
-  options.stop = stop.get_token();
   options.checkpoints = folder.checkpoints();
   options.resume = arguments.resume;
-  options.reports = std::numeric_limits<std::int64_t>::max();  // the verdict looks at every step of this session
-  const std::vector<std::string> layers = layers_of(*session.trainer.state().layout);
-  bool first = true;
-  double first_norm = 0;
-  std::int64_t last_step = 0;
-  double seconds_before = 0;  // of earlier sessions
-  options.on_step = [&](const StepReport& report) {
-    if (std::exchange(first, false)) {
-      log.cut_after(report.step - 1);
-      seconds_before = log.history().seconds;
-    }
-    const std::int64_t interval = std::max<std::int64_t>(1, report.total_steps / 1000);
-    if (first_norm == 0) first_norm = report.gradient_norm;
-    const bool explodes = report.gradient_norm > flow_rule::exploding * first_norm;
-    if (report.step % interval == 0 || report.step == 1 || explodes) log.add(report, layers);
-    progress.step(report);
-    last_step = report.step;
-    if (signals.received() != 0) stop.request_stop();
-  };
-  options.on_epoch = [&](EpochReport report) {
-    report.seconds += seconds_before;
-    log.add(report);
-    progress.epoch(report);
-  };
+  if (session.system && session.system->show) {
+    const Dataset& rows = session.parts.validation ? *session.parts.validation : session.parts.train;
+    sitting.show([&] { return session.system->show(session.trainer.state(), rows); });
+  }
   Watched watched;
   try {
     watched.history = session.trainer.fit(session.parts.train, options);
   } catch (const NumericError& error) {
-    progress.finish();
-    if (last_step > 0) {
-      const JudgeOptions failure{.failure = error.what(), .failed_step = last_step + 1};
-      emit_failure(session, config, folder, log.history(), failure, context);
+    sitting.end();
+    if (sitting.last_step() > 0) {
+      const JudgeOptions failure{.failure = error.what(), .failed_step = sitting.last_step() + 1};
+      emit_failure(session, config, folder, sitting.logged(), failure, context);
     }
     throw;
   }
-  progress.finish();
-  watched.signal = signals.received();
+  sitting.end();
+  watched.signal = sitting.signal();
   say_warnings(context, watched.history.warnings);
-  watched.history = whole_history(log, std::move(watched.history), seconds_before);
+  watched.history = sitting.whole(std::move(watched.history));
   return watched;
 }
 
@@ -229,10 +188,17 @@ int run(const TrainArguments& arguments, const Context& context) {
     return 0;
   }
   if (arguments.dry_run || arguments.folds > 0) say_notes(context, loaded.source);
+<<<<<<< HEAD
   if (arguments.folds > 0) {
     const fs::path out = arguments.out.empty() ? fs::path("runs") / (loaded.name + "-cv") : fs::path(arguments.out);
     return cross_validate(loaded, arguments.folds, out, context);
   }
+||||||| 179854a
+  if (arguments.folds > 0) return cross_validate(loaded, arguments.folds, context);
+=======
+  if (arguments.folds > 0) refuse_system(loaded.config, "cv");
+  if (arguments.folds > 0) return cross_validate(loaded, arguments.folds, context);
+>>>>>>> systems
   if (arguments.dry_run) return dry_run(std::move(loaded), context);
   return train_one(arguments, named, std::move(loaded), context);
 }

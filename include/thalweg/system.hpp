@@ -1,0 +1,92 @@
+#pragma once
+// Systems: functions that are trained together to make something, rather than to predict a target: an autoencoder, a
+// generator and its critic. A system is a row: the command trains, resumes, reports and measures it, and asks it for
+// what it makes.
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "thalweg/data.hpp"
+#include "thalweg/medium.hpp"
+#include "thalweg/options.hpp"
+#include "thalweg/state.hpp"
+#include "thalweg/train.hpp"
+
+namespace thalweg {
+
+/// What a system is made for: rows as their reader gives them, and how many threads it may compute with.
+struct SystemData {
+  Shape input = {};  ///< of one row of "input"
+  DType dtype = f32;
+  std::vector<std::string> classes = {};  ///< what the labels 0, 1, ... of "target" are called
+  std::shared_ptr<const data::Preprocessing> preprocessing = {};
+  int threads = 0;
+};
+
+/// What `thalweg generate` asks for. A system is asked only for what its row says that it takes.
+struct GenerateRequest {
+  std::int64_t count = 64;
+  std::uint64_t seed = 1;
+  std::optional<std::int64_t> label = {};  ///< --class: of this class; else of all in turn
+  std::optional<double> guidance = {};     ///< --guidance: how much more than the data
+  std::optional<std::int64_t> steps = {};  ///< --steps: of the sampler
+};
+
+/// What a system made.
+struct Generated {
+  std::vector<Medium> items = {};  ///< each a file
+  std::optional<Medium> all = {};  ///< all of them at a glance
+};
+
+/// What a system is measured on.
+struct SystemSets {
+  const Dataset& train;
+  const Dataset& test;
+  std::string name;    ///< of the test rows: "test", or where they are from
+  std::uint64_t seed;  ///< of the run
+};
+
+/// Figures, those of what they are held against, and what is to be seen.
+struct SystemFigures {
+  Metrics metrics = {};
+  std::vector<std::pair<std::string, Metrics>> baselines = {};  ///< ("16 principal components", ...)
+  NamedMedia media = {};
+};
+
+/// A loss, and which parameters it trains.
+struct SystemObjective {
+  std::string name = {};  ///< "d", "g"; may be empty where there is only one
+  Objective loss;
+  std::string trains = "*";  ///< parameters by a pattern of their paths: "d/*"
+  double lr_factor = 1;      ///< of the configured rate
+};
+
+/// A system for some data. Functions that are empty are things that it does not do.
+struct System {
+  std::vector<SystemObjective> objectives;  ///< which take turns, in this order
+  /// What the report shows after an epoch; `rows` are held out where the run holds some out.
+  std::function<NamedMedia(const State&, const Dataset& rows)> show = {};
+  std::function<SystemFigures(const State&, const SystemSets&)> evaluate = {};
+  std::function<Generated(const State&, const GenerateRequest&)> generate = {};
+};
+
+/// A row of the table of systems.
+struct SystemRow {
+  std::string_view name, summary, formula = {}, when = {}, source = {};
+  std::vector<OptionDoc> options = {};
+  std::vector<std::string_view> takes = {};  ///< of the options of `thalweg generate`: "class", "guidance", "steps"
+  /// Sections whose keys have other defaults for this system: { "optimizer", ... }, { "train", ... }.
+  OptionMap defaults = {};
+  /// The options with every default written out. Throws UsageError for invalid ones.
+  std::function<OptionMap(const OptionMap&)> complete = {};
+  /// Throws UsageError for data that it is not made for.
+  std::function<System(const SystemData&, const OptionMap&)> make = {};
+};
+[[nodiscard]] const std::vector<SystemRow>& systems();
+
+}  // namespace thalweg

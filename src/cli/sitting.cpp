@@ -1,0 +1,80 @@
+#include "cli/sitting.hpp"
+
+#include <algorithm>
+#include <limits>
+#include <utility>
+
+#include "insight/gradient_flow.hpp"
+
+namespace thalweg::cli {
+
+namespace {
+
+constexpr std::int64_t most_shown = 12;  // moments of a run
+
+}  // namespace
+
+Sitting::Sitting(const RunFolder& folder, ProgressStyle style, std::int64_t epochs)
+    : log_(folder.metrics()), media_(folder.path()), progress_(style, epochs), epochs_(epochs) {}
+
+void Sitting::step(const StepReport& report) {
+  if (std::exchange(first_, false)) {
+    log_.cut_after(report.step - 1);
+    media_.cut_after(report.step - 1);
+    seconds_before_ = log_.history().seconds;
+  }
+  const std::int64_t interval = std::max<std::int64_t>(1, report.total_steps / 1000);
+  if (first_norm_ == 0) first_norm_ = report.gradient_norm;
+  const bool explodes = report.gradient_norm > flow_rule::exploding * first_norm_;
+  if (report.step % interval == 0 || report.step == 1 || explodes) log_.add(report, layers_);
+  progress_.step(report);
+  last_step_ = report.step;
+  total_steps_ = report.total_steps;
+}
+
+void Sitting::epoch(EpochReport report) {
+  report.seconds += seconds_before_;
+  log_.add(report);
+  progress_.epoch(report);
+  epoch_ = report.epoch;
+  if (show_ && is_shown(report)) show_now(show_());
+}
+
+bool Sitting::is_shown(const EpochReport& report) const {
+  if (epochs_ <= most_shown || report.epoch == 1 || report.step == total_steps_) return true;
+  return report.epoch * most_shown / epochs_ != (report.epoch - 1) * most_shown / epochs_;
+}
+
+void Sitting::show_now(const NamedMedia& media) { media_.add(epoch_, last_step_, media); }
+
+FitOptions Sitting::watched(FitOptions options, std::vector<std::string> layers) {
+  layers_ = std::move(layers);
+  options.reports = std::numeric_limits<std::int64_t>::max();  // the verdict looks at every step of this sitting
+  options.on_step = [this, told = std::move(options.on_step)](const StepReport& report) {
+    step(report);
+    if (told) told(report);
+  };
+  options.on_epoch = [this, told = std::move(options.on_epoch)](const EpochReport& report) {
+    epoch(report);
+    if (told) told(report);
+  };
+  options.stop = [this, asked = std::move(options.stop)] { return signal() != 0 || asked.stop_requested(); };
+  return options;
+}
+
+void Sitting::end() { progress_.finish(); }
+
+History Sitting::whole(History last) const {
+  History whole = log_.history();
+  const std::int64_t first = last.steps.empty() ? 0 : last.steps.front().step;
+  if (first > 0) std::erase_if(whole.steps, [&](const StepReport& report) { return report.step >= first; });
+  whole.steps.insert(whole.steps.end(), last.steps.begin(), last.steps.end());
+  whole.layers = std::move(last.layers);
+  whole.reason = last.reason;
+  whole.best_epoch = last.best_epoch;
+  whole.seconds = seconds_before_ + last.seconds;
+  whole.warnings = std::move(last.warnings);
+  return whole;
+}
+
+}  // namespace thalweg::cli

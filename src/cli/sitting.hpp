@@ -1,0 +1,58 @@
+#pragma once
+// One sitting of a run: from its start, or from where it was stopped, to its end or the next stop. What it says, writes
+// and listens to while it trains.
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "cli/progress.hpp"
+#include "cli/signals.hpp"
+#include "run/media_log.hpp"
+#include "run/run.hpp"
+
+namespace thalweg::cli {
+
+class Sitting {
+ public:
+  /// `epochs` are those of the run, where it counts them.
+  Sitting(const RunFolder& folder, ProgressStyle style, std::int64_t epochs);
+
+  /// The options with all that a sitting adds: progress, metrics.jsonl, checkpoints, and the stop that a signal asks
+  /// for. What they are told is handed on. They refer to this object.
+  [[nodiscard]] FitOptions watched(FitOptions options, std::vector<std::string> layers);
+  /// What is to be shown after an epoch, which is asked for at the first, the last and some between.
+  void show(std::function<NamedMedia()> media) { show_ = std::move(media); }
+  void show_now(const NamedMedia& media);
+
+  /// Ends the line of progress.
+  void end();
+  /// The history of the whole run: earlier sittings as the log has them, and what came of this one.
+  [[nodiscard]] History whole(History last) const;
+  /// What is logged so far, where no more came of it.
+  [[nodiscard]] History logged() const { return log_.history(); }
+  [[nodiscard]] std::int64_t last_step() const { return last_step_; }
+  [[nodiscard]] std::int64_t total_steps() const { return total_steps_; }
+  /// The signal that came; 0 where none did.
+  [[nodiscard]] int signal() const { return signals_.received(); }
+
+  // For a loop that has no FitOptions.
+  void step(const StepReport& report);
+  void epoch(EpochReport report);
+
+ private:
+  [[nodiscard]] bool is_shown(const EpochReport& report) const;
+
+  SignalWatch signals_;
+  MetricsLog log_;
+  MediaLog media_;
+  ProgressLine progress_;
+  std::vector<std::string> layers_;
+  std::function<NamedMedia()> show_;
+  bool first_ = true;
+  double first_norm_ = 0, seconds_before_ = 0;  // the latter of earlier sittings
+  std::int64_t epochs_, last_step_ = 0, total_steps_ = 0, epoch_ = 0;
+};
+
+}  // namespace thalweg::cli

@@ -1,0 +1,35 @@
+#pragma once
+// What a run showed while it trained: files of its folder media/, and media.jsonl, an object a file.
+
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "report/report.hpp"
+
+namespace thalweg {
+
+class MediaLog {
+ public:
+  /// Of the run in this folder; goes on behind what is there.
+  explicit MediaLog(std::filesystem::path folder) : folder_(std::move(folder)) {}
+
+  /// Throws IoError.
+  void add(std::int64_t epoch, std::int64_t step, const NamedMedia& media);
+  /// Takes back what was shown after this step: a resumed run shows it again.
+  void cut_after(std::int64_t step);
+  /// All of it, each name's moments in their order. What is damaged or missing is left out.
+  [[nodiscard]] std::vector<MediaSeries> series() const;
+
+ private:
+  struct Entry {
+    std::string line, name, kind, file;
+    std::int64_t epoch = 0, step = 0;
+  };
+  [[nodiscard]] std::vector<Entry> entries() const;
+  [[nodiscard]] std::filesystem::path index() const { return folder_ / "media.jsonl"; }
+
+  std::filesystem::path folder_;
+};
+
+}  // namespace thalweg

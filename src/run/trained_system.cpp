@@ -1,0 +1,96 @@
+#include "run/trained_system.hpp"
+
+#include <filesystem>
+
+#include "core/error.hpp"
+#include "run/run.hpp"
+#include "store/safetensors.hpp"
+
+namespace thalweg {
+
+namespace {
+
+constexpr const char* format_version = "1";
+
+/// The parameters in the order of the file: who uses them finds them by name.
+State state_in(const SafetensorsFile& file, const std::string& name) {
+  Layout layout;
+  for (const auto& [parameter, tensor] : file.tensors) {
+    if (tensor.dtype() != f32) fail<ModelError>("[model] {}: '{}' is {}. Wanted: f32", name, parameter, tensor.dtype());
+    layout.entries.push_back({.name = parameter, .shape = tensor.shape(), .offset = layout.size});
+    layout.size += tensor.size();
+  }
+  layout.decayed_size = layout.trained_size = layout.size;
+  State state;
+  state.layout = std::make_shared<const Layout>(std::move(layout));
+  state.parameters = Tensor({state.layout->size});
+  for (const auto& [parameter, tensor] : file.tensors) state.set_parameter(parameter, tensor);
+  return state;
+}
+
+std::string entry(const SafetensorsFile& file, const char* key, const std::string& name) {
+  const auto found = file.metadata.find(key);
+  if (found == file.metadata.end()) fail<ModelError>("[model] {} has no '{}' in its metadata", name, key);
+  return found->second;
+}
+
+Choice choice_in(const SafetensorsFile& file, const std::string& name) {
+  const ConfigTree tree = parse_toml("options = " + entry(file, "system.options", name));
+  const auto* options = tree.find("options");
+  const auto* map = options ? options->get_if<OptionMap>() : nullptr;
+  if (!map || tree.values.size() != 1) fail<ModelError>("[model] {}: system.options is not a table", name);
+  return {entry(file, "system.kind", name), *map};
+}
+
+}  // namespace
+
+SystemData system_data(const data::Preprocessing& preprocessing, int threads) {
+  SystemData data{.classes = preprocessing.classes(),
+                  .preprocessing = std::make_shared<const data::Preprocessing>(preprocessing),
+                  .threads = threads};
+  if (const auto* tensor = preprocessing.tensor()) {
+    data.input = tensor->input;
+    data.dtype = tensor->dtype;
+  } else if (const auto* text = preprocessing.text()) {
+    data.input = {text->sequence_length};
+    data.dtype = i32;
+  } else {
+    data.input = {preprocessing.table()->width()};
+  }
+  return data;
+}
+
+void save_system(const std::filesystem::path& path, const Choice& choice, const data::Preprocessing& preprocessing,
+                 const State& state) {
+  SafetensorsFile file;
+  file.metadata = {{"thalweg.system", format_version},
+                   {"system.kind", choice.kind},
+                   {"system.options", OptionValue{choice.options}.str()},
+                   {"preprocessing", preprocessing.json()}};
+  for (const ParameterEntry& parameter : state.layout->entries)
+    file.tensors.emplace_back(parameter.name, state.parameter(parameter.name));
+  write_safetensors(path, file);
+}
+
+bool holds_system(const std::filesystem::path& path) {
+  return read_safetensors(model_file(path)).metadata.contains("system.kind");
+}
+
+TrainedSystem load_system(const std::filesystem::path& path, const Registry& registry, int threads) {
+  const std::filesystem::path place = model_file(path);
+  const SafetensorsFile file = read_safetensors(place);
+  const std::string name = place.string();
+  if (const std::string version = entry(file, "thalweg.system", name); version != format_version)
+    fail<ModelError>("[model] {} is a system of format {}. Wanted: {}", name, version, format_version);
+  try {
+    TrainedSystem trained{choice_in(file, name), data::Preprocessing::from_json(entry(file, "preprocessing", name)),
+                          state_in(file, name)};
+    trained.system =
+        registry.system(trained.choice.kind).make(system_data(trained.preprocessing, threads), trained.choice.options);
+    return trained;
+  } catch (const UsageError& error) {
+    fail<ModelError>("[model] {}: {}", name, error.what());
+  }
+}
+
+}  // namespace thalweg

@@ -1,0 +1,29 @@
+#pragma once
+// A trained system: what it is, and its parameters, in one file.
+
+#include "data/preprocessing.hpp"
+#include "run/config.hpp"
+#include "thalweg/state.hpp"
+
+namespace thalweg {
+
+struct TrainedSystem {
+  Choice choice;
+  data::Preprocessing preprocessing;
+  State state = {};
+  System system = {};
+};
+
+/// What a system is made for, as the data was read.
+[[nodiscard]] SystemData system_data(const data::Preprocessing& preprocessing, int threads);
+
+/// Parameters under their names, and the rest as metadata.
+void save_system(const std::filesystem::path& path, const Choice& choice, const data::Preprocessing& preprocessing,
+                 const State& state);
+/// Whether that is what a run folder or a file holds. Throws as `model_file` and `read_safetensors` do.
+[[nodiscard]] bool holds_system(const std::filesystem::path& path);
+/// From a run folder or a file. Throws UsageError where there is none, ModelError for one that is damaged or of a kind
+/// that the registry does not have.
+[[nodiscard]] TrainedSystem load_system(const std::filesystem::path& path, const Registry& registry, int threads = 0);
+
+}  // namespace thalweg

@@ -1,0 +1,55 @@
+// The Frechet distance between two sets of features.
+
+#include <Eigen/Dense>
+#include <cmath>
+
+#include "core/error.hpp"
+#include "thalweg/distance.hpp"
+
+namespace thalweg::metric {
+
+namespace {
+
+using Matrix = Eigen::MatrixXd;
+
+struct Moments {
+  Eigen::VectorXd mean;
+  Matrix covariance;
+
+  explicit Moments(const Tensor& features) {
+    const Shape& shape = features.shape();
+    if (shape.rank() != 2 || shape[0] < 2 || shape[1] < 1 || !is_float(features.dtype()))
+      fail<UsageError>("[frechet_distance] features {} {}. Wanted: f32 or f64 (rows, width), two rows or more",
+                       features.dtype(), shape);
+    const Tensor exact = features.to(f64);
+    Matrix rows = Eigen::Map<const Eigen::Matrix<double, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>>(
+        exact.values<double>().data(), shape[0], shape[1]);
+    mean = rows.colwise().mean();
+    rows.rowwise() -= mean.transpose();
+    covariance = rows.transpose() * rows / static_cast<double>(shape[0] - 1);
+  }
+};
+
+/// The root of a symmetric matrix without negative eigenvalues, but for what rounding left.
+Matrix root_of(const Matrix& symmetric) {
+  const Eigen::SelfAdjointEigenSolver<Matrix> solver(symmetric);
+  const Eigen::VectorXd roots = solver.eigenvalues().cwiseMax(0).cwiseSqrt();
+  return solver.eigenvectors() * roots.asDiagonal() * solver.eigenvectors().transpose();
+}
+
+}  // namespace
+
+double frechet_distance(const Tensor& a, const Tensor& b) {
+  const Moments first(a), second(b);
+  if (first.mean.size() != second.mean.size())
+    fail<UsageError>("[frechet_distance] features of widths {} and {}. Wanted: one width", first.mean.size(),
+                     second.mean.size());
+  if (!first.covariance.allFinite() || !second.covariance.allFinite()) return std::nan("");
+  // C_a C_b has the eigenvalues of R C_b R with R the root of C_a, which is symmetric
+  const Matrix root = root_of(first.covariance);
+  const Eigen::SelfAdjointEigenSolver<Matrix> between(root * second.covariance * root, Eigen::EigenvaluesOnly);
+  const double shared = between.eigenvalues().cwiseMax(0).cwiseSqrt().sum();
+  return (first.mean - second.mean).squaredNorm() + first.covariance.trace() + second.covariance.trace() - 2 * shared;
+}
+
+}  // namespace thalweg::metric

@@ -1,0 +1,167 @@
+// Each system in small, by the command: it learns, with the same bits for any number of threads and after a resume; it
+// is measured, and makes what it makes.
+
+#include <set>
+
+#include "command.hpp"
+#include "data/pictures.hpp"
+#include "thalweg/registry.hpp"
+
+namespace thalweg::testing {
+namespace {
+
+/// A system so small that it trains in seconds.
+struct Short {
+  std::string options;           ///< of [system]
+  std::string more = "";         ///< sections
+  std::string falls = "loss";    ///< the metric of an epoch that the training brings down
+  std::string figure, baseline;  ///< of `thalweg evaluate`
+};
+
+const std::map<std::string, Short>& shorts() {
+  static const std::map<std::string, Short> all = {
+      {"vae",
+       {.options = "width = 4\nhidden = [48]",
+        .more = "[optimizer]\nkind = \"adam\"\nlr = 0.005\n",
+        .figure = "reconstruction mse",
+        .baseline = "4 principal components"}},
+  };
+  return all;
+}
+
+class Systems : public CommandTest, public ::testing::WithParamInterface<std::string> {
+ protected:
+  /// An IDX file of bytes.
+  void write_idx(const std::string& name, const Tensor& bytes) const {
+    std::string text = {0, 0, 8, static_cast<char>(bytes.shape().rank())};
+    for (const std::int64_t size : bytes.shape()) {
+      for (int shift = 24; shift >= 0; shift -= 8) text += static_cast<char>(size >> shift & 255);
+    }
+    write(name, text + std::string(reinterpret_cast<const char*>(bytes.raw()), bytes.bytes()));
+  }
+
+  void write_images(const std::string& name, const Dataset& images) const {
+    const Tensor& pixels = images["input"];
+    write_idx(name + "-images", pixels.reshape({pixels.shape()[0], pixels.shape()[1], pixels.shape()[2]}));
+    write_idx(name + "-labels", images["target"].to(u8));
+  }
+
+  /// A few hundred of Fashion-MNIST, and the configuration of the system.
+  void write_files() const {
+    const auto [train, test] = data::fashion_mnist();
+    write_images("train", train.slice(0, 640));
+    write_images("test", test.slice(0, 100));
+    const Short& small = shorts().at(GetParam());
+    write("s.toml",
+          "[data]\nformat = \"idx\"\nvalidation = 0.2\n"
+          "classes = [\"T-shirt/top\", \"Trouser\", \"Pullover\", \"Dress\", \"Coat\", \"Sandal\", \"Shirt\", "
+          "\"Sneaker\", "
+          "\"Bag\", \"Ankle boot\"]\n"
+          "train = { images = \"train-images\", labels = \"train-labels\" }\n"
+          "test = { images = \"test-images\", labels = \"test-labels\" }\n"
+          "[train]\nepochs = 3\nbatch_size = 64\n" +
+              small.more + "[system]\nkind = \"" + GetParam() + "\"\n" + small.options + "\n");
+  }
+
+  void train(const std::string& arguments) const {
+    const Ran ran = run("train s.toml --quiet " + arguments);
+    ASSERT_EQ(ran.code, 0) << ran.err;
+  }
+  [[nodiscard]] std::string model(const std::string& folder) const {
+    return read_text(path(folder + "/model.safetensors"));
+  }
+};
+
+TEST_P(Systems, LearnsWithTheSameBitsForAnyThreadsAndAfterAResume) {
+  write_files();
+  train("--out one --threads 1");
+  train("--out two --threads 2");
+  EXPECT_EQ(model("one"), model("two"));
+  train("--out stopped --stop-after 11 --threads 2");  // in the middle of the second epoch
+  const Ran resumed = run("train stopped --resume --quiet --threads 2");
+  ASSERT_EQ(resumed.code, 0) << resumed.err;
+  EXPECT_EQ(model("one"), model("stopped"));
+  EXPECT_EQ(read_text(path("one/media.jsonl")), read_text(path("stopped/media.jsonl")));
+
+  const std::string key = shorts().at(GetParam()).falls;
+  std::vector<double> course;
+  std::istringstream lines(read_text(path("one/metrics.jsonl")));
+  for (std::string line; std::getline(lines, line);) {
+    const auto entry = nlohmann::json::parse(line);
+    if (entry.contains("metrics")) course.push_back(entry["metrics"].at(key));
+  }
+  ASSERT_EQ(course.size(), 3u);
+  EXPECT_LT(course.back(), course.front());
+
+  const std::string report = read_text(path("one/report.html"));
+  EXPECT_NE(report.find("What it made"), std::string::npos);
+  EXPECT_NE(report.find("data:image/png;base64,"), std::string::npos);
+  EXPECT_LT(report.size(), 5'000'000u);
+}
+
+TEST_P(Systems, IsMeasuredAndMakesTheSameForTheSameSeed) {
+  write_files();
+  train("--out run");
+  const Short& small = shorts().at(GetParam());
+  const Ran measured = run("evaluate run --json");
+  ASSERT_EQ(measured.code, 0) << measured.err;
+  const nlohmann::json figures = measured.json();
+  EXPECT_GT(figures.at(small.figure).get<double>(), 0);
+  if (!small.baseline.empty()) {
+    EXPECT_GT(figures["baselines"][small.baseline][small.figure].get<double>(), 0);
+  }
+
+  for (const std::string out : {"a", "b"}) ASSERT_EQ(run("generate run --count 5 --seed 3 --out " + out).code, 0);
+  ASSERT_EQ(run("generate run --count 5 --seed 4 --out c").code, 0);
+  EXPECT_EQ(read_text(path("a.png")), read_text(path("b.png")));
+  EXPECT_NE(read_text(path("a.png")), read_text(path("c.png")));
+  const Tensor picture = data::read_picture(path("a") / "00004.png");
+  EXPECT_EQ(picture.shape(), (Shape{28, 28, 1}));
+
+  const auto refused = [&](const std::string& arguments, const std::string& why) {
+    const Ran ran = run("generate run " + arguments);
+    EXPECT_EQ(ran.code, 2) << arguments;
+    EXPECT_NE(ran.err.find(why), std::string::npos) << ran.err;
+  };
+  refused("--count 0", "count");
+  refused("--class Sock", "class");
+  refused("--prompt Whale", "prompt");
+  const Ran predicted = run("predict run");
+  EXPECT_EQ(predicted.code, 4) << predicted.err;
+}
+
+INSTANTIATE_TEST_SUITE_P(Each, Systems, ::testing::Values("vae"), [](const auto& info) { return info.param; });
+
+TEST(SystemTable, EveryRowHasAShortFormAndDocumentation) {
+  for (const SystemRow& row : systems()) {
+    EXPECT_TRUE(shorts().contains(std::string(row.name))) << row.name;
+    for (const std::string_view text : {row.summary, row.formula, row.when, row.source}) EXPECT_FALSE(text.empty());
+    for (const OptionDoc& option : row.options) EXPECT_FALSE(option.doc.empty()) << option.name;
+  }
+}
+
+class SystemConfig : public CommandTest {};
+
+TEST_F(SystemConfig, ASystemTakesThePlaceOfModelAndLoss) {
+  write_table("t.csv");
+  const auto refused = [&](const std::string& text, const std::string& why) {
+    write("s.toml", "[data]\ntrain = \"t.csv\"\ntarget = \"y\"\n" + text);
+    const Ran ran = run("train s.toml");
+    EXPECT_EQ(ran.code, 2) << ran.err;
+    EXPECT_NE(ran.err.find(why), std::string::npos) << ran.err;
+  };
+  refused("[system]\nkind = \"vea\"\n", "vae");
+  refused("[system]\nwidth = 3\n", "no kind");
+  refused("[system]\nkind = \"vae\"\n[model]\nkind = \"mlp\"\n", "[system] beside [model]");
+  refused("[system]\nkind = \"vae\"\nwidth = 0\n", "width = 0");
+  refused("[system]\nkind = \"vae\"\n", "Wanted: images");
+  write("s.toml", "[data]\ntrain = \"t.csv\"\ntarget = \"y\"\n[system]\nkind = \"vae\"\n");
+  for (const char* command : {"lr s.toml", "inspect s.toml", "train s.toml --cv 2"}) {
+    const Ran ran = run(command);
+    EXPECT_EQ(ran.code, 2) << command;
+    EXPECT_NE(ran.err.find("vae is a system"), std::string::npos) << ran.err;
+  }
+}
+
+}  // namespace
+}  // namespace thalweg::testing

@@ -1,0 +1,36 @@
+#include "run/media_log.hpp"
+
+#include <gtest/gtest.h>
+
+#include "temporary_folder.hpp"
+
+namespace thalweg {
+namespace {
+
+TEST(MediaLog, WhatWasShownComesBackByNameAndAResumeTakesTheRestBack) {
+  const testing::TemporaryFolder folder;
+  for (std::int64_t epoch : {1, 2, 3}) {
+    MediaLog log(folder / "");  // a sitting each
+    log.add(epoch, 10 * epoch,
+            {{"said", Medium::text("at " + std::to_string(epoch))},
+             {"drawn/../x", Medium::pictures(Tensor({1, 2, 2, 1}))}});
+  }
+  MediaLog log(folder / "");
+  std::vector<MediaSeries> series = log.series();
+  ASSERT_EQ(series.size(), 2u);
+  EXPECT_EQ(series[0].name, "said");
+  ASSERT_EQ(series[0].moments.size(), 3u);
+  EXPECT_EQ(series[0].moments[2].medium.bytes, "at 3");
+  EXPECT_EQ(series[1].moments[0].medium.kind, Medium::Kind::pictures);
+  log.cut_after(20);
+  EXPECT_EQ(log.series()[0].moments.size(), 2u);
+
+  std::filesystem::remove(folder / "media/000000010-1.txt");
+  folder.write("media.jsonl", testing::read_text(folder / "media.jsonl") + "{\"epoch\": 3, \"na");
+  series = log.series();  // a file that is gone, and a line that was cut off
+  EXPECT_EQ(series[0].moments.size(), 1u);
+  EXPECT_EQ(series[1].moments.size(), 2u);
+}
+
+}  // namespace
+}  // namespace thalweg
