@@ -7,6 +7,8 @@
 #include "cli/opened.hpp"
 #include "cli/outcome.hpp"
 #include "cli/output.hpp"
+#include "cli/session.hpp"
+#include "cli/texts.hpp"
 #include "core/error.hpp"
 #include "core/numbers.hpp"
 #include "run/data_record.hpp"
@@ -113,6 +115,7 @@ bool is_stopped(const fs::path& folder) {
 }
 
 int run(const EvaluateArguments& arguments, const Context& context) {
+  if (const auto texts = text_run(arguments.run)) return evaluate_texts(*texts, arguments.data, context);
   const bool whole = arguments.data.empty() && arguments.images.empty() && arguments.labels.empty();
   if (whole && is_stopped(arguments.run)) return evaluate_stopped(arguments, context);
   const Model model = Model::load(arguments.run, context.registry);
