@@ -184,17 +184,11 @@ void write_report(Session& session, const Config& config, const std::string& nam
       .environment = {{"version", THALWEG_VERSION},
                       {"threads", std::to_string(config.train.threads > 0 ? config.train.threads : default_threads())},
                       {"instruction set", std::string(instruction_set())}}};
-<<<<<<< HEAD
   if (!measured.empty()) {
     add_predictions(report, session, measured.back());
     add_explanations(report, session, measured.back());
   }
-||||||| 179854a
-  if (!measured.empty()) add_predictions(report, session, measured.back());
-=======
-  if (!measured.empty()) add_predictions(report, session, measured.back());
   report.media = MediaLog(folder.path()).series();
->>>>>>> systems
   write_atomically(folder.report(), report_html(report));
 }
 
@@ -382,34 +376,18 @@ void finish_run(Session& session, const Config& config, const std::string& name,
   const Outcome outcome = outcome_of(session, config, name, folder, history, context.registry);
   if (!outcome.baselines.empty()) save_baselines(folder.baselines(), outcome.baselines);
   // last: a folder with a model in it is a run that has finished
-<<<<<<< HEAD
-  save_model(folder.model(), session.recipe, session.trainer.state());
-  emit_outcome(session, folder, outcome, history, context);
-}
-
-void report_again(Session& session, const Config& config, const std::string& name, const RunFolder& folder,
-                  const History& history, const Context& context) {
-  emit_outcome(session, folder, outcome_of(session, config, name, folder, history, context.registry), history, context);
-||||||| 179854a
-  save_model(folder.model(), session.recipe, session.trainer.state());
-  if (context.json) {
-    emit_json(session, folder, measured, history, verdict);
-  } else {
-    emit_text(session, folder, measured, history, verdict);
-  }
-=======
   const State& state = session.trainer.state();
   if (session.system) {
     save_system(folder.model(), config.system, session.recipe.preprocessing, state);
   } else {
     save_model(folder.model(), session.recipe, state);
   }
-  if (context.json) {
-    emit_json(session, folder, measured, history, verdict);
-  } else {
-    emit_text(session, folder, measured, history, verdict);
-  }
->>>>>>> systems
+  emit_outcome(session, folder, outcome, history, context);
+}
+
+void report_again(Session& session, const Config& config, const std::string& name, const RunFolder& folder,
+                  const History& history, const Context& context) {
+  emit_outcome(session, folder, outcome_of(session, config, name, folder, history, context.registry), history, context);
 }
 
 }  // namespace thalweg::cli

@@ -8,7 +8,7 @@ namespace thalweg::cli {
 struct TrainArguments {
   ConfigArguments config;
   std::string out;
-  bool resume = false, print_config = false, dry_run = false;
+  bool resume = false, online = false, print_config = false, dry_run = false;
   std::int64_t stop_after = 0, folds = 0;
 };
 

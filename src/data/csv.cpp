@@ -187,8 +187,9 @@ void check_header(const std::vector<std::string>& header, const std::string& fil
 CsvReader::CsvReader(const std::filesystem::path& path, std::optional<char> separator, bool header) : file_(path) {
   start(separator, header);
 }
-CsvReader::CsvReader(int descriptor, std::string name, std::optional<char> separator, bool header)
-    : file_(descriptor, std::move(name)) {
+CsvReader::CsvReader(int descriptor, std::string name, std::optional<char> separator, bool header,
+                     std::function<bool()> interrupted)
+    : file_(descriptor, std::move(name), std::move(interrupted)) {
   start(separator, header);
 }
 CsvReader::~CsvReader() = default;

@@ -26,8 +26,10 @@ class CsvReader {
   /// Without a separator, it is the one of comma, semicolon and tab that the first line has most of. Without a header,
   /// the columns are called "column 1", "column 2", ...
   explicit CsvReader(const std::filesystem::path& path, std::optional<char> separator = {}, bool header = true);
-  /// From a descriptor of the caller's, which stays open: `CsvReader(0, "standard input")`.
-  CsvReader(int descriptor, std::string name, std::optional<char> separator = {}, bool header = true);
+  /// From a descriptor of the caller's, which stays open: `CsvReader(0, "standard input")`. Once `interrupted` says so,
+  /// waiting for more ends, as if the file ended there.
+  CsvReader(int descriptor, std::string name, std::optional<char> separator = {}, bool header = true,
+            std::function<bool()> interrupted = {});
   ~CsvReader();
   CsvReader(const CsvReader&) = delete;
   CsvReader& operator=(const CsvReader&) = delete;

@@ -1,6 +1,7 @@
 #include "data/file.hpp"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -27,7 +28,8 @@ File::File(const std::filesystem::path& path)
   }
 }
 
-File::File(int descriptor, std::string name) : descriptor_(descriptor), owned_(false), name_(std::move(name)) {
+File::File(int descriptor, std::string name, std::function<bool()> interrupted)
+    : descriptor_(descriptor), owned_(false), name_(std::move(name)), interrupted_(std::move(interrupted)) {
   look();
 }
 
@@ -55,8 +57,19 @@ std::size_t File::read_at(std::int64_t place, std::span<std::byte> into) const {
   return done;
 }
 
+/// Waits until there is something to read; false where it is interrupted.
+bool File::wait() const {
+  constexpr int patience = 100;  // milliseconds
+  pollfd waiting{descriptor_, POLLIN, 0};
+  do {
+    if (interrupted_()) return false;
+  } while (::poll(&waiting, 1, patience) <= 0);
+  return true;
+}
+
 std::size_t File::read_some(std::span<std::byte> into) const {
   while (true) {
+    if (interrupted_ && !wait()) return 0;
     const auto got = ::read(descriptor_, into.data(), into.size());
     if (got >= 0) return static_cast<std::size_t>(got);
     if (errno != EINTR) fail<IoError>("[data] cannot read '{}': {}", name_, std::strerror(errno));

@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <span>
 #include <string>
 
@@ -13,8 +14,9 @@ namespace thalweg::data {
 class File {
  public:
   explicit File(const std::filesystem::path& path);
-  /// A descriptor of the caller's (standard input), which stays open.
-  File(int descriptor, std::string name);
+  /// A descriptor of the caller's (standard input), which stays open. Where `interrupted` is given and says so, waiting
+  /// for more ends, as if the file ended there.
+  File(int descriptor, std::string name, std::function<bool()> interrupted = {});
   ~File();
   File(const File&) = delete;
   File& operator=(const File&) = delete;
@@ -30,11 +32,13 @@ class File {
 
  private:
   void look();
+  [[nodiscard]] bool wait() const;
 
   int descriptor_;
   bool owned_;
   std::string name_;
   std::int64_t size_ = -1;
+  std::function<bool()> interrupted_;
 };
 
 }  // namespace thalweg::data

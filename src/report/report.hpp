@@ -36,15 +36,12 @@ struct PictureRow {
   std::vector<std::vector<std::byte>> pngs;
 };
 
-<<<<<<< HEAD
 /// A row that the model was most wrong about.
 struct WorstRow {
   std::string place, truth, predicted;  ///< "line 17", "yes", "no (0.98)"
   double loss = 0;
 };
 
-||||||| 179854a
-=======
 /// What a run showed under one name, at moments in their order.
 struct MediaMoment {
   std::int64_t epoch = 0, step = 0;  ///< 0 and 0: when it had ended
@@ -55,7 +52,6 @@ struct MediaSeries {
   std::vector<MediaMoment> moments;
 };
 
->>>>>>> systems
 /// What a report shows. A part that is empty is left out. Texts are plain: the report escapes them.
 struct ReportData {
   std::string title = {};     ///< of the run: "houses"
@@ -68,16 +64,10 @@ struct ReportData {
   std::string evaluated_on = {};                                ///< "test, 10,000 rows"
   std::optional<ReportConfusion> confusion = {};
   std::optional<PredictedAgainstTrue> predictions = {};
-<<<<<<< HEAD
-  std::vector<std::pair<std::string, double>> importance = {};        ///< of each feature, the most important first
-  std::vector<WorstRow> worst = {};                                   ///< the worst first
-  std::vector<PictureRow> pictures = {};                              ///< "noisy", "denoised", "clean"
-||||||| 179854a
-  std::vector<PictureRow> pictures = {};  ///< "noisy", "denoised", "clean"
-=======
-  std::vector<PictureRow> pictures = {};  ///< "noisy", "denoised", "clean"
+  std::vector<std::pair<std::string, double>> importance = {};  ///< of each feature, the most important first
+  std::vector<WorstRow> worst = {};                             ///< the worst first
+  std::vector<PictureRow> pictures = {};                        ///< "noisy", "denoised", "clean"
   std::vector<MediaSeries> media = {};
->>>>>>> systems
   std::vector<ParameterEntry> parameters = {};                        ///< Layout::entries
   std::string config = {};                                            ///< resolved, as TOML
   std::vector<std::pair<std::string, std::string>> environment = {};  ///< ("version", "0.1.0"), ("threads", "2"), ...

@@ -126,15 +126,6 @@ bool RunFolder::finished(const fs::path& path) {
   return fs::exists(path / "report.html") && !fs::exists(path / "metrics.jsonl");  // a folder of variants
 }
 
-<<<<<<< HEAD
-namespace {
-
-/// A convenience: where links cannot be made, there is none. Gives what it named before.
-fs::path name_latest(const fs::path& folder, const fs::path& target) {
-||||||| 179854a
-/// A convenience: where links cannot be made, there is none.
-void RunFolder::name_latest() const {
-=======
 fs::path model_file(const fs::path& path) {
   if (!fs::is_directory(path)) return path;
   if (RunFolder::finished(path) && !fs::exists(path / "model.safetensors")) {
@@ -146,9 +137,10 @@ fs::path model_file(const fs::path& path) {
                    shell_quoted(path.string()));
 }
 
-/// A convenience: where links cannot be made, there is none.
-void RunFolder::name_latest() const {
->>>>>>> systems
+namespace {
+
+/// A convenience: where links cannot be made, there is none. Gives what it named before.
+fs::path name_latest(const fs::path& folder, const fs::path& target) {
   std::error_code ignored;
   const fs::path link = folder / "latest", fresh = folder / ".latest.new";
   if (fs::exists(link, ignored) && !fs::is_symlink(link, ignored)) return {};

@@ -7,6 +7,8 @@
 #include "cli/opened.hpp"
 #include "cli/outcome.hpp"
 #include "cli/output.hpp"
+#include "cli/session.hpp"
+#include "cli/texts.hpp"
 #include "core/error.hpp"
 #include "core/numbers.hpp"
 #include "run/data_record.hpp"
@@ -80,7 +82,6 @@ Measured given_data(const EvaluateArguments& arguments, const data::Preprocessin
           arguments.data.empty() ? arguments.images : arguments.data};
 }
 
-<<<<<<< HEAD
 /// The baselines of the run, where it left any and they read such data.
 std::vector<NamedMetrics> baselines_on(const EvaluateArguments& arguments, const Model& model, const Dataset& data) {
   const fs::path file = fs::path(arguments.run) / "baselines.safetensors";
@@ -117,31 +118,13 @@ bool is_stopped(const fs::path& folder) {
   return fs::exists(folder / "config.toml") && fs::exists(folder / "checkpoints") && !RunFolder::finished(folder);
 }
 
-int run(const EvaluateArguments& arguments, const Context& context) {
-  const bool whole = arguments.data.empty() && arguments.images.empty() && arguments.labels.empty();
-  if (whole && is_stopped(arguments.run)) return evaluate_stopped(arguments, context);
-  const Model model = Model::load(arguments.run, context.registry);
-  const Recipe& recipe = model.parts().recipe;
-||||||| 179854a
-int run(const EvaluateArguments& arguments, const Context& context) {
-  const Model model = Model::load(arguments.run, context.registry);
-  const Recipe& recipe = model.parts().recipe;
-  const bool own = arguments.data.empty() && arguments.images.empty() && arguments.labels.empty();
-=======
 /// Read as the trained model or system reads it; what was seen of it is said.
 Measured measured_data(const EvaluateArguments& arguments, const data::Preprocessing& preprocessing,
                        const Context& context) {
   const bool own = arguments.data.empty() && arguments.images.empty() && arguments.labels.empty();
->>>>>>> systems
   std::vector<std::string> warnings;
-<<<<<<< HEAD
-  const Measured measured = whole ? own_data(arguments, recipe, warnings) : given_data(arguments, recipe, warnings);
-||||||| 179854a
-  const Measured measured = own ? own_data(arguments, recipe, warnings) : given_data(arguments, recipe, warnings);
-=======
   Measured measured =
       own ? own_data(arguments, preprocessing, warnings) : given_data(arguments, preprocessing, warnings);
->>>>>>> systems
   for (const std::string& warning : warnings) {
     if (!context.quiet) say("warning: {}\n", warning);
   }
@@ -191,6 +174,9 @@ int run_system(const EvaluateArguments& arguments, const Context& context) {
 }
 
 int run(const EvaluateArguments& arguments, const Context& context) {
+  if (const auto texts = text_run(arguments.run)) return evaluate_texts(*texts, arguments.data, context);
+  const bool whole = arguments.data.empty() && arguments.images.empty() && arguments.labels.empty();
+  if (whole && is_stopped(arguments.run)) return evaluate_stopped(arguments, context);
   if (holds_system(arguments.run)) return run_system(arguments, context);
   const Model model = Model::load(arguments.run, context.registry);
   const Recipe& recipe = model.parts().recipe;
@@ -209,16 +195,8 @@ int run(const EvaluateArguments& arguments, const Context& context) {
     return 0;
   }
   nlohmann::ordered_json result{{"data", measured.name}, {"rows", evaluation.rows}};
-<<<<<<< HEAD
-  for (const auto& [name, value] : evaluation.metrics) result[name] = value;
-  for (const auto& [name, metrics] : baselines) {
-    for (const auto& [metric, value] : metrics) result["baselines"][name][metric] = value;
-  }
-||||||| 179854a
-  for (const auto& [name, value] : evaluation.metrics) result[name] = value;
-=======
   result.update(json_of(evaluation.metrics));
->>>>>>> systems
+  for (const auto& [name, metrics] : baselines) result["baselines"][name] = json_of(metrics);
   emit_line_of(result);
   return 0;
 }

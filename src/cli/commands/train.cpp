@@ -9,6 +9,7 @@
 #include "cli/output.hpp"
 #include "cli/session.hpp"
 #include "cli/sitting.hpp"
+#include "cli/texts.hpp"
 #include "cli/train.hpp"
 #include "core/error.hpp"
 #include "engine/norms.hpp"
@@ -180,6 +181,8 @@ int dry_run(LoadedConfig loaded, const Context& context) {
 
 int run(const TrainArguments& arguments, const Context& context) {
   const NamedTree named = read_arguments(arguments.config, context.registry);
+  if (is_text_classifier(named.tree)) return train_texts(arguments, named, context);
+  if (arguments.online) fail<UsageError>("[train] --online is for texts. Hint: format = \"texts\" in [data].");
   const bool asks = arguments.print_config || arguments.dry_run || arguments.folds > 0;
   if (!named.variants.empty() && !asks) return train_variants(arguments, named, context);
   LoadedConfig loaded = load(named, context.registry);
@@ -188,17 +191,11 @@ int run(const TrainArguments& arguments, const Context& context) {
     return 0;
   }
   if (arguments.dry_run || arguments.folds > 0) say_notes(context, loaded.source);
-<<<<<<< HEAD
+  if (arguments.folds > 0) refuse_system(loaded.config, "cv");
   if (arguments.folds > 0) {
     const fs::path out = arguments.out.empty() ? fs::path("runs") / (loaded.name + "-cv") : fs::path(arguments.out);
     return cross_validate(loaded, arguments.folds, out, context);
   }
-||||||| 179854a
-  if (arguments.folds > 0) return cross_validate(loaded, arguments.folds, context);
-=======
-  if (arguments.folds > 0) refuse_system(loaded.config, "cv");
-  if (arguments.folds > 0) return cross_validate(loaded, arguments.folds, context);
->>>>>>> systems
   if (arguments.dry_run) return dry_run(std::move(loaded), context);
   return train_one(arguments, named, std::move(loaded), context);
 }
@@ -216,6 +213,8 @@ void set_up(CLI::App& command, Context& context) {
   command.footer(examples);
   add_config_arguments(command, arguments->config);
   command.add_option("--out", arguments->out, "Run folder (runs/NAME)");
+  command.add_flag("--online", arguments->online,
+                   "Read texts once, from a file or standard input; predict each before it is learned");
   command.add_flag("--resume", arguments->resume, "Go on with the newest unfinished run");
   command.add_option("--stop-after", arguments->stop_after, "Stop after this step; the schedule keeps its horizon")
       ->check(in_range({.low = 1}));

@@ -1,0 +1,366 @@
+#include "cli/texts.hpp"
+
+#include <chrono>
+#include <cmath>
+#include <nlohmann/json.hpp>
+
+#include "cli/latencies.hpp"
+#include "cli/output.hpp"
+#include "cli/session.hpp"
+#include "cli/signals.hpp"
+#include "core/error.hpp"
+#include "core/random.hpp"
+#include "run/run.hpp"
+#include "store/atomic_file.hpp"
+
+namespace fs = std::filesystem;
+
+namespace thalweg::cli {
+
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+double seconds_since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
+
+/// Texts that were read, as sparse rows and class numbers.
+struct TextRows {
+  data::SparseRows rows;
+  std::vector<std::int32_t> targets;
+};
+
+/// All texts at a place; where the model counts how rare words are, that is applied.
+TextRows read_rows(const std::string& place, const data::LabelledTextOptions& options, TextClassifier& model) {
+  TextRows result;
+  const auto texts = data::open_texts(place, options);
+  while (const auto text = texts->next()) {
+    result.targets.push_back(data::class_number(model.classes(), text->label, *texts));
+    result.rows.add(model.row(text->text));
+  }
+  if (result.targets.empty()) fail<DataError>("[texts] {}: no texts", place);
+  return result;
+}
+
+/// Fits the weights of words to the training rows, which are counts so far, and applies them.
+void weigh_words(TextRows& train, TextClassifier& model) {
+  std::vector<float> weights = data::inverse_frequencies(train.rows, model.hasher().options().features);
+  for (std::int64_t row = 0; row < train.rows.rows(); ++row) {
+    const auto values = train.rows.values(row);
+    for (std::size_t i = 0; i < values.size(); ++i)
+      values[i] *= weights[static_cast<std::size_t>(train.rows[row].columns[i])];
+    data::normalise(values);
+  }
+  model.set_inverse_frequency(std::move(weights));
+}
+
+struct Measured {
+  Metrics metrics;
+  std::vector<NamedMetrics> baselines;
+  std::int64_t rows = 0;
+};
+
+/// The metrics of predictions of rows, beside always naming their commonest class.
+Measured measure(TextClassifier& model, const TextRows& data) {
+  model.linear().table().settle();
+  const std::int64_t rows = data.rows.rows(), classes = std::ssize(model.classes()),
+                     outputs = classes == 2 ? 1 : classes;
+  Tensor predictions({rows, outputs}, f32);
+  const auto into = predictions.mutable_values<float>();
+  double loss = 0, weight = 0;
+  std::vector<double> counts(static_cast<std::size_t>(classes), 0);
+  for (std::int64_t row = 0; row < rows; ++row) {
+    const data::SparseRow one = data.rows[row];
+    const std::int32_t target = data.targets[static_cast<std::size_t>(row)];
+    const auto predicted = model.linear().predict({&one, 1}, {&target, 1});
+    std::ranges::copy(predicted.predictions, into.begin() + row * outputs);
+    loss += predicted.loss;
+    weight += predicted.weight;
+    counts[static_cast<std::size_t>(target)] += 1;
+  }
+  Measured result;
+  result.rows = rows;
+  result.metrics.emplace_back("loss", loss / weight);
+  const Tensor targets = Tensor::from(data.targets, {rows});
+  for (const MetricRow& metric : metrics()) {
+    if (metric.serves(classes == 2 ? Task::binary : Task::multiclass))
+      result.metrics.emplace_back(metric.name, metric.compute(predictions, targets, std::nullopt));
+  }
+  const auto most = std::ranges::max_element(counts);
+  result.baselines = {{"always " + model.classes()[static_cast<std::size_t>(most - counts.begin())],
+                       {{"accuracy", *most / static_cast<double>(rows)}}}};
+  return result;
+}
+
+void emit_measured(const std::string& name, const Measured& measured, nlohmann::ordered_json first,
+                   const Context& context) {
+  if (!context.json) {
+    print_metrics(name, measured.metrics, fmt::format("{} texts", with_commas(measured.rows)), measured.baselines);
+    return;
+  }
+  first["rows"] = measured.rows;
+  for (const auto& [metric, value] : measured.metrics) first[metric] = value;
+  emit_line_of(first);
+}
+
+/// Where a run saves what it needs to go on, and what a finished run is.
+fs::path unfinished_model(const RunFolder& folder) { return folder.checkpoints() / "texts.safetensors"; }
+
+/// The folder to go on in. Of a stream, a run that came to the end of one may go on with another.
+RunFolder folder_to_resume(const TrainArguments& arguments, const NamedTree& named, const fs::path& wanted) {
+  if (named.run_folder) return RunFolder::open(named.folder);
+  if (!arguments.out.empty() && fs::exists(fs::path(arguments.out) / "config.toml"))
+    return RunFolder::open(arguments.out);
+  if (arguments.online && fs::exists(wanted / "config.toml")) return RunFolder::open(wanted);
+  if (const auto found = RunFolder::newest_unfinished(wanted)) return RunFolder::open(*found);
+  fail<UsageError>("[resume] there is no unfinished run {}. Hint: without --resume a new one begins.", wanted.string());
+}
+
+struct TextRun {
+  TextClassifierConfig config;
+  RunFolder folder;
+  TextClassifier model;
+  std::string fingerprint;
+  bool resumed = false;
+};
+
+TextRun start(const TrainArguments& arguments, const NamedTree& named, const Context& context) {
+  TextClassifierConfig config = read_text_classifier(named.tree, named.folder, context.registry);
+  const bool piped = arguments.online && config.train == "-";
+  if (piped && config.texts.classes.empty() && !arguments.resume)
+    fail<UsageError>(
+        "[texts] the classes of a stream are not known before it is read. Hint: classes = [\"ham\", \"spam\"] in "
+        "[data].");
+  const std::string fingerprint = config.fingerprint(arguments.online);
+  const fs::path wanted = arguments.out.empty() ? fs::path("runs") / named.name : fs::path(arguments.out);
+  if (arguments.resume) {
+    RunFolder folder = folder_to_resume(arguments, named, wanted);
+    if (!arguments.online && RunFolder::finished(folder.path()))
+      fail<UsageError>("[resume] {} has finished. Hint: without --resume a new run begins.", folder.path().string());
+    const fs::path saved = fs::exists(folder.model()) ? folder.model() : unfinished_model(folder);
+    if (!fs::exists(saved))
+      fail<UsageError>("[resume] {} was stopped before its model was saved. Hint: without --resume a new run begins.",
+                       folder.path().string());
+    TextClassifier model(config, TextClassifier::saved_classes(saved), context.registry);
+    model.restore(saved, fingerprint);
+    return {std::move(config), std::move(folder), std::move(model), fingerprint, true};
+  }
+  TextClassifier model(config, data::classes_of(config.train, config.texts), context.registry);
+  RunFolder folder = RunFolder::create(wanted);
+  write_atomically(folder.config(), config.toml());
+  return {std::move(config), std::move(folder), std::move(model), fingerprint};
+}
+
+int say_stopped(const TextRun& run, const std::string& options, int signal, std::int64_t step, const Context& context) {
+  const std::string command =
+      fmt::format("thalweg train {}{} --resume", shell_quoted(run.folder.path().string()), options);
+  if (context.json) {
+    emit_line_of(nlohmann::ordered_json{
+        {"run", as_utf8(run.folder.path().string())}, {"stopped_at", step}, {"resume", command}});
+  } else {
+    emit("stopped at step {}; the model is saved\nto go on: {}\n", with_commas(step), command);
+  }
+  return signal != 0 ? 128 + signal : 0;
+}
+
+void test_at_end(TextRun& run, const Context& context) {
+  nlohmann::ordered_json line{{"run", as_utf8(run.folder.path().string())},
+                              {"parameters", run.model.linear().parameters()}};
+  if (run.config.test.empty()) {
+    if (context.json) emit_line_of(line);
+  } else {
+    emit_measured("test", measure(run.model, read_rows(run.config.test, run.config.texts, run.model)), line, context);
+  }
+  if (!context.json) {
+    emit("model  {} parameters, in {}\n", with_commas(run.model.linear().parameters()),
+         shown(run.folder.model().string()));
+  }
+}
+
+// --- in passes ---
+
+/// The rows of a step, in the order of its epoch.
+class Batches {
+ public:
+  Batches(const TextRows& data, const TextClassifierConfig& config) : data_(data), config_(config) {}
+  [[nodiscard]] std::int64_t in_epoch() const {
+    return (data_.rows.rows() + config_.batch_size - 1) / config_.batch_size;
+  }
+  void at_step(std::int64_t step, std::vector<data::SparseRow>& rows, std::vector<std::int32_t>& targets) {
+    const std::int64_t epoch = step / in_epoch(), first = step % in_epoch() * config_.batch_size;
+    if (epoch != epoch_) {
+      order_ =
+          shuffled(RandomKey{config_.seed}.fold("order").fold(static_cast<std::uint64_t>(epoch)), data_.rows.rows());
+      epoch_ = epoch;
+    }
+    rows.clear();
+    targets.clear();
+    for (std::int64_t i = first; i < std::min(first + config_.batch_size, data_.rows.rows()); ++i) {
+      const std::int64_t row = order_[static_cast<std::size_t>(i)];
+      rows.push_back(data_.rows[row]);
+      targets.push_back(data_.targets[static_cast<std::size_t>(row)]);
+    }
+  }
+
+ private:
+  const TextRows& data_;
+  const TextClassifierConfig& config_;
+  std::int64_t epoch_ = -1;
+  std::vector<std::int64_t> order_;
+};
+
+int train_in_passes(TextRun& run, const TrainArguments& arguments, const Context& context) {
+  const TextClassifierConfig& config = run.config;
+  TextRows train = read_rows(config.train, config.texts, run.model);
+  if (config.hashing.weighting == "tfidf" && !run.resumed) weigh_words(train, run.model);
+  if (!context.quiet && !context.json) {
+    say("{} texts of {} classes, {} columns, {} entries; {} parameters\n", with_commas(train.rows.rows()),
+        run.model.classes().size(), with_commas(config.hashing.features), with_commas(train.rows.entries()),
+        with_commas(run.model.linear().parameters()));
+  }
+  const SignalWatch signals;
+  const Optimizer optimizer = config.make_optimizer(context.registry);
+  Batches batches(train, config);
+  const std::int64_t total = config.epochs * batches.in_epoch();
+  std::vector<data::SparseRow> rows;
+  std::vector<std::int32_t> targets;
+  RowTable& table = run.model.linear().table();
+  double loss = 0, weight = 0;
+  const auto begin = Clock::now();
+  while (table.steps() < total) {
+    const std::int64_t step = table.steps();
+    batches.at_step(step, rows, targets);
+    const Progress progress{.step = step, .total = total, .steps_per_epoch = batches.in_epoch()};
+    const auto learned = run.model.linear().learn(rows, targets, optimizer.lr * optimizer.schedule.factor(progress),
+                                                  optimizer.schedule.momentum(progress));
+    loss += learned.loss;
+    weight += learned.weight;
+    const bool stop = signals.received() != 0 || table.steps() == arguments.stop_after;
+    if (stop || table.steps() % config.save_every == 0) run.model.save(unfinished_model(run.folder), run.fingerprint);
+    if (stop && table.steps() < total) return say_stopped(run, "", signals.received(), table.steps(), context);
+    if (table.steps() % batches.in_epoch() != 0) continue;
+    if (!context.quiet) {
+      say("epoch {}/{}  loss {}  {}\n", table.steps() / batches.in_epoch(), config.epochs, figure(loss / weight),
+          duration_text(seconds_since(begin)));
+    }
+    loss = weight = 0;
+  }
+  table.settle();
+  run.model.save(run.folder.model(), run.fingerprint);
+  test_at_end(run, context);
+  return 0;
+}
+
+// --- as they come ---
+
+/// Progressive metrics, over all rows so far.
+nlohmann::ordered_json progressive_json(const ProgressiveSums& sums) {
+  return {{"rows", sums.rows},
+          {"accuracy", sums.right / sums.rows},
+          {"loss", sums.loss / sums.rows},
+          {"commonest_class", sums.commonest_right / sums.rows}};
+}
+
+std::string progressive_text(const ProgressiveSums& sums) {
+  return fmt::format("rows {}  accuracy {} (the commonest class: {})  loss {}",
+                     with_commas(static_cast<std::int64_t>(sums.rows)), figure(sums.right / sums.rows),
+                     figure(sums.commonest_right / sums.rows), figure(sums.loss / sums.rows));
+}
+
+void report_stream(const TextRun& run, const Context& context, double rows_a_second, const Latencies& times) {
+  const ProgressiveSums& sums = run.model.progressive;
+  const double median = times.quantile(.5), late = times.quantile(.99);
+  if (context.json) {
+    nlohmann::ordered_json line = progressive_json(sums);
+    line["rows_a_second"] = rows_a_second;
+    line["seconds_to_learn"] = {{"median", median}, {"p99", late}};
+    emit_line_of(line);
+  } else {
+    emit("{}\n{} rows a second; from a row to its learned step {:.1f} us (median), {:.1f} us (99th percentile)\n",
+         progressive_text(sums), with_commas(static_cast<std::int64_t>(rows_a_second)), median * 1e6, late * 1e6);
+  }
+}
+
+void check_online(const TextClassifierConfig& config) {
+  if (config.schedule.kind != "constant")
+    fail<UsageError>("[schedule] kind = '{}'. Wanted: constant, for a stream has no end that is known",
+                     config.schedule.kind);
+  if (config.hashing.weighting == "tfidf")
+    fail<UsageError>(
+        "[data] weighting = 'tfidf'. Wanted: counts or log; how rare a word is would have to be known before the "
+        "stream is read");
+}
+
+int train_online(TextRun& run, const TrainArguments& arguments, const Context& context) {
+  check_online(run.config);
+  const SignalWatch signals;
+  const auto texts = data::open_texts(run.config.train, run.config.texts, [&] { return signals.received() != 0; });
+  RowTable& table = run.model.linear().table();
+  const double lr = run.config.make_optimizer(context.registry).lr;
+  std::int64_t to_skip =
+      run.resumed && run.config.train != "-" ? table.steps() : 0;  // a file is read from where it was left
+  Latencies times;
+  const auto begin = Clock::now();
+  bool stopped = false;
+  while (!stopped) {
+    const auto text = texts->next();
+    stopped = signals.received() != 0;  // the text may be cut off then
+    if (!text || stopped) break;
+    if (to_skip > 0) {
+      --to_skip;
+      continue;
+    }
+    const auto arrived = Clock::now();
+    const std::int32_t target = data::class_number(run.model.classes(), text->label, *texts);
+    const data::SparseRow row = run.model.row(text->text);
+    const auto learned = run.model.linear().learn({&row, 1}, {&target, 1}, lr);
+    times.add(std::chrono::duration_cast<std::chrono::nanoseconds>(Clock::now() - arrived).count());
+    run.model.progressive.add(learned.predictions, target, learned.loss);
+    if (table.steps() % run.config.save_every == 0) run.model.save(run.folder.model(), run.fingerprint);
+    if (table.steps() % run.config.report_every == 0 && !context.quiet)
+      say("{}\n", progressive_text(run.model.progressive));
+    stopped = table.steps() == arguments.stop_after;
+  }
+  const double seconds = seconds_since(begin);
+  if (table.steps() == 0) fail<DataError>("[texts] {}: no rows were learned", run.config.train);
+  run.model.save(run.folder.model(), run.fingerprint);
+  report_stream(run, context, static_cast<double>(times.count()) / seconds, times);
+  if (stopped) return say_stopped(run, " --online", signals.received(), table.steps(), context);
+  test_at_end(run, context);
+  return 0;
+}
+
+}  // namespace
+
+int train_texts(const TrainArguments& arguments, const NamedTree& named, const Context& context) {
+  if (arguments.print_config) {
+    emit(read_text_classifier(named.tree, named.folder, context.registry).toml());
+    return 0;
+  }
+  if (arguments.dry_run || arguments.folds > 0 || !named.variants.empty())
+    fail<UsageError>("[texts] --dry-run, --cv and variants are not for classifiers of texts");
+  TextRun run = start(arguments, named, context);
+  return arguments.online ? train_online(run, arguments, context) : train_in_passes(run, arguments, context);
+}
+
+std::optional<fs::path> text_run(const std::string& path) {
+  const fs::path config = fs::path(path) / "config.toml";
+  if (!fs::exists(config) || !is_text_classifier(read_toml(config))) return std::nullopt;
+  return path;
+}
+
+int evaluate_texts(const fs::path& folder, const std::string& place, const Context& context) {
+  const TextClassifierConfig config = read_text_classifier(read_toml(folder / "config.toml"), folder, context.registry);
+  const fs::path file = folder / "model.safetensors";
+  if (!fs::exists(file))
+    fail<ModelError>("[evaluate] {} has no model yet. Hint: thalweg train {} --resume", folder.string(),
+                     shell_quoted(folder.string()));
+  const std::string& data = place.empty() ? config.test : place;
+  if (data.empty()) fail<UsageError>("[evaluate] {} has no test texts. Hint: --data PLACE.", folder.string());
+  TextClassifier model(config, TextClassifier::saved_classes(file), context.registry);
+  model.restore(file);
+  emit_measured(place.empty() ? "test" : place, measure(model, read_rows(data, config.texts, model)), {{"data", data}},
+                context);
+  return 0;
+}
+
+}  // namespace thalweg::cli

@@ -1,0 +1,59 @@
+#pragma once
+// Texts as bags of words, without a vocabulary: a word's hash says which column counts it.
+
+#include <string>
+#include <string_view>
+
+#include "data/sparse_rows.hpp"
+#include "thalweg/options.hpp"
+
+namespace thalweg::data {
+
+/// MurmurHash3 of 32 bits (Appleby 2011).
+[[nodiscard]] std::uint32_t murmur3(std::string_view bytes, std::uint32_t seed = 0);
+
+/// The part of `[data]` that says what is counted in a text.
+struct HashingOptions {
+  std::int64_t features = 1 << 18;
+  std::int64_t ngrams = 1;
+  std::string weighting = "counts";
+
+  [[nodiscard]] Fields fields();
+  friend bool operator==(const HashingOptions&, const HashingOptions&) = default;
+};
+
+/// Signed feature hashing (Weinberger et al. 2009). A word is two or more letters, digits or underscores in a row;
+/// bytes beyond ASCII count as letters, and only ASCII is brought to lower case. With h the hash of a word, or of n
+/// neighbouring words with blanks between them, as a signed number, column |h| mod features counts it, upwards where
+/// h >= 0 and downwards otherwise, so that words which meet in a column cancel on average. Of texts in ASCII the rows
+/// are those of scikit-learn's HashingVectorizer with the same features and n-grams.
+class TextHasher {
+ public:
+  explicit TextHasher(const HashingOptions& options) : options_(options) {}
+
+  /// The weighted counts of a text, of length 1 (a text without words is a row without entries). `inverse_frequency`,
+  /// one number a column, multiplies them first where it is not empty. The row is valid until the next call.
+  [[nodiscard]] SparseRow operator()(std::string_view text, std::span<const float> inverse_frequency = {});
+  [[nodiscard]] const HashingOptions& options() const { return options_; }
+
+ private:
+  void find_words(std::string_view text);
+  void count(std::uint32_t hash);
+  void sum_columns();
+
+  HashingOptions options_;
+  std::string words_;                                      // in lower case, a blank behind each
+  std::vector<std::pair<std::size_t, std::size_t>> ends_;  // where each begins and ends there
+  std::vector<std::pair<std::int32_t, float>> counted_;    // a column, and 1 or -1
+  std::vector<std::int32_t> columns_;
+  std::vector<float> values_;
+};
+
+/// Brings the entries to a Euclidean length of 1; zeros stay.
+void normalise(std::span<float> values);
+
+/// How rare the words of a column are: log((1 + n) / (1 + m)) + 1 where m of n texts have an entry there (Sparck Jones
+/// 1972; smoothed as scikit-learn's TfidfTransformer is).
+[[nodiscard]] std::vector<float> inverse_frequencies(const SparseRows& rows, std::int64_t features);
+
+}  // namespace thalweg::data

@@ -1,0 +1,53 @@
+#pragma once
+// Texts with a class each, one at a time: a folder with a folder for each class, a CSV table, or lines.
+
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "thalweg/options.hpp"
+
+namespace thalweg::data {
+
+/// The part of `[data]` that says where texts and their classes stand.
+struct LabelledTextOptions {
+  std::string layout = "auto";
+  std::string text = "text", target = "class";
+  std::vector<std::string> classes = {};
+
+  [[nodiscard]] Fields fields();
+};
+
+/// A text and its class, valid until the next one is read.
+struct LabelledText {
+  std::string_view text, label;
+};
+
+class LabelledTexts {
+ public:
+  virtual ~LabelledTexts() = default;
+  /// The next one; nothing at the end. Throws DataError with file and line.
+  [[nodiscard]] virtual std::optional<LabelledText> next() = 0;
+  /// Where the present one stands, as messages say it.
+  [[nodiscard]] virtual std::string where() const = 0;
+};
+
+/// Opens a path, or standard input where it is "-". A folder has a folder for each class with a text a file, a file is
+/// a table (.csv, .tsv, .gz) with columns for text and class, or lines of a class, a blank or a tab, and a text
+/// (.txt). Waiting for standard input ends once `interrupted` says so; a text that was not whole then is handed out as
+/// the last. Throws UsageError where there is none, DataError where it has no such columns.
+[[nodiscard]] std::unique_ptr<LabelledTexts> open_texts(const std::string& path, const LabelledTextOptions& options,
+                                                        const std::function<bool()>& interrupted = {});
+
+/// The classes that the options name, or else those that are there, sorted: a folder's folders, a file's labels.
+/// Throws DataError where there are fewer than two.
+[[nodiscard]] std::vector<std::string> classes_of(const std::string& path, const LabelledTextOptions& options);
+
+/// The number of a class. Throws DataError, naming those there are, for another one.
+[[nodiscard]] std::int32_t class_number(const std::vector<std::string>& classes, std::string_view label,
+                                        const LabelledTexts& texts);
+
+}  // namespace thalweg::data

@@ -1,0 +1,73 @@
+#pragma once
+// A classifier of texts: hashed words and a linear model of them, what a configuration says of it, and its file.
+
+#include <filesystem>
+
+#include "data/hashed_text.hpp"
+#include "data/labelled_texts.hpp"
+#include "run/config.hpp"
+#include "sparse/linear.hpp"
+
+namespace thalweg {
+
+/// A configuration whose `[data]` has format = "texts".
+struct TextClassifierConfig {
+  std::uint64_t seed = 1;
+  std::string train = {}, test = {};  ///< places: a path, or "-" for standard input
+  data::LabelledTextOptions texts = {};
+  data::HashingOptions hashing = {};
+  Choice loss = {}, optimizer = {}, schedule = {};
+  std::int64_t epochs = 10, batch_size = 32, save_every = 100'000, report_every = 1000;
+
+  [[nodiscard]] Fields data_fields();
+  [[nodiscard]] Fields train_fields();
+  [[nodiscard]] std::string toml() const;
+  /// What decides the result, but for the data.
+  [[nodiscard]] std::string fingerprint(bool online) const;
+  [[nodiscard]] Optimizer make_optimizer(const Registry& registry) const;
+};
+
+[[nodiscard]] bool is_text_classifier(const ConfigTree& tree);
+/// Throws UsageError, with file and line where they are known, for what is unknown, of a wrong type or out of range.
+[[nodiscard]] TextClassifierConfig read_text_classifier(const ConfigTree& tree, const std::filesystem::path& folder,
+                                                        const Registry& registry);
+
+/// Sums over rows that were predicted before they were learned.
+struct ProgressiveSums {
+  double rows = 0, right = 0, loss = 0;
+  std::vector<double> of_class = {};  ///< how many rows of each class there were
+  double commonest_right = 0;         ///< by always naming the class that was the commonest so far
+
+  void add(std::span<const float> prediction, std::int32_t target, double loss_of_row);
+};
+
+/// The classes that probabilities (rows, outputs) name: of two classes there is one output.
+[[nodiscard]] std::int32_t predicted_class(std::span<const float> probabilities);
+
+class TextClassifier {
+ public:
+  TextClassifier(const TextClassifierConfig& config, std::vector<std::string> classes, const Registry& registry);
+
+  [[nodiscard]] data::SparseRow row(std::string_view text) { return hasher_(text, inverse_frequency_); }
+  [[nodiscard]] data::TextHasher& hasher() { return hasher_; }
+  [[nodiscard]] SparseLinear& linear() { return linear_; }
+  [[nodiscard]] const std::vector<std::string>& classes() const { return classes_; }
+  void set_inverse_frequency(std::vector<float> weights) { inverse_frequency_ = std::move(weights); }
+  ProgressiveSums progressive;  ///< over all sittings
+
+  /// Everything that the next step and a prediction depend on. `fingerprint` is kept with it.
+  void save(const std::filesystem::path& path, const std::string& fingerprint) const;
+  /// Goes on from a file. Throws ModelError for another classifier's; UsageError where a fingerprint is given and the
+  /// file's is another, naming the difference.
+  void restore(const std::filesystem::path& path, const std::optional<std::string>& fingerprint = {});
+  /// The classes of a saved model. Throws ModelError for a file that is no classifier of texts.
+  [[nodiscard]] static std::vector<std::string> saved_classes(const std::filesystem::path& path);
+
+ private:
+  std::vector<std::string> classes_;
+  data::TextHasher hasher_;
+  std::vector<float> inverse_frequency_;  // empty where it does not count
+  SparseLinear linear_;
+};
+
+}  // namespace thalweg

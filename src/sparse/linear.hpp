@@ -1,0 +1,58 @@
+#pragma once
+// A linear model of rows with few entries: a step costs what it touches.
+
+#include "data/sparse_rows.hpp"
+#include "sparse/row_table.hpp"
+#include "thalweg/loss.hpp"
+
+namespace thalweg {
+
+/// outputs = row * weight + bias, with weight (features, outputs) and bias (outputs), which start at 0. All work is
+/// done by the calling thread in the order of the rows, so the bits do not depend on how many threads there are.
+class SparseLinear {
+ public:
+  SparseLinear(std::int64_t features, std::int64_t outputs, LossFunction loss, Optimizer optimizer);
+
+  /// What was predicted of the rows before they were learned: probabilities, (rows, outputs); and their loss.
+  struct Learned {
+    std::span<const float> predictions;
+    double loss = 0, weight = 0;  ///< a sum over the rows, and what makes it a mean
+    double gradient_norm = 0;
+  };
+  /// Predicts the rows, then takes one step on them. Targets are class numbers. Throws NumericError, naming the step.
+  Learned learn(std::span<const data::SparseRow> rows, std::span<const std::int32_t> targets, double lr,
+                std::optional<double> momentum = {});
+  /// The same without the step.
+  [[nodiscard]] Learned predict(std::span<const data::SparseRow> rows, std::span<const std::int32_t> targets);
+
+  [[nodiscard]] RowTable& table() { return table_; }
+  [[nodiscard]] const RowTable& table() const { return table_; }
+  [[nodiscard]] std::int64_t parameters() const { return table_.values().size(); }
+
+ private:
+  /// Loss, its gradient by the outputs, and predictions, for so many rows.
+  struct Head {
+    std::optional<Program> program;
+    Block arena;
+    std::vector<float> outputs, gradient, predictions, values;  // the last: targets of two classes
+    std::vector<std::int32_t> labels;
+    double sums[2] = {};
+    Program::Calls calls = {};
+  };
+  Head& head_for(std::int64_t rows);
+  void trace(Head& head, std::int64_t rows) const;
+  Head& forward(std::span<const data::SparseRow> rows, std::span<const std::int32_t> targets);
+  void gather(std::span<const data::SparseRow> rows);
+
+  std::int64_t outputs_;
+  LossFunction loss_;
+  RowTable table_;
+  std::map<std::int64_t, Head> heads_;
+  RowTable::Touched touched_;
+  std::vector<std::int32_t> place_;              // of each feature among those touched; -1 for none
+  std::vector<std::int32_t> features_, places_;  // those touched; each entry's place
+  std::vector<double> sums_;
+  std::unique_ptr<Workers> alone_ = std::make_unique<Workers>(1);  // its address is kept by bound calls
+};
+
+}  // namespace thalweg
