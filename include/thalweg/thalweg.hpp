@@ -17,6 +17,8 @@
 #include "thalweg/loss.hpp"
 #include "thalweg/metrics.hpp"
 #include "thalweg/minimize.hpp"
+#include "thalweg/method.hpp"
+#include "thalweg/methods.hpp"
 #include "thalweg/model.hpp"
 #include "thalweg/nn.hpp"
 #include "thalweg/ops.hpp"
@@ -36,3 +38,4 @@
 #include "thalweg/train.hpp"
 #include "thalweg/var.hpp"
 #include "thalweg/vision.hpp"
+#include "thalweg/whole_fit.hpp"
