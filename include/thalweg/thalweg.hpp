@@ -17,6 +17,8 @@
 #include "thalweg/least_squares.hpp"
 #include "thalweg/loss.hpp"
 #include "thalweg/medium.hpp"
+#include "thalweg/method.hpp"
+#include "thalweg/methods.hpp"
 #include "thalweg/metrics.hpp"
 #include "thalweg/minimize.hpp"
 #include "thalweg/model.hpp"
@@ -39,3 +41,4 @@
 #include "thalweg/train.hpp"
 #include "thalweg/var.hpp"
 #include "thalweg/vision.hpp"
+#include "thalweg/whole_fit.hpp"

@@ -200,23 +200,32 @@ void print_json(const OpenedRun& run, const Curvature& found) {
 
 void add_curvature_arguments(CLI::App& command, CurvatureArguments& arguments) {
   const char* group = "Curvature";
-  command.add_flag("--curvature", arguments.wanted, "Eigenvalues of the loss's Hessian where the run ended")
-      ->group(group);
+  CLI::Option* wanted =
+      command.add_flag("--curvature", arguments.wanted, "Eigenvalues of the loss's Hessian where the run ended");
+  wanted->group(group);
   command.add_option("--rows", arguments.rows, "Training rows that the loss is of, or all")
       ->type_name("N|all")
+      ->needs(wanted)
       ->group(group);
   command.add_option("--steps", arguments.steps, "Products for both ends of the spectrum, at most")
       ->check(in_range({.low = 1}))
+      ->needs(wanted)
       ->group(group);
   command.add_option("--probes", arguments.probes, "Random vectors for the trace")
       ->check(in_range({.low = 2}))
+      ->needs(wanted)
       ->group(group);
   command.add_flag("--density", arguments.density, "The density of the eigenvalues as well: 400 products")
+      ->needs(wanted)
       ->group(group);
-  command.add_option("--svg", arguments.svg, "The density as a picture")->type_name("FILE")->group(group);
+  command.add_option("--svg", arguments.svg, "The density as a picture")
+      ->type_name("FILE")
+      ->needs(wanted)
+      ->group(group);
   command.add_option("--dtype", arguments.dtype, "Element type of the products")
       ->check(CLI::IsMember({"f64", "f32"}).description(""))
       ->type_name("f64|f32")
+      ->needs(wanted)
       ->group(group);
 }
 

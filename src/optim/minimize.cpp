@@ -121,7 +121,10 @@ std::optional<MinimizeReason> reason_to_end(const MinimizeResult& now, double va
   return {};
 }
 
-MinimizeResult descend(Oracle& oracle, const Tensor& x0, const Optimizer& optimizer, const MinimizeOptions& options) {
+}  // namespace
+
+MinimizeResult minimize_oracle(Oracle& oracle, const Tensor& x0, const Optimizer& optimizer,
+                               const MinimizeOptions& options) {
   check_bounds(x0, options);
   MinimizeResult result;
   MethodPoint at;
@@ -153,8 +156,6 @@ MinimizeResult descend(Oracle& oracle, const Tensor& x0, const Optimizer& optimi
   }
 }
 
-}  // namespace
-
 std::string_view name(MinimizeReason reason) {
   switch (reason) {
     case MinimizeReason::gradient: return "the gradient is small enough";
@@ -177,7 +178,7 @@ MinimizeResult minimize(const Function& f, const Tensor& x0, const Optimizer& op
                         const MinimizeOptions& options) {
   if (!is_float(x0.dtype())) fail<UsageError>("[minimize] a start of {}. Hint: f32 or f64.", x0.dtype());
   FunctionOracle oracle(f, x0, options);
-  MinimizeResult result = descend(oracle, x0, optimizer, options);
+  MinimizeResult result = minimize_oracle(oracle, x0, optimizer, options);
   if (result.reason == MinimizeReason::not_finite) {
     result.not_finite_in = oracle.slope().find_not_finite(result.x).value_or("");
   }
@@ -190,7 +191,7 @@ MinimizeResult minimize_squares(const Function& residuals, const Tensor& x0, con
     fail<UsageError>("[minimize_squares] a start of {} {}. Wanted: a vector of f64", x0.dtype(), x0.shape());
   }
   SquaresOracle oracle(residuals, x0, options);
-  MinimizeResult result = descend(oracle, x0, optimizer, options);
+  MinimizeResult result = minimize_oracle(oracle, x0, optimizer, options);
   if (result.reason == MinimizeReason::not_finite) {
     result.not_finite_in = oracle.slope().find_not_finite(result.x).value_or("");
   }
@@ -201,7 +202,7 @@ MinimizeResult minimize_black_box(const BlackBox& f, std::span<const double> x0,
                                   const MinimizeOptions& options) {
   const Tensor start = Tensor::from(x0, {static_cast<std::int64_t>(x0.size())});
   BlackBoxOracle oracle(f, start, options);
-  return descend(oracle, start, optimizer, options);
+  return minimize_oracle(oracle, start, optimizer, options);
 }
 
 }  // namespace thalweg

@@ -7,6 +7,10 @@
 
 namespace thalweg {
 
+/// As `minimize`, on whatever an oracle answers for. Throws UsageError for what it does not offer.
+[[nodiscard]] MinimizeResult minimize_oracle(Oracle& oracle, const Tensor& x0, const Optimizer& optimizer,
+                                             const MinimizeOptions& options);
+
 /// With the bounds of the options.
 class BoundedOracle : public Oracle {
  public:

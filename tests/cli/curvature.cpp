@@ -48,6 +48,7 @@ TEST_F(CurvatureCommand, ARunThatDivergesIsToldTheRateAndItsBound) {
 TEST_F(CurvatureCommand, RefusesWhatIsNoRun) {
   EXPECT_EQ(run("inspect t.csv --curvature").code, 2);
   EXPECT_EQ(run("inspect r --curvature --rows 0").code, 2);
+  EXPECT_EQ(run("inspect r --density").code, 2);  // not without --curvature
   write_table("t.csv", 3);
   EXPECT_EQ(run("inspect r --curvature").code, 3);
 }

@@ -23,6 +23,8 @@ how much another run's L is lower, as a part of it; L of a run is the geometric 
   crawling        three or ten times the rate gains more than 2 %
   still falling   twice or four times the epochs gain more than 2 %
   schedule ended  the same
+  at a saddle     three or ten times the rate, or twice or four times the epochs, gain more than 2 %: there is a way down
+  on a plateau    the same
   converged       they gain no more than 5 %, lower rates too, the last validation loss is less than 10 % above L, and it
                   learned
 """
@@ -285,6 +287,8 @@ def truth_of(run, facts):
         right += ["still falling", "the schedule ended it"]
     if longer <= 0.05 and facts["last"] < 1.1 * facts["lowest"] and not nothing and slower <= 0.05:
         right.append("converged")
+    if "crawling" in right or "still falling" in right:
+        right += ["at a saddle", "on a plateau"]
     return list(dict.fromkeys(right))
 
 

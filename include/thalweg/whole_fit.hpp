@@ -1,0 +1,34 @@
+#pragma once
+// Training on all rows at once, by a method that owns its steps: for models that are smooth, and data that fit memory.
+
+#include "thalweg/loss.hpp"
+#include "thalweg/minimize.hpp"
+#include "thalweg/nn.hpp"
+#include "thalweg/train.hpp"
+
+namespace thalweg {
+
+struct WholeFitOptions {
+  double l2 = 0;  ///< adds l2/2 |x|^2, over the parameters that weight decay is for: not biases
+  std::int64_t max_steps = 1000;
+  double gradient_norm = 1e-8;  ///< stop when it is at most this
+  double value_change = 0;      ///< stop when a step changes the loss by at most this; 0: never
+  std::uint64_t seed = 1;       ///< of the parameters at the start, and of what is drawn
+  int threads = 0;
+  Stop stop = {};
+  std::function<void(const MinimizeStep&)> on_step = {};
+};
+
+struct WholeFit {
+  State state;            ///< f32, as a Trainer takes it
+  MinimizeResult result;  ///< in f64: the parameters that are trained, the loss with its penalty, why it ended
+};
+
+/// Minimises the mean loss over all rows, in f64, by exact derivatives; the same bits for any number of threads. What
+/// a model draws at random (dropout) is drawn once and held. Throws UsageError for an optimizer that is handed its
+/// gradients (a chain of transforms), for one that asks for residuals, and for a model with running statistics, which
+/// no single step has.
+[[nodiscard]] WholeFit fit_whole(const ModelFunction& model, const LossFunction& loss, const Dataset& data,
+                                 const Optimizer& method, const WholeFitOptions& options = {});
+
+}  // namespace thalweg

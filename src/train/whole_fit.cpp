@@ -1,0 +1,40 @@
+// Training on all rows at once, by a method that owns its steps.
+
+#include "thalweg/whole_fit.hpp"
+
+#include "core/error.hpp"
+#include "engine/engine.hpp"
+#include "engine/product_oracle.hpp"
+#include "optim/oracles.hpp"
+#include "thalweg/optimizers.hpp"
+
+namespace thalweg {
+
+WholeFit fit_whole(const ModelFunction& model, const LossFunction& loss, const Dataset& data, const Optimizer& method,
+                   const WholeFitOptions& options) {
+  if (!method.method) {
+    fail<UsageError>("[fit_whole] {} is handed its gradients. Hint: lbfgs, or a Trainer.", method.name);
+  }
+  if (options.l2 < 0) fail<UsageError>("[fit_whole] l2 = {}. Wanted: >= 0", options.l2);
+  const EvaluationFunction function = evaluation_of(model, loss);
+  const State start = Engine(function, optim::sgd({.lr = 1}), 1).init(data, options.seed, f64);
+  if (start.layout->statistics_size > 0) {
+    fail<UsageError>(
+        "[fit_whole] the model keeps running statistics, which a step at points of its own choice has not. "
+        "Hint: layer normalisation in place of batch normalisation.");
+  }
+  Workers workers(options.threads);
+  Products products(function, workers, {.mode = Mode::train});
+  const RowSelection rows{data};
+  ProductOracle oracle(products, start, rows, options.l2);
+  const MinimizeOptions walk{.max_steps = options.max_steps,
+                             .gradient_norm = options.gradient_norm,
+                             .value_change = options.value_change,
+                             .stop = options.stop,
+                             .on_step = options.on_step};
+  WholeFit fit{.state = {}, .result = minimize_oracle(oracle, oracle.start(), method, walk)};
+  fit.state = state_in(f32, oracle.state_at(fit.result.x));
+  return fit;
+}
+
+}  // namespace thalweg
