@@ -1,0 +1,317 @@
+// thalweg plan: what a training needs and costs on machines that one may not have.
+
+#include <CLI/CLI.hpp>
+#include <cmath>
+#include <filesystem>
+#include <nlohmann/json.hpp>
+
+#include "cli/checks.hpp"
+#include "cli/output.hpp"
+#include "cli/plan.hpp"
+#include "core/error.hpp"
+#include "estimate/published.hpp"
+#include "options/rows.hpp"
+#include "thalweg/sequence.hpp"
+
+namespace thalweg::cli {
+
+namespace {
+
+using Json = nlohmann::ordered_json;
+using namespace estimate;
+
+constexpr double hour = 3600, day = 24 * hour;
+
+/// `[plan]` of a configuration without data: what a text would say of itself.
+struct TextOptions {
+  std::int64_t vocabulary = 50257, sequence_length = 0, batch = 0;
+  double tokens = 0;
+  std::string precision = "bf16";
+};
+
+Fields fields(TextOptions& o) {
+  return {{"vocabulary", &o.vocabulary, "tokens there are", Range{.low = 1}},
+          {"sequence_length", &o.sequence_length, "tokens of a sequence; 0 is the model's context", not_negative},
+          {"batch", &o.batch, "sequences a step", Range{.low = 1}},
+          {"tokens", &o.tokens, "tokens to train on; 0 is 20 a parameter (Hoffmann et al. 2022)", not_negative},
+          {"precision", &o.precision, "of values and gradients; slots are f32", any_number, {"bf16", "f32"}}};
+}
+
+struct TextPlan {
+  Work work;
+  double tokens = 0;
+};
+
+OptionMap section(const ConfigTree& tree, const std::string& name) {
+  const OptionValue* values = tree.find(name);
+  const OptionMap* map = values ? values->get_if<OptionMap>() : nullptr;
+  return map ? *map : OptionMap{};
+}
+
+TextPlan text_plan(const ConfigTree& tree, const PlanArguments& arguments) {
+  OptionMap model = section(tree, "model");
+  const auto kind = model.find("kind");
+  if (kind == model.end() || kind->second.str() != "\"gpt\"")
+    fail<UsageError>(
+        "[plan] {} has no data, and no model of kind \"gpt\". Hint: a configuration with [data] is "
+        "planned from its own step; one without by the formulas of a gpt.",
+        tree.file);
+  model.erase(kind);
+  const auto gpt = options_from<nn::GptOptions>(model, "model");
+  auto text = options_from<TextOptions>(section(tree, "plan"), "plan");
+  TextPlan plan;
+  plan.work.model = {.layers = gpt.layers,
+                     .width = gpt.width,
+                     .heads = gpt.heads,
+                     .hidden = gpt.hidden,
+                     .vocabulary = text.vocabulary,
+                     .sequence = text.sequence_length > 0 ? text.sequence_length : gpt.context,
+                     .tied = gpt.tied,
+                     .learned_positions = gpt.positions == "learned"};
+  if (gpt.feed_forward == "swiglu")  // three products where there were two: as wide as two would be
+    plan.work.model.hidden = static_cast<std::int64_t>(1.5 * (gpt.hidden > 0 ? gpt.hidden : 8 * gpt.width / 3));
+  plan.work.batch = text.batch > 0 ? text.batch : arguments.ranks;
+  plan.work.precision = text.precision == "bf16" ? mixed_adam : single_adam;
+  plan.tokens = arguments.tokens > 0 ? arguments.tokens : text.tokens;
+  if (plan.tokens == 0) plan.tokens = 20 * plan.work.model.parameters();
+  return plan;
+}
+
+std::string gigabytes(double bytes) { return fmt::format("{:.2f} GB", bytes / 1e9); }
+
+std::string seconds_text(double seconds) {
+  return seconds < 1 ? fmt::format("{:.1f} ms", 1e3 * seconds) : fmt::format("{:.2f} s", seconds);
+}
+
+std::string time_text(double seconds) {
+  return seconds < 2 * day ? duration_text(seconds) : fmt::format("{:.1f} days", seconds / day);
+}
+
+std::string money(double dollars) {
+  return dollars < 100 ? fmt::format("${:.2f}", dollars) : "$" + with_commas(std::llround(dollars));
+}
+
+/// What follows from the time of a step.
+struct Course {
+  double tokens_a_second, utilisation, seconds, dollars, checkpoint, write;
+  CheckpointRhythm rhythm;
+};
+
+Course course_of(const TextPlan& plan, double step, const Machine& machine, const PlanArguments& arguments) {
+  const double n = static_cast<double>(arguments.ranks);
+  const double tokens = static_cast<double>(plan.work.batch) * static_cast<double>(plan.work.model.sequence);
+  Course c{};
+  c.tokens_a_second = tokens / step;
+  c.utilisation =
+      utilisation(plan.work, arguments.ranks, step, plan.work.precision.value < 4 ? machine.half : machine.single);
+  c.checkpoint = checkpoint_bytes(plan.work.model.parameters(), plan.work.precision);
+  c.write = c.checkpoint / (machine.storage * std::max(1.0, std::ceil(n / static_cast<double>(machine.ranks_a_node))));
+  c.rhythm = best_rhythm(c.write, arguments.hours_between_failures * hour / n);
+  c.seconds = plan.tokens / c.tokens_a_second / (1 - std::min(0.9, c.rhythm.lost));
+  c.dollars = c.seconds / hour * n * machine.price;
+  return c;
+}
+
+void emit_parts(const StepTime& time) {
+  const std::pair<const char*, double> parts[] = {{"products", time.products},      {"elementwise", time.elementwise},
+                                                  {"tensor messages", time.tensor}, {"pipeline waits", time.pipeline},
+                                                  {"data messages", time.data},     {"update", time.update}};
+  for (const auto& [name, seconds] : parts)
+    emit("  {:<18}{:>12}{:>10}\n", name, seconds_text(seconds), percent_text(seconds / time.total()));
+}
+
+void emit_memory(const Memory& memory, const TextPlan& plan, const Layout& layout, const Machine& machine) {
+  emit("memory      {} a rank of {}: parameters {}, gradients {}, slots {}, activations {}\n",
+       gigabytes(memory.total()), gigabytes(machine.memory), gigabytes(memory.state.values),
+       gigabytes(memory.state.gradients), gigabytes(memory.state.slots), gigabytes(memory.activations));
+  for (const auto& [recompute, name] :
+       {std::pair(Recompute::none, "all kept"), std::pair(Recompute::selective, "attention computed again"),
+        std::pair(Recompute::full, "blocks computed again")}) {
+    Layout other = layout;
+    other.recompute = recompute;
+    const double bytes = memory_of(plan.work, other).activations;
+    emit("  {:<28}{:>14} of activations\n", name, gigabytes(bytes));
+  }
+}
+
+void emit_assumptions(const Machine& machine, const PlanArguments& arguments) {
+  emit(
+      "\nAssumed: {}: {:.1f} TFLOP/s in bf16, {:.1f} in f32, of which large products reach {:.0f} %; {} of memory at "
+      "{:.0f} GB/s; {:.0f} GB/s between the {} ranks of a node, {:.1f} beyond; {} a rank and hour; files at {:.1f} "
+      "GB/s "
+      "a node; a rank fails once in {} hours (as in Grattafiori et al. 2024, table 5). Attention counts every pair of "
+      "places; messages of a pipeline are hidden, those of replicas by the backward pass of the last micro-batch.\n",
+      machine.doc, machine.half / 1e12, machine.single / 1e12, 100 * machine.matrix_efficiency,
+      gigabytes(machine.memory), machine.bandwidth / 1e9, machine.link / 1e9, machine.ranks_a_node,
+      machine.network / 1e9, money(machine.price), machine.storage / 1e9,
+      with_commas(std::llround(arguments.hours_between_failures)));
+}
+
+void emit_text(const TextPlan& plan, const std::vector<Planned>& found, const Machine& machine,
+               const PlanArguments& arguments) {
+  const Planned& best = found.front();
+  const Course c = course_of(plan, best.time.total(), machine, arguments);
+  emit("planned, not run\n");
+  emit("model       {} parameters; {} sequences of {} tokens a step on {} ranks of {}\n",
+       with_commas(std::llround(plan.work.model.parameters())), with_commas(plan.work.batch),
+       with_commas(plan.work.model.sequence), with_commas(arguments.ranks), machine.name);
+  emit("layout      {}\n", best.layout.str());
+  emit_memory(best.memory, plan, best.layout, machine);
+  emit("step        {}\n", seconds_text(best.time.total()));
+  emit_parts(best.time);
+  emit("speed       {} tokens a second, {:.1f} % of the peak\n", with_commas(std::llround(c.tokens_a_second)),
+       100 * c.utilisation);
+  emit("training    {:.3g} tokens ({:.3g} operations) in {}, {}\n", plan.tokens,
+       plan.work.model.model_operations(plan.tokens), time_text(c.seconds), money(c.dollars));
+  emit("checkpoint  {}, written in {}; best every {}, and {:.1f} % of the time is lost to writing and failures\n",
+       gigabytes(c.checkpoint), seconds_text(c.write), time_text(c.rhythm.interval), 100 * c.rhythm.lost);
+  for (std::size_t i = 1; i < std::min<std::size_t>(4, found.size()); ++i)
+    emit("next        {} a step: {}\n", seconds_text(found[i].time.total()), found[i].layout.str());
+  emit_assumptions(machine, arguments);
+}
+
+void emit_json(const TextPlan& plan, const std::vector<Planned>& found, const Machine& machine,
+               const PlanArguments& arguments) {
+  Json result{{"planned", true},
+              {"machine", machine.name},
+              {"ranks", arguments.ranks},
+              {"parameters", plan.work.model.parameters()},
+              {"tokens", plan.tokens}};
+  for (const Planned& p : found) {
+    const Course c = course_of(plan, p.time.total(), machine, arguments);
+    result["layouts"].push_back({{"data", p.layout.data},
+                                 {"tensor", p.layout.tensor},
+                                 {"pipeline", p.layout.pipeline},
+                                 {"interleave", p.layout.interleave},
+                                 {"micro_batch", p.layout.micro_batch},
+                                 {"level", p.layout.level},
+                                 {"recompute", p.layout.recompute == Recompute::none   ? "none"
+                                               : p.layout.recompute == Recompute::full ? "full"
+                                                                                       : "selective"},
+                                 {"memory",
+                                  {{"parameters", p.memory.state.values},
+                                   {"gradients", p.memory.state.gradients},
+                                   {"slots", p.memory.state.slots},
+                                   {"activations", p.memory.activations}}},
+                                 {"seconds",
+                                  {{"products", p.time.products},
+                                   {"elementwise", p.time.elementwise},
+                                   {"tensor", p.time.tensor},
+                                   {"pipeline", p.time.pipeline},
+                                   {"data", p.time.data},
+                                   {"update", p.time.update},
+                                   {"step", p.time.total()}}},
+                                 {"tokens_a_second", c.tokens_a_second},
+                                 {"utilisation", c.utilisation},
+                                 {"training_seconds", c.seconds},
+                                 {"dollars", c.dollars},
+                                 {"checkpoint_bytes", c.checkpoint},
+                                 {"checkpoint_every_seconds", c.rhythm.interval}});
+  }
+  emit_line_of(result);
+}
+
+int plan_text(const ConfigTree& tree, const PlanArguments& arguments, const Context& context) {
+  const TextPlan plan = text_plan(tree, arguments);
+  const Machine machine = machine_named(arguments.machine);
+  const std::vector<Planned> found = fastest_layouts(plan.work, arguments.ranks, machine);
+  if (found.empty()) {
+    const double least = state_bytes(plan.work.model.parameters(), plan.work.precision, arguments.ranks, 3).total();
+    fail<MemoryError>(
+        "[plan] no layout of {} ranks of {} fits: parameters, gradients and slots alone are {} a rank "
+        "where all are shared, of {}. Hint: more ranks; or a batch that they divide.",
+        with_commas(arguments.ranks), machine.name, gigabytes(least), gigabytes(machine.memory));
+  }
+  context.json ? emit_json(plan, found, machine, arguments) : emit_text(plan, found, machine, arguments);
+  return 0;
+}
+
+const char* name_of(Evidence evidence) {
+  return evidence == Evidence::formula ? "formula" : evidence == Evidence::fitted ? "fitted" : "checked";
+}
+
+int emit_published(const Context& context) {
+  if (context.json) {
+    Json all = Json::array();
+    for (const PublishedRow& r : published_rows()) {
+      all.push_back({{"what", r.what},
+                     {"source", r.source},
+                     {"unit", r.unit},
+                     {"published", r.published},
+                     {"computed", r.computed},
+                     {"evidence", name_of(r.evidence)}});
+    }
+    emit_line_of(all);
+    return 0;
+  }
+  emit("| what | published | computed | difference | | source |\n|---|---|---|---|---|---|\n");
+  for (const PublishedRow& r : published_rows())
+    emit("| {} | {:.4g} {} | {:.4g} | {:+.1f} % | {} | {} |\n", r.what, r.published, r.unit, r.computed,
+         100 * r.difference(), name_of(r.evidence), r.source);
+  return 0;
+}
+
+int emit_machines(const Context&) {
+  emit(
+      "| machine | what | memory | bf16 | f32 | bandwidth | a node | link | network | price | source |\n"
+      "|---|---|---|---|---|---|---|---|---|---|---|\n");
+  for (const Machine& m : machines())
+    emit("| {} | {} | {:.0f} GB | {:.0f} TFLOP/s | {:.1f} | {:.0f} GB/s | {} | {:.0f} GB/s | {:.1f} GB/s | {} | {} |\n",
+         m.name, m.doc, m.memory / 1e9, m.half / 1e12, m.single / 1e12, m.bandwidth / 1e9, m.ranks_a_node, m.link / 1e9,
+         m.network / 1e9, money(m.price), m.source);
+  return 0;
+}
+
+int run(const PlanArguments& arguments, const Context& context) {
+  if (arguments.published) return emit_published(context);
+  if (arguments.machines) return emit_machines(context);
+  if (arguments.config.source.empty())
+    fail<UsageError>("[plan] of what? Hint: thalweg plan CONFIG --ranks 8 --machine h100.");
+  const std::filesystem::path path(arguments.config.source);
+  if (path.extension() == ".toml") {
+    ConfigTree tree = read_toml(path);
+    for (const auto& [key, value] : arguments.config.given) tree.set(key, value);
+    for (const std::string& set : arguments.config.sets) {
+      const auto equals = set.find('=');
+      tree.set_text(set.substr(0, equals), equals == std::string::npos ? "" : set.substr(equals + 1));
+    }
+    if (!tree.find("data")) return plan_text(tree, arguments, context);
+  }
+  return plan_run(arguments, context);
+}
+
+constexpr const char* footer = R"(Examples:
+  thalweg plan examples/gpt.toml --ranks 4       from its own step, as it is planned here: memory, time, messages
+  thalweg plan gpt-3.toml --ranks 1024 --machine a100
+  thalweg plan big.toml --ranks 8 --machine mine.toml
+  thalweg plan --published                       the formulas beside what papers measured
+  thalweg plan --machines                        the rows; one's own is a TOML file with such keys
+
+A configuration without [data] is a gpt by its numbers: [model] kind = "gpt" and [plan] vocabulary, sequence_length,
+batch, tokens, precision. Layouts are searched for the fastest that fits; nothing is run.)";
+
+void set_up(CLI::App& command, Context& context) {
+  auto arguments = std::make_shared<PlanArguments>();
+  command.footer(footer);
+  add_config_arguments(command, arguments->config);
+  for (CLI::Option* option : command.get_options()) {
+    if (option->get_positional()) option->required(false);
+  }
+  command.add_option("--ranks", arguments->ranks, "Accelerators, or processes (1)")
+      ->check(in_range({.low = 1, .high = 1e7}));
+  command.add_option("--machine", arguments->machine, "A row of --machines, or a TOML file (h100)");
+  command.add_option("--tokens", arguments->tokens, "Tokens to train on, as 300e9")->check(in_range(positive));
+  command.add_option("--hours-between-failures", arguments->hours_between_failures, "Of one rank (50700)")
+      ->check(in_range(positive));
+  command.add_flag("--published", arguments->published, "The formulas beside published figures");
+  command.add_flag("--machines", arguments->machines, "The table of machines");
+  set_run(command, context, [arguments, &context] { return run(*arguments, context); });
+}
+
+}  // namespace
+
+std::vector<CommandRow> plan_commands() {
+  return {{"plan", "What a training needs and costs: memory, time, layouts, money", CommandGroup::training, set_up}};
+}
+
+}  // namespace thalweg::cli

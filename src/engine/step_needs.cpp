@@ -1,0 +1,52 @@
+#include "engine/step_needs.hpp"
+
+#include <algorithm>
+
+#include "engine/programs.hpp"
+#include "optim/update.hpp"
+
+namespace thalweg {
+
+namespace {
+
+std::int64_t bytes_of(const std::vector<UpdateSlot>& slots) {
+  std::int64_t bytes = 0;
+  for (const UpdateSlot& slot : slots) bytes += slot.size * static_cast<std::int64_t>(size_of(slot.dtype));
+  return bytes;
+}
+
+}  // namespace
+
+StepNeeds needs_of_step(const EvaluationFunction& function, const Optimizer& optimizer, const Dataset& data,
+                        std::int64_t rows, std::int64_t shard_size, Memory memory) {
+  const TracedObjective traced = trace_objective(function, columns_of(data), 2, Mode::train, f32);
+  const Layout layout = layout_of(traced, f32);
+  Programs programs(function);
+  (void)programs.set_memory(memory);
+  const std::int64_t wanted = std::min(rows, shard_size > 0 ? shard_size : default_shard_size(rows, layout.size));
+  std::unique_ptr<ShardProgram> shard = programs.make(wanted, data, layout);
+  if (!shard->is_separable() && wanted < rows) shard = programs.make(rows, data, layout);
+  const UpdateProgram update = make_update(optimizer, layout);
+
+  StepNeeds needs;
+  needs.parameters = layout.size;
+  needs.trained = layout.trained_size;
+  const auto element = static_cast<std::int64_t>(size_of(layout.dtype));
+  needs.parameter_bytes = layout.size * element;
+  needs.gradient_bytes = summed_size(layout) * element;
+  needs.slot_bytes = bytes_of(update.slots);
+  needs.shard_rows = shard->rows();
+  needs.shards = (rows + shard->rows() - 1) / shard->rows();
+  needs.shard_bytes = static_cast<std::int64_t>(shard->memory_bytes());
+  needs.update_arena_bytes = static_cast<std::int64_t>(update.program->arena_bytes());
+  const double share =
+      static_cast<double>(rows) / static_cast<double>(shard->rows());  // a last smaller one by its share
+  const auto all_of = [&](std::int64_t a_shard) {
+    return static_cast<std::int64_t>(static_cast<double>(a_shard) * share);
+  };
+  needs.gradient = {0, all_of(shard->program().operations()), all_of(shard->program().bytes_moved())};
+  needs.update = {0, update.program->operations(), update.program->bytes_moved()};
+  return needs;
+}
+
+}  // namespace thalweg
