@@ -13,6 +13,10 @@
 #include "options/rows.hpp"
 #include "thalweg/sequence.hpp"
 
+namespace thalweg::nn {
+Fields fields(GptOptions& options);  // beside its row, nn/models/gpt.cpp
+}
+
 namespace thalweg::cli {
 
 namespace {
@@ -120,14 +124,15 @@ void emit_parts(const StepTime& time) {
     emit("  {:<18}{:>12}{:>10}\n", name, seconds_text(seconds), percent_text(seconds / time.total()));
 }
 
-void emit_memory(const Memory& memory, const TextPlan& plan, const Layout& layout, const Machine& machine) {
+void emit_memory(const estimate::Memory& memory, const TextPlan& plan, const estimate::Layout& layout,
+                 const Machine& machine) {
   emit("memory      {} a rank of {}: parameters {}, gradients {}, slots {}, activations {}\n",
        gigabytes(memory.total()), gigabytes(machine.memory), gigabytes(memory.state.values),
        gigabytes(memory.state.gradients), gigabytes(memory.state.slots), gigabytes(memory.activations));
   for (const auto& [recompute, name] :
        {std::pair(Recompute::none, "all kept"), std::pair(Recompute::selective, "attention computed again"),
         std::pair(Recompute::full, "blocks computed again")}) {
-    Layout other = layout;
+    estimate::Layout other = layout;
     other.recompute = recompute;
     const double bytes = memory_of(plan.work, other).activations;
     emit("  {:<28}{:>14} of activations\n", name, gigabytes(bytes));
