@@ -33,6 +33,7 @@
 #include "thalweg/spatial.hpp"
 #include "thalweg/state.hpp"
 #include "thalweg/stop.hpp"
+#include "thalweg/tabular.hpp"
 #include "thalweg/task.hpp"
 #include "thalweg/tensor.hpp"
 #include "thalweg/train.hpp"
