@@ -36,6 +36,7 @@
 #include "thalweg/state.hpp"
 #include "thalweg/stop.hpp"
 #include "thalweg/system.hpp"
+#include "thalweg/tabular.hpp"
 #include "thalweg/task.hpp"
 #include "thalweg/tensor.hpp"
 #include "thalweg/train.hpp"

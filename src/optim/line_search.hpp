@@ -23,9 +23,10 @@ struct LinePlace {
   Tensor &x, &gradient;
 };
 
-/// The search of More and Thuente (1994) for a step with the strong Wolfe conditions, from `first` on. Where rounding
-/// hides the fall, a step is taken by its slope alone (Hager and Zhang 2005, approximate Wolfe). If it finds no such
-/// step but a lower value, that counts as found. `place` holds the point and its gradient then.
+/// The search of More and Thuente (1994) for a step with the strong Wolfe conditions, from `first` on; or with those of
+/// Hager and Zhang (2005, approximate Wolfe), which a value of finite digits can meet near a minimum: no rise beyond
+/// rounding, and curvature g0 <= g(t) <= (2 decrease - 1) g0. If it finds no such step but a lower value, that counts
+/// as found. `place` holds the point and its gradient then.
 [[nodiscard]] LineStep search_wolfe(Oracle& oracle, const MethodPoint& from, const Tensor& direction, double slope,
                                     double first, LinePlace place, const LineOptions& options = {});
 

@@ -253,6 +253,8 @@ Config read_config(const ConfigTree& tree, DataOptions data, const DataFacts& fa
     config.optimizer.options = config.make_optimizer(registry).options;
   });
   with_line(tree, "train", [&] {
+    const bool validates = !config.data.validation.holds<double>() || config.data.held_out() > 0;
+    if (!validates) defaults.train.erase("early_stopping");
     own.train.merge(std::move(defaults.train));
     read_fields(config.train.fields(), own.train, "train");
     if (auto stopping = read_early_stopping(config.train.early_stopping)) {

@@ -64,7 +64,9 @@ TEST_F(FitCommand, SaysWhatTheDataLeaveOpen) {
 
 TEST_F(FitCommand, RefusesWhatItCannotFit) {
   write_decay("decay.csv");
-  expect_error("'a*exp(-b*z)' decay.csv", 2, {"it is not plain what is fitted", "--target x"});
+  expect_error("'a*exp(-b*z)' decay.csv", 2, {"no name in 'a*exp(-b*z)' is a column", "x, y, n"});
+  write("three.csv", "u,v,t\n1,2,3\n");
+  expect_error("'a*exp(-b*t)' three.csv", 2, {"it is not plain what is fitted", "--target u"});
   expect_error("'a*exp(-b*x)' decay.csv --target why", 2, {"'why', which is no column"});
   expect_error("'a*exp(-b*x)' decay.csv --x0 c=1", 2, {"which is no parameter"});
   expect_error("'a*exp(-b*x)' decay.csv --x0 1,2,3", 2, {"3 numbers for 2"});

@@ -267,7 +267,7 @@ TEST(LevenbergMarquardt, ByProductsEndsWhereDenseDoes) {
 }
 
 /// The conditions hold at the step that is returned, from trial steps far too short and far too long.
-TEST(LineSearch, EndsWithTheStrongWolfeConditions) {
+TEST(LineSearch, EndsWithTheWolfeConditionsStrongOrApproximate) {
   const MinimizeOptions none;
   for (const double first : {1e-6, 1e-3, 1.0, 1e3}) {
     MethodPoint at{far_start(), Tensor({2}, f64)};
@@ -279,8 +279,10 @@ TEST(LineSearch, EndsWithTheStrongWolfeConditions) {
     const LineOptions options{.decrease = 1e-4, .curvature = 0.1, .most = 60};
     const LineStep found = search_wolfe(oracle, at, d, slope, first, {x, g}, options);
     ASSERT_TRUE(found.found) << first;
-    EXPECT_LE(found.value, at.value + 1e-4 * found.step * slope);
-    EXPECT_LE(std::abs(dot(g, d)), 0.1 * std::abs(slope));
+    const double left = dot(g, d);
+    const bool strong = found.value <= at.value + 1e-4 * found.step * slope && std::abs(left) <= -0.1 * slope;
+    const bool approximate = found.value <= at.value && left >= 0.1 * slope && left <= (2e-4 - 1) * slope;
+    EXPECT_TRUE(strong || approximate) << first << ": " << found.value << ' ' << left;
     EXPECT_EQ(oracle.value(x), found.value);
   }
 }

@@ -42,8 +42,9 @@ TEST(Plot, TextDrawsADiagonalFromCornerToCorner) {
 TEST(Plot, TextDrawsPointsAsCrossesWithNothingBetween) {
   const std::vector<Series> points{{.name = "p", .x = {0, 1, 2}, .y = {0, 5, 10}, .style = Series::Style::points}};
   const auto lines = lines_of(line_plot_text({}, points, 23, 12));
-  EXPECT_EQ(lines[4], " 5 ┤        ⢀⡀") << lines[4];
-  EXPECT_EQ(lines[2], "   │") << lines[2];
+  EXPECT_EQ(lines[4], " 5 ┤         ⢀");
+  EXPECT_EQ(lines[5], "   │         ⠙⠁");
+  EXPECT_EQ(lines[2], "   │");
 }
 
 TEST(Plot, TextStaysWithinItsSize) {

@@ -82,6 +82,19 @@ TEST(Config, DefaultsFollowTheData) {
   EXPECT_EQ(read(data_section, {.rows = 10'000}).train.batch_size.rows, 128);
 }
 
+TEST(Config, TheBestEpochOfATableIsKeptWhereThereAreRowsToValidateOn) {
+  const auto stopping = [](const std::string& text) { return read(text).train.early_stopping.str(); };
+  EXPECT_NE(stopping(data_section).find("validation.loss"), std::string::npos);
+  EXPECT_EQ(stopping("[data]\ntrain = \"t.csv\"\ntarget = \"y\"\nvalidation = 0\n"), "false");
+  EXPECT_EQ(stopping(data_section + "[train]\nearly_stopping = false\n"), "false");
+}
+
+TEST(Config, TheDecayIsTheSameForTablesOfEverySize) {
+  for (const std::int64_t rows : {100, 100'000}) {
+    EXPECT_EQ(read(data_section, {.rows = rows}).optimizer.options.at("weight_decay").str(), "0.3") << rows;
+  }
+}
+
 TEST(Config, TheDefaultsOfOneKindSayNothingAboutAnother) {
   const Config config = read(data_section + "[optimizer]\nkind = \"adam\"\n");
   EXPECT_EQ(config.optimizer.options.at("weight_decay").str(), "0.0");

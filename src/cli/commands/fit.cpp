@@ -223,6 +223,10 @@ int run(const FitArguments& arguments, const Context& context) {
   const data::Table table = data::read_table(arguments.table, data::separator_named(arguments.separator));
   const std::string equation = equation_of(arguments, table.names());
   const FormulaModel model(equation, table.names());
+  if (model.inputs().empty()) {
+    fail<UsageError>("[fit] no name in '{}' is a column. Hint: the columns are {}", model.right().text(),
+                     fmt::join(table.names(), ", "));
+  }
   const Numbers numbers = read_numbers(table, read_columns(model, arguments, table.names()));
   const SignalWatch signals;
   FormulaFitOptions options{starts(arguments.x0, model.parameters()), arguments.weight, arguments.solver};

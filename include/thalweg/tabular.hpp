@@ -1,0 +1,27 @@
+#pragma once
+// A model for rows of numbers and categories, of the parts that won in comparisons of networks on tables.
+
+#include "thalweg/nn.hpp"
+
+namespace thalweg::nn {
+
+struct TabularOptions {
+  std::vector<std::int64_t> hidden = {64, 64};
+  std::string activation = "silu";
+  double dropout = 0.1;              ///< after each hidden layer
+  bool clip = true;                  ///< x / sqrt(1 + (x / 3)^2): far values are drawn in smoothly
+  bool scale = true;                 ///< a factor for each input, which learns six times as fast as the rest
+  std::int64_t frequencies = 8;      ///< of the periodic embedding of each input; 0: none
+  double frequency_deviation = 0.1;  ///< what the frequencies are drawn with
+  std::int64_t embedding = 3;        ///< numbers that an input becomes, besides itself
+  std::int64_t most_embedded = 100;  ///< of more inputs none is embedded
+  std::int64_t members = 8;          ///< of the ensemble that shares the weights; 1: none
+};
+
+/// A perceptron behind a smooth clip, a scaling layer and periodic embeddings of its inputs (Holzmuller, Grinsztajn and
+/// Steinwart 2024, RealMLP), whose members share all weights but a factor for each input and unit and the last layer
+/// (Wen, Tran and Ba 2020; Gorishniy et al. 2025, TabM). In training a sample is seen by one member, drawn anew at
+/// every step; evaluation takes the mean of the members' outputs.
+[[nodiscard]] ModelFunction tabular(std::int64_t outputs, const TabularOptions& options = {});
+
+}  // namespace thalweg::nn

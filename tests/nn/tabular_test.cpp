@@ -1,0 +1,79 @@
+#include "thalweg/tabular.hpp"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+
+#include "thalweg/optimizers.hpp"
+#include "thalweg/train.hpp"
+
+namespace thalweg {
+namespace {
+
+/// y = sin(4 a) + b, which one hidden layer on a and b alone takes long to bend to.
+Dataset waves(std::int64_t rows, std::uint64_t seed) {
+  const Tensor x = random_normal({rows, 2}, seed);
+  Tensor y({rows, 1});
+  for (std::int64_t i = 0; i < rows; ++i) y.set(i, std::sin(4 * x.at(2 * i)) + x.at(2 * i + 1));
+  Dataset data;
+  data.set("input", x);
+  data.set("target", y);
+  return data;
+}
+
+Trainer trainer_of(const nn::TabularOptions& options, int threads = 1) {
+  return {nn::tabular(1, options), loss::mse, optim::adamw({.lr = 0.005, .schedule = schedule::cosine()}), threads};
+}
+
+double test_error(const nn::TabularOptions& options) {
+  Trainer trainer = trainer_of(options);
+  trainer.fit(waves(1000, 1), {.epochs = 40, .batch_size = 50});
+  return trainer.evaluate(waves(500, 2))["loss"];
+}
+
+TEST(Tabular, LearnsAWave) {
+  EXPECT_LT(test_error({.hidden = {32, 32}, .dropout = 0, .frequency_deviation = 0.5}), 0.05);
+}
+
+TEST(Tabular, EachPartCanBeLeftOut) {
+  for (const nn::TabularOptions& options :
+       {nn::TabularOptions{.hidden = {8}, .clip = false}, nn::TabularOptions{.hidden = {8}, .scale = false},
+        nn::TabularOptions{.hidden = {8}, .frequencies = 0}, nn::TabularOptions{.hidden = {8}, .members = 1},
+        nn::TabularOptions{.hidden = {8}, .most_embedded = 1}, nn::TabularOptions{.hidden = {}}}) {
+    Trainer trainer = trainer_of(options);
+    EXPECT_TRUE(std::isfinite(trainer.fit(waves(100, 1), {.epochs = 2}).epochs.back().metrics[0].second));
+  }
+}
+
+/// Evaluation draws nothing: it is the mean of all members, the same every time.
+TEST(Tabular, EvaluationIsTheMeanOfTheMembers) {
+  const nn::TabularOptions options{.hidden = {}, .clip = false, .scale = false, .frequencies = 0, .members = 3};
+  Trainer trainer = trainer_of(options);
+  const Dataset data = waves(20, 1);
+  trainer.fit(data, {.epochs = 3});
+  const State& state = trainer.state();
+  const Tensor factors = state.parameter("member_inputs"), weights = state.parameter("output/weight"),
+               biases = state.parameter("output/bias"), predicted = trainer.predict(data);
+  for (std::int64_t row = 0; row < 20; ++row) {
+    double sum = 0;
+    for (std::int64_t m = 0; m < 3; ++m) {
+      sum += biases.at(m);
+      for (std::int64_t i = 0; i < 2; ++i)
+        sum += data["input"].at(2 * row + i) * (1 + factors.at(2 * m + i)) * weights.at(2 * m + i);
+    }
+    EXPECT_NEAR(predicted.at(row), sum / 3, 1e-5) << row;
+  }
+}
+
+TEST(Tabular, TheBitsAreTheSameForAnyNumberOfThreads) {
+  const auto trained = [](int threads) {
+    Trainer trainer = trainer_of({.hidden = {16, 16}}, threads);
+    trainer.fit(waves(300, 1), {.epochs = 3, .batch_size = 64, .shard_size = 16});
+    return trainer.state().parameters;
+  };
+  const Tensor one = trained(1), three = trained(3);
+  for (std::int64_t i = 0; i < one.size(); ++i) ASSERT_EQ(one.at(i), three.at(i)) << i;
+}
+
+}  // namespace
+}  // namespace thalweg

@@ -1,0 +1,278 @@
+#!/usr/bin/python3
+"""Thalweg's defaults for tables beside scikit-learn's models, on tables that they were chosen on and others.
+
+    /usr/bin/python3 tests/tables/fetch.py          writes the tables, once
+    /usr/bin/python3 tests/tables/study.py run      trains what results.csv lacks; it can be stopped and run again
+    /usr/bin/python3 tests/tables/study.py show     prints the comparison, which is also in results.md
+
+`run` takes --tables, --methods and --splits (of 5), smallest tables first. Every model is trained on the same four
+fifths of the rows and measured on the rest: accuracy of classes, root mean squared error of numbers. The peers see
+numbers standardised (the target too), medians for what is missing with a column that marks it, levels one-hot (those of
+ten rows and more), dates as year, month, day, weekday and number of days.
+
+A choice of defaults is a row of SETTINGS, tried with --methods NAME on CHOSEN_ON alone.
+"""
+
+import argparse
+import csv
+import json
+import random
+import statistics
+import subprocess
+import tempfile
+import time
+import warnings
+from datetime import datetime
+from pathlib import Path
+
+import numpy
+from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
+from sklearn.linear_model import LogisticRegression, Ridge
+from sklearn.neural_network import MLPClassifier, MLPRegressor
+
+HERE = Path(__file__).resolve().parent
+DATA = HERE.parent.parent / "data" / "tables"
+RESULTS = HERE / "results.csv"
+SPLITS = 5
+
+# table: (target, whether it is a number, options)
+CHOSEN_ON = {
+    "wine": ("cultivar", False, []),
+    "diabetes": ("progression", True, []),
+    "houses": ("medv", True, ["--drop", "b"]),
+    "breast_cancer": ("diagnosis", False, []),
+    "weather": ("weather", False, []),
+    "digits": ("digit", False, []),
+    "birdstrikes": ("Effect Amount of damage", False, []),
+    "randhie": ("mdvis", True, ["--task", "regression"]),
+}
+UNSEEN = {
+    "penguins": ("Species", False, []),
+    "movies": ("IMDB Rating", True, []),
+    "ames": ("Sale_Price", True, []),
+    "fair": ("affairs", False, []),
+    "satellite": ("classes", False, []),
+    "letters": ("lettr", False, []),
+    "diamonds": ("price", True, []),
+    "flights": ("delay", True, []),
+}
+TABLES = CHOSEN_ON | UNSEEN
+SETTINGS = {
+    "default": [],
+    "linear": ["--model", "linear"],
+    "tabular": ["--model", "tabular"],
+}
+PEERS = ["sklearn linear", "sklearn MLP", "sklearn boosting"]
+
+
+# ---------------------------------------------------------------- data
+
+def read(table):
+    with open(DATA / f"{table}.csv", newline="") as file:
+        header, *rows = csv.reader(file)
+    return header, rows
+
+
+def split_of(rows, split):
+    """Places of the rows to train on, and of those to test on."""
+    order = list(range(len(rows)))
+    random.Random(1000 + split).shuffle(order)
+    test = sorted(order[:len(order) // 5])
+    held = set(test)
+    return [i for i in order if i not in held], test
+
+
+def number(text):
+    try:
+        return float(text)
+    except ValueError:
+        return None
+
+
+def moment(text):
+    for form in ("%Y-%m-%d", "%b %d %Y", "%Y/%m/%d"):
+        try:
+            return datetime.strptime(text, form)
+        except ValueError:
+            pass
+    return None
+
+
+def encoded_column(cells, train):
+    """Columns of numbers, fitted to the training rows."""
+    known = [cells[i] for i in train if cells[i] not in ("", "NA")]
+    if not known:
+        return []
+    for read_one, parts in ((number, lambda v: [v]),
+                            (moment, lambda d: [d.year, d.month, d.day, d.weekday(), d.toordinal()])):
+        if sum(read_one(text) is not None for text in known) < 0.9 * len(known):
+            continue
+        values = [read_one(text) for text in cells]
+        table = numpy.array([parts(v) if v is not None else [numpy.nan] * len(parts(read_one(known[0]) or values[train[0]]))
+                             for v in values], float)
+        missing = numpy.isnan(table[:, 0])
+        table = numpy.where(numpy.isnan(table), numpy.nanmedian(table[train], axis=0), table)
+        scale = table[train].std(axis=0)
+        columns = list(((table - table[train].mean(axis=0)) / numpy.where(scale > 0, scale, 1)).T)
+        return columns + [missing.astype(float)] * bool(missing[train].any())
+    counts = {}
+    for i in train:
+        counts[cells[i]] = counts.get(cells[i], 0) + 1
+    return [numpy.array([cell == level for cell in cells], float) for level, count in sorted(counts.items()) if count >= 10]
+
+
+def encoded(table, split):
+    header, rows = read(table)
+    target, is_number, options = TABLES[table]
+    train, test = split_of(rows, split)
+    dropped = {target, *options[options.index("--drop") + 1].split(",")} if "--drop" in options else {target}
+    columns = []
+    for place, name in enumerate(header):
+        if name not in dropped:
+            columns += encoded_column([row[place] for row in rows], train)
+    x = numpy.stack(columns, axis=1)
+    y = [row[header.index(target)] for row in rows]
+    y = numpy.array([float(v) for v in y]) if is_number else numpy.array(y)
+    return x[train], y[train], x[test], y[test]
+
+
+# ---------------------------------------------------------------- methods
+
+def peer(name, table, split):
+    x, y, test_x, test_y = encoded(table, split)
+    is_number = TABLES[table][1]
+    kind = name.split(" ")[1]
+    began = time.time()
+    if is_number:
+        shift, scale = y.mean(), y.std()
+        model = {"linear": lambda: Ridge(), "MLP": lambda: MLPRegressor(random_state=split),
+                 "boosting": lambda: HistGradientBoostingRegressor(random_state=split)}[kind]()
+        predicted = model.fit(x, (y - shift) / scale).predict(test_x) * scale + shift
+        score = float(numpy.sqrt(numpy.mean((predicted - test_y) ** 2)))
+    else:
+        model = {"linear": lambda: LogisticRegression(max_iter=1000), "MLP": lambda: MLPClassifier(random_state=split),
+                 "boosting": lambda: HistGradientBoostingClassifier(random_state=split)}[kind]()
+        score = float(numpy.mean(model.fit(x, y).predict(test_x) == test_y))
+    return score, time.time() - began
+
+
+def constant(table, split):
+    _, y, _, test_y = encoded(table, split)
+    if TABLES[table][1]:
+        return float(numpy.sqrt(numpy.mean((y.mean() - test_y) ** 2))), 0
+    values, counts = numpy.unique(y, return_counts=True)
+    return float(numpy.mean(test_y == values[counts.argmax()])), 0
+
+
+def thalweg(command, settings, table, split):
+    header, rows = read(table)
+    target, is_number, options = TABLES[table]
+    with tempfile.TemporaryDirectory() as folder:
+        for name, places in zip(("train.csv", "test.csv"), split_of(rows, split)):
+            with open(Path(folder, name), "w", newline="") as file:
+                csv.writer(file, lineterminator="\n").writerows([header] + [rows[i] for i in places])
+
+        def run(*words):
+            return subprocess.run([command, *words], cwd=folder, check=True, capture_output=True, text=True).stdout
+
+        began = time.time()
+        run("train", "train.csv", "--target", target, *options, *settings, "--quiet", "--seed", str(split + 1), "--out", "run")
+        seconds = time.time() - began
+        result = json.loads(run("evaluate", "run", "--data", "test.csv", "--json"))
+        return result["rmse" if is_number else "accuracy"], seconds
+
+
+def measure(method, table, split, command):
+    if method == "constant":
+        return constant(table, split)
+    if method in PEERS:
+        return peer(method, table, split)
+    return thalweg(command, SETTINGS[method], table, split)
+
+
+# ---------------------------------------------------------------- results
+
+def results():
+    if not RESULTS.exists():
+        return {}
+    with open(RESULTS, newline="") as file:
+        return {(row["table"], int(row["split"]), row["method"]): (float(row["score"]), float(row["seconds"]))
+                for row in csv.DictReader(file)}
+
+
+def run(arguments):
+    known = results()
+    for split in range(arguments.splits):
+        for table in arguments.tables:
+            for method in arguments.methods:
+                if (table, split, method) in known:
+                    continue
+                score, seconds = measure(method, table, split, arguments.thalweg)
+                known = results()  # another run may have added rows
+                known[table, split, method] = (score, seconds)
+                write(known)
+                print(table, split, method, f"{score:.4f} in {seconds:.1f} s", flush=True)
+
+
+def write(known):
+    order = {name: place for place, name in enumerate(TABLES)}
+    with open(RESULTS, "w", newline="") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(["table", "split", "method", "score", "seconds"])
+        for key in sorted(known, key=lambda key: (order[key[0]], key[2], key[1])):
+            writer.writerow([*key, f"{known[key][0]:.6g}", f"{known[key][1]:.1f}"])
+
+
+def better_by(table, ours, theirs):
+    """Mean and standard deviation of the paired differences: above 0 where ours is better."""
+    sign = -1 if TABLES[table][1] else 1
+    differences = [sign * (a - b) for a, b in zip(ours, theirs)]
+    return statistics.mean(differences), statistics.stdev(differences) if len(differences) > 1 else 0
+
+
+def show(arguments):
+    known = results()
+    methods = arguments.methods
+    lines = ["Mean over the splits, and the mean seconds of a training on the machine that made the table. `rmse` is lower "
+             "where better, `accuracy` higher; bold is the best.", ""]
+    for title, tables in (("Tables that the defaults were chosen on", CHOSEN_ON), ("Tables that nothing was chosen on", UNSEEN)):
+        lines += [f"**{title}**", "", "| table | splits | " + " | ".join(methods) + " | default against the best of linear and MLP |",
+                  "|---" * (len(methods) + 3) + "|"]
+        for table in tables:
+            cells, scores = [], {}
+            for method in methods:
+                found = [known[table, s, method] for s in range(SPLITS) if (table, s, method) in known]
+                scores[method] = [score for score, _ in found]
+                cells.append(f"{statistics.mean(scores[method]):.4g} ({statistics.mean(t for _, t in found):.1f} s)" if found else "-")
+            splits = min(len(scores[m]) for m in methods)
+            sign = -1 if TABLES[table][1] else 1
+            full = [m for m in methods if scores[m]]
+            if full:
+                best = max(full, key=lambda m: sign * statistics.mean(scores[m]))
+                cells[methods.index(best)] = f"**{cells[methods.index(best)]}**"
+            verdict = "-"
+            if splits > 0 and "default" in scores:
+                best_peer = max(PEERS[:2], key=lambda m: sign * statistics.mean(scores[m][:splits]))
+                mean, deviation = better_by(table, scores["default"][:splits], scores[best_peer][:splits])
+                verdict = ("above" if mean > 0 else "within a deviation" if -mean <= deviation else "below") + f": {mean:+.3g} ± {deviation:.2g}"
+            lines.append(f"| {table} ({'rmse' if TABLES[table][1] else 'accuracy'}) | {splits} | " + " | ".join(cells) + f" | {verdict} |")
+        lines.append("")
+    text = "\n".join(lines)
+    print(text)
+    (HERE / "results.md").write_text(text)
+
+
+def main():
+    warnings.filterwarnings("ignore")
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("action", choices=["run", "show"])
+    parser.add_argument("--thalweg", default=str(HERE.parent.parent / "build/release/thalweg"))
+    parser.add_argument("--tables", nargs="+", default=list(TABLES), choices=list(TABLES))
+    parser.add_argument("--methods", nargs="+", default=["default", "tabular", "linear", "constant", *PEERS], choices=[*SETTINGS, "constant", *PEERS])
+    parser.add_argument("--splits", type=int, default=SPLITS)
+    arguments = parser.parse_args()
+    {"run": run, "show": show}[arguments.action](arguments)
+
+
+if __name__ == "__main__":
+    main()
