@@ -1,4 +1,4 @@
-// The plan of a configuration with data: its own step, shared out over ranks as `mpirun thalweg train` shares it.
+// The plan of a configuration with data: its own step, whole shards of a batch for each rank.
 
 #include <fmt/format.h>
 

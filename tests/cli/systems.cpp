@@ -130,7 +130,7 @@ TEST_P(Systems, IsMeasuredAndMakesTheSameForTheSameSeed) {
   EXPECT_EQ(predicted.code, 4) << predicted.err;
 }
 
-INSTANTIATE_TEST_SUITE_P(Each, Systems, ::testing::Values("vae"), [](const auto& info) { return info.param; });
+INSTANTIATE_TEST_SUITE_P(Each, Systems, ::testing::Values("vae"), [](const auto& row) { return row.param; });
 
 TEST(SystemTable, EveryRowHasAShortFormAndDocumentation) {
   for (const SystemRow& row : systems()) {
