@@ -80,11 +80,11 @@ std::vector<std::size_t> chosen_of(const MediaSeries& series, std::size_t budget
 }  // namespace
 
 std::vector<std::size_t> evenly(std::size_t count, std::size_t wanted) {
+  if (count == 0 || wanted == 0) return {};
+  if (count == 1 || wanted == 1) return {count - 1};
   std::vector<std::size_t> places;
-  if (count == 0 || wanted == 0) return places;
-  if (wanted == 1) return {count - 1};
-  for (std::size_t i = 0; i < std::min(count, wanted); ++i)
-    places.push_back((i * (count - 1) + (std::min(count, wanted) - 1) / 2) / (std::min(count, wanted) - 1));
+  const std::size_t steps = std::min(count, wanted) - 1;
+  for (std::size_t i = 0; i <= steps; ++i) places.push_back((i * (count - 1) + steps / 2) / steps);
   return places;
 }
 
