@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <bit>
 #include <cmath>
+#include <map>
 
 #include "core/error.hpp"
 #include "core/index.hpp"
@@ -289,17 +290,20 @@ std::vector<std::pair<std::string, Tensor>> RowTable::state() const {
 
 void RowTable::restore(const std::vector<std::pair<std::string, Tensor>>& state) {
   const auto own = this->state();
-  const auto alike = [](const auto& a, const auto& b) {
-    return a.first == b.first && a.second.shape() == b.second.shape() && a.second.dtype() == b.second.dtype();
+  std::map<std::string, Tensor> saved(state.begin(), state.end());  // a file may have them in any order
+  const auto is_saved = [&](const auto& tensor) {
+    const auto found = saved.find(tensor.first);
+    return found != saved.end() && found->second.shape() == tensor.second.shape() &&
+           found->second.dtype() == tensor.second.dtype();
   };
-  if (!std::ranges::equal(own, state, alike))
+  if (state.size() != own.size() || !std::ranges::all_of(own, is_saved))
     fail<ModelError>("[sparse] the saved parameters and slots are of another model or optimizer");
-  values_ = state[0].second;
-  for (std::size_t s = 0; s < slots_.size(); ++s) slots_[s].second = state[s + 1].second;
-  seen_ = state[slots_.size() + 1].second;
-  decayed_by_ = state[slots_.size() + 2].second;
-  const double steps = state.back().second.at(0);
-  decayed_ = state.back().second.at(1);
+  values_ = saved.at("rows");
+  for (auto& [name, slot] : slots_) slot = saved.at("slot:" + name);
+  seen_ = saved.at("seen");
+  decayed_by_ = saved.at("decayed_by");
+  const double steps = saved.at("position").at(0);
+  decayed_ = saved.at("position").at(1);
   if (!(steps >= 0 && steps < 9e15 && std::isfinite(decayed_))) fail<ModelError>("[sparse] the saved position is none");
   steps_ = static_cast<std::int64_t>(steps);
 }

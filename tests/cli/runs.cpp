@@ -215,7 +215,8 @@ TEST_F(Runs, CrossValidationGivesMeanAndSpread) {
   EXPECT_EQ(ran.json()["folds"], 3);
   EXPECT_GT(ran.json()["rmse"]["mean"].get<double>(), 0);
   EXPECT_GE(ran.json()["rmse"]["deviation"].get<double>(), 0);
-  EXPECT_FALSE(fs::exists(path("runs")));
+  EXPECT_TRUE(fs::exists(path("runs/t-cv/folds.json")));
+  EXPECT_TRUE(fs::exists(path("runs/t-cv/predictions.csv")));
 }
 
 TEST_F(Runs, DryRunAndPrintConfigLeaveNothingBehind) {
