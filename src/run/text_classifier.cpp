@@ -232,13 +232,7 @@ void TextClassifier::restore(const fs::path& path, const std::optional<std::stri
   if (fingerprint && !changed.empty()) {
     fail<UsageError>("[resume] the configuration is not that of {}: {}", path.string(), fmt::join(changed, "; "));
   }
-  const auto take = [&] {
-    if (file.tensors.empty()) fail<ModelError>("[texts] {} is no classifier of texts", path.string());
-    Tensor last = std::move(file.tensors.back().second);
-    file.tensors.pop_back();
-    return last;
-  };
-  const Tensor sums = take(), frequencies = take();
+  const Tensor &sums = file.tensor("progressive"), &frequencies = file.tensor("inverse_frequency");
   const bool fits = sums.dtype() == f64 && sums.size() == std::ssize(classes_) + 4 && frequencies.dtype() == f32 &&
                     (frequencies.size() == 0 || frequencies.size() == hasher_.options().features);
   if (!fits) fail<ModelError>("[texts] {} is another classifier", path.string());

@@ -289,23 +289,21 @@ std::vector<std::pair<std::string, Tensor>> RowTable::state() const {
 }
 
 void RowTable::restore(const std::vector<std::pair<std::string, Tensor>>& state) {
-  const auto own = this->state();
-  std::map<std::string, Tensor> saved(state.begin(), state.end());  // a file may have them in any order
-  const auto is_saved = [&](const auto& tensor) {
-    const auto found = saved.find(tensor.first);
-    return found != saved.end() && found->second.shape() == tensor.second.shape() &&
-           found->second.dtype() == tensor.second.dtype();
-  };
-  if (state.size() != own.size() || !std::ranges::all_of(own, is_saved))
-    fail<ModelError>("[sparse] the saved parameters and slots are of another model or optimizer");
-  values_ = saved.at("rows");
-  for (auto& [name, slot] : slots_) slot = saved.at("slot:" + name);
-  seen_ = saved.at("seen");
-  decayed_by_ = saved.at("decayed_by");
-  const double steps = saved.at("position").at(0);
-  decayed_ = saved.at("position").at(1);
-  if (!(steps >= 0 && steps < 9e15 && std::isfinite(decayed_))) fail<ModelError>("[sparse] the saved position is none");
+  std::vector<Tensor> saved;  // in the order of our own
+  for (const auto& [name, own] : this->state()) {
+    const auto found = std::ranges::find(state, name, &std::pair<std::string, Tensor>::first);
+    if (found == state.end() || found->second.shape() != own.shape() || found->second.dtype() != own.dtype())
+      fail<ModelError>("[sparse] the saved '{}' is of another model or optimizer, or is not there", name);
+    saved.push_back(found->second);
+  }
+  const double steps = saved.back().at(0), decayed = saved.back().at(1);
+  if (!(steps >= 0 && steps < 9e15 && std::isfinite(decayed))) fail<ModelError>("[sparse] the saved position is none");
+  values_ = saved[0];
+  for (std::size_t s = 0; s < slots_.size(); ++s) slots_[s].second = saved[s + 1];
+  seen_ = saved[slots_.size() + 1];
+  decayed_by_ = saved[slots_.size() + 2];
   steps_ = static_cast<std::int64_t>(steps);
+  decayed_ = decayed;
 }
 
 }  // namespace thalweg
