@@ -41,16 +41,11 @@ TextRows read_rows(const std::string& place, const data::LabelledTextOptions& op
   return result;
 }
 
-/// Fits the weights of words to the training rows, which are counts so far, and applies them.
-void weigh_words(TextRows& train, TextClassifier& model) {
-  std::vector<float> weights = data::inverse_frequencies(train.rows, model.hasher().options().features);
-  for (std::int64_t row = 0; row < train.rows.rows(); ++row) {
-    const auto values = train.rows.values(row);
-    for (std::size_t i = 0; i < values.size(); ++i)
-      values[i] *= weights[static_cast<std::size_t>(train.rows[row].columns[i])];
-    data::normalise(values);
-  }
-  model.set_inverse_frequency(std::move(weights));
+/// The training rows with their words weighed by how rare they are in them. They are read again with the weights, as a
+/// resumed run reads them, so that both round alike.
+TextRows weighed_rows(const TextRows& counts, const TextClassifierConfig& config, TextClassifier& model) {
+  model.set_inverse_frequency(data::inverse_frequencies(counts.rows, model.hasher().options().features));
+  return read_rows(config.train, config.texts, model);
 }
 
 struct Measured {
@@ -211,7 +206,7 @@ class Batches {
 int train_in_passes(TextRun& run, const TrainArguments& arguments, const Context& context) {
   const TextClassifierConfig& config = run.config;
   TextRows train = read_rows(config.train, config.texts, run.model);
-  if (config.hashing.weighting == "tfidf" && !run.resumed) weigh_words(train, run.model);
+  if (config.hashing.weighting == "tfidf" && !run.resumed) train = weighed_rows(train, config, run.model);
   if (!context.quiet && !context.json) {
     say("{} texts of {} classes, {} columns, {} entries; {} parameters\n", with_commas(train.rows.rows()),
         run.model.classes().size(), with_commas(config.hashing.features), with_commas(train.rows.entries()),
