@@ -29,7 +29,8 @@ std::vector<Case> cases() {
         const auto numbers = values.get<std::vector<double>>();
         one.columns[name] = Tensor::from(numbers, {static_cast<std::int64_t>(numbers.size())});
       }
-      for (std::size_t i = 0; i < start.size(); ++i) one.options.x0[std::string(1, 'b').append(std::to_string(i + 1))] = start[i];
+      for (std::size_t i = 0; i < start.size(); ++i)
+        one.options.x0[std::string(1, 'b').append(std::to_string(i + 1))] = start[i];
     }
   }
   return all;
