@@ -80,6 +80,12 @@ class Scope {
   /// and the later ones are given the same. `D(s.share("d"), real)` and `D(s.share("d"), fake)` are one discriminator.
   /// Each call draws random numbers of its own, and moves the statistics that it observes, in the order of the calls.
   [[nodiscard]] Scope share(std::string_view name) const;
+  /// The same place, where parameters are not trained, statistics are not moved and mode() is evaluate: for a part that
+  /// was trained before.
+  [[nodiscard]] Scope frozen() const;
+  /// The same place, where parameters are moving averages, as constants: for targets. See MovingAverage; statistics
+  /// have none and are the current ones, and mode() is evaluate.
+  [[nodiscard]] Scope average(std::string_view name) const;
   /// Declares a parameter. Throws UsageError where the name is taken, and where a later call of a shared part wants
   /// another shape.
   [[nodiscard]] Var parameter(std::string_view name, const Shape& shape, const ParameterOptions& options = {}) const;
@@ -113,12 +119,13 @@ class Scope {
   [[nodiscard]] Graph& graph() const;
 
  private:
-  [[nodiscard]] Var declare(std::string_view name, const Shape& shape, const ParameterOptions& options,
-                            bool statistic) const;
+  [[nodiscard]] Var declare(std::string_view name, const Shape& shape, ParameterOptions options, bool statistic) const;
   [[nodiscard]] Var draw(std::string_view name, const Shape& shape, DType dtype, bool normal) const;
 
   TraceContext* context_;
   std::string path_;
+  bool frozen_ = false;
+  std::string average_ = {};  // the name of the moving average that parameters are read from
   std::string call_;  // the path, with the number of the call behind each shared part that was called before: "d#2"
 };
 

@@ -95,9 +95,12 @@ class Tensor {
 [[nodiscard]] Tensor full(const Shape& shape, double value, DType dtype = f32);
 [[nodiscard]] Tensor zeros(const Shape& shape, DType dtype = f32);
 [[nodiscard]] Tensor ones(const Shape& shape, DType dtype = f32);
-/// Pseudo-random, the same for the same seed on every machine: uniform in [low, high), and normal (0, 1).
+/// Pseudo-random, the same for the same seed on every machine: uniform in [low, high), and normal with the given mean
+/// and standard deviation, 0 and 1 where none are given.
 [[nodiscard]] Tensor random_uniform(const Shape& shape, double low, double high, std::uint64_t seed, DType dtype = f32);
 [[nodiscard]] Tensor random_normal(const Shape& shape, std::uint64_t seed, DType dtype = f32);
+[[nodiscard]] Tensor random_normal(const Shape& shape, double mean, double deviation, std::uint64_t seed,
+                                   DType dtype = f32);
 
 /// Same dtype, shape and bits.
 [[nodiscard]] bool identical(const Tensor& a, const Tensor& b);

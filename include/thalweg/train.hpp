@@ -24,6 +24,28 @@ using Objective = std::function<Loss(Scope, const Batch&)>;
 /// The common case: loss(model(input), target), weighted by the column "weight" where there is one.
 [[nodiscard]] Objective objective_of(ModelFunction model, LossFunction loss);
 
+/// A moving average of what an objective trains, kept in the State: after each of its steps a = d a + (1 - d) x, from
+/// the values before the first step on. State::average and Scope::average read it.
+struct MovingAverage {
+  std::string name;
+  double decay = 0.999;
+  bool warm_up = false;  ///< d = min(decay, (1 + t) / (10 + t)) in step t, so that the start is forgotten sooner
+};
+
+struct ObjectiveOptions {
+  Patterns trains = {};    ///< of the parameters that the objective declares; by default all
+  std::int64_t every = 1;  ///< takes its turn at every `every`-th batch
+  std::vector<MovingAverage> averages = {};
+};
+
+/// One objective of several that train one State: its loss, and how it steps what it trains.
+struct ObjectiveRow {
+  std::string name;
+  Objective loss;
+  Optimizer optimizer;
+  ObjectiveOptions options = {};
+};
+
 /// What was measured, in order: ("loss", ...), ("validation.loss", ...), ("validation.accuracy", ...).
 using Metrics = std::vector<std::pair<std::string, double>>;
 
@@ -36,7 +58,9 @@ struct StepReport {
   std::int64_t samples = 0;
   double weight = 0;  ///< of the samples; `loss` is their weighted mean. 0: none counts, and the step has no effect
   std::vector<double> layer_norms = {};  ///< of each layer's gradient, before clipping; see FitOptions::layer_norms
-  Metrics metrics = {};                  ///< what the objective reports of its batch: see Scope::report
+  /// What objectives report of their batch (see Scope::report); of several objectives, the loss of each ("d.loss"). The
+  /// numbers above are those of the first.
+  Metrics metrics = {};
 };
 
 /// A step of an objective and an optimizer: traced and planned at the first batch of each shape. The weights after it
@@ -44,6 +68,8 @@ struct StepReport {
 class TrainStep {
  public:
   TrainStep(Objective objective, Optimizer optimizer, int threads = 0);
+  /// With a name, under which the State keeps slots and step count: several steps may train one State.
+  explicit TrainStep(ObjectiveRow objective, int threads = 0);
   ~TrainStep();
   TrainStep(TrainStep&&) noexcept;
   TrainStep& operator=(TrainStep&&) noexcept;
@@ -113,6 +139,7 @@ struct FitOptions {
   std::uint64_t seed = 1;
   double validation = 0;                        ///< this fraction of the rows is held out
   std::optional<Dataset> validation_data = {};  ///< or these
+  std::string validation_average = {};          ///< measured with this moving average of the parameters
   std::optional<EarlyStopping> early_stopping = {};
   std::int64_t reports = 1 << 16;  ///< steps kept in the History: of a longer run every 2nd, 4th, ...; and the last
   std::int64_t stop_after = 0;     ///< stop after this step of the run; the schedule keeps its horizon
@@ -147,17 +174,36 @@ struct Evaluation {
 };
 std::ostream& operator<<(std::ostream& out, const Evaluation& evaluation);
 
+struct TrainerOptions {
+  int threads = 0;
+  /// Objectives take turns on each batch: the second sees what the first changed. Or they step at once, each from the
+  /// same parameters, and what they have in common is computed once.
+  bool simultaneous = false;
+};
+
 /// Model, loss and optimizer, with the state they train.
 class Trainer {
  public:
   Trainer(ModelFunction model, LossFunction loss, Optimizer optimizer, int threads = 0);
   /// Anything with a loss; then `evaluate` gives the loss alone, and there is nothing to predict.
   Trainer(Objective objective, Optimizer optimizer, int threads = 0);
+  /// Several objectives over one State: each has slots and a step count of its own, and gradients of what it trains
+  /// alone. Random numbers of one path are the same for all objectives on a batch; parameters of one path are the same
+  /// parameters.
+  explicit Trainer(std::vector<ObjectiveRow> objectives, const TrainerOptions& options = {});
   ~Trainer();
   Trainer(Trainer&&) noexcept;
 
+  /// Trains for its own epochs, with its own schedule, from the state as it is: a second call goes on from where the
+  /// first ended.
   History fit(const Dataset& data, const FitOptions& options = {});
-  [[nodiscard]] Evaluation evaluate(const Dataset& data);
+  /// One step of one objective, for loops of one's own; `shard_size` 0 takes the default. The schedule's step is the
+  /// objective's own unless `progress` says otherwise. Throws UsageError for a name that is not there.
+  StepReport step(std::string_view objective, const Dataset& batch, const Progress& progress = {},
+                  std::int64_t shard_size = 0);
+  /// Of several objectives: the loss of the first, that of each ("d.loss"), and what they report. With `average`, the
+  /// moving average of that name in place of the parameters.
+  [[nodiscard]] Evaluation evaluate(const Dataset& data, std::string_view average = {});
   /// Of the column "input": values, in the unit that the data's TargetUnit says, or probabilities.
   [[nodiscard]] Tensor predict(const Dataset& data);
 
@@ -165,12 +211,17 @@ class Trainer {
   [[nodiscard]] const State& state() const;
   void set_state(State state);
   void init(const Dataset& data, std::uint64_t seed);
+  /// The layers that are trained, whose gradients StepReport::layer_norms are.
+  [[nodiscard]] std::vector<std::string> layers() const;
 
   /// Parameters to a safetensors file, with what `Model::load(path, model)` needs besides: the loss, the shape of the
   /// input, and how the data was encoded.
   void save(const Path& path) const;
   /// Parameters from such a file; `shapes` are rows of the data.
   void load(const Path& path, const Dataset& shapes);
+  /// Those that the patterns match, as State::load does; the others stay, or start where nothing is trained yet.
+  /// `trainer.load("autoencoder.safetensors", data, "encoder/*")`.
+  void load(const Path& path, const Dataset& shapes, const Patterns& patterns, std::string_view under = {});
 
   /// What the plan of a training step is made of.
   [[nodiscard]] std::string explain(const Dataset& batch);

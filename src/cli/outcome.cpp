@@ -167,7 +167,7 @@ std::vector<ReportTile> headline(const Session& session, const std::vector<Measu
   const State& state = session.trainer.state();
   tiles.push_back({"training", duration_text(history.seconds),
                    fmt::format("{} epochs, {} steps", epochs, with_commas(state.step))});
-  tiles.push_back({"parameters", with_commas(state.layout->size)});
+  tiles.push_back({"parameters", with_commas(state.layout->parameters())});
   return tiles;
 }
 

@@ -72,7 +72,7 @@ std::string describe(const Config& config, const Session& session) {
                                  with_commas(session.parts.train.rows()), rows_name(preprocessing));
   if (session.parts.validation) text += fmt::format(", {} to validate", with_commas(session.parts.validation->rows()));
   if (session.parts.test) text += fmt::format(", {} to test", with_commas(session.parts.test->rows()));
-  return text + fmt::format("; {} parameters", with_commas(session.trainer.state().layout->size));
+  return text + fmt::format("; {} parameters", with_commas(session.trainer.state().layout->parameters()));
 }
 
 std::vector<std::string> class_names(const Recipe& recipe) {

@@ -143,8 +143,12 @@ Tensor random_uniform(const Shape& shape, double low, double high, std::uint64_t
 }
 
 Tensor random_normal(const Shape& shape, std::uint64_t seed, DType dtype) {
+  return random_normal(shape, 0, 1, seed, dtype);
+}
+
+Tensor random_normal(const Shape& shape, double mean, double deviation, std::uint64_t seed, DType dtype) {
   const RandomKey key = RandomKey{seed, 0}.fold("normal");
-  return drawn(shape, dtype, [&](std::uint64_t counter) { return random_gauss(key, counter); });
+  return drawn(shape, dtype, [&](std::uint64_t counter) { return mean + deviation * random_gauss(key, counter); });
 }
 
 bool identical(const Tensor& a, const Tensor& b) {

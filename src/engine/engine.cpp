@@ -8,75 +8,145 @@
 #include "engine/check_state.hpp"
 #include "engine/not_finite.hpp"
 #include "engine/row_weight.hpp"
-#include "nn/init.hpp"
 
 namespace thalweg {
 
+namespace {
+
+constexpr std::int64_t traced_rows = 2;  // enough to see shapes
+
+std::vector<EvaluationFunction> functions_of(const std::vector<EngineObjective>& objectives) {
+  std::vector<EvaluationFunction> functions;
+  for (const EngineObjective& objective : objectives) functions.push_back(objective.function);
+  return functions;
+}
+
+}  // namespace
+
+Engine::Engine(std::vector<EngineObjective> objectives, std::shared_ptr<Crew> crew)
+    : functions_(functions_of(objectives)),
+      crew_(std::move(crew)),
+      programs_(functions_),
+      did_(objectives.size()),
+      divisors_(objectives.size()) {
+  for (EngineObjective& o : objectives) {
+    Updater updater(o.name, std::move(o.optimizer), o.options.averages);
+    objectives_.push_back({std::move(o.name), std::move(o.options), std::move(updater), Evaluator(o.function)});
+  }
+}
+
+namespace {
+
+std::vector<EngineObjective> only(EvaluationFunction function, Optimizer optimizer) {
+  std::vector<EngineObjective> one;
+  one.push_back({"", std::move(function), std::move(optimizer)});
+  return one;
+}
+
+}  // namespace
+
 Engine::Engine(EvaluationFunction function, Optimizer optimizer, int threads)
-    : function_(std::move(function)),
-      workers_(threads),
-      programs_(function_),
-      evaluator_(function_),
-      updater_(std::move(optimizer)) {}
+    : Engine(only(std::move(function), std::move(optimizer)), std::make_shared<Crew>(threads)) {}
 
 State Engine::init(const Dataset& data, std::uint64_t seed, DType dtype) {
-  const TracedObjective traced =
-      trace_objective(function_, columns_of(data), std::min<std::int64_t>(data.rows(), 2), Mode::train, dtype);
-  if (!traced.result.loss.sum.defined()) fail<UsageError>("[train] there is no loss: the data has no column 'target'");
-  State state;
-  auto layout = std::make_shared<Layout>(layout_of(traced, dtype));
-  state.layout = layout;
-  state.seed = seed;
-  state.parameters = Tensor({layout->size}, dtype);
-  for (const TracedParameter& p : traced.parameters) {
-    state.set_parameter(p.name, initial_values(p.options.initializer, p.var.shape(), dtype, seed, p.name, workers_));
+  Engine* const alone[] = {this};
+  return initial_state(alone, data, seed, dtype, false);
+}
+
+StepReport Engine::step(State& state, const RowSelection& batch, const Progress& progress, std::int64_t shard_size) {
+  const bool is_given = progress.step != 0 || progress.total != 1;  // a loop of the user's own has no horizon
+  StepReport report = turn(state, batch, {{&progress, is_given ? 1U : 0U}, shard_size, {}});
+  ++state.step;
+  return report;
+}
+
+TracedObjective Engine::trace(const Dataset& data, Mode mode, DType dtype) {
+  TracedObjective traced =
+      trace_objectives(functions_, columns_of(data), std::min(data.rows(), traced_rows), mode, dtype);
+  for (std::size_t i = 0; mode == Mode::train && i < size(); ++i) {
+    std::vector<std::string> names;
+    for (const TracedParameter& p : traced.parameters) {
+      if (p.declared_by >> i & 1) names.push_back(p.name);
+    }
+    if (names != objectives_[i].declared) layout_.reset();
+    objectives_[i].declared = std::move(names);
   }
-  prepare(state);
-  return state;
+  return traced;
 }
 
-void Engine::prepare(State& state) {
-  check_parameters(state);
-  updater_.prepare(state);
-  if (layout_ == state.layout) return;
-  const auto before = std::exchange(layout_, state.layout);
-  norm_.emplace(optimizer(), *state.layout);
-  layer_norms_.reset();
-  if (!before || same_places(*before, *layout_)) return;
-  programs_.clear();
-  one_shard_ = {};
-}
-
-std::vector<std::string> Engine::check(const State& state, const Dataset& data, Mode mode) const {
+std::vector<std::string> Engine::check(const State& state, const Dataset& data, Mode mode) {
   const Layout& layout = *state.layout;
-  const TracedObjective traced =
-      trace_objective(function_, columns_of(data), std::min<std::int64_t>(data.rows(), 2), mode, layout.dtype);
+  const TracedObjective traced = trace(data, mode, layout.dtype);
   for (const TracedParameter& p : traced.parameters) (void)entry_in(layout, p.name, {p.var.shape(), p.var.dtype()});
   std::vector<std::string> names;
   for (const TracedReport& report : traced.reports) names.push_back(report.name);
   return names;
 }
 
-std::optional<double> Engine::row_weight(const State& state, const Dataset& data) {
-  return mean_row_weight(function_, *state.layout, data, workers_);
+std::vector<std::string> Engine::trained_by(std::size_t objective, const TracedObjective& traced) const {
+  std::vector<std::string> names;
+  for (const TracedParameter& p : traced.parameters) {
+    const bool mine = (p.declared_by >> objective & 1) != 0 && !p.options.frozen && !p.average;
+    if (mine && options(objective).trains.match(p.name)) names.push_back(p.name);
+  }
+  return names;
+}
+
+void Engine::prepare(State& state) {
+  check_parameters(state);
+  if (layout_ != state.layout) {
+    const auto before = layout_;
+    std::vector<Layout> parts;
+    for (const Member& o : objectives_) {
+      std::vector<std::string> trained;
+      for (const ParameterEntry& entry : state.layout->entries) {
+        const bool declared = o.declared.empty() || std::ranges::find(o.declared, entry.name) != o.declared.end();
+        if (declared && !entry.frozen && o.options.trains.match(entry.name) && steps(o.updater.optimizer(), entry))
+          trained.push_back(entry.name);
+      }
+      parts.push_back(trained_part(*state.layout, trained));
+    }
+    const bool same = before && same_places(*before, *state.layout);
+    step_ = step_layout(*state.layout, std::move(parts));
+    for (std::size_t i = 0; i < size(); ++i) {
+      objectives_[i].norm.emplace(optimizer(i), step_.objectives[i].layout);
+      objectives_[i].layer_norms.reset();
+      objectives_[i].updater.forget();
+    }
+    if (!same) {
+      programs_.clear();
+      one_shard_ = {};
+    }
+    layout_ = state.layout;
+  }
+  for (std::size_t i = 0; i < size(); ++i) objectives_[i].updater.prepare(state, step_.objectives[i].layout);
+}
+
+std::vector<std::optional<double>> Engine::row_weights(const State& state, const Dataset& data) {
+  std::vector<std::optional<double>> weights;
+  for (const EvaluationFunction& function : functions_)
+    weights.push_back(mean_row_weight(function, *state.layout, data, crew_->workers));
+  return weights;
 }
 
 Engine::Sums Engine::sum_over_shards(const State& state, const RowSelection& batch, const BatchPrograms& programs) {
-  const Layout& layout = *state.layout;
-  if (programs.shards == 1 && OneShard::is_for(*programs.whole, layout)) {
-    one_shard_.run(*programs.whole, state, batch, workers_);
+  const DType dtype = state.layout->dtype;
+  Workers& workers = crew_->workers;
+  BlockPool& pool = crew_->pool;
+  if (programs.shards == 1 && OneShard::is_for(*programs.whole, step_, dtype)) {
+    one_shard_.run(*programs.whole, step_, state, batch, workers);
     return {one_shard_.gradient(), one_shard_.sums()};
   }
   const std::int64_t doubles = programs.whole->doubles();
-  const std::size_t bytes = TreeSum::block_bytes(summed_size(layout), layout.dtype, doubles);
-  const std::size_t sums_at = TreeSum::doubles_at(summed_size(layout), layout.dtype);
+  const std::size_t bytes = TreeSum::block_bytes(step_.size, dtype, doubles);
+  const std::size_t sums_at = TreeSum::doubles_at(step_.size, dtype);
   const auto sums_in = [&](std::byte* block) { return reinterpret_cast<double*>(block + sums_at); };
-  TreeSum tree(programs.shards, summed_size(layout), layout.dtype, doubles, pool_, workers_);
-  workers_.run(programs.shards, [&](std::int64_t i) {
-    auto block = pool_.take(bytes);
+  TreeSum tree(programs.shards, step_.size, dtype, doubles, pool, workers);
+  workers.run(programs.shards, [&](std::int64_t i) {
+    auto block = pool.take(bytes);
     const ShardProgram& program = programs.of(i);
-    const auto memory = pool_.take(program.memory_bytes());
-    program.run({state, batch, programs.first_row(i), block.data(), sums_in(block.data())}, memory.data(), workers_);
+    const auto memory = pool.take(program.memory_bytes());
+    program.run({state, batch, programs.first_row(i), block.data(), sums_in(block.data())}, memory.data(), workers);
     tree.add(i, block.release());
   });
   Block total = tree.take_total();
@@ -85,33 +155,40 @@ Engine::Sums Engine::sum_over_shards(const State& state, const RowSelection& bat
 }
 
 void Engine::give_back(Sums sums) {
-  if (sums.lent.data()) pool_.give_back(std::move(sums.lent));
+  if (sums.lent.data()) crew_->pool.give_back(std::move(sums.lent));
 }
 
-void Engine::update(State& state, const Sums& sums, double divisor, double norm, double lr, const Progress& progress) {
-  updater_.run(state, sums.gradient,
-               {.step = state.step + 1 - updater_.skipped(state),
-                .weight = divisor,
-                .gradient_norm = norm,
-                .lr = lr,
-                .seed = state.seed,
-                .momentum = optimizer().schedule.momentum(progress)},
-               workers_);
+std::byte* Engine::gradient_of(std::size_t objective, const Sums& sums, const State& state) const {
+  return sums.gradient + static_cast<std::size_t>(step_.objectives[objective].at) * size_of(state.layout->dtype);
+}
+
+void Engine::update(std::size_t objective, State& state, const Sums& sums, double divisor, double norm, double lr,
+                    const Progress& progress) {
+  Updater& updater = objectives_[objective].updater;
+  updater.run(state, gradient_of(objective, sums, state),
+              {.step = updater.steps(state) + 1 - updater.skipped(state),
+               .weight = divisor,
+               .gradient_norm = norm,
+               .lr = lr,
+               .seed = state.seed,
+               .momentum = optimizer(objective).schedule.momentum(progress)},
+              crew_->workers);
+}
+
+State Engine::with_slots(State state) {
+  prepare(state);
+  return state;
 }
 
 State Engine::evaluation_state(const State& state) {
   State result = state;
   prepare(result);
-  const UpdateProgram& update = updater_.program();
-  if (!update.evaluation) return result;
-  State counted = result;
-  counted.step -= updater_.skipped(result);
-  result.parameters = evaluation_parameters(update, counted, workers_);
+  for (Member& o : objectives_) result.parameters = o.updater.evaluated(result, crew_->workers);
   return result;
 }
 
-LossSum Engine::evaluate(const State& state, const Dataset& data, Tensor& predictions) {
-  return evaluator_(state, data, predictions, pool_, workers_);
+LossSum Engine::evaluate(std::size_t objective, const State& state, const Dataset& data, Tensor& predictions) {
+  return objectives_[objective].evaluator(state, data, predictions, crew_->pool, crew_->workers);
 }
 
 void Engine::set_memory(Memory memory) {
@@ -120,7 +197,17 @@ void Engine::set_memory(Memory memory) {
 
 void Engine::watch_layers(bool watch) {
   watches_layers_ = watch;
-  layer_norms_.reset();
+  for (Member& o : objectives_) o.layer_norms.reset();
+}
+
+std::vector<std::string> Engine::layers(const State& state) {
+  State same = state;
+  prepare(same);
+  std::vector<std::string> all;
+  for (const StepLayout::Part& part : step_.objectives) {
+    for (std::string& layer : layers_of(part.layout)) all.push_back(std::move(layer));
+  }
+  return all;
 }
 
 namespace {
@@ -145,57 +232,86 @@ void move(State& state, const Movement& m, const std::byte* observed, double row
 
 }  // namespace
 
-StepReport Engine::step(State& state, const RowSelection& batch, const Progress& progress, std::int64_t shard_size,
-                        std::optional<double> row_weight) {
+StepReport Engine::turn(State& state, const RowSelection& batch, const Turn& turn) {
   const FlushDenormals flush;
   const std::int64_t rows = batch.count();
   if (rows == 0) fail<UsageError>("[train] a batch of no rows");
+  if (objectives_.front().declared.empty()) (void)trace(batch.data, Mode::train, state.layout->dtype);
   prepare(state);
-  const BatchPrograms& programs = programs_.for_batch(state, batch, shard_size);
+  const BatchPrograms& programs = programs_.for_batch(state, step_, batch, turn.shard_size);
   Sums sums = sum_over_shards(state, batch, programs);
-  StepReport report{.step = state.step + 1, .total_steps = progress.total, .samples = rows};
-  report.lr = optimizer().lr * optimizer().schedule.factor(progress);
-  const auto& reports = programs.whole->reports();
-  for (std::size_t i = 0; i < reports.size(); ++i)
-    report.metrics.emplace_back(reports[i], sums.numbers[2 + i] / static_cast<double>(rows));
-  if (sums.weight() == 0) {
-    updater_.skip(state);
-  } else {
-    report.weight = programs.whole->is_mean() ? static_cast<double>(rows) : sums.weight();
-    report.loss = sums.loss() / sums.weight();
-    take_step(state, batch, programs, sums, row_weight ? static_cast<double>(rows) * *row_weight : sums.weight(),
-              progress, report);
+  StepReport report{.step = state.step + 1, .samples = rows};
+  bool moves = false;
+  for (std::size_t i = 0; i < size(); ++i) {
+    did_[i] = {};
+    const auto weight = turn.row_weights.empty() ? std::nullopt : turn.row_weights[i];
+    divisors_[i] = weight ? static_cast<double>(rows) * *weight : sums.weight(i);
+    if (sums.weight(i) != 0) look_at(i, state, batch, programs, sums, report);
   }
+  for (std::size_t i = 0; i < size(); ++i) {  // after all have looked at the same parameters
+    Updater& updater = objectives_[i].updater;
+    const Progress progress = turn.progress.empty() ? Progress{.step = updater.steps(state)} : turn.progress[i];
+    did_[i].lr = optimizer(i).lr * optimizer(i).schedule.factor(progress);
+    if (sums.weight(i) == 0) {
+      updater.skip(state);
+    } else {
+      update(i, state, sums, divisors_[i], did_[i].gradient_norm, did_[i].lr, progress);
+      moves = moves || (std::isfinite(did_[i].loss) && std::isfinite(did_[i].gradient_norm));
+    }
+    updater.count_step(state);
+    if (i == 0) report.total_steps = progress.total;
+  }
+  if (moves) move_statistics(state, batch, programs, sums);
+  const auto& [loss, weight, gradient_norm, lr] = did_.front();
+  report.loss = loss, report.weight = weight, report.gradient_norm = gradient_norm, report.lr = lr;
+  const auto& reports = programs.whole->reports();
+  const double* reported = sums.numbers + programs.whole->losses();
+  for (std::size_t i = 0; i < reports.size(); ++i)
+    report.metrics.emplace_back(reports[i], reported[i] / static_cast<double>(rows));
   give_back(std::move(sums));
-  ++state.step;
   return report;
 }
 
-void Engine::take_step(State& state, const RowSelection& batch, const BatchPrograms& programs, const Sums& sums,
-                       double divisor, const Progress& progress, StepReport& report) {
-  const Layout& layout = *state.layout;
-  report.gradient_norm = norm_->of(sums.gradient, workers_) / divisor;
-  const bool finite = std::isfinite(report.loss) && std::isfinite(report.gradient_norm);
-  if (!finite && !updater_.program().skips)
-    explain_not_finite(function_, state, batch, programs.whole->rows(), report.loss, workers_);
-  if (watches_layers_) {
-    if (!layer_norms_) layer_norms_.emplace(layout);
-    report.layer_norms = layer_norms_->of(sums.gradient, divisor, pool_, workers_);
+void Engine::look_at(std::size_t objective, const State& state, const RowSelection& batch,
+                     const BatchPrograms& programs, const Sums& sums, StepReport& report) {
+  Member& o = objectives_[objective];
+  Did& did = did_[objective];
+  std::byte* gradient = gradient_of(objective, sums, state);
+  const double divisor = divisors_[objective];
+  did.weight = programs.whole->is_mean(objective) ? static_cast<double>(batch.count()) : sums.weight(objective);
+  did.loss = sums.loss(objective) / sums.weight(objective);
+  did.gradient_norm = o.norm->of(gradient, crew_->workers) / divisor;
+  const bool finite = std::isfinite(did.loss) && std::isfinite(did.gradient_norm);
+  if (!finite && !o.updater.program().skips) {
+    const std::string which = o.name.empty() ? "" : fmt::format(", objective '{}'", o.name);
+    explain_not_finite(functions_, step_, state, batch, programs.whole->rows(), did.loss, which, crew_->workers);
   }
-  update(state, sums, divisor, report.gradient_norm, report.lr, progress);
-  if (!finite) return;
-  const std::byte* observed = sums.gradient + static_cast<std::size_t>(layout.trained_size) * size_of(layout.dtype);
+  if (!watches_layers_) return;
+  if (!o.layer_norms) o.layer_norms.emplace(step_.objectives[objective].layout);
+  for (const double norm : o.layer_norms->of(gradient, divisor, crew_->pool, crew_->workers))
+    report.layer_norms.push_back(norm);
+}
+
+void Engine::move_statistics(State& state, const RowSelection& batch, const BatchPrograms& programs, const Sums& sums) {
+  const std::byte* observed =
+      sums.gradient + static_cast<std::size_t>(step_.statistics_at) * size_of(state.layout->dtype);
   for (const Movement& m : programs.whole->movements()) {
     const std::int64_t unseen = programs.last->observes(m) ? 0 : programs.last->rows();
     move(state, m, observed, static_cast<double>(batch.count() - unseen));
   }
 }
 
-std::string Engine::explain(const State& state, const Dataset& data) {
-  const ShardProgram& shard = *programs_.for_batch(state, {data}, 0).whole;
-  const auto update = make_update(optimizer(), *state.layout);
-  return fmt::format("Gradient, for shards of {} rows:\n{}\nUpdate:\n{}", shard.rows(), shard.program().explain(),
-                     update.program->explain());
+std::string Engine::explain(const State& given, const Dataset& data) {
+  State state = given;
+  if (objectives_.front().declared.empty()) (void)trace(data, Mode::train, state.layout->dtype);
+  prepare(state);
+  const ShardProgram& shard = *programs_.for_batch(state, step_, {data}, 0).whole;
+  std::string text = fmt::format("Gradient, for shards of {} rows:\n{}", shard.rows(), shard.program().explain());
+  for (const Member& o : objectives_) {
+    const std::string which = o.name.empty() ? "" : fmt::format(" of '{}'", o.name);
+    text += fmt::format("\nUpdate{}:\n{}", which, o.updater.program().program->explain());
+  }
+  return text;
 }
 
 }  // namespace thalweg

@@ -1,5 +1,5 @@
 #pragma once
-// The step and the evaluation, on rows of a dataset: what TrainStep and Trainer are made of.
+// The step of an objective, or of several at once, on rows of a dataset: what TrainStep and Trainer are made of.
 
 #include <memory>
 #include <optional>
@@ -12,62 +12,128 @@
 
 namespace thalweg {
 
+/// What an engine steps. The name is empty where there is no other: then slots and step count are the state's own.
+struct EngineObjective {
+  std::string name;
+  EvaluationFunction function;
+  Optimizer optimizer;
+  ObjectiveOptions options = {};
+};
+
+/// One objective, or several that step at once from the same parameters: one program computes the gradients of all, and
+/// what they have in common once. Objectives that take turns have an engine each, and share a crew.
 class Engine {
  public:
+  Engine(std::vector<EngineObjective> objectives, std::shared_ptr<Crew> crew);
+  /// One objective without a name.
   Engine(EvaluationFunction function, Optimizer optimizer, int threads);
 
+  /// A state for these objectives alone; see initial_state.
   [[nodiscard]] State init(const Dataset& data, std::uint64_t seed, DType dtype);
-  /// `row_weight` is what a row of the data weighs on average: the gradient is divided by it and the number of rows. It
-  /// is divided by the batch's own weight where that is not given.
-  StepReport step(State& state, const RowSelection& batch, const Progress& progress, std::int64_t shard_size,
-                  std::optional<double> row_weight = {});
-  /// The mean weight of the rows, where a step is to divide by it: see mean_row_weight.
-  [[nodiscard]] std::optional<double> row_weight(const State& state, const Dataset& data);
-  /// Traces the objective on such data, so that its errors come before the first step, and names what it reports.
-  /// Throws ModelError for a parameter that the state lacks, or has in another shape.
-  std::vector<std::string> check(const State& state, const Dataset& data, Mode mode) const;
-  /// The state with the parameters to evaluate with: an average, say, where the optimizer keeps one.
+
+  /// Traces the objectives on such data, and remembers which parameters they declare.
+  [[nodiscard]] TracedObjective trace(const Dataset& data, Mode mode, DType dtype);
+  /// Traces, so that errors come before the first step, and names what is reported. Throws ModelError for a parameter
+  /// that the state lacks, or has in another shape.
+  std::vector<std::string> check(const State& state, const Dataset& data, Mode mode);
+  /// The names of the parameters that an objective trains of those that it declares, frozen groups among them.
+  [[nodiscard]] std::vector<std::string> trained_by(std::size_t objective, const TracedObjective& traced) const;
+
+  /// How a step is to be taken; what is given for each objective may be empty.
+  struct Turn {
+    std::span<const Progress> progress = {};  ///< of each objective; by default the steps that it took
+    std::int64_t shard_size = 0;              ///< 0: the default
+    /// What a row of the data weighs on average, for each objective: its gradient is divided by it and the number of
+    /// rows. It is divided by the batch's own weight where that is not given.
+    std::span<const std::optional<double>> row_weights = {};
+  };
+  /// What an objective did in the last turn.
+  struct Did {
+    double loss = 0, weight = 0, gradient_norm = 0, lr = 0;
+  };
+  /// A step of all objectives, but for the state's count of steps. The report is the first objective's.
+  StepReport turn(State& state, const RowSelection& batch, const Turn& turn);
+  [[nodiscard]] std::span<const Did> did() const { return did_; }
+  /// The same, counted; `progress` of 0 of 1 steps is none.
+  StepReport step(State& state, const RowSelection& batch, const Progress& progress = {}, std::int64_t shard_size = 0);
+
+  /// The mean weight of the rows for each objective, where a step is to divide by it: see mean_row_weight.
+  [[nodiscard]] std::vector<std::optional<double>> row_weights(const State& state, const Dataset& data);
+  /// The state with slots for these objectives, where it has none.
+  [[nodiscard]] State with_slots(State state);
+  /// The state with the parameters to evaluate with: an average, say, where an optimizer keeps one. It is given slots
+  /// where it has none.
   [[nodiscard]] State evaluation_state(const State& state);
-  /// The loss over all rows; the predictions, (rows, ...), where the objective is a model's.
-  LossSum evaluate(const State& state, const Dataset& data, Tensor& predictions);
+  /// The loss of an objective over all rows; the predictions, (rows, ...), where it is a model's.
+  LossSum evaluate(std::size_t objective, const State& state, const Dataset& data, Tensor& predictions);
   [[nodiscard]] std::string explain(const State& state, const Dataset& data);
 
   [[nodiscard]] StepCost measure(const State& state, const Dataset& batch, std::int64_t shard_size);
   void set_memory(Memory memory);
   /// Whether steps report the norm of each layer's gradient.
   void watch_layers(bool watch);
+  /// The layers that are trained, in the order of their norms in a report.
+  [[nodiscard]] std::vector<std::string> layers(const State& state);
 
-  [[nodiscard]] const Optimizer& optimizer() const { return updater_.optimizer(); }
-  [[nodiscard]] Workers& workers() { return workers_; }
+  [[nodiscard]] std::size_t size() const { return objectives_.size(); }
+  [[nodiscard]] const std::string& name(std::size_t objective) const { return objectives_[objective].name; }
+  [[nodiscard]] const ObjectiveOptions& options(std::size_t objective) const { return objectives_[objective].options; }
+  [[nodiscard]] const Optimizer& optimizer(std::size_t objective) const {
+    return objectives_[objective].updater.optimizer();
+  }
+  [[nodiscard]] Crew& crew() { return *crew_; }
 
  private:
-  /// What the shards of a batch hand in, summed: gradient, observations, loss and weight, reports.
+  /// An objective at work: how it updates what it trains.
+  struct Member {
+    std::string name;
+    ObjectiveOptions options;
+    Updater updater;
+    Evaluator evaluator;
+    std::vector<std::string> declared = {};  ///< parameters, as the last trace had them
+    std::optional<GradientNorm> norm = {};
+    std::optional<LayerNorms> layer_norms = {};  ///< where they are watched
+  };
+  /// What the shards of a batch hand in, summed: gradients and observations, losses and weights, reports.
   struct Sums {
     std::byte* gradient;
     const double* numbers;
     Block lent = {};  ///< by the pool, where one shard's own memory does not hold it
 
-    [[nodiscard]] double loss() const { return numbers[0]; }
-    [[nodiscard]] double weight() const { return numbers[1]; }
+    [[nodiscard]] double loss(std::size_t objective) const { return numbers[2 * objective]; }
+    [[nodiscard]] double weight(std::size_t objective) const { return numbers[2 * objective + 1]; }
   };
   Sums sum_over_shards(const State& state, const RowSelection& batch, const BatchPrograms& programs);
   void give_back(Sums sums);
+  /// Plans the updates for the state's layout, and gives it slots.
   void prepare(State& state);
-  void update(State& state, const Sums& sums, double divisor, double norm, double lr, const Progress& progress);
-  void take_step(State& state, const RowSelection& batch, const BatchPrograms& programs, const Sums& sums,
-                 double divisor, const Progress& progress, StepReport& report);
+  [[nodiscard]] std::byte* gradient_of(std::size_t objective, const Sums& sums, const State& state) const;
+  void update(std::size_t objective, State& state, const Sums& sums, double divisor, double norm, double lr,
+              const Progress& progress);
+  /// The loss and the gradient's norm of an objective; throws NumericError where one is not finite.
+  void look_at(std::size_t objective, const State& state, const RowSelection& batch, const BatchPrograms& programs,
+               const Sums& sums, StepReport& report);
+  void move_statistics(State& state, const RowSelection& batch, const BatchPrograms& programs, const Sums& sums);
 
-  EvaluationFunction function_;
-  Workers workers_;
-  BlockPool pool_;
+  std::vector<EvaluationFunction> functions_;
+  std::vector<Member> objectives_;
+  std::shared_ptr<Crew> crew_;
   Programs programs_;
-  Evaluator evaluator_;
-  Updater updater_;
   std::shared_ptr<const Layout> layout_;
+  StepLayout step_;
   OneShard one_shard_;
-  std::optional<GradientNorm> norm_;
   bool watches_layers_ = false;
-  std::optional<LayerNorms> layer_norms_;  // where they are watched
+  std::vector<Did> did_;
+  std::vector<double> divisors_;  // of each gradient, in the step under way
 };
+
+/// The places of a state for engines that train one; nothing is allocated for it. Throws as initial_state does.
+[[nodiscard]] Layout initial_layout(std::span<Engine* const> engines, const Dataset& data, DType dtype, bool complete);
+
+/// A state for engines that train one: the parameters of all, each once, initialised, with the slots of each. Throws
+/// UsageError for a parameter that objectives declare differently, for one that is trained by none of them (where
+/// `complete`), and for one that is trained and that the loss does not depend on.
+[[nodiscard]] State initial_state(std::span<Engine* const> engines, const Dataset& data, std::uint64_t seed,
+                                  DType dtype, bool complete = true);
 
 }  // namespace thalweg

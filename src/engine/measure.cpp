@@ -36,20 +36,23 @@ double median_seconds(const F& f) {
 StepCost Engine::measure(const State& given, const Dataset& batch, std::int64_t shard_size) {
   const FlushDenormals flush;
   State state = given;
+  Workers& workers = crew_->workers;
+  BlockPool& pool = crew_->pool;
+  if (objectives_.front().declared.empty()) (void)trace(batch, Mode::train, state.layout->dtype);
   prepare(state);
   const Layout& layout = *state.layout;
   const RowSelection rows{batch};
-  const BatchPrograms programs = programs_.for_batch(state, rows, shard_size);
+  const BatchPrograms programs = programs_.for_batch(state, step_, rows, shard_size);
   const ShardProgram& both = *programs.whole;
   const std::int64_t size = both.rows();
-  const auto forward = programs_.make(size, batch, layout, false);
+  const auto forward = programs_.make(size, batch, layout, step_, false);
 
   StepCost cost;
   cost.shards = (batch.rows() + size - 1) / size;
-  cost.threads = workers_.threads();
+  cost.threads = workers.threads();
   cost.arena_bytes = both.program().value_bytes();
   cost.intermediate_bytes = both.program().value_bytes_without_reuse();
-  cost.peak = peak_operations(workers_);
+  cost.peak = peak_operations(workers);
 
   const std::int64_t whole_shards = batch.rows() / size;  // a last smaller one costs as they do, by its share
   const double share = static_cast<double>(batch.rows()) / static_cast<double>(size * whole_shards);
@@ -59,27 +62,31 @@ StepCost Engine::measure(const State& given, const Dataset& batch, std::int64_t 
   cost.forward = {0, all_of(forward->program().operations()), all_of(forward->program().bytes_moved())};
   cost.backward = {0, all_of(both.program().operations()) - cost.forward.operations,
                    all_of(both.program().bytes_moved()) - cost.forward.bytes};
-  cost.update = {0, updater_.program().program->operations(), updater_.program().program->bytes_moved()};
+  for (const Member& o : objectives_) {
+    cost.update.operations += o.updater.program().program->operations();
+    cost.update.bytes += o.updater.program().program->bytes_moved();
+  }
 
-  const std::size_t block =
-      TreeSum::block_bytes(layout.trained_size + layout.statistics_size, layout.dtype, both.doubles());
+  const std::size_t block = TreeSum::block_bytes(step_.size, layout.dtype, both.doubles());
   const auto run_forward = [&] {
-    workers_.run(whole_shards, [&](std::int64_t i) {
-      const auto sums = pool_.take(block), memory = pool_.take(forward->memory_bytes());
+    workers.run(whole_shards, [&](std::int64_t i) {
+      const auto sums = pool.take(block), memory = pool.take(forward->memory_bytes());
       forward->run({state, rows, i * size, sums.data(), reinterpret_cast<double*>(sums.data())}, memory.data(),
-                   workers_);
+                   workers);
     });
   };
   OneShard alone;
-  const bool is_alone = size == batch.rows() && OneShard::is_for(*forward, layout);
-  cost.forward.seconds = is_alone ? median_seconds([&] { alone.run(*forward, state, rows, workers_); })
+  const bool is_alone = size == batch.rows() && OneShard::is_for(*forward, step_, layout.dtype);
+  cost.forward.seconds = is_alone ? median_seconds([&] { alone.run(*forward, step_, state, rows, workers); })
                                   : share * median_seconds(run_forward);
   const double both_seconds = median_seconds([&] { give_back(sum_over_shards(state, rows, programs)); });
   cost.backward.seconds = std::max(0.0, both_seconds - cost.forward.seconds);
   Sums sums = sum_over_shards(state, rows, programs);
   cost.update.seconds = median_seconds([&] {
-    (void)norm_->of(sums.gradient, workers_);
-    update(state, sums, sums.weight(), 1, optimizer().lr, {});
+    for (std::size_t i = 0; i < this->size(); ++i) {
+      (void)objectives_[i].norm->of(gradient_of(i, sums, state), workers);
+      update(i, state, sums, sums.weight(i), 1, optimizer(i).lr, {});
+    }
   });
   give_back(std::move(sums));
   return cost;

@@ -12,13 +12,14 @@
 namespace thalweg {
 
 GradientNorm::GradientNorm(const Optimizer& optimizer, const Layout& layout)
-    : pieces_({{0, {layout.trained_size}}}), dtype_(layout.dtype) {
+    : pieces_({{0, 0, {layout.trained_size}}}), dtype_(layout.dtype) {
   if (std::ranges::any_of(optimizer.groups, &ParameterGroup::frozen)) pieces_ = segments_of(optimizer, layout);
   Graph graph;
   std::vector<Bound> inputs, outputs;
   for (std::size_t i = 0; i < pieces_.size(); ++i) {
     const Var g = graph.input("gradient" + std::to_string(i), pieces_[i].shape, layout.dtype);
-    inputs.push_back({g, {first_user_base, pieces_[i].offset * static_cast<std::int64_t>(size_of(layout.dtype))}});
+    inputs.push_back(
+        {g, {first_user_base, pieces_[i].gradient_offset * static_cast<std::int64_t>(size_of(layout.dtype))}});
     const Var part = sum(square(g));
     outputs.push_back({part, {first_user_base + 1, static_cast<std::int64_t>(i * sizeof(double))}});
     dtypes_.push_back(part.dtype());
@@ -43,9 +44,9 @@ double GradientNorm::at_any_size(const std::byte* gradient) const {
   for (const Segment& piece : pieces_) {
     const auto n = static_cast<std::size_t>(piece.shape.size());
     if (dtype_ == f32) {
-      norms.push_back(norm_of(std::span(reinterpret_cast<const float*>(gradient) + piece.offset, n)));
+      norms.push_back(norm_of(std::span(reinterpret_cast<const float*>(gradient) + piece.gradient_offset, n)));
     } else {
-      norms.push_back(norm_of(std::span(reinterpret_cast<const double*>(gradient) + piece.offset, n)));
+      norms.push_back(norm_of(std::span(reinterpret_cast<const double*>(gradient) + piece.gradient_offset, n)));
     }
   }
   return norm_of(std::span<const double>(norms));
@@ -61,10 +62,12 @@ Program squared_norms(const Layout& layout) {
   Graph graph;
   std::vector<Bound> inputs, outputs;
   std::vector<Var> sums(layers.size());
-  for (const ParameterEntry& entry : layout.entries) {
+  const std::vector<std::int64_t> offsets = gradient_offsets(layout);
+  for (std::size_t i = 0; i < layout.entries.size(); ++i) {
+    const ParameterEntry& entry = layout.entries[i];
     if (entry.frozen) continue;
     const Var g = graph.input(entry.name, entry.shape, layout.dtype);
-    inputs.push_back({g, {first_user_base, entry.offset * element}});
+    inputs.push_back({g, {first_user_base, offsets[i] * element}});
     Var& total = sums[static_cast<std::size_t>(std::ranges::find(layers, layer_of(entry.name)) - layers.begin())];
     const Var squares = sum(square(cast(g, f64)));
     total = total.defined() ? total + squares : squares;

@@ -42,17 +42,19 @@ void check_columns(const State& state, const RowSelection& batch, std::int64_t b
 
 }  // namespace
 
-void explain_not_finite(const EvaluationFunction& function, const State& state, const RowSelection& batch,
-                        std::int64_t shard_rows, double loss, Workers& workers) {
+void explain_not_finite(std::span<const EvaluationFunction> objectives, const StepLayout& step, const State& state,
+                        const RowSelection& batch, std::int64_t shard_rows, double loss, const std::string& objective,
+                        Workers& workers) {
   check_parameters(state);
   const Layout& layout = *state.layout;
   std::string where = "the gradient of the loss";
   const std::int64_t rows = batch.count();
-  const Block gradient(static_cast<std::size_t>(summed_size(layout)) * size_of(layout.dtype));
+  const Block gradient(static_cast<std::size_t>(step.size) * size_of(layout.dtype));
   for (std::int64_t begin = 0; begin < rows; begin += shard_rows) {
     const std::int64_t count = std::min(shard_rows, rows - begin);
     check_columns(state, batch, begin, count);
-    const ShardProgram seen(function, count, columns_of(batch.data), layout, {false, false, false, false, false});
+    const ShardProgram seen(objectives, count, columns_of(batch.data), layout, step,
+                            {false, false, false, false, false});
     const Block memory(seen.memory_bytes());
     std::vector<double> sums(static_cast<std::size_t>(seen.doubles()));
     const ShardProgram::Call call{state, batch, begin, gradient.data(), sums.data()};
@@ -62,8 +64,8 @@ void explain_not_finite(const EvaluationFunction& function, const State& state, 
     }
   }
   fail<NumericError>(
-      "[train] step {}: the loss is {} and the gradient is not finite, {}. Hint: a lower lr, or clip_norm.",
-      state.step + 1, loss, where);
+      "[train] step {}{}: the loss is {} and the gradient is not finite, {}. Hint: a lower lr, or clip_norm.",
+      state.step + 1, objective, loss, where);
 }
 
 }  // namespace thalweg

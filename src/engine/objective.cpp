@@ -1,6 +1,7 @@
 #include "engine/objective.hpp"
 
 #include <algorithm>
+#include <utility>
 
 #include "core/error.hpp"
 #include "core/index.hpp"
@@ -86,6 +87,11 @@ std::vector<Observation> one_for_each_statistic(const std::vector<Observation>& 
 
 TracedObjective trace_objective(const EvaluationFunction& function, const std::vector<ColumnSpec>& columns,
                                 std::int64_t rows, Mode mode, DType dtype) {
+  return trace_objectives({&function, 1}, columns, rows, mode, dtype);
+}
+
+TracedObjective trace_objectives(std::span<const EvaluationFunction> functions, const std::vector<ColumnSpec>& columns,
+                                 std::int64_t rows, Mode mode, DType dtype) {
   TracedObjective traced;
   const Tracing tracing(*traced.graph);
   TraceContext context{*traced.graph, mode, dtype, rows};
@@ -98,9 +104,20 @@ TracedObjective trace_objective(const EvaluationFunction& function, const std::v
     const bool other_float = is_float(column.row.dtype) && column.row.dtype != dtype;
     named.emplace_back(column.name, other_float ? cast(traced.columns.back(), dtype) : traced.columns.back());
   }
-  traced.result = function(Scope(context, ""), Batch(std::move(named)));
+  for (std::size_t i = 0; i < functions.size(); ++i) {
+    if (i > 0) context.begin_next_objective();
+    Evaluated result = functions[i](Scope(context, ""), Batch(named));
+    if (i == 0) {
+      traced.result = result;
+    } else {
+      traced.others.push_back(result);
+    }
+    for (Observation& observation : one_for_each_statistic(std::exchange(context.observations, {}))) {
+      if (std::ranges::count(traced.observations, observation.statistic, &Observation::statistic) == 0)
+        traced.observations.push_back(std::move(observation));
+    }
+  }
   traced.parameters = std::move(context.parameters);
-  traced.observations = one_for_each_statistic(context.observations);
   traced.random = context.random;
   traced.reports = std::move(context.reports);
   return traced;
@@ -108,13 +125,15 @@ TracedObjective trace_objective(const EvaluationFunction& function, const std::v
 
 bool keeps_samples_apart(const TracedObjective& traced, std::int64_t rows) {
   const auto samples = [&](Var v) { return samples_in(*traced.graph, v, traced.columns, rows); };
-  const Evaluated& result = traced.result;
-  if (result.prediction.defined() && samples(result.prediction) != SampleAxis::along(0)) return false;
-  if (!result.loss.sum.defined()) return true;
-  if (!result.loss.separable || samples(result.loss.sum) != SampleAxis::summed()) return false;
-  const Node& weight = traced.graph->node(result.loss.weight);
-  if (weight.op->leaf == Leaf::number) return weight.attributes.number == static_cast<double>(rows);
-  return samples(result.loss.weight) == SampleAxis::summed();
+  const auto keeps_apart = [&](const Evaluated& result) {
+    if (result.prediction.defined() && samples(result.prediction) != SampleAxis::along(0)) return false;
+    if (!result.loss.sum.defined()) return true;
+    if (!result.loss.separable || samples(result.loss.sum) != SampleAxis::summed()) return false;
+    const Node& weight = traced.graph->node(result.loss.weight);
+    if (weight.op->leaf == Leaf::number) return weight.attributes.number == static_cast<double>(rows);
+    return samples(result.loss.weight) == SampleAxis::summed();
+  };
+  return keeps_apart(traced.result) && std::ranges::all_of(traced.others, keeps_apart);
 }
 
 const ParameterEntry& entry_in(const Layout& layout, std::string_view name, const Signature& wanted) {
@@ -136,37 +155,6 @@ std::vector<char> needed_by(const Graph& graph, Var from) {
     for (int input : graph.node(i).inputs) at(needed, input) = 1;
   }
   return needed;
-}
-
-Layout layout_of(const TracedObjective& traced, DType dtype) {
-  Layout layout;
-  layout.dtype = dtype;
-  const std::vector<char> needed = needed_by(*traced.graph, traced.result.loss.sum);
-  const auto add = [&](bool frozen, bool decay, bool statistic = false) {
-    for (const TracedParameter& p : traced.parameters) {
-      if (p.options.frozen != frozen || (!frozen && p.options.decay != decay) || p.statistic != statistic) continue;
-      if (!frozen && !p.options.optional && !at(needed, p.var.index())) {
-        fail<UsageError>(
-            "[train] the loss does not depend on the parameter '{}'. Hint: use it, or declare it with "
-            "{{.optional = true}} or {{.frozen = true}}.",
-            p.name);
-      }
-      layout.entries.push_back(
-          {p.name, p.var.shape(), layout.size, frozen, p.options.optional, p.options.decay, statistic});
-      layout.size += p.var.size();
-    }
-  };
-  add(false, true);
-  layout.decayed_size = layout.size;
-  add(false, false);
-  layout.trained_size = layout.size;
-  add(true, true);
-  const std::int64_t parameters = layout.size;
-  add(true, false, true);
-  layout.statistics_size = layout.size - parameters;
-  if (layout.trained_size == 0)
-    fail<UsageError>("[train] there is nothing to train: no parameter is declared, or all are frozen.");
-  return layout;
 }
 
 }  // namespace thalweg

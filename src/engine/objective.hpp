@@ -2,6 +2,7 @@
 // An objective, traced for a number of rows.
 
 #include <memory>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -37,11 +38,21 @@ struct TracedObjective {
   std::optional<RandomInputs> random;
   std::vector<TracedReport> reports;
   Evaluated result;
+  std::vector<Evaluated> others = {};  ///< of the objectives after the first
+
+  [[nodiscard]] std::size_t objectives() const { return 1 + others.size(); }
+  [[nodiscard]] const Evaluated& of(std::size_t objective) const {
+    return objective == 0 ? result : others[objective - 1];
+  }
 };
 
 [[nodiscard]] TracedObjective trace_objective(const EvaluationFunction& function,
                                               const std::vector<ColumnSpec>& columns, std::int64_t rows, Mode mode,
                                               DType dtype);
+/// Several in one graph, where what is equal is computed once. A statistic is moved by the first that observes it.
+[[nodiscard]] TracedObjective trace_objectives(std::span<const EvaluationFunction> functions,
+                                               const std::vector<ColumnSpec>& columns, std::int64_t rows, Mode mode,
+                                               DType dtype);
 
 /// Whether a batch may be cut into shards: the loss and its weight have one term a sample (or the weight is the number
 /// of samples), and predictions keep samples apart.
@@ -52,9 +63,5 @@ struct TracedObjective {
 
 /// The parameter of that name. Throws ModelError where there is none, or where it is otherwise.
 [[nodiscard]] const ParameterEntry& entry_in(const Layout& layout, std::string_view name, const Signature& wanted);
-
-/// The layout of traced parameters. Throws UsageError for one that the loss does not depend on and that is neither
-/// frozen nor optional.
-[[nodiscard]] Layout layout_of(const TracedObjective& traced, DType dtype);
 
 }  // namespace thalweg

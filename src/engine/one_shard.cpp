@@ -5,18 +5,19 @@ namespace thalweg {
 namespace {
 constexpr std::size_t most_bytes = std::size_t{1} << 20;
 
-std::size_t gradient_bytes(const Layout& layout) {
-  return static_cast<std::size_t>(summed_size(layout)) * size_of(layout.dtype);
+std::size_t gradient_bytes(const StepLayout& step, DType dtype) {
+  return static_cast<std::size_t>(step.size) * size_of(dtype);
 }
 }  // namespace
 
-bool OneShard::is_for(const ShardProgram& program, const Layout& layout) {
-  return gradient_bytes(layout) + program.memory_bytes() <= most_bytes;
+bool OneShard::is_for(const ShardProgram& program, const StepLayout& step, DType dtype) {
+  return gradient_bytes(step, dtype) + program.memory_bytes() <= most_bytes;
 }
 
-void OneShard::begin(const ShardProgram& program, const State& state, const RowSelection& batch) {
+void OneShard::begin(const ShardProgram& program, const StepLayout& step, const State& state,
+                     const RowSelection& batch) {
   program_ = nullptr;  // until there is memory
-  const std::size_t bytes = gradient_bytes(*state.layout);
+  const std::size_t bytes = gradient_bytes(step, state.layout->dtype);
   if (gradient_.size() < bytes) gradient_ = Block(bytes);
   if (memory_.size() < program.memory_bytes()) memory_ = Block(program.memory_bytes());
   sums_.assign(static_cast<std::size_t>(program.doubles()), 0);

@@ -9,9 +9,10 @@ namespace thalweg {
 class OneShard {
  public:
   /// Whether a program is small enough to have memory of its own. A larger one shares the pool's with evaluation.
-  [[nodiscard]] static bool is_for(const ShardProgram& program, const Layout& layout);
-  void run(const ShardProgram& program, const State& state, const RowSelection& batch, Workers& workers) {
-    if (program_ != &program || data_ != batch.data.identity()) begin(program, state, batch);
+  [[nodiscard]] static bool is_for(const ShardProgram& program, const StepLayout& step, DType dtype);
+  void run(const ShardProgram& program, const StepLayout& step, const State& state, const RowSelection& batch,
+           Workers& workers) {
+    if (program_ != &program || data_ != batch.data.identity()) begin(program, step, state, batch);
     program.run({state, batch, 0, gradient(), sums_.data()}, memory_.data(), workers, kept_);
   }
 
@@ -20,7 +21,7 @@ class OneShard {
   [[nodiscard]] const double* sums() const { return sums_.data(); }
 
  private:
-  void begin(const ShardProgram& program, const State& state, const RowSelection& batch);
+  void begin(const ShardProgram& program, const StepLayout& step, const State& state, const RowSelection& batch);
 
   const ShardProgram* program_ = nullptr;
   std::shared_ptr<const char> data_;

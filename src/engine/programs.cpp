@@ -17,23 +17,25 @@ void Programs::clear() {
 }
 
 std::unique_ptr<ShardProgram> Programs::make(std::int64_t rows, const Dataset& data, const Layout& layout,
-                                             bool with_gradient) const {
+                                             const StepLayout& step, bool with_gradient) const {
   Passes passes;
   passes.recompute = memory_ == Memory::keep   ? Recompute::nothing
                      : memory_ == Memory::fast ? Recompute::arithmetic
                                                : Recompute::cheap;
-  return std::make_unique<ShardProgram>(function_, rows, columns_of(data), layout, passes, with_gradient);
+  return std::make_unique<ShardProgram>(functions_, rows, columns_of(data), layout, step, passes, with_gradient);
 }
 
-const ShardProgram& Programs::of_rows(std::int64_t rows, const Dataset& data, const Layout& layout) {
+const ShardProgram& Programs::of_rows(std::int64_t rows, const Dataset& data, const Layout& layout,
+                                      const StepLayout& step) {
   for (const auto& known : programs_) {
     if (known->is_for(rows, data, layout.dtype)) return *known;
   }
-  programs_.push_back(make(rows, data, layout));
+  programs_.push_back(make(rows, data, layout, step));
   return *programs_.back();
 }
 
-const BatchPrograms& Programs::for_batch(const State& state, const RowSelection& batch, std::int64_t wanted) {
+const BatchPrograms& Programs::for_batch(const State& state, const StepLayout& step, const RowSelection& batch,
+                                         std::int64_t wanted) {
   const std::int64_t rows = batch.count();
   if (asked_.data == batch.data.identity() && asked_.rows == rows && asked_.wanted == wanted &&
       asked_.layout == state.layout) {
@@ -41,11 +43,11 @@ const BatchPrograms& Programs::for_batch(const State& state, const RowSelection&
   }
   asked_ = {};  // until there is an answer
   const Layout& layout = *state.layout;
-  const std::int64_t shard = std::min(rows, wanted > 0 ? wanted : default_shard_size(rows, layout.size));
-  const ShardProgram* whole = &of_rows(shard, batch.data, layout);
-  if (!whole->is_separable() && shard < rows) whole = &of_rows(rows, batch.data, layout);
+  const std::int64_t shard = std::min(rows, wanted > 0 ? wanted : default_shard_size(rows, layout.parameters()));
+  const ShardProgram* whole = &of_rows(shard, batch.data, layout, step);
+  if (!whole->is_separable() && shard < rows) whole = &of_rows(rows, batch.data, layout, step);
   const std::int64_t size = whole->rows(), shards = (rows + size - 1) / size;
-  answer_ = {whole, &of_rows(rows - (shards - 1) * size, batch.data, layout), shards};
+  answer_ = {whole, &of_rows(rows - (shards - 1) * size, batch.data, layout, step), shards};
   asked_ = {batch.data.identity(), state.layout, rows, wanted};
   return answer_;
 }

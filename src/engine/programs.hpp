@@ -20,20 +20,21 @@ struct BatchPrograms {
 
 class Programs {
  public:
-  explicit Programs(EvaluationFunction function) : function_(std::move(function)) {}
+  explicit Programs(std::vector<EvaluationFunction> functions) : functions_(std::move(functions)) {}
 
   /// What is kept for the backward pass; true where that is a change, which invalidates every program.
   bool set_memory(Memory memory);
   void clear();
-  /// For a batch in shards of `wanted` rows (0: the default), or in one where the objective mixes samples. Valid until
+  /// For a batch in shards of `wanted` rows (0: the default), or in one where an objective mixes samples. Valid until
   /// set_memory or clear.
-  [[nodiscard]] const BatchPrograms& for_batch(const State& state, const RowSelection& batch, std::int64_t wanted);
+  [[nodiscard]] const BatchPrograms& for_batch(const State& state, const StepLayout& step, const RowSelection& batch,
+                                               std::int64_t wanted);
   /// A program of its own for `rows` rows.
   [[nodiscard]] std::unique_ptr<ShardProgram> make(std::int64_t rows, const Dataset& data, const Layout& layout,
-                                                   bool with_gradient = true) const;
+                                                   const StepLayout& step, bool with_gradient = true) const;
 
  private:
-  const ShardProgram& of_rows(std::int64_t rows, const Dataset& data, const Layout& layout);
+  const ShardProgram& of_rows(std::int64_t rows, const Dataset& data, const Layout& layout, const StepLayout& step);
 
   /// What decides the programs of a batch: most batches are like the one before.
   struct Question {
@@ -42,7 +43,7 @@ class Programs {
     std::int64_t rows = 0, wanted = 0;
   };
 
-  EvaluationFunction function_;
+  std::vector<EvaluationFunction> functions_;
   Memory memory_ = Memory::fast;
   std::vector<std::unique_ptr<ShardProgram>> programs_;
   Question asked_;

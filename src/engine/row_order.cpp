@@ -7,9 +7,10 @@
 
 namespace thalweg {
 
-RowOrder::RowOrder(const FitOptions& options, const RunLength& length, std::int64_t rows)
+RowOrder::RowOrder(const FitOptions& options, const RunLength& length, std::int64_t rows, std::int64_t first_step)
     : shuffle_(options.shuffle),
       seed_(options.seed),
+      first_step_(first_step),
       rows_a_step_(length.rows_a_step),
       steps_an_epoch_(length.steps_an_epoch),
       order_(static_cast<std::size_t>(rows)) {
@@ -20,7 +21,9 @@ std::span<const std::int64_t> RowOrder::rows_of(std::int64_t step) {
   const std::int64_t epoch = step / steps_an_epoch_, begin = step % steps_an_epoch_ * rows_a_step_;
   const auto rows = static_cast<std::int64_t>(order_.size());
   if (shuffle_ && epoch != shuffled_epoch_) {
-    order_ = shuffled(RandomKey{seed_, 0}.fold("shuffle").fold(static_cast<std::uint64_t>(epoch)), rows);
+    RandomKey key = RandomKey{seed_, 0}.fold("shuffle");
+    if (first_step_ > 0) key = key.fold(static_cast<std::uint64_t>(first_step_)).fold("run");
+    order_ = shuffled(key.fold(static_cast<std::uint64_t>(epoch)), rows);
     shuffled_epoch_ = epoch;
   }
   return std::span<const std::int64_t>(order_).subspan(static_cast<std::size_t>(begin),

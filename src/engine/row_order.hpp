@@ -12,7 +12,8 @@ namespace thalweg {
 class RowOrder {
  public:
   RowOrder() = default;
-  RowOrder(const FitOptions& options, const RunLength& length, std::int64_t rows);
+  /// `first_step` is the state's step at the begin of the run: a second run shuffles otherwise than the first.
+  RowOrder(const FitOptions& options, const RunLength& length, std::int64_t rows, std::int64_t first_step = 0);
 
   /// Valid until the next call.
   [[nodiscard]] std::span<const std::int64_t> rows_of(std::int64_t step);
@@ -20,6 +21,7 @@ class RowOrder {
  private:
   bool shuffle_ = false;
   std::uint64_t seed_ = 0;
+  std::int64_t first_step_ = 0;
   std::int64_t rows_a_step_ = 1, steps_an_epoch_ = 1;
   std::vector<std::int64_t> order_;  // of the rows, in this epoch
   std::int64_t shuffled_epoch_ = -1;

@@ -10,6 +10,7 @@
 #include "graph/graph.hpp"
 #include "kernels/copy_rows.hpp"
 #include "kernels/rows.hpp"
+#include "optim/segments.hpp"
 #include "thalweg/derivatives.hpp"
 #include "thalweg/ops.hpp"
 
@@ -18,6 +19,7 @@ namespace thalweg {
 namespace {
 
 enum ShardBase { parameters_base = first_user_base, gradient_base, sums_base, random_base, first_column_base };
+
 std::size_t aligned(std::size_t bytes) { return (bytes + 63) / 64 * 64; }
 
 /// Whether all values together are so small that to compute some of them again would save nothing.
@@ -42,28 +44,23 @@ bool fits_a_cache(const Graph& graph) {
 struct ShardProgram::Draft {
   TracedObjective traced;
   std::vector<Bound> inputs = {}, outputs = {};
-  std::vector<Var> trained = {};
-  std::vector<Place> gradients_at = {};
 };
 
-ShardProgram::ShardProgram(const EvaluationFunction& function, std::int64_t rows, std::vector<ColumnSpec> columns,
-                           const Layout& layout, Passes passes, bool with_gradient)
+ShardProgram::ShardProgram(std::span<const EvaluationFunction> objectives, std::int64_t rows,
+                           std::vector<ColumnSpec> columns, const Layout& layout, const StepLayout& step, Passes passes,
+                           bool with_gradient)
     : dtype_(layout.dtype), rows_(rows), columns_(std::move(columns)) {
-  Draft draft{trace_objective(function, columns_, rows, Mode::train, layout.dtype)};
+  Draft draft{trace_objectives(objectives, columns_, rows, Mode::train, layout.dtype)};
   bind_inputs(draft, layout);
-  bind_observations(draft, layout);
-  const Evaluated& result = draft.traced.result;
-  if (result.loss.sum.defined()) bind_loss(draft);
+  bind_observations(draft, layout, step);
+  for (std::size_t i = 0; i < objectives.size(); ++i) bind_loss(draft, draft.traced.of(i).loss);
   bind_reports(draft);
-  if (result.loss.sum.defined() && with_gradient) {
-    passes.backward_begins = draft.traced.graph->size();
-    const std::vector<Var> gradient = gradients(result.loss.sum, draft.trained);
-    for (std::size_t i = 0; i < gradient.size(); ++i) draft.outputs.push_back({gradient[i], draft.gradients_at[i]});
-  }
+  if (with_gradient) passes.backward_begins = draft.traced.graph->size();
+  for (std::size_t i = 0; with_gradient && i < objectives.size(); ++i)
+    bind_gradient(draft, draft.traced.of(i).loss, step.objectives[i]);
   if (fits_a_cache(*draft.traced.graph)) passes.recompute = Recompute::nothing;
   program_.emplace(*draft.traced.graph, draft.inputs, draft.outputs, passes);
   separable_ = keeps_samples_apart(draft.traced, rows);
-  is_mean_ = !result.loss.separable;
   place_memory();
 }
 
@@ -74,9 +71,6 @@ void ShardProgram::bind_inputs(Draft& draft, const Layout& layout) {
   for (const TracedParameter& p : draft.traced.parameters) {
     const ParameterEntry& entry = entry_in(layout, p.name, {p.var.shape(), p.var.dtype()});
     draft.inputs.push_back({p.var, {parameters_base, entry.offset * element}});
-    if (entry.frozen) continue;
-    draft.trained.push_back(p.var);
-    draft.gradients_at.push_back({gradient_base, entry.offset * element});
   }
   if (const auto& random = draft.traced.random) {
     bind_random(*random, random_base, draft.inputs);
@@ -84,10 +78,10 @@ void ShardProgram::bind_inputs(Draft& draft, const Layout& layout) {
   }
 }
 
-void ShardProgram::bind_observations(Draft& draft, const Layout& layout) {
+void ShardProgram::bind_observations(Draft& draft, const Layout& layout, const StepLayout& step) {
   const auto element = static_cast<std::int64_t>(size_of(layout.dtype));
   const auto place_of = [&](const ParameterEntry& entry) {
-    const std::int64_t offset = layout.trained_size + entry.offset - (layout.size - layout.statistics_size);
+    const std::int64_t offset = step.statistics_at + entry.offset - (layout.size - layout.statistics_size);
     return Place{gradient_base, offset * element};
   };
   for (const Observation& observation : draft.traced.observations) {
@@ -103,16 +97,37 @@ void ShardProgram::bind_observations(Draft& draft, const Layout& layout) {
   }
 }
 
-void ShardProgram::bind_loss(Draft& draft) {
-  const Loss& loss = draft.traced.result.loss;
-  loss_ = {loss.sum.dtype(), loss.weight.dtype(), std::nullopt};
-  draft.outputs.push_back({loss.sum, {sums_base, 0}});
+void ShardProgram::bind_loss(Draft& draft, const Loss& loss) {
+  const std::int64_t at = losses() * static_cast<std::int64_t>(sizeof(double));
+  is_mean_.push_back(!loss.separable);
+  losses_.emplace_back();
+  if (!loss.sum.defined()) return;
+  losses_.back() = {loss.sum.dtype(), loss.weight.dtype(), std::nullopt};
+  draft.outputs.push_back({loss.sum, {sums_base, at}});
   const Node& weight = draft.traced.graph->node(loss.weight);
   if (weight.op->leaf == Leaf::number) {
-    loss_->known_weight = weight.attributes.number;
+    losses_.back()->known_weight = weight.attributes.number;
   } else {
-    draft.outputs.push_back({loss.weight, {sums_base, sizeof(double)}});
+    draft.outputs.push_back({loss.weight, {sums_base, at + static_cast<std::int64_t>(sizeof(double))}});
   }
+}
+
+/// Of what the objective trains, and of nothing else: the backward pass computes what these need.
+void ShardProgram::bind_gradient(Draft& draft, const Loss& loss, const StepLayout::Part& part) const {
+  if (!loss.sum.defined()) return;
+  const auto element = static_cast<std::int64_t>(size_of(dtype_));
+  const std::vector<std::int64_t> offsets = gradient_offsets(part.layout);
+  std::vector<Var> trained;
+  std::vector<Place> places;
+  for (const TracedParameter& p : draft.traced.parameters) {
+    const auto entry = std::ranges::find(part.layout.entries, p.name, &ParameterEntry::name);
+    const std::int64_t offset = offsets[static_cast<std::size_t>(entry - part.layout.entries.begin())];
+    if (offset < 0) continue;
+    trained.push_back(p.var);
+    places.push_back({gradient_base, (part.at + offset) * element});
+  }
+  const std::vector<Var> gradient = gradients(loss.sum, trained);
+  for (std::size_t i = 0; i < gradient.size(); ++i) draft.outputs.push_back({gradient[i], places[i]});
 }
 
 void ShardProgram::bind_reports(Draft& draft) {
@@ -166,10 +181,15 @@ std::span<std::byte* const> ShardProgram::bases(const Call& call, std::byte* mem
 
 void ShardProgram::read_sums(const std::byte* memory, double* sums) const {
   const std::byte* at = memory + sums_at_;
-  for (std::int64_t i = 2; i < doubles(); ++i) sums[i] = number_at(at + i * sizeof(double), dtype_);
-  if (!loss_) return;
-  sums[0] = number_at(at, loss_->sum);
-  sums[1] = loss_->known_weight ? *loss_->known_weight : number_at(at + sizeof(double), loss_->weight);
+  for (const std::optional<LossSums>& loss : losses_) {
+    if (loss) {
+      sums[0] = number_at(at, loss->sum);
+      sums[1] = loss->known_weight ? *loss->known_weight : number_at(at + sizeof(double), loss->weight);
+    }
+    sums += shard_doubles;
+    at += shard_doubles * sizeof(double);
+  }
+  for (std::size_t i = 0; i < reports_.size(); ++i) sums[i] = number_at(at + i * sizeof(double), dtype_);
 }
 
 void ShardProgram::run(const Call& call, std::byte* memory, Workers& workers) const {

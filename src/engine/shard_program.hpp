@@ -8,6 +8,7 @@
 
 #include "data/gather.hpp"
 #include "engine/objective.hpp"
+#include "engine/trained.hpp"
 #include "plan/program.hpp"
 
 namespace thalweg {
@@ -27,17 +28,13 @@ struct Movement {
   double momentum;
 };
 
-/// What shards hand in: the gradient and what they observe of statistics, which are summed.
-[[nodiscard]] inline std::int64_t summed_size(const Layout& layout) {
-  return layout.trained_size + layout.statistics_size;
-}
-inline constexpr std::int64_t shard_doubles = 2;  // the loss and its weight
+inline constexpr std::int64_t shard_doubles = 2;  // the loss of one objective, and its weight
 
 class ShardProgram {
  public:
-  /// Traces and plans; without the gradient where that is not wanted.
-  ShardProgram(const EvaluationFunction& function, std::int64_t rows, std::vector<ColumnSpec> columns,
-               const Layout& layout, Passes passes, bool with_gradient = true);
+  /// Traces and plans; without the gradients where they are not wanted.
+  ShardProgram(std::span<const EvaluationFunction> objectives, std::int64_t rows, std::vector<ColumnSpec> columns,
+               const Layout& layout, const StepLayout& step, Passes passes, bool with_gradient = true);
 
   [[nodiscard]] bool is_for(std::int64_t rows, const Dataset& data, DType dtype) const {
     return rows_ == rows && dtype_ == dtype && are_columns_of(columns_, data);
@@ -51,12 +48,14 @@ class ShardProgram {
   [[nodiscard]] bool observes(const Movement& m) const {
     return std::ranges::find(movements_, m.offset, &Movement::offset) != movements_.end();
   }
-  /// Whether the loss is a scalar whose origin is not known: a mean over the batch already.
-  [[nodiscard]] bool is_mean() const { return is_mean_; }
+  /// Whether the loss of an objective is a scalar whose origin is not known: a mean over the batch already.
+  [[nodiscard]] bool is_mean(std::size_t objective) const { return is_mean_[objective] != 0; }
   /// What is reported of a batch besides the loss: its names.
   [[nodiscard]] const std::vector<std::string>& reports() const { return reports_; }
-  /// Numbers besides the gradient: the loss, its weight, and of each report the sum over the samples.
-  [[nodiscard]] std::int64_t doubles() const { return shard_doubles + std::ssize(reports_); }
+  /// Numbers besides the gradients: of each objective the loss and its weight, and of each report the sum over the
+  /// samples.
+  [[nodiscard]] std::int64_t doubles() const { return losses() + std::ssize(reports_); }
+  [[nodiscard]] std::int64_t losses() const { return shard_doubles * std::ssize(is_mean_); }
 
   /// Where a shard begins in a batch, and where what it gives goes. `sums` has place for `doubles` numbers.
   struct Call {
@@ -87,8 +86,9 @@ class ShardProgram {
   /// What is traced and to be planned.
   struct Draft;
   void bind_inputs(Draft& draft, const Layout& layout);
-  void bind_observations(Draft& draft, const Layout& layout);
-  void bind_loss(Draft& draft);
+  void bind_observations(Draft& draft, const Layout& layout, const StepLayout& step);
+  void bind_loss(Draft& draft, const Loss& loss);
+  void bind_gradient(Draft& draft, const Loss& loss, const StepLayout::Part& part) const;
   void bind_reports(Draft& draft);
   void place_memory();
   /// Where everything is, with the rows of the batch in their place; the columns' rows where they are known already.
@@ -99,10 +99,11 @@ class ShardProgram {
   std::int64_t rows_;
   std::vector<ColumnSpec> columns_;
   std::optional<Program> program_;
-  bool separable_ = true, is_mean_ = false;
-  bool random_ = false;  // whether it reads the random block
+  bool separable_ = true;
+  std::vector<char> is_mean_;  // of each objective
+  bool random_ = false;        // whether it reads the random block
   std::vector<Movement> movements_;
-  std::optional<LossSums> loss_;
+  std::vector<std::optional<LossSums>> losses_;  // of each objective; none where it has no target to compare with
   std::vector<std::string> reports_;
   // where things are in the memory of a run, behind the arena
   std::size_t bases_at_ = 0, sums_at_ = 0, random_at_ = 0, columns_at_ = 0, memory_bytes_ = 0;

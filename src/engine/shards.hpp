@@ -50,6 +50,13 @@ class BlockPool {
   std::map<const std::byte*, std::thread::id> taken_by_;  // by whom each block was taken last
 };
 
+/// Threads, and the blocks that they work in. Engines that take turns share one.
+struct Crew {
+  explicit Crew(int threads) : workers(threads) {}
+  Workers workers;
+  BlockPool pool;
+};
+
 /// Sums blocks over the shards of a batch: shards 0 and 1 are joined, 2 and 3, then the pairs, as soon as both are
 /// there.
 class TreeSum {

@@ -17,11 +17,21 @@ struct TrainStep::Impl {
   Engine engine;
 };
 
+namespace {
+
+std::vector<EngineObjective> only(ObjectiveRow row) {
+  std::vector<EngineObjective> one;
+  const auto evaluated = [loss = std::move(row.loss)](Scope s, const Batch& b) { return Evaluated{loss(s, b), {}}; };
+  one.push_back({std::move(row.name), evaluated, std::move(row.optimizer), std::move(row.options)});
+  return one;
+}
+
+}  // namespace
+
 TrainStep::TrainStep(Objective objective, Optimizer optimizer, int threads)
-    : impl_(new Impl{{[objective = std::move(objective)](Scope s, const Batch& b) {
-                        return Evaluated{objective(s, b), {}};
-                      },
-                      std::move(optimizer), threads}}) {}
+    : TrainStep(ObjectiveRow{"", std::move(objective), std::move(optimizer)}, threads) {}
+TrainStep::TrainStep(ObjectiveRow objective, int threads)
+    : impl_(new Impl{{only(std::move(objective)), std::make_shared<Crew>(threads)}}) {}
 TrainStep::~TrainStep() = default;
 TrainStep::TrainStep(TrainStep&&) noexcept = default;
 TrainStep& TrainStep::operator=(TrainStep&&) noexcept = default;
@@ -33,9 +43,7 @@ State TrainStep::init(const Dataset& first_batch, std::uint64_t seed, DType dtyp
 StepReport TrainStep::operator()(State& state, const Dataset& batch, const Progress& progress,
                                  std::int64_t shard_size) {
   if (!state.layout) fail<UsageError>("[train_step] an empty state. Hint: auto state = step.init(batch, seed).");
-  Progress here = progress;
-  if (here.step == 0 && here.total == 1) here.step = state.step;  // a loop of the user's own has no horizon
-  return impl_->engine.step(state, {batch}, here, shard_size);
+  return impl_->engine.step(state, {batch}, progress, shard_size);
 }
 
 }  // namespace thalweg

@@ -2,8 +2,7 @@
 
 #include <algorithm>
 
-#include "engine/programs.hpp"
-#include "optim/update.hpp"
+#include "engine/engine.hpp"
 
 namespace thalweg {
 
@@ -15,25 +14,37 @@ std::int64_t bytes_of(const std::vector<UpdateSlot>& slots) {
   return bytes;
 }
 
+/// All that is trained, but for frozen groups.
+Layout stepped_part(const Optimizer& optimizer, const Layout& layout) {
+  std::vector<std::string> names;
+  for (const ParameterEntry& entry : layout.entries) {
+    if (!entry.frozen && steps(optimizer, entry)) names.push_back(entry.name);
+  }
+  return trained_part(layout, names);
+}
+
 }  // namespace
 
 StepNeeds needs_of_step(const EvaluationFunction& function, const Optimizer& optimizer, const Dataset& data,
                         std::int64_t rows, std::int64_t shard_size, Memory memory) {
-  const TracedObjective traced = trace_objective(function, columns_of(data), 2, Mode::train, f32);
-  const Layout layout = layout_of(traced, f32);
-  Programs programs(function);
+  Engine engine(function, optimizer, 1);
+  Engine* const alone[] = {&engine};
+  const Layout layout = initial_layout(alone, data, f32, false);
+  const StepLayout step = step_layout(layout, {stepped_part(optimizer, layout)});
+  Programs programs({function});
   (void)programs.set_memory(memory);
-  const std::int64_t wanted = std::min(rows, shard_size > 0 ? shard_size : default_shard_size(rows, layout.size));
-  std::unique_ptr<ShardProgram> shard = programs.make(wanted, data, layout);
-  if (!shard->is_separable() && wanted < rows) shard = programs.make(rows, data, layout);
-  const UpdateProgram update = make_update(optimizer, layout);
+  const std::int64_t wanted =
+      std::min(rows, shard_size > 0 ? shard_size : default_shard_size(rows, layout.parameters()));
+  std::unique_ptr<ShardProgram> shard = programs.make(wanted, data, layout, step);
+  if (!shard->is_separable() && wanted < rows) shard = programs.make(rows, data, layout, step);
+  const UpdateProgram update = make_update(optimizer, step.objectives.front().layout);
 
   StepNeeds needs;
   needs.parameters = layout.size;
   needs.trained = layout.trained_size;
   const auto element = static_cast<std::int64_t>(size_of(layout.dtype));
   needs.parameter_bytes = layout.size * element;
-  needs.gradient_bytes = summed_size(layout) * element;
+  needs.gradient_bytes = step.size * element;
   needs.slot_bytes = bytes_of(update.slots);
   needs.shard_rows = shard->rows();
   needs.shards = (rows + shard->rows() - 1) / shard->rows();

@@ -8,58 +8,104 @@ namespace thalweg {
 
 namespace {
 
+using NamedSlot = std::pair<std::string, Tensor>;
+
 /// The slot that counts steps left out, in front where a rule may leave one out, else behind the others once there is
 /// something to count.
 constexpr std::string_view skipped_slot = "skipped";
+constexpr std::string_view steps_slot = "steps";
+
+/// The name of the objective whose slot it is, with the colon; empty where it has none. A parameter group's pattern, in
+/// brackets, may have a colon of its own.
+std::string_view prefix_of(std::string_view slot) {
+  const std::size_t colon = slot.find(':');
+  return colon != std::string_view::npos && colon < slot.find('[') ? slot.substr(0, colon + 1) : std::string_view{};
+}
+
+bool is_like(const NamedSlot& slot, const std::string& prefix, const UpdateSlot& wanted) {
+  const auto& [name, values] = slot;
+  return name.size() == prefix.size() + wanted.name.size() && name.starts_with(prefix) && name.ends_with(wanted.name) &&
+         values.size() == wanted.size && values.dtype() == wanted.dtype;
+}
+
+UpdateSlot count_of(std::string_view name) { return {std::string(name), 0, 1, f64}; }
 
 }  // namespace
 
-bool Updater::slots_fit(const std::vector<std::pair<std::string, Tensor>>& slots) const {
-  const auto fits = [](const auto& slot, const UpdateSlot& wanted) {
-    return slot.first == wanted.name && slot.second.size() == wanted.size && slot.second.dtype() == wanted.dtype;
-  };
-  const std::size_t own = update_->slots.size();
-  if (slots.size() < own || !std::equal(update_->slots.begin(), update_->slots.end(), slots.begin(),
-                                        [&](const UpdateSlot& wanted, const auto& slot) { return fits(slot, wanted); }))
-    return false;
-  if (slots.size() == own) return true;
-  return !update_->skips && slots.size() == own + 1 && fits(slots.back(), {std::string(skipped_slot), 0, 1, f64});
+Updater::Own Updater::own_in(const State& state) const {
+  const auto is_mine = [&](const NamedSlot& slot) { return prefix_of(slot.first) == prefix_; };
+  const auto begin = std::ranges::find_if(state.slots, is_mine);
+  const auto end = std::find_if_not(begin, state.slots.end(), is_mine);
+  Own own;
+  own.begin = static_cast<std::size_t>(begin - state.slots.begin());
+  own.count = static_cast<std::size_t>(end - begin);
+  own.program = own.begin + (counts() ? 1 : 0);
+  return own;
 }
 
-void Updater::skip(State& state) const {
-  if (!update_->skips && state.slots.size() == update_->slots.size())
-    state.slots.emplace_back(skipped_slot, zeros({1}, f64));
-  Tensor& count = (update_->skips ? state.slots.front() : state.slots.back()).second;
-  count.set(0, count.at(0) + 1);
+bool Updater::fit(const State& state, const Own& own) const {
+  if (own.count < wanted()) return false;
+  if (counts() && !is_like(state.slots[own.begin], prefix_, count_of(steps_slot))) return false;
+  for (std::size_t i = 0; i < update_->slots.size(); ++i) {
+    if (!is_like(state.slots[own.program + i], prefix_, update_->slots[i])) return false;
+  }
+  if (own.count == wanted()) return true;
+  return !update_->skips && own.count == wanted() + 1 &&
+         is_like(state.slots[own.end() - 1], prefix_, count_of(skipped_slot));
 }
 
-std::int64_t Updater::skipped(const State& state) const {
-  const bool counted = !update_->skips && state.slots.size() > update_->slots.size();
-  return counted ? static_cast<std::int64_t>(state.slots.back().second.at(0)) : 0;
+void Updater::refuse(const State& state, const Own& own) const {
+  std::vector<std::string> found, needed;
+  for (std::size_t i = own.begin; i < own.end(); ++i)
+    found.push_back(state.slots[i].first + " " + state.slots[i].second.shape().str());
+  if (counts()) needed.push_back(fmt::format("{}{} (1)", prefix_, steps_slot));
+  for (const UpdateSlot& slot : update_->slots)
+    needed.push_back(fmt::format("{}{} ({})", prefix_, slot.name, slot.size));
+  fail<UsageError>(
+      "[train] the state's slots ({}) are of another optimizer or model; this one keeps {}. Hint: "
+      "state.slots.clear() begins with new ones; steps with names of their own keep theirs side by side.",
+      fmt::join(found, ", "), needed.empty() ? "none" : fmt::format("{}", fmt::join(needed, ", ")));
 }
 
-void Updater::prepare(State& state) {
+void Updater::prepare(State& state, const Layout& trained) {
   if (layout_ != state.layout) {
-    update_ = make_update(optimizer_, *state.layout);
+    update_ = make_update(optimizer_, trained, {}, averages_);
     calls_ = {};
     arena_ = Block(update_->program->arena_bytes());
     layout_ = state.layout;
     scalars_.assign(update_->scalars.size(), 0);
   }
-  if (slots_fit(state.slots)) return;
-  if (!state.slots.empty()) {
-    const auto names = [](const auto& slots, const auto& name) {
-      std::vector<std::string> all;
-      for (const auto& slot : slots) all.push_back(name(slot));
-      return all.empty() ? "none" : fmt::format("{}", fmt::join(all, ", "));
-    };
-    fail<UsageError>(
-        "[train] the state's slots ({}) are of another optimizer or model; this one keeps {}. Hint: "
-        "state.slots.clear() begins with new ones.",
-        names(state.slots, [](const auto& slot) { return slot.first + " " + slot.second.shape().str(); }),
-        names(update_->slots, [](const UpdateSlot& slot) { return fmt::format("{} ({})", slot.name, slot.size); }));
+  own_ = own_in(state);
+  if (fit(state, own_)) return;
+  if (own_.count > 0) refuse(state, own_);
+  if (counts()) state.slots.emplace_back(prefix_ + std::string(steps_slot), zeros({1}, f64));
+  for (auto& [name, values] : initial_slots(*update_)) state.slots.emplace_back(prefix_ + name, std::move(values));
+  own_ = own_in(state);
+}
+
+std::int64_t Updater::steps(const State& state) const {
+  return counts() ? static_cast<std::int64_t>(state.slots[own_.begin].second.at(0)) : state.step;
+}
+
+void Updater::count_step(State& state) const {
+  if (!counts()) return;
+  Tensor& count = state.slots[own_.begin].second;
+  count.set(0, count.at(0) + 1);
+}
+
+void Updater::skip(State& state) {
+  if (!update_->skips && own_.count == wanted()) {
+    const auto behind = state.slots.begin() + static_cast<std::ptrdiff_t>(own_.end());
+    state.slots.emplace(behind, prefix_ + std::string(skipped_slot), zeros({1}, f64));
+    ++own_.count;
   }
-  state.slots = initial_slots(*update_);
+  Tensor& count = state.slots[update_->skips ? own_.program : own_.end() - 1].second;
+  count.set(0, count.at(0) + 1);
+}
+
+std::int64_t Updater::skipped(const State& state) const {
+  const bool counted = !update_->skips && own_.count > wanted();
+  return counted ? static_cast<std::int64_t>(state.slots[own_.end() - 1].second.at(0)) : 0;
 }
 
 void Updater::run(State& state, std::byte* gradient, const StepNumbers& numbers, Workers& workers) {
@@ -67,8 +113,13 @@ void Updater::run(State& state, std::byte* gradient, const StepNumbers& numbers,
   bases_.clear();
   for (std::byte* base : {state.parameters.mutable_raw(), gradient, reinterpret_cast<std::byte*>(scalars_.data())})
     bases_.push_back(base);
-  for (auto& [name, slot] : state.slots) bases_.push_back(slot.mutable_raw());
+  for (std::size_t i = 0; i < update_->slots.size(); ++i)
+    bases_.push_back(state.slots[own_.program + i].second.mutable_raw());
   update_->program->run(bases_, arena_.data(), workers, calls_);
+}
+
+Tensor Updater::evaluated(const State& state, Workers& workers) const {
+  return evaluation_parameters(*update_, state, own_.program, steps(state) - skipped(state), workers);
 }
 
 }  // namespace thalweg

@@ -1,34 +1,61 @@
 #pragma once
-// The optimizer's program at work on a state.
+// The optimizer's program of one objective at work on a state.
 
 #include "optim/update.hpp"
 
 namespace thalweg {
 
+/// The slots of an objective with a name begin with it and are counted by it: "d:steps" is the number of steps that it
+/// took, which for an objective without a name is the state's own.
 class Updater {
  public:
-  explicit Updater(Optimizer optimizer) : optimizer_(std::move(optimizer)) {}
+  Updater(std::string name, Optimizer optimizer, std::vector<MovingAverage> averages)
+      : prefix_(name.empty() ? "" : std::move(name) + ":"),
+        optimizer_(std::move(optimizer)),
+        averages_(std::move(averages)) {}
 
-  /// Plans the update for the state's layout, once, and gives the state its slots where it has none. Throws UsageError
-  /// for slots of another optimizer.
-  void prepare(State& state);
-  /// Counts a step that is left out. The rules' step counts do not have it.
-  void skip(State& state) const;
-  /// Steps that were left out so, where the rules do not count them themselves.
+  /// Plans the update for what is trained, once for each layout of the state, and gives the state its slots where it
+  /// has none. Throws UsageError for slots of another optimizer.
+  void prepare(State& state, const Layout& trained);
+  /// What is trained is no longer what it was.
+  void forget() { layout_.reset(); }
+  // What follows is of the state that was prepared last.
+  /// Steps of this objective so far, and those of them that were left out without the rules' doing.
+  [[nodiscard]] std::int64_t steps(const State& state) const;
   [[nodiscard]] std::int64_t skipped(const State& state) const;
+  /// Counts a step; the state's own count is the caller's.
+  void count_step(State& state) const;
+  /// Counts a step that is left out. The rules' step counts do not have it.
+  void skip(State& state);
   /// One step. `gradient` is a sum over samples; the numbers' weight makes it a mean.
   void run(State& state, std::byte* gradient, const StepNumbers& numbers, Workers& workers);
+  /// The parameters to evaluate with.
+  [[nodiscard]] Tensor evaluated(const State& state, Workers& workers) const;
 
   [[nodiscard]] const Optimizer& optimizer() const { return optimizer_; }
+  [[nodiscard]] const std::vector<MovingAverage>& averages() const { return averages_; }
   /// After `prepare`.
   [[nodiscard]] const UpdateProgram& program() const { return *update_; }
 
  private:
-  [[nodiscard]] bool slots_fit(const std::vector<std::pair<std::string, Tensor>>& slots) const;
+  /// The slots of this objective, as a range of the state's: the count, if there is one, is in front of the program's.
+  struct Own {
+    std::size_t begin = 0, count = 0;  ///< of all
+    std::size_t program = 0;           ///< the first of the program's
+    [[nodiscard]] std::size_t end() const { return begin + count; }
+  };
+  [[nodiscard]] Own own_in(const State& state) const;
+  [[nodiscard]] bool fit(const State& state, const Own& own) const;
+  [[noreturn]] void refuse(const State& state, const Own& own) const;
+  [[nodiscard]] std::size_t wanted() const { return update_->slots.size() + (counts() ? 1 : 0); }
+  [[nodiscard]] bool counts() const { return !prefix_.empty(); }
 
+  std::string prefix_;
   Optimizer optimizer_;
+  std::vector<MovingAverage> averages_;
   std::shared_ptr<const Layout> layout_;
   std::optional<UpdateProgram> update_;
+  Own own_;
   Program::Calls calls_;
   Block arena_;
   std::vector<double> scalars_;

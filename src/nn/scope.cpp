@@ -29,25 +29,48 @@ Scope Scope::share(std::string_view name) const {
   return below;
 }
 
-Var Scope::declare(std::string_view name, const Shape& shape, const ParameterOptions& options, bool statistic) const {
+Scope Scope::frozen() const {
+  Scope same = *this;
+  same.frozen_ = true;
+  return same;
+}
+
+Scope Scope::average(std::string_view name) const {
+  Scope same = frozen();
+  same.average_ = (Scope(*context_, "") / name).path_;
+  return same;
+}
+
+Var Scope::declare(std::string_view name, const Shape& shape, ParameterOptions options, bool statistic) const {
   const Scope place = *this / name;
-  const std::string& path = place.path_;
-  const bool is_free = context_->parameter_names.insert(place.call_).second;
+  const bool average = !average_.empty() && !statistic;
+  const std::string path = (average ? average_ + "/" : "") + place.path_;
+  const bool is_free = context_->parameter_names.insert(average_ + ":" + place.call_).second;
+  const std::uint64_t me = std::uint64_t{1} << context_->objective;
   const auto known = std::ranges::find(context_->parameters, path, &TracedParameter::name);
-  if (!is_free || (known != context_->parameters.end() && place.call_ == path)) {
+  const bool is_known = known != context_->parameters.end();
+  if (!is_free) {
     fail<UsageError>(
         "[scope] the parameter '{}' is declared twice. Hint: give each layer a scope of its own, s / \"name\"; "
         "to call a part twice, s.share(\"name\") each time.",
         path);
   }
-  if (known != context_->parameters.end()) {
-    if (known->var.shape() == shape && known->statistic == statistic) return known->var;
+  options.frozen = options.frozen || frozen_;
+  if (!is_known) {
+    const Var var = context_->graph.input(path, shape, context_->dtype);
+    context_->parameters.push_back({path, options, var, statistic, average, me});
+    return var;
+  }
+  if (known->var.shape() != shape || known->statistic != statistic) {
     fail<UsageError>("[scope] '{}' is {} at the first call of the part that shares it, and {} at a later one", path,
                      known->var.shape(), shape);
   }
-  const Var var = context_->graph.input(path, shape, context_->dtype);
-  context_->parameters.push_back({path, options, var, statistic});
-  return var;
+  if (!statistic && known->options.frozen != options.frozen) {
+    fail<UsageError>("[scope] the parameter '{}' is frozen at one call of the part that shares it, and not at another",
+                     path);
+  }
+  known->declared_by |= me;
+  return known->var;
 }
 
 Var Scope::parameter(std::string_view name, const Shape& shape, const ParameterOptions& options) const {
@@ -59,7 +82,7 @@ Var Scope::statistic(std::string_view name, const Shape& shape, double initial) 
 }
 
 void Scope::observe(std::string_view statistic, const Var& observed, double momentum) const {
-  if (context_->mode == Mode::evaluate) return;
+  if (mode() == Mode::evaluate) return;
   const std::string path = (*this / statistic).path();
   const auto known = std::ranges::find_if(context_->parameters,
                                           [&](const TracedParameter& p) { return p.statistic && p.name == path; });
@@ -124,7 +147,7 @@ void Scope::report(std::string_view name, const Arg& values) const {
   context_->reports.push_back({std::move(path), (is_scalar ? numbers : mean(numbers)) * samples});
 }
 
-Mode Scope::mode() const { return context_->mode; }
+Mode Scope::mode() const { return frozen_ ? Mode::evaluate : context_->mode; }
 DType Scope::dtype() const { return context_->dtype; }
 Graph& Scope::graph() const { return context_->graph; }
 

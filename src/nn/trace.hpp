@@ -17,6 +17,8 @@ struct TracedParameter {
   ParameterOptions options;
   Var var;
   bool statistic = false;
+  bool average = false;           // of a parameter: read, not declared
+  std::uint64_t declared_by = 0;  // a bit for each objective of the trace
 };
 
 /// What a statistic is moved towards.
@@ -50,6 +52,15 @@ struct TraceContext {
   // names that are taken, and how often each shared part was called: by the place of the call, see Scope::share
   std::set<std::string, std::less<>> parameter_names = {}, random_names = {};
   std::map<std::string, int, std::less<>> calls = {};
+  int objective = 0;  // which is traced, of several
+
+  /// The next of several objectives in one graph: it is given the parameters that those before it declared.
+  void begin_next_objective() {
+    parameter_names.clear();
+    random_names.clear();
+    calls.clear();
+    ++objective;
+  }
 };
 
 }  // namespace thalweg

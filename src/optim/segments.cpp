@@ -41,24 +41,45 @@ void check_groups(const Optimizer& optimizer, const Layout& layout) {
 std::vector<Segment> segments_of(const Optimizer& optimizer, const Layout& layout, bool by_decay) {
   check_groups(optimizer, layout);
   std::vector<Segment> segments;
+  const std::vector<std::int64_t> gradients = gradient_offsets(layout);
   bool joinable = false;  // whether the last segment may grow
-  for (const ParameterEntry& entry : layout.entries) {
+  for (std::size_t i = 0; i < layout.entries.size(); ++i) {
+    const ParameterEntry& entry = layout.entries[i];
     const ParameterGroup* group = group_of(optimizer, entry);
     if (entry.frozen || (group && group->frozen)) {
       joinable = false;
       continue;
     }
     if (needs_shapes(group && !group->chain.empty() ? group->chain : optimizer.chain)) {
-      segments.push_back({entry.offset, entry.shape, entry.decay, group});
+      segments.push_back({entry.offset, gradients[i], entry.shape, entry.decay, group});
       joinable = false;
     } else if (joinable && segments.back().group == group && (!by_decay || segments.back().decay == entry.decay)) {
       segments.back().shape = {entry.offset + entry.shape.size() - segments.back().offset};
     } else {
-      segments.push_back({entry.offset, {entry.shape.size()}, entry.decay, group});
+      segments.push_back({entry.offset, gradients[i], {entry.shape.size()}, entry.decay, group});
       joinable = true;
     }
   }
   return segments;
+}
+
+std::vector<std::int64_t> gradient_offsets(const Layout& layout) {
+  std::vector<std::int64_t> offsets;
+  std::int64_t next = 0;
+  for (const ParameterEntry& entry : layout.entries) {
+    offsets.push_back(entry.frozen ? -1 : next);
+    if (!entry.frozen) next += entry.shape.size();
+  }
+  return offsets;
+}
+
+const ParameterEntry& average_of(const Layout& layout, std::string_view average, std::string_view parameter) {
+  const std::string name = std::string(average) + "/" + std::string(parameter);
+  const auto found = std::ranges::find_if(
+      layout.entries, [&](const ParameterEntry& entry) { return entry.average && entry.name == name; });
+  if (found != layout.entries.end()) return *found;
+  fail<UsageError>("[average] the state keeps no moving average '{}' of '{}'. Hint: .averages = {{{{\"{}\"}}}}.",
+                   average, parameter, average);
 }
 
 }  // namespace thalweg

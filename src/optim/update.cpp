@@ -55,8 +55,8 @@ struct Branch {
 
 class UpdateTrace {
  public:
-  UpdateTrace(const Optimizer& optimizer, const Layout& layout, bool by_decay)
-      : optimizer_(optimizer), layout_(layout) {
+  UpdateTrace(const Optimizer& optimizer, const Layout& layout, std::span<const MovingAverage> averages, bool by_decay)
+      : optimizer_(optimizer), layout_(layout), averages_(averages) {
     for (std::string_view name : {"step", "inverse_weight", "gradient_norm", "lr", "seed"})
       scalar(std::string(name), 0);
     add_skipped();
@@ -65,7 +65,8 @@ class UpdateTrace {
       const std::string at_offset = "@" + std::to_string(segment.offset);
       const Place at = place(UpdateBases::parameters, segment.offset);
       segment.parameter = input("parameter" + at_offset, segment.shape, at);
-      const Var sum = input("gradient" + at_offset, segment.shape, place(UpdateBases::gradient, segment.offset));
+      const Var sum =
+          input("gradient" + at_offset, segment.shape, place(UpdateBases::gradient, segment.gradient_offset));
       segment.direction = sum * scalars_[scalar_inverse_weight];
     }
     add_branch(optimizer.chain, nullptr);
@@ -99,7 +100,9 @@ class UpdateTrace {
     for (Branch& branch : branches_) trace(branch);
     for (std::size_t s = 0; s < segments_.size(); ++s) {
       const Var after = segments_[s].parameter;
-      outputs_.push_back({kept_unless(after, before[s]), place(UpdateBases::parameters, segments_[s].offset)});
+      const Var kept = kept_unless(after, before[s]);
+      outputs_.push_back({kept, place(UpdateBases::parameters, segments_[s].offset)});
+      for (const MovingAverage& average : averages_) move_average(average, segments_[s], before[s], kept);
     }
     for (Branch& branch : branches_) {
       for (Link& link : branch.links) write_slots(link);
@@ -107,6 +110,42 @@ class UpdateTrace {
     if (skipped_.defined() && condition_.defined()) {
       const Var left_out = cast(where(not_equal(condition_, 0), 0, 1), f64);  // the slot's dtype
       outputs_.push_back({skipped_ + left_out, {UpdateBases::first_slot, 0}});
+    }
+  }
+
+  /// Neighbours of a segment whose averages are neighbours too.
+  struct Piece {
+    std::int64_t begin, size, average;  ///< from `begin` in the segment, and where the average of that lies
+  };
+  [[nodiscard]] std::vector<Piece> pieces_of(const MovingAverage& average, const Segment& segment) const {
+    std::vector<Piece> pieces;
+    for (const ParameterEntry& entry : layout_.entries) {
+      const std::int64_t begin = entry.offset - segment.offset, size = entry.shape.size();
+      if (entry.frozen || size == 0 || begin < 0 || begin >= segment.shape.size()) continue;
+      const std::int64_t at = average_of(layout_, average.name, entry.name).offset;
+      if (!pieces.empty() && pieces.back().average + pieces.back().size == at) {
+        pieces.back().size += size;
+      } else {
+        pieces.push_back({begin, size, at});
+      }
+    }
+    return pieces;
+  }
+
+  /// a = d a + (1 - d) x, where a is x before the first step; a step that is left out moves nothing.
+  void move_average(const MovingAverage& average, const Segment& segment, const Var& before, const Var& after) {
+    const auto decay = [&](const Var& step) -> Var {
+      const Var wanted = graph_.number(average.decay, f64, true);
+      return average.warm_up ? minimum((1 + step) / (10 + step), wanted) : wanted;
+    };
+    for (const auto& [begin, size, at] : pieces_of(average, segment)) {
+      const bool whole = size == segment.shape.size();
+      const auto part = [&](const Var& x) { return whole ? x : slice(reshape(x, {x.size()}), begin, begin + size); };
+      const Place here = place(UpdateBases::parameters, at);
+      const Var now = input(average.name + "@" + std::to_string(at), whole ? segment.shape : Shape{size}, here);
+      const Var from = where(equal(step_, 1), part(before), now), x = part(after);
+      const Var d = decay(step_), next = d * from + (1 - d) * x;
+      outputs_.push_back({kept_unless(next, now), here});
     }
   }
 
@@ -335,6 +374,7 @@ class UpdateTrace {
 
   const Optimizer& optimizer_;
   const Layout& layout_;
+  std::span<const MovingAverage> averages_;
   std::unique_ptr<Graph> owned_graph_ = std::make_unique<Graph>();
   Graph& graph_ = *owned_graph_;
   std::vector<Segment> segments_;
@@ -347,23 +387,26 @@ class UpdateTrace {
 };
 
 /// As few segments as the rules allow: each costs at least one kernel.
-UpdateTrace traced(const Optimizer& optimizer, const Layout& layout) {
-  UpdateTrace joined(optimizer, layout, false);
-  return joined.asks_for_decay() ? UpdateTrace(optimizer, layout, true) : std::move(joined);
+UpdateTrace traced(const Optimizer& optimizer, const Layout& layout, std::span<const MovingAverage> averages) {
+  UpdateTrace joined(optimizer, layout, averages, false);
+  return joined.asks_for_decay() ? UpdateTrace(optimizer, layout, averages, true) : std::move(joined);
 }
 
 }  // namespace
 
-UpdateProgram make_update(const Optimizer& optimizer, const Layout& layout, Passes passes) {
+UpdateProgram make_update(const Optimizer& optimizer, const Layout& layout, Passes passes,
+                          std::span<const MovingAverage> averages) {
   if (optimizer.method) {
     fail<UsageError>("[{}] it asks for values at points of its own choice, and here one gradient is handed to it",
                      optimizer.name);
   }
   if (optimizer.chain.empty()) fail<UsageError>("[optimizer] an empty chain. Hint: tw::optim::adamw().");
-  return traced(optimizer, layout).plan(passes);
+  return traced(optimizer, layout, averages).plan(passes);
 }
 
-TracedUpdate trace_update(const Optimizer& optimizer, const Layout& layout) { return traced(optimizer, layout).read(); }
+TracedUpdate trace_update(const Optimizer& optimizer, const Layout& layout) {
+  return traced(optimizer, layout, {}).read();
+}
 
 void fill_scalars(const UpdateProgram& update, const StepNumbers& numbers, std::span<double> scalars) {
   for (std::size_t i = common_scalars; i < scalars.size(); ++i) {
@@ -386,14 +429,19 @@ std::vector<std::pair<std::string, Tensor>> initial_slots(const UpdateProgram& u
 }
 
 Tensor evaluation_parameters(const UpdateProgram& update, const State& state, Workers& workers) {
-  if (!update.evaluation || state.step == 0) return state.parameters;
+  return evaluation_parameters(update, state, 0, state.step, workers);
+}
+
+Tensor evaluation_parameters(const UpdateProgram& update, const State& state, std::size_t first_slot, std::int64_t step,
+                             Workers& workers) {
+  if (!update.evaluation || step == 0) return state.parameters;
   Tensor parameters = state.parameters;
   std::vector<double> scalars(update.scalars.size());
-  fill_scalars(update, {.step = state.step}, scalars);
+  fill_scalars(update, {.step = step}, scalars);
   const auto read_only = [](const Tensor& t) { return const_cast<std::byte*>(t.raw()); };
   std::vector<std::byte*> bases = {read_only(state.parameters), parameters.mutable_raw(),
                                    reinterpret_cast<std::byte*>(scalars.data())};
-  for (const auto& [name, slot] : state.slots) bases.push_back(read_only(slot));
+  for (std::size_t i = 0; i < update.slots.size(); ++i) bases.push_back(read_only(state.slots[first_slot + i].second));
   const Block arena(update.evaluation->arena_bytes());
   update.evaluation->run(bases, arena.data(), workers);
   return parameters;

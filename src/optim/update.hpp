@@ -11,6 +11,7 @@
 #include "plan/program.hpp"
 #include "thalweg/optim.hpp"
 #include "thalweg/state.hpp"
+#include "thalweg/train.hpp"
 
 namespace thalweg {
 
@@ -48,7 +49,9 @@ struct UpdateProgram {
 };
 
 /// Traces and plans. The gradient behind its base is a sum over samples; the scalar inverse_weight makes it a mean.
-[[nodiscard]] UpdateProgram make_update(const Optimizer& optimizer, const Layout& layout, Passes passes = {});
+/// Gradients lie as gradient_offsets says. Moving averages are moved in the same pass.
+[[nodiscard]] UpdateProgram make_update(const Optimizer& optimizer, const Layout& layout, Passes passes = {},
+                                        std::span<const MovingAverage> averages = {});
 
 /// What the host passes to one step.
 struct StepNumbers {
@@ -75,6 +78,9 @@ struct TracedUpdate {
 
 /// All parameters with the values to evaluate with: the optimizer's averages if it keeps any, else the state's own.
 [[nodiscard]] Tensor evaluation_parameters(const UpdateProgram& update, const State& state, Workers& workers);
+/// The same for slots that begin at `first_slot`, and a count of steps of their own.
+[[nodiscard]] Tensor evaluation_parameters(const UpdateProgram& update, const State& state, std::size_t first_slot,
+                                           std::int64_t step, Workers& workers);
 
 /// Whether a name fits a pattern: `*` stands for any characters, `?` for one.
 [[nodiscard]] bool matches(std::string_view pattern, std::string_view name);

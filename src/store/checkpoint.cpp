@@ -80,6 +80,22 @@ std::int64_t whole_from(const json& j, const char* key, std::int64_t low, std::i
   return value.get<std::int64_t>();
 }
 
+json plateau_json(const PlateauState& plateau) {
+  json j = {
+      {"bad_checks", plateau.bad_checks}, {"cooldown", plateau.cooldown}, {"factor", number_json(plateau.factor)}};
+  if (plateau.best) j["best"] = number_json(*plateau.best);
+  return j;
+}
+
+PlateauState plateau_from(const json& j) {
+  PlateauState plateau;
+  plateau.bad_checks = whole_from(j, "bad_checks", 0, most - 1);
+  plateau.cooldown = whole_from(j, "cooldown", 0, most);
+  plateau.factor = number_from(j, "factor");
+  if (j.contains("best")) plateau.best = number_from(j, "best");
+  return plateau;
+}
+
 json position_json(const RunPosition& p) {
   json j = {{"total_steps", p.total_steps},
             {"epoch_loss", number_json(p.epoch_loss)},
@@ -87,20 +103,19 @@ json position_json(const RunPosition& p) {
             {"best_epoch", p.best_epoch},
             {"best_step", p.best_step},
             {"epochs_recorded", p.epochs_recorded},
-            {"plateau",
-             {{"bad_checks", p.plateau.bad_checks},
-              {"cooldown", p.plateau.cooldown},
-              {"factor", number_json(p.plateau.factor)}}}};
+            {"plateau", plateau_json(p.plateaus.front())}};
+  for (std::size_t i = 1; i < p.plateaus.size(); ++i) j["more_plateaus"].push_back(plateau_json(p.plateaus[i]));
+  if (p.first_step > 0) j["first_step"] = p.first_step;
   for (const RunPosition::Running& report : p.reports)
     j["reports"].push_back({report.name, number_json(report.sum), number_json(report.weight)});
   if (p.best_value) j["best_value"] = number_json(*p.best_value);
-  if (p.plateau.best) j["plateau"]["best"] = number_json(*p.plateau.best);
   return j;
 }
 
 RunPosition position_from(const json& j, std::int64_t step) {
   RunPosition p;
-  p.total_steps = whole_from(j, "total_steps", step, most);
+  if (j.contains("first_step")) p.first_step = whole_from(j, "first_step", 0, step);
+  p.total_steps = whole_from(j, "total_steps", step - p.first_step, most - p.first_step);
   p.epoch_loss = number_from(j, "epoch_loss");
   p.epoch_weight = number_from(j, "epoch_weight");
   p.best_epoch = whole_from(j, "best_epoch", 0, step);
@@ -111,11 +126,10 @@ RunPosition position_from(const json& j, std::int64_t step) {
       p.reports.push_back({report.at(0), number_from(report, 1), number_from(report, 2)});
   }
   if (j.contains("best_value")) p.best_value = number_from(j, "best_value");
-  const json& plateau = j.at("plateau");
-  p.plateau.bad_checks = whole_from(plateau, "bad_checks", 0, most - 1);
-  p.plateau.cooldown = whole_from(plateau, "cooldown", 0, most);
-  p.plateau.factor = number_from(plateau, "factor");
-  if (plateau.contains("best")) p.plateau.best = number_from(plateau, "best");
+  p.plateaus = {plateau_from(j.at("plateau"))};
+  if (j.contains("more_plateaus")) {
+    for (const json& plateau : j["more_plateaus"]) p.plateaus.push_back(plateau_from(plateau));
+  }
   return p;
 }
 
@@ -172,16 +186,27 @@ void expect_like(const char* what, const std::string& name, const Tensor& found,
 
 /// The optimizer would begin with new slots where these are not its own, and the run would not be the same.
 void expect_slots(const State& found, const State& wanted, const fs::path& path) {
-  const bool counts_skipped = found.slots.size() == wanted.slots.size() + 1 && found.slots.back().first == "skipped" &&
-                              found.slots.back().second.size() == 1 && found.slots.back().second.dtype() == f64;
-  if (found.slots.size() != wanted.slots.size() && !counts_skipped)
+  // a count of steps left out is added when there is one
+  const auto counts_skipped = [](const std::pair<std::string, Tensor>& slot) {
+    const bool is_count = slot.first == "skipped" || slot.first.ends_with(":skipped");
+    return is_count && slot.second.size() == 1 && slot.second.dtype() == f64;
+  };
+  std::size_t at = 0;
+  for (const auto& slot : wanted.slots) {
+    while (at < found.slots.size() && found.slots[at].first != slot.first && counts_skipped(found.slots[at])) ++at;
+    if (at == found.slots.size()) {
+      fail<ModelError>("[checkpoint] {} has {} of the optimizer's slots. Wanted: {}, '{}' among them", path.string(),
+                       found.slots.size(), wanted.slots.size(), slot.first);
+    }
+    const auto& [name, value] = found.slots[at++];
+    if (name != slot.first)
+      fail<ModelError>("[checkpoint] {} has the slot '{}'. Wanted: '{}'", path.string(), name, slot.first);
+    expect_like("slot", name, value, slot.second, path);
+  }
+  while (at < found.slots.size() && counts_skipped(found.slots[at])) ++at;
+  if (at < found.slots.size()) {
     fail<ModelError>("[checkpoint] {} has {} of the optimizer's slots. Wanted: {}", path.string(), found.slots.size(),
                      wanted.slots.size());
-  for (std::size_t i = 0; i < wanted.slots.size(); ++i) {
-    const auto& [name, slot] = found.slots[i];
-    if (name != wanted.slots[i].first)
-      fail<ModelError>("[checkpoint] {} has the slot '{}'. Wanted: '{}'", path.string(), name, wanted.slots[i].first);
-    expect_like("slot", name, slot, wanted.slots[i].second, path);
   }
 }
 

@@ -16,17 +16,18 @@ namespace thalweg {
 
 /// Where a run stands besides its state.
 struct RunPosition {
-  std::int64_t total_steps = 0;
+  std::int64_t first_step = 0;   ///< the state's step when the run began
+  std::int64_t total_steps = 0;  ///< of the run
   /// A mean over the epoch under way, so far.
   struct Running {
     std::string name;
     double sum = 0, weight = 0;
     friend bool operator==(const Running&, const Running&) = default;
   };
-  double epoch_loss = 0, epoch_weight = 0;  ///< the loss so far in the epoch under way
-  std::vector<Running> reports = {};        ///< what is reported besides
-  PlateauState plateau;
-  std::optional<double> best_value;  ///< of the early-stopping metric
+  double epoch_loss = 0, epoch_weight = 0;                            ///< the loss so far in the epoch under way
+  std::vector<Running> reports = {};                                  ///< what is reported besides
+  std::vector<PlateauState> plateaus = std::vector<PlateauState>(1);  ///< of each objective
+  std::optional<double> best_value;                                   ///< of the early-stopping metric
   std::int64_t best_epoch = 0, best_step = 0;
   std::int64_t epochs_recorded = 0;
 };

@@ -11,7 +11,7 @@
 #include "data/read_ahead.hpp"
 #include "data/split.hpp"
 #include "engine/check_state.hpp"
-#include "engine/engine.hpp"
+#include "engine/objectives.hpp"
 #include "engine/row_order.hpp"
 #include "options/differences.hpp"
 #include "store/checkpoint.hpp"
@@ -22,7 +22,7 @@
 namespace thalweg {
 
 struct Trainer::Impl {
-  Engine engine;
+  Objectives objectives;
   std::optional<LossFunction> loss;  // none for an objective without a model
   State state;
   std::optional<data::Preprocessing> preprocessing = {};  // of the data that was trained on, for who loads the model
@@ -50,7 +50,7 @@ struct Trainer::Impl {
   int threads = 0;  // asked for
 
   void note_threads(History& history) {
-    const int wanted = threads > 0 ? threads : default_threads(), started = engine.workers().threads();
+    const int wanted = threads > 0 ? threads : default_threads(), started = objectives.workers().threads();
     if (started >= wanted) return;
     history.warnings.push_back(
         fmt::format("{} of {} threads: the system starts no more, and the result is the same", started, wanted));
@@ -63,29 +63,30 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-Evaluation evaluation_on(Engine& engine, const State& state, const LossFunction* loss, const Dataset& data) {
-  return evaluation_by([&](const Dataset& rows, Tensor& into) { return engine.evaluate(state, rows, into); }, loss,
+Evaluation evaluation_on(Objectives& objectives, const State& state, const LossFunction* loss, const Dataset& data) {
+  return evaluation_by([&](const Dataset& rows, Tensor& into) { return objectives.evaluate(state, rows, into); }, loss,
                        data);
 }
 
 /// One call of fit: where it stands, and what it must remember.
 class Fit {
  public:
-  Fit(Engine& engine, State& state, const LossFunction* loss, const FitOptions& options)
-      : engine_(engine), state_(state), loss_(loss), options_(options) {}
+  Fit(Objectives& objectives, State& state, const LossFunction* loss, const FitOptions& options)
+      : objectives_(objectives), optimizers_(objectives.optimizers()), state_(state), loss_(loss), options_(options) {}
 
   History run(const Dataset& training, const Dataset* validation) {
     training_ = &training;
     validation_ = validation;
     set_lengths();
     check();
-    if (options_.layer_norms) history_.layers = layers_of(*state_.layout);
-    start_or_resume();
     check_objective();
+    if (options_.layer_norms) history_.layers = objectives_.layers(state_);
+    start_or_resume();
+    order_ = RowOrder(options_, length_, rows_, position_.first_step);
     history_.steps.reserve(static_cast<std::size_t>(
-        std::clamp<std::int64_t>(position_.total_steps - state_.step, 0, std::min(options_.reports, most_reserved))));
-    if (training.streams()) read_ahead_.emplace(training, later_batches(), engine_.workers().threads());
-    while (state_.step < position_.total_steps && !over_) train_one_step();
+        std::clamp<std::int64_t>(position_.total_steps - done(), 0, std::min(options_.reports, most_reserved))));
+    if (training.streams()) read_ahead_.emplace(training, later_batches(), objectives_.workers().threads());
+    while (done() < position_.total_steps && !over_) train_one_step();
     finish();
     return std::move(history_);
   }
@@ -93,16 +94,19 @@ class Fit {
  private:
   static constexpr std::int64_t most_reserved = 1 << 16;
 
+  /// Steps of this run so far.
+  [[nodiscard]] std::int64_t done() const { return state_.step - position_.first_step; }
+
   void set_lengths() {
     rows_ = training_->rows();
-    const RunLength length = run_length(options_, rows_);
-    rows_a_step_ = length.rows_a_step;
+    length_ = run_length(options_, rows_);
     shard_size_ = options_.shard_size;
     // accumulated batches are shards of one larger batch: the same bits, whichever way it is said
-    if (shard_size_ == 0) shard_size_ = default_shard_size(length.batch, state_.layout->size);
-    steps_an_epoch_ = length.steps_an_epoch;
-    position_.total_steps = length.steps;
-    order_ = RowOrder(options_, length, rows_);
+    if (shard_size_ == 0) shard_size_ = default_shard_size(length_.batch, state_.layout->parameters());
+    steps_an_epoch_ = length_.steps_an_epoch;
+    position_.first_step = state_.step;
+    position_.total_steps = length_.steps;
+    position_.plateaus.resize(optimizers_.size());
   }
 
   void check() const {
@@ -122,11 +126,12 @@ class Fit {
 
   /// What would fail after the first epoch fails before the first step.
   void check_objective() {
-    std::vector<std::string> measured = engine_.check(state_, *training_, Mode::train);
+    std::vector<std::string> measured = objectives_.check(state_, *training_, Mode::train);
     measured.insert(measured.begin(), "loss");
-    row_weight_ = engine_.row_weight(state_, *training_);
+    row_weights_ = objectives_.row_weights(state_, *training_);
+    if (!options_.validation_average.empty()) (void)state_.average(options_.validation_average);
     if (validation_) {
-      const std::vector<std::string> reports = engine_.check(state_, *validation_, Mode::evaluate);
+      const std::vector<std::string> reports = objectives_.check(state_, *validation_, Mode::evaluate);
       for (const std::string& name : metric_names(loss_, *validation_)) measured.push_back("validation." + name);
       for (const std::string& name : reports) measured.push_back("validation." + name);
     }
@@ -135,12 +140,14 @@ class Fit {
       fail<UsageError>("[{}] there is no metric '{}'. Hint: measured are {}.", who, metric, fmt::join(measured, ", "));
     };
     if (options_.early_stopping) expect(options_.early_stopping->metric, "early_stopping");
-    if (const auto& rule = engine_.optimizer().schedule.plateau()) expect(rule->metric, "reduce_on_plateau");
+    for (const Optimizer* optimizer : optimizers_) {
+      if (const auto& rule = optimizer->schedule.plateau()) expect(rule->metric, "reduce_on_plateau");
+    }
   }
 
   void start_or_resume() {
     if (options_.resume && !options_.checkpoints.empty()) {
-      auto found = newest_checkpoint(options_.checkpoints.string(), engine_.evaluation_state(state_),
+      auto found = newest_checkpoint(options_.checkpoints.string(), objectives_.evaluation_state(state_),
                                      options_.fingerprint, history_.warnings);
       if (found) {
         if (found->fingerprint != options_.fingerprint) {
@@ -156,16 +163,11 @@ class Fit {
         }
         state_ = std::move(found->state);
         position_ = found->position;
+        position_.plateaus.resize(optimizers_.size());
         if (const std::string changed = difference(found->made_on, made_on()); !changed.empty())
           history_.warnings.push_back("the run began elsewhere, and its last digits may differ: " + changed);
         best_parameters_ = std::move(found->best_parameters);
       }
-    }
-    if (!options_.resume && state_.step >= position_.total_steps) {
-      fail<UsageError>(
-          "[fit] the state has taken {} steps, and this run has {}: nothing would be trained. Hint: a longer run goes "
-          "on from here; Trainer::init begins anew.",
-          state_.step, position_.total_steps);
     }
     if (waited_long_enough()) stop_early();  // it had stopped already, and was killed before its end was written
     last_checkpoint_ = state_.step;
@@ -175,7 +177,7 @@ class Fit {
 
   /// The rows of the batches from the next step on, for one who reads ahead.
   [[nodiscard]] data::ReadAhead::NextRows later_batches() const {
-    return [order = order_, step = state_.step, steps = position_.total_steps]() mutable {
+    return [order = order_, step = done(), steps = position_.total_steps]() mutable {
       std::optional<std::vector<std::int64_t>> rows;
       if (step == steps) return rows;
       const auto chosen = order.rows_of(step++);
@@ -184,27 +186,28 @@ class Fit {
     };
   }
 
-  StepReport take_step(const Progress& progress) {
+  StepReport take_step() {
+    const Objectives::Clock clock{done(), position_.total_steps, steps_an_epoch_, position_.plateaus};
     if (!read_ahead_)
-      return engine_.step(state_, {*training_, order_.rows_of(state_.step)}, progress, shard_size_, row_weight_);
-    return engine_.step(state_, {read_ahead_->next()}, progress, shard_size_, row_weight_);
+      return objectives_.round(state_, {*training_, order_.rows_of(done())}, clock, shard_size_, row_weights_);
+    return objectives_.round(state_, {read_ahead_->next()}, clock, shard_size_, row_weights_);
   }
 
   void train_one_step() {
-    const Progress progress{state_.step, position_.total_steps, steps_an_epoch_, position_.plateau.factor};
-    StepReport report = take_step(progress);
-    report.epoch = (report.step - 1) / steps_an_epoch_ + 1;
+    StepReport report = take_step();
+    report.total_steps += position_.first_step;
+    report.epoch = (done() - 1) / steps_an_epoch_ + 1;
     if (std::isfinite(report.loss)) {  // it is not where skip_nonfinite left the step out
       position_.epoch_loss += report.loss * report.weight;
       position_.epoch_weight += report.weight;
     }
-    for (const auto& [name, value] : report.metrics) add_report(name, value, static_cast<double>(report.samples));
+    for (const auto& [name, value, weight] : objectives_.measured()) add_report(name, value, weight);
     if (options_.on_step) options_.on_step(report);
-    if (state_.step == report.epoch * steps_an_epoch_ || state_.step == position_.total_steps) end_epoch();
+    if (done() == report.epoch * steps_an_epoch_ || done() == position_.total_steps) end_epoch();
     const bool asked = options_.stop.stop_requested();
-    const bool after = options_.stop_after > 0 && state_.step >= options_.stop_after;
+    const bool after = options_.stop_after > 0 && done() >= options_.stop_after;
     const bool due = state_.step - last_checkpoint_ >= checkpoint_every_;
-    const bool ended = state_.step >= position_.total_steps || over_;
+    const bool ended = done() >= position_.total_steps || over_;
     if (due || ((asked || after) && !ended)) checkpoint();
     if (!ended && (asked || after)) {
       history_.reason = asked ? StopReason::stop_requested : StopReason::stop_after;
@@ -238,15 +241,16 @@ class Fit {
 
   void end_epoch() {
     EpochReport report;
-    report.epoch = (state_.step - 1) / steps_an_epoch_ + 1;
+    report.epoch = (done() - 1) / steps_an_epoch_ + 1;
     report.step = state_.step;
     report.metrics.emplace_back("loss", position_.epoch_loss / position_.epoch_weight);
     for (const auto& [name, sum, weight] : position_.reports) report.metrics.emplace_back(name, sum / weight);
     position_.epoch_loss = position_.epoch_weight = 0;
     position_.reports.clear();
     if (validation_) {
-      for (const auto& [name, value] :
-           evaluation_on(engine_, engine_.evaluation_state(state_), loss_, *validation_).metrics)
+      State measured = objectives_.evaluation_state(state_);
+      if (!options_.validation_average.empty()) measured = measured.average(options_.validation_average);
+      for (const auto& [name, value] : evaluation_on(objectives_, measured, loss_, *validation_).metrics)
         report.metrics.emplace_back("validation." + name, value);
     }
     report.seconds = seconds();
@@ -262,8 +266,11 @@ class Fit {
   }
 
   void watch_plateau(const EpochReport& report) {
-    const auto& rule = engine_.optimizer().schedule.plateau();
-    if (rule) position_.plateau = rule->observe(position_.plateau, metric_of(report, rule->metric));
+    for (std::size_t i = 0; i < optimizers_.size(); ++i) {
+      const auto& rule = optimizers_[i]->schedule.plateau();
+      PlateauState& plateau = position_.plateaus[i];
+      if (rule) plateau = rule->observe(plateau, metric_of(report, rule->metric));
+    }
   }
 
   void watch_best(EpochReport& report) {
@@ -277,7 +284,7 @@ class Fit {
       position_.best_value = value;
       position_.best_epoch = report.epoch;
       position_.best_step = state_.step;
-      if (rule.restore_best) best_parameters_ = engine_.evaluation_state(state_).parameters;
+      if (rule.restore_best) best_parameters_ = objectives_.evaluation_state(state_).parameters;
       report.best = true;
     } else if (waited_long_enough()) {
       stop_early();
@@ -286,9 +293,10 @@ class Fit {
 
   /// Whether early stopping ends the run here: a function of the position, so that a resumed run knows it too.
   [[nodiscard]] bool waited_long_enough() const {
-    if (!options_.early_stopping || state_.step % steps_an_epoch_ != 0) return false;
+    if (!options_.early_stopping || done() % steps_an_epoch_ != 0) return false;
     const std::int64_t patience = options_.early_stopping->patience.steps(position_.total_steps, steps_an_epoch_);
-    return state_.step > position_.best_step && state_.step - position_.best_step >= patience;
+    const std::int64_t best = std::max(position_.best_step, position_.first_step);
+    return state_.step > best && state_.step - best >= patience;
   }
 
   void stop_early() {
@@ -306,14 +314,16 @@ class Fit {
   void finish() {
     const bool ended = history_.reason == StopReason::finished || history_.reason == StopReason::stopped_early;
     if (ended && last_checkpoint_ != state_.step) checkpoint();
-    if (ended) state_.parameters = best_parameters_ ? *best_parameters_ : engine_.evaluation_state(state_).parameters;
+    if (ended)
+      state_.parameters = best_parameters_ ? *best_parameters_ : objectives_.evaluation_state(state_).parameters;
     history_.best_epoch = position_.best_epoch;
     history_.seconds = seconds();
   }
 
   [[nodiscard]] double seconds() const { return std::chrono::duration<double>(Clock::now() - started_).count(); }
 
-  Engine& engine_;
+  Objectives& objectives_;
+  std::vector<const Optimizer*> optimizers_;
   State& state_;
   const LossFunction* loss_;
   const FitOptions& options_;
@@ -323,10 +333,11 @@ class Fit {
   const Dataset* validation_ = nullptr;
   RunPosition position_;
   std::optional<Tensor> best_parameters_;
-  std::int64_t rows_ = 0, rows_a_step_ = 1, steps_an_epoch_ = 1, shard_size_ = 0, checkpoint_every_ = 1,
-               last_checkpoint_ = 0, reports_every_ = 1;
+  RunLength length_;
+  std::int64_t rows_ = 0, steps_an_epoch_ = 1, shard_size_ = 0, checkpoint_every_ = 1, last_checkpoint_ = 0,
+               reports_every_ = 1;
   RowOrder order_;
-  std::optional<double> row_weight_;           // see Engine::row_weight
+  Objectives::RowWeights row_weights_;         // see Engine::row_weights
   std::optional<data::ReadAhead> read_ahead_;  // where the data streams
   Clock::time_point started_ = Clock::now();
 };
@@ -335,21 +346,40 @@ EvaluationFunction only_loss(Objective objective) {
   return [objective = std::move(objective)](Scope s, const Batch& b) { return Evaluated{objective(s, b), {}}; };
 }
 
+std::vector<EngineObjective> only(EvaluationFunction function, Optimizer optimizer) {
+  std::vector<EngineObjective> one;
+  one.push_back({"", std::move(function), std::move(optimizer)});
+  return one;
+}
+
+std::vector<EngineObjective> rows_of(std::vector<ObjectiveRow> rows) {
+  std::vector<EngineObjective> objectives;
+  for (ObjectiveRow& row : rows) {
+    objectives.push_back(
+        {std::move(row.name), only_loss(std::move(row.loss)), std::move(row.optimizer), std::move(row.options)});
+  }
+  return objectives;
+}
+
 }  // namespace
 
 Trainer::Trainer(ModelFunction model, LossFunction loss, Optimizer optimizer, int threads)
-    : impl_(new Impl{{evaluation_of(std::move(model), loss), std::move(optimizer), threads}, loss, {}}) {
+    : impl_(new Impl{{only(evaluation_of(std::move(model), loss), std::move(optimizer)), false, threads}, loss, {}}) {
   impl_->threads = threads;
 }
 Trainer::Trainer(Objective objective, Optimizer optimizer, int threads)
-    : impl_(new Impl{{only_loss(std::move(objective)), std::move(optimizer), threads}, std::nullopt, {}}) {
+    : impl_(new Impl{{only(only_loss(std::move(objective)), std::move(optimizer)), false, threads}, std::nullopt, {}}) {
   impl_->threads = threads;
+}
+Trainer::Trainer(std::vector<ObjectiveRow> objectives, const TrainerOptions& options)
+    : impl_(new Impl{{rows_of(std::move(objectives)), options.simultaneous, options.threads}, std::nullopt, {}}) {
+  impl_->threads = options.threads;
 }
 Trainer::~Trainer() = default;
 Trainer::Trainer(Trainer&&) noexcept = default;
 
 void Trainer::init(const Dataset& data, std::uint64_t seed) {
-  impl_->state = impl_->engine.init(data, seed, f32);
+  impl_->state = impl_->objectives.init(data, seed, f32);
   impl_->remember(data);
 }
 const State& Trainer::state() const { return impl_->state; }
@@ -373,11 +403,11 @@ History Trainer::fit(const Dataset& data, const FitOptions& options) {
     held_out = all.select(split.held_out);
     validation = &held_out;
   }
-  impl_->engine.set_memory(options.memory);
-  impl_->engine.watch_layers(options.layer_norms);
-  if (!impl_->state.layout || options.resume) init(training, options.seed);
+  impl_->objectives.set_memory(options.memory);
+  impl_->objectives.watch_layers(options.layer_norms);
+  if (!impl_->state.layout) init(training, options.seed);
   impl_->remember(training);
-  History history = Fit(impl_->engine, impl_->state, impl_->loss_or_null(), options).run(training, validation);
+  History history = Fit(impl_->objectives, impl_->state, impl_->loss_or_null(), options).run(training, validation);
   impl_->note_threads(history);
   return history;
 }
@@ -389,8 +419,18 @@ const State& initialised(const State& state) {
 }
 }  // namespace
 
-Evaluation Trainer::evaluate(const Dataset& data) {
-  return evaluation_on(impl_->engine, initialised(impl_->state), impl_->loss_or_null(), data);
+StepReport Trainer::step(std::string_view objective, const Dataset& batch, const Progress& progress,
+                         std::int64_t shard_size) {
+  if (!impl_->state.layout) init(batch, 1);
+  return impl_->objectives.step(objective, impl_->state, batch, progress, shard_size);
+}
+
+std::vector<std::string> Trainer::layers() const { return impl_->objectives.layers(initialised(impl_->state)); }
+
+Evaluation Trainer::evaluate(const Dataset& data, std::string_view average) {
+  const State& state = initialised(impl_->state);
+  return evaluation_on(impl_->objectives, average.empty() ? state : state.average(average), impl_->loss_or_null(),
+                       data);
 }
 
 Tensor Trainer::predict(const Dataset& data) {
@@ -400,7 +440,7 @@ Tensor Trainer::predict(const Dataset& data) {
   if (data.streams()) fail<UsageError>("[predict] rows that are yet to be read. Hint: take(rows) reads them.");
   inputs.set("input", data["input"]);
   Tensor predictions;
-  (void)impl_->engine.evaluate(initialised(impl_->state), inputs, predictions);
+  (void)impl_->objectives.evaluate(initialised(impl_->state), inputs, predictions);
   if (impl_->loss->task() == Task::regression) put_back(predictions, data.unit());
   return predictions;
 }
@@ -415,6 +455,7 @@ void Trainer::save(const Path& path) const {
                      {"target.scale", fmt::format("{}", impl_->unit.scale)}};
   }
   for (const ParameterEntry& entry : initialised(impl_->state).layout->entries) {
+    if (entry.average) continue;
     file.tensors.emplace_back(entry.name, impl_->state.parameter(entry.name));
   }
   write_safetensors(path.string(), file);
@@ -424,6 +465,7 @@ void Trainer::load(const Path& path, const Dataset& shapes) {
   const SafetensorsFile file = read_safetensors(path.string());
   init(shapes, 0);
   for (const ParameterEntry& entry : impl_->state.layout->entries) {
+    if (entry.average) continue;
     const Tensor& value = file.tensor(entry.name);
     if (!(value.shape() == entry.shape) || value.dtype() != impl_->state.layout->dtype) {
       fail<ModelError>("[load] {}: '{}' is {} {} in the file and {} {} in the model", path.string(), entry.name,
@@ -433,15 +475,20 @@ void Trainer::load(const Path& path, const Dataset& shapes) {
   }
 }
 
+void Trainer::load(const Path& path, const Dataset& shapes, const Patterns& patterns, std::string_view under) {
+  if (!impl_->state.layout) init(shapes, 1);
+  impl_->state.load(path, patterns, under);
+}
+
 StepCost Trainer::measure(const Dataset& batch, const FitOptions& options) {
   if (!impl_->state.layout) init(batch, 1);
-  impl_->engine.set_memory(options.memory);
-  return impl_->engine.measure(impl_->state, batch, options.shard_size);
+  impl_->objectives.set_memory(options.memory);
+  return impl_->objectives.measure(impl_->state, batch, options.shard_size);
 }
 
 std::string Trainer::explain(const Dataset& batch) {
   if (!impl_->state.layout) init(batch, 1);
-  return impl_->engine.explain(impl_->state, batch);
+  return impl_->objectives.explain(impl_->state, batch);
 }
 
 double Evaluation::operator[](std::string_view metric) const {

@@ -53,7 +53,7 @@ class Trial {
 
   [[nodiscard]] std::vector<double> norms() const {
     FitOptions fit = fit_;
-    fit.steps = end_.step + 1;
+    fit.steps = 1;
     fit.layer_norms = true;
     try {
       Trainer trainer = make_(optimizer_);
@@ -74,7 +74,7 @@ class Trial {
 
   [[nodiscard]] double after(Optimizer optimizer, State from) const {
     FitOptions fit = fit_;
-    fit.steps = from.step + steps_;
+    fit.steps = steps_;
     try {
       Trainer trainer = make_(std::move(optimizer));
       trainer.set_state(std::move(from));

@@ -218,14 +218,14 @@ TEST_F(Checkpoints, NumbersThatAreInfiniteComeBack) {
   Checkpoint written{made.state(), {}, {}, "f"};
   written.position.total_steps = 16;
   written.position.best_value = std::numeric_limits<double>::infinity();
-  written.position.plateau.best = -std::numeric_limits<double>::infinity();
+  written.position.plateaus[0].best = -std::numeric_limits<double>::infinity();
   written.position.epoch_loss = std::numeric_limits<double>::quiet_NaN();
   write_checkpoint(path("c"), written, 1);
   std::vector<std::string> warnings;
   const auto found = newest_checkpoint(path("c"), made.state(), "f", warnings);
   ASSERT_TRUE(found) << warnings.at(0);
   EXPECT_EQ(found->position.best_value, written.position.best_value);
-  EXPECT_EQ(found->position.plateau.best, written.position.plateau.best);
+  EXPECT_EQ(found->position.plateaus[0].best, written.position.plateaus[0].best);
   EXPECT_TRUE(std::isnan(found->position.epoch_loss));
 }
 

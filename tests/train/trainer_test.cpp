@@ -131,20 +131,6 @@ TEST(Trainer, DataThatStreamsGivesTheSameBits) {
   EXPECT_THROW((void)kept.predict(streams), UsageError);
 }
 
-TEST(Trainer, ASecondFitGoesOnOrSaysThatThereIsNothingToDo) {
-  Trainer trainer = moons_trainer();
-  const Dataset data = two_moons(64);
-  EXPECT_EQ(trainer.fit(data, {.epochs = 3, .batch_size = 32}).steps.size(), 6U);
-  EXPECT_EQ(trainer.fit(data, {.epochs = 5, .batch_size = 32}).steps.size(), 4U);
-  for (const std::int64_t epochs : {1, 5}) {
-    const Tensor before = trainer.state().parameters;
-    EXPECT_THROW((void)trainer.fit(data, {.epochs = epochs, .batch_size = 32}), UsageError);
-    EXPECT_TRUE(identical(trainer.state().parameters, before));
-  }
-  trainer.init(data, 2);
-  EXPECT_EQ(trainer.fit(data, {.epochs = 1, .batch_size = 32}).steps.size(), 2U);
-}
-
 /// More than a cache holds, which is where it matters what is kept.
 Trainer deep_trainer() {
   return Trainer(nn::mlp(2, {.hidden = {32, 32, 32, 32, 32, 32}, .activation = "gelu", .norm = "layer"}),

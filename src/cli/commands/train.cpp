@@ -94,7 +94,7 @@ Watched fit(Session& session, const Config& config, const RunFolder& folder, con
             const Context& context) {
   Sitting sitting(folder, progress_style(context.quiet, context.json),
                   config.train.steps > 0 ? 0 : config.train.epochs);
-  FitOptions options = sitting.watched(config.fit_options(), layers_of(*session.trainer.state().layout));
+  FitOptions options = sitting.watched(config.fit_options(), session.trainer.layers());
   options.validation_data = session.parts.validation;
   options.stop_after = arguments.stop_after;
   options.checkpoints = folder.checkpoints();

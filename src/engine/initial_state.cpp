@@ -1,0 +1,196 @@
+// The state that engines train: the parameters that their objectives declare, and who trains which.
+
+#include <algorithm>
+#include <list>
+
+#include "core/error.hpp"
+#include "engine/engine.hpp"
+#include "nn/init.hpp"
+
+namespace thalweg {
+
+namespace {
+
+/// A parameter, and the objectives that train it, by their number among all.
+struct Declared {
+  TracedParameter parameter;
+  std::vector<std::size_t> trained_by = {};
+};
+
+class Declarations {
+ public:
+  Declarations(const Dataset& data, DType dtype) : data_(data), dtype_(dtype) {}
+
+  void add(Engine& engine) {
+    traces_.push_back(engine.trace(data_, Mode::train, dtype_));
+    const TracedObjective& traced = traces_.back();
+    for (const TracedParameter& p : traced.parameters) {
+      if (!p.average) add(p);
+    }
+    for (std::size_t i = 0; i < engine.size(); ++i) {
+      if (!traced.of(i).loss.sum.defined())
+        fail<UsageError>("[train] there is no loss: the data has no column 'target'");
+      note_trained(engine, i, traced);
+    }
+  }
+
+  [[nodiscard]] Layout layout(bool complete) const {
+    Layout layout;
+    layout.dtype = dtype_;
+    for (const std::vector<std::size_t>& group : groups()) {
+      const bool first = layout.size == 0;
+      put(layout, [&](const Declared& d) { return d.trained_by == group && d.parameter.options.decay; });
+      if (first) layout.decayed_size = layout.size;
+      put(layout, [&](const Declared& d) { return d.trained_by == group && !d.parameter.options.decay; });
+    }
+    if (layout.size == 0)
+      fail<UsageError>("[train] there is nothing to train: no parameter is declared, or all are frozen.");
+    const std::vector<ParameterEntry> trained = layout.entries;
+    const auto is_left = [](const Declared& d) { return d.trained_by.empty() && !d.parameter.options.frozen; };
+    if (complete) expect_none(is_left);
+    put(layout, is_left);  // another step may train these
+    layout.trained_size = layout.size;
+    put(layout, [](const Declared& d) { return d.parameter.options.frozen && !d.parameter.statistic; });
+    for (std::size_t objective = 0; objective < averages_.size(); ++objective) {
+      for (const std::string& average : averages_[objective]) put_average(layout, average, objective, trained);
+    }
+    const std::int64_t before = layout.size;
+    put(layout, [](const Declared& d) { return d.parameter.statistic; });
+    layout.statistics_size = layout.size - before;
+    return layout;
+  }
+
+  [[nodiscard]] const std::vector<Declared>& all() const { return declared_; }
+
+ private:
+  void add(const TracedParameter& p) {
+    const auto known = std::ranges::find_if(declared_, [&](const Declared& d) { return d.parameter.name == p.name; });
+    if (known == declared_.end()) {
+      declared_.push_back({p});
+      return;
+    }
+    const TracedParameter& before = known->parameter;
+    const auto refuse = [&](std::string_view what, const auto& one, const auto& other) {
+      fail<UsageError>("[train] '{}' is {} {} in one objective and {} in another", p.name, what, one, other);
+    };
+    if (before.statistic != p.statistic) refuse("a statistic:", before.statistic, p.statistic);
+    if (before.options.frozen != p.options.frozen) refuse("frozen:", before.options.frozen, p.options.frozen);
+    if (before.var.shape() != p.var.shape()) refuse("of shape", before.var.shape(), p.var.shape());
+  }
+
+  void note_trained(const Engine& engine, std::size_t objective, const TracedObjective& traced) {
+    const std::size_t number = averages_.size();
+    averages_.emplace_back();
+    for (const MovingAverage& average : engine.options(objective).averages) averages_.back().push_back(average.name);
+    const std::vector<std::string> names = engine.trained_by(objective, traced);
+    const Patterns& trains = engine.options(objective).trains;
+    if (names.empty() && !trains.everything()) {
+      fail<UsageError>("[train] objective '{}': no parameter that it declares fits {}", engine.name(objective),
+                       trains.str());
+    }
+    const std::vector<char> needed = needed_by(*traced.graph, traced.of(objective).loss.sum);
+    for (const TracedParameter& p : traced.parameters) {
+      if (std::ranges::find(names, p.name) == names.end()) continue;
+      if (!p.options.optional && !at(needed, p.var.index())) {
+        const std::string whose = engine.name(objective).empty() ? "" : fmt::format(" of '{}'", engine.name(objective));
+        fail<UsageError>(
+            "[train] the loss{} does not depend on the parameter '{}'. Hint: use it, or declare it with "
+            "{{.optional = true}} or {{.frozen = true}}.",
+            whose, p.name);
+      }
+      declared(p.name).trained_by.push_back(number);
+    }
+  }
+
+  [[nodiscard]] Declared& declared(const std::string& name) {
+    return *std::ranges::find_if(declared_, [&](const Declared& d) { return d.parameter.name == name; });
+  }
+
+  template <class Which>
+  void expect_none(const Which& is_left) const {
+    const auto left = std::ranges::find_if(declared_, is_left);
+    if (left == declared_.end()) return;
+    fail<UsageError>(
+        "[train] no objective trains the parameter '{}'. Hint: a pattern in .trains that fits it, or declare it with "
+        "{{.frozen = true}}.",
+        left->parameter.name);
+  }
+
+  /// The sets of objectives that train something, those of the first objective first: what each trains lies together.
+  [[nodiscard]] std::vector<std::vector<std::size_t>> groups() const {
+    std::vector<std::vector<std::size_t>> groups;
+    for (std::size_t objective = 0; objective < averages_.size(); ++objective) {
+      for (const Declared& d : declared_) {
+        const bool mine = std::ranges::find(d.trained_by, objective) != d.trained_by.end();
+        if (mine && std::ranges::find(groups, d.trained_by) == groups.end()) groups.push_back(d.trained_by);
+      }
+    }
+    return groups;
+  }
+
+  template <class Which>
+  void put(Layout& layout, const Which& which) const {
+    for (const Declared& d : declared_) {
+      if (!which(d)) continue;
+      const TracedParameter& p = d.parameter;
+      layout.entries.push_back(
+          {p.name, p.var.shape(), layout.size, p.options.frozen, p.options.optional, p.options.decay, p.statistic});
+      layout.size += p.var.size();
+    }
+  }
+
+  /// In the order of what the objective trains, so that one pass moves it.
+  void put_average(Layout& layout, const std::string& average, std::size_t objective,
+                   const std::vector<ParameterEntry>& trained) const {
+    if (average.empty() || average.find('/') != std::string::npos)
+      fail<UsageError>("[average] '{}'. Wanted: a name, which is not empty and has no '/'", average);
+    for (const ParameterEntry& entry : trained) {
+      const auto d = std::ranges::find_if(declared_, [&](const Declared& x) { return x.parameter.name == entry.name; });
+      if (std::ranges::find(d->trained_by, objective) == d->trained_by.end()) continue;
+      const std::string name = average + "/" + entry.name;
+      if (std::ranges::find(layout.entries, name, &ParameterEntry::name) != layout.entries.end())
+        fail<UsageError>("[average] '{}' is there already. Hint: give each moving average a name of its own.", name);
+      layout.entries.push_back(
+          {.name = name, .shape = entry.shape, .offset = layout.size, .frozen = true, .decay = false, .average = true});
+      layout.size += entry.shape.size();
+      layout.averages_size += entry.shape.size();
+    }
+  }
+
+  const Dataset& data_;
+  DType dtype_;
+  std::vector<Declared> declared_;
+  std::vector<std::vector<std::string>> averages_;  // of each objective
+  std::list<TracedObjective> traces_;               // the graphs that the declared Vars are of
+};
+
+}  // namespace
+
+Layout initial_layout(std::span<Engine* const> engines, const Dataset& data, DType dtype, bool complete) {
+  Declarations declarations(data, dtype);
+  for (Engine* engine : engines) declarations.add(*engine);
+  return declarations.layout(complete);
+}
+
+State initial_state(std::span<Engine* const> engines, const Dataset& data, std::uint64_t seed, DType dtype,
+                    bool complete) {
+  Declarations declarations(data, dtype);
+  for (Engine* engine : engines) declarations.add(*engine);
+  State state;
+  const auto layout = std::make_shared<const Layout>(declarations.layout(complete));
+  state.layout = layout;
+  state.seed = seed;
+  state.parameters = Tensor({layout->size}, dtype);
+  Workers& workers = engines.front()->crew().workers;
+  for (const Declared& d : declarations.all()) {
+    const TracedParameter& p = d.parameter;
+    state.set_parameter(p.name, initial_values(p.options.initializer, p.var.shape(), dtype, seed, p.name, workers));
+  }
+  for (const ParameterEntry& entry : layout->entries) {
+    if (entry.average) state.set_parameter(entry.name, state.parameter(entry.name.substr(entry.name.find('/') + 1)));
+  }
+  for (Engine* engine : engines) state = engine->with_slots(std::move(state));
+  return state;
+}
+
+}  // namespace thalweg

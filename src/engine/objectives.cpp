@@ -1,0 +1,213 @@
+#include "engine/objectives.hpp"
+
+#include <algorithm>
+#include <limits>
+
+#include "core/error.hpp"
+#include "options/nearest_name.hpp"
+
+namespace thalweg {
+
+namespace {
+
+void check_rows(const std::vector<EngineObjective>& objectives, bool simultaneous) {
+  constexpr std::size_t most = 64;
+  if (objectives.empty() || objectives.size() > most)
+    fail<UsageError>("[trainer] {} objectives. Wanted: 1 to {}", objectives.size(), most);
+  for (std::size_t i = 0; i < objectives.size(); ++i) {
+    const EngineObjective& o = objectives[i];
+    const bool is_name = !o.name.empty() && o.name.find_first_of(":/[") == std::string::npos;
+    if (objectives.size() > 1 && !is_name)
+      fail<UsageError>("[trainer] an objective called '{}'. Wanted: a name without ':', '/' and '['", o.name);
+    if (std::ranges::count(objectives, o.name, &EngineObjective::name) > 1)
+      fail<UsageError>("[trainer] two objectives are called '{}'", o.name);
+    if (o.options.every < 1) fail<UsageError>("[trainer] '{}': every = {}. Wanted: >= 1", o.name, o.options.every);
+    if (o.options.every > 1 && (i == 0 || simultaneous)) {
+      fail<UsageError>("[trainer] '{}': every = {}. Hint: {}", o.name, o.options.every,
+                       simultaneous ? "objectives that step at once do so at each batch."
+                                    : "the first objective takes its turn at each batch.");
+    }
+    for (const MovingAverage& average : o.options.averages) {
+      if (average.decay >= 0 && average.decay < 1) continue;
+      fail<UsageError>("[average] '{}': decay = {}. Wanted: in [0, 1)", average.name, average.decay);
+    }
+  }
+}
+
+}  // namespace
+
+Objectives::Objectives(std::vector<EngineObjective> objectives, bool simultaneous, int threads) {
+  check_rows(objectives, simultaneous);
+  crew_ = std::make_shared<Crew>(threads);
+  if (simultaneous) {
+    engines_.push_back(std::make_unique<Engine>(std::move(objectives), crew_));
+    return;
+  }
+  for (EngineObjective& o : objectives) {
+    std::vector<EngineObjective> alone;
+    alone.push_back(std::move(o));
+    engines_.push_back(std::make_unique<Engine>(std::move(alone), crew_));
+  }
+}
+
+State Objectives::init(const Dataset& data, std::uint64_t seed, DType dtype) {
+  std::vector<Engine*> engines;
+  for (const auto& engine : engines_) engines.push_back(engine.get());
+  return initial_state(engines, data, seed, dtype);
+}
+
+std::vector<std::string> Objectives::check(const State& state, const Dataset& data, Mode mode) {
+  std::vector<std::string> names;
+  for (const auto& engine : engines_) {
+    const std::vector<std::string> reports = engine->check(state, data, mode);
+    for (std::size_t i = 0; are_several() && i < engine->size(); ++i) names.push_back(engine->name(i) + ".loss");
+    for (const std::string& name : reports) {
+      if (std::ranges::find(names, name) != names.end())
+        fail<UsageError>("[report] '{}' is reported twice. Hint: give each a name of its own.", name);
+      names.push_back(name);
+    }
+  }
+  return names;
+}
+
+void Objectives::note(Engine& engine, const StepReport& report) {
+  const auto did = engine.did();
+  for (std::size_t i = 0; are_several() && i < engine.size(); ++i)
+    measured_.push_back({engine.name(i) + ".loss", did[i].loss, did[i].weight});
+  for (const auto& [name, value] : report.metrics)
+    measured_.push_back({name, value, static_cast<double>(report.samples)});
+}
+
+StepReport Objectives::round(State& state, const RowSelection& batch, const Clock& clock, std::int64_t shard_size,
+                             const RowWeights& row_weights) {
+  measured_.clear();
+  StepReport round;
+  std::size_t objective = 0;  // among all
+  for (std::size_t e = 0; e < engines_.size(); ++e) {
+    Engine& engine = *engines_[e];
+    const std::int64_t every = engine.options(0).every;
+    progress_.resize(engine.size());
+    for (std::size_t i = 0; i < engine.size(); ++i, ++objective) {
+      progress_[i] = {clock.done / every, std::max<std::int64_t>(1, clock.total / every),
+                      std::max<std::int64_t>(1, clock.steps_an_epoch / every)};
+      if (!clock.plateaus.empty()) progress_[i].plateau = clock.plateaus[objective].factor;
+    }
+    if ((clock.done + 1) % every != 0) {
+      if (watches_layers_) {
+        const std::size_t count = engine.layers(state).size();
+        round.layer_norms.insert(round.layer_norms.end(), count, std::numeric_limits<double>::quiet_NaN());
+      }
+      continue;
+    }
+    StepReport report = engine.turn(state, batch, {progress_, shard_size, row_weights[e]});
+    note(engine, report);
+    if (e == 0) {
+      round = std::move(report);
+    } else {
+      round.layer_norms.insert(round.layer_norms.end(), report.layer_norms.begin(), report.layer_norms.end());
+    }
+  }
+  round.total_steps = clock.total;
+  round.metrics.clear();
+  for (const Measured& m : measured_) round.metrics.emplace_back(m.name, m.value);
+  ++state.step;
+  return round;
+}
+
+StepReport Objectives::step(std::string_view name, State& state, const Dataset& batch, const Progress& progress,
+                            std::int64_t shard_size) {
+  std::vector<std::string> names;
+  for (const auto& engine : engines_) {
+    if (engine->size() > 1)
+      fail<UsageError>(
+          "[trainer] objectives that step at once have no step of their own. Hint: .simultaneous = false.");
+    if (engine->name(0) != name) {
+      names.push_back(engine->name(0));
+      continue;
+    }
+    return engine->step(state, {batch}, progress, shard_size);
+  }
+  fail<UsageError>("[trainer] there is no objective '{}'. Hint: {}", name, name_hint(name, names));
+}
+
+Objectives::RowWeights Objectives::row_weights(const State& state, const Dataset& data) {
+  RowWeights weights;
+  for (const auto& engine : engines_) weights.push_back(engine->row_weights(state, data));
+  return weights;
+}
+
+State Objectives::evaluation_state(const State& state) {
+  State result = state;
+  for (const auto& engine : engines_) result = engine->evaluation_state(result);
+  return result;
+}
+
+LossSum Objectives::evaluate(const State& state, const Dataset& data, Tensor& predictions) {
+  LossSum total;
+  Tensor unused;
+  Metrics reports;
+  for (const auto& engine : engines_) {
+    for (std::size_t i = 0; i < engine->size(); ++i) {
+      const bool first = engine == engines_.front() && i == 0;
+      LossSum one = engine->evaluate(i, state, data, first ? predictions : unused);
+      if (are_several()) reports.emplace_back(engine->name(i) + ".loss", one.sum / one.weight);
+      std::ranges::copy(one.reports, std::back_inserter(reports));
+      if (first) total = std::move(one);
+    }
+  }
+  total.reports = std::move(reports);
+  return total;
+}
+
+std::string Objectives::explain(const State& state, const Dataset& data) {
+  std::string text;
+  for (const auto& engine : engines_) {
+    if (engines_.size() > 1) text += fmt::format("{}Objective '{}'\n", text.empty() ? "" : "\n", engine->name(0));
+    text += engine->explain(state, data);
+  }
+  return text;
+}
+
+StepCost Objectives::measure(const State& state, const Dataset& batch, std::int64_t shard_size) {
+  StepCost total = engines_.front()->measure(state, batch, shard_size);
+  for (std::size_t e = 1; e < engines_.size(); ++e) {
+    const StepCost one = engines_[e]->measure(state, batch, shard_size);
+    const auto add = [](StepCost::Part& to, const StepCost::Part& part) {
+      to.seconds += part.seconds, to.operations += part.operations, to.bytes += part.bytes;
+    };
+    add(total.forward, one.forward), add(total.backward, one.backward), add(total.update, one.update);
+    total.arena_bytes = std::max(total.arena_bytes, one.arena_bytes);
+    total.intermediate_bytes = std::max(total.intermediate_bytes, one.intermediate_bytes);
+  }
+  return total;
+}
+
+void Objectives::set_memory(Memory memory) {
+  for (const auto& engine : engines_) engine->set_memory(memory);
+}
+
+void Objectives::watch_layers(bool watch) {
+  watches_layers_ = watch;
+  for (const auto& engine : engines_) engine->watch_layers(watch);
+}
+
+std::vector<std::string> Objectives::layers(const State& state) {
+  std::vector<std::string> all;
+  for (const auto& engine : engines_) {
+    for (std::string& layer : engine->layers(state)) {
+      const bool taken = std::ranges::find(all, layer) != all.end();  // by another that trains it too
+      all.push_back(taken ? engine->name(0) + ":" + layer : std::move(layer));
+    }
+  }
+  return all;
+}
+
+std::vector<const Optimizer*> Objectives::optimizers() const {
+  std::vector<const Optimizer*> all;
+  for (const auto& engine : engines_) {
+    for (std::size_t i = 0; i < engine->size(); ++i) all.push_back(&engine->optimizer(i));
+  }
+  return all;
+}
+
+}  // namespace thalweg

@@ -1,0 +1,64 @@
+#pragma once
+// The objectives of a trainer: who takes a turn at which batch, and what they do together.
+
+#include "engine/engine.hpp"
+
+namespace thalweg {
+
+/// Objectives that take turns have an engine each; those that step at once have one together.
+class Objectives {
+ public:
+  Objectives(std::vector<EngineObjective> objectives, bool simultaneous, int threads);
+
+  [[nodiscard]] State init(const Dataset& data, std::uint64_t seed, DType dtype);
+  /// Traces all of them, and names what they measure besides "loss": the loss of each, where there are several, and
+  /// what they report. Throws UsageError where two report under one name, and as Engine::check does.
+  std::vector<std::string> check(const State& state, const Dataset& data, Mode mode);
+
+  /// Where a run stands, for the schedules.
+  struct Clock {
+    std::int64_t done = 0, total = 1, steps_an_epoch = 1;  ///< batches
+    std::span<const PlateauState> plateaus = {};           ///< of each objective
+  };
+  /// A number that was measured on a batch, and what it weighs in a mean over batches.
+  struct Measured {
+    std::string name;
+    double value, weight;
+  };
+  using RowWeights = std::vector<std::vector<std::optional<double>>>;  // of the objectives of each engine
+
+  /// One batch: each objective whose turn it is takes a step. The report is the first one's, with the measured numbers
+  /// of all.
+  StepReport round(State& state, const RowSelection& batch, const Clock& clock, std::int64_t shard_size,
+                   const RowWeights& row_weights);
+  [[nodiscard]] const std::vector<Measured>& measured() const { return measured_; }
+  /// One step of one objective. Throws UsageError for a name that is not there, and where objectives step at once.
+  StepReport step(std::string_view name, State& state, const Dataset& batch, const Progress& progress,
+                  std::int64_t shard_size);
+
+  [[nodiscard]] RowWeights row_weights(const State& state, const Dataset& data);
+  [[nodiscard]] State evaluation_state(const State& state);
+  /// The losses of all and what they report, the first one's loss first; predictions where there is a model.
+  LossSum evaluate(const State& state, const Dataset& data, Tensor& predictions);
+  [[nodiscard]] std::string explain(const State& state, const Dataset& data);
+  [[nodiscard]] StepCost measure(const State& state, const Dataset& batch, std::int64_t shard_size);
+  void set_memory(Memory memory);
+  void watch_layers(bool watch);
+  [[nodiscard]] std::vector<std::string> layers(const State& state);
+
+  /// In the order in which they were given.
+  [[nodiscard]] std::vector<const Optimizer*> optimizers() const;
+  [[nodiscard]] Workers& workers() { return crew_->workers; }
+
+ private:
+  void note(Engine& engine, const StepReport& report);
+  [[nodiscard]] bool are_several() const { return engines_.size() > 1 || engines_.front()->size() > 1; }
+
+  std::shared_ptr<Crew> crew_;
+  std::vector<std::unique_ptr<Engine>> engines_;
+  std::vector<Measured> measured_;
+  std::vector<Progress> progress_;  // of the engine whose turn it is
+  bool watches_layers_ = false;
+};
+
+}  // namespace thalweg

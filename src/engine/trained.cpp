@@ -1,0 +1,36 @@
+#include "engine/trained.hpp"
+
+#include <algorithm>
+
+#include "optim/update.hpp"
+
+namespace thalweg {
+
+bool steps(const Optimizer& optimizer, const ParameterEntry& entry) {
+  const auto group = std::ranges::find_if(
+      optimizer.groups, [&](const ParameterGroup& candidate) { return matches(candidate.pattern, entry.name); });
+  return group == optimizer.groups.end() || !group->frozen;
+}
+
+Layout trained_part(const Layout& state, std::span<const std::string> trained) {
+  Layout part = state;
+  part.trained_size = 0;
+  for (ParameterEntry& entry : part.entries) {
+    entry.frozen = entry.frozen || std::ranges::find(trained, entry.name) == trained.end();
+    if (!entry.frozen) part.trained_size += entry.shape.size();
+  }
+  return part;
+}
+
+StepLayout step_layout(const Layout& state, std::vector<Layout> objectives) {
+  StepLayout step;
+  for (Layout& layout : objectives) {
+    const std::int64_t size = layout.trained_size;
+    step.objectives.push_back({std::move(layout), step.statistics_at});
+    step.statistics_at += size;
+  }
+  step.size = step.statistics_at + state.statistics_size;
+  return step;
+}
+
+}  // namespace thalweg

@@ -1,0 +1,31 @@
+#pragma once
+// What each objective of a step trains, and where its gradient lies among the others'.
+
+#include <span>
+#include <string>
+#include <vector>
+
+#include "thalweg/train.hpp"
+
+namespace thalweg {
+
+/// The block that the shards of a step sum up: the gradient of each objective, one after another, then what they
+/// observe of the statistics. In elements.
+struct StepLayout {
+  struct Part {
+    Layout layout;        ///< the state's, with all that this objective does not train marked as frozen
+    std::int64_t at = 0;  ///< where its gradient begins; layout.trained_size is its size
+  };
+  std::vector<Part> objectives;
+  std::int64_t statistics_at = 0, size = 0;
+};
+
+/// Whether an optimizer steps a parameter: it is in no frozen group.
+[[nodiscard]] bool steps(const Optimizer& optimizer, const ParameterEntry& entry);
+
+/// The state's layout as an objective sees it that trains the parameters of these names.
+[[nodiscard]] Layout trained_part(const Layout& state, std::span<const std::string> trained);
+
+[[nodiscard]] StepLayout step_layout(const Layout& state, std::vector<Layout> objectives);
+
+}  // namespace thalweg
