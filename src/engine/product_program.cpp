@@ -1,13 +1,9 @@
 #include "engine/product_program.hpp"
 
-#include <cstring>
-#include <numeric>
-
 #include "core/error.hpp"
-#include "core/random.hpp"
+#include "engine/random_block.hpp"
 #include "engine/shards.hpp"
 #include "graph/graph.hpp"
-#include "kernels/copy_rows.hpp"
 #include "thalweg/derivatives.hpp"
 #include "thalweg/ops.hpp"
 
@@ -23,11 +19,6 @@ enum ProductBase {
   random_base,
   first_column_base
 };
-// the random block: seed and step in f64, then the place of each row in the batch in i32
-constexpr std::int64_t step_offset = sizeof(double), places_offset = 2 * sizeof(double);
-
-std::size_t aligned(std::size_t bytes) { return (bytes + 63) / 64 * 64; }
-
 }  // namespace
 
 /// What is traced and to be planned.
@@ -68,9 +59,7 @@ void ProductProgram::bind_inputs(Draft& draft, const Layout& layout) {
     draft.inputs.push_back({draft.vector.back(), {vector_base, entry.offset * element}});
   }
   if (const auto& random = traced.random) {
-    draft.inputs.push_back({random->seed, {random_base, 0}});
-    draft.inputs.push_back({random->step, {random_base, step_offset}});
-    draft.inputs.push_back({random->places, {random_base, places_offset}});
+    bind_random(*random, random_base, draft.inputs);
     random_ = true;
   }
 }
@@ -134,7 +123,7 @@ void ProductProgram::place_memory() {
   const auto rows = static_cast<std::size_t>(rows_);
   bases_at_ = next((first_column_base + columns_.size()) * sizeof(std::byte*));
   sums_at_ = next(shard_doubles * sizeof(double));
-  random_at_ = next(random_ ? places_offset + rows * sizeof(std::int32_t) : 0);
+  random_at_ = next(random_ ? random_block_bytes(rows_) : 0);
   columns_at_ = next(0);
   for (const ColumnSpec& column : columns_) (void)next(column.row.bytes() * rows);
   memory_bytes_ = next(0);
@@ -148,26 +137,8 @@ std::span<std::byte* const> ProductProgram::bases(const Call& call, std::byte* m
   base(result_base) = call.result;
   base(sums_base) = memory + sums_at_;
   base(random_base) = memory + random_at_;
-  if (random_) {
-    const double numbers[] = {seed_number(call.state.seed), static_cast<double>(call.state.step)};
-    std::memcpy(memory + random_at_, numbers, sizeof(numbers));
-    auto* places = reinterpret_cast<std::int32_t*>(memory + random_at_ + places_offset);
-    std::iota(places, places + rows_, static_cast<std::int32_t>(call.place));
-  }
-  const auto begin = static_cast<std::size_t>(call.begin), rows = static_cast<std::size_t>(rows_);
-  if (!call.batch.rows.empty()) data::check_rows(call.batch.rows.subspan(begin, rows), call.batch.data.rows());
-  std::byte* into = memory + columns_at_;
-  for (std::size_t i = 0; i < columns_.size(); ++i) {
-    const auto source = data::row_source(call.batch.data.columns()[i].second);
-    std::byte*& column = base(first_column_base + static_cast<int>(i));
-    if (call.batch.rows.empty()) {  // rows in order are read where they lie
-      column = const_cast<std::byte*>(source.first) + begin * source.row_bytes;
-    } else {
-      copy_rows(source.first, source.row_bytes, call.batch.rows.subspan(begin, rows), into);
-      column = into;
-    }
-    into += aligned(source.row_bytes * rows);
-  }
+  if (random_) fill_random_block(memory + random_at_, {call.state.seed, call.state.step, call.place}, rows_);
+  place_columns(call.batch, call.begin, rows_, memory + columns_at_, bases + (first_column_base - first_user_base));
   return {bases, first_column_base - first_user_base + columns_.size()};
 }
 

@@ -20,8 +20,6 @@ namespace {
 
 enum ShardBase { parameters_base = first_user_base, gradient_base, sums_base, random_base, first_column_base };
 
-std::size_t aligned(std::size_t bytes) { return (bytes + 63) / 64 * 64; }
-
 /// Whether all values together are so small that to compute some of them again would save nothing.
 bool fits_a_cache(const Graph& graph) {
   constexpr std::int64_t first_level = 32 * 1024;
@@ -40,6 +38,22 @@ bool fits_a_cache(const Graph& graph) {
 }
 
 }  // namespace
+
+void place_columns(const RowSelection& batch, std::int64_t begin, std::int64_t count, std::byte* into,
+                   std::byte** bases, const std::vector<data::RowSource>* known) {
+  const auto first = static_cast<std::size_t>(begin), rows = static_cast<std::size_t>(count);
+  if (!batch.rows.empty()) data::check_rows(batch.rows.subspan(first, rows), batch.data.rows());
+  for (std::size_t i = 0; i < batch.data.columns().size(); ++i) {
+    const auto source = known ? (*known)[i] : data::row_source(batch.data.columns()[i].second);
+    if (batch.rows.empty()) {  // rows in order are read where they lie
+      bases[i] = const_cast<std::byte*>(source.first) + first * source.row_bytes;
+    } else {
+      copy_rows(source.first, source.row_bytes, batch.rows.subspan(first, rows), into);
+      bases[i] = into;
+    }
+    into += aligned(source.row_bytes * rows);
+  }
+}
 
 struct ShardProgram::Draft {
   TracedObjective traced;
@@ -161,21 +175,8 @@ std::span<std::byte* const> ShardProgram::bases(const Call& call, std::byte* mem
   bases[sums_base - first_user_base] = memory + sums_at_;
   bases[random_base - first_user_base] = memory + random_at_;
   if (random_) fill_random_block(memory + random_at_, {call.state.seed, call.state.step, call.begin}, rows_);
-  const auto begin = static_cast<std::size_t>(call.begin), rows = static_cast<std::size_t>(rows_);
-  if (!call.batch.rows.empty()) data::check_rows(call.batch.rows.subspan(begin, rows), call.batch.data.rows());
-  std::byte* into = memory + columns_at_;
-  for (std::size_t i = 0; i < columns_.size(); ++i) {
-    const auto source = kept ? kept->columns[i] : data::row_source(call.batch.data.columns()[i].second);
-    const std::size_t bytes = source.row_bytes * rows;
-    std::byte*& base = bases[first_column_base - first_user_base + static_cast<int>(i)];
-    if (call.batch.rows.empty()) {  // rows in order are read where they lie
-      base = const_cast<std::byte*>(source.first) + begin * source.row_bytes;
-    } else {
-      copy_rows(source.first, source.row_bytes, call.batch.rows.subspan(begin, rows), into);
-      base = into;
-    }
-    into += aligned(bytes);
-  }
+  place_columns(call.batch, call.begin, rows_, memory + columns_at_, bases + (first_column_base - first_user_base),
+                kept ? &kept->columns : nullptr);
   return {bases, first_column_base - first_user_base + columns_.size()};
 }
 

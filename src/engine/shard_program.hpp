@@ -22,6 +22,15 @@ struct RowSelection {
   }
 };
 
+/// Where things begin in the memory of a run.
+constexpr std::size_t aligned(std::size_t bytes) { return (bytes + 63) / 64 * 64; }
+
+/// Writes to `bases` where each column of the rows [begin, begin + count) of a selection is: in the data itself where
+/// all rows are taken in order, else gathered into the memory at `into`, which has place for them. `known` are the
+/// columns' rows where they are known already.
+void place_columns(const RowSelection& batch, std::int64_t begin, std::int64_t count, std::byte* into,
+                   std::byte** bases, const std::vector<data::RowSource>* known = nullptr);
+
 /// A statistic, as elements of the parameters, and how far it moves towards what is observed.
 struct Movement {
   std::int64_t offset, size;
