@@ -231,7 +231,7 @@ void add_curvature_arguments(CLI::App& command, CurvatureArguments& arguments) {
 
 void inspect_curvature(const std::string& folder, const CurvatureArguments& arguments, const Context& context) {
   std::vector<std::string> warnings;
-  OpenedRun run = open_run(folder, context.registry, warnings);
+  OpenedRun run = open_run(folder, Parameters::newest, context.registry, warnings);
   for (const std::string& warning : warnings) {
     if (!context.quiet) say("warning: {}\n", warning);
   }

@@ -4,11 +4,15 @@
 #include <cmath>
 
 #include "core/error.hpp"
+#include "core/escape.hpp"
 #include "core/random.hpp"
+#include "core/workers.hpp"
+#include "optim/update.hpp"
 #include "options/text.hpp"
 #include "run/data_record.hpp"
 #include "run/run.hpp"
 #include "store/checkpoint.hpp"
+#include "store/safetensors.hpp"
 
 namespace fs = std::filesystem;
 
@@ -16,54 +20,76 @@ namespace thalweg::cli {
 
 namespace {
 
-void refuse_changed_data(const fs::path& folder, const Config& config) {
+void refuse_changed_data(const fs::path& folder, const DataOptions& options, std::uint64_t seed) {
   if (!fs::exists(folder / "data.json")) return;
-  const std::string change = change_at("train", DataRecord::read(folder / "data.json"), config.data, config.seed);
-  if (change.empty()) return;
-  fail<DataError>("[run] since {} was trained, its data has changed: {}. Hint: train it anew.", folder.string(),
-                  change);
+  const DataRecord before = DataRecord::read(folder / "data.json");
+  for (const auto& [key, files] : before.places) {
+    const std::string change = change_at(key, before, options, seed);
+    if (change.empty()) continue;
+    fail<DataError>("[run] since {} was trained, its data has changed: {}. Hint: thalweg evaluate {} --data FILE",
+                    folder.string(), change, shell_quoted(folder.string()));
+  }
+}
+
+/// What the parameters of a run under way are evaluated as.
+Tensor evaluated(const Checkpoint& checkpoint, const Optimizer& optimizer) {
+  if (checkpoint.best_parameters) return *checkpoint.best_parameters;
+  Workers alone(1);
+  return evaluation_parameters(make_update(optimizer, *checkpoint.state.layout), checkpoint.state, alone);
+}
+
+/// The run's state, in its trainer too.
+void take_state(OpenedRun& run, Parameters parameters, std::vector<std::string>& warnings) {
+  Trainer& trainer = run.session.trainer;
+  run.start = run.state = trainer.state();
+  const auto checkpoint =
+      newest_checkpoint(run.folder / "checkpoints", trainer.state(), run.config.fingerprint(), warnings);
+  if (checkpoint) {
+    run.state = checkpoint->state;
+    run.total_steps = checkpoint->position.total_steps;
+  }
+  if (run.finished) {
+    const SafetensorsFile file = read_safetensors(run.folder / "model.safetensors");
+    for (const ParameterEntry& entry : run.state.layout->entries)
+      run.state.set_parameter(entry.name, file.tensor(entry.name));
+  } else if (!checkpoint) {
+    fail<UsageError>(
+        "[run] {} was stopped before its first checkpoint: it has no parameters yet. Hint: train it further.",
+        run.folder.string());
+  } else if (parameters == Parameters::evaluated) {
+    run.state.parameters = evaluated(*checkpoint, run.optimizer);
+    run.is_best = checkpoint->best_parameters.has_value();
+  }
+  trainer.set_state(run.state);
 }
 
 }  // namespace
 
 EvaluationFunction OpenedRun::function(const Registry& registry) const {
+  refuse_system(config, "run");
   return evaluation_of(session.recipe.make_model(registry), session.recipe.make_loss(registry));
 }
 
 double OpenedRun::last_lr() const { return history.steps.empty() ? optimizer.lr : history.steps.back().lr; }
 
-OpenedRun open_run(const std::string& folder, const Registry& registry, std::vector<std::string>& warnings) {
-  const fs::path path(folder);
-  if (!fs::exists(path / "config.toml"))
-    fail<UsageError>("[run] {} is no run folder: there is no config.toml in it. Hint: thalweg train makes one.",
-                     folder);
+OpenedRun open_run(const fs::path& folder, Parameters parameters, const Registry& registry,
+                   std::vector<std::string>& warnings) {
   ConfigArguments arguments;
-  arguments.source = folder;
-  const LoadedConfig loaded = load(read_arguments(arguments, registry), registry);
-  refuse_system(loaded.config, "run");
-  refuse_changed_data(path, loaded.config);
-  Session session =
-      make_session(loaded.config, loaded.source.facts(), loaded.source.parts(loaded.config.seed), registry);
-  OpenedRun run{.folder = path,
+  arguments.source = folder.string();
+  const NamedTree named = read_arguments(arguments, registry);
+  if (!named.run_folder) fail<UsageError>("[run] {} is no run folder. Hint: thalweg train makes one.", folder.string());
+  LoadedConfig loaded = load(named, registry);
+  refuse_changed_data(named.folder, loaded.source.options(), loaded.config.seed);
+  Parts parts = loaded.source.parts(loaded.config.seed);
+  loaded.source.forget();
+  OpenedRun run{.folder = named.folder,
+                .name = named.name,
                 .config = loaded.config,
                 .optimizer = loaded.config.make_optimizer(registry),
-                .session = std::move(session),
-                .history = {},
-                .start = {},
-                .state = {}};
-  run.start = run.session.trainer.state();
-  if (fs::exists(path / "metrics.jsonl")) run.history = MetricsLog(path / "metrics.jsonl").history();
-  const fs::path model = path / "model.safetensors";
-  run.finished = fs::exists(model);
-  if (run.finished) {
-    run.session.trainer.load(model.string(), run.session.parts.train.slice(0, 1));
-  } else {
-    auto checkpoint =
-        newest_checkpoint(path / "checkpoints", run.session.trainer.state(), run.config.fingerprint(), warnings);
-    if (!checkpoint) fail<UsageError>("[run] {} has neither a model nor a checkpoint. Hint: train it further.", folder);
-    run.session.trainer.set_state(std::move(checkpoint->state));
-  }
-  run.state = run.session.trainer.state();
+                .session = make_session(loaded.config, loaded.source.facts(), std::move(parts), registry)};
+  run.finished = fs::exists(run.folder / "model.safetensors");
+  if (fs::exists(run.folder / "metrics.jsonl")) run.history = MetricsLog(run.folder / "metrics.jsonl").history();
+  take_state(run, parameters, warnings);
   return run;
 }
 

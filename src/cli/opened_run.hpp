@@ -1,29 +1,38 @@
 #pragma once
-// A run that has been trained, opened to be looked at: its configuration, its data, and its parameters.
+// A run folder opened again: its configuration, its data, and its parameters.
 
 #include "cli/session.hpp"
 #include "engine/objective.hpp"
 
 namespace thalweg::cli {
 
+/// Which parameters of a run that was stopped; a finished run has those of its model.
+enum class Parameters {
+  newest,    ///< where its newest checkpoint stands
+  evaluated  ///< what it would be evaluated with: the best so far, or their average, where it keeps such
+};
+
 struct OpenedRun {
   std::filesystem::path folder;
+  std::string name;
   Config config;
   Optimizer optimizer;
-  Session session;        ///< its trainer has the run's parameters
-  History history;        ///< as metrics.jsonl has it
-  State start;            ///< where it began
-  State state;            ///< the parameters that the run saved
-  bool finished = false;  ///< else they are those of the newest checkpoint
+  Session session;               ///< its trainer has the run's parameters
+  History history = {};          ///< as metrics.jsonl has it
+  State start = {}, state = {};  ///< where it began, and where it is
+  bool finished = false;
+  bool is_best = false;          ///< the parameters are the best so far, and not those of the last step
+  std::int64_t total_steps = 0;  ///< of the run as it was asked for; 0 where no checkpoint says
 
-  /// The objective on plain data: without augmentation.
+  /// The objective on plain data: without augmentation. Throws UsageError for a system.
   [[nodiscard]] EvaluationFunction function(const Registry& registry) const;
   /// The rate of the last step that was recorded; that of the configuration where none was.
   [[nodiscard]] double last_lr() const;
 };
 
-/// A run folder. Throws UsageError for a folder that holds none, DataError where its training data has changed since.
-[[nodiscard]] OpenedRun open_run(const std::string& folder, const Registry& registry,
+/// Throws UsageError for anything but a run folder and for a run that has no parameters yet, DataError where its data
+/// has changed since.
+[[nodiscard]] OpenedRun open_run(const std::filesystem::path& folder, Parameters parameters, const Registry& registry,
                                  std::vector<std::string>& warnings);
 
 /// So many of the rows, drawn once and for all by the seed, in their order; all where `count` is 0 or no fewer.

@@ -4,7 +4,7 @@
 #include <filesystem>
 #include <nlohmann/json.hpp>
 
-#include "cli/opened.hpp"
+#include "cli/opened_run.hpp"
 #include "cli/outcome.hpp"
 #include "cli/output.hpp"
 #include "cli/session.hpp"
@@ -93,7 +93,11 @@ std::vector<NamedMetrics> baselines_on(const EvaluateArguments& arguments, const
 
 /// A run that was stopped, on the rows that it holds out or its test data.
 int evaluate_stopped(const EvaluateArguments& arguments, const Context& context) {
-  Opened opened = open_run(arguments.run, context);
+  std::vector<std::string> warnings;
+  OpenedRun opened = open_run(arguments.run, Parameters::evaluated, context.registry, warnings);
+  for (const std::string& warning : warnings) {
+    if (!context.quiet) say("warning: {}\n", warning);
+  }
   Session& session = opened.session;
   const std::string name = session.parts.test ? "test" : "validation";
   const std::optional<Dataset>& data = session.parts.test ? session.parts.test : session.parts.validation;
@@ -103,12 +107,16 @@ int evaluate_stopped(const EvaluateArguments& arguments, const Context& context)
   if (!context.json) {
     print_metrics(
         name, evaluation.metrics,
-        fmt::format("{}; the run was stopped, and this is step {} of {}", metrics_note(evaluation.rows, session.recipe),
-                    with_commas(step), with_commas(opened.total_steps)));
+        fmt::format("{}; the run was stopped at step {} of {}{}", metrics_note(evaluation.rows, session.recipe),
+                    with_commas(step), with_commas(opened.total_steps),
+                    opened.is_best ? ", and these are its best parameters so far" : ""));
     return 0;
   }
-  nlohmann::ordered_json result{
-      {"data", name}, {"rows", evaluation.rows}, {"step", step}, {"total_steps", opened.total_steps}};
+  nlohmann::ordered_json result{{"data", name},
+                                {"rows", evaluation.rows},
+                                {"step", step},
+                                {"total_steps", opened.total_steps},
+                                {"best_so_far", opened.is_best}};
   for (const auto& [metric, value] : evaluation.metrics) result[metric] = value;
   emit_line_of(result);
   return 0;

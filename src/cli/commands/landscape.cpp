@@ -33,7 +33,7 @@ class Ground {
  public:
   Ground(const LandscapeArguments& arguments, const Context& context)
       : context_(context),
-        run_(open_run(arguments.run, context.registry, warnings_)),
+        run_(open_run(arguments.run, Parameters::newest, context.registry, warnings_)),
         rows_(fixed_rows(run_.session.parts.train, rows_asked(arguments.rows, "--rows"), run_.config.seed)),
         workers_(arguments.threads > 0 ? arguments.threads : run_.config.train.threads),
         products_(run_.function(context.registry), workers_),
@@ -206,7 +206,7 @@ std::optional<Between> add_line(LandscapePage& page, const Ground& ground, const
                                 const Context& context) {
   if (arguments.other.empty()) return std::nullopt;
   std::vector<std::string> warnings;
-  const OpenedRun other = open_run(arguments.other, context.registry, warnings);
+  const OpenedRun other = open_run(arguments.other, Parameters::newest, context.registry, warnings);
   if (!same_places(*other.state.layout, *ground.run().state.layout))
     fail<UsageError>("[landscape] {} and {} have other parameters, so there is no line between them.", arguments.run,
                      arguments.other);

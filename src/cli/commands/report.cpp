@@ -3,25 +3,31 @@
 #include <CLI/CLI.hpp>
 
 #include "cli/command.hpp"
-#include "cli/opened.hpp"
+#include "cli/opened_run.hpp"
 #include "cli/outcome.hpp"
+#include "cli/output.hpp"
 
 namespace thalweg::cli {
 
 namespace {
 
 int run(const std::string& path, const Context& context) {
-  Opened opened = open_run(path, context);
+  std::vector<std::string> warnings;
+  OpenedRun opened = open_run(path, Parameters::evaluated, context.registry, warnings);
+  for (const std::string& warning : warnings) {
+    if (!context.quiet) say("warning: {}\n", warning);
+  }
   const RunFolder folder = RunFolder::open(path);
-  report_again(opened.session, opened.config, opened.name, folder, MetricsLog(folder.metrics()).history(), context);
+  report_again(opened.session, opened.config, opened.name, folder, opened.history, context);
   return 0;
 }
 
 constexpr const char* examples = R"(Examples:
   thalweg report runs/houses        measures and judges the run again, and writes its report.html
 
-The data is read again, and must be as it was. Of a run that was stopped the newest checkpoint is measured. The verdict
-goes by the steps that metrics.jsonl has, of a long run one in so many.)";
+The data is read again, and must be as it was. Of a run that was stopped the best epoch so far is
+measured, where it keeps that, and else its newest checkpoint. The verdict goes by the steps that metrics.jsonl has,
+of a long run one in so many.)";
 
 void set_up(CLI::App& command, Context& context) {
   auto path = std::make_shared<std::string>();
