@@ -118,10 +118,10 @@ void emit_text(const RunPlan& p, const Machine& machine, const PlanArguments& ar
   emit("memory      {} a rank: parameters {}, gradients {}, slots {}, activations {}, data {}, program {}\n",
        bytes(p.memory.total()), bytes(p.memory.parameters), bytes(p.memory.gradients), bytes(p.memory.slots),
        bytes(p.memory.activations), bytes(p.memory.data), bytes(p.memory.program));
-  emit("step        {:.3f} ms: gradient {:.3f}, update {:.3f}, messages {:.3f}\n", 1e3 * step, 1e3 * p.time.gradient,
-       1e3 * p.time.update, 1e3 * p.time.messages);
-  emit("speed       {} rows a second\n", with_commas(std::llround(number(p.rows) / step)));
-  emit("training    {} steps in {}, ${:.2f}\n", with_commas(p.steps), duration_text(run),
+  emit("step        at least {:.3f} ms: gradient {:.3f}, update {:.3f}, messages {:.3f}\n", 1e3 * step,
+       1e3 * p.time.gradient, 1e3 * p.time.update, 1e3 * p.time.messages);
+  emit("speed       at most {} rows a second\n", with_commas(std::llround(number(p.rows) / step)));
+  emit("training    {} steps in at least {}, ${:.2f}\n", with_commas(p.steps), duration_text(run),
        run / hour * number(arguments.ranks) * machine.price);
   const double checkpoint = p.memory.parameters + p.memory.slots;
   const CheckpointRhythm rhythm =
@@ -129,8 +129,8 @@ void emit_text(const RunPlan& p, const Machine& machine, const PlanArguments& ar
   emit("checkpoint  {}; best every {}\n", bytes(checkpoint), duration_text(rhythm.interval));
   emit(
       "\nAssumed: f32; each part takes its operations at {:.0f} GFLOP/s or its bytes at {:.0f} GB/s, whichever is "
-      "longer; "
-      "messages at {:.1f} GB/s, none hidden.\n",
+      "longer; messages at {:.1f} GB/s, none hidden. Not counted: what starts a kernel or a message, reading the data, "
+      "evaluation. Small steps take many times as long. This version trains in one process on a CPU.\n",
       machine.single * machine.matrix_efficiency / 1e9, machine.bandwidth * machine.moved_efficiency / 1e9,
       (arguments.ranks > machine.ranks_a_node ? machine.network : machine.link) / 1e9);
 }

@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <nlohmann/json.hpp>
 
+#include "cli/assignment.hpp"
 #include "cli/checks.hpp"
 #include "cli/output.hpp"
 #include "cli/plan.hpp"
@@ -276,10 +277,7 @@ int run(const PlanArguments& arguments, const Context& context) {
   if (path.extension() == ".toml") {
     ConfigTree tree = read_toml(path);
     for (const auto& [key, value] : arguments.config.given) tree.set(key, value);
-    for (const std::string& set : arguments.config.sets) {
-      const auto equals = set.find('=');
-      tree.set_text(set.substr(0, equals), equals == std::string::npos ? "" : set.substr(equals + 1));
-    }
+    set_all(tree, arguments.config.sets, "plan.batch=1024");
     if (!tree.find("data")) return plan_text(tree, arguments, context);
   }
   return plan_run(arguments, context);
@@ -293,7 +291,8 @@ constexpr const char* footer = R"(Examples:
   thalweg plan --machines                        the rows; one's own is a TOML file with such keys
 
 A configuration without [data] is a gpt by its numbers: [model] kind = "gpt" and [plan] vocabulary, sequence_length,
-batch, tokens, precision. Layouts are searched for the fastest that fits; nothing is run.)";
+batch, tokens, precision. Layouts are searched for the fastest that fits; nothing is run. This version trains in one
+process on a CPU: a plan for more ranks or for accelerators says what such a training would need.)";
 
 void set_up(CLI::App& command, Context& context) {
   auto arguments = std::make_shared<PlanArguments>();

@@ -1,0 +1,64 @@
+// thalweg plan: of a configuration with data from its own step, of a gpt by its numbers; and what it refuses.
+
+#include "command.hpp"
+
+namespace thalweg::testing {
+namespace {
+
+class PlanCommand : public CommandTest {
+ protected:
+  void write_gpt() const {
+    write("gpt2.toml",
+          "[model]\nkind = \"gpt\"\nlayers = 12\nwidth = 768\nheads = 12\ncontext = 1024\n"
+          "[plan]\nbatch = 64\ntokens = 1e9\n");
+  }
+};
+
+TEST_F(PlanCommand, OfAGptCountsWhatPapersCount) {
+  write_gpt();
+  const Ran ran = run("plan gpt2.toml --ranks 8 --machine a100 --json");
+  ASSERT_EQ(ran.code, 0) << ran.err;
+  const auto json = ran.json();
+  EXPECT_TRUE(json["planned"]);
+  EXPECT_NEAR(json["parameters"].get<double>(), 124'439'808, 1);  // Radford et al. 2019
+  ASSERT_FALSE(json["layouts"].empty());
+  for (const auto& layout : json["layouts"]) {
+    EXPECT_EQ(layout["data"].get<int>() * layout["tensor"].get<int>() * layout["pipeline"].get<int>(), 8);
+    EXPECT_NEAR(layout["training_seconds"].get<double>() * layout["tokens_a_second"].get<double>() / 1e9, 1, 0.2);
+    EXPECT_GE(layout["seconds"]["step"], json["layouts"][0]["seconds"]["step"]);
+  }
+}
+
+TEST_F(PlanCommand, AKeyGivenOnTheCommandLineCounts) {
+  write_gpt();
+  const auto parameters = [&](const std::string& more) {
+    return run("plan gpt2.toml --machine a100 --json" + more).json()["parameters"].get<double>();
+  };
+  EXPECT_LT(parameters(" --set model.layers=6"), 0.8 * parameters(""));
+  EXPECT_EQ(run("plan gpt2.toml --set model.layers").code, 2);
+}
+
+TEST_F(PlanCommand, OfATableIsThatOfItsOwnStep) {
+  write_table("t.csv");
+  const Ran ran = run("plan t.csv --target y --set model.hidden=[16] --ranks 2 --json");
+  ASSERT_EQ(ran.code, 0) << ran.err;
+  const auto json = ran.json(), inspected = run("inspect t.csv --target y --set model.hidden=[16] --json").json();
+  EXPECT_EQ(json["parameters"], inspected["parameters"]);
+  EXPECT_EQ(json["memory"]["parameters"], 4 * json["parameters"].get<int>());
+  const Ran text = run("plan t.csv --target y");
+  for (const char* part : {"planned, not run", "at least", "Not counted", "one process on a CPU"})
+    EXPECT_NE(text.out.find(part), std::string::npos) << part << " in:\n" << text.out;
+}
+
+TEST_F(PlanCommand, WhatCannotBePlannedIsRefused) {
+  write_gpt();
+  EXPECT_EQ(run("plan").code, 2);
+  EXPECT_EQ(run("plan gpt2.toml --machine abacus").code, 2);
+  EXPECT_EQ(run("plan gpt2.toml --ranks 0").code, 2);
+  write("mlp.toml", "[model]\nkind = \"mlp\"\n");
+  EXPECT_EQ(run("plan mlp.toml").code, 2);
+  EXPECT_EQ(run("plan gpt2.toml --machine a100 --set model.width=122880 --set model.layers=96").code, 7);
+}
+
+}  // namespace
+}  // namespace thalweg::testing
