@@ -7,10 +7,12 @@
 #include "cli/comparison.hpp"
 #include "cli/method.hpp"
 #include "core/error.hpp"
+#include "core/escape.hpp"
 #include "core/numbers.hpp"
 #include "core/random.hpp"
 #include "engine/engine.hpp"
 #include "insight/surface.hpp"
+#include "options/nearest_name.hpp"
 #include "thalweg/minimize.hpp"
 #include "thalweg/nn.hpp"
 #include "thalweg/ops.hpp"
@@ -68,7 +70,8 @@ void run_walks(const Study& study, StudyArm& arm, const Context& context) {
     for (const OptionValue& value : given) {
       const auto* real = value.get_if<double>();
       const auto* whole = value.get_if<std::int64_t>();
-      x0.push_back(real ? *real : whole ? static_cast<double>(*whole) : 0);
+      if (!real && !whole) fail<UsageError>("[study] {}: x0 has {}, which is no number", study.name, value.str());
+      x0.push_back(real ? *real : static_cast<double>(*whole));
     }
   }
   const auto steps = option<std::int64_t>(study, arm, "steps", 500);
@@ -150,8 +153,11 @@ void run_stationary_points(const Study& study, StudyArm& arm, const Context&) {
       for (std::int64_t k = 0; k < dim; ++k) x.push_back(start.at(k));
       if (const auto index = index_near(surface, x)) ++found, minima += *index == 0;
     }
+    if (found == 0)
+      fail<NumericError>("[study] {}: of {} starts none led to a stationary point. Hint: more starts.", arm.name,
+                         starts);
     all += found;
-    arm.results.push_back(found > 0 ? static_cast<double>(minima) / static_cast<double>(found) : 0);
+    arm.results.push_back(static_cast<double>(minima) / static_cast<double>(found));
   }
   arm.note = fmt::format("{} stationary points", all);
 }
@@ -189,14 +195,30 @@ std::string text_at(const ConfigTree& tree, const char* key, bool needed = true)
   return text ? *text : "";
 }
 
+/// A key that nothing reads would be a claim of what was compared.
+void check_keys(const OptionMap& values, std::vector<std::string> known, const StudyKind& kind,
+                const std::string& file) {
+  known.insert(known.end(), kind.options.begin(), kind.options.end());
+  for (const auto& [key, value] : values) {
+    if (std::ranges::find(known, key) == known.end())
+      fail<UsageError>("[study] {}: {} is no key of a study of kind {}: {}", file, shown(key), kind.name,
+                       name_hint(key, known));
+  }
+}
+
 }  // namespace
 
 const std::vector<StudyKind>& study_kinds() {
   static const std::vector<StudyKind> kinds = {
-      {"walk", "an optimizer on a problem of the table; the value above the minimum", run_walks},
-      {"stationary_points", "the part of the stationary points of random functions that are minima",
+      {"walk",
+       "an optimizer on a problem of the table; the value above the minimum",
+       {"problem", "problem_options", "dim", "x0", "steps", "spread", "lr", "optimizer", "set"},
+       run_walks},
+      {"stationary_points",
+       "the part of the stationary points of random functions that are minima",
+       {"dim", "starts"},
        run_stationary_points},
-      {"gradient_cost", "operations of a gradient over those of the loss", run_gradient_cost}};
+      {"gradient_cost", "operations of a gradient over those of the loss", {"by", "inputs"}, run_gradient_cost}};
   return kinds;
 }
 
@@ -232,6 +254,16 @@ Study read_study(const std::filesystem::path& path) {
     if (std::ranges::find(study.arms, side, &StudyArm::name) == study.arms.end())
       fail<UsageError>("[study] {}: there is no arm '{}'", tree.file, side);
   }
+  const auto kind = std::ranges::find(study_kinds(), study.kind, &StudyKind::name);
+  if (kind == study_kinds().end()) {
+    std::vector<std::string_view> names;
+    for (const StudyKind& row : study_kinds()) names.push_back(row.name);
+    fail<UsageError>("[study] {}: kind = {}. Wanted: {}", tree.file, shown(study.kind), fmt::join(names, ", "));
+  }
+  check_keys(tree.values,
+             {"question", "claim", "source", "kind", "measure", "lower", "higher", "remark", "repeats", "arms"}, *kind,
+             tree.file);
+  for (const StudyArm& arm : study.arms) check_keys(arm.options, {"name"}, *kind, tree.file);
   study.options = std::move(tree.values);
   return study;
 }

@@ -31,6 +31,7 @@ struct Study {
 /// A kind of study: how one arm is run.
 struct StudyKind {
   std::string_view name, summary;
+  std::vector<std::string_view> options;  ///< keys of the study or of an arm
   void (*run)(const Study& study, StudyArm& arm, const Context& context);
 };
 [[nodiscard]] const std::vector<StudyKind>& study_kinds();

@@ -45,6 +45,19 @@ TEST_F(StudyCommand, RefusesWhatIsNoStudy) {
   write_study("", "lower = \"noise\"\nhigher = \"plain\"\n");
   EXPECT_EQ(run("study s.toml").code, 2);
   EXPECT_EQ(run("study nothing.toml").code, 2);
+  for (const char* wrong : {"spred = 0.2\n", "starts = 60\n", "x0 = [1.0, \"left\"]\n"}) {
+    const std::string key = std::string(wrong).substr(0, std::string(wrong).find(' '));
+    write_study(arms, "lower = \"noise\"\nhigher = \"plain\"\n");
+    std::string text = read_text(path("s.toml"));
+    if (key == "x0") text.replace(text.find("x0"), text.find('\n', text.find("x0")) - text.find("x0") + 1, "");
+    write("s.toml", wrong + text);
+    const Ran ran = run("study s.toml");
+    EXPECT_EQ(ran.code, 2) << wrong;
+    EXPECT_NE(ran.err.find(key), std::string::npos) << ran.err;
+  }
+  write_study("[[arms]]\nname = \"noise\"\nnoise = 0.01\n[[arms]]\nname = \"plain\"\n",
+              "lower = \"noise\"\nhigher = \"plain\"\n");
+  EXPECT_EQ(run("study s.toml").code, 2) << "a key of an arm that nothing reads";
 }
 
 }  // namespace
