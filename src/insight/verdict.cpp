@@ -425,18 +425,34 @@ std::optional<Finding> too_short(const Case& c) {
                    fmt::format("{} losses were recorded; {} are needed to judge a run.", count, wanted)}}};
 }
 
-/// On from the end at the last rate, or at a third of the highest where the schedule took it down. Where that does not
-/// lower the loss, nothing is promised of more epochs.
+/// Whether the parameters that were kept are those of an epoch well before the last.
+bool kept_an_early_epoch(const History& history) {
+  constexpr double late = 0.75;
+  const auto epochs = static_cast<double>(history.epochs.size());
+  return history.best_epoch > 0 && static_cast<double>(history.best_epoch) < late * epochs;
+}
+
+/// On from what was kept, at the last rate, or at a third of the highest where the schedule took it down. Where that
+/// does not lower the loss, nothing is promised of more epochs; nor where what was kept is of an early epoch, from
+/// which the training loss falls at once, as it did in the run.
 bool try_going_on(const Case& c, const Trials& trials, Verdict& verdict) {
+  if (kept_an_early_epoch(c.history)) {
+    verdict.advice = fmt::format(
+        "Epoch {} of {} had the lowest validation loss and was kept, so more epochs may not help. Train once for twice "
+        "as many, and compare.",
+        c.history.best_epoch, c.history.epochs.size());
+    return true;
+  }
   const double rate = c.course.peak_rate * (c.course.final_rate < annealed ? 0.3 : c.course.final_rate);
   const double before = trials.now(), after = trials.onward(rate);
+  const bool is_last = c.history.best_epoch == 0 || c.history.best_epoch == std::ssize(c.history.epochs);
+  const std::string from = is_last ? "the end" : fmt::format("epoch {}, which was kept,", c.history.best_epoch);
   verdict.tried.push_back(
-      tried_text(fmt::format("On from the end with lr = {}", number_text(rate, 3)), trials.steps, before, after));
+      tried_text(fmt::format("On from {} with lr = {}", from, number_text(rate, 3)), trials.steps, before, after));
   if (!(after < before)) {
     verdict.advice =
         "A short continuation did not lower the loss, which does not show whether more epochs help. Train once for "
-        "twice "
-        "as many, and compare.";
+        "twice as many, and compare.";
   }
   return true;
 }

@@ -46,10 +46,10 @@ struct Point;  // insight/point.hpp
 /// Short runs that try advice out, on copies: the run that is judged keeps its bits. Losses are over the same training
 /// rows; infinite where a run diverged.
 struct Trials {
-  std::int64_t steps = 0;                           ///< of each run
-  std::function<double()> now = {};                 ///< the loss at the end of the judged run
-  std::function<double(double)> onward = {};        ///< after steps from there at this constant rate
-  std::function<double(double)> afresh = {};        ///< after steps from the start with this as the highest rate
+  std::int64_t steps = 0;                     ///< of each run
+  std::function<double()> now = {};           ///< the loss where the judged run ended, or at the epoch that it kept
+  std::function<double(double)> onward = {};  ///< after steps from there at this constant rate
+  std::function<double(double)> afresh = {};  ///< after steps from the start with this as the highest rate
   std::function<std::vector<double>()> norms = {};  ///< of each layer's gradient, at the end of the judged run
   std::function<Point()> point = {};                ///< what kind of point the end is; empty where that costs too much
 };

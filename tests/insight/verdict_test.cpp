@@ -251,6 +251,27 @@ TEST(Verdict, CrawlingIsSaidWhereThreeTimesTheRateIsBetter) {
   EXPECT_EQ(other.advice.find("Raise"), std::string::npos) << other.advice;
 }
 
+/// From an early epoch that was kept the training loss falls at once, which says nothing of more epochs.
+TEST(Verdict, MoreEpochsAreNotPromisedWhereAnEarlyOneWasKept) {
+  auto history = steps_of(500, decay(3));
+  add_epochs(history, 20, decay(3), decay(3), 0.01);
+  int calls = 0;
+  const Trials falls = trials_with([&](double) { return ++calls, 0.5; });
+  const auto verdict_of = [&](std::int64_t best) {
+    history.best_epoch = best;
+    calls = 0;
+    return judge(history, {.trials = &falls});
+  };
+  const Verdict early = verdict_of(8);
+  ASSERT_EQ(early.kind, still_falling) << early.sentence;
+  EXPECT_EQ(calls, 0);
+  EXPECT_TRUE(early.tried.empty());
+  EXPECT_NE(early.advice.find("Epoch 8 of 20"), std::string::npos) << early.advice;
+  EXPECT_NE(verdict_of(18).tried.at(0).find("On from epoch 18, which was kept,"), std::string::npos);
+  EXPECT_NE(verdict_of(20).tried.at(0).find("On from the end"), std::string::npos);
+  EXPECT_EQ(calls, 1);
+}
+
 TEST(Verdict, AThirdOfTheRateIsAdvisedWhereItWasSeenToFall) {
   auto history = steps_of(40, [](double t) { return 2 + 1000 * t; });
   const Curve none = [](double) { return 1.0; };
