@@ -12,6 +12,7 @@
 #include <limits>
 #include <utility>
 
+#include "tiles/circular-inl.hpp"
 #include "tiles/exponentials-inl.hpp"
 #include "tiles/instructions.hpp"
 #include "tiles/tail-inl.hpp"
@@ -239,18 +240,6 @@ struct MulDiv {  // a b / c
 };
 
 // What Highway has not, or not to the last places, is done element by element with the C library.
-struct SinOf {
-  template <class T>
-  static T of(T x) {
-    return std::sin(x);
-  }
-};
-struct CosOf {
-  template <class T>
-  static T of(T x) {
-    return std::cos(x);
-  }
-};
 struct TanOf {
   template <class T>
   static T of(T x) {
@@ -303,12 +292,6 @@ struct AtanhOf {
   template <class T>
   static T of(T x) {
     return std::atanh(x);
-  }
-};
-struct ErfOf {
-  template <class T>
-  static T of(T x) {
-    return std::erf(x);
   }
 };
 struct Exp2Of {
@@ -470,8 +453,8 @@ constexpr MicroOp micro_table[] = {
     Function<Tanh, 1>("tanh"),
     Function<GeluTanh, 1>("gelu_tanh"),
     Function<GeluTanhSlope, 1>("gelu_tanh_slope"),
-    Function<SinOf, 1>("sin"),
-    Function<CosOf, 1>("cos"),
+    Function<Sin, 1>("sin"),
+    Function<Cos, 1>("cos"),
     Function<TanOf, 1>("tan"),
     Function<AsinOf, 1>("asin"),
     Function<AcosOf, 1>("acos"),
@@ -481,7 +464,7 @@ constexpr MicroOp micro_table[] = {
     Function<AsinhOf, 1>("asinh"),
     Function<AcoshOf, 1>("acosh"),
     Function<AtanhOf, 1>("atanh"),
-    Function<ErfOf, 1>("erf"),
+    Function<Erf, 1>("erf"),
     Function<Exp2Of, 1>("exp2"),
     Function<Log2Of, 1>("log2"),
     Function<Log10Of, 1>("log10"),

@@ -163,8 +163,10 @@ std::int64_t ulps(double a, double b, DType dtype, double least) {
 /// their terms.
 double least_of(const MicroOp& op) { return op.name.starts_with("gelu_tanh") ? 1 : 0; }
 
-/// Two for most; four where the tiles' own function is made of expm1 or log1p, which are that far from the right value.
-TEST(EmittedText, FunctionsAreWithinFourUnitsOfTheLastPlace) {
+/// One more for those that are made of two functions.
+std::int64_t most_units(const MicroOp& op) { return op.name == "softplus" || op.name == "gelu_tanh_slope" ? 3 : 2; }
+
+TEST(EmittedText, FunctionsAreWithinTwoUnitsOfTheLastPlace) {
   for (const DType dtype : {f32, f64}) {
     CompiledText text;
     std::vector<Kernel> kernels;
@@ -199,7 +201,8 @@ TEST(EmittedText, FunctionsAreWithinFourUnitsOfTheLastPlace) {
         const std::int64_t distance = ulps(wanted.at(i), got.at(i), dtype, least_of(*programs[k].steps[0].op));
         if (distance > worst) worst = distance, where = x.at(i);
       }
-      EXPECT_LE(worst, 4) << programs[k].steps[0].op->name << " at " << where << ", " << name(dtype);
+      EXPECT_LE(worst, most_units(*programs[k].steps[0].op))
+          << programs[k].steps[0].op->name << " at " << where << ", " << name(dtype);
     }
   }
 }
