@@ -88,6 +88,17 @@ void width(benchmark::State& bench) {
   run(bench, tw::objective_of(model, tw::loss::cross_entropy), tw::optim::adam(), digits(64));
 }
 
+/// The update of Muon alone, for the matrices of a GPT; the second argument is its layers.
+void muon(benchmark::State& bench) {
+  tw::Dataset batch;
+  for (const char* column : {"input", "target"})
+    batch.set(column, tw::random_uniform({1, 16}, 0, 256, 1, tw::f64).to(tw::i32));
+  const auto model = tw::nn::gpt(256, {.layers = bench.range(1), .width = 256, .heads = 8, .context = 16});
+  tw::Trainer trainer(model, tw::loss::cross_entropy, tw::optim::muon(), static_cast<int>(bench.range(0)));
+  trainer.init(batch, 1);
+  for (auto _ : bench) bench.SetIterationTime(trainer.measure(batch).update.seconds);
+}
+
 BENCHMARK(logistic_adam)->Arg(1)->UseRealTime()->Unit(benchmark::kMicrosecond);
 BENCHMARK(logistic_sgd)->Arg(1)->UseRealTime()->Unit(benchmark::kMicrosecond);
 BENCHMARK(logistic_adam_parts)->UseManualTime()->Iterations(5)->Unit(benchmark::kMicrosecond);
@@ -104,6 +115,12 @@ BENCHMARK(width)
     ->ArgsProduct({{1, 2}, {1, 128, 12'600, 126'000}})
     ->Iterations(3)
     ->UseRealTime()
+    ->Unit(benchmark::kMicrosecond);
+BENCHMARK(muon)
+    ->Name("scaling/muon")
+    ->ArgsProduct({{1, 2}, {6}})
+    ->Iterations(1)
+    ->UseManualTime()
     ->Unit(benchmark::kMicrosecond);
 
 }  // namespace
