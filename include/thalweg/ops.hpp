@@ -2,6 +2,10 @@
 // The ops: what a differentiable function is written with. Every argument may be a Var, a plain number or an explicit
 // constant; shapes broadcast as in NumPy; all throw UsageError, with the line of the call, for shapes or dtypes that do
 // not fit. Derivatives at kinks follow PyTorch. Comparisons give 1 or 0 in the dtype of their arguments.
+//
+// i32 works where whole numbers give whole numbers: +, -, *, square, abs, sign, minimum, maximum, clamp, comparisons,
+// where, sum, prod, max, min, cumsum and pad, beside whole numbers and other i32. Results are i32, those beyond its
+// range the nearest that it has. Everything else is of f32 and f64: cast(x, f32) first.
 
 #include <functional>
 #include <initializer_list>
@@ -108,7 +112,9 @@ Var softmax(const Arg& x, int axis = -1);                                  ///< 
 Var log_softmax(const Arg& x, int axis = -1);                              ///< x - logsumexp(x)
 
 // Shape.
-Var reshape(const Arg& x, const Shape& shape);             ///< the same elements in row-major order
+Var reshape(const Arg& x, const Shape& shape);  ///< the same elements in row-major order
+/// The same; one size may be -1, which stands for what the others leave.
+Var reshape(const Arg& x, std::initializer_list<std::int64_t> sizes);
 Var flatten(const Arg& x, int from_axis = 1);              ///< the axes from `from_axis` on become one
 Var transpose(const Arg& x, std::vector<int> order = {});  ///< axes in a new order; reversed by default
 Var broadcast_to(const Arg& x, const Shape& shape);

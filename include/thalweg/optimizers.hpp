@@ -8,13 +8,13 @@
 namespace thalweg::optim {
 
 struct SgdOptions {
-  double lr = 0;  ///< must be given
+  double lr = 1e-3;  ///< PyTorch's; the best one differs from problem to problem
   double momentum = 0, dampening = 0, weight_decay = 0, clip_norm = 0, clip_value = 0, clip_ratio = 0, noise = 0;
   bool nesterov = false, maximize = false;
   Schedule schedule = {};
 };
 /// buf = momentum buf + (1 - dampening) g, x -= lr buf; coupled decay g + weight_decay x. As PyTorch's SGD.
-Optimizer sgd(SgdOptions options);
+Optimizer sgd(SgdOptions options = {});
 
 struct AsgdOptions {
   double lr = 1e-2, shrink = 1e-4, power = 0.75, start = 1e6, weight_decay = 0, clip_norm = 0, clip_value = 0,

@@ -2,6 +2,7 @@
 // Ops on images (batch, height, width, channels) and sequences (batch, time, channels). All throw UsageError, with the
 // line of the call, for shapes that do not fit.
 
+#include <concepts>
 #include <string>
 
 #include "thalweg/var.hpp"
@@ -11,9 +12,9 @@ namespace thalweg {
 /// A number for height and width alike, or one for each. Ops on sequences use the width.
 struct Extent {
   std::int64_t height, width;
-  Extent(std::int64_t both) : height(both), width(both) {}
-  Extent(int both) : Extent(std::int64_t{both}) {}
-  Extent(std::int64_t height_, std::int64_t width_) : height(height_), width(width_) {}
+  Extent(std::integral auto both) : height(static_cast<std::int64_t>(both)), width(height) {}
+  Extent(std::integral auto height_, std::integral auto width_)
+      : height(static_cast<std::int64_t>(height_)), width(static_cast<std::int64_t>(width_)) {}
   friend bool operator==(const Extent&, const Extent&) = default;
 };
 
@@ -21,8 +22,7 @@ struct Extent {
 /// "same" keeps size / stride (rounded up): dilation * (kernel - 1) in all, the smaller half before.
 class Padding {
  public:
-  Padding(std::int64_t all_sides) : before_(all_sides), after_(all_sides) {}
-  Padding(int all_sides) : Padding(std::int64_t{all_sides}) {}
+  Padding(std::integral auto all_sides) : before_(all_sides), after_(all_sides) {}
   Padding(Extent before, Extent after) : before_(before), after_(after) {}
   Padding(const char* name);
   Padding(const std::string& name) : Padding(name.c_str()) {}

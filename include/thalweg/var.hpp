@@ -10,6 +10,14 @@
 namespace thalweg {
 
 class Graph;
+struct Constant;
+
+/// A line of the user's program.
+struct Source {
+  const char* file = "";
+  int line = 0;
+  static Source here(const char* file = __builtin_FILE(), int line = __builtin_LINE()) { return {file, line}; }
+};
 
 /// A value that a graph computes: dense, row-major, with a known shape and dtype. Cheap to copy; valid while the trace
 /// that made it lasts.
@@ -17,6 +25,8 @@ class Var {
  public:
   Var() = default;
   Var(Graph& graph, int index) : graph_(&graph), index_(index) {}
+  /// A tensor as a constant of the function that is being traced. Throws UsageError where none is.
+  Var(const Constant& value, Source source = Source::here());
 
   [[nodiscard]] const Shape& shape() const;
   [[nodiscard]] DType dtype() const;
@@ -33,13 +43,6 @@ class Var {
  private:
   Graph* graph_ = nullptr;
   int index_ = -1;
-};
-
-/// A line of the user's program.
-struct Source {
-  const char* file = "";
-  int line = 0;
-  static Source here(const char* file = __builtin_FILE(), int line = __builtin_LINE()) { return {file, line}; }
 };
 
 /// A tensor that enters a graph as a constant: `x * tw::constant(weights)`.

@@ -104,6 +104,8 @@ Var var_of(const Arg& arg) {
   return arg.is_number() ? being_traced->number(arg.number(), f64, true) : being_traced->constant(arg.tensor());
 }
 
+Var::Var(const Constant& value, Source source) : Var(var_of(Arg(value, source))) {}
+
 Var as_var(const Arg& arg, Var like) {
   if (arg.is_var()) return arg.var();
   Graph& graph = like.graph();

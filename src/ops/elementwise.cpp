@@ -277,23 +277,13 @@ std::span<const Op> elementwise_ops() {
   return rows;
 }
 
-Var operator+(const Arg& a, const Arg& b) { return elementwise("add", {a, b}); }
-Var operator-(const Arg& a, const Arg& b) { return elementwise("sub", {a, b}); }
-Var operator*(const Arg& a, const Arg& b) { return elementwise("mul", {a, b}); }
 Var operator/(const Arg& a, const Arg& b) { return elementwise("div", {a, b}); }
-Var operator-(const Arg& x) { return elementwise("neg", {x}); }
-Var square(const Arg& x) { return elementwise("square", {x}); }
 Var sqrt(const Arg& x) { return elementwise("sqrt", {x}); }
 Var rsqrt(const Arg& x) { return elementwise("rsqrt", {x}); }
 Var reciprocal(const Arg& x) { return elementwise("reciprocal", {x}); }
-Var abs(const Arg& x) { return elementwise("abs", {x}); }
-Var sign(const Arg& x) { return elementwise("sign", {x}); }
 Var floor(const Arg& x) { return elementwise("floor", {x}); }
 Var ceil(const Arg& x) { return elementwise("ceil", {x}); }
 Var round(const Arg& x) { return elementwise("round", {x}); }
-Var minimum(const Arg& a, const Arg& b) { return elementwise("minimum", {a, b}); }
-Var maximum(const Arg& a, const Arg& b) { return elementwise("maximum", {a, b}); }
-Var clamp(const Arg& x, const Arg& low, const Arg& high) { return elementwise("clamp", {x, low, high}); }
 Var exp(const Arg& x) { return elementwise("exp", {x}); }
 Var expm1(const Arg& x) { return elementwise("expm1", {x}); }
 Var exp2(const Arg& x) { return elementwise("exp2", {x}); }
@@ -342,8 +332,26 @@ Var comparison(std::string_view name, const Arg& a, const Arg& b) {
   return cast(elementwise(name, {in_f64(a), in_f64(b)}), i32);
 }
 
+/// An op that gives a whole number for whole numbers: i32 for i32.
+Var of_any_number(std::string_view name, std::initializer_list<Arg> args) {
+  if (!are_whole(name, args, true)) return elementwise(name, args);
+  std::vector<Arg> wide;
+  for (const Arg& arg : args) wide.push_back(in_f64(arg));
+  return cast(apply_elementwise(op_named(name), wide), i32);
+}
+
 }  // namespace
 
+Var operator+(const Arg& a, const Arg& b) { return of_any_number("add", {a, b}); }
+Var operator-(const Arg& a, const Arg& b) { return of_any_number("sub", {a, b}); }
+Var operator*(const Arg& a, const Arg& b) { return of_any_number("mul", {a, b}); }
+Var operator-(const Arg& x) { return of_any_number("neg", {x}); }
+Var square(const Arg& x) { return of_any_number("square", {x}); }
+Var abs(const Arg& x) { return of_any_number("abs", {x}); }
+Var sign(const Arg& x) { return of_any_number("sign", {x}); }
+Var minimum(const Arg& a, const Arg& b) { return of_any_number("minimum", {a, b}); }
+Var maximum(const Arg& a, const Arg& b) { return of_any_number("maximum", {a, b}); }
+Var clamp(const Arg& x, const Arg& low, const Arg& high) { return of_any_number("clamp", {x, low, high}); }
 Var operator<(const Arg& a, const Arg& b) { return comparison("less", a, b); }
 Var operator<=(const Arg& a, const Arg& b) { return comparison("less_equal", a, b); }
 Var operator>(const Arg& a, const Arg& b) { return comparison("less", b, a); }

@@ -223,6 +223,7 @@ Var norm(const Arg& x, const Axes& axes, Keep keep) {
 }
 
 Var prod(const Arg& arg, const Axes& axes, Keep keep) {
+  if (is_i32(arg)) return cast(prod(in_f64(arg), axes, keep), i32);
   const Shape shape = var_of(arg).shape();
   const std::vector<char> reduced = reduced_axes(shape, axes, arg.source(), "prod");
   // Halves are multiplied until one element is left: derivatives of every order hold, at zeros too.

@@ -399,6 +399,23 @@ Var reshape(const Arg& x, const Shape& shape) {
   return apply("reshape", {x}, with_ints(sizes_of(shape)));
 }
 
+Var reshape(const Arg& x, std::initializer_list<std::int64_t> sizes) {
+  const auto open = std::ranges::find(sizes, -1);
+  if (open == sizes.end()) return reshape(x, Shape(sizes));
+  if (std::ranges::count(sizes, -1) > 1) {
+    fail<UsageError>("[reshape] ({}). Hint: one size alone may be -1.{}", fmt::join(sizes, ", "), at(x.source()));
+  }
+  Ints given(sizes);
+  at(given, open - sizes.begin()) = 1;
+  const std::int64_t all = var_of(x).size(), others = Shape(given).size();
+  if (others == 0 || all % others != 0) {
+    fail<UsageError>("[reshape] {} to ({}): no size in place of -1 fits {} elements.{}", var_of(x).shape(),
+                     fmt::join(sizes, ", "), all, at(x.source()));
+  }
+  at(given, open - sizes.begin()) = all / others;
+  return reshape(x, Shape(given));
+}
+
 Var flatten(const Arg& x, int from_axis) {
   const Shape& from = var_of(x).shape();
   Shape to;

@@ -3,11 +3,14 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <limits>
 
 #include "thalweg/derivatives.hpp"
 #include "thalweg/error.hpp"
 #include "thalweg/estimators.hpp"
+#include "thalweg/loss.hpp"
 #include "thalweg/ops.hpp"
+#include "thalweg/optimizers.hpp"
 #include "thalweg/spatial.hpp"
 
 namespace thalweg {
@@ -84,6 +87,68 @@ TEST(Arguments, WholeNumbersAreExact) {
   check([](Var v) { return cumsum(v); }, {large, large + 3, large + 1});
   check([](Var v) { return pad(v, {{1, 2}}, 9); }, {9, large, 3, -2, 9, 9});
 }
+
+TEST(Arguments, WholeNumbersArePlainArithmetic) {
+  const auto whole = [](std::vector<std::int32_t> v) { return Tensor::from(v, {static_cast<std::int64_t>(v.size())}); };
+  constexpr std::int32_t most = std::numeric_limits<std::int32_t>::max(), large = (1 << 24) + 1;
+  const Tensor x = whole({large, 3, -2});
+  const auto check = [&](auto f, const std::vector<double>& wanted) {
+    const Tensor y = Function(f)(x);
+    EXPECT_EQ(y.dtype(), i32);
+    expect_values(y, wanted, 0);
+  };
+  check([](Var v) { return v + 1; }, {large + 1, 4, -1});
+  check([](Var v) { return 10 - v; }, {10 - large, 7, 12});
+  check([](Var v) { return 2 * v * v - v; }, {most - large, 15, 10});  // the product is beyond i32
+  check([](Var v) { return -v; }, {-large, -3, 2});
+  check([](Var v) { return square(clamp(v, -2, 5)); }, {25, 9, 4});
+  check([](Var v) { return abs(v) - sign(v); }, {large - 1, 2, 3});
+  check([](Var v) { return minimum(v, 2) + maximum(v, 0); }, {large + 2, 5, -2});
+  check([&](Var v) { return v * constant(whole({2, -1, most})); }, {2.0 * large, -3, std::numeric_limits<int>::min()});
+  check([](Var v) { return prod(clamp(v, -4, 4)); }, {-24});
+  check([](Var v) { return where(v > 0, v + 1, v - 1); }, {large + 1, 4, -3});
+  EXPECT_THROW(Function([](Var v) { return v + 0.5; })(x), UsageError);
+  EXPECT_THROW(Function([](Var v) { return v / 2; })(x), UsageError) << "not whole";
+  EXPECT_THROW(Function([](Var v) { return exp(v); })(x), UsageError);
+}
+
+TEST(Arguments, AConstantIsAVarWhereAFunctionTakesOne) {
+  const Tensor x = Tensor::of({0.5, 1.5});
+  const auto f = Function([](Var v) {
+    const Loss loss = loss::mse(v, constant(Tensor::of({1.0, 1.0})));
+    return loss.sum / loss.weight;
+  });
+  expect_values(f(x), {.25});
+  expect_values(Function([](Var v) { return concat({v, constant(Tensor::of({7.0}))}); })(x), {.5, 1.5, 7});
+  expect_values(Function([](Var) { return Var(constant(Tensor::of({7.0}))); })(x), {7});
+  EXPECT_THROW(Var(constant(x)), UsageError) << "nothing is traced";
+}
+
+TEST(Reshape, MinusOneIsWhatTheOthersLeave) {
+  const auto shape = [](std::initializer_list<std::int64_t> sizes) {
+    return Function([=](Var x) { return reshape(x, sizes); })(zeros({4, 6})).shape();
+  };
+  EXPECT_EQ(shape({3, -1}), (Shape{3, 8}));
+  EXPECT_EQ(shape({-1}), Shape{24});
+  EXPECT_EQ(shape({2, -1, 2}), (Shape{2, 6, 2}));
+  EXPECT_EQ(shape({8, 3}), (Shape{8, 3}));
+  EXPECT_THROW(shape({5, -1}), UsageError);
+  EXPECT_THROW(shape({-1, -1}), UsageError);
+  EXPECT_THROW(shape({0, -1}), UsageError);
+  EXPECT_THROW(shape({-2, -1}), UsageError);
+}
+
+TEST(Sizes, ComeFromEveryWholeNumber) {
+  const long long three = 3;
+  const std::size_t two = 2;
+  EXPECT_EQ(Extent(three), Extent(3, 3));
+  EXPECT_EQ(Extent(three, two), Extent(3, 2));
+  EXPECT_EQ(Padding(three).before(5), Extent(3));
+  const ConvolutionOptions options{.stride = three, .padding = two, .dilation = {two, 1}};
+  EXPECT_EQ(options.dilation, Extent(2, 1));
+}
+
+TEST(Sgd, NeedsNoOptions) { EXPECT_EQ(optim::sgd().lr, 1e-3); }
 
 TEST(Arguments, AWholeConditionChoosesAmongFloats) {
   const Tensor labels = Tensor::from(std::vector<std::int32_t>{0, 2}, {2});
