@@ -103,14 +103,21 @@ namespace data {
 
 /// How a table is to be understood. Names of columns are those of its header.
 struct CsvOptions {
-  std::string target = {};                        ///< the column to predict
-  std::vector<std::string> features = {};         ///< empty: all others
-  std::vector<std::string> drop = {};             ///< columns that are left out
-  std::string weight = {};                        ///< a column of weights, at least 0
-  std::map<std::string, std::string> types = {};  ///< {"zip", "category"}, {"age", "number"} where that is not plain
-  std::string task = "auto";                      ///< regression, binary or multiclass
-  std::string missing = "impute";                 ///< or reject, or drop: rows with a missing value
-  std::string separator = "auto";                 ///< comma, semicolon or tab
+  std::string target = {};                 ///< the column to predict
+  std::vector<std::string> features = {};  ///< empty: all others
+  std::vector<std::string> drop = {};      ///< columns that are left out
+  std::string weight = {};                 ///< a column of weights, at least 0
+  /// What a column is where that is not plain: number, category, date or text, and forms of numbers and dates:
+  /// {"zip", "category"}, {"price", "decimal_comma"}, {"paid", "thousands_comma"}, {"sold", "date_dmy"}.
+  std::map<std::string, std::string> types = {};
+  std::string task = "auto";           ///< regression, binary or multiclass
+  std::string positive = {};           ///< of two classes; empty: the rarer one
+  std::string class_weights = "none";  ///< or balanced: weights by which every class weighs the same
+  std::string missing = "impute";      ///< or reject, or drop: rows with a missing value
+  std::int64_t rare_levels = 0;        ///< levels of a category in fewer rows than this are pooled as one
+  std::int64_t max_levels = 10'000;    ///< of more levels those of most rows are kept, the others pooled as one
+  std::string separator = "auto";      ///< comma, semicolon or tab
+  bool header = true;                  ///< without one, the columns are column 1, column 2, ...
 };
 
 /// Rows of a CSV file with a header, encoded: numbers standardised, a column for each level of a category, missing
@@ -119,7 +126,9 @@ struct CsvOptions {
 /// asked for. The encoding is fitted to all rows of the file. Throws UsageError for a column that is not there,
 /// DataError, with file, line and column, for a file that is no such table.
 [[nodiscard]] Dataset csv(const Path& path, const CsvOptions& options);
-/// Rows of another file, encoded as those of `like` were.
+/// Rows of another file, read and encoded as those of `like` were: with its separator and header where those were said,
+/// its forms of numbers and dates, its levels, classes and scales. Levels that `like` did not have become zeros, or the
+/// pooled one.
 [[nodiscard]] Dataset csv(const Path& path, const Dataset& like);
 
 /// The tensor in an IDX file (LeCun's format of MNIST), plain or gzip, with elements of u8, i32, f32 or f64.

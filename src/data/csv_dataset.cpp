@@ -1,6 +1,7 @@
 // A table as a dataset, for a program of the user's own.
 
 #include "core/error.hpp"
+#include "data/class_weights.hpp"
 #include "data/preprocessing.hpp"
 #include "data/table.hpp"
 
@@ -15,7 +16,12 @@ TableOptions table_options(const CsvOptions& options) {
                      .missing = options.missing,
                      .weight = options.weight,
                      .separator = options.separator,
-                     .task = options.task};
+                     .header = options.header,
+                     .task = options.task,
+                     .positive = options.positive,
+                     .class_weights = options.class_weights,
+                     .rare_levels = options.rare_levels,
+                     .max_levels = options.max_levels};
   for (const auto& [column, kind] : options.types) table.types[column] = {kind};
   return table;
 }
@@ -33,11 +39,13 @@ Dataset csv(const Path& path, const CsvOptions& options) {
   if (options.target.empty()) fail<UsageError>("[csv] {}: no target. Hint: {{.target = \"column\"}}.", path.string());
   TableOptions wanted = table_options(options);
   check_fields(wanted.fields(), "csv");
-  const Table table = read_table(path.string(), separator_named(options.separator));
+  const Table table = read_table(path.string(), separator_named(options.separator), memory_budget(), options.header);
   Inference inference = infer_schema(table, std::move(wanted));
   const auto how =
       std::make_shared<const Preprocessing>(TablePreprocessing(table, std::move(inference.schema), inference.rows));
-  return encoded(how, table, inference.rows);
+  Dataset result = encoded(how, table, inference.rows);
+  if (options.class_weights == "balanced") balance_classes(result);
+  return result;
 }
 
 Dataset csv(const Path& path, const Dataset& like) {
@@ -45,8 +53,9 @@ Dataset csv(const Path& path, const Dataset& like) {
   if (!how || !how->table()) {
     fail<UsageError>("[csv] {}: the other dataset is of no table. Hint: it comes from tw::data::csv.", path.string());
   }
-  const Table table = read_table(path.string());
-  return encoded(how, table, usable_rows(table, how->table()->schema()));
+  const Schema& schema = how->table()->schema();
+  const Table table = read_table(path.string(), schema.layout.separator, memory_budget(), schema.layout.header);
+  return encoded(how, table, usable_rows(table, schema));
 }
 
 }  // namespace thalweg::data

@@ -15,8 +15,19 @@
 
 namespace thalweg::data {
 
-File::File(const std::filesystem::path& path)
-    : descriptor_(::open(path.c_str(), O_RDONLY | O_CLOEXEC)), owned_(true), name_(path.string()) {
+namespace {
+
+/// Opens a file. A pipe is opened without waiting for someone to write into it.
+int open_to_read(const std::filesystem::path& path) { return ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK); }
+
+/// Whether this names a descriptor that is open already, as <(command) does in a shell.
+bool is_open_already(const std::string& name) {
+  return name.starts_with("/dev/fd/") || name.starts_with("/proc/self/fd/") || name == "/dev/stdin";
+}
+
+}  // namespace
+
+File::File(const std::filesystem::path& path) : descriptor_(open_to_read(path)), owned_(true), name_(path.string()) {
   const int error = errno;
   if (descriptor_ < 0 && (error == ENOENT || error == ENOTDIR)) fail<UsageError>("[data] no file '{}'", name_);
   if (descriptor_ < 0) fail<IoError>("[data] cannot open '{}': {}", name_, std::strerror(error));
@@ -42,6 +53,11 @@ void File::look() {
   if (::fstat(descriptor_, &status) != 0) fail<IoError>("[data] cannot read '{}': {}", name_, std::strerror(errno));
   if (S_ISDIR(status.st_mode)) fail<UsageError>("[data] '{}' is a folder. Wanted: a file", name_);
   if (S_ISREG(status.st_mode)) size_ = status.st_size;
+  if (!owned_) return;
+  if (!S_ISREG(status.st_mode) && !is_open_already(name_)) {
+    fail<UsageError>("[data] '{}' is a {}. Wanted: a plain file", name_, S_ISFIFO(status.st_mode) ? "pipe" : "device");
+  }
+  (void)::fcntl(descriptor_, F_SETFL, O_RDONLY);  // from here on, reading waits
 }
 
 std::size_t File::read_at(std::int64_t place, std::span<std::byte> into) const {

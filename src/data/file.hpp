@@ -1,5 +1,5 @@
 #pragma once
-// A file opened to be read.
+// A file opened for reading.
 
 #include <cstddef>
 #include <cstdint>
@@ -10,7 +10,8 @@
 
 namespace thalweg::data {
 
-/// An open file, closed at the end of its life. A missing file is a UsageError, one that may not be read an IoError.
+/// An open file, closed at the end of its life. A missing file is a UsageError, one that may not be read an IoError. A
+/// named pipe and a device, which may never come to an end, are a UsageError; /dev/fd/N and /dev/stdin are read.
 class File {
  public:
   explicit File(const std::filesystem::path& path);
@@ -21,13 +22,13 @@ class File {
   File(const File&) = delete;
   File& operator=(const File&) = delete;
 
-  /// As messages name it.
+  /// The name used in messages.
   [[nodiscard]] const std::string& name() const { return name_; }
   /// In bytes; -1 where that is not known (a pipe).
   [[nodiscard]] std::int64_t size() const { return size_; }
-  /// Fills `into` from a place of the file; fewer bytes than that only at its end.
+  /// Fills `into` from an offset of the file; returns fewer bytes only at its end.
   [[nodiscard]] std::size_t read_at(std::int64_t place, std::span<std::byte> into) const;
-  /// What comes next, as much as is there; 0 only at the end.
+  /// Reads the next bytes, as many as are available; 0 only at the end.
   [[nodiscard]] std::size_t read_some(std::span<std::byte> into) const;
 
  private:

@@ -29,6 +29,7 @@ class Inferrer {
     result_.schema.weight = options_.weight;
     result_.schema.missing = *named<Missing>(options_.missing);
     result_.schema.levels = {options_.rare_levels, options_.max_levels};
+    result_.schema.layout = {separator_named(options_.separator), options_.header};
   }
 
   Inference run() {

@@ -59,6 +59,8 @@ Json to_json(const TablePreprocessing& table) {
                {"features", std::move(features)}};
   if (schema.levels != LevelBounds{}) json["level_bounds"] = {schema.levels.rare, schema.levels.most};
   if (!schema.target_form.plain()) json["target_form"] = to_json(schema.target_form);
+  if (schema.layout.separator) json["separator"] = std::string(1, *schema.layout.separator);
+  if (!schema.layout.header) json["header"] = false;
   return json;
 }
 
@@ -123,6 +125,15 @@ NumberForm form_of(const Json& json, const char* key) {
   return {decimal[0], group.empty() ? '\0' : group[0], form.at("percent").get<bool>()};
 }
 
+TableLayout layout_of(const Json& json) {
+  TableLayout layout{.header = json.value("header", true)};
+  if (const auto separator = json.value("separator", std::string()); !separator.empty()) {
+    if (separator != "," && separator != ";" && separator != "\t") damaged(fmt::format("separator = '{}'", separator));
+    layout.separator = separator[0];
+  }
+  return layout;
+}
+
 TablePreprocessing table_of(const Json& json) {
   Schema schema{.target = json.at("target").get<std::string>(),
                 .target_form = form_of(json, "target_form"),
@@ -134,6 +145,7 @@ TablePreprocessing table_of(const Json& json) {
     const auto bounds = json.at("level_bounds").get<std::array<std::int64_t, 2>>();
     schema.levels = {bounds[0], bounds[1]};
   }
+  schema.layout = layout_of(json);
   std::vector<FeatureEncoding> encodings;
   for (const Json& item : json.at("features")) {
     schema.features.push_back({item.at("name").get<std::string>(), name_of<ColumnKind>(item, "kind")});

@@ -65,6 +65,13 @@ struct LevelBounds {
   friend bool operator==(const LevelBounds&, const LevelBounds&) = default;
 };
 
+/// How a file is cut into cells, as far as it was said.
+struct TableLayout {
+  std::optional<char> separator = {};  ///< nothing: the one that the first line has most of
+  bool header = true;
+  friend bool operator==(const TableLayout&, const TableLayout&) = default;
+};
+
 struct Schema {
   struct Feature {
     std::string name = {};
@@ -83,6 +90,7 @@ struct Schema {
   std::vector<std::string> classes = {};
   Missing missing = Missing::impute;
   LevelBounds levels = {};
+  TableLayout layout = {};
   friend bool operator==(const Schema&, const Schema&) = default;
 };
 

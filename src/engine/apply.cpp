@@ -8,6 +8,7 @@
 
 #include "core/error.hpp"
 #include "engine/forward.hpp"
+#include "engine/objective.hpp"
 #include "engine/shards.hpp"
 #include "graph/tracing.hpp"
 #include "thalweg/ops.hpp"
@@ -42,6 +43,10 @@ std::shared_ptr<const ApplyPlan> planned(const Function& function, const State& 
   Graph graph;
   const Tracing tracing(graph);
   TraceContext context{graph, Mode::evaluate, dtype};
+  const ParameterCheck in_state = [&](const std::string& name, const Shape& shape) {
+    (void)entry_in(*state.layout, name, {shape, dtype});
+  };
+  context.check = &in_state;
   std::vector<Var> inputs;
   NamedVars named;
   for (const auto& [name, tensor] : given) {

@@ -86,15 +86,16 @@ std::vector<Observation> one_for_each_statistic(const std::vector<Observation>& 
 }  // namespace
 
 TracedObjective trace_objective(const EvaluationFunction& function, const std::vector<ColumnSpec>& columns,
-                                std::int64_t rows, Mode mode, DType dtype) {
-  return trace_objectives({&function, 1}, columns, rows, mode, dtype);
+                                std::int64_t rows, Mode mode, DType dtype, const ParameterCheck& check) {
+  return trace_objectives({&function, 1}, columns, rows, mode, dtype, check);
 }
 
 TracedObjective trace_objectives(std::span<const EvaluationFunction> functions, const std::vector<ColumnSpec>& columns,
-                                 std::int64_t rows, Mode mode, DType dtype) {
+                                 std::int64_t rows, Mode mode, DType dtype, const ParameterCheck& check) {
   TracedObjective traced;
   const Tracing tracing(*traced.graph);
   TraceContext context{*traced.graph, mode, dtype, rows};
+  context.check = &check;
   std::vector<std::pair<std::string, Var>> named;
   for (const ColumnSpec& column : columns) {
     Shape shape{rows};

@@ -46,13 +46,14 @@ struct TracedObjective {
   }
 };
 
+/// `check`, where there is one, sees each parameter before the next is traced.
 [[nodiscard]] TracedObjective trace_objective(const EvaluationFunction& function,
                                               const std::vector<ColumnSpec>& columns, std::int64_t rows, Mode mode,
-                                              DType dtype);
+                                              DType dtype, const ParameterCheck& check = {});
 /// Several in one graph, where what is equal is computed once. A statistic is moved by the first that observes it.
 [[nodiscard]] TracedObjective trace_objectives(std::span<const EvaluationFunction> functions,
                                                const std::vector<ColumnSpec>& columns, std::int64_t rows, Mode mode,
-                                               DType dtype);
+                                               DType dtype, const ParameterCheck& check = {});
 
 /// Whether a batch may be cut into shards: the loss and its weight have one term a sample (or the weight is the number
 /// of samples), and predictions keep samples apart.

@@ -57,6 +57,7 @@ Var Scope::declare(std::string_view name, const Shape& shape, ParameterOptions o
   }
   options.frozen = options.frozen || frozen_;
   if (!is_known) {
+    if (context_->check && *context_->check) (*context_->check)(path, shape);
     const Var var = context_->graph.input(path, shape, context_->dtype);
     context_->parameters.push_back({path, options, var, statistic, average, me});
     return var;

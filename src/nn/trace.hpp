@@ -1,6 +1,7 @@
 #pragma once
 // What a Scope writes to while an objective is traced.
 
+#include <functional>
 #include <map>
 #include <optional>
 #include <set>
@@ -34,6 +35,9 @@ struct TracedReport {
   Var sum;
 };
 
+/// Looks at each parameter as it is declared, before the next one is. Throws for one that must not be.
+using ParameterCheck = std::function<void(const std::string& name, const Shape& shape)>;
+
 /// The inputs of the graph that its random numbers follow from.
 struct RandomInputs {
   Var seed, step;  // f64 scalars
@@ -52,7 +56,8 @@ struct TraceContext {
   // names that are taken, and how often each shared part was called: by the place of the call, see Scope::share
   std::set<std::string, std::less<>> parameter_names = {}, random_names = {};
   std::map<std::string, int, std::less<>> calls = {};
-  int objective = 0;  // which is traced, of several
+  int objective = 0;                      // which is traced, of several
+  const ParameterCheck* check = nullptr;  // empty where any parameter may be
 
   /// The next of several objectives in one graph: it is given the parameters that those before it declared.
   void begin_next_objective() {

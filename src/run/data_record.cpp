@@ -78,7 +78,7 @@ std::string DataRecord::json() const {
 }
 
 DataRecord DataRecord::read(const std::filesystem::path& path) {
-  if (!std::filesystem::exists(path)) {
+  if (!std::filesystem::is_regular_file(path)) {
     fail<UsageError>("[data] there is no {}, which says what the run read", path.string());
   }
   try {

@@ -59,6 +59,7 @@ class ImageRows final : public TrainingRows {
         content_(std::move(images.content)),
         classes_(std::move(classes)),
         augmentation_(options_from<AugmentOptions>(options.augment, "data.augment")) {
+    warnings_ = std::move(images.warnings);
     rows_.resize(static_cast<std::size_t>(images_.rows()));
     std::iota(rows_.begin(), rows_.end(), 0);
     const Shape image(images_.columns()[0].second.shape().sizes().subspan(1));

@@ -21,6 +21,7 @@ struct ImageOptions {
 struct Images {
   Dataset data;
   std::function<std::uint64_t(std::int64_t row)> content;
+  std::vector<std::string> warnings = {};  ///< of what was left out
 
   /// With noise, where the options ask for it; each known by its pixels and label.
   Images(Dataset read, const ImageOptions& options);

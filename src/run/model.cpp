@@ -20,20 +20,18 @@ namespace {
 
 using TensorsByName = std::map<std::string_view, const Tensor*>;
 
-/// What the file lacks or has otherwise than the model, one difference.
-void check_parameters(const TracedObjective& traced, const TensorsByName& tensors, const std::string& name) {
-  for (const TracedParameter& p : traced.parameters) {
-    const auto found = tensors.find(p.name);
-    if (found == tensors.end()) fail<ModelError>("[model] {} has no parameter '{}'", name, p.name);
+/// Throws where the file lacks a parameter of the model, or has it otherwise. It is asked while the model is traced: of
+/// a model of very many layers no more are traced than the file has.
+ParameterCheck only_those_in(const TensorsByName& tensors, const std::string& name) {
+  return [&tensors, &name](const std::string& parameter, const Shape& shape) {
+    const auto found = tensors.find(parameter);
+    if (found == tensors.end()) fail<ModelError>("[model] {} has no parameter '{}'", name, parameter);
     const Tensor& tensor = *found->second;
-    if (tensor.shape() != p.var.shape() || tensor.dtype() != p.var.dtype()) {
-      fail<ModelError>("[model] {}: parameter '{}' is {} {}. Wanted: {} {}", name, p.name, tensor.dtype(),
-                       tensor.shape(), p.var.dtype(), p.var.shape());
+    if (tensor.shape() != shape || tensor.dtype() != f32) {
+      fail<ModelError>("[model] {}: parameter '{}' is {} {}. Wanted: {} {}", name, parameter, tensor.dtype(),
+                       tensor.shape(), f32, shape);
     }
-  }
-  if (tensors.size() != traced.parameters.size()) {
-    fail<ModelError>("[model] {} has {} parameters. Wanted: {}", name, tensors.size(), traced.parameters.size());
-  }
+  };
 }
 
 /// A prediction is as large as whoever reads it takes it to be: classes are named, and tokens looked up, by its places.
@@ -78,12 +76,14 @@ void plan_blocks(Model::Parts& parts, const TracedObjective& traced) {
 }  // namespace
 
 Model Model::finish(std::shared_ptr<Parts> parts, const SafetensorsFile& file, const std::string& name) {
-  const TracedObjective traced =
-      trace_objective(evaluation_of(parts->model, *parts->loss), {{"input", parts->recipe.input()}}, Parts::block_rows,
-                      Mode::evaluate, f32);
   TensorsByName tensors;
   for (const auto& [parameter, tensor] : file.tensors) tensors.emplace(parameter, &tensor);
-  check_parameters(traced, tensors, name);
+  const TracedObjective traced =
+      trace_objective(evaluation_of(parts->model, *parts->loss), {{"input", parts->recipe.input()}}, Parts::block_rows,
+                      Mode::evaluate, f32, only_those_in(tensors, name));
+  if (tensors.size() != traced.parameters.size()) {
+    fail<ModelError>("[model] {} has {} parameters. Wanted: {}", name, tensors.size(), traced.parameters.size());
+  }
   const Var& prediction = traced.result.prediction;
   if (parts->recipe.model.kind.empty()) parts->recipe.outputs = prediction.rank() > 1 ? prediction.dim(-1) : 1;
   check_prediction(prediction, parts->recipe, name);

@@ -227,6 +227,7 @@ constexpr int deepest = 4;  // a line, its metrics or norms, and to spare
 /// it said is lost, and the run that it is about is not.
 template <class Take>
 void for_each_line(const fs::path& path, const Take& take) {
+  if (!fs::is_regular_file(path)) return;
   std::ifstream file(path);
   for (std::string line; std::getline(file, line);) {
     if (!nests_within(line, deepest)) continue;

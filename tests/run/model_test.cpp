@@ -124,6 +124,31 @@ TEST_F(Models, NoChangedByteOfTheHeaderBringsDownTheProgram) {
   }
 }
 
+/// A million layers take a second at least, a thousand million all memory: they are compared with the file's parameters
+/// while they are traced.
+TEST_F(Models, OfVeryManyLayersAreRefusedByTheParametersInTheFile) {
+  const Recipe text{{"lstm", {{"layers", {std::int64_t{1}}}, {"width", {std::int64_t{4}}}}},
+                    {"cross_entropy"},
+                    256,
+                    data::TextPreprocessing{data::Tokenizer::bytes(), 8}};
+  Trainer trainer(text.make_model(registry()), text.make_loss(registry()), optim::sgd(), 1);
+  Dataset tokens;
+  tokens.set("input", zeros({2, 8}, i32));
+  tokens.set("target", zeros({2, 8}, i32));
+  trainer.init(tokens, 1);
+  for (const std::int64_t layers : {std::int64_t{2}, std::int64_t{1'000'000'000'000}}) {
+    Recipe deep = text;
+    deep.model.options["layers"] = {layers};
+    save_model(file(), deep, trainer.state());
+    try {
+      (void)Model::load(file());
+      FAIL();
+    } catch (const ModelError& error) {
+      EXPECT_NE(std::string(error.what()).find("layer2/"), std::string::npos) << error.what();
+    }
+  }
+}
+
 TEST_F(Models, OptionsThatDoNotFitTheParametersAreAModelError) {
   std::string changed = bytes();
   const auto at = changed.find("[70, 5]");

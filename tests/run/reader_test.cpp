@@ -88,6 +88,17 @@ TEST_F(Readers, EachEncodesAPlaceAsATrainedModelReadsIt) {
   }
 }
 
+TEST_F(Readers, OfPicturesWarnOfFilesThatTheyLeaveOut) {
+  write("pictures/odd/broken.gif", "GIF89a");
+  const DataOptions options{.format = "images", .train = {path("pictures").string()}, .validation = {0.0}};
+  const DataSource source(options);
+  ASSERT_EQ(source.warnings().size(), 1u);
+  EXPECT_NE(source.warnings()[0].find("1 file that is no PNG or JPEG, 'broken.gif' first"), std::string::npos);
+  std::vector<std::string> warnings;
+  (void)encode_place(source.parts(1).preprocessing, options.train, options, warnings);
+  EXPECT_EQ(warnings, source.warnings());
+}
+
 TEST_F(Readers, EachFindsTheRowsItHeldOutByTheirContent) {
   for (const ReaderRow& row : readers()) {
     SCOPED_TRACE(row.name);

@@ -208,12 +208,14 @@ int run(const PredictArguments& arguments, const Context& context) {
     predict_images(model, arguments.images, context);
     return 0;
   }
-  const std::optional<char> separator = data::separator_named(arguments.separator);
+  data::TableLayout layout = model.parts().recipe.preprocessing.table()->schema().layout;
+  if (const auto separator = data::separator_named(arguments.separator)) layout.separator = separator;
+  layout.header = layout.header && !arguments.no_header;
   if (arguments.data.empty()) {
-    data::CsvReader reader(STDIN_FILENO, "standard input", separator, !arguments.no_header);
+    data::CsvReader reader(STDIN_FILENO, "standard input", layout.separator, layout.header);
     predict_table(model, reader, arguments.keep, context);
   } else {
-    data::CsvReader reader(arguments.data, separator, !arguments.no_header);
+    data::CsvReader reader(arguments.data, layout.separator, layout.header);
     predict_table(model, reader, arguments.keep, context);
   }
   return 0;
@@ -234,9 +236,11 @@ void set_up(CLI::App& command, Context& context) {
   command.add_option("--data", arguments->data, "Table to predict from (standard input)");
   command.add_option("--images", arguments->images, "Images to predict from (IDX)");
   command.add_flag("--no-header", arguments->no_header,
-                   "The table has no line of names: its columns are column 1, column 2, ... as in training");
+                   "The table has no line of names: its columns are column 1, column 2, ... (as the training data)");
   command.add_option("--keep", arguments->keep, "Columns of the table to write before the prediction: a,b,c, or *");
-  command.add_option("--separator", arguments->separator, "comma, semicolon or tab (what the header has most of)")
+  command
+      .add_option("--separator", arguments->separator,
+                  "comma, semicolon or tab (as said in training, or what the header has most of)")
       ->check(CLI::IsMember({"auto", "comma", "semicolon", "tab"}));
   set_run(command, context, [arguments, &context] { return run(*arguments, context); });
 }

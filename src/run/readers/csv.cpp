@@ -95,21 +95,23 @@ class TableRows final : public TrainingRows {
   bool standardise_target_ = true;  // unless the loss is of the target's own unit
 };
 
-data::Table table_at(const OptionValue& place, const CsvOptions& options) {
-  return data::read_table(*place.get_if<std::string>(), data::separator_named(options.separator), data::memory_budget(),
-                          options.header);
+data::Table table_at(const OptionValue& place, const data::TableLayout& layout) {
+  return data::read_table(*place.get_if<std::string>(), layout.separator, data::memory_budget(), layout.header);
 }
 
 std::unique_ptr<TrainingData> read(const DataOptions& data, const CsvOptions& options) {
-  data::Table table = table_at(data.train, options);
+  data::Table table = table_at(data.train, {data::separator_named(options.separator), options.header});
   data::Inference inference = data::infer_schema(table, options);
   return std::make_unique<TableRows>(std::move(table), std::move(inference), options.class_weights == "balanced",
                                      data.held_out());
 }
 
 Dataset encode(const Request& request, const CsvOptions& options, std::vector<std::string>& warnings) {
-  const data::Table table = table_at(request.place, options);
   const data::TablePreprocessing& fitted = *request.preprocessing.table();
+  data::TableLayout layout = fitted.schema().layout;  // as the training data, unless it is said
+  if (const auto separator = data::separator_named(options.separator)) layout.separator = separator;
+  layout.header = layout.header && options.header;
+  const data::Table table = table_at(request.place, layout);
   std::vector<std::int64_t> rows = data::usable_rows(table, fitted.schema());
   if (request.only) {
     std::erase_if(rows, [&](std::int64_t row) { return !request.only->take(content_of_row(table, row)); });

@@ -1,6 +1,8 @@
 // The reader of pictures in folders, one for each class.
 
+#include <algorithm>
 #include <filesystem>
+#include <iterator>
 
 #include "data/pictures.hpp"
 #include "run/image_rows.hpp"
@@ -36,7 +38,9 @@ Images images_at(const OptionValue& place, const FolderOptions& options, const s
   std::vector<std::uint64_t> names;
   for (const std::filesystem::path& file : read.files)
     names.push_back(content_of(file.lexically_relative(folder).generic_string()));
-  return {std::move(read.data), options, std::move(names)};
+  Images images(std::move(read.data), options, std::move(names));
+  images.warnings = std::move(read.warnings);
+  return images;
 }
 
 std::unique_ptr<TrainingData> read(const DataOptions& data, const FolderOptions& options) {
@@ -44,8 +48,10 @@ std::unique_ptr<TrainingData> read(const DataOptions& data, const FolderOptions&
   return image_rows(images_at(data.train, options, classes), classes, options, data.held_out());
 }
 
-Dataset encode(const Request& request, const FolderOptions& options, std::vector<std::string>&) {
-  return images_at(request.place, options, request.preprocessing.classes()).rows(request.only);
+Dataset encode(const Request& request, const FolderOptions& options, std::vector<std::string>& warnings) {
+  Images images = images_at(request.place, options, request.preprocessing.classes());
+  std::ranges::move(images.warnings, std::back_inserter(warnings));
+  return images.rows(request.only);
 }
 
 }  // namespace
