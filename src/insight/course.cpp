@@ -62,13 +62,20 @@ namespace {
 
 constexpr std::size_t most_stretches = 20;
 
-/// The mean of each of 20 equal stretches, or the values themselves where they are fewer.
-Values stretched(const Values& values) {
+/// The mean of each of 20 equal stretches, or the values themselves where they are fewer; without the highest
+/// twentieth of a stretch where that is asked for, at least one of ten values.
+Values stretched(const Values& values, bool without_highest = false) {
   if (values.size() <= most_stretches) return values;
   Values means;
   for (std::size_t i = 0; i < most_stretches; ++i) {
     const std::size_t begin = i * values.size() / most_stretches, end = (i + 1) * values.size() / most_stretches;
-    means.push_back(mean_of(std::span(values).subspan(begin, end - begin)));
+    Values stretch(values.begin() + static_cast<std::ptrdiff_t>(begin),
+                   values.begin() + static_cast<std::ptrdiff_t>(end));
+    if (without_highest && stretch.size() >= 10) {
+      std::ranges::sort(stretch);
+      stretch.resize(stretch.size() - std::max<std::size_t>(1, stretch.size() / 20));
+    }
+    means.push_back(mean_of(stretch));
   }
   return means;
 }
@@ -110,6 +117,7 @@ Course::Course(const History& history) : by_steps(!history.steps.empty()) {
   }
   if (raw.empty()) return;
   stretches = {stretched(raw), stretched(time)};
+  steady = stretched(raw, true);
   gradient = stretched(norms);
   first = mean_of(std::span(raw).first(std::clamp<std::size_t>(raw.size() / 20, 1, 10)));
   last = stretches.loss.back();

@@ -43,6 +43,7 @@ struct Course {
 
   Values raw;                              ///< the loss of every step, or of every epoch where no steps were kept
   Curve stretches;                         ///< means over 20 equal stretches, or `raw` where it is shorter
+  Values steady;                           ///< the same without the highest twentieth of each stretch
   Curve epochs;                            ///< training losses of the epochs, where steps were kept
   Curve validation;                        ///< "validation.loss" of the epochs
   Values gradient;                         ///< norms, by stretches

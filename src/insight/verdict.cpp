@@ -7,7 +7,7 @@
 #include <optional>
 
 #include "core/numbers.hpp"
-#include "insight/course.hpp"
+#include "insight/attempts.hpp"
 #include "insight/gradient_flow.hpp"
 #include "insight/point.hpp"
 
@@ -17,6 +17,7 @@ std::string_view name(VerdictKind kind) {
   switch (kind) {
     case VerdictKind::diverged: return "diverged";
     case VerdictKind::unstable: return "unstable";
+    case VerdictKind::spikes: return "spikes";
     case VerdictKind::dead_gradients: return "dead gradients";
     case VerdictKind::at_saddle: return "at a saddle";
     case VerdictKind::on_plateau: return "on a plateau";
@@ -40,28 +41,9 @@ constexpr double crawling_fall = 0.5;        // a run that fell by more than thi
 constexpr double motionless_gradient = 0.5;  // the gradient kept at least this part of its norm
 constexpr double no_gap = 0.7;               // training over validation loss: above it, the training loss counts too
 constexpr double by_heart = 0.03;            // training over validation loss: below it, the training rows are learned
-constexpr double annealed = 0.1;             // the schedule took the rate below this part of the highest
 constexpr double significance = 2;           // deviations that tell a trend from noise
 constexpr double at_rest = 0.02;             // the gain of the second half, above which a run is not at rest
 constexpr double dead = 1e-12;               // a layer's gradient, as a part of the largest
-
-/// A run that is judged: what was asked, its course.
-struct Case {
-  const History& history;
-  const JudgeOptions& options;
-  Course course;
-  mutable std::optional<Point> end = {};  ///< once it was looked at
-};
-
-/// What a rule found: the number that is held against its threshold, and the sentences.
-struct Finding {
-  double value = 0;
-  std::string sentence = {};
-  std::vector<Evidence> evidence = {};
-};
-using Measure = std::optional<Finding> (*)(const Case&);
-/// Tries what the verdict advises, and says so in it. False where that did not help, and the verdict does not hold.
-using Attempt = bool (*)(const Case&, const Trials&, Verdict&);
 
 struct Rule {
   VerdictRule row;
@@ -82,13 +64,6 @@ std::optional<Evidence> gradient_ratio(const Course& run) {
   return Evidence{"gradient_ratio", last / first,
                   fmt::format("The gradient's norm is {} in the last fifth of the run and was {} in the first.",
                               number_text(last, 3), number_text(first, 3))};
-}
-
-/// "in steps": the runs that tried something.
-std::string tried_text(std::string_view what, std::int64_t steps, double before, double after) {
-  if (!std::isfinite(after)) return fmt::format("{} diverged within {} steps.", what, steps);
-  return fmt::format("{}: {} steps took the training loss from {} to {}.", what, steps, number_text(before, 4),
-                     number_text(after, 4));
 }
 
 // ---------------------------------------------------------------- diverged, unstable
@@ -112,17 +87,18 @@ std::optional<Finding> not_finite(const Case& run) {
 std::optional<Finding> gave_back(const Case& c) {
   const Course& run = c.course;
   if (run.raw.empty()) return std::nullopt;
-  const double gained = std::max(0.0, run.first - run.lowest), rise = run.last - run.lowest;
+  const double lowest = *std::ranges::min_element(run.steady), last = run.steady.back();
+  const double gained = std::max(0.0, run.first - lowest), rise = last - lowest;
   const double length = static_cast<double>(run.raw.size()) / static_cast<double>(run.stretches.loss.size());
   const double margin = blow_up_margin * std::abs(run.first) + significance * noise_of(run.raw) * std::sqrt(2 / length);
   const double constant = c.options.constant_training;  // as good as that, it may have learned nothing
-  if (rise <= margin || run.last < 1.2 * constant) return std::nullopt;
+  if (rise <= margin || last < 1.2 * constant) return std::nullopt;
   return Finding{
       (rise - margin) / std::max(gained, 1e-300),
       "",
       {from_to(run),
        {"rise", rise,
-        fmt::format("At its lowest it was {}; it ended {} above.", number_text(run.lowest, 4), number_text(rise, 4))}}};
+        fmt::format("At its lowest it was {}; it ended {} above.", number_text(lowest, 4), number_text(rise, 4))}}};
 }
 
 /// Where the loss began: the first batch may happen to be an easy one, and no model has to be worse than the constant.
@@ -131,11 +107,12 @@ double beginning(const Case& c) {
   return constant > first ? constant : first;
 }
 
-/// The highest level of the loss above its beginning, in units of that, and beyond what chance does.
-std::optional<Finding> spike(const Case& c, double most_back) {
+/// The highest level that the loss stood at above its beginning, in units of that, and beyond what chance does. Single
+/// steps count for nothing: see `spikes`.
+std::optional<Finding> stood_high(const Case& c, double most_back) {
   const Course& run = c.course;
   if (run.raw.empty() || run.raw.front() == 0) return std::nullopt;
-  const double began = beginning(c), highest = *std::ranges::max_element(run.stretches.loss);
+  const double began = beginning(c), highest = *std::ranges::max_element(run.steady);
   const double by_chance = significance * noise_of(std::span(run.raw).subspan(run.raw.size() / 2));
   if ((began - run.last) / std::abs(began) >= most_back) return std::nullopt;
   return Finding{(highest - began - by_chance) / std::abs(began),
@@ -144,22 +121,30 @@ std::optional<Finding> spike(const Case& c, double most_back) {
                    fmt::format("The training loss began at {}, stood at {} and ended at {}.", number_text(began, 4),
                                number_text(highest, 4), number_text(run.last, 4))}}};
 }
-std::optional<Finding> blew_up(const Case& c) { return spike(c, stayed_up); }
-std::optional<Finding> came_back(const Case& c) { return spike(c, 0.5); }
+std::optional<Finding> blew_up(const Case& c) { return stood_high(c, stayed_up); }
+std::optional<Finding> came_back(const Case& c) { return stood_high(c, 0.5); }
 
-/// A third of the rate from the start, and a ninth where that diverges as well.
-bool try_lower_rates(const Case& c, const Trials& trials, Verdict& verdict) {
-  const double before = c.course.raw.empty() ? std::nan("") : c.course.raw.front();
-  for (const auto& [part, word] : {std::pair{3.0, "a third"}, {9.0, "a ninth"}}) {
-    const double rate = c.course.peak_rate / part, after = trials.afresh(rate);
-    verdict.tried.push_back(
-        tried_text(fmt::format("From the start with lr = {}", number_text(rate, 3)), trials.steps, before, after));
-    if (!(after < before)) continue;
-    verdict.advice = fmt::format("Lower lr to {}, {}: that was seen to fall.", word, number_text(rate, 3));
-    return true;
+/// Few single steps with a loss of more than twice the first and ten times that of the steps around them, which stay
+/// where they were: it is rows that are far off, not the parameters.
+std::optional<Finding> spikes(const Case& c) {
+  constexpr double times_around = 10, most_of_all = 0.02;
+  const Course& run = c.course;
+  const std::size_t count = run.raw.size(), stretches = run.steady.size();
+  if (!run.by_steps || count <= stretches) return std::nullopt;
+  double spiked = 0, highest = 0;
+  for (std::size_t i = 0; i < count; ++i) {
+    const double around = run.steady[std::min(stretches - 1, i * stretches / count)];
+    if (!(run.raw[i] > 2 * std::abs(beginning(c))) || !(run.raw[i] > times_around * std::abs(around))) continue;
+    ++spiked;
+    highest = std::max(highest, run.raw[i]);
   }
-  verdict.advice = "Lower lr by far more than to a ninth, which did not fall either; or look at the data and the loss.";
-  return true;
+  if (spiked > std::max(1.0, most_of_all * static_cast<double>(count))) return std::nullopt;
+  return Finding{spiked,
+                 "",
+                 {{"spikes", spiked,
+                   fmt::format("{} of {} steps had a loss of more than twice the first and ten times that of the steps "
+                               "around them; the highest was {}.",
+                               spiked, count, number_text(highest, 4))}}};
 }
 
 // ---------------------------------------------------------------- learned nothing, dead gradients
@@ -272,6 +257,20 @@ std::optional<Finding> overfitting(const Case& c) {
   return finding;
 }
 
+/// How much the validation loss jumps from epoch to epoch in the second half of the run, as a part of its lowest.
+std::optional<Finding> jumps(const Case& c) {
+  const Values& v = c.course.validation.loss;
+  if (v.size() < fewest_epochs) return std::nullopt;
+  const double lowest = *std::ranges::min_element(v), noise = noise_of(std::span(v).subspan(v.size() / 2));
+  return Finding{noise / std::abs(lowest),
+                 "",
+                 {from_to(c.course),
+                  {"jumps", noise / std::abs(lowest),
+                   fmt::format("In the second half of the run the validation loss jumps by {} of its lowest, {}, from "
+                               "epoch to epoch.",
+                               percent_text(noise / std::abs(lowest)), number_text(lowest, 4))}}};
+}
+
 // ---------------------------------------------------------------- crawling
 
 std::optional<Finding> with_gradient(const Course& run, Finding finding) {
@@ -316,19 +315,6 @@ std::optional<Finding> motionless(const Case& c) {
        "",
        {from_to(run),
         {"fall_part", seen, fmt::format("That is {} of it: it hardly moved.", percent_text(std::max(0.0, seen)))}}});
-}
-
-/// Three times the highest rate must do clearly better than the rate itself, from the same state on the same rows.
-bool try_higher_rate(const Case& c, const Trials& trials, Verdict& verdict) {
-  const double rate = c.course.peak_rate, before = trials.now();
-  const double same = trials.onward(rate), higher = trials.onward(3 * rate);
-  verdict.tried.push_back(
-      tried_text(fmt::format("On from the end with lr = {}", number_text(rate, 3)), trials.steps, before, same));
-  verdict.tried.push_back(
-      tried_text(fmt::format("The same with lr = {}", number_text(3 * rate, 3)), trials.steps, before, higher));
-  const bool better = higher < before && before - higher > 1.5 * std::max(0.0, before - same);
-  if (better) verdict.advice = fmt::format("Raise lr threefold, to {}, and try more.", number_text(3 * rate, 3));
-  return better;
 }
 
 // ---------------------------------------------------------------- still falling, the schedule ended it, converged
@@ -425,38 +411,6 @@ std::optional<Finding> too_short(const Case& c) {
                    fmt::format("{} losses were recorded; {} are needed to judge a run.", count, wanted)}}};
 }
 
-/// Whether the parameters that were kept are those of an epoch well before the last.
-bool kept_an_early_epoch(const History& history) {
-  constexpr double late = 0.75;
-  const auto epochs = static_cast<double>(history.epochs.size());
-  return history.best_epoch > 0 && static_cast<double>(history.best_epoch) < late * epochs;
-}
-
-/// On from what was kept, at the last rate, or at a third of the highest where the schedule took it down. Where that
-/// does not lower the loss, nothing is promised of more epochs; nor where what was kept is of an early epoch, from
-/// which the training loss falls at once, as it did in the run.
-bool try_going_on(const Case& c, const Trials& trials, Verdict& verdict) {
-  if (kept_an_early_epoch(c.history)) {
-    verdict.advice = fmt::format(
-        "Epoch {} of {} had the lowest validation loss and was kept, so more epochs may not help. Train once for twice "
-        "as many, and compare.",
-        c.history.best_epoch, c.history.epochs.size());
-    return true;
-  }
-  const double rate = c.course.peak_rate * (c.course.final_rate < annealed ? 0.3 : c.course.final_rate);
-  const double before = trials.now(), after = trials.onward(rate);
-  const bool is_last = c.history.best_epoch == 0 || c.history.best_epoch == std::ssize(c.history.epochs);
-  const std::string from = is_last ? "the end" : fmt::format("epoch {}, which was kept,", c.history.best_epoch);
-  verdict.tried.push_back(
-      tried_text(fmt::format("On from {} with lr = {}", from, number_text(rate, 3)), trials.steps, before, after));
-  if (!(after < before)) {
-    verdict.advice =
-        "A short continuation did not lower the loss, which does not show whether more epochs help. Train once for "
-        "twice as many, and compare.";
-  }
-  return true;
-}
-
 constexpr double always = -std::numeric_limits<double>::infinity();
 
 using Kind = VerdictKind;
@@ -523,6 +477,15 @@ const Rule rules[] = {
      still_falling,
      "Train for twice as many epochs.",
      try_going_on},
+    {{Kind::unstable, "jumps", 0.1, "Unstable: the validation loss jumps from epoch to epoch and does not settle."},
+     jumps,
+     "Let a schedule take lr down, or lower it; neither was tried.",
+     try_settling},
+    {{Kind::spikes, "spikes", 0, "Spikes: single steps had losses far above those around them."},
+     spikes,
+     "Look at the rows with the largest targets and inputs. A loss that bounds them (huber), or clip_norm = 1, keeps "
+     "them "
+     "from moving the parameters far."},
     {{Kind::converged, "late_gain", always,
       "Converged: the loss has levelled out, and not because the rate went to zero."},
      converged,
@@ -548,6 +511,10 @@ Verdict judge(const History& history, const JudgeOptions& options) {
     verdict.evidence = std::move(found->evidence);
     verdict.advice = rule.advice;
     if (!rule.attempt || !options.trials || rule.attempt(judged, *options.trials, verdict)) break;
+  }
+  const auto outliers = spikes(judged);
+  if (outliers && outliers->value > 0 && verdict.kind != Kind::spikes) {
+    verdict.evidence.push_back(outliers->evidence.front());
   }
   if (auto flow = gradient_flow(history)) {
     verdict.evidence.push_back({"gradient_flow", flow->value, std::move(flow->sentence)});

@@ -15,6 +15,7 @@ namespace thalweg {
 enum class VerdictKind {
   diverged,
   unstable,
+  spikes,
   dead_gradients,
   at_saddle,
   on_plateau,
@@ -43,13 +44,23 @@ struct Verdict {
 
 struct Point;  // insight/point.hpp
 
+/// What a step along the gradient, a plain one, can do: the loss of some rows at the length that lowers it most.
+struct LineSearch {
+  std::int64_t rows = 0;         ///< 0: the gradient is not finite, or 0
+  double lr = 0;                 ///< the length, as a factor of the gradient
+  double before = 0, after = 0;  ///< equal where no length lowers it
+};
+
 /// Short runs that try advice out, on copies: the run that is judged keeps its bits. Losses are over the same training
-/// rows; infinite where a run diverged.
+/// rows; infinite where a run diverged. They begin at the parameters that were kept: those of the last step, or of the
+/// epoch with the lowest validation loss.
 struct Trials {
   std::int64_t steps = 0;                     ///< of each run
   std::function<double()> now = {};           ///< the loss where the judged run ended, or at the epoch that it kept
   std::function<double(double)> onward = {};  ///< after steps from there at this constant rate
   std::function<double(double)> afresh = {};  ///< after steps from the start with this as the highest rate
+  /// Along the gradient from there: lengths from this one up and down.
+  std::function<LineSearch(double)> along = {};
   std::function<std::vector<double>()> norms = {};  ///< of each layer's gradient, at the end of the judged run
   std::function<Point()> point = {};                ///< what kind of point the end is; empty where that costs too much
 };

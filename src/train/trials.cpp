@@ -7,6 +7,8 @@
 
 #include "core/error.hpp"
 #include "engine/run_length.hpp"
+#include "optim/descent.hpp"
+#include "thalweg/optimizers.hpp"
 
 namespace thalweg {
 
@@ -14,6 +16,32 @@ namespace {
 
 constexpr std::int64_t most_measured = 4096;  // rows that a loss is taken over
 constexpr double infinite = std::numeric_limits<double>::infinity();
+
+double finite(double loss) { return std::isfinite(loss) ? loss : infinite; }
+
+/// `part` of the way from one state to another, for the parameters that are trained.
+State between(const State& from, const State& to, double part) {
+  State result = from;
+  for (std::int64_t i = 0; i < from.layout->trained_size; ++i)
+    result.parameters.set(i, from.parameters.at(i) + part * (to.parameters.at(i) - from.parameters.at(i)));
+  return result;
+}
+
+/// The lowest loss at lengths that are four times apart: upwards from the one given, or downwards where that is no
+/// lower than the start.
+LineSearch lowest_along(std::int64_t rows, double lr, const std::function<double(double)>& loss_at) {
+  constexpr int most_tried = 6;
+  LineSearch best{.rows = rows, .before = loss_at(0)};
+  best.after = best.before;
+  double loss = loss_at(lr);
+  const double factor = loss < best.before ? 4 : 0.25;
+  for (int tried = 1; tried < most_tried && (factor < 1) == !(loss < best.after); ++tried) {
+    if (factor > 1) best.lr = lr, best.after = loss;
+    loss = loss_at(lr *= factor);
+  }
+  if (loss < best.after) best.lr = lr, best.after = loss;
+  return best;
+}
 
 /// How a trial trains: nothing is kept, watched or stopped early.
 FitOptions bare(const FitOptions& run) {
@@ -31,7 +59,10 @@ class Trial {
   Trial(MakeTrainer make, const Optimizer& optimizer, const Dataset& training, const FitOptions& run, State end)
       : make_(std::move(make)), optimizer_(optimizer), training_(training), fit_(bare(run)), end_(std::move(end)) {
     const RunLength length = run_length(run, training.rows());
-    steps_ = std::max<std::int64_t>(10, length.steps * 3 / 200);
+    const std::int64_t budget = std::max<std::int64_t>(20, length.steps * 3 / 100);
+    steps_ = budget * 2 / 5;
+    const std::int64_t batch = run.batch_size > 0 ? run.batch_size : training.rows();
+    line_rows_ = std::min({training.rows(), most_measured, batch * (budget / 20)});
   }
 
   [[nodiscard]] std::int64_t steps() const { return steps_; }
@@ -49,6 +80,26 @@ class Trial {
     Trainer fresh = make_(optimizer_);
     fresh.init(training_.slice(0, 1), fit_.seed);
     return after(at(lr, optimizer_.schedule), fresh.state());
+  }
+
+  /// The gradient is what one plain step changes. It is taken twice: first to see how long it is, then as far as the
+  /// parameters are long, so that its digits are not lost in theirs.
+  [[nodiscard]] LineSearch along(double lr) const {
+    const Dataset rows = training_.slice(0, line_rows_);
+    try {
+      const State start = without_slots();
+      const double slope = step(start, rows, 1e-30).second;
+      if (!(slope > 0) || !std::isfinite(slope)) return {};
+      const double far = std::max(norm_of(start.parameters), 1.0) / slope;
+      const State there = step(start, rows, far).first;
+      Trainer trainer = make_(optim::sgd());
+      return lowest_along(rows.rows(), lr, [&](double length) {
+        trainer.set_state(between(start, there, length / far));
+        return finite(trainer.evaluate(rows)["loss"]);
+      });
+    } catch (const NumericError&) {
+      return {};
+    }
   }
 
   [[nodiscard]] std::vector<double> norms() const {
@@ -85,9 +136,29 @@ class Trial {
     }
   }
 
+  /// The end of the run, for an optimizer that keeps nothing.
+  [[nodiscard]] State without_slots() const {
+    Trainer trainer = make_(optim::sgd());
+    trainer.init(training_.slice(0, 1), fit_.seed);
+    State state = trainer.state();
+    for (const ParameterEntry& entry : state.layout->entries)
+      state.set_parameter(entry.name, end_.parameter(entry.name));
+    return state;
+  }
+
+  /// The state after a plain step on all of these rows, and the gradient's norm.
+  [[nodiscard]] std::pair<State, double> step(const State& from, const Dataset& rows, double lr) const {
+    FitOptions fit = fit_;
+    fit.batch_size = 0;
+    fit.steps = 1;
+    Trainer trainer = make_(optim::sgd({.lr = lr}));
+    trainer.set_state(from);
+    const double norm = trainer.fit(rows, fit).steps.back().gradient_norm;
+    return {trainer.state(), norm};
+  }
+
   [[nodiscard]] double loss_of(Trainer& trainer) const {
-    const double loss = trainer.evaluate(training_.slice(0, std::min(training_.rows(), most_measured)))["loss"];
-    return std::isfinite(loss) ? loss : infinite;
+    return finite(trainer.evaluate(training_.slice(0, std::min(training_.rows(), most_measured)))["loss"]);
   }
 
   MakeTrainer make_;
@@ -96,6 +167,7 @@ class Trial {
   FitOptions fit_;
   State end_;
   std::int64_t steps_ = 1;
+  std::int64_t line_rows_ = 1;
 };
 
 }  // namespace
@@ -108,6 +180,7 @@ std::optional<Trials> trials_of(MakeTrainer make, const Optimizer& optimizer, co
                 .now = [trial] { return trial->now(); },
                 .onward = [trial](double lr) { return trial->onward(lr); },
                 .afresh = [trial](double lr) { return trial->afresh(lr); },
+                .along = [trial](double lr) { return trial->along(lr); },
                 .norms = [trial] { return trial->norms(); }};
 }
 

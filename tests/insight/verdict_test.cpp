@@ -302,6 +302,50 @@ TEST(Verdict, ABlowUpThatWasMadeUpForInPartIsUnstable) {
   EXPECT_EQ(judge(steps_of(500, spike)).kind, unstable);
 }
 
+TEST(Verdict, SingleStepsFarOffAreSpikesAndNoInstability) {
+  for (const std::size_t at : {100U, 480U}) {
+    auto history = steps_of(500, decay(20), 0.01);
+    history.steps[at].loss = 3000;
+    const Verdict verdict = judge(history);
+    EXPECT_EQ(verdict.kind, spikes) << verdict.sentence;
+    EXPECT_EQ(value_of(verdict, "spikes"), 1);
+    EXPECT_NE(verdict.evidence.front().sentence.find("3000"), std::string::npos);
+  }
+  // of a run that is something else, they are evidence
+  auto history = steps_of(500, line(2.3, 1.9), 0.02);
+  history.steps[100].loss = 3000;
+  const Verdict verdict = judge(history);
+  EXPECT_NE(verdict.kind, spikes) << verdict.sentence;
+  EXPECT_NE(verdict.kind, unstable) << verdict.sentence;
+  EXPECT_EQ(value_of(verdict, "spikes"), 1);
+}
+
+TEST(Verdict, AValidationLossThatJumpsIsUnstable) {
+  auto history = steps_of(1000, decay(20), 0.01);
+  add_epochs(
+      history, 20, decay(20), [](double t) { return std::fmod(t * 19, 2) < 0.5 ? 0.7 : 0.5; }, 0);
+  const Trials settles = trials_with([](double lr) { return lr; });
+  const Verdict verdict = judge(history, {.trials = &settles});
+  EXPECT_EQ(verdict.kind, unstable) << verdict.sentence;
+  EXPECT_EQ(verdict.tried.size(), 2U);
+  EXPECT_NE(verdict.advice.find("0.0333"), std::string::npos) << verdict.advice;
+}
+
+/// What was tried says where it began: the trials begin at what was kept.
+TEST(Verdict, TrialsSayWhereTheyBegin) {
+  auto history = steps_of(500, line(2.3, 1.9), 0.02);
+  add_epochs(history, 10, line(2.3, 1.9), line(2.3, 1.9), 0);
+  history.best_epoch = 8;
+  const auto along = [](double lr) { return LineSearch{.rows = 32, .lr = 16 * lr, .before = 1, .after = 0.5}; };
+  Trials better = trials_with([](double lr) { return 1 - lr; });
+  better.along = along;
+  const Verdict verdict = judge(history, {.trials = &better});
+  ASSERT_EQ(verdict.kind, crawling) << verdict.sentence;
+  ASSERT_EQ(verdict.tried.size(), 3U);
+  EXPECT_EQ(verdict.tried[0].find("On from epoch 8, which was kept, with lr = 0.1"), 0U) << verdict.tried[0];
+  EXPECT_NE(verdict.tried[2].find("at a step of 1.6 times the gradient; lr is 0.1"), std::string::npos);
+}
+
 TEST(Verdict, EveryRuleHasItsNumberAndItsSentence) {
   EXPECT_GT(verdict_rules().size(), 8U);
   for (const VerdictRule& rule : verdict_rules()) {

@@ -26,7 +26,7 @@ TEST(Trials, LeaveTheRunAsItIs) {
   const double loss = trainer.evaluate(data)["loss"];
   const auto trials = trials_of(maker(), optimizer, data, run, trainer.state());
   ASSERT_TRUE(trials);
-  EXPECT_EQ(trials->steps, 10);  // of 50 steps, 3 % are fewer
+  EXPECT_EQ(trials->steps, 8);  // two of them in 20 steps: of 50 steps, 3 % are fewer
   EXPECT_DOUBLE_EQ(trials->now(), loss);
   EXPECT_LT(trials->onward(1e-2), trials->onward(1e-3));  // it crawls
   EXPECT_LT(trials->onward(1e-3), loss);
@@ -42,6 +42,30 @@ TEST(Trials, AreInfiniteWhereARateDiverges) {
   const auto trials = trials_of(maker(), optimizer, data, run, trainer.state());
   EXPECT_EQ(trials->afresh(1e30), INFINITY);
   EXPECT_LT(trials->afresh(0.1), 1);
+}
+
+/// On a square bowl x -> mean (w x - y)^2 the best length is g'g / g'Hg, and lengths are tried four times apart.
+TEST(Trials, SearchTheLineAlongTheGradient) {
+  const std::int64_t rows = 20;
+  Dataset data;
+  data.set("input", full({rows, 1}, 2));
+  data.set("target", full({rows, 1}, 6));
+  const MakeTrainer make = [](Optimizer optimizer) {
+    return Trainer(nn::linear(1), loss::mse, std::move(optimizer), 1);
+  };
+  const Optimizer optimizer = optim::adam({.lr = 1e-4, .weight_decay = 0.1});
+  Trainer trainer = make(optimizer);
+  trainer.fit(data, {.epochs = 1, .batch_size = rows});
+  const auto trials = trials_of(make, optimizer, data, {.epochs = 1, .batch_size = rows}, trainer.state());
+  constexpr double best = 1.0 / (2 * (2 * 2 + 1));  // the Hessian is 2 (x^2 + 1) along the gradient
+  for (const double from : {best / 64, best / 4, best, best * 4, best * 256}) {
+    const LineSearch line = trials->along(from);
+    EXPECT_EQ(line.rows, rows);
+    EXPECT_NEAR(line.before, 36, 0.1) << from;
+    EXPECT_NEAR(line.lr, best, 1e-9) << from;
+    EXPECT_NEAR(line.after, 0, 1e-3) << from;
+  }
+  EXPECT_EQ(trials->along(best / 4096).lr, best / 4) << "six lengths are tried";
 }
 
 TEST(Trials, SeeLayersThatNoGradientReaches) {

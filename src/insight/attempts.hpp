@@ -1,0 +1,44 @@
+#pragma once
+// What a verdict advises, tried before it is said.
+
+#include <optional>
+
+#include "insight/course.hpp"
+#include "insight/point.hpp"
+#include "insight/verdict.hpp"
+
+namespace thalweg {
+
+constexpr double annealed = 0.1;  // the schedule took the rate below this part of the highest
+
+/// A run that is judged: what was asked, its course.
+struct Case {
+  const History& history;
+  const JudgeOptions& options;
+  Course course;
+  mutable std::optional<Point> end = {};  ///< once it was looked at
+};
+
+/// What a rule found: the number that is held against its threshold, and the sentences.
+struct Finding {
+  double value = 0;
+  std::string sentence = {};
+  std::vector<Evidence> evidence = {};
+};
+using Measure = std::optional<Finding> (*)(const Case&);
+/// Tries what the verdict advises, and says so in it. False where that did not help, and the verdict does not hold.
+using Attempt = bool (*)(const Case&, const Trials&, Verdict&);
+
+/// A third of the rate from the start, and a ninth where that diverges as well.
+bool try_lower_rates(const Case& run, const Trials& trials, Verdict& verdict);
+/// A third of the rate must do better than the rate itself, from the same state on the same rows.
+bool try_settling(const Case& run, const Trials& trials, Verdict& verdict);
+/// Three times the highest rate must do clearly better than the rate itself, from the same state on the same rows.
+/// Where it does, a line search says how far a step along the gradient may go.
+bool try_higher_rate(const Case& run, const Trials& trials, Verdict& verdict);
+/// On from what was kept, at the last rate, or at a third of the highest where the schedule took it down. Where that
+/// does not lower the loss, nothing is promised of more epochs; nor where what was kept is of an early epoch, from
+/// which the training loss falls at once, as it did in the run.
+bool try_going_on(const Case& run, const Trials& trials, Verdict& verdict);
+
+}  // namespace thalweg
