@@ -1,11 +1,20 @@
 #pragma once
-// Which columns of the input a feature of a table became.
+// Which columns of the encoded input belong to each feature of a table.
 
 #include "data/preprocessing.hpp"
 
 namespace thalweg::data {
 
-/// How many each feature has, in the order of the schema.
+/// The number of input columns of each feature, in the order of the schema.
 [[nodiscard]] std::vector<std::int64_t> feature_widths(const TablePreprocessing& table);
+
+/// Columns of the input that one category became, and how many numbers a model learns for each of them in their place.
+struct EmbeddedColumns {
+  std::int64_t feature = 0;  ///< its place in the schema
+  std::int64_t begin = 0, columns = 0, numbers = 0;
+};
+/// Of the categories with more columns than the schema's bound: min(32, 1.6 columns^0.56) numbers, rounded up (the rule
+/// of fastai's tables, with a bound).
+[[nodiscard]] std::vector<EmbeddedColumns> embedded_columns(const TablePreprocessing& table);
 
 }  // namespace thalweg::data

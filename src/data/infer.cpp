@@ -28,7 +28,7 @@ class Inferrer {
     result_.schema.target = options_.target;
     result_.schema.weight = options_.weight;
     result_.schema.missing = *named<Missing>(options_.missing);
-    result_.schema.levels = {options_.rare_levels, options_.max_levels};
+    result_.schema.levels = {options_.rare_levels, options_.max_levels, options_.embed_levels};
     result_.schema.layout = {separator_named(options_.separator), options_.header};
   }
 
@@ -240,9 +240,11 @@ class Inferrer {
       warn(fmt::format("{} is different in every row: an identifier? Hint: drop it.", feature));
     }
     if (kind != ColumnKind::category) return;
-    if (static_cast<std::int64_t>(s.levels.size()) > many_levels) {
-      warn(fmt::format("{} has {} levels, and each becomes a column. Hint: drop it{}.", feature, s.levels.size(),
-                       s.all_numbers() ? ", or say that it is a number" : ""));
+    const auto levels = static_cast<std::int64_t>(s.levels.size());
+    const bool embedded = options_.embed_levels > 0 && levels > options_.embed_levels;
+    if (levels > many_levels && !embedded) {
+      warn(fmt::format("{} has {} levels, and each becomes a column. Hint: drop it, embed it (embed_levels = {}){}.",
+                       feature, levels, many_levels, s.all_numbers() ? ", or say that it is a number" : ""));
     }
     if (const auto two = two_spellings(s.levels)) {
       warn(fmt::format("{}: '{}' and '{}' are two levels, and one number", feature, two->first, two->second));

@@ -446,4 +446,19 @@ std::vector<std::int64_t> feature_widths(const TablePreprocessing& table) {
   return widths;
 }
 
+std::vector<EmbeddedColumns> embedded_columns(const TablePreprocessing& table) {
+  constexpr double most_numbers = 32, factor = 1.6, power = 0.56;
+  std::vector<EmbeddedColumns> all;
+  const std::vector<std::int64_t> widths = feature_widths(table);
+  const Schema& schema = table.schema();
+  std::int64_t begin = 0;
+  for (std::size_t i = 0; i < widths.size(); begin += widths[i++]) {
+    if (schema.features[i].kind != ColumnKind::category) continue;
+    if (schema.levels.embed <= 0 || widths[i] <= schema.levels.embed) continue;
+    const double numbers = std::min(most_numbers, std::ceil(factor * std::pow(static_cast<double>(widths[i]), power)));
+    all.push_back({static_cast<std::int64_t>(i), begin, widths[i], static_cast<std::int64_t>(numbers)});
+  }
+  return all;
+}
+
 }  // namespace thalweg::data

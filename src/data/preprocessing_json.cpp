@@ -58,6 +58,7 @@ Json to_json(const TablePreprocessing& table) {
                {"missing", name(schema.missing)},
                {"features", std::move(features)}};
   if (schema.levels != LevelBounds{}) json["level_bounds"] = {schema.levels.rare, schema.levels.most};
+  if (schema.levels.embed > 0) json["embed_levels"] = schema.levels.embed;
   if (!schema.target_form.plain()) json["target_form"] = to_json(schema.target_form);
   if (schema.layout.separator) json["separator"] = std::string(1, *schema.layout.separator);
   if (!schema.layout.header) json["header"] = false;
@@ -145,6 +146,7 @@ TablePreprocessing table_of(const Json& json) {
     const auto bounds = json.at("level_bounds").get<std::array<std::int64_t, 2>>();
     schema.levels = {bounds[0], bounds[1]};
   }
+  schema.levels.embed = json.value("embed_levels", std::int64_t{0});
   schema.layout = layout_of(json);
   std::vector<FeatureEncoding> encodings;
   for (const Json& item : json.at("features")) {

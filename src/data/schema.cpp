@@ -50,6 +50,10 @@ Fields TableOptions::fields() {
       {"max_levels", &max_levels,
        "Of a category with more levels in the training part, those of most rows are kept and the others pooled as one.",
        Range{.low = 1}},
+      {"embed_levels", &embed_levels,
+       "A category that becomes more columns than this is embedded: the model learns min(32, 1.6 columns^0.56) numbers "
+       "for each level, rounded up, which take the place of its columns. 0: none is.",
+       not_negative},
   };
 }
 

@@ -25,7 +25,7 @@ struct TableOptions {
   std::string task = "auto";
   std::string positive = {};
   std::string class_weights = "none";
-  std::int64_t rare_levels = 0, max_levels = 10'000;
+  std::int64_t rare_levels = 0, max_levels = 10'000, embed_levels = 0;
 
   [[nodiscard]] Fields fields();
 };
@@ -58,10 +58,11 @@ template <class E>
   return static_cast<E>(found - names_of<E>.begin());
 }
 
-/// Which levels of a category get a column of their own.
+/// Which levels of a category get a column of their own, and whether these are embedded.
 struct LevelBounds {
   std::int64_t rare = 0;       ///< not those of fewer rows than this
   std::int64_t most = 10'000;  ///< of more levels, those of most rows
+  std::int64_t embed = 0;      ///< more columns than this are embedded; 0: none are
   friend bool operator==(const LevelBounds&, const LevelBounds&) = default;
 };
 

@@ -5,14 +5,45 @@
 #include <filesystem>
 
 #include "core/error.hpp"
+#include "data/feature_columns.hpp"
 #include "options/text.hpp"
 #include "thalweg/ops.hpp"
 
 namespace thalweg {
 
+namespace {
+
+/// The input of a table with learned numbers in place of the columns of categories that are embedded: x (rows, columns)
+/// times a matrix (columns, numbers), whose rows are those of the levels. A level's numbers begin about as long as its
+/// column was.
+Var with_embeddings(Scope s, const Var& x, const std::vector<data::EmbeddedColumns>& embedded) {
+  std::vector<Var> parts;
+  std::int64_t end = 0;
+  for (const data::EmbeddedColumns& own : embedded) {
+    if (own.begin > end) parts.push_back(slice(x, end, own.begin, 1));
+    end = own.begin + own.columns;
+    const double deviation = 1 / std::sqrt(static_cast<double>(own.numbers));
+    const Var table = (s / "embedding")
+                          .parameter("feature" + std::to_string(own.feature + 1), {own.columns, own.numbers},
+                                     {.initializer = init::normal(deviation)});
+    parts.push_back(matmul(slice(x, own.begin, end, 1), table));
+  }
+  if (end < x.dim(1)) parts.push_back(slice(x, end, x.dim(1), 1));
+  return concat(parts, 1);
+}
+
+}  // namespace
+
 ModelFunction Recipe::make_model(const Registry& registry, const AugmentOptions& augmentation) const {
   ModelFunction inner = registry.model(model.kind).make(outputs, model.options).first;
   const data::TensorPreprocessing* tensor = preprocessing.tensor();
+  const data::TablePreprocessing* table = preprocessing.table();
+  if (auto embedded = table ? data::embedded_columns(*table) : std::vector<data::EmbeddedColumns>{};
+      !embedded.empty()) {
+    return [inner = std::move(inner), embedded = std::move(embedded)](Scope s, Var x) {
+      return inner(s, with_embeddings(s, x, embedded));
+    };
+  }
   if (!tensor) return inner;
   return [inner = std::move(inner), affine = tensor->affine, augmentation](Scope s, Var x) {
     return inner(s, (augment(s, cast(x, s.dtype()), augmentation) - affine.shift) * affine.scale);

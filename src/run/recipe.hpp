@@ -20,7 +20,7 @@ struct Recipe {
   data::Affine unit = {};  ///< of the targets of other data than tables
 
   /// From the data as it is stored or encoded to raw predictions; for images it begins with augmentation, in training,
-  /// and the affine preprocessing.
+  /// and the affine preprocessing, for tables with the embeddings of categories ("embedding/feature3" of the third).
   [[nodiscard]] ModelFunction make_model(const Registry& registry, const AugmentOptions& augmentation = {}) const;
   [[nodiscard]] LossFunction make_loss(const Registry& registry) const;
   /// One row of the input.

@@ -1,0 +1,96 @@
+// Categories of many levels: numbers that the model learns in place of their columns.
+
+#include <gtest/gtest.h>
+
+#include <fmt/format.h>
+
+#include "data/feature_columns.hpp"
+#include "data/table.hpp"
+#include "run/recipe.hpp"
+#include "temporary_folder.hpp"
+#include "thalweg/error.hpp"
+#include "thalweg/model.hpp"
+#include "thalweg/optimizers.hpp"
+#include "thalweg/train.hpp"
+
+namespace thalweg {
+namespace {
+
+constexpr int levels = 60;
+
+class Embeddings : public testing::TemporaryFolderTest {
+ protected:
+  /// A number, a category of 60 levels, and a target that is the sum of the number and the level's own.
+  data::Table table(int rows = 240) const {
+    std::string text = "x,code,y\n";
+    for (int i = 0; i < rows; ++i) {
+      const int level = i % levels;
+      text += fmt::format("{},c{:02},{}\n", i % 7, level, i % 7 + (level * level) % 17);
+    }
+    return data::read_table(write("t.csv", text));
+  }
+  static Recipe recipe_of_table(const data::Table& table, std::int64_t embed) {
+    data::Inference inference = data::infer_schema(table, {.target = "y", .embed_levels = embed});
+    return {{"linear"}, {"mse"}, 1, data::TablePreprocessing(table, std::move(inference.schema), inference.rows)};
+  }
+  static Dataset rows_of(const Recipe& recipe, const data::Table& table) {
+    std::vector<std::int64_t> all;
+    for (std::int64_t row = 0; row < table.rows(); ++row) all.push_back(row);
+    return recipe.preprocessing.table()->encode(table, all);
+  }
+};
+
+TEST_F(Embeddings, AreOfTheWidthThatTheRuleGives) {
+  const auto columns = [&](std::int64_t embed) {
+    return data::embedded_columns(*recipe_of_table(table(), embed).preprocessing.table());
+  };
+  EXPECT_TRUE(columns(0).empty());
+  EXPECT_TRUE(columns(levels).empty());
+  ASSERT_EQ(columns(levels - 1).size(), 1u);
+  const data::EmbeddedColumns own = columns(50)[0];
+  EXPECT_EQ(own.feature, 1);
+  EXPECT_EQ(own.begin, 1);
+  EXPECT_EQ(own.columns, levels);
+  EXPECT_EQ(own.numbers, 16);  // 1.6 * 60^0.56 = 15.8
+}
+
+TEST_F(Embeddings, AreTrainedSavedAndLoadedWithTheModel) {
+  const data::Table known = table();
+  const Recipe recipe = recipe_of_table(known, 50);
+  const Dataset data = rows_of(recipe, known);
+  Trainer trainer(recipe.make_model(registry()), recipe.make_loss(registry()), optim::adam({.lr = 0.02}), 1);
+  trainer.init(data, 3);
+  const Tensor before = trainer.state().parameter("embedding/feature2");
+  EXPECT_EQ(before.shape(), (Shape{levels, 16}));
+  trainer.fit(data, {.epochs = 200});
+  EXPECT_FALSE(identical(trainer.state().parameter("embedding/feature2"), before));
+  EXPECT_GT(trainer.evaluate(data)["r2"], 0.999);
+
+  save_model(path("model.safetensors"), recipe, trainer.state());
+  const Model model = Model::load(path("model.safetensors"));
+  const Tensor predicted = model.predict_encoded(data["input"]), wanted = trainer.predict(data);
+  for (std::int64_t i = 0; i < wanted.size(); ++i) EXPECT_NEAR(predicted.at(i), wanted.at(i), 1e-4);
+
+  // A level's numbers times their weights; of a level that is not known, nothing.
+  const State& state = trainer.state();
+  const Tensor table = state.parameter("embedding/feature2"), weight = state.parameter("output/weight");
+  double own = 0;
+  for (std::int64_t i = 0; i < 16; ++i) own += table.at(7 * 16 + i) * weight.at(1 + i);
+  const auto value = [&](std::string_view code) {
+    return model.predict_cells(std::vector<std::string_view>{"3", code}).value;
+  };
+  EXPECT_NEAR(value("c07") - value("unheard of"), own / recipe.preprocessing.table()->target().scale, 1e-4);
+}
+
+TEST_F(Embeddings, OfAnotherSizeThanInTheFileAreRefused) {
+  const data::Table known = table();
+  const Recipe recipe = recipe_of_table(known, 50);
+  Trainer trainer(recipe.make_model(registry()), recipe.make_loss(registry()), optim::sgd(), 1);
+  trainer.init(rows_of(recipe, known), 1);
+  Recipe other = recipe_of_table(known, 0);
+  save_model(path("model.safetensors"), other, trainer.state());
+  EXPECT_THROW((void)Model::load(path("model.safetensors")), ModelError);
+}
+
+}  // namespace
+}  // namespace thalweg
