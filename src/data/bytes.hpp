@@ -1,5 +1,5 @@
 #pragma once
-// The bytes of a file, one after the other, decompressed where it is gzip.
+// Reads a file sequentially and decompresses it if it is gzip.
 
 #include <memory>
 
@@ -10,7 +10,7 @@ namespace thalweg::data {
 /// Reads a plain file from its beginning. Throws DataError for gzip that is damaged or cut short.
 class Bytes {
  public:
-  /// `reader` stands in front of messages: "idx". The file must outlive this.
+  /// `reader` is the prefix of error messages: "idx". The file must outlive this object.
   Bytes(const File& file, std::string reader);
   ~Bytes();
 

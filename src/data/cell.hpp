@@ -1,5 +1,5 @@
 #pragma once
-// What a cell of a table says.
+// Interprets one cell of a table: missing, a number, or text.
 
 #include <algorithm>
 #include <array>
@@ -10,14 +10,14 @@
 
 namespace thalweg::data {
 
-/// Whether a cell holds no value: it is blank, or one of NA, ?, NaN, nan, null, NULL. ("None" and "N/A" are names of
-/// categories often enough to be left alone.)
+/// Whether a cell holds no value: it is blank, or one of NA, ?, NaN, nan, null, NULL. ("None" and "N/A" are not
+/// missing: they are often names of categories.)
 [[nodiscard]] inline bool is_missing(std::string_view cell) {
   static constexpr std::array<std::string_view, 7> words = {"", "NA", "?", "NaN", "nan", "null", "NULL"};
   return std::ranges::find(words, trim(cell)) != words.end();
 }
 
-/// The number that a cell is, or nothing: finite, and small enough for f32.
+/// The number in a cell, or nothing if it is not a finite number in the range of f32.
 [[nodiscard]] inline std::optional<double> number_in(std::string_view cell) {
   const auto number = parse_number(trim(cell));
   // false for nan, too

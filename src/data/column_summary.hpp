@@ -1,5 +1,5 @@
 #pragma once
-// What a column of a table holds, counted, and what that makes it: numbers, dates, categories or text.
+// Counts the contents of a table's column and decides from them: numbers, dates, categories or text.
 
 #include <span>
 
@@ -25,7 +25,7 @@ struct Summary {
   [[nodiscard]] std::int64_t distinct() const;
 };
 
-/// Looks at those rows of a column.
+/// Summarises these rows of a column.
 [[nodiscard]] Summary summarise(const Table& table, std::size_t column, std::span<const std::int64_t> rows,
                                 bool count_levels);
 
@@ -36,7 +36,7 @@ struct WantedKind {
   std::optional<DateOrder> order = {};
   bool text = false;
 };
-/// Throws UsageError for a word that is none.
+/// Throws UsageError for an unknown word.
 [[nodiscard]] WantedKind wanted_kind(std::string_view column, const OptionValue& word);
 
 /// What a column is.

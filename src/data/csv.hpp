@@ -1,5 +1,5 @@
 #pragma once
-// Tables in text: a reader that hands out one row at a time, and the writer's quoting.
+// CSV: a reader that returns one row at a time, and quoting for writers.
 
 #include <filesystem>
 #include <memory>

@@ -11,7 +11,7 @@ namespace thalweg::data {
 enum class DateOrder { year_month_day, day_month_year, month_day_year };
 
 /// Days since 1970-01-01, with the time of day as a fraction: 2020-01-31, 2020/1/31, 31.1.2020, 1/31/2020, each with
-/// a time after a blank or T (12:30, 12:30:15.5) and a zone (Z, +02:00), which is taken off. Nothing for what is no
+/// a time after a blank or T (12:30, 12:30:15.5) and a zone (Z, +02:00), converted to UTC. Nothing for what is no
 /// date of the Gregorian calendar.
 [[nodiscard]] std::optional<double> days_in(std::string_view cell, DateOrder order);
 

@@ -1,5 +1,5 @@
 #pragma once
-// Rows picked from a column, into memory that is there already: the batcher's inner loop.
+// Copies chosen rows of a column into existing memory: the inner loop of batching.
 
 #include "thalweg/tensor.hpp"
 

@@ -1,5 +1,5 @@
 #pragma once
-// Texts as bags of words, without a vocabulary: a word's hash says which column counts it.
+// Texts as bags of words without a vocabulary: the hash of a word is its column.
 
 #include <string>
 #include <string_view>

@@ -1,5 +1,5 @@
 #pragma once
-// Lists in messages, of a length that a line holds.
+// Lists of names in messages, shortened to fit a line.
 
 #include <fmt/format.h>
 

@@ -5,7 +5,8 @@
 
 namespace thalweg::data {
 
-/// Half of the memory that this process may use, in bytes: the other half is for the model and everybody else.
+/// Half of the memory that this process may use, in bytes: the other half is left for the model and for other
+/// processes.
 [[nodiscard]] std::int64_t memory_budget();
 
 }  // namespace thalweg::data

@@ -5,18 +5,18 @@
 
 namespace thalweg::data {
 
-/// What columns of the input belong together.
+/// Adjacent columns of the input that belong to one feature.
 struct InputSegment {
   std::int64_t width = 1;
   bool one_hot = false;  ///< one of them is 1 at most, the others 0
 };
 
-/// Encoded rows: of a one-hot segment the place of its 1 alone. A batch gets them as they were, bit for bit.
+/// Encoded rows, of which a one-hot segment is stored as the index of its 1. Unpacking restores every bit.
 class PackedRows {
  public:
   explicit PackedRows(std::vector<InputSegment> segments);
 
-  /// What a row takes.
+  /// Bytes of a stored row.
   [[nodiscard]] std::int64_t row_bytes() const { return static_cast<std::int64_t>(slots_ * sizeof(Slot)); }
   void reserve(std::int64_t rows) { packed_.reserve(static_cast<std::size_t>(rows) * slots_); }
   /// Adds a row of all segments.
@@ -35,7 +35,7 @@ class PackedRows {
   std::vector<Slot> packed_;
 };
 
-/// The column that reads them when a batch asks.
+/// A dataset column that unpacks rows as batches need them.
 [[nodiscard]] RowReader reader_of(PackedRows rows, std::int64_t width);
 
 }  // namespace thalweg::data

@@ -1,5 +1,5 @@
 #pragma once
-// Pictures in files: PNG and JPEG. Folders of them, a class each, and copies with noise.
+// PNG and JPEG files, folders of them with one class each, and noisy copies for denoising.
 
 #include <filesystem>
 
@@ -8,9 +8,9 @@
 namespace thalweg::data {
 
 /// A picture as it is stored: u8 (height, width, channels), one channel where it is grey, else three. Throws DataError
-/// for a file that is no whole PNG or JPEG.
+/// for a file that is not a complete PNG or JPEG.
 [[nodiscard]] Tensor read_picture(const std::filesystem::path& path);
-/// Its shape alone, from the head of the file.
+/// Its shape, read from the file's header.
 [[nodiscard]] Shape picture_shape(const std::filesystem::path& path);
 /// u8 (height, width, 1 or 3) as a PNG.
 [[nodiscard]] std::vector<std::byte> png_of(const Tensor& picture);

@@ -1,5 +1,5 @@
 #pragma once
-// Batches of a dataset that streams, read before they are asked for.
+// Reads the batches of a streaming dataset before they are needed.
 
 #include <condition_variable>
 #include <exception>
@@ -12,8 +12,8 @@
 
 namespace thalweg::data {
 
-/// Reads batches on threads of its own while the ones before them are worked on. They come in the order asked for,
-/// whichever thread reads which, and each is what Dataset::take gives.
+/// Reads batches on threads of its own while earlier batches are processed. They are returned in the order requested,
+/// whichever thread reads which, and each equals what Dataset::take gives.
 class ReadAhead {
  public:
   /// The rows of the next batch; nothing after the last. Called by one thread at a time, in order.

@@ -1,5 +1,5 @@
 #pragma once
-// Rows of few entries that are not 0, stored as those entries alone.
+// Sparse rows: only entries other than 0 are stored.
 
 #include <cstdint>
 #include <span>
@@ -13,7 +13,7 @@ struct SparseRow {
   std::span<const float> values;
 };
 
-/// Rows one behind the other (compressed sparse rows).
+/// Compressed sparse rows.
 class SparseRows {
  public:
   void add(SparseRow row) {

@@ -1,5 +1,5 @@
 #pragma once
-// Rows to train on and rows held out, the same for the same seed on every machine.
+// Splits rows into training and held-out parts, the same for the same seed on every machine.
 
 #include <cstdint>
 #include <span>

@@ -1,5 +1,5 @@
 #pragma once
-// A table of text held in memory, before anybody has decided what its columns mean.
+// A table of text cells in memory, before its columns are interpreted.
 
 #include <filesystem>
 #include <unordered_map>
@@ -9,14 +9,14 @@
 
 namespace thalweg::data {
 
-/// Columns of text cells. The characters stand in one block; each cell costs four bytes more, each row eight.
+/// Columns of text cells. All characters lie in one block; a cell takes four bytes besides, a row eight.
 class Table {
  public:
   Table(std::string file, std::vector<std::string> names, char separator = ',');
 
-  /// Makes room for that many characters, so that there are no more.
+  /// Reserves memory for that many characters.
   void reserve(std::int64_t characters) { text_.reserve(static_cast<std::size_t>(characters)); }
-  /// Makes room for as many rows as that many characters are, if those that are there are like the others.
+  /// Reserves memory for as many rows as that many characters make, judged by the rows read so far.
   void expect(std::int64_t characters);
   /// Adds a row, one cell a column, which began on that line of the file.
   void add_row(std::span<const std::string_view> cells, std::int64_t line);
@@ -24,7 +24,7 @@ class Table {
   /// The file it came from, as messages name it.
   [[nodiscard]] const std::string& file() const { return file_; }
   [[nodiscard]] const std::vector<std::string>& names() const { return names_; }
-  /// What stood between two cells.
+  /// The character between two cells.
   [[nodiscard]] char separator() const { return separator_; }
   [[nodiscard]] std::size_t columns() const { return names_.size(); }
   [[nodiscard]] std::int64_t rows() const { return static_cast<std::int64_t>(row_begins_.size()); }
@@ -33,7 +33,7 @@ class Table {
   [[nodiscard]] std::int64_t line(std::int64_t row) const;
   /// The column of that name, if there is one.
   [[nodiscard]] std::optional<std::size_t> find(std::string_view name) const;
-  /// What the table takes.
+  /// Bytes of memory that the table takes.
   [[nodiscard]] std::int64_t bytes() const;
 
  private:

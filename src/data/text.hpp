@@ -23,7 +23,7 @@ struct TextOptions {
 /// where there is none, DataError where they are empty, MemoryError above `memory_budget()`.
 [[nodiscard]] std::string read_text(const std::filesystem::path& path);
 
-/// A text in two: the last part is `fraction` of it, to the nearest byte where a character begins.
+/// Splits a text in two: the last part is `fraction` of it, to the nearest byte where a character begins.
 [[nodiscard]] std::pair<std::string_view, std::string_view> split_text(std::string_view text, double fraction);
 
 /// The tokenizer that the options ask for, fitted to a text.

@@ -31,8 +31,8 @@ class Tokenizer {
   /// Learned from a text: the most frequent pair becomes a token, again and again, until there are `size` or no pair
   /// occurs twice. Throws UsageError for a size below 256.
   [[nodiscard]] static Tokenizer bpe(std::string_view text, std::int64_t size);
-  /// From stored parts. Throws ModelError for a merge of tokens that are not there yet, and for a token of more than
-  /// 64 bytes, which no text teaches: merges of the token before with itself would double it each time.
+  /// From stored parts. Throws ModelError for a merge of tokens that are not defined yet, and for a token of more than
+  /// 64 bytes, which training never makes: merging a token with itself again and again would double its length.
   [[nodiscard]] static Tokenizer bpe(std::vector<Pair> merges);
 
   [[nodiscard]] Kind kind() const { return kind_; }

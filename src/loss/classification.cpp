@@ -24,7 +24,7 @@ Fields fields(KlOptions& o) { return {{"log_target", &o.log_target, "targets are
 
 namespace {
 
-/// One number for each element of the last axis, as a constant; a single one goes for all.
+/// One number for each element of the last axis, as a constant; a single number is repeated for all.
 Var along_last(std::string_view option, const std::vector<double>& values, Var like) {
   const auto count = static_cast<std::int64_t>(values.size());
   if (count != 1 && (like.rank() == 0 || count != like.dim(-1))) {
@@ -34,7 +34,7 @@ Var along_last(std::string_view option, const std::vector<double>& values, Var l
   return like.graph().constant(Tensor::from(values, {count}).to(like.dtype()));
 }
 
-/// Labels with the ignored ones replaced by 0, and 1 where a label counts.
+/// Labels with ignored ones replaced by 0, and a mask that is 1 where a label counts.
 std::pair<Var, Var> without_ignored(Var labels, const std::vector<std::int64_t>& ignored, DType dtype) {
   const Var numbers = cast(labels, f64);
   Var counts = broadcast_to(labels.graph().number(1, f64), labels.shape());
@@ -77,8 +77,8 @@ SampleLosses with_probabilities(const CrossEntropyOptions& o, Var logits, Var ta
   return cross_entropy_with_probabilities(logits, target);
 }
 
-/// log(p (1 - y) + (1 - p) y) with p = sigmoid(logit): of the probability of what is not right. Where y is 0 or 1 that
-/// is -softplus(-logit) or -softplus(logit), which has a derivative however small the probability is.
+/// log(p (1 - y) + (1 - p) y) with p = sigmoid(logit): the logarithm of the probability of the wrong answer. For y = 0
+/// or 1 it is -softplus(-logit) or -softplus(logit), whose derivative is finite however small the probability is.
 Var log_of_wrong(Var logits, Var y) {
   const Var p = sigmoid(logits), is_hard = equal(y * (1 - y), 0);
   const Var of_hard = -softplus((2 * y - 1) * logits);

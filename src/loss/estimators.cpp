@@ -1,4 +1,4 @@
-// Gradient estimators for what has no derivative: straight-through, Gumbel-softmax, score function.
+// Gradient estimators for functions without a derivative: straight-through, Gumbel-softmax, score function.
 
 #include "thalweg/estimators.hpp"
 

@@ -1,4 +1,4 @@
-// Loss: a sum over samples and the weight that divides it.
+// Loss: a sum over samples, and the total weight that it is divided by.
 
 #include "thalweg/loss.hpp"
 

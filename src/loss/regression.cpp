@@ -1,4 +1,4 @@
-// Losses of numbers.
+// Regression losses.
 
 #include <cmath>
 #include <numbers>

@@ -1,5 +1,5 @@
 #pragma once
-// What the families of losses share.
+// Helpers shared by the families of losses.
 
 #include "options/rows.hpp"
 #include "thalweg/loss.hpp"
@@ -7,8 +7,8 @@
 
 namespace thalweg::loss {
 
-/// The target in the shape and dtype of the prediction: (batch, 1) and (batch) are the same thing, anything else must
-/// agree.
+/// The target in the shape and dtype of the prediction: (batch, 1) and (batch) are interchangeable, any other shapes
+/// must be equal.
 [[nodiscard]] Var as_target(std::string_view name, Var prediction, Var target);
 
 /// A row whose options and their documentation come from the struct.

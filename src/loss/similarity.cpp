@@ -1,4 +1,4 @@
-// Losses of how alike things are, and which of them is better.
+// Similarity and ranking losses.
 
 #include "loss/row.hpp"
 

@@ -1,4 +1,4 @@
-// Fits of formulas: the residuals of an equation over the rows of a table.
+// Curve fitting: the residuals of an equation over the rows of a table.
 
 #include "thalweg/fit.hpp"
 

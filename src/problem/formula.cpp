@@ -1,4 +1,4 @@
-// Formulas in text, parsed into functions of Vars.
+// Parses formulas in text into functions of Vars.
 
 #include "thalweg/formula.hpp"
 
@@ -39,7 +39,7 @@ std::vector<std::string> function_names() {
   return names;
 }
 
-/// Letters, then the number at the end by its value.
+/// Orders names by their letters, then by the value of the number at their end.
 bool natural_less(const std::string& a, const std::string& b) {
   const auto split = [](std::string_view name) {
     std::size_t letters = name.size();
@@ -267,7 +267,7 @@ Formula::Formula(std::string_view text) : text_(text) { FormulaParser(*this).par
 
 namespace {
 
-/// An op of arguments; of numbers alone it is computed here.
+/// Applies an op to its arguments; of plain numbers the value is computed here.
 Arg applied(const std::string& name, const std::vector<Arg>& arguments) {
   const Op& op = op_named(name);
   if (std::ranges::all_of(arguments, &Arg::is_number)) {

@@ -1,4 +1,5 @@
-// Problems with many minima, and shapes that show one thing: saddles, a plateau, minima that differ in width.
+// Test functions with many minima, and shapes that isolate one difficulty: saddles, a plateau, minima of different
+// widths.
 
 #include <cmath>
 #include <numbers>

@@ -1,4 +1,4 @@
-// Problems with one lowest point, or a few equal ones: bowls and valleys.
+// Smooth test functions with one minimum, or a few equal ones: bowls and valleys.
 
 #include <cmath>
 
@@ -9,7 +9,7 @@ namespace thalweg::problem {
 
 namespace {
 
-/// Not the same in each coordinate: methods that see signs alone would walk along the diagonal.
+/// Different in each coordinate: from equal ones, methods that use only signs would move along the diagonal.
 std::vector<double> alternating(std::int64_t n, double even, double odd) {
   std::vector<double> values = repeated(n, even);
   for (std::size_t i = 1; i < values.size(); i += 2) values[i] = odd;
