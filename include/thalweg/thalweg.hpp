@@ -5,6 +5,7 @@
 #include "thalweg/augment.hpp"
 #include "thalweg/batch.hpp"
 #include "thalweg/command.hpp"
+#include "thalweg/curved_optimizers.hpp"
 #include "thalweg/data.hpp"
 #include "thalweg/derivatives.hpp"
 #include "thalweg/distance.hpp"

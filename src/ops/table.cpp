@@ -10,9 +10,9 @@ namespace thalweg {
 const std::vector<const Op*>& all_ops() {
   static const std::vector<const Op*> rows = [] {
     std::vector<const Op*> all;
-    for (const auto family :
-         {leaf_ops(), elementwise_ops(), shape_ops(), reduce_ops(), row_ops(), product_ops(), convolution_ops(),
-          pooling_ops(), augment_ops(), standardise_ops(), attention_ops(), recurrent_ops(), random_ops()}) {
+    for (const auto family : {leaf_ops(), elementwise_ops(), shape_ops(), reduce_ops(), row_ops(), product_ops(),
+                              convolution_ops(), pooling_ops(), augment_ops(), standardise_ops(), attention_ops(),
+                              recurrent_ops(), random_ops(), symmetric_ops()}) {
       for (const Op& op : family) all.push_back(&op);
     }
     return all;

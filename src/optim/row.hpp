@@ -2,7 +2,7 @@
 // Rows of the table of optimizers, each made from its options struct.
 
 #include "options/rows.hpp"
-#include "thalweg/optimizers.hpp"
+#include "thalweg/curved_optimizers.hpp"
 
 namespace thalweg::optim {
 

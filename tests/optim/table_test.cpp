@@ -49,6 +49,8 @@ const std::vector<Budget> budgets = {
     {"schedule_free_sgd", 0.3, 1e-3, 1e-1},
     {"schedule_free_adamw", 0.05, 0.05, 1e-2},
     {"muon", 0.05, 0.05},
+    {"shampoo", 0.05, 0.1, 1e-2},
+    {"soap", 0.05, 0.05},
     {"lookahead", 0.05, 0.05},
 };
 

@@ -1,0 +1,298 @@
+#include "kernels/symmetric.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+#include <limits>
+
+#include "kernels/for_float.hpp"
+
+namespace thalweg {
+
+namespace {
+
+using Int = std::int64_t;
+
+/// sum_i a_i b_i by eight sums that take turns: an order that a vector loop keeps.
+double dot(Int n, const double* a, const double* b) {
+  constexpr Int lanes = 8;
+  double sums[lanes] = {};
+  Int i = 0;
+  for (; i + lanes <= n; i += lanes) {
+    for (Int lane = 0; lane < lanes; ++lane) sums[lane] += a[i + lane] * b[i + lane];
+  }
+  for (; i < n; ++i) sums[i % lanes] += a[i] * b[i];
+  return ((sums[0] + sums[1]) + (sums[2] + sums[3])) + ((sums[4] + sums[5]) + (sums[6] + sums[7]));
+}
+
+/// y += factor x
+void add(Int n, double factor, const double* x, double* y) {
+  for (Int i = 0; i < n; ++i) y[i] += factor * x[i];
+}
+
+/// A symmetric matrix on its way to its eigenvectors. Columns lie side by side in memory, so that each loop runs along
+/// one.
+class Decomposition {
+ public:
+  Decomposition(Int n, double* columns, double* diagonal, double* beside)
+      : n_(n), v_(columns), d_(diagonal), e_(beside) {}
+
+  void run() {
+    for (Int j = 0; j < n_; ++j) d_[j] = column(j)[n_ - 1];
+    for (Int i = n_ - 1; i > 0; --i) reflect(i);
+    accumulate();
+    for (Int i = 1; i < n_; ++i) e_[i - 1] = e_[i];
+    e_[n_ - 1] = 0;
+    find_values();
+  }
+
+ private:
+  [[nodiscard]] double* column(Int j) const { return v_ + j * n_; }
+
+  /// Row i, whose elements left of the diagonal are in d, is brought to one element beside the diagonal by a
+  /// reflection, which is kept in column i.
+  void reflect(Int i) {
+    double scale = 0;
+    for (Int k = 0; k < i; ++k) scale = std::max(scale, std::abs(d_[k]));
+    if (scale == 0) {
+      e_[i] = 0;
+      for (Int j = 0; j < i; ++j) {
+        d_[j] = column(j)[i - 1];
+        column(j)[i] = column(i)[j] = 0;
+      }
+      d_[i] = 0;
+      return;
+    }
+    for (Int k = 0; k < i; ++k) d_[k] /= scale;
+    double h = dot(i, d_, d_);
+    const double f = d_[i - 1], g = f > 0 ? -std::sqrt(h) : std::sqrt(h);
+    e_[i] = scale * g;
+    h -= f * g;
+    d_[i - 1] = f - g;
+    multiply_lower(i);
+    double along = 0;
+    for (Int j = 0; j < i; ++j) e_[j] /= h;
+    along = dot(i, e_, d_) / (h + h);
+    add(i, -along, d_, e_);
+    for (Int j = 0; j < i; ++j) {
+      double* below = column(j) + j;
+      add(i - j, -d_[j], e_ + j, below);
+      add(i - j, -e_[j], d_ + j, below);
+    }
+    for (Int j = 0; j < i; ++j) {
+      d_[j] = column(j)[i - 1];
+      column(j)[i] = 0;
+    }
+    d_[i] = h;
+  }
+
+  /// e = A d for the leading i rows, of which the lower half is kept up; d goes to column i.
+  void multiply_lower(Int i) {
+    std::fill_n(e_, i, 0.0);
+    for (Int j = 0; j < i; ++j) {
+      const double* below = column(j) + j + 1;
+      const Int rest = i - 1 - j;
+      column(i)[j] = d_[j];
+      e_[j] += column(j)[j] * d_[j] + dot(rest, below, d_ + j + 1);
+      add(rest, d_[j], below, e_ + j + 1);
+    }
+  }
+
+  /// The product of the reflections, column by column.
+  void accumulate() {
+    for (Int i = 0; i + 1 < n_; ++i) {
+      double* next = column(i + 1);
+      const double h = d_[i + 1];
+      column(i)[n_ - 1] = column(i)[i];
+      column(i)[i] = 1;
+      if (h != 0) {
+        for (Int k = 0; k <= i; ++k) d_[k] = next[k] / h;
+        for (Int j = 0; j <= i; ++j) add(i + 1, -dot(i + 1, next, column(j)), d_, column(j));
+      }
+      std::fill_n(next, i + 1, 0.0);
+    }
+    for (Int j = 0; j < n_; ++j) {
+      d_[j] = column(j)[n_ - 1];
+      column(j)[n_ - 1] = 0;
+    }
+    column(n_ - 1)[n_ - 1] = 1;
+    e_[0] = 0;
+  }
+
+  void find_values() {
+    constexpr double epsilon = std::numeric_limits<double>::epsilon();
+    double shift = 0, largest = 0;
+    for (Int l = 0; l < n_; ++l) {
+      largest = std::max(largest, std::abs(d_[l]) + std::abs(e_[l]));
+      Int m = l;
+      while (m + 1 < n_ && std::abs(e_[m]) > epsilon * largest) ++m;
+      if (m > l) {
+        do {
+          shift += shift_from(l);
+          sweep(l, m);
+        } while (std::abs(e_[l]) > epsilon * largest);
+      }
+      d_[l] += shift;
+      e_[l] = 0;
+    }
+  }
+
+  /// Subtracts a shift that is close to an eigenvalue from the diagonal from l on, and returns it.
+  double shift_from(Int l) {
+    const double before = d_[l], p = (d_[l + 1] - before) / (2 * e_[l]);
+    const double r = p < 0 ? -std::hypot(p, 1) : std::hypot(p, 1);
+    d_[l] = e_[l] / (p + r);
+    d_[l + 1] = e_[l] * (p + r);
+    const double shift = before - d_[l];
+    for (Int i = l + 2; i < n_; ++i) d_[i] -= shift;
+    return shift;
+  }
+
+  /// Rotations of neighbours from m down to l.
+  void sweep(Int l, Int m) {
+    const double second = d_[l + 1], beside_second = e_[l + 1];
+    double p = d_[m], c = 1, c2 = 1, c3 = 1, s = 0, s2 = 0;
+    for (Int i = m - 1; i >= l; --i) {
+      c3 = c2, c2 = c, s2 = s;
+      const double g = c * e_[i], h = c * p, r = std::hypot(p, e_[i]);
+      e_[i + 1] = s * r;
+      s = e_[i] / r;
+      c = p / r;
+      p = c * d_[i] - s * g;
+      d_[i + 1] = h + s * (c * g + s * d_[i]);
+      rotate(column(i), column(i + 1), c, s);
+    }
+    p = -s * s2 * c3 * beside_second * e_[l] / second;
+    e_[l] = s * p;
+    d_[l] = c * p;
+  }
+
+  void rotate(double* a, double* b, double c, double s) const {
+    for (Int k = 0; k < n_; ++k) {
+      const double x = a[k], y = b[k];
+      a[k] = c * x - s * y;
+      b[k] = s * x + c * y;
+    }
+  }
+
+  Int n_;
+  double *v_, *d_, *e_;
+};
+
+template <class T>
+bool read(Int count, const T* from, double* to) {
+  double sum = 0;
+  for (Int i = 0; i < count; ++i) {
+    to[i] = static_cast<double>(from[i]);
+    sum += to[i] - to[i];  // not 0 where one is not finite
+  }
+  return sum == 0;
+}
+
+/// to = from^T, n x n.
+void transpose(Int n, const double* from, double* to) {
+  for (Int i = 0; i < n; ++i) {
+    for (Int j = 0; j < n; ++j) to[j * n + i] = from[i * n + j];
+  }
+}
+
+/// A kernel that computes where it is due. `compute` is given n, the matrix and the value before, the result's place,
+/// all n x n, and `vectors` vectors of n numbers.
+template <class Compute>
+Kernel make(const KernelSite& site, Int matrices, Int vectors, Compute compute) {
+  const Int n = site.output.shape[0], size = n * n;
+  return for_float(site.output.dtype, [&]<class T>(T) -> Kernel {
+    const auto run = [=](const KernelCall& call) {
+      const T* before = call.in<T>(1);
+      T* out = call.out<T>();
+      auto* room = reinterpret_cast<double*>(call.scratch);
+      if (*call.in<double>(2) == 0 || !read(size, call.in<T>(0), room)) {
+        if (out != before) std::memmove(out, before, bytes_of<T>(size));
+        return;
+      }
+      (void)read(size, before, room + size);
+      const double* result = compute(n, room, room + matrices * size);
+      for (Int i = 0; i < size; ++i) out[i] = static_cast<T>(result[i]);
+    };
+    return {run, bytes_of<double>(matrices * size + vectors * n)};
+  });
+}
+
+/// Takes from column j what lies along those before it, and gives it length 1. Returns its length before that.
+double normalise(Int n, double* columns, Int j) {
+  double* c = columns + j * n;
+  for (int round = 0; round < 2; ++round) {  // the second removes what rounding left of the first
+    for (Int k = 0; k < j; ++k) add(n, -dot(n, columns + k * n, c), columns + k * n, c);
+  }
+  const double length = std::sqrt(dot(n, c, c));
+  for (Int i = 0; i < n; ++i) c[i] /= length;
+  return length;
+}
+
+/// Gram and Schmidt, twice over. A column that is a sum of those before it gives its place to one of `others`, which
+/// are orthogonal, and of which at least one is not.
+void orthonormalise(Int n, double* columns, const double* others) {
+  double largest = 0;
+  for (Int j = 0; j < n; ++j) largest = std::max(largest, dot(n, columns + j * n, columns + j * n));
+  const double least = static_cast<double>(n) * std::numeric_limits<double>::epsilon() * std::sqrt(largest);
+  for (Int j = 0; j < n; ++j) {
+    if (normalise(n, columns, j) > least) continue;
+    const double enough = 0.1 / std::sqrt(static_cast<double>(n));
+    for (Int tried = 0; tried < n; ++tried) {
+      std::copy_n(others + (j + tried) % n * n, n, columns + j * n);
+      if (normalise(n, columns, j) > enough) break;
+    }
+  }
+}
+
+}  // namespace
+
+void decompose_symmetric(Int n, double* rows, double* values, double* work) {
+  if (n > 0) Decomposition(n, rows, values, work).run();
+}
+
+Kernel make_inverse_root(const KernelSite& site) {
+  const double exponent = -1.0 / static_cast<double>(site.ints[0]), ridge = site.number;
+  return make(site, 2, 2, [=](Int n, double* room, double* vectors) {
+    double *rows = room, *result = room + n * n, *values = vectors;
+    decompose_symmetric(n, rows, values, vectors + n);
+    std::fill_n(result, n * n, 0.0);
+    for (Int k = 0; k < n; ++k) {
+      const double power = std::pow(std::max(values[k], 0.0) + ridge, exponent);
+      const double* v = rows + k * n;
+      for (Int i = 0; i < n; ++i) add(n, power * v[i], v, result + i * n);
+    }
+    return result;
+  });
+}
+
+Kernel make_eigenvectors(const KernelSite& site) {
+  return make(site, 2, 2, [](Int n, double* room, double* vectors) {
+    double *rows = room, *result = room + n * n, *values = vectors;
+    decompose_symmetric(n, rows, values, vectors + n);
+    for (Int k = 0; k < n; ++k) {  // the largest first: each is swapped to its place
+      const Int largest = std::max_element(values + k, values + n) - values;
+      std::swap(values[k], values[largest]);
+      if (largest != k) std::swap_ranges(rows + k * n, rows + (k + 1) * n, rows + largest * n);
+    }
+    transpose(n, rows, result);
+    return result;
+  });
+}
+
+Kernel make_orthogonal_iteration(const KernelSite& site) {
+  return make(site, 4, 0, [](Int n, double* room, double*) {
+    double *s = room, *q = room + n * n, *columns = q + n * n, *result = columns + n * n;
+    std::fill_n(result, n * n, 0.0);
+    for (Int i = 0; i < n; ++i) {  // S Q
+      for (Int k = 0; k < n; ++k) add(n, s[i * n + k], q + k * n, result + i * n);
+    }
+    transpose(n, result, columns);
+    transpose(n, q, s);  // columns side by side, as they are kept where S has nothing to say
+    orthonormalise(n, columns, s);
+    transpose(n, columns, result);
+    return result;
+  });
+}
+
+}  // namespace thalweg
