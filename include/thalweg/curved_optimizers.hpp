@@ -29,4 +29,46 @@ struct SoapOptions {
 /// moves nothing. Vectors are stepped as by Adam. Decoupled decay. (Vyas et al. 2024)
 Optimizer soap(SoapOptions options = {});
 
+struct SophiaOptions {
+  double lr = 1e-4, beta1 = 0.96, beta2 = 0.99, gamma = 0.05, eps = 1e-12, weight_decay = 0.1, clip_norm = 0,
+         clip_value = 0, clip_ratio = 0, noise = 0;
+  std::string diagonal = "gauss_newton";  ///< or "hessian"
+  std::int64_t every = 10;
+  bool maximize = false;
+  Schedule schedule = {};
+};
+/// x -= lr clip(m / max(gamma h, eps), 1), h the running mean of estimates of the curvature's diagonal, one every few
+/// steps. Decoupled decay. (Liu et al. 2023)
+Optimizer sophia(SophiaOptions options = {});
+
+struct AdahessianOptions {
+  double lr = 0.15, beta1 = 0.9, beta2 = 0.999, eps = 1e-4, power = 1, weight_decay = 0, clip_norm = 0, clip_value = 0,
+         clip_ratio = 0, noise = 0;
+  std::int64_t every = 1;
+  bool maximize = false;
+  Schedule schedule = {};
+};
+/// Adam with z (H z) in place of the gradient in its second moment, z random signs. Decoupled decay. (Yao et al. 2021)
+Optimizer adahessian(AdahessianOptions options = {});
+
+struct SamOptions {
+  OptionMap optimizer = {{"kind", {std::string("sgd")}}, {"lr", {0.1}}, {"momentum", {0.9}}};
+  double radius = 0.05;
+  bool adaptive = false;
+  double floor = 0.01;
+};
+/// The step of any method with the gradient at x + e, |e| = radius: two gradients of the same batch. (Foret et al.
+/// 2021; adaptive: Kwon et al. 2021)
+Optimizer sam(SamOptions options = {});
+Optimizer sam(Optimizer base, double radius = 0.05, bool adaptive = false, double floor = 0.01);
+
+struct SvrgOptions {
+  OptionMap optimizer = {{"kind", {std::string("sgd")}}, {"lr", {0.1}}};
+  std::int64_t every = 0;  ///< steps; 0: an epoch
+};
+/// The step of any method with g(x) - g(a) + mean g(a), which is exact where x = a: linear convergence on strongly
+/// convex finite sums. For Trainer::fit. (Johnson and Zhang 2013)
+Optimizer svrg(SvrgOptions options = {});
+Optimizer svrg(Optimizer base, std::int64_t every = 0);
+
 }  // namespace thalweg::optim

@@ -8,6 +8,7 @@
 #include "cli/target.hpp"
 #include "core/error.hpp"
 #include "core/numbers.hpp"
+#include "optim/asks.hpp"
 #include "options/text.hpp"
 #include "options/toml.hpp"
 
@@ -50,10 +51,10 @@ Optimizer make_method(const Registry& registry, const std::string& optimizer, co
   if (lr && takes_lr) options["lr"] = {*lr};
   Optimizer method = row.make(options);
   OptionMap schedule = settings.schedule;
-  if (method.method && !schedule.empty()) {
+  if (owns_steps(method) && !schedule.empty()) {
     fail<UsageError>("[{}] it finds the length of each step itself. Hint: leave out the schedule.", optimizer);
   }
-  if (lr && !method.method) method.lr = *lr;  // of what wraps another method, too
+  if (lr && !owns_steps(method)) method.lr = *lr;  // of what wraps another method, too
   if (const auto kind = schedule.extract("kind")) {
     const auto* name = kind.mapped().get_if<std::string>();
     if (!name)

@@ -33,6 +33,7 @@ Engine::Engine(std::vector<EngineObjective> objectives, std::shared_ptr<Crew> cr
     Updater updater(o.name, std::move(o.optimizer), o.options.averages);
     objectives_.push_back({std::move(o.name), std::move(o.options), std::move(updater), Evaluator(o.function)});
   }
+  check_asks();
 }
 
 namespace {
@@ -54,6 +55,7 @@ State Engine::init(const Dataset& data, std::uint64_t seed, DType dtype) {
 }
 
 StepReport Engine::step(State& state, const RowSelection& batch, const Progress& progress, std::int64_t shard_size) {
+  expect_rows();
   const bool is_given = progress.step != 0 || progress.total != 1;  // a loop of the user's own has no horizon
   StepReport report = turn(state, batch, {{&progress, is_given ? 1U : 0U}, shard_size, {}});
   ++state.step;
@@ -108,6 +110,7 @@ void Engine::prepare(State& state) {
     }
     const bool same = before && same_places(*before, *state.layout);
     step_ = step_layout(*state.layout, std::move(parts));
+    guide_.reset();
     for (std::size_t i = 0; i < size(); ++i) {
       objectives_[i].norm.emplace(optimizer(i), step_.objectives[i].layout);
       objectives_[i].layer_norms.reset();
@@ -129,11 +132,12 @@ std::vector<std::optional<double>> Engine::row_weights(const State& state, const
   return weights;
 }
 
-Engine::Sums Engine::sum_over_shards(const State& state, const RowSelection& batch, const BatchPrograms& programs) {
+Engine::Sums Engine::sum_over_shards(const State& state, const RowSelection& batch, const BatchPrograms& programs,
+                                     bool apart) {
   const DType dtype = state.layout->dtype;
   Workers& workers = crew_->workers;
   BlockPool& pool = crew_->pool;
-  if (programs.shards == 1 && OneShard::is_for(*programs.whole, step_, dtype)) {
+  if (!apart && programs.shards == 1 && OneShard::is_for(*programs.whole, step_, dtype)) {
     one_shard_.run(*programs.whole, step_, state, batch, workers);
     return {one_shard_.gradient(), one_shard_.sums()};
   }
@@ -238,7 +242,7 @@ StepReport Engine::turn(State& state, const RowSelection& batch, const Turn& tur
   if (rows == 0) fail<UsageError>("[train] a batch of no rows");
   if (objectives_.front().declared.empty()) (void)trace(batch.data, Mode::train, state.layout->dtype);
   prepare(state);
-  const BatchPrograms& programs = programs_.for_batch(state, step_, batch, turn.shard_size);
+  const BatchPrograms programs = programs_.for_batch(state, step_, batch, turn.shard_size);
   Sums sums = sum_over_shards(state, batch, programs);
   StepReport report{.step = state.step + 1, .samples = rows};
   bool moves = false;
@@ -255,8 +259,12 @@ StepReport Engine::turn(State& state, const RowSelection& batch, const Turn& tur
     if (sums.weight(i) == 0) {
       updater.skip(state);
     } else {
-      update(i, state, sums, divisors_[i], did_[i].gradient_norm, did_[i].lr, progress);
-      moves = moves || (std::isfinite(did_[i].loss) && std::isfinite(did_[i].gradient_norm));
+      const bool finite = std::isfinite(did_[i].loss) && std::isfinite(did_[i].gradient_norm);
+      std::optional<Sums> other = finite ? asked_for(state, batch, programs, sums, progress) : std::nullopt;
+      update(i, state, other ? *other : sums, divisors_[i], other ? asked_norm_ : did_[i].gradient_norm, did_[i].lr,
+             progress);
+      if (other) give_back(std::move(*other));
+      moves = moves || finite;
     }
     updater.count_step(state);
     if (i == 0) report.total_steps = progress.total;

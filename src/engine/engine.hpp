@@ -5,6 +5,7 @@
 #include <optional>
 
 #include "engine/evaluate.hpp"
+#include "engine/guide.hpp"
 #include "engine/norms.hpp"
 #include "engine/one_shard.hpp"
 #include "engine/programs.hpp"
@@ -103,7 +104,9 @@ class Engine {
     [[nodiscard]] double loss(std::size_t objective) const { return numbers[2 * objective]; }
     [[nodiscard]] double weight(std::size_t objective) const { return numbers[2 * objective + 1]; }
   };
-  Sums sum_over_shards(const State& state, const RowSelection& batch, const BatchPrograms& programs);
+  /// `apart`: in memory of their own, where those of another point are still wanted.
+  Sums sum_over_shards(const State& state, const RowSelection& batch, const BatchPrograms& programs,
+                       bool apart = false);
   void give_back(Sums sums);
   /// Plans the updates for the state's layout, and gives it slots.
   void prepare(State& state);
@@ -113,6 +116,17 @@ class Engine {
   /// The loss and the gradient's norm of an objective; throws NumericError where one is not finite.
   void look_at(std::size_t objective, const State& state, const RowSelection& batch, const BatchPrograms& programs,
                const Sums& sums, StepReport& report);
+  // Of an optimizer that asks for more than the gradient of its batch: guide.cpp.
+  void check_asks() const;
+  /// Throws UsageError for an optimizer that asks for rows besides those of a batch.
+  void expect_rows() const;
+  /// What it asks for; the sums with the gradient that it is given in place of the batch's, if that is another.
+  std::optional<Sums> asked_for(State& state, const RowSelection& batch, const BatchPrograms& programs,
+                                const Sums& sums, const Progress& progress);
+  Sums sums_uphill(State& state, const RowSelection& batch, const BatchPrograms& programs, const Sums& sums);
+  Sums sums_by_anchor(State& state, const RowSelection& batch, const BatchPrograms& programs, const Sums& sums,
+                      bool moves);
+  void estimate_diagonal(State& state, const RowSelection& batch, const BatchPrograms& programs, std::int64_t step);
   void move_statistics(State& state, const RowSelection& batch, const BatchPrograms& programs, const Sums& sums);
 
   std::vector<EvaluationFunction> functions_;
@@ -125,6 +139,8 @@ class Engine {
   bool watches_layers_ = false;
   std::vector<Did> did_;
   std::vector<double> divisors_;  // of each gradient, in the step under way
+  std::optional<Guide> guide_;    // for the layout
+  double asked_norm_ = 0;         // of the gradient in place of the batch's
 };
 
 /// The places of a state for engines that train one; nothing is allocated for it. Throws as initial_state does.

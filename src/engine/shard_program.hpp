@@ -52,6 +52,8 @@ class ShardProgram {
   [[nodiscard]] const Program& program() const { return *program_; }
   /// Whether the rows may be a shard of more: each sample counts for itself.
   [[nodiscard]] bool is_separable() const { return separable_; }
+  /// Whether it draws random numbers.
+  [[nodiscard]] bool is_random() const { return random_; }
   [[nodiscard]] const std::vector<Movement>& movements() const { return movements_; }
   /// Whether it hands in something for this statistic.
   [[nodiscard]] bool observes(const Movement& m) const {

@@ -87,6 +87,18 @@ std::int64_t Updater::steps(const State& state) const {
   return counts() ? static_cast<std::int64_t>(state.slots[own_.begin].second.at(0)) : state.step;
 }
 
+std::int64_t Updater::rule_step(const State& state) const {
+  const double left_out = update_->skips ? state.slots[own_.program].second.at(0) : 0;
+  return steps(state) - skipped(state) + 1 - static_cast<std::int64_t>(left_out);
+}
+
+std::byte* Updater::slot(State& state, std::string_view ending) const {
+  for (std::size_t i = 0; i < update_->slots.size(); ++i) {
+    if (update_->slots[i].name.ends_with(ending)) return state.slots[own_.program + i].second.mutable_raw();
+  }
+  defect("no slot's name ends with '{}'", ending);
+}
+
 void Updater::count_step(State& state) const {
   if (!counts()) return;
   Tensor& count = state.slots[own_.begin].second;

@@ -23,6 +23,10 @@ class Updater {
   /// Steps of this objective so far, and those of them that were left out without the rules' doing.
   [[nodiscard]] std::int64_t steps(const State& state) const;
   [[nodiscard]] std::int64_t skipped(const State& state) const;
+  /// The number that the rules see in the step to come, from 1.
+  [[nodiscard]] std::int64_t rule_step(const State& state) const;
+  /// The slot of the program whose name ends so.
+  [[nodiscard]] std::byte* slot(State& state, std::string_view ending) const;
   /// Counts a step; the state's own count is the caller's.
   void count_step(State& state) const;
   /// Counts a step that is left out. The rules' step counts do not have it.

@@ -2,6 +2,7 @@
 
 #include <cmath>
 
+#include "core/error.hpp"
 #include "core/norm.hpp"
 #include "graph/tracing.hpp"
 #include "thalweg/ops.hpp"
@@ -38,6 +39,13 @@ double Descent::step(Tensor& x, Tensor& gradient, double norm, const Progress& p
   for (auto& [name, slot] : slots_) bases_.push_back(slot.mutable_raw());
   update_.program->run(bases_, arena_.data(), alone_);
   return lr;
+}
+
+Tensor& Descent::slot(std::string_view ending) {
+  for (auto& [name, values] : slots_) {
+    if (name.ends_with(ending)) return values;
+  }
+  defect("no slot's name ends with '{}'", ending);
 }
 
 Slope::Slope(const Function& f, const Tensor& like)

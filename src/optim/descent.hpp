@@ -18,6 +18,8 @@ class Descent {
   double step(Tensor& x, Tensor& gradient, double norm, const Progress& progress);
 
   [[nodiscard]] const std::vector<std::pair<std::string, Tensor>>& slots() const { return slots_; }
+  /// The slot whose name ends so.
+  [[nodiscard]] Tensor& slot(std::string_view ending);
   /// The named numbers of the last step, in the order of the update's scalars.
   [[nodiscard]] const std::vector<double>& scalars() const { return scalars_; }
 

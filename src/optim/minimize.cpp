@@ -6,6 +6,7 @@
 #include <cmath>
 
 #include "core/error.hpp"
+#include "optim/asks.hpp"
 #include "optim/oracles.hpp"
 
 namespace thalweg {
@@ -58,11 +59,15 @@ class Stepper {
 class ChainStepper : public Stepper {
  public:
   ChainStepper(const Optimizer& optimizer, const Tensor& x, Oracle& oracle, const MinimizeOptions& options)
-      : descent_(optimizer, x, options.seed), oracle_(oracle), options_(options) {
+      : asks_(asks_of(optimizer)), descent_(optimizer, x, options.seed), oracle_(oracle), options_(options) {
     size = optimizer.lr;
+    if (asks_.radius > 0) uphill_ = Tensor(x.shape(), x.dtype());
+    if (asks_.diagonal) signs_ = Tensor(x.shape(), x.dtype());
   }
   MethodStep step(MethodPoint& at, std::int64_t number) override {
     const Progress progress{number, options_.max_steps, options_.max_steps, 1};
+    if (asks_.diagonal && is_due(number + 1, asks_.diagonal_every)) estimate_diagonal(at, number + 1);
+    if (asks_.radius > 0) take_uphill(at);
     const double lr = descent_.step(at.x, at.gradient, norm_of(at.gradient), progress);
     keep_inside(at.x, options_);
     at.value = oracle_.gradient(at.x, at.gradient);
@@ -70,6 +75,29 @@ class ChainStepper : public Stepper {
   }
 
  private:
+  /// The gradient a little uphill, in place of the one at x.
+  void take_uphill(MethodPoint& at) {
+    const double length = std::sqrt(climb_squares(asks_, at.x, at.gradient));
+    copy(at.x, uphill_);
+    climb(asks_, uphill_, asks_.radius / (length + 1e-12), at.gradient);
+    (void)oracle_.gradient(uphill_, at.gradient);
+  }
+
+  void estimate_diagonal(const MethodPoint& at, std::int64_t step) {
+    Tensor& product = descent_.slot(".diagonal");
+    draw_signs(options_.seed, step, 0, signs_);
+    Tensor shaped = product.reshape(at.x.shape());
+    if (*asks_.diagonal == Need::gauss_newton) {
+      oracle_.gauss_newton(at.x, signs_, shaped);
+    } else {
+      oracle_.curvature(at.x, signs_, shaped);
+    }
+    multiply(shaped, signs_);
+    copy(shaped, product);
+  }
+
+  Asks asks_;
+  Tensor uphill_, signs_;
   Descent descent_;
   Oracle& oracle_;
   const MinimizeOptions& options_;
@@ -88,12 +116,15 @@ class MethodStepper : public Stepper {
   Oracle& oracle_;
 };
 
-void check_method(const Optimizer& optimizer, const Oracle& oracle) {
-  for (const Need need : optimizer.method->needs()) {
+void check_needs(const Optimizer& optimizer, const std::vector<Need>& needs, const Oracle& oracle) {
+  for (const Need need : needs) {
     if (oracle.offers(need)) continue;
     fail<UsageError>("[{}] it needs {}, and {} has none. Hint: lbfgs needs no more than value and gradient.",
                      optimizer.name, name(need), oracle.kind());
   }
+}
+
+void check_method(const Optimizer& optimizer, const Oracle& oracle) {
   if ((oracle.lower() || oracle.upper()) && !optimizer.method->keeps_bounds()) {
     fail<UsageError>("[{}] its steps keep no bounds. Hint: lbfgs keeps them, and so do methods with a rate.",
                      optimizer.name);
@@ -102,7 +133,11 @@ void check_method(const Optimizer& optimizer, const Oracle& oracle) {
 
 std::unique_ptr<Stepper> stepper_of(const Optimizer& optimizer, const Tensor& x, Oracle& oracle,
                                     const MinimizeOptions& options) {
-  if (!optimizer.method) return std::make_unique<ChainStepper>(optimizer, x, oracle, options);
+  if (asks_of(optimizer).anchored)
+    fail<UsageError>("[{}] it needs a mean over rows of data, and {} is none. Hint: thalweg train.", optimizer.name,
+                     oracle.kind());
+  if (optimizer.method) check_needs(optimizer, optimizer.method->needs(), oracle);
+  if (!owns_steps(optimizer)) return std::make_unique<ChainStepper>(optimizer, x, oracle, options);
   check_method(optimizer, oracle);
   return std::make_unique<MethodStepper>(*optimizer.method, x, oracle);
 }
@@ -128,7 +163,7 @@ MinimizeResult minimize_oracle(Oracle& oracle, const Tensor& x0, const Optimizer
   check_bounds(x0, options);
   MinimizeResult result;
   MethodPoint at;
-  at.x = optimizer.method ? x0.reshape({x0.size()}) : x0;
+  at.x = owns_steps(optimizer) ? x0.reshape({x0.size()}) : x0;
   at.gradient = Tensor(at.x.shape(), x0.dtype());
   keep_inside(at.x, options);
   const auto stepper = stepper_of(optimizer, at.x, oracle, options);

@@ -6,6 +6,7 @@
 #include "core/random.hpp"
 #include "graph/tracing.hpp"
 #include "ops/random.hpp"
+#include "optim/asks.hpp"
 #include "optim/segments.hpp"
 
 namespace thalweg {
@@ -396,7 +397,7 @@ UpdateTrace traced(const Optimizer& optimizer, const Layout& layout, std::span<c
 
 UpdateProgram make_update(const Optimizer& optimizer, const Layout& layout, Passes passes,
                           std::span<const MovingAverage> averages) {
-  if (optimizer.method) {
+  if (owns_steps(optimizer)) {
     fail<UsageError>("[{}] it asks for values at points of its own choice, and here one gradient is handed to it",
                      optimizer.name);
   }

@@ -7,6 +7,7 @@
 
 #include "core/error.hpp"
 #include "core/index.hpp"
+#include "optim/asks.hpp"
 
 namespace thalweg {
 
@@ -126,6 +127,7 @@ bool mixes(Probe& probe, double rate) {
 
 RestingRow resting_row(const Optimizer& optimizer) {
   if (!optimizer.groups.empty()) refuse(optimizer, "it has groups of parameters");
+  if (asks_of(optimizer).any()) refuse(optimizer, "it asks for more than one gradient a step");
   Probe probe(optimizer);
   const UpdateProgram& update = probe.update();
   if (update.skips) refuse(optimizer, "it may leave a step out");

@@ -13,6 +13,7 @@
 #include "engine/check_state.hpp"
 #include "engine/objectives.hpp"
 #include "engine/row_order.hpp"
+#include "optim/asks.hpp"
 #include "options/differences.hpp"
 #include "store/checkpoint.hpp"
 #include "store/safetensors.hpp"
@@ -118,6 +119,12 @@ class Fit {
     if (options_.batch_size < 0) wrong("batch_size", options_.batch_size, ">= 1, or 0 for the whole set");
     if (options_.reports < 2) wrong("reports", options_.reports, ">= 2");
     if (options_.accumulate < 1) wrong("accumulate", options_.accumulate, ">= 1");
+    for (const Optimizer* optimizer : optimizers_) {
+      if (!asks_of(*optimizer).anchored || !training_->streams()) continue;
+      fail<UsageError>(
+          "[{}] it needs all rows at once, and these are read batch by batch. Hint: take(rows) reads them.",
+          optimizer->name);
+    }
     if (options_.early_stopping && !validation_ && options_.early_stopping->metric.starts_with("validation.")) {
       fail<UsageError>("[fit] early stopping on '{}' without validation data. Hint: .validation = 0.1.",
                        options_.early_stopping->metric);

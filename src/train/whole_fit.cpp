@@ -5,6 +5,7 @@
 #include "core/error.hpp"
 #include "engine/engine.hpp"
 #include "engine/product_oracle.hpp"
+#include "optim/asks.hpp"
 #include "optim/oracles.hpp"
 #include "thalweg/optimizers.hpp"
 
@@ -12,7 +13,7 @@ namespace thalweg {
 
 WholeFit fit_whole(const ModelFunction& model, const LossFunction& loss, const Dataset& data, const Optimizer& method,
                    const WholeFitOptions& options) {
-  if (!method.method) {
+  if (!owns_steps(method)) {
     fail<UsageError>("[fit_whole] {} is handed its gradients. Hint: lbfgs, or a Trainer.", method.name);
   }
   if (options.l2 < 0) fail<UsageError>("[fit_whole] l2 = {}. Wanted: >= 0", options.l2);

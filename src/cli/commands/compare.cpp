@@ -37,7 +37,7 @@ std::vector<std::string> methods_of(const CompareArguments& arguments, const Reg
   std::vector<std::string> names;
   if (arguments.optimizers == "all") {
     for (const OptimizerRow& row : registry.optimizers()) {
-      if (!row.owns_steps) names.emplace_back(row.name);
+      if (!row.owns_steps && row.needs.size() == 1) names.emplace_back(row.name);
     }
     return names;
   }

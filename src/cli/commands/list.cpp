@@ -39,10 +39,11 @@ std::vector<ListedRow> full_rows(const Rows& rows) {
   return listed;
 }
 
-/// What an optimizer asks for, where it owns its steps.
+/// What an optimizer asks for, where that is more than a gradient a step.
 std::string needs_of(const OptimizerRow& row) {
-  if (!row.owns_steps) return {};
+  if (!row.owns_steps && row.needs.size() == 1) return {};
   std::string text;
+  if (row.needs == std::vector{Need::gradient, Need::gradient}) return std::string(name(Need::gradient)) + ", twice";
   for (const Need need : row.needs) text += (text.empty() ? "" : ", ") + std::string(name(need));
   return text + (row.keeps_bounds ? "; keeps bounds" : "");
 }

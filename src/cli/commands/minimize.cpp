@@ -15,6 +15,7 @@
 #include "cli/target.hpp"
 #include "core/error.hpp"
 #include "insight/point.hpp"
+#include "optim/asks.hpp"
 #include "options/text.hpp"
 #include "plot/plot.hpp"
 #include "store/atomic_file.hpp"
@@ -177,7 +178,7 @@ void emit_json(const Target& target, const Optimizer& method, const MinimizeResu
                const std::optional<Point>& point) {
   nlohmann::ordered_json json{{"function", target.name},
                               {"optimizer", method.name},
-                              {"lr", method.method ? nlohmann::ordered_json() : nlohmann::ordered_json(method.lr)},
+                              {"lr", owns_steps(method) ? nlohmann::ordered_json() : nlohmann::ordered_json(method.lr)},
                               {"steps", result.steps},
                               {"evaluations", result.evaluations},
                               {"products", result.products},
@@ -200,7 +201,7 @@ void emit_json(const Target& target, const Optimizer& method, const MinimizeResu
 void print_task(const Target& target, const Optimizer& method, const Rate& rate) {
   emit("{}\n", target.formula.empty() ? target.name : fmt::format("{}: {}", target.name, target.formula));
   emit("from {} by {}", point_text(target.x0), method.name);
-  if (!method.method) emit(", lr {:.4g}", method.lr);
+  if (!owns_steps(method)) emit(", lr {:.4g}", method.lr);
   if (method.schedule.name() != "constant") emit(" ({})", method.schedule.name());
   if (rate.tried.size() > 1) {
     emit(": the best of {} from {} to {}, each tried in full; --lr sets it", rate.tried.size(),
@@ -311,8 +312,9 @@ int run(const MinimizeArguments& arguments, const Context& context) {
     if (signals.received() != 0) stop.request_stop();
   };
   const OptimizerRow& row = context.registry.optimizer(arguments.optimizer);
-  if (row.owns_steps && arguments.explain > 0) {
-    fail<UsageError>("[{}] its steps are no formula to explain. Hint: --trace FILE has each of them.", row.name);
+  if ((row.owns_steps || row.needs.size() > 1) && arguments.explain > 0) {
+    fail<UsageError>("[{}] its steps are no formula of one gradient to explain. Hint: --trace FILE has each of them.",
+                     row.name);
   }
   Rate rate{.asked = asked_rate(arguments, settings, row)};
   const double lr = rate.asked ? *rate.asked : try_rates(context.registry, arguments, settings, target, options, rate);
@@ -333,7 +335,7 @@ int run(const MinimizeArguments& arguments, const Context& context) {
   } else if (!context.quiet) {
     print_result(target, walked, rate, point);
   }
-  return exit_code(target, walked.result, method.method ? 0 : lr, signals);
+  return exit_code(target, walked.result, owns_steps(method) ? 0 : lr, signals);
 }
 
 void set_up(CLI::App& command, Context& context) {

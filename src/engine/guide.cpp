@@ -1,0 +1,180 @@
+// What optimizers ask of an engine: a gradient uphill (SAM), gradients at an anchor (SVRG), a diagonal of curvature
+// (Sophia, AdaHessian).
+
+#include "engine/guide.hpp"
+
+#include <cmath>
+
+#include "core/error.hpp"
+#include "engine/engine.hpp"
+#include "optim/asks.hpp"
+
+namespace thalweg {
+
+Guide::Guide(const Layout& trained) : dtype_(trained.dtype) {
+  const std::vector<std::int64_t> gradients = gradient_offsets(trained);
+  for (std::size_t i = 0; i < trained.entries.size(); ++i) {
+    const ParameterEntry& entry = trained.entries[i];
+    const std::int64_t size = entry.shape.size();
+    if (gradients[i] < 0 || size == 0) continue;
+    if (!pieces_.empty() && pieces_.back().at + pieces_.back().size == entry.offset) {
+      pieces_.back().size += size;
+    } else {
+      pieces_.push_back({entry.offset, gradients[i], size});
+    }
+    size_ += size;
+  }
+  kept_ = Block(static_cast<std::size_t>(size_) * size_of(dtype_));
+}
+
+Elements Guide::of_parameters(State& state, const Piece& piece) {
+  const DType dtype = state.layout->dtype;
+  return {state.parameters.mutable_raw() + piece.at * static_cast<std::int64_t>(size_of(dtype)), piece.size, dtype};
+}
+
+Elements Guide::of_packed(std::byte* packed, const Piece& piece) const {
+  return {packed + piece.gradient_at * static_cast<std::int64_t>(size_of(dtype_)), piece.size, dtype_};
+}
+
+Guide::Elsewhere::Elsewhere(Guide& guide, State& state) : guide_(guide), state_(state) {
+  for (const Piece& piece : guide.pieces_)
+    copy(of_parameters(state, piece), guide.of_packed(guide.kept_.data(), piece));
+}
+
+Guide::Elsewhere::~Elsewhere() {
+  for (const Piece& piece : guide_.pieces_)
+    copy(guide_.of_packed(guide_.kept_.data(), piece), of_parameters(state_, piece));
+}
+
+void Engine::check_asks() const {
+  for (const Member& o : objectives_) {
+    const Optimizer& optimizer = o.updater.optimizer();
+    const Asks asks = asks_of(optimizer);
+    if (!asks.any()) continue;
+    if (size() > 1) {
+      fail<UsageError>(
+          "[{}] it asks for more than one gradient a step, and here several objectives step at once. Hint: "
+          ".simultaneous = false: they take turns.",
+          optimizer.name);
+    }
+    for (const ParameterGroup& group : optimizer.groups) {
+      if (group.chain.empty() || asks.radius > 0) continue;
+      fail<UsageError>(
+          "[{}] the parameters '{}' have a method of their own. Wanted: one method for all that is trained",
+          optimizer.name, group.pattern);
+    }
+  }
+}
+
+void Engine::expect_rows() const {
+  for (const Member& o : objectives_) {
+    if (!asks_of(o.updater.optimizer()).anchored) continue;
+    fail<UsageError>(
+        "[{}] it needs all rows to train on, and a step of one's own has those of a batch. Hint: "
+        "Trainer::fit.",
+        o.updater.optimizer().name);
+  }
+}
+
+std::optional<Engine::Sums> Engine::asked_for(State& state, const RowSelection& batch, const BatchPrograms& programs,
+                                              const Sums& sums, const Progress& progress) {
+  const Asks asks = asks_of(optimizer(0));
+  if (!asks.any()) return {};
+  if (!guide_) guide_.emplace(step_.objectives.front().layout);
+  const std::int64_t step = objectives_.front().updater.rule_step(state);
+  if (asks.diagonal && is_due(step, asks.diagonal_every)) estimate_diagonal(state, batch, programs, step);
+  std::optional<Sums> other;
+  if (asks.radius > 0) other = sums_uphill(state, batch, programs, sums);
+  if (asks.anchored) {
+    const std::int64_t every = asks.anchor_every > 0 ? asks.anchor_every : progress.steps_per_epoch;
+    other = sums_by_anchor(state, batch, programs, sums, is_due(step, every));
+  }
+  if (!other) return {};
+  const double norm = objectives_.front().norm->of(gradient_of(0, *other, state), crew_->workers) / divisors_[0];
+  if (!std::isfinite(norm) && !objectives_.front().updater.program().skips) {
+    fail<NumericError>("[{}] step {}: the gradient that it asks for is not finite, and that of the batch is. Hint: {}.",
+                       optimizer(0).name, state.step + 1, asks.radius > 0 ? "a smaller radius" : "a lower rate");
+  }
+  asked_norm_ = norm;
+  return other;
+}
+
+Engine::Sums Engine::sums_uphill(State& state, const RowSelection& batch, const BatchPrograms& programs,
+                                 const Sums& sums) {
+  const Asks asks = asks_of(optimizer(0));
+  std::byte* gradient = gradient_of(0, sums, state);
+  double squares = 0;
+  for (const Guide::Piece& piece : guide_->pieces())
+    squares += climb_squares(asks, Guide::of_parameters(state, piece), guide_->of_packed(gradient, piece));
+  // of a gradient that is a sum over samples, to be divided
+  const double factor = asks.radius / (std::sqrt(squares) / divisors_[0] + 1e-12) / divisors_[0];
+  const Guide::Elsewhere uphill(*guide_, state);
+  for (const Guide::Piece& piece : guide_->pieces())
+    climb(asks, Guide::of_parameters(state, piece), factor, guide_->of_packed(gradient, piece));
+  return sum_over_shards(state, batch, programs, true);
+}
+
+Engine::Sums Engine::sums_by_anchor(State& state, const RowSelection& batch, const BatchPrograms& programs,
+                                    const Sums& sums, bool moves) {
+  Updater& updater = objectives_.front().updater;
+  if (programs.whole->is_random() || !programs.whole->movements().empty()) {
+    fail<UsageError>(
+        "[{}] the model {}, and so its gradients of a row are not the same twice. Wanted: a loss that is a "
+        "mean over rows. Hint: adam.",
+        optimizer(0).name, programs.whole->is_random() ? "draws random numbers" : "keeps batch statistics");
+  }
+  std::byte *anchor = updater.slot(state, ".anchor"), *mean = updater.slot(state, ".mean");
+  if (moves) {
+    for (const Guide::Piece& piece : guide_->pieces())
+      copy(Guide::of_parameters(state, piece), guide_->of_packed(anchor, piece));
+    const BatchPrograms all = programs_.for_batch(state, step_, {batch.data}, programs.whole->rows());
+    Sums whole = sum_over_shards(state, {batch.data}, all, true);
+    const double weight = whole.weight(0);
+    for (const Guide::Piece& piece : guide_->pieces()) {
+      const Elements to = guide_->of_packed(mean, piece);
+      fill(to, 0);
+      add(to, 1 / weight, guide_->of_packed(gradient_of(0, whole, state), piece));
+    }
+    give_back(std::move(whole));
+  }
+  const Guide::Elsewhere at_anchor(*guide_, state);
+  for (const Guide::Piece& piece : guide_->pieces())
+    copy(guide_->of_packed(anchor, piece), Guide::of_parameters(state, piece));
+  Sums result = sum_over_shards(state, batch, programs, true);
+  std::byte *there = gradient_of(0, result, state), *here = gradient_of(0, sums, state);
+  for (const Guide::Piece& piece : guide_->pieces()) {
+    const Elements to = guide_->of_packed(there, piece);
+    subtract(guide_->of_packed(here, piece), to, to);
+    add(to, divisors_[0], guide_->of_packed(mean, piece));
+  }
+  return result;
+}
+
+void Engine::estimate_diagonal(State& state, const RowSelection& batch, const BatchPrograms& programs,
+                               std::int64_t step) {
+  Guide& guide = *guide_;
+  const Layout& layout = *state.layout;
+  if (!guide.products) {
+    guide.products.emplace(functions_.front(), crew_->workers,
+                           ProductOptions{.mode = Mode::train, .shard_size = programs.whole->rows()});
+    guide.signs = Tensor({layout.trained_size}, layout.dtype);  // 0 for what is not stepped
+  }
+  const auto part = [&](Tensor& t, const Guide::Piece& piece) {
+    return Elements{t.mutable_raw() + piece.at * static_cast<std::int64_t>(size_of(layout.dtype)), piece.size,
+                    layout.dtype};
+  };
+  for (const Guide::Piece& piece : guide.pieces()) draw_signs(state.seed, step, piece.at, part(guide.signs, piece));
+  if (*asks_of(optimizer(0)).diagonal == Need::gauss_newton) {
+    (void)guide.products->gauss_newton_times(state, batch, guide.signs, guide.product);
+  } else {
+    (void)guide.products->hessian_times(state, batch, guide.signs, guide.product);
+  }
+  std::byte* diagonal = objectives_.front().updater.slot(state, ".diagonal");
+  for (const Guide::Piece& piece : guide.pieces()) {
+    const Elements product = part(guide.product, piece);
+    multiply(product, part(guide.signs, piece));
+    copy(product, guide.of_packed(diagonal, piece));
+  }
+}
+
+}  // namespace thalweg

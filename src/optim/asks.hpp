@@ -1,0 +1,66 @@
+#pragma once
+// What a step asks for besides a gradient, on vectors: the climb of a sharpness-aware step, and signs that a diagonal
+// is estimated by.
+
+#include <cstdint>
+#include <optional>
+#include <vector>
+
+#include "optim/elements.hpp"
+#include "thalweg/optim.hpp"
+
+namespace thalweg {
+
+/// What a step asks for besides the gradient of its batch. What is drawn in a step, and the rows of its batch, are the
+/// same for all that it asks.
+struct Asks {
+  /// The gradient is that at x + e in place of x: e is radius long and leads uphill. 0: it is that at x.
+  double radius = 0;
+  bool adaptive = false;  ///< e counts in units of |x| + floor, element by element
+  double floor = 0.01;
+  /// The diagonal of a curvature matrix (Need::curvature, Need::gauss_newton), estimated by products with random signs,
+  /// in the slot "diagonal": in the steps 1, 1 + every, ...
+  std::optional<Need> diagonal = {};
+  std::int64_t diagonal_every = 1;
+  /// The gradient is g(x) - g(a) + the mean over all rows of g(a), at an anchor a that follows x every `anchor_every`
+  /// steps (0: once an epoch). The slots are "anchor" and "mean".
+  bool anchored = false;
+  std::int64_t anchor_every = 0;
+
+  [[nodiscard]] bool any() const { return radius > 0 || diagonal || anchored; }
+};
+
+/// The method of an optimizer that has a chain as well: the chain steps, and the method says what its steps ask for.
+class AskingMethod : public Method {
+ public:
+  explicit AskingMethod(const Asks& asks_) : asks(asks_) {}
+  [[nodiscard]] std::vector<Need> needs() const override;
+  [[nodiscard]] bool keeps_bounds() const override { return true; }
+  [[nodiscard]] std::vector<MethodSlot> slots(const Tensor&) const override { return {}; }
+  MethodStep step(MethodPoint& at, MethodMemory& memory, Oracle& oracle) const override;
+
+  Asks asks;
+};
+
+/// What an optimizer's steps ask for; nothing for most.
+[[nodiscard]] Asks asks_of(const Optimizer& optimizer);
+/// Whether its method takes the whole step: then there is no chain, no rate, no schedule and no groups.
+[[nodiscard]] bool owns_steps(const Optimizer& optimizer);
+/// The optimizer with steps that ask. Throws UsageError where they ask already.
+[[nodiscard]] Optimizer asking(Optimizer optimizer, const Asks& asks, std::string_view name);
+
+/// sum of ((|x| + floor) g)^2 over elements, or of g^2 where the climb is not adaptive.
+[[nodiscard]] double climb_squares(const Asks& asks, ConstElements x, ConstElements gradient);
+/// x + factor (|x| + floor)^2 g, or x + factor g. With factor = radius / (the root of all squares + 1e-12) that is the
+/// climb of Foret et al. 2021, or of Kwon et al. 2021.
+void climb(const Asks& asks, Elements x, double factor, ConstElements gradient);
+
+/// 1 or -1 for each element, by seed and step; `first` is the number of the first of them.
+void draw_signs(std::uint64_t seed, std::int64_t step, std::int64_t first, Elements signs);
+/// product *= signs, element by element.
+void multiply(Elements product, ConstElements signs);
+
+/// Whether it is due in a step, counted from 1.
+[[nodiscard]] inline bool is_due(std::int64_t step, std::int64_t every) { return (step - 1) % every == 0; }
+
+}  // namespace thalweg

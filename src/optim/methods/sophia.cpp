@@ -1,0 +1,56 @@
+// Sophia: the running mean of gradients over the curvature, element by element, and no more than a step's length (Liu
+// et al. 2023).
+
+#include "optim/asks.hpp"
+#include "optim/axes.hpp"
+#include "optim/row.hpp"
+
+namespace thalweg::optim {
+
+Fields fields(SophiaOptions& o) {
+  return framed_fields(
+      o, decoupled_doc,
+      {{"beta1", &o.beta1, "decay of the running mean of gradients", below_one},
+       {"beta2", &o.beta2, "decay of the running mean of the curvature", below_one},
+       {"gamma", &o.gamma, "the larger, the fewer elements step their full length", positive},
+       {"eps", &o.eps, "least curvature that a gradient is divided by", positive},
+       {.name = "diagonal",
+        .place = &o.diagonal,
+        .doc =
+            "of the curvature: that of the Gauss-Newton matrix, which is nowhere below 0 for a convex loss, or of the "
+            "Hessian; estimated by one product with random signs",
+        .choices = {"gauss_newton", "hessian"}},
+       {"every", &o.every, "steps between estimates", {.low = 1}}});
+}
+
+namespace {
+
+Var direction(Update& u, const SophiaOptions& o) {
+  u["m"] = running_mean(u["m"], u.gradient, u.scalar("beta1", o.beta1));
+  const Var due = is_due(u.step(), 1, o.every);
+  u["h"] = where(due, running_mean(u["h"], u["diagonal"], u.scalar("beta2", o.beta2)), u["h"]);
+  const Var curvature = maximum(u.scalar("gamma", o.gamma) * u["h"], u.scalar("eps", o.eps));
+  return clamp(u["m"] / curvature, -1, 1);
+}
+
+}  // namespace
+
+Optimizer sophia(SophiaOptions o) {
+  Optimizer chain =
+      framed("sophia", o, Decay::decoupled,
+             {{.name = "sophia", .slots = {{"m", 0.0}, {"h", 0.0}, {.name = "diagonal"}}, .rule = with(direction, o)}});
+  const Need matrix = o.diagonal == "hessian" ? Need::curvature : Need::gauss_newton;
+  return asking(std::move(chain), {.diagonal = matrix, .diagonal_every = o.every}, "sophia");
+}
+
+std::vector<OptimizerRow> sophia_methods() {
+  return {row(sophia, {.name = "sophia",
+                       .summary = "the running mean of gradients over the curvature, in steps of bounded length",
+                       .formula = "h = beta2 h + (1 - beta2) z (G z), z random signs, every so many steps; x -= lr "
+                                  "clip(m / max(gamma h, eps), 1)",
+                       .when = "language models, in place of AdamW",
+                       .source = "Liu et al. 2023, algorithm 3 with Hutchinson's estimator (algorithm 1)",
+                       .needs = {Need::gradient, Need::gauss_newton}})};
+}
+
+}  // namespace thalweg::optim
