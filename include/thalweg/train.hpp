@@ -19,6 +19,8 @@
 
 namespace thalweg {
 
+class Communicator;
+
 /// What is trained: a loss of a batch of named tensors.
 using Objective = std::function<Loss(Scope, const Batch&)>;
 /// The common case: loss(model(input), target), weighted by the column "weight" where there is one.
@@ -149,8 +151,9 @@ struct FitOptions {
   Path checkpoints = {};  ///< a folder; none where empty
   Duration checkpoint_every = "1 epochs";
   int keep_checkpoints = 2;
-  bool resume = false;           ///< from the newest valid checkpoint in that folder
-  std::string fingerprint = {};  ///< of the configuration; a checkpoint of another is refused
+  bool resume = false;                       ///< from the newest valid checkpoint in that folder
+  std::shared_ptr<Communicator> ranks = {};  ///< other processes that train the same: the shards of a step are shared
+  std::string fingerprint = {};              ///< of the configuration; a checkpoint of another is refused
 };
 
 enum class StopReason { finished, stopped_early, stop_requested, stop_after };

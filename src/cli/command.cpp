@@ -30,7 +30,7 @@ constexpr const char* examples = R"(Examples:
   thalweg list optimizers                        every optimizer, with formula, defaults and source
 
 `thalweg COMMAND --help` says more of each. Exit codes: 0 done, 1 a defect of thalweg, 2 usage or configuration,
-3 data, 4 model file, 5 numbers that are not finite, 6 input or output, 7 memory, 130 and 143 interrupted.)";
+3 data, 4 model file, 5 numbers that are not finite, 6 input or output, 7 memory, 8 a rank that is gone, 130 and 143 interrupted.)";
 
 std::string title(CommandGroup group) {
   switch (group) {
@@ -126,24 +126,31 @@ int report(int code, std::string_view message) {
 }
 
 }  // namespace
+
+int guarded(const std::function<int(int code, std::string_view message)>& report, const std::function<int()>& work) {
+  try {
+    return work();
+  } catch (const Error& error) {
+    return report(error.exit_code(), error.what());
+  } catch (const std::bad_alloc&) {
+    return report(static_cast<int>(ErrorKind::memory), "[memory] there is not enough memory");
+  } catch (const std::filesystem::filesystem_error& error) {
+    return report(static_cast<int>(ErrorKind::io), error.what());
+  } catch (const std::exception& error) {
+    return report(static_cast<int>(ErrorKind::internal),
+                  fmt::format("internal: {}. Please report this.", error.what()));
+  }
+}
+
 }  // namespace cli
 
 int command(int argc, const char* const* argv, const Registry& registry) {
-  try {
+  return cli::guarded(cli::report, [&] {
     cli::secure_streams();
     const int code = cli::parse_and_run(argc, argv, registry);
     cli::flush_output();
     return code;
-  } catch (const Error& error) {
-    return cli::report(error.exit_code(), error.what());
-  } catch (const std::bad_alloc&) {
-    return cli::report(static_cast<int>(ErrorKind::memory), "[memory] there is not enough memory");
-  } catch (const std::filesystem::filesystem_error& error) {
-    return cli::report(static_cast<int>(ErrorKind::io), error.what());
-  } catch (const std::exception& error) {
-    return cli::report(static_cast<int>(ErrorKind::internal),
-                       fmt::format("internal: {}. Please report this.", error.what()));
-  }
+  });
 }
 
 }  // namespace thalweg

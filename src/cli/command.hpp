@@ -2,7 +2,9 @@
 // The table of commands: `thalweg NAME` runs the row of that name.
 
 #include <functional>
+#include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "thalweg/registry.hpp"
@@ -11,13 +13,18 @@ namespace CLI {
 class App;  // a header of ten thousand lines, which few files need
 }
 
+namespace thalweg {
+class Communicator;
+}
+
 namespace thalweg::cli {
 
 /// What every command has.
 struct Context {
   const Registry& registry;
   bool quiet = false, json = false;
-  std::function<int()> run = {};  ///< the command that was asked for; gives the exit code
+  std::function<int()> run = {};             ///< the command that was asked for; gives the exit code
+  std::shared_ptr<Communicator> ranks = {};  ///< the processes that share the work, where there are several
 };
 
 /// The headings under which the help lists the commands, in their order.
@@ -32,5 +39,8 @@ struct CommandRow {
 
 /// What the command does where it is the one asked for.
 void set_run(CLI::App& command, Context& context, std::function<int()> run);
+
+/// Runs `work`, which gives the exit code; an error that it throws is reported with the code of its kind.
+int guarded(const std::function<int(int code, std::string_view message)>& report, const std::function<int()>& work);
 
 }  // namespace thalweg::cli

@@ -1,6 +1,7 @@
 #pragma once
-// SIGINT, SIGTERM, SIGHUP and SIGXFSZ while a run is under way: the first is noted, so that the run can end in order;
-// the next ends the process at once. Only SIGXFSZ does not: every write beyond a limit raises it, and fails besides.
+// SIGINT, SIGTERM, SIGHUP, SIGUSR1 (which mpirun passes on) and SIGXFSZ while a run is under way: the first is noted,
+// so that the run can end in order; the next ends the process at once. Only SIGXFSZ does not: every write beyond a
+// limit raises it, and fails besides.
 
 #include <array>
 #include <csignal>
@@ -22,7 +23,7 @@ class SignalWatch {
     int signal;
     void (*before)(int) = SIG_DFL;
   };
-  std::array<Watched, 4> watched_ = {{{SIGINT}, {SIGTERM}, {SIGHUP}, {SIGXFSZ}}};
+  std::array<Watched, 5> watched_ = {{{SIGINT}, {SIGTERM}, {SIGHUP}, {SIGUSR1}, {SIGXFSZ}}};
 };
 
 }  // namespace thalweg::cli

@@ -2,6 +2,7 @@
 // One training as the command runs it, and several of them: the variants of a configuration.
 
 #include "cli/arguments.hpp"
+#include "cli/ranks.hpp"
 
 namespace thalweg::cli {
 
@@ -10,6 +11,7 @@ struct TrainArguments {
   std::string out;
   bool resume = false, online = false, print_config = false, dry_run = false;
   std::int64_t stop_after = 0, folds = 0;
+  RankOptions ranks = {};
 };
 
 /// Trains one configuration and prints how it went; gives the exit code.

@@ -7,6 +7,7 @@
 #include "core/error.hpp"
 #include "engine/check_state.hpp"
 #include "engine/not_finite.hpp"
+#include "engine/rank_sum.hpp"
 #include "engine/row_weight.hpp"
 
 namespace thalweg {
@@ -146,14 +147,19 @@ Engine::Sums Engine::sum_over_shards(const State& state, const RowSelection& bat
   const std::size_t sums_at = TreeSum::doubles_at(step_.size, dtype);
   const auto sums_in = [&](std::byte* block) { return reinterpret_cast<double*>(block + sums_at); };
   TreeSum tree(programs.shards, step_.size, dtype, doubles, pool, workers);
-  workers.run(programs.shards, [&](std::int64_t i) {
+  const bool alone = !ranks_ || programs.shards == 1;  // one shard is every rank's: nothing needs to be sent
+  const Share mine = alone ? Share{0, programs.shards} : shards_of(ranks_->rank(), ranks_->size(), programs.shards);
+  workers.run(mine.size(), [&](std::int64_t task) {
+    const std::int64_t i = mine.first + task;
     auto block = pool.take(bytes);
     const ShardProgram& program = programs.of(i);
     const auto memory = pool.take(program.memory_bytes());
     program.run({state, batch, programs.first_row(i), block.data(), sums_in(block.data())}, memory.data(), workers);
     tree.add(i, block.release());
   });
-  Block total = tree.take_total();
+  Block total =
+      alone ? tree.take_total()
+            : sum_over_ranks(*ranks_, {programs.shards, step_.size, doubles, dtype}, tree.take_nodes(), pool, workers);
   std::byte* gradient = total.data();
   return {gradient, sums_in(gradient), std::move(total)};
 }

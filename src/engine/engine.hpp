@@ -4,6 +4,7 @@
 #include <memory>
 #include <optional>
 
+#include "distributed/communicator.hpp"
 #include "engine/evaluate.hpp"
 #include "engine/guide.hpp"
 #include "engine/norms.hpp"
@@ -71,6 +72,8 @@ class Engine {
 
   [[nodiscard]] StepCost measure(const State& state, const Dataset& batch, std::int64_t shard_size);
   void set_memory(Memory memory);
+  /// The ranks that share the shards of a step; null where this process takes all of them.
+  void set_ranks(std::shared_ptr<Communicator> ranks) { ranks_ = std::move(ranks); }
   /// Whether steps report the norm of each layer's gradient.
   void watch_layers(bool watch);
   /// The layers that are trained, in the order of their norms in a report.
@@ -132,6 +135,7 @@ class Engine {
   std::vector<EvaluationFunction> functions_;
   std::vector<Member> objectives_;
   std::shared_ptr<Crew> crew_;
+  std::shared_ptr<Communicator> ranks_;
   Programs programs_;
   std::shared_ptr<const Layout> layout_;
   StepLayout step_;

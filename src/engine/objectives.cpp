@@ -191,6 +191,10 @@ void Objectives::watch_layers(bool watch) {
   for (const auto& engine : engines_) engine->watch_layers(watch);
 }
 
+void Objectives::set_ranks(const std::shared_ptr<Communicator>& ranks) {
+  for (const auto& engine : engines_) engine->set_ranks(ranks);
+}
+
 std::vector<std::string> Objectives::layers(const State& state) {
   std::vector<std::string> all;
   for (const auto& engine : engines_) {

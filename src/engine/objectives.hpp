@@ -44,6 +44,8 @@ class Objectives {
   [[nodiscard]] StepCost measure(const State& state, const Dataset& batch, std::int64_t shard_size);
   void set_memory(Memory memory);
   void watch_layers(bool watch);
+  /// See Engine::set_ranks.
+  void set_ranks(const std::shared_ptr<Communicator>& ranks);
   [[nodiscard]] std::vector<std::string> layers(const State& state);
 
   /// In the order in which they were given.

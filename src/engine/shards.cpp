@@ -58,12 +58,11 @@ void TreeSum::join(std::byte* into, const std::byte* from) {
   for (std::int64_t i = 0; i < doubles_; ++i) a[i] += b[i];
 }
 
-std::optional<Block> TreeSum::partner(int level, std::int64_t index, Block& own) {
+std::optional<Block> TreeSum::partner(TreeNode place, Block& own) {
   const std::lock_guard lock(mutex_);
-  const auto found =
-      std::ranges::find_if(waiting_, [&](const Waiting& w) { return w.level == level && w.index == (index ^ 1); });
+  const auto found = std::ranges::find(waiting_, TreeNode{place.level, place.index ^ 1}, &Node::place);
   if (found == waiting_.end()) {
-    waiting_.push_back({level, index, std::move(own)});
+    waiting_.push_back({place, std::move(own)});
     return std::nullopt;
   }
   Block other = std::move(found->block);
@@ -71,17 +70,19 @@ std::optional<Block> TreeSum::partner(int level, std::int64_t index, Block& own)
   return other;
 }
 
-void TreeSum::add(std::int64_t shard, Block block) {
-  std::int64_t index = shard, count = shards_;
-  for (int level = 0; count > 1; ++level, index /= 2, count = (count + 1) / 2) {
-    if ((index ^ 1) >= count) continue;  // the last of an odd number goes up alone
-    std::optional<Block> other = partner(level, index, block);
+void TreeSum::add(TreeNode place, Block block) {
+  for (place = risen(place, shards_);; place = risen({place.level + 1, place.index / 2}, shards_)) {
+    std::optional<Block> other = partner(place, block);
     if (!other) return;
-    if (index % 2) std::swap(block, *other);  // the left one is added to, whoever came last
+    if (place.index % 2) std::swap(block, *other);  // the left one is added to, whoever came last
     join(block.data(), other->data());
     pool_.give_back(std::move(*other));
   }
-  total_ = std::move(block);
+}
+
+std::vector<TreeSum::Node> TreeSum::take_nodes() {
+  std::ranges::sort(waiting_, {}, [](const Node& node) { return node.place.index << node.place.level; });
+  return std::move(waiting_);
 }
 
 }  // namespace thalweg

@@ -8,6 +8,7 @@
 #include <thread>
 #include <vector>
 
+#include "distributed/shares.hpp"
 #include "plan/program.hpp"
 
 namespace thalweg {
@@ -68,18 +69,24 @@ class TreeSum {
   /// Where the doubles begin.
   [[nodiscard]] static std::size_t doubles_at(std::int64_t values, DType dtype);
 
-  /// Hands in a shard's block. May be called from any thread.
-  void add(std::int64_t shard, Block block);
-  /// The sum, when all shards have been handed in.
-  [[nodiscard]] Block take_total() { return std::move(total_); }
-
- private:
-  struct Waiting {
-    int level;
-    std::int64_t index;
+  /// The sum of a part of the shards, and which part.
+  struct Node {
+    TreeNode place;
     Block block;
   };
-  std::optional<Block> partner(int level, std::int64_t index, Block& own);
+
+  /// Hands in a shard's block. May be called from any thread.
+  void add(std::int64_t shard, Block block) { add({0, shard}, std::move(block)); }
+  /// Hands in the sum of several.
+  void add(TreeNode place, Block block);
+  /// The sum, when all shards have been handed in.
+  [[nodiscard]] Block take_total() { return std::move(waiting_.front().block); }
+  /// What could be joined of the shards that were handed in, from left to right: see remaining_nodes.
+  [[nodiscard]] std::vector<Node> take_nodes();
+
+ private:
+  /// The other half of the sum that this is one half of; where it is not there yet, this one waits for it.
+  std::optional<Block> partner(TreeNode place, Block& own);
   void join(std::byte* into, const std::byte* from);
 
   std::int64_t shards_, values_, doubles_;
@@ -87,8 +94,7 @@ class TreeSum {
   BlockPool& pool_;
   Workers& workers_;
   std::mutex mutex_;
-  std::vector<Waiting> waiting_;
-  Block total_;
+  std::vector<Node> waiting_;
 };
 
 }  // namespace thalweg

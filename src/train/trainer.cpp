@@ -10,6 +10,7 @@
 #include "data/preprocessing.hpp"
 #include "data/read_ahead.hpp"
 #include "data/split.hpp"
+#include "distributed/collectives.hpp"
 #include "engine/check_state.hpp"
 #include "engine/objectives.hpp"
 #include "engine/row_order.hpp"
@@ -19,6 +20,7 @@
 #include "store/safetensors.hpp"
 #include "train/evaluation.hpp"
 #include "train/made_on.hpp"
+#include "train/replicas.hpp"
 
 namespace thalweg {
 
@@ -73,7 +75,12 @@ Evaluation evaluation_on(Objectives& objectives, const State& state, const LossF
 class Fit {
  public:
   Fit(Objectives& objectives, State& state, const LossFunction* loss, const FitOptions& options)
-      : objectives_(objectives), optimizers_(objectives.optimizers()), state_(state), loss_(loss), options_(options) {}
+      : objectives_(objectives), optimizers_(objectives.optimizers()), state_(state), loss_(loss), options_(options) {
+    objectives_.set_ranks(options_.ranks);
+  }
+  Fit(const Fit&) = delete;
+  Fit& operator=(const Fit&) = delete;
+  ~Fit() { objectives_.set_ranks({}); }
 
   History run(const Dataset& training, const Dataset* validation) {
     training_ = &training;
@@ -83,6 +90,7 @@ class Fit {
     check_objective();
     if (options_.layer_norms) history_.layers = objectives_.layers(state_);
     start_or_resume();
+    if (options_.ranks) compare_replicas(*options_.ranks, state_);
     order_ = RowOrder(options_, length_, rows_, position_.first_step);
     history_.steps.reserve(static_cast<std::size_t>(
         std::clamp<std::int64_t>(position_.total_steps - done(), 0, std::min(options_.reports, most_reserved))));
@@ -211,11 +219,13 @@ class Fit {
     for (const auto& [name, value, weight] : objectives_.measured()) add_report(name, value, weight);
     if (options_.on_step) options_.on_step(report);
     if (done() == report.epoch * steps_an_epoch_ || done() == position_.total_steps) end_epoch();
-    const bool asked = options_.stop.stop_requested();
+    const bool asked = any_rank(options_.stop.stop_requested());
     const bool after = options_.stop_after > 0 && done() >= options_.stop_after;
     const bool due = state_.step - last_checkpoint_ >= checkpoint_every_;
     const bool ended = done() >= position_.total_steps || over_;
-    if (due || ((asked || after) && !ended)) checkpoint();
+    const bool kept = due || ((asked || after) && !ended);
+    if (options_.ranks && (kept || state_.step % compared_every == 0)) compare_replicas(*options_.ranks, state_);
+    if (kept) checkpoint();
     if (!ended && (asked || after)) {
       history_.reason = asked ? StopReason::stop_requested : StopReason::stop_after;
       over_ = true;
@@ -312,10 +322,10 @@ class Fit {
   }
 
   void checkpoint() {
-    if (options_.checkpoints.empty()) return;
+    last_checkpoint_ = state_.step;
+    if (options_.checkpoints.empty() || (options_.ranks && options_.ranks->rank() != 0)) return;
     write_checkpoint(options_.checkpoints.string(),
                      {state_, best_parameters_, position_, options_.fingerprint, made_on()}, options_.keep_checkpoints);
-    last_checkpoint_ = state_.step;
   }
 
   void finish() {
@@ -325,6 +335,11 @@ class Fit {
       state_.parameters = best_parameters_ ? *best_parameters_ : objectives_.evaluation_state(state_).parameters;
     history_.best_epoch = position_.best_epoch;
     history_.seconds = seconds();
+  }
+
+  /// The ranks stop together.
+  [[nodiscard]] bool any_rank(bool stops) const {
+    return options_.ranks ? thalweg::any_rank(*options_.ranks, stops) : stops;
   }
 
   [[nodiscard]] double seconds() const { return std::chrono::duration<double>(Clock::now() - started_).count(); }

@@ -12,7 +12,9 @@
 #include "cli/texts.hpp"
 #include "cli/train.hpp"
 #include "core/error.hpp"
+#include "distributed/collectives.hpp"
 #include "engine/norms.hpp"
+#include "options/text.hpp"
 #include "run/data_record.hpp"
 #include "store/atomic_file.hpp"
 #include "store/checkpoint.hpp"
@@ -84,21 +86,55 @@ void require_checkpoint(const RunFolder& folder, const State& state, const std::
                    name);
 }
 
+/// The rate that rank 0 found is that of all. Gives the signal that ended its search, or 0.
+int share_lr(Config& config, const Registry& registry, Communicator& ranks, int signal) {
+  const bool found = ranks.rank() == 0 && signal == 0;
+  const std::string lr = found ? fmt::format("{}", config.make_optimizer(registry).lr) : "";
+  const std::string said = from_first(ranks, fmt::format("{} {}", signal, lr));
+  const std::size_t space = said.find(' ');
+  signal = static_cast<int>(*parse_number(said.substr(0, space)));
+  if (signal == 0 && ranks.rank() != 0) config.set_lr(*parse_number(said.substr(space + 1)));
+  return signal;
+}
+
 /// What came of Trainer::fit: its history, or the signal that ended it.
 struct Watched {
   History history;
   int signal = 0;
 };
 
+FitOptions options_of(const Session& session, const Config& config, const fs::path& checkpoints,
+                      const TrainArguments& arguments, const Context& context) {
+  FitOptions options = config.fit_options();
+  options.validation_data = session.parts.validation;
+  options.stop_after = arguments.stop_after;
+  options.checkpoints = checkpoints;
+  options.resume = arguments.resume;
+  options.ranks = context.ranks;
+  return options;
+}
+
+/// What the other ranks do of a run that rank 0 writes down.
+int follow(Session& session, const Config& config, const fs::path& checkpoints, const TrainArguments& arguments,
+           const Context& context) {
+  const SignalWatch signals;
+  std::stop_source stop;
+  FitOptions options = options_of(session, config, checkpoints, arguments, context);
+  options.stop = stop.get_token();
+  options.reports = 2;
+  options.on_step = [&](const StepReport&) {
+    if (signals.received() != 0) stop.request_stop();
+  };
+  (void)session.trainer.fit(session.parts.train, options);
+  return signals.received() != 0 ? 128 + signals.received() : 0;
+}
+
 Watched fit(Session& session, const Config& config, const RunFolder& folder, const TrainArguments& arguments,
             const Context& context) {
   Sitting sitting(folder, progress_style(context.quiet, context.json),
                   config.train.steps > 0 ? 0 : config.train.epochs);
-  FitOptions options = sitting.watched(config.fit_options(), session.trainer.layers());
-  options.validation_data = session.parts.validation;
-  options.stop_after = arguments.stop_after;
-  options.checkpoints = folder.checkpoints();
-  options.resume = arguments.resume;
+  FitOptions options =
+      sitting.watched(options_of(session, config, folder.checkpoints(), arguments, context), session.trainer.layers());
   if (session.system && session.system->show) {
     const Dataset& rows = session.parts.validation ? *session.parts.validation : session.parts.train;
     sitting.show([&] { return session.system->show(session.trainer.state(), rows); });
@@ -142,17 +178,25 @@ int train_one(const TrainArguments& arguments, const NamedTree& named, LoadedCon
   Parts parts = loaded.source.parts(loaded.config.seed);
   const fs::path wanted = arguments.out.empty() ? fs::path("runs") / loaded.name : fs::path(arguments.out);
   std::optional<RunFolder> resumed;
-  if (arguments.resume)
+  const bool auto_lr = loaded.config.auto_lr;
+  const bool writes = !context.ranks || context.ranks->rank() == 0;
+  if (arguments.resume && writes)
     resumed.emplace(resume_folder(unfinished_folder(arguments, named, wanted), loaded, context.registry));
-  if (const int signal = resolve_lr(loaded.config, loaded.source.facts(), parts, context)) return 128 + signal;
+  int signal = writes ? resolve_lr(loaded.config, loaded.source.facts(), parts, context) : 0;
+  if (context.ranks && auto_lr) signal = share_lr(loaded.config, context.registry, *context.ranks, signal);
+  if (signal != 0) return 128 + signal;
   loaded.source.forget();
-  Session session = make_session(loaded.config, loaded.source.facts(), std::move(parts), context.registry);
+  Config config = loaded.config;
+  if (context.ranks && config.train.threads == 0) config.train.threads = threads_of_rank(*context.ranks);
+  Session session = make_session(config, loaded.source.facts(), std::move(parts), context.registry);
+  if (!writes) return follow(session, config, from_first(*context.ranks, ""), arguments, context);
   if (!context.quiet && !context.json) say("{}\n", describe(loaded.config, session));
   say_warnings(context, session.parts.warnings);
   if (resumed) require_checkpoint(*resumed, session.trainer.state(), loaded.config.fingerprint());
   RunFolder folder = resumed ? std::move(*resumed) : RunFolder::create(wanted);
   if (!arguments.resume) write_atomically(folder.data(), record_of(loaded.source.options(), session.parts).json());
   write_atomically(folder.config(), loaded.config.toml());
+  if (context.ranks) (void)from_first(*context.ranks, folder.checkpoints().string());
   Watched watched;
   try {
     watched = fit(session, loaded.config, folder, arguments, context);
@@ -179,12 +223,19 @@ int dry_run(LoadedConfig loaded, const Context& context) {
   return 0;
 }
 
-int run(const TrainArguments& arguments, const Context& context) {
+int run_alone(const TrainArguments& arguments, const Context& context) {
   const NamedTree named = read_arguments(arguments.config, context.registry);
+  if (context.ranks && (is_text_classifier(named.tree) || arguments.online)) {
+    fail<UsageError>("[distributed] texts are learned by one process. Hint: start it without a launcher.");
+  }
   if (is_text_classifier(named.tree)) return train_texts(arguments, named, context);
   if (arguments.online) fail<UsageError>("[train] --online is for texts. Hint: format = \"texts\" in [data].");
   const bool asks = arguments.print_config || arguments.dry_run || arguments.folds > 0;
-  if (!named.variants.empty() && !asks) return train_variants(arguments, named, context);
+  if (!named.variants.empty() && !asks && !context.ranks) return train_variants(arguments, named, context);
+  if (context.ranks && (asks || !named.variants.empty())) {
+    fail<UsageError>("[distributed] {} ranks share one training. Hint: {}", context.ranks->size(),
+                     asks ? "start it without a launcher." : "--variant NAME trains one of the variants.");
+  }
   LoadedConfig loaded = load(named, context.registry);
   if (arguments.print_config) {
     emit(loaded.config.toml());
@@ -200,11 +251,16 @@ int run(const TrainArguments& arguments, const Context& context) {
   return train_one(arguments, named, std::move(loaded), context);
 }
 
+int run(const TrainArguments& arguments, const Context& context) {
+  return over_ranks(arguments.ranks, context, [&](const Context& own) { return run_alone(arguments, own); });
+}
+
 constexpr const char* examples = R"(Examples:
   thalweg train houses.csv --target medv --drop b
   thalweg train houses.csv --target medv --type rad=category --cv 5
   thalweg train fashion.toml --lr 3e-3 --set model.hidden=[512,256]
   thalweg train fashion.toml --resume      goes on exactly where it was stopped
+  mpirun -n 4 thalweg train gpt.toml       four processes share each batch; the same bits as one
 
 A run leaves a folder: the configuration in full, metrics.jsonl, model.safetensors, checkpoints/ and report.html.)";
 
@@ -219,6 +275,11 @@ void set_up(CLI::App& command, Context& context) {
   command.add_option("--stop-after", arguments->stop_after, "Stop after this step; the schedule keeps its horizon")
       ->check(in_range({.low = 1}));
   command.add_option("--cv", arguments->folds, "Cross-validate with this many folds")->check(CLI::Range(2, 1'000'000));
+  command.add_option("--distributed", arguments->ranks.distributed, "auto: mpi, where a launcher started several")
+      ->check(CLI::IsMember({"auto", "mpi", "none"}));
+  command
+      .add_option("--patience", arguments->ranks.patience, "Seconds until a rank that does not answer is given up (30)")
+      ->check(in_range({.low = 2, .high = 86400}));
   command.add_flag("--print-config", arguments->print_config, "Print the configuration in full and stop");
   command.add_flag("--dry-run", arguments->dry_run, "Read the data, plan a step, print the plan and stop");
   set_run(command, context, [arguments, &context] { return run(*arguments, context); });

@@ -1,0 +1,85 @@
+#include "cli/ranks.hpp"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cstdlib>
+#include <thread>
+
+#include "cli/output.hpp"
+#include "core/workers.hpp"
+#include "distributed/launch.hpp"
+#include "distributed/supervise.hpp"
+
+namespace thalweg::cli {
+
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr int distributed_exit = 8;
+
+std::string own_host() {
+  std::array<char, 256> name{};
+  ::gethostname(name.data(), name.size() - 1);
+  return name.data();
+}
+
+/// Where rank 0 meets the same error, it is the one to say so, and the launcher then ends the others.
+int report_error(Communicator& ranks, int code, std::string_view message) {
+  if (ranks.rank() == 0) {
+    say("thalweg: {}\n", message);
+    ranks.give_up({});
+    return code;
+  }
+  const bool of_all = code == static_cast<int>(ErrorKind::numbers);  // the same numbers on every rank
+  if (ranks.give_up(of_all ? std::chrono::milliseconds(1h) : 2s)) {
+    std::this_thread::sleep_for(1s);
+  } else {
+    say("thalweg: rank {} on {}: {}\n", ranks.rank(), ranks.host(ranks.rank()), message);
+  }
+  return code;
+}
+
+int work_as_rank(const RankOptions& options, const Context& context, const std::function<int(const Context&)>& work) {
+  std::shared_ptr<Communicator> ranks;
+  const auto report = [&](int code, std::string_view message) {
+    if (ranks) return report_error(*ranks, code, message);
+    say("thalweg: {}\n", message);
+    return code;
+  };
+  return guarded(report, [&] {
+    ranks = open_mpi(std::chrono::seconds(static_cast<std::int64_t>(options.patience)));
+    Context own = context;
+    own.ranks = ranks;
+    own.quiet = own.quiet || ranks->rank() != 0;
+    if (!own.quiet) say("{} ranks\n", ranks->size());
+    const int code = work(own);
+    flush_output();
+    ranks->finish();
+    return code;
+  });
+}
+
+}  // namespace
+
+int over_ranks(const RankOptions& options, const Context& context, const std::function<int(const Context&)>& work) {
+  const std::optional<Launch> launch = launched();
+  const bool several = options.distributed == "mpi" || (options.distributed == "auto" && launch && launch->size > 1);
+  if (!several) return work(context);
+  return supervise([&] { return work_as_rank(options, context, work); },
+                   [&](const char* reason) {
+                     say("thalweg: [distributed] rank {} on {} {}. Hint: --resume goes on from the last checkpoint, "
+                         "with any number of ranks.\n",
+                         launch ? launch->rank : 0, own_host(), reason);
+                     return distributed_exit;
+                   });
+}
+
+int threads_of_rank(const Communicator& ranks) {
+  const int threads = default_threads();
+  return std::getenv("THALWEG_THREADS") ? threads : std::max(1, threads / ranks.ranks_on_host());
+}
+
+}  // namespace thalweg::cli

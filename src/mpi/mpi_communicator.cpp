@@ -1,0 +1,297 @@
+// The communicator over MPI. One thread makes every call of MPI: messages move while the others compute, for MPI
+// itself moves them only inside its calls; and it hears whether the neighbouring rank is alive.
+
+#include <mpi.h>
+
+#include <algorithm>
+#include <array>
+#include <condition_variable>
+#include <deque>
+#include <mutex>
+#include <thread>
+#include <vector>
+
+#include "distributed/launch.hpp"
+
+namespace thalweg {
+
+namespace {
+
+using Clock = std::chrono::steady_clock;
+using namespace std::chrono_literals;
+
+constexpr std::size_t longest = std::size_t{1} << 30;  // bytes of one call of MPI, which counts in int
+enum Tag { alive_tag, goodbye_tag, first_channel_tag };
+enum Goodbye : char { all_is_done, something_failed };
+
+class MpiCommunicator final : public Communicator {
+ public:
+  explicit MpiCommunicator(std::chrono::seconds patience) : patience_(patience) {
+    thread_ = std::thread([this] { talk(); });
+    std::unique_lock lock(mutex_);
+    changed_.wait(lock, [&] { return ready_ || !problem_.empty(); });
+    if (problem_.empty()) return;
+    lock.unlock();
+    thread_.join();
+    fail<UsageError>("[distributed] {}", problem_);
+  }
+
+  ~MpiCommunicator() override {
+    {
+      const std::lock_guard lock(mutex_);
+      over_ = true;
+    }
+    wake_.notify_one();
+    thread_.join();
+  }
+
+  [[nodiscard]] int rank() const override { return rank_; }
+  [[nodiscard]] int size() const override { return size_; }
+  [[nodiscard]] const std::string& host(int rank) const override { return hosts_.at(static_cast<std::size_t>(rank)); }
+  [[nodiscard]] int ranks_on_host() const override { return ranks_on_host_; }
+
+  [[nodiscard]] Ticket start(std::span<const Message> sent, std::span<const Message> received, int channel) override {
+    const std::lock_guard lock(mutex_);
+    asked_.push_back({++last_ticket_, channel, {sent.begin(), sent.end()}, {received.begin(), received.end()}});
+    wake_.notify_one();
+    return last_ticket_;
+  }
+
+  void wait(Ticket ticket) override {
+    std::unique_lock lock(mutex_);
+    ++waiting_;
+    changed_.wait(lock, [&] { return !problem_.empty() || is_done(ticket); });
+    --waiting_;
+    if (!problem_.empty()) throw DistributedError("[distributed] " + problem_);
+  }
+
+  void finish() override {
+    std::unique_lock lock(mutex_);
+    ends_ = End::in_order;
+    wake_.notify_one();
+    changed_.wait(lock, [&] { return !problem_.empty() || ended_; });
+    if (!problem_.empty()) throw DistributedError("[distributed] " + problem_);
+  }
+
+  bool give_up(std::chrono::milliseconds patience) override {
+    std::unique_lock lock(mutex_);
+    if (rank_ == 0) {
+      ends_ = End::for_an_error;
+      wake_.notify_one();
+      changed_.wait_for(lock, 1s, [&] { return !problem_.empty() || ended_; });
+      return true;
+    }
+    return changed_.wait_for(lock, patience, [&] { return first_gave_up_ || !problem_.empty(); }) && first_gave_up_;
+  }
+
+ private:
+  struct Exchange {
+    Ticket ticket;
+    int channel;
+    std::vector<Message> sent, received;
+    std::vector<MPI_Request> requests = {};
+  };
+  enum class End { not_yet, in_order, for_an_error };
+
+  // under mutex_
+  [[nodiscard]] bool is_done(Ticket ticket) const {
+    const auto has = [&](const std::deque<Exchange>& some) {
+      return std::ranges::find(some, ticket, &Exchange::ticket) != some.end();
+    };
+    return !has(asked_) && !has(begun_);
+  }
+
+  void fail_with(std::string problem) {
+    const std::lock_guard lock(mutex_);
+    if (problem_.empty()) problem_ = std::move(problem);
+    changed_.notify_all();
+  }
+
+  /// The whole life of the thread.
+  void talk() {
+    if (!connect()) return;
+    listen();
+    while (step()) {
+    }
+    if (ends_ == End::in_order && problem_.empty()) {
+      for (MPI_Request* request : {&heard_, &told_}) {
+        if (*request == MPI_REQUEST_NULL) continue;
+        MPI_Cancel(request);
+        MPI_Request_free(request);
+      }
+      MPI_Finalize();
+    }
+    const std::lock_guard lock(mutex_);
+    ended_ = true;
+    changed_.notify_all();
+  }
+
+  bool connect() {
+    int provided = 0;
+    if (MPI_Init_thread(nullptr, nullptr, MPI_THREAD_FUNNELED, &provided) != MPI_SUCCESS) {
+      fail_with("MPI does not start");
+      return false;
+    }
+    MPI_Comm_set_errhandler(MPI_COMM_WORLD, MPI_ERRORS_RETURN);
+    MPI_Comm_rank(MPI_COMM_WORLD, &rank_);
+    MPI_Comm_size(MPI_COMM_WORLD, &size_);
+    std::array<char, MPI_MAX_PROCESSOR_NAME> name{};
+    int length = 0;
+    MPI_Get_processor_name(name.data(), &length);
+    std::vector<char> names(name.size() * static_cast<std::size_t>(size_));
+    constexpr int bytes = MPI_MAX_PROCESSOR_NAME;
+    MPI_Allgather(name.data(), bytes, MPI_CHAR, names.data(), bytes, MPI_CHAR, MPI_COMM_WORLD);
+    for (int r = 0; r < size_; ++r) hosts_.emplace_back(names.data() + static_cast<std::size_t>(r) * name.size());
+    ranks_on_host_ = static_cast<int>(std::ranges::count(hosts_, host(rank_)));
+    const std::lock_guard lock(mutex_);
+    ready_ = true;
+    changed_.notify_all();
+    return true;
+  }
+
+  /// Waits for signs of life of the rank before this one, and for what rank 0 says at its end.
+  void listen() {
+    last_heard_ = Clock::now();
+    if (size_ == 1) return;
+    MPI_Irecv(&heard_byte_, 1, MPI_CHAR, before(), alive_tag, MPI_COMM_WORLD, &heard_);
+    if (rank_ != 0) MPI_Irecv(&goodbye_, 1, MPI_CHAR, 0, goodbye_tag, MPI_COMM_WORLD, &told_);
+  }
+
+  [[nodiscard]] int before() const { return (rank_ + size_ - 1) % size_; }
+
+  /// Moves everything on; false when there is nothing more to do.
+  bool step() {
+    begin_asked();
+    if (!test_begun()) return false;
+    if (size_ > 1 && !exchange_signs_of_life()) return false;
+    std::unique_lock lock(mutex_);
+    if (over_) return false;
+    if (asked_.empty() && begun_.empty()) {
+      if (ends_ != End::not_yet && (rank_ != 0 || say_goodbye(lock))) {
+        if (rank_ == 0 || first_is_done_) return false;
+      }
+      wake_.wait_for(lock, 1ms, [&] { return over_ || !asked_.empty(); });
+    } else if (asked_.empty()) {
+      const bool awaited = waiting_ > 0;
+      lock.unlock();
+      awaited ? std::this_thread::yield() : std::this_thread::sleep_for(50us);
+    }
+    return true;
+  }
+
+  void begin_asked() {
+    const std::lock_guard lock(mutex_);
+    for (; !asked_.empty(); asked_.pop_front()) {
+      Exchange exchange = std::move(asked_.front());
+      const int tag = first_channel_tag + exchange.channel;
+      const auto each = [&](const std::vector<Message>& messages, const auto& call) {
+        for (const Message& m : messages) {
+          for (std::size_t done = 0; done < m.bytes; done += longest) {
+            call(m.data + done, static_cast<int>(std::min(longest, m.bytes - done)), m.peer,
+                 &exchange.requests.emplace_back(MPI_REQUEST_NULL));
+          }
+        }
+      };
+      each(exchange.received, [&](std::byte* data, int bytes, int peer, MPI_Request* request) {
+        MPI_Irecv(data, bytes, MPI_BYTE, peer, tag, MPI_COMM_WORLD, request);
+      });
+      each(exchange.sent, [&](std::byte* data, int bytes, int peer, MPI_Request* request) {
+        MPI_Isend(data, bytes, MPI_BYTE, peer, tag, MPI_COMM_WORLD, request);
+      });
+      begun_.push_back(std::move(exchange));
+    }
+  }
+
+  bool test_begun() {
+    for (std::size_t i = 0; i < begun_.size();) {  // only this thread takes from it
+      int done = 0;
+      Exchange& one = begun_[i];
+      if (MPI_Testall(static_cast<int>(one.requests.size()), one.requests.data(), &done, MPI_STATUSES_IGNORE) !=
+          MPI_SUCCESS) {
+        fail_with("a message was lost: another rank is gone");
+        return false;
+      }
+      if (!done) {
+        ++i;
+        continue;
+      }
+      const std::lock_guard lock(mutex_);
+      begun_.erase(begun_.begin() + static_cast<std::ptrdiff_t>(i));
+      changed_.notify_all();
+    }
+    return true;
+  }
+
+  /// A byte to the next rank every second, and one from the rank before.
+  bool exchange_signs_of_life() {
+    const auto now = Clock::now();
+    if (now - last_told_ >= 1s) {
+      int sent = 1;
+      if (telling_ != MPI_REQUEST_NULL) MPI_Test(&telling_, &sent, MPI_STATUS_IGNORE);
+      if (sent) MPI_Isend(&alive_byte_, 1, MPI_CHAR, (rank_ + 1) % size_, alive_tag, MPI_COMM_WORLD, &telling_);
+      last_told_ = now;
+    }
+    int came = 0;
+    MPI_Test(&heard_, &came, MPI_STATUS_IGNORE);
+    if (came) {
+      last_heard_ = now;
+      MPI_Irecv(&heard_byte_, 1, MPI_CHAR, before(), alive_tag, MPI_COMM_WORLD, &heard_);
+    }
+    if (rank_ != 0 && told_ != MPI_REQUEST_NULL) hear_goodbye();
+    if (now - last_heard_ < patience_ || first_is_done_) return true;
+    fail_with(fmt::format("rank {} on {} has not answered for {} s", before(), host(before()), patience_.count()));
+    return false;
+  }
+
+  void hear_goodbye() {
+    int came = 0;
+    MPI_Test(&told_, &came, MPI_STATUS_IGNORE);
+    if (!came) return;
+    const std::lock_guard lock(mutex_);
+    (goodbye_ == all_is_done ? first_is_done_ : first_gave_up_) = true;
+    changed_.notify_all();
+  }
+
+  /// On rank 0: true when all others have been told.
+  bool say_goodbye(std::unique_lock<std::mutex>& lock) {
+    goodbye_ = ends_ == End::in_order ? all_is_done : something_failed;
+    lock.unlock();
+    std::vector<MPI_Request> requests(static_cast<std::size_t>(size_ - 1));
+    for (int peer = 1; peer < size_; ++peer)
+      MPI_Isend(&goodbye_, 1, MPI_CHAR, peer, goodbye_tag, MPI_COMM_WORLD,
+                &requests[static_cast<std::size_t>(peer - 1)]);
+    const auto until = Clock::now() + patience_;
+    int sent = 0;
+    while (!sent && Clock::now() < until)
+      MPI_Testall(static_cast<int>(requests.size()), requests.data(), &sent, MPI_STATUSES_IGNORE);
+    lock.lock();
+    return true;
+  }
+
+  const std::chrono::seconds patience_;
+  int rank_ = 0, size_ = 1, ranks_on_host_ = 1;
+  std::vector<std::string> hosts_;
+
+  std::mutex mutex_;
+  std::condition_variable wake_, changed_;  // of the thread, of the others
+  std::deque<Exchange> asked_, begun_;
+  Ticket last_ticket_ = 0;
+  int waiting_ = 0;
+  std::string problem_;
+  bool ready_ = false, over_ = false, ended_ = false, first_is_done_ = false, first_gave_up_ = false;
+  End ends_ = End::not_yet;
+
+  // of the thread alone
+  MPI_Request heard_ = MPI_REQUEST_NULL, told_ = MPI_REQUEST_NULL, telling_ = MPI_REQUEST_NULL;
+  char alive_byte_ = 1, heard_byte_ = 0, goodbye_ = all_is_done;
+  Clock::time_point last_told_ = {}, last_heard_ = {};
+  std::thread thread_;
+};
+
+}  // namespace
+
+extern "C" Communicator* thalweg_open_communicator(std::chrono::seconds patience) {
+  return std::make_unique<MpiCommunicator>(patience).release();
+}
+
+}  // namespace thalweg

@@ -1,0 +1,88 @@
+#pragma once
+// Ranks as threads of one process: messages are copies in memory.
+
+#include <gtest/gtest.h>
+
+#include <condition_variable>
+#include <cstring>
+#include <deque>
+#include <map>
+#include <mutex>
+#include <thread>
+#include <tuple>
+#include <vector>
+
+#include "distributed/communicator.hpp"
+
+namespace thalweg::testing {
+
+class LocalRanks {
+ public:
+  explicit LocalRanks(int size) : size_(size) {}
+
+  /// Runs `work` once a rank, each on a thread of its own.
+  template <class Work>
+  void run(const Work& work) {
+    std::vector<std::thread> threads;
+    for (int rank = 0; rank < size_; ++rank)
+      threads.emplace_back([this, &work, rank] { work(std::make_shared<Rank>(*this, rank)); });
+    for (std::thread& thread : threads) thread.join();
+  }
+  /// Bytes that were sent in all.
+  [[nodiscard]] std::size_t bytes() const { return bytes_; }
+
+ private:
+  using Way = std::tuple<int, int, int>;  // from, to, channel
+
+  class Rank final : public Communicator {
+   public:
+    Rank(LocalRanks& all, int rank) : all_(all), rank_(rank) {}
+    [[nodiscard]] int rank() const override { return rank_; }
+    [[nodiscard]] int size() const override { return all_.size_; }
+    [[nodiscard]] const std::string& host(int) const override { return host_; }
+    [[nodiscard]] int ranks_on_host() const override { return all_.size_; }
+
+    [[nodiscard]] Ticket start(std::span<const Message> sent, std::span<const Message> received, int channel) override {
+      const std::lock_guard lock(all_.mutex_);
+      for (const Message& m : sent) {
+        if (m.bytes == 0) continue;
+        all_.bytes_ += m.bytes;
+        all_.on_their_way_[{rank_, m.peer, channel}].emplace_back(m.data, m.data + m.bytes);
+      }
+      all_.came_.notify_all();
+      open_[++last_] = {{received.begin(), received.end()}, channel};
+      return last_;
+    }
+
+    void wait(Ticket ticket) override {
+      const auto [messages, channel] = open_.extract(ticket).mapped();
+      std::unique_lock lock(all_.mutex_);
+      for (const Message& m : messages) {
+        if (m.bytes == 0) continue;
+        auto& way = all_.on_their_way_[{m.peer, rank_, channel}];
+        all_.came_.wait(lock, [&] { return !way.empty(); });
+        ASSERT_EQ(way.front().size(), m.bytes);
+        std::memcpy(m.data, way.front().data(), m.bytes);
+        way.pop_front();
+      }
+    }
+
+    void finish() override {}
+    bool give_up(std::chrono::milliseconds) override { return true; }
+
+   private:
+    LocalRanks& all_;
+    const int rank_;
+    const std::string host_ = "here";
+    std::map<Ticket, std::pair<std::vector<Message>, int>> open_;
+    Ticket last_ = 0;
+  };
+
+  const int size_;
+  std::mutex mutex_;
+  std::condition_variable came_;
+  std::map<Way, std::deque<std::vector<std::byte>>> on_their_way_;
+  std::size_t bytes_ = 0;
+};
+
+}  // namespace thalweg::testing
