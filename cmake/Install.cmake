@@ -5,7 +5,7 @@ set(THALWEG_CMAKEDIR ${CMAKE_INSTALL_LIBDIR}/cmake/thalweg)
 install(TARGETS thalweg EXPORT thalwegTargets)
 install(TARGETS thalweg_command)
 if(TARGET thalweg_mpi)
-  install(TARGETS thalweg_mpi LIBRARY)   # beside the library, which opens it
+  install(TARGETS thalweg_mpi LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR})   # beside the library, which opens it
 endif()
 install(DIRECTORY include/thalweg TYPE INCLUDE FILES_MATCHING PATTERN *.hpp)
 install(FILES LICENSE TYPE DOC)

@@ -238,7 +238,12 @@ class MpiCommunicator final : public Communicator {
       MPI_Irecv(&heard_byte_, 1, MPI_CHAR, before(), alive_tag, MPI_COMM_WORLD, &heard_);
     }
     if (rank_ != 0 && told_ != MPI_REQUEST_NULL) hear_goodbye();
-    if (now - last_heard_ < patience_ || first_is_done_) return true;
+    if (now - last_heard_ < patience_) return true;
+    if (first_is_done_) {
+      if (begun_.empty()) return true;
+      fail_with(fmt::format("rank 0 on {} has ended, and rank {} still waits", host(0), rank_));
+      return false;
+    }
     fail_with(fmt::format("rank {} on {} has not answered for {} s", before(), host(before()), patience_.count()));
     return false;
   }
