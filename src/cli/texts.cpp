@@ -8,10 +8,14 @@
 #include "cli/output.hpp"
 #include "cli/session.hpp"
 #include "cli/signals.hpp"
+#include "cli/sitting.hpp"
 #include "core/error.hpp"
 #include "core/random.hpp"
+#include "insight/verdict.hpp"
+#include "report/report.hpp"
 #include "run/run.hpp"
 #include "store/atomic_file.hpp"
+#include "train/evaluation.hpp"
 
 namespace fs = std::filesystem;
 
@@ -49,18 +53,20 @@ TextRows weighed_rows(const TextRows& counts, const TextClassifierConfig& config
 }
 
 struct Measured {
-  Metrics metrics;
-  std::vector<NamedMetrics> baselines;
-  std::int64_t rows = 0;
+  Metrics metrics = {};
+  std::vector<NamedMetrics> baselines = {};
+  Tensor predictions = {}, targets = {};
+  [[nodiscard]] std::int64_t rows() const { return targets.size(); }
 };
 
-/// The metrics of predictions of rows, beside always naming their commonest class.
+/// Probabilities of the rows, (rows, outputs), and the metrics of these beside always naming their commonest class.
 Measured measure(TextClassifier& model, const TextRows& data) {
   model.linear().table().settle();
   const std::int64_t rows = data.rows.rows(), classes = std::ssize(model.classes()),
                      outputs = classes == 2 ? 1 : classes;
-  Tensor predictions({rows, outputs}, f32);
-  const auto into = predictions.mutable_values<float>();
+  Measured result;
+  result.predictions = Tensor({rows, outputs}, f32);
+  const auto into = result.predictions.mutable_values<float>();
   double loss = 0, weight = 0;
   std::vector<double> counts(static_cast<std::size_t>(classes), 0);
   for (std::int64_t row = 0; row < rows; ++row) {
@@ -72,13 +78,11 @@ Measured measure(TextClassifier& model, const TextRows& data) {
     weight += predicted.weight;
     counts[static_cast<std::size_t>(target)] += 1;
   }
-  Measured result;
-  result.rows = rows;
   result.metrics.emplace_back("loss", loss / weight);
-  const Tensor targets = Tensor::from(data.targets, {rows});
+  result.targets = Tensor::from(data.targets, {rows});
   for (const MetricRow& metric : metrics()) {
     if (metric.serves(classes == 2 ? Task::binary : Task::multiclass))
-      result.metrics.emplace_back(metric.name, metric.compute(predictions, targets, std::nullopt));
+      result.metrics.emplace_back(metric.name, metric.compute(result.predictions, result.targets, std::nullopt));
   }
   const auto most = std::ranges::max_element(counts);
   result.baselines = {{"always " + model.classes()[static_cast<std::size_t>(most - counts.begin())],
@@ -89,10 +93,10 @@ Measured measure(TextClassifier& model, const TextRows& data) {
 void emit_measured(const std::string& name, const Measured& measured, nlohmann::ordered_json first,
                    const Context& context) {
   if (!context.json) {
-    print_metrics(name, measured.metrics, fmt::format("{} texts", with_commas(measured.rows)), measured.baselines);
+    print_metrics(name, measured.metrics, fmt::format("{} texts", with_commas(measured.rows())), measured.baselines);
     return;
   }
-  first["rows"] = measured.rows;
+  first["rows"] = measured.rows();
   for (const auto& [metric, value] : measured.metrics) first[metric] = value;
   emit_line_of(first);
 }
@@ -157,18 +161,63 @@ int say_stopped(const TextRun& run, const std::string& options, int signal, std:
   return signal != 0 ? 128 + signal : 0;
 }
 
-void test_at_end(TextRun& run, const Context& context) {
-  nlohmann::ordered_json line{{"run", as_utf8(run.folder.path().string())},
-                              {"parameters", run.model.linear().parameters()}};
-  if (run.config.test.empty()) {
-    if (context.json) emit_line_of(line);
-  } else {
-    emit_measured("test", measure(run.model, read_rows(run.config.test, run.config.texts, run.model)), line, context);
+std::optional<Measured> measured_test(const TextClassifierConfig& config, TextClassifier& model) {
+  if (config.test.empty()) return std::nullopt;
+  return measure(model, read_rows(config.test, config.texts, model));
+}
+
+/// "text_classifier: 2 classes by 1,000 hashed words; 1,001 parameters"
+std::string described(TextClassifier& model) {
+  return fmt::format("{}: {} classes by {} hashed words; {} parameters", TextClassifierConfig::kind,
+                     model.classes().size(), with_commas(model.hasher().options().features),
+                     with_commas(model.linear().parameters()));
+}
+
+void write_report(const fs::path& folder, const TextClassifierConfig& config, TextClassifier& model,
+                  const std::optional<Measured>& test, const History& history, const Verdict& verdict) {
+  ReportData report{.title = folder.filename().string(),
+                    .subtitle = described(model),
+                    .verdict = verdict,
+                    .history = history,
+                    .config = config.toml(),
+                    .environment = {{"version", THALWEG_VERSION}, {"threads", "1"}}};
+  if (test) {
+    const auto accuracy = std::ranges::find(test->metrics, "accuracy", &Metrics::value_type::first);
+    const std::string texts = fmt::format("{} texts", with_commas(test->rows()));
+    if (accuracy != test->metrics.end()) report.tiles.push_back({"test accuracy", figure(accuracy->second), texts});
+    report.evaluation = test->metrics;
+    report.baselines = test->baselines;
+    report.evaluated_on = "test, " + texts;
+    report.confusion = {model.classes(), confusion_of(test->predictions, test->targets, std::nullopt)};
   }
-  if (!context.json) {
-    emit("model  {} parameters, in {}\n", with_commas(run.model.linear().parameters()),
-         shown(run.folder.model().string()));
-  }
+  report.tiles.push_back(
+      {"training", duration_text(history.seconds),
+       fmt::format("{} epochs, {} steps", history.epochs.size(), with_commas(model.linear().table().steps()))});
+  report.tiles.push_back({"parameters", with_commas(model.linear().parameters())});
+  write_atomically(folder / "report.html", report_html(report));
+}
+
+/// Measures a trained classifier, and where its history is known judges it and writes its report; prints what came of
+/// it.
+void finish(const fs::path& folder, const TextClassifierConfig& config, TextClassifier& model, const History& history,
+            const Context& context) {
+  const std::optional<Measured> test = measured_test(config, model);
+  const bool known = !history.steps.empty();
+  const Verdict verdict = known ? judge(history) : Verdict{};
+  if (known) write_report(folder, config, model, test, history, verdict);
+  nlohmann::ordered_json line{{"run", as_utf8(folder.string())}, {"parameters", model.linear().parameters()}};
+  if (known)
+    line["verdict"] = {{"kind", name(verdict.kind)}, {"sentence", verdict.sentence}, {"advice", verdict.advice}};
+  if (test) emit_measured("test", *test, line, context);
+  if (!test && context.json) emit_line_of(line);
+  if (context.json) return;
+  if (test) print_confusion(confusion_of(test->predictions, test->targets, std::nullopt), model.classes());
+  if (known) emit("{:<12}{}\n", "verdict", verdict.sentence);
+  if (known && !verdict.advice.empty()) emit("{:<12}{}\n", "to improve", verdict.advice);
+  emit("{:<12}{} parameters, in {}\n", "model", with_commas(model.linear().parameters()),
+       shown((folder / "model.safetensors").string()));
+  if (known) emit("{:<12}{}\n", "report", shown((folder / "report.html").string()));
+  emit("{:<12}thalweg predict {} < new.csv > predicted.csv\n", "next", shell_quoted(folder.string()));
 }
 
 // --- in passes ---
@@ -180,20 +229,22 @@ class Batches {
   [[nodiscard]] std::int64_t in_epoch() const {
     return (data_.rows.rows() + config_.batch_size - 1) / config_.batch_size;
   }
-  void at_step(std::int64_t step, std::vector<data::SparseRow>& rows, std::vector<std::int32_t>& targets) {
+  /// Valid until the next call.
+  [[nodiscard]] std::pair<std::span<const data::SparseRow>, std::span<const std::int32_t>> at_step(std::int64_t step) {
     const std::int64_t epoch = step / in_epoch(), first = step % in_epoch() * config_.batch_size;
     if (epoch != epoch_) {
       order_ =
           shuffled(RandomKey{config_.seed}.fold("order").fold(static_cast<std::uint64_t>(epoch)), data_.rows.rows());
       epoch_ = epoch;
     }
-    rows.clear();
-    targets.clear();
+    rows_.clear();
+    targets_.clear();
     for (std::int64_t i = first; i < std::min(first + config_.batch_size, data_.rows.rows()); ++i) {
       const std::int64_t row = order_[static_cast<std::size_t>(i)];
-      rows.push_back(data_.rows[row]);
-      targets.push_back(data_.targets[static_cast<std::size_t>(row)]);
+      rows_.push_back(data_.rows[row]);
+      targets_.push_back(data_.targets[static_cast<std::size_t>(row)]);
     }
+    return {rows_, targets_};
   }
 
  private:
@@ -201,47 +252,62 @@ class Batches {
   const TextClassifierConfig& config_;
   std::int64_t epoch_ = -1;
   std::vector<std::int64_t> order_;
+  std::vector<data::SparseRow> rows_;
+  std::vector<std::int32_t> targets_;
 };
+
+/// One step, told to the sitting.
+void take_step(TextRun& run, Batches& batches, const Optimizer& optimizer, std::int64_t total, Sitting& sitting) {
+  RowTable& table = run.model.linear().table();
+  const std::int64_t step = table.steps(), in_epoch = batches.in_epoch();
+  const auto [rows, targets] = batches.at_step(step);
+  const Progress progress{.step = step, .total = total, .steps_per_epoch = in_epoch};
+  const double lr = optimizer.lr * optimizer.schedule.factor(progress);
+  const auto learned = run.model.linear().learn(rows, targets, lr, optimizer.schedule.momentum(progress));
+  run.model.epoch_loss += learned.loss;
+  run.model.epoch_weight += learned.weight;
+  sitting.step({.step = step + 1,
+                .total_steps = total,
+                .epoch = step / in_epoch + 1,
+                .loss = learned.loss / learned.weight,
+                .gradient_norm = learned.gradient_norm,
+                .lr = lr,
+                .samples = std::ssize(rows),
+                .weight = learned.weight});
+}
 
 int train_in_passes(TextRun& run, const TrainArguments& arguments, const Context& context) {
   const TextClassifierConfig& config = run.config;
   TextRows train = read_rows(config.train, config.texts, run.model);
   if (config.hashing.weighting == "tfidf" && !run.resumed) train = weighed_rows(train, config, run.model);
-  if (!context.quiet && !context.json) {
-    say("{} texts of {} classes, {} columns, {} entries; {} parameters\n", with_commas(train.rows.rows()),
-        run.model.classes().size(), with_commas(config.hashing.features), with_commas(train.rows.entries()),
-        with_commas(run.model.linear().parameters()));
-  }
-  const SignalWatch signals;
+  if (!context.quiet && !context.json)
+    say("{}; {} texts to train on\n", described(run.model), with_commas(train.rows.rows()));
+  Sitting sitting(run.folder, progress_style(context.quiet, context.json), config.epochs);
   const Optimizer optimizer = config.make_optimizer(context.registry);
   Batches batches(train, config);
-  const std::int64_t total = config.epochs * batches.in_epoch();
-  std::vector<data::SparseRow> rows;
-  std::vector<std::int32_t> targets;
+  const std::int64_t in_epoch = batches.in_epoch(), total = config.epochs * in_epoch;
   RowTable& table = run.model.linear().table();
-  double loss = 0, weight = 0;
-  const auto begin = Clock::now();
+  const auto began = Clock::now();
   while (table.steps() < total) {
-    const std::int64_t step = table.steps();
-    batches.at_step(step, rows, targets);
-    const Progress progress{.step = step, .total = total, .steps_per_epoch = batches.in_epoch()};
-    const auto learned = run.model.linear().learn(rows, targets, optimizer.lr * optimizer.schedule.factor(progress),
-                                                  optimizer.schedule.momentum(progress));
-    loss += learned.loss;
-    weight += learned.weight;
-    const bool stop = signals.received() != 0 || table.steps() == arguments.stop_after;
-    if (stop || table.steps() % config.save_every == 0) run.model.save(unfinished_model(run.folder), run.fingerprint);
-    if (stop && table.steps() < total) return say_stopped(run, "", signals.received(), table.steps(), context);
-    if (table.steps() % batches.in_epoch() != 0) continue;
-    if (!context.quiet) {
-      say("epoch {}/{}  loss {}  {}\n", table.steps() / batches.in_epoch(), config.epochs, figure(loss / weight),
-          duration_text(seconds_since(begin)));
+    take_step(run, batches, optimizer, total, sitting);
+    if (table.steps() % in_epoch == 0) {
+      sitting.epoch({.epoch = table.steps() / in_epoch,
+                     .step = table.steps(),
+                     .metrics = {{"loss", run.model.epoch_loss / run.model.epoch_weight}},
+                     .seconds = seconds_since(began)});
+      run.model.epoch_loss = run.model.epoch_weight = 0;
     }
-    loss = weight = 0;
+    const bool stop = sitting.signal() != 0 || table.steps() == arguments.stop_after;
+    if (stop || table.steps() % config.save_every == 0) run.model.save(unfinished_model(run.folder), run.fingerprint);
+    if (!stop || table.steps() == total) continue;
+    sitting.end();
+    return say_stopped(run, "", sitting.signal(), table.steps(), context);
   }
+  sitting.end();
   table.settle();
-  run.model.save(run.folder.model(), run.fingerprint);
-  test_at_end(run, context);
+  const History history = sitting.logged();
+  finish(run.folder.path(), config, run.model, history, context);
+  run.model.save(run.folder.model(), run.fingerprint);  // last: a folder with a model in it is a run that has finished
   return 0;
 }
 
@@ -320,7 +386,7 @@ int train_online(TextRun& run, const TrainArguments& arguments, const Context& c
   run.model.save(run.folder.model(), run.fingerprint);
   report_stream(run, context, static_cast<double>(times.count()) / seconds, times);
   if (stopped) return say_stopped(run, " --online", signals.received(), table.steps(), context);
-  test_at_end(run, context);
+  finish(run.folder.path(), run.config, run.model, {}, context);  // a stream has no epochs to judge
   return 0;
 }
 
@@ -343,18 +409,36 @@ std::optional<fs::path> text_run(const std::string& path) {
   return path;
 }
 
-int evaluate_texts(const fs::path& folder, const std::string& place, const Context& context) {
-  const TextClassifierConfig config = read_text_classifier(read_toml(folder / "config.toml"), folder, context.registry);
+TrainedTexts trained_texts(const fs::path& folder, const Registry& registry) {
+  const TextClassifierConfig config = read_text_classifier(read_toml(folder / "config.toml"), folder, registry);
   const fs::path file = folder / "model.safetensors";
   if (!fs::exists(file))
-    fail<ModelError>("[evaluate] {} has no model yet. Hint: thalweg train {} --resume", folder.string(),
+    fail<ModelError>("[texts] {} has no model yet. Hint: thalweg train {} --resume", folder.string(),
                      shell_quoted(folder.string()));
+  TextClassifier model(config, TextClassifier::saved_classes(file), registry);
+  model.restore(file);
+  model.linear().table().settle();
+  return {config, std::move(model)};
+}
+
+int evaluate_texts(const fs::path& folder, const std::string& place, const Context& context) {
+  auto [config, model] = trained_texts(folder, context.registry);
   const std::string& data = place.empty() ? config.test : place;
   if (data.empty()) fail<UsageError>("[evaluate] {} has no test texts. Hint: --data PLACE.", folder.string());
-  TextClassifier model(config, TextClassifier::saved_classes(file), context.registry);
-  model.restore(file);
-  emit_measured(place.empty() ? "test" : place, measure(model, read_rows(data, config.texts, model)), {{"data", data}},
-                context);
+  const Measured measured = measure(model, read_rows(data, config.texts, model));
+  emit_measured(place.empty() ? "test" : place, measured, {{"data", data}}, context);
+  if (!context.json)
+    print_confusion(confusion_of(measured.predictions, measured.targets, std::nullopt), model.classes());
+  return 0;
+}
+
+int report_texts(const fs::path& folder, const Context& context) {
+  auto [config, model] = trained_texts(folder, context.registry);
+  const History history = MetricsLog(folder / "metrics.jsonl").history();
+  if (history.steps.empty())
+    fail<UsageError>("[report] {} was learned from a stream, and has no steps to report. Hint: thalweg evaluate {}",
+                     folder.string(), shell_quoted(folder.string()));
+  finish(folder, config, model, history, context);
   return 0;
 }
 

@@ -12,7 +12,7 @@ namespace thalweg::data {
 /// MurmurHash3 of 32 bits (Appleby 2011).
 [[nodiscard]] std::uint32_t murmur3(std::string_view bytes, std::uint32_t seed = 0);
 
-/// The part of `[data]` that says what is counted in a text.
+/// What is counted in a text: options of a `[system]`.
 struct HashingOptions {
   std::int64_t features = 1 << 18;
   std::int64_t ngrams = 1;

@@ -16,7 +16,8 @@ namespace thalweg {
 Fields TextClassifierConfig::data_fields() {
   Fields all = {{"train", &train, "the texts to learn: a folder, a file, or - for standard input"},
                 {"test", &test, "texts to test on at the end"}};
-  for (const Fields& own : {texts.fields(), hashing.fields()}) all.insert(all.end(), own.begin(), own.end());
+  const Fields own = texts.fields();
+  all.insert(all.end(), own.begin(), own.end());
   return all;
 }
 
@@ -61,7 +62,7 @@ void make_absolute(std::string& place, const fs::path& folder) {
 }
 
 void check_sections(const ConfigTree& tree) {
-  static const std::vector<std::string> known = {"seed", "data", "model", "loss", "optimizer", "schedule", "train"};
+  static const std::vector<std::string> known = {"seed", "data", "system", "loss", "optimizer", "schedule", "train"};
   for (const auto& [key, value] : tree.values) {
     if (std::ranges::find(known, key) == known.end())
       fail<UsageError>("[config] there is no section '{}'. Hint: {}", key, name_hint(key, known));
@@ -97,10 +98,11 @@ TextClassifierConfig read_text_classifier(const ConfigTree& tree, const fs::path
   });
   make_absolute(config.train, folder);
   make_absolute(config.test, folder);
-  with_line(tree, "model", [&](OptionMap values) {
-    const std::string kind = take_text(values, "kind", "linear");
-    if (kind != "linear" || !values.empty())
-      fail_option("kind", "[model] kind = '{}'. Wanted: linear, without options, for texts", kind);
+  with_line(tree, "system", [&](OptionMap values) {
+    const std::string kind = take_text(values, "kind", TextClassifierConfig::kind);
+    if (kind != TextClassifierConfig::kind)
+      fail_option("kind", "[system] kind = '{}'. Wanted: {}, for texts with classes", kind, TextClassifierConfig::kind);
+    read_fields(config.hashing.fields(), values, kind);
   });
   const auto choose = [&](const std::string& name, Choice& into, const std::string& otherwise, const auto& complete) {
     with_line(tree, name, [&](OptionMap values) {
@@ -126,7 +128,7 @@ std::string TextClassifierConfig::toml() const {
   TextClassifierConfig copy = *this;
   std::string text = fmt::format("seed = {}\n\n[data]\nformat = \"texts\"\n", seed);
   for (const auto& [key, value] : field_values(copy.data_fields())) text += fmt::format("{} = {}\n", key, value.str());
-  text += "\n[model]\nkind = \"linear\"\n";
+  text += choice_text("system", {kind, field_values(copy.hashing.fields())});
   if (!loss.kind.empty()) text += choice_text("loss", loss);
   text += choice_text("optimizer", optimizer) + choice_text("schedule", schedule) + "\n[train]\n";
   for (const auto& [key, value] : field_values(copy.train_fields())) text += fmt::format("{} = {}\n", key, value.str());
@@ -139,7 +141,7 @@ std::string TextClassifierConfig::fingerprint(bool online) const {
   const auto add = [&](const std::string& prefix, const OptionMap& values) {
     for (const auto& [key, value] : values) flat[prefix + key] = value.str();
   };
-  add("data.", field_values(copy.hashing.fields()));
+  add("system.", field_values(copy.hashing.fields()));
   for (const auto& [name, choice] : {std::pair("loss.", &loss), {"optimizer.", &optimizer}, {"schedule.", &schedule}}) {
     add(name, choice->options);
     flat[std::string(name) + "kind"] = choice->kind;
@@ -209,6 +211,7 @@ void TextClassifier::save(const fs::path& path, const std::string& fingerprint) 
   std::vector<double> sums = {progressive.rows, progressive.right, progressive.loss, progressive.commonest_right};
   sums.insert(sums.end(), progressive.of_class.begin(), progressive.of_class.end());
   file.tensors.emplace_back("progressive", as_tensor(sums));
+  file.tensors.emplace_back("epoch", as_tensor({epoch_loss, epoch_weight}));
   file.metadata = {{kind_key, nlohmann::json(classes_).dump()}, {"fingerprint", fingerprint}};
   write_safetensors(path, file);
 }
@@ -232,11 +235,15 @@ void TextClassifier::restore(const fs::path& path, const std::optional<std::stri
   if (fingerprint && !changed.empty()) {
     fail<UsageError>("[resume] the configuration is not that of {}: {}", path.string(), fmt::join(changed, "; "));
   }
-  const Tensor &sums = file.tensor("progressive"), &frequencies = file.tensor("inverse_frequency");
-  const bool fits = sums.dtype() == f64 && sums.size() == std::ssize(classes_) + 4 && frequencies.dtype() == f32 &&
+  const Tensor &sums = file.tensor("progressive"), &frequencies = file.tensor("inverse_frequency"),
+               &epoch = file.tensor("epoch");
+  const bool fits = epoch.dtype() == f64 && epoch.size() == 2 && sums.dtype() == f64 &&
+                    sums.size() == std::ssize(classes_) + 4 && frequencies.dtype() == f32 &&
                     (frequencies.size() == 0 || frequencies.size() == hasher_.options().features);
   if (!fits) fail<ModelError>("[texts] {} is another classifier", path.string());
   linear_.table().restore(file.tensors);
+  epoch_loss = epoch.at(0);
+  epoch_weight = epoch.at(1);
   const auto numbers = sums.values<double>();
   progressive = {numbers[0], numbers[1], numbers[2], {numbers.begin() + 4, numbers.end()}, numbers[3]};
   inverse_frequency_.assign(frequencies.values<float>().begin(), frequencies.values<float>().end());

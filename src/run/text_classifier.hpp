@@ -10,7 +10,7 @@
 
 namespace thalweg {
 
-/// A configuration whose `[data]` has format = "texts".
+/// A configuration whose `[data]` has format = "texts", and whose `[system]` is of this kind.
 struct TextClassifierConfig {
   std::uint64_t seed = 1;
   std::string train = {}, test = {};  ///< places: a path, or "-" for standard input
@@ -18,6 +18,8 @@ struct TextClassifierConfig {
   data::HashingOptions hashing = {};
   Choice loss = {}, optimizer = {}, schedule = {};
   std::int64_t epochs = 10, batch_size = 32, save_every = 100'000, report_every = 1000;
+
+  static constexpr const char* kind = "text_classifier";
 
   [[nodiscard]] Fields data_fields();
   [[nodiscard]] Fields train_fields();
@@ -27,6 +29,7 @@ struct TextClassifierConfig {
   [[nodiscard]] Optimizer make_optimizer(const Registry& registry) const;
 };
 
+/// Whether it is of texts with classes: format = "texts".
 [[nodiscard]] bool is_text_classifier(const ConfigTree& tree);
 /// Throws UsageError, with file and line where they are known, for what is unknown, of a wrong type or out of range.
 [[nodiscard]] TextClassifierConfig read_text_classifier(const ConfigTree& tree, const std::filesystem::path& folder,
@@ -53,7 +56,8 @@ class TextClassifier {
   [[nodiscard]] SparseLinear& linear() { return linear_; }
   [[nodiscard]] const std::vector<std::string>& classes() const { return classes_; }
   void set_inverse_frequency(std::vector<float> weights) { inverse_frequency_ = std::move(weights); }
-  ProgressiveSums progressive;  ///< over all sittings
+  ProgressiveSums progressive;              ///< over all sittings
+  double epoch_loss = 0, epoch_weight = 0;  ///< of the steps of an epoch so far
 
   /// Everything that the next step and a prediction depend on. `fingerprint` is kept with it.
   void save(const std::filesystem::path& path, const std::string& fingerprint) const;

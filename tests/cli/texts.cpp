@@ -17,11 +17,11 @@ class Texts : public CommandTest {
     }
     write("mails.csv", text);
     write("mails.toml",
-          "[data]\nformat = \"texts\"\ntrain = \"mails.csv\"\ntest = \"mails.csv\"\nfeatures = 4096\n"
-          "[train]\nepochs = 4\nbatch_size = 8\n");
+          "[data]\nformat = \"texts\"\ntrain = \"mails.csv\"\ntest = \"mails.csv\"\n"
+          "[system]\nkind = \"text_classifier\"\nfeatures = 4096\n[train]\nepochs = 4\nbatch_size = 8\n");
     write("stream.toml",
           "[data]\nformat = \"texts\"\ntrain = \"-\"\ntest = \"mails.csv\"\nclasses = [\"ham\", \"spam\"]\n"
-          "features = 4096\n");
+          "[system]\nfeatures = 4096\n");
   }
   [[nodiscard]] std::string model(const std::string& run) const { return read_text(path(run + "/model.safetensors")); }
 };
@@ -35,12 +35,66 @@ TEST_F(Texts, AreLearnedInPassesAndEvaluated) {
   EXPECT_EQ(run("evaluate r --json").json()["accuracy"], 1.0);
 }
 
+TEST_F(Texts, ARunLeavesItsMetricsAndAReportThatCanBeWrittenAgain) {
+  write_mails();
+  const Ran ran = run("train mails.toml --out r --json -q");
+  ASSERT_EQ(ran.code, 0) << ran.err;
+  EXPECT_FALSE(ran.json()["verdict"]["sentence"].get<std::string>().empty());
+  const std::string report = read_text(path("r/report.html"));
+  for (const char* part : {"test accuracy", "What was taken for what", "gradient norm", "always ham", "4,097"})
+    EXPECT_NE(report.find(part), std::string::npos) << part;
+  std::filesystem::remove(path("r/report.html"));
+  ASSERT_EQ(run("report r").code, 0);
+  EXPECT_EQ(read_text(path("r/report.html")), report);
+}
+
+TEST_F(Texts, RowsArePredictedByTheirColumnOfTexts) {
+  write_mails();
+  ASSERT_EQ(run("train mails.toml --out r -q").code, 0);
+  write("new.csv", "id,text\n7,dear friend about word3\n8,\"buy cheap, now\"\n");
+  const Ran ran = run("predict r --data new.csv --keep id");
+  ASSERT_EQ(ran.code, 0) << ran.err;
+  EXPECT_TRUE(ran.out.starts_with("id,class,p(ham),p(spam)\n7,ham,0.9")) << ran.out;
+  EXPECT_NE(ran.out.find("\n8,spam,0.0"), std::string::npos) << ran.out;
+  EXPECT_EQ(run("predict r --json < new.csv").json()["class"], "spam");
+  const Ran refused = run("predict r --data new.csv --keep nothing");
+  EXPECT_EQ(refused.code, 2) << refused.err;
+  write("other.csv", "id,body\n7,dear friend\n");
+  const Ran other = run("predict r --data other.csv");
+  EXPECT_EQ(other.code, 3);
+  EXPECT_NE(other.err.find("no column 'text'"), std::string::npos) << other.err;
+}
+
+TEST_F(Texts, TheirSystemIsARowAndNoOtherTakesThem) {
+  write_mails(20);
+  EXPECT_NE(run("list systems").out.find("text_classifier"), std::string::npos);
+  const Ran other = run("train mails.toml -q --set system.kind=vae");
+  EXPECT_EQ(other.code, 2);
+  EXPECT_NE(other.err.find("Wanted: text_classifier"), std::string::npos) << other.err;
+  write_table("t.csv");
+  write("t.toml", "[data]\ntrain = \"t.csv\"\ntarget = \"y\"\n[system]\nkind = \"text_classifier\"\n");
+  const Ran table = run("train t.toml -q");
+  EXPECT_EQ(table.code, 2);
+  EXPECT_NE(table.err.find("format = \"texts\""), std::string::npos) << table.err;
+}
+
 TEST_F(Texts, AResumedRunHasTheSameBits) {
   write_mails();
-  ASSERT_EQ(run("train mails.toml --out whole -q --set data.weighting=tfidf").code, 0);
-  ASSERT_EQ(run("train mails.toml --out parts -q --stop-after 37 --set data.weighting=tfidf").code, 0);
-  ASSERT_EQ(run("train mails.toml --out parts -q --resume --set data.weighting=tfidf").code, 0);
+  ASSERT_EQ(run("train mails.toml --out whole -q --set system.weighting=tfidf").code, 0);
+  ASSERT_EQ(run("train mails.toml --out parts -q --stop-after 37 --set system.weighting=tfidf").code, 0);
+  ASSERT_EQ(run("train mails.toml --out parts -q --resume --set system.weighting=tfidf").code, 0);
   EXPECT_TRUE(model("whole") == model("parts"));
+  const auto losses = [&](const std::string& name) {  // of the epochs
+    std::vector<double> all;
+    std::istringstream lines(read_text(path(name + "/metrics.jsonl")));
+    for (std::string line; std::getline(lines, line);) {
+      const auto entry = nlohmann::json::parse(line);
+      if (entry.contains("metrics")) all.push_back(entry["metrics"]["loss"]);
+    }
+    return all;
+  };
+  EXPECT_EQ(losses("parts"), losses("whole"));
+  EXPECT_EQ(losses("whole").size(), 4u);
 }
 
 TEST_F(Texts, AStreamIsPredictedBeforeItIsLearnedAndGoesOn) {
@@ -80,7 +134,8 @@ TEST_F(Texts, FoldersAndLinesAreRead) {
   write("mails/ham/1.txt", "dear friend");
   write("mails/spam/1.txt", "buy\ncheap things");
   for (const std::string place : {"lines.txt", "mails"}) {
-    write("c.toml", "[data]\nformat = \"texts\"\ntrain = \"" + place + "\"\ntest = \"" + place + "\"\nfeatures = 64\n");
+    write("c.toml",
+          "[data]\nformat = \"texts\"\ntrain = \"" + place + "\"\ntest = \"" + place + "\"\n[system]\nfeatures = 64\n");
     const Ran ran = run("train c.toml --json -q");
     ASSERT_EQ(ran.code, 0) << ran.err;
     EXPECT_EQ(ran.json()["accuracy"], 1.0) << place;
@@ -122,7 +177,8 @@ TEST_F(SlowTexts, SpamIsFiltered) {
   const Ran small = run("train " + example("spam.toml") + " -q --json");
   EXPECT_LE(small.json()["parameters"], 1001);
   EXPECT_GE(small.json()["accuracy"], 0.97);
-  EXPECT_GE(run("train " + example("spam.toml") + " -q --json --set data.features=262144").json()["accuracy"], 0.9784);
+  EXPECT_GE(run("train " + example("spam.toml") + " -q --json --set system.features=262144").json()["accuracy"],
+            0.9784);
 }
 
 // SGDClassifier.partial_fit behind a HashingVectorizer predicts 0.9634 of the same stream right

@@ -8,6 +8,7 @@
 
 #include "cli/command.hpp"
 #include "cli/output.hpp"
+#include "cli/texts.hpp"
 #include "core/error.hpp"
 #include "data/csv.hpp"
 #include "options/nearest_name.hpp"
@@ -30,12 +31,14 @@ using Cells = std::vector<std::string>;
 /// Writes predictions: a number a row; or the class, then the probability of each. Columns that are kept stand first.
 class Writer {
  public:
-  Writer(const Model& model, Cells kept, bool json) : classes_(model.classes()), kept_(std::move(kept)), json_(json) {
-    const data::Preprocessing& preprocessing = model.parts().recipe.preprocessing;
-    const auto* table = preprocessing.table();
-    target_ = table ? table->schema().target : "class";
+  /// `target` is what is predicted: a number, or one of the classes.
+  Writer(std::string target, bool regression, Cells classes, Cells kept, bool json)
+      : classes_(std::move(classes)),
+        target_(std::move(target)),
+        kept_(std::move(kept)),
+        json_(json),
+        regression_(regression) {
     if (std::ranges::find(kept_, target_) != kept_.end()) target_ = "predicted " + target_;
-    regression_ = preprocessing.task() == data::Task::regression;
   }
 
   void header(std::int64_t outputs) {
@@ -96,7 +99,7 @@ class Writer {
   std::string target_;
   Cells kept_;
   const Cells none_ = {};
-  bool json_, regression_ = false;
+  bool json_, regression_;
 };
 
 /// Encodes the rows of a table, until they make a batch.
@@ -161,9 +164,10 @@ void predict_table(const Model& model, data::CsvReader& reader, const std::strin
   const std::vector<std::size_t> columns = kept_columns(keep, reader);
   Cells names;
   for (const std::size_t column : columns) names.push_back(reader.header()[column]);
-  Writer writer(model, std::move(names), context.json);
+  const bool regression = fitted.schema().task == data::Task::regression;
+  Writer writer(fitted.schema().target, regression, model.classes(), std::move(names), context.json);
   std::vector<Cells> kept;
-  writer.header(fitted.schema().task == data::Task::regression ? 1 : static_cast<std::int64_t>(model.classes().size()));
+  writer.header(regression ? 1 : static_cast<std::int64_t>(model.classes().size()));
   const auto hand_on = [&] {
     writer.rows(model.predict_encoded(encoder.take()), kept);
     kept.clear();
@@ -190,14 +194,65 @@ void predict_images(const Model& model, const std::string& path, const Context& 
     fail<DataError>("[predict] {} holds {}. Wanted: images of {}", path, images.shape(), row);
   }
   images = images.reshape(wanted);
-  Writer writer(model, {}, context.json);
+  Writer writer("class", model.parts().recipe.preprocessing.task() == data::Task::regression, model.classes(), {},
+                context.json);
   writer.header(model.parts().outputs);
   for (std::int64_t begin = 0; begin < count; begin += rows_at_once) {
     writer.rows(model.predict_encoded(images.rows(begin, std::min(count, begin + rows_at_once))));
   }
 }
 
+/// The probability of each class, of a column of texts.
+void predict_texts(TrainedTexts& trained, data::CsvReader& reader, const std::string& keep, const Context& context) {
+  const std::string& column = trained.config.texts.text;
+  const auto found = std::ranges::find(reader.header(), column);
+  if (found == reader.header().end())
+    fail<DataError>("[predict] {} has no column '{}', whose texts the model reads. Hint: {}", reader.name(), column,
+                    name_hint(column, reader.header()));
+  const auto place = static_cast<std::size_t>(found - reader.header().begin());
+  const std::vector<std::size_t> columns = kept_columns(keep, reader);
+  Cells names;
+  for (const std::size_t kept : columns) names.push_back(reader.header()[kept]);
+  const std::vector<std::string>& classes = trained.model.classes();
+  const auto count = std::ssize(classes);
+  Writer writer(trained.config.texts.target, false, classes, std::move(names), context.json);
+  writer.header(count);
+  constexpr std::int32_t any = 0;  // a prediction does not depend on the target
+  Tensor row({1, count}, f32);
+  while (reader.next()) {
+    const data::SparseRow words = trained.model.row(reader.cells()[place]);
+    const auto predicted = trained.model.linear().predict({&words, 1}, {&any, 1}).predictions;
+    for (std::int64_t c = 0; c < count; ++c)
+      row.set(c, count == 2 ? (c == 1 ? predicted[0] : 1 - predicted[0]) : predicted[static_cast<std::size_t>(c)]);
+    Cells kept;
+    for (const std::size_t column_kept : columns) kept.emplace_back(reader.cells()[column_kept]);
+    writer.rows(row, kept.empty() ? std::vector<Cells>{} : std::vector<Cells>{std::move(kept)});
+  }
+  flush_output();
+}
+
+/// Hands a reader of the table, or of standard input, to `predict`. The table is laid out as what was trained on, where
+/// the arguments do not say otherwise.
+template <class Predict>
+int with_reader(const PredictArguments& arguments, data::TableLayout layout, const Predict& predict) {
+  if (const auto separator = data::separator_named(arguments.separator)) layout.separator = separator;
+  layout.header = layout.header && !arguments.no_header;
+  if (arguments.data.empty()) {
+    data::CsvReader reader(STDIN_FILENO, "standard input", layout.separator, layout.header);
+    predict(reader);
+  } else {
+    data::CsvReader reader(arguments.data, layout.separator, layout.header);
+    predict(reader);
+  }
+  return 0;
+}
+
 int run(const PredictArguments& arguments, const Context& context) {
+  if (const auto texts = text_run(arguments.run)) {
+    TrainedTexts trained = trained_texts(*texts, context.registry);
+    return with_reader(arguments, {},
+                       [&](data::CsvReader& reader) { predict_texts(trained, reader, arguments.keep, context); });
+  }
   const Model model = Model::load(arguments.run, context.registry);
   if (model.parts().recipe.preprocessing.text()) {
     fail<UsageError>("[predict] this is a model of texts. Hint: thalweg generate {} --prompt \"...\"",
@@ -208,17 +263,9 @@ int run(const PredictArguments& arguments, const Context& context) {
     predict_images(model, arguments.images, context);
     return 0;
   }
-  data::TableLayout layout = model.parts().recipe.preprocessing.table()->schema().layout;
-  if (const auto separator = data::separator_named(arguments.separator)) layout.separator = separator;
-  layout.header = layout.header && !arguments.no_header;
-  if (arguments.data.empty()) {
-    data::CsvReader reader(STDIN_FILENO, "standard input", layout.separator, layout.header);
-    predict_table(model, reader, arguments.keep, context);
-  } else {
-    data::CsvReader reader(arguments.data, layout.separator, layout.header);
-    predict_table(model, reader, arguments.keep, context);
-  }
-  return 0;
+  const data::TableLayout& layout = model.parts().recipe.preprocessing.table()->schema().layout;
+  return with_reader(arguments, layout,
+                     [&](data::CsvReader& reader) { predict_table(model, reader, arguments.keep, context); });
 }
 
 constexpr const char* examples = R"(Examples:
@@ -226,6 +273,7 @@ constexpr const char* examples = R"(Examples:
   thalweg predict runs/iris --data new.csv --json           an object a line
   thalweg predict runs/iris --data new.csv --keep id,name   with columns of the input; --keep '*' is all of them
   thalweg predict runs/fashion --images t10k-images-idx3-ubyte.gz
+  thalweg predict runs/spam --data mails.csv --keep subject   texts: the column that the configuration names
 
 One line comes out for each that goes in: the value, or the class and the probability of each class.)";
 

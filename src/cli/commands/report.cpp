@@ -6,12 +6,14 @@
 #include "cli/opened_run.hpp"
 #include "cli/outcome.hpp"
 #include "cli/output.hpp"
+#include "cli/texts.hpp"
 
 namespace thalweg::cli {
 
 namespace {
 
 int run(const std::string& path, const Context& context) {
+  if (const auto texts = text_run(path)) return report_texts(*texts, context);
   std::vector<std::string> warnings;
   OpenedRun opened = open_run(path, Parameters::evaluated, context.registry, warnings);
   for (const std::string& warning : warnings) {
