@@ -58,12 +58,12 @@ struct SystemFigures {
   NamedMedia media = {};
 };
 
-/// A loss, and which parameters it trains.
+/// A loss, and what it trains with the configured optimizer, whose slots each objective has of its own.
 struct SystemObjective {
   std::string name = {};  ///< "d", "g"; may be empty where there is only one
   Objective loss;
-  std::string trains = "*";  ///< parameters by a pattern of their paths: "d/*"
-  double lr_factor = 1;      ///< of the configured rate
+  ObjectiveOptions options = {};
+  double lr_factor = 1;  ///< of the configured rate
 };
 
 /// A system for some data. Functions that are empty are things that it does not do.

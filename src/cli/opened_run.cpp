@@ -31,9 +31,11 @@ void refuse_changed_data(const fs::path& folder, const DataOptions& options, std
   }
 }
 
-/// What the parameters of a run under way are evaluated as.
-Tensor evaluated(const Checkpoint& checkpoint, const Optimizer& optimizer) {
+/// What the parameters of a run under way are evaluated as. Of several objectives, each of which has slots of its own,
+/// they are those of the last step.
+Tensor evaluated(const Checkpoint& checkpoint, const Optimizer& optimizer, std::size_t objectives) {
   if (checkpoint.best_parameters) return *checkpoint.best_parameters;
+  if (objectives > 1) return checkpoint.state.parameters;
   Workers alone(1);
   return evaluation_parameters(make_update(optimizer, *checkpoint.state.layout), checkpoint.state, alone);
 }
@@ -57,7 +59,7 @@ void take_state(OpenedRun& run, Parameters parameters, std::vector<std::string>&
         "[run] {} was stopped before its first checkpoint: it has no parameters yet. Hint: train it further.",
         run.folder.string());
   } else if (parameters == Parameters::evaluated) {
-    run.state.parameters = evaluated(*checkpoint, run.optimizer);
+    run.state.parameters = evaluated(*checkpoint, run.optimizer, run.session.objectives());
     run.is_best = checkpoint->best_parameters.has_value();
   }
   trainer.set_state(run.state);

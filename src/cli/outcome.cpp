@@ -206,6 +206,8 @@ std::vector<Baseline> baselines_for(const Session& session, const Config& config
 /// The verdict, with what it advises tried on copies of the run.
 Verdict judged(const Session& session, const Config& config, const History& history, JudgeOptions options,
                const Registry& registry) {
+  options.objectives = session.objectives();
+  if (options.objectives > 1) return judge(history, options);
   auto trials = trials_of(maker_of(session, config, registry), config.make_optimizer(registry), session.parts.train,
                           config.fit_options(), session.trainer.state());
   if (trials && options.failure.empty()) trials->point = look_at_end(session, config, history, registry);

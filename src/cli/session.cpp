@@ -9,10 +9,13 @@ namespace thalweg::cli {
 
 namespace {
 
-Trainer system_trainer(const System& system, const Config& config, Optimizer optimizer) {
-  if (system.objectives.size() != 1)
-    fail<UsageError>("[system] {} has {} objectives. Wanted: one", config.system.kind, system.objectives.size());
-  return Trainer(system.objectives.front().loss, std::move(optimizer), config.train.threads);
+Trainer system_trainer(const System& system, const Config& config, const Optimizer& optimizer) {
+  std::vector<ObjectiveRow> rows;
+  for (const SystemObjective& objective : system.objectives) {
+    rows.push_back({objective.name, objective.loss, optimizer, objective.options});
+    rows.back().optimizer.lr *= objective.lr_factor;
+  }
+  return Trainer(std::move(rows), {.threads = config.train.threads});
 }
 
 }  // namespace
@@ -23,7 +26,7 @@ void refuse_system(const Config& config, std::string_view command) {
 }
 
 Trainer make_trainer(const Session& session, const Config& config, Optimizer optimizer, const Registry& registry) {
-  if (session.system) return system_trainer(*session.system, config, std::move(optimizer));
+  if (session.system) return system_trainer(*session.system, config, optimizer);
   return Trainer(session.recipe.make_model(registry, session.parts.augmentation), session.recipe.make_loss(registry),
                  std::move(optimizer), config.train.threads);
 }

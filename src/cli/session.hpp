@@ -13,6 +13,8 @@ struct Session {
   Parts parts;
   Trainer trainer;
   std::optional<System> system = {};  ///< that is trained, in place of the recipe's model
+
+  [[nodiscard]] std::size_t objectives() const { return system ? system->objectives.size() : 1; }
 };
 [[nodiscard]] Session make_session(const Config& config, const DataFacts& facts, Parts parts, const Registry& registry);
 /// Throws UsageError where the configuration is a system's, for what is done with models alone.

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <string_view>
 
 #include "core/norm.hpp"
 #include "graph/graph.hpp"
@@ -54,10 +55,33 @@ double GradientNorm::at_any_size(const std::byte* gradient) const {
 
 namespace {
 
-std::string layer_of(const std::string& parameter) { return parameter.substr(0, parameter.find('/')); }
+/// What the paths of all trained parameters begin with, where each goes on by a layer: "d/" of a discriminator's.
+std::size_t length_of_common_path(const Layout& layout) {
+  std::vector<std::string_view> names;
+  for (const ParameterEntry& entry : layout.entries) {
+    if (!entry.frozen) names.push_back(entry.name);
+  }
+  std::size_t length = 0;
+  while (!names.empty()) {
+    const std::size_t end = names.front().find('/', length);
+    if (end == std::string_view::npos) return length;
+    const std::string_view path = names.front().substr(0, end + 1);
+    const bool common = std::ranges::all_of(names, [&](std::string_view name) {
+      return name.starts_with(path) && name.find('/', path.size()) != std::string_view::npos;
+    });
+    if (!common) return length;
+    length = path.size();
+  }
+  return length;
+}
+
+std::string layer_of(const std::string& parameter, std::size_t common) {
+  return parameter.substr(0, parameter.find('/', common));
+}
 
 Program squared_norms(const Layout& layout) {
   const std::vector<std::string> layers = layers_of(layout);
+  const std::size_t common = length_of_common_path(layout);
   const auto element = static_cast<std::int64_t>(size_of(layout.dtype));
   Graph graph;
   std::vector<Bound> inputs, outputs;
@@ -68,7 +92,8 @@ Program squared_norms(const Layout& layout) {
     if (entry.frozen) continue;
     const Var g = graph.input(entry.name, entry.shape, layout.dtype);
     inputs.push_back({g, {first_user_base, offsets[i] * element}});
-    Var& total = sums[static_cast<std::size_t>(std::ranges::find(layers, layer_of(entry.name)) - layers.begin())];
+    Var& total =
+        sums[static_cast<std::size_t>(std::ranges::find(layers, layer_of(entry.name, common)) - layers.begin())];
     const Var squares = sum(square(cast(g, f64)));
     total = total.defined() ? total + squares : squares;
   }
@@ -82,9 +107,11 @@ Program squared_norms(const Layout& layout) {
 
 std::vector<std::string> layers_of(const Layout& layout) {
   std::vector<std::string> layers;
+  const std::size_t common = length_of_common_path(layout);
   for (const ParameterEntry& entry : layout.entries) {
-    std::string layer = layer_of(entry.name);
-    if (!entry.frozen && std::ranges::find(layers, layer) == layers.end()) layers.push_back(std::move(layer));
+    if (entry.frozen) continue;
+    std::string layer = layer_of(entry.name, common);
+    if (std::ranges::find(layers, layer) == layers.end()) layers.push_back(std::move(layer));
   }
   return layers;
 }
@@ -96,7 +123,10 @@ std::vector<double> LayerNorms::of(std::byte* gradient, double weight, BlockPool
   std::byte* const bases[] = {gradient, reinterpret_cast<std::byte*>(norms.data())};
   const auto arena = pool.take(program_.arena_bytes());
   program_.run(bases, arena.data(), workers);
-  for (double& norm : norms) norm = std::sqrt(norm) / weight;
+  for (double& norm : norms) {
+    norm = std::sqrt(norm) / weight;
+    if (std::isnan(norm)) norm = std::numeric_limits<double>::infinity();  // NaN is that of an objective without a turn
+  }
   return norms;
 }
 

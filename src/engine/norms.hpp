@@ -32,13 +32,14 @@ class GradientNorm {
 };
 
 /// The layers that are trained, in the order of their parameters: "hidden" of "hidden/weight" and "hidden/norm/bias".
+/// Below a path that all of them have in common: "d/hidden" and "d/output".
 [[nodiscard]] std::vector<std::string> layers_of(const Layout& layout);
 
 /// The norm of each layer's gradient.
 class LayerNorms {
  public:
   explicit LayerNorms(const Layout& layout);
-  /// Of a flat gradient divided by `weight`, in the order of layers_of.
+  /// Of a flat gradient divided by `weight`, in the order of layers_of; infinite where it is not finite.
   [[nodiscard]] std::vector<double> of(std::byte* gradient, double weight, BlockPool& pool, Workers& workers) const;
 
  private:

@@ -36,8 +36,9 @@ std::optional<GradientFlow> exploding(const History& history) {
 double median_ratio(const History& history) {
   std::vector<double> ratios;
   for (const StepReport& step : history.steps) {
-    if (step.layer_norms.empty() || !(step.layer_norms.back() > 0)) continue;
-    ratios.push_back(step.layer_norms.front() / step.layer_norms.back());
+    if (step.layer_norms.empty()) continue;
+    const double ratio = step.layer_norms.front() / step.layer_norms.back();
+    if (std::isfinite(ratio)) ratios.push_back(ratio);  // else there was nothing to compare with, or it had no turn
   }
   if (ratios.empty()) return 1;
   const auto middle = ratios.begin() + static_cast<std::ptrdiff_t>(ratios.size() / 2);

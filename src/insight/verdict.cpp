@@ -27,6 +27,7 @@ std::string_view name(VerdictKind kind) {
     case VerdictKind::still_falling: return "still falling";
     case VerdictKind::schedule_ended: return "the schedule ended it";
     case VerdictKind::converged: return "converged";
+    case VerdictKind::not_judged: return "not judged";
   }
   return "";
 }
@@ -500,8 +501,41 @@ std::vector<VerdictRule> verdict_rules() {
   return rows;
 }
 
+namespace {
+
+/// Losses that work against one another do not fall together, and where they stand says nothing of the result.
+Verdict of_several(const Case& judged) {
+  Verdict verdict{.kind = VerdictKind::not_judged, .sentence = {}, .evidence = {}};
+  const Rule& finite = rules[0];
+  if (auto found = finite.measure(judged)) {
+    verdict.kind = finite.row.kind;
+    verdict.sentence = found->sentence.empty() ? finite.row.says : found->sentence;
+    verdict.evidence = std::move(found->evidence);
+    verdict.advice = finite.advice;
+    return verdict;
+  }
+  verdict.sentence = fmt::format(
+      "Trained to its end: the losses of its {} objectives show how these stand against one another, not how "
+      "good the result is.",
+      judged.options.objectives);
+  verdict.advice = "Look at what it makes, and measure that: thalweg evaluate.";
+  if (judged.history.epochs.empty()) return verdict;
+  for (const auto& [name, last] : judged.history.epochs.back().metrics) {
+    if (!name.ends_with(".loss") || name.starts_with("validation.")) continue;
+    const auto first = std::ranges::find(judged.history.epochs.front().metrics, name, &Metrics::value_type::first);
+    if (first == judged.history.epochs.front().metrics.end()) continue;
+    verdict.evidence.push_back({name, last,
+                                fmt::format("{} was {} over the first epoch and {} over the last.", name,
+                                            number_text(first->second, 4), number_text(last, 4))});
+  }
+  return verdict;
+}
+
+}  // namespace
+
 Verdict judge(const History& history, const JudgeOptions& options) {
   const Case judged{history, options, Course(history)};
+  if (options.objectives > 1) return of_several(judged);
   Verdict verdict;
   for (const Rule& rule : rules) {
     auto found = rule.measure(judged);

@@ -24,7 +24,8 @@ enum class VerdictKind {
   crawling,
   still_falling,
   schedule_ended,
-  converged
+  converged,
+  not_judged  ///< several objectives: their losses do not say how good the result is
 };
 [[nodiscard]] std::string_view name(VerdictKind kind);  ///< "still falling"
 
@@ -73,6 +74,7 @@ struct JudgeOptions {
   std::string failure = {};        ///< the error that ended the run, if one did: the evidence is what it says
   std::int64_t failed_step = 0;    ///< and the step that it ended in
   const Trials* trials = nullptr;  ///< none: advice is given untried, and says so
+  std::size_t objectives = 1;      ///< of several, nothing is judged but that the losses are numbers
 };
 
 /// A verdict holds where its evidence, a number, is above its threshold, and what it advises was tried with success.

@@ -1,6 +1,9 @@
 #include "report/charts.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
+#include <iterator>
 
 #include "plot/plot.hpp"
 #include "report/heat.hpp"
@@ -64,6 +67,24 @@ std::string metric_chart(const History& history, const std::string& name) {
   return line_plot_html(options, lines);
 }
 
+/// The losses of several objectives, "d.loss" and so on, in one chart.
+std::string losses_chart(const History& history, const std::vector<std::string>& names) {
+  std::vector<Series> lines;
+  for (const std::string& name : names) {
+    std::vector<double> x, y;
+    for (const StepReport& step : history.steps) {
+      const auto found = std::ranges::find(step.metrics, name, &Metrics::value_type::first);
+      if (found == step.metrics.end()) continue;
+      x.push_back(static_cast<double>(step.step));
+      y.push_back(found->second);
+    }
+    lines.push_back(thinned(name, fmt::format("series{}", lines.size() + 1), x, y));
+  }
+  PlotOptions options = options_of(history, "training losses");
+  options.log_y = wants_log(lines);
+  return line_plot_html(options, lines);
+}
+
 std::string rate_chart(const History& history) {
   PlotOptions options = options_of(history, "learning rate");
   options.y_shown = {0};
@@ -81,9 +102,10 @@ std::string gradient_chart(const History& history) {
 }  // namespace
 
 std::string charts_html(const History& history) {
-  std::vector<std::string> names = metric_names(history);
+  std::vector<std::string> names = metric_names(history), losses;
   std::erase(names, "loss");
-  std::string out = metric_chart(history, "loss");
+  std::ranges::copy_if(names, std::back_inserter(losses), [](const std::string& n) { return n.ends_with(".loss"); });
+  std::string out = losses.size() > 1 ? losses_chart(history, losses) : metric_chart(history, "loss");
   if (!names.empty()) out += metric_chart(history, names.front());
   out += rate_chart(history) + gradient_chart(history);
   for (std::size_t i = 1; i < names.size(); ++i) out += metric_chart(history, names[i]);

@@ -23,12 +23,13 @@ struct Stop {
 constexpr Stop stops[] = {{-8, {38, 12, 70}},   {-5, {44, 76, 160}}, {-2, {64, 165, 150}},
                           {0, {244, 238, 176}}, {2, {240, 132, 44}}, {4, {150, 8, 32}}};
 constexpr double lowest = stops[0].at, highest = stops[std::size(stops) - 1].at;
-constexpr std::array<double, 3> nothing = {0, 0, 0};  // of a gradient that is 0
+constexpr std::array<double, 3> nothing = {0, 0, 0};        // of a gradient that is 0
+constexpr std::array<double, 3> no_turn = {196, 196, 196};  // of a layer that was not trained in these steps
 
 /// Between the two stops that a logarithm lies between.
 std::array<double, 3> colour_of(double log) {
   if (log == -INFINITY) return nothing;
-  if (std::isnan(log)) return stops[std::size(stops) - 1].colour;
+  if (std::isnan(log)) return no_turn;
   log = std::clamp(log, lowest, highest);
   std::size_t i = 1;
   while (log > stops[i].at) ++i;
@@ -65,12 +66,21 @@ struct Columns {
     }
     count = std::min(most, steps.size());
   }
-  /// The mean of the logarithms of a layer's norms in a portion.
+  /// The mean of the logarithms of a layer's norms in a portion: of the steps in which its objective had its turn; NaN
+  /// where none of them is.
   [[nodiscard]] double log(std::size_t layer, std::size_t column) const {
     const std::size_t begin = column * steps.size() / count, end = (column + 1) * steps.size() / count;
-    double total = 0;
-    for (std::size_t i = begin; i < end; ++i) total += std::log10(steps[i]->layer_norms[layer]);
-    return total / static_cast<double>(end - begin);
+    double least = INFINITY, most = -INFINITY, total = 0, had_turn = 0;
+    for (std::size_t i = begin; i < end; ++i) {
+      const double log = std::log10(steps[i]->layer_norms[layer]);
+      if (std::isnan(log)) continue;
+      least = std::min(least, log);
+      most = std::max(most, log);
+      total += log;
+      ++had_turn;
+    }
+    if (had_turn == 0) return std::nan("");
+    return most == INFINITY ? most : least == -INFINITY ? least : total / had_turn;
   }
 };
 
@@ -110,8 +120,18 @@ std::string step_names(const Columns& columns) {
   return out + "\n";
 }
 
+/// Whether a layer is grey in some portion.
+bool has_gaps(const Columns& columns, std::size_t layers) {
+  for (std::size_t layer = 0; layer < layers; ++layer) {
+    for (std::size_t column = 0; column < columns.count; ++column) {
+      if (std::isnan(columns.log(layer, column))) return true;
+    }
+  }
+  return false;
+}
+
 /// What the colours mean.
-std::string scale() {
+std::string scale(bool gaps) {
   constexpr std::int64_t steps = 96;
   const double from = left + 60, to = right - 60, at = bottom + 30;
   std::string out = stretched(from, at, to - from, 9, picture_of(1, steps, [](std::int64_t, std::int64_t column) {
@@ -121,6 +141,11 @@ std::string scale() {
     const double place = from + (to - from) * (log - lowest) / (highest - lowest);
     const std::string text = log == 0 ? "1" : fmt::format("1e{:.0f}", log);
     out += fmt::format(R"(<text x="{:.1f}" y="{:.1f}" text-anchor="middle">{}</text>)", place, at + 21, text);
+  }
+  if (gaps) {
+    out += fmt::format(R"(<rect x="{:.1f}" y="{:.1f}" width="9" height="9" fill="#{:02x}{:02x}{:02x}"/>)", right - 46,
+                       at, static_cast<int>(no_turn[0]), static_cast<int>(no_turn[1]), static_cast<int>(no_turn[2]));
+    out += fmt::format(R"(<text x="{:.1f}" y="{:.1f}">no turn</text>)", right - 34, at + 9);
   }
   return out + "\n";
 }
@@ -141,7 +166,8 @@ std::string heat_html(const History& history, std::string_view title) {
       name, width, height, name);
   out += stretched(left, top, right - left, bottom - top,
                    picture_of(layers, static_cast<std::int64_t>(columns.count), log));
-  return out + layer_names(history.layers) + step_names(columns) + scale() + "</svg></figure>\n";
+  return out + layer_names(history.layers) + step_names(columns) + scale(has_gaps(columns, history.layers.size())) +
+         "</svg></figure>\n";
 }
 
 }  // namespace thalweg

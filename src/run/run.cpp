@@ -8,6 +8,7 @@
 #include <cmath>
 #include <cstring>
 #include <filesystem>
+#include <limits>
 #include <nlohmann/json.hpp>
 #include <utility>
 
@@ -180,6 +181,12 @@ using Json = nlohmann::ordered_json;
 
 double number_or_nan(const Json& value) { return value.is_number() ? value.get<double>() : std::nan(""); }
 
+/// Of a layer's gradient: null is that of an objective that had no turn, "inf" of one that is not finite.
+Json norm_json(double norm) { return std::isinf(norm) ? Json("inf") : Json(norm); }
+double norm_of(const Json& value) {
+  return value == "inf" ? std::numeric_limits<double>::infinity() : number_or_nan(value);
+}
+
 /// A whole number from 0 on; of anything else a json exception, as of what is not there.
 std::int64_t count_in(const Json& line, const char* key) {
   const Json& value = line.at(key);
@@ -204,7 +211,7 @@ StepReport step_from(const Json& line, std::vector<std::string>& layers) {
   std::vector<std::string> named;
   for (const auto& [layer, norm] : norms->items()) {
     named.push_back(layer);
-    report.layer_norms.push_back(number_or_nan(norm));
+    report.layer_norms.push_back(norm_of(norm));
   }
   if (layers.empty()) layers = named;
   if (layers != named) report.layer_norms.clear();  // of other layers than the first line has
@@ -251,7 +258,7 @@ void MetricsLog::add(const StepReport& r, const std::vector<std::string>& layers
             {"samples", r.samples},
             {"total_steps", r.total_steps}};
   for (const auto& [name, value] : r.metrics) line["reported"][name] = value;
-  for (std::size_t i = 0; i < r.layer_norms.size(); ++i) line["layer_norms"][layers[i]] = r.layer_norms[i];
+  for (std::size_t i = 0; i < r.layer_norms.size(); ++i) line["layer_norms"][layers[i]] = norm_json(r.layer_norms[i]);
   add_line(line.dump());
 }
 

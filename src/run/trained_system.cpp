@@ -1,5 +1,6 @@
 #include "run/trained_system.hpp"
 
+#include <algorithm>
 #include <filesystem>
 
 #include "core/error.hpp"
@@ -26,6 +27,26 @@ State state_in(const SafetensorsFile& file, const std::string& name) {
   state.parameters = Tensor({state.layout->size});
   for (const auto& [parameter, tensor] : file.tensors) state.set_parameter(parameter, tensor);
   return state;
+}
+
+/// The parameters that are moving averages, as the system's objectives name them.
+void mark_averages(State& state, const System& system) {
+  Layout layout = *state.layout;
+  const auto is_there = [&](std::string_view name) {
+    return std::ranges::find(layout.entries, name, &ParameterEntry::name) != layout.entries.end();
+  };
+  for (const SystemObjective& objective : system.objectives) {
+    for (const MovingAverage& average : objective.options.averages) {
+      for (ParameterEntry& parameter : layout.entries) {
+        const std::string prefix = average.name + "/";
+        if (parameter.average || !parameter.name.starts_with(prefix)) continue;
+        if (!is_there(std::string_view(parameter.name).substr(prefix.size()))) continue;
+        parameter.average = parameter.frozen = true;
+        layout.averages_size += parameter.shape.size();
+      }
+    }
+  }
+  state.layout = std::make_shared<const Layout>(std::move(layout));
 }
 
 std::string entry(const SafetensorsFile& file, const char* key, const std::string& name) {
@@ -87,6 +108,7 @@ TrainedSystem load_system(const std::filesystem::path& path, const Registry& reg
                           state_in(file, name)};
     trained.system =
         registry.system(trained.choice.kind).make(system_data(trained.preprocessing, threads), trained.choice.options);
+    mark_averages(trained.state, trained.system);
     return trained;
   } catch (const UsageError& error) {
     fail<ModelError>("[model] {}: {}", name, error.what());

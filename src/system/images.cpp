@@ -34,6 +34,13 @@ Tensor unit_pixels(const Tensor& pixels) {
   return result;
 }
 
+Tensor from_signed(const Tensor& pixels) {
+  Tensor result(pixels.shape());
+  std::ranges::transform(pixels.values<float>(), result.mutable_values<float>().begin(),
+                         [](float v) { return std::clamp((v + 1) / 2, 0.f, 1.f); });
+  return result;
+}
+
 Tensor in_portions(const Apply& function, const State& state, const Tensor& rows) {
   const std::int64_t count = rows.shape()[0];
   Tensor all;

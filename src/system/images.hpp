@@ -13,6 +13,9 @@ void expect(const SystemData& data, std::string_view system, std::int64_t diviso
 [[nodiscard]] Var unit_pixels(const Var& pixels);
 [[nodiscard]] Tensor unit_pixels(const Tensor& pixels);
 
+/// Pixels in [-1, 1], as models of noise have them, in [0, 1].
+[[nodiscard]] Tensor from_signed(const Tensor& pixels);
+
 /// A function of one input and one output, "x", over many rows, a few hundred at a time.
 [[nodiscard]] Tensor in_portions(const Apply& function, const State& state, const Tensor& rows);
 /// The first `count` of the rows, or all.

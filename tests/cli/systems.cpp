@@ -12,10 +12,11 @@ namespace {
 
 /// A system so small that it trains in seconds.
 struct Short {
-  std::string options;           ///< of [system]
-  std::string more = "";         ///< sections
-  std::string falls = "loss";    ///< the metric of an epoch that the training brings down
-  std::string figure, baseline;  ///< of `thalweg evaluate`
+  std::string options;                       ///< of [system]
+  std::string more = "";                     ///< sections
+  std::string falls = "loss";                ///< the metric of an epoch that the training brings down
+  std::string figure = "", baseline = "";    ///< of `thalweg evaluate`
+  std::vector<std::string> objectives = {};  ///< where there are several
 };
 
 const std::map<std::string, Short>& shorts() {
@@ -25,11 +26,22 @@ const std::map<std::string, Short>& shorts() {
         .more = "[optimizer]\nkind = \"adam\"\nlr = 0.005\n",
         .figure = "reconstruction mse",
         .baseline = "4 principal components"}},
+      {"gan",
+       {.options = "width = 8\ncode = 8",
+        .more = "layer_norms = true\n[optimizer]\nkind = \"adam\"\nlr = 0.002\nbeta1 = 0.5\n",
+        .falls = "d.loss",
+        .figure = "frechet distance",
+        .baseline = "real against real",
+        .objectives = {"d", "g"}}},
+      {"diffusion",
+       {.options = "width = 8\nlevels = 1\nsteps = 4\nguidance = 2\naverage = 0.5",
+        .more = "[optimizer]\nkind = \"adam\"\nlr = 0.003\n",
+        .figure = "right class"}},
   };
   return all;
 }
 
-class Systems : public CommandTest, public ::testing::WithParamInterface<std::string> {
+class SystemTest : public CommandTest {
  protected:
   /// An IDX file of bytes.
   void write_idx(const std::string& name, const Tensor& bytes) const {
@@ -46,12 +58,12 @@ class Systems : public CommandTest, public ::testing::WithParamInterface<std::st
     write_idx(name + "-labels", images["target"].to(u8));
   }
 
-  /// A few hundred of Fashion-MNIST, and the configuration of the system.
-  void write_files() const {
+  /// A few hundred of Fashion-MNIST, and the configuration of a system.
+  void write_files(const std::string& system) const {
     const auto [train, test] = data::fashion_mnist();
     write_images("train", train.slice(0, 640));
     write_images("test", test.slice(0, 100));
-    const Short& small = shorts().at(GetParam());
+    const Short& small = shorts().at(system);
     write("s.toml",
           "[data]\nformat = \"idx\"\nvalidation = 0.2\n"
           "classes = [\"T-shirt/top\", \"Trouser\", \"Pullover\", \"Dress\", \"Coat\", \"Sandal\", \"Shirt\", "
@@ -60,7 +72,7 @@ class Systems : public CommandTest, public ::testing::WithParamInterface<std::st
           "train = { images = \"train-images\", labels = \"train-labels\" }\n"
           "test = { images = \"test-images\", labels = \"test-labels\" }\n"
           "[train]\nepochs = 3\nbatch_size = 64\n" +
-              small.more + "[system]\nkind = \"" + GetParam() + "\"\n" + small.options + "\n");
+              small.more + "[system]\nkind = \"" + system + "\"\n" + small.options + "\n");
   }
 
   void train(const std::string& arguments) const {
@@ -70,6 +82,11 @@ class Systems : public CommandTest, public ::testing::WithParamInterface<std::st
   [[nodiscard]] std::string model(const std::string& folder) const {
     return read_text(path(folder + "/model.safetensors"));
   }
+};
+
+class Systems : public SystemTest, public ::testing::WithParamInterface<std::string> {
+ protected:
+  void write_files() const { SystemTest::write_files(GetParam()); }
 };
 
 TEST_P(Systems, LearnsWithTheSameBitsForAnyThreadsAndAfterAResume) {
@@ -89,6 +106,9 @@ TEST_P(Systems, LearnsWithTheSameBitsForAnyThreadsAndAfterAResume) {
   for (std::string line; std::getline(lines, line);) {
     const auto entry = nlohmann::json::parse(line);
     if (entry.contains("metrics")) course.push_back(entry["metrics"].at(key));
+    for (const std::string& name : shorts().at(GetParam()).objectives) {
+      EXPECT_TRUE(entry.value("reported", entry.value("metrics", nlohmann::json())).contains(name + ".loss")) << line;
+    }
   }
   ASSERT_EQ(course.size(), 3u);
   EXPECT_LT(course.back(), course.front());
@@ -130,11 +150,58 @@ TEST_P(Systems, IsMeasuredAndMakesTheSameForTheSameSeed) {
   EXPECT_EQ(predicted.code, 4) << predicted.err;
 }
 
-INSTANTIATE_TEST_SUITE_P(Each, Systems, ::testing::Values("vae"), [](const auto& row) { return row.param; });
+INSTANTIATE_TEST_SUITE_P(Each, Systems, ::testing::Values("diffusion", "gan", "vae"),
+                         [](const auto& row) { return row.param; });
+
+class Diffusion : public SystemTest {};
+
+TEST_F(Diffusion, MakesWhatIsAskedForInSoManySteps) {
+  write_files("diffusion");
+  train("--out run --set train.epochs=1");
+  const auto made = [&](const std::string& arguments) {
+    EXPECT_EQ(run("generate run --count 3 --out made " + arguments).code, 0) << arguments;
+    return read_text(path("made.png"));
+  };
+  const std::string trousers = made("--class Trouser");
+  EXPECT_EQ(trousers, made("--class Trouser"));
+  EXPECT_EQ(trousers, made("--class Trouser --guidance 2 --steps 4"));  // as the configuration says
+  EXPECT_NE(trousers, made("--class Bag"));
+  EXPECT_NE(trousers, made("--class Trouser --guidance 1"));
+  EXPECT_NE(trousers, made("--class Trouser --steps 5"));
+  EXPECT_EQ(run("generate run --steps 0").code, 2);
+  EXPECT_EQ(run("generate run --guidance=-1").code, 2);
+}
+
+class Gan : public SystemTest {};
+
+TEST_F(Gan, ARunThatWasKilledGoesOnFromItsCheckpointToTheSameBits) {
+  write_files("gan");
+  const std::string often = "--set train.epochs=12 --set train.checkpoint_every=\"3 steps\" ";
+  train("--out whole " + often);
+  const Ran killed =
+      shell(command() + " train s.toml --quiet --out killed " + often +
+            "& while ! ls -d killed/checkpoints/step-*[0-9] >/dev/null 2>&1; do sleep 0.01; done; kill -9 $!");
+  ASSERT_EQ(killed.code, 0) << killed.err;
+  ASSERT_FALSE(std::filesystem::exists(path("killed/model.safetensors")));
+  const Ran resumed = run("train killed --resume --quiet");
+  ASSERT_EQ(resumed.code, 0) << resumed.err;
+  EXPECT_EQ(model("whole"), model("killed"));
+}
+
+TEST_F(Gan, ItsReportShowsBothLossesAndNoVerdictOnThem) {
+  write_files("gan");
+  const Ran ran = run("train s.toml --quiet --out run --json");
+  ASSERT_EQ(ran.code, 0) << ran.err;
+  EXPECT_EQ(ran.json()["verdict"]["kind"], "not judged");
+  const std::string report = read_text(path("run/report.html"));
+  for (const char* part : {"training losses", "d.loss", "g.loss", ">d/smaller1<", "not how good the result is"})
+    EXPECT_NE(report.find(part), std::string::npos) << part;
+}
 
 TEST(SystemTable, EveryRowHasAShortFormAndDocumentation) {
   for (const SystemRow& row : systems()) {
-    EXPECT_TRUE(shorts().contains(std::string(row.name))) << row.name;
+    const bool of_texts = row.name == "text_classifier";  // tests/cli/texts.cpp
+    EXPECT_TRUE(of_texts || shorts().contains(std::string(row.name))) << row.name;
     for (const std::string_view text : {row.summary, row.formula, row.when, row.source}) EXPECT_FALSE(text.empty());
     for (const OptionDoc& option : row.options) EXPECT_FALSE(option.doc.empty()) << option.name;
   }

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "engine/norms.hpp"
 #include "thalweg/thalweg.hpp"
 
 namespace thalweg {
@@ -32,6 +33,20 @@ TEST(GradientNorm, ClipsWhatCannotBeSquared) {
 TEST(GradientNorm, IsRightWhereSquaresVanish) {
   EXPECT_NEAR(stepped(Tensor::of({3e-25F, -4e-25F}), 1).second, 5e-25, 1e-31);
   EXPECT_EQ(stepped(Tensor::of({0.F, 0.F}), 1).second, 0);
+}
+
+TEST(LayerNorms, LayersAreThoseBelowThePathThatAllHaveInCommon) {
+  const auto layers = [](std::initializer_list<const char*> names) {
+    Layout layout;
+    for (const char* name : names) layout.entries.push_back({.name = name, .shape = {1}});
+    layout.entries.back().frozen = true;  // and says nothing
+    return layers_of(layout);
+  };
+  using Names = std::vector<std::string>;
+  EXPECT_EQ(layers({"d/conv/weight", "d/conv/bias", "d/out/weight", "g/w"}), (Names{"d/conv", "d/out"}));
+  EXPECT_EQ(layers({"d/conv/weight", "g/conv/weight", "x/w"}), (Names{"d", "g"}));
+  EXPECT_EQ(layers({"out/weight", "out/bias", "x/w"}), (Names{"out"}));
+  EXPECT_EQ(layers({"net/d/norm/weight", "net/d/weight", "x/w"}), (Names{"net/d"}));
 }
 
 }  // namespace

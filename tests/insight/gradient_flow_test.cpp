@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <numeric>
 
@@ -88,6 +89,30 @@ TEST(GradientFlow, ExplodesWhereAStepIsAThousandTimesTheFirst) {
   EXPECT_EQ(gradient_flow(history)->flow, Flow::exploding);
 }
 
+/// Two layers of one objective and one of another, which has its turn at every `every`-th of the steps.
+History with_turns(int steps, int every) {
+  History history;
+  history.layers = {"d/first", "d/last", "g/first"};
+  for (int i = 1; i <= steps; ++i)
+    history.steps.push_back(
+        {.step = i, .loss = 1, .gradient_norm = 1, .layer_norms = {0.5, 1, i % every == 0 ? 2 : std::nan("")}});
+  return history;
+}
+
+TEST(GradientFlow, AStepWithoutATurnIsGreyAndAPortionWithSomeIsTheirMean) {
+  EXPECT_NE(heat_html(with_turns(10, 5), "layers").find(">no turn<"), std::string::npos);
+  EXPECT_EQ(heat_html(with_turns(10, 1), "layers").find(">no turn<"), std::string::npos);
+  // 160 portions of five steps, in each of which there is a turn: the picture is that of a turn at each
+  EXPECT_EQ(heat_html(with_turns(800, 5), "layers"), heat_html(with_turns(800, 1), "layers"));
+}
+
+TEST(GradientFlow, StepsWithoutATurnAreNotCompared) {
+  History history = with_turns(9, 3);
+  EXPECT_EQ(gradient_flow(history)->value, 0.25);
+  for (StepReport& step : history.steps) std::ranges::reverse(step.layer_norms);
+  EXPECT_EQ(gradient_flow(history)->value, 4);
+}
+
 class GradientLog : public testing::TemporaryFolderTest {};
 
 TEST_F(GradientLog, KeepsTheNormsOfTheLayers) {
@@ -98,6 +123,16 @@ TEST_F(GradientLog, KeepsTheNormsOfTheLayers) {
   EXPECT_EQ(read.layers, history.layers);
   ASSERT_EQ(read.steps.size(), history.steps.size());
   EXPECT_EQ(read.steps.back().layer_norms, history.steps.back().layer_norms);
+}
+
+TEST_F(GradientLog, TellsWhatIsNotFiniteFromWhatHadNoTurn) {
+  MetricsLog log(path("metrics.jsonl"));
+  log.add({.step = 1, .layer_norms = {1, std::nan(""), INFINITY}}, {"a", "b", "c"});
+  const std::vector<double> norms = log.history().steps.at(0).layer_norms;
+  ASSERT_EQ(norms.size(), 3U);
+  EXPECT_EQ(norms[0], 1);
+  EXPECT_TRUE(std::isnan(norms[1]));
+  EXPECT_EQ(norms[2], INFINITY);
 }
 
 }  // namespace

@@ -66,6 +66,22 @@ TEST(Verdict, ALossThatIsNotANumberDiverged) {
   EXPECT_EQ(value_of(verdict, "step"), 61);
 }
 
+TEST(Verdict, LossesOfSeveralObjectivesAreNotJudged) {
+  auto history = steps_of(200, [](double t) { return 0.1 + 3 * t; });  // of one objective: diverged
+  ASSERT_EQ(judge(history).kind, diverged);
+  history.layers = {"d/first", "g/last"};
+  for (StepReport& step : history.steps) step.layer_norms = {1e-9, 1};  // of one objective: they vanish
+  for (int epoch : {1, 2})
+    history.epochs.push_back({.epoch = epoch, .metrics = {{"loss", 1}, {"d.loss", 3. * epoch}, {"g.loss", 1}}});
+  const Verdict verdict = judge(history, {.objectives = 2});
+  EXPECT_EQ(verdict.kind, not_judged);
+  EXPECT_NE(verdict.sentence.find("2 objectives"), std::string::npos);
+  ASSERT_EQ(verdict.evidence.size(), 2U);
+  EXPECT_EQ(verdict.evidence[0].sentence, "d.loss was 3 over the first epoch and 6 over the last.");
+  history.steps[60].loss = std::numeric_limits<double>::quiet_NaN();
+  EXPECT_EQ(judge(history, {.objectives = 2}).kind, diverged);
+}
+
 TEST(Verdict, ALossThatRisesFarAboveItsLowestDiverged) {
   EXPECT_EQ(judge(steps_of(200, [](double t) { return 2 * std::exp(-8 * t) + 0.01 * std::exp(8 * t); })).kind,
             diverged);

@@ -4,6 +4,7 @@
 #include <numbers>
 
 #include "system/images.hpp"
+#include "system/onlooker.hpp"
 #include "system/row.hpp"
 #include "thalweg/nn.hpp"
 #include "thalweg/ops.hpp"
@@ -112,7 +113,12 @@ System make_vae(const SystemData& data, const VaeOptions& options) {
                  images::stacked({images::unit_pixels(given), images::in_portions(reconstruct, state, given)}), 16)}};
   };
   const auto evaluate = [=](const State& state, const SystemSets& sets) {
-    return figures_of(reconstruct, vae->width(), state, sets);
+    SystemFigures figures = figures_of(reconstruct, vae->width(), state, sets);
+    if (data.classes.size() < 2) return figures;  // nobody there to look at samples
+    images::append(figures,
+                   images::figures_of_samples(
+                       data, sets, [&](const GenerateRequest& request) { return sample(state, request); }, false));
+    return figures;
   };
   return {.objectives = {{.loss = [vae](Scope s, const Batch& b) { return vae->loss(s, b); }}},
           .show = show,

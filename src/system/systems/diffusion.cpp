@@ -1,0 +1,244 @@
+// Diffusion: images out of noise, a little at a time, of a class where one is asked for.
+
+#include <algorithm>
+#include <cmath>
+#include <numbers>
+
+#include "options/error.hpp"
+#include "system/images.hpp"
+#include "system/onlooker.hpp"
+#include "system/row.hpp"
+#include "thalweg/nn.hpp"
+#include "thalweg/ops.hpp"
+
+namespace thalweg {
+
+namespace {
+
+struct DiffusionOptions {
+  std::int64_t width = 32;
+  std::int64_t levels = 2;
+  double class_dropout = 0.1;
+  double average = 0.999;
+  double guidance = 1;
+  std::int64_t steps = 50;
+};
+
+Fields fields(DiffusionOptions& o) {
+  return {
+      {"width", &o.width, "channels of the first level; each level below doubles them; a multiple of 8", {.low = 8}},
+      {"levels", &o.levels, "how often the image is halved, and doubled again", {.low = 1, .high = 6}},
+      {"class_dropout", &o.class_dropout, "part of the samples whose class is not told: guidance needs both",
+       below_one},
+      {"average", &o.average, "decay of the moving average of the parameters, which makes the pictures", below_one},
+      {"guidance", &o.guidance,
+       "of what is generated: 0 leaves the class out, 1 is what was learned, above that a picture is more of its class",
+       not_negative},
+      {"steps", &o.steps, "of the sampler", {.low = 1, .high = 10'000}}};
+}
+
+constexpr std::int64_t frequencies = 16;
+constexpr double least_angle = 0.02;  // of the noise: no step divides by 0
+
+/// A U-Net that is told the time and the class.
+class Denoiser {
+ public:
+  Denoiser(const SystemData& data, const DiffusionOptions& o)
+      : o_(o), channels_(data.input[2]), classes_(static_cast<std::int64_t>(data.classes.size())) {}
+
+  /// x (batch, height, width, channels), t (batch) in [0, 1], told (batch, classes), a row of zeros where no class is
+  /// told -> the velocity, of the shape of x.
+  [[nodiscard]] Var operator()(const Scope& s, const Var& x, const Var& t, const Var& told) const {
+    const Var about = silu(embed(s / "about", t, told));
+    std::vector<Var> seen;
+    std::int64_t width = o_.width;
+    Var h = nn::conv2d(s / "input", x, {.filters = width});
+    for (std::int64_t level = 0; level < o_.levels; ++level, width *= 2) {
+      h = block(s / ("down" + std::to_string(level)), h, about, width);
+      seen.push_back(h);
+      h = nn::conv2d(s / ("smaller" + std::to_string(level)), h, {.filters = 2 * width, .stride = 2});
+    }
+    h = block(s / "bottom", h, about, width);
+    for (std::int64_t level = o_.levels; level-- > 0;) {
+      width /= 2;
+      h = nn::conv2d(s / ("larger" + std::to_string(level)), upsample(h), {.filters = width});
+      h = block(s / ("up" + std::to_string(level)), concat({seen[static_cast<std::size_t>(level)], h}, -1), about,
+                width);
+    }
+    h = silu(nn::group_norm(s / "norm", h, {.groups = 8}));
+    return nn::conv2d(s / "output", h, {.filters = channels_, .initializer = init::zeros()});
+  }
+
+  [[nodiscard]] std::int64_t classes() const { return classes_; }
+
+ private:
+  [[nodiscard]] Var embed(const Scope& s, const Var& t, const Var& told) const {
+    Tensor rates({1, frequencies});
+    for (std::int64_t i = 0; i < frequencies; ++i)
+      rates.set(i, std::numbers::pi * std::pow(200, static_cast<double>(i) / (frequencies - 1)));
+    const Var phase = reshape(t, {t.dim(0), 1}) * constant(rates);
+    const std::int64_t units = 4 * o_.width;
+    const Var time = nn::dense(s / "time", concat({sin(phase), cos(phase)}, -1), units);
+    return nn::dense(s / "both", silu(time + nn::dense(s / "class", told, units, {.bias = false})), units);
+  }
+
+  /// Two convolutions with what they are about added between them, beside a way around.
+  [[nodiscard]] Var block(const Scope& s, const Var& x, const Var& about, std::int64_t width) const {
+    Var h = nn::conv2d(s / "conv1", silu(nn::group_norm(s / "norm1", x, {.groups = 8})), {.filters = width});
+    h = h + reshape(nn::dense(s / "about", about, width), {x.dim(0), 1, 1, width});
+    h = nn::conv2d(s / "conv2", silu(nn::group_norm(s / "norm2", h, {.groups = 8})),
+                   {.filters = width, .initializer = init::zeros()});
+    return h + (x.dim(-1) == width ? x : nn::conv2d(s / "around", x, {.filters = width, .kernel = 1, .bias = false}));
+  }
+
+  DiffusionOptions o_;
+  std::int64_t channels_, classes_;
+};
+
+/// With angle a = pi t / 2: x_t = cos(a) x + sin(a) noise, and the velocity is cos(a) noise - sin(a) x.
+Loss diffusion_loss(const Denoiser& denoiser, double class_dropout, const Scope& s, const Batch& b) {
+  const Var x = images::unit_pixels(b["input"]) * 2 - 1;
+  const std::int64_t rows = x.dim(0);
+  const Var t = s.uniform("t", {rows});
+  const Var angle = reshape(t, {rows, 1, 1, 1}) * (std::numbers::pi / 2);
+  const Var noise = s.normal("noise", x.shape());
+  const Var told = where(s.uniform("told", {rows, 1}) >= class_dropout, one_hot(b["target"], denoiser.classes()), 0);
+  const Var guess = denoiser(s / "unet", cos(angle) * x + sin(angle) * noise, t, told);
+  return Loss::of_samples(square(guess - (cos(angle) * noise - sin(angle) * x)));
+}
+
+/// A step of the sampler: DDIM without noise of its own (Song, Meng and Ermon 2021), which in these angles is a turn
+/// from one to the next; x and the velocity are at right angles. With guidance the velocity is that of the class and
+/// what it differs by from that of no class, so many times over.
+Apply turn(const std::shared_ptr<const Denoiser>& denoiser, bool guided, int threads) {
+  const auto function = [denoiser, guided](Scope s, const Batch& b) {
+    const Var x = b["x"], told = b["told"], from = b["from"], to = b["to"];
+    const Var t = broadcast_to(b["t"], {x.dim(0)});
+    Var velocity = (*denoiser)(s.share("unet"), x, t, told);
+    if (guided) {
+      const Var plain = (*denoiser)(s.share("unet"), x, t, told * 0);
+      velocity = plain + b["guidance"] * (velocity - plain);
+    }
+    // what is clean in x, held to the range of pixels, and the noise that is left
+    const Var clean = clamp(cos(from) * x - sin(from) * velocity, -1, 1);
+    const Var noise = (x - cos(from) * clean) / sin(from);
+    return cos(to) * clean + sin(to) * noise;
+  };
+  return Apply(function, threads);
+}
+
+class Sampler {
+ public:
+  Sampler(const std::shared_ptr<const Denoiser>& denoiser, const SystemData& data, const DiffusionOptions& o)
+      : o_(o),
+        input_(data.input),
+        classes_(denoiser->classes()),
+        plain_(turn(denoiser, false, data.threads)),
+        guided_(turn(denoiser, true, data.threads)) {}
+
+  /// f32 in [0, 1]; `see`, where there is one, is handed the images after every step. A request without a label is of
+  /// all classes in turn.
+  [[nodiscard]] Tensor operator()(const State& trained, const GenerateRequest& request,
+                                  const std::function<void(const Tensor&)>& see = {}) const {
+    const State state = trained.average("ema");
+    Shape shape{request.count};
+    for (const std::int64_t size : input_) shape.push_back(size);
+    const Tensor noise = random_normal(shape, request.seed);
+    std::vector<Tensor> portions;
+    constexpr std::int64_t portion = 250;
+    for (std::int64_t begin = 0; begin < request.count; begin += portion) {
+      const std::int64_t end = std::min(request.count, begin + portion);
+      portions.push_back(sampled(state, noise.rows(begin, end), told(request, begin, end), request, see));
+    }
+    return images::stacked(portions);
+  }
+
+ private:
+  [[nodiscard]] Tensor told(const GenerateRequest& request, std::int64_t begin, std::int64_t end) const {
+    Tensor told({end - begin, classes_});
+    for (std::int64_t i = begin; i < end; ++i)
+      told.set((i - begin) * classes_ + request.label.value_or(i % classes_), 1);
+    return told;
+  }
+
+  [[nodiscard]] Tensor sampled(const State& state, Tensor x, const Tensor& told, const GenerateRequest& request,
+                               const std::function<void(const Tensor&)>& see) const {
+    const std::int64_t steps = request.steps.value_or(o_.steps);
+    const double guidance = request.guidance.value_or(o_.guidance);
+    const auto angle = [&](std::int64_t step) {
+      const double part = 1 - static_cast<double>(step) / static_cast<double>(steps);
+      return least_angle + part * (std::numbers::pi / 2 - least_angle);
+    };
+    for (std::int64_t step = 0; step < steps; ++step) {
+      NamedTensors inputs = {{"x", x},
+                             {"told", told},
+                             {"t", full({}, angle(step) * 2 / std::numbers::pi)},
+                             {"from", full({}, angle(step))},
+                             {"to", full({}, step + 1 == steps ? 0 : angle(step + 1))}};
+      if (guidance != 1) inputs.emplace_back("guidance", full({}, guidance));
+      x = guidance == 1 ? plain_(state, inputs) : guided_(state, inputs);
+      if (see) see(images::from_signed(x));
+    }
+    return images::from_signed(x);
+  }
+
+  DiffusionOptions o_;
+  Shape input_;
+  std::int64_t classes_;
+  Apply plain_, guided_;
+};
+
+/// Eight pictures as they come out of the noise.
+Tensor strip(const Sampler& sampler, const State& state, std::int64_t steps) {
+  constexpr std::int64_t pictures = 8, moments = 10;
+  std::vector<Tensor> seen;
+  (void)sampler(state, {.count = pictures, .steps = steps}, [&](const Tensor& x) { seen.push_back(x); });
+  std::vector<Tensor> shown;
+  for (std::int64_t i = 0; i < moments; ++i)
+    shown.push_back(seen[static_cast<std::size_t>(i * (std::ssize(seen) - 1) / (moments - 1))]);
+  return images::stacked(shown);
+}
+
+System make_diffusion(const SystemData& data, const DiffusionOptions& o) {
+  images::expect(data, "diffusion", std::int64_t{1} << o.levels);
+  if (data.classes.empty()) fail<UsageError>("[diffusion] the classes have no names. Hint: data.classes");
+  if (o.width % 8 != 0) fail_option("width", "[diffusion] width = {}. Wanted: a multiple of 8", o.width);
+  const auto denoiser = std::make_shared<const Denoiser>(data, o);
+  const Sampler sampler(denoiser, data, o);
+  const auto loss = [=](Scope s, const Batch& b) { return diffusion_loss(*denoiser, o.class_dropout, s, b); };
+  const MovingAverage average = {.name = "ema", .decay = o.average, .warm_up = true};
+  return {.objectives = {{.loss = loss, .options = {.averages = {average}}}},
+          .show = [=](const State& state, const Dataset&) -> NamedMedia {
+            return {{"samples, a class a column", Medium::pictures(sampler(state, {.count = 40}), 10)}};
+          },
+          .evaluate =
+              [=](const State& state, const SystemSets& sets) {
+                SystemFigures figures = images::figures_of_samples(
+                    data, sets, [&](const GenerateRequest& request) { return sampler(state, request); }, true);
+                figures.media.emplace_back("out of noise, downwards",
+                                           Medium::pictures(strip(sampler, state, o.steps), 8));
+                return figures;
+              },
+          .generate = [=](const State& state,
+                          const GenerateRequest& request) { return images::generated(sampler(state, request)); }};
+}
+
+}  // namespace
+
+std::vector<SystemRow> diffusion_systems() {
+  const OptionMap defaults = {{"optimizer", OptionMap{{"kind", "adam"}, {"lr", 1e-3}}},
+                              {"schedule", OptionMap{{"kind", "cosine"}, {"warmup", "2%"}}}};
+  return {system_row<DiffusionOptions>(
+      {.name = "diffusion",
+       .summary = "images out of noise by a U-Net, of a class where one is asked for",
+       .formula = "|v(x_t, t, class) - (cos(a) noise - sin(a) x)|^2, x_t = cos(a) x + sin(a) noise, a = pi t / 2",
+       .when = "images of high quality, at many passes of the net for each",
+       .source =
+           "Ho, Jain and Abbeel 2020; the velocity: Salimans and Ho 2022; the sampler: Song, Meng and Ermon 2021; "
+           "guidance: Ho and Salimans 2022",
+       .takes = {"class", "guidance", "steps"},
+       .defaults = defaults},
+      make_diffusion)};
+}
+
+}  // namespace thalweg
