@@ -170,9 +170,38 @@ TEST(Guide, SignsAreHalfOfThemNegativeAndTheSameWhereverTheyBegin) {
   draw_signs(7, 3, 0, all);
   draw_signs(7, 3, 1000, part);
   double sum = 0;
-  for (std::int64_t i = 0; i < all.size(); ++i) sum += all.at(i), EXPECT_EQ(std::abs(all.at(i)), 1);
+  for (std::int64_t i = 0; i < all.size(); ++i) {
+    sum += all.at(i);
+    EXPECT_EQ(std::abs(all.at(i)), 1);
+  }
   EXPECT_LT(std::abs(sum), 200);
   for (std::int64_t i = 0; i < part.size(); ++i) EXPECT_EQ(part.at(i), all.at(1000 + i));
+}
+
+/// With a constant rate, the noise of batches keeps SGD at a distance; SVRG's vanishes.
+TEST(Guide, SvrgConvergesWhereSgdStalls) {
+  const EvaluationFunction line = evaluation_of([](Scope s, Var x) { return nn::dense(s / "y", x, 1); }, loss::mse);
+  const Dataset data = rows();
+  const auto norm_after = [&](const Optimizer& optimizer, std::int64_t steps) {
+    Engine engine(line, optimizer, 1);
+    State state = engine.init(data, 1, f64);
+    for (; state.step < steps; ++state.step) {
+      const std::int64_t begin = state.step * 4 % 12;
+      const std::int64_t chosen[] = {begin, begin + 1, begin + 2, begin + 3};
+      const Progress progress{state.step, steps, 3};
+      (void)engine.turn(state, {data, chosen}, {{&progress, 1}, 0, {}});
+    }
+    Workers alone(1);
+    Products products(line, alone);
+    Tensor gradient;
+    (void)products.gradient(state, {data}, gradient);
+    return norm(gradient);
+  };
+  const Optimizer sgd = optim::sgd({.lr = 0.1});
+  EXPECT_GT(norm_after(sgd, 3000), 1e-3);
+  const double early = norm_after(optim::svrg(sgd), 500), late = norm_after(optim::svrg(sgd), 3000);
+  EXPECT_LT(early, 1e-2);
+  EXPECT_LT(late, 1e-9);
 }
 
 std::vector<Optimizer> all_that_ask() {
