@@ -8,8 +8,10 @@
 
 #include "cli/end_of_run.hpp"
 #include "cli/output.hpp"
+#include "core/numbers.hpp"
 #include "core/workers.hpp"
 #include "data/pictures.hpp"
+#include "optim/asks.hpp"
 #include "report/report.hpp"
 #include "run/media_log.hpp"
 #include "store/atomic_file.hpp"
@@ -203,13 +205,32 @@ std::vector<Baseline> baselines_for(const Session& session, const Config& config
                       config.train.threads);
 }
 
+/// How a run went that owned its steps: it has no rate, and what is advised of rates says nothing.
+Verdict judged_by_slope(const History& history, const std::string& method) {
+  const StepReport &first = history.steps.front(), &last = history.steps.back();
+  const bool ended = history.reason == StopReason::finished && last.step < last.total_steps;
+  Verdict verdict;
+  verdict.kind = ended ? VerdictKind::converged : VerdictKind::still_falling;
+  verdict.sentence =
+      fmt::format("{}: in {} steps of {} the loss went from {} to {}, and the gradient's norm from {} to {}.",
+                  ended ? "Converged" : "The steps are used up", last.step, method, figure(first.loss),
+                  figure(last.loss), number_text(first.gradient_norm, 3), number_text(last.gradient_norm, 3));
+  if (!ended) verdict.advice = "More epochs: each is a step.";
+  return verdict;
+}
+
 /// The verdict, with what it advises tried on copies of the run.
 Verdict judged(const Session& session, const Config& config, const History& history, JudgeOptions options,
                const Registry& registry) {
   options.objectives = session.objectives();
   if (options.objectives > 1) return judge(history, options);
-  auto trials = trials_of(maker_of(session, config, registry), config.make_optimizer(registry), session.parts.train,
-                          config.fit_options(), session.trainer.state());
+  const Optimizer optimizer = config.make_optimizer(registry);
+  if (owns_steps(optimizer) && options.failure.empty() && !history.steps.empty() &&
+      (history.reason == StopReason::finished || history.reason == StopReason::stop_after))
+    return judged_by_slope(history, optimizer.name);
+  if (owns_steps(optimizer)) return judge(history, options);
+  auto trials = trials_of(maker_of(session, config, registry), optimizer, session.parts.train, config.fit_options(),
+                          session.trainer.state());
   if (trials && options.failure.empty()) trials->point = look_at_end(session, config, history, registry);
   if (trials) options.trials = &*trials;
   return judge(history, options);

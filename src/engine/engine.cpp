@@ -9,6 +9,7 @@
 #include "engine/not_finite.hpp"
 #include "engine/rank_sum.hpp"
 #include "engine/row_weight.hpp"
+#include "optim/asks.hpp"
 
 namespace thalweg {
 
@@ -35,6 +36,7 @@ Engine::Engine(std::vector<EngineObjective> objectives, std::shared_ptr<Crew> cr
     objectives_.push_back({std::move(o.name), std::move(o.options), std::move(updater), Evaluator(o.function)});
   }
   check_asks();
+  check_whole_steps();
 }
 
 namespace {
@@ -248,6 +250,7 @@ StepReport Engine::turn(State& state, const RowSelection& batch, const Turn& tur
   if (rows == 0) fail<UsageError>("[train] a batch of no rows");
   if (objectives_.front().declared.empty()) (void)trace(batch.data, Mode::train, state.layout->dtype);
   prepare(state);
+  if (owns_steps(optimizer(0))) return whole_turn(state, batch, turn);
   const BatchPrograms programs = programs_.for_batch(state, step_, batch, turn.shard_size);
   Sums sums = sum_over_shards(state, batch, programs);
   StepReport report{.step = state.step + 1, .samples = rows};
@@ -323,7 +326,9 @@ std::string Engine::explain(const State& given, const Dataset& data) {
   std::string text = fmt::format("Gradient, for shards of {} rows:\n{}", shard.rows(), shard.program().explain());
   for (const Member& o : objectives_) {
     const std::string which = o.name.empty() ? "" : fmt::format(" of '{}'", o.name);
-    text += fmt::format("\nUpdate{}:\n{}", which, o.updater.program().program->explain());
+    const auto& program = o.updater.program().program;
+    text += fmt::format("\nUpdate{}:\n{}", which,
+                        program ? program->explain() : o.updater.optimizer().name + " takes its steps in f64\n");
   }
   return text;
 }

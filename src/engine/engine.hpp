@@ -11,6 +11,7 @@
 #include "engine/one_shard.hpp"
 #include "engine/programs.hpp"
 #include "engine/updater.hpp"
+#include "engine/whole_steps.hpp"
 
 namespace thalweg {
 
@@ -58,6 +59,9 @@ class Engine {
   [[nodiscard]] std::span<const Did> did() const { return did_; }
   /// The same, counted; `progress` of 0 of 1 steps is none.
   StepReport step(State& state, const RowSelection& batch, const Progress& progress = {}, std::int64_t shard_size = 0);
+
+  /// Of a method that owns its steps: whether a step found that there is none to come.
+  [[nodiscard]] bool ended(const State& state);
 
   /// The mean weight of the rows for each objective, where a step is to divide by it: see mean_row_weight.
   [[nodiscard]] std::vector<std::optional<double>> row_weights(const State& state, const Dataset& data);
@@ -121,6 +125,9 @@ class Engine {
                const Sums& sums, StepReport& report);
   // Of an optimizer that asks for more than the gradient of its batch: guide.cpp.
   void check_asks() const;
+  void check_whole_steps() const;
+  /// A step of a method that owns it.
+  StepReport whole_turn(State& state, const RowSelection& batch, const Turn& turn);
   /// Throws UsageError for an optimizer that asks for rows besides those of a batch.
   void expect_rows() const;
   /// What it asks for; the sums with the gradient that it is given in place of the batch's, if that is another.
@@ -144,7 +151,8 @@ class Engine {
   std::vector<Did> did_;
   std::vector<double> divisors_;  // of each gradient, in the step under way
   std::optional<Guide> guide_;    // for the layout
-  double asked_norm_ = 0;         // of the gradient in place of the batch's
+  std::optional<WholeSteps> whole_steps_;
+  double asked_norm_ = 0;  // of the gradient in place of the batch's
 };
 
 /// The places of a state for engines that train one; nothing is allocated for it. Throws as initial_state does.

@@ -4,8 +4,10 @@
 #include <array>
 #include <chrono>
 
+#include "core/error.hpp"
 #include "engine/engine.hpp"
 #include "kernels/peak.hpp"
+#include "optim/asks.hpp"
 
 namespace thalweg {
 
@@ -34,6 +36,12 @@ double median_seconds(const F& f) {
 }  // namespace
 
 StepCost Engine::measure(const State& given, const Dataset& batch, std::int64_t shard_size) {
+  if (owns_steps(optimizer(0))) {
+    fail<UsageError>(
+        "[measure] the steps of {} take as many values as they need. Wanted: a method with one gradient a "
+        "step. Hint: the time of a run tells.",
+        optimizer(0).name);
+  }
   const FlushDenormals flush;
   State state = given;
   Workers& workers = crew_->workers;

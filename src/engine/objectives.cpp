@@ -130,6 +130,8 @@ StepReport Objectives::step(std::string_view name, State& state, const Dataset& 
   fail<UsageError>("[trainer] there is no objective '{}'. Hint: {}", name, name_hint(name, names));
 }
 
+bool Objectives::ended(const State& state) { return !are_several() && engines_.front()->ended(state); }
+
 Objectives::RowWeights Objectives::row_weights(const State& state, const Dataset& data) {
   RowWeights weights;
   for (const auto& engine : engines_) weights.push_back(engine->row_weights(state, data));

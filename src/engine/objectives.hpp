@@ -36,6 +36,9 @@ class Objectives {
   StepReport step(std::string_view name, State& state, const Dataset& batch, const Progress& progress,
                   std::int64_t shard_size);
 
+  /// Whether there is no step to come: of a method that owns its steps, where it is the only one.
+  [[nodiscard]] bool ended(const State& state);
+
   [[nodiscard]] RowWeights row_weights(const State& state, const Dataset& data);
   [[nodiscard]] State evaluation_state(const State& state);
   /// The losses of all and what they report, the first one's loss first; predictions where there is a model.

@@ -49,14 +49,14 @@ StepNeeds needs_of_step(const EvaluationFunction& function, const Optimizer& opt
   needs.shard_rows = shard->rows();
   needs.shards = (rows + shard->rows() - 1) / shard->rows();
   needs.shard_bytes = static_cast<std::int64_t>(shard->memory_bytes());
-  needs.update_arena_bytes = static_cast<std::int64_t>(update.program->arena_bytes());
+  if (update.program) needs.update_arena_bytes = static_cast<std::int64_t>(update.program->arena_bytes());
   const double share =
       static_cast<double>(rows) / static_cast<double>(shard->rows());  // a last smaller one by its share
   const auto all_of = [&](std::int64_t a_shard) {
     return static_cast<std::int64_t>(static_cast<double>(a_shard) * share);
   };
   needs.gradient = {0, all_of(shard->program().operations()), all_of(shard->program().bytes_moved())};
-  needs.update = {0, update.program->operations(), update.program->bytes_moved()};
+  if (update.program) needs.update = {0, update.program->operations(), update.program->bytes_moved()};
   return needs;
 }
 

@@ -71,7 +71,7 @@ void Updater::prepare(State& state, const Layout& trained) {
   if (layout_ != state.layout) {
     update_ = make_update(optimizer_, trained, {}, averages_);
     calls_ = {};
-    arena_ = Block(update_->program->arena_bytes());
+    arena_ = Block(update_->program ? update_->program->arena_bytes() : 0);
     layout_ = state.layout;
     scalars_.assign(update_->scalars.size(), 0);
   }
@@ -97,6 +97,10 @@ std::byte* Updater::slot(State& state, std::string_view ending) const {
     if (update_->slots[i].name.ends_with(ending)) return state.slots[own_.program + i].second.mutable_raw();
   }
   defect("no slot's name ends with '{}'", ending);
+}
+
+std::span<std::pair<std::string, Tensor>> Updater::program_slots(State& state) const {
+  return std::span(state.slots).subspan(own_.program, update_->slots.size());
 }
 
 void Updater::count_step(State& state) const {

@@ -27,6 +27,8 @@ class Updater {
   [[nodiscard]] std::int64_t rule_step(const State& state) const;
   /// The slot of the program whose name ends so.
   [[nodiscard]] std::byte* slot(State& state, std::string_view ending) const;
+  /// The slots of the program.
+  [[nodiscard]] std::span<std::pair<std::string, Tensor>> program_slots(State& state) const;
   /// Counts a step; the state's own count is the caller's.
   void count_step(State& state) const;
   /// Counts a step that is left out. The rules' step counts do not have it.

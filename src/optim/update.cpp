@@ -395,12 +395,31 @@ UpdateTrace traced(const Optimizer& optimizer, const Layout& layout, std::span<c
 
 }  // namespace
 
+namespace {
+
+/// Of a method that owns its steps: no program, and in slots the point that it is at and all that it keeps.
+UpdateProgram whole_update(const Optimizer& optimizer, const Layout& layout) {
+  UpdateProgram update;
+  for (const char* name : {"step", "inverse_weight", "gradient_norm", "lr", "seed"})
+    update.scalars.push_back({name, 0});
+  const std::int64_t n = layout.trained_size;
+  const auto add = [&](std::string_view name, std::int64_t size, DType dtype) {
+    update.slots.push_back({optimizer.name + "." + std::string(name), 0, size, dtype});
+  };
+  add("point", n, f64);
+  add("slope", n, f64);
+  add("numbers", 3, f64);
+  for (const MethodSlot& slot : optimizer.method->slots(Tensor({n}, f64))) {
+    if (slot.kept) add(slot.name, slot.size, slot.dtype);
+  }
+  return update;
+}
+
+}  // namespace
+
 UpdateProgram make_update(const Optimizer& optimizer, const Layout& layout, Passes passes,
                           std::span<const MovingAverage> averages) {
-  if (owns_steps(optimizer)) {
-    fail<UsageError>("[{}] it asks for values at points of its own choice, and here one gradient is handed to it",
-                     optimizer.name);
-  }
+  if (owns_steps(optimizer)) return whole_update(optimizer, layout);
   if (optimizer.chain.empty()) fail<UsageError>("[optimizer] an empty chain. Hint: tw::optim::adamw().");
   return traced(optimizer, layout, averages).plan(passes);
 }

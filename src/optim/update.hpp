@@ -40,6 +40,8 @@ struct UpdateSlot {
   DType dtype = f32;
 };
 
+/// Of a method that owns its steps there are slots alone: "point", "slope" (its gradient), "numbers" (whether it has
+/// begun, the value, whether it has ended), and then what the method keeps.
 struct UpdateProgram {
   std::vector<UpdateScalar> scalars;  ///< in the order of the f64 block behind UpdateBases::scalars
   std::vector<UpdateSlot> slots;      ///< in the order of their bases

@@ -226,12 +226,46 @@ Choice read_system(Sections& own, Sections& defaults, const Registry& registry) 
 
 }  // namespace
 
+namespace {
+
+/// A linear model of a table that fits memory ends at its one minimum without a rate: where nothing is said of steps,
+/// it is fitted by L-BFGS. (Classes that a plane parts have no minimum: there the best epoch is kept.) What a method
+/// that owns its steps takes by default: all rows, and no schedule.
+void prefer_method(const Sections& own, Sections& defaults, const DataFacts& facts, const Registry& registry,
+                   bool system) {
+  const auto says = [](const OptionMap& section, std::string_view key) { return section.contains(std::string(key)); };
+  const auto kind_in = [](const OptionMap& section) {
+    const auto found = section.find("kind");
+    const auto* kind = found == section.end() ? nullptr : found->second.get_if<std::string>();
+    return kind ? *kind : std::string();
+  };
+  constexpr std::int64_t most_rows = 200'000;
+  const bool silent = own.optimizer.empty() && own.schedule.empty() && !says(own.train, "epochs") &&
+                      !says(own.train, "steps") && !says(own.train, "batch_size") && !says(own.train, "accumulate");
+  const bool linear = !system && facts.table && facts.rows <= most_rows && kind_in(own.model) == "linear" && silent;
+  if (linear) {
+    defaults.optimizer = {{"kind", "lbfgs"}};
+    defaults.train["epochs"] = {std::int64_t{500}};
+    if (facts.task == data::Task::regression) defaults.train["early_stopping"] = {false};
+  }
+  const std::string kind = linear ? "lbfgs" : kind_in(own.optimizer);
+  const auto row = std::ranges::find(registry.optimizers(), kind, &OptimizerRow::name);
+  if (row == registry.optimizers().end() || !row->owns_steps) return;
+  if (!own.schedule.empty() && kind_in(own.schedule) != "constant")
+    fail_option("kind", "[schedule] beside {}, which finds the length of each step itself. Wanted: no schedule", kind);
+  defaults.schedule = {{"kind", "constant"}};
+  defaults.train["batch_size"] = {"all"};
+}
+
+}  // namespace
+
 Config read_config(const ConfigTree& tree, DataOptions data, const DataFacts& facts, const Registry& registry) {
   Sections own = read_sections(tree), defaults = sections_of(default_config(facts));
   Config config;
   config.seed = static_cast<std::uint64_t>(own.seed);
   config.data = std::move(data);
   const bool system = tree.find("system") != nullptr;
+  prefer_method(own, defaults, facts, registry, system);
   if (system) with_line(tree, "system", [&] { config.system = read_system(own, defaults, registry); });
   if (!system)
     with_line(tree, "model", [&] {

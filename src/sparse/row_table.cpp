@@ -127,6 +127,7 @@ bool mixes(Probe& probe, double rate) {
 
 RestingRow resting_row(const Optimizer& optimizer) {
   if (!optimizer.groups.empty()) refuse(optimizer, "it has groups of parameters");
+  if (owns_steps(optimizer)) refuse(optimizer, "it owns its steps");
   if (asks_of(optimizer).any()) refuse(optimizer, "it asks for more than one gradient a step");
   Probe probe(optimizer);
   const UpdateProgram& update = probe.update();

@@ -13,6 +13,7 @@
 #include "data/split.hpp"
 #include "engine/run_length.hpp"
 #include "insight/lr_curve.hpp"
+#include "optim/asks.hpp"
 
 namespace thalweg {
 
@@ -59,6 +60,8 @@ class Search {
   }
 
   LrFinding run() {
+    if (owns_steps(optimizer_))
+      fail<UsageError>("[find_lr] {} takes no rate: it finds the length of each step itself.", optimizer_.name);
     sweep();
     const std::vector<LrSuggestion> read = suggestions_of(finding_.curve, options_.smoothing, finding_.diverged);
     if (read.empty() && !stopped()) {

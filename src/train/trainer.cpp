@@ -128,6 +128,7 @@ class Fit {
     if (options_.reports < 2) wrong("reports", options_.reports, ">= 2");
     if (options_.accumulate < 1) wrong("accumulate", options_.accumulate, ">= 1");
     for (const Optimizer* optimizer : optimizers_) {
+      if (owns_steps(*optimizer)) check_whole_steps(*optimizer);
       if (!asks_of(*optimizer).anchored || !training_->streams()) continue;
       fail<UsageError>(
           "[{}] it needs all rows at once, and these are read batch by batch. Hint: take(rows) reads them.",
@@ -137,6 +138,23 @@ class Fit {
       fail<UsageError>("[fit] early stopping on '{}' without validation data. Hint: .validation = 0.1.",
                        options_.early_stopping->metric);
     }
+  }
+
+  /// A method that compares values at points of its own choice wants the same rows at each.
+  void check_whole_steps(const Optimizer& optimizer) const {
+    if (training_->streams())
+      fail<UsageError>(
+          "[{}] it needs all rows at once, and these are read batch by batch. Hint: take(rows) reads them.",
+          optimizer.name);
+    if (length_.rows_a_step < rows_) {
+      fail<UsageError>(
+          "[{}] batch_size = {}, of {} rows. Wanted: all of them in each step, for it compares values. Hint: "
+          "batch_size "
+          "= \"all\"",
+          optimizer.name, options_.batch_size, rows_);
+    }
+    if (options_.layer_norms)
+      fail<UsageError>("[{}] layer_norms: its steps are of several gradients. Hint: leave it out.", optimizer.name);
   }
 
   /// What would fail after the first epoch fails before the first step.
@@ -184,6 +202,7 @@ class Fit {
         best_parameters_ = std::move(found->best_parameters);
       }
     }
+    if (objectives_.ended(state_)) over_ = true;
     if (waited_long_enough()) stop_early();  // it had stopped already, and was killed before its end was written
     last_checkpoint_ = state_.step;
     checkpoint_every_ =
@@ -210,6 +229,7 @@ class Fit {
 
   void train_one_step() {
     StepReport report = take_step();
+    if (objectives_.ended(state_)) over_ = true;  // its method found that no step is to come
     report.total_steps += position_.first_step;
     report.epoch = (done() - 1) / steps_an_epoch_ + 1;
     if (std::isfinite(report.loss)) {  // it is not where skip_nonfinite left the step out

@@ -59,7 +59,7 @@ UNSEEN = {
 TABLES = CHOSEN_ON | UNSEEN
 SETTINGS = {
     "default": [],
-    "linear": ["--model", "linear"],
+    "linear": ["--model", "linear", "--optimizer", "adamw"],
     "tabular": ["--model", "tabular"],
 }
 PEERS = ["sklearn linear", "sklearn MLP", "sklearn boosting"]
