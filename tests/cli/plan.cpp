@@ -46,7 +46,7 @@ TEST_F(PlanCommand, OfATableIsThatOfItsOwnStep) {
   EXPECT_EQ(json["parameters"], inspected["parameters"]);
   EXPECT_EQ(json["memory"]["parameters"], 4 * json["parameters"].get<int>());
   const Ran text = run("plan t.csv --target y");
-  for (const char* part : {"planned, not run", "at least", "Not counted", "one process on a CPU"})
+  for (const char* part : {"planned, not run", "at least", "Not counted", "trains on CPUs"})
     EXPECT_NE(text.out.find(part), std::string::npos) << part << " in:\n" << text.out;
 }
 

@@ -1,6 +1,7 @@
 // The command under a launcher, as on a cluster. Left out where there is no MPI.
 
 #include "../cli/command.hpp"
+#include "data/pictures.hpp"
 
 namespace thalweg::testing {
 namespace {
@@ -43,20 +44,54 @@ class Mpirun : public CommandTest {
     return shell(functions + line(ranks, arguments) + " & launcher=$!; begun; " + then + "; wait $launcher");
   }
 
+  void expect_the_bits_of_one(const std::string& config) const {
+    ASSERT_EQ(run("train " + config + " --out alone -q").code, 0) << read("err.txt");
+    for (const int ranks : {2, 3, 4, 8}) {
+      const std::string out = "r" + std::to_string(ranks);
+      const Ran ran = train(ranks, config + " --out " + out);
+      ASSERT_EQ(ran.code, 0) << ran.err;
+      EXPECT_EQ(read(out + "/model.safetensors"), read("alone/model.safetensors")) << ranks;
+      EXPECT_TRUE(std::filesystem::exists(path(out + "/report.html")));
+      EXPECT_EQ(ran.out.find("verdict"), ran.out.rfind("verdict")) << "said once";
+    }
+  }
+
   const std::string long_run_ = "run.toml --out r --epochs 2000000";
 };
 
-TEST_F(Mpirun, AnyNumberOfRanksGivesTheBitsOfOne) {
-  ASSERT_EQ(run("train run.toml --out alone -q").code, 0);
-  for (const int ranks : {2, 3, 4, 8}) {
-    const std::string out = "r" + std::to_string(ranks);
-    const Ran ran = train(ranks, "run.toml --out " + out);
-    ASSERT_EQ(ran.code, 0) << ran.err;
-    EXPECT_EQ(read(out + "/model.safetensors"), read("alone/model.safetensors")) << ranks;
-    EXPECT_TRUE(std::filesystem::exists(path(out + "/report.html")));
-    EXPECT_EQ(ran.out.find("verdict"), ran.out.rfind("verdict")) << "said once";
+TEST_F(Mpirun, AnyNumberOfRanksGivesTheBitsOfOne) { expect_the_bits_of_one("run.toml"); }
+
+TEST_F(Mpirun, AConfigurationOfDefaultsGivesTheBitsOfOne) {
+  write("defaults.toml", "[data]\nformat = \"csv\"\ntrain = \"t.csv\"\ntarget = \"y\"\n");
+  expect_the_bits_of_one("defaults.toml");
+}
+
+TEST_F(Mpirun, AConvolutionalNetworkGivesTheBitsOfOne) {
+  for (const char* kind : {"dark", "bright"}) std::filesystem::create_directories(path("pictures") / kind);
+  for (int i = 0; i < 40; ++i) {
+    Tensor picture({8, 8, 1}, u8);
+    for (std::int64_t place = 0; place < picture.size(); ++place)
+      picture.set(place, (i * 37 + place * 11) % 100 + 100 * (i % 2));
+    const std::vector<std::byte> bytes = data::png_of(picture);
+    write(std::string("pictures/") + (i % 2 ? "bright/" : "dark/") + std::to_string(i) + ".png",
+          {reinterpret_cast<const char*>(bytes.data()), bytes.size()});
   }
-  EXPECT_FALSE(std::filesystem::exists(path("alone-2")));
+  write("cnn.toml",
+        "[data]\nformat = \"images\"\ntrain = \"pictures\"\nvalidation = 0.25\naugment = { crop = 1 }\n"
+        "[model]\nkind = \"convnet\"\nfilters = [4, 6]\nbatch_norm = true\nhidden = [10]\ndropout = 0.2\n"
+        "[optimizer]\nkind = \"adam\"\nlr = 0.01\n[train]\nepochs = 3\nbatch_size = 12\nshard_size = 2\n");
+  expect_the_bits_of_one("cnn.toml");
+}
+
+TEST_F(Mpirun, ATransformerGivesTheBitsOfOne) {
+  std::string text;
+  for (int i = 0; i < 100; ++i) text += "the whale and the sea, " + std::to_string(i % 10) + " times; ";
+  write("text.txt", text);
+  write("gpt.toml",
+        "[data]\nformat = \"text\"\ntrain = \"text.txt\"\nvalidation = 0.1\nsequence_length = 24\n"
+        "[model]\nkind = \"gpt\"\nlayers = 2\nwidth = 32\nheads = 2\ncontext = 24\ndropout = 0.1\n"
+        "[train]\nsteps = 12\nbatch_size = 16\nshard_size = 3\n");
+  expect_the_bits_of_one("gpt.toml");
 }
 
 TEST_F(Mpirun, AResumeOnOtherRanksGivesTheBitsOfAnUndisturbedRun) {

@@ -1,12 +1,18 @@
 // A training over several ranks gives the bits of one.
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
-#include <cstring>
+#include <cmath>
+#include <filesystem>
 
 #include "local_ranks.hpp"
 #include "moons.hpp"
+#include "temporary_folder.hpp"
+#include "thalweg/layers.hpp"
+#include "thalweg/sequence.hpp"
 #include "thalweg/thalweg.hpp"
+#include "thalweg/vision.hpp"
 
 namespace thalweg {
 namespace {
@@ -15,8 +21,11 @@ using testing::LocalRanks;
 
 ModelFunction network() { return nn::mlp(1, {.hidden = {40, 30}}); }
 
-bool same_bits(const Tensor& a, const Tensor& b) {
-  return a.bytes() == b.bytes() && std::memcmp(a.raw(), b.raw(), a.bytes()) == 0;
+void expect_same(const State& a, const State& b, const std::string& where) {
+  EXPECT_TRUE(identical(a.parameters, b.parameters)) << where;
+  ASSERT_EQ(a.slots.size(), b.slots.size()) << where;
+  for (std::size_t i = 0; i < a.slots.size(); ++i)
+    EXPECT_TRUE(identical(a.slots[i].second, b.slots[i].second)) << where << ": " << a.slots[i].first;
 }
 
 State trained(const FitOptions& options, int threads, std::shared_ptr<Communicator> ranks = {}) {
@@ -36,14 +45,139 @@ TEST(Ranks, GiveTheBitsOfOne) {
         LocalRanks all(ranks);
         all.run([&](const std::shared_ptr<Communicator>& own) {
           const State shared = trained(options, threads, own);
-          EXPECT_TRUE(same_bits(shared.parameters, alone.parameters))
-              << ranks << " ranks of " << threads << " threads, shards of " << shard_size;
-          for (std::size_t i = 0; i < alone.slots.size(); ++i)
-            EXPECT_TRUE(same_bits(shared.slots[i].second, alone.slots[i].second)) << alone.slots[i].first;
+          expect_same(shared, alone, fmt::format("{} ranks of {} threads, shards of {}", ranks, threads, shard_size));
         });
       }
     }
   }
+}
+
+Tensor random_integers(const Shape& shape, std::int64_t below, std::uint64_t seed) {
+  Tensor values = zeros(shape, i32);
+  const Tensor places = random_uniform(shape, 0, static_cast<double>(below), seed);
+  for (std::int64_t i = 0; i < values.size(); ++i) values.set(i, std::floor(places.at(i)));
+  return values;
+}
+
+Dataset pictures() {
+  Dataset data;
+  data.set("input", random_normal({22, 8, 8, 3}, 1));
+  data.set("target", random_integers({22}, 3, 2));
+  return data;
+}
+
+Dataset texts() {
+  Dataset data;
+  data.set("input", random_integers({22, 12}, 17, 3));
+  data.set("target", random_integers({22, 12}, 17, 4));
+  return data;
+}
+
+struct Kind {
+  std::string name;
+  std::function<Trainer(int threads)> trainer;
+  Dataset data;
+};
+
+std::vector<Kind> kinds() {
+  const auto of = [](const ModelFunction& model, const LossFunction& loss, const Optimizer& optimizer) {
+    return [=](int threads) { return Trainer(model, loss, optimizer, threads); };
+  };
+  const auto two = [](bool simultaneous) {
+    return [=](int threads) {
+      const auto objective = [](const std::string& name) {
+        return [name](Scope s, const Batch& b) {
+          const Var hidden = nn::batch_norm(s.share("norm"), nn::dense(s.share("body"), b["input"], 8));
+          return Loss::of_samples(square(nn::dense(s / name, relu(hidden), 1)));
+        };
+      };
+      std::vector<ObjectiveRow> rows = {
+          {"a", objective("p"), optim::adam({.lr = 0.01}), {.trains = "p/*"}},
+          {"b", objective("q"), optim::adam({.lr = 0.02}), {.trains = {"body/*", "norm/*", "q/*"}}}};
+      return Trainer(std::move(rows), {.threads = threads, .simultaneous = simultaneous});
+    };
+  };
+  return {{"a convolutional network with dropout and batch normalisation",
+           of(nn::convnet(3, {.filters = {4, 6}, .hidden = {10}, .dropout = 0.3}), loss::cross_entropy,
+              optim::sgd({.lr = 0.05, .momentum = 0.9})),
+           pictures()},
+          {"a residual network", of(nn::resnet(3, {.blocks = {1, 1}, .width = 4}), loss::cross_entropy, optim::adam()),
+           pictures()},
+          {"a transformer",
+           of(nn::gpt(17, {.layers = 2, .width = 16, .heads = 2, .context = 12, .dropout = 0.1}), loss::cross_entropy,
+              optim::muon({.lr = 0.02})),
+           texts()},
+          {"objectives that take turns", two(false), two_moons(22)},
+          {"objectives that step at once", two(true), two_moons(22)}};
+}
+
+TEST(Ranks, GiveTheBitsOfOneForEveryKindOfModel) {
+  for (const Kind& kind : kinds()) {
+    const FitOptions options{.epochs = 2, .batch_size = 8, .shard_size = 2};
+    Trainer alone = kind.trainer(1);
+    (void)alone.fit(kind.data, options);
+    for (const int ranks : {2, 3, 4, 8}) {
+      LocalRanks all(ranks);
+      all.run([&](const std::shared_ptr<Communicator>& own) {
+        FitOptions shared = options;
+        shared.ranks = own;
+        Trainer trainer = kind.trainer(1 + own->rank() % 2);
+        (void)trainer.fit(kind.data, shared);
+        expect_same(trainer.state(), alone.state(), fmt::format("{}, {} ranks", kind.name, ranks));
+      });
+    }
+  }
+}
+
+TEST(Ranks, GoOnWithOthersToTheBitsOfAnUndisturbedRun) {
+  const FitOptions options{.epochs = 3, .batch_size = 64, .shard_size = 8};
+  const State alone = trained(options, 1);
+  const testing::TemporaryFolder folder;
+  State last;
+  for (const auto& [ranks, stop_after] : {std::pair{1, 4}, {4, 7}, {3, 11}, {1, 0}}) {
+    LocalRanks all(ranks);
+    all.run([&, stop = stop_after](const std::shared_ptr<Communicator>& own) {
+      FitOptions part = options;
+      part.checkpoints = folder / "checkpoints";
+      part.resume = true;
+      part.stop_after = stop;
+      const State state = trained(part, 1, own);
+      if (own->rank() == 0) last = state;
+    });
+  }
+  expect_same(last, alone, "the last of four sittings");
+}
+
+TEST(Ranks, AReplicaThatDiffersIsNamedBeforeACheckpointIsWritten) {
+  const testing::TemporaryFolder folder;
+  LocalRanks all(3);
+  all.run([&](const std::shared_ptr<Communicator>& own) {
+    Trainer trainer(network(), loss::binary_cross_entropy, optim::adam(), 1);
+    FitOptions options{.epochs = 9, .batch_size = 64, .shard_size = 8};
+    options.checkpoints = folder / "checkpoints";
+    options.checkpoint_every = "20 steps";
+    options.ranks = own;
+    options.on_step = [&](const StepReport& report) {
+      if (own->rank() != 1 || report.step != 23) return;
+      State changed = trainer.state();
+      changed.parameters.set(7, changed.parameters.at(7) + 1e-6);
+      trainer.set_state(changed);
+    };
+    try {
+      (void)trainer.fit(two_moons(300), options);
+      ADD_FAILURE() << "no rank noticed";
+    } catch (const DistributedError& error) {
+      EXPECT_NE(std::string(error.what()).find("at step 40 the parameters or slots of rank 1 on here"),
+                std::string::npos)
+          << error.what();
+      EXPECT_EQ(error.exit_code(), 8);
+    }
+  });
+  std::vector<std::string> left;
+  for (const auto& entry : std::filesystem::directory_iterator(folder / "checkpoints"))
+    left.push_back(entry.path().filename().string());
+  ASSERT_EQ(left.size(), 1U);
+  EXPECT_NE(left.front().find("20"), std::string::npos) << left.front();
 }
 
 TEST(Ranks, StopTogetherWhereOneIsAsked) {

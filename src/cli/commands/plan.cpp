@@ -291,8 +291,9 @@ constexpr const char* footer = R"(Examples:
   thalweg plan --machines                        the rows; one's own is a TOML file with such keys
 
 A configuration without [data] is a gpt by its numbers: [model] kind = "gpt" and [plan] vocabulary, sequence_length,
-batch, tokens, precision. Layouts are searched for the fastest that fits; nothing is run. This version trains in one
-process on a CPU: a plan for more ranks or for accelerators says what such a training would need.)";
+batch, tokens, precision. Layouts are searched for the fastest that fits; nothing is run. This version trains on CPUs;
+its ranks share the rows of a batch, and each holds the whole model. A plan of other layouts or of accelerators says
+what such a training would need.)";
 
 void set_up(CLI::App& command, Context& context) {
   auto arguments = std::make_shared<PlanArguments>();
