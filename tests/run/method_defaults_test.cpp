@@ -10,9 +10,13 @@ namespace {
 
 constexpr DataFacts houses{.task = data::Task::regression, .rows = 404};
 
-Config read(const std::string& text, const DataFacts& facts = houses) {
-  const ConfigTree tree = parse_toml("[data]\ntrain = \"t.csv\"\ntarget = \"y\"\n" + text, "test.toml");
+Config read_whole(const std::string& text, const DataFacts& facts = houses) {
+  const ConfigTree tree = parse_toml(text, "test.toml");
   return read_config(tree, read_data_options(tree, "/folder"), facts, registry());
+}
+
+Config read(const std::string& text, const DataFacts& facts = houses) {
+  return read_whole("[data]\ntrain = \"t.csv\"\ntarget = \"y\"\n" + text, facts);
 }
 
 TEST(MethodDefaults, ALinearModelIsFittedByLbfgsWhereNothingIsSaidOfSteps) {
@@ -21,7 +25,7 @@ TEST(MethodDefaults, ALinearModelIsFittedByLbfgsWhereNothingIsSaidOfSteps) {
   EXPECT_EQ(config.schedule.kind, "constant");
   EXPECT_EQ(config.fit_options().batch_size, 0);
   EXPECT_FALSE(config.fit_options().early_stopping);
-  EXPECT_EQ(read(config.toml()).toml(), config.toml());
+  EXPECT_EQ(read_whole(config.toml()).toml(), config.toml());
   EXPECT_TRUE(
       read("[model]\nkind = \"linear\"\n", {.task = data::Task::binary, .rows = 500}).fit_options().early_stopping)
       << "classes may be parted by a plane, and then there is no minimum";
