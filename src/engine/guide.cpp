@@ -68,7 +68,7 @@ void Engine::check_asks() const {
 
 void Engine::expect_rows() const {
   for (const Member& o : objectives_) {
-    if (!asks_of(o.updater.optimizer()).anchored) continue;
+    if (!asks_of(o.updater.optimizer()).anchored && !owns_steps(o.updater.optimizer())) continue;
     fail<UsageError>(
         "[{}] it needs all rows to train on, and a step of one's own has those of a batch. Hint: "
         "Trainer::fit.",

@@ -299,8 +299,11 @@ TEST(LineSearch, ComesBackFromWhereTheFunctionIsNotDefined) {
   EXPECT_LT(found.value, at.value);
 }
 
-TEST(Methods, AreRefusedWhereOneGradientIsHandedOver) {
-  EXPECT_THROW((void)make_update(optim::lbfgs(), layout_of_one(far_start())), UsageError);
+TEST(Methods, HaveSlotsAndNoProgramWhereOneGradientIsHandedOver) {
+  const UpdateProgram update = make_update(optim::lbfgs(), layout_of_one(far_start()));
+  EXPECT_FALSE(update.program);
+  EXPECT_EQ(update.slots.front().name, "lbfgs.point");
+  EXPECT_GT(update.slots.size(), 3U);  // and what the method keeps
 }
 
 }  // namespace
