@@ -120,7 +120,7 @@ Course::Course(const History& history) : by_steps(!history.steps.empty()) {
   steady = stretched(raw, true);
   gradient = stretched(norms);
   first = mean_of(std::span(raw).first(std::clamp<std::size_t>(raw.size() / 20, 1, 10)));
-  last = stretches.loss.back();
+  last = steady.back();  // one row far off is not where the run ended
   lowest = *std::ranges::min_element(stretches.loss);
   if (by_steps && peak_rate > 0) final_rate = history.steps.back().lr / peak_rate;
 }

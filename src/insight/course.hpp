@@ -47,7 +47,7 @@ struct Course {
   Curve epochs;                            ///< training losses of the epochs, where steps were kept
   Curve validation;                        ///< "validation.loss" of the epochs
   Values gradient;                         ///< norms, by stretches
-  double first = 0, last = 0, lowest = 0;  ///< the first losses, the last stretch, the lowest stretch
+  double first = 0, last = 0, lowest = 0;  ///< the first losses, the last stretch (steady), the lowest stretch
   double final_rate = 1;                   ///< the last rate as a part of the highest; 1 where no steps were kept
   double peak_rate = 0;
   bool by_steps = false;

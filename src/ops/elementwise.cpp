@@ -1,6 +1,7 @@
 // Elementwise ops. A row states the value of one element in plain code (the reference of its tests), the micro-op that
 // computes it, and g times the partial derivative by each input, from which forward and reverse mode both follow.
 
+#include <algorithm>
 #include <cmath>
 #include <numbers>
 
@@ -319,10 +320,11 @@ bool are_whole(std::string_view op, std::initializer_list<Arg> args, bool gives_
     some = some || !arg.is_number();
   }
   if (!some || !gives_them) return some;
+  const auto whole = std::ranges::find_if_not(args, &Arg::is_number);  // its place is the user's
   for (const Arg& arg : args) {
     if (!arg.is_number() || arg.number() == std::floor(arg.number())) continue;
     fail<UsageError>("[{}] {} beside i32. Hint: a whole number, or tw::cast(x, tw::f32).{}", op, arg.number(),
-                     at(arg.source()));
+                     at(whole->source()));
   }
   return true;
 }

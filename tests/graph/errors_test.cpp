@@ -62,7 +62,7 @@ TEST_F(Mistakes, DtypesThatDiffer) {
   expect([&] { a_* wide_; }, __LINE__, {"[mul]", "f32", "f64", "cast"});
   expect([&] { matmul(a_, transpose(wide_)); }, __LINE__, {"[matmul]", "f32", "f64"});
   expect([&] { concat({a_, wide_}); }, __LINE__, {"[concat]", "f64"});
-  expect([&] { labels_ + 1; }, __LINE__, {"[add]", "i32"});
+  expect([&] { labels_ + 0.5; }, __LINE__, {"[add]", "0.5", "i32"});
   expect([&] { mean(labels_); }, __LINE__, {"[div]", "i32"});
   expect([&] { where(labels_ > 0, labels_, 0.5); }, __LINE__, {"[where]", "0.5", "i32"});
   expect([&] { where(labels_ > 0, labels_, scalar_); }, __LINE__, {"[where]", "i32", "f32"});
