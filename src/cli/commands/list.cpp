@@ -45,7 +45,9 @@ std::string needs_of(const OptimizerRow& row) {
   std::string text;
   if (row.needs == std::vector{Need::gradient, Need::gradient}) return std::string(name(Need::gradient)) + ", twice";
   for (const Need need : row.needs) text += (text.empty() ? "" : ", ") + std::string(name(need));
-  return text + (row.keeps_bounds ? "; keeps bounds" : "");
+  if (!row.owns_steps) return text;
+  return text + (row.keeps_bounds ? "; keeps bounds" : "") +
+         "; owns its steps: no rate, no schedule, no groups of parameters";
 }
 
 std::vector<ListedRow> optimizer_rows(std::span<const OptimizerRow> rows) {
