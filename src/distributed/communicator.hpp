@@ -51,6 +51,17 @@ class Communicator {
   /// Ends for an error. Rank 0 tells the others so; another rank waits that long to be told, and gives whether it was:
   /// where all meet the same error, one of them is to report it.
   virtual bool give_up(std::chrono::milliseconds patience) = 0;
+
+  /// Bytes of an optimizer's slots: of all, and on the rank that has most.
+  struct Kept {
+    std::int64_t whole_slots = 0, most_slots = 0;
+  };
+  [[nodiscard]] const Kept& kept() const { return kept_; }
+  /// What the training under way keeps, for who reports it.
+  void note(const Kept& kept) { kept_ = kept; }
+
+ private:
+  Kept kept_;
 };
 
 }  // namespace thalweg

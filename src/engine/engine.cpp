@@ -99,7 +99,8 @@ std::vector<std::string> Engine::trained_by(std::size_t objective, const TracedO
 
 void Engine::prepare(State& state) {
   check_parameters(state);
-  if (layout_ != state.layout) {
+  const bool ranks_changed = std::exchange(ranks_changed_, false);
+  if (layout_ != state.layout || ranks_changed) {
     const auto before = layout_;
     std::vector<Layout> parts;
     for (const Member& o : objectives_) {
@@ -118,6 +119,7 @@ void Engine::prepare(State& state) {
       objectives_[i].norm.emplace(optimizer(i), step_.objectives[i].layout);
       objectives_[i].layer_norms.reset();
       objectives_[i].updater.forget();
+      share(i);
     }
     if (!same) {
       programs_.clear();
@@ -125,7 +127,36 @@ void Engine::prepare(State& state) {
     }
     layout_ = state.layout;
   }
-  for (std::size_t i = 0; i < size(); ++i) objectives_[i].updater.prepare(state, step_.objectives[i].layout);
+  for (std::size_t i = 0; i < size(); ++i) {
+    const auto& shares = objectives_[i].shares;
+    objectives_[i].updater.prepare(state, shares ? shares->own : step_.objectives[i].layout);
+  }
+}
+
+void Engine::set_ranks(std::shared_ptr<Communicator> ranks) {
+  ranks_changed_ = ranks_changed_ || ranks_ != ranks;
+  ranks_ = std::move(ranks);
+}
+
+void Engine::share(std::size_t objective) {
+  Member& o = objectives_[objective];
+  o.shares.reset();
+  if (!ranks_ || ranks_->size() < 2 || !o.updater.averages().empty() || optimizer(objective).method) return;
+  o.shares = share_slots(optimizer(objective), step_.objectives[objective].layout, ranks_->rank(), ranks_->size());
+}
+
+bool Engine::shares_slots() const {
+  return std::ranges::any_of(objectives_, [](const Member& o) { return o.shares.has_value(); });
+}
+
+std::int64_t Engine::whole_size(const std::pair<std::string, Tensor>& slot) const {
+  for (const Member& o : objectives_) {
+    if (!o.shares) continue;
+    for (const auto& [name, size] : o.shares->whole) {
+      if (slot.first == (o.name.empty() ? name : o.name + ":" + name)) return size;
+    }
+  }
+  return slot.second.size();
 }
 
 std::vector<std::optional<double>> Engine::row_weights(const State& state, const Dataset& data) {
@@ -177,7 +208,9 @@ std::byte* Engine::gradient_of(std::size_t objective, const Sums& sums, const St
 void Engine::update(std::size_t objective, State& state, const Sums& sums, double divisor, double norm, double lr,
                     const Progress& progress) {
   Updater& updater = objectives_[objective].updater;
-  updater.run(state, gradient_of(objective, sums, state),
+  const auto& shares = objectives_[objective].shares;
+  const std::int64_t own = shares ? shares->gradient_at : 0;
+  updater.run(state, gradient_of(objective, sums, state) + static_cast<std::size_t>(own) * size_of(state.layout->dtype),
               {.step = updater.steps(state) + 1 - updater.skipped(state),
                .weight = divisor,
                .gradient_norm = norm,
@@ -185,6 +218,7 @@ void Engine::update(std::size_t objective, State& state, const Sums& sums, doubl
                .seed = state.seed,
                .momentum = optimizer(objective).schedule.momentum(progress)},
               crew_->workers);
+  if (shares) send_parts(*ranks_, *shares, state.parameters.mutable_raw(), state.layout->dtype);
 }
 
 State Engine::with_slots(State state) {

@@ -10,6 +10,7 @@
 #include "engine/norms.hpp"
 #include "engine/one_shard.hpp"
 #include "engine/programs.hpp"
+#include "engine/slot_shares.hpp"
 #include "engine/updater.hpp"
 #include "engine/whole_steps.hpp"
 
@@ -77,7 +78,11 @@ class Engine {
   [[nodiscard]] StepCost measure(const State& state, const Dataset& batch, std::int64_t shard_size);
   void set_memory(Memory memory);
   /// The ranks that share the shards of a step; null where this process takes all of them.
-  void set_ranks(std::shared_ptr<Communicator> ranks) { ranks_ = std::move(ranks); }
+  void set_ranks(std::shared_ptr<Communicator> ranks);
+  /// Whether a rank keeps a part of the slots.
+  [[nodiscard]] bool shares_slots() const;
+  /// The size that a slot of the state has where all ranks' parts are together.
+  [[nodiscard]] std::int64_t whole_size(const std::pair<std::string, Tensor>& slot) const;
   /// Whether steps report the norm of each layer's gradient.
   void watch_layers(bool watch);
   /// The layers that are trained, in the order of their norms in a report.
@@ -101,6 +106,7 @@ class Engine {
     std::vector<std::string> declared = {};  ///< parameters, as the last trace had them
     std::optional<GradientNorm> norm = {};
     std::optional<LayerNorms> layer_norms = {};  ///< where they are watched
+    std::optional<SlotShares> shares = {};       ///< where ranks share the update
   };
   /// What the shards of a batch hand in, summed: gradients and observations, losses and weights, reports.
   struct Sums {
@@ -117,6 +123,8 @@ class Engine {
   void give_back(Sums sums);
   /// Plans the updates for the state's layout, and gives it slots.
   void prepare(State& state);
+  /// Decides who updates what of an objective's parameters.
+  void share(std::size_t objective);
   [[nodiscard]] std::byte* gradient_of(std::size_t objective, const Sums& sums, const State& state) const;
   void update(std::size_t objective, State& state, const Sums& sums, double divisor, double norm, double lr,
               const Progress& progress);
@@ -143,6 +151,7 @@ class Engine {
   std::vector<Member> objectives_;
   std::shared_ptr<Crew> crew_;
   std::shared_ptr<Communicator> ranks_;
+  bool ranks_changed_ = false;  // since the updates were planned
   Programs programs_;
   std::shared_ptr<const Layout> layout_;
   StepLayout step_;

@@ -4,6 +4,7 @@
 #include <limits>
 
 #include "core/error.hpp"
+#include "distributed/collectives.hpp"
 #include "options/nearest_name.hpp"
 
 namespace thalweg {
@@ -193,8 +194,52 @@ void Objectives::watch_layers(bool watch) {
   for (const auto& engine : engines_) engine->watch_layers(watch);
 }
 
-void Objectives::set_ranks(const std::shared_ptr<Communicator>& ranks) {
-  for (const auto& engine : engines_) engine->set_ranks(ranks);
+std::int64_t Objectives::whole_size(const std::pair<std::string, Tensor>& slot) const {
+  for (const auto& engine : engines_) {
+    if (const std::int64_t size = engine->whole_size(slot); size != slot.second.size()) return size;
+  }
+  return slot.second.size();
+}
+
+void Objectives::begin_sharing(const std::shared_ptr<Communicator>& ranks, State& state) {
+  const Slots whole = std::exchange(state.slots, {});
+  for (const auto& engine : engines_) {
+    engine->set_ranks(ranks);
+    state = engine->with_slots(std::move(state));
+  }
+  Communicator::Kept kept;
+  std::uint64_t own = 0;
+  for (const auto& slot : state.slots) {
+    kept.whole_slots += whole_size(slot) * static_cast<std::int64_t>(size_of(slot.second.dtype()));
+    own += slot.second.bytes();
+  }
+  for (const std::uint64_t bytes : gather(*ranks, {&own, 1}))
+    kept.most_slots = std::max(kept.most_slots, static_cast<std::int64_t>(bytes));
+  ranks->note(kept);
+  if (whole.empty()) return;
+  std::vector<std::int64_t> sizes;
+  for (const auto& slot : whole) {
+    const auto part = std::ranges::find(state.slots, slot.first, &Slots::value_type::first);
+    sizes.push_back((part == state.slots.end() ? slot : *part).second.size());  // a count of steps left out is no part
+  }
+  state.slots = own_part(*ranks, whole, sizes);
+}
+
+void Objectives::end_sharing() {
+  for (const auto& engine : engines_) engine->set_ranks({});
+}
+
+bool Objectives::shares_slots() const {
+  return std::ranges::any_of(engines_, [](const auto& engine) { return engine->shares_slots(); });
+}
+
+State Objectives::whole(Communicator& ranks, const State& state, bool on_all) const {
+  if (!shares_slots()) return state;
+  State all = state;
+  std::vector<std::int64_t> sizes;
+  for (const auto& slot : state.slots) sizes.push_back(whole_size(slot));
+  all.slots = joined_parts(ranks, state.slots, sizes, on_all);
+  return all;
 }
 
 std::vector<std::string> Objectives::layers(const State& state) {

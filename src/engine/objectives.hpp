@@ -47,8 +47,15 @@ class Objectives {
   [[nodiscard]] StepCost measure(const State& state, const Dataset& batch, std::int64_t shard_size);
   void set_memory(Memory memory);
   void watch_layers(bool watch);
-  /// See Engine::set_ranks.
-  void set_ranks(const std::shared_ptr<Communicator>& ranks);
+  /// From here on ranks share each step and keep their parts of the state's slots, which are whole before. The
+  /// communicator notes how much that is.
+  void begin_sharing(const std::shared_ptr<Communicator>& ranks, State& state);
+  /// From here on this process takes whole steps.
+  void end_sharing();
+  /// Whether a rank keeps a part of the slots.
+  [[nodiscard]] bool shares_slots() const;
+  /// The state with whole slots, on rank 0 or on all; elsewhere without any.
+  [[nodiscard]] State whole(Communicator& ranks, const State& state, bool on_all) const;
   [[nodiscard]] std::vector<std::string> layers(const State& state);
 
   /// In the order in which they were given.
@@ -57,6 +64,7 @@ class Objectives {
 
  private:
   void note(Engine& engine, const StepReport& report);
+  [[nodiscard]] std::int64_t whole_size(const std::pair<std::string, Tensor>& slot) const;
   [[nodiscard]] bool are_several() const { return engines_.size() > 1 || engines_.front()->size() > 1; }
 
   std::shared_ptr<Crew> crew_;

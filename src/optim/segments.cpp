@@ -50,7 +50,7 @@ std::vector<Segment> segments_of(const Optimizer& optimizer, const Layout& layou
       joinable = false;
       continue;
     }
-    if (needs_shapes(group && !group->chain.empty() ? group->chain : optimizer.chain)) {
+    if (needs_shape(optimizer, entry)) {
       segments.push_back({entry.offset, gradients[i], entry.shape, entry.decay, group});
       joinable = false;
     } else if (joinable && segments.back().group == group && (!by_decay || segments.back().decay == entry.decay)) {
@@ -61,6 +61,11 @@ std::vector<Segment> segments_of(const Optimizer& optimizer, const Layout& layou
     }
   }
   return segments;
+}
+
+bool needs_shape(const Optimizer& optimizer, const ParameterEntry& entry) {
+  const ParameterGroup* group = group_of(optimizer, entry);
+  return needs_shapes(group && !group->chain.empty() ? group->chain : optimizer.chain);
 }
 
 std::vector<std::int64_t> gradient_offsets(const Layout& layout) {

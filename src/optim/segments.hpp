@@ -22,6 +22,9 @@ struct Segment {
 /// nothing.
 [[nodiscard]] std::vector<Segment> segments_of(const Optimizer& optimizer, const Layout& layout, bool by_decay = true);
 
+/// Whether the rule that steps a parameter needs its shape.
+[[nodiscard]] bool needs_shape(const Optimizer& optimizer, const ParameterEntry& entry);
+
 /// Of each entry, where its gradient lies: those of what is trained lie one after another, in the order of the layout.
 /// Below 0 where there is none.
 [[nodiscard]] std::vector<std::int64_t> gradient_offsets(const Layout& layout);

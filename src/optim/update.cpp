@@ -81,6 +81,9 @@ class UpdateTrace {
   /// Whether some rule treats parameters with weight decay differently from those without.
   [[nodiscard]] bool asks_for_decay() const { return asks_for_decay_; }
 
+  /// Whether each number is stepped by what lies beside it alone.
+  [[nodiscard]] bool can_be_shared() const { return !looks_at_all_ && evaluated_.empty(); }
+
   UpdateProgram plan(Passes passes) {
     result_.program.emplace(graph_, inputs_, outputs_, passes);
     if (!evaluated_.empty()) result_.evaluation.emplace(graph_, inputs_, evaluated_, passes);
@@ -254,6 +257,7 @@ class UpdateTrace {
       for (std::size_t s = 0; s < branch.segments.size(); ++s) {
         std::size_t asked = 0;
         const auto total = [&](const Var& x) {
+          looks_at_all_ = true;
           if (asked++ < totals.size()) return totals[asked - 1];
           const Var part = sum(x);
           if (asked == totals.size() + 1) missing = missing.defined() ? missing + part : part;
@@ -290,6 +294,7 @@ class UpdateTrace {
     context.total = std::move(total);
     if (first) context.gradient_norm = scalars_[scalar_gradient_norm];  // the host computed it already
     context.normal = [&] {
+      looks_at_all_ = true;  // the numbers go by the place among all
       const std::string purpose = link.prefix + "@" + std::to_string(segment.offset);
       const Var origin = graph_.constant(Tensor({1}, i32));
       return random_normal(scalars_[scalar_seed], scalars_[scalar_step], origin, purpose, segment.shape, layout_.dtype);
@@ -384,7 +389,7 @@ class UpdateTrace {
   Var step_, skipped_, condition_;
   std::vector<Bound> inputs_, outputs_, evaluated_;
   UpdateProgram result_;
-  bool asks_for_decay_ = false;
+  bool asks_for_decay_ = false, looks_at_all_ = false;
 };
 
 /// As few segments as the rules allow: each costs at least one kernel.
@@ -422,6 +427,10 @@ UpdateProgram make_update(const Optimizer& optimizer, const Layout& layout, Pass
   if (owns_steps(optimizer)) return whole_update(optimizer, layout);
   if (optimizer.chain.empty()) fail<UsageError>("[optimizer] an empty chain. Hint: tw::optim::adamw().");
   return traced(optimizer, layout, averages).plan(passes);
+}
+
+bool can_be_shared(const Optimizer& optimizer, const Layout& layout) {
+  return traced(optimizer, layout, {}).can_be_shared();
 }
 
 TracedUpdate trace_update(const Optimizer& optimizer, const Layout& layout) {

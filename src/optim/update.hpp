@@ -75,6 +75,10 @@ struct TracedUpdate {
 };
 [[nodiscard]] TracedUpdate trace_update(const Optimizer& optimizer, const Layout& layout);
 
+/// Whether parts of the parameters can be stepped apart, to the same bits: no rule looks at all of them at once, draws
+/// random numbers, or evaluates at values of its own.
+[[nodiscard]] bool can_be_shared(const Optimizer& optimizer, const Layout& layout);
+
 /// The slots before the first step.
 [[nodiscard]] std::vector<std::pair<std::string, Tensor>> initial_slots(const UpdateProgram& update);
 

@@ -16,9 +16,11 @@ std::uint64_t checksum(const Tensor& values, std::uint64_t start) {
 
 }  // namespace
 
-void compare_replicas(Communicator& ranks, const State& state) {
+void compare_replicas(Communicator& ranks, const State& state, bool with_slots) {
   std::uint64_t sum = checksum(state.parameters, 0);
-  for (const auto& [name, values] : state.slots) sum = checksum(values, sum);
+  for (const auto& [name, values] : state.slots) {
+    if (with_slots) sum = checksum(values, sum);
+  }
   const std::array own = {static_cast<std::uint64_t>(state.step), sum};
   const std::vector<std::uint64_t> all = gather(ranks, own);
   for (int rank = 1; rank < ranks.size(); ++rank) {

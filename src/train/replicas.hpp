@@ -9,8 +9,8 @@ namespace thalweg {
 /// Steps between two looks; there is one before each checkpoint too.
 inline constexpr std::int64_t compared_every = 100;
 
-/// Compares checksums of all ranks' states. Throws DistributedError on every rank, naming one whose state is another
-/// than rank 0's.
-void compare_replicas(Communicator& ranks, const State& state);
+/// Compares checksums of all ranks' parameters, and of their slots where each has all. Throws DistributedError on every
+/// rank, naming one whose state is another than rank 0's.
+void compare_replicas(Communicator& ranks, const State& state, bool with_slots);
 
 }  // namespace thalweg

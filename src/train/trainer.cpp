@@ -75,12 +75,10 @@ Evaluation evaluation_on(Objectives& objectives, const State& state, const LossF
 class Fit {
  public:
   Fit(Objectives& objectives, State& state, const LossFunction* loss, const FitOptions& options)
-      : objectives_(objectives), optimizers_(objectives.optimizers()), state_(state), loss_(loss), options_(options) {
-    objectives_.set_ranks(options_.ranks);
-  }
+      : objectives_(objectives), optimizers_(objectives.optimizers()), state_(state), loss_(loss), options_(options) {}
   Fit(const Fit&) = delete;
   Fit& operator=(const Fit&) = delete;
-  ~Fit() { objectives_.set_ranks({}); }
+  ~Fit() { objectives_.end_sharing(); }
 
   History run(const Dataset& training, const Dataset* validation) {
     training_ = &training;
@@ -90,7 +88,10 @@ class Fit {
     check_objective();
     if (options_.layer_norms) history_.layers = objectives_.layers(state_);
     start_or_resume();
-    if (options_.ranks) compare_replicas(*options_.ranks, state_);
+    if (options_.ranks) {
+      compare_replicas(*options_.ranks, state_, true);
+      objectives_.begin_sharing(options_.ranks, state_);
+    }
     order_ = RowOrder(options_, length_, rows_, position_.first_step);
     history_.steps.reserve(static_cast<std::size_t>(
         std::clamp<std::int64_t>(position_.total_steps - done(), 0, std::min(options_.reports, most_reserved))));
@@ -244,7 +245,8 @@ class Fit {
     const bool due = state_.step - last_checkpoint_ >= checkpoint_every_;
     const bool ended = done() >= position_.total_steps || over_;
     const bool kept = due || ((asked || after) && !ended);
-    if (options_.ranks && (kept || state_.step % compared_every == 0)) compare_replicas(*options_.ranks, state_);
+    if (options_.ranks && (kept || state_.step % compared_every == 0))
+      compare_replicas(*options_.ranks, state_, !objectives_.shares_slots());
     if (kept) checkpoint();
     if (!ended && (asked || after)) {
       history_.reason = asked ? StopReason::stop_requested : StopReason::stop_after;
@@ -343,14 +345,20 @@ class Fit {
 
   void checkpoint() {
     last_checkpoint_ = state_.step;
-    if (options_.checkpoints.empty() || (options_.ranks && options_.ranks->rank() != 0)) return;
+    if (options_.checkpoints.empty()) return;
+    const State whole = options_.ranks ? objectives_.whole(*options_.ranks, state_, false) : state_;
+    if (options_.ranks && options_.ranks->rank() != 0) return;
     write_checkpoint(options_.checkpoints.string(),
-                     {state_, best_parameters_, position_, options_.fingerprint, made_on()}, options_.keep_checkpoints);
+                     {whole, best_parameters_, position_, options_.fingerprint, made_on()}, options_.keep_checkpoints);
   }
 
   void finish() {
     const bool ended = history_.reason == StopReason::finished || history_.reason == StopReason::stopped_early;
     if (ended && last_checkpoint_ != state_.step) checkpoint();
+    if (options_.ranks) {
+      state_ = objectives_.whole(*options_.ranks, state_, true);
+      objectives_.end_sharing();
+    }
     if (ended)
       state_.parameters = best_parameters_ ? *best_parameters_ : objectives_.evaluation_state(state_).parameters;
     history_.best_epoch = position_.best_epoch;

@@ -129,6 +129,15 @@ int follow(Session& session, const Config& config, const fs::path& checkpoints, 
   return signals.received() != 0 ? 128 + signals.received() : 0;
 }
 
+/// Says what a rank has of the optimizer's slots.
+void say_kept(const Communicator& ranks, const Context& context) {
+  const auto& [whole, most] = ranks.kept();
+  if (context.quiet || context.json || whole == 0) return;
+  const double megabyte = 1 << 20;
+  say("slots: {:.2f} MiB, at most {:.2f} on each of {} ranks\n", static_cast<double>(whole) / megabyte,
+      static_cast<double>(most) / megabyte, ranks.size());
+}
+
 Watched fit(Session& session, const Config& config, const RunFolder& folder, const TrainArguments& arguments,
             const Context& context) {
   Sitting sitting(folder, progress_style(context.quiet, context.json),
@@ -151,6 +160,7 @@ Watched fit(Session& session, const Config& config, const RunFolder& folder, con
     throw;
   }
   sitting.end();
+  if (context.ranks) say_kept(*context.ranks, context);
   watched.signal = sitting.signal();
   say_warnings(context, watched.history.warnings);
   watched.history = sitting.whole(std::move(watched.history));
