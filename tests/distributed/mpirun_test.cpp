@@ -89,8 +89,8 @@ TEST_F(Mpirun, ATransformerGivesTheBitsOfOne) {
   write("text.txt", text);
   write("gpt.toml",
         "[data]\nformat = \"text\"\ntrain = \"text.txt\"\nvalidation = 0.1\nsequence_length = 24\n"
-        "[model]\nkind = \"gpt\"\nlayers = 2\nwidth = 32\nheads = 2\ncontext = 24\ndropout = 0.1\n"
-        "[train]\nsteps = 12\nbatch_size = 16\nshard_size = 3\n");
+        "[model]\nkind = \"gpt\"\nlayers = 1\nwidth = 16\nheads = 2\ncontext = 24\ndropout = 0.1\n"
+        "[train]\nsteps = 5\nbatch_size = 16\nshard_size = 3\n");
   expect_the_bits_of_one("gpt.toml");
 }
 
