@@ -94,7 +94,7 @@ struct ParameterGroup {
   std::vector<Transform> chain = {};           ///< a method of their own, in place of the optimizer's
 };
 
-/// A chain of transforms, with the rate and its schedule; or a method that owns its steps, and has neither.
+/// A chain with the rate and its schedule, and perhaps a method that asks for more; or a method that owns its steps.
 struct Optimizer {
   std::string name = "custom";
   OptionMap options = {};  ///< all of them, defaults written out

@@ -205,16 +205,21 @@ std::vector<Baseline> baselines_for(const Session& session, const Config& config
                       config.train.threads);
 }
 
-/// How a run went that owned its steps: it has no rate, and what is advised of rates says nothing.
+/// How a run went that owned its steps: it has no rate, and what is advised of rates says nothing. That it ended by
+/// itself does not say what kind of point it ended at.
 Verdict judged_by_slope(const History& history, const std::string& method) {
   const StepReport &first = history.steps.front(), &last = history.steps.back();
   const bool ended = history.reason == StopReason::finished && last.step < last.total_steps;
   Verdict verdict;
-  verdict.kind = ended ? VerdictKind::converged : VerdictKind::still_falling;
+  verdict.kind = ended ? VerdictKind::not_judged : VerdictKind::still_falling;
   verdict.sentence =
       fmt::format("{}: in {} steps of {} the loss went from {} to {}, and the gradient's norm from {} to {}.",
-                  ended ? "Converged" : "The steps are used up", last.step, method, figure(first.loss),
-                  figure(last.loss), number_text(first.gradient_norm, 3), number_text(last.gradient_norm, 3));
+                  ended                                    ? "Ended by itself, where it found no lower point"
+                  : history.reason == StopReason::finished ? "The steps are used up"
+                                                           : "Stopped before its end",
+                  last.step, method, figure(first.loss), figure(last.loss), number_text(first.gradient_norm, 3),
+                  number_text(last.gradient_norm, 3));
+  if (ended) verdict.advice = "What kind of point it is: thalweg inspect RUN --curvature.";
   if (!ended) verdict.advice = "More epochs: each is a step.";
   return verdict;
 }

@@ -35,24 +35,6 @@ Optimizer asking(Optimizer optimizer, const Asks& asks, std::string_view name) {
   return optimizer;
 }
 
-namespace {
-
-template <class F>
-void by_dtype(DType dtype, F f) {
-  dtype == f32 ? f(float{}) : f(double{});
-}
-
-template <class T>
-const T* values(const ConstElements& e) {
-  return reinterpret_cast<const T*>(e.data);
-}
-template <class T>
-T* values(const Elements& e) {
-  return reinterpret_cast<T*>(e.data);
-}
-
-}  // namespace
-
 double climb_squares(const Asks& asks, ConstElements x, ConstElements gradient) {
   if (!asks.adaptive) return dot(gradient, gradient);
   double total = 0;

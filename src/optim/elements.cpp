@@ -10,20 +10,6 @@ namespace thalweg {
 
 namespace {
 
-template <class T>
-const T* values(const ConstElements& e) {
-  return reinterpret_cast<const T*>(e.data);
-}
-template <class T>
-T* values(const Elements& e) {
-  return reinterpret_cast<T*>(e.data);
-}
-
-template <class F>
-decltype(auto) by_dtype(DType dtype, F f) {
-  return dtype == f32 ? f(float{}) : f(double{});
-}
-
 void expect_alike(const ConstElements& a, const ConstElements& b) {
   if (a.size != b.size || a.dtype != b.dtype) defect("vectors of {} {} and {} {}", a.size, a.dtype, b.size, b.dtype);
 }

@@ -26,6 +26,21 @@ struct Elements {
   DType dtype;
 };
 
+/// The elements as the T that their dtype says.
+template <class T>
+const T* values(const ConstElements& e) {
+  return reinterpret_cast<const T*>(e.data);
+}
+template <class T>
+T* values(const Elements& e) {
+  return reinterpret_cast<T*>(e.data);
+}
+/// f(0.0F) or f(0.0), as the dtype says.
+template <class F>
+decltype(auto) by_dtype(DType dtype, F f) {
+  return dtype == f32 ? f(float{}) : f(double{});
+}
+
 /// Row number `row` of a tensor that has rows of that many elements.
 [[nodiscard]] Elements row_of(Tensor& t, std::int64_t row, std::int64_t elements);
 

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "distributed/communicator.hpp"
+#include "thalweg/train.hpp"
 
 namespace thalweg::testing {
 
@@ -84,5 +85,15 @@ class LocalRanks {
   std::map<Way, std::deque<std::vector<std::byte>>> on_their_way_;
   std::size_t bytes_ = 0;
 };
+
+/// The same parameters and the same slots, bit for bit.
+inline void expect_same(const State& a, const State& b, const std::string& where) {
+  EXPECT_TRUE(identical(a.parameters, b.parameters)) << where;
+  ASSERT_EQ(a.slots.size(), b.slots.size()) << where;
+  for (std::size_t i = 0; i < a.slots.size(); ++i) {
+    EXPECT_EQ(a.slots[i].first, b.slots[i].first) << where;
+    EXPECT_TRUE(identical(a.slots[i].second, b.slots[i].second)) << where << ": " << a.slots[i].first;
+  }
+}
 
 }  // namespace thalweg::testing

@@ -17,16 +17,10 @@
 namespace thalweg {
 namespace {
 
+using testing::expect_same;
 using testing::LocalRanks;
 
 ModelFunction network() { return nn::mlp(1, {.hidden = {40, 30}}); }
-
-void expect_same(const State& a, const State& b, const std::string& where) {
-  EXPECT_TRUE(identical(a.parameters, b.parameters)) << where;
-  ASSERT_EQ(a.slots.size(), b.slots.size()) << where;
-  for (std::size_t i = 0; i < a.slots.size(); ++i)
-    EXPECT_TRUE(identical(a.slots[i].second, b.slots[i].second)) << where << ": " << a.slots[i].first;
-}
 
 State trained(const FitOptions& options, int threads, std::shared_ptr<Communicator> ranks = {}) {
   Trainer trainer(network(), loss::binary_cross_entropy, optim::adam({.lr = 0.01, .clip_norm = 1}), threads);

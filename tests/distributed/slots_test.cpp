@@ -18,18 +18,10 @@
 namespace thalweg {
 namespace {
 
+using testing::expect_same;
 using testing::LocalRanks;
 
 ModelFunction wide() { return nn::mlp(1, {.hidden = {300, 260}}); }
-
-void expect_same(const State& a, const State& b, const std::string& where) {
-  EXPECT_TRUE(identical(a.parameters, b.parameters)) << where;
-  ASSERT_EQ(a.slots.size(), b.slots.size()) << where;
-  for (std::size_t i = 0; i < a.slots.size(); ++i) {
-    EXPECT_EQ(a.slots[i].first, b.slots[i].first) << where;
-    EXPECT_TRUE(identical(a.slots[i].second, b.slots[i].second)) << where << ": " << a.slots[i].first;
-  }
-}
 
 State trained(const Optimizer& optimizer, FitOptions options, std::shared_ptr<Communicator> ranks = {}) {
   Trainer trainer(wide(), loss::binary_cross_entropy, optimizer, 1);

@@ -10,6 +10,7 @@
 #include "cli/session.hpp"
 #include "core/error.hpp"
 #include "engine/objective.hpp"
+#include "optim/asks.hpp"
 #include "run/model_parts.hpp"
 
 namespace thalweg::cli {
@@ -135,8 +136,11 @@ void inspect_config(const ConfigArguments& arguments, bool measured, const Conte
   if (measured) cost = session.trainer.measure(batch, loaded.config.fit_options());
   if (context.json) return print_json(session.recipe, anatomy, cost);
   print_anatomy(session.recipe, anatomy);
-  if (cost) return print_cost(*cost, rows);
-  emit("\nA step of {} rows:\n{}", rows, session.trainer.explain(batch));
+  if (!cost) return emit("\nA step of {} rows:\n{}", rows, session.trainer.explain(batch));
+  print_cost(*cost, rows);
+  const Optimizer optimizer = loaded.config.make_optimizer(context.registry);
+  if (asks_of(optimizer).any())
+    emit("{:<12}a step of {} asks for more than the one gradient that was measured\n", "beside", optimizer.name);
 }
 
 int run(const ConfigArguments& arguments, bool measured, const CurvatureArguments& curvature, const Context& context) {
