@@ -31,11 +31,12 @@ void search_line(const Trials& trials, double rate, Verdict& verdict) {
   const bool lowers = line.after < line.before;
   verdict.tried.push_back(
       lowers
-          ? fmt::format("Along the gradient of {} rows their loss is lowest, {} instead of {}, at a step of {} times "
-                        "the gradient; lr is {}.",
-                        line.rows, number_text(line.after, 4), number_text(line.before, 4), number_text(line.lr, 3),
-                        number_text(rate, 3))
-          : fmt::format("Along the gradient of {} rows no step lowers their loss, {}.", line.rows,
+          ? fmt::format(
+                "Along the gradient of {} rows, of the steps tried, the lowest loss was {} instead of {}, at {} times "
+                "the gradient; lr is {}.",
+                line.rows, number_text(line.after, 4), number_text(line.before, 4), number_text(line.lr, 3),
+                number_text(rate, 3))
+          : fmt::format("Along the gradient of {} rows no step that was tried lowers their loss, {}.", line.rows,
                         number_text(line.before, 4)));
 }
 
@@ -48,21 +49,52 @@ bool kept_an_early_epoch(const History& history) {
 
 }  // namespace
 
-bool try_lower_rates(const Case& c, const Trials& trials, Verdict& verdict) {
+namespace {
+
+/// A third of the rate from the start, and a ninth where that does not get below `goal`: whether one of them does.
+bool lower_rates_reach(double goal, const Case& c, const Trials& trials, Verdict& verdict) {
   const double before = c.course.raw.empty() ? std::nan("") : c.course.raw.front();
+  verdict.advice = "Lower lr by far more than to a ninth, which did not fall either; or look at the data and the loss.";
   for (const auto& [part, word] : {std::pair{3.0, "a third"}, {9.0, "a ninth"}}) {
     const double rate = c.course.peak_rate / part, after = trials.afresh(rate);
     verdict.tried.push_back(
         tried_text(fmt::format("From the start with lr = {}", number_text(rate, 3)), trials.steps, before, after));
-    if (!(after < before)) continue;
-    verdict.advice = fmt::format("Lower lr to {}, {}: that was seen to fall.", word, number_text(rate, 3));
-    return true;
+    if (after < before)
+      verdict.advice = fmt::format("Lower lr to {}, {}: that was seen to fall.", word, number_text(rate, 3));
+    if (after < goal) return true;
   }
-  verdict.advice = "Lower lr by far more than to a ninth, which did not fall either; or look at the data and the loss.";
+  return false;
+}
+
+}  // namespace
+
+double like_constant(const Case& c) {
+  constexpr double never_well_below = 0.95;
+  const double training = c.options.constant_training, validation = c.options.constant_validation;
+  double near = 0;
+  const Values& losses = c.course.epochs.loss.empty() ? c.course.stretches.loss : c.course.epochs.loss;
+  if (training > 0 && !losses.empty()) near = losses.back() / training;
+  const Values& v = c.course.validation.loss;
+  if (validation > 0 && !v.empty() && *std::ranges::min_element(v) > never_well_below * validation) {
+    near = std::max(near, level_of(v, 0.8, 1) / validation);
+  }
+  return near;
+}
+
+bool try_lower_rates(const Case& c, const Trials& trials, Verdict& verdict) {
+  const double before = c.course.raw.empty() ? std::nan("") : c.course.raw.front();
+  lower_rates_reach(before, c, trials, verdict);
   return true;
 }
 
+bool try_lower_rates_for_more(const Case& c, const Trials& trials, Verdict& verdict) {
+  const double constant = like_a_constant * c.options.constant_training;
+  if (!(like_constant(c) > like_a_constant)) return try_lower_rates(c, trials, verdict);
+  return lower_rates_reach(constant, c, trials, verdict);
+}
+
 bool try_settling(const Case& c, const Trials& trials, Verdict& verdict) {
+  constexpr double clearly = 0.98;
   const double rate = c.course.peak_rate * c.course.final_rate, before = trials.now();
   const double same = trials.onward(rate), lower = trials.onward(rate / 3);
   const std::string from = start_text(c.history);
@@ -70,12 +102,10 @@ bool try_settling(const Case& c, const Trials& trials, Verdict& verdict) {
       tried_text(fmt::format("On from {} with lr = {}", from, number_text(rate, 3)), trials.steps, before, same));
   verdict.tried.push_back(
       tried_text(fmt::format("The same with lr = {}", number_text(rate / 3, 3)), trials.steps, before, lower));
-  verdict.advice = lower < same ? fmt::format(
-                                      "Let a schedule take lr down (cosine), or lower it to {}: that was seen "
-                                      "to settle.",
-                                      number_text(rate / 3, 3))
-                                : "A third of lr did no better. Larger batches, or more rows to validate on.";
-  return true;
+  verdict.advice =
+      fmt::format("Let a schedule take lr down (cosine), or lower it to {}: the training loss was seen to go lower so.",
+                  number_text(rate / 3, 3));
+  return lower < clearly * same;
 }
 
 bool try_higher_rate(const Case& c, const Trials& trials, Verdict& verdict) {

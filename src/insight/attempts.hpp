@@ -9,7 +9,8 @@
 
 namespace thalweg {
 
-constexpr double annealed = 0.1;  // the schedule took the rate below this part of the highest
+constexpr double like_a_constant = 0.98;  // a loss above this part of the best constant's learned nothing
+constexpr double annealed = 0.1;          // the schedule took the rate below this part of the highest
 
 /// A run that is judged: what was asked, its course.
 struct Case {
@@ -18,6 +19,10 @@ struct Case {
   Course course;
   mutable std::optional<Point> end = {};  ///< once it was looked at
 };
+
+/// How near the loss ended to that of the best constant, from 1 (there or above) downwards: on the training rows, or on
+/// the validation rows where it never went well below it.
+[[nodiscard]] double like_constant(const Case& run);
 
 /// What a rule found: the number that is held against its threshold, and the sentences.
 struct Finding {
@@ -31,7 +36,10 @@ using Attempt = bool (*)(const Case&, const Trials&, Verdict&);
 
 /// A third of the rate from the start, and a ninth where that diverges as well.
 bool try_lower_rates(const Case& run, const Trials& trials, Verdict& verdict);
-/// A third of the rate must do better than the rate itself, from the same state on the same rows.
+/// The same; but where the run ended like the best constant, one of the two must get below that, or it was not the
+/// rate.
+bool try_lower_rates_for_more(const Case& run, const Trials& trials, Verdict& verdict);
+/// A third of the rate must do clearly better than the rate itself, from the same state on the same rows.
 bool try_settling(const Case& run, const Trials& trials, Verdict& verdict);
 /// Three times the highest rate must do clearly better than the rate itself, from the same state on the same rows.
 /// Where it does, a line search says how far a step along the gradient may go.

@@ -168,21 +168,6 @@ Pace pace_of(const Course& run) {
   return {one.falls() && two.falls(), one.slope == 0 ? 0 : two.slope / one.slope, part};
 }
 
-/// How near the loss ended to that of the best constant, from 1 (there or above) downwards: on the training rows, or on
-/// the validation rows where it never went well below it.
-double like_constant(const Case& c) {
-  constexpr double never_well_below = 0.95;
-  const double training = c.options.constant_training, validation = c.options.constant_validation;
-  double near = 0;
-  const Values& losses = c.course.epochs.loss.empty() ? c.course.stretches.loss : c.course.epochs.loss;
-  if (training > 0 && !losses.empty()) near = losses.back() / training;
-  const Values& v = c.course.validation.loss;
-  if (validation > 0 && !v.empty() && *std::ranges::min_element(v) > never_well_below * validation) {
-    near = std::max(near, level_of(v, 0.8, 1) / validation);
-  }
-  return near;
-}
-
 /// Whether a run that is no better than the constant is on its way to be: it falls steadily, and what it learns holds
 /// for the validation rows.
 bool is_on_its_way(const Case& c) {
@@ -211,16 +196,47 @@ std::optional<Finding> learned_nothing(const Case& c) {
   return finding;
 }
 
-std::optional<Finding> dead_gradients(const Case& c) {
-  if (!c.options.trials || !c.options.trials->norms || !(like_constant(c) > 0.98)) return std::nullopt;
-  const std::vector<double> norms = c.options.trials->norms();
+/// Layers that no gradient reaches, at the end of the run and at its start.
+struct SilentLayers {
+  std::ptrdiff_t at_end = 0, at_start = 0;
+  std::size_t layers = 0;
+};
+
+std::ptrdiff_t silent(std::span<const double> norms) {
   const double largest = norms.empty() ? 0 : *std::ranges::max_element(norms);
-  const auto silent = std::ranges::count_if(norms, [&](double norm) { return norm <= dead * largest; });
-  return Finding{static_cast<double>(silent),
-                 "",
-                 {from_to(c.course),
-                  {"dead_layers", static_cast<double>(silent),
-                   fmt::format("At the end the gradient of {} of {} layers is 0.", silent, norms.size())}}};
+  return std::ranges::count_if(norms, [&](double norm) { return norm <= dead * largest; });
+}
+
+std::optional<SilentLayers> silent_layers(const Case& c) {
+  const Trials* trials = c.options.trials;
+  if (!trials || !trials->norms || !(like_constant(c) > like_a_constant)) return std::nullopt;
+  const std::vector<double> norms = trials->norms();
+  SilentLayers found{.at_end = silent(norms), .layers = norms.size()};
+  if (found.at_end > 0 && trials->norms_at_start) found.at_start = silent(trials->norms_at_start());
+  return found;
+}
+
+Finding finding_of(const Case& c, const SilentLayers& found, std::ptrdiff_t counted) {
+  const auto at_start = found.at_start > 0 ? std::to_string(found.at_start) : "none";
+  return {static_cast<double>(counted),
+          "",
+          {from_to(c.course),
+           {"dead_layers", static_cast<double>(found.at_end),
+            fmt::format("At the end the gradient of {} of {} layers is 0; at the start that of {} was.", found.at_end,
+                        found.layers, at_start)}}};
+}
+
+std::optional<Finding> dead_gradients(const Case& c) {
+  const auto found = silent_layers(c);
+  if (!found) return std::nullopt;
+  return finding_of(c, *found, std::min(found->at_end, found->at_start));
+}
+
+/// Units that were alive, and that the steps took to where nothing reaches them.
+std::optional<Finding> died_on_the_way(const Case& c) {
+  const auto found = silent_layers(c);
+  if (!found) return std::nullopt;
+  return finding_of(c, *found, found->at_end - found->at_start);
 }
 
 // ---------------------------------------------------------------- overfitting
@@ -258,18 +274,23 @@ std::optional<Finding> overfitting(const Case& c) {
   return finding;
 }
 
-/// How much the validation loss jumps from epoch to epoch in the second half of the run, as a part of its lowest.
+/// How much the validation loss jumps from epoch to epoch in the second half of the run, or how far above its lowest
+/// it ended, as a part of that.
 std::optional<Finding> jumps(const Case& c) {
   const Values& v = c.course.validation.loss;
   if (v.size() < fewest_epochs) return std::nullopt;
-  const double lowest = *std::ranges::min_element(v), noise = noise_of(std::span(v).subspan(v.size() / 2));
-  return Finding{noise / std::abs(lowest),
+  const double lowest = *std::ranges::min_element(v);
+  const double noise = noise_of(std::span(v).subspan(v.size() / 2)) / std::abs(lowest);
+  const double above = (v.back() - lowest) / std::abs(lowest);
+  // one epoch may end high by chance: that counts where a lower rate can be tried
+  const double value = c.options.trials ? std::max(noise, above) : noise;
+  return Finding{value,
                  "",
                  {from_to(c.course),
-                  {"jumps", noise / std::abs(lowest),
+                  {"jumps", value,
                    fmt::format("In the second half of the run the validation loss jumps by {} of its lowest, {}, from "
-                               "epoch to epoch.",
-                               percent_text(noise / std::abs(lowest)), number_text(lowest, 4))}}};
+                               "epoch to epoch, and it ended {} above that.",
+                               percent_text(noise), number_text(lowest, 4), percent_text(above))}}};
 }
 
 // ---------------------------------------------------------------- crawling
@@ -384,10 +405,20 @@ const Point* point_of_rest(const Case& c) {
   return &*c.end;
 }
 
+/// Whether a step that was tried from the point gained something. Where none does and the loss is the constant's, the
+/// inputs may say nothing at all.
+bool leads_down(const Point& point) {
+  constexpr double something = 1e-3;
+  return std::ranges::any_of(point.evidence, [&](const Evidence& e) {
+    return (e.name == "probe_gain" || e.name == "leaving_gain") && e.value > something;
+  });
+}
+
 template <PointKind Kind>
 std::optional<Finding> rests_at(const Case& c) {
   const Point* point = point_of_rest(c);
   if (!point || point->kind != Kind) return std::nullopt;
+  if (Kind == PointKind::plateau && like_constant(c) > like_a_constant && !leads_down(*point)) return std::nullopt;
   Finding finding{1, point->sentence, {from_to(c.course)}};
   finding.evidence.insert(finding.evidence.end(), point->evidence.begin(), point->evidence.end());
   return finding;
@@ -431,7 +462,7 @@ const Rule rules[] = {
     {{Kind::unstable, "highest", 1, "Unstable: the loss blew up on the way, and has made up for it in part."},
      came_back,
      "A lower lr, a warm-up over the first 5 % of the steps, or clip_norm = 1; none was tried.",
-     try_lower_rates},
+     try_lower_rates_for_more},
     {{Kind::still_falling, "steps", 0, "Still falling, for all that can be said of so short a run."},
      too_short,
      "Train longer."},
@@ -441,7 +472,12 @@ const Rule rules[] = {
     {{Kind::dead_gradients, "dead_layers", 0,
       "Dead gradients: nothing reaches some of the layers, and nothing was learned."},
      dead_gradients,
-     "Start the weights by he_normal, lower lr if units died on the way, or take gelu in place of relu."},
+     "Start the weights by he_normal, or take gelu in place of relu."},
+    {{Kind::unstable, "dead_layers", 0,
+      "Unstable: units died on the way. Nothing reaches some of the layers any more, and nothing was learned."},
+     died_on_the_way,
+     "A lower lr, a warm-up over the first 5 % of the steps, or gelu in place of relu; none was tried.",
+     try_lower_rates},
     {{Kind::at_saddle, "point", 0,
       "At a saddle: flat along the gradient, and a direction of negative curvature leads down."},
      rests_at<PointKind::saddle>,
@@ -455,7 +491,7 @@ const Rule rules[] = {
      rests_at<PointKind::rate_too_low>,
      "Raise lr: three times, then ten times as high; it was not tried.",
      try_higher_rate},
-    {{Kind::learned_nothing, "over_constant", 0.98, "Learned nothing: no better than the best constant."},
+    {{Kind::learned_nothing, "over_constant", like_a_constant, "Learned nothing: no better than the best constant."},
      learned_nothing,
      "Look at the data first: whether the inputs say anything of the target, and whether rows and targets belong "
      "together."},
@@ -515,7 +551,7 @@ Verdict of_several(const Case& judged) {
     return verdict;
   }
   verdict.sentence = fmt::format(
-      "Trained to its end: the losses of its {} objectives show how these stand against one another, not how "
+      "Not judged: the losses of its {} objectives show how these stand against one another, not how "
       "good the result is.",
       judged.options.objectives);
   verdict.advice = "Look at what it makes, and measure that: thalweg evaluate.";

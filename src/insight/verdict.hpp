@@ -62,8 +62,9 @@ struct Trials {
   std::function<double(double)> afresh = {};  ///< after steps from the start with this as the highest rate
   /// Along the gradient from there: lengths from this one up and down.
   std::function<LineSearch(double)> along = {};
-  std::function<std::vector<double>()> norms = {};  ///< of each layer's gradient, at the end of the judged run
-  std::function<Point()> point = {};                ///< what kind of point the end is; empty where that costs too much
+  std::function<std::vector<double>()> norms = {};           ///< of each layer's gradient, at the end of the judged run
+  std::function<std::vector<double>()> norms_at_start = {};  ///< and before its first step
+  std::function<Point()> point = {};  ///< what kind of point the end is; empty where that costs too much
 };
 
 /// What is known of a run besides its history.

@@ -76,11 +76,7 @@ class Trial {
   [[nodiscard]] double onward(double lr) const { return after(at(lr, Schedule{}), end_); }
 
   /// With the schedule that the run had, as far as these steps take it.
-  [[nodiscard]] double afresh(double lr) const {
-    Trainer fresh = make_(optimizer_);
-    fresh.init(training_.slice(0, 1), fit_.seed);
-    return after(at(lr, optimizer_.schedule), fresh.state());
-  }
+  [[nodiscard]] double afresh(double lr) const { return after(at(lr, optimizer_.schedule), start()); }
 
   /// The gradient is what one plain step changes. It is taken twice: first to see how long it is, then as far as the
   /// parameters are long, so that its digits are not lost in theirs.
@@ -102,20 +98,29 @@ class Trial {
     }
   }
 
-  [[nodiscard]] std::vector<double> norms() const {
+  [[nodiscard]] std::vector<double> norms() const { return norms_at(end_); }
+  [[nodiscard]] std::vector<double> norms_at_start() const { return norms_at(start()); }
+
+ private:
+  [[nodiscard]] State start() const {
+    Trainer fresh = make_(optimizer_);
+    fresh.init(training_.slice(0, 1), fit_.seed);
+    return fresh.state();
+  }
+
+  [[nodiscard]] std::vector<double> norms_at(const State& state) const {
     FitOptions fit = fit_;
     fit.steps = 1;
     fit.layer_norms = true;
     try {
       Trainer trainer = make_(optimizer_);
-      trainer.set_state(end_);
+      trainer.set_state(state);
       return trainer.fit(training_, fit).steps.back().layer_norms;
     } catch (const NumericError&) {
       return {};
     }
   }
 
- private:
   [[nodiscard]] Optimizer at(double lr, Schedule schedule) const {
     Optimizer optimizer = optimizer_;
     optimizer.lr = lr;
@@ -181,7 +186,8 @@ std::optional<Trials> trials_of(MakeTrainer make, const Optimizer& optimizer, co
                 .onward = [trial](double lr) { return trial->onward(lr); },
                 .afresh = [trial](double lr) { return trial->afresh(lr); },
                 .along = [trial](double lr) { return trial->along(lr); },
-                .norms = [trial] { return trial->norms(); }};
+                .norms = [trial] { return trial->norms(); },
+                .norms_at_start = [trial] { return trial->norms_at_start(); }};
 }
 
 }  // namespace thalweg

@@ -307,15 +307,37 @@ TEST(Verdict, AThirdOfTheRateIsAdvisedWhereItWasSeenToFall) {
 
 TEST(Verdict, LayersWithoutAGradientAreDead) {
   auto history = steps_of(500, line(1, 1), 0.1);
-  const Trials dead = trials_with([](double) { return 1.0; }, {}, {0, 0, 0.3});
+  Trials dead = trials_with([](double) { return 1.0; }, {}, {0, 0, 0.3});
+  dead.norms_at_start = dead.norms;
   const Verdict verdict = judge(history, {.constant_training = 1, .trials = &dead});
   EXPECT_EQ(verdict.kind, dead_gradients);
+  EXPECT_EQ(value_of(verdict, "dead_layers"), 2);
+}
+
+/// Layers that had a gradient at the start were killed by the steps: the rate is too high, not the start wrong.
+TEST(Verdict, LayersThatDiedOnTheWayAreUnstable) {
+  auto history = steps_of(500, line(1, 1), 0.1);
+  Trials dead = trials_with([](double) { return 1.0; }, [](double lr) { return lr; }, {0, 0, 0.3});
+  dead.norms_at_start = [] { return std::vector{0.1, 0.2, 0.3}; };
+  const Verdict verdict = judge(history, {.constant_training = 1, .trials = &dead});
+  EXPECT_EQ(verdict.kind, unstable) << verdict.sentence;
+  EXPECT_NE(verdict.sentence.find("died on the way"), std::string::npos) << verdict.sentence;
   EXPECT_EQ(value_of(verdict, "dead_layers"), 2);
 }
 
 TEST(Verdict, ABlowUpThatWasMadeUpForInPartIsUnstable) {
   const Curve spike = [](double t) { return t < 0.2 ? 1 + 20 * t : t < 0.4 ? 9 - 20 * t : 0.8; };
   EXPECT_EQ(judge(steps_of(500, spike)).kind, unstable);
+}
+
+/// One row far off may blow up a run in which there is nothing to learn; a lower rate learns nothing either.
+TEST(Verdict, ABlowUpWithNothingToLearnIsNotTheRate) {
+  const Curve spike = [](double t) { return t < 0.2 ? 1 + 20 * t : t < 0.4 ? 9 - 20 * t : 0.6; };
+  const auto history = steps_of(500, spike);
+  const Trials nothing = trials_with([](double) { return 1.0; }, [](double) { return 0.99; });
+  const Trials lower = trials_with([](double) { return 1.0; }, [](double) { return 0.2; });
+  EXPECT_EQ(judge(history, {.constant_training = 0.6, .trials = &nothing}).kind, learned_nothing);
+  EXPECT_EQ(judge(history, {.constant_training = 0.6, .trials = &lower}).kind, unstable);
 }
 
 TEST(Verdict, SingleStepsFarOffAreSpikesAndNoInstability) {
@@ -347,6 +369,24 @@ TEST(Verdict, AValidationLossThatJumpsIsUnstable) {
   EXPECT_NE(verdict.advice.find("0.0333"), std::string::npos) << verdict.advice;
 }
 
+/// Where a third of the rate does no better, the jumps are of the rows and not of the rate.
+TEST(Verdict, AValidationLossThatJumpsAtALowerRateTooIsNotUnstable) {
+  auto history = steps_of(1000, decay(20), 0.01);
+  add_epochs(
+      history, 20, decay(20), [](double t) { return std::fmod(t * 19, 2) < 0.5 ? 0.7 : 0.5; }, 0);
+  const Trials same = trials_with([](double) { return 0.5; });
+  EXPECT_NE(judge(history, {.trials = &same}).kind, unstable);
+}
+
+/// An end far above the lowest, where a lower rate goes down.
+TEST(Verdict, ARunThatEndsOnAJumpIsUnstable) {
+  auto history = steps_of(1000, decay(20), 0.01);
+  add_epochs(
+      history, 20, [](double t) { return t > 0.99 ? 0.6 : 0.5; }, [](double t) { return t > 0.99 ? 0.8 : 0.5; }, 0);
+  const Trials settles = trials_with([](double lr) { return lr; });
+  EXPECT_EQ(judge(history, {.trials = &settles}).kind, unstable);
+}
+
 /// What was tried says where it began: the trials begin at what was kept.
 TEST(Verdict, TrialsSayWhereTheyBegin) {
   auto history = steps_of(500, line(2.3, 1.9), 0.02);
@@ -359,7 +399,7 @@ TEST(Verdict, TrialsSayWhereTheyBegin) {
   ASSERT_EQ(verdict.kind, crawling) << verdict.sentence;
   ASSERT_EQ(verdict.tried.size(), 3U);
   EXPECT_EQ(verdict.tried[0].find("On from epoch 8, which was kept, with lr = 0.1"), 0U) << verdict.tried[0];
-  EXPECT_NE(verdict.tried[2].find("at a step of 1.6 times the gradient; lr is 0.1"), std::string::npos);
+  EXPECT_NE(verdict.tried[2].find("at 1.6 times the gradient; lr is 0.1"), std::string::npos);
 }
 
 TEST(Verdict, EveryRuleHasItsNumberAndItsSentence) {

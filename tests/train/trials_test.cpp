@@ -80,5 +80,17 @@ TEST(Trials, SeeLayersThatNoGradientReaches) {
   EXPECT_GT(norms[1], 0);
 }
 
+/// The start and the end of a run are told apart: here only the end is silent.
+TEST(Trials, SeeWhetherALayerWasSilentFromTheStart) {
+  const Dataset data = two_moons(200);
+  const MakeTrainer alive = maker({.hidden = {16}});
+  const Optimizer optimizer = optim::sgd({.lr = 0.1});
+  Trainer trainer = maker({.hidden = {16}, .initializer = init::named("zeros")})(optimizer);
+  trainer.fit(data, run);
+  const auto trials = trials_of(alive, optimizer, data, run, trainer.state());
+  EXPECT_EQ(trials->norms()[0], 0);
+  EXPECT_GT(trials->norms_at_start()[0], 0);
+}
+
 }  // namespace
 }  // namespace thalweg
