@@ -34,6 +34,8 @@ class Sitting {
   [[nodiscard]] History logged() const { return log_.history(); }
   [[nodiscard]] std::int64_t last_step() const { return last_step_; }
   [[nodiscard]] std::int64_t total_steps() const { return total_steps_; }
+  /// The time that earlier sittings took.
+  [[nodiscard]] double seconds_before() const { return seconds_before_; }
   /// The signal that came; 0 where none did.
   [[nodiscard]] int signal() const { return signals_.received(); }
 

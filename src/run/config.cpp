@@ -1,11 +1,13 @@
 #include "run/config.hpp"
 
 #include <algorithm>
+#include <cmath>
 #include <filesystem>
 
 #include "options/differences.hpp"
 #include "options/error.hpp"
 #include "options/overloaded.hpp"
+#include "options/text.hpp"
 
 namespace thalweg {
 
@@ -38,8 +40,32 @@ Fields TrainOptions::fields() {
               "what costs little (lean); the result is the same",
        .choices = {"keep", "fast", "lean"}},
       {"layer_norms", &layer_norms, "record the norm of each layer's gradient: the report draws them"},
+      {"budget", &budget,
+       "\"2 h\", \"30 min\", \"90 s\", or \"$50\" at the price: the run stops when it is spent, and before where two "
+       "looks in a row find it diverged or no better than a constant; \"\" is none"},
+      {"price", &price, "dollars an hour that the machine costs", not_negative},
       {"threads", &threads, "0 is THALWEG_THREADS, or every core; the result is the same for any number", not_negative},
   };
+}
+
+std::optional<double> TrainOptions::allowed_seconds() const {
+  constexpr std::string_view wanted =
+      "[train] budget = \"{}\". Wanted: hours, minutes or seconds (\"2 h\", \"30 min\", "
+      "\"90 s\") or dollars (\"$50\"), above 0.";
+  if (budget.empty()) return std::nullopt;
+  const auto refuse = [&] { fail_option("budget", wanted, budget); };
+  const bool money = budget.front() == '$';
+  const std::size_t end = money ? budget.size() : budget.find_first_not_of("0123456789.");
+  const auto amount = parse_number(std::string_view(budget).substr(money ? 1 : 0, end - (money ? 1 : 0)));
+  if (!amount || !(*amount > 0) || !std::isfinite(*amount)) refuse();
+  if (money) {
+    if (price > 0) return *amount / price * 3600;
+    fail_option("price", "[train] budget = \"{}\" needs price, the dollars an hour that the machine costs.", budget);
+  }
+  const std::size_t unit = end == std::string::npos ? end : budget.find_first_not_of(' ', end);
+  const std::string_view name = unit == std::string::npos ? "" : std::string_view(budget).substr(unit);
+  if (name != "h" && name != "min" && name != "s") refuse();
+  return *amount * (name == "h" ? 3600 : name == "min" ? 60 : 1);
 }
 
 Fields early_stopping_fields(EarlyStopping& options) {
@@ -291,6 +317,7 @@ Config read_config(const ConfigTree& tree, DataOptions data, const DataFacts& fa
     if (!validates) defaults.train.erase("early_stopping");
     own.train.merge(std::move(defaults.train));
     read_fields(config.train.fields(), own.train, "train");
+    (void)config.train.allowed_seconds();
     if (auto stopping = read_early_stopping(config.train.early_stopping)) {
       config.train.early_stopping = {field_values(early_stopping_fields(*stopping))};
     }
@@ -366,8 +393,8 @@ void flatten(const OptionMap& map, const std::string& prefix, FlatOptions& flat)
 FlatOptions decisive(const Config& config) {
   FlatOptions flat;
   flatten(config.tree(), "", flat);
-  for (const char* key :
-       {"train.threads", "train.memory", "train.checkpoint_every", "train.keep_checkpoints", "train.layer_norms"})
+  for (const char* key : {"train.threads", "train.memory", "train.checkpoint_every", "train.keep_checkpoints",
+                          "train.layer_norms", "train.budget", "train.price"})
     flat.erase(key);
   return flat;
 }

@@ -35,8 +35,13 @@ struct TrainOptions {
   int threads = 0;
   std::string memory = "fast";
   bool layer_norms = false;
+  std::string budget = "";  ///< "2 h", "30 min", "90 s", "$50"
+  double price = 0;         ///< dollars an hour, for a budget in dollars
 
   [[nodiscard]] Fields fields();
+  /// The budget in seconds; none where there is none. Throws UsageError for a text of another form, and for dollars
+  /// without a price.
+  [[nodiscard]] std::optional<double> allowed_seconds() const;
 };
 
 /// One row of a table, and its options.

@@ -3,6 +3,7 @@
 #include <filesystem>
 #include <nlohmann/json.hpp>
 
+#include "cli/budget.hpp"
 #include "cli/checks.hpp"
 #include "cli/find_lr.hpp"
 #include "cli/outcome.hpp"
@@ -18,6 +19,7 @@
 #include "run/data_record.hpp"
 #include "store/atomic_file.hpp"
 #include "store/checkpoint.hpp"
+#include "train/baseline.hpp"
 
 namespace fs = std::filesystem;
 
@@ -101,6 +103,7 @@ int share_lr(Config& config, const Registry& registry, Communicator& ranks, int 
 struct Watched {
   History history;
   int signal = 0;
+  std::string spent = {};  ///< why its budget ended it
 };
 
 FitOptions options_of(const Session& session, const Config& config, const fs::path& checkpoints,
@@ -129,6 +132,20 @@ int follow(Session& session, const Config& config, const fs::path& checkpoints, 
   return signals.received() != 0 ? 128 + signals.received() : 0;
 }
 
+/// What a model of this session has to beat.
+JudgeOptions constants_for(const Session& session, const Config& config, const Registry& registry) {
+  JudgeOptions options{.objectives = session.objectives()};
+  if (session.system) return options;
+  const auto constant = baselines_of(session.recipe.make_loss(registry), session.recipe.outputs, session.parts.train,
+                                     false, config.train.threads);
+  if (constant.empty()) return options;
+  options.constant_training = constant.front().training_loss;
+  if (session.parts.validation)
+    options.constant_validation =
+        metrics_of(constant, session.recipe, *session.parts.validation).front().second.front().second;
+  return options;
+}
+
 /// Says what a rank has of the optimizer's slots.
 void say_kept(const Communicator& ranks, const Context& context) {
   const auto& [whole, most] = ranks.kept();
@@ -142,8 +159,13 @@ Watched fit(Session& session, const Config& config, const RunFolder& folder, con
             const Context& context) {
   Sitting sitting(folder, progress_style(context.quiet, context.json),
                   config.train.steps > 0 ? 0 : config.train.epochs);
-  FitOptions options =
-      sitting.watched(options_of(session, config, folder.checkpoints(), arguments, context), session.trainer.layers());
+  BudgetGuard budget(
+      config.train, [&] { return sitting.logged(); }, [&] { return constants_for(session, config, context.registry); });
+  bool spent = false;
+  FitOptions options = options_of(session, config, folder.checkpoints(), arguments, context);
+  options.on_step = [&](const StepReport& report) { spent = budget.spent(report, sitting.seconds_before()); };
+  options.stop = [&] { return spent; };
+  options = sitting.watched(std::move(options), session.trainer.layers());
   if (session.system && session.system->show) {
     const Dataset& rows = session.parts.validation ? *session.parts.validation : session.parts.train;
     sitting.show([&] { return session.system->show(session.trainer.state(), rows); });
@@ -162,6 +184,7 @@ Watched fit(Session& session, const Config& config, const RunFolder& folder, con
   sitting.end();
   if (context.ranks) say_kept(*context.ranks, context);
   watched.signal = sitting.signal();
+  watched.spent = budget.reason();
   say_warnings(context, watched.history.warnings);
   watched.history = sitting.whole(std::move(watched.history));
   return watched;
@@ -172,9 +195,11 @@ int say_stopped(const Watched& watched, const RunFolder& folder, const Session& 
   const std::int64_t step = session.trainer.state().step;
   const std::string command = fmt::format("thalweg train {} --resume", shell_quoted(folder.path().string()));
   if (context.json) {
-    emit_line_of(
-        nlohmann::ordered_json{{"run", as_utf8(folder.path().string())}, {"stopped_at", step}, {"resume", command}});
+    nlohmann::ordered_json line{{"run", as_utf8(folder.path().string())}, {"stopped_at", step}, {"resume", command}};
+    if (!watched.spent.empty()) line["budget"] = watched.spent;
+    emit_line_of(line);
   } else {
+    if (!watched.spent.empty()) emit("budget      {}\n", watched.spent);
     emit("stopped at step {}; the checkpoint is in {}\nto go on: {}\n", with_commas(step),
          shown(folder.checkpoints().string()), command);
   }

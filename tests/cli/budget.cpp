@@ -1,0 +1,61 @@
+// A run with a budget: it stops when that is spent or when it is hopeless, says why, and goes on where it was.
+
+#include "command.hpp"
+
+namespace thalweg::testing {
+namespace {
+
+using Budget = CommandTest;
+
+constexpr const char* steps =
+    "train t.csv --target y --set model.hidden=[4] --set train.batch_size=8 --epochs 200 --json --quiet ";
+
+TEST_F(Budget, ARunStopsWhenItIsSpentAndGoesOnToTheSameBits) {
+  write_table("t.csv");
+  ASSERT_EQ(run(steps + std::string("--out whole")).code, 0);
+  const Ran part = run(steps + std::string("--set train.budget='0.001 s' --out parts"));
+  ASSERT_EQ(part.code, 0) << part.err;
+  const auto last = part.json();
+  ASSERT_TRUE(last.contains("stopped_at")) << part.out;
+  EXPECT_EQ(last["budget"], "the budget of 0.001 s is spent");
+  ASSERT_EQ(run("train parts --resume --set train.budget= --quiet").code, 0);
+  EXPECT_EQ(read_text(path("parts/model.safetensors")), read_text(path("whole/model.safetensors")));
+}
+
+TEST_F(Budget, AHopelessRunStopsBeforeItIsSpent) {
+  std::string table = "x,y\n";  // y has nothing to do with x
+  for (int i = 0; i < 200; ++i) table += std::to_string(i * 7919 % 101) + "," + std::to_string(i * 104729 % 97) + "\n";
+  write("t.csv", table);
+  const Ran ran = run(steps + std::string("--set train.budget='2 h' --set model.initializer=zeros --out r"));
+  ASSERT_EQ(ran.code, 0) << ran.err;
+  const auto last = ran.json();
+  ASSERT_TRUE(last.contains("budget")) << ran.out;
+  EXPECT_EQ(last["budget"].get<std::string>().find("Learned nothing"), 0U) << last;
+  EXPECT_NE(last["budget"].get<std::string>().find("of the budget of 2 h was spent"), std::string::npos) << last;
+  const auto steps_taken = last["stopped_at"].get<int>();
+  EXPECT_LT(steps_taken, 2000);
+  const Ran resumed = run("train r --resume --quiet --json");  // for a fifth of the steps it is not judged again
+  EXPECT_GT(resumed.json().value("stopped_at", 100'000), steps_taken + 300) << resumed.out;
+}
+
+TEST_F(Budget, ARunThatLearnsIsLeftAlone) {
+  write_table("t.csv");
+  const Ran ran = run(steps + std::string("--set train.budget='2 h' --out r"));
+  ASSERT_EQ(ran.code, 0) << ran.err;
+  EXPECT_FALSE(ran.json().contains("budget")) << ran.out;
+}
+
+TEST_F(Budget, WhatIsNoBudgetIsRefused) {
+  write_table("t.csv");
+  for (const char* text : {"2 days", "h", "-3 h", "0 h", "$", "1e999 h"}) {
+    const Ran ran = run(steps + std::string("--set train.budget='") + text + "' --out r");
+    EXPECT_EQ(ran.code, 2) << text << ran.out;
+    EXPECT_NE(ran.err.find("budget"), std::string::npos) << ran.err;
+  }
+  const Ran unpriced = run(steps + std::string("--set train.budget='$50' --out r"));
+  EXPECT_EQ(unpriced.code, 2);
+  EXPECT_NE(unpriced.err.find("price"), std::string::npos) << unpriced.err;
+}
+
+}  // namespace
+}  // namespace thalweg::testing
