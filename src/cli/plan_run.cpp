@@ -23,6 +23,7 @@ using Json = nlohmann::ordered_json;
 using namespace estimate;
 
 constexpr double hour = 3600;
+constexpr std::int64_t most_ranks = 4096;  // whose parts are told apart: a batch has few shards
 
 /// Bytes of a rank, by kind.
 struct RankMemory {
@@ -66,7 +67,7 @@ RankMemory memory_of(const StepNeeds& needs, const Parts& parts, std::int64_t ra
   const double received = ranks > 1 ? number(needs.gradient_bytes) : 0;  // slices of the others' sums
   return {number(needs.parameter_bytes),
           number(blocks * needs.gradient_bytes) + received,
-          number(needs.slot_bytes),
+          needs.own_part * number(needs.slot_bytes),
           number(at_once * needs.shard_bytes + needs.update_arena_bytes),
           data,
           program};
@@ -80,9 +81,11 @@ RankTime time_of(const StepNeeds& needs, const Machine& machine, std::int64_t ra
   };
   const double share = number(most_shards(needs.shards, ranks)) / number(needs.shards);
   const double n = number(ranks), link = (ranks > machine.ranks_a_node ? machine.network : machine.link);
-  // slices of the sums out and in, then the sum round
-  const double messages = needs.shards > 1 ? 2 * number(needs.gradient_bytes) * (n - 1) / n / link : 0;
-  return {share * seconds(needs.gradient), seconds(needs.update), ranks > 1 ? messages : 0};
+  // slices of the sums out and in, and the sum round; where the update is shared, what each rank stepped
+  const double sums = needs.shards > 1 ? 2 * number(needs.gradient_bytes) : 0;
+  const double stepped = needs.own_part < 1 ? number(needs.parameter_bytes) : 0;
+  return {share * seconds(needs.gradient), needs.own_part * seconds(needs.update),
+          (sums + stepped) * (n - 1) / n / link};
 }
 
 RunPlan plan_of(const PlanArguments& arguments, const LoadedConfig& loaded, const Machine& machine,
@@ -97,7 +100,8 @@ RunPlan plan_of(const PlanArguments& arguments, const LoadedConfig& loaded, cons
   plan.steps = length.steps;
   plan.needs = needs_of_step(
       evaluation_of(recipe.make_model(context.registry, parts.augmentation), recipe.make_loss(context.registry)),
-      loaded.config.make_optimizer(context.registry), parts.train, plan.rows, options.shard_size, options.memory);
+      loaded.config.make_optimizer(context.registry), parts.train, plan.rows, options.shard_size, options.memory,
+      static_cast<int>(std::min(arguments.ranks, most_ranks)));
   if (const auto* text = parts.preprocessing.text()) plan.tokens_a_row = number(text->sequence_length);
   const std::int64_t threads = loaded.config.train.threads > 0 ? loaded.config.train.threads : default_threads();
   plan.memory = memory_of(plan.needs, parts, arguments.ranks, threads);
@@ -123,16 +127,15 @@ void emit_text(const RunPlan& p, const Machine& machine, const PlanArguments& ar
   emit("speed       at most {} rows a second\n", with_commas(std::llround(number(p.rows) / step)));
   emit("training    {} steps in at least {}, ${:.2f}\n", with_commas(p.steps), duration_text(run),
        run / hour * number(arguments.ranks) * machine.price);
-  const double checkpoint = p.memory.parameters + p.memory.slots;
+  const double checkpoint = p.memory.parameters + number(p.needs.slot_bytes);
   const CheckpointRhythm rhythm =
       best_rhythm(checkpoint / machine.storage, arguments.hours_between_failures * hour / number(arguments.ranks));
   emit("checkpoint  {}; best every {}\n", bytes(checkpoint), duration_text(rhythm.interval));
   emit(
       "\nAssumed: f32; each part takes its operations at {:.0f} GFLOP/s or its bytes at {:.0f} GB/s, whichever is "
       "longer; messages at {:.1f} GB/s, none hidden. Not counted: what starts a kernel or a message, reading the data, "
-      "evaluation; slots are whole on each rank, though ranks share those of larger models (for a message more); a "
-      "step "
-      "is one gradient, though some methods (sam, svrg, sophia, adahessian, lbfgs) ask for more. Small steps take many "
+      "evaluation; a step is one gradient, though some methods (sam, svrg, sophia, adahessian, lbfgs) ask for more. "
+      "Small steps take many "
       "times as long. This version trains on CPUs.\n",
       machine.single * machine.matrix_efficiency / 1e9, machine.bandwidth * machine.moved_efficiency / 1e9,
       (arguments.ranks > machine.ranks_a_node ? machine.network : machine.link) / 1e9);

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "engine/engine.hpp"
+#include "engine/slot_shares.hpp"
 
 namespace thalweg {
 
@@ -12,6 +13,20 @@ std::int64_t bytes_of(const std::vector<UpdateSlot>& slots) {
   std::int64_t bytes = 0;
   for (const UpdateSlot& slot : slots) bytes += slot.size * static_cast<std::int64_t>(size_of(slot.dtype));
   return bytes;
+}
+
+/// The part of the parameters that the rank steps which has most of them; 1 where every rank steps all.
+double largest_part(const Optimizer& optimizer, const Layout& trained, int ranks) {
+  if (ranks < 2 || optimizer.method) return 1;
+  const auto shares = share_slots(optimizer, trained, 0, ranks);
+  if (!shares) return 1;
+  std::int64_t most = 0;
+  for (const std::vector<Share>& runs : shares->parts) {
+    std::int64_t size = 0;
+    for (const Share run : runs) size += run.size();
+    most = std::max(most, size);
+  }
+  return static_cast<double>(most) / static_cast<double>(trained.trained_size);
 }
 
 /// All that is trained, but for frozen groups.
@@ -26,7 +41,7 @@ Layout stepped_part(const Optimizer& optimizer, const Layout& layout) {
 }  // namespace
 
 StepNeeds needs_of_step(const EvaluationFunction& function, const Optimizer& optimizer, const Dataset& data,
-                        std::int64_t rows, std::int64_t shard_size, Memory memory) {
+                        std::int64_t rows, std::int64_t shard_size, Memory memory, int ranks) {
   Engine engine(function, optimizer, 1);
   Engine* const alone[] = {&engine};
   const Layout layout = initial_layout(alone, data, f32, false);
@@ -46,6 +61,7 @@ StepNeeds needs_of_step(const EvaluationFunction& function, const Optimizer& opt
   needs.parameter_bytes = layout.size * element;
   needs.gradient_bytes = step.size * element;
   needs.slot_bytes = bytes_of(update.slots);
+  needs.own_part = largest_part(optimizer, step.objectives.front().layout, ranks);
   needs.shard_rows = shard->rows();
   needs.shards = (rows + shard->rows() - 1) / shard->rows();
   needs.shard_bytes = static_cast<std::int64_t>(shard->memory_bytes());

@@ -50,6 +50,20 @@ TEST_F(PlanCommand, OfATableIsThatOfItsOwnStep) {
     EXPECT_NE(text.out.find(part), std::string::npos) << part << " in:\n" << text.out;
 }
 
+TEST_F(PlanCommand, RanksShareTheSlotsOfALargerModel) {
+  write_table("t.csv");
+  const auto slots = [&](const std::string& more) {
+    const Ran ran = run("plan t.csv --target y --optimizer adamw --json " + more);
+    EXPECT_EQ(ran.code, 0) << ran.err;
+    return ran.json()["memory"]["slots"].get<double>();
+  };
+  const std::string large = "--set model.hidden=[256,256] ", small = "--set model.hidden=[16] ";
+  const double part = slots(large + "--ranks 4") / slots(large);  // cut at blocks of the norm
+  EXPECT_GE(part, 0.25);
+  EXPECT_LE(part, 0.3);
+  EXPECT_EQ(slots(small + "--ranks 4"), slots(small));
+}
+
 TEST_F(PlanCommand, WhatCannotBePlannedIsRefused) {
   write_gpt();
   EXPECT_EQ(run("plan").code, 2);
