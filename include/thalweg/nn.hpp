@@ -143,8 +143,10 @@ struct MlpOptions {
   std::vector<std::int64_t> hidden = {256, 128};
   std::string activation = "relu";
   Initializer initializer = init::he_normal();
-  std::string norm = "none";  ///< none, batch or layer: before each activation
-  bool residual = false;      ///< each hidden layer as large as the one before it adds to that
+  std::string norm = "none";                 ///< none, batch or layer: before each activation
+  bool residual = false;                     ///< each hidden layer as large as the one before it adds to that
+  std::string parametrisation = "standard";  ///< or mup: see WidthScaling
+  std::int64_t base_width = 64;              ///< of mup: units of the first hidden layer of the net that was tuned
 };
 /// One dense layer, "output".
 [[nodiscard]] ModelFunction linear(std::int64_t outputs, const LinearOptions& options = {});
@@ -164,6 +166,16 @@ struct SequenceStep {
   std::function<Result(Scope, Var tokens, Var position, std::span<const Var> state)> run;
 };
 
+/// How a model's steps scale with its width in the maximal-update parametrisation (Yang et al. 2021, table 8): the best
+/// rate of a narrow net stays the best of a wide one. With m = width / base_width the output is divided by m, weights
+/// between two widths start with deviations of 1 / sqrt(fan_in), attention divides by the width of a head and not by
+/// its root; and the rates are those of `run/width_rates.hpp`.
+struct WidthScaling {
+  double ratio = 1;                        ///< m; 1 in the standard parametrisation
+  std::vector<std::string> matrices = {};  ///< patterns of parameters with a width on both sides
+  std::vector<std::string> fixed = {};     ///< of those with none, whose rate is as it is
+};
+
 /// A row of the table of model kinds.
 struct ModelRow {
   std::string_view name, summary;
@@ -172,6 +184,8 @@ struct ModelRow {
   std::function<std::pair<ModelFunction, OptionMap>(std::int64_t outputs, const OptionMap&)> make = {};
   /// Of a model that can generate: the same parameters, one place at a time.
   std::function<SequenceStep(std::int64_t outputs, const OptionMap&)> step = {};
+  /// Of a model with a parametrisation: how its steps scale with these options.
+  std::function<WidthScaling(const OptionMap&)> scaling = {};
 };
 [[nodiscard]] const std::vector<ModelRow>& models();
 

@@ -36,6 +36,7 @@ struct MultiHeadAttentionOptions {
   bool bias = true;
   bool rotary = false;  ///< turn queries and keys by their positions
   double dropout = 0;   ///< of the result, before it is added to anything
+  double scale = 0;     ///< of the scores; 0 is 1 / sqrt(width of a head)
   Initializer initializer = init::xavier_uniform();
   Initializer output_initializer = init::xavier_uniform();
 };
@@ -92,12 +93,14 @@ struct LstmOptions {
 
 struct GptOptions {
   std::int64_t layers = 6, width = 256, heads = 8;
-  std::int64_t context = 256;         ///< positions there are, where they are learned
-  std::string feed_forward = "gelu";  ///< gelu or swiglu
-  std::int64_t hidden = 0;            ///< of the feed-forward blocks; 0 as in FeedForwardOptions
-  std::string positions = "learned";  ///< learned, sinusoidal or rotary
-  bool tied = true;                   ///< the output uses the table of the tokens
-  double dropout = 0;                 ///< of the embeddings and of each block's two results
+  std::int64_t context = 256;                ///< positions there are, where they are learned
+  std::string feed_forward = "gelu";         ///< gelu or swiglu
+  std::int64_t hidden = 0;                   ///< of the feed-forward blocks; 0 as in FeedForwardOptions
+  std::string positions = "learned";         ///< learned, sinusoidal or rotary
+  bool tied = true;                          ///< the output uses the table of the tokens
+  double dropout = 0;                        ///< of the embeddings and of each block's two results
+  std::string parametrisation = "standard";  ///< or mup: see WidthScaling
+  std::int64_t base_width = 64;              ///< of mup: the width of the net that was tuned, with as many heads
 };
 /// A transformer that predicts the next token (Radford et al. 2019): tokens i32 (batch, time) -> logits
 /// (batch, time, vocabulary). Blocks are x + attention(norm(x)), then x + feed_forward(norm(x)), with a norm at the

@@ -24,6 +24,15 @@ template <class Options>
   return row;
 }
 
+/// The row of a model with a parametrisation.
+template <class Options>
+[[nodiscard]] ModelRow with_scaling(ModelRow row, WidthScaling (*scaling)(const Options&)) {
+  row.scaling = [scaling, name = row.name](const OptionMap& values) {
+    return scaling(options_from<Options>(values, name));
+  };
+  return row;
+}
+
 /// The names of the activations, as a field's choices.
 [[nodiscard]] inline std::vector<std::string_view> activation_names() {
   return {activations().begin(), activations().end()};

@@ -8,6 +8,7 @@
 #include "options/error.hpp"
 #include "options/overloaded.hpp"
 #include "options/text.hpp"
+#include "run/width_rates.hpp"
 
 namespace thalweg {
 
@@ -328,6 +329,8 @@ Config read_config(const ConfigTree& tree, DataOptions data, const DataFacts& fa
 Optimizer Config::make_optimizer(const Registry& registry) const {
   Optimizer result = registry.optimizer(optimizer.kind).make(optimizer.options);
   result.schedule = registry.schedule(schedule.kind).make(schedule.options);
+  if (has_system()) return result;
+  if (const auto& scaling = registry.model(model.kind).scaling) add_width_rates(result, scaling(model.options));
   return result;
 }
 

@@ -67,7 +67,7 @@ Var projected_qkv(Scope s, const Arg& x, const MultiHeadAttentionOptions& o, Var
 
 Var multi_head_attention(Scope s, const Arg& x, const MultiHeadAttentionOptions& o, Var lengths, Var positions) {
   const Var qkv = projected_qkv(s, x, o, positions);
-  return joined(s, self_attention(qkv, {.causal = o.causal}, lengths), o);
+  return joined(s, self_attention(qkv, {.causal = o.causal, .scale = o.scale}, lengths), o);
 }
 
 Var cached_attention(Scope s, const Arg& x, const MultiHeadAttentionOptions& o, Var position, Var& cache) {
@@ -77,7 +77,7 @@ Var cached_attention(Scope s, const Arg& x, const MultiHeadAttentionOptions& o, 
   const Var here = reshape(equal(places, cast(position, qkv.dtype())), {1, context, 1, 1, 1});
   cache = where(here, slice(qkv, 1, 3, 2), cache);
   const Var seen = broadcast_to(cast(cast(position, f64) + 1, i32), {batch});
-  return joined(s, cross_attention(squeeze(slice(qkv, 0, 1, 2), 2), cache, {}, seen), o);
+  return joined(s, cross_attention(squeeze(slice(qkv, 0, 1, 2), 2), cache, {.scale = o.scale}, seen), o);
 }
 
 Var multi_head_cross_attention(Scope s, const Arg& x, const Arg& memory, const MultiHeadAttentionOptions& o,
@@ -88,7 +88,7 @@ Var multi_head_cross_attention(Scope s, const Arg& x, const Arg& memory, const M
   const DenseOptions how{.bias = o.bias, .initializer = o.initializer};
   const Var q = reshape(dense(s / "q", x, features, how), {v.dim(0), v.dim(1), o.heads, width});
   const Var kv = reshape(dense(s / "kv", memory, 2 * features, how), {m.dim(0), m.dim(1), 2, o.heads, width});
-  return joined(s, cross_attention(q, kv, {.causal = o.causal}, lengths), o);
+  return joined(s, cross_attention(q, kv, {.causal = o.causal, .scale = o.scale}, lengths), o);
 }
 
 Var feed_forward(Scope s, const Arg& x, const FeedForwardOptions& o) {

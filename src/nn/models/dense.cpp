@@ -1,5 +1,9 @@
 // Models of dense layers.
 
+#include <fmt/format.h>
+
+#include <cmath>
+
 #include "nn/model_row.hpp"
 #include "thalweg/nn.hpp"
 #include "thalweg/ops.hpp"
@@ -13,8 +17,38 @@ Fields fields(MlpOptions& o) {
       {"activation", &o.activation, "after each hidden layer", any_number, activation_names()},
       {"initializer", &o.initializer, "how the weights start"},
       {"norm", &o.norm, "the normalisation before each activation", any_number, {"none", "batch", "layer"}},
-      {"residual", &o.residual, "each hidden layer that is as wide as the one before adds its input to its result"}};
+      {"residual", &o.residual, "each hidden layer that is as wide as the one before adds its input to its result"},
+      {"parametrisation",
+       &o.parametrisation,
+       "mup: the best lr of a net whose first layer has base_width units is that of wider ones",
+       any_number,
+       {"standard", "mup"}},
+      {"base_width", &o.base_width, "of mup: units of the first hidden layer of the net that was tuned", {.low = 1}}};
 }
+
+namespace {
+
+double width_ratio(const MlpOptions& o) {
+  if (o.parametrisation != "mup" || o.hidden.empty()) return 1;
+  return static_cast<double>(o.hidden.front()) / static_cast<double>(o.base_width);
+}
+
+WidthScaling scaling(const MlpOptions& o) {
+  WidthScaling result{.ratio = width_ratio(o), .fixed = {"output/bias"}};
+  for (std::size_t i = 2; i <= o.hidden.size(); ++i) result.matrices.push_back(fmt::format("layer{}/weight", i));
+  return result;
+}
+
+/// The result of the last hidden layer, in as many numbers as the model gives.
+Var output_of(Scope s, const MlpOptions& o, Var x, std::int64_t outputs) {
+  if (o.parametrisation != "mup" || o.hidden.empty())
+    return dense(s / "output", x, outputs, {.initializer = init::lecun_normal()});
+  // of the net that was tuned these are the weights of the standard form; the bias is not divided
+  const double ratio = width_ratio(o), deviation = std::sqrt(ratio / static_cast<double>(o.hidden.back()));
+  return dense(s / "output", x / ratio, outputs, {.initializer = init::normal(deviation)});
+}
+
+}  // namespace
 
 ModelFunction linear(std::int64_t outputs, const LinearOptions&) {
   return [=](Scope s, Var x) { return dense(s / "output", flatten(x), outputs, {.initializer = init::zeros()}); };
@@ -31,14 +65,14 @@ ModelFunction mlp(std::int64_t outputs, const MlpOptions& options) {
       if (o.norm == "layer") y = layer_norm(layer / "norm", y);
       x = o.residual && x.shape()[-1] == o.hidden[i] ? x + activate(y) : activate(y);
     }
-    return dense(s / "output", x, outputs, {.initializer = init::lecun_normal()});
+    return output_of(s, o, x, outputs);
   };
 }
 
 std::vector<ModelRow> dense_models() {
   return {
       model_row("linear", "one dense layer: linear or logistic regression", linear),
-      model_row("mlp", "dense layers with an activation between them", mlp),
+      with_scaling(model_row("mlp", "dense layers with an activation between them", mlp), scaling),
   };
 }
 

@@ -20,12 +20,26 @@ Fields fields(GptOptions& o) {
           {"hidden", &o.hidden, "width inside feed-forward; 0 is 4 width, or 8/3 width for swiglu", not_negative},
           {"positions", &o.positions, "how positions are encoded", any_number, {"learned", "sinusoidal", "rotary"}},
           {"tied", &o.tied, "the output uses the table of the tokens"},
-          {"dropout", &o.dropout, "dropout of embeddings and of what each block adds", below_one}};
+          {"dropout", &o.dropout, "dropout of embeddings and of what each block adds", below_one},
+          {"parametrisation",
+           &o.parametrisation,
+           "mup: the best lr of a net of base_width and as many heads is that of wider ones",
+           any_number,
+           {"standard", "mup"}},
+          {"base_width", &o.base_width, "of mup: the width of the net that was tuned", count}};
 }
 
 namespace {
 
-constexpr double deviation = 0.02;
+double width_ratio(const GptOptions& o) {
+  return o.parametrisation == "mup" ? static_cast<double>(o.width) / static_cast<double>(o.base_width) : 1;
+}
+
+WidthScaling scaling(const GptOptions& o) {
+  return {.ratio = width_ratio(o), .matrices = {"block*/attention/*/weight", "block*/feed_forward/*/weight"}};
+}
+
+constexpr double embedding_deviation = 0.02;  // and of weights, in the net that is tuned
 
 struct Gpt {
   std::int64_t vocabulary;
@@ -41,31 +55,35 @@ struct Gpt {
     }
   }
 
+  /// Of weights between two widths.
+  [[nodiscard]] double weight_deviation() const { return embedding_deviation / std::sqrt(width_ratio(o)); }
   [[nodiscard]] MultiHeadAttentionOptions attention() const {
+    const double ratio = width_ratio(o), head = static_cast<double>(o.width) / static_cast<double>(o.heads);
     return {.heads = o.heads,
             .causal = true,
             .rotary = o.positions == "rotary",
             .dropout = o.dropout,
-            .initializer = init::normal(deviation),
-            .output_initializer = init::normal(deviation / std::sqrt(2.0 * static_cast<double>(o.layers)))};
+            .scale = 1 / std::sqrt(head * ratio),
+            .initializer = init::normal(weight_deviation()),
+            .output_initializer = init::normal(weight_deviation() / std::sqrt(2.0 * static_cast<double>(o.layers)))};
   }
   [[nodiscard]] FeedForwardOptions feed_forward_options() const {
     return {.hidden = o.hidden,
             .of = o.feed_forward,
             .dropout = o.dropout,
-            .initializer = init::normal(deviation),
-            .output_initializer = init::normal(deviation / std::sqrt(2.0 * static_cast<double>(o.layers)))};
+            .initializer = init::normal(weight_deviation()),
+            .output_initializer = init::normal(weight_deviation() / std::sqrt(2.0 * static_cast<double>(o.layers)))};
   }
 
   /// Tokens (batch, time) at positions (time) -> (batch, time, vocabulary). `attend(layer, scope, x)` is the attention.
   template <class Attend>
   Var run(Scope s, const Arg& tokens, Var positions, const Attend& attend) const {
     const Var table =
-        (s / "tokens").parameter("table", {vocabulary, o.width}, {.initializer = init::normal(deviation)});
+        (s / "tokens").parameter("table", {vocabulary, o.width}, {.initializer = init::normal(embedding_deviation)});
     Var x = gather(table, tokens);
     if (o.positions == "learned") {
       x = x + embedding(s / "positions", positions,
-                        {.count = o.context, .width = o.width, .initializer = init::normal(deviation)});
+                        {.count = o.context, .width = o.width, .initializer = init::normal(embedding_deviation)});
     } else if (o.positions == "sinusoidal") {
       x = std::sqrt(static_cast<double>(o.width)) * x + sinusoidal_positions(positions, o.width, s.dtype());
     }
@@ -76,8 +94,9 @@ struct Gpt {
       x = x + feed_forward(block / "feed_forward", layer_norm(block / "norm2", x), feed_forward_options());
     }
     x = layer_norm(s / "norm", x);
+    if (width_ratio(o) != 1) x = x / width_ratio(o);
     if (o.tied) return matmul(x, table, false, true);
-    return dense(s / "output", x, vocabulary, {.bias = false, .initializer = init::normal(deviation)});
+    return dense(s / "output", x, vocabulary, {.bias = false, .initializer = init::normal(embedding_deviation)});
   }
 };
 
@@ -114,7 +133,8 @@ SequenceStep gpt_step(std::int64_t vocabulary, const GptOptions& options) {
 }
 
 std::vector<ModelRow> gpt_models() {
-  return {with_step(model_row("gpt", "a transformer that predicts the next token of a text", gpt), gpt_step)};
+  const ModelRow row = model_row("gpt", "a transformer that predicts the next token of a text", gpt);
+  return {with_scaling(with_step(row, gpt_step), scaling)};
 }
 
 }  // namespace thalweg::nn

@@ -1,0 +1,21 @@
+#pragma once
+// The rates of a model whose widths are scaled by the maximal-update rules.
+
+#include "thalweg/nn.hpp"
+#include "thalweg/optim.hpp"
+
+namespace thalweg {
+
+/// Adds the groups that give each parameter its rate (Yang et al. 2021, table 8, with the output divided by m), where
+/// m = ratio:
+///
+///   parameters                          methods that scale each element   plain descent
+///   with a width on both sides          lr / m                            lr
+///   with one: input, biases, output     lr                                lr m
+///   with none                           lr                                lr
+///
+/// Decoupled decay is a factor of the rate, and is multiplied by m where that is divided. Throws UsageError for a
+/// method of which the rules are not known.
+void add_width_rates(Optimizer& optimizer, const nn::WidthScaling& scaling);
+
+}  // namespace thalweg

@@ -1,0 +1,80 @@
+// The maximal-update parametrisation: what a step changes does not depend on the width.
+
+#include "run/width_rates.hpp"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+
+#include "core/error.hpp"
+#include "moons.hpp"
+#include "thalweg/apply.hpp"
+#include "thalweg/loss.hpp"
+#include "thalweg/optimizers.hpp"
+#include "thalweg/registry.hpp"
+#include "thalweg/train.hpp"
+
+namespace thalweg {
+namespace {
+
+nn::WidthScaling scaling_of(const std::string& kind, const OptionMap& options) {
+  for (const nn::ModelRow& row : nn::models()) {
+    if (row.name == kind) return row.scaling(row.make(3, options).second);
+  }
+  return {};
+}
+
+double mean_distance(const Tensor& x, const Tensor& y) {
+  double sum = 0;
+  for (std::int64_t i = 0; i < x.size(); ++i) sum += std::abs(x.at(i) - y.at(i));
+  return sum / static_cast<double>(x.size());
+}
+
+/// How far some steps move the outputs of a net of this width, on average.
+double movement(const std::string& parametrisation, std::int64_t width, Optimizer optimizer) {
+  const nn::MlpOptions net{.hidden = {width, width}, .parametrisation = parametrisation};
+  const OptionMap options{{"hidden", OptionList{width, width}}, {"parametrisation", parametrisation}};
+  add_width_rates(optimizer, scaling_of("mlp", options));
+  const Dataset data = two_moons(64);
+  Trainer trainer(nn::mlp(2, net), loss::cross_entropy, optimizer);
+  trainer.init(data, 1);
+  const Apply outputs([&](Scope s, const Batch& b) { return nn::mlp(2, net)(s, b["x"]); });
+  const Tensor before = outputs(trainer.state(), {{"x", data["input"]}});
+  trainer.fit(data, {.steps = 5, .batch_size = 0});
+  const Tensor after = outputs(trainer.state(), {{"x", data["input"]}});
+  return mean_distance(before, after);
+}
+
+/// Yang et al. 2021, the coordinate check: from width 64 to 1,024 outputs move as far, where they move ever further in
+/// the standard form.
+TEST(WidthRates, StepsMoveTheOutputsOfANetOfAnyWidthAsFar) {
+  for (const Optimizer& optimizer : {optim::adam({.lr = 0.002}), optim::sgd({.lr = 0.05})}) {
+    const double narrow = movement("mup", 64, optimizer), wide = movement("mup", 1024, optimizer);
+    EXPECT_GT(wide, 0.6 * narrow) << optimizer.name;
+    EXPECT_LT(wide, 1.7 * narrow) << optimizer.name;
+    const double standard = movement("standard", 1024, optimizer) / movement("standard", 64, optimizer);
+    EXPECT_GT(standard, 2.5) << optimizer.name;
+  }
+}
+
+TEST(WidthRates, ANetOfTheBaseWidthIsThatOfTheStandardForm) {
+  Optimizer optimizer = optim::adamw();
+  add_width_rates(optimizer, scaling_of("mlp", {{"hidden", OptionList{64, 32}}, {"parametrisation", "mup"}}));
+  EXPECT_TRUE(optimizer.groups.empty());
+}
+
+TEST(WidthRates, DecayKeepsItsSizeWhereTheRateIsDivided) {
+  Optimizer optimizer = optim::adamw({.weight_decay = 0.1});
+  add_width_rates(optimizer, scaling_of("gpt", {{"width", 256}, {"parametrisation", "mup"}}));
+  ASSERT_EQ(optimizer.groups.size(), 2U);
+  EXPECT_EQ(optimizer.groups[0].lr_factor, 0.25);
+  EXPECT_EQ(optimizer.groups[0].scalars.at("weight_decay"), 0.4);
+}
+
+TEST(WidthRates, AMethodWithoutARuleIsRefused) {
+  Optimizer optimizer = optim::lamb();
+  EXPECT_THROW(add_width_rates(optimizer, {.ratio = 2}), UsageError);
+}
+
+}  // namespace
+}  // namespace thalweg
