@@ -85,15 +85,16 @@ std::string losses_chart(const History& history, const std::vector<std::string>&
   return line_plot_html(options, lines);
 }
 
-std::string rate_chart(const History& history) {
-  PlotOptions options = options_of(history, "learning rate");
+/// `whose` names the objective where there are several: rate and gradient norm are recorded of the first alone.
+std::string rate_chart(const History& history, const std::string& whose) {
+  PlotOptions options = options_of(history, "learning rate" + whose);
   options.y_shown = {0};
   const Series line = step_line(history, &StepReport::lr, "learning rate", "lr");
   return line_plot_html(options, {&line, 1});
 }
 
-std::string gradient_chart(const History& history) {
-  PlotOptions options = options_of(history, "gradient norm");
+std::string gradient_chart(const History& history, const std::string& whose) {
+  PlotOptions options = options_of(history, "gradient norm" + whose);
   const Series line = step_line(history, &StepReport::gradient_norm, "gradient norm", "gradient");
   options.log_y = wants_log({&line, 1});
   return line_plot_html(options, {&line, 1});
@@ -105,9 +106,11 @@ std::string charts_html(const History& history) {
   std::vector<std::string> names = metric_names(history), losses;
   std::erase(names, "loss");
   std::ranges::copy_if(names, std::back_inserter(losses), [](const std::string& n) { return n.ends_with(".loss"); });
-  std::string out = losses.size() > 1 ? losses_chart(history, losses) : metric_chart(history, "loss");
+  const bool several = losses.size() > 1;
+  const std::string whose = several ? " of " + losses.front().substr(0, losses.front().find('.')) : "";
+  std::string out = several ? losses_chart(history, losses) : metric_chart(history, "loss");
   if (!names.empty()) out += metric_chart(history, names.front());
-  out += rate_chart(history) + gradient_chart(history);
+  out += rate_chart(history, whose) + gradient_chart(history, whose);
   for (std::size_t i = 1; i < names.size(); ++i) out += metric_chart(history, names[i]);
   out += heat_html(history, "gradient norm of each layer");
   return out.empty() ? "" : "<div class=\"pair\">\n" + out + "</div>\n";
