@@ -40,6 +40,15 @@ Tensor evaluated(const Checkpoint& checkpoint, const Optimizer& optimizer, std::
   return evaluation_parameters(make_update(optimizer, *checkpoint.state.layout), checkpoint.state, alone);
 }
 
+/// The moving average that a system keeps of what it trains, the first where there are several; empty where none.
+std::string average_of(const Session& session) {
+  if (!session.system) return "";
+  for (const SystemObjective& objective : session.system->objectives) {
+    if (!objective.options.averages.empty()) return objective.options.averages.front().name;
+  }
+  return "";
+}
+
 /// The run's state, in its trainer too.
 void take_state(OpenedRun& run, Parameters parameters, std::vector<std::string>& warnings) {
   Trainer& trainer = run.session.trainer;
@@ -61,6 +70,7 @@ void take_state(OpenedRun& run, Parameters parameters, std::vector<std::string>&
   } else if (parameters == Parameters::evaluated) {
     run.state.parameters = evaluated(*checkpoint, run.optimizer, run.session.objectives());
     run.is_best = checkpoint->best_parameters.has_value();
+    run.average = average_of(run.session);
   }
   trainer.set_state(run.state);
 }

@@ -22,6 +22,7 @@ struct OpenedRun {
   State start = {}, state = {};  ///< where it began, and where it is
   bool finished = false;
   bool is_best = false;          ///< the parameters are the best so far, and not those of the last step
+  std::string average = {};      ///< a moving average of a system's parameters, which are evaluated in their place
   std::int64_t total_steps = 0;  ///< of the run as it was asked for; 0 where no checkpoint says
 
   /// The objective on plain data: without augmentation. Throws UsageError for a system.

@@ -102,14 +102,16 @@ int evaluate_stopped(const EvaluateArguments& arguments, const Context& context)
   const std::string name = session.parts.test ? "test" : "validation";
   const std::optional<Dataset>& data = session.parts.test ? session.parts.test : session.parts.validation;
   if (!data) fail<UsageError>("[evaluate] {} has no test data and holds nothing out", arguments.run);
-  const Evaluation evaluation = session.trainer.evaluate(*data);
+  const Evaluation evaluation = session.trainer.evaluate(*data, opened.average);
   const std::int64_t step = session.trainer.state().step;
   if (!context.json) {
     print_metrics(
         name, evaluation.metrics,
         fmt::format("{}; the run was stopped at step {} of {}{}", metrics_note(evaluation.rows, session.recipe),
                     with_commas(step), with_commas(opened.total_steps),
-                    opened.is_best ? ", and these are its best parameters so far" : ""));
+                    opened.is_best            ? ", and these are its best parameters so far"
+                    : !opened.average.empty() ? ", and these are the averages of its parameters"
+                                              : ""));
     return 0;
   }
   nlohmann::ordered_json result{{"data", name},
@@ -117,6 +119,7 @@ int evaluate_stopped(const EvaluateArguments& arguments, const Context& context)
                                 {"step", step},
                                 {"total_steps", opened.total_steps},
                                 {"best_so_far", opened.is_best}};
+  if (!opened.average.empty()) result["average"] = opened.average;
   for (const auto& [metric, value] : evaluation.metrics) result[metric] = value;
   emit_line_of(result);
   return 0;
