@@ -1,6 +1,7 @@
 // Each system in small, by the command: it learns, with the same bits for any number of threads and after a resume; it
 // is measured, and makes what it makes.
 
+#include <cmath>
 #include <set>
 
 #include "command.hpp"
@@ -37,6 +38,20 @@ const std::map<std::string, Short>& shorts() {
        {.options = "width = 8\nlevels = 1\nsteps = 4\nguidance = 2\naverage = 0.5",
         .more = "[optimizer]\nkind = \"adam\"\nlr = 0.003\n",
         .figure = "right class"}},
+      {"vq_vae",
+       {.options = "places = 4\ncodes = 16\nwidth = 4\nhidden = [48]\nprior_layers = 1\nprior_width = 16\ndecay = 0.9",
+        .more = "[optimizer]\nkind = \"adam\"\nlr = 0.005\n",
+        .falls = "autoencoder.loss",
+        .figure = "reconstruction mse",
+        .baseline = "4 principal components",
+        .objectives = {"autoencoder", "prior"}}},
+      {"gumbel",
+       {.options = "places = 4\ncodes = 8\nhidden = [48]\nprior_layers = 1\nprior_width = 16\ncooling = 0.1",
+        .more = "[optimizer]\nkind = \"adam\"\nlr = 0.005\n",
+        .falls = "autoencoder.loss",
+        .figure = "reconstruction mse",
+        .baseline = "4 principal components",
+        .objectives = {"autoencoder", "prior"}}},
   };
   return all;
 }
@@ -150,7 +165,7 @@ TEST_P(Systems, IsMeasuredAndMakesTheSameForTheSameSeed) {
   EXPECT_EQ(predicted.code, 4) << predicted.err;
 }
 
-INSTANTIATE_TEST_SUITE_P(Each, Systems, ::testing::Values("diffusion", "gan", "vae"),
+INSTANTIATE_TEST_SUITE_P(Each, Systems, ::testing::Values("diffusion", "gan", "gumbel", "vae", "vq_vae"),
                          [](const auto& row) { return row.param; });
 
 class Diffusion : public SystemTest {};
@@ -170,6 +185,51 @@ TEST_F(Diffusion, MakesWhatIsAskedForInSoManySteps) {
   EXPECT_NE(trousers, made("--class Trouser --steps 5"));
   EXPECT_EQ(run("generate run --steps 0").code, 2);
   EXPECT_EQ(run("generate run --guidance=-1").code, 2);
+}
+
+TEST_F(Diffusion, OfAStoppedRunTheAverageIsMeasured) {
+  write_files("diffusion");
+  const auto measured = [&](const std::string& average) {
+    const std::string folder = "average" + average;
+    train("--out " + folder + " --stop-after 11 --set system.average=" + average);
+    return run("evaluate " + folder + " --json").json();
+  };
+  const nlohmann::json half = measured("0.5"), none = measured("0");  // the latter is the last step's parameters
+  EXPECT_EQ(half.at("average"), "ema");
+  EXPECT_EQ(half.at("step"), 11);
+  EXPECT_NE(half.at("loss"), none.at("loss"));
+}
+
+class Codes : public SystemTest {};
+
+TEST_F(Codes, ThoseThatNothingIsEncodedAsBeginAnew) {
+  write_files("vq_vae");
+  train("--out run --set train.epochs=10");
+  const nlohmann::json figures = run("evaluate run --json").json();
+  EXPECT_GE(figures.at("codes in use").get<double>(), 12);
+  EXPECT_EQ(figures["baselines"]["all"]["codes in use"], 16);
+  const double perplexity = figures.at("perplexity of the codes");
+  EXPECT_GT(perplexity, 8);
+  EXPECT_LE(perplexity, 16);
+}
+
+TEST_F(Codes, APriorLearnsWhichOnesFollowWhich) {
+  write_files("gumbel");
+  train("--out run --set train.epochs=10");
+  std::vector<double> surprise;
+  std::istringstream lines(read_text(path("run/metrics.jsonl")));
+  for (std::string line; std::getline(lines, line);) {
+    const auto entry = nlohmann::json::parse(line);
+    if (entry.contains("metrics")) surprise.push_back(entry["metrics"].at("prior.loss"));
+  }
+  EXPECT_LT(surprise.back(), std::log(8.0) - 0.2);  // of 8 codes without any knowledge
+}
+
+TEST_F(Codes, ATemperatureThatRisesIsRefused) {
+  write_files("gumbel");
+  const Ran ran = run("train s.toml --set system.lowest_temperature=2");
+  EXPECT_EQ(ran.code, 2);
+  EXPECT_NE(ran.err.find("lowest_temperature = 2"), std::string::npos) << ran.err;
 }
 
 class Gan : public SystemTest {};
@@ -194,14 +254,15 @@ TEST_F(Gan, ItsReportShowsBothLossesAndNoVerdictOnThem) {
   ASSERT_EQ(ran.code, 0) << ran.err;
   EXPECT_EQ(ran.json()["verdict"]["kind"], "not judged");
   const std::string report = read_text(path("run/report.html"));
-  for (const char* part : {"training losses", "d.loss", "g.loss", ">d/smaller1<", "not how good the result is"})
+  for (const char* part : {"training losses", "d.loss", "g.loss", ">d/smaller1<", "not how good the result is",
+                           "learning rate of d", "gradient norm of d"})
     EXPECT_NE(report.find(part), std::string::npos) << part;
 }
 
 TEST(SystemTable, EveryRowHasAShortFormAndDocumentation) {
   for (const SystemRow& row : systems()) {
-    const bool of_texts = row.name == "text_classifier";  // tests/cli/texts.cpp
-    EXPECT_TRUE(of_texts || shorts().contains(std::string(row.name))) << row.name;
+    const bool elsewhere = row.name == "text_classifier" || row.name == "face_swap";  // texts.cpp, face_swap.cpp
+    EXPECT_TRUE(elsewhere || shorts().contains(std::string(row.name))) << row.name;
     for (const std::string_view text : {row.summary, row.formula, row.when, row.source}) EXPECT_FALSE(text.empty());
     for (const OptionDoc& option : row.options) EXPECT_FALSE(option.doc.empty()) << option.name;
   }

@@ -1,0 +1,46 @@
+#pragma once
+// What autoencoders of images share: dense layers to a code and back, how well an image is given back, what is shown.
+
+#include "system/images.hpp"
+
+namespace thalweg::images {
+
+/// Dense layers between an image and its code.
+struct CoderOptions {
+  std::vector<std::int64_t> hidden = {512, 256};
+  std::string activation = "relu";
+  [[nodiscard]] Fields fields();
+};
+
+class Coder {
+ public:
+  Coder(const Shape& image, const CoderOptions& options);
+
+  /// Pixels (batch, height, width, channels) -> (batch, units), what a code is made of.
+  [[nodiscard]] Var encode(const Scope& s, const Var& pixels) const;
+  /// A code (batch, numbers) -> pixels in (0, 1), (batch, height * width * channels).
+  [[nodiscard]] Var decode(const Scope& s, const Var& code) const;
+  /// Such pixels as images.
+  [[nodiscard]] Var shaped(const Var& pixels) const;
+
+  /// -log N(image; pixels, deviation^2), (batch), with one deviation of all pixels that is learned (Rybkin, Daniilidis
+  /// and Levine 2021): the mean square of the error decides how much it weighs. Reports "reconstruction mse".
+  [[nodiscard]] Var surprise(const Scope& s, const Var& images, const Var& pixels) const;
+
+ private:
+  [[nodiscard]] Var layer(const Scope& s, std::size_t number, const Var& x, std::int64_t units) const;
+
+  CoderOptions options_;
+  Shape image_;
+  std::function<Var(Var)> activation_;
+};
+
+/// The mean square of what images lose, beside what as many principal components lose; the first images, what is given
+/// back of them, and what the components give back. `reconstruct` is a function of "x", pixels as they are stored.
+[[nodiscard]] SystemFigures reconstruction_figures(const Apply& reconstruct, std::int64_t components,
+                                                   const State& state, const SystemSets& sets);
+/// The first images of the rows, and below them what is given back.
+[[nodiscard]] std::pair<std::string, Medium> given_and_given_back(const Apply& reconstruct, const State& state,
+                                                                  const Dataset& rows);
+
+}  // namespace thalweg::images

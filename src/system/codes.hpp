@@ -1,0 +1,34 @@
+#pragma once
+// Systems that know an image as a few codes, whole numbers each: what they are measured by, and a prior that new codes
+// are drawn from.
+
+#include "system/autoencoder.hpp"
+
+namespace thalweg::images {
+
+/// What a system of codes says of itself.
+struct CodeModel {
+  std::int64_t places = 0;  ///< codes of an image
+  std::int64_t codes = 0;   ///< that there are to choose from at each place
+  bool one_table = true;    ///< whether a code means the same at every place
+  /// What trains everything but the prior, which is below "prior".
+  Objective loss;
+  Patterns trains;
+  /// Pixels in [0, 1], (batch, height, width, channels) -> codes i32 (batch, places).
+  std::function<Var(Scope, Var pixels)> encode;
+  /// Such codes -> an image's pixels in (0, 1), (batch, height, width, channels).
+  std::function<Var(Scope, Var codes)> decode;
+};
+
+struct PriorOptions {
+  std::int64_t layers = 2, width = 64;
+  [[nodiscard]] Fields fields();
+};
+
+/// Two objectives that take turns: the model's own, and a transformer that learns to predict each code of an image by
+/// those before it (van den Oord et al. 2017, sec. 4.2, train theirs afterwards). New images are decoded from codes
+/// drawn by it. Measured are reconstructions beside as many principal components as an image has codes, codes in use,
+/// and samples.
+[[nodiscard]] System code_system(const SystemData& data, CodeModel model, const PriorOptions& prior);
+
+}  // namespace thalweg::images

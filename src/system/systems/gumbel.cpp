@@ -1,0 +1,105 @@
+// An autoencoder whose code is a choice at each of a few places, trained through choices that are still a little
+// undecided.
+
+#include <cmath>
+
+#include "system/codes.hpp"
+#include "system/row.hpp"
+#include "thalweg/nn.hpp"
+#include "thalweg/ops.hpp"
+
+namespace thalweg {
+
+namespace {
+
+struct GumbelOptions {
+  std::int64_t places = 16, codes = 128;
+  double temperature = 1, lowest_temperature = 0.5, cooling = 1e-3;
+  images::CoderOptions coder = {};
+  images::PriorOptions prior = {};
+};
+
+Fields fields(GumbelOptions& o) {
+  Fields all = {{"places", &o.places, "codes of an image", {.low = 1}},
+                {"codes", &o.codes, "that there are to choose from at each place", {.low = 2, .high = 65536}},
+                {"temperature", &o.temperature, "of the choices at the first step", positive},
+                {"lowest_temperature", &o.lowest_temperature, "that it falls to", positive},
+                {"cooling", &o.cooling, "part of the way to the lowest temperature that a step goes", below_one}};
+  for (const Fields& more : {o.coder.fields(), o.prior.fields()}) all.insert(all.end(), more.begin(), more.end());
+  return all;
+}
+
+class GumbelAutoencoder {
+ public:
+  GumbelAutoencoder(const SystemData& data, const GumbelOptions& o) : o_(o), coder_(data.input, o.coder) {}
+
+  /// The choice at each place is softmax((logits + g) / temperature), g = -log(-log(u)): at temperature 0 one code,
+  /// drawn by its probability.
+  [[nodiscard]] Loss loss(const Scope& s, const Batch& b) const {
+    const Var x = images::unit_pixels(b["input"]);
+    const Var scores = logits(s / "encoder", x);
+    const Var temperature = s.statistic("temperature", {1}, o_.temperature);
+    s.observe("temperature", constant(full({1}, o_.lowest_temperature, s.dtype())), o_.cooling);
+    const Var uniform = clamp(s.uniform("choice", scores.shape()), 1e-7, 1 - 1e-7);
+    const Var chosen = softmax((scores - log(-log(uniform))) / temperature);
+    const Var log_q = log_softmax(scores);
+    const Var kl = sum(exp(log_q) * (log_q + std::log(static_cast<double>(o_.codes))), {-2, -1});
+    s.report("kl", kl);
+    s.report("temperature", reshape(temperature, Shape{}));
+    return Loss::of_samples(coder_.surprise(s, x, coder_.decode(s / "decoder", flatten(chosen))) + kl);
+  }
+
+  /// The likeliest code at each place.
+  [[nodiscard]] Var encode(const Scope& s, const Var& x) const { return argmax(logits(s / "encoder", x)); }
+  [[nodiscard]] Var decode(const Scope& s, const Var& codes) const {
+    return coder_.shaped(coder_.decode(s / "decoder", flatten(one_hot(codes, o_.codes))));
+  }
+
+ private:
+  /// (batch, places, codes).
+  [[nodiscard]] Var logits(const Scope& s, const Var& x) const {
+    const Var h =
+        nn::dense(s / "logits", coder_.encode(s, x), o_.places * o_.codes, {.initializer = init::lecun_normal()});
+    return reshape(h, {x.dim(0), o_.places, o_.codes});
+  }
+
+  GumbelOptions o_;
+  images::Coder coder_;
+};
+
+System make_gumbel(const SystemData& data, const GumbelOptions& o) {
+  images::expect(data, "gumbel", 1);
+  if (o.lowest_temperature > o.temperature)
+    fail_option("lowest_temperature", "[gumbel] lowest_temperature = {}. Wanted: at most the temperature, {}",
+                o.lowest_temperature, o.temperature);
+  const auto net = std::make_shared<const GumbelAutoencoder>(data, o);
+  return images::code_system(data,
+                             {.places = o.places,
+                              .codes = o.codes,
+                              .one_table = false,
+                              .loss = [net](Scope s, const Batch& b) { return net->loss(s, b); },
+                              .trains = {"encoder/*", "decoder/*", "log_deviation"},
+                              .encode = [net](Scope s, Var x) { return net->encode(s, x); },
+                              .decode = [net](Scope s, Var codes) { return net->decode(s, codes); }},
+                             o.prior);
+}
+
+}  // namespace
+
+std::vector<SystemRow> gumbel_systems() {
+  const OptionMap defaults = {{"optimizer", OptionMap{{"kind", "adam"}, {"lr", 1e-3}}},
+                              {"schedule", OptionMap{{"kind", "cosine"}}}};
+  return {system_row<GumbelOptions>(
+      {.name = "gumbel",
+       .summary = "images as choices, trained through choices that are a little undecided, and new images from choices "
+                  "that a prior draws",
+       .formula = "-log N(x; decode(y), deviation^2) + KL(softmax(l) || uniform), y = softmax((l - log(-log u)) / "
+                  "temperature), l = encode(x); the temperature falls by a part of the way to its lowest at each step; "
+                  "prior: -log p(code | codes before it)",
+       .when = "the same as vq_vae, where a code shall mean something else at each place, or its probability is wanted",
+       .source = "Jang, Gu and Poole 2017; Maddison, Mnih and Teh 2017",
+       .defaults = defaults},
+      make_gumbel)};
+}
+
+}  // namespace thalweg
