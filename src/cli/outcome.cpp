@@ -21,6 +21,7 @@
 #include "train/baseline.hpp"
 #include "train/evaluation.hpp"
 #include "train/importance.hpp"
+#include "train/nearest.hpp"
 #include "train/trials.hpp"
 
 namespace thalweg::cli {
@@ -42,6 +43,9 @@ std::vector<Measured> measure(Session& session, const std::vector<Baseline>& bas
   const auto add = [&](const char* name, const std::optional<Dataset>& data) {
     if (!data) return;
     all.push_back({name, &*data, session.trainer.evaluate(*data), metrics_of(baselines, session.recipe, *data)});
+    if (baselines.empty()) return;
+    if (const auto nearest = nearest_neighbour_accuracy(session.parts.train, *data))
+      all.back().baselines.push_back({"nearest neighbour", {{"accuracy", *nearest}}});
   };
   add("validation", session.parts.validation);
   add("test", session.parts.test);
