@@ -30,6 +30,7 @@
 #include "thalweg/path.hpp"
 #include "thalweg/problem.hpp"
 #include "thalweg/registry.hpp"
+#include "thalweg/run.hpp"
 #include "thalweg/schedule.hpp"
 #include "thalweg/scope.hpp"
 #include "thalweg/sequence.hpp"

@@ -41,6 +41,7 @@ std::string ProgressLine::text() const {
   const double left = rate > 0 ? static_cast<double>(last_.total_steps - last_.step) / rate : 0;
   std::string reported;
   for (const auto& [name, value] : last_.metrics) reported += fmt::format("  {} {}", name, figure(value));
+  if (last_.total_steps == 0) return fmt::format("step {}{}", with_commas(last_.step), reported);
   return fmt::format("epoch {}/{}  step {}/{}  loss {}{}{}  lr {:.3g}  {} samples/s  {} left", last_.epoch,
                      std::max(epochs_, last_.epoch), with_commas(last_.step), with_commas(last_.total_steps),
                      figure(last_.loss), reported, metrics_text(metrics_), last_.lr,

@@ -16,7 +16,9 @@ class ProgressLine {
  public:
   ProgressLine(ProgressStyle style, std::int64_t epochs) : style_(style), epochs_(epochs) {}
 
+  /// One of a total of 0 steps is of a loop whose end is not known: its metrics are all there is to say.
   void step(const StepReport& report);
+  void set_epochs(std::int64_t epochs) { epochs_ = epochs; }
   void epoch(const EpochReport& report);
   /// Ends the live line, so that what follows begins on a line of its own.
   void finish();

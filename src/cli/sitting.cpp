@@ -17,12 +17,29 @@ constexpr std::int64_t most_shown = 12;  // moments of a run
 Sitting::Sitting(const RunFolder& folder, ProgressStyle style, std::int64_t epochs)
     : log_(folder.metrics()), media_(folder.path()), progress_(style, epochs), epochs_(epochs) {}
 
+void Sitting::begin_at(std::int64_t step) {
+  if (!std::exchange(first_, false)) return;
+  log_.cut_after(step - 1);
+  media_.cut_after(step - 1);
+  seconds_before_ = log_.history().seconds;
+}
+
+void Sitting::set_epochs(std::int64_t epochs) {
+  epochs_ = epochs;
+  progress_.set_epochs(epochs);
+}
+
+void Sitting::turn(EpochReport report) {
+  begin_at(report.step);
+  report.seconds += seconds_before_;
+  log_.add(report);
+  progress_.step({.step = report.step, .metrics = report.metrics});
+  progress_.epoch(report);
+  last_step_ = report.step;
+}
+
 void Sitting::step(const StepReport& report) {
-  if (std::exchange(first_, false)) {
-    log_.cut_after(report.step - 1);
-    media_.cut_after(report.step - 1);
-    seconds_before_ = log_.history().seconds;
-  }
+  begin_at(report.step);
   const std::int64_t interval = std::max<std::int64_t>(1, report.total_steps / 1000);
   if (first_norm_ == 0) first_norm_ = report.gradient_norm;
   const bool explodes = report.gradient_norm > flow_rule::exploding * first_norm_;

@@ -42,8 +42,13 @@ class Sitting {
   // For a loop that has no FitOptions.
   void step(const StepReport& report);
   void epoch(EpochReport report);
+  /// A step that is an epoch by itself, of a loop that has no end that is known.
+  void turn(EpochReport report);
+  /// Where they are known only later.
+  void set_epochs(std::int64_t epochs);
 
  private:
+  void begin_at(std::int64_t step);
   [[nodiscard]] bool is_shown(const EpochReport& report) const;
 
   SignalWatch signals_;

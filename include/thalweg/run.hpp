@@ -1,0 +1,87 @@
+#pragma once
+// Run: what `thalweg train` does around a training, for any program: a folder, progress, metrics, checkpoints, an
+// orderly stop at Ctrl-C and a resume, what is to be seen over the epochs, a report with its verdict, the model.
+//
+//   int main(int argc, char** argv) {
+//     tw::Run run("runs/gan", argc, argv);
+//     run.on_epoch([&] { run.pictures("samples", sample(gan.state())); });
+//     gan.fit(images, run.options({.epochs = 20}));
+//     return run.finish(gan);
+//   }
+//
+// A loop of one's own is saved and resumed as well:
+//
+//   for (run.restore(state); run.step() < 80; run.next(state)) run.log("length", play(state));
+//   return run.finish(state);
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "thalweg/medium.hpp"
+#include "thalweg/options.hpp"
+#include "thalweg/path.hpp"
+#include "thalweg/state.hpp"
+#include "thalweg/train.hpp"
+
+namespace thalweg {
+
+/// Unlike the rest of the library it prints, and from its first fit or step on it handles SIGINT and SIGTERM: the first
+/// lets the step under way end and saves, the second ends the process. One at a time in a process; one fit or one loop.
+class Run {
+ public:
+  /// The arguments may be --out FOLDER in place of this one, --resume to go on with the newest unfinished run there,
+  /// --stop-after N, --set KEY=VALUE, --quiet and --json; argv[0] is passed over. A new run takes a new folder where
+  /// this one is taken: `runs/gan-2`. The folder is made when the run begins, by the first of the calls below `read`.
+  /// Throws UsageError for any other argument.
+  explicit Run(const Path& folder, int argc = 0, const char* const* argv = nullptr);
+  ~Run();
+  Run(const Run&) = delete;
+  Run& operator=(const Run&) = delete;
+
+  /// The program's own options, which --set can change: they are kept in config.toml and shown in the report. At most
+  /// once, and before the run begins. Throws UsageError for what --set says of none of them.
+  void read(const Fields& fields);
+
+  // Any of these begins the run. They throw UsageError where --resume finds no run that is unfinished, and where the
+  // program's options are not those that the run began with.
+
+  [[nodiscard]] Path folder() const;
+  /// For Trainer::fit: what is given, with checkpoints, resume, progress, metrics.jsonl and the stop. At most once.
+  [[nodiscard]] FitOptions options(FitOptions wanted = {});
+  /// Called after each epoch of such a fit, or each step of a loop of one's own.
+  void on_epoch(std::function<void()> then);
+
+  /// What is to be seen, at this moment of the run: series by name, of which the report has the first, the last and
+  /// some evenly between.
+  void pictures(std::string_view name, const Tensor& pixels, std::int64_t columns = 0);
+  void sound(std::string_view name, const Tensor& samples, std::int64_t rate);
+  void text(std::string_view name, std::string text);
+  void table(std::string_view name, const std::vector<std::string>& head,
+             const std::vector<std::vector<std::string>>& rows);
+
+  /// Of a run that is resumed: replaces the state by that of its newest checkpoint. Otherwise the state stays.
+  void restore(State& state);
+  /// Steps of the loop so far. Once the run was asked to stop and `next` has saved it, the largest number there is, so
+  /// that a loop up to any number ends.
+  [[nodiscard]] std::int64_t step() const;
+  /// A figure of the step under way: for the progress, metrics.jsonl and the report.
+  void log(std::string_view name, double value);
+  /// Ends a step of the loop: writes what was logged, and a checkpoint at every `checkpoint_every`-th step and at a
+  /// stop. What the loop computes must follow from the state and the step alone: then a resumed run ends with the same
+  /// bits as one that was left alone.
+  void next(const State& state, std::int64_t checkpoint_every = 1);
+
+  /// Saves the model and the report and prints how it went; of a run that was stopped, how to go on. Gives the exit
+  /// code of the program: 0, or 128 and the signal.
+  [[nodiscard]] int finish(const Trainer& trainer);
+  [[nodiscard]] int finish(const State& state);
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace thalweg
