@@ -3,7 +3,7 @@
 #include <unistd.h>
 
 #include <atomic>
-#include <csignal>
+#include <cstddef>
 #include <ctime>
 
 namespace thalweg::cli {
@@ -30,19 +30,34 @@ void note(int signal) {
   last_signal = signal;
 }
 
+constexpr std::size_t stack_size = 1 << 16;
+alignas(64) std::array<std::byte, stack_size> handler_stack;  // of the one watch that is at work
+stack_t stack_before{};                                        // of its thread
+
 }  // namespace
 
 SignalWatch::SignalWatch() {
   last_signal = 0;
+  ::sigaltstack(nullptr, &stack_before);
+  if (stack_before.ss_flags & SS_DISABLE) {  // else the thread has one
+    stack_t own{};
+    own.ss_sp = handler_stack.data();
+    own.ss_size = handler_stack.size();
+    ::sigaltstack(&own, nullptr);
+  }
   for (Watched& one : watched_) {
-    one.before = std::signal(one.signal, note);
+    struct sigaction action {};
+    action.sa_handler = note;
+    action.sa_flags = SA_RESTART | SA_ONSTACK;
+    ::sigaction(one.signal, &action, &one.before);
     // nohup and its like: whoever started this process does not want it to end for a terminal that is gone
-    if (one.signal == SIGHUP && one.before == SIG_IGN) std::signal(one.signal, SIG_IGN);
+    if (one.signal == SIGHUP && one.before.sa_handler == SIG_IGN) ::sigaction(one.signal, &one.before, nullptr);
   }
 }
 
 SignalWatch::~SignalWatch() {
-  for (const Watched& one : watched_) std::signal(one.signal, one.before);
+  for (const Watched& one : watched_) ::sigaction(one.signal, &one.before, nullptr);
+  if (stack_before.ss_flags & SS_DISABLE) ::sigaltstack(&stack_before, nullptr);
 }
 
 int SignalWatch::received() const { return last_signal; }

@@ -1,5 +1,8 @@
 #include "core/workers.hpp"
 
+#include <pthread.h>
+#include <signal.h>
+
 #include <sched.h>
 #include <sys/resource.h>
 
@@ -142,7 +145,21 @@ Workers::Job* Workers::job_with_work() {
   return nullptr;
 }
 
+namespace {
+
+/// Signals are for the threads of the program: some of oneDNN's products keep their stack pointer at the start of a
+/// buffer, and a handler that ran on this thread's stack then would write over what lies before it.
+void leave_signals_to_others() {
+  sigset_t signals;
+  sigfillset(&signals);
+  for (const int own : {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGSYS, SIGABRT}) sigdelset(&signals, own);
+  pthread_sigmask(SIG_BLOCK, &signals, nullptr);
+}
+
+}  // namespace
+
 void Workers::help_until_stopped() {
+  leave_signals_to_others();
   constexpr int spin_limit = 5000;  // some tens of microseconds: about a small step's gap between two jobs
   std::uint64_t seen = 0;
   while (true) {
