@@ -12,7 +12,7 @@ const std::vector<const Op*>& all_ops() {
     std::vector<const Op*> all;
     for (const auto family : {leaf_ops(), elementwise_ops(), shape_ops(), reduce_ops(), row_ops(), product_ops(),
                               convolution_ops(), pooling_ops(), augment_ops(), standardise_ops(), attention_ops(),
-                              recurrent_ops(), random_ops(), symmetric_ops()}) {
+                              recurrent_ops(), random_ops(), symmetric_ops(), ctc_ops()}) {
       for (const Op& op : family) all.push_back(&op);
     }
     return all;

@@ -26,6 +26,7 @@ namespace thalweg {
 [[nodiscard]] std::span<const Op> recurrent_ops();
 [[nodiscard]] std::span<const Op> random_ops();
 [[nodiscard]] std::span<const Op> symmetric_ops();
+[[nodiscard]] std::span<const Op> ctc_ops();
 
 /// Applies the row `name` to arguments of one graph as they are: no broadcasting, no change of dtype.
 Var apply(std::string_view name, std::initializer_list<Arg> args, Attributes attributes = {});
