@@ -36,6 +36,7 @@
 #include "thalweg/schedule.hpp"
 #include "thalweg/scope.hpp"
 #include "thalweg/sequence.hpp"
+#include "thalweg/sound.hpp"
 #include "thalweg/spatial.hpp"
 #include "thalweg/state.hpp"
 #include "thalweg/stop.hpp"

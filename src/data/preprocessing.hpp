@@ -5,6 +5,7 @@
 #include <variant>
 
 #include "data/packed_rows.hpp"
+#include "data/sound.hpp"
 #include "data/text.hpp"
 
 namespace thalweg::data {
@@ -114,19 +115,21 @@ struct TensorPreprocessing {
   friend bool operator==(const TensorPreprocessing&, const TensorPreprocessing&) = default;
 };
 
-/// One of the three, and its stored form.
+/// One of the four, and its stored form.
 class Preprocessing {
  public:
   Preprocessing(TablePreprocessing table) : kind_(std::move(table)) {}
   Preprocessing(TensorPreprocessing tensor) : kind_(std::move(tensor)) {}
   Preprocessing(TextPreprocessing text) : kind_(std::move(text)) {}
+  Preprocessing(SoundPreprocessing sound) : kind_(std::move(sound)) {}
 
   /// Null where it is another.
   [[nodiscard]] const TablePreprocessing* table() const { return std::get_if<TablePreprocessing>(&kind_); }
   [[nodiscard]] const TensorPreprocessing* tensor() const { return std::get_if<TensorPreprocessing>(&kind_); }
   [[nodiscard]] const TextPreprocessing* text() const { return std::get_if<TextPreprocessing>(&kind_); }
+  [[nodiscard]] const SoundPreprocessing* sound() const { return std::get_if<SoundPreprocessing>(&kind_); }
   [[nodiscard]] Task task() const;
-  /// Names, where there are any.
+  /// Names, where there are any; of sounds the letters.
   [[nodiscard]] const std::vector<std::string>& classes() const;
 
   [[nodiscard]] std::string json() const;
@@ -135,7 +138,7 @@ class Preprocessing {
   friend bool operator==(const Preprocessing&, const Preprocessing&) = default;
 
  private:
-  std::variant<TablePreprocessing, TensorPreprocessing, TextPreprocessing> kind_;
+  std::variant<TablePreprocessing, TensorPreprocessing, TextPreprocessing, SoundPreprocessing> kind_;
 };
 
 }  // namespace thalweg::data

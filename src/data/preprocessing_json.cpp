@@ -8,6 +8,7 @@
 #include "core/checked.hpp"
 #include "core/error.hpp"
 #include "core/nesting.hpp"
+#include "core/utf8.hpp"
 #include "data/preprocessing.hpp"
 
 namespace thalweg::data {
@@ -84,6 +85,12 @@ Json to_json(const TextPreprocessing& text) {
   if (text.tokenizer.kind() == Tokenizer::Kind::characters) json["characters"] = text.tokenizer.alphabet();
   if (text.tokenizer.kind() == Tokenizer::Kind::bpe) json["merges"] = text.tokenizer.merges();
   return json;
+}
+
+Json to_json(const SoundPreprocessing& sound) {
+  const StepOptions& steps = sound.steps;
+  return {{"format", format_version}, {"kind", "sound"},  {"rate", steps.rate},     {"bands", steps.bands},
+          {"window", steps.window},   {"hop", steps.hop}, {"frames", steps.frames}, {"letters", sound.letters}};
 }
 
 [[noreturn]] void damaged(std::string_view what) { fail<ModelError>("[preprocessing] damaged: {}", what); }
@@ -196,15 +203,34 @@ TextPreprocessing text_of(const Json& json) {
   return text;
 }
 
+SoundPreprocessing sound_of(const Json& json) {
+  SoundPreprocessing sound{.letters = json.at("letters").get<std::vector<std::string>>()};
+  constexpr std::int64_t most = 1'000'000;
+  const auto size = [&](const char* key) {
+    const auto value = json.at(key).get<std::int64_t>();
+    if (value < 1 || value > most) damaged(fmt::format("{} = {}", key, value));
+    return value;
+  };
+  sound.steps = {size("rate"), size("bands"), size("window"), size("hop"), size("frames")};
+  constexpr std::int64_t most_numbers = 1 << 26;  // of the matrix that makes a spectrum
+  if (sound.steps.window > most_numbers / (2 * sound.steps.window) ||
+      sound.steps.bands > most_numbers / sound.steps.window)
+    damaged(fmt::format("{} bands of windows of {}", sound.steps.bands, sound.steps.window));
+  for (const std::string& letter : sound.letters) {
+    if (letter.empty() || utf8_length(letter) != letter.size()) damaged(fmt::format("the letter '{}'", letter));
+  }
+  return sound;
+}
+
 }  // namespace
 
 Task Preprocessing::task() const {
-  return table() ? table()->schema().task : tensor() ? tensor()->task : Task::language;
+  return table() ? table()->schema().task : tensor() ? tensor()->task : text() ? Task::language : Task::other;
 }
 
 const std::vector<std::string>& Preprocessing::classes() const {
   static const std::vector<std::string> none;
-  return table() ? table()->schema().classes : tensor() ? tensor()->classes : none;
+  return table() ? table()->schema().classes : tensor() ? tensor()->classes : sound() ? sound()->letters : none;
 }
 
 std::string Preprocessing::json() const {
@@ -224,6 +250,7 @@ Preprocessing Preprocessing::from_json(std::string_view text) {
     if (kind == "table") return table_of(json);
     if (kind == "tensor") return tensor_of(json);
     if (kind == "text") return text_of(json);
+    if (kind == "sound") return sound_of(json);
     damaged(fmt::format("kind = '{}'", kind));
   } catch (const Json::exception& error) {
     damaged(error.what());

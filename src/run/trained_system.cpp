@@ -75,6 +75,8 @@ SystemData system_data(const data::Preprocessing& preprocessing, int threads) {
   } else if (const auto* text = preprocessing.text()) {
     data.input = {text->sequence_length};
     data.dtype = i32;
+  } else if (const auto* sound = preprocessing.sound()) {
+    data.input = {sound->steps.width()};
   } else {
     data.input = {preprocessing.table()->width()};
   }

@@ -1,0 +1,254 @@
+#include "data/sound.hpp"
+
+#include <algorithm>
+#include <bit>
+#include <cmath>
+#include <cstring>
+#include <filesystem>
+#include <numbers>
+#include <numeric>
+#include <set>
+#include <utility>
+#include <vector>
+
+#ifdef THALWEG_SNDFILE
+#include <sndfile.h>
+#endif
+
+#include "core/error.hpp"
+#include "core/utf8.hpp"
+#include "data/file.hpp"
+#include "data/memory.hpp"
+
+namespace thalweg {
+
+namespace data {
+
+#ifdef THALWEG_SNDFILE
+
+namespace {
+
+constexpr std::size_t nowhere = static_cast<std::size_t>(-1);
+
+std::uint64_t number_at(std::span<const std::byte> bytes, std::size_t place, int size) {
+  std::uint64_t number = 0;
+  for (int i = 0; i < size; ++i)
+    number |= static_cast<std::uint64_t>(bytes[place + static_cast<std::size_t>(i)]) << (8 * i);
+  return number;
+}
+
+bool has(std::span<const std::byte> bytes, std::size_t place, std::string_view text) {
+  return place <= bytes.size() && text.size() <= bytes.size() - place &&
+         std::memcmp(bytes.data() + place, text.data(), text.size()) == 0;
+}
+
+/// libsndfile takes what there is of a WAV whose end is missing. A size that no file has, near 2^31 or 2^32, is that of
+/// a stream whose length nobody knew.
+bool riff_is_cut(std::span<const std::byte> bytes) {
+  constexpr std::uint64_t unknown = 0x7ff00000;
+  for (std::size_t place = 12; place + 8 <= bytes.size();) {
+    const std::uint64_t size = number_at(bytes, place + 4, 4), rest = bytes.size() - place - 8;
+    if (has(bytes, place, "data")) return size > rest && size < unknown;
+    if (size > rest) return true;
+    place += 8 + static_cast<std::size_t>(size + size % 2);
+  }
+  return true;
+}
+
+/// The last page of an Ogg stream says that it is the last, and is all there.
+bool ogg_is_cut(std::span<const std::byte> bytes) {
+  constexpr std::size_t head = 27;
+  std::size_t last = nowhere;
+  for (std::size_t place = bytes.size() < 4 ? 0 : bytes.size() - 4; place > 0 && last == nowhere; --place) {
+    if (has(bytes, place, "OggS")) last = place;
+  }
+  if (last == nowhere || bytes.size() - last < head) return true;
+  const auto segments = static_cast<std::size_t>(bytes[last + 26]);
+  if (bytes.size() - last - head < segments) return true;
+  std::size_t size = head + segments;
+  for (std::size_t i = 0; i < segments; ++i) size += static_cast<std::size_t>(bytes[last + head + i]);
+  const bool ends = (static_cast<unsigned>(bytes[last + 5]) & 4U) != 0;
+  return !ends || bytes.size() - last < size;
+}
+
+/// The bytes as libsndfile reads a file.
+struct Memory {
+  std::span<const std::byte> bytes;
+  sf_count_t place = 0;
+
+  static Memory& of(void* self) { return *static_cast<Memory*>(self); }
+  static sf_count_t length(void* self) { return static_cast<sf_count_t>(of(self).bytes.size()); }
+  static sf_count_t tell(void* self) { return of(self).place; }
+  static sf_count_t seek(sf_count_t offset, int from, void* self) {
+    Memory& memory = of(self);
+    const sf_count_t base = from == SEEK_SET ? 0 : from == SEEK_CUR ? memory.place : length(self);
+    memory.place = std::clamp<sf_count_t>(base + offset, 0, length(self));
+    return memory.place;
+  }
+  static sf_count_t read(void* into, sf_count_t count, void* self) {
+    Memory& memory = of(self);
+    const sf_count_t some = std::clamp<sf_count_t>(count, 0, length(self) - memory.place);
+    std::memcpy(into, memory.bytes.data() + memory.place, static_cast<std::size_t>(some));
+    memory.place += some;
+    return some;
+  }
+  static sf_count_t write(const void*, sf_count_t, void*) { return 0; }
+};
+
+using Handle = std::unique_ptr<SNDFILE, int (*)(SNDFILE*)>;
+
+/// The mean of the channels of `frames` samples each, behind those there are.
+void append_mean(std::span<const float> interleaved, std::size_t channels, std::vector<float>& into) {
+  for (std::size_t i = 0; i < interleaved.size(); i += channels) {
+    double sum = 0;
+    for (std::size_t c = 0; c < channels; ++c) sum += static_cast<double>(interleaved[i + c]);
+    into.push_back(static_cast<float>(sum / static_cast<double>(channels)));
+  }
+}
+
+void expect_finite(std::span<const float> samples, std::string_view name) {
+  const auto found = std::ranges::find_if(samples, [](float x) { return !std::isfinite(x); });
+  if (found != samples.end())
+    fail<DataError>("[sound] {}: sample {} is {}. Wanted: finite numbers", name, found - samples.begin(), *found);
+}
+
+std::vector<float> samples_in(SNDFILE* file, const SF_INFO& info, std::string_view name) {
+  constexpr std::size_t block = 1 << 16;
+  const auto channels = static_cast<std::size_t>(info.channels);
+  const std::int64_t most = memory_budget() / static_cast<std::int64_t>(sizeof(float));
+  std::vector<float> part(std::max(block / channels, std::size_t{1}) * channels), samples;
+  for (sf_count_t got = 1; got > 0;) {
+    got = sf_readf_float(file, part.data(), static_cast<sf_count_t>(part.size() / channels));
+    append_mean(std::span(part).first(static_cast<std::size_t>(std::max<sf_count_t>(got, 0)) * channels), channels,
+                samples);
+    if (std::ssize(samples) > most) fail<MemoryError>("[sound] {}: more than {} samples", name, most);
+  }
+  return samples;
+}
+
+}  // namespace
+
+bool reads_sounds() { return true; }
+
+Sound sound_in(std::span<const std::byte> bytes, std::string_view name) {
+  if (bytes.empty()) fail<DataError>("[sound] {} is empty. Wanted: a WAV, FLAC or Ogg file", name);
+  const bool riff = has(bytes, 0, "RIFF") && has(bytes, 8, "WAVE"), ogg = has(bytes, 0, "OggS");
+  if (!riff && !ogg && !has(bytes, 0, "fLaC"))
+    fail<DataError>("[sound] {} is no WAV, FLAC or Ogg file: it begins with none of their signs", name);
+  if (riff ? riff_is_cut(bytes) : ogg && ogg_is_cut(bytes)) fail<DataError>("[sound] {} is cut short", name);
+  Memory memory{bytes};
+  SF_VIRTUAL_IO calls{Memory::length, Memory::seek, Memory::read, Memory::write, Memory::tell};
+  SF_INFO info{};
+  const Handle file(sf_open_virtual(&calls, SFM_READ, &info, &memory), sf_close);
+  if (!file) fail<DataError>("[sound] {}: {}", name, sf_strerror(nullptr));
+  constexpr int most_channels = 1024;
+  if (info.channels < 1 || info.channels > most_channels || info.samplerate < 1)
+    fail<DataError>("[sound] {}: {} channels at {} samples a second", name, info.channels, info.samplerate);
+  const std::vector<float> samples = samples_in(file.get(), info, name);
+  if (const int error = sf_error(file.get()); error != SF_ERR_NO_ERROR)
+    fail<DataError>("[sound] {} is damaged after {} samples: {}", name, samples.size(), sf_error_number(error));
+  if (!riff && !ogg && info.frames < SF_COUNT_MAX && std::cmp_less(samples.size(), info.frames))
+    fail<DataError>("[sound] {} is cut short: {} of {} samples", name, samples.size(), info.frames);
+  if (samples.empty()) fail<DataError>("[sound] {} holds no samples", name);
+  expect_finite(samples, name);
+  return {Tensor::from(samples, {std::ssize(samples)}), info.samplerate};
+}
+
+#else
+
+bool reads_sounds() { return false; }
+
+Sound sound_in(std::span<const std::byte>, std::string_view name) {
+  fail<UsageError>(
+      "[sound] {}: this build reads no sounds. Hint: build it where libsndfile is (Debian: libsndfile1-dev).", name);
+}
+
+#endif
+
+std::vector<std::string> letters_of(std::string_view text, std::string_view where) {
+  std::set<std::string, std::less<>> letters;
+  while (!text.empty()) {
+    const std::size_t length = utf8_length(text);
+    if (length == 0) fail<DataError>("[speech] {}: a text that is not UTF-8", where);
+    letters.emplace(text.substr(0, length));
+    text.remove_prefix(length);
+  }
+  return {letters.begin(), letters.end()};
+}
+
+std::vector<std::int32_t> SoundPreprocessing::labels_of(std::string_view text, std::string_view where) const {
+  std::vector<std::int32_t> labels;
+  while (!text.empty()) {
+    const std::size_t length = utf8_length(text);
+    const auto found = std::ranges::find(letters, text.substr(0, length));
+    if (length == 0) fail<DataError>("[speech] {}: a text that is not UTF-8", where);
+    if (found == letters.end())
+      fail<DataError>("[speech] {}: '{}' is none of the {} letters. Hint: alphabet in [data] says which there are.",
+                      where, text.substr(0, length), letters.size());
+    labels.push_back(static_cast<std::int32_t>(found - letters.begin()) + 1);
+    text.remove_prefix(length);
+  }
+  return labels;
+}
+
+std::string SoundPreprocessing::text_of(std::span<const std::int32_t> labels) const {
+  std::string text;
+  for (const std::int32_t label : labels) text += letters.at(static_cast<std::size_t>(label) - 1);
+  return text;
+}
+
+}  // namespace data
+
+Sound read_sound(const Path& path) {
+  const data::File file{std::filesystem::path(path)};
+  if (file.size() < 0) fail<UsageError>("[sound] {} is a pipe. Wanted: a file", file.name());
+  if (file.size() > data::memory_budget()) fail<MemoryError>("[sound] {}: {} bytes", file.name(), file.size());
+  std::vector<std::byte> bytes(static_cast<std::size_t>(file.size()));
+  bytes.resize(file.read_at(0, bytes));
+  return data::sound_in(bytes, file.name());
+}
+
+namespace {
+
+/// A low-pass whose pass band ends at 1 / `most` of half the rate, of 20 most + 1 taps that add up to 1.
+std::vector<double> low_pass(std::int64_t most) {
+  constexpr double beta = 5;
+  const std::int64_t half = 10 * most;
+  std::vector<double> taps;
+  for (std::int64_t i = -half; i <= half; ++i) {
+    const double place = static_cast<double>(i) / static_cast<double>(half), x = std::numbers::pi * 10 * place;
+    const double window = std::cyl_bessel_i(0., beta * std::sqrt(1 - place * place)) / std::cyl_bessel_i(0., beta);
+    taps.push_back((i == 0 ? 1 : std::sin(x) / x) * window);
+  }
+  const double sum = std::accumulate(taps.begin(), taps.end(), 0.);
+  for (double& tap : taps) tap /= sum;
+  return taps;
+}
+
+}  // namespace
+
+Sound resampled(const Sound& sound, std::int64_t rate) {
+  constexpr std::int64_t most_rate = 1'000'000;
+  for (const std::int64_t each : {rate, sound.rate}) {
+    if (each < 1 || each > most_rate) fail<UsageError>("[sound] {} samples a second. Wanted: 1 to {}", each, most_rate);
+  }
+  const std::int64_t common = std::gcd(rate, sound.rate), up = rate / common, down = sound.rate / common;
+  if (up == down) return sound;
+  const std::vector<double> taps = low_pass(std::max(up, down));
+  const std::int64_t half = std::ssize(taps) / 2, count = sound.samples.size();
+  const auto x = sound.samples.values<float>();
+  Tensor result({(count * up + down - 1) / down});
+  const auto y = result.mutable_values<float>();
+  for (std::int64_t m = 0; m < result.size(); ++m) {  // y[m] = up sum_k x[k] taps[half + m down - k up]
+    const std::int64_t centre = m * down, first = std::max<std::int64_t>(0, (centre - half + up - 1) / up),
+                       last = std::min(count - 1, (centre + half) / up);
+    double sum = 0;
+    for (std::int64_t k = first; k <= last; ++k)
+      sum +=
+          static_cast<double>(x[static_cast<std::size_t>(k)]) * taps[static_cast<std::size_t>(half + centre - k * up)];
+    y[static_cast<std::size_t>(m)] = static_cast<float>(static_cast<double>(up) * sum);
+  }
+  return {std::move(result), rate};
+}
+
+}  // namespace thalweg

@@ -1,0 +1,34 @@
+#pragma once
+// Sounds from the bytes of a file, and what a table of sounds with their texts holds.
+
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "thalweg/sound.hpp"
+
+namespace thalweg::data {
+
+/// The sound in the bytes of a WAV, FLAC or Ogg file; `name` is what messages call it. Throws as read_sound does.
+[[nodiscard]] Sound sound_in(std::span<const std::byte> bytes, std::string_view name);
+/// Whether the library was built with libsndfile.
+[[nodiscard]] bool reads_sounds();
+
+/// How sounds and their texts become rows: steps of log-mel frames, and the letters of the text as labels from 1 on; 0 is
+/// the blank of connectionist temporal classification.
+struct SoundPreprocessing {
+  StepOptions steps = {};
+  std::vector<std::string> letters = {};  ///< UTF-8, one character each
+  std::vector<std::string> groups = {};   ///< of these rows: what the numbers in the column "group" stand for
+
+  /// Throws DataError, naming `where`, for a character that is no letter of these.
+  [[nodiscard]] std::vector<std::int32_t> labels_of(std::string_view text, std::string_view where) const;
+  [[nodiscard]] std::string text_of(std::span<const std::int32_t> labels) const;
+  friend bool operator==(const SoundPreprocessing&, const SoundPreprocessing&) = default;
+};
+/// The characters of a text, each once, in the order of their code points. Throws DataError, naming `where`, for what is
+/// no UTF-8.
+[[nodiscard]] std::vector<std::string> letters_of(std::string_view text, std::string_view where);
+
+}  // namespace thalweg::data

@@ -1,0 +1,106 @@
+// Sound from the magnitudes of a spectrum.
+
+#include <algorithm>
+#include <cmath>
+#include <complex>
+#include <numbers>
+#include <unsupported/Eigen/FFT>
+#include <vector>
+
+#include "core/error.hpp"
+#include "thalweg/sound.hpp"
+
+namespace thalweg {
+
+namespace {
+
+using Complex = std::complex<double>;
+using Spectrum = std::vector<Complex>;  // (frames, bins)
+
+/// The transform of frames under a Hann window, and the sound that is nearest to a spectrum.
+class Frames {
+ public:
+  Frames(std::int64_t frames, const SpectrumOptions& o)
+      : frames_(static_cast<std::size_t>(frames)),
+        hop_(static_cast<std::size_t>(o.hop)),
+        size_(static_cast<std::size_t>(o.size)),
+        bins_(size_ / 2 + 1),
+        samples_((frames_ - 1) * hop_ + static_cast<std::size_t>(o.window)),
+        weights_(samples_) {
+    for (std::int64_t n = 0; n < o.window; ++n)
+      window_.push_back(0.5 -
+                        0.5 * std::cos(2 * std::numbers::pi * static_cast<double>(n) / static_cast<double>(o.window)));
+    for (std::size_t frame = 0; frame < frames_; ++frame) {
+      for (std::size_t n = 0; n < window_.size(); ++n) weights_[frame * hop_ + n] += window_[n] * window_[n];
+    }
+  }
+
+  void transform(const std::vector<double>& sound, Spectrum& into) {
+    std::vector<double> part(size_);
+    std::vector<Complex> spectrum;
+    for (std::size_t frame = 0; frame < frames_; ++frame) {
+      for (std::size_t n = 0; n < window_.size(); ++n) part[n] = window_[n] * sound[frame * hop_ + n];
+      fft_.fwd(spectrum, part);
+      std::copy_n(spectrum.begin(), bins_, into.begin() + static_cast<std::ptrdiff_t>(frame * bins_));
+    }
+  }
+
+  /// The least squares: frames added under the window, divided by the windows' squares (Griffin and Lim, eq. 6).
+  void invert(const Spectrum& spectrum, std::vector<double>& into) {
+    constexpr double smallest = 1e-8;
+    std::ranges::fill(into, 0.);
+    std::vector<double> part;
+    std::vector<Complex> whole(size_);
+    for (std::size_t frame = 0; frame < frames_; ++frame) {
+      for (std::size_t k = 0; k < size_; ++k) {  // that of a real sound
+        const Complex& half = spectrum[frame * bins_ + std::min(k, size_ - k)];
+        whole[k] = k < bins_ ? half : std::conj(half);
+      }
+      std::vector<Complex> time;
+      fft_.inv(time, whole);
+      for (std::size_t n = 0; n < window_.size(); ++n) into[frame * hop_ + n] += window_[n] * time[n].real();
+    }
+    for (std::size_t i = 0; i < samples_; ++i) into[i] /= std::max(weights_[i], smallest);
+  }
+
+  [[nodiscard]] std::size_t samples() const { return samples_; }
+
+ private:
+  std::size_t frames_, hop_, size_, bins_, samples_;
+  std::vector<double> window_, weights_;
+  Eigen::FFT<double> fft_;
+};
+
+}  // namespace
+
+Tensor griffin_lim(const Tensor& magnitudes, const SpectrumOptions& options, std::int64_t iterations, double momentum,
+                   std::uint64_t seed) {
+  const Shape& shape = magnitudes.shape();
+  const bool fits = shape.rank() == 2 && shape[0] > 0 && options.window > 0 && options.hop > 0 &&
+                    options.size >= options.window && shape[1] == options.size / 2 + 1 && iterations >= 0;
+  if (!fits)
+    fail<UsageError>("[griffin_lim] magnitudes {}, {} iterations. Wanted: (frames, {}), and 0 or more", shape,
+                     iterations, options.size / 2 + 1);
+  Frames frames(shape[0], options);
+  const Tensor angles = random_uniform(shape, 0, 2 * std::numbers::pi, seed, f64);
+  Spectrum guess(static_cast<std::size_t>(shape.size())), now(guess.size()), before(guess.size());
+  for (std::size_t i = 0; i < guess.size(); ++i)
+    guess[i] = std::polar(magnitudes.at(static_cast<std::int64_t>(i)), angles.at(static_cast<std::int64_t>(i)));
+  std::vector<double> sound(frames.samples());
+  for (std::int64_t turn = 0; turn < iterations; ++turn) {
+    frames.invert(guess, sound);
+    frames.transform(sound, now);
+    for (std::size_t i = 0; i < guess.size(); ++i) {
+      const Complex ahead = turn == 0 ? now[i] : now[i] + momentum * (now[i] - before[i]);
+      const double size = std::abs(ahead);
+      guess[i] = magnitudes.at(static_cast<std::int64_t>(i)) * (size > 0 ? ahead / size : Complex(1));
+    }
+    std::swap(now, before);
+  }
+  frames.invert(guess, sound);
+  Tensor result({static_cast<std::int64_t>(sound.size())});
+  std::ranges::transform(sound, result.mutable_values<float>().begin(), [](double x) { return static_cast<float>(x); });
+  return result;
+}
+
+}  // namespace thalweg

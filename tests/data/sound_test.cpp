@@ -1,0 +1,162 @@
+// Sounds read from files, and at other rates as SciPy has them.
+
+#include "data/sound.hpp"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <cstring>
+#include <filesystem>
+#include <fstream>
+#include <functional>
+#include <iterator>
+#include <numbers>
+
+#include "data/preprocessing.hpp"
+#include "reference_file.hpp"
+#include "temporary_folder.hpp"
+#include "thalweg/error.hpp"
+
+namespace fs = std::filesystem;
+
+namespace thalweg {
+namespace {
+
+fs::path seeds() { return fs::path(source_folder()) / "tests" / "fuzz" / "seeds" / "sound"; }
+
+std::vector<std::byte> bytes_of(const fs::path& path) {
+  std::ifstream file(path, std::ios::binary);
+  const std::string text{std::istreambuf_iterator<char>(file), {}};
+  std::vector<std::byte> bytes(text.size());
+  std::memcpy(bytes.data(), text.data(), text.size());
+  return bytes;
+}
+
+std::string refusal(const std::function<void()>& read) {
+  try {
+    read();
+  } catch (const DataError& error) {
+    return error.what();
+  }
+  return "nothing";
+}
+
+class Sounds : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    if (!data::reads_sounds()) GTEST_SKIP() << "built without libsndfile";
+  }
+};
+
+TEST_F(Sounds, AreTheSamplesOfEveryFormat) {
+  const auto expect_tone = [](const char* name, double loudness, double tolerance) {
+    SCOPED_TRACE(name);
+    const Sound sound = read_sound(seeds() / name);
+    EXPECT_EQ(sound.rate, 8000);
+    ASSERT_EQ(sound.samples.shape(), (Shape{400}));
+    for (std::int64_t n = 0; n < 400; ++n) {
+      const double wanted = loudness * std::sin(2 * std::numbers::pi * 440 * static_cast<double>(n) / 8000);
+      ASSERT_NEAR(sound.samples.at(n), wanted, tolerance) << n;
+    }
+  };
+  expect_tone("pcm16.wav", 0.4, 4e-5);
+  expect_tone("stereo.wav", 0.3, 4e-5);  // the mean of the tone and its half
+  expect_tone("float.wav", 0.4, 1e-7);
+  expect_tone("ulaw.wav", 0.4, 2e-2);
+  expect_tone("pcm16.flac", 0.4, 4e-5);
+  expect_tone("stereo24.flac", 0.3, 1e-6);
+  expect_tone("vorbis.ogg", 0.4, 5e-2);
+  EXPECT_EQ(read_sound(seeds() / "opus.ogg").rate, 48000);
+}
+
+TEST_F(Sounds, CutAnywhereAreRefused) {
+  for (const char* name : {"pcm16.wav", "stereo.wav", "ulaw.wav", "pcm16.flac", "vorbis.ogg", "opus.ogg"}) {
+    const std::vector<std::byte> whole = bytes_of(seeds() / name);
+    for (std::size_t size = 0; size + 1 < whole.size(); size += 1 + whole.size() / 40) {
+      const std::string what = refusal([&] { (void)data::sound_in(std::span(whole).first(size), "a.wav"); });
+      EXPECT_TRUE(what.starts_with("[sound] a.wav")) << name << " of " << size << " bytes: " << what;
+    }
+  }
+}
+
+TEST_F(Sounds, RefusalsNameTheFile) {
+  const testing::TemporaryFolder folder;
+  const auto refused = [&](std::string_view content) {
+    const fs::path path = folder / "a.wav";
+    std::ofstream(path, std::ios::binary) << content;
+    std::string what = refusal([&] { (void)read_sound(path); });
+    const std::size_t place = what.find(path.string());
+    return place == std::string::npos ? what : what.replace(place, path.string().size(), "FILE");
+  };
+  EXPECT_EQ(refused(""), "[sound] FILE is empty. Wanted: a WAV, FLAC or Ogg file");
+  EXPECT_EQ(refused("ID3 and music"), "[sound] FILE is no WAV, FLAC or Ogg file: it begins with none of their signs");
+  std::vector<std::byte> none = bytes_of(seeds() / "pcm16.wav");
+  none.resize(44);
+  for (int i = 40; i < 44; ++i) none[static_cast<std::size_t>(i)] = std::byte{0};
+  EXPECT_EQ(refused({reinterpret_cast<const char*>(none.data()), none.size()}), "[sound] FILE holds no samples");
+  EXPECT_THROW((void)read_sound(folder / "none.wav"), UsageError);
+}
+
+TEST_F(Sounds, NumbersThatAreNotFiniteAreRefused) {
+  std::vector<std::byte> bytes = bytes_of(seeds() / "float.wav");
+  const float nan = std::nanf("");
+  std::memcpy(bytes.data() + bytes.size() - 40, &nan, 4);
+  EXPECT_EQ(refusal([&] { (void)data::sound_in(bytes, "a.wav"); }),
+            "[sound] a.wav: sample 390 is nan. Wanted: finite numbers");
+}
+
+Sound sound_of(std::int64_t count, std::int64_t rate) {
+  Sound sound{Tensor({count}), rate};
+  for (std::int64_t i = 0; i < count; ++i) {
+    const auto n = static_cast<double>(i);
+    sound.samples.set(i, 0.5 * std::sin(0.05 * n) + 0.3 * std::cos(0.9 * n + 0.001 * n * n));
+  }
+  return sound;
+}
+
+TEST(Resampling, IsSciPys) {
+  for (const auto& item : testing::reference("sound").at("resampled")) {
+    SCOPED_TRACE(item.at("rate").dump() + " to " + item.at("to").dump());
+    const Sound got = resampled(sound_of(item.at("count"), item.at("rate")), item.at("to"));
+    const auto& wanted = item.at("samples");
+    EXPECT_EQ(got.rate, item.at("to"));
+    ASSERT_EQ(got.samples.size(), std::ssize(wanted));
+    for (std::int64_t i = 0; i < got.samples.size(); ++i)
+      EXPECT_NEAR(got.samples.at(i), wanted[static_cast<std::size_t>(i)].get<double>(), 2e-7) << i;
+  }
+}
+
+TEST(Resampling, ToTheSameRateChangesNothing) {
+  const Sound sound = sound_of(20, 8000);
+  EXPECT_TRUE(identical(resampled(sound, 8000).samples, sound.samples));
+  EXPECT_THROW((void)resampled(sound, 0), UsageError);
+}
+
+TEST(SoundPreprocessing, KeepsItsFormAndItsLetters) {
+  const data::Preprocessing sound(
+      data::SoundPreprocessing{.steps = {8000, 40, 200, 80, 3}, .letters = {" ", "a", "\u00e9"}});
+  const data::Preprocessing back = data::Preprocessing::from_json(sound.json());
+  EXPECT_EQ(back, sound);
+  EXPECT_EQ(back.classes().size(), 3U);
+  const auto labels = back.sound()->labels_of("a \u00e9", "x");
+  EXPECT_EQ(labels, (std::vector<std::int32_t>{2, 1, 3}));
+  EXPECT_EQ(back.sound()->text_of(labels), "a \u00e9");
+  EXPECT_EQ(refusal([&] { (void)back.sound()->labels_of("aB", "t.csv, line 3"); }),
+            "[speech] t.csv, line 3: 'B' is none of the 3 letters. Hint: alphabet in [data] says which there are.");
+}
+
+TEST(SoundPreprocessing, RefusesADamagedForm) {
+  const std::string whole =
+      data::Preprocessing(data::SoundPreprocessing{.steps = {8000, 40, 200, 80, 3}, .letters = {"a"}}).json();
+  const auto damaged = [&](const std::string& from, const std::string& to) {
+    std::string text = whole;
+    text.replace(text.find(from), from.size(), to);
+    return text;
+  };
+  EXPECT_THROW((void)data::Preprocessing::from_json(damaged("8000", "0")), ModelError);
+  EXPECT_THROW((void)data::Preprocessing::from_json(damaged("200", "900000")), ModelError);
+  EXPECT_THROW((void)data::Preprocessing::from_json(damaged("\"a\"", "\"ab\"")), ModelError);
+}
+
+}  // namespace
+}  // namespace thalweg
