@@ -45,6 +45,7 @@ class Function {
 template <class T>
 struct Functions {
   Function<T> exp{"exp"}, log{"log"};
+  const Reducer *max = find_reducer("max"), *sum = find_reducer("sum");
 };
 
 /// One sample. A path walks through 2 length + 1 states: a blank, the first label, a blank, the second, ..., a blank.
@@ -105,13 +106,13 @@ class Alignment {
     const std::int64_t n = s_.classes;
     for (std::int64_t t = 0; t < frames_; ++t) {
       const T* x = logits_ + t * n;
-      norm_[t] = *std::max_element(x, x + n);
+      norm_[t] = f_.max->row(x, n);
       for (std::int64_t c = 0; c < n; ++c) gradient_[t * n + c] = x[c] - norm_[t];
     }
     f_.exp(gradient_, frames_ * n);
     for (std::int64_t t = 0; t < frames_; ++t) {
-      T *p = gradient_ + t * n, total = 0;
-      for (std::int64_t c = 0; c < n; ++c) total += p[c];
+      T* p = gradient_ + t * n;
+      const T total = f_.sum->row(p, n);
       for (std::int64_t c = 0; c < n; ++c) p[c] /= total;
       norm_[t] += std::log(total);
     }
@@ -153,7 +154,7 @@ class Alignment {
 
   /// Subtracts the largest, so that what counts stays near 0 and keeps its digits; gives it back.
   [[nodiscard]] double shift(T* x) {
-    const T most = *std::max_element(x, x + states_);
+    const T most = f_.max->row(x, states_);
     for (std::int64_t i = 0; i < states_; ++i) x[i] -= most;
     return static_cast<double>(most);
   }
@@ -201,11 +202,11 @@ class Alignment {
 
   void subtract_share(std::int64_t t) {
     const T* alpha = alpha_ + t * row_ + 2;
-    T *share = terms_, *to = gradient_ + t * s_.classes, total = 0;
+    T *share = terms_, *to = gradient_ + t * s_.classes;
     for (std::int64_t i = 0; i < states_; ++i) share[i] = alpha[i] + beta_[i];
     (void)shift(share);
     f_.exp(share, states_);
-    for (std::int64_t i = 0; i < states_; ++i) total += share[i];
+    const T total = f_.sum->row(share, states_);
     for (std::int64_t i = 0; i < states_; ++i) to[state_class(i)] -= share[i] / total;
   }
 
