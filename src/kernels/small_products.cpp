@@ -33,6 +33,16 @@ HWY_INLINE void Block(const SmallProduct& p, std::int64_t i, std::int64_t j, std
   const float* b = p.b + j;
   const auto rest = static_cast<std::size_t>(width - (vectors - 1) * lanes);
   const bool whole = width == vectors * lanes;
+  if (p.add) {
+    HWY_UNROLL(8)
+    for (int r = 0; r < rows; ++r) {
+      const float* c = p.c + (i + r) * p.n + j;
+      HWY_UNROLL(8)
+      for (int v = 0; v + 1 < vectors; ++v) sum[r][v] = hn::LoadU(d, c + v * lanes);
+      const float* last = c + (vectors - 1) * lanes;
+      sum[r][vectors - 1] = whole ? hn::LoadU(d, last) : LoadTail(d, last, rest);
+    }
+  }
   for (std::int64_t q = 0; q < p.k; ++q, a += p.column_stride, b += p.ldb) {
     V row[vectors];
     HWY_UNROLL(8)
@@ -149,6 +159,59 @@ HWY_NOINLINE void RowDotsImpl(const float* a, std::int64_t lda, const float* x, 
   }
 }
 
+/// `rows` rows of A with `columns` rows of B at once.
+template <int rows, int columns>
+HWY_INLINE void RowBlock(const float* a, const float* b, std::int64_t stride, float* c, std::int64_t n,
+                         std::int64_t k) {
+  const D d;
+  constexpr int count = rows * columns;
+  const auto lanes = static_cast<std::int64_t>(hn::Lanes(d));
+  V sum[count];
+  HWY_UNROLL(16)
+  for (int s = 0; s < count; ++s) sum[s] = hn::Zero(d);
+  const auto add = [&](const auto& load) HWY_ATTR {
+    V of_b[columns];
+    HWY_UNROLL(8)
+    for (int j = 0; j < columns; ++j) of_b[j] = load(b + j * stride);
+    HWY_UNROLL(8)
+    for (int i = 0; i < rows; ++i) {
+      const V of_a = load(a + i * stride);
+      HWY_UNROLL(8)
+      for (int j = 0; j < columns; ++j) sum[i * columns + j] = hn::MulAdd(of_a, of_b[j], sum[i * columns + j]);
+    }
+  };
+  std::int64_t q = 0;
+  for (; q + lanes <= k; q += lanes) add([&](const float* row) HWY_ATTR { return hn::LoadU(d, row + q); });
+  const auto rest = static_cast<std::size_t>(k - q);
+  if (rest > 0) add([&](const float* row) HWY_ATTR { return LoadTail(d, row + q, rest); });
+  float sums[(count + 3) / 4 * 4];
+  HWY_UNROLL(4)
+  for (int s = 0; s < count; s += 4) {
+    const V zero = hn::Zero(d);
+    StoreSums(sum[s], s + 1 < count ? sum[s + 1 < count ? s + 1 : 0] : zero,
+              s + 2 < count ? sum[s + 2 < count ? s + 2 : 0] : zero,
+              s + 3 < count ? sum[s + 3 < count ? s + 3 : 0] : zero, sums + s);
+  }
+  for (int i = 0; i < rows; ++i) {
+    for (int j = 0; j < columns; ++j) c[i * n + j] = sums[i * columns + j];
+  }
+}
+
+template <int rows>
+HWY_INLINE void RowBand(const float* a, const float* b, std::int64_t stride, float* c, std::int64_t n, std::int64_t k) {
+  std::int64_t j = 0;
+  for (; j + 3 <= n; j += 3) RowBlock<rows, 3>(a, b + j * stride, stride, c + j, n, k);
+  for (; j < n; ++j) RowBlock<rows, 1>(a, b + j * stride, stride, c + j, n, k);
+}
+
+HWY_NOINLINE void RowProductsImpl(const float* a, const float* b, std::int64_t stride, float* c, std::int64_t m,
+                                  std::int64_t n, std::int64_t k) {
+  std::int64_t i = 0;
+  for (; i + 4 <= m; i += 4) RowBand<4>(a + i * stride, b, stride, c + i * n, n, k);
+  for (; i + 2 <= m; i += 2) RowBand<2>(a + i * stride, b, stride, c + i * n, n, k);
+  for (; i < m; ++i) RowBand<1>(a + i * stride, b, stride, c + i * n, n, k);
+}
+
 }  // namespace HWY_NAMESPACE
 }  // namespace thalweg
 HWY_AFTER_NAMESPACE();
@@ -157,11 +220,17 @@ HWY_AFTER_NAMESPACE();
 namespace thalweg {
 HWY_EXPORT(SmallProductImpl);
 HWY_EXPORT(RowDotsImpl);
+HWY_EXPORT(RowProductsImpl);
 
 void small_product(const SmallProduct& product) { HWY_DYNAMIC_DISPATCH(SmallProductImpl)(product); }
 
 void row_dots(const float* a, std::int64_t lda, const float* x, float* y, std::int64_t m, std::int64_t k) {
   HWY_DYNAMIC_DISPATCH(RowDotsImpl)(a, lda, x, y, m, k);
+}
+
+void row_products(const float* a, const float* b, std::int64_t stride, float* c, std::int64_t m, std::int64_t n,
+                  std::int64_t k) {
+  HWY_DYNAMIC_DISPATCH(RowProductsImpl)(a, b, stride, c, m, n, k);
 }
 }  // namespace thalweg
 #endif

@@ -13,10 +13,15 @@ struct SmallProduct {
   std::int64_t ldb;
   float* c;
   std::int64_t m, n, k;
+  bool add = false;  ///< C += A B
 };
 void small_product(const SmallProduct& product);
 
 /// y[i] = sum_p a[i * lda + p] x[p]: a product with a column.
 void row_dots(const float* a, std::int64_t lda, const float* x, float* y, std::int64_t m, std::int64_t k);
+
+/// C (m, n) = A B^T, with A (m, k) and B (n, k), whose rows stand `stride` apart.
+void row_products(const float* a, const float* b, std::int64_t stride, float* c, std::int64_t m, std::int64_t n,
+                  std::int64_t k);
 
 }  // namespace thalweg

@@ -6,6 +6,7 @@
 #include <numeric>
 #include <span>
 
+#include "options/spelling.hpp"
 #include "thalweg/options.hpp"
 
 namespace thalweg {
@@ -43,6 +44,21 @@ std::string nearest_name(std::string_view text, const std::vector<std::string>& 
     }
   }
   return best;
+}
+
+std::vector<std::string> nearest_names(std::string_view text, const std::vector<std::string>& names, std::size_t most) {
+  if (text.size() > 100) return {};
+  const std::size_t farthest = std::max<std::size_t>(2, text.size() / 3);
+  std::vector<std::pair<std::size_t, std::size_t>> near;  // how far, and which
+  for (std::size_t i = 0; i < names.size(); ++i) {
+    const std::size_t longer = std::max(names[i].size(), text.size()) - std::min(names[i].size(), text.size());
+    if (longer > farthest) continue;
+    if (const std::size_t d = distance(text, names[i]); d <= farthest) near.emplace_back(d, i);
+  }
+  std::ranges::sort(near);
+  std::vector<std::string> found;
+  for (std::size_t i = 0; i < std::min(most, near.size()); ++i) found.push_back(names[near[i].second]);
+  return found;
 }
 
 std::string name_hint(std::string_view name, const std::vector<std::string>& names) {
