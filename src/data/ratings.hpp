@@ -1,0 +1,67 @@
+#pragma once
+// Ratings: a table of who rated what how, and what is known of either besides.
+
+#include <filesystem>
+#include <optional>
+#include <span>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "thalweg/options.hpp"
+
+namespace thalweg::data {
+
+/// The part of `[data]` that names the columns.
+struct RatingColumns {
+  std::string user = "user", item = "item", rating = "rating";
+  std::vector<std::string> side = {};
+
+  [[nodiscard]] Fields fields();
+  /// user, item, side, ...
+  [[nodiscard]] std::vector<std::string> features() const;
+};
+
+/// The different cells of a column, in the order of the alphabet.
+struct Levels {
+  std::vector<std::string> names = {};
+  [[nodiscard]] std::int64_t size() const { return static_cast<std::int64_t>(names.size()); }
+  /// -1 for one that is not there.
+  [[nodiscard]] std::int32_t find(std::string_view name) const;
+  friend bool operator==(const Levels&, const Levels&) = default;
+};
+
+/// A table as it is read.
+struct RatingTable {
+  std::vector<std::vector<std::string>> cells;  ///< of each row, those of the features
+  std::vector<float> ratings;
+  [[nodiscard]] std::int64_t rows() const { return static_cast<std::int64_t>(cells.size()); }
+};
+/// Reads a CSV file. Throws DataError, with file and line, for a column that is not there, an empty cell of user or
+/// item, and a rating that is no number.
+[[nodiscard]] RatingTable read_ratings(const std::filesystem::path& path, const RatingColumns& columns);
+
+/// Rows as the numbers of their cells among levels.
+struct Ratings {
+  std::int64_t features = 0;          ///< of a row
+  std::vector<std::int32_t> numbers;  ///< (rows, features); -1 for what has no level
+  std::vector<float> ratings;
+  [[nodiscard]] std::int64_t rows() const { return features == 0 ? 0 : std::ssize(numbers) / features; }
+  [[nodiscard]] std::span<const std::int32_t> row(std::int64_t i) const {
+    return std::span(numbers).subspan(static_cast<std::size_t>(i * features), static_cast<std::size_t>(features));
+  }
+};
+
+/// The levels of each feature among some rows.
+[[nodiscard]] std::vector<Levels> levels_of(const RatingTable& table, std::span<const std::int64_t> rows);
+[[nodiscard]] Ratings numbered(const RatingTable& table, std::span<const std::int64_t> rows,
+                               const std::vector<Levels>& levels);
+/// All rows of a file.
+[[nodiscard]] Ratings numbered(const std::filesystem::path& path, const RatingColumns& columns,
+                               const std::vector<Levels>& levels);
+
+/// A number in [0, 1) of a row, by its user, its item and a seed: all ratings of an item by one user have the same, so
+/// that they lie in one part.
+[[nodiscard]] double place_of_pair(const RatingTable& table, std::int64_t row, std::uint64_t seed);
+
+}  // namespace thalweg::data
