@@ -16,6 +16,7 @@
 #endif
 
 #include "core/error.hpp"
+#include "core/index.hpp"
 #include "core/utf8.hpp"
 #include "data/file.hpp"
 #include "data/memory.hpp"
@@ -210,6 +211,16 @@ Sound read_sound(const Path& path) {
 
 namespace {
 
+/// The modified Bessel function of order 0, by its series: sum_k ((x / 2)^k / k!)^2.
+double bessel_i0(double x) {
+  double term = 1, sum = 1;
+  for (double k = 1; term > 1e-18 * sum; ++k) {
+    term *= (x / (2 * k)) * (x / (2 * k));
+    sum += term;
+  }
+  return sum;
+}
+
 /// A low-pass whose pass band ends at 1 / `most` of half the rate, of 20 most + 1 taps that add up to 1.
 std::vector<double> low_pass(std::int64_t most) {
   constexpr double beta = 5;
@@ -217,13 +228,37 @@ std::vector<double> low_pass(std::int64_t most) {
   std::vector<double> taps;
   for (std::int64_t i = -half; i <= half; ++i) {
     const double place = static_cast<double>(i) / static_cast<double>(half), x = std::numbers::pi * 10 * place;
-    const double window = std::cyl_bessel_i(0., beta * std::sqrt(1 - place * place)) / std::cyl_bessel_i(0., beta);
+    const double window = bessel_i0(beta * std::sqrt(1 - place * place)) / bessel_i0(beta);
     taps.push_back((i == 0 ? 1 : std::sin(x) / x) * window);
   }
   const double sum = std::accumulate(taps.begin(), taps.end(), 0.);
   for (double& tap : taps) tap /= sum;
   return taps;
 }
+
+/// Taps in rows of those that meet the samples of one output: tap i is number i / up of row i % up.
+struct Phases {
+  std::int64_t up, half, each;
+  std::vector<double> taps;
+
+  Phases(std::int64_t up_by, std::int64_t down_by) : up(up_by) {
+    const std::vector<double> all = low_pass(std::max(up_by, down_by));
+    half = std::ssize(all) / 2;
+    each = (std::ssize(all) + up - 1) / up;
+    taps.resize(static_cast<std::size_t>(up * each));
+    for (std::int64_t i = 0; i < std::ssize(all); ++i) at(taps, i % up * each + i / up) = at(all, i);
+  }
+
+  /// sum_k x[k] taps[half + place - k up], over the samples there are.
+  [[nodiscard]] double operator()(std::span<const float> x, std::int64_t place) const {
+    const std::int64_t first = std::max<std::int64_t>(0, (place - half + up - 1) / up),
+                       last = std::min<std::int64_t>(std::ssize(x) - 1, (place + half) / up);
+    const double* row = taps.data() + (half + place) % up * each + (half + place) / up;
+    double sum = 0;
+    for (std::int64_t k = first; k <= last; ++k) sum += static_cast<double>(x[static_cast<std::size_t>(k)]) * row[-k];
+    return sum;
+  }
+};
 
 }  // namespace
 
@@ -234,20 +269,12 @@ Sound resampled(const Sound& sound, std::int64_t rate) {
   }
   const std::int64_t common = std::gcd(rate, sound.rate), up = rate / common, down = sound.rate / common;
   if (up == down) return sound;
-  const std::vector<double> taps = low_pass(std::max(up, down));
-  const std::int64_t half = std::ssize(taps) / 2, count = sound.samples.size();
+  const Phases phases(up, down);
   const auto x = sound.samples.values<float>();
-  Tensor result({(count * up + down - 1) / down});
+  Tensor result({(sound.samples.size() * up + down - 1) / down});
   const auto y = result.mutable_values<float>();
-  for (std::int64_t m = 0; m < result.size(); ++m) {  // y[m] = up sum_k x[k] taps[half + m down - k up]
-    const std::int64_t centre = m * down, first = std::max<std::int64_t>(0, (centre - half + up - 1) / up),
-                       last = std::min(count - 1, (centre + half) / up);
-    double sum = 0;
-    for (std::int64_t k = first; k <= last; ++k)
-      sum +=
-          static_cast<double>(x[static_cast<std::size_t>(k)]) * taps[static_cast<std::size_t>(half + centre - k * up)];
-    y[static_cast<std::size_t>(m)] = static_cast<float>(static_cast<double>(up) * sum);
-  }
+  for (std::int64_t m = 0; m < result.size(); ++m)
+    at(y, m) = static_cast<float>(static_cast<double>(up) * phases(x, m * down));
   return {std::move(result), rate};
 }
 
