@@ -14,6 +14,7 @@
 #include "thalweg/data.hpp"
 #include "thalweg/medium.hpp"
 #include "thalweg/options.hpp"
+#include "thalweg/sound.hpp"
 #include "thalweg/state.hpp"
 #include "thalweg/train.hpp"
 
@@ -73,6 +74,8 @@ struct System {
   std::function<NamedMedia(const State&, const Dataset& rows)> show = {};
   std::function<SystemFigures(const State&, const SystemSets&)> evaluate = {};
   std::function<Generated(const State&, const GenerateRequest&)> generate = {};
+  /// `thalweg transcribe`: what is said in a sound, by a search that keeps so many beginnings.
+  std::function<std::string(const State&, const Sound&, std::int64_t beam)> transcribe = {};
 };
 
 /// A row of the table of systems.

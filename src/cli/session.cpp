@@ -47,7 +47,10 @@ Session make_session(const Config& config, const DataFacts& facts, Parts parts, 
 }
 
 std::string_view rows_name(const data::Preprocessing& preprocessing) {
-  return preprocessing.table() ? "rows" : preprocessing.text() ? "windows" : "images";
+  return preprocessing.table()   ? "rows"
+         : preprocessing.text()  ? "windows"
+         : preprocessing.sound() ? "sounds"
+                                 : "images";
 }
 
 namespace {
@@ -55,6 +58,7 @@ namespace {
 /// "u8 (28, 28, 1)": a row as a system is given it.
 std::string rows_of(const data::Preprocessing& preprocessing) {
   const SystemData data = system_data(preprocessing, 0);
+  if (preprocessing.sound()) return fmt::format("steps of {} numbers, {} letters", data.input[0], data.classes.size());
   return fmt::format("{} of {} {}", rows_name(preprocessing), data.dtype, data.input);
 }
 

@@ -76,6 +76,7 @@ Measured given_data(const EvaluateArguments& arguments, const data::Preprocessin
     fail<UsageError>("[evaluate] this is a model of {}.",
                      preprocessing.tensor()  ? "images. Hint: --images FILE --labels FILE, or --data FOLDER"
                      : preprocessing.table() ? "tables. Hint: --data FILE"
+                     : preprocessing.sound() ? "sounds. Hint: --data FILE, or FOLDER"
                                              : "texts. Hint: --data FILE");
   }
   return {encode_place(preprocessing, place, *options, warnings),

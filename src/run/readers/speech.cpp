@@ -1,0 +1,269 @@
+// The reader of sounds with their texts: a table that names them, or a folder with a text beside each sound.
+
+#include <algorithm>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <numeric>
+
+#include "core/error.hpp"
+#include "core/index.hpp"
+#include "core/utf8.hpp"
+#include "core/workers.hpp"
+#include "data/sound.hpp"
+#include "data/table.hpp"
+#include "run/training_rows.hpp"
+
+namespace fs = std::filesystem;
+
+namespace thalweg {
+
+namespace {
+
+struct SpeechOptions {
+  std::string file = "file", text = "text", speaker = "speaker";
+  std::string alphabet = {};
+  std::int64_t rate = 8000, bands = 40, stack = 3;
+  double window = 0.025, hop = 0.01;
+
+  [[nodiscard]] Fields fields() {
+    return {
+        {"file", &file, "the column of a table that names a sound, from the folder of the table on"},
+        {"text", &text, "the column with what is said in it"},
+        {"speaker", &speaker, "the column with who says it, by which errors are told apart; it need not be there"},
+        {"alphabet", &alphabet, "the letters that texts may have; empty: those of the training texts"},
+        {"rate", &rate, "samples a second, to which sounds are resampled", {.low = 1000, .high = 192'000}},
+        {"bands", &bands, "of a log-mel frame", {.low = 1, .high = 1000}},
+        {"window", &window, "seconds of a frame", {.low = 0.001, .high = 1}},
+        {"hop", &hop, "seconds from one frame to the next", {.low = 0.001, .high = 1}},
+        {"stack", &stack, "frames side by side as one step, which reads one letter at most", {.low = 1, .high = 100}}};
+  }
+  [[nodiscard]] StepOptions steps() const {
+    const auto samples = [&](double seconds) {
+      return std::max<std::int64_t>(1, std::llround(seconds * static_cast<double>(rate)));
+    };
+    return {.rate = rate, .bands = bands, .window = samples(window), .hop = samples(hop), .frames = stack};
+  }
+};
+
+/// A sound and what is said in it.
+struct Utterance {
+  fs::path sound;
+  std::string where;  ///< as messages call it: "speech.csv, line 7, a.wav"
+  std::string text, speaker;
+  std::int64_t place = 0;  ///< the line of the table, the number of the file
+  [[nodiscard]] std::uint64_t content() const { return content_of(text, content_of(sound.filename().string())); }
+};
+
+std::vector<Utterance> utterances_of_table(const fs::path& path, const SpeechOptions& options) {
+  const data::Table table = data::read_table(path);
+  const auto column = [&](const std::string& name) {
+    if (const auto found = table.find(name)) return *found;
+    fail<DataError>("[speech] {} has no column '{}'. Hint: its columns are {}", table.file(), name,
+                    fmt::join(table.names(), ", "));
+  };
+  const std::size_t file = column(options.file), text = column(options.text);
+  const auto speaker = table.find(options.speaker);
+  std::vector<Utterance> all;
+  for (std::int64_t row = 0; row < table.rows(); ++row) {
+    const std::string name(table.cell(row, file));
+    all.push_back({.sound = path.parent_path() / name,
+                   .where = fmt::format("{}, line {}, {}", table.file(), table.line(row), name),
+                   .text = std::string(table.cell(row, text)),
+                   .speaker = speaker ? std::string(table.cell(row, *speaker)) : std::string(),
+                   .place = table.line(row)});
+  }
+  return all;
+}
+
+bool is_sound(const fs::path& path) {
+  const std::string extension = path.extension().string();
+  return extension == ".wav" || extension == ".flac" || extension == ".ogg" || extension == ".oga";
+}
+
+std::string text_beside(const fs::path& sound) {
+  fs::path path = sound;
+  path.replace_extension(".txt");
+  std::ifstream file(path, std::ios::binary);
+  if (!file) fail<DataError>("[speech] {} has no text: there is no {}", sound.string(), path.string());
+  std::string text{std::istreambuf_iterator<char>(file), {}};
+  while (!text.empty() && (text.back() == '\n' || text.back() == '\r' || text.back() == ' ')) text.pop_back();
+  return text;
+}
+
+/// a.wav and a.txt beside it; who speaks is the folder they are in, where it is one below.
+std::vector<Utterance> utterances_of_folder(const fs::path& folder) {
+  std::vector<fs::path> sounds;
+  for (const auto& entry : fs::recursive_directory_iterator(folder)) {
+    if (entry.is_regular_file() && is_sound(entry.path())) sounds.push_back(entry.path());
+  }
+  std::ranges::sort(sounds);
+  std::vector<Utterance> all;
+  for (const fs::path& sound : sounds) {
+    const fs::path parent = sound.parent_path().lexically_relative(folder);
+    all.push_back({.sound = sound,
+                   .where = sound.string(),
+                   .text = text_beside(sound),
+                   .speaker = parent == "." ? "" : parent.string(),
+                   .place = std::ssize(all) + 1});
+  }
+  return all;
+}
+
+std::vector<Utterance> utterances_at(const OptionValue& place, const SpeechOptions& options) {
+  const fs::path path(*place.get_if<std::string>());
+  std::vector<Utterance> all = fs::is_directory(path) ? utterances_of_folder(path) : utterances_of_table(path, options);
+  if (all.empty()) fail<DataError>("[speech] {} holds no WAV, FLAC or Ogg files", path.string());
+  return all;
+}
+
+/// Steps that labels need: one each, and one between two that are equal.
+std::int64_t steps_needed(std::span<const std::int32_t> labels) {
+  std::int64_t steps = std::ssize(labels);
+  for (std::size_t i = 1; i < labels.size(); ++i) steps += labels[i] == labels[i - 1] ? 1 : 0;
+  return steps;
+}
+
+/// What utterances come to: steps and labels of each.
+struct Heard {
+  std::vector<Tensor> steps = {};
+  std::vector<std::vector<std::int32_t>> labels = {};
+  double seconds = 0;
+};
+
+Sound sound_of(const Utterance& utterance) {
+  try {
+    return read_sound(utterance.sound);
+  } catch (const DataError& error) {
+    fail<DataError>("{} ({})", error.what(), utterance.where);
+  } catch (const UsageError& error) {
+    fail<DataError>("{} ({})", error.what(), utterance.where);
+  }
+}
+
+Heard heard(std::span<const Utterance> utterances, const data::SoundPreprocessing& fitted) {
+  if (!data::reads_sounds()) (void)data::sound_in({}, utterances.front().where);
+  const SoundSteps steps_of(fitted.steps);
+  Heard all;
+  all.steps.resize(utterances.size());
+  all.labels.resize(utterances.size());
+  std::vector<double> seconds(utterances.size());
+  Workers workers;
+  workers.run(std::ssize(utterances), [&](std::int64_t i) {
+    const auto row = static_cast<std::size_t>(i);
+    const Sound sound = sound_of(utterances[row]);
+    all.labels[row] = fitted.labels_of(utterances[row].text, utterances[row].where);
+    all.steps[row] = steps_of(sound);
+    seconds[row] = sound.seconds();
+    const std::int64_t needed = steps_needed(all.labels[row]), there = all.steps[row].shape()[0];
+    if (needed > there)
+      fail<DataError>(
+          "[speech] {}: a text of {} letters needs {} steps, and {:.2f} seconds have {}. Hint: a smaller "
+          "stack or hop in [data], or the text is of another sound.",
+          utterances[row].where, all.labels[row].size(), needed, seconds[row], there);
+  });
+  all.seconds = std::accumulate(seconds.begin(), seconds.end(), 0.);
+  return all;
+}
+
+/// "input" f32 (rows, steps, width) and "target" i32 (rows, letters), filled up with zeros; "frames" and "letters", how
+/// many of each count; "group", who speaks.
+Dataset rows_of(std::span<const Utterance> utterances, const Heard& heard, std::span<const std::int64_t> rows,
+                data::SoundPreprocessing fitted) {
+  std::int64_t most_steps = 1, most_letters = 1;
+  for (const std::int64_t row : rows) {
+    most_steps = std::max(most_steps, at(heard.steps, row).shape()[0]);
+    most_letters = std::max(most_letters, std::ssize(at(heard.labels, row)));
+  }
+  const std::int64_t count = std::ssize(rows), width = fitted.steps.width();
+  Tensor input({count, most_steps, width}), target({count, most_letters}, i32), frames({count}, i32),
+      letters({count}, i32), group({count}, i32);
+  const auto into = input.mutable_values<float>();
+  const auto labels = target.mutable_values<std::int32_t>();
+  for (std::int64_t i = 0; i < count; ++i) {
+    const std::int64_t row = at(rows, i);
+    std::ranges::copy(at(heard.steps, row).values<float>(), into.begin() + i * most_steps * width);
+    std::ranges::copy(at(heard.labels, row), labels.begin() + i * most_letters);
+    frames.set(i, static_cast<double>(at(heard.steps, row).shape()[0]));
+    letters.set(i, static_cast<double>(at(heard.labels, row).size()));
+    const std::string& speaker = at(utterances, row).speaker;
+    const auto found = std::ranges::find(fitted.groups, speaker);
+    group.set(i, static_cast<double>(found - fitted.groups.begin()));
+    if (found == fitted.groups.end()) fitted.groups.push_back(speaker);
+  }
+  Dataset dataset;
+  dataset.set("input", std::move(input));
+  dataset.set("frames", std::move(frames));
+  dataset.set("target", std::move(target));
+  dataset.set("letters", std::move(letters));
+  dataset.set("group", std::move(group));
+  dataset.set_preprocessing(std::make_shared<const data::Preprocessing>(std::move(fitted)));
+  return dataset;
+}
+
+class SpeechRows final : public TrainingRows {
+ public:
+  SpeechRows(std::vector<Utterance> utterances, const SpeechOptions& options, double held_out)
+      : TrainingRows(held_out), utterances_(std::move(utterances)), fitted_{.steps = options.steps()} {
+    std::string texts = options.alphabet;
+    for (const Utterance& each : utterances_) {
+      if (options.alphabet.empty()) texts += each.text;
+      if (!is_utf8(each.text)) fail<DataError>("[speech] {}: a text that is not UTF-8", each.where);
+    }
+    fitted_.letters = data::letters_of(texts, "alphabet");
+    if (fitted_.letters.empty()) fail<DataError>("[speech] all {} texts are empty", utterances_.size());
+    heard_ = heard(utterances_, fitted_);
+    rows_.resize(utterances_.size());
+    std::iota(rows_.begin(), rows_.end(), 0);
+    facts_ = {.task = data::Task::other,
+              .rows = std::ssize(utterances_),
+              .outputs = std::ssize(fitted_.letters) + 1,
+              .table = false};
+    notes_.push_back(fmt::format("{} sounds, {:.1f} minutes, {} letters", utterances_.size(), heard_.seconds / 60,
+                                 fitted_.letters.size()));
+  }
+
+ private:
+  [[nodiscard]] Parts encode(std::span<const std::int64_t> train,
+                             std::span<const std::int64_t> validation) const override {
+    Parts parts{.preprocessing = fitted_, .train = rows_of(utterances_, heard_, train, fitted_)};
+    if (!validation.empty()) parts.validation = rows_of(utterances_, heard_, validation, fitted_);
+    return parts;
+  }
+  [[nodiscard]] std::uint64_t content(std::int64_t row) const override { return at(utterances_, row).content(); }
+  [[nodiscard]] std::int64_t place(std::int64_t row) const override { return at(utterances_, row).place; }
+  [[nodiscard]] Dataset encode_test(Parts&, std::span<const std::int64_t> rows) const override {
+    return rows_of(utterances_, heard_, rows, fitted_);
+  }
+
+  std::vector<Utterance> utterances_;
+  data::SoundPreprocessing fitted_;
+  Heard heard_;
+};
+
+std::unique_ptr<TrainingData> read(const DataOptions& data, const SpeechOptions& options) {
+  return std::make_unique<SpeechRows>(utterances_at(data.train, options), options, data.held_out());
+}
+
+Dataset encode(const Request& request, const SpeechOptions& options, std::vector<std::string>&) {
+  std::vector<Utterance> utterances = utterances_at(request.place, options);
+  if (request.only)
+    std::erase_if(utterances, [&](const Utterance& each) { return !request.only->take(each.content()); });
+  const data::SoundPreprocessing& fitted = *request.preprocessing.sound();
+  std::vector<std::int64_t> rows(utterances.size());
+  std::iota(rows.begin(), rows.end(), 0);
+  return rows_of(utterances, heard(utterances, fitted), rows, fitted);
+}
+
+}  // namespace
+
+std::vector<ReaderRow> speech_readers() {
+  return {reader_row<SpeechOptions>(
+      {.name = "speech",
+       .summary = "sounds (WAV, FLAC or Ogg) and what is said in them: a table that names them, or a folder with a.txt "
+                  "beside a.wav",
+       .suits = [](const data::Preprocessing& p) { return p.sound() != nullptr; }},
+      read, encode)};
+}
+
+}  // namespace thalweg
