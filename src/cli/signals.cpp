@@ -32,7 +32,7 @@ void note(int signal) {
 
 constexpr std::size_t stack_size = 1 << 16;
 alignas(64) std::array<std::byte, stack_size> handler_stack;  // of the one watch that is at work
-stack_t stack_before{};                                        // of its thread
+stack_t stack_before{};                                       // of its thread
 
 }  // namespace
 

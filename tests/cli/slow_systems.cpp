@@ -5,16 +5,79 @@
 namespace thalweg::testing {
 namespace {
 
-class SlowSystems : public CommandTest {};
+class SlowSystems : public CommandTest {
+ protected:
+  /// What `thalweg evaluate` says after the training that an example's configuration asks for.
+  [[nodiscard]] nlohmann::json figures_of(const std::string& example) const {
+    const Ran trained = run("train " + std::string(source_folder()) + "/examples/" + example +
+                            ".toml --quiet --threads 2 --out " + example);
+    EXPECT_EQ(trained.code, 0) << trained.err;
+    return run("evaluate " + example + " --json").json();
+  }
+  /// The same figure of what it is held against.
+  [[nodiscard]] static double of_baseline(const nlohmann::json& figures, const std::string& name,
+                                          const std::string& figure) {
+    return figures.at("baselines").at(name).at(figure);
+  }
+};
 
 TEST_F(SlowSystems, VaeLosesLessThanPrincipalComponentsOfEqualWidth) {
-  const Ran trained = run("train " + std::string(source_folder()) + "/examples/vae.toml --quiet --threads 2 --out vae");
-  ASSERT_EQ(trained.code, 0) << trained.err;
-  const nlohmann::json figures = run("evaluate vae --json").json();
+  const nlohmann::json figures = figures_of("vae");
   const double own = figures.at("reconstruction mse"),
                linear = figures.at("baselines").at("16 principal components").at("reconstruction mse");
   EXPECT_NEAR(linear, 0.02045, 0.0003);
   EXPECT_LT(own, 0.85 * linear);
+}
+
+TEST_F(SlowSystems, VqVaeLosesLessThanAsManyPrincipalComponentsAsAnImageHasCodes) {
+  const nlohmann::json figures = figures_of("vq_vae");
+  EXPECT_LT(figures.at("reconstruction mse").get<double>(),
+            of_baseline(figures, "16 principal components", "reconstruction mse"));
+  EXPECT_GE(figures.at("codes in use").get<double>(), 100);
+}
+
+TEST_F(SlowSystems, GumbelAutoencoderLosesLessThanAsManyPrincipalComponentsAsAnImageHasCodes) {
+  const nlohmann::json figures = figures_of("gumbel");
+  EXPECT_LT(figures.at("reconstruction mse").get<double>(),
+            of_baseline(figures, "16 principal components", "reconstruction mse"));
+  EXPECT_GE(figures.at("codes in use").get<double>(), 100);
+}
+
+TEST_F(SlowSystems, GanMakesAllClassesAndComesNearerThanTheVae) {
+  const nlohmann::json vae = figures_of("vae"), gan = figures_of("gan");
+  EXPECT_GE(gan.at("accuracy of the classifier").get<double>(), 0.91);
+  EXPECT_LT(gan.at("frechet distance").get<double>(), vae.at("frechet distance").get<double>());
+  EXPECT_EQ(gan.at("classes"), 10);
+}
+
+TEST_F(SlowSystems, DiffusionComesNearerThanTheGanInFiftySteps) {
+  const nlohmann::json gan = figures_of("gan"), diffusion = figures_of("diffusion");
+  EXPECT_LT(diffusion.at("frechet distance").get<double>(), gan.at("frechet distance").get<double>());
+  EXPECT_EQ(diffusion.at("classes"), 10);
+  EXPECT_GT(diffusion.at("right class").get<double>(), 0.8);
+}
+
+TEST_F(SlowSystems, EmojiCategoriesAreToldBetterThanByALinearModelAndTheNearestNeighbour) {
+  if (!std::filesystem::exists(real_table("emoji"))) GTEST_SKIP() << "./dev data emoji";
+  const std::string train = "train " + std::string(source_folder()) + "/examples/emoji.toml --threads 2 --json --out ";
+  const Ran deep = run(train + "resnet"), linear = run(train + "linear --model linear");
+  ASSERT_EQ(deep.code, 0) << deep.err;
+  ASSERT_EQ(linear.code, 0) << linear.err;
+  const nlohmann::json figures = deep.json();
+  const double own = figures["test"]["accuracy"];
+  EXPECT_GT(own, linear.json()["test"]["accuracy"].get<double>());
+  EXPECT_GT(own, figures["baselines"]["test"]["nearest neighbour"]["accuracy"].get<double>());
+}
+
+TEST_F(SlowSystems, FacesAreCarriedToTheOtherDesign) {
+  if (!std::filesystem::exists(real_table("emoji_faces"))) GTEST_SKIP() << "./dev data emoji_faces";
+  const nlohmann::json figures = figures_of("face_swap");
+  for (const std::string way : {"left to right", "right to left"}) {
+    const double error = figures.at(way + " error"), retrieved = figures.at(way + " retrieved");
+    EXPECT_LT(error, 0.7 * of_baseline(figures, "nearest neighbour", way + " error"));
+    EXPECT_LT(error, of_baseline(figures, "mean picture", way + " error"));
+    EXPECT_GE(retrieved, 5 * of_baseline(figures, "by chance", way + " retrieved"));
+  }
 }
 
 }  // namespace

@@ -17,8 +17,9 @@ namespace thalweg {
 namespace {
 
 struct FaceSwapOptions {
-  std::int64_t code = 64, width = 32, shrink = 2, shift = 2;
-  double noise = 0.1, disguise = 1;
+  std::int64_t code = 128, width = 32, shrink = 2, shift = 3;
+  bool flip = true;
+  double noise = 0.1, dropout = 0.2;
 };
 
 Fields fields(FaceSwapOptions& o) {
@@ -28,24 +29,28 @@ Fields fields(FaceSwapOptions& o) {
            "channels at half the size; twice and four times as many at a quarter and an eighth",
            {.low = 1}},
           {"shrink", &o.shrink, "how many times smaller the pictures are made before anything else", {.low = 1}},
-          {"shift", &o.shift, "places that a picture is moved by at most while training", {.low = 0}},
+          {"shift", &o.shift, "places that a pair is moved by at most while training", {.low = 0}},
+          {"flip", &o.flip, "exchange left and right of half of the pairs while training"},
           {"noise", &o.noise, "deviation of noise on what the encoder is given while training", not_negative},
-          {"disguise", &o.disguise, "weight of how well a critic tells the designs apart by the codes", not_negative}};
+          {"dropout", &o.dropout, "of the code", below_one}};
 }
 
 constexpr int designs = 2;
+constexpr const char* names[designs] = {"left", "right"};
 
+/// A row is a picture of both designs of one thing, side by side.
 class FaceSwap {
  public:
   FaceSwap(const SystemData& data, const FaceSwapOptions& o)
       : o_(o),
-        image_{data.input[0] / o.shrink, data.input[1] / o.shrink, data.input[2]},
+        image_{data.input[0] / o.shrink, data.input[1] / designs / o.shrink, data.input[2]},
         height_(image_[0] / 8),
         width_(image_[1] / 8) {}
 
-  /// Pixels as they are stored -> smaller ones in [0, 1].
-  [[nodiscard]] Var seen(const Var& pixels) const {
-    const Var x = images::unit_pixels(pixels);
+  /// The pictures of one design, smaller and in [0, 1], of rows as they are stored.
+  [[nodiscard]] Var seen(const Var& rows, int design) const {
+    const std::int64_t wide = rows.dim(2) / designs;
+    const Var x = images::unit_pixels(slice(rows, design * wide, (design + 1) * wide, 2));
     return o_.shrink == 1 ? x : avg_pool2d(x, {.window = o_.shrink});
   }
 
@@ -55,77 +60,56 @@ class FaceSwap {
       h = leaky_relu(nn::conv2d(s / ("smaller" + std::to_string(level)), h,
                                 {.filters = o_.width << (level - 1), .kernel = 4, .stride = 2}),
                      0.2);
-    return nn::dense(s / "code", flatten(h), o_.code, {.initializer = init::lecun_normal()});
+    const Var code = nn::dense(s / "code", flatten(h), o_.code, {.initializer = init::lecun_normal()});
+    return nn::dropout(s / "dropout", code, o_.dropout);
   }
 
-  [[nodiscard]] Var decode(const Scope& s, int design, const Var& code) const {
-    const Scope place = s / ("decoder" + std::to_string(design));
-    Var h = relu(nn::dense(place / "code", code, height_ * width_ * 4 * o_.width));
+  [[nodiscard]] Var decode(const Scope& s, const Var& code) const {
+    Var h = relu(nn::dense(s / "code", code, height_ * width_ * 4 * o_.width));
     h = reshape(h, {code.dim(0), height_, width_, 4 * o_.width});
     for (std::int64_t level = 1; level <= 2; ++level)
-      h = relu(nn::conv_transpose2d(place / ("larger" + std::to_string(level)), h,
+      h = relu(nn::conv_transpose2d(s / ("larger" + std::to_string(level)), h,
                                     {.filters = 4 * o_.width >> level, .kernel = 4}));
-    return sigmoid(nn::conv_transpose2d(place / "larger3", h,
+    return sigmoid(nn::conv_transpose2d(s / "larger3", h,
                                         {.filters = image_[2], .kernel = 4, .initializer = init::lecun_normal()}));
   }
 
-  /// A logit (batch): above 0 where a code is taken for one of the second design.
-  [[nodiscard]] Var critic(const Scope& s, const Var& code) const {
-    const Var h = leaky_relu(nn::dense(s / "layer1", code, 128), 0.2);
-    return reshape(nn::dense(s / "output", leaky_relu(nn::dense(s / "layer2", h, 128), 0.2), 1), {code.dim(0)});
-  }
-
-  /// What each is decoded as by the decoder of its own design, and how well its code hides which that is.
+  /// Each picture of a pair is to be decoded as both.
   [[nodiscard]] Loss loss(const Scope& s, const Batch& b) const {
-    const Var x = augment(s / "augment", seen(b["input"]), {.crop = o_.shift});
-    const Var code = noisy_code(s, x);
-    const Var second = reshape(cast(b["target"], s.dtype()), {b.rows(), 1, 1, 1});
-    const Var back = where(second, decode(s, 1, code), decode(s, 0, code));
-    const Var error = sum(square(back - x), {-3, -2, -1});
-    const Var told = critic(s / "critic", code);
-    s.report("reconstruction mse", error / image_.size());
-    return Loss::of_samples(error + o_.disguise * binary_cross_entropy_with_logits(told, 1 - flat(second)));
+    const Var left = seen(b["input"], 0), right = seen(b["input"], 1);
+    // as channels of one picture, so that both are moved alike
+    const Var pair = augment(s / "augment", concat({left, right}, -1), {.flip = o_.flip, .crop = o_.shift});
+    const std::array<Var, designs> truth = {slice(pair, 0, image_[2], -1), slice(pair, image_[2], 2 * image_[2], -1)};
+    Var own, carried;
+    for (int from = 0; from < designs; ++from) {
+      const Var x = truth.at(static_cast<std::size_t>(from));
+      const Var code = encode(s.share("encoder"), noisy(s, x, from));
+      for (int to = 0; to < designs; ++to) {
+        const Var back = decode(s.share("decoder_" + std::string(names[to])), code);
+        Var& sum_of = from == to ? own : carried;
+        const Var error = sum(square(back - truth.at(static_cast<std::size_t>(to))), {-3, -2, -1});
+        sum_of = sum_of.defined() ? sum_of + error : error;
+      }
+    }
+    s.report("given back", own / (designs * image_.size()));
+    s.report("carried", carried / (designs * image_.size()));
+    return Loss::of_samples(own + carried);
   }
 
-  [[nodiscard]] Loss critic_loss(const Scope& s, const Batch& b) const {
-    const Var x = augment(s / "augment", seen(b["input"]), {.crop = o_.shift});
-    const Var told = critic(s / "critic", stop_gradient(noisy_code(s, x)));
-    const Var second = cast(b["target"], s.dtype());
-    s.report("told right", equal(cast(told > 0, s.dtype()), second));
-    return Loss::of_samples(binary_cross_entropy_with_logits(told, second));
-  }
-
-  [[nodiscard]] Var carried(const Scope& s, const Var& pixels, int to) const {
-    return decode(s, to, encode(s / "encoder", seen(pixels)));
+  [[nodiscard]] Var carried(const Scope& s, const Var& rows, int from) const {
+    return decode(s / ("decoder_" + std::string(names[1 - from])), encode(s / "encoder", seen(rows, from)));
   }
 
  private:
-  [[nodiscard]] Var noisy_code(const Scope& s, const Var& x) const {
-    return encode(s / "encoder", s.mode() == Mode::train ? x + o_.noise * s.normal("noise", x.shape()) : x);
+  [[nodiscard]] Var noisy(const Scope& s, const Var& x, int design) const {
+    if (s.mode() == Mode::evaluate) return x;
+    return x + o_.noise * s.normal("noise_" + std::string(names[design]), x.shape());
   }
-  [[nodiscard]] static Var flat(const Var& x) { return reshape(x, {x.dim(0)}); }
 
   FaceSwapOptions o_;
   Shape image_;
   std::int64_t height_, width_;
 };
-
-/// The pictures of each design, in the order of the rows.
-std::array<Tensor, designs> by_design(const Dataset& rows) {
-  std::array<std::vector<std::int64_t>, designs> places;
-  for (std::int64_t i = 0; i < rows.rows(); ++i) places.at(static_cast<std::size_t>(rows["target"].at(i))).push_back(i);
-  return {rows.take(places[0])["input"], rows.take(places[1])["input"]};
-}
-
-/// Throws UsageError where the pictures of the designs cannot be pairs.
-std::array<Tensor, designs> pairs_in(const Dataset& rows, const char* which) {
-  std::array<Tensor, designs> all = by_design(rows);
-  if (all[0].shape()[0] == all[1].shape()[0] && all[0].shape()[0] > 0) return all;
-  fail<UsageError>(
-      "[face_swap] the {} rows have {} pictures of one design and {} of the other. Wanted: the same in both, under the "
-      "same names",
-      which, all[0].shape()[0], all[1].shape()[0]);
-}
 
 double squared_distance(const Tensor& a, std::int64_t i, const Tensor& b, std::int64_t k) {
   const std::int64_t size = a.size() / a.shape()[0];
@@ -188,29 +172,35 @@ Tensor mean_of(const Tensor& pictures, std::int64_t count) {
 }
 
 struct Parts {
-  Apply seen, to_first, to_second;
+  std::array<Apply, designs> seen, carried;  // of each design, from each
 
   Parts(const std::shared_ptr<const FaceSwap>& net, int threads)
-      : seen([net](Scope, const Batch& b) { return net->seen(b["x"]); }, threads),
-        to_first([net](Scope s, const Batch& b) { return net->carried(s, b["x"], 0); }, threads),
-        to_second([net](Scope s, const Batch& b) { return net->carried(s, b["x"], 1); }, threads) {}
+      : seen{look(net, 0, threads), look(net, 1, threads)}, carried{carry(net, 0, threads), carry(net, 1, threads)} {}
 
-  [[nodiscard]] const Apply& to(int design) const { return design == 0 ? to_first : to_second; }
+ private:
+  static Apply look(const std::shared_ptr<const FaceSwap>& net, int design, int threads) {
+    return Apply([=](Scope, const Batch& b) { return net->seen(b["x"], design); }, threads);
+  }
+  static Apply carry(const std::shared_ptr<const FaceSwap>& net, int from, int threads) {
+    return Apply([=](Scope s, const Batch& b) { return net->carried(s, b["x"], from); }, threads);
+  }
 };
 
-/// "google to twitter", on pictures of code points that no training picture is of.
-SystemFigures figures_of(const Parts& parts, const std::vector<std::string>& names, const State& state,
-                         const SystemSets& sets) {
-  const auto test = pairs_in(sets.test, "test"), train = pairs_in(sets.train, "training");
+/// "left to right", on pairs that were not trained on.
+SystemFigures figures_of(const Parts& parts, const State& state, const SystemSets& sets) {
+  const Tensor &test = sets.test["input"], &train = sets.train["input"];
+  const auto look = [&](std::size_t design, const Tensor& rows) {
+    return images::in_portions(parts.seen.at(design), state, rows);
+  };
   SystemFigures figures;
   Metrics nearest_has, mean_has, chance_has;
-  for (int from = 0; from < designs; ++from) {
-    const auto a = static_cast<std::size_t>(from), b = 1 - a;
-    const std::string way = names[a] + " to " + names[b], error = way + " error", right = way + " retrieved";
-    const auto small = [&](const Tensor& pictures) { return images::in_portions(parts.seen, state, pictures); };
-    const Tensor given = small(test[a]), truth = small(test[b]), other = small(train[b]);
-    const Carried own{images::in_portions(parts.to(1 - from), state, test[a]), truth};
-    const Carried near{by_nearest(given, small(train[a]), other), truth};
+  for (std::size_t from = 0; from < designs; ++from) {
+    const std::size_t to = 1 - from;
+    const std::string way = std::string(names[from]) + " to " + names[to];
+    const std::string error = way + " error", right = way + " retrieved";
+    const Tensor given = look(from, test), truth = look(to, test), other = look(to, train);
+    const Carried own{images::in_portions(parts.carried.at(from), state, test), truth};
+    const Carried near{by_nearest(given, look(from, train), other), truth};
     const Carried mean{mean_of(other, truth.shape()[0]), truth};
     figures.metrics.insert(figures.metrics.end(), {{error, own.error()}, {right, own.retrieved()}});
     nearest_has.insert(nearest_has.end(), {{error, near.error()}, {right, near.retrieved()}});
@@ -225,53 +215,40 @@ SystemFigures figures_of(const Parts& parts, const std::vector<std::string>& nam
   return figures;
 }
 
-NamedMedia shown(const Parts& parts, const std::vector<std::string>& names, const State& state, const Dataset& rows) {
+NamedMedia shown(const Parts& parts, const State& state, const Dataset& rows) {
+  const Tensor some = images::first_of(rows["input"], 16);
   NamedMedia all;
-  const auto pictures = by_design(rows);
-  for (int from = 0; from < designs; ++from) {
-    const auto a = static_cast<std::size_t>(from);
-    if (pictures[a].shape()[0] == 0) continue;
-    const Tensor some = images::first_of(pictures[a], 16);
-    all.emplace_back(names[a] + " to " + names[1 - a],
-                     Medium::pictures(images::stacked({images::in_portions(parts.seen, state, some),
-                                                       images::in_portions(parts.to(1 - from), state, some)}),
+  for (std::size_t from = 0; from < designs; ++from)
+    all.emplace_back(std::string(names[from]) + " to " + names[1 - from],
+                     Medium::pictures(images::stacked({images::in_portions(parts.seen.at(from), state, some),
+                                                       images::in_portions(parts.carried.at(from), state, some)}),
                                       16));
-  }
   return all;
 }
 
 System make_face_swap(const SystemData& data, const FaceSwapOptions& o) {
   images::expect(data, "face_swap", 8 * o.shrink);
-  if (data.classes.size() != designs)
-    fail<UsageError>("[face_swap] pictures of {} classes. Wanted: two designs, a folder each", data.classes.size());
+  if (data.input[1] % (designs * 8 * o.shrink) != 0)
+    fail<UsageError>("[face_swap] pictures {} wide. Wanted: two pictures side by side, a multiple of {} each",
+                     data.input[1], 8 * o.shrink);
   const auto net = std::make_shared<const FaceSwap>(data, o);
   const Parts parts(net, data.threads);
-  return {
-      .objectives = {{"swap",
-                      [net](Scope s, const Batch& b) { return net->loss(s, b); },
-                      {.trains = {"encoder/*", "decoder0/*", "decoder1/*"}}},
-                     {"critic",
-                      [net](Scope s, const Batch& b) { return net->critic_loss(s, b); },
-                      {.trains = "critic/*"}}},
-      .show = [=, names = data.classes](const State& state,
-                                        const Dataset& rows) { return shown(parts, names, state, rows); },
-      .evaluate = [=, names = data.classes](const State& state,
-                                            const SystemSets& sets) { return figures_of(parts, names, state, sets); }};
+  return {.objectives = {{.loss = [net](Scope s, const Batch& b) { return net->loss(s, b); }}},
+          .show = [=](const State& state, const Dataset& rows) { return shown(parts, state, rows); },
+          .evaluate = [=](const State& state, const SystemSets& sets) { return figures_of(parts, state, sets); }};
 }
 
 }  // namespace
 
 std::vector<SystemRow> face_swap_systems() {
-  const OptionMap defaults = {{"optimizer", OptionMap{{"kind", "adam"}, {"lr", 1e-3}, {"beta1", 0.5}}},
+  const OptionMap defaults = {{"optimizer", OptionMap{{"kind", "adam"}, {"lr", 1e-3}}},
                               {"schedule", OptionMap{{"kind", "cosine"}}}};
   return {system_row<FaceSwapOptions>(
       {.name = "face_swap",
        .summary = "pictures of two designs, each carried to the other by one encoder and two decoders",
-       .formula =
-           "swap: |x - decode_d(encode(x))|^2 - disguise log p(the other design | encode(x)), d the design of x; "
-           "critic: -log p(d | encode(x))",
-       .when = "two folders of pictures of the same things, where nobody says which belong together",
-       .source = "the two decoders: Deepfakes 2017; the critic: Lample et al. 2017 (Fader networks)",
+       .formula = "sum over designs d and e of |x_e - decode_e(encode(x_d))|^2",
+       .when = "pictures that show the same thing in two designs, side by side in one file",
+       .source = "an autoencoder with two decoders: Deepfakes 2017; theirs is trained without pairs",
        .defaults = defaults},
       make_face_swap)};
 }

@@ -1,4 +1,4 @@
-// An autoencoder whose code is a choice at each of a few places, trained through choices that are still a little
+// An autoencoder whose code is a choice at each of a few places, with the derivative of choices that are still a little
 // undecided.
 
 #include <cmath>
@@ -14,7 +14,7 @@ namespace {
 
 struct GumbelOptions {
   std::int64_t places = 16, codes = 128;
-  double temperature = 1, lowest_temperature = 0.5, cooling = 1e-3;
+  double temperature = 1, lowest_temperature = 0.5, cooling = 1e-3, kl = 1;
   images::CoderOptions coder = {};
   images::PriorOptions prior = {};
 };
@@ -24,7 +24,8 @@ Fields fields(GumbelOptions& o) {
                 {"codes", &o.codes, "that there are to choose from at each place", {.low = 2, .high = 65536}},
                 {"temperature", &o.temperature, "of the choices at the first step", positive},
                 {"lowest_temperature", &o.lowest_temperature, "that it falls to", positive},
-                {"cooling", &o.cooling, "part of the way to the lowest temperature that a step goes", below_one}};
+                {"cooling", &o.cooling, "part of the way to the lowest temperature that a step goes", below_one},
+                {"kl", &o.kl, "weight of the divergence from choices that are all as likely", not_negative}};
   for (const Fields& more : {o.coder.fields(), o.prior.fields()}) all.insert(all.end(), more.begin(), more.end());
   return all;
 }
@@ -33,20 +34,22 @@ class GumbelAutoencoder {
  public:
   GumbelAutoencoder(const SystemData& data, const GumbelOptions& o) : o_(o), coder_(data.input, o.coder) {}
 
-  /// The choice at each place is softmax((logits + g) / temperature), g = -log(-log(u)): at temperature 0 one code,
-  /// drawn by its probability.
+  /// The choice at each place is the largest of logits + g, g = -log(-log(u)): a code, drawn by its probability. Its
+  /// derivative is taken to be that of softmax((logits + g) / temperature): Jang's straight-through estimator.
   [[nodiscard]] Loss loss(const Scope& s, const Batch& b) const {
     const Var x = images::unit_pixels(b["input"]);
     const Var scores = logits(s / "encoder", x);
     const Var temperature = s.statistic("temperature", {1}, o_.temperature);
     s.observe("temperature", constant(full({1}, o_.lowest_temperature, s.dtype())), o_.cooling);
     const Var uniform = clamp(s.uniform("choice", scores.shape()), 1e-7, 1 - 1e-7);
-    const Var chosen = softmax((scores - log(-log(uniform))) / temperature);
+    const Var noisy = scores - log(-log(uniform));
+    const Var soft = softmax(noisy / temperature);
+    const Var chosen = soft + stop_gradient(one_hot(argmax(noisy), o_.codes, s.dtype()) - soft);
     const Var log_q = log_softmax(scores);
     const Var kl = sum(exp(log_q) * (log_q + std::log(static_cast<double>(o_.codes))), {-2, -1});
     s.report("kl", kl);
     s.report("temperature", reshape(temperature, Shape{}));
-    return Loss::of_samples(coder_.surprise(s, x, coder_.decode(s / "decoder", flatten(chosen))) + kl);
+    return Loss::of_samples(coder_.surprise(s, x, coder_.decode(s / "decoder", flatten(chosen))) + o_.kl * kl);
   }
 
   /// The likeliest code at each place.
@@ -91,11 +94,14 @@ std::vector<SystemRow> gumbel_systems() {
                               {"schedule", OptionMap{{"kind", "cosine"}}}};
   return {system_row<GumbelOptions>(
       {.name = "gumbel",
-       .summary = "images as choices, trained through choices that are a little undecided, and new images from choices "
-                  "that a prior draws",
-       .formula = "-log N(x; decode(y), deviation^2) + KL(softmax(l) || uniform), y = softmax((l - log(-log u)) / "
-                  "temperature), l = encode(x); the temperature falls by a part of the way to its lowest at each step; "
-                  "prior: -log p(code | codes before it)",
+       .summary =
+           "images as choices, whose derivative is that of choices a little undecided, and new images from choices "
+           "that a prior draws",
+       .formula =
+           "-log N(x; decode(y), deviation^2) + kl KL(softmax(l) || uniform), y = one_hot(argmax(h)), dy/dh = that of "
+           "softmax(h / temperature), h = l - log(-log u), l = encode(x); the temperature falls by a part of the way "
+           "to its lowest at each step; "
+           "prior: -log p(code | codes before it)",
        .when = "the same as vq_vae, where a code shall mean something else at each place, or its probability is wanted",
        .source = "Jang, Gu and Poole 2017; Maddison, Mnih and Teh 2017",
        .defaults = defaults},
