@@ -40,7 +40,6 @@ TEST_F(SlowSystems, GumbelAutoencoderLosesLessThanAsManyPrincipalComponentsAsAnI
   const nlohmann::json figures = figures_of("gumbel");
   EXPECT_LT(figures.at("reconstruction mse").get<double>(),
             of_baseline(figures, "16 principal components", "reconstruction mse"));
-  EXPECT_GE(figures.at("codes in use").get<double>(), 100);
 }
 
 TEST_F(SlowSystems, GanMakesAllClassesAndComesNearerThanTheVae) {
