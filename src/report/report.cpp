@@ -84,6 +84,10 @@ std::string media(const ReportData& data) {
   constexpr std::size_t budget = 4'000'000;  // of a page that stays below 5 MB
   return media_html(data.media, budget);
 }
+std::string map(const ReportData& data) {
+  return data.map.empty() ? "" : "<div class=\"card\">" + data.map + "</div>\n";
+}
+std::string map_note(const ReportData& data) { return data.map_note; }
 std::string model(const ReportData& data) { return data.parameters.empty() ? "" : layers_html(data.parameters); }
 std::string environment(const ReportData& data) { return data.environment.empty() ? "" : pairs_html(data.environment); }
 std::string configuration(const ReportData& data) {
@@ -121,6 +125,7 @@ constexpr Section sections[] = {
     {.title = "Worst rows", .body = worst, .note = worst_note, .column = Section::Column::right},
     {.title = "Pictures", .body = pictures},
     {.title = "What it made", .body = media, .note = media_note},
+    {.title = "Map", .body = map, .note = map_note},
     {.title = "Model", .body = model, .column = Section::Column::left},
     {.title = "Environment", .body = environment, .column = Section::Column::left},
     {.title = "Configuration", .body = configuration, .column = Section::Column::right},

@@ -68,6 +68,7 @@ struct ReportData {
   std::vector<WorstRow> worst = {};                             ///< the worst first
   std::vector<PictureRow> pictures = {};                        ///< "noisy", "denoised", "clean"
   std::vector<MediaSeries> media = {};
+  std::string map = {}, map_note = {};                                ///< a drawing, as an <svg>, and what it is of
   std::vector<ParameterEntry> parameters = {};                        ///< Layout::entries
   std::string config = {};                                            ///< resolved, as TOML
   std::vector<std::pair<std::string, std::string>> environment = {};  ///< ("version", "0.1.0"), ("threads", "2"), ...

@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <nlohmann/json.hpp>
 
+#include "cli/looped.hpp"
 #include "cli/opened_run.hpp"
 #include "cli/outcome.hpp"
 #include "cli/output.hpp"
@@ -187,6 +188,8 @@ int run_system(const EvaluateArguments& arguments, const Context& context) {
 
 int run(const EvaluateArguments& arguments, const Context& context) {
   if (const auto texts = text_run(arguments.run)) return evaluate_texts(*texts, arguments.data, context);
+  if (const LoopedRow* row = looped_run(arguments.run))
+    return evaluate_looped(*row, arguments.run, arguments.data, context);
   const bool whole = arguments.data.empty() && arguments.images.empty() && arguments.labels.empty();
   if (whole && is_stopped(arguments.run)) return evaluate_stopped(arguments, context);
   if (holds_system(arguments.run)) return run_system(arguments, context);

@@ -6,8 +6,10 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "cli/checks.hpp"
 #include "cli/command.hpp"
 #include "cli/output.hpp"
+#include "cli/recommender.hpp"
 #include "cli/texts.hpp"
 #include "core/error.hpp"
 #include "data/csv.hpp"
@@ -20,7 +22,8 @@ namespace thalweg::cli {
 namespace {
 
 struct PredictArguments {
-  std::string run, data, images, separator = "auto", keep;
+  std::string run, data, images, separator = "auto", keep, user;
+  std::int64_t top = 10;
   bool no_header = false;
 };
 
@@ -231,6 +234,56 @@ void predict_texts(TrainedTexts& trained, data::CsvReader& reader, const std::st
   flush_output();
 }
 
+/// The rating of each row of a table by users, items and what is known besides.
+void predict_ratings(const Recommender& recommender, data::CsvReader& reader, const std::string& keep,
+                     const Context& context) {
+  std::vector<std::size_t> places;
+  for (const std::string& column : recommender.config().columns.features()) {
+    const auto found = std::ranges::find(reader.header(), column);
+    if (found == reader.header().end())
+      fail<DataError>("[predict] {} has no column '{}'. Hint: {}", reader.name(), column,
+                      name_hint(column, reader.header()));
+    places.push_back(static_cast<std::size_t>(found - reader.header().begin()));
+  }
+  const std::vector<std::size_t> columns = kept_columns(keep, reader);
+  Cells names;
+  for (const std::size_t column : columns) names.push_back(reader.header()[column]);
+  Writer writer(recommender.config().columns.rating, true, {}, std::move(names), context.json);
+  writer.header(1);
+  Tensor value({1, 1}, f64);
+  std::vector<std::string_view> cells(places.size());
+  std::int64_t users = 0, items = 0;
+  while (reader.next()) {
+    std::ranges::transform(places, cells.begin(), [&](std::size_t place) { return reader.cells()[place]; });
+    const Recommender::Rating rating = recommender.rating(cells);
+    users += rating.user_known ? 0 : 1;
+    items += rating.item_known ? 0 : 1;
+    value.set(0, rating.value);
+    Cells kept;
+    for (const std::size_t column : columns) kept.emplace_back(reader.cells()[column]);
+    writer.rows(value, kept.empty() ? std::vector<Cells>{} : std::vector<Cells>{std::move(kept)});
+  }
+  flush_output();
+  if (context.quiet || users + items == 0) return;
+  say("warning: {} rows of users and {} of items that were never seen, predicted by what else is known of them\n",
+      with_commas(users), with_commas(items));
+}
+
+/// What to recommend to a user.
+int recommend(const Recommender& recommender, const PredictArguments& arguments, const Context& context) {
+  if (!recommender.knows_user(arguments.user) && !context.quiet)
+    say("warning: the user '{}' was never seen; what is best for such a one goes by the items alone\n", arguments.user);
+  for (const auto& [name, rating] : recommender.best_for(arguments.user, arguments.top)) {
+    if (context.json) {
+      emit_line_of(nlohmann::ordered_json{{recommender.config().columns.item, name},
+                                          {recommender.config().columns.rating, rating}});
+    } else {
+      emit("{:.3f}  {}\n", rating, shown(name));
+    }
+  }
+  return 0;
+}
+
 /// Hands a reader of the table, or of standard input, to `predict`. The table is laid out as what was trained on, where
 /// the arguments do not say otherwise.
 template <class Predict>
@@ -253,6 +306,13 @@ int run(const PredictArguments& arguments, const Context& context) {
     return with_reader(arguments, {},
                        [&](data::CsvReader& reader) { predict_texts(trained, reader, arguments.keep, context); });
   }
+  if (const auto trained = trained_recommender(arguments.run, context.registry)) {
+    if (!arguments.user.empty()) return recommend(trained->recommender, arguments, context);
+    return with_reader(arguments, {}, [&](data::CsvReader& reader) {
+      predict_ratings(trained->recommender, reader, arguments.keep, context);
+    });
+  }
+  if (!arguments.user.empty()) fail<UsageError>("[predict] --user is for recommenders, and {} is none", arguments.run);
   const Model model = Model::load(arguments.run, context.registry);
   if (model.parts().recipe.preprocessing.text()) {
     fail<UsageError>("[predict] this is a model of texts. Hint: thalweg generate {} --prompt \"...\"",
@@ -274,6 +334,7 @@ constexpr const char* examples = R"(Examples:
   thalweg predict runs/iris --data new.csv --keep id,name   with columns of the input; --keep '*' is all of them
   thalweg predict runs/fashion --images t10k-images-idx3-ubyte.gz
   thalweg predict runs/spam --data mails.csv --keep subject   texts: the column that the configuration names
+  thalweg predict runs/recommender --user 17 --top 5          the items to recommend, with the ratings expected
 
 One line comes out for each that goes in: the value, or the class and the probability of each class.)";
 
@@ -285,6 +346,8 @@ void set_up(CLI::App& command, Context& context) {
   command.add_option("--images", arguments->images, "Images to predict from (IDX)");
   command.add_flag("--no-header", arguments->no_header,
                    "The table has no line of names: its columns are column 1, column 2, ... (as the training data)");
+  command.add_option("--user", arguments->user, "Of a recommender: what to recommend to this user")->type_name("NAME");
+  command.add_option("--top", arguments->top, "--user: how many items (10)")->check(in_range({.low = 1}));
   command.add_option("--keep", arguments->keep, "Columns of the table to write before the prediction: a,b,c, or *");
   command
       .add_option("--separator", arguments->separator,

@@ -3,6 +3,7 @@
 #include <CLI/CLI.hpp>
 
 #include "cli/command.hpp"
+#include "cli/looped.hpp"
 #include "cli/opened_run.hpp"
 #include "cli/outcome.hpp"
 #include "cli/output.hpp"
@@ -14,6 +15,7 @@ namespace {
 
 int run(const std::string& path, const Context& context) {
   if (const auto texts = text_run(path)) return report_texts(*texts, context);
+  if (const LoopedRow* row = looped_run(path)) return report_looped(*row, path, context);
   std::vector<std::string> warnings;
   OpenedRun opened = open_run(path, Parameters::evaluated, context.registry, warnings);
   for (const std::string& warning : warnings) {

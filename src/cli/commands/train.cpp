@@ -6,6 +6,7 @@
 #include "cli/budget.hpp"
 #include "cli/checks.hpp"
 #include "cli/find_lr.hpp"
+#include "cli/looped.hpp"
 #include "cli/outcome.hpp"
 #include "cli/output.hpp"
 #include "cli/session.hpp"
@@ -264,6 +265,11 @@ int run_alone(const TrainArguments& arguments, const Context& context) {
     fail<UsageError>("[distributed] texts are learned by one process. Hint: start it without a launcher.");
   }
   if (is_text_classifier(named.tree)) return train_texts(arguments, named, context);
+  if (const LoopedRow* row = looped_row(named.tree)) {
+    if (context.ranks)
+      fail<UsageError>("[distributed] {} are trained by one process. Hint: start it without a launcher.", row->kind);
+    return train_looped(*row, arguments, named, context);
+  }
   if (arguments.online) fail<UsageError>("[train] --online is for texts. Hint: format = \"texts\" in [data].");
   const bool asks = arguments.print_config || arguments.dry_run || arguments.folds > 0;
   if (!named.variants.empty() && !asks && !context.ranks) return train_variants(arguments, named, context);

@@ -1,0 +1,13 @@
+#pragma once
+// Embeddings of words in the commands.
+
+#include "cli/looped.hpp"
+#include "run/embeddings.hpp"
+
+namespace thalweg::cli {
+
+/// The words of a run that trained embeddings. Throws UsageError for another folder, ModelError where there is no model
+/// yet.
+[[nodiscard]] WordSpace trained_words(const std::filesystem::path& folder, const Registry& registry);
+
+}  // namespace thalweg::cli

@@ -1,0 +1,66 @@
+#pragma once
+// A recommender: what a configuration says of it, its data in parts, and the baseline that it is measured beside.
+
+#include "data/ratings.hpp"
+#include "run/loop_config.hpp"
+#include "sparse/factors.hpp"
+
+namespace thalweg {
+
+class RecommenderConfig final : public LoopConfig {
+ public:
+  std::string train = {}, test = {};
+  data::RatingColumns columns = {};
+  double validation = 0.1, test_part = 0.2, wanted = 4;
+  std::int64_t top = 3;
+  FactorOptions factors = {};
+
+  RecommenderConfig();
+  [[nodiscard]] std::string_view kind() const override { return "recommender"; }
+  [[nodiscard]] Fields data_fields() override;
+  [[nodiscard]] Fields system_fields() override { return factors.fields(); }
+  [[nodiscard]] std::vector<std::string*> places() override { return {&train, &test}; }
+  [[nodiscard]] OptionMap optimizer_defaults() const override { return {{"lr", {0.1}}}; }
+  [[nodiscard]] bool take_fold(std::int64_t number, std::int64_t count) override {
+    first_tested = static_cast<double>(number) / static_cast<double>(count);
+    test_part = 1 / static_cast<double>(count);
+    test.clear();
+    return true;
+  }
+  void check() const override;
+  double first_tested = 0;  ///< where the test part begins among all ratings in the order of their draws, in [0, 1)
+};
+
+/// The ratings of a configuration: learned from, watched, tested on. The parts are cut by user and item, so that two
+/// ratings of one item by one user lie in one part.
+struct RatingParts {
+  std::vector<data::Levels> levels;  ///< of the rows that are learned from
+  data::Ratings train, validation, test;
+};
+/// Throws DataError where a part that is asked for is empty.
+[[nodiscard]] RatingParts read_parts(const RecommenderConfig& config);
+
+/// A category of each feature as one number over all features: those of the first, then of the second, ...
+[[nodiscard]] std::vector<std::int32_t> joined_numbers(const data::Ratings& ratings,
+                                                       const std::vector<data::Levels>& levels);
+
+/// mean + b_user + b_item, whose sum of squared errors and ridges on the biases is least: by turns, each user's bias
+/// and each item's, until they stay.
+class BiasBaseline {
+ public:
+  BiasBaseline(const data::Ratings& train, std::int64_t users, std::int64_t items, double user_ridge,
+               double item_ridge);
+  /// The one of a grid of ridges, 1 to 50 for users and for items, that has the least error on `validation`.
+  [[nodiscard]] static BiasBaseline tuned(const data::Ratings& train, const data::Ratings& validation,
+                                          std::int64_t users, std::int64_t items);
+  /// Of numbers among the levels of users and items; below 0 for one that is not known.
+  [[nodiscard]] double operator()(std::int32_t user, std::int32_t item) const;
+  [[nodiscard]] double user_ridge() const { return user_ridge_; }
+  [[nodiscard]] double item_ridge() const { return item_ridge_; }
+
+ private:
+  double mean_ = 0, user_ridge_, item_ridge_;
+  std::vector<double> users_, items_;
+};
+
+}  // namespace thalweg

@@ -1,0 +1,145 @@
+// Embeddings of words as a user meets them: trained, asked, stopped, resumed, measured.
+
+#include "command.hpp"
+
+namespace thalweg::testing {
+namespace {
+
+class Embeddings : public CommandTest {
+ protected:
+  /// Sentences about three subjects, whose words never meet those of another.
+  void write_text(int sentences = 3000) const {
+    const std::vector<std::vector<std::string>> subjects = {{"sea", "ship", "sail", "wave", "harbour", "captain"},
+                                                            {"bread", "oven", "flour", "butter", "kitchen", "cook"},
+                                                            {"horse", "saddle", "stable", "hoof", "rider", "bridle"}};
+    std::string text;
+    unsigned state = 7;
+    for (int i = 0; i < sentences; ++i) {
+      for (int word = 0; word < 8; ++word) {
+        state = state * 1664525U + 1013904223U;
+        const auto pick = state >> 16;
+        text += word % 3 == 0 ? "the " : subjects[static_cast<std::size_t>(i % 3)][pick % 6] + " ";
+      }
+      text += "\n";
+    }
+    write("text.txt", text);
+    write("questions.csv",
+          "word,answer,other1,other2,other3\nsea,ship,bread,horse,oven\noven,flour,wave,rider,hoof\n"
+          "rider,saddle,cook,sail,butter\n");
+    write("words.toml",
+          "seed = 2\n[data]\ntrain = \"text.txt\"\nquestions = \"questions.csv\"\n[system]\nkind = \"embeddings\"\n"
+          "width = 12\nsample = 1e-2\n[train]\nepochs = 3\nbatch_size = 128\n");
+  }
+  [[nodiscard]] std::string model(const std::string& run) const { return read_text(path(run + "/model.safetensors")); }
+};
+
+TEST_F(Embeddings, WordsOfASubjectComeToLieTogether) {
+  write_text();
+  const Ran ran = run("train words.toml --out r --json -q");
+  ASSERT_EQ(ran.code, 0) << ran.err;
+  EXPECT_EQ(ran.json()["answered right"], 1.0);
+  EXPECT_EQ(ran.json()["baselines"]["by chance"]["answered right"], 0.25);
+  EXPECT_EQ(ran.json()["parameters"], 2 * 19 * 12);
+  const Ran near = run("neighbours r Sea --count 5");
+  ASSERT_EQ(near.code, 0) << near.err;
+  for (const char* word : {"ship", "sail", "wave", "harbour", "captain"})
+    EXPECT_NE(near.out.find(word), std::string::npos) << near.out;
+  EXPECT_EQ(run("neighbours r sea --count 1 --json").json()["word"].get<std::string>(),
+            near.out.substr(8, near.out.find('\n') - 8));
+  EXPECT_EQ(run("evaluate r --json").json()["answered right"], 1.0);
+}
+
+TEST_F(Embeddings, AWordThatIsNotThereIsNamedWithNearSpellings) {
+  write_text(600);
+  ASSERT_EQ(run("train words.toml --out r -q --epochs 1").code, 0);
+  const Ran ran = run("neighbours r sadle");
+  EXPECT_EQ(ran.code, 2);
+  EXPECT_NE(ran.err.find("there is no word 'sadle' among 19. Hint: near are saddle"), std::string::npos) << ran.err;
+  EXPECT_EQ(run("neighbours r").code, 2);
+  EXPECT_EQ(run("neighbours r sea --count 0").code, 2);
+  EXPECT_EQ(run("neighbours nowhere sea").code, 2);
+}
+
+TEST_F(Embeddings, AResumedRunHasTheSameBitsWithOtherThreads) {
+  write_text();
+  ASSERT_EQ(run("train words.toml --out whole -q --threads 1").code, 0);
+  const Ran stopped = run("train words.toml --out parts -q --threads 2 --stop-after 301");  // an epoch has 234 steps
+  ASSERT_EQ(stopped.code, 0) << stopped.err;
+  EXPECT_NE(stopped.out.find("stopped at step 301"), std::string::npos) << stopped.out;
+  EXPECT_EQ(run("neighbours parts sea").code, 4);  // no model yet
+  ASSERT_EQ(run("train words.toml --out parts -q --threads 3 --resume").code, 0);
+  EXPECT_TRUE(model("whole") == model("parts"));
+  EXPECT_EQ(run("train words.toml --out parts -q --resume").code, 2);
+}
+
+TEST_F(Embeddings, AResumedRunIsRefusedAnotherTextOrConfiguration) {
+  write_text();
+  ASSERT_EQ(run("train words.toml --out r -q --stop-after 100").code, 0);
+  const Ran other = run("train words.toml --out r -q --resume --set system.window=3");
+  EXPECT_EQ(other.code, 2);
+  EXPECT_NE(other.err.find("system.window: 5 -> 3"), std::string::npos) << other.err;
+  write_text(2000);
+  const Ran text = run("train words.toml --out r -q --resume");
+  EXPECT_EQ(text.code, 3);
+  EXPECT_NE(text.err.find("has other words"), std::string::npos) << text.err;
+}
+
+TEST_F(Embeddings, ARunLeavesAReportWithAMap) {
+  write_text(600);
+  ASSERT_EQ(run("train words.toml --out r -q --epochs 1").code, 0);
+  const std::string report = read_text(path("r/report.html"));
+  for (const char* part : {"<h2>Map", ">harbour</text>", "answered right", "gradient norm", "by chance"})
+    EXPECT_NE(report.find(part), std::string::npos) << part;
+  std::filesystem::remove(path("r/report.html"));
+  ASSERT_EQ(run("report r").code, 0);
+  EXPECT_TRUE(read_text(path("r/report.html")) == report);
+}
+
+TEST_F(Embeddings, TheirSystemIsARow) {
+  write_text(60);
+  EXPECT_NE(run("list systems").out.find("embeddings"), std::string::npos);
+  const Ran printed = run("train words.toml --print-config");
+  EXPECT_NE(printed.out.find("negatives = 5"), std::string::npos) << printed.out;
+  write("printed.toml", printed.out);
+  EXPECT_EQ(run("train printed.toml --print-config").out, printed.out);
+}
+
+TEST_F(Embeddings, WhatTheyAreNotMadeForIsRefusedByName) {
+  write_text(60);
+  const std::vector<std::pair<std::string, std::string>> refused = {
+      {"--optimizer adam", "Wanted: sgd"},
+      {"--set optimizer.momentum=0.9", "plain sgd"},
+      {"--set data.min_count=0", "min_count"},
+      {"--set system.widht=3", "did you mean 'width'?"},
+      {"--set model.kind=mlp", "no section 'model'"},
+      {"--set data.train=nowhere.txt", "nowhere.txt"},
+      {"--cv 3", "dealt out"},
+      {"--set data.train=''", "[data] train is not given"}};
+  for (const auto& [option, said] : refused) {
+    const Ran ran = run("train words.toml -q " + option);
+    EXPECT_EQ(ran.code, 2) << option;
+    EXPECT_NE(ran.err.find(said), std::string::npos) << ran.err;
+  }
+  EXPECT_EQ(run("train words.toml -q --set data.min_count=100000").code, 3);
+  EXPECT_EQ(run("train words.toml -q --lr 1e30").code, 5);
+}
+
+}  // namespace
+
+class SlowEmbeddings : public CommandTest {
+ protected:
+  void SetUp() override {
+    CommandTest::SetUp();
+    if (!std::filesystem::exists(real_table("words.txt"))) GTEST_SKIP() << "run ./dev data embeddings first";
+  }
+};
+
+// gensim answers 0.633 of them after as many passes (bench/peers/embeddings.py)
+TEST_F(SlowEmbeddings, AnswerQuestionsAboutSynonymsAsWellAsTheirPeers) {
+  const Ran ran = run("train " + std::string(source_folder()) + "/examples/embeddings.toml -q --json --out r");
+  ASSERT_EQ(ran.code, 0) << ran.err;
+  EXPECT_GE(ran.json()["answered right"], 0.65);
+  EXPECT_NE(run("neighbours r mother --count 5").out.find("father"), std::string::npos);
+}
+
+}  // namespace thalweg::testing

@@ -1,0 +1,141 @@
+// Recommenders as a user meets them: trained on a table, measured, asked, stopped and resumed.
+
+#include "command.hpp"
+
+namespace thalweg::testing {
+namespace {
+
+class Recommender : public CommandTest {
+ protected:
+  /// People of two tastes rate things of two kinds; some rate all of them higher.
+  void write_ratings(int people = 60) const {
+    std::string text = "who,what,stars,kind\n";
+    unsigned state = 3;
+    for (int person = 0; person < people; ++person) {
+      for (int thing = 0; thing < 20; ++thing) {
+        state = state * 1664525U + 1013904223U;
+        if ((state >> 16) % 10 < 3) continue;
+        const bool likes = person % 2 == thing % 2;
+        const int noise = static_cast<int>((state >> 20) % 5) - 2;
+        text += "p" + std::to_string(person) + ",t" + std::to_string(thing) + "," +
+                std::to_string((likes ? 4.0 : 2.0) + 0.2 * (person % 3) + 0.1 * noise) + "," +
+                (thing % 2 == 0 ? "even" : "odd") + "\n";
+      }
+    }
+    write("r.csv", text);
+    write(
+        "r.toml",
+        "seed = 1\n[data]\ntrain = \"r.csv\"\nuser = \"who\"\nitem = \"what\"\nrating = \"stars\"\nside = [\"kind\"]\n"
+        "wanted = 3\n[system]\nkind = \"recommender\"\nwidth = 4\nbias_ridge = 1\nfactor_ridge = 0.5\n"
+        "[train]\nepochs = 30\nbatch_size = 32\n");
+  }
+  [[nodiscard]] std::string model(const std::string& run) const { return read_text(path(run + "/model.safetensors")); }
+};
+
+TEST_F(Recommender, TastesAreLearnedBesideTheBiases) {
+  write_ratings();
+  const Ran ran = run("train r.toml --out r --json -q");
+  ASSERT_EQ(ran.code, 0) << ran.err;
+  const nlohmann::json line = ran.json(), biases = line["baselines"].begin().value();
+  EXPECT_LT(line["rmse"], 0.4);
+  EXPECT_GT(biases["rmse"], 0.8);
+  EXPECT_GT(line["ndcg at 3"], biases["ndcg at 3"]);
+  EXPECT_GT(line["precision at 3"], biases["precision at 3"]);
+  const nlohmann::json again = run("evaluate r --json").json();
+  EXPECT_EQ(again["rmse"], line["rmse"]);
+  EXPECT_EQ(again["baselines"], line["baselines"]);
+  EXPECT_LT(run("evaluate r --data r.csv --json").json()["rmse"], 0.4);
+}
+
+TEST_F(Recommender, WhatIsRecommendedWasNotRatedAndIsToTheTaste) {
+  write_ratings();
+  ASSERT_EQ(run("train r.toml --out r -q --set data.test_part=0.1").code, 0);
+  const Ran ran = run("predict r --user p4 --top 3 --json");
+  ASSERT_EQ(ran.code, 0) << ran.err;
+  std::istringstream lines(ran.out);
+  std::vector<double> ratings;
+  for (std::string text; std::getline(lines, text);) {
+    const auto line = nlohmann::json::parse(text);
+    ratings.push_back(line["stars"]);
+    EXPECT_EQ(std::stoi(line["what"].get<std::string>().substr(1)) % 2, 0) << ran.out;
+  }
+  EXPECT_EQ(ratings.size(), 3u);
+  EXPECT_TRUE(std::is_sorted(ratings.rbegin(), ratings.rend()));
+  const Ran stranger = run("predict r --user nobody --top 2");
+  EXPECT_EQ(stranger.code, 0);
+  EXPECT_NE(stranger.err.find("the user 'nobody' was never seen"), std::string::npos) << stranger.err;
+}
+
+TEST_F(Recommender, RowsArePredictedAndWhoIsNewIsSaid) {
+  write_ratings();
+  ASSERT_EQ(run("train r.toml --out r -q").code, 0);
+  write("new.csv", "id,what,who,kind\n7,t2,p4,even\n8,t3,p4,odd\n9,tx,px,blue\n");
+  const Ran ran = run("predict r --data new.csv --keep id");
+  ASSERT_EQ(ran.code, 0) << ran.err;
+  EXPECT_TRUE(ran.out.starts_with("id,stars\n7,4")) << ran.out;
+  EXPECT_NE(ran.out.find("\n8,2"), std::string::npos) << ran.out;
+  EXPECT_NEAR(std::stod(ran.out.substr(ran.out.find("\n9,") + 3)), 3.2, 0.5) << ran.out;  // that of no one and nothing
+  EXPECT_NE(ran.err.find("1 rows of users and 1 of items that were never seen"), std::string::npos) << ran.err;
+  write("other.csv", "id,what\n7,t2\n");
+  EXPECT_EQ(run("predict r --data other.csv").code, 3);
+}
+
+TEST_F(Recommender, AResumedRunHasTheSameBitsWithOtherThreads) {
+  write_ratings();
+  ASSERT_EQ(run("train r.toml --out whole -q --threads 1").code, 0);
+  ASSERT_EQ(run("train r.toml --out parts -q --threads 2 --stop-after 101").code, 0);  // an epoch has about 19 steps
+  ASSERT_EQ(run("train r.toml --out parts -q --threads 3 --resume").code, 0);
+  EXPECT_TRUE(model("whole") == model("parts"));
+  ASSERT_EQ(run("train r.toml --out other -q --stop-after 10").code, 0);
+  write_ratings(50);
+  const Ran changed = run("train r.toml --out other -q --resume");
+  EXPECT_EQ(changed.code, 3);
+  EXPECT_NE(changed.err.find("other users"), std::string::npos) << changed.err;
+}
+
+TEST_F(Recommender, FoldsSayWhatItHasMoreThanTheBiasesWithAnInterval) {
+  write_ratings();
+  const Ran ran = run("train r.toml --cv 3 --json -q");
+  ASSERT_EQ(ran.code, 0) << ran.err;
+  const nlohmann::json line = ran.json();
+  EXPECT_EQ(line["folds"], 3);
+  EXPECT_LT(line["difference"]["rmse"]["high"], 0);
+  EXPECT_NEAR(line["difference"]["rmse"]["mean"].get<double>(),
+              line["rmse"].get<double>() - line["baseline"]["rmse"].get<double>(), 1e-9);
+}
+
+TEST_F(Recommender, WhatItIsNotMadeForIsRefusedByName) {
+  write_ratings(10);
+  EXPECT_NE(run("list systems").out.find("recommender"), std::string::npos);
+  const std::vector<std::pair<std::string, int>> refused = {
+      {"--set data.user=whom", 3},    {"--set 'data.side=[\"who\"]'", 2},
+      {"--set system.width=-1", 2},   {"--set data.train=nowhere.csv", 2},
+      {"--optimizer lamb", 2},        {"--set data.wanted=many", 2},
+      {"--set data.validation=0", 2}, {"--set system.rank=3", 2}};
+  for (const auto& [option, code] : refused) EXPECT_EQ(run("train r.toml -q " + option).code, code) << option;
+  write_table("t.csv");
+  ASSERT_EQ(run("train t.csv --target y -q --epochs 1 --out t").code, 0);
+  EXPECT_EQ(run("predict t --user p1").code, 2);
+}
+
+}  // namespace
+
+class SlowRecommender : public CommandTest {
+ protected:
+  void SetUp() override {
+    CommandTest::SetUp();
+    if (!std::filesystem::exists(real_table("ratings.csv"))) GTEST_SKIP() << "run ./dev data recommender first";
+  }
+};
+
+TEST_F(SlowRecommender, LecturersAreRatedBetterThanByBiases) {
+  const Ran ran = run("train " + std::string(source_folder()) + "/examples/recommender.toml --cv 5 -q --json");
+  ASSERT_EQ(ran.code, 0) << ran.err;
+  const nlohmann::json line = ran.json();
+  EXPECT_LT(line["rmse"], 1.2);
+  EXPECT_NEAR(line["baseline"]["rmse"].get<double>(), 1.206, 0.005);
+  EXPECT_LT(line["difference"]["rmse"]["high"], 0);
+  EXPECT_GT(line["difference"]["ndcg at 3"]["low"], 0);
+}
+
+}  // namespace thalweg::testing
