@@ -308,8 +308,19 @@ std::optional<Finding> vanishing(const Case& c) {
   return Finding{1, "Crawling: the gradient vanishes on its way to the first layers.", {from_to(run)}};
 }
 
+/// Whether the validation loss, where it was measured often enough, had reached its level by half of the run's rates:
+/// a higher rate would gain nothing on rows that were held out, however straight the training loss falls.
+bool validation_rests(const Course& run) {
+  constexpr double gained = 0.01;  // of what it was
+  const Values& v = run.validation.loss;
+  if (v.size() < fewest_epochs) return false;
+  const double half = run.validation.at_half_time();
+  return half - *std::ranges::min_element(v) < gained * std::abs(half);
+}
+
 std::optional<Finding> straight_line(const Case& c) {
   const Course& run = c.course;
+  if (validation_rests(run)) return std::nullopt;
   const double part = run.first == 0 ? 0 : run.fall() / std::abs(run.first);
   const Pace pace = pace_of(run);
   if (part >= crawling_fall || !pace.falls) return std::nullopt;

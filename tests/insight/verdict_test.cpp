@@ -158,6 +158,15 @@ TEST(Verdict, AScheduleDoesNotHideCrawling) {
   EXPECT_NE(judge(steps_of(500, decay(5, 2), 0.005)).kind, crawling);
 }
 
+TEST(Verdict, AStraightLineWhoseValidationRestsIsNotCrawling) {
+  History history = steps_of(500, line(0.9, 0.6), 0.005);
+  add_epochs(history, 15, line(0.9, 0.6), [](double t) { return t < 0.3 ? 0.75 - 0.1 * t : 0.72; });
+  EXPECT_NE(judge(history).kind, crawling);
+  History falls = steps_of(500, line(0.9, 0.6), 0.005);
+  add_epochs(falls, 15, line(0.9, 0.6), line(0.95, 0.65));
+  EXPECT_EQ(judge(falls).kind, crawling);
+}
+
 TEST(Verdict, ALossThatDoesNotMoveIsCrawling) {
   EXPECT_EQ(judge(steps_of(500, line(2.3, 2.299))).kind, crawling);
   const Curve vanishing = [](double t) { return std::exp(-20 * t); };
