@@ -195,6 +195,7 @@ void write_report(Session& session, const Config& config, const std::string& nam
     add_explanations(report, session, measured.back());
   }
   report.media = MediaLog(folder.path()).series();
+  report.looks = MetricsLog(folder.metrics()).looks();
   write_atomically(folder.report(), report_html(report));
 }
 

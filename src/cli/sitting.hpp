@@ -25,6 +25,8 @@ class Sitting {
   /// What is to be shown after an epoch, which is asked for at the first, the last and some between.
   void show(std::function<NamedMedia()> media) { show_ = std::move(media); }
   void show_now(const NamedMedia& media);
+  /// What a look at the run found.
+  void note(const Look& look) { log_.add(look); }
 
   /// Ends the line of progress.
   void end();

@@ -6,6 +6,7 @@
 
 #include "core/error.hpp"
 #include "core/random.hpp"
+#include "optim/elements.hpp"
 
 namespace thalweg {
 
@@ -28,13 +29,37 @@ struct Batches {
   [[nodiscard]] double scale() const { return noise() / signal(); }
 };
 
+[[noreturn]] void refuse(std::int64_t rows, std::int64_t batches, std::int64_t batch_size) {
+  fail<UsageError>("[noise] {} rows make {} batches of {}. Wanted: at least 2", rows, batches, batch_size);
+}
+
+template <class T>
+void add_to(std::vector<double>& sum, std::span<const T> gradient) {
+  for (std::size_t i = 0; i < sum.size(); ++i) sum[i] += static_cast<double>(gradient[i]);
+}
+
 }  // namespace
+
+GradientNoise gradient_noise(Products& products, const State& at, const RowSelection& rows, std::int64_t batch_size) {
+  const std::int64_t batches = batch_size > 0 ? rows.count() / batch_size : 0;
+  if (batches < 2) refuse(rows.count(), batches, batch_size);
+  std::vector<double> sum(static_cast<std::size_t>(at.layout->trained_size), 0);
+  Batches all{.size = static_cast<double>(batch_size), .count = static_cast<double>(batches)};
+  Tensor gradient;
+  for (std::int64_t b = 0; b < batches; ++b) {
+    const auto part = rows.rows.subspan(static_cast<std::size_t>(b * batch_size), static_cast<std::size_t>(batch_size));
+    products.gradient(at, {rows.data, part}, gradient);
+    all.squares += dot(gradient, gradient);
+    gradient.dtype() == f32 ? add_to(sum, gradient.values<float>()) : add_to(sum, gradient.values<double>());
+  }
+  for (const double s : sum) all.whole += s * s;
+  return {{all.scale(), std::numeric_limits<double>::infinity()}, all.signal(), all.noise(), batch_size, batches};
+}
 
 GradientNoise gradient_noise(Products& products, const State& at, const Dataset& rows, std::int64_t batch_size,
                              std::int64_t most_batches, std::uint64_t seed) {
   const std::int64_t batches = std::min(most_batches, batch_size > 0 ? rows.rows() / batch_size : 0);
-  if (batches < 2)
-    fail<UsageError>("[noise] {} rows make {} batches of {}. Wanted: at least 2", rows.rows(), batches, batch_size);
+  if (batches < 2) refuse(rows.rows(), batches, batch_size);
   const std::vector<std::int64_t> order = shuffled(RandomKey{seed}.fold("noise"), rows.rows());
   const auto size = static_cast<std::size_t>(at.layout->trained_size), each = static_cast<std::size_t>(batch_size);
   std::vector<double> sum(size, 0), norms, with_sum;

@@ -25,4 +25,9 @@ struct GradientNoise {
 [[nodiscard]] GradientNoise gradient_noise(Products& products, const State& at, const Dataset& rows,
                                            std::int64_t batch_size, std::int64_t most_batches, std::uint64_t seed);
 
+/// Of the batches that follow one another in a selection of rows, without an error: it keeps one gradient at a time.
+/// Throws UsageError for fewer than two batches.
+[[nodiscard]] GradientNoise gradient_noise(Products& products, const State& at, const RowSelection& rows,
+                                           std::int64_t batch_size);
+
 }  // namespace thalweg

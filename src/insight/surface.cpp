@@ -42,7 +42,8 @@ struct Around {
   }
 };
 
-/// The trained parameters of each layer: "hidden" of "hidden/weight" and "hidden/norm/bias".
+}  // namespace
+
 std::vector<Surface::Part> parts_of(const Layout& layout) {
   std::vector<Surface::Part> parts;
   for (const std::string& layer : layers_of(layout)) {
@@ -54,8 +55,6 @@ std::vector<Surface::Part> parts_of(const Layout& layout) {
   }
   return parts;
 }
-
-}  // namespace
 
 SymmetricMatrix Surface::hessian_at(In x) const {
   return {size, [this, x](In v, Out product) { hessian_times(x, v, product); }};

@@ -30,6 +30,9 @@ struct Surface {
   [[nodiscard]] SymmetricMatrix hessian_at(In x) const;
 };
 
+/// The trained parameters of each layer: "hidden" of "hidden/weight" and "hidden/norm/bias".
+[[nodiscard]] std::vector<Surface::Part> parts_of(const Layout& layout);
+
 /// The mean loss over all rows of the data around a state, by its trained parameters; what is computed has the state's
 /// dtype. `products` and `rows` must outlive it. The state is copied.
 [[nodiscard]] Surface surface_of(Products& products, const State& at, const Dataset& rows);

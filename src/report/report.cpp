@@ -8,6 +8,7 @@
 #include "core/numbers.hpp"
 #include "plot/plot.hpp"
 #include "report/charts.hpp"
+#include "report/looks.hpp"
 #include "report/media.hpp"
 #include "report/page.hpp"
 #include "report/tables.hpp"
@@ -46,6 +47,8 @@ std::string verdict(const ReportData& data) {
   return out + fmt::format("</ul>\n<p><b>Next:</b> {}</p></section>\n", escape_xml(v.advice));
 }
 
+std::string looks(const ReportData& data) { return looks_html(data.looks); }
+std::string looks_note(const ReportData&) { return "noise, effective rates, sharpness"; }
 std::string course(const ReportData& data) { return charts_html(data.history); }
 
 /// What the baselines have: "always no: 0.62, linear: 0.87".
@@ -115,6 +118,7 @@ constexpr Section sections[] = {
     {.body = headline},
     {.body = verdict},
     {.title = "Course of the run", .body = course, .note = steps_note},
+    {.title = "Looks at the run", .body = looks, .note = looks_note},
     {.title = "Metrics", .body = evaluation, .note = evaluated_on},
     {.title = "What was taken for what", .body = confusion, .note = confusion_note},
     {.title = "Predicted against true", .body = predictions},

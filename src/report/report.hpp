@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "insight/confusion.hpp"
+#include "insight/look.hpp"
 #include "insight/verdict.hpp"
 #include "thalweg/medium.hpp"
 #include "thalweg/train.hpp"
@@ -59,6 +60,7 @@ struct ReportData {
   std::vector<ReportTile> tiles = {};
   Verdict verdict = {};  ///< judge(history)
   History history = {};
+  std::vector<Look> looks = {};
   Metrics evaluation = {};                                      ///< on the data named by `evaluated_on`
   std::vector<std::pair<std::string, Metrics>> baselines = {};  ///< ("always no", metrics), ... on the same data
   std::string evaluated_on = {};                                ///< "test, 10,000 rows"

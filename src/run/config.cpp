@@ -69,6 +69,17 @@ std::optional<double> TrainOptions::allowed_seconds() const {
   return *amount * (name == "h" ? 3600 : name == "min" ? 60 : 1);
 }
 
+Fields InsightOptions::fields() {
+  return {
+      {"every", &every, "how often a look is due, \"1 epoch\"; 0 steps is never", not_negative},
+      {"largest", &largest, "the largest eigenvalue of the Hessian at each look as well: some twenty products"},
+      {"budget",
+       &budget,
+       "the part of the time that looks may take: one that would take more is left out",
+       {.low = 0, .high = 1, .low_open = true}},
+  };
+}
+
 Fields early_stopping_fields(EarlyStopping& options) {
   return {
       {"metric", &options.metric, "what is watched; lower is better for losses and errors, higher for the rest"},
@@ -102,7 +113,7 @@ std::optional<EarlyStopping> read_early_stopping(const OptionValue& value) {
 /// The sections of a file; each is read by itself, so that an error in one can be given its line.
 struct Sections {
   std::int64_t seed = 1;
-  OptionMap data, model, loss, optimizer, schedule, train, system;
+  OptionMap data, model, loss, optimizer, schedule, train, insight, system;
 
   Fields fields() {
     return {{"seed", &seed, "of every random number", not_negative},
@@ -112,7 +123,8 @@ struct Sections {
             {"system", &system, "what is trained, in place of model and loss"},
             {"optimizer", &optimizer, "how it steps"},
             {"schedule", &schedule, "how the rate changes over the run"},
-            {"train", &train, "how long, and in what portions"}};
+            {"train", &train, "how long, and in what portions"},
+            {"insight", &insight, "looks at the run while it trains"}};
   }
 };
 
@@ -323,6 +335,11 @@ Config read_config(const ConfigTree& tree, DataOptions data, const DataFacts& fa
       config.train.early_stopping = {field_values(early_stopping_fields(*stopping))};
     }
   });
+  with_line(tree, "insight", [&] {
+    read_fields(config.insight.fields(), own.insight, "insight");
+    if (system && config.insight.every.amount > 0)
+      fail_option("every", "[insight] of a system, whose objectives are several. Wanted: a model and a loss");
+  });
   return config;
 }
 
@@ -396,8 +413,9 @@ void flatten(const OptionMap& map, const std::string& prefix, FlatOptions& flat)
 FlatOptions decisive(const Config& config) {
   FlatOptions flat;
   flatten(config.tree(), "", flat);
-  for (const char* key : {"train.threads", "train.memory", "train.checkpoint_every", "train.keep_checkpoints",
-                          "train.layer_norms", "train.budget", "train.price"})
+  for (const char* key :
+       {"train.threads", "train.memory", "train.checkpoint_every", "train.keep_checkpoints", "train.layer_norms",
+        "train.budget", "train.price", "insight.every", "insight.largest", "insight.budget"})
     flat.erase(key);
   return flat;
 }
@@ -413,7 +431,8 @@ OptionMap Config::tree() const {
                         {"data", {std::move(data_section)}},
                         {"optimizer", {section_of(copy.optimizer)}},
                         {"schedule", {section_of(schedule)}},
-                        {"train", {field_values(copy.train.fields())}}};
+                        {"train", {field_values(copy.train.fields())}},
+                        {"insight", {field_values(copy.insight.fields())}}};
   if (has_system()) {
     sections["system"] = {section_of(system)};
   } else {
@@ -437,6 +456,7 @@ std::string Config::toml() const {
     if (sections.contains(section)) write(section, {"kind"});
   }
   write("train", names_of(copy.train.fields()));
+  write("insight", names_of(copy.insight.fields()));
   return out;
 }
 

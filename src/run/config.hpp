@@ -44,6 +44,15 @@ struct TrainOptions {
   [[nodiscard]] std::optional<double> allowed_seconds() const;
 };
 
+/// `[insight]`: looks at the run while it trains.
+struct InsightOptions {
+  Duration every = 0;  ///< 0: none
+  bool largest = false;
+  double budget = 0.05;
+
+  [[nodiscard]] Fields fields();
+};
+
 /// One row of a table, and its options.
 struct Choice {
   std::string kind;
@@ -56,6 +65,7 @@ struct Config {
   Choice model, loss, optimizer, schedule;
   Choice system = {};  ///< instead of model and loss; without a kind where there are these
   TrainOptions train;
+  InsightOptions insight = {};
   bool auto_lr = false;  ///< `optimizer.lr = "auto"`, and not found yet: the number there means nothing
 
   [[nodiscard]] bool has_system() const { return !system.kind.empty(); }

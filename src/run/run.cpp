@@ -228,7 +228,44 @@ EpochReport epoch_from(const Json& line) {
   return report;
 }
 
-constexpr int deepest = 4;  // a line, its metrics or norms, and to spare
+RateHistogram rates_from(const Json& value) {
+  RateHistogram rates{.unmoved = count_in(value, "unmoved")};
+  int bin = value.at("first").get<int>();
+  for (std::size_t i = 0; i < value.at("counts").size(); ++i, ++bin) {
+    const Json& count = value.at("counts")[i];
+    if (!count.is_number_unsigned()) throw Json::type_error::create(302, "counts", &value);
+    if (count.get<std::int64_t>() > 0) rates.bins[bin] = count.get<std::int64_t>();
+  }
+  return rates;
+}
+
+/// Every bin from the first that has some to the last.
+Json rates_json(const RateHistogram& rates) {
+  const int first = rates.bins.empty() ? 0 : rates.bins.begin()->first;
+  Json counts = Json::array();
+  for (const auto& [bin, count] : rates.bins) {
+    while (first + static_cast<int>(counts.size()) < bin) counts.push_back(0);
+    counts.push_back(count);
+  }
+  return {{"first", first}, {"counts", counts}, {"unmoved", rates.unmoved}};
+}
+
+Look look_from(const Json& line) {
+  const Json& found = line.at("look");
+  Look look{.step = count_in(line, "step"),
+            .epoch = count_in(line, "epoch"),
+            .lr = number_or_nan(found.at("lr")),
+            .batch_size = count_in(found, "batch_size"),
+            .signal = number_or_nan(found.at("signal")),
+            .noise = number_or_nan(found.at("noise"))};
+  if (const auto largest = found.find("largest"); largest != found.end())
+    look.largest = Look::Sharpness{number_or_nan(largest->at("value")), number_or_nan(largest->at("error"))};
+  for (const auto& [name, layer] : found.at("layers").items())
+    look.layers.push_back({name, number_or_nan(layer.at("update")), rates_from(layer.at("rates"))});
+  return look;
+}
+
+constexpr int deepest = 7;  // a line, its look, the layers, a layer, its rates, their counts, and to spare
 
 /// Calls `take` with every line of a log that is whole. One that is not was cut off by a crash, or damaged since: what
 /// it said is lost, and the run that it is about is not.
@@ -269,6 +306,17 @@ void MetricsLog::add(const EpochReport& r) {
                .dump());
 }
 
+void MetricsLog::add(const Look& l) {
+  Json look{{"lr", l.lr}, {"batch_size", l.batch_size}, {"signal", l.signal}, {"noise", l.noise}};
+  if (const double scale = noise_scale({&l, 1}); scale > 0) look["noise_scale"] = scale;
+  if (const double ratio = signal_to_noise({&l, 1}); ratio > 0) look["signal_to_noise"] = ratio;
+  if (l.largest) look["largest"] = {{"value", l.largest->value}, {"error", l.largest->error}};
+  look["layers"] = Json::object();
+  for (const Look::Layer& layer : l.layers)
+    look["layers"][layer.name] = {{"update", layer.update}, {"rates", rates_json(layer.rates)}};
+  add_line(Json{{"step", l.step}, {"epoch", l.epoch}, {"look", std::move(look)}}.dump());
+}
+
 void MetricsLog::cut_after(std::int64_t step) {
   std::string kept;
   for_each_line(path_, [&](const std::string& line, const Json& parsed) {
@@ -282,6 +330,7 @@ void MetricsLog::cut_after(std::int64_t step) {
 History MetricsLog::history() const {
   History history;
   for_each_line(path_, [&](const std::string&, const Json& line) {
+    if (line.contains("look")) return;
     if (line.contains("metrics")) {
       history.epochs.push_back(epoch_from(line));
       if (history.epochs.back().best) history.best_epoch = history.epochs.back().epoch;
@@ -291,6 +340,14 @@ History MetricsLog::history() const {
     }
   });
   return history;
+}
+
+std::vector<Look> MetricsLog::looks() const {
+  std::vector<Look> looks;
+  for_each_line(path_, [&](const std::string&, const Json& line) {
+    if (line.contains("look")) looks.push_back(look_from(line));
+  });
+  return looks;
 }
 
 }  // namespace thalweg

@@ -7,6 +7,7 @@
 #include <optional>
 #include <string>
 
+#include "insight/look.hpp"
 #include "thalweg/train.hpp"
 
 namespace thalweg {
@@ -60,10 +61,12 @@ class MetricsLog {
   /// `layers` are those of the report's layer_norms.
   void add(const StepReport& report, const std::vector<std::string>& layers = {});
   void add(const EpochReport& report);
+  void add(const Look& look);
   /// Takes back every line of a step after this one: a resumed run takes those steps again.
   void cut_after(std::int64_t step);
   /// What the log says, of all the sittings of a run.
   [[nodiscard]] History history() const;
+  [[nodiscard]] std::vector<Look> looks() const;
 
  private:
   void add_line(const std::string& line);

@@ -45,6 +45,19 @@ TEST_F(CurvatureCommand, ARunThatDivergesIsToldTheRateAndItsBound) {
   EXPECT_NE(ran.out.find("; the rate was "), std::string::npos) << ran.out;
 }
 
+TEST_F(CurvatureCommand, LooksAtARunWhileItTrainsAndChangesNoBitOfIt) {
+  const std::string command = "train t.csv --target y --optimizer adam --lr 1e-2 --epochs 6 --set model.hidden=[8]";
+  const std::string looks = " --set insight.every=2 --set insight.budget=1 --set insight.largest=true";
+  ASSERT_EQ(run(command + looks + " --out looked").code, 0);
+  ASSERT_EQ(run(command + " --out plain").code, 0);
+  EXPECT_EQ(read_text(path("looked/model.safetensors")), read_text(path("plain/model.safetensors")));
+  EXPECT_NE(read_text(path("looked/metrics.jsonl")).find("\"look\":{"), std::string::npos);
+  EXPECT_EQ(read_text(path("plain/metrics.jsonl")).find("\"look\":{"), std::string::npos);
+  for (const char* part : {"Looks at the run", "gradient noise scale, rows", "update over weight", "effective rate of"})
+    EXPECT_NE(read_text(path("looked/report.html")).find(part), std::string::npos) << part;
+  EXPECT_EQ(run(command + " --set insight.budget=0").code, 2);
+}
+
 TEST_F(CurvatureCommand, RefusesWhatIsNoRun) {
   EXPECT_EQ(run("inspect t.csv --curvature").code, 2);
   EXPECT_EQ(run("inspect r --curvature --rows 0").code, 2);

@@ -91,6 +91,7 @@ std::vector<ListedRow> reader_rows() {
 std::vector<ListedRow> section_rows() {
   TrainOptions train;
   EarlyStopping stopping;
+  InsightOptions insight;
   AugmentOptions augment;
   return {{.name = "data.augment",
            .summary = "how images are changed at random in training",
@@ -98,7 +99,10 @@ std::vector<ListedRow> section_rows() {
           {.name = "train", .summary = "how long, and in what portions", .options = describe_fields(train.fields())},
           {.name = "train.early_stopping",
            .summary = "when to end before the last epoch",
-           .options = describe_fields(early_stopping_fields(stopping))}};
+           .options = describe_fields(early_stopping_fields(stopping))},
+          {.name = "insight",
+           .summary = "looks at the run while it trains",
+           .options = describe_fields(insight.fields())}};
 }
 
 std::vector<ListedRow> metric_rows() {

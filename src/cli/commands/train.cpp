@@ -16,11 +16,13 @@
 #include "core/error.hpp"
 #include "distributed/collectives.hpp"
 #include "engine/norms.hpp"
+#include "insight/run_watch.hpp"
 #include "options/text.hpp"
 #include "run/data_record.hpp"
 #include "store/atomic_file.hpp"
 #include "store/checkpoint.hpp"
 #include "train/baseline.hpp"
+#include "train/evaluation.hpp"
 
 namespace fs = std::filesystem;
 
@@ -156,6 +158,38 @@ void say_kept(const Communicator& ranks, const Context& context) {
       static_cast<double>(most) / megabyte, ranks.size());
 }
 
+/// Looks at a run while it trains, as `[insight]` asks, and what they are looks at.
+struct Insight {
+  Dataset rows;
+  RunWatch watch;
+
+  Insight(const Session& session, const Config& config, const FitOptions& options, const Registry& registry)
+      : rows(counted_rows(session.parts.train)),
+        watch(evaluation_of(session.recipe.make_model(registry, session.parts.augmentation),
+                            session.recipe.make_loss(registry)),
+              rows, options, {config.insight.every, config.insight.largest, config.insight.budget},
+              config.train.threads) {}
+};
+
+/// The options with looks, where they are asked for; they are handed to `found`.
+std::unique_ptr<Insight> add_insight(FitOptions& options, const Session& session, const Config& config,
+                                     const Registry& registry, std::function<void(const Look&)> found) {
+  if (config.insight.every.amount <= 0) return nullptr;
+  auto insight = std::make_unique<Insight>(session, config, options, registry);
+  options.on_step = [&watch = insight->watch, &trainer = session.trainer,
+                     found = std::move(found)](const StepReport& step) {
+    if (const auto look = watch.after(step, trainer.state())) found(*look);
+  };
+  return insight;
+}
+
+/// Says what the budget left out.
+void say_left_out(const Insight* insight, const Config& config, const Context& context) {
+  if (!insight || insight->watch.left_out() == 0 || context.quiet || context.json) return;
+  say("looks: {} were left out, to take at most {} of the time\n", with_commas(insight->watch.left_out()),
+      percent_text(config.insight.budget));
+}
+
 Watched fit(Session& session, const Config& config, const RunFolder& folder, const TrainArguments& arguments,
             const Context& context) {
   Sitting sitting(folder, progress_style(context.quiet, context.json),
@@ -166,6 +200,8 @@ Watched fit(Session& session, const Config& config, const RunFolder& folder, con
   FitOptions options = options_of(session, config, folder.checkpoints(), arguments, context);
   options.on_step = [&](const StepReport& report) { spent = budget.spent(report, sitting.seconds_before()); };
   options.stop = [&] { return spent; };
+  const auto insight =
+      add_insight(options, session, config, context.registry, [&](const Look& look) { sitting.note(look); });
   options = sitting.watched(std::move(options), session.trainer.layers());
   if (session.system && session.system->show) {
     const Dataset& rows = session.parts.validation ? *session.parts.validation : session.parts.train;
@@ -183,6 +219,7 @@ Watched fit(Session& session, const Config& config, const RunFolder& folder, con
     throw;
   }
   sitting.end();
+  say_left_out(insight.get(), config, context);
   if (context.ranks) say_kept(*context.ranks, context);
   watched.signal = sitting.signal();
   watched.spent = budget.reason();
