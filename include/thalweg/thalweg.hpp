@@ -1,6 +1,7 @@
 #pragma once
 // Thalweg: models trained by gradient descent. This header brings in everything.
 
+#include "thalweg/adaptive_rates.hpp"
 #include "thalweg/apply.hpp"
 #include "thalweg/augment.hpp"
 #include "thalweg/batch.hpp"
@@ -14,6 +15,7 @@
 #include "thalweg/error.hpp"
 #include "thalweg/estimators.hpp"
 #include "thalweg/find_lr.hpp"
+#include "thalweg/finite_sums.hpp"
 #include "thalweg/fit.hpp"
 #include "thalweg/formula.hpp"
 #include "thalweg/layers.hpp"

@@ -64,6 +64,9 @@ class Engine {
   /// Of a method that owns its steps: whether a step found that there is none to come.
   [[nodiscard]] bool ended(const State& state);
 
+  /// Gives a state room for a gradient of each row, where the optimizer remembers those, and says what it takes. Throws
+  /// UsageError where that is more than it may be.
+  std::optional<std::string> add_row_table(State& state, std::int64_t rows);
   /// The mean weight of the rows for each objective, where a step is to divide by it: see mean_row_weight.
   [[nodiscard]] std::vector<std::optional<double>> row_weights(const State& state, const Dataset& data);
   /// The state with slots for these objectives, where it has none.
@@ -142,9 +145,12 @@ class Engine {
   std::optional<Sums> asked_for(State& state, const RowSelection& batch, const BatchPrograms& programs,
                                 const Sums& sums, const Progress& progress);
   Sums sums_uphill(State& state, const RowSelection& batch, const BatchPrograms& programs, const Sums& sums);
+  Sums sums_by_table(State& state, const RowSelection& batch, const BatchPrograms& programs);
   Sums sums_by_anchor(State& state, const RowSelection& batch, const BatchPrograms& programs, const Sums& sums,
                       bool moves);
   void estimate_diagonal(State& state, const RowSelection& batch, const BatchPrograms& programs, std::int64_t step);
+  /// The diagonal by drawn labels.
+  void square_drawn_gradient(State& state, const RowSelection& batch);
   void move_statistics(State& state, const RowSelection& batch, const BatchPrograms& programs, const Sums& sums);
 
   std::vector<EvaluationFunction> functions_;

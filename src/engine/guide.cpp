@@ -7,6 +7,7 @@
 
 #include "core/error.hpp"
 #include "engine/engine.hpp"
+#include "engine/model_evaluation.hpp"
 #include "optim/asks.hpp"
 
 namespace thalweg {
@@ -68,7 +69,8 @@ void Engine::check_asks() const {
 
 void Engine::expect_rows() const {
   for (const Member& o : objectives_) {
-    if (!asks_of(o.updater.optimizer()).anchored && !owns_steps(o.updater.optimizer())) continue;
+    const Asks asks = asks_of(o.updater.optimizer());
+    if (!asks.anchored && !asks.per_row && !owns_steps(o.updater.optimizer())) continue;
     fail<UsageError>(
         "[{}] it needs all rows to train on, and a step of one's own has those of a batch. Hint: "
         "Trainer::fit.",
@@ -85,6 +87,7 @@ std::optional<Engine::Sums> Engine::asked_for(State& state, const RowSelection& 
   if (asks.diagonal && is_due(step, asks.diagonal_every)) estimate_diagonal(state, batch, programs, step);
   std::optional<Sums> other;
   if (asks.radius > 0) other = sums_uphill(state, batch, programs, sums);
+  if (asks.per_row) other = sums_by_table(state, batch, programs);
   if (asks.anchored) {
     const std::int64_t every = asks.anchor_every > 0 ? asks.anchor_every : progress.steps_per_epoch;
     other = sums_by_anchor(state, batch, programs, sums, is_due(step, every));
@@ -154,15 +157,17 @@ void Engine::estimate_diagonal(State& state, const RowSelection& batch, const Ba
                                std::int64_t step) {
   Guide& guide = *guide_;
   const Layout& layout = *state.layout;
+  const bool drawn = asks_of(optimizer(0)).drawn_labels;
   if (!guide.products) {
-    guide.products.emplace(functions_.front(), crew_->workers,
-                           ProductOptions{.mode = Mode::train, .shard_size = programs.whole->rows()});
+    guide.products.emplace(drawn ? with_drawn_labels(functions_.front(), optimizer(0).name) : functions_.front(),
+                           crew_->workers, ProductOptions{.mode = Mode::train, .shard_size = programs.whole->rows()});
     guide.signs = Tensor({layout.trained_size}, layout.dtype);  // 0 for what is not stepped
   }
   const auto part = [&](Tensor& t, const Guide::Piece& piece) {
     return Elements{t.mutable_raw() + piece.at * static_cast<std::int64_t>(size_of(layout.dtype)), piece.size,
                     layout.dtype};
   };
+  if (drawn) return square_drawn_gradient(state, batch);
   for (const Guide::Piece& piece : guide.pieces()) draw_signs(state.seed, step, piece.at, part(guide.signs, piece));
   if (*asks_of(optimizer(0)).diagonal == Need::gauss_newton) {
     (void)guide.products->gauss_newton_times(state, batch, guide.signs, guide.product);
@@ -174,6 +179,20 @@ void Engine::estimate_diagonal(State& state, const RowSelection& batch, const Ba
     const Elements product = part(guide.product, piece);
     multiply(product, part(guide.signs, piece));
     copy(product, guide.of_packed(diagonal, piece));
+  }
+}
+
+void Engine::square_drawn_gradient(State& state, const RowSelection& batch) {
+  Guide& guide = *guide_;
+  (void)guide.products->gradient(state, batch, guide.product);
+  std::byte* diagonal = objectives_.front().updater.slot(state, ".diagonal");
+  for (const Guide::Piece& piece : guide.pieces()) {
+    const DType dtype = state.layout->dtype;
+    const Elements gradient{guide.product.mutable_raw() + piece.at * static_cast<std::int64_t>(size_of(dtype)),
+                            piece.size, dtype};
+    multiply(gradient, gradient);
+    scale(gradient, guide.products->weight());
+    copy(gradient, guide.of_packed(diagonal, piece));
   }
 }
 

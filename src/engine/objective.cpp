@@ -5,6 +5,7 @@
 
 #include "core/error.hpp"
 #include "core/index.hpp"
+#include "engine/model_evaluation.hpp"
 #include "graph/tracing.hpp"
 #include "thalweg/ops.hpp"
 
@@ -35,15 +36,7 @@ Objective objective_of(ModelFunction model, LossFunction loss) {
 }
 
 EvaluationFunction evaluation_of(ModelFunction model, LossFunction loss) {
-  return [model = std::move(model), loss = std::move(loss)](Scope s, const Batch& b) {
-    Evaluated result;
-    const Var raw = model(s, b["input"]);
-    result.output = raw;
-    if (b.has("target")) result.loss = loss(raw, b["target"], b.has("weight") ? b["weight"] : Var{});
-    const auto task = [&] { return loss.task_with(b["target"].shape(), b["target"].dtype()); };
-    if (!b.has("target") || task() != Task::language) result.prediction = loss.prediction(raw);
-    return result;
-  };
+  return ModelEvaluation{std::move(model), std::move(loss)};
 }
 
 std::vector<ColumnSpec> columns_of(const Dataset& data) {

@@ -71,6 +71,14 @@ std::vector<std::string> Objectives::check(const State& state, const Dataset& da
   return names;
 }
 
+std::vector<std::string> Objectives::add_row_tables(State& state, std::int64_t rows) {
+  std::vector<std::string> said;
+  for (const auto& engine : engines_) {
+    if (auto text = engine->add_row_table(state, rows)) said.push_back(std::move(*text));
+  }
+  return said;
+}
+
 void Objectives::note(Engine& engine, const StepReport& report) {
   const auto did = engine.did();
   for (std::size_t i = 0; are_several() && i < engine.size(); ++i)

@@ -39,6 +39,8 @@ class Objectives {
   /// Whether there is no step to come: of a method that owns its steps, where it is the only one.
   [[nodiscard]] bool ended(const State& state);
 
+  /// See Engine::add_row_table: what is said of it, by each engine that has one.
+  std::vector<std::string> add_row_tables(State& state, std::int64_t rows);
   [[nodiscard]] RowWeights row_weights(const State& state, const Dataset& data);
   [[nodiscard]] State evaluation_state(const State& state);
   /// The losses of all and what they report, the first one's loss first; predictions where there is a model.

@@ -29,6 +29,10 @@ class Programs {
   /// set_memory or clear.
   [[nodiscard]] const BatchPrograms& for_batch(const State& state, const StepLayout& step, const RowSelection& batch,
                                                std::int64_t wanted);
+  /// For one row alone, whatever the others do.
+  [[nodiscard]] const ShardProgram& of_a_row(const State& state, const StepLayout& step, const Dataset& data) {
+    return of_rows(1, data, *state.layout, step);
+  }
   /// A program of its own for `rows` rows.
   [[nodiscard]] std::unique_ptr<ShardProgram> make(std::int64_t rows, const Dataset& data, const Layout& layout,
                                                    const StepLayout& step, bool with_gradient = true) const;

@@ -10,7 +10,8 @@ namespace thalweg {
 std::vector<Need> AskingMethod::needs() const {
   std::vector<Need> needs{Need::gradient};
   if (asks.radius > 0 || asks.anchored) needs.push_back(Need::gradient);
-  if (asks.diagonal) needs.push_back(*asks.diagonal);
+  if (asks.diagonal && asks.drawn_labels) needs.push_back(Need::gradient);
+  if (asks.diagonal && !asks.drawn_labels) needs.push_back(*asks.diagonal);
   return needs;
 }
 

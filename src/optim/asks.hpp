@@ -22,12 +22,19 @@ struct Asks {
   /// in the slot "diagonal": in the steps 1, 1 + every, ...
   std::optional<Need> diagonal = {};
   std::int64_t diagonal_every = 1;
+  /// The diagonal is the batch size times the square of its mean gradient with labels drawn from the model (Liu et al.
+  /// 2023, algorithm 2) in place of a product.
+  bool drawn_labels = false;
   /// The gradient is g(x) - g(a) + the mean over all rows of g(a), at an anchor a that follows x every `anchor_every`
   /// steps (0: once an epoch). The slots are "anchor" and "mean".
   bool anchored = false;
   std::int64_t anchor_every = 0;
+  /// The gradient is that of the batch, less what its rows had when they were last seen, plus the mean of what all rows
+  /// had: a table of a gradient a row. The slot is "mean"; the table, whose size is that of the data, is the engine's.
+  bool per_row = false;
+  double most_bytes = 0;  ///< of the table
 
-  [[nodiscard]] bool any() const { return radius > 0 || diagonal || anchored; }
+  [[nodiscard]] bool any() const { return radius > 0 || diagonal || anchored || per_row; }
 };
 
 /// The method of an optimizer that has a chain as well: the chain steps, and the method says what its steps ask for.

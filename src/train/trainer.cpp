@@ -87,6 +87,7 @@ class Fit {
     check();
     check_objective();
     if (options_.layer_norms) history_.layers = objectives_.layers(state_);
+    (void)objectives_.add_row_tables(state_, rows_);
     start_or_resume();
     if (options_.ranks) {
       compare_replicas(*options_.ranks, state_, true);
@@ -130,7 +131,8 @@ class Fit {
     if (options_.accumulate < 1) wrong("accumulate", options_.accumulate, ">= 1");
     for (const Optimizer* optimizer : optimizers_) {
       if (owns_steps(*optimizer)) check_whole_steps(*optimizer);
-      if (!asks_of(*optimizer).anchored || !training_->streams()) continue;
+      const Asks asks = asks_of(*optimizer);
+      if (!(asks.anchored || asks.per_row) || !training_->streams()) continue;
       fail<UsageError>(
           "[{}] it needs all rows at once, and these are read batch by batch. Hint: take(rows) reads them.",
           optimizer->name);

@@ -55,6 +55,8 @@ const std::vector<Budget> budgets = {
     {"lookahead", 0.05, 0.05},
     {"sam", 0.05, 0.05},
     {"svrg", 0.05, 0.05},
+    {"saga", 0.05, 0.05},
+    {"hypergradient", 0.3, 1e-3, 0.3},  // its rate climbs until the walls of the valley throw it back
 };
 
 /// Around another method, whose rate and clipping are its own.

@@ -16,7 +16,9 @@
 #include "core/error.hpp"
 #include "distributed/collectives.hpp"
 #include "engine/norms.hpp"
+#include "engine/row_table.hpp"
 #include "insight/run_watch.hpp"
+#include "optim/asks.hpp"
 #include "options/text.hpp"
 #include "run/data_record.hpp"
 #include "store/atomic_file.hpp"
@@ -177,7 +179,8 @@ std::unique_ptr<Insight> add_insight(FitOptions& options, const Session& session
   if (config.insight.every.amount <= 0) return nullptr;
   auto insight = std::make_unique<Insight>(session, config, options, registry);
   options.on_step = [&watch = insight->watch, &trainer = session.trainer,
-                     found = std::move(found)](const StepReport& step) {
+                     found = std::move(found), told = std::move(options.on_step)](const StepReport& step) {
+    if (told) told(step);
     if (const auto look = watch.after(step, trainer.state())) found(*look);
   };
   return insight;
@@ -263,7 +266,14 @@ int train_one(const TrainArguments& arguments, const NamedTree& named, LoadedCon
   if (context.ranks && config.train.threads == 0) config.train.threads = threads_of_rank(*context.ranks);
   Session session = make_session(config, loaded.source.facts(), std::move(parts), context.registry);
   if (!writes) return follow(session, config, from_first(*context.ranks, ""), arguments, context);
-  if (!context.quiet && !context.json) say("{}\n", describe(loaded.config, session));
+  if (!context.quiet && !context.json) {
+    say("{}\n", describe(loaded.config, session));
+    const Optimizer optimizer = config.make_optimizer(context.registry);
+    const Layout& layout = *session.trainer.state().layout;
+    if (asks_of(optimizer).per_row)
+      say("{}\n",
+          row_table_text(optimizer, counted_rows(session.parts.train).rows(), layout.trained_size, layout.dtype));
+  }
   say_warnings(context, session.parts.warnings);
   if (resumed) require_checkpoint(*resumed, session.trainer.state(), loaded.config.fingerprint());
   RunFolder folder = resumed ? std::move(*resumed) : RunFolder::create(wanted);

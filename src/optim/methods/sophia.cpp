@@ -18,8 +18,9 @@ Fields fields(SophiaOptions& o) {
         .place = &o.diagonal,
         .doc =
             "of the curvature: that of the Gauss-Newton matrix, which is nowhere below 0 for a convex loss, or of the "
-            "Hessian; estimated by one product with random signs",
-        .choices = {"gauss_newton", "hessian"}},
+            "Hessian, estimated by one product with random signs; drawn_labels: that of the Gauss-Newton matrix of a "
+            "cross-entropy, by the gradient with labels drawn from the model, which is cheaper",
+        .choices = {"gauss_newton", "hessian", "drawn_labels"}},
        {"every", &o.every, "steps between estimates", {.low = 1}}});
 }
 
@@ -40,7 +41,9 @@ Optimizer sophia(SophiaOptions o) {
       framed("sophia", o, Decay::decoupled,
              {{.name = "sophia", .slots = {{"m", 0.0}, {"h", 0.0}, {.name = "diagonal"}}, .rule = with(direction, o)}});
   const Need matrix = o.diagonal == "hessian" ? Need::curvature : Need::gauss_newton;
-  return asking(std::move(chain), {.diagonal = matrix, .diagonal_every = o.every}, "sophia");
+  return asking(std::move(chain),
+                {.diagonal = matrix, .diagonal_every = o.every, .drawn_labels = o.diagonal == "drawn_labels"},
+                "sophia");
 }
 
 std::vector<OptimizerRow> sophia_methods() {
@@ -49,7 +52,7 @@ std::vector<OptimizerRow> sophia_methods() {
                        .formula = "h = beta2 h + (1 - beta2) z (G z), z random signs, every so many steps; x -= lr "
                                   "clip(m / max(gamma h, eps), 1)",
                        .when = "language models, in place of AdamW",
-                       .source = "Liu et al. 2023, algorithm 3 with Hutchinson's estimator (algorithm 1)",
+                       .source = "Liu et al. 2023, algorithm 3, with the estimator of algorithm 1 or (drawn_labels) 2",
                        .needs = {Need::gradient, Need::gauss_newton}})};
 }
 

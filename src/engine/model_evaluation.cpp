@@ -1,0 +1,60 @@
+#include "engine/model_evaluation.hpp"
+
+#include "core/error.hpp"
+#include "graph/graph.hpp"
+#include "thalweg/estimators.hpp"
+#include "thalweg/ops.hpp"
+
+namespace thalweg {
+
+Evaluated ModelEvaluation::operator()(Scope s, const Batch& b) const {
+  Evaluated result;
+  const Var raw = model(s, b["input"]);
+  result.output = raw;
+  if (b.has("target")) result.loss = loss(raw, b["target"], b.has("weight") ? b["weight"] : Var{});
+  const auto task = [&] { return loss.task_with(b["target"].shape(), b["target"].dtype()); };
+  if (!b.has("target") || task() != Task::language) result.prediction = loss.prediction(raw);
+  return result;
+}
+
+namespace {
+
+/// One-hot classes, or 0 and 1, of the shape of the logits.
+Var drawn(const Scope& s, const Var& logits, bool binary) {
+  const Var uniform = s.uniform("drawn labels", logits.shape());
+  if (binary) return cast(uniform < sigmoid(logits), logits.dtype());
+  return one_hot(argmax(logits + gumbel_noise(uniform)), logits.dim(-1), logits.dtype());
+}
+
+}  // namespace
+
+EvaluationFunction with_drawn_labels(const EvaluationFunction& function, std::string_view who) {
+  const auto* own = function.target<ModelEvaluation>();
+  const bool binary = own && own->loss.name() == "binary_cross_entropy";
+  if (!own || (!binary && own->loss.name() != "cross_entropy")) {
+    fail<UsageError>(
+        "[{}] labels are drawn from what the model says, and {} does not say it. Wanted: cross_entropy or "
+        "binary_cross_entropy. Hint: diagonal = \"gauss_newton\" takes any loss of a model.",
+        who, own ? own->loss.name() : "an objective of one's own");
+  }
+  const OptionMap options = own->loss.options();
+  for (const char* weights : {"class_weights", "positive_weight", "ignored_labels"}) {
+    const auto found = options.find(weights);
+    const auto* list = found == options.end() ? nullptr : found->second.get_if<OptionList>();
+    if (list && !list->empty())
+      fail<UsageError>("[{}] {}: a loss with weights is no -log p of every row. Wanted: none.", who, weights);
+  }
+  return [evaluation = *own, binary, who = std::string(who)](Scope s, const Batch& b) {
+    if (b.has("weight")) fail<UsageError>("[{}] rows with weights. Wanted: none, where labels are drawn.", who);
+    Evaluated result = evaluation(s, b);
+    const Var logits = result.output;
+    const Var p = binary ? sigmoid(logits) : softmax(logits);
+    // linear in the logits, with the slope p - y: the derivative of -log p(y) by them
+    const Var slope = stop_gradient(p - drawn(s, logits, binary));
+    const std::int64_t terms = binary ? logits.size() : logits.size() / logits.dim(-1);
+    result.loss = Loss(sum(slope * logits), logits.graph().number(static_cast<double>(terms), logits.dtype()));
+    return result;
+  };
+}
+
+}  // namespace thalweg

@@ -1,0 +1,22 @@
+#pragma once
+// An objective made of a model and a loss, taken apart again, and the same with labels that the model draws.
+
+#include "engine/objective.hpp"
+
+namespace thalweg {
+
+/// What evaluation_of makes.
+struct ModelEvaluation {
+  ModelFunction model;
+  LossFunction loss;
+  [[nodiscard]] Evaluated operator()(Scope s, const Batch& b) const;
+};
+
+/// The objective with targets drawn from what the model says, anew in every step: its gradient is that of -log p(y), y
+/// drawn from p, and the covariance of that is the Fisher information. For a cross-entropy this is the Gauss-Newton
+/// matrix (Martens and Grosse 2015, section 2.2). Its value means nothing: the gradient alone is of use. Throws
+/// UsageError, in the name of `who`, for an objective that is no model with a cross-entropy, or one that weighs samples
+/// or classes.
+[[nodiscard]] EvaluationFunction with_drawn_labels(const EvaluationFunction& function, std::string_view who);
+
+}  // namespace thalweg

@@ -1,0 +1,15 @@
+#pragma once
+// The table of gradients that SAGA keeps.
+
+#include <string>
+
+#include "thalweg/optim.hpp"
+#include "thalweg/tensor.hpp"
+
+namespace thalweg {
+
+/// "saga: a gradient of each of 569 rows, 31 numbers, 0.1 MiB", of so many trained parameters.
+[[nodiscard]] std::string row_table_text(const Optimizer& optimizer, std::int64_t rows, std::int64_t parameters,
+                                         DType dtype);
+
+}  // namespace thalweg
