@@ -25,21 +25,6 @@ namespace {
 
 constexpr double diverged = std::numeric_limits<double>::infinity();
 
-/// An option of an arm, or else of the study; `usual` where neither has it.
-template <class T>
-T option(const Study& study, const StudyArm& arm, const char* key, T usual) {
-  for (const OptionMap* map : {&arm.options, &study.options}) {
-    const auto found = map->find(key);
-    if (found == map->end()) continue;
-    if (const T* value = found->second.get_if<T>()) return *value;
-    if constexpr (std::same_as<T, double>) {
-      if (const auto* whole = found->second.get_if<std::int64_t>()) return static_cast<double>(*whole);
-    }
-    fail<UsageError>("[study] {}: {} = {} is of another type than wanted", study.name, key, found->second.str());
-  }
-  return usual;
-}
-
 // ---------------------------------------------------------------- walks on a problem
 
 /// The result of one walk: the value above the minimum, or the value where there is none.
@@ -61,11 +46,11 @@ Tensor start_near(const std::vector<double>& x0, std::uint64_t seed, double spre
 }
 
 void run_walks(const Study& study, StudyArm& arm, const Context& context) {
-  const auto name = option<std::string>(study, arm, "problem", "rosenbrock");
-  const auto dim = option<std::int64_t>(study, arm, "dim", 2);
-  const Problem problem = problem_named(name).make(option<OptionMap>(study, arm, "problem_options", {}), dim);
+  const auto name = study_option<std::string>(study, arm, "problem", "rosenbrock");
+  const auto dim = study_option<std::int64_t>(study, arm, "dim", 2);
+  const Problem problem = problem_named(name).make(study_option<OptionMap>(study, arm, "problem_options", {}), dim);
   std::vector<double> x0 = problem.start;
-  if (const auto given = option<OptionList>(study, arm, "x0", {}); !given.empty()) {
+  if (const auto given = study_option<OptionList>(study, arm, "x0", {}); !given.empty()) {
     x0.clear();
     for (const OptionValue& value : given) {
       const auto* real = value.get_if<double>();
@@ -74,11 +59,12 @@ void run_walks(const Study& study, StudyArm& arm, const Context& context) {
       x0.push_back(real ? *real : static_cast<double>(*whole));
     }
   }
-  const auto steps = option<std::int64_t>(study, arm, "steps", 500);
-  const auto spread = option<double>(study, arm, "spread", 0.1), fixed = option<double>(study, arm, "lr", 0);
-  const auto optimizer = option<std::string>(study, arm, "optimizer", "sgd");
+  const auto steps = study_option<std::int64_t>(study, arm, "steps", 500);
+  const auto spread = study_option<double>(study, arm, "spread", 0.1),
+             fixed = study_option<double>(study, arm, "lr", 0);
+  const auto optimizer = study_option<std::string>(study, arm, "optimizer", "sgd");
   Settings settings;
-  settings.optimizer = option<OptionMap>(study, arm, "set", {});
+  settings.optimizer = study_option<OptionMap>(study, arm, "set", {});
   const auto result = [&](double lr, std::uint64_t seed) {
     const Optimizer method = make_method(context.registry, optimizer, settings, lr);
     return walk(problem, method, start_near(x0, seed, spread), steps, seed);
@@ -141,7 +127,8 @@ std::optional<std::int64_t> index_near(const Surface& surface, std::vector<doubl
 
 /// Each result: of the stationary points of one random function the part that are minima.
 void run_stationary_points(const Study& study, StudyArm& arm, const Context&) {
-  const auto dim = option<std::int64_t>(study, arm, "dim", 2), starts = option<std::int64_t>(study, arm, "starts", 60);
+  const auto dim = study_option<std::int64_t>(study, arm, "dim", 2),
+             starts = study_option<std::int64_t>(study, arm, "starts", 60);
   std::int64_t all = 0;
   for (std::int64_t repeat = 1; repeat <= study.repeats; ++repeat) {
     const Function f = random_function(dim, static_cast<std::uint64_t>(2 * repeat), 40);
@@ -167,8 +154,8 @@ void run_stationary_points(const Study& study, StudyArm& arm, const Context&) {
 /// Each result: floating-point operations of a gradient over those of the loss, of a network of one more width. `by`
 /// is "reverse" as the engine derives it, or "differences": one loss more than there are parameters.
 void run_gradient_cost(const Study& study, StudyArm& arm, const Context&) {
-  const bool differences = option<std::string>(study, arm, "by", "reverse") == "differences";
-  const std::int64_t inputs = option<std::int64_t>(study, arm, "inputs", 64);
+  const bool differences = study_option<std::string>(study, arm, "by", "reverse") == "differences";
+  const std::int64_t inputs = study_option<std::int64_t>(study, arm, "inputs", 64);
   std::int64_t first = 0, last = 0;
   for (std::int64_t repeat = 0; repeat < study.repeats; ++repeat) {
     const std::int64_t width = std::int64_t{4} << repeat;
@@ -214,6 +201,14 @@ const std::vector<StudyKind>& study_kinds() {
        "an optimizer on a problem of the table; the value above the minimum",
        {"problem", "problem_options", "dim", "x0", "steps", "spread", "lr", "optimizer", "set"},
        run_walks},
+      {"training",
+       "trainings of a configuration with changes; a measure of each at its end",
+       {"config", "set", "grid", "train_rows", "test_rows", "result"},
+       run_trainings},
+      {"finite_sum",
+       "optimizers on a mean over rows, in f64: the norm of its gradient, epoch by epoch",
+       {"config", "optimizer", "epochs", "batch_size", "weight_decay"},
+       run_finite_sums},
       {"stationary_points",
        "the part of the stationary points of random functions that are minima",
        {"dim", "starts"},
@@ -225,6 +220,7 @@ const std::vector<StudyKind>& study_kinds() {
 Study read_study(const std::filesystem::path& path) {
   ConfigTree tree = read_toml(path);
   Study study{.name = path.stem().string(),
+              .folder = path.parent_path(),
               .question = text_at(tree, "question"),
               .claim = text_at(tree, "claim"),
               .source = text_at(tree, "source"),

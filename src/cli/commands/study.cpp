@@ -23,8 +23,21 @@ struct StudyArguments {
   std::string file, out;
 };
 
+/// The course of each arm.
+std::string courses(const Study& study) {
+  std::vector<Series> lines;
+  for (const StudyArm& arm : study.arms) {
+    Series line{.name = arm.name, .x = {}, .y = arm.course};
+    for (std::size_t i = 0; i < arm.course.size(); ++i) line.x.push_back(static_cast<double>(i + 1));
+    lines.push_back(std::move(line));
+  }
+  return line_plot_svg(
+      {.title = study.question, .x_label = "epoch", .y_label = study.measure, .log_y = wants_log(lines)}, lines);
+}
+
 /// Every result of each arm, and its median, one arm a place on the axis.
 std::string picture(const Study& study) {
+  if (!study.arms.front().course.empty()) return courses(study);
   std::vector<Series> series;
   bool log_y = true;
   double low = std::numeric_limits<double>::infinity(), high = 0;
@@ -50,15 +63,21 @@ std::string picture(const Study& study) {
 }
 
 std::string table(const Study& study) {
+  std::string names, rules;
+  for (const auto& [name, values] : study.arms.front().beside) names += " " + name + " |", rules += "---:|";
   std::string text = fmt::format(
-      "| arm | median | quartiles | lowest | highest | diverged | chosen |\n"
-      "|---|---:|---:|---:|---:|---:|---|\n");
+      "| arm | median | quartiles | lowest | highest | diverged |{} chosen |\n"
+      "|---|---:|---:|---:|---:|---:|{}---|\n",
+      names, rules);
   for (const StudyArm& arm : study.arms) {
     const auto [low, high] = std::ranges::minmax(arm.results);
-    text += fmt::format("| {} | {} | {} to {} | {} | {} | {} | {} |\n", arm.name,
-                        number_text(quantile(arm.results, 0.5), 4), number_text(quantile(arm.results, 0.25), 4),
-                        number_text(quantile(arm.results, 0.75), 4), number_text(low, 4), number_text(high, 4),
-                        std::ranges::count_if(arm.results, [](double r) { return !std::isfinite(r); }), arm.note);
+    std::string beside;
+    for (const auto& [name, values] : arm.beside) beside += fmt::format(" {} |", number_text(quantile(values, 0.5), 4));
+    text +=
+        fmt::format("| {} | {} | {} to {} | {} | {} | {} |{} {} |\n", arm.name,
+                    number_text(quantile(arm.results, 0.5), 4), number_text(quantile(arm.results, 0.25), 4),
+                    number_text(quantile(arm.results, 0.75), 4), number_text(low, 4), number_text(high, 4),
+                    std::ranges::count_if(arm.results, [](double r) { return !std::isfinite(r); }), beside, arm.note);
   }
   return text;
 }
@@ -79,11 +98,11 @@ std::string answer(const Study& study, const RankTest& test) {
 
 std::string page(const Study& study, const RankTest& test) {
   return fmt::format(
-      "# {}\n\nThe claim: {} ({})\n\n**{}**\n\nMeasured: {}, {} times each.\n\n{}\n![Every result, by "
-      "arm]({}.svg)\n{}\n"
+      "# {}\n\nThe claim: {} ({})\n\n**{}**\n\nMeasured: {}, {} times each.\n\n{}\n![{}]({}.svg)\n{}\n"
       "Made by `thalweg study {}.toml`.\n",
       study.question, study.claim, study.source, answer(study, test), study.measure, study.repeats, table(study),
-      study.name, study.remark.empty() ? "" : fmt::format("\n{}\n", study.remark), study.name);
+      study.arms.front().course.empty() ? "Every result, by arm" : "Medians, by epoch", study.name,
+      study.remark.empty() ? "" : fmt::format("\n{}\n", study.remark), study.name);
 }
 
 int run(const StudyArguments& arguments, const Context& context) {

@@ -1,0 +1,197 @@
+// Studies of trainings: each arm is a configuration with changes, chosen from a grid by the validation loss, and then
+// trained once a seed.
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+#include "cli/comparison.hpp"
+#include "cli/opened_run.hpp"
+#include "cli/study.hpp"
+#include "core/escape.hpp"
+#include "core/numbers.hpp"
+#include "insight/surface.hpp"
+
+namespace thalweg::cli {
+
+namespace {
+
+constexpr double diverged = std::numeric_limits<double>::infinity();
+constexpr std::int64_t tuning_seeds = 2, first_tuning_seed = 1001, curved_rows = 1000;
+
+/// What a training ended with; infinite where it diverged.
+struct Ended {
+  double training_loss = diverged, validation_loss = diverged, test_loss = diverged, test_error = diverged;
+  double largest_before = diverged, largest = diverged;
+};
+
+struct Measure {
+  std::string_view name, title;
+  double Ended::*value;
+};
+constexpr Measure measures[] = {{"training_loss", "training loss", &Ended::training_loss},
+                                {"test_loss", "test loss", &Ended::test_loss},
+                                {"test_error", "test error", &Ended::test_error},
+                                {"largest_before", "largest eigenvalue before", &Ended::largest_before},
+                                {"largest", "largest eigenvalue after", &Ended::largest}};
+
+const Measure& measure_named(const Study& study, const std::string& name) {
+  const auto found = std::ranges::find(measures, name, &Measure::name);
+  if (found != std::end(measures)) return *found;
+  std::vector<std::string_view> names;
+  for (const Measure& measure : measures) names.push_back(measure.name);
+  fail<UsageError>("[study] {}: result = {}. Wanted: {}", study.name, shown(name), fmt::join(names, ", "));
+}
+
+/// Keys of a configuration, dotted, and their values.
+using Changes = std::vector<std::pair<std::string, OptionValue>>;
+
+/// Every choice of one value for each key.
+std::vector<Changes> choices_of(const Study& study, const OptionMap& grid) {
+  std::vector<Changes> choices(1);
+  for (const auto& [key, values] : grid) {
+    const auto* list = values.get_if<OptionList>();
+    if (!list || list->empty())
+      fail<UsageError>("[study] {}: grid: {} = {}. Wanted: a list", study.name, key, values.str());
+    std::vector<Changes> longer;
+    for (const Changes& choice : choices) {
+      for (const OptionValue& value : *list) {
+        longer.push_back(choice);
+        longer.back().emplace_back(key, value);
+      }
+    }
+    choices = std::move(longer);
+  }
+  return choices;
+}
+
+/// An arm's configuration and its data, which all its trainings share.
+class Arm {
+ public:
+  Arm(const Study& study, const StudyArm& arm, const Context& context)
+      : study_(study),
+        context_(context),
+        named_(read_arguments({.source = (study.folder / study_option<std::string>(study, arm, "config", "")).string(),
+                               .given = {},
+                               .sets = {},
+                               .types = {}},
+                              context.registry)) {
+    for (const OptionMap* set : {&study.options, &arm.options}) {
+      const auto found = set->find("set");
+      const auto* changes = found == set->end() ? nullptr : found->second.get_if<OptionMap>();
+      if (!changes) continue;
+      for (const auto& [key, value] : *changes) named_.tree.set(key, value);
+    }
+    named_.tree.set("train.early_stopping", OptionValue{false});
+    source_.emplace(read_data_options(named_.tree, named_.folder));
+    const Config first = config({}, 0);
+    refuse_system(first, "study");
+    source_->suit(context.registry.loss(first.loss.kind).make(first.loss.options));
+    parts_.emplace(source_->parts(first.seed));
+    if (!parts_->validation || !parts_->test)
+      fail<UsageError>("[study] {}: the configuration has no {} data", study.name,
+                       parts_->validation ? "test" : "validation");
+    parts_->train = fixed_rows(parts_->train, study_option<std::int64_t>(study, arm, "train_rows", 0), 1);
+    const auto test_rows = study_option<std::int64_t>(study, arm, "test_rows", 0);
+    for (auto* held_out : {&parts_->validation, &parts_->test}) *held_out = fixed_rows(**held_out, test_rows, 1);
+  }
+
+  /// Numbers have no test error.
+  [[nodiscard]] bool has(const Measure& measure) const {
+    return measure.value != &Ended::test_error || parts_->preprocessing.task() != data::Task::regression;
+  }
+
+  [[nodiscard]] Ended train(const Changes& changes, std::int64_t seed, bool curved) const {
+    const Config config = this->config(changes, seed);
+    Ended ended;
+    try {
+      Session session = make_session(config, source_->facts(), *parts_, context_.registry);
+      if (curved) ended.largest_before = largest_of(session, config);
+      const History history = session.trainer.fit(session.parts.train, config.fit_options());
+      ended.training_loss = loss_of(session, session.parts.train);
+      ended.validation_loss = loss_of(session, *session.parts.validation);
+      const Evaluation test = session.trainer.evaluate(*session.parts.test);
+      ended.test_loss = finite(test["loss"]);
+      for (const auto& [name, value] : test.metrics) {
+        if (name == "accuracy") ended.test_error = finite(1 - value);
+      }
+      if (curved) ended.largest = largest_of(session, config);
+    } catch (const NumericError&) {
+    }
+    return ended;
+  }
+
+ private:
+  static double finite(double value) { return std::isfinite(value) ? value : diverged; }
+  static double loss_of(Session& session, const Dataset& rows) {
+    return finite(session.trainer.evaluate(rows)["loss"]);
+  }
+
+  [[nodiscard]] Config config(const Changes& changes, std::int64_t seed) const {
+    ConfigTree tree = named_.tree;
+    for (const auto& [key, value] : changes) tree.set(key, value);
+    Config config = read_config(tree, source_->options(), source_->facts(), context_.registry);
+    config.seed += static_cast<std::uint64_t>(seed);
+    return config;
+  }
+
+  /// Of the Hessian of the loss on the same training rows for all, without draws, in f64.
+  [[nodiscard]] double largest_of(const Session& session, const Config& config) const {
+    Workers workers(config.train.threads);
+    Products products(
+        evaluation_of(session.recipe.make_model(context_.registry), session.recipe.make_loss(context_.registry)),
+        workers);
+    const Dataset rows = fixed_rows(session.parts.train, curved_rows, 1);
+    const State at = state_in(f64, session.trainer.state());
+    const Surface surface = surface_of(products, at, rows);
+    const std::vector<double> point = point_of(at);
+    return extreme_eigenvalues(surface.hessian_at(point), {.steps = 40, .tolerance = 1e-3}).largest.value;
+  }
+
+  const Study& study_;
+  const Context& context_;
+  NamedTree named_;
+  std::optional<DataSource> source_;
+  std::optional<Parts> parts_;
+};
+
+/// The choice whose median validation loss is the lowest, over seeds that the results are not from.
+Changes chosen(const Arm& arm, const std::vector<Changes>& choices, std::string& note) {
+  if (choices.size() == 1) return choices.front();
+  const Changes* best = &choices.front();
+  double lowest = diverged;
+  for (const Changes& choice : choices) {
+    std::vector<double> tried;
+    for (std::int64_t i = 0; i < tuning_seeds; ++i)
+      tried.push_back(arm.train(choice, first_tuning_seed + i, false).validation_loss);
+    const double median = quantile(tried, 0.5);
+    if (median < lowest) lowest = median, best = &choice;
+  }
+  for (const auto& [key, value] : *best)
+    note += fmt::format("{}{} {}", note.empty() ? "" : ", ", key.substr(key.rfind('.') + 1), value.str());
+  note += fmt::format(": the best of {}", choices.size());
+  return *best;
+}
+
+}  // namespace
+
+void run_trainings(const Study& study, StudyArm& arm, const Context& context) {
+  const Measure& result = measure_named(study, study_option<std::string>(study, arm, "result", "test_error"));
+  const Arm trained(study, arm, context);
+  if (!trained.has(result))
+    fail<UsageError>("[study] {}: result = {} of a regression. Wanted: test_loss", study.name, result.name);
+  const Changes choice = chosen(trained, choices_of(study, study_option<OptionMap>(study, arm, "grid", {})), arm.note);
+  const bool curved = result.name.starts_with("largest");
+  for (const Measure& measure : measures) {
+    if (&measure != &result && trained.has(measure) && (curved || !measure.name.starts_with("largest")))
+      arm.beside.emplace_back(measure.title, std::vector<double>{});
+  }
+  for (std::int64_t seed = 1; seed <= study.repeats; ++seed) {
+    const Ended ended = trained.train(choice, seed, curved);
+    arm.results.push_back(ended.*result.value);
+    for (auto& [title, values] : arm.beside)
+      values.push_back(ended.*std::ranges::find(measures, title, &Measure::title)->value);
+  }
+}
+
+}  // namespace thalweg::cli
