@@ -58,6 +58,34 @@ TEST_F(CurvatureCommand, LooksAtARunWhileItTrainsAndChangesNoBitOfIt) {
   EXPECT_EQ(run(command + " --set insight.budget=0").code, 2);
 }
 
+TEST_F(CurvatureCommand, ATrainingOfWholeBatchesIsStoppedBySignalsAndResumesWithTheSameBits) {
+  write_table("many.csv", 4000);
+  const std::string train =
+      "train many.csv --target y --model mlp --set model.hidden=[40,40] --optimizer lbfgs "
+      "--set train.early_stopping=false --threads 1 --epochs 2000000";
+  for (const auto& [signal, code] : {std::pair{"INT", 130}, {"TERM", 143}}) {
+    const std::string out = std::string("stopped_by_") + signal;
+    const Ran ran = shell("timeout --preserve-status -s " + std::string(signal) + " 2 " + command() + " " + train +
+                          " --out " + out);
+    ASSERT_EQ(ran.code, code) << ran.out << ran.err;
+    EXPECT_NE(ran.out.find("stopped at step "), std::string::npos) << ran.out;
+    const std::size_t at = ran.out.find("stopped at step ") + 16;
+    std::string digits;
+    for (std::size_t i = at; std::isdigit(static_cast<unsigned char>(ran.out[i])) || ran.out[i] == ','; ++i) {
+      if (ran.out[i] != ',') digits += ran.out[i];
+    }
+    const std::string later = std::to_string(std::stoll(digits) + 5);
+    ASSERT_EQ(run("train " + out + " --resume --stop-after " + later).code, 0);
+    ASSERT_EQ(run(train + " --out whole_" + signal + " --stop-after " + later).code, 0);
+    const auto newest = [&](const std::string& folder) {
+      return shell("ls -d " + folder + "/checkpoints/step-*[0-9] | sort -V | tail -n 1").out;
+    };
+    std::string one = newest(out), two = newest("whole_" + std::string(signal));
+    one.pop_back(), two.pop_back();
+    EXPECT_EQ(shell("cmp " + one + "/state.safetensors " + two + "/state.safetensors").code, 0) << one << two;
+  }
+}
+
 TEST_F(CurvatureCommand, RefusesWhatIsNoRun) {
   EXPECT_EQ(run("inspect t.csv --curvature").code, 2);
   EXPECT_EQ(run("inspect r --curvature --rows 0").code, 2);

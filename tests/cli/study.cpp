@@ -39,6 +39,32 @@ TEST_F(StudyCommand, SaysThatAClaimDoesNotShowWhereTheArmsAreOne) {
   EXPECT_NE(read_text(path("s.md")).find("**It does not show: "), std::string::npos);
 }
 
+TEST_F(StudyCommand, TrainsEachArmByWhatItChoseAndShowsOtherMeasuresBeside) {
+  write_table("t.csv");
+  write("c.toml", "[data]\nformat = \"csv\"\ntrain = \"t.csv\"\ntest = \"t.csv\"\ntarget = \"y\"\nvalidation = 0.2\n");
+  const std::string study =
+      "question = \"Which rate?\"\nclaim = \"b.\"\nsource = \"nobody\"\nkind = \"training\"\nmeasure = \"loss\"\n"
+      "lower = \"free\"\nhigher = \"low\"\nrepeats = 5\nconfig = \"c.toml\"\nresult = \"RESULT\"\n"
+      "set = { \"train.epochs\" = 30, \"train.threads\" = 1, \"model.hidden\" = [4], optimizer = { kind = \"sgd\", lr "
+      "= 1e-6 } }\n"
+      "[[arms]]\nname = \"low\"\n[[arms]]\nname = \"free\"\ngrid = { \"optimizer.lr\" = [1e-6, 0.03] }\n";
+  const auto with = [&](const std::string& result) {
+    std::string text = study;
+    write("s.toml", text.replace(text.find("RESULT"), 6, result));
+    return run("study s.toml --json");
+  };
+  const Ran ran = with("test_loss");
+  ASSERT_EQ(ran.code, 0) << ran.err;
+  EXPECT_TRUE(ran.json()["shows"]);
+  const std::string page = read_text(path("s.md"));
+  for (const char* part : {"lr 0.03: the best of 2", " training loss |"})
+    EXPECT_NE(page.find(part), std::string::npos) << part << " in:\n" << page;
+  ASSERT_EQ(with("largest").code, 0);
+  EXPECT_NE(read_text(path("s.md")).find(" largest eigenvalue before |"), std::string::npos);
+  EXPECT_EQ(with("depth").code, 2);
+  EXPECT_EQ(with("test_error").code, 2);  // of numbers there is none
+}
+
 TEST_F(StudyCommand, RefusesWhatIsNoStudy) {
   write_study(arms, "lower = \"nobody\"\nhigher = \"plain\"\n");
   EXPECT_EQ(run("study s.toml").code, 2);
