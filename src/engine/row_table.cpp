@@ -30,9 +30,10 @@ void replace(T* gradient, T* row, std::int64_t size) {
 }
 
 std::string memory_text(std::int64_t bytes) {
-  constexpr double mebi = 1 << 20;
-  const double size = static_cast<double>(bytes) / mebi;
-  return size < 1024 ? fmt::format("{:.1f} MiB", size) : fmt::format("{:.1f} GiB", size / 1024);
+  constexpr double kibi = 1 << 10;
+  const double size = static_cast<double>(bytes) / kibi;
+  if (size < kibi) return fmt::format("{:.1f} KiB", size);
+  return size < kibi * kibi ? fmt::format("{:.1f} MiB", size / kibi) : fmt::format("{:.1f} GiB", size / kibi / kibi);
 }
 
 }  // namespace

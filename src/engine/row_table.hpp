@@ -8,7 +8,7 @@
 
 namespace thalweg {
 
-/// "saga: a gradient of each of 569 rows, 31 numbers, 0.1 MiB", of so many trained parameters.
+/// "saga: a gradient of each of 569 rows, 31 numbers, 68.9 KiB", of so many trained parameters.
 [[nodiscard]] std::string row_table_text(const Optimizer& optimizer, std::int64_t rows, std::int64_t parameters,
                                          DType dtype);
 
