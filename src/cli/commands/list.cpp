@@ -93,16 +93,15 @@ std::vector<ListedRow> section_rows() {
   EarlyStopping stopping;
   InsightOptions insight;
   AugmentOptions augment;
-  return {{.name = "data.augment",
-           .summary = "how images are changed at random in training",
-           .options = describe_fields(fields(augment))},
-          {.name = "train", .summary = "how long, and in what portions", .options = describe_fields(train.fields())},
-          {.name = "train.early_stopping",
-           .summary = "when to end before the last epoch",
-           .options = describe_fields(early_stopping_fields(stopping))},
-          {.name = "insight",
-           .summary = "looks at the run while it trains",
-           .options = describe_fields(insight.fields())}};
+  return {
+      {.name = "data.augment",
+       .summary = "how images are changed at random in training",
+       .options = describe_fields(fields(augment))},
+      {.name = "train", .summary = "how long, and in what portions", .options = describe_fields(train.fields())},
+      {.name = "train.early_stopping",
+       .summary = "when to end before the last epoch",
+       .options = describe_fields(early_stopping_fields(stopping))},
+      {.name = "insight", .summary = "looks at the run while it trains", .options = describe_fields(insight.fields())}};
 }
 
 std::vector<ListedRow> metric_rows() {
