@@ -134,11 +134,11 @@ class SlowEmbeddings : public CommandTest {
   }
 };
 
-// gensim answers 0.633 of them after as many passes (bench/peers/embeddings.py)
+// after as many passes gensim answers 0.631 of them and fastText 0.653 (bench/peers/embeddings.py)
 TEST_F(SlowEmbeddings, AnswerQuestionsAboutSynonymsAsWellAsTheirPeers) {
   const Ran ran = run("train " + std::string(source_folder()) + "/examples/embeddings.toml -q --json --out r");
   ASSERT_EQ(ran.code, 0) << ran.err;
-  EXPECT_GE(ran.json()["answered right"], 0.65);
+  EXPECT_GE(ran.json()["answered right"], 0.6527);
   EXPECT_NE(run("neighbours r mother --count 5").out.find("father"), std::string::npos);
 }
 
