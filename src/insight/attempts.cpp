@@ -68,6 +68,11 @@ bool lower_rates_reach(double goal, const Case& c, const Trials& trials, Verdict
 
 }  // namespace
 
+Evidence from_to(const Course& run) {
+  return {"fall", run.fall(),
+          fmt::format("The training loss went from {} to {}.", number_text(run.first, 4), number_text(run.last, 4))};
+}
+
 double like_constant(const Case& c) {
   constexpr double never_well_below = 0.95;
   const double training = c.options.constant_training, validation = c.options.constant_validation;

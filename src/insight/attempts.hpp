@@ -24,6 +24,9 @@ struct Case {
 /// the validation rows where it never went well below it.
 [[nodiscard]] double like_constant(const Case& run);
 
+/// What the training loss did.
+[[nodiscard]] Evidence from_to(const Course& run);
+
 /// What a rule found: the number that is held against its threshold, and the sentences.
 struct Finding {
   double value = 0;

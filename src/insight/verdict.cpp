@@ -10,6 +10,7 @@
 #include "insight/attempts.hpp"
 #include "insight/gradient_flow.hpp"
 #include "insight/point.hpp"
+#include "insight/silent_layers.hpp"
 
 namespace thalweg {
 
@@ -44,7 +45,6 @@ constexpr double no_gap = 0.7;               // training over validation loss: a
 constexpr double by_heart = 0.03;            // training over validation loss: below it, the training rows are learned
 constexpr double significance = 2;           // deviations that tell a trend from noise
 constexpr double at_rest = 0.02;             // the gain of the second half, above which a run is not at rest
-constexpr double dead = 1e-12;               // a layer's gradient, as a part of the largest
 
 struct Rule {
   VerdictRule row;
@@ -52,11 +52,6 @@ struct Rule {
   std::string_view advice;
   Attempt attempt = nullptr;
 };
-
-Evidence from_to(const Course& run) {
-  return {"fall", run.fall(),
-          fmt::format("The training loss went from {} to {}.", number_text(run.first, 4), number_text(run.last, 4))};
-}
 
 std::optional<Evidence> gradient_ratio(const Course& run) {
   if (run.gradient.empty()) return std::nullopt;
@@ -194,49 +189,6 @@ std::optional<Finding> learned_nothing(const Case& c) {
          fmt::format("The best constant has a training loss of {}.", number_text(c.options.constant_training, 4))});
   }
   return finding;
-}
-
-/// Layers that no gradient reaches, at the end of the run and at its start.
-struct SilentLayers {
-  std::ptrdiff_t at_end = 0, at_start = 0;
-  std::size_t layers = 0;
-};
-
-std::ptrdiff_t silent(std::span<const double> norms) {
-  const double largest = norms.empty() ? 0 : *std::ranges::max_element(norms);
-  return std::ranges::count_if(norms, [&](double norm) { return norm <= dead * largest; });
-}
-
-std::optional<SilentLayers> silent_layers(const Case& c) {
-  const Trials* trials = c.options.trials;
-  if (!trials || !trials->norms || !(like_constant(c) > like_a_constant)) return std::nullopt;
-  const std::vector<double> norms = trials->norms();
-  SilentLayers found{.at_end = silent(norms), .layers = norms.size()};
-  if (found.at_end > 0 && trials->norms_at_start) found.at_start = silent(trials->norms_at_start());
-  return found;
-}
-
-Finding finding_of(const Case& c, const SilentLayers& found, std::ptrdiff_t counted) {
-  const auto at_start = found.at_start > 0 ? std::to_string(found.at_start) : "none";
-  return {static_cast<double>(counted),
-          "",
-          {from_to(c.course),
-           {"dead_layers", static_cast<double>(found.at_end),
-            fmt::format("At the end the gradient of {} of {} layers is 0; at the start that of {} was.", found.at_end,
-                        found.layers, at_start)}}};
-}
-
-std::optional<Finding> dead_gradients(const Case& c) {
-  const auto found = silent_layers(c);
-  if (!found) return std::nullopt;
-  return finding_of(c, *found, std::min(found->at_end, found->at_start));
-}
-
-/// Units that were alive, and that the steps took to where nothing reaches them.
-std::optional<Finding> died_on_the_way(const Case& c) {
-  const auto found = silent_layers(c);
-  if (!found) return std::nullopt;
-  return finding_of(c, *found, found->at_end - found->at_start);
 }
 
 // ---------------------------------------------------------------- overfitting

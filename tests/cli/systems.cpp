@@ -260,8 +260,10 @@ TEST_F(Gan, ItsReportShowsBothLossesAndNoVerdictOnThem) {
     EXPECT_NE(report.find(part), std::string::npos) << part;
 }
 
-/// Their data are of other kinds: texts.cpp, face_swap.cpp, speech.cpp.
-constexpr std::string_view tested_elsewhere[] = {"text_classifier", "face_swap", "speech_recogniser"};
+/// Their data are of other kinds: texts.cpp, face_swap.cpp, speech.cpp, embeddings.cpp,
+/// recommender.cpp.
+constexpr std::string_view tested_elsewhere[] = {"text_classifier", "face_swap", "speech_recogniser", "embeddings",
+                                                 "recommender"};
 
 TEST(SystemTable, EveryRowHasAShortFormAndDocumentation) {
   for (const SystemRow& row : systems()) {

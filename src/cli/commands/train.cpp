@@ -178,8 +178,8 @@ std::unique_ptr<Insight> add_insight(FitOptions& options, const Session& session
                                      const Registry& registry, std::function<void(const Look&)> found) {
   if (config.insight.every.amount <= 0) return nullptr;
   auto insight = std::make_unique<Insight>(session, config, options, registry);
-  options.on_step = [&watch = insight->watch, &trainer = session.trainer,
-                     found = std::move(found), told = std::move(options.on_step)](const StepReport& step) {
+  options.on_step = [&watch = insight->watch, &trainer = session.trainer, found = std::move(found),
+                     told = std::move(options.on_step)](const StepReport& step) {
     if (told) told(step);
     if (const auto look = watch.after(step, trainer.state())) found(*look);
   };
