@@ -12,6 +12,7 @@
 #include "thalweg/derivatives.hpp"
 #include "thalweg/distance.hpp"
 #include "thalweg/edit_distance.hpp"
+#include "thalweg/environment.hpp"
 #include "thalweg/error.hpp"
 #include "thalweg/estimators.hpp"
 #include "thalweg/find_lr.hpp"
