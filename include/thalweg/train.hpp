@@ -114,6 +114,23 @@ enum class Memory {
   lean,  ///< nor exponentials and their kin: what is cheap is computed again, a little later
 };
 
+/// Rows that a training made for itself, by what it had learned so far: episodes that a policy played, games of a net
+/// against itself.
+struct Collection {
+  Dataset rows;  ///< in each collection as many, of the same columns
+  /// What the next collection goes on from: episodes under way, rows of earlier ones.
+  std::vector<std::pair<std::string, Tensor>> kept = {};
+  Metrics metrics = {};  ///< what was measured while it was made: they stand in the reports of its epochs
+};
+struct CollectRequest {
+  const Collection* last = nullptr;  ///< none at the first
+  std::int64_t number = 0;           ///< of the collection, from 0
+  std::uint64_t seed = 1;            ///< of the run
+};
+/// Has to be a function of its arguments: of them checkpoints keep the last collection, and so a resumed run collects
+/// what it would have collected.
+using Collect = std::function<Collection(const State&, const CollectRequest&)>;
+
 /// What a step costs on this machine: medians of several.
 struct StepCost {
   struct Part {
@@ -151,6 +168,10 @@ struct FitOptions {
   Path checkpoints = {};  ///< a folder; none where empty
   Duration checkpoint_every = "1 epochs";
   int keep_checkpoints = 2;
+  /// Rows that are made by the training: before the first epoch, and again after every `passes` epochs. The data that
+  /// `fit` is given says their number, columns and shapes.
+  Collect collect = {};
+  std::int64_t passes = 1;
   bool resume = false;                       ///< from the newest valid checkpoint in that folder
   std::shared_ptr<Communicator> ranks = {};  ///< other processes that train the same: the shards of a step are shared
   std::string fingerprint = {};              ///< of the configuration; a checkpoint of another is refused

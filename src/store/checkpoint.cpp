@@ -27,6 +27,7 @@ namespace fs = std::filesystem;
 using nlohmann::json;
 
 constexpr std::string_view prefix = "step-";
+constexpr const char* collection_file = "collection.safetensors";
 constexpr std::int64_t largest_manifest = 64 << 20;
 constexpr int deepest = 8;  // of a manifest: the sizes of a shape are the fifth level
 constexpr std::int64_t most = std::numeric_limits<std::int64_t>::max();
@@ -49,6 +50,35 @@ std::uint32_t checksum_of(const SafetensorsFile& file) {
   std::uint32_t sum = 0;
   for (const auto& [name, tensor] : file.tensors) sum = checksum({tensor.raw(), tensor.bytes()}, sum);
   return sum;
+}
+
+// A collection as a file of tensors: "rows/input", "kept/window", "metric/episode length".
+
+SafetensorsFile file_of(const Collection& collection) {
+  SafetensorsFile file;
+  for (const auto& [name, column] : collection.rows.columns()) file.tensors.emplace_back("rows/" + name, column);
+  for (const auto& [name, tensor] : collection.kept) file.tensors.emplace_back("kept/" + name, tensor);
+  for (const auto& [name, value] : collection.metrics)
+    file.tensors.emplace_back("metric/" + name, full({1}, value, f64));
+  return file;
+}
+
+Collection collection_in(const SafetensorsFile& file) {
+  Collection collection;
+  for (const auto& [path, tensor] : file.tensors) {
+    const std::size_t slash = path.find('/');
+    const std::string kind = path.substr(0, slash), name = slash == std::string::npos ? "" : path.substr(slash + 1);
+    if (kind == "rows") {
+      collection.rows.set(name, tensor);
+    } else if (kind == "kept") {
+      collection.kept.emplace_back(name, tensor);
+    } else if (kind == "metric" && tensor.size() == 1) {
+      collection.metrics.emplace_back(name, tensor.item());
+    } else {
+      fail<ModelError>("[checkpoint] '{}' {} is no part of a collection", path, tensor.shape());
+    }
+  }
+  return collection;
 }
 
 json entry_json(const ParameterEntry& entry) {
@@ -239,6 +269,12 @@ Checkpoint read_checkpoint(const fs::path& path, const State& like, const std::s
   if (checkpoint.best_parameters)
     expect_like("block", "best_parameters", *checkpoint.best_parameters, like.parameters, path);
   if (checkpoint.fingerprint == fingerprint) expect_slots(state, like, path);
+  if (manifest.contains("collection_checksum")) {
+    const SafetensorsFile collected = read_safetensors(path / collection_file);
+    if (manifest["collection_checksum"] != checksum_of(collected))
+      fail<ModelError>("[checkpoint] {}: the checksum of its collection differs", path.string());
+    checkpoint.collection = collection_in(collected);
+  }
   return checkpoint;
 }
 
@@ -265,10 +301,16 @@ void write_checkpoint(const fs::path& folder, const Checkpoint& checkpoint, int 
                    {"tensors_checksum", checksum_of(file)}};
   for (const ParameterEntry& entry : checkpoint.state.layout->entries)
     manifest["parameters"].push_back(entry_json(entry));
+  SafetensorsFile collected;
+  if (checkpoint.collection) {
+    collected = file_of(*checkpoint.collection);
+    manifest["collection_checksum"] = checksum_of(collected);
+  }
   const std::string text = manifest.dump();
   const json sealed = {{"manifest", manifest}, {"checksum", checksum(std::as_bytes(std::span(text)))}};
   try {
     write_safetensors(temporary / "state.safetensors", file);
+    if (checkpoint.collection) write_safetensors(temporary / collection_file, collected);
     write_atomically(temporary / "manifest.json", sealed.dump(1) + "\n");
     fs::remove_all(final, error);  // the same step again, after a resume
     if (::rename(temporary.c_str(), final.c_str()) != 0)

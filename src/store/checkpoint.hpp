@@ -37,6 +37,7 @@ struct Checkpoint {
   std::optional<Tensor> best_parameters;
   RunPosition position;
   std::string fingerprint;
+  std::optional<Collection> collection = {};        ///< that the run is in, where it makes its rows itself
   std::map<std::string, std::string> made_on = {};  ///< CPU, instruction set, libraries: the last digits go by them
 };
 

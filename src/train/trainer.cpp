@@ -120,6 +120,9 @@ class Fit {
     position_.plateaus.resize(optimizers_.size());
   }
 
+  /// Steps between two collections, where the run makes its rows itself.
+  [[nodiscard]] std::int64_t collected_every() const { return steps_an_epoch_ * options_.passes; }
+
   void check() const {
     const auto wrong = [](std::string_view what, auto value, std::string_view wanted) {
       fail<UsageError>("[fit] {} = {}. Wanted: {}", what, value, wanted);
@@ -128,6 +131,7 @@ class Fit {
     if (options_.epochs < 1 && options_.steps < 1) wrong("epochs", options_.epochs, ">= 1");
     if (options_.batch_size < 0) wrong("batch_size", options_.batch_size, ">= 1, or 0 for the whole set");
     if (options_.reports < 2) wrong("reports", options_.reports, ">= 2");
+    if (options_.passes < 1) wrong("passes", options_.passes, ">= 1");
     if (options_.accumulate < 1) wrong("accumulate", options_.accumulate, ">= 1");
     for (const Optimizer* optimizer : optimizers_) {
       if (owns_steps(*optimizer)) check_whole_steps(*optimizer);
@@ -181,6 +185,22 @@ class Fit {
     }
   }
 
+  /// Rows of the present state, where it is time for some.
+  void collect() {
+    if (!options_.collect || done() % collected_every() != 0) return;
+    const CollectRequest request{collection_ ? &*collection_ : nullptr, done() / collected_every(), options_.seed};
+    take(options_.collect(objectives_.evaluation_state(state_), request));
+  }
+
+  void take(Collection collection) {
+    if (collection.rows.rows() != rows_ || !are_columns_of(columns_of(*training_), collection.rows))
+      fail<UsageError>("[collect] {} rows of other columns than were announced, or not as many. Wanted: {} rows of {}",
+                       collection.rows.rows(), rows_, fmt::join(training_->names(), ", "));
+    collection_ = std::move(collection);
+    training_ = &collection_->rows;
+    row_weights_ = objectives_.row_weights(state_, *training_);
+  }
+
   void start_or_resume() {
     if (options_.resume && !options_.checkpoints.empty()) {
       auto found = newest_checkpoint(options_.checkpoints.string(), objectives_.evaluation_state(state_),
@@ -203,6 +223,9 @@ class Fit {
         if (const std::string changed = difference(found->made_on, made_on()); !changed.empty())
           history_.warnings.push_back("the run began elsewhere, and its last digits may differ: " + changed);
         best_parameters_ = std::move(found->best_parameters);
+        if (options_.collect && !found->collection)
+          fail<ModelError>("[resume] the checkpoint has no collection to go on with");
+        if (options_.collect) take(std::move(*found->collection));
       }
     }
     if (objectives_.ended(state_)) over_ = true;
@@ -231,6 +254,7 @@ class Fit {
   }
 
   void train_one_step() {
+    collect();
     StepReport report = take_step();
     if (objectives_.ended(state_)) over_ = true;  // its method found that no step is to come
     report.total_steps += position_.first_step;
@@ -288,6 +312,8 @@ class Fit {
     for (const auto& [name, sum, weight] : position_.reports) report.metrics.emplace_back(name, sum / weight);
     position_.epoch_loss = position_.epoch_weight = 0;
     position_.reports.clear();
+    if (collection_)
+      report.metrics.insert(report.metrics.end(), collection_->metrics.begin(), collection_->metrics.end());
     if (validation_) {
       State measured = objectives_.evaluation_state(state_);
       if (!options_.validation_average.empty()) measured = measured.average(options_.validation_average);
@@ -351,7 +377,8 @@ class Fit {
     const State whole = options_.ranks ? objectives_.whole(*options_.ranks, state_, false) : state_;
     if (options_.ranks && options_.ranks->rank() != 0) return;
     write_checkpoint(options_.checkpoints.string(),
-                     {whole, best_parameters_, position_, options_.fingerprint, made_on()}, options_.keep_checkpoints);
+                     {whole, best_parameters_, position_, options_.fingerprint, collection_, made_on()},
+                     options_.keep_checkpoints);
   }
 
   void finish() {
@@ -385,6 +412,7 @@ class Fit {
   const Dataset* validation_ = nullptr;
   RunPosition position_;
   std::optional<Tensor> best_parameters_;
+  std::optional<Collection> collection_;  // whose rows are trained on, where the run makes them itself
   RunLength length_;
   std::int64_t rows_ = 0, steps_an_epoch_ = 1, shard_size_ = 0, checkpoint_every_ = 1, last_checkpoint_ = 0,
                reports_every_ = 1;
