@@ -8,6 +8,7 @@
 
 #include "core/numbers.hpp"
 #include "insight/attempts.hpp"
+#include "insight/goal.hpp"
 #include "insight/gradient_flow.hpp"
 #include "insight/point.hpp"
 #include "insight/silent_layers.hpp"
@@ -28,6 +29,7 @@ std::string_view name(VerdictKind kind) {
     case VerdictKind::still_falling: return "still falling";
     case VerdictKind::schedule_ended: return "the schedule ended it";
     case VerdictKind::converged: return "converged";
+    case VerdictKind::still_rising: return "still rising";
     case VerdictKind::not_judged: return "not judged";
   }
   return "";
@@ -502,17 +504,22 @@ std::vector<VerdictRule> verdict_rules() {
 
 namespace {
 
+/// That the loss or the gradient is no number, which holds whatever the loss means.
+bool broke(const Case& judged, Verdict& verdict) {
+  const Rule& finite = rules[0];
+  auto found = finite.measure(judged);
+  if (!found) return false;
+  verdict.kind = finite.row.kind;
+  verdict.sentence = found->sentence.empty() ? finite.row.says : found->sentence;
+  verdict.evidence = std::move(found->evidence);
+  verdict.advice = finite.advice;
+  return true;
+}
+
 /// Losses that work against one another do not fall together, and where they stand says nothing of the result.
 Verdict of_several(const Case& judged) {
   Verdict verdict{.kind = VerdictKind::not_judged, .sentence = {}, .evidence = {}};
-  const Rule& finite = rules[0];
-  if (auto found = finite.measure(judged)) {
-    verdict.kind = finite.row.kind;
-    verdict.sentence = found->sentence.empty() ? finite.row.says : found->sentence;
-    verdict.evidence = std::move(found->evidence);
-    verdict.advice = finite.advice;
-    return verdict;
-  }
+  if (broke(judged, verdict)) return verdict;
   verdict.sentence = fmt::format(
       "Not judged: the losses of its {} objectives show how these stand against one another, not how "
       "good the result is.",
@@ -534,6 +541,10 @@ Verdict of_several(const Case& judged) {
 
 Verdict judge(const History& history, const JudgeOptions& options) {
   const Case judged{history, options, Course(history)};
+  if (options.makes_rows) {
+    Verdict verdict;
+    return broke(judged, verdict) ? verdict : judge_goal(history, options.goal);
+  }
   if (options.objectives > 1) return of_several(judged);
   Verdict verdict;
   for (const Rule& rule : rules) {

@@ -25,7 +25,8 @@ enum class VerdictKind {
   still_falling,
   schedule_ended,
   converged,
-  not_judged  ///< several objectives: their losses do not say how good the result is
+  still_rising,  ///< of a run that makes its own rows: what it is after
+  not_judged     ///< losses that do not say how good the result is: of several objectives, of rows that change
 };
 [[nodiscard]] std::string_view name(VerdictKind kind);  ///< "still falling"
 
@@ -76,6 +77,10 @@ struct JudgeOptions {
   std::int64_t failed_step = 0;    ///< and the step that it ended in
   const Trials* trials = nullptr;  ///< none: advice is given untried, and says so
   std::size_t objectives = 1;      ///< of several, nothing is judged but that the losses are numbers
+  /// Of a run that makes its own rows the loss is not judged, for these change with what was learned. The metric of its
+  /// epochs that says how good it is, higher is better; empty where there is none.
+  bool makes_rows = false;
+  std::string goal = {};
 };
 
 /// A verdict holds where its evidence, a number, is above its threshold, and what it advises was tried with success.

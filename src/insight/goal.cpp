@@ -1,0 +1,59 @@
+#include "insight/goal.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "core/numbers.hpp"
+#include "insight/course.hpp"
+
+namespace thalweg {
+
+namespace {
+
+constexpr std::size_t fewest_epochs = 8;
+constexpr double significance = 2;  // deviations that tell a rise from noise
+constexpr double at_rest = 0.02;    // of the last level: a rise below it is none
+
+Verdict not_judged() {
+  return {.kind = VerdictKind::not_judged,
+          .sentence =
+              "Trained to its end: its rows changed with what it had learned, and the loss on them does not say "
+              "how good it is.",
+          .evidence = {},
+          .advice = "Measure it: thalweg evaluate."};
+}
+
+}  // namespace
+
+Verdict judge_goal(const History& history, const std::string& goal) {
+  const Values course = goal.empty() ? Values{} : measured_of(history, goal);
+  if (course.size() < fewest_epochs) return not_judged();
+  const double first = level_of(course, 0, 0.2), before = level_of(course, 0.6, 0.8), last = level_of(course, 0.8, 1);
+  const double by_chance = significance * noise_of(course) / std::sqrt(static_cast<double>(course.size()) / 5);
+  const auto [lowest, highest] = std::ranges::minmax_element(course);
+  Verdict verdict;
+  verdict.evidence = {
+      {"first", first, fmt::format("Over the first fifth of the epochs, {} was {}.", goal, number_text(first, 4))},
+      {"last", last,
+       fmt::format("Over the last fifth it was {}; it was {} at its lowest and {} at its highest.",
+                   number_text(last, 4), number_text(*lowest, 4), number_text(*highest, 4))}};
+  const std::string from_to = fmt::format("{} went from {} to {}", goal, number_text(first, 4), number_text(last, 4));
+  if (last - before > by_chance + at_rest * std::abs(last)) {
+    verdict.kind = VerdictKind::still_rising;
+    verdict.sentence = fmt::format("Still rising: {}.", from_to);
+    verdict.advice = "More epochs.";
+  } else if (last - first > by_chance + at_rest * std::abs(last)) {
+    verdict.kind = VerdictKind::converged;
+    verdict.sentence = fmt::format("Risen, and at rest in the end: {}.", from_to);
+    verdict.advice = "Measure it: thalweg evaluate.";
+  } else {
+    verdict.kind = VerdictKind::learned_nothing;
+    verdict.sentence = fmt::format("Not risen: {}.", from_to);
+    verdict.advice = "Another learning rate, or more rows a collection.";
+  }
+  return verdict;
+}
+
+}  // namespace thalweg
