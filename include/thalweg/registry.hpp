@@ -31,12 +31,14 @@ class Registry {
   Registry& add_optimizer(std::string_view name, OptimizerRow row);
   Registry& add_schedule(ScheduleRow row);
   Registry& add_system(SystemRow row);
+  Registry& add_environment(EnvironmentRow row);
 
   [[nodiscard]] std::span<const nn::ModelRow> models() const;
   [[nodiscard]] std::span<const LossRow> losses() const;
   [[nodiscard]] std::span<const OptimizerRow> optimizers() const;
   [[nodiscard]] std::span<const ScheduleRow> schedules() const;
   [[nodiscard]] std::span<const SystemRow> systems() const;
+  [[nodiscard]] std::span<const EnvironmentRow> environments() const;
 
   /// By name. Throws UsageError for one that is not there, naming the nearest.
   [[nodiscard]] const nn::ModelRow& model(std::string_view name) const;
@@ -51,6 +53,7 @@ class Registry {
   std::vector<OptimizerRow> optimizers_;
   std::vector<ScheduleRow> schedules_;
   std::vector<SystemRow> systems_;
+  std::vector<EnvironmentRow> environments_;
 };
 
 /// The rows of Thalweg.

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "thalweg/data.hpp"
+#include "thalweg/environment.hpp"
 #include "thalweg/medium.hpp"
 #include "thalweg/options.hpp"
 #include "thalweg/sound.hpp"
@@ -27,6 +28,7 @@ struct SystemData {
   std::vector<std::string> classes = {};  ///< what the labels 0, 1, ... of "target" are called
   std::shared_ptr<const data::Preprocessing> preprocessing = {};
   int threads = 0;
+  std::vector<EnvironmentRow> environments = {};  ///< that a system can act in
 };
 
 /// What `thalweg generate` asks for. A system is asked only for what its row says that it takes.
@@ -57,6 +59,22 @@ struct SystemFigures {
   Metrics metrics = {};
   std::vector<std::pair<std::string, Metrics>> baselines = {};  ///< ("16 principal components", ...)
   NamedMedia media = {};
+  std::string on = {};  ///< "100 episodes": what was measured, where that is not the test rows
+};
+
+/// How a system makes the rows that it is trained on, where it is given none.
+struct OwnRows {
+  Dataset like;  ///< as a collection's rows are: their number, columns and shapes
+  Collect collect;
+  std::int64_t passes = 1;  ///< epochs on each collection
+  std::string unit;         ///< what the rows are called: "steps"
+  std::string goal = {};    ///< the metric of collections that says how good the system is; higher is better
+};
+
+/// What `thalweg play` needs: an environment, and one who acts in it.
+struct Playing {
+  std::unique_ptr<Environment> environment;  ///< an episode of it has begun
+  std::function<std::int64_t(const Environment&)> act;
 };
 
 /// A loss, and what it trains with the configured optimizer, whose slots each objective has of its own.
@@ -76,6 +94,8 @@ struct System {
   std::function<Generated(const State&, const GenerateRequest&)> generate = {};
   /// `thalweg transcribe`: what is said in a sound, by a search that keeps so many beginnings.
   std::function<std::string(const State&, const Sound&, std::int64_t beam)> transcribe = {};
+  std::optional<OwnRows> own_rows = {};
+  std::function<Playing(const State&, std::uint64_t seed)> play = {};
 };
 
 /// A row of the table of systems.

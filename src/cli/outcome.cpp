@@ -233,7 +233,11 @@ Verdict judged_by_slope(const History& history, const std::string& method) {
 Verdict judged(const Session& session, const Config& config, const History& history, JudgeOptions options,
                const Registry& registry) {
   options.objectives = session.objectives();
-  if (options.objectives > 1) return judge(history, options);
+  if (session.system && session.system->own_rows) {
+    options.makes_rows = true;
+    options.goal = session.system->own_rows->goal;
+  }
+  if (options.makes_rows || options.objectives > 1) return judge(history, options);
   const Optimizer optimizer = config.make_optimizer(registry);
   if (owns_steps(optimizer) && options.failure.empty() && !history.steps.empty() &&
       (history.reason == StopReason::finished || history.reason == StopReason::stop_after))

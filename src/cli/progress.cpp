@@ -15,14 +15,15 @@ using namespace std::chrono_literals;
 constexpr auto live_interval = 100ms;
 constexpr auto line_interval = 5s;
 
-/// The metrics that fit one line: of the validation set, the loss and the first metric.
-std::string metrics_text(const Metrics& metrics) {
+/// The metrics that fit one line: of the validation set, the loss and the first metric; and the one that is watched.
+std::string metrics_text(const Metrics& metrics, const std::string& watched) {
   std::string text;
   int shown = 0;
   for (const auto& [name, value] : metrics) {
-    if (!name.starts_with("validation.") || shown == 2) continue;
+    const bool of_validation = name.starts_with("validation.") && shown < 2;
+    if (!of_validation && (watched.empty() || name != watched)) continue;
     text += fmt::format("  {} {}", name, figure(value));
-    ++shown;
+    if (of_validation) ++shown;
   }
   return text;
 }
@@ -44,7 +45,7 @@ std::string ProgressLine::text() const {
   if (last_.total_steps == 0) return fmt::format("step {}{}", with_commas(last_.step), reported);
   return fmt::format("epoch {}/{}  step {}/{}  loss {}{}{}  lr {:.3g}  {} samples/s  {} left", last_.epoch,
                      std::max(epochs_, last_.epoch), with_commas(last_.step), with_commas(last_.total_steps),
-                     figure(last_.loss), reported, metrics_text(metrics_), last_.lr,
+                     figure(last_.loss), reported, metrics_text(metrics_, watched_), last_.lr,
                      with_commas(seconds > 0 ? static_cast<std::int64_t>(static_cast<double>(samples_) / seconds) : 0),
                      duration_text(left));
 }

@@ -20,6 +20,8 @@ class ProgressLine {
   void step(const StepReport& report);
   void set_epochs(std::int64_t epochs) { epochs_ = epochs; }
   void epoch(const EpochReport& report);
+  /// A metric of the epochs that is shown besides; none where it is empty.
+  void watch(std::string metric) { watched_ = std::move(metric); }
   /// Ends the live line, so that what follows begins on a line of its own.
   void finish();
 
@@ -33,6 +35,7 @@ class ProgressLine {
   std::int64_t epochs_;
   StepReport last_;
   Metrics metrics_;
+  std::string watched_;
   std::int64_t first_step_ = 0, samples_ = 0;
   Clock::time_point began_ = Clock::now(), shown_ = Clock::time_point{};
   bool live_ = false;

@@ -31,15 +31,34 @@ Trainer make_trainer(const Session& session, const Config& config, Optimizer opt
                  std::move(optimizer), config.train.threads);
 }
 
+namespace {
+
+/// For a system that makes its own rows.
+void refuse_data(const Config& config) {
+  if (config.data.format == "none") return;
+  fail<UsageError>("[data] {} makes its own rows, and would not read {}. Hint: leave [data] out.", config.system.kind,
+                   config.data.train.str());
+}
+
+}  // namespace
+
 Session make_session(const Config& config, const DataFacts& facts, Parts parts, const Registry& registry) {
   Recipe recipe{config.model, config.loss, facts.outputs, parts.preprocessing};
   if (config.has_system()) {
     System system = registry.system(config.system.kind)
-                        .make(system_data(parts.preprocessing, config.train.threads), config.system.options);
+                        .make(system_data(parts.preprocessing, config.train.threads, registry.environments()),
+                              config.system.options);
+    if (system.own_rows) {
+      refuse_data(config);
+      parts.train = system.own_rows->like;
+    }
     Trainer trainer = system_trainer(system, config, config.make_optimizer(registry));
     trainer.init(parts.train.slice(0, 1), config.seed);
     return {std::move(recipe), std::move(parts), std::move(trainer), std::move(system)};
   }
+  if (config.data.format == "none")
+    fail<UsageError>("[data] {} learns from data, and there is none. Hint: train = \"FILE\" in [data].",
+                     config.model.kind);
   Trainer trainer(recipe.make_model(registry, parts.augmentation), recipe.make_loss(registry),
                   config.make_optimizer(registry), config.train.threads);
   trainer.init(parts.train.slice(0, 1), config.seed);
@@ -57,7 +76,7 @@ namespace {
 
 /// "u8 (28, 28, 1)": a row as a system is given it.
 std::string rows_of(const data::Preprocessing& preprocessing) {
-  const SystemData data = system_data(preprocessing, 0);
+  const SystemData data = system_data(preprocessing, 0, {});
   if (preprocessing.sound()) return fmt::format("steps of {} numbers, {} letters", data.input[0], data.classes.size());
   return fmt::format("{} of {} {}", rows_name(preprocessing), data.dtype, data.input);
 }
@@ -74,12 +93,19 @@ std::string describe(const Config& config, const Session& session) {
                                                      text_data->sequence_length)
                            : classes   ? fmt::format("{} classes", session.recipe.outputs)
                                        : fmt::format("{} numbers an image", session.recipe.outputs);
+  const std::string parameters =
+      fmt::format("; {} parameters", with_commas(session.trainer.state().layout->parameters()));
+  if (session.system && session.system->own_rows) {
+    const OwnRows& own = *session.system->own_rows;
+    return fmt::format("{}: {} {} a collection, {} over each{}", config.system.kind, with_commas(own.like.rows()),
+                       own.unit, own.passes == 1 ? "one pass" : fmt::format("{} passes", own.passes), parameters);
+  }
   const std::string& what = config.has_system() ? config.system.kind : config.model.kind;
   std::string text = fmt::format("{}: {}; {} {} to train on", what, config.has_system() ? rows_of(preprocessing) : task,
                                  with_commas(session.parts.train.rows()), rows_name(preprocessing));
   if (session.parts.validation) text += fmt::format(", {} to validate", with_commas(session.parts.validation->rows()));
   if (session.parts.test) text += fmt::format(", {} to test", with_commas(session.parts.test->rows()));
-  return text + fmt::format("; {} parameters", with_commas(session.trainer.state().layout->parameters()));
+  return text + parameters;
 }
 
 std::vector<std::string> class_names(const Recipe& recipe) {

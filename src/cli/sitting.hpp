@@ -24,6 +24,8 @@ class Sitting {
   [[nodiscard]] FitOptions watched(FitOptions options, std::vector<std::string> layers);
   /// What is to be shown after an epoch, which is asked for at the first, the last and some between.
   void show(std::function<NamedMedia()> media) { show_ = std::move(media); }
+  /// A metric of the epochs that stands in the line of progress; none where it is empty.
+  void watch(std::string metric) { progress_.watch(std::move(metric)); }
   void show_now(const NamedMedia& media);
   /// What a look at the run found.
   void note(const Look& look) { log_.add(look); }

@@ -194,9 +194,10 @@ void check_places(const DataOptions& data, const ReaderRow& reader) {
     const auto* path = place.get_if<std::string>();
     const bool unset = path && path->empty();
     if (reader.takes(place) || (unset && !needed)) return;
-    fail_option(key, "[data] {} = {}. Wanted: {}", key, place.str(), reader.place);
+    fail_option(key, "[data] {} = {}. Wanted: {}", key, place.str(),
+                reader.place.empty() ? "nothing, for the format \"none\" reads no data" : reader.place);
   };
-  check("train", data.train, true);
+  check("train", data.train, !reader.place.empty());
   check("test", data.test, false);
   const auto* fraction = data.validation.get_if<double>();
   if (!fraction) check("validation", data.validation, true);
@@ -223,7 +224,9 @@ const ReaderRow& reader_for(const OptionMap& section) {
 DataOptions read_data_options(const ConfigTree& tree, const std::filesystem::path& folder) {
   const Sections sections = read_sections(tree);
   return with_line(tree, "data", [&] {
-    const ReaderRow& reader = reader_for(sections.data);
+    // a system is given data, or makes its own
+    const bool no_data = sections.data.empty() && !sections.system.empty();
+    const ReaderRow& reader = no_data ? reader_named("none") : reader_for(sections.data);
     DataOptions data{.format = std::string(reader.name)};
     reader.read_options(sections.data, data);
     if (const auto* none = data.validation.get_if<std::int64_t>()) {

@@ -87,8 +87,8 @@ class TrainingData {
 /// A row of the table of readers.
 struct ReaderRow {
   std::string_view name, summary;
-  std::string_view place = "a path";                                       ///< what it reads, as messages say it
-  bool (*takes)(const OptionValue& place) = is_path;                       ///< whether a place is of that form
+  std::string_view place = "a path";                  ///< what it reads, as messages say it; empty where nothing
+  bool (*takes)(const OptionValue& place) = is_path;  ///< whether a place is of that form
   std::vector<std::string> (*paths)(const OptionValue& place) = one_path;  ///< of a place, its files and folders
   bool (*suits)(const data::Preprocessing&) = nullptr;  ///< whether a model with this preprocessing can read its data
   std::vector<OptionDoc> options = {};                  ///< its own

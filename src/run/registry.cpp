@@ -27,7 +27,8 @@ Registry::Registry()
       losses_(thalweg::losses()),
       optimizers_(thalweg::optimizers()),
       schedules_(thalweg::schedules().begin(), thalweg::schedules().end()),
-      systems_(thalweg::systems()) {}
+      systems_(thalweg::systems()),
+      environments_(thalweg::environments()) {}
 
 Registry::Registry(const Registry& other) = default;
 Registry::Registry(Registry&& other) noexcept = default;
@@ -40,6 +41,7 @@ std::span<const LossRow> Registry::losses() const { return losses_; }
 std::span<const OptimizerRow> Registry::optimizers() const { return optimizers_; }
 std::span<const ScheduleRow> Registry::schedules() const { return schedules_; }
 std::span<const SystemRow> Registry::systems() const { return systems_; }
+std::span<const EnvironmentRow> Registry::environments() const { return environments_; }
 
 Registry registry() { return {}; }
 
@@ -70,6 +72,11 @@ Registry& Registry::add_schedule(ScheduleRow row) {
 
 Registry& Registry::add_system(SystemRow row) {
   add(systems_, std::move(row));
+  return *this;
+}
+
+Registry& Registry::add_environment(EnvironmentRow row) {
+  add(environments_, std::move(row));
   return *this;
 }
 

@@ -65,10 +65,12 @@ Choice choice_in(const SafetensorsFile& file, const std::string& name) {
 
 }  // namespace
 
-SystemData system_data(const data::Preprocessing& preprocessing, int threads) {
+SystemData system_data(const data::Preprocessing& preprocessing, int threads,
+                       std::span<const EnvironmentRow> environments) {
   SystemData data{.classes = preprocessing.classes(),
                   .preprocessing = std::make_shared<const data::Preprocessing>(preprocessing),
-                  .threads = threads};
+                  .threads = threads,
+                  .environments = {environments.begin(), environments.end()}};
   if (const auto* tensor = preprocessing.tensor()) {
     data.input = tensor->input;
     data.dtype = tensor->dtype;
@@ -109,7 +111,8 @@ TrainedSystem load_system(const std::filesystem::path& path, const Registry& reg
     TrainedSystem trained{choice_in(file, name), data::Preprocessing::from_json(entry(file, "preprocessing", name)),
                           state_in(file, name)};
     trained.system =
-        registry.system(trained.choice.kind).make(system_data(trained.preprocessing, threads), trained.choice.options);
+        registry.system(trained.choice.kind)
+            .make(system_data(trained.preprocessing, threads, registry.environments()), trained.choice.options);
     mark_averages(trained.state, trained.system);
     return trained;
   } catch (const UsageError& error) {

@@ -15,7 +15,8 @@ struct TrainedSystem {
 };
 
 /// What a system is made for, as the data was read.
-[[nodiscard]] SystemData system_data(const data::Preprocessing& preprocessing, int threads);
+[[nodiscard]] SystemData system_data(const data::Preprocessing& preprocessing, int threads,
+                                     std::span<const EnvironmentRow> environments);
 
 /// Parameters under their names, and the rest as metadata.
 void save_system(const std::filesystem::path& path, const Choice& choice, const data::Preprocessing& preprocessing,

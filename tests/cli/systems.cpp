@@ -261,9 +261,9 @@ TEST_F(Gan, ItsReportShowsBothLossesAndNoVerdictOnThem) {
 }
 
 /// Their data are of other kinds: texts.cpp, face_swap.cpp, speech.cpp, embeddings.cpp,
-/// recommender.cpp.
+/// recommender.cpp, playing.cpp.
 constexpr std::string_view tested_elsewhere[] = {"text_classifier", "face_swap", "speech_recogniser", "embeddings",
-                                                 "recommender"};
+                                                 "recommender",     "policy",    "self_play"};
 
 TEST(SystemTable, EveryRowHasAShortFormAndDocumentation) {
   for (const SystemRow& row : systems()) {

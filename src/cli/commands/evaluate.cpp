@@ -103,6 +103,9 @@ int evaluate_stopped(const EvaluateArguments& arguments, const Context& context)
   Session& session = opened.session;
   const std::string name = session.parts.test ? "test" : "validation";
   const std::optional<Dataset>& data = session.parts.test ? session.parts.test : session.parts.validation;
+  if (session.system && session.system->own_rows)
+    fail<UsageError>("[evaluate] {} has not finished. Hint: thalweg train {} --resume", arguments.run,
+                     shell_quoted(arguments.run));
   if (!data) fail<UsageError>("[evaluate] {} has no test data and holds nothing out", arguments.run);
   const Evaluation evaluation = session.trainer.evaluate(*data, opened.average);
   const std::int64_t step = session.trainer.state().step;
@@ -159,11 +162,15 @@ int run_system(const EvaluateArguments& arguments, const Context& context) {
   if (!fs::exists(config))
     fail<UsageError>("[evaluate] {} is no run folder, so its training data is not known. Wanted: the folder of the run",
                      arguments.run);
-  const Measured measured = measured_data(arguments, trained.preprocessing, context);
+  const bool own_rows = trained.system.own_rows.has_value();
+  if (own_rows && !(arguments.data.empty() && arguments.images.empty() && arguments.labels.empty()))
+    fail<UsageError>("[evaluate] {} is measured by what it does, not on data", trained.choice.kind);
+  const Measured measured =
+      own_rows ? Measured{{}, "evaluation"} : measured_data(arguments, trained.preprocessing, context);
   const ConfigTree tree = read_toml(config);
   const auto* number = tree.values.at("seed").get_if<std::int64_t>();
   const std::uint64_t seed = number ? static_cast<std::uint64_t>(*number) : 1;
-  const Dataset train = DataSource(read_data_options(tree, arguments.run)).parts(seed).train;
+  const Dataset train = own_rows ? Dataset() : DataSource(read_data_options(tree, arguments.run)).parts(seed).train;
   const SystemFigures figures = trained.system.evaluate(trained.state, {train, measured.data, measured.name, seed});
   const fs::path folder = fs::path(arguments.run) / "evaluation";
   std::vector<std::string> files;
@@ -174,11 +181,14 @@ int run_system(const EvaluateArguments& arguments, const Context& context) {
     if (!context.json) emit("{:<12}{}: {}\n", "shown", shown(name), shown(files.back()));
   }
   if (!context.json) {
-    print_metrics(measured.name, figures.metrics,
-                  metrics_note(measured.data.rows(), Recipe{{}, {}, 1, trained.preprocessing}), figures.baselines);
+    print_metrics(
+        measured.name, figures.metrics,
+        figures.on.empty() ? metrics_note(measured.data.rows(), Recipe{{}, {}, 1, trained.preprocessing}) : figures.on,
+        figures.baselines);
     return 0;
   }
   nlohmann::ordered_json result{{"data", measured.name}, {"rows", measured.data.rows()}};
+  if (own_rows) result = {{"on", figures.on}};
   result.update(json_of(figures.metrics));
   for (const auto& [name, metrics] : figures.baselines) result["baselines"][name] = json_of(metrics);
   result["shown"] = files;

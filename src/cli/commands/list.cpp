@@ -130,6 +130,13 @@ std::vector<ListedRow> layer_rows() {
   return listed;
 }
 
+std::vector<ListedRow> environment_rows(std::span<const EnvironmentRow> rows) {
+  std::vector<ListedRow> listed;
+  for (const EnvironmentRow& row : rows)
+    listed.push_back({.name = row.name, .summary = row.summary, .source = row.source});
+  return listed;
+}
+
 std::vector<ListedTable> tables(const Registry& registry) {
   return {
       {"models", "what is trained", [&] { return plain_rows(registry.models()); }},
@@ -137,6 +144,7 @@ std::vector<ListedTable> tables(const Registry& registry) {
       {"losses", "what is minimised", [&] { return full_rows(registry.losses()); }},
       {"optimizers", "how parameters are updated", [&] { return optimizer_rows(registry.optimizers()); }},
       {"systems", "what is trained in place of model and loss", [&] { return full_rows(registry.systems()); }},
+      {"environments", "where a system that plays acts", [&] { return environment_rows(registry.environments()); }},
       {"schedules", "how the rate changes over a run", [&] { return full_rows(registry.schedules()); }},
       {"problems", "functions for `minimize` and `compare`", [] { return full_rows(problems()); }},
       {"metrics", "what is measured", [] { return metric_rows(); }},

@@ -119,6 +119,10 @@ FitOptions options_of(const Session& session, const Config& config, const fs::pa
   options.checkpoints = checkpoints;
   options.resume = arguments.resume;
   options.ranks = context.ranks;
+  if (session.system && session.system->own_rows) {
+    options.collect = session.system->own_rows->collect;
+    options.passes = session.system->own_rows->passes;
+  }
   return options;
 }
 
@@ -210,6 +214,7 @@ Watched fit(Session& session, const Config& config, const RunFolder& folder, con
     const Dataset& rows = session.parts.validation ? *session.parts.validation : session.parts.train;
     sitting.show([&] { return session.system->show(session.trainer.state(), rows); });
   }
+  if (session.system && session.system->own_rows) sitting.watch(session.system->own_rows->goal);
   Watched watched;
   try {
     watched.history = session.trainer.fit(session.parts.train, options);

@@ -1,0 +1,130 @@
+#include "system/acting.hpp"
+
+#include <algorithm>
+#include <cmath>
+
+#include "core/error.hpp"
+#include "options/nearest_name.hpp"
+#include "thalweg/ops.hpp"
+#include "thalweg/optimizers.hpp"
+
+namespace thalweg::acting {
+
+std::unique_ptr<Environment> environment_named(const SystemData& data, std::string_view system, const std::string& name,
+                                               int players) {
+  const auto row = std::ranges::find(data.environments, name, &EnvironmentRow::name);
+  if (row == data.environments.end()) {
+    std::vector<std::string> names;
+    for (const EnvironmentRow& one : data.environments) names.emplace_back(one.name);
+    fail<UsageError>("[{}] there is no environment '{}'. Hint: {}", system, name, name_hint(name, names));
+  }
+  std::unique_ptr<Environment> environment = row->make();
+  if (environment->players() != players)
+    fail<UsageError>("[{}] {} is for {}. Wanted: an environment for {}", system, name,
+                     environment->players() == 1 ? "one" : "two", players == 1 ? "one" : "two");
+  environment->reset(0);
+  return environment;
+}
+
+std::uint64_t seed_of(RandomKey key) {
+  const auto words = random_words(key, 0);
+  return std::uint64_t{words[0]} << 32 | words[1];
+}
+
+Tensor observations(Positions positions, std::int64_t rows) {
+  const Shape one = positions.front()->observation_shape();
+  Shape shape{rows};
+  for (const std::int64_t size : one) shape.push_back(size);
+  Tensor all(shape);
+  const auto into = all.mutable_values<float>();
+  const auto size = static_cast<std::size_t>(one.size());
+  for (std::size_t i = 0; i < positions.size(); ++i) positions[i]->observe(into.subspan(i * size, size));
+  return all;
+}
+
+Tensor legal_actions(Positions positions, std::int64_t rows) {
+  const std::int64_t actions = positions.front()->actions();
+  Tensor all = ones({rows, actions});
+  const auto into = all.mutable_values<float>();
+  for (std::size_t i = 0; i < positions.size(); ++i) {
+    for (std::int64_t action = 0; action < actions; ++action) {
+      if (!positions[i]->legal(action))
+        into[i * static_cast<std::size_t>(actions) + static_cast<std::size_t>(action)] = 0;
+    }
+  }
+  return all;
+}
+
+Var masked(const Var& logits, const Var& legal) { return logits + (legal - 1) * 1e9; }
+
+namespace {
+
+/// The size of batch for so many positions: a power of two up to 16, and a multiple of a sixteenth of that of its order
+/// beyond.
+std::int64_t batch_for(std::int64_t count) {
+  std::int64_t unit = 1;
+  while (unit * 16 < count) unit *= 2;
+  if (unit == 1) {
+    std::int64_t power = 1;
+    while (power < count) power *= 2;
+    return power;
+  }
+  return (count + unit - 1) / unit * unit;
+}
+
+std::vector<float> first_of(const Tensor& tensor, std::int64_t count) {
+  const auto values = tensor.values<float>().first(static_cast<std::size_t>(count));
+  return {values.begin(), values.end()};
+}
+
+}  // namespace
+
+Said Adviser::operator()(const State& state, Positions positions) const {
+  const std::int64_t count = std::ssize(positions), rows = batch_for(count);
+  const NamedTensors out =
+      net_.all(state, {{"observation", observations(positions, rows)}, {"legal", legal_actions(positions, rows)}});
+  const std::int64_t actions = positions.front()->actions();
+  return {actions, first_of(out[0].second, count * actions), first_of(out[1].second, count)};
+}
+
+std::int64_t most_probable(std::span<const float> log_probabilities, const Environment& at) {
+  std::int64_t best = -1;
+  for (std::int64_t action = 0; action < std::ssize(log_probabilities); ++action) {
+    if (!at.legal(action)) continue;
+    const bool better = best < 0 || log_probabilities[static_cast<std::size_t>(action)] >
+                                        log_probabilities[static_cast<std::size_t>(best)];
+    if (better) best = action;
+  }
+  return best;
+}
+
+std::int64_t drawn(std::span<const float> log_probabilities, const Environment& at, double unit) {
+  double left = unit;
+  std::int64_t last = -1;
+  for (std::int64_t action = 0; action < std::ssize(log_probabilities); ++action) {
+    if (!at.legal(action)) continue;
+    last = action;
+    left -= std::exp(static_cast<double>(log_probabilities[static_cast<std::size_t>(action)]));
+    if (left < 0) break;
+  }
+  return last;
+}
+
+std::int64_t any_action(const Environment& at, double unit) {
+  const std::int64_t actions = at.actions();
+  std::int64_t count = 0;
+  for (std::int64_t action = 0; action < actions; ++action) count += at.legal(action);
+  auto left = static_cast<std::int64_t>(unit * static_cast<double>(count));
+  for (std::int64_t action = 0; action < actions; ++action) {
+    if (at.legal(action) && left-- == 0) return action;
+  }
+  return -1;
+}
+
+State untrained(const Objective& objective, const Dataset& like, std::uint64_t seed) {
+  Trainer trainer(objective, optim::sgd({.lr = 1}), 1);
+  trainer.init(like.slice(0, 1), seed);
+  return trainer.state();
+}
+
+}  // namespace thalweg::acting

@@ -1,0 +1,487 @@
+// A game of two, learned by play against oneself: a net of policy and values guides a search, and learns from it.
+
+#include <algorithm>
+#include <cmath>
+#include <numeric>
+
+#include "core/error.hpp"
+#include "system/row.hpp"
+#include "system/search.hpp"
+#include "thalweg/nn.hpp"
+#include "thalweg/ops.hpp"
+
+namespace thalweg {
+
+namespace {
+
+using acting::Said;
+using acting::SearchOptions;
+using acting::Side;
+using acting::Tree;
+using Worlds = std::vector<std::unique_ptr<Environment>>;
+
+struct SelfPlayOptions {
+  std::string environment = "tic_tac_toe";
+  std::int64_t games = 64, simulations = 50, play_simulations = 0, rows = 2048, window = 16'384, passes = 1,
+               sampled_moves = 6;
+  double exploration = 1.5, noise = 0.25, concentration = 0;
+  std::int64_t filters = 32, blocks = 2, hidden = 64, trial_games = 20, trial_playouts = 50;
+};
+
+Fields fields(SelfPlayOptions& o) {
+  return {
+      {"environment", &o.environment, "the game: thalweg list environments"},
+      {"games", &o.games, "against itself in a collection, all at once", {.low = 1, .high = 65536}},
+      {"simulations", &o.simulations, "visits of the search before a move", {.low = 2, .high = 1'000'000}},
+      {"play_simulations", &o.play_simulations, "the same where it is measured or played against; 0 is as many",
+       not_negative},
+      {"rows", &o.rows, "positions to train on after each collection", {.low = 1}},
+      {"window", &o.window, "positions of the last games that these are drawn from", {.low = 1}},
+      {"passes", &o.passes, "epochs on each collection", {.low = 1}},
+      {"sampled_moves", &o.sampled_moves,
+       "first moves of a game that are drawn in proportion to their visits; later ones are the most visited",
+       not_negative},
+      {"exploration", &o.exploration, "how much the policy counts beside the values in the search", positive},
+      {"noise", &o.noise, "part of the policy at the root that is drawn at random", unit_interval},
+      {"concentration", &o.concentration, "of that noise, a Dirichlet distribution; 0 is 10 / actions", not_negative},
+      {"filters", &o.filters, "of each convolution, for a board", {.low = 1}},
+      {"blocks", &o.blocks, "residual blocks of two convolutions", not_negative},
+      {"hidden", &o.hidden, "units of the dense layer behind them", {.low = 1}},
+      {"trial_games", &o.trial_games, "after each collection, against a plain search; 0 is none", not_negative},
+      {"trial_playouts", &o.trial_playouts, "games that the plain search plays out before a move there", {.low = 2}}};
+}
+
+constexpr const char* system_name = "self_play";
+constexpr std::size_t small_game = 10'000;  // positions; of such a game perfect play is known
+constexpr std::int64_t openings = 100, opponent_playouts = 1000;
+constexpr int opening_plies = 4;
+
+/// Convolutions over a board, then a dense layer, and from there a policy and a value.
+class GameNet {
+ public:
+  GameNet(const Environment& game, SelfPlayOptions options) : actions_(game.actions()), o_(std::move(options)) {}
+
+  /// Log-probabilities (batch, actions), and values (batch) in (-1, 1) for the one whose turn it is.
+  [[nodiscard]] std::pair<Var, Var> operator()(const Scope& s, const Batch& b) const {
+    Var x = b["observation"];
+    if (x.rank() == 4) x = board(s, x);
+    const Var h = relu(nn::dense(s / "hidden", flatten(x), o_.hidden));
+    const nn::DenseOptions small{.initializer = init::lecun_normal(0.1)};
+    const Var logits = nn::dense(s / "policy", h, actions_, small), value = tanh(nn::dense(s / "value", h, 1, small));
+    return {log_softmax(acting::masked(logits, b["legal"])), reshape(value, {b.rows()})};
+  }
+
+  /// (z - v)^2 - sum of pi log p: z is how the game ended, pi the search's visits.
+  [[nodiscard]] Loss loss(const Scope& s, const Batch& b) const {
+    const auto [log_probabilities, value] = (*this)(s, b);
+    const Var policy = -sum(b["visits"] * log_probabilities, -1), error = square(value - b["outcome"]);
+    s.report("policy loss", policy);
+    s.report("value loss", error);
+    return Loss::of_samples(policy + error);
+  }
+
+ private:
+  [[nodiscard]] Var board(const Scope& s, Var x) const {
+    x = relu(nn::conv2d(s / "conv", x, {.filters = o_.filters}));
+    for (std::int64_t i = 1; i <= o_.blocks; ++i) {
+      const Scope block = s / ("block" + std::to_string(i));
+      const Var inner = relu(nn::conv2d(block / "conv1", x, {.filters = o_.filters}));
+      const nn::ConvOptions from_nothing{.filters = o_.filters, .initializer = init::zeros()};
+      x = relu(x + nn::conv2d(block / "conv2", inner, from_nothing));
+    }
+    return x;
+  }
+
+  std::int64_t actions_;
+  SelfPlayOptions o_;
+};
+
+/// Positions with what a net is to say of them, row by row.
+struct Positions {
+  std::vector<float> observations, legal, visits, outcomes;
+
+  [[nodiscard]] std::size_t size() const { return outcomes.size(); }
+};
+
+class Player {
+ public:
+  Player(const SystemData& data, const SelfPlayOptions& options, const GameNet& net)
+      : game_(acting::environment_named(data, system_name, options.environment, 2)),
+        symmetries_(game_->symmetries()),
+        o_(options),
+        adviser_(
+            [net](const Scope& s, const Batch& b) -> NamedVars {
+              const auto [log_probabilities, value] = net(s, b);
+              return {{"log_probabilities", log_probabilities}, {"value", value}};
+            },
+            data.threads) {}
+
+  [[nodiscard]] const Environment& game() const { return *game_; }
+  [[nodiscard]] const acting::Adviser& adviser() const { return adviser_; }
+  [[nodiscard]] SearchOptions search_options() const {
+    return {.simulations = o_.simulations,
+            .exploration = o_.exploration,
+            .noise = o_.noise,
+            .concentration = o_.concentration > 0 ? o_.concentration : 10.0 / static_cast<double>(game_->actions())};
+  }
+  [[nodiscard]] Side side(const State& state) const {
+    SearchOptions options = search_options();
+    if (o_.play_simulations > 0) options.simulations = o_.play_simulations;
+    return acting::searching(adviser_, state, options);
+  }
+
+  [[nodiscard]] Collection collect(const State& state, const CollectRequest& request) const;
+  /// Rows as a collection has them.
+  [[nodiscard]] Dataset like() const {
+    Positions none;
+    const auto rows = static_cast<std::size_t>(o_.rows);
+    none.observations.resize(rows * observation_size());
+    none.legal.assign(rows * actions(), 1.f);
+    none.visits.assign(rows * actions(), 1.f / static_cast<float>(actions()));
+    none.outcomes.resize(rows);
+    return dataset(none);
+  }
+
+ private:
+  [[nodiscard]] std::size_t observation_size() const {
+    return static_cast<std::size_t>(game_->observation_shape().size());
+  }
+  [[nodiscard]] std::size_t actions() const { return static_cast<std::size_t>(game_->actions()); }
+  [[nodiscard]] Dataset dataset(const Positions& positions) const;
+  [[nodiscard]] Positions restored(const NamedTensors& kept) const;
+  [[nodiscard]] NamedTensors kept(const Positions& window) const;
+  void play(const State& state, RandomKey key, Positions& into, Metrics& metrics) const;
+  void write_move(const Tree& tree, const std::vector<std::int64_t>& visits, Positions& into) const;
+  [[nodiscard]] Positions drawn(const Positions& window, RandomKey key) const;
+  [[nodiscard]] double trial(const State& state, RandomKey key) const;
+
+  std::unique_ptr<Environment> game_;
+  std::vector<Environment::Symmetry> symmetries_;
+  SelfPlayOptions o_;
+  acting::Adviser adviser_;
+};
+
+Dataset Player::dataset(const Positions& p) const {
+  const auto rows = static_cast<std::int64_t>(p.size());
+  Shape observations{rows};
+  for (const std::int64_t size : game_->observation_shape()) observations.push_back(size);
+  Dataset data;
+  data.set("observation", Tensor::from(p.observations, observations));
+  data.set("legal", Tensor::from(p.legal, {rows, game_->actions()}));
+  data.set("visits", Tensor::from(p.visits, {rows, game_->actions()}));
+  data.set("outcome", Tensor::from(p.outcomes, {rows}));
+  return data;
+}
+
+NamedTensors Player::kept(const Positions& window) const { return dataset(window).columns(); }
+
+Positions Player::restored(const NamedTensors& kept) const {
+  Positions window;
+  std::vector<float>* const places[] = {&window.observations, &window.legal, &window.visits, &window.outcomes};
+  if (kept.size() != std::size(places)) fail<ModelError>("[self_play] the collection keeps {} columns", kept.size());
+  for (std::size_t i = 0; i < kept.size(); ++i) {
+    const auto values = kept[i].second.values<float>();
+    places[i]->assign(values.begin(), values.end());
+  }
+  const std::size_t rows = window.size();
+  if (window.observations.size() != rows * observation_size() || window.legal.size() != rows * actions() ||
+      window.visits.size() != rows * actions())
+    fail<ModelError>("[self_play] the collection keeps positions of another game");
+  return window;
+}
+
+/// A position, who has searched it, and which part of its visits each action has.
+void Player::write_move(const Tree& tree, const std::vector<std::int64_t>& visits, Positions& into) const {
+  const Environment* const at = &tree.root();
+  const auto put = [](std::vector<float>& to, const Tensor& from) {
+    const auto values = from.values<float>();
+    to.insert(to.end(), values.begin(), values.end());
+  };
+  put(into.observations, acting::observations({&at, 1}, 1));
+  put(into.legal, acting::legal_actions({&at, 1}, 1));
+  const auto all = static_cast<float>(std::accumulate(visits.begin(), visits.end(), std::int64_t{0}));
+  for (const std::int64_t count : visits) into.visits.push_back(static_cast<float>(count) / all);
+  into.outcomes.push_back(at->player() == 0 ? 1.f : -1.f);  // times the outcome for player 0, once it is known
+}
+
+/// An action in proportion to its visits.
+std::int64_t in_proportion(const std::vector<std::int64_t>& visits, double unit) {
+  double left = unit * static_cast<double>(std::accumulate(visits.begin(), visits.end(), std::int64_t{0}));
+  std::int64_t last = 0;
+  for (std::int64_t action = 0; action < std::ssize(visits); ++action) {
+    const std::int64_t count = visits[static_cast<std::size_t>(action)];
+    if (count == 0) continue;
+    last = action;
+    left -= static_cast<double>(count);
+    if (left < 0) break;
+  }
+  return last;
+}
+
+/// Plays games against itself, all in step, and writes down their positions, game by game.
+void Player::play(const State& state, RandomKey key, Positions& into, Metrics& metrics) const {
+  const auto count = static_cast<std::size_t>(o_.games);
+  std::vector<Positions> written(count);
+  std::vector<std::size_t> numbers(count);
+  std::iota(numbers.begin(), numbers.end(), std::size_t{0});
+  std::vector<Tree> trees;
+  for (std::size_t i = 0; i < count; ++i) trees.emplace_back(*game_);
+  double moves = 0, first = 0;
+  acting::Evaluations net(adviser_, state);
+  while (!trees.empty()) {
+    std::vector<RandomKey> keys;
+    for (std::size_t i = 0; i < trees.size(); ++i)
+      keys.push_back(key.fold(numbers[i]).fold(static_cast<std::uint64_t>(trees[i].root().steps())));
+    acting::search(trees, net, search_options(), keys);
+    for (std::size_t i = 0; i < trees.size(); ++i) {
+      const std::vector<std::int64_t> visits = trees[i].visits();
+      write_move(trees[i], visits, written[numbers[i]]);
+      const bool samples = trees[i].root().steps() < o_.sampled_moves;
+      trees[i].advance(samples ? in_proportion(visits, random_unit(keys[i].fold("move"), 0))
+                               : std::ranges::max_element(visits) - visits.begin());
+    }
+    for (std::size_t i = trees.size(); i-- > 0;) {
+      const Environment& end = trees[i].root();
+      if (!end.over()) continue;
+      for (float& outcome : written[numbers[i]].outcomes) outcome *= static_cast<float>(end.outcome(0));
+      moves += static_cast<double>(end.steps());
+      first += (1 + end.outcome(0)) / 2;
+      trees.erase(trees.begin() + static_cast<std::ptrdiff_t>(i));
+      numbers.erase(numbers.begin() + static_cast<std::ptrdiff_t>(i));
+    }
+  }
+  for (const Positions& game : written) {
+    const auto add = [](std::vector<float>& to, const std::vector<float>& from) {
+      to.insert(to.end(), from.begin(), from.end());
+    };
+    add(into.observations, game.observations);
+    add(into.legal, game.legal);
+    add(into.visits, game.visits);
+    add(into.outcomes, game.outcomes);
+  }
+  const auto games = static_cast<double>(count);
+  metrics.emplace_back("moves of a game", moves / games);
+  metrics.emplace_back("points of the first", first / games);
+}
+
+/// Rows of the window at random, each looked at in one of the ways that change nothing of it.
+Positions Player::drawn(const Positions& window, RandomKey key) const {
+  Positions rows;
+  const auto ways = static_cast<double>(symmetries_.size() + 1), known = static_cast<double>(window.size());
+  const RandomKey places = key.fold("places"), looks = key.fold("looks");
+  for (std::uint64_t i = 0; i < static_cast<std::uint64_t>(o_.rows); ++i) {
+    const auto row = static_cast<std::size_t>(random_unit(places, i) * known);
+    const auto way = static_cast<std::size_t>(random_unit(looks, i) * ways);
+    const Environment::Symmetry* const look = way == 0 ? nullptr : &symmetries_[way - 1];
+    for (std::size_t k = 0; k < observation_size(); ++k) {
+      const std::size_t from = look ? static_cast<std::size_t>(look->from[k]) : k;
+      rows.observations.push_back(window.observations[row * observation_size() + from]);
+    }
+    for (std::size_t a = 0; a < actions(); ++a) {
+      const std::size_t from = row * actions() + (look ? static_cast<std::size_t>(look->actions[a]) : a);
+      rows.legal.push_back(window.legal[from]);
+      rows.visits.push_back(window.visits[from]);
+    }
+    rows.outcomes.push_back(window.outcomes[row]);
+  }
+  return rows;
+}
+
+/// Half of a number of games from the start as the first, half as the second.
+Worlds fresh_games(const Environment& start, std::int64_t count, std::vector<bool>& swapped) {
+  Worlds games;
+  for (std::int64_t i = 0; i < count; ++i) {
+    games.push_back(start.copy());
+    swapped.push_back(i % 2 == 1);
+  }
+  return games;
+}
+
+double mean_of(const std::vector<double>& points) {
+  return std::accumulate(points.begin(), points.end(), 0.0) / static_cast<double>(points.size());
+}
+
+/// The points of a game, on the mean, against plain search.
+double Player::trial(const State& state, RandomKey key) const {
+  std::vector<bool> swapped;
+  Worlds games = fresh_games(*game_, o_.trial_games, swapped);
+  const Side own = acting::searching(adviser_, state, search_options());
+  return mean_of(acting::play_games(games, swapped, own, acting::playing_out(o_.trial_playouts, key)));
+}
+
+Collection Player::collect(const State& state, const CollectRequest& request) const {
+  const RandomKey key = RandomKey{request.seed}.fold(system_name).fold(static_cast<std::uint64_t>(request.number));
+  Positions window;
+  if (request.last) window = restored(request.last->kept);
+  Metrics metrics;
+  play(state, key.fold("games"), window, metrics);
+  const auto most = static_cast<std::size_t>(o_.window);
+  if (window.size() > most) {  // the oldest go
+    const auto gone = static_cast<std::ptrdiff_t>(window.size() - most);
+    const auto forget = [&](std::vector<float>& column, std::size_t width) {
+      column.erase(column.begin(), column.begin() + gone * static_cast<std::ptrdiff_t>(width));
+    };
+    forget(window.observations, observation_size());
+    forget(window.legal, actions());
+    forget(window.visits, actions());
+    forget(window.outcomes, 1);
+  }
+  if (o_.trial_games > 0)
+    metrics.insert(metrics.begin(), {"points against plain search", trial(state, key.fold("trial"))});
+  return {dataset(drawn(window, key.fold("rows"))), kept(window), metrics};
+}
+
+// --- what it is measured by ---
+
+/// How games end, each counted as often as there are lines that lead there.
+struct Ends {
+  double lost = 0, drawn = 0, won = 0;
+  [[nodiscard]] Metrics metrics(const std::string& against) const {
+    return {{"lost to " + against, lost}, {"drawn with " + against, drawn}, {"won against " + against, won}};
+  }
+};
+
+/// All lines of a game in which one side's moves are the searched ones, and the other's any that `replies` names.
+Ends all_lines(const Environment& start, const Side& side,
+               const std::function<std::vector<std::int64_t>(const Environment&)>& replies) {
+  struct Line {
+    std::unique_ptr<Environment> game;
+    double count;
+  };
+  Ends ends;
+  for (const int own : {0, 1}) {
+    std::vector<Line> lines;
+    lines.push_back({start.copy(), 1});
+    while (!lines.empty()) {
+      std::vector<const Environment*> seen;
+      for (const Line& line : lines) seen.push_back(line.game.get());
+      const bool to_move = seen.front()->player() == own;  // all are of one length
+      const std::vector<std::int64_t> numbers(seen.size());
+      const std::vector<std::int64_t> chosen = to_move ? side(seen, numbers) : std::vector<std::int64_t>{};
+      std::map<std::string, Line> next;
+      for (std::size_t i = 0; i < lines.size(); ++i) {
+        const std::vector<std::int64_t> actions = to_move ? std::vector{chosen[i]} : replies(*lines[i].game);
+        for (const std::int64_t action : actions) {
+          std::unique_ptr<Environment> after = lines[i].game->copy();
+          after->step(action);
+          const double count = lines[i].count, outcome = after->outcome(own);
+          if (after->over()) {
+            (outcome < 0 ? ends.lost : outcome > 0 ? ends.won : ends.drawn) += count;
+          } else if (const auto [at, fresh] = next.try_emplace(acting::key_of(*after)); fresh) {
+            at->second = {std::move(after), count};
+          } else {
+            at->second.count += count;
+          }
+        }
+      }
+      lines.clear();
+      for (auto& [key, line] : next) lines.push_back(std::move(line));
+    }
+  }
+  return ends;
+}
+
+Metrics against_perfect(const Environment& start, const acting::Solved& solved, const Side& side) {
+  Metrics metrics =
+      all_lines(start, side, [&](const Environment& at) { return solved.best_actions(at); }).metrics("perfect play");
+  const Ends any = all_lines(start, side, [](const Environment& at) { return at.legal_actions(); });
+  metrics.emplace_back("lost to any play", any.lost);
+  return metrics;
+}
+
+/// Each opening from both sides against plain search: points of a game, and the games that were won and drawn.
+Metrics against_playouts(const Worlds& starts, const Side& side, RandomKey key, Medium* last) {
+  Worlds games;
+  std::vector<bool> swapped;
+  for (const auto& start : starts) {
+    for (const bool other : {false, true}) {
+      games.push_back(start->copy());
+      swapped.push_back(other);
+    }
+  }
+  const std::vector<double> points =
+      acting::play_games(games, swapped, side, acting::playing_out(opponent_playouts, key));
+  if (last) *last = Medium::text(games.front()->drawing());
+  return {{"points of a game", mean_of(points)},
+          {"won", static_cast<double>(std::ranges::count(points, 1.0))},
+          {"drawn", static_cast<double>(std::ranges::count(points, 0.5))}};
+}
+
+SystemFigures measured(const Player& player, const State& state, const State& before, std::uint64_t seed) {
+  const Side side = player.side(state), fresh = player.side(before);
+  if (const auto solved = acting::Solved::of(player.game(), small_game)) {
+    return {.metrics = against_perfect(player.game(), *solved, side),
+            .baselines = {{"untrained", against_perfect(player.game(), *solved, fresh)}},
+            .on = "all lines, as the first and as the second"};
+  }
+  const RandomKey key = RandomKey{seed}.fold("evaluation");
+  const Worlds starts = acting::random_openings(player.game(), openings, opening_plies, key.fold("openings"));
+  Medium shown;
+  SystemFigures figures{.metrics = against_playouts(starts, side, key, &shown),
+                        .baselines = {{"untrained", against_playouts(starts, fresh, key, nullptr)}}};
+  figures.media = {{"the end of the first game", shown}};
+  figures.on = fmt::format("{} games: {} openings of {} plies from both sides, against {} playouts a move",
+                           2 * starts.size(), starts.size(), opening_plies, opponent_playouts);
+  return figures;
+}
+
+/// A game of both sides without noise.
+Medium game_of_both(const Player& player, const State& state) {
+  Worlds games;
+  games.push_back(player.game().copy());
+  const Side side = player.side(state);
+  (void)acting::play_games(games, {false}, side, side);
+  return Medium::text(games.front()->drawing());
+}
+
+System make_self_play(const SystemData& data, const SelfPlayOptions& options) {
+  const GameNet net(*acting::environment_named(data, system_name, options.environment, 2), options);
+  const auto player = std::make_shared<const Player>(data, options, net);
+  const Objective loss = [net](const Scope& s, const Batch& b) { return net.loss(s, b); };
+  const auto evaluate = [player, loss](const State& state, const SystemSets& sets) {
+    return measured(*player, state, acting::untrained(loss, player->like(), sets.seed), sets.seed);
+  };
+  const auto play = [player](const State& state, std::uint64_t seed) {
+    Playing playing{player->game().copy(), {}};
+    playing.environment->reset(seed);
+    playing.act = [player, state](const Environment& at) {
+      const Environment* const one = &at;
+      const std::int64_t number = 0;
+      return player->side(state)({&one, 1}, {&number, 1}).front();
+    };
+    return playing;
+  };
+  return {.objectives = {{.loss = loss}},
+          .show = [player](const State& state, const Dataset&) -> NamedMedia {
+            return {{"a game against itself", game_of_both(*player, state)}};
+          },
+          .evaluate = evaluate,
+          .own_rows =
+              OwnRows{.like = player->like(),
+                      .collect = [player](const State& state,
+                                          const CollectRequest& request) { return player->collect(state, request); },
+                      .passes = options.passes,
+                      .unit = "positions",
+                      .goal = options.trial_games > 0 ? "points against plain search" : ""},
+          .play = play};
+}
+
+}  // namespace
+
+std::vector<SystemRow> self_play_systems() {
+  const OptionMap defaults = {
+      {"optimizer", OptionMap{{"kind", "adamw"}, {"lr", 2e-3}, {"weight_decay", 1e-2}}},
+      {"schedule", OptionMap{{"kind", "cosine"}, {"end", 0.1}}},
+      {"train", OptionMap{{"epochs", 40}, {"batch_size", 128}, {"checkpoint_every", "1 epochs"}}}};
+  return {system_row<SelfPlayOptions>(
+      {.name = system_name,
+       .summary = "a game of two, learned by play against itself: a net guides a search and learns from it (AlphaZero)",
+       .formula = "(z - v)^2 - sum of pi log p, where (p, v) = net(position), pi: the visits of the search, z: how the "
+                  "game ended; the search visits by the highest Q + exploration p sqrt(N) / (1 + n)",
+       .when = "games of two with open boards, from their rules alone",
+       .source = "Silver et al. 2018",
+       .defaults = defaults},
+      make_self_play)};
+}
+
+}  // namespace thalweg
