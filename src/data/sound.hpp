@@ -15,8 +15,8 @@ namespace thalweg::data {
 /// Whether the library was built with libsndfile.
 [[nodiscard]] bool reads_sounds();
 
-/// How sounds and their texts become rows: steps of log-mel frames, and the letters of the text as labels from 1 on; 0 is
-/// the blank of connectionist temporal classification.
+/// How sounds and their texts become rows: steps of log-mel frames, and the letters of the text as labels from 1 on; 0
+/// is the blank of connectionist temporal classification.
 struct SoundPreprocessing {
   StepOptions steps = {};
   std::vector<std::string> letters = {};  ///< UTF-8, one character each
@@ -27,8 +27,8 @@ struct SoundPreprocessing {
   [[nodiscard]] std::string text_of(std::span<const std::int32_t> labels) const;
   friend bool operator==(const SoundPreprocessing&, const SoundPreprocessing&) = default;
 };
-/// The characters of a text, each once, in the order of their code points. Throws DataError, naming `where`, for what is
-/// no UTF-8.
+/// The characters of a text, each once, in the order of their code points. Throws DataError, naming `where`, for what
+/// is no UTF-8.
 [[nodiscard]] std::vector<std::string> letters_of(std::string_view text, std::string_view where);
 
 }  // namespace thalweg::data

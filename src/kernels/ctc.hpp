@@ -6,9 +6,9 @@
 
 namespace thalweg {
 
-/// Inputs: logits (batch, time, classes); i32 labels (batch, most), frames (batch) and lengths (batch). Output, for each
-/// sample, the loss and its gradient: (batch, 1 + time classes). ints: the blank, and whether samples that do not fit
-/// count as 0. Throws IndexError for a label, a length or a number of frames out of range.
+/// Inputs: logits (batch, time, classes); i32 labels (batch, most), frames (batch) and lengths (batch). Output, for
+/// each sample, the loss and its gradient: (batch, 1 + time classes). ints: the blank, and whether samples that do not
+/// fit count as 0. Throws IndexError for a label, a length or a number of frames out of range.
 [[nodiscard]] Kernel make_ctc(const KernelSite& site);
 
 }  // namespace thalweg
