@@ -39,12 +39,15 @@ Verdict judge_goal(const History& history, const std::string& goal) {
       {"last", last,
        fmt::format("Over the last fifth it was {}; it was {} at its lowest and {} at its highest.",
                    number_text(last, 4), number_text(*lowest, 4), number_text(*highest, 4))}};
+  // what rose before the last tenth and does not within it has come to rest
+  const double late = level_of(course, 0.9, 1) - level_of(course, 0.8, 0.9);
+  const double risen = by_chance + at_rest * std::abs(last);
   const std::string from_to = fmt::format("{} went from {} to {}", goal, number_text(first, 4), number_text(last, 4));
-  if (last - before > by_chance + at_rest * std::abs(last)) {
+  if (last - before > risen && late > at_rest * std::abs(last)) {
     verdict.kind = VerdictKind::still_rising;
     verdict.sentence = fmt::format("Still rising: {}.", from_to);
     verdict.advice = "More epochs.";
-  } else if (last - first > by_chance + at_rest * std::abs(last)) {
+  } else if (last - first > risen) {
     verdict.kind = VerdictKind::converged;
     verdict.sentence = fmt::format("Risen, and at rest in the end: {}.", from_to);
     verdict.advice = "Measure it: thalweg evaluate.";

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <functional>
 
@@ -29,6 +30,8 @@ VerdictKind kind_of(const History& history, const std::string& goal = "episode l
 TEST(GoalVerdict, IsAboutWhatTheRunIsAfterAndNotAboutItsLoss) {
   EXPECT_EQ(kind_of(run([](double t) { return 20 + 400 * t; })), VerdictKind::still_rising);
   EXPECT_EQ(kind_of(run([](double t) { return 20 + 480 * (1 - std::exp(-12 * t)); })), VerdictKind::converged);
+  EXPECT_EQ(kind_of(run([](double t) { return std::min(500.0, 20 + 600 * t); })), VerdictKind::converged)
+      << "what is at its highest cannot rise";
   EXPECT_EQ(kind_of(run([](double) { return 22.0; })), VerdictKind::learned_nothing);
   EXPECT_EQ(kind_of(run([](double t) { return 100 - 50 * t; })), VerdictKind::learned_nothing);
   const Verdict verdict =
