@@ -8,6 +8,7 @@
 #include "options/error.hpp"
 #include "options/overloaded.hpp"
 #include "options/text.hpp"
+#include "run/sections.hpp"
 #include "run/width_rates.hpp"
 
 namespace thalweg {
@@ -128,18 +129,6 @@ struct Sections {
   }
 };
 
-/// What `read` gives. An error about a key of `section` is given file and line, where the key stands in a file.
-template <class Read>
-auto with_line(const ConfigTree& tree, std::string_view section, const Read& read) {
-  try {
-    return read();
-  } catch (const OptionError& error) {
-    const auto line = tree.line_of(section, error.key());
-    if (!line || tree.file.empty()) throw;
-    fail_option(error.key(), "{}:{}: {}", tree.file, *line, error.what());
-  }
-}
-
 Sections sections_of(const OptionMap& tree) {
   Sections sections;
   read_fields(sections.fields(), tree, "config");
@@ -148,16 +137,6 @@ Sections sections_of(const OptionMap& tree) {
 
 Sections read_sections(const ConfigTree& tree) {
   return with_line(tree, "", [&] { return sections_of(tree.values); });
-}
-
-std::string take_kind(OptionMap& section, std::string_view where, const std::string& otherwise) {
-  const auto found = section.find("kind");
-  if (found == section.end()) return otherwise;
-  const auto* kind = found->second.get_if<std::string>();
-  if (!kind) fail_option("kind", "[{}] kind = {}. Wanted: a name in quotes", where, found->second.str());
-  std::string name = *kind;
-  section.erase(found);
-  return name;
 }
 
 /// Whether `lr = "auto"` stood there; a number that is as good as any takes its place.

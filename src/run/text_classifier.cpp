@@ -7,6 +7,7 @@
 #include "core/nesting.hpp"
 #include "options/differences.hpp"
 #include "options/rows.hpp"
+#include "run/sections.hpp"
 #include "store/safetensors.hpp"
 
 namespace fs = std::filesystem;
@@ -31,48 +32,8 @@ Fields TextClassifierConfig::train_fields() {
 
 namespace {
 
-OptionMap section(const ConfigTree& tree, const std::string& name) {
-  const OptionValue* value = tree.find(name);
-  const auto* map = value ? value->get_if<OptionMap>() : nullptr;
-  if (value && !map) fail_option(name, "[config] {} = {}. Wanted: a section [{}]", name, value->str(), name);
-  return map ? *map : OptionMap{};
-}
-
-std::string take_text(OptionMap& values, const std::string& key, const std::string& otherwise) {
-  const auto found = values.extract(key);
-  if (!found) return otherwise;
-  const auto* text = found.mapped().get_if<std::string>();
-  if (!text) fail_option(key, "{} = {}. Wanted: a name in quotes", key, found.mapped().str());
-  return *text;
-}
-
-template <class Read>
-void with_line(const ConfigTree& tree, const std::string& name, const Read& read) {
-  try {
-    read(section(tree, name));
-  } catch (const OptionError& error) {
-    const auto line = tree.line_of(name, error.key());
-    if (!line || tree.file.empty()) throw;
-    fail_option(error.key(), "{}:{}: {}", tree.file, *line, error.what());
-  }
-}
-
 void make_absolute(std::string& place, const fs::path& folder) {
   if (!place.empty() && place != "-") place = (folder / place).lexically_normal().string();
-}
-
-void check_sections(const ConfigTree& tree) {
-  static const std::vector<std::string> known = {"seed", "data", "system", "loss", "optimizer", "schedule", "train"};
-  for (const auto& [key, value] : tree.values) {
-    if (std::ranges::find(known, key) == known.end())
-      fail<UsageError>("[config] there is no section '{}'. Hint: {}", key, name_hint(key, known));
-  }
-}
-
-std::string choice_text(std::string_view name, const Choice& choice) {
-  std::string text = fmt::format("\n[{}]\nkind = \"{}\"\n", name, choice.kind);
-  for (const auto& [key, value] : choice.options) text += fmt::format("{} = {}\n", key, value.str());
-  return text;
 }
 
 }  // namespace
@@ -84,29 +45,25 @@ bool is_text_classifier(const ConfigTree& tree) {
 }
 
 TextClassifierConfig read_text_classifier(const ConfigTree& tree, const fs::path& folder, const Registry& registry) {
-  check_sections(tree);
+  check_sections(tree, {"seed", "data", "system", "loss", "optimizer", "schedule", "train"});
   TextClassifierConfig config;
-  if (const OptionValue* seed = tree.find("seed")) {
-    const auto* number = seed->get_if<std::int64_t>();
-    if (!number || *number < 0) fail<UsageError>("[config] seed = {}. Wanted: a whole number >= 0", seed->str());
-    config.seed = static_cast<std::uint64_t>(*number);
-  }
-  with_line(tree, "data", [&](OptionMap values) {
+  config.seed = seed_in(tree, config.seed);
+  read_section(tree, "data", [&](OptionMap values) {
     values.erase("format");
     read_fields(config.data_fields(), values, "data");
     if (config.train.empty()) fail_option("train", "[data] train is not given. Wanted: a folder, a file, or -");
   });
   make_absolute(config.train, folder);
   make_absolute(config.test, folder);
-  with_line(tree, "system", [&](OptionMap values) {
-    const std::string kind = take_text(values, "kind", TextClassifierConfig::kind);
+  read_section(tree, "system", [&](OptionMap values) {
+    const std::string kind = take_kind(values, "system", TextClassifierConfig::kind);
     if (kind != TextClassifierConfig::kind)
       fail_option("kind", "[system] kind = '{}'. Wanted: {}, for texts with classes", kind, TextClassifierConfig::kind);
     read_fields(config.hashing.fields(), values, kind);
   });
   const auto choose = [&](const std::string& name, Choice& into, const std::string& otherwise, const auto& complete) {
-    with_line(tree, name, [&](OptionMap values) {
-      into.kind = take_text(values, "kind", otherwise);
+    read_section(tree, name, [&](OptionMap values) {
+      into.kind = take_kind(values, name, otherwise);
       into.options = complete(into.kind, values);
     });
   };
@@ -120,19 +77,21 @@ TextClassifierConfig read_text_classifier(const ConfigTree& tree, const fs::path
   choose("loss", config.loss, "", [&](const std::string& kind, const OptionMap& values) {
     return kind.empty() ? values : registry.loss(kind).make(values).options();
   });
-  with_line(tree, "train", [&](const OptionMap& values) { read_fields(config.train_fields(), values, "train"); });
+  read_section(tree, "train", [&](const OptionMap& values) { read_fields(config.train_fields(), values, "train"); });
   return config;
 }
 
 std::string TextClassifierConfig::toml() const {
   TextClassifierConfig copy = *this;
-  std::string text = fmt::format("seed = {}\n\n[data]\nformat = \"texts\"\n", seed);
-  for (const auto& [key, value] : field_values(copy.data_fields())) text += fmt::format("{} = {}\n", key, value.str());
-  text += choice_text("system", {kind, field_values(copy.hashing.fields())});
-  if (!loss.kind.empty()) text += choice_text("loss", loss);
-  text += choice_text("optimizer", optimizer) + choice_text("schedule", schedule) + "\n[train]\n";
-  for (const auto& [key, value] : field_values(copy.train_fields())) text += fmt::format("{} = {}\n", key, value.str());
-  return text;
+  const auto chosen = [](std::string_view name, const Choice& choice) {
+    return section_text(name, choice.options, choice.kind);
+  };
+  OptionMap data = field_values(copy.data_fields());
+  data["format"] = {"texts"};
+  return fmt::format("seed = {}\n", seed) + section_text("data", data) +
+         section_text("system", field_values(copy.hashing.fields()), kind) +
+         (loss.kind.empty() ? std::string() : chosen("loss", loss)) + chosen("optimizer", optimizer) +
+         chosen("schedule", schedule) + section_text("train", field_values(copy.train_fields()));
 }
 
 std::string TextClassifierConfig::fingerprint(bool online) const {

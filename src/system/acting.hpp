@@ -47,6 +47,17 @@ class Adviser {
   Apply net_;
 };
 
+/// Of a net that gives both as a pair.
+template <class Net>
+[[nodiscard]] Adviser adviser_of(const Net& net, int threads) {
+  return Adviser(
+      [net](const Scope& s, const Batch& b) -> NamedVars {
+        const auto [log_probabilities, value] = net(s, b);
+        return {{"log_probabilities", log_probabilities}, {"value", value}};
+      },
+      threads);
+}
+
 /// The most probable of the legal actions.
 [[nodiscard]] std::int64_t most_probable(std::span<const float> log_probabilities, const Environment& at);
 /// One of the legal actions by their probabilities; `unit` is uniform in [0, 1).

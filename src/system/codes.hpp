@@ -2,6 +2,8 @@
 // Systems that know an image as a few codes, whole numbers each: what they are measured by, and a prior that new codes
 // are drawn from.
 
+#include <memory>
+
 #include "system/autoencoder.hpp"
 
 namespace thalweg::images {
@@ -19,6 +21,17 @@ struct CodeModel {
   /// Such codes -> an image's pixels in (0, 1), (batch, height, width, channels).
   std::function<Var(Scope, Var codes)> decode;
 };
+
+/// Of a net with the three functions, which trains encoder, decoder and deviation.
+template <class Net>
+[[nodiscard]] CodeModel code_model(std::shared_ptr<const Net> net, std::int64_t places, std::int64_t codes) {
+  return {.places = places,
+          .codes = codes,
+          .loss = [net](Scope s, const Batch& b) { return net->loss(s, b); },
+          .trains = {"encoder/*", "decoder/*", "log_deviation"},
+          .encode = [net](Scope s, Var x) { return net->encode(s, x); },
+          .decode = [net](Scope s, Var codes_of_images) { return net->decode(s, codes_of_images); }};
+}
 
 struct PriorOptions {
   std::int64_t layers = 2, width = 64;

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "distributed/communicator.hpp"
+#include "temporary_folder.hpp"
 #include "thalweg/train.hpp"
 
 namespace thalweg::testing {
@@ -94,6 +95,27 @@ inline void expect_same(const State& a, const State& b, const std::string& where
     EXPECT_EQ(a.slots[i].first, b.slots[i].first) << where;
     EXPECT_TRUE(identical(a.slots[i].second, b.slots[i].second)) << where << ": " << a.slots[i].first;
   }
+}
+
+/// The state that a training in parts ends with: each part by some ranks, up to a step, from the checkpoint of the one
+/// before. `train(options, own)` trains one.
+template <class Train>
+State trained_in_parts(const FitOptions& options, const std::vector<std::pair<int, std::int64_t>>& parts,
+                       const Train& train) {
+  const TemporaryFolder folder;
+  State last;
+  for (const auto& [ranks, stop_after] : parts) {
+    LocalRanks all(ranks);
+    all.run([&, stop = stop_after](const std::shared_ptr<Communicator>& own) {
+      FitOptions part = options;
+      part.checkpoints = folder / "checkpoints";
+      part.resume = true;
+      part.stop_after = stop;
+      const State state = train(part, own);
+      if (own->rank() == 0) last = state;
+    });
+  }
+  return last;
 }
 
 }  // namespace thalweg::testing

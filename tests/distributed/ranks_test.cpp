@@ -19,6 +19,7 @@ namespace {
 
 using testing::expect_same;
 using testing::LocalRanks;
+using testing::trained_in_parts;
 
 ModelFunction network() { return nn::mlp(1, {.hidden = {40, 30}}); }
 
@@ -126,19 +127,9 @@ TEST(Ranks, GiveTheBitsOfOneForEveryKindOfModel) {
 TEST(Ranks, GoOnWithOthersToTheBitsOfAnUndisturbedRun) {
   const FitOptions options{.epochs = 3, .batch_size = 64, .shard_size = 8};
   const State alone = trained(options, 1);
-  const testing::TemporaryFolder folder;
-  State last;
-  for (const auto& [ranks, stop_after] : {std::pair{1, 4}, {4, 7}, {3, 11}, {1, 0}}) {
-    LocalRanks all(ranks);
-    all.run([&, stop = stop_after](const std::shared_ptr<Communicator>& own) {
-      FitOptions part = options;
-      part.checkpoints = folder / "checkpoints";
-      part.resume = true;
-      part.stop_after = stop;
-      const State state = trained(part, 1, own);
-      if (own->rank() == 0) last = state;
-    });
-  }
+  const State last = trained_in_parts(
+      options, {{1, 4}, {4, 7}, {3, 11}, {1, 0}},
+      [&](const FitOptions& part, const std::shared_ptr<Communicator>& own) { return trained(part, 1, own); });
   expect_same(last, alone, "the last of four sittings");
 }
 

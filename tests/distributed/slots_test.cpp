@@ -10,7 +10,6 @@
 
 #include "local_ranks.hpp"
 #include "moons.hpp"
-#include "temporary_folder.hpp"
 #include "thalweg/layers.hpp"
 #include "thalweg/optimizers.hpp"
 #include "thalweg/sequence.hpp"
@@ -20,6 +19,7 @@ namespace {
 
 using testing::expect_same;
 using testing::LocalRanks;
+using testing::trained_in_parts;
 
 ModelFunction wide() { return nn::mlp(1, {.hidden = {300, 260}}); }
 
@@ -79,19 +79,9 @@ TEST(SharedSlots, AreWholeInACheckpointThatOtherRanksGoOnFrom) {
   const Optimizer optimizer = optim::adamw({.lr = 0.01});
   const FitOptions options{.epochs = 5, .batch_size = 40, .shard_size = 10};
   const State alone = trained(optimizer, options);
-  const testing::TemporaryFolder folder;
-  State last;
-  for (const auto& [ranks, stop_after] : {std::pair{1, 3}, {4, 7}, {3, 11}, {1, 0}}) {
-    LocalRanks all(ranks);
-    all.run([&, stop = stop_after](const std::shared_ptr<Communicator>& own) {
-      FitOptions part = options;
-      part.checkpoints = folder / "checkpoints";
-      part.resume = true;
-      part.stop_after = stop;
-      const State state = trained(optimizer, part, own);
-      if (own->rank() == 0) last = state;
-    });
-  }
+  const State last = trained_in_parts(
+      options, {{1, 3}, {4, 7}, {3, 11}, {1, 0}},
+      [&](const FitOptions& part, const std::shared_ptr<Communicator>& own) { return trained(optimizer, part, own); });
   expect_same(last, alone, "after four sittings");
 }
 

@@ -76,15 +76,9 @@ System make_gumbel(const SystemData& data, const GumbelOptions& o) {
     fail_option("lowest_temperature", "[gumbel] lowest_temperature = {}. Wanted: at most the temperature, {}",
                 o.lowest_temperature, o.temperature);
   const auto net = std::make_shared<const GumbelAutoencoder>(data, o);
-  return images::code_system(data,
-                             {.places = o.places,
-                              .codes = o.codes,
-                              .one_table = false,
-                              .loss = [net](Scope s, const Batch& b) { return net->loss(s, b); },
-                              .trains = {"encoder/*", "decoder/*", "log_deviation"},
-                              .encode = [net](Scope s, Var x) { return net->encode(s, x); },
-                              .decode = [net](Scope s, Var codes) { return net->decode(s, codes); }},
-                             o.prior);
+  images::CodeModel model = images::code_model(net, o.places, o.codes);
+  model.one_table = false;
+  return images::code_system(data, std::move(model), o.prior);
 }
 
 }  // namespace

@@ -205,12 +205,7 @@ class Collector {
   Collector(const SystemData& data, const PolicyOptions& options, const PolicyNet& net)
       : environment_(acting::environment_named(data, "policy", options.environment, 1)),
         o_(options),
-        adviser_(
-            [net](const Scope& s, const Batch& b) -> NamedVars {
-              const auto [log_probabilities, value] = net(s, b);
-              return {{"log_probabilities", log_probabilities}, {"value", value}};
-            },
-            data.threads) {}
+        adviser_(acting::adviser_of(net, data.threads)) {}
 
   [[nodiscard]] const Environment& environment() const { return *environment_; }
   [[nodiscard]] const acting::Adviser& adviser() const { return adviser_; }

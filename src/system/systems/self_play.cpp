@@ -109,12 +109,7 @@ class Player {
       : game_(acting::environment_named(data, system_name, options.environment, 2)),
         symmetries_(game_->symmetries()),
         o_(options),
-        adviser_(
-            [net](const Scope& s, const Batch& b) -> NamedVars {
-              const auto [log_probabilities, value] = net(s, b);
-              return {{"log_probabilities", log_probabilities}, {"value", value}};
-            },
-            data.threads) {}
+        adviser_(acting::adviser_of(net, data.threads)) {}
 
   [[nodiscard]] const Environment& game() const { return *game_; }
   [[nodiscard]] const acting::Adviser& adviser() const { return adviser_; }

@@ -121,14 +121,7 @@ class VqVae {
 System make_vq_vae(const SystemData& data, const VqVaeOptions& o) {
   images::expect(data, "vq_vae", 1);
   const auto net = std::make_shared<const VqVae>(data, o);
-  return images::code_system(data,
-                             {.places = o.places,
-                              .codes = o.codes,
-                              .loss = [net](Scope s, const Batch& b) { return net->loss(s, b); },
-                              .trains = {"encoder/*", "decoder/*", "log_deviation"},
-                              .encode = [net](Scope s, Var x) { return net->encode(s, x); },
-                              .decode = [net](Scope s, Var codes) { return net->decode(s, codes); }},
-                             o.prior);
+  return images::code_system(data, images::code_model(net, o.places, o.codes), o.prior);
 }
 
 }  // namespace
