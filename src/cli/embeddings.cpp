@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "core/error.hpp"
+#include "core/escape.hpp"
 #include "core/numbers.hpp"
 #include "data/text.hpp"
 #include "insight/principal.hpp"
@@ -78,6 +79,11 @@ class Embeddings final : public Looped {
     const std::string& questions = place.empty() ? config_.questions : place;
     if (questions.empty()) return std::nullopt;
     const ChoiceFigures choices = answer_choices(space(), questions);
+    if (choices.answered == 0) {
+      if (place.empty()) return std::nullopt;
+      fail<DataError>("[evaluate] {}: of {} questions none has only words that the text has", questions,
+                      choices.questions);
+    }
     Measured measured;
     measured.note = choices.answered == choices.questions
                         ? fmt::format("{} questions", with_commas(choices.questions))
@@ -106,7 +112,7 @@ class Embeddings final : public Looped {
   }
   [[nodiscard]] std::string next(const std::string& run) const override {
     return fmt::format("thalweg neighbours {} {}", run,
-                       words_.vocabulary.words[static_cast<std::size_t>(words_.vocabulary.size() / 20)]);
+                       shell_word(words_.vocabulary.words[static_cast<std::size_t>(words_.vocabulary.size() / 20)]));
   }
   [[nodiscard]] WordSpace space() const { return {words_.vocabulary, model_.input()}; }
 

@@ -112,25 +112,44 @@ void add_measured(nlohmann::ordered_json& line, const Looped::Measured& measured
   for (const auto& [name, metrics] : measured.figures.baselines) line["baselines"][name] = json_of(metrics);
 }
 
+void emit_verdict(const Verdict& verdict) {
+  emit("{:<12}{}\n", "verdict", verdict.sentence);
+  if (!verdict.advice.empty()) emit("{:<12}{}\n", "to improve", verdict.advice);
+}
+
+nlohmann::ordered_json json_of(const Verdict& verdict) {
+  return {{"kind", name(verdict.kind)}, {"sentence", verdict.sentence}, {"advice", verdict.advice}};
+}
+
 /// Measures and judges what was trained, writes its report, and says so.
 void finish(const fs::path& folder, LoopConfig& config, Looped& system, const History& history,
             const Context& context) {
   const auto measured = system.measure("");
-  const Verdict verdict = judge(history);
+  const Verdict verdict = judge(history, system.constants());
   write_report(folder, config, system, measured, history, verdict);
   if (context.json) {
     nlohmann::ordered_json line{{"run", as_utf8(folder.string())}, {"parameters", system.parameters()}};
-    line["verdict"] = {{"kind", name(verdict.kind)}, {"sentence", verdict.sentence}, {"advice", verdict.advice}};
+    line["verdict"] = json_of(verdict);
     if (measured) add_measured(line, *measured);
     return emit_line_of(line);
   }
   if (measured) print_metrics("test", measured->figures.metrics, measured->note, measured->figures.baselines);
-  emit("{:<12}{}\n", "verdict", verdict.sentence);
-  if (!verdict.advice.empty()) emit("{:<12}{}\n", "to improve", verdict.advice);
+  emit_verdict(verdict);
   emit("{:<12}{} parameters, in {}\n", "model", with_commas(system.parameters()),
        shown((folder / "model.safetensors").string()));
   emit("{:<12}{}\n", "report", shown((folder / "report.html").string()));
   emit("{:<12}{}\n", "next", system.next(shell_quoted(folder.string())));
+}
+
+/// The verdict and the report alone, of a run that ended in a failure and has no model to show.
+void finish_failed(LoopRun& run, const History& history, const JudgeOptions& failure, const Context& context) {
+  const Verdict verdict = judge(history, failure);
+  write_report(run.folder.path(), *run.config, *run.system, {}, history, verdict);
+  if (context.json)
+    return emit_line_of(
+        nlohmann::ordered_json{{"run", as_utf8(run.folder.path().string())}, {"verdict", json_of(verdict)}});
+  emit_verdict(verdict);
+  emit("{:<12}{}\n", "report", shown(run.folder.report().string()));
 }
 
 /// One step of a run of `total`.
@@ -159,7 +178,14 @@ int train(LoopRun& run, const TrainArguments& arguments, const Context& context)
   const std::int64_t in_epoch = system.steps_in_epoch(), total = config.epochs * in_epoch;
   const auto began = Clock::now();
   while (system.steps < total) {
-    sitting.step(take_step(system, optimizer, total));
+    try {
+      sitting.step(take_step(system, optimizer, total));
+    } catch (const NumericError& error) {
+      sitting.end();
+      const JudgeOptions failure{.failure = error.what(), .failed_step = sitting.last_step() + 1};
+      if (sitting.last_step() > 0) finish_failed(run, sitting.logged(), failure, context);
+      throw;
+    }
     if (system.steps % in_epoch == 0) {
       if (system.epoch_weight == 0)
         fail<DataError>("[{}] the training data has nothing to learn from: no step had a loss", config.kind());
@@ -185,28 +211,37 @@ int train(LoopRun& run, const TrainArguments& arguments, const Context& context)
 
 // --- folds ---
 
-/// Each metric over the folds, and where a baseline has it what it has more than that, as an interval.
+std::optional<double> value_of(const Metrics& metrics, const std::string& name) {
+  const auto found = std::ranges::find(metrics, name, &Metrics::value_type::first);
+  return found == metrics.end() ? std::nullopt : std::optional(found->second);
+}
+
+/// Each metric over the folds that have it and its baseline, and what it has more than that, as an interval. (Ranking
+/// figures are missing in a fold of which no user has both a wanted and an unwanted item.)
 void emit_folds(const std::vector<Looped::Measured>& folds, const Context& context) {
   nlohmann::ordered_json line{{"folds", folds.size()}};
-  for (std::size_t m = 0; m < folds.front().figures.metrics.size(); ++m) {
-    const std::string& metric = folds.front().figures.metrics[m].first;
+  const auto most = std::ranges::max_element(folds, {}, [](const auto& fold) { return fold.figures.metrics.size(); });
+  for (const auto& [metric, unused] : most->figures.metrics) {
     std::vector<double> own, baseline;
     for (const Looped::Measured& fold : folds) {
-      own.push_back(fold.figures.metrics[m].second);
-      const Metrics& beside = fold.figures.baselines.front().second;
-      if (m < beside.size()) baseline.push_back(beside[m].second);
+      const auto value = value_of(fold.figures.metrics, metric);
+      const auto beside = value_of(fold.figures.baselines.front().second, metric);
+      if (!value || !beside) continue;
+      own.push_back(*value);
+      baseline.push_back(*beside);
     }
+    if (own.size() < 2) continue;
     const auto mean = [](const std::vector<double>& values) {
       return std::accumulate(values.begin(), values.end(), 0.0) / static_cast<double>(values.size());
     };
-    line[metric] = mean(own);
-    if (baseline.size() < own.size()) continue;
     const PairedDifference more = paired_difference(own, baseline);
+    line[metric] = mean(own);
     line["baseline"][metric] = mean(baseline);
-    line["difference"][metric] = {{"mean", more.mean}, {"low", more.low}, {"high", more.high}};
+    line["difference"][metric] = {{"mean", more.mean}, {"low", more.low}, {"high", more.high}, {"folds", own.size()}};
+    const std::string of = own.size() < folds.size() ? fmt::format(" ({} of the folds)", own.size()) : "";
     if (!context.json)
-      emit("{:<18}{}, baseline {}: {:+.4f}, by 95 % from {:+.4f} to {:+.4f}\n", metric, figure(mean(own)),
-           figure(mean(baseline)), more.mean, more.low, more.high);
+      emit("{:<18}{}, baseline {}: {:+.4f}, by 95 % from {:+.4f} to {:+.4f}{}\n", metric, figure(mean(own)),
+           figure(mean(baseline)), more.mean, more.low, more.high, of);
   }
   if (context.json) emit_line_of(line);
 }
@@ -273,6 +308,8 @@ int train_looped(const LoopedRow& row, const TrainArguments& arguments, const Na
   }
   if (arguments.dry_run || arguments.online || !named.variants.empty())
     fail<UsageError>("[{}] --dry-run, --online and variants are not for it", row.kind);
+  if (arguments.folds > 0 && (arguments.resume || arguments.stop_after > 0))
+    fail<UsageError>("[{}] --resume and --stop-after are not for --cv, which keeps nothing", row.kind);
   if (arguments.folds > 0) return over_folds(row, arguments.folds, named, context);
   LoopRun run = start(row, std::move(config), arguments, named, context);
   return train(run, arguments, context);
@@ -288,8 +325,10 @@ TrainedLoop trained_loop(const LoopedRow& row, const fs::path& folder, const Reg
   read_loop_config(*config, read_toml(folder / "config.toml"), folder, registry);
   const fs::path file = folder / "model.safetensors";
   if (!fs::exists(file))
-    fail<ModelError>("[{}] {} has no model yet. Hint: thalweg train {} --resume", row.kind, folder.string(),
-                     shell_quoted(folder.string()));
+    fail<ModelError>("[{}] {} has no model. Hint: {}", row.kind, folder.string(),
+                     fs::exists(folder / "checkpoints" / "system.safetensors")
+                         ? fmt::format("thalweg train {} --resume", shell_quoted(folder.string()))
+                         : "it ended before its first saving: train anew.");
   auto system = row.load(*config, file, registry);
   return {row, std::move(config), std::move(system)};
 }

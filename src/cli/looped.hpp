@@ -4,6 +4,7 @@
 
 #include "cli/train.hpp"
 #include "core/workers.hpp"
+#include "insight/verdict.hpp"
 #include "report/report.hpp"
 #include "run/loop_config.hpp"
 #include "store/safetensors.hpp"
@@ -31,6 +32,8 @@ class Looped {
     std::string note;  ///< "2,911 questions"
   };
   [[nodiscard]] virtual std::optional<Measured> measure(const std::string& place) = 0;
+  /// The losses that it has to beat to have learned anything; none where no constant says anything.
+  [[nodiscard]] virtual JudgeOptions constants() const { return {}; }
   /// Adds what the report shows besides.
   virtual void show(ReportData&) {}
   /// A command that does something with the run: "thalweg neighbours {} word".

@@ -88,6 +88,13 @@ double mean_of(const std::vector<float>& values) {
   return std::accumulate(values.begin(), values.end(), 0.0) / static_cast<double>(values.size());
 }
 
+/// The loss of one prediction for all.
+double half_variance(const data::Ratings& rows, double constant) {
+  double squares = 0;
+  for (const float rating : rows.ratings) squares += (rating - constant) * (rating - constant);
+  return squares / 2 / static_cast<double>(rows.rows());
+}
+
 /// Predictions of some rows, and what they are measured by.
 Metrics figures_of(const data::Ratings& rows, const std::vector<double>& predicted, const RecommenderConfig& config) {
   double squares = 0;
@@ -151,8 +158,14 @@ class FactorRecommender final : public Looped, public Recommender {
     return {{"validation.loss", rmse * rmse / 2}, {"validation.rmse", rmse}};
   }
   [[nodiscard]] std::optional<Measured> measure(const std::string& place) override;
+  [[nodiscard]] JudgeOptions constants() const override {
+    if (!parts_) return {};
+    const double mean = mean_of(parts_->train.ratings);
+    return {.constant_training = half_variance(parts_->train, mean),
+            .constant_validation = half_variance(parts_->validation, mean)};
+  }
   [[nodiscard]] std::string next(const std::string& run) const override {
-    return fmt::format("thalweg predict {} --user {}", run, shell_quoted(levels_[0].names.front()));
+    return fmt::format("thalweg predict {} --user {}", run, shell_word(levels_[0].names.front()));
   }
 
   [[nodiscard]] const RecommenderConfig& config() const override { return config_; }

@@ -105,19 +105,22 @@ std::string escape_xml(std::string_view text) {
   return out;
 }
 
-std::string shell_quoted(std::string_view word) {
+std::string shell_quoted(std::string_view path) {
+  return shell_word(path.starts_with('-') ? "./" + std::string(path) : std::string(path));
+}
+
+std::string shell_word(std::string_view word) {
   constexpr std::string_view plain = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-./:=@%+,";
-  const std::string path = word.starts_with('-') ? "./" + std::string(word) : std::string(word);
-  if (!path.empty() && path.find_first_not_of(plain) == std::string::npos) return path;
+  if (!word.empty() && word.find_first_not_of(plain) == std::string::npos) return std::string(word);
   bool odd = false;  // holds what plain quotes would hand to the terminal as it is
-  for_each_character(path, [&](std::string_view c, bool valid) { odd = odd || !valid || is_control(c); });
+  for_each_character(word, [&](std::string_view c, bool valid) { odd = odd || !valid || is_control(c); });
   if (!odd) {
     std::string quoted = "'";
-    for (const char c : path) quoted += c == '\'' ? std::string("'\\''") : std::string(1, c);
+    for (const char c : word) quoted += c == '\'' ? std::string("'\\''") : std::string(1, c);
     return quoted + "'";
   }
   std::string quoted = "$'";
-  for_each_character(path, [&](std::string_view character, bool valid) {
+  for_each_character(word, [&](std::string_view character, bool valid) {
     if (!valid || is_control(character)) {
       quoted += hexadecimal(character);
     } else {

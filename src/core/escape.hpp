@@ -16,8 +16,9 @@ namespace thalweg {
 [[nodiscard]] std::string toml_quoted(std::string_view text);
 /// For the text and the attributes of HTML and SVG.
 [[nodiscard]] std::string escape_xml(std::string_view text);
-/// A word of a command line (bash): as it is, or in quotes where it has to be. A path that begins with a dash would be
-/// taken for an option, and begins with "./" instead.
-[[nodiscard]] std::string shell_quoted(std::string_view word);
+/// A word of a command line (bash): as it is, or in quotes where it has to be.
+[[nodiscard]] std::string shell_word(std::string_view word);
+/// The same of a path: one that begins with a dash would be taken for an option, and begins with "./" instead.
+[[nodiscard]] std::string shell_quoted(std::string_view path);
 
 }  // namespace thalweg

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <numeric>
 
 #include "core/error.hpp"
@@ -53,13 +54,13 @@ RatingTable read_ratings(const std::filesystem::path& path, const RatingColumns&
     std::vector<std::string> row;
     for (const std::size_t place : places) row.emplace_back(reader.cells()[place]);
     if (row[0].empty() || row[1].empty())
-      fail<DataError>("[ratings] {}:{}: an empty cell. Wanted: a {} and a {}", reader.name(), reader.line(),
-                      columns.user, columns.item);
+      fail<DataError>("[ratings] {}:{}: an empty cell. Wanted: a value of {} and one of {}", reader.name(),
+                      reader.line(), columns.user, columns.item);
     table.cells.push_back(std::move(row));
     const auto number = parse_number(reader.cells()[rating]);
-    if (!number || !std::isfinite(*number))
-      fail<DataError>("[ratings] {}:{}: the {} '{}'. Wanted: a number", reader.name(), reader.line(), columns.rating,
-                      reader.cells()[rating]);
+    if (!number || !(std::abs(*number) <= std::numeric_limits<float>::max()))
+      fail<DataError>("[ratings] {}:{}: the {} '{}'. Wanted: a number that a float can hold", reader.name(),
+                      reader.line(), columns.rating, reader.cells()[rating]);
     table.ratings.push_back(static_cast<float>(*number));
   }
   if (table.cells.empty()) fail<DataError>("[ratings] {} has no rows", reader.name());

@@ -262,14 +262,15 @@ std::optional<Finding> vanishing(const Case& c) {
   return Finding{1, "Crawling: the gradient vanishes on its way to the first layers.", {from_to(run)}};
 }
 
-/// Whether the validation loss, where it was measured often enough, had reached its level by half of the run's rates:
-/// a higher rate would gain nothing on rows that were held out, however straight the training loss falls.
+/// Whether the validation loss, where it was measured often enough, had reached its level by half of the run's rates
+/// while the training loss still fell: what a higher rate would learn does not hold for rows that were held out.
 bool validation_rests(const Course& run) {
-  constexpr double gained = 0.01;  // of what it was
-  const Values& v = run.validation.loss;
-  if (v.size() < fewest_epochs) return false;
-  const double half = run.validation.at_half_time();
-  return half - *std::ranges::min_element(v) < gained * std::abs(half);
+  constexpr double gained = 0.01;   // of what it was
+  constexpr double holding = 0.25;  // of what the training loss gained: as much holds for other rows too
+  if (run.validation.loss.size() < fewest_epochs || run.epochs.loss.empty()) return false;
+  const auto gain = [](const Curve& curve) { return curve.at_half_time() - level_of(curve.loss, 0.85, 1); };
+  const double validation = gain(run.validation);
+  return validation < gained * std::abs(run.validation.at_half_time()) && validation < holding * gain(run.epochs);
 }
 
 std::optional<Finding> straight_line(const Case& c) {
@@ -392,7 +393,10 @@ std::optional<Finding> rests_at(const Case& c) {
 std::optional<Finding> converged(const Case& c) {
   if (c.course.raw.empty()) return std::nullopt;
   Finding finding = late_gain(c);
-  if (c.course.final_rate < annealed) finding.evidence.push_back(rate_evidence(c.course.final_rate));
+  if (c.course.final_rate < annealed) {
+    finding.sentence = "Converged: the loss has levelled out, and had before the schedule took the rate down.";
+    finding.evidence.push_back(rate_evidence(c.course.final_rate));
+  }
   if (c.end) finding.evidence.push_back({"point", c.end->smallest / c.end->largest, c.end->sentence});
   return with_gradient(c.course, std::move(finding));
 }
@@ -471,7 +475,8 @@ const Rule rules[] = {
      motionless,
      "Raise lr tenfold; it was not tried. If the loss stays where it is, the inputs may say nothing of the target.",
      try_higher_rate},
-    {{Kind::schedule_ended, "late_gain", 0.02, "The schedule ended it: the loss fell until the rate went to zero."},
+    {{Kind::schedule_ended, "late_gain", 0.02,
+      "The schedule ended it: the loss was still falling while the schedule took the rate down."},
      schedule_ended,
      "Train for twice as many epochs: the schedule stretches with the run.",
      try_going_on},
@@ -488,8 +493,7 @@ const Rule rules[] = {
      "Look at the rows with the largest targets and inputs. A loss that bounds them (huber), or clip_norm = 1, keeps "
      "them "
      "from moving the parameters far."},
-    {{Kind::converged, "late_gain", always,
-      "Converged: the loss has levelled out, and not because the rate went to zero."},
+    {{Kind::converged, "late_gain", always, "Converged: the loss has levelled out."},
      converged,
      "More epochs of the same will gain little. A larger model, other inputs or another lr may."},
 };

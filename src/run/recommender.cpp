@@ -51,7 +51,10 @@ RatingParts read_parts(const RecommenderConfig& config) {
     (place < tested ? test : place < watched ? validation : train).push_back(row);
   }
   if (train.empty() || validation.empty() || (tested > 0 && test.empty()))
-    fail<DataError>("[ratings] {}: {} rows are too few to be cut into parts", config.train, table.rows());
+    fail<DataError>(
+        "[ratings] {}: parts are cut by user and item, and one of them got none of the {} rows. Wanted: more different "
+        "pairs of user and item",
+        config.train, table.rows());
   RatingParts parts;
   parts.levels = data::levels_of(table, train);
   parts.train = data::numbered(table, train, parts.levels);

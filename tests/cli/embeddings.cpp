@@ -121,7 +121,11 @@ TEST_F(Embeddings, WhatTheyAreNotMadeForIsRefusedByName) {
     EXPECT_NE(ran.err.find(said), std::string::npos) << ran.err;
   }
   EXPECT_EQ(run("train words.toml -q --set data.min_count=100000").code, 3);
-  EXPECT_EQ(run("train words.toml -q --lr 1e30").code, 5);
+  const Ran broken = run("train words.toml -q --lr 1e30 --out broken");
+  EXPECT_EQ(broken.code, 5);
+  EXPECT_NE(broken.out.find("verdict     Diverged"), std::string::npos) << broken.out;
+  EXPECT_NE(read("broken/report.html").find("Diverged"), std::string::npos);
+  EXPECT_NE(run("report broken").err.find("train anew"), std::string::npos);
 }
 
 }  // namespace

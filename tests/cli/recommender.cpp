@@ -104,6 +104,49 @@ TEST_F(Recommender, FoldsSayWhatItHasMoreThanTheBiasesWithAnInterval) {
               line["rmse"].get<double>() - line["baseline"]["rmse"].get<double>(), 1e-9);
 }
 
+/// In some folds no user has both a wanted and an unwanted item: there are no ranking figures in them.
+TEST_F(Recommender, FoldsWithoutARankingAreLeftOutOfItsMean) {
+  std::string table = "who,what,stars\n";
+  for (int u = 0; u < 8; ++u)
+    for (int i = 0; i < 8; ++i)
+      table += "u" + std::to_string(u) + ",i" + std::to_string(i) + ((u + i) % 4 == 0 ? ",5\n" : ",1\n");
+  write("few.csv", table);
+  write("few.toml",
+        "[data]\ntrain = \"few.csv\"\nuser = \"who\"\nitem = \"what\"\nrating = \"stars\"\n"
+        "[system]\nkind = \"recommender\"\nwidth = 2\n[train]\nepochs = 1\n");
+  bool some_missing = false;
+  for (const int seed : {1, 8, 21, 22}) {
+    const Ran ran = run("train few.toml --cv 12 -q --json --set seed=" + std::to_string(seed));
+    ASSERT_EQ(ran.code, 0) << ran.err;
+    const nlohmann::json line = ran.json();
+    for (const auto& [name, more] : line["difference"].items()) {
+      some_missing = some_missing || more["folds"] < 12;
+      if (name == "rmse") continue;
+      for (const double value : {line[name].get<double>(), line["baseline"][name].get<double>()}) {
+        EXPECT_GE(value, 0) << name << seed;
+        EXPECT_LE(value, 1) << name << seed;
+      }
+    }
+  }
+  EXPECT_TRUE(some_missing) << "or the case is not met";
+}
+
+TEST_F(Recommender, RatingsDrawnAtRandomTeachNothing) {
+  std::string table = "who,what,stars\n";
+  unsigned state = 7;
+  for (int u = 0; u < 40; ++u)
+    for (int i = 0; i < 20; ++i)
+      table += "u" + std::to_string(u) + ",i" + std::to_string(i) + "," +
+               std::to_string(1 + (state = state * 1664525U + 1013904223U) / 858993460U) + "\n";
+  write("noise.csv", table);
+  write("noise.toml",
+        "[data]\ntrain = \"noise.csv\"\nuser = \"who\"\nitem = \"what\"\nrating = \"stars\"\n"
+        "[system]\nkind = \"recommender\"\nwidth = 2\n[train]\nepochs = 15\n");
+  const Ran ran = run("train noise.toml -q --json --out noise");
+  ASSERT_EQ(ran.code, 0) << ran.err;
+  EXPECT_EQ(ran.json()["verdict"]["kind"], "learned nothing") << ran.out;
+}
+
 TEST_F(Recommender, WhatItIsNotMadeForIsRefusedByName) {
   write_ratings(10);
   EXPECT_NE(run("list systems").out.find("recommender"), std::string::npos);

@@ -165,6 +165,14 @@ TEST(Verdict, AStraightLineWhoseValidationRestsIsNotCrawling) {
   History falls = steps_of(500, line(0.9, 0.6), 0.005);
   add_epochs(falls, 15, line(0.9, 0.6), line(0.95, 0.65));
   EXPECT_EQ(judge(falls).kind, crawling);
+  // both fall by little, in a straight line
+  History little = steps_of(500, line(0.836, 0.82), 0.0005);
+  add_epochs(little, 15, line(0.836, 0.82), line(0.593, 0.585));
+  EXPECT_EQ(judge(little).kind, crawling);
+  // one lucky epoch is no fall
+  History noisy = steps_of(500, line(0.9, 0.6), 0.005);
+  add_epochs(noisy, 16, line(0.9, 0.6), [](double t) { return std::abs(t - 0.8) < 0.01 ? 0.7 : 0.72; });
+  EXPECT_NE(judge(noisy).kind, crawling);
 }
 
 TEST(Verdict, ALossThatDoesNotMoveIsCrawling) {
