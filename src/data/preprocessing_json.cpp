@@ -212,10 +212,7 @@ SoundPreprocessing sound_of(const Json& json) {
     return value;
   };
   sound.steps = {size("rate"), size("bands"), size("window"), size("hop"), size("frames")};
-  constexpr std::int64_t most_numbers = 1 << 26;  // of the matrix that makes a spectrum
-  if (sound.steps.window > most_numbers / (2 * sound.steps.window) ||
-      sound.steps.bands > most_numbers / sound.steps.window)
-    damaged(fmt::format("{} bands of windows of {}", sound.steps.bands, sound.steps.window));
+  if (!has_room(sound.steps)) damaged(fmt::format("{} bands of windows of {}", sound.steps.bands, sound.steps.window));
   for (const std::string& letter : sound.letters) {
     if (letter.empty() || utf8_length(letter) != letter.size()) damaged(fmt::format("the letter '{}'", letter));
   }

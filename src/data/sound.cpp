@@ -5,6 +5,7 @@
 #include <cmath>
 #include <cstring>
 #include <filesystem>
+#include <mutex>
 #include <numbers>
 #include <numeric>
 #include <set>
@@ -107,10 +108,22 @@ void append_mean(std::span<const float> interleaved, std::size_t channels, std::
   }
 }
 
-void expect_finite(std::span<const float> samples, std::string_view name) {
-  const auto found = std::ranges::find_if(samples, [](float x) { return !std::isfinite(x); });
+/// Full scale is 1, and samples that were whole numbers reach 2^31: their spectrum is finite in f32.
+void expect_in_range(std::span<const float> samples, std::string_view name) {
+  constexpr float most = 2147483648;
+  const auto found = std::ranges::find_if(samples, [](float x) { return !(std::abs(x) <= most); });
   if (found != samples.end())
-    fail<DataError>("[sound] {}: sample {} is {}. Wanted: finite numbers", name, found - samples.begin(), *found);
+    fail<DataError>("[sound] {}: sample {} is {}. Wanted: finite numbers of at most 2^31", name,
+                    found - samples.begin(), *found);
+}
+
+/// Opens a sound. The library keeps the reason of a failure in one place for all threads.
+Handle opened(SF_VIRTUAL_IO& calls, SF_INFO& info, Memory& memory, std::string_view name) {
+  static std::mutex one_at_a_time;
+  const std::lock_guard lock(one_at_a_time);
+  Handle file(sf_open_virtual(&calls, SFM_READ, &info, &memory), sf_close);
+  if (!file) fail<DataError>("[sound] {}: {}", name, sf_strerror(nullptr));
+  return file;
 }
 
 std::vector<float> samples_in(SNDFILE* file, const SF_INFO& info, std::string_view name) {
@@ -140,18 +153,19 @@ Sound sound_in(std::span<const std::byte> bytes, std::string_view name) {
   Memory memory{bytes};
   SF_VIRTUAL_IO calls{Memory::length, Memory::seek, Memory::read, Memory::write, Memory::tell};
   SF_INFO info{};
-  const Handle file(sf_open_virtual(&calls, SFM_READ, &info, &memory), sf_close);
-  if (!file) fail<DataError>("[sound] {}: {}", name, sf_strerror(nullptr));
-  constexpr int most_channels = 1024;
-  if (info.channels < 1 || info.channels > most_channels || info.samplerate < 1)
-    fail<DataError>("[sound] {}: {} channels at {} samples a second", name, info.channels, info.samplerate);
+  const Handle file = opened(calls, info, memory, name);
+  constexpr int most_channels = 1024, lowest_rate = 1000, highest_rate = 1'000'000;
+  if (info.channels < 1 || info.channels > most_channels || info.samplerate < lowest_rate ||
+      info.samplerate > highest_rate)
+    fail<DataError>("[sound] {}: {} channels at {} samples a second. Wanted: 1 to {}, at {} to {}", name, info.channels,
+                    info.samplerate, most_channels, lowest_rate, highest_rate);
   const std::vector<float> samples = samples_in(file.get(), info, name);
   if (const int error = sf_error(file.get()); error != SF_ERR_NO_ERROR)
     fail<DataError>("[sound] {} is damaged after {} samples: {}", name, samples.size(), sf_error_number(error));
   if (!riff && !ogg && info.frames < SF_COUNT_MAX && std::cmp_less(samples.size(), info.frames))
     fail<DataError>("[sound] {} is cut short: {} of {} samples", name, samples.size(), info.frames);
   if (samples.empty()) fail<DataError>("[sound] {} holds no samples", name);
-  expect_finite(samples, name);
+  expect_in_range(samples, name);
   return {Tensor::from(samples, {std::ssize(samples)}), info.samplerate};
 }
 
@@ -159,12 +173,19 @@ Sound sound_in(std::span<const std::byte> bytes, std::string_view name) {
 
 bool reads_sounds() { return false; }
 
-Sound sound_in(std::span<const std::byte>, std::string_view name) {
+Sound sound_in(std::span<const std::byte>, std::string_view name) { refuse_sounds(name); }
+
+#endif
+
+void refuse_sounds(std::string_view name) {
   fail<UsageError>(
       "[sound] {}: this build reads no sounds. Hint: build it where libsndfile is (Debian: libsndfile1-dev).", name);
 }
 
-#endif
+bool has_room(const StepOptions& steps) {
+  constexpr std::int64_t most_numbers = 1 << 26;
+  return steps.window <= most_numbers / (2 * steps.window) && steps.bands <= most_numbers / steps.window;
+}
 
 std::vector<std::string> letters_of(std::string_view text, std::string_view where) {
   std::set<std::string, std::less<>> letters;
@@ -184,8 +205,10 @@ std::vector<std::int32_t> SoundPreprocessing::labels_of(std::string_view text, s
     const auto found = std::ranges::find(letters, text.substr(0, length));
     if (length == 0) fail<DataError>("[speech] {}: a text that is not UTF-8", where);
     if (found == letters.end())
-      fail<DataError>("[speech] {}: '{}' is none of the {} letters. Hint: alphabet in [data] says which there are.",
-                      where, text.substr(0, length), letters.size());
+      fail<DataError>(
+          "[speech] {}: '{}' is none of the {} letters. Hint: they are those of the training texts, or of alphabet in "
+          "[data] where the model is trained.",
+          where, text.substr(0, length), letters.size());
     labels.push_back(static_cast<std::int32_t>(found - letters.begin()) + 1);
     text.remove_prefix(length);
   }

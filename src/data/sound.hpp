@@ -15,6 +15,11 @@ namespace thalweg::data {
 /// Whether the library was built with libsndfile.
 [[nodiscard]] bool reads_sounds();
 
+/// Throws UsageError, with the package that has it, where the library was built without libsndfile.
+[[noreturn]] void refuse_sounds(std::string_view name);
+/// Whether the matrices that make the spectrum of a window are of a size that can be had.
+[[nodiscard]] bool has_room(const StepOptions& steps);
+
 /// How sounds and their texts become rows: steps of log-mel frames, and the letters of the text as labels from 1 on; 0
 /// is the blank of connectionist temporal classification.
 struct SoundPreprocessing {

@@ -146,6 +146,24 @@ TEST_F(Speech, AFolderWithTextsBesideItsSoundsIsTheSame) {
     EXPECT_EQ(a.at(name), b.at(name));
 }
 
+/// What is trained with is what a model can be loaded with.
+TEST_F(Speech, WindowsThatNoModelCouldHaveAreRefused) {
+  write_files();
+  const Ran ran = run("train s.toml --quiet --set data.window=0.8 --set data.hop=0.1 --out w");
+  EXPECT_EQ(ran.code, 2) << ran.err;
+  EXPECT_NE(ran.err.find("a smaller window"), std::string::npos) << ran.err;
+}
+
+TEST_F(Speech, EqualLettersNeedAStepBetweenThem) {
+  write_files();
+  Tensor samples({800});  // a tenth of a second: some three steps
+  for (std::int64_t i = 0; i < samples.size(); ++i) samples.set(i, 0.1 * std::sin(0.3 * static_cast<double>(i)));
+  write("short.wav", Medium::sound(samples, 8000).bytes);
+  EXPECT_EQ(refused("short.wav,aaa,low").code, 3);
+  EXPECT_EQ(refused("short.wav,aaa,low").err.find("3 letters needs 5 steps") == std::string::npos, false);
+  EXPECT_EQ(refused("short.wav,abc,low").code, 0);
+}
+
 TEST_F(Speech, RefusesWhatItCannotLearnByFileAndPlace) {
   write_files();
   const auto expect = [&](const std::string& row, const std::string& message) {

@@ -102,7 +102,20 @@ TEST_F(Sounds, NumbersThatAreNotFiniteAreRefused) {
   const float nan = std::nanf("");
   std::memcpy(bytes.data() + bytes.size() - 40, &nan, 4);
   EXPECT_EQ(refusal([&] { (void)data::sound_in(bytes, "a.wav"); }),
-            "[sound] a.wav: sample 390 is nan. Wanted: finite numbers");
+            "[sound] a.wav: sample 390 is nan. Wanted: finite numbers of at most 2^31");
+  const float huge = 1e18F;  // finite, but its energy is not
+  std::memcpy(bytes.data() + bytes.size() - 40, &huge, 4);
+  EXPECT_NE(refusal([&] { (void)data::sound_in(bytes, "a.wav"); }).find("at most 2^31"), std::string::npos);
+}
+
+/// What a header says of the rate is not trusted: work and memory would grow with it.
+TEST_F(Sounds, RatesThatNoSoundHasAreRefused) {
+  std::vector<std::byte> bytes = bytes_of(seeds() / "pcm16.wav");
+  for (const std::uint32_t rate : {1U, 2'000'000'000U}) {
+    std::memcpy(bytes.data() + 24, &rate, 4);
+    EXPECT_NE(refusal([&] { (void)data::sound_in(bytes, "a.wav"); }).find("at 1000 to 1000000"), std::string::npos)
+        << rate;
+  }
 }
 
 Sound sound_of(std::int64_t count, std::int64_t rate) {
@@ -142,7 +155,8 @@ TEST(SoundPreprocessing, KeepsItsFormAndItsLetters) {
   EXPECT_EQ(labels, (std::vector<std::int32_t>{2, 1, 3}));
   EXPECT_EQ(back.sound()->text_of(labels), "a \u00e9");
   EXPECT_EQ(refusal([&] { (void)back.sound()->labels_of("aB", "t.csv, line 3"); }),
-            "[speech] t.csv, line 3: 'B' is none of the 3 letters. Hint: alphabet in [data] says which there are.");
+            "[speech] t.csv, line 3: 'B' is none of the 3 letters. Hint: they are those of the training texts, or of "
+            "alphabet in [data] where the model is trained.");
 }
 
 TEST(SoundPreprocessing, RefusesADamagedForm) {

@@ -77,8 +77,11 @@ std::vector<Utterance> utterances_of_table(const fs::path& path, const SpeechOpt
 }
 
 bool is_sound(const fs::path& path) {
-  const std::string extension = path.extension().string();
-  return extension == ".wav" || extension == ".flac" || extension == ".ogg" || extension == ".oga";
+  constexpr std::string_view endings[] = {".wav", ".flac", ".ogg", ".oga", ".opus"};
+  std::string extension = path.extension().string();
+  std::ranges::transform(extension, extension.begin(),
+                         [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; });
+  return std::ranges::count(endings, extension) > 0;
 }
 
 std::string text_beside(const fs::path& sound) {
@@ -113,7 +116,8 @@ std::vector<Utterance> utterances_of_folder(const fs::path& folder) {
 std::vector<Utterance> utterances_at(const OptionValue& place, const SpeechOptions& options) {
   const fs::path path(*place.get_if<std::string>());
   std::vector<Utterance> all = fs::is_directory(path) ? utterances_of_folder(path) : utterances_of_table(path, options);
-  if (all.empty()) fail<DataError>("[speech] {} holds no WAV, FLAC or Ogg files", path.string());
+  if (all.empty())
+    fail<DataError>("[speech] {} holds no files that end in .wav, .flac, .ogg, .oga or .opus", path.string());
   return all;
 }
 
@@ -142,7 +146,8 @@ Sound sound_of(const Utterance& utterance) {
 }
 
 Heard heard(std::span<const Utterance> utterances, const data::SoundPreprocessing& fitted) {
-  if (!data::reads_sounds()) (void)data::sound_in({}, utterances.front().where);
+  if (utterances.empty()) return {};
+  if (!data::reads_sounds()) data::refuse_sounds(utterances.front().where);
   const SoundSteps steps_of(fitted.steps);
   Heard all;
   all.steps.resize(utterances.size());
@@ -158,8 +163,8 @@ Heard heard(std::span<const Utterance> utterances, const data::SoundPreprocessin
     const std::int64_t needed = steps_needed(all.labels[row]), there = all.steps[row].shape()[0];
     if (needed > there)
       fail<DataError>(
-          "[speech] {}: a text of {} letters needs {} steps, and {:.2f} seconds have {}. Hint: a smaller "
-          "stack or hop in [data], or the text is of another sound.",
+          "[speech] {}: a text of {} letters needs {} steps, and {:.3g} seconds have {}. Hint: is the text of another "
+          "sound? Training with a smaller stack or hop in [data] gives more steps.",
           utterances[row].where, all.labels[row].size(), needed, seconds[row], there);
   });
   all.seconds = std::accumulate(seconds.begin(), seconds.end(), 0.);
@@ -205,6 +210,11 @@ class SpeechRows final : public TrainingRows {
  public:
   SpeechRows(std::vector<Utterance> utterances, const SpeechOptions& options, double held_out)
       : TrainingRows(held_out), utterances_(std::move(utterances)), fitted_{.steps = options.steps()} {
+    if (!data::has_room(fitted_.steps))
+      fail<UsageError>(
+          "[data] a window of {} samples and {} bands: the matrices of its spectrum are too large. Hint: a smaller "
+          "window, rate or bands.",
+          fitted_.steps.window, fitted_.steps.bands);
     std::string texts = options.alphabet;
     for (const Utterance& each : utterances_) {
       if (options.alphabet.empty()) texts += each.text;

@@ -40,19 +40,23 @@ class Recogniser {
 
   /// x (batch, steps, width), steps that count i32 (batch) -> logits (batch, steps, classes).
   [[nodiscard]] Var logits(const Scope& s, const Var& x, const Var& count) const {
-    const std::int64_t steps = x.dim(1);
-    const Var place = places(s, steps), end = expand_dims(cast(count, s.dtype()), 1);  // (steps), (batch, 1)
-    const Var inside = expand_dims(place < end, -1);                                   // (batch, steps, 1)
+    const std::int64_t batch = x.dim(0), steps = x.dim(1);
+    const Var place = places(steps, 1), first = expand_dims(places(batch, steps), 1);  // (steps), (batch, 1)
+    const Var end = expand_dims(count, 1), counts = place < end;
+    const Var inside = expand_dims(cast(counts, s.dtype()), -1);  // (batch, steps, 1)
     // what is at step t comes from step count - 1 - t: both ways
-    const Var turned = equal(expand_dims(place, -1) + expand_dims(place, 0), reshape(end - 1, {x.dim(0), 1, 1}));
+    const Var from = reshape(where(counts, first + end - 1 - place, first + place), {batch * steps});
+    const auto turned = [&](const Var& h) {
+      return reshape(gather(reshape(h, {batch * steps, h.dim(-1)}), from), h.shape());
+    };
     Var h = nn::conv1d(s / "convolution", x * inside, {.filters = o_.filters, .kernel = o_.kernel});
     h = relu(nn::layer_norm(s / "norm", h)) * inside;
     for (std::int64_t layer = 1; layer <= o_.layers; ++layer) {
       const Scope at = s / ("layer" + std::to_string(layer));
       h = nn::dropout(at / "dropout", h, o_.dropout);
       const Var onward = nn::gru(at / "onward", h, {.units = o_.units}).output;
-      const Var back = nn::gru(at / "back", matmul(turned, h), {.units = o_.units}).output;
-      h = concat({onward, matmul(turned, back)}, -1) * inside;
+      const Var back = nn::gru(at / "back", turned(h), {.units = o_.units}).output;
+      h = concat({onward, turned(back)}, -1) * inside;
     }
     return nn::dense(s / "output", nn::dropout(s / "dropout", h, o_.dropout), classes_,
                      {.initializer = init::lecun_normal()});
@@ -65,9 +69,10 @@ class Recogniser {
   }
 
  private:
-  [[nodiscard]] static Var places(const Scope& s, std::int64_t count) {
-    Tensor values({count}, s.dtype());
-    for (std::int64_t i = 0; i < count; ++i) values.set(i, static_cast<double>(i));
+  /// 0, stride, 2 stride, ..., i32.
+  [[nodiscard]] static Var places(std::int64_t count, std::int64_t stride) {
+    Tensor values({count}, i32);
+    for (std::int64_t i = 0; i < count; ++i) values.set(i, static_cast<double>(i * stride));
     return constant(std::move(values));
   }
 
@@ -153,8 +158,9 @@ SystemFigures figures_of(const Transcripts& transcripts, std::int64_t beam, cons
                                         {"word error rate", unheard.words.rate()},
                                         {"texts right", unheard.texts_right()}}}}};
   for (const auto& [name, errors] : groups) {
-    by_group.push_back(cells_of(name, errors));
-    if (groups.size() > 1) figures.metrics.emplace_back("character error rate of " + name, errors.characters.rate());
+    const std::string who = name.empty() ? "no speaker" : name;
+    by_group.push_back(cells_of(who, errors));
+    if (groups.size() > 1) figures.metrics.emplace_back("character error rate of " + who, errors.characters.rate());
   }
   figures.media = {{"errors by speaker",
                     Medium::table({"speaker", "sounds", "character errors", "word errors", "texts right"}, by_group)},
