@@ -1,7 +1,9 @@
 #include "thalweg/command.hpp"
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <filesystem>
+#include <span>
 
 #include "cli/command.hpp"
 #include "cli/commands_parts.hpp"
@@ -49,7 +51,8 @@ std::vector<CommandRow> rows() {
   return all;
 }
 
-void set_up(CLI::App& app, Context& context) {
+/// Only a command that is named among the words gets its arguments: making those of all is most of a short call's time.
+void set_up(CLI::App& app, std::span<const char* const> words, Context& context) {
   app.footer(examples);
   app.require_subcommand(1);
   app.set_version_flag("--version", "thalweg " THALWEG_VERSION, "Print the version");
@@ -58,6 +61,7 @@ void set_up(CLI::App& app, Context& context) {
   app.get_formatter()->label("OPTIONS", "OPTION...");
   for (const CommandRow& row : rows()) {
     CLI::App& command = *app.add_subcommand(row.name, row.summary)->group(title(row.group));
+    if (std::ranges::find(words, row.name) == words.end()) continue;
     row.set_up(command, context);
     command.add_flag("--json", context.json, "Results as JSON, for machines");
     command.add_flag("-q,--quiet", context.quiet, "No progress, no notes");
@@ -102,7 +106,7 @@ std::string nearest_to_mistake(const CLI::App& command) {
 int parse_and_run(int argc, const char* const* argv, const Registry& registry) {
   CLI::App app("Trains models by gradient descent.", "thalweg");
   Context context{registry};
-  set_up(app, context);
+  set_up(app, {argv, static_cast<std::size_t>(argc)}, context);
   try {
     app.parse(argc, argv);
   } catch (const CLI::CallForHelp&) {
