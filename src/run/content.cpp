@@ -53,14 +53,26 @@ std::uint64_t checksum_of(const fs::path& path) {
   }
 }
 
-/// All files below a folder, in the order of their names.
 std::vector<fs::path> files_below(const fs::path& folder) {
   std::vector<fs::path> files;
   for (const auto& entry : fs::recursive_directory_iterator(folder, fs::directory_options::follow_directory_symlink)) {
     if (entry.is_regular_file()) files.push_back(entry.path());
   }
-  std::ranges::sort(files);
   return files;
+}
+
+/// Of files in the order of their names, as seen from a folder.
+FileContent content_below(const fs::path& folder, std::vector<fs::path> files, const std::string& called) {
+  std::ranges::sort(files);
+  FileContent content{.path = called, .files = std::ssize(files)};
+  for (const fs::path& file : files) content.bytes += static_cast<std::int64_t>(fs::file_size(file));
+  content.names_only = content.bytes > read_whole;
+  for (const fs::path& file : files) {
+    content.checksum = content_of(fs::relative(file, folder).generic_string(), content.checksum);
+    const std::uint64_t inside = content.names_only ? fs::file_size(file) : checksum_of(file);
+    content.checksum = mixed(content.checksum ^ inside);
+  }
+  return content;
 }
 
 }  // namespace
@@ -71,21 +83,15 @@ FileContent content_of_file(const fs::path& path) {
     content.bytes = -1;
     return content;
   }
-  if (!fs::is_directory(path)) {
-    content.checksum = checksum_of(path);
-    content.bytes = static_cast<std::int64_t>(fs::file_size(path));
-    return content;
-  }
-  const std::vector<fs::path> files = files_below(path);
-  content.files = static_cast<std::int64_t>(files.size());
-  for (const fs::path& file : files) content.bytes += static_cast<std::int64_t>(fs::file_size(file));
-  content.names_only = content.bytes > read_whole;
-  for (const fs::path& file : files) {
-    content.checksum = content_of(fs::relative(file, path).generic_string(), content.checksum);
-    const std::uint64_t inside = content.names_only ? fs::file_size(file) : checksum_of(file);
-    content.checksum = mixed(content.checksum ^ inside);
-  }
+  if (fs::is_directory(path)) return content_below(path, files_below(path), path.string());
+  content.checksum = checksum_of(path);
+  content.bytes = static_cast<std::int64_t>(fs::file_size(path));
   return content;
+}
+
+FileContent content_of_files(const fs::path& folder, std::vector<fs::path> files, const std::string& called) {
+  std::erase_if(files, [](const fs::path& file) { return !fs::is_regular_file(file); });
+  return content_below(folder.empty() ? "." : folder, std::move(files), called);
 }
 
 RowSet::RowSet(const std::vector<std::uint64_t>& rows) : left_(static_cast<std::int64_t>(rows.size())) {

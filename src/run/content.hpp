@@ -25,6 +25,9 @@ struct FileContent {
 };
 /// Throws UsageError where there is nothing, IoError where it cannot be read.
 [[nodiscard]] FileContent content_of_file(const std::filesystem::path& path);
+/// All of `files` as one, by their names from `folder` on. Those that are not there are not counted.
+[[nodiscard]] FileContent content_of_files(const std::filesystem::path& folder,
+                                           std::vector<std::filesystem::path> files, const std::string& called);
 
 /// Rows by their content, each as often as it occurs.
 class RowSet {

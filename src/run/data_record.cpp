@@ -52,9 +52,12 @@ std::vector<DataRecord::Column> columns_of(const data::TablePreprocessing& table
   return columns;
 }
 
-std::vector<FileContent> files_at(const ReaderRow& reader, const OptionValue& place) {
+std::vector<FileContent> files_at(const ReaderRow& reader, const OptionValue& place, const DataOptions& options) {
   std::vector<FileContent> files;
   for (const std::string& path : reader.paths(place)) files.push_back(content_of_file(path));
+  if (reader.named) {
+    if (auto named = reader.named(place, options)) files.push_back(std::move(*named));
+  }
   return files;
 }
 
@@ -105,7 +108,7 @@ DataRecord record_of(const DataOptions& options, const Parts& parts) {
                     .held_out = parts.held_out};
   for (const std::string key : {"train", "validation", "test"}) {
     const OptionValue& place = place_of(key, options);
-    if (reader.takes(place)) record.places[key] = files_at(reader, place);
+    if (reader.takes(place)) record.places[key] = files_at(reader, place, options);
   }
   if (const auto* table = parts.preprocessing.table()) record.columns = columns_of(*table);
   return record;
@@ -171,7 +174,7 @@ std::string change_at(const std::string& key, const DataRecord& before, const Da
   for (const std::string& path : reader.paths(place)) {
     if (!std::filesystem::exists(path)) return path + " is no longer there";
   }
-  std::string change = change_of_files(known->second, files_at(reader, place));
+  std::string change = change_of_files(known->second, files_at(reader, place, options));
   if (change.empty() || key != "train") return change;
   try {
     constexpr std::size_t most = 4;

@@ -90,6 +90,8 @@ struct ReaderRow {
   std::string_view place = "a path";                  ///< what it reads, as messages say it; empty where nothing
   bool (*takes)(const OptionValue& place) = is_path;  ///< whether a place is of that form
   std::vector<std::string> (*paths)(const OptionValue& place) = one_path;  ///< of a place, its files and folders
+  /// What the files at a place name in turn, as the sounds of a table: one content for all of them.
+  std::optional<FileContent> (*named)(const OptionValue& place, const DataOptions&) = nullptr;
   bool (*suits)(const data::Preprocessing&) = nullptr;  ///< whether a model with this preprocessing can read its data
   std::vector<OptionDoc> options = {};                  ///< its own
   /// Reads all keys of `[data]`. Throws OptionError.

@@ -89,6 +89,24 @@ TEST_F(Speech, IsLearnedMeasuredAndTranscribed) {
   EXPECT_EQ(run("transcribe r da.wav --json").json().at("text"), "da");
 }
 
+TEST_F(Speech, TheRunKnowsItsSounds) {
+  write_files();
+  ASSERT_EQ(run("train s.toml --quiet --out r --set train.epochs=1").code, 0);
+  const std::string before = read_text(path("test3.wav"));
+  std::string other = before;
+  other.back() = static_cast<char>(other.back() ^ 1);
+  write("test3.wav", other);
+  const Ran changed = run("evaluate r");
+  EXPECT_EQ(changed.code, 3);
+  EXPECT_NE(changed.err.find("test.csv has other content"), std::string::npos) << changed.err;
+  std::filesystem::remove(path("test3.wav"));
+  const Ran gone = run("evaluate r");
+  EXPECT_EQ(gone.code, 3);
+  EXPECT_NE(gone.err.find("in 29 files, and had 30"), std::string::npos) << gone.err;
+  write("test3.wav", before);
+  EXPECT_EQ(run("evaluate r").code, 0);
+}
+
 TEST_F(Speech, ASoundReadsTheSameAloneAndAmongLongerOnes) {
   write_files();
   ASSERT_EQ(run("train s.toml --quiet --out r --set train.epochs=3").code, 0);  // with errors left to count

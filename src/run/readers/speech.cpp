@@ -121,6 +121,16 @@ std::vector<Utterance> utterances_at(const OptionValue& place, const SpeechOptio
   return all;
 }
 
+/// The sounds that a table names; those of a folder are in it.
+std::optional<FileContent> sounds_of(const OptionValue& place, const DataOptions& data) {
+  const fs::path path(*place.get_if<std::string>());
+  if (fs::is_directory(path)) return std::nullopt;
+  std::vector<fs::path> sounds;
+  for (const Utterance& utterance : utterances_of_table(path, own_options<SpeechOptions>(data)))
+    sounds.push_back(utterance.sound);
+  return content_of_files(path.parent_path(), std::move(sounds), "the set of sounds in " + path.string());
+}
+
 /// Steps that labels need: one each, and one between two that are equal.
 std::int64_t steps_needed(std::span<const std::int32_t> labels) {
   std::int64_t steps = std::ssize(labels);
@@ -272,6 +282,7 @@ std::vector<ReaderRow> speech_readers() {
       {.name = "speech",
        .summary = "sounds (WAV, FLAC or Ogg) and what is said in them: a table that names them, or a folder with a.txt "
                   "beside a.wav",
+       .named = sounds_of,
        .suits = [](const data::Preprocessing& p) { return p.sound() != nullptr; }},
       read, encode)};
 }
