@@ -27,13 +27,34 @@ constexpr double diverged = std::numeric_limits<double>::infinity();
 
 // ---------------------------------------------------------------- walks on a problem
 
-/// The result of one walk: the value above the minimum, or the value where there is none.
-double walk(const Problem& problem, const Optimizer& method, const Tensor& x0, std::int64_t steps, std::uint64_t seed) {
-  const MinimizeResult result =
-      minimize(problem.function, x0, method, {.max_steps = steps, .gradient_norm = 0, .seed = seed});
+/// The result of one walk: how far from the point `to` it ends, or, where there is none, the value above the minimum,
+/// or the value of a problem that has none.
+double walk(const Problem& problem, const Optimizer& method, const Tensor& x0, const MinimizeOptions& options,
+            const std::vector<double>& to) {
+  const MinimizeResult result = minimize(problem.function, x0, method, options);
   const double start = problem.function(x0).item();
-  if (!std::isfinite(result.value) || result.value > start) return diverged;
-  return result.value - problem.minimum.value_or(0);
+  if (!std::isfinite(result.value)) return diverged;
+  if (!to.empty()) {
+    double squares = 0;
+    for (std::int64_t i = 0; i < result.x.size(); ++i) {
+      const double distance = result.x.at(i) - to[static_cast<std::size_t>(i)];
+      squares += distance * distance;
+    }
+    return std::sqrt(squares);
+  }
+  return result.value > start ? diverged : result.value - problem.minimum.value_or(0);
+}
+
+/// A list of numbers; empty where there is none.
+std::vector<double> point_option(const Study& study, const StudyArm& arm, const char* key) {
+  std::vector<double> point;
+  for (const OptionValue& value : study_option<OptionList>(study, arm, key, {})) {
+    const auto* real = value.get_if<double>();
+    const auto* whole = value.get_if<std::int64_t>();
+    if (!real && !whole) fail<UsageError>("[study] {}: {} has {}, which is no number", study.name, key, value.str());
+    point.push_back(real ? *real : static_cast<double>(*whole));
+  }
+  return point;
 }
 
 /// x0 with normal noise on every coordinate that is not 0: one that is stays there.
@@ -49,16 +70,10 @@ void run_walks(const Study& study, StudyArm& arm, const Context& context) {
   const auto name = study_option<std::string>(study, arm, "problem", "rosenbrock");
   const auto dim = study_option<std::int64_t>(study, arm, "dim", 2);
   const Problem problem = problem_named(name).make(study_option<OptionMap>(study, arm, "problem_options", {}), dim);
-  std::vector<double> x0 = problem.start;
-  if (const auto given = study_option<OptionList>(study, arm, "x0", {}); !given.empty()) {
-    x0.clear();
-    for (const OptionValue& value : given) {
-      const auto* real = value.get_if<double>();
-      const auto* whole = value.get_if<std::int64_t>();
-      if (!real && !whole) fail<UsageError>("[study] {}: x0 has {}, which is no number", study.name, value.str());
-      x0.push_back(real ? *real : static_cast<double>(*whole));
-    }
-  }
+  const std::vector<double> given = point_option(study, arm, "x0"), to = point_option(study, arm, "to"),
+                            x0 = given.empty() ? problem.start : given;
+  if (!to.empty() && to.size() != x0.size())
+    fail<UsageError>("[study] {}: to has {} numbers. Wanted: {}", study.name, to.size(), x0.size());
   const auto steps = study_option<std::int64_t>(study, arm, "steps", 500);
   const auto spread = study_option<double>(study, arm, "spread", 0.1),
              fixed = study_option<double>(study, arm, "lr", 0);
@@ -67,7 +82,8 @@ void run_walks(const Study& study, StudyArm& arm, const Context& context) {
   settings.optimizer = study_option<OptionMap>(study, arm, "set", {});
   const auto result = [&](double lr, std::uint64_t seed) {
     const Optimizer method = make_method(context.registry, optimizer, settings, lr);
-    return walk(problem, method, start_near(x0, seed, spread), steps, seed);
+    return walk(problem, method, start_near(x0, seed, spread), {.max_steps = steps, .gradient_norm = 0, .seed = seed},
+                to);
   };
   double lr = fixed;
   if (fixed == 0) {  // the same rates for every arm, from starts that the results are not from
@@ -198,12 +214,13 @@ void check_keys(const OptionMap& values, std::vector<std::string> known, const S
 const std::vector<StudyKind>& study_kinds() {
   static const std::vector<StudyKind> kinds = {
       {"walk",
-       "an optimizer on a problem of the table; the value above the minimum",
-       {"problem", "problem_options", "dim", "x0", "steps", "spread", "lr", "optimizer", "set"},
+       "an optimizer on a problem of the table; the value above the minimum, or the distance from a point",
+       {"problem", "problem_options", "dim", "x0", "to", "steps", "spread", "lr", "optimizer", "set"},
        run_walks},
       {"training",
        "trainings of a configuration with changes; a measure of each at its end",
-       {"config", "set", "grid", "train_rows", "test_rows", "result"},
+       {"config", "set", "grid", "train_rows", "test_rows", "resample", "seconds", "result", "as", "sweep", "within",
+        "times"},
        run_trainings},
       {"finite_sum",
        "optimizers on a mean over rows, in f64: the norm of its gradient, epoch by epoch",

@@ -2,8 +2,10 @@
 // trained once a seed.
 
 #include <algorithm>
+#include <chrono>
 #include <cmath>
 #include <limits>
+#include <ranges>
 
 #include "cli/comparison.hpp"
 #include "cli/opened_run.hpp"
@@ -23,6 +25,8 @@ constexpr std::int64_t tuning_seeds = 2, first_tuning_seed = 1001, curved_rows =
 struct Ended {
   double training_loss = diverged, validation_loss = diverged, test_loss = diverged, test_error = diverged;
   double largest_before = diverged, largest = diverged;
+  double variance = diverged;  ///< known when all repetitions are
+  Tensor predictions = {};     ///< of the test rows
 };
 
 struct Measure {
@@ -33,7 +37,14 @@ constexpr Measure measures[] = {{"training_loss", "training loss", &Ended::train
                                 {"test_loss", "test loss", &Ended::test_loss},
                                 {"test_error", "test error", &Ended::test_error},
                                 {"largest_before", "largest eigenvalue before", &Ended::largest_before},
-                                {"largest", "largest eigenvalue after", &Ended::largest}};
+                                {"largest", "largest eigenvalue after", &Ended::largest},
+                                {"variance", "squared distance from the mean prediction", &Ended::variance}};
+
+/// Measures that cost a computation of their own are shown only where the result is one of them.
+bool is_beside(const Measure& measure, const Measure& result) {
+  if (measure.value == result.value || measure.value == &Ended::variance) return false;
+  return result.name.starts_with("largest") || !measure.name.starts_with("largest");
+}
 
 const Measure& measure_named(const Study& study, const std::string& name) {
   const auto found = std::ranges::find(measures, name, &Measure::name);
@@ -91,7 +102,10 @@ class Arm {
     if (!parts_->validation || !parts_->test)
       fail<UsageError>("[study] {}: the configuration has no {} data", study.name,
                        parts_->validation ? "test" : "validation");
-    parts_->train = fixed_rows(parts_->train, study_option<std::int64_t>(study, arm, "train_rows", 0), 1);
+    train_rows_ = study_option<std::int64_t>(study, arm, "train_rows", 0);
+    seconds_ = study_option<double>(study, arm, "seconds", 0);
+    resample_ = study_option<bool>(study, arm, "resample", false);
+    if (!resample_) parts_->train = fixed_rows(parts_->train, train_rows_, 1);
     const auto test_rows = study_option<std::int64_t>(study, arm, "test_rows", 0);
     for (auto* held_out : {&parts_->validation, &parts_->test}) *held_out = fixed_rows(**held_out, test_rows, 1);
   }
@@ -105,17 +119,20 @@ class Arm {
     const Config config = this->config(changes, seed);
     Ended ended;
     try {
-      Session session = make_session(config, source_->facts(), *parts_, context_.registry);
+      Parts parts = *parts_;
+      if (resample_) parts.train = fixed_rows(parts.train, train_rows_, static_cast<std::uint64_t>(seed));
+      Session session = make_session(config, source_->facts(), std::move(parts), context_.registry);
       if (curved) ended.largest_before = largest_of(session, config);
-      const History history = session.trainer.fit(session.parts.train, config.fit_options());
+      (void)session.trainer.fit(session.parts.train, fit_options(config));
       ended.training_loss = loss_of(session, session.parts.train);
       ended.validation_loss = loss_of(session, *session.parts.validation);
-      const Evaluation test = session.trainer.evaluate(*session.parts.test);
+      Evaluation test = session.trainer.evaluate(*session.parts.test);
       ended.test_loss = finite(test["loss"]);
       for (const auto& [name, value] : test.metrics) {
         if (name == "accuracy") ended.test_error = finite(1 - value);
       }
       if (curved) ended.largest = largest_of(session, config);
+      ended.predictions = std::move(test.predictions);
     } catch (const NumericError&) {
     }
     return ended;
@@ -133,6 +150,17 @@ class Arm {
     Config config = read_config(tree, source_->options(), source_->facts(), context_.registry);
     config.seed += static_cast<std::uint64_t>(seed);
     return config;
+  }
+
+  /// With `seconds`, a training stops at the step in which they are over.
+  [[nodiscard]] FitOptions fit_options(const Config& config) const {
+    using Clock = std::chrono::steady_clock;
+    FitOptions options = config.fit_options();
+    if (seconds_ > 0) {
+      const auto end = Clock::now() + std::chrono::duration<double>(seconds_);
+      options.stop = Stop([end] { return Clock::now() >= end; });
+    }
+    return options;
   }
 
   /// Of the Hessian of the loss on the same training rows for all, without draws, in f64.
@@ -153,6 +181,9 @@ class Arm {
   NamedTree named_;
   std::optional<DataSource> source_;
   std::optional<Parts> parts_;
+  std::int64_t train_rows_ = 0;
+  double seconds_ = 0;
+  bool resample_ = false;  ///< each seed trains on rows of its own
 };
 
 /// The choice whose median validation loss is the lowest, over seeds that the results are not from.
@@ -173,6 +204,64 @@ Changes chosen(const Arm& arm, const std::vector<Changes>& choices, std::string&
   return *best;
 }
 
+/// How far the predictions of each repetition are from their mean over all, as squares, on average over the rows. Those
+/// that diverged predict nothing.
+void measure_variance(std::vector<Ended>& repetitions) {
+  const auto predicts = [](const Ended& ended) { return ended.predictions.size() > 0; };
+  auto those = repetitions | std::views::filter(predicts);
+  const auto count = static_cast<double>(std::ranges::distance(those));
+  if (count == 0) return;
+  std::vector<double> mean(static_cast<std::size_t>(those.front().predictions.size()));
+  for (const Ended& ended : those) {
+    for (std::size_t i = 0; i < mean.size(); ++i) mean[i] += ended.predictions.at(static_cast<std::int64_t>(i)) / count;
+  }
+  for (Ended& ended : those) {
+    double sum = 0;
+    for (std::size_t i = 0; i < mean.size(); ++i) {
+      const double distance = ended.predictions.at(static_cast<std::int64_t>(i)) - mean[i];
+      sum += distance * distance;
+    }
+    ended.variance = sum / static_cast<double>(ended.predictions.shape()[0]);
+  }
+}
+
+/// A result for each seed: of the values of `sweep`, each trained, the part that ends more than `within` above the
+/// lowest of them.
+void run_sweep(const Study& study, StudyArm& arm, const Arm& trained, const Measure& result) {
+  const std::vector<Changes> choices = choices_of(study, study_option<OptionMap>(study, arm, "sweep", {}));
+  const double within = study_option<double>(study, arm, "within", 0.1);
+  arm.beside.emplace_back("lowest " + std::string(result.title), std::vector<double>{});
+  for (std::int64_t seed = 1; seed <= study.repeats; ++seed) {
+    std::vector<double> ends;
+    for (const Changes& choice : choices) ends.push_back(trained.train(choice, seed, false).*result.value);
+    const double lowest = std::ranges::min(ends);
+    const auto worse = std::ranges::count_if(ends, [&](double end) { return !(end <= lowest * (1 + within)); });
+    arm.results.push_back(static_cast<double>(worse) / static_cast<double>(ends.size()));
+    arm.beside.back().second.push_back(lowest);
+  }
+  arm.note = fmt::format("{} trainings a seed", choices.size());
+}
+
+/// What was chosen, times the numbers of `times`: a rate a tenth of the best.
+Changes multiplied(const Study& study, Changes choice, const OptionMap& times) {
+  for (const auto& [key, factor] : times) {
+    const auto chosen = std::ranges::find(choice, key, &Changes::value_type::first);
+    const auto* by = factor.get_if<double>();
+    const auto* value = chosen == choice.end() ? nullptr : chosen->second.get_if<double>();
+    if (!by || !value)
+      fail<UsageError>("[study] {}: times: {} = {}. Wanted: a key of grid with values like 0.1, and such a number",
+                       study.name, key, factor.str());
+    chosen->second = OptionValue{*by * *value};
+  }
+  return choice;
+}
+
+/// A result becomes its distance from the median of its arm, over that median.
+void take_distances(std::vector<double>& results) {
+  const double median = quantile(results, 0.5);
+  for (double& value : results) value = std::isfinite(value) ? std::abs(value - median) / median : diverged;
+}
+
 }  // namespace
 
 void run_trainings(const Study& study, StudyArm& arm, const Context& context) {
@@ -180,17 +269,30 @@ void run_trainings(const Study& study, StudyArm& arm, const Context& context) {
   const Arm trained(study, arm, context);
   if (!trained.has(result))
     fail<UsageError>("[study] {}: result = {} of a regression. Wanted: test_loss", study.name, result.name);
-  const Changes choice = chosen(trained, choices_of(study, study_option<OptionMap>(study, arm, "grid", {})), arm.note);
-  const bool curved = result.name.starts_with("largest");
-  for (const Measure& measure : measures) {
-    if (&measure != &result && trained.has(measure) && (curved || !measure.name.starts_with("largest")))
-      arm.beside.emplace_back(measure.title, std::vector<double>{});
+  const auto as = study_option<std::string>(study, arm, "as", "value");
+  if (as != "value" && as != "distance")
+    fail<UsageError>("[study] {}: as = {}. Wanted: value, distance", study.name, shown(as));
+  if (!study_option<OptionMap>(study, arm, "sweep", {}).empty()) return run_sweep(study, arm, trained, result);
+  const Changes best = chosen(trained, choices_of(study, study_option<OptionMap>(study, arm, "grid", {})), arm.note);
+  const auto times = study_option<OptionMap>(study, arm, "times", {});
+  const Changes choice = multiplied(study, best, times);
+  for (const auto& [key, factor] : times) arm.note += fmt::format("; times {}", factor.str());
+  std::vector<Ended> repetitions;
+  for (std::int64_t seed = 1; seed <= study.repeats; ++seed)
+    repetitions.push_back(trained.train(choice, seed, result.name.starts_with("largest")));
+  if (result.value == &Ended::variance) measure_variance(repetitions);
+  const auto all = [&](const Measure& measure) {
+    std::vector<double> values;
+    for (const Ended& ended : repetitions) values.push_back(ended.*measure.value);
+    return values;
+  };
+  arm.results = all(result);
+  if (as == "distance") {
+    arm.beside.emplace_back(result.title, arm.results);
+    take_distances(arm.results);
   }
-  for (std::int64_t seed = 1; seed <= study.repeats; ++seed) {
-    const Ended ended = trained.train(choice, seed, curved);
-    arm.results.push_back(ended.*result.value);
-    for (auto& [title, values] : arm.beside)
-      values.push_back(ended.*std::ranges::find(measures, title, &Measure::title)->value);
+  for (const Measure& measure : measures) {
+    if (trained.has(measure) && is_beside(measure, result)) arm.beside.emplace_back(measure.title, all(measure));
   }
 }
 

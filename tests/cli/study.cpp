@@ -65,6 +65,64 @@ TEST_F(StudyCommand, TrainsEachArmByWhatItChoseAndShowsOtherMeasuresBeside) {
   EXPECT_EQ(with("test_error").code, 2);  // of numbers there is none
 }
 
+TEST_F(StudyCommand, MeasuresWhatTrainingsHaveInCommon) {
+  write_table("t.csv");
+  write("c.toml", "[data]\nformat = \"csv\"\ntrain = \"t.csv\"\ntest = \"t.csv\"\ntarget = \"y\"\nvalidation = 0.2\n");
+  const auto with = [&](const std::string& study, const std::string& first, const std::string& second) {
+    write("s.toml",
+          "question = \"Which?\"\nclaim = \"b.\"\nsource = \"nobody\"\nkind = \"training\"\nmeasure = \"loss\"\n"
+          "lower = \"b\"\nhigher = \"a\"\nrepeats = 5\nconfig = \"c.toml\"\n"
+          "set = { \"train.epochs\" = 10, \"train.threads\" = 1, \"model.hidden\" = [4], optimizer = { kind = \"sgd\", "
+          "lr "
+          "= 0.03 } }\n" +
+              study + "[[arms]]\nname = \"a\"\n" + first + "[[arms]]\nname = \"b\"\n" + second);
+    return run("study s.toml --json");
+  };
+  const auto results = [](const Ran& ran, const char* arm) {
+    return ran.json()["arms"][arm].get<std::vector<double>>();
+  };
+
+  const Ran swept =
+      with("result = \"test_loss\"\nsweep = { \"optimizer.lr\" = [1e-7, 3e-7, 0.03, 1e9] }\n", "", "within = 1e9\n");
+  ASSERT_EQ(swept.code, 0) << swept.err;
+  for (const double part : results(swept, "a")) EXPECT_EQ(part, 0.75);  // all but 0.03 are above
+  for (const double part : results(swept, "b")) EXPECT_EQ(part, 0.25);  // what diverged is above any bound
+  EXPECT_NE(read_text(path("s.md")).find(" lowest test loss |"), std::string::npos);
+
+  const Ran distances = with("result = \"test_loss\"\n", "", "as = \"distance\"\n");
+  ASSERT_EQ(distances.code, 0) << distances.err;
+  std::vector<double> losses = results(distances, "a"), away = results(distances, "b"), wanted;
+  std::vector<double> sorted = losses;
+  std::ranges::sort(sorted);
+  for (std::size_t i = 0; i < losses.size(); ++i)
+    EXPECT_NEAR(away[i], std::abs(losses[i] - sorted[2]) / sorted[2], 1e-9);
+
+  const std::string fitted =
+      "set = { model = { kind = \"linear\" }, optimizer = { kind = \"lbfgs\" }, \"train.epochs\" = 50 }\n";
+  const Ran variances = with("result = \"variance\"\nresample = true\n", fitted + "train_rows = 3\n", fitted);
+  ASSERT_EQ(variances.code, 0) << variances.err;
+  EXPECT_LT(std::ranges::max(results(variances, "b")), 1e-6);  // a convex loss on the same rows has one minimum
+  EXPECT_GT(std::ranges::min(results(variances, "a")), 1e-3);
+
+  const std::string grid = "grid = { \"optimizer.lr\" = [0.03] }\n";
+  const Ran tenth = with("result = \"test_loss\"\n" + grid, "times = { \"optimizer.lr\" = 1e-5 }\n", "");
+  ASSERT_EQ(tenth.code, 0) << tenth.err;
+  EXPECT_TRUE(tenth.json()["shows"]);
+  EXPECT_EQ(with("result = \"test_loss\"\n", "times = { \"optimizer.lr\" = 0.1 }\n", "").code, 2);  // of no grid
+  EXPECT_EQ(with("result = \"test_loss\"\nas = \"square\"\n", "", "").code, 2);
+  const Ran timed = with("result = \"test_loss\"\nseconds = 0.02\n", "set = { \"train.epochs\" = 1000000000 }\n",
+                         "set = { \"train.epochs\" = 1000000000 }\n");
+  EXPECT_EQ(timed.code, 0) << timed.err;
+}
+
+TEST_F(StudyCommand, WalksAreMeasuredByTheirDistanceFromAPoint) {
+  write_study(arms, "lower = \"noise\"\nhigher = \"plain\"\nto = [3.0, 0.0]\n");
+  for (const double distance : run("study s.toml --json").json()["arms"]["plain"].get<std::vector<double>>())
+    EXPECT_NEAR(distance, 3, 1e-6);  // plain descent stays at the saddle in 0
+  write_study(arms, "lower = \"noise\"\nhigher = \"plain\"\nto = [3.0]\n");
+  EXPECT_EQ(run("study s.toml").code, 2);
+}
+
 TEST_F(StudyCommand, RefusesWhatIsNoStudy) {
   write_study(arms, "lower = \"nobody\"\nhigher = \"plain\"\n");
   EXPECT_EQ(run("study s.toml").code, 2);
