@@ -114,13 +114,12 @@ void Products::run_shards(const Plans& plans, TreeSum& tree, const State& at, co
 Products::Plans Products::plans_for(Product product, const State& at, const RowSelection& rows) {
   if (layout_ && layout_ != at.layout && !same_places(*layout_, *at.layout)) programs_.clear();
   layout_ = at.layout;
-  const std::int64_t count = rows.count(), size = shard_rows(at, rows), shards = (count + size - 1) / size;
+  const std::int64_t count = rows.count(), size = rows_a_shard(at, rows), shards = (count + size - 1) / size;
   return {&of_rows(product, size, rows.data, *at.layout),
           &of_rows(product, count - (shards - 1) * size, rows.data, *at.layout), shards};
 }
 
-/// Depends on the rows and the model alone, and is the same for every product.
-std::int64_t Products::shard_rows(const State& at, const RowSelection& rows) {
+std::int64_t Products::rows_a_shard(const State& at, const RowSelection& rows) {
   const std::int64_t count = rows.count();
   std::int64_t size = std::min(count, options_.shard_size > 0        ? options_.shard_size
                                       : options_.mode == Mode::train ? default_shard_size(count, at.layout->size)

@@ -40,6 +40,8 @@ class Products {
 
   /// Floating-point operations of a product for one row, as the rows of the op table count them.
   [[nodiscard]] double operations_a_row(const State& at, const Dataset& rows, Product product = Product::value);
+  /// Rows of all shards but the last. Depends on the rows and the model alone, and is the same for every product.
+  [[nodiscard]] std::int64_t rows_a_shard(const State& at, const RowSelection& rows);
   /// What the loss was divided by in the last product.
   [[nodiscard]] double weight() const { return weight_; }
   [[nodiscard]] Workers& workers() const { return workers_; }
@@ -53,7 +55,6 @@ class Products {
   void run_shards(const Plans& plans, TreeSum& tree, const State& at, const RowSelection& rows,
                   std::int64_t first_shard, const Tensor* vector);
   [[nodiscard]] Plans plans_for(Product product, const State& at, const RowSelection& rows);
-  [[nodiscard]] std::int64_t shard_rows(const State& at, const RowSelection& rows);
   const ProductProgram& of_rows(Product product, std::int64_t rows, const Dataset& data, const Layout& layout);
 
   EvaluationFunction function_;

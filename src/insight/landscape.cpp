@@ -66,20 +66,37 @@ std::vector<double> losses_along(const Surface& surface, std::span<const double>
   return losses_over(surface, origin, direction, {}, places, none);
 }
 
-std::vector<double> losses_over(const Surface& surface, std::span<const double> origin, std::span<const double> first,
-                                std::span<const double> second, std::span<const double> x, std::span<const double> y,
-                                const GridProgress& progress) {
-  std::vector<double> losses, point(origin.size());
+namespace {
+
+std::vector<double> on_grid(std::span<const double> x, std::span<const double> y, const GridProgress& progress,
+                            const std::function<double(double a, double b)>& loss) {
+  std::vector<double> losses;
   const auto total = static_cast<std::int64_t>(x.size() * y.size());
   for (const double b : y) {
     for (const double a : x) {
-      for (std::size_t i = 0; i < point.size(); ++i)
-        point[i] = origin[i] + a * first[i] + (second.empty() ? 0 : b * second[i]);
-      losses.push_back(surface.value(point));
+      losses.push_back(loss(a, b));
       if (progress) progress(static_cast<std::int64_t>(losses.size()), total);
     }
   }
   return losses;
+}
+
+}  // namespace
+
+std::vector<double> losses_over(const Surface& surface, std::span<const double> origin, std::span<const double> first,
+                                std::span<const double> second, std::span<const double> x, std::span<const double> y,
+                                const GridProgress& progress) {
+  std::vector<double> point(origin.size());
+  return on_grid(x, y, progress, [&](double a, double b) {
+    for (std::size_t i = 0; i < point.size(); ++i)
+      point[i] = origin[i] + a * first[i] + (second.empty() ? 0 : b * second[i]);
+    return surface.value(point);
+  });
+}
+
+std::vector<double> losses_over(PlaneLoss& plane, std::span<const double> x, std::span<const double> y,
+                                const GridProgress& progress) {
+  return on_grid(x, y, progress, std::ref(plane));
 }
 
 Barrier barrier_of(std::span<const double> places, std::span<const double> losses) {

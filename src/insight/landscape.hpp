@@ -4,6 +4,7 @@
 #include <functional>
 #include <vector>
 
+#include "engine/plane_loss.hpp"
 #include "insight/surface.hpp"
 
 namespace thalweg {
@@ -31,6 +32,10 @@ using GridProgress = std::function<void(std::int64_t done, std::int64_t total)>;
 [[nodiscard]] std::vector<double> losses_over(const Surface& surface, std::span<const double> origin,
                                               std::span<const double> first, std::span<const double> second,
                                               std::span<const double> x, std::span<const double> y,
+                                              const GridProgress& progress = {});
+
+/// The same of a model's loss, where products are kept from point to point.
+[[nodiscard]] std::vector<double> losses_over(PlaneLoss& plane, std::span<const double> x, std::span<const double> y,
                                               const GridProgress& progress = {});
 
 /// What the loss along the straight line between two points says of what lies between them.

@@ -37,7 +37,7 @@ class Lowering {
   }
 
   Plan run(const std::vector<Bound>& inputs, const std::vector<Bound>& outputs) {
-    for (const Bound& input : inputs) input_places_.emplace(input.var.index(), input.place);
+    for (const Bound& input : inputs) input_places_.emplace(rep(input.var.index()), input.place);
     mark_live(outputs);
     for (int i = 0; i < graph_.size(); ++i) {
       if (at(live_, i)) lower_node_into(at(reads_, i), i, i);
@@ -51,7 +51,7 @@ class Lowering {
     live_.assign(same_as_.size(), 0);
     for (const Bound& output : outputs) at(live_, rep(output.var.index())) = 1;
     for (int i = graph_.size() - 1; i >= 0; --i) {
-      if (!at(live_, i)) continue;
+      if (!at(live_, i) || input_places_.contains(i)) continue;
       const Node& node = graph_.node(i);
       // a view has one value to look at; custom_derivative's other inputs matter to derivatives alone
       const std::size_t used = node.op->kind == OpKind::view ? 1 : node.inputs.size();
@@ -104,7 +104,7 @@ class Lowering {
   /// Lowers node i for its user (itself, the first time), who decides what its inputs are seen as.
   void lower_node_into(Read& read, int i, int user) {
     const Node& node = graph_.node(i);
-    if (node.op->kind == OpKind::leaf) {
+    if (node.op->kind == OpKind::leaf || input_places_.contains(i)) {
       read = {plan_.values.push_back({node.signature, leaf_place(i, node), {}}), View::dense(node.signature.shape)};
       return;
     }
@@ -179,12 +179,9 @@ class Lowering {
   }
 
   Place leaf_place(int i, const Node& node) {
-    if (node.op->leaf == Leaf::input) {
-      const auto bound = input_places_.find(i);
-      if (bound == input_places_.end())
-        fail<UsageError>("[program] the input '{}' is bound to nothing", node.attributes.name);
-      return bound->second;
-    }
+    if (const auto bound = input_places_.find(i); bound != input_places_.end()) return bound->second;
+    if (node.op->leaf == Leaf::input)
+      fail<UsageError>("[program] the input '{}' is bound to nothing", node.attributes.name);
     const bool number = node.op->leaf == Leaf::number;
     const Tensor one = number ? full({}, node.attributes.number, node.signature.dtype) : node.attributes.tensor.front();
     const std::size_t offset = (plan_.constants.size() + 63) / 64 * 64;

@@ -54,6 +54,18 @@ TEST(Program, AProductOfOneTermIsElementwise) {
   }
 }
 
+TEST(Program, AValueThatIsGivenIsNotComputed) {
+  Graph graph;
+  const Var x = graph.input("x", {3}, f32), middle = exp(x);
+  const Program program(graph, {{middle, {first_user_base, 0}}}, {{middle * 2 + 1, {first_user_base + 1, 0}}});
+  Tensor given = numbers({3}), result({3});
+  std::byte* bases[] = {given.mutable_raw(), result.mutable_raw()};
+  Workers workers(1);
+  Block arena(program.arena_bytes());
+  program.run(bases, arena.data(), workers);  // x is bound to nothing: it is not needed
+  for (std::int64_t i = 0; i < 3; ++i) EXPECT_FLOAT_EQ(static_cast<float>(result.at(i)), 2 * static_cast<float>(given.at(i)) + 1);
+}
+
 TEST(Program, KnownAddressesFollowWhatMoves) {
   Graph graph;
   const Var x = graph.input("x", {3}, f32);

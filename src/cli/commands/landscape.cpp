@@ -62,7 +62,8 @@ class Ground {
                                          std::span<const double> second, std::span<const double> x,
                                          std::span<const double> y) const {
     WorkProgress progress(context_, std::move(name), "points");
-    auto losses = losses_over(surface_, end_, first, second, x, y, std::ref(progress));
+    PlaneLoss plane(run_.function(context_.registry), run_.state, first, second, rows_, workers_);
+    auto losses = losses_over(plane, x, y, std::ref(progress));
     progress.finish();
     return losses;
   }
@@ -82,7 +83,7 @@ class Ground {
   Dataset rows_;
   std::optional<Dataset> held_out_;
   std::string held_out_name_;
-  Workers workers_;
+  mutable Workers workers_;
   mutable Products products_;
   Surface surface_;
   std::optional<Surface> held_out_surface_;
