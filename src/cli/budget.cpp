@@ -22,11 +22,7 @@ BudgetGuard::BudgetGuard(const TrainOptions& train, std::function<History()> log
       logged_(std::move(logged)),
       constants_(std::move(constants)) {}
 
-double BudgetGuard::seconds() const {
-  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start_).count();
-}
-
-bool BudgetGuard::spent(const StepReport& report, double seconds_before) {
+bool BudgetGuard::spent(const StepReport& report, double seconds) {
   if (!allowed_) return false;
   if (!reason_.empty()) return true;
   if (first_ == 0) {
@@ -34,10 +30,10 @@ bool BudgetGuard::spent(const StepReport& report, double seconds_before) {
     next_look_ = first_ - 1 + std::max<std::int64_t>(1, report.total_steps / before_any);
   }
   if (report.step == report.total_steps) return false;
-  if (seconds_before + seconds() >= *allowed_) {
+  if (seconds >= *allowed_) {
     reason_ = fmt::format("the budget of {} is spent", text_);
   } else if (hopeless(report)) {
-    reason_ += fmt::format(" {} of the budget of {} was spent.", duration_text(seconds_before + seconds()), text_);
+    reason_ += fmt::format(" {} of the budget of {} was spent.", duration_text(seconds), text_);
   }
   return !reason_.empty();
 }

@@ -1,7 +1,6 @@
 #pragma once
 // What a run may cost: its end when that is spent, and before, where the run's course says that it is hopeless.
 
-#include <chrono>
 #include <functional>
 #include <optional>
 #include <string>
@@ -18,20 +17,18 @@ class BudgetGuard {
   /// moments: at each twentieth of the steps, from a fifth of those on that this sitting began with.
   BudgetGuard(const TrainOptions& train, std::function<History()> logged, std::function<JudgeOptions()> constants);
 
-  /// Whether the run is to stop after this step; `seconds_before` those of earlier sittings.
-  bool spent(const StepReport& report, double seconds_before);
+  /// Whether the run is to stop after this step; `seconds` is the time that it has taken, over all sittings.
+  bool spent(const StepReport& report, double seconds);
   /// Why it stopped it: "the budget of 2 h is spent". Empty while it did not.
   [[nodiscard]] const std::string& reason() const { return reason_; }
 
  private:
   [[nodiscard]] bool hopeless(const StepReport& report);
-  [[nodiscard]] double seconds() const;
 
   std::optional<double> allowed_;  ///< seconds
   std::string text_;
   std::function<History()> logged_;
   std::function<JudgeOptions()> constants_;
-  std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
   std::int64_t first_ = 0, next_look_ = 0;
   std::optional<VerdictKind> found_;  ///< at the look before
   std::optional<JudgeOptions> known_;

@@ -1,7 +1,6 @@
 #include "cli/looped.hpp"
 
 #include <algorithm>
-#include <chrono>
 #include <nlohmann/json.hpp>
 #include <numeric>
 
@@ -20,10 +19,6 @@ namespace fs = std::filesystem;
 namespace thalweg::cli {
 
 namespace {
-
-using Clock = std::chrono::steady_clock;
-
-double seconds_since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
 
 const std::vector<LoopedRow>& looped_rows() {
   static const std::vector<LoopedRow> rows = {looped_embeddings(), looped_recommender()};
@@ -176,7 +171,6 @@ int train(LoopRun& run, const TrainArguments& arguments, const Context& context)
   Sitting sitting(run.folder, progress_style(context.quiet, context.json), config.epochs);
   const Optimizer optimizer = config.make_optimizer(context.registry);
   const std::int64_t in_epoch = system.steps_in_epoch(), total = config.epochs * in_epoch;
-  const auto began = Clock::now();
   while (system.steps < total) {
     try {
       sitting.step(take_step(system, optimizer, total));
@@ -191,10 +185,7 @@ int train(LoopRun& run, const TrainArguments& arguments, const Context& context)
         fail<DataError>("[{}] the training data has nothing to learn from: no step had a loss", config.kind());
       Metrics metrics = {{"loss", system.epoch_loss / system.epoch_weight}};
       std::ranges::move(system.end_of_epoch(), std::back_inserter(metrics));
-      sitting.epoch({.epoch = system.steps / in_epoch,
-                     .step = system.steps,
-                     .metrics = std::move(metrics),
-                     .seconds = seconds_since(began)});
+      sitting.epoch({.epoch = system.steps / in_epoch, .step = system.steps, .metrics = std::move(metrics)});
       system.epoch_loss = system.epoch_weight = 0;
     }
     const bool stop = sitting.signal() != 0 || system.steps == arguments.stop_after;

@@ -3,7 +3,6 @@
 #include "thalweg/run.hpp"
 
 #include <CLI/CLI.hpp>
-#include <chrono>
 #include <cmath>
 #include <filesystem>
 #include <fstream>
@@ -102,7 +101,6 @@ struct Run::Impl {
   std::int64_t steps = 0;  // of a loop of one's own
   bool stopped = false;    // such a loop was
   Metrics logged = {};
-  std::chrono::steady_clock::time_point began = std::chrono::steady_clock::now();
 
   Impl(const fs::path& named, int argc, const char* const* argv)
       : arguments(argc, argv), wanted(arguments.out.empty() ? named : fs::path(arguments.out)) {}
@@ -209,8 +207,7 @@ void Run::log(std::string_view name, double value) { impl_->logged.emplace_back(
 void Run::next(const State& state, std::int64_t checkpoint_every) {
   Sitting& sitting = impl_->begin();
   const std::int64_t step = ++impl_->steps;
-  const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - impl_->began).count();
-  sitting.turn({.epoch = step, .step = step, .metrics = std::exchange(impl_->logged, {}), .seconds = seconds});
+  sitting.turn({.epoch = step, .step = step, .metrics = std::exchange(impl_->logged, {})});
   if (impl_->then) impl_->then();
   impl_->stopped = impl_->was_asked_to_stop(step);
   if (step % std::max<std::int64_t>(1, checkpoint_every) != 0 && !impl_->stopped) return;

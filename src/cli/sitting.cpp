@@ -15,13 +15,20 @@ constexpr std::int64_t most_shown = 12;  // moments of a run
 }  // namespace
 
 Sitting::Sitting(const RunFolder& folder, ProgressStyle style, std::int64_t epochs)
-    : log_(folder.metrics()), media_(folder.path()), progress_(style, epochs), epochs_(epochs) {}
+    : log_(folder.metrics()),
+      media_(folder.path()),
+      progress_(style, epochs),
+      seconds_before_(log_.history().seconds),
+      epochs_(epochs) {}
+
+double Sitting::seconds() const {
+  return seconds_before_ + std::chrono::duration<double>(std::chrono::steady_clock::now() - began_).count();
+}
 
 void Sitting::begin_at(std::int64_t step) {
   if (!std::exchange(first_, false)) return;
   log_.cut_after(step - 1);
   media_.cut_after(step - 1);
-  seconds_before_ = log_.history().seconds;
 }
 
 void Sitting::set_epochs(std::int64_t epochs) {
@@ -31,7 +38,7 @@ void Sitting::set_epochs(std::int64_t epochs) {
 
 void Sitting::turn(EpochReport report) {
   begin_at(report.step);
-  report.seconds += seconds_before_;
+  report.seconds = seconds();
   log_.add(report);
   progress_.step({.step = report.step, .metrics = report.metrics});
   progress_.epoch(report);
@@ -43,14 +50,14 @@ void Sitting::step(const StepReport& report) {
   const std::int64_t interval = std::max<std::int64_t>(1, report.total_steps / 1000);
   if (first_norm_ == 0) first_norm_ = report.gradient_norm;
   const bool explodes = report.gradient_norm > flow_rule::exploding * first_norm_;
-  if (report.step % interval == 0 || report.step == 1 || explodes) log_.add(report, layers_);
+  if (report.step % interval == 0 || report.step == 1 || explodes) log_.add(report, layers_, seconds());
   progress_.step(report);
   last_step_ = report.step;
   total_steps_ = report.total_steps;
 }
 
 void Sitting::epoch(EpochReport report) {
-  report.seconds += seconds_before_;
+  report.seconds = seconds();
   log_.add(report);
   progress_.epoch(report);
   epoch_ = report.epoch;
@@ -79,7 +86,10 @@ FitOptions Sitting::watched(FitOptions options, std::vector<std::string> layers)
   return options;
 }
 
-void Sitting::end() { progress_.finish(); }
+void Sitting::end() {
+  progress_.finish();
+  if (last_step_ > 0) log_.add_time(last_step_, seconds());
+}
 
 History Sitting::whole(History last) const {
   History whole = log_.history();
@@ -89,7 +99,7 @@ History Sitting::whole(History last) const {
   whole.layers = std::move(last.layers);
   whole.reason = last.reason;
   whole.best_epoch = last.best_epoch;
-  whole.seconds = seconds_before_ + last.seconds;
+  whole.seconds = seconds();
   whole.warnings = std::move(last.warnings);
   return whole;
 }

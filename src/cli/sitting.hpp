@@ -2,6 +2,7 @@
 // One sitting of a run: from its start, or from where it was stopped, to its end or the next stop. What it says, writes
 // and listens to while it trains.
 
+#include <chrono>
 #include <functional>
 #include <memory>
 #include <string>
@@ -30,7 +31,7 @@ class Sitting {
   /// What a look at the run found.
   void note(const Look& look) { log_.add(look); }
 
-  /// Ends the line of progress.
+  /// Ends the line of progress, and writes down the time that the run has taken.
   void end();
   /// The history of the whole run: earlier sittings as the log has them, and what came of this one.
   [[nodiscard]] History whole(History last) const;
@@ -38,12 +39,12 @@ class Sitting {
   [[nodiscard]] History logged() const { return log_.history(); }
   [[nodiscard]] std::int64_t last_step() const { return last_step_; }
   [[nodiscard]] std::int64_t total_steps() const { return total_steps_; }
-  /// The time that earlier sittings took.
-  [[nodiscard]] double seconds_before() const { return seconds_before_; }
+  /// The time that the run has taken so far: all of earlier sittings, and this one up to now.
+  [[nodiscard]] double seconds() const;
   /// The signal that came; 0 where none did.
   [[nodiscard]] int signal() const { return signals_.received(); }
 
-  // For a loop that has no FitOptions.
+  // For a loop that has no FitOptions. The seconds of epochs are those of the sitting's own clock.
   void step(const StepReport& report);
   void epoch(EpochReport report);
   /// A step that is an epoch by itself, of a loop that has no end that is known.
@@ -62,6 +63,7 @@ class Sitting {
   std::vector<std::string> layers_;
   std::function<NamedMedia()> show_;
   bool first_ = true;
+  std::chrono::steady_clock::time_point began_ = std::chrono::steady_clock::now();
   double first_norm_ = 0, seconds_before_ = 0;  // the latter of earlier sittings
   std::int64_t epochs_, last_step_ = 0, total_steps_ = 0, epoch_ = 0;
 };

@@ -287,14 +287,12 @@ int train_in_passes(TextRun& run, const TrainArguments& arguments, const Context
   Batches batches(train, config);
   const std::int64_t in_epoch = batches.in_epoch(), total = config.epochs * in_epoch;
   RowTable& table = run.model.linear().table();
-  const auto began = Clock::now();
   while (table.steps() < total) {
     take_step(run, batches, optimizer, total, sitting);
     if (table.steps() % in_epoch == 0) {
       sitting.epoch({.epoch = table.steps() / in_epoch,
                      .step = table.steps(),
-                     .metrics = {{"loss", run.model.epoch_loss / run.model.epoch_weight}},
-                     .seconds = seconds_since(began)});
+                     .metrics = {{"loss", run.model.epoch_loss / run.model.epoch_weight}}});
       run.model.epoch_loss = run.model.epoch_weight = 0;
     }
     const bool stop = sitting.signal() != 0 || table.steps() == arguments.stop_after;

@@ -4,6 +4,7 @@
 #include <sys/file.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cmath>
 #include <cstring>
@@ -265,6 +266,14 @@ Look look_from(const Json& line) {
   return look;
 }
 
+/// What a line says of the time that the run has taken; 0 where it says nothing.
+double seconds_in(const Json& line) {
+  const auto seconds = line.find("seconds");
+  return seconds != line.end() && seconds->is_number() ? seconds->get<double>() : 0;
+}
+Json time_line(std::int64_t step, double seconds) { return {{"step", step}, {"seconds", seconds}}; }
+bool says_time_alone(const Json& line) { return line.size() == 2 && line.contains("step") && line.contains("seconds"); }
+
 constexpr int deepest = 7;  // a line, its look, the layers, a layer, its rates, their counts, and to spare
 
 /// Calls `take` with every line of a log that is whole. One that is not was cut off by a crash, or damaged since: what
@@ -286,14 +295,15 @@ void for_each_line(const fs::path& path, const Take& take) {
 
 }  // namespace
 
-void MetricsLog::add(const StepReport& r, const std::vector<std::string>& layers) {
+void MetricsLog::add(const StepReport& r, const std::vector<std::string>& layers, double seconds) {
   Json line{{"step", r.step},
             {"epoch", r.epoch},
             {"loss", r.loss},
             {"gradient_norm", r.gradient_norm},
             {"lr", r.lr},
             {"samples", r.samples},
-            {"total_steps", r.total_steps}};
+            {"total_steps", r.total_steps},
+            {"seconds", seconds}};
   for (const auto& [name, value] : r.metrics) line["reported"][name] = value;
   for (std::size_t i = 0; i < r.layer_norms.size(); ++i) line["layer_norms"][layers[i]] = norm_json(r.layer_norms[i]);
   add_line(line.dump());
@@ -317,24 +327,34 @@ void MetricsLog::add(const Look& l) {
   add_line(Json{{"step", l.step}, {"epoch", l.epoch}, {"look", std::move(look)}}.dump());
 }
 
+void MetricsLog::add_time(std::int64_t step, double seconds) { add_line(time_line(step, seconds).dump()); }
+
 void MetricsLog::cut_after(std::int64_t step) {
-  std::string kept;
+  std::string kept, last;
+  double seconds = 0;
   for_each_line(path_, [&](const std::string& line, const Json& parsed) {
-    if (count_in(parsed, "step") <= step) kept += line + "\n";
+    seconds = std::max(seconds, seconds_in(parsed));
+    if (count_in(parsed, "step") > step || says_time_alone(parsed)) return;
+    kept += std::exchange(last, line + "\n");
   });
+  if (seconds > 0) {
+    Json timed = last.empty() ? time_line(step, seconds) : Json::parse(last);
+    timed["seconds"] = seconds;
+    last = timed.dump() + "\n";
+  }
   file_.close();
-  write_atomically(path_, kept);
+  write_atomically(path_, kept + last);
   file_.open(path_, std::ios::app);
 }
 
 History MetricsLog::history() const {
   History history;
   for_each_line(path_, [&](const std::string&, const Json& line) {
-    if (line.contains("look")) return;
+    history.seconds = std::max(history.seconds, seconds_in(line));
+    if (line.contains("look") || says_time_alone(line)) return;
     if (line.contains("metrics")) {
       history.epochs.push_back(epoch_from(line));
       if (history.epochs.back().best) history.best_epoch = history.epochs.back().epoch;
-      history.seconds = history.epochs.back().seconds;
     } else {
       history.steps.push_back(step_from(line, history.layers));
     }

@@ -58,11 +58,14 @@ class MetricsLog {
  public:
   /// Goes on behind what is there.
   explicit MetricsLog(std::filesystem::path path);
-  /// `layers` are those of the report's layer_norms.
-  void add(const StepReport& report, const std::vector<std::string>& layers = {});
+  /// `layers` are those of the report's layer_norms; `seconds` is the time that the run has taken so far.
+  void add(const StepReport& report, const std::vector<std::string>& layers = {}, double seconds = 0);
   void add(const EpochReport& report);
   void add(const Look& look);
-  /// Takes back every line of a step after this one: a resumed run takes those steps again.
+  /// The time that the run has taken up to here, where nothing else is to be said of the step.
+  void add_time(std::int64_t step, double seconds);
+  /// Takes back every line of a step after this one: a resumed run takes those steps again. The time that they took is
+  /// spent all the same, and stands in the last line that is left.
   void cut_after(std::int64_t step);
   /// What the log says, of all the sittings of a run.
   [[nodiscard]] History history() const;

@@ -1,5 +1,7 @@
 // A run with a budget: it stops when that is spent or when it is hopeless, says why, and goes on where it was.
 
+#include <regex>
+
 #include "command.hpp"
 
 namespace thalweg::testing {
@@ -20,6 +22,33 @@ TEST_F(Budget, ARunStopsWhenItIsSpentAndGoesOnToTheSameBits) {
   EXPECT_EQ(last["budget"], "the budget of 0.001 s is spent");
   ASSERT_EQ(run("train parts --resume --set train.budget= --quiet").code, 0);
   EXPECT_EQ(read_text(path("parts/model.safetensors")), read_text(path("whole/model.safetensors")));
+}
+
+TEST_F(Budget, TheTimeOfASittingThatEndedWithinAnEpochCounts) {
+  write_table("t.csv");
+  const std::string limited = steps + std::string("--set train.budget='1 h' --out r ");
+  ASSERT_EQ(run(limited + "--stop-after 3").code, 0);
+  const std::string log = read_text(path("r/metrics.jsonl"));
+  EXPECT_EQ(log.find("\"metrics\""), std::string::npos) << log;  // no epoch ended
+  // as if it had taken longer than the budget
+  write("r/metrics.jsonl", std::regex_replace(log, std::regex("\"seconds\":[0-9.e-]+"), "\"seconds\":3601"));
+  const Ran resumed = run("train r --resume --quiet --json");
+  ASSERT_EQ(resumed.code, 0) << resumed.err;
+  EXPECT_EQ(resumed.json()["budget"], "the budget of 1 h is spent") << resumed.out;
+  EXPECT_EQ(resumed.json()["stopped_at"], 4);
+}
+
+TEST_F(Budget, ARunThatASignalStoppedSaysHowLongItTook) {
+  write_table("t.csv");
+  const Ran ran = shell("timeout --preserve-status -s INT 2 " + command() +
+                        " train t.csv --target y --batch-size 1 --epochs 1000000 --quiet --out r");
+  ASSERT_EQ(ran.code, 130) << ran.err;
+  const auto stopped = nlohmann::json::parse(shell("tail -n 1 r/metrics.jsonl").out);
+  EXPECT_GT(stopped["seconds"], 0);
+  EXPECT_NE(ran.out.find("stopped at step "), std::string::npos);
+  ASSERT_EQ(run("train r --resume --stop-after " + std::to_string(stopped["step"].get<int>() + 1) + " --quiet").code,
+            0);
+  EXPECT_GT(nlohmann::json::parse(shell("tail -n 1 r/metrics.jsonl").out)["seconds"], stopped["seconds"]);
 }
 
 TEST_F(Budget, AHopelessRunStopsBeforeItIsSpent) {

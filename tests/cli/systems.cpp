@@ -122,6 +122,7 @@ TEST_P(Systems, LearnsWithTheSameBitsForAnyThreadsAndAfterAResume) {
   for (std::string line; std::getline(lines, line);) {
     const auto entry = nlohmann::json::parse(line);
     if (entry.contains("metrics")) course.push_back(entry["metrics"].at(key));
+    if (!entry.contains("metrics") && !entry.contains("loss")) continue;  // the time alone
     for (const std::string& name : shorts().at(GetParam()).objectives) {
       EXPECT_TRUE(entry.value("reported", entry.value("metrics", nlohmann::json())).contains(name + ".loss")) << line;
     }

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <filesystem>
 
@@ -55,6 +56,34 @@ TEST_F(MetricsLogs, NormsOfOtherLayersAreLeftOut) {
   EXPECT_EQ(history.layers, (std::vector<std::string>{"a", "b"}));
   EXPECT_EQ(history.steps[0].layer_norms.size(), 2U);
   EXPECT_TRUE(history.steps[3].layer_norms.empty());
+}
+
+TEST_F(MetricsLogs, TheTimeIsThatOfTheLastLineWhicheverItIs) {
+  write("metrics.jsonl", whole());
+  MetricsLog log(path("metrics.jsonl"));
+  EXPECT_EQ(log.history().seconds, 2);
+  log.add({.step = 4, .total_steps = 9, .epoch = 2}, {}, 2.5);
+  EXPECT_EQ(log.history().seconds, 2.5);
+  log.add_time(5, 3);
+  const History history = log.history();
+  EXPECT_EQ(history.seconds, 3);
+  EXPECT_EQ(history.steps.size(), 4U);  // a line of the time alone is no step
+}
+
+TEST_F(MetricsLogs, StepsThatAreTakenBackTookTheirTime) {
+  write("metrics.jsonl", whole());
+  MetricsLog log(path("metrics.jsonl"));
+  log.add({.step = 4, .total_steps = 9, .epoch = 2}, {}, 7);
+  log.add_time(5, 8);
+  log.cut_after(3);
+  const History history = log.history();
+  EXPECT_EQ(history.seconds, 8);
+  EXPECT_EQ(history.steps.size(), 3U);
+  EXPECT_EQ(history.epochs.size(), 1U);
+  const std::string text = read("metrics.jsonl");
+  EXPECT_EQ(std::ranges::count(text, '\n'), 4);  // as many lines as a run has that was never stopped
+  log.cut_after(0);
+  EXPECT_EQ(log.history().seconds, 8);
 }
 
 using RunFolders = testing::TemporaryFolderTest;

@@ -280,7 +280,7 @@ def train(command, run, epochs=1.0, rate=1.0, seed=1):
         lines = [json.loads(line) for line in (folder / "out" / "metrics.jsonl").read_text().splitlines()]
         said = json.loads(done.stdout.splitlines()[-1]) if done.stdout else {}
         epochs = [line["metrics"] for line in lines if "metrics" in line]
-        return {"steps": [line["loss"] for line in lines if "metrics" not in line],
+        return {"steps": [line["loss"] for line in lines if "loss" in line],
                 "validation": [epoch["validation.loss"] for epoch in epochs],
                 "training": [epoch["loss"] for epoch in epochs],
                 "failed": done.returncode == 5, "said": said, "constants": constants}

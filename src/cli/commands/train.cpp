@@ -205,7 +205,7 @@ Watched fit(Session& session, const Config& config, const RunFolder& folder, con
       config.train, [&] { return sitting.logged(); }, [&] { return constants_for(session, config, context.registry); });
   bool spent = false;
   FitOptions options = options_of(session, config, folder.checkpoints(), arguments, context);
-  options.on_step = [&](const StepReport& report) { spent = budget.spent(report, sitting.seconds_before()); };
+  options.on_step = [&](const StepReport& report) { spent = budget.spent(report, sitting.seconds()); };
   options.stop = [&] { return spent; };
   const auto insight =
       add_insight(options, session, config, context.registry, [&](const Look& look) { sitting.note(look); });
