@@ -11,38 +11,53 @@ namespace thalweg {
 namespace {
 
 enum class Steps { of_equal_size, by_the_gradient };  ///< of each element
+enum class Decay { coupled, decoupled };
 
 /// A method that the rules are known of.
 struct Rule {
   std::string_view method;
   Steps steps = Steps::of_equal_size;
-  bool decoupled_decay = false;
+  Decay decay = Decay::decoupled;
 };
 
 constexpr Rule rules[] = {
-    {.method = "sgd", .steps = Steps::by_the_gradient},
-    {.method = "adam"},
-    {.method = "adamax"},
-    {.method = "nadam"},
-    {.method = "radam"},
-    {.method = "rmsprop"},
-    {.method = "adabelief", .decoupled_decay = true},
-    {.method = "adamw", .decoupled_decay = true},
-    {.method = "adan", .decoupled_decay = true},
-    {.method = "ademamix", .decoupled_decay = true},
-    {.method = "adopt", .decoupled_decay = true},
-    {.method = "lion", .decoupled_decay = true},
-    {.method = "signum", .decoupled_decay = true},
-    {.method = "yogi", .decoupled_decay = true},
+    {.method = "sgd", .steps = Steps::by_the_gradient, .decay = Decay::coupled},
+    {.method = "adam", .decay = Decay::coupled},
+    {.method = "adamax", .decay = Decay::coupled},
+    {.method = "nadam", .decay = Decay::coupled},
+    {.method = "radam", .decay = Decay::coupled},
+    {.method = "rmsprop", .decay = Decay::coupled},
+    {.method = "adabelief"},
+    {.method = "adamw"},
+    {.method = "adan"},
+    {.method = "ademamix"},
+    {.method = "adopt"},
+    {.method = "lion"},
+    {.method = "signum"},
+    {.method = "yogi"},
 };
 
-ParameterGroup matrices(const Optimizer& optimizer, const Rule& rule, const std::string& pattern, double ratio) {
-  ParameterGroup group{.pattern = pattern};
-  if (rule.steps == Steps::by_the_gradient) return group;
-  group.lr_factor = 1 / ratio;
+double decay_of(const Optimizer& optimizer) {
   const auto decay = optimizer.options.find("weight_decay");
-  if (rule.decoupled_decay && decay != optimizer.options.end())
-    group.scalars["weight_decay"] = *decay->second.get_if<double>() * ratio;
+  return decay == optimizer.options.end() ? 0 : *decay->second.get_if<double>();
+}
+
+/// A decay that is scaled as the gradient is has no scale of its own: the wider the net, the more of it there is.
+void refuse_scaled_decay(const Optimizer& optimizer, const Rule& rule) {
+  if (rule.steps == Steps::by_the_gradient || rule.decay == Decay::decoupled || decay_of(optimizer) == 0) return;
+  fail_option(
+      "weight_decay",
+      "[{}] weight_decay = {} with parametrisation = \"mup\": it is added to a gradient that gets smaller with "
+      "the width, and divided by the size of both, so that how much it does depends on the width. Wanted: 0; or "
+      "adamw, whose decay stands apart",
+      optimizer.name, decay_of(optimizer));
+}
+
+/// A group whose rate is multiplied by `factor`, and which decays as much in a step as it would with the rate as it is.
+ParameterGroup with_rate(const Optimizer& optimizer, const std::string& pattern, double factor) {
+  ParameterGroup group{.pattern = pattern, .lr_factor = factor};
+  if (const double decay = decay_of(optimizer); decay != 0 && factor != 1)
+    group.scalars["weight_decay"] = decay / factor;
   return group;
 }
 
@@ -56,11 +71,13 @@ void add_width_rates(Optimizer& optimizer, const nn::WidthScaling& scaling) {
                 "[model] parametrisation = \"mup\" with {}, of which it is not known how its rate scales. Wanted: sgd, "
                 "adamw or another of Adam's kin",
                 optimizer.name);
+  refuse_scaled_decay(optimizer, *rule);
+  const bool by_the_gradient = rule->steps == Steps::by_the_gradient;
   for (const std::string& pattern : scaling.matrices)
-    optimizer.groups.push_back(matrices(optimizer, *rule, pattern, scaling.ratio));
-  if (rule->steps != Steps::by_the_gradient) return;
-  for (const std::string& pattern : scaling.fixed) optimizer.groups.push_back({.pattern = pattern});
-  optimizer.groups.push_back({.pattern = "*", .lr_factor = scaling.ratio});
+    optimizer.groups.push_back(with_rate(optimizer, pattern, by_the_gradient ? 1 : 1 / scaling.ratio));
+  if (!by_the_gradient) return;
+  for (const std::string& pattern : scaling.fixed) optimizer.groups.push_back(with_rate(optimizer, pattern, 1));
+  optimizer.groups.push_back(with_rate(optimizer, "*", scaling.ratio));
 }
 
 }  // namespace thalweg

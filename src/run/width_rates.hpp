@@ -14,8 +14,10 @@ namespace thalweg {
 ///   with one: input, biases, output     lr                                lr m
 ///   with none                           lr                                lr
 ///
-/// Decoupled decay is a factor of the rate, and is multiplied by m where that is divided. Throws UsageError for a
-/// method of which the rules are not known.
+/// A step takes the rate times the weight decay off a parameter, coupled with plain descent's gradient or apart from
+/// it: where the rate is multiplied, the decay is divided, and takes as much of every parameter at every width. Throws
+/// UsageError for a method of which the rules are not known, and for decay that is coupled with a gradient which the
+/// method divides by its size, as Adam's is.
 void add_width_rates(Optimizer& optimizer, const nn::WidthScaling& scaling);
 
 }  // namespace thalweg

@@ -71,6 +71,51 @@ TEST(WidthRates, DecayKeepsItsSizeWhereTheRateIsDivided) {
   EXPECT_EQ(optimizer.groups[0].scalars.at("weight_decay"), 0.4);
 }
 
+/// What decay alone took off a parameter in three steps, relative to it.
+double decayed(const std::string& name, std::int64_t width, double decay) {
+  const OptionMap options{{"hidden", OptionList{width, width}}, {"parametrisation", "mup"}};
+  const Dataset data = two_moons(64);
+  std::vector<Tensor> ends;
+  for (const double weight_decay : {0.0, decay}) {
+    Optimizer optimizer = optim::sgd({.lr = 0.05, .weight_decay = weight_decay});
+    add_width_rates(optimizer, scaling_of("mlp", options));
+    Trainer trainer(nn::mlp(2, {.hidden = {width, width}, .parametrisation = "mup"}), loss::cross_entropy, optimizer);
+    trainer.init(data, 1);
+    trainer.fit(data, {.steps = 3, .batch_size = 0});
+    ends.push_back(trainer.state().parameter(name));
+  }
+  double change = 0, size = 0;
+  for (std::int64_t i = 0; i < ends[0].size(); ++i) {
+    change += std::pow(ends[1].at(i) - ends[0].at(i), 2);
+    size += std::pow(ends[0].at(i), 2);
+  }
+  return std::sqrt(change / size);
+}
+
+TEST(WidthRates, CoupledDecayOfPlainDescentTakesAsMuchOffAtAnyWidth) {
+  const double decay = 0.2, wanted = 1 - std::pow(1 - 0.05 * decay, 3);
+  for (const char* name : {"layer1/weight", "layer2/weight", "output/weight"}) {
+    EXPECT_NEAR(decayed(name, 64, decay), wanted, 0.1 * wanted) << name;
+    EXPECT_NEAR(decayed(name, 1024, decay), wanted, 0.1 * wanted) << name;
+  }
+}
+
+TEST(WidthRates, DecayThatIsDividedByTheGradientsSizeIsRefused) {
+  const nn::WidthScaling twice{.ratio = 2, .matrices = {"layer2/weight"}};
+  for (const char* kind : {"adam", "adamax", "nadam", "radam", "rmsprop"}) {
+    Optimizer optimizer = make_optimizer({{"kind", kind}, {"weight_decay", 0.01}});
+    try {
+      add_width_rates(optimizer, twice);
+      ADD_FAILURE() << kind;
+    } catch (const UsageError& error) {
+      EXPECT_NE(std::string(error.what()).find(std::string("[") + kind + "] weight_decay = 0.01"), std::string::npos)
+          << error.what();
+    }
+    Optimizer without = make_optimizer({{"kind", kind}, {"weight_decay", 0.0}});
+    EXPECT_NO_THROW(add_width_rates(without, twice)) << kind;
+  }
+}
+
 TEST(WidthRates, AMethodWithoutARuleIsRefused) {
   Optimizer optimizer = optim::lamb();
   EXPECT_THROW(add_width_rates(optimizer, {.ratio = 2}), UsageError);
