@@ -1,6 +1,8 @@
 // A run with a budget: it stops when that is spent or when it is hopeless, says why, and goes on where it was.
 
+#include <filesystem>
 #include <regex>
+#include <sstream>
 
 #include "command.hpp"
 
@@ -74,6 +76,25 @@ TEST_F(Budget, ARunThatLearnsIsLeftAlone) {
   EXPECT_FALSE(ran.json().contains("budget")) << ran.out;
 }
 
+TEST_F(Budget, TheCommandsOfTheDocumentsKeepTheirDollarsFromTheShell) {
+  int found = 0;
+  for (const auto& file :
+       std::filesystem::recursive_directory_iterator(std::filesystem::path(source_folder()) / "docs")) {
+    if (file.path().extension() != ".md") continue;
+    std::istringstream lines(read_text(file.path()));
+    for (std::string line; std::getline(lines, line);) {
+      const std::size_t begin = line.find_first_not_of(' ');
+      if (begin == std::string::npos || line.find("thalweg ", begin) != begin || line.find('$') == std::string::npos)
+        continue;
+      ++found;
+      std::string wanted = line.substr(begin + 8) + "\n";
+      std::erase(wanted, '\'');
+      EXPECT_EQ(shell("echo " + line.substr(begin + 8)).out, wanted) << file.path();
+    }
+  }
+  EXPECT_GE(found, 1);
+}
+
 TEST_F(Budget, WhatIsNoBudgetIsRefused) {
   write_table("t.csv");
   for (const char* text : {"2 days", "h", "-3 h", "0 h", "$", "1e999 h"}) {
@@ -81,6 +102,9 @@ TEST_F(Budget, WhatIsNoBudgetIsRefused) {
     EXPECT_EQ(ran.code, 2) << text << ran.out;
     EXPECT_NE(ran.err.find("budget"), std::string::npos) << ran.err;
   }
+  const Ran expanded = run(steps + std::string("--set train.budget=\"$50\" --out r"));  // of which a shell makes 0
+  EXPECT_EQ(expanded.code, 2);
+  EXPECT_NE(expanded.err.find("--set 'train.budget=$50'"), std::string::npos) << expanded.err;
   const Ran unpriced = run(steps + std::string("--set train.budget='$50' --out r"));
   EXPECT_EQ(unpriced.code, 2);
   EXPECT_NE(unpriced.err.find("price"), std::string::npos) << unpriced.err;
