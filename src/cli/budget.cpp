@@ -30,7 +30,8 @@ bool BudgetGuard::spent(const StepReport& report, double seconds) {
     next_look_ = first_ - 1 + std::max<std::int64_t>(1, report.total_steps / before_any);
   }
   if (report.step == report.total_steps) return false;
-  if (seconds >= *allowed_) {
+  is_used_up_ = seconds >= *allowed_;
+  if (is_used_up_) {
     reason_ = fmt::format("the budget of {} is spent", text_);
   } else if (hopeless(report)) {
     reason_ += fmt::format(" {} of the budget of {} was spent.", duration_text(seconds), text_);

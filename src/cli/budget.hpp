@@ -21,6 +21,8 @@ class BudgetGuard {
   bool spent(const StepReport& report, double seconds);
   /// Why it stopped it: "the budget of 2 h is spent". Empty while it did not.
   [[nodiscard]] const std::string& reason() const { return reason_; }
+  /// Whether that is the reason: then the run goes on with another budget, or none.
+  [[nodiscard]] bool is_used_up() const { return is_used_up_; }
 
  private:
   [[nodiscard]] bool hopeless(const StepReport& report);
@@ -33,6 +35,7 @@ class BudgetGuard {
   std::optional<VerdictKind> found_;  ///< at the look before
   std::optional<JudgeOptions> known_;
   std::string reason_;
+  bool is_used_up_ = false;
 };
 
 }  // namespace thalweg::cli

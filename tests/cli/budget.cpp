@@ -22,7 +22,11 @@ TEST_F(Budget, ARunStopsWhenItIsSpentAndGoesOnToTheSameBits) {
   const auto last = part.json();
   ASSERT_TRUE(last.contains("stopped_at")) << part.out;
   EXPECT_EQ(last["budget"], "the budget of 0.001 s is spent");
-  ASSERT_EQ(run("train parts --resume --set train.budget= --quiet").code, 0);
+  const std::string hint = last["resume"];
+  ASSERT_EQ(hint.find("thalweg train "), 0U) << hint;
+  const Ran gone_on = run(hint.substr(8) + " --quiet --json");
+  ASSERT_EQ(gone_on.code, 0) << gone_on.err;
+  EXPECT_FALSE(gone_on.json().contains("stopped_at")) << gone_on.out;
   EXPECT_EQ(read_text(path("parts/model.safetensors")), read_text(path("whole/model.safetensors")));
 }
 
@@ -63,6 +67,7 @@ TEST_F(Budget, AHopelessRunStopsBeforeItIsSpent) {
   ASSERT_TRUE(last.contains("budget")) << ran.out;
   EXPECT_EQ(last["budget"].get<std::string>().find("Learned nothing"), 0U) << last;
   EXPECT_NE(last["budget"].get<std::string>().find("of the budget of 2 h was spent"), std::string::npos) << last;
+  EXPECT_EQ(last["resume"], "thalweg train r --resume");  // most of its budget is left
   const auto steps_taken = last["stopped_at"].get<int>();
   EXPECT_LT(steps_taken, 2000);
   const Ran resumed = run("train r --resume --quiet --json");  // for a fifth of the steps it is not judged again

@@ -108,7 +108,8 @@ int share_lr(Config& config, const Registry& registry, Communicator& ranks, int 
 struct Watched {
   History history;
   int signal = 0;
-  std::string spent = {};  ///< why its budget ended it
+  std::string spent = {};   ///< why its budget ended it
+  bool is_used_up = false;  ///< and whether that is because none of it is left
 };
 
 FitOptions options_of(const Session& session, const Config& config, const fs::path& checkpoints,
@@ -231,6 +232,7 @@ Watched fit(Session& session, const Config& config, const RunFolder& folder, con
   if (context.ranks) say_kept(*context.ranks, context);
   watched.signal = sitting.signal();
   watched.spent = budget.reason();
+  watched.is_used_up = budget.is_used_up();
   say_warnings(context, watched.history.warnings);
   watched.history = sitting.whole(std::move(watched.history));
   return watched;
@@ -239,7 +241,8 @@ Watched fit(Session& session, const Config& config, const RunFolder& folder, con
 /// Says of an interrupted run what is kept, and how to resume it.
 int say_stopped(const Watched& watched, const RunFolder& folder, const Session& session, const Context& context) {
   const std::int64_t step = session.trainer.state().step;
-  const std::string command = fmt::format("thalweg train {} --resume", shell_quoted(folder.path().string()));
+  const std::string command = fmt::format("thalweg train {} --resume{}", shell_quoted(folder.path().string()),
+                                          watched.is_used_up ? " --set train.budget=" : "");
   if (context.json) {
     nlohmann::ordered_json line{{"run", as_utf8(folder.path().string())}, {"stopped_at", step}, {"resume", command}};
     if (!watched.spent.empty()) line["budget"] = watched.spent;
