@@ -7,6 +7,7 @@
 #include "cli/study.hpp"
 #include "engine/engine.hpp"
 #include "engine/row_order.hpp"
+#include "optim/asks.hpp"
 #include "train/evaluation.hpp"
 
 namespace thalweg::cli {
@@ -30,10 +31,32 @@ struct Task {
   Dataset rows;
 };
 
-Task task_of(const Study& study, const StudyArm& arm, const Context& context) {
-  const std::string place = (study.folder / study_option<std::string>(study, arm, "config", "")).string();
-  const NamedTree named = read_arguments({.source = place, .given = {}, .sets = {}, .types = {}}, context.registry);
-  LoadedConfig loaded = load(named, context.registry);
+struct FiniteSumOptions {
+  std::string config;
+  OptionMap optimizer;
+  std::int64_t epochs = 20, batch_size = 8;
+  double weight_decay = 0;
+};
+
+Fields fields(FiniteSumOptions& o) {
+  return {{"config", &o.config, "a configuration: its data, its model and its loss"},
+          {"optimizer", &o.optimizer, "{ kind = \"sgd\", lr = 0.1 }"},
+          {"epochs", &o.epochs, "passes over the rows", {.low = 1, .high = 1e6}},
+          {"batch_size", &o.batch_size, "rows a step", {.low = 1, .high = 1e9}},
+          {"weight_decay", &o.weight_decay, "of the penalty that the gradient is measured with", not_negative}};
+}
+
+/// Throws UsageError for a method that takes its steps from all rows.
+Optimizer optimizer_of(const Study& study, const StudyArm& arm, const FiniteSumOptions& options) {
+  Optimizer optimizer = make_optimizer(options.optimizer);
+  if (owns_steps(optimizer))
+    fail<UsageError>("[study] {}: {}: {} takes each of its steps from all rows. Wanted: a method of batches, as sgd",
+                     study.name, arm.name, optimizer.name);
+  return optimizer;
+}
+
+Task task_of(const Study& study, const FiniteSumOptions& options, const Context& context) {
+  LoadedConfig loaded = load(study_configuration(study, options.config, context), context.registry);
   refuse_system(loaded.config, "study");
   const Session session =
       make_session(loaded.config, loaded.source.facts(), loaded.source.parts(loaded.config.seed), context.registry);
@@ -61,22 +84,25 @@ std::vector<double> walk(const Task& task, const Optimizer& optimizer, const Fit
   return slopes;
 }
 
-}  // namespace
-
-void run_finite_sums(const Study& study, StudyArm& arm, const Context& context) {
-  const Task task = task_of(study, arm, context);
-  const auto decay = study_option<double>(study, arm, "weight_decay", 0);
-  const Optimizer optimizer = make_optimizer(study_option<OptionMap>(study, arm, "optimizer", {}));
-  FitOptions fit{.epochs = study_option<std::int64_t>(study, arm, "epochs", 20),
-                 .batch_size = study_option<std::int64_t>(study, arm, "batch_size", 8)};
+void run_finite_sums(const Study& study, StudyArm& arm, const FiniteSumOptions& options, const Context& context) {
+  const Optimizer optimizer = optimizer_of(study, arm, options);
+  const Task task = task_of(study, options, context);
+  FitOptions fit{.epochs = options.epochs, .batch_size = options.batch_size};
   std::vector<std::vector<double>> by_epoch(static_cast<std::size_t>(fit.epochs));
   for (std::int64_t seed = 1; seed <= study.repeats; ++seed) {
     fit.seed = static_cast<std::uint64_t>(seed);
-    const std::vector<double> slopes = walk(task, optimizer, fit, decay);
+    const std::vector<double> slopes = walk(task, optimizer, fit, options.weight_decay);
     for (std::size_t i = 0; i < slopes.size(); ++i) by_epoch[i].push_back(slopes[i]);
     arm.results.push_back(slopes.back());
   }
   for (const std::vector<double>& slopes : by_epoch) arm.course.push_back(quantile(slopes, 0.5));
+}
+
+}  // namespace
+
+StudyKind finite_sum_study() {
+  return study_kind({"finite_sum", "optimizers on a mean over rows, in f64: the norm of its gradient, epoch by epoch"},
+                    run_finite_sums);
 }
 
 }  // namespace thalweg::cli

@@ -24,6 +24,7 @@ namespace thalweg::cli {
 namespace {
 
 constexpr double diverged = std::numeric_limits<double>::infinity();
+constexpr std::int64_t most_starts = 1000;  // of one function: each has a seed of its own
 
 // ---------------------------------------------------------------- walks on a problem
 
@@ -45,18 +46,6 @@ double walk(const Problem& problem, const Optimizer& method, const Tensor& x0, c
   return result.value > start ? diverged : result.value - problem.minimum.value_or(0);
 }
 
-/// A list of numbers; empty where there is none.
-std::vector<double> point_option(const Study& study, const StudyArm& arm, const char* key) {
-  std::vector<double> point;
-  for (const OptionValue& value : study_option<OptionList>(study, arm, key, {})) {
-    const auto* real = value.get_if<double>();
-    const auto* whole = value.get_if<std::int64_t>();
-    if (!real && !whole) fail<UsageError>("[study] {}: {} has {}, which is no number", study.name, key, value.str());
-    point.push_back(real ? *real : static_cast<double>(*whole));
-  }
-  return point;
-}
-
 /// x0 with normal noise on every coordinate that is not 0: one that is stays there.
 Tensor start_near(const std::vector<double>& x0, std::uint64_t seed, double spread) {
   Tensor x = Tensor::from(x0, {static_cast<std::int64_t>(x0.size())});
@@ -66,27 +55,40 @@ Tensor start_near(const std::vector<double>& x0, std::uint64_t seed, double spre
   return x;
 }
 
-void run_walks(const Study& study, StudyArm& arm, const Context& context) {
-  const auto name = study_option<std::string>(study, arm, "problem", "rosenbrock");
-  const auto dim = study_option<std::int64_t>(study, arm, "dim", 2);
-  const Problem problem = problem_named(name).make(study_option<OptionMap>(study, arm, "problem_options", {}), dim);
-  const std::vector<double> given = point_option(study, arm, "x0"), to = point_option(study, arm, "to"),
-                            x0 = given.empty() ? problem.start : given;
-  if (!to.empty() && to.size() != x0.size())
-    fail<UsageError>("[study] {}: to has {} numbers. Wanted: {}", study.name, to.size(), x0.size());
-  const auto steps = study_option<std::int64_t>(study, arm, "steps", 500);
-  const auto spread = study_option<double>(study, arm, "spread", 0.1),
-             fixed = study_option<double>(study, arm, "lr", 0);
-  const auto optimizer = study_option<std::string>(study, arm, "optimizer", "sgd");
-  Settings settings;
-  settings.optimizer = study_option<OptionMap>(study, arm, "set", {});
+struct WalkOptions {
+  std::string problem = "rosenbrock", optimizer = "sgd";
+  OptionMap problem_options, set;
+  std::int64_t dim = 2, steps = 500;
+  std::vector<double> x0, to;
+  double spread = 0.1, lr = 0;
+};
+
+Fields fields(WalkOptions& o) {
+  return {{"problem", &o.problem, "a row of `thalweg list problems`"},
+          {"problem_options", &o.problem_options, "its options"},
+          {"dim", &o.dim, "its dimensions", {.low = 1, .high = 1e6}},
+          {"x0", &o.x0, "where walks start; by default where the problem says"},
+          {"to", &o.to, "the result is the distance from there"},
+          {"steps", &o.steps, "of a walk", {.low = 1, .high = 1e8}},
+          {"spread", &o.spread, "of the starts around x0, relative to it", not_negative},
+          {"lr", &o.lr, "the rate; 0 is the best of a grid", not_negative},
+          {"optimizer", &o.optimizer, "a row of `thalweg list optimizers`"},
+          {"set", &o.set, "its options"}};
+}
+
+void run_walks(const Study& study, StudyArm& arm, const WalkOptions& options, const Context& context) {
+  const Problem problem = problem_named(options.problem).make(options.problem_options, options.dim);
+  const std::vector<double>& x0 = options.x0.empty() ? problem.start : options.x0;
+  if (!options.to.empty() && options.to.size() != x0.size())
+    fail<UsageError>("[study] {}: to has {} numbers. Wanted: {}", study.name, options.to.size(), x0.size());
+  const Settings settings{.optimizer = options.set, .schedule = {}, .problem = {}};
   const auto result = [&](double lr, std::uint64_t seed) {
-    const Optimizer method = make_method(context.registry, optimizer, settings, lr);
-    return walk(problem, method, start_near(x0, seed, spread), {.max_steps = steps, .gradient_norm = 0, .seed = seed},
-                to);
+    const Optimizer method = make_method(context.registry, options.optimizer, settings, lr);
+    return walk(problem, method, start_near(x0, seed, options.spread),
+                {.max_steps = options.steps, .gradient_norm = 0, .seed = seed}, options.to);
   };
-  double lr = fixed;
-  if (fixed == 0) {  // the same rates for every arm, from starts that the results are not from
+  double lr = options.lr;
+  if (lr == 0) {  // the same rates for every arm, from starts that the results are not from
     const std::vector<double> rates = rate_grid(-5, 1, 3);
     double best = diverged;
     lr = rates.front();
@@ -141,17 +143,25 @@ std::optional<std::int64_t> index_near(const Surface& surface, std::vector<doubl
   return std::nullopt;
 }
 
+struct StationaryOptions {
+  std::int64_t dim = 2, starts = 60;
+};
+
+Fields fields(StationaryOptions& o) {
+  return {{"dim", &o.dim, "of the random functions", {.low = 1, .high = 1000}},
+          {"starts", &o.starts, "of Newton's method, on each function", {.low = 1, .high = most_starts}}};
+}
+
 /// Each result: of the stationary points of one random function the part that are minima.
-void run_stationary_points(const Study& study, StudyArm& arm, const Context&) {
-  const auto dim = study_option<std::int64_t>(study, arm, "dim", 2),
-             starts = study_option<std::int64_t>(study, arm, "starts", 60);
+void run_stationary_points(const Study& study, StudyArm& arm, const StationaryOptions& options, const Context&) {
+  const auto [dim, starts] = options;
   std::int64_t all = 0;
   for (std::int64_t repeat = 1; repeat <= study.repeats; ++repeat) {
     const Function f = random_function(dim, static_cast<std::uint64_t>(2 * repeat), 40);
     const Surface surface = surface_of(f, {dim});
     std::int64_t found = 0, minima = 0;
     for (std::int64_t i = 0; i < starts; ++i) {
-      const Tensor start = random_uniform({dim}, -10, 10, static_cast<std::uint64_t>(1000 * repeat + i), f64);
+      const Tensor start = random_uniform({dim}, -10, 10, static_cast<std::uint64_t>(most_starts * repeat + i), f64);
       std::vector<double> x;
       for (std::int64_t k = 0; k < dim; ++k) x.push_back(start.at(k));
       if (const auto index = index_near(surface, x)) ++found, minima += *index == 0;
@@ -167,16 +177,26 @@ void run_stationary_points(const Study& study, StudyArm& arm, const Context&) {
 
 // ---------------------------------------------------------------- the cost of a gradient
 
-/// Each result: floating-point operations of a gradient over those of the loss, of a network of one more width. `by`
-/// is "reverse" as the engine derives it, or "differences": one loss more than there are parameters.
-void run_gradient_cost(const Study& study, StudyArm& arm, const Context&) {
-  const bool differences = study_option<std::string>(study, arm, "by", "reverse") == "differences";
-  const std::int64_t inputs = study_option<std::int64_t>(study, arm, "inputs", 64);
+struct CostOptions {
+  std::string by = "reverse";
+  std::int64_t inputs = 64;
+};
+
+Fields fields(CostOptions& o) {
+  return {{.name = "by",
+           .place = &o.by,
+           .doc = "as the engine derives it, or one loss more than there are parameters",
+           .choices = {"reverse", "differences"}},
+          {"inputs", &o.inputs, "of the network", {.low = 1, .high = 1e5}}};
+}
+
+/// Each result: floating-point operations of a gradient over those of the loss, of a network of one more width.
+void run_gradient_cost(const Study& study, StudyArm& arm, const CostOptions& options, const Context&) {
   std::int64_t first = 0, last = 0;
   for (std::int64_t repeat = 0; repeat < study.repeats; ++repeat) {
     const std::int64_t width = std::int64_t{4} << repeat;
     Dataset rows;
-    rows.set("input", random_normal({32, inputs}, 1));
+    rows.set("input", random_normal({32, options.inputs}, 1));
     rows.set("target", zeros({32}, i32));
     const EvaluationFunction function = evaluation_of(nn::mlp(10, {.hidden = {width, width}}), loss::cross_entropy);
     const State state = Engine(function, optim::sgd({.lr = 1}), 1).init(rows, 1, f32);
@@ -184,9 +204,9 @@ void run_gradient_cost(const Study& study, StudyArm& arm, const Context&) {
     Products products(function, workers);
     last = state.layout->trained_size;
     if (repeat == 0) first = last;
-    arm.results.push_back(differences ? static_cast<double>(last + 1)
-                                      : products.operations_a_row(state, rows, Product::gradient) /
-                                            products.operations_a_row(state, rows));
+    arm.results.push_back(options.by == "differences" ? static_cast<double>(last + 1)
+                                                      : products.operations_a_row(state, rows, Product::gradient) /
+                                                            products.operations_a_row(state, rows));
   }
   arm.note = fmt::format("{} to {} parameters", with_commas(first), with_commas(last));
 }
@@ -201,7 +221,7 @@ std::string text_at(const ConfigTree& tree, const char* key, bool needed = true)
 /// A key that nothing reads would be a claim of what was compared.
 void check_keys(const OptionMap& values, std::vector<std::string> known, const StudyKind& kind,
                 const std::string& file) {
-  known.insert(known.end(), kind.options.begin(), kind.options.end());
+  for (const OptionDoc& option : kind.options) known.push_back(option.name);
   for (const auto& [key, value] : values) {
     if (std::ranges::find(known, key) == known.end())
       fail<UsageError>("[study] {}: {} is no key of a study of kind {}: {}", file, shown(key), kind.name,
@@ -213,25 +233,30 @@ void check_keys(const OptionMap& values, std::vector<std::string> known, const S
 
 const std::vector<StudyKind>& study_kinds() {
   static const std::vector<StudyKind> kinds = {
-      {"walk",
-       "an optimizer on a problem of the table; the value above the minimum, or the distance from a point",
-       {"problem", "problem_options", "dim", "x0", "to", "steps", "spread", "lr", "optimizer", "set"},
-       run_walks},
-      {"training",
-       "trainings of a configuration with changes; a measure of each at its end",
-       {"config", "set", "grid", "train_rows", "test_rows", "resample", "seconds", "result", "as", "sweep", "within",
-        "times"},
-       run_trainings},
-      {"finite_sum",
-       "optimizers on a mean over rows, in f64: the norm of its gradient, epoch by epoch",
-       {"config", "optimizer", "epochs", "batch_size", "weight_decay"},
-       run_finite_sums},
-      {"stationary_points",
-       "the part of the stationary points of random functions that are minima",
-       {"dim", "starts"},
-       run_stationary_points},
-      {"gradient_cost", "operations of a gradient over those of the loss", {"by", "inputs"}, run_gradient_cost}};
+      study_kind(
+          {"walk", "an optimizer on a problem of the table; the value above the minimum, or the distance from a point"},
+          run_walks),
+      training_study(), finite_sum_study(),
+      study_kind({"stationary_points", "the part of the stationary points of random functions that are minima"},
+                 run_stationary_points),
+      study_kind({"gradient_cost", "operations of a gradient over those of the loss", 12},  // the widths 4 to 8,192
+                 run_gradient_cost)};
   return kinds;
+}
+
+void read_study_fields(const Fields& fields, const Study& study, const StudyArm& arm) {
+  OptionMap given;
+  for (const OptionMap* map : {&arm.options, &study.options}) {
+    for (const Field& field : fields) {
+      if (const auto found = map->find(std::string(field.name)); found != map->end()) given.insert(*found);
+    }
+  }
+  read_fields(fields, given, arm.name.empty() ? "study " + study.name : shown(study.name + ": " + arm.name));
+}
+
+NamedTree study_configuration(const Study& study, const std::string& config, const Context& context) {
+  const std::string place = (study.folder / config).string();
+  return read_arguments({.source = place, .given = {}, .sets = {}, .types = {}}, context.registry);
 }
 
 Study read_study(const std::filesystem::path& path) {
@@ -248,11 +273,6 @@ Study read_study(const std::filesystem::path& path) {
               .remark = text_at(tree, "remark", false),
               .options = {},
               .arms = {}};
-  if (const OptionValue* repeats = tree.find("repeats")) {
-    const auto* count = repeats->get_if<std::int64_t>();
-    if (!count || *count < 5) fail<UsageError>("[study] {}: repeats = {}. Wanted: >= 5", tree.file, repeats->str());
-    study.repeats = *count;
-  }
   const OptionValue* arms = tree.find("arms");
   const auto* list = arms ? arms->get_if<OptionList>() : nullptr;
   if (!list || list->size() < 2)
@@ -260,9 +280,13 @@ Study read_study(const std::filesystem::path& path) {
   for (const OptionValue& item : *list) {
     const auto* map = item.get_if<OptionMap>();
     const auto* name = map && map->contains("name") ? map->at("name").get_if<std::string>() : nullptr;
-    if (!name) fail<UsageError>("[study] {}: an arm without a name: {}", tree.file, item.str());
+    if (!name || name->empty()) fail<UsageError>("[study] {}: an arm without a name: {}", tree.file, item.str());
+    if (std::ranges::find(study.arms, *name, &StudyArm::name) != study.arms.end())
+      fail<UsageError>("[study] {}: two arms are called '{}'", tree.file, shown(*name));
     study.arms.push_back({.name = *name, .options = *map});
   }
+  if (study.lower == study.higher)
+    fail<UsageError>("[study] {}: lower and higher are both '{}'. Wanted: two arms", tree.file, shown(study.lower));
   for (const std::string& side : {study.lower, study.higher}) {
     if (std::ranges::find(study.arms, side, &StudyArm::name) == study.arms.end())
       fail<UsageError>("[study] {}: there is no arm '{}'", tree.file, side);
@@ -278,6 +302,15 @@ Study read_study(const std::filesystem::path& path) {
              tree.file);
   for (const StudyArm& arm : study.arms) check_keys(arm.options, {"name"}, *kind, tree.file);
   study.options = std::move(tree.values);
+  const Field repeats{"repeats", &study.repeats, "", {.low = 5, .high = static_cast<double>(kind->most_repeats)}};
+  read_study_fields({repeats}, study, {});
+  kind->check(study, {});
+  for (const StudyArm& arm : study.arms) {  // before the first is run
+    kind->check(study, arm);
+    if (std::ranges::find(kind->options, "config", &OptionDoc::name) == kind->options.end()) continue;
+    if (!arm.options.contains("config") && !study.options.contains("config"))
+      fail<UsageError>("[study] {}: there is no config. Wanted: the configuration that is trained", tree.file);
+  }
   return study;
 }
 

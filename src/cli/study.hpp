@@ -2,11 +2,12 @@
 // A study: a claim of the textbooks about two or more ways to do a thing, each repeated, and a test of it by ranks.
 
 #include <filesystem>
+#include <functional>
 #include <string>
 #include <vector>
 
-#include "cli/command.hpp"
-#include "core/error.hpp"
+#include "cli/arguments.hpp"
+#include "options/rows.hpp"
 #include "options/toml.hpp"
 
 namespace thalweg::cli {
@@ -33,34 +34,43 @@ struct Study {
   std::vector<StudyArm> arms;
 };
 
-/// An option of an arm, or else of the study; `usual` where neither has it.
-template <class T>
-T study_option(const Study& study, const StudyArm& arm, const char* key, T usual) {
-  for (const OptionMap* map : {&arm.options, &study.options}) {
-    const auto found = map->find(key);
-    if (found == map->end()) continue;
-    if (const T* value = found->second.get_if<T>()) return *value;
-    if constexpr (std::same_as<T, double>) {
-      if (const auto* whole = found->second.get_if<std::int64_t>()) return static_cast<double>(*whole);
-    }
-    fail<UsageError>("[study] {}: {} = {} is of another type than wanted", study.name, key, found->second.str());
-  }
-  return usual;
-}
-
-/// Trainings of a configuration, each arm with changes of its own.
-void run_trainings(const Study& study, StudyArm& arm, const Context& context);
-
-/// Optimizers on a mean over the rows of a configuration's data, in f64.
-void run_finite_sums(const Study& study, StudyArm& arm, const Context& context);
+/// Reads the fields from an arm, or from its study where the arm does not have them. Throws UsageError, with study and
+/// arm, for a value of another type or out of range.
+void read_study_fields(const Fields& fields, const Study& study, const StudyArm& arm);
 
 /// A kind of study: how one arm is run.
 struct StudyKind {
   std::string_view name, summary;
-  std::vector<std::string_view> options;  ///< keys of the study or of an arm
-  void (*run)(const Study& study, StudyArm& arm, const Context& context);
+  std::int64_t most_repeats = 10'000;
+  std::vector<OptionDoc> options = {};                            ///< keys of the study or of an arm
+  std::function<void(const Study&, const StudyArm&)> check = {};  ///< throws as read_study_fields does
+  std::function<void(const Study&, StudyArm&, const Context&)> run = {};
 };
+
+/// A kind that has an options struct. `fields(Options&)` is found beside the struct.
+template <class Options>
+StudyKind study_kind(StudyKind kind, void (*run)(const Study&, StudyArm&, const Options&, const Context&)) {
+  const auto read = [](const Study& study, const StudyArm& arm) {
+    Options options;
+    read_study_fields(fields(options), study, arm);
+    return options;
+  };
+  kind.options = docs_of<Options>();
+  kind.check = [read](const Study& study, const StudyArm& arm) { (void)read(study, arm); };
+  kind.run = [read, run](const Study& study, StudyArm& arm, const Context& context) {
+    run(study, arm, read(study, arm), context);
+  };
+  return kind;
+}
+
+/// Trainings of a configuration, each arm with changes of its own.
+[[nodiscard]] StudyKind training_study();
+/// Optimizers on a mean over the rows of a configuration's data, in f64.
+[[nodiscard]] StudyKind finite_sum_study();
 [[nodiscard]] const std::vector<StudyKind>& study_kinds();
+
+/// The configuration that a study names.
+[[nodiscard]] NamedTree study_configuration(const Study& study, const std::string& config, const Context& context);
 
 /// Throws UsageError, with the file, for what is no study.
 [[nodiscard]] Study read_study(const std::filesystem::path& path);

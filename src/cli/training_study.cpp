@@ -54,6 +54,33 @@ const Measure& measure_named(const Study& study, const std::string& name) {
   fail<UsageError>("[study] {}: result = {}. Wanted: {}", study.name, shown(name), fmt::join(names, ", "));
 }
 
+struct TrainingOptions {
+  std::string config, result = "test_error", as = "value";
+  OptionMap set, grid, sweep, times;
+  std::int64_t train_rows = 0, test_rows = 0;
+  bool resample = false;
+  double seconds = 0, within = 0.1;
+};
+
+Fields fields(TrainingOptions& o) {
+  return {
+      {"config", &o.config, "the configuration that is trained"},
+      {"set", &o.set, "keys of it that are changed, the study's first and then the arm's"},
+      {"grid", &o.grid, "lists of values of keys, of which the best are chosen"},
+      {"times", &o.times, "numbers that what was chosen is multiplied by"},
+      {"sweep", &o.sweep, "lists of values of keys, all of which are trained: the result is the part that ends above"},
+      {"within", &o.within, "of the lowest, as a part of it", not_negative},
+      {"train_rows", &o.train_rows, "rows to train on; 0 is all", not_negative},
+      {"test_rows", &o.test_rows, "rows to validate and to test on; 0 is all", not_negative},
+      {"resample", &o.resample, "each seed trains on rows of its own"},
+      {"seconds", &o.seconds, "a training stops where they are over; 0 is never", not_negative},
+      {"result", &o.result, "what is measured of each training"},
+      {.name = "as",
+       .place = &o.as,
+       .doc = "it, or its distance from the median of the arm over that median",
+       .choices = {"value", "distance"}}};
+}
+
 /// Keys of a configuration, dotted, and their values.
 using Changes = std::vector<std::pair<std::string, OptionValue>>;
 
@@ -79,19 +106,15 @@ std::vector<Changes> choices_of(const Study& study, const OptionMap& grid) {
 /// An arm's configuration and its data, which all its trainings share.
 class Arm {
  public:
-  Arm(const Study& study, const StudyArm& arm, const Context& context)
+  Arm(const Study& study, const StudyArm& arm, const TrainingOptions& options, const Context& context)
       : study_(study),
+        options_(options),
         context_(context),
-        named_(read_arguments({.source = (study.folder / study_option<std::string>(study, arm, "config", "")).string(),
-                               .given = {},
-                               .sets = {},
-                               .types = {}},
-                              context.registry)) {
+        named_(study_configuration(study, options.config, context)) {
     for (const OptionMap* set : {&study.options, &arm.options}) {
       const auto found = set->find("set");
-      const auto* changes = found == set->end() ? nullptr : found->second.get_if<OptionMap>();
-      if (!changes) continue;
-      for (const auto& [key, value] : *changes) named_.tree.set(key, value);
+      if (found == set->end()) continue;
+      for (const auto& [key, value] : *found->second.get_if<OptionMap>()) named_.tree.set(key, value);
     }
     named_.tree.set("train.early_stopping", OptionValue{false});
     source_.emplace(read_data_options(named_.tree, named_.folder));
@@ -102,12 +125,9 @@ class Arm {
     if (!parts_->validation || !parts_->test)
       fail<UsageError>("[study] {}: the configuration has no {} data", study.name,
                        parts_->validation ? "test" : "validation");
-    train_rows_ = study_option<std::int64_t>(study, arm, "train_rows", 0);
-    seconds_ = study_option<double>(study, arm, "seconds", 0);
-    resample_ = study_option<bool>(study, arm, "resample", false);
-    if (!resample_) parts_->train = fixed_rows(parts_->train, train_rows_, 1);
-    const auto test_rows = study_option<std::int64_t>(study, arm, "test_rows", 0);
-    for (auto* held_out : {&parts_->validation, &parts_->test}) *held_out = fixed_rows(**held_out, test_rows, 1);
+    if (!options_.resample) parts_->train = fixed_rows(parts_->train, options_.train_rows, 1);
+    for (auto* held_out : {&parts_->validation, &parts_->test})
+      *held_out = fixed_rows(**held_out, options_.test_rows, 1);
   }
 
   /// Numbers have no test error.
@@ -120,7 +140,8 @@ class Arm {
     Ended ended;
     try {
       Parts parts = *parts_;
-      if (resample_) parts.train = fixed_rows(parts.train, train_rows_, static_cast<std::uint64_t>(seed));
+      if (options_.resample)
+        parts.train = fixed_rows(parts.train, options_.train_rows, static_cast<std::uint64_t>(seed));
       Session session = make_session(config, source_->facts(), std::move(parts), context_.registry);
       if (curved) ended.largest_before = largest_of(session, config);
       (void)session.trainer.fit(session.parts.train, fit_options(config));
@@ -148,6 +169,8 @@ class Arm {
     ConfigTree tree = named_.tree;
     for (const auto& [key, value] : changes) tree.set(key, value);
     Config config = read_config(tree, source_->options(), source_->facts(), context_.registry);
+    if (config.auto_lr)
+      fail<UsageError>("[study] {}: optimizer.lr = \"auto\". Wanted: a rate, or a grid of rates", study_.name);
     config.seed += static_cast<std::uint64_t>(seed);
     return config;
   }
@@ -156,8 +179,8 @@ class Arm {
   [[nodiscard]] FitOptions fit_options(const Config& config) const {
     using Clock = std::chrono::steady_clock;
     FitOptions options = config.fit_options();
-    if (seconds_ > 0) {
-      const auto end = Clock::now() + std::chrono::duration<double>(seconds_);
+    if (options_.seconds > 0) {
+      const auto end = Clock::now() + std::chrono::duration<double>(options_.seconds);
       options.stop = Stop([end] { return Clock::now() >= end; });
     }
     return options;
@@ -177,13 +200,11 @@ class Arm {
   }
 
   const Study& study_;
+  const TrainingOptions& options_;
   const Context& context_;
   NamedTree named_;
   std::optional<DataSource> source_;
   std::optional<Parts> parts_;
-  std::int64_t train_rows_ = 0;
-  double seconds_ = 0;
-  bool resample_ = false;  ///< each seed trains on rows of its own
 };
 
 /// The choice whose median validation loss is the lowest, over seeds that the results are not from.
@@ -227,15 +248,15 @@ void measure_variance(std::vector<Ended>& repetitions) {
 
 /// A result for each seed: of the values of `sweep`, each trained, the part that ends more than `within` above the
 /// lowest of them.
-void run_sweep(const Study& study, StudyArm& arm, const Arm& trained, const Measure& result) {
-  const std::vector<Changes> choices = choices_of(study, study_option<OptionMap>(study, arm, "sweep", {}));
-  const double within = study_option<double>(study, arm, "within", 0.1);
+void run_sweep(const Study& study, StudyArm& arm, const TrainingOptions& options, const Arm& trained,
+               const Measure& result) {
+  const std::vector<Changes> choices = choices_of(study, options.sweep);
   arm.beside.emplace_back("lowest " + std::string(result.title), std::vector<double>{});
   for (std::int64_t seed = 1; seed <= study.repeats; ++seed) {
     std::vector<double> ends;
     for (const Changes& choice : choices) ends.push_back(trained.train(choice, seed, false).*result.value);
     const double lowest = std::ranges::min(ends);
-    const auto worse = std::ranges::count_if(ends, [&](double end) { return !(end <= lowest * (1 + within)); });
+    const auto worse = std::ranges::count_if(ends, [&](double end) { return !(end <= lowest * (1 + options.within)); });
     arm.results.push_back(static_cast<double>(worse) / static_cast<double>(ends.size()));
     arm.beside.back().second.push_back(lowest);
   }
@@ -262,21 +283,15 @@ void take_distances(std::vector<double>& results) {
   for (double& value : results) value = std::isfinite(value) ? std::abs(value - median) / median : diverged;
 }
 
-}  // namespace
-
-void run_trainings(const Study& study, StudyArm& arm, const Context& context) {
-  const Measure& result = measure_named(study, study_option<std::string>(study, arm, "result", "test_error"));
-  const Arm trained(study, arm, context);
+void run_trainings(const Study& study, StudyArm& arm, const TrainingOptions& options, const Context& context) {
+  const Measure& result = measure_named(study, options.result);
+  const Arm trained(study, arm, options, context);
   if (!trained.has(result))
     fail<UsageError>("[study] {}: result = {} of a regression. Wanted: test_loss", study.name, result.name);
-  const auto as = study_option<std::string>(study, arm, "as", "value");
-  if (as != "value" && as != "distance")
-    fail<UsageError>("[study] {}: as = {}. Wanted: value, distance", study.name, shown(as));
-  if (!study_option<OptionMap>(study, arm, "sweep", {}).empty()) return run_sweep(study, arm, trained, result);
-  const Changes best = chosen(trained, choices_of(study, study_option<OptionMap>(study, arm, "grid", {})), arm.note);
-  const auto times = study_option<OptionMap>(study, arm, "times", {});
-  const Changes choice = multiplied(study, best, times);
-  for (const auto& [key, factor] : times) arm.note += fmt::format("; times {}", factor.str());
+  if (!options.sweep.empty()) return run_sweep(study, arm, options, trained, result);
+  const Changes best = chosen(trained, choices_of(study, options.grid), arm.note);
+  const Changes choice = multiplied(study, best, options.times);
+  for (const auto& [key, factor] : options.times) arm.note += fmt::format("; times {}", factor.str());
   std::vector<Ended> repetitions;
   for (std::int64_t seed = 1; seed <= study.repeats; ++seed)
     repetitions.push_back(trained.train(choice, seed, result.name.starts_with("largest")));
@@ -287,13 +302,20 @@ void run_trainings(const Study& study, StudyArm& arm, const Context& context) {
     return values;
   };
   arm.results = all(result);
-  if (as == "distance") {
+  if (options.as == "distance") {
     arm.beside.emplace_back(result.title, arm.results);
     take_distances(arm.results);
   }
   for (const Measure& measure : measures) {
     if (trained.has(measure) && is_beside(measure, result)) arm.beside.emplace_back(measure.title, all(measure));
   }
+}
+
+}  // namespace
+
+StudyKind training_study() {
+  return study_kind({"training", "trainings of a configuration with changes; a measure of each at its end"},
+                    run_trainings);
 }
 
 }  // namespace thalweg::cli

@@ -1,5 +1,7 @@
 // thalweg study: an answer that follows from the results, and a page that says so.
 
+#include <tuple>
+
 #include "command.hpp"
 
 namespace thalweg::testing {
@@ -121,6 +123,95 @@ TEST_F(StudyCommand, WalksAreMeasuredByTheirDistanceFromAPoint) {
     EXPECT_NEAR(distance, 3, 1e-6);  // plain descent stays at the saddle in 0
   write_study(arms, "lower = \"noise\"\nhigher = \"plain\"\nto = [3.0]\n");
   EXPECT_EQ(run("study s.toml").code, 2);
+}
+
+/// A study of two arms of a kind, and what both have.
+std::string two_arms(const std::string& kind, const std::string& both, const std::string& first,
+                     const std::string& second) {
+  return "question = \"q\"\nclaim = \"c\"\nsource = \"s\"\nkind = \"" + kind +
+         "\"\nmeasure = \"m\"\nlower = \"one\"\nhigher = \"two\"\n" + both + "\n[[arms]]\nname = \"one\"\n" + first +
+         "\n[[arms]]\nname = \"two\"\n" + second + "\n";
+}
+
+TEST_F(StudyCommand, OfRandomFunctionsOfOneDimensionHalfTheStationaryPointsAreMinima) {
+  write("s.toml", two_arms("stationary_points", "repeats = 7\nstarts = 40", "dim = 6", "dim = 1"));
+  const Ran ran = run("study s.toml --json");
+  ASSERT_EQ(ran.code, 0) << ran.err;
+  const auto json = ran.json();
+  double mean = 0;
+  for (const double part : json["arms"]["two"]) mean += part / 7;
+  EXPECT_NEAR(mean, 0.5, 0.1);  // between two minima of a line lies a maximum
+  EXPECT_TRUE(json["shows"]) << json;
+}
+
+TEST_F(StudyCommand, AGradientCostsAFewLossesOrOneForEachParameter) {
+  write("s.toml", two_arms("gradient_cost", "repeats = 5\ninputs = 8", "by = \"reverse\"", "by = \"differences\""));
+  const Ran ran = run("study s.toml --json");
+  ASSERT_EQ(ran.code, 0) << ran.err;
+  const auto json = ran.json();
+  for (std::size_t i = 0; i < 5; ++i) {
+    const int width = 4 << i, parameters = 9 * width + (width + 1) * width + (width + 1) * 10;
+    EXPECT_EQ(json["arms"]["two"][i], parameters + 1);
+    EXPECT_GT(json["arms"]["one"][i], 1);
+    EXPECT_LT(json["arms"]["one"][i], 5);
+  }
+}
+
+TEST_F(StudyCommand, OnAFiniteSumSagaConvergesWhereDescentStalls) {
+  write_table("t.csv", 60);
+  write("c.toml",
+        "[data]\nformat = \"csv\"\ntrain = \"t.csv\"\ntarget = \"y\"\nvalidation = 0.0\n[model]\nkind = "
+        "\"linear\"\n");
+  const std::string descent = "{ kind = \"sgd\", lr = 0.05, weight_decay = 0.1 }";
+  const auto with = [&](const std::string& both, const std::string& first) {
+    write("s.toml", two_arms("finite_sum", "repeats = 5\nconfig = \"c.toml\"\nweight_decay = 0.1\n" + both,
+                             "optimizer = " + first, "optimizer = " + descent));
+    return run("study s.toml --json");
+  };
+  const Ran ran = with("epochs = 30\nbatch_size = 4", "{ kind = \"saga\", optimizer = " + descent + " }");
+  ASSERT_EQ(ran.code, 0) << ran.err;
+  const auto json = ran.json();
+  EXPECT_TRUE(json["shows"]);
+  EXPECT_LT(json["arms"]["one"][0].get<double>(), 0.1 * json["arms"]["two"][0].get<double>());
+  for (const auto& [both, first, part] :
+       {std::tuple("epochs = 0", descent, "epochs = 0. Wanted: in [1, "),
+        {"epochs = -3", descent, "epochs = -3"},
+        {"batch_size = 0", descent, "batch_size = 0"},
+        {"batch_size = -8", descent, "batch_size = -8"},
+        {"epochs = 2", std::string("{ kind = \"lbfgs\" }"), "lbfgs takes each of its steps from all rows"},
+        {"epochs = 2", std::string("3"), "optimizer = 3"}}) {
+    const Ran refused = with(both, first);
+    EXPECT_EQ(refused.code, 2) << both << refused.err;
+    EXPECT_NE(refused.err.find(part), std::string::npos) << refused.err;
+  }
+}
+
+TEST_F(StudyCommand, RefusesNumbersThatMeanNothingBeforeItBegins) {
+  const auto refused = [&](const std::string& kind, const std::string& both, const std::string& arm,
+                           const std::string& part) {
+    write("s.toml", two_arms(kind, both, arm, ""));
+    const Ran ran = run("study s.toml");
+    EXPECT_EQ(ran.code, 2) << kind << " " << both << arm << ran.err;
+    EXPECT_NE(ran.err.find(part), std::string::npos) << ran.err;
+    EXPECT_EQ(std::count(ran.err.begin(), ran.err.end(), '\n'), 1) << ran.err;  // and no arm was begun
+  };
+  refused("stationary_points", "", "dim = 0", "dim = 0. Wanted: in [1, 1000]");
+  refused("stationary_points", "dim = -2", "", "dim = -2");
+  refused("stationary_points", "starts = 0", "", "starts = 0");
+  refused("stationary_points", "starts = 2000", "", "starts = 2000. Wanted: in [1, 1000]");
+  refused("gradient_cost", "inputs = 0", "", "inputs = 0");
+  refused("gradient_cost", "", "by = \"magic\"", "by = \"magic\". Wanted: one of reverse, differences");
+  refused("gradient_cost", "repeats = 60", "", "repeats = 60. Wanted: in [5, 12]");
+  refused("walk", "dim = -1", "", "dim = -1");
+  refused("walk", "steps = 0", "", "steps = 0");
+  refused("walk", "lr = -0.1", "", "lr = -0.1");
+  refused("walk", "spread = \"wide\"", "", "spread = \"wide\"");
+  refused("walk", "", "set = 3", "set = 3");
+  refused("training", "train_rows = -1", "", "train_rows = -1");
+  refused("training", "set = [1]", "", "set = [1]");
+  refused("training", "", "grid = 3", "grid = 3");
+  refused("training", "", "", "there is no config");
+  refused("finite_sum", "", "", "there is no config");
 }
 
 TEST_F(StudyCommand, RefusesWhatIsNoStudy) {
