@@ -12,6 +12,7 @@
 #include "core/error.hpp"
 #include "core/machine.hpp"
 #include "core/workers.hpp"
+#include "engine/row_table.hpp"
 #include "engine/run_length.hpp"
 #include "engine/step_needs.hpp"
 
@@ -27,8 +28,10 @@ constexpr std::int64_t most_ranks = 4096;  // whose parts are told apart: a batc
 
 /// Bytes of a rank, by kind.
 struct RankMemory {
-  double parameters, gradients, slots, activations, data, program;
-  [[nodiscard]] double total() const { return parameters + gradients + slots + activations + data + program; }
+  double parameters, gradients, slots, row_table, activations, data, program;
+  [[nodiscard]] double total() const {
+    return parameters + gradients + slots + row_table + activations + data + program;
+  }
 };
 
 /// Seconds of a step, by part.
@@ -43,6 +46,7 @@ struct RunPlan {
   RankTime time;
   std::int64_t rows = 0, steps = 0;
   double tokens_a_row = 1;
+  std::string table = {};  ///< of gradients, where the optimizer keeps one
 };
 
 double number(std::int64_t n) { return static_cast<double>(n); }
@@ -68,6 +72,7 @@ RankMemory memory_of(const StepNeeds& needs, const Parts& parts, std::int64_t ra
   return {number(needs.parameter_bytes),
           number(blocks * needs.gradient_bytes) + received,
           needs.own_part * number(needs.slot_bytes),
+          number(needs.row_table_bytes),
           number(at_once * needs.shard_bytes + needs.update_arena_bytes),
           data,
           program};
@@ -102,6 +107,9 @@ RunPlan plan_of(const PlanArguments& arguments, const LoadedConfig& loaded, cons
       evaluation_of(recipe.make_model(context.registry, parts.augmentation), recipe.make_loss(context.registry)),
       loaded.config.make_optimizer(context.registry), parts.train, plan.rows, options.shard_size, options.memory,
       static_cast<int>(std::min(arguments.ranks, most_ranks)));
+  if (plan.needs.row_table_bytes > 0)
+    plan.table =
+        row_table_text(loaded.config.make_optimizer(context.registry), parts.train.rows(), plan.needs.trained, f32);
   if (const auto* text = parts.preprocessing.text()) plan.tokens_a_row = number(text->sequence_length);
   const std::int64_t threads = loaded.config.train.threads > 0 ? loaded.config.train.threads : default_threads();
   plan.memory = memory_of(plan.needs, parts, arguments.ranks, threads);
@@ -119,24 +127,25 @@ void emit_text(const RunPlan& p, const Machine& machine, const PlanArguments& ar
   if (arguments.ranks > p.needs.shards)
     emit("note        {} ranks have no shard. Hint: train.shard_size = {} gives each one, and other bits.\n",
          arguments.ranks - p.needs.shards, std::max<std::int64_t>(1, p.rows / arguments.ranks));
-  emit("memory      {} a rank: parameters {}, gradients {}, slots {}, activations {}, data {}, program {}\n",
+  emit("memory      {} a rank: parameters {}, gradients {}, slots {}{}, activations {}, data {}, program {}\n",
        bytes(p.memory.total()), bytes(p.memory.parameters), bytes(p.memory.gradients), bytes(p.memory.slots),
-       bytes(p.memory.activations), bytes(p.memory.data), bytes(p.memory.program));
+       p.table.empty() ? "" : ", table " + bytes(p.memory.row_table), bytes(p.memory.activations), bytes(p.memory.data),
+       bytes(p.memory.program));
+  if (!p.table.empty()) emit("table       {}\n", p.table);
   emit("step        at least {:.3f} ms: gradient {:.3f}, update {:.3f}, messages {:.3f}\n", 1e3 * step,
        1e3 * p.time.gradient, 1e3 * p.time.update, 1e3 * p.time.messages);
   emit("speed       at most {} rows a second\n", with_commas(std::llround(number(p.rows) / step)));
   emit("training    {} steps in at least {}, ${:.2f}\n", with_commas(p.steps), duration_text(run),
        run / hour * number(arguments.ranks) * machine.price);
-  const double checkpoint = p.memory.parameters + number(p.needs.slot_bytes);
+  const double checkpoint = p.memory.parameters + number(p.needs.slot_bytes) + p.memory.row_table;
   const CheckpointRhythm rhythm =
       best_rhythm(checkpoint / machine.storage, arguments.hours_between_failures * hour / number(arguments.ranks));
   emit("checkpoint  {}; best every {}\n", bytes(checkpoint), duration_text(rhythm.interval));
   emit(
       "\nAssumed: f32; each part takes its operations at {:.0f} GFLOP/s or its bytes at {:.0f} GB/s, whichever is "
       "longer; messages at {:.1f} GB/s, none hidden. Not counted: what starts a kernel or a message, reading the data, "
-      "evaluation; a step is one gradient, though some methods (sam, svrg, sophia, adahessian, lbfgs) ask for more. "
-      "Small steps take many "
-      "times as long. This version trains on CPUs.\n",
+      "evaluation; a step is one gradient, though some methods (sam, svrg, saga, sophia, adahessian, lbfgs) ask for "
+      "more. Small steps take many times as long. This version trains on CPUs.\n",
       machine.single * machine.matrix_efficiency / 1e9, machine.bandwidth * machine.moved_efficiency / 1e9,
       (arguments.ranks > machine.ranks_a_node ? machine.network : machine.link) / 1e9);
 }
@@ -152,6 +161,7 @@ void emit_json(const RunPlan& p, const Machine& machine, const PlanArguments& ar
                      {{"parameters", p.memory.parameters},
                       {"gradients", p.memory.gradients},
                       {"slots", p.memory.slots},
+                      {"row_table", p.memory.row_table},
                       {"activations", p.memory.activations},
                       {"data", p.memory.data},
                       {"program", p.memory.program},
@@ -167,7 +177,9 @@ void emit_json(const RunPlan& p, const Machine& machine, const PlanArguments& ar
 }  // namespace
 
 int plan_run(const PlanArguments& arguments, const Context& context) {
-  const LoadedConfig loaded = load(read_arguments(arguments.config, context.registry), context.registry);
+  const NamedTree named = read_arguments(arguments.config, context.registry);
+  refuse_system(named.tree, "plan");
+  const LoadedConfig loaded = load(named, context.registry);
   const Machine machine = machine_named(arguments.machine);
   const RunPlan plan = plan_of(arguments, loaded, machine, context);
   if (plan.memory.total() > machine.memory)

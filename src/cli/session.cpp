@@ -18,11 +18,21 @@ Trainer system_trainer(const System& system, const Config& config, const Optimiz
   return Trainer(std::move(rows), {.threads = config.train.threads});
 }
 
+[[noreturn]] void refuse_kind(const std::string& kind, std::string_view command) {
+  fail<UsageError>("[{}] {} is a system. Wanted: a configuration with a model and a loss", command, shown(kind));
+}
+
 }  // namespace
 
 void refuse_system(const Config& config, std::string_view command) {
   if (!config.has_system()) return;
-  fail<UsageError>("[{}] {} is a system. Wanted: a configuration with a model and a loss", command, config.system.kind);
+  refuse_kind(config.system.kind, command);
+}
+
+void refuse_system(const ConfigTree& tree, std::string_view command) {
+  const OptionValue* kind = tree.find("system.kind");
+  const auto* name = kind ? kind->get_if<std::string>() : nullptr;
+  if (name) refuse_kind(*name, command);
 }
 
 Trainer make_trainer(const Session& session, const Config& config, Optimizer optimizer, const Registry& registry) {

@@ -19,6 +19,8 @@ struct Session {
 [[nodiscard]] Session make_session(const Config& config, const DataFacts& facts, Parts parts, const Registry& registry);
 /// Throws UsageError where the configuration is a system's, for what is done with models alone.
 void refuse_system(const Config& config, std::string_view command);
+/// The same of a configuration that is not complete yet: of what has no model, much cannot be completed.
+void refuse_system(const ConfigTree& tree, std::string_view command);
 /// A new trainer of a session's model, with an optimizer of its own.
 [[nodiscard]] Trainer make_trainer(const Session& session, const Config& config, Optimizer optimizer,
                                    const Registry& registry);

@@ -44,19 +44,24 @@ std::string row_table_text(const Optimizer& optimizer, std::int64_t rows, std::i
                      memory_text(rows * parameters * static_cast<std::int64_t>(size_of(dtype))));
 }
 
-std::optional<std::string> Engine::add_row_table(State& state, std::int64_t rows) {
-  const Asks asks = asks_of(optimizer(0));
-  if (!asks.per_row) return std::nullopt;
-  prepare(state);
-  if (!guide_) guide_.emplace(step_.objectives.front().layout);
-  const std::int64_t size = guide_->size(),
-                     bytes = rows * size * static_cast<std::int64_t>(size_of(state.layout->dtype));
-  const std::string text = row_table_text(optimizer(0), rows, size, state.layout->dtype);
+std::int64_t row_table_bytes(const Optimizer& optimizer, std::int64_t rows, std::int64_t parameters, DType dtype) {
+  const Asks asks = asks_of(optimizer);
+  if (!asks.per_row) return 0;
+  const std::int64_t bytes = rows * parameters * static_cast<std::int64_t>(size_of(dtype));
   if (static_cast<double>(bytes) > asks.most_bytes) {
     fail<UsageError>("[{}] {}. Wanted: at most {}. Hint: svrg needs two vectors; {}.most_mib allows more.",
-                     optimizer(0).name, text, memory_text(static_cast<std::int64_t>(asks.most_bytes)),
-                     optimizer(0).name);
+                     optimizer.name, row_table_text(optimizer, rows, parameters, dtype),
+                     memory_text(static_cast<std::int64_t>(asks.most_bytes)), optimizer.name);
   }
+  return bytes;
+}
+
+std::optional<std::string> Engine::add_row_table(State& state, std::int64_t rows) {
+  if (!asks_of(optimizer(0)).per_row) return std::nullopt;
+  prepare(state);
+  if (!guide_) guide_.emplace(step_.objectives.front().layout);
+  const std::int64_t size = guide_->size();
+  (void)row_table_bytes(optimizer(0), rows, size, state.layout->dtype);
   const Tensor* known = table_in(state);
   if (known && known->size() != rows * size) {
     fail<UsageError>(
@@ -64,7 +69,7 @@ std::optional<std::string> Engine::add_row_table(State& state, std::int64_t rows
         optimizer(0).name, known->size(), rows, size);
   }
   if (!known) state.slots.emplace_back(table_name, zeros({rows * size}, state.layout->dtype));
-  return text;
+  return row_table_text(optimizer(0), rows, size, state.layout->dtype);
 }
 
 Engine::Sums Engine::sums_by_table(State& state, const RowSelection& batch, const BatchPrograms& programs) {

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "engine/engine.hpp"
+#include "engine/row_table.hpp"
 #include "engine/slot_shares.hpp"
 
 namespace thalweg {
@@ -61,6 +62,8 @@ StepNeeds needs_of_step(const EvaluationFunction& function, const Optimizer& opt
   needs.parameter_bytes = layout.size * element;
   needs.gradient_bytes = step.size * element;
   needs.slot_bytes = bytes_of(update.slots);
+  needs.row_table_bytes =
+      row_table_bytes(optimizer, data.rows(), step.objectives.front().layout.trained_size, layout.dtype);
   needs.own_part = largest_part(optimizer, step.objectives.front().layout, ranks);
   needs.shard_rows = shard->rows();
   needs.shards = (rows + shard->rows() - 1) / shard->rows();

@@ -64,6 +64,41 @@ TEST_F(PlanCommand, RanksShareTheSlotsOfALargerModel) {
   EXPECT_EQ(slots(small + "--ranks 4"), slots(small));
 }
 
+TEST_F(PlanCommand, SagasTableIsMemory) {
+  write_table("t.csv");
+  write("s.toml",
+        "[data]\nformat = \"csv\"\ntrain = \"t.csv\"\ntarget = \"y\"\n[model]\nkind = \"linear\"\n[optimizer]\nkind = "
+        "\"saga\"\noptimizer = { kind = \"sgd\", lr = 0.01 }\n[train]\nepochs = 3\n");
+  const Ran text = run("plan s.toml"), ran = run("plan s.toml --json"), trained = run("train s.toml --out r");
+  ASSERT_EQ(ran.code, 0) << ran.err;
+  const auto said = [](const std::string& all) {  // "saga: a gradient of each of 96 rows, 6 numbers, 2.2 KiB"
+    const std::size_t at = all.find("saga: a gradient");
+    return at == std::string::npos ? "" : all.substr(at, all.find('\n', at) - at);
+  };
+  EXPECT_NE(said(text.out), "") << text.out;
+  EXPECT_EQ(said(text.out), said(trained.out + trained.err));
+  const double rows = std::stod(said(text.out).substr(27)), table = 4 * rows * ran.json()["parameters"].get<double>();
+  EXPECT_EQ(ran.json()["memory"]["row_table"], table);
+  double sum = 0;
+  for (const auto& [kind, bytes] : ran.json()["memory"].items()) sum += kind == "total" ? 0 : bytes.get<double>();
+  EXPECT_NEAR(ran.json()["memory"]["total"], sum, 1);
+  EXPECT_EQ(run("plan s.toml --set optimizer.most_mib=0.0001").code, 2);
+}
+
+TEST_F(PlanCommand, ASystemIsRefusedAsOne) {
+  write_table("t.csv");
+  for (const char* kind : {"gan", "cartpole", "embeddings"}) {
+    write("s.toml", "[system]\nkind = \"" + std::string(kind) + "\"\n");
+    const Ran ran = run("plan s.toml");
+    EXPECT_EQ(ran.code, 2);
+    EXPECT_NE(ran.err.find("[plan] " + std::string(kind) + " is a system. Wanted: a configuration with a model"),
+              std::string::npos)
+        << ran.err;
+  }
+  write("s.toml", "[data]\nformat = \"idx\"\ntrain = \"x\"\n[system]\nkind = \"gan\"\n");
+  EXPECT_NE(run("plan s.toml").err.find("gan is a system"), std::string::npos);
+}
+
 TEST_F(PlanCommand, WhatCannotBePlannedIsRefused) {
   write_gpt();
   EXPECT_EQ(run("plan").code, 2);

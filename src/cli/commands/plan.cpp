@@ -9,6 +9,7 @@
 #include "cli/checks.hpp"
 #include "cli/output.hpp"
 #include "cli/plan.hpp"
+#include "cli/session.hpp"
 #include "core/error.hpp"
 #include "estimate/published.hpp"
 #include "options/rows.hpp"
@@ -278,6 +279,7 @@ int run(const PlanArguments& arguments, const Context& context) {
     ConfigTree tree = read_toml(path);
     for (const auto& [key, value] : arguments.config.given) tree.set(key, value);
     set_all(tree, arguments.config.sets, "plan.batch=1024");
+    refuse_system(tree, "plan");
     if (!tree.find("data")) return plan_text(tree, arguments, context);
   }
   return plan_run(arguments, context);
