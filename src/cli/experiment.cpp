@@ -110,6 +110,7 @@ Experiment training_experiment(const ConfigArguments& arguments, std::int64_t se
   auto source = std::make_shared<DataSource>(read_data_options(named->tree, named->folder));
   const Config first = config_for(*named, *source, registry.optimizer("adam"), 1e-3, registry);
   refuse_system(first, "compare");
+  refuse_watching(first, "compare");
   source->suit(registry.loss(first.loss.kind).make(first.loss.options));
   auto parts = std::make_shared<const Parts>(source->parts(first.seed));
   const auto run = [=, &registry](const std::string& name, double lr, std::int64_t seed) {

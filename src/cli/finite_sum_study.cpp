@@ -58,6 +58,7 @@ Optimizer optimizer_of(const Study& study, const StudyArm& arm, const FiniteSumO
 Task task_of(const Study& study, const FiniteSumOptions& options, const Context& context) {
   LoadedConfig loaded = load(study_configuration(study, options.config, context), context.registry);
   refuse_system(loaded.config, "study");
+  refuse_watching(loaded.config, "study");
   const Session session =
       make_session(loaded.config, loaded.source.facts(), loaded.source.parts(loaded.config.seed), context.registry);
   return {evaluation_of(session.recipe.make_model(context.registry), session.recipe.make_loss(context.registry)),

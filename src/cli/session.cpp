@@ -35,6 +35,15 @@ void refuse_system(const ConfigTree& tree, std::string_view command) {
   if (name) refuse_kind(*name, command);
 }
 
+void refuse_watching(const Config& config, std::string_view command) {
+  if (!config.train.budget.empty())
+    fail<UsageError>("[{}] train.budget = {} would not stop its trainings: it is for single runs. Wanted: \"\"",
+                     command, OptionValue{config.train.budget}.str());
+  if (config.insight.every.amount > 0)
+    fail<UsageError>("[{}] insight.every = {}: no looks are taken at its trainings. Wanted: 0", command,
+                     config.insight.every.str());
+}
+
 Trainer make_trainer(const Session& session, const Config& config, Optimizer optimizer, const Registry& registry) {
   if (session.system) return system_trainer(*session.system, config, optimizer);
   return Trainer(session.recipe.make_model(registry, session.parts.augmentation), session.recipe.make_loss(registry),

@@ -21,6 +21,9 @@ struct Session {
 void refuse_system(const Config& config, std::string_view command);
 /// The same of a configuration that is not complete yet: of what has no model, much cannot be completed.
 void refuse_system(const ConfigTree& tree, std::string_view command);
+/// Throws UsageError where the configuration asks for what is done around one run alone, a budget or looks, of a
+/// command that trains otherwise.
+void refuse_watching(const Config& config, std::string_view command);
 /// A new trainer of a session's model, with an optimizer of its own.
 [[nodiscard]] Trainer make_trainer(const Session& session, const Config& config, Optimizer optimizer,
                                    const Registry& registry);

@@ -120,6 +120,7 @@ class Arm {
     source_.emplace(read_data_options(named_.tree, named_.folder));
     const Config first = config({}, 0);
     refuse_system(first, "study");
+    refuse_watching(first, "study");
     source_->suit(context.registry.loss(first.loss.kind).make(first.loss.options));
     parts_.emplace(source_->parts(first.seed));
     if (!parts_->validation || !parts_->test)

@@ -178,7 +178,12 @@ int train_variants(const TrainArguments& arguments, const NamedTree& named, cons
     if (failure.empty() && !RunFolder::finished(own.out)) continue;  // interrupted: it can be resumed
     reports.push_back(report_of(planned.variant, folder, std::move(failure)));
   }
-  if (reports.size() < variants.size()) return 0;
+  if (reports.size() < variants.size()) {
+    if (!context.quiet)
+      say("to go on with those that were stopped: thalweg train {} --resume{}\n", shell_quoted(folder.string()),
+          base.train.budget.empty() ? "" : " --set train.budget=");
+    return 0;
+  }
   const fs::path page = folder / "report.html";
   write_atomically(page, variants_html(folder.filename().string(), reports, text));
   context.json ? emit_json(reports, page) : emit_table(reports, page);

@@ -100,6 +100,46 @@ TEST_F(Budget, TheCommandsOfTheDocumentsKeepTheirDollarsFromTheShell) {
   EXPECT_GE(found, 1);
 }
 
+TEST_F(Budget, WhatWouldNotWatchItsTrainingsRefusesBudgetAndLooks) {
+  write_table("t.csv");
+  write("c.toml",
+        "[data]\nformat = \"csv\"\ntrain = \"t.csv\"\ntest = \"t.csv\"\ntarget = \"y\"\n[train]\nepochs = 2\n");
+  for (const char* set : {"train.budget=1 h", "insight.every=1 epoch"}) {
+    const std::string key = std::string(set).substr(0, std::string(set).find('='));
+    for (const char* command :
+         {"train c.toml --cv 3 --out f", "compare c.toml --optimizers adam --rates 0.01 --seeds 1",
+          "lr c.toml --steps 5 --trials 0"}) {
+      const Ran ran = run(command + std::string(" --set '") + set + "'");
+      EXPECT_EQ(ran.code, 2) << command;
+      EXPECT_NE(ran.err.find("] " + key + " = "), std::string::npos) << ran.err;
+      EXPECT_EQ(run(command).code, 0) << command;
+    }
+    const std::string changed = "\"" + key + "\" = \"" + (key == "train.budget" ? "1 h" : "1 epoch") + "\"";
+    write("s.toml",
+          "question = \"q\"\nclaim = \"c\"\nsource = \"s\"\nkind = \"training\"\nmeasure = \"m\"\nlower = \"a\"\n"
+          "higher = \"b\"\nconfig = \"c.toml\"\nset = { " +
+              changed + " }\n[[arms]]\nname = \"a\"\n[[arms]]\nname = \"b\"\n");
+    const Ran study = run("study s.toml");
+    EXPECT_EQ(study.code, 2);
+    EXPECT_NE(study.err.find("[study] " + key + " = "), std::string::npos) << study.err;
+  }
+}
+
+TEST_F(Budget, EachVariantHasItForItself) {
+  write_table("t.csv");
+  write("v.toml",
+        "[data]\nformat = \"csv\"\ntrain = \"t.csv\"\ntarget = \"y\"\n[train]\nepochs = 3\nbudget = \"0.001 s\"\n"
+        "[[variants]]\nname = \"small\"\nmodel = { hidden = [4] }\n[[variants]]\nname = \"large\"\nmodel = { hidden = "
+        "[8] "
+        "}\n");
+  const Ran stopped = run("train v.toml --out v");
+  ASSERT_EQ(stopped.code, 0) << stopped.err;
+  const std::string hint = "thalweg train v --resume --set train.budget=\n", said = stopped.out + stopped.err;
+  EXPECT_NE(said.find(hint), std::string::npos) << said;
+  ASSERT_EQ(run("train v --resume --set train.budget= --quiet").code, 0);
+  EXPECT_TRUE(std::filesystem::exists(path("v/report.html")));
+}
+
 TEST_F(Budget, WhatIsNoBudgetIsRefused) {
   write_table("t.csv");
   for (const char* text : {"2 days", "h", "-3 h", "0 h", "$", "1e999 h"}) {

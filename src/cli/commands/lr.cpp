@@ -9,6 +9,7 @@
 
 #include "cli/find_lr.hpp"
 #include "cli/output.hpp"
+#include "cli/session.hpp"
 #include "cli/signals.hpp"
 #include "core/error.hpp"
 #include "plot/plot.hpp"
@@ -162,6 +163,7 @@ int run(LrArguments arguments, const Context& context) {
   NamedTree named = read_arguments(arguments.config, context.registry);
   named.tree.set("optimizer.lr", OptionValue{"auto"});  // the rate of the configuration is not used
   const LoadedConfig loaded = load(named, context.registry);
+  refuse_watching(loaded.config, "lr");
   const Parts parts = loaded.source.parts(loaded.config.seed);
   const bool text = !arguments.csv && !context.json;
   if (text && !context.quiet) {

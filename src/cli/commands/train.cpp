@@ -338,8 +338,9 @@ int run_alone(const TrainArguments& arguments, const Context& context) {
     return 0;
   }
   if (arguments.dry_run || arguments.folds > 0) say_notes(context, loaded.source);
-  if (arguments.folds > 0) refuse_system(loaded.config, "cv");
   if (arguments.folds > 0) {
+    refuse_system(loaded.config, "cv");
+    refuse_watching(loaded.config, "cv");
     const fs::path out = arguments.out.empty() ? fs::path("runs") / (loaded.name + "-cv") : fs::path(arguments.out);
     return cross_validate(loaded, arguments.folds, out, context);
   }
