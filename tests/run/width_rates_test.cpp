@@ -12,6 +12,7 @@
 #include "thalweg/loss.hpp"
 #include "thalweg/optimizers.hpp"
 #include "thalweg/registry.hpp"
+#include "thalweg/sequence.hpp"
 #include "thalweg/train.hpp"
 
 namespace thalweg {
@@ -48,7 +49,8 @@ double movement(const std::string& parametrisation, std::int64_t width, Optimize
 /// Yang et al. 2021, the coordinate check: from width 64 to 1,024 outputs move as far, where they move ever further in
 /// the standard form.
 TEST(WidthRates, StepsMoveTheOutputsOfANetOfAnyWidthAsFar) {
-  for (const Optimizer& optimizer : {optim::adam({.lr = 0.002}), optim::sgd({.lr = 0.05})}) {
+  for (const Optimizer& optimizer :
+       {optim::adam({.lr = 0.002}), optim::sgd({.lr = 0.05}), optim::sgd({.lr = 0.05, .weight_decay = 0.5})}) {
     const double narrow = movement("mup", 64, optimizer), wide = movement("mup", 1024, optimizer);
     EXPECT_GT(wide, 0.6 * narrow) << optimizer.name;
     EXPECT_LT(wide, 1.7 * narrow) << optimizer.name;
@@ -69,6 +71,50 @@ TEST(WidthRates, DecayKeepsItsSizeWhereTheRateIsDivided) {
   ASSERT_EQ(optimizer.groups.size(), 2U);
   EXPECT_EQ(optimizer.groups[0].lr_factor, 0.25);
   EXPECT_EQ(optimizer.groups[0].scalars.at("weight_decay"), 0.4);
+}
+
+/// How far some steps of Adam move the logits of a transformer of this width, on average.
+double gpt_movement(const std::string& positions, const std::string& parametrisation, std::int64_t width) {
+  constexpr std::int64_t vocabulary = 13, rows = 32, time = 12, base = 32;
+  const nn::GptOptions net{.layers = 2,
+                           .width = width,
+                           .heads = 4,
+                           .context = time,
+                           .positions = positions,
+                           .parametrisation = parametrisation,
+                           .base_width = base};
+  Optimizer optimizer = optim::adam({.lr = 0.002});
+  add_width_rates(optimizer, scaling_of("gpt", {{"width", width},
+                                                {"heads", 4},
+                                                {"context", time},
+                                                {"positions", positions},
+                                                {"parametrisation", parametrisation},
+                                                {"base_width", base}}));
+  Tensor input({rows, time}, i32), target({rows, time}, i32);
+  for (std::int64_t i = 0; i < input.size(); ++i) {
+    const std::int64_t row = i / time, place = i % time;  // what follows depends on the token and on its place
+    const std::int64_t token = (5 * row + 3 * place * row + place) % vocabulary;
+    input.set(i, static_cast<double>(token));
+    target.set(i, static_cast<double>((2 * token + place) % vocabulary));
+  }
+  Dataset data;
+  data.set("input", input);
+  data.set("target", target);
+  Trainer trainer(nn::gpt(vocabulary, net), loss::cross_entropy, optimizer);
+  trainer.init(data, 1);
+  const Apply outputs([&](Scope s, const Batch& b) { return nn::gpt(vocabulary, net)(s, b["x"]); });
+  const Tensor before = outputs(trainer.state(), {{"x", data["input"]}});
+  trainer.fit(data, {.steps = 6, .batch_size = 0});
+  return mean_distance(before, outputs(trainer.state(), {{"x", data["input"]}}));
+}
+
+TEST(WidthRates, StepsMoveTheOutputsOfATransformerOfAnyWidthAsFarWhateverItsPositions) {
+  for (const char* positions : {"learned", "sinusoidal", "rotary"}) {
+    const double narrow = gpt_movement(positions, "mup", 32), wide = gpt_movement(positions, "mup", 512);
+    EXPECT_GT(wide, 0.6 * narrow) << positions;
+    EXPECT_LT(wide, 1.7 * narrow) << positions;
+    EXPECT_GT(gpt_movement(positions, "standard", 512), 2.5 * gpt_movement(positions, "standard", 32)) << positions;
+  }
 }
 
 /// What decay alone took off a parameter in three steps, relative to it.

@@ -85,7 +85,9 @@ struct Gpt {
       x = x + embedding(s / "positions", positions,
                         {.count = o.context, .width = o.width, .initializer = init::normal(embedding_deviation)});
     } else if (o.positions == "sinusoidal") {
-      x = std::sqrt(static_cast<double>(o.width)) * x + sinusoidal_positions(positions, o.width, s.dtype());
+      // of the net that was tuned: beside positions of size 1 a table must not grow with the width
+      const double tuned = static_cast<double>(o.width) / width_ratio(o);
+      x = std::sqrt(tuned) * x + sinusoidal_positions(positions, o.width, s.dtype());
     }
     x = dropout(s, x, o.dropout);
     for (std::int64_t layer = 0; layer < o.layers; ++layer) {
