@@ -16,8 +16,7 @@ struct HypergradientOptions {
 /// The rate is stepped by the derivative of the loss by it, -<g, d'>, with d' the direction of the step before: rate *=
 /// 1 + hyper_lr <g, d'> / (|g| |d'|), or without `multiplicative` rate += hyper_lr <g, d'>, never below 0; x -= rate d.
 /// Here d is g, or Adam's direction. A schedule is a factor of that rate. Coupled decay. (Baydin et al. 2018,
-/// algorithms 4 and 6, and their
-/// multiplicative rule)
+/// algorithms 4 and 6, and their multiplicative rule)
 Optimizer hypergradient(HypergradientOptions options = {});
 
 }  // namespace thalweg::optim

@@ -232,11 +232,7 @@ Verdict judged_by_slope(const History& history, const std::string& method) {
 /// The verdict, with what it advises tried on copies of the run.
 Verdict judged(const Session& session, const Config& config, const History& history, JudgeOptions options,
                const Registry& registry) {
-  options.objectives = session.objectives();
-  if (session.system && session.system->own_rows) {
-    options.makes_rows = true;
-    options.goal = session.system->own_rows->goal;
-  }
+  options = with_session(std::move(options), session);
   if (options.makes_rows || options.objectives > 1) return judge(history, options);
   const Optimizer optimizer = config.make_optimizer(registry);
   if (owns_steps(optimizer) && options.failure.empty() && !history.steps.empty() &&
@@ -396,6 +392,15 @@ void emit_failure(Session& session, const Config& config, const RunFolder& folde
     emit_lines(verdict);
     emit("{:<12}{}\n", "report", folder.report().string());
   }
+}
+
+JudgeOptions with_session(JudgeOptions options, const Session& session) {
+  options.objectives = session.objectives();
+  if (session.system && session.system->own_rows) {
+    options.makes_rows = true;
+    options.goal = session.system->own_rows->goal;
+  }
+  return options;
 }
 
 std::vector<NamedMetrics> metrics_of(const std::vector<Baseline>& baselines, const Recipe& recipe,

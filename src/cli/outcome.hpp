@@ -16,6 +16,10 @@ void finish_run(Session& session, const Config& config, const std::string& name,
 void report_again(Session& session, const Config& config, const std::string& name, const RunFolder& folder,
                   const History& history, const Context& context);
 
+/// The options with what a session says of its run's verdict: how many objectives it has, and what a run that makes its
+/// own rows is after.
+[[nodiscard]] JudgeOptions with_session(JudgeOptions options, const Session& session);
+
 /// What each baseline has on such data; of classes the constant is called by the one that it always predicts.
 [[nodiscard]] std::vector<NamedMetrics> metrics_of(const std::vector<Baseline>& baselines, const Recipe& recipe,
                                                    const Dataset& data);

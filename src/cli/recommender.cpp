@@ -297,8 +297,7 @@ void FactorRecommender::read(const SafetensorsFile& file) {
   if (levels_in(file, levels_.size()) != levels_)
     fail<DataError>(
         "[resume] the ratings have other users, items or side columns than when the run began. Hint: without --resume "
-        "a "
-        "new run begins.");
+        "a new run begins.");
   model_.table().restore(file.tensors);
   const auto rated = file.tensor("rated").values<std::int32_t>();
   rated_.clear();

@@ -74,8 +74,7 @@ WantedKind wanted_kind(std::string_view column, const OptionValue& word) {
   }
   fail<UsageError>(
       "[data] types: {} = {}. Wanted: \"number\", \"category\", \"date\", \"text\" (which leaves it out), "
-      "\"date_dmy\", "
-      "\"date_mdy\", \"decimal_comma\", \"thousands_comma\", \"thousands_dot\" or \"thousands_space\"",
+      "\"date_dmy\", \"date_mdy\", \"decimal_comma\", \"thousands_comma\", \"thousands_dot\" or \"thousands_space\"",
       column, word.str());
 }
 

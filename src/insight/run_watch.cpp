@@ -51,13 +51,17 @@ std::optional<Look> RunWatch::after(const StepReport& step, const State& state) 
     spent_ += last_;
   }
   waits_ = false;
-  if ((state.step + 1) % every_ != 0 || state.step >= length_.steps) return found;
+  begin(state);
+  return found;
+}
+
+void RunWatch::begin(const State& state) {
+  if ((state.step + 1) % every_ != 0 || state.step >= length_.steps) return;
   if (spent_ > 0 && spent_ + last_ > options_.budget * seconds_since(began_)) {
     ++left_out_;
-    return found;
+  } else {
+    remember(state);
   }
-  remember(state);
-  return found;
 }
 
 /// A copy: to share the buffer would move the parameters of the run to another one at its next step.

@@ -491,8 +491,7 @@ const Rule rules[] = {
     {{Kind::spikes, "spikes", 0, "Spikes: single steps had losses far above those around them."},
      spikes,
      "Look at the rows with the largest targets and inputs. A loss that bounds them (huber), or clip_norm = 1, keeps "
-     "them "
-     "from moving the parameters far."},
+     "them from moving the parameters far."},
     {{Kind::converged, "late_gain", always, "Converged: the loss has levelled out."},
      converged,
      "More epochs of the same will gain little. A larger model, other inputs or another lr may."},

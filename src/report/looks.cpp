@@ -167,15 +167,12 @@ std::string caption(const std::vector<Look>& looks) {
   if (scale > 0) {
     text += fmt::format(
         "By the last {} of them the noise scale is {} rows, and a batch has {}: batches far below it are mostly noise, "
-        "far "
-        "above "
-        "it they gain next to nothing. ",
+        "far above it they gain next to nothing. ",
         std::min(averaged, looks.size()), number_text(scale, 3), looks.back().batch_size);
   }
   text += fmt::format(
       "Of plain descent every effective rate is the learning rate; {} of the parameters did not move in the last "
-      "look's "
-      "step, or had no gradient. Updates of about a thousandth of the weights are usual. ",
+      "look's step, or had no gradient. Updates of about a thousandth of the weights are usual. ",
       percent_text(all > 0 ? static_cast<double>(unmoved) / static_cast<double>(all) : 0));
   if (looks.back().largest)
     text += "A largest eigenvalue near 2 / rate is evidence of a rate at its limit only for plain descent. ";

@@ -52,9 +52,8 @@ Fields TrainOptions::fields() {
 
 std::optional<double> TrainOptions::allowed_seconds() const {
   constexpr std::string_view wanted =
-      "[train] budget = \"{}\". Wanted: hours, minutes or seconds (\"2 h\", \"30 min\", "
-      "\"90 s\") or dollars (\"$50\"), above 0. Hint: a shell leaves alone what is in single quotes: --set "
-      "'train.budget=$50'.";
+      "[train] budget = \"{}\". Wanted: hours, minutes or seconds (\"2 h\", \"30 min\", \"90 s\") or dollars "
+      "(\"$50\"), above 0. Hint: a shell leaves alone what is in single quotes: --set 'train.budget=$50'.";
   if (budget.empty()) return std::nullopt;
   const auto refuse = [&] { fail_option("budget", wanted, budget); };
   const bool money = budget.front() == '$';

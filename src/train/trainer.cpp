@@ -156,8 +156,7 @@ class Fit {
     if (length_.rows_a_step < rows_) {
       fail<UsageError>(
           "[{}] batch_size = {}, of {} rows. Wanted: all of them in each step, for it compares values. Hint: "
-          "batch_size "
-          "= \"all\"",
+          "batch_size = \"all\"",
           optimizer.name, options_.batch_size, rows_);
     }
     if (options_.layer_norms)

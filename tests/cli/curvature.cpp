@@ -58,6 +58,28 @@ TEST_F(CurvatureCommand, LooksAtARunWhileItTrainsAndChangesNoBitOfIt) {
   EXPECT_EQ(run(command + " --set insight.budget=0").code, 2);
 }
 
+TEST_F(CurvatureCommand, AResumedRunTakesTheLookOfItsFirstStep) {
+  const std::string command = "train t.csv --target y --epochs 6 --set model.hidden=[8] --set insight.every=7 --quiet";
+  ASSERT_EQ(run(command + " --out whole").code, 0);
+  ASSERT_EQ(run(command + " --out parts --stop-after 6").code, 0);
+  ASSERT_EQ(run("train parts --resume --quiet").code, 0);
+  const auto look = [&](const std::string& folder) {  // that of step 7, which no budget leaves out: it is the first
+    const std::string line = shell("grep '^{\"step\":7,.*\"look\"' " + folder + "/metrics.jsonl").out;
+    return line.empty() ? nlohmann::json() : nlohmann::json::parse(line)["look"];
+  };
+  ASSERT_TRUE(look("whole").is_object());
+  EXPECT_EQ(look("parts"), look("whole"));
+}
+
+TEST_F(CurvatureCommand, AnIntervalLongerThanTheRunIsSaidToGiveNoLook) {
+  const std::string command = "train t.csv --target y --epochs 2 --set model.hidden=[8] --out n --set insight.every=";
+  const Ran never = run(command + "'3 epochs'"), once = run(command + "'2 epochs'");
+  EXPECT_EQ(never.code, 0);
+  EXPECT_NE((never.out + never.err).find("[insight] every = 3 epochs is longer than the run"), std::string::npos)
+      << never.out << never.err;
+  EXPECT_EQ((once.out + once.err).find("longer than the run"), std::string::npos) << once.out << once.err;
+}
+
 TEST_F(CurvatureCommand, ATrainingOfWholeBatchesIsStoppedBySignalsAndResumesWithTheSameBits) {
   write_table("many.csv", 4000);
   const std::string train =

@@ -101,6 +101,13 @@ TEST_F(PlayCommand, APolicyIsMeasuredBesideARandomOneAndIsWatched) {
   EXPECT_EQ(run("play run --seed 3 --json").json()["over"], true);
 }
 
+TEST_F(PlayCommand, ABudgetJudgesAPolicyByItsEpisodesAndNotByItsLoss) {
+  write("s.toml", policy);  // whose loss rises with what it can lose
+  const Ran trained = run("train s.toml --out run --json --set train.budget='2 h'");
+  ASSERT_EQ(trained.code, 0) << trained.err;
+  EXPECT_FALSE(trained.json().contains("stopped_at")) << trained.out;
+}
+
 TEST_F(PlayCommand, AGameIsPlayedAgainstAPersonWhoseMistakesAreExplained) {
   write("s.toml", std::string(self_play) + "steps = 2\n");
   ASSERT_EQ(run("train s.toml --out run --quiet").code, 0);

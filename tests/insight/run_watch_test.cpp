@@ -123,6 +123,23 @@ TEST(RunWatch, LeavesOutWhatTheBudgetDoesNotHold) {
   EXPECT_EQ(watch.left_out(), 98);
 }
 
+TEST(RunWatch, IsToldWhereTheFirstStepBeginsAndLooksAtItToo) {
+  const Dataset data = two_moons(240);
+  const ModelFunction model = nn::mlp(2, {.hidden = {6}});
+  Trainer trainer(model, loss::cross_entropy, optim::sgd({.lr = 0.1}), 1);
+  trainer.init(data, 1);
+  FitOptions fit{.epochs = 1, .batch_size = 48};
+  RunWatch watch(evaluation_of(model, loss::cross_entropy), data, fit, {.every = 1, .budget = no_limit}, 1);
+  EXPECT_EQ(watch.due(), 5);
+  std::vector<std::int64_t> looks;
+  fit.on_step = [&](const StepReport& step) {
+    if (const auto look = watch.after(step, trainer.state())) looks.push_back(look->step);
+  };
+  watch.begin(trainer.state());
+  trainer.fit(data, fit);
+  EXPECT_EQ(looks, (std::vector<std::int64_t>{1, 2, 3, 4, 5}));
+}
+
 TEST(RateHistogram, HasTheMedianOfWhatMoved) {
   const Tensor before = Tensor::from(std::vector<double>{1, 1, 1, 1, 0}, {5});
   const Tensor after = Tensor::from(std::vector<double>{1.1, 1.01, 1.01, 1, 0}, {5});

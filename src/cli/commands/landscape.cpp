@@ -190,9 +190,8 @@ void add_path(LandscapePage& page, const Ground& ground, const LandscapeArgument
       "checkpoints that were kept, its end at (0, 0)); the axes are distances in the space of the parameters, without "
       "any normalisation. The path is drawn where it lies when seen from straight above: only its last point lies in "
       "the plane for certain, and the loss at the others is not the one that is drawn below them. What does not "
-      "follow: "
-      "the path of any descent in many dimensions has most of its variance in two components, even of a random walk "
-      "(Antognini and Sohl-Dickstein 2018), so a smooth bend says nothing of the run.{}",
+      "follow: the path of any descent in many dimensions has most of its variance in two components, even of a random "
+      "walk (Antognini and Sohl-Dickstein 2018), so a smooth bend says nothing of the run.{}",
       ground.what(), points.size(),
       points.size() < 6 ? " For more points of the path train with train.keep_checkpoints = 100." : "");
   page.planes.push_back(std::move(plane));
@@ -230,11 +229,9 @@ std::optional<Between> add_line(LandscapePage& page, const Ground& ground, const
   slice.caption = fmt::format(
       "What it is: {}, at the parameters between the ends of the two runs, which are {} apart; statistics of batch "
       "normalisation are those of this run. The loss is {} at one end and {} at the other, and lies at most {} above "
-      "the "
-      "straight line between the two, at {}. What does not follow: a barrier on the straight line is none for every "
-      "way "
-      "around it (most minima of wide networks are joined by bent ways), and two networks that compute the same with "
-      "their units in another order have a barrier between them too.",
+      "the straight line between the two, at {}. What does not follow: a barrier on the straight line is none for "
+      "every way around it (most minima of wide networks are joined by bent ways), and two networks that compute the "
+      "same with their units in another order have a barrier between them too.",
       ground.what(), number_text(between.distance, 3), number_text(between.from, 4), number_text(between.to, 4),
       number_text(between.barrier.height, 3), number_text(between.barrier.place, 2));
   slice.options.log_y = wants_log(slice.series);

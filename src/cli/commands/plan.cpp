@@ -145,9 +145,9 @@ void emit_assumptions(const Machine& machine, const PlanArguments& arguments) {
   emit(
       "\nAssumed: {}: {:.1f} TFLOP/s in bf16, {:.1f} in f32, of which large products reach {:.0f} %; {} of memory at "
       "{:.0f} GB/s; {:.0f} GB/s between the {} ranks of a node, {:.1f} beyond; {} a rank and hour; files at {:.1f} "
-      "GB/s "
-      "a node; a rank fails once in {} hours (as in Grattafiori et al. 2024, table 5). Attention counts every pair of "
-      "places; messages of a pipeline are hidden, those of replicas by the backward pass of the last micro-batch.\n",
+      "GB/s a node; a rank fails once in {} hours (as in Grattafiori et al. 2024, table 5). Attention counts every "
+      "pair of places; messages of a pipeline are hidden, those of replicas by the backward pass of the last "
+      "micro-batch.\n",
       machine.doc, machine.half / 1e12, machine.single / 1e12, 100 * machine.matrix_efficiency,
       gigabytes(machine.memory), machine.bandwidth / 1e9, machine.link / 1e9, machine.ranks_a_node,
       machine.network / 1e9, money(machine.price), machine.storage / 1e9,

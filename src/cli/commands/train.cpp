@@ -83,10 +83,10 @@ RunFolder resume_folder(const fs::path& path, LoadedConfig& loaded, const Regist
   return folder;
 }
 
-/// Throws where there is nothing to go on from.
-void require_checkpoint(const RunFolder& folder, const State& state, const std::string& fingerprint) {
+/// What a resumed run goes on from, in a state of that layout. Throws where there is nothing.
+State resumed_state(const RunFolder& folder, const State& state, const std::string& fingerprint) {
   std::vector<std::string> damaged;
-  if (newest_checkpoint(folder.checkpoints(), state, fingerprint, damaged)) return;
+  if (auto found = newest_checkpoint(folder.checkpoints(), state, fingerprint, damaged)) return std::move(found->state);
   const std::string name = folder.path().string();
   if (!damaged.empty()) fail<ModelError>("[resume] no checkpoint of {} is whole: {}", name, fmt::join(damaged, "; "));
   fail<UsageError>("[resume] {} was stopped before its first checkpoint. Hint: without --resume a new run begins.",
@@ -144,7 +144,7 @@ int follow(Session& session, const Config& config, const fs::path& checkpoints, 
 
 /// What a model of this session has to beat.
 JudgeOptions constants_for(const Session& session, const Config& config, const Registry& registry) {
-  JudgeOptions options{.objectives = session.objectives()};
+  JudgeOptions options = with_session({}, session);
   if (session.system) return options;
   const auto constant = baselines_of(session.recipe.make_loss(registry), session.recipe.outputs, session.parts.train,
                                      false, config.train.threads);
@@ -191,6 +191,21 @@ std::unique_ptr<Insight> add_insight(FitOptions& options, const Session& session
   return insight;
 }
 
+/// Before the first step: what it begins with, which a resumed run finds in its folder; and whether looks are due at
+/// all.
+void begin_insight(Insight& insight, const Session& session, const Config& config, const RunFolder& folder,
+                   bool resumes, const Context& context) {
+  const State& state = session.trainer.state();
+  if (resumes) {
+    insight.watch.begin(resumed_state(folder, state, config.fingerprint()));
+  } else {
+    insight.watch.begin(state);
+  }
+  if (insight.watch.due() == 0)
+    say_warnings(context, {fmt::format("[insight] every = {} is longer than the run: no look is due",
+                                       config.insight.every.str())});
+}
+
 /// Says what the budget left out.
 void say_left_out(const Insight* insight, const Config& config, const Context& context) {
   if (!insight || insight->watch.left_out() == 0 || context.quiet || context.json) return;
@@ -210,6 +225,7 @@ Watched fit(Session& session, const Config& config, const RunFolder& folder, con
   options.stop = [&] { return spent; };
   const auto insight =
       add_insight(options, session, config, context.registry, [&](const Look& look) { sitting.note(look); });
+  if (insight) begin_insight(*insight, session, config, folder, arguments.resume, context);
   options = sitting.watched(std::move(options), session.trainer.layers());
   if (session.system && session.system->show) {
     const Dataset& rows = session.parts.validation ? *session.parts.validation : session.parts.train;
@@ -283,7 +299,7 @@ int train_one(const TrainArguments& arguments, const NamedTree& named, LoadedCon
           row_table_text(optimizer, counted_rows(session.parts.train).rows(), layout.trained_size, layout.dtype));
   }
   say_warnings(context, session.parts.warnings);
-  if (resumed) require_checkpoint(*resumed, session.trainer.state(), loaded.config.fingerprint());
+  if (resumed) (void)resumed_state(*resumed, session.trainer.state(), loaded.config.fingerprint());
   RunFolder folder = resumed ? std::move(*resumed) : RunFolder::create(wanted);
   if (!arguments.resume) write_atomically(folder.data(), record_of(loaded.source.options(), session.parts).json());
   write_atomically(folder.config(), loaded.config.toml());

@@ -94,8 +94,7 @@ std::vector<SystemRow> gumbel_systems() {
        .formula =
            "-log N(x; decode(y), deviation^2) + kl KL(softmax(l) || uniform), y = one_hot(argmax(h)), dy/dh = that of "
            "softmax(h / temperature), h = l - log(-log u), l = encode(x); the temperature falls by a part of the way "
-           "to its lowest at each step; "
-           "prior: -log p(code | codes before it)",
+           "to its lowest at each step; prior: -log p(code | codes before it)",
        .when = "the same as vq_vae, where a code shall mean something else at each place, or its probability is wanted",
        .source = "Jang, Gu and Poole 2017; Maddison, Mnih and Teh 2017",
        .defaults = defaults},
