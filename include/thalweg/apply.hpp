@@ -25,7 +25,7 @@ using NamedVars = std::vector<std::pair<std::string, Var>>;
 /// names, shapes and dtypes of inputs; the plans of the last 64 sets are kept. Several threads may call one Apply at
 /// once, and the result is the same bits for any number of threads.
 ///
-/// An input may have any shape, () as well. Floating-point inputs are converted to the dtype of the parameters; others
+/// An input may have any shape, also (). Floating-point inputs are converted to the dtype of the parameters; others
 /// stay as they are. Parameters are found by their paths: the function must declare those it uses as the trained model
 /// does, and the State may have more.
 class Apply {
@@ -35,9 +35,9 @@ class Apply {
   /// Several outputs, by name.
   explicit Apply(std::function<NamedVars(Scope, const Batch&)> function, int threads = 0);
 
-  /// The output, of a function that has one. Random numbers follow from `seed`; the first axis of the first input that
-  /// has one is that of the samples. Throws UsageError for a state or names of inputs that cannot be, and where there
-  /// are several outputs; ModelError for a parameter that the state lacks, or has in another shape.
+  /// The output of a function that has one output. Random numbers follow from `seed`; the first axis of the first input
+  /// that has an axis counts the samples. Throws UsageError for an invalid state or invalid names of inputs, and where
+  /// there are several outputs; ModelError for a parameter that the state lacks, or has in another shape.
   [[nodiscard]] Tensor operator()(const State& state, const NamedTensors& inputs, std::uint64_t seed = 0) const;
   /// All outputs, in the function's order; that of a function with one output is called "output". Throws as above.
   [[nodiscard]] NamedTensors all(const State& state, const NamedTensors& inputs, std::uint64_t seed = 0) const;

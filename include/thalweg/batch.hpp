@@ -13,10 +13,10 @@ namespace thalweg {
 class Batch {
  public:
   explicit Batch(std::vector<std::pair<std::string, Var>> columns) : columns_(std::move(columns)) {}
-  /// Throws UsageError naming the columns there are.
+  /// Throws UsageError, naming the existing columns.
   [[nodiscard]] Var operator[](std::string_view name) const;
   [[nodiscard]] bool has(std::string_view name) const;
-  /// Samples: the first axis of the first column that has one; 1 where none has.
+  /// The number of samples: the first axis of the first column that has an axis; 1 where no column has.
   [[nodiscard]] std::int64_t rows() const;
 
  private:

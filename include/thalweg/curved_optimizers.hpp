@@ -25,8 +25,8 @@ struct SoapOptions {
   bool maximize = false;
   Schedule schedule = {};
 };
-/// Adam's second moment in the eigenvectors of Shampoo's matrices, which are turned every few steps. The first step
-/// moves nothing. Vectors are stepped as by Adam. Decoupled decay. (Vyas et al. 2024)
+/// Adam in the basis of the eigenvectors of Shampoo's matrices, which are updated every few steps. The first step
+/// changes no parameter. Vectors are updated as by Adam. Decoupled decay. (Vyas et al. 2024)
 Optimizer soap(SoapOptions options = {});
 
 struct SophiaOptions {
@@ -37,8 +37,8 @@ struct SophiaOptions {
   bool maximize = false;
   Schedule schedule = {};
 };
-/// x -= lr clip(m / max(gamma h, eps), 1), h the running mean of estimates of the curvature's diagonal, one every few
-/// steps. Decoupled decay. (Liu et al. 2023)
+/// x -= lr clip(m / max(gamma h, eps), 1), h the running mean of estimates of the curvature's diagonal, which are made
+/// every few steps. Decoupled decay. (Liu et al. 2023)
 Optimizer sophia(SophiaOptions options = {});
 
 struct AdahessianOptions {
@@ -57,7 +57,7 @@ struct SamOptions {
   bool adaptive = false;
   double floor = 0.01;
 };
-/// The step of any method with the gradient at x + e, |e| = radius: two gradients of the same batch. (Foret et al.
+/// The step of any optimizer, with the gradient at x + e, |e| = radius: two gradients of the same batch. (Foret et al.
 /// 2021; adaptive: Kwon et al. 2021)
 Optimizer sam(SamOptions options = {});
 Optimizer sam(Optimizer base, double radius = 0.05, bool adaptive = false, double floor = 0.01);
@@ -66,8 +66,8 @@ struct SvrgOptions {
   OptionMap optimizer = {{"kind", {std::string("sgd")}}, {"lr", {0.1}}};
   std::int64_t every = 0;  ///< steps; 0: an epoch
 };
-/// The step of any method with g(x) - g(a) + mean g(a), which is exact where x = a: linear convergence on strongly
-/// convex finite sums. For Trainer::fit. (Johnson and Zhang 2013)
+/// The step of any optimizer with g(x) - g(a) + mean g(a) as the gradient, which is exact where x = a (the anchor):
+/// linear convergence on strongly convex finite sums. For Trainer::fit. (Johnson and Zhang 2013)
 Optimizer svrg(SvrgOptions options = {});
 Optimizer svrg(Optimizer base, std::int64_t every = 0);
 

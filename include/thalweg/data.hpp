@@ -19,48 +19,48 @@ namespace data {
 class Preprocessing;
 }
 
-/// A column too large to be kept: its rows are read when a batch needs them.
+/// A column that is too large for memory: its rows are read when a batch needs them.
 struct RowReader {
   Shape row;  ///< of one row
   DType dtype = f32;
-  /// Writes row number `row`, all of it: the same bytes whenever it is asked. Several threads call it at once.
+  /// Writes row number `row` completely, with the same bytes at every call. Several threads call it at once.
   std::function<void(std::int64_t row, std::span<std::byte> into)> read;
 };
 
-/// How "target" was encoded, so that metrics and predictions are in the unit of what was there before.
+/// How "target" was encoded, so that metrics and predictions are in the original unit.
 struct TargetUnit {
   double shift = 0, scale = 1;  ///< of numbers: the value is shift + scale * target
   std::optional<Tensor> token_bytes =
-      {};  ///< of texts: the bytes that each token stands for; metrics count bits a byte
+      {};  ///< of texts: the bytes that each token stands for; metrics count bits per byte
 };
 
-/// Named columns: tensors with the same number of rows along axis 0. The usual names are "input", "target" and
-/// "weight" (one number a row). Copying is cheap, as it is for tensors.
+/// Named columns: tensors with the same number of rows along axis 0. The usual names are "input", "target" and "weight"
+/// (one number per row). Copying is cheap, as it is for tensors.
 class Dataset {
  public:
   Dataset() = default;
 
-  /// Inputs of shape (rows, ...) and one class label a row: columns "input" f32 (rows, ...) and "target" i32 (rows).
+  /// Inputs of shape (rows, ...) and one class label per row: columns "input" f32 (rows, ...) and "target" i32 (rows).
   /// Throws UsageError when the counts differ, DataError for a negative label.
   [[nodiscard]] static Dataset from(std::span<const float> inputs, const Shape& shape,
                                     std::span<const std::int32_t> labels);
-  /// Inputs of shape (rows, ...) and one or more numbers a row to predict: "target" is f32 (rows, numbers).
+  /// Inputs of shape (rows, ...) and one or more numbers per row to predict: "target" is f32 (rows, numbers).
   [[nodiscard]] static Dataset from(std::span<const float> inputs, const Shape& shape, std::span<const float> targets);
 
   /// Adds or replaces a column. Throws UsageError when its number of rows differs from that of the others.
   void set(std::string_view name, Tensor column);
-  /// A column of that many rows which are read when they are asked for. Training and evaluation read ahead, on threads
-  /// of their own and always in the order of the batches.
+  /// Adds a column of that many rows, which are read when they are needed. Training and evaluation read ahead on
+  /// threads of their own, always in the order of the batches.
   void set(std::string_view name, RowReader reader, std::int64_t rows);
   [[nodiscard]] bool has(std::string_view name) const;
-  /// Whether rows of some column are read when they are asked for.
+  /// Whether the rows of some column are read only when they are needed.
   [[nodiscard]] bool streams() const { return !streams_.empty(); }
-  /// Throws UsageError, naming the columns there are, when there is none of that name, or when its rows are yet to be
-  /// read: take() reads them.
+  /// Throws UsageError, naming the existing columns, when no column has that name, or when its rows are not read yet:
+  /// take() reads them.
   [[nodiscard]] const Tensor& operator[](std::string_view name) const;
   /// In the order in which they were set.
   [[nodiscard]] std::vector<std::string> names() const;
-  /// A column that is yet to be read is a tensor of no rows.
+  /// A column that is not read yet is a tensor without rows.
   [[nodiscard]] const std::vector<std::pair<std::string, Tensor>>& columns() const { return columns_; }
   /// 0 without columns.
   [[nodiscard]] std::int64_t rows() const { return rows_; }
@@ -70,16 +70,16 @@ class Dataset {
 
   void set_unit(TargetUnit unit) { unit_ = std::move(unit); }
   [[nodiscard]] const TargetUnit& unit() const { return unit_; }
-  /// How rows of a file were encoded, where a reader did that; null otherwise. A model that is saved after training on
-  /// them keeps it.
+  /// How a reader encoded the rows of a file; null where no reader did. A model that is trained on the rows is saved
+  /// with it.
   void set_preprocessing(std::shared_ptr<const data::Preprocessing> how) { preprocessing_ = std::move(how); }
   [[nodiscard]] const std::shared_ptr<const data::Preprocessing>& preprocessing() const { return preprocessing_; }
 
-  /// Rows begin to end of every column, sharing their buffers; those yet to be read are read.
+  /// Rows begin to end of every column, sharing their buffers; rows that are not read yet are read.
   [[nodiscard]] Dataset slice(std::int64_t begin, std::int64_t end) const;
-  /// A copy of the rows named, in that order; a row may be named more than once. Those yet to be read are read.
+  /// A copy of these rows, in that order; a row may be listed more than once. Rows that are not read yet are read.
   [[nodiscard]] Dataset take(std::span<const std::int64_t> rows) const;
-  /// The same, without reading rows that are yet to be read.
+  /// The same, but rows that are not read yet stay so.
   [[nodiscard]] Dataset select(std::span<const std::int64_t> rows) const;
 
  private:
@@ -101,39 +101,39 @@ class Dataset {
 
 namespace data {
 
-/// How a table is to be understood. Names of columns are those of its header.
+/// How a table is interpreted. The names of columns are those of its header.
 struct CsvOptions {
   std::string target = {};                 ///< the column to predict
   std::vector<std::string> features = {};  ///< empty: all others
   std::vector<std::string> drop = {};      ///< columns that are left out
   std::string weight = {};                 ///< a column of weights, at least 0
-  /// What a column is where that is not plain: number, category, date or text, and forms of numbers and dates:
-  /// {"zip", "category"}, {"price", "decimal_comma"}, {"paid", "thousands_comma"}, {"sold", "date_dmy"}.
+  /// The type of a column, where its cells do not show it: number, category, date or text, or a form of numbers or
+  /// dates: {"zip", "category"}, {"price", "decimal_comma"}, {"paid", "thousands_comma"}, {"sold", "date_dmy"}.
   std::map<std::string, std::string> types = {};
   std::string task = "auto";           ///< regression, binary or multiclass
   std::string positive = {};           ///< of two classes; empty: the rarer one
-  std::string class_weights = "none";  ///< or balanced: weights by which every class weighs the same
+  std::string class_weights = "none";  ///< or balanced: weights that give every class the same total weight
   std::string missing = "impute";      ///< or reject, or drop: rows with a missing value
   std::int64_t rare_levels = 0;        ///< levels of a category in fewer rows than this are pooled as one
-  std::int64_t max_levels = 10'000;    ///< of more levels those of most rows are kept, the others pooled as one
+  std::int64_t max_levels = 10'000;    ///< of more levels the most frequent are kept, the others pooled as one
   std::string separator = "auto";      ///< comma, semicolon or tab
   bool header = true;                  ///< without one, the columns are column 1, column 2, ...
 };
 
 /// Rows of a CSV file with a header, encoded: numbers standardised, a column for each level of a category, missing
 /// values filled in with the median and marked. "input" is f32 (rows, columns); "target" f32 (rows, 1) of a regression
-/// (standardised; the dataset's unit says how) and of two classes (0 or 1), i32 (rows) of more; "weight" where it is
-/// asked for. The encoding is fitted to all rows of the file. Throws UsageError for a column that is not there,
-/// DataError, with file, line and column, for a file that is no such table.
+/// (standardised; the dataset's unit says how) and of two classes (0 or 1), i32 (rows) of more; "weight" where the
+/// options name a column. The encoding is fitted to all rows of the file. Throws UsageError for a column that does not
+/// exist, DataError, with file, line and column, for a file that is not such a table.
 [[nodiscard]] Dataset csv(const Path& path, const CsvOptions& options);
-/// Rows of another file, read and encoded as those of `like` were: with its separator and header where those were said,
-/// its forms of numbers and dates, its levels, classes and scales. Levels that `like` did not have become zeros, or the
-/// pooled one.
+/// Rows of another file, read and encoded as those of `like` were: with its separator and header where its options gave
+/// them, its forms of numbers and dates, its levels, classes and scales. Levels that `like` did not have become zeros,
+/// or the pooled level.
 [[nodiscard]] Dataset csv(const Path& path, const Dataset& like);
 
-/// The tensor in an IDX file (LeCun's format of MNIST), plain or gzip, with elements of u8, i32, f32 or f64.
-/// Throws UsageError when there is no such file, DataError when it is anything but one whole IDX file, MemoryError when
-/// the tensor is larger than half the memory of the machine.
+/// The tensor in an IDX file (LeCun's format of MNIST), plain or gzip, with elements of u8, i32, f32 or f64. Throws
+/// UsageError when there is no such file, DataError when it is not one complete IDX file, MemoryError when the tensor
+/// is larger than half the memory of the machine.
 [[nodiscard]] Tensor idx(const Path& path);
 
 /// Images and their labels from two IDX files: "input" (rows, height, width, channels) as stored, "target" i32 (rows).

@@ -1,11 +1,10 @@
 #pragma once
-// Finding the learning rate: a range test (Smith 2017), what can be read from its curve, and short trainings that
-// decide.
+// Finding the learning rate: a range test (Smith 2017), suggestions from its curve, and short trainings that decide.
 //
 // The range test trains with a rate that grows exponentially from `start` to `end`, step by step, until the loss blows
 // up. Its curve gives a few suggestions; such heuristics often miss by a factor of ten. So the rates around them are
-// tried: the run itself, its schedule squeezed into a part of its steps. The best of those is recommended. All of it
-// works on parameters of its own: nothing that the caller has is changed, and nothing is written.
+// tried in trials: the run itself, with its schedule compressed into a part of its steps. The best rate is recommended.
+// All of it works on parameters of its own: it changes nothing of the caller's and writes no files.
 
 #include <functional>
 #include <string>
@@ -16,8 +15,8 @@
 
 namespace thalweg {
 
-/// A rate that was tried, and the loss at the end: of the validation rows where there are, else of the training rows;
-/// infinite where it diverged.
+/// A rate that was tried, and the loss at the end: of the validation rows where there are any, else of the training
+/// rows; infinite where the trial diverged.
 struct LrTrial {
   double lr = 0, loss = 0;
 };
@@ -52,16 +51,15 @@ struct LrFinding {
   std::vector<LrSuggestion> suggestions;  ///< the recommended one first
   std::vector<LrTrial> trials;            ///< in ascending order of the rate
   std::int64_t trial_steps = 0;           ///< of each
-  std::int64_t steps = 0, samples = 0;    ///< what all of it cost
+  std::int64_t steps = 0, samples = 0;    ///< of the sweep and all trials
   double seconds = 0;
-  bool stopped = false;  ///< by the stop token: what is here is incomplete
+  bool stopped = false;  ///< by the stop token: the results are incomplete
 
   [[nodiscard]] double lr() const { return suggestions.front().lr; }  ///< recommended
 };
 
 /// For training like `run` (its length, batches, seed and validation rows); its on_step sees every step taken here. The
-/// optimizer's own rate plays no part.
-/// Throws UsageError for options that cannot be, and where every rate diverges.
+/// optimizer's own rate has no effect. Throws UsageError for invalid options, and where every rate diverges.
 [[nodiscard]] LrFinding find_lr(const ModelFunction& model, const LossFunction& loss, const Optimizer& optimizer,
                                 const Dataset& data, const FitOptions& run, const FindLrOptions& options = {});
 [[nodiscard]] LrFinding find_lr(const Objective& objective, const Optimizer& optimizer, const Dataset& data,

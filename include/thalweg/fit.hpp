@@ -20,12 +20,12 @@ struct FormulaFitOptions {
 /// "y = b1*(1 - exp(-b2*x))" beside columns y and x: left a formula of columns, right one of columns and parameters.
 class FormulaModel {
  public:
-  /// Names that are no column are parameters. Throws UsageError where there is no '=', no parameter, a parameter on the
-  /// left, or the formula is none.
+  /// Names that are not columns are parameters. Throws UsageError where there is no '=', no parameter, a parameter on
+  /// the left, or where a side is not a formula.
   FormulaModel(std::string_view equation, const std::vector<std::string>& columns);
 
   [[nodiscard]] const std::vector<std::string>& parameters() const { return parameters_; }
-  /// Those that the right side reads, and the left.
+  /// The columns that the right side reads, and those that the left side reads.
   [[nodiscard]] const std::vector<std::string>& inputs() const { return inputs_; }
   [[nodiscard]] const std::vector<std::string>& observed() const { return left_.variables(); }
   [[nodiscard]] const Formula& left() const { return left_; }
@@ -47,10 +47,10 @@ struct FormulaFit {
   FormulaModel model;
   LeastSquaresResult result;
   Tensor observed, fitted;  ///< f64 (rows)
-  /// 1 - (sum of squares) / (that of the best constant), weighed as the fit was.
+  /// 1 - (sum of squares) / (that of the best constant), with the weights of the fit.
   double r_squared = 0;
 };
-/// Throws UsageError for a column that is not there, DataError for weights below 0.
+/// Throws UsageError for a column that does not exist, DataError for weights below 0.
 [[nodiscard]] FormulaFit fit_formula(std::string_view equation, const std::map<std::string, Tensor>& columns,
                                      const FormulaFitOptions& options = {});
 

@@ -14,21 +14,22 @@ namespace thalweg {
 /// 2^3^2 = 2^9, -x^2 = -(x^2). Every other name is a variable.
 class Formula {
  public:
-  /// Throws UsageError, with the column, for what is none.
+  /// Throws UsageError, with the position, for a text that is not a formula.
   explicit Formula(std::string_view text);
 
-  /// In the order of their places in x: by letters, numbers at the end by their value (a, b, x, x2, x10, y).
+  /// In the order of their places in x: alphabetical, with numbers at the end of names ordered by value (a, b, x, x2,
+  /// x10, y).
   [[nodiscard]] const std::vector<std::string>& variables() const { return variables_; }
   /// The value, a scalar, at x (variables). A formula without variables is a constant.
   [[nodiscard]] Var operator()(Var x) const;
-  /// The same, of a Var for each variable: scalars, or vectors that broadcast; the value has their shape.
+  /// The same with one Var for each variable: scalars, or vectors that broadcast; the value has their shape.
   [[nodiscard]] Var of(std::span<const Var> variables) const;
   [[nodiscard]] const std::string& text() const { return text_; }
 
  private:
   friend class FormulaParser;
 
-  /// A number, a variable, or a function of nodes before it: the last is the formula.
+  /// A number, a variable, or a function of earlier nodes. The last node is the formula.
   struct Node {
     std::string op;  ///< of the op table; "number" and "variable" have none of its arguments
     double number = 0;

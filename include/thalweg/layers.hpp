@@ -1,5 +1,5 @@
 #pragma once
-// The table of layers: what a configuration's list of layers is made of.
+// The table of layers: the kinds that a configuration's list of layers may name.
 
 #include "thalweg/nn.hpp"
 
@@ -13,13 +13,13 @@ struct LayerRow {
   std::function<std::pair<ModelFunction, OptionMap>(const OptionMap&)> make = {};
 };
 [[nodiscard]] const std::vector<LayerRow>& layers();
-/// Throws UsageError for a kind that is not there, naming the nearest.
+/// Throws UsageError for an unknown kind, naming the nearest.
 [[nodiscard]] const LayerRow& layer_named(const std::string& kind);
 
 struct LayersOptions {
   /// Each a table { kind = "conv2d", filters = 32 }: a row of the table of layers and its options.
   std::vector<OptionMap> layers = {};
-  std::string head = "dense";  ///< "dense": a dense layer to the outputs comes last; "none": the last layer's result is
+  std::string head = "dense";  ///< "dense": a dense layer to the outputs follows; "none": the last layer gives them
 };
 /// Layers "layer1", "layer2", ... one after the other, then "output".
 [[nodiscard]] ModelFunction layers(std::int64_t outputs, const LayersOptions& options);

@@ -41,7 +41,7 @@ struct LeastSquaresResult {
   LeastSquaresReason reason = LeastSquaresReason::max_steps;
   /// deviation^2 (J^T J)^-1, f64 (parameters, parameters). Infinite in the rows and columns of `undetermined`.
   Tensor covariance;
-  /// Parameters that can change, with others, and leave all residuals as they are: J has not full rank.
+  /// Parameters that can change (together with others) without changing any residual: J does not have full rank.
   std::vector<std::int64_t> undetermined = {};
 
   [[nodiscard]] std::int64_t degrees_of_freedom() const { return residuals - x.size(); }
@@ -49,8 +49,8 @@ struct LeastSquaresResult {
   [[nodiscard]] double deviation() const;
   /// The square root of the variance of one parameter.
   [[nodiscard]] double standard_error(std::int64_t parameter) const;
-  /// What holds the parameter with that probability, if the residuals are independent and normal and the function is
-  /// nearly linear so near to x: x +- t standard errors, t from Student's distribution.
+  /// The confidence interval of the parameter, if the residuals are independent and normal and the function is nearly
+  /// linear near x: x +- t standard errors, t from Student's distribution.
   [[nodiscard]] std::pair<double, double> interval(std::int64_t parameter, double confidence = 0.95) const;
   /// Whether a stopping rule was met, rather than a limit.
   [[nodiscard]] bool converged() const { return reason <= LeastSquaresReason::no_change; }
@@ -61,10 +61,10 @@ struct LeastSquaresResult {
 ///
 ///     (J^T J + lambda D^2) s = -J^T r,   a: the same with r'' along s,   x += s - a/2
 ///
-/// J is exact, by forward mode, and so is r''. D has the lengths of J's columns, as they are or 0.7 times as they were
-/// a step ago, whichever is more; lambda follows the ratio of the fall to what the linear model promised (Nielsen
-/// 1999); a is geodesic acceleration (Transtrum and Sethna 2012). Up to 40 parameters are then carried to the last
-/// digits by a few steps of Newton's method. Dense: residuals x parameters numbers are held.
+/// J is exact, by forward mode, and so is r''. D has the scale of each column of J: its present length, or 0.7 times
+/// its scale of the step before where that is more. lambda follows the ratio of the fall to the fall that the linear
+/// model predicted (Nielsen 1999); a is geodesic acceleration (Transtrum and Sethna 2012). With up to 40 parameters, a
+/// few steps of Newton's method then compute the last digits. Dense: it holds residuals x parameters numbers.
 ///
 /// Throws UsageError where r is not f64, or there are fewer residuals than parameters.
 [[nodiscard]] LeastSquaresResult least_squares(const Function& residuals, const Tensor& x0,

@@ -1,6 +1,7 @@
 #pragma once
-// Losses. What is trained is a sum over samples and the weight it is divided by, once, over the whole batch: so masks,
-// class weights and a last, smaller batch count right, and the value does not depend on how a batch is cut up.
+// Losses. A loss is a sum over samples and a weight; the sum is divided by the weight once, over the whole batch. So
+// masks, class weights and a smaller last batch count correctly, and the value does not depend on how a batch is cut
+// into shards.
 
 #include <functional>
 #include <string>
@@ -19,17 +20,16 @@ struct Loss {
 
   Loss() = default;
   Loss(Var sum_over_samples, Var total_weight) : sum(sum_over_samples), weight(total_weight) {}
-  /// A scalar as it is. Nothing is known of how it came about, so a step is one shard. Throws UsageError for any other
-  /// shape.
+  /// A scalar, used as it is. It may mix samples, so a step is one shard. Throws UsageError for any other shape.
   Loss(Var scalar, Source source = Source::here());
-  /// One value a sample (batch) or more (batch, ...), averaged over all but the first axis; optionally one weight a
+  /// One value per sample (batch) or more (batch, ...), averaged over all but the first axis; optionally one weight per
   /// sample.
   static Loss of_samples(Var values, Var weights = {});
 };
 
-/// What a loss makes of a batch: one value a sample, (batch) or (batch, ...). Where the values carry weights of their
-/// own (class weights, labels that do not count), `values` are multiplied by them already, and their sum is what the
-/// total is divided by.
+/// The result of a loss function for a batch: one value per sample, (batch) or (batch, ...). Where the loss has weights
+/// of its own (class weights, ignored labels), `values` are multiplied by them already, and the total is divided by the
+/// sum of these weights.
 struct SampleLosses {
   Var values;
   Var weights;  ///< of the shape of values; empty: each counts once
@@ -40,7 +40,7 @@ struct SampleLosses {
 class LossFunction {
  public:
   using Samples = std::function<SampleLosses(Var output, Var target)>;
-  /// What the targets are, and what is made of a model's outputs.
+  /// What the targets are, and how predictions follow from a model's outputs.
   struct Traits {
     Task task = Task::regression;
     bool standardise = true;                         ///< false: the targets' own unit counts, as that of counts does
@@ -58,20 +58,20 @@ class LossFunction {
         traits_(std::move(traits)),
         samples_(std::move(samples)) {}
 
-  /// Weights, one a sample, are optional.
+  /// Weights, one per sample, are optional.
   [[nodiscard]] Loss operator()(Var prediction, Var target, Var weights = {}) const;
-  /// One value a sample.
+  /// One value per sample.
   [[nodiscard]] Var samples(Var prediction, Var target) const { return samples_(prediction, target).values; }
   [[nodiscard]] const std::string& name() const { return name_; }
   [[nodiscard]] const OptionMap& options() const { return options_; }
   [[nodiscard]] Task task() const { return traits_.task; }
   [[nodiscard]] const Traits& traits() const { return traits_; }
   /// The task with such targets, (rows, ...). A loss of classes serves `language` where a row has several labels, and
-  /// `other` where targets are probabilities: there is no one right class to count. A binary loss of several targets a
-  /// row is `other` as well.
+  /// `other` where targets are probabilities: no single class is right. A binary loss with several targets per row is
+  /// `other` as well.
   [[nodiscard]] Task task_with(const Shape& target, DType dtype) const;
-  /// Predictions from a model's outputs: sigmoid(outputs) of `binary`, softmax(outputs) of classes, else the outputs;
-  /// or what the traits say, such as e^output of a logarithm of a rate.
+  /// Predictions from a model's outputs: sigmoid(outputs) for `binary`, softmax(outputs) for classes, else the outputs;
+  /// or the function in the traits, such as e^output where the output is the logarithm of a rate.
   [[nodiscard]] Var prediction(Var output) const;
 
  private:
@@ -88,7 +88,7 @@ struct LossRow {
   std::function<LossFunction(const OptionMap&)> make = {};  ///< throws UsageError for invalid options
 };
 [[nodiscard]] const std::vector<LossRow>& losses();
-/// Throws UsageError for a name that is not there, naming the nearest.
+/// Throws UsageError for an unknown name, naming the nearest.
 [[nodiscard]] const LossRow& loss_named(const std::string& name);
 
 namespace loss {
@@ -132,11 +132,11 @@ struct BinaryCrossEntropyOptions {
   std::vector<double> positive_weight = {};  ///< factor of the positive term: one, or one a column; empty: 1
 };
 struct FocalOptions {
-  double alpha = 0.25;  ///< weight of the positive ones, 1 - alpha of the negative ones; below 0: none
-  double gamma = 2;     ///< how much the easy ones are discounted
+  double alpha = 0.25;  ///< weight of positive samples; negative ones have 1 - alpha; below 0: no weights
+  double gamma = 2;     ///< how much easy samples are discounted
 };
 struct HingeOptions {
-  double margin = 1;  ///< how far on the right side of 0 is far enough
+  double margin = 1;  ///< the score at which the loss of a positive sample becomes 0
 };
 struct KlOptions {
   bool log_target = false;  ///< targets are logarithms of probabilities
@@ -187,7 +187,7 @@ inline constexpr Named<GaussianOptions> gaussian{make_gaussian};
 inline constexpr Named<CrossEntropyOptions> cross_entropy{make_cross_entropy};
 /// -y log sigmoid(logit) - (1 - y) log(1 - sigmoid(logit)); targets in [0, 1].
 inline constexpr Named<BinaryCrossEntropyOptions> binary_cross_entropy{make_binary_cross_entropy};
-/// -alpha_y (1 - p_y)^gamma log p_y with p_y the probability of what is right; targets in [0, 1].
+/// -alpha_y (1 - p_y)^gamma log p_y with p_y the probability of the true class; targets in [0, 1].
 inline constexpr Named<FocalOptions> focal{make_focal};
 /// max(0, margin - y score), y = 1 where the target is above 0, else -1.
 inline constexpr Named<HingeOptions> hinge{make_hinge};
@@ -199,11 +199,11 @@ inline constexpr Named<KlOptions> kl_divergence{make_kl_divergence};
 inline constexpr Named<NoOptions> cosine{make_cosine};
 /// Predictions (batch, 2, size) are pairs: 1 - cos where the target is above 0, else max(0, cos - margin).
 inline constexpr Named<CosinePairsOptions> cosine_pairs{make_cosine_pairs};
-/// Predictions (batch, 3, size) are an anchor, one like it and one unlike it: max(0, |a - p| - |a - n| + margin).
-/// Targets are not looked at.
+/// Predictions (batch, 3, size) are an anchor, a similar and a dissimilar sample: max(0, |a - p| - |a - n| + margin).
+/// Targets have no effect.
 inline constexpr Named<TripletOptions> triplet{make_triplet};
-/// Predictions (batch, 2) are the scores of two: -log sigmoid(first - second) where the target is 1, the reverse where
-/// it is 0 (Bradley and Terry 1952).
+/// Predictions (batch, 2) are two scores: -log sigmoid(first - second) where the target is 1, the reverse where it is 0
+/// (Bradley and Terry 1952).
 inline constexpr Named<NoOptions> pairwise_ranking{make_pairwise_ranking};
 
 }  // namespace loss

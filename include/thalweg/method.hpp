@@ -1,6 +1,6 @@
 #pragma once
-// Methods: optimizers that own their steps. Where a chain of transforms is handed one gradient, a method asks for
-// values and derivatives at points that it names: line searches, trust regions, least squares.
+// Methods: optimizers that own their steps. A chain of transforms is given one gradient; a method asks for values and
+// derivatives at points that it chooses: line searches, trust regions, least squares.
 
 #include <span>
 #include <string>
@@ -23,7 +23,7 @@ enum class Need {
 };
 [[nodiscard]] std::string_view name(Need need);
 
-/// A function, asked at points. Every answer is exact, none by differences.
+/// A function that a method evaluates at points. Every value and derivative is exact, not a finite difference.
 class Oracle {
  public:
   Oracle() = default;
@@ -57,12 +57,12 @@ struct MethodPoint {
   double value = 0;
 };
 
-/// A vector or a few numbers of a method's.
+/// A vector or a few numbers that belong to a method.
 struct MethodSlot {
   std::string name;
   std::int64_t size = 0;
   DType dtype = f64;
-  bool kept = true;  ///< from step to step, and in a checkpoint; else only room to work in
+  bool kept = true;  ///< from step to step, and in a checkpoint; else it is only scratch memory
 };
 
 /// The slots of a method at work. Those that are kept are all that a resumed run needs.
@@ -84,7 +84,7 @@ class MethodMemory {
 /// How a step went.
 struct MethodStep {
   bool moved = true;          ///< false: nothing better was found, and x, value and gradient are as they were
-  double size = 0;            ///< how far along its direction, or the radius or damping: what `lr` is for a chain
+  double size = 0;            ///< the length along its direction, or the radius or damping: what `lr` is for a chain
   std::string_view why = {};  ///< where it did not move
 };
 
@@ -95,15 +95,15 @@ class Method {
   Method& operator=(const Method&) = delete;
   virtual ~Method() = default;
 
-  /// What it cannot do without.
+  /// What it needs from the oracle.
   [[nodiscard]] virtual std::vector<Need> needs() const { return {Need::gradient}; }
   /// Whether its steps end inside bounds.
   [[nodiscard]] virtual bool keeps_bounds() const { return false; }
   /// Its memory for x. Numbers begin at 0.
   [[nodiscard]] virtual std::vector<MethodSlot> slots(const Tensor& x) const = 0;
-  /// From a point, with its value and gradient, to the next. What it asks is asked of the oracle.
+  /// Moves a point, with its value and gradient, to the next one. All evaluations go through the oracle.
   virtual MethodStep step(MethodPoint& at, MethodMemory& memory, Oracle& oracle) const = 0;
-  /// Where the gradient vanishes: whether it knows a way that leads on (a saddle), and has taken it.
+  /// Where the gradient vanishes: whether the method found a way down (from a saddle), and took it.
   virtual bool leave(MethodPoint&, MethodMemory&, Oracle&) const { return false; }
 };
 

@@ -1,6 +1,6 @@
 #pragma once
-// Optimizers that own their steps: they ask for values and derivatives at points that they name, and take no rate. For
-// functions (`minimize`), and for training on whole data.
+// Optimizers that own their steps: they ask for values and derivatives at points that they choose, and have no learning
+// rate. For functions (`minimize`), and for training on whole data.
 
 #include "thalweg/method.hpp"
 #include "thalweg/optim.hpp"
@@ -20,7 +20,7 @@ struct LbfgsOptions {
   double decrease = 1e-4, curvature = 0.9;
   std::int64_t evaluations = 20;
 };
-/// x += t d with d = -H g, H the inverse Hessian that the last pairs s = x' - x and y = g' - g tell of; pairs with
+/// x += t d with d = -H g, H the inverse Hessian as estimated from the last pairs s = x' - x and y = g' - g; pairs with
 /// s'y <= epsilon y'y are left out. With bounds it is L-BFGS-B. (Liu and Nocedal 1989; Byrd, Lu, Nocedal and Zhu 1995)
 Optimizer lbfgs(LbfgsOptions options = {});
 
@@ -30,22 +30,22 @@ struct NonlinearCgOptions {
   std::int64_t evaluations = 20;
 };
 /// d = -g + beta d, with beta = max(0, g'(g' - g)/g'g) of Polak and Ribiere, or g'g'/gg of Fletcher and Reeves. It
-/// begins anew after as many steps as there are elements, and where d does not lead down. (Nocedal and Wright 2006,
-/// section 5.2)
+/// restarts with d = -g after as many steps as there are elements, and where d is not a descent direction. (Nocedal and
+/// Wright 2006, section 5.2)
 Optimizer nonlinear_cg(NonlinearCgOptions options = {});
 
 struct NewtonCgOptions {
   double radius = 1, largest_radius = 1e3;  ///< of the trust region
-  double accept = 0.1;                      ///< part of the promised fall that a step must give
+  double accept = 0.1;                      ///< part of the predicted fall that a step must reach
   std::int64_t iterations = 0;              ///< of conjugate gradients a step; 0: 2 n + 10 at most
 };
 /// The quadratic model's minimum in a trust region, by conjugate gradients that stop at negative curvature (Steihaug
-/// 1983). Where the gradient vanishes, Lanczos's method looks for a direction of negative curvature, and it walks on
-/// along that: it does not stay at a saddle.
+/// 1983). Where the gradient vanishes, Lanczos's method looks for a direction of negative curvature, and the next step
+/// follows it: so it does not stay at a saddle.
 Optimizer newton_cg(NewtonCgOptions options = {});
 
 struct GaussNewtonOptions {
-  std::string solver = "auto";  ///< "dense": residuals and QR; "products": conjugate gradients; auto: what there is
+  std::string solver = "auto";  ///< "dense": residuals and QR; "products": conjugate gradients; "auto": either
   double decrease = 1e-4;
   std::int64_t iterations = 0;  ///< of conjugate gradients a step; 0: 2 n + 10 at most
 };
@@ -58,8 +58,9 @@ struct LevenbergMarquardtOptions {
   bool acceleration = true;     ///< dense: bend steps along the second derivative
   std::int64_t iterations = 0;
 };
-/// The minimum of |r + J s|^2 + lambda |D s|^2, lambda by how well the model foretold the fall: `least_squares` says
-/// more. By products D is the identity, and any loss on a model's output will do. (Levenberg 1944; Marquardt 1963)
+/// The minimum of |r + J s|^2 + lambda |D s|^2, lambda follows how well the model predicted the fall; see
+/// `least_squares`. With the solver "products" D is the identity, and any loss on a model's output is possible.
+/// (Levenberg 1944; Marquardt 1963)
 Optimizer levenberg_marquardt(LevenbergMarquardtOptions options = {});
 
 }  // namespace thalweg::optim

@@ -1,13 +1,13 @@
 #pragma once
 // Metrics over whole sets, never as a mean of batch means. Sums are in f64 and in the order of the rows.
 //
-// Predictions are values (rows, outputs), or probabilities: (rows,) or (rows, 1) of class 1 of two, else
-// (rows, classes). Targets are values of as many elements, or labels (rows,) or (rows, 1): whole numbers of any dtype.
-// Weights, where given, are one a row and not negative. Of two classes, class 1 is the positive one.
+// Predictions are values (rows, outputs), or probabilities: (rows,) or (rows, 1) of class 1 of two, else (rows,
+// classes). Targets are values of as many elements, or labels (rows,) or (rows, 1): whole numbers of any dtype.
+// Weights, where given, are one per row and not negative. Of two classes, class 1 is the positive one.
 //
-// A metric that is undefined is NaN: of no rows, of weights that sum to 0, where a prediction is NaN, and where it says
-// so below. `format_metric` shows it as "-". Shapes that do not fit throw UsageError; a label out of range, or a weight
-// that is no weight, DataError, naming the row.
+// A metric that is undefined is NaN: of no rows, of weights that sum to 0, where a prediction is NaN, and in the cases
+// named below. `format_metric` shows it as "-". Shapes that do not fit throw UsageError; a label out of range, or an
+// invalid weight, DataError, naming the row.
 
 #include <optional>
 #include <span>
@@ -24,16 +24,16 @@ namespace metric {
 
 using Weights = std::optional<Tensor>;
 
-/// f64 (classes, classes): the weight of the rows of each target (down) that were predicted as each class (across).
-/// The predicted class is the most probable one, the first of equals; of one column, class 1 above 0.5.
+/// f64 (classes, classes): the weight of the rows of each target (down) that were predicted as each class (across). The
+/// predicted class is the most probable one, the first of equal ones; with one column it is class 1 above 0.5.
 [[nodiscard]] Tensor confusion_matrix(const Tensor& predictions, const Tensor& targets, const Weights& weights = {});
 /// Weight of the rows predicted right / weight of all.
 [[nodiscard]] double accuracy(const Tensor& predictions, const Tensor& targets, const Weights& weights = {});
-/// Of the rows predicted positive, the part that is: tp / (tp + fp), 0 where nothing was predicted positive. Of more
-/// than two classes, the mean over those that occur among targets or predictions, as in scikit-learn's macro average;
-/// the same holds for recall and f1.
+/// The part of the rows predicted positive that is positive: tp / (tp + fp), 0 where nothing was predicted positive. Of
+/// more than two classes, the mean over those that occur among targets or predictions, as in scikit-learn's macro
+/// average; the same holds for recall and f1.
 [[nodiscard]] double precision(const Tensor& predictions, const Tensor& targets, const Weights& weights = {});
-/// Of the positive rows, the part that was predicted so: tp / (tp + fn), 0 where nothing is positive.
+/// The part of the positive rows that is predicted positive: tp / (tp + fn), 0 where no row is positive.
 [[nodiscard]] double recall(const Tensor& predictions, const Tensor& targets, const Weights& weights = {});
 /// 2 tp / (2 tp + fp + fn): the harmonic mean of precision and recall.
 [[nodiscard]] double f1(const Tensor& predictions, const Tensor& targets, const Weights& weights = {});
@@ -47,9 +47,9 @@ using Weights = std::optional<Tensor>;
 [[nodiscard]] double rmse(const Tensor& predictions, const Tensor& targets, const Weights& weights = {});
 /// mean(|prediction - target|), over rows and outputs.
 [[nodiscard]] double mae(const Tensor& predictions, const Tensor& targets, const Weights& weights = {});
-/// 1 - sum((prediction - target)^2) / sum((target - mean target)^2): 0 is as good as the mean, 1 is exact. Both
-/// sums are over all outputs, so that one which hardly varies (the corner of an image) hardly counts; undefined where
-/// no target differs from its output's mean.
+/// 1 - sum((prediction - target)^2) / sum((target - mean target)^2): 0 is as good as the mean, 1 is exact. Both sums
+/// are over all outputs, so an output that hardly varies (the corner of an image) hardly counts; undefined where no
+/// target differs from its output's mean.
 [[nodiscard]] double r2(const Tensor& predictions, const Tensor& targets, const Weights& weights = {});
 
 }  // namespace metric
@@ -64,7 +64,7 @@ struct MetricRow {
   [[nodiscard]] bool serves(Task task) const;
 };
 [[nodiscard]] std::span<const MetricRow> metrics();
-/// By name. Throws UsageError for an unknown one, naming the nearest.
+/// By name. Throws UsageError for an unknown name, naming the nearest.
 [[nodiscard]] const MetricRow& find_metric(std::string_view name);
 /// Four significant digits, or "-" where it is undefined.
 [[nodiscard]] std::string format_metric(double value);

@@ -29,7 +29,7 @@ struct MinimizeOptions {
   std::optional<Tensor> lower = {}, upper = {};  ///< bounds, element by element: each step ends inside
   Stop stop = {};
   std::function<void(const MinimizeStep&)> on_step = {};
-  std::uint64_t seed = 0;  ///< of the numbers that a method draws: noise on the gradient
+  std::uint64_t seed = 0;  ///< of the random numbers of a method: noise on the gradient
 };
 
 enum class MinimizeReason { gradient, value_change, value, max_steps, not_finite, stop_requested, no_progress };
@@ -41,21 +41,20 @@ struct MinimizeResult {
   std::int64_t steps = 0, evaluations = 0;
   std::int64_t products = 0;  ///< of a matrix of second derivatives with a vector
   MinimizeReason reason = MinimizeReason::max_steps;
-  std::string_view no_progress = {};  ///< if a method found nothing lower: what it says of that
-  std::string not_finite_in = {};     ///< if a value that is not finite ended it: the first op with such a result
+  std::string_view no_progress = {};  ///< the reason that a method gives, if it found no lower value
+  std::string not_finite_in = {};     ///< the first op with a result that is not finite, if such a value ended the run
   /// Whether a stopping rule was met, rather than a limit.
   [[nodiscard]] bool converged() const { return reason <= MinimizeReason::value; }
   /// Value, steps, gradient norm, why it stopped: one line.
   [[nodiscard]] std::string summary() const;
 };
 
-/// Walks from x0 downhill on f, a scalar function of one tensor in f32 or f64. Throws UsageError where f is not scalar,
-/// or the bounds do not fit x0, and for a method that needs what is not there (products with the Hessian of a black
-/// box).
+/// Minimises f, a scalar function of one tensor in f32 or f64, from x0. Throws UsageError where f is not scalar, or the
+/// bounds do not fit x0, and for a method that needs what f does not offer (products with the Hessian of a black box).
 [[nodiscard]] MinimizeResult minimize(const Function& f, const Tensor& x0, const Optimizer& optimizer,
                                       const MinimizeOptions& options = {});
 
-/// The same for |r(x)|^2, given r: what methods of least squares ask for.
+/// The same for |r(x)|^2, given r, which methods of least squares need.
 [[nodiscard]] MinimizeResult minimize_squares(const Function& residuals, const Tensor& x0, const Optimizer& optimizer,
                                               const MinimizeOptions& options = {});
 

@@ -16,25 +16,25 @@ namespace thalweg {
 struct SafetensorsFile;
 
 struct Prediction {
-  /// Of a regression, in the target's own units; else the place in `classes()` of the most probable class.
+  /// For a regression, a value in the target's own unit; else the place in `classes()` of the most probable class.
   double value = 0;
-  std::vector<float> probabilities = {};  ///< one a class; empty in a regression
+  std::vector<float> probabilities = {};  ///< one per class; empty in a regression
 };
 
 struct GenerateOptions {
   std::int64_t tokens = 200;
-  double temperature = 1;  ///< logits are divided by it; 0 takes the likeliest
-  std::int64_t top_k = 0;  ///< only of so many likeliest; 0: all
-  double top_p = 1;        ///< only of the likeliest that make up this probability (Holtzman et al. 2020)
+  double temperature = 1;  ///< logits are divided by it; 0 takes the likeliest token
+  std::int64_t top_k = 0;  ///< draw only from so many likeliest tokens; 0: from all
+  double top_p = 1;        ///< only from the likeliest with this total probability (Holtzman et al. 2020)
   std::uint64_t seed = 1;
 };
 
-/// A value: copies share what they hold. Every function may be called from several threads at once, and a row gives the
+/// A value: copies share their contents. Every function may be called from several threads at once, and a row gives the
 /// same bits whether it is predicted alone or among others, here or by `thalweg predict` from a file with the same
 /// numbers (0.1f is not the 0.1 of a file, which `predict_cells` reads).
 class Model {
  public:
-  /// From a run folder or a .safetensors file. Throws UsageError where there is none, ModelError for one that is
+  /// From a run folder or a .safetensors file. Throws UsageError where there is none, ModelError for a model that is
   /// damaged, of a run that has not finished, or of a kind that the registry does not have.
   [[nodiscard]] static Model load(const Path& path, const Registry& registry = {});
 
@@ -46,8 +46,8 @@ class Model {
   /// one image.
   [[nodiscard]] double predict(std::span<const float> row) const { return predict_row(row).value; }
   [[nodiscard]] Prediction predict_row(std::span<const float> row) const;
-  /// The same, from cells of text as a CSV file has them. A category that the training data did not have counts as
-  /// none, and is counted in `unknown` (one counter a feature) where that is given.
+  /// The same, from cells of text as a CSV file has them. A category that the training data did not have counts as no
+  /// category, and adds 1 to the feature's counter in `unknown` where that is given.
   [[nodiscard]] Prediction predict_cells(std::span<const std::string_view> cells,
                                          std::span<std::int64_t> unknown = {}) const;
   /// Many rows, (rows, features) or (rows, ...) of images: values (rows, 1), which are f64 where they are in the units
@@ -60,9 +60,9 @@ class Model {
   /// preprocessing has them.
   [[nodiscard]] Evaluation evaluate(const Dataset& data) const;
 
-  /// Goes on from a text, token by token, at a cost a token that does not grow with what went before (but for the
-  /// attention itself). `on_text` is handed each piece as it is written, and ends the writing where it gives false. The
-  /// same options give the same text. Throws UsageError for a model that is not of text.
+  /// Continues a text, token by token; apart from attention the cost per token does not grow with the length of the
+  /// text. `on_text` is called with each piece as it is generated; the generation ends when it returns false. The same
+  /// options give the same text. Throws UsageError for a model that does not generate text.
   std::string generate(std::string_view prompt, const GenerateOptions& options = {},
                        const std::function<bool(std::string_view)>& on_text = {}) const;
 

@@ -10,7 +10,7 @@
 
 namespace thalweg {
 
-// How a configuration writes the options of layers that are neither numbers nor texts.
+// How a configuration writes those options of layers that are neither numbers nor texts.
 
 template <>
 struct OptionForm<Extent> {
@@ -88,17 +88,17 @@ struct ConvTransposeOptions {
 /// Parameters "weight" (height, width, filters / groups, channels) and "bias" (filters).
 Var conv_transpose2d(Scope s, const Arg& x, const ConvTransposeOptions& options);
 
-// Normalisation: weight * (x - mean) / sqrt(variance + eps) + bias, the variance dividing by n. Over what the mean is
-// taken makes the difference. Parameters "weight" and "bias" of the size of the last axis, not decayed.
+// Normalisation: weight * (x - mean) / sqrt(variance + eps) + bias, the variance dividing by n. The layers differ in
+// the axes of the mean. Parameters "weight" and "bias" of the size of the last axis, not decayed.
 
 struct BatchNormOptions {
   double eps = 1e-5;
   double momentum = 0.1;  ///< how fast the running statistics move: (1 - momentum) old + momentum new
   bool affine = true;     ///< whether there are weight and bias
-  double weight = 1;      ///< what the weight starts at
+  double weight = 1;      ///< the initial value of the weight
 };
 /// Over all axes but the last (Ioffe and Szegedy 2015). In training each shard of a batch uses its own statistics, and
-/// moves the running ones, "mean" and "variance" (which divides by n - 1, as PyTorch's); evaluation uses those.
+/// moves the running ones, "mean" and "variance" (which divides by n - 1, as PyTorch's); evaluation uses these.
 Var batch_norm(Scope s, const Arg& x, const BatchNormOptions& options = {});
 
 struct LayerNormOptions {
@@ -131,7 +131,7 @@ struct RmsNormOptions {
 Var rms_norm(Scope s, const Arg& x, const RmsNormOptions& options = {});
 
 /// In training, each element is zero with probability `rate`, and the others are divided by 1 - rate (Srivastava et al.
-/// 2014). Which are zero follows from seed, step, sample and path alone.
+/// 2014). Which elements are zero follows from seed, step, sample and path alone.
 Var dropout(Scope s, const Arg& x, double rate = 0.5);
 
 /// An activation by name ("relu"), as a configuration gives it. Throws UsageError naming the nearest.
@@ -143,10 +143,10 @@ struct MlpOptions {
   std::vector<std::int64_t> hidden = {256, 128};
   std::string activation = "relu";
   Initializer initializer = init::he_normal();
-  std::string norm = "none";                 ///< none, batch or layer: before each activation
-  bool residual = false;                     ///< each hidden layer as large as the one before it adds to that
+  std::string norm = "none";  ///< none, batch or layer: before each activation
+  bool residual = false;      ///< each hidden layer as large as the one before adds its result to its input
   std::string parametrisation = "standard";  ///< or mup: see WidthScaling
-  std::int64_t base_width = 64;              ///< of mup: units of the first hidden layer of the net that was tuned
+  std::int64_t base_width = 64;              ///< of mup: units of the first hidden layer of the network that was tuned
 };
 /// One dense layer, "output".
 [[nodiscard]] ModelFunction linear(std::int64_t outputs, const LinearOptions& options = {});
@@ -154,8 +154,8 @@ struct MlpOptions {
 /// x = activation(norm(x W + b)), or x + that.
 [[nodiscard]] ModelFunction mlp(std::int64_t outputs, const MlpOptions& options = {});
 
-/// A model of sequences one place at a time, as it generates: the tokens i32 (batch, 1) at a position i32 (1), and what
-/// earlier places left behind (keys and values, or the carry of recurrent layers), zeros to begin with.
+/// A model of sequences that is run one place at a time, to generate: tokens i32 (batch, 1) at a position i32 (1), and
+/// the state of the earlier places (keys and values, or the carry of recurrent layers), zeros at first.
 struct SequenceStep {
   struct Result {
     Var logits;  ///< (batch, 1, vocabulary)
@@ -167,13 +167,13 @@ struct SequenceStep {
 };
 
 /// How a model's steps scale with its width in the maximal-update parametrisation (Yang et al. 2021, table 8): the best
-/// rate of a narrow net stays the best of a wide one. With m = width / base_width the output is divided by m, weights
-/// between two widths start with deviations of 1 / sqrt(fan_in), attention divides by the width of a head and not by
-/// its root; and the rates are those of `run/width_rates.hpp`.
+/// rate of a narrow network is also the best of a wide one. With m = width / base_width the output is divided by m,
+/// weights between two widths start with deviations of 1 / sqrt(fan_in), attention divides by the width of a head and
+/// not by its root; and the rates are those of `run/width_rates.hpp`.
 struct WidthScaling {
   double ratio = 1;                        ///< m; 1 in the standard parametrisation
   std::vector<std::string> matrices = {};  ///< patterns of parameters with a width on both sides
-  std::vector<std::string> fixed = {};     ///< of those with none, whose rate is as it is
+  std::vector<std::string> fixed = {};     ///< patterns of parameters without such a side: their rate is not scaled
 };
 
 /// A row of the table of model kinds.

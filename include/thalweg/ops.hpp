@@ -1,11 +1,11 @@
 #pragma once
-// The ops: what a differentiable function is written with. Every argument may be a Var, a plain number or an explicit
+// The ops of which differentiable functions are made. Every argument may be a Var, a plain number or an explicit
 // constant; shapes broadcast as in NumPy; all throw UsageError, with the line of the call, for shapes or dtypes that do
 // not fit. Derivatives at kinks follow PyTorch. Comparisons give 1 or 0 in the dtype of their arguments.
 //
-// i32 works where whole numbers give whole numbers: +, -, *, square, abs, sign, minimum, maximum, clamp, comparisons,
-// where, sum, prod, max, min, cumsum and pad, beside whole numbers and other i32. Results are i32, those beyond its
-// range the nearest that it has. Everything else is of f32 and f64: cast(x, f32) first.
+// i32 is allowed where whole numbers give whole numbers: +, -, *, square, abs, sign, minimum, maximum, clamp,
+// comparisons, where, sum, prod, max, min, cumsum and pad, beside whole numbers and other i32. Results are i32, clamped
+// to its range. All other ops take f32 and f64: cast(x, f32) first.
 
 #include <functional>
 #include <initializer_list>
@@ -113,7 +113,7 @@ Var log_softmax(const Arg& x, int axis = -1);                              ///< 
 
 // Shape.
 Var reshape(const Arg& x, const Shape& shape);  ///< the same elements in row-major order
-/// The same; one size may be -1, which stands for what the others leave.
+/// The same; one size may be -1: it follows from the other sizes.
 Var reshape(const Arg& x, std::initializer_list<std::int64_t> sizes);
 Var flatten(const Arg& x, int from_axis = 1);              ///< the axes from `from_axis` on become one
 Var transpose(const Arg& x, std::vector<int> order = {});  ///< axes in a new order; reversed by default
@@ -147,7 +147,7 @@ Var matmul(const Arg& a, const Arg& b);
 Var matmul(const Arg& a, const Arg& b, bool transpose_a, bool transpose_b);
 Var dot(const Arg& a, const Arg& b);  ///< sum(a * b)
 
-// Losses, one value a sample: see loss.hpp for what is trained.
+// Losses, one value per sample: see loss.hpp for the losses of training.
 /// -log softmax(logits)[label], (..., classes) and i32 (...) -> (...).
 Var cross_entropy_with_labels(const Arg& logits, const Arg& labels);
 /// -sum(probabilities * log softmax(logits)) along the last axis.
@@ -155,8 +155,8 @@ Var cross_entropy_with_probabilities(const Arg& logits, const Arg& probabilities
 /// -y log sigmoid(x) - (1 - y) log(1 - sigmoid(x)), element by element.
 Var binary_cross_entropy_with_logits(const Arg& logits, const Arg& targets);
 
-/// x, of which each shard of a batch may use its own value: it does not make the step one shard, as other ops that mix
-/// samples do. Batch normalisation marks its statistics so.
+/// x, marked as a value that each shard of a batch may compute from its own samples. Other ops that mix samples make
+/// the step one shard; this one does not. Batch normalisation marks its statistics in this way.
 Var per_shard(const Arg& x);
 
 // Derivatives by hand.

@@ -18,7 +18,7 @@ namespace thalweg {
 
 struct UpdateContext;
 
-/// What a rule sees of one group of parameters: their gradient, their values, the slots, the scalars of the step.
+/// What a rule reads of one group of parameters: their gradient, their values, the slots, the scalars of the step.
 class Update {
  public:
   Update(UpdateContext& context, Var gradient_, Var parameter_)
@@ -31,12 +31,12 @@ class Update {
   [[nodiscard]] Var& operator[](std::string_view slot);
   /// A named number of this step; `value` unless a schedule or the parameter group gives another. "lr" is the rate.
   [[nodiscard]] Var scalar(std::string_view name, double value);
-  /// The decay of these parameters: an empty Var where there is none, else the scalar "weight_decay".
+  /// The weight decay of these parameters: an empty Var where there is none, else the scalar "weight_decay".
   [[nodiscard]] Var weight_decay(double value);
   /// The step, from 1. In `evaluation`, the steps taken.
   [[nodiscard]] Var step();
-  /// Standard normal numbers of the parameters' shape, others at every step: the same bits for any number of threads
-  /// and after a resume. A rule that asks twice is given the same ones.
+  /// Standard normal numbers of the parameters' shape, new at every step: the same bits for any number of threads and
+  /// after a resume. A second call in the same step gives the same numbers.
   [[nodiscard]] Var normal();
   /// The sum of the elements of x, over all parameters of the chain.
   [[nodiscard]] Var total(const Var& x);
@@ -52,8 +52,8 @@ class Update {
 /// A buffer beside the parameters; a checkpoint holds it.
 struct Slot {
   enum class Kind {
-    element,  ///< one number an element, from `initial`
-    copy,     ///< one number an element, from the parameters' values before the first step
+    element,  ///< one number per element, from `initial`
+    copy,     ///< one number per element, from the parameters' values before the first step
     scalar,   ///< one number in all, in f64
   };
   std::string name;
@@ -63,7 +63,7 @@ struct Slot {
   std::function<Shape(const Shape&)> shape = {};
 };
 
-/// What a transform does at one place of a step.
+/// What a transform computes at one place of a step.
 using UpdateRule = std::function<Var(Update&)>;
 
 struct Transform {
@@ -71,10 +71,9 @@ struct Transform {
   std::vector<Slot> slots = {};
   /// The direction to return. A transform without a rule returns the direction that it is given.
   UpdateRule rule = {};
-  /// What the parameters should be after the step; here `parameter` has the new values, and `gradient` what was
-  /// subtracted.
+  /// The values of the parameters after the step; `parameter` has the new values, `gradient` what was subtracted.
   UpdateRule after = {};
-  /// The values to evaluate a model with, where they are not the ones that are stepped (averages).
+  /// The values to evaluate a model with, where they differ from the stepped parameters (averages).
   UpdateRule evaluation = {};
   /// One number; where it is 0, the step is left out: parameters and slots stay as they are.
   UpdateRule condition = {};
@@ -94,14 +93,15 @@ struct ParameterGroup {
   std::vector<Transform> chain = {};           ///< a method of their own, in place of the optimizer's
 };
 
-/// A chain with the rate and its schedule, and perhaps a method that asks for more; or a method that owns its steps.
+/// A chain with the rate and its schedule, perhaps with a method that needs more than one gradient; or a method that
+/// owns its steps.
 struct Optimizer {
   std::string name = "custom";
   OptionMap options = {};  ///< all of them, defaults written out
   std::vector<Transform> chain = {};
-  double lr = 0;  ///< the one owner of the rate; the schedule multiplies it
+  double lr = 0;  ///< the only place of the rate; the schedule multiplies it
   Schedule schedule = {};
-  std::vector<ParameterGroup> groups = {};  ///< of several that match, the first; other parameters follow `chain`
+  std::vector<ParameterGroup> groups = {};  ///< the first that matches counts; other parameters follow `chain`
   std::shared_ptr<const Method> method = {};
 };
 
@@ -116,7 +116,7 @@ struct OptimizerRow {
   bool owns_steps = false;   ///< a Method: no rate, no schedule, no groups
 };
 [[nodiscard]] const std::vector<OptimizerRow>& optimizers();
-/// Throws UsageError for a name that is not there, naming the nearest.
+/// Throws UsageError for an unknown name, naming the nearest.
 [[nodiscard]] const OptimizerRow& optimizer_named(const std::string& name);
 /// From a configuration: {kind = "adamw", lr = 1e-3, ...}. Throws UsageError.
 [[nodiscard]] Optimizer make_optimizer(const OptionMap& configuration);
@@ -135,7 +135,7 @@ Transform adaptive_clip(double clipping = 0.01, double eps = 1e-3);
 /// g + sqrt(eta / t^gamma) n: Gaussian noise of its own for each element, annealed from a variance of eta on.
 /// (Neelakantan et al. 2015, where eta is 0.01, 0.3 or 1)
 Transform add_noise(double eta, double gamma = 0.55);
-Transform centralize();          ///< less its mean over the inputs of each output unit (Yong et al. 2020)
+Transform centralize();          ///< g minus its mean over the inputs of each output unit (Yong et al. 2020)
 Transform zero_nonfinite();      ///< elements that are not finite become 0
 Transform skip_nonfinite();      ///< leaves out a step whose gradient is not finite; put it first
 Transform negate();              ///< -g: ascent

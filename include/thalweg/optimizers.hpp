@@ -8,7 +8,7 @@
 namespace thalweg::optim {
 
 struct SgdOptions {
-  double lr = 1e-3;  ///< PyTorch's; the best one differs from problem to problem
+  double lr = 1e-3;  ///< PyTorch's default; the best rate differs from problem to problem
   double momentum = 0, dampening = 0, weight_decay = 0, clip_norm = 0, clip_value = 0, clip_ratio = 0, noise = 0;
   bool nesterov = false, maximize = false;
   Schedule schedule = {};
@@ -32,8 +32,8 @@ struct RpropOptions {
   bool maximize = false;
   Schedule schedule = {};
 };
-/// A step size for each element, from lr; it grows while the gradient keeps its sign and shrinks where it turns. For
-/// whole-batch gradients. (Riedmiller and Braun 1993; as PyTorch's Rprop)
+/// A step size for each element, at first lr; it grows while the gradient keeps its sign and shrinks where the sign
+/// changes. For whole-batch gradients. (Riedmiller and Braun 1993; as PyTorch's Rprop)
 Optimizer rprop(RpropOptions options = {});
 
 struct AdagradOptions {
@@ -105,7 +105,7 @@ struct RadamOptions {
   bool maximize = false;
   Schedule schedule = {};
 };
-/// Adam that goes without the second moment while its variance is large. (Liu et al. 2020; as PyTorch's RAdam)
+/// Adam without the second moment while the variance of that moment is large. (Liu et al. 2020; as PyTorch's RAdam)
 Optimizer radam(RadamOptions options = {});
 
 struct AdabeliefOptions {
@@ -237,19 +237,19 @@ struct ProdigyOptions {
   bool bias_correction = false, safeguard_warmup = false, maximize = false;
   Schedule schedule = {};
 };
-/// Adam whose rate is an estimate d of the distance to the solution; lr is a factor of it. growth is the largest
-/// ratio of a d to the one before, 0 no limit. Decoupled decay. (Mishchenko and Defazio 2024)
+/// Adam whose rate is an estimate d of the distance to the solution; lr is a factor of it. growth is the largest ratio
+/// of d to the d before it; 0 is no limit. Decoupled decay. (Mishchenko and Defazio 2024)
 Optimizer prodigy(ProdigyOptions options = {});
 
 struct MuonOptions {
   double lr = 1e-3, momentum = 0.95, weight_decay = 0.1, clip_norm = 0, clip_value = 0, clip_ratio = 0, noise = 0;
   int iterations = 5;
-  double adam_lr_factor = 1, beta1 = 0.9, beta2 = 0.999, eps = 1e-8;  ///< of AdamW, for what is not a matrix
+  double adam_lr_factor = 1, beta1 = 0.9, beta2 = 0.999, eps = 1e-8;  ///< of AdamW, for other parameters
   bool nesterov = true, maximize = false;
   Schedule schedule = {};
 };
 /// The momentum of each matrix, made orthogonal by Newton-Schulz iterations, times sqrt(max(1, outputs/inputs)); AdamW
-/// for all that is not a matrix. Decoupled decay. (Jordan et al. 2024; as PyTorch's Muon)
+/// for all other parameters. Decoupled decay. (Jordan et al. 2024; as PyTorch's Muon)
 Optimizer muon(MuonOptions options = {});
 
 struct LookaheadOptions {
@@ -257,8 +257,8 @@ struct LookaheadOptions {
   std::int64_t every = 5;
   double mix = 0.5;
 };
-/// Every few steps of a fast method, slow weights move part of the way to its weights, which go on from there. (Zhang
-/// et al. 2019)
+/// Every few steps of a fast method, slow weights move part of the way to its weights, and the fast method continues
+/// from the slow weights. (Zhang et al. 2019)
 Optimizer lookahead(LookaheadOptions options = {});
 Optimizer lookahead(Optimizer fast, std::int64_t every = 5, double mix = 0.5);
 

@@ -1,6 +1,6 @@
 #pragma once
-// Options: plain structs whose fields are the keys of the configuration, letter for letter. A struct says what its
-// fields are in one function, `fields`, and reading, validation, help and documentation all follow from it.
+// Options: plain structs whose fields are the keys of the configuration, letter for letter. One function per struct,
+// `fields`, describes the fields; reading, validation, help and documentation all follow from it.
 
 #include <cstdint>
 #include <functional>
@@ -40,13 +40,13 @@ struct Duration {
 class OptionValue;
 using OptionList = std::vector<OptionValue>;
 using OptionMap = std::map<std::string, OptionValue>;
-/// A bool, std::int64_t, double, std::string, OptionList or OptionMap. What holds it is not in this header: the
-/// compiler of every program that includes us would take a tenth of a second for it.
+/// A bool, std::int64_t, double, std::string, OptionList or OptionMap. The variant that holds it is not in this header,
+/// because it would add a tenth of a second to the compilation of every program.
 class OptionValue {
  public:
   OptionValue();  ///< false
   template <class Bool>
-  requires std::is_same_v<Bool, bool>  // what merely converts to a bool, as a pointer does, is no option
+  requires std::is_same_v<Bool, bool>  // a type that only converts to bool, as a pointer does, is not an option
   OptionValue(Bool value) : OptionValue(Truth{value}) {}
   template <class Whole>
   requires(std::is_integral_v<Whole> && !std::is_same_v<Whole, bool>) OptionValue(Whole value)
@@ -133,7 +133,7 @@ struct FormedValue {
 };
 
 /// A pointer to one of several types, or to any type that has an OptionForm. A variant of pointers would do the same,
-/// and take the compiler longer.
+/// but takes longer to compile.
 template <class... Ts>
 class PointerToOne {
  public:
@@ -141,7 +141,7 @@ class PointerToOne {
   PointerToOne(T* at) : at_(at), type_(number_of<T>()) {
     if constexpr (number_of<T>() == sizeof...(Ts)) form_ = &any_form<T>;
   }
-  /// f of the pointer, as the type it has, or of a FormedValue.
+  /// Calls f with the pointer in its own type, or with a FormedValue.
   template <class F>
   auto visit(const F& f) const {
     using Result = std::common_type_t<std::invoke_result_t<const F&, Ts*>...>;
@@ -165,7 +165,7 @@ class PointerToOne {
   const AnyForm* form_ = nullptr;
 };
 
-/// One field of an options struct: its name, where it is, what it means, and what it may be.
+/// One field of an options struct: its name, its address, its meaning, and its allowed values.
 struct Field {
   using Place = PointerToOne<bool, int, std::int64_t, double, std::string, Duration, std::vector<double>,
                              std::vector<std::int64_t>, std::vector<std::string>, std::vector<Duration>, OptionMap,
@@ -174,15 +174,15 @@ struct Field {
   Place place;  ///< an OptionValue is a field that takes more than one type
   std::string_view doc;
   Range range = any_number;                    ///< for numbers, amounts of durations, and the elements of lists of them
-  std::vector<std::string_view> choices = {};  ///< for strings that name one of a few things
+  std::vector<std::string_view> choices = {};  ///< for strings with a fixed set of values
 };
 using Fields = std::vector<Field>;
 
-/// What a page of documentation says of one field.
+/// The documentation of one field.
 struct OptionDoc {
   std::string name, doc;
   OptionValue initial;  ///< the default
-  std::string wanted;   ///< `> 0`, `linear or cosine`; empty where anything of the type goes
+  std::string wanted;   ///< `> 0`, `linear or cosine`; empty where any value of the type is allowed
 };
 
 /// Sets the fields from values. `where` names the place in messages ("optimizer"). Throws UsageError for an unknown key
@@ -190,9 +190,9 @@ struct OptionDoc {
 void read_fields(const Fields& fields, const OptionMap& values, std::string_view where);
 /// Checks ranges and choices; throws UsageError in the form "[adam] lr = -1. Wanted: > 0".
 void check_fields(const Fields& fields, std::string_view where);
-/// The fields' present values.
+/// The present values of the fields.
 [[nodiscard]] OptionMap field_values(const Fields& fields);
-/// Documentation of the fields, whose present values are taken for the defaults.
+/// Documentation of the fields; their present values are taken as the defaults.
 [[nodiscard]] std::vector<OptionDoc> describe_fields(const Fields& fields);
 /// The name closest to `text` among `names` (edit distance), or an empty string when none is near.
 [[nodiscard]] std::string nearest_name(std::string_view text, const std::vector<std::string>& names);

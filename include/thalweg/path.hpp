@@ -8,8 +8,8 @@
 
 namespace thalweg {
 
-/// Made from a text or a std::filesystem::path, and no more than that: <filesystem> would take a sixth of a second of
-/// every compilation that includes us.
+/// Made from a text or a std::filesystem::path, without including <filesystem>, which would add a sixth of a second to
+/// the compilation of every program.
 class Path {
  public:
   Path() = default;
@@ -23,7 +23,7 @@ class Path {
   }
   Path(const P& path) : text_(path.string()) {}
 
-  /// And back again.
+  /// Converts back to a std::filesystem::path.
   template <class P>
   requires requires(const P& path) {
     { path.lexically_normal() } -> std::same_as<P>;

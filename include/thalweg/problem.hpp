@@ -1,5 +1,5 @@
 #pragma once
-// Classic problems of minimisation: functions whose lowest points are known, to see what a method does with them.
+// Classic problems of minimisation: functions whose minima are known, to test and compare methods.
 
 #include <functional>
 #include <optional>
@@ -17,12 +17,12 @@ struct ProblemWindow {
   double x_low = -2, x_high = 2, y_low = -2, y_high = 2;
 };
 
-/// A problem with its numbers in place.
+/// A problem with its options and its dimensions fixed.
 struct Problem {
   Function function = Function(Function::Body{});    ///< x (n) -> scalar
-  std::vector<double> start;                         ///< where a walk begins, unless told
-  std::optional<double> minimum = {};                ///< the lowest value; none where there is no bound below
-  std::vector<std::vector<double>> minimizers = {};  ///< every point where it is taken
+  std::vector<double> start;                         ///< where a minimisation begins, unless another start is given
+  std::optional<double> minimum = {};                ///< the lowest value; none where the function has no lower bound
+  std::vector<std::vector<double>> minimizers = {};  ///< every point with the lowest value
   ProblemWindow window = {};
   std::optional<Function> residuals =
       {};                    ///< x (n) -> (m): the function is the sum of their squares; none if it is not
@@ -38,7 +38,7 @@ struct ProblemRow {
   std::function<Problem(const OptionMap& options, std::int64_t dim)> make = {};
 };
 [[nodiscard]] const std::vector<ProblemRow>& problems();
-/// Throws UsageError for a name that is not there, naming the nearest.
+/// Throws UsageError for an unknown name, naming the nearest.
 [[nodiscard]] const ProblemRow& problem_named(std::string_view name);
 
 }  // namespace thalweg

@@ -1,5 +1,5 @@
 #pragma once
-// Registry: the rows that a configuration can name. A program adds its own beside ours.
+// Registry: the rows that a configuration can name. A program can add rows of its own.
 
 #include <span>
 #include <string>
@@ -23,7 +23,7 @@ class Registry {
   Registry& operator=(Registry&& other) noexcept;
   ~Registry();
 
-  /// A row of a name that is there already takes its place.
+  /// A row with an existing name replaces the row of that name.
   Registry& add_model(nn::ModelRow row);
   Registry& add_loss(LossRow row);
   Registry& add_optimizer(OptimizerRow row);
@@ -40,7 +40,7 @@ class Registry {
   [[nodiscard]] std::span<const SystemRow> systems() const;
   [[nodiscard]] std::span<const EnvironmentRow> environments() const;
 
-  /// By name. Throws UsageError for one that is not there, naming the nearest.
+  /// By name. Throws UsageError for an unknown name, naming the nearest.
   [[nodiscard]] const nn::ModelRow& model(std::string_view name) const;
   [[nodiscard]] const LossRow& loss(std::string_view name) const;
   [[nodiscard]] const OptimizerRow& optimizer(std::string_view name) const;

@@ -1,6 +1,6 @@
 #pragma once
 // Schedules: how the rate changes over a run. A schedule is a pure function of where the run stands, so a resumed run
-// needs no history; its value is a factor of `optimizer.lr`, the one owner of the rate.
+// needs no history; its value is a factor of `optimizer.lr`, the only place of the rate.
 //
 // t is the step from 0, n the schedule's length in steps: the run's, less the warm-up, unless `length` says otherwise.
 // After n steps a schedule holds its last value. Durations in percent are of the steps after the warm-up.
@@ -44,7 +44,7 @@ struct PlateauRule {
   std::string mode = "min";                 ///< or "max", for a metric where higher is better
   std::string metric = "validation.loss";
 
-  /// The state after a check that measured `value`; a value that is not a number is a bad check.
+  /// The state after a check that measured `value`; NaN is a bad check.
   [[nodiscard]] PlateauState observe(const PlateauState& state, double value) const;
 };
 
@@ -151,15 +151,15 @@ Schedule cosine_restarts(CosineRestartsOptions options = {});
 struct OneCycleOptions {
   double pct_start = 0.3, start = 1.0 / 25, end = 1.0 / 25 * 1e-4;
   std::string anneal = "cosine";  ///< or "linear"
-  bool three_phase = false;       ///< falls to start as long as it rose, then to end
+  bool three_phase = false;       ///< falls to start in as many steps as it rose, then to end
   bool cycle_momentum = true;
   double momentum_low = 0.85, momentum_high = 0.95;
   Duration length = "100%", warmup = 0;
   double warmup_start = 0;
 };
-/// From start up to 1 over pct_start of the steps, then down to end; momentum goes the other way. In three phases it
-/// falls back to start as long as it rose, and momentum with it, before it falls to end; pct_start is at most 1/2 then.
-/// (Smith and Topin 2018; PyTorch's OneCycleLR, whose last step is the end)
+/// From start up to 1 over pct_start of the steps, then down to end; momentum goes the other way. With three phases it
+/// first falls back to start in as many steps as it rose (momentum returns likewise), then to end; pct_start is at most
+/// 1/2 then. (Smith and Topin 2018; PyTorch's OneCycleLR, whose last step is the end)
 Schedule one_cycle(OneCycleOptions options = {});
 
 struct CyclicOptions {
@@ -218,11 +218,11 @@ struct ReduceOnPlateauOptions {
   Duration warmup = 0;
   double warmup_start = 0;
 };
-/// Progress::plateau, which the rule keeps: see PlateauRule.
+/// The factor Progress::plateau, which PlateauRule computes.
 Schedule reduce_on_plateau(ReduceOnPlateauOptions options = {});
 
-/// Before `inner`, which then runs over the remaining steps: from `start` times its first value up to it, linearly.
-/// Throws UsageError when `inner` has a warm-up already.
+/// A linear warm-up from `start` times the first value of `inner` up to that value; `inner` then runs over the
+/// remaining steps. Throws UsageError when `inner` has a warm-up already.
 Schedule warmup(const Schedule& inner, Duration length, double start = 0);
 
 struct Part {

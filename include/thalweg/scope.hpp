@@ -31,7 +31,7 @@ class Initializer {
 struct InitializerRow {
   std::string_view name, formula, source;
   Initializer initializer;
-  std::string_view option = {};  ///< what a configuration calls its `value`; empty where it is not to be set
+  std::string_view option = {};  ///< the name of its `value` in a configuration; empty where it cannot be set
 };
 [[nodiscard]] const std::vector<InitializerRow>& initializers();
 
@@ -50,10 +50,11 @@ namespace init {
 /// LeCun et al. 1998: variance gain^2 / fan_in, with a gain of 1.
 [[nodiscard]] Initializer lecun_uniform(double gain = 1);
 [[nodiscard]] Initializer lecun_normal(double gain = 1);
-/// In [-1, 1) / sqrt(fan_in): the rule of thumb before 2010, a third of LeCun's variance. Deep networks fade with it.
+/// In [-1, 1) / sqrt(fan_in): the rule of thumb before 2010, a third of LeCun's variance. Signals fade in deep
+/// networks.
 [[nodiscard]] Initializer naive_uniform();
 /// With all axes but the last as one, a matrix W with W^T W = gain^2 I, or W W^T = gain^2 I where it is wider than
-/// high: of all such matrices none is more likely than another (Saxe, McClelland and Ganguli 2014). It needs two axes.
+/// high, drawn uniformly from all such matrices (Saxe, McClelland and Ganguli 2014). It needs two axes.
 [[nodiscard]] Initializer orthogonal(double gain = 1);
 /// By name ("he_normal"), as a configuration gives it. Throws UsageError naming the nearest.
 [[nodiscard]] Initializer named(const std::string& name);
@@ -77,40 +78,40 @@ class Scope {
 
   [[nodiscard]] Scope operator/(std::string_view name) const;
   /// The place below, for a part that is called several times: the first call declares its parameters and statistics,
-  /// and the later ones are given the same. `D(s.share("d"), real)` and `D(s.share("d"), fake)` are one discriminator.
-  /// Each call draws random numbers of its own, and moves the statistics that it observes, in the order of the calls.
+  /// and later calls get the same ones. `D(s.share("d"), real)` and `D(s.share("d"), fake)` are one discriminator. Each
+  /// call draws random numbers of its own, and moves the statistics that it observes, in the order of the calls.
   [[nodiscard]] Scope share(std::string_view name) const;
   /// The same place, where parameters are not trained, statistics are not moved and mode() is evaluate: for a part that
-  /// was trained before.
+  /// was trained in another run.
   [[nodiscard]] Scope frozen() const;
-  /// The same place, where parameters are moving averages, as constants: for targets. See MovingAverage; statistics
-  /// have none and are the current ones, and mode() is evaluate.
+  /// The same place, where parameters are their moving averages, as constants: for targets. See MovingAverage.
+  /// Statistics have none and are the present ones; mode() is evaluate.
   [[nodiscard]] Scope average(std::string_view name) const;
   /// Declares a parameter. Throws UsageError where the name is taken, and where a later call of a shared part wants
   /// another shape.
   [[nodiscard]] Var parameter(std::string_view name, const Shape& shape, const ParameterOptions& options = {}) const;
 
-  /// Numbers uniform in [0, 1), others at every step; the first axis is that of the batch. They are a function of the
-  /// seed, the step, the sample's place in the whole batch and the path, so that neither shards nor threads nor a
-  /// resume change them. Evaluation has one seed for all its rows, so that the same data are given the same numbers.
-  /// Throws UsageError where the name is taken.
+  /// Uniform random numbers in [0, 1), new at every step; the first axis is that of the batch. They are a function of
+  /// the seed, the step, the sample's place in the whole batch and the path, so that neither shards nor threads nor a
+  /// resume change them. Evaluation uses one seed for all its rows, so that the same data get the same numbers. Throws
+  /// UsageError where the name is taken.
   [[nodiscard]] Var uniform(std::string_view name, const Shape& shape) const;
   /// Standard normal numbers, drawn as `uniform` draws them.
   [[nodiscard]] Var normal(std::string_view name, const Shape& shape) const;
-  /// Whole numbers, i32, each of low, ..., high - 1 equally likely, drawn as `uniform` draws them: the same ones in f32
-  /// and in f64. Throws UsageError also where low >= high.
+  /// Whole numbers, i32, uniform in low, ..., high - 1, drawn as `uniform` draws them: the same numbers in f32 and in
+  /// f64. Throws UsageError also where low >= high.
   [[nodiscard]] Var integers(std::string_view name, const Shape& shape, std::int64_t low, std::int64_t high) const;
 
   /// Reports a mean over the samples of a batch: in the progress, the history and the metrics of each epoch, and in an
-  /// evaluation. `values` is one value a sample (batch) or more (batch, ...), or a scalar, which counts once for each
+  /// evaluation. `values` is one value per sample (batch) or more (batch, ...), or a scalar, which counts once for each
   /// sample of its shard. Throws UsageError where the name is taken, or is "loss".
   void report(std::string_view name, const Arg& values) const;
 
   /// A statistic of the data that the state keeps beside the parameters: not trained, but saved, resumed and read in
   /// evaluation. Throws UsageError where the name is taken.
   [[nodiscard]] Var statistic(std::string_view name, const Shape& shape, double initial) const;
-  /// In training, moves a statistic of this scope at the end of the step: (1 - momentum) old + momentum observed. What
-  /// several shards observe is averaged, weighted by their samples. In evaluation nothing happens.
+  /// In training, moves a statistic of this scope at the end of the step: (1 - momentum) old + momentum observed. The
+  /// observations of several shards are averaged, weighted by their numbers of samples. In evaluation nothing happens.
   void observe(std::string_view statistic, const Var& observed, double momentum) const;
 
   [[nodiscard]] const std::string& path() const { return path_; }

@@ -12,16 +12,16 @@ struct AttentionOptions {
 
 /// softmax(scale q k^T) v, for each head (Vaswani et al. 2017, eq. 1): q (batch, queries, heads, width), k and v
 /// (batch, keys, heads, width) -> (batch, queries, heads, width). `lengths`, i32 (batch), hides the keys from there on
-/// (padding); a query that sees no key gives zeros. The scores exist a block of queries at a time, in the backward pass
-/// too, which computes them again.
+/// (padding); a query that sees no key gives zeros. The scores are computed for a block of queries at a time, and again
+/// in the backward pass.
 Var attention(const Arg& q, const Arg& k, const Arg& v, const AttentionOptions& options = {}, Var lengths = {});
-/// The same of what one product computed: kv (batch, keys, 2, heads, width). Its cotangent is one value as well.
+/// The same with kv (batch, keys, 2, heads, width) from one product. Its cotangent is one value as well.
 Var cross_attention(const Arg& q, const Arg& kv, const AttentionOptions& options = {}, Var lengths = {});
 /// The same: qkv (batch, time, 3, heads, width).
 Var self_attention(const Arg& qkv, const AttentionOptions& options = {}, Var lengths = {});
 
-/// Rotary positions (Su et al. 2021): x (batch, time, heads, width) with the pairs (i, i + width / 2) turned by the
-/// angle position * base^(-2 i / width). positions: i32 (time). `heads`: only so many of the first; 0 is all.
+/// Rotary positions (Su et al. 2021): x (batch, time, heads, width) with the pairs (i, i + width / 2) rotated by the
+/// angle position * base^(-2 i / width). positions: i32 (time). `heads`: only the first so many heads; 0 is all.
 Var rotary(const Arg& x, const Arg& positions, double base = 10'000, std::int64_t heads = 0);
 
 namespace nn {
@@ -64,7 +64,7 @@ Var feed_forward(Scope s, const Arg& x, const FeedForwardOptions& options = {});
 struct RecurrentOptions {
   std::int64_t units = 128;
   bool bias = true;
-  std::int64_t truncate = 0;  ///< the carry's gradient goes no further back than the last multiple of so many steps
+  std::int64_t truncate = 0;  ///< gradients of the carry stop at multiples of so many steps; 0: they do not stop
 };
 struct Recurrent {
   Var output;              ///< h at each step, (batch, time, units)
@@ -84,7 +84,7 @@ Recurrent gru(Scope s, const Arg& x, const RecurrentOptions& options, const std:
 struct LstmOptions {
   std::int64_t layers = 2, width = 256;
   std::int64_t truncate = 0;  ///< as in RecurrentOptions
-  bool tied = true;           ///< the output uses the table of the tokens
+  bool tied = true;           ///< the output layer uses the table of the tokens
   double dropout = 0;         ///< of the embeddings and of each layer's output
 };
 /// Recurrent layers that predict the next token: tokens i32 (batch, time) -> logits (batch, time, vocabulary).
@@ -97,10 +97,10 @@ struct GptOptions {
   std::string feed_forward = "gelu";         ///< gelu or swiglu
   std::int64_t hidden = 0;                   ///< of the feed-forward blocks; 0 as in FeedForwardOptions
   std::string positions = "learned";         ///< learned, sinusoidal or rotary
-  bool tied = true;                          ///< the output uses the table of the tokens
+  bool tied = true;                          ///< the output layer uses the table of the tokens
   double dropout = 0;                        ///< of the embeddings and of each block's two results
   std::string parametrisation = "standard";  ///< or mup: see WidthScaling
-  std::int64_t base_width = 64;              ///< of mup: the width of the net that was tuned, with as many heads
+  std::int64_t base_width = 64;              ///< of mup: the width of the network that was tuned, with as many heads
 };
 /// A transformer that predicts the next token (Radford et al. 2019): tokens i32 (batch, time) -> logits
 /// (batch, time, vocabulary). Blocks are x + attention(norm(x)), then x + feed_forward(norm(x)), with a norm at the

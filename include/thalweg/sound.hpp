@@ -12,30 +12,30 @@ namespace thalweg {
 /// One channel of sound. Medium::sound makes a WAV of it.
 struct Sound {
   Tensor samples = {};    ///< f32 (samples), full scale is [-1, 1]
-  std::int64_t rate = 0;  ///< samples a second
+  std::int64_t rate = 0;  ///< samples per second
 
   [[nodiscard]] double seconds() const { return static_cast<double>(samples.size()) / static_cast<double>(rate); }
 };
 
 /// A WAV, FLAC or Ogg file (Vorbis or Opus); several channels become their mean. Throws UsageError when there is no
-/// such file, and where the library was built without libsndfile; DataError, naming the file, for one of another
-/// format, of no samples, damaged, or cut short; MemoryError for one larger than half the memory of the machine.
+/// such file, and where the library was built without libsndfile; DataError, naming the file, for another format, no
+/// samples, and a damaged or truncated file; MemoryError for a file larger than half the memory of the machine.
 [[nodiscard]] Sound read_sound(const Path& path);
 
-/// The sound at another rate: up / down = to / rate in lowest terms, a low-pass of 20 max(up, down) + 1 taps (a sinc in
-/// a Kaiser window with beta = 5, as scipy.signal.resample_poly has it), the sound taken as 0 outside. Samples come to
-/// ceil(samples up / down), computed in f64. Throws UsageError for a rate below 1 or above 1,000,000.
+/// The sound at another rate: up / down = to / rate in lowest terms, a low-pass filter of 20 max(up, down) + 1 taps (a
+/// sinc in a Kaiser window with beta = 5, as in scipy.signal.resample_poly); the sound is 0 outside. The result has
+/// ceil(samples up / down) samples, computed in f64. Throws UsageError for a rate below 1 or above 1,000,000.
 [[nodiscard]] Sound resampled(const Sound& sound, std::int64_t rate);
 
 struct SpectrumOptions {
   std::int64_t window = 400;  ///< samples of a frame, under a periodic Hann window
   std::int64_t hop = 160;     ///< samples from one frame to the next
-  std::int64_t size = 512;    ///< of the transform, at least the window: zeros behind it
+  std::int64_t size = 512;    ///< of the transform, at least the window; the rest is zeros
 };
 /// The short-time Fourier transform: x (batch, samples) -> (batch, frames, 2, size / 2 + 1), real and imaginary parts
-/// of sum_n window[n] x[frame hop + n] e^(-2 pi i k n / size). Frames begin at 0 and are as many as the samples fill,
-/// 1 + (samples - window) / hop. It is a product with the matrix of the transform, so that derivatives, threads and
-/// bits are a product's; at 400 samples a frame that takes some 40 million operations for a second of sound.
+/// of sum_n window[n] x[frame hop + n] e^(-2 pi i k n / size). Frames begin at 0 and are as many as the samples fill, 1
+/// + (samples - window) / hop. It is computed as a product with the matrix of the transform, so derivatives, threads
+/// and bits are those of a product; with 400 samples per frame it takes some 40 million operations per second of sound.
 Var stft(const Arg& x, const SpectrumOptions& options = {});
 
 struct MelOptions {
@@ -51,14 +51,14 @@ struct MelOptions {
 /// log max(|stft|^2 filters, floor): x (batch, samples) -> (batch, frames, bands).
 Var log_mel(const Arg& x, const SpectrumOptions& spectrum = {}, const MelOptions& options = {});
 
-/// Sound from the magnitudes of its spectrum, (frames, size / 2 + 1): phases begin at random and become those of a
-/// sound by turns (Griffin and Lim 1984), each with momentum (Perraudin, Balazs and Søndergaard 2013). (samples), f32,
-/// so many that the frames fill them. Throws UsageError for shapes that do not fit.
+/// Sound from the magnitudes of its spectrum, (frames, size / 2 + 1): phases begin at random and are improved by
+/// iterations (Griffin and Lim 1984) with momentum (Perraudin, Balazs and Søndergaard 2013). -> (samples), f32, as many
+/// as the frames cover. Throws UsageError for shapes that do not fit.
 [[nodiscard]] Tensor griffin_lim(const Tensor& magnitudes, const SpectrumOptions& options = {},
                                  std::int64_t iterations = 32, double momentum = 0.99, std::uint64_t seed = 1);
 
-/// What a recogniser hears: log-mel frames of a sound at its own rate, each band of the sound standardised, and several
-/// frames side by side as one step.
+/// The input of a recogniser: log-mel frames of a sound at the recogniser's rate, each band standardised over the
+/// sound, with several frames side by side as one step.
 struct StepOptions {
   std::int64_t rate = 8000;  ///< sounds of another rate are resampled
   std::int64_t bands = 40;
@@ -68,7 +68,7 @@ struct StepOptions {
   [[nodiscard]] std::int64_t width() const { return frames * bands; }
   friend bool operator==(const StepOptions&, const StepOptions&) = default;
 };
-/// A function of sounds. Several threads may call it at once; the bits depend on the sound alone.
+/// A function of a sound. Several threads may call it at once; the bits depend on the sound alone.
 class SoundSteps {
  public:
   explicit SoundSteps(const StepOptions& options);

@@ -9,7 +9,7 @@
 
 namespace thalweg {
 
-/// A number for height and width alike, or one for each. Ops on sequences use the width.
+/// One number for height and width, or one for each. Ops on sequences use the width.
 struct Extent {
   std::int64_t height, width;
   Extent(std::integral auto both) : height(static_cast<std::int64_t>(both)), width(height) {}
@@ -18,8 +18,8 @@ struct Extent {
   friend bool operator==(const Extent&, const Extent&) = default;
 };
 
-/// The zeros around an image: a number on all sides, one before and after each axis, or by name. "valid" is none;
-/// "same" keeps size / stride (rounded up): dilation * (kernel - 1) in all, the smaller half before.
+/// The zeros around an image: one number for all sides, one number before and one after each axis, or a name. "valid"
+/// is none; "same" keeps size / stride (rounded up): dilation * (kernel - 1) in all, the smaller half before.
 class Padding {
  public:
   Padding(std::integral auto all_sides) : before_(all_sides), after_(all_sides) {}
@@ -27,11 +27,11 @@ class Padding {
   Padding(const char* name);
   Padding(const std::string& name) : Padding(name.c_str()) {}
 
-  /// What it comes to for a kernel with this reach, dilation * (kernel - 1).
+  /// The padding in numbers, for a kernel with this reach, dilation * (kernel - 1).
   [[nodiscard]] Extent before(Extent reach) const;
   [[nodiscard]] Extent after(Extent reach) const;
   [[nodiscard]] bool is_same() const { return same_; }
-  /// None along the height, for what has none.
+  /// No padding along the height, for sequences.
   [[nodiscard]] Padding along_width() const;
 
  private:
@@ -46,7 +46,7 @@ struct ConvolutionOptions {
   std::int64_t groups = 1;  ///< as many as channels: depthwise
 };
 /// x (batch, height, width, in), filter (height, width, in / groups, out) -> (batch, height, width, out): the sum of
-/// products over each window (the filter is not turned round).
+/// products over each window (the filter is not reversed).
 Var conv2d(const Arg& x, const Arg& filter, const ConvolutionOptions& options = {});
 /// x (batch, time, in), filter (width, in / groups, out) -> (batch, time, out).
 Var conv1d(const Arg& x, const Arg& filter, const ConvolutionOptions& options = {});
@@ -68,7 +68,7 @@ struct PoolOptions {
   Extent stride = 0;  ///< 0: the window's size
   Padding padding = "valid";
 };
-/// The largest of each window; of equal ones the first has the gradient. Padding is never the largest.
+/// The largest value of each window; of equal values the first gets the gradient. Padding is never the largest.
 Var max_pool2d(const Arg& x, const PoolOptions& options = {});
 Var max_pool1d(const Arg& x, const PoolOptions& options = {});
 /// The sum of each window divided by the window's size, padding included.

@@ -19,23 +19,23 @@ struct ParameterEntry {
   Shape shape;
   std::int64_t offset = 0;  ///< in elements
   bool frozen = false, optional = false, decay = true;
-  bool statistic = false;  ///< of the data: frozen, and moved by what each step observes
+  bool statistic = false;  ///< of the data: frozen, and moved by the observations of each step
   bool average = false;    ///< a moving average: "ema/g/weight" is that of "g/weight"; frozen, and moved by each step
 };
 
-/// The parameters' places: sorted by group (trained with decay, trained without, frozen, moving averages, statistics),
-/// each in order of declaration. Where several objectives train parameters of their own, the first two groups of each
-/// follow those of the one before.
+/// The places of the parameters, sorted by group (trained with decay, trained without, frozen, moving averages,
+/// statistics), each group in order of declaration. Where several objectives train parameters of their own, the first
+/// two groups of each objective follow those of the objective before.
 struct Layout {
   std::vector<ParameterEntry> entries;
   std::int64_t size = 0;             ///< elements in all
   std::int64_t decayed_size = 0;     ///< the first group ends here
-  std::int64_t trained_size = 0;     ///< the last group of what is trained ends here; the rest is frozen
+  std::int64_t trained_size = 0;     ///< the last trained group ends here; the rest is frozen
   std::int64_t statistics_size = 0;  ///< elements of the last group
   DType dtype = f32;
   std::int64_t averages_size = 0;  ///< elements of the group before that
 
-  /// Numbers of the model: all but the moving averages.
+  /// The number of elements of the model: all but the moving averages.
   [[nodiscard]] std::int64_t parameters() const { return size - averages_size; }
 };
 
@@ -58,10 +58,10 @@ class Patterns {
 struct State {
   std::shared_ptr<const Layout> layout;
   Tensor parameters;  ///< flat, in the layout's order
-  /// Flat, beside what is trained; those of an objective with a name begin with it: "d:adam.m", and "d:steps" counts
-  /// the steps that it took.
+  /// Flat, in the order of the trained parameters. The slots of an objective with a name begin with that name:
+  /// "d:adam.m"; "d:steps" counts the steps that it took.
   std::vector<std::pair<std::string, Tensor>> slots;
-  std::int64_t step = 0;  ///< steps taken; where objectives take turns on a batch, batches
+  std::int64_t step = 0;  ///< steps taken; the number of batches where objectives take turns
   std::uint64_t seed = 0;
 
   /// A parameter by its path, "hidden/weight". Throws UsageError naming the nearest.
@@ -75,9 +75,9 @@ struct State {
   /// Parameters and statistics to a safetensors file, by their paths: those that the patterns match, moving averages
   /// only where a pattern names them. Throws UsageError where they match nothing.
   void save(const Path& path, const Patterns& patterns = {}) const;
-  /// The parameters of such a file that the patterns match, from each path to the same, or to that below `under`:
-  /// `state.load("autoencoder.safetensors", "encoder/*")`. Throws UsageError where they match nothing in the file,
-  /// ModelError where the state lacks one, or has it in another shape.
+  /// The parameters of such a file that the patterns match, loaded into the parameter of the same path, or of that path
+  /// below `under`: `state.load("autoencoder.safetensors", "encoder/*")`. Throws UsageError where they match nothing in
+  /// the file, ModelError where the state lacks a parameter, or has it in another shape.
   void load(const Path& path, const Patterns& patterns = {}, std::string_view under = {});
 };
 

@@ -1,5 +1,6 @@
 #pragma once
-// A model for rows of numbers and categories, of the parts that won in comparisons of networks on tables.
+// A model for rows of numbers and categories, made of the parts that did best in published comparisons of networks on
+// tables.
 
 #include "thalweg/nn.hpp"
 
@@ -9,12 +10,12 @@ struct TabularOptions {
   std::vector<std::int64_t> hidden = {64, 64};
   std::string activation = "silu";
   double dropout = 0.1;              ///< after each hidden layer
-  bool clip = true;                  ///< x / sqrt(1 + (x / 3)^2): far values are drawn in smoothly
-  bool scale = true;                 ///< a factor for each input, which learns six times as fast as the rest
+  bool clip = true;                  ///< x / sqrt(1 + (x / 3)^2): outliers are compressed smoothly
+  bool scale = true;                 ///< a factor for each input, with six times the learning rate of the rest
   std::int64_t frequencies = 8;      ///< of the periodic embedding of each input; 0: none
-  double frequency_deviation = 0.1;  ///< what the frequencies are drawn with
-  std::int64_t embedding = 3;        ///< numbers that an input becomes, besides itself
-  std::int64_t most_embedded = 100;  ///< of more inputs none is embedded
+  double frequency_deviation = 0.1;  ///< standard deviation of the initial frequencies
+  std::int64_t embedding = 3;        ///< numbers that the embedding adds for each input
+  std::int64_t most_embedded = 100;  ///< with more inputs, none is embedded
   std::int64_t members = 8;          ///< of the ensemble that shares the weights; 1: none
 };
 

@@ -32,14 +32,14 @@ class Tensor {
   /// Zeros. Throws UsageError for a negative or overflowing size, MemoryError where there is not enough memory.
   explicit Tensor(const Shape& shape, DType dtype = f32);
 
-  /// A copy of `values`, which must be as many as the shape says.
+  /// A copy of `values`, whose number must fit the shape.
   template <Element T>
   [[nodiscard]] static Tensor from(std::span<const T> values, const Shape& shape);
   template <Element T>
   [[nodiscard]] static Tensor from(const std::vector<T>& values, const Shape& shape) {
     return from(std::span<const T>(values), shape);
   }
-  /// A vector of the values given: `Tensor::of({1.0, 2.0})` is f64, `Tensor::of({1.f, 2.f})` f32.
+  /// A vector of these values: `Tensor::of({1.0, 2.0})` is f64, `Tensor::of({1.f, 2.f})` f32.
   template <Element T>
   [[nodiscard]] static Tensor of(std::initializer_list<T> values) {
     return from(std::span<const T>(values.begin(), values.size()), {static_cast<std::int64_t>(values.size())});
@@ -56,7 +56,7 @@ class Tensor {
     expect(dtype_of<T>());
     return {reinterpret_cast<const T*>(raw()), static_cast<std::size_t>(size_)};
   }
-  /// The same, to write to; makes the buffer this tensor's own first.
+  /// The same for writing; copies the buffer first where it is shared.
   template <Element T>
   [[nodiscard]] std::span<T> mutable_values() {
     expect(dtype_of<T>());
@@ -65,7 +65,7 @@ class Tensor {
   [[nodiscard]] const std::byte* raw() const { return buffer_.get() + offset_; }
   [[nodiscard]] std::byte* mutable_raw();
 
-  /// The element at a row-major position, as a double whatever the dtype.
+  /// The element at a row-major position, as a double for every dtype.
   [[nodiscard]] double at(std::int64_t position) const;
   /// Sets the element at a row-major position, rounded to the dtype.
   void set(std::int64_t position, double value);

@@ -1,5 +1,5 @@
 #pragma once
-// Training: the loop. Compute the gradient of an objective on a batch, step against it, repeat.
+// Training: the loop that computes the gradient of an objective on a batch, takes a step against it, and repeats.
 
 #include <functional>
 #include <iosfwd>
@@ -31,7 +31,7 @@ using Objective = std::function<Loss(Scope, const Batch&)>;
 struct MovingAverage {
   std::string name;
   double decay = 0.999;
-  bool warm_up = false;  ///< d = min(decay, (1 + t) / (10 + t)) in step t, so that the start is forgotten sooner
+  bool warm_up = false;  ///< d = min(decay, (1 + t) / (10 + t)) in step t: initial values lose their weight sooner
 };
 
 struct ObjectiveOptions {
@@ -40,7 +40,7 @@ struct ObjectiveOptions {
   std::vector<MovingAverage> averages = {};
 };
 
-/// One objective of several that train one State: its loss, and how it steps what it trains.
+/// One of several objectives that train one State: its loss, and how its parameters are updated.
 struct ObjectiveRow {
   std::string name;
   Objective loss;
@@ -51,17 +51,17 @@ struct ObjectiveRow {
 /// What was measured, in order: ("loss", ...), ("validation.loss", ...), ("validation.accuracy", ...).
 using Metrics = std::vector<std::pair<std::string, double>>;
 
-/// What a step did.
+/// The results of a step.
 struct StepReport {
   std::int64_t step = 0;         ///< from 1
   std::int64_t total_steps = 0;  ///< of the run
   std::int64_t epoch = 0;        ///< from 1
   double loss = 0, gradient_norm = 0, lr = 0;
   std::int64_t samples = 0;
-  double weight = 0;  ///< of the samples; `loss` is their weighted mean. 0: none counts, and the step has no effect
+  double weight = 0;  ///< of the samples; `loss` is their weighted mean. 0: no sample counts; the step has no effect
   std::vector<double> layer_norms = {};  ///< of each layer's gradient, before clipping; see FitOptions::layer_norms
-  /// What objectives report of their batch (see Scope::report); of several objectives, the loss of each ("d.loss"). The
-  /// numbers above are those of the first.
+  /// The reports of the objectives for their batch (see Scope::report); of several objectives, the loss of each
+  /// ("d.loss"). The numbers above are those of the first.
   Metrics metrics = {};
 };
 
@@ -89,7 +89,7 @@ class TrainStep {
   return TrainStep(std::move(objective), std::move(optimizer), threads);
 }
 
-/// Samples a shard when none is asked for: the batch in 4 shards, in 2 for models above 4 million parameters, in one
+/// The default number of samples per shard: the batch in 4 shards, in 2 for models above 4 million parameters, in fewer
 /// where a shard would have less than 2 million multiplications to do. Depends on the batch and the model alone.
 [[nodiscard]] std::int64_t default_shard_size(std::int64_t batch_size, std::int64_t parameters);
 
@@ -106,32 +106,32 @@ struct EpochReport {
   bool best = false;   ///< the best so far by the early-stopping metric
 };
 
-/// What is kept between the forward and the backward pass: the same bits in less and less memory. Where all values of a
-/// shard fit the first-level cache, all are kept.
+/// Which values are kept between the forward and the backward pass. All give the same bits; each of them needs less
+/// memory than the one before. Where all values of a shard fit the first-level cache, all are kept.
 enum class Memory {
-  keep,  ///< all that the backward pass reads
-  fast,  ///< not what arithmetic alone gives again: that takes no longer than to read it
-  lean,  ///< nor exponentials and their kin: what is cheap is computed again, a little later
+  keep,  ///< all values that the backward pass reads
+  fast,  ///< values that arithmetic alone can recompute are not kept: that takes no longer than reading them
+  lean,  ///< exponentials and similar values are not kept either: recomputing them takes a little longer
 };
 
-/// Rows that a training made for itself, by what it had learned so far: episodes that a policy played, games of a net
+/// Rows that a training run made for itself, with its parameters at that time: episodes of a policy, games of a network
 /// against itself.
 struct Collection {
-  Dataset rows;  ///< in each collection as many, of the same columns
-  /// What the next collection goes on from: episodes under way, rows of earlier ones.
+  Dataset rows;  ///< every collection has as many rows, and the same columns
+  /// The state from which the next collection continues: episodes under way, rows of earlier collections.
   std::vector<std::pair<std::string, Tensor>> kept = {};
-  Metrics metrics = {};  ///< what was measured while it was made: they stand in the reports of its epochs
+  Metrics metrics = {};  ///< measured during the collection; they are in the reports of its epochs
 };
 struct CollectRequest {
-  const Collection* last = nullptr;  ///< none at the first
+  const Collection* last = nullptr;  ///< null for the first collection
   std::int64_t number = 0;           ///< of the collection, from 0
   std::uint64_t seed = 1;            ///< of the run
 };
-/// Has to be a function of its arguments: of them checkpoints keep the last collection, and so a resumed run collects
-/// what it would have collected.
+/// Must be a function of its arguments alone. A checkpoint keeps the last collection, so a resumed run collects the
+/// same rows as a run that was not stopped.
 using Collect = std::function<Collection(const State&, const CollectRequest&)>;
 
-/// What a step costs on this machine: medians of several.
+/// The costs of a step on this machine: medians of several steps.
 struct StepCost {
   struct Part {
     double seconds = 0;
@@ -142,8 +142,8 @@ struct StepCost {
   std::int64_t shards = 1;
   int threads = 1;
   std::int64_t arena_bytes = 0;         ///< of a shard
-  std::int64_t intermediate_bytes = 0;  ///< of the same values, if none shared memory
-  double peak = 0;                      ///< operations a second of large matrix products with these threads
+  std::int64_t intermediate_bytes = 0;  ///< of the same values, if no two shared memory
+  double peak = 0;                      ///< operations per second of large matrix products with these threads
 };
 
 struct FitOptions {
@@ -151,7 +151,7 @@ struct FitOptions {
   std::int64_t steps = 0;        ///< instead of epochs, where not 0
   std::int64_t batch_size = 32;  ///< 0 is the whole set
   std::int64_t shard_size = 0;   ///< 0 is the default
-  std::int64_t accumulate = 1;   ///< batches a step
+  std::int64_t accumulate = 1;   ///< batches per step
   Memory memory = Memory::fast;
   bool layer_norms = false;  ///< record the norm of each layer's gradient
   bool shuffle = true;
@@ -160,21 +160,21 @@ struct FitOptions {
   std::optional<Dataset> validation_data = {};  ///< or these
   std::string validation_average = {};          ///< measured with this moving average of the parameters
   std::optional<EarlyStopping> early_stopping = {};
-  std::int64_t reports = 1 << 16;  ///< steps kept in the History: of a longer run every 2nd, 4th, ...; and the last
-  std::int64_t stop_after = 0;     ///< stop after this step of the run; the schedule keeps its horizon
+  std::int64_t reports = 1 << 16;  ///< steps kept in the History; of a longer run every 2nd, 4th, ... and the last
+  std::int64_t stop_after = 0;     ///< stop after this step of the run; the schedule is still that of the whole run
   Stop stop = {};
   std::function<void(const StepReport&)> on_step = {};
   std::function<void(const EpochReport&)> on_epoch = {};
   Path checkpoints = {};  ///< a folder; none where empty
   Duration checkpoint_every = "1 epochs";
   int keep_checkpoints = 2;
-  /// Rows that are made by the training: before the first epoch, and again after every `passes` epochs. The data that
-  /// `fit` is given says their number, columns and shapes.
+  /// Makes the rows of training: before the first epoch, and again after every `passes` epochs. The data given to `fit`
+  /// shows their number, columns and shapes.
   Collect collect = {};
   std::int64_t passes = 1;
   bool resume = false;                       ///< from the newest valid checkpoint in that folder
-  std::shared_ptr<Communicator> ranks = {};  ///< other processes that train the same: the shards of a step are shared
-  std::string fingerprint = {};              ///< of the configuration; a checkpoint of another is refused
+  std::shared_ptr<Communicator> ranks = {};  ///< other processes of the same training, which share the shards of a step
+  std::string fingerprint = {};              ///< of the configuration; a checkpoint with another fingerprint is refused
 };
 
 enum class StopReason { finished, stopped_early, stop_requested, stop_after };
@@ -186,7 +186,7 @@ struct History {
   StopReason reason = StopReason::finished;
   std::int64_t best_epoch = 0;
   double seconds = 0;
-  std::vector<std::string> warnings;  ///< a damaged checkpoint that was passed over, ...
+  std::vector<std::string> warnings;  ///< a damaged checkpoint that was skipped, ...
 };
 
 /// Measured over a whole set, never as a mean of batch means.
@@ -200,8 +200,8 @@ std::ostream& operator<<(std::ostream& out, const Evaluation& evaluation);
 
 struct TrainerOptions {
   int threads = 0;
-  /// Objectives take turns on each batch: the second sees what the first changed. Or they step at once, each from the
-  /// same parameters, and what they have in common is computed once.
+  /// Objectives take turns on each batch: the second reads the parameters that the first has changed. Or they step at
+  /// once, all from the same parameters; then common subexpressions are computed once.
   bool simultaneous = false;
 };
 
@@ -209,26 +209,26 @@ struct TrainerOptions {
 class Trainer {
  public:
   Trainer(ModelFunction model, LossFunction loss, Optimizer optimizer, int threads = 0);
-  /// Anything with a loss; then `evaluate` gives the loss alone, and there is nothing to predict.
+  /// Any objective; then `evaluate` gives the loss alone, and there are no predictions.
   Trainer(Objective objective, Optimizer optimizer, int threads = 0);
-  /// Several objectives over one State: each has slots and a step count of its own, and gradients of what it trains
-  /// alone. Random numbers of one path are the same for all objectives on a batch; parameters of one path are the same
-  /// parameters.
+  /// Several objectives over one State: each has slots and a step count of its own, and gradients of the parameters
+  /// that it trains. Random numbers of one path are the same for all objectives on a batch; parameters of one path are
+  /// the same parameters.
   explicit Trainer(std::vector<ObjectiveRow> objectives, const TrainerOptions& options = {});
   ~Trainer();
   Trainer(Trainer&&) noexcept;
 
-  /// Trains for its own epochs, with its own schedule, from the state as it is: a second call goes on from where the
-  /// first ended.
+  /// Trains for its own epochs, with its own schedule, from the state as it is: a second call continues from the state
+  /// that the first one left.
   History fit(const Dataset& data, const FitOptions& options = {});
-  /// One step of one objective, for loops of one's own; `shard_size` 0 takes the default. The schedule's step is the
-  /// objective's own unless `progress` says otherwise. Throws UsageError for a name that is not there.
+  /// One step of one objective, for a training loop of your own; `shard_size` 0 takes the default. The schedule's step
+  /// is the objective's own count unless `progress` is given. Throws UsageError for an unknown name.
   StepReport step(std::string_view objective, const Dataset& batch, const Progress& progress = {},
                   std::int64_t shard_size = 0);
-  /// Of several objectives: the loss of the first, that of each ("d.loss"), and what they report. With `average`, the
-  /// moving average of that name in place of the parameters.
+  /// With several objectives: the loss of the first, the loss of each ("d.loss"), and their reports. With `average`,
+  /// the moving average of that name in place of the parameters.
   [[nodiscard]] Evaluation evaluate(const Dataset& data, std::string_view average = {});
-  /// Of the column "input": values, in the unit that the data's TargetUnit says, or probabilities.
+  /// Predictions for the column "input": values, in the unit of the data's TargetUnit, or probabilities.
   [[nodiscard]] Tensor predict(const Dataset& data);
 
   /// The state; initialised at the first fit, or by `init`.
@@ -238,18 +238,19 @@ class Trainer {
   /// The layers that are trained, whose gradients StepReport::layer_norms are.
   [[nodiscard]] std::vector<std::string> layers() const;
 
-  /// Parameters to a safetensors file, with what `Model::load(path, model)` needs besides: the loss, the shape of the
-  /// input, and how the data was encoded.
+  /// Writes the parameters to a safetensors file, with the other data that `Model::load(path, model)` needs: the loss,
+  /// the shape of the input, and how the data was encoded.
   void save(const Path& path) const;
-  /// Parameters from such a file; `shapes` are rows of the data.
+  /// Reads the parameters from such a file; `shapes` are rows of the data.
   void load(const Path& path, const Dataset& shapes);
-  /// Those that the patterns match, as State::load does; the others stay, or start where nothing is trained yet.
-  /// `trainer.load("autoencoder.safetensors", data, "encoder/*")`.
+  /// Reads the parameters that the patterns match, as State::load does; the others keep their values, or are
+  /// initialised where nothing is trained yet. `trainer.load("autoencoder.safetensors", data, "encoder/*")`.
   void load(const Path& path, const Dataset& shapes, const Patterns& patterns, std::string_view under = {});
 
-  /// What the plan of a training step is made of.
+  /// Describes the plan of a training step.
   [[nodiscard]] std::string explain(const Dataset& batch);
-  /// Times steps on this batch, from the state as it is, which stays so. Of the options, memory and shard_size count.
+  /// Times steps on this batch from the present state, which does not change. Only options.memory and .shard_size
+  /// count.
   [[nodiscard]] StepCost measure(const Dataset& batch, const FitOptions& options = {});
 
  private:

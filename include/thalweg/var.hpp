@@ -25,7 +25,7 @@ class Var {
  public:
   Var() = default;
   Var(Graph& graph, int index) : graph_(&graph), index_(index) {}
-  /// A tensor as a constant of the function that is being traced. Throws UsageError where none is.
+  /// A tensor as a constant of the function that is being traced. Throws UsageError where no function is being traced.
   Var(const Constant& value, Source source = Source::here());
 
   [[nodiscard]] const Shape& shape() const;
@@ -72,7 +72,7 @@ class Arg {
  private:
   enum class Kind { var, number, tensor };
   Kind kind_;
-  Var var_;  // empty where this is none, or where an empty one was passed
+  Var var_;  // empty where the argument is not a Var, or is an empty one
   double number_ = 0;
   std::vector<Tensor> tensor_;  // one or none
   Source source_;

@@ -10,7 +10,7 @@ struct ConvnetOptions {
   std::int64_t kernel = 3;
   std::int64_t pool = 2;  ///< the window of the pooling after each convolution; 1 is none
   bool batch_norm = true;
-  std::vector<std::int64_t> hidden = {128};  ///< units of the dense layers behind
+  std::vector<std::int64_t> hidden = {128};  ///< units of the dense layers after the convolutions
   std::string activation = "relu";
   double dropout = 0;  ///< before each dense layer
 };
@@ -38,8 +38,9 @@ struct UnetOptions {
   std::string norm = "batch";  ///< or "group", "none"
   std::string activation = "relu";
 };
-/// An image from an image (Ronneberger, Fischer and Brox 2015): levels of two convolutions each way, and what is on the
-/// way down is seen again on the way up. `outputs` counts the numbers of an image: height * width * channels.
+/// An image from an image (Ronneberger, Fischer and Brox 2015): levels of two convolutions down and up again; each
+/// level up also reads the result of its level down. `outputs` counts the numbers of an image: height * width *
+/// channels.
 [[nodiscard]] ModelFunction unet(std::int64_t outputs, const UnetOptions& options = {});
 
 }  // namespace thalweg::nn

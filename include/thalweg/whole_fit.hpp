@@ -9,11 +9,11 @@
 namespace thalweg {
 
 struct WholeFitOptions {
-  double l2 = 0;  ///< adds l2/2 |x|^2, over the parameters that weight decay is for: not biases
+  double l2 = 0;  ///< adds l2/2 |x|^2 over the parameters with weight decay, which biases do not have
   std::int64_t max_steps = 1000;
   double gradient_norm = 1e-8;  ///< stop when it is at most this
   double value_change = 0;      ///< stop when a step changes the loss by at most this; 0: never
-  std::uint64_t seed = 1;       ///< of the parameters at the start, and of what is drawn
+  std::uint64_t seed = 1;       ///< of the initial parameters and of random draws
   int threads = 0;
   Stop stop = {};
   std::function<void(const MinimizeStep&)> on_step = {};
@@ -21,13 +21,12 @@ struct WholeFitOptions {
 
 struct WholeFit {
   State state;            ///< f32, as a Trainer takes it
-  MinimizeResult result;  ///< in f64: the parameters that are trained, the loss with its penalty, why it ended
+  MinimizeResult result;  ///< in f64: the trained parameters, the loss with its penalty, why it ended
 };
 
-/// Minimises the mean loss over all rows, in f64, by exact derivatives; the same bits for any number of threads. What
-/// a model draws at random (dropout) is drawn once and held. Throws UsageError for an optimizer that is handed its
-/// gradients (a chain of transforms), for one that asks for residuals, and for a model with running statistics, which
-/// no single step has.
+/// Minimises the mean loss over all rows, in f64, by exact derivatives; the same bits for any number of threads. Random
+/// draws of a model (dropout) are made once and kept. Throws UsageError for an optimizer that is a chain of transforms,
+/// for an optimizer that asks for residuals, and for a model with running statistics, which need many steps.
 [[nodiscard]] WholeFit fit_whole(const ModelFunction& model, const LossFunction& loss, const Dataset& data,
                                  const Optimizer& method, const WholeFitOptions& options = {});
 
