@@ -53,7 +53,7 @@ std::shared_ptr<const ApplyPlan> planned(const Function& function, const State& 
     const bool twice = std::ranges::count(given, name, &NamedTensors::value_type::first) > 1;
     if (twice) fail<UsageError>("[apply] the input '{}' is given twice", name);
     plan->inputs.emplace_back(name, Signature{tensor.shape(), tensor.dtype()});
-    // a name of its own, so that a parameter may be called as an input is
+    // a prefix, so that a parameter may have the name of an input
     inputs.push_back(graph.input("batch:" + name, tensor.shape(), tensor.dtype()));
     const bool other_float = is_float(tensor.dtype()) && tensor.dtype() != dtype;
     named.emplace_back(name, other_float ? cast(inputs.back(), dtype) : inputs.back());

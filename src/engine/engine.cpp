@@ -15,7 +15,7 @@ namespace thalweg {
 
 namespace {
 
-constexpr std::int64_t traced_rows = 2;  // enough to see shapes
+constexpr std::int64_t traced_rows = 2;  // enough to derive shapes
 
 std::vector<EvaluationFunction> functions_of(const std::vector<EngineObjective>& objectives) {
   std::vector<EvaluationFunction> functions;
@@ -59,7 +59,7 @@ State Engine::init(const Dataset& data, std::uint64_t seed, DType dtype) {
 
 StepReport Engine::step(State& state, const RowSelection& batch, const Progress& progress, std::int64_t shard_size) {
   expect_rows();
-  const bool is_given = progress.step != 0 || progress.total != 1;  // a loop of the user's own has no horizon
+  const bool is_given = progress.step != 0 || progress.total != 1;  // a loop of the user's own has no known length
   StepReport report = turn(state, batch, {{&progress, is_given ? 1U : 0U}, shard_size, {}});
   ++state.step;
   return report;
@@ -180,7 +180,7 @@ Engine::Sums Engine::sum_over_shards(const State& state, const RowSelection& bat
   const std::size_t sums_at = TreeSum::doubles_at(step_.size, dtype);
   const auto sums_in = [&](std::byte* block) { return reinterpret_cast<double*>(block + sums_at); };
   TreeSum tree(programs.shards, step_.size, dtype, doubles, pool, workers);
-  const bool alone = !ranks_ || programs.shards == 1;  // one shard is every rank's: nothing needs to be sent
+  const bool alone = !ranks_ || programs.shards == 1;  // every rank computes a single shard: nothing needs to be sent
   const Share mine = alone ? Share{0, programs.shards} : shards_of(ranks_->rank(), ranks_->size(), programs.shards);
   workers.run(mine.size(), [&](std::int64_t task) {
     const std::int64_t i = mine.first + task;
@@ -258,7 +258,7 @@ std::vector<std::string> Engine::layers(const State& state) {
 
 namespace {
 
-/// Moves a statistic towards the mean of what was observed, given as a sum over `rows` beside the others'.
+/// Moves a statistic towards the mean of the observations, which are given as a sum over `rows`.
 void move(State& state, const Movement& m, const std::byte* observed, double rows) {
   const Layout& layout = *state.layout;
   const std::int64_t first = layout.size - layout.statistics_size;
@@ -295,7 +295,7 @@ StepReport Engine::turn(State& state, const RowSelection& batch, const Turn& tur
     divisors_[i] = weight ? static_cast<double>(rows) * *weight : sums.weight(i);
     if (sums.weight(i) != 0) look_at(i, state, batch, programs, sums, report);
   }
-  for (std::size_t i = 0; i < size(); ++i) {  // after all have looked at the same parameters
+  for (std::size_t i = 0; i < size(); ++i) {  // after all gradients were computed at the same parameters
     Updater& updater = objectives_[i].updater;
     const Progress progress = turn.progress.empty() ? Progress{.step = updater.steps(state)} : turn.progress[i];
     did_[i].lr = optimizer(i).lr * optimizer(i).schedule.factor(progress);

@@ -1,5 +1,5 @@
 #pragma once
-// The step of an objective, or of several at once, on rows of a dataset: what TrainStep and Trainer are made of.
+// The step of an objective, or of several at once, on rows of a dataset: the engine of TrainStep and Trainer.
 
 #include <memory>
 #include <optional>
@@ -16,7 +16,8 @@
 
 namespace thalweg {
 
-/// What an engine steps. The name is empty where there is no other: then slots and step count are the state's own.
+/// An objective of an engine, with its optimizer. The name is empty where there is only one: then slots and step count
+/// are the state's own.
 struct EngineObjective {
   std::string name;
   EvaluationFunction function;
@@ -25,7 +26,7 @@ struct EngineObjective {
 };
 
 /// One objective, or several that step at once from the same parameters: one program computes the gradients of all, and
-/// what they have in common once. Objectives that take turns have an engine each, and share a crew.
+/// their common subexpressions once. Objectives that take turns have one engine each, and share the threads of a crew.
 class Engine {
  public:
   Engine(std::vector<EngineObjective> objectives, std::shared_ptr<Crew> crew);
@@ -37,54 +38,54 @@ class Engine {
 
   /// Traces the objectives on such data, and remembers which parameters they declare.
   [[nodiscard]] TracedObjective trace(const Dataset& data, Mode mode, DType dtype);
-  /// Traces, so that errors come before the first step, and names what is reported. Throws ModelError for a parameter
-  /// that the state lacks, or has in another shape.
+  /// Traces, so that errors come before the first step, and gives the names of the reports. Throws ModelError for a
+  /// parameter that the state lacks, or has in another shape.
   std::vector<std::string> check(const State& state, const Dataset& data, Mode mode);
   /// The names of the parameters that an objective trains of those that it declares, frozen groups among them.
   [[nodiscard]] std::vector<std::string> trained_by(std::size_t objective, const TracedObjective& traced) const;
 
-  /// How a step is to be taken; what is given for each objective may be empty.
+  /// How a step is taken; the spans, with one element per objective, may be empty.
   struct Turn {
     std::span<const Progress> progress = {};  ///< of each objective; by default the steps that it took
     std::int64_t shard_size = 0;              ///< 0: the default
-    /// What a row of the data weighs on average, for each objective: its gradient is divided by it and the number of
-    /// rows. It is divided by the batch's own weight where that is not given.
+    /// The mean weight of a row of the data, for each objective: its gradient is divided by this weight times the
+    /// number of rows. Where it is not given, the gradient is divided by the batch's own weight.
     std::span<const std::optional<double>> row_weights = {};
   };
-  /// What an objective did in the last turn.
+  /// The results of an objective in the last turn.
   struct Did {
     double loss = 0, weight = 0, gradient_norm = 0, lr = 0;
   };
-  /// A step of all objectives, but for the state's count of steps. The report is the first objective's.
+  /// A step of all objectives, without counting it in the state. The report is the first objective's.
   StepReport turn(State& state, const RowSelection& batch, const Turn& turn);
   [[nodiscard]] std::span<const Did> did() const { return did_; }
   /// The same, counted; `progress` of 0 of 1 steps is none.
   StepReport step(State& state, const RowSelection& batch, const Progress& progress = {}, std::int64_t shard_size = 0);
 
-  /// Of a method that owns its steps: whether a step found that there is none to come.
+  /// For a method that owns its steps: whether a step found that no further step is possible.
   [[nodiscard]] bool ended(const State& state);
 
-  /// Gives a state room for a gradient of each row, where the optimizer remembers those, and says what it takes. Throws
-  /// UsageError where that is more than it may be.
+  /// Adds to the state a slot for one gradient per row, where the optimizer stores these, and returns a description of
+  /// its size. Throws UsageError where it is larger than allowed.
   std::optional<std::string> add_row_table(State& state, std::int64_t rows);
-  /// The mean weight of the rows for each objective, where a step is to divide by it: see mean_row_weight.
+  /// The mean weight of the rows for each objective, where steps divide by it: see mean_row_weight.
   [[nodiscard]] std::vector<std::optional<double>> row_weights(const State& state, const Dataset& data);
   /// The state with slots for these objectives, where it has none.
   [[nodiscard]] State with_slots(State state);
-  /// The state with the parameters to evaluate with: an average, say, where an optimizer keeps one. It is given slots
-  /// where it has none.
+  /// The state with the parameters to evaluate with, for example the average that an optimizer keeps. Adds slots to a
+  /// state without any.
   [[nodiscard]] State evaluation_state(const State& state);
-  /// The loss of an objective over all rows; the predictions, (rows, ...), where it is a model's.
+  /// The loss of an objective over all rows, and the predictions, (rows, ...), where it has a model.
   LossSum evaluate(std::size_t objective, const State& state, const Dataset& data, Tensor& predictions);
   [[nodiscard]] std::string explain(const State& state, const Dataset& data);
 
   [[nodiscard]] StepCost measure(const State& state, const Dataset& batch, std::int64_t shard_size);
   void set_memory(Memory memory);
-  /// The ranks that share the shards of a step; null where this process takes all of them.
+  /// The ranks that share the shards of a step; null where this process computes all of them.
   void set_ranks(std::shared_ptr<Communicator> ranks);
   /// Whether a rank keeps a part of the slots.
   [[nodiscard]] bool shares_slots() const;
-  /// The size that a slot of the state has where all ranks' parts are together.
+  /// The size of a slot of the state with the parts of all ranks together.
   [[nodiscard]] std::int64_t whole_size(const std::pair<std::string, Tensor>& slot) const;
   /// Whether steps report the norm of each layer's gradient.
   void watch_layers(bool watch);
@@ -100,7 +101,7 @@ class Engine {
   [[nodiscard]] Crew& crew() { return *crew_; }
 
  private:
-  /// An objective at work: how it updates what it trains.
+  /// An objective at work: its updater and all that belongs to it.
   struct Member {
     std::string name;
     ObjectiveOptions options;
@@ -111,22 +112,22 @@ class Engine {
     std::optional<LayerNorms> layer_norms = {};  ///< where they are watched
     std::optional<SlotShares> shares = {};       ///< where ranks share the update
   };
-  /// What the shards of a batch hand in, summed: gradients and observations, losses and weights, reports.
+  /// The sums over the shards of a batch: gradients and observations, losses and weights, reports.
   struct Sums {
     std::byte* gradient;
     const double* numbers;
-    Block lent = {};  ///< by the pool, where one shard's own memory does not hold it
+    Block lent = {};  ///< by the pool, where it is not in the memory of a single shard
 
     [[nodiscard]] double loss(std::size_t objective) const { return numbers[2 * objective]; }
     [[nodiscard]] double weight(std::size_t objective) const { return numbers[2 * objective + 1]; }
   };
-  /// `apart`: in memory of their own, where those of another point are still wanted.
+  /// `apart`: in separate memory, where the sums at another point are still needed.
   Sums sum_over_shards(const State& state, const RowSelection& batch, const BatchPrograms& programs,
                        bool apart = false);
   void give_back(Sums sums);
   /// Plans the updates for the state's layout, and gives it slots.
   void prepare(State& state);
-  /// Decides who updates what of an objective's parameters.
+  /// Decides which rank updates which of an objective's parameters.
   void share(std::size_t objective);
   [[nodiscard]] std::byte* gradient_of(std::size_t objective, const Sums& sums, const State& state) const;
   void update(std::size_t objective, State& state, const Sums& sums, double divisor, double norm, double lr,
@@ -134,14 +135,14 @@ class Engine {
   /// The loss and the gradient's norm of an objective; throws NumericError where one is not finite.
   void look_at(std::size_t objective, const State& state, const RowSelection& batch, const BatchPrograms& programs,
                const Sums& sums, StepReport& report);
-  // Of an optimizer that asks for more than the gradient of its batch: guide.cpp.
+  // For an optimizer that asks for more than the gradient of its batch: guide.cpp.
   void check_asks() const;
   void check_whole_steps() const;
-  /// A step of a method that owns it.
+  /// A step of a method that owns its steps.
   StepReport whole_turn(State& state, const RowSelection& batch, const Turn& turn);
-  /// Throws UsageError for an optimizer that asks for rows besides those of a batch.
+  /// Throws UsageError for an optimizer that needs other rows than those of a batch.
   void expect_rows() const;
-  /// What it asks for; the sums with the gradient that it is given in place of the batch's, if that is another.
+  /// Computes what the optimizer asks for; returns the sums whose gradient replaces the batch's, if any.
   std::optional<Sums> asked_for(State& state, const RowSelection& batch, const BatchPrograms& programs,
                                 const Sums& sums, const Progress& progress);
   Sums sums_uphill(State& state, const RowSelection& batch, const BatchPrograms& programs, const Sums& sums);

@@ -12,7 +12,7 @@ namespace thalweg {
 
 namespace {
 
-constexpr std::int64_t most_rows = 512;  // a shard, or as many as work in this much memory
+constexpr std::int64_t most_rows = 512;  // per shard, or as many as need this much memory
 constexpr std::size_t most_bytes = std::size_t{64} << 20;
 constexpr std::size_t portion_bytes = std::size_t{4} << 20;  // read at once, or a shard where that is more
 
@@ -94,7 +94,7 @@ LossSum Evaluator::operator()(const State& state, const Dataset& data, Tensor& p
   std::size_t row_size = 1;
   for (const ColumnSpec& column : columns_of(data)) row_size += column.row.bytes();
   const auto fit = static_cast<std::int64_t>(portion_bytes / row_size) / size;
-  const std::int64_t part = std::clamp<std::int64_t>(fit, 1, 4) * size;  // whole shards, so that it is the same sum
+  const std::int64_t part = std::clamp<std::int64_t>(fit, 1, 4) * size;  // whole shards, so that the sum is the same
   std::vector<std::int64_t> all(static_cast<std::size_t>(rows));
   std::iota(all.begin(), all.end(), 0);
   data::ReadAhead ahead(data, data::in_portions(std::move(all), part), workers.threads());

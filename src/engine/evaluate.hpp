@@ -10,7 +10,7 @@
 
 namespace thalweg {
 
-/// The loss over a set, sum / weight, and what the objective reports of it, as means over the rows.
+/// The loss over a set, sum / weight, and the reports of the objective, as means over the rows.
 struct LossSum {
   double sum = 0, weight = 0;
   Metrics reports = {};
@@ -21,7 +21,7 @@ class Evaluator {
   explicit Evaluator(EvaluationFunction function) : function_(std::move(function)) {}
 
   /// The predictions, (rows, ...), are written to `predictions` where the function has them. Random numbers follow from
-  /// the state's seed and each row's place in the set. Throws UsageError for a set of no rows.
+  /// the state's seed and each row's place in the set. Throws UsageError for a set without rows.
   LossSum operator()(const State& state, const Dataset& data, Tensor& predictions, BlockPool& pool, Workers& workers);
 
  private:
@@ -32,18 +32,18 @@ class Evaluator {
     DType dtype;
     std::optional<ForwardProgram> program = {};
     bool separable = true, has_prediction = false;
-    std::optional<DType> sum = {}, weight = {};  ///< what they are written as, where they are
-    double known_weight = 0;                     ///< where the weight is not written
+    std::optional<DType> sum = {}, weight = {};  ///< the types in which they are written, where they are written
+    double known_weight = 0;                     ///< used where the weight is not written
     std::vector<std::string> reports = {};
 
-    /// Numbers that it writes at most: the loss, its weight, the sum of each report.
+    /// The largest number of sums that it writes: the loss, its weight, the sum of each report.
     [[nodiscard]] std::size_t numbers() const { return 2 + reports.size(); }
 
     [[nodiscard]] Signature prediction() const { return has_prediction ? program->output(0) : Signature{}; }
   };
   const Pass& pass_for(std::int64_t rows, const Dataset& data, const Layout& layout);
   [[nodiscard]] std::unique_ptr<Pass> make_pass(std::int64_t rows, const Dataset& data, const Layout& layout) const;
-  /// Rows a shard; depends on the rows and the model alone.
+  /// Rows per shard; depends on the rows and the model alone.
   std::int64_t shard_rows(const Dataset& data, const Layout& layout);
   /// Rows of the set that are in memory: `begin` is the place of the first, and their predictions go to `predictions`.
   struct Part {
@@ -51,7 +51,7 @@ class Evaluator {
     std::int64_t begin;
     std::byte* predictions;
   };
-  /// Adds what they give, in shards of at most `size`; reports as sums.
+  /// Adds the results of these rows, in shards of at most `size` rows; reports as sums.
   void add(LossSum& total, const State& state, const Part& part, std::int64_t size, BlockPool& pool, Workers& workers);
 
   EvaluationFunction function_;

@@ -1,6 +1,6 @@
 #pragma once
 // A compiled forward pass: a traced function from inputs and parameters to outputs. `Apply`, models, evaluation and
-// generation stand on it.
+// generation use it.
 
 #include <span>
 #include <vector>
@@ -12,13 +12,12 @@
 
 namespace thalweg {
 
-/// A traced function, planned for parameters in one layout. Several threads may run it at once, each with memory of
-/// its own.
+/// A traced function, planned for parameters in one layout. Several threads may run it at once, each in its own memory.
 class ForwardProgram {
  public:
   struct Output {
     Var value;
-    int in_place_of = -1;  ///< the number of an input that it overwrites; below 0: it has a place of its own
+    int in_place_of = -1;  ///< the number of an input that it overwrites; below 0: it has memory of its own
   };
   /// Throws ModelError for a parameter that the layout lacks, or has in another shape.
   ForwardProgram(const Graph& graph, const std::vector<Var>& inputs, const std::vector<TracedParameter>& parameters,
@@ -31,8 +30,8 @@ class ForwardProgram {
   }
   [[nodiscard]] const Signature& output(std::size_t i) const { return outputs_[i]; }
 
-  /// `parameters` is the flat block of the layout; `outputs` are the places of those that are not in place of an input.
-  /// Random numbers follow from `draws`.
+  /// `parameters` is the flat block of the layout; `outputs` are the addresses of the outputs that do not overwrite an
+  /// input. Random numbers follow from `draws`.
   void run(std::span<const std::byte* const> inputs, const Tensor& parameters, std::span<std::byte* const> outputs,
            std::byte* memory, Workers& workers, const Draws& draws = {}) const;
 

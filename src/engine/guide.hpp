@@ -1,5 +1,5 @@
 #pragma once
-// What an engine keeps for an optimizer that asks for more than the gradient of its batch.
+// The memory of an engine for an optimizer that asks for more than the gradient of its batch.
 
 #include <optional>
 #include <vector>
@@ -11,21 +11,21 @@ namespace thalweg {
 
 class Guide {
  public:
-  /// Parameters that are stepped and lie side by side, and where their gradients lie among those that are packed.
+  /// A run of adjacent parameters that are stepped, and the place of their gradients in the packed gradient.
   struct Piece {
     std::int64_t at, gradient_at, size;
   };
 
-  /// For what is trained of a state's layout.
+  /// For the trained parameters of a state's layout.
   explicit Guide(const Layout& trained);
 
   [[nodiscard]] const std::vector<Piece>& pieces() const { return pieces_; }
   [[nodiscard]] std::int64_t size() const { return size_; }  ///< of the packed gradient, in elements
-  /// A piece of a state's parameters, and of something packed.
+  /// One run of a state's parameters, and the same run of a packed vector.
   [[nodiscard]] static Elements of_parameters(State& state, const Piece& piece);
   [[nodiscard]] Elements of_packed(std::byte* packed, const Piece& piece) const;
 
-  /// Other parameters for as long as it lives: those that are stepped are then as they were.
+  /// Replaces the stepped parameters during its lifetime, and restores them at the end.
   class Elsewhere {
    public:
     Elsewhere(Guide& guide, State& state);
@@ -38,7 +38,7 @@ class Guide {
     State& state_;
   };
 
-  /// Vectors as products have them: of all trained parameters of the state.
+  /// Vectors in the form of products: of all trained parameters of the state.
   Tensor signs, product;
   std::optional<Products> products = {};
 

@@ -1,4 +1,4 @@
-// The state that engines train: the parameters that their objectives declare, and who trains which.
+// The state that engines train: the parameters that their objectives declare, and which objective trains each.
 
 #include <algorithm>
 #include <list>
@@ -116,7 +116,8 @@ class Declarations {
         left->parameter.name);
   }
 
-  /// The sets of objectives that train something, those of the first objective first: what each trains lies together.
+  /// The sets of objectives that train a parameter, those with the first objective first, so that the parameters of
+  /// each set are adjacent.
   [[nodiscard]] std::vector<std::vector<std::size_t>> groups() const {
     std::vector<std::vector<std::size_t>> groups;
     for (std::size_t objective = 0; objective < averages_.size(); ++objective) {
@@ -139,7 +140,7 @@ class Declarations {
     }
   }
 
-  /// In the order of what the objective trains, so that one pass moves it.
+  /// In the order of the parameters that the objective trains, so that one pass moves the average.
   void put_average(Layout& layout, const std::string& average, std::size_t objective,
                    const std::vector<ParameterEntry>& trained) const {
     if (average.empty() || average.find('/') != std::string::npos)
@@ -161,7 +162,7 @@ class Declarations {
   DType dtype_;
   std::vector<Declared> declared_;
   std::vector<std::vector<std::string>> averages_;  // of each objective
-  std::list<TracedObjective> traces_;               // the graphs that the declared Vars are of
+  std::list<TracedObjective> traces_;               // the graphs of the declared Vars
 };
 
 }  // namespace

@@ -1,4 +1,4 @@
-// What a step costs: its parts run by themselves, several times, on the batch and the threads of training.
+// Measures the cost of a step: its parts run separately, several times, on the batch and the threads of training.
 
 #include <algorithm>
 #include <array>
@@ -15,7 +15,7 @@ namespace {
 
 constexpr std::size_t repetitions = 9;
 
-/// The median time of f, which runs once before the clock does; what is short runs many times between two looks at it.
+/// The median time of f, which runs once before it is timed; a short f runs many times in each timing.
 template <class F>
 double median_seconds(const F& f) {
   using Clock = std::chrono::steady_clock;
@@ -62,7 +62,7 @@ StepCost Engine::measure(const State& given, const Dataset& batch, std::int64_t 
   cost.intermediate_bytes = both.program().value_bytes_without_reuse();
   cost.peak = peak_operations(workers);
 
-  const std::int64_t whole_shards = batch.rows() / size;  // a last smaller one costs as they do, by its share
+  const std::int64_t whole_shards = batch.rows() / size;  // a smaller last shard costs its share of a whole one
   const double share = static_cast<double>(batch.rows()) / static_cast<double>(size * whole_shards);
   const auto all_of = [&](std::int64_t a_shard) {
     return static_cast<std::int64_t>(static_cast<double>(a_shard * whole_shards) * share);

@@ -1,11 +1,12 @@
 #pragma once
-// An objective made of a model and a loss, taken apart again, and the same with labels that the model draws.
+// Finds the model and the loss of an objective that is made of both, and makes the same objective with labels drawn
+// from the model.
 
 #include "engine/objective.hpp"
 
 namespace thalweg {
 
-/// What evaluation_of makes.
+/// The result of evaluation_of.
 struct ModelEvaluation {
   ModelFunction model;
   LossFunction loss;

@@ -35,7 +35,7 @@ double GradientNorm::of(std::byte* gradient, Workers& workers) {
   program_->run(bases, arena_.data(), workers, calls_);
   double total = 0;
   for (std::size_t i = 0; i < sums_.size(); ++i) total += number_at(&sums_[i], dtypes_[i]);
-  const double least = dtype_ == f32 ? 1e-25 : 1e-290;  // below it, squares that vanished may have mattered
+  const double least = dtype_ == f32 ? 1e-25 : 1e-290;  // below it, squares that underflowed may matter
   const bool in_range = total >= least && total <= std::numeric_limits<double>::max();
   return in_range ? std::sqrt(total) : at_any_size(gradient);
 }
@@ -55,7 +55,8 @@ double GradientNorm::at_any_size(const std::byte* gradient) const {
 
 namespace {
 
-/// What the paths of all trained parameters begin with, where each goes on by a layer: "d/" of a discriminator's.
+/// The common beginning of the paths of all trained parameters, where a layer follows in each: "d/" for a
+/// discriminator.
 std::size_t length_of_common_path(const Layout& layout) {
   std::vector<std::string_view> names;
   for (const ParameterEntry& entry : layout.entries) {
@@ -125,7 +126,7 @@ std::vector<double> LayerNorms::of(std::byte* gradient, double weight, BlockPool
   program_.run(bases, arena.data(), workers);
   for (double& norm : norms) {
     norm = std::sqrt(norm) / weight;
-    if (std::isnan(norm)) norm = std::numeric_limits<double>::infinity();  // NaN is that of an objective without a turn
+    if (std::isnan(norm)) norm = std::numeric_limits<double>::infinity();  // NaN marks an objective without a turn
   }
   return norms;
 }

@@ -1,5 +1,5 @@
 #pragma once
-// Norms of a gradient: of all that is stepped, and of each layer.
+// Norms of a gradient: over all stepped parameters, and for each layer.
 
 #include <optional>
 #include <string>
@@ -12,7 +12,7 @@
 
 namespace thalweg {
 
-/// The norm of what is stepped; the gradients of frozen groups are left out.
+/// The norm of the gradient of all stepped parameters; the gradients of frozen groups are left out.
 class GradientNorm {
  public:
   GradientNorm(const Optimizer& optimizer, const Layout& layout);
@@ -24,7 +24,7 @@ class GradientNorm {
 
   std::vector<Segment> pieces_;
   DType dtype_;
-  std::vector<DType> dtypes_;  // what the sum of each piece is written as, in eight bytes of its own
+  std::vector<DType> dtypes_;  // the type in which the sum of each piece is written, in eight bytes of its own
   std::vector<double> sums_;
   std::optional<Program> program_;
   Block arena_;
@@ -32,7 +32,7 @@ class GradientNorm {
 };
 
 /// The layers that are trained, in the order of their parameters: "hidden" of "hidden/weight" and "hidden/norm/bias".
-/// Below a path that all of them have in common: "d/hidden" and "d/output".
+/// Where all have a path in common, one level below it: "d/hidden" and "d/output".
 [[nodiscard]] std::vector<std::string> layers_of(const Layout& layout);
 
 /// The norm of each layer's gradient.

@@ -93,7 +93,7 @@ TracedObjective trace_objectives(std::span<const EvaluationFunction> functions, 
   for (const ColumnSpec& column : columns) {
     Shape shape{rows};
     for (std::int64_t size : column.row.shape) shape.push_back(size);
-    // a name of its own, so that a parameter may be called as a column is
+    // a prefix, so that a parameter may have the name of a column
     traced.columns.push_back(traced.graph->input("batch:" + column.name, shape, column.row.dtype));
     const bool other_float = is_float(column.row.dtype) && column.row.dtype != dtype;
     named.emplace_back(column.name, other_float ? cast(traced.columns.back(), dtype) : traced.columns.back());

@@ -11,21 +11,21 @@
 
 namespace thalweg {
 
-/// A column of a batch as a program takes it.
+/// A column of a batch as a program reads it.
 struct ColumnSpec {
   std::string name;
   Signature row;  ///< of one row: the shape without the first axis
   friend bool operator==(const ColumnSpec&, const ColumnSpec&) = default;
 };
 [[nodiscard]] std::vector<ColumnSpec> columns_of(const Dataset& data);
-/// Whether columns_of(data) would be these; asked at every step, so nothing is allocated.
+/// Whether columns_of(data) equals these. Called at every step, so it allocates nothing.
 [[nodiscard]] bool are_columns_of(const std::vector<ColumnSpec>& columns, const Dataset& data);
 
 /// A loss, and where there is a model the predictions: values, or probabilities.
 struct Evaluated {
-  Loss loss;        ///< undefined where there is no target to compare with
+  Loss loss;        ///< undefined where the data has no target
   Var prediction;   ///< undefined for an objective without a model
-  Var output = {};  ///< what the loss is a function of: the model's output; undefined like the prediction
+  Var output = {};  ///< the model's output, of which the loss is a function; undefined where the prediction is
 };
 using EvaluationFunction = std::function<Evaluated(Scope, const Batch&)>;
 [[nodiscard]] EvaluationFunction evaluation_of(ModelFunction model, LossFunction loss);
@@ -50,19 +50,20 @@ struct TracedObjective {
 [[nodiscard]] TracedObjective trace_objective(const EvaluationFunction& function,
                                               const std::vector<ColumnSpec>& columns, std::int64_t rows, Mode mode,
                                               DType dtype, const ParameterCheck& check = {});
-/// Several in one graph, where what is equal is computed once. A statistic is moved by the first that observes it.
+/// Several objectives in one graph, where equal ops are computed once. The first one that observes a statistic moves
+/// it.
 [[nodiscard]] TracedObjective trace_objectives(std::span<const EvaluationFunction> functions,
                                                const std::vector<ColumnSpec>& columns, std::int64_t rows, Mode mode,
                                                DType dtype, const ParameterCheck& check = {});
 
-/// Whether a batch may be cut into shards: the loss and its weight have one term a sample (or the weight is the number
-/// of samples), and predictions keep samples apart.
+/// Whether a batch may be cut into shards: the loss and its weight have one term per sample (or the weight is the
+/// number of samples), and predictions do not mix samples.
 [[nodiscard]] bool keeps_samples_apart(const TracedObjective& traced, std::int64_t rows);
 
 /// For each node, whether `from` depends on it.
 [[nodiscard]] std::vector<char> needed_by(const Graph& graph, Var from);
 
-/// The parameter of that name. Throws ModelError where there is none, or where it is otherwise.
+/// The parameter of that name. Throws ModelError where there is none, or where it has another shape.
 [[nodiscard]] const ParameterEntry& entry_in(const Layout& layout, std::string_view name, const Signature& wanted);
 
 }  // namespace thalweg

@@ -228,7 +228,7 @@ void Objectives::begin_sharing(const std::shared_ptr<Communicator>& ranks, State
   std::vector<std::int64_t> sizes;
   for (const auto& slot : whole) {
     const auto part = std::ranges::find(state.slots, slot.first, &Slots::value_type::first);
-    sizes.push_back((part == state.slots.end() ? slot : *part).second.size());  // a count of steps left out is no part
+    sizes.push_back((part == state.slots.end() ? slot : *part).second.size());  // a count of steps left out is whole
   }
   state.slots = own_part(*ranks, whole, sizes);
 }
@@ -254,7 +254,7 @@ std::vector<std::string> Objectives::layers(const State& state) {
   std::vector<std::string> all;
   for (const auto& engine : engines_) {
     for (std::string& layer : engine->layers(state)) {
-      const bool taken = std::ranges::find(all, layer) != all.end();  // by another that trains it too
+      const bool taken = std::ranges::find(all, layer) != all.end();  // by another objective that trains it too
       all.push_back(taken ? engine->name(0) + ":" + layer : std::move(layer));
     }
   }

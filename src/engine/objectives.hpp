@@ -1,26 +1,26 @@
 #pragma once
-// The objectives of a trainer: who takes a turn at which batch, and what they do together.
+// The objectives of a trainer: which of them take a turn at which batch, and calls that concern all of them.
 
 #include "engine/engine.hpp"
 
 namespace thalweg {
 
-/// Objectives that take turns have an engine each; those that step at once have one together.
+/// Objectives that take turns have one engine each; objectives that step at once share one.
 class Objectives {
  public:
   Objectives(std::vector<EngineObjective> objectives, bool simultaneous, int threads);
 
   [[nodiscard]] State init(const Dataset& data, std::uint64_t seed, DType dtype);
-  /// Traces all of them, and names what they measure besides "loss": the loss of each, where there are several, and
-  /// what they report. Throws UsageError where two report under one name, and as Engine::check does.
+  /// Traces all of them, and gives the names of their measurements besides "loss": the loss of each, where there are
+  /// several, and their reports. Throws UsageError where two report under the same name, and as Engine::check does.
   std::vector<std::string> check(const State& state, const Dataset& data, Mode mode);
 
-  /// Where a run stands, for the schedules.
+  /// The position of a run, for the schedules.
   struct Clock {
     std::int64_t done = 0, total = 1, steps_an_epoch = 1;  ///< batches
     std::span<const PlateauState> plateaus = {};           ///< of each objective
   };
-  /// A number that was measured on a batch, and what it weighs in a mean over batches.
+  /// A number that was measured on a batch, and its weight in a mean over batches.
   struct Measured {
     std::string name;
     double value, weight;
@@ -32,31 +32,31 @@ class Objectives {
   StepReport round(State& state, const RowSelection& batch, const Clock& clock, std::int64_t shard_size,
                    const RowWeights& row_weights);
   [[nodiscard]] const std::vector<Measured>& measured() const { return measured_; }
-  /// One step of one objective. Throws UsageError for a name that is not there, and where objectives step at once.
+  /// One step of one objective. Throws UsageError for an unknown name, and where objectives step at once.
   StepReport step(std::string_view name, State& state, const Dataset& batch, const Progress& progress,
                   std::int64_t shard_size);
 
-  /// Whether there is no step to come: of a method that owns its steps, where it is the only one.
+  /// Whether no further step is possible: only for a method that owns its steps, as the only objective.
   [[nodiscard]] bool ended(const State& state);
 
-  /// See Engine::add_row_table: what is said of it, by each engine that has one.
+  /// See Engine::add_row_table: the description of each engine that has such a slot.
   std::vector<std::string> add_row_tables(State& state, std::int64_t rows);
   [[nodiscard]] RowWeights row_weights(const State& state, const Dataset& data);
   [[nodiscard]] State evaluation_state(const State& state);
-  /// The losses of all and what they report, the first one's loss first; predictions where there is a model.
+  /// The losses and the reports of all, the loss of the first objective first; predictions where there is a model.
   LossSum evaluate(const State& state, const Dataset& data, Tensor& predictions);
   [[nodiscard]] std::string explain(const State& state, const Dataset& data);
   [[nodiscard]] StepCost measure(const State& state, const Dataset& batch, std::int64_t shard_size);
   void set_memory(Memory memory);
   void watch_layers(bool watch);
-  /// From here on ranks share each step and keep their parts of the state's slots, which are whole before. The
-  /// communicator notes how much that is.
+  /// From now on ranks share each step, and each keeps its part of the state's slots, which are whole before the call.
+  /// The communicator notes the sizes.
   void begin_sharing(const std::shared_ptr<Communicator>& ranks, State& state);
-  /// From here on this process takes whole steps.
+  /// From now on this process computes whole steps.
   void end_sharing();
   /// Whether a rank keeps a part of the slots.
   [[nodiscard]] bool shares_slots() const;
-  /// The state with whole slots, on rank 0 or on all; elsewhere without any.
+  /// The state with whole slots, on rank 0 or on all ranks; on the other ranks without slots.
   [[nodiscard]] State whole(Communicator& ranks, const State& state, bool on_all) const;
   [[nodiscard]] std::vector<std::string> layers(const State& state);
 

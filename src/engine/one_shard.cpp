@@ -16,7 +16,7 @@ bool OneShard::is_for(const ShardProgram& program, const StepLayout& step, DType
 
 void OneShard::begin(const ShardProgram& program, const StepLayout& step, const State& state,
                      const RowSelection& batch) {
-  program_ = nullptr;  // until there is memory
+  program_ = nullptr;  // until the memory is allocated
   const std::size_t bytes = gradient_bytes(step, state.layout->dtype);
   if (gradient_.size() < bytes) gradient_ = Block(bytes);
   if (memory_.size() < program.memory_bytes()) memory_ = Block(program.memory_bytes());

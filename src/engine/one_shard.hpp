@@ -1,6 +1,6 @@
 #pragma once
-// A small step of one shard: what lies between its kernels would take as long as they do, and so all of it that can be
-// is kept from step to step.
+// A small step of one shard. The work between its kernels would take as long as the kernels, so its results are kept
+// from step to step where possible.
 
 #include "engine/shard_program.hpp"
 
@@ -8,7 +8,7 @@ namespace thalweg {
 
 class OneShard {
  public:
-  /// Whether a program is small enough to have memory of its own. A larger one shares the pool's with evaluation.
+  /// Whether a program is small enough to have memory of its own. A larger one shares the pool with evaluation.
   [[nodiscard]] static bool is_for(const ShardProgram& program, const StepLayout& step, DType dtype);
   void run(const ShardProgram& program, const StepLayout& step, const State& state, const RowSelection& batch,
            Workers& workers) {
@@ -17,7 +17,7 @@ class OneShard {
   }
 
   [[nodiscard]] std::byte* gradient() const { return gradient_.data(); }
-  /// The numbers besides the gradient, as the program hands them in.
+  /// The numbers that the program writes besides the gradient.
   [[nodiscard]] const double* sums() const { return sums_.data(); }
 
  private:

@@ -1,13 +1,13 @@
 #pragma once
-// What a method asks of an objective over rows of data.
+// The oracle of a method for an objective over rows of data.
 
 #include "engine/products.hpp"
 #include "thalweg/method.hpp"
 
 namespace thalweg {
 
-/// The mean loss over the rows, with a penalty l2/2 |x|^2 on the parameters that decay. A point x has all trained
-/// parameters; dtype, seed and step are those of the state, so that what is drawn is the same at every point.
+/// The mean loss over the rows, with a penalty l2/2 |x|^2 on the parameters with weight decay. A point x has all
+/// trained parameters; dtype, seed and step are those of the state, so that random draws are the same at every point.
 class ProductOracle : public Oracle {
  public:
   /// Products and rows must outlive it.

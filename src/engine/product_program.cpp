@@ -21,7 +21,7 @@ enum ProductBase {
 };
 }  // namespace
 
-/// What is traced and to be planned.
+/// The traced graph with its inputs and outputs, to be planned.
 struct ProductProgram::Draft {
   TracedObjective traced;
   std::vector<Bound> inputs = {}, outputs = {};
@@ -106,7 +106,7 @@ void ProductProgram::bind_result(Draft& draft, const Layout& layout) const {
   }
   for (std::size_t i = 0; i < result.size(); ++i) draft.outputs.push_back({result[i], draft.results_at[i]});
   const auto element = static_cast<std::int64_t>(size_of(layout.dtype));
-  for (const ParameterEntry& entry : layout.entries) {  // one that this mode does not use
+  for (const ParameterEntry& entry : layout.entries) {  // 0 for parameters that this mode does not use
     const Place place{result_base, entry.offset * element};
     if (entry.frozen || std::ranges::find(draft.results_at, place) != draft.results_at.end()) continue;
     draft.outputs.push_back({broadcast_to(draft.traced.graph->number(0, layout.dtype), entry.shape), place});

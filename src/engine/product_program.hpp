@@ -8,7 +8,8 @@
 
 namespace thalweg {
 
-/// What is asked of an objective at a point. All are of the trained parameters, in the order of the layout.
+/// What is computed of an objective at a point. Vectors are those of the trained parameters, in the order of the
+/// layout.
 enum class Product {
   value,         ///< the loss alone
   gradient,      ///< and its gradient
@@ -40,9 +41,9 @@ class ProductProgram {
     const State& state;
     const RowSelection& batch;
     std::int64_t begin;       ///< the shard's first row among those
-    std::int64_t place;       ///< and in the whole batch, by which random numbers are drawn
-    const std::byte* vector;  ///< what the matrix is multiplied by; null where there is none
-    std::byte* result;        ///< the gradient's or the product's place: a sum over the shard
+    std::int64_t place;       ///< its place in the whole batch, for random draws
+    const std::byte* vector;  ///< multiplied by the matrix; null for a value or a gradient
+    std::byte* result;        ///< where the gradient or the product is written: a sum over the shard
     double* sums;             ///< shard_doubles: the loss, summed, and its weight
   };
   void run(const Call& call, std::byte* memory, Workers& workers) const;

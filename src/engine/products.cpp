@@ -12,7 +12,7 @@ namespace thalweg {
 
 namespace {
 
-constexpr std::int64_t most_rows = 512;                      // a shard, or as many as make values of
+constexpr std::int64_t most_rows = 512;                      // per shard, or as many as have values of
 constexpr std::int64_t most_bytes = std::int64_t{32} << 20;  // so many bytes in the forward pass
 constexpr std::int64_t portion_shards = 4;                   // read at once of a dataset that streams
 
@@ -68,7 +68,7 @@ double Products::run(Product product, const State& at, const RowSelection& rows,
       all.resize(static_cast<std::size_t>(rows.count()));
       std::iota(all.begin(), all.end(), 0);
     }
-    const std::int64_t portion = portion_shards * plans.whole->rows();  // whole shards, so that it is the same sum
+    const std::int64_t portion = portion_shards * plans.whole->rows();  // whole shards, so that the sum is the same
     data::ReadAhead ahead(rows.data, data::in_portions(std::move(all), portion), workers_.threads());
     for (std::int64_t shard = 0; shard < plans.shards; shard += portion_shards) {
       const Dataset read = ahead.next();

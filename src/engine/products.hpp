@@ -1,6 +1,6 @@
 #pragma once
-// Products of an objective over rows of a dataset, at a point that the caller names: what second-order methods step by,
-// and what curvature is seen by.
+// Products of an objective over rows of a dataset, at a point that the caller names, for second-order methods and
+// measures of curvature.
 
 #include <memory>
 #include <vector>
@@ -11,26 +11,27 @@
 namespace thalweg {
 
 struct ProductOptions {
-  /// evaluate: no dropout, batch normalisation by its running statistics. train: dropout drawn by the state's seed and
-  /// step, and so the same at every point with these two; batch normalisation by the statistics of each shard.
+  /// evaluate: no dropout, batch normalisation by its running statistics. train: dropout drawn from the state's seed
+  /// and step, so points with equal seed and step have the same draws; batch normalisation by the statistics of each
+  /// shard.
   Mode mode = Mode::evaluate;
   std::int64_t shard_size = 0;  ///< rows a shard; 0: in training the default of a step, else 512 or fewer
 };
 
-/// Value, gradient, Hessian and Gauss-Newton products of the mean loss, sum(loss) / sum(weight) over the rows. Nothing
-/// but the objective is in them: a penalty that the optimizer adds (weight decay) is not.
+/// Value, gradient, Hessian and Gauss-Newton products of the mean loss, sum(loss) / sum(weight) over the rows. They are
+/// products of the objective alone, without the penalty that an optimizer adds (weight decay).
 ///
-/// A point is a State: its parameters, and its seed and step for what is drawn. Vectors are flat, of
-/// layout->trained_size elements of the state's dtype: what is computed in f64 is asked of a state in f64 (state_in).
-/// Each product is planned once for each number of rows of a shard; the bits are the same for any number of threads.
-/// Each also gives the loss, which may be not finite: that is not an error here.
+/// A point is a State: its parameters, and its seed and step for random draws. Vectors are flat, of
+/// layout->trained_size elements of the state's dtype: for products in f64, pass a state in f64 (state_in). Each
+/// product is planned once for each number of rows of a shard; the bits are the same for any number of threads. Each
+/// also returns the loss; a loss that is not finite is no error here.
 class Products {
  public:
   /// The workers must outlive this.
   Products(EvaluationFunction function, Workers& workers, ProductOptions options = {});
 
   [[nodiscard]] double value(const State& at, const RowSelection& rows);
-  /// `gradient` is written, and made of the right size where it is not.
+  /// `gradient` is overwritten, and resized where it does not fit.
   double gradient(const State& at, const RowSelection& rows, Tensor& gradient);
   /// H v.
   double hessian_times(const State& at, const RowSelection& rows, const Tensor& v, Tensor& product);

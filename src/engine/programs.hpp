@@ -1,5 +1,5 @@
 #pragma once
-// The programs of training steps: traced and planned once for each number of rows, asked for once a batch.
+// The programs of training steps: traced and planned once for each number of rows, looked up once per batch.
 
 #include <memory>
 #include <vector>
@@ -22,14 +22,14 @@ class Programs {
  public:
   explicit Programs(std::vector<EvaluationFunction> functions) : functions_(std::move(functions)) {}
 
-  /// What is kept for the backward pass; true where that is a change, which invalidates every program.
+  /// Which values are kept for the backward pass. Returns true where that is a change, which invalidates every program.
   bool set_memory(Memory memory);
   void clear();
-  /// For a batch in shards of `wanted` rows (0: the default), or in one where an objective mixes samples. Valid until
-  /// set_memory or clear.
+  /// For a batch in shards of `wanted` rows (0: the default), or in one shard where an objective mixes samples. Valid
+  /// until set_memory or clear.
   [[nodiscard]] const BatchPrograms& for_batch(const State& state, const StepLayout& step, const RowSelection& batch,
                                                std::int64_t wanted);
-  /// For one row alone, whatever the others do.
+  /// For a single row.
   [[nodiscard]] const ShardProgram& of_a_row(const State& state, const StepLayout& step, const Dataset& data) {
     return of_rows(1, data, *state.layout, step);
   }
@@ -40,7 +40,7 @@ class Programs {
  private:
   const ShardProgram& of_rows(std::int64_t rows, const Dataset& data, const Layout& layout, const StepLayout& step);
 
-  /// What decides the programs of a batch: most batches are like the one before.
+  /// The properties of a batch that decide its programs: most batches are like the one before.
   struct Question {
     std::shared_ptr<const char> data;
     std::shared_ptr<const Layout> layout;

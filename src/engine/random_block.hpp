@@ -1,5 +1,5 @@
 #pragma once
-// What the random numbers of a program follow from: seed, step and the place of each sample, in a block of its own.
+// The inputs of a program's random numbers: seed, step and the place of each sample, in a block of memory.
 
 #include <cstring>
 #include <numeric>
@@ -11,12 +11,12 @@
 
 namespace thalweg {
 
-/// Where a run draws from.
+/// The inputs of the random draws of a run.
 struct Draws {
   std::uint64_t seed = 0;
   std::int64_t step = evaluation;
   std::int64_t begin = 0;  ///< the place of the first sample in the whole batch or set
-  /// The step of what is no step of training: evaluation and forward passes draw numbers that no step of a run draws.
+  /// The step number of evaluation and forward passes: no step of training has it, so they draw other numbers.
   static constexpr std::int64_t evaluation = std::int64_t{1} << 53;
 };
 

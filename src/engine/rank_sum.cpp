@@ -30,7 +30,7 @@ class RankSum {
   }
 
  private:
-  /// Sends each rank its slice of what is left here, and adds what comes of this rank's slice.
+  /// Sends each rank its slice of the remaining nodes, and adds the received parts of this rank's slice.
   void add_slices(const std::vector<TreeSum::Node>& own) {
     sent_.clear();
     received_.clear();

@@ -1,5 +1,5 @@
 #pragma once
-// The order in which the steps of a run take the rows.
+// The order of the rows in the steps of a run.
 
 #include <span>
 #include <vector>
@@ -12,7 +12,7 @@ namespace thalweg {
 class RowOrder {
  public:
   RowOrder() = default;
-  /// `first_step` is the state's step at the begin of the run: a second run shuffles otherwise than the first.
+  /// `first_step` is the state's step at the start of the run, so that a second run has another order than the first.
   RowOrder(const FitOptions& options, const RunLength& length, std::int64_t rows, std::int64_t first_step = 0);
 
   /// Valid until the next call.

@@ -15,7 +15,7 @@ namespace {
 
 constexpr std::int64_t shard_rows = 4096;
 
-/// Whether the weight is a sum over samples that follows from the data that is in memory alone.
+/// Whether the weight is a sum over samples that depends on data in memory alone.
 bool follows_from_data(const TracedObjective& traced, const Dataset& data, std::int64_t rows) {
   const Loss& loss = traced.result.loss;
   if (!loss.separable || samples_in(*traced.graph, loss.weight, traced.columns, rows) != SampleAxis::summed())
@@ -39,7 +39,7 @@ std::optional<double> mean_row_weight(const EvaluationFunction& function, const 
   const std::int64_t rows = data.rows();
   double total = 0;
   for (std::int64_t begin = 0; begin < rows;) {
-    // as many rows again and again, and then the rest
+    // blocks of equal size, and then the rest
     const std::int64_t size = std::min(shard_rows, rows - begin);
     const TracedObjective traced = trace_objective(function, columns, size, Mode::train, layout.dtype);
     if (!traced.result.loss.sum.defined() || !follows_from_data(traced, data, size)) return std::nullopt;
@@ -50,7 +50,7 @@ std::optional<double> mean_row_weight(const EvaluationFunction& function, const 
       std::vector<const std::byte*> inputs;
       for (std::size_t i = 0; i < columns.size(); ++i) {
         const Tensor& column = data.columns()[i].second;
-        const bool is_there = column.shape()[0] == rows;  // else it is yet to be read, and not needed
+        const bool is_there = column.shape()[0] == rows;  // else it is not read yet, and not needed
         inputs.push_back(column.raw() + (is_there ? static_cast<std::size_t>(begin) * columns[i].row.bytes() : 0));
       }
       double weight = 0;

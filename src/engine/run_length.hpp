@@ -6,7 +6,7 @@
 namespace thalweg {
 
 struct RunLength {
-  std::int64_t batch = 1;  ///< rows at a time
+  std::int64_t batch = 1;  ///< rows per batch
   std::int64_t rows_a_step = 1, steps_an_epoch = 1, steps = 0;
 };
 

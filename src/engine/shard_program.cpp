@@ -20,7 +20,7 @@ namespace {
 
 enum ShardBase { parameters_base = first_user_base, gradient_base, sums_base, random_base, first_column_base };
 
-/// Whether all values together are so small that to compute some of them again would save nothing.
+/// Whether all values together are so small that recomputing some of them would save nothing.
 bool fits_a_cache(const Graph& graph) {
   constexpr std::int64_t first_level = 32 * 1024;
   std::int64_t bytes = 0;
@@ -28,8 +28,8 @@ bool fits_a_cache(const Graph& graph) {
   return bytes <= first_level;
 }
 
-/// Names the row of the data (of the batch, where that is all of the data), where the places of the op are so many for
-/// each row of the shard.
+/// Names the row of the data (of the batch, where the batch is all of the data), where the op has the same number of
+/// places for each row of the shard.
 [[noreturn]] void throw_in_row(const IndexError& error, std::span<const std::int64_t> rows, std::int64_t begin,
                                std::int64_t count) {
   if (count == 0 || error.places % count != 0) throw UsageError(error.what());
@@ -45,7 +45,7 @@ void place_columns(const RowSelection& batch, std::int64_t begin, std::int64_t c
   if (!batch.rows.empty()) data::check_rows(batch.rows.subspan(first, rows), batch.data.rows());
   for (std::size_t i = 0; i < batch.data.columns().size(); ++i) {
     const auto source = known ? (*known)[i] : data::row_source(batch.data.columns()[i].second);
-    if (batch.rows.empty()) {  // rows in order are read where they lie
+    if (batch.rows.empty()) {  // rows in order are read from the data itself
       bases[i] = const_cast<std::byte*>(source.first) + first * source.row_bytes;
     } else {
       copy_rows(source.first, source.row_bytes, batch.rows.subspan(first, rows), into);
@@ -104,7 +104,7 @@ void ShardProgram::bind_observations(Draft& draft, const Layout& layout, const S
     movements_.push_back({entry.offset, entry.shape.size(), observation.momentum});
     draft.outputs.push_back({static_cast<double>(rows_) * observation.value, place_of(entry)});
   }
-  for (const ParameterEntry& entry : layout.entries) {  // another shard may have seen something
+  for (const ParameterEntry& entry : layout.entries) {  // 0 for statistics that only another shard observes
     if (!entry.statistic || observes({entry.offset, 0, 0})) continue;
     const Var nothing = broadcast_to(draft.traced.graph->number(0, layout.dtype), entry.shape);
     draft.outputs.push_back({nothing, place_of(entry)});
@@ -126,7 +126,7 @@ void ShardProgram::bind_loss(Draft& draft, const Loss& loss) {
   }
 }
 
-/// Of what the objective trains, and of nothing else: the backward pass computes what these need.
+/// The gradients of the objective's trained parameters alone: the backward pass computes only what these need.
 void ShardProgram::bind_gradient(Draft& draft, const Loss& loss, const StepLayout::Part& part) const {
   if (!loss.sum.defined()) return;
   const auto element = static_cast<std::int64_t>(size_of(dtype_));

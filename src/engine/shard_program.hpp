@@ -1,5 +1,6 @@
 #pragma once
-// What runs on one shard: the objective and its gradient, planned for a number of rows, and where it finds its data.
+// The program of one shard: the objective and its gradient, planned for a number of rows, and the addresses of its
+// data.
 
 #include <algorithm>
 #include <memory>
@@ -22,16 +23,16 @@ struct RowSelection {
   }
 };
 
-/// Where things begin in the memory of a run.
+/// Offsets in the memory of a run.
 constexpr std::size_t aligned(std::size_t bytes) { return (bytes + 63) / 64 * 64; }
 
-/// Writes to `bases` where each column of the rows [begin, begin + count) of a selection is: in the data itself where
-/// all rows are taken in order, else gathered into the memory at `into`, which has place for them. `known` are the
+/// Writes to `bases` the address of each column of the rows [begin, begin + count) of a selection: in the data itself
+/// where all rows are taken in order, else gathered into the memory at `into`, which has room for them. `known` are the
 /// columns' rows where they are known already.
 void place_columns(const RowSelection& batch, std::int64_t begin, std::int64_t count, std::byte* into,
                    std::byte** bases, const std::vector<data::RowSource>* known = nullptr);
 
-/// A statistic, as elements of the parameters, and how far it moves towards what is observed.
+/// A statistic, as elements of the parameters, and how far it moves towards the observation.
 struct Movement {
   std::int64_t offset, size;
   double momentum;
@@ -50,25 +51,25 @@ class ShardProgram {
   }
   [[nodiscard]] std::int64_t rows() const { return rows_; }
   [[nodiscard]] const Program& program() const { return *program_; }
-  /// Whether the rows may be a shard of more: each sample counts for itself.
+  /// Whether the rows may be one shard of a larger batch: the objective does not mix samples.
   [[nodiscard]] bool is_separable() const { return separable_; }
   /// Whether it draws random numbers.
   [[nodiscard]] bool is_random() const { return random_; }
   [[nodiscard]] const std::vector<Movement>& movements() const { return movements_; }
-  /// Whether it hands in something for this statistic.
+  /// Whether it observes this statistic.
   [[nodiscard]] bool observes(const Movement& m) const {
     return std::ranges::find(movements_, m.offset, &Movement::offset) != movements_.end();
   }
-  /// Whether the loss of an objective is a scalar whose origin is not known: a mean over the batch already.
+  /// Whether the loss of an objective is a scalar of unknown origin, which counts as a mean over the batch.
   [[nodiscard]] bool is_mean(std::size_t objective) const { return is_mean_[objective] != 0; }
-  /// What is reported of a batch besides the loss: its names.
+  /// The names of the reports of a batch besides the loss.
   [[nodiscard]] const std::vector<std::string>& reports() const { return reports_; }
   /// Numbers besides the gradients: of each objective the loss and its weight, and of each report the sum over the
   /// samples.
   [[nodiscard]] std::int64_t doubles() const { return losses() + std::ssize(reports_); }
   [[nodiscard]] std::int64_t losses() const { return shard_doubles * std::ssize(is_mean_); }
 
-  /// Where a shard begins in a batch, and where what it gives goes. `sums` has place for `doubles` numbers.
+  /// Where a shard begins in a batch, and where its results are written. `sums` has room for `doubles` numbers.
   struct Call {
     const State& state;
     const RowSelection& batch;
@@ -79,7 +80,7 @@ class ShardProgram {
   /// Bytes of memory that a run needs.
   [[nodiscard]] std::size_t memory_bytes() const { return memory_bytes_; }
   void run(const Call& call, std::byte* memory, Workers& workers) const;
-  /// What a memory that is run in again and again knows, while the rows are of one dataset.
+  /// Addresses that are kept for a memory in which the program runs repeatedly, while the rows are of one dataset.
   struct Kept {
     std::vector<data::RowSource> columns;
     Program::Calls calls = {};
@@ -94,7 +95,7 @@ class ShardProgram {
     DType sum, weight;
     std::optional<double> known_weight;
   };
-  /// What is traced and to be planned.
+  /// The traced graph with its inputs and outputs, to be planned.
   struct Draft;
   void bind_inputs(Draft& draft, const Layout& layout);
   void bind_observations(Draft& draft, const Layout& layout, const StepLayout& step);
@@ -102,7 +103,8 @@ class ShardProgram {
   void bind_gradient(Draft& draft, const Loss& loss, const StepLayout::Part& part) const;
   void bind_reports(Draft& draft);
   void place_memory();
-  /// Where everything is, with the rows of the batch in their place; the columns' rows where they are known already.
+  /// Writes the addresses of all inputs and outputs, and gathers the rows of the batch; uses the columns' rows where
+  /// they are known already.
   std::span<std::byte* const> bases(const Call& call, std::byte* memory, const Kept* kept = nullptr) const;
   void read_sums(const std::byte* memory, double* sums) const;
 
@@ -114,9 +116,9 @@ class ShardProgram {
   std::vector<char> is_mean_;  // of each objective
   bool random_ = false;        // whether it reads the random block
   std::vector<Movement> movements_;
-  std::vector<std::optional<LossSums>> losses_;  // of each objective; none where it has no target to compare with
+  std::vector<std::optional<LossSums>> losses_;  // of each objective; none where the data has no target
   std::vector<std::string> reports_;
-  // where things are in the memory of a run, behind the arena
+  // offsets in the memory of a run, behind the arena
   std::size_t bases_at_ = 0, sums_at_ = 0, random_at_ = 0, columns_at_ = 0, memory_bytes_ = 0;
 };
 

@@ -9,7 +9,7 @@ namespace thalweg {
 BlockPool::Lent BlockPool::take(std::size_t bytes) {
   const auto me = std::this_thread::get_id();
   const std::lock_guard lock(mutex_);
-  // smaller is better, and what is mine among equals
+  // the smaller block first; among equal sizes this thread's own
   const auto rank = [&](const Block& block) { return std::pair(block.size(), taken_by_[block.data()] != me); };
   auto best = free_.end();
   for (auto at = free_.begin(); at != free_.end(); ++at) {
@@ -74,7 +74,7 @@ void TreeSum::add(TreeNode place, Block block) {
   for (place = risen(place, shards_);; place = risen({place.level + 1, place.index / 2}, shards_)) {
     std::optional<Block> other = partner(place, block);
     if (!other) return;
-    if (place.index % 2) std::swap(block, *other);  // the left one is added to, whoever came last
+    if (place.index % 2) std::swap(block, *other);  // always adds to the left block, whichever was done last
     join(block.data(), other->data());
     pool_.give_back(std::move(*other));
   }

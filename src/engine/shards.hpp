@@ -1,6 +1,6 @@
 #pragma once
-// One program run over the shards of a batch, and what they give merged by a fixed tree: the result does not depend on
-// which worker ran which shard, nor on how many there are.
+// Sums over the shards of a batch by a fixed tree: the result depends neither on which worker ran which shard nor on
+// the number of workers.
 
 #include <map>
 #include <mutex>
@@ -13,12 +13,12 @@
 
 namespace thalweg {
 
-/// A number as a program wrote it.
+/// A number that a program wrote in this dtype.
 [[nodiscard]] inline double number_at(const void* place, DType dtype) {
   return dtype == f32 ? static_cast<double>(*static_cast<const float*>(place)) : *static_cast<const double*>(place);
 }
 
-/// Blocks that are lent out and come back; made when none that is large enough is free.
+/// A pool of blocks of memory; a new block is made when no free one is large enough.
 class BlockPool {
  public:
   class Lent {
@@ -40,18 +40,18 @@ class BlockPool {
     Block block_;
   };
 
-  /// A block of at least `bytes`: the smallest that is free, so that gradients do not end up in the blocks of arenas;
-  /// of those that are alike the one that this thread wrote last, which its core's cache still holds.
+  /// A block of at least `bytes`: the smallest free one, so that gradients do not take the blocks of arenas; among
+  /// equal sizes the one that this thread wrote last, which its core's cache still holds.
   [[nodiscard]] Lent take(std::size_t bytes);
   void give_back(Block block);
 
  private:
   std::mutex mutex_;
   std::vector<Block> free_;
-  std::map<const std::byte*, std::thread::id> taken_by_;  // by whom each block was taken last
+  std::map<const std::byte*, std::thread::id> taken_by_;  // the thread that took each block last
 };
 
-/// Threads, and the blocks that they work in. Engines that take turns share one.
+/// Threads, and the blocks that they work in. Engines that take turns share one crew.
 struct Crew {
   explicit Crew(int threads) : workers(threads) {}
   Workers workers;
@@ -59,33 +59,33 @@ struct Crew {
 };
 
 /// Sums blocks over the shards of a batch: shards 0 and 1 are joined, 2 and 3, then the pairs, as soon as both are
-/// there.
+/// done.
 class TreeSum {
  public:
   /// Blocks of `values` numbers of a dtype, then `doubles` numbers in f64.
   TreeSum(std::int64_t shards, std::int64_t values, DType dtype, std::int64_t doubles, BlockPool& pool,
           Workers& workers);
   [[nodiscard]] static std::size_t block_bytes(std::int64_t values, DType dtype, std::int64_t doubles);
-  /// Where the doubles begin.
+  /// The offset of the doubles, in bytes.
   [[nodiscard]] static std::size_t doubles_at(std::int64_t values, DType dtype);
 
-  /// The sum of a part of the shards, and which part.
+  /// The sum of a part of the shards, and the place of that part in the tree.
   struct Node {
     TreeNode place;
     Block block;
   };
 
-  /// Hands in a shard's block. May be called from any thread.
+  /// Adds a shard's block. May be called from any thread.
   void add(std::int64_t shard, Block block) { add({0, shard}, std::move(block)); }
-  /// Hands in the sum of several.
+  /// Adds the sum of several shards.
   void add(TreeNode place, Block block);
-  /// The sum, when all shards have been handed in.
+  /// The sum, when all shards have been added.
   [[nodiscard]] Block take_total() { return std::move(waiting_.front().block); }
-  /// What could be joined of the shards that were handed in, from left to right: see remaining_nodes.
+  /// The nodes into which the added shards could be joined, from left to right: see remaining_nodes.
   [[nodiscard]] std::vector<Node> take_nodes();
 
  private:
-  /// The other half of the sum that this is one half of; where it is not there yet, this one waits for it.
+  /// The block that this one is to be joined with; where it is not done yet, this one is stored and waits for it.
   std::optional<Block> partner(TreeNode place, Block& own);
   void join(std::byte* into, const std::byte* from);
 

@@ -34,7 +34,7 @@ void add_run(std::vector<Share>& runs, Share run) {
   }
 }
 
-/// The layout of a rank's part, whose gradient's place is noted.
+/// The layout of a rank's part; notes the place of its gradient.
 Layout part_layout(const Optimizer& optimizer, const Layout& trained, int rank, int ranks, std::vector<Share>& runs,
                    std::int64_t& gradient_at) {
   Layout own = trained;
@@ -98,7 +98,7 @@ std::optional<SlotShares> share_slots(const Optimizer& optimizer, const Layout& 
   for (int r = 0; r < ranks; ++r) {
     std::int64_t gradient_at = 0;
     Layout layout = part_layout(optimizer, trained, r, ranks, shares.parts[static_cast<std::size_t>(r)], gradient_at);
-    if (layout.trained_size == 0) return std::nullopt;  // one parameter that a rule needs whole is nearly all
+    if (layout.trained_size == 0) return std::nullopt;  // a parameter that a rule needs whole is nearly all of them
     if (r != rank) continue;
     shares.own = std::move(layout);
     shares.gradient_at = gradient_at;

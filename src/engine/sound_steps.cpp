@@ -1,4 +1,4 @@
-// Sounds as the steps that a recogniser hears.
+// Turns sounds into the steps that a recogniser reads.
 
 #include <algorithm>
 #include <bit>
@@ -21,7 +21,7 @@ SpectrumOptions spectrum_of(const StepOptions& o) {
           .size = static_cast<std::int64_t>(std::bit_ceil(static_cast<std::uint64_t>(o.window)))};
 }
 
-/// Each band of frames (frames, bands) to mean 0 and deviation 1; one that does not vary becomes 0.
+/// Each band of frames (frames, bands) to mean 0 and deviation 1; a band that does not vary becomes 0.
 void standardise_bands(std::span<float> frames, std::size_t bands) {
   constexpr double smallest = 1e-3;
   const double count = static_cast<double>(frames.size() / bands);

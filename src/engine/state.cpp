@@ -44,7 +44,7 @@ void State::set_parameter(std::string_view name, const Tensor& value) {
 }
 
 State State::average(std::string_view name) const {
-  if (!layout) (void)entry_of(*this, name);  // which says that it is empty
+  if (!layout) (void)entry_of(*this, name);  // which reports that the state is empty
   State result = *this;
   const std::string prefix = std::string(name) + "/";
   std::vector<std::string> names;

@@ -1,5 +1,5 @@
 #pragma once
-// What a training step needs, read from its plan: nothing is run.
+// The memory and the operations of a training step, read from its plan: nothing is run.
 
 #include "engine/objective.hpp"
 

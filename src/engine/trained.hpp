@@ -1,5 +1,5 @@
 #pragma once
-// What each objective of a step trains, and where its gradient lies among the others'.
+// The trained parameters of each objective of a step, and the place of its gradient among the others'.
 
 #include <span>
 #include <string>
@@ -9,8 +9,8 @@
 
 namespace thalweg {
 
-/// The block that the shards of a step sum up: the gradient of each objective, one after another, then what they
-/// observe of the statistics. In elements.
+/// The block that the shards of a step add up: the gradients of the objectives, one after another, then the
+/// observations of the statistics. Places and sizes are in elements.
 struct StepLayout {
   struct Part {
     Layout layout;        ///< the state's, with all that this objective does not train marked as frozen
@@ -23,7 +23,7 @@ struct StepLayout {
 /// Whether an optimizer steps a parameter: it is in no frozen group.
 [[nodiscard]] bool steps(const Optimizer& optimizer, const ParameterEntry& entry);
 
-/// The state's layout as an objective sees it that trains the parameters of these names.
+/// The state's layout for an objective that trains the parameters of these names.
 [[nodiscard]] Layout trained_part(const Layout& state, std::span<const std::string> trained);
 
 [[nodiscard]] StepLayout step_layout(const Layout& state, std::vector<Layout> objectives);

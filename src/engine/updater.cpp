@@ -10,8 +10,8 @@ namespace {
 
 using NamedSlot = std::pair<std::string, Tensor>;
 
-/// The slot that counts steps left out, in front where a rule may leave one out, else behind the others once there is
-/// something to count.
+/// The slot that counts steps left out: before the other slots where a rule may leave a step out, else behind them once
+/// there is a step to count.
 constexpr std::string_view skipped_slot = "skipped";
 constexpr std::string_view steps_slot = "steps";
 

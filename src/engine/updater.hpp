@@ -5,8 +5,8 @@
 
 namespace thalweg {
 
-/// The slots of an objective with a name begin with it and are counted by it: "d:steps" is the number of steps that it
-/// took, which for an objective without a name is the state's own.
+/// The slots of an objective with a name begin with that name, and so does its step count, "d:steps"; an objective
+/// without a name uses the state's own step count.
 class Updater {
  public:
   Updater(std::string name, Optimizer optimizer, std::vector<MovingAverage> averages)
@@ -19,19 +19,20 @@ class Updater {
   void prepare(State& state, const Layout& trained);
   /// What is trained is no longer what it was.
   void forget() { layout_.reset(); }
-  // What follows is of the state that was prepared last.
-  /// Steps of this objective so far, and those of them that were left out without the rules' doing.
+  // The functions below are for the state that was prepared last.
+  /// Steps of this objective so far, and the number of them that were left out for another reason than a rule's
+  /// condition.
   [[nodiscard]] std::int64_t steps(const State& state) const;
   [[nodiscard]] std::int64_t skipped(const State& state) const;
-  /// The number that the rules see in the step to come, from 1.
+  /// The step number that the rules see in the next step, from 1.
   [[nodiscard]] std::int64_t rule_step(const State& state) const;
-  /// The slot of the program whose name ends so.
+  /// The slot of the program whose name has this end.
   [[nodiscard]] std::byte* slot(State& state, std::string_view ending) const;
   /// The slots of the program.
   [[nodiscard]] std::span<std::pair<std::string, Tensor>> program_slots(State& state) const;
   /// Counts a step; the state's own count is the caller's.
   void count_step(State& state) const;
-  /// Counts a step that is left out. The rules' step counts do not have it.
+  /// Counts a step that is left out. The rules' step counts do not include it.
   void skip(State& state);
   /// One step. `gradient` is a sum over samples; the numbers' weight makes it a mean.
   void run(State& state, std::byte* gradient, const StepNumbers& numbers, Workers& workers);
@@ -44,7 +45,7 @@ class Updater {
   [[nodiscard]] const UpdateProgram& program() const { return *update_; }
 
  private:
-  /// The slots of this objective, as a range of the state's: the count, if there is one, is in front of the program's.
+  /// The slots of this objective, as a range of the state's: the count, if there is one, is before the program's slots.
   struct Own {
     std::size_t begin = 0, count = 0;  ///< of all
     std::size_t program = 0;           ///< the first of the program's

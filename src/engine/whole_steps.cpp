@@ -26,8 +26,7 @@ bool is_rounding(const Tensor& point, const Tensor& parameters) {
   return true;
 }
 
-/// Slots of the state lent to a method for a step: nothing is copied, and all
-/// come back whatever happens.
+/// Lends slots of the state to a method for a step: nothing is copied, and all are returned even after an exception.
 class LentSlots {
  public:
   LentSlots(std::span<std::pair<std::string, Tensor>> slots, MethodPoint& at, MethodMemory& memory)
@@ -75,7 +74,7 @@ WholeSteps::Took WholeSteps::step(State& state, std::span<std::pair<std::string,
                                   const RowSelection& rows) {
   prepare(state);
   held_.seed = state.seed;
-  held_.parameters = state.parameters.to(f64);  // those that are frozen, too
+  held_.parameters = state.parameters.to(f64);  // the frozen parameters too
   ProductOracle oracle(products_, held_, rows);
   for (const Need need : method_->needs()) {
     if (oracle.offers(need)) continue;

@@ -8,9 +8,8 @@
 
 namespace thalweg {
 
-/// The steps of a method on the parameters of a state. What it keeps from step
-/// to step is in slots of the state (whole_slots): the point in f64, of which
-/// the parameters are the rounding, with its value and gradient.
+/// The steps of a method on the parameters of a state. Its memory from step to step is in slots of the state
+/// (whole_slots): the point in f64, with its value and gradient. The parameters of the state are the rounded point.
 class WholeSteps {
  public:
   WholeSteps(const EvaluationFunction& function, const Optimizer& optimizer, Workers& workers, std::int64_t shard_size);
@@ -19,14 +18,13 @@ class WholeSteps {
     double loss = 0, gradient_norm = 0;  ///< where the step began
     double size = 0;                     ///< as MethodStep's
     double weight = 0;                   ///< of the rows
-    bool ended = false;                  ///< whether there is no step to come
+    bool ended = false;                  ///< whether no further step is possible
   };
-  /// One step on these rows, which are to be the same at every step. `slots`
-  /// are those of whole_slots. Throws NumericError where the loss is not finite
-  /// at the start.
+  /// One step on these rows, which must be the same at every step. `slots` are those of whole_slots. Throws
+  /// NumericError where the loss is not finite at the start.
   Took step(State& state, std::span<std::pair<std::string, Tensor>> slots, const RowSelection& rows);
 
-  /// Whether a step found that there is none to come.
+  /// Whether a step found that no further step is possible.
   [[nodiscard]] static bool ended(std::span<const std::pair<std::string, Tensor>> slots);
 
  private:
@@ -37,7 +35,7 @@ class WholeSteps {
   std::shared_ptr<const Method> method_;
   Products products_;
   std::shared_ptr<const Layout> layout_;  ///< of the state that it is prepared for
-  State held_;                            ///< in f64, at one step for all: what is drawn is drawn once
+  State held_;  ///< in f64, with the same step number at every step, so that random draws are made once
   MethodMemory memory_;
 };
 
