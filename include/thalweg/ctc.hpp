@@ -29,7 +29,7 @@ Var ctc_loss(const Arg& logits, const Arg& labels, const Arg& frames, const Arg&
 
 namespace ctc {
 
-/// Labels, and the logarithm of the part of their probability that the search added up.
+/// Labels, and the logarithm of their probability as far as the search added it up.
 struct Reading {
   std::vector<std::int32_t> labels;
   double log_probability = 0;

@@ -14,7 +14,7 @@ namespace thalweg::data {
 namespace {
 
 constexpr std::int64_t rows_to_identify = 20;  // in fewer rows, values differ by chance
-constexpr double words_of_text = 3;            // on average a cell, of a column of text
+constexpr double words_of_text = 3;            // on average per cell, in a column of text
 
 template <class T>
 void keep_distinct(std::vector<T>& items) {
@@ -80,7 +80,7 @@ WantedKind wanted_kind(std::string_view column, const OptionValue& word) {
 
 namespace {
 
-/// One pass over the levels of a column at a time, each weighed by its rows.
+/// Decides from the levels of a column, each weighted by its rows.
 class Decision {
  public:
   Decision(const Table& table, std::size_t column, std::span<const std::int64_t> rows, const Summary& summary)
@@ -109,7 +109,7 @@ class Decision {
     return count;
   }
 
-  /// The form that most cells fit, and how many those are.
+  /// The form that most cells fit, and the number of these cells.
   [[nodiscard]] std::pair<NumberForm, std::int64_t> best_form() const {
     std::pair<NumberForm, std::int64_t> best{{}, summary_.numbers};
     for (const NumberForm& form : number_forms(table_.separator())) {
@@ -175,7 +175,7 @@ class Decision {
   const Summary& summary_;
 };
 
-/// Levels by the number that they spell; empty where one of them is none.
+/// Levels by the number that each is; empty where a level is not a number.
 std::map<std::string, std::vector<Level>> by_number(const std::vector<Level>& levels) {
   std::map<std::string, std::vector<Level>> result;
   for (const Level& level : levels) {
@@ -186,7 +186,7 @@ std::map<std::string, std::vector<Level>> by_number(const std::vector<Level>& le
   return result;
 }
 
-/// The spelling of most rows; of equals the shortest, and the first in the alphabet.
+/// The most frequent spelling; of equally frequent ones the shortest, then the first in the alphabet.
 Level usual_spelling(const std::vector<Level>& spellings) {
   return *std::ranges::min_element(
       spellings, {}, [](const Level& level) { return std::tuple(-level.count, level.text.size(), level.text); });
@@ -213,7 +213,7 @@ std::optional<std::pair<std::string, std::string>> two_spellings(const std::vect
 std::vector<ClassRows> classes_of(const std::vector<Level>& levels, bool keep_spellings,
                                   std::vector<std::string>& remarks) {
   const auto numbers = by_number(levels);
-  std::vector<std::tuple<double, std::string, std::int64_t>> sorted;  // texts that are no numbers all stand at 0
+  std::vector<std::tuple<double, std::string, std::int64_t>> sorted;  // texts that are not numbers all have 0
   const auto add = [&](std::string_view text, std::int64_t rows) {
     sorted.emplace_back(numbers.empty() ? 0 : parse_number(trim(text)).value_or(0), text, rows);
   };

@@ -15,7 +15,7 @@ struct Level {
 
 struct Summary {
   std::int64_t present = 0, missing = 0;
-  std::int64_t numbers = 0;         ///< of the present cells, those that are numbers in the plain form
+  std::int64_t numbers = 0;         ///< the number of cells that are numbers in the plain form
   bool whole = true;                ///< all of them are whole numbers
   std::vector<double> values = {};  ///< the distinct ones, sorted
   std::vector<Level> levels =
@@ -29,7 +29,7 @@ struct Summary {
 [[nodiscard]] Summary summarise(const Table& table, std::size_t column, std::span<const std::int64_t> rows,
                                 bool count_levels);
 
-/// What the option `types` says of a column.
+/// The type that the option `types` gives a column.
 struct WantedKind {
   std::optional<ColumnKind> kind = {};
   std::optional<NumberForm> form = {};
@@ -39,15 +39,15 @@ struct WantedKind {
 /// Throws UsageError for an unknown word.
 [[nodiscard]] WantedKind wanted_kind(std::string_view column, const OptionValue& word);
 
-/// What a column is.
+/// The type of a column, with its form.
 struct Meaning {
   ColumnKind kind = ColumnKind::number;
   NumberForm form = {};
   DateOrder order = DateOrder::year_month_day;
-  bool text = false;  ///< sentences, or a name for each row: nothing to learn from as a category
+  bool text = false;  ///< sentences, or a name for each row: useless as a category
 };
-/// Decides by the cells, as far as `wanted` leaves it open: numbers or dates where nine in ten cells are, in any one
-/// form. Throws DataError, with file and line, for a cell that is none among many that are.
+/// Decides by the cells what `wanted` leaves open: numbers or dates where nine in ten cells are, all in one form.
+/// Throws DataError, with file and line, for a cell that is neither where most are.
 [[nodiscard]] Meaning decide_meaning(const Table& table, std::size_t column, std::span<const std::int64_t> rows,
                                      const Summary& summary, const WantedKind& wanted);
 
@@ -56,8 +56,9 @@ struct ClassRows {
   std::string name;
   std::int64_t rows = 0;
 };
-/// The levels as classes, in order: as numbers where all are, or else as text. Several spellings of one number (1 and
-/// 1.0) are one class, called as most rows spell it, unless `keep_spellings`. Either way `remarks` gets a line.
+/// The levels as classes, sorted as numbers where all are numbers, else as text. Several spellings of one number (1 and
+/// 1.0) are one class with the most frequent spelling as its name, unless `keep_spellings`. In both cases a line is
+/// added to `remarks`.
 [[nodiscard]] std::vector<ClassRows> classes_of(const std::vector<Level>& levels, bool keep_spellings,
                                                 std::vector<std::string>& remarks);
 /// Two levels that spell one number ("1" and "1.0"), if there are any.

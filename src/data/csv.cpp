@@ -16,11 +16,11 @@ namespace thalweg::data {
 namespace {
 
 constexpr std::size_t chunk = 1 << 16;
-// Without a limit, one quote that is never closed makes a cell of all the rest of the file.
+// Without a limit, one quote that is not closed would make the rest of the file one cell.
 constexpr std::size_t max_row = 64 << 20, max_header = 4 << 20;
 constexpr std::string_view byte_order_mark = "\xef\xbb\xbf";
 
-/// A place in the file where it stopped being CSV.
+/// The place of an error in a file.
 struct Fault {
   std::int64_t line = 0;
   std::string what;
@@ -35,7 +35,7 @@ std::optional<char> separator_named(std::string_view name) {
   return std::nullopt;
 }
 
-/// libcsv turned around: text goes in by the chunk, rows come out one by one, each with its line.
+/// Wraps libcsv, which calls back: here text goes in by chunks, and rows are taken out one by one, each with its line.
 class CsvReader::Parser {
  public:
   explicit Parser(char separator) {
@@ -60,7 +60,7 @@ class CsvReader::Parser {
     if (csv_fini(&parser_, on_cell, on_row, this) != 0) fault("a quote that is not closed before the end of the file");
   }
 
-  /// The next whole row, if there is one; one without cells is an empty line.
+  /// The next complete row, if there is one; a row without cells is an empty line.
   bool pop(std::vector<std::string_view>& cells, std::int64_t& line) {
     if (next_row_ == rows_.size()) return false;
     const Row& row = rows_[next_row_++];
@@ -120,7 +120,7 @@ class CsvReader::Parser {
     return text_.size() - row_begin() + (cell_ends_.size() - first_cell_) * sizeof(std::size_t) + parser_.entry_pos;
   }
 
-  /// Drops the rows handed out, and keeps the cells of the row that the last chunk left unfinished.
+  /// Drops the rows that were taken, and keeps the cells of the row that the last chunk left incomplete.
   void forget_rows() {
     const std::size_t begin = row_begin();
     text_.erase(0, begin);
@@ -134,7 +134,7 @@ class CsvReader::Parser {
   csv_parser parser_{};
   std::string text_;
   std::vector<std::size_t> cell_ends_;
-  std::size_t first_cell_ = 0;  // of the unfinished row
+  std::size_t first_cell_ = 0;  // of the incomplete row
   std::vector<Row> rows_;
   std::size_t next_row_ = 0;
   std::int64_t line_ = 1, row_line_ = 1;
@@ -214,7 +214,7 @@ std::string CsvReader::read_text() {
   return text;
 }
 
-/// Text from the beginning, the header's line at least.
+/// Text from the beginning, with at least the line of the header.
 std::string CsvReader::first_line() {
   std::string text;
   while (!header_line(text)) {
@@ -280,7 +280,7 @@ std::string csv_line(std::span<const std::string_view> cells, char separator) {
   for (std::size_t i = 0; i < cells.size(); ++i) {
     const std::string_view cell = cells[i];
     if (i > 0) line += separator;
-    // A reader leaves out the blanks around a bare cell, and a line that holds nothing.
+    // A reader leaves out blanks around an unquoted cell, and empty lines.
     const bool blank_at_edge = cell != trim(cell) || (cell.empty() && cells.size() == 1);
     if (!blank_at_edge && cell.find_first_of(special) == std::string_view::npos) {
       line += cell;

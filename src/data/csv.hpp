@@ -13,21 +13,21 @@
 
 namespace thalweg::data {
 
-/// The character that "comma", "semicolon" or "tab" names; nothing for any other name.
+/// The character for "comma", "semicolon" or "tab"; nothing for any other name.
 [[nodiscard]] std::optional<char> separator_named(std::string_view name);
 
 /// Reads a CSV file (RFC 4180) with a header, from a path (gzip, too) or a stream, in memory that does not grow with
-/// the file. Quoted cells keep their newlines; blanks around unquoted cells are left out, and so are empty lines, which
-/// in a file of one column are rows with a blank cell; CRLF and a UTF-8 byte order mark are understood. Throws
-/// DataError, with file and line, for a file that is empty, not UTF-8, has a name twice, a row of another length than
-/// the header, or a quote out of place.
+/// the file. Quoted cells keep their newlines. Blanks around unquoted cells are left out, and so are empty lines (in a
+/// file of one column an empty line is a row with a blank cell). CRLF and a UTF-8 byte order mark are accepted. Throws
+/// DataError, with file and line, for a file that is empty or not UTF-8, a name that occurs twice, a row of another
+/// length than the header, and a misplaced quote.
 class CsvReader {
  public:
-  /// Without a separator, it is the one of comma, semicolon and tab that the first line has most of. Without a header,
+  /// Without a separator, it is the most frequent one of comma, semicolon and tab in the first line. Without a header,
   /// the columns are called "column 1", "column 2", ...
   explicit CsvReader(const std::filesystem::path& path, std::optional<char> separator = {}, bool header = true);
-  /// From a descriptor of the caller's, which stays open: `CsvReader(0, "standard input")`. Once `interrupted` says so,
-  /// waiting for more ends, as if the file ended there.
+  /// From a descriptor of the caller's, which stays open: `CsvReader(0, "standard input")`. When `interrupted` returns
+  /// true, waiting for more ends, as if the file ended there.
   CsvReader(int descriptor, std::string name, std::optional<char> separator = {}, bool header = true,
             std::function<bool()> interrupted = {});
   ~CsvReader();
@@ -35,7 +35,7 @@ class CsvReader {
   CsvReader& operator=(const CsvReader&) = delete;
 
   [[nodiscard]] const std::string& name() const { return file_.name(); }
-  /// Bytes of text; -1 where that is not known.
+  /// Bytes of text; -1 where the size is not known.
   [[nodiscard]] std::int64_t text_size() const { return unpacked_ ? -1 : file_.size(); }
   [[nodiscard]] char separator() const { return separator_; }
   /// The names of the columns; one left blank is called "column N".
@@ -43,7 +43,7 @@ class CsvReader {
 
   /// Goes to the next row; false at the end of the file.
   bool next();
-  /// The present row, one cell a column, valid until the next call of next().
+  /// The present row, one cell per column, valid until the next call of next().
   [[nodiscard]] std::span<const std::string_view> cells() const { return cells_; }
   /// The line of the file on which the present row begins, from 1.
   [[nodiscard]] std::int64_t line() const { return line_; }
@@ -66,14 +66,14 @@ class CsvReader {
   std::int64_t line_ = 0;
   char separator_ = ',';
   bool ended_ = false;
-  bool first_row_waits_ = false;  // it was looked at where there is no header
+  bool first_row_waits_ = false;  // it was read already, in a file without a header
 };
 
 /// One line of CSV, newline included; a cell is quoted where it has to be.
 [[nodiscard]] std::string csv_line(std::span<const std::string_view> cells, char separator = ',');
 
-/// The names in a list as an option has it: a,b,c. One with a comma or a quote stands in quotes, and its own quotes are
-/// doubled: "a,b",c.
+/// The names in a list in the form of an option: a,b,c. A name with a comma or a quote is quoted, and its own quotes
+/// are doubled: "a,b",c.
 [[nodiscard]] std::vector<std::string> split_names(std::string_view text);
 
 }  // namespace thalweg::data

@@ -179,7 +179,7 @@ RowSource row_source(const Tensor& column) {
 }
 
 void check_rows(std::span<const std::int64_t> rows, std::int64_t count) {
-  const auto is_missing = [&](std::int64_t row) {  // one comparison: what is below zero is large without a sign
+  const auto is_missing = [&](std::int64_t row) {  // one comparison: a negative number is large as an unsigned one
     return static_cast<std::uint64_t>(row) >= static_cast<std::uint64_t>(count);
   };
   bool any = false;

@@ -105,7 +105,7 @@ std::optional<double> days_in(std::string_view cell, DateOrder order) {
 
 CalendarParts calendar_parts(double days) {
   namespace chrono = std::chrono;
-  constexpr double far = 1e7;  // what the calendar of the standard library can hold
+  constexpr double far = 1e7;  // the limit of the standard library's calendar
   if (!(std::abs(days) < far)) return {};
   const double whole = std::floor(days), time = days - whole;
   const chrono::sys_days date{chrono::days(static_cast<std::int64_t>(whole))};

@@ -8,7 +8,7 @@ namespace thalweg::data {
 /// The number of input columns of each feature, in the order of the schema.
 [[nodiscard]] std::vector<std::int64_t> feature_widths(const TablePreprocessing& table);
 
-/// Columns of the input that one category became, and how many numbers a model learns for each of them in their place.
+/// The columns of the input of one category, and how many numbers a model learns for each of them instead.
 struct EmbeddedColumns {
   std::int64_t feature = 0;  ///< its place in the schema
   std::int64_t begin = 0, columns = 0, numbers = 0;

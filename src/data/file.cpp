@@ -17,10 +17,10 @@ namespace thalweg::data {
 
 namespace {
 
-/// Opens a file. A pipe is opened without waiting for someone to write into it.
+/// Opens a file. A pipe is opened without waiting for a writer.
 int open_to_read(const std::filesystem::path& path) { return ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK); }
 
-/// Whether this names a descriptor that is open already, as <(command) does in a shell.
+/// Whether this is the name of an open descriptor, as <(command) makes one in a shell.
 bool is_open_already(const std::string& name) {
   return name.starts_with("/dev/fd/") || name.starts_with("/proc/self/fd/") || name == "/dev/stdin";
 }
@@ -73,7 +73,7 @@ std::size_t File::read_at(std::int64_t place, std::span<std::byte> into) const {
   return done;
 }
 
-/// Waits until there is something to read; false where it is interrupted.
+/// Waits until there are bytes to read; false where it is interrupted.
 bool File::wait() const {
   constexpr int patience = 100;  // milliseconds
   pollfd waiting{descriptor_, POLLIN, 0};

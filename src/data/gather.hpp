@@ -16,8 +16,8 @@ struct RowSource {
 /// Throws UsageError for a row that does not exist among `count`.
 void check_rows(std::span<const std::int64_t> rows, std::int64_t count);
 
-/// Copies the rows named, in that order, to `into`, which must be just as large. Allocates nothing.
-/// Throws UsageError for a row that does not exist, or for a destination of another size.
+/// Copies these rows, in that order, to `into`, which must have exactly their size. Allocates nothing. Throws
+/// UsageError for a row that does not exist, or for a destination of another size.
 void gather(const RowSource& source, std::span<const std::int64_t> rows, std::span<std::byte> into);
 
 }  // namespace thalweg::data

@@ -1,5 +1,5 @@
 #pragma once
-// Texts as bags of words without a vocabulary: the hash of a word is its column.
+// Texts as bags of words without a vocabulary: the hash of a word gives its column.
 
 #include <string>
 #include <string_view>
@@ -12,7 +12,7 @@ namespace thalweg::data {
 /// MurmurHash3 of 32 bits (Appleby 2011).
 [[nodiscard]] std::uint32_t murmur3(std::string_view bytes, std::uint32_t seed = 0);
 
-/// What is counted in a text: options of a `[system]`.
+/// Which words of a text are counted: options of a `[system]`.
 struct HashingOptions {
   std::int64_t features = 1 << 18;
   std::int64_t ngrams = 1;
@@ -23,16 +23,16 @@ struct HashingOptions {
 };
 
 /// Signed feature hashing (Weinberger et al. 2009). A word is two or more letters, digits or underscores in a row;
-/// bytes beyond ASCII count as letters, and only ASCII is brought to lower case. With h the hash of a word, or of n
-/// neighbouring words with blanks between them, as a signed number, column |h| mod features counts it, upwards where
-/// h >= 0 and downwards otherwise, so that words which meet in a column cancel on average. Of texts in ASCII the rows
-/// are those of scikit-learn's HashingVectorizer with the same features and n-grams.
+/// bytes beyond ASCII count as letters, and only ASCII is changed to lower case. Let h be the hash, as a signed number,
+/// of a word, or of n adjacent words with blanks between them. Column |h| mod features counts it with +1 where h >= 0
+/// and -1 otherwise, so that words in the same column cancel on average. For texts in ASCII the rows are those of
+/// scikit-learn's HashingVectorizer with the same features and n-grams.
 class TextHasher {
  public:
   explicit TextHasher(const HashingOptions& options) : options_(options) {}
 
   /// The weighted counts of a text, of length 1 (a text without words is a row without entries). `inverse_frequency`,
-  /// one number a column, multiplies them first where it is not empty. The row is valid until the next call.
+  /// one number per column, multiplies them first where it is not empty. The row is valid until the next call.
   [[nodiscard]] SparseRow operator()(std::string_view text, std::span<const float> inverse_frequency = {});
   [[nodiscard]] const HashingOptions& options() const { return options_; }
 
@@ -43,13 +43,13 @@ class TextHasher {
 
   HashingOptions options_;
   std::string words_;                                      // in lower case, a blank behind each
-  std::vector<std::pair<std::size_t, std::size_t>> ends_;  // where each begins and ends there
+  std::vector<std::pair<std::size_t, std::size_t>> ends_;  // where each word begins and ends in `words_`
   std::vector<std::pair<std::int32_t, float>> counted_;    // a column, and 1 or -1
   std::vector<std::int32_t> columns_;
   std::vector<float> values_;
 };
 
-/// Brings the entries to a Euclidean length of 1; zeros stay.
+/// Scales the entries to a Euclidean length of 1; zeros stay zeros.
 void normalise(std::span<float> values);
 
 /// How rare the words of a column are: log((1 + n) / (1 + m)) + 1 where m of n texts have an entry there (Sparck Jones

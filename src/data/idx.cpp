@@ -61,20 +61,20 @@ Header read_header(Bytes& bytes, const std::string& name) {
   return header;
 }
 
-/// How large the file says it is, header and elements.
+/// The size of the file according to its header, header included.
 std::int64_t promised_bytes(const Header& header, const std::string& name) {
   std::int64_t bytes = static_cast<std::int64_t>(size_of(header.dtype));
   for (const std::int64_t size : header.shape) bytes = checked_mul<DataError>(bytes, size, "idx " + name);
   return checked_add<DataError>(bytes, header.bytes, "idx " + name);
 }
 
-/// How large the file could be, decompressed: a byte of deflate stands for 1032 bytes at most.
+/// The largest possible size of the file, decompressed: a byte of deflate gives at most 1032 bytes.
 std::int64_t largest_bytes(const File& file, bool gzip) {
   constexpr std::int64_t most = 1032;
   return gzip ? checked_mul<DataError>(file.size(), most, "idx " + file.name()) : file.size();
 }
 
-/// How large the file is, decompressed; counting ends one byte past the promise, which is as wrong as a million.
+/// The size of the file, decompressed; counting ends one byte beyond the size in the header, which is an error already.
 std::int64_t real_bytes(const File& file, bool gzip, std::int64_t promised) {
   if (!gzip) return file.size();
   Bytes bytes(file, "idx");
@@ -114,7 +114,7 @@ Tensor idx(const Path& path) {
     fail<MemoryError>("[idx] {}: {} of shape {} take {} MB, and {} MB are allowed", file.name(), header.dtype,
                       header.shape, promised >> 20, memory_budget() >> 20);
   }
-  // The whole file is looked at before memory is asked for, so that a false header costs time alone.
+  // The whole file is read before memory is allocated, so that a false header costs only time.
   const std::int64_t real = real_bytes(file, gzip, promised);
   if (real != promised) {
     fail<DataError>("[idx] {}: {} of shape {} take {} bytes, and the file holds {}{}. Hint: {}.", file.name(),

@@ -11,7 +11,7 @@ namespace thalweg::data {
 
 namespace {
 
-/// (rows, height, width) has one channel; (rows, height, width, channels) says how many.
+/// (rows, height, width) has one channel; (rows, height, width, channels) has its number of channels.
 Tensor with_channels(const Tensor& images, const std::string& name) {
   Shape shape = images.shape();
   if (shape.rank() == 3) shape.push_back(1);
@@ -23,7 +23,7 @@ Tensor with_channels(const Tensor& images, const std::string& name) {
   return images.reshape(shape);
 }
 
-/// Bytes are finite; other elements are looked at, in whichever part of the data they stand.
+/// Bytes are finite; elements of other types are checked in all parts of the data.
 void check_finite(const Tensor& images, const std::string& name) {
   if (!is_float(images.dtype())) return;
   const std::int64_t size = images.size() / images.shape()[0];

@@ -1,4 +1,4 @@
-// What the columns of a table mean, as far as the options leave it open.
+// Decides what the columns of a table mean, where the options leave it open.
 
 #include <algorithm>
 #include <map>
@@ -19,7 +19,7 @@ constexpr std::int64_t few_numbers = 20;       // whole numbers that may be clas
 constexpr std::int64_t rows_per_class = 5;     // on average, for whole numbers to be classes
 constexpr std::int64_t rows_to_identify = 20;  // in fewer rows, values differ by chance
 
-/// One inference at work: the table, what the user said, and what came of it.
+/// One inference: the table, the user's options, and the result.
 class Inferrer {
  public:
   Inferrer(const Table& table, TableOptions options) : table_(table), options_(std::move(options)) {
@@ -46,7 +46,7 @@ class Inferrer {
   void note(std::string line) { result_.notes.push_back(std::move(line)); }
   void warn(std::string line) { result_.warnings.push_back(std::move(line)); }
 
-  /// A list that as a whole is the name of a column is that column: "a,b", where no column is called "a".
+  /// A list that is the name of a column as a whole is that column: "a,b", where no column has the name "a".
   void join_name(std::vector<std::string>& names) const {
     const std::string whole = fmt::format("{}", fmt::join(names, ","));
     const bool all_known =
@@ -92,7 +92,7 @@ class Inferrer {
     return found == options_.types.end() ? WantedKind{} : wanted_kind(column, found->second);
   }
 
-  /// Those that decide: all but the rows of weight 0.
+  /// The rows that decide: all but the rows of weight 0.
   void choose_rows() {
     rows_.resize(static_cast<std::size_t>(table_.rows()));
     std::iota(rows_.begin(), rows_.end(), 0);
@@ -126,7 +126,7 @@ class Inferrer {
     if (s.missing > 0) warn(fmt::format("rows without {}, left out: {}", target, s.missing));
   }
 
-  /// The task, and for one of classes what they are.
+  /// The task, and the classes where it has some.
   Task decide_task(std::size_t column, const Summary& s, std::vector<ClassRows>& classes) {
     WantedKind wanted = wanted_of(options_.target);
     const bool said = wanted.kind == ColumnKind::category;
@@ -203,7 +203,7 @@ class Inferrer {
     const std::string& feature = table_.names()[column];
     const WantedKind wanted = wanted_of(feature);
     const Summary s = summarise(table_, column, rows_, wanted.kind == ColumnKind::category);
-    const bool marked = s.missing > 0 && result_.schema.missing == Missing::impute;  // which tells something by itself
+    const bool marked = s.missing > 0 && result_.schema.missing == Missing::impute;  // which is information by itself
     const auto distinct =
         wanted.kind == ColumnKind::category ? static_cast<std::int64_t>(s.levels.size()) : s.distinct();
     if (distinct == 0 || (distinct == 1 && !marked)) {
@@ -270,7 +270,7 @@ class Inferrer {
                        weightless_ > 0 ? fmt::format(" (0 in {} rows, which are left out)", weightless_) : ""));
   }
 
-  /// One line for a kind of column, however many there are.
+  /// One line for each kind of column.
   void note_columns(const std::string& kind, const std::vector<std::string>& names) {
     if (names.empty()) return;
     const std::string count = names.size() > listed_at_most ? fmt::format(" ({})", names.size()) : "";
@@ -288,9 +288,9 @@ class Inferrer {
   Inference result_;
   std::vector<std::int64_t> rows_;
   std::int64_t weightless_ = 0;
-  std::string positive_;  // what the note says of it
+  std::string positive_;  // its text in the note
   std::vector<std::string> numbers_, categories_, missing_, constant_, texts_;
-  std::map<std::string, std::vector<std::string>> kinds_;  // by what the note calls them
+  std::map<std::string, std::vector<std::string>> kinds_;  // by their names in the note
 };
 
 }  // namespace

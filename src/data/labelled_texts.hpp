@@ -12,7 +12,7 @@
 
 namespace thalweg::data {
 
-/// The part of `[data]` that says where texts and their classes stand.
+/// The keys of `[data]` for the places of texts and their classes.
 struct LabelledTextOptions {
   std::string layout = "auto";
   std::string text = "text", target = "class";
@@ -31,22 +31,22 @@ class LabelledTexts {
   virtual ~LabelledTexts() = default;
   /// The next one; nothing at the end. Throws DataError with file and line.
   [[nodiscard]] virtual std::optional<LabelledText> next() = 0;
-  /// Where the present one stands, as messages say it.
+  /// The place of the present one, in the form of messages.
   [[nodiscard]] virtual std::string where() const = 0;
 };
 
 /// Opens a path, or standard input where it is "-". A folder has a folder for each class with a text a file, a file is
-/// a table (.csv, .tsv, .gz) with columns for text and class, or lines of a class, a blank or a tab, and a text
-/// (.txt). Waiting for standard input ends once `interrupted` says so; a text that was not whole then is handed out as
-/// the last. Throws UsageError where there is none, DataError where it has no such columns.
+/// a table (.csv, .tsv, .gz) with columns for text and class, or lines of a class, a blank or a tab, and a text (.txt).
+/// Waiting for standard input ends when `interrupted` returns true; an incomplete text is then returned as the last
+/// one. Throws UsageError where the path does not exist, DataError where a table has no such columns.
 [[nodiscard]] std::unique_ptr<LabelledTexts> open_texts(const std::string& path, const LabelledTextOptions& options,
                                                         const std::function<bool()>& interrupted = {});
 
-/// The classes that the options name, or else those that are there, sorted: a folder's folders, a file's labels.
+/// The classes that the options name, or else those of the data, sorted: the folders of a folder, the labels of a file.
 /// Throws DataError where there are fewer than two.
 [[nodiscard]] std::vector<std::string> classes_of(const std::string& path, const LabelledTextOptions& options);
 
-/// The number of a class. Throws DataError, naming those there are, for another one.
+/// The number of a class. Throws DataError, naming the known classes, for any other.
 [[nodiscard]] std::int32_t class_number(const std::vector<std::string>& classes, std::string_view label,
                                         const LabelledTexts& texts);
 

@@ -14,7 +14,7 @@ namespace {
 
 bool is_digit(char c) { return c >= '0' && c <= '9'; }
 
-/// The characters of a group separator that the text begins with: 0 where there is none.
+/// The length of the group separator at the start of the text, in bytes; 0 where there is none.
 std::size_t group_here(std::string_view text, char group) {
   if (group != ' ') return !text.empty() && text[0] == group ? 1 : 0;
   for (const std::string_view blank : {" ", "\xc2\xa0", "\xe2\x80\xaf", "'", "\xe2\x80\x99"}) {

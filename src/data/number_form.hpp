@@ -18,22 +18,22 @@ struct NumberForm {
   friend bool operator==(const NumberForm&, const NumberForm&) = default;
 };
 
-/// The number that a cell is, written in that form, or nothing: finite, and small enough for f32. Groups of thousands
-/// must be whole: 1,234 but not 12,34.
+/// The number in a cell of that form, or nothing where it is not one that is finite in f32. Groups of thousands must be
+/// whole: 1,234 but not 12,34.
 [[nodiscard]] std::optional<double> number_in(std::string_view cell, const NumberForm& form);
 
-/// The forms that a column may have besides the plain one. Where two fit, the first is taken: with commas between
-/// cells, "3,161" has thousands, with semicolons or tabs a decimal comma.
+/// The forms that a column may have besides the plain one. Where two forms fit, the first is taken: in "3,161" the
+/// comma separates thousands where commas separate the cells, and is a decimal comma where semicolons or tabs do.
 [[nodiscard]] std::span<const NumberForm> number_forms(char separator);
 
-/// "decimal comma, 1.234,5 is 1234.5", as notes say it.
+/// "decimal comma, 1.234,5 is 1234.5", for notes.
 [[nodiscard]] std::string described(const NumberForm& form);
 
-/// The form that `types` calls decimal_comma, thousands_comma, thousands_dot or thousands_space.
+/// The form with this name in `types`: decimal_comma, thousands_comma, thousands_dot or thousands_space.
 [[nodiscard]] std::optional<NumberForm> form_named(std::string_view name);
 
-/// A number's text in one form: equal for texts of the same number, however long ("1.50", "+1.5", "15e-1"). Nothing for
-/// what is no number.
+/// A normal form of a number's text, equal for all texts of the same number ("1.50", "+1.5", "15e-1"), of any length.
+/// Nothing for a text that is not a number.
 [[nodiscard]] std::optional<std::string> canonical_number(std::string_view text);
 
 }  // namespace thalweg::data

@@ -8,7 +8,7 @@ namespace thalweg::data {
 /// Adjacent columns of the input that belong to one feature.
 struct InputSegment {
   std::int64_t width = 1;
-  bool one_hot = false;  ///< one of them is 1 at most, the others 0
+  bool one_hot = false;  ///< at most one of them is 1, the others are 0
 };
 
 /// Encoded rows, of which a one-hot segment is stored as the index of its 1. Unpacking restores every bit.

@@ -50,8 +50,8 @@ struct PngError {
   static void ignore(png_structp, png_const_charp) {}
 };
 
-/// A PNG file whose head has been read. Samples are taken as they are stored, those of 16 bits as v / 257: what a gamma
-/// chunk says of the screen they were made for does not count.
+/// A PNG file whose header has been read. Samples are used as they are stored, those of 16 bits as v / 257; a gamma
+/// chunk is ignored.
 class Png {
  public:
   explicit Png(const fs::path& path)
@@ -111,7 +111,7 @@ class Png {
     return true;
   }
 
-  /// Black is what is seen through transparent places.
+  /// Transparent places become black.
   [[nodiscard]] Tensor on_black(const Tensor& stored) const {
     Tensor picture(shape_, u8);
     const std::int64_t channels = shape_[2];
@@ -153,7 +153,7 @@ struct JpegError {
     info->err->format_message(info, self->message);
     std::longjmp(self->back, 1);
   }
-  /// A file that ends too early is only warned of; here that is an error, too.
+  /// libjpeg only warns of a file that ends too early; here it is an error.
   static void warn(j_common_ptr info, int level) {
     if (level < 0) leave(info);
   }
@@ -213,8 +213,8 @@ bool is_picture(const fs::path& path) {
   return extension == ".png" || extension == ".jpg" || extension == ".jpeg";
 }
 
-/// The files of a folder: those that can be read as pictures, in order, and how many others it holds. Hidden files and
-/// texts that go with pictures do not count.
+/// The files of a folder that can be read as pictures, in order, and the number of its other files. Hidden files and
+/// text files that accompany pictures do not count.
 struct FolderFiles {
   std::vector<fs::path> pictures;
   std::vector<std::string> others;
@@ -321,7 +321,7 @@ Shape common_shape(const std::vector<fs::path>& files, Workers& workers) {
   return common;
 }
 
-/// A picture as a row of that shape: a grey one may be wanted in colours.
+/// A picture as a row of that shape: a grey one may have to become coloured.
 void read_row(const fs::path& file, const Shape& wanted, std::span<std::byte> into) {
   const Tensor picture = read_picture(file);
   const std::int64_t channels = picture.shape()[2], repeats = wanted[2] / channels;
@@ -338,8 +338,7 @@ void read_row(const fs::path& file, const Shape& wanted, std::span<std::byte> in
 
 namespace {
 
-/// Throws where a folder has pictures of classes that are not known: measured without them, a model would look better
-/// than it is.
+/// Throws where a folder has pictures of unknown classes: measured without them, a model would seem better than it is.
 void check_classes(const fs::path& folder, const std::vector<std::string>& classes) {
   std::vector<std::string> unknown;
   std::size_t pictures = 0;
@@ -391,7 +390,7 @@ ImageFolder image_folder(const fs::path& folder, const std::vector<std::string>&
     Tensor input({rows, shape[0], shape[1], shape[2]}, u8);
     const auto size = static_cast<std::size_t>(shape.size());
     std::byte* pixels = input.mutable_raw();
-    // each file goes to its own place: the order is that of the names, whoever reads it
+    // each file has its own place: the order is that of the names, whichever thread reads the file
     workers.run(rows, [&](std::int64_t row) {
       const auto place = static_cast<std::size_t>(row);
       read_row(result.files[place], shape, {pixels + place * size, size});

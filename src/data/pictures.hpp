@@ -16,10 +16,10 @@ namespace thalweg::data {
 [[nodiscard]] std::vector<std::byte> png_of(const Tensor& picture);
 
 /// The classes of a folder: the names of the folders in it that hold pictures, in alphabetical order. Throws DataError
-/// for a folder of other files alone, which would be left out without a word.
+/// for a folder that has only other files, because it would be left out silently.
 [[nodiscard]] std::vector<std::string> class_folders(const std::filesystem::path& folder);
 
-/// Whether pictures are read at once, or while they are used.
+/// Whether pictures are all read at the start, or when they are used.
 enum class Keep {
   all,
   none,
@@ -38,7 +38,7 @@ struct ImageFolder {
                                        Keep keep = Keep::all);
 
 /// Images to remove noise from: "target" f32 in [0, 1] are the images, "input" f32 the same with normal noise of this
-/// deviation added, which follows from the number of rows and the place alone.
+/// deviation added. The noise is a function of the number of rows and the place alone.
 [[nodiscard]] Dataset noisy(const Dataset& images, double deviation);
 
 }  // namespace thalweg::data

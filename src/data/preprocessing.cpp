@@ -16,8 +16,8 @@ namespace thalweg::data {
 
 namespace {
 
-/// Mean 0 and standard deviation 1 over the values; constant values get the scale given. Squares are of numbers scaled
-/// by a power of two, which changes no bit and keeps those of very large and very small numbers in range.
+/// Mean 0 and standard deviation 1 over the values; constant values get the scale given. Numbers are scaled by a power
+/// of two before they are squared, which is exact and keeps the squares of very large and very small numbers in range.
 Affine standardising(std::span<const double> values, double scale_of_constant, std::string_view column) {
   if (values.empty()) return {.shift = 0, .scale = scale_of_constant};
   const auto [low, high] = std::ranges::minmax(values);
@@ -89,7 +89,7 @@ FeatureEncoding fit_category(const Table& table, std::size_t column, std::span<c
     }
   }
   std::ranges::sort(cells);
-  std::vector<std::pair<std::int64_t, std::string_view>> levels;  // minus the rows, so that the most come first
+  std::vector<std::pair<std::int64_t, std::string_view>> levels;  // minus the rows, so that the most frequent are first
   for (const std::string_view cell : cells) {
     if (levels.empty() || levels.back().second != cell) levels.emplace_back(0, cell);
     --levels.back().first;
@@ -238,7 +238,7 @@ std::vector<std::size_t> TablePreprocessing::match(const std::vector<std::string
 
 namespace {
 
-/// One cell at its feature: fills the feature's columns, which are zeros. False for a level that is not known.
+/// Encodes a cell of a feature into the feature's columns, which are zeros before. False for an unknown level.
 struct CellEncoder {
   const Schema::Feature& feature;
   const FeatureEncoding& encoding;
@@ -304,7 +304,7 @@ struct CellEncoder {
     return true;
   }
 
-  /// A number as such; `levels` says where a category has the level that spells it.
+  /// The same for a number; `levels` has the place of each level that is a number.
   void operator()(float value, Missing policy, const std::map<double, std::size_t>& levels) const {
     const auto number = static_cast<double>(value);
     if (std::isnan(value)) {
@@ -399,7 +399,7 @@ void TablePreprocessing::for_each_row(const Table& table, std::span<const std::i
 
 void TablePreprocessing::encode_input(const Table& table, std::span<const std::int64_t> rows,
                                       std::span<std::int64_t> unknown, std::int64_t budget, Dataset& into) const {
-  constexpr std::int64_t large = 64 << 20;  // below, rows are kept as they are, which is the fastest to read
+  constexpr std::int64_t large = 64 << 20;  // below, rows are kept unpacked, which is the fastest to read
   const auto count = static_cast<std::int64_t>(rows.size());
   const std::int64_t dense = checked_mul(checked_mul(count, width_, "encode"), 4, "encode");
   PackedRows packed(segments());

@@ -1,5 +1,6 @@
 #pragma once
-// From what a file holds to what a model reads, and back: fitted on the training part alone, kept with the model.
+// Converts the contents of a file to the input of a model, and back: fitted on the training part alone, saved with the
+// model.
 
 #include <map>
 #include <variant>
@@ -18,7 +19,7 @@ struct Affine {
   friend bool operator==(const Affine&, const Affine&) = default;
 };
 
-/// Where a cell stands, for messages.
+/// The place of a cell, for messages.
 struct Place {
   std::string_view file;
   std::int64_t line = 0;
@@ -44,7 +45,7 @@ struct FeatureEncoding {
 /// The preprocessing of a table. Reading it from several threads is safe.
 class TablePreprocessing {
  public:
-  /// Fits to the training rows; no other row is looked at.
+  /// Fits to the training rows; reads no other row.
   TablePreprocessing(const Table& table, Schema schema, std::span<const std::int64_t> training_rows);
   /// From stored parts. Throws ModelError when they do not fit together.
   TablePreprocessing(Schema schema, std::vector<FeatureEncoding> encodings, Affine target);
@@ -55,29 +56,29 @@ class TablePreprocessing {
   [[nodiscard]] const Affine& target() const { return target_; }
   /// How many columns the input has.
   [[nodiscard]] std::int64_t width() const { return width_; }
-  /// What they are called: `age`, `zip=02139`, `age is missing`, `sold (year, sine)`.
+  /// Their names: `age`, `zip=02139`, `age is missing`, `sold (year, sine)`.
   [[nodiscard]] std::vector<std::string> input_names() const;
 
-  /// Where each feature stands in a file with this header; columns that are no feature are passed over. Throws
-  /// DataError naming the features that are not there.
+  /// The column of each feature in a file with this header; other columns are ignored. Throws DataError, naming the
+  /// missing features.
   [[nodiscard]] std::vector<std::size_t> match(const std::vector<std::string>& header, std::string_view file) const;
 
   /// One row: `cells` are the features in the schema's order, `into` has `width()` places. A level that the training
-  /// part did not have becomes zeros (or the pooled one), and is counted in `unknown` (one counter a feature) where
+  /// part did not have becomes zeros (or the pooled level), and is counted in `unknown` (one counter per feature) where
   /// that is given. Throws DataError for text where a number belongs, and for a missing value where missing values are
   /// rejected or dropped.
   void encode_row(std::span<const std::string_view> cells, std::span<float> into, std::span<std::int64_t> unknown = {},
                   Place place = {}) const;
 
   /// The same from numbers: nan is missing, a date is in days since 1970-01-01, and a category is given as the number
-  /// that its level spells.
+  /// that its level's text is.
   void encode_numbers(std::span<const float> numbers, std::span<float> into) const;
 
-  /// The columns "input" f32 (rows, width), of which many one-hot columns are kept as the place of the 1 and written
-  /// out when a batch asks for them; "target", which is f32 (rows, 1) for a regression (standardised) and for two
-  /// classes (0 or 1), i32 (rows) for more; and "weight" f32 (rows), where the schema names a column that the table
-  /// has. The dataset's unit is the target's. Throws DataError as encode_row does, and for a target that is missing or
-  /// of an unknown class; MemoryError when the result would take more than `budget` bytes.
+  /// The columns "input" f32 (rows, width), where many one-hot columns are kept as the index of the 1 and written out
+  /// when a batch needs them; "target", which is f32 (rows, 1) for a regression (standardised) and for two classes (0
+  /// or 1), i32 (rows) for more; and "weight" f32 (rows), where the schema names a column that the table has. The
+  /// dataset's unit is the target's. Throws DataError as encode_row does, and for a target that is missing or of an
+  /// unknown class; MemoryError when the result would take more than `budget` bytes.
   [[nodiscard]] Dataset encode(const Table& table, std::span<const std::int64_t> rows,
                                std::span<std::int64_t> unknown = {}, std::int64_t budget = memory_budget()) const;
 
@@ -85,7 +86,7 @@ class TablePreprocessing {
 
  private:
   void index();
-  /// Encodes rows one by one and hands each on.
+  /// Encodes rows one by one and calls a function with each.
   void for_each_row(const Table& table, std::span<const std::int64_t> rows, std::span<std::int64_t> unknown,
                     const std::function<void(std::span<const float>)>& take) const;
   void encode_input(const Table& table, std::span<const std::int64_t> rows, std::span<std::int64_t> unknown,
@@ -94,10 +95,10 @@ class TablePreprocessing {
   [[nodiscard]] Tensor encode_target(const Table& table, std::span<const std::int64_t> rows) const;
 
   Schema schema_;
-  std::vector<FeatureEncoding> encodings_;  // one a feature
+  std::vector<FeatureEncoding> encodings_;  // one per feature
   Affine target_;
   std::int64_t width_ = 0;
-  std::vector<std::map<double, std::size_t>> numeric_levels_;  // of each feature: the place of a level that is a number
+  std::vector<std::map<double, std::size_t>> numeric_levels_;  // per feature: the place of each level that is a number
 };
 
 /// The preprocessing of images and other tensors: one affine map for every element, which the model's graph applies.

@@ -123,7 +123,7 @@ Affine affine_of(const Json& json, const char* key) {
   return {.shift = number_of(affine, "shift"), .scale = number_of(affine, "scale")};
 }
 
-/// The plain form where the key is not there.
+/// The plain form where the key is missing.
 NumberForm form_of(const Json& json, const char* key) {
   if (!json.contains(key)) return {};
   const Json& form = json.at(key);
@@ -182,7 +182,7 @@ TensorPreprocessing tensor_of(const Json& json) {
       .affine = affine_of(json, "affine"),
       .task = name_of<Task>(json, "task"),
       .classes = json.at("classes").get<std::vector<std::string>>()};
-  static_cast<void>(checked_mul(tensor.input.size(), 8, "input"));  // throws where it overflows
+  static_cast<void>(checked_mul(tensor.input.size(), 8, "input"));  // throws on overflow
   if (tensor.input.size() == 0) damaged("an input without elements");
   tensor.dtype = dtype_of(json.at("dtype").get<std::string>());
   return tensor;
@@ -251,9 +251,9 @@ Preprocessing Preprocessing::from_json(std::string_view text) {
     damaged(fmt::format("kind = '{}'", kind));
   } catch (const Json::exception& error) {
     damaged(error.what());
-  } catch (const UsageError& error) {  // a shape that cannot be
+  } catch (const UsageError& error) {  // an impossible shape
     damaged(error.what());
-  } catch (const DataError& error) {  // characters that are none
+  } catch (const DataError& error) {  // invalid characters
     damaged(error.what());
   }
 }

@@ -1,5 +1,5 @@
 #pragma once
-// Ratings: a table of who rated what how, and what is known of either besides.
+// Ratings: a table of users, items and ratings, with further features of users and items.
 
 #include <filesystem>
 #include <optional>
@@ -26,25 +26,25 @@ struct RatingColumns {
 struct Levels {
   std::vector<std::string> names = {};
   [[nodiscard]] std::int64_t size() const { return static_cast<std::int64_t>(names.size()); }
-  /// -1 for one that is not there.
+  /// -1 for an unknown cell.
   [[nodiscard]] std::int32_t find(std::string_view name) const;
   friend bool operator==(const Levels&, const Levels&) = default;
 };
 
-/// A table as it is read.
+/// The table as read from a file.
 struct RatingTable {
-  std::vector<std::vector<std::string>> cells;  ///< of each row, those of the features
+  std::vector<std::vector<std::string>> cells;  ///< for each row, the cells of its features
   std::vector<float> ratings;
   [[nodiscard]] std::int64_t rows() const { return static_cast<std::int64_t>(cells.size()); }
 };
-/// Reads a CSV file. Throws DataError, with file and line, for a column that is not there, an empty cell of user or
-/// item, and a rating that is no number.
+/// Reads a CSV file. Throws DataError, with file and line, for a missing column, an empty cell of user or item, and a
+/// rating that is not a number.
 [[nodiscard]] RatingTable read_ratings(const std::filesystem::path& path, const RatingColumns& columns);
 
-/// Rows as the numbers of their cells among levels.
+/// Rows whose cells are replaced by their numbers among levels.
 struct Ratings {
   std::int64_t features = 0;          ///< of a row
-  std::vector<std::int32_t> numbers;  ///< (rows, features); -1 for what has no level
+  std::vector<std::int32_t> numbers;  ///< (rows, features); -1 for a cell that is no level
   std::vector<float> ratings;
   [[nodiscard]] std::int64_t rows() const { return features == 0 ? 0 : std::ssize(numbers) / features; }
   [[nodiscard]] std::span<const std::int32_t> row(std::int64_t i) const {
@@ -60,8 +60,8 @@ struct Ratings {
 [[nodiscard]] Ratings numbered(const std::filesystem::path& path, const RatingColumns& columns,
                                const std::vector<Levels>& levels);
 
-/// A number in [0, 1) of a row, by its user, its item and a seed: all ratings of an item by one user have the same, so
-/// that they lie in one part.
+/// A number in [0, 1) of a row, by its user, its item and a seed: all ratings of an item by one user have the same
+/// number, so that they are in one part.
 [[nodiscard]] double place_of_pair(const RatingTable& table, std::int64_t row, std::uint64_t seed);
 
 }  // namespace thalweg::data

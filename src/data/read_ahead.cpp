@@ -12,7 +12,7 @@ ReadAhead::ReadAhead(const Dataset& data, NextRows next_rows, int threads)
   threads_.reserve(static_cast<std::size_t>(threads));
   try {
     for (int i = 0; i < threads; ++i) threads_.emplace_back([this] { read_batches(); });
-  } catch (const std::system_error&) {  // the system starts no more
+  } catch (const std::system_error&) {  // the system starts no more threads
   }
 }
 
@@ -58,7 +58,7 @@ void ReadAhead::read(const std::vector<std::int64_t>& rows, Batch& batch) const 
 }
 
 Dataset ReadAhead::next() {
-  if (threads_.empty()) {  // nobody reads ahead
+  if (threads_.empty()) {  // no thread reads ahead
     const auto rows = next_rows_();
     if (!rows) defect("a batch asked for after the last");
     return data_.take(*rows);

@@ -12,20 +12,21 @@
 
 namespace thalweg::data {
 
-/// Reads batches on threads of its own while earlier batches are processed. They are returned in the order requested,
-/// whichever thread reads which, and each equals what Dataset::take gives.
+/// Reads batches on threads of its own while earlier batches are processed. They are returned in the requested order,
+/// whichever thread reads them, and each equals the result of Dataset::take.
 class ReadAhead {
  public:
   /// The rows of the next batch; nothing after the last. Called by one thread at a time, in order.
   using NextRows = std::function<std::optional<std::vector<std::int64_t>>()>;
 
-  /// `data` must outlive this. As many batches wait, at most, as there are threads and one more.
+  /// `data` must outlive this. At most (number of threads + 1) batches wait.
   ReadAhead(const Dataset& data, NextRows next_rows, int threads);
   ~ReadAhead();
   ReadAhead(const ReadAhead&) = delete;
   ReadAhead& operator=(const ReadAhead&) = delete;
 
-  /// Waits for the next batch. Throws what reading it threw. Must not be called more often than there are batches.
+  /// Waits for the next batch; rethrows an exception of reading it. Must not be called more often than there are
+  /// batches.
   [[nodiscard]] Dataset next();
 
  private:
@@ -42,12 +43,12 @@ class ReadAhead {
   std::mutex mutex_;
   std::condition_variable changed_;
   std::map<std::int64_t, Batch> ready_;  // by their number
-  std::int64_t asked_ = 0, taken_ = 0;   // how many have been begun, and handed out
-  bool over_ = false;                    // no more are to be begun
+  std::int64_t asked_ = 0, taken_ = 0;   // numbers of batches that were begun, and returned
+  bool over_ = false;                    // no further batch is begun
   std::vector<std::thread> threads_;
 };
 
-/// These rows in their order, so many at a time.
+/// These rows in their order, in batches of this size.
 [[nodiscard]] ReadAhead::NextRows in_portions(std::vector<std::int64_t> rows, std::int64_t at_once);
 
 }  // namespace thalweg::data

@@ -114,7 +114,7 @@ std::vector<std::int64_t> usable_rows(const Table& table, const Schema& schema) 
 
 namespace {
 
-/// Classes by their text, and by the number that they are, where one class alone is that number.
+/// Classes by their text, and by their number where only one class is that number.
 class ClassIndex {
  public:
   explicit ClassIndex(const std::vector<std::string>& classes) {

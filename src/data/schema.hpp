@@ -1,5 +1,5 @@
 #pragma once
-// What the columns of a table mean: which are numbers, which are categories, and what there is to predict.
+// What the columns of a table mean: which are numbers, which are categories, and which one is predicted.
 
 #include <algorithm>
 #include <array>
@@ -12,7 +12,7 @@
 
 namespace thalweg::data {
 
-/// The keys of `[data]` that say how a table is to be understood.
+/// The keys of `[data]` that say how a table is interpreted.
 struct TableOptions {
   std::string target = {};
   std::vector<std::string> features = {};
@@ -60,15 +60,15 @@ template <class E>
 
 /// Which levels of a category get a column of their own, and whether these are embedded.
 struct LevelBounds {
-  std::int64_t rare = 0;       ///< not those of fewer rows than this
-  std::int64_t most = 10'000;  ///< of more levels, those of most rows
+  std::int64_t rare = 0;       ///< not levels in fewer rows than this
+  std::int64_t most = 10'000;  ///< of more levels, only the most frequent
   std::int64_t embed = 0;      ///< more columns than this are embedded; 0: none are
   friend bool operator==(const LevelBounds&, const LevelBounds&) = default;
 };
 
-/// How a file is cut into cells, as far as it was said.
+/// How a file is cut into cells, as far as the options say.
 struct TableLayout {
-  std::optional<char> separator = {};  ///< nothing: the one that the first line has most of
+  std::optional<char> separator = {};  ///< nothing: the most frequent one in the first line
   bool header = true;
   friend bool operator==(const TableLayout&, const TableLayout&) = default;
 };
@@ -97,28 +97,28 @@ struct Schema {
 
 struct Inference {
   Schema schema;
-  std::vector<std::int64_t> rows;     ///< those that can be used
-  std::vector<std::string> notes;     ///< what was decided, a line each
-  std::vector<std::string> warnings;  ///< what the user should look at, a line each
+  std::vector<std::int64_t> rows;     ///< the rows that can be used
+  std::vector<std::string> notes;     ///< decisions, one per line
+  std::vector<std::string> warnings;  ///< warnings to the user, one per line
 };
 
-/// Decides what the options leave open, by the rows whose weight is not 0.
+/// Decides what the options leave open, from the rows whose weight is not 0.
 ///
 /// A column is of numbers when all its cells that are not missing are finite numbers, written in one way: 1234.5,
 /// 1234,5, 1,234.5, 12 %. It is of dates when all are dates. It is of categories when fewer than nine in ten cells are
-/// either; in between, the odd cell is taken for a mistake. Left out are columns with one value, and text: sentences,
-/// or a name of its own for each row.
+/// numbers, and as few are dates; in between, the other cells are taken as mistakes. Columns with one value are left
+/// out, and so is text: sentences, or a different name in each row.
 ///
 /// The task follows from the target: text of two values, or two whole numbers: binary. Text of more values, or at most
 /// 20 whole numbers that occur five times each on average: multiclass. Any other numbers: regression.
 ///
-/// Of two classes, the positive one is the one named, or else the rarer one.
+/// Of two classes, the positive one is the class that the options name, or else the rarer one.
 ///
 /// Rows without a target are left out (rejected under missing = "reject"), and so are rows of weight 0.
 ///
-/// Throws UsageError for a column named by an option that is not there (with the nearest name) or has two roles, and
+/// Throws UsageError for an option that names a missing column (with the nearest name) or a column with two roles, and
 /// DataError, with file, line and column, for text where a number belongs, a missing value that is rejected, a weight
-/// that is negative or no number, and a target that cannot be predicted.
+/// that is negative or not a number, and a target that cannot be predicted.
 [[nodiscard]] Inference infer_schema(const Table& table, TableOptions options);
 
 /// The rows of a table that a model of this schema can be trained or evaluated on: those with a target and a
@@ -126,16 +126,16 @@ struct Inference {
 /// the first missing value.
 [[nodiscard]] std::vector<std::int64_t> usable_rows(const Table& table, const Schema& schema);
 
-/// The labels of the rows: places in the schema's classes. A cell is the class of that text, or else the one class that
-/// is the same number ("1.0" where the class is "1"). Empty in a regression. Throws DataError, with file and line, for
-/// a target that is none of the classes.
+/// The labels of the rows: places in the schema's classes. A cell has the class of the same text, or else the only
+/// class that is the same number ("1.0" where the class is "1"). Empty in a regression. Throws DataError, with file and
+/// line, for a target that is not one of the classes.
 [[nodiscard]] std::vector<std::int32_t> class_labels(const Table& table, const Schema& schema,
                                                      std::span<const std::int64_t> rows);
 
 /// The column of that name; throws DataError when the table has none.
 [[nodiscard]] std::size_t column_of(const Table& table, std::string_view name);
 
-/// The number in a cell. Throws DataError, with file, line and column, when it is none.
+/// The number in a cell. Throws DataError, with file, line and column, when it is not a number.
 [[nodiscard]] double number_at(const Table& table, std::int64_t row, std::size_t column, const NumberForm& form = {});
 /// The moment in a cell, as days_in gives it. Throws as number_at does.
 [[nodiscard]] double days_at(const Table& table, std::int64_t row, std::size_t column, DateOrder order);

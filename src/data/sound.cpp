@@ -44,8 +44,8 @@ bool has(std::span<const std::byte> bytes, std::size_t place, std::string_view t
          std::memcmp(bytes.data() + place, text.data(), text.size()) == 0;
 }
 
-/// libsndfile takes what there is of a WAV whose end is missing. A size that no file has, near 2^31 or 2^32, is that of
-/// a stream whose length nobody knew.
+/// libsndfile accepts a WAV whose end is missing. An impossible size in the header, near 2^31 or 2^32, marks a stream
+/// of unknown length.
 bool riff_is_cut(std::span<const std::byte> bytes) {
   constexpr std::uint64_t unknown = 0x7ff00000;
   for (std::size_t place = 12; place + 8 <= bytes.size();) {
@@ -57,7 +57,7 @@ bool riff_is_cut(std::span<const std::byte> bytes) {
   return true;
 }
 
-/// The last page of an Ogg stream says that it is the last, and is all there.
+/// Whether the last page of an Ogg stream is complete and marked as the last.
 bool ogg_is_cut(std::span<const std::byte> bytes) {
   constexpr std::size_t head = 27;
   std::size_t last = nowhere;
@@ -73,7 +73,7 @@ bool ogg_is_cut(std::span<const std::byte> bytes) {
   return !ends || bytes.size() - last < size;
 }
 
-/// The bytes as libsndfile reads a file.
+/// The bytes in the form of a file for libsndfile.
 struct Memory {
   std::span<const std::byte> bytes;
   sf_count_t place = 0;
@@ -99,7 +99,7 @@ struct Memory {
 
 using Handle = std::unique_ptr<SNDFILE, int (*)(SNDFILE*)>;
 
-/// The mean of the channels of `frames` samples each, behind those there are.
+/// Appends the mean of the channels of each frame.
 void append_mean(std::span<const float> interleaved, std::size_t channels, std::vector<float>& into) {
   for (std::size_t i = 0; i < interleaved.size(); i += channels) {
     double sum = 0;
@@ -108,7 +108,7 @@ void append_mean(std::span<const float> interleaved, std::size_t channels, std::
   }
 }
 
-/// Full scale is 1, and samples that were whole numbers reach 2^31: their spectrum is finite in f32.
+/// Full scale is 1, and samples of integer formats reach at most 2^31, so that their spectrum is finite in f32.
 void expect_in_range(std::span<const float> samples, std::string_view name) {
   constexpr float most = 2147483648;
   const auto found = std::ranges::find_if(samples, [](float x) { return !(std::abs(x) <= most); });
@@ -117,7 +117,7 @@ void expect_in_range(std::span<const float> samples, std::string_view name) {
                     found - samples.begin(), *found);
 }
 
-/// Opens a sound. The library keeps the reason of a failure in one place for all threads.
+/// Opens a sound. libsndfile has one place for the reason of a failure, shared by all threads.
 Handle opened(SF_VIRTUAL_IO& calls, SF_INFO& info, Memory& memory, std::string_view name) {
   static std::mutex one_at_a_time;
   const std::lock_guard lock(one_at_a_time);
@@ -259,7 +259,7 @@ std::vector<double> low_pass(std::int64_t most) {
   return taps;
 }
 
-/// Taps in rows of those that meet the samples of one output: tap i is number i / up of row i % up.
+/// The taps in rows, one row for each phase of an output: tap i is number i / up of row i % up.
 struct Phases {
   std::int64_t up, half, each;
   std::vector<double> taps;

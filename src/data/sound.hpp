@@ -1,5 +1,5 @@
 #pragma once
-// Sounds from the bytes of a file, and what a table of sounds with their texts holds.
+// Sounds from the bytes of a file, and the preprocessing of a table of sounds with their texts.
 
 #include <span>
 #include <string>
@@ -10,14 +10,14 @@
 
 namespace thalweg::data {
 
-/// The sound in the bytes of a WAV, FLAC or Ogg file; `name` is what messages call it. Throws as read_sound does.
+/// The sound in the bytes of a WAV, FLAC or Ogg file; `name` is its name in messages. Throws as read_sound does.
 [[nodiscard]] Sound sound_in(std::span<const std::byte> bytes, std::string_view name);
 /// Whether the library was built with libsndfile.
 [[nodiscard]] bool reads_sounds();
 
-/// Throws UsageError, with the package that has it, where the library was built without libsndfile.
+/// Throws UsageError, naming the package, where the library was built without libsndfile.
 [[noreturn]] void refuse_sounds(std::string_view name);
-/// Whether the matrices that make the spectrum of a window are of a size that can be had.
+/// Whether the matrices of the spectrum of a window are small enough for memory.
 [[nodiscard]] bool has_room(const StepOptions& steps);
 
 /// How sounds and their texts become rows: steps of log-mel frames, and the letters of the text as labels from 1 on; 0
@@ -25,15 +25,15 @@ namespace thalweg::data {
 struct SoundPreprocessing {
   StepOptions steps = {};
   std::vector<std::string> letters = {};  ///< UTF-8, one character each
-  std::vector<std::string> groups = {};   ///< of these rows: what the numbers in the column "group" stand for
+  std::vector<std::string> groups = {};   ///< of these rows: the names of the numbers in the column "group"
 
-  /// Throws DataError, naming `where`, for a character that is no letter of these.
+  /// Throws DataError, naming `where`, for a character that is not one of the letters.
   [[nodiscard]] std::vector<std::int32_t> labels_of(std::string_view text, std::string_view where) const;
   [[nodiscard]] std::string text_of(std::span<const std::int32_t> labels) const;
   friend bool operator==(const SoundPreprocessing&, const SoundPreprocessing&) = default;
 };
-/// The characters of a text, each once, in the order of their code points. Throws DataError, naming `where`, for what
-/// is no UTF-8.
+/// The characters of a text, each once, in the order of their code points. Throws DataError, naming `where`, for a text
+/// that is not UTF-8.
 [[nodiscard]] std::vector<std::string> letters_of(std::string_view text, std::string_view where);
 
 }  // namespace thalweg::data

@@ -40,12 +40,12 @@ Split split_by(const std::vector<bool>& is_held_out) {
   return split;
 }
 
-/// How many rows each class holds out: its share rounded down, and the rows still wanted by largest remainder, from
-/// classes that keep one to train on where there is the choice.
+/// How many rows each class holds out: its share rounded down, then one more each by largest remainder until the total
+/// is right, if possible from classes that keep a row to train on.
 std::vector<std::size_t> shares(const std::vector<std::vector<std::int64_t>>& classes, double fraction,
                                 std::size_t total) {
   std::vector<std::size_t> counts;
-  std::vector<std::tuple<bool, double, std::size_t>> next;  // takes the last row, minus the remainder, which class
+  std::vector<std::tuple<bool, double, std::size_t>> next;  // whether it takes the last row, minus the remainder, class
   for (const auto& rows : classes) {
     const double share = fraction * static_cast<double>(rows.size());
     const auto count = std::min(static_cast<std::size_t>(share), rows.size() - 1);
@@ -78,7 +78,7 @@ std::vector<Split> split_folds(std::int64_t n, std::int64_t k, std::uint64_t see
   if (k < 2) fail<UsageError>("[split] {} folds. Wanted: 2 or more", k);
   if (k > n) fail<DataError>("[split] {} folds of {} rows. Hint: at most one fold a row.", k, n);
   std::vector<std::vector<bool>> folds(static_cast<std::size_t>(k), std::vector<bool>(static_cast<std::size_t>(n)));
-  std::size_t dealt = 0;  // like cards, class after class
+  std::size_t dealt = 0;  // rows are dealt to the folds in turn, class after class
   for (const std::vector<std::int64_t>& rows : shuffled_classes(n, seed, labels)) {
     for (const std::int64_t row : rows) folds[dealt++ % folds.size()][static_cast<std::size_t>(row)] = true;
   }

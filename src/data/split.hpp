@@ -12,9 +12,9 @@ struct Split {
   std::vector<std::int64_t> train, held_out;
 };
 
-/// Holds out a fraction of n rows, at least one and not all, drawn by the seed. With a label a row, every class is held
-/// out in proportion, to within one row. Throws UsageError for a fraction outside (0, 1), DataError for less than two
-/// rows.
+/// Holds out a fraction of n rows, at least one and not all, drawn by the seed. With one label per row, every class is
+/// held out in proportion, to within one row. Throws UsageError for a fraction outside (0, 1), DataError for less than
+/// two rows.
 [[nodiscard]] Split split_fraction(std::int64_t n, double fraction, std::uint64_t seed,
                                    std::span<const std::int32_t> labels = {});
 

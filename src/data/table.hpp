@@ -9,19 +9,19 @@
 
 namespace thalweg::data {
 
-/// Columns of text cells. All characters lie in one block; a cell takes four bytes besides, a row eight.
+/// Columns of text cells. All characters lie in one block; a cell takes four more bytes, a row eight.
 class Table {
  public:
   Table(std::string file, std::vector<std::string> names, char separator = ',');
 
   /// Reserves memory for that many characters.
   void reserve(std::int64_t characters) { text_.reserve(static_cast<std::size_t>(characters)); }
-  /// Reserves memory for as many rows as that many characters make, judged by the rows read so far.
+  /// Reserves memory for the rows of that many characters, estimated from the rows read so far.
   void expect(std::int64_t characters);
-  /// Adds a row, one cell a column, which began on that line of the file.
+  /// Adds a row, one cell per column, which began on that line of the file.
   void add_row(std::span<const std::string_view> cells, std::int64_t line);
 
-  /// The file it came from, as messages name it.
+  /// The name of its file, for messages.
   [[nodiscard]] const std::string& file() const { return file_; }
   [[nodiscard]] const std::vector<std::string>& names() const { return names_; }
   /// The character between two cells.

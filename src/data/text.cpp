@@ -36,14 +36,14 @@ std::vector<fs::path> files_in(const fs::path& path) {
   return files;
 }
 
-/// Everything that a file holds, behind what is in `text`.
+/// Appends the contents of a file to `text`.
 void append(std::string& text, const fs::path& path) {
   const File file(path);
   constexpr std::size_t portion = 1 << 20;
   std::size_t got = 0;
   do {
     const std::size_t size = text.size();
-    if (static_cast<std::int64_t>(size) > memory_budget() / 8) {  // tokens take four bytes each, and twice at times
+    if (static_cast<std::int64_t>(size) > memory_budget() / 8) {  // tokens take four bytes, and are held twice at times
       fail<MemoryError>("[text] {} is more than fits into memory, with its tokens", path.string());
     }
     text.resize(size + portion);

@@ -9,7 +9,7 @@
 
 namespace thalweg::data {
 
-/// The part of `[data]` that is about texts.
+/// The keys of `[data]` for texts.
 struct TextOptions {
   std::string tokenizer = "bytes";
   std::int64_t vocabulary_size = 1024;
@@ -19,8 +19,8 @@ struct TextOptions {
   [[nodiscard]] Fields fields();
 };
 
-/// A file, or all files of a folder and of those below it, put together in the order of their paths. Throws UsageError
-/// where there is none, DataError where they are empty, MemoryError above `memory_budget()`.
+/// A file, or all files of a folder and of those below it, joined in the order of their paths. Throws UsageError where
+/// there is no file, DataError where all are empty, MemoryError above `memory_budget()`.
 [[nodiscard]] std::string read_text(const std::filesystem::path& path);
 
 /// Splits a text in two: the last part is `fraction` of it, to the nearest byte where a character begins.
@@ -29,7 +29,7 @@ struct TextOptions {
 /// The tokenizer that the options ask for, fitted to a text.
 [[nodiscard]] Tokenizer fit_tokenizer(const TextOptions& options, std::string_view text);
 
-/// How text becomes rows: windows of `sequence_length` tokens, which each predict the tokens one place on.
+/// How text becomes rows: windows of `sequence_length` tokens, each of which predicts the tokens one place later.
 struct TextPreprocessing {
   Tokenizer tokenizer;
   std::int64_t sequence_length = 128;

@@ -54,7 +54,7 @@ void merge_in(std::vector<std::int32_t>& ids, Tokenizer::Pair pair, std::int32_t
   ids.resize(to);
 }
 
-/// The words of a text with how often they occur, and of each pair of neighbours how often and in which words.
+/// The words of a text with their counts, and for each pair of adjacent tokens its count and the words that have it.
 class PairCounts {
  public:
   explicit PairCounts(std::string_view text) {
@@ -72,7 +72,7 @@ class PairCounts {
     for (std::size_t w = 0; w < words_.size(); ++w) count(w, 1);
   }
 
-  /// The most frequent, of equals the first; its count is 0 where there is none.
+  /// The most frequent pair, of equally frequent ones the first; its count is 0 where there is none.
   [[nodiscard]] std::pair<Tokenizer::Pair, std::int64_t> best() const {
     std::uint64_t key = 0;
     std::int64_t most = 0;
@@ -105,7 +105,7 @@ class PairCounts {
   };
   struct Entry {
     std::int64_t count = 0;
-    std::vector<std::size_t> words;  // that have or had it
+    std::vector<std::size_t> words;  // that have the pair, or had it before a merge
   };
 
   void count(std::size_t w, std::int64_t sign) {

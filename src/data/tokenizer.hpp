@@ -17,7 +17,7 @@ namespace thalweg::data {
 /// Numbers 0, 1, ... size() - 1 for pieces of text. Reading it from several threads is safe.
 ///
 ///   bytes       256 tokens; any text.
-///   characters  token 0 is what the training text did not have, then its characters by code point; UTF-8.
+///   characters  token 0 is any unknown character, then those of the training text by code point; UTF-8.
 ///   bpe         byte-pair encoding (Sennrich et al. 2016) on bytes: the 256 bytes, then merges in the order in which
 ///               they were learned, none of which crosses from one word to the next; any text.
 class Tokenizer {
@@ -28,8 +28,8 @@ class Tokenizer {
   [[nodiscard]] static Tokenizer bytes();
   /// Of the characters in a text. Throws DataError where it is not UTF-8.
   [[nodiscard]] static Tokenizer characters(std::string_view text);
-  /// Learned from a text: the most frequent pair becomes a token, again and again, until there are `size` or no pair
-  /// occurs twice. Throws UsageError for a size below 256.
+  /// Learned from a text: the most frequent pair becomes a token, until there are `size` tokens or no pair occurs
+  /// twice. Throws UsageError for a size below 256.
   [[nodiscard]] static Tokenizer bpe(std::string_view text, std::int64_t size);
   /// From stored parts. Throws ModelError for a merge of tokens that are not defined yet, and for a token of more than
   /// 64 bytes, which training never makes: merging a token with itself again and again would double its length.
@@ -37,7 +37,7 @@ class Tokenizer {
 
   [[nodiscard]] Kind kind() const { return kind_; }
   [[nodiscard]] std::int64_t size() const { return static_cast<std::int64_t>(tokens_.size()); }
-  /// The bytes that a token stands for.
+  /// The bytes of a token.
   [[nodiscard]] const std::string& token(std::int64_t id) const { return tokens_[static_cast<std::size_t>(id)]; }
   /// Of a bpe, in order.
   [[nodiscard]] const std::vector<Pair>& merges() const { return merges_; }

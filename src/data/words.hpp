@@ -31,7 +31,7 @@ class WordNumbers {
   std::unordered_map<std::string_view, std::int32_t> numbers_;  // views of the vocabulary
 };
 
-/// What ends a sentence in `Words::numbers`.
+/// The number that ends a sentence in `Words::numbers`.
 inline constexpr std::int32_t end_of_sentence = -1;
 
 struct Words {
