@@ -111,7 +111,7 @@ std::optional<EarlyStopping> read_early_stopping(const OptionValue& value) {
   return result;
 }
 
-/// The sections of a file; each is read by itself, so that an error in one can be given its line.
+/// The sections of a file; each is read separately, so that an error can have its line.
 struct Sections {
   std::int64_t seed = 1;
   OptionMap data, model, loss, optimizer, schedule, train, insight, system;
@@ -139,7 +139,7 @@ Sections read_sections(const ConfigTree& tree) {
   return with_line(tree, "", [&] { return sections_of(tree.values); });
 }
 
-/// Whether `lr = "auto"` stood there; a number that is as good as any takes its place.
+/// Whether the section has `lr = "auto"`; replaces it by a placeholder number.
 bool take_auto_lr(OptionMap& optimizer) {
   const auto lr = optimizer.find("lr");
   const auto* text = lr == optimizer.end() ? nullptr : lr->second.get_if<std::string>();
@@ -148,7 +148,7 @@ bool take_auto_lr(OptionMap& optimizer) {
   return true;
 }
 
-/// What the user chose, over the defaults; those are for one kind and say nothing about another.
+/// The user's options over the defaults; the defaults are for one kind and do not apply to another.
 Choice choose(OptionMap chosen, OptionMap defaults, std::string_view where) {
   const std::string default_kind = take_kind(defaults, where, "");
   Choice choice{take_kind(chosen, where, default_kind), std::move(chosen)};
@@ -203,7 +203,7 @@ const ReaderRow& reader_for(const OptionMap& section) {
 DataOptions read_data_options(const ConfigTree& tree, const std::filesystem::path& folder) {
   const Sections sections = read_sections(tree);
   return with_line(tree, "data", [&] {
-    // a system is given data, or makes its own
+    // a system reads data, or makes its own
     const bool no_data = sections.data.empty() && !sections.system.empty();
     const ReaderRow& reader = no_data ? reader_named("none") : reader_for(sections.data);
     DataOptions data{.format = std::string(reader.name)};
@@ -219,7 +219,7 @@ DataOptions read_data_options(const ConfigTree& tree, const std::filesystem::pat
 
 namespace {
 
-/// The defaults that a system has of its own: another kind takes the place of a section, a key that of a key.
+/// Applies the defaults of a system: another kind replaces a whole section, a key replaces a key.
 void prefer(Sections& defaults, const SystemRow& row) {
   for (const Field& field : defaults.fields()) {
     const auto own = row.defaults.find(std::string(field.name));
@@ -249,9 +249,9 @@ Choice read_system(Sections& own, Sections& defaults, const Registry& registry) 
 
 namespace {
 
-/// A linear model of a table that fits memory ends at its one minimum without a rate: where nothing is said of steps,
-/// it is fitted by L-BFGS. (Classes that a plane parts have no minimum: there the best epoch is kept.) What a method
-/// that owns its steps takes by default: all rows, and no schedule.
+/// A linear model of a table in memory has one minimum, so it is fitted by L-BFGS, without a rate, where the options
+/// say nothing about steps. (Classes that a plane separates have no minimum: there the best epoch is kept.) The
+/// defaults of a method that owns its steps: all rows, and no schedule.
 void prefer_method(const Sections& own, Sections& defaults, const DataFacts& facts, const Registry& registry,
                    bool system) {
   const auto says = [](const OptionMap& section, std::string_view key) { return section.contains(std::string(key)); };
@@ -391,7 +391,7 @@ void flatten(const OptionMap& map, const std::string& prefix, FlatOptions& flat)
   }
 }
 
-/// Every key and its value, but for those that cannot change the result.
+/// Every key and its value, except the keys that cannot change the result.
 FlatOptions decisive(const Config& config) {
   FlatOptions flat;
   flatten(config.tree(), "", flat);
@@ -405,7 +405,7 @@ FlatOptions decisive(const Config& config) {
 }  // namespace
 
 OptionMap Config::tree() const {
-  Config copy = *this;  // fields are places that can be written to
+  Config copy = *this;  // the fields point to members that can be written
   OptionMap data_section = field_values(copy.data.fields());
   data_section.merge(copy.data.own);
   if (auto_lr) copy.optimizer.options["lr"] = {"auto"};

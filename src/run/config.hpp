@@ -1,5 +1,5 @@
 #pragma once
-// The configuration of a run: what a user wrote, completed by the defaults that fit the data.
+// The configuration of a run: the user's options, completed by the defaults for the data.
 
 #include <algorithm>
 #include <filesystem>
@@ -36,7 +36,7 @@ struct TrainOptions {
   std::string memory = "fast";
   bool layer_norms = false;
   std::string budget = "";  ///< "2 h", "30 min", "90 s", "$50"
-  double price = 0;         ///< dollars an hour, for a budget in dollars
+  double price = 0;         ///< dollars per hour, for a budget in dollars
 
   [[nodiscard]] Fields fields();
   /// The budget in seconds; none where there is none. Throws UsageError for a text of another form, and for dollars
@@ -63,36 +63,38 @@ struct Config {
   std::uint64_t seed = 1;
   DataOptions data;
   Choice model, loss, optimizer, schedule;
-  Choice system = {};  ///< instead of model and loss; without a kind where there are these
+  Choice system = {};  ///< instead of model and loss; its kind is empty where these are given
   TrainOptions train;
   InsightOptions insight = {};
-  bool auto_lr = false;  ///< `optimizer.lr = "auto"`, and not found yet: the number there means nothing
+  bool auto_lr = false;  ///< `optimizer.lr = "auto"`, and the rate is not found yet: the number there is a placeholder
 
   [[nodiscard]] bool has_system() const { return !system.kind.empty(); }
-  /// Puts the rate where "auto" stood.
+  /// Replaces "auto" by the rate.
   void set_lr(double lr);
   /// Section by section, with every key.
   [[nodiscard]] OptionMap tree() const;
   /// The tree as TOML.
   [[nodiscard]] std::string toml() const;
-  /// What decides the result of a run: everything but threads and checkpoints.
+  /// The keys that decide the result of a run: all but threads and checkpoints.
   [[nodiscard]] std::string fingerprint() const;
 
   [[nodiscard]] Optimizer make_optimizer(const Registry& registry) const;
   [[nodiscard]] FitOptions fit_options() const;
 };
 
-/// Two stages, because what fits depends on what the data is: first where it is, then the rest.
+/// Reads a configuration in two stages, because defaults depend on the data: first the place of the data, then the
+/// rest.
 [[nodiscard]] DataOptions read_data_options(const ConfigTree& tree, const std::filesystem::path& folder);
-/// Throws UsageError, with file and line where they are known, for what is unknown, of a wrong type or out of range.
+/// Throws UsageError, with file and line where they are known, for keys and values that are unknown, of a wrong type or
+/// out of range.
 [[nodiscard]] Config read_config(const ConfigTree& tree, DataOptions data, const DataFacts& facts,
                                  const Registry& registry);
 
 /// The defaults for such data, section by section.
 [[nodiscard]] OptionMap default_config(const DataFacts& facts);
 
-/// The keys at which two configurations differ, one a line: `optimizer.lr: 0.001 -> 0.003`. Threads and checkpoints do
-/// not count: they cannot change the result.
+/// The keys at which two configurations differ, one per line: `optimizer.lr: 0.001 -> 0.003`. Threads and checkpoints
+/// are left out, because they cannot change the result.
 [[nodiscard]] std::vector<std::string> differences(const Config& before, const Config& after);
 
 /// Names of the sections and their fields, for documentation.

@@ -13,7 +13,7 @@ namespace thalweg {
 
 namespace {
 
-constexpr std::int64_t read_whole = std::int64_t{1} << 30;  // folders of more bytes are known by names and sizes
+constexpr std::int64_t read_whole = std::int64_t{1} << 30;  // folders of more bytes are hashed by names and sizes
 
 /// Every bit of the word reaches every bit of the result (the finisher of MurmurHash3; Appleby 2011).
 std::uint64_t mixed(std::uint64_t word) {
@@ -61,7 +61,7 @@ std::vector<fs::path> files_below(const fs::path& folder) {
   return files;
 }
 
-/// Of files in the order of their names, as seen from a folder.
+/// The hash of files in the order of their names relative to a folder.
 FileContent content_below(const fs::path& folder, std::vector<fs::path> files, const std::string& called) {
   std::ranges::sort(files);
   FileContent content{.path = called, .files = std::ssize(files)};

@@ -1,5 +1,5 @@
 #pragma once
-// Numbers that stand for content: of bytes, of files and of folders.
+// Hashes of the contents of texts, files and folders.
 
 #include <cstdint>
 #include <filesystem>
@@ -11,29 +11,29 @@
 
 namespace thalweg {
 
-/// 64 bits for a text, by which two texts are told apart; the same on every machine. Not meant to withstand anybody.
+/// A 64-bit hash of a text, to tell two texts apart; the same on every machine. Not secure against attacks.
 [[nodiscard]] std::uint64_t content_of(std::string_view bytes, std::uint64_t before = 0);
 [[nodiscard]] std::uint64_t content_of(std::span<const std::byte> bytes, std::uint64_t before = 0);
 
-/// A file, or a folder with all that is in it.
+/// The hash of a file, or of a folder with all its files.
 struct FileContent {
   std::string path;
   std::int64_t files = 1, bytes = 0;  ///< bytes are -1 of a pipe, which can be read only once
   std::uint64_t checksum = 0;
-  /// Of a large folder, names and sizes alone were looked at: to read it all would take as long as an epoch.
+  /// For a large folder the hash is of names and sizes alone: reading all of it would take as long as an epoch.
   bool names_only = false;
 };
-/// Throws UsageError where there is nothing, IoError where it cannot be read.
+/// Throws UsageError where the path does not exist, IoError where it cannot be read.
 [[nodiscard]] FileContent content_of_file(const std::filesystem::path& path);
-/// All of `files` as one, by their names from `folder` on. Those that are not there are not counted.
+/// One hash of all `files`, by their names relative to `folder`. Missing files are left out.
 [[nodiscard]] FileContent content_of_files(const std::filesystem::path& folder,
                                            std::vector<std::filesystem::path> files, const std::string& called);
 
-/// Rows by their content, each as often as it occurs.
+/// A multiset of rows by their content.
 class RowSet {
  public:
   explicit RowSet(const std::vector<std::uint64_t>& rows);
-  /// Whether such a row is left; it is taken out.
+  /// Whether such a row is left; removes it.
   [[nodiscard]] bool take(std::uint64_t content);
   [[nodiscard]] std::int64_t left() const { return left_; }
 

@@ -128,7 +128,7 @@ void add_level_changes(const DataRecord::Column& before, const DataRecord::Colum
   }
 }
 
-/// What the columns and rows of a table show.
+/// The differences in the columns and rows of a table.
 std::vector<std::string> changes_inside(const DataRecord& before, const DataRecord& now) {
   std::vector<std::string> changes;
   if (now.rows != before.rows) changes.push_back(fmt::format("{} rows, and there were {}", now.rows, before.rows));
@@ -149,7 +149,7 @@ std::vector<std::string> changes_inside(const DataRecord& before, const DataReco
   return changes;
 }
 
-/// The first file that is not as it was, and what of it differs; empty where all are.
+/// The first file that has changed, and its difference; empty where no file has.
 std::string change_of_files(const std::vector<FileContent>& before, const std::vector<FileContent>& now) {
   for (std::size_t i = 0; i < std::min(before.size(), now.size()); ++i) {
     const FileContent &a = before[i], &b = now[i];

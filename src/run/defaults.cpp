@@ -21,7 +21,7 @@ std::string_view loss_for(data::Task task) {
   return {};
 }
 
-/// Of the size that a text of a megabyte trains in half an hour on two cores.
+/// The size of the model is chosen so that a text of a megabyte trains in half an hour on two cores.
 OptionMap text_config(const DataFacts& facts) {
   return {
       {"model",
@@ -49,7 +49,7 @@ OptionMap default_config(const DataFacts& facts) {
   OptionMap train{{"epochs", facts.table ? 100 : 10},
                   {"checkpoint_every", facts.table ? "10%" : "1 epochs"},
                   {"batch_size", batch_size}};
-  if (facts.table) {  // the whole run, and of it the best epoch
+  if (facts.table) {  // train to the end, and keep the best epoch
     train["early_stopping"] = {OptionMap{{"metric", "validation.loss"}, {"patience", "100%"}, {"restore_best", true}}};
   }
   return {{"model", OptionMap{{"kind", "mlp"}, {"hidden", facts.table ? table_layers : image_layers}}},

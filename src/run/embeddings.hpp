@@ -1,5 +1,5 @@
 #pragma once
-// Embeddings of words: what a configuration says of them, and what they are asked.
+// Embeddings of words: their configuration, and queries on trained vectors.
 
 #include "data/words.hpp"
 #include "run/loop_config.hpp"
@@ -35,9 +35,9 @@ class WordSpace {
     double cosine;
   };
   /// The words whose vectors are nearest to that of a word, the nearest first, without the word itself. Throws
-  /// UsageError for a word that is not there, naming those whose spelling is near.
+  /// UsageError for an unknown word, naming words with a similar spelling.
   [[nodiscard]] std::vector<Neighbour> neighbours(const std::string& word, std::int64_t count) const;
-  /// 0 where one of them is not there.
+  /// 0 where one of the words is unknown.
   [[nodiscard]] double cosine(const std::string& a, const std::string& b) const;
   [[nodiscard]] bool has(const std::string& word) const { return numbers_[word] >= 0; }
   [[nodiscard]] const data::Vocabulary& vocabulary() const { return vocabulary_; }
@@ -49,14 +49,14 @@ class WordSpace {
   Tensor vectors_;
 };
 
-/// What choices of one answer in four come to.
+/// The score of multiple-choice questions.
 struct ChoiceFigures {
-  std::int64_t questions = 0, answered = 0;  ///< all; those whose words are all there
-  double right = 0;                          ///< of those answered; of k best answers that are equal, 1/k
-  double chance = 0;                         ///< the same by chance
+  std::int64_t questions = 0, answered = 0;  ///< all questions; those whose words are all known
+  double right = 0;                          ///< the part of those answered right; a tie of k answers counts 1/k
+  double chance = 0;                         ///< the expected part by chance
 };
-/// Questions of a table with the columns word, answer, and others whose names begin with "other": the choice whose
-/// vector is nearest to that of the word is taken. Throws DataError for a table without such columns or rows.
+/// Questions in a table with the columns word, answer, and more columns whose names begin with "other": the answer with
+/// the vector nearest to that of the word is chosen. Throws DataError for a table without such columns or rows.
 [[nodiscard]] ChoiceFigures answer_choices(const WordSpace& space, const std::filesystem::path& table);
 
 }  // namespace thalweg

@@ -1,5 +1,5 @@
 #pragma once
-// Writing text: one token at a time through the one-place form of a model, whose caches stay where they are.
+// Generates text: one token at a time through the one-place form of a model, whose caches stay in place.
 
 #include "core/random.hpp"
 #include "engine/forward.hpp"
@@ -13,8 +13,8 @@ class TokenStream {
   /// The model must outlive it. Throws UsageError for a model that cannot generate.
   explicit TokenStream(const Model& model);
 
-  /// The logits (vocabulary) after the tokens so far and this one; valid until the next call. Where the model looks
-  /// back on so many tokens and no more, the later half of them is taken in afresh when it is full.
+  /// The logits (vocabulary) after the tokens so far and this one; valid until the next call. When the model's context
+  /// is full, the later half of its tokens is processed again from position 0.
   std::span<const float> feed(std::int32_t token);
 
  private:
@@ -33,8 +33,8 @@ class TokenStream {
   Workers alone_{1};
 };
 
-/// Draws a token: softmax(logits / temperature) over the top_k most probable, of which the smallest set of probability
-/// top_p or more. A function of the logits, the options and the place alone.
+/// Draws a token from softmax(logits / temperature) over the top_k most probable tokens, of these from the smallest set
+/// with probability top_p or more. A function of the logits, the options and the place alone.
 [[nodiscard]] std::int32_t draw_token(std::span<const float> logits, const GenerateOptions& options,
                                       std::int64_t place);
 

@@ -1,5 +1,5 @@
 #pragma once
-// What the readers of images share: labelled images, or noisy ones with the images themselves as the target.
+// The common code of the readers of images: labelled images, or noisy images with the clean images as the target.
 
 #include "run/training_rows.hpp"
 
@@ -17,17 +17,17 @@ struct ImageOptions {
 /// Whether a model with this preprocessing reads images.
 [[nodiscard]] bool suits_images(const data::Preprocessing& preprocessing);
 
-/// Images with their labels, or with noise to remove, and what each is known by.
+/// Images with their labels, or with noise to remove, and an identity for each.
 struct Images {
   Dataset data;
   std::function<std::uint64_t(std::int64_t row)> content;
-  std::vector<std::string> warnings = {};  ///< of what was left out
+  std::vector<std::string> warnings = {};  ///< about files that were left out
 
-  /// With noise, where the options ask for it; each known by its pixels and label.
+  /// With noise, where the options ask for it; each identified by its pixels and label.
   Images(Dataset read, const ImageOptions& options);
-  /// Each known by what `names` has of it, where they are read while they are used.
+  /// Each identified by its number in `names`, for images that are read when they are used.
   Images(Dataset read, const ImageOptions& options, std::vector<std::uint64_t> names);
-  /// The rows that are wanted; all where `only` is null.
+  /// The rows in `only`; all where it is null.
   [[nodiscard]] Dataset rows(RowSet* only) const;
 };
 

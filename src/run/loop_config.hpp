@@ -24,23 +24,24 @@ class LoopConfig {
   [[nodiscard]] virtual std::string_view kind() const = 0;
   [[nodiscard]] virtual Fields data_fields() = 0;
   [[nodiscard]] virtual Fields system_fields() = 0;
-  /// Those of the fields of `[data]` that are paths.
+  /// The fields of `[data]` that are paths.
   [[nodiscard]] virtual std::vector<std::string*> places() = 0;
-  /// Options of the optimizer whose default is another than the optimizer's.
+  /// Options of the optimizer whose defaults differ from the optimizer's own.
   [[nodiscard]] virtual OptionMap optimizer_defaults() const = 0;
-  /// Turns to the fold of that number among so many, where its data can be dealt out: what it then tests on.
+  /// Makes this fold, of so many, the test data; false where the data cannot be cut into folds.
   [[nodiscard]] virtual bool take_fold(std::int64_t, std::int64_t) { return false; }
-  /// What depends on more than one key. Throws OptionError.
+  /// Checks conditions on several keys. Throws OptionError.
   virtual void check() const {}
 
   [[nodiscard]] Fields train_fields();
   [[nodiscard]] std::string toml();
-  /// What decides the result: everything but places, threads and how often it is saved.
+  /// The keys that decide the result: all but places, threads and the interval of checkpoints.
   [[nodiscard]] std::string fingerprint();
   [[nodiscard]] Optimizer make_optimizer(const Registry& registry) const;
 };
 
-/// Throws UsageError, with file and line where they are known, for what is unknown, of a wrong type or out of range.
+/// Throws UsageError, with file and line where they are known, for keys and values that are unknown, of a wrong type or
+/// out of range.
 void read_loop_config(LoopConfig& into, const ConfigTree& tree, const std::filesystem::path& folder,
                       const Registry& registry);
 

@@ -1,5 +1,5 @@
 #pragma once
-// What a run showed while it trained: files of its folder media/, and media.jsonl, an object a file.
+// The media that a run showed during training: files in its folder media/, and media.jsonl with one object per file.
 
 #include <filesystem>
 #include <string>
@@ -11,12 +11,12 @@ namespace thalweg {
 
 class MediaLog {
  public:
-  /// Of the run in this folder; goes on behind what is there.
+  /// For the run in this folder; appends to existing entries.
   explicit MediaLog(std::filesystem::path folder) : folder_(std::move(folder)) {}
 
   /// Throws IoError.
   void add(std::int64_t epoch, std::int64_t step, const NamedMedia& media);
-  /// Takes back what was shown after this step: a resumed run shows it again.
+  /// Removes what was shown after this step, because a resumed run shows it again.
   void cut_after(std::int64_t step);
   /// All of it, each name's moments in their order. What is damaged or missing is left out.
   [[nodiscard]] std::vector<MediaSeries> series() const;

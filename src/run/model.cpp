@@ -20,8 +20,8 @@ namespace {
 
 using TensorsByName = std::map<std::string_view, const Tensor*>;
 
-/// Throws where the file lacks a parameter of the model, or has it otherwise. It is asked while the model is traced: of
-/// a model of very many layers no more are traced than the file has.
+/// Throws where the file lacks a parameter of the model, or has it in another shape. Called while the model is traced,
+/// so that of a false number of layers no more are traced than the file has.
 ParameterCheck only_those_in(const TensorsByName& tensors, const std::string& name) {
   return [&tensors, &name](const std::string& parameter, const Shape& shape) {
     const auto found = tensors.find(parameter);
@@ -34,7 +34,7 @@ ParameterCheck only_those_in(const TensorsByName& tensors, const std::string& na
   };
 }
 
-/// A prediction is as large as whoever reads it takes it to be: classes are named, and tokens looked up, by its places.
+/// A prediction must have the size that its readers expect: its places are used as indices of classes and tokens.
 void check_prediction(const Var& y, const Recipe& recipe, const std::string& name) {
   const auto refuse = [&](std::string_view wanted) {
     fail<ModelError>("[model] {}: it predicts {} {} for {} rows. Wanted: {}", name, y.dtype(), y.shape(),
@@ -146,7 +146,7 @@ void Model::Parts::run(const std::byte* input, std::int64_t rows, float* output)
 
 namespace {
 
-/// The probabilities of both classes, from that of the second.
+/// The probabilities of both classes, from the probability of the second one.
 Tensor both_classes(std::span<const float> raw) {
   Tensor result({static_cast<std::int64_t>(raw.size()), 2});
   const auto out = result.mutable_values<float>();
@@ -157,7 +157,7 @@ Tensor both_classes(std::span<const float> raw) {
   return result;
 }
 
-/// In the target's units, which may need more digits than f32 has: a date in seconds, a year's revenue.
+/// In the target's unit, in f64, because it may need more digits than f32 has: a date in seconds, a year's revenue.
 Tensor in_units(std::span<const float> raw, const Shape& shape, const data::Affine& unit) {
   Tensor result(shape, f64);
   std::ranges::transform(raw, result.mutable_values<double>().begin(),

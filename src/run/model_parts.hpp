@@ -19,15 +19,15 @@ struct Model::Parts {
   std::vector<std::pair<std::string, Tensor>> parameters = {};  ///< by name; they share the state's memory
   std::vector<std::string> input_names = {};
 
-  /// Every row goes through one program of this many rows, so that its bits do not depend on its company.
+  /// Every row goes through one program of this many rows, so that its bits do not depend on the rows beside it.
   static constexpr std::int64_t block_rows = 16;
   std::optional<ForwardProgram> forward = {};
-  std::int64_t outputs = 1;  ///< of the program, a row
+  std::int64_t outputs = 1;  ///< of the program, per row
   mutable BlockPool arenas = {};
 
   [[nodiscard]] bool is_table() const { return recipe.preprocessing.table() != nullptr; }
   [[nodiscard]] std::size_t input_bytes() const { return recipe.input().bytes(); }
-  /// `rows` rows of the input, at most block_rows, to that many rows of outputs.
+  /// Computes the outputs of `rows` rows of the input, at most block_rows.
   void run(const std::byte* input, std::int64_t rows, float* output) const;
 };
 

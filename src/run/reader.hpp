@@ -1,5 +1,5 @@
 #pragma once
-// Readers: the ways in which data is stored. Each is a file of readers/ and a row of the table.
+// Readers: one for each format of stored data. Each is a file of readers/ and a row of the table.
 
 #include <functional>
 #include <memory>
@@ -14,48 +14,48 @@
 
 namespace thalweg {
 
-/// `[data]`. What a place is depends on the reader: a path, or a table of paths.
+/// `[data]`. The form of a place depends on the reader: a path, or a table of paths.
 struct DataOptions {
   std::string format = "csv";
   OptionValue train = {""};
   OptionValue test = {""};
   OptionValue validation = {0.1};  ///< a fraction of the training rows, or a place
-  OptionMap own = {};              ///< the keys that the reader has of its own, each with its value
+  OptionMap own = {};              ///< the reader's own keys and their values
 
-  /// Those that every reader has.
+  /// The keys that every reader has.
   [[nodiscard]] Fields fields();
   /// The fraction of the training rows that is held out; 0 where `validation` is a place.
   [[nodiscard]] double held_out() const;
 };
 
-/// What the defaults of a configuration depend on.
+/// The properties of data on which the defaults of a configuration depend.
 struct DataFacts {
   data::Task task = data::Task::regression;
   std::int64_t rows = 0;     ///< to train on
-  std::int64_t outputs = 1;  ///< numbers that the model gives for a row
+  std::int64_t outputs = 1;  ///< numbers that the model gives per row
   bool table = true;
-  std::int64_t context = 0;  ///< tokens a row, of a text
+  std::int64_t context = 0;  ///< tokens per row, for a text
 };
 
-/// What a run works on. The preprocessing was fitted on `train` alone.
+/// The data of a run. The preprocessing was fitted on `train` alone.
 struct Parts {
   data::Preprocessing preprocessing;
   Dataset train;
   std::optional<Dataset> validation = {}, test = {};
   AugmentOptions augmentation = {};          ///< of the rows to train on
   std::vector<std::uint64_t> held_out = {};  ///< the content of each row held out of the training data
-  /// Where the rows of `validation` and of `test` stand, where they are of the training data: the line of a table, the
-  /// number of an image from 1.
+  /// The places of the rows of `validation` and of `test`, where these were cut from the training data: the line of a
+  /// table, the number of an image from 1.
   std::vector<std::int64_t> validation_places = {}, test_places = {};
   std::vector<std::string> warnings = {};
 };
 
-/// Data at a place, as a trained model is to take it.
+/// A request for data at a place, for a trained model.
 struct Request {
   const data::Preprocessing& preprocessing;
   const OptionValue& place;
   const DataOptions& data;
-  RowSet* only = nullptr;  ///< the rows that are wanted; they are taken out of it. Null: all.
+  RowSet* only = nullptr;  ///< the wanted rows, which are removed from it when found; null: all
 };
 
 /// Training data that was read.
@@ -63,17 +63,18 @@ class TrainingData {
  public:
   virtual ~TrainingData() = default;
   [[nodiscard]] const DataFacts& facts() const { return facts_; }
-  /// What was decided about the data, and what to look at, a line each.
+  /// Decisions about the data, and warnings, one per line.
   [[nodiscard]] const std::vector<std::string>& notes() const { return notes_; }
   [[nodiscard]] const std::vector<std::string>& warnings() const { return warnings_; }
 
-  /// Says which loss the data is for: whether it wants numbers standardised, and how many outputs it takes for each.
+  /// Tells the data its loss: whether the loss needs standardised numbers, and how many outputs it needs for each.
   /// Before `parts`; at most once.
   virtual void suit(const LossFunction::Traits&) {}
 
-  /// What is trained on, and what `validation` holds out of it where that is a fraction.
+  /// The training rows, and the rows that `validation` holds out of them where it is a fraction.
   [[nodiscard]] virtual Parts parts(std::uint64_t seed) const = 0;
-  /// k times: one fold to test on, the rest as `parts` cuts it. Throws UsageError where rows cannot be dealt out.
+  /// k times: one fold to test on, the rest as `parts` cuts it. Throws UsageError where the rows cannot be cut into
+  /// folds.
   [[nodiscard]] virtual std::vector<Parts> folds(std::int64_t k, std::uint64_t seed) const = 0;
 
  protected:
@@ -87,10 +88,10 @@ class TrainingData {
 /// A row of the table of readers.
 struct ReaderRow {
   std::string_view name, summary;
-  std::string_view place = "a path";                  ///< what it reads, as messages say it; empty where nothing
-  bool (*takes)(const OptionValue& place) = is_path;  ///< whether a place is of that form
+  std::string_view place = "a path";  ///< the form of its places, for messages; empty where it reads none
+  bool (*takes)(const OptionValue& place) = is_path;                       ///< whether a place is of that form
   std::vector<std::string> (*paths)(const OptionValue& place) = one_path;  ///< of a place, its files and folders
-  /// What the files at a place name in turn, as the sounds of a table: one content for all of them.
+  /// The further files that the files at a place name, as a table names its sounds: one hash for all of them.
   std::optional<FileContent> (*named)(const OptionValue& place, const DataOptions&) = nullptr;
   bool (*suits)(const data::Preprocessing&) = nullptr;  ///< whether a model with this preprocessing can read its data
   std::vector<OptionDoc> options = {};                  ///< its own
@@ -98,7 +99,7 @@ struct ReaderRow {
   std::function<void(const OptionMap& values, DataOptions& into)> read_options = {};
   /// Reads the training data.
   std::function<std::unique_ptr<TrainingData>(const DataOptions&)> read = {};
-  /// Reads data at a place. What was seen of it is added to `warnings`.
+  /// Reads data at a place, and adds warnings about it to `warnings`.
   std::function<Dataset(const Request&, std::vector<std::string>& warnings)> encode = {};
 };
 [[nodiscard]] const std::vector<ReaderRow>& readers();
@@ -113,8 +114,8 @@ template <class Options>
   return options;
 }
 
-/// Texts, and the functions of a reader whose own keys are the fields of `Options`. A member `complete`, where there
-/// is one, checks what depends on more than one key.
+/// A row for a reader whose own keys are the fields of `Options`, from its texts and functions. A member `complete`,
+/// where there is one, checks conditions on several keys.
 template <class Options>
 [[nodiscard]] ReaderRow reader_row(ReaderRow texts,
                                    std::unique_ptr<TrainingData> (*read)(const DataOptions&, const Options&),

@@ -14,8 +14,8 @@ namespace thalweg {
 namespace {
 
 /// The input of a table with learned numbers in place of the columns of categories that are embedded: x (rows, columns)
-/// times a matrix (columns, numbers), whose rows are those of the levels. A level's numbers begin about as long as its
-/// column was.
+/// times a matrix (columns, numbers), whose rows are those of the levels. The vector of a level begins with about the
+/// norm of its one-hot column.
 Var with_embeddings(Scope s, const Var& x, const std::vector<data::EmbeddedColumns>& embedded) {
   std::vector<Var> parts;
   std::int64_t end = 0;
@@ -79,7 +79,7 @@ Choice choice_in(const SafetensorsFile& file, const std::string& section, const 
   return {entry(file, section + ".kind", name), *map};
 }
 
-/// How many outputs the data asks for; nothing where any number may be right.
+/// The number of outputs that the data needs; nothing where any number is possible.
 std::optional<std::int64_t> outputs_wanted(const data::Preprocessing& preprocessing) {
   const auto classes = static_cast<std::int64_t>(preprocessing.classes().size());
   switch (preprocessing.task()) {

@@ -1,5 +1,5 @@
 #pragma once
-// What a trained model is besides its parameters: enough to build its function again.
+// Everything of a trained model but its parameters: enough to build its function again.
 
 #include <filesystem>
 
@@ -17,7 +17,7 @@ struct Recipe {
   Choice model, loss;
   std::int64_t outputs = 1;
   data::Preprocessing preprocessing;
-  data::Affine unit = {};  ///< of the targets of other data than tables
+  data::Affine unit = {};  ///< of the targets, for data other than tables
 
   /// From the data as it is stored or encoded to raw predictions; for images it begins with augmentation, in training,
   /// and the affine preprocessing, for tables with the embeddings of categories ("embedding/feature3" of the third).
@@ -29,10 +29,10 @@ struct Recipe {
 
 /// Parameters under their names, and the recipe as metadata.
 void save_model(const std::filesystem::path& path, const Recipe& recipe, const State& state);
-/// Throws ModelError where the metadata is not that of a model, or its parts do not fit together: the outputs are those
-/// that task and classes, or the vocabulary, ask for.
+/// Throws ModelError where the metadata is not that of a model, or its parts do not fit together: the number of outputs
+/// must follow from task and classes, or from the vocabulary.
 [[nodiscard]] Recipe recipe_of(const SafetensorsFile& file, const std::string& name);
-/// Of a file that Trainer::save wrote: there is no kind of model. Throws as above.
+/// For a file that Trainer::save wrote, which has no kind of model. Throws as above.
 [[nodiscard]] Recipe trained_recipe_of(const SafetensorsFile& file, const std::string& name);
 
 }  // namespace thalweg

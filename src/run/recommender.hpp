@@ -1,5 +1,5 @@
 #pragma once
-// A recommender: what a configuration says of it, its data in parts, and the baseline that it is measured beside.
+// A recommender: its configuration, its data in parts, and its baseline.
 
 #include "data/ratings.hpp"
 #include "run/loop_config.hpp"
@@ -31,29 +31,29 @@ class RecommenderConfig final : public LoopConfig {
   double first_tested = 0;  ///< where the test part begins among all ratings in the order of their draws, in [0, 1)
 };
 
-/// The ratings of a configuration: learned from, watched, tested on. The parts are cut by user and item, so that two
-/// ratings of one item by one user lie in one part.
+/// The ratings of a configuration in three parts: training, validation and test. The parts are cut by user and item, so
+/// that two ratings of one item by one user are in one part.
 struct RatingParts {
-  std::vector<data::Levels> levels;  ///< of the rows that are learned from
+  std::vector<data::Levels> levels;  ///< of the training rows
   data::Ratings train, validation, test;
 };
-/// Throws DataError where a part that is asked for is empty.
+/// Throws DataError where a requested part is empty.
 [[nodiscard]] RatingParts read_parts(const RecommenderConfig& config);
 
 /// A category of each feature as one number over all features: those of the first, then of the second, ...
 [[nodiscard]] std::vector<std::int32_t> joined_numbers(const data::Ratings& ratings,
                                                        const std::vector<data::Levels>& levels);
 
-/// mean + b_user + b_item, whose sum of squared errors and ridges on the biases is least: by turns, each user's bias
-/// and each item's, until they stay.
+/// mean + b_user + b_item, with the least sum of squared errors and ridges on the biases: alternately the biases of the
+/// users and of the items, until they converge.
 class BiasBaseline {
  public:
   BiasBaseline(const data::Ratings& train, std::int64_t users, std::int64_t items, double user_ridge,
                double item_ridge);
-  /// The one of a grid of ridges, 1 to 50 for users and for items, that has the least error on `validation`.
+  /// The model with the least error on `validation` over a grid of ridges, 1 to 50 for users and for items.
   [[nodiscard]] static BiasBaseline tuned(const data::Ratings& train, const data::Ratings& validation,
                                           std::int64_t users, std::int64_t items);
-  /// Of numbers among the levels of users and items; below 0 for one that is not known.
+  /// The prediction for a user and an item by their numbers among the levels; below 0 for an unknown one.
   [[nodiscard]] double operator()(std::int32_t user, std::int32_t item) const;
   [[nodiscard]] double user_ridge() const { return user_ridge_; }
   [[nodiscard]] double item_ridge() const { return item_ridge_; }

@@ -71,8 +71,8 @@ RunFolder::~RunFolder() {
 
 namespace {
 
-/// The folder without a slash behind it; `.` and `..`, which are there already, by their names, for runs are numbered
-/// and linked to by name. Throws UsageError where one of these is not empty.
+/// The folder without a slash at the end. `.` and `..`, which exist already, are replaced by their names, because runs
+/// are numbered and linked to by name. Throws UsageError where one of these is not empty.
 fs::path named(const fs::path& folder) {
   fs::path path = folder.has_filename() ? folder : folder.parent_path();
   if (path.filename() != "." && path.filename() != "..") return path;
@@ -99,7 +99,7 @@ RunFolder RunFolder::create(const fs::path& asked) {
     const bool empty = fs::is_directory(path, error) && fs::is_empty(path, error);
     if (!empty && !fs::create_directory(path, error)) {
       if (error) fail_io(path, error.value());
-      continue;  // there is one: the next name
+      continue;  // the folder exists: try the next name
     }
     RunFolder folder(path);
     fs::create_directory(folder.checkpoints(), error);
@@ -141,7 +141,7 @@ fs::path model_file(const fs::path& path) {
 
 namespace {
 
-/// A convenience: where links cannot be made, there is none. Gives what it named before.
+/// Sets the link `latest`, or nothing where links cannot be made. Returns the target that it had before.
 fs::path name_latest(const fs::path& folder, const fs::path& target) {
   std::error_code ignored;
   const fs::path link = folder / "latest", fresh = folder / ".latest.new";
@@ -182,13 +182,13 @@ using Json = nlohmann::ordered_json;
 
 double number_or_nan(const Json& value) { return value.is_number() ? value.get<double>() : std::nan(""); }
 
-/// Of a layer's gradient: null is that of an objective that had no turn, "inf" of one that is not finite.
+/// The norm of a layer's gradient: null for an objective without a turn, "inf" for a gradient that is not finite.
 Json norm_json(double norm) { return std::isinf(norm) ? Json("inf") : Json(norm); }
 double norm_of(const Json& value) {
   return value == "inf" ? std::numeric_limits<double>::infinity() : number_or_nan(value);
 }
 
-/// A whole number from 0 on; of anything else a json exception, as of what is not there.
+/// A whole number from 0 on; throws a json exception for anything else, as for a missing key.
 std::int64_t count_in(const Json& line, const char* key) {
   const Json& value = line.at(key);
   const bool fits = value.is_number_unsigned() && value.get<std::uint64_t>() <= std::uint64_t{1} << 62;
@@ -215,7 +215,7 @@ StepReport step_from(const Json& line, std::vector<std::string>& layers) {
     report.layer_norms.push_back(norm_of(norm));
   }
   if (layers.empty()) layers = named;
-  if (layers != named) report.layer_norms.clear();  // of other layers than the first line has
+  if (layers != named) report.layer_norms.clear();  // they are of other layers than those in the first line
   return report;
 }
 
@@ -240,7 +240,7 @@ RateHistogram rates_from(const Json& value) {
   return rates;
 }
 
-/// Every bin from the first that has some to the last.
+/// Every bin from the first to the last that is not empty.
 Json rates_json(const RateHistogram& rates) {
   const int first = rates.bins.empty() ? 0 : rates.bins.begin()->first;
   Json counts = Json::array();
@@ -276,8 +276,8 @@ bool says_time_alone(const Json& line) { return line.size() == 2 && line.contain
 
 constexpr int deepest = 7;  // a line, its look, the layers, a layer, its rates, their counts, and to spare
 
-/// Calls `take` with every line of a log that is whole. One that is not was cut off by a crash, or damaged since: what
-/// it said is lost, and the run that it is about is not.
+/// Calls `take` with every complete line of a log. Other lines were cut off by a crash or damaged since: they are
+/// ignored, and the rest of the run stays readable.
 template <class Take>
 void for_each_line(const fs::path& path, const Take& take) {
   if (!fs::is_regular_file(path)) return;

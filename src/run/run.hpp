@@ -12,19 +12,19 @@
 
 namespace thalweg {
 
-/// A run folder that this process holds: no other may write to it while the object lives.
+/// A run folder that this process has locked: no other process may write to it while the object lives.
 class RunFolder {
  public:
   /// Makes `wanted`, or where there is such a folder the next of `wanted-2`, `wanted-3`, ...; `latest` beside it names
   /// it from then on. Throws UsageError when another process is at work in `wanted`, IoError when it cannot be made.
   [[nodiscard]] static RunFolder create(const std::filesystem::path& wanted);
-  /// A folder that is there, to go on in. Throws UsageError where another process is at work in it.
+  /// Opens an existing folder to continue its run. Throws UsageError where another process is at work in it.
   [[nodiscard]] static RunFolder open(const std::filesystem::path& path);
   /// The newest of `wanted`, `wanted-2`, ... that has not finished.
   [[nodiscard]] static std::optional<std::filesystem::path> newest_unfinished(const std::filesystem::path& wanted);
-  /// Takes a folder that `create` made away again: the run was refused before its first step.
+  /// Removes a folder that `create` made, for a run that was refused before its first step.
   void discard() &&;
-  /// Whether a folder holds a run that came to its end.
+  /// Whether a folder holds a finished run.
   [[nodiscard]] static bool finished(const std::filesystem::path& path);
 
   RunFolder(RunFolder&& other) noexcept;
@@ -46,17 +46,17 @@ class RunFolder {
 
   std::filesystem::path path_;
   int lock_ = -1;
-  std::filesystem::path latest_before_;  // what `latest` named
+  std::filesystem::path latest_before_;  // the target of `latest` before
 };
 
-/// The model that a run folder holds; any other path is that of a file itself. Throws UsageError for a folder that is
-/// no run's, ModelError for a run that has not finished.
+/// The model file of a run folder; any other path is the file itself. Throws UsageError for a folder that is no run's,
+/// ModelError for a run that has not finished.
 [[nodiscard]] std::filesystem::path model_file(const std::filesystem::path& path);
 
-/// metrics.jsonl: an object a line, for each epoch, and for steps at intervals.
+/// metrics.jsonl: one object per line, for each epoch, and for steps at intervals.
 class MetricsLog {
  public:
-  /// Goes on behind what is there.
+  /// Appends to existing lines.
   explicit MetricsLog(std::filesystem::path path);
   /// `layers` are those of the report's layer_norms; `seconds` is the time that the run has taken so far.
   void add(const StepReport& report, const std::vector<std::string>& layers = {}, double seconds = 0);
@@ -67,7 +67,7 @@ class MetricsLog {
   /// Takes back every line of a step after this one: a resumed run takes those steps again. The time that they took is
   /// spent all the same, and stands in the last line that is left.
   void cut_after(std::int64_t step);
-  /// What the log says, of all the sittings of a run.
+  /// The contents of the log, over all sittings of a run.
   [[nodiscard]] History history() const;
   [[nodiscard]] std::vector<Look> looks() const;
 

@@ -1,5 +1,5 @@
 #pragma once
-// Sections of a configuration as they are read: their keys, their kind, and errors that say file and line.
+// Reads the sections of a configuration: their keys, their kind, and errors with file and line.
 
 #include <algorithm>
 #include <string>
@@ -11,7 +11,7 @@
 
 namespace thalweg {
 
-/// What `read` gives. An error about a key of `section` is given file and line, where the key stands in a file.
+/// The result of `read`. An error about a key of `section` gets file and line, where the key is in a file.
 template <class Read>
 auto with_line(const ConfigTree& tree, std::string_view section, const Read& read) {
   try {
@@ -23,7 +23,7 @@ auto with_line(const ConfigTree& tree, std::string_view section, const Read& rea
   }
 }
 
-/// The keys of a section; none where it is not there.
+/// The keys of a section; none where it is missing.
 inline OptionMap section_in(const ConfigTree& tree, const std::string& name) {
   const OptionValue* value = tree.find(name);
   const auto* map = value ? value->get_if<OptionMap>() : nullptr;
@@ -31,13 +31,13 @@ inline OptionMap section_in(const ConfigTree& tree, const std::string& name) {
   return map ? *map : OptionMap{};
 }
 
-/// Hands the keys of a section to `read`, as above.
+/// Calls `read` with the keys of a section, as above.
 template <class Read>
 void read_section(const ConfigTree& tree, const std::string& name, const Read& read) {
   with_line(tree, name, [&] { read(section_in(tree, name)); });
 }
 
-/// Takes `kind` out of a section.
+/// Removes `kind` from a section.
 inline std::string take_kind(OptionMap& section, std::string_view where, const std::string& otherwise) {
   const auto found = section.extract("kind");
   if (!found) return otherwise;
@@ -46,7 +46,7 @@ inline std::string take_kind(OptionMap& section, std::string_view where, const s
   return *kind;
 }
 
-/// Throws UsageError for a section that is none of these.
+/// Throws UsageError for a section with another name than these.
 inline void check_sections(const ConfigTree& tree, const std::vector<std::string>& known) {
   for (const auto& [key, value] : tree.values) {
     if (std::ranges::find(known, key) == known.end())

@@ -28,7 +28,7 @@ void DataSource::forget() {
   facts_ = source_->facts();
   source_.reset();
 #ifdef __GLIBC__
-  (void)malloc_trim(0);  // what is free at the end of the heap, and in it
+  (void)malloc_trim(0);  // frees unused memory at the end of the heap and inside it
 #endif
 }
 

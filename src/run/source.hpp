@@ -1,5 +1,5 @@
 #pragma once
-// The data of a run: read once, cut into the parts that are trained on and held out, and encoded for the model.
+// The data of a run: read once, cut into training and held-out parts, and encoded for the model.
 
 #include "run/reader.hpp"
 
@@ -12,18 +12,18 @@ class DataSource {
 
   [[nodiscard]] const DataOptions& options() const { return options_; }
   [[nodiscard]] const DataFacts& facts() const { return source_ ? source_->facts() : facts_; }
-  /// What was decided about the data, and what to look at, a line each.
+  /// Decisions about the data, and warnings, one per line.
   [[nodiscard]] const std::vector<std::string>& notes() const { return source_->notes(); }
   [[nodiscard]] const std::vector<std::string>& warnings() const { return source_->warnings(); }
 
-  /// Says which loss the data is for. Before `parts` and `folds`; the facts count the outputs that it takes.
+  /// Tells the data its loss, whose number of outputs the facts then have. Before `parts` and `folds`.
   void suit(const LossFunction& loss) { source_->suit(loss.traits()); }
 
   /// Training and validation as the configuration says, and the test data.
   [[nodiscard]] Parts parts(std::uint64_t seed) const;
   /// k times: one fold to test on, the rest cut into training and validation.
   [[nodiscard]] std::vector<Parts> folds(std::int64_t k, std::uint64_t seed) const;
-  /// Gives back the memory of what was read, once its parts are made: options and facts are all that is left.
+  /// Frees the memory of the data once its parts are made; only options and facts remain.
   void forget();
 
  private:
@@ -35,16 +35,15 @@ class DataSource {
 };
 
 /// Data at a place ("train" of a configuration, or a file of the user's), as a trained model reads it. Levels that the
-/// training part did not have are counted in `warnings`.
+/// training part did not have are reported in `warnings`.
 [[nodiscard]] Dataset encode_place(const data::Preprocessing& preprocessing, const OptionValue& place,
                                    const DataOptions& options, std::vector<std::string>& warnings);
-/// The rows that a run held out of its training data, known by their content. Throws DataError where some are not
-/// there.
+/// The held-out rows of a run's training data, found by their content. Throws DataError where some are missing.
 [[nodiscard]] Dataset encode_held_out(const data::Preprocessing& preprocessing, const std::vector<std::uint64_t>& rows,
                                       const DataOptions& options, std::vector<std::string>& warnings);
 
-/// How a model with this preprocessing reads a place: as its run did, where `options` take such a place, or else by the
-/// first reader that does. Nothing where none does.
+/// How a model with this preprocessing reads a place: by the reader of `options`, where it accepts such a place, else
+/// by the first reader that does. Nothing where no reader does.
 [[nodiscard]] std::optional<DataOptions> options_for(const data::Preprocessing& preprocessing, const OptionValue& place,
                                                      const DataOptions& options);
 

@@ -1,5 +1,5 @@
 #pragma once
-// A classifier of texts: hashed words and a linear model of them, what a configuration says of it, and its file.
+// A classifier of texts: hashed words and a linear model of them, its configuration, and its file.
 
 #include <filesystem>
 
@@ -24,14 +24,15 @@ struct TextClassifierConfig {
   [[nodiscard]] Fields data_fields();
   [[nodiscard]] Fields train_fields();
   [[nodiscard]] std::string toml() const;
-  /// What decides the result, but for the data.
+  /// The keys that decide the result, without the data.
   [[nodiscard]] std::string fingerprint(bool online) const;
   [[nodiscard]] Optimizer make_optimizer(const Registry& registry) const;
 };
 
-/// Whether it is of texts with classes: format = "texts".
+/// Whether a configuration is for texts with classes: format = "texts".
 [[nodiscard]] bool is_text_classifier(const ConfigTree& tree);
-/// Throws UsageError, with file and line where they are known, for what is unknown, of a wrong type or out of range.
+/// Throws UsageError, with file and line where they are known, for keys and values that are unknown, of a wrong type or
+/// out of range.
 [[nodiscard]] TextClassifierConfig read_text_classifier(const ConfigTree& tree, const std::filesystem::path& folder,
                                                         const Registry& registry);
 
@@ -39,12 +40,12 @@ struct TextClassifierConfig {
 struct ProgressiveSums {
   double rows = 0, right = 0, loss = 0;
   std::vector<double> of_class = {};  ///< how many rows of each class there were
-  double commonest_right = 0;         ///< by always naming the class that was the commonest so far
+  double commonest_right = 0;         ///< right predictions of the class that was the most frequent so far
 
   void add(std::span<const float> prediction, std::int32_t target, double loss_of_row);
 };
 
-/// The classes that probabilities (rows, outputs) name: of two classes there is one output.
+/// The classes predicted by probabilities (rows, outputs): two classes have one output.
 [[nodiscard]] std::int32_t predicted_class(std::span<const float> probabilities);
 
 class TextClassifier {
@@ -59,18 +60,18 @@ class TextClassifier {
   ProgressiveSums progressive;              ///< over all sittings
   double epoch_loss = 0, epoch_weight = 0;  ///< of the steps of an epoch so far
 
-  /// Everything that the next step and a prediction depend on. `fingerprint` is kept with it.
+  /// Writes everything on which the next step and predictions depend, together with `fingerprint`.
   void save(const std::filesystem::path& path, const std::string& fingerprint) const;
-  /// Goes on from a file. Throws ModelError for another classifier's; UsageError where a fingerprint is given and the
-  /// file's is another, naming the difference.
+  /// Continues from a file. Throws ModelError for the file of another classifier; UsageError where a fingerprint is
+  /// given and the file's differs, naming the difference.
   void restore(const std::filesystem::path& path, const std::optional<std::string>& fingerprint = {});
-  /// The classes of a saved model. Throws ModelError for a file that is no classifier of texts.
+  /// The classes of a saved model. Throws ModelError for a file that is not a classifier of texts.
   [[nodiscard]] static std::vector<std::string> saved_classes(const std::filesystem::path& path);
 
  private:
   std::vector<std::string> classes_;
   data::TextHasher hasher_;
-  std::vector<float> inverse_frequency_;  // empty where it does not count
+  std::vector<float> inverse_frequency_;  // empty where it is not used
   SparseLinear linear_;
 };
 

@@ -13,7 +13,7 @@ namespace {
 
 constexpr const char* format_version = "1";
 
-/// The parameters in the order of the file: who uses them finds them by name.
+/// The parameters in the order of the file; they are found by name.
 State state_in(const SafetensorsFile& file, const std::string& name) {
   Layout layout;
   for (const auto& [parameter, tensor] : file.tensors) {

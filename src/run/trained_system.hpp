@@ -1,5 +1,5 @@
 #pragma once
-// A trained system: what it is, and its parameters, in one file.
+// A trained system: its kind, its options and its parameters, in one file.
 
 #include "data/preprocessing.hpp"
 #include "run/config.hpp"
@@ -14,14 +14,14 @@ struct TrainedSystem {
   System system = {};
 };
 
-/// What a system is made for, as the data was read.
+/// The data that a system is made for, as it was read.
 [[nodiscard]] SystemData system_data(const data::Preprocessing& preprocessing, int threads,
                                      std::span<const EnvironmentRow> environments);
 
 /// Parameters under their names, and the rest as metadata.
 void save_system(const std::filesystem::path& path, const Choice& choice, const data::Preprocessing& preprocessing,
                  const State& state);
-/// Whether that is what a run folder or a file holds. Throws as `model_file` and `read_safetensors` do.
+/// Whether a run folder or a file holds a trained system. Throws as `model_file` and `read_safetensors` do.
 [[nodiscard]] bool holds_system(const std::filesystem::path& path);
 /// From a run folder or a file. Throws UsageError where there is none, ModelError for one that is damaged or of a kind
 /// that the registry does not have.

@@ -13,7 +13,7 @@ std::vector<std::int64_t> TrainingRows::rows_at(std::span<const std::int64_t> pl
   return rows;
 }
 
-/// The rows at `places`, less the fraction to validate on.
+/// The rows at `places`, without the fraction for validation.
 Parts TrainingRows::split(std::span<const std::int64_t> places, std::uint64_t seed) const {
   if (held_out_ == 0) return encode(rows_at(places), {});
   std::vector<std::int32_t> labels;

@@ -13,7 +13,7 @@ namespace {
 enum class Steps { of_equal_size, by_the_gradient };  ///< of each element
 enum class Decay { coupled, decoupled };
 
-/// A method that the rules are known of.
+/// A method for which the rules are known.
 struct Rule {
   std::string_view method;
   Steps steps = Steps::of_equal_size;

@@ -32,7 +32,8 @@ bool has_labels(const LossFunction& loss, const Tensor& target) {
   return task == Task::binary || task == Task::multiclass;
 }
 
-/// Where the classes are labels: the logarithms of their frequencies, which the loss of most classifiers is lowest at.
+/// Where the classes are labels: the logarithms of their frequencies, the constant with the lowest loss for most
+/// classifiers.
 Tensor start_of(const LossFunction& loss, std::int64_t outputs, const Dataset& training) {
   Tensor start(Shape{outputs});
   const Tensor& target = training["target"];
@@ -82,7 +83,7 @@ std::vector<Baseline> baselines_of(const LossFunction& loss, std::int64_t output
     auto linear = std::make_shared<Trainer>(nn::linear(outputs), loss, descent(), threads);
     linear->fit(training, full_batch());
     all.push_back({"linear", linear, loss_on(*linear, training)});
-  } catch (const NumericError&) {  // a loss that blows up at this rate: there is no such fit to compare with
+  } catch (const NumericError&) {  // the loss blows up at this rate, so there is no linear fit to compare with
   }
   return all;
 }

@@ -1,5 +1,5 @@
 #pragma once
-// What a model has to beat: the best constant, and a linear fit where that is cheap.
+// Baselines that a model should beat: the best constant, and a linear fit where that is cheap.
 
 #include <filesystem>
 #include <memory>
@@ -16,15 +16,15 @@ struct Baseline {
   double training_loss = 0;
 };
 
-/// Of the training rows: the constant prediction with the lowest loss, and, where `with_linear`, a linear model fitted
-/// to them by full-batch descent, unless that would take more than about a second. None of texts, of predictions that
-/// are not one row each, and of rows that are yet to be read.
+/// For the training rows: the constant prediction with the lowest loss, and, with `with_linear`, a linear model fitted
+/// by full-batch descent, unless that would take more than about a second. None for texts, for models without one
+/// prediction per row, and for rows that are not read yet.
 [[nodiscard]] std::vector<Baseline> baselines_of(const LossFunction& loss, std::int64_t outputs,
                                                  const Dataset& training, bool with_linear, int threads);
 
-/// Their parameters in a file, so that they can be measured on other data later.
+/// Writes their parameters to a file, so that they can be measured on other data later.
 void save_baselines(const std::filesystem::path& path, const std::vector<Baseline>& baselines);
-/// Those of such a file; `rows` are some rows of data of that kind. Throws ModelError for any other file.
+/// Reads such a file; `rows` are some rows of data of that kind. Throws ModelError for any other file.
 [[nodiscard]] std::vector<Baseline> load_baselines(const std::filesystem::path& path, const LossFunction& loss,
                                                    std::int64_t outputs, const Dataset& rows);
 

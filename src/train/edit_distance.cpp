@@ -1,4 +1,4 @@
-// Edit distances by dynamic programming, and texts cut into the symbols that they count.
+// Edit distances by dynamic programming, and cutting texts into symbols.
 
 #include "thalweg/edit_distance.hpp"
 
@@ -62,7 +62,8 @@ Edits& Edits::operator+=(const Edits& other) {
 }
 
 Edits edits(std::span<const std::int32_t> read, std::span<const std::int32_t> reference) {
-  std::vector<Edits> row(reference.size() + 1);  // the fewest from what was read so far to each beginning
+  // the fewest edits between the symbols read so far and each prefix of the reference
+  std::vector<Edits> row(reference.size() + 1);
   for (std::size_t j = 0; j < row.size(); ++j) row[j].deletions = row[j].reference = static_cast<std::int64_t>(j);
   for (const std::int32_t symbol : read) {
     Edits diagonal = row[0];

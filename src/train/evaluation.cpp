@@ -8,7 +8,7 @@
 
 namespace thalweg {
 
-/// In f64: in the target's unit an offset may take up all the digits of f32.
+/// In f64, because in the target's unit an offset may use all digits of f32.
 void put_back(Tensor& values, const TargetUnit& unit) {
   if (unit.shift == 0 && unit.scale == 1) return;
   values = values.to(f64);
@@ -23,8 +23,7 @@ Tensor flat(const Tensor& values) {
   return values.reshape({rows, rows ? values.size() / rows : 1});
 }
 
-/// How much each label or row counts, in metrics as in the loss: its weight, and 0 for labels that are ignored. Nothing
-/// where all count once.
+/// The weight of each label or row, in metrics as in the loss; ignored labels have 0. Nothing where all have weight 1.
 std::optional<Tensor> weights_of(const LossFunction& loss, const Dataset& data) {
   const Tensor& targets = data["target"];
   const auto& ignored = loss.traits().ignored_labels;
@@ -39,7 +38,7 @@ std::optional<Tensor> weights_of(const LossFunction& loss, const Dataset& data) 
   return weights;
 }
 
-/// The loss is in nats a token; tokens that the loss does not count have no bytes.
+/// The loss is in nats per token; tokens that the loss ignores have no bytes.
 void add_text_metrics(Evaluation& result, const LossFunction& loss, const Dataset& data) {
   const double nats = result.metrics.front().second;
   result.metrics.emplace_back("perplexity", std::exp(nats));
@@ -59,7 +58,7 @@ void add_text_metrics(Evaluation& result, const LossFunction& loss, const Datase
   result.metrics.emplace_back("bits_per_byte", nats * tokens / (std::numbers::ln2 * bytes));
 }
 
-/// The rows that count; a row of weight 0 may hold anything.
+/// The rows with a weight other than 0; a row of weight 0 may have any contents.
 Dataset counted(const Tensor& predictions, const Tensor& targets, const std::optional<Tensor>& weights) {
   Dataset all;
   all.set("prediction", predictions);
@@ -115,7 +114,7 @@ Evaluation evaluation_by(const std::function<LossSum(const Dataset&, Tensor&)>& 
                          const Dataset& data) {
   Tensor predictions, unused;
   LossSum total = run(data, predictions);
-  if (loss && !std::isfinite(total.sum)) {  // a row of weight 0 may have done it: 0 times infinity
+  if (loss && !std::isfinite(total.sum)) {  // a row of weight 0 may be the cause: 0 times infinity
     const Dataset rows = counted_rows(data);
     if (rows.rows() > 0 && rows.rows() < data.rows()) total = run(rows, unused);
   }

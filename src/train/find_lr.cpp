@@ -22,7 +22,7 @@ namespace {
 using Clock = std::chrono::steady_clock;
 using MakeTrainer = std::function<Trainer(Optimizer)>;
 
-constexpr std::int64_t fewest_steps = 1000;  // of a trial: a shorter one says little of a whole run
+constexpr std::int64_t fewest_steps = 1000;  // of a trial: a shorter one tells little about a whole run
 constexpr double infinite = std::numeric_limits<double>::infinity();
 
 /// The rates tried, factors of sqrt(10) apart, by their place.
@@ -92,7 +92,7 @@ class Search {
     fit.stop = blown_up.get_token();
     fit.on_step = [&](const StepReport& report) {
       count(report);
-      if (report.weight == 0) return;  // nothing counted
+      if (report.weight == 0) return;  // no sample counted
       const double mean = smoothed.add(report.loss);
       if (std::isfinite(mean)) finding_.curve.push_back({report.step, report.lr, report.loss, mean});
       finding_.diverged = smoothed.blew_up();
@@ -119,7 +119,7 @@ class Search {
     return rates[rates.size() / 2];
   }
 
-  /// Downhill from the middle, until the best has a worse one on either side.
+  /// Tries rates from the middle towards lower losses, until the best rate has a worse one on each side.
   void try_rates(double middle) {
     const RunLength length = run_length(run_, data_.rows());
     const std::int64_t wanted = options_.trial.steps(length.steps, length.steps_an_epoch);
@@ -145,7 +145,7 @@ class Search {
     if (!stopped()) add_best(trials, best());
   }
 
-  /// The loss at the end of the run in small, where it does not diverge.
+  /// The loss at the end of a trial; infinite where it diverges.
   double loss_after(double lr) {
     Optimizer optimizer = optimizer_;
     optimizer.lr = lr;

@@ -12,7 +12,7 @@ namespace {
 
 constexpr std::int64_t most_rows = 2000, most_numbers = 1 << 20;  // held at once
 
-/// A copy in which columns begin to end of each row are those of another.
+/// A copy in which columns begin to end of each row come from another row.
 Tensor dealt_out(const Tensor& input, std::int64_t begin, std::int64_t end, const std::vector<std::int64_t>& from) {
   Tensor result = input;
   const std::int64_t width = input.shape()[1];

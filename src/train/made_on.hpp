@@ -1,5 +1,5 @@
 #pragma once
-// What the last digits of a result depend on besides its configuration: the CPU, its instruction set, the libraries.
+// The machine and the libraries of a run: besides the configuration, the last digits of a result depend on them.
 
 #include <map>
 #include <string>
@@ -10,7 +10,7 @@ namespace thalweg {
 using MadeOn = std::map<std::string, std::string>;
 
 [[nodiscard]] MadeOn made_on();
-/// What differs, "CPU: was A, is B; ..."; empty where nothing does, or nothing is known of before.
+/// The differences, "CPU: was A, is B; ..."; empty where there are none, or no earlier record.
 [[nodiscard]] std::string difference(const MadeOn& before, const MadeOn& now);
 
 }  // namespace thalweg

@@ -34,7 +34,7 @@ std::int64_t rows_of(const Tensor& predictions, std::string_view where) {
   return shape[0];
 }
 
-/// One a row: 1 where none are given.
+/// One weight per row: 1 where none are given.
 std::vector<double> row_weights(const Weights& weights, std::int64_t rows, std::string_view where) {
   if (!weights) return std::vector<double>(static_cast<std::size_t>(rows), 1.0);
   if (weights->size() != rows) {
@@ -53,7 +53,7 @@ std::vector<double> row_weights(const Weights& weights, std::int64_t rows, std::
 struct Classified {
   Tensor probabilities;  // f32 or f64 (rows, columns)
   std::span<const float> narrow;
-  std::span<const double> wide;  // whichever it is; the other is empty
+  std::span<const double> wide;  // the values in one of the two dtypes; the other span is empty
   std::size_t rows, columns, classes;
   std::vector<std::size_t> labels;
   std::vector<double> weights;
@@ -108,7 +108,7 @@ Confusion count(const Classified& data) {
   return confusion;
 }
 
-/// Of class 1 of two, or the mean over the classes that occur.
+/// For class 1 of two, or the mean over the classes that occur.
 template <class Score>
 double class_score(const Classified& data, Score score) {
   if (!data.defined()) return undefined;
@@ -137,7 +137,7 @@ struct Positives {
       up_to.push_back(up_to.back() + weight);
     }
   }
-  /// The weight of those above a score, and half of those at it.
+  /// The weight of the rows above a score, and half the weight of those at it.
   [[nodiscard]] double above(double score) const {
     const auto [low, high] = std::ranges::equal_range(scores, score);
     return up_to.back() - (up_to[static_cast<std::size_t>(low - scores.begin())] +
@@ -228,7 +228,7 @@ struct Regressed {
   Tensor predictions, targets;  // f64 (rows, outputs)
   std::size_t rows, outputs;
   std::vector<double> weights;
-  int exponent = 0;  // the values stand here divided by 2 to this power, so that no square leaves the range of f64
+  int exponent = 0;  // the values are stored divided by 2 to this power, so that no square leaves the range of f64
 
   Regressed(const Tensor& predicted, const Tensor& wanted, const Weights& given, std::string_view where)
       : predictions(predicted.to(f64)),

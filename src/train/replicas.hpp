@@ -1,16 +1,16 @@
 #pragma once
-// Every rank of a run holds the same parameters and slots, bit by bit. This looks whether it is still so.
+// Checks that all ranks of a run hold the same parameters and slots, bit by bit.
 
 #include "distributed/communicator.hpp"
 #include "thalweg/train.hpp"
 
 namespace thalweg {
 
-/// Steps between two looks; there is one before each checkpoint too.
+/// Steps between two checks; there is also one before each checkpoint.
 inline constexpr std::int64_t compared_every = 100;
 
-/// Compares checksums of all ranks' parameters, and of their slots where each has all. Throws DistributedError on every
-/// rank, naming one whose state is another than rank 0's.
+/// Compares checksums of all ranks' parameters, and of their slots where each rank has all slots. Throws
+/// DistributedError on every rank, naming a rank whose state differs from rank 0's.
 void compare_replicas(Communicator& ranks, const State& state, bool with_slots);
 
 }  // namespace thalweg

@@ -28,7 +28,7 @@ struct Trainer::Impl {
   Objectives objectives;
   std::optional<LossFunction> loss;  // none for an objective without a model
   State state;
-  std::optional<data::Preprocessing> preprocessing = {};  // of the data that was trained on, for who loads the model
+  std::optional<data::Preprocessing> preprocessing = {};  // of the training data, for those who load the model
   TargetUnit unit = {};
 
   void remember(const Dataset& data) {
@@ -50,7 +50,7 @@ struct Trainer::Impl {
     preprocessing = data::TensorPreprocessing{
         .input = input->shape, .dtype = input->dtype, .task = task == Task::other ? Task::regression : task};
   }
-  int threads = 0;  // asked for
+  int threads = 0;  // as requested
 
   void note_threads(History& history) {
     const int wanted = threads > 0 ? threads : default_threads(), started = objectives.workers().threads();
@@ -71,7 +71,7 @@ Evaluation evaluation_on(Objectives& objectives, const State& state, const LossF
                        data);
 }
 
-/// One call of fit: where it stands, and what it must remember.
+/// One call of fit: its position, and its data from step to step.
 class Fit {
  public:
   Fit(Objectives& objectives, State& state, const LossFunction* loss, const FitOptions& options)
@@ -112,7 +112,7 @@ class Fit {
     rows_ = training_->rows();
     length_ = run_length(options_, rows_);
     shard_size_ = options_.shard_size;
-    // accumulated batches are shards of one larger batch: the same bits, whichever way it is said
+    // accumulated batches are shards of one larger batch: both give the same bits
     if (shard_size_ == 0) shard_size_ = default_shard_size(length_.batch, state_.layout->parameters());
     steps_an_epoch_ = length_.steps_an_epoch;
     position_.first_step = state_.step;
@@ -147,7 +147,7 @@ class Fit {
     }
   }
 
-  /// A method that compares values at points of its own choice wants the same rows at each.
+  /// A method that compares values at points of its own choice needs the same rows at each point.
   void check_whole_steps(const Optimizer& optimizer) const {
     if (training_->streams())
       fail<UsageError>(
@@ -163,7 +163,7 @@ class Fit {
       fail<UsageError>("[{}] layer_norms: its steps are of several gradients. Hint: leave it out.", optimizer.name);
   }
 
-  /// What would fail after the first epoch fails before the first step.
+  /// An error that would occur after the first epoch occurs before the first step.
   void check_objective() {
     std::vector<std::string> measured = objectives_.check(state_, *training_, Mode::train);
     measured.insert(measured.begin(), "loss");
@@ -234,7 +234,7 @@ class Fit {
         std::max<std::int64_t>(1, options_.checkpoint_every.steps(position_.total_steps, steps_an_epoch_));
   }
 
-  /// The rows of the batches from the next step on, for one who reads ahead.
+  /// The rows of the batches from the next step on, for reading ahead.
   [[nodiscard]] data::ReadAhead::NextRows later_batches() const {
     return [order = order_, step = done(), steps = position_.total_steps]() mutable {
       std::optional<std::vector<std::int64_t>> rows;
@@ -255,10 +255,10 @@ class Fit {
   void train_one_step() {
     collect();
     StepReport report = take_step();
-    if (objectives_.ended(state_)) over_ = true;  // its method found that no step is to come
+    if (objectives_.ended(state_)) over_ = true;  // its method found that no further step is possible
     report.total_steps += position_.first_step;
     report.epoch = (done() - 1) / steps_an_epoch_ + 1;
-    if (std::isfinite(report.loss)) {  // it is not where skip_nonfinite left the step out
+    if (std::isfinite(report.loss)) {  // it is not finite where skip_nonfinite left the step out
       position_.epoch_loss += report.loss * report.weight;
       position_.epoch_weight += report.weight;
     }
@@ -278,7 +278,7 @@ class Fit {
       over_ = true;
     }
     const bool is_last = ended || over_;
-    if (report.weight != 0 || is_last) keep(std::move(report), is_last);  // a step that counts nothing has no loss
+    if (report.weight != 0 || is_last) keep(std::move(report), is_last);  // without samples that count there is no loss
   }
 
   void add_report(const std::string& name, double value, double weight) {
@@ -289,8 +289,8 @@ class Fit {
     at->weight += weight;
   }
 
-  /// Memory for the reports of a long run would grow for as long as it trains: where there are as many as wanted, every
-  /// second of them goes.
+  /// The reports of a long run would need more and more memory: when there are as many as wanted, every second one is
+  /// dropped.
   void keep(StepReport&& report, bool is_last) {
     auto& kept = history_.steps;
     const auto is_between = [&](const StepReport& step) {
@@ -411,7 +411,7 @@ class Fit {
   const Dataset* validation_ = nullptr;
   RunPosition position_;
   std::optional<Tensor> best_parameters_;
-  std::optional<Collection> collection_;  // whose rows are trained on, where the run makes them itself
+  std::optional<Collection> collection_;  // with the rows of training, where the run makes them itself
   RunLength length_;
   std::int64_t rows_ = 0, steps_an_epoch_ = 1, shard_size_ = 0, checkpoint_every_ = 1, last_checkpoint_ = 0,
                reports_every_ = 1;

@@ -14,7 +14,7 @@ namespace thalweg {
 
 namespace {
 
-constexpr std::int64_t most_measured = 4096;  // rows that a loss is taken over
+constexpr std::int64_t most_measured = 4096;  // rows over which a loss is measured
 constexpr double infinite = std::numeric_limits<double>::infinity();
 
 double finite(double loss) { return std::isfinite(loss) ? loss : infinite; }
@@ -27,8 +27,8 @@ State between(const State& from, const State& to, double part) {
   return result;
 }
 
-/// The lowest loss at lengths that are four times apart: upwards from the one given, or downwards where that is no
-/// lower than the start.
+/// The lowest loss at step lengths with a factor of four between them: upwards from `lr`, or downwards where the loss
+/// at `lr` is not below that of the start.
 LineSearch lowest_along(std::int64_t rows, double lr, const std::function<double(double)>& loss_at) {
   constexpr int most_tried = 6;
   LineSearch best{.rows = rows, .before = loss_at(0)};
@@ -43,7 +43,7 @@ LineSearch lowest_along(std::int64_t rows, double lr, const std::function<double
   return best;
 }
 
-/// How a trial trains: nothing is kept, watched or stopped early.
+/// The options of a trial: without checkpoints, callbacks and early stopping.
 FitOptions bare(const FitOptions& run) {
   FitOptions fit{.batch_size = run.batch_size,
                  .shard_size = run.shard_size,
@@ -75,11 +75,12 @@ class Trial {
 
   [[nodiscard]] double onward(double lr) const { return after(at(lr, Schedule{}), end_); }
 
-  /// With the schedule that the run had, as far as these steps take it.
+  /// With the schedule of the run, for as many steps as the trial has.
   [[nodiscard]] double afresh(double lr) const { return after(at(lr, optimizer_.schedule), start()); }
 
-  /// The gradient is what one plain step changes. It is taken twice: first to see how long it is, then as far as the
-  /// parameters are long, so that its digits are not lost in theirs.
+  /// The gradient is found as the change of one plain step. The step is taken twice: first a tiny one to find the
+  /// gradient's norm, then one as long as the parameters' norm, so that rounding does not destroy the gradient's
+  /// digits.
   [[nodiscard]] LineSearch along(double lr) const {
     const Dataset rows = training_.slice(0, line_rows_);
     try {
@@ -141,7 +142,7 @@ class Trial {
     }
   }
 
-  /// The end of the run, for an optimizer that keeps nothing.
+  /// The final state of the run without slots, for an optimizer that has none.
   [[nodiscard]] State without_slots() const {
     Trainer trainer = make_(optim::sgd());
     trainer.init(training_.slice(0, 1), fit_.seed);

@@ -30,7 +30,7 @@ Dataset encode_rows(const data::TablePreprocessing& fitted, const data::Table& t
   return result;
 }
 
-/// Of all cells of a row, those of columns that are passed over, too.
+/// The hash of all cells of a row, also those of ignored columns.
 std::uint64_t content_of_row(const data::Table& table, std::int64_t row) {
   std::uint64_t content = 0;
   for (std::size_t column = 0; column < table.columns(); ++column)
@@ -91,8 +91,8 @@ class TableRows final : public TrainingRows {
 
   data::Table table_;
   data::Schema schema_;
-  bool balanced_;                   // classes of unequal size weigh the same
-  bool standardise_target_ = true;  // unless the loss is of the target's own unit
+  bool balanced_;                   // classes of unequal size get the same total weight
+  bool standardise_target_ = true;  // unless the loss is in the target's own unit
 };
 
 data::Table table_at(const OptionValue& place, const data::TableLayout& layout) {
@@ -108,7 +108,7 @@ std::unique_ptr<TrainingData> read(const DataOptions& data, const CsvOptions& op
 
 Dataset encode(const Request& request, const CsvOptions& options, std::vector<std::string>& warnings) {
   const data::TablePreprocessing& fitted = *request.preprocessing.table();
-  data::TableLayout layout = fitted.schema().layout;  // as the training data, unless it is said
+  data::TableLayout layout = fitted.schema().layout;  // as the training data, unless the options say otherwise
   if (const auto separator = data::separator_named(options.separator)) layout.separator = separator;
   layout.header = layout.header && options.header;
   const data::Table table = table_at(request.place, layout);

@@ -12,7 +12,7 @@ namespace thalweg {
 namespace {
 
 struct FolderOptions : ImageOptions {
-  std::string stream = "auto";  ///< whether files are read while they are used
+  std::string stream = "auto";  ///< whether files are read when they are used
 
   [[nodiscard]] Fields fields() {
     Fields all = ImageOptions::fields();

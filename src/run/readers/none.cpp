@@ -1,4 +1,4 @@
-// The reader of no data: for a system that makes its own rows.
+// The reader for a system that makes its own rows: it reads no data.
 
 #include "run/reader.hpp"
 

@@ -46,10 +46,10 @@ struct SpeechOptions {
   }
 };
 
-/// A sound and what is said in it.
+/// A sound and its text.
 struct Utterance {
   fs::path sound;
-  std::string where;  ///< as messages call it: "speech.csv, line 7, a.wav"
+  std::string where;  ///< for messages: "speech.csv, line 7, a.wav"
   std::string text, speaker;
   std::int64_t place = 0;  ///< the line of the table, the number of the file
   [[nodiscard]] std::uint64_t content() const { return content_of(text, content_of(sound.filename().string())); }
@@ -94,7 +94,7 @@ std::string text_beside(const fs::path& sound) {
   return text;
 }
 
-/// a.wav and a.txt beside it; who speaks is the folder they are in, where it is one below.
+/// a.wav and a.txt beside it; the speaker is the name of their folder, where it is a subfolder.
 std::vector<Utterance> utterances_of_folder(const fs::path& folder) {
   std::vector<fs::path> sounds;
   for (const auto& entry : fs::recursive_directory_iterator(folder)) {
@@ -121,7 +121,7 @@ std::vector<Utterance> utterances_at(const OptionValue& place, const SpeechOptio
   return all;
 }
 
-/// The sounds that a table names; those of a folder are in it.
+/// The hash of the sounds that a table names; nothing for a folder, whose own hash includes its sounds.
 std::optional<FileContent> sounds_of(const OptionValue& place, const DataOptions& data) {
   const fs::path path(*place.get_if<std::string>());
   if (fs::is_directory(path)) return std::nullopt;

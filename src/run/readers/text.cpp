@@ -9,7 +9,7 @@ namespace {
 
 std::string held_out_end_of(const std::string& name) { return fmt::format("the held-out end of {}", name); }
 
-/// A text, cut in two where a part of it is held out, and the tokenizer fitted to the first part.
+/// A text, cut in two where a part of it is held out, with the tokenizer fitted to the first part.
 class TextData final : public TrainingData {
  public:
   TextData(std::string text, const DataOptions& data, const data::TextOptions& options)
@@ -42,7 +42,7 @@ class TextData final : public TrainingData {
  private:
   std::string name_;
   std::int64_t stride_;
-  std::string text_;  // what the two parts look at
+  std::string text_;  // the memory of both parts
   std::string_view train_, held_out_;
   std::optional<data::TextPreprocessing> fitted_;
 };
