@@ -220,7 +220,7 @@ std::vector<ClassRows> classes_of(const std::vector<Level>& levels, bool keep_sp
   if (numbers.empty() || keep_spellings) {
     for (const Level& level : levels) add(level.text, level.count);
     if (const auto two = two_spellings(levels)) {
-      remarks.push_back(fmt::format("'{}' and '{}' are two classes, and one number", two->first, two->second));
+      remarks.push_back(fmt::format("'{}' and '{}' are two classes, but the same number", two->first, two->second));
     }
   } else {
     for (const auto& [number, spellings] : numbers) {
@@ -233,7 +233,7 @@ std::vector<ClassRows> classes_of(const std::vector<Level>& levels, bool keep_sp
       }
       add(usual.text, rows);
       if (all.size() > 1)
-        remarks.push_back(fmt::format("{} are one number, and one class '{}'", listed(all), usual.text));
+        remarks.push_back(fmt::format("{} are the same number, and so one class '{}'", listed(all), usual.text));
     }
   }
   std::ranges::sort(sorted);

@@ -77,7 +77,7 @@ class CsvReader::Parser {
 
  private:
   static constexpr const char* misplaced_quote =
-      "a quote inside a cell. Hint: a cell with quotes stands in quotes, and its own are doubled.";
+      "a quote inside a cell. Hint: put the whole cell in quotes, and double the quotes inside it.";
 
   struct Row {
     std::size_t first_cell = 0, end_cell = 0;

@@ -51,7 +51,8 @@ Dataset csv(const Path& path, const CsvOptions& options) {
 Dataset csv(const Path& path, const Dataset& like) {
   const auto& how = like.preprocessing();
   if (!how || !how->table()) {
-    fail<UsageError>("[csv] {}: the other dataset is of no table. Hint: it comes from tw::data::csv.", path.string());
+    fail<UsageError>("[csv] {}: the other dataset is not one of a table. Hint: tw::data::csv reads one.",
+                     path.string());
   }
   const Schema& schema = how->table()->schema();
   const Table table = read_table(path.string(), schema.layout.separator, memory_budget(), schema.layout.header);

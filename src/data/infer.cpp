@@ -247,7 +247,7 @@ class Inferrer {
                        feature, levels, many_levels, s.all_numbers() ? ", or say that it is a number" : ""));
     }
     if (const auto two = two_spellings(s.levels)) {
-      warn(fmt::format("{}: '{}' and '{}' are two levels, and one number", feature, two->first, two->second));
+      warn(fmt::format("{}: '{}' and '{}' are two levels, but the same number", feature, two->first, two->second));
     }
   }
 

@@ -31,8 +31,8 @@ Affine standardising(std::span<const double> values, double scale_of_constant, s
   });
   const double scale = 1 / std::ldexp(std::sqrt(squares / count), exponent);
   if (!std::isfinite(scale)) {
-    fail<DataError>("[data] column '{}': its values differ by {} at most, which is too little to be told apart", column,
-                    high - low);
+    fail<DataError>("[data] column '{}': its values differ by at most {}, which is too little to standardise them",
+                    column, high - low);
   }
   return {.shift = mean, .scale = scale};
 }
@@ -138,7 +138,7 @@ std::string at(const Place& place) {
 }
 
 [[noreturn]] void refuse_far(const Schema::Feature& feature, std::string_view cell, const Place& place) {
-  fail<DataError>("[data] {}column '{}': '{}' is too far from what the model was trained on", at(place), feature.name,
+  fail<DataError>("[data] {}column '{}': '{}' is too far from the values of the training data", at(place), feature.name,
                   cell);
 }
 

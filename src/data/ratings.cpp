@@ -14,10 +14,10 @@
 namespace thalweg::data {
 
 Fields RatingColumns::fields() {
-  return {{"user", &user, "the column that says who rated"},
-          {"item", &item, "the column that says what was rated"},
+  return {{"user", &user, "the column of the users"},
+          {"item", &item, "the column of the items"},
           {"rating", &rating, "the column of the ratings, which are numbers"},
-          {"side", &side, "columns of what is known besides, taken for categories: [\"genre\", \"age\"]"}};
+          {"side", &side, "further columns about users or items, as categories: [\"genre\", \"age\"]"}};
 }
 
 std::vector<std::string> RatingColumns::features() const {

@@ -24,19 +24,19 @@ Fields TableOptions::fields() {
               "number and marks it in a column of its own, and makes a missing category a level of its own; \"reject\" "
               "stops; \"drop\" leaves the row out.",
        .choices = {"impute", "reject", "drop"}},
-      {"weight", &weight, "A column that says how much each row counts: finite and not negative."},
+      {"weight", &weight, "A column of row weights: finite and not negative."},
       {.name = "separator",
        .place = &separator,
-       .doc = "What stands between two cells; \"auto\" looks at the header.",
+       .doc = "The separator of cells; \"auto\" finds it in the first line.",
        .choices = {"auto", "comma", "semicolon", "tab"}},
       {"header", &header,
        "Whether the first line names the columns; where not, they are called column 1, column 2 and so on."},
       {.name = "task",
        .place = &task,
-       .doc = "What there is to predict; \"auto\" tells it from the target: two classes, more classes, or a number.",
+       .doc = "The kind of prediction; \"auto\" derives it from the target: two classes, more classes, or a number.",
        .choices = {"auto", "regression", "binary", "multiclass"}},
       {"positive", &positive,
-       "Of two classes, the one that precision, recall and f1 are about; the one of fewer rows where this is empty."},
+       "Of two classes, the positive one of precision, recall and f1; empty: the class with fewer rows."},
       {.name = "class_weights",
        .place = &class_weights,
        .doc =
@@ -46,11 +46,11 @@ Fields TableOptions::fields() {
       {"rare_levels", &rare_levels, "Levels of a category in fewer training rows than this are pooled as one.",
        not_negative},
       {"max_levels", &max_levels,
-       "Of a category with more levels in the training part, those of most rows are kept and the others pooled as one.",
+       "Of a category with more levels in the training part, the most frequent are kept and the others pooled as one.",
        Range{.low = 1}},
       {"embed_levels", &embed_levels,
        "A category that becomes more columns than this is embedded: the model learns min(32, 1.6 columns^0.56) numbers "
-       "for each level, rounded up, which take the place of its columns. 0: none is.",
+       "for each level, rounded up, which replace its columns. 0: no embedding.",
        not_negative},
   };
 }

@@ -148,7 +148,7 @@ Sound sound_in(std::span<const std::byte> bytes, std::string_view name) {
   if (bytes.empty()) fail<DataError>("[sound] {} is empty. Wanted: a WAV, FLAC or Ogg file", name);
   const bool riff = has(bytes, 0, "RIFF") && has(bytes, 8, "WAVE"), ogg = has(bytes, 0, "OggS");
   if (!riff && !ogg && !has(bytes, 0, "fLaC"))
-    fail<DataError>("[sound] {} is no WAV, FLAC or Ogg file: it begins with none of their signs", name);
+    fail<DataError>("[sound] {} is no WAV, FLAC or Ogg file: its first bytes are not those of one", name);
   if (riff ? riff_is_cut(bytes) : ogg && ogg_is_cut(bytes)) fail<DataError>("[sound] {} is cut short", name);
   Memory memory{bytes};
   SF_VIRTUAL_IO calls{Memory::length, Memory::seek, Memory::read, Memory::write, Memory::tell};

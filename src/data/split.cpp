@@ -62,7 +62,7 @@ std::vector<std::size_t> shares(const std::vector<std::vector<std::int64_t>>& cl
 
 Split split_fraction(std::int64_t n, double fraction, std::uint64_t seed, std::span<const std::int32_t> labels) {
   if (!(fraction > 0 && fraction < 1)) fail<UsageError>("[split] fraction = {}. Wanted: in (0, 1)", fraction);
-  if (n < 2) fail<DataError>("[split] {} rows cannot be parted in two", n);
+  if (n < 2) fail<DataError>("[split] {} rows cannot be cut into two parts", n);
   const auto total = std::clamp<std::int64_t>(std::llround(fraction * static_cast<double>(n)), 1, n - 1);
   const auto classes = shuffled_classes(n, seed, labels);
   const auto counts = shares(classes, fraction, static_cast<std::size_t>(total));

@@ -185,8 +185,8 @@ Tokenizer Tokenizer::bpe(std::vector<Pair> merges) {
   for (const Pair& pair : merges) {
     const auto known = [&](std::int32_t id) { return id >= 0 && id < t.size(); };
     if (!known(pair.first) || !known(pair.second) || t.merged_.contains(key_of(pair))) {
-      fail<ModelError>("[tokenizer] the merge of {} and {} makes no sense after {} tokens", pair.first, pair.second,
-                       t.size());
+      fail<ModelError>("[tokenizer] after {} tokens: the merge of {} and {} names an unknown token, or repeats a merge",
+                       t.size(), pair.first, pair.second);
     }
     if (const std::size_t bytes = t.token(pair.first).size() + t.token(pair.second).size(); bytes > longest_piece)
       fail<ModelError>("[tokenizer] token {} has {} bytes. Wanted: at most {}", t.size(), bytes, longest_piece);

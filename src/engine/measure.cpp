@@ -38,8 +38,8 @@ double median_seconds(const F& f) {
 StepCost Engine::measure(const State& given, const Dataset& batch, std::int64_t shard_size) {
   if (owns_steps(optimizer(0))) {
     fail<UsageError>(
-        "[measure] the steps of {} take as many values as they need. Wanted: a method with one gradient a "
-        "step. Hint: the time of a run tells.",
+        "[measure] a step of {} evaluates the loss as often as it needs. Wanted: an optimizer with one gradient a "
+        "step. Hint: measure the time of a run.",
         optimizer(0).name);
   }
   const FlushDenormals flush;

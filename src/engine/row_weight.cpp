@@ -59,7 +59,7 @@ std::optional<double> mean_row_weight(const EvaluationFunction& function, const 
       total += number_at(&weight, traced.result.loss.weight.dtype());
     }
   }
-  if (!(total > 0)) fail<DataError>("[fit] the rows weigh {} together: there is nothing to train on", total);
+  if (!(total > 0)) fail<DataError>("[fit] the weights of the rows add up to {}: there is nothing to train on", total);
   return total / static_cast<double>(rows);
 }
 

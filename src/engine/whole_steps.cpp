@@ -129,7 +129,7 @@ void Engine::check_whole_steps() const {
     const auto refuse = [&](std::string_view why) { fail<UsageError>("[{}] {}", optimizer.name, why); };
     if (size() > 1) refuse("it owns its steps, and here several objectives step at once. Hint: they can take turns.");
     if (!optimizer.groups.empty()) refuse("it steps all parameters alike. Wanted: no groups of parameters");
-    if (!o.updater.averages().empty()) refuse("its steps move no averages. Hint: the last point is the one to take.");
+    if (!o.updater.averages().empty()) refuse("it updates no moving averages. Hint: take the parameters at the end.");
     if (!o.options.trains.everything()) refuse("it trains all parameters. Wanted: an objective without .trains");
   }
 }
@@ -138,8 +138,8 @@ StepReport Engine::whole_turn(State& state, const RowSelection& batch, const Tur
   Updater& updater = objectives_.front().updater;
   if (state.layout->statistics_size > 0) {
     fail<UsageError>(
-        "[{}] the model keeps running statistics, which a step at points of its own choice has not. Hint: layer "
-        "normalisation in place of batch normalisation.",
+        "[{}] the model keeps running statistics, which this optimizer cannot update. Hint: layer normalisation in "
+        "place of batch normalisation.",
         optimizer(0).name);
   }
   if (!whole_steps_) whole_steps_.emplace(functions_.front(), optimizer(0), crew_->workers, turn.shard_size);

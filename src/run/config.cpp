@@ -38,8 +38,9 @@ Fields TrainOptions::fields() {
       {"keep_checkpoints", &keep_checkpoints, "how many are kept", count},
       {.name = "memory",
        .place = &memory,
-       .doc = "what the backward pass finds kept: all (keep), but not what costs nothing to compute again (fast), nor "
-              "what costs little (lean); the result is the same",
+       .doc =
+           "values kept for the backward pass: all (keep), all but those that arithmetic recomputes at no cost (fast), "
+           "or all but those that are cheap to recompute (lean); the result is the same",
        .choices = {"keep", "fast", "lean"}},
       {"layer_norms", &layer_norms, "record the norm of each layer's gradient: the report draws them"},
       {"budget", &budget,

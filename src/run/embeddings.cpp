@@ -15,7 +15,7 @@ EmbeddingsConfig::EmbeddingsConfig() : LoopConfig("sgd", "linear") {}
 Fields EmbeddingsConfig::data_fields() {
   return {{"train", &train, "the text: a file, or a folder of files; a line is a sentence"},
           {"min_count", &min_count, "words that occur less often are left out", {.low = 1}},
-          {"questions", &questions, "a table of choices between words, to be measured by: word, answer, other1, ..."}};
+          {"questions", &questions, "a table of multiple-choice questions to measure with: word, answer, other1, ..."}};
 }
 
 void EmbeddingsConfig::check() const {

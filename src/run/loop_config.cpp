@@ -13,7 +13,7 @@ Fields LoopConfig::train_fields() {
   const Range count{.low = 1};
   return {{"epochs", &epochs, "passes over the data", count},
           {"batch_size", &batch_size, "what a step takes", {.low = 1, .high = 1 << 20}},
-          {"save_every", &save_every, "steps from one saving of all that a resumed run needs to the next", count},
+          {"save_every", &save_every, "steps between checkpoints, from which a run can be resumed", count},
           {"threads", &threads, "0 is THALWEG_THREADS, or every core", {.low = 0, .high = 1024}}};
 }
 

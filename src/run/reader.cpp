@@ -41,9 +41,9 @@ Fields DataOptions::fields() {
   return {
       {"format", &format, "how the data is stored", any_number, reader_names()},
       {"train", &train, "the data to train on: a path, or { images = path, labels = path }"},
-      {"test", &test, "data that is measured once, at the end"},
+      {"test", &test, "test data, measured once at the end"},
       {"validation", &validation,
-       "held out to watch the training: a fraction of the training rows, of a text its end (0 is none), or data"},
+       "validation data: a held-out fraction of the training rows, of a text its end (0 is none), or a place of data"},
   };
 }
 

@@ -16,14 +16,14 @@ RecommenderConfig::RecommenderConfig() : LoopConfig("adagrad", "linear") {
 
 Fields RecommenderConfig::data_fields() {
   Fields all = {{"train", &train, "the table of ratings, one a row"},
-                {"test", &test, "a table to test on; where there is none, a part of the first is kept for it"},
-                {"test_part", &test_part, "that part, by user and item", below_one},
+                {"test", &test, "a table to test on; empty: a part of the first is kept for it"},
+                {"test_part", &test_part, "the size of that part, cut by user and item", below_one},
                 {"validation",
                  &validation,
-                 "the part of the rest that watches the training, and tunes the baseline",
+                 "the part of the rest for validation, and for tuning the baseline",
                  {.low = 0, .high = 1, .low_open = true, .high_open = true}},
-                {"wanted", &wanted, "the least rating of an item that is wanted, for precision and recall"},
-                {"top", &top, "how many items of a user's list precision, recall and NDCG look at", {.low = 1}}};
+                {"wanted", &wanted, "the lowest rating of a wanted item, for precision and recall"},
+                {"top", &top, "the length of a user's list for precision, recall and NDCG", {.low = 1}}};
   const Fields own = columns.fields();
   all.insert(all.end(), own.begin(), own.end());
   return all;

@@ -26,8 +26,8 @@ Fields TextClassifierConfig::train_fields() {
   const Range count{.low = 1};
   return {{"epochs", &epochs, "passes over the training texts; --online makes one", count},
           {"batch_size", &batch_size, "texts a step; --online takes one", count},
-          {"save_every", &save_every, "steps from one saving of the model to the next", count},
-          {"report_every", &report_every, "--online: rows from one line of progressive metrics to the next", count}};
+          {"save_every", &save_every, "steps between savings of the model", count},
+          {"report_every", &report_every, "--online: rows between lines of progressive metrics", count}};
 }
 
 namespace {

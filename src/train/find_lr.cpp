@@ -176,8 +176,8 @@ class Search {
     }
     finding_.suggestions.push_back(
         {"trials", best.lr, inside ? 0.9 : 0.5,
-         fmt::format("After {} steps of the run in small the loss was {:.4g} here{}.{}", finding_.trial_steps,
-                     best.loss, others, inside ? "" : " It may lie further out: raise --trials.")});
+         fmt::format("After a trial of {} steps the loss was {:.4g} here{}.{}", finding_.trial_steps, best.loss, others,
+                     inside ? "" : " The best may lie further out: raise --trials.")});
   }
 
   MakeTrainer make_;

@@ -14,15 +14,15 @@ namespace thalweg {
 WholeFit fit_whole(const ModelFunction& model, const LossFunction& loss, const Dataset& data, const Optimizer& method,
                    const WholeFitOptions& options) {
   if (!owns_steps(method)) {
-    fail<UsageError>("[fit_whole] {} is handed its gradients. Hint: lbfgs, or a Trainer.", method.name);
+    fail<UsageError>("[fit_whole] {} does not own its steps. Hint: lbfgs, or a Trainer.", method.name);
   }
   if (options.l2 < 0) fail<UsageError>("[fit_whole] l2 = {}. Wanted: >= 0", options.l2);
   const EvaluationFunction function = evaluation_of(model, loss);
   const State start = Engine(function, optim::sgd({.lr = 1}), 1).init(data, options.seed, f64);
   if (start.layout->statistics_size > 0) {
     fail<UsageError>(
-        "[fit_whole] the model keeps running statistics, which a step at points of its own choice has not. "
-        "Hint: layer normalisation in place of batch normalisation.");
+        "[fit_whole] the model keeps running statistics, which this optimizer cannot update. Hint: layer "
+        "normalisation in place of batch normalisation.");
   }
   Workers workers(options.threads);
   Products products(function, workers, {.mode = Mode::train});

@@ -285,15 +285,15 @@ TEST(Schema, SpellingsOfOneNumberAreOneClassOrTwoAndSaidSo) {
   const Table table = with_targets(targets);
   const Inference told = infer_schema(table, {.target = "y"});
   EXPECT_EQ(told.schema.classes, (std::vector<std::string>{"2", "01"})) << "the rarer second";
-  EXPECT_TRUE(mentions(told.warnings, "'2', '2.0' are one number, and one class '2'"));
+  EXPECT_TRUE(mentions(told.warnings, "'2', '2.0' are the same number, and so one class '2'"));
   EXPECT_EQ(class_labels(table, told.schema, std::vector<std::int64_t>{0, 1, 2}), (std::vector<std::int32_t>{1, 0, 0}));
   const Inference said = infer_schema(table, {.target = "y", .types = {{"y", {std::string("category")}}}});
   EXPECT_EQ(said.schema.classes, (std::vector<std::string>{"01", "2", "2.0"}));
-  EXPECT_TRUE(mentions(said.warnings, "'2' and '2.0' are two classes, and one number"));
+  EXPECT_TRUE(mentions(said.warnings, "'2' and '2.0' are two classes, but the same number"));
   EXPECT_EQ(class_labels(table, said.schema, std::vector<std::int64_t>{0, 1, 2}), (std::vector<std::int32_t>{0, 1, 2}));
   const Inference feature = infer_schema(table_of("zip,y\n02139,0\n2139,1\n02139,1\n"),
                                          {.target = "y", .types = {{"zip", {std::string("category")}}}});
-  EXPECT_TRUE(mentions(feature.warnings, "zip: '02139' and '2139' are two levels, and one number"));
+  EXPECT_TRUE(mentions(feature.warnings, "zip: '02139' and '2139' are two levels, but the same number"));
 }
 
 TEST(Schema, ThePositiveClassIsTheRarerOrTheOneNamedAndSaid) {

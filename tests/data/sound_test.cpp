@@ -89,7 +89,7 @@ TEST_F(Sounds, RefusalsNameTheFile) {
     return place == std::string::npos ? what : what.replace(place, path.string().size(), "FILE");
   };
   EXPECT_EQ(refused(""), "[sound] FILE is empty. Wanted: a WAV, FLAC or Ogg file");
-  EXPECT_EQ(refused("ID3 and music"), "[sound] FILE is no WAV, FLAC or Ogg file: it begins with none of their signs");
+  EXPECT_EQ(refused("ID3 and music"), "[sound] FILE is no WAV, FLAC or Ogg file: its first bytes are not those of one");
   std::vector<std::byte> none = bytes_of(seeds() / "pcm16.wav");
   none.resize(44);
   for (int i = 40; i < 44; ++i) none[static_cast<std::size_t>(i)] = std::byte{0};

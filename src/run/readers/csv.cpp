@@ -65,7 +65,7 @@ class TableRows final : public TrainingRows {
     if (schema_.task != data::Task::regression) return;
     if (loss.task != data::Task::regression) {
       fail<UsageError>(
-          "[loss] it is of classes, and '{}' is a column of numbers, a regression. Losses that serve it: {}. "
+          "[loss] it is a loss of classes, and '{}' is a column of numbers, a regression. Losses of a regression: {}. "
           "Hint: --task multiclass, or --type '{}=category', if its numbers are names.",
           schema_.target, losses_of(data::Task::regression), schema_.target);
     }

@@ -13,7 +13,7 @@ struct IdxOptions : ImageOptions {
 
   [[nodiscard]] Fields fields() {
     Fields all = ImageOptions::fields();
-    all.insert(all.begin(), {"classes", &classes, "what the labels 0, 1, ... are called"});
+    all.insert(all.begin(), {"classes", &classes, "the names of the labels 0, 1, ..."});
     return all;
   }
 };

@@ -26,7 +26,7 @@ struct FolderOptions : ImageOptions {
   }
   [[nodiscard]] data::Keep keep() const {
     if (noise > 0 && stream == "always")
-      fail<UsageError>("[data] stream = \"always\" with noise. Hint: what noise is added to is kept in memory.");
+      fail<UsageError>("[data] stream = \"always\" with noise. Hint: images with noise are kept in memory.");
     if (stream == "always") return data::Keep::none;
     return stream == "never" || noise > 0 ? data::Keep::all : data::Keep::what_fits;
   }

@@ -28,9 +28,9 @@ struct SpeechOptions {
 
   [[nodiscard]] Fields fields() {
     return {
-        {"file", &file, "the column of a table that names a sound, from the folder of the table on"},
-        {"text", &text, "the column with what is said in it"},
-        {"speaker", &speaker, "the column with who says it, by which errors are told apart; it need not be there"},
+        {"file", &file, "the column of a table with the file of a sound, relative to the folder of the table"},
+        {"text", &text, "the column with its text"},
+        {"speaker", &speaker, "the column with its speaker, for errors by speaker; optional"},
         {"alphabet", &alphabet, "the letters that texts may have; empty: those of the training texts"},
         {"rate", &rate, "samples a second, to which sounds are resampled", {.low = 1000, .high = 192'000}},
         {"bands", &bands, "of a log-mel frame", {.low = 1, .high = 1000}},
