@@ -42,11 +42,11 @@ class Run {
   Run& operator=(const Run&) = delete;
 
   /// The program's own options, which --set can change: they are kept in config.toml and shown in the report. At most
-  /// once, and before the run begins. Throws UsageError for what --set says of none of them.
+  /// once, and before the run begins. Throws UsageError for a --set that names none of them.
   void read(const Fields& fields);
 
-  // Any of these begins the run. They throw UsageError where --resume finds no run that is unfinished, and where the
-  // program's options are not those that the run began with.
+  // Any of these begins the run. They throw UsageError where --resume finds no unfinished run, and where the program's
+  // options differ from those with which the run began.
 
   [[nodiscard]] Path folder() const;
   /// For Trainer::fit: what is given, with checkpoints, resume, progress, metrics.jsonl and the stop. At most once.
@@ -54,15 +54,15 @@ class Run {
   /// Called after each epoch of such a fit, or each step of a loop of one's own.
   void on_epoch(std::function<void()> then);
 
-  /// What is to be seen, at this moment of the run: series by name, of which the report has the first, the last and
-  /// some evenly between.
+  /// Show media at this moment of the run, as series by name; the report has the first of each, the last and some
+  /// evenly between.
   void pictures(std::string_view name, const Tensor& pixels, std::int64_t columns = 0);
   void sound(std::string_view name, const Tensor& samples, std::int64_t rate);
   void text(std::string_view name, std::string text);
   void table(std::string_view name, const std::vector<std::string>& head,
              const std::vector<std::vector<std::string>>& rows);
 
-  /// Of a run that is resumed: replaces the state by that of its newest checkpoint. Otherwise the state stays.
+  /// In a resumed run, replaces the state by that of its newest checkpoint; otherwise does nothing.
   void restore(State& state);
   /// Steps of the loop so far. Once the run was asked to stop and `next` has saved it, the largest number there is, so
   /// that a loop up to any number ends.

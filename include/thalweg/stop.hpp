@@ -1,5 +1,5 @@
 #pragma once
-// Stop: what a long call looks at to learn that it is to end.
+// Stop: the token with which a long call is asked to end.
 
 #include <concepts>
 #include <functional>

@@ -1,7 +1,7 @@
 #pragma once
-// Systems: functions that are trained together to make something, rather than to predict a target: an autoencoder, a
-// generator and its critic. A system is a row: the command trains, resumes, reports and measures it, and asks it for
-// what it makes.
+// Systems: functions that are trained together to generate or to act, rather than to predict a target: an autoencoder,
+// a generator and its critic. A system is a row: the command trains, resumes, reports and measures it, and asks it for
+// its products.
 
 #include <functional>
 #include <memory>
@@ -21,17 +21,17 @@
 
 namespace thalweg {
 
-/// What a system is made for: rows as their reader gives them, and how many threads it may compute with.
+/// The data that a system is made for: the form of its rows, and the number of threads.
 struct SystemData {
   Shape input = {};  ///< of one row of "input"
   DType dtype = f32;
-  std::vector<std::string> classes = {};  ///< what the labels 0, 1, ... of "target" are called
+  std::vector<std::string> classes = {};  ///< the names of the labels 0, 1, ... of "target"
   std::shared_ptr<const data::Preprocessing> preprocessing = {};
   int threads = 0;
   std::vector<EnvironmentRow> environments = {};  ///< that a system can act in
 };
 
-/// What `thalweg generate` asks for. A system is asked only for what its row says that it takes.
+/// The request of `thalweg generate`. It has only those options that the system's row says it takes.
 struct GenerateRequest {
   std::int64_t count = 64;
   std::uint64_t seed = 1;
@@ -40,13 +40,13 @@ struct GenerateRequest {
   std::optional<std::int64_t> steps = {};  ///< --steps: of the sampler
 };
 
-/// What a system made.
+/// The products of a system.
 struct Generated {
   std::vector<Medium> items = {};  ///< each a file
-  std::optional<Medium> all = {};  ///< all of them at a glance
+  std::optional<Medium> all = {};  ///< all of them in one medium
 };
 
-/// What a system is measured on.
+/// The data on which a system is measured.
 struct SystemSets {
   const Dataset& train;
   const Dataset& test;
@@ -54,24 +54,24 @@ struct SystemSets {
   std::uint64_t seed;  ///< of the run
 };
 
-/// Figures, those of what they are held against, and what is to be seen.
+/// The figures of a system, the figures of its baselines, and media to show.
 struct SystemFigures {
   Metrics metrics = {};
   std::vector<std::pair<std::string, Metrics>> baselines = {};  ///< ("16 principal components", ...)
   NamedMedia media = {};
-  std::string on = {};  ///< "100 episodes": what was measured, where that is not the test rows
+  std::string on = {};  ///< "100 episodes": what was measured, where it is not the test rows
 };
 
 /// How a system makes the rows that it is trained on, where it is given none.
 struct OwnRows {
-  Dataset like;  ///< as a collection's rows are: their number, columns and shapes
+  Dataset like;  ///< an example of a collection's rows: their number, columns and shapes
   Collect collect;
   std::int64_t passes = 1;  ///< epochs on each collection
   std::string unit;         ///< what the rows are called: "steps"
   std::string goal = {};    ///< the metric of collections that says how good the system is; higher is better
 };
 
-/// What `thalweg play` needs: an environment, and one who acts in it.
+/// For `thalweg play`: an environment, and a player that acts in it.
 struct Playing {
   std::unique_ptr<Environment> environment;  ///< an episode of it has begun
   std::function<std::int64_t(const Environment&)> act;
@@ -85,14 +85,14 @@ struct SystemObjective {
   double lr_factor = 1;  ///< of the configured rate
 };
 
-/// A system for some data. Functions that are empty are things that it does not do.
+/// A system for some data. An empty function is something that the system does not do.
 struct System {
   std::vector<SystemObjective> objectives;  ///< which take turns, in this order
   /// What the report shows after an epoch; `rows` are held out where the run holds some out.
   std::function<NamedMedia(const State&, const Dataset& rows)> show = {};
   std::function<SystemFigures(const State&, const SystemSets&)> evaluate = {};
   std::function<Generated(const State&, const GenerateRequest&)> generate = {};
-  /// `thalweg transcribe`: what is said in a sound, by a search that keeps so many beginnings.
+  /// `thalweg transcribe`: the text of a sound, by a beam search of this width.
   std::function<std::string(const State&, const Sound&, std::int64_t beam)> transcribe = {};
   std::optional<OwnRows> own_rows = {};
   std::function<Playing(const State&, std::uint64_t seed)> play = {};
@@ -103,11 +103,11 @@ struct SystemRow {
   std::string_view name, summary, formula = {}, when = {}, source = {};
   std::vector<OptionDoc> options = {};
   std::vector<std::string_view> takes = {};  ///< of the options of `thalweg generate`: "class", "guidance", "steps"
-  /// Sections whose keys have other defaults for this system: { "optimizer", ... }, { "train", ... }.
+  /// Sections whose keys have other defaults with this system: { "optimizer", ... }, { "train", ... }.
   OptionMap defaults = {};
   /// The options with every default written out. Throws UsageError for invalid ones.
   std::function<OptionMap(const OptionMap&)> complete = {};
-  /// Throws UsageError for data that it is not made for.
+  /// Throws UsageError for data that does not suit the system.
   std::function<System(const SystemData&, const OptionMap&)> make = {};
 };
 [[nodiscard]] const std::vector<SystemRow>& systems();
