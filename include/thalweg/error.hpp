@@ -1,5 +1,5 @@
 #pragma once
-// What can go wrong, one type a kind. Every message says where, what came, what was wanted, and a hint.
+// Errors, one type per kind. Every message says where it occurred, what came, what was wanted, and a hint.
 
 #include <stdexcept>
 #include <string>

@@ -176,7 +176,7 @@ inline constexpr Named<HuberOptions> huber{make_huber};  ///< d^2 / 2 where |d| 
 /// d^2 / (2 beta) where |d| < beta, else |d| - beta / 2.
 inline constexpr Named<SmoothL1Options> smooth_l1{make_smooth_l1};
 inline constexpr Named<NoOptions> log_cosh{make_log_cosh};  ///< log cosh(prediction - target)
-/// max(q d, (q - 1) d) with d = target - prediction: the q-quantile is what is wanted.
+/// max(q d, (q - 1) d) with d = target - prediction: it is least at the q-quantile.
 inline constexpr Named<QuantileOptions> quantile{make_quantile};
 /// e^prediction - target prediction: counts, predicted by the logarithm of their rate.
 inline constexpr Named<PoissonOptions> poisson{make_poisson};

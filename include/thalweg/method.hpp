@@ -51,7 +51,7 @@ class Oracle {
   std::int64_t products = 0;     ///< of a matrix with a vector
 };
 
-/// Where a method stands.
+/// The present point of a method.
 struct MethodPoint {
   Tensor x, gradient;
   double value = 0;

@@ -1,6 +1,6 @@
 #pragma once
 // Run: what `thalweg train` does around a training, for any program: a folder, progress, metrics, checkpoints, an
-// orderly stop at Ctrl-C and a resume, what is to be seen over the epochs, a report with its verdict, the model.
+// orderly stop at Ctrl-C and a resume, media over the epochs, a report with its verdict, the model.
 //
 //   int main(int argc, char** argv) {
 //     tw::Run run("runs/gan", argc, argv);
@@ -9,7 +9,7 @@
 //     return run.finish(gan);
 //   }
 //
-// A loop of one's own is saved and resumed as well:
+// A loop of your own is saved and resumed as well:
 //
 //   for (run.restore(state); run.step() < 80; run.next(state)) run.log("length", play(state));
 //   return run.finish(state);
@@ -51,7 +51,7 @@ class Run {
   [[nodiscard]] Path folder() const;
   /// For Trainer::fit: what is given, with checkpoints, resume, progress, metrics.jsonl and the stop. At most once.
   [[nodiscard]] FitOptions options(FitOptions wanted = {});
-  /// Called after each epoch of such a fit, or each step of a loop of one's own.
+  /// Called after each epoch of such a fit, or each step of a loop of your own.
   void on_epoch(std::function<void()> then);
 
   /// Show media at this moment of the run, as series by name; the report has the first of each, the last and some

@@ -1,5 +1,5 @@
 #pragma once
-// Schedules: how the rate changes over a run. A schedule is a pure function of where the run stands, so a resumed run
+// Schedules: how the rate changes over a run. A schedule is a pure function of the position of a run, so a resumed run
 // needs no history; its value is a factor of `optimizer.lr`, the only place of the rate.
 //
 // t is the step from 0, n the schedule's length in steps: the run's, less the warm-up, unless `length` says otherwise.
@@ -18,7 +18,7 @@
 
 namespace thalweg {
 
-/// Where a run stands: the step about to be taken (from 0), of how many, and how many make an epoch.
+/// The position of a run: the next step (from 0), the number of steps, and the steps per epoch.
 struct Progress {
   std::int64_t step = 0, total = 1, steps_per_epoch = 1;
   double plateau = 1;  ///< PlateauState::factor, for a schedule that watches a metric

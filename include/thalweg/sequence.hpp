@@ -93,7 +93,7 @@ struct LstmOptions {
 
 struct GptOptions {
   std::int64_t layers = 6, width = 256, heads = 8;
-  std::int64_t context = 256;                ///< positions there are, where they are learned
+  std::int64_t context = 256;                ///< the number of positions, where they are learned
   std::string feed_forward = "gelu";         ///< gelu or swiglu
   std::int64_t hidden = 0;                   ///< of the feed-forward blocks; 0 as in FeedForwardOptions
   std::string positions = "learned";         ///< learned, sinusoidal or rotary

@@ -61,7 +61,7 @@ struct ClassRows {
 /// added to `remarks`.
 [[nodiscard]] std::vector<ClassRows> classes_of(const std::vector<Level>& levels, bool keep_spellings,
                                                 std::vector<std::string>& remarks);
-/// Two levels that spell one number ("1" and "1.0"), if there are any.
+/// Two levels that are the same number ("1" and "1.0"), if there are any.
 [[nodiscard]] std::optional<std::pair<std::string, std::string>> two_spellings(const std::vector<Level>& levels);
 
 }  // namespace thalweg::data

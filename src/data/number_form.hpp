@@ -10,8 +10,8 @@ namespace thalweg::data {
 
 /// One way to write numbers, which all cells of a column share.
 struct NumberForm {
-  char decimal = '.';    ///< what stands before the fraction: . or ,
-  char group = '\0';     ///< what may stand between thousands: , or . or ' ' (a blank, a no-break space, an apostrophe)
+  char decimal = '.';  ///< the sign before the fraction: . or ,
+  char group = '\0';  ///< the optional sign between thousands: , or . or ' ' (a blank, a no-break space, an apostrophe)
   bool percent = false;  ///< a percent sign follows; the value is the number before it
 
   [[nodiscard]] bool plain() const { return *this == NumberForm{}; }

@@ -87,7 +87,7 @@ struct Schema {
   std::string weight = {};  ///< empty where there is none
   Task task = Task::regression;
   /// As the file spells them; sorted, as numbers where all are numbers, as text otherwise, but of two classes the
-  /// positive one stands second. None in a regression.
+  /// positive one is second. None in a regression.
   std::vector<std::string> classes = {};
   Missing missing = Missing::impute;
   LevelBounds levels = {};
