@@ -13,7 +13,7 @@ struct IdxOptions : ImageOptions {
 
   [[nodiscard]] Fields fields() {
     Fields all = ImageOptions::fields();
-    all.insert(all.begin(), {"classes", &classes, "the names of the labels 0, 1, ..."});
+    all.insert(all.begin(), {"classes", &classes, "the names of the labels, in order from 0"});
     return all;
   }
 };
