@@ -28,6 +28,7 @@
 #include "thalweg/metrics.hpp"
 #include "thalweg/minimize.hpp"
 #include "thalweg/model.hpp"
+#include "thalweg/natural_gradient.hpp"
 #include "thalweg/nn.hpp"
 #include "thalweg/ops.hpp"
 #include "thalweg/optim.hpp"

@@ -6,6 +6,7 @@
 
 #include "core/error.hpp"
 #include "engine/check_state.hpp"
+#include "engine/factors.hpp"
 #include "engine/not_finite.hpp"
 #include "engine/rank_sum.hpp"
 #include "engine/row_weight.hpp"
@@ -73,8 +74,11 @@ TracedObjective Engine::trace(const Dataset& data, Mode mode, DType dtype) {
     for (const TracedParameter& p : traced.parameters) {
       if (p.declared_by >> i & 1) names.push_back(p.name);
     }
-    if (names != objectives_[i].declared) layout_.reset();
+    std::vector<FactoredLayer> layers;
+    if (asks_of(optimizer(i)).factors) layers = factored_layers(traced, traced.of(i));
+    if (names != objectives_[i].declared || layers != objectives_[i].layers) layout_.reset();
     objectives_[i].declared = std::move(names);
+    objectives_[i].layers = std::move(layers);
   }
   return traced;
 }
@@ -119,6 +123,7 @@ void Engine::prepare(State& state) {
       objectives_[i].norm.emplace(optimizer(i), step_.objectives[i].layout);
       objectives_[i].layer_norms.reset();
       objectives_[i].updater.forget();
+      objectives_[i].factored = factored(i, step_.objectives[i].layout);
       share(i);
     }
     if (!same) {
@@ -129,8 +134,21 @@ void Engine::prepare(State& state) {
   }
   for (std::size_t i = 0; i < size(); ++i) {
     const auto& shares = objectives_[i].shares;
-    objectives_[i].updater.prepare(state, shares ? shares->own : step_.objectives[i].layout);
+    objectives_[i].updater.prepare(state, shares ? shares->own : step_.objectives[i].layout, objectives_[i].factored);
   }
+}
+
+std::vector<FactoredLayer> Engine::factored(std::size_t objective, const Layout& trained) const {
+  const Asks asks = asks_of(optimizer(objective));
+  if (!asks.factors) return {};
+  std::vector<FactoredLayer> layers = factored_in(trained, objectives_[objective].layers, *asks.factors);
+  if (layers.empty()) {
+    fail<UsageError>(
+        "[{}] there is no dense layer or convolution that is trained, called once and of up to {} inputs and outputs. "
+        "Hint: adamw.",
+        optimizer(objective).name, asks.factors->max_size);
+  }
+  return layers;
 }
 
 void Engine::set_ranks(std::shared_ptr<Communicator> ranks) {

@@ -99,6 +99,8 @@ class Engine {
     return objectives_[objective].updater.optimizer();
   }
   [[nodiscard]] Crew& crew() { return *crew_; }
+  /// The layers that an objective's optimizer keeps factors of, of what it trains; after a trace.
+  [[nodiscard]] std::vector<FactoredLayer> factored(std::size_t objective, const Layout& trained) const;
 
  private:
   /// An objective at work: its updater and all that belongs to it.
@@ -108,6 +110,8 @@ class Engine {
     Updater updater;
     Evaluator evaluator;
     std::vector<std::string> declared = {};  ///< parameters, as the last trace had them
+    /// Where the optimizer asks for factors: the layers that may have some, and those of them that have.
+    std::vector<FactoredLayer> layers = {}, factored = {};
     std::optional<GradientNorm> norm = {};
     std::optional<LayerNorms> layer_norms = {};  ///< where they are watched
     std::optional<SlotShares> shares = {};       ///< where ranks share the update
@@ -150,6 +154,8 @@ class Engine {
   Sums sums_by_anchor(State& state, const RowSelection& batch, const BatchPrograms& programs, const Sums& sums,
                       bool moves);
   void estimate_diagonal(State& state, const RowSelection& batch, const BatchPrograms& programs, std::int64_t step);
+  /// Moves the running means of factors.
+  void estimate_factors(State& state, const RowSelection& batch, const BatchPrograms& programs, std::int64_t step);
   /// The diagonal by drawn labels.
   void square_drawn_gradient(State& state, const RowSelection& batch);
   void move_statistics(State& state, const RowSelection& batch, const BatchPrograms& programs, const Sums& sums);

@@ -1,5 +1,5 @@
 // What optimizers ask of an engine: a gradient uphill (SAM), gradients at an anchor (SVRG), a diagonal of curvature
-// (Sophia, AdaHessian).
+// (Sophia, AdaHessian), factors of it (K-FAC).
 
 #include "engine/guide.hpp"
 
@@ -7,6 +7,7 @@
 
 #include "core/error.hpp"
 #include "engine/engine.hpp"
+#include "engine/factors.hpp"
 #include "engine/model_evaluation.hpp"
 #include "optim/asks.hpp"
 
@@ -47,11 +48,16 @@ Guide::Elsewhere::~Elsewhere() {
     copy(guide_.of_packed(guide_.kept_.data(), piece), of_parameters(state_, piece));
 }
 
+namespace {
+constexpr std::string_view diagonal_hint = "diagonal = \"gauss_newton\"", factors_hint = "shampoo";
+}
+
 void Engine::check_asks() const {
   for (const Member& o : objectives_) {
     const Optimizer& optimizer = o.updater.optimizer();
     const Asks asks = asks_of(optimizer);
     if (!asks.any()) continue;
+    if (asks.factors) (void)with_drawn_labels(functions_[0], optimizer.name, factors_hint);
     if (size() > 1) {
       fail<UsageError>(
           "[{}] it asks for more than one gradient a step, and here several objectives step at once. Hint: "
@@ -85,6 +91,7 @@ std::optional<Engine::Sums> Engine::asked_for(State& state, const RowSelection& 
   if (!guide_) guide_.emplace(step_.objectives.front().layout);
   const std::int64_t step = objectives_.front().updater.rule_step(state);
   if (asks.diagonal && is_due(step, asks.diagonal_every)) estimate_diagonal(state, batch, programs, step);
+  if (asks.factors && is_due(step, asks.factors->every)) estimate_factors(state, batch, programs, step);
   std::optional<Sums> other;
   if (asks.radius > 0) other = sums_uphill(state, batch, programs, sums);
   if (asks.per_row) other = sums_by_table(state, batch, programs);
@@ -159,8 +166,9 @@ void Engine::estimate_diagonal(State& state, const RowSelection& batch, const Ba
   const Layout& layout = *state.layout;
   const bool drawn = asks_of(optimizer(0)).drawn_labels;
   if (!guide.products) {
-    guide.products.emplace(drawn ? with_drawn_labels(functions_.front(), optimizer(0).name) : functions_.front(),
-                           crew_->workers, ProductOptions{.mode = Mode::train, .shard_size = programs.whole->rows()});
+    guide.products.emplace(
+        drawn ? with_drawn_labels(functions_.front(), optimizer(0).name, diagonal_hint) : functions_.front(),
+        crew_->workers, ProductOptions{.mode = Mode::train, .shard_size = programs.whole->rows()});
     guide.signs = Tensor({layout.trained_size}, layout.dtype);  // 0 for what is not stepped
   }
   const auto part = [&](Tensor& t, const Guide::Piece& piece) {
@@ -180,6 +188,30 @@ void Engine::estimate_diagonal(State& state, const RowSelection& batch, const Ba
     multiply(product, part(guide.signs, piece));
     copy(product, guide.of_packed(diagonal, piece));
   }
+}
+
+void Engine::estimate_factors(State& state, const RowSelection& batch, const BatchPrograms& programs,
+                              std::int64_t step) {
+  Guide& guide = *guide_;
+  const std::vector<FactoredLayer>& layers = objectives_.front().factored;
+  const FactorAsks asks = *asks_of(optimizer(0)).factors;
+  if (!guide.products) {
+    guide.products.emplace(with_drawn_labels(functions_.front(), optimizer(0).name, factors_hint), crew_->workers,
+                           ProductOptions{.mode = Mode::train, .shard_size = programs.whole->rows(), .layers = layers});
+  }
+  (void)guide.products->factors(state, batch, guide.product);
+  const double estimates = static_cast<double>((step - 1) / asks.every + 1),
+               part = std::max(1 / estimates, 1 - asks.decay);
+  const DType dtype = guide.product.dtype();
+  const std::byte* drawn = guide.product.raw();
+  const auto move = [&](std::string_view slot, std::int64_t size) {
+    const Elements mean{objectives_.front().updater.slot(state, slot), size, dtype};
+    scale(mean, 1 - part);
+    add(mean, part, {drawn, size, dtype});
+    drawn += size * static_cast<std::int64_t>(size_of(dtype));
+  };
+  move(".input_factor", input_factors_size(layers));
+  move(".output_factor", output_factors_size(layers));
 }
 
 void Engine::square_drawn_gradient(State& state, const RowSelection& batch) {

@@ -28,14 +28,14 @@ Var drawn(const Scope& s, const Var& logits, bool binary) {
 
 }  // namespace
 
-EvaluationFunction with_drawn_labels(const EvaluationFunction& function, std::string_view who) {
+EvaluationFunction with_drawn_labels(const EvaluationFunction& function, std::string_view who, std::string_view hint) {
   const auto* own = function.target<ModelEvaluation>();
   const bool binary = own && own->loss.name() == "binary_cross_entropy";
   if (!own || (!binary && own->loss.name() != "cross_entropy")) {
     fail<UsageError>(
         "[{}] labels are drawn from what the model says, and {} does not say it. Wanted: cross_entropy or "
-        "binary_cross_entropy. Hint: diagonal = \"gauss_newton\" takes any loss of a model.",
-        who, own ? own->loss.name() : "an objective of one's own");
+        "binary_cross_entropy. Hint: {} takes any loss of a model.",
+        who, own ? own->loss.name() : "an objective of one's own", hint);
   }
   const OptionMap options = own->loss.options();
   for (const char* weights : {"class_weights", "positive_weight", "ignored_labels"}) {

@@ -1,6 +1,7 @@
 #include "engine/product_program.hpp"
 
 #include "core/error.hpp"
+#include "engine/factors.hpp"
 #include "engine/random_block.hpp"
 #include "engine/shards.hpp"
 #include "graph/graph.hpp"
@@ -30,14 +31,19 @@ struct ProductProgram::Draft {
 };
 
 ProductProgram::ProductProgram(const EvaluationFunction& function, Product product, Mode mode, std::int64_t rows,
-                               std::vector<ColumnSpec> columns, const Layout& layout)
+                               std::vector<ColumnSpec> columns, const Layout& layout,
+                               std::span<const FactoredLayer> layers)
     : product_(product), dtype_(layout.dtype), rows_(rows), columns_(std::move(columns)) {
   Draft draft{trace_objective(function, columns_, rows, mode, layout.dtype)};
   if (!draft.traced.result.loss.sum.defined())
     fail<UsageError>("[curvature] there is no loss: the data has no column 'target'");
   bind_inputs(draft, layout);
   bind_loss(draft);
-  bind_result(draft, layout);
+  if (product == Product::factors) {
+    bind_factors(draft, layers);
+  } else if (product != Product::value) {
+    bind_result(draft, layout);
+  }
   program_.emplace(*draft.traced.graph, draft.inputs, draft.outputs);
   separable_ = keeps_samples_apart(draft.traced, rows);
   place_memory();
@@ -94,8 +100,8 @@ std::vector<Var> gauss_newton_times(const Evaluated& result, const std::vector<V
 
 }  // namespace
 
-void ProductProgram::bind_result(Draft& draft, const Layout& layout) const {
-  if (product_ == Product::value) return;
+void ProductProgram::bind_result(Draft& draft, const Layout& layout) {
+  result_size_ = layout.trained_size;
   const Evaluated& traced = draft.traced.result;
   std::vector<Var> result;
   if (product_ == Product::gauss_newton) {
@@ -110,6 +116,14 @@ void ProductProgram::bind_result(Draft& draft, const Layout& layout) const {
     const Place place{result_base, entry.offset * element};
     if (entry.frozen || std::ranges::find(draft.results_at, place) != draft.results_at.end()) continue;
     draft.outputs.push_back({broadcast_to(draft.traced.graph->number(0, layout.dtype), entry.shape), place});
+  }
+}
+
+void ProductProgram::bind_factors(Draft& draft, std::span<const FactoredLayer> layers) {
+  const auto element = static_cast<std::int64_t>(size_of(dtype_));
+  for (const Var& factor : factor_sums(draft.traced, layers)) {
+    draft.outputs.push_back({factor, {result_base, result_size_ * element}});
+    result_size_ += factor.size();
   }
 }
 

@@ -5,6 +5,7 @@
 #include <optional>
 
 #include "engine/shard_program.hpp"
+#include "optim/factored.hpp"
 
 namespace thalweg {
 
@@ -15,20 +16,22 @@ enum class Product {
   gradient,      ///< and its gradient
   hessian,       ///< and H v: the forward derivative of the gradient
   gauss_newton,  ///< and J^T H_L J v: J of the model's output, H_L of the loss by that output (Schraudolph 2002)
+  factors,       ///< and the factors of layers: see factor_sums
 };
 
 class ProductProgram {
  public:
-  /// Traces and plans. Throws UsageError for a Gauss-Newton product of an objective that has no model.
+  /// Traces and plans. Throws UsageError for a Gauss-Newton product of an objective that has no model. `layers` are
+  /// those whose factors are asked for.
   ProductProgram(const EvaluationFunction& function, Product product, Mode mode, std::int64_t rows,
-                 std::vector<ColumnSpec> columns, const Layout& layout);
+                 std::vector<ColumnSpec> columns, const Layout& layout, std::span<const FactoredLayer> layers = {});
 
   [[nodiscard]] bool is_for(Product product, std::int64_t rows, const Dataset& data, DType dtype) const {
     return product_ == product && rows_ == rows && dtype_ == dtype && are_columns_of(columns_, data);
   }
   [[nodiscard]] std::int64_t rows() const { return rows_; }
-  /// Whether it writes a vector beside the loss.
-  [[nodiscard]] bool has_result() const { return product_ != Product::value; }
+  /// Numbers that it writes beside the loss.
+  [[nodiscard]] std::int64_t result_size() const { return result_size_; }
   /// Whether the rows may be a shard of more.
   [[nodiscard]] bool is_separable() const { return separable_; }
   /// Bytes of memory that a run needs.
@@ -52,7 +55,8 @@ class ProductProgram {
   struct Draft;
   void bind_inputs(Draft& draft, const Layout& layout);
   void bind_loss(Draft& draft);
-  void bind_result(Draft& draft, const Layout& layout) const;
+  void bind_result(Draft& draft, const Layout& layout);
+  void bind_factors(Draft& draft, std::span<const FactoredLayer> layers);
   void place_memory();
   std::span<std::byte* const> bases(const Call& call, std::byte* memory) const;
 
@@ -62,6 +66,7 @@ class ProductProgram {
   std::vector<ColumnSpec> columns_;
   std::optional<Program> program_;
   bool separable_ = true, random_ = false;
+  std::int64_t result_size_ = 0;
   DType sum_dtype_ = f64, weight_dtype_ = f64;
   std::optional<double> known_weight_;  // the weight is not written where it is known
   // where things are in the memory of a run, behind the arena

@@ -51,6 +51,10 @@ double Products::gauss_newton_times(const State& at, const RowSelection& rows, c
   return run(Product::gauss_newton, at, rows, &v, &product);
 }
 
+double Products::factors(const State& at, const RowSelection& rows, Tensor& factors) {
+  return run(Product::factors, at, rows, nullptr, &factors);
+}
+
 double Products::run(Product product, const State& at, const RowSelection& rows, const Tensor* vector, Tensor* result) {
   const FlushDenormals flush;
   if (rows.count() == 0) fail<UsageError>("[curvature] a batch of no rows");
@@ -58,7 +62,7 @@ double Products::run(Product product, const State& at, const RowSelection& rows,
   const Layout& layout = *at.layout;
   if (vector) expect_vector(*vector, layout);
   const Plans plans = plans_for(product, at, rows);
-  const std::int64_t values = result ? layout.trained_size : 0;
+  const std::int64_t values = plans.whole->result_size();
   TreeSum tree(plans.shards, values, layout.dtype, shard_doubles, pool_, workers_);
   if (!rows.data.streams()) {
     run_shards(plans, tree, at, rows, 0, vector);
@@ -91,7 +95,7 @@ double Products::run(Product product, const State& at, const RowSelection& rows,
 void Products::run_shards(const Plans& plans, TreeSum& tree, const State& at, const RowSelection& rows,
                           std::int64_t first_shard, const Tensor* vector) {
   const std::int64_t size = plans.whole->rows(), here = (rows.count() + size - 1) / size;
-  const std::int64_t values = plans.whole->has_result() ? at.layout->trained_size : 0;
+  const std::int64_t values = plans.whole->result_size();
   const std::size_t bytes = TreeSum::block_bytes(values, at.layout->dtype, shard_doubles);
   const std::size_t sums_at = TreeSum::doubles_at(values, at.layout->dtype);
   workers_.run(here, [&](std::int64_t i) {
@@ -140,8 +144,8 @@ const ProductProgram& Products::of_rows(Product product, std::int64_t rows, cons
   for (const auto& known : programs_) {
     if (known->is_for(product, rows, data, layout.dtype)) return *known;
   }
-  programs_.push_back(
-      std::make_unique<ProductProgram>(function_, product, options_.mode, rows, columns_of(data), layout));
+  programs_.push_back(std::make_unique<ProductProgram>(function_, product, options_.mode, rows, columns_of(data),
+                                                       layout, options_.layers));
   return *programs_.back();
 }
 

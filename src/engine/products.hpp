@@ -15,7 +15,8 @@ struct ProductOptions {
   /// and step, so points with equal seed and step have the same draws; batch normalisation by the statistics of each
   /// shard.
   Mode mode = Mode::evaluate;
-  std::int64_t shard_size = 0;  ///< rows a shard; 0: in training the default of a step, else 512 or fewer
+  std::int64_t shard_size = 0;             ///< rows a shard; 0: in training the default of a step, else 512 or fewer
+  std::vector<FactoredLayer> layers = {};  ///< whose factors are asked for
 };
 
 /// Value, gradient, Hessian and Gauss-Newton products of the mean loss, sum(loss) / sum(weight) over the rows. They are
@@ -38,6 +39,9 @@ class Products {
   /// G v with G = J^T H_L J, which is positive semi-definite for a loss that is convex in the model's output. Throws
   /// UsageError for an objective without a model.
   double gauss_newton_times(const State& at, const RowSelection& rows, const Tensor& v, Tensor& product);
+  /// Of each layer in the options the mean of a a^T over what enters it, and then of each that of s s^T over slopes at
+  /// what leaves it: see factor_sums. For an objective whose weight is a number, as with_drawn_labels makes one.
+  double factors(const State& at, const RowSelection& rows, Tensor& factors);
 
   /// Floating-point operations of a product for one row, as the rows of the op table count them.
   [[nodiscard]] double operations_a_row(const State& at, const Dataset& rows, Product product = Product::value);

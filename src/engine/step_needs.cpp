@@ -30,15 +30,6 @@ double largest_part(const Optimizer& optimizer, const Layout& trained, int ranks
   return static_cast<double>(most) / static_cast<double>(trained.trained_size);
 }
 
-/// All that is trained, but for frozen groups.
-Layout stepped_part(const Optimizer& optimizer, const Layout& layout) {
-  std::vector<std::string> names;
-  for (const ParameterEntry& entry : layout.entries) {
-    if (!entry.frozen && steps(optimizer, entry)) names.push_back(entry.name);
-  }
-  return trained_part(layout, names);
-}
-
 }  // namespace
 
 StepNeeds needs_of_step(const EvaluationFunction& function, const Optimizer& optimizer, const Dataset& data,
@@ -53,7 +44,8 @@ StepNeeds needs_of_step(const EvaluationFunction& function, const Optimizer& opt
       std::min(rows, shard_size > 0 ? shard_size : default_shard_size(rows, layout.parameters()));
   std::unique_ptr<ShardProgram> shard = programs.make(wanted, data, layout, step);
   if (!shard->is_separable() && wanted < rows) shard = programs.make(rows, data, layout, step);
-  const UpdateProgram update = make_update(optimizer, step.objectives.front().layout);
+  const Layout& trained = step.objectives.front().layout;
+  const UpdateProgram update = make_update(optimizer, trained, {}, {}, engine.factored(0, trained));
 
   StepNeeds needs;
   needs.parameters = layout.size;

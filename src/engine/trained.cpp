@@ -22,6 +22,14 @@ Layout trained_part(const Layout& state, std::span<const std::string> trained) {
   return part;
 }
 
+Layout stepped_part(const Optimizer& optimizer, const Layout& layout) {
+  std::vector<std::string> names;
+  for (const ParameterEntry& entry : layout.entries) {
+    if (!entry.frozen && steps(optimizer, entry)) names.push_back(entry.name);
+  }
+  return trained_part(layout, names);
+}
+
 StepLayout step_layout(const Layout& state, std::vector<Layout> objectives) {
   StepLayout step;
   for (Layout& layout : objectives) {

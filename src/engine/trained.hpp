@@ -26,6 +26,9 @@ struct StepLayout {
 /// The state's layout for an objective that trains the parameters of these names.
 [[nodiscard]] Layout trained_part(const Layout& state, std::span<const std::string> trained);
 
+/// The layout with all that is trained, but for the optimizer's frozen groups.
+[[nodiscard]] Layout stepped_part(const Optimizer& optimizer, const Layout& layout);
+
 [[nodiscard]] StepLayout step_layout(const Layout& state, std::vector<Layout> objectives);
 
 }  // namespace thalweg

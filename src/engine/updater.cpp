@@ -67,9 +67,9 @@ void Updater::refuse(const State& state, const Own& own) const {
       fmt::join(found, ", "), needed.empty() ? "none" : fmt::format("{}", fmt::join(needed, ", ")));
 }
 
-void Updater::prepare(State& state, const Layout& trained) {
+void Updater::prepare(State& state, const Layout& trained, std::span<const FactoredLayer> layers) {
   if (layout_ != state.layout) {
-    update_ = make_update(optimizer_, trained, {}, averages_);
+    update_ = make_update(optimizer_, trained, {}, averages_, layers);
     calls_ = {};
     arena_ = Block(update_->program ? update_->program->arena_bytes() : 0);
     layout_ = state.layout;

@@ -16,7 +16,7 @@ class Updater {
 
   /// Plans the update for what is trained, once for each layout of the state, and gives the state its slots where it
   /// has none. Throws UsageError for slots of another optimizer.
-  void prepare(State& state, const Layout& trained);
+  void prepare(State& state, const Layout& trained, std::span<const FactoredLayer> layers = {});
   /// What is trained is no longer what it was.
   void forget() { layout_.reset(); }
   // The functions below are for the state that was prepared last.

@@ -196,6 +196,11 @@ void transpose(Int n, const double* from, double* to) {
   }
 }
 
+template <class T>
+void keep(Int size, const T* before, T* out) {
+  if (out != before) std::memmove(out, before, bytes_of<T>(size));
+}
+
 /// A kernel that computes where it is due. `compute` is given n, the matrix and the value before, the result's place,
 /// all n x n, and `vectors` vectors of n numbers.
 template <class Compute>
@@ -207,7 +212,7 @@ Kernel make(const KernelSite& site, Int matrices, Int vectors, Compute compute) 
       T* out = call.out<T>();
       auto* room = reinterpret_cast<double*>(call.scratch);
       if (*call.in<double>(2) == 0 || !read(size, call.in<T>(0), room)) {
-        if (out != before) std::memmove(out, before, bytes_of<T>(size));
+        keep(size, before, out);
         return;
       }
       (void)read(size, before, room + size);
@@ -216,6 +221,41 @@ Kernel make(const KernelSite& site, Int matrices, Int vectors, Compute compute) 
     };
     return {run, bytes_of<double>(matrices * size + vectors * n)};
   });
+}
+
+/// L of S = L L^T in the place of the lower half of S; false where S is not positive definite.
+bool factor(Int n, double* s) {
+  for (Int i = 0; i < n; ++i) {
+    double* row = s + i * n;
+    for (Int j = 0; j < i; ++j) row[j] = (row[j] - dot(j, row, s + j * n)) / s[j * n + j];
+    const double square = row[i] - dot(i, row, row);
+    if (!(square > 0)) return false;
+    row[i] = std::sqrt(square);
+  }
+  return true;
+}
+
+/// L^-1 in the place of L; `work` is n numbers.
+void invert_lower(Int n, double* l, double* work) {
+  for (Int i = 0; i < n; ++i) {
+    double* row = l + i * n;
+    std::copy_n(row, i + 1, work);
+    std::fill_n(row, i, 0.0);
+    for (Int k = 0; k < i; ++k) add(k + 1, -work[k] / work[i], l + k * n, row);
+    row[i] = 1 / work[i];
+  }
+}
+
+/// M^T M for a lower triangle M.
+void square_lower(Int n, const double* m, double* result) {
+  for (Int i = 0; i < n; ++i) {
+    double* row = result + i * n;
+    std::fill_n(row, i + 1, 0.0);
+    for (Int k = i; k < n; ++k) add(i + 1, m[k * n + i], m + k * n, row);
+  }
+  for (Int i = 0; i < n; ++i) {
+    for (Int j = 0; j < i; ++j) result[j * n + i] = result[i * n + j];
+  }
 }
 
 /// Takes from column j what lies along those before it, and gives it length 1. Returns its length before that.
@@ -263,6 +303,25 @@ Kernel make_inverse_root(const KernelSite& site) {
       for (Int i = 0; i < n; ++i) add(n, power * v[i], v, result + i * n);
     }
     return result;
+  });
+}
+
+Kernel make_damped_inverse(const KernelSite& site) {
+  const Int n = site.output.shape[0], size = n * n;
+  return for_float(site.output.dtype, [&]<class T>(T) -> Kernel {
+    const auto run = [=](const KernelCall& call) {
+      auto *matrix = reinterpret_cast<double*>(call.scratch), *inverse = matrix + size, *work = inverse + size;
+      const bool due = *call.in<double>(2) != 0 && read(size, call.in<T>(0), matrix);
+      for (Int i = 0; due && i < n; ++i) matrix[i * n + i] += *call.in<double>(3);
+      if (!due || !factor(n, matrix)) {
+        keep(size, call.in<T>(1), call.out<T>());
+        return;
+      }
+      invert_lower(n, matrix, work);
+      square_lower(n, matrix, inverse);
+      for (Int i = 0; i < size; ++i) call.out<T>()[i] = static_cast<T>(inverse[i]);
+    };
+    return {run, bytes_of<double>(2 * size + n)};
   });
 }
 

@@ -1,6 +1,6 @@
 #pragma once
-// Symmetric matrices: roots, eigenvectors, a step of orthogonal iteration. Computed in f64, in one fixed order, without
-// allocating; each is computed where it is due, else the value before is kept.
+// Symmetric matrices: roots, inverses, eigenvectors, a step of orthogonal iteration. Computed in f64, in one fixed
+// order, without allocating; each is computed where it is due, else the value before is kept.
 
 #include "core/kernel.hpp"
 
@@ -14,6 +14,10 @@ namespace thalweg {
 /// (n, n) symmetric, (n, n) orthogonal Q, f64 due -> (n, n): the orthogonal factor of S Q = Q' R, where R has no
 /// negative diagonal element.
 [[nodiscard]] Kernel make_orthogonal_iteration(const KernelSite& site);
+
+/// (n, n) symmetric, (n, n) the value before, f64 due, f64 ridge -> (n, n): (S + ridge I)^-1 by Cholesky's factors, of
+/// which the lower half of S is read. Where S + ridge I is not positive definite the value stays as it was.
+[[nodiscard]] Kernel make_damped_inverse(const KernelSite& site);
 
 /// Eigenvalues, in no order, and eigenvectors of a symmetric matrix: `rows` holds its n x n elements, and then an
 /// eigenvector a row. Householder's reduction to three diagonals, then implicit QL steps. (Martin, Reinsch and

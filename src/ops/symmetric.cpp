@@ -20,11 +20,17 @@ Signature infer(std::span<const Signature> in, const Attributes&) {
   return in[0];
 }
 
+Signature infer_damped(std::span<const Signature> in, const Attributes& a) {
+  if (!(in[3] == Signature{{}, f64})) fail<UsageError>("[symmetric] wants an f64 scalar as its ridge");
+  return infer(in.first(3), a);
+}
+
 std::int64_t cube(const KernelSite& site) {
   const std::int64_t n = site.output.shape[0];
   return n * n * n;
 }
 // Where it is due, about so many times n^3.
+std::int64_t inverse_operations(const KernelSite& site) { return cube(site); }
 std::int64_t root_operations(const KernelSite& site) { return 10 * cube(site); }
 std::int64_t vectors_operations(const KernelSite& site) { return 9 * cube(site); }
 std::int64_t iteration_operations(const KernelSite& site) { return 6 * cube(site); }
@@ -52,6 +58,13 @@ Var root_call(In x) {
   return concat({matmul(matmul(half, half), s), r - transpose(r)});
 }
 
+/// R (S + I / 2) - I for the inverse R, which is symmetric.
+Var inverse_call(In x) {
+  const Var s = matrix_of(x);
+  const Var r = damped_inverse(s, x[1], s.graph().number(1, f64), s.graph().number(0.5, f64));
+  return concat({matmul(r, s + 0.5 * identity(s)), r - transpose(r)});
+}
+
 /// V^T V, and V^T S V without its diagonal.
 Var vectors_call(In x) {
   const Var s = matrix_of(x), v = eigenvectors(s, x[1], s.graph().number(1, f64));
@@ -68,12 +81,12 @@ Var iteration_call(In x) {
   return concat({matmul(q, q, true, false), matmul(q, s, true, false) * s.graph().constant(below)});
 }
 
-Op row(std::string_view name, std::string_view formula, const OpKernel& kernel, Var (*call)(In)) {
+Op row(std::string_view name, std::string_view formula, const OpKernel& kernel, Var (*call)(In), int arity = 3) {
   return {
       .name = name,
       .formula = formula,
-      .arity = 3,
-      .infer = infer,
+      .arity = arity,
+      .infer = arity == 3 ? infer : infer_damped,
       .kernel = &kernel,
       .samples = {
           {.shapes = {{4, 4}, {4, 4}}, .call = call, .expected = expected, .tolerance = 50, .differences = false},
@@ -82,11 +95,14 @@ Op row(std::string_view name, std::string_view formula, const OpKernel& kernel, 
 
 std::vector<Op> make_rows() {
   static const OpKernel root{.make = make_inverse_root, .operations = root_operations};
+  static const OpKernel inverse{.make = make_damped_inverse, .operations = inverse_operations};
   static const OpKernel vectors{.make = make_eigenvectors, .operations = vectors_operations};
   static const OpKernel iteration{.make = make_orthogonal_iteration, .operations = iteration_operations};
   return {
       row("inverse_root", "(S + ridge I)^(-1/order), S symmetric; the value before where it is not due", root,
           root_call),
+      row("damped_inverse", "(S + ridge I)^-1, S symmetric; the value before where it is not due", inverse,
+          inverse_call, 4),
       row("eigenvectors", "V of S = V D V^T, S symmetric; the value before where it is not due", vectors, vectors_call),
       row("orthogonal_iteration", "Q' of S Q = Q' R, S symmetric; Q where it is not due", iteration, iteration_call)};
 }
@@ -102,6 +118,10 @@ Var inverse_root(Var symmetric, Var before, Var due, int order, double ridge) {
   Attributes attributes = with_ints({order});
   attributes.number = ridge;
   return apply("inverse_root", {symmetric, before, due}, attributes);
+}
+
+Var damped_inverse(Var symmetric, Var before, Var due, Var ridge) {
+  return apply("damped_inverse", {symmetric, before, due, ridge});
 }
 
 Var eigenvectors(Var symmetric, Var before, Var due) { return apply("eigenvectors", {symmetric, before, due}); }

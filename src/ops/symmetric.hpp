@@ -9,6 +9,8 @@ namespace thalweg {
 
 /// (S + ridge I)^(-1/order), of the eigenvalues of S that are not negative.
 [[nodiscard]] Var inverse_root(Var symmetric, Var before, Var due, int order, double ridge);
+/// (S + ridge I)^-1, for an f64 scalar `ridge`; the value before where that is not positive definite.
+[[nodiscard]] Var damped_inverse(Var symmetric, Var before, Var due, Var ridge);
 /// Eigenvectors, one a column, the one with the largest eigenvalue first.
 [[nodiscard]] Var eigenvectors(Var symmetric, Var before, Var due);
 /// Q' of S Q = Q' R with no negative diagonal element in R: a step of orthogonal iteration towards the eigenvectors.

@@ -10,7 +10,7 @@ namespace thalweg {
 std::vector<Need> AskingMethod::needs() const {
   std::vector<Need> needs{Need::gradient};
   if (asks.radius > 0 || asks.anchored) needs.push_back(Need::gradient);
-  if (asks.diagonal && asks.drawn_labels) needs.push_back(Need::gradient);
+  if (asks.factors || (asks.diagonal && asks.drawn_labels)) needs.push_back(Need::gradient);
   if (asks.diagonal && !asks.drawn_labels) needs.push_back(*asks.diagonal);
   return needs;
 }

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "optim/elements.hpp"
+#include "optim/factored.hpp"
 #include "thalweg/optim.hpp"
 
 namespace thalweg {
@@ -33,8 +34,10 @@ struct Asks {
   /// had: a table of a gradient a row. The slot is "mean"; the table, whose size is that of the data, is the engine's.
   bool per_row = false;
   double most_bytes = 0;  ///< of the table
+  /// Factors of the Fisher matrix of each layer, with labels drawn from the model.
+  std::optional<FactorAsks> factors = {};
 
-  [[nodiscard]] bool any() const { return radius > 0 || diagonal || anchored || per_row; }
+  [[nodiscard]] bool any() const { return radius > 0 || diagonal || anchored || per_row || factors; }
 };
 
 /// The method of an optimizer that has a chain as well: the chain steps, and the method says what its steps ask for.

@@ -133,7 +133,7 @@ void check_method(const Optimizer& optimizer, const Oracle& oracle) {
 
 std::unique_ptr<Stepper> stepper_of(const Optimizer& optimizer, const Tensor& x, Oracle& oracle,
                                     const MinimizeOptions& options) {
-  if (const Asks asks = asks_of(optimizer); asks.anchored || asks.per_row || asks.drawn_labels)
+  if (const Asks asks = asks_of(optimizer); asks.anchored || asks.per_row || asks.drawn_labels || asks.factors)
     fail<UsageError>("[{}] it needs a mean over rows of data, and {} is none. Hint: thalweg train.", optimizer.name,
                      oracle.kind());
   if (optimizer.method) check_needs(optimizer, optimizer.method->needs(), oracle);

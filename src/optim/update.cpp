@@ -39,10 +39,38 @@ Var Update::global_norm() { return context_->gradient_norm ? *context_->gradient
 
 namespace {
 
-/// A transform as it is traced: for each segment of its chain, its slots as read and as they are to be written.
+/// What a rule is called on: a segment, or the parts of a layer one above the other.
+struct Unit {
+  std::vector<Segment*> parts;
+  Shape shape;
+
+  [[nodiscard]] const Segment& first() const { return *parts.front(); }
+  /// A value of all parts.
+  [[nodiscard]] Var joined(Var Segment::*value) const {
+    std::vector<Var> rows;
+    for (Segment* part : parts) rows.push_back(reshape(part->*value, shape_of(*part)));
+    return rows.size() == 1 ? rows.front() : concat(rows);
+  }
+  void split(const Var& joined, Var Segment::*value) const {
+    std::int64_t row = 0;
+    for (Segment* part : parts) {
+      const std::int64_t rows = parts.size() == 1 ? 0 : part->shape.size() / shape[1];
+      part->*value = reshape(parts.size() == 1 ? joined : slice(joined, row, row + rows), part->shape);
+      row += rows;
+    }
+  }
+
+ private:
+  [[nodiscard]] Shape shape_of(const Segment& part) const {
+    return parts.size() == 1 ? shape : Shape{part.shape.size() / shape[1], shape[1]};
+  }
+};
+
+/// A transform as it is traced: for each unit that it sees, its slots as read and as they are to be written.
 struct Link {
   const Transform* transform;
   std::string prefix;
+  std::vector<Unit> units;
   int first_base = 0;
   std::vector<std::map<std::string, Var, std::less<>>> loaded = {}, slots = {};
   std::vector<std::map<std::string, Place, std::less<>>> places = {};
@@ -56,8 +84,9 @@ struct Branch {
 
 class UpdateTrace {
  public:
-  UpdateTrace(const Optimizer& optimizer, const Layout& layout, std::span<const MovingAverage> averages, bool by_decay)
-      : optimizer_(optimizer), layout_(layout), averages_(averages) {
+  UpdateTrace(const Optimizer& optimizer, const Layout& layout, std::span<const MovingAverage> averages,
+              std::span<const FactoredLayer> layers, bool by_decay)
+      : optimizer_(optimizer), layout_(layout), averages_(averages), layers_(layers) {
     for (std::string_view name : {"step", "inverse_weight", "gradient_norm", "lr", "seed"})
       scalar(std::string(name), 0);
     add_skipped();
@@ -199,15 +228,40 @@ class UpdateTrace {
     for (std::size_t i = 0; i < chain.size(); ++i) {
       std::string prefix = chain[i].name.empty() ? "transform" + std::to_string(i + 1) : chain[i].name;
       if (own) prefix += "[" + own->pattern + "]";
-      branch.links.push_back({&chain[i], std::move(prefix)});
-      add_slots(branch.links.back(), branch.segments);
+      branch.links.push_back({&chain[i], std::move(prefix), units_of(chain[i], branch.segments)});
+      add_slots(branch.links.back());
     }
     branches_.push_back(std::move(branch));
   }
 
-  void add_slots(Link& link, const std::vector<Segment*>& segments) {
-    link.loaded.resize(segments.size());
-    link.places.resize(segments.size());
+  /// Each segment; for a transform that sees layers those first, and then every other segment as a vector.
+  [[nodiscard]] std::vector<Unit> units_of(const Transform& transform, std::vector<Segment*> segments) const {
+    std::vector<Unit> units;
+    const auto factors = asks_of(optimizer_).factors;
+    const bool sees_layers = factors && transform.name == factors->transform;
+    if (sees_layers) {
+      for (const FactoredLayer& layer : layers_) {
+        units.push_back({{take(segments, layer.weight)}, {layer.inputs, layer.outputs}});
+        if (!layer.bias.empty()) units.back().parts.push_back(take(segments, layer.bias));
+      }
+    }
+    for (Segment* segment : segments)
+      units.push_back({{segment}, sees_layers ? Shape{segment->shape.size()} : segment->shape});
+    return units;
+  }
+
+  Segment* take(std::vector<Segment*>& segments, std::string_view parameter) const {
+    const auto entry = std::ranges::find(layout_.entries, parameter, &ParameterEntry::name);
+    const auto found = std::ranges::find(segments, entry->offset, &Segment::offset);
+    if (found == segments.end()) defect("the parameter '{}' of a layer is not stepped", parameter);
+    Segment* segment = *found;
+    segments.erase(found);
+    return segment;
+  }
+
+  void add_slots(Link& link) {
+    link.loaded.resize(link.units.size());
+    link.places.resize(link.units.size());
     for (const Slot& slot : link.transform->slots) {
       UpdateSlot buffer{link.prefix + "." + slot.name, slot.initial, 0, layout_.dtype};
       for (const UpdateSlot& taken : result_.slots) {
@@ -224,17 +278,17 @@ class UpdateTrace {
         buffer.size = 1;
         buffer.dtype = f64;
       } else {
-        add_pieces(link, slot, base, buffer, segments);
+        add_pieces(link, slot, base, buffer);
       }
       result_.slots.push_back(std::move(buffer));
     }
     link.slots = link.loaded;
   }
 
-  /// The pieces of a slot lie one after another, in the order of the segments.
-  void add_pieces(Link& link, const Slot& slot, int base, UpdateSlot& buffer, const std::vector<Segment*>& segments) {
-    for (std::size_t s = 0; s < segments.size(); ++s) {
-      const Shape shape = slot.shape ? slot.shape(segments[s]->shape) : segments[s]->shape;
+  /// The pieces of a slot lie one after another, in the order of the units.
+  void add_pieces(Link& link, const Slot& slot, int base, UpdateSlot& buffer) {
+    for (std::size_t s = 0; s < link.units.size(); ++s) {
+      const Shape shape = slot.shape ? slot.shape(link.units[s].shape) : link.units[s].shape;
       if (shape.size() == 0) continue;
       const Place at = place(base, buffer.size);
       link.loaded[s][slot.name] = input(buffer.name + "@" + std::to_string(buffer.size), shape, at);
@@ -243,9 +297,8 @@ class UpdateTrace {
     }
   }
 
-  /// Calls a rule on every segment of a branch. A sum over all segments is known only once each has given its part, so
-  /// the rule is traced again for each sum that it asks for. Nothing reads the earlier traces, so the planner drops
-  /// them.
+  /// Calls a rule on every unit of a link. A sum over all units is known only once each has given its part, so the rule
+  /// is traced again for each sum that it asks for. Nothing reads the earlier traces, so the planner drops them.
   std::vector<Var> call(Branch& branch, std::size_t index, Rule rule) {
     Link& link = branch.links[index];
     const std::vector<std::map<std::string, Var, std::less<>>> start = link.slots;
@@ -254,7 +307,7 @@ class UpdateTrace {
       std::vector<Var> results;
       Var missing;
       link.slots = start;
-      for (std::size_t s = 0; s < branch.segments.size(); ++s) {
+      for (std::size_t s = 0; s < link.units.size(); ++s) {
         std::size_t asked = 0;
         const auto total = [&](const Var& x) {
           looks_at_all_ = true;
@@ -263,15 +316,16 @@ class UpdateTrace {
           if (asked == totals.size() + 1) missing = missing.defined() ? missing + part : part;
           return part;
         };
-        results.push_back(call_on(*branch.segments[s], link, s, rule, total, rule == &Transform::rule && index == 0));
+        results.push_back(call_on(link, s, rule, total, rule == &Transform::rule && index == 0));
       }
       if (!missing.defined()) return results;
       totals.push_back(missing);
     }
   }
 
-  Var call_on(const Segment& segment, Link& link, std::size_t s, Rule rule, std::function<Var(const Var&)> total,
-              bool first) {
+  Var call_on(Link& link, std::size_t s, Rule rule, std::function<Var(const Var&)> total, bool first) {
+    const Unit& unit = link.units[s];
+    const Segment& segment = unit.first();
     const ParameterGroup* group = segment.group;
     const auto own_number = [&](std::string_view name) -> const double* {
       if (!group) return nullptr;
@@ -297,13 +351,13 @@ class UpdateTrace {
       looks_at_all_ = true;  // the numbers go by the place among all
       const std::string purpose = link.prefix + "@" + std::to_string(segment.offset);
       const Var origin = graph_.constant(Tensor({1}, i32));
-      return random_normal(scalars_[scalar_seed], scalars_[scalar_step], origin, purpose, segment.shape, layout_.dtype);
+      return random_normal(scalars_[scalar_seed], scalars_[scalar_step], origin, purpose, unit.shape, layout_.dtype);
     };
     context.step = step_;
     context.decay_factor = segment.decay ? 1.0 : 0.0;
     context.asks_for_decay = &asks_for_decay_;
     const Tracing tracing(graph_);
-    Update update(context, segment.direction, segment.parameter);
+    Update update(context, unit.joined(&Segment::direction), unit.joined(&Segment::parameter));
     return (link.transform->*rule)(update);
   }
 
@@ -313,18 +367,18 @@ class UpdateTrace {
     if (!(link.transform->*rule)) return;
     const std::vector<Var> results = call(branch, index, rule);
     for (std::size_t s = 0; s < results.size(); ++s) {
-      Segment& segment = *branch.segments[s];
-      if (!(results[s].shape() == segment.shape)) {
+      const Unit& unit = link.units[s];
+      if (!(results[s].shape() == unit.shape)) {
         fail<UsageError>("[{}] the rule gives a direction of shape {}, wanted {}", link.prefix, results[s].shape(),
-                         segment.shape);
+                         unit.shape);
       }
-      segment.*result = results[s];
+      unit.split(results[s], result);
     }
   }
 
   void trace(Branch& branch) {
     for (std::size_t i = 0; i < branch.links.size(); ++i) {
-      start_copies(branch, branch.links[i]);
+      start_copies(branch.links[i]);
       if (branch.links[i].transform->condition) {
         const Var condition = call(branch, i, &Transform::condition).front();
         condition_ = condition_.defined() ? condition_ * condition : condition;
@@ -338,13 +392,13 @@ class UpdateTrace {
   }
 
   /// At the first step, slots that start as a copy of the parameters read the parameters.
-  void start_copies(const Branch& branch, Link& link) {
+  void start_copies(Link& link) {
     for (const Slot& slot : link.transform->slots) {
       if (slot.kind != Slot::Kind::copy) continue;
-      for (std::size_t s = 0; s < branch.segments.size(); ++s) {
+      for (std::size_t s = 0; s < link.units.size(); ++s) {
         const Var first = equal(step_, 1);
         Var& var = link.slots[s].at(slot.name);
-        var = where(first, branch.segments[s]->parameter, var);
+        var = where(first, link.units[s].joined(&Segment::parameter), var);
       }
     }
   }
@@ -368,11 +422,11 @@ class UpdateTrace {
   void trace_evaluation() {
     for (Branch& branch : branches_) {
       for (std::size_t i = 0; i < branch.links.size(); ++i) {
-        if (!branch.links[i].transform->evaluation) continue;
+        const Link& link = branch.links[i];
+        if (!link.transform->evaluation) continue;
         const std::vector<Var> values = call(branch, i, &Transform::evaluation);
-        for (std::size_t s = 0; s < values.size(); ++s) {
-          evaluated_.push_back({values[s], place(UpdateBases::evaluated, branch.segments[s]->offset)});
-        }
+        for (std::size_t s = 0; s < values.size(); ++s)  // a unit of one segment: what sees layers evaluates none
+          evaluated_.push_back({values[s], place(UpdateBases::evaluated, link.units[s].first().offset)});
         break;
       }
     }
@@ -381,6 +435,7 @@ class UpdateTrace {
   const Optimizer& optimizer_;
   const Layout& layout_;
   std::span<const MovingAverage> averages_;
+  std::span<const FactoredLayer> layers_;
   std::unique_ptr<Graph> owned_graph_ = std::make_unique<Graph>();
   Graph& graph_ = *owned_graph_;
   std::vector<Segment> segments_;
@@ -393,9 +448,10 @@ class UpdateTrace {
 };
 
 /// As few segments as the rules allow: each costs at least one kernel.
-UpdateTrace traced(const Optimizer& optimizer, const Layout& layout, std::span<const MovingAverage> averages) {
-  UpdateTrace joined(optimizer, layout, averages, false);
-  return joined.asks_for_decay() ? UpdateTrace(optimizer, layout, averages, true) : std::move(joined);
+UpdateTrace traced(const Optimizer& optimizer, const Layout& layout, std::span<const MovingAverage> averages,
+                   std::span<const FactoredLayer> layers = {}) {
+  UpdateTrace joined(optimizer, layout, averages, layers, false);
+  return joined.asks_for_decay() ? UpdateTrace(optimizer, layout, averages, layers, true) : std::move(joined);
 }
 
 }  // namespace
@@ -423,10 +479,10 @@ UpdateProgram whole_update(const Optimizer& optimizer, const Layout& layout) {
 }  // namespace
 
 UpdateProgram make_update(const Optimizer& optimizer, const Layout& layout, Passes passes,
-                          std::span<const MovingAverage> averages) {
+                          std::span<const MovingAverage> averages, std::span<const FactoredLayer> layers) {
   if (owns_steps(optimizer)) return whole_update(optimizer, layout);
   if (optimizer.chain.empty()) fail<UsageError>("[optimizer] an empty chain. Hint: tw::optim::adamw().");
-  return traced(optimizer, layout, averages).plan(passes);
+  return traced(optimizer, layout, averages, layers).plan(passes);
 }
 
 bool can_be_shared(const Optimizer& optimizer, const Layout& layout) {

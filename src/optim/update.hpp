@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "optim/factored.hpp"
 #include "plan/program.hpp"
 #include "thalweg/optim.hpp"
 #include "thalweg/state.hpp"
@@ -51,9 +52,11 @@ struct UpdateProgram {
 };
 
 /// Traces and plans. The gradient behind its base is a sum over samples; the scalar inverse_weight makes it a mean.
-/// Gradients lie as gradient_offsets says. Moving averages are moved in the same pass.
+/// Gradients lie as gradient_offsets says. Moving averages are moved in the same pass. `layers` are those that a
+/// transform may see as matrices, their parameters trained.
 [[nodiscard]] UpdateProgram make_update(const Optimizer& optimizer, const Layout& layout, Passes passes = {},
-                                        std::span<const MovingAverage> averages = {});
+                                        std::span<const MovingAverage> averages = {},
+                                        std::span<const FactoredLayer> layers = {});
 
 /// What the host passes to one step.
 struct StepNumbers {

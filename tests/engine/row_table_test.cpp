@@ -169,7 +169,7 @@ TEST(DrawnLabels, TheirSquaredGradientIsTheDiagonalOfTheGaussNewtonMatrixInTheMe
   const EvaluationFunction function = evaluation_of(nn::linear(3), loss::cross_entropy);
   State state = Engine(function, optim::sgd({.lr = 1}), 1).init(data, 1, f64);
   Workers workers(1);
-  Products drawn(with_drawn_labels(function, "sophia"), workers, {.mode = Mode::train}), exact(function, workers);
+  Products drawn(with_drawn_labels(function, "sophia", ""), workers, {.mode = Mode::train}), exact(function, workers);
   const std::int64_t size = state.layout->trained_size;
   std::vector<double> mean(static_cast<std::size_t>(size));
   Tensor gradient, product, unit({size}, f64);

@@ -52,6 +52,7 @@ const std::vector<Budget> budgets = {
     {"muon", 0.05, 0.05},
     {"shampoo", 0.05, 0.1, 1e-2},
     {"soap", 0.05, 0.05},
+    {"kfac", 0.5, 0.5},  // without layers: Adam with a tenth of the rate
     {"lookahead", 0.05, 0.05},
     {"sam", 0.05, 0.05},
     {"svrg", 0.05, 0.05},

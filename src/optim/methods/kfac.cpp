@@ -1,0 +1,108 @@
+// K-FAC: the natural gradient by Kronecker factors of each layer (Martens and Grosse 2015, Grosse and Martens 2016).
+
+#include "ops/symmetric.hpp"
+#include "optim/asks.hpp"
+#include "optim/axes.hpp"
+#include "optim/row.hpp"
+#include "thalweg/natural_gradient.hpp"
+
+namespace thalweg::optim {
+
+Fields fields(KfacOptions& o) {
+  return framed_fields(
+      o, decoupled_doc,
+      {{"momentum", &o.momentum, "of the steps: buf = momentum buf + step", below_one},
+       {"damping", &o.damping, "added to the diagonal of a layer's Fisher matrix, and shared between its factors",
+        positive},
+       {"kl_clip", &o.kl_clip, "largest lr^2 <step, gradient> over all layers; 0 is no limit", not_negative},
+       {"decay", &o.decay, "of the running means of factors; the k-th estimate counts 1/k at least", below_one},
+       {"every", &o.every, "steps between estimates of the factors, each a gradient with drawn labels", {.low = 1}},
+       {"inverse_every", &o.inverse_every, "steps between inverses, which are taken in f64", {.low = 1}},
+       {"max_size", &o.max_size, "most inputs and outputs of a layer that has factors", {.low = 1}},
+       {"adam_lr_factor", &o.adam_lr_factor, "of Adam, for what has no factors: times lr", positive},
+       {"beta1", &o.beta1, "of Adam", below_one},
+       {"beta2", &o.beta2, "of Adam", below_one},
+       {"eps", &o.eps, "of Adam", not_negative}});
+}
+
+namespace {
+
+// A layer with factors is seen as its matrix, (inputs, outputs), anything else as a vector.
+
+Var adam_direction(Update& u, const KfacOptions& o) {
+  const Var b1 = u.scalar("beta1", o.beta1), b2 = u.scalar("beta2", o.beta2), t = u.step();
+  u["m"] = running_mean(u["m"], u.gradient, b1);
+  u["v"] = running_mean(u["v"], square(u.gradient), b2);
+  const Var root = sqrt(u["v"]) * (1 / sqrt(1 - pow(b2, t))) + u.scalar("eps", o.eps);
+  return u["m"] * (o.adam_lr_factor / (1 - pow(b1, t))) / root;
+}
+
+/// The mean diagonal of a factor in f64, and no less than a number whose root is not 0 in f32.
+Var mean_diagonal(const Var& factor) {
+  const std::int64_t n = factor.dim(0);
+  return maximum(cast(mean(slice(reshape(factor, Shape{n * n}), 0, n * n, 0, n + 1)), f64), 1e-30);
+}
+
+/// Inverses of A + pi sqrt(damping) I and G + sqrt(damping) / pi I. (Martens and Grosse 2015, section 6.3)
+void invert(Update& u, const KfacOptions& o) {
+  const Var due = is_due(u.step(), 1, o.inverse_every), root = sqrt(u.scalar("damping", o.damping));
+  const Var pi = sqrt(mean_diagonal(u["input_factor"]) / mean_diagonal(u["output_factor"]));
+  u["input_inverse"] = damped_inverse(u["input_factor"], u["input_inverse"], due, root * pi);
+  u["output_inverse"] = damped_inverse(u["output_factor"], u["output_inverse"], due, root / pi);
+}
+
+Var layer_direction(Update& u, const KfacOptions& o) {
+  invert(u, o);
+  Var step = matmul(u["input_inverse"], matmul(u.gradient, u["output_inverse"]));
+  if (o.kl_clip > 0) {
+    const Var length = square(u.scalar("lr", o.lr)) * u.total(step * u.gradient);
+    step = step * minimum(sqrt(u.scalar("kl_clip", o.kl_clip) / maximum(length, 1e-30)), 1);
+  }
+  if (o.momentum == 0) return step;
+  return u["momentum"] = u.scalar("momentum", o.momentum) * u["momentum"] + step;
+}
+
+Var direction(Update& u, const KfacOptions& o) {
+  return u.gradient.rank() == 2 ? layer_direction(u, o) : adam_direction(u, o);
+}
+
+Shape layer_alone(const Shape& shape) { return shape.rank() == 2 ? shape : Shape{0}; }
+Shape others_alone(const Shape& shape) { return shape.rank() == 2 ? Shape{0} : shape; }
+Shape inputs_squared(const Shape& shape) { return shape.rank() == 2 ? Shape{shape[0], shape[0]} : Shape{0}; }
+Shape outputs_squared(const Shape& shape) { return shape.rank() == 2 ? Shape{shape[1], shape[1]} : Shape{0}; }
+
+}  // namespace
+
+Optimizer kfac(KfacOptions o) {
+  std::vector<Slot> slots = {{.name = "input_factor", .shape = inputs_squared},
+                             {.name = "output_factor", .shape = outputs_squared},
+                             {.name = "input_inverse", .shape = inputs_squared},
+                             {.name = "output_inverse", .shape = outputs_squared},
+                             {.name = "m", .shape = others_alone},
+                             {.name = "v", .shape = others_alone}};
+  if (o.momentum > 0) slots.push_back({.name = "momentum", .shape = layer_alone});
+  Optimizer chain =
+      framed("kfac", o, Decay::decoupled,
+             {{.name = "kfac", .slots = std::move(slots), .rule = with(direction, o), .per_parameter = true}});
+  return asking(
+      std::move(chain),
+      {.factors = FactorAsks{.transform = "kfac", .every = o.every, .decay = o.decay, .max_size = o.max_size}}, "kfac");
+}
+
+std::vector<OptimizerRow> kfac_methods() {
+  return {
+      row(kfac, {.name = "kfac",
+                 .summary = "natural gradient of dense layers and convolutions by Kronecker factors; Adam for the "
+                            "rest",
+                 .formula = "A, G: running means of a a^T, s s^T; x -= lr c (A + pi r I)^-1 g (G + r/pi I)^-1, with "
+                            "a a layer's inputs and a 1, s slopes at its outputs with labels drawn from the model, "
+                            "r = sqrt(damping), c <= 1 by kl_clip",
+                 .when = "classifiers of dense layers and convolutions of up to some hundreds of inputs, where a "
+                         "step's data cost more than its matrix products",
+                 .source = "Martens and Grosse 2015; Grosse and Martens 2016 for convolutions; the clip of Ba et "
+                           "al. 2017; pi by mean diagonals",
+                 .passes = 0,
+                 .needs = {Need::gradient, Need::gradient}})};
+}
+
+}  // namespace thalweg::optim
