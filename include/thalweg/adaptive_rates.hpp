@@ -8,15 +8,16 @@ namespace thalweg::optim {
 struct HypergradientOptions {
   double lr = 1e-3;  ///< the rate of the first step
   double hyper_lr = 0.02, beta1 = 0.9, beta2 = 0.999, eps = 1e-8, weight_decay = 0, clip_norm = 0, clip_value = 0,
-         clip_ratio = 0, noise = 0;
+         clip_ratio = 0, noise = 0, trust = 0;
   std::string method = "sgd";  ///< or "adam"
   bool multiplicative = true, maximize = false;
   Schedule schedule = {};
 };
 /// The rate is stepped by the derivative of the loss by it, -<g, d'>, with d' the direction of the step before: rate *=
 /// 1 + hyper_lr <g, d'> / (|g| |d'|), or without `multiplicative` rate += hyper_lr <g, d'>, never below 0; x -= rate d.
-/// Here d is g, or Adam's direction. A schedule is a factor of that rate. Coupled decay. (Baydin et al. 2018,
-/// algorithms 4 and 6, and their multiplicative rule)
+/// Here d is g, or Adam's direction. With `trust` the rate falls at once to trust max(|x|, 1e-3) / |d| where it is
+/// above that. A schedule is a factor of that rate. Coupled decay. (Baydin et al. 2018, algorithms 4 and 6, and their
+/// multiplicative rule)
 Optimizer hypergradient(HypergradientOptions options = {});
 
 }  // namespace thalweg::optim

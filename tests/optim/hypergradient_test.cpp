@@ -6,6 +6,7 @@
 
 #include "stepper.hpp"
 #include "thalweg/adaptive_rates.hpp"
+#include "thalweg/minimize.hpp"
 
 namespace thalweg {
 namespace {
@@ -95,6 +96,70 @@ TEST(HypergradientDescent, FindsItsWayFromRatesAHundredTimesOffOnAQuadratic) {
   const double best = end(optim::sgd({.lr = best_rate}));
   for (const double factor : {0.01, 100.0})
     EXPECT_LT(end(optim::hypergradient({.lr = factor * best_rate, .hyper_lr = 0.3})), 1.1 * best) << factor;
+}
+
+using Problem = std::pair<const char*, std::function<MinimizeResult(const Optimizer&)>>;
+
+/// Five losses of 200 steps of whole batches, which end well above 0 or far from their minimum.
+std::vector<Problem> five_problems() {
+  const auto problem = [](const char* name, std::int64_t parameters, double spread, std::function<Var(Var)> loss) {
+    return Problem(name, [=](const Optimizer& optimizer) {
+      Tensor start = random_normal({parameters}, 7, f64);
+      for (std::int64_t i = 0; i < parameters; ++i) start.set(i, spread * start.at(i));
+      return minimize([&](Var x) { return loss(x); }, start, optimizer, {.max_steps = 200});
+    });
+  };
+  const Tensor inputs = random_normal({100, 6}, 1, f64), noise = random_normal({100, 1}, 2, f64),
+               truth = random_normal({6, 1}, 3, f64), labels = random_normal({100, 3}, 4, f64);
+  const auto target = [=] { return matmul(constant(inputs), constant(truth)) + constant(noise); };
+  const auto linear = [=](const Var& x) { return matmul(constant(inputs), reshape(x, {6, 1})); };
+  const auto one_of_three = [=] {
+    const Var scores = constant(labels) + slice(constant(inputs), 0, 3, 1);
+    return cast(equal(scores, broadcast_to(max(scores, 1, Keep::yes), scores.shape())), f64);
+  };
+  return {problem("least squares", 6, 1, [=](Var x) { return mean(square(linear(x) - target())); }),
+          problem("logistic regression", 6, 1,
+                  [=](Var x) { return mean(softplus(-sign(target()) * linear(x))) + 1e-3 * sum(square(x)); }),
+          problem("robust regression", 6, 1, [=](Var x) { return mean(sqrt(1 + square(linear(x) - target()))); }),
+          problem("softmax regression", 18, 1,
+                  [=](Var x) {
+                    const Var logits = matmul(constant(inputs), reshape(x, {6, 3}));
+                    return mean(logsumexp(logits, 1) - sum(logits * one_of_three(), 1));
+                  }),
+          problem("a network", 60, 0.4, [=](Var x) {
+            const Var first = reshape(slice(x, 0, 48), {6, 8}), second = reshape(slice(x, 48, 56), {8, 1});
+            const Var hidden = tanh(matmul(constant(inputs), first));
+            return mean(square(matmul(hidden, second) - sin(target()))) + 1e-4 * sum(square(x));
+          })};
+}
+
+/// From a rate 100 times off and with steps of up to a tenth of the parameters' norm.
+TEST(HypergradientDescent, EndsWithinATenthOfTheBestFixedRateOnFiveProblemsFromRatesAHundredTimesOff) {
+  for (const auto& [name, end] : five_problems()) {
+    double best = INFINITY, best_rate = 0;
+    for (double rate = 1e-3; rate < 20; rate *= 1.5) {
+      const double value = end(optim::sgd({.lr = rate})).value;
+      if (value < best) best = value, best_rate = rate;
+    }
+    EXPECT_GT(best, 0.05) << name;  // else a tenth of it says little
+    for (const double factor : {0.01, 100.0}) {
+      const double value = end(optim::hypergradient({.lr = factor * best_rate, .hyper_lr = 0.1, .trust = 0.1})).value;
+      EXPECT_LE(value, 1.1 * best) << name << ", " << factor << " times the best rate, " << best_rate;
+    }
+  }
+}
+
+/// The limit is of the whole step, and the rate stays where it put it.
+TEST(HypergradientDescent, TrustBoundsTheStepByThePartOfTheParameters) {
+  Stepper stepper(optim::hypergradient({.lr = 1e3, .trust = 0.25}), one_vector(2), Tensor::of({3.0, 4.0}));
+  Tensor g = Tensor::of({0.6, 0.8});
+  stepper.step(g);
+  EXPECT_NEAR(stepper.x(0), 3 - 1.25 * 0.6, 1e-12);
+  EXPECT_NEAR(stepper.x(1), 4 - 1.25 * 0.8, 1e-12);
+  for (const auto& [name, slot] : stepper.state.slots) {
+    if (name != "hypergradient.rate") continue;
+    EXPECT_NEAR(slot.at(0), 1.25, 1e-12);
+  }
 }
 
 }  // namespace

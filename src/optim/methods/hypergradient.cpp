@@ -13,6 +13,10 @@ Fields fields(HypergradientOptions& o) {
        {.name = "method", .place = &o.method, .doc = "whose direction is stepped along", .choices = {"sgd", "adam"}},
        {"multiplicative", &o.multiplicative,
         "the rate changes by a part of itself, whatever the size of the gradient; else by hyper_lr <g, direction>"},
+       {"trust", &o.trust,
+        "longest step as a part of the norm of all parameters, to which the rate falls at once: a first rate that is "
+        "far too high ruins nothing; 0 is no limit",
+        not_negative},
        {"beta1", &o.beta1, "decay of Adam's running mean of gradients", below_one},
        {"beta2", &o.beta2, "decay of Adam's running mean of squared gradients", below_one},
        {"eps", &o.eps, "added to Adam's root", not_negative}});
@@ -35,10 +39,17 @@ Var adam_direction(Update& u, const HypergradientOptions& o) {
   return u["m"] / (1 - pow(b1, t)) / (sqrt(u["v"]) / sqrt(1 - pow(b2, t)) + u.scalar("eps", o.eps));
 }
 
+/// The rate whose step is as long as it may be.
+Var trusted_rate(Update& u, const HypergradientOptions& o) {
+  const Var length = maximum(sqrt(u.total(square(u.parameter))), 1e-3);
+  return u.scalar("trust", o.trust) * length / maximum(sqrt(u.total(square(u["direction"]))), 1e-30);
+}
+
 Var direction(Update& u, const HypergradientOptions& o) {
-  const Var rate = stepped_rate(u, o);
-  u["rate"] = rate;
+  Var rate = stepped_rate(u, o);
   u["direction"] = o.method == "adam" ? adam_direction(u, o) : u.gradient;
+  if (o.trust > 0) rate = minimum(rate, trusted_rate(u, o));
+  u["rate"] = rate;
   return u.scalar("lr", o.lr) / o.lr * rate * u["direction"];
 }
 
