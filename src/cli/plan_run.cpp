@@ -144,7 +144,8 @@ void emit_text(const RunPlan& p, const Machine& machine, const PlanArguments& ar
   emit(
       "\nAssumed: f32; each part takes its operations at {:.0f} GFLOP/s or its bytes at {:.0f} GB/s, whichever is "
       "longer; messages at {:.1f} GB/s, none hidden. Not counted: what starts a kernel or a message, reading the data, "
-      "evaluation; a step is one gradient, though some methods (sam, svrg, saga, sophia, adahessian, lbfgs) ask for "
+      "evaluation; a step is one gradient, though some methods (sam, svrg, saga, sophia, adahessian, kfac, lbfgs) ask "
+      "for "
       "more. Small steps take many times as long. This version trains on CPUs.\n",
       machine.single * machine.matrix_efficiency / 1e9, machine.bandwidth * machine.moved_efficiency / 1e9,
       (arguments.ranks > machine.ranks_a_node ? machine.network : machine.link) / 1e9);

@@ -15,6 +15,7 @@
 #include "cli/train.hpp"
 #include "core/error.hpp"
 #include "distributed/collectives.hpp"
+#include "engine/factors.hpp"
 #include "engine/norms.hpp"
 #include "engine/row_table.hpp"
 #include "insight/run_watch.hpp"
@@ -271,6 +272,18 @@ int say_stopped(const Watched& watched, const RunFolder& folder, const Session& 
   return watched.signal != 0 ? 128 + watched.signal : 0;
 }
 
+/// What an optimizer keeps besides the usual, in a line.
+std::optional<std::string> memory_said(const Session& session, const Config& config, const Context& context) {
+  const Optimizer optimizer = config.make_optimizer(context.registry);
+  const Layout& layout = *session.trainer.state().layout;
+  const Dataset& rows = session.parts.train;
+  const Asks asks = asks_of(optimizer);
+  if (asks.per_row) return row_table_text(optimizer, counted_rows(rows).rows(), layout.trained_size, layout.dtype);
+  if (!asks.factors || session.system) return std::nullopt;
+  const ModelFunction model = session.recipe.make_model(context.registry, session.parts.augmentation);
+  return factors_text(evaluation_of(model, session.recipe.make_loss(context.registry)), optimizer, layout, rows);
+}
+
 }  // namespace
 
 int train_one(const TrainArguments& arguments, const NamedTree& named, LoadedConfig loaded, const Context& context) {
@@ -292,11 +305,7 @@ int train_one(const TrainArguments& arguments, const NamedTree& named, LoadedCon
   if (!writes) return follow(session, config, from_first(*context.ranks, ""), arguments, context);
   if (!context.quiet && !context.json) {
     say("{}\n", describe(loaded.config, session));
-    const Optimizer optimizer = config.make_optimizer(context.registry);
-    const Layout& layout = *session.trainer.state().layout;
-    if (asks_of(optimizer).per_row)
-      say("{}\n",
-          row_table_text(optimizer, counted_rows(session.parts.train).rows(), layout.trained_size, layout.dtype));
+    if (const auto said = memory_said(session, config, context)) say("{}\n", *said);
   }
   say_warnings(context, session.parts.warnings);
   if (resumed) (void)resumed_state(*resumed, session.trainer.state(), loaded.config.fingerprint());
