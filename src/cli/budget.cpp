@@ -45,7 +45,9 @@ bool BudgetGuard::hopeless(const StepReport& report) {
   next_look_ = report.step + std::max<std::int64_t>(1, report.total_steps / looks);
   if (!known_) known_ = constants_();
   const Verdict verdict = judge(logged_(), *known_);
-  const bool bad = verdict.kind == VerdictKind::diverged || verdict.kind == VerdictKind::learned_nothing;
+  // a run that makes its own rows may well begin to rise late
+  const bool nothing = verdict.kind == VerdictKind::learned_nothing && !known_->makes_rows;
+  const bool bad = verdict.kind == VerdictKind::diverged || nothing;
   const auto before = std::exchange(found_, bad ? std::optional(verdict.kind) : std::nullopt);
   if (!bad || before != verdict.kind) return false;
   reason_ = verdict.sentence;
