@@ -51,12 +51,21 @@ Fields TrainOptions::fields() {
   };
 }
 
+namespace {
+
+/// What a shell makes of "$50" is the number 0, which is refused in the same words.
+[[noreturn]] void refuse_budget(const OptionValue& budget) {
+  fail_option("budget",
+              "[train] budget = {}. Wanted: hours, minutes or seconds (\"2 h\", \"30 min\", \"90 s\") or dollars "
+              "(\"$50\"), above 0. Hint: a shell leaves alone what is in single quotes: --set 'train.budget=$50'.",
+              budget.str());
+}
+
+}  // namespace
+
 std::optional<double> TrainOptions::allowed_seconds() const {
-  constexpr std::string_view wanted =
-      "[train] budget = \"{}\". Wanted: hours, minutes or seconds (\"2 h\", \"30 min\", \"90 s\") or dollars "
-      "(\"$50\"), above 0. Hint: a shell leaves alone what is in single quotes: --set 'train.budget=$50'.";
   if (budget.empty()) return std::nullopt;
-  const auto refuse = [&] { fail_option("budget", wanted, budget); };
+  const auto refuse = [&] { refuse_budget(OptionValue{budget}); };
   const bool money = budget.front() == '$';
   const std::size_t end = money ? budget.size() : budget.find_first_not_of("0123456789.");
   const auto amount = parse_number(std::string_view(budget).substr(money ? 1 : 0, end - (money ? 1 : 0)));
@@ -312,6 +321,8 @@ Config read_config(const ConfigTree& tree, DataOptions data, const DataFacts& fa
     const bool validates = !config.data.validation.holds<double>() || config.data.held_out() > 0;
     if (!validates) defaults.train.erase("early_stopping");
     own.train.merge(std::move(defaults.train));
+    if (const auto budget = own.train.find("budget"); budget != own.train.end() && !budget->second.holds<std::string>())
+      refuse_budget(budget->second);
     read_fields(config.train.fields(), own.train, "train");
     (void)config.train.allowed_seconds();
     if (auto stopping = read_early_stopping(config.train.early_stopping)) {

@@ -106,9 +106,8 @@ TEST_F(Budget, WhatWouldNotWatchItsTrainingsRefusesBudgetAndLooks) {
         "[data]\nformat = \"csv\"\ntrain = \"t.csv\"\ntest = \"t.csv\"\ntarget = \"y\"\n[train]\nepochs = 2\n");
   for (const char* set : {"train.budget=1 h", "insight.every=1 epoch"}) {
     const std::string key = std::string(set).substr(0, std::string(set).find('='));
-    for (const char* command :
-         {"train c.toml --cv 3 --out f", "compare c.toml --optimizers adam --rates 0.01 --seeds 1",
-          "lr c.toml --steps 5 --trials 0"}) {
+    for (const char* command : {"train c.toml --cv 3 --out f",
+                                "compare c.toml --optimizers adam --rates 0.01 --seeds 1", "lr c.toml --trials 0"}) {
       const Ran ran = run(command + std::string(" --set '") + set + "'");
       EXPECT_EQ(ran.code, 2) << command;
       EXPECT_NE(ran.err.find("] " + key + " = "), std::string::npos) << ran.err;
