@@ -50,7 +50,7 @@ double movement(const std::string& parametrisation, std::int64_t width, Optimize
 /// the standard form.
 TEST(WidthRates, StepsMoveTheOutputsOfANetOfAnyWidthAsFar) {
   for (const Optimizer& optimizer :
-       {optim::adam({.lr = 0.002}), optim::sgd({.lr = 0.05}), optim::sgd({.lr = 0.05, .weight_decay = 0.5})}) {
+       {optim::adam({.lr = 0.002}), optim::sgd({.lr = 0.05}), optim::sgd({.lr = 0.05, .weight_decay = 0.05})}) {
     const double narrow = movement("mup", 64, optimizer), wide = movement("mup", 1024, optimizer);
     EXPECT_GT(wide, 0.6 * narrow) << optimizer.name;
     EXPECT_LT(wide, 1.7 * narrow) << optimizer.name;
@@ -73,17 +73,21 @@ TEST(WidthRates, DecayKeepsItsSizeWhereTheRateIsDivided) {
   EXPECT_EQ(optimizer.groups[0].scalars.at("weight_decay"), 0.4);
 }
 
-/// How far some steps of Adam move the logits of a transformer of this width, on average.
-double gpt_movement(const std::string& positions, const std::string& parametrisation, std::int64_t width) {
+/// How far some steps of Adam move the logits of a transformer of this width, on average; with `frozen`, patterns of
+/// parameters that stay as they are, by what the others do.
+double gpt_movement(const std::string& positions, const std::string& parametrisation, std::int64_t width,
+                    const std::vector<std::string>& frozen = {}) {
   constexpr std::int64_t vocabulary = 13, rows = 32, time = 12, base = 32;
   const nn::GptOptions net{.layers = 2,
                            .width = width,
                            .heads = 4,
                            .context = time,
                            .positions = positions,
+                           .tied = frozen.empty(),
                            .parametrisation = parametrisation,
                            .base_width = base};
   Optimizer optimizer = optim::adam({.lr = 0.002});
+  for (const std::string& pattern : frozen) optimizer.groups.push_back({.pattern = pattern, .frozen = true});
   add_width_rates(optimizer, scaling_of("gpt", {{"width", width},
                                                 {"heads", 4},
                                                 {"context", time},
@@ -110,11 +114,19 @@ double gpt_movement(const std::string& positions, const std::string& parametrisa
 
 TEST(WidthRates, StepsMoveTheOutputsOfATransformerOfAnyWidthAsFarWhateverItsPositions) {
   for (const char* positions : {"learned", "sinusoidal", "rotary"}) {
-    const double narrow = gpt_movement(positions, "mup", 32), wide = gpt_movement(positions, "mup", 512);
+    const double narrow = gpt_movement(positions, "mup", 32), wide = gpt_movement(positions, "mup", 256);
     EXPECT_GT(wide, 0.6 * narrow) << positions;
     EXPECT_LT(wide, 1.7 * narrow) << positions;
-    EXPECT_GT(gpt_movement(positions, "standard", 512), 2.5 * gpt_movement(positions, "standard", 32)) << positions;
+    EXPECT_GT(gpt_movement(positions, "standard", 256), 1.8 * gpt_movement(positions, "standard", 32)) << positions;
   }
+}
+
+TEST(WidthRates, TheTokensOfAWideTransformerKeepTheirSizeBesideSinusoidalPositions) {
+  const std::vector<std::string> all_but_tokens = {"block*", "norm*", "output*"};
+  const double narrow = gpt_movement("sinusoidal", "mup", 32, all_but_tokens),
+               wide = gpt_movement("sinusoidal", "mup", 256, all_but_tokens);
+  EXPECT_GT(wide, 0.6 * narrow);
+  EXPECT_LT(wide, 1.7 * narrow);
 }
 
 /// What decay alone took off a parameter in three steps, relative to it.
