@@ -79,9 +79,10 @@ TEST_F(PlanCommand, SagasTableIsMemory) {
   EXPECT_EQ(said(text.out), said(trained.out + trained.err));
   const double rows = std::stod(said(text.out).substr(27)), table = 4 * rows * ran.json()["parameters"].get<double>();
   EXPECT_EQ(ran.json()["memory"]["row_table"], table);
+  const nlohmann::json memory = ran.json()["memory"];
   double sum = 0;
-  for (const auto& [kind, bytes] : ran.json()["memory"].items()) sum += kind == "total" ? 0 : bytes.get<double>();
-  EXPECT_NEAR(ran.json()["memory"]["total"], sum, 1);
+  for (const auto& [kind, bytes] : memory.items()) sum += kind == "total" ? 0 : bytes.get<double>();
+  EXPECT_NEAR(memory["total"], sum, 1);
   EXPECT_EQ(run("plan s.toml --set optimizer.most_mib=0.0001").code, 2);
 }
 
