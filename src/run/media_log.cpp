@@ -5,6 +5,7 @@
 #include <fstream>
 #include <nlohmann/json.hpp>
 #include <sstream>
+#include <utility>
 
 #include "core/error.hpp"
 #include "core/nesting.hpp"
@@ -34,10 +35,10 @@ void MediaLog::add(std::int64_t epoch, std::int64_t step, const NamedMedia& medi
   std::error_code error;
   fs::create_directories(folder_ / "media", error);
   if (error) fail<IoError>("[run] {}: {}", (folder_ / "media").string(), error.message());
+  if (step != std::exchange(step_, step)) number_ = std::ranges::count(entries(), step, &Entry::step);
   std::ofstream lines(index(), std::ios::app);
-  int number = 0;
   for (const auto& [name, medium] : media) {
-    const std::string file = fmt::format("media/{:09}-{}{}", step, ++number, medium.extension());
+    const std::string file = fmt::format("media/{:09}-{}{}", step, ++number_, medium.extension());
     write_atomically(folder_ / file, medium.bytes);
     const auto* kind = std::ranges::find(kinds, medium.kind, &std::pair<Kind, const char*>::first);
     const Json line{{"epoch", epoch}, {"step", step}, {"name", name}, {"kind", kind->second}, {"file", file}};
@@ -68,13 +69,21 @@ void MediaLog::cut_after(std::int64_t step) {
     if (entry.step <= step) kept += entry.line + "\n";
   }
   write_atomically(index(), kept);
+  step_ = -1;
+}
+
+bool MediaLog::has(const std::string& name, const Medium& medium) const {
+  return std::ranges::any_of(entries(), [&](const Entry& entry) {
+    const auto* kind = std::ranges::find(kinds, medium.kind, &std::pair<Kind, const char*>::first);
+    return entry.name == name && entry.kind == kind->second && bytes_of(file_of(entry)) == medium.bytes;
+  });
 }
 
 std::vector<MediaSeries> MediaLog::series() const {
   std::vector<MediaSeries> all;
   for (const Entry& entry : entries()) {
     const auto* kind = std::ranges::find(kinds, entry.kind, &std::pair<Kind, const char*>::second);
-    const fs::path file = folder_ / "media" / fs::path(entry.file).filename();
+    const fs::path file = file_of(entry);
     if (kind == std::end(kinds) || !fs::is_regular_file(file)) continue;
     auto series = std::ranges::find(all, entry.name, &MediaSeries::name);
     if (series == all.end()) series = all.insert(series, MediaSeries{entry.name, {}});

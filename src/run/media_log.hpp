@@ -14,10 +14,12 @@ class MediaLog {
   /// For the run in this folder; appends to existing entries.
   explicit MediaLog(std::filesystem::path folder) : folder_(std::move(folder)) {}
 
-  /// Throws IoError.
+  /// Behind what was added in the same step. Throws IoError.
   void add(std::int64_t epoch, std::int64_t step, const NamedMedia& media);
   /// Removes what was shown after this step, because a resumed run shows it again.
   void cut_after(std::int64_t step);
+  /// Whether the same was shown under this name.
+  [[nodiscard]] bool has(const std::string& name, const Medium& medium) const;
   /// All of it, each name's moments in their order. What is damaged or missing is left out.
   [[nodiscard]] std::vector<MediaSeries> series() const;
 
@@ -27,9 +29,13 @@ class MediaLog {
     std::int64_t epoch = 0, step = 0;
   };
   [[nodiscard]] std::vector<Entry> entries() const;
+  [[nodiscard]] std::filesystem::path file_of(const Entry& entry) const {
+    return folder_ / "media" / std::filesystem::path(entry.file).filename();
+  }
   [[nodiscard]] std::filesystem::path index() const { return folder_ / "media.jsonl"; }
 
   std::filesystem::path folder_;
+  std::int64_t step_ = -1, number_ = 0;  // of the file added last: its step, and which it is of that
 };
 
 }  // namespace thalweg

@@ -33,5 +33,23 @@ TEST(MediaLog, WhatWasShownComesBackByNameAndAResumeTakesTheRestBack) {
   EXPECT_EQ(series[1].moments.size(), 1u);
 }
 
+TEST(MediaLog, WhatIsShownInOneStepByOneAfterAnotherIsAllKept) {
+  const testing::TemporaryFolder folder;
+  MediaLog log(folder / "");
+  log.add(1, 7, {{"first", Medium::text("one")}});
+  log.add(1, 7, {{"second", Medium::text("two")}});
+  MediaLog(folder / "").add(1, 7, {{"third", Medium::text("three")}});  // a later sitting that stands there
+  log.add(2, 8, {{"first", Medium::text("four")}});
+  log.cut_after(7);
+  log.add(1, 7, {{"fourth", Medium::text("five")}});
+  const std::vector<MediaSeries> series = log.series();
+  ASSERT_EQ(series.size(), 4u);
+  const char* said[] = {"one", "two", "three", "five"};
+  for (std::size_t i = 0; i < 4; ++i) EXPECT_EQ(series[i].moments.front().medium.bytes, said[i]);
+  EXPECT_EQ(series[0].moments.size(), 1u);
+  EXPECT_TRUE(log.has("second", Medium::text("two")));
+  EXPECT_FALSE(log.has("second", Medium::text("one")));
+}
+
 }  // namespace
 }  // namespace thalweg
