@@ -2,7 +2,6 @@
 
 #include <fcntl.h>
 #include <unistd.h>
-#include <zlib.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -17,6 +16,7 @@
 #include "data/file.hpp"
 #include "options/text.hpp"
 #include "store/atomic_file.hpp"
+#include "store/checksum.hpp"
 #include "store/safetensors.hpp"
 
 namespace thalweg {
@@ -39,17 +39,6 @@ std::string read_whole(const fs::path& path) {
   std::string text(static_cast<std::size_t>(file.size()), '\0');
   text.resize(file.read_at(0, std::as_writable_bytes(std::span(text))));
   return text;
-}
-
-std::uint32_t checksum(std::span<const std::byte> bytes, std::uint32_t start = 0) {
-  return static_cast<std::uint32_t>(
-      ::crc32_z(start, reinterpret_cast<const unsigned char*>(bytes.data()), bytes.size()));
-}
-
-std::uint32_t checksum_of(const SafetensorsFile& file) {
-  std::uint32_t sum = 0;
-  for (const auto& [name, tensor] : file.tensors) sum = checksum({tensor.raw(), tensor.bytes()}, sum);
-  return sum;
 }
 
 // A collection as a file of tensors: "rows/input", "kept/window", "metric/episode length".
@@ -163,8 +152,8 @@ RunPosition position_from(const json& j, std::int64_t step) {
   return p;
 }
 
-/// The folders of checkpoints, newest first.
-std::vector<fs::path> checkpoints_in(const fs::path& folder) {
+/// The folders of checkpoints with their steps, the newest first.
+std::vector<std::pair<std::int64_t, fs::path>> checkpoints_by_step(const fs::path& folder) {
   std::vector<std::pair<std::int64_t, fs::path>> found;
   std::error_code none;
   for (const auto& entry : fs::directory_iterator(folder, none)) {
@@ -174,8 +163,12 @@ std::vector<fs::path> checkpoints_in(const fs::path& folder) {
       found.emplace_back(*step, entry.path());
   }
   std::ranges::sort(found, std::greater{}, [](const auto& f) { return f.first; });
+  return found;
+}
+
+std::vector<fs::path> checkpoints_in(const fs::path& folder) {
   std::vector<fs::path> paths;
-  for (auto& [step, path] : found) paths.push_back(std::move(path));
+  for (auto& [step, path] : checkpoints_by_step(folder)) paths.push_back(std::move(path));
   return paths;
 }
 
@@ -350,6 +343,11 @@ std::optional<Checkpoint> newest_checkpoint(const fs::path& folder, const State&
     if (auto found = whole_checkpoint(path, like, fingerprint, warnings)) return found;
   }
   return std::nullopt;
+}
+
+std::optional<std::int64_t> newest_step(const fs::path& folder) {
+  const auto all = checkpoints_by_step(folder);
+  return all.empty() ? std::nullopt : std::optional(all.front().first);
 }
 
 std::vector<Checkpoint> all_checkpoints(const fs::path& folder, const State& like, const std::string& fingerprint,

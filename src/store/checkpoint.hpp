@@ -52,6 +52,9 @@ void write_checkpoint(const std::filesystem::path& folder, const Checkpoint& che
                                                           const std::string& fingerprint,
                                                           std::vector<std::string>& warnings);
 
+/// The step of the newest checkpoint by its name, whole or not; nothing where there is none.
+[[nodiscard]] std::optional<std::int64_t> newest_step(const std::filesystem::path& folder);
+
 /// Every checkpoint of the folder that is whole, the oldest first. Otherwise as above.
 [[nodiscard]] std::vector<Checkpoint> all_checkpoints(const std::filesystem::path& folder, const State& like,
                                                       const std::string& fingerprint,
