@@ -169,6 +169,7 @@ int train(LoopRun& run, const TrainArguments& arguments, const Context& context)
   const LoopConfig& config = *run.config;
   if (!context.quiet && !context.json) say("{}\n", system.described());
   Sitting sitting(run.folder, progress_style(context.quiet, context.json), config.epochs);
+  if (system.steps > 0) sitting.go_on_after(system.steps);
   const Optimizer optimizer = config.make_optimizer(context.registry);
   const std::int64_t in_epoch = system.steps_in_epoch(), total = config.epochs * in_epoch;
   while (system.steps < total) {

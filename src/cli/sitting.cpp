@@ -25,10 +25,17 @@ double Sitting::seconds() const {
   return seconds_before_ + std::chrono::duration<double>(std::chrono::steady_clock::now() - began_).count();
 }
 
+void Sitting::go_on_after(std::int64_t step) {
+  log_.cut_after(step);
+  media_.cut_after(step);
+  const History before = log_.history();
+  last_step_ = step;
+  const bool counts_epochs = !before.steps.empty();  // a loop of one's own has steps alone
+  if (counts_epochs && !before.epochs.empty()) epoch_ = before.epochs.back().epoch;
+}
+
 void Sitting::begin_at(std::int64_t step) {
-  if (!std::exchange(first_, false)) return;
-  log_.cut_after(step - 1);
-  media_.cut_after(step - 1);
+  if (std::exchange(first_, false)) go_on_after(step - 1);
 }
 
 void Sitting::set_epochs(std::int64_t epochs) {
@@ -69,7 +76,11 @@ bool Sitting::is_shown(const EpochReport& report) const {
   return report.epoch * most_shown / epochs_ != (report.epoch - 1) * most_shown / epochs_;
 }
 
-void Sitting::show_now(const NamedMedia& media) { media_.add(epoch_, last_step_, media); }
+void Sitting::show_now(NamedMedia media) {
+  if (first_ && last_step_ > 0)
+    std::erase_if(media, [&](const auto& shown) { return media_.has(shown.first, shown.second); });
+  media_.add(epoch_, last_step_, media);
+}
 
 FitOptions Sitting::watched(FitOptions options, std::vector<std::string> layers) {
   layers_ = std::move(layers);

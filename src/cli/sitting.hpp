@@ -20,6 +20,9 @@ class Sitting {
   /// `epochs` are those of the run, where it counts them.
   Sitting(const RunFolder& folder, ProgressStyle style, std::int64_t epochs);
 
+  /// Of a run that goes on: behind which of its steps. What was logged and shown after it is taken back, and what was
+  /// shown before is not shown again unless it has changed, until this sitting takes a step.
+  void go_on_after(std::int64_t step);
   /// The options with all that a sitting adds: progress, metrics.jsonl, checkpoints, and the stop that a signal asks
   /// for. What they are told is handed on. They refer to this object.
   [[nodiscard]] FitOptions watched(FitOptions options, std::vector<std::string> layers);
@@ -27,7 +30,7 @@ class Sitting {
   void show(std::function<NamedMedia()> media) { show_ = std::move(media); }
   /// A metric of the epochs that stands in the line of progress; none where it is empty.
   void watch(std::string metric) { progress_.watch(std::move(metric)); }
-  void show_now(const NamedMedia& media);
+  void show_now(NamedMedia media);
   /// What a look at the run found.
   void note(const Look& look) { log_.add(look); }
 

@@ -214,10 +214,12 @@ void say_left_out(const Insight* insight, const Config& config, const Context& c
       percent_text(config.insight.budget));
 }
 
-Watched fit(Session& session, const Config& config, const RunFolder& folder, const TrainArguments& arguments,
-            const Context& context) {
+/// `done` are the steps of earlier sittings.
+Watched fit(Session& session, const Config& config, const RunFolder& folder, std::int64_t done,
+            const TrainArguments& arguments, const Context& context) {
   Sitting sitting(folder, progress_style(context.quiet, context.json),
                   config.train.steps > 0 ? 0 : config.train.epochs);
+  if (done > 0) sitting.go_on_after(done);
   BudgetGuard budget(
       config.train, [&] { return sitting.logged(); }, [&] { return constants_for(session, config, context.registry); });
   bool spent = false;
@@ -308,14 +310,15 @@ int train_one(const TrainArguments& arguments, const NamedTree& named, LoadedCon
     if (const auto said = memory_said(session, config, context)) say("{}\n", *said);
   }
   say_warnings(context, session.parts.warnings);
-  if (resumed) (void)resumed_state(*resumed, session.trainer.state(), loaded.config.fingerprint());
+  const std::int64_t done =
+      resumed ? resumed_state(*resumed, session.trainer.state(), loaded.config.fingerprint()).step : 0;
   RunFolder folder = resumed ? std::move(*resumed) : RunFolder::create(wanted);
   if (!arguments.resume) write_atomically(folder.data(), record_of(loaded.source.options(), session.parts).json());
   write_atomically(folder.config(), loaded.config.toml());
   if (context.ranks) (void)from_first(*context.ranks, folder.checkpoints().string());
   Watched watched;
   try {
-    watched = fit(session, loaded.config, folder, arguments, context);
+    watched = fit(session, loaded.config, folder, done, arguments, context);
   } catch (const Error&) {  // refused, or failed at the first step: there is nothing to keep
     if (!arguments.resume && session.trainer.state().step == 0) std::move(folder).discard();
     throw;
