@@ -49,6 +49,16 @@ TEST(NearestNeighbour, IsTheRowOfTheSmallestSquaredDistance) {
   EXPECT_DOUBLE_EQ(*accuracy, static_cast<double>(right) / asked);
 }
 
+TEST(NearestNeighbour, IsExactForBytesOfLargeImages) {
+  // half of the squares' sum is above 2^28 here, where f32 tells no odd numbers apart
+  const std::int64_t side = 96;
+  Tensor training({2, side, side, 1}, u8), rows({1, side, side, 1}, u8);
+  for (std::int64_t i = 0; i < training.size(); ++i) training.set(i, 255);
+  for (std::int64_t i = 0; i < rows.size(); ++i) rows.set(i, 255);
+  training.set(5, 254);  // the first differs by 1 in one place, the second is the same
+  EXPECT_EQ(*nearest_neighbour_accuracy(images(training, {0, 1}), images(rows, {1})), 1);
+}
+
 TEST(NearestNeighbour, IsLeftOutWhereItTakesLongAndOfWhatIsNoImage) {
   const Dataset table = images(Tensor({4, 3}), {0, 1, 0, 1});
   EXPECT_FALSE(nearest_neighbour_accuracy(table, table));

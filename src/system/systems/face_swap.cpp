@@ -2,9 +2,9 @@
 
 #include <algorithm>
 #include <array>
-#include <limits>
 
-#include "core/error.hpp"
+#include "data/nearest.hpp"
+#include "options/error.hpp"
 #include "system/images.hpp"
 #include "system/row.hpp"
 #include "thalweg/augment.hpp"
@@ -28,7 +28,10 @@ Fields fields(FaceSwapOptions& o) {
            &o.width,
            "channels at half the size; twice and four times as many at a quarter and an eighth",
            {.low = 1}},
-          {"shrink", &o.shrink, "how many times smaller the pictures are made before anything else", {.low = 1}},
+          {"shrink",
+           &o.shrink,
+           "how many times smaller the pictures are made before anything else",
+           {.low = 1}},
           {"shift", &o.shift, "places that a pair is moved by at most while training", {.low = 0}},
           {"flip", &o.flip, "exchange left and right of half of the pairs while training"},
           {"noise", &o.noise, "deviation of noise on what the encoder is given while training", not_negative},
@@ -111,25 +114,6 @@ class FaceSwap {
   std::int64_t height_, width_;
 };
 
-double squared_distance(const Tensor& a, std::int64_t i, const Tensor& b, std::int64_t k) {
-  const std::int64_t size = a.size() / a.shape()[0];
-  const float *x = a.values<float>().data() + i * size, *y = b.values<float>().data() + k * size;
-  double sum = 0;
-  for (std::int64_t j = 0; j < size; ++j) sum += static_cast<double>(x[j] - y[j]) * (x[j] - y[j]);
-  return sum;
-}
-
-std::int64_t nearest(const Tensor& a, std::int64_t i, const Tensor& among) {
-  std::int64_t best = 0;
-  double least = std::numeric_limits<double>::infinity();
-  for (std::int64_t k = 0; k < among.shape()[0]; ++k) {
-    const double distance = squared_distance(a, i, among, k);
-    if (distance < least) best = k;
-    least = std::min(least, distance);
-  }
-  return best;
-}
-
 /// What was carried, and what the true pictures of that design are.
 struct Carried {
   Tensor made, truth;
@@ -137,8 +121,9 @@ struct Carried {
   [[nodiscard]] double error() const { return images::mean_square(made, truth); }
   /// The part of those made that are nearest, of all true ones, to their own.
   [[nodiscard]] double retrieved() const {
+    const std::vector<std::int64_t> nearest = data::nearest_rows(made, truth);
     std::int64_t right = 0;
-    for (std::int64_t i = 0; i < made.shape()[0]; ++i) right += nearest(made, i, truth) == i;
+    for (std::size_t i = 0; i < nearest.size(); ++i) right += nearest[i] == static_cast<std::int64_t>(i);
     return static_cast<double>(right) / static_cast<double>(made.shape()[0]);
   }
 };
@@ -147,12 +132,10 @@ struct Carried {
 Tensor by_nearest(const Tensor& given, const Tensor& trained, const Tensor& trained_other) {
   Tensor made(given.shape());
   const std::int64_t size = given.size() / given.shape()[0];
-  const auto to = made.mutable_values<float>();
-  for (std::int64_t i = 0; i < given.shape()[0]; ++i) {
-    const std::int64_t k = nearest(given, i, trained);
-    std::ranges::copy(
-        trained_other.values<float>().subspan(static_cast<std::size_t>(k * size), static_cast<std::size_t>(size)),
-        to.begin() + i * size);
+  auto to = made.mutable_values<float>().begin();
+  for (const std::int64_t k : data::nearest_rows(given, trained)) {
+    const auto from = trained_other.values<float>().subspan(static_cast<std::size_t>(k * size));
+    to = std::ranges::copy(from.first(static_cast<std::size_t>(size)), to).out;
   }
   return made;
 }
