@@ -58,9 +58,13 @@ int run(int argc, char** argv) {
     if (run.step() % 5 == 0) run.pictures("what it draws", draw(state, {{"x", pixels()}}).reshape({1, side, side, 1}));
   });
   double loss = 0;
-  for (run.restore(state); run.step() < o.rounds; run.next(state)) {
-    for (int i = 0; i < 100; ++i) loss = step(state, points(64, static_cast<std::uint64_t>(state.step) + 1)).loss;
-    run.log("loss", loss);
+  try {
+    for (run.restore(state); run.step() < o.rounds; run.next(state)) {
+      for (int i = 0; i < 100; ++i) loss = step(state, points(64, static_cast<std::uint64_t>(state.step) + 1)).loss;
+      run.log("loss", loss);
+    }
+  } catch (const tw::NumericError& error) {
+    return run.finish(error);  // the report says how far it came
   }
   return run.finish(state);
 }
@@ -72,6 +76,6 @@ int main(int argc, char** argv) {
     return run(argc, argv);
   } catch (const tw::Error& error) {
     std::cerr << error.what() << "\n";
-    return 2;
+    return error.exit_code();
   }
 }

@@ -5,7 +5,7 @@
 //   int main(int argc, char** argv) {
 //     tw::Run run("runs/gan", argc, argv);
 //     run.on_epoch([&] { run.pictures("samples", sample(gan.state())); });
-//     gan.fit(images, run.options({.epochs = 20}));
+//     run.fit(gan, images, {.epochs = 20});
 //     return run.finish(gan);
 //   }
 //
@@ -20,6 +20,7 @@
 #include <string_view>
 #include <vector>
 
+#include "thalweg/error.hpp"
 #include "thalweg/medium.hpp"
 #include "thalweg/options.hpp"
 #include "thalweg/path.hpp"
@@ -28,8 +29,9 @@
 
 namespace thalweg {
 
-/// Unlike the rest of the library it prints, and from its first fit or step on it handles SIGINT and SIGTERM: the first
-/// lets the step under way end and saves, the second ends the process. One at a time in a process; one fit or one loop.
+/// Unlike the rest of the library it prints. From when the run begins (see below) until this object is gone, SIGINT,
+/// SIGTERM and SIGHUP are handled: at the first, the step under way ends, or the next where none is, and the run is
+/// saved; the second ends the process at once. One at a time in a process; one fit or one loop.
 class Run {
  public:
   /// The arguments may be --out FOLDER in place of this one, --resume to go on with the newest unfinished run there,
@@ -49,7 +51,10 @@ class Run {
   // options differ from those with which the run began.
 
   [[nodiscard]] Path folder() const;
-  /// For Trainer::fit: what is given, with checkpoints, resume, progress, metrics.jsonl and the stop. At most once.
+  /// Trainer::fit with checkpoints, resume, progress, metrics.jsonl and the stop. Where it ends in a NumericError, the
+  /// report says so, and the error is thrown on. At most once.
+  History fit(Trainer& trainer, const Dataset& data, FitOptions wanted = {});
+  /// The options of such a fit, for who calls Trainer::fit: what is given, and what a run adds to it.
   [[nodiscard]] FitOptions options(FitOptions wanted = {});
   /// Called after each epoch of such a fit, or each step of a loop of your own.
   void on_epoch(std::function<void()> then);
@@ -78,6 +83,9 @@ class Run {
   /// code of the program: 0, or 128 and the signal.
   [[nodiscard]] int finish(const Trainer& trainer);
   [[nodiscard]] int finish(const State& state);
+  /// Of a loop of one's own that ends in an error: prints it, writes a report that says at which step, and gives the
+  /// exit code.
+  [[nodiscard]] int finish(const NumericError& error);
 
  private:
   struct Impl;

@@ -15,6 +15,7 @@
 #include "cli/sitting.hpp"
 #include "core/error.hpp"
 #include "core/workers.hpp"
+#include "engine/objective_names.hpp"
 #include "insight/verdict.hpp"
 #include "options/differences.hpp"
 #include "report/report.hpp"
@@ -66,26 +67,49 @@ FlatOptions flat(const OptionMap& options) {
   return result;
 }
 
-/// Where it is known what is to fall, as the command judges it; else each figure of the first and of the last step.
-Verdict verdict_on(const History& history) {
-  if (!history.steps.empty()) {
-    const auto losses = std::ranges::count_if(history.steps.back().metrics,
-                                              [](const auto& metric) { return metric.first.ends_with(".loss"); });
-    return judge(history, {.objectives = std::max<std::size_t>(1, static_cast<std::size_t>(losses))});
-  }
-  Verdict verdict{.kind = VerdictKind::not_judged, .sentence = {}, .evidence = {}};
-  verdict.sentence = fmt::format("Ended after {} steps of its own loop, which are not judged.",
-                                 with_commas(history.epochs.empty() ? 0 : history.epochs.back().step));
-  if (history.epochs.empty()) return verdict;
+/// How a run ended in an error, and behind which step.
+struct Failure {
+  std::string what;
+  std::int64_t steps = 0;
+};
+
+/// The figures of a loop in its first step and in its last, which nothing is known of.
+std::vector<Evidence> figures_of(const History& history) {
+  std::vector<Evidence> evidence;
+  if (history.epochs.empty()) return evidence;
   const Metrics &first = history.epochs.front().metrics, &last = history.epochs.back().metrics;
   for (const auto& [name, value] : last) {
     const auto before = std::ranges::find(first, name, &Metrics::value_type::first);
     if (before == first.end()) continue;
-    verdict.evidence.push_back({name, value,
-                                fmt::format("{} was {} in the first step and {} in the last.", name,
-                                            number_text(before->second, 4), number_text(value, 4))});
+    evidence.push_back({name, value,
+                        fmt::format("{} was {} in the first step and {} in the last.", name,
+                                    number_text(before->second, 4), number_text(value, 4))});
   }
+  return evidence;
+}
+
+Verdict verdict_on_loop(const History& history, const std::optional<Failure>& failure) {
+  Verdict verdict{.kind = VerdictKind::not_judged, .sentence = {}, .evidence = figures_of(history)};
+  verdict.sentence = fmt::format("Ended after {} steps of its own loop, which are not judged.",
+                                 with_commas(history.epochs.empty() ? 0 : history.epochs.back().step));
+  if (!failure) return verdict;
+  verdict.kind = VerdictKind::diverged;
+  verdict.sentence =
+      fmt::format("Ended in an error in step {}: a number is not finite.", with_commas(failure->steps + 1));
+  verdict.evidence.insert(verdict.evidence.begin(),
+                          Evidence{"step", static_cast<double>(failure->steps + 1), failure->what});
   return verdict;
+}
+
+/// Of a fit as the command judges it.
+Verdict verdict_on(const History& history, const State& state, const std::optional<Failure>& failure) {
+  if (history.steps.empty()) return verdict_on_loop(history, failure);
+  JudgeOptions options{.objectives = std::max<std::size_t>(1, objectives_of(state).size())};
+  if (failure) {
+    options.failure = failure->what;
+    options.failed_step = failure->steps + 1;
+  }
+  return judge(history, options);
 }
 
 }  // namespace
@@ -94,7 +118,7 @@ struct Run::Impl {
   RunArguments arguments;
   fs::path wanted;
   OptionMap config = {};
-  bool was_read = false, is_fit = false;
+  bool was_read = false, is_fit = false, failed = false;
   std::optional<RunFolder> folder = {};
   std::optional<Sitting> sitting = {};
   std::function<void()> then = {};
@@ -123,7 +147,18 @@ struct Run::Impl {
     } else {
       write_atomically(folder->config(), toml());
     }
-    return sitting.emplace(*folder, progress_style(arguments.quiet, arguments.json), epochs);
+    sitting.emplace(*folder, progress_style(arguments.quiet, arguments.json), epochs);
+    if (arguments.resume) go_on();
+    return *sitting;
+  }
+
+  /// Behind the newest checkpoint of a fit. That of a loop of its own says only with its state how far the loop was
+  /// (see `restore`): until then it stands where its log ends.
+  void go_on() {
+    const History before = sitting->logged();
+    const bool is_loop = before.steps.empty() && !before.epochs.empty();
+    const auto step = is_loop ? before.epochs.back().step : newest_step(folder->checkpoints());
+    if (step) sitting->go_on_after(*step);
   }
 
   void show(std::string_view name, Medium medium) { begin().show_now({{std::string(name), std::move(medium)}}); }
@@ -133,6 +168,7 @@ struct Run::Impl {
   }
 
   int finish(const State& state, const std::function<void(const fs::path&)>& save);
+  void report_failure(const State& state, const NumericError& error);
   [[nodiscard]] int say_stopped() const;
   void say_how_it_went(const History& history, const Verdict& verdict) const;
   void write_report(const State& state, const History& history, const Verdict& verdict) const;
@@ -197,6 +233,7 @@ void Run::restore(State& state) {
   if (!found) fail<UsageError>("[resume] {} was stopped before its first checkpoint", place);
   if (found->fingerprint != impl_->toml()) fail<UsageError>("[resume] {} was begun with other options", place);
   impl_->steps = found->position.total_steps - found->state.step;
+  impl_->sitting->go_on_after(impl_->steps);
   state = std::move(found->state);
 }
 
@@ -217,20 +254,23 @@ void Run::next(const State& state, std::int64_t checkpoint_every) {
 }
 
 void Run::Impl::write_report(const State& state, const History& history, const Verdict& verdict) const {
-  const std::string numbers = with_commas(state.layout->parameters());
-  const ReportData report{.title = folder->path().filename().string(),
-                          .subtitle = "a program of its own; " + numbers + " parameters",
-                          .tiles = {{"training", duration_text(history.seconds),
-                                     with_commas(history.epochs.empty() ? 0 : history.epochs.back().step) + " steps"},
-                                    {"parameters", numbers, ""}},
-                          .verdict = verdict,
-                          .history = history,
-                          .media = MediaLog(folder->path()).series(),
-                          .parameters = state.layout->entries,
-                          .config = toml(),
-                          .environment = {{"version", THALWEG_VERSION},
-                                          {"threads of the machine", std::to_string(default_threads())},
-                                          {"instruction set", std::string(instruction_set())}}};
+  ReportData report{
+      .title = folder->path().filename().string(),
+      .subtitle = "a program of its own",
+      .tiles = {{"training", duration_text(history.seconds), with_commas(sitting->last_step()) + " steps"}},
+      .verdict = verdict,
+      .history = history,
+      .media = MediaLog(folder->path()).series(),
+      .config = toml(),
+      .environment = {{"version", THALWEG_VERSION},
+                      {"threads of the machine", std::to_string(default_threads())},
+                      {"instruction set", std::string(instruction_set())}}};
+  if (state.layout) {  // it is empty where a loop of its own ended in an error
+    const std::string numbers = with_commas(state.layout->parameters());
+    report.subtitle += "; " + numbers + " parameters";
+    report.tiles.push_back({"parameters", numbers, ""});
+    report.parameters = state.layout->entries;
+  }
   write_atomically(folder->report(), report_html(report));
 }
 
@@ -266,11 +306,31 @@ int Run::Impl::finish(const State& state, const std::function<void(const fs::pat
       is_fit && was_asked_to_stop(sitting->last_step()) && sitting->last_step() < sitting->total_steps();
   if (stopped || fit_was_stopped) return say_stopped();
   const History history = sitting->logged();
-  const Verdict verdict = verdict_on(history);
+  const Verdict verdict = verdict_on(history, state, std::nullopt);
   write_report(state, history, verdict);
   save(folder->model());
   say_how_it_went(history, verdict);
   return 0;
+}
+
+/// There is nothing to say of a run that failed in its first step.
+void Run::Impl::report_failure(const State& state, const NumericError& error) {
+  sitting->end();
+  if (std::exchange(failed, true) || sitting->last_step() == 0) return;
+  const History history = sitting->logged();
+  const Verdict verdict = verdict_on(history, state, Failure{error.what(), sitting->last_step()});
+  write_report(state, history, verdict);
+  say_how_it_went(history, verdict);
+}
+
+History Run::fit(Trainer& trainer, const Dataset& data, FitOptions wanted) {
+  const FitOptions completed = options(std::move(wanted));
+  try {
+    return trainer.fit(data, completed);
+  } catch (const NumericError& error) {
+    impl_->report_failure(trainer.state(), error);
+    throw;
+  }
 }
 
 int Run::finish(const Trainer& trainer) {
@@ -279,6 +339,13 @@ int Run::finish(const Trainer& trainer) {
 
 int Run::finish(const State& state) {
   return impl_->finish(state, [&](const fs::path& path) { state.save(path); });
+}
+
+int Run::finish(const NumericError& error) {
+  (void)impl_->begin();
+  impl_->report_failure({}, error);
+  say("{}\n", error.what());
+  return error.exit_code();
 }
 
 }  // namespace thalweg

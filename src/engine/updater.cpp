@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "core/error.hpp"
+#include "engine/objective_names.hpp"
 
 namespace thalweg {
 
@@ -13,14 +14,6 @@ using NamedSlot = std::pair<std::string, Tensor>;
 /// The slot that counts steps left out: before the other slots where a rule may leave a step out, else behind them once
 /// there is a step to count.
 constexpr std::string_view skipped_slot = "skipped";
-constexpr std::string_view steps_slot = "steps";
-
-/// The name of the objective whose slot it is, with the colon; empty where it has none. A parameter group's pattern, in
-/// brackets, may have a colon of its own.
-std::string_view prefix_of(std::string_view slot) {
-  const std::size_t colon = slot.find(':');
-  return colon != std::string_view::npos && colon < slot.find('[') ? slot.substr(0, colon + 1) : std::string_view{};
-}
 
 bool is_like(const NamedSlot& slot, const std::string& prefix, const UpdateSlot& wanted) {
   const auto& [name, values] = slot;
@@ -33,7 +26,7 @@ UpdateSlot count_of(std::string_view name) { return {std::string(name), 0, 1, f6
 }  // namespace
 
 Updater::Own Updater::own_in(const State& state) const {
-  const auto is_mine = [&](const NamedSlot& slot) { return prefix_of(slot.first) == prefix_; };
+  const auto is_mine = [&](const NamedSlot& slot) { return prefix_of_slot(slot.first) == prefix_; };
   const auto begin = std::ranges::find_if(state.slots, is_mine);
   const auto end = std::find_if_not(begin, state.slots.end(), is_mine);
   Own own;

@@ -2,6 +2,10 @@
 
 #include <gtest/gtest.h>
 
+#include <nlohmann/json.hpp>
+#include <set>
+#include <sstream>
+
 #include "temporary_folder.hpp"
 #include "thalweg/error.hpp"
 #include "thalweg/ops.hpp"
@@ -37,7 +41,7 @@ class OwnRun : public TemporaryFolderTest {
       run->text("weights", trainer.state().parameter("w").str());
       run->sound("tone", Tensor({8}), 8000);
     });
-    trainer.fit(points(), run->options({.epochs = epochs, .batch_size = 16}));
+    (void)run->fit(trainer, points(), {.epochs = epochs, .batch_size = 16});
     EXPECT_EQ(run->finish(trainer), 0);
     return trainer.state();
   }
@@ -46,7 +50,11 @@ class OwnRun : public TemporaryFolderTest {
     const auto run = run_in(folder, arguments);
     TrainStep step = train_step(objective, optim::adam({.lr = 0.1}), 1);
     State state = step.init(points(), 1);
-    run->on_epoch([&] { run->text("weights", state.parameter("w").str()); });
+    run->on_epoch([&] {
+      run->text("weights", state.parameter("w").str());
+      run->text("moment", std::to_string(run->step()));
+    });
+    run->text("settings", "of ten steps");
     for (run->restore(state); run->step() < 10; run->next(state)) {
       run->log("length", step(state, points().slice(4 * run->step(), 4 * run->step() + 8)).loss);
       run->log("twice", 2.0 * static_cast<double>(run->step()));
@@ -67,6 +75,71 @@ TEST_F(OwnRun, IsStoppedAndResumedToTheSameBitsWithItsReport) {
   const std::string report = read_text(path("halves/report.html"));
   for (const char* part : {"What it made", "<audio", "epoch 1<", "epoch 4<", "epochs = 4"})
     EXPECT_NE(report.find(part), std::string::npos) << part;
+}
+
+TEST_F(OwnRun, WhatIsShownInOneStepLiesInFilesOfItsOwn) {
+  (void)looped("run", {});
+  std::set<std::string> files;
+  std::istringstream lines(read_text(path("run/media.jsonl")));
+  std::size_t count = 0;
+  for (std::string line; std::getline(lines, line); ++count) files.insert(nlohmann::json::parse(line).at("file"));
+  EXPECT_EQ(count, 21u);
+  EXPECT_EQ(files.size(), count);
+  for (const std::string& file : files) EXPECT_TRUE(std::filesystem::exists(path("run/" + file))) << file;
+}
+
+TEST_F(OwnRun, OneThatHadEndedWithoutAReportKnowsWhereItStands) {
+  const auto all_but_the_end = [&](const std::vector<const char*>& arguments, bool finishes) {
+    const auto run = run_in("run", arguments);
+    Trainer trainer(objective, optim::adam({.lr = 0.1}), 1);
+    FitOptions options = run->options({.epochs = 2, .batch_size = 16});
+    run->text("settings", "of two epochs");
+    (void)trainer.fit(points(), options);
+    run->text("result", trainer.state().parameter("w").str());
+    if (!finishes) return;
+    EXPECT_EQ(run->finish(trainer), 0);
+  };
+  all_but_the_end({}, false);
+  const std::string shown = read_text(path("run/media.jsonl"));
+  EXPECT_NE(shown.find("\"step\":8,\"name\":\"result\""), std::string::npos) << shown;
+  all_but_the_end({"--resume"}, true);
+  EXPECT_EQ(read_text(path("run/media.jsonl")), shown);
+  EXPECT_NE(read_text(path("run/report.html")).find("8 steps"), std::string::npos);
+}
+
+TEST_F(OwnRun, AFitThatDivergesHasAReportThatSaysSo) {
+  const auto run = run_in("run", {});
+  Trainer trainer(objective, optim::sgd({.lr = 10}), 1);
+  EXPECT_THROW((void)run->fit(trainer, points(), {.epochs = 40, .batch_size = 16}), NumericError);
+  EXPECT_NE(read_text(path("run/report.html")).find("Diverged"), std::string::npos);
+  EXPECT_FALSE(std::filesystem::exists(path("run/model.safetensors")));
+}
+
+TEST_F(OwnRun, ALoopThatDivergesHasAReportThatSaysSo) {
+  const auto run = run_in("run", {});
+  TrainStep step = train_step(objective, optim::sgd({.lr = 10}), 1);
+  State state = step.init(points(), 1);
+  try {
+    for (run->restore(state); run->step() < 200; run->next(state)) run->log("length", step(state, points()).loss);
+    FAIL();
+  } catch (const NumericError& error) {
+    EXPECT_EQ(run->finish(error), 5);
+  }
+  EXPECT_NE(read_text(path("run/report.html")).find("Ended in an error in step"), std::string::npos);
+}
+
+TEST_F(OwnRun, OneObjectiveIsJudgedWhateverItsReportsAreCalled) {
+  const auto run = run_in("run", {});
+  const auto reporting = [](Scope s, const Batch& b) {
+    s.report("left.loss", b["x"]);
+    s.report("right.loss", b["x"]);
+    return objective(s, b);
+  };
+  Trainer trainer(reporting, optim::adam({.lr = 0.1}), 1);
+  (void)run->fit(trainer, points(), {.epochs = 4, .batch_size = 16});
+  EXPECT_EQ(run->finish(trainer), 0);
+  const std::string report = read_text(path("run/report.html"));
+  EXPECT_EQ(report.find("Not judged"), std::string::npos);
 }
 
 TEST_F(OwnRun, RefusesWhatItDoesNotKnow) {
