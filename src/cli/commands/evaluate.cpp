@@ -14,6 +14,7 @@
 #include "core/numbers.hpp"
 #include "run/data_record.hpp"
 #include "run/model_parts.hpp"
+#include "run/sections.hpp"
 #include "run/trained_system.hpp"
 #include "store/atomic_file.hpp"
 #include "train/evaluation.hpp"
@@ -48,9 +49,7 @@ Measured own_data(const EvaluateArguments& arguments, const data::Preprocessing&
   if (held_out && record.held_out.empty()) {
     fail<UsageError>("[evaluate] {} has no test data and held nothing out. Hint: --data FILE.", arguments.run);
   }
-  const auto* seed = tree.values.at("seed").get_if<std::int64_t>();
-  const std::string change =
-      change_at(held_out ? "train" : part, record, options, seed ? static_cast<std::uint64_t>(*seed) : 1);
+  const std::string change = change_at(held_out ? "train" : part, record, options, seed_in(tree, 1));
   if (!change.empty()) {
     fail<DataError>("[evaluate] since {} was trained, its data has changed: {}. Hint: --data FILE.", arguments.run,
                     change);
@@ -168,8 +167,7 @@ int run_system(const EvaluateArguments& arguments, const Context& context) {
   const Measured measured =
       own_rows ? Measured{{}, "evaluation"} : measured_data(arguments, trained.preprocessing, context);
   const ConfigTree tree = read_toml(config);
-  const auto* number = tree.values.at("seed").get_if<std::int64_t>();
-  const std::uint64_t seed = number ? static_cast<std::uint64_t>(*number) : 1;
+  const std::uint64_t seed = seed_in(tree, 1);
   const Dataset train = own_rows ? Dataset() : DataSource(read_data_options(tree, arguments.run)).parts(seed).train;
   const SystemFigures figures = trained.system.evaluate(trained.state, {train, measured.data, measured.name, seed});
   const fs::path folder = fs::path(arguments.run) / "evaluation";
