@@ -519,15 +519,15 @@ bool broke(const Case& judged, Verdict& verdict) {
   return true;
 }
 
-/// Losses that work against one another do not fall together, and where they stand says nothing of the result.
+/// What is a good result is a matter of all of them, and of what they mean to one another: two may work against each
+/// other, or one may learn what the other made.
 Verdict of_several(const Case& judged) {
   Verdict verdict{.kind = VerdictKind::not_judged, .sentence = {}, .evidence = {}};
   if (broke(judged, verdict)) return verdict;
-  verdict.sentence = fmt::format(
-      "Not judged: the losses of its {} objectives show how these stand against one another, not how "
-      "good the result is.",
-      judged.options.objectives);
-  verdict.advice = "Look at what it makes, and measure that: thalweg evaluate.";
+  verdict.sentence =
+      fmt::format("Not judged: it has {} objectives, and how their losses should go together is not known here.",
+                  judged.options.objectives);
+  verdict.advice = "Look at what it makes, and measure that.";
   if (judged.history.epochs.empty()) return verdict;
   for (const auto& [name, last] : judged.history.epochs.back().metrics) {
     if (!name.ends_with(".loss") || name.starts_with("validation.")) continue;
