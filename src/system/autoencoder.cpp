@@ -9,7 +9,10 @@
 namespace thalweg::images {
 
 Fields CoderOptions::fields() {
-  return {{"hidden", &hidden, "units of the encoder's dense layers; the decoder has them in reverse", {.low = 1}},
+  return {{"hidden",
+           &hidden,
+           "units of the encoder's dense layers; the decoder has them in reverse",
+           {.low = 1, .high = 65536}},
           {.name = "activation",
            .place = &activation,
            .doc = "after each of them",

@@ -11,8 +11,19 @@
 namespace thalweg::images {
 
 Fields PriorOptions::fields() {
-  return {{"prior_layers", &layers, "blocks of the transformer that predicts codes, for new images", {.low = 1}},
-          {"prior_width", &width, "its width, a multiple of 4", {.low = 4}}};
+  return {{"prior_layers",
+           &layers,
+           "blocks of the transformer that predicts codes, for new images",
+           {.low = 1, .high = 64}},
+          {"prior_width", &width, "its width, a multiple of 4", {.low = 4, .high = 4096}}};
+}
+
+Fields CodeOptions::fields(Fields own) {
+  Fields all = {{"places", &places, "codes of an image", {.low = 1, .high = 1024}},
+                {"codes", &codes, "that there are to choose from at each place", {.low = 2, .high = 65536}}};
+  for (const Fields& more : {std::move(own), coder.fields(), prior.fields()})
+    all.insert(all.end(), more.begin(), more.end());
+  return all;
 }
 
 namespace {

@@ -38,6 +38,14 @@ struct PriorOptions {
   [[nodiscard]] Fields fields();
 };
 
+/// What systems of codes have in common, and the options of one alone between.
+struct CodeOptions {
+  std::int64_t places = 16, codes = 128;
+  CoderOptions coder = {};
+  PriorOptions prior = {};
+  [[nodiscard]] Fields fields(Fields own);
+};
+
 /// Two objectives that take turns: the model's own, and a transformer that learns to predict each code of an image by
 /// those before it (van den Oord et al. 2017, sec. 4.2, train theirs afterwards). New images are decoded from codes
 /// drawn by it. Measured are reconstructions beside as many principal components as an image has codes, codes in use,

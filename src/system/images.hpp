@@ -31,4 +31,9 @@ void expect(const SystemData& data, std::string_view system, std::int64_t diviso
 /// nearer on `train`. Rows f32 (rows, ...).
 [[nodiscard]] Tensor principal_reconstruction(const Tensor& train, const Tensor& test, std::int64_t width);
 
+/// Defaults of a system that is trained by Adam at a rate that falls to 0 along a half cosine.
+[[nodiscard]] inline OptionMap adam_by_cosine(double lr) {
+  return {{"optimizer", OptionMap{{"kind", "adam"}, {"lr", lr}}}, {"schedule", OptionMap{{"kind", "cosine"}}}};
+}
+
 }  // namespace thalweg::images

@@ -99,5 +99,15 @@ TEST_F(FaceSwaps, WhatAreNoPairsIsRefused) {
   EXPECT_NE(ran.err.find("two pictures side by side"), std::string::npos) << ran.err;
 }
 
+TEST_F(FaceSwaps, OptionsOutOfTheirBoundsAreRefusedByName) {
+  write_files();
+  for (const std::string option : {"shrink=0", "shrink=65", "shrink=9223372036854775807", "shift=1025", "width=1025",
+                                   "width=4611686018427387904", "code=65537"}) {
+    const Ran ran = run("train s.toml --set system." + option);
+    EXPECT_EQ(ran.code, 2) << ran.err;
+    EXPECT_NE(ran.err.find(option.substr(0, option.find('=')) + " = "), std::string::npos) << ran.err;
+  }
+}
+
 }  // namespace
 }  // namespace thalweg::testing

@@ -23,16 +23,16 @@ struct FaceSwapOptions {
 };
 
 Fields fields(FaceSwapOptions& o) {
-  return {{"code", &o.code, "numbers that a picture is encoded as", {.low = 1}},
+  return {{"code", &o.code, "numbers that a picture is encoded as", {.low = 1, .high = 65536}},
           {"width",
            &o.width,
            "channels at half the size; twice and four times as many at a quarter and an eighth",
-           {.low = 1}},
+           {.low = 1, .high = 1024}},
           {"shrink",
            &o.shrink,
            "how many times smaller the pictures are made before anything else",
-           {.low = 1}},
-          {"shift", &o.shift, "places that a pair is moved by at most while training", {.low = 0}},
+           {.low = 1, .high = 64}},
+          {"shift", &o.shift, "places that a pair is moved by at most while training", {.low = 0, .high = 1024}},
           {"flip", &o.flip, "exchange left and right of half of the pairs while training"},
           {"noise", &o.noise, "deviation of noise on what the encoder is given while training", not_negative},
           {"dropout", &o.dropout, "of the code", below_one}};
@@ -224,15 +224,13 @@ System make_face_swap(const SystemData& data, const FaceSwapOptions& o) {
 }  // namespace
 
 std::vector<SystemRow> face_swap_systems() {
-  const OptionMap defaults = {{"optimizer", OptionMap{{"kind", "adam"}, {"lr", 1e-3}}},
-                              {"schedule", OptionMap{{"kind", "cosine"}}}};
   return {system_row<FaceSwapOptions>(
       {.name = "face_swap",
        .summary = "pictures of two designs, each carried to the other by one encoder and two decoders",
        .formula = "sum over designs d and e of |x_e - decode_e(encode(x_d))|^2",
        .when = "pictures that show the same thing in two designs, side by side in one file",
        .source = "an autoencoder with two decoders: Deepfakes 2017; theirs is trained without pairs",
-       .defaults = defaults},
+       .defaults = images::adam_by_cosine(1e-3)},
       make_face_swap)};
 }
 

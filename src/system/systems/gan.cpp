@@ -16,8 +16,11 @@ struct GanOptions {
 };
 
 Fields fields(GanOptions& o) {
-  return {{"code", &o.code, "numbers that an image is made from", {.low = 1}},
-          {"width", &o.width, "channels at half the image's size, and twice as many at a quarter", {.low = 1}}};
+  return {{"code", &o.code, "numbers that an image is made from", {.low = 1, .high = 65536}},
+          {"width",
+           &o.width,
+           "channels at half the image's size, and twice as many at a quarter",
+           {.low = 1, .high = 1024}}};
 }
 
 class Gan {

@@ -5,6 +5,7 @@
 
 #include "system/codes.hpp"
 #include "system/row.hpp"
+#include "thalweg/estimators.hpp"
 #include "thalweg/nn.hpp"
 #include "thalweg/ops.hpp"
 
@@ -12,22 +13,16 @@ namespace thalweg {
 
 namespace {
 
-struct GumbelOptions {
-  std::int64_t places = 16, codes = 128;
+struct GumbelOptions : images::CodeOptions {
   double temperature = 1, lowest_temperature = 0.5, cooling = 1e-3, kl = 1;
-  images::CoderOptions coder = {};
-  images::PriorOptions prior = {};
 };
 
 Fields fields(GumbelOptions& o) {
-  Fields all = {{"places", &o.places, "codes of an image", {.low = 1}},
-                {"codes", &o.codes, "that there are to choose from at each place", {.low = 2, .high = 65536}},
-                {"temperature", &o.temperature, "of the choices at the first step", positive},
-                {"lowest_temperature", &o.lowest_temperature, "that it falls to", positive},
-                {"cooling", &o.cooling, "part of the way to the lowest temperature that a step goes", below_one},
-                {"kl", &o.kl, "weight of the divergence from choices that are all as likely", not_negative}};
-  for (const Fields& more : {o.coder.fields(), o.prior.fields()}) all.insert(all.end(), more.begin(), more.end());
-  return all;
+  return o.CodeOptions::fields(
+      {{"temperature", &o.temperature, "of the choices at the first step", positive},
+       {"lowest_temperature", &o.lowest_temperature, "that it falls to", positive},
+       {"cooling", &o.cooling, "part of the way to the lowest temperature that a step goes", below_one},
+       {"kl", &o.kl, "weight of the divergence from choices that are all as likely", not_negative}});
 }
 
 class GumbelAutoencoder {
@@ -41,10 +36,8 @@ class GumbelAutoencoder {
     const Var scores = logits(s / "encoder", x);
     const Var temperature = s.statistic("temperature", {1}, o_.temperature);
     s.observe("temperature", constant(full({1}, o_.lowest_temperature, s.dtype())), o_.cooling);
-    const Var uniform = clamp(s.uniform("choice", scores.shape()), 1e-7, 1 - 1e-7);
-    const Var noisy = scores - log(-log(uniform));
-    const Var soft = softmax(noisy / temperature);
-    const Var chosen = soft + stop_gradient(one_hot(argmax(noisy), o_.codes, s.dtype()) - soft);
+    const Var noisy = scores + gumbel_noise(s.uniform("choice", scores.shape()));
+    const Var chosen = straight_through(one_hot(argmax(noisy), o_.codes, s.dtype()), softmax(noisy / temperature));
     const Var log_q = log_softmax(scores);
     const Var kl = sum(exp(log_q) * (log_q + std::log(static_cast<double>(o_.codes))), {-2, -1});
     s.report("kl", kl);
@@ -84,8 +77,6 @@ System make_gumbel(const SystemData& data, const GumbelOptions& o) {
 }  // namespace
 
 std::vector<SystemRow> gumbel_systems() {
-  const OptionMap defaults = {{"optimizer", OptionMap{{"kind", "adam"}, {"lr", 1e-3}}},
-                              {"schedule", OptionMap{{"kind", "cosine"}}}};
   return {system_row<GumbelOptions>(
       {.name = "gumbel",
        .summary =
@@ -97,7 +88,7 @@ std::vector<SystemRow> gumbel_systems() {
            "to its lowest at each step; prior: -log p(code | codes before it)",
        .when = "the same as vq_vae, where a code shall mean something else at each place, or its probability is wanted",
        .source = "Jang, Gu and Poole 2017; Maddison, Mnih and Teh 2017",
-       .defaults = defaults},
+       .defaults = images::adam_by_cosine(1e-3)},
       make_gumbel)};
 }
 

@@ -9,22 +9,16 @@ namespace thalweg {
 
 namespace {
 
-struct VqVaeOptions {
-  std::int64_t places = 16, codes = 128, width = 8;
+struct VqVaeOptions : images::CodeOptions {
+  std::int64_t width = 8;
   double commitment = 0.25, decay = 0.99;
-  images::CoderOptions coder = {};
-  images::PriorOptions prior = {};
 };
 
 Fields fields(VqVaeOptions& o) {
-  Fields all = {
-      {"places", &o.places, "codes of an image", {.low = 1}},
-      {"codes", &o.codes, "vectors in the table that a code is a place in", {.low = 2, .high = 65536}},
-      {"width", &o.width, "numbers of each vector", {.low = 1}},
-      {"commitment", &o.commitment, "weight of the encoder's distance to the vectors it is given", not_negative},
-      {"decay", &o.decay, "of the moving averages that the table consists of", below_one}};
-  for (const Fields& more : {o.coder.fields(), o.prior.fields()}) all.insert(all.end(), more.begin(), more.end());
-  return all;
+  return o.CodeOptions::fields(
+      {{"width", &o.width, "numbers of a code's vector", {.low = 1, .high = 1024}},
+       {"commitment", &o.commitment, "weight of the encoder's distance to the vectors it is given", not_negative},
+       {"decay", &o.decay, "of the moving averages that the table of vectors consists of", below_one}});
 }
 
 constexpr double idle_share = 0.05;  // of an equal one: below that a code begins anew
@@ -127,8 +121,6 @@ System make_vq_vae(const SystemData& data, const VqVaeOptions& o) {
 }  // namespace
 
 std::vector<SystemRow> vq_vae_systems() {
-  const OptionMap defaults = {{"optimizer", OptionMap{{"kind", "adam"}, {"lr", 1e-3}}},
-                              {"schedule", OptionMap{{"kind", "cosine"}}}};
   return {system_row<VqVaeOptions>(
       {.name = "vq_vae",
        .summary = "images as codes, places in a table of vectors, and new images from codes that a prior draws",
@@ -138,7 +130,7 @@ std::vector<SystemRow> vq_vae_systems() {
        .when = "images as a few symbols, which a model of sequences can then be trained on",
        .source = "van den Oord, Vinyals and Kavukcuoglu 2017, with moving averages; codes that begin anew: Dhariwal et "
                  "al. 2020",
-       .defaults = defaults},
+       .defaults = images::adam_by_cosine(1e-3)},
       make_vq_vae)};
 }
 
