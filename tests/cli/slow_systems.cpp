@@ -8,9 +8,9 @@ namespace {
 class SlowSystems : public CommandTest {
  protected:
   /// What `thalweg evaluate` says after the training that an example's configuration asks for.
-  [[nodiscard]] nlohmann::json figures_of(const std::string& example) const {
+  [[nodiscard]] nlohmann::json figures_of(const std::string& example, const std::string& more = "") const {
     const Ran trained = run("train " + std::string(source_folder()) + "/examples/" + example +
-                            ".toml --quiet --threads 2 --out " + example);
+                            ".toml --quiet --threads 2 --out " + example + " " + more);
     EXPECT_EQ(trained.code, 0) << trained.err;
     return run("evaluate " + example + " --json").json();
   }
@@ -52,6 +52,16 @@ TEST_F(SlowSystems, GanMakesAllClassesAndComesNearerThanTheVae) {
 TEST_F(SlowSystems, DiffusionComesNearerThanTheGanInFiftySteps) {
   const nlohmann::json gan = figures_of("gan"), diffusion = figures_of("diffusion");
   EXPECT_LT(diffusion.at("frechet distance").get<double>(), gan.at("frechet distance").get<double>());
+  EXPECT_EQ(diffusion.at("classes"), 10);
+  EXPECT_GT(diffusion.at("right class").get<double>(), 0.8);
+}
+
+TEST_F(SlowSystems, DiffusionOfCodesComesNearerThanTheAutoencoderAlone) {
+  const nlohmann::json pixels = figures_of("diffusion"), autoencoder = figures_of("vae_grid"),
+                       diffusion = figures_of("latent_diffusion", "--set system.latent=vae_grid");
+  RecordProperty("frechet distance of pixels", std::to_string(pixels.at("frechet distance").get<double>()));
+  RecordProperty("frechet distance of codes", std::to_string(diffusion.at("frechet distance").get<double>()));
+  EXPECT_LT(diffusion.at("frechet distance").get<double>(), autoencoder.at("frechet distance").get<double>());
   EXPECT_EQ(diffusion.at("classes"), 10);
   EXPECT_GT(diffusion.at("right class").get<double>(), 0.8);
 }

@@ -79,6 +79,9 @@ class SystemTest : public CommandTest {
     const auto [train, test] = data::fashion_mnist();
     write_images("train", train.slice(0, 640));
     write_images("test", test.slice(0, 100));
+    write_config(system);
+  }
+  void write_config(const std::string& system) const {
     const Short& small = shorts().at(system);
     write("s.toml",
           "[data]\nformat = \"idx\"\nvalidation = 0.2\n"
@@ -189,6 +192,17 @@ TEST_F(Diffusion, MakesWhatIsAskedForInSoManySteps) {
   EXPECT_EQ(run("generate run --guidance=-1").code, 2);
 }
 
+TEST_F(Diffusion, ARunWithoutASeedInItsConfigurationIsMeasured) {
+  write_files("diffusion");
+  train("--out run --set train.epochs=1");
+  const std::string seeded = run("evaluate run --json").out, config = read_text(path("run/config.toml"));
+  ASSERT_EQ(config.find("seed = 1\n"), 0u);
+  write("run/config.toml", config.substr(9));
+  const Ran measured = run("evaluate run --json");
+  EXPECT_EQ(measured.code, 0) << measured.err;
+  EXPECT_EQ(measured.out, seeded);
+}
+
 TEST_F(Diffusion, OfAStoppedRunTheAverageIsMeasured) {
   write_files("diffusion");
   const auto measured = [&](const std::string& average) {
@@ -227,11 +241,114 @@ TEST_F(Codes, APriorLearnsWhichOnesFollowWhich) {
   EXPECT_LT(surprise.back(), std::log(8.0) - 0.2);  // of 8 codes without any knowledge
 }
 
+TEST_F(Codes, TheTemperatureGoesAPartOfTheWayToItsLowestInEachStep) {
+  write_files("gumbel");
+  train("--out run");
+  std::int64_t steps = 0;
+  std::istringstream lines(read_text(path("run/metrics.jsonl")));
+  for (std::string line; std::getline(lines, line);) {
+    const auto entry = nlohmann::json::parse(line);
+    if (!entry.contains("reported")) continue;
+    const double expected = 0.5 + 0.5 * std::pow(0.9, steps++);
+    EXPECT_NEAR(entry["reported"].at("temperature").get<double>(), expected, 1e-6) << line;
+  }
+  EXPECT_EQ(steps, 24);
+}
+
 TEST_F(Codes, ATemperatureThatRisesIsRefused) {
   write_files("gumbel");
   const Ran ran = run("train s.toml --set system.lowest_temperature=2");
   EXPECT_EQ(ran.code, 2);
   EXPECT_NE(ran.err.find("lowest_temperature = 2"), std::string::npos) << ran.err;
+}
+
+TEST_F(Codes, MorePlacesThanThereCanBeAreRefused) {
+  for (const std::string system : {"gumbel", "vq_vae"}) {
+    write_files(system);
+    const Ran ran = run("train s.toml --set system.places=4611686018427387904");
+    EXPECT_EQ(ran.code, 2);
+    EXPECT_NE(ran.err.find("places = 4.6"), std::string::npos) << ran.err;
+  }
+}
+
+class LatentDiffusion : public SystemTest {
+ protected:
+  static constexpr const char* grid = "--set system.levels=2 --set system.channels=8 --set system.width=2 ";
+  static constexpr const char* in_codes = "--set system.latent=autoencoder ";
+
+  /// Trains an autoencoder, and leaves the configuration of a diffusion.
+  void train_autoencoder(const std::string& arguments = grid) const {
+    write_files("vae");
+    train("--out autoencoder " + arguments);
+    write_config("diffusion");
+  }
+  void expect_refused(const std::string& command_line, int code, const std::string& why) const {
+    const Ran ran = run(command_line);
+    EXPECT_EQ(ran.code, code) << command_line << ran.err;
+    EXPECT_NE(ran.err.find(why), std::string::npos) << ran.err;
+  }
+};
+
+TEST_F(LatentDiffusion, LearnsWithTheSameBitsForAnyThreadsAndAfterAResume) {
+  train_autoencoder();
+  train("--out one --threads 1 " + std::string(in_codes));
+  train("--out two --threads 2 " + std::string(in_codes));
+  EXPECT_EQ(model("one"), model("two"));
+  train("--out stopped --stop-after 11 --threads 2 " + std::string(in_codes));
+  const Ran resumed = run("train stopped --resume --quiet --threads 2");
+  ASSERT_EQ(resumed.code, 0) << resumed.err;
+  EXPECT_EQ(model("one"), model("stopped"));
+  EXPECT_EQ(read_text(path("one/media.jsonl")), read_text(path("stopped/media.jsonl")));
+  const nlohmann::json figures = run("evaluate one --json").json();
+  EXPECT_GT(figures.at("frechet distance").get<double>(), 0);
+
+  ASSERT_EQ(run("generate one --count 3 --class Bag --out bags").code, 0);
+  EXPECT_EQ(data::read_picture(path("bags") / "00002.png").shape(), (Shape{28, 28, 1}));
+  const std::string model_text = model("one");
+  EXPECT_EQ(model_text.find("encoder/"), std::string::npos);  // the autoencoder stays where it is
+  EXPECT_NE(model_text.find("latent_checksum"), std::string::npos);
+}
+
+TEST_F(LatentDiffusion, ItsLossFallsBelowThatOfCodesWithoutStructure) {
+  train_autoencoder(std::string(grid) + "--set train.epochs=20");
+  train("--out run --set train.epochs=12 " + std::string(in_codes));
+  std::vector<double> course;
+  std::istringstream lines(read_text(path("run/metrics.jsonl")));
+  for (std::string line; std::getline(lines, line);) {
+    const auto entry = nlohmann::json::parse(line);
+    if (entry.contains("metrics")) course.push_back(entry["metrics"].at("loss"));
+  }
+  // codes are about standard normal: were they no more than that, nothing could be said of a velocity, and the mean
+  // square would stay at 1
+  EXPECT_NEAR(course.front(), 1, 0.2);
+  EXPECT_LT(course.back(), 0.95);
+}
+
+TEST_F(LatentDiffusion, AnAutoencoderThatIsMissingChangedOrOfAnotherSizeIsRefusedByName) {
+  train_autoencoder();
+  expect_refused("train s.toml --set system.latent=nowhere", 2, "nowhere\": there is no such folder");
+  train("--out run " + std::string(in_codes));
+  train("--out stopped --stop-after 11 " + std::string(in_codes));
+  std::filesystem::rename(path("autoencoder"), path("kept"));
+  expect_refused("train s.toml " + std::string(in_codes), 2, "autoencoder\": there is no such folder");
+  expect_refused("generate run", 3, "autoencoder\": there is no such folder");
+  expect_refused("train stopped --resume", 3, "autoencoder\": there is no such folder");
+
+  train_autoencoder(std::string(grid) + "--set seed=2");
+  expect_refused("generate run", 3, "it has other parameters");
+  expect_refused("evaluate run", 3, "it has other parameters");
+  expect_refused("train stopped --resume", 3, "it has other parameters");
+  std::filesystem::remove_all(path("autoencoder"));
+  train_autoencoder("");
+  expect_refused("train s.toml " + std::string(in_codes), 2, "a vector of 4 numbers");
+  std::filesystem::remove(path("autoencoder/model.safetensors"));
+  expect_refused("train s.toml " + std::string(in_codes), 2, "no model.safetensors");
+  expect_refused("train s.toml --set system.latent=run", 2, "a run of something else");
+
+  const Dataset images = data::fashion_mnist().first.slice(0, 640);
+  const Tensor& pixels = images["input"];
+  write_idx("train-images", pixels.reshape({2 * 640, 14, 28}).rows(0, 640));  // halves of images
+  expect_refused("train s.toml --set system.latent=kept --set data.test=\"\"", 3, "(28, 28, 1)");
 }
 
 class Gan : public SystemTest {};
@@ -256,7 +373,7 @@ TEST_F(Gan, ItsReportShowsBothLossesAndNoVerdictOnThem) {
   ASSERT_EQ(ran.code, 0) << ran.err;
   EXPECT_EQ(ran.json()["verdict"]["kind"], "not judged");
   const std::string report = read_text(path("run/report.html"));
-  for (const char* part : {"training losses", "d.loss", "g.loss", ">d/smaller1<", "not how good the result is",
+  for (const char* part : {"training losses", "d.loss", "g.loss", ">d/smaller1<", "2 objectives, and how their losses",
                            "learning rate of d", "gradient norm of d"})
     EXPECT_NE(report.find(part), std::string::npos) << part;
 }

@@ -1,11 +1,13 @@
-// Diffusion: images out of noise, a little at a time, of a class where one is asked for.
+// Diffusion: images, or codes of images, out of noise, a little at a time, of a class where one is asked for.
 
 #include <algorithm>
 #include <cmath>
+#include <filesystem>
 #include <numbers>
 
 #include "options/error.hpp"
 #include "system/images.hpp"
+#include "system/latent.hpp"
 #include "system/onlooker.hpp"
 #include "system/row.hpp"
 #include "thalweg/nn.hpp"
@@ -22,11 +24,15 @@ struct DiffusionOptions {
   double average = 0.999;
   double guidance = 1;
   std::int64_t steps = 50;
+  std::string latent = {}, latent_checksum = {};
 };
 
 Fields fields(DiffusionOptions& o) {
   return {
-      {"width", &o.width, "channels of the first level; each level below doubles them; a multiple of 8", {.low = 8}},
+      {"width",
+       &o.width,
+       "channels of the first level; each level below doubles them; a multiple of 8",
+       {.low = 8, .high = 1024}},
       {"levels", &o.levels, "how often the image is halved, and doubled again", {.low = 1, .high = 6}},
       {"class_dropout", &o.class_dropout, "part of the samples whose class is not told: guidance needs both",
        below_one},
@@ -34,17 +40,44 @@ Fields fields(DiffusionOptions& o) {
       {"guidance", &o.guidance,
        "of what is generated: 0 leaves the class out, 1 is what was learned, above that a picture is more of its class",
        not_negative},
-      {"steps", &o.steps, "of the sampler", {.low = 1, .high = 10'000}}};
+      {"steps", &o.steps, "of the sampler", {.low = 1, .high = 10'000}},
+      {"latent", &o.latent,
+       "the run folder of a VAE with levels, whose codes are made in place of pixels; empty: pixels"},
+      {"latent_checksum", &o.latent_checksum, "of the parameters of that VAE, found when the run begins"}};
 }
 
 constexpr std::int64_t frequencies = 16;
 constexpr double least_angle = 0.02;  // of the noise: no step divides by 0
 
+/// What noise is mixed with and images are made of: pixels in [-1, 1], or the codes of a trained autoencoder.
+class Space {
+ public:
+  Space(const SystemData& data, const DiffusionOptions& o) : shape_(data.input) {
+    if (o.latent.empty()) return;
+    latent_ = std::make_shared<const images::Latent>(o.latent, o.latent_checksum, data);
+    shape_ = latent_->code();
+  }
+
+  [[nodiscard]] const Shape& shape() const { return shape_; }
+  /// Of pixels in [0, 1].
+  [[nodiscard]] Var of(const Scope& s, const Var& pixels) const {
+    return latent_ ? latent_->encode(s, pixels) : pixels * 2 - 1;
+  }
+  /// Pixels in [0, 1].
+  [[nodiscard]] Tensor pixels(const Tensor& x) const { return latent_ ? latent_->decode(x) : images::from_signed(x); }
+  /// What is clean, within the range that there is.
+  [[nodiscard]] Var bounded(const Var& x) const { return latent_ ? x : clamp(x, -1, 1); }
+
+ private:
+  Shape shape_;
+  std::shared_ptr<const images::Latent> latent_ = {};
+};
+
 /// A U-Net that is told the time and the class.
 class Denoiser {
  public:
   Denoiser(const SystemData& data, const DiffusionOptions& o)
-      : o_(o), channels_(data.input[2]), classes_(static_cast<std::int64_t>(data.classes.size())) {}
+      : o_(o), space_(data, o), classes_(static_cast<std::int64_t>(data.classes.size())) {}
 
   /// x (batch, height, width, channels), t (batch) in [0, 1], told (batch, classes), a row of zeros where no class is
   /// told -> the velocity, of the shape of x.
@@ -61,17 +94,27 @@ class Denoiser {
     h = block(s / "bottom", h, about, width);
     for (std::int64_t level = o_.levels; level-- > 0;) {
       width /= 2;
-      h = nn::conv2d(s / ("larger" + std::to_string(level)), upsample(h), {.filters = width});
-      h = block(s / ("up" + std::to_string(level)), concat({seen[static_cast<std::size_t>(level)], h}, -1), about,
-                width);
+      const Var& beside = seen[static_cast<std::size_t>(level)];
+      h = nn::conv2d(s / ("larger" + std::to_string(level)), twice(h, beside.shape()), {.filters = width});
+      h = block(s / ("up" + std::to_string(level)), concat({beside, h}, -1), about, width);
     }
     h = silu(nn::group_norm(s / "norm", h, {.groups = 8}));
-    return nn::conv2d(s / "output", h, {.filters = channels_, .initializer = init::zeros()});
+    return nn::conv2d(s / "output", h, {.filters = x.dim(-1), .initializer = init::zeros()});
   }
 
+  [[nodiscard]] const Space& space() const { return space_; }
   [[nodiscard]] std::int64_t classes() const { return classes_; }
 
  private:
+  /// Twice as large, less the row and column that an odd size does not have.
+  [[nodiscard]] static Var twice(const Var& x, const Shape& wanted) {
+    Var large = upsample(x);
+    for (const int axis : {1, 2}) {
+      if (large.dim(axis) != wanted[axis]) large = slice(large, 0, wanted[axis], axis);
+    }
+    return large;
+  }
+
   [[nodiscard]] Var embed(const Scope& s, const Var& t, const Var& told) const {
     Tensor rates({1, frequencies});
     for (std::int64_t i = 0; i < frequencies; ++i)
@@ -92,12 +135,13 @@ class Denoiser {
   }
 
   DiffusionOptions o_;
-  std::int64_t channels_, classes_;
+  Space space_;
+  std::int64_t classes_;
 };
 
 /// With angle a = pi t / 2: x_t = cos(a) x + sin(a) noise, and the velocity is cos(a) noise - sin(a) x.
 Loss diffusion_loss(const Denoiser& denoiser, double class_dropout, const Scope& s, const Batch& b) {
-  const Var x = images::unit_pixels(b["input"]) * 2 - 1;
+  const Var x = denoiser.space().of(s, images::unit_pixels(b["input"]));
   const std::int64_t rows = x.dim(0);
   const Var t = s.uniform("t", {rows});
   const Var angle = reshape(t, {rows, 1, 1, 1}) * (std::numbers::pi / 2);
@@ -119,8 +163,8 @@ Apply turn(const std::shared_ptr<const Denoiser>& denoiser, bool guided, int thr
       const Var plain = (*denoiser)(s.share("unet"), x, t, told * 0);
       velocity = plain + b["guidance"] * (velocity - plain);
     }
-    // what is clean in x, held to the range of pixels, and the noise that is left
-    const Var clean = clamp(cos(from) * x - sin(from) * velocity, -1, 1);
+    // what is clean in x, and the noise that is left
+    const Var clean = denoiser->space().bounded(cos(from) * x - sin(from) * velocity);
     const Var noise = (x - cos(from) * clean) / sin(from);
     return cos(to) * clean + sin(to) * noise;
   };
@@ -131,8 +175,7 @@ class Sampler {
  public:
   Sampler(const std::shared_ptr<const Denoiser>& denoiser, const SystemData& data, const DiffusionOptions& o)
       : o_(o),
-        input_(data.input),
-        classes_(denoiser->classes()),
+        denoiser_(denoiser),
         plain_(turn(denoiser, false, data.threads)),
         guided_(turn(denoiser, true, data.threads)) {}
 
@@ -142,7 +185,7 @@ class Sampler {
                                   const std::function<void(const Tensor&)>& see = {}) const {
     const State state = trained.average("ema");
     Shape shape{request.count};
-    for (const std::int64_t size : input_) shape.push_back(size);
+    for (const std::int64_t size : denoiser_->space().shape()) shape.push_back(size);
     const Tensor noise = random_normal(shape, request.seed);
     std::vector<Tensor> portions;
     constexpr std::int64_t portion = 250;
@@ -155,9 +198,9 @@ class Sampler {
 
  private:
   [[nodiscard]] Tensor told(const GenerateRequest& request, std::int64_t begin, std::int64_t end) const {
-    Tensor told({end - begin, classes_});
-    for (std::int64_t i = begin; i < end; ++i)
-      told.set((i - begin) * classes_ + request.label.value_or(i % classes_), 1);
+    const std::int64_t classes = denoiser_->classes();
+    Tensor told({end - begin, classes});
+    for (std::int64_t i = begin; i < end; ++i) told.set((i - begin) * classes + request.label.value_or(i % classes), 1);
     return told;
   }
 
@@ -177,14 +220,13 @@ class Sampler {
                              {"to", full({}, step + 1 == steps ? 0 : angle(step + 1))}};
       if (guidance != 1) inputs.emplace_back("guidance", full({}, guidance));
       x = guidance == 1 ? plain_(state, inputs) : guided_(state, inputs);
-      if (see) see(images::from_signed(x));
+      if (see) see(denoiser_->space().pixels(x));
     }
-    return images::from_signed(x);
+    return denoiser_->space().pixels(x);
   }
 
   DiffusionOptions o_;
-  Shape input_;
-  std::int64_t classes_;
+  std::shared_ptr<const Denoiser> denoiser_;
   Apply plain_, guided_;
 };
 
@@ -200,7 +242,7 @@ Tensor strip(const Sampler& sampler, const State& state, std::int64_t steps) {
 }
 
 System make_diffusion(const SystemData& data, const DiffusionOptions& o) {
-  images::expect(data, "diffusion", std::int64_t{1} << o.levels);
+  images::expect(data, "diffusion", o.latent.empty() ? std::int64_t{1} << o.levels : 1);
   if (data.classes.empty()) fail<UsageError>("[diffusion] the classes have no names. Hint: data.classes");
   if (o.width % 8 != 0) fail_option("width", "[diffusion] width = {}. Wanted: a multiple of 8", o.width);
   const auto denoiser = std::make_shared<const Denoiser>(data, o);
@@ -223,22 +265,37 @@ System make_diffusion(const SystemData& data, const DiffusionOptions& o) {
                           const GenerateRequest& request) { return images::generated(sampler(state, request)); }};
 }
 
+/// Where the run of the VAE lies wherever the command is called, and what its parameters are now.
+void complete_latent(OptionMap& options) {
+  auto o = options_from<DiffusionOptions>(options, "diffusion");
+  if (o.latent.empty()) return;
+  o.latent = std::filesystem::absolute(o.latent).lexically_normal().string();
+  if (o.latent_checksum.empty()) o.latent_checksum = images::checksum_of_run(o.latent);
+  options = values_of(o);
+}
+
 }  // namespace
 
 std::vector<SystemRow> diffusion_systems() {
   const OptionMap defaults = {{"optimizer", OptionMap{{"kind", "adam"}, {"lr", 1e-3}}},
                               {"schedule", OptionMap{{"kind", "cosine"}, {"warmup", "2%"}}}};
-  return {system_row<DiffusionOptions>(
+  SystemRow row = system_row<DiffusionOptions>(
       {.name = "diffusion",
        .summary = "images out of noise by a U-Net, of a class where one is asked for",
        .formula = "|v(x_t, t, class) - (cos(a) noise - sin(a) x)|^2, x_t = cos(a) x + sin(a) noise, a = pi t / 2",
-       .when = "images of high quality, at many passes of the net for each",
+       .when = "images of high quality, at many passes of the net for each; of codes (latent) at smaller ones",
        .source =
            "Ho, Jain and Abbeel 2020; the velocity: Salimans and Ho 2022; the sampler: Song, Meng and Ermon 2021; "
-           "guidance: Ho and Salimans 2022",
+           "guidance: Ho and Salimans 2022; codes: Rombach et al. 2022",
        .takes = {"class", "guidance", "steps"},
        .defaults = defaults},
-      make_diffusion)};
+      make_diffusion);
+  row.complete = [complete = row.complete](const OptionMap& given) {
+    OptionMap options = complete(given);
+    complete_latent(options);
+    return options;
+  };
+  return {std::move(row)};
 }
 
 }  // namespace thalweg
