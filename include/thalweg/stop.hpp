@@ -8,7 +8,7 @@
 namespace thalweg {
 
 /// Made from a std::stop_token, or anything else that has `stop_requested()`, or a function that says so. Asked between
-/// steps, by the thread that trains.
+/// steps, and while a collection is made, by the thread that trains.
 class Stop {
  public:
   Stop() = default;

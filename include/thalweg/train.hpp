@@ -126,6 +126,9 @@ struct CollectRequest {
   const Collection* last = nullptr;  ///< null for the first collection
   std::int64_t number = 0;           ///< of the collection, from 0
   std::uint64_t seed = 1;            ///< of the run
+  /// Where it says that the run is to end, a collection may end early: what it gives is dropped, and collected again
+  /// by the run that goes on.
+  Stop stop = {};
 };
 /// Must be a function of its arguments alone. A checkpoint keeps the last collection, so a resumed run collects the
 /// same rows as a run that was not stopped.

@@ -184,11 +184,22 @@ class Fit {
     }
   }
 
-  /// Rows of the present state, where it is time for some.
-  void collect() {
-    if (!options_.collect || done() % collected_every() != 0) return;
-    const CollectRequest request{collection_ ? &*collection_ : nullptr, done() / collected_every(), options_.seed};
-    take(options_.collect(objectives_.evaluation_state(state_), request));
+  /// Rows of the present state, where it is time for some. False where the run is to end, and perhaps not all are made.
+  [[nodiscard]] bool collect() {
+    if (!options_.collect || done() % collected_every() != 0) return true;
+    bool stopped = false;
+    CollectRequest request{collection_ ? &*collection_ : nullptr, done() / collected_every(), options_.seed};
+    request.stop = [&] { return stopped = stopped || options_.stop.stop_requested(); };
+    Collection made = options_.collect(objectives_.evaluation_state(state_), request);
+    stopped = any_rank(stopped);
+    if (!stopped) take(std::move(made));
+    return !stopped;
+  }
+
+  void stop_before_step() {
+    if (options_.ranks) compare_replicas(*options_.ranks, state_, !objectives_.shares_slots());
+    if (done() == 0 || last_checkpoint_ != state_.step) checkpoint();  // from which a run collects first
+    end_by(StopReason::stop_requested);
   }
 
   void take(Collection collection) {
@@ -222,13 +233,13 @@ class Fit {
         if (const std::string changed = difference(found->made_on, made_on()); !changed.empty())
           history_.warnings.push_back("the run began elsewhere, and its last digits may differ: " + changed);
         best_parameters_ = std::move(found->best_parameters);
-        if (options_.collect && !found->collection)
+        if (options_.collect && !found->collection && done() > 0)
           fail<ModelError>("[resume] the checkpoint has no collection to go on with");
-        if (options_.collect) take(std::move(*found->collection));
+        if (options_.collect && found->collection) take(std::move(*found->collection));
       }
     }
     if (objectives_.ended(state_)) over_ = true;
-    if (waited_long_enough()) stop_early();  // it had stopped already, and was killed before its end was written
+    if (waited_long_enough()) end_by(StopReason::stopped_early);  // it was killed before its end was written
     last_checkpoint_ = state_.step;
     checkpoint_every_ =
         std::max<std::int64_t>(1, options_.checkpoint_every.steps(position_.total_steps, steps_an_epoch_));
@@ -253,7 +264,7 @@ class Fit {
   }
 
   void train_one_step() {
-    collect();
+    if (!collect()) return stop_before_step();
     StepReport report = take_step();
     if (objectives_.ended(state_)) over_ = true;  // its method found that no further step is possible
     report.total_steps += position_.first_step;
@@ -273,10 +284,7 @@ class Fit {
     if (options_.ranks && (kept || state_.step % compared_every == 0))
       compare_replicas(*options_.ranks, state_, !objectives_.shares_slots());
     if (kept) checkpoint();
-    if (!ended && (asked || after)) {
-      history_.reason = asked ? StopReason::stop_requested : StopReason::stop_after;
-      over_ = true;
-    }
+    if (!ended && (asked || after)) end_by(asked ? StopReason::stop_requested : StopReason::stop_after);
     const bool is_last = ended || over_;
     if (report.weight != 0 || is_last) keep(std::move(report), is_last);  // without samples that count there is no loss
   }
@@ -353,7 +361,7 @@ class Fit {
       if (rule.restore_best) best_parameters_ = objectives_.evaluation_state(state_).parameters;
       report.best = true;
     } else if (waited_long_enough()) {
-      stop_early();
+      end_by(StopReason::stopped_early);
     }
   }
 
@@ -365,8 +373,8 @@ class Fit {
     return state_.step > best && state_.step - best >= patience;
   }
 
-  void stop_early() {
-    history_.reason = StopReason::stopped_early;
+  void end_by(StopReason reason) {
+    history_.reason = reason;
     over_ = true;
   }
 

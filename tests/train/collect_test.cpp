@@ -78,6 +78,30 @@ TEST_F(CollectTest, ARunThatWasStoppedAnywhereEndsWithTheSameBits) {
   }
 }
 
+TEST_F(CollectTest, ACollectionThatAStopCutShortIsMadeAgain) {
+  Trainer whole = trainer();
+  whole.fit(blank(), options());
+  for (const std::int64_t cut : {0, 1, 2}) {
+    FitOptions some = options();
+    some.checkpoints = path("cut" + std::to_string(cut)).string();
+    bool stops = false;
+    some.stop = [&] { return stops; };
+    some.collect = [&](const State& state, const CollectRequest& request) {
+      stops = request.number == cut;
+      return request.stop.stop_requested() ? Collection{} : collected(state, request);
+    };
+    Trainer stopped = trainer();
+    EXPECT_EQ(stopped.fit(blank(), some).reason, StopReason::stop_requested);
+    EXPECT_EQ(stopped.state().step, 6 * cut);
+    FitOptions rest = options();
+    rest.checkpoints = some.checkpoints;
+    rest.resume = true;
+    Trainer resumed = trainer();
+    EXPECT_TRUE(resumed.fit(blank(), rest).warnings.empty());
+    EXPECT_TRUE(identical(whole.state().parameters, resumed.state().parameters)) << cut;
+  }
+}
+
 TEST_F(CollectTest, RowsThatWereNotAnnouncedAreRefused) {
   FitOptions wrong = options();
   wrong.collect = [](const State& state, const CollectRequest& request) {

@@ -132,13 +132,9 @@ FitOptions options_of(const Session& session, const Config& config, const fs::pa
 int follow(Session& session, const Config& config, const fs::path& checkpoints, const TrainArguments& arguments,
            const Context& context) {
   const SignalWatch signals;
-  std::stop_source stop;
   FitOptions options = options_of(session, config, checkpoints, arguments, context);
-  options.stop = stop.get_token();
+  options.stop = [&] { return signals.received() != 0; };
   options.reports = 2;
-  options.on_step = [&](const StepReport&) {
-    if (signals.received() != 0) stop.request_stop();
-  };
   (void)session.trainer.fit(session.parts.train, options);
   return signals.received() != 0 ? 128 + signals.received() : 0;
 }

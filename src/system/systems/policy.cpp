@@ -216,7 +216,10 @@ class Collector {
     if (request.last) episodes.restore(request.last->kept);
     const RandomKey draws = key.fold("actions").fold(static_cast<std::uint64_t>(request.number));
     Written written;
-    for (std::int64_t t = 0; t < o_.steps; ++t) take_step(state, episodes, draws, written);
+    for (std::int64_t t = 0; t < o_.steps; ++t) {
+      if (request.stop.stop_requested()) return {};
+      take_step(state, episodes, draws, written);
+    }
     const std::vector<float> last = adviser_(state, episodes.positions()).values;
     return {rows_of(written, last), episodes.kept(), episodes.metrics()};
   }
