@@ -84,10 +84,19 @@ Session make_session(const Config& config, const DataFacts& facts, Parts parts, 
   return {std::move(recipe), std::move(parts), std::move(trainer)};
 }
 
+namespace {
+
+std::string_view words_name(const data::WordPreprocessing& words) {
+  return words.classes.empty() ? "windows" : "sentences";
+}
+
+}  // namespace
+
 std::string_view rows_name(const data::Preprocessing& preprocessing) {
   return preprocessing.table()   ? "rows"
          : preprocessing.text()  ? "windows"
          : preprocessing.sound() ? "sounds"
+         : preprocessing.words() ? words_name(*preprocessing.words())
                                  : "images";
 }
 
@@ -97,6 +106,9 @@ namespace {
 std::string rows_of(const data::Preprocessing& preprocessing) {
   const SystemData data = system_data(preprocessing, 0, {});
   if (preprocessing.sound()) return fmt::format("steps of {} numbers, {} letters", data.input[0], data.classes.size());
+  if (const auto* words = preprocessing.words())
+    return fmt::format("{} of {} of {} words", rows_name(preprocessing), words->length,
+                       with_commas(std::ssize(words->words)));
   return fmt::format("{} of {} {}", rows_name(preprocessing), data.dtype, data.input);
 }
 

@@ -8,6 +8,7 @@
 #include "data/packed_rows.hpp"
 #include "data/sound.hpp"
 #include "data/text.hpp"
+#include "data/word_rows.hpp"
 
 namespace thalweg::data {
 
@@ -116,19 +117,21 @@ struct TensorPreprocessing {
   friend bool operator==(const TensorPreprocessing&, const TensorPreprocessing&) = default;
 };
 
-/// One of the four, and its stored form.
+/// One of the five, and its stored form.
 class Preprocessing {
  public:
   Preprocessing(TablePreprocessing table) : kind_(std::move(table)) {}
   Preprocessing(TensorPreprocessing tensor) : kind_(std::move(tensor)) {}
   Preprocessing(TextPreprocessing text) : kind_(std::move(text)) {}
   Preprocessing(SoundPreprocessing sound) : kind_(std::move(sound)) {}
+  Preprocessing(WordPreprocessing words) : kind_(std::move(words)) {}
 
   /// Null where it is another.
   [[nodiscard]] const TablePreprocessing* table() const { return std::get_if<TablePreprocessing>(&kind_); }
   [[nodiscard]] const TensorPreprocessing* tensor() const { return std::get_if<TensorPreprocessing>(&kind_); }
   [[nodiscard]] const TextPreprocessing* text() const { return std::get_if<TextPreprocessing>(&kind_); }
   [[nodiscard]] const SoundPreprocessing* sound() const { return std::get_if<SoundPreprocessing>(&kind_); }
+  [[nodiscard]] const WordPreprocessing* words() const { return std::get_if<WordPreprocessing>(&kind_); }
   [[nodiscard]] Task task() const;
   /// Names, where there are any; of sounds the letters.
   [[nodiscard]] const std::vector<std::string>& classes() const;
@@ -139,7 +142,7 @@ class Preprocessing {
   friend bool operator==(const Preprocessing&, const Preprocessing&) = default;
 
  private:
-  std::variant<TablePreprocessing, TensorPreprocessing, TextPreprocessing, SoundPreprocessing> kind_;
+  std::variant<TablePreprocessing, TensorPreprocessing, TextPreprocessing, SoundPreprocessing, WordPreprocessing> kind_;
 };
 
 }  // namespace thalweg::data

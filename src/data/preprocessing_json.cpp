@@ -93,6 +93,11 @@ Json to_json(const SoundPreprocessing& sound) {
           {"window", steps.window},   {"hop", steps.hop}, {"frames", steps.frames}, {"letters", sound.letters}};
 }
 
+Json to_json(const WordPreprocessing& words) {
+  return {{"format", format_version}, {"kind", "words"},        {"words", words.words},
+          {"rare", words.rare},       {"length", words.length}, {"classes", words.classes}};
+}
+
 [[noreturn]] void damaged(std::string_view what) { fail<ModelError>("[preprocessing] damaged: {}", what); }
 
 /// The double in a field, which must be finite.
@@ -219,6 +224,17 @@ SoundPreprocessing sound_of(const Json& json) {
   return sound;
 }
 
+WordPreprocessing words_of(const Json& json) {
+  WordPreprocessing words{.words = json.at("words").get<std::vector<std::string>>(),
+                          .rare = json.at("rare").get<std::int64_t>(),
+                          .length = json.at("length").get<std::int64_t>(),
+                          .classes = json.at("classes").get<std::vector<std::string>>()};
+  WordOptions options{static_cast<std::int64_t>(words.words.size()), words.rare, words.length};
+  check_fields(options.fields(), "words");
+  if (words.classes.size() == 1) damaged("one class");
+  return words;
+}
+
 }  // namespace
 
 Task Preprocessing::task() const {
@@ -227,7 +243,11 @@ Task Preprocessing::task() const {
 
 const std::vector<std::string>& Preprocessing::classes() const {
   static const std::vector<std::string> none;
-  return table() ? table()->schema().classes : tensor() ? tensor()->classes : sound() ? sound()->letters : none;
+  return table()    ? table()->schema().classes
+         : tensor() ? tensor()->classes
+         : sound()  ? sound()->letters
+         : words()  ? words()->classes
+                    : none;
 }
 
 std::string Preprocessing::json() const {
@@ -248,6 +268,7 @@ Preprocessing Preprocessing::from_json(std::string_view text) {
     if (kind == "tensor") return tensor_of(json);
     if (kind == "text") return text_of(json);
     if (kind == "sound") return sound_of(json);
+    if (kind == "words") return words_of(json);
     damaged(fmt::format("kind = '{}'", kind));
   } catch (const Json::exception& error) {
     damaged(error.what());

@@ -56,6 +56,7 @@ Signature Recipe::input() const {
   if (const auto* tensor = preprocessing.tensor()) return {tensor->input, tensor->dtype};
   if (const auto* text = preprocessing.text()) return {{text->sequence_length}, i32};
   if (const auto* sound = preprocessing.sound()) return {{1, sound->steps.width()}, f32};  // of one step
+  if (const auto* words = preprocessing.words()) return {{words->length}, i32};
   return {{preprocessing.table()->width()}, f32};
 }
 
@@ -103,6 +104,7 @@ void expect_parts_that_fit(const Recipe& recipe, const std::string& name) {
   if (preprocessing.tensor() && (task == data::Task::language || task == data::Task::binary))
     fail<ModelError>("[model] {}: the task {} does not go with images", name, data::name(task));
   if (preprocessing.sound()) fail<ModelError>("[model] {}: sounds, which only systems are made for", name);
+  if (preprocessing.words()) fail<ModelError>("[model] {}: words in rows, which only systems are made for", name);
   if (preprocessing.table() && task == data::Task::language)
     fail<ModelError>("[model] {}: the task language does not go with a table", name);
 }

@@ -79,6 +79,9 @@ SystemData system_data(const data::Preprocessing& preprocessing, int threads,
     data.dtype = i32;
   } else if (const auto* sound = preprocessing.sound()) {
     data.input = {sound->steps.width()};
+  } else if (const auto* words = preprocessing.words()) {
+    data.input = {words->length};
+    data.dtype = i32;
   } else {
     data.input = {preprocessing.table()->width()};
   }
