@@ -50,8 +50,9 @@ struct Generated {
 struct SystemSets {
   const Dataset& train;
   const Dataset& test;
-  std::string name;    ///< of the test rows: "test", or where they are from
-  std::uint64_t seed;  ///< of the run
+  std::string name;                     ///< of the test rows: "test", or where they are from
+  std::uint64_t seed;                   ///< of the run
+  const Dataset* validation = nullptr;  ///< that the run held out or was given, where there are such rows
 };
 
 /// The figures of a system, the figures of its baselines, and media to show.
@@ -61,6 +62,10 @@ struct SystemFigures {
   NamedMedia media = {};
   std::string on = {};  ///< "100 episodes": what was measured, where it is not the test rows
 };
+
+/// What a system says of a text: for each thing that the text asks, answers with their probabilities, the likeliest
+/// first.
+using Answers = std::vector<std::vector<std::pair<std::string, double>>>;
 
 /// How a system makes the rows that it is trained on, where it is given none.
 struct OwnRows {
@@ -94,8 +99,20 @@ struct System {
   std::function<Generated(const State&, const GenerateRequest&)> generate = {};
   /// `thalweg transcribe`: the text of a sound, by a beam search of this width.
   std::function<std::string(const State&, const Sound&, std::int64_t beam)> transcribe = {};
+  /// `thalweg predict`: what it says of a text, at most `count` answers to each question. Throws UsageError for a text
+  /// that asks nothing.
+  std::function<Answers(const State&, const std::string& text, std::int64_t count)> answer = {};
   std::optional<OwnRows> own_rows = {};
   std::function<Playing(const State&, std::uint64_t seed)> play = {};
+};
+
+/// A part of a system that a run of another system may have trained before.
+struct TrainedPart {
+  std::string_view option;              ///< that names the run; empty: the part starts untrained
+  std::string_view kind;                ///< of system that the run must be of
+  std::vector<std::string_view> sizes;  ///< options that are taken from that run
+  std::string parameters;               ///< a pattern: "encoder/*"
+  std::string under;                    ///< where they stand in this system: "tuned" has "tuned/encoder/..."
 };
 
 /// A row of the table of systems.
@@ -105,6 +122,7 @@ struct SystemRow {
   std::vector<std::string_view> takes = {};  ///< of the options of `thalweg generate`: "class", "guidance", "steps"
   /// Sections whose keys have other defaults with this system: { "optimizer", ... }, { "train", ... }.
   OptionMap defaults = {};
+  std::optional<TrainedPart> part = {};
   /// The options with every default written out. Throws UsageError for invalid ones.
   std::function<OptionMap(const OptionMap&)> complete = {};
   /// Throws UsageError for data that does not suit the system.

@@ -379,9 +379,10 @@ TEST_F(Gan, ItsReportShowsBothLossesAndNoVerdictOnThem) {
 }
 
 /// Their data are of other kinds: texts.cpp, face_swap.cpp, speech.cpp, embeddings.cpp,
-/// recommender.cpp, playing.cpp.
-constexpr std::string_view tested_elsewhere[] = {"text_classifier", "face_swap", "speech_recogniser", "embeddings",
-                                                 "recommender",     "policy",    "self_play"};
+/// recommender.cpp, playing.cpp, masked.cpp.
+constexpr std::string_view tested_elsewhere[] = {"text_classifier", "face_swap",   "speech_recogniser",
+                                                 "embeddings",      "recommender", "policy",
+                                                 "self_play",       "masked",      "text_encoder"};
 
 TEST(SystemTable, EveryRowHasAShortFormAndDocumentation) {
   for (const SystemRow& row : systems()) {

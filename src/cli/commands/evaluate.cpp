@@ -77,6 +77,7 @@ Measured given_data(const EvaluateArguments& arguments, const data::Preprocessin
                      preprocessing.tensor()  ? "images. Hint: --images FILE --labels FILE, or --data FOLDER"
                      : preprocessing.table() ? "tables. Hint: --data FILE"
                      : preprocessing.sound() ? "sounds. Hint: --data FILE, or FOLDER"
+                     : preprocessing.words() ? "words. Hint: --data FILE, or FOLDER"
                                              : "texts. Hint: --data FILE");
   }
   return {encode_place(preprocessing, place, *options, warnings),
@@ -168,8 +169,14 @@ int run_system(const EvaluateArguments& arguments, const Context& context) {
       own_rows ? Measured{{}, "evaluation"} : measured_data(arguments, trained.preprocessing, context);
   const ConfigTree tree = read_toml(config);
   const std::uint64_t seed = seed_in(tree, 1);
-  const Dataset train = own_rows ? Dataset() : DataSource(read_data_options(tree, arguments.run)).parts(seed).train;
-  const SystemFigures figures = trained.system.evaluate(trained.state, {train, measured.data, measured.name, seed});
+  const Parts parts =
+      own_rows ? Parts{trained.preprocessing, {}} : DataSource(read_data_options(tree, arguments.run)).parts(seed);
+  const SystemFigures figures =
+      trained.system.evaluate(trained.state, {.train = parts.train,
+                                              .test = measured.data,
+                                              .name = measured.name,
+                                              .seed = seed,
+                                              .validation = parts.validation ? &*parts.validation : nullptr});
   const fs::path folder = fs::path(arguments.run) / "evaluation";
   std::vector<std::string> files;
   for (const auto& [name, medium] : figures.media) {

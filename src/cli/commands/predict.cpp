@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "cli/answers.hpp"
 #include "cli/checks.hpp"
 #include "cli/command.hpp"
 #include "cli/output.hpp"
@@ -15,6 +16,7 @@
 #include "data/csv.hpp"
 #include "options/nearest_name.hpp"
 #include "run/model_parts.hpp"
+#include "run/trained_system.hpp"
 #include "thalweg/data.hpp"
 
 namespace thalweg::cli {
@@ -313,6 +315,11 @@ int run(const PredictArguments& arguments, const Context& context) {
     });
   }
   if (!arguments.user.empty()) fail<UsageError>("[predict] --user is for recommenders, and {} is none", arguments.run);
+  if (holds_system(arguments.run)) {
+    if (!arguments.keep.empty() || !arguments.images.empty())
+      fail<UsageError>("[predict] --keep and --images are for tables and images. Wanted: lines of text");
+    return answer_lines(arguments.run, arguments.data, arguments.top, context);
+  }
   const Model model = Model::load(arguments.run, context.registry);
   if (model.parts().recipe.preprocessing.text()) {
     fail<UsageError>("[predict] this is a model of texts. Hint: thalweg generate {} --prompt \"...\"",
@@ -335,6 +342,7 @@ constexpr const char* examples = R"(Examples:
   thalweg predict runs/fashion --images t10k-images-idx3-ubyte.gz
   thalweg predict runs/spam --data mails.csv --keep subject   texts: the column that the configuration names
   thalweg predict runs/recommender --user 17 --top 5          the items to recommend, with the ratings expected
+  thalweg predict runs/masked --data lines.txt --top 3        words for each [MASK] of a line, with their probabilities
 
 One line comes out for each that goes in: the value, or the class and the probability of each class.)";
 
@@ -342,12 +350,13 @@ void set_up(CLI::App& command, Context& context) {
   auto arguments = std::make_shared<PredictArguments>();
   command.footer(examples);
   command.add_option("run", arguments->run, "Run folder, or model.safetensors")->required()->type_name("RUN");
-  command.add_option("--data", arguments->data, "Table to predict from (standard input)");
+  command.add_option("--data", arguments->data, "Table, or lines of text, to predict from (standard input)");
   command.add_option("--images", arguments->images, "Images to predict from (IDX)");
   command.add_flag("--no-header", arguments->no_header,
                    "The table has no line of names: its columns are column 1, column 2, ... (as the training data)");
   command.add_option("--user", arguments->user, "Of a recommender: what to recommend to this user")->type_name("NAME");
-  command.add_option("--top", arguments->top, "--user: how many items (10)")->check(in_range({.low = 1}));
+  command.add_option("--top", arguments->top, "How many items, or words for each [MASK] (10)")
+      ->check(in_range({.low = 1}));
   command.add_option("--keep", arguments->keep, "Columns of the table to write before the prediction: a,b,c, or *");
   command
       .add_option("--separator", arguments->separator,

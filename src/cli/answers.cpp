@@ -1,0 +1,55 @@
+#include "cli/answers.hpp"
+
+#include <fstream>
+#include <iostream>
+#include <nlohmann/json.hpp>
+
+#include "cli/output.hpp"
+#include "core/error.hpp"
+#include "core/utf8.hpp"
+#include "run/trained_system.hpp"
+
+namespace thalweg::cli {
+
+namespace {
+
+void emit_answers(const std::string& text, const Answers& answers, const Context& context) {
+  if (!context.json) {
+    emit("{}\n", shown(text, 2000));
+    for (const auto& question : answers) {
+      for (const auto& [answer, probability] : question) emit("  {:.4f}  {}\n", probability, shown(answer));
+      if (answers.size() > 1) emit("\n");
+    }
+    return;
+  }
+  nlohmann::ordered_json all = nlohmann::ordered_json::array();
+  for (const auto& question : answers) {
+    nlohmann::ordered_json own = nlohmann::ordered_json::array();
+    for (const auto& [answer, probability] : question)
+      own.push_back({{"answer", answer}, {"probability", probability}});
+    all.push_back(std::move(own));
+  }
+  emit_line_of(nlohmann::ordered_json{{"text", text}, {"answers", all}});
+}
+
+}  // namespace
+
+int answer_lines(const std::string& run, const std::string& path, std::int64_t count, const Context& context) {
+  const TrainedSystem trained = load_system(run, context.registry);
+  if (!trained.system.answer)
+    fail<UsageError>("[predict] {} is {}, which answers no texts. Hint: thalweg generate, or evaluate", run,
+                     trained.choice.kind);
+  std::ifstream file(path);
+  if (!path.empty() && !file) fail<UsageError>("[predict] there is no file {}", path);
+  std::istream& lines = path.empty() ? std::cin : file;
+  std::string line;
+  for (std::int64_t number = 1; std::getline(lines, line); ++number) {
+    if (line.find_first_not_of(" \t\r") == std::string::npos) continue;
+    if (!is_utf8(line)) fail<DataError>("[predict] line {} is not UTF-8", number);
+    emit_answers(line, trained.system.answer(trained.state, line, count), context);
+    flush_output();
+  }
+  return 0;
+}
+
+}  // namespace thalweg::cli
