@@ -9,6 +9,7 @@
 #include "options/overloaded.hpp"
 #include "options/text.hpp"
 #include "run/sections.hpp"
+#include "run/trained_part.hpp"
 #include "run/width_rates.hpp"
 
 namespace thalweg {
@@ -208,6 +209,9 @@ const ReaderRow& reader_for(const OptionMap& section) {
   return found == readers().end() ? readers().front() : *found;
 }
 
+/// The run that a system starts from, whose words the reader takes as well, is said once.
+constexpr std::string_view shared_key = "encoder";
+
 }  // namespace
 
 DataOptions read_data_options(const ConfigTree& tree, const std::filesystem::path& folder) {
@@ -217,7 +221,12 @@ DataOptions read_data_options(const ConfigTree& tree, const std::filesystem::pat
     const bool no_data = sections.data.empty() && !sections.system.empty();
     const ReaderRow& reader = no_data ? reader_named("none") : reader_for(sections.data);
     DataOptions data{.format = std::string(reader.name)};
-    reader.read_options(sections.data, data);
+    OptionMap keys = sections.data;
+    if (std::ranges::find(reader.options, shared_key, &OptionDoc::name) != reader.options.end()) {
+      const auto said = sections.system.find(std::string(shared_key));
+      if (said != sections.system.end()) keys.insert(*said);
+    }
+    reader.read_options(keys, data);
     if (const auto* none = data.validation.get_if<std::int64_t>()) {
       data.validation = {static_cast<double>(*none)};
     }
@@ -250,7 +259,7 @@ Choice read_system(Sections& own, Sections& defaults, const Registry& registry) 
   Choice choice{take_kind(own.system, "system", ""), own.system};
   if (choice.kind.empty()) fail_option("kind", "[system] has no kind. Hint: thalweg list systems");
   const SystemRow& row = registry.system(choice.kind);
-  choice.options = row.complete(choice.options);
+  choice.options = row.complete(with_part_sizes(row, std::move(choice.options)));
   prefer(defaults, row);
   return choice;
 }

@@ -22,6 +22,7 @@
 #include "optim/asks.hpp"
 #include "options/text.hpp"
 #include "run/data_record.hpp"
+#include "run/trained_part.hpp"
 #include "store/atomic_file.hpp"
 #include "store/checkpoint.hpp"
 #include "train/baseline.hpp"
@@ -300,6 +301,11 @@ int train_one(const TrainArguments& arguments, const NamedTree& named, LoadedCon
   Config config = loaded.config;
   if (context.ranks && config.train.threads == 0) config.train.threads = threads_of_rank(*context.ranks);
   Session session = make_session(config, loaded.source.facts(), std::move(parts), context.registry);
+  if (config.has_system() && !arguments.resume) {
+    State state = session.trainer.state();
+    load_part(context.registry.system(config.system.kind), config.system.options, session.parts.preprocessing, state);
+    session.trainer.set_state(std::move(state));
+  }
   if (!writes) return follow(session, config, from_first(*context.ranks, ""), arguments, context);
   if (!context.quiet && !context.json) {
     say("{}\n", describe(loaded.config, session));

@@ -1,0 +1,17 @@
+#pragma once
+// What a linear model of weighted words says of texts: a baseline for classifiers of sentences.
+
+#include <cstdint>
+#include <vector>
+
+#include "thalweg/data.hpp"
+
+namespace thalweg {
+
+/// Probabilities (rows of test, classes) by a logistic regression of TF-IDF over 2^18 hashed words (as the system
+/// text_classifier makes them, with its defaults), learned from the columns "text" and "target" of `train`. Texts are
+/// u8 (rows, bytes), filled up with zeros. The seed decides the order of the rows.
+[[nodiscard]] Tensor tfidf_logistic(const Dataset& train, const Dataset& test, std::int64_t classes,
+                                    std::uint64_t seed);
+
+}  // namespace thalweg
