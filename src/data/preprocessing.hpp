@@ -6,6 +6,7 @@
 #include <variant>
 
 #include "data/packed_rows.hpp"
+#include "data/sequences.hpp"
 #include "data/sound.hpp"
 #include "data/text.hpp"
 #include "data/word_rows.hpp"
@@ -124,6 +125,7 @@ class Preprocessing {
   Preprocessing(TensorPreprocessing tensor) : kind_(std::move(tensor)) {}
   Preprocessing(TextPreprocessing text) : kind_(std::move(text)) {}
   Preprocessing(SoundPreprocessing sound) : kind_(std::move(sound)) {}
+  Preprocessing(SequencePreprocessing sequences) : kind_(std::move(sequences)) {}
   Preprocessing(WordPreprocessing words) : kind_(std::move(words)) {}
 
   /// Null where it is another.
@@ -131,9 +133,10 @@ class Preprocessing {
   [[nodiscard]] const TensorPreprocessing* tensor() const { return std::get_if<TensorPreprocessing>(&kind_); }
   [[nodiscard]] const TextPreprocessing* text() const { return std::get_if<TextPreprocessing>(&kind_); }
   [[nodiscard]] const SoundPreprocessing* sound() const { return std::get_if<SoundPreprocessing>(&kind_); }
+  [[nodiscard]] const SequencePreprocessing* sequences() const { return std::get_if<SequencePreprocessing>(&kind_); }
   [[nodiscard]] const WordPreprocessing* words() const { return std::get_if<WordPreprocessing>(&kind_); }
   [[nodiscard]] Task task() const;
-  /// Names, where there are any; of sounds the letters.
+  /// Names, where there are any; of sounds the letters, of sequences the symbols of the target.
   [[nodiscard]] const std::vector<std::string>& classes() const;
 
   [[nodiscard]] std::string json() const;
@@ -142,7 +145,9 @@ class Preprocessing {
   friend bool operator==(const Preprocessing&, const Preprocessing&) = default;
 
  private:
-  std::variant<TablePreprocessing, TensorPreprocessing, TextPreprocessing, SoundPreprocessing, WordPreprocessing> kind_;
+  std::variant<TablePreprocessing, TensorPreprocessing, TextPreprocessing, SoundPreprocessing, WordPreprocessing,
+               SequencePreprocessing>
+      kind_;
 };
 
 }  // namespace thalweg::data

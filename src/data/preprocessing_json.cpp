@@ -1,5 +1,6 @@
 // Fitted preprocessing to and from the JSON that a model file carries.
 
+#include <algorithm>
 #include <array>
 #include <cmath>
 #include <nlohmann/json.hpp>
@@ -96,6 +97,17 @@ Json to_json(const SoundPreprocessing& sound) {
 Json to_json(const WordPreprocessing& words) {
   return {{"format", format_version}, {"kind", "words"},        {"words", words.words},
           {"rare", words.rare},       {"length", words.length}, {"classes", words.classes}};
+}
+
+Json to_json(const SequencePreprocessing& sequences) {
+  const auto side = [](const Alphabet& alphabet, const std::string& name) {
+    return Json{{"name", name}, {"words", alphabet.words}, {"symbols", alphabet.symbols}};
+  };
+  return {{"format", format_version},
+          {"kind", "sequences"},
+          {"source", side(sequences.source, sequences.source_name)},
+          {"target", side(sequences.target, sequences.target_name)},
+          {"longest", sequences.longest}};
 }
 
 [[noreturn]] void damaged(std::string_view what) { fail<ModelError>("[preprocessing] damaged: {}", what); }
@@ -235,6 +247,30 @@ WordPreprocessing words_of(const Json& json) {
   return words;
 }
 
+Alphabet alphabet_of(const Json& side) {
+  Alphabet alphabet{side.at("words").get<bool>(), side.at("symbols").get<std::vector<std::string>>()};
+  if (alphabet.symbols.empty() || alphabet.size() > most_symbols)
+    damaged(fmt::format("{} symbols", alphabet.symbols.size()));
+  for (const std::string& symbol : alphabet.symbols) {
+    if (!is_utf8(symbol) || pieces_of(symbol, alphabet.words, "preprocessing") != std::vector<std::string_view>{symbol})
+      damaged(fmt::format("the symbol '{}'", symbol));
+  }
+  const auto twice = std::ranges::adjacent_find(alphabet.symbols, std::greater_equal<>{});
+  if (twice != alphabet.symbols.end()) damaged(fmt::format("'{}' out of order", *twice));
+  return alphabet;
+}
+
+SequencePreprocessing sequences_of(const Json& json) {
+  const Json &source = json.at("source"), &target = json.at("target");
+  SequencePreprocessing sequences{.source = alphabet_of(source),
+                                  .target = alphabet_of(target),
+                                  .source_name = source.at("name").get<std::string>(),
+                                  .target_name = target.at("name").get<std::string>(),
+                                  .longest = json.at("longest").get<std::int64_t>()};
+  if (sequences.longest < 1 || sequences.longest > most_tokens) damaged(fmt::format("longest = {}", sequences.longest));
+  return sequences;
+}
+
 }  // namespace
 
 Task Preprocessing::task() const {
@@ -243,11 +279,12 @@ Task Preprocessing::task() const {
 
 const std::vector<std::string>& Preprocessing::classes() const {
   static const std::vector<std::string> none;
-  return table()    ? table()->schema().classes
-         : tensor() ? tensor()->classes
-         : sound()  ? sound()->letters
-         : words()  ? words()->classes
-                    : none;
+  return table()       ? table()->schema().classes
+         : tensor()    ? tensor()->classes
+         : sound()     ? sound()->letters
+         : words()     ? words()->classes
+         : sequences() ? sequences()->target.symbols
+                       : none;
 }
 
 std::string Preprocessing::json() const {
@@ -269,6 +306,7 @@ Preprocessing Preprocessing::from_json(std::string_view text) {
     if (kind == "text") return text_of(json);
     if (kind == "sound") return sound_of(json);
     if (kind == "words") return words_of(json);
+    if (kind == "sequences") return sequences_of(json);
     damaged(fmt::format("kind = '{}'", kind));
   } catch (const Json::exception& error) {
     damaged(error.what());

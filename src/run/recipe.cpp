@@ -57,6 +57,7 @@ Signature Recipe::input() const {
   if (const auto* text = preprocessing.text()) return {{text->sequence_length}, i32};
   if (const auto* sound = preprocessing.sound()) return {{1, sound->steps.width()}, f32};  // of one step
   if (const auto* words = preprocessing.words()) return {{words->length}, i32};
+  if (preprocessing.sequences()) return {{1}, i32};  // of one token
   return {{preprocessing.table()->width()}, f32};
 }
 
@@ -105,6 +106,7 @@ void expect_parts_that_fit(const Recipe& recipe, const std::string& name) {
     fail<ModelError>("[model] {}: the task {} does not go with images", name, data::name(task));
   if (preprocessing.sound()) fail<ModelError>("[model] {}: sounds, which only systems are made for", name);
   if (preprocessing.words()) fail<ModelError>("[model] {}: words in rows, which only systems are made for", name);
+  if (preprocessing.sequences()) fail<ModelError>("[model] {}: sequences, which only systems are made for", name);
   if (preprocessing.table() && task == data::Task::language)
     fail<ModelError>("[model] {}: the task language does not go with a table", name);
 }

@@ -82,6 +82,9 @@ SystemData system_data(const data::Preprocessing& preprocessing, int threads,
   } else if (const auto* words = preprocessing.words()) {
     data.input = {words->length};
     data.dtype = i32;
+  } else if (const auto* sequences = preprocessing.sequences()) {
+    data.input = {sequences->longest};
+    data.dtype = i32;
   } else {
     data.input = {preprocessing.table()->width()};
   }
@@ -102,6 +105,10 @@ void save_system(const std::filesystem::path& path, const Choice& choice, const 
 
 bool holds_system(const std::filesystem::path& path) {
   return read_safetensors(model_file(path)).metadata.contains("system.kind");
+}
+
+data::Preprocessing preprocessing_in(const std::filesystem::path& file) {
+  return data::Preprocessing::from_json(entry(read_safetensors(file), "preprocessing", file.string()));
 }
 
 TrainedSystem load_system(const std::filesystem::path& path, const Registry& registry, int threads) {

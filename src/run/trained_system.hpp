@@ -23,6 +23,8 @@ void save_system(const std::filesystem::path& path, const Choice& choice, const 
                  const State& state);
 /// Whether a run folder or a file holds a trained system. Throws as `model_file` and `read_safetensors` do.
 [[nodiscard]] bool holds_system(const std::filesystem::path& path);
+/// How the data of a system in a file was encoded. Throws ModelError where the file does not say.
+[[nodiscard]] data::Preprocessing preprocessing_in(const std::filesystem::path& file);
 /// From a run folder or a file. Throws UsageError where there is none, ModelError for one that is damaged or of a kind
 /// that the registry does not have.
 [[nodiscard]] TrainedSystem load_system(const std::filesystem::path& path, const Registry& registry, int threads = 0);

@@ -24,10 +24,11 @@ constexpr int rows = 20;
 class Readers : public testing::TemporaryFolderTest {
  protected:
   void SetUp() override {
-    std::string table = "a,b,y\n", images("\0\0\x08\x03\0\0\0\x14\0\0\0\x02\0\0\0\x02", 16),
+    std::string pairs = "source,target\n", table = "a,b,y\n", images("\0\0\x08\x03\0\0\0\x14\0\0\0\x02\0\0\0\x02", 16),
                 labels("\0\0\x08\x01\0\0\0\x14", 8), text, documents, sentences = "class,text\n";
     for (int i = 0; i < rows; ++i) {
       table += fmt::format("{},{},{}\n", i, i % 7, i % 2 ? "odd" : "even");
+      pairs += fmt::format("{},{}\n", i, i % 2 ? "O D D" : "E V E N");
       for (int pixel = 0; pixel < 4; ++pixel) images += static_cast<char>(i * 10 + pixel);
       labels += static_cast<char>(i % 2);
       text += "eight by";  // as long as a window
@@ -37,6 +38,7 @@ class Readers : public testing::TemporaryFolderTest {
       write_sound(i);
     }
     write("t.csv", table);
+    write("p.csv", pairs);
     write("i.idx", images);
     write("l.idx", labels);
     write("t.txt", text);
@@ -51,6 +53,7 @@ class Readers : public testing::TemporaryFolderTest {
       {"idx", "train = { images = \"i.idx\", labels = \"l.idx\" }\n"},
       {"images", "train = \"pictures\"\n"},
       {"sentences", "train = \"s.csv\"\nlength = 8\n"},
+      {"sequences", "train = \"p.csv\"\n"},
       {"speech", "train = \"sounds\"\nbands = 8\n"},
       {"text", "train = \"t.txt\"\nsequence_length = 8\nstride = 8\n"},
   };

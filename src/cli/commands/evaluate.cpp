@@ -74,11 +74,12 @@ Measured given_data(const EvaluateArguments& arguments, const data::Preprocessin
   const bool half = arguments.data.empty() && (arguments.images.empty() || arguments.labels.empty());
   if (!options || half) {
     fail<UsageError>("[evaluate] this is a model of {}.",
-                     preprocessing.tensor()  ? "images. Hint: --images FILE --labels FILE, or --data FOLDER"
-                     : preprocessing.table() ? "tables. Hint: --data FILE"
-                     : preprocessing.sound() ? "sounds. Hint: --data FILE, or FOLDER"
-                     : preprocessing.words() ? "words. Hint: --data FILE, or FOLDER"
-                                             : "texts. Hint: --data FILE");
+                     preprocessing.tensor()      ? "images. Hint: --images FILE --labels FILE, or --data FOLDER"
+                     : preprocessing.table()     ? "tables. Hint: --data FILE"
+                     : preprocessing.sound()     ? "sounds. Hint: --data FILE, or FOLDER"
+                     : preprocessing.sequences() ? "pairs of sequences. Hint: --data FILE"
+                     : preprocessing.words()     ? "words. Hint: --data FILE, or FOLDER"
+                                                 : "texts. Hint: --data FILE");
   }
   return {encode_place(preprocessing, place, *options, warnings),
           arguments.data.empty() ? arguments.images : arguments.data};
