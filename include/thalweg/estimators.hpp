@@ -25,7 +25,8 @@ Var gumbel_choice(const Arg& logits, const Arg& uniform, double temperature = 1)
 /// the gradient of the expected reward (Williams 1992, REINFORCE). Unbiased for every baseline that does not depend on
 /// the sample; a good one reduces the variance. To maximise the reward, minimise the negative.
 Var score_function(const Arg& log_probability, const Arg& reward, const Arg& baseline = 0);
-/// For each of n >= 2 rewards (n) the mean of the others: a baseline that needs no model (Kool et al. 2019).
+/// For each of n >= 2 rewards (..., n) the mean of the others along the last axis: a baseline that needs no model (Kool
+/// et al. 2019).
 Var leave_one_out(const Arg& rewards);
 
 }  // namespace thalweg

@@ -82,6 +82,21 @@ struct Playing {
   std::function<std::int64_t(const Environment&)> act;
 };
 
+/// A sequence to be read, and what messages call it: "words.csv, line 7".
+struct SequenceSource {
+  std::string text, where;
+};
+/// How outputs are searched for; what is empty is as the system's options say.
+struct SequenceSearch {
+  std::optional<std::int64_t> beam = {};      ///< beginnings that are kept; 1: the likeliest token at each place
+  std::optional<double> length_penalty = {};  ///< the power of the length that a score is divided by
+};
+/// What was written for a source.
+struct SequenceOutput {
+  std::string text;
+  double log_probability = 0;
+};
+
 /// A loss, and what it trains with the configured optimizer, whose slots each objective has of its own.
 struct SystemObjective {
   std::string name = {};  ///< "d", "g"; may be empty where there is only one
@@ -102,6 +117,13 @@ struct System {
   /// `thalweg predict`: what it says of a text, at most `count` answers to each question. Throws UsageError for a text
   /// that asks nothing.
   std::function<Answers(const State&, const std::string& text, std::int64_t count)> answer = {};
+  /// `thalweg predict`: the output for each source. Throws DataError for one that cannot be read.
+  std::function<std::vector<SequenceOutput>(const State&, std::span<const SequenceSource>, const SequenceSearch&)>
+      write = {};
+  /// A trained run whose parameters these start from; empty: as they are initialised. Throws as Trainer::load does.
+  std::string start = {};
+  /// Where the loss does not say how good the system is: what it reports that does; higher is better.
+  std::string goal = {};
   std::optional<OwnRows> own_rows = {};
   std::function<Playing(const State&, std::uint64_t seed)> play = {};
 };

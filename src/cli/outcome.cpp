@@ -400,6 +400,10 @@ JudgeOptions with_session(JudgeOptions options, const Session& session) {
     options.makes_rows = true;
     options.goal = session.system->own_rows->goal;
   }
+  if (session.system && !session.system->goal.empty()) {
+    options.makes_rows = true;
+    options.goal = session.system->goal;
+  }
   return options;
 }
 

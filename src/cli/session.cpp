@@ -4,6 +4,10 @@
 
 #include "cli/output.hpp"
 #include "core/error.hpp"
+#include "run/run.hpp"
+#include "run/trained_system.hpp"
+
+namespace fs = std::filesystem;
 
 namespace thalweg::cli {
 
@@ -59,6 +63,15 @@ void refuse_data(const Config& config) {
                    config.data.train.str());
 }
 
+/// From the parameters of a trained run, whose data was encoded as this is.
+void start_from(const std::string& run, Trainer& trainer, const Parts& parts) {
+  const fs::path file = model_file(run);
+  if (!(preprocessing_in(file) == parts.preprocessing))
+    fail<UsageError>("[system] start = \"{}\" was trained on data that is encoded otherwise. Wanted: the same symbols",
+                     run);
+  trainer.load(file, parts.train.slice(0, 1), Patterns{});
+}
+
 }  // namespace
 
 Session make_session(const Config& config, const DataFacts& facts, Parts parts, const Registry& registry) {
@@ -73,6 +86,7 @@ Session make_session(const Config& config, const DataFacts& facts, Parts parts, 
     }
     Trainer trainer = system_trainer(system, config, config.make_optimizer(registry));
     trainer.init(parts.train.slice(0, 1), config.seed);
+    if (!system.start.empty()) start_from(system.start, trainer, parts);
     return {std::move(recipe), std::move(parts), std::move(trainer), std::move(system)};
   }
   if (config.data.format == "none")
@@ -93,11 +107,12 @@ std::string_view words_name(const data::WordPreprocessing& words) {
 }  // namespace
 
 std::string_view rows_name(const data::Preprocessing& preprocessing) {
-  return preprocessing.table()   ? "rows"
-         : preprocessing.text()  ? "windows"
-         : preprocessing.sound() ? "sounds"
-         : preprocessing.words() ? words_name(*preprocessing.words())
-                                 : "images";
+  return preprocessing.table()       ? "rows"
+         : preprocessing.text()      ? "windows"
+         : preprocessing.sound()     ? "sounds"
+         : preprocessing.sequences() ? "pairs"
+         : preprocessing.words()     ? words_name(*preprocessing.words())
+                                     : "images";
 }
 
 namespace {
@@ -109,6 +124,8 @@ std::string rows_of(const data::Preprocessing& preprocessing) {
   if (const auto* words = preprocessing.words())
     return fmt::format("{} of {} of {} words", rows_name(preprocessing), words->length,
                        with_commas(std::ssize(words->words)));
+  if (const auto* pairs = preprocessing.sequences())
+    return fmt::format("{} and {} symbols", pairs->source.size(), pairs->target.size());
   return fmt::format("{} of {} {}", rows_name(preprocessing), data.dtype, data.input);
 }
 

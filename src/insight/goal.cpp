@@ -19,8 +19,8 @@ constexpr double at_rest = 0.02;    // of the last level: a rise below it is non
 Verdict not_judged() {
   return {.kind = VerdictKind::not_judged,
           .sentence =
-              "Trained to its end: its rows changed with what it had learned, and the loss on them does not say "
-              "how good it is.",
+              "Trained to its end: what the loss is taken on changed with what was learned, and so it does not say "
+              "how good the result is.",
           .evidence = {},
           .advice = "Measure it: thalweg evaluate."};
 }

@@ -44,10 +44,10 @@ Var score_function(const Arg& log_probability, const Arg& reward, const Arg& bas
 
 Var leave_one_out(const Arg& rewards) {
   const Var r = var_of(rewards);
-  if (r.rank() != 1 || r.dim(0) < 2) {
-    fail<UsageError>("[leave_one_out] rewards {}. Hint: (n), with n >= 2.{}", r.shape(), at(rewards.source()));
+  if (r.rank() < 1 || r.dim(-1) < 2) {
+    fail<UsageError>("[leave_one_out] rewards {}. Hint: (..., n), with n >= 2.{}", r.shape(), at(rewards.source()));
   }
-  return (sum(r) - r) / static_cast<double>(r.dim(0) - 1);
+  return (sum(r, -1, Keep::yes) - r) / static_cast<double>(r.dim(-1) - 1);
 }
 
 }  // namespace thalweg

@@ -378,11 +378,11 @@ TEST_F(Gan, ItsReportShowsBothLossesAndNoVerdictOnThem) {
     EXPECT_NE(report.find(part), std::string::npos) << part;
 }
 
-/// Their data are of other kinds: texts.cpp, face_swap.cpp, speech.cpp, embeddings.cpp,
+/// Their data are of other kinds: texts.cpp, face_swap.cpp, speech.cpp, sequences.cpp, embeddings.cpp,
 /// recommender.cpp, playing.cpp, masked.cpp.
-constexpr std::string_view tested_elsewhere[] = {"text_classifier", "face_swap",   "speech_recogniser",
-                                                 "embeddings",      "recommender", "policy",
-                                                 "self_play",       "masked",      "text_encoder"};
+constexpr std::string_view tested_elsewhere[] = {
+    "text_classifier", "face_swap", "speech_recogniser", "sequences", "embeddings",
+    "recommender",     "policy",    "self_play",         "masked",    "text_encoder"};
 
 TEST(SystemTable, EveryRowHasAShortFormAndDocumentation) {
   for (const SystemRow& row : systems()) {

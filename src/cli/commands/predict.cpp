@@ -26,6 +26,7 @@ namespace {
 struct PredictArguments {
   std::string run, data, images, separator = "auto", keep, user;
   std::int64_t top = 10;
+  SequenceSearch search = {};
   bool no_header = false;
 };
 
@@ -271,6 +272,56 @@ void predict_ratings(const Recommender& recommender, data::CsvReader& reader, co
       with_commas(users), with_commas(items));
 }
 
+/// What is written for each source, and the logarithm of its probability.
+void predict_sequences(const TrainedSystem& trained, data::CsvReader& reader, const PredictArguments& arguments,
+                       const Context& context) {
+  const data::SequencePreprocessing& pairs = *trained.preprocessing.sequences();
+  const std::vector<std::size_t> kept = kept_columns(arguments.keep, reader);
+  const auto found = std::ranges::find(reader.header(), pairs.source_name);
+  if (found == reader.header().end())
+    fail<DataError>("[predict] {} has no column '{}', whose texts are read. Hint: {}", reader.name(), pairs.source_name,
+                    name_hint(pairs.source_name, reader.header()));
+  const auto place = static_cast<std::size_t>(found - reader.header().begin());
+  Cells names;
+  for (const std::size_t column : kept) names.push_back(reader.header()[column]);
+  names.push_back(std::ranges::find(names, pairs.target_name) == names.end() ? pairs.target_name
+                                                                             : "predicted " + pairs.target_name);
+  names.emplace_back("log_probability");
+  const auto line = [](const Cells& cells) {
+    emit(data::csv_line(std::vector<std::string_view>(cells.begin(), cells.end())));
+  };
+  if (!context.json) line(names);
+  std::vector<SequenceSource> sources;
+  std::vector<Cells> lines;
+  const auto hand_on = [&] {
+    if (sources.empty()) return;
+    const std::vector<SequenceOutput> outputs = trained.system.write(trained.state, sources, arguments.search);
+    for (std::size_t i = 0; i < outputs.size(); ++i) {
+      Cells& cells = lines[i];
+      cells.push_back(outputs[i].text);
+      cells.push_back(fmt::format("{:.6g}", outputs[i].log_probability));
+      if (!context.json) {
+        line(cells);
+        continue;
+      }
+      nlohmann::ordered_json object;
+      for (std::size_t c = 0; c + 1 < cells.size(); ++c) object[names[c]] = cells[c];
+      object[names.back()] = outputs[i].log_probability;
+      emit_line_of(object);
+    }
+    flush_output();
+    sources.clear();
+    lines.clear();
+  };
+  while (reader.next()) {
+    sources.push_back({std::string(reader.cells()[place]), fmt::format("{}, line {}", reader.name(), reader.line())});
+    Cells& cells = lines.emplace_back();
+    for (const std::size_t column : kept) cells.emplace_back(reader.cells()[column]);
+    if (std::ssize(sources) == rows_at_once) hand_on();
+  }
+  hand_on();
+}
+
 /// What to recommend to a user.
 int recommend(const Recommender& recommender, const PredictArguments& arguments, const Context& context) {
   if (!recommender.knows_user(arguments.user) && !context.quiet)
@@ -316,6 +367,15 @@ int run(const PredictArguments& arguments, const Context& context) {
   }
   if (!arguments.user.empty()) fail<UsageError>("[predict] --user is for recommenders, and {} is none", arguments.run);
   if (holds_system(arguments.run)) {
+    const TrainedSystem trained = load_system(arguments.run, context.registry);
+    if (trained.system.write)
+      return with_reader(arguments, {},
+                         [&](data::CsvReader& reader) { predict_sequences(trained, reader, arguments, context); });
+  }
+  if (arguments.search.beam || arguments.search.length_penalty)
+    fail<UsageError>("[predict] --beam and --length-penalty are for what writes sequences, and {} does not",
+                     arguments.run);
+  if (holds_system(arguments.run)) {
     if (!arguments.keep.empty() || !arguments.images.empty())
       fail<UsageError>("[predict] --keep and --images are for tables and images. Wanted: lines of text");
     return answer_lines(arguments.run, arguments.data, arguments.top, context);
@@ -343,6 +403,7 @@ constexpr const char* examples = R"(Examples:
   thalweg predict runs/spam --data mails.csv --keep subject   texts: the column that the configuration names
   thalweg predict runs/recommender --user 17 --top 5          the items to recommend, with the ratings expected
   thalweg predict runs/masked --data lines.txt --top 3        words for each [MASK] of a line, with their probabilities
+  thalweg predict runs/g2p --data words.csv --beam 8          sequences: what is written for each source
 
 One line comes out for each that goes in: the value, or the class and the probability of each class.)";
 
@@ -357,6 +418,14 @@ void set_up(CLI::App& command, Context& context) {
   command.add_option("--user", arguments->user, "Of a recommender: what to recommend to this user")->type_name("NAME");
   command.add_option("--top", arguments->top, "How many items, or words for each [MASK] (10)")
       ->check(in_range({.low = 1}));
+  command
+      .add_option("--beam", arguments->search.beam,
+                  "Of sequences: how many the search keeps (as trained; 1: the likeliest token each time)")
+      ->check(in_range({.low = 1, .high = 1000}));
+  command
+      .add_option("--length-penalty", arguments->search.length_penalty,
+                  "Of sequences: a score is the log-probability over ((5 + tokens) / 6) to this power (as trained)")
+      ->check(in_range({.low = 0, .high = 10}));
   command.add_option("--keep", arguments->keep, "Columns of the table to write before the prediction: a,b,c, or *");
   command
       .add_option("--separator", arguments->separator,

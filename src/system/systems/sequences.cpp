@@ -1,0 +1,416 @@
+// From a sequence to another: letters to sounds, words of one language to those of another. Learned from pairs, and
+// tuned on what is written by the score function.
+
+#include <algorithm>
+#include <cmath>
+
+#include "core/error.hpp"
+#include "core/index.hpp"
+#include "data/preprocessing.hpp"
+#include "options/error.hpp"
+#include "system/beam.hpp"
+#include "system/row.hpp"
+#include "system/sequence_net.hpp"
+#include "thalweg/apply.hpp"
+#include "thalweg/bleu.hpp"
+#include "thalweg/edit_distance.hpp"
+#include "thalweg/estimators.hpp"
+#include "thalweg/ops.hpp"
+#include "thalweg/optimizers.hpp"
+#include "thalweg/train.hpp"
+
+namespace thalweg {
+
+namespace {
+
+struct SequencesOptions {
+  SequenceNetOptions net;
+  double label_smoothing = 0.1;
+  std::int64_t beam = 1;
+  double length_penalty = 0;
+  std::string reward = "none", baseline = "samples";
+  std::int64_t samples = 4;
+  std::string start = "";
+};
+
+Fields fields(SequencesOptions& o) {
+  return {
+      {"width", &o.net.width, "of embeddings and layers, a multiple of heads", {.low = 2}},
+      {"encoder_layers",
+       &o.net.encoder_layers,
+       "each with units that look forward and units that look back",
+       {.low = 1}},
+      {"decoder_layers", &o.net.decoder_layers, "recurrent ones, each of which attends to the source", {.low = 1}},
+      {"heads", &o.net.heads, "of attention", {.low = 1}},
+      {"dropout", &o.net.dropout, "before each recurrent layer and the output; none while a reward is sought",
+       below_one},
+      {"label_smoothing", &o.label_smoothing, "part of the target's probability that all tokens share", below_one},
+      {"beam", &o.beam, "sequences that the search keeps; 1: the likeliest token each time", {.low = 1, .high = 1000}},
+      {"length_penalty", &o.length_penalty, "a score is the log-probability over ((5 + tokens) / 6) to this power",
+       not_negative},
+      {"reward",
+       &o.reward,
+       "what is sought: none: the likelihood of the targets; exact: outputs that are the target; edits: few errors",
+       any_number,
+       {"none", "exact", "edits"}},
+      {"baseline",
+       &o.baseline,
+       "what a reward is held against: samples: the mean of the others drawn for the source; weighted: that mean by "
+       "the "
+       "squares of their scores' lengths; greedy: the reward of the likeliest tokens; none: 0",
+       any_number,
+       {"samples", "weighted", "greedy", "none"}},
+      {"samples", &o.samples, "outputs drawn for each source, where a reward is sought", {.low = 1, .high = 1024}},
+      {"start", &o.start, "the folder of a trained run, from whose parameters this one starts"}};
+}
+
+constexpr std::int64_t portion = 64;  // sources that are searched at once
+
+bool needs_others(std::string_view baseline) { return baseline == "samples" || baseline == "weighted"; }
+
+/// What is minimised, and what is reported of a batch.
+class SequenceLoss {
+ public:
+  SequenceLoss(const SequencesOptions& options, const SequenceNet& net) : o_(options), net_(net) {}
+
+  [[nodiscard]] Loss operator()(const Scope& s, const Batch& b) const {
+    SequenceNet::Memory memory = net_.encode(s, b["input"], b["input_length"]);
+    if (s.mode() == Mode::evaluate) report_written(s, b, memory);
+    return o_.reward == "none" ? likelihood(s, b, memory) : rewarded(s, b, memory);
+  }
+
+ private:
+  /// The surprise at each token of the target and at its end, in the mean over all tokens.
+  [[nodiscard]] Loss likelihood(const Scope& s, const Batch& b, SequenceNet::Memory memory) const {
+    const Var target = b["target"], logits = net_.decode(s, memory, shifted(target));
+    const Var counts = cast(places_that_count(target), s.dtype());
+    Var surprise = cross_entropy_with_labels(logits, target);
+    if (o_.label_smoothing > 0)
+      surprise = (1 - o_.label_smoothing) * surprise + o_.label_smoothing * (logsumexp(logits, -1) - mean(logits, -1));
+    return {sum(surprise * counts), sum(counts)};
+  }
+
+  /// What the likeliest tokens come to.
+  void report_written(const Scope& s, const Batch& b, const SequenceNet::Memory& memory) const {
+    const Var target = b["target"], written = likeliest(s, memory, target.dim(1));
+    s.report("exact", exact(written, target));
+    s.report("errors a token", edit_distances(written, target) / cast(maximum(b["target_length"], 1), f32));
+  }
+
+  [[nodiscard]] Var likeliest(const Scope& s, const SequenceNet::Memory& memory, std::int64_t steps) const {
+    return net_.write(s, memory, steps, [](const Var& logits, std::int64_t) { return argmax(logits); });
+  }
+  [[nodiscard]] static Var exact(const Var& written, const Var& target) {
+    return cast(min(equal(written, target), -1), f32);
+  }
+  [[nodiscard]] Var reward_of(const Var& written, const Var& target) const {
+    if (o_.reward == "exact") return exact(written, target);
+    return -edit_distances(written, target) / cast(maximum(sum(not_equal(target, 0), -1), 1), f32);
+  }
+
+  /// -(reward - baseline) log P(written | source), in the mean over outputs drawn from P.
+  [[nodiscard]] Loss rewarded(const Scope& s, const Batch& b, const SequenceNet::Memory& memory) const {
+    const Var target = b["target"];
+    const std::int64_t batch = target.dim(0), steps = target.dim(1), each = o_.samples;
+    const auto repeated = [&](const Var& x) {
+      Shape wide{batch, each}, flat{batch * each};
+      for (int axis = 1; axis < x.rank(); ++axis) {
+        wide.push_back(x.dim(axis));
+        flat.push_back(x.dim(axis));
+      }
+      return reshape(broadcast_to(expand_dims(x, 1), wide), flat);
+    };
+    SequenceNet::Memory own{.keys_values = {}, .length = repeated(memory.length), .carry = {}};
+    for (const Var& one : memory.keys_values) own.keys_values.push_back(repeated(one));
+    for (const Var& one : memory.carry) own.carry.push_back(repeated(one));
+    const Var noise = reshape(gumbel_noise(s.uniform("choice", {batch, each, steps, net_.tokens()})),
+                              {batch * each, steps, net_.tokens()});
+    const Var drawn = net_.write(s, own, steps, [&](const Var& logits, std::int64_t step) {
+      return argmax(logits + squeeze(slice(noise, step, step + 1, 1), 1));
+    });
+    const Var reward = reshape(reward_of(drawn, repeated(target)), {batch, each});
+    const Var log_probabilities = log_softmax(net_.decode(s, own, shifted(drawn)));
+    const Var counts = cast(places_that_count(drawn), s.dtype());
+    const Var of_tokens = pick(log_probabilities, drawn);
+    const Var log_probability = reshape(sum(of_tokens * counts, -1), {batch, each});
+    const Var squares = 1 - 2 * exp(of_tokens) + sum(exp(2 * log_probabilities), -1);  // of the score by the logits
+    const Var baseline = o_.baseline == "samples" ? leave_one_out(reward)
+                         : o_.baseline == "weighted"
+                             ? weighted(reward, reshape(sum(squares * counts, -1), {batch, each}))
+                         : o_.baseline == "greedy" ? expand_dims(reward_of(likeliest(s, memory, steps), target), 1)
+                                                   : reward * 0;
+    s.report("reward", reward);
+    return Loss::of_samples(-score_function(log_probability, reward, baseline));
+  }
+
+  /// For each output the mean of the others' rewards by such weights. By the squared lengths of the scores, the
+  /// gradients of log P, it is the constant of the least variance (Weaver and Tao 2001), estimated from the others.
+  [[nodiscard]] static Var weighted(const Var& reward, const Var& squares) {
+    const Var weight = squares + 1e-6, product = weight * reward;
+    return (sum(product, -1, Keep::yes) - product) / (sum(weight, -1, Keep::yes) - weight);
+  }
+
+  SequencesOptions o_;
+  SequenceNet net_;
+};
+
+/// Outputs for sources, by a search.
+class Writer {
+ public:
+  Writer(const SequenceNet& net, int threads)
+      : read_([net](Scope s, const Batch& b) { return named(net.encode(s, b["input"], b["length"])); }, threads),
+        step_([net](Scope s, const Batch& b) { return next(net, s, b); }, threads) {}
+
+  /// The best of each row; input i32 (rows, steps), length i32 (rows).
+  [[nodiscard]] std::vector<Hypothesis> written(const State& state, const Tensor& input, const Tensor& length,
+                                                const BeamOptions& options) const {
+    std::vector<Hypothesis> best;
+    for (std::int64_t begin = 0; begin < input.shape()[0]; begin += portion) {
+      const std::int64_t end = std::min(input.shape()[0], begin + portion);
+      for (auto& found : searched(state, input.rows(begin, end), length.rows(begin, end), options))
+        best.push_back(std::move(found.front()));
+    }
+    return best;
+  }
+
+ private:
+  /// The memory as outputs of a pass, and as inputs of the next.
+  static NamedVars named(const SequenceNet::Memory& memory) {
+    NamedVars all;
+    for (std::size_t i = 0; i < memory.carry.size(); ++i) {
+      all.emplace_back("carry" + std::to_string(i), memory.carry[i]);
+      all.emplace_back("keys" + std::to_string(i), memory.keys_values[i]);
+    }
+    return all;
+  }
+  static NamedVars next(const SequenceNet& net, const Scope& s, const Batch& b) {
+    SequenceNet::Memory memory{.keys_values = {}, .length = b["length"], .carry = {}};
+    for (std::int64_t i = 0; i < net.decoder_layers(); ++i) {
+      memory.carry.push_back(gather(b["carry" + std::to_string(i)], b["parents"]));
+      memory.keys_values.push_back(b["keys" + std::to_string(i)]);
+    }
+    NamedVars all = {{"next", squeeze(log_softmax(net.decode(s, memory, b["tokens"])), 1)}};
+    for (std::size_t i = 0; i < memory.carry.size(); ++i)
+      all.emplace_back("carry" + std::to_string(i), memory.carry[i]);
+    return all;
+  }
+
+  [[nodiscard]] std::vector<std::vector<Hypothesis>> searched(const State& state, const Tensor& input,
+                                                              const Tensor& length, const BeamOptions& options) const {
+    const std::int64_t rows = input.shape()[0], count = rows * options.width;
+    const Tensor lengths = repeated(length.reshape({rows, 1}), options.width).reshape({count});
+    NamedTensors inputs = read_.all(state, {{"input", repeated(input, options.width)}, {"length", lengths}});
+    inputs.insert(inputs.begin(), {{"parents", Tensor({count}, i32)}, {"tokens", Tensor({count, 1}, i32)}});
+    inputs.emplace_back("length", lengths);
+    return beam_search(rows, options, [&](std::span<const std::int32_t> parents, std::span<const std::int32_t> tokens) {
+      inputs[0].second = Tensor::from(parents, {count});
+      inputs[1].second = Tensor::from(tokens, {count, 1});
+      NamedTensors outputs = step_.all(state, inputs);
+      for (auto& [name, value] : std::span(outputs).subspan(1))
+        std::ranges::find(inputs, name, &NamedTensors::value_type::first)->second = std::move(value);
+      return std::move(outputs.front().second);
+    });
+  }
+  /// Each row so many times, one behind the other.
+  static Tensor repeated(const Tensor& rows, std::int64_t times) {
+    const std::int64_t count = rows.shape()[0], width = rows.shape()[1];
+    Tensor all({count * times, width}, i32);
+    const auto from = rows.values<std::int32_t>();
+    const auto to = all.mutable_values<std::int32_t>();
+    for (std::int64_t i = 0; i < count * times; ++i)
+      std::ranges::copy(from.subspan(static_cast<std::size_t>(i / times * width), static_cast<std::size_t>(width)),
+                        to.begin() + i * width);
+    return all;
+  }
+
+  Apply read_, step_;
+};
+
+std::span<const std::int32_t> tokens_of(const Dataset& rows, std::string_view column, std::int64_t row) {
+  const Tensor& all = rows[column];
+  const std::string length = std::string(column) + "_length";
+  return all.values<std::int32_t>().subspan(static_cast<std::size_t>(row * all.shape()[1]),
+                                            static_cast<std::size_t>(rows[length].at(row)));
+}
+
+/// Errors over rows.
+struct Errors {
+  Edits edits;
+  BleuCounts runs;
+  std::int64_t right = 0, rows = 0;
+
+  void add(std::span<const std::int32_t> written, std::span<const std::int32_t> target) {
+    const Edits own = thalweg::edits(written, target);
+    edits += own;
+    runs += bleu_counts(written, target);
+    right += own.errors() == 0 ? 1 : 0;
+    ++rows;
+  }
+  [[nodiscard]] Metrics metrics() const {
+    return {{"token error rate", edits.rate()},
+            {"exact match", static_cast<double>(right) / static_cast<double>(rows)},
+            {"BLEU", runs.bleu()}};
+  }
+};
+
+Medium table_of(const data::SequencePreprocessing& data, const Dataset& rows, std::span<const Hypothesis> written) {
+  std::vector<std::vector<std::string>> lines;
+  for (std::size_t i = 0; i < written.size(); ++i) {
+    const auto row = static_cast<std::int64_t>(i);
+    lines.push_back({data.source.text_of(tokens_of(rows, "input", row)),
+                     data.target.text_of(tokens_of(rows, "target", row)), data.target.text_of(written[i].tokens)});
+  }
+  return Medium::table({"source", "target", "written"}, lines);
+}
+
+/// The variance of a step's gradient by what is drawn, all its elements together: of `draws` steps on the same rows
+/// from the same parameters. A step of size 1 is the gradient.
+double gradient_variance(const SequenceLoss& loss, const State& state, const Dataset& rows, int threads) {
+  constexpr std::int64_t draws = 32;
+  TrainStep step([&loss](Scope s, const Batch& b) { return loss(s, b); }, optim::sgd({.lr = 1}), threads);
+  State from = step.init(rows, 1);
+  for (const ParameterEntry& entry : state.layout->entries) from.set_parameter(entry.name, state.parameter(entry.name));
+  std::vector<double> sums(static_cast<std::size_t>(from.parameters.size()));
+  double squares = 0;
+  for (std::int64_t draw = 0; draw < draws; ++draw) {
+    State to = from;
+    to.step = draw;
+    (void)step(to, rows);
+    const auto before = from.parameters.values<float>(), after = to.parameters.values<float>();
+    for (std::size_t i = 0; i < sums.size(); ++i) {
+      const double gradient = static_cast<double>(before[i]) - static_cast<double>(after[i]);
+      sums[i] += gradient;
+      squares += gradient * gradient;
+    }
+  }
+  for (const double sum : sums) squares -= sum * sum / static_cast<double>(draws);
+  return squares / static_cast<double>(draws - 1);
+}
+
+/// That of the first training rows with each baseline; the run's own is among the metrics.
+void add_variances(SystemFigures& figures, const SequencesOptions& options, const SequenceNet& net, const State& state,
+                   const Dataset& train, int threads) {
+  const Dataset rows = train.slice(0, std::min(portion, train.rows()));
+  for (const std::string name : {"samples", "weighted", "greedy", "none"}) {
+    SequencesOptions own = options;
+    own.baseline = name;
+    if (needs_others(name) && own.samples < 2) continue;
+    const Metrics found = {{"gradient variance", gradient_variance({own, net}, state, rows, threads)}};
+    if (name == options.baseline)
+      figures.metrics.push_back(found.front());
+    else
+      figures.baselines.emplace_back(name == "none" ? "without a baseline" : "by the baseline " + name, found);
+  }
+}
+
+SystemFigures figures_of(const Writer& writer, const data::SequencePreprocessing& data, const BeamOptions& search,
+                         const State& state, const SystemSets& sets) {
+  constexpr std::int64_t shown = 50, stride = 7919;  // a prime: from one training target to another
+  const std::vector<Hypothesis> written = writer.written(state, sets.test["input"], sets.test["input_length"], search);
+  Errors all, any;
+  for (std::int64_t row = 0; row < sets.test.rows(); ++row) {
+    const auto target = tokens_of(sets.test, "target", row);
+    all.add(at(written, row).tokens, target);
+    any.add(tokens_of(sets.train, "target", row * stride % sets.train.rows()), target);
+  }
+  const std::int64_t few = std::min(shown, sets.test.rows());
+  return {
+      .metrics = all.metrics(),
+      .baselines = {{"a training target unread", any.metrics()}},
+      .media = {{"source, target and what is written",
+                 table_of(data, sets.test.slice(0, few), std::span(written).first(static_cast<std::size_t>(few)))}}};
+}
+
+/// The sources as rows, the longest as wide as all.
+std::vector<SequenceOutput> outputs_of(const Writer& writer, const data::SequencePreprocessing& data,
+                                       const BeamOptions& search, const State& state,
+                                       std::span<const SequenceSource> sources) {
+  std::vector<std::vector<std::int32_t>> tokens;
+  std::int64_t width = 1;
+  for (const SequenceSource& source : sources) {
+    tokens.push_back(data.source.tokens_of(source.text, source.where));
+    const auto count = std::ssize(tokens.back());
+    if (count == 0 || count > data.longest)
+      fail<DataError>("[sequences] {}: a source of {} tokens. Wanted: 1 to {}", source.where, count, data.longest);
+    width = std::max(width, count);
+  }
+  const std::int64_t count = std::ssize(tokens);
+  Tensor input({count, width}, i32), length({count}, i32);
+  for (std::int64_t i = 0; i < count; ++i) {
+    std::ranges::copy(at(tokens, i), input.mutable_values<std::int32_t>().begin() + i * width);
+    length.set(i, static_cast<double>(at(tokens, i).size()));
+  }
+  std::vector<SequenceOutput> outputs;
+  for (const Hypothesis& one : writer.written(state, input, length, search))
+    outputs.push_back({data.target.text_of(one.tokens), one.log_probability});
+  return outputs;
+}
+
+SequencesOptions checked(SequencesOptions o) {
+  if (o.reward != "none") {
+    if (needs_others(o.baseline) && o.samples < 2)
+      fail_option("samples", "[sequences] samples = {}. Wanted: >= 2, as a baseline they need others", o.samples);
+    if (o.start.empty())
+      fail_option("start",
+                  "[sequences] reward = \"{}\" without a start. Hint: start = \"runs/NAME\", a run trained with "
+                  "reward = \"none\": of what is drawn at random, nothing is ever right.",
+                  o.reward);
+    o.net.dropout = 0;  // else what is drawn is not of the net that is differentiated
+  }
+  return o;
+}
+
+System make_sequences(const SystemData& data, const SequencesOptions& given) {
+  const auto* sequences = data.preprocessing ? data.preprocessing->sequences() : nullptr;
+  if (!sequences)
+    fail<UsageError>("[sequences] rows that are no pairs of sequences. Wanted: format = \"sequences\" in [data]");
+  const SequencesOptions options = checked(given);
+  const SequenceNet net(options.net, sequences->source.size() + 1, sequences->target.size() + 1);
+  const auto loss = std::make_shared<const SequenceLoss>(options, net);
+  const auto writer = std::make_shared<const Writer>(net, data.threads);
+  const BeamOptions search{
+      .width = options.beam, .longest = sequences->longest, .length_power = options.length_penalty};
+  return {.objectives = {{.loss = [loss](Scope s, const Batch& b) { return (*loss)(s, b); }}},
+          .show = [writer, own = *sequences](const State& state, const Dataset& rows) -> NamedMedia {
+            const Dataset few = rows.slice(0, std::min<std::int64_t>(8, rows.rows()));
+            const auto written = writer->written(state, few["input"], few["input_length"], {.longest = own.longest});
+            return {{"source, target and what is written", table_of(own, few, written)}};
+          },
+          .evaluate =
+              [=, own = *sequences, threads = data.threads](const State& state, const SystemSets& sets) {
+                SystemFigures figures = figures_of(*writer, own, search, state, sets);
+                if (options.reward != "none") add_variances(figures, options, net, state, sets.train, threads);
+                return figures;
+              },
+          .write =
+              [writer, own = *sequences, search](const State& state, std::span<const SequenceSource> sources,
+                                                 const SequenceSearch& asked) {
+                BeamOptions how = search;
+                how.width = asked.beam.value_or(how.width);
+                how.length_power = asked.length_penalty.value_or(how.length_power);
+                return outputs_of(*writer, own, how, state, sources);
+              },
+          .start = options.start,
+          .goal = options.reward == "none" ? "" : "reward"};
+}
+
+}  // namespace
+
+std::vector<SystemRow> sequences_systems() {
+  return {system_row<SequencesOptions>(
+      {.name = "sequences",
+       .summary = "a sequence from another: sounds from letters, words from words",
+       .formula =
+           "-sum_t log P(y_t | y_<t, x) from GRUs that look both ways and GRUs that attend to them; with a reward "
+           "-(reward(y) - baseline) log P(y | x), y drawn from P",
+       .when = "pairs of sequences (format = \"sequences\")",
+       .source =
+           "Bahdanau, Cho and Bengio 2015; attention: Vaswani et al. 2017; search: Sutskever et al. 2014, Wu et al. "
+           "2016; baselines: Rennie et al. 2017 (greedy), Kool et al. 2019 (samples), Weaver and Tao 2001 (weighted)",
+       .defaults = {{"optimizer", OptionMap{{"kind", "adam"}, {"lr", 2e-3}, {"clip_norm", 1.}}},
+                    {"schedule", OptionMap{{"kind", "cosine"}, {"warmup", "2%"}}},
+                    {"train", OptionMap{{"epochs", 10}, {"batch_size", 128}}}}},
+      make_sequences)};
+}
+
+}  // namespace thalweg

@@ -1,0 +1,228 @@
+// Sequences as a user meets them: pairs learned, measured, predicted and tuned on what is written, and refused by file
+// and line.
+
+#include "command.hpp"
+
+namespace thalweg::testing {
+namespace {
+
+class Sequences : public CommandTest {
+ protected:
+  /// "abc" is written "c b a": words of one to four of five letters, and a group of those that begin alike.
+  void write_pairs(const std::string& name, int rows, unsigned state) const {
+    std::string table = "word,reversed,first\n";
+    const auto draw = [&](unsigned below) { return ((state = state * 1664525U + 1013904223U) >> 16) % below; };
+    for (int row = 0; row < rows; ++row) {
+      std::string word, reversed;
+      for (unsigned i = 1 + draw(4); i > 0; --i) word += static_cast<char>('a' + draw(5));
+      for (auto letter = word.rbegin(); letter != word.rend(); ++letter)
+        reversed += (reversed.empty() ? "" : " ") + std::string(1, *letter);
+      table += word + "," + reversed + "," + word.substr(0, 1) + "\n";
+    }
+    write(name, table);
+  }
+  void write_files() const {
+    write_pairs("train.csv", 800, 1);
+    write_pairs("test.csv", 60, 2);
+    write("s.toml",
+          "[data]\nformat = \"sequences\"\ntrain = \"train.csv\"\ntest = \"test.csv\"\nsource = \"word\"\n"
+          "target = \"reversed\"\nvalidation = 0.1\nlongest = 8\n"
+          "[system]\nkind = \"sequences\"\nwidth = 48\ndecoder_layers = 1\nheads = 2\ndropout = 0\n"
+          "[optimizer]\nkind = \"adam\"\nlr = 0.006\n[train]\nepochs = 15\nbatch_size = 16\n");
+  }
+  [[nodiscard]] std::string model(const std::string& folder) const {
+    return read_text(path(folder + "/model.safetensors"));
+  }
+  [[nodiscard]] nlohmann::json figures(const std::string& folder) const {
+    return run("evaluate " + folder + " --json").json();
+  }
+};
+
+TEST_F(Sequences, AreLearnedMeasuredAndWritten) {
+  write_files();
+  const Ran trained = run("train s.toml --quiet --out r --threads 1");
+  ASSERT_EQ(trained.code, 0) << trained.err;
+  const nlohmann::json measured = figures("r");
+  EXPECT_EQ(measured.at("rows"), 60);
+  EXPECT_GE(measured.at("exact match").get<double>(), 0.9) << measured;
+  EXPECT_LE(measured.at("token error rate").get<double>(), 0.05) << measured;
+  EXPECT_GE(measured.at("BLEU").get<double>(), 0.9) << measured;
+  EXPECT_LT(measured.at("baselines").at("a training target unread").at("exact match").get<double>(), 0.2);
+  const std::string log = read_text(path("r/metrics.jsonl"));
+  EXPECT_NE(log.find("validation.exact"), std::string::npos);
+  EXPECT_NE(log.find("validation.errors a token"), std::string::npos);
+  EXPECT_NE(read_text(path("r/report.html")).find("what is written"), std::string::npos);
+
+  write("new.csv", "id,word\n1,abc\n2,eda\n3,b\n");
+  const Ran predicted = run("predict r --data new.csv --keep id");
+  ASSERT_EQ(predicted.code, 0) << predicted.err;
+  EXPECT_TRUE(predicted.out.starts_with("id,reversed,log_probability\n1,c b a,-")) << predicted.out;
+  EXPECT_NE(predicted.out.find("\n3,b,-"), std::string::npos) << predicted.out;
+  const nlohmann::json line = run("predict r --data new.csv --beam 4 --length-penalty 0.6 --json").json();
+  EXPECT_EQ(line.at("reversed"), "b");
+  EXPECT_LT(line.at("log_probability").get<double>(), 0);
+}
+
+/// A source is read the same alone and beside a longer one, which fills it up.
+TEST_F(Sequences, ASourceIsWrittenTheSameAloneAndAmongLongerOnes) {
+  write_files();
+  ASSERT_EQ(run("train s.toml --quiet --out r --set train.epochs=2").code, 0);
+  write("both.csv", "word\ncdea\nab\n");
+  write("alone.csv", "word\nab\n");
+  for (const std::string beam : {"1", "3"}) {
+    const nlohmann::json both = run("predict r --json --data both.csv --beam " + beam).json(),
+                         alone = run("predict r --json --data alone.csv --beam " + beam).json();
+    EXPECT_EQ(both.at("reversed"), alone.at("reversed"));
+    EXPECT_NEAR(both.at("log_probability").get<double>(), alone.at("log_probability").get<double>(), 1e-5);
+  }
+}
+
+TEST_F(Sequences, HaveTheSameBitsForAnyThreadsAndAfterAResume) {
+  write_files();
+  const std::string few = " --set train.epochs=2 --set system.dropout=0.2";
+  ASSERT_EQ(run("train s.toml --quiet --out one --threads 1" + few).code, 0);
+  ASSERT_EQ(run("train s.toml --quiet --out two --threads 2" + few).code, 0);
+  EXPECT_EQ(model("one"), model("two"));
+  ASSERT_EQ(run("train s.toml --quiet --out parts --threads 2 --stop-after 60" + few).code, 0);  // in the second epoch
+  const Ran resumed = run("train parts --resume --quiet --threads 2");
+  ASSERT_EQ(resumed.code, 0) << resumed.err;
+  EXPECT_EQ(model("one"), model("parts"));
+  EXPECT_EQ(read_text(path("one/media.jsonl")), read_text(path("parts/media.jsonl")));
+}
+
+/// From a run that has not learned all, what is drawn and good is made likelier: more is right.
+TEST_F(Sequences, AreTunedOnWhatIsWritten) {
+  write_files();
+  ASSERT_EQ(run("train s.toml --quiet --out r --set train.epochs=2 --set optimizer.lr=0.005").code, 0);
+  const std::string tuned = " --set system.start=r --set train.epochs=4 --set optimizer.lr=0.003 --set system.reward=";
+  const nlohmann::json before = figures("r");
+  for (const std::string how : {"exact --set system.baseline=weighted", "edits"}) {
+    const std::string folder = how.substr(0, 5);
+    const Ran ran = run("train s.toml --quiet --threads 1 --out " + folder + tuned + how);
+    ASSERT_EQ(ran.code, 0) << ran.err;
+    const nlohmann::json after = figures(folder);
+    EXPECT_GT(after.at("exact match").get<double>(), before.at("exact match").get<double>()) << how;
+    EXPECT_LT(after.at("token error rate").get<double>(), before.at("token error rate").get<double>()) << how;
+    EXPECT_NE(read_text(path(folder + "/metrics.jsonl")).find("\"reward\""), std::string::npos);
+    EXPECT_GT(after.at("gradient variance").get<double>(), 0);
+    for (const char* other : {"without a baseline", "by the baseline greedy"})
+      EXPECT_GT(after.at("baselines").at(other).at("gradient variance").get<double>(), 0) << other;
+  }
+  // what is drawn depends on neither threads nor a stop
+  ASSERT_EQ(run("train s.toml --quiet --out two --threads 2 --stop-after 100" + tuned + "edits").code, 0);
+  ASSERT_EQ(run("train two --resume --quiet --threads 2").code, 0);
+  EXPECT_EQ(model("edits"), model("two"));
+}
+
+/// Errors are there in every output, more or fewer: held against the mean of the others, what is left of them varies
+/// less.
+TEST_F(Sequences, ABaselineLessensTheVarianceOfTheGradient) {
+  write_files();
+  ASSERT_EQ(run("train s.toml --quiet --out r --set train.epochs=2 --set optimizer.lr=0.005").code, 0);
+  ASSERT_EQ(
+      run("train s.toml --quiet --out t --set system.start=r --set system.reward=edits --set train.epochs=1").code, 0);
+  const nlohmann::json found = figures("t");
+  EXPECT_LT(found.at("gradient variance").get<double>(),
+            0.8 * found.at("baselines").at("without a baseline").at("gradient variance").get<double>())
+      << found;
+}
+
+TEST_F(Sequences, GroupsAreHeldOutWhole) {
+  write_files();
+  const Ran ran =
+      run("train s.toml --quiet --out r --set data.group=first --set data.validation=0.2 --set train.epochs=1");
+  ASSERT_EQ(ran.code, 0) << ran.err;
+  EXPECT_NE(read_text(path("r/config.toml")).find("group = \"first\""), std::string::npos);
+  std::ifstream record(path("r/data.json"));
+  const nlohmann::json data = nlohmann::json::parse(record);
+  std::istringstream table(read_text(path("train.csv")));
+  std::string line;
+  std::map<char, int> rows;
+  std::getline(table, line);
+  while (std::getline(table, line)) ++rows[line[0]];
+  // one of the five letters that words begin with
+  bool is_one_group = false;
+  for (const auto& [letter, count] : rows)
+    is_one_group |= data.at("held_out").size() == static_cast<std::size_t>(count);
+  EXPECT_TRUE(is_one_group) << data.dump().substr(0, 200);
+}
+
+TEST_F(Sequences, ADictionaryIsReadByLine) {
+  write("d.dict", ";;; sounds of words\nAB  A1 B\nBA  B A1\nBA(1)  B A0\nABBA  A1 B B A0\nBAB  B A1 B\n");
+  write("d.toml",
+        "[data]\nformat = \"sequences\"\ntrain = \"d.dict\"\nvalidation = 0\n[system]\nkind = \"sequences\"\n"
+        "width = 8\nheads = 2\n[train]\nepochs = 1\nbatch_size = 2\n");
+  const Ran ran = run("train d.toml --out r");
+  ASSERT_EQ(ran.code, 0) << ran.err;
+  EXPECT_NE(ran.err.find("4 pairs, 2 source and 3 target symbols"), std::string::npos) << ran.err;
+  EXPECT_EQ(run("evaluate r --data d.dict --json").json().at("rows"), 4);
+  write("d.dict", "AB  A1 B\nBA\n");
+  const Ran bad = run("train d.toml --quiet");
+  EXPECT_EQ(bad.code, 3);
+  EXPECT_NE(bad.err.find("d.dict, line 2: 'BA'"), std::string::npos) << bad.err;
+}
+
+TEST_F(Sequences, RefuseWhatTheyCannotLearnByFileAndLine) {
+  write_files();
+  const auto expect = [&](const std::string& row, const std::string& message) {
+    write("bad.csv", read_text(path("train.csv")) + row + "\n");
+    const Ran ran = run("train s.toml --quiet --set data.train=bad.csv");
+    EXPECT_EQ(ran.code, 3) << ran.err;
+    EXPECT_NE(ran.err.find("bad.csv, line 802: " + message), std::string::npos) << ran.err;
+    EXPECT_EQ(std::ranges::count(ran.err, '\n'), 1) << ran.err;
+  };
+  expect("abcdeabcd,a,a", "a source of 9 tokens. Wanted: at most longest = 8");
+  expect("a,a a a a a a a a a,a", "a target of 9 tokens");
+  expect("a,,a", "an empty target");
+  expect("\"\",a,a", "an empty source");
+
+  const Ran column = run("train s.toml --quiet --set data.source=letters");
+  EXPECT_EQ(column.code, 3);
+  EXPECT_NE(column.err.find("no column 'letters'"), std::string::npos) << column.err;
+  const Ran group = run("train s.toml --quiet --set data.group=stem");
+  EXPECT_EQ(group.code, 3);
+  EXPECT_NE(group.err.find("no column 'stem'"), std::string::npos) << group.err;
+
+  ASSERT_EQ(run("train s.toml --quiet --out r --set train.epochs=1").code, 0);
+  write("new.csv", "word\nab\naxb\n");
+  const Ran unknown = run("predict r --data new.csv");
+  EXPECT_EQ(unknown.code, 3);
+  EXPECT_NE(unknown.err.find("new.csv, line 3: 'x' is none of the 5 characters"), std::string::npos) << unknown.err;
+  const Ran nameless = run("predict r --data test.csv --keep none");
+  EXPECT_EQ(nameless.code, 2) << nameless.err;
+}
+
+TEST_F(Sequences, AreASystemThatOnlyPairsAreFor) {
+  write_files();
+  EXPECT_NE(run("list systems").out.find("sequences"), std::string::npos);
+  write_table("t.csv");
+  write("t.toml", "[data]\ntrain = \"t.csv\"\ntarget = \"y\"\n[system]\nkind = \"sequences\"\n");
+  const Ran table = run("train t.toml --quiet");
+  EXPECT_EQ(table.code, 2);
+  EXPECT_NE(table.err.find("format = \"sequences\""), std::string::npos) << table.err;
+  EXPECT_EQ(run("train s.toml --quiet --set system.kind=vae").code, 2);
+  const Ran aimless = run("train s.toml --quiet --set system.reward=exact");
+  EXPECT_EQ(aimless.code, 2);
+  EXPECT_NE(aimless.err.find("without a start"), std::string::npos) << aimless.err;
+  const Ran heads = run("train s.toml --quiet --set system.heads=5");
+  EXPECT_EQ(heads.code, 2);
+  EXPECT_NE(heads.err.find("a multiple of heads"), std::string::npos) << heads.err;
+  ASSERT_EQ(run("train t.csv --target y --quiet --out t --epochs 1").code, 0);
+  EXPECT_EQ(run("predict t --data t.csv --beam 2").code, 2);
+}
+
+/// Numbers of symbols mean something only beside the symbols.
+TEST_F(Sequences, StartOnlyFromTheSameSymbols) {
+  write_files();
+  ASSERT_EQ(run("train s.toml --quiet --out r --set train.epochs=1").code, 0);
+  std::string other = read_text(path("train.csv"));
+  std::ranges::replace(other, 'e', 'f');
+  write("other.csv", "word,reversed,first" + other.substr(other.find('\n')));
+  const Ran ran = run("train s.toml --quiet --set data.train=other.csv --set data.test=other.csv --set system.start=r");
+  EXPECT_EQ(ran.code, 2) << ran.err;
+  EXPECT_NE(ran.err.find("encoded otherwise"), std::string::npos) << ran.err;
+  EXPECT_NE(run("train s.toml --quiet --set system.start=nowhere").code, 0);
+}
+
+}  // namespace
+}  // namespace thalweg::testing
