@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "options/error.hpp"
+#include "system/reversal.hpp"
 #include "thalweg/nn.hpp"
 #include "thalweg/ops.hpp"
 #include "thalweg/sequence.hpp"
@@ -33,13 +34,9 @@ SequenceNet::SequenceNet(const SequenceNetOptions& options, std::int64_t source_
 SequenceNet::Memory SequenceNet::encode(const Scope& scope, const Var& input, const Var& length) const {
   const Scope s = scope / "encoder";
   const std::int64_t batch = input.dim(0), steps = input.dim(1);
-  const Var place = places(steps), end = expand_dims(length, 1), counts = place < end;  // (batch, steps)
-  const Var inside = expand_dims(cast(counts, s.dtype()), -1);
-  // what is at step t comes from step length - 1 - t, both ways: a product with a permutation, which keeps the samples
-  // of a batch apart as a gather of rows would not
-  const Var from = expand_dims(where(counts, end - 1 - place, place), -1);
-  const Var permutation = cast(equal(from, place), s.dtype());  // (batch, steps, steps)
-  const auto turned = [&](const Var& h) { return matmul(permutation, h); };
+  const Var place = places(steps), end = expand_dims(length, 1);
+  const Var inside = expand_dims(cast(place < end, s.dtype()), -1);  // (batch, steps, 1)
+  const Reversal turned(length, steps, s.dtype());
 
   Var x = nn::embedding(s / "tokens", input, {.count = source_tokens_, .width = o_.width});
   for (std::int64_t layer = 0; layer < o_.encoder_layers; ++layer) {

@@ -6,6 +6,7 @@
 
 #include "core/error.hpp"
 #include "data/preprocessing.hpp"
+#include "system/reversal.hpp"
 #include "system/row.hpp"
 #include "thalweg/apply.hpp"
 #include "thalweg/ctc.hpp"
@@ -40,15 +41,9 @@ class Recogniser {
 
   /// x (batch, steps, width), steps that count i32 (batch) -> logits (batch, steps, classes).
   [[nodiscard]] Var logits(const Scope& s, const Var& x, const Var& count) const {
-    const std::int64_t batch = x.dim(0), steps = x.dim(1);
-    const Var place = places(steps, 1), first = expand_dims(places(batch, steps), 1);  // (steps), (batch, 1)
-    const Var end = expand_dims(count, 1), counts = place < end;
-    const Var inside = expand_dims(cast(counts, s.dtype()), -1);  // (batch, steps, 1)
-    // what is at step t comes from step count - 1 - t: both ways
-    const Var from = reshape(where(counts, first + end - 1 - place, first + place), {batch * steps});
-    const auto turned = [&](const Var& h) {
-      return reshape(gather(reshape(h, {batch * steps, h.dim(-1)}), from), h.shape());
-    };
+    const std::int64_t steps = x.dim(1);
+    const Var inside = expand_dims(cast(places(steps) < expand_dims(count, 1), s.dtype()), -1);  // (batch, steps, 1)
+    const Reversal turned(count, steps, s.dtype());
     Var h = nn::conv1d(s / "convolution", x * inside, {.filters = o_.filters, .kernel = o_.kernel});
     h = relu(nn::layer_norm(s / "norm", h)) * inside;
     for (std::int64_t layer = 1; layer <= o_.layers; ++layer) {
@@ -69,10 +64,9 @@ class Recogniser {
   }
 
  private:
-  /// 0, stride, 2 stride, ..., i32.
-  [[nodiscard]] static Var places(std::int64_t count, std::int64_t stride) {
+  [[nodiscard]] static Var places(std::int64_t count) {
     Tensor values({count}, i32);
-    for (std::int64_t i = 0; i < count; ++i) values.set(i, static_cast<double>(i * stride));
+    for (std::int64_t i = 0; i < count; ++i) values.set(i, static_cast<double>(i));
     return constant(std::move(values));
   }
 
