@@ -158,5 +158,11 @@ TEST(Estimators, NameMistakes) {
   EXPECT_THROW(evaluate([](const Vars& x) { return Vars{leave_one_out(sum(x[0]))}; }, {logits}), UsageError);
 }
 
+TEST(LeaveOneOut, IsTheMeanOfTheOthersAlongTheLastAxis) {
+  const Tensor pairs = Tensor::of({1.0, 2.0, 6.0, 0.0, 4.0, -4.0}).reshape({2, 3});
+  const Tensor found = evaluate([](const Vars& x) { return Vars{leave_one_out(x[0])}; }, {pairs})[0];
+  EXPECT_EQ(distance(found, Tensor::of({4.0, 3.5, 1.5, 0.0, -2.0, 2.0}).reshape({2, 3})), 0);
+}
+
 }  // namespace
 }  // namespace thalweg
