@@ -8,7 +8,7 @@
 #include "data/text.hpp"
 #include "insight/principal.hpp"
 #include "plot/map.hpp"
-#include "store/safetensors.hpp"
+#include "store/saved_values.hpp"
 
 namespace thalweg::cli {
 
@@ -27,7 +27,7 @@ void write_vocabulary(SafetensorsFile& file, const data::Vocabulary& vocabulary)
 }
 
 data::Vocabulary vocabulary_in(const SafetensorsFile& file) {
-  const auto bytes = file.tensor("words").values<std::uint8_t>();
+  const auto bytes = saved_values<std::uint8_t>(file, "words", "embeddings");
   data::Vocabulary vocabulary;
   std::string word;
   for (const std::uint8_t byte : bytes) {
@@ -37,8 +37,10 @@ data::Vocabulary vocabulary_in(const SafetensorsFile& file) {
       vocabulary.words.push_back(std::exchange(word, {}));
     }
   }
-  for (const double count : file.tensor("counts").values<double>())
+  for (const double count : saved_values<double>(file, "counts", "embeddings")) {
+    if (!(count >= 0 && count < 9e15)) fail<ModelError>("[embeddings] a word that occurs {} times", count);
     vocabulary.counts.push_back(static_cast<std::int64_t>(count));
+  }
   if (vocabulary.counts.size() != vocabulary.words.size() || vocabulary.words.size() < 2)
     fail<ModelError>("[embeddings] {} words and {} counts of words", vocabulary.words.size(), vocabulary.counts.size());
   return vocabulary;
@@ -53,9 +55,12 @@ class Embeddings final : public Looped {
         workers_(config.threads) {}
 
   [[nodiscard]] std::string described() const override {
-    return fmt::format("embeddings: {} words of a text of {}, {} numbers each; {} parameters",
+    const std::string no_text = words_.not_utf8 == 0 ? ""
+                                                     : fmt::format("; {} bytes of the text are no UTF-8, and end words",
+                                                                   with_commas(words_.not_utf8));
+    return fmt::format("embeddings: {} words of a text of {}, {} numbers each; {} parameters{}",
                        with_commas(words_.vocabulary.size()), with_commas(words_.in_text), config_.skip_gram.width,
-                       with_commas(parameters()));
+                       with_commas(parameters()), no_text);
   }
   [[nodiscard]] std::int64_t parameters() const override {
     return 2 * words_.vocabulary.size() * config_.skip_gram.width;
@@ -89,6 +94,7 @@ class Embeddings final : public Looped {
                         ? fmt::format("{} questions", with_commas(choices.questions))
                         : fmt::format("{} of {} questions, whose words it has", with_commas(choices.answered),
                                       with_commas(choices.questions));
+    measured.counts = {{"questions", choices.questions}, {"answered", choices.answered}};
     measured.figures.metrics = {{"answered right", choices.right}};
     measured.figures.baselines = {{"by chance", {{"answered right", choices.chance}}}};
     return measured;
@@ -128,8 +134,12 @@ class Embeddings final : public Looped {
       fail<DataError>(
           "[resume] the text has other words than when the run began. Hint: without --resume a new run "
           "begins.");
+    const auto length = saved_values<double>(file, "text", "embeddings");
+    if (length.size() != 1 || !(length[0] >= 0 && length[0] < 9e15))
+      fail<ModelError>("[embeddings] the model does not say how many words its text had");
+    for (const char* table : {"input", "output"}) (void)saved_values<float>(file, table, "embeddings");
     model_.set(file.tensor("input"), file.tensor("output"));
-    words_.in_text = static_cast<std::int64_t>(file.tensor("text").item());
+    words_.in_text = static_cast<std::int64_t>(length[0]);
   }
 
  private:
@@ -146,7 +156,12 @@ const EmbeddingsConfig& own(const LoopConfig& config) { return dynamic_cast<cons
 LoopedRow looped_embeddings() {
   return {.kind = "embeddings",
           .config = []() -> std::unique_ptr<LoopConfig> { return std::make_unique<EmbeddingsConfig>(); },
-          .begin = [](const LoopConfig& config, const Registry&) -> std::unique_ptr<Looped> {
+          .begin = [](const LoopConfig& config, const Registry& registry) -> std::unique_ptr<Looped> {
+            if (config.make_optimizer(registry).schedule.momentum({}))
+              fail<UsageError>(
+                  "[schedule] {} moves the momentum, and the steps of embeddings have none. Wanted: cycle_momentum = "
+                  "false, or another schedule",
+                  config.schedule.kind);
             const std::string text = data::read_text(own(config).train);
             return std::make_unique<Embeddings>(own(config),
                                                 data::read_words(text, own(config).min_count, own(config).train));

@@ -104,6 +104,7 @@ nlohmann::ordered_json json_of(const Metrics& metrics) {
 
 void add_measured(nlohmann::ordered_json& line, const Looped::Measured& measured) {
   line.update(json_of(measured.figures.metrics));
+  for (const auto& [name, count] : measured.counts) line[name] = count;
   for (const auto& [name, metrics] : measured.figures.baselines) line["baselines"][name] = json_of(metrics);
 }
 
@@ -152,8 +153,7 @@ StepReport take_step(Looped& system, const Optimizer& optimizer, std::int64_t to
   const std::int64_t in_epoch = system.steps_in_epoch(), step = system.steps;
   const Progress progress{.step = step, .total = total, .steps_per_epoch = in_epoch};
   const double rate = optimizer.lr * optimizer.schedule.factor(progress);
-  const bool logged = step == 0 || (step + 1) % std::max<std::int64_t>(1, total / 1000) == 0;  // as the sitting does
-  StepReport report = system.take(rate, optimizer.schedule.momentum(progress), logged);
+  StepReport report = system.take(rate, optimizer.schedule.momentum(progress), Sitting::logs(step + 1, total));
   ++system.steps;
   report.step = step + 1;
   report.total_steps = total;

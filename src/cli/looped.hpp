@@ -29,7 +29,8 @@ class Looped {
   /// none.
   struct Measured {
     SystemFigures figures;
-    std::string note;  ///< "2,911 questions"
+    std::string note;                                            ///< "2,911 questions"
+    std::vector<std::pair<std::string, std::int64_t>> counts{};  ///< what the note says, for JSON
   };
   [[nodiscard]] virtual std::optional<Measured> measure(const std::string& place) = 0;
   /// The losses that it has to beat to have learned anything; none where no constant says anything.

@@ -13,6 +13,7 @@
 #include "core/numbers.hpp"
 #include "core/random.hpp"
 #include "insight/ranking.hpp"
+#include "store/saved_values.hpp"
 
 namespace thalweg::cli {
 
@@ -256,6 +257,7 @@ std::optional<Looped::Measured> FactorRecommender::measure(const std::string& pl
   measured.figures.metrics = figures_of(test, predictions(test), config_);
   measured.figures.baselines = {{fmt::format("biases, ridges {} and {}", biases.user_ridge(), biases.item_ridge()),
                                  figures_of(test, by_biases, config_)}};
+  measured.counts = {{"ratings", test.rows()}, {"new users", new_users}, {"new items", new_items}};
   measured.note = fmt::format("{} ratings, {} by users and {} of items that were never seen", with_commas(test.rows()),
                               with_commas(new_users), with_commas(new_items));
   return measured;
@@ -299,12 +301,12 @@ void FactorRecommender::read(const SafetensorsFile& file) {
         "[resume] the ratings have other users, items or side columns than when the run began. Hint: without --resume "
         "a new run begins.");
   model_.table().restore(file.tensors);
-  const auto rated = file.tensor("rated").values<std::int32_t>();
+  const auto rated = saved_values<std::int32_t>(file, "rated", "recommender");
   rated_.clear();
   for (std::size_t i = 0; i + 1 < rated.size(); i += 2) rated_.emplace(rated[i], rated[i + 1]);
   habits_.clear();
   for (std::size_t side = 0; side + 2 < levels_.size(); ++side) {
-    const auto numbers = file.tensor(fmt::format("usual{}", side)).values<std::int32_t>();
+    const auto numbers = saved_values<std::int32_t>(file, fmt::format("usual{}", side), "recommender");
     const bool whole = !numbers.empty() && (numbers[0] == 0 || numbers[0] == 1) &&
                        std::ssize(numbers) == levels_[static_cast<std::size_t>(numbers[0])].size() + 1 &&
                        std::ranges::all_of(numbers.subspan(1), [&](std::int32_t number) {

@@ -54,10 +54,9 @@ void Sitting::turn(EpochReport report) {
 
 void Sitting::step(const StepReport& report) {
   begin_at(report.step);
-  const std::int64_t interval = std::max<std::int64_t>(1, report.total_steps / 1000);
   if (first_norm_ == 0) first_norm_ = report.gradient_norm;
   const bool explodes = report.gradient_norm > flow_rule::exploding * first_norm_;
-  if (report.step % interval == 0 || report.step == 1 || explodes) log_.add(report, layers_, seconds());
+  if (logs(report.step, report.total_steps) || explodes) log_.add(report, layers_, seconds());
   progress_.step(report);
   last_step_ = report.step;
   total_steps_ = report.total_steps;

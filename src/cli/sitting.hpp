@@ -2,6 +2,7 @@
 // One sitting of a run: from its start, or from where it was stopped, to its end or the next stop. What it says, writes
 // and listens to while it trains.
 
+#include <algorithm>
 #include <chrono>
 #include <functional>
 #include <memory>
@@ -46,6 +47,11 @@ class Sitting {
   [[nodiscard]] double seconds() const;
   /// The signal that came; 0 where none did.
   [[nodiscard]] int signal() const { return signals_.received(); }
+
+  /// Whether the step of that number, from 1, is written down of a run of `total`, whatever comes of it.
+  [[nodiscard]] static bool logs(std::int64_t step, std::int64_t total) {
+    return step == 1 || step % std::max<std::int64_t>(1, total / 1000) == 0;
+  }
 
   // For a loop that has no FitOptions. The seconds of epochs are those of the sitting's own clock.
   void step(const StepReport& report);

@@ -6,7 +6,6 @@
 #include <numeric>
 #include <span>
 
-#include "options/spelling.hpp"
 #include "thalweg/options.hpp"
 
 namespace thalweg {

@@ -6,7 +6,7 @@
 
 #include "core/error.hpp"
 #include "data/csv.hpp"
-#include "options/spelling.hpp"
+#include "options/nearest_name.hpp"
 
 namespace thalweg {
 

@@ -297,6 +297,11 @@ void RowTable::restore(const std::vector<std::pair<std::string, Tensor>>& state)
     const auto found = std::ranges::find(state, name, &std::pair<std::string, Tensor>::first);
     if (found == state.end() || found->second.shape() != own.shape() || found->second.dtype() != own.dtype())
       fail<ModelError>("[sparse] the saved '{}' is of another model or optimizer, or is not there", name);
+    for (std::int64_t i = 0; i < found->second.size(); ++i) {
+      if (!std::isfinite(found->second.at(i)))
+        fail<ModelError>("[sparse] number {} of the saved '{}' is {}. Wanted: finite numbers", i, name,
+                         found->second.at(i));
+    }
     saved.push_back(found->second);
   }
   const double steps = saved.back().at(0), decayed = saved.back().at(1);

@@ -1,6 +1,11 @@
 // Embeddings of words as a user meets them: trained, asked, stopped, resumed, measured.
 
+#include <cmath>
+#include <functional>
+#include <limits>
+
 #include "command.hpp"
+#include "store/safetensors.hpp"
 
 namespace thalweg::testing {
 namespace {
@@ -84,6 +89,53 @@ TEST_F(Embeddings, AResumedRunIsRefusedAnotherTextOrConfiguration) {
   EXPECT_NE(text.err.find("has other words"), std::string::npos) << text.err;
 }
 
+TEST_F(Embeddings, AModelThatCannotBeIsRefusedByName) {
+  write_text(60);
+  ASSERT_EQ(run("train words.toml --out r -q --epochs 1").code, 0);
+  const SafetensorsFile whole = read_safetensors(path("r/model.safetensors"));
+  const auto refused = [&](const std::string& name, const std::function<Tensor(const Tensor&)>& change) {
+    SafetensorsFile file = whole;
+    for (auto& [own, tensor] : file.tensors) {
+      if (own == name) tensor = change(tensor);
+    }
+    write_safetensors(path("r/model.safetensors"), file);
+    const Ran ran = run("neighbours r sea");
+    EXPECT_EQ(ran.code, 4) << name << ran.err;
+    EXPECT_NE(ran.err.find("[embeddings]"), std::string::npos) << ran.err;
+  };
+  const auto with = [](double value) {
+    return [value](Tensor tensor) {
+      tensor.set(3, value);
+      return tensor;
+    };
+  };
+  refused("words", [](const Tensor& tensor) { return tensor.to(f32); });
+  refused("counts", [](const Tensor& tensor) { return tensor.to(f32); });
+  refused("counts", with(std::nan("")));
+  refused("counts", with(-1));
+  refused("text", [](const Tensor&) { return Tensor({2}, f64); });
+  refused("input", [](const Tensor& tensor) { return tensor.to(f64); });
+  refused("input", with(std::nan("")));
+  refused("output", with(std::numeric_limits<double>::infinity()));
+}
+
+TEST_F(Embeddings, SayHowManyQuestionsTheyAnswered) {
+  write_text(60);
+  ASSERT_EQ(run("train words.toml --out r -q --epochs 1").code, 0);
+  write("more.csv", read("questions.csv") + "sea,ship,nowhere,horse,oven\n");
+  const nlohmann::json figures = run("evaluate r --data more.csv --json").json();
+  EXPECT_EQ(figures["questions"], 4);
+  EXPECT_EQ(figures["answered"], 3);
+}
+
+TEST_F(Embeddings, SayWhichBytesOfTheirTextAreNoCharacters) {
+  write_text(60);
+  write("text.txt", read("text.txt") + "caf\xe9 \xff\n");
+  const Ran ran = run("train words.toml --out r --epochs 1");
+  ASSERT_EQ(ran.code, 0) << ran.err;
+  EXPECT_NE((ran.out + ran.err).find("2 bytes of the text are no UTF-8, and end words"), std::string::npos) << ran.err;
+}
+
 TEST_F(Embeddings, ARunLeavesAReportWithAMap) {
   write_text(600);
   ASSERT_EQ(run("train words.toml --out r -q --epochs 1").code, 0);
@@ -108,6 +160,7 @@ TEST_F(Embeddings, WhatTheyAreNotMadeForIsRefusedByName) {
   write_text(60);
   const std::vector<std::pair<std::string, std::string>> refused = {
       {"--optimizer adam", "Wanted: sgd"},
+      {"--schedule one_cycle", "cycle_momentum = false"},
       {"--set optimizer.momentum=0.9", "plain sgd"},
       {"--set data.min_count=0", "min_count"},
       {"--set system.widht=3", "did you mean 'width'?"},

@@ -1,6 +1,10 @@
 // Recommenders as a user meets them: trained on a table, measured, asked, stopped and resumed.
 
+#include <cmath>
+#include <set>
+
 #include "command.hpp"
+#include "store/safetensors.hpp"
 
 namespace thalweg::testing {
 namespace {
@@ -64,6 +68,65 @@ TEST_F(Recommender, WhatIsRecommendedWasNotRatedAndIsToTheTaste) {
   const Ran stranger = run("predict r --user nobody --top 2");
   EXPECT_EQ(stranger.code, 0);
   EXPECT_NE(stranger.err.find("the user 'nobody' was never seen"), std::string::npos) << stranger.err;
+}
+
+/// All things but those that the person rated in training, each rated as its row is, with the kind that it mostly is.
+TEST_F(Recommender, WhatIsRecommendedIsAllElseByItsOwnPrediction) {
+  write_ratings();
+  ASSERT_EQ(run("train r.toml --out r -q").code, 0);
+  const SafetensorsFile file = read_safetensors(path("r/model.safetensors"));
+  const auto levels = nlohmann::json::parse(file.metadata.at("levels"));
+  const auto rated = file.tensor("rated").values<std::int32_t>();
+  std::set<std::string> all, recommended;
+  for (const auto& name : levels[1]) all.insert(name.get<std::string>());
+  std::string table = "who,what,kind\n";
+  for (std::size_t i = 0; i + 1 < rated.size(); i += 2) {
+    if (levels[0][static_cast<std::size_t>(rated[i])] == "p4")
+      all.erase(levels[1][static_cast<std::size_t>(rated[i + 1])].get<std::string>());
+  }
+  ASSERT_LT(all.size(), 15u);
+  const Ran ran = run("predict r --user p4 --top 20 --json");
+  ASSERT_EQ(ran.code, 0) << ran.err;
+  std::istringstream lines(ran.out);
+  std::vector<double> ratings;
+  for (std::string text; std::getline(lines, text);) {
+    const auto line = nlohmann::json::parse(text);
+    const std::string what = line["what"];
+    EXPECT_TRUE(recommended.insert(what).second) << what;
+    ratings.push_back(line["stars"]);
+    table += "p4," + what + (std::stoi(what.substr(1)) % 2 == 0 ? ",even\n" : ",odd\n");
+  }
+  EXPECT_EQ(recommended, all);
+  write("rows.csv", table);
+  const Ran rows = run("predict r --data rows.csv");
+  std::istringstream predicted(rows.out);
+  std::string text;
+  std::getline(predicted, text);
+  for (const double rating : ratings) {
+    std::getline(predicted, text);
+    EXPECT_NEAR(std::stod(text), rating, 1e-4) << rows.out;
+  }
+}
+
+TEST_F(Recommender, AModelThatCannotBeIsRefusedByName) {
+  write_ratings(10);
+  ASSERT_EQ(run("train r.toml --out r -q --epochs 1").code, 0);
+  const SafetensorsFile whole = read_safetensors(path("r/model.safetensors"));
+  for (const auto& [own, tensor] : whole.tensors) {
+    SafetensorsFile file = whole;
+    for (auto& [name, changed] : file.tensors) {
+      if (name == own) changed = tensor.dtype() == f64 ? tensor.to(f32) : tensor.to(f64);
+    }
+    write_safetensors(path("r/model.safetensors"), file);
+    EXPECT_EQ(run("predict r --user p4").code, 4) << own << read("err.txt");
+    if (!is_float(tensor.dtype()) || tensor.size() == 0) continue;
+    file = whole;
+    for (auto& [name, changed] : file.tensors) {
+      if (name == own) changed.set(0, std::nan(""));
+    }
+    write_safetensors(path("r/model.safetensors"), file);
+    EXPECT_EQ(run("predict r --user p4").code, 4) << own << read("err.txt");
+  }
 }
 
 TEST_F(Recommender, RowsArePredictedAndWhoIsNewIsSaid) {
