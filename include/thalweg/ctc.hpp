@@ -4,6 +4,7 @@
 // merged and blanks are dropped: "aa-ab" stands for "aab".
 
 #include <cstdint>
+#include <span>
 #include <vector>
 
 #include "thalweg/tensor.hpp"
@@ -28,6 +29,13 @@ Var ctc_loss(const Arg& logits, const Arg& labels, const Arg& frames, const Arg&
              const CtcOptions& options = {});
 
 namespace ctc {
+
+/// Frames that labels need: one each, and one between two that are equal.
+[[nodiscard]] inline std::int64_t frames_needed(std::span<const std::int32_t> labels) {
+  auto frames = static_cast<std::int64_t>(labels.size());
+  for (std::size_t i = 1; i < labels.size(); ++i) frames += labels[i] == labels[i - 1] ? 1 : 0;
+  return frames;
+}
 
 /// Labels, and the logarithm of their probability as far as the search added it up.
 struct Reading {

@@ -283,6 +283,28 @@ struct Phases {
   }
 };
 
+/// Sounds of a set have few rates: what the last of them asked for is kept.
+std::shared_ptr<const Phases> phases_for(std::int64_t up, std::int64_t down) {
+  struct Kept {
+    std::int64_t up, down;
+    std::shared_ptr<const Phases> phases;
+  };
+  constexpr std::size_t most = 8, most_taps = 1 << 20;
+  static std::mutex one_at_a_time;
+  static std::vector<Kept> all;  // the newest last
+  {
+    const std::lock_guard lock(one_at_a_time);
+    const auto found = std::ranges::find_if(all, [&](const Kept& each) { return each.up == up && each.down == down; });
+    if (found != all.end()) return found->phases;
+  }
+  auto phases = std::make_shared<const Phases>(up, down);
+  if (phases->taps.size() > most_taps) return phases;
+  const std::lock_guard lock(one_at_a_time);
+  if (all.size() == most) all.erase(all.begin());
+  all.push_back({up, down, phases});
+  return phases;
+}
+
 }  // namespace
 
 Sound resampled(const Sound& sound, std::int64_t rate) {
@@ -292,12 +314,12 @@ Sound resampled(const Sound& sound, std::int64_t rate) {
   }
   const std::int64_t common = std::gcd(rate, sound.rate), up = rate / common, down = sound.rate / common;
   if (up == down) return sound;
-  const Phases phases(up, down);
+  const std::shared_ptr<const Phases> phases = phases_for(up, down);
   const auto x = sound.samples.values<float>();
   Tensor result({(sound.samples.size() * up + down - 1) / down});
   const auto y = result.mutable_values<float>();
   for (std::int64_t m = 0; m < result.size(); ++m)
-    at(y, m) = static_cast<float>(static_cast<double>(up) * phases(x, m * down));
+    at(y, m) = static_cast<float>(static_cast<double>(up) * (*phases)(x, m * down));
   return {std::move(result), rate};
 }
 

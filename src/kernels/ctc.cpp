@@ -6,6 +6,7 @@
 
 #include "kernels/for_float.hpp"
 #include "kernels/rows.hpp"
+#include "thalweg/ctc.hpp"
 #include "tiles/micro_ops.hpp"
 
 namespace thalweg {
@@ -76,7 +77,7 @@ class Alignment {
   /// The loss; the gradient is written beside it.
   [[nodiscard]] T run() {
     std::fill(gradient_ + frames_ * s_.classes, gradient_ + s_.time * s_.classes, T{0});
-    if (frames_ < frames_wanted()) return refused();
+    if (frames_ < ctc::frames_needed({labels_, static_cast<std::size_t>(length_)})) return refused();
     if (frames_ == 0) return 0;
     normalise();
     set_penalties();
@@ -89,11 +90,6 @@ class Alignment {
  private:
   [[nodiscard]] std::int64_t state_class(std::int64_t state) const {
     return state % 2 == 0 ? s_.blank : labels_[state / 2];
-  }
-  [[nodiscard]] std::int64_t frames_wanted() const {
-    std::int64_t wanted = length_;
-    for (std::int64_t i = 1; i < length_; ++i) wanted += labels_[i] == labels_[i - 1] ? 1 : 0;
-    return wanted;
   }
   [[nodiscard]] T refused() {
     const T nan = std::numeric_limits<T>::quiet_NaN(), infinity = std::numeric_limits<T>::infinity();

@@ -5,6 +5,7 @@
 #include <numbers>
 
 #include "core/error.hpp"
+#include "core/hann.hpp"
 #include "graph/tracing.hpp"
 #include "thalweg/ops.hpp"
 #include "thalweg/sound.hpp"
@@ -29,8 +30,9 @@ Tensor transform_of(const SpectrumOptions& o) {
   const std::int64_t bins = bins_of(o);
   Tensor matrix({o.window, 2 * bins}, f64);
   const auto values = matrix.mutable_values<double>();
+  const std::vector<double> window = hann_window(o.window);
   for (std::int64_t n = 0; n < o.window; ++n) {
-    const double weight = 0.5 - 0.5 * std::cos(turn * static_cast<double>(n) / static_cast<double>(o.window));
+    const double weight = window[static_cast<std::size_t>(n)];
     for (std::int64_t k = 0; k < bins; ++k) {  // the angle modulo a turn, which keeps its digits
       const double angle = turn * static_cast<double>(k * n % o.size) / static_cast<double>(o.size);
       values[static_cast<std::size_t>(n * 2 * bins + k)] = weight * std::cos(angle);

@@ -54,21 +54,15 @@ Var states_of(Var labels, std::int64_t blank, DType dtype) {
 /// x (batch, states) with each state's value in the place `by` further on, and what cannot happen before it.
 Var moved(Var x, std::int64_t by) { return slice(pad(x, {{0, 0}, {by, 0}}, impossible), 0, x.dim(1), 1); }
 
-/// 0, 1, ... n - 1 as (n).
-Var places(Var like, std::int64_t n) {
-  Tensor values({n}, like.dtype());
-  for (std::int64_t i = 0; i < n; ++i) values.set(i, static_cast<double>(i));
-  return like.graph().constant(values);
-}
-
 /// The loss of each sample by the forward recursion in primitive ops: what the gradient is differentiated by.
 Var loss_in_primitives(Var logits, Var labels, Var frames, Var lengths, const CtcOptions& options) {
   const std::int64_t time = logits.dim(1), classes = logits.dim(2);
   const Var states = states_of(labels, options.blank, logits.dtype());
   const std::int64_t count = states.dim(1);
-  const Var chosen = equal(expand_dims(states, 1), reshape(places(logits, classes), {1, classes, 1}));
+  const Var chosen =
+      equal(expand_dims(states, 1), reshape(counted_up(logits, classes, logits.dtype()), {1, classes, 1}));
   const Var emission = matmul(log_softmax(logits), chosen);  // (batch, time, states)
-  const Var place = places(logits, count), differs = not_equal(states, moved(states, 2));
+  const Var place = counted_up(logits, count, logits.dtype()), differs = not_equal(states, moved(states, 2));
   const Var steps = differs * not_equal(states, options.blank) * (place >= 3);
   const Var penalty = where(steps, 0, impossible);
   const Var frame_count = expand_dims(cast(frames, logits.dtype()), 1);

@@ -74,17 +74,10 @@ Signature infer_scatter(std::span<const Signature> in, const Attributes& a) {
   return {shape, in[0].dtype};
 }
 
-/// 0, 1, 2, ... n - 1 as a constant in the dtype.
-Var places(Var like, std::int64_t n, DType dtype) {
-  Tensor values({n}, dtype);
-  for (std::int64_t i = 0; i < n; ++i) values.set(i, static_cast<double>(i));
-  return like.graph().constant(values);
-}
-
 /// 1 at the label of each row: compared in f64 where f32 cannot tell the labels apart.
 Var label_mask(Var labels, std::int64_t classes, DType dtype) {
   const DType compare = classes > (1 << 24) ? f64 : dtype;
-  const Var mask = equal(expand_dims(cast(labels, compare), -1), places(labels, classes, compare));
+  const Var mask = equal(expand_dims(cast(labels, compare), -1), counted_up(labels, classes, compare));
   return cast(mask, dtype);
 }
 

@@ -42,6 +42,12 @@ Var place_of_its_own(Var x) {
   return x.graph().append(op_named("reshape"), {x}, with_ints({sizes.begin(), sizes.end()}), {});
 }
 
+Var counted_up(Var like, std::int64_t n, DType dtype) {
+  Tensor values({n}, dtype);
+  for (std::int64_t i = 0; i < n; ++i) values.set(i, static_cast<double>(i));
+  return like.graph().constant(values);
+}
+
 bool is_i32(const Arg& x) {
   if (x.is_number()) return false;
   if (!x.is_var()) return x.tensor().dtype() == i32;

@@ -32,6 +32,8 @@ namespace thalweg {
 Var apply(std::string_view name, std::initializer_list<Arg> args, Attributes attributes = {});
 /// The same value as a node of its own: a place to differentiate by, whatever the value depends on.
 [[nodiscard]] Var place_of_its_own(Var x);
+/// 0, 1, 2, ... n - 1 as a constant in the dtype, in the graph of `like`.
+[[nodiscard]] Var counted_up(Var like, std::int64_t n, DType dtype);
 [[nodiscard]] Attributes with_ints(std::vector<std::int64_t> ints);
 
 /// i32 is computed in f64, which holds it exactly, and given back by a cast.

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "core/error.hpp"
+#include "core/hann.hpp"
 #include "thalweg/sound.hpp"
 
 namespace thalweg {
@@ -26,10 +27,8 @@ class Frames {
         size_(static_cast<std::size_t>(o.size)),
         bins_(size_ / 2 + 1),
         samples_((frames_ - 1) * hop_ + static_cast<std::size_t>(o.window)),
+        window_(hann_window(o.window)),
         weights_(samples_) {
-    for (std::int64_t n = 0; n < o.window; ++n)
-      window_.push_back(0.5 -
-                        0.5 * std::cos(2 * std::numbers::pi * static_cast<double>(n) / static_cast<double>(o.window)));
     for (std::size_t frame = 0; frame < frames_; ++frame) {
       for (std::size_t n = 0; n < window_.size(); ++n) weights_[frame * hop_ + n] += window_[n] * window_[n];
     }

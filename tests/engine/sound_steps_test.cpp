@@ -4,6 +4,7 @@
 
 #include <cmath>
 
+#include "thalweg/apply.hpp"
 #include "thalweg/error.hpp"
 #include "thalweg/sound.hpp"
 
@@ -35,6 +36,38 @@ TEST(SoundSteps, EachBandHasMeanZeroAndDeviationOne) {
     EXPECT_NEAR(sum / 300, 0, 1e-5);
     EXPECT_NEAR(squares / 300, 1, 1e-4);
   }
+}
+
+/// They are made portion by portion: the same as of the whole sound at once.
+TEST(SoundSteps, AreTheLogMelFramesOfALongSoundStandardised) {
+  constexpr std::int64_t frames = 300, bands = 10;
+  const Sound sound = noise(200 + 80 * (frames - 1));
+  const Apply whole(
+      [](Scope, const Batch& b) {
+        return log_mel(b["x"], {.window = 200, .hop = 80, .size = 256}, {.rate = 8000, .bands = bands});
+      },
+      1);
+  State state;
+  state.layout = std::make_shared<const Layout>();
+  state.parameters = Tensor({0});
+  const Tensor all = whole(state, {{"x", sound.samples.reshape({1, sound.samples.size()})}});
+  const Tensor steps = SoundSteps(small)(sound);
+  ASSERT_EQ(all.size(), steps.size());
+  for (std::int64_t band = 0; band < bands; ++band) {
+    double sum = 0, squares = 0;
+    for (std::int64_t i = 0; i < frames; ++i) sum += all.at(i * bands + band) / frames;
+    for (std::int64_t i = 0; i < frames; ++i) squares += std::pow(all.at(i * bands + band) - sum, 2) / frames;
+    for (std::int64_t i = 0; i < frames; ++i)
+      ASSERT_NEAR(steps.at(i * bands + band), (all.at(i * bands + band) - sum) / std::sqrt(squares), 1e-4) << i;
+  }
+}
+
+/// Of a sound below the floor of the energies nothing is left.
+TEST(SoundSteps, WhatLiesBelowTheFloorIsSilence) {
+  Sound faint = noise(4000);
+  for (std::int64_t i = 0; i < faint.samples.size(); ++i) faint.samples.set(i, 1e-9 * faint.samples.at(i));
+  const Tensor steps = SoundSteps(small)(faint);
+  for (std::int64_t i = 0; i < steps.size(); ++i) ASSERT_EQ(steps.at(i), 0) << i;
 }
 
 TEST(SoundSteps, LoudnessDoesNotCount) {

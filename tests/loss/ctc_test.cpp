@@ -6,6 +6,7 @@
 
 #include <cmath>
 #include <limits>
+#include <map>
 
 #include "evaluate.hpp"
 #include "reference_file.hpp"
@@ -220,6 +221,47 @@ TEST(CtcDecoding, AWideBeamHasTheProbabilityThatTheLossHas) {
     EXPECT_NEAR(one.losses_and_gradient()[0].at(0), -log_probability, 1e-12);
   }
   EXPECT_NEAR(total, 1, 1e-12);  // these are all readings there are
+}
+
+/// Every path there is, added up by what it reads: the beam that keeps all beginnings has the same sums, and the best
+/// first; a narrow one never has more.
+TEST(CtcDecoding, TheBeamHasTheSumsOfAllPaths) {
+  for (const std::int64_t blank : {0, 1, 2}) {
+    constexpr std::int64_t time = 6, classes = 3;
+    const Tensor logits = random_normal({time, classes}, 11 + static_cast<std::uint64_t>(blank));
+    std::vector<std::vector<double>> probability(time, std::vector<double>(classes));
+    for (std::size_t t = 0; t < time; ++t) {
+      double total = 0;
+      for (std::size_t c = 0; c < classes; ++c)
+        total += probability[t][c] = std::exp(2 * logits.at(static_cast<std::int64_t>(t * classes + c)));
+      for (double& one : probability[t]) one /= total;
+    }
+    Tensor sharper(logits.shape());
+    for (std::int64_t i = 0; i < logits.size(); ++i) sharper.set(i, 2 * logits.at(i));
+    std::map<std::vector<std::int32_t>, double> sums;
+    for (int path = 0; path < 729; ++path) {  // 3^6
+      double product = 1;
+      std::vector<std::int32_t> labels;
+      std::int64_t before = blank;
+      for (std::size_t t = 0, rest = static_cast<std::size_t>(path); t < time; ++t, rest /= classes) {
+        const auto c = static_cast<std::int64_t>(rest % classes);
+        product *= probability[t][rest % classes];
+        if (c != blank && c != before) labels.push_back(static_cast<std::int32_t>(c));
+        before = c;
+      }
+      sums[labels] += product;
+    }
+    const auto readings = ctc::beam(sharper, 1000, blank);
+    ASSERT_EQ(readings.size(), sums.size());
+    for (std::size_t i = 0; i < readings.size(); ++i) {
+      EXPECT_NEAR(std::exp(readings[i].log_probability), sums.at(readings[i].labels), 1e-6);
+      if (i > 0) {
+        EXPECT_LE(readings[i].log_probability, readings[i - 1].log_probability);
+      }
+    }
+    for (const auto& [labels, log_probability] : ctc::beam(sharper, 2, blank))
+      EXPECT_LE(std::exp(log_probability), sums.at(labels) + 1e-6);
+  }
 }
 
 TEST(CtcDecoding, TheBlankMayBeAnyClass) {

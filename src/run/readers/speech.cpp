@@ -13,6 +13,7 @@
 #include "data/sound.hpp"
 #include "data/table.hpp"
 #include "run/training_rows.hpp"
+#include "thalweg/ctc.hpp"
 
 namespace fs = std::filesystem;
 
@@ -131,13 +132,6 @@ std::optional<FileContent> sounds_of(const OptionValue& place, const DataOptions
   return content_of_files(path.parent_path(), std::move(sounds), "the set of sounds in " + path.string());
 }
 
-/// Steps that labels need: one each, and one between two that are equal.
-std::int64_t steps_needed(std::span<const std::int32_t> labels) {
-  std::int64_t steps = std::ssize(labels);
-  for (std::size_t i = 1; i < labels.size(); ++i) steps += labels[i] == labels[i - 1] ? 1 : 0;
-  return steps;
-}
-
 /// What utterances come to: steps and labels of each.
 struct Heard {
   std::vector<Tensor> steps = {};
@@ -170,7 +164,7 @@ Heard heard(std::span<const Utterance> utterances, const data::SoundPreprocessin
     all.labels[row] = fitted.labels_of(utterances[row].text, utterances[row].where);
     all.steps[row] = steps_of(sound);
     seconds[row] = sound.seconds();
-    const std::int64_t needed = steps_needed(all.labels[row]), there = all.steps[row].shape()[0];
+    const std::int64_t needed = ctc::frames_needed(all.labels[row]), there = all.steps[row].shape()[0];
     if (needed > there)
       fail<DataError>(
           "[speech] {}: a text of {} letters needs {} steps, and {:.3g} seconds have {}. Hint: is the text of another "
