@@ -6,7 +6,7 @@
 namespace thalweg::optim {
 
 struct KfacOptions {
-  double lr = 0.03, momentum = 0.9, damping = 0.003, kl_clip = 1e-3, decay = 0.95, weight_decay = 0, clip_norm = 0,
+  double lr = 0.01, momentum = 0.9, damping = 0.03, kl_clip = 1e-3, decay = 0.95, weight_decay = 0, clip_norm = 0,
          clip_value = 0, clip_ratio = 0, noise = 0;
   std::int64_t every = 5, inverse_every = 20, max_size = 1024;
   double adam_lr_factor = 0.1, beta1 = 0.9, beta2 = 0.999, eps = 1e-8;
