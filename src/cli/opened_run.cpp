@@ -68,7 +68,7 @@ void take_state(OpenedRun& run, Parameters parameters, std::vector<std::string>&
         "[run] {} was stopped before its first checkpoint: it has no parameters yet. Hint: train it further.",
         run.folder.string());
   } else if (parameters == Parameters::evaluated) {
-    run.state.parameters = evaluated(*checkpoint, run.optimizer, run.session.objectives());
+    run.state.parameters = evaluated(*checkpoint, run.optimizer, run.session.objectives().size());
     run.is_best = checkpoint->best_parameters.has_value();
     run.average = average_of(run.session);
   }

@@ -195,6 +195,7 @@ void write_report(Session& session, const Config& config, const std::string& nam
     add_explanations(report, session, measured.back());
   }
   report.media = MediaLog(folder.path()).series();
+  report.objectives = session.objectives();
   report.looks = MetricsLog(folder.metrics()).looks();
   write_atomically(folder.report(), report_html(report));
 }
@@ -233,7 +234,12 @@ Verdict judged_by_slope(const History& history, const std::string& method) {
 Verdict judged(const Session& session, const Config& config, const History& history, JudgeOptions options,
                const Registry& registry) {
   options = with_session(std::move(options), session);
-  if (options.makes_rows || options.objectives > 1) return judge(history, options);
+  if (options.makes_rows || options.objectives.size() > 1) {
+    Verdict verdict = judge(history, options);
+    if (verdict.kind == VerdictKind::not_judged && session.system && session.system->evaluate)
+      verdict.advice += " thalweg evaluate does so.";
+    return verdict;
+  }
   const Optimizer optimizer = config.make_optimizer(registry);
   if (owns_steps(optimizer) && options.failure.empty() && !history.steps.empty() &&
       (history.reason == StopReason::finished || history.reason == StopReason::stop_after))

@@ -104,7 +104,7 @@ Verdict verdict_on_loop(const History& history, const std::optional<Failure>& fa
 /// Of a fit as the command judges it.
 Verdict verdict_on(const History& history, const State& state, const std::optional<Failure>& failure) {
   if (history.steps.empty()) return verdict_on_loop(history, failure);
-  JudgeOptions options{.objectives = std::max<std::size_t>(1, objectives_of(state).size())};
+  JudgeOptions options{.objectives = objectives_of(state)};
   if (failure) {
     options.failure = failure->what;
     options.failed_step = failure->steps + 1;
@@ -265,6 +265,7 @@ void Run::Impl::write_report(const State& state, const History& history, const V
       .environment = {{"version", THALWEG_VERSION},
                       {"threads of the machine", std::to_string(default_threads())},
                       {"instruction set", std::string(instruction_set())}}};
+  report.objectives = objectives_of(state);
   if (state.layout) {  // it is empty where a loop of its own ended in an error
     const std::string numbers = with_commas(state.layout->parameters());
     report.subtitle += "; " + numbers + " parameters";

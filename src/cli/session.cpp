@@ -28,6 +28,13 @@ Trainer system_trainer(const System& system, const Config& config, const Optimiz
 
 }  // namespace
 
+std::vector<std::string> Session::objectives() const {
+  std::vector<std::string> names;
+  if (!system || system->objectives.size() < 2) return names;
+  for (const SystemObjective& objective : system->objectives) names.push_back(objective.name);
+  return names;
+}
+
 void refuse_system(const Config& config, std::string_view command) {
   if (!config.has_system()) return;
   refuse_kind(config.system.kind, command);

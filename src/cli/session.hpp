@@ -14,7 +14,8 @@ struct Session {
   Trainer trainer;
   std::optional<System> system = {};  ///< that is trained, in place of the recipe's model
 
-  [[nodiscard]] std::size_t objectives() const { return system ? system->objectives.size() : 1; }
+  /// The names of the objectives, where they are several.
+  [[nodiscard]] std::vector<std::string> objectives() const;
 };
 [[nodiscard]] Session make_session(const Config& config, const DataFacts& facts, Parts parts, const Registry& registry);
 /// Throws UsageError where the configuration is a system's, for what is done with models alone.

@@ -524,18 +524,20 @@ bool broke(const Case& judged, Verdict& verdict) {
 Verdict of_several(const Case& judged) {
   Verdict verdict{.kind = VerdictKind::not_judged, .sentence = {}, .evidence = {}};
   if (broke(judged, verdict)) return verdict;
+  const std::vector<std::string>& objectives = judged.options.objectives;
   verdict.sentence =
-      fmt::format("Not judged: it has {} objectives, and how their losses should go together is not known here.",
-                  judged.options.objectives);
+      fmt::format("Not judged: it has {} objectives ({}), and how their losses should go together is not known here.",
+                  objectives.size(), fmt::join(objectives, ", "));
   verdict.advice = "Look at what it makes, and measure that.";
   if (judged.history.epochs.empty()) return verdict;
-  for (const auto& [name, last] : judged.history.epochs.back().metrics) {
-    if (!name.ends_with(".loss") || name.starts_with("validation.")) continue;
-    const auto first = std::ranges::find(judged.history.epochs.front().metrics, name, &Metrics::value_type::first);
-    if (first == judged.history.epochs.front().metrics.end()) continue;
-    verdict.evidence.push_back({name, last,
+  const Metrics &first = judged.history.epochs.front().metrics, &last = judged.history.epochs.back().metrics;
+  for (const std::string& objective : objectives) {
+    const std::string name = objective + ".loss";
+    const auto before = find_in(first, name), now = find_in(last, name);
+    if (!before || !now) continue;
+    verdict.evidence.push_back({name, *now,
                                 fmt::format("{} was {} over the first epoch and {} over the last.", name,
-                                            number_text(first->second, 4), number_text(last, 4))});
+                                            number_text(*before, 4), number_text(*now, 4))});
   }
   return verdict;
 }
@@ -548,7 +550,7 @@ Verdict judge(const History& history, const JudgeOptions& options) {
     Verdict verdict;
     return broke(judged, verdict) ? verdict : judge_goal(history, options.goal);
   }
-  if (options.objectives > 1) return of_several(judged);
+  if (options.objectives.size() > 1) return of_several(judged);
   Verdict verdict;
   for (const Rule& rule : rules) {
     auto found = rule.measure(judged);

@@ -26,7 +26,7 @@ enum class VerdictKind {
   schedule_ended,
   converged,
   still_rising,  ///< of a run that makes its own rows: what it is after
-  not_judged     ///< losses that do not say how good the result is: of several objectives, of rows that change
+  not_judged     ///< no loss alone says how good the result is: of several objectives, of rows that change
 };
 [[nodiscard]] std::string_view name(VerdictKind kind);  ///< "still falling"
 
@@ -76,11 +76,12 @@ struct JudgeOptions {
   std::string failure = {};        ///< the error that ended the run, if one did: the evidence is what it says
   std::int64_t failed_step = 0;    ///< and the step that it ended in
   const Trials* trials = nullptr;  ///< none: advice is given untried, and says so
-  std::size_t objectives = 1;      ///< of several, nothing is judged but that the losses are numbers
   /// Of a run that makes its own rows the loss is not judged, for these change with what was learned. The metric of its
   /// epochs that says how good it is, higher is better; empty where there is none.
   bool makes_rows = false;
   std::string goal = {};
+  /// The names of the run's objectives, where they are several: then nothing is judged but that the losses are numbers.
+  std::vector<std::string> objectives = {};
 };
 
 /// A verdict holds where its evidence, a number, is above its threshold, and what it advises was tried with success.

@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <iterator>
 
 #include "plot/plot.hpp"
 #include "report/heat.hpp"
@@ -68,9 +67,10 @@ std::string metric_chart(const History& history, const std::string& name) {
 }
 
 /// The losses of several objectives, "d.loss" and so on, in one chart.
-std::string losses_chart(const History& history, const std::vector<std::string>& names) {
+std::string losses_chart(const History& history, const std::vector<std::string>& objectives) {
   std::vector<Series> lines;
-  for (const std::string& name : names) {
+  for (const std::string& objective : objectives) {
+    const std::string name = objective + ".loss";
     std::vector<double> x, y;
     for (const StepReport& step : history.steps) {
       const auto found = std::ranges::find(step.metrics, name, &Metrics::value_type::first);
@@ -102,13 +102,12 @@ std::string gradient_chart(const History& history, const std::string& whose) {
 
 }  // namespace
 
-std::string charts_html(const History& history) {
-  std::vector<std::string> names = metric_names(history), losses;
+std::string charts_html(const History& history, const std::vector<std::string>& objectives) {
+  std::vector<std::string> names = metric_names(history);
   std::erase(names, "loss");
-  std::ranges::copy_if(names, std::back_inserter(losses), [](const std::string& n) { return n.ends_with(".loss"); });
-  const bool several = losses.size() > 1;
-  const std::string whose = several ? " of " + losses.front().substr(0, losses.front().find('.')) : "";
-  std::string out = several ? losses_chart(history, losses) : metric_chart(history, "loss");
+  const bool several = objectives.size() > 1;
+  const std::string whose = several ? " of " + objectives.front() : "";
+  std::string out = several ? losses_chart(history, objectives) : metric_chart(history, "loss");
   if (!names.empty()) out += metric_chart(history, names.front());
   out += rate_chart(history, whose) + gradient_chart(history, whose);
   for (std::size_t i = 1; i < names.size(); ++i) out += metric_chart(history, names[i]);

@@ -49,7 +49,7 @@ std::string verdict(const ReportData& data) {
 
 std::string looks(const ReportData& data) { return looks_html(data.looks); }
 std::string looks_note(const ReportData&) { return "noise, effective rates, sharpness"; }
-std::string course(const ReportData& data) { return charts_html(data.history); }
+std::string course(const ReportData& data) { return charts_html(data.history, data.objectives); }
 
 /// What the baselines have: "always no: 0.62, linear: 0.87".
 std::string beside(const ReportData& data, const std::string& metric) {

@@ -74,6 +74,7 @@ struct ReportData {
   std::vector<ParameterEntry> parameters = {};                        ///< Layout::entries
   std::string config = {};                                            ///< resolved, as TOML
   std::vector<std::pair<std::string, std::string>> environment = {};  ///< ("version", "0.1.0"), ("threads", "2"), ...
+  std::vector<std::string> objectives = {};                           ///< their names, where they are several
 };
 
 [[nodiscard]] std::string report_html(const ReportData& data);

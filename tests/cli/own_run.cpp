@@ -140,6 +140,7 @@ TEST_F(OwnRun, OneObjectiveIsJudgedWhateverItsReportsAreCalled) {
   EXPECT_EQ(run->finish(trainer), 0);
   const std::string report = read_text(path("run/report.html"));
   EXPECT_EQ(report.find("Not judged"), std::string::npos);
+  EXPECT_EQ(report.find("training losses"), std::string::npos);
 }
 
 TEST_F(OwnRun, RefusesWhatItDoesNotKnow) {

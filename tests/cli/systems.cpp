@@ -373,7 +373,7 @@ TEST_F(Gan, ItsReportShowsBothLossesAndNoVerdictOnThem) {
   ASSERT_EQ(ran.code, 0) << ran.err;
   EXPECT_EQ(ran.json()["verdict"]["kind"], "not judged");
   const std::string report = read_text(path("run/report.html"));
-  for (const char* part : {"training losses", "d.loss", "g.loss", ">d/smaller1<", "2 objectives, and how their losses",
+  for (const char* part : {"training losses", "d.loss", "g.loss", ">d/smaller1<", "2 objectives (d, g)",
                            "learning rate of d", "gradient norm of d"})
     EXPECT_NE(report.find(part), std::string::npos) << part;
 }

@@ -72,14 +72,15 @@ TEST(Verdict, LossesOfSeveralObjectivesAreNotJudged) {
   history.layers = {"d/first", "g/last"};
   for (StepReport& step : history.steps) step.layer_norms = {1e-9, 1};  // of one objective: they vanish
   for (int epoch : {1, 2})
-    history.epochs.push_back({.epoch = epoch, .metrics = {{"loss", 1}, {"d.loss", 3. * epoch}, {"g.loss", 1}}});
-  const Verdict verdict = judge(history, {.objectives = 2});
+    history.epochs.push_back(
+        {.epoch = epoch, .metrics = {{"loss", 1}, {"d.loss", 3. * epoch}, {"g.loss", 1}, {"part.loss", 1}}});
+  const Verdict verdict = judge(history, {.objectives = {"d", "g"}});
   EXPECT_EQ(verdict.kind, not_judged);
   EXPECT_NE(verdict.sentence.find("2 objectives"), std::string::npos);
   ASSERT_EQ(verdict.evidence.size(), 2U);
   EXPECT_EQ(verdict.evidence[0].sentence, "d.loss was 3 over the first epoch and 6 over the last.");
   history.steps[60].loss = std::numeric_limits<double>::quiet_NaN();
-  EXPECT_EQ(judge(history, {.objectives = 2}).kind, diverged);
+  EXPECT_EQ(judge(history, {.objectives = {"d", "g"}}).kind, diverged);
 }
 
 TEST(Verdict, ALossThatRisesFarAboveItsLowestDiverged) {
