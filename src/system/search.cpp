@@ -2,217 +2,293 @@
 
 #include <algorithm>
 #include <cmath>
-#include <numbers>
+#include <limits>
 #include <set>
+#include <unordered_set>
+
+#include "core/error.hpp"
 
 namespace thalweg::acting {
 
-Tree::Tree(const Environment& root) {
-  nodes_.push_back({});
-  nodes_.front().position = root.copy();
-}
-
-std::size_t Tree::best_child(std::size_t at, double exploration) const {
-  const Node& node = nodes_[at];
-  const double wide = exploration * std::sqrt(static_cast<double>(node.visits));
-  std::size_t best = node.first_child;
-  double highest = -1e300;
-  for (std::size_t i = node.first_child; i < node.first_child + node.children; ++i) {
-    const Node& child = nodes_[i];
-    const auto visits = static_cast<double>(child.visits);
-    const double value = child.visits > 0 ? child.value_sum / visits : 0;
-    const double score = value + wide * child.prior / (1 + visits);
-    if (score > highest) {
-      highest = score;
-      best = i;
+std::vector<std::int64_t> considered_visits(std::int64_t considered, std::int64_t simulations) {
+  std::vector<std::int64_t> schedule, visits(static_cast<std::size_t>(considered));
+  std::int64_t rounds = 1, left = considered;
+  while (std::int64_t{1} << rounds < considered) ++rounds;
+  while (std::ssize(schedule) < simulations) {
+    const std::int64_t each = std::max<std::int64_t>(1, simulations / (rounds * left));
+    for (std::int64_t i = 0; i < each; ++i) {
+      for (std::int64_t action = 0; action < left; ++action)
+        schedule.push_back(visits[static_cast<std::size_t>(action)]++);
     }
+    left = std::max(std::min<std::int64_t>(2, considered), left / 2);
   }
-  return best;
+  schedule.resize(static_cast<std::size_t>(simulations));
+  return schedule;
 }
 
-const Environment* Tree::descend(double exploration) {
-  std::size_t at = 0;
-  while (nodes_[at].children > 0) {
-    const std::size_t next = best_child(at, exploration);
-    if (!nodes_[next].position) {
-      nodes_[next].position = nodes_[at].position->copy();
-      nodes_[next].position->step(nodes_[next].action);
+Tree::Tree(const Environment& root, const SearchOptions& options, std::optional<RandomKey> key)
+    : scale_(options.value_scale) {
+  nodes_.push_back({.position = root.copy()});
+  open(0);
+  const auto actions = static_cast<std::int64_t>(nodes_.front().children);
+  schedule_ = considered_visits(std::min(actions, options.considered), options.simulations);
+  noise_.resize(nodes_.front().children);
+  for (std::size_t i = 0; key && i < noise_.size(); ++i) noise_[i] = -std::log(-std::log1p(-random_unit(*key, i)));
+}
+
+/// Makes the positions behind one. One that ends the game is known, and the one before may be known by it.
+void Tree::open(std::size_t at) {
+  const Environment& position = *nodes_[at].position;
+  const std::size_t first = nodes_.size();
+  for (std::int64_t action = 0; action < position.actions(); ++action) {
+    if (!position.legal(action)) continue;
+    Node child{.position = position.copy(), .action = action, .parent = at};
+    child.position->step(action);
+    if (child.position->over()) {
+      child.exact = child.position->outcome(position.player());
+      if (!(std::abs(*child.exact) <= 1))
+        fail<UsageError>("[self_play] a game of {} came to {}. Wanted: an outcome in [-1, 1], where 1 is a game won",
+                         position.name(), *child.exact);
     }
-    at = next;
+    nodes_.push_back(std::move(child));
+  }
+  nodes_[at].first_child = first;
+  nodes_[at].children = nodes_.size() - first;
+  if (nodes_[at].children == 0)
+    fail<UsageError>("[self_play] a game of {} is not over, and no action is legal", position.name());
+  settle(at);
+}
+
+/// Of a value for the one whose turn it is at a node, that for the one who chose to go there.
+double Tree::for_chooser(std::size_t at, double value) const {
+  const Node& node = nodes_[at];
+  return nodes_[node.parent].position->player() == node.position->player() ? value : -value;
+}
+
+/// The outcome of a node is known where one of its actions is known to win, or all are known.
+void Tree::settle(std::size_t at) {
+  double best = -1;
+  bool all = true;
+  for (const Node& child : children_of(at)) {
+    all = all && child.exact;
+    best = std::max(best, child.exact.value_or(-1));
+  }
+  if (all || best == 1) nodes_[at].exact = for_chooser(at, best);
+}
+
+void Tree::back_up(std::size_t at, double value) {
+  while (at != 0) {
+    Node& node = nodes_[at];
+    ++node.visits;
+    node.value_sum += value;
+    if (node.exact) settle(node.parent);
+    at = node.parent;
+    value = nodes_[at].exact.value_or(for_chooser(at, value));
+  }
+}
+
+/// The net's value and the values of the children that are known, these by their priors: each visit counts alike.
+double Tree::mixed_value(std::size_t at) const {
+  double priors = 0, values = 0, visits = 0;
+  for (const Node& child : children_of(at)) {
+    if (!child.is_known()) continue;
+    const double prior = std::exp(child.log_prior);
+    priors += prior;
+    values += prior * child.value();
+    visits += static_cast<double>(child.visits);
+  }
+  const double said = nodes_[at].said.value_or(0);
+  return priors > 0 ? (said + visits * values / priors) / (1 + visits) : said;
+}
+
+void Tree::score(std::size_t at, std::vector<double>& scores) const {
+  constexpr double base = 50;  // c_visit
+  std::int64_t most = 0;
+  for (const Node& child : children_of(at)) most = std::max(most, child.visits);
+  const double scale = (base + static_cast<double>(most)) * scale_, mixed = mixed_value(at);
+  scores.clear();
+  for (const Node& child : children_of(at))
+    scores.push_back(child.log_prior + scale * (child.is_known() ? child.value() : mixed));
+}
+
+/// The highest score of those that the schedule wants, with the noise; of others where all of these are known.
+std::size_t Tree::root_choice() {
+  score(0, scores_);
+  const std::int64_t wanted = schedule_[static_cast<std::size_t>(next_ - 1)];  // the root's own evaluation was number 0
+  const auto children = children_of(0);
+  std::size_t best = children.size();
+  const auto is_better = [&](std::size_t i) {
+    if (best == children.size()) return true;
+    const bool fits = children[i].visits == wanted, best_fits = children[best].visits == wanted;
+    if (fits != best_fits) return fits;
+    return scores_[i] + noise_[i] > scores_[best] + noise_[best];
+  };
+  for (std::size_t i = 0; i < children.size(); ++i) {
+    if (!children[i].exact && is_better(i)) best = i;
+  }
+  return nodes_.front().first_child + best;
+}
+
+/// The child that has the fewest visits beside its part of the policy; none that is known to lose.
+std::size_t Tree::choice_below(std::size_t at) {
+  score(at, scores_);
+  const double highest = *std::ranges::max_element(scores_);
+  const auto children = children_of(at);
+  double total = 0, visits = 1;
+  for (double& one : scores_) total += one = std::exp(one - highest);
+  for (const Node& child : children) visits += static_cast<double>(child.visits);
+  std::size_t best = 0;
+  double widest = -2;
+  for (std::size_t i = 0; i < children.size(); ++i) {
+    const double gap = scores_[i] / total - static_cast<double>(children[i].visits) / visits;
+    if (gap <= widest || children[i].exact == -1) continue;
+    widest = gap;
+    best = i;
+  }
+  return nodes_[at].first_child + best;
+}
+
+const Environment* Tree::descend() {
+  std::size_t at = next_ == 0 ? 0 : root_choice();
+  ++next_;
+  for (;;) {
+    if (nodes_[at].children == 0 && !nodes_[at].exact) open(at);
+    if (nodes_[at].exact) {
+      back_up(at, *nodes_[at].exact);
+      return nullptr;
+    }
+    if (!nodes_[at].said) break;
+    at = choice_below(at);
   }
   leaf_ = at;
-  const Environment& position = *nodes_[at].position;
-  if (!position.over()) return &position;
-  back_up(at, position.outcome(position.player()));
-  return nullptr;
+  return nodes_[at].position.get();
 }
 
 void Tree::expand(std::span<const float> log_probabilities, double value) {
-  const std::size_t first = nodes_.size();
-  const Environment& position = *nodes_[leaf_].position;
+  Node& leaf = nodes_[leaf_];
+  leaf.said = value;
+  const auto children = std::span(nodes_).subspan(leaf.first_child, leaf.children);
   double total = 0;
-  for (const std::int64_t action : position.legal_actions()) {
-    Node child;
-    child.prior = std::exp(static_cast<double>(log_probabilities[static_cast<std::size_t>(action)]));
-    child.parent = leaf_;
-    child.action = action;
-    total += child.prior;
-    nodes_.push_back(std::move(child));
+  for (Node& child : children) {
+    child.log_prior = static_cast<double>(log_probabilities[static_cast<std::size_t>(child.action)]);
+    total += std::exp(child.log_prior);
   }
-  nodes_[leaf_].first_child = first;
-  nodes_[leaf_].children = nodes_.size() - first;
-  for (std::size_t i = first; i < nodes_.size(); ++i) nodes_[i].prior /= total;
-  back_up(leaf_, value);
+  for (Node& child : children) child.log_prior -= std::log(total);
+  back_up(leaf_, for_chooser(leaf_, value));
 }
 
-/// `value` is for the one whose turn it is at the leaf; where the game is over, for the one who ended it.
-void Tree::back_up(std::size_t leaf, double value) {
-  const int seen_by = nodes_[leaf].position->player();
-  for (std::size_t at = leaf;; at = nodes_[at].parent) {
-    Node& node = nodes_[at];
-    const int chooser = nodes_[node.parent].position->player();
-    ++node.visits;
-    node.value_sum += chooser == seen_by ? value : -value;
-    if (at == 0) return;
-  }
+bool Tree::is_worse(const Node& child) const {
+  const std::optional<double>& known = nodes_.front().exact;
+  return known ? child.exact.value_or(-2) < *known : child.exact == -1;
 }
 
-namespace {
-
-/// Gamma of shape a >= 1 (Marsaglia and Tsang 2000); below 1 that of a + 1, made smaller.
-double random_gamma(double a, RandomKey key) {
-  if (a < 1) return random_gamma(a + 1, key) * std::pow(1 - random_unit(key.fold("small"), 0), 1 / a);
-  const double d = a - 1.0 / 3.0, c = 1 / std::sqrt(9 * d);
-  for (std::uint64_t i = 0;; ++i) {
-    const double x = random_gauss(key, i), v = std::pow(1 + c * x, 3), u = 1 - random_unit(key.fold("accept"), i);
-    if (v > 0 && std::log(u) < x * x / 2 + d - d * v + d * std::log(v)) return d * v;
+std::int64_t Tree::best() const {
+  std::vector<double> scores;
+  score(0, scores);
+  const auto children = children_of(0);
+  std::size_t best = children.size();
+  const auto is_better = [&](std::size_t i) {
+    if (best == children.size()) return true;
+    if (!solved() && children[i].visits != children[best].visits) return children[i].visits > children[best].visits;
+    return scores[i] + noise_[i] > scores[best] + noise_[best];
+  };
+  for (std::size_t i = 0; i < children.size(); ++i) {
+    if (!is_worse(children[i]) && is_better(i)) best = i;
   }
+  return children[best].action;
 }
 
-}  // namespace
-
-void Tree::add_noise(const SearchOptions& options, RandomKey key) {
-  const Node& root = nodes_.front();
-  std::vector<double> noise;
-  double total = 0;
-  for (std::size_t i = 0; i < root.children; ++i) {
-    noise.push_back(random_gamma(options.concentration, key.fold(i)));
-    total += noise.back();
+std::vector<double> Tree::policy() const {
+  std::vector<double> scores, all(static_cast<std::size_t>(nodes_.front().position->actions()));
+  score(0, scores);
+  const auto children = children_of(0);
+  double highest = -std::numeric_limits<double>::infinity(), total = 0;
+  for (std::size_t i = 0; i < children.size(); ++i) {
+    if (!is_worse(children[i])) highest = std::max(highest, scores[i]);
   }
-  for (std::size_t i = 0; i < root.children; ++i) {
-    double& prior = nodes_[root.first_child + i].prior;
-    prior = (1 - options.noise) * prior + options.noise * noise[i] / total;
+  for (std::size_t i = 0; i < children.size(); ++i) {
+    if (is_worse(children[i])) continue;
+    total += all[static_cast<std::size_t>(children[i].action)] = std::exp(scores[i] - highest);
   }
-}
-
-std::vector<std::int64_t> Tree::visits() const {
-  std::vector<std::int64_t> counts(static_cast<std::size_t>(root().actions()));
-  const Node& top = nodes_.front();
-  for (std::size_t i = top.first_child; i < top.first_child + top.children; ++i)
-    counts[static_cast<std::size_t>(nodes_[i].action)] = nodes_[i].visits;
-  return counts;
-}
-
-void Tree::advance(std::int64_t action) {
-  const Node& top = nodes_.front();
-  std::size_t chosen = top.first_child;
-  while (nodes_[chosen].action != action) ++chosen;
-  if (!nodes_[chosen].position) {
-    nodes_[chosen].position = top.position->copy();
-    nodes_[chosen].position->step(action);
-  }
-  // breadth first, so that the children of one stand together
-  std::vector<Node> kept;
-  kept.push_back(std::move(nodes_[chosen]));
-  kept.front().parent = 0;
-  for (std::size_t at = 0; at < kept.size(); ++at) {
-    const std::size_t from = kept[at].first_child, first = kept.size();
-    for (std::size_t i = 0; i < kept[at].children; ++i) {
-      kept.push_back(std::move(nodes_[from + i]));
-      kept.back().parent = at;
-    }
-    kept[at].first_child = first;
-  }
-  nodes_ = std::move(kept);
-}
-
-Said Evaluations::operator()(Positions positions) {
-  constexpr std::size_t most = 200'000;  // positions: a few hundred megabytes of boards
-  if (known_.size() > most) known_.clear();
-  std::vector<std::string> keys, asked;
-  std::vector<const Environment*> fresh;
-  for (const Environment* position : positions) {
-    keys.push_back(key_of(*position));
-    if (!known_.try_emplace(keys.back()).second) continue;
-    fresh.push_back(position);
-    asked.push_back(keys.back());
-  }
-  if (!fresh.empty()) {
-    const Said said = (*adviser_)(state_, fresh);
-    for (std::size_t i = 0; i < fresh.size(); ++i) {
-      const auto own = said.of(i);
-      known_[asked[i]] = {{own.begin(), own.end()}, said.values[i]};
-    }
-  }
-  Said all{positions.front()->actions()};
-  for (const std::string& key : keys) {
-    const Known& known = known_.at(key);
-    all.log_probabilities.insert(all.log_probabilities.end(), known.log_probabilities.begin(),
-                                 known.log_probabilities.end());
-    all.values.push_back(known.value);
-  }
+  for (double& one : all) one /= total;
   return all;
 }
 
+double Tree::value() const {
+  if (solved()) return *nodes_.front().exact;
+  const std::vector<double> parts = policy();
+  const double mixed = mixed_value(0);
+  double value = 0;
+  for (const Node& child : children_of(0))
+    value += parts[static_cast<std::size_t>(child.action)] * (child.is_known() ? child.value() : mixed);
+  return value;
+}
+
+std::vector<std::int64_t> Tree::visits() const {
+  std::vector<std::int64_t> counts(static_cast<std::size_t>(nodes_.front().position->actions()));
+  for (const Node& child : children_of(0)) counts[static_cast<std::size_t>(child.action)] = child.visits;
+  return counts;
+}
+
+const Evaluations::Known* Evaluations::find(const Environment& position) const {
+  const auto found = known_.find(key_of(position));
+  return found == known_.end() ? nullptr : &found->second;
+}
+
+void Evaluations::ask(Positions positions) {
+  constexpr std::size_t most = 200'000;  // positions: a few hundred megabytes of boards
+  if (known_.size() > most) known_.clear();
+  const Said said = (*adviser_)(state_, positions);
+  for (std::size_t i = 0; i < positions.size(); ++i) {
+    const auto own = said.of(i);
+    known_[key_of(*positions[i])] = {{own.begin(), own.end()}, said.values[i]};
+  }
+}
+
 namespace {
 
-/// One visit of each of some trees.
-void visit(const std::vector<Tree*>& trees, Evaluations& net, double exploration) {
-  std::vector<Tree*> waiting;
-  std::vector<const Environment*> leaves;
-  for (Tree* tree : trees) {
-    if (const Environment* leaf = tree->descend(exploration)) {
-      waiting.push_back(tree);
-      leaves.push_back(leaf);
+/// Takes a tree on to a leaf that the net was not asked of yet; null where the tree is done.
+const Environment* next_leaf(Tree& tree, const Evaluations& net) {
+  while (!tree.is_done()) {
+    const Environment* const leaf = tree.descend();
+    if (!leaf) continue;
+    const Evaluations::Known* const known = net.find(*leaf);
+    if (!known) return leaf;
+    tree.expand(known->log_probabilities, static_cast<double>(known->value));
+  }
+  return nullptr;
+}
+
+}  // namespace
+
+void search(std::span<Tree> trees, Evaluations& net, const Stop& stop) {
+  while (!stop.stop_requested()) {
+    std::vector<std::pair<Tree*, const Environment*>> waiting;
+    std::vector<const Environment*> asked;
+    std::unordered_set<std::string> fresh;
+    for (Tree& tree : trees) {
+      const Environment* const leaf = next_leaf(tree, net);
+      if (!leaf) continue;
+      waiting.emplace_back(&tree, leaf);
+      if (fresh.insert(key_of(*leaf)).second) asked.push_back(leaf);
+    }
+    if (waiting.empty()) return;
+    net.ask(asked);
+    for (const auto& [tree, leaf] : waiting) {
+      const Evaluations::Known& known = *net.find(*leaf);
+      tree->expand(known.log_probabilities, static_cast<double>(known.value));
     }
   }
-  if (leaves.empty()) return;
-  const Said said = net(leaves);
-  for (std::size_t i = 0; i < waiting.size(); ++i) waiting[i]->expand(said.of(i), static_cast<double>(said.values[i]));
 }
-
-}  // namespace
-
-void search(std::span<Tree> trees, Evaluations& net, const SearchOptions& options, std::span<const RandomKey> keys) {
-  std::vector<Tree*> all, fresh;
-  for (Tree& tree : trees) {
-    all.push_back(&tree);
-    if (!tree.is_expanded()) fresh.push_back(&tree);
-  }
-  visit(fresh, net, options.exploration);  // the noise goes into what the net says of a root
-  for (std::size_t i = 0; i < trees.size(); ++i) {
-    if (options.noise > 0) trees[i].add_noise(options, keys[i]);
-  }
-  for (std::int64_t k = 1; k < options.simulations; ++k) visit(all, net, options.exploration);
-}
-
-namespace {
-
-std::int64_t most_visited(const std::vector<std::int64_t>& visits) {
-  return std::ranges::max_element(visits) - visits.begin();
-}
-
-}  // namespace
 
 Side searching(const Adviser& adviser, State state, SearchOptions options) {
-  options.noise = 0;
   const auto net = std::make_shared<Evaluations>(adviser, std::move(state));
   return [net, options](Positions positions, std::span<const std::int64_t>) {
     std::vector<Tree> trees;
-    for (const Environment* position : positions) trees.emplace_back(*position);
-    search(trees, *net, options, {});
+    for (const Environment* position : positions) trees.emplace_back(*position, options);
+    search(trees, *net);
     std::vector<std::int64_t> actions;
-    for (const Tree& tree : trees) actions.push_back(most_visited(tree.visits()));
+    for (const Tree& tree : trees) actions.push_back(tree.best());
     return actions;
   };
 }
@@ -334,8 +410,8 @@ Side playing_out(std::int64_t playouts, RandomKey key) {
 }
 
 std::vector<double> play_games(std::span<std::unique_ptr<Environment>> games, const std::vector<bool>& swapped,
-                               const Side& first, const Side& second) {
-  for (bool going = true; going;) {
+                               const Side& first, const Side& second, const Stop& stop) {
+  for (bool going = true; going && !stop.stop_requested();) {
     going = false;
     for (const int side : {0, 1}) {
       std::vector<Environment*> here;

@@ -99,6 +99,9 @@ TEST_F(PlayCommand, APolicyIsMeasuredBesideARandomOneAndIsWatched) {
   EXPECT_NE(watched.out.find(" steps, return "), std::string::npos) << watched.out;
   EXPECT_EQ(run("play run --seed 3").out, watched.out);
   EXPECT_EQ(run("play run --seed 3 --json").json()["over"], true);
+  const Ran sides = run("play run --side second");
+  EXPECT_EQ(sides.code, 2);
+  EXPECT_NE(sides.err.find("cartpole has no sides"), std::string::npos) << sides.err;
 }
 
 TEST_F(PlayCommand, ABudgetJudgesAPolicyByItsEpisodesAndNotByItsLoss) {
@@ -129,6 +132,25 @@ TEST_F(PlayCommand, AGameIsPlayedAgainstAPersonWhoseMistakesAreExplained) {
   EXPECT_GE(figures["drawn with perfect play"], 1);
   EXPECT_EQ(figures["won against perfect play"], 0);
   EXPECT_TRUE(figures["baselines"]["untrained"].contains("lost to any play"));
+}
+
+/// Of collections that take long: the signal comes once the command listens to it.
+TEST_F(PlayCommand, ASignalEndsACollectionAndTheRunCanGoOn) {
+  write("games.toml",
+        "[system]\nkind = \"self_play\"\nenvironment = \"connect_four\"\nsimulations = 20000\ntrial_games = 0\n");
+  write("steps.toml", "[system]\nkind = \"policy\"\nsteps = 200000\nenvironments = 8\n");
+  const auto stopped = [&](const std::string& arguments, const std::string& signal) {
+    return shell(command() + " train " + arguments + " --threads 1 & pid=$!; for i in $(seq 600); do " +
+                 "grep -q 'SigCgt.*[2367abef]$' /proc/$pid/status && break; sleep 0.1; done; kill -" + signal +
+                 " $pid; wait $pid");
+  };
+  for (const auto& [name, signal] : {std::pair("games", "INT"), {"steps", "TERM"}}) {
+    for (const std::string& arguments : {name + std::string(".toml --out ") + name, name + std::string(" --resume")}) {
+      const Ran ran = stopped(arguments, signal);
+      EXPECT_EQ(ran.code, std::string(signal) == "INT" ? 130 : 143) << ran.err;
+      EXPECT_NE(ran.out.find("stopped at step 0; the checkpoint is in"), std::string::npos) << ran.out << ran.err;
+    }
+  }
 }
 
 TEST_F(PlayCommand, RefusesWhatCannotBe) {

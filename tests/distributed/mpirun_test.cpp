@@ -98,6 +98,23 @@ TEST_F(Mpirun, ATransformerGivesTheBitsOfOne) {
   expect_the_bits_of_one("gpt.toml");
 }
 
+TEST_F(Mpirun, CollectionsGiveTheBitsOfOne) {
+  const std::string training = "[train]\nepochs = 4\nbatch_size = 32\nshard_size = 4\n";
+  write("policy.toml", "[system]\nkind = \"policy\"\nsteps = 16\npasses = 2\n" + training);
+  write("games.toml",
+        "[system]\nkind = \"self_play\"\ngames = 8\nsimulations = 8\nrows = 128\nfilters = 4\nblocks = 1\n"
+        "hidden = 8\ntrial_games = 4\ntrial_playouts = 10\n" +
+            training);
+  for (const std::string name : {"policy", "games"}) {
+    ASSERT_EQ(run("train " + name + ".toml --out " + name + "1 -q").code, 0) << read("err.txt");
+    ASSERT_EQ(train(2, name + ".toml --out " + name + "2 -q").code, 0) << read("err.txt");
+    EXPECT_EQ(read(name + "2/model.safetensors"), read(name + "1/model.safetensors")) << name;
+    ASSERT_EQ(train(2, name + ".toml --out " + name + "3 -q --stop-after 10").code, 0) << read("err.txt");
+    ASSERT_EQ(run("train " + name + "3 --resume -q").code, 0) << read("err.txt");
+    EXPECT_EQ(read(name + "3/model.safetensors"), read(name + "1/model.safetensors")) << name;
+  }
+}
+
 TEST_F(Mpirun, AResumeOnOtherRanksGivesTheBitsOfAnUndisturbedRun) {
   ASSERT_EQ(run("train run.toml --out alone -q").code, 0);
   ASSERT_EQ(train(3, "run.toml --out r -q --stop-after 11").code, 0);

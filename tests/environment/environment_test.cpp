@@ -200,6 +200,42 @@ TEST(TicTacToe, IsWonByThreeInARowAndDrawnWithoutOne) {
   EXPECT_FALSE(drawn->cut());
 }
 
+TEST(TicTacToe, EndsAsPlainLoopsOverTheBoardSay) {
+  std::uint64_t state = 1;
+  std::map<double, int> outcomes;
+  for (int game = 0; game < 500; ++game) {
+    const auto three = begun("tic_tac_toe");
+    std::array<std::array<int, 3>, 3> board = {};
+    while (!three->over()) {
+      const auto legal = three->legal_actions();
+      state = state * 6364136223846793005u + 1442695040888963407u;
+      const auto square = static_cast<std::size_t>(legal[(state >> 33) % legal.size()]);
+      const int player = three->player(), own = player + 1;
+      three->step(static_cast<std::int64_t>(square));
+      board[square / 3][square % 3] = own;
+      bool won = false;
+      for (std::size_t i = 0; i < 3; ++i) {
+        won = won || (board[i][0] == own && board[i][1] == own && board[i][2] == own);
+        won = won || (board[0][i] == own && board[1][i] == own && board[2][i] == own);
+      }
+      won = won || (board[0][0] == own && board[1][1] == own && board[2][2] == own);
+      won = won || (board[0][2] == own && board[1][1] == own && board[2][0] == own);
+      ASSERT_EQ(three->over(), won || three->steps() == 9) << three->drawing();
+      ASSERT_EQ(three->outcome(player), won ? 1 : 0);
+    }
+    ++outcomes[three->outcome()];
+  }
+  EXPECT_EQ(outcomes.size(), 3u);
+}
+
+TEST(EnvironmentTable, BoardsHaveAllTheirSymmetries) {
+  for (const auto& [name, count] : {std::pair("tic_tac_toe", 7), {"connect_four", 1}, {"cartpole", 0}}) {
+    std::set<std::vector<std::int64_t>> looks;
+    for (const Environment::Symmetry& look : begun(name)->symmetries()) looks.insert(look.from);
+    EXPECT_EQ(std::ssize(looks), count) << name;
+  }
+}
+
 /// Every place that four may stand in, found by plain loops over the board.
 bool four_in_a_row(const std::array<std::array<int, 7>, 6>& board, int player) {
   for (int row = 0; row < 6; ++row) {

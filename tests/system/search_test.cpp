@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <numeric>
 #include <set>
@@ -47,33 +48,124 @@ TEST(Search, FindsTheMoveThatWinsAndTheOnlyOneThatDoesNotLose) {
   EXPECT_EQ(best_by_playouts(*defends, 1000, RandomKey{1}), 3);
 }
 
-TEST(Search, CountsEveryVisitOnceAndKeepsWhatIsBelowAMove) {
-  const Ignorant net;
-  Tree trees[] = {Tree(*game_of("tic_tac_toe"))};
-  Evaluations memory(net.adviser, net.state);
-  search(trees, memory, {.simulations = 50}, {});
-  const auto sum_of = [](const std::vector<std::int64_t>& counts) {
-    return std::accumulate(counts.begin(), counts.end(), std::int64_t{0});
-  };
-  const std::vector<std::int64_t> visits = trees[0].visits();
-  EXPECT_EQ(sum_of(visits), 49);  // the first visit was the root's own
-  trees[0].advance(4);
-  EXPECT_EQ(trees[0].root().steps(), 1);
-  EXPECT_EQ(sum_of(trees[0].visits()), visits[4] - 1);
+/// Of get_sequence_of_considered_visits in DeepMind's mctx (seq_halving.py), by hand.
+TEST(Search, ComparesActionsBySequentialHalving) {
+  using Visits = std::vector<std::int64_t>;
+  EXPECT_EQ(considered_visits(4, 16), (Visits{0, 0, 0, 0, 1, 1, 1, 1, 2, 2, 3, 3, 4, 4, 5, 5}));
+  EXPECT_EQ(considered_visits(7, 16), (Visits{0, 0, 0, 0, 0, 0, 0, 1, 1, 1, 2, 2, 3, 3, 4, 4}));
+  EXPECT_EQ(considered_visits(2, 5), (Visits{0, 0, 1, 1, 2}));
+  EXPECT_EQ(considered_visits(1, 3), (Visits{0, 1, 2}));
+  EXPECT_EQ(considered_visits(8, 3), (Visits{0, 0, 0}));
 }
 
-TEST(Search, NoiseIsAFunctionOfItsKeyAndMovesTheVisits) {
+/// A net that says of a position what its stones add up to: of log-probabilities and of the value.
+NamedVars weighing(const Scope& s, const Batch& b) {
+  const Var zero = s.parameter("zero", {1}, {}), stones = reshape(b["observation"], {b.rows(), 18});
+  std::vector<float> weights(18), actions(9);
+  for (std::size_t i = 0; i < 18; ++i) weights[i] = 0.02f * static_cast<float>((i * 7) % 11) - 0.1f;
+  for (std::size_t i = 0; i < 9; ++i) actions[i] = 0.3f * static_cast<float>((i * 5) % 9);
+  const Var sum_of = sum(stones * constant(Tensor::from(weights, {18})), -1);
+  const Var logits = b["legal"] * constant(Tensor::from(actions, {9})) + zero;
+  return {{"log_probabilities", log_softmax(masked(logits, b["legal"]))}, {"value", sum_of}};
+}
+
+/// One visit of each action is the net's word on the position behind it, and so the policy is of closed form.
+TEST(Search, ImprovesThePolicyByTheScores) {
+  const Adviser adviser(weighing, 1);
+  Dataset rows;
+  rows.set("observation", zeros({1, 3, 3, 2}));
+  rows.set("legal", ones({1, 9}));
+  const State state = untrained(
+      [](const Scope& s, const Batch& b) { return Loss::of_samples(sum(weighing(s, b)[0].second, -1)); }, rows, 1);
+  const auto start = game_of("tic_tac_toe");
+  Tree trees[] = {Tree(*start, {.simulations = 9, .value_scale = 0.2})};
+  Evaluations memory(adviser, state);
+  search(trees, memory);
+  EXPECT_EQ(trees[0].visits(), std::vector<std::int64_t>(9, 1));
+  const Environment* const root = start.get();
+  const Said here = adviser(state, {&root, 1});
+  std::vector<double> parts;
+  double total = 0, value = 0;
+  std::size_t highest = 0;
+  for (std::int64_t action = 0; action < 9; ++action) {
+    const auto behind = game_of("tic_tac_toe", {action});
+    const Environment* const one = behind.get();
+    const double worth = -static_cast<double>(adviser(state, {&one, 1}).values[0]);
+    parts.push_back(std::exp(static_cast<double>(here.of(0)[static_cast<std::size_t>(action)]) + 51 * 0.2 * worth));
+    total += parts.back();
+    value += parts.back() * worth;
+    if (parts.back() > parts[highest]) highest = static_cast<std::size_t>(action);
+  }
+  for (std::size_t i = 0; i < 9; ++i) EXPECT_NEAR(trees[0].policy()[i], parts[i] / total, 1e-6) << i;
+  EXPECT_NEAR(trees[0].value(), value / total, 1e-6);
+  EXPECT_EQ(trees[0].best(), static_cast<std::int64_t>(highest));
+}
+
+TEST(Search, TakesEachSimulationOnce) {
   const Ignorant net;
-  const SearchOptions noisy{.simulations = 60, .noise = 0.5, .concentration = 0.3};
-  const auto visits = [&](std::uint64_t seed) {
-    Tree trees[] = {Tree(*game_of("connect_four"))};
-    const RandomKey key{seed};
+  for (const std::int64_t simulations : {2, 7, 50}) {
+    Tree trees[] = {Tree(*game_of("connect_four"), {.simulations = simulations})};
     Evaluations memory(net.adviser, net.state);
-    search(trees, memory, noisy, {&key, 1});
-    return trees[0].visits();
-  };
-  EXPECT_EQ(visits(1), visits(1));
-  EXPECT_NE(visits(1), visits(2));
+    search(trees, memory);
+    const std::vector<std::int64_t> visits = trees[0].visits();
+    EXPECT_EQ(std::accumulate(visits.begin(), visits.end(), std::int64_t{0}), simulations);
+  }
+}
+
+TEST(Search, DrawsByThePolicyWhereItIsGivenAKey) {
+  const Ignorant net;
+  Evaluations memory(net.adviser, net.state);
+  const auto start = game_of("connect_four");
+  std::vector<int> counts(7);
+  std::vector<double> policy;
+  for (std::uint64_t seed = 0; seed < 2000; ++seed) {
+    Tree trees[] = {Tree(*start, {.simulations = 7}, RandomKey{seed})};
+    search(trees, memory);
+    ++counts[static_cast<std::size_t>(trees[0].best())];
+    policy = trees[0].policy();
+  }
+  for (std::size_t i = 0; i < 7; ++i) {
+    EXPECT_NEAR(policy[i], 1.0 / 7, 1e-6);
+    EXPECT_NEAR(counts[i], 2000.0 / 7, 60);
+  }
+}
+
+/// From any position of tic-tac-toe: what a search takes for known is so.
+TEST(Search, KnowsOutcomesThatTheRulesDecide) {
+  const Ignorant net;
+  Evaluations memory(net.adviser, net.state);
+  const auto solved = *Solved::of(*game_of("tic_tac_toe"), 10'000);
+  int known = 0, all = 0;
+  for (const auto& position : random_openings(*game_of("tic_tac_toe"), 150, 4, RandomKey{3})) {
+    for (const std::int64_t simulations : {8, 2000}) {
+      Tree trees[] = {Tree(*position, {.simulations = simulations})};
+      search(trees, memory);
+      const std::vector<std::int64_t> best = solved.best_actions(*position);
+      if (!trees[0].solved()) continue;
+      ++(simulations == 8 ? known : all);
+      EXPECT_EQ(std::ranges::count(best, trees[0].best()), 1) << position->drawing();
+      const auto after = position->copy();
+      const int mover = position->player();
+      after->step(best.front());
+      while (!after->over()) after->step(solved.best_actions(*after).front());
+      EXPECT_EQ(trees[0].value(), after->outcome(mover)) << position->drawing();
+      const std::vector<double> policy = trees[0].policy();
+      for (std::int64_t a = 0; a < 9; ++a)
+        EXPECT_TRUE(policy[static_cast<std::size_t>(a)] == 0 || std::ranges::count(best, a) == 1);
+    }
+  }
+  EXPECT_GT(known, 30);
+  EXPECT_GT(all, 120);
+}
+
+TEST(Search, EndsWhereItIsStopped) {
+  const Ignorant net;
+  Evaluations memory(net.adviser, net.state);
+  int asked = 0;
+  Tree trees[] = {Tree(*game_of("connect_four"), {.simulations = 1'000'000})};
+  search(trees, memory, [&] { return ++asked > 5; });
+  const std::vector<std::int64_t> visits = trees[0].visits();
+  EXPECT_LT(std::accumulate(visits.begin(), visits.end(), std::int64_t{0}), 100);
 }
 
 TEST(Search, SolvesTicTacToe) {

@@ -19,7 +19,7 @@ namespace thalweg::cli {
 namespace {
 
 struct PlayArguments {
-  std::string run, side = "first";
+  std::string run, side = {};
   std::uint64_t seed = 1;
 };
 
@@ -60,8 +60,9 @@ std::optional<std::int64_t> asked_move(const Environment& at) {
 int play_game(const PlayArguments& arguments, Playing& playing, const Context& context) {
   if (context.json) fail<UsageError>("[play] --json: a game with a person is text. Hint: leave it out.");
   Environment& game = *playing.environment;
-  const int person = arguments.side == "first" ? 0 : 1;
-  emit("{}: you move {}. A line with \"quit\", or the end of the input, ends it.\n\n", game.name(), arguments.side);
+  const int person = arguments.side == "second" ? 1 : 0;
+  emit("{}: you move {}. A line with \"quit\", or the end of the input, ends it.\n\n", game.name(),
+       person == 0 ? "first" : "second");
   while (!game.over()) {
     if (game.player() == person) {
       emit(game.drawing());
@@ -124,6 +125,9 @@ int run(const PlayArguments& arguments, const Context& context) {
     fail<UsageError>("[play] {} does not play. Wanted: a run of a system that does: policy, self_play",
                      trained.choice.kind);
   Playing playing = trained.system.play(trained.state, arguments.seed);
+  if (playing.environment->players() == 1 && !arguments.side.empty())
+    fail<UsageError>("[play] --side {}: {} has no sides, and is watched. Hint: leave it out.", arguments.side,
+                     playing.environment->name());
   return playing.environment->players() == 2 ? play_game(arguments, playing, context) : show_episode(playing, context);
 }
 

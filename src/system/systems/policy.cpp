@@ -112,8 +112,12 @@ class Episodes {
       begin(at);
       if (!(counts.at(i) <= static_cast<double>(width)))
         fail<ModelError>("[policy] the collection keeps {} actions of {}", width, counts.at(i));
-      for (std::int64_t k = 0; k < static_cast<std::int64_t>(counts.at(i)); ++k)
-        (void)step(at, static_cast<std::int64_t>(actions.at(i * width + k)));
+      for (std::int64_t k = 0; k < static_cast<std::int64_t>(counts.at(i)); ++k) {
+        const auto action = static_cast<std::int64_t>(actions.at(i * width + k));
+        if (!worlds_[at]->legal(action))
+          fail<ModelError>("[policy] the collection keeps action {} where it is not legal", action);
+        (void)step(at, action);
+      }
     }
     if (std::ranges::find(kept, "ended", &NamedTensors::value_type::first) == kept.end()) return;
     const Tensor& ended = named("ended");  // (episodes, 2)

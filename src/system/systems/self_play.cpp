@@ -14,7 +14,6 @@ namespace thalweg {
 
 namespace {
 
-using acting::Said;
 using acting::SearchOptions;
 using acting::Side;
 using acting::Tree;
@@ -22,9 +21,9 @@ using Worlds = std::vector<std::unique_ptr<Environment>>;
 
 struct SelfPlayOptions {
   std::string environment = "tic_tac_toe";
-  std::int64_t games = 64, simulations = 50, play_simulations = 0, rows = 2048, window = 16'384, passes = 1,
-               sampled_moves = 6;
-  double exploration = 1.5, noise = 0.25, concentration = 0;
+  std::int64_t games = 64, simulations = 16, play_simulations = 0, considered = 16, rows = 2048, window = 16'384,
+               passes = 1, random_moves = 4, sampled_moves = 6;
+  double value_scale = 0.1, search_part = 0.5;
   std::int64_t filters = 32, blocks = 2, hidden = 64, trial_games = 20, trial_playouts = 50;
 };
 
@@ -32,18 +31,19 @@ Fields fields(SelfPlayOptions& o) {
   return {
       {"environment", &o.environment, "the game: thalweg list environments"},
       {"games", &o.games, "against itself in a collection, all at once", {.low = 1, .high = 65536}},
-      {"simulations", &o.simulations, "visits of the search before a move", {.low = 2, .high = 1'000'000}},
+      {"simulations", &o.simulations, "of the search before a move", {.low = 2, .high = 1'000'000}},
       {"play_simulations", &o.play_simulations, "the same where it is measured or played against; 0 is as many",
        not_negative},
+      {"considered", &o.considered, "actions that the search compares at its root, at most", {.low = 2, .high = 65536}},
+      {"value_scale", &o.value_scale, "how much the values count beside the policy in the search", positive},
       {"rows", &o.rows, "positions to train on after each collection", {.low = 1}},
       {"window", &o.window, "positions of the last games that these are drawn from", {.low = 1}},
       {"passes", &o.passes, "epochs on each collection", {.low = 1}},
+      {"random_moves", &o.random_moves, "a game begins with none to so many random moves", not_negative},
       {"sampled_moves", &o.sampled_moves,
-       "first moves of a game that are drawn in proportion to their visits; later ones are the most visited",
-       not_negative},
-      {"exploration", &o.exploration, "how much the policy counts beside the values in the search", positive},
-      {"noise", &o.noise, "part of the policy at the root that is drawn at random", unit_interval},
-      {"concentration", &o.concentration, "of that noise, a Dirichlet distribution; 0 is 10 / actions", not_negative},
+       "first moves of a game that are drawn by the search's policy; later ones are its best", not_negative},
+      {"search_part", &o.search_part, "of the search's value in what the values learn; the rest is how the game ended",
+       unit_interval},
       {"filters", &o.filters, "of each convolution, for a board", {.low = 1}},
       {"blocks", &o.blocks, "residual blocks of two convolutions", not_negative},
       {"hidden", &o.hidden, "units of the dense layer behind them", {.low = 1}},
@@ -71,10 +71,10 @@ class GameNet {
     return {log_softmax(acting::masked(logits, b["legal"])), reshape(value, {b.rows()})};
   }
 
-  /// (z - v)^2 - sum of pi log p: z is how the game ended, pi the search's visits.
+  /// (z - v)^2 - sum of pi log p: z is how the game ended or was going, pi the search's policy.
   [[nodiscard]] Loss loss(const Scope& s, const Batch& b) const {
     const auto [log_probabilities, value] = (*this)(s, b);
-    const Var policy = -sum(b["visits"] * log_probabilities, -1), error = square(value - b["outcome"]);
+    const Var policy = -sum(b["policy"] * log_probabilities, -1), error = square(value - b["outcome"]);
     s.report("policy loss", policy);
     s.report("value loss", error);
     return Loss::of_samples(policy + error);
@@ -98,9 +98,18 @@ class GameNet {
 
 /// Positions with what a net is to say of them, row by row.
 struct Positions {
-  std::vector<float> observations, legal, visits, outcomes;
+  std::vector<float> observations, legal, policies, outcomes;
 
   [[nodiscard]] std::size_t size() const { return outcomes.size(); }
+  void add(const Positions& more) {
+    const auto append = [](std::vector<float>& to, const std::vector<float>& from) {
+      to.insert(to.end(), from.begin(), from.end());
+    };
+    append(observations, more.observations);
+    append(legal, more.legal);
+    append(policies, more.policies);
+    append(outcomes, more.outcomes);
+  }
 };
 
 class Player {
@@ -114,10 +123,7 @@ class Player {
   [[nodiscard]] const Environment& game() const { return *game_; }
   [[nodiscard]] const acting::Adviser& adviser() const { return adviser_; }
   [[nodiscard]] SearchOptions search_options() const {
-    return {.simulations = o_.simulations,
-            .exploration = o_.exploration,
-            .noise = o_.noise,
-            .concentration = o_.concentration > 0 ? o_.concentration : 10.0 / static_cast<double>(game_->actions())};
+    return {.simulations = o_.simulations, .considered = o_.considered, .value_scale = o_.value_scale};
   }
   [[nodiscard]] Side side(const State& state) const {
     SearchOptions options = search_options();
@@ -132,7 +138,7 @@ class Player {
     const auto rows = static_cast<std::size_t>(o_.rows);
     none.observations.resize(rows * observation_size());
     none.legal.assign(rows * actions(), 1.f);
-    none.visits.assign(rows * actions(), 1.f / static_cast<float>(actions()));
+    none.policies.assign(rows * actions(), 1.f / static_cast<float>(actions()));
     none.outcomes.resize(rows);
     return dataset(none);
   }
@@ -145,10 +151,12 @@ class Player {
   [[nodiscard]] Dataset dataset(const Positions& positions) const;
   [[nodiscard]] Positions restored(const NamedTensors& kept) const;
   [[nodiscard]] NamedTensors kept(const Positions& window) const;
-  void play(const State& state, RandomKey key, Positions& into, Metrics& metrics) const;
-  void write_move(const Tree& tree, const std::vector<std::int64_t>& visits, Positions& into) const;
+  struct Game;
+  [[nodiscard]] Game begun(RandomKey key) const;
+  void move(Game& game, const Tree& tree) const;
+  void play(const State& state, RandomKey key, const Stop& stop, Positions& into, Metrics& metrics) const;
   [[nodiscard]] Positions drawn(const Positions& window, RandomKey key) const;
-  [[nodiscard]] double trial(const State& state, RandomKey key) const;
+  [[nodiscard]] double trial(const State& state, RandomKey key, const Stop& stop) const;
 
   std::unique_ptr<Environment> game_;
   std::vector<Environment::Symmetry> symmetries_;
@@ -163,7 +171,7 @@ Dataset Player::dataset(const Positions& p) const {
   Dataset data;
   data.set("observation", Tensor::from(p.observations, observations));
   data.set("legal", Tensor::from(p.legal, {rows, game_->actions()}));
-  data.set("visits", Tensor::from(p.visits, {rows, game_->actions()}));
+  data.set("policy", Tensor::from(p.policies, {rows, game_->actions()}));
   data.set("outcome", Tensor::from(p.outcomes, {rows}));
   return data;
 }
@@ -172,91 +180,102 @@ NamedTensors Player::kept(const Positions& window) const { return dataset(window
 
 Positions Player::restored(const NamedTensors& kept) const {
   Positions window;
-  std::vector<float>* const places[] = {&window.observations, &window.legal, &window.visits, &window.outcomes};
+  std::vector<float>* const places[] = {&window.observations, &window.legal, &window.policies, &window.outcomes};
   if (kept.size() != std::size(places)) fail<ModelError>("[self_play] the collection keeps {} columns", kept.size());
   for (std::size_t i = 0; i < kept.size(); ++i) {
+    if (kept[i].second.dtype() != f32)
+      fail<ModelError>("[self_play] the collection keeps '{}' as {}. Wanted: f32", kept[i].first,
+                       kept[i].second.dtype());
     const auto values = kept[i].second.values<float>();
     places[i]->assign(values.begin(), values.end());
   }
   const std::size_t rows = window.size();
   if (window.observations.size() != rows * observation_size() || window.legal.size() != rows * actions() ||
-      window.visits.size() != rows * actions())
+      window.policies.size() != rows * actions())
     fail<ModelError>("[self_play] the collection keeps positions of another game");
   return window;
 }
 
-/// A position, who has searched it, and which part of its visits each action has.
-void Player::write_move(const Tree& tree, const std::vector<std::int64_t>& visits, Positions& into) const {
-  const Environment* const at = &tree.root();
+/// A game under way, and what was written of it.
+struct Player::Game {
+  std::unique_ptr<Environment> world;
+  Positions written = {};
+  std::vector<float> searched = {};  // the value of each position, as its search found it
+  RandomKey key = {};
+  std::optional<double> outcome = {};  // for player 0, once it is known
+
+  [[nodiscard]] RandomKey of_move() const { return key.fold(static_cast<std::uint64_t>(world->steps())); }
+};
+
+/// A game after some random moves, none of which ends it.
+Player::Game Player::begun(RandomKey key) const {
+  const RandomKey draws = key.fold("random moves");
+  auto moves = static_cast<std::int64_t>(random_unit(draws, 0) * static_cast<double>(o_.random_moves + 1));
+  Game game{.world = game_->copy(), .key = key.fold("moves")};
+  for (std::uint64_t i = 1; moves > 0; ++i, --moves) {
+    std::unique_ptr<Environment> after = game.world->copy();
+    after->step(acting::any_action(*after, random_unit(draws, i)));
+    if (after->over()) break;
+    game.world = std::move(after);
+  }
+  return game;
+}
+
+/// Writes down a position and what its search says of it, and moves. Where the outcome is known, the game ends.
+void Player::move(Game& game, const Tree& tree) const {
+  const Environment* const at = game.world.get();
   const auto put = [](std::vector<float>& to, const Tensor& from) {
     const auto values = from.values<float>();
     to.insert(to.end(), values.begin(), values.end());
   };
-  put(into.observations, acting::observations({&at, 1}, 1));
-  put(into.legal, acting::legal_actions({&at, 1}, 1));
-  const auto all = static_cast<float>(std::accumulate(visits.begin(), visits.end(), std::int64_t{0}));
-  for (const std::int64_t count : visits) into.visits.push_back(static_cast<float>(count) / all);
-  into.outcomes.push_back(at->player() == 0 ? 1.f : -1.f);  // times the outcome for player 0, once it is known
-}
-
-/// An action in proportion to its visits.
-std::int64_t in_proportion(const std::vector<std::int64_t>& visits, double unit) {
-  double left = unit * static_cast<double>(std::accumulate(visits.begin(), visits.end(), std::int64_t{0}));
-  std::int64_t last = 0;
-  for (std::int64_t action = 0; action < std::ssize(visits); ++action) {
-    const std::int64_t count = visits[static_cast<std::size_t>(action)];
-    if (count == 0) continue;
-    last = action;
-    left -= static_cast<double>(count);
-    if (left < 0) break;
+  put(game.written.observations, acting::observations({&at, 1}, 1));
+  put(game.written.legal, acting::legal_actions({&at, 1}, 1));
+  for (const double part : tree.policy()) game.written.policies.push_back(static_cast<float>(part));
+  const float sign = at->player() == 0 ? 1.f : -1.f;
+  game.written.outcomes.push_back(sign);  // times the outcome for player 0, once that is known
+  game.searched.push_back(static_cast<float>(tree.value()));
+  if (tree.solved()) {
+    game.outcome = static_cast<double>(sign) * tree.value();
+    return;
   }
-  return last;
+  game.world->step(tree.best());
+  if (game.world->over()) game.outcome = game.world->outcome(0);
 }
 
 /// Plays games against itself, all in step, and writes down their positions, game by game.
-void Player::play(const State& state, RandomKey key, Positions& into, Metrics& metrics) const {
-  const auto count = static_cast<std::size_t>(o_.games);
-  std::vector<Positions> written(count);
-  std::vector<std::size_t> numbers(count);
-  std::iota(numbers.begin(), numbers.end(), std::size_t{0});
-  std::vector<Tree> trees;
-  for (std::size_t i = 0; i < count; ++i) trees.emplace_back(*game_);
-  double moves = 0, first = 0;
+void Player::play(const State& state, RandomKey key, const Stop& stop, Positions& into, Metrics& metrics) const {
+  std::vector<Game> games;
+  for (std::int64_t i = 0; i < o_.games; ++i) games.push_back(begun(key.fold(static_cast<std::uint64_t>(i))));
   acting::Evaluations net(adviser_, state);
-  while (!trees.empty()) {
-    std::vector<RandomKey> keys;
-    for (std::size_t i = 0; i < trees.size(); ++i)
-      keys.push_back(key.fold(numbers[i]).fold(static_cast<std::uint64_t>(trees[i].root().steps())));
-    acting::search(trees, net, search_options(), keys);
-    for (std::size_t i = 0; i < trees.size(); ++i) {
-      const std::vector<std::int64_t> visits = trees[i].visits();
-      write_move(trees[i], visits, written[numbers[i]]);
-      const bool samples = trees[i].root().steps() < o_.sampled_moves;
-      trees[i].advance(samples ? in_proportion(visits, random_unit(keys[i].fold("move"), 0))
-                               : std::ranges::max_element(visits) - visits.begin());
+  for (;;) {
+    std::vector<Game*> going;
+    std::vector<Tree> trees;
+    for (Game& game : games) {
+      if (game.outcome) continue;
+      going.push_back(&game);
+      const bool draws = game.world->steps() < o_.sampled_moves;
+      trees.emplace_back(*game.world, search_options(), draws ? std::optional(game.of_move()) : std::nullopt);
     }
-    for (std::size_t i = trees.size(); i-- > 0;) {
-      const Environment& end = trees[i].root();
-      if (!end.over()) continue;
-      for (float& outcome : written[numbers[i]].outcomes) outcome *= static_cast<float>(end.outcome(0));
-      moves += static_cast<double>(end.steps());
-      first += (1 + end.outcome(0)) / 2;
-      trees.erase(trees.begin() + static_cast<std::ptrdiff_t>(i));
-      numbers.erase(numbers.begin() + static_cast<std::ptrdiff_t>(i));
+    if (going.empty()) break;
+    acting::search(trees, net, stop);
+    if (stop.stop_requested()) return;
+    for (std::size_t i = 0; i < going.size(); ++i) move(*going[i], trees[i]);
+  }
+  double moves = 0, first = 0;
+  const auto part = static_cast<float>(o_.search_part);
+  for (Game& game : games) {
+    const auto ended = static_cast<float>(*game.outcome);
+    for (std::size_t i = 0; i < game.searched.size(); ++i) {
+      float& outcome = game.written.outcomes[i];
+      outcome = (1 - part) * outcome * ended + part * game.searched[i];
     }
+    into.add(game.written);
+    moves += static_cast<double>(game.world->steps());
+    first += (1 + *game.outcome) / 2;
   }
-  for (const Positions& game : written) {
-    const auto add = [](std::vector<float>& to, const std::vector<float>& from) {
-      to.insert(to.end(), from.begin(), from.end());
-    };
-    add(into.observations, game.observations);
-    add(into.legal, game.legal);
-    add(into.visits, game.visits);
-    add(into.outcomes, game.outcomes);
-  }
-  const auto games = static_cast<double>(count);
-  metrics.emplace_back("moves of a game", moves / games);
-  metrics.emplace_back("points of the first", first / games);
+  const auto count = static_cast<double>(games.size());
+  metrics.emplace_back("moves to a decision", moves / count);
+  metrics.emplace_back("points of the first", first / count);
 }
 
 /// Rows of the window at random, each looked at in one of the ways that change nothing of it.
@@ -275,7 +294,7 @@ Positions Player::drawn(const Positions& window, RandomKey key) const {
     for (std::size_t a = 0; a < actions(); ++a) {
       const std::size_t from = row * actions() + (look ? static_cast<std::size_t>(look->actions[a]) : a);
       rows.legal.push_back(window.legal[from]);
-      rows.visits.push_back(window.visits[from]);
+      rows.policies.push_back(window.policies[from]);
     }
     rows.outcomes.push_back(window.outcomes[row]);
   }
@@ -297,11 +316,11 @@ double mean_of(const std::vector<double>& points) {
 }
 
 /// The points of a game, on the mean, against plain search.
-double Player::trial(const State& state, RandomKey key) const {
+double Player::trial(const State& state, RandomKey key, const Stop& stop) const {
   std::vector<bool> swapped;
   Worlds games = fresh_games(*game_, o_.trial_games, swapped);
   const Side own = acting::searching(adviser_, state, search_options());
-  return mean_of(acting::play_games(games, swapped, own, acting::playing_out(o_.trial_playouts, key)));
+  return mean_of(acting::play_games(games, swapped, own, acting::playing_out(o_.trial_playouts, key), stop));
 }
 
 Collection Player::collect(const State& state, const CollectRequest& request) const {
@@ -309,7 +328,8 @@ Collection Player::collect(const State& state, const CollectRequest& request) co
   Positions window;
   if (request.last) window = restored(request.last->kept);
   Metrics metrics;
-  play(state, key.fold("games"), window, metrics);
+  play(state, key.fold("games"), request.stop, window, metrics);
+  if (request.stop.stop_requested()) return {};
   const auto most = static_cast<std::size_t>(o_.window);
   if (window.size() > most) {  // the oldest go
     const auto gone = static_cast<std::ptrdiff_t>(window.size() - most);
@@ -318,11 +338,11 @@ Collection Player::collect(const State& state, const CollectRequest& request) co
     };
     forget(window.observations, observation_size());
     forget(window.legal, actions());
-    forget(window.visits, actions());
+    forget(window.policies, actions());
     forget(window.outcomes, 1);
   }
   if (o_.trial_games > 0)
-    metrics.insert(metrics.begin(), {"points against plain search", trial(state, key.fold("trial"))});
+    metrics.insert(metrics.begin(), {"points against plain search", trial(state, key.fold("trial"), request.stop)});
   return {dataset(drawn(window, key.fold("rows"))), kept(window), metrics};
 }
 
@@ -470,11 +490,14 @@ std::vector<SystemRow> self_play_systems() {
       {"train", OptionMap{{"epochs", 40}, {"batch_size", 128}, {"checkpoint_every", "1 epochs"}}}};
   return {system_row<SelfPlayOptions>(
       {.name = system_name,
-       .summary = "a game of two, learned by play against itself: a net guides a search and learns from it (AlphaZero)",
-       .formula = "(z - v)^2 - sum of pi log p, where (p, v) = net(position), pi: the visits of the search, z: how the "
-                  "game ended; the search visits by the highest Q + exploration p sqrt(N) / (1 + n)",
+       .summary =
+           "a game of two, learned by play against itself: a net guides a search and learns from it (Gumbel AlphaZero)",
+       .formula =
+           "(z - v)^2 - sum of pi log p, where (p, v) = net(position), pi: the search's policy, softmax(log p + (50 "
+           "+ max n) value_scale Q) of visits n and values Q, z: search_part of the search's value, the rest of "
+           "how the game ended",
        .when = "games of two with open boards, from their rules alone",
-       .source = "Silver et al. 2018",
+       .source = "Silver et al. 2018; the search: Danihelka et al. 2022; known outcomes: Winands et al. 2008",
        .defaults = defaults},
       make_self_play)};
 }
