@@ -5,24 +5,59 @@
 #include <numeric>
 
 #include "core/error.hpp"
+#include "core/utf8.hpp"
 
 namespace thalweg::data {
 
 namespace {
 
-/// For each byte: itself in lower case where it belongs to a word, else 0.
-constexpr std::array<char, 256> word_bytes() {
-  std::array<char, 256> table{};
-  for (int c = 0; c < 256; ++c) {
-    const bool upper = c >= 'A' && c <= 'Z';
-    const bool other = (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c >= 128;
+/// For each byte of ASCII: itself in lower case where it belongs to a word, else 0.
+constexpr std::array<char, 128> word_bytes() {
+  std::array<char, 128> table{};
+  for (int c = 0; c < 128; ++c) {
+    const bool upper = c >= 'A' && c <= 'Z', other = (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9');
     if (upper || other) table[static_cast<std::size_t>(c)] = static_cast<char>(upper ? c - 'A' + 'a' : c);
   }
   return table;
 }
-constexpr std::array<char, 256> in_word = word_bytes();
+constexpr std::array<char, 128> in_word = word_bytes();
 
-char lower(char byte) { return in_word[static_cast<unsigned char>(byte)]; }
+/// Whether a character beyond ASCII is punctuation, a space or a sign. UTF-8 sorts as code points do.
+bool is_mark(std::string_view character) {
+  const auto within = [&](std::string_view first, std::string_view last) {
+    return first <= character && character <= last;
+  };
+  const bool latin_letter = character == "\u00aa" || character == "\u00b5" || character == "\u00ba";
+  const bool joiner = within("\u200c", "\u200d");  // within words of some languages
+  return (character <= "\u00bf" && !latin_letter) || character == "\u00d7" || character == "\u00f7" ||
+         (within("\u2000", "\u206f") && !joiner) || within("\u3000", "\u3003") || within("\u3008", "\u3020") ||
+         character == "\ufeff";
+}
+
+/// What a text begins with.
+struct Front {
+  std::size_t bytes = 1;
+  bool in_word = false, apostrophe = false;
+};
+
+Front front_of(std::string_view text) {
+  const auto lead = static_cast<unsigned char>(text.front());
+  if (lead < in_word.size()) return {1, in_word[lead] != 0, lead == '\''};
+  const std::size_t bytes = utf8_length(text);
+  if (bytes == 0) return {};  // no character
+  const std::string_view character = text.substr(0, bytes);
+  return {bytes, !is_mark(character), character == "\u2019"};
+}
+
+std::int64_t bytes_not_utf8(std::string_view text) {
+  std::int64_t count = 0;
+  while (!text.empty()) {
+    const std::size_t length = utf8_length(text);
+    count += length == 0 ? 1 : 0;
+    text.remove_prefix(std::max<std::size_t>(1, length));
+  }
+  return count;
+}
 
 struct Hash {
   using is_transparent = void;
@@ -64,15 +99,20 @@ Counted count_words(std::string_view text) {
 
 bool next_word(std::string_view& line, std::string& word) {
   word.clear();
-  std::size_t i = 0;
-  while (i < line.size() && lower(line[i]) == 0) ++i;
-  for (; i < line.size(); ++i) {
-    const bool joins = line[i] == '\'' && i + 1 < line.size() && lower(line[i + 1]) != 0;
-    const char c = joins ? line[i] : lower(line[i]);
-    if (c == 0) break;
-    word += c;
+  while (!line.empty()) {
+    const Front front = front_of(line);
+    const std::string_view rest = line.substr(front.bytes);
+    const bool joins = front.apostrophe && !word.empty() && !rest.empty() && front_of(rest).in_word;
+    if (!front.in_word && !joins && !word.empty()) break;
+    if (joins) {
+      word += '\'';
+    } else if (front.in_word && front.bytes == 1) {
+      word += in_word[static_cast<unsigned char>(line.front())];
+    } else if (front.in_word) {
+      word += line.substr(0, front.bytes);
+    }
+    line = rest;
   }
-  line.remove_prefix(i);
   return !word.empty();
 }
 
@@ -102,6 +142,7 @@ Words read_words(std::string_view text, std::int64_t min_count, std::string_view
     fail<DataError>("[words] {}: {} different words, of which {} occur {} times or more. Wanted: two or more of these",
                     where, counted.words.size(), order.size(), min_count);
   Words result;
+  result.not_utf8 = bytes_not_utf8(text);
   std::vector<std::int32_t> numbers(counted.words.size(), end_of_sentence - 1);
   for (const std::int32_t i : order) {
     numbers[static_cast<std::size_t>(i)] = static_cast<std::int32_t>(result.vocabulary.words.size());

@@ -38,10 +38,13 @@ struct Words {
   Vocabulary vocabulary;
   std::vector<std::int32_t> numbers;  ///< in the order of the text; rare words are left out, as if they were not there
   std::int64_t in_text = 0;           ///< words, with the rare ones
+  std::int64_t not_utf8 = 0;          ///< bytes of the text that are no UTF-8
 };
 
 /// Takes the next word off the front of a line, in lower case, into `word`; false at its end. A word is letters, digits
-/// and bytes beyond ASCII in a row, with apostrophes between them; only ASCII is brought to lower case.
+/// and characters beyond ASCII in a row, with apostrophes between them, ' or U+2019, which become '; only ASCII is
+/// brought to lower case. Quotes, dashes, ellipses, spaces and signs beyond ASCII end words, as do bytes that are no
+/// UTF-8.
 bool next_word(std::string_view& line, std::string& word);
 
 /// The words of a text that occur `min_count` times or more; a line is a sentence. Throws DataError, naming `where`,

@@ -31,6 +31,28 @@ TEST(Words, AreLettersDigitsAndApostrophesBetweenThem) {
   EXPECT_EQ(found, (std::vector<std::string>{"don't", "3rd", "caf\xc3\xa9's", "rock", "n", "roll"}));
 }
 
+std::vector<std::string> words_in(std::string_view line) {
+  std::vector<std::string> found;
+  for (std::string word; next_word(line, word);) found.push_back(word);
+  return found;
+}
+
+TEST(Words, EndAtTypographicPunctuation) {
+  using Found = std::vector<std::string>;
+  EXPECT_EQ(words_in("\u201cStop\u201d\u2014he said\u2026 \u2018now\u2019"), (Found{"stop", "he", "said", "now"}));
+  EXPECT_EQ(words_in("\u00abOui\u00bb\u00a0!\u3000\u201eja\u201c \u2013 \u00bfs\u00ed?"),
+            (Found{"oui", "ja", "s\u00ed"}));
+  EXPECT_EQ(words_in("\ufeffDon\u2019t 3\u00d74 1\u00ba na\u00efve \u4f60\u597d\u3002"),
+            (Found{"don't", "3", "4", "1\u00ba", "na\u00efve", "\u4f60\u597d"}));
+  EXPECT_EQ(words_in("dogs\u2019 \u2019tis o\u2019\u2019clock"), (Found{"dogs", "tis", "o", "clock"}));
+}
+
+TEST(Words, EndAtBytesThatAreNoUtf8) {
+  EXPECT_EQ(words_in("caf\xe9s a\xc3\x28z \xff"), (std::vector<std::string>{"caf", "s", "a", "z"}));
+  EXPECT_EQ(read_words("a b caf\xe9 \xc3\xa9 \xf0\x9f", 1, "text").not_utf8, 3);
+  EXPECT_EQ(read_words("a b caf\u00e9", 1, "text").not_utf8, 0);
+}
+
 TEST(Words, AreFoundByTheirSpelling) {
   const Words words = read_words("a b a b c", 1, "text");
   const WordNumbers numbers(words.vocabulary);
