@@ -53,8 +53,8 @@ Verdict judge_goal(const History& history, const std::string& goal) {
     verdict.advice = "Measure it: thalweg evaluate.";
   } else {
     verdict.kind = VerdictKind::learned_nothing;
-    verdict.sentence = fmt::format("Not risen: {}.", from_to);
-    verdict.advice = "Another learning rate, or more rows a collection.";
+    verdict.sentence = fmt::format("No rise that stands out of the noise: {}.", from_to);
+    verdict.advice = "More epochs, another learning rate, or more rows a collection.";
   }
   return verdict;
 }

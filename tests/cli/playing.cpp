@@ -99,6 +99,9 @@ TEST_F(PlayCommand, APolicyIsMeasuredBesideARandomOneAndIsWatched) {
   EXPECT_NE(watched.out.find(" steps, return "), std::string::npos) << watched.out;
   EXPECT_EQ(run("play run --seed 3").out, watched.out);
   EXPECT_EQ(run("play run --seed 3 --json").json()["over"], true);
+  const Ran inspected = run("inspect run");
+  EXPECT_EQ(inspected.code, 4);
+  EXPECT_EQ(inspected.err.find("thalweg generate"), std::string::npos) << "it generates nothing: " << inspected.err;
   const Ran sides = run("play run --side second");
   EXPECT_EQ(sides.code, 2);
   EXPECT_NE(sides.err.find("cartpole has no sides"), std::string::npos) << sides.err;
@@ -141,8 +144,9 @@ TEST_F(PlayCommand, ASignalEndsACollectionAndTheRunCanGoOn) {
   write("steps.toml", "[system]\nkind = \"policy\"\nsteps = 200000\nenvironments = 8\n");
   const auto stopped = [&](const std::string& arguments, const std::string& signal) {
     return shell(command() + " train " + arguments + " --threads 1 & pid=$!; for i in $(seq 600); do " +
-                 "grep -q 'SigCgt.*[2367abef]$' /proc/$pid/status && break; sleep 0.1; done; kill -" + signal +
-                 " $pid; wait $pid");
+                 "readlink /proc/$pid/exe | grep -q thalweg && grep -q 'SigCgt.*[2367abef]$' /proc/$pid/status && "
+                 "break; sleep 0.1; done; kill -" +
+                 signal + " $pid; wait $pid");
   };
   for (const auto& [name, signal] : {std::pair("games", "INT"), {"steps", "TERM"}}) {
     for (const std::string& arguments : {name + std::string(".toml --out ") + name, name + std::string(" --resume")}) {
