@@ -1,5 +1,5 @@
-// A pronouncing dictionary, or how sequences were encoded: what is read is written as it was, and what a model says of its
-// symbols can be said again.
+// A pronouncing dictionary, or how sequences were encoded: what is read is written as it was, and what a model says of
+// its symbols can be said again.
 
 #include <set>
 

@@ -63,7 +63,8 @@ TEST(Program, AValueThatIsGivenIsNotComputed) {
   Workers workers(1);
   Block arena(program.arena_bytes());
   program.run(bases, arena.data(), workers);  // x is bound to nothing: it is not needed
-  for (std::int64_t i = 0; i < 3; ++i) EXPECT_FLOAT_EQ(static_cast<float>(result.at(i)), 2 * static_cast<float>(given.at(i)) + 1);
+  for (std::int64_t i = 0; i < 3; ++i)
+    EXPECT_FLOAT_EQ(static_cast<float>(result.at(i)), 2 * static_cast<float>(given.at(i)) + 1);
 }
 
 TEST(Program, KnownAddressesFollowWhatMoves) {
