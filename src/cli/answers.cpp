@@ -37,8 +37,8 @@ void emit_answers(const std::string& text, const Answers& answers, const Context
 int answer_lines(const std::string& run, const std::string& path, std::int64_t count, const Context& context) {
   const TrainedSystem trained = load_system(run, context.registry);
   if (!trained.system.answer)
-    fail<UsageError>("[predict] {} is {}, which answers no texts. Hint: thalweg generate, or evaluate", run,
-                     trained.choice.kind);
+    fail<UsageError>("[predict] {} is {}, which has no predictions of texts or rows. Hint: thalweg inspect {}", run,
+                     trained.choice.kind, shell_quoted(run));
   std::ifstream file(path);
   if (!path.empty() && !file) fail<UsageError>("[predict] there is no file {}", path);
   std::istream& lines = path.empty() ? std::cin : file;
