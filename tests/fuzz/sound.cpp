@@ -8,7 +8,7 @@
 #include "fuzz.hpp"
 
 // What libsndfile 1.2 loses of a damaged Vorbis stream.
-extern "C" const char* __lsan_default_suppressions() { return "leak:vorbis_info_init\n"; }
+extern "C" const char* __lsan_default_suppressions() { return "leak:libvorbis\n"; }
 
 void thalweg::fuzz::run(std::string_view bytes) {
   may_refuse([&] {
@@ -17,7 +17,7 @@ void thalweg::fuzz::run(std::string_view bytes) {
     for (const float sample : sound.samples.values<float>()) {
       if (!std::isfinite(sample)) broken("a sample", std::to_string(sample));
     }
-    constexpr std::int64_t most = 4096;  // a rate of 1 a second would make an hour of a kilobyte
-    if (sound.samples.size() <= most && sound.rate >= 4000) (void)resampled(sound, 8000);
+    constexpr std::int64_t most = 4096;  // so that an input takes a moment
+    if (sound.samples.size() <= most) (void)resampled(sound, 8000);
   });
 }
