@@ -37,7 +37,7 @@ void emit_answers(const std::string& text, const Answers& answers, const Context
 int answer_lines(const std::string& run, const std::string& path, std::int64_t count, const Context& context) {
   const TrainedSystem trained = load_system(run, context.registry);
   if (!trained.system.answer)
-    fail<UsageError>("[predict] {} is {}, which has no predictions of texts or rows. Hint: thalweg inspect {}", run,
+    fail<UsageError>("[predict] {} is {}, which has no predictions of texts or rows. Hint: thalweg evaluate {}", run,
                      trained.choice.kind, shell_quoted(run));
   std::ifstream file(path);
   if (!path.empty() && !file) fail<UsageError>("[predict] there is no file {}", path);

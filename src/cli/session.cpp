@@ -5,6 +5,7 @@
 #include "cli/output.hpp"
 #include "core/error.hpp"
 #include "run/run.hpp"
+#include "run/trained_part.hpp"
 #include "run/trained_system.hpp"
 
 namespace fs = std::filesystem;
@@ -72,6 +73,7 @@ void refuse_data(const Config& config) {
 
 /// From the parameters of a trained run, whose data was encoded as this is.
 void start_from(const std::string& run, Trainer& trainer, const Parts& parts) {
+  expect_run("start", run);
   const fs::path file = model_file(run);
   if (!(preprocessing_in(file) == parts.preprocessing))
     fail<UsageError>("[system] start = \"{}\" was trained on data that is encoded otherwise. Wanted: the same symbols",

@@ -130,8 +130,8 @@ void save_model(const std::filesystem::path& path, const Recipe& recipe, const S
 
 Recipe recipe_of(const SafetensorsFile& file, const std::string& name) {
   if (const auto system = file.metadata.find("system.kind"); system != file.metadata.end()) {
-    fail<ModelError>("[model] {} is a system ({}), which predicts nothing. Hint: thalweg evaluate", name,
-                     system->second);
+    fail<ModelError>("[model] {} is a system ({}). Wanted: a model of rows, images or texts. Hint: thalweg evaluate",
+                     name, system->second);
   }
   if (const std::string& version = entry(file, "thalweg.model", name); version != format_version) {
     fail<ModelError>("[model] {} is of format {}. Wanted: {}", name, version, format_version);

@@ -88,7 +88,13 @@ void load_part(const SystemRow& row, const OptionMap& options, const data::Prepr
   state.load(trained.file, row.part->parameters, row.part->under);
 }
 
+void expect_run(std::string_view key, const std::string& run) {
+  if (!std::filesystem::exists(run))
+    fail<UsageError>("[system] {} = \"{}\": there is no such folder. Wanted: that of a trained run", key, run);
+}
+
 data::WordPreprocessing words_of_run(const std::string& run) {
+  expect_run("encoder", run);
   const Described trained = described(run);
   if (const auto* words = trained.preprocessing.words()) return *words;
   fail<UsageError>("[run] {} is a run of {}, which has no words", run, trained.choice.kind);

@@ -15,6 +15,9 @@ namespace thalweg {
 /// words than the data.
 void load_part(const SystemRow& row, const OptionMap& options, const data::Preprocessing& preprocessing, State& state);
 
+/// Throws UsageError, naming the key of the configuration, where it names no folder.
+void expect_run(std::string_view key, const std::string& run);
+
 /// The words of a run. Throws UsageError for a run that is not there or has none.
 [[nodiscard]] data::WordPreprocessing words_of_run(const std::string& run);
 

@@ -221,7 +221,9 @@ TEST_F(Sequences, StartOnlyFromTheSameSymbols) {
   const Ran ran = run("train s.toml --quiet --set data.train=other.csv --set data.test=other.csv --set system.start=r");
   EXPECT_EQ(ran.code, 2) << ran.err;
   EXPECT_NE(ran.err.find("encoded otherwise"), std::string::npos) << ran.err;
-  EXPECT_NE(run("train s.toml --quiet --set system.start=nowhere").code, 0);
+  const Ran nowhere = run("train s.toml --quiet --set system.start=nowhere");
+  EXPECT_EQ(nowhere.code, 2);
+  EXPECT_NE(nowhere.err.find("start = \"nowhere\""), std::string::npos) << nowhere.err;
 }
 
 }  // namespace
