@@ -236,7 +236,7 @@ Verdict judged(const Session& session, const Config& config, const History& hist
   options = with_session(std::move(options), session);
   if (options.makes_rows || options.objectives.size() > 1) {
     Verdict verdict = judge(history, options);
-    if (verdict.kind == VerdictKind::not_judged && session.system && session.system->evaluate)
+    if (!options.makes_rows && verdict.kind == VerdictKind::not_judged && session.system && session.system->evaluate)
       verdict.advice += " thalweg evaluate does so.";
     return verdict;
   }

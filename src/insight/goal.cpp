@@ -51,10 +51,16 @@ Verdict judge_goal(const History& history, const std::string& goal) {
     verdict.kind = VerdictKind::converged;
     verdict.sentence = fmt::format("Risen, and at rest in the end: {}.", from_to);
     verdict.advice = "Measure it: thalweg evaluate.";
+  } else if (first - last > risen) {
+    verdict.kind = VerdictKind::learned_nothing;
+    verdict.sentence = fmt::format("Fallen: {}.", from_to);
+    verdict.advice = "Try a lower learning rate.";
   } else {
     verdict.kind = VerdictKind::learned_nothing;
     verdict.sentence = fmt::format("No rise that stands out of the noise: {}.", from_to);
-    verdict.advice = "More epochs, another learning rate, or more rows a collection.";
+    verdict.advice =
+        "If that is already as high as it can be, there was nothing left to learn. Else try more epochs or another "
+        "learning rate.";
   }
   return verdict;
 }

@@ -7,6 +7,7 @@
 #include "options/toml.hpp"
 #include "store/checksum.hpp"
 #include "system/acting.hpp"
+#include "system/images.hpp"
 
 namespace fs = std::filesystem;
 
@@ -84,7 +85,7 @@ Latent::Latent(const std::string& run, const std::string& checksum, const System
   try {
     open(run, checksum, data);
   } catch (const OptionError& error) {  // the configuration was right when the run began
-    fail<DataError>("[diffusion] {}", error.what());
+    fail<DataError>("[diffusion] {}. Hint: the run needs that folder as it was when it began", error.what());
   }
 }
 
@@ -95,7 +96,9 @@ void Latent::open(const std::string& run, const std::string& checksum, const Sys
         "[diffusion] latent = \"{}\": it has other parameters than it had: their checksum is {}, and was {}", run,
         digits(file), checksum);
   expect_same_images(file, run, data);
-  vae_ = std::make_shared<const Vae>(data.input, options_in(file, run));
+  const VaeOptions options = options_in(file, run);
+  expect(data, "vae", std::int64_t{1} << options.levels);
+  vae_ = std::make_shared<const Vae>(data.input, options);
   state_ = state_of(vae_, run, data);
   decode_ =
       std::make_unique<Apply>([vae = vae_](Scope s, const Batch& b) { return vae->images(s, b["x"]); }, data.threads);

@@ -107,6 +107,13 @@ TEST_F(PlayCommand, APolicyIsMeasuredBesideARandomOneAndIsWatched) {
   EXPECT_NE(sides.err.find("cartpole has no sides"), std::string::npos) << sides.err;
 }
 
+TEST_F(PlayCommand, AShortRunIsToldOnceHowItIsMeasured) {
+  write("s.toml", policy);
+  const Ran trained = run("train s.toml --out run --json --epochs 1");
+  ASSERT_EQ(trained.code, 0) << trained.err;
+  EXPECT_EQ(trained.json()["verdict"]["advice"], "Measure it: thalweg evaluate.");
+}
+
 TEST_F(PlayCommand, ABudgetJudgesAPolicyByItsEpisodesAndNotByItsLoss) {
   write("s.toml", policy);  // whose loss rises with what it can lose
   const Ran trained = run("train s.toml --out run --json --set train.budget='2 h'");
@@ -174,6 +181,10 @@ TEST_F(PlayCommand, RefusesWhatCannotBe) {
   refused("[data]\nformat = \"none\"\nvalidation = 0.1\n[system]\nkind = \"policy\"\n", "Wanted: 0");
   refused("[data]\nformat = \"none\"\n[model]\nkind = \"mlp\"\n", "there is none");
   refused("[system]\nkind = \"vae\"\n", "Wanted: images");
+  const std::string games = "[system]\nkind = \"self_play\"\nenvironment = \"tic_tac_toe\"\n";
+  refused(games + "trial_games = 1000000000000\n", "trial_games");
+  refused(games + "random_moves = 9223372036854775807\n", "random_moves");
+  refused(games + "value_scale = 1e308\n", "value_scale");
   refused("[system]\nkind = \"policy\"\n[optimizer]\nlr = \"auto\"\n", "policy is a system");
   EXPECT_EQ(run("play t.csv").code, 4);
   EXPECT_EQ(run("play nowhere").code, 2);

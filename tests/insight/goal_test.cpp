@@ -34,6 +34,9 @@ TEST(GoalVerdict, IsAboutWhatTheRunIsAfterAndNotAboutItsLoss) {
       << "what is at its highest cannot rise";
   EXPECT_EQ(kind_of(run([](double) { return 22.0; })), VerdictKind::learned_nothing);
   EXPECT_EQ(kind_of(run([](double t) { return 100 - 50 * t; })), VerdictKind::learned_nothing);
+  const Verdict fallen =
+      judge(run([](double t) { return 100 - 50 * t; }), {.makes_rows = true, .goal = "episode length"});
+  EXPECT_EQ(fallen.sentence.rfind("Fallen: ", 0), 0U) << fallen.sentence;
   const Verdict verdict =
       judge(run([](double t) { return 20 + 400 * t; }), {.makes_rows = true, .goal = "episode length"});
   EXPECT_NE(verdict.sentence.find("episode length went from"), std::string::npos) << verdict.sentence;

@@ -35,11 +35,14 @@ Fields fields(SelfPlayOptions& o) {
       {"play_simulations", &o.play_simulations, "the same where it is measured or played against; 0 is as many",
        not_negative},
       {"considered", &o.considered, "actions that the search compares at its root, at most", {.low = 2, .high = 65536}},
-      {"value_scale", &o.value_scale, "how much the values count beside the policy in the search", positive},
+      {"value_scale",
+       &o.value_scale,
+       "how much the values count beside the policy in the search",
+       {.low = 1e-6, .high = 1e6}},
       {"rows", &o.rows, "positions to train on after each collection", {.low = 1}},
       {"window", &o.window, "positions of the last games that these are drawn from", {.low = 1}},
       {"passes", &o.passes, "epochs on each collection", {.low = 1}},
-      {"random_moves", &o.random_moves, "a game begins with none to so many random moves", not_negative},
+      {"random_moves", &o.random_moves, "a game begins with none to so many random moves", {.low = 0, .high = 65536}},
       {"sampled_moves", &o.sampled_moves,
        "first moves of a game that are drawn by the search's policy; later ones are its best", not_negative},
       {"search_part", &o.search_part, "of the search's value in what the values learn; the rest is how the game ended",
@@ -47,7 +50,10 @@ Fields fields(SelfPlayOptions& o) {
       {"filters", &o.filters, "of each convolution, for a board", {.low = 1}},
       {"blocks", &o.blocks, "residual blocks of two convolutions", not_negative},
       {"hidden", &o.hidden, "units of the dense layer behind them", {.low = 1}},
-      {"trial_games", &o.trial_games, "after each collection, against a plain search; 0 is none", not_negative},
+      {"trial_games",
+       &o.trial_games,
+       "after each collection, against a plain search; 0 is none",
+       {.low = 0, .high = 65536}},
       {"trial_playouts", &o.trial_playouts, "games that the plain search plays out before a move there", {.low = 2}}};
 }
 
