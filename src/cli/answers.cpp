@@ -1,5 +1,6 @@
 #include "cli/answers.hpp"
 
+#include <filesystem>
 #include <fstream>
 #include <iostream>
 #include <nlohmann/json.hpp>
@@ -39,16 +40,24 @@ int answer_lines(const std::string& run, const std::string& path, std::int64_t c
   if (!trained.system.answer)
     fail<UsageError>("[predict] {} is {}, which has no predictions of texts or rows. Hint: thalweg evaluate {}", run,
                      trained.choice.kind, shell_quoted(run));
+  if (std::filesystem::is_directory(path)) fail<UsageError>("[predict] {} is a folder. Wanted: a file", path);
   std::ifstream file(path);
   if (!path.empty() && !file) fail<UsageError>("[predict] there is no file {}", path);
   std::istream& lines = path.empty() ? std::cin : file;
+  const std::string name = path.empty() ? "standard input" : path;
   std::string line;
   for (std::int64_t number = 1; std::getline(lines, line); ++number) {
-    if (line.find_first_not_of(" \t\r") == std::string::npos) continue;
-    if (!is_utf8(line)) fail<DataError>("[predict] line {} is not UTF-8", number);
-    emit_answers(line, trained.system.answer(trained.state, line, count), context);
+    if (line.ends_with('\r')) line.pop_back();
+    if (line.find_first_not_of(" \t") == std::string::npos) continue;
+    if (!is_utf8(line)) fail<DataError>("[predict] {}, line {}: a text that is not UTF-8", name, number);
+    try {
+      emit_answers(line, trained.system.answer(trained.state, line, count), context);
+    } catch (const UsageError& error) {
+      fail<DataError>("{} ({}, line {})", error.what(), name, number);
+    }
     flush_output();
   }
+  if (lines.bad()) fail<IoError>("[predict] {} cannot be read to its end", name);
   return 0;
 }
 

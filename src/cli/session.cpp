@@ -76,8 +76,10 @@ void start_from(const std::string& run, Trainer& trainer, const Parts& parts) {
   expect_run("start", run);
   const fs::path file = model_file(run);
   if (!(preprocessing_in(file) == parts.preprocessing))
-    fail<UsageError>("[system] start = \"{}\" was trained on data that is encoded otherwise. Wanted: the same symbols",
-                     run);
+    fail<UsageError>(
+        "[system] start = \"{}\" is a run on data that is encoded otherwise. Wanted: one of this kind, on the same "
+        "symbols",
+        run);
   trainer.load(file, parts.train.slice(0, 1), Patterns{});
 }
 

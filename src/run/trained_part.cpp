@@ -90,7 +90,7 @@ void load_part(const SystemRow& row, const OptionMap& options, const data::Prepr
 
 void expect_run(std::string_view key, const std::string& run) {
   if (!std::filesystem::exists(run))
-    fail<UsageError>("[system] {} = \"{}\": there is no such folder. Wanted: that of a trained run", key, run);
+    fail<UsageError>("{} = \"{}\": there is no such folder. Wanted: that of a trained run", key, run);
 }
 
 data::WordPreprocessing words_of_run(const std::string& run) {

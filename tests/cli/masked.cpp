@@ -79,8 +79,12 @@ TEST_F(Masked, LearnsWhatStandsBetweenNeighboursAndFillsItIn) {
   EXPECT_EQ(answers[0][0].at("answer"), "cedar");
   EXPECT_EQ(answers[1][0].at("answer"), "elm");
   const Ran none = shell("echo 'ash birch' | " + command() + " predict m");
-  EXPECT_EQ(none.code, 2);
+  EXPECT_EQ(none.code, 3);
   EXPECT_NE(none.err.find("has no [MASK]"), std::string::npos) << none.err;
+  EXPECT_NE(none.err.find("standard input, line 1"), std::string::npos) << none.err;
+  EXPECT_EQ(run("predict m --data .").code, 2);  // a folder
+  write("crlf.txt", "cedar [MASK] elm\r\n");
+  EXPECT_EQ(run("predict m --data crlf.txt --json").json().at("text"), "cedar [MASK] elm");
 }
 
 TEST_F(Masked, HasTheSameBitsForAnyThreadsAndAfterAResumeInTheMiddleOfAnEpoch) {

@@ -365,6 +365,8 @@ int run(const PredictArguments& arguments, const Context& context) {
       predict_ratings(trained->recommender, reader, arguments.keep, context);
     });
   }
+  if (!arguments.images.empty() && holds_system(arguments.run))
+    fail<UsageError>("[predict] --images is for models of images, and {} is none", arguments.run);
   if (!arguments.user.empty()) fail<UsageError>("[predict] --user is for recommenders, and {} is none", arguments.run);
   if (holds_system(arguments.run)) {
     const TrainedSystem trained = load_system(arguments.run, context.registry);
@@ -376,8 +378,8 @@ int run(const PredictArguments& arguments, const Context& context) {
     fail<UsageError>("[predict] --beam and --length-penalty are for what writes sequences, and {} does not",
                      arguments.run);
   if (holds_system(arguments.run)) {
-    if (!arguments.keep.empty() || !arguments.images.empty())
-      fail<UsageError>("[predict] --keep and --images are for tables and images. Wanted: lines of text");
+    if (!arguments.keep.empty() || !arguments.images.empty() || arguments.no_header)
+      fail<UsageError>("[predict] --keep, --images and --no-header are for tables and images. Wanted: lines of text");
     return answer_lines(arguments.run, arguments.data, arguments.top, context);
   }
   const Model model = Model::load(arguments.run, context.registry);
@@ -405,7 +407,9 @@ constexpr const char* examples = R"(Examples:
   thalweg predict runs/masked --data lines.txt --top 3        words for each [MASK] of a line, with their probabilities
   thalweg predict runs/g2p --data words.csv --beam 8          sequences: what is written for each source
 
-One line comes out for each that goes in: the value, or the class and the probability of each class.)";
+Of a table, one line comes out for each row: the value; the class and the probability of each; or what is written and the
+logarithm of its probability. Of lines of text (masked, text_encoder: no header, no columns), the line and below it the
+answers with their probabilities.)";
 
 void set_up(CLI::App& command, Context& context) {
   auto arguments = std::make_shared<PredictArguments>();

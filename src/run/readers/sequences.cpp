@@ -61,8 +61,7 @@ Pairs pairs_of_table(const fs::path& path, const SequencesOptions& options) {
                     fmt::join(table.names(), ", "));
   };
   const std::size_t source = column(options.source), target = column(options.target);
-  // data to test on need not say the group
-  const auto group = options.group.empty() ? std::nullopt : table.find(options.group);
+  const auto group = options.group.empty() ? std::nullopt : std::optional(column(options.group));
   Pairs pairs{.file = table.file(), .all = {}};
   pairs.all.reserve(static_cast<std::size_t>(table.rows()));
   for (std::int64_t row = 0; row < table.rows(); ++row)
@@ -193,6 +192,9 @@ class SequenceRows final : public TrainingData {
       std::iota(all.begin(), all.end(), 0);
       return {.preprocessing = fitted_, .train = rows_of(tokens_, all, fitted_)};
     }
+    if (groups_ < 2)
+      fail<DataError>("[sequences] {} has one {}, of which none can be held out. Hint: validation = 0 in [data].",
+                      pairs_.file, pairs_.all.size() == 1 ? "pair" : "group");
     const data::Split split = data::split_fraction(groups_, held_out_, seed);
     std::vector<char> is_held_out(static_cast<std::size_t>(groups_));
     for (const std::int64_t group : split.held_out) at(is_held_out, group) = 1;
@@ -214,9 +216,9 @@ class SequenceRows final : public TrainingData {
  private:
   void number_groups(const SequencesOptions& options) {
     std::unordered_map<std::string, std::int64_t> numbers;
-    if (!options.group.empty() && pairs_.all.front().group.empty() &&
+    if (!options.group.empty() &&
         std::ranges::all_of(pairs_.all, [](const SequencePair& pair) { return pair.group.empty(); }))
-      fail<DataError>("[sequences] {} has no column '{}' to go by, or nothing in it", pairs_.file, options.group);
+      fail<DataError>("[sequences] {}: the column '{}' says nothing in any row", pairs_.file, options.group);
     for (const SequencePair& pair : pairs_.all) {
       const auto next = std::ssize(numbers);
       group_.push_back(options.group.empty() ? std::ssize(group_)

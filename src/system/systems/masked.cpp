@@ -6,6 +6,7 @@
 #include <numeric>
 
 #include "core/error.hpp"
+#include "core/escape.hpp"
 #include "core/numbers.hpp"
 #include "data/preprocessing.hpp"
 #include "system/hidden_words.hpp"
@@ -185,8 +186,8 @@ Answers MaskedSystem::fill(const State& state, const std::string& text, std::int
     if (words[static_cast<std::size_t>(i)] == data::WordPreprocessing::mask) asked.push_back(i);
   }
   if (asked.empty())
-    fail<UsageError>("[masked] '{}' has no [MASK] among its first {} words. Wanted: text with [MASK] in it", text,
-                     numbers.length);
+    fail<UsageError>("[masked] '{}' has no [MASK] among its first {} words. Wanted: text with [MASK] in it",
+                     shown(text), numbers.length);
   Tensor input({1, numbers.length}, i32), places({1, std::ssize(asked), numbers.length});
   for (std::int64_t i = 0; i < size; ++i) input.set(i, words[static_cast<std::size_t>(i)]);
   for (std::size_t i = 0; i < asked.size(); ++i)

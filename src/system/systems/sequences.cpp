@@ -64,7 +64,8 @@ Fields fields(SequencesOptions& o) {
       {"start", &o.start, "the folder of a trained run, from whose parameters this one starts"}};
 }
 
-constexpr std::int64_t portion = 64;  // sources that are searched at once
+constexpr std::int64_t portion = 64;             // sources that are searched at once, at most
+constexpr std::int64_t sequences_at_once = 512;  // those of all their beams together
 
 bool needs_others(std::string_view baseline) { return baseline == "samples" || baseline == "weighted"; }
 
@@ -165,8 +166,9 @@ class Writer {
   [[nodiscard]] std::vector<Hypothesis> written(const State& state, const Tensor& input, const Tensor& length,
                                                 const BeamOptions& options) const {
     std::vector<Hypothesis> best;
-    for (std::int64_t begin = 0; begin < input.shape()[0]; begin += portion) {
-      const std::int64_t end = std::min(input.shape()[0], begin + portion);
+    const std::int64_t at_once = std::clamp<std::int64_t>(sequences_at_once / options.width, 1, portion);
+    for (std::int64_t begin = 0; begin < input.shape()[0]; begin += at_once) {
+      const std::int64_t end = std::min(input.shape()[0], begin + at_once);
       for (auto& found : searched(state, input.rows(begin, end), length.rows(begin, end), options))
         best.push_back(std::move(found.front()));
     }

@@ -6,6 +6,7 @@
 #include <numeric>
 
 #include "core/error.hpp"
+#include "core/escape.hpp"
 #include "data/preprocessing.hpp"
 #include "system/row.hpp"
 #include "system/text_baseline.hpp"
@@ -133,7 +134,7 @@ SystemFigures SentenceClassifier::figures(const State& state, const SystemSets& 
 Answers SentenceClassifier::answer(const State& state, const std::string& text, std::int64_t count) const {
   const data::WordPreprocessing& numbers = coder_.words();
   std::vector<std::int32_t> words = coder_(text);
-  if (words.empty()) fail<UsageError>("[text_encoder] '{}' has no words. Wanted: a sentence", text);
+  if (words.empty()) fail<UsageError>("[text_encoder] '{}' has no words. Wanted: a sentence", shown(text));
   words.resize(std::min(words.size(), static_cast<std::size_t>(numbers.length)));
   Tensor input({1, numbers.length}, i32);
   for (std::size_t i = 0; i < words.size(); ++i) input.set(static_cast<std::int64_t>(i), words[i]);
