@@ -54,6 +54,19 @@ void product_alone(benchmark::State& bench) {
   for (auto _ : bench) dnnl_sgemm('N', 'N', m, n, k, 1, data_of(a), k, data_of(b), n, 0, data_of(c), n);
 }
 
+/// The gradient of a layer's weights: its inputs, turned round, times the gradients of its outputs.
+void weights(benchmark::State& bench) {
+  run(bench, {{bench.range(1), bench.range(0)}, {bench.range(1), bench.range(2)}},
+      [](const std::vector<tw::Var>& x) { return tw::matmul(x[0], x[1], true); });
+}
+
+void weights_alone(benchmark::State& bench) {
+  const std::int64_t m = bench.range(0), k = bench.range(1), n = bench.range(2);
+  omp_set_num_threads(1);
+  tw::Tensor a = tw::random_normal({k, m}, 1), b = tw::random_normal({k, n}, 2), c({m, n});
+  for (auto _ : bench) dnnl_sgemm('T', 'N', m, n, k, 1, data_of(a), m, data_of(b), n, 0, data_of(c), n);
+}
+
 void residual(benchmark::State& bench) {
   run(bench, {{bench.range(0)}, {bench.range(0)}, {bench.range(0)}},
       [](const std::vector<tw::Var>& x) { return tw::relu(x[0] * x[1] + x[2]) - 0.5 * x[0]; });
@@ -95,11 +108,16 @@ const bool registered = [] {
     b->Args({64, 784, 256})->Args({64, 256, 128})->Args({64, 128, 10})->Args({1024, 256, 1024})->Args({8, 16, 8});
     b->UseRealTime()->Unit(benchmark::kMicrosecond);
   };
+  const auto layers = [](benchmark::internal::Benchmark* b) {
+    b->Args({256, 1024, 1024})->Args({784, 64, 256})->UseRealTime()->Unit(benchmark::kMicrosecond);
+  };
   const auto sizes = [](benchmark::internal::Benchmark* b) {
     b->Arg(16'384)->Arg(10'000'000)->UseRealTime()->Unit(benchmark::kMicrosecond);
   };
   shapes(benchmark::RegisterBenchmark("micro/product/thalweg", product));
   shapes(benchmark::RegisterBenchmark("micro/product/loop", product_alone));
+  layers(benchmark::RegisterBenchmark("micro/product_of_weights/thalweg", weights));
+  layers(benchmark::RegisterBenchmark("micro/product_of_weights/loop", weights_alone));
   sizes(benchmark::RegisterBenchmark("micro/elementwise/thalweg", residual));
   sizes(benchmark::RegisterBenchmark("micro/elementwise/loop", residual_loop));
   sizes(benchmark::RegisterBenchmark("micro/sum_of_squares/thalweg", sum_of_squares));

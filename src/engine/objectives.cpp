@@ -35,6 +35,14 @@ void check_rows(const std::vector<EngineObjective>& objectives, bool simultaneou
   }
 }
 
+/// How far an objective is that steps at each `every`th batch. (Most do at each: a division takes as long as a small
+/// product.)
+Progress own_progress(const Objectives::Clock& clock, std::int64_t every) {
+  const auto own = [every](std::int64_t steps) { return every == 1 ? steps : steps / every; };
+  return {own(clock.done), std::max<std::int64_t>(1, own(clock.total)),
+          std::max<std::int64_t>(1, own(clock.steps_an_epoch))};
+}
+
 }  // namespace
 
 Objectives::Objectives(std::vector<EngineObjective> objectives, bool simultaneous, int threads) {
@@ -97,11 +105,10 @@ StepReport Objectives::round(State& state, const RowSelection& batch, const Cloc
     const std::int64_t every = engine.options(0).every;
     progress_.resize(engine.size());
     for (std::size_t i = 0; i < engine.size(); ++i, ++objective) {
-      progress_[i] = {clock.done / every, std::max<std::int64_t>(1, clock.total / every),
-                      std::max<std::int64_t>(1, clock.steps_an_epoch / every)};
+      progress_[i] = own_progress(clock, every);
       if (!clock.plateaus.empty()) progress_[i].plateau = clock.plateaus[objective].factor;
     }
-    if ((clock.done + 1) % every != 0) {
+    if (every > 1 && (clock.done + 1) % every != 0) {
       if (watches_layers_) {
         const std::size_t count = engine.layers(state).size();
         round.layer_norms.insert(round.layer_norms.end(), count, std::numeric_limits<double>::quiet_NaN());

@@ -7,6 +7,7 @@
 #include "core/error.hpp"
 #include "kernels/for_float.hpp"
 #include "kernels/onednn.hpp"
+#include "kernels/packed_product.hpp"
 #include "kernels/small_products.hpp"
 
 namespace thalweg {
@@ -86,6 +87,29 @@ void large_f32(const ProductShape& p, const float* a, const float* b, float* c, 
   });
 }
 
+/// One product of a batch.
+PackedProduct packed(const ProductShape& p, const float* a, const float* b, float* c) {
+  return {.m = p.m,
+          .n = p.n,
+          .k = p.k,
+          .a = a,
+          .a_row = p.transpose_a ? 1 : p.k,
+          .a_depth = p.transpose_a ? p.m : 1,
+          .b = b,
+          .b_depth = p.transpose_b ? 1 : p.n,
+          .b_column = p.transpose_b ? p.k : 1,
+          .c = c};
+}
+
+/// One after another, each on all threads.
+void packed_f32(const ProductShape& p, const KernelCall& call) {
+  for (std::int64_t i = 0; i < p.batch; ++i) {
+    const float *a = call.in<float>(0) + i * p.m * p.k, *b = call.in<float>(1) + i * p.k * p.n;
+    packed_product(packed(p, a, b, call.out<float>() + i * p.m * p.n), reinterpret_cast<float*>(call.scratch),
+                   call.workers);
+  }
+}
+
 bool is_small(const ProductShape& p) {
   return p.m * p.n * p.k <= small_product_limit || p.n == 1 || (p.m == 1 && p.transpose_b);
 }
@@ -123,6 +147,8 @@ Kernel make_matmul(const KernelSite& site) {
             0};
   }
   const std::int64_t work = std::max<std::int64_t>(1, p.m * p.n * p.k);
+  if (packing_pays(packed(p, nullptr, nullptr, nullptr)) && (p.batch == 1 || work >= split_product / 2))
+    return {[p](const KernelCall& call) { packed_f32(p, call); }, panel_bytes(p.m, p.n, p.k)};
   std::size_t scratch = 0;
   if (p.transpose_b && work <= small_product_limit) {
     const std::int64_t per_part = std::max<std::int64_t>(1, split_product / work);

@@ -301,8 +301,9 @@ TEST(Program, GroupsOfManyViewsAndNumbersFitTheirRegisters) {
 }
 
 TEST(Program, LargeProductsHaveTheSameBitsWithAnyNumberOfThreads) {
-  const std::pair<Shape, Shape> sizes[] = {
-      {{700, 300}, {300, 410}}, {{96, 900}, {900, 700}}, {{40, 128, 128}, {40, 128, 128}}, {{5000, 33}, {33, 129}}};
+  const std::pair<Shape, Shape> sizes[] = {{{700, 300}, {300, 410}},         {{96, 900}, {900, 700}},
+                                           {{40, 128, 128}, {40, 128, 128}}, {{5000, 33}, {33, 129}},
+                                           {{64, 100}, {100, 1024}},         {{2, 260, 300}, {2, 300, 512}}};
   for (const auto& [a, b] : sizes) {
     const std::vector<Tensor> inputs{numbers(a), numbers(b, 2)};
     const Traced f = [](const Vars& v) {

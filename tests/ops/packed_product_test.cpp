@@ -1,0 +1,90 @@
+// Products of large matrices beside sums in f64, at and beyond the edges of panels, tiles and what is packed at a time.
+
+#include "kernels/packed_product.hpp"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <vector>
+
+#include "thalweg/thalweg.hpp"
+
+namespace thalweg {
+namespace {
+
+struct Case {
+  std::int64_t m, n, k;
+  bool transpose_a, transpose_b;
+};
+
+std::vector<float> numbers(std::int64_t count, std::uint64_t seed) {
+  const Tensor drawn = random_normal({count}, seed);
+  const auto* first = reinterpret_cast<const float*>(drawn.raw());
+  return {first, first + count};
+}
+
+class PackedProducts : public testing::TestWithParam<Case> {
+ protected:
+  const Case size = GetParam();
+  const std::vector<float> a = numbers(size.m * size.k, 1), b = numbers(size.k * size.n, 2);
+
+  /// What stands beyond C must stay.
+  [[nodiscard]] std::vector<float> product(int threads) const {
+    constexpr float beyond = 1234;
+    std::vector<float> c(static_cast<std::size_t>(size.m * size.n) + 64, beyond);
+    const PackedProduct p = {.m = size.m,
+                             .n = size.n,
+                             .k = size.k,
+                             .a = a.data(),
+                             .a_row = size.transpose_a ? 1 : size.k,
+                             .a_depth = size.transpose_a ? size.m : 1,
+                             .b = b.data(),
+                             .b_depth = size.transpose_b ? 1 : size.n,
+                             .b_column = size.transpose_b ? size.k : 1,
+                             .c = c.data()};
+    Tensor panels({static_cast<std::int64_t>(panel_bytes(size.m, size.n, size.k) / sizeof(float))});
+    Workers workers(threads);
+    packed_product(p, reinterpret_cast<float*>(panels.mutable_raw()), workers);
+    EXPECT_TRUE(std::all_of(c.end() - 64, c.end(), [](float x) { return x == beyond; }));
+    c.resize(c.size() - 64);
+    return c;
+  }
+};
+
+TEST_P(PackedProducts, AreTheSumsOfTheirTerms) {
+  const std::vector<float> c = product(2);
+  const auto [m, n, k, ta, tb] = size;
+  const std::int64_t step = std::max<std::int64_t>(1, m * n / 5000) | 1;  // in a large one not every element
+  for (std::int64_t place = 0; place < m * n; place += step) {
+    const std::int64_t i = place / n, j = place % n;
+    double sum = 0, scale = 0;
+    for (std::int64_t q = 0; q < k; ++q) {
+      const double term = static_cast<double>(a[static_cast<std::size_t>(ta ? q * m + i : i * k + q)]) *
+                          static_cast<double>(b[static_cast<std::size_t>(tb ? j * k + q : q * n + j)]);
+      sum += term, scale += std::abs(term);
+    }
+    ASSERT_NEAR(c[static_cast<std::size_t>(place)], sum, 1e-6 * scale + 1e-12) << i << ", " << j;
+  }
+}
+
+TEST_P(PackedProducts, HaveTheSameBitsWithAnyNumberOfThreads) {
+  const std::vector<float> alone = product(1);
+  for (const int threads : {2, 3, 8}) EXPECT_EQ(alone, product(threads)) << threads;
+}
+
+INSTANTIATE_TEST_SUITE_P(Sizes, PackedProducts,
+                         testing::Values(Case{1, 1, 1, false, false}, Case{5, 17, 3, false, true},
+                                         Case{6, 16, 256, true, false}, Case{14, 32, 257, true, true},
+                                         Case{83, 255, 511, false, false}, Case{85, 257, 513, true, false},
+                                         Case{337, 64, 100, false, true}, Case{300, 300, 300, true, true},
+                                         Case{2017, 33, 40, false, false}, Case{40, 2081, 300, false, true},
+                                         Case{2100, 2100, 20, true, false}),
+                         [](const auto& info) {
+                           const Case& c = info.param;
+                           return std::to_string(c.m) + "x" + std::to_string(c.n) + "x" + std::to_string(c.k) +
+                                  (c.transpose_a ? "T" : "N") + (c.transpose_b ? "T" : "N");
+                         });
+
+}  // namespace
+}  // namespace thalweg
