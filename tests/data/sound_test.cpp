@@ -128,7 +128,8 @@ Sound sound_of(std::int64_t count, std::int64_t rate) {
 }
 
 TEST(Resampling, IsSciPys) {
-  for (const auto& item : testing::reference("sound").at("resampled")) {
+  const auto sounds = testing::reference("sound");
+  for (const auto& item : sounds.at("resampled")) {
     SCOPED_TRACE(item.at("rate").dump() + " to " + item.at("to").dump());
     const Sound got = resampled(sound_of(item.at("count"), item.at("rate")), item.at("to"));
     const auto& wanted = item.at("samples");

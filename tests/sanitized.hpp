@@ -1,0 +1,12 @@
+#pragma once
+// Which sanitizer the tests are built with: it has memory and threads of its own, of which some tests count none.
+
+namespace thalweg::testing {
+
+#ifdef __SANITIZE_ADDRESS__
+constexpr bool address_sanitizer = true;
+#else
+constexpr bool address_sanitizer = false;
+#endif
+
+}  // namespace thalweg::testing
