@@ -7,6 +7,7 @@
 #include "cli/output.hpp"
 #include "cli/session.hpp"
 #include "cli/sitting.hpp"
+#include "cli/verdicts.hpp"
 #include "core/error.hpp"
 #include "insight/paired.hpp"
 #include "insight/verdict.hpp"
@@ -108,15 +109,6 @@ void add_measured(nlohmann::ordered_json& line, const Looped::Measured& measured
   for (const auto& [name, metrics] : measured.figures.baselines) line["baselines"][name] = json_of(metrics);
 }
 
-void emit_verdict(const Verdict& verdict) {
-  emit("{:<12}{}\n", "verdict", verdict.sentence);
-  if (!verdict.advice.empty()) emit("{:<12}{}\n", "to improve", verdict.advice);
-}
-
-nlohmann::ordered_json json_of(const Verdict& verdict) {
-  return {{"kind", name(verdict.kind)}, {"sentence", verdict.sentence}, {"advice", verdict.advice}};
-}
-
 /// Measures and judges what was trained, writes its report, and says so.
 void finish(const fs::path& folder, LoopConfig& config, Looped& system, const History& history,
             const Context& context) {
@@ -125,7 +117,7 @@ void finish(const fs::path& folder, LoopConfig& config, Looped& system, const Hi
   write_report(folder, config, system, measured, history, verdict);
   if (context.json) {
     nlohmann::ordered_json line{{"run", as_utf8(folder.string())}, {"parameters", system.parameters()}};
-    line["verdict"] = json_of(verdict);
+    line["verdict"] = verdict_json(verdict);
     if (measured) add_measured(line, *measured);
     return emit_line_of(line);
   }
@@ -141,11 +133,7 @@ void finish(const fs::path& folder, LoopConfig& config, Looped& system, const Hi
 void finish_failed(LoopRun& run, const History& history, const JudgeOptions& failure, const Context& context) {
   const Verdict verdict = judge(history, failure);
   write_report(run.folder.path(), *run.config, *run.system, {}, history, verdict);
-  if (context.json)
-    return emit_line_of(
-        nlohmann::ordered_json{{"run", as_utf8(run.folder.path().string())}, {"verdict", json_of(verdict)}});
-  emit_verdict(verdict);
-  emit("{:<12}{}\n", "report", shown(run.folder.report().string()));
+  emit_failed(run.folder, verdict, context.json);
 }
 
 /// One step of a run of `total`.

@@ -8,6 +8,7 @@
 
 #include "cli/end_of_run.hpp"
 #include "cli/output.hpp"
+#include "cli/verdicts.hpp"
 #include "core/numbers.hpp"
 #include "core/workers.hpp"
 #include "data/pictures.hpp"
@@ -271,19 +272,6 @@ std::string next_step(const Session& session, const RunFolder& folder) {
                                               : fmt::format("thalweg evaluate {}", run);
 }
 
-void emit_lines(const Verdict& verdict) {
-  emit("{:<12}{}\n", "verdict", verdict.sentence);
-  for (const std::string& tried : verdict.tried) emit("{:<12}{}\n", "tried", tried);
-  if (!verdict.advice.empty()) emit("{:<12}{}\n", "to improve", verdict.advice);
-}
-
-Json verdict_json(const Verdict& verdict) {
-  Json result{{"kind", name(verdict.kind)}, {"sentence", verdict.sentence}, {"advice", verdict.advice}};
-  for (const Evidence& e : verdict.evidence) result["evidence"][e.name] = e.value;
-  if (!verdict.tried.empty()) result["tried"] = verdict.tried;
-  return result;
-}
-
 void emit_text(const Session& session, const RunFolder& folder, const std::vector<Measured>& measured,
                const History& history, const Verdict& verdict) {
   for (const Measured& one : measured) {
@@ -299,7 +287,7 @@ void emit_text(const Session& session, const RunFolder& folder, const std::vecto
   if (history.best_epoch > 0 && history.best_epoch < epochs) {
     emit("{:<12}epoch {}, which the model was put back to\n", "best", history.best_epoch);
   }
-  emit_lines(verdict);
+  emit_verdict(verdict);
   emit("{:<12}{}\n", "run", shown(folder.path().string()));
   emit("{:<12}{}\n", "report", shown(folder.report().string()));
   emit("{:<12}{}\n", "next", next_step(session, folder));
@@ -391,13 +379,7 @@ void emit_failure(Session& session, const Config& config, const RunFolder& folde
   Verdict verdict = judged(session, config, history, failure, context.registry);
   add_stability(verdict, session, config, folder, history, context.registry);
   write_report(session, config, folder.path().filename().string(), folder, {}, history, verdict);
-  if (context.json) {
-    emit_line_of(Json{{"run", as_utf8(folder.path().string())}, {"verdict", verdict_json(verdict)}});
-  } else {
-    for (const Evidence& e : verdict.evidence) emit("{:<12}{}\n", "evidence", e.sentence);
-    emit_lines(verdict);
-    emit("{:<12}{}\n", "report", folder.report().string());
-  }
+  emit_failed(folder, verdict, context.json);
 }
 
 JudgeOptions with_session(JudgeOptions options, const Session& session) {

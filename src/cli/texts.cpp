@@ -9,6 +9,7 @@
 #include "cli/session.hpp"
 #include "cli/signals.hpp"
 #include "cli/sitting.hpp"
+#include "cli/verdicts.hpp"
 #include "core/error.hpp"
 #include "core/random.hpp"
 #include "insight/verdict.hpp"
@@ -206,18 +207,23 @@ void finish(const fs::path& folder, const TextClassifierConfig& config, TextClas
   const Verdict verdict = known ? judge(history) : Verdict{};
   if (known) write_report(folder, config, model, test, history, verdict);
   nlohmann::ordered_json line{{"run", as_utf8(folder.string())}, {"parameters", model.linear().parameters()}};
-  if (known)
-    line["verdict"] = {{"kind", name(verdict.kind)}, {"sentence", verdict.sentence}, {"advice", verdict.advice}};
+  if (known) line["verdict"] = verdict_json(verdict);
   if (test) emit_measured("test", *test, line, context);
   if (!test && context.json) emit_line_of(line);
   if (context.json) return;
   if (test) print_confusion(confusion_of(test->predictions, test->targets, std::nullopt), model.classes());
-  if (known) emit("{:<12}{}\n", "verdict", verdict.sentence);
-  if (known && !verdict.advice.empty()) emit("{:<12}{}\n", "to improve", verdict.advice);
+  if (known) emit_verdict(verdict);
   emit("{:<12}{} parameters, in {}\n", "model", with_commas(model.linear().parameters()),
        shown((folder / "model.safetensors").string()));
   if (known) emit("{:<12}{}\n", "report", shown((folder / "report.html").string()));
   emit("{:<12}thalweg predict {} < new.csv > predicted.csv\n", "next", shell_quoted(folder.string()));
+}
+
+/// The verdict and the report alone, of a run that ended in a failure.
+void finish_failed(TextRun& run, const History& history, const JudgeOptions& failure, const Context& context) {
+  const Verdict verdict = judge(history, failure);
+  write_report(run.folder.path(), run.config, run.model, {}, history, verdict);
+  emit_failed(run.folder, verdict, context.json);
 }
 
 // --- in passes ---
@@ -288,7 +294,14 @@ int train_in_passes(TextRun& run, const TrainArguments& arguments, const Context
   const std::int64_t in_epoch = batches.in_epoch(), total = config.epochs * in_epoch;
   RowTable& table = run.model.linear().table();
   while (table.steps() < total) {
-    take_step(run, batches, optimizer, total, sitting);
+    try {
+      take_step(run, batches, optimizer, total, sitting);
+    } catch (const NumericError& error) {
+      sitting.end();
+      const JudgeOptions failure{.failure = error.what(), .failed_step = sitting.last_step() + 1};
+      if (sitting.last_step() > 0) finish_failed(run, sitting.logged(), failure, context);
+      throw;
+    }
     if (table.steps() % in_epoch == 0) {
       sitting.epoch({.epoch = table.steps() / in_epoch,
                      .step = table.steps(),

@@ -71,6 +71,7 @@ TEST_F(Masked, LearnsWhatStandsBetweenNeighboursAndFillsItIn) {
   EXPECT_NE(read_text(path("m/report.html")).find("words found"), std::string::npos);
 
   write("lines.txt", "cedar [MASK] elm\n\nash birch [MASK] dogwood [MASK]\n");
+  EXPECT_EQ(run("predict m --data lines.txt --separator tab").code, 2);
   const Ran filled = run("predict m --data lines.txt --top 2");
   ASSERT_EQ(filled.code, 0) << filled.err;
   EXPECT_TRUE(filled.out.starts_with("cedar [MASK] elm\n  0.")) << filled.out;

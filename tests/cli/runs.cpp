@@ -171,6 +171,9 @@ TEST_F(Runs, PredictKeepsTheColumnsAskedFor) {
   EXPECT_TRUE(run("predict runs/t --data new.csv --keep '*'").out.starts_with("kind,\"i,d\",b,a,y,predicted y\n"));
   EXPECT_NE(run("predict runs/t --data new.csv --keep kind --json").out.find("{\"kind\":\"u\",\"y\":"),
             std::string::npos);
+  const Ran idle = run("predict runs/t --data new.csv --top 3");
+  EXPECT_EQ(idle.code, 2);
+  EXPECT_NE(idle.err.find("--top would say nothing here"), std::string::npos) << idle.err;
   const Ran wrong = run("predict runs/t --data new.csv --keep knd");
   EXPECT_EQ(wrong.code, 2);
   EXPECT_NE(wrong.err.find("did you mean 'kind'?"), std::string::npos) << wrong.err;

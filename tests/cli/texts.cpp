@@ -48,6 +48,15 @@ TEST_F(Texts, ARunLeavesItsMetricsAndAReportThatCanBeWrittenAgain) {
   EXPECT_EQ(read_text(path("r/report.html")), report);
 }
 
+TEST_F(Texts, ARunThatEndsInAFailureLeavesItsReport) {
+  write_mails();
+  const Ran ran = run("train mails.toml --out r -q --set optimizer.lr=1e38");
+  EXPECT_EQ(ran.code, 5) << ran.err;
+  EXPECT_NE(ran.out.find("verdict"), std::string::npos) << ran.out;
+  EXPECT_TRUE(std::filesystem::exists(path("r/report.html")));
+  EXPECT_FALSE(std::filesystem::exists(path("r/model.safetensors")));
+}
+
 TEST_F(Texts, RowsArePredictedByTheirColumnOfTexts) {
   write_mails();
   ASSERT_EQ(run("train mails.toml --out r -q").code, 0);

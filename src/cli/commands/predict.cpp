@@ -25,10 +25,42 @@ namespace {
 
 struct PredictArguments {
   std::string run, data, images, separator = "auto", keep, user;
-  std::int64_t top = 10;
+  std::optional<std::int64_t> top;
   SequenceSearch search = {};
   bool no_header = false;
+  [[nodiscard]] std::int64_t best() const { return top.value_or(10); }
 };
+
+/// What a model predicts from. Options that would say nothing of it are refused, for who gives one believes that it
+/// does.
+enum class From { table, sequences, lines, images, user };
+
+void check_options(const PredictArguments& given, From from) {
+  using enum From;
+  struct Row {
+    const char* options;
+    bool is_given;
+    std::vector<From> of;
+    const char* wanted;
+  };
+  const Row rows[] = {
+      {"--keep", !given.keep.empty(), {table, sequences}, "models of tables"},
+      {"--no-header", given.no_header, {table, sequences}, "models of tables"},
+      {"--separator", given.separator != "auto", {table, sequences}, "models of tables"},
+      {"--data", !given.data.empty(), {table, sequences, lines}, "models of tables and of lines of text"},
+      {"--images", !given.images.empty(), {images}, "models of images"},
+      {"--user", !given.user.empty(), {user}, "recommenders"},
+      {"--top", given.top.has_value(), {lines, user}, "models of lines of text, and for recommenders with --user"},
+      {"--beam and --length-penalty",
+       given.search.beam || given.search.length_penalty,
+       {sequences},
+       "models that write sequences"}};
+  for (const Row& row : rows) {
+    if (row.is_given && std::ranges::find(row.of, from) == row.of.end())
+      fail<UsageError>("[predict] {} would say nothing here, of {}. Wanted: it is for {}", row.options,
+                       shown(given.run), row.wanted);
+  }
+}
 
 constexpr std::int64_t rows_at_once = 256;
 
@@ -326,7 +358,7 @@ void predict_sequences(const TrainedSystem& trained, data::CsvReader& reader, co
 int recommend(const Recommender& recommender, const PredictArguments& arguments, const Context& context) {
   if (!recommender.knows_user(arguments.user) && !context.quiet)
     say("warning: the user '{}' was never seen; what is best for such a one goes by the items alone\n", arguments.user);
-  for (const auto& [name, rating] : recommender.best_for(arguments.user, arguments.top)) {
+  for (const auto& [name, rating] : recommender.best_for(arguments.user, arguments.best())) {
     if (context.json) {
       emit_line_of(nlohmann::ordered_json{{recommender.config().columns.item, name},
                                           {recommender.config().columns.rating, rating}});
@@ -353,48 +385,49 @@ int with_reader(const PredictArguments& arguments, data::TableLayout layout, con
   return 0;
 }
 
-int run(const PredictArguments& arguments, const Context& context) {
-  if (const auto texts = text_run(arguments.run)) {
-    TrainedTexts trained = trained_texts(*texts, context.registry);
-    return with_reader(arguments, {},
-                       [&](data::CsvReader& reader) { predict_texts(trained, reader, arguments.keep, context); });
+int predict_with_system(const TrainedSystem& trained, const PredictArguments& arguments, const Context& context) {
+  if (!trained.system.write) {
+    check_options(arguments, From::lines);
+    return answer_lines(arguments.run, arguments.data, arguments.best(), context);
   }
-  if (const auto trained = trained_recommender(arguments.run, context.registry)) {
-    if (!arguments.user.empty()) return recommend(trained->recommender, arguments, context);
-    return with_reader(arguments, {}, [&](data::CsvReader& reader) {
-      predict_ratings(trained->recommender, reader, arguments.keep, context);
-    });
-  }
-  if (!arguments.images.empty() && holds_system(arguments.run))
-    fail<UsageError>("[predict] --images is for models of images, and {} is none", arguments.run);
-  if (!arguments.user.empty()) fail<UsageError>("[predict] --user is for recommenders, and {} is none", arguments.run);
-  if (holds_system(arguments.run)) {
-    const TrainedSystem trained = load_system(arguments.run, context.registry);
-    if (trained.system.write)
-      return with_reader(arguments, {},
-                         [&](data::CsvReader& reader) { predict_sequences(trained, reader, arguments, context); });
-  }
-  if (arguments.search.beam || arguments.search.length_penalty)
-    fail<UsageError>("[predict] --beam and --length-penalty are for what writes sequences, and {} does not",
-                     arguments.run);
-  if (holds_system(arguments.run)) {
-    if (!arguments.keep.empty() || !arguments.images.empty() || arguments.no_header)
-      fail<UsageError>("[predict] --keep, --images and --no-header are for tables and images. Wanted: lines of text");
-    return answer_lines(arguments.run, arguments.data, arguments.top, context);
-  }
-  const Model model = Model::load(arguments.run, context.registry);
+  check_options(arguments, From::sequences);
+  return with_reader(arguments, {},
+                     [&](data::CsvReader& reader) { predict_sequences(trained, reader, arguments, context); });
+}
+
+int predict_with_model(const Model& model, const PredictArguments& arguments, const Context& context) {
   if (model.parts().recipe.preprocessing.text()) {
     fail<UsageError>("[predict] this is a model of texts. Hint: thalweg generate {} --prompt \"...\"",
                      shell_quoted(arguments.run));
   }
   if (!model.parts().is_table()) {
-    if (!arguments.keep.empty()) fail<UsageError>("[predict] --keep names columns, and this is a model of images");
+    check_options(arguments, From::images);
     predict_images(model, arguments.images, context);
     return 0;
   }
+  check_options(arguments, From::table);
   const data::TableLayout& layout = model.parts().recipe.preprocessing.table()->schema().layout;
   return with_reader(arguments, layout,
                      [&](data::CsvReader& reader) { predict_table(model, reader, arguments.keep, context); });
+}
+
+int run(const PredictArguments& arguments, const Context& context) {
+  if (const auto texts = text_run(arguments.run)) {
+    check_options(arguments, From::table);
+    TrainedTexts trained = trained_texts(*texts, context.registry);
+    return with_reader(arguments, {},
+                       [&](data::CsvReader& reader) { predict_texts(trained, reader, arguments.keep, context); });
+  }
+  if (const auto trained = trained_recommender(arguments.run, context.registry)) {
+    check_options(arguments, arguments.user.empty() ? From::table : From::user);
+    if (!arguments.user.empty()) return recommend(trained->recommender, arguments, context);
+    return with_reader(arguments, {}, [&](data::CsvReader& reader) {
+      predict_ratings(trained->recommender, reader, arguments.keep, context);
+    });
+  }
+  if (holds_system(arguments.run))
+    return predict_with_system(load_system(arguments.run, context.registry), arguments, context);
+  return predict_with_model(Model::load(arguments.run, context.registry), arguments, context);
 }
 
 constexpr const char* examples = R"(Examples:
