@@ -33,9 +33,9 @@ WholeFit fit_whole(const ModelFunction& model, const LossFunction& loss, const D
                              .value_change = options.value_change,
                              .stop = options.stop,
                              .on_step = options.on_step};
-  WholeFit fit{.state = {}, .result = minimize_oracle(oracle, oracle.start(), method, walk)};
-  fit.state = state_in(f32, oracle.state_at(fit.result.x));
-  return fit;
+  MinimizeResult result = minimize_oracle(oracle, oracle.start(), method, walk);
+  State state = state_in(f32, oracle.state_at(result.x));
+  return {std::move(state), std::move(result)};
 }
 
 }  // namespace thalweg
