@@ -32,7 +32,8 @@ Dependence of_op(const Node& node, const std::vector<Dependence>& known) {
     affine += at(known, input) == Dependence::affine;
   }
   if (affine == 0) return Dependence::none;
-  const bool linear = view || (node.op->transpose && (node.op->jointly_linear || affine == 1));
+  // stop_gradient and derivatives given by hand have no transpose: what jvp says of them is not how the value changes
+  const bool linear = node.op->transpose && (view || node.op->jointly_linear || affine == 1);
   return linear && !node.op->converts ? Dependence::affine : Dependence::other;
 }
 

@@ -31,11 +31,19 @@ ModelFunction tied() {  // the weights occur twice in one product: that is not l
   };
 }
 
+ModelFunction stopped() {  // derivatives see constants here, and the loss changes all the same
+  return [](Scope s, Var x) {
+    const Var w = s.parameter("w", {6, 6}, {.initializer = init::normal(0.5)});
+    return matmul(x, stop_gradient(w));
+  };
+}
+
 std::vector<Case> cases() {
   return {{"mlp", nn::mlp(6, {.hidden = {9, 7}}), {6}, 1},
           {"linear", nn::linear(6), {6}, 1},
           {"convnet", convnet(), {8, 8, 1}, 1},
-          {"tied", tied(), {6}, 0}};
+          {"tied", tied(), {6}, 0},
+          {"stopped", stopped(), {6}, 0}};
 }
 
 Dataset rows_of(const Shape& row, std::int64_t rows) {
