@@ -168,9 +168,10 @@ void Engine::estimate_diagonal(State& state, const RowSelection& batch, const Ba
   if (!guide.products) {
     guide.products.emplace(
         drawn ? with_drawn_labels(functions_.front(), optimizer(0).name, diagonal_hint) : functions_.front(),
-        crew_->workers, ProductOptions{.mode = Mode::train, .shard_size = programs.whole->rows()});
+        crew_->workers, ProductOptions{.mode = Mode::train});
     guide.signs = Tensor({layout.trained_size}, layout.dtype);  // 0 for what is not stepped
   }
+  guide.products->set_shard_size(programs.whole->rows());
   const auto part = [&](Tensor& t, const Guide::Piece& piece) {
     return Elements{t.mutable_raw() + piece.at * static_cast<std::int64_t>(size_of(layout.dtype)), piece.size,
                     layout.dtype};
@@ -197,8 +198,9 @@ void Engine::estimate_factors(State& state, const RowSelection& batch, const Bat
   const FactorAsks asks = *asks_of(optimizer(0)).factors;
   if (!guide.products) {
     guide.products.emplace(with_drawn_labels(functions_.front(), optimizer(0).name, factors_hint), crew_->workers,
-                           ProductOptions{.mode = Mode::train, .shard_size = programs.whole->rows(), .layers = layers});
+                           ProductOptions{.mode = Mode::train, .layers = layers});
   }
+  guide.products->set_shard_size(programs.whole->rows());
   (void)guide.products->factors(state, batch, guide.product);
   const double estimates = static_cast<double>((step - 1) / asks.every + 1),
                part = std::max(1 / estimates, 1 - asks.decay);

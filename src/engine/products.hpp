@@ -43,6 +43,8 @@ class Products {
   /// what leaves it: see factor_sums. For an objective whose weight is a number, as with_drawn_labels makes one.
   double factors(const State& at, const RowSelection& rows, Tensor& factors);
 
+  /// Rows of a shard from the next product on: ProductOptions::shard_size.
+  void set_shard_size(std::int64_t rows) { options_.shard_size = rows; }
   /// Floating-point operations of a product for one row, as the rows of the op table count them.
   [[nodiscard]] double operations_a_row(const State& at, const Dataset& rows, Product product = Product::value);
   /// Rows of all shards but the last. Depends on the rows and the model alone, and is the same for every product.
