@@ -202,6 +202,13 @@ void Engine::estimate_factors(State& state, const RowSelection& batch, const Bat
   }
   guide.products->set_shard_size(programs.whole->rows());
   (void)guide.products->factors(state, batch, guide.product);
+  if (!std::isfinite(sum_abs(guide.product))) {  // a running mean would hold it for good, and no inverse follow
+    if (objectives_.front().updater.program().skips) return;
+    fail<NumericError>(
+        "[{}] step {}: the factors of a layer are not finite, and the gradient of the batch is. Hint: inputs of a "
+        "smaller scale, or adamw.",
+        optimizer(0).name, state.step + 1);
+  }
   const double estimates = static_cast<double>((step - 1) / asks.every + 1),
                part = std::max(1 / estimates, 1 - asks.decay);
   const DType dtype = guide.product.dtype();

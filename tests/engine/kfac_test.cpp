@@ -283,6 +283,20 @@ TEST(Kfac, WhatIsFrozenIsNotSteppedAndABiasThatIsLeavesItsLayerWithoutOne) {
   EXPECT_EQ(walk.matrices("input_factor").size(), 12U * 12U + 8U * 8U);
 }
 
+/// The square of an input is beyond f32, and its gradient is not.
+TEST(Kfac, FactorsThatAreNotFiniteEndTheRunByName) {
+  Dataset data = labelled({3});
+  Tensor large = data["input"];
+  large.set(0, 1e20);
+  data.set("input", large);
+  try {
+    (void)Trainer(nn::linear(3), loss::cross_entropy, some_kfac()).fit(data, {.epochs = 1});
+    ADD_FAILURE() << "not refused";
+  } catch (const NumericError& error) {
+    EXPECT_NE(std::string(error.what()).find("[kfac] step 1: the factors"), std::string::npos) << error.what();
+  }
+}
+
 TEST(Kfac, ItsSlotsAreInThePlan) {
   const Problem problem = problem_of("mlp");
   const EvaluationFunction function = evaluation_of(problem.model, problem.loss);
