@@ -7,6 +7,7 @@
 #include "core/index.hpp"
 #include "core/numbers.hpp"
 #include "engine/trained.hpp"
+#include "graph/samples.hpp"
 #include "kernels/convolution.hpp"
 #include "optim/asks.hpp"
 #include "thalweg/derivatives.hpp"
@@ -68,10 +69,9 @@ class Finder {
     if (p.options.frozen || p.var.rank() < 2) return std::nullopt;
     const int weight = readers_.past_reshapes(p.var.index()), product = readers_.only(weight);
     if (product < 0 || !multiplies(product, weight)) return std::nullopt;
-    const Var output(*traced_.graph, product);
-    Tap tap{{p.name, "", p.var.size() / output.dim(-1), output.dim(-1)},
-            Var(*traced_.graph, graph_.node(product).inputs[0]),
-            output};
+    const Var input(*traced_.graph, graph_.node(product).inputs[0]), output(*traced_.graph, product);
+    if (!has_samples(input)) return std::nullopt;
+    Tap tap{{p.name, "", p.var.size() / output.dim(-1), output.dim(-1)}, input, output};
     if (const TracedParameter* bias = bias_after(product, tap.layer.outputs)) {
       tap.layer.bias = bias->name;
       ++tap.layer.inputs;
@@ -86,6 +86,13 @@ class Finder {
     if (node.op->name == "matmul")
       return node.signature.shape.rank() == 2 && node.attributes.ints[0] == 0 && node.attributes.ints[1] == 0;
     return node.op->name == "convolution" && node.attributes.ints[groups] == 1;
+  }
+
+  /// Whether it depends on the batch. Else its rows are none of a sample's, and the slope at one of them is a sum over
+  /// all samples.
+  [[nodiscard]] bool has_samples(const Var& input) const {
+    const std::int64_t samples = traced_.columns.empty() ? 0 : traced_.columns.front().dim(0);
+    return samples_in(graph_, input, traced_.columns, samples).kind != SampleAxis::Kind::none;
   }
 
   /// The parameter that is added to each row of a product.

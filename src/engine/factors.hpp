@@ -13,7 +13,7 @@ namespace thalweg {
 
 /// The products and convolutions that the model's output depends on, whose weight is a parameter and used nowhere else;
 /// with the parameter that is added to each row of the result, if it is used nowhere else. A convolution in groups is
-/// none. In the order in which weights were declared.
+/// none, nor is what multiplies the same numbers whatever the batch is. In the order in which weights were declared.
 [[nodiscard]] std::vector<FactoredLayer> factored_layers(const TracedObjective& traced, const Evaluated& result);
 
 /// Those that an optimizer keeps factors of, as a layout has them: their weight is trained, and so is their bias or

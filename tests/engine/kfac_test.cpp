@@ -188,6 +188,14 @@ TEST(Factors, ALayerHasSomeWhereItsWeightIsUsedOnceAndAnInputsRowMeetsAllOfIt) {
   EXPECT_EQ(layers_of(model, labelled({8, 6})), wanted);
 }
 
+TEST(Factors, AWeightOfNumbersThatAreTheSameForEveryBatchHasNone) {
+  const ModelFunction model = [](Scope s, Var x) {
+    const Var places = constant(random_normal({2, 4}, 9)), kernel = nn::dense(s / "kernel", places, 6);
+    return matmul(nn::dense(s / "in", x, 4), reshape(kernel, {4, 3}));
+  };
+  EXPECT_EQ(layers_of(model, labelled({5})), (std::vector<FactoredLayer>{{"in/weight", "in/bias", 6, 4}}));
+}
+
 TEST(Factors, AConvolutionInGroupsHasNoneAndALargeLayerHasNoneEither) {
   const ModelFunction model = [](Scope s, Var x) {
     x = nn::conv2d(s / "depthwise", x, {.filters = 4, .kernel = 3, .padding = "valid", .groups = 4});
