@@ -16,8 +16,9 @@ namespace {
 /// A layer of two inputs, a bias and two outputs, and a gain beside it.
 class LayerSteps {
  public:
-  explicit LayerSteps(const Optimizer& optimizer)
-      : layout_(testing::layout_of({{"w", {2, 2}}, {"gain", {3}}, {"b", {2}, 0, false, false, false}})),
+  explicit LayerSteps(const Optimizer& optimizer, std::vector<FactoredLayer> layers = {{"w", "b", 3, 2}})
+      : layers_(std::move(layers)),
+        layout_(testing::layout_of({{"w", {2, 2}}, {"gain", {3}}, {"b", {2}, 0, false, false, false}})),
         lr_(optimizer.lr),
         update_(make_update(optimizer, layout_, {}, {}, layers_)),
         slots(initial_slots(update_)),
@@ -52,7 +53,7 @@ class LayerSteps {
   }
 
  private:
-  const std::vector<FactoredLayer> layers_ = {{"w", "b", 3, 2}};
+  std::vector<FactoredLayer> layers_;
   Layout layout_;
   double lr_;
   UpdateProgram update_;
@@ -109,6 +110,22 @@ TEST(KfacRule, TheClipBoundsTheStepAndLeavesShortOnesAlone) {
   EXPECT_EQ(moved(0.5, 1e6), free);
   EXPECT_NEAR(moved(5, 1e-3), moved(0.5, 1e-3), 1e-12);
   EXPECT_NEAR(moved(0.5, 4e-3), 2 * moved(0.5, 1e-3), 1e-12);
+}
+
+/// The bias as a layer of its own, whose rate is three times as high; all factors are the identity.
+TEST(KfacRule, TheClipCountsEachLayerByTheRateOfItsGroup) {
+  constexpr double lr = 0.5, kl_clip = 1e-3;
+  Optimizer optimizer = optim::kfac({.lr = lr, .momentum = 0, .kl_clip = kl_clip});
+  optimizer.groups = {{.pattern = "b", .lr_factor = 3}};
+  LayerSteps steps(optimizer, {{"w", "", 2, 2}, {"b", "", 1, 2}});
+  for (const std::int64_t i : {0, 3, 4}) steps.slot("kfac.input_factor").set(i, 1);
+  for (const std::int64_t i : {0, 3, 4, 7}) steps.slot("kfac.output_factor").set(i, 1);
+  steps.step();
+  const double part = 1 / std::pow(1 + std::sqrt(optim::KfacOptions{}.damping), 2);
+  const double squares = 1 + 0.75 * 0.75 + 0.5 * 0.5 + 0.25 * 0.25, squares_of_bias = 0.75 * 0.75 + 1;
+  const double clip = std::sqrt(kl_clip / (lr * lr * part * (squares + 9 * squares_of_bias)));
+  EXPECT_NEAR(steps.x.at(0), 1 + lr * clip * part, 1e-12);
+  EXPECT_NEAR(steps.x.at(8), 1 - 3 * lr * clip * part, 1e-12);
 }
 
 TEST(KfacRule, AFunctionOfOneTensorHasNoLayers) {

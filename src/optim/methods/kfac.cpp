@@ -55,7 +55,7 @@ Var layer_direction(Update& u, const KfacOptions& o) {
   invert(u, o);
   Var step = matmul(u["input_inverse"], matmul(u.gradient, u["output_inverse"]));
   if (o.kl_clip > 0) {
-    const Var length = square(u.scalar("lr", o.lr)) * u.total(step * u.gradient);
+    const Var length = u.total(square(u.scalar("lr", o.lr)) * step * u.gradient);  // the rate may differ by group
     step = step * minimum(sqrt(u.scalar("kl_clip", o.kl_clip) / maximum(length, 1e-30)), 1);
   }
   if (o.momentum == 0) return step;
