@@ -186,7 +186,6 @@ std::int64_t output_factors_size(std::span<const FactoredLayer> layers) {
 
 std::vector<Var> factor_sums(const TracedObjective& traced, std::span<const FactoredLayer> layers) {
   const Loss& loss = traced.result.loss;
-  const double weight = traced.graph->node(loss.weight).attributes.number;
   std::vector<Tap> taps;
   const std::vector<Tap> found = Finder(traced, traced.result.output).taps();
   for (const FactoredLayer& layer : layers) {
@@ -201,7 +200,7 @@ std::vector<Var> factor_sums(const TracedObjective& traced, std::span<const Fact
     const double count = static_cast<double>(rows.dim(0));
     if (!tap.layer.bias.empty())
       rows = concat({rows, broadcast_to(traced.graph->number(1, rows.dtype()), {rows.dim(0), 1})}, 1);
-    sums.push_back(matmul(rows, rows, true, false) * (weight / count));
+    sums.push_back(matmul(rows, rows, true, false) * (loss.weight / count));
     outputs.push_back(tap.output);
   }
   const std::vector<Var> slopes = gradients(loss.sum, outputs);

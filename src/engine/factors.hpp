@@ -28,7 +28,7 @@ namespace thalweg {
 /// For each layer c a^T a, then for each s^T s, as nodes of the graph: `a` has a row for each row or patch that enters
 /// the layer, with a 1 where it has a bias, `s` the slope of the loss's sum there. Divided by the loss's weight over
 /// all shards, the first is a mean over these rows (that is what c is for), and the second a mean over terms of the
-/// loss. The weight must be a number.
+/// loss.
 [[nodiscard]] std::vector<Var> factor_sums(const TracedObjective& traced, std::span<const FactoredLayer> layers);
 
 /// How many layers have factors, how many numbers that is, and what is stepped by Adam instead: of an optimizer that

@@ -50,9 +50,12 @@ EvaluationFunction with_drawn_labels(const EvaluationFunction& function, std::st
     const Var logits = result.output;
     const Var p = binary ? sigmoid(logits) : softmax(logits);
     // linear in the logits, with the slope p - y: the derivative of -log p(y) by them
-    const Var slope = stop_gradient(p - drawn(s, logits, binary));
-    const std::int64_t terms = binary ? logits.size() : logits.size() / logits.dim(-1);
-    result.loss = Loss(sum(slope * logits), logits.graph().number(static_cast<double>(terms), logits.dtype()));
+    const Var labels = drawn(s, logits, binary), slope = stop_gradient(p - labels);
+    const std::int64_t rows = logits.dim(0), terms = binary ? logits.size() : logits.size() / logits.dim(-1);
+    // several terms a row are counted by their labels: a number that is not that of the rows makes a step one shard
+    const Var count = terms == rows ? logits.graph().number(static_cast<double>(rows), logits.dtype())
+                                    : sum(binary ? 0 * labels + 1 : labels);
+    result.loss = Loss(sum(slope * logits), count);
     return result;
   };
 }

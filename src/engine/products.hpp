@@ -40,7 +40,7 @@ class Products {
   /// UsageError for an objective without a model.
   double gauss_newton_times(const State& at, const RowSelection& rows, const Tensor& v, Tensor& product);
   /// Of each layer in the options the mean of a a^T over what enters it, and then of each that of s s^T over slopes at
-  /// what leaves it: see factor_sums. For an objective whose weight is a number, as with_drawn_labels makes one.
+  /// what leaves it: see factor_sums. For an objective that with_drawn_labels makes.
   double factors(const State& at, const RowSelection& rows, Tensor& factors);
 
   /// Rows of a shard from the next product on: ProductOptions::shard_size.

@@ -215,6 +215,26 @@ TEST(Factors, AConvolutionInGroupsHasNoneAndALargeLayerHasNoneEither) {
             "depthwise/bias, out/bias");
 }
 
+/// Whether a row has several labels or one, the batch is cut as that of a step is.
+TEST(Factors, AreSummedOverShards) {
+  const auto rows_a_shard = [](const LossFunction& loss, const Tensor& target) {
+    Dataset data;
+    data.set("input", random_normal({8, 5, 4}, 3));
+    data.set("target", target);
+    const ModelFunction model = [](Scope s, Var x) { return nn::dense(s / "out", x, 3); };
+    const EvaluationFunction function = evaluation_of(model, loss);
+    const State state = Engine(function, optim::sgd({.lr = 1}), 1).init(data, 1, f32);
+    Workers workers(1);
+    Products drawn(with_drawn_labels(function, "kfac", ""), workers, {.mode = Mode::train, .shard_size = 2});
+    Tensor gradient;
+    (void)drawn.gradient(state, {data}, gradient);
+    return std::pair(drawn.rows_a_shard(state, {data}), drawn.weight());
+  };
+  const Tensor labels = random_uniform({8, 5}, 0, 3, 4, f64).to(i32), answers = zeros({8, 5, 3});
+  EXPECT_EQ(rows_a_shard(loss::cross_entropy, labels), std::pair(std::int64_t{2}, 40.0));
+  EXPECT_EQ(rows_a_shard(loss::binary_cross_entropy, answers), std::pair(std::int64_t{2}, 120.0));
+}
+
 /// For one row and a linear model the Fisher matrix is the product of the factors' means.
 TEST(Factors, TheirProductIsTheGaussNewtonMatrixInTheMean) {
   const Dataset data = labelled({3}, 1);
