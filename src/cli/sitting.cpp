@@ -30,6 +30,7 @@ void Sitting::go_on_after(std::int64_t step) {
   media_.cut_after(step);
   const History before = log_.history();
   last_step_ = step;
+  if (!before.steps.empty()) first_norm_ = before.steps.front().gradient_norm;
   const bool counts_epochs = !before.steps.empty();  // a loop of one's own has steps alone
   if (counts_epochs && !before.epochs.empty()) epoch_ = before.epochs.back().epoch;
 }

@@ -110,6 +110,32 @@ TEST_F(Runs, StoppedAndResumedGivesTheSameBits) {
   EXPECT_FALSE(std::getline(parts, b)) << b;
 }
 
+/// A long run logs each step whose gradient is more than 1000 times that of the run's first step, which is in an
+/// earlier sitting.
+TEST_F(Runs, AResumedRunLogsTheStepsThatExplodeAsTheWholeOne) {
+  std::string table = "x,y\n";
+  for (int i = 0; i < 32; ++i) table += std::to_string(i) + "," + std::to_string(2 * i + i * i % 7) + "\n";
+  write("t.csv", table);
+  const std::string train =  // the gradient grows by 0.5 % in each step
+      "train t.csv --target y --quiet --set model.kind=linear --set data.validation=0 --set train.batch_size=32 --set "
+      "train.steps=4000 --set train.early_stopping=false --set schedule.kind=constant --set optimizer.kind=sgd --set "
+      "optimizer.lr=1.0025 ";
+  const auto logged = [&](const std::string& folder) {
+    std::ifstream lines(path(folder + "/metrics.jsonl"));
+    std::vector<int> steps;
+    for (std::string line; std::getline(lines, line);) {
+      const auto entry = nlohmann::json::parse(line);
+      if (entry.contains("gradient_norm")) steps.push_back(entry["step"]);
+    }
+    return steps;
+  };
+  ASSERT_EQ(run(train + "--out whole").code, 0);
+  ASSERT_EQ(run(train + "--out parts --stop-after 1000").code, 0);
+  ASSERT_EQ(run("train parts --resume --quiet").code, 0);
+  EXPECT_GT(logged("whole").size(), 2500U);  // a thousand of 4000 by their number
+  EXPECT_EQ(logged("parts"), logged("whole"));
+}
+
 TEST_F(Runs, AnotherConfigurationIsNotResumed) {
   write_table("t.csv");
   ASSERT_EQ(run("train t.csv --target y --stop-after 2 --quiet").code, 0);
