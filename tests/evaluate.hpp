@@ -7,6 +7,7 @@
 
 #include "graph/tracing.hpp"
 #include "plan/program.hpp"
+#include "plan/run_there.hpp"
 #include "thalweg/derivatives.hpp"
 
 namespace thalweg {
@@ -18,7 +19,12 @@ using Traced = std::function<std::vector<Var>(const std::vector<Var>&)>;
 inline std::vector<Tensor> run_graph(const Graph& graph, const std::vector<Bound>& inputs,
                                      const std::vector<Bound>& outputs, const std::vector<Tensor>& values,
                                      Passes passes = {}, int threads = 1) {
-  const Program program(graph, inputs, outputs, passes);
+  const Program program(graph, inputs, outputs, passes, chosen_device());
+  if (program.far() != nullptr) {
+    std::vector<Signature> results;
+    for (const Bound& y : outputs) results.push_back({y.var.shape(), y.var.dtype()});
+    return run_there(program, values, results);
+  }
   std::vector<std::byte*> bases;
   for (const Tensor& x : values) bases.push_back(const_cast<std::byte*>(x.raw()));
   std::vector<Tensor> results;

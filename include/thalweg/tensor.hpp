@@ -62,7 +62,11 @@ class Tensor {
     expect(dtype_of<T>());
     return {reinterpret_cast<T*>(mutable_raw()), static_cast<std::size_t>(size_)};
   }
-  [[nodiscard]] const std::byte* raw() const { return buffer_.get() + offset_; }
+  [[nodiscard]] const std::byte* raw() const {
+    if (mirrored_) [[unlikely]]
+      bring();
+    return buffer_.get() + offset_;
+  }
   [[nodiscard]] std::byte* mutable_raw();
 
   /// The element at a row-major position, as a double for every dtype.
@@ -84,12 +88,16 @@ class Tensor {
  private:
   void expect(DType dtype) const;
   void expect_count(std::size_t count) const;
+  friend class Mirrored;
+  /// Brings the bytes home from a device where the newest are there.
+  void bring() const;
 
   std::shared_ptr<std::byte[]> buffer_;
   std::size_t offset_ = 0;  // in bytes
   Shape shape_;
   std::int64_t size_ = 0;
   DType dtype_ = f32;
+  bool mirrored_ = false;  // whether a device may have the bytes too, or newer ones
 };
 
 [[nodiscard]] Tensor full(const Shape& shape, double value, DType dtype = f32);

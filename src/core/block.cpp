@@ -10,6 +10,7 @@
 #include <cstring>
 #include <limits>
 
+#include "core/device_memory.hpp"
 #include "core/error.hpp"
 
 namespace thalweg {
@@ -43,7 +44,11 @@ std::byte* allocate(std::size_t bytes, std::string_view who) {
   return first;
 }
 
+Block::Block(std::size_t bytes, DeviceMemory* far)
+    : memory_(far ? far->allocate(bytes, "memory") : allocate(bytes, "memory"), Deallocate{far}), size_(bytes) {}
+
 void Deallocate::operator()(std::byte* memory) const {
+  if (device != nullptr) return device->release(memory);
   void* whole = nullptr;
   std::memcpy(&whole, memory - sizeof(void*), sizeof(void*));
   std::free(whole);

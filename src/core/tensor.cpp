@@ -6,6 +6,7 @@
 
 #include "core/block.hpp"
 #include "core/checked.hpp"
+#include "core/mirrored.hpp"
 #include "core/random.hpp"
 
 namespace thalweg {
@@ -37,6 +38,9 @@ std::byte* Tensor::mutable_raw() {
     std::copy_n(raw(), bytes(), own.get());
     buffer_ = std::move(own);
     offset_ = 0;
+    mirrored_ = false;
+  } else if (mirrored_) {
+    Mirrored::write_here(*this);
   }
   return buffer_.get() + offset_;
 }

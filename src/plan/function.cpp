@@ -7,6 +7,7 @@
 #include "core/error.hpp"
 #include "graph/tracing.hpp"
 #include "plan/program.hpp"
+#include "plan/run_there.hpp"
 #include "thalweg/derivatives.hpp"
 #include "thalweg/ops.hpp"
 
@@ -15,6 +16,7 @@ namespace thalweg {
 struct Function::Compiled {
   struct Entry {
     std::vector<Signature> inputs, outputs;
+    Device* device = nullptr;
     std::unique_ptr<Program> program;
   };
   std::mutex mutex;
@@ -32,7 +34,7 @@ void Function::wrong_count(std::size_t count) {
 namespace {
 
 template <class Entry>
-std::unique_ptr<Entry> compile(const Function::Body& body, const std::vector<Signature>& signatures) {
+std::unique_ptr<Entry> compile(const Function::Body& body, const std::vector<Signature>& signatures, Device& device) {
   Graph graph;
   const Tracing tracing(graph);
   std::vector<Bound> inputs, outputs;
@@ -48,7 +50,8 @@ std::unique_ptr<Entry> compile(const Function::Body& body, const std::vector<Sig
     outputs.push_back({y, {base++, 0}});
     entry->outputs.push_back({y.shape(), y.dtype()});
   }
-  entry->program = std::make_unique<Program>(graph, inputs, outputs);
+  entry->device = &device;
+  entry->program = std::make_unique<Program>(graph, inputs, outputs, Passes{}, device);
   return entry;
 }
 
@@ -57,17 +60,19 @@ std::unique_ptr<Entry> compile(const Function::Body& body, const std::vector<Sig
 std::vector<Tensor> Function::run(const std::vector<Tensor>& inputs) const {
   std::vector<Signature> signatures;
   for (const Tensor& x : inputs) signatures.push_back({x.shape(), x.dtype()});
+  Device& device = chosen_device();
   const Compiled::Entry* entry = nullptr;
   {
     const std::lock_guard lock(compiled_->mutex);
     for (const auto& known : compiled_->entries) {
-      if (known->inputs == signatures) entry = known.get();
+      if (known->inputs == signatures && known->device == &device) entry = known.get();
     }
     if (!entry) {
-      compiled_->entries.push_back(compile<Compiled::Entry>(body_, signatures));
+      compiled_->entries.push_back(compile<Compiled::Entry>(body_, signatures, device));
       entry = compiled_->entries.back().get();
     }
   }
+  if (entry->program->far() != nullptr) return run_there(*entry->program, inputs, entry->outputs);
   std::vector<Tensor> outputs;
   std::vector<std::byte*> bases;
   for (const Tensor& x : inputs) bases.push_back(const_cast<std::byte*>(x.raw()));

@@ -26,11 +26,12 @@ namespace {
 
 class Lowering {
  public:
-  Lowering(const Graph& graph, const std::vector<int>& same_as, const Passes& passes)
+  Lowering(const Graph& graph, const std::vector<int>& same_as, const Passes& passes, std::size_t alignment)
       : graph_(graph),
         same_as_(same_as),
         recompute_(passes.recompute),
-        recompute_before_(passes.recompute == Recompute::nothing ? 0 : passes.backward_begins) {
+        recompute_before_(passes.recompute == Recompute::nothing ? 0 : passes.backward_begins),
+        alignment_(alignment) {
     reads_.resize(same_as.size());
     again_.resize(same_as.size());
     choose_what_to_keep();
@@ -184,7 +185,7 @@ class Lowering {
       fail<UsageError>("[program] the input '{}' is bound to nothing", node.attributes.name);
     const bool number = node.op->leaf == Leaf::number;
     const Tensor one = number ? full({}, node.attributes.number, node.signature.dtype) : node.attributes.tensor.front();
-    const std::size_t offset = (plan_.constants.size() + 63) / 64 * 64;
+    const std::size_t offset = (plan_.constants.size() + alignment_ - 1) / alignment_ * alignment_;
     plan_.constants.resize(offset + one.bytes());
     std::memcpy(plan_.constants.data() + offset, one.raw(), one.bytes());
     return {constants_base, static_cast<std::int64_t>(offset)};
@@ -207,6 +208,7 @@ class Lowering {
   std::vector<char> live_;
   Recompute recompute_;
   int recompute_before_;
+  std::size_t alignment_;
   std::vector<int> chain_;
   std::vector<Read> reads_;                 // what each live node is seen as
   std::vector<std::optional<Read>> again_;  // and what is computed again, as which
@@ -216,8 +218,8 @@ class Lowering {
 }  // namespace
 
 Plan lower(const Graph& graph, const std::vector<int>& same_as, const std::vector<Bound>& inputs,
-           const std::vector<Bound>& outputs, const Passes& passes) {
-  return Lowering(graph, same_as, passes).run(inputs, outputs);
+           const std::vector<Bound>& outputs, const Passes& passes, std::size_t alignment) {
+  return Lowering(graph, same_as, passes, alignment).run(inputs, outputs);
 }
 
 }  // namespace thalweg

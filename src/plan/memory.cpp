@@ -11,8 +11,6 @@ namespace thalweg {
 
 namespace {
 
-constexpr std::int64_t alignment = 64;
-
 std::int64_t end_of(const PlanValue& value) {
   return value.place->offset + static_cast<std::int64_t>(value.signature.bytes());
 }
@@ -95,9 +93,10 @@ void keep_inputs_whole(Plan& plan) {
 /// Puts values into buffers that live as long as they do.
 class Buffers {
  public:
-  Buffers(const Plan& plan, bool reuse)
+  Buffers(const Plan& plan, bool reuse, std::int64_t alignment)
       : plan_(plan),
         reuse_(reuse),
+        alignment_(alignment),
         last_read_(last_reads(plan)),
         buffer_of_(plan.values.size(), -1),
         taken_(plan.values.size(), 0) {
@@ -134,8 +133,8 @@ class Buffers {
   [[nodiscard]] std::int64_t bytes_without_reuse() const { return bytes_without_reuse_; }
 
  private:
-  static std::int64_t rounded(std::size_t bytes) {
-    return (static_cast<std::int64_t>(bytes) + alignment - 1) / alignment * alignment;
+  [[nodiscard]] std::int64_t rounded(std::size_t bytes) const {
+    return (static_cast<std::int64_t>(bytes) + alignment_ - 1) / alignment_ * alignment_;
   }
 
   void add(InstructionId writer, ValueId value) {
@@ -168,6 +167,7 @@ class Buffers {
 
   const Plan& plan_;
   bool reuse_;
+  std::int64_t alignment_;
   IndexVector<ValueId, InstructionId> last_read_;
   IndexVector<ValueId, int> buffer_of_;
   IndexVector<ValueId, char> taken_;  // whether an output has taken the value's place
@@ -177,9 +177,9 @@ class Buffers {
 
 }  // namespace
 
-void plan_memory(Plan& plan, bool reuse) {
+void plan_memory(Plan& plan, bool reuse, std::size_t alignment) {
   keep_inputs_whole(plan);
-  Buffers buffers(plan, reuse);
+  Buffers buffers(plan, reuse, static_cast<std::int64_t>(alignment));
   plan.arena_bytes = buffers.assign_offsets();
   plan.arena_bytes_without_reuse = buffers.bytes_without_reuse();
   for (const ValueId value : plan.values.ids()) {

@@ -103,15 +103,15 @@ struct Plan {
 
 /// For each node, the node that gives the same value and stands for it (itself where there is none).
 [[nodiscard]] std::vector<int> simplify(const Graph& graph, bool enabled);
-/// Values and items of what the outputs need; views are absorbed into reads.
+/// Values and items of what the outputs need; views are absorbed into reads. Constants are aligned to so many bytes.
 [[nodiscard]] Plan lower(const Graph& graph, const std::vector<int>& same_as, const std::vector<Bound>& inputs,
-                         const std::vector<Bound>& outputs, const Passes& passes = {});
+                         const std::vector<Bound>& outputs, const Passes& passes, std::size_t alignment);
 /// Groups items into instructions, in an order in which they can run.
 void fuse(Plan& plan, bool enabled);
 /// Puts instructions in the order that keeps the fewest bytes alive.
 void order(Plan& plan, bool enabled);
-/// Gives a place to every value that has none.
-void plan_memory(Plan& plan, bool reuse);
+/// Gives a place, aligned to so many bytes, to every value that has none.
+void plan_memory(Plan& plan, bool reuse, std::size_t alignment);
 /// Makes the kernels, now that it is known what shares memory with what.
 void make_kernels(Plan& plan, bool compile, Device& device);
 

@@ -9,21 +9,21 @@
 namespace thalweg {
 
 Program::Program(const Graph& graph, const std::vector<Bound>& inputs, const std::vector<Bound>& outputs, Passes passes,
-                 Device& device) {
+                 Device& device)
+    : far_(device.far()) {
   const std::vector<int> same_as = simplify(graph, passes.simplify);
-  Plan plan = lower(graph, same_as, inputs, outputs, passes);
+  Plan plan = lower(graph, same_as, inputs, outputs, passes, device.alignment());
   fuse(plan, passes.fuse);
   order(plan, passes.order);
-  plan_memory(plan, passes.reuse);
+  plan_memory(plan, passes.reuse, device.alignment());
   value_bytes_ = plan.arena_bytes;
   value_bytes_without_reuse_ = plan.arena_bytes_without_reuse;
   make_kernels(plan, passes.compile, device);
 
-  std::shared_ptr<std::byte[]> constants(allocate(plan.constants.size(), "program"), Deallocate{});
-  std::ranges::copy(plan.constants, constants.get());
-  constants_ = constants;
+  std::byte* constants = device.allocate(plan.constants.size(), "program");
+  device.write(constants, plan.constants.data(), plan.constants.size());
+  constants_ = std::shared_ptr<std::byte[]>(constants, Deallocate{far_});
 
-  std::size_t most_operands = 0;
   for (Instruction& instruction : plan.instructions) {
     Step step{std::move(instruction.kernel), {}, {}, instruction.scratch, std::move(instruction.name), 0,
               instruction.operations,        {}, {}};
@@ -44,11 +44,11 @@ Program::Program(const Graph& graph, const std::vector<Bound>& inputs, const std
       step.results.push_back(plan.values[output].signature);
     }
     if (first.node >= 0) step.source = at(graph.node(first.node).source);
-    most_operands = std::max(most_operands, step.inputs.size() + step.outputs.size());
+    most_operands_ = std::max(most_operands_, step.inputs.size() + step.outputs.size());
     instructions_.push_back(std::move(step));
   }
   pointers_at_ = static_cast<std::size_t>(plan.arena_bytes);
-  arena_bytes_ = pointers_at_ + (most_operands * sizeof(std::byte*) + 63) / 64 * 64;
+  arena_bytes_ = pointers_at_ + (most_operands_ * sizeof(std::byte*) + 63) / 64 * 64;
 }
 
 std::byte* Program::address(Place place, std::span<std::byte* const> bases, std::byte* arena) const {
@@ -58,8 +58,16 @@ std::byte* Program::address(Place place, std::span<std::byte* const> bases, std:
   return base + place.offset;
 }
 
-void Program::run_step(const Step& step, std::span<std::byte* const> bases, std::byte* arena, Workers& workers) const {
-  auto** inputs = reinterpret_cast<std::byte**>(arena + pointers_at_);
+std::byte** Program::pointers_in(std::byte* arena) const {
+  if (far_ == nullptr) return reinterpret_cast<std::byte**>(arena + pointers_at_);
+  thread_local std::vector<std::byte*> addresses;
+  if (addresses.size() < most_operands_) addresses.resize(most_operands_);
+  return addresses.data();
+}
+
+void Program::run_step(const Step& step, std::span<std::byte* const> bases, std::byte* arena, std::byte** pointers,
+                       Workers& workers) const {
+  auto** inputs = pointers;
   auto** outputs = inputs + step.inputs.size();
   for (std::size_t k = 0; k < step.inputs.size(); ++k) inputs[k] = address(step.inputs[k], bases, arena);
   for (std::size_t k = 0; k < step.outputs.size(); ++k) outputs[k] = address(step.outputs[k], bases, arena);
@@ -67,7 +75,8 @@ void Program::run_step(const Step& step, std::span<std::byte* const> bases, std:
 }
 
 void Program::run(std::span<std::byte* const> bases, std::byte* arena, Workers& workers) const {
-  for (const Step& step : instructions_) run_step(step, bases, arena, workers);
+  std::byte** const pointers = pointers_in(arena);
+  for (const Step& step : instructions_) run_step(step, bases, arena, pointers, workers);
 }
 
 void Program::bind(Calls& calls, Workers& workers) const {
@@ -83,6 +92,7 @@ void Program::bind(Calls& calls, Workers& workers) const {
     made.push_back(step.kernel.bind ? step.kernel.bind(call) : [&kernel = step.kernel, call] { kernel.run(call); });
     operands += step.inputs.size() + step.outputs.size();
   }
+  if (far_ != nullptr) made = {far_->record(std::move(made))};
   calls.calls_ = std::move(made);
 }
 
@@ -120,9 +130,11 @@ bool all_finite(const std::byte* bytes, const Signature& signature) {
 
 std::optional<std::string> Program::find_not_finite(std::span<std::byte* const> bases, std::byte* arena,
                                                     Workers& workers) const {
+  if (far_ != nullptr) defect("a program is looked into on this CPU alone");
+  std::byte** const pointers = pointers_in(arena);
   for (const Step& step : instructions_) {
-    run_step(step, bases, arena, workers);
-    const auto* const* outputs = reinterpret_cast<std::byte**>(arena + pointers_at_) + step.inputs.size();
+    run_step(step, bases, arena, pointers, workers);
+    const auto* const* outputs = pointers + step.inputs.size();
     for (std::size_t k = 0; k < step.results.size(); ++k) {
       if (!all_finite(outputs[k], step.results[k])) return fmt::format("'{}'{}", step.name, step.source);
     }

@@ -20,7 +20,7 @@ class Program {
   Program(const Graph& graph, const std::vector<Bound>& inputs, const std::vector<Bound>& outputs, Passes passes = {},
           Device& device = this_cpu());
 
-  /// Bytes of the arena that a run needs, aligned to 64.
+  /// Bytes of the arena that a run needs, in the memory of its device.
   [[nodiscard]] std::size_t arena_bytes() const { return arena_bytes_; }
   [[nodiscard]] std::size_t instructions() const { return instructions_.size(); }
   /// Bytes of all values that are neither given nor handed out: as they are placed, and if none shared memory.
@@ -58,6 +58,10 @@ class Program {
   /// What was fused, the bytes each instruction moves, and the arena with and without reuse.
   [[nodiscard]] std::string explain() const;
 
+  /// Its device, where that is not this CPU: then all addresses are the device's, and a run may return before it has
+  /// begun. Else null.
+  [[nodiscard]] Device* far() const { return far_; }
+
  private:
   struct Step {
     Kernel kernel;
@@ -71,11 +75,15 @@ class Program {
   };
   [[nodiscard]] std::byte* address(Place place, std::span<std::byte* const> bases, std::byte* arena) const;
   void bind(Calls& calls, Workers& workers) const;
-  void run_step(const Step& step, std::span<std::byte* const> bases, std::byte* arena, Workers& workers) const;
+  /// Memory of this host for the addresses that a kernel is handed.
+  [[nodiscard]] std::byte** pointers_in(std::byte* arena) const;
+  void run_step(const Step& step, std::span<std::byte* const> bases, std::byte* arena, std::byte** pointers,
+                Workers& workers) const;
 
   std::vector<Step> instructions_;
   std::shared_ptr<const std::byte[]> constants_;
-  std::size_t arena_bytes_ = 0, pointers_at_ = 0;
+  std::size_t arena_bytes_ = 0, pointers_at_ = 0, most_operands_ = 0;
+  Device* far_ = nullptr;
   std::int64_t value_bytes_ = 0, value_bytes_without_reuse_ = 0;
 };
 

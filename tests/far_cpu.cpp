@@ -1,0 +1,252 @@
+#include "far_cpu.hpp"
+
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <memory>
+
+#include "core/error.hpp"
+
+namespace thalweg::testing {
+
+namespace {
+
+constexpr std::size_t room = std::size_t{16} << 30;  // of addresses: memory is taken as it is written
+constexpr std::size_t gap = 256;                     // behind each block
+constexpr std::size_t most_waiting = 2000;
+
+std::byte* mapped(int file, int rights) {
+  void* memory = mmap(nullptr, room, rights, MAP_SHARED | MAP_NORESERVE, file, 0);
+  if (memory == MAP_FAILED) std::abort();
+  return static_cast<std::byte*>(memory);
+}
+
+[[noreturn]] void stop(const char* why) {
+  std::fprintf(stderr, "[far] %s\n", why);
+  std::abort();
+}
+
+}  // namespace
+
+FarCpu::FarCpu() {
+  const int file = memfd_create("far", MFD_CLOEXEC);
+  if (file < 0 || ftruncate(file, static_cast<off_t>(room)) != 0) std::abort();
+  far_ = mapped(file, PROT_NONE);
+  near_ = mapped(file, PROT_READ | PROT_WRITE);
+  close(file);
+  thread_ = std::thread([this] { work_until_stopped(); });
+}
+
+FarCpu::~FarCpu() {
+  {
+    const std::lock_guard lock(mutex_);
+    stopping_ = true;
+  }
+  wake_.notify_all();
+  thread_.join();
+  munmap(far_, room);
+  munmap(near_, room);
+}
+
+std::byte* FarCpu::near(const std::byte* there) const {
+  if (there < far_ || there >= far_ + room) stop("an address that is not of this device");
+  return near_ + (there - far_);
+}
+
+// ---------------------------------------------------------------------------------------------------------------------
+// Memory
+
+std::byte* FarCpu::allocate(std::size_t bytes, std::string_view who) {
+  const std::size_t size = (std::max<std::size_t>(1, bytes) + alignment() - 1) / alignment() * alignment() + gap;
+  const std::lock_guard lock(mutex_);
+  std::byte* there = nullptr;
+  if (const auto found = free_.find(size); found != free_.end()) {
+    there = found->second;
+    free_.erase(found);
+  } else if (size > room - end_) {
+    fail<MemoryError>("[{}] {} bytes asked for, and the far CPU has not that much memory", who, bytes);
+  } else {
+    there = far_ + end_;
+    end_ += size;
+  }
+  sizes_[there] = size;
+  given_out_ += size;
+  std::memset(near(there), 0xff, size);  // NaN in both float types
+  return there;
+}
+
+void FarCpu::release(std::byte* there) {
+  push(Kind::memory, [this, there] { put_back(there); });
+}
+
+void FarCpu::put_back(std::byte* there) {
+  const std::lock_guard lock(mutex_);
+  const auto found = sizes_.find(there);
+  if (found == sizes_.end()) stop("memory released that was not given out");
+  const std::size_t size = found->second;
+  sizes_.erase(found);
+  for (const std::byte* b = near(there) + size - gap; b < near(there) + size; ++b) {
+    if (*b != std::byte{0xff}) stop("something was written behind the end of a block");
+  }
+  given_out_ -= size;
+  free_.emplace(size, there);
+}
+
+void FarCpu::write(std::byte* there, const std::byte* here, std::size_t bytes) {
+  if (bytes == 0) return;
+  auto sent = std::make_shared<std::vector<std::byte>>(here, here + bytes);
+  push(Kind::memory, [this, to = near(there), sent] {
+    std::ranges::copy(*sent, to);
+    const std::lock_guard lock(mutex_);
+    written_ += sent->size();
+  });
+}
+
+void FarCpu::copy_there(std::byte* to, const std::byte* from, std::size_t bytes) {
+  if (bytes == 0) return;
+  push(Kind::memory, [to = near(to), from = near(from), bytes] { std::memmove(to, from, bytes); });
+}
+
+Mark FarCpu::read(std::byte* here, const std::byte* there, std::size_t bytes) {
+  return push(Kind::memory, [here, from = near(there), bytes] { std::copy_n(from, bytes, here); });
+}
+
+// ---------------------------------------------------------------------------------------------------------------------
+// Order
+
+Mark FarCpu::push(Kind kind, Work work) {
+  const std::lock_guard lock(mutex_);
+  waiting_.emplace_back(kind, std::move(work));
+  ++pushed_;
+  if (waiting_.size() > most_waiting) {
+    wanted_ = pushed_;
+    wake_.notify_all();
+  }
+  return {pushed_};
+}
+
+void FarCpu::wait(Mark mark) {
+  std::unique_lock lock(mutex_);
+  wanted_ = std::max(wanted_, mark.number);
+  wake_.notify_all();
+  done_changed_.wait(lock, [&] { return done_ >= mark.number; });
+  if (error_ && failed_ <= mark.number) std::rethrow_exception(std::exchange(error_, nullptr));
+}
+
+void FarCpu::work_until_stopped() {
+  std::unique_lock lock(mutex_);
+  while (true) {
+    wake_.wait(lock, [&] { return stopping_ || (done_ < wanted_ && !waiting_.empty()); });
+    if (waiting_.empty()) return;
+    auto [kind, work] = std::move(waiting_.front());
+    waiting_.pop_front();
+    const bool left_out = kind == Kind::kernel && error_;
+    lock.unlock();
+    std::exception_ptr error;
+    try {
+      if (!left_out) work();
+    } catch (...) {
+      error = std::current_exception();
+    }
+    work = {};  // what it held goes before it counts as done
+    lock.lock();
+    ++done_;
+    if (kind == Kind::kernel) ++kernels_;
+    if (error) error_ = error, failed_ = done_;
+    done_changed_.notify_all();
+  }
+}
+
+// ---------------------------------------------------------------------------------------------------------------------
+// Kernels
+
+Kernel FarCpu::late(Kernel inner, std::size_t inputs, std::size_t outputs) {
+  auto kernel = std::make_shared<const Kernel>(std::move(inner));
+  const auto enqueue = [this, kernel, inputs, outputs](const KernelCall& call) {
+    std::vector<std::byte*> addresses;
+    for (std::size_t k = 0; k < inputs; ++k) addresses.push_back(near(call.inputs[k]));
+    for (std::size_t k = 0; k < outputs; ++k) addresses.push_back(near(call.outputs[k]));
+    std::byte* const scratch = kernel->scratch > 0 ? near(call.scratch) : nullptr;
+    const bool flushes = FlushDenormals::is_on();
+    push(Kind::kernel, [this, kernel, inputs, addresses = std::move(addresses), scratch, flushes] {
+      std::optional<FlushDenormals> flush;
+      if (flushes) flush.emplace();
+      kernel->run({addresses.data() + inputs, addresses.data(), scratch, alone_});
+    });
+  };
+  return {enqueue, kernel->scratch,
+          [enqueue](const KernelCall& call) -> std::function<void()> { return [enqueue, call] { enqueue(call); }; }};
+}
+
+Kernel FarCpu::tiles(const TileProgram& program) {
+  int inputs = 0, outputs = 0;
+  for (const auto& load : program.loads) inputs = std::max(inputs, load.input + 1);
+  for (const auto& store : program.stores) outputs = std::max(outputs, store.output + 1);
+  for (const auto& reduce : program.reductions) outputs = std::max(outputs, reduce.output + 1);
+  return late(Device::tiles(program), static_cast<std::size_t>(inputs), static_cast<std::size_t>(outputs));
+}
+
+Kernel FarCpu::copy(const View& view, DType dtype) { return late(Device::copy(view, dtype), 1, 1); }
+
+Kernel FarCpu::op(const OpKernel& op, const KernelSite& site) {
+  return late(Device::op(op, site), site.inputs.size(), 1);
+}
+
+Kernel FarCpu::rows(std::size_t row_bytes, std::int64_t count) { return late(Device::rows(row_bytes, count), 2, 1); }
+
+std::function<void()> FarCpu::record(std::vector<std::function<void()>> calls) {
+  {
+    const std::lock_guard lock(mutex_);
+    ++recorded_;
+  }
+  return Device::record(std::move(calls));
+}
+
+std::size_t FarCpu::given_out() {
+  const std::lock_guard lock(mutex_);
+  return given_out_;
+}
+
+std::size_t FarCpu::written() {
+  const std::lock_guard lock(mutex_);
+  return written_;
+}
+
+std::size_t FarCpu::kernels() {
+  const std::lock_guard lock(mutex_);
+  return kernels_;
+}
+
+std::size_t FarCpu::recorded() {
+  const std::lock_guard lock(mutex_);
+  return recorded_;
+}
+
+// ---------------------------------------------------------------------------------------------------------------------
+// All tests of a program
+
+FarCpu* far_cpu_of_all_tests() {
+  static FarCpu* const far = []() -> FarCpu* {
+    const char* device = std::getenv("THALWEG_TEST_DEVICE");
+    if (device == nullptr || std::string_view(device) != "far") return nullptr;
+    static FarCpu cpu;
+    return &cpu;
+  }();
+  return far;
+}
+
+namespace {
+struct ChosenForAllTests {
+  ChosenForAllTests() {
+    if (FarCpu* far = far_cpu_of_all_tests()) chosen.emplace(*far);
+  }
+  std::optional<ChosenDevice> chosen;
+} chosen_for_all_tests;
+}  // namespace
+
+}  // namespace thalweg::testing
