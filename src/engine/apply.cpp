@@ -36,7 +36,8 @@ struct ApplyPlan {
 
 using Function = std::function<NamedVars(Scope, const Batch&)>;
 
-std::shared_ptr<const ApplyPlan> planned(const Function& function, const State& state, const NamedTensors& given) {
+std::shared_ptr<const ApplyPlan> planned(const Function& function, const State& state, const NamedTensors& given,
+                                         Device& device) {
   auto plan = std::make_shared<ApplyPlan>();
   plan->layout = state.layout;
   const DType dtype = state.layout->dtype;
@@ -68,7 +69,7 @@ std::shared_ptr<const ApplyPlan> planned(const Function& function, const State& 
     outputs.push_back({var});
   }
   if (outputs.empty()) fail<UsageError>("[apply] the function has no outputs");
-  plan->program.emplace(graph, inputs, context.parameters, *state.layout, outputs, context.random);
+  plan->program.emplace(graph, inputs, context.parameters, *state.layout, outputs, context.random, device);
   return plan;
 }
 
@@ -77,7 +78,8 @@ std::shared_ptr<const ApplyPlan> planned(const Function& function, const State& 
 struct Apply::Impl {
   Function function;
   Workers workers;
-  BlockPool pool = {};
+  Device& device = chosen_device();
+  BlockPool pool{device.far()};
   std::mutex mutex = {};
   std::vector<std::shared_ptr<const ApplyPlan>> plans = {};  // guarded by mutex; the newest last
 
@@ -89,7 +91,7 @@ struct Apply::Impl {
     const std::lock_guard lock(mutex);
     const auto known = std::ranges::find_if(plans, [&](const auto& plan) { return plan->is_for(state, inputs); });
     if (known != plans.end()) return *known;
-    auto plan = planned(function, state, inputs);
+    auto plan = planned(function, state, inputs, device);
     if (plans.size() == most_plans) plans.erase(plans.begin());
     plans.push_back(plan);
     return plan;
@@ -118,6 +120,14 @@ NamedTensors Apply::all(const State& state, const NamedTensors& inputs, std::uin
     written.push_back(outputs.back().second.mutable_raw());
   }
   const FlushDenormals flush;
+  if (impl_->device.far()) {
+    std::vector<std::span<const std::byte>> from;
+    std::vector<std::span<std::byte>> to;
+    for (const auto& [name, tensor] : inputs) from.emplace_back(tensor.raw(), tensor.bytes());
+    for (std::size_t i = 0; i < written.size(); ++i) to.emplace_back(written[i], outputs[i].second.bytes());
+    plan->program->run_there(from, state.parameters, to, impl_->pool, impl_->workers, {.seed = seed});
+    return outputs;
+  }
   const auto memory = impl_->pool.take(plan->program->memory_bytes());
   plan->program->run(read, state.parameters, written, memory.data(), impl_->workers, {.seed = seed});
   return outputs;

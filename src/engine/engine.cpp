@@ -10,6 +10,7 @@
 #include "engine/not_finite.hpp"
 #include "engine/rank_sum.hpp"
 #include "engine/row_weight.hpp"
+#include "kernels/rows.hpp"
 #include "optim/asks.hpp"
 
 namespace thalweg {
@@ -24,17 +25,24 @@ std::vector<EvaluationFunction> functions_of(const std::vector<EngineObjective>&
   return functions;
 }
 
+/// The device of a crew where it is not here and the optimizers ask for no more than gradients of batches, else null.
+Device* far_device(const std::vector<EngineObjective>& objectives, const Crew& crew) {
+  const auto stays = [](const EngineObjective& o) { return asks_of(o.optimizer).any() || owns_steps(o.optimizer); };
+  return std::ranges::any_of(objectives, stays) ? nullptr : crew.device.far();
+}
+
 }  // namespace
 
 Engine::Engine(std::vector<EngineObjective> objectives, std::shared_ptr<Crew> crew)
     : functions_(functions_of(objectives)),
       crew_(std::move(crew)),
-      programs_(functions_),
+      far_(far_device(objectives, *crew_)),
+      programs_(functions_, far_),
       did_(objectives.size()),
       divisors_(objectives.size()) {
   for (EngineObjective& o : objectives) {
     Updater updater(o.name, std::move(o.optimizer), o.options.averages);
-    objectives_.push_back({std::move(o.name), std::move(o.options), std::move(updater), Evaluator(o.function)});
+    objectives_.push_back({std::move(o.name), std::move(o.options), std::move(updater), Evaluator(o.function, far_)});
   }
   check_asks();
   check_whole_steps();
@@ -120,7 +128,7 @@ void Engine::prepare(State& state) {
     step_ = step_layout(*state.layout, std::move(parts));
     guide_.reset();
     for (std::size_t i = 0; i < size(); ++i) {
-      objectives_[i].norm.emplace(optimizer(i), step_.objectives[i].layout);
+      objectives_[i].norm.emplace(optimizer(i), step_.objectives[i].layout, far_);
       objectives_[i].layer_norms.reset();
       objectives_[i].updater.forget();
       objectives_[i].factored = factored(i, step_.objectives[i].layout);
@@ -129,12 +137,14 @@ void Engine::prepare(State& state) {
     if (!same) {
       programs_.clear();
       one_shard_ = {};
+      sums_there_.reset();
     }
     layout_ = state.layout;
   }
   for (std::size_t i = 0; i < size(); ++i) {
     const auto& shares = objectives_[i].shares;
-    objectives_[i].updater.prepare(state, shares ? shares->own : step_.objectives[i].layout, objectives_[i].factored);
+    objectives_[i].updater.prepare(state, shares ? shares->own : step_.objectives[i].layout, objectives_[i].factored,
+                                   far_);
   }
 }
 
@@ -154,6 +164,10 @@ std::vector<FactoredLayer> Engine::factored(std::size_t objective, const Layout&
 void Engine::set_ranks(std::shared_ptr<Communicator> ranks) {
   ranks_changed_ = ranks_changed_ || ranks_ != ranks;
   ranks_ = std::move(ranks);
+  if (!far_ || !ranks_ || ranks_->size() < 2) return;
+  far_ = nullptr;
+  programs_.stay_here();
+  sums_there_.reset();
 }
 
 void Engine::share(std::size_t objective) {
@@ -186,6 +200,7 @@ std::vector<std::optional<double>> Engine::row_weights(const State& state, const
 
 Engine::Sums Engine::sum_over_shards(const State& state, const RowSelection& batch, const BatchPrograms& programs,
                                      bool apart) {
+  if (far_) return sum_there(state, batch, programs);
   const DType dtype = state.layout->dtype;
   Workers& workers = crew_->workers;
   BlockPool& pool = crew_->pool;
@@ -215,8 +230,21 @@ Engine::Sums Engine::sum_over_shards(const State& state, const RowSelection& bat
   return {gradient, sums_in(gradient), std::move(total)};
 }
 
+Engine::Sums Engine::sum_there(const State& state, const RowSelection& batch, const BatchPrograms& programs) {
+  if (!sums_there_) sums_there_.emplace(*far_, crew_->there);
+  try {
+    auto [gradient, numbers] = (*sums_there_)(state, batch, programs, step_, crew_->pool, crew_->workers);
+    std::byte* const first = gradient.data();
+    const double* const sums = numbers.data();
+    return {first, sums, std::move(gradient), std::move(numbers)};
+  } catch (const IndexError&) {
+    run_here(functions_, step_, state, batch, programs.whole->rows(), crew_->workers);
+    throw;
+  }
+}
+
 void Engine::give_back(Sums sums) {
-  if (sums.lent.data()) crew_->pool.give_back(std::move(sums.lent));
+  if (sums.lent.data()) (far_ ? crew_->there : crew_->pool).give_back(std::move(sums.lent));
 }
 
 std::byte* Engine::gradient_of(std::size_t objective, const Sums& sums, const State& state) const {
@@ -252,11 +280,14 @@ State Engine::evaluation_state(const State& state) {
 }
 
 LossSum Engine::evaluate(std::size_t objective, const State& state, const Dataset& data, Tensor& predictions) {
-  return objectives_[objective].evaluator(state, data, predictions, crew_->pool, crew_->workers);
+  Evaluator& evaluator = objectives_[objective].evaluator;
+  return evaluator(state, data, predictions, evaluator.is_far() ? crew_->there : crew_->pool, crew_->workers);
 }
 
 void Engine::set_memory(Memory memory) {
-  if (programs_.set_memory(memory)) one_shard_ = {};
+  if (!programs_.set_memory(memory)) return;
+  one_shard_ = {};
+  sums_there_.reset();
 }
 
 void Engine::watch_layers(bool watch) {
@@ -356,12 +387,16 @@ void Engine::look_at(std::size_t objective, const State& state, const RowSelecti
     explain_not_finite(functions_, step_, state, batch, programs.whole->rows(), did.loss, which, crew_->workers);
   }
   if (!watches_layers_) return;
-  if (!o.layer_norms) o.layer_norms.emplace(step_.objectives[objective].layout);
-  for (const double norm : o.layer_norms->of(gradient, divisor, crew_->pool, crew_->workers))
+  if (!o.layer_norms) o.layer_norms.emplace(step_.objectives[objective].layout, far_);
+  BlockPool& pool = far_ ? crew_->there : crew_->pool;
+  for (const double norm : o.layer_norms->of(gradient, divisor, pool, crew_->workers))
     report.layer_norms.push_back(norm);
 }
 
 void Engine::move_statistics(State& state, const RowSelection& batch, const BatchPrograms& programs, const Sums& sums) {
+  if (far_) {
+    return sums_there_->move_statistics(state, programs, step_, batch.count(), sums.gradient, crew_->workers);
+  }
   const std::byte* observed =
       sums.gradient + static_cast<std::size_t>(step_.statistics_at) * size_of(state.layout->dtype);
   for (const Movement& m : programs.whole->movements()) {

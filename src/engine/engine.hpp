@@ -11,6 +11,7 @@
 #include "engine/one_shard.hpp"
 #include "engine/programs.hpp"
 #include "engine/slot_shares.hpp"
+#include "engine/sums_there.hpp"
 #include "engine/updater.hpp"
 #include "engine/whole_steps.hpp"
 
@@ -99,6 +100,9 @@ class Engine {
     return objectives_[objective].updater.optimizer();
   }
   [[nodiscard]] Crew& crew() { return *crew_; }
+  /// Where its steps run: the crew's device, or this CPU where an optimizer asks for more than the gradients of
+  /// batches, or ranks share the shards.
+  [[nodiscard]] Device& device() const { return far_ ? *far_ : this_cpu(); }
   /// The layers that an objective's optimizer keeps factors of, of what it trains; after a trace.
   [[nodiscard]] std::vector<FactoredLayer> factored(std::size_t objective, const Layout& trained) const;
 
@@ -116,11 +120,13 @@ class Engine {
     std::optional<LayerNorms> layer_norms = {};  ///< where they are watched
     std::optional<SlotShares> shares = {};       ///< where ranks share the update
   };
-  /// The sums over the shards of a batch: gradients and observations, losses and weights, reports.
+  /// The sums over the shards of a batch: gradients and observations, on the device of the steps; losses and weights,
+  /// reports.
   struct Sums {
     std::byte* gradient;
     const double* numbers;
-    Block lent = {};  ///< by the pool, where it is not in the memory of a single shard
+    Block lent = {};               ///< by the pool, where it is not in the memory of a single shard
+    std::vector<double> own = {};  ///< the numbers, where they are not in that block
 
     [[nodiscard]] double loss(std::size_t objective) const { return numbers[2 * objective]; }
     [[nodiscard]] double weight(std::size_t objective) const { return numbers[2 * objective + 1]; }
@@ -128,6 +134,8 @@ class Engine {
   /// `apart`: in separate memory, where the sums at another point are still needed.
   Sums sum_over_shards(const State& state, const RowSelection& batch, const BatchPrograms& programs,
                        bool apart = false);
+  /// The same on a device that is not here.
+  Sums sum_there(const State& state, const RowSelection& batch, const BatchPrograms& programs);
   void give_back(Sums sums);
   /// Plans the updates for the state's layout, and gives it slots.
   void prepare(State& state);
@@ -165,10 +173,12 @@ class Engine {
   std::shared_ptr<Crew> crew_;
   std::shared_ptr<Communicator> ranks_;
   bool ranks_changed_ = false;  // since the updates were planned
+  Device* far_;                 // null: steps run on this CPU
   Programs programs_;
   std::shared_ptr<const Layout> layout_;
   StepLayout step_;
   OneShard one_shard_;
+  std::optional<SumsThere> sums_there_;
   bool watches_layers_ = false;
   std::vector<Did> did_;
   std::vector<double> divisors_;  // of each gradient, in the step under way

@@ -43,7 +43,8 @@ std::unique_ptr<Evaluator::Pass> Evaluator::make_pass(std::int64_t rows, const D
     pass->reports.push_back(report.name);
   }
   pass->separable = keeps_samples_apart(traced, rows);
-  pass->program.emplace(*traced.graph, traced.columns, traced.parameters, layout, outputs, traced.random);
+  pass->program.emplace(*traced.graph, traced.columns, traced.parameters, layout, outputs, traced.random,
+                        far_ ? *far_ : this_cpu());
   return pass;
 }
 
@@ -115,7 +116,7 @@ void Evaluator::add(LossSum& total, const State& state, const Part& part, std::i
   const Pass& last = pass_for(rows - (shards - 1) * size, part.rows, *state.layout);
   const std::size_t shard_bytes = whole.has_prediction ? whole.prediction().bytes() : 0, each = whole.numbers();
   std::vector<double> sums(each * static_cast<std::size_t>(shards));
-  workers.run(shards, [&](std::int64_t i) {
+  const auto run = [&](std::int64_t i) {
     const Pass& pass = i + 1 < shards ? whole : last;
     const auto shard = static_cast<std::size_t>(i);
     std::vector<const std::byte*> columns;
@@ -129,16 +130,36 @@ void Evaluator::add(LossSum& total, const State& state, const Part& part, std::i
     if (pass.sum) outputs.push_back(number(0));
     if (pass.weight) outputs.push_back(number(1));
     for (std::size_t k = 2; k < each; ++k) outputs.push_back(number(k));
+    if (far_) return run_there(pass, state, part, i * size, outputs, pool, workers);
     const auto memory = pool.take(pass.program->memory_bytes());
     pass.program->run(columns, state.parameters, outputs, memory.data(), workers,
                       {.seed = state.seed, .begin = part.begin + i * size});
-  });
+  };
+  if (far_) {  // one after another, as the device runs them
+    for (std::int64_t i = 0; i < shards; ++i) run(i);
+  } else {
+    workers.run(shards, run);
+  }
   for (std::size_t i = 0; i < sums.size(); i += each) {
     const Pass& pass = i + each < sums.size() ? whole : last;
     if (pass.sum) total.sum += number_at(&sums[i], *pass.sum);
     total.weight += pass.weight ? number_at(&sums[i + 1], *pass.weight) : pass.known_weight;
     for (std::size_t k = 2; k < each; ++k) total.reports[k - 2].second += number_at(&sums[i + k], pass.dtype);
   }
+}
+
+void Evaluator::run_there(const Pass& pass, const State& state, const Part& part, std::int64_t begin,
+                          std::span<std::byte* const> outputs, BlockPool& pool, Workers& workers) const {
+  std::vector<std::span<const std::byte>> columns;
+  for (std::size_t c = 0; c < pass.columns.size(); ++c) {
+    const std::size_t row_bytes = pass.columns[c].row.bytes();
+    columns.emplace_back(part.rows.columns()[c].second.raw() + static_cast<std::size_t>(begin) * row_bytes,
+                         static_cast<std::size_t>(pass.rows) * row_bytes);
+  }
+  std::vector<std::span<std::byte>> written;
+  for (std::size_t i = 0; i < outputs.size(); ++i) written.emplace_back(outputs[i], pass.program->output(i).bytes());
+  pass.program->run_there(columns, state.parameters, written, pool, workers,
+                          {.seed = state.seed, .begin = part.begin + begin});
 }
 
 }  // namespace thalweg

@@ -18,10 +18,14 @@ struct LossSum {
 
 class Evaluator {
  public:
-  explicit Evaluator(EvaluationFunction function) : function_(std::move(function)) {}
+  /// On a device that is not here, or here where that is null.
+  explicit Evaluator(EvaluationFunction function, Device* far = nullptr) : function_(std::move(function)), far_(far) {}
+
+  [[nodiscard]] bool is_far() const { return far_ != nullptr; }
 
   /// The predictions, (rows, ...), are written to `predictions` where the function has them. Random numbers follow from
-  /// the state's seed and each row's place in the set. Throws UsageError for a set without rows.
+  /// the state's seed and each row's place in the set. The pool is of the device's memory. Throws UsageError for a set
+  /// without rows.
   LossSum operator()(const State& state, const Dataset& data, Tensor& predictions, BlockPool& pool, Workers& workers);
 
  private:
@@ -54,7 +58,12 @@ class Evaluator {
   /// Adds the results of these rows, in shards of at most `size` rows; reports as sums.
   void add(LossSum& total, const State& state, const Part& part, std::int64_t size, BlockPool& pool, Workers& workers);
 
+  /// A shard in `outputs`, from its place in the data on.
+  void run_there(const Pass& pass, const State& state, const Part& part, std::int64_t begin,
+                 std::span<std::byte* const> outputs, BlockPool& pool, Workers& workers) const;
+
   EvaluationFunction function_;
+  Device* far_;
   std::shared_ptr<const Layout> layout_;  // of the passes
   std::vector<std::unique_ptr<const Pass>> passes_;
 };

@@ -1,5 +1,6 @@
 #include "engine/forward.hpp"
 
+#include "core/mirrored.hpp"
 #include "engine/objective.hpp"
 
 namespace thalweg {
@@ -9,7 +10,7 @@ namespace {
 /// The parameters have the first base address, random numbers the second; inputs and then outputs follow, one each.
 Program planned(const Graph& graph, const std::vector<Var>& inputs, const std::vector<TracedParameter>& parameters,
                 const Layout& layout, const std::vector<ForwardProgram::Output>& outputs,
-                const std::optional<RandomInputs>& random) {
+                const std::optional<RandomInputs>& random, Device& device) {
   const auto element = static_cast<std::int64_t>(size_of(layout.dtype));
   std::vector<Bound> read, written;
   for (const TracedParameter& p : parameters) {
@@ -23,15 +24,16 @@ Program planned(const Graph& graph, const std::vector<Var>& inputs, const std::v
   for (const ForwardProgram::Output& output : outputs) {
     written.push_back({output.value, {output.in_place_of < 0 ? base++ : first_input + output.in_place_of, 0}});
   }
-  return {graph, read, written};
+  return {graph, read, written, {}, device};
 }
 
 }  // namespace
 
 ForwardProgram::ForwardProgram(const Graph& graph, const std::vector<Var>& inputs,
                                const std::vector<TracedParameter>& parameters, const Layout& layout,
-                               const std::vector<Output>& outputs, const std::optional<RandomInputs>& random)
-    : program_(planned(graph, inputs, parameters, layout, outputs, random)),
+                               const std::vector<Output>& outputs, const std::optional<RandomInputs>& random,
+                               Device& device)
+    : program_(planned(graph, inputs, parameters, layout, outputs, random, device)),
       samples_(random ? random->places.size() : 0),
       random_at_((program_.arena_bytes() + 63) / 64 * 64) {
   for (const Output& output : outputs) outputs_.push_back({output.value.shape(), output.value.dtype()});
@@ -48,6 +50,38 @@ void ForwardProgram::run(std::span<const std::byte* const> inputs, const Tensor&
   for (const std::byte* input : inputs) bases.push_back(const_cast<std::byte*>(input));
   bases.insert(bases.end(), outputs.begin(), outputs.end());
   program_.run(bases, memory, workers);
+}
+
+void ForwardProgram::run_there(std::span<const std::span<const std::byte>> inputs, const Tensor& parameters,
+                               std::span<const std::span<std::byte>> outputs, BlockPool& pool, Workers& workers,
+                               const Draws& draws) const {
+  Device& device = *program_.far();
+  const auto aligned = [&](std::size_t bytes) {
+    return (bytes + device.alignment() - 1) / device.alignment() * device.alignment();
+  };
+  std::size_t end = aligned(memory_bytes());
+  const auto place = [&](std::size_t bytes) { return std::exchange(end, end + aligned(bytes)); };
+  std::vector<std::size_t> read, written;
+  for (const auto& input : inputs) read.push_back(place(input.size()));
+  for (const auto& output : outputs) written.push_back(place(output.size()));
+  const BytesThere values(device, parameters);
+  const auto memory = pool.take(end);
+  std::vector<std::byte*> bases = {values.data(), memory.data() + random_at_};
+  if (samples_ > 0) {
+    std::vector<std::byte> block(random_block_bytes(samples_));
+    fill_random_block(block.data(), draws, samples_);
+    device.write(memory.data() + random_at_, block.data(), block.size());
+  }
+  for (std::size_t i = 0; i < inputs.size(); ++i) {
+    bases.push_back(memory.data() + read[i]);
+    device.write(bases.back(), inputs[i].data(), inputs[i].size());
+  }
+  for (const std::size_t offset : written) bases.push_back(memory.data() + offset);
+  program_.run(bases, memory.data(), workers);
+  Mark last;
+  for (std::size_t i = 0; i < outputs.size(); ++i)
+    last = device.read(outputs[i].data(), memory.data() + written[i], outputs[i].size());
+  device.wait(last);
 }
 
 }  // namespace thalweg

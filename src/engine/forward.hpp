@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "engine/random_block.hpp"
+#include "engine/shards.hpp"
 #include "nn/trace.hpp"
 #include "plan/program.hpp"
 #include "thalweg/state.hpp"
@@ -22,7 +23,7 @@ class ForwardProgram {
   /// Throws ModelError for a parameter that the layout lacks, or has in another shape.
   ForwardProgram(const Graph& graph, const std::vector<Var>& inputs, const std::vector<TracedParameter>& parameters,
                  const Layout& layout, const std::vector<Output>& outputs,
-                 const std::optional<RandomInputs>& random = {});
+                 const std::optional<RandomInputs>& random = {}, Device& device = this_cpu());
 
   [[nodiscard]] const Program& program() const { return program_; }
   [[nodiscard]] std::size_t memory_bytes() const {
@@ -34,6 +35,11 @@ class ForwardProgram {
   /// input. Random numbers follow from `draws`.
   void run(std::span<const std::byte* const> inputs, const Tensor& parameters, std::span<std::byte* const> outputs,
            std::byte* memory, Workers& workers, const Draws& draws = {}) const;
+  /// The same on a device that is not here, for inputs and outputs of this host; each output has memory of its own.
+  /// `pool` is of the device's memory. Returns when the outputs are here.
+  void run_there(std::span<const std::span<const std::byte>> inputs, const Tensor& parameters,
+                 std::span<const std::span<std::byte>> outputs, BlockPool& pool, Workers& workers,
+                 const Draws& draws = {}) const;
 
  private:
   std::vector<Signature> outputs_;

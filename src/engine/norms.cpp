@@ -12,8 +12,8 @@
 
 namespace thalweg {
 
-GradientNorm::GradientNorm(const Optimizer& optimizer, const Layout& layout)
-    : pieces_({{0, 0, {layout.trained_size}}}), dtype_(layout.dtype) {
+GradientNorm::GradientNorm(const Optimizer& optimizer, const Layout& layout, Device* far)
+    : far_(far), pieces_({{0, 0, {layout.trained_size}}}), dtype_(layout.dtype) {
   if (std::ranges::any_of(optimizer.groups, &ParameterGroup::frozen)) pieces_ = segments_of(optimizer, layout);
   Graph graph;
   std::vector<Bound> inputs, outputs;
@@ -26,13 +26,16 @@ GradientNorm::GradientNorm(const Optimizer& optimizer, const Layout& layout)
     dtypes_.push_back(part.dtype());
   }
   sums_.resize(pieces_.size());
-  program_.emplace(graph, inputs, outputs);
-  arena_ = Block(program_->arena_bytes());
+  program_.emplace(graph, inputs, outputs, Passes{}, far ? *far : this_cpu());
+  arena_ = Block(program_->arena_bytes(), far);
+  if (far) sums_there_ = Block(sums_.size() * sizeof(double), far);
 }
 
 double GradientNorm::of(std::byte* gradient, Workers& workers) {
-  std::byte* const bases[] = {gradient, reinterpret_cast<std::byte*>(sums_.data())};
+  auto* const sums = reinterpret_cast<std::byte*>(sums_.data());
+  std::byte* const bases[] = {gradient, far_ ? sums_there_.data() : sums};
   program_->run(bases, arena_.data(), workers, calls_);
+  if (far_) far_->fetch(sums, sums_there_.data(), sums_.size() * sizeof(double));
   double total = 0;
   for (std::size_t i = 0; i < sums_.size(); ++i) total += number_at(&sums_[i], dtypes_[i]);
   const double least = dtype_ == f32 ? 1e-25 : 1e-290;  // below it, squares that underflowed may matter
@@ -42,6 +45,14 @@ double GradientNorm::of(std::byte* gradient, Workers& workers) {
 
 double GradientNorm::at_any_size(const std::byte* gradient) const {
   std::vector<double> norms;
+  Block here;
+  if (far_) {
+    std::int64_t end = 0;
+    for (const Segment& piece : pieces_) end = std::max(end, piece.gradient_offset + piece.shape.size());
+    here = Block(static_cast<std::size_t>(end) * size_of(dtype_));
+    far_->fetch(here.data(), gradient, here.size());
+    gradient = here.data();
+  }
   for (const Segment& piece : pieces_) {
     const auto n = static_cast<std::size_t>(piece.shape.size());
     if (dtype_ == f32) {
@@ -80,7 +91,7 @@ std::string layer_of(const std::string& parameter, std::size_t common) {
   return parameter.substr(0, parameter.find('/', common));
 }
 
-Program squared_norms(const Layout& layout) {
+Program squared_norms(const Layout& layout, Device* far) {
   const std::vector<std::string> layers = layers_of(layout);
   const std::size_t common = length_of_common_path(layout);
   const auto element = static_cast<std::int64_t>(size_of(layout.dtype));
@@ -101,7 +112,7 @@ Program squared_norms(const Layout& layout) {
   for (std::size_t i = 0; i < sums.size(); ++i) {
     outputs.push_back({sums[i], {first_user_base + 1, static_cast<std::int64_t>(i * sizeof(double))}});
   }
-  return {graph, inputs, outputs};
+  return {graph, inputs, outputs, {}, far ? *far : this_cpu()};
 }
 
 }  // namespace
@@ -117,13 +128,18 @@ std::vector<std::string> layers_of(const Layout& layout) {
   return layers;
 }
 
-LayerNorms::LayerNorms(const Layout& layout) : layers_(layers_of(layout).size()), program_(squared_norms(layout)) {}
+LayerNorms::LayerNorms(const Layout& layout, Device* far)
+    : layers_(layers_of(layout).size()), program_(squared_norms(layout, far)) {}
 
 std::vector<double> LayerNorms::of(std::byte* gradient, double weight, BlockPool& pool, Workers& workers) const {
   std::vector<double> norms(layers_);
-  std::byte* const bases[] = {gradient, reinterpret_cast<std::byte*>(norms.data())};
-  const auto arena = pool.take(program_.arena_bytes());
-  program_.run(bases, arena.data(), workers);
+  const std::size_t bytes = layers_ * sizeof(double), arena_bytes = program_.arena_bytes();
+  Device* const far = program_.far();
+  const auto memory = pool.take(arena_bytes + (far ? bytes : 0));
+  auto* const results = reinterpret_cast<std::byte*>(norms.data());
+  std::byte* const bases[] = {gradient, far ? memory.data() + arena_bytes : results};
+  program_.run(bases, memory.data(), workers);
+  if (far) far->fetch(results, bases[1], bytes);
   for (double& norm : norms) {
     norm = std::sqrt(norm) / weight;
     if (std::isnan(norm)) norm = std::numeric_limits<double>::infinity();  // NaN marks an objective without a turn

@@ -15,19 +15,21 @@ namespace thalweg {
 /// The norm of the gradient of all stepped parameters; the gradients of frozen groups are left out.
 class GradientNorm {
  public:
-  GradientNorm(const Optimizer& optimizer, const Layout& layout);
+  /// Of gradients in the memory of a device, or here where that is null.
+  GradientNorm(const Optimizer& optimizer, const Layout& layout, Device* far = nullptr);
   [[nodiscard]] double of(std::byte* gradient, Workers& workers);
 
  private:
   /// The same for numbers whose squares leave the range of their dtype.
   [[nodiscard]] double at_any_size(const std::byte* gradient) const;
 
+  Device* far_;
   std::vector<Segment> pieces_;
   DType dtype_;
   std::vector<DType> dtypes_;  // the type in which the sum of each piece is written, in eight bytes of its own
   std::vector<double> sums_;
   std::optional<Program> program_;
-  Block arena_;
+  Block arena_, sums_there_;
   Program::Calls calls_ = {};
 };
 
@@ -38,8 +40,9 @@ class GradientNorm {
 /// The norm of each layer's gradient.
 class LayerNorms {
  public:
-  explicit LayerNorms(const Layout& layout);
-  /// Of a flat gradient divided by `weight`, in the order of layers_of; infinite where it is not finite.
+  explicit LayerNorms(const Layout& layout, Device* far = nullptr);
+  /// Of a flat gradient divided by `weight`, in the order of layers_of; infinite where it is not finite. The pool is of
+  /// the memory that the gradient is in.
   [[nodiscard]] std::vector<double> of(std::byte* gradient, double weight, BlockPool& pool, Workers& workers) const;
 
  private:

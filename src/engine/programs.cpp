@@ -22,7 +22,8 @@ std::unique_ptr<ShardProgram> Programs::make(std::int64_t rows, const Dataset& d
   passes.recompute = memory_ == Memory::keep   ? Recompute::nothing
                      : memory_ == Memory::fast ? Recompute::arithmetic
                                                : Recompute::cheap;
-  return std::make_unique<ShardProgram>(functions_, rows, columns_of(data), layout, step, passes, with_gradient);
+  return std::make_unique<ShardProgram>(functions_, rows, columns_of(data), layout, step, passes, with_gradient,
+                                        far_ ? *far_ : this_cpu());
 }
 
 const ShardProgram& Programs::of_rows(std::int64_t rows, const Dataset& data, const Layout& layout,

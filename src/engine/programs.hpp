@@ -20,11 +20,17 @@ struct BatchPrograms {
 
 class Programs {
  public:
-  explicit Programs(std::vector<EvaluationFunction> functions) : functions_(std::move(functions)) {}
+  /// Of a device that is not here, or of this CPU where that is null.
+  Programs(std::vector<EvaluationFunction> functions, Device* far) : functions_(std::move(functions)), far_(far) {}
 
   /// Which values are kept for the backward pass. Returns true where that is a change, which invalidates every program.
   bool set_memory(Memory memory);
   void clear();
+  /// From now on, those of this CPU.
+  void stay_here() {
+    far_ = nullptr;
+    clear();
+  }
   /// For a batch in shards of `wanted` rows (0: the default), or in one shard where an objective mixes samples. Valid
   /// until set_memory or clear.
   [[nodiscard]] const BatchPrograms& for_batch(const State& state, const StepLayout& step, const RowSelection& batch,
@@ -48,6 +54,7 @@ class Programs {
   };
 
   std::vector<EvaluationFunction> functions_;
+  Device* far_;
   Memory memory_ = Memory::fast;
   std::vector<std::unique_ptr<ShardProgram>> programs_;
   Question asked_;

@@ -62,7 +62,7 @@ struct ShardProgram::Draft {
 
 ShardProgram::ShardProgram(std::span<const EvaluationFunction> objectives, std::int64_t rows,
                            std::vector<ColumnSpec> columns, const Layout& layout, const StepLayout& step, Passes passes,
-                           bool with_gradient)
+                           bool with_gradient, Device& device)
     : dtype_(layout.dtype), rows_(rows), columns_(std::move(columns)) {
   Draft draft{trace_objectives(objectives, columns_, rows, Mode::train, layout.dtype)};
   bind_inputs(draft, layout);
@@ -73,7 +73,7 @@ ShardProgram::ShardProgram(std::span<const EvaluationFunction> objectives, std::
   for (std::size_t i = 0; with_gradient && i < objectives.size(); ++i)
     bind_gradient(draft, draft.traced.of(i).loss, step.objectives[i]);
   if (fits_a_cache(*draft.traced.graph)) passes.recompute = Recompute::nothing;
-  program_.emplace(*draft.traced.graph, draft.inputs, draft.outputs, passes);
+  program_.emplace(*draft.traced.graph, draft.inputs, draft.outputs, passes, device);
   separable_ = keeps_samples_apart(draft.traced, rows);
   place_memory();
 }
@@ -180,8 +180,7 @@ std::span<std::byte* const> ShardProgram::bases(const Call& call, std::byte* mem
   return {bases, first_column_base - first_user_base + columns_.size()};
 }
 
-void ShardProgram::read_sums(const std::byte* memory, double* sums) const {
-  const std::byte* at = memory + sums_at_;
+void ShardProgram::read_sums(const std::byte* at, double* sums) const {
   for (const std::optional<LossSums>& loss : losses_) {
     if (loss) {
       sums[0] = number_at(at, loss->sum);
@@ -199,7 +198,7 @@ void ShardProgram::run(const Call& call, std::byte* memory, Workers& workers) co
   } catch (const IndexError& error) {
     throw_in_row(error, call.batch.rows, call.begin, rows_);
   }
-  read_sums(memory, call.sums);
+  read_sums(memory + sums_at_, call.sums);
 }
 
 void ShardProgram::run(const Call& call, std::byte* memory, Workers& workers, Kept& kept) const {
@@ -208,7 +207,21 @@ void ShardProgram::run(const Call& call, std::byte* memory, Workers& workers, Ke
   } catch (const IndexError& error) {
     throw_in_row(error, call.batch.rows, call.begin, rows_);
   }
-  read_sums(memory, call.sums);
+  read_sums(memory + sums_at_, call.sums);
+}
+
+void ShardProgram::run_there(const CallThere& call, Workers& workers) const {
+  static_assert(first_column == first_column_base - first_user_base);
+  std::vector<std::byte*>& bases = call.bases;
+  bases[parameters_base - first_user_base] = call.parameters;
+  bases[gradient_base - first_user_base] = call.gradient;
+  bases[sums_base - first_user_base] = call.memory + sums_at_;
+  bases[random_base - first_user_base] = call.memory + random_at_;
+  if (call.calls != nullptr) {
+    program_->run(bases, call.memory, workers, *call.calls);
+  } else {
+    program_->run(bases, call.memory, workers);
+  }
 }
 
 std::optional<std::string> ShardProgram::find_not_finite(const Call& call, std::byte* memory, Workers& workers) const {

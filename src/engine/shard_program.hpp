@@ -44,7 +44,8 @@ class ShardProgram {
  public:
   /// Traces and plans; without the gradients where they are not wanted.
   ShardProgram(std::span<const EvaluationFunction> objectives, std::int64_t rows, std::vector<ColumnSpec> columns,
-               const Layout& layout, const StepLayout& step, Passes passes, bool with_gradient = true);
+               const Layout& layout, const StepLayout& step, Passes passes, bool with_gradient = true,
+               Device& device = this_cpu());
 
   [[nodiscard]] bool is_for(std::int64_t rows, const Dataset& data, DType dtype) const {
     return rows_ == rows && dtype_ == dtype && are_columns_of(columns_, data);
@@ -86,6 +87,21 @@ class ShardProgram {
     Program::Calls calls = {};
   };
   void run(const Call& call, std::byte* memory, Workers& workers, Kept& kept) const;
+  /// A run on a device that is not here: the addresses are the device's. `memory` begins with what `run` would find
+  /// there, written from here: see `random_at` and `columns_at`.
+  struct CallThere {
+    std::byte *parameters, *gradient, *memory;
+    std::vector<std::byte*>& bases;   ///< the address of each column, from first_column on; the others are written
+    Program::Calls* calls = nullptr;  ///< where it runs repeatedly
+  };
+  static constexpr std::size_t first_column = 4;
+  void run_there(const CallThere& call, Workers& workers) const;
+  [[nodiscard]] std::size_t random_at() const { return random_at_; }
+  [[nodiscard]] std::size_t columns_at() const { return columns_at_; }
+  [[nodiscard]] std::size_t sums_at() const { return sums_at_; }
+  [[nodiscard]] const std::vector<ColumnSpec>& columns() const { return columns_; }
+  /// The numbers of a run, of its bytes from `sums_at` on: 8 for each of `doubles`.
+  void read_sums(const std::byte* at, double* sums) const;
   /// The first op whose result is not finite: see Program.
   [[nodiscard]] std::optional<std::string> find_not_finite(const Call& call, std::byte* memory, Workers& workers) const;
 
@@ -106,7 +122,6 @@ class ShardProgram {
   /// Writes the addresses of all inputs and outputs, and gathers the rows of the batch; uses the columns' rows where
   /// they are known already.
   std::span<std::byte* const> bases(const Call& call, std::byte* memory, const Kept* kept = nullptr) const;
-  void read_sums(const std::byte* memory, double* sums) const;
 
   DType dtype_;
   std::int64_t rows_;

@@ -20,7 +20,7 @@ BlockPool::Lent BlockPool::take(std::size_t bytes) {
     block = std::move(*best);
     free_.erase(best);
   } else {
-    block = Block(bytes);
+    block = Block(bytes, far_);
   }
   taken_by_[block.data()] = me;
   return {*this, std::move(block)};
@@ -32,8 +32,8 @@ void BlockPool::give_back(Block block) {
 }
 
 TreeSum::TreeSum(std::int64_t shards, std::int64_t values, DType dtype, std::int64_t doubles, BlockPool& pool,
-                 Workers& workers)
-    : shards_(shards), values_(values), doubles_(doubles), dtype_(dtype), pool_(pool), workers_(workers) {}
+                 Workers& workers, const Join* join)
+    : shards_(shards), values_(values), doubles_(doubles), dtype_(dtype), pool_(pool), workers_(workers), join_(join) {}
 
 std::size_t TreeSum::doubles_at(std::int64_t values, DType dtype) {
   return (static_cast<std::size_t>(values) * size_of(dtype) + 63) / 64 * 64;
@@ -44,6 +44,7 @@ std::size_t TreeSum::block_bytes(std::int64_t values, DType dtype, std::int64_t 
 }
 
 void TreeSum::join(std::byte* into, const std::byte* from) {
+  if (join_ != nullptr) return (*join_)(into, from);
   const MicroOp& add = *find_micro_op("add");
   const MicroOp::Run run = (dtype_ == f32 ? add.f32 : add.f64)[0];
   const std::size_t element = size_of(dtype_);

@@ -40,6 +40,10 @@ class BlockPool {
     Block block_;
   };
 
+  BlockPool() = default;
+  /// Of a device's memory where that is not here, else of this host's.
+  explicit BlockPool(DeviceMemory* far) : far_(far) {}
+
   /// A block of at least `bytes`: the smallest free one, so that gradients do not take the blocks of arenas; among
   /// equal sizes the one that this thread wrote last, which its core's cache still holds.
   [[nodiscard]] Lent take(std::size_t bytes);
@@ -49,22 +53,30 @@ class BlockPool {
   std::mutex mutex_;
   std::vector<Block> free_;
   std::map<const std::byte*, std::thread::id> taken_by_;  // the thread that took each block last
+  DeviceMemory* far_ = nullptr;
 };
 
-/// Threads, and the blocks that they work in. Engines that take turns share one crew.
+/// Threads, the device that they may hand their work to, and the blocks that both work in. Engines that take turns
+/// share one crew.
 struct Crew {
-  explicit Crew(int threads) : workers(threads) {}
+  explicit Crew(int threads, Device& chosen = chosen_device())
+      : workers(threads), device(chosen), there(chosen.far()) {}
   Workers workers;
   BlockPool pool;
+  Device& device;
+  BlockPool there;  ///< of the device's memory
 };
 
 /// Sums blocks over the shards of a batch: shards 0 and 1 are joined, 2 and 3, then the pairs, as soon as both are
 /// done.
 class TreeSum {
  public:
-  /// Blocks of `values` numbers of a dtype, then `doubles` numbers in f64.
+  /// Adds one block to another, where they are.
+  using Join = std::function<void(std::byte* into, const std::byte* from)>;
+  /// Blocks of `values` numbers of a dtype, then `doubles` numbers in f64. They are in memory of this host, or else
+  /// `join` adds them, which must outlive the sum.
   TreeSum(std::int64_t shards, std::int64_t values, DType dtype, std::int64_t doubles, BlockPool& pool,
-          Workers& workers);
+          Workers& workers, const Join* join = nullptr);
   [[nodiscard]] static std::size_t block_bytes(std::int64_t values, DType dtype, std::int64_t doubles);
   /// The offset of the doubles, in bytes.
   [[nodiscard]] static std::size_t doubles_at(std::int64_t values, DType dtype);
@@ -93,6 +105,7 @@ class TreeSum {
   DType dtype_;
   BlockPool& pool_;
   Workers& workers_;
+  const Join* join_;
   std::mutex mutex_;
   std::vector<Node> waiting_;
 };

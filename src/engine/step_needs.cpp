@@ -38,7 +38,7 @@ StepNeeds needs_of_step(const EvaluationFunction& function, const Optimizer& opt
   Engine* const alone[] = {&engine};
   const Layout layout = initial_layout(alone, data, f32, false);
   const StepLayout step = step_layout(layout, {stepped_part(optimizer, layout)});
-  Programs programs({function});
+  Programs programs({function}, nullptr);
   (void)programs.set_memory(memory);
   const std::int64_t wanted =
       std::min(rows, shard_size > 0 ? shard_size : default_shard_size(rows, layout.parameters()));

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "core/error.hpp"
+#include "core/mirrored.hpp"
 #include "engine/objective_names.hpp"
 
 namespace thalweg {
@@ -60,13 +61,15 @@ void Updater::refuse(const State& state, const Own& own) const {
       fmt::join(found, ", "), needed.empty() ? "none" : fmt::format("{}", fmt::join(needed, ", ")));
 }
 
-void Updater::prepare(State& state, const Layout& trained, std::span<const FactoredLayer> layers) {
+void Updater::prepare(State& state, const Layout& trained, std::span<const FactoredLayer> layers, Device* far) {
   if (layout_ != state.layout) {
-    update_ = make_update(optimizer_, trained, {}, averages_, layers);
+    update_ = make_update(optimizer_, trained, {}, averages_, layers, far ? *far : this_cpu());
     calls_ = {};
-    arena_ = Block(update_->program ? update_->program->arena_bytes() : 0);
+    far_ = far;
+    arena_ = Block(update_->program ? update_->program->arena_bytes() : 0, far);
     layout_ = state.layout;
     scalars_.assign(update_->scalars.size(), 0);
+    if (far) scalars_there_ = Block(scalars_.size() * sizeof(double), far);
   }
   own_ = own_in(state);
   if (fit(state, own_)) return;
@@ -119,11 +122,15 @@ std::int64_t Updater::skipped(const State& state) const {
 
 void Updater::run(State& state, std::byte* gradient, const StepNumbers& numbers, Workers& workers) {
   fill_scalars(*update_, numbers, scalars_);
+  auto* scalars = reinterpret_cast<std::byte*>(scalars_.data());
+  if (far_) {
+    far_->write(scalars_there_.data(), scalars, scalars_.size() * sizeof(double));
+    scalars = scalars_there_.data();
+  }
   bases_.clear();
-  for (std::byte* base : {state.parameters.mutable_raw(), gradient, reinterpret_cast<std::byte*>(scalars_.data())})
-    bases_.push_back(base);
+  for (std::byte* base : {Mirrored::write(far_, state.parameters), gradient, scalars}) bases_.push_back(base);
   for (std::size_t i = 0; i < update_->slots.size(); ++i)
-    bases_.push_back(state.slots[own_.program + i].second.mutable_raw());
+    bases_.push_back(Mirrored::write(far_, state.slots[own_.program + i].second));
   update_->program->run(bases_, arena_.data(), workers, calls_);
 }
 

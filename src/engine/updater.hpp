@@ -15,8 +15,8 @@ class Updater {
         averages_(std::move(averages)) {}
 
   /// Plans the update for what is trained, once for each layout of the state, and gives the state its slots where it
-  /// has none. Throws UsageError for slots of another optimizer.
-  void prepare(State& state, const Layout& trained, std::span<const FactoredLayer> layers = {});
+  /// has none. It is to run on a device, or here where that is null. Throws UsageError for slots of another optimizer.
+  void prepare(State& state, const Layout& trained, std::span<const FactoredLayer> layers = {}, Device* far = nullptr);
   /// What is trained is no longer what it was.
   void forget() { layout_.reset(); }
   // The functions below are for the state that was prepared last.
@@ -34,7 +34,8 @@ class Updater {
   void count_step(State& state) const;
   /// Counts a step that is left out. The rules' step counts do not include it.
   void skip(State& state);
-  /// One step. `gradient` is a sum over samples; the numbers' weight makes it a mean.
+  /// One step. `gradient` is a sum over samples, in the memory of the update's device; the numbers' weight makes it a
+  /// mean.
   void run(State& state, std::byte* gradient, const StepNumbers& numbers, Workers& workers);
   /// The parameters to evaluate with.
   [[nodiscard]] Tensor evaluated(const State& state, Workers& workers) const;
@@ -64,7 +65,8 @@ class Updater {
   std::optional<UpdateProgram> update_;
   Own own_;
   Program::Calls calls_;
-  Block arena_;
+  Device* far_ = nullptr;
+  Block arena_, scalars_there_;
   std::vector<double> scalars_;
   std::vector<std::byte*> bases_;
 };

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "core/error.hpp"
+#include "core/mirrored.hpp"
 #include "core/random.hpp"
 #include "graph/tracing.hpp"
 #include "ops/random.hpp"
@@ -113,9 +114,9 @@ class UpdateTrace {
   /// Whether each number is stepped by what lies beside it alone.
   [[nodiscard]] bool can_be_shared() const { return !looks_at_all_ && evaluated_.empty(); }
 
-  UpdateProgram plan(Passes passes) {
-    result_.program.emplace(graph_, inputs_, outputs_, passes);
-    if (!evaluated_.empty()) result_.evaluation.emplace(graph_, inputs_, evaluated_, passes);
+  UpdateProgram plan(Passes passes, Device& device) {
+    result_.program.emplace(graph_, inputs_, outputs_, passes, device);
+    if (!evaluated_.empty()) result_.evaluation.emplace(graph_, inputs_, evaluated_, passes, device);
     return std::move(result_);
   }
 
@@ -479,10 +480,11 @@ UpdateProgram whole_update(const Optimizer& optimizer, const Layout& layout) {
 }  // namespace
 
 UpdateProgram make_update(const Optimizer& optimizer, const Layout& layout, Passes passes,
-                          std::span<const MovingAverage> averages, std::span<const FactoredLayer> layers) {
+                          std::span<const MovingAverage> averages, std::span<const FactoredLayer> layers,
+                          Device& device) {
   if (owns_steps(optimizer)) return whole_update(optimizer, layout);
   if (optimizer.chain.empty()) fail<UsageError>("[optimizer] an empty chain. Hint: tw::optim::adamw().");
-  return traced(optimizer, layout, averages, layers).plan(passes);
+  return traced(optimizer, layout, averages, layers).plan(passes, device);
 }
 
 bool can_be_shared(const Optimizer& optimizer, const Layout& layout) {
@@ -517,12 +519,34 @@ Tensor evaluation_parameters(const UpdateProgram& update, const State& state, Wo
   return evaluation_parameters(update, state, 0, state.step, workers);
 }
 
+namespace {
+
+void evaluate_there(Device& device, const UpdateProgram& update, const State& state, std::size_t first_slot,
+                    std::span<const double> scalars, Tensor& parameters) {
+  std::vector<BytesThere> read;
+  read.reserve(1 + update.slots.size());
+  const BytesThere before(device, state.parameters);
+  const Block numbers(scalars.size_bytes(), &device), arena(update.evaluation->arena_bytes(), &device);
+  device.write(numbers.data(), reinterpret_cast<const std::byte*>(scalars.data()), scalars.size_bytes());
+  std::vector<std::byte*> bases = {before.data(), Mirrored::write_there(device, parameters), numbers.data()};
+  for (std::size_t i = 0; i < update.slots.size(); ++i)
+    bases.push_back(read.emplace_back(device, state.slots[first_slot + i].second).data());
+  Workers alone(1);
+  update.evaluation->run(bases, arena.data(), alone);
+}
+
+}  // namespace
+
 Tensor evaluation_parameters(const UpdateProgram& update, const State& state, std::size_t first_slot, std::int64_t step,
                              Workers& workers) {
   if (!update.evaluation || step == 0) return state.parameters;
   Tensor parameters = state.parameters;
   std::vector<double> scalars(update.scalars.size());
   fill_scalars(update, {.step = step}, scalars);
+  if (Device* const far = update.evaluation->far()) {
+    evaluate_there(*far, update, state, first_slot, scalars, parameters);
+    return parameters;
+  }
   const auto read_only = [](const Tensor& t) { return const_cast<std::byte*>(t.raw()); };
   std::vector<std::byte*> bases = {read_only(state.parameters), parameters.mutable_raw(),
                                    reinterpret_cast<std::byte*>(scalars.data())};

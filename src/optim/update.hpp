@@ -56,7 +56,7 @@ struct UpdateProgram {
 /// transform may see as matrices, their parameters trained.
 [[nodiscard]] UpdateProgram make_update(const Optimizer& optimizer, const Layout& layout, Passes passes = {},
                                         std::span<const MovingAverage> averages = {},
-                                        std::span<const FactoredLayer> layers = {});
+                                        std::span<const FactoredLayer> layers = {}, Device& device = this_cpu());
 
 /// What the host passes to one step.
 struct StepNumbers {

@@ -1,0 +1,144 @@
+#include "engine/sums_there.hpp"
+
+#include <algorithm>
+
+#include "core/mirrored.hpp"
+#include "engine/random_block.hpp"
+#include "thalweg/ops.hpp"
+#include "tiles/micro_ops.hpp"
+
+namespace thalweg {
+
+const TreeSum::Join& SumsThere::adder(std::int64_t values, DType dtype, Workers& workers) {
+  if (adder_.values == values && adder_.dtype == dtype) return adder_.join;
+  TileProgram add;
+  add.dtype = dtype;
+  add.outer = values;
+  for (const int input : {0, 1}) add.loads.push_back({input, View::dense({values}), dtype});
+  add.steps = {{find_micro_op("add"), {0, 1, 0, 0}}};
+  add.stores = {{2, 0, {0}}};
+  adder_ = {values, dtype, device_.tiles(add)};
+  adder_.scratch = Block(adder_.kernel.scratch, &device_);
+  adder_.join = [this, &workers](std::byte* into, const std::byte* from) {
+    const std::byte* inputs[] = {into, from};
+    adder_.kernel.run({&into, inputs, adder_.scratch.data(), workers});
+  };
+  return adder_.join;
+}
+
+void SumsThere::run_shard(const State& state, const RowSelection& batch, const ShardProgram& program,
+                          std::int64_t begin, const ShardProgram::CallThere& call, Workers& workers) {
+  if (program.is_random()) {
+    random_.resize(random_block_bytes(program.rows()));
+    fill_random_block(random_.data(), {state.seed, state.step, begin}, program.rows());
+    device_.write(call.memory + program.random_at(), random_.data(), random_.size());
+  }
+  bases_.resize(ShardProgram::first_column + program.columns().size());
+  rows_.place(batch, begin, program.rows(), call.memory + program.columns_at(),
+              bases_.data() + ShardProgram::first_column, workers);
+  program.run_there(call, workers);
+}
+
+SumsThere::Total SumsThere::operator()(const State& state, const RowSelection& batch, const BatchPrograms& programs,
+                                       const StepLayout& step, BlockPool& here, Workers& workers) {
+  const DType dtype = state.layout->dtype;
+  const std::size_t each = static_cast<std::size_t>(programs.whole->doubles()) * sizeof(double);
+  raw_.assign(each * static_cast<std::size_t>(programs.shards), {});
+  const BytesThere parameters(device_, state.parameters);
+  TreeSum tree(programs.shards, step.size, dtype, 0, there_, workers, &adder(step.size, dtype, workers));
+  Mark last;
+  {
+    const auto memory = there_.take(std::max(programs.whole->memory_bytes(), programs.last->memory_bytes()));
+    for (std::int64_t i = 0; i < programs.shards; ++i) {
+      auto gradient = there_.take(TreeSum::block_bytes(step.size, dtype, 0));
+      const ShardProgram& program = programs.of(i);
+      Program::Calls* const known = programs.shards == 1 ? &calls_ : nullptr;
+      run_shard(state, batch, program, programs.first_row(i),
+                {parameters.data(), gradient.data(), memory.data(), bases_, known}, workers);
+      last = device_.read(raw_.data() + static_cast<std::size_t>(i) * each, memory.data() + program.sums_at(), each);
+      tree.add(i, gradient.release());
+    }
+  }
+  Total total{tree.take_total(), {}};
+  try {
+    device_.wait(last);
+  } catch (...) {
+    there_.give_back(std::move(total.gradient));
+    throw;
+  }
+  total.numbers = joined(programs, here, workers);
+  return total;
+}
+
+std::vector<double> SumsThere::joined(const BatchPrograms& programs, BlockPool& here, Workers& workers) const {
+  const std::int64_t doubles = programs.whole->doubles();
+  const std::size_t each = static_cast<std::size_t>(doubles) * sizeof(double);
+  TreeSum tree(programs.shards, 0, f64, doubles, here, workers);
+  for (std::int64_t i = 0; i < programs.shards; ++i) {
+    auto block = here.take(each);
+    auto* const numbers = reinterpret_cast<double*>(block.data());
+    std::fill_n(numbers, doubles, 0.0);
+    programs.of(i).read_sums(raw_.data() + static_cast<std::size_t>(i) * each, numbers);
+    tree.add(i, block.release());
+  }
+  Block total = tree.take_total();
+  const auto* numbers = reinterpret_cast<const double*>(total.data());
+  std::vector<double> result(numbers, numbers + doubles);
+  here.give_back(std::move(total));
+  return result;
+}
+
+void SumsThere::plan_mover(const State& state, const std::vector<Movement>& movements, const StepLayout& step) {
+  const Layout& layout = *state.layout;
+  const auto element = static_cast<std::int64_t>(size_of(layout.dtype));
+  const std::int64_t first = layout.size - layout.statistics_size;
+  mover_.emplace(Mover{state.layout, {}});
+  Graph graph;
+  std::vector<Bound> inputs, outputs;
+  for (const Movement& m : movements) {
+    const std::string name = std::to_string(m.offset);
+    const Place value{first_user_base, m.offset * element},
+        observed{first_user_base + 1, (step.statistics_at + m.offset - first) * element},
+        rows{first_user_base + 2, std::ssize(mover_->offsets) * static_cast<std::int64_t>(sizeof(double))};
+    const Var now = graph.input("statistic" + name, {m.size}, layout.dtype),
+              sum = graph.input("observed" + name, {m.size}, layout.dtype), n = graph.input("rows" + name, {}, f64);
+    const Var old = cast(now, f64), mean = cast(sum, f64) / n;
+    outputs.push_back({cast(old + graph.number(m.momentum, f64) * (mean - old), layout.dtype), value});
+    inputs.push_back({now, value}), inputs.push_back({sum, observed}), inputs.push_back({n, rows});
+    mover_->offsets.push_back(m.offset);
+  }
+  mover_->program.emplace(graph, inputs, outputs, Passes{}, device_);
+  mover_->arena = Block(mover_->program->arena_bytes(), &device_);
+  mover_->rows = Block(movements.size() * sizeof(double), &device_);
+}
+
+void SumsThere::move_statistics(State& state, const BatchPrograms& programs, const StepLayout& step, std::int64_t rows,
+                                std::byte* sum, Workers& workers) {
+  const std::vector<Movement>& movements = programs.whole->movements();
+  if (movements.empty()) return;
+  const bool is_planned = mover_ && mover_->layout == state.layout &&
+                          std::ranges::equal(mover_->offsets, movements, {}, {}, &Movement::offset);
+  if (!is_planned) plan_mover(state, movements, step);
+  std::vector<double> observed;
+  for (const Movement& m : movements)
+    observed.push_back(static_cast<double>(rows - (programs.last->observes(m) ? 0 : programs.last->rows())));
+  device_.write(mover_->rows.data(), reinterpret_cast<const std::byte*>(observed.data()),
+                observed.size() * sizeof(double));
+  std::byte* const bases[] = {Mirrored::write_there(device_, state.parameters), sum, mover_->rows.data()};
+  mover_->program->run(bases, mover_->arena.data(), workers);
+}
+
+void run_here(std::span<const EvaluationFunction> objectives, const StepLayout& step, const State& state,
+              const RowSelection& batch, std::int64_t shard_rows, Workers& workers) {
+  const std::int64_t rows = batch.count();
+  const Block gradient(static_cast<std::size_t>(step.size) * size_of(state.layout->dtype));
+  for (std::int64_t begin = 0; begin < rows; begin += shard_rows) {
+    const std::int64_t count = std::min(shard_rows, rows - begin);
+    const ShardProgram here(objectives, count, columns_of(batch.data), *state.layout, step, {});
+    const Block memory(here.memory_bytes());
+    std::vector<double> sums(static_cast<std::size_t>(here.doubles()));
+    here.run({state, batch, begin, gradient.data(), sums.data()}, memory.data(), workers);
+  }
+}
+
+}  // namespace thalweg

@@ -1,0 +1,64 @@
+#pragma once
+// Sums over the shards of a batch on a device that is not here: the gradients stay there, and numbers come back.
+
+#include "engine/programs.hpp"
+#include "engine/rows_there.hpp"
+#include "engine/shards.hpp"
+
+namespace thalweg {
+
+class SumsThere {
+ public:
+  SumsThere(Device& device, BlockPool& there) : device_(device), there_(there), rows_(device) {}
+
+  struct Total {
+    Block gradient;               ///< with the observations, in a block of the device's pool
+    std::vector<double> numbers;  ///< losses, weights and reports: see ShardProgram
+  };
+  /// The shards run one after another, each in the same memory: the device has one order anyway. The sums are those of
+  /// the fixed tree. Throws what a kernel threw.
+  [[nodiscard]] Total operator()(const State& state, const RowSelection& batch, const BatchPrograms& programs,
+                                 const StepLayout& step, BlockPool& here, Workers& workers);
+
+  /// Moves the statistics of a state towards the means of the observations of a batch, which lie in its sum.
+  void move_statistics(State& state, const BatchPrograms& programs, const StepLayout& step, std::int64_t rows,
+                       std::byte* sum, Workers& workers);
+
+ private:
+  void run_shard(const State& state, const RowSelection& batch, const ShardProgram& program, std::int64_t begin,
+                 const ShardProgram::CallThere& call, Workers& workers);
+  [[nodiscard]] const TreeSum::Join& adder(std::int64_t values, DType dtype, Workers& workers);
+  [[nodiscard]] std::vector<double> joined(const BatchPrograms& programs, BlockPool& here, Workers& workers) const;
+
+  struct Adder {
+    std::int64_t values = -1;
+    DType dtype = f32;
+    Kernel kernel = {};
+    Block scratch = {};
+    TreeSum::Join join = {};
+  };
+  /// What moves statistics: for the movements of one program, with the number of rows that each observed.
+  struct Mover {
+    std::shared_ptr<const Layout> layout;
+    std::vector<std::int64_t> offsets;
+    std::optional<Program> program = {};
+    Block arena = {}, rows = {};
+  };
+  void plan_mover(const State& state, const std::vector<Movement>& movements, const StepLayout& step);
+
+  Device& device_;
+  BlockPool& there_;
+  RowsThere rows_;
+  Adder adder_;
+  std::optional<Mover> mover_;
+  std::vector<std::byte*> bases_;
+  std::vector<std::byte> raw_, random_;
+  Program::Calls calls_;
+};
+
+/// Runs the rows of a batch on this CPU, for what a kernel on a device threw: there it knows the row. Returns where
+/// nothing is thrown here.
+void run_here(std::span<const EvaluationFunction> objectives, const StepLayout& step, const State& state,
+              const RowSelection& batch, std::int64_t shard_rows, Workers& workers);
+
+}  // namespace thalweg

@@ -1,0 +1,291 @@
+// Training on a device whose memory is not here: every model kind, every optimizer, statistics, averages, streams,
+// checkpoints. The state after it has the bits of this CPU.
+
+#include "far_cpu.hpp"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "moons.hpp"
+#include "optim/asks.hpp"
+#include "temporary_folder.hpp"
+#include "thalweg/thalweg.hpp"
+
+namespace thalweg {
+namespace {
+
+using testing::FarCpu;
+
+void expect_same(const State& a, const State& b) {
+  EXPECT_TRUE(identical(a.parameters, b.parameters));
+  EXPECT_EQ(a.step, b.step);
+  ASSERT_EQ(a.slots.size(), b.slots.size());
+  for (std::size_t i = 0; i < a.slots.size(); ++i) {
+    EXPECT_EQ(a.slots[i].first, b.slots[i].first);
+    EXPECT_TRUE(identical(a.slots[i].second, b.slots[i].second)) << a.slots[i].first;
+  }
+}
+
+class FarTraining : public ::testing::Test {
+ protected:
+  /// What a training gives here and there, and whether kernels ran there.
+  template <class F>
+  void compare(const F& trained, bool runs_there = true) {
+    const State here = trained();
+    const std::size_t before = far_.kernels();
+    const ChosenDevice chosen(far_);
+    const State there = trained();
+    expect_same(there, here);
+    EXPECT_EQ(far_.kernels() > before, runs_there);
+  }
+
+  FarCpu far_;
+};
+
+Dataset rows_of(const Shape& row, std::int64_t rows, std::int64_t classes) {
+  Shape shape{rows};
+  for (const std::int64_t size : row) shape.push_back(size);
+  Dataset data;
+  const Tensor input = random_normal(shape, 3);
+  data.set("input", input);
+  data.set("target", classes == 0 ? input : random_uniform({rows}, 0, static_cast<double>(classes), 4, f64).to(i32));
+  return data;
+}
+
+Dataset text(std::int64_t rows) {
+  Dataset data;
+  data.set("input", random_uniform({rows, 12}, 0, 9, 3, f64).to(i32));
+  data.set("target", random_uniform({rows, 12}, 0, 9, 4, f64).to(i32));
+  return data;
+}
+
+struct Kind {
+  std::string name;
+  ModelFunction model;
+  Dataset data;
+};
+
+std::vector<Kind> kinds() {
+  const Dataset table = rows_of({6}, 23, 3), images = rows_of({9, 7, 1}, 11, 3), pictures = rows_of({9, 7, 1}, 11, 0);
+  const nn::LayersOptions layers{.layers = {{{"kind", {"conv2d"}}, {"filters", {std::int64_t{5}}}},
+                                            {{"kind", {"batch_norm"}}},
+                                            {{"kind", {"activation"}}},
+                                            {{"kind", {"avg_pool2d"}}},
+                                            {{"kind", {"dropout"}}, {"rate", {0.2}}}}};
+  return {
+      {"linear", nn::linear(3), table},
+      {"mlp", nn::mlp(3, {.hidden = {16, 8}, .norm = "batch"}), table},
+      {"layer_norm", nn::mlp(3, {.hidden = {16}, .activation = "gelu", .norm = "layer"}), table},
+      {"tabular", nn::tabular(3, {.hidden = {8}, .frequencies = 4, .members = 3}), table},
+      {"convnet", nn::convnet(3, {.filters = {4, 6}, .hidden = {10}, .dropout = 0.3}), images},
+      {"resnet", nn::resnet(3, {.blocks = {1, 1}, .width = 6}), images},
+      {"layers", nn::layers(3, layers), images},
+      {"unet", nn::unet(9 * 7, {.levels = 2, .width = 4}), pictures},
+      {"gpt", nn::gpt(9, {.layers = 2, .width = 16, .heads = 2, .context = 12, .dropout = 0.1}), text(9)},
+      {"rotary", nn::gpt(9, {.layers = 1, .width = 16, .heads = 2, .feed_forward = "swiglu", .positions = "rotary"}),
+       text(9)},
+      {"lstm", nn::lstm_model(9, {.layers = 1, .width = 8}), text(9)}};
+}
+
+TEST_F(FarTraining, OfEveryModelKindGivesTheSameState) {
+  for (const Kind& kind : kinds()) {
+    SCOPED_TRACE(kind.name);
+    const bool images = kind.data["target"].dtype() == f32;
+    compare([&] {
+      Trainer trainer(kind.model, images ? LossFunction(loss::mse) : LossFunction(loss::cross_entropy),
+                      optim::adamw({.lr = 1e-2, .clip_norm = 0.5}), 2);
+      (void)trainer.fit(kind.data, {.epochs = 3, .batch_size = 8, .shard_size = 3});
+      return trainer.state();
+    });
+  }
+}
+
+TEST_F(FarTraining, ByEveryOptimizerGivesTheSameState) {
+  const Dataset data = two_moons(40);
+  for (const OptimizerRow& row : optimizers()) {
+    SCOPED_TRACE(std::string(row.name));
+    const bool has_rate = std::ranges::any_of(row.options, [](const OptionDoc& o) { return o.name == "lr"; });
+    const Optimizer optimizer = row.make(has_rate ? OptionMap{{"lr", {0.01}}} : OptionMap{});
+    // what asks for more than gradients of batches stays here
+    const bool there = !owns_steps(optimizer) && !asks_of(optimizer).any();
+    compare(
+        [&] {
+          Trainer trainer(nn::mlp(2, {.hidden = {16}, .activation = "tanh"}), loss::cross_entropy, optimizer, 1);
+          (void)trainer.fit(data, {.epochs = 3, .batch_size = row.owns_steps ? 40 : 10});
+          return trainer.state();
+        },
+        there);
+  }
+}
+
+Var generator(Scope s, const Var& z) {
+  const Var h = relu(nn::batch_norm(s / "norm", nn::dense(s / "hidden", z, 8)));
+  return nn::dense(s / "out", h, 2);
+}
+
+Var discriminator(Scope s, const Var& x) {
+  return nn::dense(s / "out", leaky_relu(nn::dense(s / "hidden", x, 8), 0.2), 1);
+}
+
+Loss d_loss(Scope s, const Batch& b) {
+  const Var real = discriminator(s.share("d"), b["input"]);
+  const Var fake = discriminator(s.share("d"), stop_gradient(generator(s.share("g"), s.normal("z", {b.rows(), 3}))));
+  s.report("real", mean(sigmoid(real)));
+  return Loss::of_samples(softplus(-real) + softplus(fake));
+}
+
+Loss g_loss(Scope s, const Batch& b) {
+  const Var fake = discriminator(s.share("d"), generator(s.share("g"), s.normal("z", {b.rows(), 3})));
+  return Loss::of_samples(softplus(-fake));
+}
+
+TEST_F(FarTraining, OfSeveralObjectivesWithAveragesGivesTheSameState) {
+  Dataset data;
+  data.set("input", random_normal({22, 2}, 1.0, 0.5, 3));
+  for (const bool simultaneous : {false, true}) {
+    compare([&] {
+      Trainer gan({{"d", d_loss, optim::adam({.lr = 0.02}), {.trains = "d/*"}},
+                   {"g", g_loss, optim::adam({.lr = 0.01}), {.trains = "g/*", .averages = {{"ema", 0.9}}}}},
+                  {.threads = 1, .simultaneous = simultaneous});
+      (void)gan.fit(data, {.epochs = 2, .batch_size = 8, .shard_size = 3});
+      return gan.state();
+    });
+  }
+}
+
+/// In f64, where every batch is the whole of the data.
+TEST_F(FarTraining, ByOnesOwnLoopGivesTheSameState) {
+  const Dataset data = two_moons(32);
+  compare([&] {
+    auto step = train_step(objective_of(nn::mlp(2, {.hidden = {8}}), loss::cross_entropy), optim::adam(), 1);
+    State state = step.init(data, 1, f64);
+    for (int i = 0; i < 5; ++i) (void)step(state, data);
+    return state;
+  });
+}
+
+Trainer moons_trainer() {
+  return Trainer(nn::mlp(2, {.hidden = {32, 32}, .norm = "batch"}), loss::cross_entropy,
+                 optim::adamw({.lr = 1e-2, .clip_norm = 1, .schedule = schedule::one_cycle()}), 1);
+}
+
+Dataset streamed(const Dataset& data) {
+  const Tensor input = data["input"];
+  const std::size_t row_bytes = input.bytes() / static_cast<std::size_t>(data.rows());
+  Dataset result;
+  result.set("input",
+             {Shape(input.shape().sizes().subspan(1)), input.dtype(),
+              [=](std::int64_t row, std::span<std::byte> into) {
+                std::copy_n(input.raw() + static_cast<std::size_t>(row) * row_bytes, row_bytes, into.data());
+              }},
+             data.rows());
+  result.set("target", data["target"]);
+  return result;
+}
+
+TEST_F(FarTraining, ReportsMetricsAndPredictionsAreTheSame) {
+  const Dataset data = two_moons(200);
+  const FitOptions options = {.epochs = 3, .batch_size = 32, .layer_norms = true, .validation = 0.2};
+  Trainer here = moons_trainer();
+  const History wanted = here.fit(data, options);
+  const ChosenDevice chosen(far_);
+  Trainer there = moons_trainer();
+  const History got = there.fit(data, options);
+  ASSERT_EQ(got.steps.size(), wanted.steps.size());
+  for (std::size_t i = 0; i < wanted.steps.size(); ++i) {
+    EXPECT_EQ(got.steps[i].loss, wanted.steps[i].loss);
+    EXPECT_EQ(got.steps[i].gradient_norm, wanted.steps[i].gradient_norm);
+    EXPECT_EQ(got.steps[i].layer_norms, wanted.steps[i].layer_norms);
+  }
+  for (std::size_t i = 0; i < wanted.epochs.size(); ++i) EXPECT_EQ(got.epochs[i].metrics, wanted.epochs[i].metrics);
+  EXPECT_EQ(there.evaluate(data).metrics, here.evaluate(data).metrics);
+  EXPECT_TRUE(identical(there.predict(data), here.predict(data)));
+}
+
+TEST_F(FarTraining, RunsThatStoppedGoOnThereAndHere) {
+  const Dataset data = two_moons(200);
+  FitOptions options = {.epochs = 4, .batch_size = 32, .validation = 0.2};
+  Trainer whole = moons_trainer();
+  (void)whole.fit(data, options);
+  for (const bool begins_there : {true, false}) {
+    const testing::TemporaryFolder folder;
+    options.checkpoints = folder / "checkpoints";
+    options.checkpoint_every = "3 steps";
+    const auto fit = [&](bool there, std::int64_t stop, bool resume) {
+      std::optional<ChosenDevice> chosen;
+      if (there) chosen.emplace(far_);
+      FitOptions part = options;
+      part.stop_after = stop;
+      part.resume = resume;
+      Trainer trainer = moons_trainer();
+      (void)trainer.fit(resume ? streamed(data) : data, part);
+      return trainer.state();
+    };
+    (void)fit(begins_there, 7, false);
+    (void)fit(true, 11, true);
+    expect_same(fit(!begins_there, 0, true), whole.state());
+  }
+}
+
+TEST_F(FarTraining, APartOfATrainedModelIsAppliedThere) {
+  Trainer trainer = moons_trainer();
+  const Dataset data = two_moons(64);
+  (void)trainer.fit(data, {.epochs = 1});
+  const auto model = nn::mlp(2, {.hidden = {32, 32}, .norm = "batch"});
+  const auto apply = [&] {
+    return Apply([&](Scope s, const Batch& b) { return model(s, b["input"]); }, 1)(trainer.state(),
+                                                                                   {{"input", data["input"]}});
+  };
+  const Tensor here = apply();
+  const ChosenDevice chosen(far_);
+  EXPECT_TRUE(identical(apply(), here));
+}
+
+std::string message(const std::function<void()>& f) {
+  try {
+    f();
+  } catch (const Error& error) {
+    return error.what();
+  }
+  return "nothing was thrown";
+}
+
+TEST_F(FarTraining, ErrorsNameWhatTheyNameHere) {
+  Dataset beyond = two_moons(64), undefined = two_moons(64);
+  Tensor labels = beyond["target"], input = undefined["input"];
+  labels.set(37, 2);
+  input.set(20, std::nan(""));
+  beyond.set("target", labels);
+  undefined.set("input", input);
+  const ModelFunction log_of = [](Scope s, const Arg& x) { return nn::dense(s / "out", log(x), 2); };
+  const auto train = [](const ModelFunction& model, const Dataset& data) {
+    Trainer trainer(model, loss::cross_entropy, optim::sgd({.lr = 0.1}), 1);
+    (void)trainer.fit(data, {.epochs = 1, .batch_size = 16, .shard_size = 4});
+  };
+  for (const auto& f :
+       std::vector<std::function<void()>>{[&] { train(nn::mlp(2), beyond); }, [&] { train(nn::mlp(2), undefined); },
+                                          [&] { train(log_of, two_moons(64)); }}) {
+    const std::string wanted = message(f);
+    const ChosenDevice chosen(far_);
+    EXPECT_EQ(message(f), wanted);
+    EXPECT_NE(wanted, "nothing was thrown");
+  }
+}
+
+/// The data goes up once; then row numbers and scalars do. Parameters come home when somebody asks.
+TEST_F(FarTraining, AStepSendsLittle) {
+  const ChosenDevice chosen(far_);
+  Dataset data = rows_of({1000}, 64, 3);
+  Trainer trainer(nn::mlp(3, {.hidden = {50}}), loss::cross_entropy, optim::adam(), 1);
+  (void)trainer.fit(data, {.epochs = 1, .batch_size = 16});
+  const std::size_t after_one = far_.written();
+  (void)trainer.fit(data, {.epochs = 1, .batch_size = 16});
+  const std::size_t second = far_.written() - after_one;
+  EXPECT_GT(after_one, data["input"].bytes());
+  EXPECT_LT(second, trainer.state().parameters.bytes() / 10);
+}
+
+}  // namespace
+}  // namespace thalweg
