@@ -42,7 +42,8 @@ StepCost Engine::measure(const State& given, const Dataset& batch, std::int64_t 
         "step. Hint: measure the time of a run.",
         optimizer(0).name);
   }
-  if (far_) fail<UsageError>("[measure] the parts of a step are measured on this CPU, and its programs are elsewhere");
+  if (far_)
+    fail<UsageError>("[measure] the step runs on another device. Wanted: this CPU, where its parts are measured");
   const FlushDenormals flush;
   State state = given;
   Workers& workers = crew_->workers;

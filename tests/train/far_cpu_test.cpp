@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "core/block.hpp"
 #include "moons.hpp"
 #include "optim/asks.hpp"
 #include "temporary_folder.hpp"
@@ -272,6 +273,28 @@ TEST_F(FarTraining, ErrorsNameWhatTheyNameHere) {
     EXPECT_EQ(message(f), wanted);
     EXPECT_NE(wanted, "nothing was thrown");
   }
+}
+
+TEST_F(FarTraining, AllMemoryGoesBackWithTrainerAndState) {
+  for (const bool throws : {false, true}) {
+    const ChosenDevice chosen(far_);
+    Dataset data = two_moons(64);
+    Tensor labels = data["target"];
+    if (throws) labels.set(37, 2);
+    data.set("target", labels);
+    Trainer trainer = moons_trainer();
+    const auto fit = [&] { (void)trainer.fit(data, {.epochs = 2, .batch_size = 16, .shard_size = 4}); };
+    if (throws) {
+      EXPECT_THROW(fit(), UsageError);
+    } else {
+      fit();
+    }
+    EXPECT_GT(far_.given_out(), data["input"].bytes());
+  }
+  std::byte byte{};
+  const Block last(1, &far_);
+  far_.fetch(&byte, last.data(), 1);
+  EXPECT_EQ(far_.given_out(), 512U);  // of the last block
 }
 
 /// The data goes up once; then row numbers and scalars do. Parameters come home when somebody asks.
