@@ -44,9 +44,10 @@ inline std::vector<Tensor> gradient_of(const ModelFunction& model, const LossFun
 
 /// Whether every pass may be left out, and values be computed again, without a bit of the gradient changing.
 inline void expect_the_same_bits_however_planned(const ModelFunction& model, const LossFunction& loss,
-                                                 const Dataset& data) {
-  const std::vector<Tensor> wanted = gradient_of(model, loss, data, {});
+                                                 const Dataset& data, Precision precision = Precision::single) {
+  const std::vector<Tensor> wanted = gradient_of(model, loss, data, {.precision = precision});
   const auto expect_same = [&](const char* how, Passes passes, Recompute recompute = Recompute::nothing) {
+    passes.precision = precision;
     const std::vector<Tensor> found = gradient_of(model, loss, data, passes, recompute);
     for (std::size_t i = 0; i < wanted.size(); ++i) EXPECT_TRUE(identical(found[i], wanted[i])) << how << ", " << i;
   };

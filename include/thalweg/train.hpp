@@ -13,6 +13,7 @@
 #include "thalweg/loss.hpp"
 #include "thalweg/optim.hpp"
 #include "thalweg/path.hpp"
+#include "thalweg/precision.hpp"
 #include "thalweg/scope.hpp"
 #include "thalweg/state.hpp"
 #include "thalweg/stop.hpp"
@@ -156,7 +157,8 @@ struct FitOptions {
   std::int64_t shard_size = 0;   ///< 0 is the default
   std::int64_t accumulate = 1;   ///< batches per step
   Memory memory = Memory::fast;
-  bool layer_norms = false;  ///< record the norm of each layer's gradient
+  Precision precision = Precision::single;  ///< of training; evaluation and predictions are computed in f32
+  bool layer_norms = false;                 ///< record the norm of each layer's gradient
   bool shuffle = true;
   std::uint64_t seed = 1;
   double validation = 0;                        ///< this fraction of the rows is held out
@@ -252,8 +254,10 @@ class Trainer {
 
   /// Describes the plan of a training step.
   [[nodiscard]] std::string explain(const Dataset& batch);
-  /// Times steps on this batch from the present state, which does not change. Only options.memory and .shard_size
-  /// count.
+  /// The same with options.memory and .precision.
+  [[nodiscard]] std::string explain(const Dataset& batch, const FitOptions& options);
+  /// Times steps on this batch from the present state, which does not change. Only options.memory, .precision and
+  /// .shard_size count.
   [[nodiscard]] StepCost measure(const Dataset& batch, const FitOptions& options = {});
 
  private:

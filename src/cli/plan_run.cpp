@@ -106,7 +106,7 @@ RunPlan plan_of(const PlanArguments& arguments, const LoadedConfig& loaded, cons
   plan.needs = needs_of_step(
       evaluation_of(recipe.make_model(context.registry, parts.augmentation), recipe.make_loss(context.registry)),
       loaded.config.make_optimizer(context.registry), parts.train, plan.rows, options.shard_size, options.memory,
-      static_cast<int>(std::min(arguments.ranks, most_ranks)));
+      static_cast<int>(std::min(arguments.ranks, most_ranks)), options.precision);
   if (plan.needs.row_table_bytes > 0)
     plan.table =
         row_table_text(loaded.config.make_optimizer(context.registry), parts.train.rows(), plan.needs.trained, f32);
@@ -131,6 +131,8 @@ void emit_text(const RunPlan& p, const Machine& machine, const PlanArguments& ar
        bytes(p.memory.total()), bytes(p.memory.parameters), bytes(p.memory.gradients), bytes(p.memory.slots),
        p.table.empty() ? "" : ", table " + bytes(p.memory.row_table), bytes(p.memory.activations), bytes(p.memory.data),
        bytes(p.memory.program));
+  if (p.needs.bf16_values > 0)
+    emit("precision   {} values of a shard are stored in bf16, and counted so\n", p.needs.bf16_values);
   if (!p.table.empty()) emit("table       {}\n", p.table);
   emit("step        at least {:.3f} ms: gradient {:.3f}, update {:.3f}, messages {:.3f}\n", 1e3 * step,
        1e3 * p.time.gradient, 1e3 * p.time.update, 1e3 * p.time.messages);
@@ -142,7 +144,8 @@ void emit_text(const RunPlan& p, const Machine& machine, const PlanArguments& ar
       best_rhythm(checkpoint / machine.storage, arguments.hours_between_failures * hour / number(arguments.ranks));
   emit("checkpoint  {}; best every {}\n", bytes(checkpoint), duration_text(rhythm.interval));
   emit(
-      "\nAssumed: f32; each part takes its operations at {:.0f} GFLOP/s or its bytes at {:.0f} GB/s, whichever is "
+      "\nAssumed: arithmetic in f32; each part takes its operations at {:.0f} GFLOP/s or its bytes at {:.0f} GB/s, "
+      "whichever is "
       "longer; messages at {:.1f} GB/s, none hidden. Not counted: what starts a kernel or a message, reading the data, "
       "evaluation; a step is one gradient, though some methods (sam, svrg, saga, sophia, adahessian, kfac, lbfgs) ask "
       "for "
@@ -158,6 +161,7 @@ void emit_json(const RunPlan& p, const Machine& machine, const PlanArguments& ar
                     {"parameters", p.needs.parameters},
                     {"shards", p.needs.shards},
                     {"shard_rows", p.needs.shard_rows},
+                    {"bf16_values", p.needs.bf16_values},
                     {"memory",
                      {{"parameters", p.memory.parameters},
                       {"gradients", p.memory.gradients},

@@ -6,6 +6,7 @@
 #include <span>
 #include <string_view>
 
+#include "core/bf16.hpp"
 #include "core/signature.hpp"
 #include "core/workers.hpp"
 
@@ -42,6 +43,15 @@ struct KernelSite {
   Signature output;
   std::span<const std::int64_t> ints;  ///< the op's integers: axes, flags, sizes
   double number = 0;
+  std::span<const Stored> stored = {};  ///< how each input lies in memory; none: all of them plain
+  Stored result = Stored::plain;        ///< and the output
+};
+
+/// Whether a kernel computes products, of which the operands may be stored in bf16.
+enum class Products : std::uint8_t {
+  none,
+  of_operands,  ///< of what it reads, and gives
+  inside,       ///< of what it keeps to itself, in f32
 };
 
 /// How an op runs: elementwise ops and reductions name a micro-op of the tiles, others make a kernel.
@@ -50,6 +60,7 @@ struct OpKernel {
   Kernel (*make)(const KernelSite&) = nullptr;
   /// Floating-point operations, where they are not one for each element of the output.
   std::int64_t (*operations)(const KernelSite&) = nullptr;
+  Products products = Products::none;
 };
 
 /// Work below this many elements is not worth handing to another worker; above it, it is split at multiples of it.

@@ -8,6 +8,7 @@
 #include "core/device_memory.hpp"
 #include "core/kernel.hpp"
 #include "core/view.hpp"
+#include "device/stored_operands.hpp"
 #include "tiles/tiles.hpp"
 
 namespace thalweg {
@@ -23,8 +24,8 @@ class Device : public DeviceMemory {
   [[nodiscard]] virtual Kernel tiles(const TileProgram& program) { return make_tile_kernel(program); }
   /// What a view sees, one element after another, as it is.
   [[nodiscard]] virtual Kernel copy(const View& view, DType dtype) { return make_copy_kernel(view, dtype); }
-  /// An op with a kernel of its own.
-  [[nodiscard]] virtual Kernel op(const OpKernel& op, const KernelSite& site) { return op.make(site); }
+  /// An op with a kernel of its own. Here those that are stored in bf16 are converted for it.
+  [[nodiscard]] virtual Kernel op(const OpKernel& op, const KernelSite& site) { return make_with_stored(op, site); }
   /// Rows of a table, as bytes: of the inputs, the table and `count` row numbers in i64.
   [[nodiscard]] virtual Kernel rows(std::size_t row_bytes, std::int64_t count);
 

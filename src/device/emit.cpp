@@ -24,6 +24,11 @@ std::string_view type_of(DType dtype) {
   defect("no such element type");
 }
 
+/// What elements lie in memory as.
+std::string_view stored_type(DType dtype, Stored stored) {
+  return stored == Stored::bf16 ? "unsigned short" : type_of(dtype);
+}
+
 /// A number that the text can hold exactly; infinities have no literal.
 std::string literal(double value, DType dtype) {
   if (value == std::numeric_limits<double>::infinity()) return fmt::format("({})tw_infinity()", type_of(dtype));
@@ -146,14 +151,19 @@ class Emitter {
     for (int k = 0; k < out_.inputs; ++k) {
       const auto reads = [k](const TileProgram::Load& load) { return load.input == k; };
       const auto load = std::ranges::find_if(program_.loads, reads);
-      if (load != program_.loads.end()) text += address(fmt::format("in{}", k), load->dtype, next);
+      if (load != program_.loads.end())
+        text += address(fmt::format("in{}", k), stored_type(load->dtype, load->stored), next);
       ++next;
     }
-    for (int k = 0; k < out_.outputs; ++k) text += address(fmt::format("out{}", k), program_.dtype, next++);
-    return program_.reductions.empty() ? text : text + address("scratch", program_.dtype, next);
+    for (int k = 0; k < out_.outputs; ++k) {
+      const auto store = std::ranges::find(program_.stores, k, &TileProgram::Store::output);
+      const Stored stored = store == program_.stores.end() ? Stored::plain : store->stored;
+      text += address(fmt::format("out{}", k), stored_type(program_.dtype, stored), next++);
+    }
+    return program_.reductions.empty() ? text : text + address("scratch", type(), next);
   }
-  [[nodiscard]] static std::string address(const std::string& name, DType dtype, int index) {
-    return fmt::format("  [[maybe_unused]] {0}* {1} = ({0}*)p[{2}];\n", type_of(dtype), name, index);
+  [[nodiscard]] static std::string address(const std::string& name, std::string_view type, int index) {
+    return fmt::format("  [[maybe_unused]] {0}* {1} = ({0}*)p[{2}];\n", type, name, index);
   }
 
   void add_kernel(const std::string& name, std::int64_t blocks, int threads, const std::string& body) {
@@ -167,8 +177,9 @@ class Emitter {
     std::string text;
     for (int r = 0; r < count(program_.loads); ++r) {
       const TileProgram::Load& load = at(program_.loads, r);
-      text +=
-          fmt::format("{}const {} r{} = ({})in{}[{}];\n", indent, type(), r, type(), load.input, place(load.view, "i"));
+      const std::string_view converted = load.stored == Stored::bf16 ? "tw_widen" : type();
+      text += fmt::format("{}const {} r{} = ({})(in{}[{}]);\n", indent, type(), r, converted, load.input,
+                          place(load.view, "i"));
     }
     for (int s = 0; s < count(program_.steps); ++s) {
       const TileProgram::Step& step = at(program_.steps, s);
@@ -177,8 +188,10 @@ class Emitter {
       text += fmt::format("{}const {} r{} = tw_{}({});\n", indent, type(), count(program_.loads) + s, step.op->name,
                           fmt::join(operands, ", "));
     }
-    for (const TileProgram::Store& store : program_.stores)
-      text += fmt::format("{}out{}[i] = r{};\n", indent, store.output, store.reg);
+    for (const TileProgram::Store& store : program_.stores) {
+      const std::string_view converted = store.stored == Stored::bf16 ? "tw_narrow" : "";
+      text += fmt::format("{}out{}[i] = {}(r{});\n", indent, store.output, converted, store.reg);
+    }
     return text;
   }
 
@@ -346,6 +359,13 @@ TW_FUNCTION float tw_float(unsigned bits) { return __builtin_bit_cast(float, bit
 TW_FUNCTION double tw_double(unsigned long long bits) { return __builtin_bit_cast(double, bits); }
 #endif
 TW_FUNCTION double tw_infinity() { return tw_double(0x7ff0000000000000ull); }
+TW_FUNCTION float tw_widen(unsigned short x) { return tw_float((unsigned)x << 16); }
+TW_FUNCTION unsigned short tw_narrow(float x) {
+  const unsigned bits = tw_bits(x), upper = bits >> 16;
+  if (x != x) return (unsigned short)(upper | ((upper & 0x7fu) == 0 ? 0x40u : 0u));
+  return (unsigned short)((bits + 0x7fffu + (upper & 1u)) >> 16);
+}
+TW_FUNCTION float tw_round_to_bf16(float x) { return tw_widen(tw_narrow(x)); }
 TW_FUNCTION float tw_and(float a, float b) { return tw_float(tw_bits(a) & tw_bits(b)); }
 TW_FUNCTION float tw_or(float a, float b) { return tw_float(tw_bits(a) | tw_bits(b)); }
 TW_FUNCTION float tw_xor(float a, float b) { return tw_float(tw_bits(a) ^ tw_bits(b)); }

@@ -290,6 +290,18 @@ void Engine::set_memory(Memory memory) {
   sums_there_.reset();
 }
 
+void Engine::set_precision(Precision precision) {
+  for (const Member& o : objectives_) {
+    if (precision == Precision::single || !owns_steps(o.updater.optimizer())) continue;
+    fail<UsageError>(
+        "[{}] precision = \"bf16\": it compares losses that it computes itself, in f32. Wanted: precision = \"f32\", "
+        "or "
+        "an optimizer that is given gradients",
+        o.updater.optimizer().name);
+  }
+  if (programs_.set_precision(precision)) one_shard_ = {};
+}
+
 void Engine::watch_layers(bool watch) {
   watches_layers_ = watch;
   for (Member& o : objectives_) o.layer_norms.reset();
@@ -384,7 +396,8 @@ void Engine::look_at(std::size_t objective, const State& state, const RowSelecti
   const bool finite = std::isfinite(did.loss) && std::isfinite(did.gradient_norm);
   if (!finite && !o.updater.program().skips) {
     const std::string which = o.name.empty() ? "" : fmt::format(", objective '{}'", o.name);
-    explain_not_finite(functions_, step_, state, batch, programs.whole->rows(), did.loss, which, crew_->workers);
+    explain_not_finite(functions_, step_, state, batch, programs.whole->rows(), programs_.precision(), did.loss, which,
+                       crew_->workers);
   }
   if (!watches_layers_) return;
   if (!o.layer_norms) o.layer_norms.emplace(step_.objectives[objective].layout, far_);

@@ -82,6 +82,8 @@ class Engine {
 
   [[nodiscard]] StepCost measure(const State& state, const Dataset& batch, std::int64_t shard_size);
   void set_memory(Memory memory);
+  /// Throws UsageError where a method computes its own losses, which are f32.
+  void set_precision(Precision precision);
   /// The ranks that share the shards of a step; null where this process computes all of them.
   void set_ranks(std::shared_ptr<Communicator> ranks);
   /// Whether a rank keeps a part of the slots.

@@ -43,8 +43,8 @@ void check_columns(const State& state, const RowSelection& batch, std::int64_t b
 }  // namespace
 
 void explain_not_finite(std::span<const EvaluationFunction> objectives, const StepLayout& step, const State& state,
-                        const RowSelection& batch, std::int64_t shard_rows, double loss, const std::string& objective,
-                        Workers& workers) {
+                        const RowSelection& batch, std::int64_t shard_rows, Precision precision, double loss,
+                        const std::string& objective, Workers& workers) {
   check_parameters(state);
   const Layout& layout = *state.layout;
   std::string where = "the gradient of the loss";
@@ -53,8 +53,9 @@ void explain_not_finite(std::span<const EvaluationFunction> objectives, const St
   for (std::int64_t begin = 0; begin < rows; begin += shard_rows) {
     const std::int64_t count = std::min(shard_rows, rows - begin);
     check_columns(state, batch, begin, count);
-    const ShardProgram seen(objectives, count, columns_of(batch.data), layout, step,
-                            {false, false, false, false, false});
+    const Passes none{
+        .simplify = false, .fuse = false, .order = false, .reuse = false, .compile = false, .precision = precision};
+    const ShardProgram seen(objectives, count, columns_of(batch.data), layout, step, none);
     const Block memory(seen.memory_bytes());
     std::vector<double> sums(static_cast<std::size_t>(seen.doubles()));
     const ShardProgram::Call call{state, batch, begin, gradient.data(), sums.data()};

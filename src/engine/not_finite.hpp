@@ -10,6 +10,6 @@ namespace thalweg {
 /// checked). `objective` names the objective where there are several: ", objective 'd'".
 [[noreturn]] void explain_not_finite(std::span<const EvaluationFunction> objectives, const StepLayout& step,
                                      const State& state, const RowSelection& batch, std::int64_t shard_rows,
-                                     double loss, const std::string& objective, Workers& workers);
+                                     Precision precision, double loss, const std::string& objective, Workers& workers);
 
 }  // namespace thalweg

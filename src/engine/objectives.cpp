@@ -204,6 +204,10 @@ void Objectives::set_memory(Memory memory) {
   for (const auto& engine : engines_) engine->set_memory(memory);
 }
 
+void Objectives::set_precision(Precision precision) {
+  for (const auto& engine : engines_) engine->set_precision(precision);
+}
+
 void Objectives::watch_layers(bool watch) {
   watches_layers_ = watch;
   for (const auto& engine : engines_) engine->watch_layers(watch);

@@ -2,12 +2,21 @@
 
 #include <algorithm>
 
+#include "core/error.hpp"
+
 namespace thalweg {
 
 bool Programs::set_memory(Memory memory) {
   if (memory_ == memory) return false;
   clear();
   memory_ = memory;
+  return true;
+}
+
+bool Programs::set_precision(Precision precision) {
+  if (precision_ == precision) return false;
+  clear();
+  precision_ = precision;
   return true;
 }
 
@@ -18,10 +27,15 @@ void Programs::clear() {
 
 std::unique_ptr<ShardProgram> Programs::make(std::int64_t rows, const Dataset& data, const Layout& layout,
                                              const StepLayout& step, bool with_gradient) const {
+  if (precision_ == Precision::bf16 && layout.dtype != f32) {
+    fail<UsageError>("[train] precision = \"bf16\" with parameters in {}. Wanted: parameters in f32, or precision f32",
+                     layout.dtype);
+  }
   Passes passes;
   passes.recompute = memory_ == Memory::keep   ? Recompute::nothing
                      : memory_ == Memory::fast ? Recompute::arithmetic
                                                : Recompute::cheap;
+  passes.precision = precision_;
   return std::make_unique<ShardProgram>(functions_, rows, columns_of(data), layout, step, passes, with_gradient,
                                         far_ ? *far_ : this_cpu());
 }

@@ -25,6 +25,9 @@ class Programs {
 
   /// Which values are kept for the backward pass. Returns true where that is a change, which invalidates every program.
   bool set_memory(Memory memory);
+  /// How the values of a step are stored; the same.
+  bool set_precision(Precision precision);
+  [[nodiscard]] Precision precision() const { return precision_; }
   void clear();
   /// From now on, those of this CPU.
   void stay_here() {
@@ -56,6 +59,7 @@ class Programs {
   std::vector<EvaluationFunction> functions_;
   Device* far_;
   Memory memory_ = Memory::fast;
+  Precision precision_ = Precision::single;
   std::vector<std::unique_ptr<ShardProgram>> programs_;
   Question asked_;
   BatchPrograms answer_;

@@ -33,13 +33,15 @@ double largest_part(const Optimizer& optimizer, const Layout& trained, int ranks
 }  // namespace
 
 StepNeeds needs_of_step(const EvaluationFunction& function, const Optimizer& optimizer, const Dataset& data,
-                        std::int64_t rows, std::int64_t shard_size, Memory memory, int ranks) {
+                        std::int64_t rows, std::int64_t shard_size, Memory memory, int ranks, Precision precision) {
   Engine engine(function, optimizer, 1);
   Engine* const alone[] = {&engine};
   const Layout layout = initial_layout(alone, data, f32, false);
   const StepLayout step = step_layout(layout, {stepped_part(optimizer, layout)});
   Programs programs({function}, nullptr);
   (void)programs.set_memory(memory);
+  engine.set_precision(precision);
+  (void)programs.set_precision(precision);
   const std::int64_t wanted =
       std::min(rows, shard_size > 0 ? shard_size : default_shard_size(rows, layout.parameters()));
   std::unique_ptr<ShardProgram> shard = programs.make(wanted, data, layout, step);
@@ -60,6 +62,7 @@ StepNeeds needs_of_step(const EvaluationFunction& function, const Optimizer& opt
   needs.shard_rows = shard->rows();
   needs.shards = (rows + shard->rows() - 1) / shard->rows();
   needs.shard_bytes = static_cast<std::int64_t>(shard->memory_bytes());
+  needs.bf16_values = shard->program().bf16_values();
   if (update.program) needs.update_arena_bytes = static_cast<std::int64_t>(update.program->arena_bytes());
   const double share =
       static_cast<double>(rows) / static_cast<double>(shard->rows());  // a last smaller one by its share

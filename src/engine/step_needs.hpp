@@ -14,6 +14,7 @@ struct StepNeeds {
   double own_part = 1;                       ///< of slots and update: that of the rank that has most of them
   std::int64_t shards = 1, shard_rows = 0;
   std::int64_t shard_bytes = 0;         ///< of memory that a shard is computed in
+  std::int64_t bf16_values = 0;         ///< of a shard, that are stored in bf16
   std::int64_t update_arena_bytes = 0;  ///< of the update
   StepCost::Part gradient, update;      ///< operations and bytes moved of a whole step; no seconds
 };
@@ -22,6 +23,6 @@ struct StepNeeds {
 /// that `ranks` share.
 [[nodiscard]] StepNeeds needs_of_step(const EvaluationFunction& function, const Optimizer& optimizer,
                                       const Dataset& data, std::int64_t rows, std::int64_t shard_size, Memory memory,
-                                      int ranks = 1);
+                                      int ranks = 1, Precision precision = Precision::single);
 
 }  // namespace thalweg

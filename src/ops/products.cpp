@@ -109,10 +109,13 @@ std::optional<std::pair<View, View>> matmul_factors(const View& left, const View
 }
 
 std::vector<Op> make_rows() {
-  static const OpKernel matmul_kernel{.make = make_matmul, .operations = [](const KernelSite& site) {
-                                        return 2 * site.output.shape.size() *
-                                               site.inputs[0].shape[site.ints[0] != 0 ? -2 : -1];
-                                      }};
+  static const OpKernel matmul_kernel{.make = make_matmul,
+                                      .operations =
+                                          [](const KernelSite& site) {
+                                            return 2 * site.output.shape.size() *
+                                                   site.inputs[0].shape[site.ints[0] != 0 ? -2 : -1];
+                                          },
+                                      .products = Products::of_operands};
   return {{.name = "matmul",
            .formula = "sum over k of a[i, k] b[k, j]",
            .arity = 2,

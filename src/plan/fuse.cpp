@@ -21,6 +21,7 @@ struct Group {
   bool tiled = false, late = false;
   std::optional<Shape> reduction;  // (outer, reduced, inner)
   int reductions = 0;
+  std::size_t rounded = 0;  // items whose values are stored in bf16: a step more each
 };
 
 class Fusion {
@@ -88,6 +89,7 @@ class Fusion {
     group.late = item.late;
     group.elements = item.elements();
     group.dtype = plan_.dtype(item.value);
+    group.rounded = plan_.values[item.value].stored == Stored::bf16 ? 1 : 0;
     if (!group.tiled) return group;
     for (const Read& read : item.reads) {
       if (std::ranges::find(group.outside, read) == group.outside.end()) group.outside.push_back(read);
@@ -155,9 +157,9 @@ class Fusion {
     Group &a = groups_[producer], &b = groups_[reader];
     const bool alike = a.tiled && b.tiled && a.late == b.late && a.elements == b.elements && a.dtype == b.dtype &&
                        (!a.reduction || !b.reduction || *a.reduction == *b.reduction);
-    // A register for each item, and for each read from outside.
+    // A register for each item, for each that is rounded, and for each read from outside.
     constexpr std::size_t registers = max_tile_slots - 4;
-    const std::size_t items = a.items.size() + b.items.size();
+    const std::size_t items = a.items.size() + b.items.size() + a.rounded + b.rounded;
     if (!alike || items > registers || a.reductions + b.reductions > 4) return;
     std::vector<Read> reads = joined_reads(producer, reader);
     if (items + reads.size() > registers || !reads_allow(b, producer) || !reads_allow(a, reader)) return;
@@ -166,6 +168,7 @@ class Fusion {
     a.outside = std::move(reads);
     if (!a.reduction) a.reduction = b.reduction;
     a.reductions += b.reductions;
+    a.rounded += b.rounded;
     b = {};
   }
 

@@ -32,7 +32,8 @@ class TileBuilder {
       if (item.kind == ItemKind::reduce) {
         program_.reductions.push_back({find_reducer(item.kernel->micro), reg_of(item.reads[0]), output});
       } else if (output >= 0) {
-        program_.stores.push_back({registers_.at(item.value), output, aliases(item.value)});
+        program_.stores.push_back(
+            {registers_.at(item.value), output, aliases(item.value), plan_.values[item.value].stored});
       }
     }
     merge_steps(program_);
@@ -65,7 +66,8 @@ class TileBuilder {
     const auto known = std::ranges::find(loads_, read);
     if (known != loads_.end()) return static_cast<int>(known - loads_.begin());
     const auto input = std::ranges::find(instruction_.inputs, read.value) - instruction_.inputs.begin();
-    program_.loads.push_back({static_cast<int>(input), read.view, plan_.dtype(read.value)});
+    program_.loads.push_back(
+        {static_cast<int>(input), read.view, plan_.dtype(read.value), plan_.values[read.value].stored});
     loads_.push_back(read);
     return count(loads_) - 1;
   }
@@ -77,7 +79,14 @@ class TileBuilder {
     if (op == nullptr) defect("no micro-op is named '{}'", item.kernel->micro);
     TileProgram::Step step{op, {0, 0, 0, 0}};
     for (int k = 0; k < count(item.reads); ++k) at(step.registers, k) = reg_of(at(item.reads, k));
-    registers_[item.value] = count(loads_) + count(program_.steps);
+    add_step_of(item.value, step);
+    // what is read here is what is read from memory elsewhere
+    if (plan_.values[item.value].stored == Stored::bf16)
+      add_step_of(item.value, {find_micro_op("round_to_bf16"), {registers_.at(item.value), 0, 0, 0}});
+  }
+
+  void add_step_of(ValueId value, const TileProgram::Step& step) {
+    registers_[value] = count(loads_) + count(program_.steps);
     program_.steps.push_back(step);
   }
 
@@ -105,11 +114,16 @@ void make_opaque(const Plan& plan, const Item& item, Instruction& instruction, D
     return;
   }
   std::vector<Signature> inputs;
+  std::vector<Stored> stored;
   for (const Read& read : item.reads) {
     // the op sees the shape of what it reads, which a view may have changed
     inputs.push_back({read.view.shape, plan.dtype(read.value)});
+    const Stored lies = plan.values[read.value].stored;
+    const bool rounds = item.rounds && inputs.back().dtype == f32 && lies == Stored::plain;
+    stored.push_back(rounds ? Stored::rounded : lies);
   }
-  const KernelSite site{inputs, output, item.attributes->ints, item.attributes->number};
+  const KernelSite site{
+      inputs, output, item.attributes->ints, item.attributes->number, stored, plan.values[item.value].stored};
   instruction.kernel = device.op(*item.kernel, site);
   instruction.operations = item.kernel->operations ? item.kernel->operations(site) : output.shape.size();
 }

@@ -11,9 +11,7 @@ namespace thalweg {
 
 namespace {
 
-std::int64_t end_of(const PlanValue& value) {
-  return value.place->offset + static_cast<std::int64_t>(value.signature.bytes());
-}
+std::int64_t end_of(const PlanValue& value) { return value.place->offset + static_cast<std::int64_t>(value.bytes()); }
 
 bool overlap(const PlanValue& a, const PlanValue& b) {
   return a.place->base == b.place->base && a.place->offset < end_of(b) && b.place->offset < end_of(a);
@@ -138,7 +136,7 @@ class Buffers {
   }
 
   void add(InstructionId writer, ValueId value) {
-    const std::int64_t bytes = rounded(plan_.values[value].signature.bytes());
+    const std::int64_t bytes = rounded(plan_.values[value].bytes());
     bytes_without_reuse_ += bytes;
     const int last = std::max(writer, last_read_[value]).index();
     if (const ValueId replaced = reuse_ ? input_to_replace(writer, value) : ValueId()) {
@@ -159,7 +157,7 @@ class Buffers {
     if (plan_.items[out.producer].kind != ItemKind::elementwise) return {};
     for (const ValueId input : instruction.inputs) {
       const bool dies_here = buffer_of_[input] >= 0 && last_read_[input] == writer && !taken_[input];
-      const bool same_size = plan_.values[input].signature.bytes() == out.signature.bytes();
+      const bool same_size = plan_.values[input].bytes() == out.bytes();
       if (dies_here && same_size && reads_in_place(plan_, instruction, input)) return input;
     }
     return {};

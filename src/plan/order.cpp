@@ -11,7 +11,7 @@ namespace {
 
 std::int64_t bytes_of(const Plan& plan, ValueId value) {
   const PlanValue& v = plan.values[value];
-  return v.place ? 0 : static_cast<std::int64_t>(v.signature.bytes());
+  return v.place ? 0 : static_cast<std::int64_t>(v.bytes());
 }
 
 /// For each value, the instructions that read it, once for each time they do.

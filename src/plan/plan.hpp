@@ -9,6 +9,7 @@
 #include "core/view.hpp"
 #include "device/device.hpp"
 #include "graph/graph.hpp"
+#include "thalweg/precision.hpp"
 
 namespace thalweg {
 
@@ -27,7 +28,8 @@ struct Passes {
   bool reuse = true;     ///< buffers of values that are no longer needed serve again
   bool compile = true;   ///< elementwise work becomes machine code, where this CPU has some
   Recompute recompute = Recompute::nothing;
-  int backward_begins = 0;  ///< the first node of the backward pass
+  int backward_begins = 0;                  ///< the first node of the backward pass
+  Precision precision = Precision::single;  ///< the one that changes bits: see store_types
 };
 
 /// Where bytes are: one of the base addresses of a run, and an offset from it.
@@ -53,6 +55,13 @@ struct PlanValue {
   Signature signature;
   std::optional<Place> place;  ///< given from outside, or by the memory plan
   ItemId producer;             ///< none for a leaf
+  Stored stored = Stored::plain;
+
+  /// Of an element and of all of them, as they lie in memory.
+  [[nodiscard]] std::size_t element_bytes() const {
+    return stored == Stored::bf16 ? sizeof(Bf16) : size_of(signature.dtype);
+  }
+  [[nodiscard]] std::size_t bytes() const { return static_cast<std::size_t>(signature.shape.size()) * element_bytes(); }
 };
 
 struct Read {
@@ -71,8 +80,9 @@ struct Item {
   const Attributes* attributes = nullptr;
   std::vector<Read> reads;
   ValueId value = {};
-  int node = -1;      ///< in the graph, for messages
-  bool late = false;  ///< behind the place where recomputation begins
+  int node = -1;        ///< in the graph, for messages
+  bool late = false;    ///< behind the place where recomputation begins
+  bool rounds = false;  ///< reads f32 as the nearest bf16
 
   /// Elements that a tile program over this item walks through.
   [[nodiscard]] std::int64_t elements() const { return reads.empty() ? 0 : reads[0].view.shape.size(); }
@@ -106,6 +116,10 @@ struct Plan {
 /// Values and items of what the outputs need; views are absorbed into reads. Constants are aligned to so many bytes.
 [[nodiscard]] Plan lower(const Graph& graph, const std::vector<int>& same_as, const std::vector<Bound>& inputs,
                          const std::vector<Bound>& outputs, const Passes& passes, std::size_t alignment);
+/// Gives values a stored type. In bf16: what products read and write, but for what is handed out after nothing but
+/// elementwise work, as gradients of parameters are. Every reader sees the rounded value, so the bits are the same with
+/// any other pass on or off. Throws UsageError where a product cannot be had.
+void store_types(Plan& plan, Precision precision);
 /// Groups items into instructions, in an order in which they can run.
 void fuse(Plan& plan, bool enabled);
 /// Puts instructions in the order that keeps the fewest bytes alive.

@@ -10,9 +10,10 @@ namespace thalweg {
 
 Program::Program(const Graph& graph, const std::vector<Bound>& inputs, const std::vector<Bound>& outputs, Passes passes,
                  Device& device)
-    : far_(device.far()) {
-  const std::vector<int> same_as = simplify(graph, passes.simplify);
+    : far_(device.far()), precision_(passes.precision) {
+  const std::vector<int> same_as = simplify(graph, passes.simplify || passes.precision != Precision::single);
   Plan plan = lower(graph, same_as, inputs, outputs, passes, device.alignment());
+  store_types(plan, passes.precision);
   fuse(plan, passes.fuse);
   order(plan, passes.order);
   plan_memory(plan, passes.reuse, device.alignment());
@@ -33,15 +34,16 @@ Program::Program(const Graph& graph, const std::vector<Bound>& inputs, const std
       Place place = *value.place;
       // a tile reads through its view; any other kernel is handed the first element
       if (first.kind == ItemKind::opaque) {
-        place.offset += first.reads[k].view.offset * static_cast<std::int64_t>(size_of(value.signature.dtype));
+        place.offset += first.reads[k].view.offset * static_cast<std::int64_t>(value.element_bytes());
       }
       step.inputs.push_back(place);
-      step.bytes += value.signature.bytes();
+      step.bytes += value.bytes();
     }
     for (const ValueId output : instruction.outputs) {
       step.outputs.push_back(*plan.values[output].place);
-      step.bytes += plan.values[output].signature.bytes();
-      step.results.push_back(plan.values[output].signature);
+      step.bytes += plan.values[output].bytes();
+      step.results.push_back(plan.values[output]);
+      if (plan.values[output].stored == Stored::bf16) ++bf16_values_;
     }
     if (first.node >= 0) step.source = at(graph.node(first.node).source);
     most_operands_ = std::max(most_operands_, step.inputs.size() + step.outputs.size());
@@ -119,8 +121,13 @@ void Program::run(std::span<std::byte* const> bases, std::byte* arena, Workers& 
 }
 
 namespace {
-bool all_finite(const std::byte* bytes, const Signature& signature) {
+bool all_finite(const std::byte* bytes, const PlanValue& value) {
+  const Signature& signature = value.signature;
   for (std::int64_t i = 0; i < signature.shape.size(); ++i) {
+    if (value.stored == Stored::bf16) {
+      if (!std::isfinite(static_cast<float>(reinterpret_cast<const Bf16*>(bytes)[i]))) return false;
+      continue;
+    }
     if (signature.dtype == f32 && !std::isfinite(reinterpret_cast<const float*>(bytes)[i])) return false;
     if (signature.dtype == f64 && !std::isfinite(reinterpret_cast<const double*>(bytes)[i])) return false;
   }
@@ -154,12 +161,29 @@ std::int64_t Program::bytes_moved() const {
   return total;
 }
 
+namespace {
+/// " -> bf16 (1024, 192)" for the results of an instruction that are stored so.
+std::string stored_in_bf16(const std::vector<PlanValue>& results) {
+  std::string text;
+  for (const PlanValue& value : results) {
+    if (value.stored == Stored::bf16)
+      text += fmt::format("{}{}", text.empty() ? " -> bf16 " : ", ", value.signature.shape);
+  }
+  return text;
+}
+}  // namespace
+
 std::string Program::explain() const {
   std::string text;
   std::size_t number = 0, moved = 0;
   for (const Step& step : instructions_) {
-    text += fmt::format("{:4}  {:>12} B  {}\n", ++number, step.bytes, step.name);
+    text += fmt::format("{:4}  {:>12} B  {}{}\n", ++number, step.bytes, step.name, stored_in_bf16(step.results));
     moved += step.bytes;
+  }
+  if (precision_ == Precision::bf16) {
+    text +=
+        fmt::format("{} values are stored in bf16. Products convert what they read to f32, and what they give back.\n",
+                    bf16_values_);
   }
   return text + fmt::format("{} instructions move {} bytes. Arena: {} bytes; without reuse {}.\n", instructions_.size(),
                             moved, value_bytes_, value_bytes_without_reuse_);

@@ -26,6 +26,8 @@ class Program {
   /// Bytes of all values that are neither given nor handed out: as they are placed, and if none shared memory.
   [[nodiscard]] std::int64_t value_bytes() const { return value_bytes_; }
   [[nodiscard]] std::int64_t value_bytes_without_reuse() const { return value_bytes_without_reuse_; }
+  /// How many values are stored in bf16.
+  [[nodiscard]] std::int64_t bf16_values() const { return bf16_values_; }
   /// Floating-point operations of a run, and bytes that its instructions read and write.
   [[nodiscard]] std::int64_t operations() const;
   [[nodiscard]] std::int64_t bytes_moved() const;
@@ -70,7 +72,7 @@ class Program {
     std::string name;
     std::size_t bytes = 0;  // read and written
     std::int64_t operations = 0;
-    std::vector<Signature> results;
+    std::vector<PlanValue> results;
     std::string source;  // " (file.cpp:12)" of its first op
   };
   [[nodiscard]] std::byte* address(Place place, std::span<std::byte* const> bases, std::byte* arena) const;
@@ -84,7 +86,8 @@ class Program {
   std::shared_ptr<const std::byte[]> constants_;
   std::size_t arena_bytes_ = 0, pointers_at_ = 0, most_operands_ = 0;
   Device* far_ = nullptr;
-  std::int64_t value_bytes_ = 0, value_bytes_without_reuse_ = 0;
+  std::int64_t value_bytes_ = 0, value_bytes_without_reuse_ = 0, bf16_values_ = 0;
+  Precision precision_ = Precision::single;
 };
 
 }  // namespace thalweg

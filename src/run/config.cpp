@@ -43,6 +43,14 @@ Fields TrainOptions::fields() {
            "values kept for the backward pass: all (keep), all but those that arithmetic recomputes at no cost (fast), "
            "or all but those that are cheap to recompute (lean); the result is the same",
        .choices = {"keep", "fast", "lean"}},
+      {.name = "precision",
+       .place = &precision,
+       .doc = "how the values of a step lie in memory: all in f32, or what matrix products, convolutions and attention "
+              "read "
+              "and write in bf16, rounded to 8 significant bits; parameters, their gradients, sums and losses stay "
+              "f32, and "
+              "evaluation and predictions are computed in f32",
+       .choices = {"f32", "bf16"}},
       {"layer_norms", &layer_norms, "record the norm of each layer's gradient: the report draws them"},
       {"budget", &budget,
        "\"2 h\", \"30 min\", \"90 s\", or \"$50\" at the price: the run stops when it is spent, and before where two "
@@ -368,6 +376,7 @@ FitOptions Config::fit_options() const {
           .memory = train.memory == "lean"   ? Memory::lean
                     : train.memory == "keep" ? Memory::keep
                                              : Memory::fast,
+          .precision = train.precision == "bf16" ? Precision::bf16 : Precision::single,
           .layer_norms = train.layer_norms,
           .shuffle = train.shuffle,
           .seed = seed,
@@ -420,6 +429,7 @@ FlatOptions decisive(const Config& config) {
        {"train.threads", "train.memory", "train.checkpoint_every", "train.keep_checkpoints", "train.layer_norms",
         "train.budget", "train.price", "insight.every", "insight.largest", "insight.budget"})
     flat.erase(key);
+  if (config.train.precision == "f32") flat.erase("train.precision");  // runs from before it could be chosen
   return flat;
 }
 

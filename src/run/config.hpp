@@ -34,6 +34,7 @@ struct TrainOptions {
   int keep_checkpoints = 2;
   int threads = 0;
   std::string memory = "fast";
+  std::string precision = "f32";
   bool layer_norms = false;
   std::string budget = "";  ///< "2 h", "30 min", "90 s", "$50"
   double price = 0;         ///< dollars per hour, for a budget in dollars

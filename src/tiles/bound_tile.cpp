@@ -39,9 +39,9 @@ void BoundTile<T>::place_load(int r, const KernelCall& call) {
   const TileProgram::Load& load = at(plan_.loads, r).from;
   const Source source = at(plan_.loads, r).source;
   const std::byte* base = call.inputs[load.input];
-  const bool same = load.dtype == plan_.dtype;
+  const bool same = load.lies_in(plan_.dtype);
   const void*& place = at(registers_, r);
-  with_source_type(load.dtype, [&](auto zero) {
+  with_source_type(load.dtype, load.stored, [&](auto zero) {
     using From = decltype(zero);
     const std::byte* first = base + load.view.offset * static_cast<std::int64_t>(sizeof(From));
     if (source == Source::direct || (source == Source::number && same)) {
@@ -79,8 +79,8 @@ void BoundTile<T>::place_steps(const KernelCall& call) {
     at(registers_, step.out) = single.out;
     calls_.push_back(single);
   }
-  for (const auto& [reg, output] : plan_.late_stores)
-    copies_.push_back({call.out<T>(output), values(reg), plan_.is_number(reg)});
+  for (const auto& [reg, output, stored] : plan_.late_stores)
+    copies_.push_back({call.outputs[output], values(reg), stored, plan_.is_number(reg)});
   for (const auto& reduce : plan_.reductions)
     reductions_.push_back({reduce.reducer, values(reduce.reg), call.out<T>(reduce.output)});
 }
@@ -98,9 +98,9 @@ void BoundTile<T>::run() {
   }
   for (const Copy& copy : copies_) {
     if (copy.spread) {
-      std::fill_n(copy.into, elements_, *copy.from);
+      store_number(copy.into, copy.stored, 0, *copy.from, elements_);
     } else {
-      std::memmove(copy.into, copy.from, static_cast<std::size_t>(elements_) * sizeof(T));
+      store_tile(copy.into, copy.stored, 0, copy.from, elements_);
     }
   }
   for (const Reduction& reduce : reductions_) *reduce.into = reduce.reducer->row(reduce.from, elements_);

@@ -43,8 +43,9 @@ class BoundTile {
     std::array<const void*, 4> operands = {};
   };
   struct Copy {
-    T* into;
+    std::byte* into;
     const T* from;
+    Stored stored;
     bool spread;  // one number, as often as there are elements
   };
   struct Reduction {

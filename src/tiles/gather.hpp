@@ -3,7 +3,10 @@
 
 #include <algorithm>
 #include <array>
+#include <cstring>
+#include <utility>
 
+#include "core/bf16.hpp"
 #include "core/index.hpp"
 #include "core/view.hpp"
 #include "thalweg/tensor.hpp"
@@ -19,6 +22,14 @@ void copy_strided(To* to, const From* from, std::int64_t stride, std::int64_t n)
   } else {
     for (std::int64_t i = 0; i < n; ++i) to[i] = static_cast<To>(from[i * stride]);
   }
+}
+
+template <class To>
+void copy_strided(To* to, const Bf16* from, std::int64_t stride, std::int64_t n) {
+  if constexpr (sizeof(To) == sizeof(float)) {
+    if (stride == 1) return widen(to, from, n);
+  }
+  for (std::int64_t i = 0; i < n; ++i) to[i] = static_cast<To>(from[i * stride]);
 }
 
 /// Elements flat, flat + 1, ... of a view (its axes joined), walked row by row.
@@ -73,6 +84,32 @@ void with_source_type(DType dtype, F&& f) {
     case i32: return f(std::int32_t{});
     case u8: return f(std::uint8_t{});
   }
+}
+/// The same for elements that may be stored in another type.
+template <class F>
+void with_source_type(DType dtype, Stored stored, F&& f) {
+  if (stored == Stored::bf16) return f(Bf16{});
+  with_source_type(dtype, std::forward<F>(f));
+}
+
+/// What a tile has computed, as it is stored.
+template <class T>
+void store_tile(std::byte* output, Stored stored, std::int64_t flat, const T* values, std::int64_t n) {
+  if constexpr (sizeof(T) == sizeof(float)) {
+    if (stored == Stored::bf16) return narrow(reinterpret_cast<Bf16*>(output) + flat, values, n);
+  }
+  std::memmove(reinterpret_cast<T*>(output) + flat, values, static_cast<std::size_t>(n) * sizeof(T));
+}
+/// The same of one value, for each of the elements.
+template <class T>
+void store_number(std::byte* output, Stored stored, std::int64_t flat, T value, std::int64_t n) {
+  if constexpr (sizeof(T) == sizeof(float)) {
+    if (stored == Stored::bf16) {
+      std::fill_n(reinterpret_cast<Bf16*>(output) + flat, n, to_bf16(value));
+      return;
+    }
+  }
+  std::fill_n(reinterpret_cast<T*>(output) + flat, n, value);
 }
 
 }  // namespace thalweg

@@ -239,6 +239,22 @@ struct MulDiv {  // a b / c
   }
 };
 
+/// The nearest bf16, as to_bf16 has it. For f32 alone.
+struct RoundToBf16 {
+  template <class D, class V>
+  static HWY_INLINE V f(D d, V a) {
+    const hn::RebindToUnsigned<D> u;
+    const auto bits = hn::BitCast(u, a);
+    const auto upper = hn::ShiftRight<16>(bits), mask = hn::Set(u, 0xffff0000U);
+    const auto half = hn::Add(hn::Set(u, 0x7fffU), hn::And(upper, hn::Set(u, 1U)));
+    const auto nearest = hn::And(hn::Add(bits, half), mask);
+    // a NaN whose upper half is that of infinity is told apart
+    const auto bare = hn::Eq(hn::And(bits, hn::Set(u, 0x7f0000U)), hn::Zero(u));
+    const auto nan = hn::Or(hn::And(bits, mask), hn::IfThenElseZero(bare, hn::Set(u, 0x400000U)));
+    return hn::IfThenElse(hn::IsNaN(a), hn::BitCast(d, nan), hn::BitCast(d, nearest));
+  }
+};
+
 // What Highway has not, or not to the last places, is done element by element with the C library.
 struct TanOf {
   template <class T>
@@ -431,6 +447,12 @@ constexpr MicroOp Function(std::string_view name) {
   return {name, arity, nullptr, Variants<F, float, arity>(), Variants<F, double, arity>()};
 }
 
+/// One that only f32 has.
+template <class F, int arity>
+constexpr MicroOp FunctionOfF32(std::string_view name) {
+  return {name, arity, nullptr, Variants<F, float, arity>(), {}};
+}
+
 constexpr MicroOp micro_table[] = {
     Arithmetic<Copy, 1>("copy"),
     Arithmetic<Neg, 1>("neg"),
@@ -444,6 +466,7 @@ constexpr MicroOp micro_table[] = {
     Arithmetic<Round, 1>("round"),
     Arithmetic<Relu, 1>("relu"),
     Arithmetic<Sign, 1>("sign"),
+    FunctionOfF32<RoundToBf16, 1>("round_to_bf16"),
     Function<Exp, 1>("exp"),
     Function<Expm1, 1>("expm1"),
     Function<Log, 1>("log"),

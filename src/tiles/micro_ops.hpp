@@ -20,7 +20,8 @@ struct MicroOp {
   /// The instructions of an op that is arithmetic, from which its machine code is made. None for exponentials and other
   /// functions, which take dozens.
   const VectorFormula& (*formula)() = nullptr;
-  /// By the set of operands that are one number: bit i for operand i. Never all of them, unless there is but one.
+  /// By the set of operands that are one number: bit i for operand i. Never all of them, unless there is but one. An op
+  /// may have none for f64.
   std::array<Run, 16> f32{}, f64{};
 
   /// The operands among four places, of which an op fills the first.

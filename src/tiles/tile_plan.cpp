@@ -89,7 +89,7 @@ bool can_be_number(const TileProgram& program, int load) {
 
 TilePlan::Load plan_load(const TileProgram& program, int index, std::int64_t tile) {
   TileProgram::Load load = at(program.loads, index);
-  const bool direct = load.dtype == program.dtype && load.view.is_dense();
+  const bool direct = load.lies_in(program.dtype) && load.view.is_dense();
   const bool number = load.view.is_uniform() && can_be_number(program, index);
   load.view = load.view.collapse();
   if (direct) return {load, Source::direct};
@@ -235,12 +235,12 @@ void place_results(TilePlan& plan, const Uses& uses, const std::vector<TileProgr
   const int loads = count(plan.loads);
   for (const TileProgram::Store& store : stores) {
     const int s = store.reg - loads;
-    const bool direct = s >= 0 && !at(plan.steps, s).output &&
+    const bool direct = s >= 0 && store.stored == Stored::plain && !at(plan.steps, s).output &&
                         std::ranges::all_of(store.aliases, [&](int load) { return at(uses.end, load) <= s + 1; });
     if (direct) {
       at(plan.steps, s).output = store.output;
     } else {
-      plan.late_stores.push_back({store.reg, store.output});
+      plan.late_stores.push_back({store.reg, store.output, store.stored});
     }
   }
 }

@@ -51,6 +51,7 @@ struct TilePlan {
   struct LateStore {
     int reg;
     int output;
+    Stored stored;
   };
 
   DType dtype = f32;

@@ -100,7 +100,7 @@ TileRunner<T>::TileRunner(TilePlan plan)
 template <class T>
 T TileRunner<T>::number(const KernelCall& call, const TileProgram::Load& load) {
   T value{};
-  with_source_type(load.dtype, [&](auto zero) {
+  with_source_type(load.dtype, load.stored, [&](auto zero) {
     value = static_cast<T>(call.template in<decltype(zero)>(load.input)[load.view.offset]);
   });
   return value;
@@ -143,7 +143,7 @@ const T* TileRunner<T>::load_periodic(Context& context, int r, std::int64_t flat
   const std::int64_t phase = crosses ? -1 : row * period + within % period;
   if (!crosses && at(context.phase, r) == phase) return into;
   at(context.phase, r) = phase;
-  with_source_type(from.dtype, [&](auto zero) {
+  with_source_type(from.dtype, from.stored, [&](auto zero) {
     const auto* base = context.call.template in<decltype(zero)>(from.input);
     if (crosses) return gather_view(into, base, from.view, flat, n);
     const auto* values = base + from.view.offset + row * planned.stride;
@@ -160,12 +160,12 @@ const void* TileRunner<T>::load(Context& context, int r, std::int64_t flat, std:
   const TileProgram::Load& from = planned.from;
   if (planned.source == Source::direct) return context.call.template in<T>(from.input) + from.view.offset + flat;
   if (planned.source == Source::periodic) return load_periodic(context, r, flat, n);
-  if (from.dtype == plan_.dtype) {
+  if (from.lies_in(plan_.dtype)) {
     const T* run = unbroken_run(context.call.template in<T>(from.input), from.view, flat, n);
     if (run != nullptr) return run;
   }
   T* into = slot(context, r);
-  with_source_type(from.dtype, [&](auto zero) {
+  with_source_type(from.dtype, from.stored, [&](auto zero) {
     gather_view(into, context.call.template in<decltype(zero)>(from.input), from.view, flat, n);
   });
   return into;
@@ -197,12 +197,12 @@ void TileRunner<T>::compute(Context& context, std::int64_t flat, std::int64_t n)
     }
     (*loop.code)(context.registers.data(), n);
   }
-  for (const auto& [reg, output] : plan_.late_stores) {
-    T* out = context.call.template out<T>(output) + flat;
+  for (const auto& [reg, output, stored] : plan_.late_stores) {
+    std::byte* out = context.call.outputs[output];
     if (plan_.is_number(reg)) {
-      std::fill_n(out, n, *context.values(reg));
+      store_number(out, stored, flat, *context.values(reg), n);
     } else {
-      std::memmove(out, context.values(reg), static_cast<std::size_t>(n) * sizeof(T));
+      store_tile(out, stored, flat, context.values(reg), n);
     }
   }
 }

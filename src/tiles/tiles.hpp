@@ -26,6 +26,10 @@ struct TileProgram {
     int input;    ///< of the kernel call
     View view;    ///< of as many elements as the program has
     DType dtype;  ///< converted to the program's dtype where it differs
+    Stored stored = Stored::plain;
+
+    /// Whether the elements lie in memory as a program of this type computes them.
+    [[nodiscard]] bool lies_in(DType type) const { return dtype == type && stored == Stored::plain; }
   };
   struct Step {
     const MicroOp* op;
@@ -38,6 +42,7 @@ struct TileProgram {
     int reg;
     int output;
     std::vector<int> aliases;  ///< loads that may read the same memory: stored after they are read
+    Stored stored = Stored::plain;
   };
   struct Reduce {
     const Reducer* reducer;

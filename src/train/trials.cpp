@@ -49,6 +49,7 @@ FitOptions bare(const FitOptions& run) {
                  .shard_size = run.shard_size,
                  .accumulate = run.accumulate,
                  .memory = run.memory,
+                 .precision = run.precision,
                  .shuffle = run.shuffle,
                  .seed = run.seed};
   return fit;

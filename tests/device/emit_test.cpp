@@ -173,7 +173,8 @@ TEST(EmittedText, FunctionsAreWithinTwoUnitsOfTheLastPlace) {
     std::vector<TileProgram> programs;
     const std::int64_t n = 20000;
     for (const MicroOp& op : micro_ops()) {
-      if (op.is_arithmetic()) continue;
+      const bool exists = dtype == f32 ? op.run<float>() != nullptr : op.run<double>() != nullptr;
+      if (op.is_arithmetic() || !exists) continue;
       TileProgram program;
       program.dtype = dtype;
       program.outer = n;

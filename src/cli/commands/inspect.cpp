@@ -133,10 +133,11 @@ void inspect_config(const ConfigArguments& arguments, bool measured, const Conte
   const std::int64_t rows = loaded.config.train.batch_size.of(session.parts.train.rows());
   const Dataset batch = session.parts.train.slice(0, rows);
   std::optional<StepCost> cost;
-  if (measured) cost = session.trainer.measure(batch, loaded.config.fit_options());
+  const FitOptions options = loaded.config.fit_options();
+  if (measured) cost = session.trainer.measure(batch, options);
   if (context.json) return print_json(session.recipe, anatomy, cost);
   print_anatomy(session.recipe, anatomy);
-  if (!cost) return emit("\nA step of {} rows:\n{}", rows, session.trainer.explain(batch));
+  if (!cost) return emit("\nA step of {} rows:\n{}", rows, session.trainer.explain(batch, options));
   print_cost(*cost, rows);
   const Optimizer optimizer = loaded.config.make_optimizer(context.registry);
   if (asks_of(optimizer).any())

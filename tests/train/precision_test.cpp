@@ -1,0 +1,153 @@
+// Training with values stored in bf16: the same bits for any number of threads, whatever is kept, and after a resume;
+// parameters, evaluation and predictions in f32.
+
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <filesystem>
+
+#include "engine/step_needs.hpp"
+#include "evaluate.hpp"
+#include "gradient_bits.hpp"
+#include "moons.hpp"
+#include "thalweg/thalweg.hpp"
+
+namespace thalweg {
+namespace {
+
+/// Rows of tokens in which each follows from the two before it.
+Dataset text(std::int64_t rows, std::int64_t time) {
+  std::vector<std::vector<std::int32_t>> all;
+  for (std::int64_t row = 0; row < rows; ++row) {
+    std::vector<std::int32_t> line = {static_cast<std::int32_t>(row % 7), static_cast<std::int32_t>(row % 5)};
+    while (static_cast<std::int64_t>(line.size()) <= time)
+      line.push_back((line[line.size() - 1] + 2 * line[line.size() - 2] + 1) % 9);
+    all.push_back(std::move(line));
+  }
+  return windows(all);
+}
+
+ModelFunction gpt() { return nn::gpt(9, {.layers = 2, .width = 16, .heads = 2, .context = 20, .dropout = 0.1}); }
+Trainer trainer_of(int threads = 1) {
+  return Trainer(gpt(), loss::cross_entropy, optim::adamw({.lr = 1e-2, .clip_norm = 1}), threads);
+}
+
+Tensor trained(int threads, const FitOptions& options) {
+  Trainer trainer = trainer_of(threads);
+  (void)trainer.fit(text(30, 20), options);
+  return trainer.state().parameters;
+}
+
+TEST(Precision, TheSameBitsForAnyNumberOfThreads) {
+  const FitOptions options{.epochs = 2, .batch_size = 8, .shard_size = 3, .precision = Precision::bf16};
+  const Tensor wanted = trained(1, options);
+  for (const int threads : {2, 3, 4}) EXPECT_TRUE(identical(trained(threads, options), wanted)) << threads;
+  FitOptions single = options;
+  single.precision = Precision::single;
+  EXPECT_FALSE(identical(trained(1, single), wanted));
+}
+
+TEST(Precision, TheSameBitsWhateverIsKept) {
+  FitOptions options{.epochs = 1, .batch_size = 10, .memory = Memory::keep, .precision = Precision::bf16};
+  const Tensor wanted = trained(1, options);
+  for (const Memory memory : {Memory::fast, Memory::lean}) {
+    options.memory = memory;
+    EXPECT_TRUE(identical(trained(1, options), wanted));
+  }
+}
+
+TEST(Precision, TheSameBitsHoweverPlanned) {
+  testing::expect_the_same_bits_however_planned(gpt(), loss::cross_entropy, text(4, 20), Precision::bf16);
+}
+
+TEST(Precision, AResumedRunHasTheSameBits) {
+  const auto folder = std::filesystem::temp_directory_path() / ("thalweg-precision-" + std::to_string(::getpid()));
+  FitOptions options{.epochs = 3, .batch_size = 8, .precision = Precision::bf16, .checkpoint_every = 1};
+  const Tensor wanted = trained(2, options);
+  options.checkpoints = folder;
+  options.stop_after = 6;  // in the middle of the second epoch
+  (void)trained(2, options);
+  options.stop_after = 0;
+  options.resume = true;
+  EXPECT_TRUE(identical(trained(1, options), wanted));
+  std::filesystem::remove_all(folder);
+}
+
+TEST(Precision, ParametersAndEvaluationAreF32) {
+  Trainer trainer = trainer_of();
+  const Dataset data = text(30, 20);
+  (void)trainer.fit(data, {.epochs = 1, .batch_size = 8, .precision = Precision::bf16});
+  const Tensor& parameters = trainer.state().parameters;
+  EXPECT_EQ(parameters.dtype(), f32);
+  Tensor rounded(parameters.shape(), f32);
+  round_to_bf16(rounded.mutable_values<float>().data(), parameters.values<float>().data(), parameters.size());
+  EXPECT_FALSE(identical(rounded, parameters));
+  Trainer other = trainer_of();
+  other.init(data, 1);
+  other.set_state(trainer.state());
+  EXPECT_EQ(other.evaluate(data).metrics, trainer.evaluate(data).metrics);
+}
+
+TEST(Precision, LearnsAsF32) {
+  const Dataset data = text(200, 20);
+  std::vector<double> losses;
+  for (const Precision precision : {Precision::single, Precision::bf16}) {
+    Trainer trainer = trainer_of();
+    (void)trainer.fit(data, {.epochs = 10, .batch_size = 20, .precision = precision});
+    losses.push_back(trainer.evaluate(data)["loss"]);
+  }
+  EXPECT_LT(losses[1], 1.0);
+  EXPECT_NEAR(losses[1], losses[0], 0.1 * losses[0] + 0.02);
+}
+
+TEST(Precision, AStepNeedsLessMemory) {
+  const Dataset data = text(16, 20);
+  const auto function = evaluation_of(gpt(), loss::cross_entropy);
+  const auto needs = [&](Precision precision) {
+    return needs_of_step(function, optim::adamw(), data, 16, 16, Memory::fast, 1, precision);
+  };
+  const StepNeeds bf16 = needs(Precision::bf16), single = needs(Precision::single);
+  EXPECT_EQ(single.bf16_values, 0);
+  EXPECT_GT(bf16.bf16_values, 20);
+  EXPECT_LT(bf16.shard_bytes, single.shard_bytes);
+  EXPECT_EQ(bf16.parameter_bytes, single.parameter_bytes);
+  EXPECT_EQ(bf16.gradient_bytes, single.gradient_bytes);
+  EXPECT_EQ(bf16.slot_bytes, single.slot_bytes);
+}
+
+std::string refusal(const std::function<void()>& what) {
+  try {
+    what();
+  } catch (const UsageError& error) {
+    return error.what();
+  }
+  return "";
+}
+
+TEST(Precision, WhatCannotBeHadIsRefusedByName) {
+  const FitOptions options{.epochs = 1, .batch_size = 8, .precision = Precision::bf16};
+  const std::string recurrent = refusal([&] {
+    Trainer trainer(nn::lstm_model(9, {.layers = 1, .width = 16}), loss::cross_entropy, optim::adamw());
+    (void)trainer.fit(text(8, 20), options);
+  });
+  EXPECT_NE(recurrent.find("'lstm'"), std::string::npos) << recurrent;
+  const std::string method = refusal([&] {
+    Trainer trainer(nn::mlp(2, {.hidden = {8}}), loss::cross_entropy, optim::lbfgs());
+    (void)trainer.fit(two_moons(20), options);
+  });
+  EXPECT_NE(method.find("[lbfgs] precision"), std::string::npos) << method;
+  const std::string wide = refusal([&] {
+    Trainer trainer(nn::mlp(2, {.hidden = {8}}), loss::cross_entropy, optim::adamw());
+    const Dataset data = two_moons(20);
+    trainer.init(data, 1);
+    TrainStep step(
+        [](Scope s, const Batch& b) { return loss::cross_entropy(nn::mlp(2, {.hidden = {8}})(s, b["input"]), b); },
+        optim::adamw());
+    trainer.set_state(step.init(data, 1, f64));
+    (void)trainer.fit(data, options);
+  });
+  EXPECT_NE(wide.find("f64"), std::string::npos) << wide;
+}
+
+}  // namespace
+}  // namespace thalweg
