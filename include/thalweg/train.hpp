@@ -252,10 +252,8 @@ class Trainer {
   /// initialised where nothing is trained yet. `trainer.load("autoencoder.safetensors", data, "encoder/*")`.
   void load(const Path& path, const Dataset& shapes, const Patterns& patterns, std::string_view under = {});
 
-  /// Describes the plan of a training step.
-  [[nodiscard]] std::string explain(const Dataset& batch);
-  /// The same with options.memory and .precision.
-  [[nodiscard]] std::string explain(const Dataset& batch, const FitOptions& options);
+  /// Describes the plan of a training step. Only options.memory and .precision count.
+  [[nodiscard]] std::string explain(const Dataset& batch, const FitOptions& options = {});
   /// Times steps on this batch from the present state, which does not change. Only options.memory, .precision and
   /// .shard_size count.
   [[nodiscard]] StepCost measure(const Dataset& batch, const FitOptions& options = {});

@@ -48,8 +48,8 @@ struct KernelSite {
 };
 
 /// Whether a kernel computes products, of which the operands may be stored in bf16.
-enum class Products : std::uint8_t {
-  none,
+enum class ComputesProducts : std::uint8_t {
+  no,
   of_operands,  ///< of what it reads, and gives
   inside,       ///< of what it keeps to itself, in f32
 };
@@ -60,7 +60,7 @@ struct OpKernel {
   Kernel (*make)(const KernelSite&) = nullptr;
   /// Floating-point operations, where they are not one for each element of the output.
   std::int64_t (*operations)(const KernelSite&) = nullptr;
-  Products products = Products::none;
+  ComputesProducts products = ComputesProducts::no;
 };
 
 /// Work below this many elements is not worth handing to another worker; above it, it is split at multiples of it.

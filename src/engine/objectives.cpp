@@ -200,12 +200,11 @@ StepCost Objectives::measure(const State& state, const Dataset& batch, std::int6
   return total;
 }
 
-void Objectives::set_memory(Memory memory) {
-  for (const auto& engine : engines_) engine->set_memory(memory);
-}
-
-void Objectives::set_precision(Precision precision) {
-  for (const auto& engine : engines_) engine->set_precision(precision);
+void Objectives::plan_as(const FitOptions& options) {
+  for (const auto& engine : engines_) {
+    engine->set_memory(options.memory);
+    engine->set_precision(options.precision);
+  }
 }
 
 void Objectives::watch_layers(bool watch) {

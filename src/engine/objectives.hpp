@@ -47,8 +47,8 @@ class Objectives {
   LossSum evaluate(const State& state, const Dataset& data, Tensor& predictions);
   [[nodiscard]] std::string explain(const State& state, const Dataset& data);
   [[nodiscard]] StepCost measure(const State& state, const Dataset& batch, std::int64_t shard_size);
-  void set_memory(Memory memory);
-  void set_precision(Precision precision);
+  /// Which values are kept for the backward pass, and how they are stored: options.memory and .precision.
+  void plan_as(const FitOptions& options);
   void watch_layers(bool watch);
   /// From now on ranks share each step, and each keeps its part of the state's slots, which are whole before the call.
   /// The communicator notes the sizes.

@@ -280,11 +280,11 @@ std::vector<Op> make_rows() {
   static const OpKernel attention_kernel{
       .make = make_attention,
       .operations = [](const KernelSite&s) { return 2 * operations_of_product(s, s.ints[1] != 0 ? 1 : 0); },
-      .products = Products::of_operands},
+      .products = ComputesProducts::of_operands},
       gradient_kernel{
           .make = make_attention_gradient,
           .operations = [](const KernelSite&s) { return 5 * operations_of_product(s, s.ints[1] != 0 ? 2 : 1); },
-          .products = Products::of_operands},
+          .products = ComputesProducts::of_operands},
       rotary_kernel{.make = make_rotary};
   return {{.name = "attention",
            .formula = "softmax(scale q k^T) v",

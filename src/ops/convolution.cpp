@@ -163,13 +163,13 @@ std::vector<Op> make_rows() {
   static const OpKernel value_kernel{
       .make = make_convolution,
       .operations = [](const KernelSite&s) { return operations_of(s.output.shape, s.inputs[1].shape); },
-      .products = Products::of_operands},
+      .products = ComputesProducts::of_operands},
       image_kernel{.make = make_convolution_image,
                    .operations = [](const KernelSite&s) { return operations_of(s.inputs[0].shape, s.inputs[1].shape); },
-                   .products = Products::of_operands},
+                   .products = ComputesProducts::of_operands},
       filter_kernel{.make = make_convolution_filter,
                     .operations = [](const KernelSite&s) { return operations_of(s.inputs[1].shape, s.output.shape); },
-                    .products = Products::of_operands};
+                    .products = ComputesProducts::of_operands};
   return {
       {.name = "convolution",
        .formula = "y[i, j, o] = sum over u, v, c of x[i + u, j + v, c] f[u, v, c, o]",

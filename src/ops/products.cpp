@@ -115,7 +115,7 @@ std::vector<Op> make_rows() {
                                             return 2 * site.output.shape.size() *
                                                    site.inputs[0].shape[site.ints[0] != 0 ? -2 : -1];
                                           },
-                                      .products = Products::of_operands};
+                                      .products = ComputesProducts::of_operands};
   return {{.name = "matmul",
            .formula = "sum over k of a[i, k] b[k, j]",
            .arity = 2,

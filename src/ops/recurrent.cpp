@@ -232,10 +232,13 @@ std::int64_t operations(const KernelSite& site) {
 }
 
 std::vector<Op> make_rows() {
-  static const OpKernel lstm_kernel{.make = make_lstm, .operations = operations<4, 6>, .products = Products::inside},
-      lstm_gradient_kernel{.make = make_lstm_gradient, .operations = operations<4, 4>, .products = Products::inside},
-      gru_kernel{.make = make_gru, .operations = operations<3, 5>, .products = Products::inside},
-      gru_gradient_kernel{.make = make_gru_gradient, .operations = operations<3, 4>, .products = Products::inside};
+  static const OpKernel lstm_kernel{
+      .make = make_lstm, .operations = operations<4, 6>, .products = ComputesProducts::inside},
+      lstm_gradient_kernel{
+          .make = make_lstm_gradient, .operations = operations<4, 4>, .products = ComputesProducts::inside},
+      gru_kernel{.make = make_gru, .operations = operations<3, 5>, .products = ComputesProducts::inside},
+      gru_gradient_kernel{
+          .make = make_gru_gradient, .operations = operations<3, 4>, .products = ComputesProducts::inside};
   const auto lstm_sample = [](std::int64_t batch, std::int64_t time, std::int64_t n) {
     return Sample{.shapes = {{batch, time, 4 * n}, {n, 4 * n}, {batch, n}, {batch, n}},
                   .call = [](In x) { return lstm_steps(x[0], x[1], x[2], x[3], 0); },

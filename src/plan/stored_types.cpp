@@ -27,12 +27,12 @@ class StoredTypes {
  private:
   /// Whether it computes products; refuses those that cannot be had.
   [[nodiscard]] bool is_product(const Item& item) const {
-    if (item.kernel->products == Products::inside)
+    if (item.kernel->products == ComputesProducts::inside)
       fail<UsageError>(
           "[precision] bf16 in a program with '{}', whose kernel keeps its products in f32. Wanted: precision = "
           "\"f32\", or a model without recurrence",
           item.name);
-    if (item.kernel->products == Products::none) return false;
+    if (item.kernel->products == ComputesProducts::no) return false;
     if (plan_.dtype(item.value) != f32)
       fail<UsageError>("[precision] bf16 in a program whose products are {}. Wanted: f32", plan_.dtype(item.value));
     return true;

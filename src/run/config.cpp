@@ -429,7 +429,6 @@ FlatOptions decisive(const Config& config) {
        {"train.threads", "train.memory", "train.checkpoint_every", "train.keep_checkpoints", "train.layer_norms",
         "train.budget", "train.price", "insight.every", "insight.largest", "insight.budget"})
     flat.erase(key);
-  if (config.train.precision == "f32") flat.erase("train.precision");  // runs from before it could be chosen
   return flat;
 }
 
@@ -473,7 +472,11 @@ std::string Config::toml() const {
   return out;
 }
 
-std::string Config::fingerprint() const { return lines_of(decisive(*this)); }
+std::string Config::fingerprint() const {
+  FlatOptions flat = decisive(*this);
+  if (train.precision == "f32") flat.erase("train.precision");  // as in runs from before it could be chosen
+  return lines_of(flat);
+}
 
 std::vector<std::string> differences(const Config& before, const Config& after) {
   return differences(decisive(before), decisive(after));

@@ -490,8 +490,7 @@ History Trainer::fit(const Dataset& data, const FitOptions& options) {
     held_out = all.select(split.held_out);
     validation = &held_out;
   }
-  impl_->objectives.set_memory(options.memory);
-  impl_->objectives.set_precision(options.precision);
+  impl_->objectives.plan_as(options);
   impl_->objectives.watch_layers(options.layer_norms);
   if (!impl_->state.layout) init(training, options.seed);
   impl_->remember(training);
@@ -570,20 +569,14 @@ void Trainer::load(const Path& path, const Dataset& shapes, const Patterns& patt
 
 StepCost Trainer::measure(const Dataset& batch, const FitOptions& options) {
   if (!impl_->state.layout) init(batch, 1);
-  impl_->objectives.set_memory(options.memory);
-  impl_->objectives.set_precision(options.precision);
+  impl_->objectives.plan_as(options);
   return impl_->objectives.measure(impl_->state, batch, options.shard_size);
 }
 
-std::string Trainer::explain(const Dataset& batch) {
-  if (!impl_->state.layout) init(batch, 1);
-  return impl_->objectives.explain(impl_->state, batch);
-}
-
 std::string Trainer::explain(const Dataset& batch, const FitOptions& options) {
-  impl_->objectives.set_memory(options.memory);
-  impl_->objectives.set_precision(options.precision);
-  return explain(batch);
+  if (!impl_->state.layout) init(batch, 1);
+  impl_->objectives.plan_as(options);
+  return impl_->objectives.explain(impl_->state, batch);
 }
 
 double Evaluation::operator[](std::string_view metric) const {

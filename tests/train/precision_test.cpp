@@ -6,6 +6,7 @@
 
 #include <filesystem>
 
+#include "engine/engine.hpp"
 #include "engine/step_needs.hpp"
 #include "evaluate.hpp"
 #include "gradient_bits.hpp"
@@ -24,7 +25,15 @@ Dataset text(std::int64_t rows, std::int64_t time) {
       line.push_back((line[line.size() - 1] + 2 * line[line.size() - 2] + 1) % 9);
     all.push_back(std::move(line));
   }
-  return windows(all);
+  std::vector<std::int32_t> input, target;
+  for (const auto& line : all) {
+    input.insert(input.end(), line.begin(), line.end() - 1);
+    target.insert(target.end(), line.begin() + 1, line.end());
+  }
+  Dataset data;
+  data.set("input", Tensor::from(input, {rows, time}));
+  data.set("target", Tensor::from(target, {rows, time}));
+  return data;
 }
 
 ModelFunction gpt() { return nn::gpt(9, {.layers = 2, .width = 16, .heads = 2, .context = 20, .dropout = 0.1}); }
@@ -137,14 +146,14 @@ TEST(Precision, WhatCannotBeHadIsRefusedByName) {
   });
   EXPECT_NE(method.find("[lbfgs] precision"), std::string::npos) << method;
   const std::string wide = refusal([&] {
-    Trainer trainer(nn::mlp(2, {.hidden = {8}}), loss::cross_entropy, optim::adamw());
+    const auto model = nn::mlp(2, {.hidden = {8}});
     const Dataset data = two_moons(20);
-    trainer.init(data, 1);
-    TrainStep step(
-        [](Scope s, const Batch& b) { return loss::cross_entropy(nn::mlp(2, {.hidden = {8}})(s, b["input"]), b); },
-        optim::adamw());
-    trainer.set_state(step.init(data, 1, f64));
-    (void)trainer.fit(data, options);
+    TrainStep step(objective_of(model, loss::cross_entropy), optim::adamw(), 1);
+    const State state = step.init(data, 1, f64);
+    Programs programs({evaluation_of(model, loss::cross_entropy)});
+    programs.set_precision(Precision::bf16);
+    const auto part = stepped_part(optim::adamw(), *state.layout);
+    (void)programs.make(20, data, *state.layout, step_layout(*state.layout, {part}));
   });
   EXPECT_NE(wide.find("f64"), std::string::npos) << wide;
 }
