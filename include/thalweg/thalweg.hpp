@@ -19,6 +19,7 @@
 #include "thalweg/finite_sums.hpp"
 #include "thalweg/fit.hpp"
 #include "thalweg/formula.hpp"
+#include "thalweg/gpt.hpp"
 #include "thalweg/layers.hpp"
 #include "thalweg/least_squares.hpp"
 #include "thalweg/loss.hpp"

@@ -6,6 +6,7 @@
 #include "graph/graph.hpp"
 #include "nn/blocks.hpp"
 #include "nn/model_row.hpp"
+#include "thalweg/gpt.hpp"
 #include "thalweg/ops.hpp"
 
 namespace thalweg::nn {
@@ -75,9 +76,9 @@ struct Gpt {
             .output_initializer = init::normal(weight_deviation() / std::sqrt(2.0 * static_cast<double>(o.layers)))};
   }
 
-  /// Tokens (batch, time) at positions (time) -> (batch, time, vocabulary). `attend(layer, scope, x)` is the attention.
+  /// Tokens (batch, time) at positions (time). `attend(layer, scope, x)` is the attention.
   template <class Attend>
-  Var run(Scope s, const Arg& tokens, Var positions, const Attend& attend) const {
+  GptRead run(Scope s, const Arg& tokens, Var positions, const Attend& attend, bool with_logits = true) const {
     const Var table =
         (s / "tokens").parameter("table", {vocabulary, o.width}, {.initializer = init::normal(embedding_deviation)});
     Var x = gather(table, tokens);
@@ -97,22 +98,30 @@ struct Gpt {
     }
     x = layer_norm(s / "norm", x);
     if (width_ratio(o) != 1) x = x / width_ratio(o);
-    if (o.tied) return matmul(x, table, false, true);
-    return dense(s / "output", x, vocabulary, {.bias = false, .initializer = init::normal(embedding_deviation)});
+    if (!with_logits) return {x, {}};
+    if (o.tied) return {x, matmul(x, table, false, true)};
+    return {x, dense(s / "output", x, vocabulary, {.bias = false, .initializer = init::normal(embedding_deviation)})};
+  }
+
+  /// All places at once.
+  [[nodiscard]] GptRead whole(Scope s, Var tokens, bool with_logits) const {
+    expect_tokens("gpt", tokens, o.positions == "learned" ? o.context : 0);
+    const Var positions = places_up_to(tokens.graph(), tokens.dim(1));
+    const auto attend = [&](std::int64_t, Scope at, Var x) {
+      return multi_head_attention(at, x, attention(), {}, positions);
+    };
+    return run(s, tokens, positions, attend, with_logits);
   }
 };
 
 }  // namespace
 
 ModelFunction gpt(std::int64_t vocabulary, const GptOptions& options) {
-  return [model = Gpt(vocabulary, options)](Scope s, Var tokens) {
-    expect_tokens("gpt", tokens, model.o.positions == "learned" ? model.o.context : 0);
-    const Var positions = places_up_to(tokens.graph(), tokens.dim(1));
-    const auto attend = [&](std::int64_t, Scope at, Var x) {
-      return multi_head_attention(at, x, model.attention(), {}, positions);
-    };
-    return model.run(s, tokens, positions, attend);
-  };
+  return [model = Gpt(vocabulary, options)](Scope s, Var tokens) { return model.whole(s, tokens, true).logits; };
+}
+
+GptRead gpt_read(Scope s, Var tokens, std::int64_t vocabulary, const GptOptions& options, bool logits) {
+  return Gpt(vocabulary, options).whole(s, tokens, logits);
 }
 
 SequenceStep gpt_step(std::int64_t vocabulary, const GptOptions& options) {
@@ -128,7 +137,7 @@ SequenceStep gpt_step(std::int64_t vocabulary, const GptOptions& options) {
     const auto attend = [&](std::int64_t layer, Scope at, Var x) {
       return cached_attention(at, x, model.attention(), position, caches[static_cast<std::size_t>(layer)]);
     };
-    const Var logits = model.run(s, tokens, position, attend);
+    const Var logits = model.run(s, tokens, position, attend).logits;
     return SequenceStep::Result{logits, std::move(caches)};
   };
   return step;
