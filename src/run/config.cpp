@@ -217,8 +217,8 @@ const ReaderRow& reader_for(const OptionMap& section) {
   return found == readers().end() ? readers().front() : *found;
 }
 
-/// The run that a system starts from, whose words the reader takes as well, is said once.
-constexpr std::string_view shared_key = "encoder";
+/// The run that a system starts from, whose words or tokens the reader takes as well, is said once.
+constexpr std::string_view shared_keys[] = {"encoder", "gpt"};
 
 }  // namespace
 
@@ -230,9 +230,10 @@ DataOptions read_data_options(const ConfigTree& tree, const std::filesystem::pat
     const ReaderRow& reader = no_data ? reader_named("none") : reader_for(sections.data);
     DataOptions data{.format = std::string(reader.name)};
     OptionMap keys = sections.data;
-    if (std::ranges::find(reader.options, shared_key, &OptionDoc::name) != reader.options.end()) {
-      const auto said = sections.system.find(std::string(shared_key));
-      if (said != sections.system.end()) keys.insert(*said);
+    for (const std::string_view shared : shared_keys) {
+      const bool reads = std::ranges::find(reader.options, shared, &OptionDoc::name) != reader.options.end();
+      const auto said = sections.system.find(std::string(shared));
+      if (reads && said != sections.system.end()) keys.insert(*said);
     }
     reader.read_options(keys, data);
     if (const auto* none = data.validation.get_if<std::int64_t>()) {

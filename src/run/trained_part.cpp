@@ -17,7 +17,7 @@ std::string run_named(const SystemRow& row, const OptionMap& options) {
   return run ? *run : std::string();
 }
 
-/// A trained system as its file describes it, without its parameters.
+/// A trained system, or a model, as its file describes it, without its parameters.
 struct Described {
   std::filesystem::path file;
   Choice choice;
@@ -29,14 +29,17 @@ Described described(const std::string& run) {
   const auto metadata = read_safetensors(file).metadata;
   const auto entry = [&](const char* key) -> const std::string& {
     const auto found = metadata.find(key);
-    if (found == metadata.end()) fail<UsageError>("[run] {} is no run of a system: it has no {}", run, key);
+    if (found == metadata.end()) fail<UsageError>("[run] {} is no run of a system or model: it has no {}", run, key);
     return found->second;
   };
-  const ConfigTree tree = parse_toml("options = " + entry("system.options"));
+  const bool is_model = metadata.contains("model.kind");
+  const ConfigTree tree = parse_toml("options = " + entry(is_model ? "model.options" : "system.options"));
   const OptionValue* options = tree.find("options");
   const auto* map = options ? options->get_if<OptionMap>() : nullptr;
-  if (!map) fail<ModelError>("[model] {}: system.options is not a table", file.string());
-  return {file, {entry("system.kind"), *map}, data::Preprocessing::from_json(entry("preprocessing"))};
+  if (!map) fail<ModelError>("[model] {}: its options are no table", file.string());
+  return {file,
+          {entry(is_model ? "model.kind" : "system.kind"), *map},
+          data::Preprocessing::from_json(entry("preprocessing"))};
 }
 
 void expect_kind(const SystemRow& row, const std::string& run, const Described& trained) {
@@ -48,7 +51,7 @@ void expect_kind(const SystemRow& row, const std::string& run, const Described& 
 const OptionValue& size_in(const Described& trained, std::string_view name) {
   const auto found = trained.choice.options.find(std::string(name));
   if (found == trained.choice.options.end())
-    fail<ModelError>("[model] {}: system.options has no {}", trained.file.string(), name);
+    fail<ModelError>("[model] {}: its options have no {}", trained.file.string(), name);
   return found->second;
 }
 
@@ -85,6 +88,12 @@ void load_part(const SystemRow& row, const OptionMap& options, const data::Prepr
                 "[{}] {} = \"{}\" has {} words, and the data {}, which are not the same. Hint: encoder = \"{}\" in "
                 "[data], or none there",
                 row.name, row.part->option, run, before->words.size(), words->words.size(), run);
+  const auto *text = preprocessing.text(), *read = trained.preprocessing.text();
+  if (text && read && !(text->tokenizer == read->tokenizer))
+    fail_option(row.part->option,
+                "[{}] {} = \"{}\" has {} tokens, and the data {}, which are not the same. Hint: gpt = \"{}\" in "
+                "[data], or none there",
+                row.name, row.part->option, run, read->tokenizer.size(), text->tokenizer.size(), run);
   state.load(trained.file, row.part->parameters, row.part->under);
 }
 
@@ -98,6 +107,13 @@ data::WordPreprocessing words_of_run(const std::string& run) {
   const Described trained = described(run);
   if (const auto* words = trained.preprocessing.words()) return *words;
   fail<UsageError>("[run] {} is a run of {}, which has no words", run, trained.choice.kind);
+}
+
+data::TextPreprocessing text_of_run(const std::string& run) {
+  expect_run("gpt", run);
+  const Described trained = described(run);
+  if (const auto* text = trained.preprocessing.text()) return *text;
+  fail<UsageError>("[run] {} is a run of {}, which reads no text", run, trained.choice.kind);
 }
 
 }  // namespace thalweg

@@ -1,6 +1,8 @@
 #pragma once
-// A part of a system that another run trained: its sizes, its words and its parameters are taken from that run.
+// A part of a system that another run trained, of a system or a model: its sizes, its words and its parameters are
+// taken from that run.
 
+#include "data/text.hpp"
 #include "data/word_rows.hpp"
 #include "run/config.hpp"
 #include "thalweg/state.hpp"
@@ -20,5 +22,7 @@ void expect_run(std::string_view key, const std::string& run);
 
 /// The words of a run. Throws UsageError for a run that is not there or has none.
 [[nodiscard]] data::WordPreprocessing words_of_run(const std::string& run);
+/// How a run reads texts. Throws UsageError for a run that is not there or reads none.
+[[nodiscard]] data::TextPreprocessing text_of_run(const std::string& run);
 
 }  // namespace thalweg

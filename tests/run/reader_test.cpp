@@ -44,6 +44,7 @@ class Readers : public testing::TemporaryFolderTest {
     write("t.txt", text);
     write("d.txt", documents);
     write("s.csv", sentences);
+    write_preferences();
   }
 
   /// By the name of the row: what `[data]` has besides the format.
@@ -52,6 +53,7 @@ class Readers : public testing::TemporaryFolderTest {
       {"documents", "train = \"d.txt\"\nlength = 8\n"},
       {"idx", "train = { images = \"i.idx\", labels = \"l.idx\" }\n"},
       {"images", "train = \"pictures\"\n"},
+      {"preferences", "train = \"f.csv\"\nsequence_length = 16\n"},
       {"sentences", "train = \"s.csv\"\nlength = 8\n"},
       {"sequences", "train = \"p.csv\"\n"},
       {"speech", "train = \"sounds\"\nbands = 8\n"},
@@ -69,8 +71,10 @@ class Readers : public testing::TemporaryFolderTest {
     if (!data::reads_sounds()) std::erase_if(all, [](const ReaderRow& row) { return row.name == "speech"; });
     return all;
   }
-  /// What there is beside the input: documents have nothing to predict but themselves.
-  [[nodiscard]] static const char* beside(const Dataset& data) { return data.has("target") ? "target" : "count"; }
+  static void expect_same(const Dataset& some, const Dataset& others) {
+    EXPECT_EQ(some.names(), others.names());
+    for (const std::string& name : some.names()) EXPECT_TRUE(identical(some[name], others[name])) << name;
+  }
   [[nodiscard]] DataOptions options_of(const ReaderRow& row, const std::string& more = "") const {
     const std::string format = "[data]\nformat = \"" + std::string(row.name) + "\"\n";
     return read_data_options(parse_toml(format + samples.at(row.name) + more, "c.toml"), path());
@@ -84,6 +88,11 @@ class Readers : public testing::TemporaryFolderTest {
     for (std::int64_t place = 0; place < 4; ++place) picture.set(place, static_cast<double>(i * 10 + place));
     const std::vector<std::byte> png = data::png_of(picture);
     write(folder + "/" + std::to_string(i) + ".png", {reinterpret_cast<const char*>(png.data()), png.size()});
+  }
+  void write_preferences() const {
+    std::string pairs = "first,first_score,second,second_score\n";
+    for (int i = 0; i < rows; ++i) pairs += fmt::format("good {},{},bad {},{}\n", i, i % 3, i, i % 3 - 1);
+    write("f.csv", pairs);
   }
   void write_sound(int i) const {
     std::filesystem::create_directories(path("sounds"));
@@ -115,8 +124,7 @@ TEST_F(Readers, EachEncodesAPlaceAsATrainedModelReadsIt) {
     const Parts parts = DataSource(options).parts(1);
     std::vector<std::string> warnings;
     const Dataset again = encode_place(parts.preprocessing, options.train, options, warnings);
-    EXPECT_TRUE(identical(again["input"], parts.train["input"]));
-    EXPECT_TRUE(identical(again[beside(again)], parts.train[beside(again)]));
+    expect_same(again, parts.train);
     EXPECT_TRUE(warnings.empty());
   }
 }
@@ -139,8 +147,7 @@ TEST_F(Readers, EachFindsTheRowsItHeldOutByTheirContent) {
     const Parts parts = DataSource(options).parts(1);
     std::vector<std::string> warnings;
     const Dataset again = encode_held_out(parts.preprocessing, parts.held_out, options, warnings);
-    EXPECT_TRUE(identical(again["input"], (*parts.validation)["input"]));
-    EXPECT_TRUE(identical(again[beside(again)], (*parts.validation)[beside(again)]));
+    expect_same(again, *parts.validation);
     std::vector<std::uint64_t> others = parts.held_out;
     others.push_back(12345);
     EXPECT_THROW((void)encode_held_out(parts.preprocessing, others, options, warnings), DataError);

@@ -1,0 +1,168 @@
+// The reader of pairs of texts of which one was preferred: a table with two texts and two scores a row.
+
+#include "data/preferences.hpp"
+
+#include <algorithm>
+#include <numeric>
+#include <unordered_map>
+
+#include "core/error.hpp"
+#include "core/index.hpp"
+#include "data/split.hpp"
+#include "run/reader.hpp"
+#include "run/trained_part.hpp"
+
+namespace thalweg {
+
+namespace {
+
+using data::Preference;
+
+struct PreferenceOptions : data::PreferenceColumns {
+  data::TextOptions text = {};
+  std::string gpt = {};
+
+  [[nodiscard]] Fields fields() {
+    Fields all = PreferenceColumns::fields();
+    for (const Field& field : text.fields()) {
+      if (field.name != "stride") all.push_back(field);
+    }
+    all.push_back({"gpt", &gpt,
+                   "a run of a gpt whose tokens these are, and its sequence_length, in place of tokenizer, "
+                   "vocabulary_size and sequence_length; that of [system], where that has one"});
+    return all;
+  }
+};
+
+struct Pairs {
+  std::string file;
+  std::vector<Preference> all;
+};
+
+Pairs pairs_at(const OptionValue& place, const PreferenceOptions& options) {
+  const data::Table table = data::read_table(*place.get_if<std::string>());
+  return {table.file(), data::preferences_of(table, options)};
+}
+
+std::uint64_t content(const Preference& pair) {
+  return content_of(pair.rejected, content_of(pair.chosen, content_of(pair.prompt)));
+}
+
+/// The rows of these pairs; texts that are longer than a row are said.
+Dataset rows_of(const Pairs& pairs, std::span<const std::int64_t> rows, const data::TextPreprocessing& fitted,
+                std::vector<std::string>& warnings) {
+  std::vector<Preference> own;
+  for (const std::int64_t row : rows) own.push_back(at(pairs.all, row));
+  std::int64_t cut = 0;
+  Dataset dataset = data::rows_of(own, fitted, pairs.file, cut);
+  if (cut > 0)
+    warnings.push_back(
+        fmt::format("{}: of {} texts only the first {} tokens count", pairs.file, cut, fitted.sequence_length));
+  dataset.set_preprocessing(std::make_shared<const data::Preprocessing>(fitted));
+  return dataset;
+}
+
+class PreferenceRows final : public TrainingData {
+ public:
+  PreferenceRows(Pairs pairs, const PreferenceOptions& options, double held_out)
+      : pairs_(std::move(pairs)), options_(options), held_out_(held_out) {
+    if (!options.gpt.empty()) taken_ = text_of_run(options.gpt);
+    number_groups();
+    facts_ = {.task = data::Task::other, .rows = std::ssize(pairs_.all), .table = false};
+    notes_.push_back(fmt::format(
+        "{} pairs of texts{}, in {}", pairs_.all.size(),
+        options.group.empty() ? "" : fmt::format(" in {} groups", groups_),
+        taken_ ? fmt::format("the {} tokens of {}", taken_->tokenizer.size(), options.gpt) : "tokens of their own"));
+  }
+
+  /// Groups are drawn, and their rows go with them.
+  [[nodiscard]] Parts parts(std::uint64_t seed) const override {
+    std::vector<std::int64_t> train, validation;
+    std::vector<char> is_held_out(static_cast<std::size_t>(groups_));
+    if (held_out_ > 0) {
+      if (groups_ < 2)
+        fail<DataError>("[preferences] {} has one {}, of which none can be held out. Hint: validation = 0 in [data].",
+                        pairs_.file, pairs_.all.size() == 1 ? "pair" : "group");
+      for (const std::int64_t group : data::split_fraction(groups_, held_out_, seed).held_out)
+        at(is_held_out, group) = 1;
+    }
+    for (std::int64_t row = 0; row < std::ssize(pairs_.all); ++row)
+      (at(is_held_out, at(group_, row)) ? validation : train).push_back(row);
+    const data::TextPreprocessing fitted = taken_ ? *taken_ : fit(train);
+    std::vector<std::string> warnings;
+    Parts parts{.preprocessing = fitted, .train = rows_of(pairs_, train, fitted, warnings)};
+    parts.warnings = std::move(warnings);
+    if (validation.empty()) return parts;
+    parts.validation = rows_of(pairs_, validation, fitted, parts.warnings);
+    for (const std::int64_t row : validation) {
+      parts.held_out.push_back(content(at(pairs_.all, row)));
+      parts.validation_places.push_back(at(pairs_.all, row).line);
+    }
+    return parts;
+  }
+  [[nodiscard]] std::vector<Parts> folds(std::int64_t, std::uint64_t) const override {
+    fail<UsageError>("[preferences] pairs of texts are not dealt out in folds. Hint: validation = 0.1 in [data].");
+  }
+
+ private:
+  void number_groups() {
+    std::unordered_map<std::string, std::int64_t> numbers;
+    for (const Preference& pair : pairs_.all) {
+      const auto next = std::ssize(numbers);
+      group_.push_back(options_.group.empty() ? std::ssize(group_)
+                                              : numbers.try_emplace(pair.group, next).first->second);
+    }
+    groups_ = options_.group.empty() ? std::ssize(group_) : std::ssize(numbers);
+  }
+  [[nodiscard]] data::TextPreprocessing fit(std::span<const std::int64_t> train) const {
+    std::string all;
+    for (const std::int64_t row : train) {
+      const Preference& pair = at(pairs_.all, row);
+      for (const std::string& text : {pair.chosen, pair.rejected}) {
+        if (!pair.prompt.empty()) all += pair.prompt + ' ';
+        all += text + '\n';
+      }
+    }
+    return {data::fit_tokenizer(options_.text, all), options_.text.sequence_length};
+  }
+
+  Pairs pairs_;
+  PreferenceOptions options_;
+  double held_out_;
+  std::optional<data::TextPreprocessing> taken_ = {};  // of another run
+  std::vector<std::int64_t> group_;                    // of each pair
+  std::int64_t groups_ = 0;
+};
+
+std::unique_ptr<TrainingData> read(const DataOptions& data, const PreferenceOptions& options) {
+  return std::make_unique<PreferenceRows>(pairs_at(data.train, options), options, data.held_out());
+}
+
+Dataset encode(const Request& request, const PreferenceOptions& options, std::vector<std::string>& warnings) {
+  Pairs pairs = pairs_at(request.place, options);
+  if (request.only)
+    std::erase_if(pairs.all, [&](const Preference& pair) { return !request.only->take(content(pair)); });
+  std::vector<std::int64_t> rows(pairs.all.size());
+  std::iota(rows.begin(), rows.end(), 0);
+  return rows_of(pairs, rows, *request.preprocessing.text(), warnings);
+}
+
+/// A text of another ending is for the reader of texts.
+bool is_table(const OptionValue& place) {
+  const auto* path = place.get_if<std::string>();
+  return path && (path->ends_with(".csv") || path->ends_with(".tsv") || path->ends_with(".gz"));
+}
+
+}  // namespace
+
+std::vector<ReaderRow> preferences_readers() {
+  return {reader_row<PreferenceOptions>(
+      {.name = "preferences",
+       .summary = "pairs of texts, of which the one with the higher score is preferred: a table",
+       .place = "the path of a table (.csv, .tsv, .gz)",
+       .takes = is_table,
+       .suits = [](const data::Preprocessing& p) { return p.text() != nullptr; }},
+      read, encode)};
+}
+
+}  // namespace thalweg
