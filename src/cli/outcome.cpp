@@ -168,7 +168,7 @@ std::vector<ReportTile> headline(const Session& session, const std::vector<Measu
     const Metrics& metrics = one->evaluation.metrics;
     const auto& [metric, value] = metrics[metrics.size() > 1 ? 1 : 0];  // the loss is the first
     tiles.push_back({one->name + " " + metric, figure(value),
-                     fmt::format("{} {}", with_commas(one->evaluation.rows), rows_name(session.recipe.preprocessing))});
+                     fmt::format("{} {}", with_commas(one->evaluation.rows), rows_name(session.recipe))});
   }
   const std::int64_t epochs = history.epochs.empty() ? 0 : history.epochs.back().epoch;
   const State& state = session.trainer.state();

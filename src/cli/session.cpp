@@ -126,6 +126,11 @@ std::string_view rows_name(const data::Preprocessing& preprocessing) {
                                      : "images";
 }
 
+std::string_view rows_name(const Recipe& recipe) {
+  const bool is_model = !recipe.model.kind.empty();
+  return recipe.preprocessing.text() && !is_model ? "pairs" : rows_name(recipe.preprocessing);
+}
+
 namespace {
 
 /// "u8 (28, 28, 1)": a row as a system is given it.
@@ -160,8 +165,12 @@ std::string describe(const Config& config, const Session& session) {
                        own.unit, own.passes == 1 ? "one pass" : fmt::format("{} passes", own.passes), parameters);
   }
   const std::string& what = config.has_system() ? config.system.kind : config.model.kind;
-  std::string text = fmt::format("{}: {}; {} {} to train on", what, config.has_system() ? rows_of(preprocessing) : task,
-                                 with_commas(session.parts.train.rows()), rows_name(preprocessing));
+  const bool pairs = text_data && config.has_system();
+  std::string text = fmt::format("{}: {}; {} {} to train on", what,
+                                 pairs                 ? fmt::format("texts of up to {}", text_data->sequence_length)
+                                 : config.has_system() ? rows_of(preprocessing)
+                                                       : task,
+                                 with_commas(session.parts.train.rows()), rows_name(session.recipe));
   if (session.parts.validation) text += fmt::format(", {} to validate", with_commas(session.parts.validation->rows()));
   if (session.parts.test) text += fmt::format(", {} to test", with_commas(session.parts.test->rows()));
   return text + parameters;
@@ -197,7 +206,7 @@ void print_metrics(std::string_view name, const Metrics& metrics, std::string_vi
 }
 
 std::string metrics_note(std::int64_t rows, const Recipe& recipe) {
-  std::string note = fmt::format("{} {}", with_commas(rows), rows_name(recipe.preprocessing));
+  std::string note = fmt::format("{} {}", with_commas(rows), rows_name(recipe));
   const auto* table = recipe.preprocessing.table();
   const data::Task task = recipe.preprocessing.task();
   if (table && task == data::Task::regression && (table->target().scale != 1 || table->target().shift != 0)) {

@@ -33,6 +33,8 @@ void refuse_watching(const Config& config, std::string_view command);
 [[nodiscard]] std::string describe(const Config& config, const Session& session);
 /// What a row of the data is called: "rows", "images".
 [[nodiscard]] std::string_view rows_name(const data::Preprocessing& preprocessing);
+/// The same of what is trained on them: systems on texts have pairs of them for rows.
+[[nodiscard]] std::string_view rows_name(const Recipe& recipe);
 
 /// The names of the classes, in the order of the model's outputs; their numbers where they have none.
 [[nodiscard]] std::vector<std::string> class_names(const Recipe& recipe);

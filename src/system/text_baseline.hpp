@@ -1,5 +1,5 @@
 #pragma once
-// What a linear model of weighted words says of texts: a baseline for classifiers of sentences.
+// What a linear model of weighted words says of texts: a baseline for classifiers of sentences and for rewards.
 
 #include <cstdint>
 #include <vector>
@@ -13,5 +13,9 @@ namespace thalweg {
 /// u8 (rows, bytes), filled up with zeros. The seed decides the order of the rows.
 [[nodiscard]] Tensor tfidf_logistic(const Dataset& train, const Dataset& test, std::int64_t classes,
                                     std::uint64_t seed);
+
+/// A reward that is linear in such words (Bradley and Terry 1952), learned from the columns "chosen_text" and
+/// "rejected_text" of `train`: how much higher it is for the chosen text of each row of test.
+[[nodiscard]] std::vector<double> tfidf_preferences(const Dataset& train, const Dataset& test, std::uint64_t seed);
 
 }  // namespace thalweg

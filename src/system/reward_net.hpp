@@ -1,0 +1,41 @@
+#pragma once
+// A score of texts by a gpt and a linear layer on the mean of what it reads.
+
+#include <vector>
+
+#include "system/text_policy.hpp"
+#include "system/text_runs.hpp"
+
+namespace thalweg {
+
+/// Parameters "gpt/..." and "head/weight". The score is r = (mean over the tokens that count of gpt(tokens)) w: no
+/// bias, of which a difference of two scores would have nothing.
+class RewardNet {
+ public:
+  RewardNet(std::int64_t vocabulary, const nn::GptOptions& options) : vocabulary_(vocabulary), o_(options) {}
+
+  struct Scored {
+    Var reward;  ///< (batch)
+    Var logits;  ///< of the next tokens, (batch, length, tokens), where they are asked for
+  };
+  /// tokens i32 (batch, length), of which `count` i32 (batch) count. May be called several times.
+  [[nodiscard]] Scored operator()(const Scope& s, const Var& tokens, const Var& count, bool logits) const;
+
+ private:
+  std::int64_t vocabulary_;
+  nn::GptOptions o_;
+};
+
+/// A trained reward.
+class TextJudge {
+ public:
+  TextJudge(const TextRun& run, int threads);
+  /// Throws NumericError for a reward that is not finite.
+  [[nodiscard]] std::vector<double> operator()(const TextRows& rows) const;
+
+ private:
+  State state_;
+  Apply score_;
+};
+
+}  // namespace thalweg

@@ -1,0 +1,171 @@
+// A reward: a score of texts, learned from pairs of which one was preferred.
+
+#include <algorithm>
+#include <cmath>
+
+#include "core/error.hpp"
+#include "core/numbers.hpp"
+#include "data/preprocessing.hpp"
+#include "options/error.hpp"
+#include "system/reward_net.hpp"
+#include "system/row.hpp"
+#include "system/text_baseline.hpp"
+#include "thalweg/ops.hpp"
+
+namespace thalweg {
+
+namespace {
+
+struct RewardOptions {
+  nn::GptOptions net;
+  std::string gpt = {};
+  double language_weight = 0.5;
+};
+
+Fields fields(RewardOptions& o) {
+  Fields all = nn::fields(o.net);
+  all.push_back(
+      {"gpt", &o.gpt, "a run of a gpt, from which the sizes, the tokens and the parameters are taken; empty: none"});
+  all.push_back({"language_weight", &o.language_weight,
+                 "of the surprise at the texts' own tokens, which is minimised beside (Radford et al. 2018)",
+                 not_negative});
+  return all;
+}
+
+class RewardSystem {
+ public:
+  RewardSystem(const RewardOptions& options, std::int64_t vocabulary, int threads)
+      : o_(options),
+        net_(vocabulary, options.net),
+        score_([net = net_](Scope s, const Batch& b) { return net(s, b["tokens"], b["count"], false).reward; },
+               threads) {}
+
+  /// -log sigmoid(r(chosen) - r(rejected)), and the surprise at both texts.
+  [[nodiscard]] Loss loss(const Scope& s, const Batch& b) const {
+    const bool language = o_.language_weight > 0 && s.mode() == Mode::train;
+    const auto chosen = net_(s, b["chosen"], b["chosen_count"], language);
+    const auto rejected = net_(s, b["rejected"], b["rejected_count"], language);
+    const Var margin = chosen.reward - rejected.reward;
+    s.report("ordered right", cast(margin > 0, s.dtype()));
+    Var each = softplus(-margin);
+    if (language) {
+      const Var surprise = (surprise_at(chosen.logits, b["chosen"], b["chosen_count"], s.dtype()) +
+                            surprise_at(rejected.logits, b["rejected"], b["rejected_count"], s.dtype())) /
+                           2;
+      s.report("surprise a token", surprise);
+      each = each + o_.language_weight * surprise;
+    }
+    return Loss::of_samples(each);
+  }
+
+  [[nodiscard]] std::vector<double> rewards(const State& state, const Dataset& rows, const std::string& side) const {
+    constexpr std::int64_t portion = 64;
+    std::vector<double> all;
+    for (std::int64_t begin = 0; begin < rows.rows(); begin += portion) {
+      const std::int64_t end = std::min(rows.rows(), begin + portion);
+      const Tensor own =
+          score_(state, {{"tokens", rows[side].rows(begin, end)}, {"count", rows[side + "_count"].rows(begin, end)}});
+      all.insert(all.end(), own.values<float>().begin(), own.values<float>().end());
+    }
+    return all;
+  }
+  [[nodiscard]] SystemFigures figures(const State& state, const SystemSets& sets) const;
+  [[nodiscard]] NamedMedia show(const State& state, const Dataset& rows) const {
+    const Dataset few = rows.slice(0, std::min<std::int64_t>(8, rows.rows()));
+    return {{"pairs and their rewards", table(few, rewards(state, few, "chosen"), rewards(state, few, "rejected"))}};
+  }
+
+ private:
+  /// In the mean over the tokens of each text, (batch).
+  static Var surprise_at(const Var& logits, const Var& tokens, const Var& count, DType dtype) {
+    const Var one = constant(full({tokens.dim(0)}, 1, i32));
+    const Var counts = places_written(one, count, tokens.dim(1), dtype);
+    return -sum(log_probabilities(logits, tokens) * counts, -1) / sum(counts, -1);
+  }
+  static std::string text_at(const Tensor& texts, std::int64_t row) {
+    const Tensor own = texts.rows(row, row + 1);
+    const auto bytes = own.values<std::uint8_t>();
+    return {bytes.begin(), std::ranges::find(bytes, 0)};
+  }
+  static Medium table(const Dataset& rows, const std::vector<double>& chosen, const std::vector<double>& rejected) {
+    std::vector<std::vector<std::string>> lines;
+    for (std::int64_t row = 0; row < rows.rows(); ++row) {
+      const auto at = static_cast<std::size_t>(row);
+      lines.push_back({text_at(rows["chosen_text"], row), fmt::format("{:.2f}", chosen[at]),
+                       text_at(rows["rejected_text"], row), fmt::format("{:.2f}", rejected[at])});
+    }
+    return Medium::table({"preferred", "reward", "other", "reward"}, lines);
+  }
+
+  RewardOptions o_;
+  RewardNet net_;
+  Apply score_;
+};
+
+/// Of margins, r(chosen) - r(rejected): how many are above 0, half of those that are 0, and the mean of -log sigmoid.
+Metrics metrics_of(const std::vector<double>& margins) {
+  double right = 0, loss = 0;
+  for (const double margin : margins) {
+    right += margin > 0 ? 1 : margin == 0 ? 0.5 : 0;
+    loss += std::max(-margin, 0.0) + std::log1p(std::exp(-std::abs(margin)));
+  }
+  const auto count = static_cast<double>(margins.size());
+  return {{"ordered right", right / count}, {"log loss", loss / count}};
+}
+
+SystemFigures RewardSystem::figures(const State& state, const SystemSets& sets) const {
+  constexpr std::int64_t shown = 40;
+  const std::vector<double> chosen = rewards(state, sets.test, "chosen"),
+                            rejected = rewards(state, sets.test, "rejected");
+  std::vector<double> margins, longer;
+  for (std::size_t i = 0; i < chosen.size(); ++i) {
+    const auto row = static_cast<std::int64_t>(i);
+    margins.push_back(chosen[i] - rejected[i]);
+    longer.push_back(static_cast<double>(text_at(sets.test["chosen_text"], row).size()) -
+                     static_cast<double>(text_at(sets.test["rejected_text"], row).size()));
+  }
+  const Dataset few = sets.test.slice(0, std::min(shown, sets.test.rows()));
+  return {.metrics = metrics_of(margins),
+          .baselines = {{"bag of words", metrics_of(tfidf_preferences(sets.train, sets.test, sets.seed))},
+                        {"the longer text", {metrics_of(longer).front()}}},
+          .media = {{"pairs and their rewards", table(few, chosen, rejected)}},
+          .on = fmt::format("{} pairs", with_commas(sets.test.rows()))};
+}
+
+System make_reward(const SystemData& data, const RewardOptions& options) {
+  const auto* text = data.preprocessing ? data.preprocessing->text() : nullptr;
+  if (!text) fail<UsageError>("[reward] rows that are no pairs. Wanted: format = \"preferences\" in [data]");
+  if (!options.net.tied)
+    fail_option("tied", "[reward] tied = false: it has no output over tokens of its own. Wanted: true");
+  if (options.net.positions == "learned" && text->sequence_length > options.net.context)
+    fail_option("context", "[reward] context = {}, and texts have up to {} tokens. Hint: sequence_length in [data]",
+                options.net.context, text->sequence_length);
+  const auto system = std::make_shared<const RewardSystem>(options, text->tokenizer.size(), data.threads);
+  return {.objectives = {{.loss = [system](Scope s, const Batch& b) { return system->loss(s, b); }}},
+          .show = [system](const State& state, const Dataset& rows) { return system->show(state, rows); },
+          .evaluate = [system](const State& state, const SystemSets& sets) { return system->figures(state, sets); },
+          .goal = "ordered right"};
+}
+
+}  // namespace
+
+std::vector<SystemRow> reward_systems() {
+  return {system_row<RewardOptions>(
+      {.name = "reward",
+       .summary = "a score of texts, from pairs of which one was preferred",
+       .formula = "-log sigmoid(r(chosen) - r(rejected)); r = (mean over the tokens of gpt(text)) w",
+       .when = "pairs of texts with a preference (format = \"preferences\"), to order texts or to tune a policy on",
+       .source = "Bradley and Terry 1952; of texts: Ziegler et al. 2019, Stiennon et al. 2020",
+       .defaults = {{"optimizer", OptionMap{{"kind", "adamw"}, {"lr", 3e-4}, {"clip_norm", 1.}}},
+                    {"schedule", OptionMap{{"kind", "cosine"}, {"warmup", "10%"}}},
+                    {"train", OptionMap{{"epochs", 3}, {"batch_size", 16}}}},
+       .part = TrainedPart{.option = "gpt",
+                           .kind = "gpt",
+                           .sizes = {"layers", "width", "heads", "context", "feed_forward", "hidden", "positions",
+                                     "tied", "parametrisation", "base_width"},
+                           .parameters = "*",
+                           .under = "gpt"}},
+      make_reward)};
+}
+
+}  // namespace thalweg
