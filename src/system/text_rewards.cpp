@@ -21,9 +21,8 @@ TextAdvantages advantages_of(const TextCourse& course, double weight, double lam
   return made;
 }
 
-double next_weight(double weight, double divergence, double wanted) {
-  constexpr double gain = 0.5, most = 0.2;
-  return weight * (1 + gain * std::clamp(divergence / wanted - 1, -most, most));
+double next_weight(double weight, double divergence, double wanted, double first) {
+  return std::max(first, weight * (1 + std::clamp(divergence / wanted - 1, -0.2, 1.0) / 2));
 }
 
 std::vector<float> standardised(std::span<const double> values) {

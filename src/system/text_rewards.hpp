@@ -20,9 +20,10 @@ struct TextAdvantages {
 /// A + V.
 [[nodiscard]] TextAdvantages advantages_of(const TextCourse& course, double weight, double lambda);
 
-/// The weight of the divergence for the next texts: weight (1 + gain clamp(divergence / wanted - 1, -1/5, 1/5)), so
-/// that it rises where the policy has gone further than is wanted (Ziegler et al. 2019, eq. 5).
-[[nodiscard]] double next_weight(double weight, double divergence, double wanted);
+/// The weight of the divergence for the next texts: weight (1 + clamp(divergence / wanted - 1, -1/5, 1) / 2), but no
+/// less than it was at first. So it rises where the policy has gone further than is wanted (Ziegler et al. 2019, eq.
+/// 5), faster than it falls, and does not run out while the policy is still on its way.
+[[nodiscard]] double next_weight(double weight, double divergence, double wanted, double first);
 
 /// Values with mean 0 and deviation 1.
 [[nodiscard]] std::vector<float> standardised(std::span<const double> values);

@@ -23,7 +23,7 @@ struct PpoTextOptions {
   std::string gpt = {}, gpt_checksum = {}, reward = {}, reward_checksum = {};
   std::vector<std::string> prompts = {""};
   std::int64_t rows = 64, length = 64, passes = 4, texts = 256;
-  double divergence = 8, divergence_weight = 0.05, gae_lambda = 0.95, clip = 0.2, value_weight = 0.1;
+  double divergence = 8, divergence_weight = 0.1, gae_lambda = 0.95, clip = 0.2, value_weight = 0.1;
 };
 
 Fields fields(PpoTextOptions& o) {
@@ -39,8 +39,9 @@ Fields fields(PpoTextOptions& o) {
       {"length", &o.length, "tokens of a text, with its prompt, at most", {.low = 2, .high = 1 << 16}},
       {"passes", &o.passes, "epochs on each collection", {.low = 1}},
       {"divergence", &o.divergence,
-       "of a text, in nats, that is wanted: the weight moves towards it; 0: the weight stays", not_negative},
-      {"divergence_weight", &o.divergence_weight, "of log P - log Q in the reward of a token, at first", not_negative},
+       "of a text, in nats, that is wanted: beyond it the weight rises; 0: the weight stays", not_negative},
+      {"divergence_weight", &o.divergence_weight, "of log P - log Q in the reward of a token, at first and at least",
+       not_negative},
       {"gae_lambda", &o.gae_lambda, "of the advantage estimate: 0 looks one token ahead, 1 to the end", unit_interval},
       {"clip", &o.clip, "how far from 1 a probability may be moved, as a ratio, and still gain", positive},
       {"value_weight", &o.value_weight, "of the values' loss", not_negative},
@@ -166,7 +167,7 @@ Collection PpoText::collect(const State& state, const CollectRequest& request) c
     for (std::int64_t i = 0; i + 1 < o_.length; ++i)
       divergence += said.divergence.at(row * (o_.length - 1) + i) / count;
   }
-  const double next = o_.divergence > 0 ? next_weight(weight, divergence, o_.divergence) : weight;
+  const double next = o_.divergence > 0 ? next_weight(weight, divergence, o_.divergence, o_.divergence_weight) : weight;
   return {
       .rows = rows_of(rows, said, values_(state, {{"tokens", rows.tokens}}), rewards, weight),
       .kept = {{"weight", full({1}, next, f64)}},
