@@ -24,8 +24,8 @@ TEST_F(SlowPreferences, PoliciesGainRewardAtTheDivergenceThatIsSaid) {
   EXPECT_GE(reward.at("baselines").at("bag of words").at("ordered right").get<double>(), 0.80) << reward;
   for (const char* name : {"dpo", "ppo_text"}) {
     const nlohmann::json tuned = measured(name), before = tuned.at("baselines").at("before");
-    EXPECT_GT(tuned.at("reward").get<double>(), before.at("reward").get<double>() + 1) << tuned;
-    EXPECT_LT(tuned.at("divergence").get<double>(), 16) << tuned;
+    EXPECT_GT(tuned.at("reward").get<double>(), before.at("reward").get<double>() + 1.5) << tuned;
+    EXPECT_LT(tuned.at("divergence").get<double>(), 12) << tuned;
   }
 }
 
