@@ -251,13 +251,21 @@ bool Objectives::shares_slots() const {
   return std::ranges::any_of(engines_, [](const auto& engine) { return engine->shares_slots(); });
 }
 
+std::vector<std::int64_t> Objectives::whole_sizes(const State& state) const {
+  std::vector<std::int64_t> sizes;
+  for (const auto& slot : state.slots) sizes.push_back(whole_size(slot));
+  return sizes;
+}
+
 State Objectives::whole(Communicator& ranks, const State& state, bool on_all) const {
   if (!shares_slots()) return state;
   State all = state;
-  std::vector<std::int64_t> sizes;
-  for (const auto& slot : state.slots) sizes.push_back(whole_size(slot));
-  all.slots = joined_parts(ranks, state.slots, sizes, on_all);
+  all.slots = joined_parts(ranks, state.slots, whole_sizes(state), on_all);
   return all;
+}
+
+Slots Objectives::slots_to_write(Communicator& ranks, const State& state) const {
+  return part_to_write(ranks, state.slots, whole_sizes(state));
 }
 
 std::vector<std::string> Objectives::layers(const State& state) {

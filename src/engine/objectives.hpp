@@ -59,6 +59,8 @@ class Objectives {
   [[nodiscard]] bool shares_slots() const;
   /// The state with whole slots, on rank 0 or on all ranks; on the other ranks without slots.
   [[nodiscard]] State whole(Communicator& ranks, const State& state, bool on_all) const;
+  /// What this rank writes of the slots: see part_to_write.
+  [[nodiscard]] Slots slots_to_write(Communicator& ranks, const State& state) const;
   [[nodiscard]] std::vector<std::string> layers(const State& state);
 
   /// In the order in which they were given.
@@ -68,6 +70,7 @@ class Objectives {
  private:
   void note(Engine& engine, const StepReport& report);
   [[nodiscard]] std::int64_t whole_size(const std::pair<std::string, Tensor>& slot) const;
+  [[nodiscard]] std::vector<std::int64_t> whole_sizes(const State& state) const;
   [[nodiscard]] bool are_several() const { return engines_.size() > 1 || engines_.front()->size() > 1; }
 
   std::shared_ptr<Crew> crew_;

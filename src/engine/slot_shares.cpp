@@ -139,6 +139,16 @@ Slots own_part(Communicator& ranks, const Slots& whole, const std::vector<std::i
   return own;
 }
 
+Slots part_to_write(Communicator& ranks, const Slots& own, const std::vector<std::int64_t>& sizes) {
+  const std::vector<std::int64_t> all = all_sizes(ranks, sizes_of(own));
+  Slots written;
+  for (std::size_t i = 0; i < own.size(); ++i) {
+    if (places_of(all, own.size(), i, sizes[i])[static_cast<std::size_t>(ranks.rank())].size() > 0)
+      written.push_back(own[i]);
+  }
+  return written;
+}
+
 Slots joined_parts(Communicator& ranks, const Slots& own, const std::vector<std::int64_t>& sizes, bool on_all) {
   const std::vector<std::int64_t> all = all_sizes(ranks, sizes_of(own));
   const auto gets = [&](int rank) { return rank == 0 || on_all; };

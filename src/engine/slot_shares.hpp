@@ -37,6 +37,9 @@ using Slots = std::vector<std::pair<std::string, Tensor>>;
 
 /// A rank's part of whole slots; `sizes` are those of the parts.
 [[nodiscard]] Slots own_part(Communicator& ranks, const Slots& whole, const std::vector<std::int64_t>& sizes);
+/// What a rank has to write of its slots, so that those of all ranks, rank by rank, are the whole slots: a slot that
+/// every rank has whole is rank 0's. `sizes` are those of the whole slots.
+[[nodiscard]] Slots part_to_write(Communicator& ranks, const Slots& own, const std::vector<std::int64_t>& sizes);
 /// The parts of all ranks together, on rank 0 or on all ranks; elsewhere nothing. `sizes` are those of the whole slots.
 [[nodiscard]] Slots joined_parts(Communicator& ranks, const Slots& own, const std::vector<std::int64_t>& sizes,
                                  bool on_all);

@@ -10,6 +10,7 @@
 #include <filesystem>
 #include <limits>
 #include <nlohmann/json.hpp>
+#include <utility>
 
 #include "core/error.hpp"
 #include "core/nesting.hpp"
@@ -28,6 +29,7 @@ using nlohmann::json;
 
 constexpr std::string_view prefix = "step-";
 constexpr const char* collection_file = "collection.safetensors";
+constexpr std::string_view under_way = ".tmp";  // the end of the name of a checkpoint that is being written
 constexpr std::int64_t largest_manifest = 64 << 20;
 constexpr int deepest = 8;  // of a manifest: the sizes of a shape are the fifth level
 constexpr std::int64_t most = std::numeric_limits<std::int64_t>::max();
@@ -233,11 +235,60 @@ void expect_slots(const State& found, const State& wanted, const fs::path& path)
   }
 }
 
+/// The file of a slice: one alone is the whole state.
+std::string slice_file(const SlicePlace& place) {
+  return place.count == 1 ? "state.safetensors" : fmt::format("state-{}-of-{}.safetensors", place.number, place.count);
+}
+
+SafetensorsFile read_slice(const fs::path& path, const SlicePlace& place, const json& wanted) {
+  SafetensorsFile file = read_safetensors(path / slice_file(place));
+  if (wanted != checksum_of(file))
+    fail<ModelError>("[checkpoint] {}: the checksum of the tensors in {} differs", path.string(), slice_file(place));
+  return file;
+}
+
+/// One tensor of its parts, which are freed.
+Tensor joined(const std::string& name, std::vector<Tensor> parts, const fs::path& path) {
+  if (parts.empty()) fail<ModelError>("[checkpoint] {} lacks '{}'", path.string(), name);
+  if (parts.size() == 1) return std::move(parts.front());
+  std::int64_t size = 0;
+  for (const Tensor& part : parts) {
+    if (part.shape().rank() != 1 || part.dtype() != parts.front().dtype())
+      fail<ModelError>("[checkpoint] {}: a part of '{}' is {} {}. Wanted: {} numbers in a row", path.string(), name,
+                       part.dtype(), part.shape(), parts.front().dtype());
+    size += part.size();
+  }
+  Tensor whole({size}, parts.front().dtype());
+  std::byte* into = whole.mutable_raw();
+  for (Tensor& part : parts) {
+    std::memcpy(into, part.raw(), part.bytes());
+    into += part.bytes();
+    part = {};
+  }
+  return whole;
+}
+
+/// The tensors of all slices, each whole: its parts follow one another in the order of the slices.
+SafetensorsFile read_tensors(const fs::path& path, const json& manifest) {
+  if (!manifest.contains("slice_checksums")) return read_slice(path, {0, 1}, manifest.at("tensors_checksum"));
+  const json& checksums = manifest["slice_checksums"];
+  std::map<std::string, std::vector<Tensor>> parts;
+  const SlicePlace all{0, static_cast<int>(checksums.size())};
+  for (int i = 0; i < all.count; ++i) {
+    for (auto& [name, part] : read_slice(path, {i, all.count}, checksums.at(static_cast<std::size_t>(i))).tensors)
+      parts[name].push_back(std::move(part));
+  }
+  SafetensorsFile whole;
+  for (const json& listed : manifest.at("tensors")) {
+    const auto& name = listed.get_ref<const std::string&>();
+    whole.tensors.emplace_back(name, joined(name, std::exchange(parts[name], {}), path));
+  }
+  return whole;
+}
+
 Checkpoint read_checkpoint(const fs::path& path, const State& like, const std::string& fingerprint) {
   const json manifest = read_manifest(path);
-  SafetensorsFile file = read_safetensors(path / "state.safetensors");
-  if (manifest.at("tensors_checksum") != checksum_of(file))
-    fail<ModelError>("[checkpoint] {}: the checksum of its tensors differs", path.string());
+  SafetensorsFile file = read_tensors(path, manifest);
   json wanted = json::array();
   for (const ParameterEntry& entry : like.layout->entries) wanted.push_back(entry_json(entry));
   expect_same_parameters(wanted, manifest.at("parameters"), path);
@@ -273,48 +324,111 @@ Checkpoint read_checkpoint(const fs::path& path, const State& like, const std::s
 
 }  // namespace
 
-void write_checkpoint(const fs::path& folder, const Checkpoint& checkpoint, int keep) {
-  std::error_code error;
-  const std::string name = fmt::format("{}{:09}", prefix, checkpoint.state.step);
-  const fs::path temporary = folder / (name + ".tmp"), final = folder / name;
-  fs::remove_all(temporary, error);
-  if (!fs::create_directories(temporary, error) && error)
-    fail<IoError>("[checkpoint] {}: {}", temporary.string(), error.message());
-  SafetensorsFile file;
-  file.tensors.emplace_back("parameters", checkpoint.state.parameters);
-  for (const auto& slot : checkpoint.state.slots) file.tensors.push_back(slot);
-  if (checkpoint.best_parameters) file.tensors.emplace_back("best_parameters", *checkpoint.best_parameters);
+namespace {
+
+fs::path final_name(const fs::path& folder, std::int64_t step) { return folder / fmt::format("{}{:09}", prefix, step); }
+
+json manifest_of(const Checkpoint& checkpoint) {
   json manifest = {{"format", 1},
                    {"step", checkpoint.state.step},
                    {"seed", checkpoint.state.seed},
                    {"configuration", checkpoint.fingerprint},
                    {"made_on", checkpoint.made_on},
                    {"position", position_json(checkpoint.position)},
-                   {"parameters", json::array()},
-                   {"tensors_checksum", checksum_of(file)}};
+                   {"parameters", json::array()}};
   for (const ParameterEntry& entry : checkpoint.state.layout->entries)
     manifest["parameters"].push_back(entry_json(entry));
-  SafetensorsFile collected;
+  return manifest;
+}
+
+/// One checksum alone is that of the whole state; several are those of slices.
+void add_checksums(json& manifest, const Checkpoint& checkpoint, std::span<const std::uint32_t> checksums) {
+  if (checksums.size() == 1) {
+    manifest["tensors_checksum"] = checksums.front();
+    return;
+  }
+  manifest["format"] = 2;
+  manifest["slice_checksums"] = std::vector(checksums.begin(), checksums.end());
+  json& tensors = manifest["tensors"] = json::array({"parameters"});
+  for (const auto& slot : checkpoint.state.slots) tensors.push_back(slot.first);
+  if (checkpoint.best_parameters) tensors.push_back("best_parameters");
+}
+
+/// Gives the folder its final name, in place of one that has it: the same step again, after a resume. Both are there at
+/// any time, where the file system can exchange two names.
+void rename_to_final(const fs::path& temporary, const fs::path& final) {
+  if (::rename(temporary.c_str(), final.c_str()) == 0) return;
+  if (errno == ENOTEMPTY || errno == EEXIST) {
+    std::error_code error;
+    const bool exchanged = ::renameat2(AT_FDCWD, temporary.c_str(), AT_FDCWD, final.c_str(), RENAME_EXCHANGE) == 0;
+    fs::remove_all(exchanged ? temporary : final, error);
+    if (exchanged || ::rename(temporary.c_str(), final.c_str()) == 0) return;
+  }
+  fail<IoError>("[checkpoint] {}: {}", final.string(), std::strerror(errno));
+}
+
+}  // namespace
+
+fs::path checkpoint_under_way(const fs::path& folder, std::int64_t step) {
+  return final_name(folder, step) += under_way;
+}
+
+fs::path begin_checkpoint(const fs::path& folder, std::int64_t step) {
+  std::error_code error;
+  for (const auto& entry : fs::directory_iterator(folder, error)) {  // those that a killed process left behind
+    const std::string name = entry.path().filename().string();
+    if (name.starts_with(prefix) && name.ends_with(under_way)) fs::remove_all(entry.path(), error);
+  }
+  fs::path temporary = checkpoint_under_way(folder, step);
+  if (!fs::create_directories(temporary, error) && error)
+    fail<IoError>("[checkpoint] {}: {}", temporary.string(), error.message());
+  return temporary;
+}
+
+std::uint32_t write_slice(const fs::path& temporary, const SlicePlace& place, std::vector<NamedTensor> tensors) {
+  const SafetensorsFile file{std::move(tensors), {}};
+  write_safetensors(temporary / slice_file(place), file);
+  return checksum_of(file);
+}
+
+void commit_checkpoint(const fs::path& folder, const Checkpoint& checkpoint, std::span<const std::uint32_t> checksums,
+                       int keep) {
+  const fs::path temporary = checkpoint_under_way(folder, checkpoint.state.step);
+  json manifest = manifest_of(checkpoint);
+  add_checksums(manifest, checkpoint, checksums);
   if (checkpoint.collection) {
-    collected = file_of(*checkpoint.collection);
+    const SafetensorsFile collected = file_of(*checkpoint.collection);
     manifest["collection_checksum"] = checksum_of(collected);
+    write_safetensors(temporary / collection_file, collected);
   }
   const std::string text = manifest.dump();
   const json sealed = {{"manifest", manifest}, {"checksum", checksum(std::as_bytes(std::span(text)))}};
-  try {
-    write_safetensors(temporary / "state.safetensors", file);
-    if (checkpoint.collection) write_safetensors(temporary / collection_file, collected);
-    write_atomically(temporary / "manifest.json", sealed.dump(1) + "\n");
-    fs::remove_all(final, error);  // the same step again, after a resume
-    if (::rename(temporary.c_str(), final.c_str()) != 0)
-      fail<IoError>("[checkpoint] {}: {}", final.string(), std::strerror(errno));
-  } catch (...) {
-    fs::remove_all(temporary, error);
-    throw;
-  }
+  write_atomically(temporary / "manifest.json", sealed.dump(1) + "\n");
+  rename_to_final(temporary, final_name(folder, checkpoint.state.step));
   sync_folder(folder);
+  std::error_code error;
   const auto all = checkpoints_in(folder);
   for (std::size_t i = static_cast<std::size_t>(std::max(keep, 1)); i < all.size(); ++i) fs::remove_all(all[i], error);
+}
+
+void abandon_checkpoint(const fs::path& folder, std::int64_t step) {
+  std::error_code error;
+  fs::remove_all(checkpoint_under_way(folder, step), error);
+}
+
+void write_checkpoint(const fs::path& folder, const Checkpoint& checkpoint, int keep) {
+  const std::int64_t step = checkpoint.state.step;
+  try {
+    const fs::path temporary = begin_checkpoint(folder, step);
+    std::vector<NamedTensor> tensors = {{"parameters", checkpoint.state.parameters}};
+    for (const auto& slot : checkpoint.state.slots) tensors.push_back(slot);
+    if (checkpoint.best_parameters) tensors.emplace_back("best_parameters", *checkpoint.best_parameters);
+    const std::uint32_t checksum = write_slice(temporary, {0, 1}, std::move(tensors));
+    commit_checkpoint(folder, checkpoint, {&checksum, 1}, keep);
+  } catch (...) {
+    abandon_checkpoint(folder, step);
+    throw;
+  }
 }
 
 namespace {

@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <map>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -43,6 +44,27 @@ struct Checkpoint {
 
 /// Writes a checkpoint and removes all but the newest `keep`. Throws IoError; those before stay then.
 void write_checkpoint(const std::filesystem::path& folder, const Checkpoint& checkpoint, int keep);
+
+// A checkpoint in slices: several processes write one together, each a slice, at the same time. One of them begins it,
+// and commits it when all slices are on the disk; until then it has another name, which nobody reads.
+
+using NamedTensor = std::pair<std::string, Tensor>;
+struct SlicePlace {
+  int number = 0, count = 1;
+};
+/// Makes an empty folder for the slices, and removes what a killed process left of another. Throws IoError.
+[[nodiscard]] std::filesystem::path begin_checkpoint(const std::filesystem::path& folder, std::int64_t step);
+/// The same folder, by its name alone.
+[[nodiscard]] std::filesystem::path checkpoint_under_way(const std::filesystem::path& folder, std::int64_t step);
+/// Writes a slice and flushes it to the disk. A tensor is the parts that slices have of it, one after another in the
+/// order of the slices; one that is no row of numbers is whole in one slice. Gives the checksum of the slice.
+[[nodiscard]] std::uint32_t write_slice(const std::filesystem::path& temporary, const SlicePlace& place,
+                                        std::vector<NamedTensor> tensors);
+/// Writes the rest of the checkpoint, which names the tensors of the slices, and gives the folder its final name. Then
+/// removes all but the newest `keep`. Throws IoError; those before stay then.
+void commit_checkpoint(const std::filesystem::path& folder, const Checkpoint& checkpoint,
+                       std::span<const std::uint32_t> checksums, int keep);
+void abandon_checkpoint(const std::filesystem::path& folder, std::int64_t step);
 
 /// The newest checkpoint that is whole, found by looking at what is there. One that is damaged, or that no run can have
 /// written, is passed over with a warning. Nothing where there is none. `like` is a state of the same model and

@@ -16,11 +16,11 @@
 #include "engine/row_order.hpp"
 #include "optim/asks.hpp"
 #include "options/differences.hpp"
-#include "store/checkpoint.hpp"
 #include "store/safetensors.hpp"
 #include "train/evaluation.hpp"
 #include "train/made_on.hpp"
 #include "train/replicas.hpp"
+#include "train/write_by_ranks.hpp"
 
 namespace thalweg {
 
@@ -381,11 +381,9 @@ class Fit {
   void checkpoint() {
     last_checkpoint_ = state_.step;
     if (options_.checkpoints.empty()) return;
-    const State whole = options_.ranks ? objectives_.whole(*options_.ranks, state_, false) : state_;
-    if (options_.ranks && options_.ranks->rank() != 0) return;
-    write_checkpoint(options_.checkpoints.string(),
-                     {whole, best_parameters_, position_, options_.fingerprint, collection_, made_on()},
-                     options_.keep_checkpoints);
+    write_by_ranks(options_.ranks.get(), objectives_, options_.checkpoints.string(),
+                   {state_, best_parameters_, position_, options_.fingerprint, collection_, made_on()},
+                   options_.keep_checkpoints);
   }
 
   void finish() {
