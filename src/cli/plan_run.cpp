@@ -6,6 +6,7 @@
 #include <cmath>
 #include <nlohmann/json.hpp>
 
+#include "cli/here.hpp"
 #include "cli/output.hpp"
 #include "cli/plan.hpp"
 #include "cli/session.hpp"
@@ -13,7 +14,6 @@
 #include "core/machine.hpp"
 #include "core/workers.hpp"
 #include "engine/row_table.hpp"
-#include "engine/run_length.hpp"
 #include "engine/step_needs.hpp"
 
 namespace thalweg::cli {
@@ -40,8 +40,15 @@ struct RankTime {
   [[nodiscard]] double total() const { return gradient + update + messages; }
 };
 
+/// What was measured for a plan, where it is of this machine.
+struct Measured {
+  Here here;
+  StepSeconds step;
+};
+
 struct RunPlan {
   StepNeeds needs;
+  std::optional<Measured> measured = {};
   RankMemory memory;
   RankTime time;
   std::int64_t rows = 0, steps = 0;
@@ -78,6 +85,14 @@ RankMemory memory_of(const StepNeeds& needs, const Parts& parts, std::int64_t ra
           program};
 }
 
+double message_seconds(const StepNeeds& needs, const Machine& machine, std::int64_t ranks) {
+  const double n = number(ranks), link = (ranks > machine.ranks_a_node ? machine.network : machine.link);
+  // slices of the sums out and in, and the sum round; where the update is shared, what each rank stepped
+  const double sums = needs.shards > 1 ? 2 * number(needs.gradient_bytes) : 0;
+  const double stepped = needs.own_part < 1 ? number(needs.parameter_bytes) : 0;
+  return (sums + stepped) * (n - 1) / n / link;
+}
+
 RankTime time_of(const StepNeeds& needs, const Machine& machine, std::int64_t ranks) {
   const double peak = machine.single * machine.matrix_efficiency,
                bandwidth = machine.bandwidth * machine.moved_efficiency;
@@ -85,48 +100,91 @@ RankTime time_of(const StepNeeds& needs, const Machine& machine, std::int64_t ra
     return std::max(number(part.operations) / peak, number(part.bytes) / bandwidth);
   };
   const double share = number(most_shards(needs.shards, ranks)) / number(needs.shards);
-  const double n = number(ranks), link = (ranks > machine.ranks_a_node ? machine.network : machine.link);
-  // slices of the sums out and in, and the sum round; where the update is shared, what each rank stepped
-  const double sums = needs.shards > 1 ? 2 * number(needs.gradient_bytes) : 0;
-  const double stepped = needs.own_part < 1 ? number(needs.parameter_bytes) : 0;
   return {share * seconds(needs.gradient), needs.own_part * seconds(needs.update),
-          (sums + stepped) * (n - 1) / n / link};
+          message_seconds(needs, machine, ranks)};
 }
 
-RunPlan plan_of(const PlanArguments& arguments, const LoadedConfig& loaded, const Machine& machine,
-                const Context& context) {
+RunPlan plan_of(const PlanArguments& arguments, const LoadedConfig& loaded, Machine& machine, const Context& context) {
   const Parts parts = loaded.source.parts(loaded.config.seed);
   const DataFacts& facts = loaded.source.facts();
   const Recipe recipe{loaded.config.model, loaded.config.loss, facts.outputs, parts.preprocessing};
   const FitOptions options = loaded.config.fit_options();
   const RunLength length = run_length(options, parts.train.rows());
+  const Optimizer optimizer = loaded.config.make_optimizer(context.registry);
+  const int ranks = static_cast<int>(std::min(arguments.ranks, most_ranks));
+  const bool here = arguments.machine == here_name;
   RunPlan plan;
   plan.rows = length.rows_a_step;
   plan.steps = length.steps;
+  StepKernels kernels;
   plan.needs = needs_of_step(
       evaluation_of(recipe.make_model(context.registry, parts.augmentation), recipe.make_loss(context.registry)),
-      loaded.config.make_optimizer(context.registry), parts.train, plan.rows, options.shard_size, options.memory,
-      static_cast<int>(std::min(arguments.ranks, most_ranks)), options.precision);
+      optimizer, parts.train, length, options.shard_size, options.memory, ranks, options.precision,
+      here ? &kernels : nullptr);
   if (plan.needs.row_table_bytes > 0)
-    plan.table =
-        row_table_text(loaded.config.make_optimizer(context.registry), parts.train.rows(), plan.needs.trained, f32);
+    plan.table = row_table_text(optimizer, parts.train.rows(), plan.needs.trained, f32);
   if (const auto* text = parts.preprocessing.text()) plan.tokens_a_row = number(text->sequence_length);
-  const std::int64_t threads = loaded.config.train.threads > 0 ? loaded.config.train.threads : default_threads();
+  const int threads =
+      loaded.config.train.threads > 0 ? static_cast<int>(loaded.config.train.threads) : default_threads();
+  if (here) {
+    Workers workers(threads);
+    plan.measured = {measure_here(workers), seconds_of_step(plan.needs, kernels, ranks, workers)};
+    machine = plan.measured->here.machine(arguments.ranks);
+    plan.time = {plan.measured->step.gradient, plan.measured->step.update,
+                 message_seconds(plan.needs, machine, arguments.ranks)};
+  } else {
+    plan.time = time_of(plan.needs, machine, arguments.ranks);
+  }
   plan.memory = memory_of(plan.needs, parts, arguments.ranks, threads);
-  plan.time = time_of(plan.needs, machine, arguments.ranks);
   return plan;
 }
 
-void emit_text(const RunPlan& p, const Machine& machine, const PlanArguments& arguments) {
+/// Seconds of a shard by the kind of kernel, the longest first.
+std::vector<std::pair<std::string, double>> by_kind(const std::vector<KernelTime>& kernels) {
+  std::vector<std::pair<std::string, double>> kinds;
+  for (const KernelTime& kernel : kernels) {
+    auto known = std::ranges::find(kinds, kernel.kind, &std::pair<std::string, double>::first);
+    if (known == kinds.end()) known = kinds.insert(kinds.end(), {kernel.kind, 0.0});
+    known->second += number(kernel.times) * kernel.seconds;
+  }
+  std::ranges::sort(kinds, std::greater{}, &std::pair<std::string, double>::second);
+  return kinds;
+}
+
+std::string kernels_text(const StepSeconds& step) {
+  constexpr std::size_t most_shown = 5;
+  const double total = total_seconds(step.shard);
+  std::int64_t runs = 0;
+  for (const KernelTime& kernel : step.shard) runs += kernel.times;
+  std::string text = fmt::format("{} in a shard, {} of them different:", runs, step.shard.size());
+  const auto kinds = by_kind(step.shard);
+  for (std::size_t i = 0; i < std::min(most_shown, kinds.size()); ++i)
+    text += fmt::format("{} {} {}", i > 0 ? "," : "", kinds[i].first, percent_text(kinds[i].second / total));
+  return text;
+}
+
+void emit_assumptions(const RunPlan& p, const Machine& machine, const PlanArguments& arguments) {
+  const double link = (arguments.ranks > machine.ranks_a_node ? machine.network : machine.link) / 1e9;
+  constexpr const char* one_gradient =
+      "a step is one gradient, though some methods (sam, svrg, saga, sophia, adahessian, kfac, lbfgs) ask for more.";
+  if (p.measured)
+    return emit(
+        "\nMeasured: each different kernel of the step by itself, {} at the same time; the step was not run. Assumed: "
+        "ranks share the threads and the memory of this machine; messages at {:.1f} GB/s, none hidden; files at {:.1f} "
+        "GB/s. Not counted: what lies between kernels, copying rows, evaluation, checkpoints; in memory also what the "
+        "data takes while it is read, and a second training where a verdict tries lower rates; {}\n",
+        p.measured->step.at_once, link, machine.storage / 1e9, one_gradient);
+  emit(
+      "\nAssumed: arithmetic in f32; each part takes its operations at {:.0f} GFLOP/s or its bytes at {:.0f} GB/s, "
+      "whichever is "
+      "longer; messages at {:.1f} GB/s, none hidden. Not counted: what starts a kernel or a message, reading the data, "
+      "evaluation; {} Small steps take many times as long. This version trains on CPUs.\n",
+      machine.single * machine.matrix_efficiency / 1e9, machine.bandwidth * machine.moved_efficiency / 1e9, link,
+      one_gradient);
+}
+
+void emit_memory(const RunPlan& p) {
   const auto bytes = [](double b) { return bytes_text(static_cast<std::int64_t>(b)); };
-  const double step = p.time.total(), run = step * number(p.steps);
-  emit("planned, not run\n");
-  emit("model       {} parameters; {} rows a step in {} shards of {} on {} ranks of {}\n",
-       with_commas(p.needs.parameters), with_commas(p.rows), p.needs.shards, p.needs.shard_rows,
-       with_commas(arguments.ranks), machine.name);
-  if (arguments.ranks > p.needs.shards)
-    emit("note        {} ranks have no shard. Hint: train.shard_size = {} gives each one, and other bits.\n",
-         arguments.ranks - p.needs.shards, std::max<std::int64_t>(1, p.rows / arguments.ranks));
   emit("memory      {} a rank: parameters {}, gradients {}, slots {}{}, activations {}, data {}, program {}\n",
        bytes(p.memory.total()), bytes(p.memory.parameters), bytes(p.memory.gradients), bytes(p.memory.slots),
        p.table.empty() ? "" : ", table " + bytes(p.memory.row_table), bytes(p.memory.activations), bytes(p.memory.data),
@@ -134,49 +192,72 @@ void emit_text(const RunPlan& p, const Machine& machine, const PlanArguments& ar
   if (p.needs.bf16_values > 0)
     emit("precision   {} values of a shard are stored in bf16, and counted so\n", p.needs.bf16_values);
   if (!p.table.empty()) emit("table       {}\n", p.table);
-  emit("step        at least {:.3f} ms: gradient {:.3f}, update {:.3f}, messages {:.3f}\n", 1e3 * step,
+}
+
+void emit_text(const RunPlan& p, const Machine& machine, const PlanArguments& arguments) {
+  const double step = p.time.total(), run = step * number(p.steps);
+  const char* const least = p.measured ? "" : "at least ";
+  emit("planned, not run\n");
+  emit("model       {} parameters; {} rows a step in {} shards of {} on {} ranks of {}\n",
+       with_commas(p.needs.parameters), with_commas(p.rows), p.needs.shards, p.needs.shard_rows,
+       with_commas(arguments.ranks), machine.name);
+  if (arguments.ranks > p.needs.shards)
+    emit("note        {} ranks have no shard. Hint: train.shard_size = {} gives each one, and other bits.\n",
+         arguments.ranks - p.needs.shards, std::max<std::int64_t>(1, p.rows / arguments.ranks));
+  if (p.measured) emit("here        {}\n", p.measured->here.text());
+  emit_memory(p);
+  emit("step        {}{:.3f} ms: gradient {:.3f}, update {:.3f}, messages {:.3f}\n", least, 1e3 * step,
        1e3 * p.time.gradient, 1e3 * p.time.update, 1e3 * p.time.messages);
-  emit("speed       at most {} rows a second\n", with_commas(std::llround(number(p.rows) / step)));
-  emit("training    {} steps in at least {}, ${:.2f}\n", with_commas(p.steps), duration_text(run),
+  if (p.measured) emit("kernels     {}\n", kernels_text(p.measured->step));
+  emit("speed       {}{} rows a second\n", p.measured ? "" : "at most ",
+       with_commas(std::llround(number(p.rows) / step)));
+  emit("training    {} steps in {}{}, ${:.2f}\n", with_commas(p.steps), least, duration_text(run),
        run / hour * number(arguments.ranks) * machine.price);
   const double checkpoint = p.memory.parameters + number(p.needs.slot_bytes) + p.memory.row_table;
   const CheckpointRhythm rhythm =
       best_rhythm(checkpoint / machine.storage, arguments.hours_between_failures * hour / number(arguments.ranks));
-  emit("checkpoint  {}; best every {}\n", bytes(checkpoint), duration_text(rhythm.interval));
-  emit(
-      "\nAssumed: arithmetic in f32; each part takes its operations at {:.0f} GFLOP/s or its bytes at {:.0f} GB/s, "
-      "whichever is "
-      "longer; messages at {:.1f} GB/s, none hidden. Not counted: what starts a kernel or a message, reading the data, "
-      "evaluation; a step is one gradient, though some methods (sam, svrg, saga, sophia, adahessian, kfac, lbfgs) ask "
-      "for "
-      "more. Small steps take many times as long. This version trains on CPUs.\n",
-      machine.single * machine.matrix_efficiency / 1e9, machine.bandwidth * machine.moved_efficiency / 1e9,
-      (arguments.ranks > machine.ranks_a_node ? machine.network : machine.link) / 1e9);
+  emit("checkpoint  {}; best every {}\n", bytes_text(static_cast<std::int64_t>(checkpoint)),
+       duration_text(rhythm.interval));
+  emit_assumptions(p, machine, arguments);
+}
+
+Json measured_json(const Measured& m) {
+  Json products = Json::array();
+  for (const auto& [width, single, twice] : m.here.rates.products)
+    products.push_back({{"width", width}, {"f32", single}, {"f64", twice}});
+  Json kinds = Json::object();
+  for (const auto& [kind, seconds] : by_kind(m.step.shard)) kinds[kind] = seconds;
+  return {{"threads", m.here.threads},
+          {"products", products},
+          {"bandwidth", m.here.rates.memory},
+          {"kernel_seconds", m.here.rates.kernel},
+          {"shard_seconds_by_kernel", kinds}};
 }
 
 void emit_json(const RunPlan& p, const Machine& machine, const PlanArguments& arguments) {
-  emit_line_of(Json{{"planned", true},
-                    {"machine", machine.name},
-                    {"ranks", arguments.ranks},
-                    {"parameters", p.needs.parameters},
-                    {"shards", p.needs.shards},
-                    {"shard_rows", p.needs.shard_rows},
-                    {"bf16_values", p.needs.bf16_values},
-                    {"memory",
-                     {{"parameters", p.memory.parameters},
-                      {"gradients", p.memory.gradients},
-                      {"slots", p.memory.slots},
-                      {"row_table", p.memory.row_table},
-                      {"activations", p.memory.activations},
-                      {"data", p.memory.data},
-                      {"program", p.memory.program},
-                      {"total", p.memory.total()}}},
-                    {"seconds",
-                     {{"gradient", p.time.gradient},
-                      {"update", p.time.update},
-                      {"messages", p.time.messages},
-                      {"step", p.time.total()}}},
-                    {"steps", p.steps}});
+  Json json{{"planned", true},
+            {"machine", machine.name},
+            {"ranks", arguments.ranks},
+            {"parameters", p.needs.parameters},
+            {"shards", p.needs.shards},
+            {"shard_rows", p.needs.shard_rows},
+            {"memory",
+             {{"parameters", p.memory.parameters},
+              {"gradients", p.memory.gradients},
+              {"slots", p.memory.slots},
+              {"row_table", p.memory.row_table},
+              {"activations", p.memory.activations},
+              {"data", p.memory.data},
+              {"program", p.memory.program},
+              {"total", p.memory.total()}}},
+            {"seconds",
+             {{"gradient", p.time.gradient},
+              {"update", p.time.update},
+              {"messages", p.time.messages},
+              {"step", p.time.total()}}},
+            {"steps", p.steps}};
+  if (p.measured) json["here"] = measured_json(*p.measured);
+  emit_line_of(json);
 }
 
 }  // namespace
@@ -185,7 +266,7 @@ int plan_run(const PlanArguments& arguments, const Context& context) {
   const NamedTree named = read_arguments(arguments.config, context.registry);
   refuse_system(named.tree, "plan");
   const LoadedConfig loaded = load(named, context.registry);
-  const Machine machine = machine_named(arguments.machine);
+  Machine machine = arguments.machine == here_name ? Machine{} : machine_named(arguments.machine);
   const RunPlan plan = plan_of(arguments, loaded, machine, context);
   if (plan.memory.total() > machine.memory)
     fail<MemoryError>("[plan] a rank needs {}, and one of {} has {}. Hint: train.memory = \"lean\", or smaller shards.",

@@ -26,7 +26,7 @@ void Programs::clear() {
 }
 
 std::unique_ptr<ShardProgram> Programs::make(std::int64_t rows, const Dataset& data, const Layout& layout,
-                                             const StepLayout& step, bool with_gradient) const {
+                                             const StepLayout& step, bool with_gradient, Device* device) const {
   if (precision_ == Precision::bf16 && layout.dtype != f32) {
     fail<UsageError>("[train] precision = \"bf16\" with parameters in {}. Wanted: parameters in f32, or precision f32",
                      layout.dtype);
@@ -36,8 +36,9 @@ std::unique_ptr<ShardProgram> Programs::make(std::int64_t rows, const Dataset& d
                      : memory_ == Memory::fast ? Recompute::arithmetic
                                                : Recompute::cheap;
   passes.precision = precision_;
+  Device& own = far_ ? *far_ : this_cpu();
   return std::make_unique<ShardProgram>(functions_, rows, columns_of(data), layout, step, passes, with_gradient,
-                                        far_ ? *far_ : this_cpu());
+                                        device ? *device : own);
 }
 
 const ShardProgram& Programs::of_rows(std::int64_t rows, const Dataset& data, const Layout& layout,

@@ -44,7 +44,8 @@ class Programs {
   }
   /// A program of its own for `rows` rows.
   [[nodiscard]] std::unique_ptr<ShardProgram> make(std::int64_t rows, const Dataset& data, const Layout& layout,
-                                                   const StepLayout& step, bool with_gradient = true) const;
+                                                   const StepLayout& step, bool with_gradient = true,
+                                                   Device* device = nullptr) const;
 
  private:
   const ShardProgram& of_rows(std::int64_t rows, const Dataset& data, const Layout& layout, const StepLayout& step);

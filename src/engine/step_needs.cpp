@@ -5,6 +5,9 @@
 #include "engine/engine.hpp"
 #include "engine/row_table.hpp"
 #include "engine/slot_shares.hpp"
+#include "graph/graph.hpp"
+#include "optim/asks.hpp"
+#include "thalweg/ops.hpp"
 
 namespace thalweg {
 
@@ -30,10 +33,23 @@ double largest_part(const Optimizer& optimizer, const Layout& trained, int ranks
   return static_cast<double>(most) / static_cast<double>(trained.trained_size);
 }
 
+/// The kernel of an addition of two sums, and of the norm of a gradient: see TreeSum and GradientNorm.
+void note_sums(std::int64_t values, std::int64_t trained, DType dtype, StepKernels& kernels) {
+  Graph addition;
+  const Var a = addition.input("a", {values}, dtype), b = addition.input("b", {values}, dtype);
+  (void)Program(addition, {{a, {first_user_base, 0}}, {b, {first_user_base + 1, 0}}},
+                {{a + b, {first_user_base + 2, 0}}}, {}, kernels.join);
+  Graph norm;
+  const Var g = norm.input("gradient", {trained}, dtype);
+  (void)Program(norm, {{g, {first_user_base, 0}}}, {{sum(square(g)), {first_user_base + 1, 0}}}, {}, kernels.update);
+}
+
 }  // namespace
 
 StepNeeds needs_of_step(const EvaluationFunction& function, const Optimizer& optimizer, const Dataset& data,
-                        std::int64_t rows, std::int64_t shard_size, Memory memory, int ranks, Precision precision) {
+                        const RunLength& length, std::int64_t shard_size, Memory memory, int ranks,
+                        Precision precision, StepKernels* kernels) {
+  const std::int64_t rows = length.rows_a_step;
   Engine engine(function, optimizer, 1);
   Engine* const alone[] = {&engine};
   const Layout layout = initial_layout(alone, data, f32, false);
@@ -43,11 +59,19 @@ StepNeeds needs_of_step(const EvaluationFunction& function, const Optimizer& opt
   engine.set_precision(precision);
   (void)programs.set_precision(precision);
   const std::int64_t wanted =
-      std::min(rows, shard_size > 0 ? shard_size : default_shard_size(rows, layout.parameters()));
+      std::min(rows, shard_size > 0 ? shard_size : default_shard_size(length.batch, layout.parameters()));
   std::unique_ptr<ShardProgram> shard = programs.make(wanted, data, layout, step);
   if (!shard->is_separable() && wanted < rows) shard = programs.make(rows, data, layout, step);
   const Layout& trained = step.objectives.front().layout;
   const UpdateProgram update = make_update(optimizer, trained, {}, {}, engine.factored(0, trained));
+  if (kernels) {
+    (void)programs.make(shard->rows(), data, layout, step, true, &kernels->shard);
+    note_sums(step.size, trained.trained_size, layout.dtype, *kernels);
+    if (update.program && !asks_of(optimizer).factors) {
+      const TracedUpdate traced = trace_update(optimizer, trained);
+      (void)Program(*traced.graph, traced.inputs, traced.outputs, {}, kernels->update);
+    }
+  }
 
   StepNeeds needs;
   needs.parameters = layout.size;
@@ -56,22 +80,57 @@ StepNeeds needs_of_step(const EvaluationFunction& function, const Optimizer& opt
   needs.parameter_bytes = layout.size * element;
   needs.gradient_bytes = step.size * element;
   needs.slot_bytes = bytes_of(update.slots);
-  needs.row_table_bytes =
-      row_table_bytes(optimizer, data.rows(), step.objectives.front().layout.trained_size, layout.dtype);
-  needs.own_part = largest_part(optimizer, step.objectives.front().layout, ranks);
+  needs.row_table_bytes = row_table_bytes(optimizer, data.rows(), trained.trained_size, layout.dtype);
+  needs.own_part = largest_part(optimizer, trained, ranks);
   needs.shard_rows = shard->rows();
   needs.shards = (rows + shard->rows() - 1) / shard->rows();
   needs.shard_bytes = static_cast<std::int64_t>(shard->memory_bytes());
   needs.bf16_values = shard->program().bf16_values();
+  needs.one_small_shard = needs.shards == 1 && OneShard::is_for(*shard, step, layout.dtype);
   if (update.program) needs.update_arena_bytes = static_cast<std::int64_t>(update.program->arena_bytes());
-  const double share =
-      static_cast<double>(rows) / static_cast<double>(shard->rows());  // a last smaller one by its share
+  const double share = static_cast<double>(rows) / static_cast<double>(shard->rows());
+  needs.last_shard = share - static_cast<double>(needs.shards - 1);
   const auto all_of = [&](std::int64_t a_shard) {
     return static_cast<std::int64_t>(static_cast<double>(a_shard) * share);
   };
   needs.gradient = {0, all_of(shard->program().operations()), all_of(shard->program().bytes_moved())};
   if (update.program) needs.update = {0, update.program->operations(), update.program->bytes_moved()};
   return needs;
+}
+
+namespace {
+
+/// In times of a whole shard: how long it takes until some threads have computed all shards, the smaller last one among
+/// them.
+double rounds_of(std::int64_t shards, double last, std::int64_t threads) {
+  if (shards <= threads) return shards > 1 ? 1 : last;
+  const std::int64_t full = shards / threads, rest = shards % threads;
+  if (rest == 0) return static_cast<double>(full);
+  return static_cast<double>(full) + (rest > 1 ? 1 : last);
+}
+
+}  // namespace
+
+StepSeconds seconds_of_step(const StepNeeds& needs, const StepKernels& kernels, int ranks, Workers& workers) {
+  const std::int64_t threads = workers.threads(), own_threads = std::max<std::int64_t>(1, threads / ranks);
+  const std::int64_t own_shards = (needs.shards + ranks - 1) / ranks;
+  const std::int64_t own_at_once = std::min(own_shards, own_threads);
+  // ranks beyond the threads take turns on them
+  const double turns = std::max(1.0, static_cast<double>(ranks) / static_cast<double>(threads));
+  StepSeconds step;
+  step.at_once = std::min<std::int64_t>(threads, ranks * own_at_once);
+  constexpr std::size_t largest_ring = std::size_t{24} << 20;
+  const std::size_t ring = std::min(static_cast<std::size_t>(needs.shard_bytes), largest_ring);
+  step.shard = time_kernels(kernels.shard, step.at_once, ring, needs.one_small_shard, workers);
+  const double join = total_seconds(time_kernels(kernels.join, 1, largest_ring, false, workers));
+  step.gradient = turns * (rounds_of(own_shards, needs.last_shard, own_at_once) * total_seconds(step.shard) +
+                           static_cast<double>((own_shards - 1) * std::min<std::int64_t>(ranks, threads)) * join);
+  const std::size_t state = static_cast<std::size_t>(needs.parameter_bytes + needs.gradient_bytes + needs.slot_bytes);
+  // all ranks update at the same time, each its part, and share what the machine has
+  step.update =
+      static_cast<double>(ranks) * needs.own_part *
+      total_seconds(time_kernels(kernels.update, 1, std::min(state, largest_ring), needs.one_small_shard, workers));
+  return step;
 }
 
 }  // namespace thalweg

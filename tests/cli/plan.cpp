@@ -64,6 +64,24 @@ TEST_F(PlanCommand, RanksShareTheSlotsOfALargerModel) {
   EXPECT_EQ(slots(small + "--ranks 4"), slots(small));
 }
 
+TEST_F(PlanCommand, OfThisMachineIsFromKernelsThatWereTimed) {
+  write_table("t.csv");
+  const std::string plan = "plan t.csv --target y --set model.hidden=[64] --machine here --threads 1 ";
+  const Ran text = run(plan), ran = run(plan + "--json");
+  ASSERT_EQ(ran.code, 0) << ran.err;
+  for (const char* part : {"here        ", "GFLOP/s in f32", "kernels     ", "the step was not run"})
+    EXPECT_NE(text.out.find(part), std::string::npos) << part << " in:\n" << text.out;
+  const auto json = ran.json();
+  EXPECT_EQ(json["here"]["threads"], 1);
+  EXPECT_GT(json["here"]["bandwidth"].get<double>(), 0);
+  for (const auto& product : json["here"]["products"]) EXPECT_GT(product["f32"].get<double>(), 0);
+  double kernels = 0;
+  for (const auto& [kind, seconds] : json["here"]["shard_seconds_by_kernel"].items()) kernels += seconds.get<double>();
+  EXPECT_TRUE(json["here"]["shard_seconds_by_kernel"].contains("matmul"));
+  EXPECT_NEAR(json["seconds"]["gradient"].get<double>() / (json["shards"].get<double>() * kernels), 1, 0.2)
+      << "one thread computes the shards one after another";
+}
+
 TEST_F(PlanCommand, SagasTableIsMemory) {
   write_table("t.csv");
   write("s.toml",

@@ -328,7 +328,8 @@ TEST(Kfac, FactorsThatAreNotFiniteEndTheRunByName) {
 TEST(Kfac, ItsSlotsAreInThePlan) {
   const Problem problem = problem_of("mlp");
   const EvaluationFunction function = evaluation_of(problem.model, problem.loss);
-  const StepNeeds needs = needs_of_step(function, some_kfac(), problem.data, 4, 0, Memory::fast);
+  const StepNeeds needs =
+      needs_of_step(function, some_kfac(), problem.data, {.batch = 4, .rows_a_step = 4}, 0, Memory::fast);
   constexpr std::int64_t inputs = 4 * 4 + 5 * 5, outputs = 4 * 4 + 2 * 2, momentum = 26;
   EXPECT_EQ(needs.slot_bytes, 4 * (2 * (inputs + outputs) + momentum));
 }

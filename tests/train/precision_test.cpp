@@ -113,7 +113,8 @@ TEST(Precision, AStepNeedsLessMemory) {
   const Dataset data = text(16, 20);
   const auto function = evaluation_of(gpt(), loss::cross_entropy);
   const auto needs = [&](Precision precision) {
-    return needs_of_step(function, optim::adamw(), data, 16, 16, Memory::fast, 1, precision);
+    return needs_of_step(function, optim::adamw(), data, {.batch = 16, .rows_a_step = 16}, 16, Memory::fast, 1,
+                         precision);
   };
   const StepNeeds bf16 = needs(Precision::bf16), single = needs(Precision::single);
   EXPECT_EQ(single.bf16_values, 0);

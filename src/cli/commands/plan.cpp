@@ -7,6 +7,7 @@
 
 #include "cli/assignment.hpp"
 #include "cli/checks.hpp"
+#include "cli/here.hpp"
 #include "cli/output.hpp"
 #include "cli/plan.hpp"
 #include "cli/session.hpp"
@@ -220,7 +221,7 @@ void emit_json(const TextPlan& plan, const std::vector<Planned>& found, const Ma
 
 int plan_text(const ConfigTree& tree, const PlanArguments& arguments, const Context& context) {
   const TextPlan plan = text_plan(tree, arguments);
-  const Machine machine = machine_named(arguments.machine);
+  const Machine machine = machine_for(arguments.machine, arguments.ranks);
   const std::vector<Planned> found = fastest_layouts(plan.work, arguments.ranks, machine);
   if (found.empty()) {
     const double least = state_bytes(plan.work.model.parameters(), plan.work.precision, arguments.ranks, 3).total();
@@ -288,6 +289,7 @@ int run(const PlanArguments& arguments, const Context& context) {
 constexpr const char* footer = R"(Examples:
   thalweg plan examples/gpt.toml --ranks 4       from its own step, as it is planned here: memory, time, messages
   thalweg plan gpt-3.toml --ranks 1024 --machine a100
+  thalweg plan examples/gpt.toml --machine here  on this machine, which is measured for some seconds
   thalweg plan big.toml --ranks 8 --machine mine.toml
   thalweg plan --published                       the formulas beside what papers measured
   thalweg plan --machines                        the rows; one's own is a TOML file with such keys
@@ -306,7 +308,7 @@ void set_up(CLI::App& command, Context& context) {
   }
   command.add_option("--ranks", arguments->ranks, "Accelerators, or processes (1)")
       ->check(in_range({.low = 1, .high = 1e7}));
-  command.add_option("--machine", arguments->machine, "A row of --machines, or a TOML file (h100)");
+  command.add_option("--machine", arguments->machine, "A row of --machines, here, or a TOML file (h100)");
   command.add_option("--tokens", arguments->tokens, "Tokens to train on, as 300e9")->check(in_range(positive));
   command.add_option("--hours-between-failures", arguments->hours_between_failures, "Of one rank (50700)")
       ->check(in_range(positive));
