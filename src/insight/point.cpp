@@ -38,6 +38,7 @@ struct Descent {
 struct Findings {
   double loss = 0, scale = 0;
   double gradient_norm = 0;
+  double curvature = 0;    // along the gradient: g^T H g / g^T g
   double flatness = 0;     // |H g| / (|g| largest)
   double own_gain = 0;     // of a step of the rate
   Descent stable;          // a step along the gradient of 1 / the largest eigenvalue
@@ -50,6 +51,14 @@ struct Findings {
   [[nodiscard]] double part(double gain) const { return scale > 0 ? gain / scale : gain > 0 ? 1 : 0; }
   [[nodiscard]] bool counts(double gain) const { return part(gain) >= point_rule::worth; }
   [[nodiscard]] double radius() const { return extremes.radius(); }
+  /// Whether a step along the gradient that is no longer than is stable leads down by much.
+  [[nodiscard]] bool falls_off() const { return counts(along_gradient.gain) && along_gradient.step * radius() <= 2; }
+  /// Whether the loss goes on down along the gradient far behind where its curvature would have it rise again: by
+  /// little beside what it has fallen, but by a part of itself that counts. Its minimum is elsewhere, or at infinity.
+  [[nodiscard]] bool goes_on() const {
+    return along_gradient.gain >= point_rule::worth * std::abs(loss) && along_gradient.gain > 0 &&
+           along_gradient.step * curvature > point_rule::behind;
+  }
   /// Whether negative curvature leads down: by much, or at a point where the gradient does not lead on at all.
   [[nodiscard]] bool leaves() const {
     const double gain = along_negative.gain, ratio = extremes.smallest.value / radius();
@@ -99,7 +108,9 @@ void look_along_gradient(const Surface& surface, std::span<const double> x, cons
   Vector down(gradient.size());
   std::ranges::transform(gradient, down.begin(), std::negate{});
   Line line(surface, x, found.loss, down);
-  const double base = lr > 0 ? lr : found.radius() > 0 ? 1 / found.radius() : 1;
+  const double squared = found.gradient_norm * found.gradient_norm;
+  const double straight = found.scale > 0 && squared > 0 ? found.scale / squared : 1;  // to 0, without curvature
+  const double base = lr > 0 ? lr : found.radius() > 0 ? 1 / found.radius() : straight;
   found.own_gain = lr > 0 ? line.gain(lr) : 0;
   if (found.radius() > 0) found.stable = {line.gain(1 / found.radius()), 1 / found.radius()};
   found.along_gradient = line.best_of(geometric(base / 64, 4, 19));
@@ -151,6 +162,9 @@ Findings look(const Surface& surface, std::span<const double> x, const PointOpti
   found.scale = std::max(std::abs(found.loss), point_rule::of_fall * options.fall);
   found.extremes = options.extremes ? *options.extremes : extreme_eigenvalues(surface.hessian_at(x), options.lanczos);
   surface.hessian_times(x, gradient, product);
+  const double squared = found.gradient_norm * found.gradient_norm;
+  if (squared > 0)
+    found.curvature = std::inner_product(gradient.begin(), gradient.end(), product.begin(), 0.0) / squared;
   const double most = found.gradient_norm * found.radius();
   found.flatness = most > 0 ? norm(product) / most : 0;
   look_along_gradient(surface, x, gradient, options.lr, found);
@@ -171,9 +185,10 @@ PointKind kind_of(const Findings& found, double lr, double distance) {
   if (lr > 0 && goes_down && found.own_gain < 0 && step < lr) return PointKind::rate_too_high;
   if (found.counts(found.stable.gain))
     return lr > 0 && found.stable.step >= point_rule::higher * lr ? PointKind::rate_too_low : PointKind::slope;
+  if (found.falls_off()) return PointKind::slope;
   if (is_flat_everywhere(found, distance)) return PointKind::plateau;
   if (found.leaves()) return PointKind::saddle;
-  if (goes_down) return PointKind::plateau;
+  if (goes_down || found.goes_on()) return PointKind::plateau;
   return found.silent.empty() ? PointKind::minimum : PointKind::plateau;
 }
 
@@ -185,6 +200,11 @@ std::string sentence_for(PointKind kind, const Findings& found, double lr) {
       if (lr > 0 && found.counts(found.own_gain))
         return fmt::format("A slope: one step of rate {} still takes the loss from {} to {}.", text(lr),
                            number_text(found.loss, 5), number_text(found.loss - found.own_gain, 5));
+      if (!found.counts(found.stable.gain))
+        return fmt::format(
+            "A slope: a step along the gradient of {} takes the loss from {} to {}, and {}.", text(g.step),
+            number_text(found.loss, 5), number_text(found.loss - g.gain, 5),
+            found.radius() > 0 ? "2 / the largest eigenvalue is " + text(2 / found.radius()) : "there is no curvature");
       return fmt::format(
           "A slope: a step along the gradient of {}, half of what is stable, takes the loss from {} to {}.",
           text(found.stable.step), number_text(found.loss, 5), number_text(found.loss - found.stable.gain, 5));
@@ -209,6 +229,11 @@ std::string sentence_for(PointKind kind, const Findings& found, double lr) {
             "A plateau: {} of {} layers do not reach the loss ({}): its curvature along them is below {} of the "
             "largest.",
             found.silent.size(), found.layers, fmt::join(found.silent, ", "), point_rule::silent);
+      if (!found.counts(g.gain) && found.goes_on())
+        return fmt::format(
+            "A plateau: no minimum is near. A step along the gradient of {} takes the loss from {} to {}; by its "
+            "curvature here it would rise again behind one of {}.",
+            text(g.step), number_text(found.loss, 3), number_text(found.loss - g.gain, 3), text(1 / found.curvature));
       if (!found.counts(g.gain))
         return fmt::format("A plateau: the gradient's norm is {}, and no eigenvalue is beyond {} in size.",
                            text(found.gradient_norm), text(found.radius()));

@@ -27,6 +27,7 @@ inline constexpr double worth = 0.01;     ///< of the scale, which is the absolu
 inline constexpr double negative = 1e-3;  ///< of the largest absolute eigenvalue: negative curvature that counts
 inline constexpr double little = 1e-3;    ///< of the scale: what it has to lead to at a stationary point,
 inline constexpr double beyond = 100;     ///< where it leads so many times further down than the gradient does
+inline constexpr double behind = 16;      ///< times the step to where the curvature along the gradient has the minimum
 inline constexpr double higher = 10;      ///< times the rate: what a rate that is too low is below
 inline constexpr double of_fall = 1e-3;   ///< of what the descent has gained so far: the least scale
 inline constexpr double silent = 1e-4;  ///< of the largest of any layer: curvature of one that does not reach the loss

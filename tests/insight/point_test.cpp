@@ -1,5 +1,5 @@
 // Stalled states whose kind is known by their making: those that the rules were made on, and
-// twelve others that no rule was changed for.
+// others that no rule was changed for, but for the four that stand in one dimension.
 
 #include "insight/point.hpp"
 
@@ -43,6 +43,9 @@ Rest walked(const Function& f, std::vector<double> x, double lr, int steps) {
   rest.fall = first - rest.surface.value(rest.x);
   return rest;
 }
+
+/// A place in one dimension to which a descent of unknown rate came down so far.
+Rest standing(const Function& f, double x, double fall) { return {{}, surface_of(f, {1}), {x}, 0, fall}; }
 
 Rest walked(const char* problem, std::vector<double> x, double lr, int steps, const OptionMap& options = {}) {
   const auto dim = static_cast<std::int64_t>(x.size());
@@ -328,6 +331,13 @@ std::vector<Known> others() {
          const ModelFunction model = nn::mlp(2, {.hidden = {12, 12, 12}, .activation = "gelu", .residual = true});
          return trained(net(linear_rows(60), model, 1e-6, loss::mse), 1e-6, 50);
        }},
+      {"line_without_an_end", Kind::slope, [] { return standing(Function([](Var x) { return sum(x); }), 1, 1); }},
+      {"kink_that_is_steep", Kind::slope,
+       [] { return standing(Function([](Var x) { return sum(sqrt(abs(x))); }), -2e-6, 1); }},
+      {"root_above_its_edge", Kind::slope,
+       [] { return standing(Function([](Var x) { return sum(sqrt(x)); }), 0.5, 0.3); }},
+      {"bell_whose_lowest_place_is_at_infinity", Kind::plateau,
+       [] { return standing(Function([](Var x) { return sum(1 / (1 + square(x))); }), 585, 0.5); }},
       {"softmax_of_pictures_with_a_small_rate", Kind::rate_too_low,
        [] { return trained(net(pictures(48), nn::linear(2), 1e-5), 1e-5, 50); }},
   };

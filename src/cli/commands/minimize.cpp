@@ -162,13 +162,13 @@ std::optional<Point> end_of(const Target& target, const Walk& walk, const Optimi
   const MinimizeResult& result = walk.result;
   const bool whole =
       std::isfinite(result.value) && std::isfinite(result.gradient_norm) && !options.lower && !options.upper;
-  if (!whole || result.x.size() > most_looked_at || result.steps == 0) return std::nullopt;
+  if (!whole || result.x.size() > most_looked_at) return std::nullopt;
   const Surface surface = surface_of(target.problem.function, result.x.shape());
   std::vector<double> x;
   for (std::int64_t i = 0; i < result.x.size(); ++i) x.push_back(result.x.at(i));
+  const double fall = walk.values.empty() ? 0 : walk.values.front() - result.value;
   try {
-    return kind_of_point(surface, x,
-                         {.lr = method.name == "sgd" ? method.lr : 0, .fall = walk.values.front() - result.value});
+    return kind_of_point(surface, x, {.lr = method.name == "sgd" ? method.lr : 0, .fall = fall});
   } catch (const NumericError&) {  // a function may have no curvature there
     return std::nullopt;
   }
