@@ -24,4 +24,10 @@ namespace thalweg::data {
   return number && std::abs(*number) <= static_cast<double>(std::numeric_limits<float>::max()) ? number : std::nullopt;
 }
 
+/// What is wrong with a cell in which number_in finds nothing.
+[[nodiscard]] inline std::string_view why_no_number(std::string_view cell) {
+  const auto number = parse_number(trim(cell));
+  return number && std::isfinite(*number) ? "beyond 3.4e38, the largest number of f32" : "not a finite number";
+}
+
 }  // namespace thalweg::data

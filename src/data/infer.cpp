@@ -207,7 +207,7 @@ class Inferrer {
     const auto distinct =
         wanted.kind == ColumnKind::category ? static_cast<std::int64_t>(s.levels.size()) : s.distinct();
     if (distinct == 0 || (distinct == 1 && !marked)) {
-      constant_.push_back(feature);
+      (distinct == 0 ? empty_ : constant_).push_back(feature);
       return;
     }
     const Meaning meaning = decide_meaning(table_, column, rows_, s, wanted);
@@ -262,6 +262,7 @@ class Inferrer {
     for (const auto& [kind, names] : kinds_) note_columns(kind, names);
     note_columns("categories", categories_);
     note_columns(fmt::format("missing values ({})", name(schema.missing)), missing_);
+    note_columns("left out, no value", empty_);
     note_columns("left out, one value alone", constant_);
     note_columns("left out, text or a name for each row", texts_);
     note_columns("left out, as asked", options_.drop);
@@ -289,7 +290,7 @@ class Inferrer {
   std::vector<std::int64_t> rows_;
   std::int64_t weightless_ = 0;
   std::string positive_;  // its text in the note
-  std::vector<std::string> numbers_, categories_, missing_, constant_, texts_;
+  std::vector<std::string> numbers_, categories_, missing_, empty_, constant_, texts_;
   std::map<std::string, std::vector<std::string>> kinds_;  // by their names in the note
 };
 

@@ -109,7 +109,7 @@ std::optional<NumberForm> form_named(std::string_view name) {
 
 std::optional<std::string> canonical_number(std::string_view text) {
   text = trim(text);
-  if (!parse_number(text)) return std::nullopt;
+  if (!parse_number(text) || text.find_first_of("0123456789") == std::string_view::npos) return std::nullopt;  // inf
   const bool negative = text[0] == '-';
   if (negative || text[0] == '+') text.remove_prefix(1);
   const std::size_t e = text.find_first_of("eE");

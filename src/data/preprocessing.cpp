@@ -257,7 +257,7 @@ struct CellEncoder {
     const auto value = number_in(cell, feature.form);
     if (!value) {
       const std::string form = feature.form.plain() ? "" : fmt::format(" ({})", described(feature.form));
-      refuse(cell, "not a finite number" + form);
+      refuse(cell, std::string(why_no_number(cell)) + form);
     }
     standardised(*value, cell);
   }

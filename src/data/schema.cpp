@@ -69,10 +69,10 @@ namespace {
 double number_at(const Table& table, std::int64_t row, std::size_t column, const NumberForm& form) {
   const std::string_view cell = table.cell(row, column);
   if (const auto number = number_in(cell, form)) return *number;
-  fail_at(
-      table, row, column,
-      fmt::format("'{}' is not a finite number{}. Hint: mend it, leave the cell blank, or say that {} is a category.",
-                  cell, form.plain() ? "" : fmt::format(" ({})", described(form)), table.names()[column]));
+  fail_at(table, row, column,
+          fmt::format("'{}' is {}{}. Hint: mend it, leave the cell blank, or say that {} is a category.", cell,
+                      why_no_number(cell), form.plain() ? "" : fmt::format(" ({})", described(form)),
+                      table.names()[column]));
 }
 
 double days_at(const Table& table, std::int64_t row, std::size_t column, DateOrder order) {
@@ -86,7 +86,9 @@ double days_at(const Table& table, std::int64_t row, std::size_t column, DateOrd
 double weight_at(const Table& table, std::int64_t row, std::size_t column) {
   const auto weight = number_in(table.cell(row, column));
   if (weight && *weight >= 0) return *weight;
-  fail_at(table, row, column, fmt::format("weight '{}'. Wanted: a finite number, 0 or more", table.cell(row, column)));
+  fail_at(table, row, column,
+          fmt::format("weight '{}'. Wanted: 0 or more, at most 3.4e38, the largest number of f32",
+                      table.cell(row, column)));
 }
 
 std::vector<std::int64_t> usable_rows(const Table& table, const Schema& schema) {

@@ -1,10 +1,21 @@
 #include "run/source.hpp"
 
+#include <fmt/format.h>
+
 #ifdef __GLIBC__
 #include <malloc.h>
 #endif
 
 namespace thalweg {
+
+namespace {
+/// Metrics of the rows that were trained on say little of others.
+void warn_of_training_rows(const DataOptions& options, std::string_view which, const OptionValue& place,
+                           std::vector<std::string>& warnings) {
+  if (place.str() == options.train.str())
+    warnings.push_back(fmt::format("{} data and training data are the same: {}", which, place.str()));
+}
+}  // namespace
 
 DataSource::DataSource(DataOptions options)
     : options_(std::move(options)), source_(reader_named(options_.format).read(options_)) {}
@@ -12,6 +23,7 @@ DataSource::DataSource(DataOptions options)
 /// The rows to validate on, where they are not a part of the training data.
 void DataSource::add_validation(Parts& parts) const {
   if (options_.validation.holds<double>()) return;
+  warn_of_training_rows(options_, "validation", options_.validation, parts.warnings);
   parts.validation = encode_place(parts.preprocessing, options_.validation, options_, parts.warnings);
 }
 
@@ -19,6 +31,7 @@ Parts DataSource::parts(std::uint64_t seed) const {
   Parts parts = source_->parts(seed);
   add_validation(parts);
   if (reader_named(options_.format).takes(options_.test)) {
+    warn_of_training_rows(options_, "test", options_.test, parts.warnings);
     parts.test = encode_place(parts.preprocessing, options_.test, options_, parts.warnings);
   }
   return parts;

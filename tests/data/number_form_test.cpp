@@ -41,7 +41,8 @@ TEST(NumberForm, OneNumberHasOneCanonicalText) {
   for (const char* zero : {"0", "-0", "0.00", "0e9"}) EXPECT_EQ(canonical_number(zero), "0") << zero;
   EXPECT_NE(canonical_number("9007199254740992"), canonical_number("9007199254740993"));
   EXPECT_NE(canonical_number("-1"), canonical_number("1"));
-  for (const char* none : {"", "x", "1,5", "1 2"}) EXPECT_EQ(canonical_number(none), std::nullopt) << none;
+  for (const char* none : {"", "x", "1,5", "1 2", "inf", "-inf", "nan"})
+    EXPECT_EQ(canonical_number(none), std::nullopt) << none;
 }
 
 }  // namespace

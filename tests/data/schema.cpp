@@ -98,8 +98,8 @@ TEST(Schema, ColumnsAreNumbersOrCategoriesAndConstantsAreLeftOut) {
             (std::vector<Schema::Feature>{
                 {"n", ColumnKind::number}, {"c", ColumnKind::category}, {"mixed", ColumnKind::category}}));
   EXPECT_EQ(result.rows, (std::vector<std::int64_t>{0, 1, 2}));
-  for (const char* line : {"3 rows", "regression of y", "numbers: n", "c (2 levels), mixed (3 levels)", "one, none",
-                           "(impute): n (1)", "weight of a row: w"}) {
+  for (const char* line : {"3 rows", "regression of y", "numbers: n", "c (2 levels), mixed (3 levels)",
+                           "one value alone: one", "no value: none", "(impute): n (1)", "weight of a row: w"}) {
     EXPECT_TRUE(mentions(result.notes, line)) << line;
   }
 }

@@ -1,6 +1,7 @@
 // The reader of tables.
 
 #include "core/error.hpp"
+#include "data/cell.hpp"
 #include "data/class_weights.hpp"
 #include "data/table.hpp"
 #include "run/training_rows.hpp"
@@ -62,18 +63,37 @@ class TableRows final : public TrainingRows {
   }
 
   void suit(const LossFunction::Traits& loss) override {
-    if (schema_.task != data::Task::regression) return;
+    if (schema_.task != data::Task::regression) {
+      if (loss.task == schema_.task) return;
+      fail<UsageError>(
+          "[loss] it is a loss of {}, and '{}' has {} classes. Losses of a {} target: {}.{}",
+          loss.task == data::Task::regression ? "numbers" : "another number of classes", schema_.target,
+          schema_.classes.size(), data::name(schema_.task), losses_of(schema_.task),
+          loss.task == data::Task::regression ? " Hint: --task regression, if its classes are numbers." : "");
+    }
     if (loss.task != data::Task::regression) {
       fail<UsageError>(
           "[loss] it is a loss of classes, and '{}' is a column of numbers, a regression. Losses of a regression: {}. "
           "Hint: --task multiclass, or --type '{}=category', if its numbers are names.",
           schema_.target, losses_of(data::Task::regression), schema_.target);
     }
+    if (!loss.standardise) expect_counts();
     standardise_target_ = loss.standardise;
     facts_.outputs *= loss.outputs;
   }
 
  private:
+  /// A loss that takes targets in their own unit is one of counts. Below 0 its likelihood has no maximum.
+  void expect_counts() const {
+    const std::size_t target = data::column_of(table_, schema_.target);
+    for (const std::int64_t row : rows_) {
+      const double value = data::number_at(table_, row, target, schema_.target_form);
+      if (value >= 0) continue;
+      fail<DataError>(
+          "[loss] {}, line {}, column '{}': the loss is one of counts, and {} is below 0. Hint: another loss, as mse.",
+          table_.file(), table_.line(row), schema_.target, value);
+    }
+  }
   [[nodiscard]] Parts encode(std::span<const std::int64_t> train,
                              std::span<const std::int64_t> validation) const override {
     data::TablePreprocessing fitted(table_, schema_, train);
@@ -102,6 +122,9 @@ data::Table table_at(const OptionValue& place, const data::TableLayout& layout) 
 std::unique_ptr<TrainingData> read(const DataOptions& data, const CsvOptions& options) {
   data::Table table = table_at(data.train, {data::separator_named(options.separator), options.header});
   data::Inference inference = data::infer_schema(table, options);
+  if (options.class_weights == "balanced" && inference.schema.task == data::Task::regression) {
+    fail<UsageError>("[data] class_weights = \"balanced\", and the task is regression. Hint: --weight names a column.");
+  }
   return std::make_unique<TableRows>(std::move(table), std::move(inference), options.class_weights == "balanced",
                                      data.held_out());
 }
@@ -115,6 +138,12 @@ Dataset encode(const Request& request, const CsvOptions& options, std::vector<st
   std::vector<std::int64_t> rows = data::usable_rows(table, fitted.schema());
   if (request.only) {
     std::erase_if(rows, [&](std::int64_t row) { return !request.only->take(content_of_row(table, row)); });
+  } else {
+    const std::size_t target = data::column_of(table, fitted.schema().target);
+    std::int64_t blank = 0;
+    for (std::int64_t row = 0; row < table.rows(); ++row) blank += data::is_missing(table.cell(row, target)) ? 1 : 0;
+    if (blank > 0)
+      warnings.push_back(fmt::format("{}: rows without {}, left out: {}", table.file(), fitted.schema().target, blank));
   }
   return encode_rows(fitted, table, rows, table.file(), warnings);
 }
