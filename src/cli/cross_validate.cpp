@@ -47,6 +47,12 @@ Evaluation train_fold(const Config& config, Session& session, const Context& con
   return session.trainer.evaluate(*session.parts.test);
 }
 
+/// A name that no column has yet, for one more.
+std::string unused_name(std::string name, const std::vector<std::string>& taken) {
+  while (std::ranges::find(taken, name) != taken.end()) name += "_";
+  return name;
+}
+
 /// The predictions of every row by the training that did not see it, in the order of the file.
 class OutOfFold {
  public:
@@ -91,8 +97,9 @@ class OutOfFold {
   void set_header(const Recipe& recipe, const std::vector<std::string>& classes) {
     const auto* table = recipe.preprocessing.table();
     const std::string target = table ? table->schema().target : "target";
-    header_ = {table ? "line" : "image", "fold", target, "predicted"};
-    for (const std::string& name : classes) header_.push_back(name);
+    header_ = {table ? "line" : "image", "fold"};
+    for (const std::string& name : {target, std::string("predicted")}) header_.push_back(unused_name(name, header_));
+    for (const std::string& name : classes) header_.push_back(unused_name("p(" + name + ")", header_));
   }
   static std::string line(const std::vector<std::string>& cells) {
     return data::csv_line(std::vector<std::string_view>(cells.begin(), cells.end()));

@@ -90,6 +90,7 @@ OpenedRun open_run(const fs::path& folder, Parameters parameters, const Registry
   arguments.source = folder.string();
   const NamedTree named = read_arguments(arguments, registry);
   if (!named.run_folder) fail<UsageError>("[run] {} is no run folder. Hint: thalweg train makes one.", folder.string());
+  expect_model(named.folder);
   LoadedConfig loaded = load(named, registry);
   refuse_changed_data(named.folder, loaded.source.options(), loaded.config.seed);
   Parts parts = loaded.source.parts(loaded.config.seed);

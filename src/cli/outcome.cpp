@@ -263,6 +263,26 @@ JudgeOptions constants_of(const std::vector<Baseline>& baselines, const std::vec
   return options;
 }
 
+/// Where a linear model learns from the same rows, these say something of the target, and the data is not to blame.
+void heed_linear(Verdict& verdict, const std::vector<Baseline>& baselines, const std::vector<Measured>& measured) {
+  constexpr double clearly = 0.8;
+  if (verdict.kind != VerdictKind::learned_nothing || baselines.size() < 2) return;
+  double constant = baselines[0].training_loss, linear = baselines[1].training_loss;
+  std::string rows = "training";
+  for (const Measured& one : measured) {
+    if (one.name != "validation" || one.baselines.size() < 2) continue;
+    constant = one.baselines[0].second.front().second, linear = one.baselines[1].second.front().second;
+    rows = "validation";
+  }
+  if (!(linear < clearly * constant)) return;
+  verdict.evidence.push_back({"linear", linear,
+                              fmt::format("A linear model has a {} loss of {}, the best constant one of {}.", rows,
+                                          number_text(linear, 4), number_text(constant, 4))});
+  verdict.advice =
+      "The inputs do say something of the target: a linear model found it. Look at lr first (thalweg lr), then train "
+      "for more epochs.";
+}
+
 std::string next_step(const Session& session, const RunFolder& folder) {
   const std::string run = shell_quoted(folder.path().string());
   if (session.system && session.system->generate) return fmt::format("thalweg generate {} --count 64", run);
@@ -334,6 +354,7 @@ Outcome outcome_of(Session& session, const Config& config, const std::string& na
   Outcome outcome{.baselines = baselines_for(session, config, registry), .measured = {}, .verdict = {}};
   outcome.measured = measure(session, outcome.baselines);
   outcome.verdict = judged(session, config, history, constants_of(outcome.baselines, outcome.measured), registry);
+  heed_linear(outcome.verdict, outcome.baselines, outcome.measured);
   write_report(session, config, name, folder, outcome.measured, history, outcome.verdict);
   return outcome;
 }

@@ -69,7 +69,7 @@ const Machine& row_of(const std::string& name) {
   if (found != machines().end()) return *found;
   std::vector<std::string> names;
   for (const Machine& machine : machines()) names.push_back(machine.name);
-  fail<UsageError>("[plan] there is no machine '{}'. Hint: {}; or a TOML file of one's own.", name,
+  fail<UsageError>("[plan] there is no machine '{}'. Hint: {} A TOML file of one's own is taken too.", name,
                    name_hint(name, names));
 }
 

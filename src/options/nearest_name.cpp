@@ -12,6 +12,11 @@ namespace thalweg {
 
 namespace {
 
+bool equal_but_for_case(std::string_view a, std::string_view b) {
+  const auto lower = [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; };
+  return std::ranges::equal(a, b, {}, lower, lower);
+}
+
 /// Levenshtein's edit distance.
 std::size_t distance(std::string_view from, std::string_view to) {
   std::vector<std::size_t> row(to.size() + 1);
@@ -35,6 +40,7 @@ std::string nearest_name(std::string_view text, const std::vector<std::string>& 
   std::string best;
   std::size_t best_distance = std::max<std::size_t>(2, text.size() / 3) + 1;
   for (const std::string& name : names) {
+    if (equal_but_for_case(text, name)) return name;
     const std::size_t longer = std::max(name.size(), text.size()) - std::min(name.size(), text.size());
     if (longer >= best_distance) continue;  // each letter too many is an edit
     if (const std::size_t d = distance(text, name); d < best_distance) {

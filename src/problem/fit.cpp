@@ -3,6 +3,7 @@
 #include "thalweg/fit.hpp"
 
 #include <algorithm>
+#include <cctype>
 #include <cmath>
 
 #include "core/error.hpp"
@@ -24,6 +25,16 @@ std::string_view side(std::string_view equation, bool right) {
     fail<UsageError>("[fit] '{}' is no equation. Wanted: one '=', as in y = b1*(1 - exp(-b2*x))", equation);
   }
   return trim(right ? equation.substr(equals + 1) : equation.substr(0, equals));
+}
+
+/// Whether a name stands in an equation, and not only as a part of another name or number.
+bool mentions(std::string_view equation, std::string_view name) {
+  const auto in_word = [](char c) { return std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '_' || c == '.'; };
+  for (auto at = equation.find(name); at != std::string_view::npos; at = equation.find(name, at + 1)) {
+    const std::size_t end = at + name.size();
+    if ((at == 0 || !in_word(equation[at - 1])) && (end == equation.size() || !in_word(equation[end]))) return true;
+  }
+  return false;
 }
 
 bool has(const std::vector<std::string>& names, const std::string& name) {
@@ -85,6 +96,12 @@ double total_squares(const Tensor& observed, const Tensor* weights) {
 
 FormulaModel::FormulaModel(std::string_view equation, const std::vector<std::string>& columns)
     : left_(side(equation, false)), right_(side(equation, true)) {
+  for (const char* constant : {"e", "pi"}) {
+    if (!has(columns, constant) || !mentions(equation, constant)) continue;
+    fail<UsageError>(
+        "[fit] '{0}' in '{1}' is the number {0}, and a column of the table has this name. Hint: rename it.", constant,
+        equation);
+  }
   for (const std::string& name : left_.variables()) {
     if (!has(columns, name)) {
       fail<UsageError>("[fit] left of '=' stands '{}', which is no column. Hint: {}", name, name_hint(name, columns));

@@ -125,14 +125,24 @@ std::optional<fs::path> RunFolder::newest_unfinished(const fs::path& wanted) {
 
 bool RunFolder::finished(const fs::path& path) {
   if (fs::exists(path / "model.safetensors")) return true;
+  if (fs::exists(path / "folds.json")) return true;                                // of a cross-validation
   return fs::exists(path / "report.html") && !fs::exists(path / "metrics.jsonl");  // a folder of variants
+}
+
+void expect_model(const fs::path& path) {
+  if (!RunFolder::finished(path) || fs::exists(path / "model.safetensors")) return;
+  if (fs::exists(path / "folds.json")) {
+    fail<UsageError>(
+        "[model] {} holds a cross-validation: the figures of its folds, and no model. Hint: thalweg train without "
+        "--cv makes one.",
+        path.string());
+  }
+  fail<UsageError>("[model] {} holds the runs of variants. Hint: name one of the folders in it.", path.string());
 }
 
 fs::path model_file(const fs::path& path) {
   if (!fs::is_directory(path)) return path;
-  if (RunFolder::finished(path) && !fs::exists(path / "model.safetensors")) {
-    fail<UsageError>("[model] {} holds the runs of variants. Hint: name one of the folders in it.", path.string());
-  }
+  expect_model(path);
   if (RunFolder::finished(path)) return path / "model.safetensors";
   if (!fs::exists(path / "config.toml")) fail<UsageError>("[model] {} is no run folder", path.string());
   fail<ModelError>("[model] {} has not finished. Hint: thalweg train {} --resume", path.string(),

@@ -49,6 +49,8 @@ class RunFolder {
   std::filesystem::path latest_before_;  // the target of `latest` before
 };
 
+/// Throws UsageError for a finished folder that holds no model: one of variants, or of a cross-validation.
+void expect_model(const std::filesystem::path& path);
 /// The model file of a run folder; any other path is the file itself. Throws UsageError for a folder that is no run's,
 /// ModelError for a run that has not finished.
 [[nodiscard]] std::filesystem::path model_file(const std::filesystem::path& path);

@@ -65,6 +65,7 @@ TEST(Options, AnErrorInsideAnOptionNamesTheWay) {
 
 TEST(Options, ANameThatIsNotKnownIsMetWithTheNearestOrAll) {
   EXPECT_EQ(name_hint("adma", {"sgd", "adam"}), "did you mean 'adam'?");
+  EXPECT_EQ(name_hint("Y", {"a", "y"}), "did you mean 'y'?");
   EXPECT_EQ(name_hint("momentum", {"sgd", "adam"}), "known are sgd, adam.");
   const std::vector<std::string> many(1000, "another column");
   const std::string hint = name_hint("x", many);

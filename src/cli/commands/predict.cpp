@@ -76,14 +76,15 @@ class Writer {
         kept_(std::move(kept)),
         json_(json),
         regression_(regression) {
-    if (std::ranges::find(kept_, target_) != kept_.end()) target_ = "predicted " + target_;
+    target_ = unused(target_);
+    probabilities_ = unused(probabilities_);
   }
 
   void header(std::int64_t outputs) {
     if (json_) return;
     Cells names = kept_;
     names.push_back(target_);
-    for (std::int64_t c = 0; !regression_ && c < outputs; ++c) names.push_back("p(" + class_name(c) + ")");
+    for (std::int64_t c = 0; !regression_ && c < outputs; ++c) names.push_back(unused("p(" + class_name(c) + ")"));
     line(names);
   }
 
@@ -98,6 +99,11 @@ class Writer {
   }
 
  private:
+  /// A name that no kept column has.
+  [[nodiscard]] std::string unused(std::string name) const {
+    while (std::ranges::find(kept_, name) != kept_.end()) name = "predicted " + name;
+    return name;
+  }
   [[nodiscard]] std::string class_name(std::int64_t c) const {
     return classes_.empty() ? std::to_string(c) : classes_[static_cast<std::size_t>(c)];
   }
@@ -124,7 +130,7 @@ class Writer {
     } else {
       object[target_] = likeliest(row);
       for (std::int64_t c = 0; c < row.size(); ++c)
-        object["probabilities"][class_name(c)] = row.values<float>()[static_cast<std::size_t>(c)];
+        object[probabilities_][class_name(c)] = row.values<float>()[static_cast<std::size_t>(c)];
     }
     emit_line_of(object);
   }
@@ -134,7 +140,7 @@ class Writer {
   }
 
   std::vector<std::string> classes_;
-  std::string target_;
+  std::string target_, probabilities_ = "probabilities";
   Cells kept_;
   const Cells none_ = {};
   bool json_, regression_;
@@ -316,9 +322,10 @@ void predict_sequences(const TrainedSystem& trained, data::CsvReader& reader, co
   const auto place = static_cast<std::size_t>(found - reader.header().begin());
   Cells names;
   for (const std::size_t column : kept) names.push_back(reader.header()[column]);
-  names.push_back(std::ranges::find(names, pairs.target_name) == names.end() ? pairs.target_name
-                                                                             : "predicted " + pairs.target_name);
-  names.emplace_back("log_probability");
+  for (std::string name : {pairs.target_name, std::string("log_probability")}) {
+    while (std::ranges::find(names, name) != names.end()) name = "predicted " + name;
+    names.push_back(std::move(name));
+  }
   const auto line = [](const Cells& cells) {
     emit(data::csv_line(std::vector<std::string_view>(cells.begin(), cells.end())));
   };

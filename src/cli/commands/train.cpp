@@ -369,6 +369,8 @@ int run_alone(const TrainArguments& arguments, const Context& context) {
   }
   if (arguments.dry_run || arguments.folds > 0) say_notes(context, loaded.source);
   if (arguments.folds > 0) {
+    if (arguments.resume || arguments.stop_after > 0)
+      fail<UsageError>("[cv] its trainings leave no checkpoints: --resume and --stop-after are for a single training");
     refuse_system(loaded.config, "cv");
     refuse_watching(loaded.config, "cv");
     const fs::path out = arguments.out.empty() ? fs::path("runs") / (loaded.name + "-cv") : fs::path(arguments.out);

@@ -1,0 +1,153 @@
+// What the command says of odd inputs is so: names, counts, reasons and refusals.
+
+#include "command.hpp"
+
+#include <functional>
+
+namespace thalweg::testing {
+namespace {
+
+class Claims : public CommandTest {
+ protected:
+  [[nodiscard]] static bool has(const std::string& text, std::string_view part) {
+    return text.find(part) != std::string::npos;
+  }
+  /// A regression of y by x, with a column more, whose cells are `cell`.
+  void write_column(const std::string& name, const std::function<std::string(int)>& cell) const {
+    std::string text = "x,c,y\n";
+    for (int i = 0; i < 60; ++i)
+      text += std::to_string(i * 37 % 60) + ".5," + cell(i) + "," + std::to_string(i * 37 % 60 * 2 + i % 7) + ".25\n";
+    write(name, text);
+  }
+};
+
+TEST_F(Claims, CountsAreNotBelowZero) {
+  write("t.csv", "x,n\n1,2.5\n2,0\n3,-1\n4,7\n5,3.5\n6,1\n7,4\n8,2\n");
+  const Ran ran = run("train t.csv --target n --task regression --loss poisson --epochs 1");
+  EXPECT_EQ(ran.code, 3);
+  EXPECT_TRUE(has(ran.err, "t.csv, line 4, column 'n': the loss is one of counts, and -1 is below 0")) << ran.err;
+}
+
+TEST_F(Claims, ALossSuitsTheTarget) {
+  write("two.csv", "x,k\n1,u\n2,v\n3,u\n4,v\n5,u\n6,v\n7,u\n8,v\n");
+  const Ran numbers = run("train two.csv --target k --features x --loss mse");
+  EXPECT_EQ(numbers.code, 2);
+  EXPECT_TRUE(has(numbers.err, "a loss of numbers, and 'k' has 2 classes")) << numbers.err;
+  EXPECT_TRUE(has(numbers.err, "binary_cross_entropy, focal, hinge, squared_hinge")) << numbers.err;
+  EXPECT_EQ(run("train two.csv --target k --features x --loss cross_entropy").code, 2) << "of one logit it is 0";
+  EXPECT_EQ(run("train two.csv --target k --features x --loss hinge --epochs 1").code, 0);
+  write("three.csv", "x,k\n1,u\n2,v\n3,w\n4,v\n5,u\n6,w\n7,u\n8,v\n");
+  EXPECT_TRUE(has(run("train three.csv --target k --features x --loss binary_cross_entropy").err,
+                  "a loss of another number of classes, and 'k' has 3 classes"));
+}
+
+TEST_F(Claims, ARegressionHasNoClassesToBalance) {
+  write_table("t.csv");
+  const Ran ran = run("train t.csv --target y --set data.class_weights=balanced");
+  EXPECT_EQ(ran.code, 2);
+  EXPECT_TRUE(has(ran.err, "the task is regression")) << ran.err;
+}
+
+TEST_F(Claims, ACrossValidationHoldsNoModel) {
+  std::string text = "a,fold\n";
+  for (int i = 0; i < 40; ++i) text += std::to_string(i * 17 % 40) + ".5," + (i % 2 ? "line" : "predicted") + "\n";
+  write("t.csv", text);
+  ASSERT_EQ(run("train t.csv --target fold --cv 2 --epochs 1 --quiet").code, 0);
+  EXPECT_TRUE(
+      read_text(path("runs/t-cv/predictions.csv")).starts_with("line,fold,fold_,predicted,p(line),p(predicted)\n"));
+  for (const char* command : {"evaluate", "predict --data t.csv", "report", "landscape"}) {
+    const Ran ran = run(std::string(command) + " runs/t-cv");
+    EXPECT_EQ(ran.code, 2) << command;
+    EXPECT_TRUE(has(ran.err, "holds a cross-validation")) << ran.err;
+  }
+  const Ran resumed = run("train runs/t-cv --resume");
+  EXPECT_EQ(resumed.code, 2);
+  EXPECT_TRUE(has(resumed.err, "has finished")) << resumed.err;
+  EXPECT_EQ(run("train t.csv --target fold --cv 2 --epochs 1 --resume").code, 2);
+  EXPECT_EQ(run("train t.csv --target fold --cv 2 --epochs 1 --stop-after 1").code, 2);
+}
+
+TEST_F(Claims, RowsLeftOutOfAMeasurementAreCounted) {
+  write_table("t.csv");
+  ASSERT_EQ(run("train t.csv --target y --epochs 1 --quiet").code, 0);
+  write("new.csv", "a,b,kind,y\n1,2,u,1\n2,3,v,\n3,3,w,4\n4,1,u,NA\n");
+  const Ran ran = run("evaluate runs/t --data new.csv");
+  EXPECT_EQ(ran.code, 0) << ran.err;
+  EXPECT_TRUE(has(ran.err, "new.csv: rows without y, left out: 2")) << ran.err;
+  EXPECT_FALSE(has(run("evaluate runs/t").err, "left out"));
+}
+
+TEST_F(Claims, ATestOfTheTrainingDataIsSaidToBe) {
+  write_table("t.csv");
+  const Ran same = run("train t.csv --target y --epochs 1 --test t.csv");
+  EXPECT_TRUE(has(same.err, "test data and training data are the same")) << same.err;
+  write_table("other.csv", 50);
+  EXPECT_FALSE(has(run("train t.csv --target y --epochs 1 --test other.csv").err, "are the same"));
+}
+
+TEST_F(Claims, ANumberTooLargeIsFiniteAllTheSame) {
+  write_table("t.csv");
+  ASSERT_EQ(run("train t.csv --target y --epochs 1 --quiet").code, 0);
+  const Ran predicted = shell("printf 'a,b,kind\\n1e300,1,u\\n' | " + command() + " predict runs/t");
+  EXPECT_EQ(predicted.code, 3);
+  EXPECT_TRUE(has(predicted.err, "'1e300' is beyond 3.4e38, the largest number of f32")) << predicted.err;
+  write_column("w.csv", [](int i) { return i == 3 ? "1e308" : "1"; });
+  const Ran weighted = run("train w.csv --target y --weight c");
+  EXPECT_EQ(weighted.code, 3);
+  EXPECT_TRUE(has(weighted.err, "line 5, column 'c': weight '1e308'. Wanted: 0 or more, at most 3.4e38"))
+      << weighted.err;
+}
+
+TEST_F(Claims, AColumnWithoutAValueHasNone) {
+  write_column("t.csv", [](int) { return ""; });
+  const Ran ran = run("train t.csv --target y --task regression --dry-run");
+  EXPECT_TRUE(has(ran.err, "left out, no value: c")) << ran.err;
+  EXPECT_FALSE(has(ran.err, "one value alone")) << ran.err;
+}
+
+TEST_F(Claims, InfinitiesOfEitherSignAreNotOneNumber) {
+  write_column("t.csv", [](int i) { return i % 3 == 0 ? "inf" : i % 3 == 1 ? "-inf" : "2"; });
+  const Ran ran = run("train t.csv --target y --task regression --dry-run --type c=category");
+  EXPECT_EQ(ran.code, 0) << ran.err;
+  EXPECT_FALSE(has(ran.err, "the same number")) << ran.err;
+}
+
+TEST_F(Claims, PredictionsHaveNamesOfTheirOwn) {
+  write("c.csv", "x,k\n1,u\n2,v\n3,u\n4,v\n5,u\n6,v\n7,u\n8,v\n9,u\n10,v\n11,u\n12,v\n");
+  ASSERT_EQ(run("train c.csv --target k --features x --epochs 1 --quiet").code, 0);
+  const std::string rows = "printf 'x,k,predicted k,p(u),probabilities\\n1,u,w,2,y\\n' | " + command();
+  EXPECT_TRUE(shell(rows + " predict runs/c --keep '*'")
+                  .out.starts_with("x,k,predicted k,p(u),probabilities,predicted predicted k,predicted p(u),p(v)\n"));
+  const auto object = shell(rows + " predict runs/c --keep '*' --json").json();
+  EXPECT_EQ(object["predicted k"], "w");
+  EXPECT_EQ(object["probabilities"], "y");
+  EXPECT_EQ(object["predicted probabilities"].size(), 2U);
+  EXPECT_EQ(run("predict runs/c --data c.csv --top 3").code, 2);
+}
+
+TEST_F(Claims, AFitTakesNoColumnForAConstant) {
+  write("t.csv", "e,x,y\n1,1,2\n2,2,4.1\n");
+  const Ran constant = run("fit 'a*x + b*e' t.csv");
+  EXPECT_EQ(constant.code, 2);
+  EXPECT_TRUE(has(constant.err, "'e' in 'y = a*x + b*e' is the number e")) << constant.err;
+}
+
+TEST_F(Claims, AWalkSaysWhereItStands) {
+  EXPECT_TRUE(has(run("minimize 'x^2 - y^2' --x0 0,0").out, "point       A saddle"));
+  EXPECT_TRUE(has(run("minimize 'x' --x0 1 --steps 10").out, "point       A slope"));
+}
+
+TEST_F(Claims, ARateThatIsTooLowIsNotTheFaultOfTheData) {
+  write_table("t.csv");
+  const Ran ran = run("train t.csv --target y --epochs 30 --lr 1e-7");
+  EXPECT_TRUE(has(ran.out, "verdict     Learned nothing")) << ran.out;
+  EXPECT_TRUE(has(ran.out, "a linear model found it")) << ran.out;
+  std::string text = "a,y\n";
+  for (int i = 0; i < 120; ++i)
+    text += std::to_string(i * 37 % 120) + ".5," + std::to_string(i * i * 53 % 120) + ".25\n";
+  write("chance.csv", text);
+  EXPECT_FALSE(has(run("train chance.csv --target y --epochs 30").out, "a linear model found it"));
+}
+
+}  // namespace
+}  // namespace thalweg::testing
