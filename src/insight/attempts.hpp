@@ -32,6 +32,7 @@ struct Finding {
   double value = 0;
   std::string sentence = {};
   std::vector<Evidence> evidence = {};
+  std::string advice = {};  ///< in place of the rule's
 };
 using Measure = std::optional<Finding> (*)(const Case&);
 /// Tries what the verdict advises, and says so in it. False where that did not help, and the verdict does not hold.

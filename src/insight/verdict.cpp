@@ -225,6 +225,8 @@ std::optional<Finding> overfitting(const Case& c) {
                                 fmt::format("The training loss fell from {} to {} in that time.",
                                             number_text(loss[best], 4), number_text(loss.back(), 4))});
   }
+  if (kept == static_cast<std::int64_t>(best + 1))
+    finding.advice = "The best epoch was kept. Raise weight_decay, take a smaller model, or find more data.";
   return finding;
 }
 
@@ -558,7 +560,7 @@ Verdict judge(const History& history, const JudgeOptions& options) {
     verdict.kind = rule.row.kind;
     verdict.sentence = found->sentence.empty() ? rule.row.says : found->sentence;
     verdict.evidence = std::move(found->evidence);
-    verdict.advice = rule.advice;
+    verdict.advice = found->advice.empty() ? rule.advice : found->advice;
     if (!rule.attempt || !options.trials || rule.attempt(judged, *options.trials, verdict)) break;
   }
   const auto outliers = spikes(judged);

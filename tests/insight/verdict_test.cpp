@@ -123,8 +123,10 @@ TEST(Verdict, OverfittingNamesTheEpochAndTheOneThatWasKept) {
   auto history = steps_of(1000, decay(6));
   add_epochs(history, 10, decay(6), [](double t) { return t < 0.5 ? 1.5 - t : 0.5 + t; });
   EXPECT_EQ(judge(history).sentence, "Overfits from epoch 5: kept epoch 10.");
+  EXPECT_EQ(judge(history).advice.rfind("Keep the best epoch", 0), 0U);
   history.best_epoch = 5;
   EXPECT_EQ(judge(history).sentence, "Overfits from epoch 5: kept epoch 5.");
+  EXPECT_EQ(judge(history).advice.rfind("The best epoch was kept", 0), 0U);
 }
 
 TEST(Verdict, OverfittingBeginsAtEightPercent) {
