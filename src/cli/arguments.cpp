@@ -166,7 +166,9 @@ NamedTree read_source(const std::string& source) {
   }
   if (!fs::exists(path)) fail<UsageError>("[train] there is no file {}", source);
   const fs::path unpacked = path.extension() == ".gz" ? path.stem() : path;
-  NamedTree named{.tree = {}, .folder = fs::current_path(), .name = unpacked.stem().string()};
+  NamedTree named;
+  named.folder = fs::current_path();
+  named.name = unpacked.stem().string();
   named.tree.set("data.train", OptionValue{source});
   return named;
 }
