@@ -4,6 +4,7 @@
 
 #include "cli/output.hpp"
 #include "core/error.hpp"
+#include "run/number_places.hpp"
 #include "run/run.hpp"
 #include "run/trained_part.hpp"
 #include "run/trained_system.hpp"
@@ -86,7 +87,7 @@ void start_from(const std::string& run, Trainer& trainer, const Parts& parts) {
 }  // namespace
 
 Session make_session(const Config& config, const DataFacts& facts, Parts parts, const Registry& registry) {
-  Recipe recipe{config.model, config.loss, facts.outputs, parts.preprocessing};
+  Recipe recipe{with_number_places(config.model, parts.preprocessing), config.loss, facts.outputs, parts.preprocessing};
   if (config.has_system()) {
     System system = registry.system(config.system.kind)
                         .make(system_data(parts.preprocessing, config.train.threads, registry.environments()),

@@ -1,6 +1,7 @@
 #include "engine/model_evaluation.hpp"
 
 #include "core/error.hpp"
+#include "engine/loss_of_output.hpp"
 #include "graph/graph.hpp"
 #include "thalweg/estimators.hpp"
 #include "thalweg/ops.hpp"
@@ -11,7 +12,7 @@ Evaluated ModelEvaluation::operator()(Scope s, const Batch& b) const {
   Evaluated result;
   const Var raw = model(s, b["input"]);
   result.output = raw;
-  if (b.has("target")) result.loss = loss(raw, b["target"], b.has("weight") ? b["weight"] : Var{});
+  if (b.has("target")) result.loss = loss_of_output(s, model, loss, raw, b);
   const auto task = [&] { return loss.task_with(b["target"].shape(), b["target"].dtype()); };
   if (!b.has("target") || task() != Task::language) result.prediction = loss.prediction(raw);
   return result;

@@ -5,6 +5,7 @@
 
 #include "core/error.hpp"
 #include "core/index.hpp"
+#include "engine/loss_of_output.hpp"
 #include "engine/model_evaluation.hpp"
 #include "graph/tracing.hpp"
 #include "thalweg/ops.hpp"
@@ -31,7 +32,7 @@ std::int64_t Batch::rows() const {
 
 Objective objective_of(ModelFunction model, LossFunction loss) {
   return [model = std::move(model), loss = std::move(loss)](Scope s, const Batch& b) {
-    return loss(model(s, b["input"]), b["target"], b.has("weight") ? b["weight"] : Var{});
+    return loss_of_output(s, model, loss, model(s, b["input"]), b);
   };
 }
 

@@ -4,6 +4,7 @@
 
 #include <cmath>
 
+#include "thalweg/error.hpp"
 #include "thalweg/optimizers.hpp"
 #include "thalweg/train.hpp"
 
@@ -39,7 +40,8 @@ TEST(Tabular, EachPartCanBeLeftOut) {
   for (const nn::TabularOptions& options :
        {nn::TabularOptions{.hidden = {8}, .clip = false}, nn::TabularOptions{.hidden = {8}, .scale = false},
         nn::TabularOptions{.hidden = {8}, .frequencies = 0}, nn::TabularOptions{.hidden = {8}, .members = 1},
-        nn::TabularOptions{.hidden = {8}, .most_embedded = 1}, nn::TabularOptions{.hidden = {}}}) {
+        nn::TabularOptions{.hidden = {8}, .most_embedded = 1}, nn::TabularOptions{.hidden = {8}, .numbers = {1}},
+        nn::TabularOptions{.hidden = {}}}) {
     Trainer trainer = trainer_of(options);
     EXPECT_TRUE(std::isfinite(trainer.fit(waves(100, 1), {.epochs = 2}).epochs.back().metrics[0].second));
   }
@@ -63,6 +65,25 @@ TEST(Tabular, EvaluationIsTheMeanOfTheMembers) {
     }
     EXPECT_NEAR(predicted.at(row), sum / 3, 1e-5) << row;
   }
+}
+
+TEST(Tabular, EmbedsTheInputsThatAreNumbers) {
+  const auto frequencies = [](const nn::TabularOptions& options) {
+    Trainer trainer = trainer_of(options);
+    trainer.init(waves(10, 1), 1);
+    return trainer.state().parameter("embedding/frequency").shape();
+  };
+  EXPECT_EQ(frequencies({.frequencies = 5}), (Shape{2, 5}));
+  EXPECT_EQ(frequencies({.frequencies = 5, .numbers = {1}}), (Shape{1, 5}));
+  EXPECT_THROW(frequencies({.numbers = {2}}), UsageError);
+}
+
+/// Members that saw the same rows differ by their factors alone.
+TEST(Tabular, EachMemberIsTrainedOnEveryRow) {
+  Trainer trainer = trainer_of({.hidden = {}, .clip = false, .scale = false, .frequencies = 0, .members = 4});
+  trainer.fit(waves(64, 1), {.epochs = 1, .batch_size = 64});
+  const Tensor biases = trainer.state().parameter("output/bias");
+  for (std::int64_t m = 0; m < 4; ++m) EXPECT_NE(biases.at(m), 0) << m;
 }
 
 TEST(Tabular, TheBitsAreTheSameForAnyNumberOfThreads) {

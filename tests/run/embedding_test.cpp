@@ -6,6 +6,7 @@
 
 #include "data/feature_columns.hpp"
 #include "data/table.hpp"
+#include "run/number_places.hpp"
 #include "run/recipe.hpp"
 #include "temporary_folder.hpp"
 #include "thalweg/error.hpp"
@@ -90,6 +91,23 @@ TEST_F(Embeddings, OfAnotherSizeThanInTheFileAreRefused) {
   Recipe other = recipe_of_table(known, 0);
   save_model(path("model.safetensors"), other, trainer.state());
   EXPECT_THROW((void)Model::load(path("model.safetensors")), ModelError);
+}
+
+/// The number is the first input. Of a table without numbers nothing is embedded.
+TEST_F(Embeddings, OfNumbersAreForTheNumbersOfATable) {
+  const auto told = [](const Recipe& recipe) {
+    const OptionMap options = registry().model("tabular").make(1, {}).second;
+    return with_number_places({"tabular", options}, recipe.preprocessing).options;
+  };
+  EXPECT_EQ(told(recipe_of_table(table(), 0)).at("numbers").str(), "[0]");
+  const data::Table codes = data::read_table(write("codes.csv", "code,y\na,1\nb,2\na,3\nb,4.5\n"));
+  EXPECT_EQ(told(recipe_of_table(codes, 0)).at("frequencies").str(), "0");
+  const data::Table behind = data::read_table(write("behind.csv", "code,x,y\na,1,1\nb,3,2\na,2,3\nb,5,4.5\n"));
+  EXPECT_EQ(told(recipe_of_table(behind, 0)).at("numbers").str(), "[2]");
+  EXPECT_EQ(told(recipe_of_table(behind, 1)).at("numbers").str(), "[3]");  // 1.6 * 2^0.56 = 2.4: three for two columns
+  const Choice said{"tabular", {{"numbers", OptionList{1}}}};
+  EXPECT_EQ(with_number_places(said, recipe_of_table(behind, 0).preprocessing).options.at("numbers").str(), "[1]");
+  EXPECT_FALSE(with_number_places({"mlp"}, recipe_of_table(behind, 0).preprocessing).options.contains("numbers"));
 }
 
 }  // namespace

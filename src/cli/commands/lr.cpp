@@ -13,6 +13,7 @@
 #include "cli/signals.hpp"
 #include "core/error.hpp"
 #include "plot/plot.hpp"
+#include "run/number_places.hpp"
 #include "store/atomic_file.hpp"
 
 namespace thalweg::cli {
@@ -30,7 +31,8 @@ std::string trial_text(const LrTrial& trial) {
 FoundLr find_lr_for(const Config& config, const DataFacts& facts, const Parts& parts, FindLrOptions options,
                     const Registry& registry) {
   refuse_system(config, "lr");
-  const Recipe recipe{config.model, config.loss, facts.outputs, parts.preprocessing};
+  const Recipe recipe{with_number_places(config.model, parts.preprocessing), config.loss, facts.outputs,
+                      parts.preprocessing};
   const SignalWatch signals;
   std::stop_source stop;
   options.stop = stop.get_token();

@@ -4,6 +4,7 @@
 
 #include <numbers>
 
+#include "core/error.hpp"
 #include "nn/model_row.hpp"
 #include "thalweg/ops.hpp"
 
@@ -18,8 +19,13 @@ Fields fields(TabularOptions& o) {
           {"frequencies", &o.frequencies, "of the periodic embedding of each input; 0: none", {.low = 0}},
           {"frequency_deviation", &o.frequency_deviation, "what the frequencies are drawn with", {.low = 0}},
           {"embedding", &o.embedding, "numbers that an input becomes, besides itself", {.low = 1}},
-          {"most_embedded", &o.most_embedded, "of more inputs none is embedded", {.low = 0}},
-          {"members", &o.members, "of the ensemble that shares the weights; 1: none", {.low = 1}}};
+          {"most_embedded", &o.most_embedded, "of more numbers none is embedded", {.low = 0}},
+          {"numbers",
+           &o.numbers,
+           "places of the inputs that are embedded; none: those of a table's numbers and dates, of other data all",
+           {.low = 0}},
+          {"members", &o.members, "of the ensemble that shares the weights; 1: none", {.low = 1}},
+          {"member_deviation", &o.member_deviation, "of the factors of the members, which start about 1", {.low = 0}}};
 }
 
 namespace {
@@ -31,12 +37,27 @@ Var fast(Scope s, std::string_view name, const Shape& shape, double start, doubl
   return speed * s.parameter(name, shape, {.initializer = init::constant(start / speed), .decay = false});
 }
 
-/// (rows, inputs) -> (rows, inputs (1 + embedding)): each input, and linear maps of cos(2 pi (f x + phase)).
-Var embedded(Scope s, const Var& x, const TabularOptions& o) {
-  const std::int64_t rows = x.dim(0), inputs = x.dim(1), count = o.frequencies, width = o.embedding;
+/// The columns of x (rows, inputs) at these places, in order; all where there are none.
+Var columns_at(const Var& x, const std::vector<std::int64_t>& places) {
+  if (places.empty()) return x;
+  std::vector<Var> runs;  // of neighbours
+  for (std::size_t i = 0; i < places.size();) {
+    if (places[i] >= x.dim(1)) fail<UsageError>("[tabular] numbers: place {} of {} inputs", places[i], x.dim(1));
+    std::size_t end = i + 1;
+    while (end < places.size() && places[end] == places[end - 1] + 1 && places[end] < x.dim(1)) ++end;
+    runs.push_back(slice(x, places[i], places[end - 1] + 1, 1));
+    i = end;
+  }
+  return concat(runs, 1);
+}
+
+/// (rows, inputs) -> (rows, inputs + numbers * embedding): the inputs, and of those that are numbers linear maps of
+/// cos(2 pi (f x + phase)).
+Var embedded(Scope s, const Var& x, const Var& numbers, const TabularOptions& o) {
+  const std::int64_t rows = x.dim(0), inputs = numbers.dim(1), count = o.frequencies, width = o.embedding;
   const Var frequency = s.parameter("frequency", {inputs, count}, {.initializer = init::normal(o.frequency_deviation)});
   const Var phase = s.parameter("phase", {inputs, count}, {.initializer = init::uniform(0.5), .decay = false});
-  const Var waves = cos(2 * std::numbers::pi * (expand_dims(x, -1) * frequency + phase));
+  const Var waves = cos(2 * std::numbers::pi * (expand_dims(numbers, -1) * frequency + phase));
   const double deviation = 1 / std::sqrt(static_cast<double>(count));
   const Var weight = s.parameter("weight", {inputs, count, width}, {.initializer = init::normal(deviation)});
   const Var bias = s.parameter("bias", {inputs, width}, {.decay = false});
@@ -44,46 +65,35 @@ Var embedded(Scope s, const Var& x, const TabularOptions& o) {
   return concat({x, reshape(mapped, {rows, inputs * width})}, 1);
 }
 
-/// What tells the members of an ensemble apart, for each row: its member in training; in evaluation the rows come once
-/// for each member, one member after the other.
+/// An ensemble that shares its matrices: (rows, members, units), of which each member has factors and outputs of its
+/// own.
 class Members {
  public:
-  Members(Scope s, const Var& x, std::int64_t count) : scope_(s), count_(count), rows_(x.dim(0)) {
-    if (count_ > 1 && s.mode() == Mode::train) {
-      drawn_ = cast(floor(s.uniform("member", {rows_}) * static_cast<double>(count_)), i32);
-    }
-  }
+  Members(Scope s, std::int64_t count) : scope_(s), count_(count) {}
 
-  /// x times a factor of the member for each place of the last axis, which starts at random signs.
-  [[nodiscard]] Var scaled(std::string_view name, const Var& x) const {
+  /// x times a factor of the member for each place of the last axis (Wen, Tran and Ba 2020).
+  [[nodiscard]] Var scaled(std::string_view name, const Var& x, const Initializer& start) const {
     if (count_ == 1) return x;
-    const std::int64_t width = x.dim(-1);
-    const Var factors = scope_.parameter(name, {count_, width}, {.initializer = init::normal(0.5), .decay = false}) + 1;
-    if (drawn_.defined()) return x * gather(factors, drawn_);
-    const Var all = x.rank() == 2 ? broadcast_to(expand_dims(x, 1), {rows_, count_, width}) : x;
-    return all * factors;
+    const Var factors = scope_.parameter(name, {count_, x.dim(-1)}, {.initializer = start, .decay = false}) + 1;
+    return (x.rank() == 2 ? broadcast_to(expand_dims(x, 1), {x.dim(0), count_, x.dim(1)}) : x) * factors;
   }
 
-  /// The last layer, of each member its own, and the mean of what they give.
+  /// The last layer, of each member its own: (rows, members, outputs) in training, where each member has its loss, and
+  /// the mean over the members in evaluation.
   [[nodiscard]] Var outputs(const Var& x, std::int64_t outputs) const {
     if (count_ == 1) return dense(scope_ / "output", x, outputs, {.initializer = init::lecun_normal()});
     const std::int64_t width = x.dim(-1);
     const double deviation = 1 / std::sqrt(static_cast<double>(width));
-    const Var weight =
-        (scope_ / "output").parameter("weight", {count_, width * outputs}, {.initializer = init::normal(deviation)});
-    const Var bias = (scope_ / "output").parameter("bias", {count_, outputs}, {.decay = false});
-    if (drawn_.defined()) {
-      const Var own = reshape(gather(weight, drawn_), {rows_, width, outputs});
-      return sum(expand_dims(x, -1) * own, 1) + gather(bias, drawn_);
-    }
+    const Scope layer = scope_ / "output";
+    const Var weight = layer.parameter("weight", {count_, width * outputs}, {.initializer = init::normal(deviation)});
+    const Var bias = layer.parameter("bias", {count_, outputs}, {.decay = false});
     const Var each = sum(expand_dims(x, -1) * reshape(weight, {count_, width, outputs}), 2) + bias;
-    return mean(each, 1);
+    return scope_.mode() == Mode::train ? each : mean(each, 1);
   }
 
  private:
   Scope scope_;
-  std::int64_t count_, rows_;
-  Var drawn_;
+  std::int64_t count_;
 };
 
 }  // namespace
@@ -94,14 +104,15 @@ ModelFunction tabular(std::int64_t outputs, const TabularOptions& options) {
     x = flatten(x);
     if (o.clip) x = clipped(x);
     if (o.scale) x = x * fast(s, "scale", {x.dim(1)}, 1, speed);
-    if (o.frequencies > 0 && x.dim(1) <= o.most_embedded) x = embedded(s / "embedding", x, o);
-    const Members members(s, x, o.members);
-    x = members.scaled("member_inputs", x);
+    const std::int64_t numbers = o.numbers.empty() ? x.dim(1) : std::ssize(o.numbers);
+    if (o.frequencies > 0 && numbers <= o.most_embedded) x = embedded(s / "embedding", x, columns_at(x, o.numbers), o);
+    const Members members(s, o.members);
+    x = members.scaled("member_inputs", x, init::normal(o.member_deviation));
     for (std::size_t i = 0; i < o.hidden.size(); ++i) {
       const Scope layer = s / ("layer" + std::to_string(i + 1));
       x = activate(dense(layer, x, o.hidden[i]));
       if (o.dropout > 0) x = dropout(layer / "dropout", x, o.dropout);
-      x = members.scaled("member_units" + std::to_string(i + 1), x);
+      x = members.scaled("member_units" + std::to_string(i + 1), x, init::normal(o.member_deviation));
     }
     return members.outputs(x, outputs);
   };
