@@ -105,7 +105,7 @@ TEST(Precision, LearnsAsF32) {
     (void)trainer.fit(data, {.epochs = 10, .batch_size = 20, .precision = precision});
     losses.push_back(trainer.evaluate(data)["loss"]);
   }
-  EXPECT_LT(losses[1], 1.0);
+  EXPECT_LT(losses[1], 1.5);  // by the token before alone: ln 9 = 2.2
   EXPECT_NEAR(losses[1], losses[0], 0.1 * losses[0] + 0.02);
 }
 
