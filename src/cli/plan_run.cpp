@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <bit>
 #include <cmath>
 #include <nlohmann/json.hpp>
 
@@ -68,14 +69,22 @@ double bytes_of(const Dataset& data) {
 /// The shards of the rank that has most of them.
 std::int64_t most_shards(std::int64_t shards, std::int64_t ranks) { return (shards + ranks - 1) / ranks; }
 
+/// Sums of gradients that are there at the same time: one of each thread, and those that wait for the other half of
+/// their pair, as many as a count of shards that are done has binary ones.
+std::int64_t sums_at_once(std::int64_t shards, std::int64_t threads) {
+  int waiting = 0;
+  for (std::uint64_t done = 0; done < static_cast<std::uint64_t>(shards); ++done)
+    waiting = std::max(waiting, std::popcount(done));
+  return std::min(shards, waiting + threads);
+}
+
 RankMemory memory_of(const StepNeeds& needs, const Parts& parts, std::int64_t ranks, std::int64_t threads) {
   const std::int64_t own = most_shards(needs.shards, ranks), at_once = std::min(own, threads);
-  // while threads sum their shards, as many sums wait for their other half
-  const std::int64_t blocks = std::min(own, 2 * threads);
+  const std::int64_t blocks = sums_at_once(own, threads);
   double data = bytes_of(parts.train);
   if (parts.validation) data += bytes_of(*parts.validation);
   if (parts.test) data += bytes_of(*parts.test);
-  constexpr double program = 14e6;  // code, tables of the libraries, stacks: what `thalweg list` takes
+  constexpr double program = 22.5e6;  // code, tables of the libraries, stacks: what small trainings take
   const double received = ranks > 1 ? number(needs.gradient_bytes) : 0;  // slices of the others' sums
   return {number(needs.parameter_bytes),
           number(blocks * needs.gradient_bytes) + received,

@@ -217,7 +217,7 @@ Engine::Sums Engine::sum_over_shards(const State& state, const RowSelection& bat
   const Share mine = alone ? Share{0, programs.shards} : shards_of(ranks_->rank(), ranks_->size(), programs.shards);
   workers.run(mine.size(), [&](std::int64_t task) {
     const std::int64_t i = mine.first + task;
-    auto block = pool.take(bytes);
+    auto block = pool.take_exactly(bytes);
     const ShardProgram& program = programs.of(i);
     const auto memory = pool.take(program.memory_bytes());
     program.run({state, batch, programs.first_row(i), block.data(), sums_in(block.data())}, memory.data(), workers);

@@ -19,7 +19,7 @@ class RankSum {
   Block operator()(std::vector<TreeSum::Node> own) {
     add_slices(own);
     const Block slice = slices_.take_total();
-    Block whole = own.empty() ? pool_.take(bytes(shape_.values)).release() : std::move(own.front().block);
+    Block whole = own.empty() ? pool_.take_exactly(bytes(shape_.values)).release() : std::move(own.front().block);
     std::memcpy(values_in(whole, mine_), slice.data(), value_bytes(mine_));
     std::memcpy(doubles_in(whole, shape_.values), doubles_in(slice, mine_.size()), double_bytes());
     send_round(whole);
@@ -44,7 +44,7 @@ class RankSum {
         sent_.push_back({peer, doubles_in(node.block, shape_.values), double_bytes()});
       }
       for (const TreeNode place : remaining_nodes(shards_of(peer, ranks_.size(), shape_.shards), shape_.shards)) {
-        const Block& part = parts.emplace_back(place, pool_.take(bytes(mine_.size())).release()).block;
+        const Block& part = parts.emplace_back(place, pool_.take_exactly(bytes(mine_.size())).release()).block;
         received_.push_back({peer, part.data(), value_bytes(mine_)});
         received_.push_back({peer, doubles_in(part, mine_.size()), double_bytes()});
       }
@@ -66,7 +66,7 @@ class RankSum {
   }
 
   Block copy_of_mine(const Block& whole) {
-    Block part = pool_.take(bytes(mine_.size())).release();
+    Block part = pool_.take_exactly(bytes(mine_.size())).release();
     std::memcpy(part.data(), values_in(whole, mine_), value_bytes(mine_));
     std::memcpy(doubles_in(part, mine_.size()), doubles_in(whole, shape_.values), double_bytes());
     return part;

@@ -1,19 +1,24 @@
 #include "engine/shards.hpp"
 
 #include <algorithm>
+#include <limits>
 
 #include "tiles/micro_ops.hpp"
 
 namespace thalweg {
 
-BlockPool::Lent BlockPool::take(std::size_t bytes) {
+BlockPool::Lent BlockPool::take(std::size_t bytes) { return take(bytes, std::numeric_limits<std::size_t>::max()); }
+
+BlockPool::Lent BlockPool::take_exactly(std::size_t bytes) { return take(bytes, bytes); }
+
+BlockPool::Lent BlockPool::take(std::size_t bytes, std::size_t at_most) {
   const auto me = std::this_thread::get_id();
   const std::lock_guard lock(mutex_);
   // the smaller block first; among equal sizes this thread's own
   const auto rank = [&](const Block& block) { return std::pair(block.size(), taken_by_[block.data()] != me); };
   auto best = free_.end();
   for (auto at = free_.begin(); at != free_.end(); ++at) {
-    if (at->size() >= bytes && (best == free_.end() || rank(*at) < rank(*best))) best = at;
+    if (at->size() >= bytes && at->size() <= at_most && (best == free_.end() || rank(*at) < rank(*best))) best = at;
   }
   Block block;
   if (best != free_.end()) {

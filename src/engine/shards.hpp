@@ -47,9 +47,14 @@ class BlockPool {
   /// A block of at least `bytes`: the smallest free one, so that gradients do not take the blocks of arenas; among
   /// equal sizes the one that this thread wrote last, which its core's cache still holds.
   [[nodiscard]] Lent take(std::size_t bytes);
+  /// A block of exactly so many bytes, for a gradient: it lives longer than the memory of a shard, and in a block of
+  /// that size each sum that waits would cost another.
+  [[nodiscard]] Lent take_exactly(std::size_t bytes);
   void give_back(Block block);
 
  private:
+  Lent take(std::size_t bytes, std::size_t at_most);
+
   std::mutex mutex_;
   std::vector<Block> free_;
   std::map<const std::byte*, std::thread::id> taken_by_;  // the thread that took each block last
