@@ -1,0 +1,56 @@
+// precision = "bf16": what inspect and plan say of it, what the folder of a run keeps, and what is refused.
+
+#include "command.hpp"
+
+namespace thalweg::testing {
+namespace {
+
+class PrecisionOfRuns : public CommandTest {};
+
+TEST_F(PrecisionOfRuns, InspectSaysWhichValuesAreStoredInBf16) {
+  write_table("t.csv");
+  const std::string inspect = "inspect t.csv --target y --set model.hidden=[64,64] ";
+  const Ran ran = run(inspect + "--set train.precision=bf16");
+  ASSERT_EQ(ran.code, 0) << ran.err;
+  EXPECT_NE(ran.out.find(" -> bf16 ("), std::string::npos) << ran.out;
+  EXPECT_NE(ran.out.find(" values are stored in bf16."), std::string::npos) << ran.out;
+  EXPECT_EQ(run(inspect).out.find("bf16"), std::string::npos);
+}
+
+TEST_F(PrecisionOfRuns, ThePlanCountsIt) {
+  write_table("t.csv");
+  const std::string plan = "plan t.csv --target y --set model.hidden=[256,256,256] --batch-size 100 ";
+  const auto narrow = run(plan + "--set train.precision=bf16 --json").json(), wide = run(plan + "--json").json();
+  EXPECT_LT(narrow["memory"]["activations"], wide["memory"]["activations"]);
+  EXPECT_EQ(narrow["memory"]["parameters"], wide["memory"]["parameters"]);
+  EXPECT_GT(narrow["bf16_values"], 0);
+  EXPECT_EQ(wide["bf16_values"], 0);
+  const Ran text = run(plan + "--set train.precision=bf16");
+  EXPECT_NE(text.out.find("stored in bf16, and counted so"), std::string::npos) << text.out;
+}
+
+TEST_F(PrecisionOfRuns, TheRunKeepsIt) {
+  write_table("t.csv");
+  const std::string train = "train t.csv --target y --epochs 4 --quiet ";
+  ASSERT_EQ(run(train + "--set train.precision=bf16 --out whole").code, 0);
+  EXPECT_NE(read_text(path("whole/config.toml")).find("precision = \"bf16\""), std::string::npos);
+  ASSERT_EQ(run(train + "--out single").code, 0);
+  EXPECT_NE(read_text(path("whole/model.safetensors")), read_text(path("single/model.safetensors")));
+  // stopped and resumed, the bits are those of the run that was not
+  ASSERT_EQ(run(train + "--set train.precision=bf16 --out parts --stop-after 5").code, 0);
+  ASSERT_EQ(run("train parts --resume --quiet").code, 0);
+  EXPECT_EQ(read_text(path("whole/model.safetensors")), read_text(path("parts/model.safetensors")));
+}
+
+TEST_F(PrecisionOfRuns, WhatCannotBeHadIsRefused) {
+  write_table("t.csv");
+  const Ran unknown = run("train t.csv --target y --set train.precision=fp8");
+  EXPECT_EQ(unknown.code, 2);
+  EXPECT_NE(unknown.err.find("bf16"), std::string::npos) << unknown.err;
+  const Ran method = run("train t.csv --target y --optimizer lbfgs --batch-size all --set train.precision=bf16");
+  EXPECT_EQ(method.code, 2);
+  EXPECT_NE(method.err.find("[lbfgs] precision"), std::string::npos) << method.err;
+}
+
+}  // namespace
+}  // namespace thalweg::testing
