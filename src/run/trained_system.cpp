@@ -115,6 +115,8 @@ TrainedSystem load_system(const std::filesystem::path& path, const Registry& reg
   const std::filesystem::path place = model_file(path);
   const SafetensorsFile file = read_safetensors(place);
   const std::string name = place.string();
+  if (file.metadata.contains("thalweg.model") && !file.metadata.contains("thalweg.system"))
+    fail<UsageError>("[model] {} holds a model of kind {}. Wanted: a system", name, entry(file, "model.kind", name));
   if (const std::string version = entry(file, "thalweg.system", name); version != format_version)
     fail<ModelError>("[model] {} is a system of format {}. Wanted: {}", name, version, format_version);
   try {

@@ -125,16 +125,38 @@ TEST_F(Claims, PredictionsHaveNamesOfTheirOwn) {
   EXPECT_EQ(run("predict runs/c --data c.csv --top 3").code, 2);
 }
 
-TEST_F(Claims, AFitTakesNoColumnForAConstant) {
+TEST_F(Claims, AMethodWithoutARateHasNoneToFind) {
+  write_table("t.csv");
+  const Ran ran = run("lr t.csv --target y --optimizer lbfgs");
+  EXPECT_EQ(ran.code, 2);
+  EXPECT_TRUE(has(ran.err, "lbfgs takes no rate")) << ran.err;
+}
+
+TEST_F(Claims, AFitSaysWhatItCannotKnow) {
   write("t.csv", "e,x,y\n1,1,2\n2,2,4.1\n");
   const Ran constant = run("fit 'a*x + b*e' t.csv");
   EXPECT_EQ(constant.code, 2);
   EXPECT_TRUE(has(constant.err, "'e' in 'y = a*x + b*e' is the number e")) << constant.err;
+  const Ran exact = run("fit 'a*x + b*1e0' t.csv --target y");
+  ASSERT_EQ(exact.code, 0) << exact.err;
+  EXPECT_FALSE(has(exact.out, "nan")) << exact.out;
+  EXPECT_TRUE(has(exact.out, "deviation   -, with 0 degrees of freedom")) << exact.out;
 }
 
 TEST_F(Claims, AWalkSaysWhereItStands) {
   EXPECT_TRUE(has(run("minimize 'x^2 - y^2' --x0 0,0").out, "point       A saddle"));
   EXPECT_TRUE(has(run("minimize 'x' --x0 1 --steps 10").out, "point       A slope"));
+  const Ran bounded = run("minimize '(x - 1)^2' --x0 5 --lower 2");
+  EXPECT_TRUE(has(bounded.out, "gradient    0, of what leads no further beyond a bound")) << bounded.out;
+}
+
+TEST_F(Claims, ALandscapeSaysWhereItIsNotFinite) {
+  write_table("t.csv");
+  ASSERT_EQ(run("train t.csv --target y --epochs 1 --quiet").code, 0);
+  const Ran narrow = run("landscape runs/t --points 5 --random-only");
+  const Ran wide = run("landscape runs/t --points 5 --span 1e300 --random-only");
+  EXPECT_TRUE(has(wide.out, "and is not finite at 24 of 25 places")) << wide.out;
+  EXPECT_FALSE(has(narrow.out, "not finite")) << narrow.out;
 }
 
 TEST_F(Claims, ARateThatIsTooLowIsNotTheFaultOfTheData) {
@@ -147,6 +169,16 @@ TEST_F(Claims, ARateThatIsTooLowIsNotTheFaultOfTheData) {
     text += std::to_string(i * 37 % 120) + ".5," + std::to_string(i * i * 53 % 120) + ".25\n";
   write("chance.csv", text);
   EXPECT_FALSE(has(run("train chance.csv --target y --epochs 30").out, "a linear model found it"));
+}
+
+TEST_F(Claims, AModelIsNoSystem) {
+  write_table("t.csv");
+  ASSERT_EQ(run("train t.csv --target y --epochs 1 --quiet").code, 0);
+  const Ran ran = run("play runs/t");
+  EXPECT_EQ(ran.code, 2);
+  EXPECT_TRUE(has(ran.err, "holds a model of kind mlp")) << ran.err;
+  EXPECT_EQ(run("play runs/t --seed -1").code, 2);
+  EXPECT_TRUE(has(run("generate runs/t --seed -1").err, "--seed: -1. Wanted: >= 0"));
 }
 
 }  // namespace

@@ -42,7 +42,7 @@ TEST_F(Reports, AStoppedRunIsMeasuredAsItStands) {
   ASSERT_EQ(run("train t.csv --target y --epochs 20 --stop-after 30 --quiet").code, 0);
   const Ran ran = run("evaluate runs/t");
   ASSERT_EQ(ran.code, 0) << ran.err;
-  EXPECT_TRUE(has(ran.out, "was stopped at step 30 of 80, and these are its best parameters so far")) << ran.out;
+  EXPECT_TRUE(has(ran.out, "has come to step 30 of 80, and these are its best parameters so far")) << ran.out;
   const Ran report = run("report runs/t --json");
   ASSERT_EQ(report.code, 0) << report.err;
   EXPECT_EQ(report.json()["validation"]["rmse"], run("evaluate runs/t --json").json()["rmse"]);

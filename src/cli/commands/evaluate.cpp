@@ -111,13 +111,12 @@ int evaluate_stopped(const EvaluateArguments& arguments, const Context& context)
   const Evaluation evaluation = session.trainer.evaluate(*data, opened.average);
   const std::int64_t step = session.trainer.state().step;
   if (!context.json) {
-    print_metrics(
-        name, evaluation.metrics,
-        fmt::format("{}; the run was stopped at step {} of {}{}", metrics_note(evaluation.rows, session.recipe),
-                    with_commas(step), with_commas(opened.total_steps),
-                    opened.is_best            ? ", and these are its best parameters so far"
-                    : !opened.average.empty() ? ", and these are the averages of its parameters"
-                                              : ""));
+    print_metrics(name, evaluation.metrics,
+                  fmt::format("{}; the run has come to step {} of {}{}", metrics_note(evaluation.rows, session.recipe),
+                              with_commas(step), with_commas(opened.total_steps),
+                              opened.is_best            ? ", and these are its best parameters so far"
+                              : !opened.average.empty() ? ", and these are the averages of its parameters"
+                                                        : ""));
     return 0;
   }
   nlohmann::ordered_json result{{"data", name},

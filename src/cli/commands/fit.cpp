@@ -169,6 +169,10 @@ void emit_parameters(const FormulaFit& fit, double confidence) {
   for (std::int64_t i = 0; i < result.x.size(); ++i) {
     const auto [low, high] = result.interval(i, confidence);
     const std::string& name = fit.model.parameters()[static_cast<std::size_t>(i)];
+    if (std::isnan(result.standard_error(i))) {  // no degree of freedom is left
+      emit("{:<12}{:>16.9g}{:>16}    -\n", name, result.x.at(i), "-");
+      continue;
+    }
     emit("{:<12}{:>16.9g}{:>16.6g}    {:.7g} to {:.7g}\n", name, result.x.at(i), result.standard_error(i), low, high);
   }
 }
@@ -177,7 +181,9 @@ void emit_text(const FormulaFit& fit, const FitArguments& arguments, const Numbe
   const LeastSquaresResult& result = fit.result;
   emit("{}\n{}\n", plots.fit_text(), plots.residuals_text());
   emit_parameters(fit, arguments.confidence);
-  emit("\n{:<12}{:.7g}, with {} degrees of freedom\n", "deviation", result.deviation(), result.degrees_of_freedom());
+  emit("\n{:<12}{}, with {} degree{} of freedom\n", "deviation",
+       std::isnan(result.deviation()) ? "-" : fmt::format("{:.7g}", result.deviation()), result.degrees_of_freedom(),
+       result.degrees_of_freedom() == 1 ? "" : "s");
   emit("{:<12}{:.10g} (sum of squares), R^2 {:.6f}\n", "residuals", result.sum_of_squares, fit.r_squared);
   const Correlated most = most_correlated(result);
   if (!result.undetermined.empty()) {

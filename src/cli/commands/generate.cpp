@@ -126,7 +126,7 @@ void set_up(CLI::App& command, Context& context) {
   GenerateRequest& request = arguments->request;
   command.footer(examples);
   command.add_option("run", arguments->run, "Run folder, or model.safetensors")->required()->type_name("RUN");
-  command.add_option("--seed", text.seed, "Of the random numbers (1)");
+  command.add_option("--seed", text.seed, "Of the random numbers (1)")->check(in_range(not_negative));
   command.add_option("--prompt", arguments->prompt, "The text to go on from")->group("Text");
   command.add_option("--tokens", text.tokens, "How many to write (200)")->check(in_range(not_negative))->group("Text");
   command.add_option("--temperature", text.temperature, "Logits are divided by it; 0 takes the likeliest (1)")

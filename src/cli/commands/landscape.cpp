@@ -103,10 +103,17 @@ double cosine(const std::vector<double>& a, const std::vector<double>& b) {
 
 std::string range_text(const std::vector<double>& losses) {
   double low = std::numeric_limits<double>::infinity(), high = -low;
+  std::size_t lost = 0;
   for (const double loss : losses) {
-    if (std::isfinite(loss)) low = std::min(low, loss), high = std::max(high, loss);
+    if (std::isfinite(loss)) {
+      low = std::min(low, loss), high = std::max(high, loss);
+    } else {
+      ++lost;
+    }
   }
-  return fmt::format("from {} to {}", number_text(low, 4), number_text(high, 4));
+  if (lost == losses.size()) return "beyond what a number holds at every place";
+  return fmt::format("from {} to {}{}", number_text(low, 4), number_text(high, 4),
+                     lost > 0 ? fmt::format(", and is not finite at {} of {} places", lost, losses.size()) : "");
 }
 
 /// Two random directions, and the slices along each.
@@ -300,7 +307,7 @@ void set_up(CLI::App& command, Context& context) {
   command.add_option("--span", arguments->span, "How far the random directions reach; 1 is as long as the weights")
       ->check(in_range({.low = 1e-6}));
   command.add_option("--rows", arguments->rows, "Rows that the loss is of, or all")->type_name("N|all");
-  command.add_option("--seed", arguments->seed, "Of the random directions");
+  command.add_option("--seed", arguments->seed, "Of the random directions")->check(in_range(not_negative));
   command.add_option("--threads", arguments->threads, "Threads (those of the run's configuration)")
       ->check(CLI::Range(1, 1024));
   command.add_flag("--random-only", arguments->random_only, "Leave out the plane of the path");

@@ -163,6 +163,10 @@ void emit_text(const LrFinding& finding, const LoadedConfig& loaded, const LrArg
 int run(LrArguments arguments, const Context& context) {
   arguments.find.trial = Duration(arguments.trial);
   NamedTree named = read_arguments(arguments.config, context.registry);
+  const OptionValue* kind = named.tree.find("optimizer.kind");
+  if (const auto* method = kind ? kind->get_if<std::string>() : nullptr;
+      method && context.registry.optimizer(*method).owns_steps)
+    fail<UsageError>("[lr] {} takes no rate: it finds the length of each step itself.", *method);
   named.tree.set("optimizer.lr", OptionValue{"auto"});  // the rate of the configuration is not used
   const LoadedConfig loaded = load(named, context.registry);
   refuse_watching(loaded.config, "lr");

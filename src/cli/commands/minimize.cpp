@@ -252,7 +252,8 @@ std::string next_start(const Tensor& x, const Point& point) {
   return x.size() <= 6 ? text : "there";
 }
 
-void print_result(const Target& target, const Walk& walk, const Rate& rate, const std::optional<Point>& point) {
+void print_result(const Target& target, const Walk& walk, const Rate& rate, const std::optional<Point>& point,
+                  bool bounded) {
   const MinimizeResult& result = walk.result;
   plot_values(target, walk);
   emit("value       {:.9g}\n", result.value);
@@ -263,7 +264,7 @@ void print_result(const Target& target, const Walk& walk, const Rate& rate, cons
                      target.variables.begin() + std::min<std::ptrdiff_t>(std::ssize(target.variables), 2), ", ")),
        point_text(result.x));
   print_known_minimum(target.problem, result);
-  emit("gradient    {:.3g}\n", result.gradient_norm);
+  emit("gradient    {:.3g}{}\n", result.gradient_norm, bounded ? ", of what leads no further beyond a bound" : "");
   emit("steps       {} ({} evaluations{}{})\n", with_commas(result.steps), with_commas(result.evaluations),
        result.products ? fmt::format(", {} products", with_commas(result.products)) : "",
        rate.asked ? "" : fmt::format(", and {} to find the rate", with_commas(rate.evaluations)));
@@ -333,7 +334,7 @@ int run(const MinimizeArguments& arguments, const Context& context) {
   if (context.json) {
     emit_json(target, method, walked.result, rate, point);
   } else if (!context.quiet) {
-    print_result(target, walked, rate, point);
+    print_result(target, walked, rate, point, options.lower || options.upper);
   }
   return exit_code(target, walked.result, owns_steps(method) ? 0 : lr, signals);
 }

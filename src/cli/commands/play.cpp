@@ -142,7 +142,7 @@ void set_up(CLI::App& command, Context& context) {
   command.add_option("run", arguments->run, "Run folder, or model.safetensors")->required()->type_name("RUN");
   command.add_option("--side", arguments->side, "Whether you move first or second (first)")
       ->check(CLI::IsMember({"first", "second"}));
-  command.add_option("--seed", arguments->seed, "Of what is random in it (1)");
+  command.add_option("--seed", arguments->seed, "Of what is random in it (1)")->check(in_range(not_negative));
   set_run(command, context, [arguments, &context] { return run(*arguments, context); });
 }
 
