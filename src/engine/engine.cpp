@@ -238,7 +238,7 @@ Engine::Sums Engine::sum_there(const State& state, const RowSelection& batch, co
     const double* const sums = numbers.data();
     return {first, sums, std::move(gradient), std::move(numbers)};
   } catch (const IndexError&) {
-    run_here(functions_, step_, state, batch, programs.whole->rows(), crew_->workers);
+    run_here(functions_, step_, state, batch, programs.whole->rows(), programs_.precision(), crew_->workers);
     throw;
   }
 }
@@ -295,11 +295,12 @@ void Engine::set_precision(Precision precision) {
     if (precision == Precision::single || !owns_steps(o.updater.optimizer())) continue;
     fail<UsageError>(
         "[{}] precision = \"bf16\": it compares losses that it computes itself, in f32. Wanted: precision = \"f32\", "
-        "or "
-        "an optimizer that is given gradients",
+        "or an optimizer that is given gradients",
         o.updater.optimizer().name);
   }
-  if (programs_.set_precision(precision)) one_shard_ = {};
+  if (!programs_.set_precision(precision)) return;
+  one_shard_ = {};
+  sums_there_.reset();
 }
 
 void Engine::watch_layers(bool watch) {

@@ -129,12 +129,12 @@ void SumsThere::move_statistics(State& state, const BatchPrograms& programs, con
 }
 
 void run_here(std::span<const EvaluationFunction> objectives, const StepLayout& step, const State& state,
-              const RowSelection& batch, std::int64_t shard_rows, Workers& workers) {
+              const RowSelection& batch, std::int64_t shard_rows, Precision precision, Workers& workers) {
   const std::int64_t rows = batch.count();
   const Block gradient(static_cast<std::size_t>(step.size) * size_of(state.layout->dtype));
   for (std::int64_t begin = 0; begin < rows; begin += shard_rows) {
     const std::int64_t count = std::min(shard_rows, rows - begin);
-    const ShardProgram here(objectives, count, columns_of(batch.data), *state.layout, step, {});
+    const ShardProgram here(objectives, count, columns_of(batch.data), *state.layout, step, {.precision = precision});
     const Block memory(here.memory_bytes());
     std::vector<double> sums(static_cast<std::size_t>(here.doubles()));
     here.run({state, batch, begin, gradient.data(), sums.data()}, memory.data(), workers);

@@ -59,6 +59,6 @@ class SumsThere {
 /// Runs the rows of a batch on this CPU, for what a kernel on a device threw: there it knows the row. Returns where
 /// nothing is thrown here.
 void run_here(std::span<const EvaluationFunction> objectives, const StepLayout& step, const State& state,
-              const RowSelection& batch, std::int64_t shard_rows, Workers& workers);
+              const RowSelection& batch, std::int64_t shard_rows, Precision precision, Workers& workers);
 
 }  // namespace thalweg
