@@ -47,8 +47,8 @@ void note_sums(std::int64_t values, std::int64_t trained, DType dtype, StepKerne
 }  // namespace
 
 StepNeeds needs_of_step(const EvaluationFunction& function, const Optimizer& optimizer, const Dataset& data,
-                        const RunLength& length, std::int64_t shard_size, Memory memory, int ranks,
-                        Precision precision, StepKernels* kernels) {
+                        const RunLength& length, std::int64_t shard_size, Memory memory, int ranks, Precision precision,
+                        StepKernels* kernels) {
   const std::int64_t rows = length.rows_a_step;
   Engine engine(function, optimizer, 1);
   Engine* const alone[] = {&engine};
