@@ -57,7 +57,7 @@ void product_alone(benchmark::State& bench) {
 /// The gradient of a layer's weights: its inputs, turned round, times the gradients of its outputs.
 void weights(benchmark::State& bench) {
   run(bench, {{bench.range(1), bench.range(0)}, {bench.range(1), bench.range(2)}},
-      [](const std::vector<tw::Var>& x) { return tw::matmul(x[0], x[1], true); });
+      [](const std::vector<tw::Var>& x) { return tw::matmul(x[0], x[1], true, false); });
 }
 
 void weights_alone(benchmark::State& bench) {

@@ -252,6 +252,7 @@ void emit_json(const RunPlan& p, const Machine& machine, const PlanArguments& ar
             {"parameters", p.needs.parameters},
             {"shards", p.needs.shards},
             {"shard_rows", p.needs.shard_rows},
+            {"bf16_values", p.needs.bf16_values},
             {"memory",
              {{"parameters", p.memory.parameters},
               {"gradients", p.memory.gradients},

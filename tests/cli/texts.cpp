@@ -50,7 +50,7 @@ TEST_F(Texts, ARunLeavesItsMetricsAndAReportThatCanBeWrittenAgain) {
 
 TEST_F(Texts, ARunThatEndsInAFailureLeavesItsReport) {
   write_mails();
-  const Ran ran = run("train mails.toml --out r -q --set optimizer.lr=1e38");
+  const Ran ran = run("train mails.toml --out r -q --set optimizer.lr=1e39");
   EXPECT_EQ(ran.code, 5) << ran.err;
   EXPECT_NE(ran.out.find("verdict"), std::string::npos) << ran.out;
   EXPECT_TRUE(std::filesystem::exists(path("r/report.html")));

@@ -80,8 +80,8 @@ INSTANTIATE_TEST_SUITE_P(Sizes, PackedProducts,
                                          Case{337, 64, 100, false, true}, Case{300, 300, 300, true, true},
                                          Case{2017, 33, 40, false, false}, Case{40, 2081, 300, false, true},
                                          Case{2100, 2100, 20, true, false}),
-                         [](const auto& info) {
-                           const Case& c = info.param;
+                         [](const auto& one) {
+                           const Case& c = one.param;
                            return std::to_string(c.m) + "x" + std::to_string(c.n) + "x" + std::to_string(c.k) +
                                   (c.transpose_a ? "T" : "N") + (c.transpose_b ? "T" : "N");
                          });

@@ -151,7 +151,7 @@ TEST(Precision, WhatCannotBeHadIsRefusedByName) {
     const Dataset data = two_moons(20);
     TrainStep step(objective_of(model, loss::cross_entropy), optim::adamw(), 1);
     const State state = step.init(data, 1, f64);
-    Programs programs({evaluation_of(model, loss::cross_entropy)});
+    Programs programs({evaluation_of(model, loss::cross_entropy)}, nullptr);
     programs.set_precision(Precision::bf16);
     const auto part = stepped_part(optim::adamw(), *state.layout);
     (void)programs.make(20, data, *state.layout, step_layout(*state.layout, {part}));
