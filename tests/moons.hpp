@@ -1,6 +1,7 @@
 #pragma once
 // Two half circles that reach into each other, 0 and 1: learnt in a fraction of a second, and not by a line.
 
+#include <algorithm>
 #include <cmath>
 
 #include "thalweg/thalweg.hpp"
@@ -19,6 +20,21 @@ inline Dataset two_moons(std::int64_t rows) {
     y.push_back(lower);
   }
   return Dataset::from(std::span<const float>(x), {rows, 2}, std::span<const std::int32_t>(y));
+}
+
+/// The same rows, read when they are asked for.
+inline Dataset streamed(const Dataset& data) {
+  const Tensor input = data["input"];
+  const std::size_t row_bytes = input.bytes() / static_cast<std::size_t>(data.rows());
+  Dataset result;
+  result.set("input",
+             {Shape(input.shape().sizes().subspan(1)), input.dtype(),
+              [=](std::int64_t row, std::span<std::byte> into) {
+                std::copy_n(input.raw() + static_cast<std::size_t>(row) * row_bytes, row_bytes, into.data());
+              }},
+             data.rows());
+  result.set("target", data["target"]);
+  return result;
 }
 
 }  // namespace thalweg

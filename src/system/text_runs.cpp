@@ -68,6 +68,18 @@ void expect_same_tokens(std::string_view system, const std::string& gpt, const T
       system, reward, judge.text.tokenizer.size(), gpt, policy.text.tokenizer.size(), gpt);
 }
 
+TrainedPart gpt_part(std::string under) {
+  TrainedPart part;
+  part.option = part.kind = "gpt";
+  nn::GptOptions known;
+  for (const Field& field : nn::fields(known)) {
+    if (field.name != "dropout") part.sizes.push_back(field.name);  // which is of a training
+  }
+  part.parameters = "*";
+  part.under = std::move(under);
+  return part;
+}
+
 State state_of(const TextRun& run, const std::function<Var(Scope, Var)>& declare) {
   Dataset like;
   like.set("tokens", Tensor({1, 2}, i32));

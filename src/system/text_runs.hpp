@@ -4,6 +4,7 @@
 #include "data/text.hpp"
 #include "thalweg/gpt.hpp"
 #include "thalweg/state.hpp"
+#include "thalweg/system.hpp"
 
 namespace thalweg {
 
@@ -26,6 +27,10 @@ struct TextRun {
 /// Throws OptionError where a reward reads other tokens than a policy writes.
 void expect_same_tokens(std::string_view system, const std::string& gpt, const TextRun& policy,
                         const std::string& reward, const TextRun& judge);
+
+/// The part of a system that a run of gpt has trained, which its option `gpt` names: all options of its net but dropout
+/// are that run's.
+[[nodiscard]] TrainedPart gpt_part(std::string under);
 
 /// The parameters of such a run: of a net whose parameters are declared by `declare`, given tokens i32 (1, 2).
 [[nodiscard]] State state_of(const TextRun& run, const std::function<Var(Scope, Var)>& declare);

@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include "command.hpp"
+#include "sanitized.hpp"
 
 namespace thalweg::testing {
 namespace {
@@ -10,9 +11,7 @@ namespace {
 class PlannedMemory : public CommandTest {
  protected:
   void SetUp() override {
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-    GTEST_SKIP() << "sanitizers take memory of their own";
-#endif
+    if (address_sanitizer || thread_sanitizer) GTEST_SKIP() << "sanitizers take memory of their own";
     write("peak.py",
           "import resource, subprocess, sys\n"
           "code = subprocess.run(sys.argv[1:], stdout=subprocess.DEVNULL).returncode\n"

@@ -11,6 +11,7 @@
 #include "evaluate.hpp"
 #include "ops/table.hpp"
 #include "random_graph.hpp"
+#include "sample_inputs.hpp"
 #include "thalweg/ops.hpp"
 
 namespace thalweg {
@@ -54,18 +55,6 @@ class Pair {
   Trace trace_;
   Program here_, text_;
 };
-
-std::vector<Tensor> inputs_of(const Sample& sample, DType dtype) {
-  std::vector<Tensor> inputs;
-  for (std::size_t i = 0; i < sample.shapes.size(); ++i) {
-    inputs.push_back(random_uniform(sample.shapes[i], sample.low, sample.high, i, f64).to(dtype));
-    for (const auto& [input, bound] : sample.indices) {
-      if (static_cast<std::size_t>(input) == i)
-        inputs.back() = random_uniform(sample.shapes[i], 0, static_cast<double>(bound), i, f64).to(i32);
-    }
-  }
-  return inputs;
-}
 
 void expect_same(const Pair& pair, const std::string& what, double f32_tolerance) {
   const bool exact = !pair.has_functions();

@@ -9,6 +9,7 @@
 #include "evaluate.hpp"
 #include "ops/table.hpp"
 #include "random_graph.hpp"
+#include "sample_inputs.hpp"
 #include "thalweg/ops.hpp"
 
 namespace thalweg {
@@ -124,18 +125,6 @@ TEST_F(FarCpuTest, AllMemoryGoesBack) {
   const Block last(1, &far_);
   far_.fetch(&byte, last.data(), 1);
   EXPECT_EQ(far_.given_out(), 512U);  // the last block
-}
-
-std::vector<Tensor> inputs_of(const Sample& sample, DType dtype) {
-  std::vector<Tensor> inputs;
-  for (std::size_t i = 0; i < sample.shapes.size(); ++i) {
-    inputs.push_back(random_uniform(sample.shapes[i], sample.low, sample.high, i, f64).to(dtype));
-    for (const auto& [input, bound] : sample.indices) {
-      if (static_cast<std::size_t>(input) == i)
-        inputs.back() = random_uniform(sample.shapes[i], 0, static_cast<double>(bound), i, f64).to(i32);
-    }
-  }
-  return inputs;
 }
 
 class Programs : public FarCpuTest {

@@ -2,6 +2,7 @@
 
 #include "mpirun.hpp"
 #include "data/pictures.hpp"
+#include "sanitized.hpp"
 
 namespace thalweg::testing {
 namespace {

@@ -8,6 +8,7 @@
 #include <cmath>
 #include <vector>
 
+#include "evaluate.hpp"
 #include "thalweg/thalweg.hpp"
 
 namespace thalweg {
@@ -85,6 +86,24 @@ INSTANTIATE_TEST_SUITE_P(Sizes, PackedProducts,
                            return std::to_string(c.m) + "x" + std::to_string(c.n) + "x" + std::to_string(c.k) +
                                   (c.transpose_a ? "T" : "N") + (c.transpose_b ? "T" : "N");
                          });
+
+/// By the op, which hands over where rows begin: the same numbers in f64 are multiplied by another library.
+TEST(LargeMatmul, IsThatOfDoublePrecision) {
+  for (const bool transpose_a : {false, true}) {
+    for (const bool transpose_b : {false, true}) {
+      for (const std::int64_t batch : {1, 2}) {
+        const std::int64_t m = 512, n = 512, k = 100;
+        const Tensor a = random_normal(transpose_a ? Shape{batch, k, m} : Shape{batch, m, k}, 1),
+                     b = random_normal(transpose_b ? Shape{batch, n, k} : Shape{batch, k, n}, 2);
+        const Traced product = [&](const std::vector<Var>& x) {
+          return std::vector<Var>{matmul(x[0], x[1], transpose_a, transpose_b)};
+        };
+        const Tensor got = evaluate(product, {a, b})[0], wanted = evaluate(product, {a.to(f64), b.to(f64)})[0];
+        for (std::int64_t i = 0; i < got.size(); ++i) ASSERT_NEAR(got.at(i), wanted.at(i), 1e-4) << i;
+      }
+    }
+  }
+}
 
 }  // namespace
 }  // namespace thalweg

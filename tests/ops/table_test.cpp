@@ -7,22 +7,11 @@
 #include "core/error.hpp"
 #include "evaluate.hpp"
 #include "ops/table.hpp"
+#include "sample_inputs.hpp"
 #include "thalweg/ops.hpp"
 
 namespace thalweg {
 namespace {
-
-std::vector<Tensor> inputs_of(const Sample& sample, DType dtype, std::uint64_t seed) {
-  std::vector<Tensor> inputs;
-  for (std::size_t i = 0; i < sample.shapes.size(); ++i) {
-    inputs.push_back(random_uniform(sample.shapes[i], sample.low, sample.high, seed + i, f64).to(dtype));
-    for (const auto& [input, bound] : sample.indices) {
-      if (static_cast<std::size_t>(input) != i) continue;
-      inputs.back() = random_uniform(sample.shapes[i], 0, static_cast<double>(bound), seed + i, f64).to(i32);
-    }
-  }
-  return inputs;
-}
 
 double inner(const Tensor& a, const Tensor& b) {
   double total = 0;

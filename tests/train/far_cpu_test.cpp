@@ -11,6 +11,7 @@
 #include "core/block.hpp"
 #include "moons.hpp"
 #include "optim/asks.hpp"
+#include "small_gan.hpp"
 #include "temporary_folder.hpp"
 #include "thalweg/thalweg.hpp"
 
@@ -18,16 +19,6 @@ namespace thalweg {
 namespace {
 
 using testing::FarCpu;
-
-void expect_same(const State& a, const State& b) {
-  EXPECT_TRUE(identical(a.parameters, b.parameters));
-  EXPECT_EQ(a.step, b.step);
-  ASSERT_EQ(a.slots.size(), b.slots.size());
-  for (std::size_t i = 0; i < a.slots.size(); ++i) {
-    EXPECT_EQ(a.slots[i].first, b.slots[i].first);
-    EXPECT_TRUE(identical(a.slots[i].second, b.slots[i].second)) << a.slots[i].first;
-  }
-}
 
 class FarTraining : public ::testing::Test {
  protected:
@@ -121,35 +112,11 @@ TEST_F(FarTraining, ByEveryOptimizerGivesTheSameState) {
   }
 }
 
-Var generator(Scope s, const Var& z) {
-  const Var h = relu(nn::batch_norm(s / "norm", nn::dense(s / "hidden", z, 8)));
-  return nn::dense(s / "out", h, 2);
-}
-
-Var discriminator(Scope s, const Var& x) {
-  return nn::dense(s / "out", leaky_relu(nn::dense(s / "hidden", x, 8), 0.2), 1);
-}
-
-Loss d_loss(Scope s, const Batch& b) {
-  const Var real = discriminator(s.share("d"), b["input"]);
-  const Var fake = discriminator(s.share("d"), stop_gradient(generator(s.share("g"), s.normal("z", {b.rows(), 3}))));
-  s.report("real", mean(sigmoid(real)));
-  return Loss::of_samples(softplus(-real) + softplus(fake));
-}
-
-Loss g_loss(Scope s, const Batch& b) {
-  const Var fake = discriminator(s.share("d"), generator(s.share("g"), s.normal("z", {b.rows(), 3})));
-  return Loss::of_samples(softplus(-fake));
-}
-
 TEST_F(FarTraining, OfSeveralObjectivesWithAveragesGivesTheSameState) {
-  Dataset data;
-  data.set("input", random_normal({22, 2}, 1.0, 0.5, 3));
+  const Dataset data = real_points();
   for (const bool simultaneous : {false, true}) {
     compare([&] {
-      Trainer gan({{"d", d_loss, optim::adam({.lr = 0.02}), {.trains = "d/*"}},
-                   {"g", g_loss, optim::adam({.lr = 0.01}), {.trains = "g/*", .averages = {{"ema", 0.9}}}}},
-                  {.threads = 1, .simultaneous = simultaneous});
+      Trainer gan(gan_rows(), {.threads = 1, .simultaneous = simultaneous});
       (void)gan.fit(data, {.epochs = 2, .batch_size = 8, .shard_size = 3});
       return gan.state();
     });
@@ -170,20 +137,6 @@ TEST_F(FarTraining, ByOnesOwnLoopGivesTheSameState) {
 Trainer moons_trainer() {
   return Trainer(nn::mlp(2, {.hidden = {32, 32}, .norm = "batch"}), loss::cross_entropy,
                  optim::adamw({.lr = 1e-2, .clip_norm = 1, .schedule = schedule::one_cycle()}), 1);
-}
-
-Dataset streamed(const Dataset& data) {
-  const Tensor input = data["input"];
-  const std::size_t row_bytes = input.bytes() / static_cast<std::size_t>(data.rows());
-  Dataset result;
-  result.set("input",
-             {Shape(input.shape().sizes().subspan(1)), input.dtype(),
-              [=](std::int64_t row, std::span<std::byte> into) {
-                std::copy_n(input.raw() + static_cast<std::size_t>(row) * row_bytes, row_bytes, into.data());
-              }},
-             data.rows());
-  result.set("target", data["target"]);
-  return result;
 }
 
 TEST_F(FarTraining, ReportsMetricsAndPredictionsAreTheSame) {

@@ -5,55 +5,12 @@
 #include <algorithm>
 #include <cmath>
 
+#include "small_gan.hpp"
 #include "temporary_folder.hpp"
 #include "thalweg/thalweg.hpp"
 
 namespace thalweg {
 namespace {
-
-Dataset numbers(std::int64_t rows = 22) {
-  Dataset data;
-  data.set("input", random_normal({rows, 2}, 1.0, 0.5, 3));
-  return data;
-}
-
-Var generator(Scope s, const Var& z) {
-  const Var h = relu(nn::batch_norm(s / "norm", nn::dense(s / "hidden", z, 8)));
-  return nn::dense(s / "out", h, 2);
-}
-
-Var discriminator(Scope s, const Var& x) {
-  return nn::dense(s / "out", leaky_relu(nn::dense(s / "hidden", x, 8), 0.2), 1);
-}
-
-Loss d_loss(Scope s, const Batch& b) {
-  const Var z = s.normal("z", {b.rows(), 3});
-  const Var real = discriminator(s.share("d"), b["input"]);
-  const Var fake = discriminator(s.share("d"), stop_gradient(generator(s.share("g"), z)));
-  s.report("real", mean(sigmoid(real)));
-  return Loss::of_samples(softplus(-real) + softplus(fake));
-}
-
-Loss g_loss(Scope s, const Batch& b) {
-  const Var fake = discriminator(s.share("d"), generator(s.share("g"), s.normal("z", {b.rows(), 3})));
-  s.report("fooled", sigmoid(fake));
-  return Loss::of_samples(softplus(-fake));
-}
-
-std::vector<ObjectiveRow> gan_rows(std::int64_t every = 1) {
-  return {{"d", d_loss, optim::adam({.lr = 0.02}), {.trains = "d/*"}},
-          {"g", g_loss, optim::adam({.lr = 0.01}), {.trains = "g/*", .every = every, .averages = {{"ema", 0.9}}}}};
-}
-
-void expect_same(const State& a, const State& b) {
-  EXPECT_TRUE(identical(a.parameters, b.parameters));
-  EXPECT_EQ(a.step, b.step);
-  ASSERT_EQ(a.slots.size(), b.slots.size());
-  for (std::size_t i = 0; i < a.slots.size(); ++i) {
-    EXPECT_EQ(a.slots[i].first, b.slots[i].first);
-    EXPECT_TRUE(identical(a.slots[i].second, b.slots[i].second)) << a.slots[i].first;
-  }
-}
 
 const Tensor& slot(const State& state, const std::string& name) {
   const auto found = std::ranges::find(state.slots, name, &std::pair<std::string, Tensor>::first);
@@ -72,7 +29,7 @@ class Both : public ::testing::TestWithParam<bool> {
     options.batch_size = 8;
     options.shard_size = 3;
     Trainer gan(gan_rows(), {.threads = threads, .simultaneous = GetParam()});
-    (void)gan.fit(numbers(), options);
+    (void)gan.fit(real_points(), options);
     return gan.state();
   }
 };
@@ -92,12 +49,12 @@ TEST_P(Both, GoOnInTheMiddleOfAnEpochAsIfNothingHadHappened) {
 
 TEST_P(Both, MeasureEachLossAndWhatIsReported) {
   Trainer gan(gan_rows(), {.threads = 1, .simultaneous = GetParam()});
-  const History history = gan.fit(numbers(), {.epochs = 1, .validation_data = numbers()});
+  const History history = gan.fit(real_points(), {.epochs = 1, .validation_data = real_points()});
   for (const char* name : {"loss", "d.loss", "g.loss", "real", "fooled", "validation.g.loss", "validation.real"})
     EXPECT_TRUE(has_metric(history.epochs[0].metrics, name)) << name;
   EXPECT_EQ(history.steps[0].metrics.size(), 4U);
   EXPECT_EQ(history.steps[0].metrics[0].second, history.steps[0].loss);
-  EXPECT_EQ(gan.evaluate(numbers())["d.loss"], gan.evaluate(numbers())["loss"]);
+  EXPECT_EQ(gan.evaluate(real_points())["d.loss"], gan.evaluate(real_points())["loss"]);
 }
 
 /// a descends (a - 1)^2, b descends (b - a)^2.
@@ -135,7 +92,7 @@ TEST(Objectives, InTurnTheSecondSeesWhatTheFirstChanged) {
 TEST(Objectives, AtOnceWhatTheyHaveInCommonIsComputedOnce) {
   const auto draws = [](bool simultaneous) {  // of "z": a radius and an angle
     Trainer gan(gan_rows(), {.threads = 1, .simultaneous = simultaneous});
-    const std::string plan = gan.explain(numbers());
+    const std::string plan = gan.explain(real_points());
     int count = 0;
     for (std::size_t at = plan.find("uniform"); at != std::string::npos; at = plan.find("uniform", at + 1)) ++count;
     return count;
@@ -154,15 +111,15 @@ TEST(Objectives, TakeEverySoManyBatchesAndCountTheirOwnSteps) {
 
 TEST(Objectives, StepOneByOneInALoopOfOnesOwn) {
   Trainer gan(gan_rows(), {.threads = 1});
-  gan.init(numbers(), 1);
+  gan.init(real_points(), 1);
   const State before = gan.state();
-  const StepReport report = gan.step("d", numbers());
+  const StepReport report = gan.step("d", real_points());
   EXPECT_TRUE(std::isfinite(report.loss));
   EXPECT_TRUE(identical(gan.state().parameter("g/out/weight"), before.parameter("g/out/weight")));
   EXPECT_FALSE(identical(gan.state().parameter("d/out/weight"), before.parameter("d/out/weight")));
   EXPECT_EQ(slot(gan.state(), "d:steps").at(0), 1);
   EXPECT_EQ(slot(gan.state(), "g:steps").at(0), 0);
-  EXPECT_THROW((void)gan.step("q", numbers()), UsageError);
+  EXPECT_THROW((void)gan.step("q", real_points()), UsageError);
 }
 
 TEST(Objectives, ComputeGradientsOfNothingButWhatTheyTrain) {
@@ -181,9 +138,9 @@ TEST(Objectives, ComputeGradientsOfNothingButWhatTheyTrain) {
   };
   Trainer d({{"d", loss, optim::adam(), {.trains = "d/*"}}, {"g", loss, optim::adam(), {.trains = "g/*", .every = 2}}},
             {.threads = 1});
-  (void)d.fit(numbers(), {.steps = 1});
+  (void)d.fit(real_points(), {.steps = 1});
   EXPECT_EQ(asked, 0);
-  (void)d.fit(numbers(), {.steps = 2});
+  (void)d.fit(real_points(), {.steps = 2});
   EXPECT_GT(asked, 0);
   for (const auto& [name, values] : d.state().slots) {
     if (name == "d:adam.m") {
@@ -203,15 +160,15 @@ TEST(Objectives, AreWhatTwoStepsWithNamesAreOnOneState) {
                                           {"a", a, optim::adam({.lr = 0.2})}};
   Trainer trainer(rows, {.threads = 1});
   TrainStep of_b(rows[0], 1), of_a(rows[1], 1);
-  State state = of_b.init(numbers(), 1);
+  State state = of_b.init(real_points(), 1);
   for (int i = 0; i < 3; ++i) {
-    (void)of_b(state, numbers());
-    (void)of_a(state, numbers());
+    (void)of_b(state, real_points());
+    (void)of_a(state, real_points());
   }
-  trainer.init(numbers(), 1);
+  trainer.init(real_points(), 1);
   for (int i = 0; i < 3; ++i) {
-    (void)trainer.step("b", numbers());
-    (void)trainer.step("a", numbers());
+    (void)trainer.step("b", real_points());
+    (void)trainer.step("a", real_points());
   }
   for (const char* name : {"a/weight", "b/weight"})
     EXPECT_TRUE(identical(trainer.state().parameter(name), state.parameter(name))) << name;
@@ -233,7 +190,7 @@ TEST(Objectives, ThatCannotBeAreRefusedByName) {
     expect_error<UsageError>(
         [&] {
           Trainer trainer(std::move(rows), {.threads = 1});
-          trainer.init(numbers(), 1);
+          trainer.init(real_points(), 1);
         },
         part);
   };
@@ -258,7 +215,7 @@ TEST(Objectives, ThatAreNotFiniteAreNamed) {
     return Loss::of_samples(log(-1 - square(fake)));
   };
   Trainer gan(rows, {.threads = 1});
-  expect_error<NumericError>([&] { (void)gan.fit(numbers(), {.epochs = 1}); }, "objective 'g'");
+  expect_error<NumericError>([&] { (void)gan.fit(real_points(), {.epochs = 1}); }, "objective 'g'");
 }
 
 TEST(Fit, ASecondOneGoesOnForItsOwnEpochsWithItsOwnSchedule) {
@@ -266,9 +223,9 @@ TEST(Fit, ASecondOneGoesOnForItsOwnEpochsWithItsOwnSchedule) {
     return Loss::of_samples(square(nn::dense(s / "a", b["input"], 1) - s.normal("z", {b.rows(), 1})));
   };
   Trainer trainer(objective, optim::adam({.lr = 0.1, .schedule = schedule::cosine()}), 1);
-  const History first = trainer.fit(numbers(), {.epochs = 2, .batch_size = 8});
+  const History first = trainer.fit(real_points(), {.epochs = 2, .batch_size = 8});
   const State between = trainer.state();
-  const History second = trainer.fit(numbers(), {.epochs = 3, .batch_size = 8});
+  const History second = trainer.fit(real_points(), {.epochs = 3, .batch_size = 8});
   EXPECT_EQ(between.step, 6);
   EXPECT_EQ(trainer.state().step, 15);
   EXPECT_EQ(second.epochs.size(), 3U);
@@ -284,10 +241,10 @@ TEST(Fit, ASecondOneResumesToTheSameBits) {
   const testing::TemporaryFolder folder;
   const auto trained = [&](FitOptions second) {
     Trainer gan(gan_rows(2), {.threads = 1});
-    (void)gan.fit(numbers(), {.epochs = 2, .batch_size = 8});
+    (void)gan.fit(real_points(), {.epochs = 2, .batch_size = 8});
     second.epochs = 2;
     second.batch_size = 5;
-    (void)gan.fit(numbers(), second);
+    (void)gan.fit(real_points(), second);
     return gan.state();
   };
   const State whole = trained({});
@@ -331,16 +288,16 @@ TEST(Averages, AreReadByApplyByEvaluationAndByObjectives) {
   };
   Trainer trainer({{"a", loss, optim::sgd({.lr = 0.1}), {.averages = {{"ema", 0.9}}}}}, {.threads = 1});
   const History history =
-      trainer.fit(numbers(), {.epochs = 4, .validation_data = numbers(), .validation_average = "ema"});
+      trainer.fit(real_points(), {.epochs = 4, .validation_data = real_points(), .validation_average = "ema"});
   EXPECT_EQ(history.steps[0].metrics[0].second, 0);  // the average begins with the values at the start
   EXPECT_GT(history.steps[3].metrics[0].second, 0);
   const Apply net([](Scope s, const Batch& b) { return nn::dense(s / "net", b["x"], 1); }, 1);
   const Apply averaged([](Scope s, const Batch& b) { return nn::dense(s.average("ema") / "net", b["x"], 1); }, 1);
-  const Tensor x = numbers()["input"];
+  const Tensor x = real_points()["input"];
   const State& state = trainer.state();
   EXPECT_TRUE(identical(net(state.average("ema"), {{"x", x}}), averaged(state, {{"x", x}})));
   EXPECT_FALSE(identical(net(state, {{"x", x}}), averaged(state, {{"x", x}})));
-  EXPECT_EQ(trainer.evaluate(numbers(), "ema")["loss"], 1);  // y is the target there
+  EXPECT_EQ(trainer.evaluate(real_points(), "ema")["loss"], 1);  // y is the target there
   EXPECT_EQ(history.epochs.back().metrics[2].second, 1);
   const auto unknown = [](Scope s, const Batch& b) { return nn::dense(s.average("none") / "net", b["x"], 1); };
   EXPECT_THROW((void)Apply(unknown, 1)(state, {{"x", x}}), Error);
@@ -355,7 +312,7 @@ Loss autoencoder(Scope s, const Batch& b) {
 
 TEST_F(StateFiles, APartIsPutIntoAnotherModelAndFrozenByItsScope) {
   Trainer before(autoencoder, optim::adam({.lr = 0.1}), 1);
-  (void)before.fit(numbers(), {.epochs = 1});
+  (void)before.fit(real_points(), {.epochs = 1});
   before.state().save(path("model.safetensors"), "encoder/*");
 
   const auto head = [](Scope s, const Batch& b) {
@@ -363,8 +320,8 @@ TEST_F(StateFiles, APartIsPutIntoAnotherModelAndFrozenByItsScope) {
     return Loss::of_samples(square(nn::dense(s / "head", code, 1) - 1));
   };
   Trainer after(head, optim::adam({.lr = 0.1}), 1);
-  after.load(path("model.safetensors"), numbers(), "encoder/*", "base");
-  (void)after.fit(numbers(), {.epochs = 2});
+  after.load(path("model.safetensors"), real_points(), "encoder/*", "base");
+  (void)after.fit(real_points(), {.epochs = 2});
   EXPECT_TRUE(identical(after.state().parameter("base/encoder/weight"), before.state().parameter("encoder/weight")));
 
   State other = before.state();
@@ -375,7 +332,7 @@ TEST_F(StateFiles, APartIsPutIntoAnotherModelAndFrozenByItsScope) {
 
 TEST_F(StateFiles, AveragesAreSavedWhereAPatternNamesThem) {
   Trainer gan(gan_rows(), {.threads = 1});
-  (void)gan.fit(numbers(), {.epochs = 1});
+  (void)gan.fit(real_points(), {.epochs = 1});
   gan.state().save(path("all.safetensors"));
   gan.state().save(path("ema.safetensors"), "ema/*");
   State state = gan.state();
@@ -394,7 +351,7 @@ TEST(Frozen, PartsUseRunningStatisticsAndMoveNone) {
   };
   const auto mean_after = [&](bool frozen) {
     Trainer trainer(loss(frozen), optim::sgd({.lr = 0.1}), 1);
-    (void)trainer.fit(numbers(), {.epochs = 1});
+    (void)trainer.fit(real_points(), {.epochs = 1});
     return trainer.state().parameter("g/mean").at(0);
   };
   EXPECT_EQ(mean_after(true), 0);

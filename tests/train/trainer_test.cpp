@@ -101,21 +101,6 @@ TEST(TrainStep, BatchesMayLieAnywhereAndStatesBeOfAnyType) {
   EXPECT_TRUE(identical(run(one, false, f64), wide));
 }
 
-/// The same rows, read when they are asked for.
-Dataset streamed(const Dataset& data) {
-  const Tensor input = data["input"];
-  const std::size_t row_bytes = input.bytes() / static_cast<std::size_t>(data.rows());
-  Dataset result;
-  result.set("input",
-             {Shape(input.shape().sizes().subspan(1)), input.dtype(),
-              [=](std::int64_t row, std::span<std::byte> into) {
-                std::copy_n(input.raw() + static_cast<std::size_t>(row) * row_bytes, row_bytes, into.data());
-              }},
-             data.rows());
-  result.set("target", data["target"]);
-  return result;
-}
-
 TEST(Trainer, DataThatStreamsGivesTheSameBits) {
   const Dataset data = two_moons(1403), streams = streamed(data);
   const FitOptions options = {.epochs = 3, .batch_size = 64, .shard_size = 20, .validation = 0.1};

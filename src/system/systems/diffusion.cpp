@@ -266,12 +266,10 @@ System make_diffusion(const SystemData& data, const DiffusionOptions& o) {
 }
 
 /// Where the run of the VAE lies wherever the command is called, and what its parameters are now.
-void complete_latent(OptionMap& options) {
-  auto o = options_from<DiffusionOptions>(options, "diffusion");
+void settle_latent(DiffusionOptions& o) {
   if (o.latent.empty()) return;
-  o.latent = std::filesystem::absolute(o.latent).lexically_normal().string();
+  o.latent = place_of_run(o.latent);
   if (o.latent_checksum.empty()) o.latent_checksum = images::checksum_of_run(o.latent);
-  options = values_of(o);
 }
 
 }  // namespace
@@ -279,7 +277,7 @@ void complete_latent(OptionMap& options) {
 std::vector<SystemRow> diffusion_systems() {
   const OptionMap defaults = {{"optimizer", OptionMap{{"kind", "adam"}, {"lr", 1e-3}}},
                               {"schedule", OptionMap{{"kind", "cosine"}, {"warmup", "2%"}}}};
-  SystemRow row = system_row<DiffusionOptions>(
+  return {system_row<DiffusionOptions>(
       {.name = "diffusion",
        .summary = "images out of noise by a U-Net, of a class where one is asked for",
        .formula = "|v(x_t, t, class) - (cos(a) noise - sin(a) x)|^2, x_t = cos(a) x + sin(a) noise, a = pi t / 2",
@@ -289,13 +287,7 @@ std::vector<SystemRow> diffusion_systems() {
            "guidance: Ho and Salimans 2022; codes: Rombach et al. 2022",
        .takes = {"class", "guidance", "steps"},
        .defaults = defaults},
-      make_diffusion);
-  row.complete = [complete = row.complete](const OptionMap& given) {
-    OptionMap options = complete(given);
-    complete_latent(options);
-    return options;
-  };
-  return {std::move(row)};
+      make_diffusion, settle_latent)};
 }
 
 }  // namespace thalweg

@@ -153,21 +153,18 @@ System make_dpo(const SystemData& data, const DpoOptions& options) {
 }
 
 /// Where the runs lie wherever the command is called; and they must be there, and speak alike.
-void complete_runs(OptionMap& given) {
-  auto o = options_from<DpoOptions>(given, "dpo");
+void settle_runs(DpoOptions& o) {
   if (o.gpt.empty()) fail_option("gpt", "[dpo] no gpt. Wanted: the folder of a finished run of gpt, which is tuned");
-  o.gpt = std::filesystem::absolute(o.gpt).lexically_normal().string();
-  if (!o.reward.empty()) {
-    o.reward = std::filesystem::absolute(o.reward).lexically_normal().string();
-    expect_same_tokens("dpo", o.gpt, text_run("gpt", o.gpt, "gpt"), o.reward, text_run("reward", o.reward, "reward"));
-  }
-  given = values_of(o);
+  o.gpt = place_of_run(o.gpt);
+  if (o.reward.empty()) return;
+  o.reward = place_of_run(o.reward);
+  expect_same_tokens("dpo", o.gpt, text_run("gpt", o.gpt, "gpt"), o.reward, text_run("reward", o.reward, "reward"));
 }
 
 }  // namespace
 
 std::vector<SystemRow> dpo_systems() {
-  SystemRow row = system_row<DpoOptions>(
+  return {system_row<DpoOptions>(
       {.name = "dpo",
        .summary = "a policy of texts tuned on pairs of which one was preferred",
        .formula = "-log sigmoid(beta (log P(chosen) / Q(chosen) - log P(rejected) / Q(rejected))), Q: P at the start",
@@ -176,19 +173,8 @@ std::vector<SystemRow> dpo_systems() {
        .defaults = {{"optimizer", OptionMap{{"kind", "adamw"}, {"lr", 1e-4}, {"clip_norm", 1.}}},
                     {"schedule", OptionMap{{"kind", "cosine"}, {"warmup", "10%"}}},
                     {"train", OptionMap{{"epochs", 1}, {"batch_size", 16}}}},
-       .part = TrainedPart{.option = "gpt",
-                           .kind = "gpt",
-                           .sizes = {"layers", "width", "heads", "context", "feed_forward", "hidden", "positions",
-                                     "tied", "parametrisation", "base_width"},
-                           .parameters = "*",
-                           .under = reference}},
-      make_dpo);
-  row.complete = [complete = row.complete](const OptionMap& given) {
-    OptionMap options = complete(given);
-    complete_runs(options);
-    return options;
-  };
-  return {std::move(row)};
+       .part = gpt_part(reference)},
+      make_dpo, settle_runs)};
 }
 
 }  // namespace thalweg

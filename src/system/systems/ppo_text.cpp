@@ -206,27 +206,24 @@ System make_ppo_text(const SystemData& data, const PpoTextOptions& options) {
 }
 
 /// Where the runs lie wherever the command is called, and what their parameters are now.
-void complete_runs(OptionMap& given) {
-  auto o = options_from<PpoTextOptions>(given, "ppo_text");
-  const auto place = [](std::string& run, std::string_view key, std::string_view wanted) {
-    if (run.empty()) fail_option(key, "[ppo_text] no {}. Wanted: the folder of a finished run of {}", key, wanted);
-    run = std::filesystem::absolute(run).lexically_normal().string();
+void settle_runs(PpoTextOptions& o) {
+  const auto place = [](std::string& run, std::string_view key) {
+    if (run.empty()) fail_option(key, "[ppo_text] no {0}. Wanted: the folder of a finished run of {0}", key);
+    run = place_of_run(run);
   };
-  place(o.gpt, "gpt", "gpt");
-  place(o.reward, "reward", "reward");
-  if (o.gpt_checksum.empty() || o.reward_checksum.empty()) {
-    const TextRun gpt = text_run("gpt", o.gpt, "gpt"), reward = text_run("reward", o.reward, "reward");
-    expect_same_tokens("ppo_text", o.gpt, gpt, o.reward, reward);
-    o.gpt_checksum = gpt.checksum;
-    o.reward_checksum = reward.checksum;
-  }
-  given = values_of(o);
+  place(o.gpt, "gpt");
+  place(o.reward, "reward");
+  if (!o.gpt_checksum.empty() && !o.reward_checksum.empty()) return;
+  const TextRun gpt = text_run("gpt", o.gpt, "gpt"), reward = text_run("reward", o.reward, "reward");
+  expect_same_tokens("ppo_text", o.gpt, gpt, o.reward, reward);
+  o.gpt_checksum = gpt.checksum;
+  o.reward_checksum = reward.checksum;
 }
 
 }  // namespace
 
 std::vector<SystemRow> ppo_text_systems() {
-  SystemRow row = system_row<PpoTextOptions>(
+  return {system_row<PpoTextOptions>(
       {.name = "ppo_text",
        .summary = "a policy of texts tuned on a reward, and held to what it was (PPO)",
        .formula =
@@ -237,19 +234,8 @@ std::vector<SystemRow> ppo_text_systems() {
        .defaults = {{"optimizer", OptionMap{{"kind", "adam"}, {"lr", 1e-4}, {"clip_norm", 1.}}},
                     {"schedule", OptionMap{{"kind", "constant"}}},
                     {"train", OptionMap{{"epochs", 200}, {"batch_size", 32}, {"checkpoint_every", "5%"}}}},
-       .part = TrainedPart{.option = "gpt",
-                           .kind = "gpt",
-                           .sizes = {"layers", "width", "heads", "context", "feed_forward", "hidden", "positions",
-                                     "tied", "parametrisation", "base_width"},
-                           .parameters = "*",
-                           .under = ""}},
-      make_ppo_text);
-  row.complete = [complete = row.complete](const OptionMap& given) {
-    OptionMap options = complete(given);
-    complete_runs(options);
-    return options;
-  };
-  return {std::move(row)};
+       .part = gpt_part("")},
+      make_ppo_text, settle_runs)};
 }
 
 }  // namespace thalweg

@@ -9,6 +9,7 @@
 #include "options/error.hpp"
 #include "system/reward_net.hpp"
 #include "system/row.hpp"
+#include "system/text_runs.hpp"
 #include "system/text_baseline.hpp"
 #include "thalweg/ops.hpp"
 
@@ -159,12 +160,7 @@ std::vector<SystemRow> reward_systems() {
        .defaults = {{"optimizer", OptionMap{{"kind", "adamw"}, {"lr", 3e-4}, {"clip_norm", 1.}}},
                     {"schedule", OptionMap{{"kind", "cosine"}, {"warmup", "10%"}}},
                     {"train", OptionMap{{"epochs", 3}, {"batch_size", 16}}}},
-       .part = TrainedPart{.option = "gpt",
-                           .kind = "gpt",
-                           .sizes = {"layers", "width", "heads", "context", "feed_forward", "hidden", "positions",
-                                     "tied", "parametrisation", "base_width"},
-                           .parameters = "*",
-                           .under = "gpt"}},
+       .part = gpt_part("gpt")},
       make_reward)};
 }
 
