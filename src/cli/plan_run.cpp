@@ -146,7 +146,9 @@ RunPlan plan_of(const PlanArguments& arguments, const LoadedConfig& loaded, Mach
   } else {
     plan.time = time_of(plan.needs, machine, arguments.ranks);
   }
-  plan.memory = memory_of(plan.needs, parts, arguments.ranks, threads);
+  // ranks share the threads of this machine; of others each has so many
+  const std::int64_t own_threads = here ? std::max<std::int64_t>(1, threads / arguments.ranks) : threads;
+  plan.memory = memory_of(plan.needs, parts, arguments.ranks, own_threads);
   return plan;
 }
 
@@ -180,7 +182,9 @@ void emit_assumptions(const RunPlan& p, const Machine& machine, const PlanArgume
       "a step is one gradient, though some methods (sam, svrg, saga, sophia, adahessian, kfac, lbfgs) ask for more.";
   if (p.measured)
     return emit(
-        "\nMeasured: each different kernel of the step by itself, {} at the same time; the step was not run. Assumed: "
+        "\nMeasured: each different kernel of the step by itself, those of a shard {} at the same time; the step was "
+        "not "
+        "run, and of methods with factors (kfac) or steps of their own (lbfgs) not the update. Assumed: "
         "ranks share the threads and the memory of this machine; messages at {:.1f} GB/s, none hidden; files at {:.1f} "
         "GB/s. Not counted: what lies between kernels, copying rows, evaluation, checkpoints; in memory also what the "
         "data takes while it is read, and a second training where a verdict tries lower rates; {}\n",
@@ -213,8 +217,10 @@ void emit_text(const RunPlan& p, const Machine& machine, const PlanArguments& ar
        with_commas(p.needs.parameters), with_commas(p.rows), p.needs.shards, p.needs.shard_rows,
        with_commas(arguments.ranks), machine.name);
   if (arguments.ranks > p.needs.shards)
-    emit("note        {} ranks have no shard. Hint: train.shard_size = {} gives each one, and other bits.\n",
-         arguments.ranks - p.needs.shards, std::max<std::int64_t>(1, p.rows / arguments.ranks));
+    emit("note        {} ranks have no shard.{}\n", with_commas(arguments.ranks - p.needs.shards),
+         !p.needs.separable || arguments.ranks > p.rows
+             ? ""
+             : fmt::format(" Hint: train.shard_size = {} gives each one, and other bits.", p.rows / arguments.ranks));
   if (p.measured) emit("here        {}\n", p.measured->here.text());
   emit_memory(p);
   emit("step        {}{:.3f} ms: gradient {:.3f}, update {:.3f}, messages {:.3f}\n", least, 1e3 * step,

@@ -55,7 +55,9 @@ Target from_formula(const TargetArguments& arguments, const OptionMap& options) 
     fail<UsageError>("[minimize] dim = {}, and '{}' has {} variables ({})", arguments.dim, arguments.function, dim,
                      fmt::join(formula.variables(), ", "));
   }
-  Target target{.name = formula.text(), .formula = {}, .problem = {}, .x0 = {}, .variables = formula.variables()};
+  Target target;
+  target.name = formula.text();
+  target.variables = formula.variables();
   target.problem.function = Function(formula);
   target.problem.formula = formula.text();
   target.problem.start.assign(static_cast<std::size_t>(dim), 1.0);

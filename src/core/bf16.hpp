@@ -30,7 +30,7 @@ constexpr Bf16 to_bf16(float x) {
   constexpr std::uint32_t infinity = 0x7f800000, magnitude = 0x7fffffff, quiet = 0x40, payload = 0x7f;
   const auto bits = std::bit_cast<std::uint32_t>(x);
   const std::uint32_t upper = bits >> 16, nearest = (bits + 0x7fff + (upper & 1)) >> 16;
-  // a NaN whose upper half is that of infinity is told apart
+  // a NaN whose upper half is that of infinity gets its quiet bit, else it would be read as infinity
   const std::uint32_t nan = upper | ((upper & payload) == 0 ? quiet : 0);
   return {static_cast<std::uint16_t>((bits & magnitude) > infinity ? nan : nearest)};
 }

@@ -419,11 +419,11 @@ void Engine::move_statistics(State& state, const RowSelection& batch, const Batc
   }
 }
 
-std::string Engine::explain(const State& given, const Dataset& data) {
+std::string Engine::explain(const State& given, const Dataset& data, std::int64_t shard_size) {
   State state = given;
   if (objectives_.front().declared.empty()) (void)trace(data, Mode::train, state.layout->dtype);
   prepare(state);
-  const ShardProgram& shard = *programs_.for_batch(state, step_, {data}, 0).whole;
+  const ShardProgram& shard = *programs_.for_batch(state, step_, {data}, shard_size).whole;
   std::string text = fmt::format("Gradient, for shards of {} rows:\n{}", shard.rows(), shard.program().explain());
   for (const Member& o : objectives_) {
     const std::string which = o.name.empty() ? "" : fmt::format(" of '{}'", o.name);

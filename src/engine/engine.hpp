@@ -78,7 +78,7 @@ class Engine {
   [[nodiscard]] State evaluation_state(const State& state);
   /// The loss of an objective over all rows, and the predictions, (rows, ...), where it has a model.
   LossSum evaluate(std::size_t objective, const State& state, const Dataset& data, Tensor& predictions);
-  [[nodiscard]] std::string explain(const State& state, const Dataset& data);
+  [[nodiscard]] std::string explain(const State& state, const Dataset& data, std::int64_t shard_size);
 
   [[nodiscard]] StepCost measure(const State& state, const Dataset& batch, std::int64_t shard_size);
   void set_memory(Memory memory);

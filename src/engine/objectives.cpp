@@ -177,11 +177,11 @@ LossSum Objectives::evaluate(const State& state, const Dataset& data, Tensor& pr
   return total;
 }
 
-std::string Objectives::explain(const State& state, const Dataset& data) {
+std::string Objectives::explain(const State& state, const Dataset& data, std::int64_t shard_size) {
   std::string text;
   for (const auto& engine : engines_) {
     if (engines_.size() > 1) text += fmt::format("{}Objective '{}'\n", text.empty() ? "" : "\n", engine->name(0));
-    text += engine->explain(state, data);
+    text += engine->explain(state, data, shard_size);
   }
   return text;
 }

@@ -45,7 +45,7 @@ class Objectives {
   [[nodiscard]] State evaluation_state(const State& state);
   /// The losses and the reports of all, the loss of the first objective first; predictions where there is a model.
   LossSum evaluate(const State& state, const Dataset& data, Tensor& predictions);
-  [[nodiscard]] std::string explain(const State& state, const Dataset& data);
+  [[nodiscard]] std::string explain(const State& state, const Dataset& data, std::int64_t shard_size);
   [[nodiscard]] StepCost measure(const State& state, const Dataset& batch, std::int64_t shard_size);
   /// Which values are kept for the backward pass, and how they are stored: options.memory and .precision.
   void plan_as(const FitOptions& options);

@@ -94,7 +94,8 @@ std::size_t bytes_of(Share run, DType dtype) { return static_cast<std::size_t>(r
 
 std::optional<SlotShares> share_slots(const Optimizer& optimizer, const Layout& trained, int rank, int ranks) {
   if (trained.trained_size < fewest_shared || !can_be_shared(optimizer, trained)) return std::nullopt;
-  SlotShares shares{.own = {}, .parts = std::vector<std::vector<Share>>(static_cast<std::size_t>(ranks))};
+  SlotShares shares;
+  shares.parts.resize(static_cast<std::size_t>(ranks));
   for (int r = 0; r < ranks; ++r) {
     std::int64_t gradient_at = 0;
     Layout layout = part_layout(optimizer, trained, r, ranks, shares.parts[static_cast<std::size_t>(r)], gradient_at);

@@ -83,6 +83,7 @@ StepNeeds needs_of_step(const EvaluationFunction& function, const Optimizer& opt
   needs.row_table_bytes = row_table_bytes(optimizer, data.rows(), trained.trained_size, layout.dtype);
   needs.own_part = largest_part(optimizer, trained, ranks);
   needs.shard_rows = shard->rows();
+  needs.separable = shard->is_separable();
   needs.shards = (rows + shard->rows() - 1) / shard->rows();
   needs.shard_bytes = static_cast<std::int64_t>(shard->memory_bytes());
   needs.bf16_values = shard->program().bf16_values();
@@ -123,7 +124,9 @@ StepSeconds seconds_of_step(const StepNeeds& needs, const StepKernels& kernels, 
   const std::size_t ring = std::min(static_cast<std::size_t>(needs.shard_bytes), largest_ring);
   step.shard = time_kernels(kernels.shard, step.at_once, ring, needs.one_small_shard, workers);
   const double join = total_seconds(time_kernels(kernels.join, 1, largest_ring, false, workers));
-  step.gradient = turns * (rounds_of(own_shards, needs.last_shard, own_at_once) * total_seconds(step.shard) +
+  // the smaller last shard is one rank's: another, whose shards are whole, is waited for
+  const double last = ranks == 1 ? needs.last_shard : 1;
+  step.gradient = turns * (rounds_of(own_shards, last, own_at_once) * total_seconds(step.shard) +
                            static_cast<double>((own_shards - 1) * std::min<std::int64_t>(ranks, threads)) * join);
   const std::size_t state = static_cast<std::size_t>(needs.parameter_bytes + needs.gradient_bytes + needs.slot_bytes);
   // all ranks update at the same time, each its part, and share what the machine has

@@ -15,6 +15,7 @@ struct StepNeeds {
   std::int64_t row_table_bytes = 0;          ///< of a table of gradients of all rows, on each rank (SAGA)
   double own_part = 1;                       ///< of slots and update: that of the rank that has most of them
   std::int64_t shards = 1, shard_rows = 0;
+  bool separable = true;                ///< whether a batch may be cut into shards
   double last_shard = 1;                ///< the part of a whole shard that the last one is
   std::int64_t shard_bytes = 0;         ///< of memory that a shard is computed in
   std::int64_t bf16_values = 0;         ///< of a shard, that are stored in bf16

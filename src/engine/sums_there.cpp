@@ -9,6 +9,19 @@
 
 namespace thalweg {
 
+namespace {
+
+/// Waits in the course of an error, which another one of the device does not replace.
+void wait_whatever(Device& device, Mark mark) {
+  try {
+    device.wait(mark);
+  } catch (...) {
+    return;
+  }
+}
+
+}  // namespace
+
 const TreeSum::Join& SumsThere::adder(std::int64_t values, DType dtype, Workers& workers) {
   if (adder_.values == values && adder_.dtype == dtype) return adder_.join;
   TileProgram add;
@@ -17,12 +30,13 @@ const TreeSum::Join& SumsThere::adder(std::int64_t values, DType dtype, Workers&
   for (const int input : {0, 1}) add.loads.push_back({input, View::dense({values}), dtype});
   add.steps = {{find_micro_op("add"), {0, 1, 0, 0}}};
   add.stores = {{2, 0, {0}}};
-  adder_ = {values, dtype, device_.tiles(add)};
+  adder_ = {-1, dtype, device_.tiles(add)};  // of no size until it is whole
   adder_.scratch = Block(adder_.kernel.scratch, &device_);
   adder_.join = [this, &workers](std::byte* into, const std::byte* from) {
     const std::byte* inputs[] = {into, from};
     adder_.kernel.run({&into, inputs, adder_.scratch.data(), workers});
   };
+  adder_.values = values;
   return adder_.join;
 }
 
@@ -47,7 +61,7 @@ SumsThere::Total SumsThere::operator()(const State& state, const RowSelection& b
   const BytesThere parameters(device_, state.parameters);
   TreeSum tree(programs.shards, step.size, dtype, 0, there_, workers, &adder(step.size, dtype, workers));
   Mark last;
-  {
+  try {
     const auto memory = there_.take(std::max(programs.whole->memory_bytes(), programs.last->memory_bytes()));
     for (std::int64_t i = 0; i < programs.shards; ++i) {
       auto gradient = there_.take(TreeSum::block_bytes(step.size, dtype, 0));
@@ -58,6 +72,9 @@ SumsThere::Total SumsThere::operator()(const State& state, const RowSelection& b
       last = device_.read(raw_.data() + static_cast<std::size_t>(i) * each, memory.data() + program.sums_at(), each);
       tree.add(i, gradient.release());
     }
+  } catch (...) {  // what was asked for is written to raw_ until the device has done it
+    wait_whatever(device_, last);
+    throw;
   }
   Total total{tree.take_total(), {}};
   try {
@@ -92,24 +109,26 @@ void SumsThere::plan_mover(const State& state, const std::vector<Movement>& move
   const Layout& layout = *state.layout;
   const auto element = static_cast<std::int64_t>(size_of(layout.dtype));
   const std::int64_t first = layout.size - layout.statistics_size;
-  mover_.emplace(Mover{state.layout, {}});
+  Mover mover;
+  mover.layout = state.layout;
   Graph graph;
   std::vector<Bound> inputs, outputs;
   for (const Movement& m : movements) {
     const std::string name = std::to_string(m.offset);
     const Place value{first_user_base, m.offset * element},
         observed{first_user_base + 1, (step.statistics_at + m.offset - first) * element},
-        rows{first_user_base + 2, std::ssize(mover_->offsets) * static_cast<std::int64_t>(sizeof(double))};
+        rows{first_user_base + 2, std::ssize(mover.offsets) * static_cast<std::int64_t>(sizeof(double))};
     const Var now = graph.input("statistic" + name, {m.size}, layout.dtype),
               sum = graph.input("observed" + name, {m.size}, layout.dtype), n = graph.input("rows" + name, {}, f64);
     const Var old = cast(now, f64), mean = cast(sum, f64) / n;
     outputs.push_back({cast(old + graph.number(m.momentum, f64) * (mean - old), layout.dtype), value});
     inputs.push_back({now, value}), inputs.push_back({sum, observed}), inputs.push_back({n, rows});
-    mover_->offsets.push_back(m.offset);
+    mover.offsets.push_back(m.offset);
   }
-  mover_->program.emplace(graph, inputs, outputs, Passes{}, device_);
-  mover_->arena = Block(mover_->program->arena_bytes(), &device_);
-  mover_->rows = Block(movements.size() * sizeof(double), &device_);
+  mover.program.emplace(graph, inputs, outputs, Passes{}, device_);
+  mover.arena = Block(mover.program->arena_bytes(), &device_);
+  mover.rows = Block(movements.size() * sizeof(double), &device_);
+  mover_ = std::move(mover);
 }
 
 void SumsThere::move_statistics(State& state, const BatchPrograms& programs, const StepLayout& step, std::int64_t rows,

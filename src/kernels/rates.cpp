@@ -86,8 +86,11 @@ Rates measure_rates(Workers& workers) {
   Rates rates;
   for (const std::int64_t width : {32, 128, 512, 1024})
     rates.products.push_back({width, product_rate(width, f32, workers), product_rate(width, f64, workers)});
-  constexpr std::int64_t beyond_caches = std::int64_t{1} << 23;  // three blocks of 32 MB on each worker
-  rates.memory = 3.0 * sizeof(float) * beyond_caches * workers.threads() / addition(beyond_caches, workers);
+  // three blocks on each worker: 32 MB each of a few, and less of many, which have their part of a shared cache
+  const std::int64_t beyond_caches =
+      std::max<std::int64_t>(std::int64_t{1} << 20, (std::int64_t{1} << 26) / std::max(8, workers.threads()));
+  rates.memory =
+      3.0 * sizeof(float) * static_cast<double>(beyond_caches * workers.threads()) / addition(beyond_caches, workers);
   rates.kernel = addition(1, workers);
   return rates;
 }

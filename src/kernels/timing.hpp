@@ -9,8 +9,7 @@ namespace thalweg {
 
 /// Seconds of one call, where `at_once` threads (up to the workers') make such calls at the same time: the median of
 /// some rounds, in each of which a short call is made many times. `call(thread, i)` is the i-th call of a thread. Where
-/// every worker makes calls, so that none is helped, only the time counts in which a thread had a processor: what other
-/// programs take does not.
+/// every worker makes calls, the processor time of their threads counts, so that what other programs take does not.
 [[nodiscard]] double seconds_a_call(Workers& workers, std::int64_t at_once,
                                     const std::function<void(std::int64_t, std::int64_t)>& call);
 

@@ -116,9 +116,9 @@ struct Plan {
 /// Values and items of what the outputs need; views are absorbed into reads. Constants are aligned to so many bytes.
 [[nodiscard]] Plan lower(const Graph& graph, const std::vector<int>& same_as, const std::vector<Bound>& inputs,
                          const std::vector<Bound>& outputs, const Passes& passes, std::size_t alignment);
-/// Gives values a stored type. In bf16: what products read and write, but for what is handed out after nothing but
-/// elementwise work, as gradients of parameters are. Every reader sees the rounded value, so the bits are the same with
-/// any other pass on or off. Throws UsageError where a product cannot be had.
+/// Gives values a stored type. In bf16: what products read and write, except results that reach an output through
+/// elementwise ops alone, as gradients of parameters do: those stay f32. Every reader sees the rounded value, so the
+/// bits are the same with any other pass on or off. Throws UsageError where a product cannot be had.
 void store_types(Plan& plan, Precision precision);
 /// Groups items into instructions, in an order in which they can run.
 void fuse(Plan& plan, bool enabled);

@@ -21,9 +21,9 @@ Program::Program(const Graph& graph, const std::vector<Bound>& inputs, const std
   value_bytes_without_reuse_ = plan.arena_bytes_without_reuse;
   make_kernels(plan, passes.compile, device);
 
-  std::byte* constants = device.allocate(plan.constants.size(), "program");
-  device.write(constants, plan.constants.data(), plan.constants.size());
-  constants_ = std::shared_ptr<std::byte[]>(constants, Deallocate{far_});
+  const std::shared_ptr<std::byte[]> constants(device.allocate(plan.constants.size(), "program"), Deallocate{far_});
+  device.write(constants.get(), plan.constants.data(), plan.constants.size());
+  constants_ = constants;
 
   for (Instruction& instruction : plan.instructions) {
     Step step{std::move(instruction.kernel), {}, {}, instruction.scratch, std::move(instruction.name), 0,

@@ -15,13 +15,12 @@ std::vector<Tensor> run_there(const Program& program, const std::vector<Tensor>&
   for (const Signature& y : outputs) bases.push_back(written.emplace_back(y.bytes(), &device).data());
   const Block arena(program.arena_bytes(), &device);
   Workers alone(1);
+  std::vector<Tensor> results;  // before anything is asked for: what is read must have a place until it is there
+  for (const Signature& y : outputs) results.emplace_back(y.shape, y.dtype);
   program.run(bases, arena.data(), alone);
-  std::vector<Tensor> results;
   Mark last;
-  for (std::size_t i = 0; i < outputs.size(); ++i) {
-    Tensor& result = results.emplace_back(outputs[i].shape, outputs[i].dtype);
-    last = device.read(result.mutable_raw(), written[i].data(), result.bytes());
-  }
+  for (std::size_t i = 0; i < outputs.size(); ++i)
+    last = device.read(results[i].mutable_raw(), written[i].data(), results[i].bytes());
   device.wait(last);
   return results;
 }

@@ -322,10 +322,6 @@ Checkpoint read_checkpoint(const fs::path& path, const State& like, const std::s
   return checkpoint;
 }
 
-}  // namespace
-
-namespace {
-
 fs::path final_name(const fs::path& folder, std::int64_t step) { return folder / fmt::format("{}{:09}", prefix, step); }
 
 json manifest_of(const Checkpoint& checkpoint) {

@@ -574,7 +574,7 @@ StepCost Trainer::measure(const Dataset& batch, const FitOptions& options) {
 std::string Trainer::explain(const Dataset& batch, const FitOptions& options) {
   if (!impl_->state.layout) init(batch, 1);
   impl_->objectives.plan_as(options);
-  return impl_->objectives.explain(impl_->state, batch);
+  return impl_->objectives.explain(impl_->state, batch, options.shard_size);
 }
 
 double Evaluation::operator[](std::string_view metric) const {

@@ -36,9 +36,20 @@ bool sees(const fs::path& temporary, const std::string& token) {
 /// How a rank's slice went.
 struct Written {
   std::uint64_t checksum = 0;
-  std::array<char, 248> problem{};  ///< empty where it is written
+  std::array<char, 1016> problem{};  ///< empty where it is written
 };
 using WrittenWords = std::array<std::uint64_t, sizeof(Written) / sizeof(std::uint64_t)>;
+
+/// Why something could not be written; empty where it was.
+template <class F>
+std::string problem_of(const F& f) {
+  try {
+    f();
+  } catch (const IoError& error) {
+    return error.what();
+  }
+  return {};
+}
 
 class SlicedCheckpoint {
  public:
@@ -54,9 +65,11 @@ class SlicedCheckpoint {
         return false;
       }
       const std::vector<std::uint32_t> checksums = all_written(write_own(temporary));
-      if (ranks_.rank() != 0) return true;
-      fs::remove(temporary / token_file);
-      commit_checkpoint(folder_, own_, checksums, keep);
+      by_first([&] {
+        std::error_code gone;  // what is left over is no part of the checkpoint
+        fs::remove(temporary / token_file, gone);
+        commit_checkpoint(folder_, own_, checksums, keep);
+      });
     } catch (...) {
       abandon();
       throw;
@@ -69,12 +82,21 @@ class SlicedCheckpoint {
     if (ranks_.rank() == 0) abandon_checkpoint(folder_, own_.state.step);
   }
 
+  /// What rank 0 does for all. Throws IoError on every rank where it cannot.
+  template <class F>
+  void by_first(const F& f) {
+    std::string problem;
+    if (ranks_.rank() == 0) problem = problem_of(f);
+    problem = from_first(ranks_, std::move(problem));
+    if (!problem.empty()) fail<IoError>("{}", problem);
+  }
+
   bool begin(const fs::path& temporary) {
     std::string token;
-    if (ranks_.rank() == 0) {
+    by_first([&] {
       token = new_token();
       write_atomically(begin_checkpoint(folder_, own_.state.step) / token_file, token + "\n");
-    }
+    });
     token = from_first(ranks_, std::move(token));
     return !any_rank(ranks_, !sees(temporary, token));
   }
@@ -89,12 +111,10 @@ class SlicedCheckpoint {
     tensors.emplace(tensors.begin(), "parameters", slice(own_.state.parameters));
     if (own_.best_parameters) tensors.emplace_back("best_parameters", slice(*own_.best_parameters));
     Written written;
-    try {
+    const std::string problem = problem_of([&] {
       written.checksum = write_slice(temporary, {ranks_.rank(), ranks_.size()}, std::move(tensors));
-    } catch (const IoError& error) {
-      const std::string_view what = error.what();
-      std::ranges::copy(what.substr(0, written.problem.size() - 1), written.problem.begin());
-    }
+    });
+    std::ranges::copy(std::string_view(problem).substr(0, written.problem.size() - 1), written.problem.begin());
     return written;
   }
 
@@ -126,7 +146,10 @@ void write_by_ranks(Communicator* ranks, const Objectives& objectives, const fs:
   if (objectives.shares_slots() && SlicedCheckpoint(*ranks, objectives, folder, own).write(keep)) return;
   Checkpoint whole = own;
   whole.state = objectives.whole(*ranks, own.state, false);
-  if (ranks->rank() == 0) write_checkpoint(folder, whole, keep);
+  std::string problem;
+  if (ranks->rank() == 0) problem = problem_of([&] { write_checkpoint(folder, whole, keep); });
+  problem = from_first(*ranks, std::move(problem));
+  if (!problem.empty()) fail<IoError>("{}", problem);
 }
 
 }  // namespace thalweg

@@ -15,6 +15,10 @@ TEST_F(PrecisionOfRuns, InspectSaysWhichValuesAreStoredInBf16) {
   EXPECT_NE(ran.out.find(" -> bf16 ("), std::string::npos) << ran.out;
   EXPECT_NE(ran.out.find(" values are stored in bf16."), std::string::npos) << ran.out;
   EXPECT_EQ(run(inspect).out.find("bf16"), std::string::npos);
+  // the plan that is shown is the one that trains
+  EXPECT_NE(run(inspect + "--set train.shard_size=7").out.find("for shards of 7 rows"), std::string::npos);
+  const Ran dry = run("train t.csv --target y --set model.hidden=[64,64] --set train.precision=bf16 --dry-run");
+  EXPECT_NE(dry.out.find(" -> bf16 ("), std::string::npos) << dry.out;
 }
 
 TEST_F(PrecisionOfRuns, ThePlanCountsIt) {

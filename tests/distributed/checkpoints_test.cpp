@@ -6,10 +6,13 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <functional>
+#include <nlohmann/json.hpp>
 
 #include "local_ranks.hpp"
 #include "moons.hpp"
 #include "mpirun.hpp"
+#include "store/checksum.hpp"
 #include "thalweg/optimizers.hpp"
 
 namespace thalweg {
@@ -57,6 +60,25 @@ class SlicedCheckpoints : public testing::TemporaryFolderTest {
       expect_same(trained(options_in(path("checkpoints"), 0), own), alone, fmt::format("on {} ranks", ranks));
     });
   }
+  void change_manifest(const std::function<void(nlohmann::json&)>& change) const {
+    nlohmann::json manifest = nlohmann::json::parse(testing::read_text(step_five_ / "manifest.json"))["manifest"];
+    change(manifest);
+    const std::string text = manifest.dump();
+    const std::uint32_t sum = checksum(std::as_bytes(std::span(text)));
+    write("checkpoints/step-000000005/manifest.json", nlohmann::json{{"manifest", manifest}, {"checksum", sum}}.dump());
+  }
+  /// The checkpoint of step 5 is, with a warning that has `what` in it, and the run ends as it would have.
+  void expect_passed_over(const std::string& what) const {
+    Trainer resumed(nn::mlp(1, {.hidden = {300, 260}}), loss::binary_cross_entropy, optim::adam({.lr = 0.01}), 1);
+    FitOptions options = options_in(path("checkpoints"), 0);
+    options.batch_size = 40;
+    options.shard_size = 10;
+    const History rest = resumed.fit(two_moons(120), options);
+    ASSERT_EQ(rest.warnings.size(), 1U) << what;
+    EXPECT_NE(rest.warnings[0].find(what), std::string::npos) << rest.warnings[0];
+    EXPECT_EQ(rest.steps.front().step, 4);
+    EXPECT_TRUE(identical(resumed.state().parameters, trained({.epochs = 4}).parameters));
+  }
   std::filesystem::path step_five_ = path("checkpoints") / "step-000000005";
 };
 
@@ -96,25 +118,58 @@ TEST_F(SlicedCheckpoints, ADamagedOrMissingSliceIsPassedOverForTheOneBefore) {
       bytes[bytes.size() / 2] ^= 1;
       write("checkpoints/step-000000005/state-1-of-3.safetensors", bytes);
     }
-    Trainer resumed(nn::mlp(1, {.hidden = {300, 260}}), loss::binary_cross_entropy, optim::adam({.lr = 0.01}), 1);
-    FitOptions options = options_in(path("checkpoints"), 0);
-    options.batch_size = 40;
-    options.shard_size = 10;
-    const History rest = resumed.fit(two_moons(120), options);
-    ASSERT_EQ(rest.warnings.size(), 1U) << missing;
-    EXPECT_NE(rest.warnings[0].find("state-1-of-3"), std::string::npos) << rest.warnings[0];
-    EXPECT_EQ(rest.steps.front().step, 4);
-    EXPECT_TRUE(identical(resumed.state().parameters, trained({.epochs = 4}).parameters));
+    expect_passed_over("state-1-of-3");
   }
 }
 
+/// Slices and manifests that somebody made, with the right checksums.
+TEST_F(SlicedCheckpoints, CraftedPartsArePassedOver) {
+  using Json = nlohmann::json;
+  const auto with_slice = [&](const std::function<void(SafetensorsFile&)>& change) {
+    const std::filesystem::path place = step_five_ / "state-1-of-3.safetensors";
+    SafetensorsFile slice = read_safetensors(place);
+    change(slice);
+    write_safetensors(place, slice);
+    change_manifest([&](Json& manifest) { manifest["slice_checksums"][1] = checksum_of(slice); });
+  };
+  const auto begin = [&] {
+    std::filesystem::remove_all(path("checkpoints"));
+    train_on(3, 5);
+  };
+  begin();
+  with_slice([](SafetensorsFile& slice) { slice.tensors[0].second = slice.tensors[0].second.to(f64); });
+  expect_passed_over("a part of 'parameters' is f64");
+  begin();
+  with_slice([](SafetensorsFile& slice) {
+    Tensor& part = slice.tensors[0].second;
+    part = part.reshape({1, part.size()});
+  });
+  expect_passed_over("a part of 'parameters' is f32");
+  begin();
+  with_slice([](SafetensorsFile& slice) { slice.tensors[0].second = slice.tensors[0].second.rows(0, 10); });
+  expect_passed_over("parameters");
+  for (const Json& checksums : {Json::object(), Json::array(), Json("x"), Json(nullptr)}) {
+    begin();
+    change_manifest([&](Json& manifest) { manifest["slice_checksums"] = checksums; });
+    expect_passed_over("passed over");
+  }
+  begin();
+  change_manifest([](Json& manifest) { manifest["tensors"].push_back("parameters"); });
+  expect_passed_over("lacks 'parameters'");
+}
+
 TEST_F(SlicedCheckpoints, WhereOthersDoNotSeeTheFolderRankZeroWritesAll) {
+  // on the disk of the others lies what another run has left
+  for (const char* step : {"step-000000003.tmp", "step-000000005.tmp"}) {
+    std::filesystem::create_directories(path("elsewhere") / step);
+    write(std::string("elsewhere/") + step + "/token", "of another run\n");
+  }
   LocalRanks(3).run([&](const std::shared_ptr<Communicator>& own) {
     const std::string folder = own->rank() == 0 ? "checkpoints" : "elsewhere";
     (void)trained(options_in(path(folder), 5), own);
   });
   EXPECT_EQ(files_of(step_five_), (std::vector<std::string>{"manifest.json", "state.safetensors"}));
-  EXPECT_FALSE(std::filesystem::exists(path("elsewhere")));
+  EXPECT_EQ(files_of(path("elsewhere") / "step-000000005.tmp"), (std::vector<std::string>{"token"}));
   expect_the_bits_of_one(1);
 }
 

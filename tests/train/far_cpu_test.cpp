@@ -94,6 +94,18 @@ TEST_F(FarTraining, OfEveryModelKindGivesTheSameState) {
   }
 }
 
+TEST_F(FarTraining, InBf16GivesTheSameState) {
+  const auto trained = [](Precision precision) {
+    Trainer trainer(nn::gpt(9, {.layers = 2, .width = 16, .heads = 2, .context = 12}), loss::cross_entropy,
+                    optim::adamw({.lr = 1e-2}), 1);
+    (void)trainer.fit(text(9), {.epochs = 2, .batch_size = 8, .shard_size = 3, .precision = precision});
+    return trainer.state();
+  };
+  compare([&] { return trained(Precision::bf16); });
+  const ChosenDevice chosen(far_);
+  EXPECT_FALSE(identical(trained(Precision::bf16).parameters, trained(Precision::single).parameters));
+}
+
 TEST_F(FarTraining, ByEveryOptimizerGivesTheSameState) {
   const Dataset data = two_moons(40);
   for (const OptimizerRow& row : optimizers()) {

@@ -340,7 +340,7 @@ int dry_run(LoadedConfig loaded, const Context& context) {
       make_session(loaded.config, loaded.source.facts(), loaded.source.parts(loaded.config.seed), context.registry);
   const std::int64_t rows = loaded.config.train.batch_size.of(session.parts.train.rows());
   emit("{}\n{}", shown(describe(loaded.config, session), 2000),
-       session.trainer.explain(session.parts.train.slice(0, rows)));
+       session.trainer.explain(session.parts.train.slice(0, rows), loaded.config.fit_options()));
   return 0;
 }
 

@@ -9,8 +9,8 @@
 #include "options/error.hpp"
 #include "system/reward_net.hpp"
 #include "system/row.hpp"
-#include "system/text_runs.hpp"
 #include "system/text_baseline.hpp"
+#include "system/text_runs.hpp"
 #include "thalweg/ops.hpp"
 
 namespace thalweg {
