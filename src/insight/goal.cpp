@@ -29,7 +29,12 @@ Verdict not_judged() {
 
 Verdict judge_goal(const History& history, const std::string& goal) {
   const Values course = goal.empty() ? Values{} : measured_of(history, goal);
-  if (course.size() < fewest_epochs) return not_judged();
+  if (goal.empty()) return not_judged();
+  if (course.size() < fewest_epochs) {
+    Verdict verdict = not_judged();
+    verdict.sentence = fmt::format("Trained to its end, in too few epochs to tell whether {} has come to rest.", goal);
+    return verdict;
+  }
   const double first = level_of(course, 0, 0.2), before = level_of(course, 0.6, 0.8), last = level_of(course, 0.8, 1);
   const double by_chance = significance * noise_of(course) / std::sqrt(static_cast<double>(course.size()) / 5);
   const auto [lowest, highest] = std::ranges::minmax_element(course);

@@ -201,10 +201,10 @@ std::string sentence_for(PointKind kind, const Findings& found, double lr) {
         return fmt::format("A slope: one step of rate {} still takes the loss from {} to {}.", text(lr),
                            number_text(found.loss, 5), number_text(found.loss - found.own_gain, 5));
       if (!found.counts(found.stable.gain))
-        return fmt::format(
-            "A slope: a step along the gradient of {} takes the loss from {} to {}, and {}.", text(g.step),
-            number_text(found.loss, 5), number_text(found.loss - g.gain, 5),
-            found.radius() > 0 ? "2 / the largest eigenvalue is " + text(2 / found.radius()) : "there is no curvature");
+        return fmt::format("A slope: a step along the gradient of {} takes the loss from {} to {}, and {}.",
+                           text(g.step), number_text(found.loss, 5), number_text(found.loss - g.gain, 5),
+                           found.radius() > 0 ? "2 / the largest eigenvalue in size is " + text(2 / found.radius())
+                                              : "there is no curvature");
       return fmt::format(
           "A slope: a step along the gradient of {}, half of what is stable, takes the loss from {} to {}.",
           text(found.stable.step), number_text(found.loss, 5), number_text(found.loss - found.stable.gain, 5));
@@ -213,7 +213,8 @@ std::string sentence_for(PointKind kind, const Findings& found, double lr) {
                          text(-found.own_gain), text(g.step), text(g.gain));
     case PointKind::rate_too_low:
       return fmt::format(
-          "The rate is too low: one step of {} would take the loss from {} to {}, and 2 / the largest eigenvalue is "
+          "The rate is too low: one step of {} would take the loss from {} to {}, and 2 / the largest eigenvalue in "
+          "size is "
           "{}; the rate is {}.",
           text(found.stable.step), number_text(found.loss, 5), number_text(found.loss - found.stable.gain, 5),
           text(2 / found.radius()), text(lr));

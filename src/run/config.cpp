@@ -234,6 +234,9 @@ DataOptions read_data_options(const ConfigTree& tree, const std::filesystem::pat
       const bool reads = std::ranges::find(reader.options, shared, &OptionDoc::name) != reader.options.end();
       const auto said = sections.system.find(std::string(shared));
       if (reads && said != sections.system.end()) keys.insert(*said);
+      const auto own = keys.find(std::string(shared));
+      auto* run = reads && own != keys.end() ? own->second.get_if<std::string>() : nullptr;
+      if (run && !run->empty()) *run = std::filesystem::absolute(*run).lexically_normal().string();
     }
     reader.read_options(keys, data);
     if (const auto* none = data.validation.get_if<std::int64_t>()) {

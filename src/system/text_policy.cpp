@@ -91,6 +91,7 @@ TextPolicy::TextPolicy(data::TextPreprocessing text, const nn::GptOptions& optio
                     {"entropy", -sum(exp(log_p) * log_p, -1) * written}};
           },
           threads) {
+  text_.sequence_length = length;  // a prompt may be as long as a row has room for, whatever texts were trained on
   if (o_.positions == "learned" && length > o_.context)
     fail_option("length", "length = {}. Wanted: at most {}, the positions that the gpt has", length, o_.context);
 }

@@ -27,9 +27,9 @@ nn::GptOptions TextRun::gpt() const {
 
 TextRun text_run(std::string_view key, const std::string& run, std::string_view kind) {
   const std::string wanted = fmt::format("Wanted: the folder of a finished run of {}", kind);
-  const fs::path file = fs::path(run) / "model.safetensors";
+  const fs::path file = fs::is_directory(run) ? fs::path(run) / "model.safetensors" : fs::path(run);
   const auto refuse = [&](const std::string& why) { fail_option(key, "{} = \"{}\": {}. {}", key, run, why, wanted); };
-  if (!fs::is_directory(run)) refuse("there is no such folder");
+  if (!fs::exists(run)) refuse("there is no such folder");
   if (!fs::exists(file)) refuse("there is no model.safetensors in it");
   const SafetensorsFile read = read_safetensors(file);
   const auto entry = [&](const std::string& name) {
@@ -37,7 +37,7 @@ TextRun text_run(std::string_view key, const std::string& run, std::string_view 
     return found == read.metadata.end() ? std::string() : found->second;
   };
   const std::string prefix = read.metadata.contains("model.kind") ? "model." : "system.";
-  if (entry(prefix + "kind") != kind) refuse("it is a run of something else");
+  if (entry(prefix + "kind") != kind) refuse(fmt::format("it is a run of {}", entry(prefix + "kind")));
   const ConfigTree tree = parse_toml("options = " + entry(prefix + "options"));
   const OptionValue* value = tree.find("options");
   const auto* options = value ? value->get_if<OptionMap>() : nullptr;
@@ -66,6 +66,13 @@ void expect_same_tokens(std::string_view system, const std::string& gpt, const T
       "[{}] reward = \"{}\" reads {} tokens and gpt = \"{}\" writes {}, which are not the same. Wanted: a reward "
       "that was trained with gpt = \"{}\"",
       system, reward, judge.text.tokenizer.size(), gpt, policy.text.tokenizer.size(), gpt);
+}
+
+void expect_reads(std::string_view system, const TextRun& judge, std::int64_t length) {
+  const nn::GptOptions o = judge.gpt();
+  if (o.positions == "learned" && length > o.context)
+    fail_option("length", "[{}] length = {}. Wanted: at most {}, the positions that the reward has", system, length,
+                o.context);
 }
 
 TrainedPart gpt_part(std::string under) {

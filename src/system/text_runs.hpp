@@ -28,6 +28,9 @@ struct TextRun {
 void expect_same_tokens(std::string_view system, const std::string& gpt, const TextRun& policy,
                         const std::string& reward, const TextRun& judge);
 
+/// Throws OptionError where a reward has too few positions for texts of so many tokens.
+void expect_reads(std::string_view system, const TextRun& judge, std::int64_t length);
+
 /// The part of a system that a run of gpt has trained, which its option `gpt` names: all options of its net but dropout
 /// are that run's.
 [[nodiscard]] TrainedPart gpt_part(std::string under);

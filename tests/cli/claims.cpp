@@ -123,6 +123,17 @@ TEST_F(Claims, PredictionsHaveNamesOfTheirOwn) {
   EXPECT_EQ(object["probabilities"], "y");
   EXPECT_EQ(object["predicted probabilities"].size(), 2U);
   EXPECT_EQ(run("predict runs/c --data c.csv --top 3").code, 2);
+  for (const char* target : {"probabilities", "p(u)"}) {
+    write("d.csv", std::string("x,") + target + "\n1,u\n2,v\n3,u\n4,v\n5,u\n6,v\n7,u\n8,v\n9,u\n10,v\n");
+    ASSERT_EQ(run(std::string("train d.csv --target '") + target + "' --features x --epochs 1 --quiet --out d").code,
+              0);
+    const Ran json = run("predict d --data d.csv --json"), csv = run("predict d --data d.csv");
+    EXPECT_EQ(json.code, 0) << json.err;
+    EXPECT_TRUE(
+        csv.out.starts_with(std::string(target) + (target[0] == 'p' && target[1] == '(' ? ",predicted p(u)" : ",p(u)")))
+        << csv.out;
+    std::filesystem::remove_all(path("d"));
+  }
 }
 
 TEST_F(Claims, AMethodWithoutARateHasNoneToFind) {
@@ -147,7 +158,7 @@ TEST_F(Claims, AWalkSaysWhereItStands) {
   EXPECT_TRUE(has(run("minimize 'x^2 - y^2' --x0 0,0").out, "point       A saddle"));
   EXPECT_TRUE(has(run("minimize 'x' --x0 1 --steps 10").out, "point       A slope"));
   const Ran bounded = run("minimize '(x - 1)^2' --x0 5 --lower 2");
-  EXPECT_TRUE(has(bounded.out, "gradient    0, of what leads no further beyond a bound")) << bounded.out;
+  EXPECT_TRUE(has(bounded.out, "gradient    0, without what points out of the bounds")) << bounded.out;
 }
 
 TEST_F(Claims, ALandscapeSaysWhereItIsNotFinite) {

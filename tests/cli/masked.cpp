@@ -163,7 +163,7 @@ TEST_F(Masked, WhatDoesNotFitTheEncoderIsRefusedByName) {
   };
   refused("--set system.width=64", "width = 64, and m has 32");
   refused("--set system.heads=4", "heads = 4, and m has 2");
-  refused("--set system.encoder=nowhere", "encoder = \"nowhere\"");
+  refused("--set system.encoder=nowhere", "/nowhere\": there is no such folder");
   write_documents("train2.txt", 4, 9);
   ASSERT_EQ(run("train m.toml --quiet --out other --set train.epochs=1 --set data.words=7").code, 0);
   refused("--set data.encoder=other", "has 10 words, and the data 7");

@@ -236,6 +236,18 @@ TEST_P(TextPolicyTest, GoOnFromPromptsWithTheSameBitsForAnyThreads) {
   EXPECT_FALSE(identical(one.tokens, policy.write(now, prompts, 100, 1, RandomKey{4}).tokens));
 }
 
+/// Longer than the texts that were trained on, which here have five tokens.
+TEST(TextPolicy, APromptIsCutNowhere) {
+  const data::TextPreprocessing text{data::Tokenizer::characters("\nab"), 5};
+  const nn::GptOptions net{.layers = 1, .width = 8, .heads = 2, .positions = "rotary"};
+  const State now = state_of(net, 4, 1, 12);
+  const TextRows rows = TextPolicy(text, net, 9, 1).write(now, {"abababa"}, 1, 0, RandomKey{3});
+  ASSERT_EQ(rows.prompt.at(0), 8);  // with what begins a text
+  for (std::int64_t i = 1; i < 8; ++i)
+    EXPECT_EQ(rows.tokens.at(i), i % 2 == 1 ? rows.tokens.at(1) : rows.tokens.at(2)) << i;
+  EXPECT_NE(rows.tokens.at(1), rows.tokens.at(2));
+}
+
 INSTANTIATE_TEST_SUITE_P(Positions, TextPolicyTest, ::testing::Values("learned", "rotary", "sinusoidal"),
                          [](const auto& test) { return std::string(test.param); });
 
@@ -345,6 +357,9 @@ TEST_F(PpoText, ACollectionIsTheSameForAnyThreadsAndStartsFromNoDivergence) {
   }
   EXPECT_NEAR(sum / written, 0, 1e-5);
   EXPECT_NEAR(squares / written, 1, 1e-4);
+  // another estimate of the advantages is one of other advantages
+  const System near = system({{"rows", 40}, {"prompts", OptionList{"a", "bc"}}, {"gae_lambda", 0.}});
+  EXPECT_FALSE(identical(first.rows["advantage"], near.own_rows->collect(state, {.seed = 4}).rows["advantage"]));
   // with less divergence than is wanted the weight is still what it was at first
   const Collection next = one.own_rows->collect(state, {.last = &first, .number = 1, .seed = 4});
   EXPECT_EQ(next.metrics[2].second, 0.1) << next.metrics[2].first;
@@ -362,7 +377,7 @@ TEST_F(PpoText, RefusesRunsThatDoNotGoTogetherAndThoseThatChanged) {
     }
   };
   refused([&] { (void)options({{"reward", path("nowhere").string()}}); }, "there is no such folder");
-  refused([&] { (void)options({{"reward", path("gpt").string()}}); }, "it is a run of something else");
+  refused([&] { (void)options({{"reward", path("gpt").string()}}); }, "it is a run of gpt");
   refused([&] { (void)system({{"prompts", OptionList{"abcdab"}}}); }, "a prompt of 7 tokens");
   refused([&] { (void)system({{"length", 9}}); }, "at most 8");
   save_run("reward", {data::Tokenizer::characters("\nabcde"), length});

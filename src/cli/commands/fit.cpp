@@ -184,7 +184,8 @@ void emit_text(const FormulaFit& fit, const FitArguments& arguments, const Numbe
   emit("\n{:<12}{}, with {} degree{} of freedom\n", "deviation",
        std::isnan(result.deviation()) ? "-" : fmt::format("{:.7g}", result.deviation()), result.degrees_of_freedom(),
        result.degrees_of_freedom() == 1 ? "" : "s");
-  emit("{:<12}{:.10g} (sum of squares), R^2 {:.6f}\n", "residuals", result.sum_of_squares, fit.r_squared);
+  emit("{:<12}{:.10g} (sum of squares), R^2 {}\n", "residuals", result.sum_of_squares,
+       std::isfinite(fit.r_squared) ? fmt::format("{:.6f}", fit.r_squared) : "-");
   const Correlated most = most_correlated(result);
   if (!result.undetermined.empty()) {
     emit("{:<12}{}: other values fit as well\n", "undecided", names_at(fit.model.parameters(), result.undetermined));

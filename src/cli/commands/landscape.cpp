@@ -111,7 +111,7 @@ std::string range_text(const std::vector<double>& losses) {
       ++lost;
     }
   }
-  if (lost == losses.size()) return "beyond what a number holds at every place";
+  if (lost == losses.size()) return "to no finite number at any place";
   return fmt::format("from {} to {}{}", number_text(low, 4), number_text(high, 4),
                      lost > 0 ? fmt::format(", and is not finite at {} of {} places", lost, losses.size()) : "");
 }

@@ -264,7 +264,7 @@ void print_result(const Target& target, const Walk& walk, const Rate& rate, cons
                      target.variables.begin() + std::min<std::ptrdiff_t>(std::ssize(target.variables), 2), ", ")),
        point_text(result.x));
   print_known_minimum(target.problem, result);
-  emit("gradient    {:.3g}{}\n", result.gradient_norm, bounded ? ", of what leads no further beyond a bound" : "");
+  emit("gradient    {:.3g}{}\n", result.gradient_norm, bounded ? ", without what points out of the bounds" : "");
   emit("steps       {} ({} evaluations{}{})\n", with_commas(result.steps), with_commas(result.evaluations),
        result.products ? fmt::format(", {} products", with_commas(result.products)) : "",
        rate.asked ? "" : fmt::format(", and {} to find the rate", with_commas(rate.evaluations)));

@@ -74,9 +74,11 @@ class Writer {
       : classes_(std::move(classes)),
         target_(std::move(target)),
         kept_(std::move(kept)),
+        taken_(kept_),
         json_(json),
         regression_(regression) {
     target_ = unused(target_);
+    taken_.push_back(target_);
     probabilities_ = unused(probabilities_);
   }
 
@@ -99,9 +101,9 @@ class Writer {
   }
 
  private:
-  /// A name that no kept column has.
+  /// A name that neither a kept column has nor the target.
   [[nodiscard]] std::string unused(std::string name) const {
-    while (std::ranges::find(kept_, name) != kept_.end()) name = "predicted " + name;
+    while (std::ranges::find(taken_, name) != taken_.end()) name = "predicted " + name;
     return name;
   }
   [[nodiscard]] std::string class_name(std::int64_t c) const {
@@ -141,7 +143,7 @@ class Writer {
 
   std::vector<std::string> classes_;
   std::string target_, probabilities_ = "probabilities";
-  Cells kept_;
+  Cells kept_, taken_;
   const Cells none_ = {};
   bool json_, regression_;
 };
@@ -394,7 +396,7 @@ int with_reader(const PredictArguments& arguments, data::TableLayout layout, con
 
 int predict_with_system(const TrainedSystem& trained, const PredictArguments& arguments, const Context& context) {
   if (!trained.system.write) {
-    check_options(arguments, From::lines);
+    if (trained.system.answer) check_options(arguments, From::lines);  // else what is said is that it has no answers
     return answer_lines(arguments.run, arguments.data, arguments.best(), context);
   }
   check_options(arguments, From::sequences);

@@ -106,6 +106,9 @@ class PreferenceRows final : public TrainingData {
 
  private:
   void number_groups() {
+    const auto says_nothing = [](const Preference& pair) { return pair.group.empty(); };
+    if (!options_.group.empty() && std::ranges::all_of(pairs_.all, says_nothing))
+      fail<DataError>("[preferences] {}: the column '{}' says nothing in any row", pairs_.file, options_.group);
     std::unordered_map<std::string, std::int64_t> numbers;
     for (const Preference& pair : pairs_.all) {
       const auto next = std::ssize(numbers);

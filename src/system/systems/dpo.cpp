@@ -3,7 +3,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <filesystem>
 
 #include "core/numbers.hpp"
 #include "data/preprocessing.hpp"
@@ -59,7 +58,8 @@ class Dpo {
               const Pairs pairs = read(s, b);
               return {{"margin", pairs.margin}, {"surprise", pairs.surprise}, {"before", pairs.surprise_before}};
             },
-            threads) {}
+            threads),
+        threads_(threads) {}
 
   /// -log sigmoid(beta (log P/Q(chosen) - log P/Q(rejected))), P the policy and Q what it was.
   [[nodiscard]] Loss loss(const Scope& s, const Batch& b) const {
@@ -103,6 +103,7 @@ class Dpo {
   DpoOptions o_;
   TextPolicy policy_;
   Apply says_;
+  int threads_;
 };
 
 SystemFigures Dpo::figures(const State& state, const SystemSets& sets) const {
@@ -124,7 +125,7 @@ SystemFigures Dpo::figures(const State& state, const SystemSets& sets) const {
   const auto count = static_cast<double>(sets.test.rows());
   const State before = part_of(state, reference);
   std::optional<TextJudge> judge;
-  if (!o_.reward.empty()) judge.emplace(text_run("reward", o_.reward, "reward"), 0);
+  if (!o_.reward.empty()) judge.emplace(text_run("reward", o_.reward, "reward"), threads_);
   SystemFigures figures = figures_of({policy_, state, before, o_.prompts, judge ? &*judge : nullptr}, o_.texts,
                                      RandomKey{sets.seed}.fold("evaluation"));
   figures.metrics.insert(
@@ -158,7 +159,9 @@ void settle_runs(DpoOptions& o) {
   o.gpt = place_of_run(o.gpt);
   if (o.reward.empty()) return;
   o.reward = place_of_run(o.reward);
-  expect_same_tokens("dpo", o.gpt, text_run("gpt", o.gpt, "gpt"), o.reward, text_run("reward", o.reward, "reward"));
+  const TextRun judge = text_run("reward", o.reward, "reward");
+  expect_same_tokens("dpo", o.gpt, text_run("gpt", o.gpt, "gpt"), o.reward, judge);
+  expect_reads("dpo", judge, o.length);
 }
 
 }  // namespace

@@ -2,8 +2,6 @@
 // penalty.
 
 #include <algorithm>
-#include <cmath>
-#include <filesystem>
 
 #include "core/error.hpp"
 #include "core/index.hpp"
@@ -179,9 +177,7 @@ System make_ppo_text(const SystemData& data, const PpoTextOptions& options) {
   const TextRun gpt = text_run_as_it_was("gpt", options.gpt, "gpt", options.gpt_checksum),
                 reward = text_run_as_it_was("reward", options.reward, "reward", options.reward_checksum);
   check_prompts("ppo_text", options.prompts, gpt.text, options.length);
-  if (const nn::GptOptions judge = reward.gpt(); judge.positions == "learned" && options.length > judge.context)
-    fail_option("length", "[ppo_text] length = {}. Wanted: at most {}, the positions that the reward has",
-                options.length, judge.context);
+  expect_reads("ppo_text", reward, options.length);
   const auto system = std::make_shared<const PpoText>(options, gpt, reward, data.threads);
   return {.objectives = {{.loss = [system](Scope s, const Batch& b) { return system->loss(s, b); }}},
           .show =

@@ -137,7 +137,8 @@ System make_reward(const SystemData& data, const RewardOptions& options) {
   const auto* text = data.preprocessing ? data.preprocessing->text() : nullptr;
   if (!text) fail<UsageError>("[reward] rows that are no pairs. Wanted: format = \"preferences\" in [data]");
   if (!options.net.tied)
-    fail_option("tied", "[reward] tied = false: it has no output over tokens of its own. Wanted: true");
+    fail_option("tied", "[reward] tied = false: it has no output over tokens of its own. Wanted: {}",
+                options.gpt.empty() ? "true" : "a gpt that was trained with tied = true");
   if (options.net.positions == "learned" && text->sequence_length > options.net.context)
     fail_option("context", "[reward] context = {}, and texts have up to {} tokens. Hint: sequence_length in [data]",
                 options.net.context, text->sequence_length);
@@ -146,6 +147,10 @@ System make_reward(const SystemData& data, const RewardOptions& options) {
           .show = [system](const State& state, const Dataset& rows) { return system->show(state, rows); },
           .evaluate = [system](const State& state, const SystemSets& sets) { return system->figures(state, sets); },
           .goal = "ordered right"};
+}
+
+void settle_run(RewardOptions& o) {
+  if (!o.gpt.empty()) o.gpt = place_of_run(o.gpt);
 }
 
 }  // namespace
@@ -161,7 +166,7 @@ std::vector<SystemRow> reward_systems() {
                     {"schedule", OptionMap{{"kind", "cosine"}, {"warmup", "10%"}}},
                     {"train", OptionMap{{"epochs", 3}, {"batch_size", 16}}}},
        .part = gpt_part("gpt")},
-      make_reward)};
+      make_reward, settle_run)};
 }
 
 }  // namespace thalweg

@@ -167,6 +167,10 @@ System make_text_encoder(const SystemData& data, const TextEncoderOptions& optio
   return system;
 }
 
+void settle_run(TextEncoderOptions& o) {
+  if (!o.encoder.empty()) o.encoder = place_of_run(o.encoder);
+}
+
 }  // namespace
 
 std::vector<SystemRow> text_encoder_systems() {
@@ -184,7 +188,7 @@ std::vector<SystemRow> text_encoder_systems() {
                            .sizes = {std::begin(word_encoder_sizes), std::end(word_encoder_sizes)},
                            .parameters = "encoder/*",
                            .under = std::string(tuned)}},
-      make_text_encoder)};
+      make_text_encoder, settle_run)};
 }
 
 }  // namespace thalweg
