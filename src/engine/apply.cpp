@@ -7,6 +7,7 @@
 #include <optional>
 
 #include "core/error.hpp"
+#include "engine/entries.hpp"
 #include "engine/forward.hpp"
 #include "engine/objective.hpp"
 #include "engine/shards.hpp"
@@ -44,8 +45,9 @@ std::shared_ptr<const ApplyPlan> planned(const Function& function, const State& 
   Graph graph;
   const Tracing tracing(graph);
   TraceContext context{graph, Mode::evaluate, dtype};
+  const Entries entries(*state.layout);
   const ParameterCheck in_state = [&](const std::string& name, const Shape& shape) {
-    (void)entry_in(*state.layout, name, {shape, dtype});
+    (void)entries.at(name, {shape, dtype});
   };
   context.check = &in_state;
   std::vector<Var> inputs;

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "core/error.hpp"
+#include "engine/entries.hpp"
 
 namespace thalweg {
 
@@ -39,9 +40,10 @@ void check_state(const State& state, const Layout* known) {
   check_places(*state.layout);
   if (state.step < 0) fail<UsageError>("[state] step = {}. Wanted: >= 0", state.step);
   if (!known) return;
+  const Entries entries(*state.layout);
   for (const ParameterEntry& wanted : known->entries) {
-    const auto found = std::ranges::find(state.layout->entries, wanted.name, &ParameterEntry::name);
-    if (found == state.layout->entries.end())
+    const ParameterEntry* found = entries.find(wanted.name);
+    if (!found)
       fail<ModelError>("[state] there is no parameter '{}'. Hint: the state is of another model.", wanted.name);
     if (found->shape != wanted.shape)
       fail<ModelError>("[state] the parameter '{}' is {}. Wanted: {}", wanted.name, found->shape, wanted.shape);

@@ -6,6 +6,7 @@
 
 #include "core/error.hpp"
 #include "engine/check_state.hpp"
+#include "engine/entries.hpp"
 #include "engine/factors.hpp"
 #include "engine/not_finite.hpp"
 #include "engine/rank_sum.hpp"
@@ -78,9 +79,9 @@ TracedObjective Engine::trace(const Dataset& data, Mode mode, DType dtype) {
   TracedObjective traced =
       trace_objectives(functions_, columns_of(data), std::min(data.rows(), traced_rows), mode, dtype);
   for (std::size_t i = 0; mode == Mode::train && i < size(); ++i) {
-    std::vector<std::string> names;
+    std::set<std::string> names;
     for (const TracedParameter& p : traced.parameters) {
-      if (p.declared_by >> i & 1) names.push_back(p.name);
+      if (p.declared_by >> i & 1) names.insert(p.name);
     }
     std::vector<FactoredLayer> layers;
     if (asks_of(optimizer(i)).factors) layers = factored_layers(traced, traced.of(i));
@@ -94,19 +95,16 @@ TracedObjective Engine::trace(const Dataset& data, Mode mode, DType dtype) {
 std::vector<std::string> Engine::check(const State& state, const Dataset& data, Mode mode) {
   const Layout& layout = *state.layout;
   const TracedObjective traced = trace(data, mode, layout.dtype);
-  for (const TracedParameter& p : traced.parameters) (void)entry_in(layout, p.name, {p.var.shape(), p.var.dtype()});
+  const Entries entries(layout);
+  for (const TracedParameter& p : traced.parameters) (void)entries.at(p.name, {p.var.shape(), p.var.dtype()});
   std::vector<std::string> names;
   for (const TracedReport& report : traced.reports) names.push_back(report.name);
   return names;
 }
 
-std::vector<std::string> Engine::trained_by(std::size_t objective, const TracedObjective& traced) const {
-  std::vector<std::string> names;
-  for (const TracedParameter& p : traced.parameters) {
-    const bool mine = (p.declared_by >> objective & 1) != 0 && !p.options.frozen && !p.average;
-    if (mine && options(objective).trains.match(p.name)) names.push_back(p.name);
-  }
-  return names;
+bool Engine::trains(std::size_t objective, const TracedParameter& p) const {
+  const bool mine = (p.declared_by >> objective & 1) != 0 && !p.options.frozen && !p.average;
+  return mine && options(objective).trains.match(p.name);
 }
 
 void Engine::prepare(State& state) {
@@ -116,13 +114,10 @@ void Engine::prepare(State& state) {
     const auto before = layout_;
     std::vector<Layout> parts;
     for (const Member& o : objectives_) {
-      std::vector<std::string> trained;
-      for (const ParameterEntry& entry : state.layout->entries) {
-        const bool declared = o.declared.empty() || std::ranges::find(o.declared, entry.name) != o.declared.end();
-        if (declared && !entry.frozen && o.options.trains.match(entry.name) && steps(o.updater.optimizer(), entry))
-          trained.push_back(entry.name);
-      }
-      parts.push_back(trained_part(*state.layout, trained));
+      parts.push_back(trained_part(*state.layout, [&](const ParameterEntry& entry) {
+        const bool declared = o.declared.empty() || o.declared.contains(entry.name);
+        return declared && o.options.trains.match(entry.name) && steps(o.updater.optimizer(), entry);
+      }));
     }
     const bool same = before && same_places(*before, *state.layout);
     step_ = step_layout(*state.layout, std::move(parts));

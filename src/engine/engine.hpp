@@ -3,6 +3,7 @@
 
 #include <memory>
 #include <optional>
+#include <set>
 
 #include "distributed/communicator.hpp"
 #include "engine/evaluate.hpp"
@@ -42,8 +43,9 @@ class Engine {
   /// Traces, so that errors come before the first step, and gives the names of the reports. Throws ModelError for a
   /// parameter that the state lacks, or has in another shape.
   std::vector<std::string> check(const State& state, const Dataset& data, Mode mode);
-  /// The names of the parameters that an objective trains of those that it declares, frozen groups among them.
-  [[nodiscard]] std::vector<std::string> trained_by(std::size_t objective, const TracedObjective& traced) const;
+  /// Whether an objective trains a parameter of its trace: it declares it, in a frozen group or not, and its patterns
+  /// fit.
+  [[nodiscard]] bool trains(std::size_t objective, const TracedParameter& parameter) const;
 
   /// How a step is taken; the spans, with one element per objective, may be empty.
   struct Turn {
@@ -115,7 +117,7 @@ class Engine {
     ObjectiveOptions options;
     Updater updater;
     Evaluator evaluator;
-    std::vector<std::string> declared = {};  ///< parameters, as the last trace had them
+    std::set<std::string> declared = {};  ///< parameters, as the last trace had them
     /// Where the optimizer asks for factors: the layers that may have some, and those of them that have.
     std::vector<FactoredLayer> layers = {}, factored = {};
     std::optional<GradientNorm> norm = {};

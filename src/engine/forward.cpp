@@ -1,6 +1,7 @@
 #include "engine/forward.hpp"
 
 #include "core/mirrored.hpp"
+#include "engine/entries.hpp"
 #include "engine/objective.hpp"
 
 namespace thalweg {
@@ -13,8 +14,9 @@ Program planned(const Graph& graph, const std::vector<Var>& inputs, const std::v
                 const std::optional<RandomInputs>& random, Device& device) {
   const auto element = static_cast<std::int64_t>(size_of(layout.dtype));
   std::vector<Bound> read, written;
+  const Entries entries(layout);
   for (const TracedParameter& p : parameters) {
-    const ParameterEntry& entry = entry_in(layout, p.name, {p.var.shape(), p.var.dtype()});
+    const ParameterEntry& entry = entries.at(p.name, {p.var.shape(), p.var.dtype()});
     read.push_back({p.var, {first_user_base, entry.offset * element}});
   }
   if (random) bind_random(*random, first_user_base + 1, read);

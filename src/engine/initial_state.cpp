@@ -1,10 +1,13 @@
 // The state that engines train: the parameters that their objectives declare, and which objective trains each.
 
 #include <algorithm>
+#include <cstring>
 #include <list>
 
 #include "core/error.hpp"
+#include "core/name_index.hpp"
 #include "engine/engine.hpp"
+#include "engine/entries.hpp"
 #include "nn/init.hpp"
 
 namespace thalweg {
@@ -64,12 +67,13 @@ class Declarations {
 
  private:
   void add(const TracedParameter& p) {
-    const auto known = std::ranges::find_if(declared_, [&](const Declared& d) { return d.parameter.name == p.name; });
-    if (known == declared_.end()) {
+    const auto known = numbers_.find(p.name);
+    if (!known) {
+      numbers_.add(p.name);
       declared_.push_back({p});
       return;
     }
-    const TracedParameter& before = known->parameter;
+    const TracedParameter& before = declared_[*known].parameter;
     const auto refuse = [&](std::string_view what, const auto& one, const auto& other) {
       fail<UsageError>("[train] '{}' is {} {} in one objective and {} in another", p.name, what, one, other);
     };
@@ -82,15 +86,11 @@ class Declarations {
     const std::size_t number = averages_.size();
     averages_.emplace_back();
     for (const MovingAverage& average : engine.options(objective).averages) averages_.back().push_back(average.name);
-    const std::vector<std::string> names = engine.trained_by(objective, traced);
-    const Patterns& trains = engine.options(objective).trains;
-    if (names.empty() && !trains.everything()) {
-      fail<UsageError>("[train] objective '{}': no parameter that it declares fits {}", engine.name(objective),
-                       trains.str());
-    }
+    bool any = false;
     const std::vector<char> needed = needed_by(*traced.graph, traced.of(objective).loss.sum);
     for (const TracedParameter& p : traced.parameters) {
-      if (std::ranges::find(names, p.name) == names.end()) continue;
+      if (!engine.trains(objective, p)) continue;
+      any = true;
       if (!p.options.optional && !at(needed, p.var.index())) {
         const std::string whose = engine.name(objective).empty() ? "" : fmt::format(" of '{}'", engine.name(objective));
         fail<UsageError>(
@@ -98,12 +98,13 @@ class Declarations {
             "{{.optional = true}} or {{.frozen = true}}.",
             whose, p.name);
       }
-      declared(p.name).trained_by.push_back(number);
+      declared_[*numbers_.find(p.name)].trained_by.push_back(number);
     }
-  }
-
-  [[nodiscard]] Declared& declared(const std::string& name) {
-    return *std::ranges::find_if(declared_, [&](const Declared& d) { return d.parameter.name == name; });
+    const Patterns& trains = engine.options(objective).trains;
+    if (!any && !trains.everything()) {
+      fail<UsageError>("[train] objective '{}': no parameter that it declares fits {}", engine.name(objective),
+                       trains.str());
+    }
   }
 
   template <class Which>
@@ -145,11 +146,13 @@ class Declarations {
                    const std::vector<ParameterEntry>& trained) const {
     if (average.empty() || average.find('/') != std::string::npos)
       fail<UsageError>("[average] '{}'. Wanted: a name, which is not empty and has no '/'", average);
+    NameIndex taken;
+    for (const ParameterEntry& entry : layout.entries) taken.add(entry.name);
     for (const ParameterEntry& entry : trained) {
-      const auto d = std::ranges::find_if(declared_, [&](const Declared& x) { return x.parameter.name == entry.name; });
-      if (std::ranges::find(d->trained_by, objective) == d->trained_by.end()) continue;
+      const Declared& d = declared_[*numbers_.find(entry.name)];
+      if (std::ranges::find(d.trained_by, objective) == d.trained_by.end()) continue;
       const std::string name = average + "/" + entry.name;
-      if (std::ranges::find(layout.entries, name, &ParameterEntry::name) != layout.entries.end())
+      if (taken.find(name))
         fail<UsageError>("[average] '{}' is there already. Hint: give each moving average a name of its own.", name);
       layout.entries.push_back(
           {.name = name, .shape = entry.shape, .offset = layout.size, .frozen = true, .decay = false, .average = true});
@@ -161,6 +164,7 @@ class Declarations {
   const Dataset& data_;
   DType dtype_;
   std::vector<Declared> declared_;
+  NameIndex numbers_;                               // in declared_
   std::vector<std::vector<std::string>> averages_;  // of each objective
   std::list<TracedObjective> traces_;               // the graphs of the declared Vars
 };
@@ -183,12 +187,19 @@ State initial_state(std::span<Engine* const> engines, const Dataset& data, std::
   state.seed = seed;
   state.parameters = Tensor({layout->size}, dtype);
   Workers& workers = engines.front()->crew().workers;
+  const Entries entries(*layout);
+  const auto values_of = [&](const ParameterEntry& entry) {
+    return state.parameters.mutable_raw() + static_cast<std::size_t>(entry.offset) * size_of(dtype);
+  };
   for (const Declared& d : declarations.all()) {
     const TracedParameter& p = d.parameter;
-    state.set_parameter(p.name, initial_values(p.options.initializer, p.var.shape(), dtype, seed, p.name, workers));
+    const Tensor values = initial_values(p.options.initializer, p.var.shape(), dtype, seed, p.name, workers);
+    std::memcpy(values_of(entries.at(p.name, {p.var.shape(), dtype})), values.raw(), values.bytes());
   }
   for (const ParameterEntry& entry : layout->entries) {
-    if (entry.average) state.set_parameter(entry.name, state.parameter(entry.name.substr(entry.name.find('/') + 1)));
+    if (!entry.average) continue;
+    const ParameterEntry* of = entries.find(entry.name.substr(entry.name.find('/') + 1));
+    std::memcpy(values_of(entry), values_of(*of), static_cast<std::size_t>(entry.shape.size()) * size_of(dtype));
   }
   for (Engine* engine : engines) state = engine->with_slots(std::move(state));
   return state;

@@ -5,6 +5,7 @@
 #include <limits>
 #include <string_view>
 
+#include "core/name_index.hpp"
 #include "core/norm.hpp"
 #include "graph/graph.hpp"
 #include "optim/segments.hpp"
@@ -98,14 +99,15 @@ Program squared_norms(const Layout& layout, Device* far) {
   Graph graph;
   std::vector<Bound> inputs, outputs;
   std::vector<Var> sums(layers.size());
+  NameIndex numbers;
+  for (const std::string& layer : layers) numbers.add(layer);
   const std::vector<std::int64_t> offsets = gradient_offsets(layout);
   for (std::size_t i = 0; i < layout.entries.size(); ++i) {
     const ParameterEntry& entry = layout.entries[i];
     if (entry.frozen) continue;
     const Var g = graph.input(entry.name, entry.shape, layout.dtype);
     inputs.push_back({g, {first_user_base, offsets[i] * element}});
-    Var& total =
-        sums[static_cast<std::size_t>(std::ranges::find(layers, layer_of(entry.name, common)) - layers.begin())];
+    Var& total = sums[*numbers.find(layer_of(entry.name, common))];
     const Var squares = sum(square(cast(g, f64)));
     total = total.defined() ? total + squares : squares;
   }
@@ -119,11 +121,12 @@ Program squared_norms(const Layout& layout, Device* far) {
 
 std::vector<std::string> layers_of(const Layout& layout) {
   std::vector<std::string> layers;
+  NameIndex known;
   const std::size_t common = length_of_common_path(layout);
   for (const ParameterEntry& entry : layout.entries) {
     if (entry.frozen) continue;
     std::string layer = layer_of(entry.name, common);
-    if (std::ranges::find(layers, layer) == layers.end()) layers.push_back(std::move(layer));
+    if (known.add(layer)) layers.push_back(std::move(layer));
   }
   return layers;
 }

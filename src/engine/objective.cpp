@@ -131,17 +131,6 @@ bool keeps_samples_apart(const TracedObjective& traced, std::int64_t rows) {
   return keeps_apart(traced.result) && std::ranges::all_of(traced.others, keeps_apart);
 }
 
-const ParameterEntry& entry_in(const Layout& layout, std::string_view name, const Signature& wanted) {
-  const auto found = std::ranges::find(layout.entries, name, &ParameterEntry::name);
-  if (found == layout.entries.end())
-    fail<ModelError>("[model] the state has no parameter '{}'. Hint: it is of another model.", name);
-  if (found->shape != wanted.shape || layout.dtype != wanted.dtype) {
-    fail<ModelError>("[model] the parameter '{}' is {} {} in the state and {} {} in the model", name, layout.dtype,
-                     found->shape, wanted.dtype, wanted.shape);
-  }
-  return *found;
-}
-
 std::vector<char> needed_by(const Graph& graph, Var from) {
   std::vector<char> needed(static_cast<std::size_t>(graph.size()), 0);
   at(needed, from.index()) = 1;

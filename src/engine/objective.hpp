@@ -63,7 +63,4 @@ struct TracedObjective {
 /// For each node, whether `from` depends on it.
 [[nodiscard]] std::vector<char> needed_by(const Graph& graph, Var from);
 
-/// The parameter of that name. Throws ModelError where there is none, or where it has another shape.
-[[nodiscard]] const ParameterEntry& entry_in(const Layout& layout, std::string_view name, const Signature& wanted);
-
 }  // namespace thalweg

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "engine/entries.hpp"
 #include "engine/random_block.hpp"
 #include "graph/graph.hpp"
 #include "thalweg/derivatives.hpp"
@@ -112,8 +113,9 @@ class PlaneLoss::Shard {
     const auto element = static_cast<std::int64_t>(size_of(dtype_));
     for (std::size_t i = 0; i < columns_.size(); ++i)
       inputs_.push_back({traced_.columns[i], {first_column_base + static_cast<int>(i), 0}});
+    const Entries entries(layout);
     for (const TracedParameter& p : traced_.parameters) {
-      const ParameterEntry& entry = entry_in(layout, p.name, {p.var.shape(), p.var.dtype()});
+      const ParameterEntry& entry = entries.at(p.name, {p.var.shape(), p.var.dtype()});
       inputs_.push_back({p.var, {parameters_base, entry.offset * element}});
       if (entry.frozen) continue;
       trained_.push_back(p.var);

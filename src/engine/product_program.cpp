@@ -1,6 +1,7 @@
 #include "engine/product_program.hpp"
 
 #include "core/error.hpp"
+#include "engine/entries.hpp"
 #include "engine/factors.hpp"
 #include "engine/random_block.hpp"
 #include "engine/shards.hpp"
@@ -54,8 +55,9 @@ void ProductProgram::bind_inputs(Draft& draft, const Layout& layout) {
   TracedObjective& traced = draft.traced;
   for (std::size_t i = 0; i < columns_.size(); ++i)
     draft.inputs.push_back({traced.columns[i], {first_column_base + static_cast<int>(i), 0}});
+  const Entries entries(layout);
   for (const TracedParameter& p : traced.parameters) {
-    const ParameterEntry& entry = entry_in(layout, p.name, {p.var.shape(), p.var.dtype()});
+    const ParameterEntry& entry = entries.at(p.name, {p.var.shape(), p.var.dtype()});
     draft.inputs.push_back({p.var, {parameters_base, entry.offset * element}});
     if (entry.frozen) continue;
     draft.trained.push_back(p.var);

@@ -5,6 +5,7 @@
 
 #include "core/error.hpp"
 #include "core/index.hpp"
+#include "engine/entries.hpp"
 #include "engine/random_block.hpp"
 #include "engine/shards.hpp"
 #include "graph/graph.hpp"
@@ -82,8 +83,9 @@ void ShardProgram::bind_inputs(Draft& draft, const Layout& layout) {
   const auto element = static_cast<std::int64_t>(size_of(layout.dtype));
   for (std::size_t i = 0; i < columns_.size(); ++i)
     draft.inputs.push_back({draft.traced.columns[i], {first_column_base + static_cast<int>(i), 0}});
+  const Entries entries(layout);
   for (const TracedParameter& p : draft.traced.parameters) {
-    const ParameterEntry& entry = entry_in(layout, p.name, {p.var.shape(), p.var.dtype()});
+    const ParameterEntry& entry = entries.at(p.name, {p.var.shape(), p.var.dtype()});
     draft.inputs.push_back({p.var, {parameters_base, entry.offset * element}});
   }
   if (const auto& random = draft.traced.random) {
@@ -98,9 +100,10 @@ void ShardProgram::bind_observations(Draft& draft, const Layout& layout, const S
     const std::int64_t offset = step.statistics_at + entry.offset - (layout.size - layout.statistics_size);
     return Place{gradient_base, offset * element};
   };
+  const Entries entries(layout);
   for (const Observation& observation : draft.traced.observations) {
     const ParameterEntry& entry =
-        entry_in(layout, observation.statistic, {observation.value.shape(), observation.value.dtype()});
+        entries.at(observation.statistic, {observation.value.shape(), observation.value.dtype()});
     movements_.push_back({entry.offset, entry.shape.size(), observation.momentum});
     draft.outputs.push_back({static_cast<double>(rows_) * observation.value, place_of(entry)});
   }
@@ -133,9 +136,9 @@ void ShardProgram::bind_gradient(Draft& draft, const Loss& loss, const StepLayou
   const std::vector<std::int64_t> offsets = gradient_offsets(part.layout);
   std::vector<Var> trained;
   std::vector<Place> places;
+  const Entries entries(part.layout);
   for (const TracedParameter& p : draft.traced.parameters) {
-    const auto entry = std::ranges::find(part.layout.entries, p.name, &ParameterEntry::name);
-    const std::int64_t offset = offsets[static_cast<std::size_t>(entry - part.layout.entries.begin())];
+    const std::int64_t offset = at(offsets, entries.find(p.name) - part.layout.entries.data());
     if (offset < 0) continue;
     trained.push_back(p.var);
     places.push_back({gradient_base, (part.at + offset) * element});

@@ -12,22 +12,18 @@ bool steps(const Optimizer& optimizer, const ParameterEntry& entry) {
   return group == optimizer.groups.end() || !group->frozen;
 }
 
-Layout trained_part(const Layout& state, std::span<const std::string> trained) {
+Layout trained_part(const Layout& state, const std::function<bool(const ParameterEntry&)>& is_trained) {
   Layout part = state;
   part.trained_size = 0;
   for (ParameterEntry& entry : part.entries) {
-    entry.frozen = entry.frozen || std::ranges::find(trained, entry.name) == trained.end();
+    entry.frozen = entry.frozen || !is_trained(entry);
     if (!entry.frozen) part.trained_size += entry.shape.size();
   }
   return part;
 }
 
 Layout stepped_part(const Optimizer& optimizer, const Layout& layout) {
-  std::vector<std::string> names;
-  for (const ParameterEntry& entry : layout.entries) {
-    if (!entry.frozen && steps(optimizer, entry)) names.push_back(entry.name);
-  }
-  return trained_part(layout, names);
+  return trained_part(layout, [&](const ParameterEntry& entry) { return steps(optimizer, entry); });
 }
 
 StepLayout step_layout(const Layout& state, std::vector<Layout> objectives) {

@@ -1,6 +1,7 @@
 #pragma once
 // The trained parameters of each objective of a step, and the place of its gradient among the others'.
 
+#include <functional>
 #include <span>
 #include <string>
 #include <vector>
@@ -23,8 +24,8 @@ struct StepLayout {
 /// Whether an optimizer steps a parameter: it is in no frozen group.
 [[nodiscard]] bool steps(const Optimizer& optimizer, const ParameterEntry& entry);
 
-/// The state's layout for an objective that trains the parameters of these names.
-[[nodiscard]] Layout trained_part(const Layout& state, std::span<const std::string> trained);
+/// The state's layout for an objective that trains these parameters, as far as they are not frozen.
+[[nodiscard]] Layout trained_part(const Layout& state, const std::function<bool(const ParameterEntry&)>& is_trained);
 
 /// The layout with all that is trained, but for the optimizer's frozen groups.
 [[nodiscard]] Layout stepped_part(const Optimizer& optimizer, const Layout& layout);

@@ -42,13 +42,12 @@ Scope Scope::average(std::string_view name) const {
 }
 
 Var Scope::declare(std::string_view name, const Shape& shape, ParameterOptions options, bool statistic) const {
-  const Scope place = *this / name;
+  const Scope below = *this / name;
   const bool average = !average_.empty() && !statistic;
-  const std::string path = (average ? average_ + "/" : "") + place.path_;
-  const bool is_free = context_->parameter_names.insert(average_ + ":" + place.call_).second;
+  const std::string path = (average ? average_ + "/" : "") + below.path_;
+  const bool is_free = context_->parameter_names.insert(average_ + ":" + below.call_).second;
   const std::uint64_t me = std::uint64_t{1} << context_->objective;
-  const auto known = std::ranges::find(context_->parameters, path, &TracedParameter::name);
-  const bool is_known = known != context_->parameters.end();
+  const auto place = context_->places.find(path);
   if (!is_free) {
     fail<UsageError>(
         "[scope] the parameter '{}' is declared twice. Hint: give each layer a scope of its own, s / \"name\"; "
@@ -56,12 +55,14 @@ Var Scope::declare(std::string_view name, const Shape& shape, ParameterOptions o
         path);
   }
   options.frozen = options.frozen || frozen_;
-  if (!is_known) {
+  if (!place) {
     if (context_->check && *context_->check) (*context_->check)(path, shape);
     const Var var = context_->graph.input(path, shape, context_->dtype);
+    context_->places.add(path);
     context_->parameters.push_back({path, options, var, statistic, average, me});
     return var;
   }
+  TracedParameter* known = &context_->parameters[*place];
   if (known->var.shape() != shape || known->statistic != statistic) {
     fail<UsageError>("[scope] '{}' is {} at the first call of the part that shares it, and {} at a later one", path,
                      known->var.shape(), shape);
@@ -85,9 +86,9 @@ Var Scope::statistic(std::string_view name, const Shape& shape, double initial) 
 void Scope::observe(std::string_view statistic, const Var& observed, double momentum) const {
   if (mode() == Mode::evaluate) return;
   const std::string path = (*this / statistic).path();
-  const auto known = std::ranges::find_if(context_->parameters,
-                                          [&](const TracedParameter& p) { return p.statistic && p.name == path; });
-  if (known == context_->parameters.end()) {
+  const auto place = context_->places.find(path);
+  const TracedParameter* known = place ? &context_->parameters[*place] : nullptr;
+  if (!known || !known->statistic) {
     fail<UsageError>("[scope] there is no statistic '{}'. Hint: declare it with s.statistic.", path);
   }
   if (!(observed.shape() == known->var.shape())) {

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "core/name_index.hpp"
 #include "graph/graph.hpp"
 #include "thalweg/scope.hpp"
 
@@ -50,6 +51,7 @@ struct TraceContext {
   DType dtype = f32;
   std::int64_t samples = 1;                      // of the batch that is traced
   std::vector<TracedParameter> parameters = {};  // in order of declaration
+  NameIndex places = {};                         // of their names
   std::vector<Observation> observations = {};
   std::optional<RandomInputs> random = {};  // where it is asked for
   std::vector<TracedReport> reports = {};

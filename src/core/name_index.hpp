@@ -1,0 +1,26 @@
+#pragma once
+// The places of names in a list, found without a walk along it.
+
+#include <cstddef>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace thalweg {
+
+class NameIndex {
+ public:
+  /// At the end of the list. False where the name is in it already: then the first of that name is found.
+  bool add(std::string_view name) { return places_.try_emplace(std::string(name), size_++).second; }
+  [[nodiscard]] std::optional<std::size_t> find(std::string_view name) const {
+    const auto found = places_.find(name);
+    return found == places_.end() ? std::nullopt : std::optional(found->second);
+  }
+
+ private:
+  std::map<std::string, std::size_t, std::less<>> places_;
+  std::size_t size_ = 0;
+};
+
+}  // namespace thalweg
