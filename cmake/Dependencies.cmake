@@ -25,11 +25,9 @@ endif()
 set(THALWEG_LIBRARIES Threads::Threads DNNL::dnnl OpenMP::OpenMP_CXX ZLIB::ZLIB PNG::PNG JPEG::JPEG
     -Wl,--push-state,--as-needed ${LIBHWY} -Wl,--pop-state ${LIBCSV} fmt::fmt tomlplusplus::tomlplusplus)
 
-# Sounds: without it the library builds, and says so where it is asked to read one.
-find_library(LIBSNDFILE sndfile)
+# Sounds: the library itself is opened when the first one is read (src/data/sound.cpp). Without its header all builds, and
+# says so where it is asked to read one.
 find_path(SNDFILE_INCLUDE sndfile.h)
-if(LIBSNDFILE AND SNDFILE_INCLUDE)
-  list(APPEND THALWEG_LIBRARIES ${LIBSNDFILE})
-else()
+if(NOT SNDFILE_INCLUDE)
   message(STATUS "No libsndfile: sounds are not read (Debian: libsndfile1-dev)")
 endif()

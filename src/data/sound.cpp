@@ -13,6 +13,7 @@
 #include <vector>
 
 #ifdef THALWEG_SNDFILE
+#include <dlfcn.h>
 #include <sndfile.h>
 #endif
 
@@ -73,6 +74,38 @@ bool ogg_is_cut(std::span<const std::byte> bytes) {
   return !ends || bytes.size() - last < size;
 }
 
+/// libsndfile, opened with the first sound: it brings the libraries of all its codecs, which a start without sounds
+/// need not wait for.
+class Sndfile {
+ public:
+  static const Sndfile& get() {
+    static const Sndfile library;
+    return library;
+  }
+
+  decltype(&::sf_open_virtual) open = nullptr;  ///< null where there is no such library
+  decltype(&::sf_close) close = nullptr;
+  decltype(&::sf_readf_float) read = nullptr;
+  decltype(&::sf_error) error = nullptr;
+  decltype(&::sf_strerror) last_error = nullptr;
+  decltype(&::sf_error_number) text_of = nullptr;
+
+ private:
+  Sndfile() {
+    void* library = ::dlopen("libsndfile.so.1", RTLD_NOW | RTLD_LOCAL);
+    const auto find = [&](auto& function, const char* name) {
+      if (library) function = reinterpret_cast<std::decay_t<decltype(function)>>(::dlsym(library, name));
+      if (!function) library = nullptr;
+    };
+    find(close, "sf_close");
+    find(read, "sf_readf_float");
+    find(error, "sf_error");
+    find(last_error, "sf_strerror");
+    find(text_of, "sf_error_number");
+    find(open, "sf_open_virtual");
+  }
+};
+
 /// The bytes in the form of a file for libsndfile.
 struct Memory {
   std::span<const std::byte> bytes;
@@ -121,8 +154,10 @@ void expect_in_range(std::span<const float> samples, std::string_view name) {
 Handle opened(SF_VIRTUAL_IO& calls, SF_INFO& info, Memory& memory, std::string_view name) {
   static std::mutex one_at_a_time;
   const std::lock_guard lock(one_at_a_time);
-  Handle file(sf_open_virtual(&calls, SFM_READ, &info, &memory), sf_close);
-  if (!file) fail<DataError>("[sound] {}: {}", name, sf_strerror(nullptr));
+  const Sndfile& library = Sndfile::get();
+  if (!library.open) refuse_sounds(name);
+  Handle file(library.open(&calls, SFM_READ, &info, &memory), library.close);
+  if (!file) fail<DataError>("[sound] {}: {}", name, library.last_error(nullptr));
   return file;
 }
 
@@ -132,7 +167,7 @@ std::vector<float> samples_in(SNDFILE* file, const SF_INFO& info, std::string_vi
   const std::int64_t most = memory_budget() / static_cast<std::int64_t>(sizeof(float));
   std::vector<float> part(std::max(block / channels, std::size_t{1}) * channels), samples;
   for (sf_count_t got = 1; got > 0;) {
-    got = sf_readf_float(file, part.data(), static_cast<sf_count_t>(part.size() / channels));
+    got = Sndfile::get().read(file, part.data(), static_cast<sf_count_t>(part.size() / channels));
     append_mean(std::span(part).first(static_cast<std::size_t>(std::max<sf_count_t>(got, 0)) * channels), channels,
                 samples);
     if (std::ssize(samples) > most) fail<MemoryError>("[sound] {}: more than {} samples", name, most);
@@ -142,7 +177,7 @@ std::vector<float> samples_in(SNDFILE* file, const SF_INFO& info, std::string_vi
 
 }  // namespace
 
-bool reads_sounds() { return true; }
+bool reads_sounds() { return Sndfile::get().open != nullptr; }
 
 Sound sound_in(std::span<const std::byte> bytes, std::string_view name) {
   if (bytes.empty()) fail<DataError>("[sound] {} is empty. Wanted: a WAV, FLAC or Ogg file", name);
@@ -160,8 +195,8 @@ Sound sound_in(std::span<const std::byte> bytes, std::string_view name) {
     fail<DataError>("[sound] {}: {} channels at {} samples a second. Wanted: 1 to {}, at {} to {}", name, info.channels,
                     info.samplerate, most_channels, lowest_rate, highest_rate);
   const std::vector<float> samples = samples_in(file.get(), info, name);
-  if (const int error = sf_error(file.get()); error != SF_ERR_NO_ERROR)
-    fail<DataError>("[sound] {} is damaged after {} samples: {}", name, samples.size(), sf_error_number(error));
+  if (const int error = Sndfile::get().error(file.get()); error != SF_ERR_NO_ERROR)
+    fail<DataError>("[sound] {} is damaged after {} samples: {}", name, samples.size(), Sndfile::get().text_of(error));
   if (!riff && !ogg && info.frames < SF_COUNT_MAX && std::cmp_less(samples.size(), info.frames))
     fail<DataError>("[sound] {} is cut short: {} of {} samples", name, samples.size(), info.frames);
   if (samples.empty()) fail<DataError>("[sound] {} holds no samples", name);
@@ -178,8 +213,12 @@ Sound sound_in(std::span<const std::byte>, std::string_view name) { refuse_sound
 #endif
 
 void refuse_sounds(std::string_view name) {
+#ifdef THALWEG_SNDFILE
+  fail<UsageError>("[sound] {}: there is no libsndfile.so.1 to read it. Hint: install it (Debian: libsndfile1).", name);
+#else
   fail<UsageError>(
       "[sound] {}: this build reads no sounds. Hint: build it where libsndfile is (Debian: libsndfile1-dev).", name);
+#endif
 }
 
 bool has_room(const StepOptions& steps) {
