@@ -6,6 +6,7 @@
 #include <fstream>
 #include <nlohmann/json.hpp>
 
+#include "core/name_index.hpp"
 #include "run/source.hpp"
 
 namespace thalweg {
@@ -118,13 +119,14 @@ namespace {
 
 void add_level_changes(const DataRecord::Column& before, const DataRecord::Column& now,
                        std::vector<std::string>& changes) {
+  NameIndex known, left;
+  for (const std::string& level : before.levels) known.add(level);
   for (const std::string& level : now.levels) {
-    if (std::ranges::find(before.levels, level) == before.levels.end())
-      changes.push_back(fmt::format("'{}' is new in column '{}'", level, now.name));
+    left.add(level);
+    if (!known.find(level)) changes.push_back(fmt::format("'{}' is new in column '{}'", level, now.name));
   }
   for (const std::string& level : before.levels) {
-    if (std::ranges::find(now.levels, level) == now.levels.end())
-      changes.push_back(fmt::format("'{}' is no longer in column '{}'", level, now.name));
+    if (!left.find(level)) changes.push_back(fmt::format("'{}' is no longer in column '{}'", level, now.name));
   }
 }
 
@@ -132,19 +134,21 @@ void add_level_changes(const DataRecord::Column& before, const DataRecord::Colum
 std::vector<std::string> changes_inside(const DataRecord& before, const DataRecord& now) {
   std::vector<std::string> changes;
   if (now.rows != before.rows) changes.push_back(fmt::format("{} rows, and there were {}", now.rows, before.rows));
+  NameIndex known, left;
+  for (const auto& column : before.columns) known.add(column.name);
   for (const auto& column : now.columns) {
-    const auto old = std::ranges::find(before.columns, column.name, &DataRecord::Column::name);
-    if (old == before.columns.end()) {
+    left.add(column.name);
+    const auto place = known.find(column.name);
+    if (!place) {
       changes.push_back(fmt::format("column '{}' is new", column.name));
-    } else if (old->kind != column.kind) {
-      changes.push_back(fmt::format("column '{}' is a {}, and was a {}", column.name, column.kind, old->kind));
+    } else if (const auto& old = before.columns[*place]; old.kind != column.kind) {
+      changes.push_back(fmt::format("column '{}' is a {}, and was a {}", column.name, column.kind, old.kind));
     } else {
-      add_level_changes(*old, column, changes);
+      add_level_changes(old, column, changes);
     }
   }
   for (const auto& column : before.columns) {
-    if (std::ranges::find(now.columns, column.name, &DataRecord::Column::name) == now.columns.end())
-      changes.push_back(fmt::format("column '{}' is gone", column.name));
+    if (!left.find(column.name)) changes.push_back(fmt::format("column '{}' is gone", column.name));
   }
   return changes;
 }
