@@ -19,9 +19,9 @@ struct KfacOptions {
 /// drawn from the model. Running means of both, an estimate every `every` steps; inverses of A + pi sqrt(damping) I and
 /// G + sqrt(damping) / pi I, pi^2 the ratio of their mean diagonals, every `inverse_every` steps. The step is shortened
 /// where lr^2 <step, g> over all layers is more than kl_clip; then momentum. Other parameters, and layers with more
-/// inputs or outputs than max_size, are stepped by Adam with adam_lr_factor lr. For a model with cross_entropy or
-/// binary_cross_entropy. Decoupled decay. (Martens and Grosse 2015; convolutions: Grosse and Martens 2016; clip: Ba et
-/// al. 2017)
+/// inputs or outputs than max_size, are stepped by Adam with adam_lr_factor lr. For a model and a loss that is -log
+/// p(y): those that docs/curvature.md lists. Decoupled decay. (Martens and Grosse 2015; convolutions: Grosse and
+/// Martens 2016; clip: Ba et al. 2017)
 Optimizer kfac(KfacOptions options = {});
 
 }  // namespace thalweg::optim

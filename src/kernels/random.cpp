@@ -2,8 +2,11 @@
 
 #include <algorithm>
 #include <bit>
+#include <cmath>
+#include <limits>
 
 #include "core/index.hpp"
+#include "kernels/for_float.hpp"
 
 namespace thalweg {
 
@@ -63,6 +66,41 @@ Kernel make_uniform(const KernelSite& site) {
   const auto purpose = std::bit_cast<std::uint64_t>(site.ints[0]);
   const std::int64_t samples = site.inputs[2].shape.size(), share = site.output.shape.size() / samples;
   return site.output.dtype == f32 ? make<float>(purpose, samples, share) : make<double>(purpose, samples, share);
+}
+
+Kernel make_poisson_counts(const KernelSite& site) {
+  constexpr std::int64_t at_once = 1 << 10;
+  return for_float(site.output.dtype, [size = site.output.shape.size()]<class T>(T) -> Kernel {
+    return {[size](const KernelCall& call) {
+              const T *u = call.in<T>(0), *mean = call.in<T>(1);
+              call.workers.run((size + at_once - 1) / at_once, [&](std::int64_t part) {
+                for (std::int64_t i = part * at_once; i < std::min(size, (part + 1) * at_once); ++i)
+                  call.out<T>()[i] = static_cast<T>(poisson_quantile(u[i], mean[i]));
+              });
+            },
+            0};
+  });
+}
+
+double poisson_quantile(double u, double mean) {
+  constexpr double largest = 1e8, negligible = 1e-18;  // beside the likeliest count
+  if (!(mean >= 0 && mean <= largest)) return std::numeric_limits<double>::quiet_NaN();
+  double first = std::floor(mean), weight = 1;  // probabilities, but for a factor
+  while (first > 0 && weight > negligible) {
+    weight *= first / mean;
+    --first;
+  }
+  const auto last = [&](double k, double w) { return k > mean && w <= negligible; };
+  double total = 0, sum = 0;
+  for (double k = first, w = weight; !last(k, w); ++k) {
+    total += w;
+    w *= mean / (k + 1);
+  }
+  for (double k = first, w = weight;; ++k) {
+    sum += w;
+    if (sum > u * total || last(k, w)) return k;
+    w *= mean / (k + 1);
+  }
 }
 
 double uniform_element(RandomKey key, std::int64_t share, std::int64_t place, std::int64_t i) {

@@ -20,6 +20,9 @@ template <class Options>
 }
 
 inline Fields fields(NoOptions&) { return {}; }
+Fields fields(QuantileOptions& o);
+Fields fields(PoissonOptions& o);
+Fields fields(GaussianOptions& o);
 
 // The families.
 [[nodiscard]] std::vector<LossRow> regression_losses();

@@ -1,6 +1,7 @@
 #include "ops/random.hpp"
 
 #include <bit>
+#include <cmath>
 #include <numbers>
 
 #include "core/error.hpp"
@@ -23,6 +24,44 @@ Signature infer_uniform(std::span<const Signature> in, const Attributes& a) {
     fail<UsageError>("[uniform] {} numbers for {} samples", shape.size(), in[2].shape.size());
   }
   return {shape, static_cast<DType>(a.ints[1])};
+}
+
+Signature infer_poisson(std::span<const Signature> in, const Attributes&) {
+  expect_float("poisson_count", in[0]);
+  if (!(in[0] == in[1]))
+    fail<UsageError>("[poisson_count] numbers {} and means {}. Wanted: the same", in[0].shape, in[1].shape);
+  return in[0];
+}
+
+/// By the definition: probabilities of 0, 1, 2, ... added up.
+Tensor plain_counts(std::span<const Tensor> x) {
+  Tensor counts(x[0].shape(), x[0].dtype());
+  for (std::int64_t i = 0; i < counts.size(); ++i) {
+    const double mean = 30 * x[1].at(i);
+    double p = std::exp(-mean), sum = p, k = 0;
+    while (sum <= x[0].at(i)) {
+      p *= mean / ++k;
+      sum += p;
+    }
+    counts.set(i, k);
+  }
+  return counts;
+}
+
+Op poisson_row() {
+  static const OpKernel kernel{.make = make_poisson_counts};
+  return {.name = "poisson_count",
+          .formula = "the least k with P(K <= k) > u, K by Poisson's distribution",
+          .arity = 2,
+          .infer = infer_poisson,
+          .samples_along = elementwise_samples,
+          .kernel = &kernel,
+          .samples = {{.shapes = {{3, 40}, {3, 40}},
+                       .call = [](std::span<const Var> x) { return poisson_count(x[0], 30 * x[1]); },
+                       .expected = plain_counts,
+                       .low = 0,
+                       .high = 1,
+                       .differences = false}}};
 }
 
 std::vector<Op> make_rows() {
@@ -49,7 +88,8 @@ std::vector<Op> make_rows() {
            .cheap = true,
            .samples_along = elementwise_samples,
            .kernel = &uniform_kernel,
-           .samples = {{.shapes = {{1}}, .call = call, .expected = expected}}}};
+           .samples = {{.shapes = {{1}}, .call = call, .expected = expected}}},
+          poisson_row()};
 }
 
 }  // namespace
@@ -72,5 +112,7 @@ Var random_normal(Var seed, Var step, Var places, std::string_view purpose, cons
   const Var angle = random_uniform(seed, step, places, name + ".angle", shape, dtype);
   return sqrt(-2 * log(1 - radius)) * cos(2 * std::numbers::pi * angle);
 }
+
+Var poisson_count(Var uniform, Var mean) { return apply("poisson_count", {uniform, mean}); }
 
 }  // namespace thalweg

@@ -12,5 +12,8 @@ namespace thalweg {
 /// Standard normal, of two uniform ones. (Box and Muller 1958)
 [[nodiscard]] Var random_normal(Var seed, Var step, Var places, std::string_view purpose, const Shape& shape,
                                 DType dtype);
+/// Counts by Poisson's distribution, one for each uniform number and mean, both of one shape and dtype: the least k
+/// with P(K <= k) > u. NaN where a mean is below 0 or beyond 1e8. A constant to derivatives.
+[[nodiscard]] Var poisson_count(Var uniform, Var mean);
 
 }  // namespace thalweg

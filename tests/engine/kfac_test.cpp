@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <map>
 
 #include "engine/engine.hpp"
 #include "engine/factors.hpp"
@@ -41,13 +42,15 @@ struct Problem {
 
 Problem problem_of(const std::string& name) {
   Dataset data;
-  if (name == "mlp") {
+  if (name != "conv") {
     Tensor y(Shape{12, 2}, f64);
     for (std::int64_t i = 0; i < 12; ++i) y.set(2 * i, static_cast<double>(i % 2)), y.set(2 * i + 1, i / 2 % 2);
     data.set("input", numbers({12, 3}, 7, 3));
     data.set("target", y);
+    const std::map<std::string, LossFunction> losses{
+        {"mlp", loss::binary_cross_entropy}, {"squares", loss::mse}, {"counts", loss::poisson}};
     return {mlp,
-            loss::binary_cross_entropy,
+            losses.at(name),
             data,
             {{"hidden/weight", numbers({3, 4}, 5, 1)},
              {"hidden/bias", numbers({4}, 3, 9)},
@@ -144,7 +147,7 @@ void expect_case(const nlohmann::json& entry, const nlohmann::json& steps, DType
 
 TEST(Kfac, PathsAndFactorsAreThoseOfNumPy) {
   const auto reference = testing::reference("kfac");
-  ASSERT_EQ(reference["cases"].size(), 3U);
+  ASSERT_EQ(reference["cases"].size(), 5U);
   for (const auto& entry : reference["cases"]) {
     for (const DType dtype : {f64, f32}) expect_case(entry, reference["steps"], dtype, 0);
     expect_case(entry, reference["steps"], f64, 3);  // uneven shards
@@ -233,6 +236,8 @@ TEST(Factors, AreSummedOverShards) {
   const Tensor labels = random_uniform({8, 5}, 0, 3, 4, f64).to(i32), answers = zeros({8, 5, 3});
   EXPECT_EQ(rows_a_shard(loss::cross_entropy, labels), std::pair(std::int64_t{2}, 40.0));
   EXPECT_EQ(rows_a_shard(loss::binary_cross_entropy, answers), std::pair(std::int64_t{2}, 120.0));
+  EXPECT_EQ(rows_a_shard(loss::mse, answers), std::pair(std::int64_t{2}, 120.0));
+  EXPECT_EQ(rows_a_shard(loss::kl_divergence, full({8, 5, 3}, 1.0 / 3)), std::pair(std::int64_t{2}, 40.0));
 }
 
 /// For one row and a linear model the Fisher matrix is the product of the factors' means.
@@ -269,10 +274,12 @@ TEST(Factors, TheirProductIsTheGaussNewtonMatrixInTheMean) {
 Optimizer some_kfac() { return optim::kfac({.lr = 0.02, .damping = 0.05, .every = 2, .inverse_every = 3}); }
 
 TEST(Kfac, TheBitsAreTheSameForAnyNumberOfThreads) {
-  Walk one("conv", some_kfac(), 1, f32), three("conv", some_kfac(), 3, f32);
-  for (int i = 0; i < 8; ++i) one.step(1), three.step(1);
-  EXPECT_TRUE(identical(one.state.parameters, three.state.parameters));
-  EXPECT_EQ(one.matrices("input_factor"), three.matrices("input_factor"));
+  for (const char* model : {"conv", "squares", "counts"}) {
+    Walk one(model, some_kfac(), 1, f32), three(model, some_kfac(), 3, f32);
+    for (int i = 0; i < 8; ++i) one.step(1), three.step(1);
+    EXPECT_TRUE(identical(one.state.parameters, three.state.parameters)) << model;
+    EXPECT_EQ(one.matrices("input_factor"), three.matrices("input_factor")) << model;
+  }
 }
 
 /// A model that draws and keeps statistics.
@@ -281,21 +288,31 @@ Var restless(Scope s, Var x) {
   return nn::dense(s / "out", relu(hidden), 3);
 }
 
+/// The same rows with three counts each.
+Dataset counted(std::int64_t count) {
+  Dataset data = labelled({3}, count);
+  data.set("target", random_uniform({count, 3}, 0, 9, 4, f64).to(i32).to(f32));
+  return data;
+}
+
 TEST(Kfac, ARunGoesOnWithTheSameBitsFromTheMiddleOfAnInterval) {
-  const Dataset data = labelled({3}, 34);  // the last of five batches has two rows
-  for (const std::int64_t stop : {4, 5, 6, 7}) {
+  const auto expect_resumed = [](const LossFunction& loss, const Dataset& data, std::int64_t stop) {
     const testing::TemporaryFolder folder;
     const FitOptions whole{.epochs = 3, .batch_size = 8, .shard_size = 3};
     FitOptions first = whole, second = whole;
     first.stop_after = stop, first.checkpoints = folder / "checkpoints";
     second.checkpoints = folder / "checkpoints", second.resume = true;
-    Trainer uncut(restless, loss::cross_entropy, some_kfac()), begun(restless, loss::cross_entropy, some_kfac()),
-        resumed(restless, loss::cross_entropy, some_kfac(), 2);
+    Trainer uncut(restless, loss, some_kfac()), begun(restless, loss, some_kfac()),
+        resumed(restless, loss, some_kfac(), 2);
     (void)uncut.fit(data, whole);
     (void)begun.fit(data, first);
     (void)resumed.fit(data, second);
-    EXPECT_TRUE(identical(uncut.state().parameters, resumed.state().parameters)) << stop;
-  }
+    EXPECT_TRUE(identical(uncut.state().parameters, resumed.state().parameters)) << loss.name() << ' ' << stop;
+  };
+  constexpr std::int64_t rows = 34;  // the last of five batches has two
+  for (const std::int64_t stop : {4, 5, 6, 7}) expect_resumed(loss::cross_entropy, labelled({3}, rows), stop);
+  for (const LossFunction& loss : {LossFunction(loss::mse), LossFunction(loss::poisson)})
+    expect_resumed(loss, counted(rows), 5);
 }
 
 TEST(Kfac, WhatIsFrozenIsNotSteppedAndABiasThatIsLeavesItsLayerWithoutOne) {
@@ -347,8 +364,11 @@ TEST(Kfac, WhatItCannotHaveIsRefusedWithTheReason) {
   const auto fit = [](const ModelFunction& model, const LossFunction& loss, Dataset data) {
     (void)Trainer(model, loss, some_kfac()).fit(data, {.epochs = 1});
   };
-  expect_refused([&] { fit(mlp, loss::mse, problem_of("mlp").data); }, "[kfac] labels are drawn from what the model");
-  expect_refused([&] { fit(mlp, loss::mse, problem_of("mlp").data); }, "shampoo takes any loss");
+  expect_refused(
+      [&] { fit(mlp, loss::huber, problem_of("mlp").data); },
+      "[kfac] labels are drawn from what the model says, and huber does not say it. Wanted: a model with one "
+      "of binary_cross_entropy, cross_entropy, gaussian, kl_divergence, log_cosh, mae, mse, "
+      "pairwise_ranking, poisson, quantile. Hint: shampoo takes any loss of a model");
   const LossFunction weighted = loss::make_cross_entropy({.class_weights = {1, 2, 3}});
   expect_refused([&] { fit(nn::linear(3), weighted, labelled({3})); }, "class_weights");
   Dataset with_weights = labelled({3});

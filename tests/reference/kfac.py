@@ -5,14 +5,16 @@ kl_clip (Ba et al. 2017), heavy-ball momentum, decoupled decay; what has no fact
 model by the same counter-based numbers as the library's: Philox 4x32-10 (Salmon et al. 2011), keyed by seed, step and
 the row's place in the batch.
 
-Two models on 12 rows, taken 4 at a time in order: "mlp", dense(3 -> 4), tanh, dense(4 -> 2) with the binary cross-entropy;
-"conv", images (5, 4, 2), convolution 3 x 3 to 3 channels (padding: same) with a bias, tanh, convolution 2 x 2 to 2 channels
+Models on 12 rows, taken 4 at a time in order: "mlp", dense(3 -> 4), tanh, dense(4 -> 2) with the binary cross-entropy;
+"squares" and "counts", the same with the squared error, whose labels are drawn from N(p, 1/2) by Box and Muller, and with
+the Poisson loss of logarithms of rates; "conv", images (5, 4, 2), convolution 3 x 3 to 3 channels (padding: same) with a bias, tanh, convolution 2 x 2 to 2 channels
 (stride 2) without, tanh, times a gain, dense(8 -> 3) with the cross-entropy. What is written are all parameters after some
 steps, and factors and inverses, layer after layer, after the first and the last of these."""
 import json
 import os
 
 import numpy as np
+from scipy import stats
 
 ROWS, BATCH, STEPS, SEED = 12, 4, [1, 2, 7, 40], 1
 M64, M32 = (1 << 64) - 1, (1 << 32) - 1
@@ -47,10 +49,10 @@ def words(seed, purpose, counter):
     return c
 
 
-def uniform(step, count, share):
+def uniform(step, count, share, part=""):
     """Of `count` rows in their order, `share` numbers each."""
     seed = fold(0, SEED) >> 11
-    purpose = fold(fold(0, name_hash("drawn labels")), step)
+    purpose = fold(fold(0, name_hash("drawn labels" + part)), step)
     result, a_row = np.zeros((count, share)), (share + 3) // 4
     for row in range(count):
         for i in range(share):
@@ -58,6 +60,11 @@ def uniform(step, count, share):
             high, low = words(seed, purpose, counter)[i % 4], words(seed, fold(purpose, 1), counter)[i % 4]
             result[row, i] = ((high << 32 | low) >> 11) * 2.0 ** -53
     return result
+
+
+def normal(step, count, share):
+    radius, angle = uniform(step, count, share, ".radius"), uniform(step, count, share, ".angle")
+    return np.sqrt(-2 * np.log(1 - radius)) * np.cos(2 * np.pi * angle)
 
 
 def numbers(shape, a, b):
@@ -148,30 +155,43 @@ def conv():
 
 class Model:
     def __init__(self, name):
-        self.binary = name == "mlp"
-        self.layers = mlp() if self.binary else conv()
-        self.x = numbers((ROWS, 3) if self.binary else (ROWS, 5, 4, 2), 7, 3)
+        self.name = name
+        self.layers = conv() if name == "conv" else mlp()
+        self.x = numbers((ROWS, 5, 4, 2) if name == "conv" else (ROWS, 3), 7, 3)
         i = np.arange(ROWS)
-        self.y = np.stack([i % 2, (i // 2) % 2], 1) if self.binary else np.eye(3)[(i * i + i) % 3]
+        self.y = np.eye(3)[(i * i + i) % 3] if name == "conv" else np.stack([i % 2, (i // 2) % 2], 1)
 
-    def logits(self, rows):
+    def outputs(self, rows):
         x = self.x[rows]
         for layer in self.layers:
             x = layer.forward(x)
         return x
 
-    def probabilities(self, z):
-        e = np.exp(z - z.max(1, keepdims=True))
-        return 1 / (1 + np.exp(-z)) if self.binary else e / e.sum(1, keepdims=True)
+    def terms(self, z):
+        return len(z) if self.name == "conv" else z.size
+
+    def mean(self, z):
+        """Of a label, given the output."""
+        if self.name == "conv":
+            e = np.exp(z - z.max(1, keepdims=True))
+            return e / e.sum(1, keepdims=True)
+        return {"mlp": lambda: 1 / (1 + np.exp(-z)), "squares": lambda: z, "counts": lambda: np.exp(z)}[self.name]()
+
+    def slope(self, z, y):
+        return (2 if self.name == "squares" else 1) * (self.mean(z) - y)
 
     def backward(self, slopes):
         for layer in reversed(self.layers):
             slopes = layer.backward(slopes)
 
     def drawn(self, z, step):
+        if self.name == "squares":
+            return z + normal(step, len(z), z.shape[1]) / np.sqrt(2)
         u = uniform(step, len(z), z.shape[1])
-        if self.binary:
-            return (u < self.probabilities(z)).astype(float)
+        if self.name == "counts":
+            return stats.poisson.ppf(u, self.mean(z))
+        if self.name == "mlp":
+            return (u < self.mean(z)).astype(float)
         return np.eye(z.shape[1])[np.argmax(z - np.log(-np.log(u)), 1)]
 
     def factored(self):
@@ -199,15 +219,15 @@ def path(name, lr, momentum, damping, kl_clip, decay, every, inverse_every, weig
     m = v = 0.0
     for t in range(1, STEPS[-1] + 1):
         rows = [((t - 1) * BATCH + i) % ROWS for i in range(BATCH)]
-        z = model.logits(rows)
-        terms = z.size if model.binary else len(z)
+        z = model.outputs(rows)
+        terms = model.terms(z)
         if (t - 1) % every == 0:
-            model.backward(model.probabilities(z) - model.drawn(z, t - 1))
+            model.backward(model.slope(z, model.drawn(z, t - 1)))
             part = max(1 / ((t - 1) // every + 1), 1 - decay)
             for layer in layers:
                 layer.a = (1 - part) * layer.a + part * layer.rows.T @ layer.rows / len(layer.rows)
                 layer.g = (1 - part) * layer.g + part * layer.slopes.T @ layer.slopes / terms
-        model.backward((model.probabilities(z) - model.y[rows]) / terms)
+        model.backward(model.slope(z, model.y[rows]) / terms)
         along = 0.0
         for layer in layers:
             if (t - 1) % inverse_every == 0:
@@ -247,6 +267,10 @@ if __name__ == "__main__":
                          weight_decay=0.0, adam_lr_factor=0.1)),
             ("mlp", dict(lr=0.05, momentum=0.9, damping=0.01, kl_clip=0.001, decay=0.75, every=3, inverse_every=4,
                          weight_decay=0.01, adam_lr_factor=0.1)),
+            ("squares", dict(lr=0.05, momentum=0.9, damping=0.05, kl_clip=0.001, decay=0.75, every=3, inverse_every=4,
+                             weight_decay=0.01, adam_lr_factor=0.1)),
+            ("counts", dict(lr=0.05, momentum=0.5, damping=0.1, kl_clip=0.01, decay=0.9, every=2, inverse_every=3,
+                            weight_decay=0.0, adam_lr_factor=0.1)),
             ("conv", dict(lr=0.05, momentum=0.5, damping=0.1, kl_clip=0.01, decay=0.9, every=2, inverse_every=5,
                           weight_decay=0.02, adam_lr_factor=0.2))]:
         cases.append({"model": name, "options": options, **path(name, **options)})

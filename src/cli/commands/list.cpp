@@ -7,6 +7,7 @@
 #include "cli/command.hpp"
 #include "cli/output.hpp"
 #include "core/error.hpp"
+#include "loss/likelihood.hpp"
 #include "ops/table.hpp"
 #include "options/nearest_name.hpp"
 #include "run/config.hpp"
@@ -19,11 +20,12 @@ namespace thalweg::cli {
 
 namespace {
 
-/// What is shown of a row of any table.
+/// What is shown of a row of any table; `drawn`: what labels are drawn by, where a loss has such.
 struct ListedRow {
   std::string_view name, summary = {}, formula = {}, when = {}, source = {};
   std::vector<OptionDoc> options = {};
   std::string needs = {};
+  std::string_view drawn = {};
 };
 
 struct ListedTable {
@@ -53,6 +55,14 @@ std::string needs_of(const OptimizerRow& row) {
 std::vector<ListedRow> optimizer_rows(std::span<const OptimizerRow> rows) {
   std::vector<ListedRow> listed = full_rows(rows);
   for (std::size_t i = 0; i < rows.size(); ++i) listed[i].needs = needs_of(rows[i]);
+  return listed;
+}
+
+std::vector<ListedRow> loss_rows(std::span<const LossRow> rows) {
+  std::vector<ListedRow> listed = full_rows(rows);
+  for (ListedRow& row : listed) {
+    if (const loss::Likelihood* likelihood = loss::likelihood_of(row.name)) row.drawn = likelihood->distribution;
+  }
   return listed;
 }
 
@@ -141,7 +151,7 @@ std::vector<ListedTable> tables(const Registry& registry) {
   return {
       {"models", "what is trained", [&] { return plain_rows(registry.models()); }},
       {"layers", "what a model of kind `layers` is made of", [] { return layer_rows(); }},
-      {"losses", "what is minimised", [&] { return full_rows(registry.losses()); }},
+      {"losses", "what is minimised", [&] { return loss_rows(registry.losses()); }},
       {"optimizers", "how parameters are updated", [&] { return optimizer_rows(registry.optimizers()); }},
       {"systems", "what is trained in place of model and loss", [&] { return full_rows(registry.systems()); }},
       {"environments", "where a system that plays acts", [&] { return environment_rows(registry.environments()); }},
@@ -175,6 +185,7 @@ void print_row(const ListedRow& row) {
   if (!row.formula.empty()) emit("    {}\n", row.formula);
   if (!row.when.empty()) emit("    for {}\n", row.when);
   if (!row.needs.empty()) emit("    needs {}\n", row.needs);
+  if (!row.drawn.empty()) emit("    drawn labels: {}\n", row.drawn);
   if (!row.source.empty()) emit("    {}\n", row.source);
   for (const OptionDoc& option : row.options) {
     emit("    {:<34}{}{}\n", fmt::format("{} = {}", option.name, option.initial.str()), option.doc,
@@ -192,6 +203,7 @@ nlohmann::ordered_json json_of(const ListedRow& row) {
   set("formula", row.formula);
   set("when", row.when);
   set("needs", row.needs);
+  set("drawn_labels", row.drawn);
   set("source", row.source);
   for (const OptionDoc& option : row.options) {
     object["options"].push_back(

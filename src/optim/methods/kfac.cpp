@@ -97,8 +97,8 @@ std::vector<OptimizerRow> kfac_methods() {
                  .formula = "A, G: running means of a a^T, s s^T; x -= lr c (A + pi r I)^-1 g (G + r/pi I)^-1, with "
                             "a a layer's inputs and a 1, s slopes at its outputs with labels drawn from the model, "
                             "r = sqrt(damping), c <= 1 by kl_clip",
-                 .when = "classifiers of dense layers and convolutions of up to some hundreds of inputs, where a "
-                         "step's data cost more than its matrix products",
+                 .when = "dense layers and convolutions of up to some hundreds of inputs under a loss that has drawn "
+                         "labels, where a step's data cost more than its matrix products",
                  .source = "Martens and Grosse 2015; Grosse and Martens 2016 for convolutions; the clip of Ba et "
                            "al. 2017; pi by mean diagonals",
                  .passes = 0,

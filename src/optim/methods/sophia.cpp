@@ -18,8 +18,8 @@ Fields fields(SophiaOptions& o) {
         .place = &o.diagonal,
         .doc =
             "of the curvature: that of the Gauss-Newton matrix, which is nowhere below 0 for a convex loss, or of the "
-            "Hessian, estimated by one product with random signs; drawn_labels: that of the Gauss-Newton matrix of a "
-            "cross-entropy, by the gradient with labels drawn from the model, which is cheaper",
+            "Hessian, estimated by one product with random signs; drawn_labels: that of the Fisher matrix, by "
+            "the gradient with labels drawn from the model, which is cheaper",
         .choices = {"gauss_newton", "hessian", "drawn_labels"}},
        {"every", &o.every, "steps between estimates", {.low = 1}}});
 }
