@@ -55,7 +55,7 @@ struct RunPlan {
   RankTime time;
   std::int64_t rows = 0, steps = 0;
   double tokens_a_row = 1;
-  std::string table = {};  ///< of gradients, where the optimizer keeps one
+  std::string table = {};  ///< of all rows, where the optimizer keeps one
 };
 
 double number(std::int64_t n) { return static_cast<double>(n); }
@@ -89,7 +89,7 @@ RankMemory memory_of(const StepNeeds& needs, const Parts& parts, std::int64_t ra
   return {number(needs.parameter_bytes),
           number(blocks * needs.gradient_bytes) + received,
           needs.own_part * number(needs.slot_bytes),
-          number(needs.row_table_bytes),
+          needs.row_table ? number(needs.row_table->bytes()) : 0,
           number(at_once * needs.shard_bytes + needs.update_arena_bytes),
           data,
           program};
@@ -132,8 +132,7 @@ RunPlan plan_of(const PlanArguments& arguments, const LoadedConfig& loaded, Mach
       evaluation_of(recipe.make_model(context.registry, parts.augmentation), recipe.make_loss(context.registry)),
       optimizer, parts.train, length, options.shard_size, options.memory, ranks, options.precision,
       here ? &kernels : nullptr);
-  if (plan.needs.row_table_bytes > 0)
-    plan.table = row_table_text(optimizer, parts.train.rows(), plan.needs.trained, f32);
+  if (plan.needs.row_table) plan.table = row_table_text(optimizer, *plan.needs.row_table);
   if (const auto* text = parts.preprocessing.text()) plan.tokens_a_row = number(text->sequence_length);
   const int threads =
       loaded.config.train.threads > 0 ? static_cast<int>(loaded.config.train.threads) : default_threads();

@@ -88,6 +88,15 @@ TracedObjective Engine::trace(const Dataset& data, Mode mode, DType dtype) {
     if (names != objectives_[i].declared || layers != objectives_[i].layers) layout_.reset();
     objectives_[i].declared = std::move(names);
     objectives_[i].layers = std::move(layers);
+    if (!asks_of(optimizer(i)).per_row) continue;
+    std::vector<std::string> stepped = trained_by(i, traced);
+    std::erase_if(stepped, [&](const std::string& name) {
+      ParameterEntry entry;
+      entry.name = name;
+      return !steps(optimizer(i), entry);
+    });
+    objectives_[i].slopes =
+        slopes_a_row(functions_[i], columns_of(data), std::min(data.rows(), traced_rows), dtype, stepped);
   }
   return traced;
 }

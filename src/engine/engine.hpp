@@ -68,8 +68,8 @@ class Engine {
   /// For a method that owns its steps: whether a step found that no further step is possible.
   [[nodiscard]] bool ended(const State& state);
 
-  /// Adds to the state a slot for one gradient per row, where the optimizer stores these, and returns a description of
-  /// its size. Throws UsageError where it is larger than allowed.
+  /// Adds to the state a slot for what the optimizer stores of each row, where it does, and returns a description of
+  /// its size: see SagaTable. Throws UsageError where it is larger than allowed.
   std::optional<std::string> add_row_table(State& state, std::int64_t rows);
   /// The mean weight of the rows for each objective, where steps divide by it: see mean_row_weight.
   [[nodiscard]] std::vector<std::optional<double>> row_weights(const State& state, const Dataset& data);
@@ -120,6 +120,7 @@ class Engine {
     std::set<std::string> declared = {};  ///< parameters, as the last trace had them
     /// Where the optimizer asks for factors: the layers that may have some, and those of them that have.
     std::vector<FactoredLayer> layers = {}, factored = {};
+    std::int64_t slopes = 0;  ///< where the optimizer keeps a table of rows: see slopes_a_row
     std::optional<GradientNorm> norm = {};
     std::optional<LayerNorms> layer_norms = {};  ///< where they are watched
     std::optional<SlotShares> shares = {};       ///< where ranks share the update
@@ -162,7 +163,10 @@ class Engine {
   std::optional<Sums> asked_for(State& state, const RowSelection& batch, const BatchPrograms& programs,
                                 const Sums& sums, const Progress& progress);
   Sums sums_uphill(State& state, const RowSelection& batch, const BatchPrograms& programs, const Sums& sums);
+  /// For SAGA: what the rows of a batch have gained on the table, which is brought up to date, and the mean over all.
   Sums sums_by_table(State& state, const RowSelection& batch, const BatchPrograms& programs);
+  Sums sums_by_gradients(State& state, const RowSelection& batch, const BatchPrograms& programs, Tensor& table);
+  Sums sums_by_slopes(State& state, const RowSelection& batch, const BatchPrograms& programs, Tensor& table);
   Sums sums_by_anchor(State& state, const RowSelection& batch, const BatchPrograms& programs, const Sums& sums,
                       bool moves);
   void estimate_diagonal(State& state, const RowSelection& batch, const BatchPrograms& programs, std::int64_t step);

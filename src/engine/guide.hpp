@@ -1,10 +1,12 @@
 #pragma once
 // The memory of an engine for an optimizer that asks for more than the gradient of its batch.
 
+#include <memory>
 #include <optional>
 #include <vector>
 
 #include "engine/products.hpp"
+#include "engine/slope_program.hpp"
 #include "optim/elements.hpp"
 
 namespace thalweg {
@@ -41,6 +43,7 @@ class Guide {
   /// Vectors in the form of products: of all trained parameters of the state.
   Tensor signs, product;
   std::optional<Products> products = {};
+  std::vector<std::unique_ptr<const SlopeProgram>> slope_programs = {};
 
  private:
   std::vector<Piece> pieces_;

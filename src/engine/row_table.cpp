@@ -1,5 +1,7 @@
 #include "engine/row_table.hpp"
 
+#include <algorithm>
+
 #include "core/error.hpp"
 #include "core/numbers.hpp"
 #include "engine/engine.hpp"
@@ -9,14 +11,14 @@ namespace thalweg {
 
 namespace {
 
-/// Apart from the slots of the update, which an objective's name or none begins.
-constexpr std::string_view table_name = "rows:gradients";
+constexpr std::int64_t traced_rows = 2;
 
-Tensor* table_in(State& state) {
-  for (auto& [name, values] : state.slots) {
-    if (name == table_name) return &values;
-  }
-  return nullptr;
+// Apart from the slots of the update, which an objective's name or none begins.
+constexpr std::string_view gradients_name = "rows:gradients", slopes_name = "rows:slopes";
+
+Tensor* table_in(State& state, std::string_view name) {
+  const auto slot = std::ranges::find(state.slots, name, &std::pair<std::string, Tensor>::first);
+  return slot == state.slots.end() ? nullptr : &slot->second;
 }
 
 /// row = gradient; gradient -= what it was.
@@ -29,6 +31,16 @@ void replace(T* gradient, T* row, std::int64_t size) {
   }
 }
 
+/// change += divisor mean, and mean += change / all.
+template <class T>
+void take_in(T* change, T* mean, std::int64_t size, double divisor, double all) {
+  for (std::int64_t i = 0; i < size; ++i) {
+    const auto moved = static_cast<double>(change[i]), before = static_cast<double>(mean[i]);
+    change[i] = static_cast<T>(moved + divisor * before);
+    mean[i] = static_cast<T>(before + moved / all);
+  }
+}
+
 std::string memory_text(std::int64_t bytes) {
   constexpr double kibi = 1 << 10;
   const double size = static_cast<double>(bytes) / kibi;
@@ -38,22 +50,35 @@ std::string memory_text(std::int64_t bytes) {
 
 }  // namespace
 
-std::string row_table_text(const Optimizer& optimizer, std::int64_t rows, std::int64_t parameters, DType dtype) {
-  return fmt::format("{}: a gradient of each of {} rows, {} numbers, {}", optimizer.name, with_commas(rows),
-                     with_commas(parameters),
-                     memory_text(rows * parameters * static_cast<std::int64_t>(size_of(dtype))));
+SagaTable row_table(std::int64_t rows, std::int64_t parameters, std::int64_t slopes, DType dtype) {
+  const bool few = slopes > 0 && slopes < parameters;
+  return {rows, few ? slopes : parameters, few, dtype};
 }
 
-std::int64_t row_table_bytes(const Optimizer& optimizer, std::int64_t rows, std::int64_t parameters, DType dtype) {
-  const Asks asks = asks_of(optimizer);
-  if (!asks.per_row) return 0;
-  const std::int64_t bytes = rows * parameters * static_cast<std::int64_t>(size_of(dtype));
-  if (static_cast<double>(bytes) > asks.most_bytes) {
-    fail<UsageError>("[{}] {}. Wanted: at most {}. Hint: svrg needs two vectors; {}.most_mib allows more.",
-                     optimizer.name, row_table_text(optimizer, rows, parameters, dtype),
-                     memory_text(static_cast<std::int64_t>(asks.most_bytes)), optimizer.name);
+SagaTable row_table_of(const EvaluationFunction& function, const Optimizer& optimizer, const Layout& layout,
+                       const Dataset& data, std::int64_t rows) {
+  const Layout trained = stepped_part(optimizer, layout);
+  std::vector<std::string> names;
+  for (const ParameterEntry& entry : trained.entries) {
+    if (!entry.frozen) names.push_back(entry.name);
   }
-  return bytes;
+  const std::int64_t slopes =
+      slopes_a_row(function, columns_of(data), std::min(rows, traced_rows), layout.dtype, names);
+  return row_table(rows, trained.trained_size, slopes, layout.dtype);
+}
+
+void check_row_table(const Optimizer& optimizer, const SagaTable& table) {
+  const double most = asks_of(optimizer).most_bytes;
+  if (static_cast<double>(table.bytes()) <= most) return;
+  fail<UsageError>("[{}] {}. Wanted: at most {}. Hint: svrg needs two vectors; {}.most_mib allows more.",
+                   optimizer.name, row_table_text(optimizer, table), memory_text(static_cast<std::int64_t>(most)),
+                   optimizer.name);
+}
+
+std::string row_table_text(const Optimizer& optimizer, const SagaTable& table) {
+  return fmt::format("{}: a {} of each of {} rows, {} number{}, {}", optimizer.name,
+                     table.slopes ? "slope at each output" : "gradient", with_commas(table.rows),
+                     with_commas(table.numbers), table.numbers == 1 ? "" : "s", memory_text(table.bytes()));
 }
 
 std::optional<std::string> Engine::add_row_table(State& state, std::int64_t rows) {
@@ -61,23 +86,45 @@ std::optional<std::string> Engine::add_row_table(State& state, std::int64_t rows
   prepare(state);
   if (!guide_) guide_.emplace(step_.objectives.front().layout);
   const std::int64_t size = guide_->size();
-  (void)row_table_bytes(optimizer(0), rows, size, state.layout->dtype);
-  const Tensor* known = table_in(state);
-  if (known && known->size() != rows * size) {
+  SagaTable table = row_table(rows, size, objectives_.front().slopes, state.layout->dtype);
+  const Tensor* known = table_in(state, slopes_name);
+  if (!known) {
+    known = table_in(state, gradients_name);
+    if (known) table = row_table(rows, size, 0, state.layout->dtype);  // it goes on as it began
+  }
+  check_row_table(optimizer(0), table);
+  if (known && known->size() != table.size()) {
     fail<UsageError>(
         "[{}] the state's table has {} numbers, and {} rows of {} are trained on. Hint: state.slots.clear().",
-        optimizer(0).name, known->size(), rows, size);
+        optimizer(0).name, known->size(), rows, table.numbers);
   }
-  if (!known) state.slots.emplace_back(table_name, zeros({rows * size}, state.layout->dtype));
-  return row_table_text(optimizer(0), rows, size, state.layout->dtype);
+  if (!known) state.slots.emplace_back(table.slopes ? slopes_name : gradients_name, zeros({table.size()}, table.dtype));
+  return row_table_text(optimizer(0), table);
 }
 
 Engine::Sums Engine::sums_by_table(State& state, const RowSelection& batch, const BatchPrograms& programs) {
-  Tensor* table = table_in(state);
-  const std::int64_t size = guide_->size(), rows = batch.count();
-  if (!table || table->size() != batch.data.rows() * size)
-    fail<UsageError>("[{}] it keeps a gradient of each row, and these are others. Hint: Trainer::fit.",
+  const std::int64_t size = guide_->size(), rows = batch.count(), all = batch.data.rows();
+  Tensor *slopes = table_in(state, slopes_name), *gradients = table_in(state, gradients_name);
+  const std::int64_t wanted = all * (slopes ? objectives_.front().slopes : size);
+  const Tensor* table = slopes ? slopes : gradients;
+  if (!table || table->size() != wanted)
+    fail<UsageError>("[{}] it keeps what it knows of each row, and these are others. Hint: Trainer::fit.",
                      optimizer(0).name);
+  Sums result =
+      slopes ? sums_by_slopes(state, batch, programs, *slopes) : sums_by_gradients(state, batch, programs, *gradients);
+  const double divisor = divisors_[0], of_all = divisor / static_cast<double>(rows) * static_cast<double>(all);
+  std::byte* mean = objectives_.front().updater.slot(state, ".mean");
+  if (state.layout->dtype == f32) {
+    take_in(reinterpret_cast<float*>(result.gradient), reinterpret_cast<float*>(mean), size, divisor, of_all);
+  } else {
+    take_in(reinterpret_cast<double*>(result.gradient), reinterpret_cast<double*>(mean), size, divisor, of_all);
+  }
+  return result;
+}
+
+Engine::Sums Engine::sums_by_gradients(State& state, const RowSelection& batch, const BatchPrograms& programs,
+                                       Tensor& table) {
+  const std::int64_t size = guide_->size(), rows = batch.count();
   const bool random = programs.whole->is_random();
   // of a single row it is not to be seen whether rows are kept apart
   const bool mixes = programs.whole->rows() > 1 && !programs.whole->is_separable();
@@ -93,7 +140,7 @@ Engine::Sums Engine::sums_by_table(State& state, const RowSelection& batch, cons
   const std::size_t bytes = TreeSum::block_bytes(step_.size, dtype, doubles);
   const std::size_t sums_at = TreeSum::doubles_at(step_.size, dtype),
                     row_bytes = static_cast<std::size_t>(size) * size_of(dtype);
-  std::byte* kept = table->mutable_raw();
+  std::byte* kept = table.mutable_raw();
   TreeSum tree(rows, step_.size, dtype, doubles, crew_->pool, crew_->workers);
   crew_->workers.run(rows, [&](std::int64_t i) {
     auto block = crew_->pool.take(bytes);
@@ -110,16 +157,33 @@ Engine::Sums Engine::sums_by_table(State& state, const RowSelection& batch, cons
     tree.add(i, block.release());
   });
   Block total = tree.take_total();
-  const auto* numbers = reinterpret_cast<const double*>(total.data() + sums_at);
-  Sums result{total.data(), numbers, std::move(total)};
-  std::byte* mean = objectives_.front().updater.slot(state, ".mean");
-  const double all = divisors_[0] / static_cast<double>(rows) * static_cast<double>(batch.data.rows());
-  const Elements change{gradient_of(0, result, state), size, dtype}, average{mean, size, dtype};
-  Tensor moved({size}, dtype);
-  copy(change, moved);
-  add(change, divisors_[0], average);
-  add(average, 1 / all, moved);
-  return result;
+  return {total.data(), nullptr, std::move(total)};
+}
+
+Engine::Sums Engine::sums_by_slopes(State& state, const RowSelection& batch, const BatchPrograms& programs,
+                                    Tensor& table) {
+  const std::int64_t size = guide_->size();
+  const DType dtype = state.layout->dtype;
+  const auto program_for = [&](std::int64_t rows) -> const SlopeProgram& {
+    for (const auto& known : guide_->slope_programs) {
+      if (known->is_for(rows, batch.data)) return *known;
+    }
+    return *guide_->slope_programs.emplace_back(std::make_unique<SlopeProgram>(
+        functions_[0], rows, columns_of(batch.data), step_.objectives.front().layout, programs_.precision()));
+  };
+  const SlopeProgram &whole = program_for(programs.whole->rows()), &last = program_for(programs.last->rows());
+  const std::size_t bytes = TreeSum::block_bytes(size, dtype, 0);
+  std::byte* kept = table.mutable_raw();
+  TreeSum tree(programs.shards, size, dtype, 0, crew_->pool, crew_->workers);
+  crew_->workers.run(programs.shards, [&](std::int64_t i) {
+    const SlopeProgram& program = i + 1 < programs.shards ? whole : last;
+    auto block = crew_->pool.take(bytes);
+    const auto memory = crew_->pool.take(program.memory_bytes());
+    program.run({state, batch, programs.first_row(i), kept, block.data()}, memory.data(), crew_->workers);
+    tree.add(i, block.release());
+  });
+  Block total = tree.take_total();
+  return {total.data(), nullptr, std::move(total)};
 }
 
 }  // namespace thalweg

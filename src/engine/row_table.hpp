@@ -1,19 +1,34 @@
 #pragma once
-// The table of gradients that SAGA keeps.
+// The table that SAGA keeps of all rows: a gradient each, or where that says as much the slopes at the model's output.
 
+#include <span>
 #include <string>
 
+#include "engine/objective.hpp"
 #include "thalweg/optim.hpp"
 #include "thalweg/tensor.hpp"
 
 namespace thalweg {
 
-/// Its bytes; 0 of an optimizer that keeps none. Throws UsageError where they are more than it allows.
-[[nodiscard]] std::int64_t row_table_bytes(const Optimizer& optimizer, std::int64_t rows, std::int64_t parameters,
-                                           DType dtype);
+struct SagaTable {
+  std::int64_t rows = 0, numbers = 0;  ///< numbers a row
+  bool slopes = false;                 ///< rather than gradients
+  DType dtype = f32;
 
-/// "saga: a gradient of each of 569 rows, 31 numbers, 68.9 KiB", of so many trained parameters.
-[[nodiscard]] std::string row_table_text(const Optimizer& optimizer, std::int64_t rows, std::int64_t parameters,
-                                         DType dtype);
+  [[nodiscard]] std::int64_t size() const { return rows * numbers; }
+  [[nodiscard]] std::int64_t bytes() const { return size() * static_cast<std::int64_t>(size_of(dtype)); }
+};
+
+/// The table for so many rows, where `parameters` are trained and a row has so many slopes (see slopes_a_row).
+[[nodiscard]] SagaTable row_table(std::int64_t rows, std::int64_t parameters, std::int64_t slopes, DType dtype);
+/// The same for an objective, its optimizer and data like these, `rows` of them.
+[[nodiscard]] SagaTable row_table_of(const EvaluationFunction& function, const Optimizer& optimizer,
+                                     const Layout& layout, const Dataset& data, std::int64_t rows);
+/// Throws UsageError where the table is larger than the optimizer allows.
+void check_row_table(const Optimizer& optimizer, const SagaTable& table);
+
+/// "saga: a gradient of each of 569 rows, 31 numbers, 68.9 KiB", or "saga: a slope at each output of each of 569 rows,
+/// 1 number, 2.2 KiB".
+[[nodiscard]] std::string row_table_text(const Optimizer& optimizer, const SagaTable& table);
 
 }  // namespace thalweg

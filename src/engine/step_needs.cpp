@@ -3,7 +3,6 @@
 #include <algorithm>
 
 #include "engine/engine.hpp"
-#include "engine/row_table.hpp"
 #include "engine/slot_shares.hpp"
 #include "graph/graph.hpp"
 #include "optim/asks.hpp"
@@ -80,7 +79,10 @@ StepNeeds needs_of_step(const EvaluationFunction& function, const Optimizer& opt
   needs.parameter_bytes = layout.size * element;
   needs.gradient_bytes = step.size * element;
   needs.slot_bytes = bytes_of(update.slots);
-  needs.row_table_bytes = row_table_bytes(optimizer, data.rows(), trained.trained_size, layout.dtype);
+  if (asks_of(optimizer).per_row) {
+    needs.row_table = row_table_of(function, optimizer, layout, data, data.rows());
+    check_row_table(optimizer, *needs.row_table);
+  }
   needs.own_part = largest_part(optimizer, trained, ranks);
   needs.shard_rows = shard->rows();
   needs.separable = shard->is_separable();

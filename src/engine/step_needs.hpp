@@ -3,6 +3,7 @@
 
 #include "engine/kernel_times.hpp"
 #include "engine/objective.hpp"
+#include "engine/row_table.hpp"
 #include "engine/run_length.hpp"
 
 namespace thalweg {
@@ -12,7 +13,7 @@ struct StepNeeds {
   std::int64_t parameter_bytes = 0;          ///< statistics with them
   std::int64_t gradient_bytes = 0;           ///< of a shard
   std::int64_t slot_bytes = 0;               ///< of the optimizer, on all ranks together
-  std::int64_t row_table_bytes = 0;          ///< of a table of gradients of all rows, on each rank (SAGA)
+  std::optional<SagaTable> row_table = {};   ///< on each rank (SAGA)
   double own_part = 1;                       ///< of slots and update: that of the rank that has most of them
   std::int64_t shards = 1, shard_rows = 0;
   bool separable = true;                ///< whether a batch may be cut into shards

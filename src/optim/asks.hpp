@@ -31,7 +31,7 @@ struct Asks {
   bool anchored = false;
   std::int64_t anchor_every = 0;
   /// The gradient is that of the batch, less what its rows had when they were last seen, plus the mean of what all rows
-  /// had: a table of a gradient a row. The slot is "mean"; the table, whose size is that of the data, is the engine's.
+  /// had: a table of all rows. The slot is "mean"; the table, whose size is that of the data, is the engine's.
   bool per_row = false;
   double most_bytes = 0;  ///< of the table
   /// Factors of the Fisher matrix of each layer, with labels drawn from the model.

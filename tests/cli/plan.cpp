@@ -89,14 +89,18 @@ TEST_F(PlanCommand, SagasTableIsMemory) {
         "\"saga\"\noptimizer = { kind = \"sgd\", lr = 0.01 }\n[train]\nepochs = 3\n");
   const Ran text = run("plan s.toml"), ran = run("plan s.toml --json"), trained = run("train s.toml --out r");
   ASSERT_EQ(ran.code, 0) << ran.err;
-  const auto said = [](const std::string& all) {  // "saga: a gradient of each of 96 rows, 6 numbers, 2.2 KiB"
-    const std::size_t at = all.find("saga: a gradient");
+  const std::string begin = "saga: a slope at each output of each of ";  // "96 rows, 1 number, 0.4 KiB"
+  const auto said = [&](const std::string& all) {
+    const std::size_t at = all.find(begin);
     return at == std::string::npos ? "" : all.substr(at, all.find('\n', at) - at);
   };
-  EXPECT_NE(said(text.out), "") << text.out;
+  ASSERT_NE(said(text.out), "") << text.out;
   EXPECT_EQ(said(text.out), said(trained.out + trained.err));
-  const double rows = std::stod(said(text.out).substr(27)), table = 4 * rows * ran.json()["parameters"].get<double>();
-  EXPECT_EQ(ran.json()["memory"]["row_table"], table);
+  const double rows = std::stod(said(text.out).substr(begin.size()));
+  EXPECT_EQ(ran.json()["memory"]["row_table"], 4 * rows);
+  const Ran net = run("plan s.toml --json --set model.kind=mlp");
+  ASSERT_EQ(net.code, 0) << net.err;
+  EXPECT_EQ(net.json()["memory"]["row_table"], 4 * rows * net.json()["parameters"].get<double>());
   const nlohmann::json memory = ran.json()["memory"];
   double sum = 0;
   for (const auto& [kind, bytes] : memory.items()) sum += kind == "total" ? 0 : bytes.get<double>();

@@ -3,12 +3,12 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
-#include <filesystem>
 
 #include "engine/engine.hpp"
 #include "engine/model_evaluation.hpp"
 #include "engine/row_order.hpp"
 #include "optim/asks.hpp"
+#include "temporary_folder.hpp"
 #include "thalweg/curved_optimizers.hpp"
 #include "thalweg/finite_sums.hpp"
 #include "thalweg/nn.hpp"
@@ -27,8 +27,9 @@ Dataset rows(std::int64_t count = 12) {
 Var net(Scope s, Var x) { return nn::dense(s / "out", tanh(nn::dense(s / "hidden", x, 4)), 1); }
 
 /// Parameters after a training in f32.
-std::vector<float> trained(const Optimizer& optimizer, const Dataset& data, FitOptions fit, int threads = 1) {
-  Trainer trainer(net, loss::mse, optimizer, threads);
+std::vector<float> trained(const Optimizer& optimizer, const Dataset& data, FitOptions fit, int threads = 1,
+                           const ModelFunction& model = net) {
+  Trainer trainer(model, loss::mse, optimizer, threads);
   trainer.fit(data, fit);
   const auto values = trainer.state().parameters.values<float>();
   return {values.begin(), values.end()};
@@ -87,20 +88,98 @@ TEST(Saga, IsThatOfThePaper) {
   }
 }
 
+/// A walk over the rows in batches of four, in f64 or f32; `table` is the slot that it is to begin with, if any.
+State walked(const ModelFunction& model, const LossFunction& loss, const Dataset& data, DType dtype,
+             const Optimizer& optimizer, const std::string& table = {}, std::int64_t shard_size = 0) {
+  Engine engine(evaluation_of(model, loss), optimizer, 2);
+  State state = engine.with_slots(engine.init(data, 1, dtype));
+  if (!table.empty()) state.slots.emplace_back(table, zeros({data.rows() * state.layout->trained_size}, dtype));
+  (void)engine.add_row_table(state, data.rows());
+  for (std::int64_t step = 0; step < 40; ++step) {
+    std::vector<std::int64_t> chosen;
+    for (std::int64_t k = 0; k < 5; ++k) chosen.push_back((step * 5 + k * 7) % data.rows());
+    (void)engine.turn(state, {data, chosen}, {.shard_size = shard_size});
+    ++state.step;
+  }
+  return state;
+}
+
+double distance(const Tensor& a, const Tensor& b) {
+  double most = 0;
+  for (std::int64_t i = 0; i < a.size(); ++i) most = std::max(most, std::abs(a.at(i) - b.at(i)));
+  return most;
+}
+
+std::int64_t table_size(const State& state, const std::string& name) {
+  for (const auto& [known, values] : state.slots) {
+    if (known == name) return values.size();
+  }
+  return 0;
+}
+
+/// Weighted rows, several outputs a row, classes, places of a sequence, and the last layer of a network whose others
+/// are frozen.
+TEST(Saga, OfAnAffineModelKeepsSlopesAndStepsAsWithGradients) {
+  struct Affine {
+    ModelFunction model;
+    LossFunction loss;
+    Dataset data;
+    std::int64_t numbers;  ///< a row
+    std::string frozen = {};
+  };
+  Dataset weighted = rows(), wide = rows(), classes = rows(), places = rows();
+  weighted.set("weight", random_uniform({12}, 0.5, 2, 8));
+  wide.set("target", random_normal({12, 2}, 3));
+  classes.set("target", random_uniform({12}, 0, 3, 4, f64).to(i32));
+  places.set("input", random_normal({12, 4, 5}, 5)), places.set("target", random_normal({12, 4, 2}, 6));
+  const ModelFunction table = [](Scope s, Var x) { return nn::dense(s, x, 2); };
+  const std::vector<Affine> cases = {
+      {nn::linear(1), loss::mse, rows(), 1}, {nn::linear(1), loss::huber, weighted, 1},
+      {nn::linear(2), loss::mse, wide, 2},   {nn::linear(3), loss::cross_entropy, classes, 3},
+      {table, loss::mse, places, 8},         {net, loss::mse, rows(), 1, "hidden/*"}};
+  for (const Affine& c : cases) {
+    for (const DType dtype : {f64, f32}) {
+      Optimizer saga = optim::saga(optim::sgd({.lr = 0.05, .momentum = 0.5}));
+      if (!c.frozen.empty()) saga.groups = {{.pattern = c.frozen, .frozen = true}};
+      const State slopes = walked(c.model, c.loss, c.data, dtype, saga),
+                  sharded = walked(c.model, c.loss, c.data, dtype, saga, {}, 2);
+      if (c.frozen.empty()) {
+        const State gradients = walked(c.model, c.loss, c.data, dtype, saga, "rows:gradients");
+        EXPECT_EQ(table_size(gradients, "rows:slopes"), 0);
+        EXPECT_LE(distance(slopes.parameters, gradients.parameters), dtype == f64 ? 1e-13 : 1e-5) << c.loss.name();
+      }
+      EXPECT_EQ(table_size(slopes, "rows:slopes"), 12 * c.numbers) << c.loss.name();
+      EXPECT_EQ(table_size(slopes, "rows:gradients"), 0);
+      EXPECT_LE(distance(slopes.parameters, sharded.parameters), dtype == f64 ? 1e-13 : 1e-5) << c.loss.name();
+    }
+  }
+}
+
+TEST(Saga, KeepsGradientsWhereSlopesDoNotSayThem) {
+  const ModelFunction bent = [](Scope s, Var x) { return square(nn::dense(s, x, 1)); },
+                      product = [](Scope s, Var x) { return nn::dense(s, x, 1) * s.parameter("scale", {1}); };
+  for (const ModelFunction& model : {bent, product}) {
+    const State state = walked(model, loss::mse, rows(), f64, optim::saga(optim::sgd({.lr = 0.01})));
+    EXPECT_EQ(table_size(state, "rows:slopes"), 0);
+    EXPECT_EQ(table_size(state, "rows:gradients"), 12 * state.layout->trained_size);
+  }
+}
+
 TEST(Saga, IsTheSameForAnyThreadsAndAfterAResume) {
   const Dataset data = rows(60);
   const Optimizer saga = optim::saga(optim::sgd({.lr = 0.05, .momentum = 0.5}));
-  FitOptions fit{.epochs = 4, .batch_size = 8};
-  const std::vector<float> one = trained(saga, data, fit);
-  EXPECT_EQ(one, trained(saga, data, fit, 3));
-  const std::filesystem::path folder = std::filesystem::path(::testing::TempDir()) / "saga_checkpoints";
-  std::filesystem::remove_all(folder);
-  fit.checkpoints = folder;
-  fit.stop_after = 13;
-  (void)trained(saga, data, fit);
-  fit.stop_after = 0;
-  fit.resume = true;
-  EXPECT_EQ(one, trained(saga, data, fit, 2));
+  for (const ModelFunction& model : {ModelFunction(net), nn::linear(1)}) {
+    FitOptions fit{.epochs = 4, .batch_size = 8};
+    const std::vector<float> one = trained(saga, data, fit, 1, model);
+    EXPECT_EQ(one, trained(saga, data, fit, 3, model));
+    const testing::TemporaryFolder folder;
+    fit.checkpoints = folder / "checkpoints";
+    fit.stop_after = 13;
+    (void)trained(saga, data, fit, 1, model);
+    fit.stop_after = 0;
+    fit.resume = true;
+    EXPECT_EQ(one, trained(saga, data, fit, 2, model));
+  }
 }
 
 TEST(Saga, ConvergesLinearlyWhereDescentWithOneRateStalls) {
@@ -145,6 +224,8 @@ TEST(Saga, RefusesWhatItCannotKeepOrSum) {
   const Optimizer sgd = optim::sgd({.lr = 0.1});
   expect_refused([&] { (void)trained(optim::saga(sgd, 1e-4), rows(), {.epochs = 1}); },
                  "a gradient of each of 12 rows");
+  expect_refused([&] { (void)trained(optim::saga(sgd, 1e-5), rows(), {.epochs = 1}, 1, nn::linear(1)); },
+                 "a slope at each output of each of 12 rows, 1 number");
   const ModelFunction restless = [](Scope s, Var x) { return nn::dense(s, nn::dropout(s / "drop", x, 0.5), 1); };
   expect_refused([&] { (void)Trainer(restless, loss::mse, optim::saga(sgd)).fit(rows(), {.epochs = 1}); },
                  "draws random numbers");

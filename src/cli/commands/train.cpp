@@ -18,6 +18,7 @@
 #include "engine/factors.hpp"
 #include "engine/norms.hpp"
 #include "engine/row_table.hpp"
+#include "engine/trained.hpp"
 #include "insight/run_watch.hpp"
 #include "optim/asks.hpp"
 #include "options/text.hpp"
@@ -277,10 +278,14 @@ std::optional<std::string> memory_said(const Session& session, const Config& con
   const Layout& layout = *session.trainer.state().layout;
   const Dataset& rows = session.parts.train;
   const Asks asks = asks_of(optimizer);
-  if (asks.per_row) return row_table_text(optimizer, counted_rows(rows).rows(), layout.trained_size, layout.dtype);
-  if (!asks.factors || session.system) return std::nullopt;
+  if (!asks.per_row && (!asks.factors || session.system)) return std::nullopt;
+  const std::int64_t count = asks.per_row ? counted_rows(rows).rows() : 0;
+  if (session.system)
+    return row_table_text(optimizer, row_table(count, stepped_part(optimizer, layout).trained_size, 0, layout.dtype));
   const ModelFunction model = session.recipe.make_model(context.registry, session.parts.augmentation);
-  return factors_text(evaluation_of(model, session.recipe.make_loss(context.registry)), optimizer, layout, rows);
+  const EvaluationFunction function = evaluation_of(model, session.recipe.make_loss(context.registry));
+  return asks.per_row ? row_table_text(optimizer, row_table_of(function, optimizer, layout, rows, count))
+                      : factors_text(function, optimizer, layout, rows);
 }
 
 }  // namespace

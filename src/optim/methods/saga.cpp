@@ -8,7 +8,7 @@ namespace thalweg::optim {
 
 Fields fields(SagaOptions& o) {
   return {{"optimizer", &o.optimizer, "the method that steps: { kind = \"sgd\", lr = 0.1 }"},
-          {"most_mib", &o.most_mib, "the largest table of gradients, one a row, in MiB: what needs more is refused",
+          {"most_mib", &o.most_mib, "the largest table of what each row had, in MiB: what needs more is refused",
            positive}};
 }
 
@@ -30,14 +30,15 @@ Optimizer saga(SagaOptions o) {
 
 std::vector<OptimizerRow> saga_methods() {
   return {row<SagaOptions>(
-      saga, {.name = "saga",
-             .summary = "a method on gradients whose noise vanishes, by a table of a gradient a row",
-             .formula = "the method's step with mean(g_i(x) - a_i) over the batch + mean a over all rows; then a_i = "
-                        "g_i(x) for the rows of the batch",
-             .when = "as svrg, without its passes over all rows, where rows times parameters fit memory; a step takes "
-                     "the gradients of its rows twice",
-             .source = "Defazio, Bach and Lacoste-Julien 2014",
-             .needs = {Need::gradient, Need::gradient}})};
+      saga,
+      {.name = "saga",
+       .summary = "a method on gradients whose noise vanishes, by a table of a gradient a row",
+       .formula = "the method's step with mean(g_i(x) - a_i) over the batch + mean a over all rows; then a_i = "
+                  "g_i(x) for the rows of the batch",
+       .when = "as svrg, without its passes over all rows: for a linear model at the memory of a number for each "
+               "row and output, else where rows times parameters fit; a step takes the gradients of its rows twice",
+       .source = "Defazio, Bach and Lacoste-Julien 2014",
+       .needs = {Need::gradient, Need::gradient}})};
 }
 
 }  // namespace thalweg::optim

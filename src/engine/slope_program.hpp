@@ -1,0 +1,46 @@
+#pragma once
+// For a model whose output is affine in what is trained: the slopes of the loss at each row's output, and the gradient
+// of a change in them.
+
+#include "engine/shard_program.hpp"
+
+namespace thalweg {
+
+/// Numbers of a row's output whose slopes say what the row's gradient is, at any parameters: J_i^T slope_i, where the
+/// derivative J_i of the output depends on none of the parameters named in `trained` and on no moving average, and the
+/// loss on these through the output alone. 0 where that is not so, for an objective that is not a model and a loss, and
+/// where the model draws or observes, or mixes rows.
+[[nodiscard]] std::int64_t slopes_a_row(const EvaluationFunction& function, const std::vector<ColumnSpec>& columns,
+                                        std::int64_t rows, DType dtype, std::span<const std::string> trained);
+
+/// Planned for a number of rows of such an objective.
+class SlopeProgram {
+ public:
+  SlopeProgram(const EvaluationFunction& function, std::int64_t rows, std::vector<ColumnSpec> columns,
+               const Layout& trained, Precision precision);
+
+  [[nodiscard]] bool is_for(std::int64_t rows, const Dataset& data) const {
+    return rows_ == rows && are_columns_of(columns_, data);
+  }
+  /// Bytes of memory that a run needs.
+  [[nodiscard]] std::size_t memory_bytes() const { return memory_bytes_; }
+
+  struct Call {
+    const State& state;
+    const RowSelection& batch;
+    std::int64_t begin;   ///< the shard's first row among those
+    std::byte* table;     ///< slopes of all rows of the data, which this replaces for its rows
+    std::byte* gradient;  ///< where the sum over the shard of J_i^T (slope_i - what the table had) is written
+  };
+  void run(const Call& call, std::byte* memory, Workers& workers) const;
+
+ private:
+  std::int64_t rows_;
+  std::vector<ColumnSpec> columns_;
+  std::optional<Program> program_;
+  std::size_t row_bytes_ = 0;  // of the slopes
+  // offsets in the memory of a run, behind the arena
+  std::size_t bases_at_ = 0, known_at_ = 0, slopes_at_ = 0, columns_at_ = 0, memory_bytes_ = 0;
+};
+
+}  // namespace thalweg
