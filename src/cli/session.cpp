@@ -73,14 +73,20 @@ void refuse_data(const Config& config) {
 }
 
 /// From the parameters of a trained run, whose data was encoded as this is.
-void start_from(const std::string& run, Trainer& trainer, const Parts& parts) {
-  expect_run("start", run);
+void start_from(const std::string& run, const OptionMap& options, Trainer& trainer, const Parts& parts) {
+  const auto names_it = [&](const auto& option) {
+    const auto* text = option.second.template get_if<std::string>();
+    return text && *text == run;
+  };
+  const auto own = std::ranges::find_if(options, names_it);
+  const std::string key = own == options.end() ? "start" : own->first;
+  expect_run(key, run);
   const fs::path file = model_file(run);
   if (!(preprocessing_in(file) == parts.preprocessing))
     fail<UsageError>(
-        "[system] start = \"{}\" is a run on data that is encoded otherwise. Wanted: one of this kind, on the same "
+        "[system] {} = \"{}\" is a run on data that is encoded otherwise. Wanted: one of this kind, on the same "
         "symbols",
-        run);
+        key, run);
   trainer.load(file, parts.train.slice(0, 1), Patterns{});
 }
 
@@ -98,7 +104,7 @@ Session make_session(const Config& config, const DataFacts& facts, Parts parts, 
     }
     Trainer trainer = system_trainer(system, config, config.make_optimizer(registry));
     trainer.init(parts.train.slice(0, 1), config.seed);
-    if (!system.start.empty()) start_from(system.start, trainer, parts);
+    if (!system.start.empty()) start_from(system.start, config.system.options, trainer, parts);
     return {std::move(recipe), std::move(parts), std::move(trainer), std::move(system)};
   }
   if (config.data.format == "none")
@@ -168,7 +174,7 @@ std::string describe(const Config& config, const Session& session) {
   const std::string& what = config.has_system() ? config.system.kind : config.model.kind;
   const bool pairs = text_data && config.has_system();
   std::string text = fmt::format("{}: {}; {} {} to train on", what,
-                                 pairs                 ? fmt::format("texts of up to {}", text_data->sequence_length)
+                                 pairs ? fmt::format("texts of up to {} tokens", text_data->sequence_length)
                                  : config.has_system() ? rows_of(preprocessing)
                                                        : task,
                                  with_commas(session.parts.train.rows()), rows_name(session.recipe));

@@ -162,4 +162,10 @@ Dataset rows_of(std::span<const Preference> pairs, const TextPreprocessing& text
   return rows;
 }
 
+std::string text_at(const Tensor& texts, std::int64_t row) {
+  const Tensor own = texts.rows(row, row + 1);
+  const auto bytes = own.values<std::uint8_t>();
+  return {bytes.begin(), std::ranges::find(bytes, 0)};
+}
+
 }  // namespace thalweg::data

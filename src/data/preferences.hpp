@@ -49,5 +49,7 @@ struct PromptedText {
 /// `where` and the line, for a prompt that leaves no room. `cut` is set to how many texts were longer.
 [[nodiscard]] Dataset rows_of(std::span<const Preference> pairs, const TextPreprocessing& text, std::string_view where,
                               std::int64_t& cut);
+/// Such a text, of a row of "chosen_text" or "rejected_text".
+[[nodiscard]] std::string text_at(const Tensor& texts, std::int64_t row);
 
 }  // namespace thalweg::data

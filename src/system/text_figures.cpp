@@ -1,8 +1,8 @@
 #include "system/text_figures.hpp"
 
 #include <algorithm>
-#include <map>
 #include <numeric>
+#include <set>
 
 #include "core/error.hpp"
 #include "core/index.hpp"
@@ -24,25 +24,6 @@ struct Wrote {
   Metrics metrics = {};
 };
 
-/// Of all runs of three tokens that are written, the part that are different.
-double distinct_runs(const TextRows& rows) {
-  constexpr std::size_t run = 3;
-  std::map<std::vector<std::int32_t>, std::int64_t> seen;
-  std::int64_t all = 0;
-  const auto tokens = rows.tokens.values<std::int32_t>();
-  const auto width = static_cast<std::size_t>(rows.tokens.shape()[1]);
-  for (std::int64_t row = 0; row < rows.rows(); ++row) {
-    const auto first = static_cast<std::size_t>(rows.prompt.at(row)),
-               end = static_cast<std::size_t>(rows.count.at(row));
-    for (std::size_t i = first; i + run <= end; ++i) {
-      const auto own = tokens.subspan(static_cast<std::size_t>(row) * width + i, run);
-      ++seen[{own.begin(), own.end()}];
-      ++all;
-    }
-  }
-  return static_cast<double>(seen.size()) / static_cast<double>(std::max<std::int64_t>(1, all));
-}
-
 Wrote wrote_by(const TunedPolicy& tuned, const State& state, std::int64_t texts, RandomKey key) {
   Wrote wrote{tuned.policy.write(state, tuned.prompts, texts, 0, key)};
   const TextSaid said = tuned.policy.said(state, tuned.before, wrote.rows);
@@ -56,7 +37,7 @@ Wrote wrote_by(const TunedPolicy& tuned, const State& state, std::int64_t texts,
     }
     wrote.divergence.push_back(divergence);
     tokens += wrote.rows.count.at(row) - wrote.rows.prompt.at(row);
-    ended += wrote.rows.count.at(row) < static_cast<double>(tuned.policy.length()) ? 1 : 0;
+    ended += tuned.policy.ends(wrote.rows, row) ? 1 : 0;
   }
   const auto count = static_cast<double>(texts);
   if (tuned.judge) {
@@ -78,13 +59,55 @@ ScatterSeries series_of(const Wrote& wrote, const std::array<double, 3>& colour)
   return series;
 }
 
+/// What one policy wrote, and where there is a judge, how good that is.
+struct Shown {
+  const TextRows& rows;
+  const std::vector<double>& reward;
+};
+
+Medium table_of(const TunedPolicy& tuned, std::int64_t texts, const Shown& then, const Shown& now) {
+  std::vector<std::string> head = {"prompt", "before", "now"};
+  if (tuned.judge) head = {"prompt", "before", "reward", "now", "reward"};
+  std::vector<std::vector<std::string>> lines;
+  for (std::int64_t row = 0; row < texts; ++row) {
+    std::vector<std::string> line = {at(tuned.prompts, row % std::ssize(tuned.prompts))};
+    for (const Shown& own : {then, now}) {
+      line.push_back(tuned.policy.text_of(own.rows, row));
+      if (tuned.judge) line.push_back(fmt::format("{:.2f}", at(own.reward, row)));
+    }
+    lines.push_back(std::move(line));
+  }
+  return Medium::table(head, lines);
+}
+
+constexpr const char* table_name = "what is written";
+
 }  // namespace
+
+double distinct_runs(const TextRows& rows) {
+  constexpr std::size_t run = 3;
+  std::set<std::vector<std::int32_t>> seen;
+  std::int64_t all = 0;
+  const auto tokens = rows.tokens.values<std::int32_t>();
+  const auto width = static_cast<std::size_t>(rows.tokens.shape()[1]);
+  for (std::int64_t row = 0; row < rows.rows(); ++row) {
+    const auto first = static_cast<std::size_t>(rows.prompt.at(row)),
+               end = static_cast<std::size_t>(rows.count.at(row));
+    for (std::size_t i = first; i + run <= end; ++i) {
+      const auto own = tokens.subspan(static_cast<std::size_t>(row) * width + i, run);
+      seen.insert({own.begin(), own.end()});
+      ++all;
+    }
+  }
+  return static_cast<double>(seen.size()) / static_cast<double>(std::max<std::int64_t>(1, all));
+}
 
 SystemFigures figures_of(const TunedPolicy& tuned, std::int64_t texts, RandomKey key) {
   constexpr std::int64_t shown = 24;
   const Wrote now = wrote_by(tuned, tuned.state, texts, key), then = wrote_by(tuned, tuned.before, texts, key);
   SystemFigures figures{.metrics = now.metrics, .baselines = {{"before", then.metrics}}};
-  figures.media = samples_of(tuned, std::min(shown, texts), key);
+  figures.media.emplace_back(table_name,
+                             table_of(tuned, std::min(shown, texts), {then.rows, then.reward}, {now.rows, now.reward}));
   if (tuned.judge) {
     constexpr std::array<double, 3> blue = {0.12, 0.40, 0.75}, grey = {0.45, 0.45, 0.45};
     const ScatterSeries series[] = {series_of(then, grey), series_of(now, blue)};
@@ -99,25 +122,11 @@ SystemFigures figures_of(const TunedPolicy& tuned, std::int64_t texts, RandomKey
 }
 
 NamedMedia samples_of(const TunedPolicy& tuned, std::int64_t texts, RandomKey key) {
-  std::vector<std::string> head = {"prompt", "before", "now"};
   const TextRows then = tuned.policy.write(tuned.before, tuned.prompts, texts, 0, key),
                  now = tuned.policy.write(tuned.state, tuned.prompts, texts, 0, key);
-  std::vector<double> worth_then, worth_now;
-  if (tuned.judge) {
-    head = {"prompt", "before", "reward", "now", "reward"};
-    worth_then = (*tuned.judge)(then);
-    worth_now = (*tuned.judge)(now);
-  }
-  std::vector<std::vector<std::string>> lines;
-  for (std::int64_t row = 0; row < texts; ++row) {
-    std::vector<std::string> line = {at(tuned.prompts, row % std::ssize(tuned.prompts))};
-    line.push_back(tuned.policy.text_of(then, row));
-    if (tuned.judge) line.push_back(fmt::format("{:.2f}", at(worth_then, row)));
-    line.push_back(tuned.policy.text_of(now, row));
-    if (tuned.judge) line.push_back(fmt::format("{:.2f}", at(worth_now, row)));
-    lines.push_back(std::move(line));
-  }
-  return {{"what is written", Medium::table(head, lines)}};
+  const auto worth = [&](const TextRows& rows) { return tuned.judge ? (*tuned.judge)(rows) : std::vector<double>{}; };
+  const std::vector<double> worth_then = worth(then), worth_now = worth(now);
+  return {{table_name, table_of(tuned, texts, {then, worth_then}, {now, worth_now})}};
 }
 
 Generated generated(const TextPolicy& policy, const State& state, const std::vector<std::string>& prompts,

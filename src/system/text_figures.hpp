@@ -17,10 +17,14 @@ struct TunedPolicy {
 
 /// Of so many texts by each policy, drawn with the same random numbers: the mean reward; the divergence of a text, by
 /// which the policy differs from what it was, in nats: sum over the places of KL(policy || before), whose mean over the
-/// policy's texts is the divergence of the distributions of texts; entropy a token; of three tokens in a row, the part
-/// that is there once; tokens a text; and the part of the texts that end. Beside it the same "before". With a judge, a
-/// picture: each text by its divergence and its reward.
+/// policy's texts is the divergence of the distributions of texts; entropy a token; distinct_runs; tokens a text; and
+/// the part of the texts that end. Beside it the same "before". With a judge, a picture: each text by its divergence
+/// and its reward.
 [[nodiscard]] SystemFigures figures_of(const TunedPolicy& tuned, std::int64_t texts, RandomKey key);
+
+/// How many different runs of three tokens in a row are written, over how many are written in all: 1 where none comes
+/// twice, near 0 where all texts say the same.
+[[nodiscard]] double distinct_runs(const TextRows& rows);
 
 /// The first texts of both policies, side by side.
 [[nodiscard]] NamedMedia samples_of(const TunedPolicy& tuned, std::int64_t texts, RandomKey key);

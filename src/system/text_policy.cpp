@@ -155,6 +155,11 @@ TextSaid TextPolicy::said(const State& state, const State& reference, const Text
   return all;
 }
 
+bool TextPolicy::ends(const TextRows& rows, std::int64_t row) const {
+  const auto count = static_cast<std::int64_t>(rows.count.at(row));
+  return count > rows.prompt.at(row) && rows.tokens.at(row * rows.tokens.shape()[1] + count - 1) == end_;
+}
+
 std::string TextPolicy::text_of(const TextRows& rows, std::int64_t row) const {
   const auto begin_token = static_cast<std::size_t>(row * rows.tokens.shape()[1]);
   const auto prompt = static_cast<std::size_t>(rows.prompt.at(row)),
@@ -171,6 +176,8 @@ void check_prompts(std::string_view system, const std::vector<std::string>& prom
   for (const std::string& prompt : prompts) {
     if (prompt.find('\n') != std::string::npos)
       fail_option("prompts", "[{}] a prompt of several lines. Wanted: texts of one line", system);
+    if (prompt.starts_with(' ') || prompt.ends_with(' '))
+      fail_option("prompts", "[{}] the prompt '{}'. Wanted: no blank around it; one follows by itself", system, prompt);
     if (const auto own = data::prompted(text, prompt, ""); own.prompt >= length)
       fail_option("prompts", "[{}] a prompt of {} tokens. Wanted: fewer than length = {}", system, own.prompt, length);
   }

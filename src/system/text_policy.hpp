@@ -44,6 +44,8 @@ class TextPolicy {
   [[nodiscard]] TextRows write(const State& state, const std::vector<std::string>& prompts, std::int64_t rows,
                                std::int64_t first, RandomKey key) const;
   [[nodiscard]] TextSaid said(const State& state, const State& reference, const TextRows& rows) const;
+  /// Whether the text of a row has come to the end of its line.
+  [[nodiscard]] bool ends(const TextRows& rows, std::int64_t row) const;
   /// The text of a row, without what was given and without the line's ends.
   [[nodiscard]] std::string text_of(const TextRows& rows, std::int64_t row) const;
 
@@ -64,7 +66,8 @@ class TextPolicy {
   Apply next_, reference_, says_;
 };
 
-/// The prompts of an option, checked: each leaves room for a token. Throws OptionError for the key "prompts".
+/// The prompts of an option, checked: each is of a line, has blanks between words alone, as the texts that were trained
+/// on, and leaves room for a token. Throws OptionError for the key "prompts".
 void check_prompts(std::string_view system, const std::vector<std::string>& prompts,
                    const data::TextPreprocessing& text, std::int64_t length);
 

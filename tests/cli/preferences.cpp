@@ -89,6 +89,8 @@ class PreferenceRuns : public CommandTest {
 TEST_F(PreferenceRuns, ARewardOrdersPairsAndTwoPoliciesGainByIt) {
   train_first_two();
   const nlohmann::json reward = run("evaluate reward --json").json();
+  const Ran again = run("train reward.toml --out again --epochs 1");
+  EXPECT_NE((again.out + again.err).find("texts of up to 16 tokens"), std::string::npos) << again.out << again.err;
   EXPECT_EQ(shell("mkdir -p else && cd else && " + command() + " evaluate ../reward --json").json().at("log loss"),
             reward.at("log loss"))
       << "from another folder";
@@ -150,6 +152,13 @@ TEST_F(PreferenceRuns, RefuseWhatDoesNotGoTogether) {
   refused("reward.toml --set data.group=kind", 3, "no column 'kind'");
   write("grouped.csv", "prompt,first,first_score,second,second_score,kind\nsay:,yes,1,no,0,\nsay:,so,0,yes,1,\n");
   refused("reward.toml --set data.train=grouped.csv --set data.group=kind", 3, "'kind' says nothing in any row");
+  refused("reward.toml --set data.sequence_length=12", 2,
+          "sequence_length = 12 beside gpt = \"" + path("gpt").string() + "\", which has 16");
+  refused("dpo.toml --set data.vocabulary_size=300", 2, "vocabulary_size = 300 beside gpt");
+  refused("reward.toml --set data.tokenizer=characters", 2, "tokenizer = characters beside gpt");
+  refused("dpo.toml --set 'system.prompts=[\"say: \"]'", 2, "the prompt 'say: '. Wanted: no blank around it");
+  train("gpt.toml --out gpt2 --epochs 1 --set data.vocabulary_size=265");
+  refused("dpo.toml --set data.gpt=gpt2", 2, "[system] gpt = \"" + path("gpt").string() + "\" is a run on data");
   refused("reward.toml --set system.gpt=reward", 2, "is a run of reward. Wanted: one of gpt");
   refused("reward.toml --set system.width=64", 2, "width = 64");
   refused("dpo.toml --set system.gpt=", 2, "no gpt");

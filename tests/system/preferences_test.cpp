@@ -16,6 +16,7 @@
 #include "store/safetensors.hpp"
 #include "system/text_policy.hpp"
 #include "system/text_rewards.hpp"
+#include "system/text_runs.hpp"
 #include "temporary_folder.hpp"
 #include "thalweg/error.hpp"
 #include "thalweg/ops.hpp"
@@ -51,6 +52,13 @@ Dataset two_pairs() {
   rows.set("rejected_count", whole({4, 6}, {2}));
   rows.set("prompt", whole({2, 2}, {2}));
   return rows;
+}
+
+double sum_of(const Tensor& rows, std::int64_t row) {
+  double all = 0;
+  const std::int64_t width = rows.shape()[1];
+  for (std::int64_t i = row * width; i < (row + 1) * width; ++i) all += rows.at(i);
+  return all;
 }
 
 /// In their order, as the reference numbers them.
@@ -120,6 +128,49 @@ TEST(Dpo, HasPyTorchsLossAndGradient) {
   expect_reference("dpo", dpo.objectives[0].loss, two_pairs(), "", {}, true);
 }
 
+/// Each figure of the policy and of what it was, from what both say of the texts.
+TEST(Dpo, ItsFiguresAreThoseOfItsPairs) {
+  const System dpo = made("dpo", {{"beta", 0.3}, {"length", 6}, {"texts", 4}});
+  const Dataset pairs = two_pairs();
+  TrainStep step(dpo.objectives[0].loss, optim::sgd({.lr = 1}), 1);
+  State state = step.init(pairs, 1);
+  for (std::size_t i = 0; i < gpt_parameters().size(); ++i) {
+    const std::string& own = gpt_parameters()[i];
+    const bool norm = own.find("norm") != std::string::npos && own.ends_with("weight");
+    const Shape shape = state.parameter(own).shape();
+    state.set_parameter(own, reference_values(shape, static_cast<double>(i), 0, norm).to(f32));
+    state.set_parameter("reference/" + own, reference_values(shape, static_cast<double>(i), 0.5, norm).to(f32));
+  }
+  const SystemFigures figures = dpo.evaluate(state, {.train = pairs, .test = pairs, .name = "test", .seed = 1});
+  const TextPolicy policy(six_tokens(), {.layers = 1, .width = 8, .heads = 2, .context = 8}, length, 1);
+  double right = 0, loss = 0, surprise = 0, surprise_before = 0;
+  std::vector<double> gone[2];
+  for (const int side : {0, 1}) {
+    const std::string name = side == 0 ? "chosen" : "rejected";
+    const TextRows rows{pairs[name], pairs["prompt"], pairs[name + "_count"]};
+    const TextSaid said = policy.said(state, part_of(state, "reference"), rows);
+    for (std::int64_t row = 0; row < 2; ++row) {
+      const double size = rows.count.at(row) - rows.prompt.at(row);
+      const double own = sum_of(said.log_probability, row), before = sum_of(said.reference, row);
+      gone[side].push_back(own - before);
+      surprise -= side == 0 ? own / size / 2 : 0;
+      surprise_before -= side == 0 ? before / size / 2 : 0;
+    }
+  }
+  for (std::size_t row = 0; row < 2; ++row) {
+    const double margin = 0.3 * (gone[0][row] - gone[1][row]);
+    right += margin > 0 ? 0.5 : 0;
+    loss += std::log(1 + std::exp(-margin)) / 2;
+  }
+  ASSERT_EQ(figures.metrics[2].first, "surprise a token");
+  EXPECT_EQ(figures.metrics[0].second, right);
+  EXPECT_NEAR(figures.metrics[1].second, loss, 1e-5);
+  EXPECT_NEAR(figures.metrics[2].second, surprise, 1e-5);
+  ASSERT_EQ(figures.baselines[0].second.back().first, "surprise a token");
+  EXPECT_NEAR(figures.baselines[0].second.back().second, surprise_before, 1e-5);
+  EXPECT_GT(std::abs(surprise - surprise_before), 1e-3);
+}
+
 TEST(Reward, HasPyTorchsLossAndGradient) {
   const System reward = made("reward", {{"language_weight", 0.5}});
   expect_reference("reward", reward.objectives[0].loss, two_pairs(), "gpt/", {{"head/weight", "zhead"}}, false);
@@ -169,13 +220,6 @@ class TextPolicyTest : public ::testing::TestWithParam<const char*> {
   TextPolicy policy{text, net, 5, 1};
   State now = state_of(net, 4, 1, 12), before = state_of(net, 4, 2, 12);
 };
-
-double sum_of(const Tensor& rows, std::int64_t row) {
-  double all = 0;
-  const std::int64_t width = rows.shape()[1];
-  for (std::int64_t i = row * width; i < (row + 1) * width; ++i) all += rows.at(i);
-  return all;
-}
 
 /// KL(P || Q) over all texts is the mean, over P's texts, of the sum over their places of the divergences there.
 TEST_P(TextPolicyTest, DivergencesAddUpToThatOfTheDistributionsOfTexts) {
@@ -234,6 +278,16 @@ TEST_P(TextPolicyTest, GoOnFromPromptsWithTheSameBitsForAnyThreads) {
   EXPECT_EQ(one.tokens.at(2 * 5 + 2), 3);
   for (std::int64_t row = 0; row < 100; ++row) EXPECT_GT(one.count.at(row), one.prompt.at(row));
   EXPECT_FALSE(identical(one.tokens, policy.write(now, prompts, 100, 1, RandomKey{4}).tokens));
+}
+
+/// As tokens "\nab\n", "\nabab" and "\nab", with their prompt.
+TEST_P(TextPolicyTest, ATextEndsWhereItsLastTokenSaysSoInTheLastPlaceToo) {
+  const TextRows rows{whole({1, 2, 3, 1, 0, 1, 2, 3, 2, 3, 1, 2, 3, 2, 1, 1, 2, 0, 0, 0}, {4, 5}),
+                      whole({1, 1, 1, 2}, {4}), whole({4, 5, 5, 2}, {4})};
+  EXPECT_TRUE(policy.ends(rows, 0));
+  EXPECT_FALSE(policy.ends(rows, 1));
+  EXPECT_TRUE(policy.ends(rows, 2));
+  EXPECT_FALSE(policy.ends(rows, 3));
 }
 
 /// Longer than the texts that were trained on, which here have five tokens.
@@ -380,6 +434,7 @@ TEST_F(PpoText, RefusesRunsThatDoNotGoTogetherAndThoseThatChanged) {
   refused([&] { (void)options({{"reward", path("gpt").string()}}); }, "it is a run of gpt");
   refused([&] { (void)system({{"prompts", OptionList{"abcdab"}}}); }, "a prompt of 7 tokens");
   refused([&] { (void)system({{"length", 9}}); }, "at most 8");
+  refused([&] { (void)system({{"prompts", OptionList{"a "}}}); }, "the prompt 'a '. Wanted: no blank around it");
   save_run("reward", {data::Tokenizer::characters("\nabcde"), length});
   refused([&] { (void)options(); }, "reads 7 tokens and gpt");
   refused([&] { (void)row().make({.threads = 1}, whole); }, "it has other parameters than it had");

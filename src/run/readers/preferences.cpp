@@ -9,6 +9,7 @@
 #include "core/error.hpp"
 #include "core/index.hpp"
 #include "data/split.hpp"
+#include "options/error.hpp"
 #include "run/reader.hpp"
 #include "run/trained_part.hpp"
 
@@ -28,7 +29,7 @@ struct PreferenceOptions : data::PreferenceColumns {
       if (field.name != "stride") all.push_back(field);
     }
     all.push_back({"gpt", &gpt,
-                   "a run of a gpt whose tokens these are, and its sequence_length, in place of tokenizer, "
+                   "a run of a gpt whose tokens these are, and its sequence_length; beside it no tokenizer, "
                    "vocabulary_size and sequence_length; that of [system], where that has one"});
     return all;
   }
@@ -62,11 +63,27 @@ Dataset rows_of(const Pairs& pairs, std::span<const std::int64_t> rows, const da
   return dataset;
 }
 
+/// How texts are read is the run's. Throws OptionError for a key that says otherwise, where it has not its default.
+void expect_nothing_beside(const data::TextOptions& own, const data::TextPreprocessing& taken, const std::string& gpt) {
+  const data::TextOptions unsaid;
+  const auto check = [&](std::string_view key, const auto& said, const auto& initial, const auto& run) {
+    if (said == initial || said == run) return;
+    fail_option(key, "[preferences] {} = {} beside gpt = \"{}\", which has {}. Hint: leave it out", key, said, gpt,
+                run);
+  };
+  check("tokenizer", own.tokenizer, unsaid.tokenizer, std::string(data::name(taken.tokenizer.kind())));
+  check("vocabulary_size", own.vocabulary_size, unsaid.vocabulary_size, taken.tokenizer.size());
+  check("sequence_length", own.sequence_length, unsaid.sequence_length, taken.sequence_length);
+}
+
 class PreferenceRows final : public TrainingData {
  public:
   PreferenceRows(Pairs pairs, const PreferenceOptions& options, double held_out)
       : pairs_(std::move(pairs)), options_(options), held_out_(held_out) {
-    if (!options.gpt.empty()) taken_ = text_of_run(options.gpt);
+    if (!options.gpt.empty()) {
+      taken_ = text_of_run(options.gpt);
+      expect_nothing_beside(options.text, *taken_, options.gpt);
+    }
     number_groups();
     facts_ = {.task = data::Task::other, .rows = std::ssize(pairs_.all), .table = false};
     notes_.push_back(fmt::format(

@@ -2,13 +2,14 @@
 // optimisation.
 
 #include <algorithm>
-#include <cmath>
 
 #include "core/numbers.hpp"
 #include "data/preprocessing.hpp"
 #include "options/error.hpp"
+#include "system/margins.hpp"
 #include "system/row.hpp"
 #include "system/text_figures.hpp"
+#include "system/tuned_options.hpp"
 #include "thalweg/ops.hpp"
 
 namespace thalweg {
@@ -17,28 +18,16 @@ namespace {
 
 constexpr const char* reference = "reference";  // the policy as it was
 
-struct DpoOptions {
-  nn::GptOptions net;
-  std::string gpt = {}, reward = {};
+struct DpoOptions : TunedOptions {
   double beta = 0.1, likelihood_weight = 0;
-  std::vector<std::string> prompts = {""};
-  std::int64_t length = 64, texts = 256;
 };
 
 Fields fields(DpoOptions& o) {
-  Fields all = nn::fields(o.net);
-  std::erase_if(all, [](const Field& field) { return field.name == "dropout"; });
-  const Fields own = {
-      {"gpt", &o.gpt, "a run of a gpt: the policy, its sizes and its tokens, and what it is held against"},
-      {"beta", &o.beta, "how dear it is to leave what the policy was", positive},
-      {"likelihood_weight", &o.likelihood_weight,
-       "of the surprise a token at the chosen text, which is minimised beside (Pang et al. 2024)", not_negative},
-      {"reward", &o.reward, "a run of reward by which `thalweg evaluate` measures what is written; empty: none"},
-      {"prompts", &o.prompts, "what texts that are shown, measured and generated go on from, in turn; \"\" is nothing"},
-      {"length", &o.length, "tokens of a text that is written, with its prompt, at most", {.low = 2, .high = 1 << 16}},
-      {"texts", &o.texts, "that `thalweg evaluate` has each policy write", {.low = 1, .high = 1 << 20}}};
-  all.insert(all.end(), own.begin(), own.end());
-  return all;
+  return tuned_fields(
+      o, "a run of reward by which `thalweg evaluate` measures what is written; empty: none",
+      {{"beta", &o.beta, "how dear it is to leave what the policy was", positive},
+       {"likelihood_weight", &o.likelihood_weight,
+        "of the surprise a token at the chosen text, which is minimised beside (Pang et al. 2024)", not_negative}});
 }
 
 /// Both texts of each pair, (2 batch, ...): chosen, rejected, chosen, ...
@@ -108,16 +97,15 @@ class Dpo {
 
 SystemFigures Dpo::figures(const State& state, const SystemSets& sets) const {
   constexpr std::int64_t portion = 32;
-  double right = 0, loss = 0, surprise = 0, surprise_before = 0;
+  std::vector<double> margins;
+  double surprise = 0, surprise_before = 0;
   for (std::int64_t begin = 0; begin < sets.test.rows(); begin += portion) {
     NamedTensors inputs;
     for (const char* column : {"prompt", "chosen", "chosen_count", "rejected", "rejected_count"})
       inputs.emplace_back(column, sets.test[column].rows(begin, std::min(sets.test.rows(), begin + portion)));
     const NamedTensors out = says_.all(state, inputs);
     for (std::int64_t i = 0; i < out[0].second.size(); ++i) {
-      const double margin = o_.beta * out[0].second.at(i);
-      right += margin > 0 ? 1 : margin == 0 ? 0.5 : 0;
-      loss += std::max(-margin, 0.0) + std::log1p(std::exp(-std::abs(margin)));
+      margins.push_back(o_.beta * out[0].second.at(i));
       surprise += out[1].second.at(i);
       surprise_before += out[2].second.at(i);
     }
@@ -128,9 +116,9 @@ SystemFigures Dpo::figures(const State& state, const SystemSets& sets) const {
   if (!o_.reward.empty()) judge.emplace(text_run("reward", o_.reward, "reward"), threads_);
   SystemFigures figures = figures_of({policy_, state, before, o_.prompts, judge ? &*judge : nullptr}, o_.texts,
                                      RandomKey{sets.seed}.fold("evaluation"));
-  figures.metrics.insert(
-      figures.metrics.begin(),
-      {{"told apart", right / count}, {"log loss", loss / count}, {"surprise a token", surprise / count}});
+  Metrics own = margin_metrics(margins, "told apart");
+  own.emplace_back("surprise a token", surprise / count);
+  figures.metrics.insert(figures.metrics.begin(), own.begin(), own.end());
   figures.baselines.front().second.emplace_back("surprise a token", surprise_before / count);
   figures.on = fmt::format("{} pairs; {}", with_commas(sets.test.rows()), figures.on);
   return figures;
@@ -139,9 +127,6 @@ SystemFigures Dpo::figures(const State& state, const SystemSets& sets) const {
 System make_dpo(const SystemData& data, const DpoOptions& options) {
   const auto* text = data.preprocessing ? data.preprocessing->text() : nullptr;
   if (!text) fail<UsageError>("[dpo] rows that are no pairs. Wanted: format = \"preferences\" in [data]");
-  if (options.net.positions == "learned" && text->sequence_length > options.net.context)
-    fail_option("context", "[dpo] context = {}, and texts have up to {} tokens. Hint: sequence_length in [data]",
-                options.net.context, text->sequence_length);
   check_prompts("dpo", options.prompts, *text, options.length);
   const auto system = std::make_shared<const Dpo>(options, *text, data.threads);
   return {.objectives = {{.loss = [system](Scope s, const Batch& b) { return system->loss(s, b); }}},

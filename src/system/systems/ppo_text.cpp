@@ -9,6 +9,7 @@
 #include "system/row.hpp"
 #include "system/text_figures.hpp"
 #include "system/text_rewards.hpp"
+#include "system/tuned_options.hpp"
 #include "thalweg/nn.hpp"
 #include "thalweg/ops.hpp"
 
@@ -16,36 +17,26 @@ namespace thalweg {
 
 namespace {
 
-struct PpoTextOptions {
-  nn::GptOptions net;
-  std::string gpt = {}, gpt_checksum = {}, reward = {}, reward_checksum = {};
-  std::vector<std::string> prompts = {""};
-  std::int64_t rows = 64, length = 64, passes = 4, texts = 256;
+struct PpoTextOptions : TunedOptions {
+  std::string gpt_checksum = {}, reward_checksum = {};
+  std::int64_t rows = 64, passes = 4;
   double divergence = 8, divergence_weight = 0.1, gae_lambda = 0.95, clip = 0.2, value_weight = 0.1;
 };
 
 Fields fields(PpoTextOptions& o) {
-  Fields all = nn::fields(o.net);
-  std::erase_if(all, [](const Field& field) { return field.name == "dropout"; });
-  const Fields own = {
-      {"gpt", &o.gpt, "a run of a gpt: the policy, its sizes and its tokens, and what it is held against"},
-      {"gpt_checksum", &o.gpt_checksum, "of its parameters; found when the run begins"},
-      {"reward", &o.reward, "a run of reward, which says how good a text is"},
-      {"reward_checksum", &o.reward_checksum, "of its parameters; found when the run begins"},
-      {"prompts", &o.prompts, "what texts go on from, in turn; \"\" is nothing"},
-      {"rows", &o.rows, "texts of a collection", {.low = 1, .high = 1 << 16}},
-      {"length", &o.length, "tokens of a text, with its prompt, at most", {.low = 2, .high = 1 << 16}},
-      {"passes", &o.passes, "epochs on each collection", {.low = 1}},
-      {"divergence", &o.divergence,
-       "of a text, in nats, that is wanted: beyond it the weight rises; 0: the weight stays", not_negative},
-      {"divergence_weight", &o.divergence_weight, "of log P - log Q in the reward of a token, at first and at least",
-       not_negative},
-      {"gae_lambda", &o.gae_lambda, "of the advantage estimate: 0 looks one token ahead, 1 to the end", unit_interval},
-      {"clip", &o.clip, "how far from 1 a probability may be moved, as a ratio, and still gain", positive},
-      {"value_weight", &o.value_weight, "of the values' loss", not_negative},
-      {"texts", &o.texts, "that `thalweg evaluate` has each policy write", {.low = 1, .high = 1 << 20}}};
-  all.insert(all.end(), own.begin(), own.end());
-  return all;
+  return tuned_fields(
+      o, "a run of reward, which says how good a text is",
+      {{"gpt_checksum", &o.gpt_checksum, "of the gpt's parameters; found when the run begins"},
+       {"reward_checksum", &o.reward_checksum, "of the reward's parameters; found when the run begins"},
+       {"rows", &o.rows, "texts of a collection", {.low = 1, .high = 1 << 16}},
+       {"passes", &o.passes, "epochs on each collection", {.low = 1}},
+       {"divergence", &o.divergence,
+        "of a text, in nats, that is wanted: beyond it the weight rises; 0: the weight stays", not_negative},
+       {"divergence_weight", &o.divergence_weight, "of log P - log Q in the reward of a token, at first and at least",
+        not_negative},
+       {"gae_lambda", &o.gae_lambda, "of the advantage estimate: 0 looks one token ahead, 1 to the end", unit_interval},
+       {"clip", &o.clip, "how far from 1 a probability may be moved, as a ratio, and still gain", positive},
+       {"value_weight", &o.value_weight, "of the values' loss", not_negative}});
 }
 
 class PpoText {

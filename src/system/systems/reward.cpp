@@ -1,12 +1,13 @@
 // A reward: a score of texts, learned from pairs of which one was preferred.
 
 #include <algorithm>
-#include <cmath>
 
 #include "core/error.hpp"
 #include "core/numbers.hpp"
+#include "data/preferences.hpp"
 #include "data/preprocessing.hpp"
 #include "options/error.hpp"
+#include "system/margins.hpp"
 #include "system/reward_net.hpp"
 #include "system/row.hpp"
 #include "system/text_baseline.hpp"
@@ -83,17 +84,12 @@ class RewardSystem {
     const Var counts = places_written(one, count, tokens.dim(1), dtype);
     return -sum(log_probabilities(logits, tokens) * counts, -1) / sum(counts, -1);
   }
-  static std::string text_at(const Tensor& texts, std::int64_t row) {
-    const Tensor own = texts.rows(row, row + 1);
-    const auto bytes = own.values<std::uint8_t>();
-    return {bytes.begin(), std::ranges::find(bytes, 0)};
-  }
   static Medium table(const Dataset& rows, const std::vector<double>& chosen, const std::vector<double>& rejected) {
     std::vector<std::vector<std::string>> lines;
     for (std::int64_t row = 0; row < rows.rows(); ++row) {
       const auto at = static_cast<std::size_t>(row);
-      lines.push_back({text_at(rows["chosen_text"], row), fmt::format("{:.2f}", chosen[at]),
-                       text_at(rows["rejected_text"], row), fmt::format("{:.2f}", rejected[at])});
+      lines.push_back({data::text_at(rows["chosen_text"], row), fmt::format("{:.2f}", chosen[at]),
+                       data::text_at(rows["rejected_text"], row), fmt::format("{:.2f}", rejected[at])});
     }
     return Medium::table({"preferred", "reward", "other", "reward"}, lines);
   }
@@ -103,32 +99,22 @@ class RewardSystem {
   Apply score_;
 };
 
-/// Of margins, r(chosen) - r(rejected): how many are above 0, half of those that are 0, and the mean of -log sigmoid.
-Metrics metrics_of(const std::vector<double>& margins) {
-  double right = 0, loss = 0;
-  for (const double margin : margins) {
-    right += margin > 0 ? 1 : margin == 0 ? 0.5 : 0;
-    loss += std::max(-margin, 0.0) + std::log1p(std::exp(-std::abs(margin)));
-  }
-  const auto count = static_cast<double>(margins.size());
-  return {{"ordered right", right / count}, {"log loss", loss / count}};
-}
-
 SystemFigures RewardSystem::figures(const State& state, const SystemSets& sets) const {
   constexpr std::int64_t shown = 40;
+  constexpr const char* right = "ordered right";
   const std::vector<double> chosen = rewards(state, sets.test, "chosen"),
                             rejected = rewards(state, sets.test, "rejected");
   std::vector<double> margins, longer;
   for (std::size_t i = 0; i < chosen.size(); ++i) {
     const auto row = static_cast<std::int64_t>(i);
     margins.push_back(chosen[i] - rejected[i]);
-    longer.push_back(static_cast<double>(text_at(sets.test["chosen_text"], row).size()) -
-                     static_cast<double>(text_at(sets.test["rejected_text"], row).size()));
+    longer.push_back(static_cast<double>(data::text_at(sets.test["chosen_text"], row).size()) -
+                     static_cast<double>(data::text_at(sets.test["rejected_text"], row).size()));
   }
   const Dataset few = sets.test.slice(0, std::min(shown, sets.test.rows()));
-  return {.metrics = metrics_of(margins),
-          .baselines = {{"bag of words", metrics_of(tfidf_preferences(sets.train, sets.test, sets.seed))},
-                        {"the longer text", {metrics_of(longer).front()}}},
+  return {.metrics = margin_metrics(margins, right),
+          .baselines = {{"bag of words", margin_metrics(tfidf_preferences(sets.train, sets.test, sets.seed), right)},
+                        {"the longer text", {margin_metrics(longer, right).front()}}},
           .media = {{"pairs and their rewards", table(few, chosen, rejected)}},
           .on = fmt::format("{} pairs", with_commas(sets.test.rows()))};
 }
@@ -140,8 +126,8 @@ System make_reward(const SystemData& data, const RewardOptions& options) {
     fail_option("tied", "[reward] tied = false: it has no output over tokens of its own. Wanted: {}",
                 options.gpt.empty() ? "true" : "a gpt that was trained with tied = true");
   if (options.net.positions == "learned" && text->sequence_length > options.net.context)
-    fail_option("context", "[reward] context = {}, and texts have up to {} tokens. Hint: sequence_length in [data]",
-                options.net.context, text->sequence_length);
+    fail_option("context", "[reward] context = {}, and texts have up to {} tokens. Hint: {} in [data]",
+                options.net.context, text->sequence_length, options.gpt.empty() ? "sequence_length" : "no other gpt");
   const auto system = std::make_shared<const RewardSystem>(options, text->tokenizer.size(), data.threads);
   return {.objectives = {{.loss = [system](Scope s, const Batch& b) { return system->loss(s, b); }}},
           .show = [system](const State& state, const Dataset& rows) { return system->show(state, rows); },
