@@ -24,8 +24,9 @@ namespace thalweg::data {
   return number && std::abs(*number) <= static_cast<double>(std::numeric_limits<float>::max()) ? number : std::nullopt;
 }
 
-/// What is wrong with a cell in which number_in finds nothing.
+/// What is wrong with a cell in which number_in finds nothing, in the plain form or in another.
 [[nodiscard]] inline std::string_view why_no_number(std::string_view cell) {
+  if (number_in(cell)) return "a number in another form";
   const auto number = parse_number(trim(cell));
   return number && std::isfinite(*number) ? "beyond 3.4e38, the largest number of f32" : "not a finite number";
 }

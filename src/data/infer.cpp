@@ -4,20 +4,21 @@
 #include <map>
 #include <numeric>
 
+#include "core/counted.hpp"
 #include "core/error.hpp"
 #include "data/cell.hpp"
 #include "data/column_summary.hpp"
 #include "data/listed.hpp"
+#include "data/remarks.hpp"
 #include "options/nearest_name.hpp"
 
 namespace thalweg::data {
 
 namespace {
 
-constexpr std::int64_t many_levels = 50;       // a category with more is warned about
-constexpr std::int64_t few_numbers = 20;       // whole numbers that may be classes
-constexpr std::int64_t rows_per_class = 5;     // on average, for whole numbers to be classes
-constexpr std::int64_t rows_to_identify = 20;  // in fewer rows, values differ by chance
+constexpr std::int64_t many_levels = 50;    // a category with more is warned about
+constexpr std::int64_t few_numbers = 20;    // whole numbers that may be classes
+constexpr std::int64_t rows_per_class = 5;  // on average, for whole numbers to be classes
 
 /// One inference: the table, the user's options, and the result.
 class Inferrer {
@@ -117,6 +118,7 @@ class Inferrer {
       fail<DataError>("[data] {}: the target '{}' has {}. Wanted: two values or more", table_.file(), target,
                       distinct == 0 ? "no value" : fmt::format("one value alone, '{}'", s.levels[0].text));
     }
+    warn_of_target(column, s, regression);
     choose_positive(classes);
     for (const ClassRows& one : classes) result_.schema.classes.push_back(one.name);
     if (!regression && distinct > many_levels) {
@@ -124,6 +126,15 @@ class Inferrer {
                        distinct));
     }
     if (s.missing > 0) warn(fmt::format("rows without {}, left out: {}", target, s.missing));
+  }
+
+  void warn_of_target(std::size_t column, const Summary& s, bool regression) {
+    if (regression) {
+      for (std::string& remark : remarks_on_numbers(table_, column, rows_, s)) warn(std::move(remark));
+    } else {
+      const bool said = options_.task != "auto" || options_.types.contains(options_.target);
+      for (std::string& remark : remarks_on_levels(options_.target, s, !said)) warn(std::move(remark));
+    }
   }
 
   /// The task, and the classes where it has some.
@@ -218,7 +229,7 @@ class Inferrer {
     result_.schema.features.push_back({feature, meaning.kind, meaning.form, meaning.order});
     if (s.missing > 0) missing_.push_back(fmt::format("{} ({})", feature, s.missing));
     file_under(feature, meaning, s);
-    warn_of(feature, meaning.kind, s);
+    warn_of(column, meaning.kind, s);
   }
 
   /// Where the notes name it.
@@ -234,12 +245,16 @@ class Inferrer {
     }
   }
 
-  void warn_of(const std::string& feature, ColumnKind kind, const Summary& s) {
-    const bool mostly_there = s.present >= rows_to_identify && s.present > s.missing;
-    if (kind == ColumnKind::number && mostly_there && s.whole && s.all_numbers() && s.distinct() == s.present) {
-      warn(fmt::format("{} is different in every row: an identifier? Hint: drop it.", feature));
+  void warn_of(std::size_t column, ColumnKind kind, const Summary& s) {
+    const std::string& feature = table_.names()[column];
+    if (kind == ColumnKind::number) {
+      for (std::string& remark : remarks_on_numbers(table_, column, rows_, s)) warn(std::move(remark));
+      if (counts_rows(table_, column, rows_, s))
+        warn(fmt::format("{} is different in every row: an identifier? Hint: drop it.", feature));
     }
     if (kind != ColumnKind::category) return;
+    for (std::string& remark : remarks_on_levels(feature, s, !options_.types.contains(feature)))
+      warn(std::move(remark));
     const auto levels = static_cast<std::int64_t>(s.levels.size());
     const bool embedded = options_.embed_levels > 0 && levels > options_.embed_levels;
     if (levels > many_levels && !embedded) {
@@ -253,7 +268,7 @@ class Inferrer {
 
   void note_rows() {
     const Schema& schema = result_.schema;
-    note(fmt::format("{}: {} rows{}", table_.file(), table_.rows(),
+    note(fmt::format("{}: {}{}", table_.file(), counted(table_.rows(), "rows"),
                      static_cast<std::int64_t>(result_.rows.size()) == table_.rows()
                          ? ""
                          : fmt::format(", {} of which can be used", result_.rows.size())));
@@ -268,7 +283,7 @@ class Inferrer {
     note_columns("left out, as asked", options_.drop);
     if (!schema.weight.empty())
       note(fmt::format("weight of a row: {}{}", schema.weight,
-                       weightless_ > 0 ? fmt::format(" (0 in {} rows, which are left out)", weightless_) : ""));
+                       weightless_ > 0 ? fmt::format(" (0 in {}, left out)", counted(weightless_, "rows")) : ""));
   }
 
   /// One line for each kind of column.

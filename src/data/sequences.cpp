@@ -5,6 +5,8 @@
 #include "core/error.hpp"
 #include "core/escape.hpp"
 #include "core/utf8.hpp"
+#include "data/file.hpp"
+#include "data/memory.hpp"
 
 namespace thalweg::data {
 
@@ -63,7 +65,7 @@ bool is_variant(std::string_view word) {
 
 }  // namespace
 
-std::vector<SequencePair> dictionary_pairs(std::string_view text, std::string_view file) {
+std::vector<SequencePair> dictionary_pairs(std::string_view text, std::string_view file, Sounds sounds) {
   std::vector<SequencePair> pairs;
   for (std::int64_t number = 1; !text.empty(); ++number) {
     const std::size_t end = std::min(text.find('\n'), text.size());
@@ -73,16 +75,31 @@ std::vector<SequencePair> dictionary_pairs(std::string_view text, std::string_vi
     line.remove_suffix(line.size() - std::min(line.size(), line.find_last_not_of(blanks) + 1));
     if (line.empty() || line.starts_with(";;;")) continue;
     const std::size_t gap = line.find_first_of(blanks);
-    if (gap == std::string_view::npos || gap == 0)
+    const bool has_sounds = gap != std::string_view::npos;
+    if (gap == 0 || (!has_sounds && sounds == Sounds::needed))
       fail<DataError>("[sequences] {}, line {}: '{}'. Wanted: a word, blanks, and its sounds", file, number,
                       shown(line));
     const std::string_view word = line.substr(0, gap);
     if (is_variant(word)) continue;
     pairs.push_back({.source = std::string(word),
-                     .target = std::string(line.substr(line.find_first_not_of(blanks, gap))),
+                     .target = has_sounds ? std::string(line.substr(line.find_first_not_of(blanks, gap))) : "",
                      .line = number});
   }
   return pairs;
+}
+
+bool is_dictionary(const std::filesystem::path& path) {
+  return path.extension() == ".dict" || path.extension() == ".txt";
+}
+
+std::vector<SequencePair> read_dictionary(const std::filesystem::path& path, Sounds sounds) {
+  const File file(path);
+  if (file.size() < 0) fail<UsageError>("[sequences] {} is a pipe. Wanted: a file", file.name());
+  if (file.size() > memory_budget()) fail<MemoryError>("[sequences] {}: {} bytes", file.name(), file.size());
+  std::vector<std::byte> bytes(static_cast<std::size_t>(file.size()));
+  bytes.resize(file.read_at(0, bytes));
+  const std::string_view text(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+  return dictionary_pairs(text, file.name(), sounds);
 }
 
 }  // namespace thalweg::data

@@ -2,6 +2,7 @@
 // Pairs of sequences: texts as tokens, and how the two sides of a pair become rows.
 
 #include <cstdint>
+#include <filesystem>
 #include <span>
 #include <string>
 #include <string_view>
@@ -42,7 +43,15 @@ struct SequencePair {
 };
 /// The lines of a pronouncing dictionary: a word, blanks, its sounds with blanks between them. A line that begins with
 /// ";;;" is a comment, and one whose word ends in a number in brackets, "READ(1)", another pronunciation, which is left
-/// out. Throws DataError, naming the file and the line, for one without sounds and for what is no UTF-8.
-[[nodiscard]] std::vector<SequencePair> dictionary_pairs(std::string_view text, std::string_view file);
+/// out. Throws DataError, naming the file and the line, for what is no UTF-8, and for a word without sounds, where
+/// those are needed.
+enum class Sounds { needed, may_lack };
+[[nodiscard]] std::vector<SequencePair> dictionary_pairs(std::string_view text, std::string_view file,
+                                                         Sounds sounds = Sounds::needed);
+/// Whether a file is a dictionary, by its name: .dict or .txt.
+[[nodiscard]] bool is_dictionary(const std::filesystem::path& path);
+/// The pairs in the file of a dictionary. Throws UsageError for a pipe, MemoryError for one that is too large.
+[[nodiscard]] std::vector<SequencePair> read_dictionary(const std::filesystem::path& path,
+                                                        Sounds sounds = Sounds::needed);
 
 }  // namespace thalweg::data

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <functional>
 #include <numeric>
+#include <set>
 
 #include "data/pictures.hpp"
 #include "options/rows.hpp"
@@ -80,6 +81,12 @@ class ImageRows final : public TrainingRows {
     facts_.outputs = std::max<std::int64_t>(highest + 1, static_cast<std::int64_t>(classes_.size()));
     notes_.push_back(fmt::format("{} images of {}, {} classes{}", images_.rows(), image, facts_.outputs,
                                  images_.streams() ? ", read while they are used" : ""));
+    const auto seen = static_cast<std::int64_t>(std::set(labels_.begin(), labels_.end()).size());
+    if (seen < facts_.outputs)
+      warnings_.push_back(fmt::format(
+          "{} of {} classes have no image: the highest label is {}. Hint: labels that do not count are named in "
+          "loss.ignored_labels.",
+          facts_.outputs - seen, facts_.outputs, highest));
   }
 
  private:

@@ -1,6 +1,8 @@
 // The reader of tables.
 
+#include "core/counted.hpp"
 #include "core/error.hpp"
+#include "core/escape.hpp"
 #include "data/cell.hpp"
 #include "data/class_weights.hpp"
 #include "data/table.hpp"
@@ -24,8 +26,8 @@ Dataset encode_rows(const data::TablePreprocessing& fitted, const data::Table& t
   Dataset result = fitted.encode(table, rows, unknown);
   for (std::size_t i = 0; i < unknown.size(); ++i) {
     if (unknown[i] == 0) continue;
-    warnings.push_back(fmt::format("{}: {} row{} of {} a level that the training part did not have", where, unknown[i],
-                                   unknown[i] == 1 ? " has in column" : "s have in column",
+    warnings.push_back(fmt::format("{}: {} {} in column {} a level that the training part did not have", where,
+                                   counted(unknown[i], "rows"), unknown[i] == 1 ? "has" : "have",
                                    fitted.schema().features[i].name));
   }
   return result;
@@ -74,8 +76,8 @@ class TableRows final : public TrainingRows {
     if (loss.task != data::Task::regression) {
       fail<UsageError>(
           "[loss] it is a loss of classes, and '{}' is a column of numbers, a regression. Losses of a regression: {}. "
-          "Hint: --task multiclass, or --type '{}=category', if its numbers are names.",
-          schema_.target, losses_of(data::Task::regression), schema_.target);
+          "Hint: --task multiclass, or {}, if its numbers are names.",
+          schema_.target, losses_of(data::Task::regression), shell_word("--type=" + schema_.target + "=category"));
     }
     if (!loss.standardise) expect_counts();
     standardise_target_ = loss.standardise;
@@ -145,6 +147,10 @@ Dataset encode(const Request& request, const CsvOptions& options, std::vector<st
     if (blank > 0)
       warnings.push_back(fmt::format("{}: rows without {}, left out: {}", table.file(), fitted.schema().target, blank));
   }
+  const std::string& weight = fitted.schema().weight;
+  if (!weight.empty() && !table.find(weight))
+    warnings.push_back(fmt::format("{} has no column '{}', which weighed the rows in training: here each counts as 1",
+                                   table.file(), weight));
   return encode_rows(fitted, table, rows, table.file(), warnings);
 }
 

@@ -8,7 +8,6 @@
 
 #include "core/error.hpp"
 #include "core/index.hpp"
-#include "data/file.hpp"
 #include "data/memory.hpp"
 #include "data/sequences.hpp"
 #include "data/split.hpp"
@@ -72,24 +71,13 @@ Pairs pairs_of_table(const fs::path& path, const SequencesOptions& options) {
   return pairs;
 }
 
-Pairs pairs_of_dictionary(const fs::path& path) {
-  const data::File file(path);
-  if (file.size() < 0) fail<UsageError>("[sequences] {} is a pipe. Wanted: a file", file.name());
-  if (file.size() > data::memory_budget()) fail<MemoryError>("[sequences] {}: {} bytes", file.name(), file.size());
-  std::vector<std::byte> bytes(static_cast<std::size_t>(file.size()));
-  bytes.resize(file.read_at(0, bytes));
-  const std::string_view text(reinterpret_cast<const char*>(bytes.data()), bytes.size());
-  return {.file = file.name(), .all = data::dictionary_pairs(text, file.name())};
-}
-
-bool is_dictionary(const fs::path& path) { return path.extension() == ".dict" || path.extension() == ".txt"; }
-
 Pairs pairs_at(const OptionValue& place, const SequencesOptions& options) {
   const fs::path path(*place.get_if<std::string>());
-  if (is_dictionary(path) && !options.group.empty())
+  const bool is_dictionary = data::is_dictionary(path);
+  if (is_dictionary && !options.group.empty())
     fail<UsageError>("[data] group = \"{}\", and {} is a dictionary without columns. Hint: a table has some.",
                      options.group, path.string());
-  Pairs pairs = is_dictionary(path) ? pairs_of_dictionary(path) : pairs_of_table(path, options);
+  Pairs pairs = is_dictionary ? Pairs{path.string(), data::read_dictionary(path)} : pairs_of_table(path, options);
   if (pairs.all.empty()) fail<DataError>("[sequences] {} has no pairs", pairs.file);
   return pairs;
 }

@@ -1,0 +1,146 @@
+#include "data/remarks.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <unordered_map>
+
+#include "core/counted.hpp"
+#include "data/cell.hpp"
+#include "data/listed.hpp"
+
+namespace thalweg::data {
+
+namespace {
+
+constexpr std::int64_t rows_to_identify = 20;       // in fewer rows, values differ by chance
+constexpr double largest_exact = 9007199254740992;  // 2^53: above it f64 has no place for every whole number
+
+/// The cells of a column that hold something.
+template <class Each>
+void for_cells(const Table& table, std::size_t column, std::span<const std::int64_t> rows, const Each& each) {
+  for (const std::int64_t row : rows) {
+    if (const std::string_view cell = trim(table.cell(row, column)); !is_missing(cell)) each(cell);
+  }
+}
+
+bool is_digits(std::string_view text) {
+  if (text.starts_with('-') || text.starts_with('+')) text.remove_prefix(1);
+  return !text.empty() && text.find_first_not_of("0123456789") == std::string_view::npos;
+}
+
+std::int64_t rounded_cells(const Table& table, std::size_t column, std::span<const std::int64_t> rows,
+                           const Summary& s) {
+  if (s.values.empty() || std::max(-s.values.front(), s.values.back()) <= largest_exact) return 0;
+  std::int64_t rounded = 0;
+  for_cells(table, column, rows, [&](std::string_view cell) {
+    const auto number = number_in(cell);
+    const bool is_large = number && std::abs(*number) > largest_exact && is_digits(cell);
+    rounded += is_large && canonical_number(cell) != canonical_number(fmt::format("{:.0f}", *number)) ? 1 : 0;
+  });
+  return rounded;
+}
+
+/// -9, -99, -999, ... and 999, 9999, ...: what tables hold where a value is missing.
+bool stands_for_none(double value) {
+  const std::string digits = fmt::format("{:.0f}", std::abs(value));
+  return std::floor(value) == value && digits.find_first_not_of('9') == std::string::npos &&
+         digits.size() >= (value < 0 ? 1 : 3);
+}
+
+/// The lowest or the highest value, where it is such a number, far from all others, in several rows.
+std::optional<std::string> missing_value(const Table& table, std::size_t column, std::span<const std::int64_t> rows,
+                                         const Summary& s) {
+  constexpr std::int64_t fewest = 2;
+  const std::vector<double>& v = s.values;
+  if (v.size() < 4) return std::nullopt;
+  for (const bool low : {true, false}) {
+    const double value = low ? v.front() : v.back(), first = low ? v[1] : v.front(),
+                 last = low ? v.back() : v.end()[-2];
+    if (!stands_for_none(value) || std::min(std::abs(value - first), std::abs(value - last)) <= last - first) continue;
+    std::int64_t count = 0;
+    for_cells(table, column, rows, [&](std::string_view cell) { count += number_in(cell) == value ? 1 : 0; });
+    if (count < fewest) continue;
+    return fmt::format(
+        "{} is {} in {}, and lies between {} and {} in all others: a missing value? Hint: leave those cells blank.",
+        table.names()[column], number_text(value), counted(count, "rows"), number_text(first), number_text(last));
+  }
+  return std::nullopt;
+}
+
+/// A value beside which the others are next to equal: in a sum of squares nothing else counts.
+std::optional<std::string> far_off(const std::string& name, const Summary& s) {
+  constexpr double far = 1e6;
+  const std::vector<double>& v = s.values;
+  if (v.size() < 8) return std::nullopt;
+  const double low = v[v.size() / 4], high = v[v.size() * 3 / 4];
+  const double value = v.back() - high > low - v.front() ? v.back() : v.front();
+  if (!(high > low) || std::max(value - high, low - value) <= far * (high - low)) return std::nullopt;
+  return fmt::format(
+      "{} has the value {}, and half of its values lie between {} and {}: beside it they hardly differ. Hint: look at "
+      "its row.",
+      name, number_text(value), number_text(low), number_text(high));
+}
+
+}  // namespace
+
+bool counts_rows(const Table& table, std::size_t column, std::span<const std::int64_t> rows, const Summary& s) {
+  const bool mostly_there = s.present >= rows_to_identify && s.present > s.missing;
+  if (!mostly_there || !s.whole || !s.all_numbers() || s.distinct() != s.present) return false;
+  bool digits = true;  // 1.5e3 is a measured number
+  for_cells(table, column, rows, [&](std::string_view cell) { digits = digits && is_digits(cell); });
+  return digits;
+}
+
+namespace {
+
+std::string lower_case(std::string_view text) {
+  std::string lower(text);
+  for (char& c : lower) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+  return lower;
+}
+
+}  // namespace
+
+std::vector<std::string> remarks_on_numbers(const Table& table, std::size_t column, std::span<const std::int64_t> rows,
+                                            const Summary& summary) {
+  const std::string& name = table.names()[column];
+  std::vector<std::string> remarks;
+  if (!summary.all_numbers()) return remarks;  // they are written in another form, and were not summed up as numbers
+  if (const std::int64_t rounded = rounded_cells(table, column, rows, summary); rounded > 0) {
+    remarks.push_back(fmt::format(
+        "{}: {} hold more digits than a number of 64 bits keeps, and are rounded: different ones may become the same. "
+        "Hint: if they are names, say that {} is a category, or drop it.",
+        name, counted(rounded, "cells"), name));
+  }
+  if (auto missing = missing_value(table, column, rows, summary)) {
+    remarks.push_back(std::move(*missing));
+  } else if (auto far = far_off(name, summary)) {
+    remarks.push_back(std::move(*far));
+  }
+  return remarks;
+}
+
+std::vector<std::string> remarks_on_levels(const std::string& name, const Summary& summary, bool found) {
+  std::vector<std::string> remarks;
+  std::unordered_map<std::string, std::string_view> known;
+  for (const Level& level : summary.levels) {
+    const auto [other, fresh] = known.emplace(lower_case(level.text), level.text);
+    if (fresh) continue;
+    remarks.push_back(fmt::format("{}: '{}' and '{}' differ in upper and lower case alone, and count as two", name,
+                                  other->second, level.text));
+    break;
+  }
+  if (!found || summary.all_numbers() || summary.numbers * 2 <= summary.present) return remarks;
+  std::vector<std::string> others;
+  for (const Level& level : summary.levels) {
+    if (!number_in(level.text)) others.push_back(fmt::format("'{}'", level.text));
+  }
+  remarks.push_back(
+      fmt::format("{}: {} of {} are numbers, but not {}. Hint: leave such cells blank, and it is a column of numbers.",
+                  name, summary.numbers, counted(summary.present, "cells"), listed(others)));
+  return remarks;
+}
+
+}  // namespace thalweg::data
