@@ -15,6 +15,8 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
+constexpr std::int64_t format_version = 1;
+
 std::string hex(std::uint64_t number) { return fmt::format("{:016x}", number); }
 
 std::uint64_t from_hex(const Json& json) {
@@ -69,7 +71,7 @@ const OptionValue& place_of(const std::string& key, const DataOptions& options) 
 }  // namespace
 
 std::string DataRecord::json() const {
-  Json json{{"format", 1}, {"rows", rows}, {"places", Json::object()}, {"columns", Json::array()}};
+  Json json{{"format", format_version}, {"rows", rows}, {"places", Json::object()}, {"columns", Json::array()}};
   for (const auto& [key, files] : places) {
     for (const FileContent& file : files) json["places"][key].push_back(json_of(file));
   }
@@ -88,6 +90,9 @@ DataRecord DataRecord::read(const std::filesystem::path& path) {
   try {
     std::ifstream text(path, std::ios::binary);
     const Json json = Json::parse(text);
+    if (const std::int64_t other = json.at("format"); other != format_version)
+      fail<ModelError>("[data] {} is of format {}, and this version of thalweg knows format {}", path.string(), other,
+                       format_version);
     DataRecord record;
     record.rows = json.at("rows");
     for (const auto& [key, files] : json.at("places").items()) {
@@ -98,6 +103,8 @@ DataRecord DataRecord::read(const std::filesystem::path& path) {
     }
     for (const Json& row : json.at("held_out")) record.held_out.push_back(from_hex(row));
     return record;
+  } catch (const Error&) {
+    throw;
   } catch (const std::exception& error) {
     fail<ModelError>("[data] {} is damaged: {}", path.string(), error.what());
   }

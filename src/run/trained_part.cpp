@@ -102,6 +102,8 @@ void expect_run(std::string_view key, const std::string& run) {
     fail<UsageError>("{} = \"{}\": there is no such folder. Wanted: that of a trained run", key, run);
 }
 
+std::string kind_of_run(const std::string& run) { return described(run).choice.kind; }
+
 data::WordPreprocessing words_of_run(const std::string& run) {
   expect_run("encoder", run);
   const Described trained = described(run);

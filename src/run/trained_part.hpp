@@ -20,6 +20,9 @@ void load_part(const SystemRow& row, const OptionMap& options, const data::Prepr
 /// Throws UsageError, naming the key of the configuration, where it names no folder.
 void expect_run(std::string_view key, const std::string& run);
 
+/// What a run trained: the kind of its system or model. Throws as words_of_run does.
+[[nodiscard]] std::string kind_of_run(const std::string& run);
+
 /// The words of a run. Throws UsageError for a run that is not there or has none.
 [[nodiscard]] data::WordPreprocessing words_of_run(const std::string& run);
 /// How a run reads texts. Throws UsageError for a run that is not there or reads none.

@@ -30,6 +30,7 @@ using nlohmann::json;
 constexpr std::string_view prefix = "step-";
 constexpr const char* collection_file = "collection.safetensors";
 constexpr std::string_view under_way = ".tmp";  // the end of the name of a checkpoint that is being written
+constexpr std::int64_t newest_format = 2;
 constexpr std::int64_t largest_manifest = 64 << 20;
 constexpr int deepest = 8;  // of a manifest: the sizes of a shape are the fifth level
 constexpr std::int64_t most = std::numeric_limits<std::int64_t>::max();
@@ -174,7 +175,8 @@ std::vector<fs::path> checkpoints_in(const fs::path& folder) {
   return paths;
 }
 
-/// A checkpoint that is whole, of another model: to pass it over would begin the run again without a word.
+/// A checkpoint that is whole, of another model or of a later version: to pass it over would begin the run again
+/// without a word.
 class OtherModel : public ModelError {
   using ModelError::ModelError;
 };
@@ -190,6 +192,14 @@ void expect_same_parameters(const json& wanted, const json& found, const fs::pat
   fail<OtherModel>("[checkpoint] {} is of another model: {}", path.string(), difference);
 }
 
+/// What a later version writes may mean something else.
+void expect_known_format(const json& manifest, const fs::path& path) {
+  const std::int64_t format = whole_from(manifest, "format", 1, most);
+  if (format <= newest_format) return;
+  fail<OtherModel>("[checkpoint] {} is of format {}, and this version of thalweg knows formats up to {}", path.string(),
+                   format, newest_format);
+}
+
 /// The manifest, whose checksum is right.
 json read_manifest(const fs::path& path) {
   const std::string text = read_whole(path / "manifest.json");
@@ -199,6 +209,7 @@ json read_manifest(const fs::path& path) {
   const std::string inside = sealed["manifest"].dump();
   if (sealed["checksum"] != checksum(std::as_bytes(std::span(inside))))
     fail<ModelError>("[checkpoint] {}: the checksum of its manifest differs", path.string());
+  expect_known_format(sealed["manifest"], path);
   return std::move(sealed["manifest"]);
 }
 
@@ -325,7 +336,7 @@ Checkpoint read_checkpoint(const fs::path& path, const State& like, const std::s
 fs::path final_name(const fs::path& folder, std::int64_t step) { return folder / fmt::format("{}{:09}", prefix, step); }
 
 json manifest_of(const Checkpoint& checkpoint) {
-  json manifest = {{"format", 1},
+  json manifest = {{"format", 1},  // 2 where its tensors are in slices
                    {"step", checkpoint.state.step},
                    {"seed", checkpoint.state.seed},
                    {"configuration", checkpoint.fingerprint},

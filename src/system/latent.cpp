@@ -85,7 +85,9 @@ Latent::Latent(const std::string& run, const std::string& checksum, const System
   try {
     open(run, checksum, data);
   } catch (const OptionError& error) {  // the configuration was right when the run began
-    fail<DataError>("[diffusion] {}. Hint: the run needs that folder as it was when it began", error.what());
+    fail<DataError>(
+        "[diffusion] {}. Hint: the run needs that folder at this place, as it was when it began: put it back there",
+        error.what());
   }
 }
 

@@ -198,6 +198,20 @@ TEST_F(CraftedCheckpoints, AManifestNestedDeepIsPassedOver) {
   expect_passed_over("manifest");
 }
 
+TEST_F(CraftedCheckpoints, OfALaterFormatTheyAreRefusedByName) {
+  begin();
+  change_manifest([](Json& manifest) { manifest["format"] = 3; });
+  Trainer resumed = trainer();
+  try {
+    (void)resume(resumed);
+    FAIL() << "a run that began again without a word";
+  } catch (const ModelError& error) {
+    EXPECT_NE(std::string(error.what()).find("is of format 3, and this version of thalweg knows formats up to 2"),
+              std::string::npos)
+        << error.what();
+  }
+}
+
 TEST_F(CraftedCheckpoints, OnAnotherCpuTheRunGoesOnWithANote) {
   begin();
   change_manifest([](Json& manifest) {

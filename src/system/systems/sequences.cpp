@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstring>
 
 #include "core/error.hpp"
 #include "core/index.hpp"
@@ -200,8 +201,9 @@ class Writer {
   [[nodiscard]] std::vector<std::vector<Hypothesis>> searched(const State& state, const Tensor& input,
                                                               const Tensor& length, const BeamOptions& options) const {
     const std::int64_t rows = input.shape()[0], count = rows * options.width;
-    const Tensor lengths = repeated(length.reshape({rows, 1}), options.width).reshape({count});
-    NamedTensors inputs = read_.all(state, {{"input", repeated(input, options.width)}, {"length", lengths}});
+    const Tensor lengths = repeated(length, options.width);
+    NamedTensors inputs = read_.all(state, {{"input", input}, {"length", length}});
+    for (auto& [name, value] : inputs) value = repeated(value, options.width);
     inputs.insert(inputs.begin(), {{"parents", Tensor({count}, i32)}, {"tokens", Tensor({count, 1}, i32)}});
     inputs.emplace_back("length", lengths);
     return beam_search(rows, options, [&](std::span<const std::int32_t> parents, std::span<const std::int32_t> tokens) {
@@ -215,13 +217,14 @@ class Writer {
   }
   /// Each row so many times, one behind the other.
   static Tensor repeated(const Tensor& rows, std::int64_t times) {
-    const std::int64_t count = rows.shape()[0], width = rows.shape()[1];
-    Tensor all({count * times, width}, i32);
-    const auto from = rows.values<std::int32_t>();
-    const auto to = all.mutable_values<std::int32_t>();
-    for (std::int64_t i = 0; i < count * times; ++i)
-      std::ranges::copy(from.subspan(static_cast<std::size_t>(i / times * width), static_cast<std::size_t>(width)),
-                        to.begin() + i * width);
+    const std::int64_t count = rows.shape()[0];
+    Shape shape = rows.shape();
+    shape.set(0, count * times);
+    Tensor all(shape, rows.dtype());
+    const std::size_t width = rows.bytes() / static_cast<std::size_t>(count);
+    std::byte* to = all.mutable_raw();
+    for (std::int64_t i = 0; i < count * times; ++i, to += width)
+      std::memcpy(to, rows.raw() + static_cast<std::size_t>(i / times) * width, width);
     return all;
   }
 
