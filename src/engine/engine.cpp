@@ -401,8 +401,8 @@ void Engine::look_at(std::size_t objective, const State& state, const RowSelecti
   const bool finite = std::isfinite(did.loss) && std::isfinite(did.gradient_norm);
   if (!finite && !o.updater.program().skips) {
     const std::string which = o.name.empty() ? "" : fmt::format(", objective '{}'", o.name);
-    explain_not_finite(functions_, step_, state, batch, programs.whole->rows(), programs_.precision(), did.loss, which,
-                       crew_->workers);
+    explain_not_finite(functions_, step_, state, batch, programs.whole->rows(), programs_.precision(),
+                       {did.loss, did.gradient_norm, which}, crew_->workers);
   }
   if (!watches_layers_) return;
   if (!o.layer_norms) o.layer_norms.emplace(step_.objectives[objective].layout, far_);

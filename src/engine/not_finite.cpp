@@ -40,33 +40,42 @@ void check_columns(const State& state, const RowSelection& batch, std::int64_t b
   }
 }
 
-}  // namespace
-
-void explain_not_finite(std::span<const EvaluationFunction> objectives, const StepLayout& step, const State& state,
-                        const RowSelection& batch, std::int64_t shard_rows, Precision precision, double loss,
-                        const std::string& objective, Workers& workers) {
-  check_parameters(state);
+/// The first op whose result is not finite, of all shards of a batch that are computed anew; nothing where none is.
+std::optional<std::string> first_not_finite(std::span<const EvaluationFunction> objectives, const StepLayout& step,
+                                            const State& state, const RowSelection& batch, std::int64_t shard_rows,
+                                            Precision precision, Workers& workers) {
   const Layout& layout = *state.layout;
-  std::string where = "the gradient of the loss";
   const std::int64_t rows = batch.count();
   const Block gradient(static_cast<std::size_t>(step.size) * size_of(layout.dtype));
   for (std::int64_t begin = 0; begin < rows; begin += shard_rows) {
-    const std::int64_t count = std::min(shard_rows, rows - begin);
-    check_columns(state, batch, begin, count);
     const Passes none{
         .simplify = false, .fuse = false, .order = false, .reuse = false, .compile = false, .precision = precision};
-    const ShardProgram seen(objectives, count, columns_of(batch.data), layout, step, none);
+    const ShardProgram seen(objectives, std::min(shard_rows, rows - begin), columns_of(batch.data), layout, step, none);
     const Block memory(seen.memory_bytes());
     std::vector<double> sums(static_cast<std::size_t>(seen.doubles()));
     const ShardProgram::Call call{state, batch, begin, gradient.data(), sums.data()};
-    if (const auto op = seen.find_not_finite(call, memory.data(), workers)) {
-      where = "first in the op " + *op;
-      break;
-    }
+    if (auto op = seen.find_not_finite(call, memory.data(), workers)) return op;
   }
+  return std::nullopt;
+}
+
+}  // namespace
+
+void explain_not_finite(std::span<const EvaluationFunction> objectives, const StepLayout& step, const State& state,
+                        const RowSelection& batch, std::int64_t shard_rows, Precision precision, const NotFinite& found,
+                        Workers& workers) {
+  check_parameters(state);
+  check_columns(state, batch, 0, batch.count());
+  const auto op = first_not_finite(objectives, step, state, batch, shard_rows, precision, workers);
+  const bool finite_in_f32 = precision == Precision::bf16 &&
+                             !first_not_finite(objectives, step, state, batch, shard_rows, Precision::single, workers);
+  const std::string what = std::isfinite(found.gradient_norm)
+                               ? fmt::format("the loss is {}", found.loss)
+                               : fmt::format("the loss is {} and the gradient is not finite", found.loss);
   fail<NumericError>(
-      "[train] step {}{}: the loss is {} and the gradient is not finite, {}. Hint: a lower lr, or clip_norm.",
-      state.step + 1, objective, loss, where);
+      "[train] step {}{}: {}, {}. Hint: {}.", state.step + 1, found.objective, what,
+      op ? "first in the op " + *op : "where the shards of the batch are added up",
+      finite_in_f32 ? "precision = \"f32\", in which each op of this step is finite" : "a lower lr, or clip_norm");
 }
 
 }  // namespace thalweg

@@ -159,5 +159,24 @@ TEST(Precision, WhatCannotBeHadIsRefusedByName) {
   EXPECT_NE(wide.find("f64"), std::string::npos) << wide;
 }
 
+/// 3.4e38 is a number of f32, and rounded to bf16 it is infinite.
+TEST(Precision, WhatIsFiniteInF32IsSaidToBe) {
+  Dataset data;
+  data.set("input", full({4, 1}, 3.4e38));
+  const Objective objective = [](Scope s, const Batch& b) {
+    const Var w = s.parameter("w", {1, 1}, {.initializer = init::constant(1e-38)});
+    return Loss::of_samples(sum(matmul(b["input"], w), -1) * 1e-3);
+  };
+  std::string message;
+  try {
+    Trainer trainer(objective, optim::sgd({.lr = 1e-40}), 1);
+    (void)trainer.fit(data, {.epochs = 1, .batch_size = 4, .precision = Precision::bf16});
+  } catch (const NumericError& error) {
+    message = error.what();
+  }
+  EXPECT_NE(message.find("Hint: precision = \"f32\", in which each op of this step is finite"), std::string::npos)
+      << message;
+}
+
 }  // namespace
 }  // namespace thalweg
