@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <filesystem>
+#include <limits>
 
 #include "core/error.hpp"
 #include "data/feature_columns.hpp"
@@ -36,6 +37,7 @@ Var with_embeddings(Scope s, const Var& x, const std::vector<data::EmbeddedColum
 
 ModelFunction Recipe::make_model(const Registry& registry, const AugmentOptions& augmentation) const {
   ModelFunction inner = registry.model(model.kind).make(outputs, model.options).first;
+  if (offset != 0) inner = [inner = std::move(inner), own = offset](Scope s, Var x) { return inner(s, x) + own; };
   const data::TensorPreprocessing* tensor = preprocessing.tensor();
   const data::TablePreprocessing* table = preprocessing.table();
   if (auto embedded = table ? data::embedded_columns(*table) : std::vector<data::EmbeddedColumns>{};
@@ -64,6 +66,7 @@ Signature Recipe::input() const {
 namespace {
 
 constexpr const char* format_version = "1";
+constexpr const char* offset_version = "2";  // of a file with an offset, which a reader of the first would leave out
 
 const std::string& entry(const SafetensorsFile& file, const std::string& key, const std::string& name) {
   const auto found = file.metadata.find(key);
@@ -122,6 +125,10 @@ void save_model(const std::filesystem::path& path, const Recipe& recipe, const S
                    {"loss.kind", recipe.loss.kind},
                    {"loss.options", OptionValue{recipe.loss.options}.str()},
                    {"preprocessing", recipe.preprocessing.json()}};
+  if (recipe.offset != 0) {
+    file.metadata["thalweg.model"] = offset_version;
+    file.metadata["model.offset"] = fmt::format("{}", recipe.offset);
+  }
   for (const ParameterEntry& parameter : state.layout->entries) {
     file.tensors.emplace_back(parameter.name, state.parameter(parameter.name));
   }
@@ -133,14 +140,20 @@ Recipe recipe_of(const SafetensorsFile& file, const std::string& name) {
     fail<ModelError>("[model] {} is a system ({}). Wanted: a model of rows, images or texts. Hint: thalweg evaluate",
                      name, system->second);
   }
-  if (const std::string& version = entry(file, "thalweg.model", name); version != format_version) {
-    fail<ModelError>("[model] {} is of format {}. Wanted: {}", name, version, format_version);
-  }
+  const std::string& version = entry(file, "thalweg.model", name);
+  if (version != format_version && version != offset_version)
+    fail<ModelError>("[model] {} is of format {}. Wanted: {} or {}", name, version, format_version, offset_version);
   const auto outputs = parse_integer(entry(file, "model.outputs", name));
   if (!outputs || *outputs < 1) fail<ModelError>("[model] {}: model.outputs is not a number above 0", name);
   try {
     Recipe recipe{choice_in(file, "model", name), choice_in(file, "loss", name), *outputs,
                   data::Preprocessing::from_json(entry(file, "preprocessing", name))};
+    if (version == offset_version) {
+      const auto offset = parse_number(entry(file, "model.offset", name));
+      if (!offset || !(std::abs(*offset) < std::numeric_limits<float>::max()))
+        fail<ModelError>("[model] {}: model.offset is no number of f32", name);
+      recipe.offset = *offset;
+    }
     expect_parts_that_fit(recipe, name);
     return recipe;
   } catch (const UsageError& error) {

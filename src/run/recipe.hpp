@@ -18,6 +18,7 @@ struct Recipe {
   std::int64_t outputs = 1;
   data::Preprocessing preprocessing;
   data::Affine unit = {};  ///< of the targets, for data other than tables
+  double offset = 0;       ///< added to what the model gives: see usual_output
 
   /// From the data as it is stored or encoded to raw predictions; for images it begins with augmentation, in training,
   /// and the affine preprocessing, for tables with the embeddings of categories ("embedding/feature3" of the third).

@@ -35,13 +35,14 @@ bool has_labels(const LossFunction& loss, const Tensor& target) {
 /// Where the classes are labels: the logarithms of their frequencies, the constant with the lowest loss for most
 /// classifiers.
 Tensor start_of(const LossFunction& loss, std::int64_t outputs, const Dataset& training) {
-  Tensor start(Shape{outputs});
+  Tensor start = full(Shape{outputs}, usual_output(loss, training));
   const Tensor& target = training["target"];
   if (!has_labels(loss, target) || target.size() != training.rows()) return start;
   std::vector<double> counts(static_cast<std::size_t>(std::max<std::int64_t>(2, outputs)), 0.5);
+  const metric::Weights weights = weights_on(loss, training);
   for (std::int64_t row = 0; row < training.rows(); ++row) {
     const auto label = static_cast<std::size_t>(std::max(0.0, target.at(row)));
-    if (label < counts.size()) counts[label] += training.has("weight") ? training["weight"].at(row) : 1;
+    if (label < counts.size()) counts[label] += weights ? weights->at(row) : 1;
   }
   if (outputs == 1) {
     start.set(0, std::log(counts[1] / counts[0]));
@@ -69,18 +70,42 @@ Baseline constant_baseline(const LossFunction& loss, std::int64_t outputs, const
 
 }  // namespace
 
+double usual_output(const LossFunction& loss, const Dataset& training) {
+  if (loss.name() != "poisson" || training.streams() || !training.has("target")) return 0;
+  const Tensor& target = training["target"];
+  const metric::Weights weights = weights_on(loss, training);
+  const std::int64_t each = target.size() / std::max<std::int64_t>(1, training.rows());
+  double sum = 0, weight = 0;
+  for (std::int64_t i = 0; i < target.size(); ++i) {
+    const double own = weights ? weights->at(i / each) : 1;
+    sum += own == 0 ? 0 : own * target.at(i);
+    weight += own;
+  }
+  const double mean = sum / weight;
+  if (!(mean > 0) || !std::isfinite(mean)) return 0;
+  return loss.traits().prediction ? std::log(mean) : mean;
+}
+
 std::vector<Baseline> baselines_of(const LossFunction& loss, std::int64_t outputs, const Dataset& training,
                                    bool with_linear, int threads) {
   if (training.streams() || !training.has("input") || !training.has("target") || training.rows() == 0) return {};
   const Tensor& target = training["target"];
   if (loss.task_with(target.shape(), target.dtype()) == Task::language) return {};
-  if (!has_labels(loss, target) && target.size() != training.rows() * outputs) return {};
+  if (!has_labels(loss, target) && target.size() * loss.traits().outputs != training.rows() * outputs) return {};
   std::vector<Baseline> all = {constant_baseline(loss, outputs, training, threads)};
   const double features = static_cast<double>(training["input"].size()) / static_cast<double>(training.rows());
   const double operations = 6.0 * steps * static_cast<double>(training.rows() * outputs) * features;
   if (!with_linear || training["input"].shape().rank() != 2 || operations > most_operations) return all;
   try {
     auto linear = std::make_shared<Trainer>(nn::linear(outputs), loss, descent(), threads);
+    if (const double usual = usual_output(loss, training); usual != 0) {
+      linear->init(training.slice(0, 1), 1);
+      State state = linear->state();
+      for (const ParameterEntry& entry : state.layout->entries) {
+        if (entry.name.ends_with("bias")) state.set_parameter(entry.name, full(entry.shape, usual));
+      }
+      linear->set_state(std::move(state));
+    }
     linear->fit(training, full_batch());
     all.push_back({"linear", linear, loss_on(*linear, training)});
   } catch (const NumericError&) {  // the loss blows up at this rate, so there is no linear fit to compare with

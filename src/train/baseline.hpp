@@ -16,6 +16,11 @@ struct Baseline {
   double training_loss = 0;
 };
 
+/// What a model of such rows gives where it knows nothing of them. For counts the logarithm of their mean (the mean,
+/// where the loss takes rates): it is added to the model's output, for no rate of a network's steps suits means of 1e-6
+/// and of 1,000 alike. For anything else 0.
+[[nodiscard]] double usual_output(const LossFunction& loss, const Dataset& training);
+
 /// For the training rows: the constant prediction with the lowest loss, and, with `with_linear`, a linear model fitted
 /// by full-batch descent, unless that would take more than about a second. None for texts, for models without one
 /// prediction per row, and for rows that are not read yet.

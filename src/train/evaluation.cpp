@@ -23,8 +23,9 @@ Tensor flat(const Tensor& values) {
   return values.reshape({rows, rows ? values.size() / rows : 1});
 }
 
-/// The weight of each label or row, in metrics as in the loss; ignored labels have 0. Nothing where all have weight 1.
-std::optional<Tensor> weights_of(const LossFunction& loss, const Dataset& data) {
+}  // namespace
+
+metric::Weights weights_on(const LossFunction& loss, const Dataset& data) {
   const Tensor& targets = data["target"];
   const auto& ignored = loss.traits().ignored_labels;
   const bool labels = targets.dtype() == i32 && !ignored.empty();
@@ -38,6 +39,21 @@ std::optional<Tensor> weights_of(const LossFunction& loss, const Dataset& data) 
   return weights;
 }
 
+namespace {
+
+/// How many rows have a label or value that counts.
+std::int64_t rows_that_count(const metric::Weights& weights, std::int64_t rows) {
+  if (!weights || rows == 0) return rows;
+  const std::int64_t each = weights->size() / rows;
+  std::int64_t counted = 0;
+  for (std::int64_t row = 0; row < rows; ++row) {
+    bool counts = false;
+    for (std::int64_t i = row * each; i < (row + 1) * each && !counts; ++i) counts = weights->at(i) != 0;
+    counted += counts ? 1 : 0;
+  }
+  return counted;
+}
+
 /// The loss is in nats per token; tokens that the loss ignores have no bytes.
 void add_text_metrics(Evaluation& result, const LossFunction& loss, const Dataset& data) {
   const double nats = result.metrics.front().second;
@@ -45,7 +61,7 @@ void add_text_metrics(Evaluation& result, const LossFunction& loss, const Datase
   const auto& token_bytes = data.unit().token_bytes;
   if (!token_bytes) return;
   const auto targets = data["target"].values<std::int32_t>();
-  const std::optional<Tensor> weights = weights_of(loss, data);
+  const metric::Weights weights = weights_on(loss, data);
   const auto count = static_cast<std::int64_t>(targets.size());
   const std::int64_t each = weights ? count / std::max<std::int64_t>(1, weights->size()) : 1;
   double bytes = 0, tokens = 0;
@@ -59,7 +75,7 @@ void add_text_metrics(Evaluation& result, const LossFunction& loss, const Datase
 }
 
 /// The rows with a weight other than 0; a row of weight 0 may have any contents.
-Dataset counted(const Tensor& predictions, const Tensor& targets, const std::optional<Tensor>& weights) {
+Dataset counted(const Tensor& predictions, const Tensor& targets, const metric::Weights& weights) {
   Dataset all;
   all.set("prediction", predictions);
   all.set("target", targets);
@@ -80,7 +96,7 @@ void add_metrics(Evaluation& result, const LossFunction& loss, Task task, const 
   Tensor targets = data["target"];
   if (task == Task::regression) put_back(targets, data.unit());
   const Dataset rows = counted(result.predictions.shape().rank() > 2 ? flat(result.predictions) : result.predictions,
-                               targets, weights_of(loss, data));
+                               targets, weights_on(loss, data));
   const metric::Weights weights = rows.has("weight") ? metric::Weights(rows["weight"]) : std::nullopt;
   for (const MetricRow& row : metrics()) {
     if (measures(row, task))
@@ -105,7 +121,10 @@ Evaluation measured(const LossSum& total, Tensor predictions, const LossFunction
   Evaluation result;
   result.rows = data.rows();
   result.metrics.emplace_back("loss", total.sum / total.weight);
-  if (loss && data.has("target")) add_task_metrics(result, *loss, std::move(predictions), data);
+  if (loss && data.has("target")) {
+    result.rows = rows_that_count(weights_on(*loss, data), data.rows());
+    add_task_metrics(result, *loss, std::move(predictions), data);
+  }
   std::ranges::copy(total.reports, std::back_inserter(result.metrics));
   return result;
 }
@@ -119,6 +138,12 @@ Evaluation evaluation_by(const std::function<LossSum(const Dataset&, Tensor&)>& 
     if (rows.rows() > 0 && rows.rows() < data.rows()) total = run(rows, unused);
   }
   return measured(total, std::move(predictions), loss, data);
+}
+
+Confusion confusion_on(const Tensor& predictions, const Dataset& data, const metric::Weights& weights) {
+  const Dataset rows = counted(predictions, data["target"].reshape({data.rows()}).to(i32), weights);
+  return confusion_of(rows["prediction"], rows["target"],
+                      rows.has("weight") ? metric::Weights(rows["weight"]) : std::nullopt);
 }
 
 Dataset counted_rows(const Dataset& data) {

@@ -35,6 +35,12 @@ void put_back(Tensor& values, const TargetUnit& unit);
 [[nodiscard]] Confusion confusion_of(const Tensor& predictions, const Tensor& targets,
                                      const metric::Weights& weights = std::nullopt);
 
+/// The confusion matrix of predictions for such data, of the rows whose weight is not 0: see `weights_on`.
+[[nodiscard]] Confusion confusion_on(const Tensor& predictions, const Dataset& data, const metric::Weights& weights);
+
+/// The weight of each label or row, in metrics as in the loss; ignored labels have 0. Nothing where all have weight 1.
+[[nodiscard]] metric::Weights weights_on(const LossFunction& loss, const Dataset& data);
+
 [[nodiscard]] bool metric_is_better_when_higher(const std::string& name);
 
 }  // namespace thalweg

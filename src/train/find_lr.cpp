@@ -7,8 +7,10 @@
 #include <cmath>
 #include <limits>
 #include <map>
+#include <ranges>
 #include <stop_token>
 
+#include "core/counted.hpp"
 #include "core/error.hpp"
 #include "data/split.hpp"
 #include "engine/run_length.hpp"
@@ -68,6 +70,7 @@ class Search {
       fail<UsageError>("[find_lr] the loss blew up in step {} of the sweep. Hint: a lower start than {}.",
                        finding_.curve.size() + 1, options_.start);
     }
+    if (!stopped() && options_.trials == 0) expect_a_fall(read);
     if (!stopped() && options_.trials > 0) try_rates(middle_of(read));
     finding_.suggestions.insert(finding_.suggestions.end(), read.begin(), read.end());
     finding_.stopped = stopped();
@@ -109,6 +112,18 @@ class Search {
     ++finding_.steps;
     finding_.samples += report.samples;
     if (run_.on_step) run_.on_step(report);
+  }
+
+  /// Without trials a rate is read from the curve alone, and one that only rises or falls nowhere says nothing of any.
+  void expect_a_fall(const std::vector<LrSuggestion>& read) const {
+    const double first = finding_.curve.front().loss;
+    const double lowest =
+        std::ranges::min_element(finding_.curve | std::views::drop(1), {}, &LrPoint::smoothed)->smoothed;
+    if (read.front().confidence > 0 && lowest - first < std::abs(first)) return;
+    fail<UsageError>(
+        "[find_lr] between the rates {:.2g} and {:.2g} the loss falls nowhere below {:.4g}, where it began. Hint: a "
+        "lower start, or trials, which try rates below it.",
+        options_.start, finding_.curve.back().lr, first);
   }
 
   /// The rate in the middle of the suggestions.
@@ -155,8 +170,11 @@ class Search {
     fit.on_step = [&](const StepReport& report) { count(report); };
     try {
       Trainer trainer = make_(optimizer);
+      const Dataset& rows = run_.validation_data ? *run_.validation_data : data_;
+      trainer.init(data_.slice(0, 1), run_.seed);
+      if (std::isnan(untrained_)) untrained_ = trainer.evaluate(rows)["loss"];
       trainer.fit(data_, fit);
-      const double loss = trainer.evaluate(run_.validation_data ? *run_.validation_data : data_)["loss"];
+      const double loss = trainer.evaluate(rows)["loss"];
       return std::isfinite(loss) ? loss : infinite;
     } catch (const NumericError&) {
       return infinite;
@@ -169,15 +187,19 @@ class Search {
       fail<UsageError>("[find_lr] every rate that was tried diverged, down to {}. Hint: a lower start, or clip_norm.",
                        trials.begin()->second.lr);
     }
-    const bool inside = trials.contains(at - 1) && trials.contains(at + 1);
+    const bool inside = trials.contains(at - 1) && trials.contains(at + 1), gains = !(best.loss >= untrained_);
     std::string others;
     for (const auto& [place, trial] : trials) {
       if (place != at) others += fmt::format(", {:.4g} at {:.2g}", trial.loss, trial.lr);
     }
     finding_.suggestions.push_back(
-        {"trials", best.lr, inside ? 0.9 : 0.5,
-         fmt::format("After a trial of {} steps the loss was {:.4g} here{}.{}", finding_.trial_steps, best.loss, others,
-                     inside ? "" : " The best may lie further out: raise --trials.")});
+        {"trials", best.lr,
+         !gains   ? 0
+         : inside ? 0.9
+                  : 0.5,
+         fmt::format("After a trial of {} the loss was {:.4g} here{}.{}{}", counted(finding_.trial_steps, "steps"),
+                     best.loss, others, inside ? "" : " The best may lie further out: raise --trials.",
+                     gains ? "" : fmt::format(" None is below {:.4g}, that of the untrained model.", untrained_))});
   }
 
   MakeTrainer make_;
@@ -186,6 +208,7 @@ class Search {
   FitOptions run_;
   const FindLrOptions& options_;
   LrFinding finding_;
+  double untrained_ = std::numeric_limits<double>::quiet_NaN();  // the loss of trials before their first step
   Clock::time_point began_ = Clock::now();
 };
 
