@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "core/counted.hpp"
 #include "core/numbers.hpp"
 
 namespace thalweg {
@@ -13,9 +14,9 @@ namespace {
 
 /// "in steps": the runs that tried something.
 std::string tried_text(std::string_view what, std::int64_t steps, double before, double after) {
-  if (!std::isfinite(after)) return fmt::format("{} diverged within {} steps.", what, steps);
-  return fmt::format("{}: {} steps took the training loss from {} to {}.", what, steps, number_text(before, 4),
-                     number_text(after, 4));
+  if (!std::isfinite(after)) return fmt::format("{} diverged within {}.", what, counted(steps, "steps"));
+  return fmt::format("{}: {} took the training loss from {} to {}.", what, counted(steps, "steps"),
+                     number_text(before, 4), number_text(after, 4));
 }
 
 /// Where the trials begin.
@@ -30,14 +31,13 @@ void search_line(const Trials& trials, double rate, Verdict& verdict) {
   if (line.rows == 0) return;
   const bool lowers = line.after < line.before;
   verdict.tried.push_back(
-      lowers
-          ? fmt::format(
-                "Along the gradient of {} rows, of the steps tried, the lowest loss was {} instead of {}, at {} times "
-                "the gradient; lr is {}.",
-                line.rows, number_text(line.after, 4), number_text(line.before, 4), number_text(line.lr, 3),
-                number_text(rate, 3))
-          : fmt::format("Along the gradient of {} rows no step that was tried lowers their loss, {}.", line.rows,
-                        number_text(line.before, 4)));
+      lowers ? fmt::format(
+                   "Along the gradient of {}, of the steps tried, the lowest loss was {} instead of {}, at {} times "
+                   "the gradient; lr is {}.",
+                   counted(line.rows, "rows"), number_text(line.after, 4), number_text(line.before, 4),
+                   number_text(line.lr, 3), number_text(rate, 3))
+             : fmt::format("Along the gradient of {} no step that was tried lowers their loss, {}.",
+                           counted(line.rows, "rows"), number_text(line.before, 4)));
 }
 
 /// Whether the parameters that were kept are those of an epoch well before the last.
@@ -51,16 +51,19 @@ bool kept_an_early_epoch(const History& history) {
 
 namespace {
 
-/// A third of the rate from the start, and a ninth where that does not get below `goal`: whether one of them does.
+/// A third of the highest rate of the run, from the start, and a ninth where that does not get below `goal`: whether
+/// one of them does. With a warm-up the run may have ended before it came to the rate that was asked for.
 bool lower_rates_reach(double goal, const Case& c, const Trials& trials, Verdict& verdict) {
   const double before = c.course.raw.empty() ? std::nan("") : c.course.raw.front();
-  verdict.advice = "Lower lr by far more than to a ninth, which did not fall either; or look at the data and the loss.";
-  for (const auto& [part, word] : {std::pair{3.0, "a third"}, {9.0, "a ninth"}}) {
+  verdict.advice =
+      fmt::format("Lower lr far below {}, with which the loss did not fall either; or look at the data and the loss.",
+                  number_text(c.course.peak_rate / 9, 3));
+  for (const double part : {3.0, 9.0}) {
     const double rate = c.course.peak_rate / part, after = trials.afresh(rate);
     verdict.tried.push_back(
         tried_text(fmt::format("From the start with lr = {}", number_text(rate, 3)), trials.steps, before, after));
     if (after < before)
-      verdict.advice = fmt::format("Lower lr to {}, {}: that was seen to fall.", word, number_text(rate, 3));
+      verdict.advice = fmt::format("Lower lr to {}: with it the loss was seen to fall.", number_text(rate, 3));
     if (after < goal) return true;
   }
   return false;
@@ -86,6 +89,16 @@ double like_constant(const Case& c) {
   return near;
 }
 
+double measure_of(const Case& c, double loss, bool held_out) {
+  if (!(c.course.last < 0)) return std::abs(loss);
+  const double constant = held_out ? c.options.constant_validation : c.options.constant_training;
+  return std::abs((std::isfinite(constant) ? constant : c.course.first) - loss);
+}
+std::string_view measure_text(const Case& c) {
+  if (!(c.course.last < 0)) return "what it was";
+  return std::isfinite(c.options.constant_training) ? "its distance from the best constant's" : "all that it fell";
+}
+
 bool try_lower_rates(const Case& c, const Trials& trials, Verdict& verdict) {
   const double before = c.course.raw.empty() ? std::nan("") : c.course.raw.front();
   lower_rates_reach(before, c, trials, verdict);
@@ -108,7 +121,10 @@ bool try_settling(const Case& c, const Trials& trials, Verdict& verdict) {
   verdict.tried.push_back(
       tried_text(fmt::format("The same with lr = {}", number_text(rate / 3, 3)), trials.steps, before, lower));
   verdict.advice =
-      fmt::format("Let a schedule take lr down (cosine), or lower it to {}: the training loss was seen to go lower so.",
+      fmt::format("{}, or lower it to {}: the training loss was seen to go lower so.",
+                  c.history.reason == StopReason::stopped_early
+                      ? "Early stopping ended it at a high rate: raise its patience, for a schedule to take lr down"
+                      : "Let a schedule take lr down (cosine)",
                   number_text(rate / 3, 3));
   return lower < clearly * same;
 }
@@ -127,6 +143,12 @@ bool try_higher_rate(const Case& c, const Trials& trials, Verdict& verdict) {
 }
 
 bool try_going_on(const Case& c, const Trials& trials, Verdict& verdict) {
+  if (c.history.reason == StopReason::stopped_early) {
+    verdict.advice = fmt::format(
+        "Early stopping ended it after epoch {}, and would end a longer run as early. Raise its patience, and compare.",
+        c.history.epochs.size());
+    return true;
+  }
   if (kept_an_early_epoch(c.history)) {
     verdict.advice = fmt::format(
         "Epoch {} of {} had the lowest validation loss and was kept, so more epochs may not help. Train once for twice "

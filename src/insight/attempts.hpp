@@ -38,6 +38,12 @@ using Measure = std::optional<Finding> (*)(const Case&);
 /// Tries what the verdict advises, and says so in it. False where that did not help, and the verdict does not hold.
 using Attempt = bool (*)(const Case&, const Trials&, Verdict&);
 
+/// What a change of a loss is measured by: the loss, or its distance from the best constant's, where it may be below 0
+/// as that of counts: there its value says nothing of what is left to learn.
+[[nodiscard]] double measure_of(const Case& c, double loss, bool held_out);
+/// What that is called: "what it was".
+[[nodiscard]] std::string_view measure_text(const Case& c);
+
 /// A third of the rate from the start, and a ninth where that diverges as well.
 bool try_lower_rates(const Case& run, const Trials& trials, Verdict& verdict);
 /// The same; but where the run ended like the best constant, one of the two must get below that, or it was not the

@@ -25,6 +25,7 @@ std::ptrdiff_t silent(std::span<const double> norms) {
 std::optional<SilentLayers> silent_layers(const Case& c) {
   const Trials* trials = c.options.trials;
   if (!trials || !trials->norms || !(like_constant(c) > like_a_constant)) return std::nullopt;
+  if (c.course.last == 0) return std::nullopt;  // no gradient is left because there is nothing left to learn
   const std::vector<double> norms = trials->norms();
   SilentLayers found{.at_end = silent(norms), .layers = norms.size()};
   if (found.at_end > 0 && trials->norms_at_start) found.at_start = silent(trials->norms_at_start());

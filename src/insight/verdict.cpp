@@ -6,10 +6,12 @@
 #include <cmath>
 #include <optional>
 
+#include "core/counted.hpp"
 #include "core/numbers.hpp"
 #include "insight/attempts.hpp"
 #include "insight/goal.hpp"
 #include "insight/gradient_flow.hpp"
+#include "insight/held_out.hpp"
 #include "insight/point.hpp"
 #include "insight/silent_layers.hpp"
 
@@ -38,14 +40,13 @@ std::string_view name(VerdictKind kind) {
 namespace {
 
 // Conditions beside a rule's threshold.
-constexpr std::size_t fewest_steps = 10, fewest_epochs = 8;
+constexpr std::size_t fewest_steps = 10;
 constexpr double blow_up_margin = 0.05;      // of the first loss: a rise within it is no divergence
 constexpr double stayed_up = 0.1;            // of the first loss: it came no lower than that below it
 constexpr double crawling_fall = 0.5;        // a run that fell by more than this part of its first loss does not crawl
 constexpr double motionless_gradient = 0.5;  // the gradient kept at least this part of its norm
 constexpr double no_gap = 0.7;               // training over validation loss: above it, the training loss counts too
 constexpr double by_heart = 0.03;            // training over validation loss: below it, the training rows are learned
-constexpr double significance = 2;           // deviations that tell a trend from noise
 constexpr double at_rest = 0.02;             // the gain of the second half, above which a run is not at rest
 
 struct Rule {
@@ -82,10 +83,16 @@ std::optional<Finding> not_finite(const Case& run) {
                  {{unit, static_cast<double>(when), fmt::format("The loss is {} in {} {}.", *broken, unit, when)}}};
 }
 
+/// Of a few batches one may be harder than another by chance, unless its loss is beyond all measure.
+bool few_losses(const Course& run, double highest) {
+  return run.raw.size() < fewest_steps && highest < 10 * std::abs(run.first);
+}
+
 std::optional<Finding> gave_back(const Case& c) {
   const Course& run = c.course;
   if (run.raw.empty()) return std::nullopt;
   const double lowest = *std::ranges::min_element(run.steady), last = run.steady.back();
+  if (few_losses(run, last)) return std::nullopt;
   const double gained = std::max(0.0, run.first - lowest), rise = last - lowest;
   const double length = static_cast<double>(run.raw.size()) / static_cast<double>(run.stretches.loss.size());
   const double margin = blow_up_margin * std::abs(run.first) + significance * noise_of(run.raw) * std::sqrt(2 / length);
@@ -112,7 +119,7 @@ std::optional<Finding> stood_high(const Case& c, double most_back) {
   if (run.raw.empty() || run.raw.front() == 0) return std::nullopt;
   const double began = beginning(c), highest = *std::ranges::max_element(run.steady);
   const double by_chance = significance * noise_of(std::span(run.raw).subspan(run.raw.size() / 2));
-  if ((began - run.last) / std::abs(began) >= most_back) return std::nullopt;
+  if ((began - run.last) / std::abs(began) >= most_back || few_losses(run, highest)) return std::nullopt;
   return Finding{(highest - began - by_chance) / std::abs(began),
                  "",
                  {{"highest", highest,
@@ -168,17 +175,32 @@ Pace pace_of(const Course& run) {
 /// Whether a run that is no better than the constant is on its way to be: it falls steadily, and what it learns holds
 /// for the validation rows.
 bool is_on_its_way(const Case& c) {
-  constexpr double some = 0.01;
+  constexpr double some = 0.01, still = 0.3;  // of the whole loss; of the pace of the first half
   const Values& v = c.course.validation.loss;
   const auto since = v.end() - std::ranges::min_element(v);  // the lowest is one of the last fifth
   const bool at_lowest = v.empty() || since <= std::max<std::ptrdiff_t>(1, std::ssize(v) / 5);
   const Pace pace = pace_of(c.course);
-  return pace.falls && pace.part > some && at_lowest;
+  return pace.falls && pace.ratio > still && pace.part > some && at_lowest;
+}
+
+/// Whether next to nothing is left to learn of the training rows, while the loss of others is far higher.
+bool knows_by_heart(const Course& run) {
+  const Values& v = run.validation.loss;
+  return !v.empty() && run.last >= 0 && run.last < by_heart * v.back();
 }
 
 std::optional<Finding> learned_nothing(const Case& c) {
-  if (c.course.raw.empty() || is_on_its_way(c)) return std::nullopt;
+  if (c.course.raw.empty()) return std::nullopt;
+  const bool memorised = knows_by_heart(c.course);
+  if (!memorised && is_on_its_way(c)) return std::nullopt;
   Finding finding{like_constant(c), "", {from_to(c.course)}};
+  if (memorised) {
+    finding.sentence =
+        "Learned nothing that holds: it has the training rows by heart, and on those held out it is no better than the "
+        "best constant.";
+    finding.advice =
+        "Take a smaller model, raise weight_decay, or find more data; or the inputs say nothing of the target.";
+  }
   const double validation = c.options.constant_validation;
   if (!c.course.validation.loss.empty() && validation > 0) {
     const double end = level_of(c.course.validation.loss, 0.8, 1);
@@ -191,62 +213,6 @@ std::optional<Finding> learned_nothing(const Case& c) {
          fmt::format("The best constant has a training loss of {}.", number_text(c.options.constant_training, 4))});
   }
   return finding;
-}
-
-// ---------------------------------------------------------------- overfitting
-
-std::optional<Finding> overfitting(const Case& c) {
-  const Values& v = c.course.validation.loss;
-  if (v.size() < 3) return std::nullopt;
-  const auto best = static_cast<std::size_t>(std::ranges::min_element(v) - v.begin());
-  const std::span after = std::span(v).subspan(best + 1);
-  if (after.size() < 2) return std::nullopt;
-  const std::size_t window = std::min(after.size(), std::max<std::size_t>(1, v.size() / 5));
-  const double last = mean_of(after.last(window)), rise = last - v[best];
-  // one epoch may be the lowest by chance: its neighbours are asked too
-  const std::size_t from = best > 0 ? best - 1 : 0;
-  const double around = mean_of(std::span(v).subspan(from, best + 2 - from));
-  const double by_chance = significance * noise_of(after) / std::sqrt(static_cast<double>(window));
-  if (last - around <= by_chance) return std::nullopt;
-  const Values loss = measured_of(c.history, "loss");
-  const bool both = loss.size() == v.size();
-  if (both && loss.back() >= loss[best]) return std::nullopt;
-  const auto kept = c.history.best_epoch > 0 ? c.history.best_epoch : static_cast<std::int64_t>(v.size());
-  Finding finding{
-      rise / std::abs(v[best]),
-      fmt::format("Overfits from epoch {}: kept epoch {}.", best + 1, kept),
-      {{"best_epoch", static_cast<double>(best + 1),
-        fmt::format("The validation loss was lowest, {}, after epoch {} of {}.", number_text(v[best], 4), best + 1,
-                    v.size())},
-       {"validation_rise", rise / std::abs(v[best]),
-        fmt::format("It ended at {}, {} above.", number_text(last, 4), percent_text(rise / std::abs(v[best])))}}};
-  if (both) {
-    finding.evidence.push_back({"training_fall", loss[best] - loss.back(),
-                                fmt::format("The training loss fell from {} to {} in that time.",
-                                            number_text(loss[best], 4), number_text(loss.back(), 4))});
-  }
-  if (kept == static_cast<std::int64_t>(best + 1))
-    finding.advice = "The best epoch was kept. Raise weight_decay, take a smaller model, or find more data.";
-  return finding;
-}
-
-/// How much the validation loss jumps from epoch to epoch in the second half of the run, or how far above its lowest
-/// it ended, as a part of that.
-std::optional<Finding> jumps(const Case& c) {
-  const Values& v = c.course.validation.loss;
-  if (v.size() < fewest_epochs) return std::nullopt;
-  const double lowest = *std::ranges::min_element(v);
-  const double noise = noise_of(std::span(v).subspan(v.size() / 2)) / std::abs(lowest);
-  const double above = (v.back() - lowest) / std::abs(lowest);
-  // one epoch may end high by chance: that counts where a lower rate can be tried
-  const double value = c.options.trials ? std::max(noise, above) : noise;
-  return Finding{value,
-                 "",
-                 {from_to(c.course),
-                  {"jumps", value,
-                   fmt::format("In the second half of the run the validation loss jumps by {} of its lowest, {}, from "
-                               "epoch to epoch, and it ended {} above that.",
-                               percent_text(noise), number_text(lowest, 4), percent_text(above))}}};
 }
 
 // ---------------------------------------------------------------- crawling
@@ -313,22 +279,26 @@ std::optional<Finding> motionless(const Case& c) {
 /// loss, where it was measured often enough, to its lowest; of the training loss too while the two lie near each other.
 Finding late_gain(const Case& c) {
   const Course& run = c.course;
-  const auto gain = [](const Curve& curve, bool to_lowest) {
+  const auto gain = [&](const Curve& curve, bool to_lowest) {
     if (curve.loss.size() < 2) return 0.0;
     const double half = curve.at_half_time();
     const double noise = noise_of(std::span(curve.loss).subspan(curve.loss.size() / 2));
     const double chance = curve.loss.size() > fewest_epochs ? significance * noise : 0;
     const double end = to_lowest ? *std::ranges::min_element(curve.loss) : level_of(curve.loss, 0.85, 1);
-    return half == 0 ? 0 : (half - chance - end) / std::abs(half);
+    const double whole = measure_of(c, half, to_lowest);
+    return whole == 0 ? 0 : (half - chance - end) / whole;
   };
   const bool held_out = run.validation.loss.size() >= 5;
   const double training = gain(run.epochs.loss.size() >= fewest_epochs ? run.epochs : run.stretches, false);
   const double validation = held_out ? gain(run.validation, true) : 0;
-  const bool near = !held_out || run.last > no_gap * run.validation.loss.back();
-  const double training_counts = near && training > 0.1 ? training : 0;
+  const double now = held_out ? run.validation.loss.back() : 0;
+  const bool near = !held_out || now - run.last < (1 - no_gap) * measure_of(c, now, true);
+  // the validation losses of few epochs may have come to a level by chance
+  const bool few = run.validation.loss.size() < 20;
+  const double training_counts = few || (near && training > 0.1) ? std::max(0.0, training) : 0;
   const bool by_validation = held_out && validation >= training_counts;
   const double value = held_out ? std::max(validation, training_counts) : training;
-  if (held_out && run.last < by_heart * run.validation.loss.back()) {
+  if (held_out && knows_by_heart(run)) {
     return {
         0,
         "",
@@ -341,9 +311,9 @@ Finding late_gain(const Case& c) {
           "",
           {from_to(run),
            {"late_gain", value,
-            fmt::format("In the second half of {} the {} loss {} by {} of what it was.",
+            fmt::format("In the second half of {} the {} loss {} by {} of {}.",
                         run.by_steps ? "the sum of its rates" : "the run", by_validation ? "validation" : "training",
-                        value < 0 ? "rose" : "fell", percent_text(std::abs(value)))}}};
+                        value < 0 ? "rose" : "fell", percent_text(std::abs(value)), measure_text(c))}}};
 }
 
 Evidence rate_evidence(double part) {
@@ -408,10 +378,12 @@ std::optional<Finding> too_short(const Case& c) {
   const std::size_t count = c.course.raw.size();
   const bool few_epochs = !c.history.epochs.empty() && c.history.epochs.size() < 3;
   const std::size_t wanted = !c.course.by_steps ? 3 : few_epochs ? of_few_epochs : fewest_steps;
-  return Finding{static_cast<double>(wanted) - static_cast<double>(count),
-                 "",
-                 {{"steps", static_cast<double>(count),
-                   fmt::format("{} losses were recorded; {} are needed to judge a run.", count, wanted)}}};
+  return Finding{
+      static_cast<double>(wanted) - static_cast<double>(count),
+      "",
+      {{"steps", static_cast<double>(count),
+        fmt::format("{} {} recorded; {} are needed to judge a run.",
+                    counted(static_cast<std::int64_t>(count), "losses"), count == 1 ? "was" : "were", wanted)}}};
 }
 
 constexpr double always = -std::numeric_limits<double>::infinity();
@@ -434,7 +406,7 @@ const Rule rules[] = {
      came_back,
      "A lower lr, a warm-up over the first 5 % of the steps, or clip_norm = 1; none was tried.",
      try_lower_rates_for_more},
-    {{Kind::still_falling, "steps", 0, "Still falling, for all that can be said of so short a run."},
+    {{Kind::not_judged, "steps", 0, "Too short to judge: nothing can be said of a trend yet."},
      too_short,
      "Train longer."},
     {{Kind::crawling, "gradient_flow", 0, "Crawling: the gradient vanishes on its way to the first layers."},
