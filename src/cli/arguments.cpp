@@ -157,14 +157,14 @@ void apply(const Variant& variant, ConfigTree& tree) {
 NamedTree read_source(const std::string& source) {
   const fs::path path(source);
   if (fs::is_directory(path)) {
-    if (!fs::exists(path / "config.toml")) fail<UsageError>("[train] {} is a folder without a config.toml", source);
+    if (!fs::exists(path / "config.toml")) fail<UsageError>("[config] {} is a folder without a config.toml", source);
     const fs::path plain = fs::canonical(path);
     return {read_toml(plain / "config.toml"), plain, plain.filename().string(), true};
   }
   if (path.extension() == ".toml") {
     return {read_toml(path), fs::absolute(path).parent_path(), path.stem().string()};
   }
-  if (!fs::exists(path)) fail<UsageError>("[train] there is no file {}", source);
+  if (!fs::exists(path)) fail<UsageError>("[config] there is no file '{}'", source);
   const fs::path unpacked = path.extension() == ".gz" ? path.stem() : path;
   NamedTree named;
   named.folder = fs::current_path();

@@ -103,6 +103,17 @@ std::string nearest_to_mistake(const CLI::App& command) {
   fail<UsageError>("{}. Hint: {}", message, near.empty() ? name + " --help" : near);
 }
 
+/// An empty text is what a variable of a shell that is not set leaves: `--data "$FILE"`. Taken for no option at all,
+/// the command would do something else than it was asked to. A prompt and a name may be empty.
+void refuse_empty_options(const CLI::App& command) {
+  for (const CLI::Option* option : command.get_options()) {
+    const std::string name = option->get_name();
+    if (option->get_positional() || name == "--prompt" || name == "--user") continue;
+    if (std::ranges::find(option->results(), "") != option->results().end())
+      fail<UsageError>("{}: an empty text. Hint: thalweg {} --help", name, command.get_name());
+  }
+}
+
 int parse_and_run(int argc, const char* const* argv, const Registry& registry) {
   CLI::App app("Trains models by gradient descent.", "thalweg");
   Context context{registry};
@@ -121,6 +132,7 @@ int parse_and_run(int argc, const char* const* argv, const Registry& registry) {
   } catch (const CLI::ParseError& error) {
     fail_usage(app, error);
   }
+  refuse_empty_options(chosen(app));
   return context.run();
 }
 

@@ -9,6 +9,7 @@
 #include "cli/outcome.hpp"
 #include "cli/output.hpp"
 #include "cli/progress.hpp"
+#include "core/counted.hpp"
 #include "core/escape.hpp"
 #include "data/csv.hpp"
 #include "store/atomic_file.hpp"
@@ -20,17 +21,24 @@ namespace {
 struct Spread {
   std::string metric;
   double mean = 0, deviation = 0;
+  std::size_t folds = 0;  ///< that have the metric: of one class alone there is no AUC
 };
 
 /// Mean and standard deviation (of a sample) of each metric.
 std::vector<Spread> spread_of(const std::vector<Metrics>& folds) {
   std::vector<Spread> result;
-  const auto count = static_cast<double>(folds.size());
   for (std::size_t i = 0; i < folds.front().size(); ++i) {
     Spread spread{folds.front()[i].first};
-    for (const Metrics& fold : folds) spread.mean += fold[i].second / count;
-    for (const Metrics& fold : folds) spread.deviation += std::pow(fold[i].second - spread.mean, 2) / (count - 1);
-    spread.deviation = std::sqrt(spread.deviation);
+    std::vector<double> values;
+    for (const Metrics& fold : folds) {
+      if (!std::isnan(fold[i].second)) values.push_back(fold[i].second);
+    }
+    spread.folds = values.size();
+    const auto count = static_cast<double>(values.size());
+    for (const double value : values) spread.mean += value;
+    spread.mean /= count;
+    for (const double value : values) spread.deviation += std::pow(value - spread.mean, 2);
+    spread.deviation = std::sqrt(spread.deviation / (count - 1));
     result.push_back(spread);
   }
   return result;
@@ -134,9 +142,12 @@ int cross_validate(const LoadedConfig& loaded, std::int64_t folds, const std::fi
   }
   nlohmann::ordered_json result{{"folds", folds}};
   for (const Spread& spread : spread_of(measured)) {
+    const auto own = static_cast<std::int64_t>(spread.folds);
     result[spread.metric] = {{"mean", spread.mean}, {"deviation", spread.deviation}};
+    if (own < folds) result[spread.metric]["folds"] = own;
     if (!context.json) {
-      emit("{:<12}{} ± {} over {} folds\n", spread.metric, figure(spread.mean), figure(spread.deviation), folds);
+      emit("{:<12}{} ± {} over {}\n", spread.metric, figure(spread.mean), figure(spread.deviation),
+           own < folds ? fmt::format("{} of {} folds", own, folds) : counted(folds, "folds"));
     }
   }
   const RunFolder folder = RunFolder::create(out);

@@ -5,6 +5,7 @@
 #include <limits>
 
 #include "cli/session.hpp"
+#include "core/counted.hpp"
 #include "core/error.hpp"
 #include "core/random.hpp"
 
@@ -58,16 +59,18 @@ Experiment walk_experiment(const WalkArguments& arguments, const Registry& regis
     const double start = target.problem.function(x0).item();  // a walk that ends above it diverged, finite or not
     return std::isfinite(result.value) && !(result.value > start) ? result.value : diverged;
   };
-  return {.title = fmt::format("{} from {} and {} starts near it, {} steps each", target.name, point_text(target.x0),
-                               arguments.seeds - 1, arguments.steps),
-          .measure = target.problem.minimum ? fmt::format("value above the minimum {:.6g}", *target.problem.minimum)
-                                            : "value above the lowest that any run found",
-          .walk = true,
-          .minimum = target.problem.minimum,
-          .rates = rate_grid(-5, 1, 2),
-          .seeds = arguments.seeds,
-          .start = target.problem.function(target.x0).item(),
-          .run = run};
+  return {
+      .title = fmt::format("{} from {}{}, {} each", target.name, point_text(target.x0),
+                           arguments.seeds == 1 ? "" : " and " + counted(arguments.seeds - 1, "starts") + " near it",
+                           counted(arguments.steps, "steps")),
+      .measure = target.problem.minimum ? fmt::format("value above the minimum {:.6g}", *target.problem.minimum)
+                                        : "value above the lowest that any run found",
+      .walk = true,
+      .minimum = target.problem.minimum,
+      .rates = rate_grid(-5, 1, 2),
+      .seeds = arguments.seeds,
+      .start = target.problem.function(target.x0).item(),
+      .run = run};
 }
 
 namespace {
@@ -119,8 +122,8 @@ Experiment training_experiment(const ConfigArguments& arguments, std::int64_t se
     return train_once(config, source->facts(), *parts, registry);
   };
   const std::string length =
-      first.train.steps > 0 ? fmt::format("{} steps", first.train.steps) : fmt::format("{} epochs", first.train.epochs);
-  return {.title = fmt::format("{} on {}, {} seeds, {} each", first.model.kind, named->name, seeds, length),
+      first.train.steps > 0 ? counted(first.train.steps, "steps") : counted(first.train.epochs, "epochs");
+  return {.title = fmt::format("{} on {}, {}, {} each", first.model.kind, named->name, counted(seeds, "seeds"), length),
           .measure = parts->validation ? "validation loss at the end" : "training loss of the last epoch",
           .rates = rate_grid(-5, 0, 1),
           .seeds = seeds,

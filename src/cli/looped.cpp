@@ -8,6 +8,7 @@
 #include "cli/session.hpp"
 #include "cli/sitting.hpp"
 #include "cli/verdicts.hpp"
+#include "core/counted.hpp"
 #include "core/error.hpp"
 #include "insight/paired.hpp"
 #include "insight/verdict.hpp"
@@ -91,7 +92,7 @@ void write_report(const fs::path& folder, LoopConfig& config, Looped& system,
       report.tiles.push_back({report.evaluation[0].first, figure(report.evaluation[0].second), measured->note});
   }
   report.tiles.push_back({"training", duration_text(history.seconds),
-                          fmt::format("{} epochs, {} steps", history.epochs.size(), with_commas(system.steps))});
+                          counted(std::ssize(history.epochs), "epochs") + ", " + counted(system.steps, "steps")});
   report.tiles.push_back({"parameters", with_commas(system.parameters())});
   system.show(report);
   write_atomically(folder / "report.html", report_html(report));

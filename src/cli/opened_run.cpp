@@ -102,6 +102,7 @@ OpenedRun open_run(const fs::path& folder, Parameters parameters, const Registry
                 .session = make_session(loaded.config, loaded.source.facts(), std::move(parts), registry)};
   run.finished = fs::exists(run.folder / "model.safetensors");
   if (fs::exists(run.folder / "metrics.jsonl")) run.history = MetricsLog(run.folder / "metrics.jsonl").history();
+  if (!run.finished) run.history.reason = StopReason::stop_after;
   take_state(run, parameters, warnings);
   return run;
 }

@@ -9,6 +9,7 @@
 #include "cli/end_of_run.hpp"
 #include "cli/output.hpp"
 #include "cli/verdicts.hpp"
+#include "core/counted.hpp"
 #include "core/numbers.hpp"
 #include "core/workers.hpp"
 #include "data/pictures.hpp"
@@ -37,14 +38,21 @@ struct Measured {
   const Dataset* data;
   Evaluation evaluation;
   std::vector<NamedMetrics> baselines;
+  metric::Weights weights = {};  ///< of the rows, where they do not all count the same
+
+  [[nodiscard]] std::string note(const Recipe& recipe) const {
+    return metrics_note(evaluation.rows, recipe, data->has("weight"));
+  }
 };
 
-std::vector<Measured> measure(Session& session, const std::vector<Baseline>& baselines) {
+std::vector<Measured> measure(Session& session, const std::vector<Baseline>& baselines, const Registry& registry) {
   std::vector<Measured> all;
   const auto add = [&](const char* name, const std::optional<Dataset>& data) {
     if (!data) return;
     all.push_back({name, &*data, session.trainer.evaluate(*data), metrics_of(baselines, session.recipe, *data)});
-    if (baselines.empty()) return;
+    if (!session.system && data->has("target"))
+      all.back().weights = weights_on(session.recipe.make_loss(registry), *data);
+    if (baselines.empty() || all.back().weights) return;  // it counts each row as one
     if (const auto nearest = nearest_neighbour_accuracy(session.parts.train, *data))
       all.back().baselines.push_back({"nearest neighbour", {{"accuracy", *nearest}}});
   };
@@ -53,12 +61,8 @@ std::vector<Measured> measure(Session& session, const std::vector<Baseline>& bas
   return all;
 }
 
-Tensor labels_of(const Dataset& data) { return data["target"].reshape({data.rows()}).to(i32); }
-
-Confusion confusion_on(const Measured& measured) {
-  const Dataset& data = *measured.data;
-  const metric::Weights weights = data.has("weight") ? metric::Weights(data["weight"]) : std::nullopt;
-  return confusion_of(measured.evaluation.predictions, labels_of(data), weights);
+Confusion confusion_in(const Measured& measured) {
+  return confusion_on(measured.evaluation.predictions, *measured.data, measured.weights);
 }
 
 /// The first of the images, one a column. Their range is [0, 1].
@@ -85,12 +89,12 @@ void add_pictures(ReportData& report, const Measured& measured) {
 void add_predictions(ReportData& report, const Session& session, const Measured& measured) {
   report.evaluation = measured.evaluation.metrics;
   report.baselines = measured.baselines;
-  report.evaluated_on = measured.name + ", " + metrics_note(measured.evaluation.rows, session.recipe);
+  report.evaluated_on = measured.name + ", " + measured.note(session.recipe);
   if (session.system || session.recipe.preprocessing.text()) return;
   const Tensor& predictions = measured.evaluation.predictions;
   const auto* table = session.recipe.preprocessing.table();
   if (session.recipe.preprocessing.task() != data::Task::regression) {
-    report.confusion = {class_names(session.recipe), confusion_on(measured)};
+    report.confusion = {class_names(session.recipe), confusion_in(measured)};
     return;
   }
   if (session.recipe.preprocessing.tensor()) return add_pictures(report, measured);
@@ -136,7 +140,9 @@ std::vector<WorstRow> worst_rows(const Session& session, const Measured& measure
     return -std::log(std::max(p, std::numeric_limits<double>::min()));
   };
   std::vector<std::pair<double, std::int64_t>> order;
-  for (std::int64_t row = 0; row < rows; ++row) order.emplace_back(loss_of(row), row);
+  for (std::int64_t row = 0; row < rows; ++row) {
+    if (!measured.weights || measured.weights->at(row) != 0) order.emplace_back(loss_of(row), row);
+  }
   const auto count = std::min(order.size(), most);
   std::ranges::partial_sort(order, order.begin() + static_cast<std::ptrdiff_t>(count), std::ranges::greater{},
                             &decltype(order)::value_type::first);
@@ -167,13 +173,13 @@ std::vector<ReportTile> headline(const Session& session, const std::vector<Measu
   for (auto one = measured.rbegin(); one != measured.rend(); ++one) {
     const Metrics& metrics = one->evaluation.metrics;
     const auto& [metric, value] = metrics[metrics.size() > 1 ? 1 : 0];  // the loss is the first
-    tiles.push_back({one->name + " " + metric, figure(value),
-                     fmt::format("{} {}", with_commas(one->evaluation.rows), rows_name(session.recipe))});
+    tiles.push_back(
+        {one->name + " " + metric, figure(value), counted(one->evaluation.rows, rows_name(session.recipe))});
   }
   const std::int64_t epochs = history.epochs.empty() ? 0 : history.epochs.back().epoch;
   const State& state = session.trainer.state();
-  tiles.push_back({"training", duration_text(history.seconds),
-                   fmt::format("{} epochs, {} steps", epochs, with_commas(state.step))});
+  tiles.push_back(
+      {"training", duration_text(history.seconds), counted(epochs, "epochs") + ", " + counted(state.step, "steps")});
   tiles.push_back({"parameters", with_commas(state.layout->parameters())});
   return tiles;
 }
@@ -219,13 +225,12 @@ Verdict judged_by_slope(const History& history, const std::string& method) {
   const bool ended = history.reason == StopReason::finished && last.step < last.total_steps;
   Verdict verdict;
   verdict.kind = ended ? VerdictKind::not_judged : VerdictKind::still_falling;
-  verdict.sentence =
-      fmt::format("{}: in {} steps of {} the loss went from {} to {}, and the gradient's norm from {} to {}.",
-                  ended                                    ? "Ended by itself, where it found no lower point"
-                  : history.reason == StopReason::finished ? "The steps are used up"
-                                                           : "Stopped before its end",
-                  last.step, method, figure(first.loss), figure(last.loss), number_text(first.gradient_norm, 3),
-                  number_text(last.gradient_norm, 3));
+  verdict.sentence = fmt::format("{}: in {} of {} the loss went from {} to {}, and the gradient's norm from {} to {}.",
+                                 ended ? "Ended by itself, where it found no lower point"
+                                 : history.reason == StopReason::finished ? "The steps are used up"
+                                                                          : "Stopped before its end",
+                                 counted(last.step, "steps"), method, figure(first.loss), figure(last.loss),
+                                 number_text(first.gradient_norm, 3), number_text(last.gradient_norm, 3));
   if (ended) verdict.advice = "What kind of point it is: thalweg inspect RUN --curvature.";
   if (!ended) verdict.advice = "More epochs: each is a step.";
   return verdict;
@@ -285,6 +290,7 @@ void heed_linear(Verdict& verdict, const std::vector<Baseline>& baselines, const
 
 std::string next_step(const Session& session, const RunFolder& folder) {
   const std::string run = shell_quoted(folder.path().string());
+  if (!RunFolder::finished(folder.path())) return fmt::format("thalweg train {} --resume", run);
   if (session.system && session.system->generate) return fmt::format("thalweg generate {} --count 64", run);
   if (session.system) return fmt::format("thalweg evaluate {}", run);
   if (session.recipe.preprocessing.text()) return fmt::format("thalweg generate {} --prompt \"...\"", run);
@@ -295,17 +301,18 @@ std::string next_step(const Session& session, const RunFolder& folder) {
 void emit_text(const Session& session, const RunFolder& folder, const std::vector<Measured>& measured,
                const History& history, const Verdict& verdict) {
   for (const Measured& one : measured) {
-    print_metrics(one.name, one.evaluation.metrics, metrics_note(one.evaluation.rows, session.recipe), one.baselines);
+    print_metrics(one.name, one.evaluation.metrics, one.note(session.recipe), one.baselines);
   }
   const data::Preprocessing& data = session.recipe.preprocessing;
   if (!session.system && !measured.empty() && !data.text() && data.task() != data::Task::regression) {
-    print_confusion(confusion_on(measured.back()), class_names(session.recipe));
+    print_confusion(confusion_in(measured.back()), class_names(session.recipe));
   }
   const std::int64_t epochs = history.epochs.empty() ? 0 : history.epochs.back().epoch;
-  emit("{:<12}{}, {} epochs, {} steps\n", "time", duration_text(history.seconds), epochs,
-       with_commas(session.trainer.state().step));
+  emit("{:<12}{}, {}, {}\n", "time", duration_text(history.seconds), counted(epochs, "epochs"),
+       counted(session.trainer.state().step, "steps"));
   if (history.best_epoch > 0 && history.best_epoch < epochs) {
-    emit("{:<12}epoch {}, which the model was put back to\n", "best", history.best_epoch);
+    emit("{:<12}epoch {}{}\n", "best", history.best_epoch,
+         RunFolder::finished(folder.path()) ? ", which the model was put back to" : " so far");
   }
   emit_verdict(verdict);
   emit("{:<12}{}\n", "run", shown(folder.path().string()));
@@ -352,9 +359,14 @@ struct Outcome {
 Outcome outcome_of(Session& session, const Config& config, const std::string& name, const RunFolder& folder,
                    const History& history, const Registry& registry) {
   Outcome outcome{.baselines = baselines_for(session, config, registry), .measured = {}, .verdict = {}};
-  outcome.measured = measure(session, outcome.baselines);
+  outcome.measured = measure(session, outcome.baselines, registry);
+  renew_trainer(session, config, registry);
   outcome.verdict = judged(session, config, history, constants_of(outcome.baselines, outcome.measured), registry);
   heed_linear(outcome.verdict, outcome.baselines, outcome.measured);
+  const bool goes_on =
+      outcome.verdict.kind == VerdictKind::still_falling || outcome.verdict.kind == VerdictKind::not_judged;
+  if (goes_on && history.reason != StopReason::finished)
+    outcome.verdict.advice = "It was stopped before its end: let it go on.";
   write_report(session, config, name, folder, outcome.measured, history, outcome.verdict);
   return outcome;
 }
@@ -397,6 +409,7 @@ void add_stability(Verdict& verdict, const Session& session, const Config& confi
 
 void emit_failure(Session& session, const Config& config, const RunFolder& folder, const History& history,
                   const JudgeOptions& failure, const Context& context) {
+  renew_trainer(session, config, context.registry);
   Verdict verdict = judged(session, config, history, failure, context.registry);
   add_stability(verdict, session, config, folder, history, context.registry);
   write_report(session, config, folder.path().filename().string(), folder, {}, history, verdict);

@@ -11,6 +11,7 @@
 #include "cli/output.hpp"
 #include "cli/plan.hpp"
 #include "cli/session.hpp"
+#include "core/counted.hpp"
 #include "core/error.hpp"
 #include "core/machine.hpp"
 #include "core/workers.hpp"
@@ -212,11 +213,12 @@ void emit_text(const RunPlan& p, const Machine& machine, const PlanArguments& ar
   const double step = p.time.total(), run = step * number(p.steps);
   const char* const least = p.measured ? "" : "at least ";
   emit("planned, not run\n");
-  emit("model       {} parameters; {} rows a step in {} shards of {} on {} ranks of {}\n",
-       with_commas(p.needs.parameters), with_commas(p.rows), p.needs.shards, p.needs.shard_rows,
-       with_commas(arguments.ranks), machine.name);
+  emit("model       {} parameters; {} a step in {} of {} on {} of {}\n", with_commas(p.needs.parameters),
+       counted(p.rows, "rows"), counted(p.needs.shards, "shards"), p.needs.shard_rows,
+       counted(arguments.ranks, "ranks"), machine.name);
   if (arguments.ranks > p.needs.shards)
-    emit("note        {} ranks have no shard.{}\n", with_commas(arguments.ranks - p.needs.shards),
+    emit("note        {} {} no shard.{}\n", counted(arguments.ranks - p.needs.shards, "ranks"),
+         arguments.ranks - p.needs.shards == 1 ? "has" : "have",
          !p.needs.separable || arguments.ranks > p.rows
              ? ""
              : fmt::format(" Hint: train.shard_size = {} gives each one, and other bits.", p.rows / arguments.ranks));
@@ -227,7 +229,7 @@ void emit_text(const RunPlan& p, const Machine& machine, const PlanArguments& ar
   if (p.measured) emit("kernels     {}\n", kernels_text(p.measured->step));
   emit("speed       {}{} rows a second\n", p.measured ? "" : "at most ",
        with_commas(std::llround(number(p.rows) / step)));
-  emit("training    {} steps in {}{}, ${:.2f}\n", with_commas(p.steps), least, duration_text(run),
+  emit("training    {} in {}{}, ${:.2f}\n", counted(p.steps, "steps"), least, duration_text(run),
        run / hour * number(arguments.ranks) * machine.price);
   const double checkpoint = p.memory.parameters + number(p.needs.slot_bytes) + p.memory.row_table;
   const CheckpointRhythm rhythm =

@@ -13,6 +13,7 @@
 #include "cli/assignment.hpp"
 #include "cli/output.hpp"
 #include "cli/sitting.hpp"
+#include "core/counted.hpp"
 #include "core/error.hpp"
 #include "core/workers.hpp"
 #include "engine/objective_names.hpp"
@@ -90,8 +91,8 @@ std::vector<Evidence> figures_of(const History& history) {
 
 Verdict verdict_on_loop(const History& history, const std::optional<Failure>& failure) {
   Verdict verdict{.kind = VerdictKind::not_judged, .sentence = {}, .evidence = figures_of(history)};
-  verdict.sentence = fmt::format("Ended after {} steps of its own loop, which are not judged.",
-                                 with_commas(history.epochs.empty() ? 0 : history.epochs.back().step));
+  verdict.sentence = fmt::format("Ended after {} of its own loop, which are not judged.",
+                                 counted(history.epochs.empty() ? 0 : history.epochs.back().step, "steps"));
   if (!failure) return verdict;
   verdict.kind = VerdictKind::diverged;
   verdict.sentence =
@@ -296,7 +297,7 @@ void Run::Impl::say_how_it_went(const History& history, const Verdict& verdict) 
                                         {"verdict", verdict.sentence}});
     return;
   }
-  emit("{:<12}{}, {} steps\n", "time", duration_text(history.seconds), with_commas(sitting->last_step()));
+  emit("{:<12}{}, {}\n", "time", duration_text(history.seconds), counted(sitting->last_step(), "steps"));
   emit("{:<12}{}\n", "verdict", verdict.sentence);
   emit("{:<12}{}\n{:<12}{}\n", "run", shown(place), "report", shown(report));
 }

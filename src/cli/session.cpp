@@ -1,13 +1,16 @@
 #include "cli/session.hpp"
 
 #include <algorithm>
+#include <memory>
 
 #include "cli/output.hpp"
+#include "core/counted.hpp"
 #include "core/error.hpp"
 #include "run/number_places.hpp"
 #include "run/run.hpp"
 #include "run/trained_part.hpp"
 #include "run/trained_system.hpp"
+#include "train/baseline.hpp"
 
 namespace fs = std::filesystem;
 
@@ -63,6 +66,14 @@ Trainer make_trainer(const Session& session, const Config& config, Optimizer opt
                  std::move(optimizer), config.train.threads);
 }
 
+void renew_trainer(Session& session, const Config& config, const Registry& registry) {
+  Trainer fresh =
+      make_trainer(session, config, config.make_optimizer(registry), registry);  // needs next to nothing yet
+  fresh.set_state(session.trainer.state());
+  std::destroy_at(&session.trainer);
+  std::construct_at(&session.trainer, std::move(fresh));
+}
+
 namespace {
 
 /// For a system that makes its own rows.
@@ -73,7 +84,8 @@ void refuse_data(const Config& config) {
 }
 
 /// From the parameters of a trained run, whose data was encoded as this is.
-void start_from(const std::string& run, const OptionMap& options, Trainer& trainer, const Parts& parts) {
+void start_from(const std::string& run, const SystemRow& row, const OptionMap& options, Trainer& trainer,
+                const Parts& parts) {
   const auto names_it = [&](const auto& option) {
     const auto* text = option.second.template get_if<std::string>();
     return text && *text == run;
@@ -81,6 +93,9 @@ void start_from(const std::string& run, const OptionMap& options, Trainer& train
   const auto own = std::ranges::find_if(options, names_it);
   const std::string key = own == options.end() ? "start" : own->first;
   expect_run(key, run);
+  const std::string kind = kind_of_run(run), wanted(row.part ? row.part->kind : row.name);
+  if (kind != wanted)
+    fail<UsageError>("[system] {} = \"{}\" is a run of {}. Wanted: one of {}", key, run, kind, wanted);
   const fs::path file = model_file(run);
   if (!(preprocessing_in(file) == parts.preprocessing))
     fail<UsageError>(
@@ -104,12 +119,14 @@ Session make_session(const Config& config, const DataFacts& facts, Parts parts, 
     }
     Trainer trainer = system_trainer(system, config, config.make_optimizer(registry));
     trainer.init(parts.train.slice(0, 1), config.seed);
-    if (!system.start.empty()) start_from(system.start, config.system.options, trainer, parts);
+    if (!system.start.empty())
+      start_from(system.start, registry.system(config.system.kind), config.system.options, trainer, parts);
     return {std::move(recipe), std::move(parts), std::move(trainer), std::move(system)};
   }
   if (config.data.format == "none")
     fail<UsageError>("[data] {} learns from data, and there is none. Hint: train = \"FILE\" in [data].",
                      config.model.kind);
+  recipe.offset = usual_output(recipe.make_loss(registry), parts.train);
   Trainer trainer(recipe.make_model(registry, parts.augmentation), recipe.make_loss(registry),
                   config.make_optimizer(registry), config.train.threads);
   trainer.init(parts.train.slice(0, 1), config.seed);
@@ -164,8 +181,7 @@ std::string describe(const Config& config, const Session& session) {
                                                      text_data->sequence_length)
                            : classes   ? fmt::format("{} classes", session.recipe.outputs)
                                        : fmt::format("{} numbers an image", session.recipe.outputs);
-  const std::string parameters =
-      fmt::format("; {} parameters", with_commas(session.trainer.state().layout->parameters()));
+  const std::string parameters = "; " + counted(session.trainer.state().layout->parameters(), "parameters");
   if (session.system && session.system->own_rows) {
     const OwnRows& own = *session.system->own_rows;
     return fmt::format("{}: {} {} a collection, {} over each{}", config.system.kind, with_commas(own.like.rows()),
@@ -173,11 +189,11 @@ std::string describe(const Config& config, const Session& session) {
   }
   const std::string& what = config.has_system() ? config.system.kind : config.model.kind;
   const bool pairs = text_data && config.has_system();
-  std::string text = fmt::format("{}: {}; {} {} to train on", what,
+  std::string text = fmt::format("{}: {}; {} to train on", what,
                                  pairs ? fmt::format("texts of up to {} tokens", text_data->sequence_length)
                                  : config.has_system() ? rows_of(preprocessing)
                                                        : task,
-                                 with_commas(session.parts.train.rows()), rows_name(session.recipe));
+                                 counted(session.parts.train.rows(), rows_name(session.recipe)));
   if (session.parts.validation) text += fmt::format(", {} to validate", with_commas(session.parts.validation->rows()));
   if (session.parts.test) text += fmt::format(", {} to test", with_commas(session.parts.test->rows()));
   return text + parameters;
@@ -212,9 +228,10 @@ void print_metrics(std::string_view name, const Metrics& metrics, std::string_vi
   emit("{}\n", text);
 }
 
-std::string metrics_note(std::int64_t rows, const Recipe& recipe) {
-  std::string note = fmt::format("{} {}", with_commas(rows), rows_name(recipe));
+std::string metrics_note(std::int64_t rows, const Recipe& recipe, bool weighted) {
+  std::string note = counted(rows, rows_name(recipe));
   const auto* table = recipe.preprocessing.table();
+  if (table && weighted) note += ", weighted by " + shown(table->schema().weight);
   const data::Task task = recipe.preprocessing.task();
   if (table && task == data::Task::regression && (table->target().scale != 1 || table->target().shift != 0)) {
     note += "; the loss is of the standardised target";

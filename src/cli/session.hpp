@@ -29,6 +29,10 @@ void refuse_watching(const Config& config, std::string_view command);
 [[nodiscard]] Trainer make_trainer(const Session& session, const Config& config, Optimizer optimizer,
                                    const Registry& registry);
 
+/// Puts a new trainer with the same state in the place of a session's: what the steps of the old one needed is freed,
+/// before other trainers need as much.
+void renew_trainer(Session& session, const Config& config, const Registry& registry);
+
 /// "mlp on houses.csv: regression of medv, 400 rows to train on, 50 to validate"
 [[nodiscard]] std::string describe(const Config& config, const Session& session);
 /// What a row of the data is called: "rows", "images".
@@ -47,8 +51,8 @@ using NamedMetrics = std::pair<std::string, Metrics>;
 /// "validation  rmse 3.1  mae 2.2" and so on, a line; with baselines, a line a metric.
 void print_metrics(std::string_view name, const Metrics& metrics, std::string_view note = "",
                    const std::vector<NamedMetrics>& baselines = {});
-/// "57 rows; the loss is of the standardised target", "57 rows; positive: yes".
-[[nodiscard]] std::string metrics_note(std::int64_t rows, const Recipe& recipe);
+/// "57 rows; the loss is of the standardised target", "57 rows, weighted by w; positive: yes".
+[[nodiscard]] std::string metrics_note(std::int64_t rows, const Recipe& recipe, bool weighted);
 /// A table where the classes are few, and each one's recall; of many classes those with the lowest.
 void print_confusion(const Confusion& confusion, const std::vector<std::string>& names);
 

@@ -10,6 +10,7 @@
 #include "cli/signals.hpp"
 #include "cli/sitting.hpp"
 #include "cli/verdicts.hpp"
+#include "core/counted.hpp"
 #include "core/error.hpp"
 #include "core/random.hpp"
 #include "insight/verdict.hpp"
@@ -94,7 +95,7 @@ Measured measure(TextClassifier& model, const TextRows& data) {
 void emit_measured(const std::string& name, const Measured& measured, nlohmann::ordered_json first,
                    const Context& context) {
   if (!context.json) {
-    print_metrics(name, measured.metrics, fmt::format("{} texts", with_commas(measured.rows())), measured.baselines);
+    print_metrics(name, measured.metrics, counted(measured.rows(), "texts"), measured.baselines);
     return;
   }
   first["rows"] = measured.rows();
@@ -184,7 +185,7 @@ void write_report(const fs::path& folder, const TextClassifierConfig& config, Te
                     .environment = {{"version", THALWEG_VERSION}, {"threads", "1"}}};
   if (test) {
     const auto accuracy = std::ranges::find(test->metrics, "accuracy", &Metrics::value_type::first);
-    const std::string texts = fmt::format("{} texts", with_commas(test->rows()));
+    const std::string texts = counted(test->rows(), "texts");
     if (accuracy != test->metrics.end()) report.tiles.push_back({"test accuracy", figure(accuracy->second), texts});
     report.evaluation = test->metrics;
     report.baselines = test->baselines;
@@ -193,7 +194,7 @@ void write_report(const fs::path& folder, const TextClassifierConfig& config, Te
   }
   report.tiles.push_back(
       {"training", duration_text(history.seconds),
-       fmt::format("{} epochs, {} steps", history.epochs.size(), with_commas(model.linear().table().steps()))});
+       counted(std::ssize(history.epochs), "epochs") + ", " + counted(model.linear().table().steps(), "steps")});
   report.tiles.push_back({"parameters", with_commas(model.linear().parameters())});
   write_atomically(folder / "report.html", report_html(report));
 }
@@ -287,7 +288,7 @@ int train_in_passes(TextRun& run, const TrainArguments& arguments, const Context
   TextRows train = read_rows(config.train, config.texts, run.model);
   if (config.hashing.weighting == "tfidf" && !run.resumed) train = weighed_rows(train, config, run.model);
   if (!context.quiet && !context.json)
-    say("{}; {} texts to train on\n", described(run.model), with_commas(train.rows.rows()));
+    say("{}; {} to train on\n", described(run.model), counted(train.rows.rows(), "texts"));
   Sitting sitting(run.folder, progress_style(context.quiet, context.json), config.epochs);
   const Optimizer optimizer = config.make_optimizer(context.registry);
   Batches batches(train, config);

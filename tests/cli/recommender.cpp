@@ -138,7 +138,7 @@ TEST_F(Recommender, RowsArePredictedAndWhoIsNewIsSaid) {
   EXPECT_TRUE(ran.out.starts_with("id,stars\n7,4")) << ran.out;
   EXPECT_NE(ran.out.find("\n8,2"), std::string::npos) << ran.out;
   EXPECT_NEAR(std::stod(ran.out.substr(ran.out.find("\n9,") + 3)), 3.2, 0.5) << ran.out;  // that of no one and nothing
-  EXPECT_NE(ran.err.find("1 rows of users and 1 of items that were never seen"), std::string::npos) << ran.err;
+  EXPECT_NE(ran.err.find("1 row of users and 1 of items that were never seen"), std::string::npos) << ran.err;
   write("other.csv", "id,what\n7,t2\n");
   EXPECT_EQ(run("predict r --data other.csv").code, 3);
 }

@@ -156,6 +156,16 @@ TEST_F(Sequences, ADictionaryIsReadByLine) {
   ASSERT_EQ(ran.code, 0) << ran.err;
   EXPECT_NE(ran.err.find("4 pairs, 2 source and 3 target symbols"), std::string::npos) << ran.err;
   EXPECT_EQ(run("evaluate r --data d.dict --json").json().at("rows"), 4);
+  write("words.csv", "source\nAB\nBA\nABBA\nBAB\n");
+  const Ran of_table = run("predict r --data words.csv"), of_dictionary = run("predict r --data d.dict");
+  EXPECT_EQ(of_dictionary.code, 0) << of_dictionary.err;
+  EXPECT_EQ(of_dictionary.out, of_table.out);
+  write("alone.txt", "ABBA\nBA  B A1\n");  // what it sounds like need not be known
+  const Ran alone = run("predict r --data alone.txt --keep '*' --beam 3");
+  EXPECT_TRUE(alone.out.starts_with("source,target,predicted target,log_probability\nABBA,,"))
+      << alone.out << alone.err;
+  EXPECT_NE(alone.out.find("\nBA,B A1,"), std::string::npos) << alone.out;
+  EXPECT_EQ(run("predict r --data alone.txt --separator comma").code, 2);
   write("d.dict", "AB  A1 B\nBA\n");
   const Ran bad = run("train d.toml --quiet");
   EXPECT_EQ(bad.code, 3);
@@ -224,6 +234,12 @@ TEST_F(Sequences, StartOnlyFromTheSameSymbols) {
   const Ran nowhere = run("train s.toml --quiet --set system.start=nowhere");
   EXPECT_EQ(nowhere.code, 2);
   EXPECT_NE(nowhere.err.find("start = \"nowhere\""), std::string::npos) << nowhere.err;
+  write_table("t.csv");
+  ASSERT_EQ(run("train t.csv --target y --quiet --out model --epochs 1").code, 0);
+  const Ran kind = run("train s.toml --quiet --set system.start=model");
+  EXPECT_EQ(kind.code, 2);
+  EXPECT_NE(kind.err.find("start = \"model\" is a run of mlp. Wanted: one of sequences"), std::string::npos)
+      << kind.err;
 }
 
 }  // namespace

@@ -70,6 +70,9 @@ Measured given_data(const EvaluateArguments& arguments, const data::Preprocessin
   const OptionValue place = arguments.data.empty()
                                 ? OptionValue{OptionMap{{"images", {arguments.images}}, {"labels", {arguments.labels}}}}
                                 : OptionValue{arguments.data};
+  if (!arguments.data.empty() && !(arguments.images.empty() && arguments.labels.empty()))
+    fail<UsageError>("[evaluate] --data and {}. Wanted: one of them",
+                     arguments.images.empty() ? "--labels" : "--images");
   const auto options = options_for(preprocessing, place, options_of(arguments));
   const bool half = arguments.data.empty() && (arguments.images.empty() || arguments.labels.empty());
   if (!options || half) {
@@ -112,8 +115,9 @@ int evaluate_stopped(const EvaluateArguments& arguments, const Context& context)
   const std::int64_t step = session.trainer.state().step;
   if (!context.json) {
     print_metrics(name, evaluation.metrics,
-                  fmt::format("{}; the run has come to step {} of {}{}", metrics_note(evaluation.rows, session.recipe),
-                              with_commas(step), with_commas(opened.total_steps),
+                  fmt::format("{}; the run has come to step {} of {}{}",
+                              metrics_note(evaluation.rows, session.recipe, data->has("weight")), with_commas(step),
+                              with_commas(opened.total_steps),
                               opened.is_best            ? ", and these are its best parameters so far"
                               : !opened.average.empty() ? ", and these are the averages of its parameters"
                                                         : ""));
@@ -186,10 +190,11 @@ int run_system(const EvaluateArguments& arguments, const Context& context) {
     if (!context.json) emit("{:<12}{}: {}\n", "shown", shown(name), shown(files.back()));
   }
   if (!context.json) {
-    print_metrics(
-        measured.name, figures.metrics,
-        figures.on.empty() ? metrics_note(measured.data.rows(), Recipe{{}, {}, 1, trained.preprocessing}) : figures.on,
-        figures.baselines);
+    print_metrics(measured.name, figures.metrics,
+                  figures.on.empty()
+                      ? metrics_note(measured.data.rows(), Recipe{{}, {}, 1, trained.preprocessing}, false)
+                      : figures.on,
+                  figures.baselines);
     return 0;
   }
   nlohmann::ordered_json result{{"data", measured.name}, {"rows", measured.data.rows()}};
@@ -214,17 +219,17 @@ int run(const EvaluateArguments& arguments, const Context& context) {
   const Evaluation evaluation = model.evaluate(measured.data);
   const std::vector<NamedMetrics> baselines = baselines_on(arguments, model, measured.data);
   if (!context.json) {
-    print_metrics(measured.name, evaluation.metrics, metrics_note(evaluation.rows, recipe), baselines);
+    print_metrics(measured.name, evaluation.metrics, metrics_note(evaluation.rows, recipe, measured.data.has("weight")),
+                  baselines);
     const bool classes = !recipe.preprocessing.text() && recipe.preprocessing.task() != data::Task::regression;
     if (classes) {
-      const Tensor labels = measured.data["target"].reshape({measured.data.rows()}).to(i32);
-      const Dataset& data = measured.data;
-      const metric::Weights weights = data.has("weight") ? metric::Weights(data["weight"]) : std::nullopt;
-      print_confusion(confusion_of(evaluation.predictions, labels, weights), class_names(recipe));
+      const metric::Weights weights = weights_on(*model.parts().loss, measured.data);
+      print_confusion(confusion_on(evaluation.predictions, measured.data, weights), class_names(recipe));
     }
     return 0;
   }
   nlohmann::ordered_json result{{"data", measured.name}, {"rows", evaluation.rows}};
+  if (measured.data.has("weight")) result["weighted"] = true;
   result.update(json_of(evaluation.metrics));
   for (const auto& [name, metrics] : baselines) result["baselines"][name] = json_of(metrics);
   emit_line_of(result);

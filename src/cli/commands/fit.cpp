@@ -49,7 +49,7 @@ std::string equation_of(const FitArguments& arguments, const std::vector<std::st
   if (has(others, "y")) return "y = " + arguments.formula;
   if (others.size() == 1) return others.front() + " = " + arguments.formula;
   fail<UsageError>("[fit] it is not plain what is fitted: {} columns are not in the formula. Hint: --target {}",
-                   others.size(), others.empty() ? "NAME" : others.front());
+                   others.size(), others.empty() ? "NAME" : shell_word(others.front()));
 }
 
 struct Numbers {
@@ -173,7 +173,8 @@ void emit_parameters(const FormulaFit& fit, double confidence) {
       emit("{:<12}{:>16.9g}{:>16}    -\n", name, result.x.at(i), "-");
       continue;
     }
-    emit("{:<12}{:>16.9g}{:>16.6g}    {:.7g} to {:.7g}\n", name, result.x.at(i), result.standard_error(i), low, high);
+    emit("{:<12}{:>16.9g}{:>16.6g}    {}\n", name, result.x.at(i), result.standard_error(i),
+         std::isnan(low) ? "-" : fmt::format("{:.7g} to {:.7g}", low, high));
   }
 }
 

@@ -11,10 +11,12 @@
 #include "cli/output.hpp"
 #include "cli/session.hpp"
 #include "cli/signals.hpp"
+#include "core/counted.hpp"
 #include "core/error.hpp"
 #include "plot/plot.hpp"
 #include "run/number_places.hpp"
 #include "store/atomic_file.hpp"
+#include "train/baseline.hpp"
 
 namespace thalweg::cli {
 
@@ -31,8 +33,8 @@ std::string trial_text(const LrTrial& trial) {
 FoundLr find_lr_for(const Config& config, const DataFacts& facts, const Parts& parts, FindLrOptions options,
                     const Registry& registry) {
   refuse_system(config, "lr");
-  const Recipe recipe{with_number_places(config.model, parts.preprocessing), config.loss, facts.outputs,
-                      parts.preprocessing};
+  Recipe recipe{with_number_places(config.model, parts.preprocessing), config.loss, facts.outputs, parts.preprocessing};
+  recipe.offset = usual_output(recipe.make_loss(registry), parts.train);
   const SignalWatch signals;
   std::stop_source stop;
   options.stop = stop.get_token();
@@ -48,7 +50,7 @@ FoundLr find_lr_for(const Config& config, const DataFacts& facts, const Parts& p
 }
 
 std::string cost_text(const LrFinding& finding, std::string_view rows) {
-  return fmt::format("{} steps, {} {}, {}", with_commas(finding.steps), with_commas(finding.samples), rows,
+  return fmt::format("{}, {}, {}", counted(finding.steps, "steps"), counted(finding.samples, rows),
                      duration_text(finding.seconds));
 }
 
@@ -91,7 +93,7 @@ Series drawn(const LrFinding& finding) {
 }
 
 Series drawn_trials(const LrFinding& finding) {
-  Series series{fmt::format("loss after {} steps at this rate", finding.trial_steps), {}, {}};
+  Series series{fmt::format("loss after {} at this rate", counted(finding.trial_steps, "steps")), {}, {}};
   for (const LrTrial& trial : finding.trials) {
     series.x.push_back(trial.lr);
     series.y.push_back(trial.loss);
@@ -132,11 +134,11 @@ void emit_json(const LrFinding& finding) {
 std::string train_command(const ConfigArguments& given, double lr) {
   std::string command = fmt::format("thalweg train {} --lr {:g}", shell_quoted(given.source), lr);
   for (const auto& [key, value] : given.given) {
-    if (key != "optimizer.lr") command += " --set " + shell_quoted(key + "=" + value.str());
+    if (key != "optimizer.lr") command += " --set " + shell_word(key + "=" + value.str());
   }
-  for (const std::string& set : given.sets) command += " --set " + shell_quoted(set);
-  for (const std::string& type : given.types) command += " --type " + shell_quoted(type);
-  if (!given.variant.empty()) command += " --variant " + shell_quoted(given.variant);
+  for (const std::string& set : given.sets) command += " --set " + shell_word(set);
+  for (const std::string& type : given.types) command += " " + shell_word("--type=" + type);  // whose name may begin with a dash
+  if (!given.variant.empty()) command += " " + shell_word("--variant=" + given.variant);
   return command;
 }
 

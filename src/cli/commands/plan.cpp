@@ -11,6 +11,7 @@
 #include "cli/output.hpp"
 #include "cli/plan.hpp"
 #include "cli/session.hpp"
+#include "core/counted.hpp"
 #include "core/error.hpp"
 #include "estimate/published.hpp"
 #include "options/rows.hpp"
@@ -160,9 +161,9 @@ void emit_text(const TextPlan& plan, const std::vector<Planned>& found, const Ma
   const Planned& best = found.front();
   const Course c = course_of(plan, best.time.total(), machine, arguments);
   emit("planned, not run\n");
-  emit("model       {} parameters; {} sequences of {} tokens a step on {} ranks of {}\n",
+  emit("model       {} parameters; {} sequences of {} tokens a step on {} of {}\n",
        with_commas(std::llround(plan.work.model.parameters())), with_commas(plan.work.batch),
-       with_commas(plan.work.model.sequence), with_commas(arguments.ranks), machine.name);
+       with_commas(plan.work.model.sequence), counted(arguments.ranks, "ranks"), machine.name);
   emit("layout      {}\n", best.layout.str());
   emit_memory(best.memory, plan, best.layout, machine);
   emit("step        {}\n", seconds_text(best.time.total()));

@@ -12,8 +12,10 @@
 #include "cli/output.hpp"
 #include "cli/recommender.hpp"
 #include "cli/texts.hpp"
+#include "core/counted.hpp"
 #include "core/error.hpp"
 #include "data/csv.hpp"
+#include "data/sequences.hpp"
 #include "options/nearest_name.hpp"
 #include "run/model_parts.hpp"
 #include "run/trained_system.hpp"
@@ -33,7 +35,7 @@ struct PredictArguments {
 
 /// What a model predicts from. Options that would say nothing of it are refused, for who gives one believes that it
 /// does.
-enum class From { table, sequences, lines, images, user };
+enum class From { table, sequences, dictionary, lines, images, user };
 
 void check_options(const PredictArguments& given, From from) {
   using enum From;
@@ -44,16 +46,16 @@ void check_options(const PredictArguments& given, From from) {
     const char* wanted;
   };
   const Row rows[] = {
-      {"--keep", !given.keep.empty(), {table, sequences}, "models of tables"},
+      {"--keep", !given.keep.empty(), {table, sequences, dictionary}, "models of tables"},
       {"--no-header", given.no_header, {table, sequences}, "models of tables"},
       {"--separator", given.separator != "auto", {table, sequences}, "models of tables"},
-      {"--data", !given.data.empty(), {table, sequences, lines}, "models of tables and of lines of text"},
+      {"--data", !given.data.empty(), {table, sequences, dictionary, lines}, "models of tables and of lines of text"},
       {"--images", !given.images.empty(), {images}, "models of images"},
       {"--user", !given.user.empty(), {user}, "recommenders"},
       {"--top", given.top.has_value(), {lines, user}, "models of lines of text, and for recommenders with --user"},
       {"--beam and --length-penalty",
        given.search.beam || given.search.length_penalty,
-       {sequences},
+       {sequences, dictionary},
        "models that write sequences"}};
   for (const Row& row : rows) {
     if (row.is_given && std::ranges::find(row.of, from) == row.of.end())
@@ -186,9 +188,8 @@ class Encoder {
 };
 
 /// The columns named in `--keep`: their places in the file. "*" is all of them.
-std::vector<std::size_t> kept_columns(const std::string& keep, const data::CsvReader& reader) {
+std::vector<std::size_t> kept_columns(const std::string& keep, const Cells& header, const std::string& file) {
   std::vector<std::size_t> places;
-  const Cells& header = reader.header();
   const auto place_of = [&](const std::string& name) {
     return static_cast<std::size_t>(std::ranges::find(header, name) - header.begin());
   };
@@ -198,10 +199,13 @@ std::vector<std::size_t> kept_columns(const std::string& keep, const data::CsvRe
   for (const std::string& name : names) {
     places.push_back(place_of(name));
     if (places.back() < header.size()) continue;
-    fail<UsageError>("[predict] --keep names the column '{}', and {} has none. Hint: {}", name, reader.name(),
+    fail<UsageError>("[predict] --keep names the column '{}', and {} has none. Hint: {}", name, file,
                      name_hint(name, header));
   }
   return places;
+}
+std::vector<std::size_t> kept_columns(const std::string& keep, const data::CsvReader& reader) {
+  return kept_columns(keep, reader.header(), reader.name());
 }
 
 void predict_table(const Model& model, data::CsvReader& reader, const std::string& keep, const Context& context) {
@@ -308,59 +312,96 @@ void predict_ratings(const Recommender& recommender, data::CsvReader& reader, co
   }
   flush_output();
   if (context.quiet || users + items == 0) return;
-  say("warning: {} rows of users and {} of items that were never seen, predicted by what else is known of them\n",
-      with_commas(users), with_commas(items));
+  say("warning: {} of users and {} of items that were never seen, predicted by what else is known of them\n",
+      counted(users, "rows"), with_commas(items));
 }
 
-/// What is written for each source, and the logarithm of its probability.
-void predict_sequences(const TrainedSystem& trained, data::CsvReader& reader, const PredictArguments& arguments,
-                       const Context& context) {
-  const data::SequencePreprocessing& pairs = *trained.preprocessing.sequences();
-  const std::vector<std::size_t> kept = kept_columns(arguments.keep, reader);
-  const auto found = std::ranges::find(reader.header(), pairs.source_name);
-  if (found == reader.header().end())
-    fail<DataError>("[predict] {} has no column '{}', whose texts are read. Hint: {}", reader.name(), pairs.source_name,
-                    name_hint(pairs.source_name, reader.header()));
-  const auto place = static_cast<std::size_t>(found - reader.header().begin());
-  Cells names;
-  for (const std::size_t column : kept) names.push_back(reader.header()[column]);
-  for (std::string name : {pairs.target_name, std::string("log_probability")}) {
-    while (std::ranges::find(names, name) != names.end()) name = "predicted " + name;
-    names.push_back(std::move(name));
+/// Writes what is written for each source, and the logarithm of its probability. Columns that are kept stand first.
+class SequenceLines {
+ public:
+  SequenceLines(const TrainedSystem& trained, const PredictArguments& arguments, const Cells& kept, bool json)
+      : trained_(trained), search_(arguments.search), names_(kept), json_(json) {
+    for (std::string name : {trained.preprocessing.sequences()->target_name, std::string("log_probability")}) {
+      while (std::ranges::find(names_, name) != names_.end()) name = "predicted " + name;
+      names_.push_back(std::move(name));
+    }
+    if (!json_) line(names_);
   }
-  const auto line = [](const Cells& cells) {
-    emit(data::csv_line(std::vector<std::string_view>(cells.begin(), cells.end())));
-  };
-  if (!context.json) line(names);
-  std::vector<SequenceSource> sources;
-  std::vector<Cells> lines;
-  const auto hand_on = [&] {
-    if (sources.empty()) return;
-    const std::vector<SequenceOutput> outputs = trained.system.write(trained.state, sources, arguments.search);
+
+  void add(SequenceSource source, Cells kept) {
+    sources_.push_back(std::move(source));
+    lines_.push_back(std::move(kept));
+    if (std::ssize(sources_) == rows_at_once) write();
+  }
+
+  void write() {
+    if (sources_.empty()) return;
+    const std::vector<SequenceOutput> outputs = trained_.system.write(trained_.state, sources_, search_);
     for (std::size_t i = 0; i < outputs.size(); ++i) {
-      Cells& cells = lines[i];
+      Cells& cells = lines_[i];
       cells.push_back(outputs[i].text);
       cells.push_back(fmt::format("{:.6g}", outputs[i].log_probability));
-      if (!context.json) {
+      if (!json_) {
         line(cells);
         continue;
       }
       nlohmann::ordered_json object;
-      for (std::size_t c = 0; c + 1 < cells.size(); ++c) object[names[c]] = cells[c];
-      object[names.back()] = outputs[i].log_probability;
+      for (std::size_t c = 0; c + 1 < cells.size(); ++c) object[names_[c]] = cells[c];
+      object[names_.back()] = outputs[i].log_probability;
       emit_line_of(object);
     }
     flush_output();
-    sources.clear();
-    lines.clear();
-  };
-  while (reader.next()) {
-    sources.push_back({std::string(reader.cells()[place]), fmt::format("{}, line {}", reader.name(), reader.line())});
-    Cells& cells = lines.emplace_back();
-    for (const std::size_t column : kept) cells.emplace_back(reader.cells()[column]);
-    if (std::ssize(sources) == rows_at_once) hand_on();
+    sources_.clear();
+    lines_.clear();
   }
-  hand_on();
+
+ private:
+  static void line(const Cells& cells) {
+    emit(data::csv_line(std::vector<std::string_view>(cells.begin(), cells.end())));
+  }
+
+  const TrainedSystem& trained_;
+  SequenceSearch search_;
+  Cells names_;
+  bool json_;
+  std::vector<SequenceSource> sources_ = {};
+  std::vector<Cells> lines_ = {};
+};
+
+/// The cells, or names, at these places.
+template <class Row>
+Cells at_places(const Row& row, const std::vector<std::size_t>& places) {
+  Cells cells;
+  for (const std::size_t place : places) cells.emplace_back(row[place]);
+  return cells;
+}
+
+void predict_sequences(const TrainedSystem& trained, data::CsvReader& reader, const PredictArguments& arguments,
+                       const Context& context) {
+  const std::string& column = trained.preprocessing.sequences()->source_name;
+  const std::vector<std::size_t> kept = kept_columns(arguments.keep, reader);
+  const auto found = std::ranges::find(reader.header(), column);
+  if (found == reader.header().end())
+    fail<DataError>("[predict] {} has no column '{}', whose texts are read. Hint: {}", reader.name(), column,
+                    name_hint(column, reader.header()));
+  const auto place = static_cast<std::size_t>(found - reader.header().begin());
+  SequenceLines lines(trained, arguments, at_places(reader.header(), kept), context.json);
+  while (reader.next())
+    lines.add({std::string(reader.cells()[place]), fmt::format("{}, line {}", reader.name(), reader.line())},
+              at_places(reader.cells(), kept));
+  lines.write();
+}
+
+/// A dictionary is a table of two columns, and its words may lack their sounds.
+void predict_dictionary(const TrainedSystem& trained, const PredictArguments& arguments, const Context& context) {
+  const data::SequencePreprocessing& sequences = *trained.preprocessing.sequences();
+  const Cells columns = {sequences.source_name, sequences.target_name};
+  const std::vector<std::size_t> kept = kept_columns(arguments.keep, columns, arguments.data);
+  SequenceLines lines(trained, arguments, at_places(columns, kept), context.json);
+  for (const data::SequencePair& pair : data::read_dictionary(arguments.data, data::Sounds::may_lack))
+    lines.add({pair.source, fmt::format("{}, line {}", arguments.data, pair.line)},
+              at_places(Cells{pair.source, pair.target}, kept));
+  lines.write();
 }
 
 /// What to recommend to a user.
@@ -399,7 +440,12 @@ int predict_with_system(const TrainedSystem& trained, const PredictArguments& ar
     if (trained.system.answer) check_options(arguments, From::lines);  // else what is said is that it has no answers
     return answer_lines(arguments.run, arguments.data, arguments.best(), context);
   }
-  check_options(arguments, From::sequences);
+  const bool is_dictionary = data::is_dictionary(arguments.data);
+  check_options(arguments, is_dictionary ? From::dictionary : From::sequences);
+  if (is_dictionary) {
+    predict_dictionary(trained, arguments, context);
+    return 0;
+  }
   return with_reader(arguments, {},
                      [&](data::CsvReader& reader) { predict_sequences(trained, reader, arguments, context); });
 }
@@ -448,6 +494,7 @@ constexpr const char* examples = R"(Examples:
   thalweg predict runs/recommender --user 17 --top 5          the items to recommend, with the ratings expected
   thalweg predict runs/masked --data lines.txt --top 3        words for each [MASK] of a line, with their probabilities
   thalweg predict runs/g2p --data words.csv --beam 8          sequences: what is written for each source
+  thalweg predict runs/g2p --data words.dict --keep source    and those of a dictionary (.dict, .txt), with each word
 
 Of a table, one line comes out for each row: the value; the class and the probability of each; or what is written and the
 logarithm of its probability. Of lines of text (masked, text_encoder: no header, no columns), the line and below it the

@@ -372,6 +372,8 @@ int run_alone(const TrainArguments& arguments, const Context& context) {
     emit(loaded.config.toml());
     return 0;
   }
+  if (arguments.dry_run && arguments.folds > 0)
+    fail<UsageError>("[cv] --dry-run plans a single training. Wanted: --cv or --dry-run");
   if (arguments.dry_run || arguments.folds > 0) say_notes(context, loaded.source);
   if (arguments.folds > 0) {
     if (arguments.resume || arguments.stop_after > 0)

@@ -1,0 +1,275 @@
+// What the command says of measurements is so: which rows they are of, what weighs them, what was read.
+
+#include <cmath>
+#include <cstdio>
+#include <functional>
+
+#include "command.hpp"
+
+namespace thalweg::testing {
+namespace {
+
+class MeasuredRows : public CommandTest {
+ protected:
+  [[nodiscard]] static bool has(const std::string& text, std::string_view part) {
+    return text.find(part) != std::string::npos;
+  }
+  static void expect_refused(const Ran& ran, int code, std::string_view part) {
+    EXPECT_EQ(ran.code, code) << ran.err;
+    EXPECT_TRUE(has(ran.err, part)) << ran.err;
+  }
+  /// Classes u, v, w by x, 40 rows of each.
+  void write_classes(const std::string& name) const {
+    std::string text = "x,k\n";
+    for (int i = 0; i < 120; ++i)
+      text += std::to_string(i % 3 * 10 + i % 7) + ".5," + std::string(1, "uvw"[i % 3]) + "\n";
+    write(name, text);
+  }
+  [[nodiscard]] std::string notes_of(const std::string& table, const std::string& options = "") const {
+    return run("train " + table + " --target y --dry-run " + options).err;
+  }
+};
+
+TEST_F(MeasuredRows, IgnoredLabelsAreInNoCount) {
+  write_classes("t.csv");
+  const std::string ignores = "train t.csv --target k --validation t.csv --epochs 2 --set 'loss.ignored_labels=[1]'";
+  const Ran ran = run(ignores);
+  ASSERT_EQ(ran.code, 0) << ran.err;
+  EXPECT_TRUE(has(ran.out, "(80 rows)")) << ran.out;
+  const std::size_t row = ran.out.find("\n            v "), end = ran.out.find('\n', row + 1);
+  ASSERT_NE(row, std::string::npos) << ran.out;
+  const std::string cells = ran.out.substr(row, end - row);  // no row is truly v
+  EXPECT_EQ(cells.find_first_of("123456789"), std::string::npos) << cells;
+  const Ran again = run("evaluate runs/t --data t.csv");
+  EXPECT_TRUE(has(again.out, "(80 rows)")) << again.out;
+  EXPECT_TRUE(has(again.out, cells)) << again.out;
+}
+
+TEST_F(MeasuredRows, AreSaidToBeWeighted) {
+  std::string weighted = "x,w,y\n", plain = "x,y\n";
+  for (int i = 0; i < 60; ++i) {
+    const std::string x = std::to_string(i * 37 % 60) + ".5", y = std::to_string(i * 37 % 60 * 2 + i % 7) + ".25";
+    weighted += x + "," + std::to_string(1 + i % 3) + "," + y + "\n";
+    plain += x + "," + y + "\n";
+  }
+  write("w.csv", weighted);
+  write("p.csv", plain);
+  const Ran trained = run("train w.csv --target y --weight w --epochs 1");
+  EXPECT_TRUE(has(trained.out, "rows, weighted by w; the loss is")) << trained.out;
+  const Ran with = run("evaluate runs/w --data w.csv"), without = run("evaluate runs/w --data p.csv");
+  EXPECT_TRUE(has(with.out, "(60 rows, weighted by w; ")) << with.out;
+  EXPECT_TRUE(has(without.out, "(60 rows; ")) << without.out;
+  EXPECT_TRUE(has(without.err, "p.csv has no column 'w', which weighed the rows in training: here each counts as 1"))
+      << without.err;
+  EXPECT_FALSE(has(with.err, "weighed")) << with.err;
+  EXPECT_TRUE(run("evaluate runs/w --data w.csv --json").json().at("weighted"));
+  EXPECT_FALSE(run("evaluate runs/w --data p.csv --json").json().contains("weighted"));
+}
+
+TEST_F(MeasuredRows, OneIsNoPlural) {
+  write("t.csv", "x,y\n1,2.5\n2,4.5\n");
+  const Ran ran = run("train t.csv --target y --epochs 1");
+  ASSERT_EQ(ran.code, 0) << ran.err;
+  EXPECT_TRUE(has(ran.err, "1 row to train on")) << ran.err;
+  EXPECT_TRUE(has(ran.out, "(1 row; ")) << ran.out;
+  EXPECT_TRUE(has(ran.out, ", 1 epoch, 1 step\n")) << ran.out;
+  EXPECT_TRUE(has(run("compare 'x^2 + y^2' --optimizers sgd --seeds 1 --steps 1").out, "from (1, 1), 1 step each"));
+  EXPECT_TRUE(has(run("compare 'x^2 + y^2' --optimizers sgd --seeds 2 --steps 3").out,
+                  "from (1, 1) and 1 start near it, 3 steps each"));
+}
+
+TEST_F(MeasuredRows, NothingToLearnIsNoDeadGradient) {
+  write("t.csv", "x,y\n1,2.5\n2,4.5\n");  // one row to train on, whose standardised target is 0
+  EXPECT_FALSE(has(run("train t.csv --target y --epochs 20").out, "Dead gradients"));
+}
+
+TEST_F(MeasuredRows, KnownByHeartIsNotConverged) {
+  std::string text;
+  unsigned state = 7;
+  const auto number = [&] { return static_cast<int>((state = state * 1664525U + 1013904223U) >> 16) % 1000 / 100.0; };
+  for (int c = 0; c < 60; ++c) text += (c ? ",x" : "x") + std::to_string(c);
+  text += ",y\n";
+  for (int row = 0; row < 40; ++row) {
+    for (int c = 0; c < 60; ++c) text += std::to_string(number()) + ",";
+    text += std::to_string(number()) + "\n";
+  }
+  write("t.csv", text);
+  const Ran ran = run("train t.csv --target y --epochs 300");
+  ASSERT_EQ(ran.code, 0) << ran.err;
+  EXPECT_TRUE(has(ran.out, "verdict     Learned nothing that holds: it has the training rows by heart")) << ran.out;
+}
+
+TEST_F(MeasuredRows, ACurveThatOnlyRisesAdvisesNoRate) {
+  write_table("t.csv");
+  const Ran ran = run("lr t.csv --target y --start 5 --trials 0");
+  EXPECT_EQ(ran.code, 2) << ran.out;
+  EXPECT_TRUE(has(ran.err, "the loss falls nowhere below")) << ran.err;
+  EXPECT_EQ(run("lr t.csv --target y --trials 0").code, 0);
+  // the trials go far below the start, and find one that learns
+  EXPECT_EQ(run("lr t.csv --target y --start 5 --set train.epochs=20").code, 0);
+}
+
+TEST_F(MeasuredRows, NumbersThatAreNoneAreAskedAbout) {
+  const auto table = [&](const std::function<std::string(int)>& cell) {
+    std::string text = "c,x,y\n";
+    for (int i = 0; i < 60; ++i)
+      text += cell(i) + "," + std::to_string(i * 37 % 60) + ".5," + std::to_string(i * 37 % 60 * 2 + i % 7) + ".25\n";
+    write("t.csv", text);
+    return notes_of("t.csv");
+  };
+  EXPECT_TRUE(has(table([](int i) { return i % 6 == 0 ? "-999" : std::to_string(i % 17) + ".5"; }),
+                  "c is -999 in 10 rows, and lies between 0.5 and 16.5 in all others: a missing value?"));
+  EXPECT_FALSE(has(table([](int i) { return std::to_string(i % 20 - 9); }), "a missing value?"));
+  EXPECT_TRUE(has(table([](int i) { return "1000000000000000" + std::to_string(100 + i * 13); }),
+                  "hold more digits than a number of 64 bits keeps"));
+  EXPECT_FALSE(has(table([](int i) { return std::to_string(i % 17) + "000000000000000000"; }), "hold more digits"));
+  EXPECT_TRUE(has(table([](int i) { return i == 9 ? "1e30" : std::to_string(i % 17) + ".5"; }),
+                  "c has the value 1e30, and half of its values lie between"));
+  EXPECT_TRUE(has(table([](int i) { return i % 5 == 0 ? "unknown" : std::to_string(i * 7 % 60) + ".5"; }),
+                  "c: 48 of 60 cells are numbers, but not 'unknown'"));
+  EXPECT_TRUE(has(table([](int i) { return i % 3 == 0   ? "Red"
+                                           : i % 3 == 1 ? "red"
+                                                        : "blue"; }),
+                  "c: 'Red' and 'red' differ in upper and lower case alone, and count as two"));
+  EXPECT_TRUE(has(table([](int i) { return std::to_string(1000 + i); }), "an identifier?"));
+  EXPECT_FALSE(has(table([](int i) { return std::to_string(1 + i % 9) + "." + std::to_string(i + 10) + "e20"; }),
+                   "an identifier?"));
+}
+
+/// Counts of 100 and more, e^(5 + x / 2): a network whose outputs begin at 0 begins at a rate of 1.
+TEST_F(MeasuredRows, LargeCountsAreLearnedAndTheirConstantIsTheMean) {
+  std::string text = "x,n\n";
+  for (int i = 0; i < 300; ++i) {
+    const double x = (i * 37 % 300 - 150) / 75.0;
+    text += std::to_string(x) + "," + std::to_string(std::lround(std::exp(5 + x / 2))) + "\n";
+  }
+  write("t.csv", text);
+  const Ran ran = run(
+      "train t.csv --target n --task regression --loss poisson --model linear --lr 0.03 --epochs 100 --json --quiet");
+  ASSERT_EQ(ran.code, 0) << ran.err;
+  EXPECT_GT(ran.json().at("validation").at("r2").get<double>(), 0.99) << ran.out;
+  const auto baselines = ran.json().at("baselines").at("validation");
+  EXPECT_NEAR(baselines.at("constant").at("r2").get<double>(), 0, 0.15) << baselines;
+  const Ran network = run("train t.csv --target n --task regression --loss poisson --epochs 1 --json --quiet");
+  EXPECT_GT(network.json().at("baselines").at("validation").at("linear").at("r2").get<double>(), 0.99) << network.out;
+  write("new.csv", "x\n-1\n0\n1\n");
+  const Ran predicted = run("predict runs/t --data new.csv");
+  double minus = 0, zero = 0, one = 0;
+  ASSERT_EQ(std::sscanf(predicted.out.c_str(), "n\n%lf\n%lf\n%lf", &minus, &zero, &one), 3) << predicted.out;
+  EXPECT_NEAR(minus, std::exp(4.5), 0.05 * std::exp(4.5));
+  EXPECT_NEAR(zero, std::exp(5), 0.05 * std::exp(5));
+  EXPECT_NEAR(one, std::exp(5.5), 0.05 * std::exp(5.5));
+  // and a Gaussian, of two outputs, has a constant beside it too
+  EXPECT_TRUE(has(run("train t.csv --target n --task regression --loss gaussian --epochs 3").out, "(constant: "));
+}
+
+TEST_F(MeasuredRows, TheCurveOfALossBelowZeroIsJudgedByItsDistanceFromTheConstant) {
+  std::string text = "x,n\n";
+  for (int i = 0; i < 400; ++i) {
+    const double x = (i * 37 % 400 - 200) / 100.0;
+    text += std::to_string(x) + "," + std::to_string(std::lround(std::exp(5 + std::sin(3 * x)))) + "\n";
+  }
+  write("t.csv", text);
+  const Ran ran = run("train t.csv --target n --task regression --loss poisson --epochs 30 --lr 3e-4");
+  ASSERT_EQ(ran.code, 0) << ran.err;
+  EXPECT_FALSE(has(ran.out, "Converged")) << ran.out;  // three times as many epochs bring r2 from 0.5 to 0.9
+}
+
+TEST_F(MeasuredRows, AMetricThatFoldsLackIsTheMeanOfTheOthers) {
+  std::string text = "x,k\n";
+  for (int i = 0; i < 60; ++i) text += std::to_string(i * 37 % 60) + ".5," + (i == 7 ? "yes" : "no") + "\n";
+  write("t.csv", text);
+  const Ran ran = run("train t.csv --target k --features x --cv 3 --epochs 1 --quiet");
+  ASSERT_EQ(ran.code, 0) << ran.err;
+  EXPECT_TRUE(has(ran.out, " over 1 of 3 folds")) << ran.out;
+  EXPECT_FALSE(has(ran.out, "- ± - over")) << ran.out;
+}
+
+TEST_F(MeasuredRows, AStoppedRunHasNoModelYetAndOfFewBatchesNothingDiverged) {
+  std::string text = "a,y\n";  // each batch of four is harder than the one before it
+  for (int i = 0; i < 40; ++i) text += std::to_string(i * 37 % 40) + ".5," + std::to_string(i * i * 53 % 120) + ".25\n";
+  write("t.csv", text);
+  ASSERT_EQ(run("train t.csv --target y --epochs 20 --batch-size 4 --stop-after 3 --quiet").code, 0);
+  const Ran report = run("report runs/t");
+  ASSERT_EQ(report.code, 0) << report.err;
+  EXPECT_TRUE(has(report.out, "next        thalweg train runs/t --resume\n")) << report.out;
+  EXPECT_TRUE(has(report.out, "verdict     Too short to judge")) << report.out;
+  EXPECT_TRUE(has(report.out, "It was stopped before its end: let it go on.")) << report.out;
+  ASSERT_EQ(run("train runs/t --resume --quiet").code, 0);
+  EXPECT_TRUE(has(run("report runs/t").out, "next        thalweg predict runs/t < new.csv")) << report.out;
+}
+
+TEST_F(MeasuredRows, ANumberInAnotherFormIsNotTooLarge) {
+  std::string text = "a;y\n";
+  for (int i = 0; i < 40; ++i) text += std::to_string(i) + ",5;" + std::to_string(2 * i) + ",25\n";
+  write("t.csv", text);
+  ASSERT_EQ(run("train t.csv --target y --epochs 1 --quiet").code, 0);
+  write("new.csv", "a;y\n1,5;2\n1.5;2\n");
+  expect_refused(run("predict runs/t --data new.csv"), 3, "'1.5' is a number in another form (decimal commas");
+  expect_refused(run("evaluate runs/t --data new.csv"), 3, "'1.5' is a number in another form (decimal commas");
+}
+
+TEST_F(MeasuredRows, LabelsThatNoImageHasAreSaid) {
+  std::string images("\0\0\10\3\0\0\0\36\0\0\0\2\0\0\0\2", 16), labels("\0\0\10\1\0\0\0\36", 8);
+  for (int i = 0; i < 30; ++i) {
+    images += std::string(4, static_cast<char>(i * 8));
+    labels += static_cast<char>(i % 5 == 0 ? 9 : i % 3);
+  }
+  write("i", images);
+  write("l", labels);
+  write("t.toml",
+        "[data]\nformat = \"idx\"\ntrain = { images = \"i\", labels = \"l\" }\n[model]\nkind = \"linear\"\n"
+        "[train]\nepochs = 1\n");
+  const Ran ran = run("train t.toml --set 'loss.ignored_labels=[9]'");
+  ASSERT_EQ(ran.code, 0) << ran.err;
+  EXPECT_TRUE(has(ran.err, "6 of 10 classes have no image: the highest label is 9")) << ran.err;
+  EXPECT_FALSE(has(ran.out, "nearest neighbour")) << ran.out;  // which would count the ignored ones
+}
+
+TEST_F(MeasuredRows, ACommandWithNamesThatLookLikeOptionsCanBePasted) {
+  std::string text = "-a,$b,\"the \"\"y\"\"\"\n";
+  for (int i = 0; i < 40; ++i)
+    text += std::to_string(i % 4) + "," + std::to_string(i * 37 % 40) + "," + std::to_string(i) + ".5\n";
+  write("t.csv", text);
+  const Ran found = run("lr t.csv --target 'the \"y\"' --type=-a=category --drop '$b' --steps 12 --trials 0");
+  ASSERT_EQ(found.code, 0) << found.err;
+  const std::size_t begin = found.out.find("thalweg train t.csv");
+  ASSERT_NE(begin, std::string::npos) << found.out;
+  const std::string line = found.out.substr(begin + 8, found.out.find('\n', begin) - begin - 8);
+  EXPECT_EQ(run(line + " --epochs 1").code, 0) << line;
+}
+
+TEST_F(MeasuredRows, MoreEpochsAreNotAdvisedWhereEarlyStoppingEndsThem) {
+  write_table("t.csv");
+  const Ran ran =
+      run("train t.csv --target y --epochs 60 --lr 0.02 --set 'train.early_stopping={patience=\"1 epochs\"}'");
+  ASSERT_EQ(ran.code, 0) << ran.err;
+  EXPECT_FALSE(has(ran.out, "60 epochs,")) << ran.out;  // it was stopped early
+  EXPECT_FALSE(has(ran.out, "twice as many")) << ran.out;
+}
+
+TEST_F(MeasuredRows, AnEmptyTextIsNoOption) {
+  write_table("t.csv");
+  ASSERT_EQ(run("train t.csv --target y --epochs 1 --quiet").code, 0);
+  expect_refused(run("evaluate runs/t --data ''"), 2, "--data: an empty text");
+  expect_refused(run("train t.csv --target y --out ''"), 2, "--out: an empty text");
+}
+
+TEST_F(MeasuredRows, OptionsThatSayNothingAreRefused) {
+  write_table("t.csv");
+  ASSERT_EQ(run("train t.csv --target y --epochs 1 --quiet").code, 0);
+  expect_refused(run("evaluate runs/t --data t.csv --images i.gz"), 2, "--data and --images. Wanted: one of them");
+  expect_refused(run("train t.csv --target y --dry-run --cv 3"), 2, "Wanted: --cv or --dry-run");
+}
+
+TEST_F(MeasuredRows, AFormatOfALaterVersionIsNamed) {
+  write_table("t.csv");
+  ASSERT_EQ(run("train t.csv --target y --epochs 3 --stop-after 4 --quiet").code, 0);
+  std::string record = read_text(path("runs/t/data.json"));
+  record.replace(record.find("\"format\": 1"), 11, "\"format\": 7");
+  write("runs/t/data.json", record);
+  expect_refused(run("train runs/t --resume"), 4, "is of format 7, and this version of thalweg knows format 1");
+}
+
+}  // namespace
+}  // namespace thalweg::testing
