@@ -406,7 +406,7 @@ const Rule rules[] = {
      came_back,
      "A lower lr, a warm-up over the first 5 % of the steps, or clip_norm = 1; none was tried.",
      try_lower_rates_for_more},
-    {{Kind::not_judged, "steps", 0, "Too short to judge: nothing can be said of a trend yet."},
+    {{Kind::still_falling, "steps", 0, "Too short to judge: for all that can be said it still falls."},
      too_short,
      "Train longer."},
     {{Kind::crawling, "gradient_flow", 0, "Crawling: the gradient vanishes on its way to the first layers."},

@@ -240,11 +240,11 @@ TEST(Verdict, EpochsAreEnoughWhereNoStepsWereKept) {
 }
 
 TEST(Verdict, AFewStepsAreNotJudged) {
-  EXPECT_EQ(judge(History{}).kind, VerdictKind::not_judged);
+  EXPECT_EQ(judge(History{}).kind, still_falling);
   const Verdict verdict = judge(steps_of(9, decay(12)));
-  EXPECT_EQ(verdict.kind, VerdictKind::not_judged);
+  EXPECT_EQ(verdict.kind, still_falling);
   // of a few batches one may be harder than another, and is no divergence
-  EXPECT_EQ(judge(steps_of(4, [](double x) { return 1 + x; })).kind, VerdictKind::not_judged);
+  EXPECT_EQ(judge(steps_of(4, [](double x) { return 1 + x; })).kind, still_falling);
   EXPECT_EQ(judge(steps_of(4, [](double x) { return 1 + 1000 * x; })).kind, diverged);
   EXPECT_EQ(value_of(verdict, "steps"), 9);
   EXPECT_EQ(judge(steps_of(200, decay(20))).kind, converged);
