@@ -5,6 +5,8 @@
 #include <filesystem>
 
 #include "cli/assignment.hpp"
+#include "cli/checks.hpp"
+#include "cli/ranks.hpp"
 #include "core/error.hpp"
 #include "data/csv.hpp"
 
@@ -187,6 +189,13 @@ std::string Variant::folder() const {
     }
   }
   return text.substr(0, text.find_last_not_of('-') + 1);
+}
+
+void add_rank_options(CLI::App& command, RankOptions& options) {
+  command.add_option("--distributed", options.distributed, "auto: mpi, where a launcher started several")
+      ->check(CLI::IsMember({"auto", "mpi", "none"}));
+  command.add_option("--patience", options.patience, "Seconds until a rank that does not answer is given up (30)")
+      ->check(in_range({.low = 2, .high = 86400}));
 }
 
 void add_config_arguments(CLI::App& command, ConfigArguments& arguments) {

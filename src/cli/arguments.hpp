@@ -11,6 +11,8 @@
 
 namespace thalweg::cli {
 
+struct RankOptions;
+
 struct ConfigArguments {
   std::string source;                                      ///< .toml, .csv, or a run folder
   std::vector<std::pair<std::string, OptionValue>> given;  ///< short forms, by dotted key
@@ -28,6 +30,8 @@ struct Variant {
 
 /// The source and every option that overrides a key.
 void add_config_arguments(CLI::App& command, ConfigArguments& arguments);
+/// --distributed and --patience.
+void add_rank_options(CLI::App& command, RankOptions& options);
 
 /// The tree that the arguments make, what its paths are relative to, and what a run of it is called.
 struct NamedTree {

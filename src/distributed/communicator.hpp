@@ -4,6 +4,7 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <span>
 #include <string>
 
@@ -24,6 +25,20 @@ struct Message {
   std::size_t bytes = 0;
 };
 
+struct Messages {
+  std::span<const Message> sent = {}, received = {};
+};
+
+/// What follows an exchange without anybody waiting for it.
+class Relay {
+ public:
+  virtual ~Relay() = default;
+  /// The messages of a second exchange, on the channel behind that of the first, whose messages have all come. Called
+  /// by the communicator, perhaps on a thread of its own, which moves no messages meanwhile. What the messages lie in
+  /// is the relay's.
+  virtual Messages second(int channel) = 0;
+};
+
 /// The ranks of a run. Every call throws DistributedError, naming rank and host, where another rank is gone.
 class Communicator {
  public:
@@ -38,11 +53,13 @@ class Communicator {
 
   /// Begins to send and to receive, and returns at once; the memory is the communicator's until wait(ticket). Between
   /// each pair of ranks messages of one channel arrive in the order in which they were sent. Empty ones are not sent.
-  [[nodiscard]] virtual Ticket start(std::span<const Message> sent, std::span<const Message> received,
-                                     int channel = 0) = 0;
+  /// Where there is a relay, its second exchange belongs to the ticket too, and the communicator keeps it until then.
+  /// May be called from any thread.
+  [[nodiscard]] virtual Ticket start(const Messages& messages, int channel = 0,
+                                     const std::shared_ptr<Relay>& relay = {}) = 0;
   virtual void wait(Ticket ticket) = 0;
   void exchange(std::span<const Message> sent, std::span<const Message> received, int channel = 0) {
-    wait(start(sent, received, channel));
+    wait(start({sent, received}, channel));
   }
 
   /// Ends in order, on every rank; returns on the others only when rank 0 has made this call too, which thereby may
@@ -60,8 +77,23 @@ class Communicator {
   /// What the training under way keeps, for who reports it.
   void note(const Kept& kept) { kept_ = kept; }
 
+  /// The gradients of a step over the ranks, measured: of each time the slowest rank's.
+  struct Measured {
+    double computing = 0;   ///< seconds in which the shards are computed, nothing sent
+    double messages = 0;    ///< in which the messages move, nothing computed
+    double together = 0;    ///< in which a step does both
+    double update = 0;      ///< after that
+    double parameters = 0;  ///< of it, in which ranks that share the update send each other its results
+    double hidden = 0;      ///< of `messages`, those that cost no time beside the computing
+    std::int64_t bytes = 0, parameter_bytes = 0;  ///< that a rank sends
+    std::int64_t shards = 0, buckets = 0;
+  };
+  [[nodiscard]] const Measured& measured() const { return measured_; }
+  void note(const Measured& measured) { measured_ = measured; }
+
  private:
   Kept kept_;
+  Measured measured_;
 };
 
 }  // namespace thalweg

@@ -41,6 +41,52 @@ std::vector<TreeNode> remaining_nodes(Share share, std::int64_t shards) {
   return nodes;
 }
 
+Joins joins_of(const std::vector<TreeNode>& leaves, std::int64_t shards) {
+  struct Waiting {
+    TreeNode place;
+    int leaf, from;  // the leaf in whose place it is, the join that it is of
+  };
+  Joins joins;
+  joins.of_leaf.assign(leaves.size(), -1);
+  std::vector<Waiting> waiting;
+  const auto leads_to = [&](const Waiting& part, int join) {
+    (part.from < 0 ? joins.of_leaf[static_cast<std::size_t>(part.leaf)]
+                   : joins.list[static_cast<std::size_t>(part.from)].above) = join;
+  };
+  for (std::size_t i = 0; i < leaves.size(); ++i) {
+    waiting.push_back({risen(leaves[i], shards), static_cast<int>(i), -1});
+    while (waiting.size() > 1 && waiting.back().place.index % 2 == 1 &&
+           waiting[waiting.size() - 2].place == TreeNode{waiting.back().place.level, waiting.back().place.index - 1}) {
+      const Waiting right = waiting.back();
+      waiting.pop_back();
+      Waiting& left = waiting.back();
+      const int join = static_cast<int>(joins.list.size());
+      leads_to(left, join);
+      leads_to(right, join);
+      joins.list.push_back({left.leaf, right.leaf});
+      left = {risen({left.place.level + 1, left.place.index / 2}, shards), left.leaf, join};
+    }
+  }
+  return joins;
+}
+
+std::int64_t length_of(const Runs& runs) {
+  std::int64_t size = 0;
+  for (const Share run : runs) size += run.size();
+  return size;
+}
+
+Runs part_of(const Runs& runs, Share part) {
+  Runs result;
+  std::int64_t before = 0;
+  for (const Share run : runs) {
+    const std::int64_t first = std::max(part.first, before), last = std::min(part.last, before + run.size());
+    if (first < last) result.push_back({run.first + first - before, run.first + last - before});
+    before += run.size();
+  }
+  return result;
+}
+
 Share slice_of(int rank, int ranks, std::int64_t elements) {
   const std::int64_t blocks = (elements + slice_block - 1) / slice_block;
   const auto begin = [&](std::int64_t r) { return std::min(elements, blocks * r / ranks * slice_block); };

@@ -32,6 +32,24 @@ struct TreeNode {
 /// Whether the node is the sum of all.
 [[nodiscard]] bool is_root(TreeNode node, std::int64_t shards);
 
+/// How leaves are added up: sums of the fixed tree, in places of which each joined one becomes its left part's.
+struct Joins {
+  struct Join {
+    int left = 0, right = 0;  ///< leaves, in whose places the parts are
+    int above = -1;           ///< the join that its result goes into, if any
+  };
+  std::vector<Join> list;    ///< each behind those that it needs
+  std::vector<int> of_leaf;  ///< the join that each leaf goes into, or -1
+};
+/// Of nodes from left to right, as far as they alone can be joined.
+[[nodiscard]] Joins joins_of(const std::vector<TreeNode>& leaves, std::int64_t shards);
+
+/// Runs of numbers, from left to right.
+using Runs = std::vector<Share>;
+[[nodiscard]] std::int64_t length_of(const Runs& runs);
+/// A part of the numbers of runs, counted from the first run's first.
+[[nodiscard]] Runs part_of(const Runs& runs, Share part);
+
 /// The slice of `elements` numbers that is a rank's. It begins at a multiple of the block in which reductions add, so
 /// that a reduction over all is made of whole blocks of the slices.
 inline constexpr std::int64_t slice_block = 4096;

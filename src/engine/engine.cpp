@@ -141,6 +141,7 @@ void Engine::prepare(State& state) {
     if (!same) {
       programs_.clear();
       one_shard_ = {};
+      rank_sums_.reset();
       sums_there_.reset();
     }
     layout_ = state.layout;
@@ -167,6 +168,7 @@ std::vector<FactoredLayer> Engine::factored(std::size_t objective, const Layout&
 
 void Engine::set_ranks(std::shared_ptr<Communicator> ranks) {
   ranks_changed_ = ranks_changed_ || ranks_ != ranks;
+  rank_sums_.reset();
   ranks_ = std::move(ranks);
   if (!far_ || !ranks_ || ranks_->size() < 2) return;
   far_ = nullptr;
@@ -216,20 +218,21 @@ Engine::Sums Engine::sum_over_shards(const State& state, const RowSelection& bat
   const std::size_t bytes = TreeSum::block_bytes(step_.size, dtype, doubles);
   const std::size_t sums_at = TreeSum::doubles_at(step_.size, dtype);
   const auto sums_in = [&](std::byte* block) { return reinterpret_cast<double*>(block + sums_at); };
+  if (ranks_ && ranks_->size() > 1 && programs.shards > 1) {  // a single one is computed by every rank
+    if (!rank_sums_) rank_sums_.emplace(ranks_, pool, workers);
+    Block total = (*rank_sums_)(state, batch, programs, step_.size);
+    std::byte* gradient = total.data();
+    return {gradient, sums_in(gradient), std::move(total)};
+  }
   TreeSum tree(programs.shards, step_.size, dtype, doubles, pool, workers);
-  const bool alone = !ranks_ || programs.shards == 1;  // every rank computes a single shard: nothing needs to be sent
-  const Share mine = alone ? Share{0, programs.shards} : shards_of(ranks_->rank(), ranks_->size(), programs.shards);
-  workers.run(mine.size(), [&](std::int64_t task) {
-    const std::int64_t i = mine.first + task;
+  workers.run(programs.shards, [&](std::int64_t i) {
     auto block = pool.take_exactly(bytes);
     const ShardProgram& program = programs.of(i);
     const auto memory = pool.take(program.memory_bytes());
     program.run({state, batch, programs.first_row(i), block.data(), sums_in(block.data())}, memory.data(), workers);
     tree.add(i, block.release());
   });
-  Block total =
-      alone ? tree.take_total()
-            : sum_over_ranks(*ranks_, {programs.shards, step_.size, doubles, dtype}, tree.take_nodes(), pool, workers);
+  Block total = tree.take_total();
   std::byte* gradient = total.data();
   return {gradient, sums_in(gradient), std::move(total)};
 }
@@ -291,6 +294,7 @@ LossSum Engine::evaluate(std::size_t objective, const State& state, const Datase
 void Engine::set_memory(Memory memory) {
   if (!programs_.set_memory(memory)) return;
   one_shard_ = {};
+  rank_sums_.reset();
   sums_there_.reset();
 }
 
@@ -304,6 +308,7 @@ void Engine::set_precision(Precision precision) {
   }
   if (!programs_.set_precision(precision)) return;
   one_shard_ = {};
+  rank_sums_.reset();
   sums_there_.reset();
 }
 

@@ -11,6 +11,7 @@
 #include "engine/norms.hpp"
 #include "engine/one_shard.hpp"
 #include "engine/programs.hpp"
+#include "engine/rank_sum.hpp"
 #include "engine/slot_shares.hpp"
 #include "engine/sums_there.hpp"
 #include "engine/updater.hpp"
@@ -83,6 +84,8 @@ class Engine {
   [[nodiscard]] std::string explain(const State& state, const Dataset& data, std::int64_t shard_size);
 
   [[nodiscard]] StepCost measure(const State& state, const Dataset& batch, std::int64_t shard_size);
+  /// Of a step that ranks share: see Communicator::Measured. All ranks call it.
+  [[nodiscard]] Communicator::Measured measure_ranks(const State& state, const Dataset& batch, std::int64_t shard_size);
   void set_memory(Memory memory);
   /// Throws UsageError where a method computes its own losses, which are f32.
   void set_precision(Precision precision);
@@ -187,6 +190,7 @@ class Engine {
   StepLayout step_;
   OneShard one_shard_;
   std::optional<SumsThere> sums_there_;
+  std::optional<RankSums> rank_sums_;
   bool watches_layers_ = false;
   std::vector<Did> did_;
   std::vector<double> divisors_;  // of each gradient, in the step under way

@@ -200,6 +200,21 @@ StepCost Objectives::measure(const State& state, const Dataset& batch, std::int6
   return total;
 }
 
+void Objectives::measure_ranks(const std::shared_ptr<Communicator>& ranks, State state, const Dataset& batch,
+                               std::int64_t shard_size) {
+  begin_sharing(ranks, state);
+  Communicator::Measured total;
+  for (const auto& engine : engines_) {
+    const Communicator::Measured one = engine->measure_ranks(state, batch, shard_size);
+    total.computing += one.computing, total.messages += one.messages, total.together += one.together;
+    total.hidden += one.hidden, total.update += one.update, total.parameters += one.parameters;
+    total.bytes += one.bytes, total.parameter_bytes += one.parameter_bytes;
+    total.shards = one.shards, total.buckets += one.buckets;
+  }
+  ranks->note(total);
+  end_sharing();
+}
+
 void Objectives::plan_as(const FitOptions& options) {
   for (const auto& engine : engines_) {
     engine->set_memory(options.memory);

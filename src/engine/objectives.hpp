@@ -47,6 +47,9 @@ class Objectives {
   LossSum evaluate(const State& state, const Dataset& data, Tensor& predictions);
   [[nodiscard]] std::string explain(const State& state, const Dataset& data, std::int64_t shard_size);
   [[nodiscard]] StepCost measure(const State& state, const Dataset& batch, std::int64_t shard_size);
+  /// The communicator notes what a step over its ranks takes.
+  void measure_ranks(const std::shared_ptr<Communicator>& ranks, State state, const Dataset& batch,
+                     std::int64_t shard_size);
   /// Which values are kept for the backward pass, and how they are stored: options.memory and .precision.
   void plan_as(const FitOptions& options);
   void watch_layers(bool watch);

@@ -204,6 +204,32 @@ void ShardProgram::run(const Call& call, std::byte* memory, Workers& workers) co
   read_sums(memory + sums_at_, call.sums);
 }
 
+void ShardProgram::run(const Call& call, std::byte* memory, Workers& workers, std::span<const std::size_t> cuts,
+                       TaskRef done) const {
+  const auto all = bases(call, memory);
+  const auto parts = std::ssize(cuts);
+  std::size_t from = 0;
+  for (std::int64_t k = 0; k < parts; ++k) {
+    const std::size_t to = at(cuts, k);
+    try {
+      program_->run_part(all, memory, workers, from, to);
+    } catch (const IndexError& error) {
+      throw_in_row(error, call.batch.rows, call.begin, rows_);
+    }
+    if (k + 1 == parts) read_sums(memory + sums_at_, call.sums);
+    done(k);
+    from = to;
+  }
+}
+
+std::vector<ShardProgram::Final> ShardProgram::finals() const {
+  const auto element = static_cast<std::int64_t>(size_of(dtype_));
+  std::vector<Final> finals;
+  for (const auto& [begin, end, after] : program_->written_behind(gradient_base))
+    finals.push_back({{begin / element, end / element}, after});
+  return finals;
+}
+
 void ShardProgram::run(const Call& call, std::byte* memory, Workers& workers, Kept& kept) const {
   try {
     program_->run(bases(call, memory, &kept), memory, workers, kept.calls);

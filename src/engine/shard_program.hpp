@@ -8,6 +8,7 @@
 #include <span>
 
 #include "data/gather.hpp"
+#include "distributed/shares.hpp"
 #include "engine/objective.hpp"
 #include "engine/trained.hpp"
 #include "plan/program.hpp"
@@ -81,6 +82,16 @@ class ShardProgram {
   /// Bytes of memory that a run needs.
   [[nodiscard]] std::size_t memory_bytes() const { return memory_bytes_; }
   void run(const Call& call, std::byte* memory, Workers& workers) const;
+  /// The same, in parts: `done(k)` is called when cuts[k] instructions have run, the last time at the end, when `sums`
+  /// are written too.
+  void run(const Call& call, std::byte* memory, Workers& workers, std::span<const std::size_t> cuts,
+           TaskRef done) const;
+  /// Numbers of the gradient's block that a run writes, and after how many instructions they are final.
+  struct Final {
+    Share numbers;
+    std::size_t after;
+  };
+  [[nodiscard]] std::vector<Final> finals() const;
   /// Addresses that are kept for a memory in which the program runs repeatedly, while the rows are of one dataset.
   struct Kept {
     std::vector<data::RowSource> columns;

@@ -36,6 +36,19 @@ void BlockPool::give_back(Block block) {
   free_.push_back(std::move(block));
 }
 
+void add_values(std::byte* into, const std::byte* left, const std::byte* right, std::int64_t values, DType dtype,
+                Workers& workers) {
+  const MicroOp& add = *find_micro_op("add");
+  const MicroOp::Run run = (dtype == f32 ? add.f32 : add.f64)[0];
+  const std::size_t element = size_of(dtype);
+  workers.run((values + split_elements - 1) / split_elements, [&](std::int64_t part) {
+    const std::int64_t begin = part * split_elements, n = std::min(split_elements, values - begin);
+    const std::size_t offset = static_cast<std::size_t>(begin) * element;
+    const void* operands[] = {left + offset, right + offset};
+    run(into + offset, operands, n);
+  });
+}
+
 TreeSum::TreeSum(std::int64_t shards, std::int64_t values, DType dtype, std::int64_t doubles, BlockPool& pool,
                  Workers& workers, const Join* join)
     : shards_(shards), values_(values), doubles_(doubles), dtype_(dtype), pool_(pool), workers_(workers), join_(join) {}
@@ -50,15 +63,7 @@ std::size_t TreeSum::block_bytes(std::int64_t values, DType dtype, std::int64_t 
 
 void TreeSum::join(std::byte* into, const std::byte* from) {
   if (join_ != nullptr) return (*join_)(into, from);
-  const MicroOp& add = *find_micro_op("add");
-  const MicroOp::Run run = (dtype_ == f32 ? add.f32 : add.f64)[0];
-  const std::size_t element = size_of(dtype_);
-  workers_.run((values_ + split_elements - 1) / split_elements, [&](std::int64_t part) {
-    const std::int64_t begin = part * split_elements, n = std::min(split_elements, values_ - begin);
-    const std::size_t offset = static_cast<std::size_t>(begin) * element;
-    const void* operands[] = {into + offset, from + offset};
-    run(into + offset, operands, static_cast<std::size_t>(n));
-  });
+  add_values(into, into, from, values_, dtype_, workers_);
   auto* a = reinterpret_cast<double*>(into + doubles_at(values_, dtype_));
   const auto* b = reinterpret_cast<const double*>(from + doubles_at(values_, dtype_));
   for (std::int64_t i = 0; i < doubles_; ++i) a[i] += b[i];

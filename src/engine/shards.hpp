@@ -72,6 +72,10 @@ struct Crew {
   BlockPool there;  ///< of the device's memory
 };
 
+/// into = left + right, for `values` numbers of this host; `into` may be one of them.
+void add_values(std::byte* into, const std::byte* left, const std::byte* right, std::int64_t values, DType dtype,
+                Workers& workers);
+
 /// Sums blocks over the shards of a batch: shards 0 and 1 are joined, 2 and 3, then the pairs, as soon as both are
 /// done.
 class TreeSum {

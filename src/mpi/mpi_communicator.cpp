@@ -6,9 +6,9 @@
 #include <algorithm>
 #include <array>
 #include <condition_variable>
-#include <deque>
 #include <mutex>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "distributed/launch.hpp"
@@ -50,9 +50,17 @@ class MpiCommunicator final : public Communicator {
   [[nodiscard]] const std::string& host(int rank) const override { return hosts_.at(static_cast<std::size_t>(rank)); }
   [[nodiscard]] int ranks_on_host() const override { return ranks_on_host_; }
 
-  [[nodiscard]] Ticket start(std::span<const Message> sent, std::span<const Message> received, int channel) override {
+  [[nodiscard]] Ticket start(const Messages& messages, int channel, const std::shared_ptr<Relay>& relay) override {
     const std::lock_guard lock(mutex_);
-    asked_.push_back({++last_ticket_, channel, {sent.begin(), sent.end()}, {received.begin(), received.end()}});
+    if (free_.empty()) free_.push_back(std::make_unique<Exchange>());
+    Exchange& own = *asked_.emplace_back(std::move(free_.back()));
+    free_.pop_back();
+    own.ticket = ++last_ticket_;
+    own.channel = channel;
+    own.relay = relay;
+    own.is_relayed = false;
+    own.sent.assign(messages.sent.begin(), messages.sent.end());
+    own.received.assign(messages.received.begin(), messages.received.end());
     wake_.notify_one();
     return last_ticket_;
   }
@@ -86,17 +94,20 @@ class MpiCommunicator final : public Communicator {
 
  private:
   struct Exchange {
-    Ticket ticket;
-    int channel;
+    Ticket ticket = 0;
+    int channel = 0;
     std::vector<Message> sent, received;
-    std::vector<MPI_Request> requests = {};
+    std::vector<MPI_Request> requests;
+    std::shared_ptr<Relay> relay;
+    bool is_relayed = false;  // the second exchange is under way
   };
+  using Exchanges = std::vector<std::unique_ptr<Exchange>>;
   enum class End { not_yet, in_order, for_an_error };
 
   // under mutex_
   [[nodiscard]] bool is_done(Ticket ticket) const {
-    const auto has = [&](const std::deque<Exchange>& some) {
-      return std::ranges::find(some, ticket, &Exchange::ticket) != some.end();
+    const auto has = [&](const Exchanges& some) {
+      return std::ranges::any_of(some, [&](const auto& exchange) { return exchange->ticket == ticket; });
     };
     return !has(asked_) && !has(begun_);
   }
@@ -161,6 +172,7 @@ class MpiCommunicator final : public Communicator {
 
   /// Moves everything on; false when there is nothing more to do.
   bool step() {
+    const auto begun = Clock::now();
     begin_asked();
     if (!test_begun()) return false;
     if (size_ > 1 && !exchange_signs_of_life()) return false;
@@ -174,38 +186,45 @@ class MpiCommunicator final : public Communicator {
     } else if (asked_.empty()) {
       const bool awaited = waiting_ > 0;
       lock.unlock();
-      awaited ? std::this_thread::yield() : std::this_thread::sleep_for(50us);
+      // beside the computing, which has the core most of the time
+      const auto rest = std::clamp<Clock::duration>(8 * (Clock::now() - begun), 50us, 500us);
+      awaited ? std::this_thread::yield() : std::this_thread::sleep_for(rest);
     }
     return true;
   }
 
   void begin_asked() {
     const std::lock_guard lock(mutex_);
-    for (; !asked_.empty(); asked_.pop_front()) {
-      Exchange exchange = std::move(asked_.front());
-      const int tag = first_channel_tag + exchange.channel;
-      const auto each = [&](const std::vector<Message>& messages, const auto& call) {
-        for (const Message& m : messages) {
-          for (std::size_t done = 0; done < m.bytes; done += longest) {
-            call(m.data + done, static_cast<int>(std::min(longest, m.bytes - done)), m.peer,
-                 &exchange.requests.emplace_back(MPI_REQUEST_NULL));
-          }
-        }
-      };
-      each(exchange.received, [&](std::byte* data, int bytes, int peer, MPI_Request* request) {
-        MPI_Irecv(data, bytes, MPI_BYTE, peer, tag, MPI_COMM_WORLD, request);
-      });
-      each(exchange.sent, [&](std::byte* data, int bytes, int peer, MPI_Request* request) {
-        MPI_Isend(data, bytes, MPI_BYTE, peer, tag, MPI_COMM_WORLD, request);
-      });
+    for (auto& exchange : asked_) {
+      post(*exchange, {exchange->sent, exchange->received}, exchange->channel);
       begun_.push_back(std::move(exchange));
     }
+    asked_.clear();
+  }
+
+  static void post(Exchange& exchange, const Messages& messages, int channel) {
+    exchange.requests.clear();
+    const int tag = first_channel_tag + channel;
+    const auto each = [&](std::span<const Message> some, const auto& call) {
+      for (const Message& m : some) {
+        for (std::size_t done = 0; done < m.bytes; done += longest) {
+          call(m.data + done, static_cast<int>(std::min(longest, m.bytes - done)), m.peer,
+               &exchange.requests.emplace_back(MPI_REQUEST_NULL));
+        }
+      }
+    };
+    each(messages.received, [&](std::byte* data, int bytes, int peer, MPI_Request* request) {
+      MPI_Irecv(data, bytes, MPI_BYTE, peer, tag, MPI_COMM_WORLD, request);
+    });
+    each(messages.sent, [&](std::byte* data, int bytes, int peer, MPI_Request* request) {
+      MPI_Isend(data, bytes, MPI_BYTE, peer, tag, MPI_COMM_WORLD, request);
+    });
   }
 
   bool test_begun() {
     for (std::size_t i = 0; i < begun_.size();) {  // only this thread takes from it
       int done = 0;
-      Exchange& one = begun_[i];
+      Exchange& one = *begun_[i];
       if (MPI_Testall(static_cast<int>(one.requests.size()), one.requests.data(), &done, MPI_STATUSES_IGNORE) !=
           MPI_SUCCESS) {
         fail_with("a message was lost: another rank is gone");
@@ -215,7 +234,13 @@ class MpiCommunicator final : public Communicator {
         ++i;
         continue;
       }
+      if (one.relay && !std::exchange(one.is_relayed, true)) {
+        post(one, one.relay->second(one.channel), one.channel + 1);
+        continue;
+      }
+      one.relay.reset();
       const std::lock_guard lock(mutex_);
+      free_.push_back(std::move(begun_[i]));
       begun_.erase(begun_.begin() + static_cast<std::ptrdiff_t>(i));
       changed_.notify_all();
     }
@@ -279,7 +304,7 @@ class MpiCommunicator final : public Communicator {
 
   std::mutex mutex_;
   std::condition_variable wake_, changed_;  // of the thread, of the others
-  std::deque<Exchange> asked_, begun_;
+  Exchanges asked_, begun_, free_;
   Ticket last_ticket_ = 0;
   int waiting_ = 0;
   std::string problem_;

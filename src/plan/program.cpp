@@ -81,6 +81,30 @@ void Program::run(std::span<std::byte* const> bases, std::byte* arena, Workers& 
   for (const Step& step : instructions_) run_step(step, bases, arena, pointers, workers);
 }
 
+void Program::run_part(std::span<std::byte* const> bases, std::byte* arena, Workers& workers, std::size_t from,
+                       std::size_t to) const {
+  std::byte** const pointers = pointers_in(arena);
+  for (std::size_t i = from; i < to; ++i) run_step(instructions_[i], bases, arena, pointers, workers);
+}
+
+std::vector<Program::Written> Program::written_behind(int base) const {
+  std::vector<Written> written;
+  for (std::size_t i = 0; i < instructions_.size(); ++i) {
+    const Step& step = instructions_[i];
+    for (const Place read : step.inputs) {
+      for (Written& w : written) {
+        if (read.base == base && read.offset >= w.begin && read.offset < w.end) w.after = i + 1;
+      }
+    }
+    for (std::size_t k = 0; k < step.outputs.size(); ++k) {
+      const Place place = step.outputs[k];
+      if (place.base == base)
+        written.push_back({place.offset, place.offset + static_cast<std::int64_t>(step.results[k].bytes()), i + 1});
+    }
+  }
+  return written;
+}
+
 void Program::bind(Calls& calls, Workers& workers) const {
   calls.operands_.clear();
   for (const Step& step : instructions_) {

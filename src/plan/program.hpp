@@ -35,6 +35,17 @@ class Program {
   /// Runs once. `bases` are the addresses behind the places, from first_user_base on.
   void run(std::span<std::byte* const> bases, std::byte* arena, Workers& workers) const;
 
+  /// The instructions [from, to) of a run, whose others come before and after.
+  void run_part(std::span<std::byte* const> bases, std::byte* arena, Workers& workers, std::size_t from,
+                std::size_t to) const;
+  /// Bytes [begin, end) behind a base that a run writes, and after how many instructions it neither writes nor reads
+  /// them any more.
+  struct Written {
+    std::int64_t begin, end;
+    std::size_t after;
+  };
+  [[nodiscard]] std::vector<Written> written_behind(int base) const;
+
   /// The calls of all kernels for one set of bases, with all that follows from addresses worked out: most of what lies
   /// between the kernels of a small step, which runs again and again in the same memory. They are made when the same
   /// bases come a second time, for those of most batches never do.

@@ -568,6 +568,10 @@ void Trainer::load(const Path& path, const Dataset& shapes, const Patterns& patt
 StepCost Trainer::measure(const Dataset& batch, const FitOptions& options) {
   if (!impl_->state.layout) init(batch, 1);
   impl_->objectives.plan_as(options);
+  if (options.ranks) {
+    impl_->objectives.measure_ranks(options.ranks, impl_->state, batch, options.shard_size);
+    return {};
+  }
   return impl_->objectives.measure(impl_->state, batch, options.shard_size);
 }
 

@@ -44,28 +44,17 @@ class LocalRanks {
     [[nodiscard]] const std::string& host(int) const override { return host_; }
     [[nodiscard]] int ranks_on_host() const override { return all_.size_; }
 
-    [[nodiscard]] Ticket start(std::span<const Message> sent, std::span<const Message> received, int channel) override {
+    [[nodiscard]] Ticket start(const Messages& messages, int channel, const std::shared_ptr<Relay>& relay) override {
       const std::lock_guard lock(all_.mutex_);
-      for (const Message& m : sent) {
-        if (m.bytes == 0) continue;
-        all_.bytes_ += m.bytes;
-        all_.on_their_way_[{rank_, m.peer, channel}].emplace_back(m.data, m.data + m.bytes);
-      }
-      all_.came_.notify_all();
-      open_[++last_] = {{received.begin(), received.end()}, channel};
+      open_[++last_] = {{messages.received.begin(), messages.received.end()}, channel, relay};
+      send(messages.sent, channel);
       return last_;
     }
 
     void wait(Ticket ticket) override {
-      const auto [messages, channel] = open_.extract(ticket).mapped();
       std::unique_lock lock(all_.mutex_);
-      for (const Message& m : messages) {
-        if (m.bytes == 0) continue;
-        auto& way = all_.on_their_way_[{m.peer, rank_, channel}];
-        all_.came_.wait(lock, [&] { return !way.empty(); });
-        ASSERT_EQ(way.front().size(), m.bytes);
-        std::memcpy(m.data, way.front().data(), m.bytes);
-        way.pop_front();
+      while (open_.contains(ticket)) {
+        if (!move_on(lock)) all_.came_.wait(lock);
       }
     }
 
@@ -73,10 +62,64 @@ class LocalRanks {
     bool give_up(std::chrono::milliseconds) override { return true; }
 
    private:
+    struct Open {
+      std::deque<Message> missing;
+      int channel;
+      std::shared_ptr<Relay> relay;
+    };
+
+    void send(std::span<const Message> sent, int channel) {
+      for (const Message& m : sent) {
+        if (m.bytes == 0) continue;
+        all_.bytes_ += m.bytes;
+        all_.on_their_way_[{rank_, m.peer, channel}].emplace_back(m.data, m.data + m.bytes);
+      }
+      all_.came_.notify_all();
+    }
+
+    /// Takes what has come; false where nothing changed.
+    bool move_on(std::unique_lock<std::mutex>& lock) {
+      bool moved = false;
+      for (auto at = open_.begin(); at != open_.end();) {
+        Open& open = at->second;
+        moved = take(open) || moved;
+        if (!open.missing.empty()) {
+          ++at;
+          continue;
+        }
+        const std::shared_ptr<Relay> relay = std::move(open.relay);
+        moved = true;
+        if (!relay) {
+          at = open_.erase(at);
+          continue;
+        }
+        lock.unlock();
+        const Messages next = relay->second(open.channel);
+        lock.lock();
+        open.missing.assign(next.received.begin(), next.received.end());
+        send(next.sent, ++open.channel);
+      }
+      return moved;
+    }
+
+    bool take(Open& open) {
+      bool took = false;
+      for (; !open.missing.empty(); open.missing.pop_front(), took = true) {
+        const Message& m = open.missing.front();
+        if (m.bytes == 0) continue;
+        auto& way = all_.on_their_way_[{m.peer, rank_, open.channel}];
+        if (way.empty()) break;
+        EXPECT_EQ(way.front().size(), m.bytes);
+        std::memcpy(m.data, way.front().data(), std::min(m.bytes, way.front().size()));
+        way.pop_front();
+      }
+      return took;
+    }
+
     LocalRanks& all_;
     const int rank_;
     const std::string host_ = "here";
-    std::map<Ticket, std::pair<std::vector<Message>, int>> open_;
+    std::map<Ticket, Open> open_;
     Ticket last_ = 0;
   };
 

@@ -31,6 +31,13 @@ TEST_F(Mpirun, AConvolutionalNetworkGivesTheBitsOfOne) {
   expect_the_bits_of_one("cnn.toml");
 }
 
+TEST_F(Mpirun, AGradientInBucketsGivesTheBitsOfOne) {
+  write("wide.toml",
+        "seed = 3\n[data]\nformat = \"csv\"\ntrain = \"t.csv\"\ntarget = \"y\"\nvalidation = 0.1\n"
+        "[model]\nkind = \"mlp\"\nhidden = [700, 700, 700]\n[train]\nsteps = 6\nbatch_size = 32\nshard_size = 5\n");
+  expect_the_bits_of_one("wide.toml");
+}
+
 TEST_F(Mpirun, ATransformerGivesTheBitsOfOne) {
   std::string text;
   for (int i = 0; i < 100; ++i) text += "the whale and the sea, " + std::to_string(i % 10) + " times; ";
@@ -79,6 +86,46 @@ TEST_F(Mpirun, ARankThatIsKilledIsNamed) {
   EXPECT_EQ(ran.code, 8) << ran.err;
   EXPECT_NE(ran.err.find("rank 1 on "), std::string::npos) << ran.err;
   EXPECT_NE(ran.err.find("killed by signal 9"), std::string::npos) << ran.err;
+}
+
+TEST_F(Mpirun, ARankThatIsKilledWhileItsGradientGoesInBucketsIsNamed) {
+  const Ran ran = train_and(2, long_run_ + " --set model.hidden=[900,900,900]", "sleep 1; kill -9 $(rank 1)");
+  EXPECT_EQ(ran.code, 8) << ran.err;
+  EXPECT_NE(ran.err.find("rank 1 on "), std::string::npos) << ran.err;
+  EXPECT_NE(ran.err.find("killed by signal 9"), std::string::npos) << ran.err;
+}
+
+TEST_F(Mpirun, WhatRanksHideOfTheirMessagesIsMeasured) {
+  // 900 x 900 and 900 x 900 weights and more: several buckets
+  const std::string set = " --set model.hidden=[900,900] --set train.shard_size=16";
+  const auto inspect = [&](int ranks, const std::string& more) {
+    std::string asked = line(ranks, "run.toml --measure" + set + more);
+    const std::string train = " train ";
+    return shell(asked.replace(asked.find(train), train.size(), " inspect "));
+  };
+  const Ran ran = inspect(2, " --json");
+  ASSERT_EQ(ran.code, 0) << ran.err;
+  const nlohmann::json step = ran.json()["step"];
+  EXPECT_EQ(step["ranks"], 2);
+  EXPECT_EQ(step["shards"], 2);
+  EXPECT_GE(step["buckets"], 3);
+  // half of the gradient to the other rank, and half of the sum; then half of the parameters
+  const double bytes = 4 * ran.json()["parameters"].get<double>();
+  EXPECT_NEAR(step["bytes"].get<double>() / bytes, 1, 0.01);
+  EXPECT_NEAR(step["parameter_bytes"].get<double>() / bytes, 0.5, 0.01);
+  for (const char* part : {"computing", "messages", "together", "update", "parameters"})
+    EXPECT_GT(step[part].get<double>(), 0) << part;
+  EXPECT_GE(step["hidden"].get<double>(), 0);
+  EXPECT_LE(step["hidden"].get<double>(), step["messages"].get<double>());
+
+  const Ran text = inspect(2, "");
+  for (const char* part : {"over 2 ranks", "as in training: ", "of all messages "}) {
+    EXPECT_NE(text.out.find(part), std::string::npos) << text.out;
+    EXPECT_EQ(text.out.find(part), text.out.rfind(part)) << "said once: " << text.out;
+  }
+  const Ran one_shard = inspect(2, " --set train.shard_size=64");
+  EXPECT_EQ(one_shard.code, 2);
+  EXPECT_NE(one_shard.err.find("a step of one shard"), std::string::npos) << one_shard.err;
 }
 
 TEST_F(Mpirun, ARankThatHangsIsNamedWhenItsTimeIsUp) {

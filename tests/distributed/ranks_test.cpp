@@ -124,6 +124,26 @@ TEST(Ranks, GiveTheBitsOfOneForEveryKindOfModel) {
   }
 }
 
+TEST(Ranks, GiveTheBitsOfOneWhereTheGradientGoesInBuckets) {
+  const auto trained_wide = [](int threads, const std::shared_ptr<Communicator>& ranks) {
+    Trainer trainer(nn::mlp(1, {.hidden = {700, 700, 500}}), loss::binary_cross_entropy,
+                    optim::adam({.lr = 0.01, .clip_norm = 1}), threads);
+    FitOptions options{.epochs = 1, .batch_size = 40, .shard_size = 6};  // 7 shards, of the last batch 4
+    options.ranks = ranks;
+    (void)trainer.fit(two_moons(64), options);
+    return trainer.state();
+  };
+  const State alone = trained_wide(1, {});
+  for (const int ranks : {2, 3, 4, 8}) {
+    for (const int threads : {1, 2}) {
+      LocalRanks all(ranks);
+      all.run([&](const std::shared_ptr<Communicator>& own) {
+        expect_same(trained_wide(threads, own), alone, fmt::format("{} ranks of {} threads", ranks, threads));
+      });
+    }
+  }
+}
+
 TEST(Ranks, GoOnWithOthersToTheBitsOfAnUndisturbedRun) {
   const FitOptions options{.epochs = 3, .batch_size = 64, .shard_size = 8};
   const State alone = trained(options, 1);

@@ -72,5 +72,45 @@ TEST(Shares, SlicesBeginAtBlocksOfReductions) {
   }
 }
 
+TEST(Shares, JoinsAddUpInTheFixedTree) {
+  for (std::int64_t shards = 1; shards <= 17; ++shards) {
+    for (std::int64_t first = 0; first <= shards; ++first) {
+      for (std::int64_t last = first; last <= shards; ++last) {
+        std::vector<TreeNode> leaves;
+        for (std::int64_t shard = first; shard < last; ++shard) leaves.push_back({0, shard});
+        const Joins joins = joins_of(leaves, shards);
+        std::vector<Share> places;  // of each leaf: what has been added there
+        for (std::int64_t shard = first; shard < last; ++shard) places.push_back({shard, shard + 1});
+        for (std::size_t k = 0; k < joins.list.size(); ++k) {
+          Share &left = places[static_cast<std::size_t>(joins.list[k].left)],
+                &right = places[static_cast<std::size_t>(joins.list[k].right)];
+          EXPECT_EQ(left.last, right.first);
+          const auto all = remaining_nodes({left.first, right.last}, shards);
+          EXPECT_EQ(all.size(), 1U) << "a sum of the tree";
+          left.last = right.last;
+          right = {};
+          EXPECT_GT(joins.list[k].above < 0 ? 1000 : joins.list[k].above, static_cast<int>(k));
+        }
+        std::vector<Share> left_over;
+        for (const Share place : places) {
+          if (place.size() > 0) left_over.push_back(place);
+        }
+        std::vector<Share> wanted;
+        for (const TreeNode node : remaining_nodes({first, last}, shards)) wanted.push_back(below(node, shards));
+        EXPECT_EQ(left_over, wanted) << first << " to " << last << " of " << shards;
+      }
+    }
+  }
+}
+
+TEST(Shares, PartsOfRunsAreCountedFromTheFirst) {
+  const Runs runs = {{10, 14}, {20, 21}, {30, 40}};
+  EXPECT_EQ(length_of(runs), 15);
+  EXPECT_EQ(part_of(runs, {0, 15}), runs);
+  EXPECT_EQ(part_of(runs, {3, 7}), (Runs{{13, 14}, {20, 21}, {30, 32}}));
+  EXPECT_EQ(part_of(runs, {4, 5}), (Runs{{20, 21}}));
+  EXPECT_TRUE(part_of(runs, {5, 5}).empty());
+}
+
 }  // namespace
 }  // namespace thalweg

@@ -7,8 +7,10 @@
 
 #include "cli/curvature.hpp"
 #include "cli/output.hpp"
+#include "cli/ranks.hpp"
 #include "cli/session.hpp"
 #include "core/error.hpp"
+#include "distributed/communicator.hpp"
 #include "engine/objective.hpp"
 #include "optim/asks.hpp"
 #include "run/model_parts.hpp"
@@ -99,7 +101,43 @@ nlohmann::ordered_json cost_json(const StepCost& cost) {
           {"peak_flops", cost.peak}};
 }
 
-void print_json(const Recipe& recipe, const Anatomy& anatomy, const std::optional<StepCost>& cost) {
+std::string milliseconds(double seconds) { return fmt::format("{:.3f} ms", 1e3 * seconds); }
+
+std::string percent_hidden(const Communicator::Measured& did, double of) {
+  return percent_text(of > 0 ? did.hidden / of : 0);
+}
+
+void print_shared(const Communicator& ranks, std::int64_t rows) {
+  const Communicator::Measured& did = ranks.measured();
+  emit("\nMeasured: a step of {} rows in {} shards over {} ranks, medians of the slowest rank\n", rows, did.shards,
+       ranks.size());
+  emit("{:<12}{:>12}   the shards of a rank, nothing sent\n", "computing", milliseconds(did.computing));
+  emit("{:<12}{:>12}   gradients by themselves: a rank sends {}, in {} bucket{}\n", "messages",
+       milliseconds(did.messages), bytes_text(did.bytes), did.buckets, did.buckets > 1 ? "s" : "");
+  emit("{:<12}{:>12}   as in training: {} of these messages are hidden\n", "together", milliseconds(did.together),
+       percent_hidden(did, did.messages));
+  if (did.parameters == 0) return emit("{:<12}{:>12}   every rank updates all\n", "update", milliseconds(did.update));
+  emit("{:<12}{:>12}   of it {} to send parameters, {} a rank, which nothing hides: of all messages {} are hidden\n",
+       "update", milliseconds(did.update), milliseconds(did.parameters), bytes_text(did.parameter_bytes),
+       percent_hidden(did, did.messages + did.parameters));
+}
+
+nlohmann::ordered_json shared_json(const Communicator& ranks) {
+  const Communicator::Measured& did = ranks.measured();
+  return {{"ranks", ranks.size()},
+          {"shards", did.shards},
+          {"buckets", did.buckets},
+          {"computing", did.computing},
+          {"messages", did.messages},
+          {"together", did.together},
+          {"hidden", did.hidden},
+          {"update", did.update},
+          {"parameters", did.parameters},
+          {"bytes", did.bytes},
+          {"parameter_bytes", did.parameter_bytes}};
+}
+
+void print_json(const Recipe& recipe, const Anatomy& anatomy, const std::optional<nlohmann::ordered_json>& step) {
   nlohmann::ordered_json result{{"model", recipe.model.kind},
                                 {"loss", recipe.loss.kind},
                                 {"input", anatomy.input},
@@ -108,7 +146,7 @@ void print_json(const Recipe& recipe, const Anatomy& anatomy, const std::optiona
   for (const auto& [name, shape] : anatomy.parameters) {
     result["layers"].push_back({{"name", name}, {"shape", std::vector(shape.begin(), shape.end())}});
   }
-  if (cost) result["step"] = cost_json(*cost);
+  if (step) result["step"] = *step;
   emit_line_of(result);
 }
 
@@ -124,18 +162,31 @@ void inspect_run(const std::string& path, const Context& context) {
   if (!model.input_names().empty()) emit("{:<12}{}\n", "features", names_text(model.input_names()));
 }
 
+/// What a step takes that the ranks share; rank 0 says it.
+void measure_shared(Session& session, const Dataset& batch, FitOptions options, const Context& context) {
+  options.ranks = context.ranks;
+  (void)session.trainer.measure(batch, options);
+  if (context.ranks->rank() != 0) return;
+  const Anatomy anatomy = anatomy_of(session.recipe, context.registry);
+  if (context.json) return print_json(session.recipe, anatomy, shared_json(*context.ranks));
+  print_anatomy(session.recipe, anatomy);
+  print_shared(*context.ranks, batch.rows());
+}
+
 void inspect_config(const ConfigArguments& arguments, bool measured, const Context& context) {
-  const LoadedConfig loaded = load(read_arguments(arguments, context.registry), context.registry);
+  LoadedConfig loaded = load(read_arguments(arguments, context.registry), context.registry);
   refuse_system(loaded.config, "inspect");
+  if (context.ranks && loaded.config.train.threads == 0) loaded.config.train.threads = threads_of_rank(*context.ranks);
   Session session =
       make_session(loaded.config, loaded.source.facts(), loaded.source.parts(loaded.config.seed), context.registry);
-  const Anatomy anatomy = anatomy_of(session.recipe, context.registry);
   const std::int64_t rows = loaded.config.train.batch_size.of(session.parts.train.rows());
   const Dataset batch = session.parts.train.slice(0, rows);
-  std::optional<StepCost> cost;
   const FitOptions options = loaded.config.fit_options();
+  if (context.ranks) return measure_shared(session, batch, options, context);
+  const Anatomy anatomy = anatomy_of(session.recipe, context.registry);
+  std::optional<StepCost> cost;
   if (measured) cost = session.trainer.measure(batch, options);
-  if (context.json) return print_json(session.recipe, anatomy, cost);
+  if (context.json) return print_json(session.recipe, anatomy, cost ? std::optional(cost_json(*cost)) : std::nullopt);
   print_anatomy(session.recipe, anatomy);
   if (!cost) return emit("\nA step of {} rows:\n{}", rows, session.trainer.explain(batch, options));
   print_cost(*cost, rows);
@@ -167,13 +218,19 @@ void set_up(CLI::App& command, Context& context) {
   auto arguments = std::make_shared<ConfigArguments>();
   command.footer(
       "Examples:\n  thalweg inspect runs/fashion\n  thalweg inspect runs/fashion --curvature\n"
-      "  thalweg inspect fashion.toml --set model.hidden=[1024]");
+      "  thalweg inspect fashion.toml --set model.hidden=[1024]\n"
+      "  mpirun -n 2 thalweg inspect gpt.toml --measure      what two ranks hide of their messages");
   add_config_arguments(command, *arguments);
   auto measured = std::make_shared<bool>(false);
   command.add_flag("--measure", *measured, "Time forward, backward and update; count operations and bytes");
   auto curvature = std::make_shared<CurvatureArguments>();
   add_curvature_arguments(command, *curvature);
-  set_run(command, context, [=, &context] { return run(*arguments, *measured, *curvature, context); });
+  auto ranks = std::make_shared<RankOptions>();
+  add_rank_options(command, *ranks);
+  set_run(command, context, [=, &context] {
+    const auto work = [&](const Context& own) { return run(*arguments, *measured, *curvature, own); };
+    return *measured ? over_ranks(*ranks, context, work) : work(context);
+  });
 }
 
 }  // namespace

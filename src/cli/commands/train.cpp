@@ -411,11 +411,7 @@ void set_up(CLI::App& command, Context& context) {
   command.add_option("--stop-after", arguments->stop_after, "Stop after this step; the schedule keeps its horizon")
       ->check(in_range({.low = 1}));
   command.add_option("--cv", arguments->folds, "Cross-validate with this many folds")->check(CLI::Range(2, 1'000'000));
-  command.add_option("--distributed", arguments->ranks.distributed, "auto: mpi, where a launcher started several")
-      ->check(CLI::IsMember({"auto", "mpi", "none"}));
-  command
-      .add_option("--patience", arguments->ranks.patience, "Seconds until a rank that does not answer is given up (30)")
-      ->check(in_range({.low = 2, .high = 86400}));
+  add_rank_options(command, arguments->ranks);
   command.add_flag("--print-config", arguments->print_config, "Print the configuration in full and stop");
   command.add_flag("--dry-run", arguments->dry_run, "Read the data, plan a step, print the plan and stop");
   set_run(command, context, [arguments, &context] { return run(*arguments, context); });
