@@ -16,23 +16,33 @@ std::vector<Message> with_others(const Communicator& ranks, const Of& of) {
   return messages;
 }
 
-void send_first(Communicator& ranks, std::byte* data, std::size_t bytes) {
-  if (ranks.rank() == 0) {
+void send_from(Communicator& ranks, int root, std::byte* data, std::size_t bytes) {
+  if (ranks.rank() == root) {
     ranks.exchange(with_others(ranks, [&](int peer) { return Message{peer, data, bytes}; }), {});
   } else {
-    const Message message{0, data, bytes};
+    const Message message{root, data, bytes};
     ranks.exchange({}, {&message, 1});
   }
 }
 
+/// The text of one rank, on every rank.
+std::string from(Communicator& ranks, int root, std::string text) {
+  std::uint64_t length = text.size();
+  send_from(ranks, root, reinterpret_cast<std::byte*>(&length), sizeof(length));
+  text.resize(length);
+  send_from(ranks, root, reinterpret_cast<std::byte*>(text.data()), length);
+  return text;
+}
+
 }  // namespace
 
-std::string from_first(Communicator& ranks, std::string text) {
-  std::uint64_t length = text.size();
-  send_first(ranks, reinterpret_cast<std::byte*>(&length), sizeof(length));
-  text.resize(length);
-  send_first(ranks, reinterpret_cast<std::byte*>(text.data()), length);
-  return text;
+std::string from_first(Communicator& ranks, std::string text) { return from(ranks, 0, std::move(text)); }
+
+std::string from_first_that(Communicator& ranks, bool yes, std::string text) {
+  const std::uint64_t own = yes ? 1 : 0;
+  const std::vector<std::uint64_t> said = gather(ranks, {&own, 1});
+  const auto first = std::ranges::find(said, std::uint64_t{1});
+  return from(ranks, first == said.end() ? 0 : static_cast<int>(first - said.begin()), std::move(text));
 }
 
 std::vector<std::uint64_t> gather(Communicator& ranks, std::span<const std::uint64_t> own) {

@@ -18,6 +18,13 @@ Share shards_of(int rank, int ranks, std::int64_t shards) {
   return {shards * rank / ranks, shards * (rank + 1) / ranks};
 }
 
+Share rows_of(int rank, int ranks, std::int64_t rows, std::int64_t shard) {
+  const std::int64_t shards = (rows + shard - 1) / shard;
+  if (shards <= 1) return {0, rows};
+  const Share mine = shards_of(rank, ranks, shards);
+  return {std::min(rows, mine.first * shard), std::min(rows, mine.last * shard)};
+}
+
 TreeNode risen(TreeNode node, std::int64_t shards) {
   for (std::int64_t count = nodes_at(node.level, shards); count > 1 && (node.index ^ 1) >= count;
        count = (count + 1) / 2)

@@ -17,6 +17,10 @@ struct Share {
 /// The shards that a rank takes: neighbours, as many as the other ranks' or one more or less.
 [[nodiscard]] Share shards_of(int rank, int ranks, std::int64_t shards);
 
+/// The rows of a batch, in shards of `shard` rows, that are in the shards of a rank: none for one without a shard, all
+/// of them where there is a single shard, which every rank computes.
+[[nodiscard]] Share rows_of(int rank, int ranks, std::int64_t rows, std::int64_t shard);
+
 /// A sum in the fixed tree over the shards of a batch: level 0 are the shards, and each level above joins pairs of the
 /// one below; the last of an odd number goes up alone.
 struct TreeNode {

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "core/error.hpp"
+#include "distributed/collectives.hpp"
 #include "engine/check_state.hpp"
 #include "engine/entries.hpp"
 #include "engine/factors.hpp"
@@ -181,6 +182,16 @@ void Engine::share(std::size_t objective) {
   o.shares.reset();
   if (!ranks_ || ranks_->size() < 2 || !o.updater.averages().empty() || optimizer(objective).method) return;
   o.shares = share_slots(optimizer(objective), step_.objectives[objective].layout, ranks_->rank(), ranks_->size());
+}
+
+bool Engine::cuts_batches(const State& given, const Dataset& data, std::int64_t rows, std::int64_t shard_size) {
+  const auto looks_further = [](const Member& o) {
+    return asks_of(o.updater.optimizer()).any() || owns_steps(o.updater.optimizer());
+  };
+  if (std::ranges::any_of(objectives_, looks_further)) return false;
+  State state = given;
+  prepare(state);
+  return programs_.for_batch(state, step_, {data, {}, 0, rows}, shard_size).whole->is_separable();
 }
 
 bool Engine::shares_slots() const {
@@ -406,8 +417,12 @@ void Engine::look_at(std::size_t objective, const State& state, const RowSelecti
   const bool finite = std::isfinite(did.loss) && std::isfinite(did.gradient_norm);
   if (!finite && !o.updater.program().skips) {
     const std::string which = o.name.empty() ? "" : fmt::format(", objective '{}'", o.name);
-    explain_not_finite(functions_, step_, state, batch, programs.whole->rows(), programs_.precision(),
-                       {did.loss, did.gradient_norm, which}, crew_->workers);
+    auto [message, found] =
+        explain_not_finite(functions_, step_, state, batch, programs.whole->rows(), programs_.precision(),
+                           {did.loss, did.gradient_norm, which}, crew_->workers);
+    if (batch.whole > 0)
+      message = from_first_that(*ranks_, found, std::move(message));  // each looked into its own rows
+    fail<NumericError>("{}", message);
   }
   if (!watches_layers_) return;
   if (!o.layer_norms) o.layer_norms.emplace(step_.objectives[objective].layout, far_);

@@ -91,6 +91,9 @@ class Engine {
   void set_precision(Precision precision);
   /// The ranks that share the shards of a step; null where this process computes all of them.
   void set_ranks(std::shared_ptr<Communicator> ranks);
+  /// Whether a batch of so many rows is cut into shards that only need their own rows: no objective mixes samples, and
+  /// no optimizer looks at more than the batch's gradient.
+  [[nodiscard]] bool cuts_batches(const State& state, const Dataset& data, std::int64_t rows, std::int64_t shard_size);
   /// Whether a rank keeps a part of the slots.
   [[nodiscard]] bool shares_slots() const;
   /// The size of a slot of the state with the parts of all ranks together.

@@ -11,11 +11,17 @@ struct NotFinite {
   std::string objective;  ///< ", objective 'd'" where there are several
 };
 
-/// Throws NumericError for a step whose loss or gradient is not finite, naming the first origin that is found: a
-/// parameter, a column of the data, or an op (the shards run again with all passes off, so that every result is
-/// checked). Of a step in bf16 that would be finite in f32, it says so.
-[[noreturn]] void explain_not_finite(std::span<const EvaluationFunction> objectives, const StepLayout& step,
-                                     const State& state, const RowSelection& batch, std::int64_t shard_rows,
-                                     Precision precision, const NotFinite& found, Workers& workers);
+/// What is said of it.
+struct Explanation {
+  std::string message;
+  bool found = true;  ///< whether it names an origin
+};
+
+/// Names the first origin that is found in the rows that are there: a parameter, a column of the data, or an op (the
+/// shards run again with all passes off, so that every result is checked). Of a step in bf16 that would be finite in
+/// f32, it says so.
+[[nodiscard]] Explanation explain_not_finite(std::span<const EvaluationFunction> objectives, const StepLayout& step,
+                                             const State& state, const RowSelection& batch, std::int64_t shard_rows,
+                                             Precision precision, const NotFinite& found, Workers& workers);
 
 }  // namespace thalweg

@@ -262,6 +262,11 @@ void Objectives::end_sharing() {
   for (const auto& engine : engines_) engine->set_ranks({});
 }
 
+bool Objectives::cut_batches(const State& state, const Dataset& data, std::int64_t rows, std::int64_t shard_size) {
+  return std::ranges::all_of(engines_,
+                             [&](const auto& engine) { return engine->cuts_batches(state, data, rows, shard_size); });
+}
+
 bool Objectives::shares_slots() const {
   return std::ranges::any_of(engines_, [](const auto& engine) { return engine->shares_slots(); });
 }

@@ -58,6 +58,8 @@ class Objectives {
   void begin_sharing(const std::shared_ptr<Communicator>& ranks, State& state);
   /// From now on this process computes whole steps.
   void end_sharing();
+  /// Whether every objective cuts such batches into shards that only need their own rows: see Engine.
+  [[nodiscard]] bool cut_batches(const State& state, const Dataset& data, std::int64_t rows, std::int64_t shard_size);
   /// Whether a rank keeps a part of the slots.
   [[nodiscard]] bool shares_slots() const;
   /// The state with whole slots, on rank 0 or on all ranks; on the other ranks without slots.

@@ -47,7 +47,8 @@ void place_columns(const RowSelection& batch, std::int64_t begin, std::int64_t c
   for (std::size_t i = 0; i < batch.data.columns().size(); ++i) {
     const auto source = known ? (*known)[i] : data::row_source(batch.data.columns()[i].second);
     if (batch.rows.empty()) {  // rows in order are read from the data itself
-      bases[i] = const_cast<std::byte*>(source.first) + first * source.row_bytes;
+      bases[i] =
+          const_cast<std::byte*>(source.first) + (first - static_cast<std::size_t>(batch.first)) * source.row_bytes;
     } else {
       copy_rows(source.first, source.row_bytes, batch.rows.subspan(first, rows), into);
       bases[i] = into;

@@ -19,9 +19,13 @@ namespace thalweg {
 struct RowSelection {
   const Dataset& data;
   std::span<const std::int64_t> rows = {};
+  std::int64_t first = 0, whole = 0;  ///< where the data is of a batch of `whole` rows those from `first` on
   [[nodiscard]] std::int64_t count() const {
+    if (whole > 0) return whole;
     return rows.empty() ? data.rows() : static_cast<std::int64_t>(rows.size());
   }
+  /// The rows of the batch that are there.
+  [[nodiscard]] Share there() const { return whole > 0 ? Share{first, first + data.rows()} : Share{0, count()}; }
 };
 
 /// Offsets in the memory of a run.

@@ -8,15 +8,14 @@
 #include "core/error.hpp"
 #include "core/numbers.hpp"
 #include "data/preprocessing.hpp"
-#include "data/read_ahead.hpp"
 #include "data/split.hpp"
 #include "distributed/collectives.hpp"
 #include "engine/check_state.hpp"
 #include "engine/objectives.hpp"
-#include "engine/row_order.hpp"
 #include "optim/asks.hpp"
 #include "options/differences.hpp"
 #include "store/safetensors.hpp"
+#include "train/batches.hpp"
 #include "train/evaluation.hpp"
 #include "train/made_on.hpp"
 #include "train/replicas.hpp"
@@ -93,10 +92,15 @@ class Fit {
       compare_replicas(*options_.ranks, state_, true);
       objectives_.begin_sharing(options_.ranks, state_);
     }
-    order_ = RowOrder(options_, length_, rows_, position_.first_step);
+    batches_ = Batches(RowOrder(options_, length_, rows_, position_.first_step));
     history_.steps.reserve(static_cast<std::size_t>(
         std::clamp<std::int64_t>(position_.total_steps - done(), 0, std::min(options_.reports, most_reserved))));
-    if (training.streams()) read_ahead_.emplace(training, later_batches(), objectives_.workers().threads());
+    if (training.streams()) {
+      const bool own_rows =
+          options_.ranks && objectives_.cut_batches(state_, training, length_.rows_a_step, shard_size_);
+      batches_.read_ahead(training, done(), position_.total_steps, own_rows ? options_.ranks.get() : nullptr,
+                          shard_size_, objectives_.workers().threads());
+    }
     while (done() < position_.total_steps && !over_) train_one_step();
     finish();
     return std::move(history_);
@@ -245,22 +249,9 @@ class Fit {
         std::max<std::int64_t>(1, options_.checkpoint_every.steps(position_.total_steps, steps_an_epoch_));
   }
 
-  /// The rows of the batches from the next step on, for reading ahead.
-  [[nodiscard]] data::ReadAhead::NextRows later_batches() const {
-    return [order = order_, step = done(), steps = position_.total_steps]() mutable {
-      std::optional<std::vector<std::int64_t>> rows;
-      if (step == steps) return rows;
-      const auto chosen = order.rows_of(step++);
-      rows.emplace(chosen.begin(), chosen.end());
-      return rows;
-    };
-  }
-
   StepReport take_step() {
     const Objectives::Clock clock{done(), position_.total_steps, steps_an_epoch_, position_.plateaus};
-    if (!read_ahead_)
-      return objectives_.round(state_, {*training_, order_.rows_of(done())}, clock, shard_size_, row_weights_);
-    return objectives_.round(state_, {read_ahead_->next()}, clock, shard_size_, row_weights_);
+    return objectives_.round(state_, batches_.of(*training_, done()), clock, shard_size_, row_weights_);
   }
 
   void train_one_step() {
@@ -421,9 +412,8 @@ class Fit {
   RunLength length_;
   std::int64_t rows_ = 0, steps_an_epoch_ = 1, shard_size_ = 0, checkpoint_every_ = 1, last_checkpoint_ = 0,
                reports_every_ = 1;
-  RowOrder order_;
-  Objectives::RowWeights row_weights_;         // see Engine::row_weights
-  std::optional<data::ReadAhead> read_ahead_;  // where the data streams
+  Batches batches_;
+  Objectives::RowWeights row_weights_;  // see Engine::row_weights
   Clock::time_point started_ = Clock::now();
 };
 

@@ -128,6 +128,13 @@ TEST_F(Mpirun, WhatRanksHideOfTheirMessagesIsMeasured) {
   EXPECT_NE(one_shard.err.find("a step of one shard"), std::string::npos) << one_shard.err;
 }
 
+TEST_F(Mpirun, ABudgetThatIsSpentStopsAllAndItsReasonIsSaidOnce) {
+  const Ran ran = train(2, "run.toml --out r --epochs 2000 --json -q --set train.budget=\"0.01 s\"");
+  ASSERT_EQ(ran.code, 0) << ran.err;
+  EXPECT_EQ(ran.json()["budget"], "the budget of 0.01 s is spent") << ran.out;
+  EXPECT_EQ(ran.out.find("stopped_at"), ran.out.rfind("stopped_at"));
+}
+
 TEST_F(Mpirun, ARankThatHangsIsNamedWhenItsTimeIsUp) {
   const Ran ran = train_and(3, long_run_ + " --patience 5", "kill -STOP $(rank 1)");
   EXPECT_EQ(ran.code, 8) << ran.err;

@@ -3,7 +3,9 @@
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <cmath>
+#include <cstring>
 #include <filesystem>
 
 #include "local_ranks.hpp"
@@ -142,6 +144,86 @@ TEST(Ranks, GiveTheBitsOfOneWhereTheGradientGoesInBuckets) {
       });
     }
   }
+}
+
+/// The moons, read row by row; counts how often each row is read.
+Dataset streamed_moons(std::int64_t rows, std::shared_ptr<std::vector<std::atomic<int>>> times) {
+  const Dataset moons = two_moons(rows);
+  Dataset data;
+  const Tensor input = moons["input"];
+  const std::size_t bytes = input.bytes() / static_cast<std::size_t>(rows);
+  data.set("input",
+           RowReader{.row = {input.size() / rows},
+                     .read =
+                         [=](std::int64_t row, std::span<std::byte> into) {
+                           if (times) ++(*times)[static_cast<std::size_t>(row)];
+                           std::memcpy(into.data(), input.raw() + static_cast<std::size_t>(row) * bytes, bytes);
+                         }},
+           rows);
+  data.set("target", moons["target"]);
+  return data;
+}
+
+TEST(Ranks, EachReadsOnlyItsRowsOfABatch) {
+  constexpr std::int64_t rows = 100;
+  const FitOptions options{.epochs = 2, .batch_size = 40, .shard_size = 6};  // 7 shards; of 20 rows 4
+  const auto fit = [&](int threads, const std::shared_ptr<Communicator>& ranks, const auto& times) {
+    Trainer trainer(network(), loss::binary_cross_entropy, optim::adam({.lr = 0.01}), threads);
+    FitOptions own = options;
+    own.ranks = ranks;
+    (void)trainer.fit(streamed_moons(rows, times), own);
+    return trainer.state();
+  };
+  const State alone = fit(1, {}, nullptr);
+  for (const int ranks : {2, 3, 8}) {
+    const auto all_times = std::make_shared<std::vector<std::atomic<int>>>(rows);
+    LocalRanks all(ranks);
+    all.run([&](const std::shared_ptr<Communicator>& own) {
+      const auto times = std::make_shared<std::vector<std::atomic<int>>>(rows);
+      expect_same(fit(2, own, times), alone, fmt::format("{} ranks", ranks));
+      int read = 0;
+      for (std::int64_t row = 0; row < rows; ++row) {
+        const auto at = static_cast<std::size_t>(row);
+        read += (*times)[at];
+        (*all_times)[at] += (*times)[at];
+      }
+      const int steps = 6, shards = (7 + ranks - 1) / ranks;
+      EXPECT_LE(read, steps * shards * 6);
+    });
+    // a rank without a shard in a batch reads a single row of it
+    int read = 0;
+    for (const auto& times : *all_times) read += times;
+    const int spare = ranks == 8 ? 2 * (1 + 1 + 4) : 0;
+    EXPECT_EQ(read, 2 * static_cast<int>(rows) + spare) << ranks;
+  }
+}
+
+TEST(Ranks, NameTheRowThatIsNotFiniteWhereOneHasReadIt) {
+  LocalRanks all(3);
+  all.run([&](const std::shared_ptr<Communicator>& own) {
+    Dataset data;
+    data.set("input",
+             RowReader{.row = {2},
+                       .read =
+                           [](std::int64_t row, std::span<std::byte> into) {
+                             const float value = row == 57 ? INFINITY : static_cast<float>(row) / 100;
+                             const float values[] = {value, 1 - value};
+                             std::memcpy(into.data(), values, sizeof values);
+                           }},
+             60);
+    data.set("target", two_moons(60)["target"]);
+    FitOptions options{.epochs = 1, .batch_size = 60, .shard_size = 10, .shuffle = false};
+    options.ranks = own;
+    Trainer trainer(network(), loss::binary_cross_entropy, optim::adam(), 1);
+    try {
+      (void)trainer.fit(data, options);
+      ADD_FAILURE() << "no rank noticed";
+    } catch (const NumericError& error) {
+      EXPECT_NE(std::string(error.what()).find("the column 'input' has a value that is not finite (inf)"),
+                std::string::npos)
+          << error.what();
+    }
+  });
 }
 
 TEST(Ranks, GoOnWithOthersToTheBitsOfAnUndisturbedRun) {
