@@ -82,6 +82,41 @@ TEST_F(PlanCommand, OfThisMachineIsFromKernelsThatWereTimed) {
       << "one thread computes the shards one after another";
 }
 
+TEST_F(PlanCommand, OfThisMachineOverRanksSharesItsThreadsAndItsMemory) {
+  write_table("t.csv");
+  const std::string plan =
+      "plan t.csv --target y --set model.hidden=[64] --set train.batch_size=64 --set train.shard_size=16 "
+      "--machine here --json ";
+  const auto of = [&](int ranks, int threads) {
+    const Ran ran = run(plan + "--ranks " + std::to_string(ranks) + " --threads " + std::to_string(threads));
+    EXPECT_EQ(ran.code, 0) << ran.err;
+    return ran.json();
+  };
+  const auto kernels = [](const nlohmann::json& json) {  // of a shard
+    double sum = 0;
+    for (const auto& [kind, seconds] : json["here"]["shard_seconds_by_kernel"].items()) sum += seconds.get<double>();
+    return sum;
+  };
+  const auto gradient = [](const nlohmann::json& json) { return json["seconds"]["gradient"].get<double>(); };
+
+  // four shards; where a rank has several, it adds them, beside what their kernels take
+  const auto four = of(4, 1), two = of(2, 1), both = of(2, 2), alone = of(1, 1);
+  EXPECT_EQ(four["shards"], 4);
+  EXPECT_NEAR(gradient(four) / (4 * kernels(four)), 1, 1e-9) << "four turns on one thread, a shard each, none to add";
+  EXPECT_GT(gradient(two), 2 * 2 * kernels(two)) << "two turns of two shards, and what adds them";
+  EXPECT_GT(gradient(both), 2 * kernels(both)) << "each on a thread of its own, at the same time";
+  EXPECT_LT(gradient(both), 3 * kernels(both));
+  EXPECT_GT(gradient(alone), 4 * kernels(alone));
+
+  // a message is read and written once, and the ranks share the rate of the memory
+  for (const auto& [ranks, json] : {std::pair{4.0, four}, {2.0, two}, {2.0, both}}) {
+    const double bytes = 2 * 4 * json["parameters"].get<double>() * (ranks - 1) / ranks,
+                 rate = json["here"]["bandwidth"].get<double>() / 2 / ranks;
+    EXPECT_NEAR(json["seconds"]["messages"].get<double>() / (bytes / rate), 1, 1e-6) << ranks;
+  }
+  EXPECT_EQ(alone["seconds"]["messages"], 0);
+}
+
 TEST_F(PlanCommand, SagasTableIsMemory) {
   write_table("t.csv");
   write("s.toml",
