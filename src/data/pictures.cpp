@@ -279,6 +279,18 @@ std::vector<std::byte> png_of(const Tensor& picture) {
   return bytes;
 }
 
+Tensor read_png(std::string_view bytes) {
+  png_image image{};
+  image.version = PNG_IMAGE_VERSION;
+  if (!png_image_begin_read_from_memory(&image, bytes.data(), bytes.size()))
+    fail<DataError>("[images] a PNG in memory: {}", image.message);
+  image.format &= PNG_FORMAT_FLAG_COLOR;  // bytes, grey or red, green and blue
+  Tensor picture({image.height, image.width, PNG_IMAGE_SAMPLE_CHANNELS(image.format)}, u8);
+  if (!png_image_finish_read(&image, nullptr, picture.mutable_raw(), 0, nullptr))
+    fail<DataError>("[images] a PNG in memory: {}", image.message);
+  return picture;
+}
+
 std::vector<std::string> class_folders(const fs::path& folder) {
   expect_folder(folder);
   std::vector<std::string> classes;

@@ -14,6 +14,8 @@ namespace thalweg::data {
 [[nodiscard]] Shape picture_shape(const std::filesystem::path& path);
 /// u8 (height, width, 1 or 3) as a PNG.
 [[nodiscard]] std::vector<std::byte> png_of(const Tensor& picture);
+/// The picture of which png_of made these bytes. Throws DataError for other bytes.
+[[nodiscard]] Tensor read_png(std::string_view bytes);
 
 /// The classes of a folder: the names of the folders in it that hold pictures, in alphabetical order. Throws DataError
 /// for a folder that has only other files, because it would be left out silently.

@@ -184,6 +184,11 @@ OptionValue absolute(const OptionValue& place, const std::filesystem::path& fold
     for (const auto& [key, path] : *pair) result[key] = absolute(path, folder);
     return {std::move(result)};
   }
+  if (const auto* list = place.get_if<OptionList>()) {
+    OptionList result;
+    for (const OptionValue& path : *list) result.push_back(absolute(path, folder));
+    return {std::move(result)};
+  }
   return place;
 }
 

@@ -89,5 +89,24 @@ TEST_F(SlowSystems, FacesAreCarriedToTheOtherDesign) {
   }
 }
 
+TEST_F(SlowSystems, MadeClothesAreToldFromRealOnes) {
+  for (const std::string kind : {"gan", "vae"}) {
+    const Ran trained =
+        run("train " + std::string(source_folder()) + "/examples/" + kind + ".toml --quiet --threads 2 --out " + kind);
+    ASSERT_EQ(trained.code, 0) << trained.err;
+  }
+  const auto place = [&](const std::string& key, const std::string& images) {
+    return "--set data." + key + "='{ images = \"/usr/share/datasets/fashion-mnist/" + images + "\", made = \"" +
+           path("gan").string() + "\" }' ";
+  };
+  const nlohmann::json own =
+      figures_of("detector", place("train", "train-images-idx3-ubyte.gz") + place("test", "t10k-images-idx3-ubyte.gz"));
+  EXPECT_GE(own.at("auc").get<double>(), 0.95);
+  EXPECT_EQ(own.at("rows"), 10'000);
+  const Ran unseen = run("evaluate detector --data vae --json");
+  ASSERT_EQ(unseen.code, 0) << unseen.err;
+  RecordProperty("auc of the unseen autoencoder", std::to_string(unseen.json().at("auc").get<double>()));
+}
+
 }  // namespace
 }  // namespace thalweg::testing

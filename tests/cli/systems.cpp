@@ -5,8 +5,8 @@
 #include <cmath>
 #include <set>
 
-#include "command.hpp"
 #include "data/pictures.hpp"
+#include "image_files.hpp"
 #include "thalweg/registry.hpp"
 
 namespace thalweg::testing {
@@ -57,23 +57,8 @@ const std::map<std::string, Short>& shorts() {
   return all;
 }
 
-class SystemTest : public CommandTest {
+class SystemTest : public ImageFilesTest {
  protected:
-  /// An IDX file of bytes.
-  void write_idx(const std::string& name, const Tensor& bytes) const {
-    std::string text = {0, 0, 8, static_cast<char>(bytes.shape().rank())};
-    for (const std::int64_t size : bytes.shape()) {
-      for (int shift = 24; shift >= 0; shift -= 8) text += static_cast<char>(size >> shift & 255);
-    }
-    write(name, text + std::string(reinterpret_cast<const char*>(bytes.raw()), bytes.bytes()));
-  }
-
-  void write_images(const std::string& name, const Dataset& images) const {
-    const Tensor& pixels = images["input"];
-    write_idx(name + "-images", pixels.reshape({pixels.shape()[0], pixels.shape()[1], pixels.shape()[2]}));
-    write_idx(name + "-labels", images["target"].to(u8));
-  }
-
   /// A few hundred of Fashion-MNIST, and the configuration of a system.
   void write_files(const std::string& system) const {
     const auto [train, test] = data::fashion_mnist();

@@ -15,6 +15,7 @@
 #include "run/source.hpp"
 #include "temporary_folder.hpp"
 #include "thalweg/medium.hpp"
+#include "untrained.hpp"
 
 namespace thalweg {
 namespace {
@@ -45,6 +46,7 @@ class Readers : public testing::TemporaryFolderTest {
     write("d.txt", documents);
     write("s.csv", sentences);
     write_preferences();
+    testing::write_untrained(path("v.safetensors"), "vae", {{"width", 2}, {"hidden", OptionList{{4}}}}, {2, 2, 1});
   }
 
   /// By the name of the row: what `[data]` has besides the format.
@@ -54,6 +56,7 @@ class Readers : public testing::TemporaryFolderTest {
       {"idx", "train = { images = \"i.idx\", labels = \"l.idx\" }\n"},
       {"images", "train = \"pictures\"\n"},
       {"preferences", "train = \"f.csv\"\nsequence_length = 16\n"},
+      {"real_or_made", "train = { images = \"i.idx\", made = \"v.safetensors\" }\ncount = 10\n"},
       {"sentences", "train = \"s.csv\"\nlength = 8\n"},
       {"sequences", "train = \"p.csv\"\n"},
       {"speech", "train = \"sounds\"\nbands = 8\n"},
@@ -151,7 +154,7 @@ TEST_F(Readers, EachFindsTheRowsItHeldOutByTheirContent) {
     std::vector<std::uint64_t> others = parts.held_out;
     others.push_back(12345);
     EXPECT_THROW((void)encode_held_out(parts.preprocessing, others, options, warnings), DataError);
-    EXPECT_EQ(row.paths(options.train).size(), row.name == "idx" ? 2u : 1u);
+    EXPECT_EQ(row.paths(options.train).size(), row.name == "idx" || row.name == "real_or_made" ? 2u : 1u);
   }
 }
 

@@ -239,13 +239,14 @@ int run(const EvaluateArguments& arguments, const Context& context) {
 constexpr const char* examples = R"(Examples:
   thalweg evaluate runs/houses                     on the run's own test data, or the rows it held out
   thalweg evaluate runs/houses --data new.csv      columns are matched by name
-  thalweg evaluate runs/fashion --images i.gz --labels l.gz)";
+  thalweg evaluate runs/fashion --images i.gz --labels l.gz
+  thalweg evaluate runs/detector --data runs/vae   images that this run makes, beside the real ones of the test)";
 
 void set_up(CLI::App& command, Context& context) {
   auto arguments = std::make_shared<EvaluateArguments>();
   command.footer(examples);
   command.add_option("run", arguments->run, "Run folder, or model.safetensors")->required()->type_name("RUN");
-  command.add_option("--data", arguments->data, "Table or text to measure on");
+  command.add_option("--data", arguments->data, "Table or text to measure on; for a detector, the run of a generator");
   command.add_option("--images", arguments->images, "Images to measure on (IDX)");
   command.add_option("--labels", arguments->labels, "Their labels (IDX)");
   set_run(command, context, [arguments, &context] { return run(*arguments, context); });

@@ -44,6 +44,12 @@ Dataset encode(const Request& request, const IdxOptions& options, std::vector<st
   return images_at(request.place, options, request.preprocessing.classes().size()).rows(request.only);
 }
 
+/// A table that names a run is a place of "real_or_made".
+bool takes(const OptionValue& place) {
+  const auto* map = place.get_if<OptionMap>();
+  return map && !map->contains("made");
+}
+
 std::vector<std::string> paths(const OptionValue& place) {
   return {path_in(place, "images"), path_in(place, "labels")};
 }
@@ -54,7 +60,7 @@ std::vector<ReaderRow> idx_readers() {
   return {reader_row<IdxOptions>({.name = "idx",
                                   .summary = "images and labels as MNIST has them, plain or gzip",
                                   .place = place_text,
-                                  .takes = [](const OptionValue& place) { return place.holds<OptionMap>(); },
+                                  .takes = takes,
                                   .paths = paths,
                                   .suits = suits_images},
                                  read, encode)};
