@@ -57,22 +57,34 @@ Var log_mel(const Arg& x, const SpectrumOptions& spectrum = {}, const MelOptions
 [[nodiscard]] Tensor griffin_lim(const Tensor& magnitudes, const SpectrumOptions& options = {},
                                  std::int64_t iterations = 32, double momentum = 0.99, std::uint64_t seed = 1);
 
-/// The input of a recogniser: log-mel frames of a sound at the recogniser's rate, each band standardised over the
-/// sound, with several frames side by side as one step.
+/// Magnitudes that have such log-mel frames (frames, bands), as nearly as can be: the energy of each bin is multiplied
+/// 50 times by the mean ratio, in logarithms and weighted by the triangles, of its bands' energies to what they are
+/// (SMART, Byrne 1993), so that energies stay positive and weak bands beside strong ones come out right. -> (frames,
+/// size / 2 + 1), f32, for griffin_lim. Throws UsageError for frames of another number of bands.
+[[nodiscard]] Tensor magnitudes_of_mel(const Tensor& log_mel, const SpectrumOptions& spectrum = {},
+                                       const MelOptions& options = {});
+
+/// The input of a recogniser: log-mel frames of a sound at the recogniser's rate, with several frames side by side as
+/// one step.
 struct StepOptions {
   std::int64_t rate = 8000;  ///< sounds of another rate are resampled
   std::int64_t bands = 40;
   std::int64_t window = 200, hop = 80;  ///< samples
   std::int64_t frames = 3;              ///< of a step
+  double floor = 1e-10;                 ///< energies below it count as it
+  bool standardise = true;              ///< each band over the sound, to mean 0 and deviation 1
 
   [[nodiscard]] std::int64_t width() const { return frames * bands; }
+  [[nodiscard]] SpectrumOptions spectrum() const;  ///< of a frame; the transform's size is a power of 2
+  [[nodiscard]] MelOptions mel() const { return {.rate = rate, .bands = bands, .floor = floor}; }
   friend bool operator==(const StepOptions&, const StepOptions&) = default;
 };
 /// A function of a sound. Several threads may call it at once; the bits depend on the sound alone.
 class SoundSteps {
  public:
   explicit SoundSteps(const StepOptions& options);
-  /// f32 (steps, frames bands): as many steps as hold the whole sound, whose end is filled up with zeros; at least one.
+  /// f32 (steps, frames bands): as many steps as hold the whole sound, at least one. The last is filled up with zeros
+  /// where bands are standardised, else with the logarithm of the floor.
   [[nodiscard]] Tensor operator()(const Sound& sound) const;
 
  private:

@@ -38,6 +38,7 @@ struct GenerateRequest {
   std::optional<std::int64_t> label = {};  ///< --class: of this class; else of all in turn
   std::optional<double> guidance = {};     ///< --guidance: how much more than the data
   std::optional<std::int64_t> steps = {};  ///< --steps: of the sampler
+  std::optional<std::string> text = {};    ///< --text: to be spoken
 };
 
 /// The products of a system.
@@ -141,7 +142,8 @@ struct TrainedPart {
 struct SystemRow {
   std::string_view name, summary, formula = {}, when = {}, source = {};
   std::vector<OptionDoc> options = {};
-  std::vector<std::string_view> takes = {};  ///< of the options of `thalweg generate`: "class", "guidance", "steps"
+  std::vector<std::string_view> takes =
+      {};  ///< of the options of `thalweg generate`: "class", "guidance", "steps", "text"
   /// Sections whose keys have other defaults with this system: { "optimizer", ... }, { "train", ... }.
   OptionMap defaults = {};
   std::optional<TrainedPart> part = {};

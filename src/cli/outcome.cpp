@@ -291,7 +291,9 @@ void heed_linear(Verdict& verdict, const std::vector<Baseline>& baselines, const
 std::string next_step(const Session& session, const RunFolder& folder) {
   const std::string run = shell_quoted(folder.path().string());
   if (!RunFolder::finished(folder.path())) return fmt::format("thalweg train {} --resume", run);
-  if (session.system && session.system->generate) return fmt::format("thalweg generate {} --count 64", run);
+  if (session.system && session.system->generate)
+    return fmt::format("thalweg generate {} {}", run,
+                       session.recipe.preprocessing.sound() ? "--text \"...\"" : "--count 64");
   if (session.system) return fmt::format("thalweg evaluate {}", run);
   if (session.recipe.preprocessing.text()) return fmt::format("thalweg generate {} --prompt \"...\"", run);
   return session.recipe.preprocessing.table() ? fmt::format("thalweg predict {} < new.csv > predicted.csv", run)

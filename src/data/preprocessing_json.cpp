@@ -90,8 +90,14 @@ Json to_json(const TextPreprocessing& text) {
 
 Json to_json(const SoundPreprocessing& sound) {
   const StepOptions& steps = sound.steps;
-  return {{"format", format_version}, {"kind", "sound"},  {"rate", steps.rate},     {"bands", steps.bands},
-          {"window", steps.window},   {"hop", steps.hop}, {"frames", steps.frames}, {"letters", sound.letters}};
+  Json json = {{"format", format_version}, {"kind", "sound"},          {"rate", steps.rate},
+               {"bands", steps.bands},     {"window", steps.window},   {"hop", steps.hop},
+               {"frames", steps.frames},   {"letters", sound.letters}, {"floor", steps.floor}};
+  if (!steps.standardise) {
+    json["mean"] = sound.mean;
+    json["deviation"] = sound.deviation;
+  }
+  return json;
 }
 
 Json to_json(const WordPreprocessing& words) {
@@ -230,6 +236,19 @@ SoundPreprocessing sound_of(const Json& json) {
   };
   sound.steps = {size("rate"), size("bands"), size("window"), size("hop"), size("frames")};
   if (!has_room(sound.steps)) damaged(fmt::format("{} bands of windows of {}", sound.steps.bands, sound.steps.window));
+  sound.steps.floor = json.value("floor", sound.steps.floor);
+  if (!(sound.steps.floor > 0 && std::isfinite(sound.steps.floor)))
+    damaged(fmt::format("floor = {}", sound.steps.floor));
+  sound.steps.standardise = !json.contains("mean");
+  if (!sound.steps.standardise) {
+    sound.mean = json.at("mean").get<std::vector<double>>();
+    sound.deviation = json.at("deviation").get<std::vector<double>>();
+    const auto is_finite = [](double x) { return std::isfinite(x); };
+    const bool fits = std::ssize(sound.mean) == sound.steps.bands && std::ssize(sound.deviation) == sound.steps.bands &&
+                      std::ranges::all_of(sound.mean, is_finite) &&
+                      std::ranges::all_of(sound.deviation, [](double x) { return x > 0 && std::isfinite(x); });
+    if (!fits) damaged(fmt::format("mean and deviation of {} bands", sound.steps.bands));
+  }
   for (const std::string& letter : sound.letters) {
     if (letter.empty() || utf8_length(letter) != letter.size()) damaged(fmt::format("the letter '{}'", letter));
   }

@@ -237,6 +237,49 @@ std::vector<std::string> letters_of(std::string_view text, std::string_view wher
   return {letters.begin(), letters.end()};
 }
 
+void SoundPreprocessing::fit(std::span<const Tensor* const> all) {
+  constexpr double smallest = 1e-3;
+  const auto bands = static_cast<std::size_t>(steps.bands);
+  std::vector<double> sums(bands), squares(bands);
+  const auto over = [&](auto&& add) {
+    std::size_t frames = 0;
+    for (const Tensor* each : all) {
+      const auto values = each->values<float>();
+      for (std::size_t i = 0; i < values.size(); ++i) add(i % bands, static_cast<double>(values[i]));
+      frames += values.size() / bands;
+    }
+    return static_cast<double>(std::max<std::size_t>(frames, 1));
+  };
+  const double count = over([&](std::size_t band, double x) { sums[band] += x; });
+  mean = std::move(sums);
+  for (double& each : mean) each /= count;
+  over([&](std::size_t band, double x) { squares[band] += (x - mean[band]) * (x - mean[band]); });
+  deviation = std::move(squares);
+  for (double& each : deviation) each = std::max(smallest, std::sqrt(each / count));
+}
+
+void SoundPreprocessing::scale(std::span<float> values) const {
+  if (mean.empty()) return;
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    const std::size_t band = i % mean.size();
+    values[i] = static_cast<float>((static_cast<double>(values[i]) - mean[band]) / deviation[band]);
+  }
+}
+
+Tensor SoundPreprocessing::frames_of(const Tensor& rows) const {
+  constexpr double most = 40;  // the logarithm of an energy that no sound has
+  const double least = std::log(steps.floor);
+  Tensor frames({rows.size() / steps.bands, steps.bands});
+  const auto from = rows.values<float>();
+  const auto into = frames.mutable_values<float>();
+  for (std::size_t i = 0; i < from.size(); ++i) {
+    const std::size_t band = i % static_cast<std::size_t>(steps.bands);
+    const double x = static_cast<double>(from[i]);
+    into[i] = static_cast<float>(std::clamp(mean.empty() ? x : x * deviation[band] + mean[band], least, most));
+  }
+  return frames;
+}
+
 std::vector<std::int32_t> SoundPreprocessing::labels_of(std::string_view text, std::string_view where) const {
   std::vector<std::int32_t> labels;
   while (!text.empty()) {

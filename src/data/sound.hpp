@@ -26,7 +26,16 @@ struct SoundPreprocessing {
   StepOptions steps = {};
   std::vector<std::string> letters = {};  ///< UTF-8, one character each
   std::vector<std::string> groups = {};   ///< of these rows: the names of the numbers in the column "group"
+  std::vector<std::string> files = {};    ///< of these rows: those of the numbers in the column "sound"
+  /// Where steps.standardise is false: each band over the frames of all training sounds, (bands).
+  std::vector<double> mean = {}, deviation = {};
 
+  /// Mean and deviation of the bands over these steps.
+  void fit(std::span<const Tensor* const> steps);
+  /// Steps as the rows have them, (steps, width), in place.
+  void scale(std::span<float> steps) const;
+  /// Log-mel frames (frames, bands) of rows' steps (steps, width), no lower than the logarithm of the floor.
+  [[nodiscard]] Tensor frames_of(const Tensor& steps) const;
   /// Throws DataError, naming `where`, for a character that is not one of the letters.
   [[nodiscard]] std::vector<std::int32_t> labels_of(std::string_view text, std::string_view where) const;
   [[nodiscard]] std::string text_of(std::span<const std::int32_t> labels) const;

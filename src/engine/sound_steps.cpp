@@ -15,12 +15,6 @@ namespace {
 
 constexpr std::int64_t portion = 64;  // frames at a time, so that sounds of all lengths share one plan
 
-SpectrumOptions spectrum_of(const StepOptions& o) {
-  return {.window = o.window,
-          .hop = o.hop,
-          .size = static_cast<std::int64_t>(std::bit_ceil(static_cast<std::uint64_t>(o.window)))};
-}
-
 /// Each band of frames (frames, bands) to mean 0 and deviation 1; a band that does not vary becomes 0.
 void standardise_bands(std::span<float> frames, std::size_t bands) {
   constexpr double smallest = 1e-3;
@@ -39,16 +33,19 @@ void standardise_bands(std::span<float> frames, std::size_t bands) {
 
 }  // namespace
 
+SpectrumOptions StepOptions::spectrum() const {
+  return {.window = window,
+          .hop = hop,
+          .size = static_cast<std::int64_t>(std::bit_ceil(static_cast<std::uint64_t>(window)))};
+}
+
 struct SoundSteps::Impl {
   StepOptions options;
   State state = {};
   Apply bands;
 
   explicit Impl(const StepOptions& o)
-      : options(o),
-        bands(
-            [o](Scope, const Batch& b) { return log_mel(b["x"], spectrum_of(o), {.rate = o.rate, .bands = o.bands}); },
-            1) {
+      : options(o), bands([o](Scope, const Batch& b) { return log_mel(b["x"], o.spectrum(), o.mel()); }, 1) {
     state.layout = std::make_shared<const Layout>();  // no parameters
     state.parameters = Tensor({0});
   }
@@ -79,7 +76,12 @@ Tensor SoundSteps::operator()(const Sound& sound) const {
     const std::size_t wanted = static_cast<std::size_t>(std::min(portion, frames - begin)) * bands;
     std::ranges::copy(some.values<float>().first(wanted), into.begin() + begin * o.bands);
   }
-  standardise_bands(into.first(static_cast<std::size_t>(frames) * bands), bands);
+  const std::size_t end = static_cast<std::size_t>(frames) * bands;
+  if (o.standardise) {
+    standardise_bands(into.first(end), bands);
+  } else {
+    std::ranges::fill(into.subspan(end), static_cast<float>(std::log(o.floor)));
+  }
   return result;
 }
 

@@ -70,7 +70,65 @@ class Frames {
   Eigen::FFT<double> fft_;
 };
 
+/// Triangles over bins: of each bin, those bands that it is in.
+class Triangles {
+ public:
+  Triangles(const Tensor& filters, std::size_t bands) : bands_(bands), bins_(filters.shape()[0]) {
+    for (std::size_t i = 0; i < bins_.size() * bands; ++i) {
+      const double height = filters.at(static_cast<std::int64_t>(i));
+      if (height > 0) bins_[i / bands].push_back({i % bands, height});
+    }
+  }
+  [[nodiscard]] std::size_t bins() const { return bins_.size(); }
+  /// (bins) -> (bands), and back.
+  void gather(const std::vector<double>& bins, std::vector<double>& into) const {
+    into.assign(bands_, 0.);
+    for (std::size_t k = 0; k < bins_.size(); ++k) {
+      for (const auto& [band, height] : bins_[k]) into[band] += height * bins[k];
+    }
+  }
+  void spread(const std::vector<double>& bands, std::vector<double>& into) const {
+    into.assign(bins_.size(), 0.);
+    for (std::size_t k = 0; k < bins_.size(); ++k) {
+      for (const auto& [band, height] : bins_[k]) into[k] += height * bands[band];
+    }
+  }
+
+ private:
+  std::size_t bands_;
+  std::vector<std::vector<std::pair<std::size_t, double>>> bins_;
+};
+
 }  // namespace
+
+Tensor magnitudes_of_mel(const Tensor& log_mel, const SpectrumOptions& spectrum, const MelOptions& options) {
+  constexpr int turns = 50;
+  constexpr double smallest = 1e-30;
+  const Shape& shape = log_mel.shape();
+  if (shape.rank() != 2 || shape[1] != options.bands)
+    fail<UsageError>("[griffin_lim] log-mel frames {}. Wanted: (frames, {})", shape, options.bands);
+  const auto bands = static_cast<std::size_t>(options.bands);
+  const Triangles triangles(mel_filters(spectrum, options), bands);
+  Tensor magnitudes({shape[0], static_cast<std::int64_t>(triangles.bins())});
+  const auto into = magnitudes.mutable_values<float>();
+  std::vector<double> energy(bands), power, own, change, heights;
+  triangles.spread(std::vector<double>(bands, 1), heights);
+  for (std::int64_t frame = 0; frame < shape[0]; ++frame) {
+    for (std::size_t band = 0; band < bands; ++band)
+      energy[band] = std::max(smallest, std::exp(log_mel.at(frame * shape[1] + static_cast<std::int64_t>(band))));
+    triangles.spread(energy, power);
+    for (int turn = 0; turn < turns; ++turn) {
+      triangles.gather(power, own);
+      for (std::size_t band = 0; band < bands; ++band)
+        own[band] = std::log(energy[band] / std::max(own[band], smallest));
+      triangles.spread(own, change);
+      for (std::size_t k = 0; k < power.size(); ++k) power[k] *= std::exp(change[k] / std::max(heights[k], smallest));
+    }
+    for (std::size_t k = 0; k < power.size(); ++k)
+      into[static_cast<std::size_t>(frame) * power.size() + k] = static_cast<float>(std::sqrt(power[k]));
+  }
+  return magnitudes;
+}
 
 Tensor griffin_lim(const Tensor& magnitudes, const SpectrumOptions& options, std::int64_t iterations, double momentum,
                    std::uint64_t seed) {

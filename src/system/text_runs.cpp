@@ -1,16 +1,11 @@
 #include "system/text_runs.hpp"
 
 #include <algorithm>
-#include <filesystem>
 
-#include "data/preprocessing.hpp"
 #include "options/error.hpp"
-#include "options/toml.hpp"
-#include "store/checksum.hpp"
 #include "system/acting.hpp"
+#include "system/finished_run.hpp"
 #include "thalweg/ops.hpp"
-
-namespace fs = std::filesystem;
 
 namespace thalweg {
 
@@ -25,37 +20,23 @@ nn::GptOptions TextRun::gpt() const {
   return read;
 }
 
+namespace {
+
+TextRun text_run_of(std::string_view key, const std::string& run, FinishedRun found) {
+  if (!found.preprocessing.text())
+    fail_option(key, "{} = \"{}\": its model does not say how it reads texts. Wanted: a run on texts", key, run);
+  return {std::move(found.file), std::move(found.options), *found.preprocessing.text(), std::move(found.checksum)};
+}
+
+}  // namespace
+
 TextRun text_run(std::string_view key, const std::string& run, std::string_view kind) {
-  const std::string wanted = fmt::format("Wanted: the folder of a finished run of {}", kind);
-  const fs::path file = fs::is_directory(run) ? fs::path(run) / "model.safetensors" : fs::path(run);
-  const auto refuse = [&](const std::string& why) { fail_option(key, "{} = \"{}\": {}. {}", key, run, why, wanted); };
-  if (!fs::exists(run)) refuse("there is no such folder");
-  if (!fs::exists(file)) refuse("there is no model.safetensors in it");
-  const SafetensorsFile read = read_safetensors(file);
-  const auto entry = [&](const std::string& name) {
-    const auto found = read.metadata.find(name);
-    return found == read.metadata.end() ? std::string() : found->second;
-  };
-  const std::string prefix = read.metadata.contains("model.kind") ? "model." : "system.";
-  if (entry(prefix + "kind") != kind) refuse(fmt::format("it is a run of {}", entry(prefix + "kind")));
-  const ConfigTree tree = parse_toml("options = " + entry(prefix + "options"));
-  const OptionValue* value = tree.find("options");
-  const auto* options = value ? value->get_if<OptionMap>() : nullptr;
-  const auto preprocessing = data::Preprocessing::from_json(entry("preprocessing"));
-  if (!options || !preprocessing.text()) refuse("its model does not say how it reads texts");
-  return {file.string(), *options, *preprocessing.text(), fmt::format("{:08x}", checksum_of(read))};
+  return text_run_of(key, run, finished_run(key, run, kind));
 }
 
 TextRun text_run_as_it_was(std::string_view key, const std::string& run, std::string_view kind,
                            const std::string& checksum) {
-  try {
-    TextRun found = text_run(key, run, kind);
-    if (found.checksum == checksum) return found;
-    fail<DataError>("[run] {} = \"{}\": it has other parameters than it had: their checksum is {}, and was {}", key,
-                    run, found.checksum, checksum);
-  } catch (const OptionError& error) {  // the configuration was right when the run began
-    fail<DataError>("[run] {}. Hint: the run needs that folder as it was when it began", error.what());
-  }
+  return text_run_of(key, run, finished_run_as_it_was(key, run, kind, checksum));
 }
 
 void expect_same_tokens(std::string_view system, const std::string& gpt, const TextRun& policy,

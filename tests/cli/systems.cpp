@@ -365,10 +365,10 @@ TEST_F(Gan, ItsReportShowsBothLossesAndNoVerdictOnThem) {
 }
 
 /// Their data are of other kinds: texts.cpp, face_swap.cpp, speech.cpp, sequences.cpp, embeddings.cpp,
-/// recommender.cpp, playing.cpp, masked.cpp, preferences.cpp.
+/// recommender.cpp, playing.cpp, masked.cpp, preferences.cpp, voice.cpp.
 constexpr std::string_view tested_elsewhere[] = {
     "text_classifier", "face_swap", "speech_recogniser", "sequences", "embeddings", "recommender", "policy",
-    "self_play",       "masked",    "text_encoder",      "reward",    "dpo",        "ppo_text"};
+    "self_play",       "masked",    "text_encoder",      "reward",    "dpo",        "ppo_text",    "voice"};
 
 TEST(SystemTable, EveryRowHasAShortFormAndDocumentation) {
   for (const SystemRow& row : systems()) {

@@ -173,5 +173,38 @@ TEST(SoundPreprocessing, RefusesADamagedForm) {
   EXPECT_THROW((void)data::Preprocessing::from_json(damaged("\"a\"", "\"ab\"")), ModelError);
 }
 
+/// Bands over all sounds, in which loud stays loud.
+TEST(SoundPreprocessing, StandardisesByTheTrainingSounds) {
+  data::SoundPreprocessing fitted{.steps = {.rate = 8000, .bands = 2, .frames = 1, .floor = 1e-3, .standardise = false},
+                                  .letters = {"a"}};
+  const Tensor quiet = Tensor::from(std::vector<float>{0, 4, 2, 4}, {2, 2}),
+               loud = Tensor::from(std::vector<float>{4, 4}, {1, 2});
+  const Tensor* const both[] = {&quiet, &loud};
+  fitted.fit(both);
+  EXPECT_EQ(fitted.mean, (std::vector<double>{2, 4}));
+  EXPECT_DOUBLE_EQ(fitted.deviation[0], std::sqrt(8. / 3));
+  EXPECT_GT(fitted.deviation[1], 0);  // of a band that does not vary
+  Tensor scaled = Tensor::from(std::vector<float>{0, 4, 2, 4}, {2, 2});
+  fitted.scale(scaled.mutable_values<float>());
+  EXPECT_FLOAT_EQ(static_cast<float>(scaled.at(0)), -2 / std::sqrt(8.F / 3));
+  const Tensor back = fitted.frames_of(scaled);
+  for (std::int64_t i = 0; i < back.size(); ++i) EXPECT_NEAR(back.at(i), quiet.at(i), 1e-6);
+  const Tensor low = fitted.frames_of(Tensor::from(std::vector<float>{-1e9F, 1e9F}, {1, 2}));
+  EXPECT_NEAR(low.at(0), std::log(1e-3), 1e-5);
+  EXPECT_LE(low.at(1), 40);
+
+  const std::string json = data::Preprocessing(fitted).json();
+  EXPECT_EQ(*data::Preprocessing::from_json(json).sound(), fitted);
+  const auto refuses = [&](auto&& damage) {
+    data::SoundPreprocessing damaged = fitted;
+    damage(damaged);
+    EXPECT_THROW((void)data::Preprocessing::from_json(data::Preprocessing(damaged).json()), ModelError);
+  };
+  refuses([](auto& sound) { sound.mean.push_back(1); });
+  refuses([](auto& sound) { sound.deviation[1] = 0; });
+  refuses([](auto& sound) { sound.deviation[0] = -1; });
+  refuses([](auto& sound) { sound.steps.floor = 0; });
+}
+
 }  // namespace
 }  // namespace thalweg

@@ -72,5 +72,28 @@ TEST(GriffinLim, RefusesShapesThatDoNotFit) {
   EXPECT_THROW((void)griffin_lim(Tensor({3, 129}), options, -1), UsageError);
 }
 
+/// Of bands as of a pure tone, whose neighbours differ by factors of thousands.
+TEST(GriffinLim, MagnitudesOfMelHaveItsBands) {
+  const MelOptions mel{.rate = 8000, .bands = 20};
+  const Tensor wanted = magnitudes_of(sweep()), filters = mel_filters(options, mel);
+  const std::int64_t frames = wanted.shape()[0], bins = wanted.shape()[1];
+  const auto bands_of = [&](const Tensor& magnitudes) {
+    Tensor bands({frames, mel.bands});
+    for (std::int64_t i = 0; i < bands.size(); ++i) {
+      double energy = 0;
+      for (std::int64_t k = 0; k < bins; ++k)
+        energy += std::pow(magnitudes.at(i / mel.bands * bins + k), 2) * filters.at(k * mel.bands + i % mel.bands);
+      bands.set(i, std::log(std::max(energy, mel.floor)));
+    }
+    return bands;
+  };
+  const Tensor bands = bands_of(wanted), found = magnitudes_of_mel(bands, options, mel), again = bands_of(found);
+  double off = 0;
+  for (std::int64_t i = 0; i < bands.size(); ++i) off += std::abs(again.at(i) - bands.at(i));
+  EXPECT_LT(off / static_cast<double>(bands.size()), 0.1);  // of logarithms from -23 to 5
+  for (std::int64_t i = 0; i < found.size(); ++i) EXPECT_GE(found.at(i), 0);
+  EXPECT_THROW((void)magnitudes_of_mel(bands, options, {.rate = 8000, .bands = 21}), UsageError);
+}
+
 }  // namespace
 }  // namespace thalweg

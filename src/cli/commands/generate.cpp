@@ -27,7 +27,7 @@ struct GenerateArguments {
 };
 
 constexpr std::string_view of_text[] = {"prompt", "tokens", "temperature", "top-k", "top-p"};
-constexpr std::string_view of_systems[] = {"count", "class", "guidance", "steps", "out"};
+constexpr std::string_view of_systems[] = {"count", "class", "guidance", "steps", "text", "out"};
 
 /// Throws UsageError for the first given option that is among `others`.
 template <class Names>
@@ -68,7 +68,8 @@ std::int64_t class_named(const std::string& name, const std::vector<std::string>
 /// What is asked for, where the system's row takes it.
 GenerateRequest request_of(const GenerateArguments& arguments, const TrainedSystem& trained, const SystemRow& row) {
   std::vector<std::string_view> takes = row.takes;
-  takes.insert(takes.end(), {"count", "out"});
+  if (std::ranges::find(takes, "text") == takes.end()) takes.push_back("count");  // of a text there is one sound
+  takes.push_back("out");
   for (const std::string& name : arguments.given) {
     if (std::ranges::find(of_systems, name) == std::end(of_systems) || std::ranges::find(takes, name) != takes.end())
       continue;
@@ -117,6 +118,7 @@ constexpr const char* examples = R"(Examples:
   thalweg generate runs/gpt --prompt "Call me Ishmael." --temperature 0.8
   thalweg generate runs/gpt --prompt "The whale" --top-k 40 --top-p 0.95 --seed 7
   thalweg generate runs/vae --count 64 --seed 1        PNG files in runs/vae/generated, and all in generated.png
+  thalweg generate runs/voice --text "good morning"    a WAV file in runs/voice/generated
 
 The same seed writes the same.)";
 
@@ -148,6 +150,7 @@ void set_up(CLI::App& command, Context& context) {
   command.add_option("--steps", request.steps, "Steps of the sampler")
       ->check(in_range({.low = 1, .high = 10'000}))
       ->group("Systems");
+  command.add_option("--text", request.text, "To be spoken")->group("Systems");
   command.add_option("--out", arguments->out, "Folder for the files (RUN/generated)")->group("Systems");
   set_run(command, context, [arguments, &context, &command] {
     for (const CLI::Option* option : command.get_options()) {

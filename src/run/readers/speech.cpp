@@ -23,9 +23,9 @@ namespace {
 
 struct SpeechOptions {
   std::string file = "file", text = "text", speaker = "speaker";
-  std::string alphabet = {};
+  std::string alphabet = {}, standardise = "sound";
   std::int64_t rate = 8000, bands = 40, stack = 3;
-  double window = 0.025, hop = 0.01;
+  double window = 0.025, hop = 0.01, floor = 1e-10;
 
   [[nodiscard]] Fields fields() {
     return {
@@ -37,13 +37,27 @@ struct SpeechOptions {
         {"bands", &bands, "of a log-mel frame", {.low = 1, .high = 1000}},
         {"window", &window, "seconds of a frame", {.low = 0.001, .high = 1}},
         {"hop", &hop, "seconds from one frame to the next", {.low = 0.001, .high = 1}},
-        {"stack", &stack, "frames side by side as one step, which reads one letter at most", {.low = 1, .high = 100}}};
+        {"stack", &stack, "frames side by side as one step, which reads one letter at most", {.low = 1, .high = 100}},
+        {"floor", &floor, "energies of a band below it count as it", {.low = 0, .high = 1e6, .low_open = true}},
+        {"standardise",
+         &standardise,
+         "over what each band has mean 0 and deviation 1: \"sound\", or \"training\", all sounds that are trained on, "
+         "so "
+         "that loud stays loud",
+         {},
+         {"sound", "training"}}};
   }
   [[nodiscard]] StepOptions steps() const {
     const auto samples = [&](double seconds) {
       return std::max<std::int64_t>(1, std::llround(seconds * static_cast<double>(rate)));
     };
-    return {.rate = rate, .bands = bands, .window = samples(window), .hop = samples(hop), .frames = stack};
+    return {.rate = rate,
+            .bands = bands,
+            .window = samples(window),
+            .hop = samples(hop),
+            .frames = stack,
+            .floor = floor,
+            .standardise = standardise == "sound"};
   }
 };
 
@@ -176,7 +190,7 @@ Heard heard(std::span<const Utterance> utterances, const data::SoundPreprocessin
 }
 
 /// "input" f32 (rows, steps, width) and "target" i32 (rows, letters), filled up with zeros; "frames" and "letters", how
-/// many of each count; "group", who speaks.
+/// many of each count; "group", who speaks; "sound", which file.
 Dataset rows_of(std::span<const Utterance> utterances, const Heard& heard, std::span<const std::int64_t> rows,
                 data::SoundPreprocessing fitted) {
   std::int64_t most_steps = 1, most_letters = 1;
@@ -186,18 +200,23 @@ Dataset rows_of(std::span<const Utterance> utterances, const Heard& heard, std::
   }
   const std::int64_t count = std::ssize(rows), width = fitted.steps.width();
   Tensor input({count, most_steps, width}), target({count, most_letters}, i32), frames({count}, i32),
-      letters({count}, i32), group({count}, i32);
+      letters({count}, i32), group({count}, i32), sound({count}, i32);
   const auto into = input.mutable_values<float>();
   const auto labels = target.mutable_values<std::int32_t>();
   for (std::int64_t i = 0; i < count; ++i) {
     const std::int64_t row = at(rows, i);
-    std::ranges::copy(at(heard.steps, row).values<float>(), into.begin() + i * most_steps * width);
+    const auto steps = at(heard.steps, row).values<float>();
+    const auto own = into.subspan(static_cast<std::size_t>(i * most_steps * width), steps.size());
+    std::ranges::copy(steps, own.begin());
+    fitted.scale(own);
     std::ranges::copy(at(heard.labels, row), labels.begin() + i * most_letters);
     frames.set(i, static_cast<double>(at(heard.steps, row).shape()[0]));
     letters.set(i, static_cast<double>(at(heard.labels, row).size()));
     const std::string& speaker = at(utterances, row).speaker;
     const auto found = std::ranges::find(fitted.groups, speaker);
     group.set(i, static_cast<double>(found - fitted.groups.begin()));
+    sound.set(i, static_cast<double>(fitted.files.size()));
+    fitted.files.push_back(at(utterances, row).sound.string());
     if (found == fitted.groups.end()) fitted.groups.push_back(speaker);
   }
   Dataset dataset;
@@ -206,6 +225,7 @@ Dataset rows_of(std::span<const Utterance> utterances, const Heard& heard, std::
   dataset.set("target", std::move(target));
   dataset.set("letters", std::move(letters));
   dataset.set("group", std::move(group));
+  dataset.set("sound", std::move(sound));
   dataset.set_preprocessing(std::make_shared<const data::Preprocessing>(std::move(fitted)));
   return dataset;
 }
@@ -240,14 +260,20 @@ class SpeechRows final : public TrainingRows {
  private:
   [[nodiscard]] Parts encode(std::span<const std::int64_t> train,
                              std::span<const std::int64_t> validation) const override {
-    Parts parts{.preprocessing = fitted_, .train = rows_of(utterances_, heard_, train, fitted_)};
-    if (!validation.empty()) parts.validation = rows_of(utterances_, heard_, validation, fitted_);
+    data::SoundPreprocessing fitted = fitted_;
+    if (!fitted.steps.standardise) {
+      std::vector<const Tensor*> steps;
+      for (const std::int64_t row : train) steps.push_back(&at(heard_.steps, row));
+      fitted.fit(steps);
+    }
+    Parts parts{.preprocessing = fitted, .train = rows_of(utterances_, heard_, train, fitted)};
+    if (!validation.empty()) parts.validation = rows_of(utterances_, heard_, validation, fitted);
     return parts;
   }
   [[nodiscard]] std::uint64_t content(std::int64_t row) const override { return at(utterances_, row).content(); }
   [[nodiscard]] std::int64_t place(std::int64_t row) const override { return at(utterances_, row).place; }
-  [[nodiscard]] Dataset encode_test(Parts&, std::span<const std::int64_t> rows) const override {
-    return rows_of(utterances_, heard_, rows, fitted_);
+  [[nodiscard]] Dataset encode_test(Parts& parts, std::span<const std::int64_t> rows) const override {
+    return rows_of(utterances_, heard_, rows, *parts.preprocessing.sound());
   }
 
   std::vector<Utterance> utterances_;

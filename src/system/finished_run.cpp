@@ -1,0 +1,47 @@
+#include "system/finished_run.hpp"
+
+#include <filesystem>
+
+#include "core/error.hpp"
+#include "options/error.hpp"
+#include "options/toml.hpp"
+#include "store/checksum.hpp"
+
+namespace fs = std::filesystem;
+
+namespace thalweg {
+
+FinishedRun finished_run(std::string_view key, const std::string& run, std::string_view kind) {
+  const std::string wanted = fmt::format("Wanted: the folder of a finished run of {}", kind);
+  const fs::path file = fs::is_directory(run) ? fs::path(run) / "model.safetensors" : fs::path(run);
+  const auto refuse = [&](const std::string& why) { fail_option(key, "{} = \"{}\": {}. {}", key, run, why, wanted); };
+  if (!fs::exists(run)) refuse("there is no such folder");
+  if (!fs::exists(file)) refuse("there is no model.safetensors in it");
+  const SafetensorsFile read = read_safetensors(file);
+  const auto entry = [&](const std::string& name) {
+    const auto found = read.metadata.find(name);
+    return found == read.metadata.end() ? std::string() : found->second;
+  };
+  const std::string prefix = read.metadata.contains("model.kind") ? "model." : "system.";
+  if (entry(prefix + "kind") != kind) refuse(fmt::format("it is a run of {}", entry(prefix + "kind")));
+  const ConfigTree tree = parse_toml("options = " + entry(prefix + "options"));
+  const OptionValue* value = tree.find("options");
+  const auto* options = value ? value->get_if<OptionMap>() : nullptr;
+  if (!options) refuse("its model does not say what options it has");
+  return {file.string(), *options, data::Preprocessing::from_json(entry("preprocessing")),
+          fmt::format("{:08x}", checksum_of(read))};
+}
+
+FinishedRun finished_run_as_it_was(std::string_view key, const std::string& run, std::string_view kind,
+                                   const std::string& checksum) {
+  try {
+    FinishedRun found = finished_run(key, run, kind);
+    if (found.checksum == checksum) return found;
+    fail<DataError>("[run] {} = \"{}\": it has other parameters than it had: their checksum is {}, and was {}", key,
+                    run, found.checksum, checksum);
+  } catch (const OptionError& error) {  // the configuration was right when the run began
+    fail<DataError>("[run] {}. Hint: the run needs that folder as it was when it began", error.what());
+  }
+}
+
+}  // namespace thalweg
