@@ -90,12 +90,10 @@ TracedObjective Engine::trace(const Dataset& data, Mode mode, DType dtype) {
     objectives_[i].declared = std::move(names);
     objectives_[i].layers = std::move(layers);
     if (!asks_of(optimizer(i)).per_row) continue;
-    std::vector<std::string> stepped = trained_by(i, traced);
-    std::erase_if(stepped, [&](const std::string& name) {
-      ParameterEntry entry;
-      entry.name = name;
-      return !steps(optimizer(i), entry);
-    });
+    std::set<std::string> stepped;
+    for (const TracedParameter& p : traced.parameters) {
+      if (trains(i, p) && steps(optimizer(i), {.name = p.name, .shape = p.var.shape()})) stepped.insert(p.name);
+    }
     objectives_[i].slopes =
         slopes_a_row(functions_[i], columns_of(data), std::min(data.rows(), traced_rows), dtype, stepped);
   }

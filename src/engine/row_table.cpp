@@ -58,9 +58,9 @@ SagaTable row_table(std::int64_t rows, std::int64_t parameters, std::int64_t slo
 SagaTable row_table_of(const EvaluationFunction& function, const Optimizer& optimizer, const Layout& layout,
                        const Dataset& data, std::int64_t rows) {
   const Layout trained = stepped_part(optimizer, layout);
-  std::vector<std::string> names;
+  std::set<std::string> names;
   for (const ParameterEntry& entry : trained.entries) {
-    if (!entry.frozen) names.push_back(entry.name);
+    if (!entry.frozen) names.insert(entry.name);
   }
   const std::int64_t slopes =
       slopes_a_row(function, columns_of(data), std::min(rows, traced_rows), layout.dtype, names);

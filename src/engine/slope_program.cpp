@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "core/index.hpp"
+#include "engine/entries.hpp"
 #include "engine/model_evaluation.hpp"
 #include "graph/graph.hpp"
 #include "graph/samples.hpp"
@@ -33,7 +34,7 @@ bool any_depends(const Graph& graph, std::span<const Var> values, std::span<cons
 }  // namespace
 
 std::int64_t slopes_a_row(const EvaluationFunction& function, const std::vector<ColumnSpec>& columns, std::int64_t rows,
-                          DType dtype, std::span<const std::string> trained) {
+                          DType dtype, const std::set<std::string>& trained) {
   if (rows < 2 || function.target<ModelEvaluation>() == nullptr) return 0;  // one row does not show whether rows mix
   const TracedObjective traced = trace_objective(function, columns, rows, Mode::train, dtype);
   const Var loss = traced.result.loss.sum, output = traced.result.output;
@@ -43,7 +44,7 @@ std::int64_t slopes_a_row(const EvaluationFunction& function, const std::vector<
   std::vector<Var> parameters;
   for (const TracedParameter& p : traced.parameters) {
     // averages move as well
-    if (p.average || std::ranges::find(trained, p.name) != trained.end()) parameters.push_back(p.var);
+    if (p.average || trained.contains(p.name)) parameters.push_back(p.var);
   }
   const Var terms[] = {loss, traced.result.loss.weight};
   if (any_depends(graph, terms, parameters, output.index())) return 0;
@@ -63,8 +64,9 @@ SlopeProgram::SlopeProgram(const EvaluationFunction& function, std::int64_t rows
   std::vector<Place> places;
   for (std::size_t i = 0; i < columns_.size(); ++i)
     inputs.push_back({traced.columns[i], {first_column_base + static_cast<int>(i), 0}});
+  const Entries entries(trained);
   for (const TracedParameter& p : traced.parameters) {
-    const ParameterEntry& entry = entry_in(trained, p.name, {p.var.shape(), p.var.dtype()});
+    const ParameterEntry& entry = entries.at(p.name, {p.var.shape(), p.var.dtype()});
     inputs.push_back({p.var, {parameters_base, entry.offset * element}});
     const std::int64_t offset = at(offsets, &entry - trained.entries.data());
     if (offset < 0) continue;

@@ -2,6 +2,9 @@
 // For a model whose output is affine in what is trained: the slopes of the loss at each row's output, and the gradient
 // of a change in them.
 
+#include <set>
+#include <string>
+
 #include "engine/shard_program.hpp"
 
 namespace thalweg {
@@ -11,7 +14,7 @@ namespace thalweg {
 /// loss on these through the output alone. 0 where that is not so, for an objective that is not a model and a loss, and
 /// where the model draws or observes, or mixes rows.
 [[nodiscard]] std::int64_t slopes_a_row(const EvaluationFunction& function, const std::vector<ColumnSpec>& columns,
-                                        std::int64_t rows, DType dtype, std::span<const std::string> trained);
+                                        std::int64_t rows, DType dtype, const std::set<std::string>& trained);
 
 /// Planned for a number of rows of such an objective.
 class SlopeProgram {
