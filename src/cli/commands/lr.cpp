@@ -137,7 +137,8 @@ std::string train_command(const ConfigArguments& given, double lr) {
     if (key != "optimizer.lr") command += " --set " + shell_word(key + "=" + value.str());
   }
   for (const std::string& set : given.sets) command += " --set " + shell_word(set);
-  for (const std::string& type : given.types) command += " " + shell_word("--type=" + type);  // whose name may begin with a dash
+  for (const std::string& type : given.types)  // whose name may begin with a dash
+    command += " " + shell_word("--type=" + type);
   if (!given.variant.empty()) command += " " + shell_word("--variant=" + given.variant);
   return command;
 }
