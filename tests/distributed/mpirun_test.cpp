@@ -144,9 +144,9 @@ TEST_F(Mpirun, ARankThatHangsIsNamedWhenItsTimeIsUp) {
 
 TEST_F(Mpirun, ASignalToTheLauncherLeavesACheckpointToGoOnFrom) {
   for (const std::string signal : {"TERM", "USR1"}) {
-    // a busy machine may take longer for a checkpoint than the second that the launcher gives
+    // a busy machine may take longer for a checkpoint than the second that the launcher gives; it waits as long twice
     const Ran ran = train_and(2, "run.toml --out r --epochs 2000000", "pkill -" + signal + " -P $launcher mpirun",
-                              "OMPI_MCA_odls_base_sigkill_timeout=30 ");
+                              "OMPI_MCA_odls_base_sigkill_timeout=15 ");
     EXPECT_NE(ran.code, 0);
     EXPECT_FALSE(std::filesystem::is_empty(path("r/checkpoints"))) << signal << ran.err;
     std::filesystem::remove_all(path("r"));
