@@ -306,10 +306,7 @@ TrainedLoop trained_loop(const LoopedRow& row, const fs::path& folder, const Reg
   read_loop_config(*config, read_toml(folder / "config.toml"), folder, registry);
   const fs::path file = folder / "model.safetensors";
   if (!fs::exists(file))
-    fail<ModelError>("[{}] {} has no model. Hint: {}", row.kind, folder.string(),
-                     fs::exists(folder / "checkpoints" / "system.safetensors")
-                         ? fmt::format("thalweg train {} --resume", shell_quoted(folder.string()))
-                         : "it ended before its first saving: train anew.");
+    fail<ModelError>("[{}] {} has no model. Hint: {}", row.kind, folder.string(), way_on(folder));
   auto system = row.load(*config, file, registry);
   return {row, std::move(config), std::move(system)};
 }

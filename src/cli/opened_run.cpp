@@ -64,9 +64,7 @@ void take_state(OpenedRun& run, Parameters parameters, std::vector<std::string>&
     for (const ParameterEntry& entry : run.state.layout->entries)
       run.state.set_parameter(entry.name, file.tensor(entry.name));
   } else if (!checkpoint) {
-    fail<UsageError>(
-        "[run] {} was stopped before its first checkpoint: it has no parameters yet. Hint: train it further.",
-        run.folder.string());
+    fail<UsageError>("[run] {} has no parameters yet. Hint: {}", run.folder.string(), way_on(run.folder));
   } else if (parameters == Parameters::evaluated) {
     run.state.parameters = evaluated(*checkpoint, run.optimizer, run.session.objectives().size());
     run.is_best = checkpoint->best_parameters.has_value();

@@ -425,8 +425,7 @@ TrainedTexts trained_texts(const fs::path& folder, const Registry& registry) {
   const TextClassifierConfig config = read_text_classifier(read_toml(folder / "config.toml"), folder, registry);
   const fs::path file = folder / "model.safetensors";
   if (!fs::exists(file))
-    fail<ModelError>("[texts] {} has no model yet. Hint: thalweg train {} --resume", folder.string(),
-                     shell_quoted(folder.string()));
+    fail<ModelError>("[texts] {} has no model yet. Hint: {}", folder.string(), way_on(folder));
   TextClassifier model(config, TextClassifier::saved_classes(file), registry);
   model.restore(file);
   model.linear().table().settle();

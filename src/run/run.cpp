@@ -145,8 +145,15 @@ fs::path model_file(const fs::path& path) {
   expect_model(path);
   if (RunFolder::finished(path)) return path / "model.safetensors";
   if (!fs::exists(path / "config.toml")) fail<UsageError>("[model] {} is no run folder", path.string());
-  fail<ModelError>("[model] {} has not finished. Hint: thalweg train {} --resume", path.string(),
-                   shell_quoted(path.string()));
+  fail<ModelError>("[model] {} has not finished. Hint: {}", path.string(), way_on(path));
+}
+
+std::string way_on(const fs::path& path) {
+  std::error_code none;
+  const fs::path saved = path / "checkpoints";
+  if (!fs::is_directory(saved, none) || fs::is_empty(saved, none))
+    return "it ended before its first checkpoint: train anew, without --resume.";
+  return fmt::format("thalweg train {} --resume", shell_quoted(path.string()));
 }
 
 namespace {

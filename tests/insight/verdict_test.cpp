@@ -250,6 +250,15 @@ TEST(Verdict, AFewStepsAreNotJudged) {
   EXPECT_EQ(judge(steps_of(200, decay(20))).kind, converged);
 }
 
+TEST(Verdict, AFallThatIsLostInTheNoiseOfItsBatchesIsNoLevel) {
+  const Verdict noisy = judge(steps_of(40, decay(3), 0.4));
+  EXPECT_EQ(noisy.kind, still_falling) << noisy.sentence;
+  EXPECT_GT(value_of(noisy, "late_gain_at_most"), 0.5);  // it is 0.64
+  const Verdict rests = judge(steps_of(2000, decay(20), 0.01));
+  EXPECT_EQ(rests.kind, converged) << rests.sentence;
+  EXPECT_LT(value_of(rests, "late_gain_at_most"), 0.05);
+}
+
 TEST(Verdict, EveryKindSaysWhatWhyAndWhatNext) {
   auto nan = steps_of(100, decay(5));
   nan.steps.back().loss = std::numeric_limits<double>::infinity();

@@ -108,8 +108,7 @@ int evaluate_stopped(const EvaluateArguments& arguments, const Context& context)
   const std::string name = session.parts.test ? "test" : "validation";
   const std::optional<Dataset>& data = session.parts.test ? session.parts.test : session.parts.validation;
   if (session.system && session.system->own_rows)
-    fail<UsageError>("[evaluate] {} has not finished. Hint: thalweg train {} --resume", arguments.run,
-                     shell_quoted(arguments.run));
+    fail<UsageError>("[evaluate] {} has not finished. Hint: {}", arguments.run, way_on(arguments.run));
   if (!data) fail<UsageError>("[evaluate] {} has no test data and holds nothing out", arguments.run);
   const Evaluation evaluation = session.trainer.evaluate(*data, opened.average);
   const std::int64_t step = session.trainer.state().step;

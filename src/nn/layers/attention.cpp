@@ -31,8 +31,12 @@ Var places_up_to(Graph& graph, std::int64_t time) {
 
 void expect_tokens(std::string_view model, Var tokens, std::int64_t context) {
   if (tokens.rank() == 2 && tokens.dtype() == i32 && (context == 0 || tokens.dim(1) <= context)) return;
-  fail<UsageError>("[{}] an input of {} {}. Wanted: tokens, i32 (batch, time){}", model, tokens.dtype(), tokens.shape(),
-                   context ? fmt::format(", with time at most context = {}", context) : "");
+  fail<UsageError>(
+      "[{}] an input of {} {}. Wanted: tokens, i32 (batch, time){}", model, tokens.dtype(), tokens.shape(),
+      context ? fmt::format(", with time at most context = {}. Hint: a sequence_length of at most that, or a larger "
+                            "context.",
+                            context)
+              : "");
 }
 
 namespace {
