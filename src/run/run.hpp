@@ -49,8 +49,8 @@ class RunFolder {
   std::filesystem::path latest_before_;  // the target of `latest` before
 };
 
-/// What can be done about a run that has not finished, for the hint of an error: `--resume`, where there is something to
-/// go on from.
+/// What can be done about a run that has not finished, for the hint of an error: `--resume`, where there is something
+/// to go on from.
 [[nodiscard]] std::string way_on(const std::filesystem::path& path);
 /// Throws UsageError for a finished folder that holds no model: one of variants, or of a cross-validation.
 void expect_model(const std::filesystem::path& path);
