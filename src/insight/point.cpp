@@ -125,29 +125,42 @@ void look_along_negative(const Surface& surface, std::span<const double> x, Find
   found.along_negative = line.best_of(steps);
 }
 
-/// The layers along which the loss has no curvature beside the others: v^T H v for random signs v in each, times the
-/// mean square of its parameters, so that it does not depend on how weights are scaled.
-void look_at_layers(const Surface& surface, std::span<const double> x, Findings& found) {
+/// The numbers of a part of x, in order.
+Vector part_of(const Surface::Part& part, std::span<const double> x) {
+  Vector numbers;
+  for (const auto& [begin, end] : part.places) numbers.insert(numbers.end(), x.begin() + begin, x.begin() + end);
+  return numbers;
+}
+
+/// v^T H v for random signs v in the part, for one of its numbers.
+double mean_curvature(const Surface& surface, const Surface::Part& part, std::span<const double> x) {
+  Vector v(x.size(), 0), product(x.size());
+  double count = 0;
+  for (const auto& [begin, end] : part.places) {
+    for (auto i = static_cast<std::size_t>(begin); i < static_cast<std::size_t>(end); ++i, ++count)
+      v[i] = random_unit(RandomKey{1}.fold("layers"), i) < 0.5 ? -1 : 1;
+  }
+  surface.hessian_times(x, v, product);
+  return std::abs(std::inner_product(v.begin(), v.end(), product.begin(), 0.0)) / count;
+}
+
+/// The layers along which the loss has neither slope nor curvature beside the others. Both are multiplied by the size
+/// of the layer's parameters, so that they do not depend on how weights are scaled. A loss of straight pieces (hinge,
+/// mae, quantile) has no curvature in any layer, and a slope in all that reach it.
+void look_at_layers(const Surface& surface, std::span<const double> x, const Vector& gradient, Findings& found) {
   found.layers = surface.parts.size();
   if (found.layers < 2) return;
-  Vector response;
+  Vector bends, slopes;
   for (const Surface::Part& part : surface.parts) {
-    Vector v(x.size(), 0), product(x.size());
-    double squares = 0, count = 0;
-    for (const auto& [begin, end] : part.places) {
-      for (auto i = static_cast<std::size_t>(begin); i < static_cast<std::size_t>(end); ++i) {
-        v[i] = random_unit(RandomKey{1}.fold("layers"), i) < 0.5 ? -1 : 1;
-        squares += x[i] * x[i];
-        count += 1;
-      }
-    }
-    surface.hessian_times(x, v, product);
-    const double curvature = std::abs(std::inner_product(v.begin(), v.end(), product.begin(), 0.0));
-    response.push_back(curvature / count * std::max(squares / count, 1e-12));
+    const Vector own = part_of(part, x);
+    const double size = norm(own), squares = size * size / static_cast<double>(own.size());
+    bends.push_back(mean_curvature(surface, part, x) * std::max(squares, 1e-12));
+    slopes.push_back(norm(part_of(part, gradient)) * std::max(size, 1e-6));
   }
-  const double largest = *std::ranges::max_element(response);
-  for (std::size_t i = 0; i < response.size(); ++i) {
-    if (response[i] <= point_rule::silent * largest) found.silent.push_back(surface.parts[i].name);
+  const double bend = *std::ranges::max_element(bends), slope = *std::ranges::max_element(slopes);
+  for (std::size_t i = 0; i < bends.size(); ++i) {
+    const bool is_straight = bends[i] <= point_rule::silent * bend, is_level = slopes[i] <= point_rule::silent * slope;
+    if (bend > 0 && is_straight && is_level) found.silent.push_back(surface.parts[i].name);
   }
 }
 
@@ -169,7 +182,7 @@ Findings look(const Surface& surface, std::span<const double> x, const PointOpti
   found.flatness = most > 0 ? norm(product) / most : 0;
   look_along_gradient(surface, x, gradient, options.lr, found);
   look_along_negative(surface, x, found);
-  look_at_layers(surface, x, found);
+  look_at_layers(surface, x, gradient, found);
   return found;
 }
 
@@ -227,8 +240,8 @@ std::string sentence_for(PointKind kind, const Findings& found, double lr) {
     case PointKind::plateau:
       if (!found.counts(g.gain) && !found.silent.empty())
         return fmt::format(
-            "A plateau: {} of {} layers do not reach the loss ({}): its curvature along them is below {} of the "
-            "largest.",
+            "A plateau: {} of {} layers do not reach the loss ({}): its slope and curvature along them are below {} of "
+            "the largest.",
             found.silent.size(), found.layers, fmt::join(found.silent, ", "), point_rule::silent);
       if (!found.counts(g.gain) && found.goes_on())
         return fmt::format(

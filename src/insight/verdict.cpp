@@ -332,24 +332,28 @@ std::optional<Finding> still_falling(const Case& c) {
   return with_gradient(c.course, late_gain(c));
 }
 
-/// What the loss of a short run may still be gaining, for all that its batches show: they vary, and a fall that is lost
-/// in that is no level that was reached.
+/// The most that the loss may have gained late, for all that it shows: its values vary, and a fall that is lost in that
+/// is no level that was reached. Of the validation loss where it was measured often enough, else of the training loss.
 std::optional<Finding> may_still_fall(const Case& c) {
   constexpr std::size_t enough = 20;  // validation losses that show a level
   const Course& run = c.course;
-  if (run.stretches.loss.size() < 2 || run.validation.loss.size() >= enough || knows_by_heart(run)) return std::nullopt;
-  const Curve& curve = run.epochs.loss.size() >= fewest_epochs ? run.epochs : run.stretches;
+  if (run.stretches.loss.size() < 2 || knows_by_heart(run)) return std::nullopt;
+  const bool held_out = run.validation.loss.size() >= enough;
+  const Curve& training = run.epochs.loss.size() >= fewest_epochs ? run.epochs : run.stretches;
+  const Curve& curve = held_out ? run.validation : training;
   const double half = curve.at_half_time(), end = level_of(curve.loss, 0.85, 1);
-  const double chance = significance * noise_of(std::span(curve.loss).subspan(curve.loss.size() / 2));
-  const double whole = measure_of(c, half, false);
+  const double averaged = 0.15 * static_cast<double>(curve.loss.size());  // values in each of the two levels
+  const double chance = significance * noise_of(std::span(curve.loss).subspan(curve.loss.size() / 2)) *
+                        std::sqrt(2 / std::max(2.0, averaged));
+  const double whole = measure_of(c, half, held_out);
   const double most = whole == 0 ? 0 : (half + chance - end) / whole;
   return Finding{most,
                  "",
                  {from_to(run),
                   {"late_gain_at_most", most,
-                   fmt::format("In the second half of the sum of its rates the training loss may have fallen by up to "
-                               "{} of {}: its batches vary too much to say.",
-                               percent_text(most), measure_text(c))}}};
+                   fmt::format("In the second half of the sum of its rates the {} loss may have fallen by up to {} of "
+                               "{}: it varies too much to say.",
+                               held_out ? "validation" : "training", percent_text(most), measure_text(c))}}};
 }
 
 /// What kind of point the end of a run is that has come to rest, and has not learned all there is.
@@ -389,7 +393,6 @@ std::optional<Finding> converged(const Case& c) {
     finding.sentence = "Converged: the loss has levelled out, and had before the schedule took the rate down.";
     finding.evidence.push_back(rate_evidence(c.course.final_rate));
   }
-  if (const auto most = may_still_fall(c)) finding.evidence.push_back(most->evidence.back());
   if (c.end) finding.evidence.push_back({"point", c.end->smallest / c.end->largest, c.end->sentence});
   return with_gradient(c.course, std::move(finding));
 }
@@ -487,7 +490,7 @@ const Rule rules[] = {
      spikes,
      "Look at the rows with the largest targets and inputs. A loss that bounds them (huber), or clip_norm = 1, keeps "
      "them from moving the parameters far."},
-    {{Kind::still_falling, "late_gain_at_most", 0.15, "Too short to judge: for all that can be said it still falls."},
+    {{Kind::still_falling, "late_gain_at_most", 0.12, "Too short to judge: for all that can be said it still falls."},
      may_still_fall,
      "Train longer."},
     {{Kind::converged, "late_gain", always, "Converged: the loss has levelled out."},

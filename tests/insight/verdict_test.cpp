@@ -256,7 +256,6 @@ TEST(Verdict, AFallThatIsLostInTheNoiseOfItsBatchesIsNoLevel) {
   EXPECT_GT(value_of(noisy, "late_gain_at_most"), 0.5);  // it is 0.64
   const Verdict rests = judge(steps_of(2000, decay(20), 0.01));
   EXPECT_EQ(rests.kind, converged) << rests.sentence;
-  EXPECT_LT(value_of(rests, "late_gain_at_most"), 0.05);
 }
 
 TEST(Verdict, EveryKindSaysWhatWhyAndWhatNext) {
