@@ -36,7 +36,7 @@ struct Descent {
 
 /// What was found at a point, before it is named.
 struct Findings {
-  double loss = 0, scale = 0;
+  double loss = 0, fall = 0, scale = 0;
   double gradient_norm = 0;
   double curvature = 0;    // along the gradient: g^T H g / g^T g
   double flatness = 0;     // |H g| / (|g| largest)
@@ -59,13 +59,26 @@ struct Findings {
     return along_gradient.gain >= point_rule::worth * std::abs(loss) && along_gradient.gain > 0 &&
            along_gradient.step * curvature > point_rule::behind;
   }
+  /// Whether a step gains a part of the loss that counts, little as it may be beside all that the descent has gained.
+  [[nodiscard]] bool is_above_its_lowest() const {
+    return along_gradient.gain >= point_rule::worth * std::abs(loss) && along_gradient.gain > point_rule::trace * fall;
+  }
   /// Whether negative curvature leads down: by much, or at a point where the gradient does not lead on at all.
   [[nodiscard]] bool leaves() const {
     const double gain = along_negative.gain, ratio = extremes.smallest.value / radius();
     if (!(gain > 0) || gain < along_gradient.gain) return false;
-    const bool stationary = gain >= point_rule::beyond * along_gradient.gain && ratio < -point_rule::negative;
-    return counts(gain) || (stationary && part(gain) >= point_rule::little);
+    const bool stationary = gain >= point_rule::beyond * along_gradient.gain;
+    const bool certain = extremes.smallest.value < -2 * extremes.smallest.error && gain > point_rule::rounding * scale;
+    return counts(gain) ||
+           (stationary && (certain || (ratio < -point_rule::negative && part(gain) >= point_rule::little)));
   }
+  /// Whether a stable step gains as much as the whole descent did, and nearly all that there is to gain along the
+  /// gradient: then it is on a slope, however large the loss is.
+  [[nodiscard]] bool outdoes() const {
+    return fall > 0 && stable.gain >= fall && stable.gain > along_gradient.gain / 2 &&
+           stable.gain > point_rule::rounding * std::abs(loss);
+  }
+  [[nodiscard]] bool is_maximum() const { return extremes.largest.value < -extremes.largest.error; }
 };
 
 /// Moves along a direction and sees what the loss gains.
@@ -118,7 +131,7 @@ void look_along_gradient(const Surface& surface, std::span<const double> x, cons
 
 void look_along_negative(const Surface& surface, std::span<const double> x, Findings& found) {
   const Eigenvalue& smallest = found.extremes.smallest;
-  if (!(smallest.value < -smallest.error)) return;  // a little is everywhere: what it leads to decides
+  if (!(smallest.value <= smallest.error)) return;  // 0 or below: what it leads to decides
   Line line(surface, x, found.loss, smallest.vector);
   Vector steps = geometric(std::max(norm(x), 1.0) / 1024, 2, 14);
   for (const std::size_t n = steps.size(); steps.size() < 2 * n;) steps.push_back(-steps[steps.size() - n]);
@@ -144,9 +157,9 @@ double mean_curvature(const Surface& surface, const Surface::Part& part, std::sp
   return std::abs(std::inner_product(v.begin(), v.end(), product.begin(), 0.0)) / count;
 }
 
-/// The layers along which the loss has neither slope nor curvature beside the others. Both are multiplied by the size
-/// of the layer's parameters, so that they do not depend on how weights are scaled. A loss of straight pieces (hinge,
-/// mae, quantile) has no curvature in any layer, and a slope in all that reach it.
+/// The layers along which the loss has no curvature beside the others, and no slope that counts. Both are multiplied by
+/// the size of the layer's parameters, so that they do not depend on how weights are scaled. A loss of straight pieces
+/// (hinge, mae, quantile) has no curvature in any layer, and a slope in all that reach it.
 void look_at_layers(const Surface& surface, std::span<const double> x, const Vector& gradient, Findings& found) {
   found.layers = surface.parts.size();
   if (found.layers < 2) return;
@@ -157,9 +170,9 @@ void look_at_layers(const Surface& surface, std::span<const double> x, const Vec
     bends.push_back(mean_curvature(surface, part, x) * std::max(squares, 1e-12));
     slopes.push_back(norm(part_of(part, gradient)) * std::max(size, 1e-6));
   }
-  const double bend = *std::ranges::max_element(bends), slope = *std::ranges::max_element(slopes);
+  const double bend = *std::ranges::max_element(bends);
   for (std::size_t i = 0; i < bends.size(); ++i) {
-    const bool is_straight = bends[i] <= point_rule::silent * bend, is_level = slopes[i] <= point_rule::silent * slope;
+    const bool is_straight = bends[i] <= point_rule::silent * bend, is_level = !found.counts(slopes[i]);
     if (bend > 0 && is_straight && is_level) found.silent.push_back(surface.parts[i].name);
   }
 }
@@ -172,8 +185,11 @@ Findings look(const Surface& surface, std::span<const double> x, const PointOpti
   if (!std::isfinite(found.loss) || !std::isfinite(found.gradient_norm))
     fail<NumericError>("[point] the loss is {} and its gradient's norm {}: there is nothing to look at.", found.loss,
                        found.gradient_norm);
+  found.fall = options.fall;
   found.scale = std::max(std::abs(found.loss), point_rule::of_fall * options.fall);
-  found.extremes = options.extremes ? *options.extremes : extreme_eigenvalues(surface.hessian_at(x), options.lanczos);
+  LanczosOptions lanczos = options.lanczos;
+  if (x.size() <= point_rule::all_of_it) lanczos.steps = std::ssize(x), lanczos.tolerance = 0;
+  found.extremes = options.extremes ? *options.extremes : extreme_eigenvalues(surface.hessian_at(x), lanczos);
   surface.hessian_times(x, gradient, product);
   const double squared = found.gradient_norm * found.gradient_norm;
   if (squared > 0)
@@ -196,31 +212,42 @@ PointKind kind_of(const Findings& found, double lr, double distance) {
   const bool goes_down = found.counts(gain);
   if (lr > 0 && found.counts(found.own_gain)) return PointKind::slope;
   if (lr > 0 && goes_down && found.own_gain < 0 && step < lr) return PointKind::rate_too_high;
-  if (found.counts(found.stable.gain))
+  if (found.counts(found.stable.gain) || found.outdoes())
     return lr > 0 && found.stable.step >= point_rule::higher * lr ? PointKind::rate_too_low : PointKind::slope;
   if (found.falls_off()) return PointKind::slope;
   if (is_flat_everywhere(found, distance)) return PointKind::plateau;
   if (found.leaves()) return PointKind::saddle;
-  if (goes_down || found.goes_on()) return PointKind::plateau;
+  if (goes_down || found.goes_on() || found.is_above_its_lowest()) return PointKind::plateau;
   return found.silent.empty() ? PointKind::minimum : PointKind::plateau;
+}
+
+std::string with_error(const Eigenvalue& eigenvalue) {
+  const bool counts = eigenvalue.error > 1e-3 * std::abs(eigenvalue.value);
+  return number_text(eigenvalue.value, 3) + (counts ? " +- " + number_text(eigenvalue.error, 2) : "");
+}
+
+/// What a step that gains does to the loss, where five digits show it.
+std::string to_below(const Findings& found, double gain) {
+  const std::string before = number_text(found.loss, 5), after = number_text(found.loss - gain, 5);
+  return before == after ? fmt::format("takes {} off the loss of {}", number_text(gain, 3), before)
+                         : fmt::format("takes the loss from {} to {}", before, after);
 }
 
 std::string sentence_for(PointKind kind, const Findings& found, double lr) {
   const auto text = [](double value) { return number_text(value, 3); };
   const Descent &g = found.along_gradient, &v = found.along_negative;
+  const Eigenvalue& smallest = found.extremes.smallest;
   switch (kind) {
     case PointKind::slope:
       if (lr > 0 && found.counts(found.own_gain))
-        return fmt::format("A slope: one step of rate {} still takes the loss from {} to {}.", text(lr),
-                           number_text(found.loss, 5), number_text(found.loss - found.own_gain, 5));
-      if (!found.counts(found.stable.gain))
-        return fmt::format("A slope: a step along the gradient of {} takes the loss from {} to {}, and {}.",
-                           text(g.step), number_text(found.loss, 5), number_text(found.loss - g.gain, 5),
+        return fmt::format("A slope: one step of rate {} still {}.", text(lr), to_below(found, found.own_gain));
+      if (!(found.stable.gain > 0))
+        return fmt::format("A slope: a step along the gradient of {} {}, and {}.", text(g.step),
+                           to_below(found, g.gain),
                            found.radius() > 0 ? "2 / the largest eigenvalue in size is " + text(2 / found.radius())
                                               : "there is no curvature");
-      return fmt::format(
-          "A slope: a step along the gradient of {}, half of what is stable, takes the loss from {} to {}.",
-          text(found.stable.step), number_text(found.loss, 5), number_text(found.loss - found.stable.gain, 5));
+      return fmt::format("A slope: a step along the gradient of {}, half of what is stable, {}.",
+                         text(found.stable.step), to_below(found, found.stable.gain));
     case PointKind::rate_too_high:
       return fmt::format("The rate is too high: a step of {} takes the loss up by {}, one of {} down by {}.", text(lr),
                          text(-found.own_gain), text(g.step), text(g.gain));
@@ -232,6 +259,12 @@ std::string sentence_for(PointKind kind, const Findings& found, double lr) {
           text(found.stable.step), number_text(found.loss, 5), number_text(found.loss - found.stable.gain, 5),
           text(2 / found.radius()), text(lr));
     case PointKind::saddle:
+      if (found.is_maximum())
+        return fmt::format(
+            "A maximum: flat along the gradient, and no eigenvalue is above {}; {} away the loss is {} "
+            "instead of {}.",
+            text(found.extremes.largest.value), text(std::abs(v.step)), number_text(found.loss - v.gain, 5),
+            number_text(found.loss, 5));
       return fmt::format(
           "A saddle: flat along the gradient, and the smallest eigenvalue is {} (the largest {}); {} along its "
           "eigenvector the loss is {} instead of {}.",
@@ -240,15 +273,15 @@ std::string sentence_for(PointKind kind, const Findings& found, double lr) {
     case PointKind::plateau:
       if (!found.counts(g.gain) && !found.silent.empty())
         return fmt::format(
-            "A plateau: {} of {} layers do not reach the loss ({}): its slope and curvature along them are below {} of "
-            "the largest.",
+            "A plateau: {} of {} layers do not reach the loss ({}): its curvature along them is below {} of the "
+            "largest, and they have no slope that counts.",
             found.silent.size(), found.layers, fmt::join(found.silent, ", "), point_rule::silent);
       if (!found.counts(g.gain) && found.goes_on())
         return fmt::format(
             "A plateau: no minimum is near. A step along the gradient of {} takes the loss from {} to {}; by its "
             "curvature here it would rise again behind one of {}.",
             text(g.step), number_text(found.loss, 3), number_text(found.loss - g.gain, 3), text(1 / found.curvature));
-      if (!found.counts(g.gain))
+      if (!found.counts(g.gain) && !found.is_above_its_lowest())
         return fmt::format("A plateau: the gradient's norm is {}, and no eigenvalue is beyond {} in size.",
                            text(found.gradient_norm), text(found.radius()));
       return fmt::format(
@@ -257,8 +290,9 @@ std::string sentence_for(PointKind kind, const Findings& found, double lr) {
           text(found.flatness), text(g.step), text(2 / found.radius()), number_text(found.loss, 5),
           number_text(found.loss - g.gain, 5));
     case PointKind::minimum:
-      return fmt::format("A minimum: eigenvalues from {} to {}, and no step along the gradient gains more than {}{}.",
-                         text(found.extremes.smallest.value), text(found.extremes.largest.value), text(g.gain),
+      return fmt::format("A minimum{}: eigenvalues from {} to {}, and no step along the gradient gains more than {}{}.",
+                         smallest.value > smallest.error ? "" : " as far as is seen", with_error(smallest),
+                         text(found.extremes.largest.value), text(g.gain),
                          v.gain > 0 ? ", nor one along negative curvature more than " + text(v.gain) : "");
   }
   return "";

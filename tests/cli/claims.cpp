@@ -157,6 +157,19 @@ TEST_F(Claims, AFitSaysWhatItCannotKnow) {
 TEST_F(Claims, AWalkSaysWhereItStands) {
   EXPECT_TRUE(has(run("minimize 'x^2 - y^2' --x0 0,0").out, "point       A saddle"));
   EXPECT_TRUE(has(run("minimize 'x' --x0 1 --steps 10").out, "point       A slope"));
+  // however large the loss is, wherever it began, and however small the curvature beside the largest
+  const std::pair<const char*, const char*> points[] = {
+      {"'1e8*x^2-y^2' --x0 1,0 --optimizer lbfgs", "A saddle"},
+      {"'x^2-y^4' --x0 1,0 --optimizer lbfgs", "A saddle"},
+      {"'cos(x)' --x0 0 --optimizer lbfgs", "A maximum"},
+      {"'x^2+1000' --x0 1 --optimizer sgd --lr 1e-4 --steps 10", "The rate is too low"},
+      {"'(x-3)^2-1e6' --x0 1 --optimizer adam --lr 1e-3 --steps 10", "A slope"},
+      {"'1e8*x^2+(y-5)^2' --x0 1,0 --optimizer sgd --lr 5e-9 --steps 100", "A plateau: the curvature"},
+      {"quadratic --dim 50 --set problem.condition=1e6 --optimizer lbfgs", "A minimum: eigenvalues from 1 to 1e6"}};
+  for (const auto& [arguments, says] : points) {
+    const std::string out = run(std::string("minimize ") + arguments).out;
+    EXPECT_TRUE(has(out, std::string("point       ") + says)) << arguments << '\n' << out;
+  }
   const Ran bounded = run("minimize '(x - 1)^2' --x0 5 --lower 2");
   EXPECT_TRUE(has(bounded.out, "gradient    0, without what points out of the bounds")) << bounded.out;
 }
@@ -190,6 +203,14 @@ TEST_F(Claims, AModelIsNoSystem) {
   EXPECT_TRUE(has(ran.err, "holds a model of kind mlp")) << ran.err;
   EXPECT_EQ(run("play runs/t --seed -1").code, 2);
   EXPECT_TRUE(has(run("generate runs/t --seed -1").err, "--seed: -1. Wanted: >= 0"));
+}
+
+TEST_F(Claims, ALossOfStraightPiecesReachesItsLayers) {
+  write_table("t.csv", 400);
+  ASSERT_EQ(run("train t.csv --target y --loss mae --epochs 10 -q --out r").code, 0);
+  const Ran looked = run("inspect r --curvature");
+  ASSERT_EQ(looked.code, 0) << looked.err;
+  EXPECT_FALSE(has(looked.out, "do not reach the loss")) << looked.out;
 }
 
 }  // namespace
