@@ -1,10 +1,30 @@
 #include "run/training_rows.hpp"
 
+#include <fmt/format.h>
+
+#include <algorithm>
 #include <numeric>
 
+#include "core/counted.hpp"
+#include "core/numbers.hpp"
 #include "data/split.hpp"
 
 namespace thalweg {
+
+namespace {
+
+/// Rows that a model has learned by heart tell nothing of how it does on new ones.
+void warn_of_repeated(const std::vector<std::uint64_t>& held_out, std::int64_t repeated,
+                      std::vector<std::string>& warnings) {
+  constexpr double some = 0.1;
+  if (held_out.empty() || static_cast<double>(repeated) < some * static_cast<double>(held_out.size())) return;
+  warnings.push_back(fmt::format(
+      "validation: {} of {} are among those trained on too, target and all: a model may know them by heart. "
+      "Hint: where that is a mistake, take out what is there twice",
+      with_commas(repeated), counted(std::ssize(held_out), "rows")));
+}
+
+}  // namespace
 
 std::vector<std::int64_t> TrainingRows::rows_at(std::span<const std::int64_t> places) const {
   std::vector<std::int64_t> rows;
@@ -30,7 +50,18 @@ Parts TrainingRows::split(std::span<const std::int64_t> places, std::uint64_t se
     parts.held_out.push_back(content(row));
     parts.validation_places.push_back(place(row));
   }
+  warn_of_repeated(parts.held_out, repeated(parts.held_out, split.train), parts.warnings);
   return parts;
+}
+
+std::int64_t TrainingRows::repeated(std::vector<std::uint64_t> held_out, std::span<const std::int64_t> trained) const {
+  std::ranges::sort(held_out);
+  std::vector<bool> is_repeated(held_out.size());
+  for (const std::int64_t row : rows_at(trained)) {
+    const auto [begin, end] = std::ranges::equal_range(held_out, content(row));
+    std::fill(is_repeated.begin() + (begin - held_out.begin()), is_repeated.begin() + (end - held_out.begin()), true);
+  }
+  return std::ranges::count(is_repeated, true);
 }
 
 Parts TrainingRows::parts(std::uint64_t seed) const {

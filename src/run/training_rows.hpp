@@ -29,6 +29,8 @@ class TrainingRows : public TrainingData {
 
  private:
   [[nodiscard]] Parts split(std::span<const std::int64_t> places, std::uint64_t seed) const;
+  /// How many of the held-out rows, by their contents, are among these places too.
+  [[nodiscard]] std::int64_t repeated(std::vector<std::uint64_t> held_out, std::span<const std::int64_t> trained) const;
   [[nodiscard]] std::vector<std::int64_t> rows_at(std::span<const std::int64_t> places) const;
 
   double held_out_;

@@ -205,6 +205,16 @@ TEST_F(Claims, AModelIsNoSystem) {
   EXPECT_TRUE(has(run("generate runs/t --seed -1").err, "--seed: -1. Wanted: >= 0"));
 }
 
+TEST_F(Claims, HeldOutRowsThatWereTrainedOnAreSaid) {
+  std::string rows = "a,y\n";
+  for (int i = 0; i < 300; ++i) rows += std::to_string(i % 30) + ".5," + std::to_string(i % 30 * 7 % 11) + "\n";
+  write("twice.csv", rows);
+  EXPECT_TRUE(has(run("train twice.csv --target y --task regression --epochs 1").err,
+                  "validation: 30 of 30 rows are among those trained on too"));
+  write_table("t.csv", 300);
+  EXPECT_FALSE(has(run("train t.csv --target y --epochs 1").err, "trained on too"));
+}
+
 TEST_F(Claims, ALossOfStraightPiecesReachesItsLayers) {
   write_table("t.csv", 400);
   ASSERT_EQ(run("train t.csv --target y --loss mae --epochs 10 -q --out r").code, 0);
