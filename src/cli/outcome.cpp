@@ -163,6 +163,8 @@ void add_explanations(ReportData& report, Session& session, const Measured& meas
   const auto loss = [&](const Dataset& rows) { return session.trainer.evaluate(rows)["loss"]; };
   for (const auto& [feature, rise] : permutation_importance(*table, *measured.data, loss))
     report.importance.emplace_back(feature, rise);
+  const std::int64_t rows = importance_rows(*table, *measured.data), all = measured.data->rows();
+  if (rows < all) report.importance_rows = with_commas(rows) + " of " + with_commas(all);
   report.worst = worst_rows(session, measured);
 }
 

@@ -67,8 +67,9 @@ struct ReportData {
   std::optional<ReportConfusion> confusion = {};
   std::optional<PredictedAgainstTrue> predictions = {};
   std::vector<std::pair<std::string, double>> importance = {};  ///< of each feature, the most important first
-  std::vector<WorstRow> worst = {};                             ///< the worst first
-  std::vector<PictureRow> pictures = {};                        ///< "noisy", "denoised", "clean"
+  std::string importance_rows = {};       ///< the rows that it is measured on, where they are not all: "2,000 of 5,000"
+  std::vector<WorstRow> worst = {};       ///< the worst first
+  std::vector<PictureRow> pictures = {};  ///< "noisy", "denoised", "clean"
   std::vector<MediaSeries> media = {};
   std::string map = {}, map_note = {};                                ///< a drawing, as an <svg>, and what it is of
   std::vector<ParameterEntry> parameters = {};                        ///< Layout::entries

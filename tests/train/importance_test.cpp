@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <cmath>
+
 #include "thalweg/ops.hpp"
 
 namespace thalweg {
@@ -47,6 +49,32 @@ TEST(Importance, IsTwiceTheVarianceThatAFeatureExplains) {
   EXPECT_EQ(all[2].feature, "nothing");
   EXPECT_EQ(all[2].rise, 0);
   EXPECT_TRUE(permutation_importance(table_of_three(), data, loss, 100).empty());
+}
+
+/// The rows that a feature decides may all be at the end of a sorted file.
+TEST(Importance, IsOfASampleOfTheRows) {
+  const std::int64_t rows = 6000;
+  Tensor input({rows, 4}), target({rows, 1});
+  for (std::int64_t i = 0; i < rows; ++i) {
+    const double kind = i < rows / 2 ? 0 : 1;
+    input.set(4 * i + 1, 1 - kind);
+    input.set(4 * i + 2, kind);
+    target.set(i, kind);
+  }
+  Dataset data;
+  data.set("input", input);
+  data.set("target", target);
+  const auto loss = [](const Dataset& d) {
+    EXPECT_EQ(d.rows(), 2000);
+    double sum = 0;
+    for (std::int64_t i = 0; i < d.rows(); ++i) sum += std::pow(d["input"].at(4 * i + 2) - d["target"].at(i), 2);
+    return sum / static_cast<double>(d.rows());
+  };
+  EXPECT_EQ(importance_rows(table_of_three(), data), 2000);
+  const auto all = permutation_importance(table_of_three(), data, loss);
+  ASSERT_EQ(all.size(), 3U);
+  EXPECT_EQ(all[0].feature, "kind");
+  EXPECT_NEAR(all[0].rise, 0.5, 0.05);
 }
 
 }  // namespace
