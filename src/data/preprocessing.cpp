@@ -423,18 +423,33 @@ void TablePreprocessing::encode_input(const Table& table, std::span<const std::i
   into.set("input", std::move(input));
 }
 
+namespace {
+
+/// Weights count by their ratios alone. Where their mean is far from 1, sums of them would leave the range of f32: they
+/// are divided by a power of two near it, which rounds none of them.
+Tensor weights_of(const Table& table, std::span<const std::int64_t> rows, std::size_t column) {
+  constexpr int usual = 20;
+  std::vector<double> weights;
+  for (const std::int64_t row : rows) weights.push_back(weight_at(table, row, column));
+  const double sum = std::accumulate(weights.begin(), weights.end(), 0.0);
+  const int size = sum > 0 ? std::ilogb(sum / static_cast<double>(weights.size())) : 0;
+  const int exponent = std::abs(size) > usual ? size : 0;
+  Tensor result({std::ssize(weights)}, f32);
+  std::ranges::transform(weights, result.mutable_values<float>().begin(),
+                         [&](double weight) { return static_cast<float>(std::ldexp(weight, -exponent)); });
+  return result;
+}
+
+}  // namespace
+
 Dataset TablePreprocessing::encode(const Table& table, std::span<const std::int64_t> rows,
                                    std::span<std::int64_t> unknown, std::int64_t budget) const {
-  const auto count = static_cast<std::int64_t>(rows.size());
   Dataset result;
   encode_input(table, rows, unknown, budget, result);
   result.set("target", encode_target(table, rows));
   result.set_unit({.shift = target_.shift, .scale = 1 / target_.scale});
   if (const auto column = schema_.weight.empty() ? std::nullopt : table.find(schema_.weight)) {
-    Tensor weight({count}, f32);
-    std::ranges::transform(rows, weight.mutable_values<float>().begin(),
-                           [&](std::int64_t row) { return static_cast<float>(weight_at(table, row, *column)); });
-    result.set("weight", std::move(weight));
+    result.set("weight", weights_of(table, rows, *column));
   }
   return result;
 }

@@ -78,9 +78,10 @@ class TablePreprocessing {
 
   /// The columns "input" f32 (rows, width), where many one-hot columns are kept as the index of the 1 and written out
   /// when a batch needs them; "target", which is f32 (rows, 1) for a regression (standardised) and for two classes (0
-  /// or 1), i32 (rows) for more; and "weight" f32 (rows), where the schema names a column that the table has. The
-  /// dataset's unit is the target's. Throws DataError as encode_row does, and for a target that is missing or of an
-  /// unknown class; MemoryError when the result would take more than `budget` bytes.
+  /// or 1), i32 (rows) for more; and "weight" f32 (rows), where the schema names a column that the table has: in its
+  /// unit, or where their mean is below 2^-20 or above 2^21, divided by a power of two. The dataset's unit is the
+  /// target's. Throws DataError as encode_row does, and for a target that is missing or of an unknown class;
+  /// MemoryError when the result would take more than `budget` bytes.
   [[nodiscard]] Dataset encode(const Table& table, std::span<const std::int64_t> rows,
                                std::span<std::int64_t> unknown = {}, std::int64_t budget = memory_budget()) const;
 

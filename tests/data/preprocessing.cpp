@@ -240,6 +240,20 @@ TEST(TablePreprocessing, WeightsAreAColumnOfTheirOwn) {
   EXPECT_FALSE(p.encode(without, all_rows(without)).has("weight"));
 }
 
+TEST(TablePreprocessing, WeightsFarFromOneKeepTheirRatios) {
+  const auto weights = [](const char* first, const char* second) {
+    const Table table = table_of(fmt::format("x,w,y\n1,{},0\n2,{},1\n", first, second));
+    return fitted(table, {.target = "y", .weight = "w"}).encode(table, all_rows(table))["weight"];
+  };
+  for (const auto& [first, second] : {std::pair("1e-300", "3e-300"), {"1e-44", "3e-44"}, {"1e38", "3e38"}}) {
+    const Tensor scaled = weights(first, second);
+    EXPECT_GE(scaled.at(0), 0.5) << first;
+    EXPECT_LT(scaled.at(1), 4) << first;
+    EXPECT_NEAR(scaled.at(1) / scaled.at(0), 3, 1e-6) << first;
+  }
+  EXPECT_TRUE(identical(weights("1e-5", "1e6"), Tensor::of({1e-5F, 1e6F}))) << "which are as they were given";
+}
+
 TEST(TablePreprocessing, IsFittedOnTheTrainingRowsAlone) {
   const std::string training = "n,c,y\n1,a,1.5\n4,b,2.5\n,a,9.5\n2,,4.5\n";
   const Table one = table_of(training + "5,b,1.0\n6,a,2.0\n"), other = table_of(training + "-1e9,zebra,1e9\n?,?,-3\n");
