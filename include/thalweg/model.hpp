@@ -47,7 +47,8 @@ class Model {
   [[nodiscard]] double predict(std::span<const float> row) const { return predict_row(row).value; }
   [[nodiscard]] Prediction predict_row(std::span<const float> row) const;
   /// The same, from cells of text as a CSV file has them. A category that the training data did not have counts as no
-  /// category, and adds 1 to the feature's counter in `unknown` where that is given.
+  /// category, and adds 1 to the feature's counter in `unknown` where that is given; so does a missing number or date,
+  /// for which the median stands in, where the training data had none missing.
   [[nodiscard]] Prediction predict_cells(std::span<const std::string_view> cells,
                                          std::span<std::int64_t> unknown = {}) const;
   /// Many rows, (rows, features) or (rows, ...) of images: values (rows, 1), which are f64 where they are in the units

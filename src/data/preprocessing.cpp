@@ -238,7 +238,8 @@ std::vector<std::size_t> TablePreprocessing::match(const std::vector<std::string
 
 namespace {
 
-/// Encodes a cell of a feature into the feature's columns, which are zeros before. False for an unknown level.
+/// Encodes a cell of a feature into the feature's columns, which are zeros before. False for an unknown level, and for
+/// a missing value where the training part had none.
 struct CellEncoder {
   const Schema::Feature& feature;
   const FeatureEncoding& encoding;
@@ -292,9 +293,9 @@ struct CellEncoder {
   [[nodiscard]] bool missing(Missing policy) const {
     if (policy != Missing::impute) refuse_missing(feature, policy, place);
     if (encoding.marks_missing) into.back() = 1;
-    if (feature.kind == ColumnKind::category) return encoding.marks_missing;
-    feature.kind == ColumnKind::number ? standardised(encoding.fill, "") : moment(encoding.fill, "");
-    return true;
+    if (feature.kind == ColumnKind::number) standardised(encoding.fill, "");
+    if (feature.kind == ColumnKind::date) moment(encoding.fill, "");
+    return encoding.marks_missing;
   }
 
   bool operator()(std::string_view cell, Missing policy) const {

@@ -67,8 +67,8 @@ class TablePreprocessing {
 
   /// One row: `cells` are the features in the schema's order, `into` has `width()` places. A level that the training
   /// part did not have becomes zeros (or the pooled level), and is counted in `unknown` (one counter per feature) where
-  /// that is given. Throws DataError for text where a number belongs, and for a missing value where missing values are
-  /// rejected or dropped.
+  /// that is given, and so is a missing number or date where the training part had none. Throws DataError for text
+  /// where a number belongs, and for a missing value where missing values are rejected or dropped.
   void encode_row(std::span<const std::string_view> cells, std::span<float> into, std::span<std::int64_t> unknown = {},
                   Place place = {}) const;
 

@@ -188,6 +188,15 @@ TEST(TablePreprocessing, AMissingCategoryThatTrainingDidNotHaveIsZerosAndCounted
   EXPECT_EQ(unknown[0], 1);
 }
 
+TEST(TablePreprocessing, AMissingNumberIsCountedWhereNoneWasMissingInTraining) {
+  const Table table = table_of("a,b,d,y\n1,1,2020-01-01,0\n,2,2020-01-02,1\n3,3,2020-02-03,1\n");
+  const auto p = fitted(table, {.target = "y"});
+  std::vector<float> into(static_cast<std::size_t>(p.width()));
+  std::vector<std::int64_t> unknown(3);
+  p.encode_row(std::vector<std::string_view>{"", "", "NA"}, into, unknown);
+  EXPECT_EQ(unknown, (std::vector<std::int64_t>{0, 1, 1})) << "a was missing in training, and has a mark for it";
+}
+
 TEST(TablePreprocessing, NumbersAreEncodedAsTheirCells) {
   const Table table = table_of("zip,n,y\n02139,1.5,0\n10001,2,1\n,,0\n02139,4,1\n");
   const auto p = fitted(table, {.target = "y", .types = {{"zip", {std::string("category")}}}});

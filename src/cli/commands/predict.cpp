@@ -173,8 +173,15 @@ class Encoder {
   void warn() const {
     for (std::size_t i = 0; i < unknown_.size(); ++i) {
       if (unknown_[i] == 0) continue;
-      say("warning: column {}: {} value{} that the training data did not have; taken for none of its levels\n",
-          fitted_.schema().features[i].name, with_commas(unknown_[i]), unknown_[i] == 1 ? "" : "s");
+      const data::Schema::Feature& feature = fitted_.schema().features[i];
+      const std::string values = counted(unknown_[i], "values");
+      if (feature.kind == data::ColumnKind::category) {
+        say("warning: column {}: {} that the training data did not have; taken for none of its levels\n", feature.name,
+            values);
+      } else {
+        say("warning: column {}: {} missing, which none was in training: the median stands in\n", feature.name,
+            values + (unknown_[i] == 1 ? " is" : " are"));
+      }
     }
   }
 

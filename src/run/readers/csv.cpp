@@ -26,9 +26,14 @@ Dataset encode_rows(const data::TablePreprocessing& fitted, const data::Table& t
   Dataset result = fitted.encode(table, rows, unknown);
   for (std::size_t i = 0; i < unknown.size(); ++i) {
     if (unknown[i] == 0) continue;
-    warnings.push_back(fmt::format("{}: {} {} in column {} a level that the training part did not have", where,
-                                   counted(unknown[i], "rows"), unknown[i] == 1 ? "has" : "have",
-                                   fitted.schema().features[i].name));
+    const data::Schema::Feature& feature = fitted.schema().features[i];
+    const std::string rows_have = counted(unknown[i], "rows") + (unknown[i] == 1 ? " has" : " have");
+    warnings.push_back(
+        feature.kind == data::ColumnKind::category
+            ? fmt::format("{}: {} in column {} a level that the training part did not have", where, rows_have,
+                          feature.name)
+            : fmt::format("{}: {} no value in column {}, where all of the training part had one: its median stands in",
+                          where, rows_have, feature.name));
   }
   return result;
 }
