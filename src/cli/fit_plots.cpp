@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 #include <numeric>
 
 #include "core/numbers.hpp"
@@ -107,7 +108,7 @@ std::string FitPlots::html(double confidence) const {
   rows.emplace_back("residual standard deviation",
                     fmt::format("{:.7g}, with {} degrees of freedom", result.deviation(), result.degrees_of_freedom()));
   rows.emplace_back("sum of squares", fmt::format("{:.10g}", result.sum_of_squares));
-  rows.emplace_back("R^2", fmt::format("{:.6f}", fit_.r_squared));
+  rows.emplace_back("R^2", std::isfinite(fit_.r_squared) ? fmt::format("{:.6f}", fit_.r_squared) : "-");
   rows.emplace_back("ended", std::string(name(result.reason)));
   const std::string title = fit_.model.left().text() + " = " + fit_.model.right().text();
   const auto card = [](const std::string& inside) { return "<div class=\"card\">" + inside + "</div>\n"; };

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <limits>
 #include <numeric>
 
 #include "core/error.hpp"
@@ -69,7 +70,15 @@ Moments moments(const Tensor& input, std::span<const std::int64_t> rows, std::in
     return sum;
   };
   const double n = static_cast<double>(rows.size()) * static_cast<double>(row_size);
-  const double mean = sum_of([](double x) { return x; }) / n;
+  double low = std::numeric_limits<double>::infinity(), high = -low;
+  const double mean = sum_of([&](double x) {
+                        low = std::min(low, x);
+                        high = std::max(high, x);
+                        return x;
+                      }) /
+                      n;
+  if (low == high && std::isfinite(low))
+    return {n, low, 0};  // where the mean is rounded, a constant would seem to vary
   return {n, mean, sum_of([&](double x) { return (x - mean) * (x - mean); }) / n};
 }
 

@@ -83,10 +83,18 @@ Tensor roots_of(const Tensor& weights) {
   return roots;
 }
 
-/// sum w (y - its weighted mean)^2
+/// sum w (y - its weighted mean)^2; nan where y has one value alone, of which nothing is to be explained.
 double total_squares(const Tensor& observed, const Tensor* weights) {
   double sum = 0, weight = 0, squares = 0;
   const auto w = [&](std::int64_t i) { return weights ? weights->at(i) : 1.0; };
+  bool varies = false;
+  std::optional<double> first;
+  for (std::int64_t i = 0; i < observed.size(); ++i) {
+    if (w(i) == 0) continue;
+    varies = varies || observed.at(i) != first.value_or(observed.at(i));
+    first = observed.at(i);
+  }
+  if (!varies) return std::nan("");
   for (std::int64_t i = 0; i < observed.size(); ++i) sum += w(i) * observed.at(i), weight += w(i);
   for (std::int64_t i = 0; i < observed.size(); ++i) squares += w(i) * std::pow(observed.at(i) - sum / weight, 2);
   return squares;

@@ -278,6 +278,16 @@ struct Regressed {
     for (std::size_t o = 0; o < outputs; ++o) sum += f(o);
     return sum / static_cast<double>(outputs);
   }
+  /// Whether the targets of all rows that count are the same.
+  [[nodiscard]] bool is_constant(std::size_t o) const {
+    std::optional<double> first;
+    for (std::size_t r = 0; r < rows; ++r) {
+      if (weights[r] == 0) continue;
+      if (target(r, o) != first.value_or(target(r, o))) return false;
+      first = target(r, o);
+    }
+    return true;
+  }
   [[nodiscard]] double squared_error(std::size_t o) const {
     return mean([&](std::size_t r) { return error(r, o) * error(r, o); });
   }
@@ -300,6 +310,7 @@ double mae(const Tensor& predictions, const Tensor& targets, const Weights& weig
 double r2(const Tensor& predictions, const Tensor& targets, const Weights& weights) {
   const Regressed data(predictions, targets, weights, "r2");
   const double variance = data.over_outputs([&](std::size_t o) {
+    if (data.is_constant(o)) return 0.0;  // its mean may be rounded, and differ from it
     const double mean = data.mean([&](std::size_t r) { return data.target(r, o); });
     return data.mean([&](std::size_t r) { return std::pow(data.target(r, o) - mean, 2); });
   });

@@ -27,6 +27,15 @@ class FitCommand : public CommandTest {
   }
 };
 
+TEST_F(FitCommand, AColumnOfOneValueHasNothingToExplain) {
+  std::string text = "x,y\n";
+  for (int i = 0; i < 50; ++i) text += std::to_string(i) + ",0.1\n";  // a sum of tenths is rounded
+  write("one.csv", text);
+  const Ran ran = run("fit 'y = a * x' one.csv --json");
+  ASSERT_EQ(ran.code, 0) << ran.err;
+  EXPECT_TRUE(ran.json()["r_squared"].is_null()) << ran.out;
+}
+
 TEST_F(FitCommand, PrintsParametersErrorsAndPlots) {
   write_decay("decay.csv");
   const Ran ran = run("fit 'a*exp(-b*x)' decay.csv --svg fit.svg --html fit.html --residuals rows.csv");

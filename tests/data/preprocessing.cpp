@@ -386,6 +386,10 @@ TEST(TensorPreprocessing, PixelsAreStandardisedOverTheTrainingRows) {
   expect_error<DataError>([&] { (void)TensorPreprocessing::fit(data, rows); }, {"finite"});
   data.set("input", full({3, 2}, 4));
   EXPECT_EQ(TensorPreprocessing::fit(data, rows).affine, (Affine{.shift = 4, .scale = 0}));
+  data.set("input", full({3, 2}, 0.1, f64));
+  const std::vector<std::int64_t> three{0, 1, 2};
+  EXPECT_EQ(TensorPreprocessing::fit(data, three).affine, (Affine{.shift = 0.1, .scale = 0}))
+      << "though a sum of tenths is rounded";
 }
 
 std::vector<Preprocessing> samples() {

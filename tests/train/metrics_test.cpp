@@ -130,6 +130,12 @@ TEST(Metrics, WhatIsUndefinedIsNaNAndShownAsADash) {
     EXPECT_TRUE(std::isnan(row.compute(Tensor::of({0.2, std::nan("")}), labels, {}))) << row.name << " of NaN";
   }
   EXPECT_TRUE(std::isnan(metric::r2(two, Tensor::of({3.0, 3.0}))));
+  const Tensor tenths = full({50}, 0.1, f64);  // whose mean is rounded
+  EXPECT_TRUE(std::isnan(metric::r2(full({50}, 0.2, f64), tenths)));
+  EXPECT_TRUE(
+      std::isnan(metric::r2(Tensor::of({0.2, 0.2, 0.2}), Tensor::of({0.1, 0.1, 7.0}), Tensor::of({1.0, 1.0, 0.0}))));
+  const Tensor columns = Tensor::of({0.1, 1.0, 0.1, 2.0, 0.1, 3.0}).reshape({3, 2});
+  EXPECT_EQ(metric::r2(columns, columns), 1) << "where another column varies";
   EXPECT_TRUE(std::isnan(metric::auc(two, Tensor::of({1, 1}))));
   EXPECT_EQ(format_metric(metric::auc(two, Tensor::of({1, 1}))), "-");
   EXPECT_EQ(format_metric(0.123456), "0.1235");
