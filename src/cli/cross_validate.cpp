@@ -68,17 +68,19 @@ class OutOfFold {
     const Recipe& recipe = session.recipe;
     const Dataset& data = *session.parts.test;
     const Tensor &predictions = evaluation.predictions, &target = data["target"];
-    const auto rows = static_cast<std::int64_t>(session.parts.test_places.size());
+    const auto& [places, targets] = session.parts.test_origin;
+    const auto rows = std::ssize(places);
     const bool numbers = recipe.preprocessing.task() == data::Task::regression;
     const std::int64_t width = rows == 0 ? 0 : predictions.size() / rows;
     if (rows != data.rows() || target.size() != rows || (numbers && width != 1)) return;
     const std::vector<std::string> classes = numbers ? std::vector<std::string>{} : class_names(recipe);
     if (header_.empty()) set_header(recipe, classes);
     for (std::int64_t row = 0; row < rows; ++row) {
-      std::vector<std::string> cells = {std::to_string(session.parts.test_places[static_cast<std::size_t>(row)]),
-                                        std::to_string(fold)};
+      const auto at = static_cast<std::size_t>(row);
+      std::vector<std::string> cells = {std::to_string(places[at]), std::to_string(fold)};
       if (numbers) {
-        cells.push_back(fmt::format("{}", data.unit().shift + data.unit().scale * target.at(row)));
+        cells.push_back(
+            fmt::format("{}", targets.empty() ? data.unit().shift + data.unit().scale * target.at(row) : targets[at]));
         cells.push_back(fmt::format("{}", predictions.at(row)));
       } else {
         std::vector<double> p;
@@ -88,7 +90,7 @@ class OutOfFold {
         cells.push_back(classes[static_cast<std::size_t>(std::ranges::max_element(p) - p.begin())]);
         for (const double value : p) cells.push_back(fmt::format("{}", static_cast<float>(value)));
       }
-      rows_.emplace_back(session.parts.test_places[static_cast<std::size_t>(row)], std::move(cells));
+      rows_.emplace_back(places[at], std::move(cells));
     }
   }
 

@@ -24,6 +24,7 @@
 #include "train/evaluation.hpp"
 #include "train/importance.hpp"
 #include "train/nearest.hpp"
+#include "train/row_losses.hpp"
 #include "train/trials.hpp"
 
 namespace thalweg::cli {
@@ -86,6 +87,11 @@ void add_pictures(ReportData& report, const Measured& measured) {
                      picture_row("clean", (*measured.data)["target"])};
 }
 
+/// Where the rows of the part come from.
+const Origin& origin_of(const Session& session, const Measured& measured) {
+  return measured.name == "test" ? session.parts.test_origin : session.parts.validation_origin;
+}
+
 void add_predictions(ReportData& report, const Session& session, const Measured& measured) {
   report.evaluation = measured.evaluation.metrics;
   report.baselines = measured.baselines;
@@ -101,9 +107,10 @@ void add_predictions(ReportData& report, const Session& session, const Measured&
   PredictedAgainstTrue plot;
   plot.target = table ? table->schema().target : "target";
   const Tensor& truth = (*measured.data)["target"];
+  const std::vector<double>& targets = origin_of(session, measured).targets;
   for (std::int64_t i = 0; i < predictions.size(); ++i) {
     plot.predicted.push_back(predictions.at(i));
-    plot.truth.push_back(table ? table->target().inverse(truth.at(i)) : truth.at(i));
+    plot.truth.push_back(i < std::ssize(targets) ? targets[static_cast<std::size_t>(i)] : truth.at(i));
   }
   report.predictions = std::move(plot);
 }
@@ -119,45 +126,47 @@ std::string predicted_class(const Tensor& predictions, std::int64_t row, const s
   return fmt::format("{} ({:.2f})", classes[static_cast<std::size_t>(best)], predictions.at(row * count + best));
 }
 
-/// Of a table, one number or class a row; those with the highest loss.
-std::vector<WorstRow> worst_rows(const Session& session, const Measured& measured) {
-  constexpr std::size_t most = 10;
-  const std::vector<std::int64_t>& places =
-      measured.name == "test" ? session.parts.test_places : session.parts.validation_places;
-  const auto* table = session.recipe.preprocessing.table();
-  const Tensor &predictions = measured.evaluation.predictions, &truth = (*measured.data)["target"];
-  const auto rows = static_cast<std::int64_t>(places.size());
-  if (!table || rows != measured.data->rows() || truth.size() != rows || predictions.shape()[0] != rows) return {};
-  const bool numbers = session.recipe.preprocessing.task() == data::Task::regression;
-  if (numbers && predictions.size() != rows) return {};
-  const std::vector<std::string> classes = numbers ? std::vector<std::string>{} : class_names(session.recipe);
-  const auto loss_of = [&](std::int64_t row) {  // of the label -log p, of a number the square of its miss
-    const std::int64_t count = predictions.size() / rows;
-    if (numbers) return std::pow(predictions.at(row) - table->target().inverse(truth.at(row)), 2);
-    const auto label = static_cast<std::int64_t>(truth.at(row));
-    const double p = count > 1 ? predictions.at(row * count + label)
-                               : std::abs(static_cast<double>(1 - label) - predictions.at(row));
-    return -std::log(std::max(p, std::numeric_limits<double>::min()));
-  };
+/// The rows that count, those with the highest loss first, and no more than `most`.
+std::vector<std::pair<double, std::int64_t>> highest(const Tensor& losses, const metric::Weights& weights,
+                                                     std::size_t most) {
   std::vector<std::pair<double, std::int64_t>> order;
-  for (std::int64_t row = 0; row < rows; ++row) {
-    if (!measured.weights || measured.weights->at(row) != 0) order.emplace_back(loss_of(row), row);
+  for (std::int64_t row = 0; row < losses.size(); ++row) {
+    const double loss = std::isnan(losses.at(row)) ? std::numeric_limits<double>::infinity() : losses.at(row);
+    if (!weights || weights->at(row) != 0) order.emplace_back(loss, row);
   }
   const auto count = std::min(order.size(), most);
   std::ranges::partial_sort(order, order.begin() + static_cast<std::ptrdiff_t>(count), std::ranges::greater{},
                             &decltype(order)::value_type::first);
+  order.resize(count);
+  return order;
+}
+
+/// Of a table, one number or class a row; those with the highest loss.
+std::vector<WorstRow> worst_rows(const Session& session, const Measured& measured, const Config& config,
+                                 const Registry& registry) {
+  constexpr std::size_t most = 10;
+  const auto& [places, targets] = origin_of(session, measured);
+  const Tensor &predictions = measured.evaluation.predictions, &truth = (*measured.data)["target"];
+  const auto rows = std::ssize(places);
+  if (rows != measured.data->rows() || truth.size() != rows || predictions.shape()[0] != rows) return {};
+  const bool numbers = session.recipe.preprocessing.task() == data::Task::regression;
+  if (numbers && (predictions.size() != rows || std::ssize(targets) != rows)) return {};
+  const std::vector<std::string> classes = numbers ? std::vector<std::string>{} : class_names(session.recipe);
+  const Tensor losses = row_losses(session.recipe.make_model(registry), session.recipe.make_loss(registry),
+                                   session.trainer.state(), *measured.data, config.train.threads);
   std::vector<WorstRow> worst;
-  for (const auto& [loss, row] : std::span(order).first(count)) {
-    const auto label = static_cast<std::size_t>(truth.at(row));
-    worst.push_back({fmt::format("line {}", places[static_cast<std::size_t>(row)]),
-                     numbers ? figure(table->target().inverse(truth.at(row))) : classes[label],
+  for (const auto& [loss, row] : highest(losses, measured.weights, most)) {
+    const auto at = static_cast<std::size_t>(row);
+    worst.push_back({fmt::format("line {}", places[at]),
+                     numbers ? figure(targets[at]) : classes[static_cast<std::size_t>(truth.at(row))],
                      numbers ? figure(predictions.at(row)) : predicted_class(predictions, row, classes), loss});
   }
   return worst;
 }
 
 /// What the report of a table says beside its metrics: which features count, which rows were missed.
-void add_explanations(ReportData& report, Session& session, const Measured& measured) {
+void add_explanations(ReportData& report, Session& session, const Measured& measured, const Config& config,
+                      const Registry& registry) {
   const auto* table = session.recipe.preprocessing.table();
   if (!table) return;
   const auto loss = [&](const Dataset& rows) { return session.trainer.evaluate(rows)["loss"]; };
@@ -165,7 +174,7 @@ void add_explanations(ReportData& report, Session& session, const Measured& meas
     report.importance.emplace_back(feature, rise);
   const std::int64_t rows = importance_rows(*table, *measured.data), all = measured.data->rows();
   if (rows < all) report.importance_rows = with_commas(rows) + " of " + with_commas(all);
-  report.worst = worst_rows(session, measured);
+  report.worst = worst_rows(session, measured, config, registry);
 }
 
 /// The headline of a report: one metric of each part of the data, the last measured first, and the time it took.
@@ -187,7 +196,8 @@ std::vector<ReportTile> headline(const Session& session, const std::vector<Measu
 }
 
 void write_report(Session& session, const Config& config, const std::string& name, const RunFolder& folder,
-                  const std::vector<Measured>& measured, const History& history, const Verdict& verdict) {
+                  const std::vector<Measured>& measured, const History& history, const Verdict& verdict,
+                  const Registry& registry) {
   ReportData report{
       .title = name,
       .subtitle = describe(config, session),
@@ -201,7 +211,7 @@ void write_report(Session& session, const Config& config, const std::string& nam
                       {"instruction set", std::string(instruction_set())}}};
   if (!measured.empty()) {
     add_predictions(report, session, measured.back());
-    add_explanations(report, session, measured.back());
+    add_explanations(report, session, measured.back(), config, registry);
   }
   report.media = MediaLog(folder.path()).series();
   report.objectives = session.objectives();
@@ -371,7 +381,7 @@ Outcome outcome_of(Session& session, const Config& config, const std::string& na
       outcome.verdict.kind == VerdictKind::still_falling || outcome.verdict.kind == VerdictKind::not_judged;
   if (goes_on && history.reason != StopReason::finished)
     outcome.verdict.advice = "It was stopped before its end: let it go on.";
-  write_report(session, config, name, folder, outcome.measured, history, outcome.verdict);
+  write_report(session, config, name, folder, outcome.measured, history, outcome.verdict, registry);
   return outcome;
 }
 
@@ -416,7 +426,7 @@ void emit_failure(Session& session, const Config& config, const RunFolder& folde
   renew_trainer(session, config, context.registry);
   Verdict verdict = judged(session, config, history, failure, context.registry);
   add_stability(verdict, session, config, folder, history, context.registry);
-  write_report(session, config, folder.path().filename().string(), folder, {}, history, verdict);
+  write_report(session, config, folder.path().filename().string(), folder, {}, history, verdict, context.registry);
   emit_failed(folder, verdict, context.json);
 }
 

@@ -37,16 +37,21 @@ struct DataFacts {
   std::int64_t context = 0;  ///< tokens per row, for a text
 };
 
+/// Where rows come from.
+struct Origin {
+  std::vector<std::int64_t> places = {};  ///< the line of a table, the number of an image from 1
+  /// Of a table's regression, the targets as the file has them: what is encoded is standardised, and rounded to f32.
+  std::vector<double> targets = {};
+};
+
 /// The data of a run. The preprocessing was fitted on `train` alone.
 struct Parts {
   data::Preprocessing preprocessing;
   Dataset train;
   std::optional<Dataset> validation = {}, test = {};
-  AugmentOptions augmentation = {};          ///< of the rows to train on
-  std::vector<std::uint64_t> held_out = {};  ///< the content of each row held out of the training data
-  /// The places of the rows of `validation` and of `test`, where these were cut from the training data: the line of a
-  /// table, the number of an image from 1.
-  std::vector<std::int64_t> validation_places = {}, test_places = {};
+  AugmentOptions augmentation = {};                 ///< of the rows to train on
+  std::vector<std::uint64_t> held_out = {};         ///< the content of each row held out of the training data
+  Origin validation_origin = {}, test_origin = {};  ///< where it is known
   std::vector<std::string> warnings = {};
 };
 
@@ -55,7 +60,8 @@ struct Request {
   const data::Preprocessing& preprocessing;
   const OptionValue& place;
   const DataOptions& data;
-  RowSet* only = nullptr;  ///< the wanted rows, which are removed from it when found; null: all
+  RowSet* only = nullptr;    ///< the wanted rows, which are removed from it when found; null: all
+  Origin* origin = nullptr;  ///< where the rows come from is written to it by a reader that knows; null: nobody asks
 };
 
 /// Training data that was read.

@@ -24,7 +24,8 @@ DataSource::DataSource(DataOptions options)
 void DataSource::add_validation(Parts& parts) const {
   if (options_.validation.holds<double>()) return;
   warn_of_training_rows(options_, "validation", options_.validation, parts.warnings);
-  parts.validation = encode_place(parts.preprocessing, options_.validation, options_, parts.warnings);
+  parts.validation =
+      encode_place(parts.preprocessing, options_.validation, options_, parts.warnings, &parts.validation_origin);
 }
 
 Parts DataSource::parts(std::uint64_t seed) const {
@@ -32,7 +33,7 @@ Parts DataSource::parts(std::uint64_t seed) const {
   add_validation(parts);
   if (reader_named(options_.format).takes(options_.test)) {
     warn_of_training_rows(options_, "test", options_.test, parts.warnings);
-    parts.test = encode_place(parts.preprocessing, options_.test, options_, parts.warnings);
+    parts.test = encode_place(parts.preprocessing, options_.test, options_, parts.warnings, &parts.test_origin);
   }
   return parts;
 }
@@ -52,8 +53,8 @@ std::vector<Parts> DataSource::folds(std::int64_t k, std::uint64_t seed) const {
 }
 
 Dataset encode_place(const data::Preprocessing& preprocessing, const OptionValue& place, const DataOptions& options,
-                     std::vector<std::string>& warnings) {
-  return reader_named(options.format).encode({preprocessing, place, options}, warnings);
+                     std::vector<std::string>& warnings, Origin* origin) {
+  return reader_named(options.format).encode({preprocessing, place, options, nullptr, origin}, warnings);
 }
 
 Dataset encode_held_out(const data::Preprocessing& preprocessing, const std::vector<std::uint64_t>& rows,

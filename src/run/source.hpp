@@ -35,9 +35,11 @@ class DataSource {
 };
 
 /// Data at a place ("train" of a configuration, or a file of the user's), as a trained model reads it. Levels that the
-/// training part did not have are reported in `warnings`.
+/// training part did not have are reported in `warnings`; where the rows come from is written to `origin`, if it is
+/// given.
 [[nodiscard]] Dataset encode_place(const data::Preprocessing& preprocessing, const OptionValue& place,
-                                   const DataOptions& options, std::vector<std::string>& warnings);
+                                   const DataOptions& options, std::vector<std::string>& warnings,
+                                   Origin* origin = nullptr);
 /// The held-out rows of a run's training data, found by their content. Throws DataError where some are missing.
 [[nodiscard]] Dataset encode_held_out(const data::Preprocessing& preprocessing, const std::vector<std::uint64_t>& rows,
                                       const DataOptions& options, std::vector<std::string>& warnings);

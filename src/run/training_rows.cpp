@@ -33,6 +33,12 @@ std::vector<std::int64_t> TrainingRows::rows_at(std::span<const std::int64_t> pl
   return rows;
 }
 
+Origin TrainingRows::origin(std::span<const std::int64_t> rows) const {
+  Origin origin;
+  for (const std::int64_t row : rows) origin.places.push_back(row + 1);
+  return origin;
+}
+
 /// The rows at `places`, without the fraction for validation.
 Parts TrainingRows::split(std::span<const std::int64_t> places, std::uint64_t seed) const {
   if (held_out_ == 0) return encode(rows_at(places), {});
@@ -46,10 +52,8 @@ Parts TrainingRows::split(std::span<const std::int64_t> places, std::uint64_t se
   }
   const std::vector<std::int64_t> held_out = rows_at(split.held_out);
   Parts parts = encode(rows_at(split.train), held_out);
-  for (const std::int64_t row : held_out) {
-    parts.held_out.push_back(content(row));
-    parts.validation_places.push_back(place(row));
-  }
+  for (const std::int64_t row : held_out) parts.held_out.push_back(content(row));
+  parts.validation_origin = origin(held_out);
   warn_of_repeated(parts.held_out, repeated(parts.held_out, split.train), parts.warnings);
   return parts;
 }
@@ -76,7 +80,7 @@ std::vector<Parts> TrainingRows::folds(std::int64_t k, std::uint64_t seed) const
     Parts& parts = result.emplace_back(split(fold.train, seed));
     const std::vector<std::int64_t> rows = rows_at(fold.held_out);
     parts.test = encode_test(parts, rows);
-    for (const std::int64_t row : rows) parts.test_places.push_back(place(row));
+    parts.test_origin = origin(rows);
   }
   return result;
 }

@@ -19,8 +19,8 @@ class TrainingRows : public TrainingData {
                                      std::span<const std::int64_t> validation) const = 0;
   /// The identity of a row, independent of its place.
   [[nodiscard]] virtual std::uint64_t content(std::int64_t row) const = 0;
-  /// The place of a row: the line of the file, or its number from 1.
-  [[nodiscard]] virtual std::int64_t place(std::int64_t row) const { return row + 1; }
+  /// By default the numbers of the rows, from 1.
+  [[nodiscard]] virtual Origin origin(std::span<const std::int64_t> rows) const;
   /// Test rows, encoded by the preprocessing of `parts`.
   [[nodiscard]] virtual Dataset encode_test(Parts& parts, std::span<const std::int64_t> rows) const = 0;
 

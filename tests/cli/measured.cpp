@@ -1,8 +1,12 @@
 // What the command says of measurements is so: which rows they are of, what weighs them, what was read.
 
+#include <fmt/format.h>
 #include <cmath>
 #include <cstdio>
+
 #include <functional>
+#include <map>
+#include <sstream>
 
 #include "command.hpp"
 
@@ -64,6 +68,87 @@ TEST_F(MeasuredRows, AreSaidToBeWeighted) {
   EXPECT_FALSE(has(with.err, "weighed")) << with.err;
   EXPECT_TRUE(run("evaluate runs/w --data w.csv --json").json().at("weighted"));
   EXPECT_FALSE(run("evaluate runs/w --data p.csv --json").json().contains("weighted"));
+}
+
+TEST_F(MeasuredRows, WeightsCountByTheirRatiosAlone) {
+  const auto loss_with = [&](const std::string& weight) {
+    std::string text = "x,w,y\n";
+    for (int i = 0; i < 60; ++i)
+      text += std::to_string(i * 37 % 60) + ".5," + weight + "," + std::to_string(i * 37 % 60 * 2 + i % 7) + ".25\n";
+    write("w.csv", text);
+    const Ran ran = run("train w.csv --target y --weight w --epochs 5 --lr 0.01 --quiet --json --out runs/" + weight);
+    EXPECT_EQ(ran.code, 0) << weight << ": " << ran.err;
+    const auto result = ran.json();
+    EXPECT_EQ(result["validation"]["rmse"], run("evaluate runs/" + weight + " --json").json()["rmse"]) << weight;
+    EXPECT_GT(result["baselines"]["validation"]["linear"]["rmse"], 0.5) << weight;
+    EXPECT_LT(result["baselines"]["validation"]["linear"]["rmse"], 5) << weight;
+    return result["validation"]["loss"].get<double>();
+  };
+  const double loss = loss_with("1");
+  for (const char* weight : {"1e-300", "1e-38", "1e-37", "1e36", "1e37", "3e38"})
+    EXPECT_NEAR(loss_with(weight), loss, 1e-3 * loss) << weight;
+}
+
+TEST_F(MeasuredRows, TrueValuesAreThoseOfTheFile) {
+  std::string text = "x,y\n";
+  std::map<int, std::string> values;
+  for (int i = 0; i < 40; ++i) {
+    values[i + 2] = fmt::format("{}", std::exp(9 * std::sin(i)));
+    text += fmt::format("{},{}\n", std::sin(i), values[i + 2]);
+  }
+  write("t.csv", text);
+  ASSERT_EQ(run("train t.csv --target y --cv 3 --epochs 2 --quiet").code, 0);
+  std::istringstream lines(read_text(path("runs/t-cv/predictions.csv")));
+  std::string line, place, fold, truth;
+  std::getline(lines, line);
+  int rows = 0;
+  for (; std::getline(lines, line); ++rows) {
+    std::istringstream cells(line);
+    std::getline(cells, place, ',');
+    std::getline(cells, fold, ',');
+    std::getline(cells, truth, ',');
+    EXPECT_EQ(truth, values[std::stoi(place)]) << place;
+  }
+  EXPECT_EQ(rows, 40);
+}
+
+TEST_F(MeasuredRows, TheWorstHaveTheHighestLossOfTheRun) {
+  std::string text = "x,y\n";
+  for (int i = 0; i < 80; ++i) text += fmt::format("{},{}\n", std::sin(i), std::sin(i) + std::cos(7 * i));
+  write("t.csv", text);
+  write("other.csv", "x,y\n0.5,0.5\n0.1,-4.5\n-0.3,5.5\n0.2,0\n");  // below it lies more than above
+  for (const char* part : {"--test other.csv", "--validation other.csv"}) {
+    ASSERT_EQ(
+        run("train t.csv --target y --loss quantile --set loss.quantile=0.9 --epochs 30 --quiet " + std::string(part))
+            .code,
+        0);
+    std::string page = read_text(path("runs/t/report.html"));
+    ASSERT_TRUE(has(page, "Worst rows")) << part;
+    page = page.substr(page.find("Worst rows"));
+    const std::string first = page.substr(page.find("<tr><td>"));
+    EXPECT_TRUE(first.starts_with("<tr><td>line 4</td><td>5.5</td>")) << first.substr(0, 200);
+    const auto cell = [&](int number) {
+      std::size_t at = 0;
+      for (int i = 0; i <= number; ++i) at = first.find("<td", at + 3);
+      return std::stod(first.substr(first.find('>', at) + 1));
+    };
+    const double deviation = 0.99;  // of y, nearly
+    EXPECT_NEAR(cell(3), 0.9 * (5.5 - cell(2)) / deviation, 0.1 * cell(3)) << first.substr(0, 200);
+  }
+}
+
+TEST_F(MeasuredRows, AMissingNumberThatTrainingDidNotHaveIsCounted) {
+  write_table("t.csv");
+  ASSERT_EQ(run("train t.csv --target y --epochs 1 --quiet").code, 0);
+  write("gaps.csv", "a,b,kind,y\n,2,u,1\n3,,v,2\n,1,w,3\n");
+  const Ran predicted = run("predict runs/t --data gaps.csv");
+  EXPECT_TRUE(has(predicted.err, "column a: 2 values are missing, which none was in training: the median stands in"))
+      << predicted.err;
+  EXPECT_TRUE(has(predicted.err, "column b: 1 value is missing")) << predicted.err;
+  EXPECT_FALSE(has(predicted.err, "column kind")) << predicted.err;
+  const Ran evaluated = run("evaluate runs/t --data gaps.csv");
+  EXPECT_TRUE(has(evaluated.err, "gaps.csv: 2 rows have no value in column a, where all of the training part had one"))
+      << evaluated.err;
 }
 
 TEST_F(MeasuredRows, OneIsNoPlural) {

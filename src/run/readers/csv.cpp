@@ -38,6 +38,15 @@ Dataset encode_rows(const data::TablePreprocessing& fitted, const data::Table& t
   return result;
 }
 
+Origin origin_of(const data::Table& table, const data::Schema& schema, std::span<const std::int64_t> rows) {
+  Origin origin;
+  for (const std::int64_t row : rows) origin.places.push_back(table.line(row));
+  if (schema.task != data::Task::regression) return origin;
+  const std::size_t target = data::column_of(table, schema.target);
+  for (const std::int64_t row : rows) origin.targets.push_back(data::number_at(table, row, target, schema.target_form));
+  return origin;
+}
+
 /// The hash of all cells of a row, also those of ignored columns.
 std::uint64_t content_of_row(const data::Table& table, std::int64_t row) {
   std::uint64_t content = 0;
@@ -111,7 +120,9 @@ class TableRows final : public TrainingRows {
     return parts;
   }
   [[nodiscard]] std::uint64_t content(std::int64_t row) const override { return content_of_row(table_, row); }
-  [[nodiscard]] std::int64_t place(std::int64_t row) const override { return table_.line(row); }
+  [[nodiscard]] Origin origin(std::span<const std::int64_t> rows) const override {
+    return origin_of(table_, schema_, rows);
+  }
   [[nodiscard]] Dataset encode_test(Parts& parts, std::span<const std::int64_t> rows) const override {
     return encode_rows(*parts.preprocessing.table(), table_, rows, "fold", parts.warnings);
   }
@@ -156,6 +167,7 @@ Dataset encode(const Request& request, const CsvOptions& options, std::vector<st
   if (!weight.empty() && !table.find(weight))
     warnings.push_back(fmt::format("{} has no column '{}', which weighed the rows in training: here each counts as 1",
                                    table.file(), weight));
+  if (request.origin) *request.origin = origin_of(table, fitted.schema(), rows);
   return encode_rows(fitted, table, rows, table.file(), warnings);
 }
 

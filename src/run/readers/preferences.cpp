@@ -113,7 +113,7 @@ class PreferenceRows final : public TrainingData {
     parts.validation = rows_of(pairs_, validation, fitted, parts.warnings);
     for (const std::int64_t row : validation) {
       parts.held_out.push_back(content(at(pairs_.all, row)));
-      parts.validation_places.push_back(at(pairs_.all, row).line);
+      parts.validation_origin.places.push_back(at(pairs_.all, row).line);
     }
     return parts;
   }

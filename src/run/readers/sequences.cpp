@@ -193,7 +193,7 @@ class SequenceRows final : public TrainingData {
     parts.validation = rows_of(tokens_, validation, fitted_);
     for (const std::int64_t row : validation) {
       parts.held_out.push_back(content(at(pairs_.all, row)));
-      parts.validation_places.push_back(at(pairs_.all, row).line);
+      parts.validation_origin.places.push_back(at(pairs_.all, row).line);
     }
     return parts;
   }

@@ -271,7 +271,11 @@ class SpeechRows final : public TrainingRows {
     return parts;
   }
   [[nodiscard]] std::uint64_t content(std::int64_t row) const override { return at(utterances_, row).content(); }
-  [[nodiscard]] std::int64_t place(std::int64_t row) const override { return at(utterances_, row).place; }
+  [[nodiscard]] Origin origin(std::span<const std::int64_t> rows) const override {
+    Origin origin;
+    for (const std::int64_t row : rows) origin.places.push_back(at(utterances_, row).place);
+    return origin;
+  }
   [[nodiscard]] Dataset encode_test(Parts& parts, std::span<const std::int64_t> rows) const override {
     return rows_of(utterances_, heard_, rows, *parts.preprocessing.sound());
   }
