@@ -8,6 +8,7 @@
 #include "core/error.hpp"
 #include "data/cell.hpp"
 #include "data/column_summary.hpp"
+#include "data/doubts.hpp"
 #include "data/listed.hpp"
 #include "data/remarks.hpp"
 #include "options/nearest_name.hpp"
@@ -38,6 +39,7 @@ class Inferrer {
     choose_rows();
     decide_target();
     decide_features();
+    for (std::string& remark : doubts_.remarks()) warn(std::move(remark));
     result_.rows = usable_rows(table_, result_.schema);
     note_rows();
     return std::move(result_);
@@ -118,6 +120,7 @@ class Inferrer {
       fail<DataError>("[data] {}: the target '{}' has {}. Wanted: two values or more", table_.file(), target,
                       distinct == 0 ? "no value" : fmt::format("one value alone, '{}'", s.levels[0].text));
     }
+    if (regression && !options_.types.contains(target)) doubts_.add(column, {.form = result_.schema.target_form});
     warn_of_target(column, s, regression);
     choose_positive(classes);
     for (const ClassRows& one : classes) result_.schema.classes.push_back(one.name);
@@ -228,6 +231,7 @@ class Inferrer {
     }
     result_.schema.features.push_back({feature, meaning.kind, meaning.form, meaning.order});
     if (s.missing > 0) missing_.push_back(fmt::format("{} ({})", feature, s.missing));
+    if (!options_.types.contains(feature)) doubts_.add(column, meaning);
     file_under(feature, meaning, s);
     warn_of(column, meaning.kind, s);
   }
@@ -303,6 +307,7 @@ class Inferrer {
   TableOptions options_;
   Inference result_;
   std::vector<std::int64_t> rows_;
+  Doubts doubts_{table_, rows_};
   std::int64_t weightless_ = 0;
   std::string positive_;  // its text in the note
   std::vector<std::string> numbers_, categories_, missing_, empty_, constant_, texts_;

@@ -257,6 +257,67 @@ TEST(Schema, DatesAreRecognisedInTheirOrder) {
       {"line 9", "'2020-02-30'"});
 }
 
+TEST(Schema, DatesThatCanBeReadBothWaysAreSaidToBe) {
+  const auto both_ways = [](const std::function<std::string(int)>& cell) {
+    return mentions(of_cells(cell).warnings, "can be read both ways");
+  };
+  const auto slashes = [](int i) { return fmt::format("{:02}/{:02}/2020", i % 12 + 1, i % 11 + 1); };
+  EXPECT_TRUE(mentions(of_cells(slashes).warnings,
+                       "x: every date can be read both ways; the month was taken to come "
+                       "first. Hint: --type=x=date_dmy, if the day does."));
+  EXPECT_TRUE(both_ways([](int i) { return fmt::format("{:02}-{:02}-2020", i % 12 + 1, i % 11 + 1); }));
+  EXPECT_FALSE(both_ways([](int i) { return fmt::format("{}/{}/2020", i % 12 + 1, i % 28 + 1); }));
+  EXPECT_FALSE(both_ways([](int i) { return fmt::format("{0}/{0}/2020", i % 12 + 1); })) << "it is the same day";
+  EXPECT_FALSE(both_ways([](int i) { return fmt::format("1.{}.2020", i % 12 + 1); })) << "the day comes first";
+  EXPECT_FALSE(both_ways([](int i) { return fmt::format("2020-{:02}-01", i % 12 + 1); }));
+  std::string text = "d,y\n";
+  for (int i = 0; i < 40; ++i) text += fmt::format("{},{}\n", slashes(i), i % 2);
+  const TableOptions said{.target = "y", .types = {{"d", {std::string("date_mdy")}}}};
+  EXPECT_FALSE(mentions(infer_schema(table_of(text), said).warnings, "both ways"));
+}
+
+TEST(Schema, PointsThatMayStandBetweenThousandsAreSaidTo) {
+  const auto doubted = [](const std::string& text) {
+    return mentions(infer_schema(table_of(text), {.target = "y"}).warnings, "three digits behind each point");
+  };
+  std::string prices = "p;a;y\n", no_commas = "p;y\n", points = "p;a;y\n", commas = "p,a,y\n", large = "p;a;y\n";
+  for (int i = 0; i < 40; ++i) {
+    const std::string price = i % 3 ? fmt::format("{}.{:03}", i % 4 + 1, i * 7) : fmt::format("{}", 900 + i);
+    prices += fmt::format("{};{},5;{}\n", price, i, i % 2);
+    no_commas += fmt::format("{};{}\n", price, i % 2);
+    points += fmt::format("{};{}.5;{}\n", price, i, i % 2);
+    commas += fmt::format("{},{},{}\n", price, i, i % 2);
+    large += fmt::format("{};{},5;{}\n", i == 20 ? "1500" : price, i, i % 2);
+  }
+  EXPECT_TRUE(doubted(prices));
+  EXPECT_TRUE(doubted(no_commas));
+  EXPECT_FALSE(doubted(points)) << "another column has decimal points";
+  EXPECT_FALSE(doubted(commas)) << "between commas, a point is a decimal point";
+  EXPECT_FALSE(doubted(large)) << "1500 has no point between its thousands";
+  EXPECT_FALSE(mentions(of_cells([](int i) { return fmt::format("0.{:03}", i); }, ';').warnings, "three digits"));
+}
+
+TEST(Schema, LeadingZerosAreRemarkedOn) {
+  const auto zip = [](int i) { return fmt::format("{:05}", i * 997); };
+  EXPECT_TRUE(mentions(of_cells(zip).warnings,
+                       "x: leading zeros, and taken as numbers: are they names? Hint: "
+                       "--type=x=category."));
+  EXPECT_FALSE(mentions(of_cells([](int i) { return fmt::format("{}", i * 997); }).warnings, "leading"));
+  EXPECT_FALSE(mentions(of_cells([](int i) { return fmt::format("0{}.5", i); }).warnings, "leading"));
+}
+
+TEST(Schema, AFirstLineOfNumbersMayBeARow) {
+  const auto doubted = [](const std::string& header) {
+    std::string text = header + "\n";
+    for (int i = 0; i < 40; ++i) text += fmt::format("{}.5,{},{}.25\n", i, "uvw"[i % 3], i * 3);
+    const std::string target = header.substr(header.rfind(',') + 1);
+    return mentions(infer_schema(table_of(text), {.target = target}).warnings, "--no-header");
+  };
+  EXPECT_TRUE(doubted("0.1257,c,1.6978"));
+  EXPECT_FALSE(doubted("0.1257,c,y"));
+  EXPECT_FALSE(doubted("2019,c,2020")) << "which are names of years";
+}
+
 TEST(Schema, TextIsLeftOutWithAWord) {
   const Inference result = [&] {
     std::string text = "review,n,y\n";

@@ -1,0 +1,107 @@
+#include "data/doubts.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "core/escape.hpp"
+#include "data/cell.hpp"
+#include "data/listed.hpp"
+
+namespace thalweg::data {
+
+namespace {
+
+bool is_digits(std::string_view text) {
+  return !text.empty() && text.find_first_not_of("0123456789") == std::string_view::npos;
+}
+
+std::string_view without_sign(std::string_view text) {
+  return text.starts_with('-') || text.starts_with('+') ? text.substr(1) : text;
+}
+
+/// 2.158, 12.000; not 0.125, which is no number of thousands.
+bool is_thousands(std::string_view cell) {
+  const std::size_t point = cell.find('.');
+  if (point == std::string_view::npos || cell.front() == '0') return false;
+  return point <= 3 && is_digits(cell.substr(0, point)) && cell.size() == point + 4 &&
+         is_digits(cell.substr(point + 1));
+}
+
+/// "--type zip=category", of the first column.
+std::string hint(const std::vector<std::string>& names, std::string_view type) {
+  return shell_word(fmt::format("--type={}={}", names.front(), type));
+}
+
+}  // namespace
+
+void Doubts::add(std::size_t column, const Meaning& meaning) {
+  const std::string& name = table_.names()[column];
+  if (meaning.kind == ColumnKind::number) {
+    numbers_.push_back(name);
+    decimal_commas_ = decimal_commas_ || meaning.form.decimal == ',';
+    if (meaning.form.plain()) look_at_numbers(column);
+  }
+  if (meaning.kind == ColumnKind::date && meaning.order != DateOrder::year_month_day && reads_both_ways(column))
+    either_order_[meaning.order].push_back(name);
+}
+
+void Doubts::look_at_numbers(std::size_t column) {
+  bool zeros = false, thousands = false, others = false;
+  for (const std::int64_t row : rows_) {
+    const std::string_view cell = without_sign(trim(table_.cell(row, column)));
+    if (is_missing(cell)) continue;
+    const bool digits = is_digits(cell);
+    zeros = zeros || (digits && cell.size() > 1 && cell.front() == '0');
+    thousands = thousands || is_thousands(cell);
+    others = others || (digits ? cell.size() > 3 : !is_thousands(cell));
+    decimal_points_ = decimal_points_ || (!digits && !is_thousands(cell));
+  }
+  if (zeros) leading_zeros_.push_back(table_.names()[column]);
+  if (thousands && !others) thousands_.push_back(table_.names()[column]);
+}
+
+/// Whether all cells are dates in both orders, and not always the same one. With points between the parts, as in
+/// 1.2.2020, the day comes first everywhere.
+bool Doubts::reads_both_ways(std::size_t column) const {
+  bool differ = false;
+  for (const std::int64_t row : rows_) {
+    const std::string_view cell = trim(table_.cell(row, column));
+    if (is_missing(cell)) continue;
+    const auto one = days_in(cell, DateOrder::day_month_year), other = days_in(cell, DateOrder::month_day_year);
+    if (!one || !other || cell[std::min(cell.find_first_not_of("0123456789"), cell.size() - 1)] == '.') return false;
+    differ = differ || *one != *other;
+  }
+  return differ;
+}
+
+std::vector<std::string> Doubts::remarks() const {
+  std::vector<std::string> lines;
+  for (const auto& [order, names] : either_order_) {
+    const bool month_first = order == DateOrder::month_day_year;
+    lines.push_back(
+        fmt::format("{}: every date can be read both ways; the {} was taken to come first. Hint: {}, if the {} does.",
+                    listed(names), month_first ? "month" : "day", hint(names, month_first ? "date_dmy" : "date_mdy"),
+                    month_first ? "day" : "month"));
+  }
+  if (!thousands_.empty() && has_decimal_commas() && !decimal_points_) {
+    lines.push_back(fmt::format(
+        "{}: three digits behind each point, which was taken for a decimal point. Hint: {}, if 1.026 is 1026.",
+        listed(thousands_), hint(thousands_, "thousands_dot")));
+  }
+  if (!leading_zeros_.empty()) {
+    lines.push_back(fmt::format("{}: leading zeros, and taken as numbers: are they names? Hint: {}.",
+                                listed(leading_zeros_), hint(leading_zeros_, "category")));
+  }
+  const auto is_number = [](const std::string& name) { return number_in(name).has_value(); };
+  const auto is_measured = [&](const std::string& name) { return !is_digits(trim(name)); };  // and not a year
+  if (!numbers_.empty() && std::ranges::all_of(numbers_, is_number) && std::ranges::any_of(numbers_, is_measured)) {
+    lines.push_back(
+        fmt::format("the names of all columns of numbers are numbers: {}. Hint: --no-header, if the first "
+                    "line is a row.",
+                    listed(numbers_)));
+  }
+  return lines;
+}
+
+}  // namespace thalweg::data
