@@ -38,7 +38,7 @@ std::vector<Spread> spread_of(const std::vector<Metrics>& folds) {
     for (const double value : values) spread.mean += value;
     spread.mean /= count;
     for (const double value : values) spread.deviation += std::pow(value - spread.mean, 2);
-    spread.deviation = std::sqrt(spread.deviation / (count - 1));
+    spread.deviation = count > 1 ? std::sqrt(spread.deviation / (count - 1)) : std::nan("");
     result.push_back(spread);
   }
   return result;
@@ -148,8 +148,10 @@ int cross_validate(const LoadedConfig& loaded, std::int64_t folds, const std::fi
     result[spread.metric] = {{"mean", spread.mean}, {"deviation", spread.deviation}};
     if (own < folds) result[spread.metric]["folds"] = own;
     if (!context.json) {
-      emit("{:<12}{} ± {} over {}\n", spread.metric, figure(spread.mean), figure(spread.deviation),
-           own < folds ? fmt::format("{} of {} folds", own, folds) : counted(folds, "folds"));
+      const std::string of = own < folds ? fmt::format("{} of {} folds", own, folds) : counted(folds, "folds");
+      emit("{:<12}{}\n", spread.metric,
+           own == 0 ? fmt::format("- in each of {}", counted(folds, "folds"))
+                    : fmt::format("{} ± {} over {}", figure(spread.mean), figure(spread.deviation), of));
     }
   }
   const RunFolder folder = RunFolder::create(out);

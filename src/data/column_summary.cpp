@@ -80,6 +80,12 @@ WantedKind wanted_kind(std::string_view column, const OptionValue& word) {
 
 namespace {
 
+/// 1e300, which f32 does not hold, as 12.5; not a name of 40 digits.
+bool is_number_of_any_size(std::string_view cell) {
+  const auto number = parse_number(trim(cell));
+  return number && std::isfinite(*number) && (number_in(cell) || cell.find_first_of(".eE") != std::string_view::npos);
+}
+
 /// Decides from the levels of a column, each weighted by its rows.
 class Decision {
  public:
@@ -92,6 +98,7 @@ class Decision {
     if (wanted.kind == ColumnKind::number) return wanted_numbers(wanted);
     if (wanted.kind == ColumnKind::date) return wanted_dates(wanted);
     if (summary_.all_numbers()) return {};
+    if (mostly(rows_that(is_number_of_any_size))) return in_form({});
     const auto [form, numbers] = best_form();
     if (mostly(numbers)) return in_form(form);
     const auto [order, dates] = best_order();

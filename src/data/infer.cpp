@@ -254,7 +254,7 @@ class Inferrer {
     if (kind == ColumnKind::number) {
       for (std::string& remark : remarks_on_numbers(table_, column, rows_, s)) warn(std::move(remark));
       if (counts_rows(table_, column, rows_, s))
-        warn(fmt::format("{} is different in every row: an identifier? Hint: drop it.", feature));
+        warn(fmt::format("{} is different in every row: an identifier? Hint: drop it, if it is one.", feature));
     }
     if (kind != ColumnKind::category) return;
     for (std::string& remark : remarks_on_levels(feature, s, !options_.types.contains(feature)))

@@ -99,6 +99,16 @@ std::string described(const NumberForm& form) {
   return text;
 }
 
+std::string why_no_number(std::string_view cell, const NumberForm& form) {
+  const auto reads = [&](const NumberForm& other) { return number_in(cell, other).has_value(); };
+  const auto forms = number_forms(',');
+  const auto other = std::ranges::find_if(forms, reads);
+  if (other == forms.end() && !reads({}))
+    return std::string(why_no_number(cell)) + (form.plain() ? "" : fmt::format(" ({})", described(form)));
+  if (form.plain()) return fmt::format("a number in another form ({})", described(*other));
+  return fmt::format("a number in another form than the column's ({})", described(form));
+}
+
 std::optional<NumberForm> form_named(std::string_view name) {
   if (name == "decimal_comma") return NumberForm{',', '\0', false};
   if (name == "thousands_comma") return NumberForm{'.', ',', false};

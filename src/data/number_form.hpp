@@ -29,6 +29,10 @@ struct NumberForm {
 /// "decimal comma, 1.234,5 is 1234.5", for notes.
 [[nodiscard]] std::string described(const NumberForm& form);
 
+/// What is wrong with a cell in which number_in finds nothing in the form of its column: "not a finite number", "a
+/// number in another form (percent, 12.5% is 12.5)".
+[[nodiscard]] std::string why_no_number(std::string_view cell, const NumberForm& form);
+
 /// The form with this name in `types`: decimal_comma, thousands_comma, thousands_dot or thousands_space.
 [[nodiscard]] std::optional<NumberForm> form_named(std::string_view name);
 

@@ -256,10 +256,7 @@ struct CellEncoder {
 
   void number(std::string_view cell) const {
     const auto value = number_in(cell, feature.form);
-    if (!value) {
-      const std::string form = feature.form.plain() ? "" : fmt::format(" ({})", described(feature.form));
-      refuse(cell, std::string(why_no_number(cell)) + form);
-    }
+    if (!value) refuse(cell, why_no_number(cell, feature.form));
     standardised(*value, cell);
   }
 

@@ -70,9 +70,8 @@ double number_at(const Table& table, std::int64_t row, std::size_t column, const
   const std::string_view cell = table.cell(row, column);
   if (const auto number = number_in(cell, form)) return *number;
   fail_at(table, row, column,
-          fmt::format("'{}' is {}{}. Hint: mend it, leave the cell blank, or say that {} is a category.", cell,
-                      why_no_number(cell), form.plain() ? "" : fmt::format(" ({})", described(form)),
-                      table.names()[column]));
+          fmt::format("'{}' is {}. Hint: mend it, leave the cell blank, or say that {} is a category.", cell,
+                      why_no_number(cell, form), table.names()[column]));
 }
 
 double days_at(const Table& table, std::int64_t row, std::size_t column, DateOrder order) {

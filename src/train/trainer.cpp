@@ -146,8 +146,9 @@ class Fit {
           optimizer->name);
     }
     if (options_.early_stopping && !validation_ && options_.early_stopping->metric.starts_with("validation.")) {
-      fail<UsageError>("[fit] early stopping on '{}' without validation data. Hint: .validation = 0.1.",
-                       options_.early_stopping->metric);
+      fail<UsageError>(
+          "[fit] early stopping on '{}' without validation data. Hint: validation = 0.1 holds a tenth of the rows out.",
+          options_.early_stopping->metric);
     }
   }
 

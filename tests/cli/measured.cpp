@@ -151,6 +151,18 @@ TEST_F(MeasuredRows, AMissingNumberThatTrainingDidNotHaveIsCounted) {
       << evaluated.err;
 }
 
+TEST_F(MeasuredRows, AMetricThatNoFoldHasIsInNone) {
+  write_table("t.csv", 12);
+  const Ran ran = run("train t.csv --target y --cv 12 --epochs 1 --quiet");
+  EXPECT_TRUE(has(ran.out, "r2          - in each of 12 folds\n")) << ran.out << ran.err;  // of one row each
+}
+
+TEST_F(MeasuredRows, AColumnIsKeptOnce) {
+  write_table("t.csv");
+  ASSERT_EQ(run("train t.csv --target y --epochs 1 --quiet").code, 0);
+  EXPECT_TRUE(run("predict runs/t --data t.csv --keep a,y,a").out.starts_with("a,y,predicted y\n"));
+}
+
 TEST_F(MeasuredRows, OneIsNoPlural) {
   write("t.csv", "x,y\n1,2.5\n2,4.5\n");
   const Ran ran = run("train t.csv --target y --epochs 1");
@@ -290,8 +302,10 @@ TEST_F(MeasuredRows, ANumberInAnotherFormIsNotTooLarge) {
   write("t.csv", text);
   ASSERT_EQ(run("train t.csv --target y --epochs 1 --quiet").code, 0);
   write("new.csv", "a;y\n1,5;2\n1.5;2\n");
-  expect_refused(run("predict runs/t --data new.csv"), 3, "'1.5' is a number in another form (decimal commas");
-  expect_refused(run("evaluate runs/t --data new.csv"), 3, "'1.5' is a number in another form (decimal commas");
+  expect_refused(run("predict runs/t --data new.csv"), 3,
+                 "'1.5' is a number in another form than the column's (decimal commas");
+  expect_refused(run("evaluate runs/t --data new.csv"), 3,
+                 "'1.5' is a number in another form than the column's (decimal commas");
 }
 
 TEST_F(MeasuredRows, LabelsThatNoImageHasAreSaid) {

@@ -8,6 +8,16 @@ namespace {
 constexpr NumberForm comma{',', '\0', false}, thousands{'.', ',', false}, dots{',', '.', false},
     blanks{'.', ' ', false}, percent{'.', '\0', true};
 
+TEST(NumberForm, ACellInAnotherFormIsSaidToBe) {
+  const NumberForm plain;
+  EXPECT_EQ(why_no_number("5,0", percent), "a number in another form than the column's (percent, 12.5% is 12.5)");
+  EXPECT_EQ(why_no_number("5", percent), "a number in another form than the column's (percent, 12.5% is 12.5)");
+  EXPECT_EQ(why_no_number("five", percent), "not a finite number (percent, 12.5% is 12.5)");
+  EXPECT_EQ(why_no_number("5,0", plain), "a number in another form (decimal commas, 1234,5 is 1234.5)");
+  EXPECT_EQ(why_no_number("5%", plain), "a number in another form (percent, 12.5% is 12.5)");
+  EXPECT_EQ(why_no_number("inf", plain), "not a finite number");
+}
+
 TEST(NumberForm, ReadsWhatItsFormAllows) {
   EXPECT_EQ(number_in("-0,4323", comma), -0.4323);
   EXPECT_EQ(number_in("1234", comma), 1234.0);

@@ -297,6 +297,15 @@ TEST(Schema, PointsThatMayStandBetweenThousandsAreSaidTo) {
   EXPECT_FALSE(mentions(of_cells([](int i) { return fmt::format("0.{:03}", i); }, ';').warnings, "three digits"));
 }
 
+TEST(Schema, NumbersThatF32DoesNotHoldAreNoNames) {
+  const auto large = [](int i) { return fmt::format("{}.5e299", i + 1); };
+  expect_error<DataError>([&] { (void)of_cells(large); }, {"line 2", "'1.5e299'", "beyond 3.4e38"});
+  const auto names = [](int i) { return fmt::format("9{:040}", i); };
+  EXPECT_NO_THROW(
+      (void)infer_schema(table_of("x,n,y\n1,9" + names(1) + ",0\n2,9" + names(2) + ",1\n"), {.target = "y"}))
+      << "digits alone may be names";
+}
+
 TEST(Schema, LeadingZerosAreRemarkedOn) {
   const auto zip = [](int i) { return fmt::format("{:05}", i * 997); };
   EXPECT_TRUE(mentions(of_cells(zip).warnings,

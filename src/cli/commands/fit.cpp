@@ -106,9 +106,11 @@ void expect_finite(const FormulaFit& fit) {
   if (fit.result.reason != LeastSquaresReason::not_finite) return;
   for (std::int64_t row = 0; row < fit.fitted.size(); ++row) {
     if (std::isfinite(fit.fitted.at(row)) && std::isfinite(fit.observed.at(row))) continue;
+    const bool is_undefined = std::isnan(fit.fitted.at(row));
     fail<NumericError>(
-        "[fit] at the start, in row {}, the formula is {} for an observed {}. Hint: start elsewhere: --x0", row + 1,
-        fit.fitted.at(row), fit.observed.at(row));
+        "[fit] at the start, in row {}, the formula is {} for an observed {}. Hint: start elsewhere: --x0{}", row + 1,
+        fit.fitted.at(row), fit.observed.at(row),
+        is_undefined ? "; a logarithm or root of a column's number below 0 is undefined for every start" : "");
   }
   fail<NumericError>("[fit] at the start the sum of squares is not finite. Hint: start elsewhere: --x0");
 }

@@ -204,8 +204,10 @@ std::vector<std::size_t> kept_columns(const std::string& keep, const Cells& head
   if (keep == "*") names = header;
   if (place_of(keep) < header.size()) names = {keep};
   for (const std::string& name : names) {
-    places.push_back(place_of(name));
-    if (places.back() < header.size()) continue;
+    const std::size_t place = place_of(name);
+    if (std::ranges::find(places, place) != places.end()) continue;  // it was named twice
+    places.push_back(place);
+    if (place < header.size()) continue;
     fail<UsageError>("[predict] --keep names the column '{}', and {} has none. Hint: {}", name, file,
                      name_hint(name, header));
   }
