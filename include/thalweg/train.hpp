@@ -189,7 +189,8 @@ struct History {
   std::vector<EpochReport> epochs;
   std::vector<std::string> layers = {};  ///< whose gradients StepReport::layer_norms are
   StopReason reason = StopReason::finished;
-  std::int64_t best_epoch = 0;
+  std::int64_t best_epoch = 0;  ///< by the metric of early stopping; 0: none
+  bool best_restored = true;    ///< the parameters are those of that epoch; see EarlyStopping::restore_best
   double seconds = 0;
   std::vector<std::string> warnings;  ///< a damaged checkpoint that was skipped, ...
 };

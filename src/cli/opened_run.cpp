@@ -73,6 +73,19 @@ void take_state(OpenedRun& run, Parameters parameters, std::vector<std::string>&
   trainer.set_state(run.state);
 }
 
+/// What the log does not say: whether the best epoch is what was kept, and why the run ended.
+void complete(History& history, const Config& config, bool finished) {
+  const auto stopping = config.fit_options().early_stopping;
+  history.best_restored = !stopping || stopping->restore_best;
+  if (!finished) history.reason = StopReason::stop_after;
+  if (!finished || !stopping || history.best_epoch == 0 || history.steps.empty()) return;
+  const StepReport& last = history.steps.back();
+  const auto best = std::ranges::find(history.epochs, history.best_epoch, &EpochReport::epoch);
+  const std::int64_t steps_an_epoch = best->step / history.best_epoch;
+  const std::int64_t patience = stopping->patience.steps(last.total_steps, steps_an_epoch);
+  if (last.step < last.total_steps && last.step - best->step >= patience) history.reason = StopReason::stopped_early;
+}
+
 }  // namespace
 
 EvaluationFunction OpenedRun::function(const Registry& registry) const {
@@ -100,7 +113,7 @@ OpenedRun open_run(const fs::path& folder, Parameters parameters, const Registry
                 .session = make_session(loaded.config, loaded.source.facts(), std::move(parts), registry)};
   run.finished = fs::exists(run.folder / "model.safetensors");
   if (fs::exists(run.folder / "metrics.jsonl")) run.history = MetricsLog(run.folder / "metrics.jsonl").history();
-  if (!run.finished) run.history.reason = StopReason::stop_after;
+  complete(run.history, run.config, run.finished);
   take_state(run, parameters, warnings);
   return run;
 }

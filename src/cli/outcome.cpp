@@ -13,6 +13,7 @@
 #include "core/numbers.hpp"
 #include "core/workers.hpp"
 #include "data/pictures.hpp"
+#include "insight/attempts.hpp"
 #include "optim/asks.hpp"
 #include "report/report.hpp"
 #include "run/media_log.hpp"
@@ -326,7 +327,9 @@ void emit_text(const Session& session, const RunFolder& folder, const std::vecto
        counted(session.trainer.state().step, "steps"));
   if (history.best_epoch > 0 && history.best_epoch < epochs) {
     emit("{:<12}epoch {}{}\n", "best", history.best_epoch,
-         RunFolder::finished(folder.path()) ? ", which the model was put back to" : " so far");
+         !RunFolder::finished(folder.path()) ? " so far"
+         : history.best_restored             ? ", which the model was put back to"
+                                             : fmt::format("; the model is that of epoch {}", epochs));
   }
   emit_verdict(verdict);
   emit("{:<12}{}\n", "run", shown(folder.path().string()));
@@ -341,6 +344,8 @@ void emit_json(const Session& session, const RunFolder& folder, const std::vecto
               {"seconds", history.seconds},
               {"steps", session.trainer.state().step},
               {"best_epoch", history.best_epoch},
+              {"kept_epoch",
+               kept_epoch(history) > 0 || history.epochs.empty() ? kept_epoch(history) : history.epochs.back().epoch},
               {"stopped_early", history.reason == StopReason::stopped_early}};
   for (const Measured& one : measured) {
     for (const auto& [metric, value] : one.evaluation.metrics) result[one.name][metric] = value;
@@ -369,6 +374,17 @@ struct Outcome {
   Verdict verdict;
 };
 
+/// What more epochs would take: of a run that was stopped only that it goes on, where early stopping ended it that
+/// waits longer.
+void advise_by_end(Verdict& verdict, const History& history) {
+  const bool wants_more = verdict.kind == VerdictKind::still_falling || verdict.kind == VerdictKind::still_rising ||
+                          verdict.kind == VerdictKind::schedule_ended;
+  const bool stopped = history.reason == StopReason::stop_after || history.reason == StopReason::stop_requested;
+  if (stopped && (wants_more || verdict.kind == VerdictKind::not_judged))
+    verdict.advice = "It was stopped before its end: let it go on.";
+  if (wants_more && history.reason == StopReason::stopped_early) verdict.advice = longer_patience(history);
+}
+
 /// Measures and judges, and writes the report.
 Outcome outcome_of(Session& session, const Config& config, const std::string& name, const RunFolder& folder,
                    const History& history, const Registry& registry) {
@@ -377,10 +393,7 @@ Outcome outcome_of(Session& session, const Config& config, const std::string& na
   renew_trainer(session, config, registry);
   outcome.verdict = judged(session, config, history, constants_of(outcome.baselines, outcome.measured), registry);
   heed_linear(outcome.verdict, outcome.baselines, outcome.measured);
-  const bool goes_on =
-      outcome.verdict.kind == VerdictKind::still_falling || outcome.verdict.kind == VerdictKind::not_judged;
-  if (goes_on && history.reason != StopReason::finished)
-    outcome.verdict.advice = "It was stopped before its end: let it go on.";
+  advise_by_end(outcome.verdict, history);
   write_report(session, config, name, folder, outcome.measured, history, outcome.verdict, registry);
   return outcome;
 }

@@ -84,6 +84,7 @@ void Sitting::show_now(NamedMedia media) {
 
 FitOptions Sitting::watched(FitOptions options, std::vector<std::string> layers) {
   layers_ = std::move(layers);
+  restores_best_ = !options.early_stopping || options.early_stopping->restore_best;
   options.reports = std::numeric_limits<std::int64_t>::max();  // the verdict looks at every step of this sitting
   options.on_step = [this, told = std::move(options.on_step)](const StepReport& report) {
     step(report);
@@ -102,6 +103,12 @@ void Sitting::end() {
   if (last_step_ > 0) log_.add_time(last_step_, seconds());
 }
 
+History Sitting::logged() const {
+  History logged = log_.history();
+  logged.best_restored = restores_best_;
+  return logged;
+}
+
 History Sitting::whole(History last) const {
   History whole = log_.history();
   const std::int64_t first = last.steps.empty() ? 0 : last.steps.front().step;
@@ -110,6 +117,7 @@ History Sitting::whole(History last) const {
   whole.layers = std::move(last.layers);
   whole.reason = last.reason;
   whole.best_epoch = last.best_epoch;
+  whole.best_restored = last.best_restored;
   whole.seconds = seconds();
   whole.warnings = std::move(last.warnings);
   return whole;

@@ -40,7 +40,7 @@ class Sitting {
   /// The history of the whole run: earlier sittings as the log has them, and what came of this one.
   [[nodiscard]] History whole(History last) const;
   /// What is logged so far, where no more came of it.
-  [[nodiscard]] History logged() const { return log_.history(); }
+  [[nodiscard]] History logged() const;
   [[nodiscard]] std::int64_t last_step() const { return last_step_; }
   [[nodiscard]] std::int64_t total_steps() const { return total_steps_; }
   /// The time that the run has taken so far: all of earlier sittings, and this one up to now.
@@ -71,7 +71,7 @@ class Sitting {
   ProgressLine progress_;
   std::vector<std::string> layers_;
   std::function<NamedMedia()> show_;
-  bool first_ = true;
+  bool first_ = true, restores_best_ = true;
   std::chrono::steady_clock::time_point began_ = std::chrono::steady_clock::now();
   double first_norm_ = 0, seconds_before_ = 0;  // the latter of earlier sittings
   std::int64_t epochs_, last_step_ = 0, total_steps_ = 0, epoch_ = 0;

@@ -21,8 +21,9 @@ std::string tried_text(std::string_view what, std::int64_t steps, double before,
 
 /// Where the trials begin.
 std::string start_text(const History& history) {
-  const bool is_last = history.best_epoch == 0 || history.best_epoch == std::ssize(history.epochs);
-  return is_last ? "the end" : fmt::format("epoch {}, which was kept,", history.best_epoch);
+  const std::int64_t kept = kept_epoch(history);
+  const bool is_last = kept == 0 || kept == std::ssize(history.epochs);
+  return is_last ? "the end" : fmt::format("epoch {}, which was kept,", kept);
 }
 
 /// How far a step along the gradient may go, beside the rate.
@@ -44,7 +45,8 @@ void search_line(const Trials& trials, double rate, Verdict& verdict) {
 bool kept_an_early_epoch(const History& history) {
   constexpr double late = 0.75;
   const auto epochs = static_cast<double>(history.epochs.size());
-  return history.best_epoch > 0 && static_cast<double>(history.best_epoch) < late * epochs;
+  const std::int64_t kept = kept_epoch(history);
+  return kept > 0 && static_cast<double>(kept) < late * epochs;
 }
 
 }  // namespace
@@ -70,6 +72,14 @@ bool lower_rates_reach(double goal, const Case& c, const Trials& trials, Verdict
 }
 
 }  // namespace
+
+std::int64_t kept_epoch(const History& history) { return history.best_restored ? history.best_epoch : 0; }
+
+std::string longer_patience(const History& history) {
+  return fmt::format(
+      "Early stopping ended it after epoch {}, and would end a longer run as early. Raise its patience, and compare.",
+      history.epochs.size());
+}
 
 Evidence from_to(const Course& run) {
   return {"fall", run.fall(),
@@ -144,9 +154,7 @@ bool try_higher_rate(const Case& c, const Trials& trials, Verdict& verdict) {
 
 bool try_going_on(const Case& c, const Trials& trials, Verdict& verdict) {
   if (c.history.reason == StopReason::stopped_early) {
-    verdict.advice = fmt::format(
-        "Early stopping ended it after epoch {}, and would end a longer run as early. Raise its patience, and compare.",
-        c.history.epochs.size());
+    verdict.advice = longer_patience(c.history);
     return true;
   }
   if (kept_an_early_epoch(c.history)) {

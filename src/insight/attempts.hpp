@@ -20,6 +20,12 @@ struct Case {
   mutable std::optional<Point> end = {};  ///< once it was looked at
 };
 
+/// The epoch whose parameters were kept: the best, where the run was put back to it; 0 for those of the last step.
+[[nodiscard]] std::int64_t kept_epoch(const History& history);
+
+/// What to do where early stopping ended a run that more epochs would improve.
+[[nodiscard]] std::string longer_patience(const History& history);
+
 /// How near the loss ended to that of the best constant, from 1 (there or above) downwards: on the training rows, or on
 /// the validation rows where it never went well below it.
 [[nodiscard]] double like_constant(const Case& run);

@@ -25,7 +25,7 @@ std::optional<Finding> overfitting(const Case& c) {
   const Values loss = measured_of(c.history, "loss");
   const bool both = loss.size() == v.size();
   if (both && loss.back() >= loss[best]) return std::nullopt;
-  const auto kept = c.history.best_epoch > 0 ? c.history.best_epoch : static_cast<std::int64_t>(v.size());
+  const auto kept = kept_epoch(c.history) > 0 ? kept_epoch(c.history) : static_cast<std::int64_t>(v.size());
   const double part = rise / measure_of(c, v[best], true);
   Finding finding{
       part,
@@ -42,6 +42,9 @@ std::optional<Finding> overfitting(const Case& c) {
   }
   if (kept == static_cast<std::int64_t>(best + 1))
     finding.advice = "The best epoch was kept. Raise weight_decay, take a smaller model, or find more data.";
+  if (c.history.best_epoch > 0 && !c.history.best_restored)
+    finding.advice =
+        "Keep the best epoch (restore_best = true), raise weight_decay, take a smaller model, or find more data.";
   return finding;
 }
 

@@ -388,6 +388,7 @@ class Fit {
     if (ended)
       state_.parameters = best_parameters_ ? *best_parameters_ : objectives_.evaluation_state(state_).parameters;
     history_.best_epoch = position_.best_epoch;
+    history_.best_restored = ended && best_parameters_;
     history_.seconds = seconds();
   }
 
