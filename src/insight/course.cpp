@@ -109,6 +109,7 @@ Course::Course(const History& history) : by_steps(!history.steps.empty()) {
     peak_rate = std::max(peak_rate, step.lr);
   }
   validation = epoch_curve(history, "validation.loss", time);
+  if (std::ranges::all_of(validation.loss, [](double loss) { return std::isnan(loss); })) validation = {};
   if (by_steps) {
     epochs = epoch_curve(history, "loss", time);
   } else {

@@ -45,7 +45,7 @@ struct Course {
   Curve stretches;                         ///< means over 20 equal stretches, or `raw` where it is shorter
   Values steady;                           ///< the same without the highest twentieth of each stretch
   Curve epochs;                            ///< training losses of the epochs, where steps were kept
-  Curve validation;                        ///< "validation.loss" of the epochs
+  Curve validation;                        ///< "validation.loss" of the epochs; empty where no row of it counts
   Values gradient;                         ///< norms, by stretches
   double first = 0, last = 0, lowest = 0;  ///< the first losses, the last stretch (steady), the lowest stretch
   double final_rate = 1;                   ///< the last rate as a part of the highest; 1 where no steps were kept

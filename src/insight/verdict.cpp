@@ -562,6 +562,7 @@ Verdict judge(const History& history, const JudgeOptions& options) {
     verdict.advice = found->advice.empty() ? rule.advice : found->advice;
     if (!rule.attempt || !options.trials || rule.attempt(judged, *options.trials, verdict)) break;
   }
+  if (verdict.sentence.empty()) verdict.sentence = "Not judged: losses that it would be judged by are no numbers.";
   const auto outliers = spikes(judged);
   if (outliers && outliers->value > 0 && verdict.kind != Kind::spikes) {
     verdict.evidence.push_back(outliers->evidence.front());

@@ -37,7 +37,7 @@ struct Evidence {
 };
 
 struct Verdict {
-  VerdictKind kind = VerdictKind::converged;
+  VerdictKind kind = VerdictKind::not_judged;
   std::string sentence;
   std::vector<Evidence> evidence;
   std::string advice = {};              ///< what to do next

@@ -3,7 +3,10 @@
 #include <algorithm>
 #include <cmath>
 #include <numbers>
+#include <ostream>
 
+#include "core/error.hpp"
+#include "core/numbers.hpp"
 #include "thalweg/metrics.hpp"
 
 namespace thalweg {
@@ -180,6 +183,24 @@ bool metric_is_better_when_higher(const std::string& name) {
     if (row.name == name) return row.higher_is_better;
   }
   return false;  // a loss
+}
+
+double Evaluation::operator[](std::string_view metric) const {
+  std::vector<std::string> names;
+  for (const auto& [name, value] : metrics) {
+    if (name == metric) return value;
+    names.push_back(name);
+  }
+  fail<UsageError>("[evaluation] there is no metric '{}'. Hint: measured are {}.", metric, fmt::join(names, ", "));
+}
+
+std::ostream& operator<<(std::ostream& out, const Evaluation& evaluation) {
+  const char* between = "";
+  for (const auto& [name, value] : evaluation.metrics) {
+    out << between << name << " " << figure(value);
+    between = "  ";
+  }
+  return out << "  (" << evaluation.rows << " rows)";
 }
 
 }  // namespace thalweg

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
-#include <ostream>
 
 #include "core/error.hpp"
 #include "core/numbers.hpp"
@@ -65,9 +64,15 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-Evaluation evaluation_on(Objectives& objectives, const State& state, const LossFunction* loss, const Dataset& data) {
-  return evaluation_by([&](const Dataset& rows, Tensor& into) { return objectives.evaluate(state, rows, into); }, loss,
-                       data);
+/// `weight` becomes that of all rows in the loss.
+Evaluation evaluation_on(Objectives& objectives, const State& state, const LossFunction* loss, const Dataset& data,
+                         double& weight) {
+  const auto run = [&](const Dataset& rows, Tensor& into) {
+    LossSum total = objectives.evaluate(state, rows, into);
+    weight = total.weight;
+    return total;
+  };
+  return evaluation_by(run, loss, data);
 }
 
 /// One call of fit: its position, and its data from step to step.
@@ -316,8 +321,12 @@ class Fit {
     if (validation_) {
       State measured = objectives_.evaluation_state(state_);
       if (!options_.validation_average.empty()) measured = measured.average(options_.validation_average);
-      for (const auto& [name, value] : evaluation_on(objectives_, measured, loss_, *validation_).metrics)
+      for (const auto& [name, value] :
+           evaluation_on(objectives_, measured, loss_, *validation_, validation_weight_).metrics)
         report.metrics.emplace_back("validation." + name, value);
+      if (validation_weight_ == 0 && history_.epochs.empty())
+        history_.warnings.emplace_back(
+            "the validation rows weigh nothing in the loss: neither early stopping nor the verdict goes by it");
     }
     report.seconds = seconds();
     ++position_.epochs_recorded;
@@ -335,7 +344,8 @@ class Fit {
     for (std::size_t i = 0; i < optimizers_.size(); ++i) {
       const auto& rule = optimizers_[i]->schedule.plateau();
       PlateauState& plateau = position_.plateaus[i];
-      if (rule) plateau = rule->observe(plateau, metric_of(report, rule->metric));
+      const bool is_measured = rule && (validation_weight_ != 0 || !rule->metric.starts_with("validation."));
+      if (is_measured) plateau = rule->observe(plateau, metric_of(report, rule->metric));
     }
   }
 
@@ -357,9 +367,11 @@ class Fit {
     }
   }
 
-  /// Whether early stopping ends the run here: a function of the position, so that a resumed run knows it too.
+  /// Whether early stopping ends the run here: a function of the position, so that a resumed run knows it too. It waits
+  /// for better than the best: where nothing was measured, for nothing.
   [[nodiscard]] bool waited_long_enough() const {
-    if (!options_.early_stopping || done() % steps_an_epoch_ != 0) return false;
+    if (!options_.early_stopping || !position_.best_value || done() % steps_an_epoch_ != 0) return false;
+    if (done() >= position_.total_steps) return false;
     const std::int64_t patience = options_.early_stopping->patience.steps(position_.total_steps, steps_an_epoch_);
     const std::int64_t best = std::max(position_.best_step, position_.first_step);
     return state_.step > best && state_.step - best >= patience;
@@ -414,6 +426,7 @@ class Fit {
   RunLength length_;
   std::int64_t rows_ = 0, steps_an_epoch_ = 1, shard_size_ = 0, checkpoint_every_ = 1, last_checkpoint_ = 0,
                reports_every_ = 1;
+  double validation_weight_ = 0;  // of the rows that were measured last
   Batches batches_;
   Objectives::RowWeights row_weights_;  // see Engine::row_weights
   Clock::time_point started_ = Clock::now();
@@ -506,8 +519,9 @@ std::vector<std::string> Trainer::layers() const { return impl_->objectives.laye
 
 Evaluation Trainer::evaluate(const Dataset& data, std::string_view average) {
   const State& state = initialised(impl_->state);
-  return evaluation_on(impl_->objectives, average.empty() ? state : state.average(average), impl_->loss_or_null(),
-                       data);
+  double weight = 0;
+  return evaluation_on(impl_->objectives, average.empty() ? state : state.average(average), impl_->loss_or_null(), data,
+                       weight);
 }
 
 Tensor Trainer::predict(const Dataset& data) {
@@ -571,24 +585,6 @@ std::string Trainer::explain(const Dataset& batch, const FitOptions& options) {
   if (!impl_->state.layout) init(batch, 1);
   impl_->objectives.plan_as(options);
   return impl_->objectives.explain(impl_->state, batch, options.shard_size);
-}
-
-double Evaluation::operator[](std::string_view metric) const {
-  std::vector<std::string> names;
-  for (const auto& [name, value] : metrics) {
-    if (name == metric) return value;
-    names.push_back(name);
-  }
-  fail<UsageError>("[evaluation] there is no metric '{}'. Hint: measured are {}.", metric, fmt::join(names, ", "));
-}
-
-std::ostream& operator<<(std::ostream& out, const Evaluation& evaluation) {
-  const char* between = "";
-  for (const auto& [name, value] : evaluation.metrics) {
-    out << between << name << " " << figure(value);
-    between = "  ";
-  }
-  return out << "  (" << evaluation.rows << " rows)";
 }
 
 }  // namespace thalweg

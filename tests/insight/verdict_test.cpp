@@ -127,6 +127,29 @@ TEST(Verdict, OverfittingNamesTheEpochAndTheOneThatWasKept) {
   history.best_epoch = 5;
   EXPECT_EQ(judge(history).sentence, "Overfits from epoch 5: kept epoch 5.");
   EXPECT_EQ(judge(history).advice.rfind("The best epoch was kept", 0), 0U);
+  history.best_restored = false;
+  EXPECT_EQ(judge(history).sentence, "Overfits from epoch 5: kept epoch 10.");
+  EXPECT_EQ(judge(history).advice.rfind("Keep the best epoch (restore_best = true)", 0), 0U);
+}
+
+TEST(Verdict, ValidationThatMeasuredNothingIsLeftOut) {
+  auto history = steps_of(1000, decay(8), 0.05);
+  add_epochs(history, 20, decay(16), [](double) { return std::nan(""); });
+  const Verdict measured = judge(history);
+  for (EpochReport& epoch : history.epochs) epoch.metrics.pop_back();
+  const Verdict alone = judge(history);
+  EXPECT_EQ(measured.kind, alone.kind);
+  EXPECT_EQ(measured.sentence, alone.sentence);
+  EXPECT_NE(alone.kind, VerdictKind::not_judged);
+}
+
+TEST(Verdict, NoRuleIsNoVerdict) {
+  EXPECT_EQ(Verdict{}.kind, VerdictKind::not_judged);
+  auto history = steps_of(1000, decay(8), 0.05);
+  add_epochs(history, 20, decay(16), [](double t) { return t < 0.5 ? 1 : std::nan(""); });
+  const Verdict verdict = judge(history);
+  EXPECT_EQ(verdict.kind, VerdictKind::not_judged) << verdict.sentence;
+  EXPECT_EQ(verdict.sentence.rfind("Not judged: ", 0), 0U) << verdict.sentence;
 }
 
 TEST(Verdict, OverfittingBeginsAtEightPercent) {
@@ -315,6 +338,9 @@ TEST(Verdict, MoreEpochsAreNotPromisedWhereAnEarlyOneWasKept) {
   EXPECT_TRUE(early.tried.empty());
   EXPECT_NE(early.advice.find("Epoch 8 of 20"), std::string::npos) << early.advice;
   EXPECT_NE(verdict_of(18).tried.at(0).find("On from epoch 18, which was kept,"), std::string::npos);
+  history.best_restored = false;
+  EXPECT_NE(verdict_of(8).tried.at(0).find("On from the end"), std::string::npos);
+  history.best_restored = true;
   EXPECT_NE(verdict_of(20).tried.at(0).find("On from the end"), std::string::npos);
   EXPECT_EQ(calls, 1);
 }

@@ -248,6 +248,42 @@ TEST(Trainer, TheBestIsNotRestoredWhereThatIsNotWanted) {
   const Metrics& last = history.epochs.back().metrics;
   EXPECT_EQ(trainer.evaluate(held_out)["loss"],
             std::ranges::find(last, "validation.loss", &Metrics::value_type::first)->second);
+  EXPECT_GT(history.best_epoch, 0);
+  EXPECT_FALSE(history.best_restored);
+}
+
+TEST(Trainer, ARunThatMadeAllItsStepsWasNotStoppedEarly) {
+  const Dataset data = two_moons(60);
+  const EarlyStopping stopping{.patience = "5 epochs"};
+  const auto history_of = [&](std::int64_t epochs) {  // at one rate, whatever their number
+    Trainer trainer(nn::mlp(2, {.hidden = {16}}), loss::cross_entropy, optim::adam({.lr = 0.1}), 1);
+    return trainer.fit(data, {.epochs = epochs, .validation = 0.3, .early_stopping = stopping});
+  };
+  const auto stopped_after = static_cast<std::int64_t>(history_of(200).epochs.size());
+  ASSERT_LT(stopped_after, 200);
+  for (const std::int64_t more : {0, 1}) {
+    const History history = history_of(stopped_after + more);
+    EXPECT_EQ(std::ssize(history.epochs), stopped_after);
+    EXPECT_EQ(history.reason, more > 0 ? StopReason::stopped_early : StopReason::finished);
+    EXPECT_TRUE(history.best_restored);
+  }
+}
+
+/// Validation rows that weigh nothing measure nothing: neither is a run stopped by them, nor its rate taken down.
+TEST(Trainer, AMeasurementThatCountsNothingStopsNoRun) {
+  Dataset data = two_moons(60), held_out = two_moons(20);
+  held_out.set("weight", Tensor({20}, f32));
+  FitOptions options{.epochs = 8, .early_stopping = EarlyStopping{.patience = "2 epochs"}};
+  options.validation_data = held_out;
+  Trainer trainer(nn::linear(2), loss::cross_entropy,
+                  optim::sgd({.lr = 0.1, .schedule = schedule::reduce_on_plateau({.patience = 1})}), 1);
+  const History history = trainer.fit(data, options);
+  EXPECT_EQ(history.reason, StopReason::finished);
+  EXPECT_EQ(history.epochs.size(), 8U);
+  EXPECT_EQ(history.best_epoch, 0);
+  EXPECT_EQ(history.steps.back().lr, 0.1);
+  ASSERT_EQ(history.warnings.size(), 1U);
+  EXPECT_NE(history.warnings.front().find("the validation rows weigh nothing"), std::string::npos);
 }
 
 TEST(Trainer, AStopTokenEndsTheRunAfterTheStep) {
