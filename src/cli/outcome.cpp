@@ -337,15 +337,14 @@ void emit_text(const Session& session, const RunFolder& folder, const std::vecto
   emit("{:<12}{}\n", "next", next_step(session, folder));
 }
 
-void emit_json(const Session& session, const RunFolder& folder, const std::vector<Measured>& measured,
-               const History& history, const Verdict& verdict) {
-  Json result{{"run", as_utf8(folder.path().string())},
-              {"report", as_utf8(folder.report().string())},
-              {"seconds", history.seconds},
+/// All but where it is.
+Json json_of(const Session& session, const std::vector<Measured>& measured, const History& history,
+             const Verdict& verdict) {
+  const std::int64_t kept = kept_epoch(history), last = history.epochs.empty() ? 0 : history.epochs.back().epoch;
+  Json result{{"seconds", history.seconds},
               {"steps", session.trainer.state().step},
               {"best_epoch", history.best_epoch},
-              {"kept_epoch",
-               kept_epoch(history) > 0 || history.epochs.empty() ? kept_epoch(history) : history.epochs.back().epoch},
+              {"kept_epoch", kept > 0 ? kept : last},
               {"stopped_early", history.reason == StopReason::stopped_early}};
   for (const Measured& one : measured) {
     for (const auto& [metric, value] : one.evaluation.metrics) result[one.name][metric] = value;
@@ -354,6 +353,12 @@ void emit_json(const Session& session, const RunFolder& folder, const std::vecto
     }
   }
   result["verdict"] = verdict_json(verdict);
+  return result;
+}
+
+void emit_json(const RunFolder& folder, const Json& outcome) {
+  Json result{{"run", as_utf8(folder.path().string())}, {"report", as_utf8(folder.report().string())}};
+  result.update(outcome);
   emit_line_of(result);
 }
 
@@ -395,13 +400,14 @@ Outcome outcome_of(Session& session, const Config& config, const std::string& na
   heed_linear(outcome.verdict, outcome.baselines, outcome.measured);
   advise_by_end(outcome.verdict, history);
   write_report(session, config, name, folder, outcome.measured, history, outcome.verdict, registry);
+  save_outcome(folder, json_of(session, outcome.measured, history, outcome.verdict));
   return outcome;
 }
 
 void emit_outcome(const Session& session, const RunFolder& folder, const Outcome& outcome, const History& history,
                   const Context& context) {
   if (context.json) {
-    emit_json(session, folder, outcome.measured, history, outcome.verdict);
+    emit_json(folder, json_of(session, outcome.measured, history, outcome.verdict));
   } else {
     emit_text(session, folder, outcome.measured, history, outcome.verdict);
   }
@@ -440,6 +446,7 @@ void emit_failure(Session& session, const Config& config, const RunFolder& folde
   Verdict verdict = judged(session, config, history, failure, context.registry);
   add_stability(verdict, session, config, folder, history, context.registry);
   write_report(session, config, folder.path().filename().string(), folder, {}, history, verdict, context.registry);
+  save_outcome(folder, {{"verdict", verdict_json(verdict)}});
   emit_failed(folder, verdict, context.json);
 }
 

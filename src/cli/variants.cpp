@@ -9,6 +9,7 @@
 
 #include "cli/output.hpp"
 #include "cli/train.hpp"
+#include "cli/verdicts.hpp"
 #include "core/error.hpp"
 #include "report/variants.hpp"
 #include "run/run.hpp"
@@ -26,7 +27,8 @@ using Json = nlohmann::ordered_json;
 struct Planned {
   Variant variant;
   NamedTree tree;
-  LoadedConfig loaded;
+  LoadedConfig loaded;  ///< until it is trained
+  Choice loss;
 };
 
 std::vector<Planned> plan(const ConfigArguments& arguments, const NamedTree& named, const Registry& registry) {
@@ -38,7 +40,8 @@ std::vector<Planned> plan(const ConfigArguments& arguments, const NamedTree& nam
     tree.name = named.name + "-" + variant.folder();
     tree.run_folder = false;  // its folder is that of the variant, and is given
     LoadedConfig loaded = load(tree, registry);
-    all.push_back({variant, std::move(tree), std::move(loaded)});
+    Choice loss = loaded.config.loss;
+    all.push_back({variant, std::move(tree), std::move(loaded), std::move(loss)});
   }
   return all;
 }
@@ -97,50 +100,70 @@ bool begins_again(const fs::path& folder) {
 }
 
 /// How a variant went, as its folder tells, and the error that it ended in, if it did.
-VariantReport report_of(const Variant& variant, const fs::path& folder, std::string failure) {
+VariantReport report_of(const Variant& variant, const fs::path& folder, const std::string& failure) {
   const std::string name = variant.folder();
-  VariantReport report{.name = variant.name,
-                       .link = {},
-                       .history = MetricsLog(folder / name / "metrics.jsonl").history(),
-                       .verdict = {},
-                       .flow = {}};
+  VariantReport report{.name = variant.name, .link = {}, .history = {}, .measured = {}, .verdict = {}, .flow = {}};
+  if (fs::exists(folder / name / "metrics.jsonl"))
+    report.history = MetricsLog(folder / name / "metrics.jsonl").history();
   if (fs::exists(folder / name / "report.html")) report.link = name + "/report.html";
-  JudgeOptions options{.failure = std::move(failure)};
+  JudgeOptions options{.failure = failure};
   if (!options.failure.empty()) {  // the step that failed has no report of its own
     options.failed_step = (report.history.steps.empty() ? 0 : report.history.steps.back().step) + 1;
     constexpr double none = std::numeric_limits<double>::quiet_NaN();
     report.history.steps.push_back({.step = options.failed_step, .loss = none, .gradient_norm = none});
   }
-  report.verdict = judge(report.history, options);
+  const std::optional<LeftOutcome> left = outcome_in(folder / name);
+  report.verdict =
+      left ? left->verdict : judge(report.history, options);  // of a first step that failed nothing is left
+  report.measured = left && !left->validation.empty() ? left->validation : last_metrics(report.history);
   report.flow = gradient_flow(report.history);
   return report;
 }
 
-void emit_table(const std::vector<VariantReport>& reports, const fs::path& page) {
+/// That the losses of the variants are not of one kind, where they are not; empty where they are.
+std::string note_on_losses(const std::vector<Planned>& variants) {
+  std::vector<std::string> kinds, losses;
+  const auto add = [](std::vector<std::string>& all, std::string one) {
+    if (std::ranges::find(all, one) == all.end()) all.push_back(std::move(one));
+  };
+  for (const Planned& planned : variants) {
+    add(kinds, planned.loss.kind);
+    add(losses, planned.loss.kind + OptionValue{planned.loss.options}.str());
+  }
+  if (losses.size() == 1) return {};
+  const std::string differ =
+      kinds.size() > 1 ? fmt::format("are of different kinds ({})", fmt::join(kinds, ", ")) : "have different options";
+  return fmt::format("the losses {}: their values say nothing beside one another", differ);
+}
+
+void emit_table(const std::vector<VariantReport>& reports, const std::string& note, const fs::path& page) {
   std::size_t width = 8;
   for (const VariantReport& report : reports) width = std::max(width, report.name.size());
   emit("\n");
   for (const VariantReport& report : reports) {
     std::string figures;
-    for (const auto& [metric, value] : last_metrics(report.history)) {
+    for (const auto& [metric, value] : report.measured) {
       if (metric.ends_with("loss") || metric.ends_with("accuracy"))
         figures += fmt::format("{} {}  ", metric, figure(value));
     }
     emit("{:<{}}  {:<10} {}{}\n", report.name, width, report.flow ? name(report.flow->flow) : "", figures,
          name(report.verdict.kind));
   }
+  if (!note.empty()) emit("{:<12}{}\n", "note", note);
   emit("{:<12}{}\n", "report", shown(page.string()));
 }
 
-void emit_json(const std::vector<VariantReport>& reports, const fs::path& page) {
+void emit_json(const std::vector<VariantReport>& reports, const std::string& note, const fs::path& page) {
   Json all = Json::array();
   for (const VariantReport& report : reports) {
     Json one{{"name", report.name}, {"verdict", name(report.verdict.kind)}};
     if (report.flow) one["gradients"] = name(report.flow->flow);
-    for (const auto& [metric, value] : last_metrics(report.history)) one[metric] = value;
+    for (const auto& [metric, value] : report.measured) one[metric] = value;
     all.push_back(std::move(one));
   }
-  emit_line_of(Json{{"variants", all}, {"report", as_utf8(page.string())}});
+  Json result{{"variants", all}, {"report", as_utf8(page.string())}};
+  if (!note.empty()) result["note"] = note;
+  emit_line_of(result);
 }
 
 }  // namespace
@@ -156,6 +179,7 @@ int train_variants(const TrainArguments& arguments, const NamedTree& named, cons
   if (!arguments.resume) write_atomically(folder / "config.toml", whole_text(base, variants));
   const std::string text = short_text(base, variants);
   std::vector<VariantReport> reports;
+  std::vector<std::string> failed;
   std::size_t number = 0;
   for (Planned& planned : variants) {
     TrainArguments own = arguments;
@@ -172,11 +196,12 @@ int train_variants(const TrainArguments& arguments, const NamedTree& named, cons
         }
       } catch (const NumericError& error) {
         failure = error.what();
-        if (!context.quiet) say("{}\n", error.what());
+        failed.push_back(planned.variant.name);
+        say("{}\n", error.what());
       }
     }
     if (failure.empty() && !RunFolder::finished(own.out)) continue;  // interrupted: it can be resumed
-    reports.push_back(report_of(planned.variant, folder, std::move(failure)));
+    reports.push_back(report_of(planned.variant, folder, failure));
   }
   if (reports.size() < variants.size()) {
     if (!context.quiet)
@@ -185,9 +210,12 @@ int train_variants(const TrainArguments& arguments, const NamedTree& named, cons
     return 0;
   }
   const fs::path page = folder / "report.html";
-  write_atomically(page, variants_html(folder.filename().string(), reports, text));
-  context.json ? emit_json(reports, page) : emit_table(reports, page);
-  return 0;
+  const std::string note = note_on_losses(variants);
+  write_atomically(page, variants_html(folder.filename().string(), reports, note, text));
+  context.json ? emit_json(reports, note, page) : emit_table(reports, note, page);
+  if (failed.empty()) return 0;
+  fail<NumericError>("[variants] {} of {} ended in an error and left no model: {}", failed.size(), variants.size(),
+                     fmt::join(failed, "; "));
 }
 
 }  // namespace thalweg::cli

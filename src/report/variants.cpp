@@ -23,7 +23,7 @@ std::string_view tone(const VariantReport& variant) {
 std::vector<std::string> headline_metrics(const std::vector<VariantReport>& variants) {
   for (const VariantReport& variant : variants) {
     std::vector<std::string> names;
-    for (const auto& [name, value] : last_metrics(variant.history)) names.push_back(name);
+    for (const auto& [name, value] : variant.measured) names.push_back(name);
     if (names.empty()) continue;
     names.resize(std::min<std::size_t>(2, names.size()));
     return names;
@@ -38,7 +38,7 @@ std::string title_of(std::string metric) {
 }
 
 std::string metric_cell(const VariantReport& variant, const std::string& name) {
-  for (const auto& [known, value] : last_metrics(variant.history)) {
+  for (const auto& [known, value] : variant.measured) {
     if (known == name) return fmt::format("<td class=\"number\">{}</td>", figure(value));
   }
   return "<td class=\"number\">-</td>";
@@ -106,9 +106,11 @@ Metrics last_metrics(const History& history) {
   return held_out.empty() ? all : held_out;
 }
 
-std::string variants_html(std::string_view title, const std::vector<VariantReport>& variants, std::string_view config) {
+std::string variants_html(std::string_view title, const std::vector<VariantReport>& variants, std::string_view note,
+                          std::string_view config) {
+  const std::string caption = note.empty() ? "" : fmt::format("<p class=\"soft caption\">{}</p>\n", escape_xml(note));
   const std::string body = header_html(title, fmt::format("{} variants of one configuration", variants.size())) +
-                           "<h2>Outcome</h2>\n" + table(variants) +
+                           "<h2>Outcome</h2>\n" + table(variants) + caption +
                            "<h2>Course of the runs</h2>\n<div class=\"pair\">\n" +
                            chart_of(variants, &StepReport::loss, "training loss") +
                            chart_of(variants, &StepReport::gradient_norm, "gradient norm") + "</div>\n" +

@@ -11,6 +11,7 @@ struct VariantReport {
   std::string name;
   std::string link;  ///< to its own report; empty where it has none
   History history;
+  Metrics measured;  ///< of the model that was kept; see last_metrics
   Verdict verdict;
   std::optional<GradientFlow> flow;
 };
@@ -19,7 +20,8 @@ struct VariantReport {
 [[nodiscard]] Metrics last_metrics(const History& history);
 
 /// One HTML file that needs nothing else: a table, the losses in one chart, each variant's gradients layer by layer.
+/// `note` is what is to be known of the table; nothing where it is empty.
 [[nodiscard]] std::string variants_html(std::string_view title, const std::vector<VariantReport>& variants,
-                                        std::string_view config);
+                                        std::string_view note, std::string_view config);
 
 }  // namespace thalweg

@@ -1,6 +1,6 @@
 #pragma once
 // The folder that a run leaves: config.toml, data.json, metrics.jsonl, model.safetensors, baselines.safetensors,
-// checkpoints/, report.html.
+// checkpoints/, report.html, outcome.json.
 
 #include <filesystem>
 #include <fstream>
@@ -39,6 +39,7 @@ class RunFolder {
   [[nodiscard]] std::filesystem::path baselines() const { return path_ / "baselines.safetensors"; }
   [[nodiscard]] std::filesystem::path checkpoints() const { return path_ / "checkpoints"; }
   [[nodiscard]] std::filesystem::path report() const { return path_ / "report.html"; }
+  [[nodiscard]] std::filesystem::path outcome() const { return path_ / "outcome.json"; }
 
  private:
   explicit RunFolder(std::filesystem::path path);
