@@ -231,6 +231,17 @@ std::vector<Baseline> baselines_for(const Session& session, const Config& config
                       config.train.threads);
 }
 
+/// The baselines that are shown: classes that are balanced for training are not where the model is measured, and the
+/// constant to be held against it there is that of their frequencies.
+std::vector<Baseline> shown_of(std::vector<Baseline> baselines, const Session& session, const Config& config,
+                               const Registry& registry) {
+  if (baselines.empty() || !session.parts.unbalanced) return baselines;
+  baselines.front() = baselines_of(session.recipe.make_loss(registry), session.recipe.outputs,
+                                   *session.parts.unbalanced, false, config.train.threads)
+                          .front();
+  return baselines;
+}
+
 /// How a run went that owned its steps: it has no rate, and what is advised of rates says nothing. That it ended by
 /// itself does not say what kind of point it ended at.
 Verdict judged_by_slope(const History& history, const std::string& method) {
@@ -271,25 +282,16 @@ Verdict judged(const Session& session, const Config& config, const History& hist
   return judge(history, options);
 }
 
-JudgeOptions constants_of(const std::vector<Baseline>& baselines, const std::vector<Measured>& measured) {
-  JudgeOptions options;
-  if (baselines.empty()) return options;
-  options.constant_training = baselines.front().training_loss;
-  for (const Measured& one : measured) {
-    if (one.name == "validation") options.constant_validation = one.baselines.front().second.front().second;
-  }
-  return options;
-}
-
 /// Where a linear model learns from the same rows, these say something of the target, and the data is not to blame.
-void heed_linear(Verdict& verdict, const std::vector<Baseline>& baselines, const std::vector<Measured>& measured) {
+void heed_linear(Verdict& verdict, const JudgeOptions& constants, const std::vector<Baseline>& baselines,
+                 const std::vector<Measured>& measured) {
   constexpr double clearly = 0.8;
   if (verdict.kind != VerdictKind::learned_nothing || baselines.size() < 2) return;
-  double constant = baselines[0].training_loss, linear = baselines[1].training_loss;
+  double constant = constants.constant_training, linear = baselines[1].training_loss;
   std::string rows = "training";
   for (const Measured& one : measured) {
     if (one.name != "validation" || one.baselines.size() < 2) continue;
-    constant = one.baselines[0].second.front().second, linear = one.baselines[1].second.front().second;
+    constant = constants.constant_validation, linear = one.baselines[1].second.front().second;
     rows = "validation";
   }
   if (!(linear < clearly * constant)) return;
@@ -372,7 +374,7 @@ std::string baseline_name(const Baseline& baseline, const Recipe& recipe, const 
   return "always " + shown(names[static_cast<std::size_t>(best)]);
 }
 
-/// What came of a run: its metrics beside those of the baselines, and the verdict.
+/// What came of a run: its metrics beside those of the baselines as they are shown, and the verdict.
 struct Outcome {
   std::vector<Baseline> baselines;
   std::vector<Measured> measured;
@@ -393,11 +395,13 @@ void advise_by_end(Verdict& verdict, const History& history) {
 /// Measures and judges, and writes the report.
 Outcome outcome_of(Session& session, const Config& config, const std::string& name, const RunFolder& folder,
                    const History& history, const Registry& registry) {
-  Outcome outcome{.baselines = baselines_for(session, config, registry), .measured = {}, .verdict = {}};
+  const std::vector<Baseline> baselines = baselines_for(session, config, registry);
+  const JudgeOptions constants = constants_of(baselines, session);
+  Outcome outcome{.baselines = shown_of(baselines, session, config, registry), .measured = {}, .verdict = {}};
   outcome.measured = measure(session, outcome.baselines, registry);
   renew_trainer(session, config, registry);
-  outcome.verdict = judged(session, config, history, constants_of(outcome.baselines, outcome.measured), registry);
-  heed_linear(outcome.verdict, outcome.baselines, outcome.measured);
+  outcome.verdict = judged(session, config, history, constants, registry);
+  heed_linear(outcome.verdict, constants, baselines, outcome.measured);
   advise_by_end(outcome.verdict, history);
   write_report(session, config, name, folder, outcome.measured, history, outcome.verdict, registry);
   save_outcome(folder, json_of(session, outcome.measured, history, outcome.verdict));
@@ -448,6 +452,15 @@ void emit_failure(Session& session, const Config& config, const RunFolder& folde
   write_report(session, config, folder.path().filename().string(), folder, {}, history, verdict, context.registry);
   save_outcome(folder, {{"verdict", verdict_json(verdict)}});
   emit_failed(folder, verdict, context.json);
+}
+
+JudgeOptions constants_of(const std::vector<Baseline>& baselines, const Session& session) {
+  JudgeOptions options;
+  if (baselines.empty()) return options;
+  options.constant_training = baselines.front().training_loss;
+  if (session.parts.validation)
+    options.constant_validation = baselines.front().trainer->evaluate(*session.parts.validation)["loss"];
+  return options;
 }
 
 JudgeOptions with_session(JudgeOptions options, const Session& session) {

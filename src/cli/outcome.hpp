@@ -16,6 +16,9 @@ void finish_run(Session& session, const Config& config, const std::string& name,
 void report_again(Session& session, const Config& config, const std::string& name, const RunFolder& folder,
                   const History& history, const Context& context);
 
+/// What a model of this session has to beat, by the baselines of the rows as it is trained on them.
+[[nodiscard]] JudgeOptions constants_of(const std::vector<Baseline>& baselines, const Session& session);
+
 /// The options with what a session says of its run's verdict: how many objectives it has, and what a run that makes its
 /// own rows is after.
 [[nodiscard]] JudgeOptions with_session(JudgeOptions options, const Session& session);

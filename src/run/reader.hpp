@@ -49,6 +49,7 @@ struct Parts {
   data::Preprocessing preprocessing;
   Dataset train;
   std::optional<Dataset> validation = {}, test = {};
+  std::optional<Dataset> unbalanced = {};           ///< `train` as its rows count by themselves, of balanced classes
   AugmentOptions augmentation = {};                 ///< of the rows to train on
   std::vector<std::uint64_t> held_out = {};         ///< the content of each row held out of the training data
   Origin validation_origin = {}, test_origin = {};  ///< where it is known

@@ -143,16 +143,10 @@ int follow(Session& session, const Config& config, const fs::path& checkpoints, 
 
 /// What a model of this session has to beat.
 JudgeOptions constants_for(const Session& session, const Config& config, const Registry& registry) {
-  JudgeOptions options = with_session({}, session);
-  if (session.system) return options;
+  if (session.system) return with_session({}, session);
   const auto constant = baselines_of(session.recipe.make_loss(registry), session.recipe.outputs, session.parts.train,
                                      false, config.train.threads);
-  if (constant.empty()) return options;
-  options.constant_training = constant.front().training_loss;
-  if (session.parts.validation)
-    options.constant_validation =
-        metrics_of(constant, session.recipe, *session.parts.validation).front().second.front().second;
-  return options;
+  return with_session(constants_of(constant, session), session);
 }
 
 /// Says what a rank has of the optimizer's slots.

@@ -115,7 +115,10 @@ class TableRows final : public TrainingRows {
     data::TablePreprocessing fitted(table_, schema_, train);
     if (!standardise_target_) fitted = {fitted.schema(), fitted.encodings(), data::Affine{}};
     Parts parts{.preprocessing = fitted, .train = fitted.encode(table_, train)};
-    if (balanced_) data::balance_classes(parts.train);
+    if (balanced_) {
+      parts.unbalanced = parts.train;
+      data::balance_classes(parts.train);
+    }
     if (!validation.empty()) parts.validation = encode_rows(fitted, table_, validation, "validation", parts.warnings);
     return parts;
   }
