@@ -4,6 +4,7 @@
 #include <cmath>
 #include <limits>
 
+#include "cli/outcome.hpp"
 #include "cli/session.hpp"
 #include "core/counted.hpp"
 #include "core/error.hpp"
@@ -106,6 +107,15 @@ double train_once(const Config& config, const DataFacts& facts, const Parts& par
   }
 }
 
+/// What the best constant prediction gives, where trainings are measured.
+double constant_loss(const Config& config, const DataFacts& facts, const Parts& parts, const Registry& registry) {
+  const Session session = make_session(config, facts, parts, registry);
+  const JudgeOptions constants = constants_of(baselines_of(session.recipe.make_loss(registry), session.recipe.outputs,
+                                                           session.parts.train, false, config.train.threads),
+                                              session);
+  return parts.validation ? constants.constant_validation : constants.constant_training;
+}
+
 }  // namespace
 
 Experiment training_experiment(const ConfigArguments& arguments, std::int64_t seeds, const Registry& registry) {
@@ -127,6 +137,7 @@ Experiment training_experiment(const ConfigArguments& arguments, std::int64_t se
           .measure = parts->validation ? "validation loss at the end" : "training loss of the last epoch",
           .rates = rate_grid(-5, 0, 1),
           .seeds = seeds,
+          .nothing = [=, &registry] { return constant_loss(first, source->facts(), *parts, registry); },
           .run = run};
 }
 

@@ -17,6 +17,8 @@ struct Experiment {
   std::vector<double> rates;           ///< the default
   std::int64_t seeds = 1;
   double start = 0;
+  /// What a training gives that learned nothing but a constant; NaN where none fits.
+  std::function<double()> nothing = {};
   /// The result of a run; infinite where it diverged: a number that is none, or a walk that ends above its start. Lower
   /// is better.
   std::function<double(const std::string& method, double lr, std::int64_t seed)> run;

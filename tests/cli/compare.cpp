@@ -29,7 +29,7 @@ TEST(Comparison, FindsTheBestRateItsWidthAndWhereItDiverges) {
       trials.push_back({"a", std::pow(10, i - 5), seed, medians[i] * (1 + 0.1 * (seed - 1))});
     trials.push_back({"b", std::pow(10, i - 5), 0, i == 3 ? 0.5 : 3});
   }
-  const auto results = cli::compare_methods(trials, 2, 0);
+  const auto results = cli::compare_methods(trials, {.factor = 2});
   ASSERT_EQ(results.size(), 2u);
   EXPECT_EQ(results[0].method, "b");
   EXPECT_EQ(results[0].width, 0);
@@ -40,10 +40,42 @@ TEST(Comparison, FindsTheBestRateItsWidthAndWhereItDiverges) {
   EXPECT_NEAR(results[1].width, 2, 1e-12);
   EXPECT_EQ(results[1].stable, 0.1);
   EXPECT_EQ(results[1].rates.back().diverged, 3);
-  EXPECT_NEAR(cli::compare_methods(trials, 2, 5)[1].width, 3, 1e-12);  // what lies below the floor counts as equal
+  EXPECT_NEAR(cli::compare_methods(trials, {.factor = 2, .floor = 5})[1].width, 3,
+              1e-12);  // what lies below the floor counts as equal
+}
+
+TEST(Comparison, BelowZeroTheWidthIsMeasuredFromWhatNothingLearnedGives) {
+  std::vector<Trial> trials;
+  const double medians[] = {0.5, -0.2, -0.6, -0.3, 0.1};
+  for (int i = 0; i < 5; ++i) trials.push_back({"a", std::pow(10, i - 5), 0, medians[i]});
+  // of the best's 0.8 below 0.2 a half is a median of -0.2, a quarter 0, nine tenths -0.52
+  const auto width = [&](double factor, double nothing) {
+    return cli::compare_methods(trials, {.factor = factor, .nothing = nothing}).front().width;
+  };
+  EXPECT_NEAR(width(2, 0.2), 2, 1e-12);
+  EXPECT_NEAR(width(10.0 / 9, 0.2), 0, 1e-12);
+  EXPECT_NEAR(width(8, 0.2), 3, 1e-12);
+  EXPECT_TRUE(std::isnan(width(2, NAN)));
+  EXPECT_TRUE(std::isnan(width(2, -0.7))) << "no rate learned anything";
 }
 
 class CompareCommand : public CommandTest {};
+
+TEST_F(CompareCommand, LossesBelowZeroAreMeasuredFromTheConstants) {
+  write_table("t.csv");
+  const std::string command = "compare t.csv --target y --optimizers adam --rates 0.001,0.01 --seeds 1 --epochs 60";
+  const Ran ran = run(command + " --loss gaussian");
+  ASSERT_EQ(ran.code, 0) << ran.err;
+  EXPECT_NE(ran.out.find("at least 1/2 as far below the best constant's, "), std::string::npos) << ran.out;
+  const auto json = run(command + " --loss gaussian --json").json();
+  const double best = json["methods"][0]["best"]["median"], constant = json["constant"];
+  ASSERT_LT(best, 0);
+  EXPECT_GT(constant, 0);
+  const auto& rates = json["methods"][0]["rates"];
+  const double other = std::max(rates[0]["median"].get<double>(), rates[1]["median"].get<double>());
+  EXPECT_EQ(json["methods"][0]["width_decades"] == 1.0, other <= (constant + best) / 2) << json;
+  EXPECT_FALSE(run(command + " --json").json().contains("constant"));
+}
 
 TEST_F(CompareCommand, AProblemGivesATableSortedByResult) {
   const Ran ran = run("compare rosenbrock --optimizers sgd,adam --steps 300 --seeds 3");

@@ -112,20 +112,28 @@ double subtract_minimum(Experiment& experiment, std::vector<Trial>& trials) {
 
 std::string result_text(double value) { return std::isfinite(value) ? fmt::format("{:.3g}", value) : "diverged"; }
 
+/// Which rates are within the width, up to what follows.
+std::string width_text(const AboutAsGood& rule) {
+  if (!rule.nothing) return fmt::format("whose median is within {} times of its; ", number_text(rule.factor));
+  if (std::isnan(*rule.nothing)) return "that are about as good, which is not known of losses below 0;\n";
+  return fmt::format("whose median is at least 1/{} as far below the best constant's, {};\n", number_text(rule.factor),
+                     number_text(*rule.nothing, 4));
+}
+
 void print_table(const Experiment& experiment, const std::vector<MethodResult>& results,
-                 const std::vector<double>& rates, double factor) {
+                 const std::vector<double>& rates, const AboutAsGood& rule) {
   emit("{}, {} rates from {} to {}\n{}; median and quartiles over the seeds at the best rate\n\n", experiment.title,
        rates.size(), number_text(rates.front()), number_text(rates.back()), experiment.measure);
   emit("{:<20} {:>9} {:>10}   {:<22} {:>7} {:>12}\n", "method", "best lr", "median", "quartiles", "width", "stable to");
   for (const MethodResult& r : results) {
-    emit("{:<20} {:>9} {:>10}   {:<22} {:>7.1f} {:>12}\n", r.method, number_text(r.best.lr), result_text(r.best.median),
-         fmt::format("{} to {}", result_text(r.best.lower), result_text(r.best.upper)), r.width,
-         r.stable > 0 ? number_text(r.stable) : "none");
+    emit("{:<20} {:>9} {:>10}   {:<22} {:>7} {:>12}\n", r.method, number_text(r.best.lr), result_text(r.best.median),
+         fmt::format("{} to {}", result_text(r.best.lower), result_text(r.best.upper)),
+         std::isnan(r.width) ? "-" : fmt::format("{:.1f}", r.width), r.stable > 0 ? number_text(r.stable) : "none");
   }
   emit(
-      "\nwidth: decades of rates around the best whose median is within {} times of its; stable to: the largest rate\n"
+      "\nwidth: decades of rates around the best {}stable to: the largest rate\n"
       "up to which no run diverged, which is to end above where it began\n",
-      number_text(factor));
+      width_text(rule));
   for (const MethodResult& r : results) {
     const bool low = r.best.lr == rates.front(), high = r.best.lr == rates.back();
     if ((low || high) && rates.size() > 1 && std::isfinite(r.best.median)) {
@@ -144,11 +152,13 @@ nlohmann::ordered_json json_of(const RateResult& rate) {
 }
 
 void emit_json(const CompareArguments& arguments, const Experiment& experiment,
-               const std::vector<MethodResult>& results, const std::vector<double>& rates, double minimum) {
+               const std::vector<MethodResult>& results, const std::vector<double>& rates, const AboutAsGood& rule,
+               double minimum) {
   nlohmann::ordered_json json{{"target", arguments.config.source}, {"measure", experiment.measure},
                               {"seeds", experiment.seeds},         {"rates", rates},
                               {"factor", arguments.factor},        {"methods", nlohmann::ordered_json::array()}};
   if (experiment.walk) json["minimum"] = minimum;
+  if (rule.nothing) json["constant"] = *rule.nothing;
   for (const MethodResult& r : results) {
     nlohmann::ordered_json method{{"optimizer", r.method},
                                   {"best", json_of(r.best)},
@@ -199,7 +209,10 @@ int run(const CompareArguments& arguments, const Context& context) {
   const double minimum = experiment.walk ? subtract_minimum(experiment, trials) : 0;
   // within 1e-8 of the way from the start, the minimum counts as reached
   const double floor = experiment.walk ? 1e-8 * experiment.start : 0;
-  const std::vector<MethodResult> results = compare_methods(trials, arguments.factor, floor);
+  AboutAsGood rule{.factor = arguments.factor, .floor = floor};
+  if (experiment.nothing && std::ranges::any_of(trials, [](const Trial& trial) { return trial.result < 0; }))
+    rule.nothing = experiment.nothing();
+  const std::vector<MethodResult> results = compare_methods(trials, rule);
   if (!arguments.svg.empty()) {
     write_atomically(arguments.svg, picture(arguments, experiment, results));
     if (!context.quiet) say("the drawing is in {}\n", arguments.svg);
@@ -208,9 +221,9 @@ int run(const CompareArguments& arguments, const Context& context) {
     emit("method,lr,seed,result\n");
     for (const Trial& trial : trials) emit("{},{},{},{}\n", trial.method, trial.lr, trial.seed, trial.result);
   } else if (context.json) {
-    emit_json(arguments, experiment, results, rates, minimum);
+    emit_json(arguments, experiment, results, rates, rule, minimum);
   } else {
-    print_table(experiment, results, rates, arguments.factor);
+    print_table(experiment, results, rates, rule);
   }
   if (std::isfinite(results.front().best.median)) return 0;
   fail<NumericError>("[compare] every method diverged at every rate. Hint: smaller --rates");
@@ -251,7 +264,10 @@ void set_up(CLI::App& command, Context& context) {
       ->type_name("N")
       ->check(CLI::Range(1, 10'000).description(""));
   command
-      .add_option("--factor", arguments->factor, "What counts as about as good as the best rate (2 times its result)")
+      .add_option(
+          "--factor", arguments->factor,
+          "What counts as about as good as the best rate (2 times its result; of losses below 0, half of what it "
+          "gained over the best constant)")
       ->type_name("NUMBER")
       ->check(number_in(1, 1e9));
   command.add_flag("--csv", arguments->csv, "Every run, as CSV: method, lr, seed, result");
