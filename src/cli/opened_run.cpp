@@ -26,8 +26,10 @@ void refuse_changed_data(const fs::path& folder, const DataOptions& options, std
   for (const auto& [key, files] : before.places) {
     const std::string change = change_at(key, before, options, seed);
     if (change.empty()) continue;
-    fail<DataError>("[run] since {} was trained, its data has changed: {}. Hint: thalweg evaluate {} --data FILE",
-                    folder.string(), change, shell_quoted(folder.string()));
+    const bool is_known = fs::exists(folder / "model.safetensors") || fs::exists(folder / "recipe.safetensors");
+    fail<DataError>("[run] since {} was trained, its data has changed: {}. Hint: {}", folder.string(), change,
+                    is_known ? fmt::format("thalweg evaluate {} --data FILE", shell_quoted(folder.string()))
+                             : "as it was before, or a new run");
   }
 }
 
@@ -115,6 +117,28 @@ OpenedRun open_run(const fs::path& folder, Parameters parameters, const Registry
   if (fs::exists(run.folder / "metrics.jsonl")) run.history = MetricsLog(run.folder / "metrics.jsonl").history();
   complete(run.history, run.config, run.finished);
   take_state(run, parameters, warnings);
+  return run;
+}
+
+OpenedRun open_stopped(const fs::path& folder, const Recipe& recipe, const Dataset& rows, const Registry& registry,
+                       std::vector<std::string>& warnings) {
+  const ConfigTree tree = read_toml(folder / "config.toml");
+  const data::Preprocessing& preprocessing = recipe.preprocessing;
+  const DataFacts facts{
+      .task = preprocessing.task(), .outputs = recipe.outputs, .table = preprocessing.table() != nullptr};
+  Config config = read_config(tree, read_data_options(tree, folder), facts, registry);
+  Optimizer optimizer = config.make_optimizer(registry);
+  Trainer trainer(recipe.make_model(registry), recipe.make_loss(registry), optimizer, config.train.threads);
+  trainer.init(rows.slice(0, 1), config.seed);
+  OpenedRun run{.folder = folder,
+                .name = folder.filename().string(),
+                .config = std::move(config),
+                .optimizer = std::move(optimizer),
+                .session = {.recipe = recipe,
+                            .parts = {.preprocessing = preprocessing, .train = {}, .test = rows},
+                            .trainer = std::move(trainer)}};
+  complete(run.history, run.config, run.finished);
+  take_state(run, Parameters::evaluated, warnings);
   return run;
 }
 

@@ -36,6 +36,11 @@ struct OpenedRun {
 [[nodiscard]] OpenedRun open_run(const std::filesystem::path& folder, Parameters parameters, const Registry& registry,
                                  std::vector<std::string>& warnings);
 
+/// A run of a model that was stopped, without its own data, which may have changed: with these rows to test on, and the
+/// parameters that it would be evaluated with.
+[[nodiscard]] OpenedRun open_stopped(const std::filesystem::path& folder, const Recipe& recipe, const Dataset& rows,
+                                     const Registry& registry, std::vector<std::string>& warnings);
+
 /// So many of the rows, drawn once and for all by the seed, in their order; all where `count` is 0 or no fewer.
 [[nodiscard]] Dataset fixed_rows(const Dataset& data, std::int64_t count, std::uint64_t seed);
 

@@ -497,6 +497,8 @@ void finish_run(Session& session, const Config& config, const std::string& name,
   } else {
     save_model(folder.model(), session.recipe, state);
   }
+  std::error_code none;
+  std::filesystem::remove(folder.recipe(), none);  // the model has it
   emit_outcome(session, folder, outcome, history, context);
 }
 

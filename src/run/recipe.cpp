@@ -116,7 +116,9 @@ void expect_parts_that_fit(const Recipe& recipe, const std::string& name) {
 
 }  // namespace
 
-void save_model(const std::filesystem::path& path, const Recipe& recipe, const State& state) {
+namespace {
+
+SafetensorsFile file_of(const Recipe& recipe) {
   SafetensorsFile file;
   file.metadata = {{"thalweg.model", format_version},
                    {"model.kind", recipe.model.kind},
@@ -129,6 +131,15 @@ void save_model(const std::filesystem::path& path, const Recipe& recipe, const S
     file.metadata["thalweg.model"] = offset_version;
     file.metadata["model.offset"] = fmt::format("{}", recipe.offset);
   }
+  return file;
+}
+
+}  // namespace
+
+void save_recipe(const std::filesystem::path& path, const Recipe& recipe) { write_safetensors(path, file_of(recipe)); }
+
+void save_model(const std::filesystem::path& path, const Recipe& recipe, const State& state) {
+  SafetensorsFile file = file_of(recipe);
   for (const ParameterEntry& parameter : state.layout->entries) {
     file.tensors.emplace_back(parameter.name, state.parameter(parameter.name));
   }

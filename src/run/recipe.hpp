@@ -30,6 +30,8 @@ struct Recipe {
 
 /// Parameters under their names, and the recipe as metadata.
 void save_model(const std::filesystem::path& path, const Recipe& recipe, const State& state);
+/// The recipe alone, for a run that has no model yet.
+void save_recipe(const std::filesystem::path& path, const Recipe& recipe);
 /// Throws ModelError where the metadata is not that of a model, or its parts do not fit together: the number of outputs
 /// must follow from task and classes, or from the vocabulary.
 [[nodiscard]] Recipe recipe_of(const SafetensorsFile& file, const std::string& name);

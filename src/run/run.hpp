@@ -39,6 +39,7 @@ class RunFolder {
   [[nodiscard]] std::filesystem::path baselines() const { return path_ / "baselines.safetensors"; }
   [[nodiscard]] std::filesystem::path checkpoints() const { return path_ / "checkpoints"; }
   [[nodiscard]] std::filesystem::path report() const { return path_ / "report.html"; }
+  [[nodiscard]] std::filesystem::path recipe() const { return path_ / "recipe.safetensors"; }  ///< until it has a model
   [[nodiscard]] std::filesystem::path outcome() const { return path_ / "outcome.json"; }
 
  private:

@@ -97,15 +97,33 @@ std::vector<NamedMetrics> baselines_on(const EvaluateArguments& arguments, const
   return metrics_of(load_baselines(file, *model.parts().loss, recipe.outputs, data), recipe, data);
 }
 
-/// A run that was stopped, on the rows that it holds out or its test data.
+bool is_own(const EvaluateArguments& arguments) {
+  return arguments.data.empty() && arguments.images.empty() && arguments.labels.empty();
+}
+
+/// A run that was stopped, to be measured on what is given: its own data may not be what it was.
+OpenedRun stopped_on(const EvaluateArguments& arguments, const Context& context, std::string& name,
+                     std::vector<std::string>& warnings) {
+  const fs::path file = fs::path(arguments.run) / "recipe.safetensors";
+  if (!fs::exists(file))
+    fail<UsageError>("[evaluate] {} has not finished. Hint: {}", arguments.run, way_on(arguments.run));
+  const Recipe recipe = recipe_of(read_safetensors(file), file.string());
+  Measured given = given_data(arguments, recipe.preprocessing, warnings);
+  name = std::move(given.name);
+  return open_stopped(arguments.run, recipe, given.data, context.registry, warnings);
+}
+
+/// A run that was stopped, on what is given, or else on its test data or the rows that it holds out.
 int evaluate_stopped(const EvaluateArguments& arguments, const Context& context) {
   std::vector<std::string> warnings;
-  OpenedRun opened = open_run(arguments.run, Parameters::evaluated, context.registry, warnings);
+  std::string name;
+  OpenedRun opened = is_own(arguments) ? open_run(arguments.run, Parameters::evaluated, context.registry, warnings)
+                                       : stopped_on(arguments, context, name, warnings);
   for (const std::string& warning : warnings) {
     if (!context.quiet) say("warning: {}\n", warning);
   }
   Session& session = opened.session;
-  const std::string name = session.parts.test ? "test" : "validation";
+  if (name.empty()) name = session.parts.test ? "test" : "validation";
   const std::optional<Dataset>& data = session.parts.test ? session.parts.test : session.parts.validation;
   if (session.system && session.system->own_rows)
     fail<UsageError>("[evaluate] {} has not finished. Hint: {}", arguments.run, way_on(arguments.run));
@@ -140,10 +158,9 @@ bool is_stopped(const fs::path& folder) {
 /// Read as the trained model or system reads it; what was seen of it is said.
 Measured measured_data(const EvaluateArguments& arguments, const data::Preprocessing& preprocessing,
                        const Context& context) {
-  const bool own = arguments.data.empty() && arguments.images.empty() && arguments.labels.empty();
   std::vector<std::string> warnings;
   Measured measured =
-      own ? own_data(arguments, preprocessing, warnings) : given_data(arguments, preprocessing, warnings);
+      is_own(arguments) ? own_data(arguments, preprocessing, warnings) : given_data(arguments, preprocessing, warnings);
   for (const std::string& warning : warnings) {
     if (!context.quiet) say("warning: {}\n", warning);
   }
@@ -166,7 +183,7 @@ int run_system(const EvaluateArguments& arguments, const Context& context) {
     fail<UsageError>("[evaluate] {} is no run folder, so its training data is not known. Wanted: the folder of the run",
                      arguments.run);
   const bool own_rows = trained.system.own_rows.has_value();
-  if (own_rows && !(arguments.data.empty() && arguments.images.empty() && arguments.labels.empty()))
+  if (own_rows && !is_own(arguments))
     fail<UsageError>("[evaluate] {} is measured by what it does, not on data", trained.choice.kind);
   const Measured measured =
       own_rows ? Measured{{}, "evaluation"} : measured_data(arguments, trained.preprocessing, context);
@@ -209,8 +226,7 @@ int run(const EvaluateArguments& arguments, const Context& context) {
   if (const auto texts = text_run(arguments.run)) return evaluate_texts(*texts, arguments.data, context);
   if (const LoopedRow* row = looped_run(arguments.run))
     return evaluate_looped(*row, arguments.run, arguments.data, context);
-  const bool whole = arguments.data.empty() && arguments.images.empty() && arguments.labels.empty();
-  if (whole && is_stopped(arguments.run)) return evaluate_stopped(arguments, context);
+  if (is_stopped(arguments.run)) return evaluate_stopped(arguments, context);
   if (holds_system(arguments.run)) return run_system(arguments, context);
   const Model model = Model::load(arguments.run, context.registry);
   const Recipe& recipe = model.parts().recipe;

@@ -314,7 +314,10 @@ int train_one(const TrainArguments& arguments, const NamedTree& named, LoadedCon
   const std::int64_t done =
       resumed ? resumed_state(*resumed, session.trainer.state(), loaded.config.fingerprint()).step : 0;
   RunFolder folder = resumed ? std::move(*resumed) : RunFolder::create(wanted);
-  if (!arguments.resume) write_atomically(folder.data(), record_of(loaded.source.options(), session.parts).json());
+  if (!arguments.resume) {
+    write_atomically(folder.data(), record_of(loaded.source.options(), session.parts).json());
+    if (!session.system) save_recipe(folder.recipe(), session.recipe);
+  }
   write_atomically(folder.config(), loaded.config.toml());
   if (context.ranks) (void)from_first(*context.ranks, folder.checkpoints().string());
   Watched watched;
