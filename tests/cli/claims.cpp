@@ -67,6 +67,19 @@ TEST_F(Claims, ACrossValidationHoldsNoModel) {
   EXPECT_EQ(run("train t.csv --target fold --cv 2 --epochs 1 --stop-after 1").code, 2);
 }
 
+TEST_F(Claims, ACrossValidationLooksAtNoTestData) {
+  write_table("t.csv");
+  write_table("test.csv", 40);
+  const Ran asked = run("train t.csv --target y --cv 2 --epochs 1 --test test.csv");
+  EXPECT_EQ(asked.code, 2) << asked.out;
+  EXPECT_TRUE(has(asked.err, "--cv and --test: each fold is tested on the rows that it did not see")) << asked.err;
+  write("t.toml", "[data]\ntrain = \"t.csv\"\ntarget = \"y\"\ntest = \"test.csv\"\n[train]\nepochs = 1\n");
+  const Ran configured = run("train t.toml --cv 2");
+  EXPECT_EQ(configured.code, 0) << configured.err;
+  EXPECT_TRUE(has(configured.err, "test.csv\" is not looked at: each fold")) << configured.err;
+  EXPECT_FALSE(has(run("train t.csv --target y --cv 2 --epochs 1").err, "not looked at"));
+}
+
 TEST_F(Claims, RowsLeftOutOfAMeasurementAreCounted) {
   write_table("t.csv");
   ASSERT_EQ(run("train t.csv --target y --epochs 1 --quiet").code, 0);

@@ -96,6 +96,17 @@ State resumed_state(const RunFolder& folder, const State& state, const std::stri
                    name);
 }
 
+/// Each fold is tested on rows of its own: test data that was asked for would not be looked at.
+void refuse_test(const TrainArguments& arguments, const Config& config, const Context& context) {
+  const auto names_test = [](const auto& option) { return option.first == "data.test"; };
+  if (std::ranges::any_of(arguments.config.given, names_test))
+    fail<UsageError>("[cv] --cv and --test: each fold is tested on the rows that it did not see. Wanted: one of them");
+  if (reader_named(config.data.format).takes(config.data.test))
+    say_warnings(context,
+                 {fmt::format("test = {} is not looked at: each fold is tested on the rows that it did not see",
+                              config.data.test.str())});
+}
+
 /// The rate that rank 0 found is that of all. Gives the signal that ended its search, or 0.
 int share_lr(Config& config, const Registry& registry, Communicator& ranks, int signal) {
   const bool found = ranks.rank() == 0 && signal == 0;
@@ -377,6 +388,7 @@ int run_alone(const TrainArguments& arguments, const Context& context) {
       fail<UsageError>("[cv] its trainings leave no checkpoints: --resume and --stop-after are for a single training");
     refuse_system(loaded.config, "cv");
     refuse_watching(loaded.config, "cv");
+    refuse_test(arguments, loaded.config, context);
     const fs::path out = arguments.out.empty() ? fs::path("runs") / (loaded.name + "-cv") : fs::path(arguments.out);
     return cross_validate(loaded, arguments.folds, out, context);
   }
