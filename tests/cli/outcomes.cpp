@@ -1,0 +1,197 @@
+// What the command says of how a run ended is so: what was kept, why it ended, what it is held against, and the same in
+// a table of several runs.
+
+#include <cmath>
+#include <filesystem>
+#include <functional>
+
+#include "command.hpp"
+
+namespace thalweg::testing {
+namespace {
+
+namespace fs = std::filesystem;
+
+class Outcomes : public CommandTest {
+ protected:
+  [[nodiscard]] static bool has(const std::string& text, std::string_view part) {
+    return text.find(part) != std::string::npos;
+  }
+  /// Classes by numbers that say little of them, so that a network overfits.
+  void write_noisy_classes(const std::string& name, int rows = 400) const {
+    std::string text = "a,b,c,k\n";
+    unsigned state = 99;
+    const auto number = [&] { return static_cast<int>((state = state * 1664525U + 1013904223U) >> 16) % 1000; };
+    for (int i = 0; i < rows; ++i) {
+      const int a = number(), b = number(), c = number();
+      text += std::to_string(a / 100.0) + "," + std::to_string(b / 100.0) + "," + std::to_string(c / 100.0) + "," +
+              (10 * a + 3 * number() < 5000 ? "yes\n" : "no\n");
+    }
+    write(name, text);
+  }
+  /// Classes u, v, w by x, 40 rows of each.
+  void write_three_classes(const std::string& name, const std::string& only = "uvw") const {
+    std::string text = "x,k\n";
+    for (int i = 0; i < 120; ++i) {
+      if (has(only, std::string(1, "uvw"[i % 3])))
+        text += std::to_string(i % 3 * 10 + i % 7) + ".5," + std::string(1, "uvw"[i % 3]) + "\n";
+    }
+    write(name, text);
+  }
+};
+
+TEST_F(Outcomes, TheModelIsPutBackWhereThatIsAskedForAlone) {
+  write_noisy_classes("t.csv");
+  for (const char* restores : {"true", "false"}) {
+    const bool kept = std::string(restores) == "true";
+    const std::string folder = std::string("runs/") + restores;
+    const Ran trained = run("train t.csv --target k --epochs 60 --lr 0.03 --out " + folder +
+                            " --set 'train.early_stopping={patience=\"100%\",restore_best=" + restores + "}'");
+    ASSERT_EQ(trained.code, 0) << trained.err;
+    for (const Ran& ran : {trained, run("report " + folder)}) {
+      EXPECT_EQ(has(ran.out, ", which the model was put back to\n"), kept) << ran.out;
+      EXPECT_EQ(has(ran.out, "; the model is that of epoch 60\n"), !kept) << ran.out;
+      EXPECT_TRUE(has(ran.out, "verdict     Overfits from epoch ")) << ran.out;
+      EXPECT_EQ(has(ran.out, ": kept epoch 60."), !kept) << ran.out;
+      EXPECT_EQ(has(ran.out, "The best epoch was kept."), kept) << ran.out;
+      EXPECT_EQ(has(ran.out, "restore_best = true"), !kept) << ran.out;
+    }
+    const auto json = run("report " + folder + " --json").json();
+    EXPECT_LT(json.at("best_epoch"), 60);
+    EXPECT_EQ(json.at("kept_epoch"), kept ? json.at("best_epoch") : nlohmann::json(60));
+  }
+}
+
+TEST_F(Outcomes, ARunThatEarlyStoppingEndedDoesNotGoOn) {
+  write_table("t.csv");
+  const std::string stopping = " --set 'train.early_stopping={patience=\"1 epochs\"}'";
+  const Ran trained = run("train t.csv --target y --epochs 40 --lr 0.05 --out runs/e" + stopping);
+  ASSERT_EQ(trained.code, 0) << trained.err;
+  ASSERT_FALSE(has(trained.out, " 40 epochs,")) << trained.out;
+  const Ran again = run("report runs/e");
+  for (const Ran& ran : {trained, again}) {
+    EXPECT_FALSE(has(ran.out, "let it go on")) << ran.out;
+    EXPECT_TRUE(has(ran.out, "Early stopping ended it after epoch ")) << ran.out;
+  }
+  EXPECT_TRUE(run("report runs/e --json").json().at("stopped_early"));
+  EXPECT_EQ(run("train runs/e --resume").code, 2);
+  ASSERT_EQ(run("train t.csv --target y --epochs 40 --stop-after 5 --quiet --out runs/s" + stopping).code, 0);
+  EXPECT_TRUE(has(run("report runs/s").out, "It was stopped before its end: let it go on."));
+}
+
+TEST_F(Outcomes, RowsThatCountNothingAreNoMeasurement) {
+  write_three_classes("t.csv");
+  write_three_classes("u.csv", "u");
+  for (const char* loss : {"ignored_labels=[0]", "class_weights=[0,1,1]"}) {
+    const Ran ran = run(std::string("train t.csv --target k --validation u.csv --epochs 10 --json --set 'loss.") +
+                        loss + "' --set 'train.early_stopping={patience=\"1 epochs\"}'");
+    ASSERT_EQ(ran.code, 0) << ran.err;
+    EXPECT_TRUE(has(ran.err, "the validation rows weigh nothing in the loss")) << ran.err;
+    const auto json = ran.json();
+    EXPECT_FALSE(json.at("stopped_early"));
+    EXPECT_EQ(json.at("steps"), 40);
+    EXPECT_NE(json.at("verdict").at("kind"), "converged");
+    EXPECT_FALSE(json.at("verdict").at("sentence").get<std::string>().empty());
+  }
+}
+
+TEST_F(Outcomes, BalancedClassesAreHeldAgainstTheLargest) {
+  std::string text = "x,k\n";
+  for (int i = 0; i < 200; ++i) text += std::to_string(i * 37 % 100) + ".5," + (i * 7 % 10 < 8 ? "no\n" : "yes\n");
+  write("t.csv", text);
+  ASSERT_EQ(run("train t.csv --target k --epochs 2 --quiet --out runs/p").code, 0);
+  const Ran plain = run("report runs/p --json"),
+            balanced = run("train t.csv --target k --epochs 2 --json --out runs/b --set data.class_weights=balanced");
+  ASSERT_EQ(balanced.code, 0) << balanced.err;
+  const auto constant = balanced.json()["baselines"]["validation"]["always no"];
+  EXPECT_EQ(constant, plain.json()["baselines"]["validation"]["always no"]);
+  EXPECT_GT(constant.at("accuracy"), 0.6);
+  EXPECT_LT(constant.at("loss"), 0.65);
+  const auto measured = run("evaluate runs/b --json").json()["baselines"]["always no"];
+  EXPECT_EQ(measured.at("accuracy"), constant.at("accuracy"));
+  EXPECT_NEAR(measured.at("loss").get<double>(), constant.at("loss").get<double>(), 1e-6);
+}
+
+TEST_F(Outcomes, AStoppedRunIsMeasuredOnWhatIsGiven) {
+  write_table("t.csv");
+  ASSERT_EQ(run("train t.csv --target y --epochs 6 --stop-after 10 --quiet --out runs/s").code, 0);
+  write_table("other.csv", 50);
+  const Ran before = run("evaluate runs/s --data other.csv --json");
+  ASSERT_EQ(before.code, 0) << before.err;
+  EXPECT_EQ(before.json().at("rows"), 50);
+  EXPECT_EQ(before.json().at("step"), 10);
+  write_table("t.csv", 119);
+  for (const char* command : {"report runs/s", "evaluate runs/s"}) {
+    const Ran refused = run(command);
+    EXPECT_EQ(refused.code, 3) << refused.err;
+    EXPECT_TRUE(has(refused.err, "runs/s --data FILE")) << refused.err;
+  }
+  EXPECT_EQ(run("evaluate runs/s --data other.csv --json").out, before.out);
+  EXPECT_FALSE(has(run("evaluate runs/s --data t.csv").out, "nan"));
+}
+
+TEST_F(Outcomes, AFinishedRunMeasuresAsTheStoppedOneOfItsLastStep) {
+  write_table("t.csv");
+  write_table("other.csv", 50);
+  const std::string train = "train t.csv --target y --quiet --set train.early_stopping=false --epochs 3 --out runs/";
+  ASSERT_EQ(run(train + "whole").code, 0);
+  EXPECT_FALSE(fs::exists(path("runs/whole/recipe.safetensors")));
+  ASSERT_EQ(run(train + "part --stop-after 11").code, 0);
+  ASSERT_EQ(run("train runs/part --resume --quiet").code, 0);
+  EXPECT_EQ(run("evaluate runs/part --data other.csv").out, run("evaluate runs/whole --data other.csv").out);
+}
+
+class OutcomesOfVariants : public Outcomes {
+ protected:
+  void write_variants(const std::string& own) const {
+    write("v.toml", "[data]\ntrain = \"t.csv\"\ntarget = \"k\"\n[model]\nkind = \"mlp\"\n[train]\nepochs = 20\n" + own);
+  }
+  [[nodiscard]] static std::string variant(const std::string& name, const std::string& changes) {
+    return "[[variants]]\nname = \"" + name + "\"\n" + changes + "\n";
+  }
+};
+
+TEST_F(OutcomesOfVariants, AreThoseOfTheirRuns) {
+  write_noisy_classes("t.csv");
+  write_variants(variant("slow", "optimizer = { lr = 0.0003 }") + variant("fast", "optimizer = { lr = 0.03 }"));
+  ASSERT_EQ(run("train v.toml --quiet --stop-after 15 --out runs/p").code, 0);
+  const Ran whole = run("train v.toml --json --out runs/v"), resumed = run("train runs/p --resume --json");
+  ASSERT_EQ(whole.code, 0) << whole.err;
+  const std::string page = read_text(path("runs/v/report.html"));
+  const auto all = whole.json().at("variants");
+  ASSERT_EQ(all.size(), 2U);
+  EXPECT_EQ(resumed.json().at("variants"), all);
+  EXPECT_FALSE(whole.json().contains("note"));
+  for (const auto& one : all) {
+    const auto own = run("report runs/v/" + one.at("name").get<std::string>() + " --json").json();
+    EXPECT_EQ(one.at("verdict"), own.at("verdict").at("kind"));
+    EXPECT_EQ(one.at("validation.loss"), own.at("validation").at("loss"));
+    EXPECT_EQ(one.at("validation.accuracy"), own.at("validation").at("accuracy"));
+    EXPECT_TRUE(has(page, own.at("verdict").at("sentence").get<std::string>())) << own;
+  }
+}
+
+TEST_F(OutcomesOfVariants, OfDifferentLossesAreSaidToBe) {
+  write_noisy_classes("t.csv");
+  write_variants(variant("one", "seed = 2") + variant("two", "loss = { kind = \"focal\" }"));
+  const Ran ran = run("train v.toml --quiet");
+  ASSERT_EQ(ran.code, 0) << ran.err;
+  const char* note = "the losses are of different kinds (binary_cross_entropy, focal)";
+  EXPECT_TRUE(has(ran.out, note)) << ran.out;
+  EXPECT_TRUE(has(read_text(path("runs/v/report.html")), note));
+  EXPECT_TRUE(has(run("train v.toml --quiet --json").json().at("note").get<std::string>(), note));
+}
+
+TEST_F(OutcomesOfVariants, OneThatEndsInAnErrorIsNoSuccess) {
+  write_noisy_classes("t.csv");
+  write_variants(variant("lost", "optimizer = { kind = \"sgd\", lr = 1e30 }") + variant("good", "seed = 2"));
+  const Ran ran = run("train v.toml --quiet");
+  EXPECT_EQ(ran.code, 5) << ran.err;
+  EXPECT_TRUE(has(ran.err, "[variants] 1 of 2 ended in an error and left no model: lost")) << ran.err;
+  EXPECT_TRUE(has(ran.out, "lost                 diverged\n")) << ran.out;
+  EXPECT_TRUE(has(ran.out, "good                 validation.loss ")) << ran.out;
+  EXPECT_TRUE(fs::exists(path("runs/v/good/model.safetensors")));
+}
+
+}  // namespace
+}  // namespace thalweg::testing
