@@ -12,6 +12,7 @@
 #include "core/counted.hpp"
 #include "core/escape.hpp"
 #include "data/csv.hpp"
+#include "insight/course.hpp"
 #include "store/atomic_file.hpp"
 
 namespace thalweg::cli {
@@ -42,6 +43,34 @@ std::vector<Spread> spread_of(const std::vector<Metrics>& folds) {
     result.push_back(spread);
   }
   return result;
+}
+
+/// The baselines' metrics, each a mean over the folds that have it. A fold may have another largest class than the
+/// others: what then always predicts it is called a constant.
+std::vector<NamedMetrics> means_of(const std::vector<std::vector<NamedMetrics>>& folds) {
+  std::vector<NamedMetrics> means;
+  for (std::size_t baseline = 0; baseline < folds.front().size(); ++baseline) {
+    std::vector<Metrics> measured;
+    std::string name = folds.front()[baseline].first;
+    for (const auto& fold : folds) {
+      if (fold.size() != folds.front().size()) return {};
+      if (fold[baseline].first != name) name = "constant";
+      measured.push_back(fold[baseline].second);
+    }
+    means.emplace_back(std::move(name), Metrics{});
+    for (const Spread& spread : spread_of(measured)) means.back().second.emplace_back(spread.metric, spread.mean);
+  }
+  return means;
+}
+
+/// " (always no: 0.72, linear: 0.81)": what the baselines have of a metric.
+std::string beside(const std::string& metric, const std::vector<NamedMetrics>& baselines) {
+  std::vector<std::string> all;
+  for (const auto& [name, metrics] : baselines) {
+    const auto value = find_in(metrics, metric);
+    if (value) all.push_back(fmt::format("{}: {}", name, figure(*value)));
+  }
+  return all.empty() ? "" : fmt::format(" ({})", fmt::join(all, ", "));
 }
 
 Evaluation train_fold(const Config& config, Session& session, const Context& context) {
@@ -130,6 +159,7 @@ nlohmann::ordered_json as_json(const Metrics& metrics) {
 int cross_validate(const LoadedConfig& loaded, std::int64_t folds, const std::filesystem::path& out,
                    const Context& context) {
   std::vector<Metrics> measured;
+  std::vector<std::vector<NamedMetrics>> beaten;
   OutOfFold predictions;
   nlohmann::ordered_json each = nlohmann::ordered_json::array();
   for (Parts& parts : loaded.source.folds(folds, loaded.config.seed)) {
@@ -138,22 +168,27 @@ int cross_validate(const LoadedConfig& loaded, std::int64_t folds, const std::fi
     Session session = make_session(config, loaded.source.facts(), std::move(parts), context.registry);
     const Evaluation evaluation = train_fold(config, session, context);
     measured.push_back(evaluation.metrics);
+    beaten.push_back(
+        metrics_of(shown_baselines(session, config, context.registry), session.recipe, *session.parts.test));
     each.push_back(as_json(evaluation.metrics));
     predictions.add(session, evaluation, measured.size());
     if (!context.json) print_metrics(fmt::format("fold {}", measured.size()), measured.back());
   }
   nlohmann::ordered_json result{{"folds", folds}};
+  const std::vector<NamedMetrics> baselines = means_of(beaten);
   for (const Spread& spread : spread_of(measured)) {
     const auto own = static_cast<std::int64_t>(spread.folds);
     result[spread.metric] = {{"mean", spread.mean}, {"deviation", spread.deviation}};
     if (own < folds) result[spread.metric]["folds"] = own;
     if (!context.json) {
       const std::string of = own < folds ? fmt::format("{} of {} folds", own, folds) : counted(folds, "folds");
-      emit("{:<12}{}\n", spread.metric,
+      emit("{:<12}{}{}\n", spread.metric,
            own == 0 ? fmt::format("- in each of {}", counted(folds, "folds"))
-                    : fmt::format("{} ± {} over {}", figure(spread.mean), figure(spread.deviation), of));
+                    : fmt::format("{} ± {} over {}", figure(spread.mean), figure(spread.deviation), of),
+           beside(spread.metric, baselines));
     }
   }
+  for (const auto& [name, metrics] : baselines) result["baselines"][name] = as_json(metrics);
   const RunFolder folder = RunFolder::create(out);
   write_atomically(folder.config(), loaded.config.toml());
   write_atomically(folder.path() / "folds.json",

@@ -231,8 +231,8 @@ std::vector<Baseline> baselines_for(const Session& session, const Config& config
                       config.train.threads);
 }
 
-/// The baselines that are shown: classes that are balanced for training are not where the model is measured, and the
-/// constant to be held against it there is that of their frequencies.
+/// Classes that are balanced for training are not where the model is measured, and the constant to be held against it
+/// there is that of their frequencies.
 std::vector<Baseline> shown_of(std::vector<Baseline> baselines, const Session& session, const Config& config,
                                const Registry& registry) {
   if (baselines.empty() || !session.parts.unbalanced) return baselines;
@@ -452,6 +452,10 @@ void emit_failure(Session& session, const Config& config, const RunFolder& folde
   write_report(session, config, folder.path().filename().string(), folder, {}, history, verdict, context.registry);
   save_outcome(folder, {{"verdict", verdict_json(verdict)}});
   emit_failed(folder, verdict, context.json);
+}
+
+std::vector<Baseline> shown_baselines(const Session& session, const Config& config, const Registry& registry) {
+  return shown_of(baselines_for(session, config, registry), session, config, registry);
 }
 
 JudgeOptions constants_of(const std::vector<Baseline>& baselines, const Session& session) {

@@ -16,6 +16,10 @@ void finish_run(Session& session, const Config& config, const std::string& name,
 void report_again(Session& session, const Config& config, const std::string& name, const RunFolder& folder,
                   const History& history, const Context& context);
 
+/// What the figures of a model stand beside: the best constant, and a linear fit where that is cheap.
+[[nodiscard]] std::vector<Baseline> shown_baselines(const Session& session, const Config& config,
+                                                    const Registry& registry);
+
 /// What a model of this session has to beat, by the baselines of the rows as it is trained on them.
 [[nodiscard]] JudgeOptions constants_of(const std::vector<Baseline>& baselines, const Session& session);
 

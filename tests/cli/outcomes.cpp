@@ -141,6 +141,18 @@ TEST_F(Outcomes, AFinishedRunMeasuresAsTheStoppedOneOfItsLastStep) {
   EXPECT_EQ(run("evaluate runs/part --data other.csv").out, run("evaluate runs/whole --data other.csv").out);
 }
 
+TEST_F(Outcomes, OfFoldsStandBesideTheirBaselines) {
+  write_noisy_classes("t.csv", 120);
+  const Ran ran = run("train t.csv --target k --cv 3 --epochs 2"),
+            again = run("train t.csv --target k --cv 3 --epochs 2 --json");
+  ASSERT_EQ(ran.code, 0) << ran.err;
+  EXPECT_TRUE(has(ran.out, " over 3 folds (always no: ")) << ran.out;
+  const auto baselines = again.json().at("baselines");
+  EXPECT_GT(baselines.at("always no").at("accuracy"), 0.5);
+  EXPECT_GT(baselines.at("linear").at("accuracy"), baselines.at("always no").at("accuracy"));
+  EXPECT_FALSE(again.json().contains("always no"));
+}
+
 class OutcomesOfVariants : public Outcomes {
  protected:
   void write_variants(const std::string& own) const {
