@@ -185,7 +185,7 @@ int cross_validate(const LoadedConfig& loaded, std::int64_t folds, const std::fi
       emit("{:<12}{}{}\n", spread.metric,
            own == 0 ? fmt::format("- in each of {}", counted(folds, "folds"))
                     : fmt::format("{} ± {} over {}", figure(spread.mean), figure(spread.deviation), of),
-           beside(spread.metric, baselines));
+           own == 0 ? "" : beside(spread.metric, baselines));
     }
   }
   for (const auto& [name, metrics] : baselines) result["baselines"][name] = as_json(metrics);

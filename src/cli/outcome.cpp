@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 #include <span>
 
+#include "cli/against_constant.hpp"
 #include "cli/end_of_run.hpp"
 #include "cli/output.hpp"
 #include "cli/verdicts.hpp"
@@ -392,6 +393,58 @@ void advise_by_end(Verdict& verdict, const History& history) {
   if (wants_more && history.reason == StopReason::stopped_early) verdict.advice = longer_patience(history);
 }
 
+bool is_right_more_often(const Measured& measured) {
+  const auto own = find_in(measured.evaluation.metrics, "accuracy");
+  const auto constant = find_in(measured.baselines.front().second, "accuracy");
+  return own && constant && *own > *constant;
+}
+
+/// The training loss of the last epoch as a part of the best constant's; 1 where it is not known.
+double part_of_constant(const JudgeOptions& constants, const History& history) {
+  const auto loss = history.epochs.empty() ? std::nullopt : find_in(history.epochs.back().metrics, "loss");
+  return loss && constants.constant_training > 0 ? *loss / constants.constant_training : 1;
+}
+
+/// A run that was long enough, by what it says of itself.
+bool has_ended(const Verdict& verdict) {
+  return verdict.kind == VerdictKind::converged || verdict.kind == VerdictKind::schedule_ended ||
+         verdict.kind == VerdictKind::overfitting;
+}
+
+/// Row by row against the best constant, on the test rows where there are any: the verdict goes by the ratio of two
+/// means, which a weak effect in many rows does not move, and chance in few does.
+void heed_rows(Outcome& outcome, Session& session, const Config& config, const History& history,
+               const JudgeOptions& constants, const Registry& registry) {
+  if (outcome.baselines.empty() || outcome.measured.empty()) return;
+  const Measured& last = outcome.measured.back();
+  Verdict& verdict = outcome.verdict;
+  const bool nothing = verdict.kind == VerdictKind::learned_nothing;
+  const double part = part_of_constant(constants, history);
+  const bool learned = part < 0.9, by_heart = part < 0.03;
+  if (!nothing && (last.name != "test" || !learned || !has_ended(verdict))) return;
+  const auto against = against_constant(session, config, outcome.baselines.front(), last.name, *last.data, registry);
+  if (!against) return;
+  if (nothing && against->is_better()) {
+    verdict = judged(session, config, history, {}, registry);
+  } else if (nothing && against->are_few() && learned && !by_heart) {
+    verdict.kind = VerdictKind::not_judged;
+    verdict.sentence =
+        fmt::format("Not judged: on {} it is no better than the best constant, and these are too few to say.",
+                    counted(against->rows, last.name + " rows"));
+    verdict.advice = "Hold out more rows, name test rows (--test), or let every row be one (--cv 5).";
+  } else if (!nothing && against->is_worse() && !is_right_more_often(last)) {
+    verdict.kind = VerdictKind::learned_nothing;
+    verdict.sentence = "Learned nothing that holds: on the test rows it is worse than the best constant.";
+    verdict.advice =
+        "Look whether the test rows are like those that it was trained on, and whether the validation rows are of "
+        "their "
+        "own; or take a smaller model, or raise weight_decay.";
+  } else {
+    return;
+  }
+  verdict.evidence.push_back(against->evidence());
+}
+
 /// Measures and judges, and writes the report.
 Outcome outcome_of(Session& session, const Config& config, const std::string& name, const RunFolder& folder,
                    const History& history, const Registry& registry) {
@@ -401,6 +454,7 @@ Outcome outcome_of(Session& session, const Config& config, const std::string& na
   outcome.measured = measure(session, outcome.baselines, registry);
   renew_trainer(session, config, registry);
   outcome.verdict = judged(session, config, history, constants, registry);
+  heed_rows(outcome, session, config, history, constants, registry);
   heed_linear(outcome.verdict, constants, baselines, outcome.measured);
   advise_by_end(outcome.verdict, history);
   write_report(session, config, name, folder, outcome.measured, history, outcome.verdict, registry);

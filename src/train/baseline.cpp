@@ -65,7 +65,7 @@ Baseline constant_baseline(const LossFunction& loss, std::int64_t outputs, const
     trainer->fit(training, full_batch());
     if (!(loss_on(*trainer, training) < before)) trainer->set_state(state);
   }
-  return {"constant", trainer, loss_on(*trainer, training)};
+  return {"constant", trainer, loss_on(*trainer, training), constant_model(outputs)};
 }
 
 }  // namespace
@@ -107,7 +107,7 @@ std::vector<Baseline> baselines_of(const LossFunction& loss, std::int64_t output
       linear->set_state(std::move(state));
     }
     linear->fit(training, full_batch());
-    all.push_back({"linear", linear, loss_on(*linear, training)});
+    all.push_back({"linear", linear, loss_on(*linear, training), nn::linear(outputs)});
   } catch (const NumericError&) {  // the loss blows up at this rate, so there is no linear fit to compare with
   }
   return all;
@@ -144,7 +144,7 @@ std::vector<Baseline> load_baselines(const std::filesystem::path& path, const Lo
       state.set_parameter(entry.name, value);
     }
     trainer->set_state(std::move(state));
-    baselines.push_back({name, trainer, parse_number(known->second).value_or(0)});
+    baselines.push_back({name, trainer, parse_number(known->second).value_or(0), model});
   }
   return baselines;
 }

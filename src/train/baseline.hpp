@@ -14,6 +14,7 @@ struct Baseline {
   std::string name;  ///< "constant", "linear"
   std::shared_ptr<Trainer> trainer;
   double training_loss = 0;
+  ModelFunction model = {};
 };
 
 /// What a model of such rows gives where it knows nothing of them. For counts the logarithm of their mean (the mean,

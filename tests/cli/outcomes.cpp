@@ -205,5 +205,58 @@ TEST_F(OutcomesOfVariants, OneThatEndsInAnErrorIsNoSuccess) {
   EXPECT_TRUE(fs::exists(path("runs/v/good/model.safetensors")));
 }
 
+/// y says yes where a + b is high, and chance, times `noise`, decides the rest.
+std::string noisy_classes(int rows, unsigned state, int noise = 1) {
+  std::string text = "a,b,y\n";
+  const auto number = [&] { return static_cast<int>((state = state * 1664525u + 1013904223u) >> 16) % 1000; };
+  for (int i = 0; i < rows; ++i) {
+    const int a = number(), b = number(), chance = number();
+    text += std::to_string(a) + "," + std::to_string(b) + "," +
+            (2 * (a + b) + noise * chance > 2000 + 500 * noise ? "yes" : "no") + "\n";
+  }
+  return text;
+}
+
+TEST_F(Outcomes, WhatIsBetterThanTheConstantRowByRowHasLearnedSomething) {
+  write("few.csv", noisy_classes(50, 7));
+  write("many.csv", noisy_classes(3000, 8));
+  for (const char* seed : {"1", "2", "3", "4", "5", "6"}) {  // five validation rows say "nothing" by chance
+    const std::string out =
+        run(std::string("train few.csv --target y --epochs 30 -q --test many.csv --seed ") + seed).out;
+    EXPECT_FALSE(has(out, "Learned nothing")) << out;
+    EXPECT_FALSE(has(out, "Not judged")) << out;
+  }
+}
+
+TEST_F(Outcomes, FewRowsDoNotSayThatNothingWasLearned) {
+  write("few.csv", noisy_classes(40, 9, 6));
+  bool said = false;
+  for (const char* seed : {"1", "2", "3", "4", "5", "6"}) {
+    const std::string out =
+        run(std::string("train few.csv --target y --epochs 40 --validation 0.1 -q --seed ") + seed).out;
+    EXPECT_FALSE(has(out, "Learned nothing")) << out;
+    said = said || has(out, "these are too few to say");
+  }
+  EXPECT_TRUE(said);  // of one seed at least
+}
+
+TEST_F(Outcomes, WorseThanTheConstantOnTheTestRowsIsNoConvergence) {
+  std::string rows = "a,b,y\n", test = rows;
+  unsigned state = 5;
+  const auto number = [&] { return static_cast<int>((state = state * 1664525u + 1013904223u) >> 16) % 1000; };
+  for (int i = 0; i < 30; ++i) {  // each row six times, with a label of chance
+    const std::string row =
+        std::to_string(number()) + "," + std::to_string(number()) + "," + (number() % 2 ? "u" : "v");
+    for (int times = 0; times < 6; ++times) rows += row + "\n";
+  }
+  for (int i = 0; i < 500; ++i)
+    test += std::to_string(number()) + "," + std::to_string(number()) + "," + (number() % 2 ? "u" : "v") + "\n";
+  write("t.csv", rows);
+  write("test.csv", test);
+  const std::string out =
+      run("train t.csv --target y --epochs 200 --set model.hidden=[256,256] --test test.csv -q").out;
+  EXPECT_TRUE(has(out, "Learned nothing that holds: on the test rows")) << out;
+}
+
 }  // namespace
 }  // namespace thalweg::testing

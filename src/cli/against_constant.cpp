@@ -1,0 +1,35 @@
+#include "cli/against_constant.hpp"
+
+#include <fmt/format.h>
+
+#include "core/counted.hpp"
+#include "core/numbers.hpp"
+#include "train/row_losses.hpp"
+
+namespace thalweg::cli {
+
+Evidence AgainstConstant::evidence() const {
+  return {"gain_over_constant", gain.mean,
+          fmt::format("On the {} of {} its loss is below the best constant's by {} (95 %: {} to {}).",
+                      counted(rows, "rows"), part, number_text(gain.mean, 3), number_text(gain.low, 3),
+                      number_text(gain.high, 3))};
+}
+
+std::optional<AgainstConstant> against_constant(const Session& session, const Config& config, const Baseline& constant,
+                                                const std::string& part, const Dataset& data,
+                                                const Registry& registry) {
+  if (session.system || data.has("weight") || data.rows() < 2 || !constant.model) return std::nullopt;
+  const LossFunction loss = session.recipe.make_loss(registry);
+  const Tensor own =
+      row_losses(session.recipe.make_model(registry), loss, session.trainer.state(), data, config.train.threads);
+  const Tensor its = row_losses(constant.model, loss, constant.trainer->state(), data, config.train.threads);
+  std::vector<double> losses, constants;
+  for (std::int64_t row = 0; row < own.size(); ++row) {
+    if (!std::isfinite(own.at(row)) || !std::isfinite(its.at(row))) return std::nullopt;  // of ignored rows too
+    losses.push_back(own.at(row));
+    constants.push_back(its.at(row));
+  }
+  return AgainstConstant{part, std::ssize(losses), paired_difference(constants, losses)};
+}
+
+}  // namespace thalweg::cli
