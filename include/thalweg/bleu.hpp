@@ -14,8 +14,9 @@ struct BleuCounts {
   std::int64_t length = 0, reference = 0;                  ///< tokens
 
   /// exp(min(0, 1 - reference / length)) (prod_n matches_n / written_n)^(1/4), in [0, 1]; 0 where some n has no match.
-  /// Papineni et al. 2002, section 2.3, without smoothing. NLTK's corpus_bleu is the same but for texts of fewer than
-  /// four tokens, of which it counts a run that was written and does not match.
+  /// Not a number where the runs that were written match and none of four tokens is among them: 0 / 0. Papineni et al.
+  /// 2002, section 2.3, without smoothing. NLTK's corpus_bleu is the same but for texts of fewer than four tokens, of
+  /// which it counts a run that was written and does not match.
   [[nodiscard]] double bleu() const;
   BleuCounts& operator+=(const BleuCounts& other);
   friend bool operator==(const BleuCounts&, const BleuCounts&) = default;

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <map>
 
 namespace thalweg {
@@ -26,9 +27,10 @@ std::map<Run, std::int64_t> runs_of(std::span<const std::int32_t> tokens, std::s
 }  // namespace
 
 double BleuCounts::bleu() const {
+  if (length == 0 && reference > 0) return 0;
   double logarithm = 0;
   for (std::size_t i = 0; i < matches.size(); ++i) {
-    if (matches[i] == 0) return 0;
+    if (matches[i] == 0) return written[i] == 0 ? std::numeric_limits<double>::quiet_NaN() : 0;
     logarithm += std::log(static_cast<double>(matches[i]) / static_cast<double>(written[i])) / 4;
   }
   return std::exp(logarithm + std::min(0., 1 - static_cast<double>(reference) / static_cast<double>(length)));

@@ -39,7 +39,15 @@ TEST(Bleu, WhatIsShorterThanTheReferencePaysForIt) {
   EXPECT_EQ(counts_of(whole, whole).bleu(), 1);
   EXPECT_DOUBLE_EQ(counts_of({1, 2, 3, 4, 5}, whole).bleu(), std::exp(1 - 8. / 5));
   EXPECT_EQ(counts_of({}, whole).bleu(), 0);
-  EXPECT_EQ(BleuCounts{}.bleu(), 0);
+}
+
+TEST(Bleu, IsUndefinedWhereNothingIsLongEnoughToBeARun) {
+  EXPECT_TRUE(std::isnan(counts_of({1, 2}, {1, 2}).bleu()));
+  EXPECT_TRUE(std::isnan(BleuCounts{}.bleu()));
+  EXPECT_EQ(counts_of({1, 2}, {2, 1}).bleu(), 0) << "no pair of them is in the reference";
+  BleuCounts both = counts_of({1, 2}, {1, 2});
+  both += counts_of({1, 2, 3, 4}, {1, 2, 3, 4});
+  EXPECT_EQ(both.bleu(), 1);
 }
 
 }  // namespace
