@@ -96,8 +96,11 @@ double half_variance(const data::Ratings& rows, double constant) {
   return squares / 2 / static_cast<double>(rows.rows());
 }
 
-/// Predictions of some rows, and what they are measured by.
-Metrics figures_of(const data::Ratings& rows, const std::vector<double>& predicted, const RecommenderConfig& config) {
+double lowest_of(const data::Ratings& rows) { return rows.rows() == 0 ? 0 : std::ranges::min(rows.ratings); }
+
+/// Predictions of some rows, and what they are measured by; `lowest` is the lowest rating of training.
+Metrics figures_of(const data::Ratings& rows, const std::vector<double>& predicted, const RecommenderConfig& config,
+                   double lowest) {
   double squares = 0;
   std::map<std::int32_t, std::pair<std::vector<double>, std::vector<double>>> lists;  // of each user
   for (std::int64_t row = 0; row < rows.rows(); ++row) {
@@ -109,7 +112,7 @@ Metrics figures_of(const data::Ratings& rows, const std::vector<double>& predict
     scores.push_back(predicted[at]);
     values.push_back(value);
   }
-  Ranking ranking(config.top, config.wanted);
+  Ranking ranking(config.top, config.wanted, lowest);
   for (const auto& [user, list] : lists) ranking.add(list.first, list.second);
   Metrics metrics = {{"rmse", std::sqrt(squares / static_cast<double>(rows.rows()))}};
   const RankingFigures figures = ranking.figures();
@@ -155,7 +158,7 @@ class FactorRecommender final : public Looped, public Recommender {
   [[nodiscard]] StepReport take(double rate, std::optional<double> momentum, bool) override;
   [[nodiscard]] Metrics end_of_epoch() override {
     const data::Ratings& rows = parts_->validation;
-    const double rmse = figures_of(rows, predictions(rows), config_).front().second;
+    const double rmse = figures_of(rows, predictions(rows), config_, 0).front().second;
     return {{"validation.loss", rmse * rmse / 2}, {"validation.rmse", rmse}};
   }
   [[nodiscard]] std::optional<Measured> measure(const std::string& place) override;
@@ -254,9 +257,10 @@ std::optional<Looped::Measured> FactorRecommender::measure(const std::string& pl
     new_items += test.row(row)[1] < 0 ? 1 : 0;
   }
   Measured measured;
-  measured.figures.metrics = figures_of(test, predictions(test), config_);
+  const double lowest = lowest_of(parts_->train);
+  measured.figures.metrics = figures_of(test, predictions(test), config_, lowest);
   measured.figures.baselines = {{fmt::format("biases, ridges {} and {}", biases.user_ridge(), biases.item_ridge()),
-                                 figures_of(test, by_biases, config_)}};
+                                 figures_of(test, by_biases, config_, lowest)}};
   measured.counts = {{"ratings", test.rows()}, {"new users", new_users}, {"new items", new_items}};
   measured.note = fmt::format("{} ratings, {} by users and {} of items that were never seen", with_commas(test.rows()),
                               with_commas(new_users), with_commas(new_items));

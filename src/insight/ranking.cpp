@@ -17,9 +17,10 @@ std::vector<std::size_t> ordered(std::span<const double> scores) {
   return order;
 }
 
-double discounted(std::span<const std::size_t> order, std::span<const double> values) {
+double discounted(std::span<const std::size_t> order, std::span<const double> values, double least) {
   double sum = 0;
-  for (std::size_t i = 0; i < order.size(); ++i) sum += values[order[i]] / std::log2(static_cast<double>(i + 2));
+  for (std::size_t i = 0; i < order.size(); ++i)
+    sum += std::max(0., values[order[i]] - least) / std::log2(static_cast<double>(i + 2));
   return sum;
 }
 
@@ -35,8 +36,8 @@ void Ranking::add(std::span<const double> scores, std::span<const double> values
   const auto right = static_cast<double>(std::ranges::count_if(top, [&](std::size_t i) { return wanted(values[i]); }));
   sums_.precision += right / static_cast<double>(shown);
   sums_.recall += right / static_cast<double>(all);
-  const double most = discounted(std::span(best).first(shown), values);
-  sums_.ndcg += most > 0 ? discounted(top, values) / most : 0;
+  const double most = discounted(std::span(best).first(shown), values, least_);
+  sums_.ndcg += most > 0 ? discounted(top, values, least_) / most : 0;
   ++sums_.lists;
 }
 

@@ -17,15 +17,16 @@ struct RankingFigures {
 /// Figures of the order of lists, one after another. Of equal scores the earlier item comes first.
 class Ranking {
  public:
-  /// Wanted is an item whose value reaches `wanted`; its gain is its value.
-  Ranking(std::int64_t k, double wanted) : k_(k), wanted_(wanted) {}
+  /// Wanted is an item whose value reaches `wanted`; its gain is its value, or what it is above `lowest` where that is
+  /// below 0: gains below 0 would make no figure of [0, 1].
+  Ranking(std::int64_t k, double wanted, double lowest = 0) : k_(k), wanted_(wanted), least_(lowest < 0 ? lowest : 0) {}
   /// A list that has none that is wanted, or nothing else, says nothing of an order and is left out.
   void add(std::span<const double> scores, std::span<const double> values);
   [[nodiscard]] RankingFigures figures() const;
 
  private:
   std::int64_t k_;
-  double wanted_;
+  double wanted_, least_;
   RankingFigures sums_;
 };
 

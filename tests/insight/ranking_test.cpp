@@ -22,6 +22,19 @@ TEST(Ranking, HasTheFiguresOfScikitLearn) {
   EXPECT_NEAR(second.figures().recall, 0.5, 1e-12);
 }
 
+// sklearn.metrics.ndcg_score([values - lowest], [scores], k=2)
+TEST(Ranking, ValuesBelow0GainWhatTheyAreAboveTheLowest) {
+  Ranking shifted(2, 1, -3), usual(2, 4), moved(2, 4, 1);
+  shifted.add(Numbers{.9, .8, .1, .7}, Numbers{-3, 1, 2, -1});
+  EXPECT_NEAR(shifted.figures().ndcg, 0.3354350434265105, 1e-12);
+  usual.add(Numbers{.9, .8, .1, .7}, Numbers{1, 4, 5, 2});
+  moved.add(Numbers{.9, .8, .1, .7}, Numbers{1, 4, 5, 2});
+  EXPECT_EQ(usual.figures().ndcg, moved.figures().ndcg) << "ratings from 1 on gain as ever";
+  Ranking lower(2, 1, -1);
+  lower.add(Numbers{.9, .8, .1}, Numbers{-3, -2, 2});
+  EXPECT_EQ(lower.figures().ndcg, 0) << "what is below the lowest of training gains nothing";
+}
+
 TEST(Ranking, ABestOrderHasOneAndAWorstLess) {
   Ranking best(2, 4), worst(2, 4);
   best.add(Numbers{3, 2, 1, 0}, Numbers{5, 4, 2, 1});
