@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <numeric>
 
 #include "core/numbers.hpp"
 #include "insight/course.hpp"
@@ -12,7 +13,7 @@ namespace thalweg {
 
 namespace {
 
-constexpr std::size_t fewest_epochs = 8;
+constexpr std::size_t fewest = 8;   // collections that can be judged
 constexpr double significance = 2;  // deviations that tell a rise from noise
 constexpr double at_rest = 0.02;    // of the last level: a rise below it is none
 
@@ -25,14 +26,28 @@ Verdict not_judged() {
           .advice = "Measure it: thalweg evaluate."};
 }
 
+/// One value a collection. The epochs on one collection have one value, so that values change only where the next
+/// begins: all changes lie at multiples of the number of passes.
+Values by_collections(const Values& epochs) {
+  std::size_t passes = 0;
+  for (std::size_t i = 1; i < epochs.size(); ++i) {
+    if (epochs[i] != epochs[i - 1]) passes = std::gcd(passes, i);
+  }
+  if (passes == 0) passes = std::max<std::size_t>(epochs.size(), 1);
+  Values collections;
+  for (std::size_t i = 0; i < epochs.size(); i += passes) collections.push_back(epochs[i]);
+  return collections;
+}
+
 }  // namespace
 
 Verdict judge_goal(const History& history, const std::string& goal) {
-  const Values course = goal.empty() ? Values{} : measured_of(history, goal);
   if (goal.empty()) return not_judged();
-  if (course.size() < fewest_epochs) {
+  const Values course = by_collections(measured_of(history, goal));
+  if (course.size() < fewest) {
     Verdict verdict = not_judged();
-    verdict.sentence = fmt::format("Trained to its end, in too few epochs to tell whether {} has come to rest.", goal);
+    verdict.sentence = fmt::format(
+        "Too short to judge: fewer than {} collections do not tell whether {} has come to rest.", fewest, goal);
     return verdict;
   }
   const double first = level_of(course, 0, 0.2), before = level_of(course, 0.6, 0.8), last = level_of(course, 0.8, 1);
@@ -40,7 +55,7 @@ Verdict judge_goal(const History& history, const std::string& goal) {
   const auto [lowest, highest] = std::ranges::minmax_element(course);
   Verdict verdict;
   verdict.evidence = {
-      {"first", first, fmt::format("Over the first fifth of the epochs, {} was {}.", goal, number_text(first, 4))},
+      {"first", first, fmt::format("Over the first fifth of the collections, {} was {}.", goal, number_text(first, 4))},
       {"last", last,
        fmt::format("Over the last fifth it was {}; it was {} at its lowest and {} at its highest.",
                    number_text(last, 4), number_text(*lowest, 4), number_text(*highest, 4))}};

@@ -43,6 +43,25 @@ TEST(GoalVerdict, IsAboutWhatTheRunIsAfterAndNotAboutItsLoss) {
   EXPECT_EQ(verdict.sentence.find("loss"), std::string::npos);
 }
 
+TEST(GoalVerdict, CountsCollectionsAndNotPassesOverThem) {
+  const auto in_passes = [](int passes, const std::function<double(int)>& course) {
+    History history = run([](double) { return 0; });
+    for (std::size_t i = 0; i < history.epochs.size(); ++i)
+      history.epochs[i].metrics[1].second = course(static_cast<int>(i) / passes);
+    return history;
+  };
+  const auto rising = [](int collection) { return 20.0 + 5 * collection; };
+  EXPECT_EQ(kind_of(in_passes(10, rising)), VerdictKind::not_judged) << "five collections";
+  EXPECT_EQ(kind_of(in_passes(7, rising)), VerdictKind::still_rising) << "eight, the last of one pass";
+  EXPECT_EQ(kind_of(in_passes(5, rising)), VerdictKind::still_rising);
+  EXPECT_EQ(kind_of(in_passes(50, rising)), VerdictKind::not_judged) << "one";
+  EXPECT_EQ(kind_of(in_passes(5, [](int collection) { return std::min(500.0, 100.0 + 200 * collection); })),
+            VerdictKind::converged)
+      << "equal collections are several";
+  const Verdict few = judge(in_passes(10, rising), {.makes_rows = true, .goal = "episode length"});
+  EXPECT_EQ(few.sentence.rfind("Too short to judge: ", 0), 0U) << few.sentence;
+}
+
 TEST(GoalVerdict, WithoutAGoalNothingIsJudgedButThatTheLossIsANumber) {
   EXPECT_EQ(kind_of(run([](double t) { return t; }), ""), VerdictKind::not_judged);
   EXPECT_EQ(kind_of(run([](double t) { return t; }), "no such metric"), VerdictKind::not_judged);
