@@ -62,7 +62,9 @@ void take_state(OpenedRun& run, Parameters parameters, std::vector<std::string>&
     run.total_steps = checkpoint->position.total_steps;
   }
   if (run.finished) {
-    const SafetensorsFile file = read_safetensors(run.folder / "model.safetensors");
+    const fs::path model = run.folder / "model.safetensors";
+    const SafetensorsFile file = read_safetensors(model);
+    expect_finite(file, model.string());
     for (const ParameterEntry& entry : run.state.layout->entries)
       run.state.set_parameter(entry.name, file.tensor(entry.name));
   } else if (!checkpoint) {

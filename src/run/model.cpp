@@ -76,6 +76,7 @@ void plan_blocks(Model::Parts& parts, const TracedObjective& traced) {
 }  // namespace
 
 Model Model::finish(std::shared_ptr<Parts> parts, const SafetensorsFile& file, const std::string& name) {
+  expect_finite(file, name);
   TensorsByName tensors;
   for (const auto& [parameter, tensor] : file.tensors) tensors.emplace(parameter, &tensor);
   const TracedObjective traced =

@@ -15,6 +15,7 @@ constexpr const char* format_version = "1";
 
 /// The parameters in the order of the file; they are found by name.
 State state_in(const SafetensorsFile& file, const std::string& name) {
+  expect_finite(file, name);
   Layout layout;
   for (const auto& [parameter, tensor] : file.tensors) {
     if (tensor.dtype() != f32) fail<ModelError>("[model] {}: '{}' is {}. Wanted: f32", name, parameter, tensor.dtype());

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <bit>
+#include <cmath>
 #include <filesystem>
 #include <nlohmann/json.hpp>
 
@@ -191,5 +192,18 @@ void write_safetensors(const std::filesystem::path& path, const SafetensorsFile&
 }
 
 SafetensorsFile read_safetensors(const std::filesystem::path& path) { return Reader(path).read(); }
+
+void expect_finite(const SafetensorsFile& file, const std::string& name) {
+  for (const auto& [tensor, numbers] : file.tensors) {
+    const auto expect = [&, &own = tensor](const auto values) {
+      const auto found = std::ranges::find_if_not(values, [](auto value) { return std::isfinite(value); });
+      if (found == values.end()) return;
+      fail<ModelError>("[model] {}: '{}' is {} at place {}. Wanted: finite numbers", name, own, *found,
+                       found - values.begin());
+    };
+    if (numbers.dtype() == f32) expect(numbers.values<float>());
+    if (numbers.dtype() == f64) expect(numbers.values<double>());
+  }
+}
 
 }  // namespace thalweg

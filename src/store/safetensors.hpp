@@ -22,5 +22,7 @@ void write_safetensors(const std::filesystem::path& path, const SafetensorsFile&
 /// Reads a file that may be damaged or hostile: every size is checked against the file's before anything is allocated.
 /// Throws UsageError when there is no such file, ModelError when it is anything but one whole safetensors file.
 [[nodiscard]] SafetensorsFile read_safetensors(const std::filesystem::path& path);
+/// Of parameters that are going to be used: throws ModelError for the first number that is not finite.
+void expect_finite(const SafetensorsFile& file, const std::string& name);
 
 }  // namespace thalweg

@@ -33,6 +33,7 @@ void State::save(const Path& path, const Patterns& patterns) const {
 void State::load(const Path& path, const Patterns& patterns, std::string_view under) {
   const Layout& known = layout_of(*this);
   const SafetensorsFile file = read_safetensors(path.string());
+  expect_finite(file, path.string());
   bool any = false;
   for (const auto& [name, value] : file.tensors) {
     if (!patterns.match(name)) continue;

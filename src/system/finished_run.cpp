@@ -18,6 +18,7 @@ FinishedRun finished_run(std::string_view key, const std::string& run, std::stri
   if (!fs::exists(run)) refuse("there is no such folder");
   if (!fs::exists(file)) refuse("there is no model.safetensors in it");
   const SafetensorsFile read = read_safetensors(file);
+  expect_finite(read, file.string());
   const auto entry = [&](const std::string& name) {
     const auto found = read.metadata.find(name);
     return found == read.metadata.end() ? std::string() : found->second;

@@ -29,6 +29,7 @@ SafetensorsFile trained_vae(const std::string& run) {
   if (!fs::exists(model_of(run))) refuse(run, "there is no model.safetensors in it. {}", wanted);
   SafetensorsFile file = read_safetensors(model_of(run));
   if (file.metadata["system.kind"] != "vae") refuse(run, "it is a run of something else. {}", wanted);
+  expect_finite(file, model_of(run).string());
   return file;
 }
 

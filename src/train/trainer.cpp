@@ -554,6 +554,7 @@ void Trainer::save(const Path& path) const {
 
 void Trainer::load(const Path& path, const Dataset& shapes) {
   const SafetensorsFile file = read_safetensors(path.string());
+  expect_finite(file, path.string());
   init(shapes, 0);
   for (const ParameterEntry& entry : impl_->state.layout->entries) {
     if (entry.average) continue;

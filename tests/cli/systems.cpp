@@ -8,6 +8,7 @@
 #include "data/pictures.hpp"
 #include "image_files.hpp"
 #include "thalweg/registry.hpp"
+#include "store/safetensors.hpp"
 
 namespace thalweg::testing {
 namespace {
@@ -94,6 +95,21 @@ class Systems : public SystemTest, public ::testing::WithParamInterface<std::str
 };
 
 TEST_P(Systems, LearnsWithTheSameBitsForAnyThreadsAndAfterAResume) {
+TEST_P(Systems, AParameterThatIsNoNumberIsNamed) {
+  write_files();
+  train("--out run --set train.epochs=1");
+  SafetensorsFile file = read_safetensors(path("run/model.safetensors"));
+  Tensor& last = file.tensors.back().second;
+  last.set(last.size() - 1, std::nan(""));
+  write_safetensors(path("run/model.safetensors"), file);
+  for (const char* command : {"generate run --count 2", "evaluate run"}) {
+    const Ran ran = run(command);
+    EXPECT_EQ(ran.code, 4) << command;
+    const std::string where = "'" + file.tensors.back().first + "' is nan at place " + std::to_string(last.size() - 1);
+    EXPECT_NE(ran.err.find(where), std::string::npos) << ran.err;
+  }
+}
+
   write_files();
   train("--out one --threads 1");
   train("--out two --threads 2");

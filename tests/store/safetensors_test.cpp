@@ -2,8 +2,10 @@
 
 #include <gtest/gtest.h>
 
+#include <cmath>
 #include <filesystem>
 #include <fstream>
+#include <limits>
 #include <random>
 
 #include "temporary_folder.hpp"
@@ -50,6 +52,21 @@ TEST_F(Safetensors, ReadsWhatItWrote) {
   EXPECT_TRUE(identical(file.tensor("weight"), random_normal({3, 4}, 1)));
   EXPECT_EQ(file.tensor("step").at(0), 7);
   EXPECT_EQ(file.tensor("empty").shape(), (Shape{0, 2}));
+}
+
+TEST_F(Safetensors, WhatIsNotFiniteIsNamed) {
+  SafetensorsFile file;
+  file.tensors = {{"step", full({1}, 7, i32)}, {"weight", random_normal({3, 4}, 1)}, {"wide", Tensor({2}, f64)}};
+  expect_finite(file, "m");
+  file.tensors[2].second.set(1, std::numeric_limits<double>::infinity());
+  try {
+    expect_finite(file, "m");
+    ADD_FAILURE();
+  } catch (const ModelError& error) {
+    EXPECT_STREQ(error.what(), "[model] m: 'wide' is inf at place 1. Wanted: finite numbers");
+  }
+  file.tensors[1].second.set(5, std::nan(""));
+  EXPECT_THROW(expect_finite(file, "m"), ModelError);
 }
 
 TEST_F(Safetensors, CutAtAnyLengthIsAModelError) {
