@@ -212,7 +212,7 @@ std::string metric_text(const std::string& metric, double value, const std::vect
   for (const auto& [name, metrics] : baselines) {
     const auto own = std::ranges::find(metrics, metric, &Metrics::value_type::first);
     if (own == metrics.end()) continue;
-    beside += fmt::format("{}{}: {}", beside.empty() ? "" : ", ", name, figure(own->second));
+    beside += fmt::format("{}{}: {}", beside.empty() ? "" : ", ", shown(name), figure(own->second));
   }
   return fmt::format("{} {}{}", metric, figure(value), beside.empty() ? "" : " (" + beside + ")");
 }

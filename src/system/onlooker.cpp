@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <iterator>
 
+#include "core/counted.hpp"
 #include "core/error.hpp"
 #include "system/images.hpp"
 #include "thalweg/distance.hpp"
@@ -52,6 +53,14 @@ std::int64_t classes_among(const Tensor& seen, std::int64_t classes) {
   return std::ranges::count_if(counts, [&](std::int64_t n) { return n * most_counted >= fewest_of_a_class * count; });
 }
 
+/// The class that most labels are, and which part of them are it.
+std::pair<std::int64_t, double> commonest_of(const Tensor& labels, std::int64_t classes) {
+  std::vector<std::int64_t> counts(static_cast<std::size_t>(classes));
+  for (std::int64_t i = 0; i < labels.size(); ++i) ++counts[static_cast<std::size_t>(labels.at(i))];
+  const auto most = std::ranges::max_element(counts);
+  return {most - counts.begin(), static_cast<double>(*most) / static_cast<double>(labels.size())};
+}
+
 }  // namespace
 
 Onlooker::Onlooker(const Dataset& train, std::int64_t classes, int threads)
@@ -79,20 +88,30 @@ SystemFigures figures_of_samples(const SystemData& data, const SystemSets& sets,
   const Onlooker onlooker(sets.train, classes, data.threads);
   const std::int64_t count = std::min({most_compared, sets.test.rows(), sets.train.rows()});
   const Tensor samples = generate({.count = count, .seed = 1});
-  const Tensor real = onlooker.features(first_of(sets.test["input"], count));
+  const Tensor real = onlooker.features(spread_of(sets.test["input"], count));
   const Tensor seen = onlooker.classes(samples);
+  const Tensor seen_of_real = onlooker.classes(spread_of(sets.test["input"], std::min(count, most_counted)));
+  const double accuracy = onlooker.accuracy(sets.test);
+  const auto [commonest, its_part] = commonest_of(sets.test["target"], classes);
   SystemFigures figures;
   figures.metrics = {{"frechet distance", metric::frechet_distance(onlooker.features(samples), real)},
                      {"classes", static_cast<double>(classes_among(seen, classes))}};
-  figures.baselines = {{"real against real",
-                        {{"frechet distance",
-                          metric::frechet_distance(onlooker.features(first_of(sets.train["input"], count)), real)}}}};
+  figures.baselines = {
+      {"real against real",
+       {{"frechet distance",
+         metric::frechet_distance(onlooker.features(spread_of(sets.train["input"], count)), real)}}},
+      {"real", {{"classes", static_cast<double>(classes_among(seen_of_real, classes))}}},
+      {"always " + data.classes[static_cast<std::size_t>(commonest)], {{"accuracy of the classifier", its_part}}}};
   if (by_class) {
     std::int64_t right = 0;
     for (std::int64_t i = 0; i < count; ++i) right += seen.at(i) == i % classes;
     figures.metrics.emplace_back("right class", static_cast<double>(right) / static_cast<double>(count));
+    figures.baselines[1].second.emplace_back("right class", accuracy);
   }
-  figures.metrics.emplace_back("accuracy of the classifier", onlooker.accuracy(sets.test));
+  figures.metrics.emplace_back("accuracy of the classifier", accuracy);
+  if (accuracy <= its_part)
+    figures.on = fmt::format("{}; the classifier tells them no better than their commonest class does, and says little",
+                             counted(sets.test.rows(), "images"));
   figures.media = {{"samples", Medium::pictures(first_of(samples, 100), 20)}};
   return figures;
 }
@@ -101,6 +120,7 @@ void append(SystemFigures& figures, SystemFigures more) {
   std::ranges::move(more.metrics, std::back_inserter(figures.metrics));
   std::ranges::move(more.baselines, std::back_inserter(figures.baselines));
   std::ranges::move(more.media, std::back_inserter(figures.media));
+  if (figures.on.empty()) figures.on = std::move(more.on);
 }
 
 }  // namespace thalweg::images

@@ -28,9 +28,12 @@ class Onlooker {
 /// What an onlooker that was trained on the same rows says of 5,000 samples, or as many as there are test rows:
 /// - "frechet distance" of its features between the samples and the test rows; beside it that between training rows and
 ///   the same test rows,
-/// - "classes", those that at least 5 of the first 1,000 samples are taken for,
-/// - "right class", where samples are made by class: the part of them that are taken for theirs,
-/// - "accuracy of the classifier" on the test rows: how well it sees.
+/// - "classes", those that at least 5 of the first 1,000 samples are taken for; beside it those of 1,000 test rows,
+/// - "right class", where samples are made by class: the part of them that are taken for theirs; beside it that of the
+///   test rows,
+/// - "accuracy of the classifier" on the test rows: how well it sees; beside it that of always saying their commonest
+///   class, above which it has to be.
+/// Rows are spread evenly over the data.
 /// Throws UsageError where the classes of the data have no names.
 [[nodiscard]] SystemFigures figures_of_samples(const SystemData& data, const SystemSets& sets,
                                                const std::function<Tensor(const GenerateRequest&)>& generate,

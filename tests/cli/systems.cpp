@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <numeric>
 #include <set>
 
 #include "data/pictures.hpp"
@@ -225,6 +226,46 @@ TEST_F(Codes, ThoseThatNothingIsEncodedAsBeginAnew) {
   train("--out run --set train.epochs=10");
   const nlohmann::json figures = run("evaluate run --json").json();
   EXPECT_GE(figures.at("codes in use").get<double>(), 12);
+TEST_F(Diffusion, IsMeasuredBesideRealImagesSpreadOverTheData) {
+  const auto [train_images, test_images] = data::fashion_mnist();
+  const auto in_order = [](const Dataset& images) {
+    std::vector<std::int64_t> rows(static_cast<std::size_t>(images.rows()));
+    std::iota(rows.begin(), rows.end(), 0);
+    std::ranges::stable_sort(rows, {}, [&](std::int64_t row) { return images["target"].at(row); });
+    return images.select(rows);
+  };
+  write_files("diffusion");
+  train("--out run --set train.epochs=1");
+  const auto mixed = run("evaluate run --json").json();
+  write_images("train", in_order(train_images.slice(0, 640)));
+  write_images("test", in_order(test_images.slice(0, 100)));
+  train("--out ordered --set train.epochs=1");
+  const auto ordered = run("evaluate ordered --json").json();
+  const auto distance = [](const nlohmann::json& figures) {
+    return figures["baselines"]["real against real"].at("frechet distance").get<double>();
+  };
+  EXPECT_LT(distance(ordered), 2 * distance(mixed));
+  EXPECT_GE(ordered["baselines"]["real"].at("classes").get<int>(), 8);
+  EXPECT_EQ(ordered["baselines"]["real"]["right class"], ordered["accuracy of the classifier"]);
+}
+
+TEST_F(Diffusion, AClassifierThatSeesNoMoreThanTheCommonestClassSaysLittle) {
+  write_files("diffusion");
+  train("--out run --set train.epochs=1");
+  const Ran sees = run("evaluate run");
+  EXPECT_EQ(sees.out.find("commonest class"), std::string::npos) << sees.out;
+  const auto [train_images, test_images] = data::fashion_mnist();
+  std::vector<std::int64_t> bags;
+  for (std::int64_t row = 0; row < 400; ++row) {
+    if (test_images["target"].at(row) == 8) bags.push_back(row);
+  }
+  write_images("bags", test_images.select(bags));
+  const Ran blind = run("evaluate run --images bags-images --labels bags-labels");
+  ASSERT_EQ(blind.code, 0) << blind.err;
+  EXPECT_NE(blind.out.find("no better than their commonest class"), std::string::npos) << blind.out;
+  EXPECT_NE(blind.out.find("(always Bag: 1)"), std::string::npos) << blind.out;
+}
+
   EXPECT_EQ(figures["baselines"]["all"]["codes in use"], 16);
   const double perplexity = figures.at("perplexity of the codes");
   EXPECT_GT(perplexity, 8);
