@@ -33,7 +33,8 @@ class FormulaModel {
 
   /// The right side for each row. The columns are f64 (rows); x has the parameters in their order.
   [[nodiscard]] Tensor predict(const Tensor& x, const std::map<std::string, Tensor>& columns) const;
-  /// (observed - fitted), times the square root of the weights where there are any: a function of x (parameters).
+  /// (observed - fitted), times the square root of the weights where there are any: a function of x (parameters). A
+  /// row of weight 0 is none: as many rows with it as without say as much of the parameters.
   [[nodiscard]] Function residuals(const std::map<std::string, Tensor>& columns, const std::string& weight = {}) const;
   /// The left side for each row.
   [[nodiscard]] Tensor observed_values(const std::map<std::string, Tensor>& columns) const;

@@ -83,6 +83,24 @@ Tensor roots_of(const Tensor& weights) {
   return roots;
 }
 
+/// The rows that count: those whose weight is not 0.
+Columns weighted_rows(const Columns& columns, const std::string& weight) {
+  const Tensor& weights = column(columns, weight);
+  std::vector<std::int64_t> rows;
+  for (std::int64_t i = 0; i < weights.size(); ++i) {
+    if (weights.at(i) != 0) rows.push_back(i);
+  }
+  if (std::ssize(rows) == weights.size()) return columns;
+  if (rows.empty()) fail<DataError>("[fit] every weight is 0. Wanted: weights above 0");
+  Columns counting;
+  for (const auto& [name, values] : columns) {
+    std::vector<double> own;
+    for (const std::int64_t row : rows) own.push_back(values.at(row));
+    counting[name] = Tensor::from(own, {std::ssize(own)});
+  }
+  return counting;
+}
+
 /// sum w (y - its weighted mean)^2; nan where y has one value alone, of which nothing is to be explained.
 double total_squares(const Tensor& observed, const Tensor* weights) {
   double sum = 0, weight = 0, squares = 0;
@@ -132,7 +150,8 @@ Tensor FormulaModel::predict(const Tensor& x, const Columns& columns) const {
   return f.run({x}).front();
 }
 
-Function FormulaModel::residuals(const Columns& columns, const std::string& weight) const {
+Function FormulaModel::residuals(const Columns& all, const std::string& weight) const {
+  const Columns columns = weight.empty() ? all : weighted_rows(all, weight);
   const Tensor observed = observed_values(columns);
   const Tensor roots = weight.empty() ? Tensor() : roots_of(column(columns, weight));
   return Function(Function::Body([=, formula = right_, parameters = parameters_](std::span<const Var> x) {

@@ -196,7 +196,9 @@ void emit_text(const FormulaFit& fit, const FitArguments& arguments, const Numbe
     emit("{:<12}{}: {:.4f}; the data hardly tell them apart\n", "correlated",
          names_at(fit.model.parameters(), {most.a, most.b}), most.correlation);
   }
-  emit("{:<12}{}{}\n", "rows", with_commas(numbers.rows),
+  const std::int64_t weightless = numbers.rows - result.residuals;
+  emit("{:<12}{}{}{}\n", "rows", with_commas(numbers.rows),
+       weightless ? fmt::format(", {} of them of weight 0", with_commas(weightless)) : "",
        numbers.left_out ? fmt::format(", and {} with a missing value left out", with_commas(numbers.left_out)) : "");
   emit("{:<12}{} ({} evaluations, {} Jacobians)\n", "steps", result.steps, result.evaluations, result.jacobians);
   emit("{:<12}{}\n", "ended", name(result.reason));
@@ -271,7 +273,8 @@ void set_up(CLI::App& command, Context& context) {
       ->type_name("NUMBERS");
   command.add_option("--target", arguments->target, "What is fitted: a column, or a formula of columns (y)")
       ->type_name("NAME");
-  command.add_option("--weight", arguments->weight, "A column of weights: 1 / variance, or counts")->type_name("NAME");
+  command.add_option("--weight", arguments->weight, "A column of weights: 1 / variance; rows of 0 do not count")
+      ->type_name("NAME");
   command.add_option("--confidence", arguments->confidence, "Of the intervals (0.95)")->type_name("NUMBER");
   command.add_option("--separator", arguments->separator, "Between cells")
       ->check(CLI::IsMember({"auto", "comma", "semicolon", "tab"}).description(""))
