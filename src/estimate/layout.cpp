@@ -137,6 +137,14 @@ void for_each_layout(const Work& work, std::int64_t ranks, const Machine& machin
 
 }  // namespace
 
+std::optional<Layout> smallest_layout(const Work& work, std::int64_t ranks, const Machine& machine) {
+  std::optional<Layout> smallest;
+  for_each_layout(work, ranks, machine, [&](const Layout& layout) {
+    if (!smallest || memory_of(work, layout).total() < memory_of(work, *smallest).total()) smallest = layout;
+  });
+  return smallest;
+}
+
 std::vector<Planned> fastest_layouts(const Work& work, std::int64_t ranks, const Machine& machine) {
   std::map<std::tuple<std::int64_t, std::int64_t>, Planned> best;
   for_each_layout(work, ranks, machine, [&](const Layout& layout) {

@@ -62,6 +62,9 @@ struct Planned {
 /// fits.
 [[nodiscard]] std::vector<Planned> fastest_layouts(const Work& work, std::int64_t ranks, const Machine& machine);
 
+/// The layout whose fullest rank needs the least memory, whether it fits or not; none where no layout divides the work.
+[[nodiscard]] std::optional<Layout> smallest_layout(const Work& work, std::int64_t ranks, const Machine& machine);
+
 /// The part of a rank's memory that a plan may fill: the rest is the libraries' and fragments.
 inline constexpr double usable_memory = 0.92;
 

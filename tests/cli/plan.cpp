@@ -157,6 +157,46 @@ TEST_F(PlanCommand, ASystemIsRefusedAsOne) {
   EXPECT_NE(run("plan s.toml").err.find("gan is a system"), std::string::npos);
 }
 
+TEST_F(PlanCommand, WhatSaysNothingIsRefusedByName) {
+  write_gpt();
+  const auto refused = [&](const std::string& arguments, int code, std::string_view part) {
+    const Ran ran = run("plan " + arguments);
+    EXPECT_EQ(ran.code, code) << arguments << ran.out;
+    EXPECT_NE(ran.err.find(part), std::string::npos) << ran.err;
+  };
+  refused("gpt2.toml --optimizer sgd", 2, "optimizer.kind: ");
+  refused("gpt2.toml --epochs 3", 2, "train.epochs: ");
+  refused("gpt2.toml --set train.batch_size=3", 2, "train.batch_size: ");
+  refused("gpt2.toml --tokens 1e300", 2, "1e+18");
+  refused("gpt2.toml --hours-between-failures 1e300", 2, "in (0, 1000000000]");
+  write_table("t.csv");
+  refused("t.csv --target y --tokens 1e9", 2, "--tokens");
+  EXPECT_EQ(run("plan --machines --json").json()[0]["ranks_a_node"], 8);
+}
+
+TEST_F(PlanCommand, RanksThatCannotShareTheWorkAreNotShortOfMemory) {
+  write_gpt();
+  const auto refused = [&](const std::string& arguments, int code, std::string_view part) {
+    const Ran ran = run("plan gpt2.toml --machine a100 " + arguments);
+    EXPECT_EQ(ran.code, code) << arguments << ran.out;
+    EXPECT_NE(ran.err.find(part), std::string::npos) << ran.err;
+  };
+  refused("--ranks 1000003", 2, "1,000,003 ranks cannot share the work out");
+  refused("--set plan.batch=1 --ranks 1024", 2, "a batch of 1 sequence.");
+  refused("--set model.heads=11", 2, "width a multiple of heads");
+  refused("--set model.width=122880 --set model.layers=96", 7,
+          "no layout of 1 rank of a100 fits: the smallest, 1 data");
+}
+
+TEST_F(PlanCommand, ATrainingThatFailsMoreThanItGetsAheadDoesNotEnd) {
+  write_gpt();
+  const std::string often = "plan gpt2.toml --machine a100 --ranks 8 --hours-between-failures 0.0001";
+  const Ran text = run(often);
+  EXPECT_NE(text.out.find("do not come to an end"), std::string::npos) << text.out;
+  EXPECT_NE(text.out.find("more than half of the time"), std::string::npos) << text.out;
+  EXPECT_TRUE(run(often + " --json").json()["layouts"][0]["training_seconds"].is_null());
+}
+
 TEST_F(PlanCommand, WhatCannotBePlannedIsRefused) {
   write_gpt();
   EXPECT_EQ(run("plan").code, 2);

@@ -3,6 +3,7 @@
 #include <CLI/CLI.hpp>
 #include <cmath>
 #include <filesystem>
+#include <limits>
 #include <nlohmann/json.hpp>
 
 #include "cli/assignment.hpp"
@@ -29,6 +30,8 @@ using Json = nlohmann::ordered_json;
 using namespace estimate;
 
 constexpr double hour = 3600, day = 24 * hour;
+constexpr Range tokens_range{.low = 0, .high = 1e18}, hours_range{.low = 0, .high = 1e9, .low_open = true};
+constexpr double most_lost = 0.5;  // of the time, to writing and failures: the first order of the formula says no more
 
 /// `[plan]` of a configuration without data: what a text would say of itself.
 struct TextOptions {
@@ -41,7 +44,7 @@ Fields fields(TextOptions& o) {
   return {{"vocabulary", &o.vocabulary, "tokens there are", Range{.low = 1}},
           {"sequence_length", &o.sequence_length, "tokens of a sequence; 0 is the model's context", not_negative},
           {"batch", &o.batch, "sequences a step", Range{.low = 1}},
-          {"tokens", &o.tokens, "tokens to train on; 0 is 20 a parameter (Hoffmann et al. 2022)", not_negative},
+          {"tokens", &o.tokens, "tokens to train on; 0 is 20 a parameter (Hoffmann et al. 2022)", tokens_range},
           {"precision", &o.precision, "of values and gradients; slots are f32", any_number, {"bf16", "f32"}}};
 }
 
@@ -56,7 +59,24 @@ OptionMap section(const ConfigTree& tree, const std::string& name) {
   return map ? *map : OptionMap{};
 }
 
+/// A plan by the formulas of a gpt counts Adam's slots and has no epochs: other sections would say nothing.
+void refuse_what_says_nothing(const ConfigTree& tree, const PlanArguments& arguments) {
+  for (const auto& [name, value] : tree.values) {
+    if (name == "model" || name == "plan") continue;
+    const auto* map = value.get_if<OptionMap>();
+    fail<UsageError>(
+        "[plan] {}: a configuration without data is planned by the formulas of a gpt, and this says nothing there. "
+        "Wanted: model.* and plan.* alone",
+        map && !map->empty() ? name + "." + map->begin()->first : name);
+  }
+  if (!arguments.config.types.empty())
+    fail<UsageError>("[plan] --type {}: a configuration without data has no columns", arguments.config.types.front());
+  if (!arguments.config.variant.empty())
+    fail<UsageError>("[plan] --variant {}: it has no variants", arguments.config.variant);
+}
+
 TextPlan text_plan(const ConfigTree& tree, const PlanArguments& arguments) {
+  refuse_what_says_nothing(tree, arguments);
   OptionMap model = section(tree, "model");
   const auto kind = model.find("kind");
   if (kind == model.end() || kind->second.str() != "\"gpt\"")
@@ -66,6 +86,9 @@ TextPlan text_plan(const ConfigTree& tree, const PlanArguments& arguments) {
         tree.file);
   model.erase(kind);
   const auto gpt = options_from<nn::GptOptions>(model, "model");
+  if (gpt.width % gpt.heads != 0)
+    fail<UsageError>("[plan] model.width = {} and model.heads = {}. Wanted: width a multiple of heads", gpt.width,
+                     gpt.heads);
   auto text = options_from<TextOptions>(section(tree, "plan"), "plan");
   TextPlan plan;
   plan.work.model = {.layers = gpt.layers,
@@ -115,7 +138,8 @@ Course course_of(const TextPlan& plan, double step, const Machine& machine, cons
   c.checkpoint = checkpoint_bytes(plan.work.model.parameters(), plan.work.precision);
   c.write = c.checkpoint / (machine.storage * std::max(1.0, std::ceil(n / static_cast<double>(machine.ranks_a_node))));
   c.rhythm = best_rhythm(c.write, arguments.hours_between_failures * hour / n);
-  c.seconds = plan.tokens / c.tokens_a_second / (1 - std::min(0.9, c.rhythm.lost));
+  c.seconds = c.rhythm.lost > most_lost ? std::numeric_limits<double>::infinity()
+                                        : plan.tokens / c.tokens_a_second / (1 - c.rhythm.lost);
   c.dollars = c.seconds / hour * n * machine.price;
   return c;
 }
@@ -125,7 +149,7 @@ void emit_parts(const StepTime& time) {
                                                   {"tensor messages", time.tensor}, {"pipeline waits", time.pipeline},
                                                   {"data messages", time.data},     {"update", time.update}};
   for (const auto& [name, seconds] : parts)
-    emit("  {:<18}{:>12}{:>10}\n", name, seconds_text(seconds), percent_text(seconds / time.total()));
+    emit("  {:<18}{:>12} {:>9}\n", name, seconds_text(seconds), percent_text(seconds / time.total()));
 }
 
 void emit_memory(const estimate::Memory& memory, const TextPlan& plan, const estimate::Layout& layout,
@@ -153,7 +177,8 @@ void emit_assumptions(const Machine& machine, const PlanArguments& arguments) {
       machine.doc, machine.half / 1e12, machine.single / 1e12, 100 * machine.matrix_efficiency,
       gigabytes(machine.memory), machine.bandwidth / 1e9, machine.link / 1e9, machine.ranks_a_node,
       machine.network / 1e9, money(machine.price), machine.storage / 1e9,
-      with_commas(std::llround(arguments.hours_between_failures)));
+      arguments.hours_between_failures < 10 ? number_text(arguments.hours_between_failures, 3)
+                                            : with_commas(std::llround(arguments.hours_between_failures)));
 }
 
 void emit_text(const TextPlan& plan, const std::vector<Planned>& found, const Machine& machine,
@@ -170,10 +195,12 @@ void emit_text(const TextPlan& plan, const std::vector<Planned>& found, const Ma
   emit_parts(best.time);
   emit("speed       {} tokens a second, {:.1f} % of the peak\n", with_commas(std::llround(c.tokens_a_second)),
        100 * c.utilisation);
-  emit("training    {:.3g} tokens ({:.3g} operations) in {}, {}\n", plan.tokens,
-       plan.work.model.model_operations(plan.tokens), time_text(c.seconds), money(c.dollars));
-  emit("checkpoint  {}, written in {}; best every {}, and {:.1f} % of the time is lost to writing and failures\n",
-       gigabytes(c.checkpoint), seconds_text(c.write), time_text(c.rhythm.interval), 100 * c.rhythm.lost);
+  emit("training    {:.3g} tokens ({:.3g} operations) {}\n", plan.tokens, plan.work.model.model_operations(plan.tokens),
+       std::isfinite(c.seconds) ? fmt::format("in {}, {}", time_text(c.seconds), money(c.dollars))
+                                : "do not come to an end: it fails more often than it gets ahead");
+  emit("checkpoint  {}, written in {}; best every {}, and {} of the time is lost to writing and failures\n",
+       gigabytes(c.checkpoint), seconds_text(c.write), time_text(c.rhythm.interval),
+       std::isfinite(c.seconds) ? fmt::format("{:.1f} %", 100 * c.rhythm.lost) : "more than half");
   for (std::size_t i = 1; i < std::min<std::size_t>(4, found.size()); ++i)
     emit("next        {} a step: {}\n", seconds_text(found[i].time.total()), found[i].layout.str());
   emit_assumptions(machine, arguments);
@@ -220,17 +247,26 @@ void emit_json(const TextPlan& plan, const std::vector<Planned>& found, const Ma
   emit_line_of(result);
 }
 
+/// Why there is no layout: none divides what there is, or none fits.
+[[noreturn]] void refuse_layouts(const Work& work, std::int64_t ranks, const Machine& machine) {
+  const std::optional<estimate::Layout> least = smallest_layout(work, ranks, machine);
+  if (!least)
+    fail<UsageError>(
+        "[plan] {} cannot share the work out: they are tensor x pipeline x data ranks, of which up to {} divide the "
+        "{}, "
+        "others the {}, and the rest a batch of {}. Hint: ranks, model.heads, model.layers or plan.batch",
+        counted(ranks, "ranks"), machine.ranks_a_node, counted(work.model.heads, "heads"),
+        counted(work.model.layers, "layers"), counted(work.batch, "sequences"));
+  fail<MemoryError>("[plan] no layout of {} of {} fits: the smallest, {}, needs {} a rank, of {}. Hint: more ranks",
+                    counted(ranks, "ranks"), machine.name, least->str(), gigabytes(memory_of(work, *least).total()),
+                    gigabytes(machine.memory));
+}
+
 int plan_text(const ConfigTree& tree, const PlanArguments& arguments, const Context& context) {
   const TextPlan plan = text_plan(tree, arguments);
   const Machine machine = machine_for(arguments.machine, arguments.ranks);
   const std::vector<Planned> found = fastest_layouts(plan.work, arguments.ranks, machine);
-  if (found.empty()) {
-    const double least = state_bytes(plan.work.model.parameters(), plan.work.precision, arguments.ranks, 3).total();
-    fail<MemoryError>(
-        "[plan] no layout of {} ranks of {} fits: parameters, gradients and slots alone are {} a rank "
-        "where all are shared, of {}. Hint: more ranks; or a batch that they divide.",
-        with_commas(arguments.ranks), machine.name, gigabytes(least), gigabytes(machine.memory));
-  }
+  if (found.empty()) refuse_layouts(plan.work, arguments.ranks, machine);
   context.json ? emit_json(plan, found, machine, arguments) : emit_text(plan, found, machine, arguments);
   return 0;
 }
@@ -260,7 +296,24 @@ int emit_published(const Context& context) {
   return 0;
 }
 
-int emit_machines(const Context&) {
+int emit_machines(const Context& context) {
+  if (context.json) {
+    Json all = Json::array();
+    for (const Machine& m : machines())
+      all.push_back({{"machine", m.name},
+                     {"what", m.doc},
+                     {"memory", m.memory},
+                     {"bf16", m.half},
+                     {"f32", m.single},
+                     {"bandwidth", m.bandwidth},
+                     {"ranks_a_node", m.ranks_a_node},
+                     {"link", m.link},
+                     {"network", m.network},
+                     {"price", m.price},
+                     {"source", m.source}});
+    emit_line_of(all);
+    return 0;
+  }
   emit(
       "| machine | what | memory | bf16 | f32 | bandwidth | a node | link | network | price | source |\n"
       "|---|---|---|---|---|---|---|---|---|---|---|\n");
@@ -284,6 +337,9 @@ int run(const PlanArguments& arguments, const Context& context) {
     refuse_system(tree, "plan");
     if (!tree.find("data")) return plan_text(tree, arguments, context);
   }
+  if (arguments.tokens > 0)
+    fail<UsageError>("[plan] --tokens {}: a configuration with data says how long it trains by epochs. Hint: --epochs",
+                     number_text(arguments.tokens));
   return plan_run(arguments, context);
 }
 
@@ -310,9 +366,10 @@ void set_up(CLI::App& command, Context& context) {
   command.add_option("--ranks", arguments->ranks, "Accelerators, or processes (1)")
       ->check(in_range({.low = 1, .high = 1e7}));
   command.add_option("--machine", arguments->machine, "A row of --machines, here, or a TOML file (h100)");
-  command.add_option("--tokens", arguments->tokens, "Tokens to train on, as 300e9")->check(in_range(positive));
+  command.add_option("--tokens", arguments->tokens, "Tokens to train on, as 300e9")
+      ->check(in_range({.low = 1, .high = tokens_range.high}));
   command.add_option("--hours-between-failures", arguments->hours_between_failures, "Of one rank (50700)")
-      ->check(in_range(positive));
+      ->check(in_range(hours_range));
   command.add_flag("--published", arguments->published, "The formulas beside published figures");
   command.add_flag("--machines", arguments->machines, "The table of machines");
   set_run(command, context, [arguments, &context] { return run(*arguments, context); });
