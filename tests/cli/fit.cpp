@@ -71,6 +71,30 @@ TEST_F(FitCommand, SaysWhatTheDataLeaveOpen) {
   EXPECT_NE(ran.out.find("undecided   a, c"), std::string::npos) << ran.out;
 }
 
+TEST_F(FitCommand, QuietPrintsTheParametersAlone) {
+  write_decay("decay.csv");
+  const Ran ran = run("fit 'a*exp(-b*x)' decay.csv -q");
+  EXPECT_EQ(ran.out.rfind("parameter ", 0), 0u) << ran.out;
+  EXPECT_EQ(std::count(ran.out.begin(), ran.out.end(), '\n'), 3) << ran.out;
+}
+
+TEST_F(FitCommand, RowsOfWeight0AreNoObservations) {
+  const auto json_of = [&](const char* rows) {
+    write("t.csv", std::string("x,y,w\n") + rows);
+    return run("fit 'a + b*x' t.csv --target y --weight w --json").json();
+  };
+  const auto with = json_of("1,2,0\n2,3,0\n3,5,1\n4,6,1\n5,7.5,1\n"), without = json_of("3,5,1\n4,6,1\n5,7.5,1\n");
+  EXPECT_EQ(with["degrees_of_freedom"], 1);
+  EXPECT_NEAR(with["parameters"][1]["standard_error"].get<double>(), 0.144337567, 1e-8);
+  EXPECT_EQ(with["parameters"], without["parameters"]);
+  (void)json_of("1,2,0\n2,3,0\n3,5,1\n4,6,1\n");
+  const Ran exact = run("fit 'a + b*x' t.csv --target y --weight w");
+  EXPECT_NE(exact.out.find("b                          1               -    -"), std::string::npos) << exact.out;
+  EXPECT_NE(exact.out.find("4, 2 of them of weight 0"), std::string::npos) << exact.out;
+  write("t.csv", "x,y,w\n1,2,0\n2,3,0\n");
+  expect_error("'a + b*x' t.csv --target y --weight w", 3, {"every weight is 0"});
+}
+
 TEST_F(FitCommand, RefusesWhatItCannotFit) {
   write_decay("decay.csv");
   expect_error("'a*exp(-b*z)' decay.csv", 2, {"no name in 'a*exp(-b*z)' is a column", "x, y, n"});
@@ -78,6 +102,7 @@ TEST_F(FitCommand, RefusesWhatItCannotFit) {
   expect_error("'a*exp(-b*t)' three.csv", 2, {"it is not plain what is fitted", "--target u"});
   expect_error("'a*exp(-b*x)' decay.csv --target why", 2, {"'why', which is no column"});
   expect_error("'a*exp(-b*x)' decay.csv --x0 c=1", 2, {"which is no parameter"});
+  expect_error("'a*exp(-b*x)' decay.csv --x0 a=1,a=2", 2, {"a is there twice"});
   expect_error("'a*exp(-b*x)' decay.csv --x0 1,2,3", 2, {"3 numbers for 2"});
   expect_error("'a*(x' decay.csv", 2, {"column"});
   expect_error("'a*log(-x - b)' decay.csv", 5, {"in row 1", "--x0"});

@@ -11,6 +11,7 @@
 #include "cli/output.hpp"
 #include "cli/signals.hpp"
 #include "cli/target.hpp"
+#include "core/counted.hpp"
 #include "core/error.hpp"
 #include "data/cell.hpp"
 #include "data/table.hpp"
@@ -91,7 +92,8 @@ std::map<std::string, double> starts(const std::string& text, const std::vector<
   if (text.find('=') != std::string::npos) {
     for (const std::string& part : CLI::detail::split(text, ',')) {
       const auto [name, value] = split_assignment(part, {"--x0", "b1=500,b2=1e-4"});
-      x0[std::string(trim(name))] = numbers_in(value, "--x0").front();
+      if (!x0.emplace(trim(name), numbers_in(value, "--x0").front()).second)
+        fail<UsageError>("[--x0] {} is there twice", trim(name));
     }
     return x0;
   }
@@ -200,7 +202,8 @@ void emit_text(const FormulaFit& fit, const FitArguments& arguments, const Numbe
   emit("{:<12}{}{}{}\n", "rows", with_commas(numbers.rows),
        weightless ? fmt::format(", {} of them of weight 0", with_commas(weightless)) : "",
        numbers.left_out ? fmt::format(", and {} with a missing value left out", with_commas(numbers.left_out)) : "");
-  emit("{:<12}{} ({} evaluations, {} Jacobians)\n", "steps", result.steps, result.evaluations, result.jacobians);
+  emit("{:<12}{} ({}, {})\n", "steps", with_commas(result.steps), counted(result.evaluations, "evaluations"),
+       counted(result.jacobians, "Jacobians"));
   emit("{:<12}{}\n", "ended", name(result.reason));
 }
 
@@ -251,7 +254,9 @@ int run(const FitArguments& arguments, const Context& context) {
   if (!arguments.residuals.empty()) write_residuals(arguments.residuals, fit);
   if (context.json) {
     emit_json(fit, arguments, numbers);
-  } else if (!context.quiet) {
+  } else if (context.quiet) {
+    emit_parameters(fit, arguments.confidence);
+  } else {
     emit_text(fit, arguments, numbers, plots);
   }
   return signals.received() != 0 ? 128 + signals.received() : 0;
