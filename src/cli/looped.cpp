@@ -163,7 +163,7 @@ int train(LoopRun& run, const TrainArguments& arguments, const Context& context)
   const std::int64_t in_epoch = system.steps_in_epoch(), total = config.epochs * in_epoch;
   while (system.steps < total) {
     try {
-      sitting.step(take_step(system, optimizer, total));
+      if (const StepReport report = take_step(system, optimizer, total); report.weight > 0) sitting.step(report);
     } catch (const NumericError& error) {
       sitting.end();
       const JudgeOptions failure{.failure = error.what(), .failed_step = sitting.last_step() + 1};
@@ -301,12 +301,18 @@ const LoopedRow* looped_run(const std::string& path) {
   return fs::exists(config) ? looped_row(read_toml(config)) : nullptr;
 }
 
+void refuse_looped(std::string_view command, const std::string& path) {
+  const LoopedRow* row = looped_run(fs::is_directory(path) ? path : fs::path(path).parent_path().string());
+  if (!row) return;
+  fail<UsageError>("[{}] {}: a run of {} has no `thalweg {}`. Hint: thalweg evaluate {}", command, path, row->kind,
+                   command, shell_quoted(path));
+}
+
 TrainedLoop trained_loop(const LoopedRow& row, const fs::path& folder, const Registry& registry) {
   auto config = row.config();
   read_loop_config(*config, read_toml(folder / "config.toml"), folder, registry);
   const fs::path file = folder / "model.safetensors";
-  if (!fs::exists(file))
-    fail<ModelError>("[{}] {} has no model. Hint: {}", row.kind, folder.string(), way_on(folder));
+  if (!fs::exists(file)) fail<ModelError>("[{}] {} has no model. Hint: {}", row.kind, folder.string(), way_on(folder));
   auto system = row.load(*config, file, registry);
   return {row, std::move(config), std::move(system)};
 }

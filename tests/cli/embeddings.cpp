@@ -54,6 +54,30 @@ TEST_F(Embeddings, WordsOfASubjectComeToLieTogether) {
   EXPECT_EQ(run("evaluate r --json").json()["answered right"], 1.0);
 }
 
+TEST_F(Embeddings, WhatARunOfThemHasNotIsRefusedByName) {
+  write_text(60);
+  ASSERT_EQ(run("train words.toml --out r -q --epochs 1").code, 0);
+  for (const std::string command : {"predict", "generate", "inspect", "play", "landscape"}) {
+    for (const char* place : {" r", " r/model.safetensors"}) {
+      if (command == "landscape" && place[2] == '/') continue;
+      const Ran ran = run(command + place);
+      EXPECT_EQ(ran.code, 2) << command << place;
+      EXPECT_NE(ran.err.find("a run of embeddings has no `thalweg " + command + "`"), std::string::npos) << ran.err;
+    }
+  }
+  EXPECT_EQ(run("transcribe r a.wav").code, 2);
+}
+
+TEST_F(Embeddings, AStepWithoutPairsHasNoLoss) {
+  write_text(100);  // of which nearly all words are left out
+  ASSERT_EQ(run("train words.toml --out r -q --set train.batch_size=8 --set system.sample=1e-4").code, 0);
+  std::istringstream lines(read_text(path("r/metrics.jsonl")));
+  for (std::string line; std::getline(lines, line);) {
+    const auto entry = nlohmann::json::parse(line);
+    EXPECT_GT(entry.value("loss", 1.0), 0) << line;
+  }
+}
+
 TEST_F(Embeddings, AWordThatIsNotThereIsNamedWithNearSpellings) {
   write_text(600);
   ASSERT_EQ(run("train words.toml --out r -q --epochs 1").code, 0);

@@ -5,6 +5,7 @@
 
 #include "cli/checks.hpp"
 #include "cli/command.hpp"
+#include "cli/looped.hpp"
 #include "cli/output.hpp"
 #include "cli/signals.hpp"
 #include "core/error.hpp"
@@ -122,6 +123,7 @@ constexpr const char* examples = R"(Examples:
 
 The same seed writes the same.)";
 
+  refuse_looped("generate", arguments.run);
 void set_up(CLI::App& command, Context& context) {
   auto arguments = std::make_shared<GenerateArguments>();
   GenerateOptions& text = arguments->text;

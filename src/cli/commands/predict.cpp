@@ -9,6 +9,7 @@
 #include "cli/answers.hpp"
 #include "cli/checks.hpp"
 #include "cli/command.hpp"
+#include "cli/looped.hpp"
 #include "cli/output.hpp"
 #include "cli/recommender.hpp"
 #include "cli/texts.hpp"
@@ -489,6 +490,7 @@ int run(const PredictArguments& arguments, const Context& context) {
       predict_ratings(trained->recommender, reader, arguments.keep, context);
     });
   }
+  refuse_looped("predict", arguments.run);
   if (holds_system(arguments.run))
     return predict_with_system(load_system(arguments.run, context.registry), arguments, context);
   return predict_with_model(Model::load(arguments.run, context.registry), arguments, context);
