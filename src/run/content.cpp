@@ -53,10 +53,18 @@ std::uint64_t checksum_of(const fs::path& path) {
   }
 }
 
+/// Whether a link leads to a folder that it lies in, so that it has no end.
+bool is_around(const fs::path& link) {
+  const fs::path to = fs::canonical(link), from = fs::canonical(link.parent_path());
+  return std::ranges::mismatch(to, from).in1 == to.end();
+}
+
 std::vector<fs::path> files_below(const fs::path& folder) {
   std::vector<fs::path> files;
-  for (const auto& entry : fs::recursive_directory_iterator(folder, fs::directory_options::follow_directory_symlink)) {
-    if (entry.is_regular_file()) files.push_back(entry.path());
+  fs::recursive_directory_iterator all(folder, fs::directory_options::follow_directory_symlink);
+  for (; all != fs::recursive_directory_iterator(); ++all) {
+    if (all->is_symlink() && all->is_directory() && is_around(*all)) all.disable_recursion_pending();
+    if (all->is_regular_file()) files.push_back(all->path());
   }
   return files;
 }

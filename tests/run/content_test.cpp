@@ -35,6 +35,18 @@ TEST(Content, ARowSetHandsOutEachRowAsOftenAsItHasIt) {
 
 class ContentOfFiles : public testing::TemporaryFolderTest {};
 
+TEST_F(ContentOfFiles, AFolderWithALinkToItselfHasAnEnd) {
+  std::filesystem::create_directories(path("d/e"));
+  write("d/e/b", "two");
+  const FileContent before = content_of_file(path("d"));
+  std::filesystem::create_directory_symlink(path("d"), path("d/e/loop"));
+  EXPECT_EQ(content_of_file(path("d")).checksum, before.checksum);
+  std::filesystem::create_directories(path("other"));
+  write("other/c", "three");
+  std::filesystem::create_directory_symlink(path("other"), path("d/link"));
+  EXPECT_EQ(content_of_file(path("d")).files, 2) << "a link to another folder is read";
+}
+
 TEST_F(ContentOfFiles, AFolderIsItsNamesAndContents) {
   std::filesystem::create_directories(path("d/e"));
   write("d/a", "one");
