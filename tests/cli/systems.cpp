@@ -8,8 +8,8 @@
 
 #include "data/pictures.hpp"
 #include "image_files.hpp"
-#include "thalweg/registry.hpp"
 #include "store/safetensors.hpp"
+#include "thalweg/registry.hpp"
 
 namespace thalweg::testing {
 namespace {
@@ -95,7 +95,6 @@ class Systems : public SystemTest, public ::testing::WithParamInterface<std::str
   void write_files() const { SystemTest::write_files(GetParam()); }
 };
 
-TEST_P(Systems, LearnsWithTheSameBitsForAnyThreadsAndAfterAResume) {
 TEST_P(Systems, AParameterThatIsNoNumberIsNamed) {
   write_files();
   train("--out run --set train.epochs=1");
@@ -111,6 +110,7 @@ TEST_P(Systems, AParameterThatIsNoNumberIsNamed) {
   }
 }
 
+TEST_P(Systems, LearnsWithTheSameBitsForAnyThreadsAndAfterAResume) {
   write_files();
   train("--out one --threads 1");
   train("--out two --threads 2");
@@ -193,6 +193,13 @@ TEST_F(Diffusion, MakesWhatIsAskedForInSoManySteps) {
   EXPECT_NE(trousers, made("--class Trouser --steps 5"));
   EXPECT_EQ(run("generate run --steps 0").code, 2);
   EXPECT_EQ(run("generate run --guidance=-1").code, 2);
+  EXPECT_EQ(run("generate run --guidance 1e300").code, 2);
+  EXPECT_EQ(run("generate run --guidance inf").code, 2);
+  const Ran fewer = run("generate run --count 2 --out made");
+  EXPECT_EQ(fewer.code, 0);
+  EXPECT_NE(fewer.err.find("made holds 1 file more, of an earlier time"), std::string::npos) << fewer.err;
+  const Ran odd = run("generate run --count 1 --out \"$(printf 'o\\033[31m')\"");
+  EXPECT_EQ(odd.out.find('\x1b'), std::string::npos) << odd.out;
 }
 
 TEST_F(Diffusion, ARunWithoutASeedInItsConfigurationIsMeasured) {
@@ -219,13 +226,6 @@ TEST_F(Diffusion, OfAStoppedRunTheAverageIsMeasured) {
   EXPECT_NE(half.at("loss"), none.at("loss"));
 }
 
-class Codes : public SystemTest {};
-
-TEST_F(Codes, ThoseThatNothingIsEncodedAsBeginAnew) {
-  write_files("vq_vae");
-  train("--out run --set train.epochs=10");
-  const nlohmann::json figures = run("evaluate run --json").json();
-  EXPECT_GE(figures.at("codes in use").get<double>(), 12);
 TEST_F(Diffusion, IsMeasuredBesideRealImagesSpreadOverTheData) {
   const auto [train_images, test_images] = data::fashion_mnist();
   const auto in_order = [](const Dataset& images) {
@@ -266,6 +266,13 @@ TEST_F(Diffusion, AClassifierThatSeesNoMoreThanTheCommonestClassSaysLittle) {
   EXPECT_NE(blind.out.find("(always Bag: 1)"), std::string::npos) << blind.out;
 }
 
+class Codes : public SystemTest {};
+
+TEST_F(Codes, ThoseThatNothingIsEncodedAsBeginAnew) {
+  write_files("vq_vae");
+  train("--out run --set train.epochs=10");
+  const nlohmann::json figures = run("evaluate run --json").json();
+  EXPECT_GE(figures.at("codes in use").get<double>(), 12);
   EXPECT_EQ(figures["baselines"]["all"]["codes in use"], 16);
   const double perplexity = figures.at("perplexity of the codes");
   EXPECT_GT(perplexity, 8);

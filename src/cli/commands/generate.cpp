@@ -8,6 +8,7 @@
 #include "cli/looped.hpp"
 #include "cli/output.hpp"
 #include "cli/signals.hpp"
+#include "core/counted.hpp"
 #include "core/error.hpp"
 #include "options/nearest_name.hpp"
 #include "run/trained_system.hpp"
@@ -82,6 +83,14 @@ GenerateRequest request_of(const GenerateArguments& arguments, const TrainedSyst
   return request;
 }
 
+/// How many files go on where those just made end.
+std::int64_t files_from(const fs::path& folder, const Generated& made) {
+  std::int64_t count = 0;
+  const auto end = std::ssize(made.items);
+  while (end > 0 && fs::exists(folder / fmt::format("{:05}{}", end + count, made.items[0].extension()))) ++count;
+  return count;
+}
+
 /// Each thing made as a file, and all of them as one beside their folder.
 int make_files(const GenerateArguments& arguments, const Context& context) {
   refuse_others(arguments, of_text, "a system");
@@ -96,6 +105,8 @@ int make_files(const GenerateArguments& arguments, const Context& context) {
   if (error) fail<IoError>("[generate] {}: {}", folder.string(), error.message());
   for (std::size_t i = 0; i < made.items.size(); ++i)
     write_atomically(folder / fmt::format("{:05}{}", i, made.items[i].extension()), made.items[i].bytes);
+  if (const std::int64_t older = files_from(folder, made); older > 0 && !context.quiet)
+    say("warning: {} holds {} more, of an earlier time\n", shown(folder.string()), counted(older, "files"));
   nlohmann::ordered_json result{{"count", made.items.size()}, {"folder", as_utf8(folder.string())}};
   if (made.all) {
     const fs::path all = folder.string() + made.all->extension();
@@ -106,12 +117,13 @@ int make_files(const GenerateArguments& arguments, const Context& context) {
     emit_line_of(result);
   } else {
     emit("{} made: {}\n", with_commas(std::ssize(made.items)), shown(folder.string()));
-    if (made.all) emit("at a glance: {}\n", result["all"].get<std::string>());
+    if (made.all) emit("at a glance: {}\n", shown(result["all"].get<std::string>()));
   }
   return 0;
 }
 
 int run(const GenerateArguments& arguments, const Context& context) {
+  refuse_looped("generate", arguments.run);
   return holds_system(arguments.run) ? make_files(arguments, context) : write_text(arguments, context);
 }
 
@@ -123,7 +135,6 @@ constexpr const char* examples = R"(Examples:
 
 The same seed writes the same.)";
 
-  refuse_looped("generate", arguments.run);
 void set_up(CLI::App& command, Context& context) {
   auto arguments = std::make_shared<GenerateArguments>();
   GenerateOptions& text = arguments->text;
@@ -147,7 +158,7 @@ void set_up(CLI::App& command, Context& context) {
       ->group("Systems");
   command.add_option("--class", arguments->label, "Of this class alone")->type_name("NAME")->group("Systems");
   command.add_option("--guidance", request.guidance, "How much more of its class a picture shall have than the data")
-      ->check(in_range(not_negative))
+      ->check(in_range({.low = 0, .high = 1000}))
       ->group("Systems");
   command.add_option("--steps", request.steps, "Steps of the sampler")
       ->check(in_range({.low = 1, .high = 10'000}))

@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <numbers>
 
+#include "core/error.hpp"
 #include "options/error.hpp"
 #include "system/images.hpp"
 #include "system/latent.hpp"
@@ -220,6 +221,8 @@ class Sampler {
                              {"to", full({}, step + 1 == steps ? 0 : angle(step + 1))}};
       if (guidance != 1) inputs.emplace_back("guidance", full({}, guidance));
       x = guidance == 1 ? plain_(state, inputs) : guided_(state, inputs);
+      if (!std::ranges::all_of(x.values<float>(), [](float value) { return std::isfinite(value); }))
+        fail<NumericError>("[diffusion] step {} of {}: a picture is not finite. Hint: less guidance", step + 1, steps);
       if (see) see(denoiser_->space().pixels(x));
     }
     return denoiser_->space().pixels(x);
