@@ -353,7 +353,10 @@ void report_stream(const TextRun& run, const Context& context, double rows_a_sec
   }
 }
 
-void check_online(const TextClassifierConfig& config) {
+void check_online(const TextClassifierConfig& config, const TrainArguments& arguments) {
+  const auto is_length = [](const auto& given) { return given.first == "train.epochs"; };
+  if (std::ranges::any_of(arguments.config.given, is_length))
+    fail<UsageError>("[texts] --epochs beside --online, which reads each text once. Wanted: one of the two");
   if (config.schedule.kind != "constant")
     fail<UsageError>("[schedule] kind = '{}'. Wanted: constant, for a stream has no end that is known",
                      config.schedule.kind);
@@ -364,7 +367,6 @@ void check_online(const TextClassifierConfig& config) {
 }
 
 int train_online(TextRun& run, const TrainArguments& arguments, const Context& context) {
-  check_online(run.config);
   const SignalWatch signals;
   const auto texts = data::open_texts(run.config.train, run.config.texts, [&] { return signals.received() != 0; });
   RowTable& table = run.model.linear().table();
@@ -411,6 +413,7 @@ int train_texts(const TrainArguments& arguments, const NamedTree& named, const C
   }
   if (arguments.dry_run || arguments.folds > 0 || !named.variants.empty())
     fail<UsageError>("[texts] --dry-run, --cv and variants are not for classifiers of texts");
+  if (arguments.online) check_online(read_text_classifier(named.tree, named.folder, context.registry), arguments);
   TextRun run = start(arguments, named, context);
   return arguments.online ? train_online(run, arguments, context) : train_in_passes(run, arguments, context);
 }
@@ -424,8 +427,7 @@ std::optional<fs::path> text_run(const std::string& path) {
 TrainedTexts trained_texts(const fs::path& folder, const Registry& registry) {
   const TextClassifierConfig config = read_text_classifier(read_toml(folder / "config.toml"), folder, registry);
   const fs::path file = folder / "model.safetensors";
-  if (!fs::exists(file))
-    fail<ModelError>("[texts] {} has no model yet. Hint: {}", folder.string(), way_on(folder));
+  if (!fs::exists(file)) fail<ModelError>("[texts] {} has no model yet. Hint: {}", folder.string(), way_on(folder));
   TextClassifier model(config, TextClassifier::saved_classes(file), registry);
   model.restore(file);
   model.linear().table().settle();

@@ -38,6 +38,9 @@ void check(const FindLrOptions& options) {
   if (!(options.end > options.start) || !std::isfinite(options.end)) wrong("end", options.end, "> start");
   if (options.steps < 10) wrong("steps", options.steps, ">= 10");
   if (!below_one.contains(options.smoothing)) wrong("smoothing", options.smoothing, below_one.str());
+  const bool part = options.trial.unit == Duration::Unit::percent;
+  if (!(options.trial.amount > 0) || (part && options.trial.amount > 100))
+    wrong("trial", options.trial.str(), "above 0, and at most 100%");
   if (options.trials < 0) wrong("trials", options.trials, ">= 0");
 }
 

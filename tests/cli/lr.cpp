@@ -107,6 +107,14 @@ TEST_F(Lr, AutoIsPrintedAsItIsGiven) {
   EXPECT_NE(other.err.find("lr = \"automatic\""), std::string::npos) << other.err;
 }
 
+TEST_F(Lr, ATrialIsAPartOfTheRun) {
+  for (const char* trial : {"0%", "200%", "0"}) {
+    const Ran ran = run("lr t.csv --target y --trial " + std::string(trial));
+    EXPECT_EQ(ran.code, 2) << trial;
+    EXPECT_NE(ran.err.find("trial = "), std::string::npos) << ran.err;
+  }
+}
+
 TEST_F(Lr, EachFoldFindsItsOwn) {
   const Ran ran = run("train t.csv --target y --epochs 2 --lr auto --cv 3");
   ASSERT_EQ(ran.code, 0) << ran.err;

@@ -35,6 +35,14 @@ TEST_F(Texts, AreLearnedInPassesAndEvaluated) {
   EXPECT_EQ(run("evaluate r --json").json()["accuracy"], 1.0);
 }
 
+TEST_F(Texts, AStreamHasNoEpochs) {
+  write_mails();
+  const Ran ran = run("train mails.toml --online --epochs 3 --out r");
+  EXPECT_EQ(ran.code, 2);
+  EXPECT_NE(ran.err.find("--epochs beside --online"), std::string::npos) << ran.err;
+  EXPECT_FALSE(std::filesystem::exists(path("r")));
+}
+
 TEST_F(Texts, ARunLeavesItsMetricsAndAReportThatCanBeWrittenAgain) {
   write_mails();
   const Ran ran = run("train mails.toml --out r --json -q");
