@@ -84,6 +84,11 @@ TEST_F(Masked, LearnsWhatStandsBetweenNeighboursAndFillsItIn) {
   EXPECT_NE(none.err.find("has no [MASK]"), std::string::npos) << none.err;
   EXPECT_NE(none.err.find("standard input, line 1"), std::string::npos) << none.err;
   EXPECT_EQ(run("predict m --data .").code, 2);  // a folder
+  EXPECT_EQ(filled.err.find("none of its words"), std::string::npos) << filled.err;
+  write("strange.txt", "cedar [MASK] elm\nqux [MASK] zyx\n");
+  const Ran strange = run("predict m --data strange.txt --top 2");
+  EXPECT_NE(strange.err.find("strange.txt, line 2: none of its words"), std::string::npos) << strange.err;
+  EXPECT_EQ(strange.err.find("line 1"), std::string::npos) << strange.err;
   write("crlf.txt", "cedar [MASK] elm\r\n");
   EXPECT_EQ(run("predict m --data crlf.txt --json").json().at("text"), "cedar [MASK] elm");
 }
