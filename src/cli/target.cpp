@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "core/counted.hpp"
 #include "core/error.hpp"
 #include "options/text.hpp"
 #include "thalweg/formula.hpp"
@@ -52,8 +53,8 @@ Target from_formula(const TargetArguments& arguments, const OptionMap& options) 
   const auto dim = static_cast<std::int64_t>(formula.variables().size());
   if (dim == 0) fail<UsageError>("[minimize] '{}' has no variable to change", arguments.function);
   if (arguments.dim > 0 && arguments.dim != dim) {
-    fail<UsageError>("[minimize] dim = {}, and '{}' has {} variables ({})", arguments.dim, arguments.function, dim,
-                     fmt::join(formula.variables(), ", "));
+    fail<UsageError>("[minimize] dim = {}, and '{}' has {} ({})", arguments.dim, arguments.function,
+                     counted(dim, "variables"), fmt::join(formula.variables(), ", "));
   }
   Target target;
   target.name = formula.text();

@@ -10,6 +10,7 @@
 #include "cli/experiment.hpp"
 #include "cli/output.hpp"
 #include "cli/progress.hpp"
+#include "core/counted.hpp"
 #include "core/error.hpp"
 #include "options/text.hpp"
 #include "plot/plot.hpp"
@@ -122,8 +123,8 @@ std::string width_text(const AboutAsGood& rule) {
 
 void print_table(const Experiment& experiment, const std::vector<MethodResult>& results,
                  const std::vector<double>& rates, const AboutAsGood& rule) {
-  emit("{}, {} rates from {} to {}\n{}; median and quartiles over the seeds at the best rate\n\n", experiment.title,
-       rates.size(), number_text(rates.front()), number_text(rates.back()), experiment.measure);
+  emit("{}, {} from {} to {}\n{}; median and quartiles over the seeds at the best rate\n\n", experiment.title,
+       counted(std::ssize(rates), "rates"), number_text(rates.front()), number_text(rates.back()), experiment.measure);
   emit("{:<20} {:>9} {:>10}   {:<22} {:>7} {:>12}\n", "method", "best lr", "median", "quartiles", "width", "stable to");
   for (const MethodResult& r : results) {
     emit("{:<20} {:>9} {:>10}   {:<22} {:>7} {:>12}\n", r.method, number_text(r.best.lr), result_text(r.best.median),

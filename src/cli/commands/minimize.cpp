@@ -13,6 +13,7 @@
 #include "cli/output.hpp"
 #include "cli/signals.hpp"
 #include "cli/target.hpp"
+#include "core/counted.hpp"
 #include "core/error.hpp"
 #include "insight/point.hpp"
 #include "optim/asks.hpp"
@@ -265,8 +266,8 @@ void print_result(const Target& target, const Walk& walk, const Rate& rate, cons
        point_text(result.x));
   print_known_minimum(target.problem, result);
   emit("gradient    {:.3g}{}\n", result.gradient_norm, bounded ? ", without what points out of the bounds" : "");
-  emit("steps       {} ({} evaluations{}{})\n", with_commas(result.steps), with_commas(result.evaluations),
-       result.products ? fmt::format(", {} products", with_commas(result.products)) : "",
+  emit("steps       {} ({}{}{})\n", with_commas(result.steps), counted(result.evaluations, "evaluations"),
+       result.products ? ", " + counted(result.products, "products") : "",
        rate.asked ? "" : fmt::format(", and {} to find the rate", with_commas(rate.evaluations)));
   emit("{:<12}{}{}\n", "ended", name(result.reason),
        result.no_progress.empty() ? "" : fmt::format(": {}", result.no_progress));

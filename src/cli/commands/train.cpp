@@ -13,6 +13,7 @@
 #include "cli/sitting.hpp"
 #include "cli/texts.hpp"
 #include "cli/train.hpp"
+#include "core/counted.hpp"
 #include "core/error.hpp"
 #include "distributed/collectives.hpp"
 #include "engine/factors.hpp"
@@ -165,8 +166,8 @@ void say_kept(const Communicator& ranks, const Context& context) {
   const auto& [whole, most] = ranks.kept();
   if (context.quiet || context.json || whole == 0) return;
   const double megabyte = 1 << 20;
-  say("slots: {:.2f} MiB, at most {:.2f} on each of {} ranks\n", static_cast<double>(whole) / megabyte,
-      static_cast<double>(most) / megabyte, ranks.size());
+  say("slots: {:.2f} MiB, at most {:.2f} on each of {}\n", static_cast<double>(whole) / megabyte,
+      static_cast<double>(most) / megabyte, counted(ranks.size(), "ranks"));
 }
 
 /// Looks at a run while it trains, as `[insight]` asks, and what they are looks at.
