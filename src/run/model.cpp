@@ -11,6 +11,7 @@
 #include "core/escape.hpp"
 #include "engine/evaluate.hpp"
 #include "run/model_parts.hpp"
+#include "run/other_kind.hpp"
 #include "run/run.hpp"
 #include "train/evaluation.hpp"
 
@@ -103,6 +104,7 @@ Model Model::finish(std::shared_ptr<Parts> parts, const SafetensorsFile& file, c
 Model Model::load(const Path& path, const Registry& registry) {
   const std::filesystem::path place = model_file(path.string());
   const SafetensorsFile file = read_safetensors(place);
+  refuse_other_kind(file, place);
   const std::string name = place.string();
   auto parts = std::make_shared<Parts>(recipe_of(file, name));
   try {

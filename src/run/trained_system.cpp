@@ -4,6 +4,7 @@
 #include <filesystem>
 
 #include "core/error.hpp"
+#include "run/other_kind.hpp"
 #include "run/run.hpp"
 #include "store/safetensors.hpp"
 
@@ -115,6 +116,7 @@ data::Preprocessing preprocessing_in(const std::filesystem::path& file) {
 TrainedSystem load_system(const std::filesystem::path& path, const Registry& registry, int threads) {
   const std::filesystem::path place = model_file(path);
   const SafetensorsFile file = read_safetensors(place);
+  refuse_other_kind(file, place);
   const std::string name = place.string();
   if (file.metadata.contains("thalweg.model") && !file.metadata.contains("thalweg.system"))
     fail<UsageError>("[model] {} holds a model of kind {}. Wanted: a system", name, entry(file, "model.kind", name));

@@ -128,6 +128,16 @@ TEST_F(Texts, AStreamIsPredictedBeforeItIsLearnedAndGoesOn) {
   EXPECT_EQ(run("evaluate parts --data mails.csv --json").json()["rows"], 200);
 }
 
+TEST_F(Texts, CommandsThatAreNotForThemNameThem) {
+  write_mails();
+  ASSERT_EQ(run("train mails.toml --out r -q").code, 0);
+  for (const char* command : {"generate r", "inspect r", "play r"}) {
+    const Ran ran = run(command);
+    EXPECT_EQ(ran.code, 2) << command << ran.err;
+    EXPECT_NE(ran.err.find("r is a run of text_classifier"), std::string::npos) << command << ran.err;
+  }
+}
+
 TEST_F(Texts, AStreamOnAFileGoesOnBehindWhatWasLearned) {
   write_mails();
   ASSERT_EQ(run("train mails.toml --online --out whole -q").code, 0);
