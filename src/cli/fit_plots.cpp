@@ -103,7 +103,7 @@ std::string FitPlots::html(double confidence) const {
     const auto [low, high] = result.interval(i, confidence);
     rows.emplace_back(fit_.model.parameters()[static_cast<std::size_t>(i)],
                       fmt::format("{:.9g}, standard error {:.6g}, {} interval {:.7g} to {:.7g}", result.x.at(i),
-                                  result.standard_error(i), percent_text(confidence), low, high));
+                                  result.standard_error(i), fmt::format("{:.12g} %", 100 * confidence), low, high));
   }
   rows.emplace_back("residual standard deviation",
                     fmt::format("{:.7g}, with {} degrees of freedom", result.deviation(), result.degrees_of_freedom()));

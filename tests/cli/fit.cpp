@@ -51,6 +51,13 @@ TEST_F(FitCommand, PrintsParametersErrorsAndPlots) {
   EXPECT_EQ(std::count(rows.begin(), rows.end(), '\n'), 21);
 }
 
+TEST_F(FitCommand, TheConfidenceIsNotRounded) {
+  write_decay("decay.csv");
+  const Ran ran = run("fit 'a*exp(-b*x)' decay.csv --confidence 0.99999");
+  EXPECT_EQ(ran.code, 0) << ran.err;
+  EXPECT_NE(ran.out.find("99.999 % interval"), std::string::npos) << ran.out;
+}
+
 TEST_F(FitCommand, JsonHasEveryFigure) {
   write_decay("decay.csv", "7,,1\n");
   const auto json = run("fit 'y = a*exp(-b*x)' decay.csv --x0 b=2,a=1 --json").json();
@@ -100,10 +107,11 @@ TEST_F(FitCommand, RefusesWhatItCannotFit) {
   expect_error("'a*exp(-b*z)' decay.csv", 2, {"no name in 'a*exp(-b*z)' is a column", "x, y, n"});
   write("three.csv", "u,v,t\n1,2,3\n");
   expect_error("'a*exp(-b*t)' three.csv", 2, {"it is not plain what is fitted", "--target u"});
-  expect_error("'a*exp(-b*x)' decay.csv --target why", 2, {"'why', which is no column"});
+  expect_error("'a*exp(-b*x)' decay.csv --target why", 2, {"--target: 'why', which is no column"});
   expect_error("'a*exp(-b*x)' decay.csv --x0 c=1", 2, {"which is no parameter"});
   expect_error("'a*exp(-b*x)' decay.csv --x0 a=1,a=2", 2, {"a is there twice"});
   expect_error("'a*exp(-b*x)' decay.csv --x0 1,2,3", 2, {"3 numbers for 2"});
+  expect_error("'a*exp(-b*x)' decay.csv --confidence 0.999999999999999", 2, {"at most 0.999999999"});
   expect_error("'a*(x' decay.csv", 2, {"column"});
   expect_error("'a*log(-x - b)' decay.csv", 5, {"in row 1", "--x0"});
   write_decay("words.csv", "1,two,1\n");

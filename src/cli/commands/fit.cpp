@@ -2,6 +2,7 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <cctype>
 #include <cmath>
 #include <nlohmann/json.hpp>
 
@@ -25,6 +26,8 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
+constexpr double most_confidence = 0.999999999;  // beyond it the quantile has few digits
+
 struct FitArguments {
   std::string formula, table, target, x0, weight, separator = "auto", svg, html, residuals;
   double confidence = 0.95;
@@ -41,6 +44,11 @@ std::string equation_of(const FitArguments& arguments, const std::vector<std::st
     if (!arguments.target.empty()) fail<UsageError>("[fit] --target beside an equation. Wanted: one of the two");
     return arguments.formula;
   }
+  const auto is_of_a_name = [](unsigned char c) { return std::isalnum(c) != 0 || c == '_'; };
+  if (std::ranges::all_of(arguments.target, is_of_a_name) && !arguments.target.empty() &&
+      !has(columns, arguments.target))
+    fail<UsageError>("[fit] --target: '{}', which is no column. Hint: {}", arguments.target,
+                     name_hint(arguments.target, columns));
   if (!arguments.target.empty()) return arguments.target + " = " + arguments.formula;
   const std::vector<std::string> used = Formula(arguments.formula).variables();
   std::vector<std::string> others;
@@ -169,7 +177,7 @@ void emit_json(const FormulaFit& fit, const FitArguments& arguments, const Numbe
 void emit_parameters(const FormulaFit& fit, double confidence) {
   const LeastSquaresResult& result = fit.result;
   emit("{:<12}{:>16}{:>16}    {}\n", "parameter", "value", "standard error",
-       fmt::format("{} interval", percent_text(confidence)));
+       fmt::format("{:.12g} % interval", 100 * confidence));
   for (std::int64_t i = 0; i < result.x.size(); ++i) {
     const auto [low, high] = result.interval(i, confidence);
     const std::string& name = fit.model.parameters()[static_cast<std::size_t>(i)];
@@ -232,8 +240,8 @@ std::vector<std::string> read_columns(const FormulaModel& model, const FitArgume
 }
 
 int run(const FitArguments& arguments, const Context& context) {
-  if (!(arguments.confidence > 0 && arguments.confidence < 1)) {
-    fail<UsageError>("[fit] confidence = {}. Wanted: between 0 and 1", arguments.confidence);
+  if (!(arguments.confidence > 0 && arguments.confidence <= most_confidence)) {
+    fail<UsageError>("[fit] confidence = {}. Wanted: above 0, and at most {}", arguments.confidence, most_confidence);
   }
   const data::Table table = data::read_table(arguments.table, data::separator_named(arguments.separator));
   const std::string equation = equation_of(arguments, table.names());
