@@ -393,10 +393,11 @@ void advise_by_end(Verdict& verdict, const History& history) {
   if (wants_more && history.reason == StopReason::stopped_early) verdict.advice = longer_patience(history);
 }
 
+/// By more than two deviations of a part of so many rows.
 bool is_right_more_often(const Measured& measured) {
   const auto own = find_in(measured.evaluation.metrics, "accuracy");
   const auto constant = find_in(measured.baselines.front().second, "accuracy");
-  return own && constant && *own > *constant;
+  return own && constant && *own > *constant + 1 / std::sqrt(static_cast<double>(measured.evaluation.rows));
 }
 
 /// The training loss of the last epoch as a part of the best constant's; 1 where it is not known.
