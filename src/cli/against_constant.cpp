@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <numeric>
+
 #include "core/counted.hpp"
 #include "core/numbers.hpp"
 #include "train/row_losses.hpp"
@@ -29,7 +31,8 @@ std::optional<AgainstConstant> against_constant(const Session& session, const Co
     losses.push_back(own.at(row));
     constants.push_back(its.at(row));
   }
-  return AgainstConstant{part, std::ssize(losses), paired_difference(constants, losses)};
+  const double mean = std::accumulate(constants.begin(), constants.end(), 0.0) / static_cast<double>(constants.size());
+  return AgainstConstant{part, std::ssize(losses), paired_difference(constants, losses), mean};
 }
 
 }  // namespace thalweg::cli

