@@ -12,9 +12,10 @@ namespace thalweg::cli {
 
 Evidence AgainstConstant::evidence() const {
   return {"gain_over_constant", gain.mean,
-          fmt::format("On the {} of {} its loss is below the best constant's by {} (95 %: {} to {}).",
-                      counted(rows, "rows"), part, number_text(gain.mean, 3), number_text(gain.low, 3),
-                      number_text(gain.high, 3))};
+          fmt::format(
+              "On {} the best constant's loss less the model's is {} (95 %: {} to {}): above 0, the model is better.",
+              counted(rows, part + " rows"), number_text(gain.mean, 3), number_text(gain.low, 3),
+              number_text(gain.high, 3))};
 }
 
 std::optional<AgainstConstant> against_constant(const Session& session, const Config& config, const Baseline& constant,
@@ -27,7 +28,7 @@ std::optional<AgainstConstant> against_constant(const Session& session, const Co
   const Tensor its = row_losses(constant.model, loss, constant.trainer->state(), data, config.train.threads);
   std::vector<double> losses, constants;
   for (std::int64_t row = 0; row < own.size(); ++row) {
-    if (!std::isfinite(own.at(row)) || !std::isfinite(its.at(row))) return std::nullopt;  // of ignored rows too
+    if (!std::isfinite(own.at(row)) || !std::isfinite(its.at(row))) return std::nullopt;
     losses.push_back(own.at(row));
     constants.push_back(its.at(row));
   }

@@ -301,13 +301,6 @@ const LoopedRow* looped_run(const std::string& path) {
   return fs::exists(config) ? looped_row(read_toml(config)) : nullptr;
 }
 
-void refuse_looped(std::string_view command, const std::string& path) {
-  const LoopedRow* row = looped_run(fs::is_directory(path) ? path : fs::path(path).parent_path().string());
-  if (!row) return;
-  fail<UsageError>("[{}] {}: a run of {} has no `thalweg {}`. Hint: thalweg evaluate {}", command, path, row->kind,
-                   command, shell_quoted(path));
-}
-
 TrainedLoop trained_loop(const LoopedRow& row, const fs::path& folder, const Registry& registry) {
   auto config = row.config();
   read_loop_config(*config, read_toml(folder / "config.toml"), folder, registry);

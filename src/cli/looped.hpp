@@ -78,8 +78,6 @@ struct TrainedLoop {
 };
 /// The row of a run folder; none where the path is none, or another kind of run's.
 [[nodiscard]] const LoopedRow* looped_run(const std::string& path);
-/// Throws UsageError where such a run is, which has no such command. The path may be that of its model.
-void refuse_looped(std::string_view command, const std::string& path);
 /// Throws ModelError where there is no model yet.
 [[nodiscard]] TrainedLoop trained_loop(const LoopedRow& row, const std::filesystem::path& folder,
                                        const Registry& registry);

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "cli/looped.hpp"
+#include "cli/texts.hpp"
 #include "core/error.hpp"
 #include "core/escape.hpp"
 #include "core/random.hpp"
@@ -10,6 +12,7 @@
 #include "optim/update.hpp"
 #include "options/text.hpp"
 #include "run/data_record.hpp"
+#include "run/other_kind.hpp"
 #include "run/run.hpp"
 #include "store/checkpoint.hpp"
 #include "store/safetensors.hpp"
@@ -105,6 +108,7 @@ OpenedRun open_run(const fs::path& folder, Parameters parameters, const Registry
   arguments.source = folder.string();
   const NamedTree named = read_arguments(arguments, registry);
   if (!named.run_folder) fail<UsageError>("[run] {} is no run folder. Hint: thalweg train makes one.", folder.string());
+  if (looped_run(named.folder.string()) || text_run(named.folder.string())) refuse_run(named.folder);
   expect_model(named.folder);
   LoadedConfig loaded = load(named, registry);
   refuse_changed_data(named.folder, loaded.source.options(), loaded.config.seed);

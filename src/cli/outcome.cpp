@@ -393,7 +393,8 @@ void advise_by_end(Verdict& verdict, const History& history) {
   if (wants_more && history.reason == StopReason::stopped_early) verdict.advice = longer_patience(history);
 }
 
-/// By more than two deviations of a part of so many rows.
+/// Whether more rows are right than of the constant, by more than chance: the part of n rows that are right has a
+/// deviation of 1 / (2 sqrt(n)) at most, and this asks for two.
 bool is_right_more_often(const Measured& measured) {
   const auto own = find_in(measured.evaluation.metrics, "accuracy");
   const auto constant = find_in(measured.baselines.front().second, "accuracy");
@@ -423,10 +424,13 @@ void heed_rows(Outcome& outcome, Session& session, const Config& config, const H
   const double part = part_of_constant(constants, history);
   const bool learned = part < 0.9, by_heart = part < 0.03;
   if (!nothing && (last.name != "test" || !learned || !has_ended(verdict))) return;
+  if (last.evaluation.rows != last.data->rows()) return;  // some have labels that the loss ignores
   const auto against = against_constant(session, config, outcome.baselines.front(), last.name, *last.data, registry);
   if (!against) return;
   if (nothing && (against->is_better() || is_right_more_often(last))) {
-    verdict = judged(session, config, history, {}, registry);
+    JudgeOptions better = constants;
+    better.beats_constant = true;
+    verdict = judged(session, config, history, std::move(better), registry);
   } else if (nothing && against->are_few() && learned && !by_heart) {
     verdict.kind = VerdictKind::not_judged;
     verdict.sentence =
@@ -437,9 +441,9 @@ void heed_rows(Outcome& outcome, Session& session, const Config& config, const H
     verdict.kind = VerdictKind::learned_nothing;
     verdict.sentence = "Learned nothing that holds: on the test rows it is worse than the best constant.";
     verdict.advice =
-        "Look whether the test rows are like those that it was trained on, and whether the validation rows are of "
-        "their "
-        "own; or take a smaller model, or raise weight_decay.";
+        "Look whether the test rows are like those that it was trained on, and whether validation rows are among "
+        "these; "
+        "or take a smaller model, or raise weight_decay.";
   } else {
     return;
   }

@@ -87,4 +87,14 @@ std::vector<Split> split_folds(std::int64_t n, std::int64_t k, std::uint64_t see
   return splits;
 }
 
+Tensor spread_rows(const Tensor& rows, std::int64_t count) {
+  const std::int64_t there = rows.shape()[0];
+  if (count >= there) return rows;
+  std::vector<std::int64_t> places;
+  for (std::int64_t i = 0; i < count; ++i) places.push_back(i * there / count);
+  Dataset all;
+  all.set("rows", rows);
+  return all.select(places)["rows"];
+}
+
 }  // namespace thalweg::data

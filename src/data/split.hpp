@@ -5,6 +5,8 @@
 #include <span>
 #include <vector>
 
+#include "thalweg/data.hpp"
+
 namespace thalweg::data {
 
 /// Positions 0 .. n-1, both parts in ascending order.
@@ -22,5 +24,8 @@ struct Split {
 /// Throws UsageError for k < 2, DataError for k > n.
 [[nodiscard]] std::vector<Split> split_folds(std::int64_t n, std::int64_t k, std::uint64_t seed,
                                              std::span<const std::int32_t> labels = {});
+
+/// So many of the rows, or all, spread evenly: data may be in order of class.
+[[nodiscard]] Tensor spread_rows(const Tensor& rows, std::int64_t count);
 
 }  // namespace thalweg::data

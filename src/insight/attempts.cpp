@@ -88,6 +88,7 @@ Evidence from_to(const Course& run) {
 
 double like_constant(const Case& c) {
   constexpr double never_well_below = 0.95;
+  if (c.options.beats_constant) return 0;
   const double training = c.options.constant_training, validation = c.options.constant_validation;
   double near = 0;
   const Values& losses = c.course.epochs.loss.empty() ? c.course.stretches.loss : c.course.epochs.loss;

@@ -27,7 +27,7 @@ struct Case {
 [[nodiscard]] std::string longer_patience(const History& history);
 
 /// How near the loss ended to that of the best constant, from 1 (there or above) downwards: on the training rows, or on
-/// the validation rows where it never went well below it.
+/// the validation rows where it never went well below it. 0 of a run that is known to be better.
 [[nodiscard]] double like_constant(const Case& run);
 
 /// What the training loss did.

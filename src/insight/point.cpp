@@ -63,6 +63,8 @@ struct Findings {
   [[nodiscard]] bool is_above_its_lowest() const {
     return along_gradient.gain >= point_rule::worth * std::abs(loss) && along_gradient.gain > point_rule::trace * fall;
   }
+  /// The same of a step that is stable: then nothing is flat, though the descent began far above.
+  [[nodiscard]] bool goes_down_at_once() const { return is_above_its_lowest() && along_gradient.step * radius() <= 2; }
   /// Whether negative curvature leads down: by much, or at a point where the gradient does not lead on at all.
   [[nodiscard]] bool leaves() const {
     const double gain = along_negative.gain, ratio = extremes.smallest.value / radius();
@@ -214,7 +216,7 @@ PointKind kind_of(const Findings& found, double lr, double distance) {
   if (lr > 0 && goes_down && found.own_gain < 0 && step < lr) return PointKind::rate_too_high;
   if (found.counts(found.stable.gain) || found.outdoes())
     return lr > 0 && found.stable.step >= point_rule::higher * lr ? PointKind::rate_too_low : PointKind::slope;
-  if (found.falls_off()) return PointKind::slope;
+  if (found.falls_off() || found.goes_down_at_once()) return PointKind::slope;
   if (is_flat_everywhere(found, distance)) return PointKind::plateau;
   if (found.leaves()) return PointKind::saddle;
   if (goes_down || found.goes_on() || found.is_above_its_lowest()) return PointKind::plateau;
@@ -226,11 +228,12 @@ std::string with_error(const Eigenvalue& eigenvalue) {
   return number_text(eigenvalue.value, 3) + (counts ? " +- " + number_text(eigenvalue.error, 2) : "");
 }
 
-/// What a step that gains does to the loss, where five digits show it.
-std::string to_below(const Findings& found, double gain) {
+/// What a step takes that gains so much: "the loss from 3 to 2.5", or where five digits do not show it, "1e-3 off the
+/// loss of 1e6".
+std::string taken(const Findings& found, double gain) {
   const std::string before = number_text(found.loss, 5), after = number_text(found.loss - gain, 5);
-  return before == after ? fmt::format("takes {} off the loss of {}", number_text(gain, 3), before)
-                         : fmt::format("takes the loss from {} to {}", before, after);
+  return before == after ? fmt::format("{} off the loss of {}", number_text(gain, 3), before)
+                         : fmt::format("the loss from {} to {}", before, after);
 }
 
 std::string sentence_for(PointKind kind, const Findings& found, double lr) {
@@ -240,24 +243,23 @@ std::string sentence_for(PointKind kind, const Findings& found, double lr) {
   switch (kind) {
     case PointKind::slope:
       if (lr > 0 && found.counts(found.own_gain))
-        return fmt::format("A slope: one step of rate {} still {}.", text(lr), to_below(found, found.own_gain));
-      if (!(found.stable.gain > 0))
-        return fmt::format("A slope: a step along the gradient of {} {}, and {}.", text(g.step),
-                           to_below(found, g.gain),
+        return fmt::format("A slope: one step of rate {} still takes {}.", text(lr), taken(found, found.own_gain));
+      if (!found.counts(found.stable.gain) && !found.outdoes())
+        return fmt::format("A slope: a step along the gradient of {} takes {}, and {}.", text(g.step),
+                           taken(found, g.gain),
                            found.radius() > 0 ? "2 / the largest eigenvalue in size is " + text(2 / found.radius())
                                               : "there is no curvature");
-      return fmt::format("A slope: a step along the gradient of {}, half of what is stable, {}.",
-                         text(found.stable.step), to_below(found, found.stable.gain));
+      return fmt::format("A slope: a step along the gradient of {}, half of what is stable, takes {}.",
+                         text(found.stable.step), taken(found, found.stable.gain));
     case PointKind::rate_too_high:
       return fmt::format("The rate is too high: a step of {} takes the loss up by {}, one of {} down by {}.", text(lr),
                          text(-found.own_gain), text(g.step), text(g.gain));
     case PointKind::rate_too_low:
       return fmt::format(
-          "The rate is too low: one step of {} would take the loss from {} to {}, and 2 / the largest eigenvalue in "
-          "size is "
-          "{}; the rate is {}.",
-          text(found.stable.step), number_text(found.loss, 5), number_text(found.loss - found.stable.gain, 5),
-          text(2 / found.radius()), text(lr));
+          "The rate is too low: one step of {} would take {}, and 2 / the largest eigenvalue in size is {}; the rate "
+          "is "
+          "{}.",
+          text(found.stable.step), taken(found, found.stable.gain), text(2 / found.radius()), text(lr));
     case PointKind::saddle:
       if (found.is_maximum())
         return fmt::format(

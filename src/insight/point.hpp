@@ -32,7 +32,7 @@ inline constexpr double higher = 10;      ///< times the rate: what a rate that 
 inline constexpr double of_fall = 1e-3;   ///< of what the descent has gained so far: the least scale
 inline constexpr double trace = 1e-9;     ///< of that: a gain that is not the last of a descent to a minimum
 inline constexpr double far_more = 30;    ///< times that: a step that outdoes the descent
-inline constexpr double rounding = 1e-6;  ///< of the loss: below it a gain may be rounding
+inline constexpr double rounding = 1e-9;  ///< of the loss: below it a gain may be rounding
 inline constexpr std::size_t all_of_it = 100;  ///< parameters: of as many the whole spectrum is found
 inline constexpr double silent = 1e-4;  ///< of the largest of any layer: curvature of one that does not reach the loss
 }  // namespace point_rule

@@ -154,6 +154,11 @@ std::optional<Finding> spikes(const Case& c) {
 
 // ---------------------------------------------------------------- learned nothing, dead gradients
 
+/// The course of the training loss: of the epochs where they are enough, which have every row once.
+const Curve& training_curve(const Course& run) {
+  return run.epochs.loss.size() >= fewest_epochs ? run.epochs : run.stretches;
+}
+
 /// Whether the loss falls without a bend, in both halves of the run.
 struct Pace {
   bool falls = false;
@@ -163,7 +168,7 @@ struct Pace {
 
 Pace pace_of(const Course& run) {
   // the mean over an epoch has every row once: a fall that is lost in the noise of batches is seen there
-  const Curve& curve = run.epochs.loss.size() >= fewest_epochs ? run.epochs : run.stretches;
+  const Curve& curve = training_curve(run);
   if (curve.loss.size() < fewest_epochs) return {};
   const std::size_t half = curve.loss.size() / 2;
   const FittedLine one = fit_line(std::span(curve.time).first(half), std::span(curve.loss).first(half)),
@@ -275,6 +280,8 @@ std::optional<Finding> motionless(const Case& c) {
 
 // ---------------------------------------------------------------- still falling, the schedule ended it, converged
 
+std::string_view second_half_of(const Course& run) { return run.by_steps ? "the sum of its rates" : "the run"; }
+
 /// By how much the loss fell in the second half of the sum of the rates, as a part of what it was: of the validation
 /// loss, where it was measured often enough, to its lowest; of the training loss too while the two lie near each other.
 Finding late_gain(const Case& c) {
@@ -289,7 +296,7 @@ Finding late_gain(const Case& c) {
     return whole == 0 ? 0 : (half - chance - end) / whole;
   };
   const bool held_out = run.validation.loss.size() >= 5;
-  const double training = gain(run.epochs.loss.size() >= fewest_epochs ? run.epochs : run.stretches, false);
+  const double training = gain(training_curve(run), false);
   const double validation = held_out ? gain(run.validation, true) : 0;
   const double now = held_out ? run.validation.loss.back() : 0;
   const bool near = !held_out || now - run.last < (1 - no_gap) * measure_of(c, now, true);
@@ -311,9 +318,9 @@ Finding late_gain(const Case& c) {
           "",
           {from_to(run),
            {"late_gain", value,
-            fmt::format("In the second half of {} the {} loss {} by {} of {}.",
-                        run.by_steps ? "the sum of its rates" : "the run", by_validation ? "validation" : "training",
-                        value < 0 ? "rose" : "fell", percent_text(std::abs(value)), measure_text(c))}}};
+            fmt::format("In the second half of {} the {} loss {} by {} of {}.", second_half_of(run),
+                        by_validation ? "validation" : "training", value < 0 ? "rose" : "fell",
+                        percent_text(std::abs(value)), measure_text(c))}}};
 }
 
 Evidence rate_evidence(double part) {
@@ -339,21 +346,21 @@ std::optional<Finding> may_still_fall(const Case& c) {
   const Course& run = c.course;
   if (run.stretches.loss.size() < 2 || knows_by_heart(run)) return std::nullopt;
   const bool held_out = run.validation.loss.size() >= enough;
-  const Curve& training = run.epochs.loss.size() >= fewest_epochs ? run.epochs : run.stretches;
-  const Curve& curve = held_out ? run.validation : training;
+  const Curve& curve = held_out ? run.validation : training_curve(run);
   const double half = curve.at_half_time(), end = level_of(curve.loss, 0.85, 1);
   const double averaged = 0.15 * static_cast<double>(curve.loss.size());  // values in each of the two levels
   const double chance = significance * noise_of(std::span(curve.loss).subspan(curve.loss.size() / 2)) *
                         std::sqrt(2 / std::max(2.0, averaged));
   const double whole = measure_of(c, half, held_out);
   const double most = whole == 0 ? 0 : (half + chance - end) / whole;
-  return Finding{most,
-                 "",
-                 {from_to(run),
-                  {"late_gain_at_most", most,
-                   fmt::format("In the second half of the sum of its rates the {} loss may have fallen by up to {} of "
-                               "{}: it varies too much to say.",
-                               held_out ? "validation" : "training", percent_text(most), measure_text(c))}}};
+  return Finding{
+      most,
+      "",
+      {from_to(run),
+       {"late_gain_at_most", most,
+        fmt::format("In the second half of {} the {} loss may have fallen by up to {} of {}: it varies too "
+                    "much to say.",
+                    second_half_of(run), held_out ? "validation" : "training", percent_text(most), measure_text(c))}}};
 }
 
 /// What kind of point the end of a run is that has come to rest, and has not learned all there is.
@@ -562,7 +569,7 @@ Verdict judge(const History& history, const JudgeOptions& options) {
     verdict.advice = found->advice.empty() ? rule.advice : found->advice;
     if (!rule.attempt || !options.trials || rule.attempt(judged, *options.trials, verdict)) break;
   }
-  if (verdict.sentence.empty()) verdict.sentence = "Not judged: losses that it would be judged by are no numbers.";
+  if (verdict.sentence.empty()) verdict.sentence = "Not judged: the losses that would decide are not numbers.";
   const auto outliers = spikes(judged);
   if (outliers && outliers->value > 0 && verdict.kind != Kind::spikes) {
     verdict.evidence.push_back(outliers->evidence.front());

@@ -60,16 +60,6 @@ Tensor in_portions(const Apply& function, const State& state, const Tensor& rows
 
 Tensor first_of(const Tensor& rows, std::int64_t count) { return rows.rows(0, std::min(count, rows.shape()[0])); }
 
-Tensor spread_of(const Tensor& rows, std::int64_t count) {
-  const std::int64_t there = rows.shape()[0];
-  if (count >= there) return rows;
-  std::vector<std::int64_t> places;
-  for (std::int64_t i = 0; i < count; ++i) places.push_back(i * there / count);
-  Dataset all;
-  all.set("rows", rows);
-  return all.select(places)["rows"];
-}
-
 Tensor stacked(const std::vector<Tensor>& pictures) {
   Shape shape = pictures.front().shape();
   shape.set(0, shape[0] * static_cast<std::int64_t>(pictures.size()));

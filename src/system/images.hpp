@@ -20,8 +20,6 @@ void expect(const SystemData& data, std::string_view system, std::int64_t diviso
 [[nodiscard]] Tensor in_portions(const Apply& function, const State& state, const Tensor& rows);
 /// The first `count` of the rows, or all.
 [[nodiscard]] Tensor first_of(const Tensor& rows, std::int64_t count);
-/// So many rows, spread evenly: data may be in order of class.
-[[nodiscard]] Tensor spread_of(const Tensor& rows, std::int64_t count);
 /// Each of the first, then each of the second, ... a row of pictures each: what a medium shows in `columns` columns.
 [[nodiscard]] Tensor stacked(const std::vector<Tensor>& pictures);
 /// Pictures (count, height, width, channels) as files, and all of them as one.

@@ -5,6 +5,7 @@
 
 #include "core/counted.hpp"
 #include "core/error.hpp"
+#include "data/split.hpp"
 #include "system/images.hpp"
 #include "thalweg/distance.hpp"
 #include "thalweg/nn.hpp"
@@ -88,9 +89,9 @@ SystemFigures figures_of_samples(const SystemData& data, const SystemSets& sets,
   const Onlooker onlooker(sets.train, classes, data.threads);
   const std::int64_t count = std::min({most_compared, sets.test.rows(), sets.train.rows()});
   const Tensor samples = generate({.count = count, .seed = 1});
-  const Tensor real = onlooker.features(spread_of(sets.test["input"], count));
+  const Tensor real = onlooker.features(data::spread_rows(sets.test["input"], count));
   const Tensor seen = onlooker.classes(samples);
-  const Tensor seen_of_real = onlooker.classes(spread_of(sets.test["input"], std::min(count, most_counted)));
+  const Tensor seen_of_real = onlooker.classes(data::spread_rows(sets.test["input"], std::min(count, most_counted)));
   const double accuracy = onlooker.accuracy(sets.test);
   const auto [commonest, its_part] = commonest_of(sets.test["target"], classes);
   SystemFigures figures;
@@ -99,7 +100,7 @@ SystemFigures figures_of_samples(const SystemData& data, const SystemSets& sets,
   figures.baselines = {
       {"real against real",
        {{"frechet distance",
-         metric::frechet_distance(onlooker.features(spread_of(sets.train["input"], count)), real)}}},
+         metric::frechet_distance(onlooker.features(data::spread_rows(sets.train["input"], count)), real)}}},
       {"real", {{"classes", static_cast<double>(classes_among(seen_of_real, classes))}}},
       {"always " + data.classes[static_cast<std::size_t>(commonest)], {{"accuracy of the classifier", its_part}}}};
   if (by_class) {

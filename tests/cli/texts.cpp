@@ -131,7 +131,7 @@ TEST_F(Texts, AStreamIsPredictedBeforeItIsLearnedAndGoesOn) {
 TEST_F(Texts, CommandsThatAreNotForThemNameThem) {
   write_mails();
   ASSERT_EQ(run("train mails.toml --out r -q").code, 0);
-  for (const char* command : {"generate r", "inspect r", "play r"}) {
+  for (const char* command : {"generate r", "inspect r", "play r", "landscape r", "inspect r --curvature"}) {
     const Ran ran = run(command);
     EXPECT_EQ(ran.code, 2) << command << ran.err;
     EXPECT_NE(ran.err.find("r is a run of text_classifier"), std::string::npos) << command << ran.err;

@@ -5,7 +5,6 @@
 
 #include "cli/checks.hpp"
 #include "cli/command.hpp"
-#include "cli/looped.hpp"
 #include "cli/output.hpp"
 #include "cli/signals.hpp"
 #include "core/counted.hpp"
@@ -123,7 +122,6 @@ int make_files(const GenerateArguments& arguments, const Context& context) {
 }
 
 int run(const GenerateArguments& arguments, const Context& context) {
-  refuse_looped("generate", arguments.run);
   return holds_system(arguments.run) ? make_files(arguments, context) : write_text(arguments, context);
 }
 

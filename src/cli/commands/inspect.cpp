@@ -6,7 +6,6 @@
 #include <nlohmann/json.hpp>
 
 #include "cli/curvature.hpp"
-#include "cli/looped.hpp"
 #include "cli/output.hpp"
 #include "cli/ranks.hpp"
 #include "cli/session.hpp"
@@ -199,7 +198,6 @@ void inspect_config(const ConfigArguments& arguments, bool measured, const Conte
 int run(const ConfigArguments& arguments, bool measured, const CurvatureArguments& curvature, const Context& context) {
   const std::filesystem::path path(arguments.source);
   const bool model = path.extension() == ".safetensors" || std::filesystem::exists(path / "model.safetensors");
-  if (model || curvature.wanted) refuse_looped("inspect", arguments.source);
   if (curvature.wanted) {
     inspect_curvature(arguments.source, curvature, context);
     return 0;

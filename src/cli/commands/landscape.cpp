@@ -5,7 +5,6 @@
 #include <nlohmann/json.hpp>
 
 #include "cli/checks.hpp"
-#include "cli/looped.hpp"
 #include "cli/opened_run.hpp"
 #include "cli/output.hpp"
 #include "cli/work_progress.hpp"
@@ -253,7 +252,6 @@ void write_svg(const LandscapePage& page, const std::string& path) {
 }
 
 int run(const LandscapeArguments& arguments, const Context& context) {
-  refuse_looped("landscape", arguments.run);
   const Ground ground(arguments, context);
   const std::string name = ground.run().folder.filename().string();
   LandscapePage page{.title = "The landscape of " + name,

@@ -9,7 +9,6 @@
 
 #include "cli/checks.hpp"
 #include "cli/command.hpp"
-#include "cli/looped.hpp"
 #include "cli/output.hpp"
 #include "cli/signals.hpp"
 #include "core/error.hpp"
@@ -121,7 +120,6 @@ int show_episode(Playing& playing, const Context& context) {
 }
 
 int run(const PlayArguments& arguments, const Context& context) {
-  refuse_looped("play", arguments.run);
   const TrainedSystem trained = load_system(arguments.run, context.registry);
   if (!trained.system.play)
     fail<UsageError>("[play] {} does not play. Wanted: a run of a system that does: policy, self_play",

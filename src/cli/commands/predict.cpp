@@ -490,7 +490,6 @@ int run(const PredictArguments& arguments, const Context& context) {
       predict_ratings(trained->recommender, reader, arguments.keep, context);
     });
   }
-  refuse_looped("predict", arguments.run);
   if (holds_system(arguments.run))
     return predict_with_system(load_system(arguments.run, context.registry), arguments, context);
   return predict_with_model(Model::load(arguments.run, context.registry), arguments, context);

@@ -5,7 +5,6 @@
 
 #include "cli/checks.hpp"
 #include "cli/command.hpp"
-#include "cli/looped.hpp"
 #include "cli/output.hpp"
 #include "core/error.hpp"
 #include "run/trained_system.hpp"
@@ -21,7 +20,6 @@ struct TranscribeArguments {
 };
 
 int run(const TranscribeArguments& arguments, const Context& context) {
-  refuse_looped("transcribe", arguments.run);
   const TrainedSystem trained = load_system(arguments.run, context.registry);
   if (!trained.system.transcribe)
     fail<UsageError>("[transcribe] {} is {}, which hears nothing. Wanted: a run of a speech recogniser", arguments.run,

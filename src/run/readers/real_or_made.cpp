@@ -5,6 +5,7 @@
 #include <iterator>
 
 #include "data/pictures.hpp"
+#include "data/split.hpp"
 #include "run/image_rows.hpp"
 #include "run/run.hpp"
 #include "run/trained_part.hpp"
@@ -98,16 +99,6 @@ Tensor real_images(const std::string& path, std::vector<std::string>& warnings) 
   return shape.rank() == 4 ? images : images.reshape({shape[0], shape[1], shape[2], 1});
 }
 
-Tensor spread(const Tensor& images, std::int64_t count) {
-  const std::int64_t there = images.shape()[0];
-  if (count == 0 || count >= there) return images;
-  std::vector<std::int64_t> rows;
-  for (std::int64_t i = 0; i < count; ++i) rows.push_back(i * there / count);
-  Dataset all;
-  all.set("input", images);
-  return all.select(rows)["input"];
-}
-
 [[noreturn]] void refuse_size(const std::string& run, const Shape& made, const Shape& real) {
   fail<UsageError>("[data] made = \"{}\": images of {}, and the real ones are {}. Wanted: a run on images of one size",
                    run, made, real);
@@ -135,7 +126,8 @@ void make_images(const std::string& run, std::int64_t count, std::uint64_t seed,
 /// "input" u8 (rows, height, width, channels), "target" i32 (rows): the real images, then as many that are made. Their
 /// seed is the content of the real ones, so that those beside test images are none of those beside training images.
 Dataset rows_of(const Place& place, std::int64_t count, std::vector<std::string>& warnings) {
-  const Tensor real = spread(real_images(place.images, warnings), count);
+  Tensor real = real_images(place.images, warnings);
+  if (count > 0) real = data::spread_rows(real, count);
   const std::int64_t each = real.shape()[0], runs = std::ssize(place.runs);
   if (each < runs) fail<UsageError>("[data] {} images of {} runs. Wanted: one of each run or more", each, runs);
   const Shape image(real.shape().sizes().subspan(1));
