@@ -14,7 +14,8 @@ Fields LoopConfig::train_fields() {
   return {{"epochs", &epochs, "passes over the data", count},
           {"batch_size", &batch_size, "what a step takes", {.low = 1, .high = 1 << 20}},
           {"save_every", &save_every, "steps between checkpoints, from which a run can be resumed", count},
-          {"threads", &threads, "0 is THALWEG_THREADS, or every core", {.low = 0, .high = 1024}}};
+          {"threads", &threads, "0 is THALWEG_THREADS, or every core; the result is the same for any number",
+           not_negative}};
 }
 
 std::string LoopConfig::toml() {
@@ -78,7 +79,9 @@ void read_loop_config(LoopConfig& into, const ConfigTree& tree, const fs::path& 
     into.schedule.kind = take_kind(values, "schedule", into.schedule.kind);
     into.schedule.options = registry.schedule(into.schedule.kind).make(values).options();
   });
-  read_section(tree, "train", [&](const OptionMap& values) { read_fields(into.train_fields(), values, "train"); });
+  read_section(tree, "train", [&](const OptionMap& values) {
+    read_fields(into.train_fields(), values, fmt::format("train of {}", into.kind()));
+  });
   into.check();
 }
 

@@ -27,7 +27,9 @@ Fields TextClassifierConfig::train_fields() {
   return {{"epochs", &epochs, "passes over the training texts; --online makes one", count},
           {"batch_size", &batch_size, "texts a step; --online takes one", count},
           {"save_every", &save_every, "steps between savings of the model", count},
-          {"report_every", &report_every, "--online: rows between lines of progressive metrics", count}};
+          {"report_every", &report_every, "--online: rows between lines of progressive metrics", count},
+          {"threads", &threads, "taken as by other runs, but one thread trains: a step is too little work for two",
+           not_negative}};
 }
 
 namespace {
@@ -77,7 +79,9 @@ TextClassifierConfig read_text_classifier(const ConfigTree& tree, const fs::path
   choose("loss", config.loss, "", [&](const std::string& kind, const OptionMap& values) {
     return kind.empty() ? values : registry.loss(kind).make(values).options();
   });
-  read_section(tree, "train", [&](const OptionMap& values) { read_fields(config.train_fields(), values, "train"); });
+  read_section(tree, "train", [&](const OptionMap& values) {
+    read_fields(config.train_fields(), values, fmt::format("train of {}", TextClassifierConfig::kind));
+  });
   return config;
 }
 
