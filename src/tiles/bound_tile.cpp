@@ -25,8 +25,10 @@ template <class T>
 BoundTile<T>::BoundTile(const TilePlan& plan, const KernelCall& call)
     : plan_(plan),
       elements_(plan.elements()),
-      lines_((elements_ + per_line - 1) / per_line),
-      slots_(static_cast<std::size_t>(plan.slots * lines_)),
+      lanes_(is_a_number(plan) ? per_line : elements_),
+      lines_((lanes_ + per_line - 1) / per_line),
+      own_slots_(plan.slots),
+      slots_(static_cast<std::size_t>((own_slots_ + std::ssize(plan.steps)) * lines_)),
       converted_(plan.loads.size()),
       registers_(plan.loads.size() + plan.steps.size()) {
   for (int r = 0; r < count(plan.loads); ++r) place_load(r, call);
@@ -52,7 +54,7 @@ void BoundTile<T>::place_load(int r, const KernelCall& call) {
       numbers_.push_back({read_number<T, From>, first, number, 1});
     } else if (source == Source::spread) {
       place = slot(r);
-      numbers_.push_back({read_number<T, From>, first, slot(r), elements_});
+      numbers_.push_back({read_number<T, From>, first, slot(r), lanes_});
     } else {
       const T* run = nullptr;
       if (same) run = unbroken_run(reinterpret_cast<const T*>(base), load.view, 0, elements_);
@@ -70,11 +72,11 @@ void BoundTile<T>::place_steps(const KernelCall& call) {
         const TilePlan::Step& step = at(plan_.steps, s);
         at(registers_, step.out) = place_of(step, call);
       }
-      calls_.push_back({&*loop.code});
+      calls_.push_back({&*loop.code, lanes_});
       continue;
     }
     const TilePlan::Step& step = at(plan_.steps, loop.first);
-    Call single{nullptr, step.run, place_of(step, call)};
+    Call single{nullptr, step.op->by_number ? elements_ : lanes_, step.run, place_of(step, call)};
     std::ranges::transform(step.operands(), single.operands.begin(), [&](int r) { return at(registers_, r); });
     at(registers_, step.out) = single.out;
     calls_.push_back(single);
@@ -87,13 +89,17 @@ void BoundTile<T>::place_steps(const KernelCall& call) {
 
 template <class T>
 void BoundTile<T>::run() {
-  for (const Number& number : numbers_) std::fill_n(number.into, number.count, number.read(number.from));
+  for (const Number& number : numbers_) {
+    const T value = number.read(number.from);
+    *number.into = value;
+    for (std::int64_t i = 1; i < number.count; ++i) number.into[i] = value;
+  }
   for (const Gathered& view : gathered_) view.read(view.into, view.from, *view.view, elements_);
   for (const Call& call : calls_) {
     if (call.code) {
-      (*call.code)(registers_.data(), elements_);
+      (*call.code)(registers_.data(), call.count);
     } else {
-      call.run(call.out, call.operands.data(), elements_);
+      call.run(call.out, call.operands.data(), call.count);
     }
   }
   for (const Copy& copy : copies_) {

@@ -18,7 +18,7 @@ class BoundTile {
     return calls_.size() == 1 && calls_[0].code && numbers_.empty() && gathered_.empty() && copies_.empty() &&
            reductions_.empty();
   }
-  void run_loop() const { (*calls_[0].code)(registers_.data(), elements_); }
+  void run_loop() const { (*calls_[0].code)(registers_.data(), calls_[0].count); }
 
  private:
   /// A number that is read anew in each run: of another dtype, or wanted as a whole tile.
@@ -38,6 +38,7 @@ class BoundTile {
   /// Machine code, or one micro-op.
   struct Call {
     const TileCode* code;
+    std::int64_t count;  // of elements
     MicroOp::Run run = nullptr;
     T* out = nullptr;
     std::array<const void*, 4> operands = {};
@@ -54,6 +55,14 @@ class BoundTile {
     T* into;
   };
 
+  /// Whether the tile is one number. It is computed in every place of a vector: whole vectors pass from step to step
+  /// sooner than parts of them, which a CPU does not hand on from a store to the load behind it.
+  [[nodiscard]] static bool is_a_number(const TilePlan& plan) {
+    const auto is_array = [](const TilePlan::Load& load) {
+      return load.source != TilePlan::Source::number && load.source != TilePlan::Source::spread;
+    };
+    return plan.elements() == 1 && plan.reductions.empty() && std::ranges::none_of(plan.loads, is_array);
+  }
   void place_load(int r, const KernelCall& call);
   void place_steps(const KernelCall& call);
   static constexpr std::int64_t per_line = 64 / sizeof(T);
@@ -63,11 +72,17 @@ class BoundTile {
   T* slot(int reg) { return at(slots_, *at(plan_.slot_of, reg) * lines_).values; }
   [[nodiscard]] const T* values(int reg) const { return static_cast<const T*>(at(registers_, reg)); }
   T* place_of(const TilePlan::Step& step, const KernelCall& call) {
-    return step.output ? call.out<T>(*step.output) : slot(step.out);
+    if (!step.output) return slot(step.out);
+    if (lanes_ == elements_) return call.out<T>(*step.output);
+    T* const place = at(slots_, own_slots_++ * lines_).values;
+    copies_.push_back({call.outputs[*step.output], place, Stored::plain, true});
+    return place;
   }
 
   const TilePlan& plan_;
-  std::int64_t elements_, lines_;  // lines of the cache to a slot
+  std::int64_t elements_, lanes_;  // and how many are computed
+  std::int64_t lines_;             // of the cache, to a slot
+  std::int64_t own_slots_;         // those that the plan knows, and outputs of a number
   std::vector<Line> slots_;
   std::vector<T> converted_;  // numbers, by register
   std::vector<const void*> registers_;

@@ -439,18 +439,18 @@ const VectorFormula& FormulaOf() {
 /// A formula of a few instructions, which is compiled too.
 template <class F, int arity>
 constexpr MicroOp Arithmetic(std::string_view name) {
-  return {name, arity, FormulaOf<F, arity>, Variants<F, float, arity>(), Variants<F, double, arity>()};
+  return {name, arity, false, FormulaOf<F, arity>, Variants<F, float, arity>(), Variants<F, double, arity>()};
 }
 /// A function of dozens of instructions.
 template <class F, int arity>
 constexpr MicroOp Function(std::string_view name) {
-  return {name, arity, nullptr, Variants<F, float, arity>(), Variants<F, double, arity>()};
+  return {name, arity, OfNumbers<F, float>, nullptr, Variants<F, float, arity>(), Variants<F, double, arity>()};
 }
 
 /// One that only f32 has.
 template <class F, int arity>
 constexpr MicroOp FunctionOfF32(std::string_view name) {
-  return {name, arity, nullptr, Variants<F, float, arity>(), {}};
+  return {name, arity, OfNumbers<F, float>, nullptr, Variants<F, float, arity>(), {}};
 }
 
 constexpr MicroOp micro_table[] = {

@@ -17,6 +17,8 @@ struct MicroOp {
   using Run = void (*)(void* out, const void* const* operands, std::int64_t n);
   std::string_view name;
   int arity = 0;
+  /// Whether it calls a function of a number for each element: vectors of them take as many times as long.
+  bool by_number = false;
   /// The instructions of an op that is arithmetic, from which its machine code is made. None for exponentials and other
   /// functions, which take dozens.
   const VectorFormula& (*formula)() = nullptr;

@@ -81,10 +81,7 @@ bool can_be_number(const TileProgram& program, int load) {
   for (const TileProgram::Reduce& reduce : program.reductions) {
     if (reduce.reg == load) return false;  // a reduction reads a tile
   }
-  // Where everything is one value, a micro-op would have numbers for all of its operands, which only code can take.
-  return program.elements() > 1 || (program.reductions.empty() && std::ranges::all_of(program.steps, [&](auto& step) {
-                                      return is_compiled(program, step);
-                                    }));
+  return program.elements() > 1 || program.reductions.empty();
 }
 
 TilePlan::Load plan_load(const TileProgram& program, int index, std::int64_t tile) {
@@ -92,8 +89,8 @@ TilePlan::Load plan_load(const TileProgram& program, int index, std::int64_t til
   const bool direct = load.lies_in(program.dtype) && load.view.is_dense();
   const bool number = load.view.is_uniform() && can_be_number(program, index);
   load.view = load.view.collapse();
-  if (direct) return {load, Source::direct};
   if (number) return {load, Source::number};
+  if (direct) return {load, Source::direct};
   if (is_repeated_row(load.view) && load.view.shape[-1] <= tile) {
     const Shape& shape = load.view.shape;
     return {load, Source::periodic, shape[-1], shape[-2] * shape[-1], shape.rank() == 3 ? load.view.strides[0] : 0};

@@ -111,5 +111,57 @@ TYPED_TEST(Tiles, ASumRoundsByItsLengthAlone) {
   }
 }
 
+/// exp(x * y) and y^x of two numbers, one of them of the other type: steps that are machine code, vectors and functions
+/// of a number.
+template <class T>
+TileProgram program_of_numbers() {
+  const DType other = dtype<T>() == f32 ? f64 : f32;
+  TileProgram program;
+  program.dtype = dtype<T>();
+  program.loads = {{0, View::dense({}), dtype<T>()}, {1, View::dense({1}), other}};
+  program.steps = {{find_micro_op("mul"), {0, 1, 0, 0}},
+                   {find_micro_op("exp"), {2, 0, 0, 0}},
+                   {find_micro_op("pow"), {1, 0, 0, 0}},
+                   {find_micro_op("sub"), {3, 4, 0, 0}},
+                   {find_micro_op("exp"), {0, 0, 0, 0}}};
+  program.stores = {{5, 0, {}}, {4, 1, {}}, {6, 2, {}}, {2, 3, {}, Stored::plain}};
+  return program;
+}
+
+TYPED_TEST(Tiles, OfANumberWriteNoMoreThanIt) {
+  using T = TypeParam;
+  const Kernel kernel = make_tile_kernel(program_of_numbers<T>());
+  ASSERT_TRUE(kernel.bind);
+  Workers workers(1);
+  const std::size_t room = 32;
+  for (const bool compile : {true, false}) {
+    TileProgram program = program_of_numbers<T>();
+    program.compile = compile;
+    const Kernel same = make_tile_kernel(program);
+    T x = 1;
+    std::conditional_t<sizeof(T) == 4, double, float> y = 1;
+    std::vector<std::vector<T>> wanted(4, std::vector<T>(room, 7)), got = wanted;
+    const std::byte* in[] = {reinterpret_cast<const std::byte*>(&x), reinterpret_cast<const std::byte*>(&y)};
+    std::vector<std::byte*> to, into;
+    for (auto& values : wanted) to.push_back(reinterpret_cast<std::byte*>(values.data()));
+    for (auto& values : got) into.push_back(reinterpret_cast<std::byte*>(values.data()));
+    const auto bound = same.bind({into.data(), in, nullptr, workers});
+    for (const double value : {0.5, -1.25, 3.0, 0.0}) {
+      x = static_cast<T>(value), y = static_cast<decltype(y)>(value + 1.5);
+      kernel.run({to.data(), in, nullptr, workers});
+      bound();
+      EXPECT_EQ(got, wanted) << "compiled: " << compile << ", x = " << value;
+      EXPECT_NEAR(got[2][0], std::exp(x), 1e-6 * std::exp(x));
+    }
+  }
+}
+
+TEST(MicroOps, ThatCallAFunctionOfANumberSaySo) {
+  EXPECT_TRUE(find_micro_op("pow")->by_number);
+  EXPECT_TRUE(find_micro_op("atan")->by_number);
+  EXPECT_FALSE(find_micro_op("exp")->by_number);
+  EXPECT_FALSE(find_micro_op("mul")->by_number);
+}
+
 }  // namespace
 }  // namespace thalweg
