@@ -178,13 +178,9 @@ RowSource row_source(const Tensor& column) {
   return {column.raw(), count, count ? column.bytes() / static_cast<std::size_t>(count) : 0};
 }
 
-void check_rows(std::span<const std::int64_t> rows, std::int64_t count) {
-  const auto is_missing = [&](std::int64_t row) {  // one comparison: a negative number is large as an unsigned one
-    return static_cast<std::uint64_t>(row) >= static_cast<std::uint64_t>(count);
-  };
-  bool any = false;
-  for (const std::int64_t row : rows) any |= is_missing(row);
-  if (any) fail<UsageError>("[gather] row {} of {} rows", *std::ranges::find_if(rows, is_missing), count);
+void throw_missing(std::span<const std::int64_t> rows, std::int64_t count) {
+  const auto missing = [&](std::int64_t row) { return is_missing(row, count); };
+  fail<UsageError>("[gather] row {} of {} rows", *std::ranges::find_if(rows, missing), count);
 }
 
 void gather(const RowSource& source, std::span<const std::int64_t> rows, std::span<std::byte> into) {

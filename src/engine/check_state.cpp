@@ -7,10 +7,9 @@
 
 namespace thalweg {
 
-void check_parameters(const State& state) {
+void refuse_parameters(const State& state) {
   if (!state.layout) fail<UsageError>("[state] it is empty. Hint: it comes from TrainStep::init, or Trainer::init.");
   const Layout& layout = *state.layout;
-  if (state.parameters.size() == layout.size && state.parameters.dtype() == layout.dtype) return;
   const std::string first =
       layout.entries.empty() ? ""
                              : fmt::format(", of '{}' {} and others", layout.entries[0].name, layout.entries[0].shape);

@@ -45,7 +45,10 @@ Engine::Engine(std::vector<EngineObjective> objectives, std::shared_ptr<Crew> cr
   for (EngineObjective& o : objectives) {
     Updater updater(o.name, std::move(o.optimizer), o.options.averages);
     objectives_.push_back({std::move(o.name), std::move(o.options), std::move(updater), Evaluator(o.function, far_)});
+    objectives_.back().sets_momentum = optimizer(size() - 1).schedule.momentum({}).has_value();
   }
+  asks_ = asks_of(optimizer(0)).any();
+  owns_steps_ = owns_steps(optimizer(0));
   check_asks();
   check_whole_steps();
 }
@@ -115,10 +118,15 @@ bool Engine::trains(std::size_t objective, const TracedParameter& p) const {
   return mine && options(objective).trains.match(p.name);
 }
 
+bool Engine::is_prepared(const State& state) const {
+  const bool same = layout_ && layout_ == state.layout && !ranks_changed_ && fits(state, *layout_);
+  return same && std::ranges::all_of(objectives_, [&](const Member& o) { return o.updater.is_prepared(state); });
+}
+
 void Engine::prepare(State& state) {
   check_parameters(state);
-  const bool ranks_changed = std::exchange(ranks_changed_, false);
-  if (layout_ != state.layout || ranks_changed) {
+  if (layout_ != state.layout || ranks_changed_) {
+    ranks_changed_ = false;
     const auto before = layout_;
     std::vector<Layout> parts;
     for (const Member& o : objectives_) {
@@ -145,10 +153,9 @@ void Engine::prepare(State& state) {
     }
     layout_ = state.layout;
   }
-  for (std::size_t i = 0; i < size(); ++i) {
-    const auto& shares = objectives_[i].shares;
-    objectives_[i].updater.prepare(state, shares ? shares->own : step_.objectives[i].layout, objectives_[i].factored,
-                                   far_);
+  for (Member& o : objectives_) {
+    const auto i = static_cast<std::size_t>(&o - objectives_.data());
+    o.updater.prepare(state, o.shares ? o.shares->own : step_.objectives[i].layout, o.factored, far_);
   }
 }
 
@@ -213,16 +220,21 @@ std::vector<std::optional<double>> Engine::row_weights(const State& state, const
   return weights;
 }
 
+bool Engine::is_one_shard(const BatchPrograms& programs) const {
+  if (programs.shards != 1 || far_) return false;
+  return one_shard_.ran(*programs.whole) || OneShard::is_for(*programs.whole, step_, layout_->dtype);
+}
+
 Engine::Sums Engine::sum_over_shards(const State& state, const RowSelection& batch, const BatchPrograms& programs,
                                      bool apart) {
-  if (far_) return sum_there(state, batch, programs);
-  const DType dtype = state.layout->dtype;
   Workers& workers = crew_->workers;
-  BlockPool& pool = crew_->pool;
-  if (!apart && programs.shards == 1 && OneShard::is_for(*programs.whole, step_, dtype)) {
+  if (!apart && is_one_shard(programs)) {
     one_shard_.run(*programs.whole, step_, state, batch, workers);
     return {one_shard_.gradient(), one_shard_.sums()};
   }
+  if (far_) return sum_there(state, batch, programs);
+  const DType dtype = state.layout->dtype;
+  BlockPool& pool = crew_->pool;
   const std::int64_t doubles = programs.whole->doubles();
   const std::size_t bytes = TreeSum::block_bytes(step_.size, dtype, doubles);
   const std::size_t sums_at = TreeSum::doubles_at(step_.size, dtype);
@@ -264,22 +276,23 @@ void Engine::give_back(Sums sums) {
 }
 
 std::byte* Engine::gradient_of(std::size_t objective, const Sums& sums, const State& state) const {
-  return sums.gradient + static_cast<std::size_t>(step_.objectives[objective].at) * size_of(state.layout->dtype);
+  const std::int64_t first = step_.objectives[objective].at;
+  return first == 0 ? sums.gradient : sums.gradient + static_cast<std::size_t>(first) * size_of(state.layout->dtype);
 }
 
 void Engine::update(std::size_t objective, State& state, const Sums& sums, double divisor, double norm, double lr,
                     const Progress& progress) {
   Updater& updater = objectives_[objective].updater;
   const auto& shares = objectives_[objective].shares;
-  const std::int64_t own = shares ? shares->gradient_at : 0;
-  updater.run(state, gradient_of(objective, sums, state) + static_cast<std::size_t>(own) * size_of(state.layout->dtype),
-              {.step = updater.steps(state) + 1 - updater.skipped(state),
-               .weight = divisor,
-               .gradient_norm = norm,
-               .lr = lr,
-               .seed = state.seed,
-               .momentum = optimizer(objective).schedule.momentum(progress)},
-              crew_->workers);
+  std::byte* gradient = gradient_of(objective, sums, state);
+  if (shares) gradient += static_cast<std::size_t>(shares->gradient_at) * size_of(state.layout->dtype);
+  StepNumbers numbers{.step = updater.steps(state) + 1 - updater.skipped(state),
+                      .weight = divisor,
+                      .gradient_norm = norm,
+                      .lr = lr,
+                      .seed = state.seed};
+  if (objectives_[objective].sets_momentum) numbers.momentum = optimizer(objective).schedule.momentum(progress);
+  updater.run(state, gradient, numbers, crew_->workers);
   if (shares) send_parts(*ranks_, *shares, state.parameters.mutable_raw(), state.layout->dtype);
 }
 
@@ -358,24 +371,26 @@ void move(State& state, const Movement& m, const std::byte* observed, double row
 
 }  // namespace
 
-StepReport Engine::turn(State& state, const RowSelection& batch, const Turn& turn) {
+void Engine::turn(State& state, const RowSelection& batch, const Turn& turn, StepReport& report) {
   const FlushDenormals flush;
   const std::int64_t rows = batch.count();
   if (rows == 0) fail<UsageError>("[train] a batch of no rows");
   if (objectives_.front().declared.empty()) (void)trace(batch.data, Mode::train, state.layout->dtype);
-  prepare(state);
-  if (owns_steps(optimizer(0))) return whole_turn(state, batch, turn);
+  if (!is_prepared(state)) prepare(state);
+  if (owns_steps_) return whole_turn(state, batch, turn, report);
   const BatchPrograms programs = programs_.for_batch(state, step_, batch, turn.shard_size);
   Sums sums = sum_over_shards(state, batch, programs);
-  StepReport report{.step = state.step + 1, .samples = rows};
+  report.step = state.step + 1, report.samples = rows;
+  report.layer_norms.clear(), report.metrics.clear();
   bool moves = false;
-  for (std::size_t i = 0; i < size(); ++i) {
+  const std::size_t objectives = size();
+  for (std::size_t i = 0; i < objectives; ++i) {
     did_[i] = {};
     const auto weight = turn.row_weights.empty() ? std::nullopt : turn.row_weights[i];
     divisors_[i] = weight ? static_cast<double>(rows) * *weight : sums.weight(i);
     if (sums.weight(i) != 0) look_at(i, state, batch, programs, sums, report);
   }
-  for (std::size_t i = 0; i < size(); ++i) {  // after all gradients were computed at the same parameters
+  for (std::size_t i = 0; i < objectives; ++i) {  // after all gradients were computed at the same parameters
     Updater& updater = objectives_[i].updater;
     const Progress progress = turn.progress.empty() ? Progress{.step = updater.steps(state)} : turn.progress[i];
     did_[i].lr = optimizer(i).lr * optimizer(i).schedule.factor(progress);
@@ -383,24 +398,21 @@ StepReport Engine::turn(State& state, const RowSelection& batch, const Turn& tur
       updater.skip(state);
     } else {
       const bool finite = std::isfinite(did_[i].loss) && std::isfinite(did_[i].gradient_norm);
-      std::optional<Sums> other = finite ? asked_for(state, batch, programs, sums, progress) : std::nullopt;
-      update(i, state, other ? *other : sums, divisors_[i], other ? asked_norm_ : did_[i].gradient_norm, did_[i].lr,
-             progress);
-      if (other) give_back(std::move(*other));
+      if (!asks_ || !finite || !update_as_asked(state, batch, programs, sums, progress))
+        update(i, state, sums, divisors_[i], did_[i].gradient_norm, did_[i].lr, progress);
       moves = moves || finite;
     }
     updater.count_step(state);
     if (i == 0) report.total_steps = progress.total;
   }
-  if (moves) move_statistics(state, batch, programs, sums);
+  if (moves && !programs.whole->movements().empty()) move_statistics(state, batch, programs, sums);
   const auto& [loss, weight, gradient_norm, lr] = did_.front();
   report.loss = loss, report.weight = weight, report.gradient_norm = gradient_norm, report.lr = lr;
   const auto& reports = programs.whole->reports();
   const double* reported = sums.numbers + programs.whole->losses();
   for (std::size_t i = 0; i < reports.size(); ++i)
     report.metrics.emplace_back(reports[i], reported[i] / static_cast<double>(rows));
-  give_back(std::move(sums));
-  return report;
+  if (sums.lent.data()) give_back(std::move(sums));
 }
 
 void Engine::look_at(std::size_t objective, const State& state, const RowSelection& batch,
@@ -413,19 +425,26 @@ void Engine::look_at(std::size_t objective, const State& state, const RowSelecti
   did.loss = sums.loss(objective) / sums.weight(objective);
   did.gradient_norm = o.norm->of(gradient, crew_->workers) / divisor;
   const bool finite = std::isfinite(did.loss) && std::isfinite(did.gradient_norm);
-  if (!finite && !o.updater.program().skips) {
-    const std::string which = o.name.empty() ? "" : fmt::format(", objective '{}'", o.name);
-    auto [message, found] =
-        explain_not_finite(functions_, step_, state, batch, programs.whole->rows(), programs_.precision(),
-                           {did.loss, did.gradient_norm, which}, crew_->workers);
-    if (batch.whole > 0)
-      message = from_first_that(*ranks_, found, std::move(message));  // each looked into its own rows
-    fail<NumericError>("{}", message);
-  }
-  if (!watches_layers_) return;
+  if (!finite && !o.updater.program().skips) throw_not_finite(objective, state, batch, programs);
+  if (watches_layers_) watch_layers(objective, gradient, report);
+}
+
+void Engine::throw_not_finite(std::size_t objective, const State& state, const RowSelection& batch,
+                              const BatchPrograms& programs) {
+  const std::string& name = objectives_[objective].name;
+  const std::string which = name.empty() ? "" : fmt::format(", objective '{}'", name);
+  auto [message, found] =
+      explain_not_finite(functions_, step_, state, batch, programs.whole->rows(), programs_.precision(),
+                         {did_[objective].loss, did_[objective].gradient_norm, which}, crew_->workers);
+  if (batch.whole > 0) message = from_first_that(*ranks_, found, std::move(message));  // each looked into its own rows
+  fail<NumericError>("{}", message);
+}
+
+void Engine::watch_layers(std::size_t objective, std::byte* gradient, StepReport& report) {
+  Member& o = objectives_[objective];
   if (!o.layer_norms) o.layer_norms.emplace(step_.objectives[objective].layout, far_);
   BlockPool& pool = far_ ? crew_->there : crew_->pool;
-  for (const double norm : o.layer_norms->of(gradient, divisor, pool, crew_->workers))
+  for (const double norm : o.layer_norms->of(gradient, divisors_[objective], pool, crew_->workers))
     report.layer_norms.push_back(norm);
 }
 

@@ -60,8 +60,14 @@ class Engine {
   struct Did {
     double loss = 0, weight = 0, gradient_norm = 0, lr = 0;
   };
-  /// A step of all objectives, without counting it in the state. The report is the first objective's.
-  StepReport turn(State& state, const RowSelection& batch, const Turn& turn);
+  /// A step of all objectives, without counting it in the state. The report becomes the first objective's; whose it was
+  /// before only lends its memory.
+  void turn(State& state, const RowSelection& batch, const Turn& turn, StepReport& report);
+  StepReport turn(State& state, const RowSelection& batch, const Turn& turn) {
+    StepReport report;
+    this->turn(state, batch, turn, report);
+    return report;
+  }
   [[nodiscard]] std::span<const Did> did() const { return did_; }
   /// The same, counted; `progress` of 0 of 1 steps is none.
   StepReport step(State& state, const RowSelection& batch, const Progress& progress = {}, std::int64_t shard_size = 0);
@@ -130,6 +136,7 @@ class Engine {
     std::optional<GradientNorm> norm = {};
     std::optional<LayerNorms> layer_norms = {};  ///< where they are watched
     std::optional<SlotShares> shares = {};       ///< where ranks share the update
+    bool sets_momentum = false;                  ///< whether the schedule does
   };
   /// The sums over the shards of a batch: gradients and observations, on the device of the steps; losses and weights,
   /// reports.
@@ -145,11 +152,15 @@ class Engine {
   /// `apart`: in separate memory, where the sums at another point are still needed.
   Sums sum_over_shards(const State& state, const RowSelection& batch, const BatchPrograms& programs,
                        bool apart = false);
+  /// Whether the batch is one small shard.
+  [[nodiscard]] bool is_one_shard(const BatchPrograms& programs) const;
   /// The same on a device that is not here.
   Sums sum_there(const State& state, const RowSelection& batch, const BatchPrograms& programs);
   void give_back(Sums sums);
   /// Plans the updates for the state's layout, and gives it slots.
   void prepare(State& state);
+  /// Whether nothing of that is to be done.
+  [[nodiscard]] bool is_prepared(const State& state) const;
   /// Decides which rank updates which of an objective's parameters.
   void share(std::size_t objective);
   [[nodiscard]] std::byte* gradient_of(std::size_t objective, const Sums& sums, const State& state) const;
@@ -158,16 +169,22 @@ class Engine {
   /// The loss and the gradient's norm of an objective; throws NumericError where one is not finite.
   void look_at(std::size_t objective, const State& state, const RowSelection& batch, const BatchPrograms& programs,
                const Sums& sums, StepReport& report);
+  [[noreturn]] void throw_not_finite(std::size_t objective, const State& state, const RowSelection& batch,
+                                     const BatchPrograms& programs);
+  void watch_layers(std::size_t objective, std::byte* gradient, StepReport& report);
   // For an optimizer that asks for more than the gradient of its batch: guide.cpp.
   void check_asks() const;
   void check_whole_steps() const;
   /// A step of a method that owns its steps.
-  StepReport whole_turn(State& state, const RowSelection& batch, const Turn& turn);
+  void whole_turn(State& state, const RowSelection& batch, const Turn& turn, StepReport& report);
   /// Throws UsageError for an optimizer that needs other rows than those of a batch.
   void expect_rows() const;
   /// Computes what the optimizer asks for; returns the sums whose gradient replaces the batch's, if any.
   std::optional<Sums> asked_for(State& state, const RowSelection& batch, const BatchPrograms& programs,
                                 const Sums& sums, const Progress& progress);
+  /// The same, and an update by such a gradient; false where there is none.
+  bool update_as_asked(State& state, const RowSelection& batch, const BatchPrograms& programs, const Sums& sums,
+                       const Progress& progress);
   Sums sums_uphill(State& state, const RowSelection& batch, const BatchPrograms& programs, const Sums& sums);
   /// For SAGA: what the rows of a batch have gained on the table, which is brought up to date, and the mean over all.
   Sums sums_by_table(State& state, const RowSelection& batch, const BatchPrograms& programs);
@@ -184,6 +201,7 @@ class Engine {
 
   std::vector<EvaluationFunction> functions_;
   std::vector<Member> objectives_;
+  bool asks_ = false, owns_steps_ = false;  // whether the optimizer asks for more than gradients, or owns its steps
   std::shared_ptr<Crew> crew_;
   std::shared_ptr<Communicator> ranks_;
   bool ranks_changed_ = false;  // since the updates were planned

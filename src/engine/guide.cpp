@@ -109,6 +109,15 @@ std::optional<Engine::Sums> Engine::asked_for(State& state, const RowSelection& 
   return other;
 }
 
+bool Engine::update_as_asked(State& state, const RowSelection& batch, const BatchPrograms& programs, const Sums& sums,
+                             const Progress& progress) {
+  std::optional<Sums> other = asked_for(state, batch, programs, sums, progress);
+  if (!other) return false;
+  update(0, state, *other, divisors_[0], asked_norm_, did_[0].lr, progress);
+  give_back(std::move(*other));
+  return true;
+}
+
 Engine::Sums Engine::sums_uphill(State& state, const RowSelection& batch, const BatchPrograms& programs,
                                  const Sums& sums) {
   const Asks asks = asks_of(optimizer(0));

@@ -17,6 +17,7 @@ class GradientNorm {
  public:
   /// Of gradients in the memory of a device, or here where that is null.
   GradientNorm(const Optimizer& optimizer, const Layout& layout, Device* far = nullptr);
+  /// The workers are the same at each call.
   [[nodiscard]] double of(std::byte* gradient, Workers& workers);
 
  private:
@@ -31,6 +32,7 @@ class GradientNorm {
   std::optional<Program> program_;
   Block arena_, sums_there_;
   Program::Calls calls_ = {};
+  const std::byte* last_ = nullptr;  // the gradient that the calls are for
 };
 
 /// The layers that are trained, in the order of their parameters: "hidden" of "hidden/weight" and "hidden/norm/bias".

@@ -38,9 +38,9 @@ void check_rows(const std::vector<EngineObjective>& objectives, bool simultaneou
 /// How far an objective is that steps at each `every`th batch. (Most do at each: a division takes as long as a small
 /// product.)
 Progress own_progress(const Objectives::Clock& clock, std::int64_t every) {
-  const auto own = [every](std::int64_t steps) { return every == 1 ? steps : steps / every; };
-  return {own(clock.done), std::max<std::int64_t>(1, own(clock.total)),
-          std::max<std::int64_t>(1, own(clock.steps_an_epoch))};
+  const auto at_least_1 = [](std::int64_t steps) { return std::max<std::int64_t>(1, steps); };
+  if (every == 1) return {clock.done, at_least_1(clock.total), at_least_1(clock.steps_an_epoch)};
+  return {clock.done / every, at_least_1(clock.total / every), at_least_1(clock.steps_an_epoch / every)};
 }
 
 }  // namespace
@@ -48,6 +48,7 @@ Progress own_progress(const Objectives::Clock& clock, std::int64_t every) {
 Objectives::Objectives(std::vector<EngineObjective> objectives, bool simultaneous, int threads) {
   check_rows(objectives, simultaneous);
   crew_ = std::make_shared<Crew>(threads);
+  several_ = objectives.size() > 1;
   if (simultaneous) {
     engines_.push_back(std::make_unique<Engine>(std::move(objectives), crew_));
     return;
@@ -95,17 +96,15 @@ void Objectives::note(Engine& engine, const StepReport& report) {
     measured_.push_back({name, value, static_cast<double>(report.samples)});
 }
 
-StepReport Objectives::round(State& state, const RowSelection& batch, const Clock& clock, std::int64_t shard_size,
-                             const RowWeights& row_weights) {
+void Objectives::round(State& state, const RowSelection& batch, const Clock& clock, std::int64_t shard_size,
+                       const RowWeights& row_weights, StepReport& round) {
   measured_.clear();
-  StepReport round;
   std::size_t objective = 0;  // among all
   for (std::size_t e = 0; e < engines_.size(); ++e) {
     Engine& engine = *engines_[e];
     const std::int64_t every = engine.options(0).every;
-    progress_.resize(engine.size());
-    for (std::size_t i = 0; i < engine.size(); ++i, ++objective) {
-      progress_[i] = own_progress(clock, every);
+    progress_.assign(engine.size(), own_progress(clock, every));
+    for (std::size_t i = 0; i < progress_.size(); ++i, ++objective) {
       if (!clock.plateaus.empty()) progress_[i].plateau = clock.plateaus[objective].factor;
     }
     if (every > 1 && (clock.done + 1) % every != 0) {
@@ -115,19 +114,17 @@ StepReport Objectives::round(State& state, const RowSelection& batch, const Cloc
       }
       continue;
     }
-    StepReport report = engine.turn(state, batch, {progress_, shard_size, row_weights[e]});
-    note(engine, report);
-    if (e == 0) {
-      round = std::move(report);
-    } else {
-      round.layer_norms.insert(round.layer_norms.end(), report.layer_norms.begin(), report.layer_norms.end());
-    }
+    StepReport& report = e == 0 ? round : other_;
+    engine.turn(state, batch, {progress_, shard_size, row_weights[e]}, report);
+    if (are_several() || !report.metrics.empty()) note(engine, report);
+    if (e > 0) round.layer_norms.insert(round.layer_norms.end(), report.layer_norms.begin(), report.layer_norms.end());
   }
   round.total_steps = clock.total;
-  round.metrics.clear();
-  for (const Measured& m : measured_) round.metrics.emplace_back(m.name, m.value);
+  if (are_several()) {
+    round.metrics.clear();
+    for (const Measured& m : measured_) round.metrics.emplace_back(m.name, m.value);
+  }
   ++state.step;
-  return round;
 }
 
 StepReport Objectives::step(std::string_view name, State& state, const Dataset& batch, const Progress& progress,

@@ -27,10 +27,10 @@ class Objectives {
   };
   using RowWeights = std::vector<std::vector<std::optional<double>>>;  // of the objectives of each engine
 
-  /// One batch: each objective whose turn it is takes a step. The report is the first one's, with the measured numbers
-  /// of all.
-  StepReport round(State& state, const RowSelection& batch, const Clock& clock, std::int64_t shard_size,
-                   const RowWeights& row_weights);
+  /// One batch: each objective whose turn it is takes a step. The report becomes the first one's, with the measured
+  /// numbers of all.
+  void round(State& state, const RowSelection& batch, const Clock& clock, std::int64_t shard_size,
+             const RowWeights& row_weights, StepReport& report);
   [[nodiscard]] const std::vector<Measured>& measured() const { return measured_; }
   /// One step of one objective. Throws UsageError for an unknown name, and where objectives step at once.
   StepReport step(std::string_view name, State& state, const Dataset& batch, const Progress& progress,
@@ -76,13 +76,14 @@ class Objectives {
   void note(Engine& engine, const StepReport& report);
   [[nodiscard]] std::int64_t whole_size(const std::pair<std::string, Tensor>& slot) const;
   [[nodiscard]] std::vector<std::int64_t> whole_sizes(const State& state) const;
-  [[nodiscard]] bool are_several() const { return engines_.size() > 1 || engines_.front()->size() > 1; }
+  [[nodiscard]] bool are_several() const { return several_; }
 
   std::shared_ptr<Crew> crew_;
   std::vector<std::unique_ptr<Engine>> engines_;
   std::vector<Measured> measured_;
   std::vector<Progress> progress_;  // of the engine whose turn it is
-  bool watches_layers_ = false;
+  StepReport other_;                // of an engine that is not the first
+  bool several_ = false, watches_layers_ = false;
 };
 
 }  // namespace thalweg

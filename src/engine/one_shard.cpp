@@ -20,6 +20,7 @@ void OneShard::begin(const ShardProgram& program, const StepLayout& step, const 
   const std::size_t bytes = gradient_bytes(step, state.layout->dtype);
   if (gradient_.size() < bytes) gradient_ = Block(bytes);
   if (memory_.size() < program.memory_bytes()) memory_ = Block(program.memory_bytes());
+  kept_.calls = {};  // of another program, perhaps at the same addresses
   sums_.assign(static_cast<std::size_t>(program.doubles()), 0);
   if (data_ != batch.data.identity()) {
     kept_.columns.clear();

@@ -10,6 +10,8 @@ class OneShard {
  public:
   /// Whether a program is small enough to have memory of its own. A larger one shares the pool with evaluation.
   [[nodiscard]] static bool is_for(const ShardProgram& program, const StepLayout& step, DType dtype);
+  /// Whether this program ran last.
+  [[nodiscard]] bool ran(const ShardProgram& program) const { return program_ == &program; }
   void run(const ShardProgram& program, const StepLayout& step, const State& state, const RowSelection& batch,
            Workers& workers) {
     if (program_ != &program || data_ != batch.data.identity()) begin(program, step, state, batch);

@@ -50,13 +50,8 @@ const ShardProgram& Programs::of_rows(std::int64_t rows, const Dataset& data, co
   return *programs_.back();
 }
 
-const BatchPrograms& Programs::for_batch(const State& state, const StepLayout& step, const RowSelection& batch,
-                                         std::int64_t wanted) {
+void Programs::look_up(const State& state, const StepLayout& step, const RowSelection& batch, std::int64_t wanted) {
   const std::int64_t rows = batch.count();
-  if (asked_.data == batch.data.identity() && asked_.rows == rows && asked_.wanted == wanted &&
-      asked_.layout == state.layout) {
-    return answer_;
-  }
   asked_ = {};  // until there is an answer
   const Layout& layout = *state.layout;
   const std::int64_t shard = std::min(rows, wanted > 0 ? wanted : default_shard_size(rows, layout.parameters()));
@@ -65,7 +60,6 @@ const BatchPrograms& Programs::for_batch(const State& state, const StepLayout& s
   const std::int64_t size = whole->rows(), shards = (rows + size - 1) / size;
   answer_ = {whole, &of_rows(rows - (shards - 1) * size, batch.data, layout, step), shards};
   asked_ = {batch.data.identity(), state.layout, rows, wanted};
-  return answer_;
 }
 
 }  // namespace thalweg

@@ -37,7 +37,12 @@ class Programs {
   /// For a batch in shards of `wanted` rows (0: the default), or in one shard where an objective mixes samples. Valid
   /// until set_memory or clear.
   [[nodiscard]] const BatchPrograms& for_batch(const State& state, const StepLayout& step, const RowSelection& batch,
-                                               std::int64_t wanted);
+                                               std::int64_t wanted) {
+    const bool known = asked_.data == batch.data.identity() && asked_.rows == batch.count() &&
+                       asked_.wanted == wanted && asked_.layout == state.layout;
+    if (!known) look_up(state, step, batch, wanted);
+    return answer_;
+  }
   /// For a single row.
   [[nodiscard]] const ShardProgram& of_a_row(const State& state, const StepLayout& step, const Dataset& data) {
     return of_rows(1, data, *state.layout, step);
@@ -48,6 +53,7 @@ class Programs {
                                                    Device* device = nullptr) const;
 
  private:
+  void look_up(const State& state, const StepLayout& step, const RowSelection& batch, std::int64_t wanted);
   const ShardProgram& of_rows(std::int64_t rows, const Dataset& data, const Layout& layout, const StepLayout& step);
 
   /// The properties of a batch that decide its programs: most batches are like the one before.

@@ -17,17 +17,15 @@ RowOrder::RowOrder(const FitOptions& options, const RunLength& length, std::int6
   std::iota(order_.begin(), order_.end(), 0);
 }
 
-std::span<const std::int64_t> RowOrder::rows_of(std::int64_t step) {
-  const std::int64_t epoch = step / steps_an_epoch_, begin = step % steps_an_epoch_ * rows_a_step_;
-  const auto rows = static_cast<std::int64_t>(order_.size());
-  if (shuffle_ && epoch != shuffled_epoch_) {
+void RowOrder::begin_epoch_of(std::int64_t step) {
+  const std::int64_t epoch = step / steps_an_epoch_;
+  if (shuffle_) {
     RandomKey key = RandomKey{seed_, 0}.fold("shuffle");
     if (first_step_ > 0) key = key.fold(static_cast<std::uint64_t>(first_step_)).fold("run");
-    order_ = shuffled(key.fold(static_cast<std::uint64_t>(epoch)), rows);
-    shuffled_epoch_ = epoch;
+    order_ = shuffled(key.fold(static_cast<std::uint64_t>(epoch)), std::ssize(order_));
   }
-  return std::span<const std::int64_t>(order_).subspan(static_cast<std::size_t>(begin),
-                                                       static_cast<std::size_t>(std::min(rows - begin, rows_a_step_)));
+  epoch_begin_ = epoch * steps_an_epoch_;
+  epoch_end_ = epoch_begin_ + steps_an_epoch_;
 }
 
 }  // namespace thalweg

@@ -1,6 +1,7 @@
 #pragma once
 // The order of the rows in the steps of a run.
 
+#include <algorithm>
 #include <span>
 #include <vector>
 
@@ -16,15 +17,21 @@ class RowOrder {
   RowOrder(const FitOptions& options, const RunLength& length, std::int64_t rows, std::int64_t first_step = 0);
 
   /// Valid until the next call.
-  [[nodiscard]] std::span<const std::int64_t> rows_of(std::int64_t step);
+  [[nodiscard]] std::span<const std::int64_t> rows_of(std::int64_t step) {
+    if (step < epoch_begin_ || step >= epoch_end_) begin_epoch_of(step);
+    const std::int64_t begin = (step - epoch_begin_) * rows_a_step_;
+    return {order_.data() + begin, static_cast<std::size_t>(std::min(std::ssize(order_) - begin, rows_a_step_))};
+  }
 
  private:
+  void begin_epoch_of(std::int64_t step);
+
   bool shuffle_ = false;
   std::uint64_t seed_ = 0;
   std::int64_t first_step_ = 0;
   std::int64_t rows_a_step_ = 1, steps_an_epoch_ = 1;
-  std::vector<std::int64_t> order_;  // of the rows, in this epoch
-  std::int64_t shuffled_epoch_ = -1;
+  std::vector<std::int64_t> order_;               // of the rows, in this epoch
+  std::int64_t epoch_begin_ = 0, epoch_end_ = 0;  // the steps of that epoch
 };
 
 }  // namespace thalweg

@@ -57,6 +57,19 @@ void place_columns(const RowSelection& batch, std::int64_t begin, std::int64_t c
   }
 }
 
+namespace {
+/// The rows alone, whose addresses are known.
+void gather_columns(const RowSelection& batch, std::int64_t begin, std::int64_t count, std::byte* into,
+                    const std::vector<data::RowSource>& columns) {
+  const auto rows = batch.rows.subspan(static_cast<std::size_t>(begin), static_cast<std::size_t>(count));
+  data::check_rows(rows, batch.data.rows());
+  for (const data::RowSource& column : columns) {
+    copy_rows(column.first, column.row_bytes, rows, into);
+    into += aligned(column.row_bytes * rows.size());
+  }
+}
+}  // namespace
+
 struct ShardProgram::Draft {
   TracedObjective traced;
   std::vector<Bound> inputs = {}, outputs = {};
@@ -232,8 +245,18 @@ std::vector<ShardProgram::Final> ShardProgram::finals() const {
 }
 
 void ShardProgram::run(const Call& call, std::byte* memory, Workers& workers, Kept& kept) const {
+  const std::byte* const parameters = call.state.parameters.raw();
+  const bool gathers = !call.batch.rows.empty();
   try {
-    program_->run(bases(call, memory, &kept), memory, workers, kept.calls);
+    if (gathers && kept.parameters == parameters && kept.calls.are_bound()) {
+      if (random_) fill_random_block(memory + random_at_, {call.state.seed, call.state.step, call.begin}, rows_);
+      gather_columns(call.batch, call.begin, rows_, memory + columns_at_, kept.columns);
+      kept.calls.again();
+    } else {
+      kept.parameters = nullptr;
+      program_->run(bases(call, memory, &kept), memory, workers, kept.calls);
+      if (gathers) kept.parameters = parameters;
+    }
   } catch (const IndexError& error) {
     throw_in_row(error, call.batch.rows, call.begin, rows_);
   }

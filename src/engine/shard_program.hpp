@@ -100,6 +100,7 @@ class ShardProgram {
   struct Kept {
     std::vector<data::RowSource> columns;
     Program::Calls calls = {};
+    const std::byte* parameters = nullptr;  ///< of the calls, where they read gathered rows; else null
   };
   void run(const Call& call, std::byte* memory, Workers& workers, Kept& kept) const;
   /// A run on a device that is not here: the addresses are the device's. `memory` begins with what `run` would find

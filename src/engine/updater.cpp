@@ -69,14 +69,17 @@ void Updater::prepare(State& state, const Layout& trained, std::span<const Facto
     arena_ = Block(update_->program ? update_->program->arena_bytes() : 0, far);
     layout_ = state.layout;
     scalars_.assign(update_->scalars.size(), 0);
+    bases_.assign(UpdateBases::first_slot - first_user_base + update_->slots.size(), nullptr);
     if (far) scalars_there_ = Block(scalars_.size() * sizeof(double), far);
   }
   own_ = own_in(state);
+  slots_ = state.slots;
   if (fit(state, own_)) return;
   if (own_.count > 0) refuse(state, own_);
   if (counts()) state.slots.emplace_back(prefix_ + std::string(steps_slot), zeros({1}, f64));
   for (auto& [name, values] : initial_slots(*update_)) state.slots.emplace_back(prefix_ + name, std::move(values));
   own_ = own_in(state);
+  slots_ = state.slots;
 }
 
 std::int64_t Updater::steps(const State& state) const {
@@ -127,10 +130,15 @@ void Updater::run(State& state, std::byte* gradient, const StepNumbers& numbers,
     far_->write(scalars_there_.data(), scalars, scalars_.size() * sizeof(double));
     scalars = scalars_there_.data();
   }
-  bases_.clear();
-  for (std::byte* base : {Mirrored::write(far_, state.parameters), gradient, scalars}) bases_.push_back(base);
+  bool stay = true;
+  std::byte** next = bases_.data();
+  const auto place = [&](std::byte* base) { stay &= std::exchange(*next++, base) == base; };
+  place(Mirrored::write(far_, state.parameters));
+  place(gradient);
+  place(scalars);
   for (std::size_t i = 0; i < update_->slots.size(); ++i)
-    bases_.push_back(Mirrored::write(far_, state.slots[own_.program + i].second));
+    place(Mirrored::write(far_, state.slots[own_.program + i].second));
+  if (stay && calls_.are_bound()) return calls_.again();
   update_->program->run(bases_, arena_.data(), workers, calls_);
 }
 

@@ -17,6 +17,11 @@ class Updater {
   /// Plans the update for what is trained, once for each layout of the state, and gives the state its slots where it
   /// has none. It is to run on a device, or here where that is null. Throws UsageError for slots of another optimizer.
   void prepare(State& state, const Layout& trained, std::span<const FactoredLayer> layers = {}, Device* far = nullptr);
+  /// Whether that has been done for this state.
+  [[nodiscard]] bool is_prepared(const State& state) const {
+    const bool seen = slots_.data() == state.slots.data() && slots_.size() == state.slots.size();
+    return layout_ == state.layout && seen && (own_.count == 0 || fit(state, own_));
+  }
   /// What is trained is no longer what it was.
   void forget() { layout_.reset(); }
   // The functions below are for the state that was prepared last.
@@ -64,11 +69,12 @@ class Updater {
   std::shared_ptr<const Layout> layout_;
   std::optional<UpdateProgram> update_;
   Own own_;
+  std::span<const std::pair<std::string, Tensor>> slots_;  // those of the state in which they were found
   Program::Calls calls_;
   Device* far_ = nullptr;
   Block arena_, scalars_there_;
   std::vector<double> scalars_;
-  std::vector<std::byte*> bases_;
+  std::vector<std::byte*> bases_;  // of the last step
 };
 
 }  // namespace thalweg

@@ -134,7 +134,7 @@ void Engine::check_whole_steps() const {
   }
 }
 
-StepReport Engine::whole_turn(State& state, const RowSelection& batch, const Turn& turn) {
+void Engine::whole_turn(State& state, const RowSelection& batch, const Turn& turn, StepReport& report) {
   Updater& updater = objectives_.front().updater;
   if (state.layout->statistics_size > 0) {
     fail<UsageError>(
@@ -146,17 +146,17 @@ StepReport Engine::whole_turn(State& state, const RowSelection& batch, const Tur
   const WholeSteps::Took took = whole_steps_->step(state, updater.program_slots(state), batch);
   did_.front() = {took.loss, took.weight, took.gradient_norm, took.size};
   updater.count_step(state);
-  return {.step = state.step + 1,
-          .total_steps = turn.progress.empty() ? 0 : turn.progress.front().total,
-          .loss = took.loss,
-          .gradient_norm = took.gradient_norm,
-          .lr = took.size,
-          .samples = batch.count(),
-          .weight = took.weight};
+  report = {.step = state.step + 1,
+            .total_steps = turn.progress.empty() ? 0 : turn.progress.front().total,
+            .loss = took.loss,
+            .gradient_norm = took.gradient_norm,
+            .lr = took.size,
+            .samples = batch.count(),
+            .weight = took.weight};
 }
 
 bool Engine::ended(const State& given) {
-  if (!owns_steps(optimizer(0))) return false;
+  if (!owns_steps_) return false;
   State state = given;
   prepare(state);
   return WholeSteps::ended(objectives_.front().updater.program_slots(state));

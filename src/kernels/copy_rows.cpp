@@ -34,19 +34,9 @@ HWY_AFTER_NAMESPACE();
 namespace thalweg {
 HWY_EXPORT(CopyShortRows);
 
-namespace {
-/// Rows of one number, as most targets are: copies of a size that the compiler knows.
-void copy_numbers(const std::byte* table, std::span<const std::int64_t> rows, std::byte* into) {
-  for (const std::int64_t row : rows) {
-    std::memcpy(into, table + static_cast<std::size_t>(row) * sizeof(float), sizeof(float));
-    into += sizeof(float);
-  }
-}
-}  // namespace
-
-void copy_rows(const std::byte* table, std::size_t row_bytes, std::span<const std::int64_t> rows, std::byte* into) {
+void copy_longer_rows(const std::byte* table, std::size_t row_bytes, std::span<const std::int64_t> rows,
+                      std::byte* into) {
   constexpr std::size_t shortest = 32, longest = 1024;
-  if (row_bytes == sizeof(float)) return copy_numbers(table, rows, into);
   if (row_bytes >= shortest && row_bytes <= longest) {
     HWY_DYNAMIC_DISPATCH(CopyShortRows)
     (reinterpret_cast<const std::uint8_t*>(table), row_bytes, rows.data(), rows.size(),

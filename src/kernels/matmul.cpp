@@ -155,11 +155,14 @@ Kernel make_matmul(const KernelSite& site) {
     scratch = bytes_of<float>((p.batch + per_part - 1) / per_part * p.k * p.n);
   }
   if (p.batch == 1 && is_small(p)) {  // no more than a call: in a small step that is what there is to save
-    return {[p](const KernelCall& call) {
-              small_f32(p, call.in<float>(0), call.in<float>(1), call.out<float>(),
-                        reinterpret_cast<float*>(call.scratch));
-            },
-            scratch};
+    const auto run = [p](const KernelCall& call) {
+      small_f32(p, call.in<float>(0), call.in<float>(1), call.out<float>(), reinterpret_cast<float*>(call.scratch));
+    };
+    const auto bind = [p](const KernelCall& call) -> std::function<void()> {
+      return [p, a = call.in<float>(0), b = call.in<float>(1), c = call.out<float>(),
+              packed = reinterpret_cast<float*>(call.scratch)] { small_f32(p, a, b, c, packed); };
+    };
+    return {run, scratch, bind};
   }
   return {[p](const KernelCall& call) { product_f32(p, call); }, scratch};
 }

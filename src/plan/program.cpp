@@ -141,7 +141,7 @@ void Program::run(std::span<std::byte* const> bases, std::byte* arena, Workers& 
     return run(bases, arena, workers);
   }
   if (known.calls_.empty()) bind(known, workers);
-  for (const std::function<void()>& call : known.calls_) call();
+  known.again();
 }
 
 namespace {

@@ -50,6 +50,15 @@ class Program {
   /// between the kernels of a small step, which runs again and again in the same memory. They are made when the same
   /// bases come a second time, for those of most batches never do.
   class Calls {
+   public:
+    /// Whether there are any: then the last run was in this memory.
+    [[nodiscard]] bool are_bound() const { return !calls_.empty(); }
+    /// Runs again where nothing has moved since, for those who know.
+    void again() const {
+      for (const std::function<void()>& call : calls_) call();
+    }
+
+   private:
     friend class Program;
     [[nodiscard]] bool are_for(const Program& program, std::span<std::byte* const> bases, const std::byte* arena,
                                const Workers& workers) const;

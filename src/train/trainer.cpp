@@ -79,7 +79,12 @@ Evaluation evaluation_on(Objectives& objectives, const State& state, const LossF
 class Fit {
  public:
   Fit(Objectives& objectives, State& state, const LossFunction* loss, const FitOptions& options)
-      : objectives_(objectives), optimizers_(objectives.optimizers()), state_(state), loss_(loss), options_(options) {}
+      : objectives_(objectives),
+        optimizers_(objectives.optimizers()),
+        owns_steps_(std::ranges::any_of(optimizers_, [](const Optimizer* o) { return owns_steps(*o); })),
+        state_(state),
+        loss_(loss),
+        options_(options) {}
   Fit(const Fit&) = delete;
   Fit& operator=(const Fit&) = delete;
   ~Fit() { objectives_.end_sharing(); }
@@ -255,17 +260,15 @@ class Fit {
         std::max<std::int64_t>(1, options_.checkpoint_every.steps(position_.total_steps, steps_an_epoch_));
   }
 
-  StepReport take_step() {
-    const Objectives::Clock clock{done(), position_.total_steps, steps_an_epoch_, position_.plateaus};
-    return objectives_.round(state_, batches_.of(*training_, done()), clock, shard_size_, row_weights_);
-  }
-
   void train_one_step() {
     if (!collect()) return stop_before_step();
-    StepReport report = take_step();
-    if (objectives_.ended(state_)) over_ = true;  // its method found that no further step is possible
+    const Objectives::Clock clock{done(), position_.total_steps, steps_an_epoch_, position_.plateaus};
+    StepReport& report = report_;
+    objectives_.round(state_, batches_.of(*training_, done()), clock, shard_size_, row_weights_, report);
+    if (owns_steps_ && objectives_.ended(state_)) over_ = true;  // its method found that no further step is possible
     report.total_steps += position_.first_step;
-    report.epoch = (done() - 1) / steps_an_epoch_ + 1;
+    if (done() > epoch_ * steps_an_epoch_) epoch_ = (done() - 1) / steps_an_epoch_ + 1;
+    report.epoch = epoch_;
     if (std::isfinite(report.loss)) {  // it is not finite where skip_nonfinite left the step out
       position_.epoch_loss += report.loss * report.weight;
       position_.epoch_weight += report.weight;
@@ -283,7 +286,7 @@ class Fit {
     if (kept) checkpoint();
     if (!ended && (asked || after)) end_by(asked ? StopReason::stop_requested : StopReason::stop_after);
     const bool is_last = ended || over_;
-    if (report.weight != 0 || is_last) keep(std::move(report), is_last);  // without samples that count there is no loss
+    if (report.weight != 0 || is_last) keep(report, is_last);  // without samples that count there is no loss
   }
 
   void add_report(const std::string& name, double value, double weight) {
@@ -296,7 +299,7 @@ class Fit {
 
   /// The reports of a long run would need more and more memory: when there are as many as wanted, every second one is
   /// dropped.
-  void keep(StepReport&& report, bool is_last) {
+  void keep(const StepReport& report, bool is_last) {
     auto& kept = history_.steps;
     const auto is_between = [&](const StepReport& step) {
       return ((step.step - 1) & (reports_every_ - 1)) != 0;  // which is a power of two
@@ -305,7 +308,7 @@ class Fit {
       reports_every_ *= 2;
       std::erase_if(kept, is_between);
     }
-    if (is_last || !is_between(report)) kept.push_back(std::move(report));
+    if (is_last || !is_between(report)) kept.push_back(report);
   }
 
   void end_epoch() {
@@ -413,6 +416,7 @@ class Fit {
 
   Objectives& objectives_;
   std::vector<const Optimizer*> optimizers_;
+  bool owns_steps_;  // whether one of them does
   State& state_;
   const LossFunction* loss_;
   const FitOptions& options_;
@@ -424,10 +428,11 @@ class Fit {
   std::optional<Tensor> best_parameters_;
   std::optional<Collection> collection_;  // with the rows of training, where the run makes them itself
   RunLength length_;
-  std::int64_t rows_ = 0, steps_an_epoch_ = 1, shard_size_ = 0, checkpoint_every_ = 1, last_checkpoint_ = 0,
+  std::int64_t rows_ = 0, steps_an_epoch_ = 1, epoch_ = 0, shard_size_ = 0, checkpoint_every_ = 1, last_checkpoint_ = 0,
                reports_every_ = 1;
   double validation_weight_ = 0;  // of the rows that were measured last
   Batches batches_;
+  StepReport report_;                   // of the last step
   Objectives::RowWeights row_weights_;  // see Engine::row_weights
   Clock::time_point started_ = Clock::now();
 };

@@ -1,5 +1,7 @@
 #include <gtest/gtest.h>
 
+#include "engine/engine.hpp"
+#include "engine/row_order.hpp"
 #include "thalweg/thalweg.hpp"
 
 namespace thalweg {
@@ -69,6 +71,55 @@ TEST(States, WithTheSlotsOfAnotherOptimizerAreRefused) {
   EXPECT_EQ(without.step, 2);
   (void)adam(state, numbers());  // its own are as they were
   EXPECT_EQ(state.step, 2);
+}
+
+/// The list of slots may have kept its memory.
+TEST(States, WithAsManySlotsOfAnotherOptimizerAreRefused) {
+  const Objective objective = objective_of(nn::linear(1), loss::mse);
+  TrainStep adam(objective, optim::adam(), 1), adopt(objective, optim::adopt(), 1);
+  State state = adam.init(numbers(), 1);
+  (void)adam(state, numbers());
+  const auto slots = state.slots.size();
+  state.slots.clear();
+  (void)adopt(state, numbers());
+  ASSERT_EQ(state.slots.size(), slots);
+  expect_error<UsageError>([&] { (void)adam(state, numbers()); }, "another optimizer");
+}
+
+/// A step remembers where it found what it reads; here that moves.
+TEST(Steps, AreTheSameWhereverTheirRowsAndParametersLie) {
+  const Dataset data = numbers();
+  std::vector<std::int64_t> all(16);
+  for (std::size_t i = 0; i < all.size(); ++i) all[i] = static_cast<std::int64_t>(i);
+  const auto walked = [&](bool moves) {
+    Engine engine(evaluation_of(nn::linear(1), loss::mse), optim::sgd({.lr = 0.1, .momentum = 0.9}), 1);
+    State state = engine.init(data, 1, f32);
+    std::vector<State> kept;
+    for (int step = 0; step < 24; ++step) {
+      const bool in_place = moves && step / 4 % 2 == 1;  // all rows in order are read where they are
+      (void)engine.step(state, in_place ? RowSelection{data} : RowSelection{data, all});
+      if (moves && step % 5 == 0) kept.push_back(state);  // the next step writes to a copy
+    }
+    return state.parameters;
+  };
+  EXPECT_TRUE(identical(walked(true), walked(false)));
+}
+
+TEST(RowOrder, OfAStepDoesNotDependOnTheStepsBefore) {
+  const FitOptions fit{.epochs = 3, .batch_size = 4};
+  const RunLength length = run_length(fit, 10);
+  const auto rows_of = [](RowOrder& order, std::int64_t step) {
+    const auto rows = order.rows_of(step);
+    return std::vector<std::int64_t>(rows.begin(), rows.end());
+  };
+  RowOrder order(fit, length, 10);
+  std::vector<std::vector<std::int64_t>> forward;
+  for (std::int64_t step = 0; step < 9; ++step) forward.push_back(rows_of(order, step));
+  EXPECT_EQ(forward[2].size(), 2U);
+  EXPECT_NE(forward[0], forward[3]);
+  for (std::int64_t step = 9; step-- > 0;) EXPECT_EQ(rows_of(order, step), forward[static_cast<std::size_t>(step)]);
+  RowOrder resumed(fit, length, 10);
+  EXPECT_EQ(rows_of(resumed, 7), forward[7]);
 }
 
 /// Two models of the same parameters, in other places: one of them freezes a layer.
