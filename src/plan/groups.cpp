@@ -14,8 +14,10 @@ GroupGraph::GroupGraph(IndexVector<GroupId, std::vector<GroupId>> producers)
     if (group.index() > 0) places_[group].before = GroupId(group.index() - 1);
     if (group.index() + 1 < count(places_)) places_[group].after = GroupId(group.index() + 1);
   }
-  if (!places_.empty()) front_ = GroupId(0);
-  spread_labels();
+  if (places_.empty()) return;
+  front_ = GroupId(0);
+  widest_ = std::numeric_limits<Label>::max() / (static_cast<Label>(places_.size()) + 1);
+  spread(front_, count(places_), 0, widest_);
 }
 
 GroupId GroupGraph::find(GroupId group) {
@@ -88,7 +90,7 @@ void GroupGraph::move_before(GroupId next, const std::vector<GroupId>& moved) {
   const auto n = static_cast<Label>(moved.size());
   for (const GroupId group : moved) unlink(group);
   const auto low = [&] { return places_[next].before ? label(places_[next].before) : 0; };
-  if (n > 0 && label(next) - low() <= n) spread_labels();
+  if (n > 0 && label(next) - low() <= n) make_room(next);
   // Close to the one before: most of the gap is left for what comes here next.
   const Label begin = low(), step = std::max<Label>(1, (label(next) - begin) / 64 / std::max<Label>(1, n));
   for (Label k = 0; k < n; ++k) {
@@ -100,10 +102,26 @@ void GroupGraph::move_before(GroupId next, const std::vector<GroupId>& moved) {
   }
 }
 
-void GroupGraph::spread_labels() {
-  const Label step = std::numeric_limits<Label>::max() / (static_cast<Label>(places_.size()) + 1);
-  Label next = 0;
-  for (GroupId group = front_; group; group = places_[group].after) places_[group].label = next += step;
+void GroupGraph::spread(GroupId first, Label groups, Label begin, Label gap) {
+  for (GroupId group = first; groups > 0; group = places_[group].after, --groups) places_[group].label = begin += gap;
+}
+
+/// Few groups are asked for a small gap and many for a large one, so that what is spread grows with how often: to
+/// spread all of them each time takes the square of a long function's length.
+void GroupGraph::make_room(GroupId next) {
+  constexpr Label gap_of_one = Label{1} << 24;
+  GroupId first = next, last = next;  // the group behind the last, or none
+  for (Label groups = 0;;) {
+    for (Label more = groups + 64; more > 0 && (places_[first].before || last); --more) {
+      if (const GroupId before = places_[first].before) first = before, ++groups;
+      if (last) last = places_[last].after, ++groups;
+    }
+    const Label begin = places_[first].before ? label(places_[first].before) : 0;
+    const Label end = last ? label(last) : std::numeric_limits<Label>::max();
+    const Label gap = std::min((end - begin) / (groups + 1), widest_);
+    const bool are_all = !places_[first].before && !last;
+    if (are_all || gap >= std::min(widest_ / 4, gap_of_one * groups)) return spread(first, groups, begin, gap);
+  }
 }
 
 }  // namespace thalweg

@@ -40,12 +40,16 @@ class GroupGraph {
   void unlink(GroupId group);
   /// Moves groups, in this order, to the place in front of `next`.
   void move_before(GroupId next, const std::vector<GroupId>& moved);
-  void spread_labels();
+  /// Gives so many groups from `first` on labels that lie `gap` apart, behind `begin`.
+  void spread(GroupId first, Label groups, Label begin, Label gap);
+  /// Spreads groups on both sides of `next`.
+  void make_room(GroupId next);
 
   IndexVector<GroupId, std::vector<GroupId>> producers_;
   IndexVector<GroupId, GroupId> merged_into_;
   IndexVector<GroupId, Place> places_;
   GroupId front_;
+  Label widest_ = 0;                // between labels at first
   IndexVector<GroupId, int> seen_;  // the number of the search that saw the group last
   int searches_ = 0;
   std::vector<GroupId> open_, between_;
