@@ -35,17 +35,22 @@ enum class LeastSquaresReason { step_size, no_change, max_steps, not_finite, sto
 
 struct LeastSquaresResult {
   Tensor x;                   ///< f64 (parameters)
-  double sum_of_squares = 0;  ///< |r(x)|^2
+  double sum_of_squares = 0;  ///< |r(x)|^2: 0 or infinite where no f64 has it
+  double residual_norm = 0;   ///< |r(x)|
   std::int64_t residuals = 0;
   std::int64_t steps = 0, evaluations = 0, jacobians = 0;  ///< evaluations of the residuals; an extra one a Jacobian
   LeastSquaresReason reason = LeastSquaresReason::max_steps;
-  /// deviation^2 (J^T J)^-1, f64 (parameters, parameters). Infinite in the rows and columns of `undetermined`.
+  /// deviation^2 (J^T J)^-1, f64 (parameters, parameters). Infinite in the rows and columns of `undetermined`; 0 or
+  /// infinite, too, where no f64 has the square of an error.
   Tensor covariance;
+  /// The correlation of each two parameters, f64 (parameters, parameters), and the standard errors, f64 (parameters):
+  /// right for parameters of any size.
+  Tensor correlation, errors;
   /// Parameters that can change (together with others) without changing any residual: J does not have full rank.
   std::vector<std::int64_t> undetermined = {};
 
   [[nodiscard]] std::int64_t degrees_of_freedom() const { return residuals - x.size(); }
-  /// sqrt(sum_of_squares / degrees_of_freedom); not a number where there is none.
+  /// |r(x)| / sqrt(degrees_of_freedom); not a number where there is none.
   [[nodiscard]] double deviation() const;
   /// The square root of the variance of one parameter.
   [[nodiscard]] double standard_error(std::int64_t parameter) const;

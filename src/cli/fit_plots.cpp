@@ -68,6 +68,13 @@ std::string nested(std::string svg, int pixels) {
 
 }  // namespace
 
+std::string squares_text(const LeastSquaresResult& result) {
+  const double sum = result.sum_of_squares;
+  const bool is_a_number = std::isfinite(sum) && (sum > 0 || result.residual_norm == 0);
+  return is_a_number ? fmt::format("{:.10g} (sum of squares)", sum)
+                     : fmt::format("{:.10g} (root of the sum of squares)", result.residual_norm);
+}
+
 FitPlots::FitPlots(const FormulaFit& fit, const std::map<std::string, Tensor>& columns) : fit_(fit) {
   const std::string& observed = fit.model.left().text();
   const bool plane = fit.model.inputs().size() == 1;
@@ -107,7 +114,7 @@ std::string FitPlots::html(double confidence) const {
   }
   rows.emplace_back("residual standard deviation",
                     fmt::format("{:.7g}, with {} degrees of freedom", result.deviation(), result.degrees_of_freedom()));
-  rows.emplace_back("sum of squares", fmt::format("{:.10g}", result.sum_of_squares));
+  rows.emplace_back("residuals", squares_text(result));
   rows.emplace_back("R^2", std::isfinite(fit_.r_squared) ? fmt::format("{:.6f}", fit_.r_squared) : "-");
   rows.emplace_back("ended", std::string(name(result.reason)));
   const std::string title = fit_.model.left().text() + " = " + fit_.model.right().text();

@@ -26,4 +26,7 @@ class FitPlots {
   std::vector<Series> fit_series_, residual_series_;
 };
 
+/// "0.02 (sum of squares)": the root where no number has the sum.
+[[nodiscard]] std::string squares_text(const LeastSquaresResult& result);
+
 }  // namespace thalweg::cli

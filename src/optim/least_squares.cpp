@@ -32,7 +32,7 @@ LeastSquaresReason walk(LevenbergMarquardt& method, Tensor& x, std::int64_t& ste
   for (;; ++steps) {
     copy(method.x(), x);
     if (options.on_step) options.on_step({steps, method.sum_of_squares(), method.memory().damping, x});
-    if (!std::isfinite(method.sum_of_squares())) return LeastSquaresReason::not_finite;
+    if (!method.is_finite()) return LeastSquaresReason::not_finite;
     if (options.stop.stop_requested()) return LeastSquaresReason::stop_requested;
     if (steps == options.max_steps) return LeastSquaresReason::max_steps;
     const auto outcome = method.step();
@@ -59,12 +59,10 @@ std::string_view name(LeastSquaresReason reason) {
 double LeastSquaresResult::deviation() const {
   const std::int64_t freedom = degrees_of_freedom();
   if (freedom <= 0) return std::numeric_limits<double>::quiet_NaN();
-  return std::sqrt(sum_of_squares / static_cast<double>(freedom));
+  return residual_norm / std::sqrt(static_cast<double>(freedom));
 }
 
-double LeastSquaresResult::standard_error(std::int64_t parameter) const {
-  return std::sqrt(covariance.at(parameter * x.size() + parameter));
-}
+double LeastSquaresResult::standard_error(std::int64_t parameter) const { return errors.at(parameter); }
 
 std::pair<double, double> LeastSquaresResult::interval(std::int64_t parameter, double confidence) const {
   const auto freedom = static_cast<double>(degrees_of_freedom());

@@ -19,12 +19,25 @@ constexpr double most_bend = 0.75;     // of 2 |a| / |s|: beyond it the path is 
 constexpr double most_damping = 1e30;  // where nothing lower is found with it, nothing is
 constexpr double hardly = 1e-15;       // a relative fall that is rounding
 constexpr std::int64_t most_refined = 40;
+constexpr double least_square = 0x1p-400, largest_square = 0x1p400;  // beyond them residuals get another unit
 
 std::span<const double> span_of(const Vector& v) { return {v.data(), static_cast<std::size_t>(v.size())}; }
 std::span<double> span_of(Vector& v) { return {v.data(), static_cast<std::size_t>(v.size())}; }
 
+/// Of each column, by their squares where these neither vanish nor overflow.
+Vector plain_lengths(const Matrix& jacobian) {
+  Vector all(jacobian.cols());
+  for (Eigen::Index i = 0; i < all.size(); ++i) {
+    const double square = jacobian.col(i).squaredNorm();
+    const bool is_plain = square > least_square && square < largest_square;
+    all[i] = is_plain ? std::sqrt(square) : jacobian.col(i).stableNorm();
+  }
+  return all;
+}
+
+/// The same with 1 in place of 0.
 Vector lengths(const Matrix& jacobian) {
-  return jacobian.colwise().norm().transpose().unaryExpr([](double d) { return d > 0 ? d : 1; });
+  return plain_lengths(jacobian).unaryExpr([](double d) { return d > 0 ? d : 1; });
 }
 
 Matrix with_unit_columns(const Matrix& jacobian, const Vector& scale) {
@@ -75,12 +88,33 @@ LevenbergMarquardt::LevenbergMarquardt(const Residuals& residuals, const LeastSq
     : residuals_(residuals), options_(options), memory_(std::move(memory)), x_(std::move(x)) {
   r_ = values_at(x_);
   sum_ = r_.squaredNorm();
+  choose_unit();
+}
+
+LevenbergMarquardt::Memory LevenbergMarquardt::memory() const {
+  Memory memory = memory_;
+  memory.scale *= std::ldexp(1.0, -exponent_);
+  return memory;
+}
+
+/// A power of two, which rounds nothing.
+void LevenbergMarquardt::choose_unit() {
+  if ((sum_ > least_square && sum_ < largest_square) || !r_.allFinite()) return;
+  const double largest = r_.size() > 0 ? r_.cwiseAbs().maxCoeff() : 0;
+  if (largest == 0) return;
+  const int wanted = std::clamp(exponent_ - std::ilogb(largest), -1000, 1000);
+  const double factor = std::ldexp(1.0, wanted - exponent_);
+  exponent_ = wanted;
+  r_ *= factor;
+  memory_.scale *= factor;
+  sum_ = r_.squaredNorm();
 }
 
 Vector LevenbergMarquardt::values_at(const Vector& x) {
   Vector r(residuals_.count());
   residuals_.values(span_of(x), span_of(r));
   ++evaluations_;
+  if (exponent_ != 0) r *= std::ldexp(1.0, exponent_);
   return r;
 }
 
@@ -88,11 +122,20 @@ Matrix LevenbergMarquardt::jacobian() {
   Matrix all(residuals_.count(), x_.size());
   residuals_.jacobian(span_of(std::as_const(x_)), {all.data(), static_cast<std::size_t>(all.size())});
   ++jacobians_;
+  if (exponent_ != 0) all *= std::ldexp(1.0, exponent_);
   return all;
 }
 
+/// The second derivative of the residuals along a direction.
+Vector LevenbergMarquardt::bend(const Vector& direction) const {
+  Vector second(residuals_.count());
+  residuals_.bend(span_of(x_), span_of(direction), span_of(second));
+  if (exponent_ != 0) second *= std::ldexp(1.0, exponent_);
+  return second;
+}
+
 void LevenbergMarquardt::rescale(const Matrix& jacobian) {
-  const Vector now = jacobian.colwise().norm().transpose();
+  const Vector now = plain_lengths(jacobian);
   Vector& scale = memory_.scale;
   scale = scale.size() == 0 ? now : now.cwiseMax(forgetting * scale);
   scale = scale.unaryExpr([](double d) { return d > 0 ? d : 1; });
@@ -105,8 +148,8 @@ double LevenbergMarquardt::relative(const Vector& step, const Vector& scale) con
 
 /// Adds the bend of the path to D s; false where it is too much to trust the step.
 bool LevenbergMarquardt::bent(const Damped& system, Vector& step) const {
-  Vector second(residuals_.count());
-  residuals_.bend(span_of(x_), span_of(std::as_const(step = system.unscaled(step))), span_of(second));
+  step = system.unscaled(step);
+  const Vector second = bend(step);
   if (!second.allFinite()) return false;
   const Vector half_bend = 0.5 * system.unscaled(system.scaled_step(system.reached(second)));
   const bool trusted =
@@ -155,6 +198,7 @@ LevenbergMarquardt::Outcome LevenbergMarquardt::step() {
     x_ = std::move(trial.x);
     r_ = std::move(trial.residuals);
     sum_ = trial.sum;
+    choose_unit();
     memory_.damping *= std::max(1.0 / 3, 1 - std::pow(2 * trial.gain - 1, 3));
     memory_.growth = 2;
     if (hardly_changed_ >= 3) return Outcome::no_change;
@@ -167,11 +211,11 @@ LevenbergMarquardt::Outcome LevenbergMarquardt::step() {
 /// along e_i and along e_i + e_k.
 Matrix LevenbergMarquardt::hessian(const Matrix& scaled_jacobian, const Vector& scale) const {
   const Eigen::Index n = x_.size();
-  Vector direction = Vector::Zero(n), second(residuals_.count());
+  Vector direction = Vector::Zero(n);
   const auto curvature = [&](Eigen::Index i, Eigen::Index k) {
     direction[i] = 1 / scale[i];
     direction[k] = 1 / scale[k];
-    residuals_.bend(span_of(x_), span_of(std::as_const(direction)), span_of(second));
+    const Vector second = bend(direction);
     direction[i] = direction[k] = 0;
     return r_.dot(second);
   };
@@ -212,7 +256,10 @@ void LevenbergMarquardt::judge(LeastSquaresResult& result) {
   const Eigen::Index n = x_.size();
   const Matrix j = jacobian();
   const Vector scale = lengths(j);
-  Matrix covariance = Matrix::Constant(n, n, std::numeric_limits<double>::quiet_NaN());
+  const double nan = std::numeric_limits<double>::quiet_NaN(), infinite = std::numeric_limits<double>::infinity();
+  const auto freedom = static_cast<double>(result.degrees_of_freedom());
+  Matrix covariance = Matrix::Constant(n, n, nan);  // of parameters times their scale
+  std::vector<char> free(static_cast<std::size_t>(n));
   if (j.allFinite()) {
     const Eigen::HouseholderQR<Matrix> factors(with_unit_columns(j, scale));
     const Matrix upper = factors.matrixQR().topRows(n).triangularView<Eigen::Upper>();
@@ -220,7 +267,6 @@ void LevenbergMarquardt::judge(LeastSquaresResult& result) {
     const Vector& sizes = svd.singularValues();
     const double least = sizes[0] * std::numeric_limits<double>::epsilon() * static_cast<double>(j.rows());
     Vector weights = Vector::Zero(n);
-    std::vector<char> free(static_cast<std::size_t>(n));
     for (Eigen::Index k = 0; k < n; ++k) {
       if (sizes[k] > least) {
         weights[k] = 1 / (sizes[k] * sizes[k]);
@@ -230,18 +276,24 @@ void LevenbergMarquardt::judge(LeastSquaresResult& result) {
         if (std::abs(svd.matrixV()(i, k)) > 1e-6) free[static_cast<std::size_t>(i)] = 1;
       }
     }
-    const double variance = result.deviation() * result.deviation();
-    covariance = variance * (svd.matrixV() * weights.asDiagonal() * svd.matrixV().transpose());
-    covariance = scale.cwiseInverse().asDiagonal() * covariance * scale.cwiseInverse().asDiagonal();
-    for (Eigen::Index i = 0; i < n; ++i) {
-      if (!free[static_cast<std::size_t>(i)]) continue;
-      result.undetermined.push_back(i);
-      covariance.row(i).setConstant(std::numeric_limits<double>::infinity());
-      covariance.col(i).setConstant(std::numeric_limits<double>::infinity());
-    }
+    covariance =
+        (freedom > 0 ? sum_ / freedom : nan) * (svd.matrixV() * weights.asDiagonal() * svd.matrixV().transpose());
   }
   result.covariance = Tensor({n, n}, f64);
-  std::copy_n(covariance.data(), n * n, result.covariance.mutable_values<double>().begin());
+  result.correlation = Tensor({n, n}, f64);
+  result.errors = Tensor({n}, f64);
+  const Vector sizes = covariance.diagonal().cwiseSqrt();
+  for (Eigen::Index i = 0; i < n; ++i) {
+    const bool is_free = free[static_cast<std::size_t>(i)] != 0;
+    if (is_free) result.undetermined.push_back(i);
+    result.errors.set(i, is_free ? infinite : sizes[i] / scale[i]);
+    for (Eigen::Index k = 0; k < n; ++k) {
+      const bool is_known = !is_free && !free[static_cast<std::size_t>(k)];
+      result.covariance.set(i * n + k, is_known ? covariance(i, k) / scale[i] / scale[k] : infinite);
+      result.correlation.set(i * n + k, is_known ? covariance(i, k) / (sizes[i] * sizes[k]) : nan);
+    }
+  }
+  result.residual_norm = std::ldexp(std::sqrt(sum_), -exponent_);
 }
 
 }  // namespace thalweg

@@ -2,6 +2,7 @@
 // The steps of Levenberg and Marquardt on residuals, dense.
 
 #include <Eigen/Core>
+#include <cmath>
 
 #include "optim/residuals.hpp"
 #include "thalweg/least_squares.hpp"
@@ -30,12 +31,13 @@ class LevenbergMarquardt {
   Outcome step();
   /// Newton's steps on |r|^2 / 2, while they get smaller: to the last digits, where the point is a minimum.
   void refine();
-  /// Fills in covariance and what is undetermined.
+  /// Fills in the length of the residuals, errors, covariance and what is undetermined.
   void judge(LeastSquaresResult& result);
 
   [[nodiscard]] const Vector& x() const { return x_; }
-  [[nodiscard]] const Memory& memory() const { return memory_; }
-  [[nodiscard]] double sum_of_squares() const { return sum_; }
+  [[nodiscard]] Memory memory() const;
+  [[nodiscard]] double sum_of_squares() const { return std::ldexp(sum_, -2 * exponent_); }
+  [[nodiscard]] bool is_finite() const { return std::isfinite(sum_); }
   [[nodiscard]] std::int64_t evaluations() const { return evaluations_; }
   [[nodiscard]] std::int64_t jacobians() const { return jacobians_; }
 
@@ -50,6 +52,8 @@ class LevenbergMarquardt {
 
   [[nodiscard]] Vector values_at(const Vector& x);
   [[nodiscard]] Matrix jacobian();
+  [[nodiscard]] Vector bend(const Vector& direction) const;
+  void choose_unit();
   void rescale(const Matrix& jacobian);
   [[nodiscard]] Trial tried(const Damped& system);
   [[nodiscard]] bool bent(const Damped& system, Vector& step) const;
@@ -60,6 +64,7 @@ class LevenbergMarquardt {
   const LeastSquaresOptions& options_;
   Memory memory_;
   Vector x_, r_;
+  int exponent_ = 0;  // residuals are taken times 2 to this power, so that their squares are neither 0 nor infinite
   double sum_ = 0;
   int hardly_changed_ = 0;  // steps in a row
   std::int64_t evaluations_ = 0, jacobians_ = 0;

@@ -101,9 +101,9 @@ Columns weighted_rows(const Columns& columns, const std::string& weight) {
   return counting;
 }
 
-/// sum w (y - its weighted mean)^2; nan where y has one value alone, of which nothing is to be explained.
-double total_squares(const Tensor& observed, const Tensor* weights) {
-  double sum = 0, weight = 0, squares = 0;
+/// sqrt(sum w (y - its weighted mean)^2); nan where y has one value alone, of which nothing is to be explained.
+double total_norm(const Tensor& observed, const Tensor* weights) {
+  double sum = 0, weight = 0, squares = 0, unit = 0;
   const auto w = [&](std::int64_t i) { return weights ? weights->at(i) : 1.0; };
   bool varies = false;
   std::optional<double> first;
@@ -111,11 +111,13 @@ double total_squares(const Tensor& observed, const Tensor* weights) {
     if (w(i) == 0) continue;
     varies = varies || observed.at(i) != first.value_or(observed.at(i));
     first = observed.at(i);
+    unit = std::max(unit, std::abs(observed.at(i)));
   }
   if (!varies) return std::nan("");
-  for (std::int64_t i = 0; i < observed.size(); ++i) sum += w(i) * observed.at(i), weight += w(i);
-  for (std::int64_t i = 0; i < observed.size(); ++i) squares += w(i) * std::pow(observed.at(i) - sum / weight, 2);
-  return squares;
+  for (std::int64_t i = 0; i < observed.size(); ++i) sum += w(i) * (observed.at(i) / unit), weight += w(i);
+  for (std::int64_t i = 0; i < observed.size(); ++i)
+    squares += w(i) * std::pow(observed.at(i) / unit - sum / weight, 2);
+  return unit * std::sqrt(squares);
 }
 
 }  // namespace
@@ -178,7 +180,7 @@ FormulaFit fit_formula(std::string_view equation, const Columns& columns, const 
                  .fitted = {}};
   fit.fitted = model.predict(fit.result.x, columns);
   const Tensor* weights = options.weight.empty() ? nullptr : &column(columns, options.weight);
-  fit.r_squared = 1 - fit.result.sum_of_squares / total_squares(fit.observed, weights);
+  fit.r_squared = 1 - std::pow(fit.result.residual_norm / total_norm(fit.observed, weights), 2);
   return fit;
 }
 

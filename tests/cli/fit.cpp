@@ -51,6 +51,31 @@ TEST_F(FitCommand, PrintsParametersErrorsAndPlots) {
   EXPECT_EQ(std::count(rows.begin(), rows.end(), '\n'), 21);
 }
 
+TEST_F(FitCommand, ErrorsAreRightRelativeToTheSizeOfTheValues) {
+  const auto fitted = [&](const std::string& unit) {
+    std::string text = "x,y\n";
+    for (int i = 0; i < 20; ++i)
+      text += std::to_string(i) + "," + std::to_string(2 + 3 * i + (i * 7 % 5 - 2) * 0.1) + unit + "\n";
+    write("line.csv", text);
+    const Ran ran = run("fit 'y = a*x + b' line.csv --json");
+    EXPECT_EQ(ran.code, 0) << ran.err;
+    return ran.json();
+  };
+  const auto usual = fitted("");
+  for (const auto& [unit, size] : {std::pair("e-200", 1e-200), {"e200", 1e200}, {"e-290", 1e-290}}) {
+    const auto json = fitted(unit);
+    for (int i = 0; i < 2; ++i) {
+      const auto &own = json["parameters"][i], &its = usual["parameters"][i];
+      for (const char* figure : {"value", "standard_error"})
+        EXPECT_NEAR(own[figure].get<double>() / size / its[figure].get<double>(), 1, 1e-9) << unit << figure;
+      EXPECT_NEAR(json["correlation"][i].get<double>(), usual["correlation"][i].get<double>(), 1e-9);
+    }
+    EXPECT_NEAR(json["r_squared"].get<double>(), usual["r_squared"].get<double>(), 1e-12);
+    EXPECT_NEAR(json["residual_deviation"].get<double>() / size / usual["residual_deviation"].get<double>(), 1, 1e-9);
+  }
+  EXPECT_NE(run("fit 'y = a*x + b' line.csv").out.find("(root of the sum of squares)"), std::string::npos);
+}
+
 TEST_F(FitCommand, TheConfidenceIsNotRounded) {
   write_decay("decay.csv");
   const Ran ran = run("fit 'a*exp(-b*x)' decay.csv --confidence 0.99999");

@@ -135,7 +135,7 @@ Correlated most_correlated(const LeastSquaresResult& result) {
   const std::int64_t n = result.x.size();
   for (std::int64_t a = 0; a < n; ++a) {
     for (std::int64_t b = 0; b < a; ++b) {
-      const double r = result.covariance.at(a * n + b) / (result.standard_error(a) * result.standard_error(b));
+      const double r = result.correlation.at(a * n + b);
       if (std::abs(r) > std::abs(most.correlation)) most = {b, a, r};
     }
   }
@@ -162,6 +162,8 @@ void emit_json(const FormulaFit& fit, const FitArguments& arguments, const Numbe
   }
   const auto covariance = result.covariance.values<double>();
   json["covariance"] = std::vector<double>(covariance.begin(), covariance.end());
+  const auto correlation = result.correlation.values<double>();
+  json["correlation"] = std::vector<double>(correlation.begin(), correlation.end());
   json["sum_of_squares"] = result.sum_of_squares;
   json["residual_deviation"] = result.deviation();
   json["degrees_of_freedom"] = result.degrees_of_freedom();
@@ -197,7 +199,7 @@ void emit_text(const FormulaFit& fit, const FitArguments& arguments, const Numbe
   emit("\n{:<12}{}, with {} degree{} of freedom\n", "deviation",
        std::isnan(result.deviation()) ? "-" : fmt::format("{:.7g}", result.deviation()), result.degrees_of_freedom(),
        result.degrees_of_freedom() == 1 ? "" : "s");
-  emit("{:<12}{:.10g} (sum of squares), R^2 {}\n", "residuals", result.sum_of_squares,
+  emit("{:<12}{}, R^2 {}\n", "residuals", squares_text(result),
        std::isfinite(fit.r_squared) ? fmt::format("{:.6f}", fit.r_squared) : "-");
   const Correlated most = most_correlated(result);
   if (!result.undetermined.empty()) {
