@@ -47,6 +47,7 @@ class LossFunction {
     std::int64_t outputs = 1;                        ///< of the model, for each number of a target
     std::function<Var(Var output)> prediction = {};  ///< empty: what the task says
     std::vector<std::int64_t> ignored_labels = {};   ///< neither the loss nor a metric counts these
+    bool scores = false;                             ///< binary: an output says which class, but not how probably
   };
   /// The task decides what a model's output is: a number, a logit (binary), or a logit for each class (multiclass,
   /// language).
@@ -71,7 +72,8 @@ class LossFunction {
   /// `other` as well.
   [[nodiscard]] Task task_with(const Shape& target, DType dtype) const;
   /// Predictions from a model's outputs: sigmoid(outputs) for `binary`, softmax(outputs) for classes, else the outputs;
-  /// or the function in the traits, such as e^output where the output is the logarithm of a rate.
+  /// or the function in the traits, such as e^output where the output is the logarithm of a rate. Of a loss that gives
+  /// scores, the scores of both classes, (rows, 2): minus the output, and the output, which is above 0 for class 1.
   [[nodiscard]] Var prediction(Var output) const;
 
  private:

@@ -18,7 +18,7 @@ struct SafetensorsFile;
 struct Prediction {
   /// For a regression, a value in the target's own unit; else the place in `classes()` of the most probable class.
   double value = 0;
-  std::vector<float> probabilities = {};  ///< one per class; empty in a regression
+  std::vector<float> probabilities = {};  ///< one per class, or its score (LossFunction); empty in a regression
 };
 
 struct GenerateOptions {
@@ -52,7 +52,7 @@ class Model {
   [[nodiscard]] Prediction predict_cells(std::span<const std::string_view> cells,
                                          std::span<std::int64_t> unknown = {}) const;
   /// Many rows, (rows, features) or (rows, ...) of images: values (rows, 1), which are f64 where they are in the units
-  /// of a table's target, or probabilities (rows, classes).
+  /// of a table's target, or probabilities (rows, classes), or scores.
   [[nodiscard]] Tensor predict(const Tensor& rows) const;
   /// Many rows as the model's graph takes them: encoded (for a table), or as stored (for images).
   [[nodiscard]] Tensor predict_encoded(const Tensor& input) const;

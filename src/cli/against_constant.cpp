@@ -10,12 +10,11 @@
 
 namespace thalweg::cli {
 
-Evidence AgainstConstant::evidence() const {
+Evidence AgainstConstant::evidence(const std::string& name) const {
   return {"gain_over_constant", gain.mean,
-          fmt::format(
-              "On {} the best constant's loss less the model's is {} (95 %: {} to {}): above 0, the model is better.",
-              counted(rows, part + " rows"), number_text(gain.mean, 3), number_text(gain.low, 3),
-              number_text(gain.high, 3))};
+          fmt::format("On {} the loss of {} less the model's is {} (95 %: {} to {}): above 0, the model is better.",
+                      counted(rows, part + " rows"), name, number_text(gain.mean, 3), number_text(gain.low, 3),
+                      number_text(gain.high, 3))};
 }
 
 std::optional<AgainstConstant> against_constant(const Session& session, const Config& config, const Baseline& constant,

@@ -21,7 +21,7 @@ struct AgainstConstant {
   [[nodiscard]] bool is_better() const { return gain.low > 0 && gain.mean > 0.005 * std::abs(constant); }
   [[nodiscard]] bool is_worse() const { return gain.high < 0; }
   [[nodiscard]] bool are_few() const { return rows < 30; }
-  [[nodiscard]] Evidence evidence() const;
+  [[nodiscard]] Evidence evidence(const std::string& name) const;  ///< "the best constant"
 };
 
 /// Nothing where rows have weights or no loss of their own, and of fewer than two rows. Every row counts: ask for no

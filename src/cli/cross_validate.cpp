@@ -103,7 +103,7 @@ class OutOfFold {
     const std::int64_t width = rows == 0 ? 0 : predictions.size() / rows;
     if (rows != data.rows() || target.size() != rows || (numbers && width != 1)) return;
     const std::vector<std::string> classes = numbers ? std::vector<std::string>{} : class_names(recipe);
-    if (header_.empty()) set_header(recipe, classes);
+    if (header_.empty()) set_header(recipe, classes, width > std::max<std::int64_t>(1, recipe.outputs) ? "score" : "p");
     for (std::int64_t row = 0; row < rows; ++row) {
       const auto at = static_cast<std::size_t>(row);
       std::vector<std::string> cells = {std::to_string(places[at]), std::to_string(fold)};
@@ -133,12 +133,12 @@ class OutOfFold {
   }
 
  private:
-  void set_header(const Recipe& recipe, const std::vector<std::string>& classes) {
+  void set_header(const Recipe& recipe, const std::vector<std::string>& classes, const std::string& known) {
     const auto* table = recipe.preprocessing.table();
     const std::string target = table ? table->schema().target : "target";
     header_ = {table ? "line" : "image", "fold"};
     for (const std::string& name : {target, std::string("predicted")}) header_.push_back(unused_name(name, header_));
-    for (const std::string& name : classes) header_.push_back(unused_name("p(" + name + ")", header_));
+    for (const std::string& name : classes) header_.push_back(unused_name(known + "(" + name + ")", header_));
   }
   static std::string line(const std::vector<std::string>& cells) {
     return data::csv_line(std::vector<std::string_view>(cells.begin(), cells.end()));

@@ -117,15 +117,17 @@ void add_predictions(ReportData& report, const Session& session, const Measured&
   report.predictions = std::move(plot);
 }
 
-/// "yes", "no (0.98)": the class, or the likeliest and its probability.
-std::string predicted_class(const Tensor& predictions, std::int64_t row, const std::vector<std::string>& classes) {
+/// "no (0.98)", "no (score 1.73)": the likeliest class and its probability, or the one with the higher score.
+std::string predicted_class(const Tensor& predictions, std::int64_t row, const std::vector<std::string>& classes,
+                            bool scores) {
   const std::int64_t count = predictions.shape()[1];
   const double p = predictions.at(row * count);
   if (count == 1) return fmt::format("{} ({:.2f})", classes[p > 0.5 ? 1 : 0], std::max(p, 1 - p));
   std::int64_t best = 0;
   for (std::int64_t c = 1; c < count; ++c)
     best = predictions.at(row * count + c) > predictions.at(row * count + best) ? c : best;
-  return fmt::format("{} ({:.2f})", classes[static_cast<std::size_t>(best)], predictions.at(row * count + best));
+  return fmt::format("{} ({}{:.2f})", classes[static_cast<std::size_t>(best)], scores ? "score " : "",
+                     predictions.at(row * count + best));
 }
 
 /// The rows that count, those with the highest loss first, and no more than `most`.
@@ -154,14 +156,16 @@ std::vector<WorstRow> worst_rows(const Session& session, const Measured& measure
   const bool numbers = session.recipe.preprocessing.task() == data::Task::regression;
   if (numbers && (predictions.size() != rows || std::ssize(targets) != rows)) return {};
   const std::vector<std::string> classes = numbers ? std::vector<std::string>{} : class_names(session.recipe);
-  const Tensor losses = row_losses(session.recipe.make_model(registry), session.recipe.make_loss(registry),
-                                   session.trainer.state(), *measured.data, config.train.threads);
+  const LossFunction loss_function = session.recipe.make_loss(registry);
+  const bool scores = loss_function.traits().scores;
+  const Tensor losses = row_losses(session.recipe.make_model(registry), loss_function, session.trainer.state(),
+                                   *measured.data, config.train.threads);
   std::vector<WorstRow> worst;
   for (const auto& [loss, row] : highest(losses, measured.weights, most)) {
     const auto at = static_cast<std::size_t>(row);
     worst.push_back({fmt::format("line {}", places[at]),
                      numbers ? figure(targets[at]) : classes[static_cast<std::size_t>(truth.at(row))],
-                     numbers ? figure(predictions.at(row)) : predicted_class(predictions, row, classes), loss});
+                     numbers ? figure(predictions.at(row)) : predicted_class(predictions, row, classes, scores), loss});
   }
   return worst;
 }
@@ -232,15 +236,17 @@ std::vector<Baseline> baselines_for(const Session& session, const Config& config
                       config.train.threads);
 }
 
+bool is_linear(const Baseline& baseline) { return baseline.name == "linear"; }
+
 /// Classes that are balanced for training are not where the model is measured, and the constant to be held against it
 /// there is that of their frequencies.
 std::vector<Baseline> shown_of(std::vector<Baseline> baselines, const Session& session, const Config& config,
                                const Registry& registry) {
   if (baselines.empty() || !session.parts.unbalanced) return baselines;
-  baselines.front() = baselines_of(session.recipe.make_loss(registry), session.recipe.outputs,
-                                   *session.parts.unbalanced, false, config.train.threads)
-                          .front();
-  return baselines;
+  std::vector<Baseline> shown = baselines_of(session.recipe.make_loss(registry), session.recipe.outputs,
+                                             *session.parts.unbalanced, false, config.train.threads);
+  std::ranges::copy_if(baselines, std::back_inserter(shown), is_linear);
+  return shown;
 }
 
 /// How a run went that owned its steps: it has no rate, and what is advised of rates says nothing. That it ended by
@@ -287,12 +293,14 @@ Verdict judged(const Session& session, const Config& config, const History& hist
 void heed_linear(Verdict& verdict, const JudgeOptions& constants, const std::vector<Baseline>& baselines,
                  const std::vector<Measured>& measured) {
   constexpr double clearly = 0.8;
-  if (verdict.kind != VerdictKind::learned_nothing || baselines.size() < 2) return;
-  double constant = constants.constant_training, linear = baselines[1].training_loss;
+  const auto fitted = std::ranges::find_if(baselines, is_linear);
+  if (verdict.kind != VerdictKind::learned_nothing || fitted == baselines.end()) return;
+  double constant = constants.constant_training, linear = fitted->training_loss;
   std::string rows = "training";
   for (const Measured& one : measured) {
-    if (one.name != "validation" || one.baselines.size() < 2) continue;
-    constant = constants.constant_validation, linear = one.baselines[1].second.front().second;
+    const auto beside = std::ranges::find(one.baselines, "linear", &NamedMetrics::first);
+    if (one.name != "validation" || beside == one.baselines.end()) continue;
+    constant = constants.constant_validation, linear = beside->second.front().second;
     rows = "validation";
   }
   if (!(linear < clearly * constant)) return;
@@ -367,7 +375,7 @@ void emit_json(const RunFolder& folder, const Json& outcome) {
 
 /// What the best constant is called: of classes, the one that it always predicts.
 std::string baseline_name(const Baseline& baseline, const Recipe& recipe, const Evaluation& evaluation) {
-  if (baseline.name != "constant" || recipe.preprocessing.task() == data::Task::regression) return baseline.name;
+  if (baseline.name == "linear" || recipe.preprocessing.task() == data::Task::regression) return baseline.name;
   const Tensor& p = evaluation.predictions;
   const std::vector<std::string> names = class_names(recipe);
   std::int64_t best = p.shape()[1] == 1 && p.at(0) > 0.5 ? 1 : 0;  // the first row, which is as any other
@@ -397,7 +405,8 @@ void advise_by_end(Verdict& verdict, const History& history) {
 /// deviation of 1 / (2 sqrt(n)) at most, and this asks for two.
 bool is_right_more_often(const Measured& measured) {
   const auto own = find_in(measured.evaluation.metrics, "accuracy");
-  const auto constant = find_in(measured.baselines.front().second, "accuracy");
+  std::optional<double> constant;  // the first that has one: the constant of the loss may have none
+  for (const auto& [name, metrics] : measured.baselines) constant = constant ? constant : find_in(metrics, "accuracy");
   return own && constant && *own > *constant + 1 / std::sqrt(static_cast<double>(measured.evaluation.rows));
 }
 
@@ -416,8 +425,8 @@ bool has_ended(const Verdict& verdict) {
 /// Row by row against the best constant, on the test rows where there are any: the verdict goes by the ratio of two
 /// means, which a weak effect in many rows does not move, and chance in few does.
 void heed_rows(Outcome& outcome, Session& session, const Config& config, const History& history,
-               const JudgeOptions& constants, const Registry& registry) {
-  if (outcome.baselines.empty() || outcome.measured.empty()) return;
+               const JudgeOptions& constants, const Baseline& trained, const Registry& registry) {
+  if (outcome.measured.empty()) return;
   const Measured& last = outcome.measured.back();
   Verdict& verdict = outcome.verdict;
   const bool nothing = verdict.kind == VerdictKind::learned_nothing;
@@ -425,7 +434,7 @@ void heed_rows(Outcome& outcome, Session& session, const Config& config, const H
   const bool learned = part < 0.9, by_heart = part < 0.03;
   if (!nothing && (last.name != "test" || !learned || !has_ended(verdict))) return;
   if (last.evaluation.rows != last.data->rows()) return;  // some have labels that the loss ignores
-  const auto against = against_constant(session, config, outcome.baselines.front(), last.name, *last.data, registry);
+  const auto against = against_constant(session, config, trained, last.name, *last.data, registry);
   if (!against) return;
   if (nothing && (against->is_better() || is_right_more_often(last))) {
     JudgeOptions better = constants;
@@ -447,7 +456,7 @@ void heed_rows(Outcome& outcome, Session& session, const Config& config, const H
   } else {
     return;
   }
-  verdict.evidence.push_back(against->evidence());
+  verdict.evidence.push_back(against->evidence(constants.constant_name));
 }
 
 /// Measures and judges, and writes the report.
@@ -459,7 +468,7 @@ Outcome outcome_of(Session& session, const Config& config, const std::string& na
   outcome.measured = measure(session, outcome.baselines, registry);
   renew_trainer(session, config, registry);
   outcome.verdict = judged(session, config, history, constants, registry);
-  heed_rows(outcome, session, config, history, constants, registry);
+  if (!baselines.empty()) heed_rows(outcome, session, config, history, constants, baselines.front(), registry);
   heed_linear(outcome.verdict, constants, baselines, outcome.measured);
   advise_by_end(outcome.verdict, history);
   write_report(session, config, name, folder, outcome.measured, history, outcome.verdict, registry);
@@ -521,6 +530,7 @@ JudgeOptions constants_of(const std::vector<Baseline>& baselines, const Session&
   JudgeOptions options;
   if (baselines.empty()) return options;
   options.constant_training = baselines.front().training_loss;
+  if (session.parts.unbalanced) options.constant_name = "the best constant for balanced classes";
   if (session.parts.validation)
     options.constant_validation = baselines.front().trainer->evaluate(*session.parts.validation)["loss"];
   return options;
@@ -542,9 +552,18 @@ JudgeOptions with_session(JudgeOptions options, const Session& session) {
 std::vector<NamedMetrics> metrics_of(const std::vector<Baseline>& baselines, const Recipe& recipe,
                                      const Dataset& data) {
   std::vector<NamedMetrics> all;
+  // the loss is held against the constant of the loss, the other metrics against the commonest class
+  const bool are_two = std::ranges::find(baselines, "commonest", &Baseline::name) != baselines.end();
   for (const Baseline& baseline : baselines) {
     const Evaluation evaluation = baseline.trainer->evaluate(data);
-    all.emplace_back(baseline_name(baseline, recipe, evaluation), evaluation.metrics);
+    std::string name = baseline_name(baseline, recipe, evaluation);
+    Metrics metrics = evaluation.metrics;
+    if (baseline.name == "commonest") metrics.erase(metrics.begin());
+    if (are_two && baseline.name == "constant") {
+      metrics.resize(1);
+      name = "constant";
+    }
+    all.emplace_back(std::move(name), std::move(metrics));
   }
   return all;
 }

@@ -61,11 +61,12 @@ struct Measured {
   [[nodiscard]] std::int64_t rows() const { return targets.size(); }
 };
 
-/// Probabilities of the rows, (rows, outputs), and the metrics of these beside always naming their commonest class.
+/// Probabilities of the rows, (rows, outputs), or scores, and the metrics of these beside always naming their commonest
+/// class.
 Measured measure(TextClassifier& model, const TextRows& data) {
   model.linear().table().settle();
   const std::int64_t rows = data.rows.rows(), classes = std::ssize(model.classes()),
-                     outputs = classes == 2 ? 1 : classes;
+                     outputs = classes == 2 && !model.gives_scores() ? 1 : classes;
   Measured result;
   result.predictions = Tensor({rows, outputs}, f32);
   const auto into = result.predictions.mutable_values<float>();
@@ -83,7 +84,8 @@ Measured measure(TextClassifier& model, const TextRows& data) {
   result.metrics.emplace_back("loss", loss / weight);
   result.targets = Tensor::from(data.targets, {rows});
   for (const MetricRow& metric : metrics()) {
-    if (metric.serves(classes == 2 ? Task::binary : Task::multiclass))
+    const bool has_probabilities = !model.gives_scores() || metric.name != "log_loss";
+    if (has_probabilities && metric.serves(classes == 2 ? Task::binary : Task::multiclass))
       result.metrics.emplace_back(metric.name, metric.compute(result.predictions, result.targets, std::nullopt));
   }
   const auto most = std::ranges::max_element(counts);

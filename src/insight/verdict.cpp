@@ -210,12 +210,12 @@ std::optional<Finding> learned_nothing(const Case& c) {
   if (!c.course.validation.loss.empty() && validation > 0) {
     const double end = level_of(c.course.validation.loss, 0.8, 1);
     finding.evidence.push_back({"over_constant", end / validation,
-                                fmt::format("The validation loss ended at {}; the best constant has {}.",
-                                            number_text(end, 4), number_text(validation, 4))});
+                                fmt::format("The validation loss ended at {}; {} has {}.", number_text(end, 4),
+                                            c.options.constant_name, number_text(validation, 4))});
   } else if (c.options.constant_training > 0) {
-    finding.evidence.push_back(
-        {"over_constant", c.course.last / c.options.constant_training,
-         fmt::format("The best constant has a training loss of {}.", number_text(c.options.constant_training, 4))});
+    finding.evidence.push_back({"over_constant", c.course.last / c.options.constant_training,
+                                fmt::format("The training loss of {} is {}.", c.options.constant_name,
+                                            number_text(c.options.constant_training, 4))});
   }
   return finding;
 }

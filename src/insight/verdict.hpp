@@ -73,6 +73,7 @@ struct JudgeOptions {
   /// The losses of the best constant prediction of the training rows, on these and on the validation rows.
   double constant_training = std::numeric_limits<double>::quiet_NaN();
   double constant_validation = std::numeric_limits<double>::quiet_NaN();
+  std::string constant_name = "the best constant";
   bool beats_constant = false;     ///< shown row by row: a ratio of the losses near 1 says nothing then
   std::string failure = {};        ///< the error that ended the run, if one did: the evidence is what it says
   std::int64_t failed_step = 0;    ///< and the step that it ended in

@@ -120,11 +120,12 @@ LossFunction make_focal(FocalOptions o) {
 }
 
 LossFunction make_hinge(HingeOptions o) {
-  return {"hinge", values_of(o), Task::binary, [o](Var p, Var t) { return shortfall("hinge", o.margin, p, t); }};
+  return {"hinge", values_of(o), LossFunction::Traits{.task = Task::binary, .scores = true},
+          [o](Var p, Var t) { return shortfall("hinge", o.margin, p, t); }};
 }
 
 LossFunction make_squared_hinge(HingeOptions o) {
-  return {"squared_hinge", values_of(o), Task::binary,
+  return {"squared_hinge", values_of(o), LossFunction::Traits{.task = Task::binary, .scores = true},
           [o](Var p, Var t) { return square(shortfall("squared_hinge", o.margin, p, t)); }};
 }
 
@@ -154,16 +155,20 @@ std::vector<LossRow> classification_losses() {
                        .formula = "-alpha_y (1 - p_y)^gamma log p_y",
                        .when = "yes or no, with very few of one kind",
                        .source = "Lin et al. 2017; torchvision sigmoid_focal_loss"}),
-      row(make_hinge, {.name = "hinge",
-                       .summary = "how much is missing to a margin",
-                       .formula = "max(0, margin - y z), y = 1 or -1",
-                       .when = "yes or no; a linear support vector machine",
-                       .source = "Cortes and Vapnik 1995"}),
-      row(make_squared_hinge, {.name = "squared_hinge",
-                               .summary = "the same squared: smooth where the margin is met",
-                               .formula = "max(0, margin - y z)^2, y = 1 or -1",
-                               .when = "yes or no; a linear support vector machine",
-                               .source = "Cortes and Vapnik 1995"}),
+      row(make_hinge,
+          {.name = "hinge",
+           .summary = "how much is missing to a margin",
+           .formula = "max(0, margin - y z), y = 1 or -1",
+           .when = "yes or no; a linear support vector machine. Its outputs are scores, above 0 for yes, and no "
+                   "probabilities",
+           .source = "Cortes and Vapnik 1995"}),
+      row(make_squared_hinge,
+          {.name = "squared_hinge",
+           .summary = "the same squared: smooth where the margin is met",
+           .formula = "max(0, margin - y z)^2, y = 1 or -1",
+           .when = "yes or no; a linear support vector machine. Its outputs are scores, above 0 for "
+                   "yes, and no probabilities",
+           .source = "Cortes and Vapnik 1995"}),
       row(make_kl_divergence, {.name = "kl_divergence",
                                .summary = "how far the predicted distribution is from the target's",
                                .formula = "sum t (log t - log softmax(logits))",

@@ -51,10 +51,22 @@ Task LossFunction::task_with(const Shape& target, DType dtype) const {
   return one_a_row ? Task::multiclass : Task::language;
 }
 
+namespace {
+
+/// The higher one is that of the class, as it is of probabilities. Several outputs a row are yes or no each.
+Var scores_of_both(const Var& output) {
+  const bool one_a_row = output.size() == output.dim(0);
+  if (!one_a_row) return output;
+  const Var column = reshape(output, {output.dim(0), 1});
+  return concat({-column, column}, 1);
+}
+
+}  // namespace
+
 Var LossFunction::prediction(Var output) const {
   if (traits_.prediction) return traits_.prediction(output);
   switch (task()) {
-    case Task::binary: return sigmoid(output);
+    case Task::binary: return traits_.scores ? scores_of_both(output) : sigmoid(output);
     case Task::multiclass:
     case Task::language: return softmax(output);
     case Task::regression:

@@ -36,7 +36,7 @@ ParameterCheck only_those_in(const TensorsByName& tensors, const std::string& na
 }
 
 /// A prediction must have the size that its readers expect: its places are used as indices of classes and tokens.
-void check_prediction(const Var& y, const Recipe& recipe, const std::string& name) {
+void check_prediction(const Var& y, const Recipe& recipe, bool scores, const std::string& name) {
   const auto refuse = [&](std::string_view wanted) {
     fail<ModelError>("[model] {}: it predicts {} {} for {} rows. Wanted: {}", name, y.dtype(), y.shape(),
                      Model::Parts::block_rows, wanted);
@@ -48,9 +48,10 @@ void check_prediction(const Var& y, const Recipe& recipe, const std::string& nam
   const auto classes = static_cast<std::int64_t>(recipe.preprocessing.classes().size());
   if (recipe.preprocessing.task() == data::Task::multiclass && classes > 0 && classes != recipe.outputs)
     refuse(fmt::format("{}, one a class", classes));
-  if (y.dim(-1) != recipe.outputs) refuse(fmt::format("{} in the last axis", recipe.outputs));
-  if (!recipe.preprocessing.text() && y.size() != Model::Parts::block_rows * recipe.outputs)
-    refuse(fmt::format("{} a row", recipe.outputs));
+  const std::int64_t each = scores && recipe.outputs == 1 ? 2 : recipe.outputs;
+  if (y.dim(-1) != each) refuse(fmt::format("{} in the last axis", each));
+  if (!recipe.preprocessing.text() && y.size() != Model::Parts::block_rows * each)
+    refuse(fmt::format("{} a row", each));
 }
 
 /// The parameters in the order of the model.
@@ -88,7 +89,7 @@ Model Model::finish(std::shared_ptr<Parts> parts, const SafetensorsFile& file, c
   }
   const Var& prediction = traced.result.prediction;
   if (parts->recipe.model.kind.empty()) parts->recipe.outputs = prediction.rank() > 1 ? prediction.dim(-1) : 1;
-  check_prediction(prediction, parts->recipe, name);
+  check_prediction(prediction, parts->recipe, parts->loss->traits().scores, name);
   parts->state = state_of(traced, tensors);
   for (const ParameterEntry& entry : parts->state.layout->entries) {
     const Tensor flat = parts->state.parameters.rows(entry.offset, entry.offset + entry.shape.size());
@@ -185,7 +186,7 @@ Tensor Model::predict_encoded(const Tensor& input) const {
   }
   const data::Preprocessing& preprocessing = parts_->recipe.preprocessing;
   const auto* table = preprocessing.table();
-  if (preprocessing.task() == data::Task::binary) return both_classes(raw);
+  if (preprocessing.task() == data::Task::binary && outputs == 1) return both_classes(raw);
   const data::Affine own = table ? table->target() : data::Affine{};
   const bool as_it_is = own == data::Affine{} && parts_->recipe.unit == data::Affine{};
   if (preprocessing.task() != data::Task::regression || as_it_is) return Tensor::from(raw, {rows, outputs});

@@ -46,7 +46,7 @@ struct ProgressiveSums {
   void add(std::span<const float> prediction, std::int32_t target, double loss_of_row);
 };
 
-/// The classes predicted by probabilities (rows, outputs): two classes have one output.
+/// The class predicted by the probability of the second of two, or by a probability or score of each.
 [[nodiscard]] std::int32_t predicted_class(std::span<const float> probabilities);
 
 class TextClassifier {
@@ -57,6 +57,8 @@ class TextClassifier {
   [[nodiscard]] data::TextHasher& hasher() { return hasher_; }
   [[nodiscard]] SparseLinear& linear() { return linear_; }
   [[nodiscard]] const std::vector<std::string>& classes() const { return classes_; }
+  /// Whether what is predicted are scores of both classes, and no probabilities.
+  [[nodiscard]] bool gives_scores() const { return linear_.loss().traits().scores; }
   void set_inverse_frequency(std::vector<float> weights) { inverse_frequency_ = std::move(weights); }
   ProgressiveSums progressive;              ///< over all sittings
   double epoch_loss = 0, epoch_weight = 0;  ///< of the steps of an epoch so far

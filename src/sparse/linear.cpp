@@ -22,12 +22,13 @@ void SparseLinear::trace(Head& head, std::int64_t rows) const {
   const Var outputs = graph.input("outputs", {rows, outputs_}, f32);
   const Var targets = binary ? graph.input("targets", {rows, 1}, f32) : graph.input("targets", {rows}, i32);
   const Loss loss = loss_(outputs, targets);
-  const Var gradient = gradients(loss.sum, {outputs}).front();
+  const Var gradient = gradients(loss.sum, {outputs}).front(), predictions = loss_.prediction(outputs);
   head.program.emplace(graph, std::vector<Bound>{{outputs, {first_user_base, 0}}, {targets, {first_user_base + 1, 0}}},
                        std::vector<Bound>{{gradient, {first_user_base + 2, 0}},
-                                          {loss_.prediction(outputs), {first_user_base + 3, 0}},
+                                          {predictions, {first_user_base + 3, 0}},
                                           {cast(loss.sum, f64), {first_user_base + 4, 0}},
                                           {cast(loss.weight, f64), {first_user_base + 4, sizeof(double)}}});
+  head.predictions.resize(static_cast<std::size_t>(predictions.size()));
   head.arena = Block(head.program->arena_bytes());
 }
 
@@ -35,7 +36,7 @@ SparseLinear::Head& SparseLinear::head_for(std::int64_t rows) {
   Head& head = heads_[rows];
   if (head.program) return head;
   trace(head, rows);
-  for (std::vector<float>* numbers : {&head.outputs, &head.gradient, &head.predictions})
+  for (std::vector<float>* numbers : {&head.outputs, &head.gradient})
     numbers->resize(static_cast<std::size_t>(rows * outputs_));
   head.values.resize(static_cast<std::size_t>(rows));
   head.labels.resize(static_cast<std::size_t>(rows));

@@ -13,7 +13,8 @@ class SparseLinear {
  public:
   SparseLinear(std::int64_t features, std::int64_t outputs, LossFunction loss, Optimizer optimizer);
 
-  /// What was predicted of the rows before they were learned: probabilities, (rows, outputs); and their loss.
+  /// What was predicted of the rows before they were learned: probabilities, (rows, outputs), or where
+  /// the loss gives scores those of both classes; and their loss.
   struct Learned {
     std::span<const float> predictions;
     double loss = 0, weight = 0;  ///< a sum over the rows, and what makes it a mean
@@ -25,6 +26,7 @@ class SparseLinear {
   /// The same without the step.
   [[nodiscard]] Learned predict(std::span<const data::SparseRow> rows, std::span<const std::int32_t> targets);
 
+  [[nodiscard]] const LossFunction& loss() const { return loss_; }
   [[nodiscard]] RowTable& table() { return table_; }
   [[nodiscard]] const RowTable& table() const { return table_; }
   [[nodiscard]] std::int64_t parameters() const { return table_.values().size(); }

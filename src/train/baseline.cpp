@@ -54,18 +54,37 @@ Tensor start_of(const LossFunction& loss, std::int64_t outputs, const Dataset& t
 
 double loss_on(Trainer& trainer, const Dataset& data) { return trainer.evaluate(data)["loss"]; }
 
-Baseline constant_baseline(const LossFunction& loss, std::int64_t outputs, const Dataset& training, int threads) {
+/// The constant from which the search for the best one begins.
+Baseline start_baseline(std::string name, const LossFunction& loss, std::int64_t outputs, const Dataset& training,
+                        int threads) {
   auto trainer = std::make_shared<Trainer>(constant_model(outputs), loss, descent(), threads);
   trainer->init(training.slice(0, 1), 1);
   State state = trainer->state();
   state.set_parameter("constant", start_of(loss, outputs, training));
-  trainer->set_state(state);
-  const double before = loss_on(*trainer, training);
+  trainer->set_state(std::move(state));
+  return {std::move(name), trainer, loss_on(*trainer, training), constant_model(outputs)};
+}
+
+Baseline constant_baseline(const LossFunction& loss, std::int64_t outputs, const Dataset& training, int threads) {
+  Baseline best = start_baseline("constant", loss, outputs, training, threads);
+  Trainer* const trainer = best.trainer.get();
+  const State state = trainer->state();
+  const double before = best.training_loss;
   if (static_cast<double>(training.rows() * outputs * steps) < most_operations / 10) {
     trainer->fit(training, full_batch());
     if (!(loss_on(*trainer, training) < before)) trainer->set_state(state);
   }
-  return {"constant", trainer, loss_on(*trainer, training), constant_model(outputs)};
+  best.training_loss = loss_on(*trainer, training);
+  return best;
+}
+
+/// The class that a constant names.
+std::int64_t class_of(const Baseline& constant) {
+  const Tensor outputs = constant.trainer->state().parameter("constant");
+  if (outputs.size() == 1) return outputs.at(0) > 0 ? 1 : 0;
+  std::int64_t best = 0;
+  for (std::int64_t c = 1; c < outputs.size(); ++c) best = outputs.at(c) > outputs.at(best) ? c : best;
+  return best;
 }
 
 }  // namespace
@@ -93,6 +112,10 @@ std::vector<Baseline> baselines_of(const LossFunction& loss, std::int64_t output
   if (loss.task_with(target.shape(), target.dtype()) == Task::language) return {};
   if (!has_labels(loss, target) && target.size() * loss.traits().outputs != training.rows() * outputs) return {};
   std::vector<Baseline> all = {constant_baseline(loss, outputs, training, threads)};
+  if (has_labels(loss, target)) {
+    Baseline commonest = start_baseline("commonest", loss, outputs, training, threads);
+    if (class_of(commonest) != class_of(all.front())) all.push_back(std::move(commonest));
+  }
   const double features = static_cast<double>(training["input"].size()) / static_cast<double>(training.rows());
   const double operations = 6.0 * steps * static_cast<double>(training.rows() * outputs) * features;
   if (!with_linear || training["input"].shape().rank() != 2 || operations > most_operations) return all;
@@ -127,8 +150,8 @@ void save_baselines(const std::filesystem::path& path, const std::vector<Baselin
 std::vector<Baseline> load_baselines(const std::filesystem::path& path, const LossFunction& loss, std::int64_t outputs,
                                      const Dataset& rows) {
   const SafetensorsFile file = read_safetensors(path);
-  const std::pair<std::string, ModelFunction> models[] = {{"constant", constant_model(outputs)},
-                                                          {"linear", nn::linear(outputs)}};
+  const std::pair<std::string, ModelFunction> models[] = {
+      {"constant", constant_model(outputs)}, {"commonest", constant_model(outputs)}, {"linear", nn::linear(outputs)}};
   std::vector<Baseline> baselines;
   for (const auto& [name, model] : models) {
     const auto known = file.metadata.find(name);

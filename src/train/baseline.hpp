@@ -11,7 +11,7 @@
 namespace thalweg {
 
 struct Baseline {
-  std::string name;  ///< "constant", "linear"
+  std::string name;  ///< "constant", "commonest", "linear"
   std::shared_ptr<Trainer> trainer;
   double training_loss = 0;
   ModelFunction model = {};
@@ -22,9 +22,10 @@ struct Baseline {
 /// and of 1,000 alike. For anything else 0.
 [[nodiscard]] double usual_output(const LossFunction& loss, const Dataset& training);
 
-/// For the training rows: the constant prediction with the lowest loss, and, with `with_linear`, a linear model fitted
-/// by full-batch descent, unless that would take more than about a second. None for texts, for models without one
-/// prediction per row, and for rows that are not read yet.
+/// For the training rows: the constant prediction with the lowest loss; where the loss weighs classes so that it names
+/// another than the commonest class, also the constant that names this one, which metrics are held against; and, with
+/// `with_linear`, a linear model fitted by full-batch descent, unless that would take more than about a second. None
+/// for texts, for models without one prediction per row, and for rows that are not read yet.
 [[nodiscard]] std::vector<Baseline> baselines_of(const LossFunction& loss, std::int64_t outputs,
                                                  const Dataset& training, bool with_linear, int threads);
 

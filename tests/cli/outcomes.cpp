@@ -112,6 +112,61 @@ TEST_F(Outcomes, BalancedClassesAreHeldAgainstTheLargest) {
   EXPECT_NEAR(measured.at("loss").get<double>(), constant.at("loss").get<double>(), 1e-6);
 }
 
+TEST_F(Outcomes, AConstantStandsBesideItsOwnMetric) {
+  std::string text = "x,k\n";
+  for (int i = 0; i < 200; ++i) text += std::to_string(i * 37 % 100) + ".5," + (i * 7 % 10 < 8 ? "no\n" : "yes\n");
+  write("t.csv", text);
+  ASSERT_EQ(run("train t.csv --target k --epochs 2 --quiet --out runs/p").code, 0);
+  const auto plain = run("report runs/p --json").json()["baselines"]["validation"]["always no"];
+  const Ran ran = run("train t.csv --target k --epochs 2 --json --out runs/w --set 'loss.positive_weight=[30]'");
+  ASSERT_EQ(ran.code, 0) << ran.err;
+  const auto beside = ran.json()["baselines"]["validation"],
+             measured = run("evaluate runs/w --json").json()["baselines"];
+  EXPECT_EQ(beside["always no"]["accuracy"], plain["accuracy"]);  // which counts each row as one
+  EXPECT_FALSE(beside["always no"].contains("loss"));
+  EXPECT_GT(beside["constant"]["loss"], plain["loss"]);  // which is weighted
+  EXPECT_EQ(beside["constant"].size(), 1u);
+  EXPECT_EQ(measured["always no"], beside["always no"]);
+}
+
+TEST_F(Outcomes, ABalancedVerdictNamesItsConstant) {
+  std::string text = "x,k\n";
+  for (int i = 0; i < 200; ++i) text += std::to_string(i * 7919 % 97) + ".5," + (i * 7 % 10 < 8 ? "no\n" : "yes\n");
+  write("t.csv", text);
+  const Ran ran = run("train t.csv --target k --epochs 30 --json --set data.class_weights=balanced");
+  ASSERT_EQ(ran.code, 0) << ran.err;
+  EXPECT_FALSE(has(ran.out, "the best constant has")) << ran.out;
+  if (ran.json()["verdict"]["kind"] != "learned_nothing") return;
+  EXPECT_TRUE(has(ran.out, "the best constant for balanced classes")) << ran.out;
+}
+
+TEST_F(Outcomes, AHingeGivesScoresAndNoProbabilities) {
+  std::string text = "x,k\n";
+  for (int i = 0; i < 200; ++i)
+    text += std::to_string(i * 37 % 100) + ".5," + (i * 37 % 100 < 60 + i % 9 ? "no\n" : "yes\n");
+  write("t.csv", text);
+  ASSERT_EQ(run("train t.csv --target k --loss hinge --epochs 20 --quiet --out r").code, 0);
+  const Ran predicted = run("predict r --data t.csv");
+  EXPECT_TRUE(predicted.out.starts_with("k,score(no),score(yes)\n")) << predicted.out;
+  std::istringstream lines(predicted.out);
+  std::string line;
+  std::getline(lines, line);
+  int beyond = 0;  // what no probability is
+  while (std::getline(lines, line)) {
+    const double score = std::stod(line.substr(line.rfind(',') + 1));
+    EXPECT_EQ(line.starts_with("yes"), score > 0) << line;
+    beyond += std::abs(score) > 1 ? 1 : 0;
+  }
+  EXPECT_GT(beyond, 20);
+  const Ran json = run("predict r --data t.csv --json");
+  EXPECT_TRUE(json.json().contains("scores"));
+  EXPECT_FALSE(json.json().contains("probabilities"));
+  EXPECT_GT(run("evaluate r --data t.csv --json").json()["accuracy"], 0.9);
+  EXPECT_TRUE(has(read_text(path("r/report.html")), "(score ")) << "of the worst rows";
+  ASSERT_EQ(run("train t.csv --target k --loss hinge --epochs 2 --cv 2 --quiet").code, 0);
+  EXPECT_TRUE(read_text(path("runs/t-cv/predictions.csv")).starts_with("line,fold,k,predicted,score(no),score(yes)\n"));
+}
+
 TEST_F(Outcomes, AStoppedRunIsMeasuredOnWhatIsGiven) {
   write_table("t.csv");
   ASSERT_EQ(run("train t.csv --target y --epochs 6 --stop-after 10 --quiet --out runs/s").code, 0);

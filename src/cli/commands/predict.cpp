@@ -69,27 +69,34 @@ constexpr std::int64_t rows_at_once = 256;
 
 using Cells = std::vector<std::string>;
 
-/// Writes predictions: a number a row; or the class, then the probability of each. Columns that are kept stand first.
+/// What is known of each class.
+enum class Knows { probability, score };
+
+/// Writes predictions: a number a row; or the class, then the probability or score of each. Columns that are kept stand
+/// first.
 class Writer {
  public:
   /// `target` is what is predicted: a number, or one of the classes.
-  Writer(std::string target, bool regression, Cells classes, Cells kept, bool json)
+  Writer(std::string target, bool regression, Cells classes, Cells kept, bool json, Knows knows = Knows::probability)
       : classes_(std::move(classes)),
         target_(std::move(target)),
         kept_(std::move(kept)),
         taken_(kept_),
         json_(json),
-        regression_(regression) {
+        regression_(regression),
+        column_(knows == Knows::score ? "score({})" : "p({})"),
+        of_classes_(knows == Knows::score ? "scores" : "probabilities") {
     target_ = unused(target_);
     taken_.push_back(target_);
-    probabilities_ = unused(probabilities_);
+    of_classes_ = unused(of_classes_);
   }
 
   void header(std::int64_t outputs) {
     if (json_) return;
     Cells names = kept_;
     names.push_back(target_);
-    for (std::int64_t c = 0; !regression_ && c < outputs; ++c) names.push_back(unused("p(" + class_name(c) + ")"));
+    for (std::int64_t c = 0; !regression_ && c < outputs; ++c)
+      names.push_back(unused(fmt::format(fmt::runtime(column_), class_name(c))));
     line(names);
   }
 
@@ -135,7 +142,7 @@ class Writer {
     } else {
       object[target_] = likeliest(row);
       for (std::int64_t c = 0; c < row.size(); ++c)
-        object[probabilities_][class_name(c)] = row.values<float>()[static_cast<std::size_t>(c)];
+        object[of_classes_][class_name(c)] = row.values<float>()[static_cast<std::size_t>(c)];
     }
     emit_line_of(object);
   }
@@ -145,11 +152,15 @@ class Writer {
   }
 
   std::vector<std::string> classes_;
-  std::string target_, probabilities_ = "probabilities";
+  std::string target_;
   Cells kept_, taken_;
   const Cells none_ = {};
   bool json_, regression_;
+  const char* column_;  // of a class in the header
+  std::string of_classes_;
 };
+
+Knows known_by(const LossFunction& loss) { return loss.traits().scores ? Knows::score : Knows::probability; }
 
 /// Encodes the rows of a table, until they make a batch.
 class Encoder {
@@ -225,7 +236,8 @@ void predict_table(const Model& model, data::CsvReader& reader, const std::strin
   Cells names;
   for (const std::size_t column : columns) names.push_back(reader.header()[column]);
   const bool regression = fitted.schema().task == data::Task::regression;
-  Writer writer(fitted.schema().target, regression, model.classes(), std::move(names), context.json);
+  Writer writer(fitted.schema().target, regression, model.classes(), std::move(names), context.json,
+                known_by(*model.parts().loss));
   std::vector<Cells> kept;
   writer.header(regression ? 1 : static_cast<std::int64_t>(model.classes().size()));
   const auto hand_on = [&] {
@@ -255,7 +267,7 @@ void predict_images(const Model& model, const std::string& path, const Context& 
   }
   images = images.reshape(wanted);
   Writer writer("class", model.parts().recipe.preprocessing.task() == data::Task::regression, model.classes(), {},
-                context.json);
+                context.json, known_by(*model.parts().loss));
   writer.header(model.parts().outputs);
   for (std::int64_t begin = 0; begin < count; begin += rows_at_once) {
     writer.rows(model.predict_encoded(images.rows(begin, std::min(count, begin + rows_at_once))));
@@ -275,7 +287,8 @@ void predict_texts(TrainedTexts& trained, data::CsvReader& reader, const std::st
   for (const std::size_t kept : columns) names.push_back(reader.header()[kept]);
   const std::vector<std::string>& classes = trained.model.classes();
   const auto count = std::ssize(classes);
-  Writer writer(trained.config.texts.target, false, classes, std::move(names), context.json);
+  const Knows knows = trained.model.gives_scores() ? Knows::score : Knows::probability;
+  Writer writer(trained.config.texts.target, false, classes, std::move(names), context.json, knows);
   writer.header(count);
   constexpr std::int32_t any = 0;  // a prediction does not depend on the target
   Tensor row({1, count}, f32);
@@ -283,7 +296,8 @@ void predict_texts(TrainedTexts& trained, data::CsvReader& reader, const std::st
     const data::SparseRow words = trained.model.row(reader.cells()[place]);
     const auto predicted = trained.model.linear().predict({&words, 1}, {&any, 1}).predictions;
     for (std::int64_t c = 0; c < count; ++c)
-      row.set(c, count == 2 ? (c == 1 ? predicted[0] : 1 - predicted[0]) : predicted[static_cast<std::size_t>(c)]);
+      row.set(c, predicted.size() == 1 ? (c == 1 ? predicted[0] : 1 - predicted[0])
+                                       : predicted[static_cast<std::size_t>(c)]);
     Cells kept;
     for (const std::size_t column_kept : columns) kept.emplace_back(reader.cells()[column_kept]);
     writer.rows(row, kept.empty() ? std::vector<Cells>{} : std::vector<Cells>{std::move(kept)});
@@ -506,8 +520,8 @@ constexpr const char* examples = R"(Examples:
   thalweg predict runs/g2p --data words.csv --beam 8          sequences: what is written for each source
   thalweg predict runs/g2p --data words.dict --keep source    and those of a dictionary (.dict, .txt), with each word
 
-Of a table, one line comes out for each row: the value; the class and the probability of each; or what is written and the
-logarithm of its probability. Of lines of text (masked, text_encoder: no header, no columns), the line and below it the
+Of a table, one line comes out for each row: the value; the class and the probability of each (of a hinge loss a score,
+above 0 for the class); or what is written and the logarithm of its probability. Of lines of text (masked, text_encoder: no header, no columns), the line and below it the
 answers with their probabilities.)";
 
 void set_up(CLI::App& command, Context& context) {
