@@ -11,6 +11,7 @@
 #include "core/nesting.hpp"
 #include "data/file.hpp"
 #include "store/atomic_file.hpp"
+#include "store/checksum.hpp"
 
 namespace thalweg {
 
@@ -29,6 +30,8 @@ std::string_view name_of(DType dtype) {
   return std::ranges::find(dtype_names, dtype, [](const auto& entry) { return entry.second; })->first;
 }
 
+constexpr const char* checksum_key = "thalweg.checksum";  // of the metadata: of the bytes of all tensors
+
 /// A tensor as the header describes it.
 struct Entry {
   std::string name;
@@ -39,6 +42,8 @@ struct Entry {
 
 /// As the format's own library has it (HuggingFace, safetensors 0.4).
 constexpr std::uint64_t largest_header = 100'000'000;
+
+std::string checksum_text(const SafetensorsFile& file) { return fmt::format("{:08x}", checksum_of(file)); }
 
 class Reader {
  public:
@@ -68,6 +73,7 @@ class Reader {
     }
     check_cover();  // before there is memory for any of them
     for (Entry& entry : entries_) read_tensor(entry);
+    check_numbers();
     return std::move(result_);
   }
 
@@ -136,6 +142,16 @@ class Reader {
     result_.tensors.emplace_back(std::move(entry.name), std::move(tensor));
   }
 
+  /// A file of another writer may have no checksum.
+  void check_numbers() {
+    const auto written = result_.metadata.extract(checksum_key);
+    if (!written || written.mapped() == checksum_text(result_)) return;
+    fail<ModelError>(
+        "[safetensors] {}: its numbers are not those that were written. Hint: the file is damaged: take a copy of it, "
+        "or train again; if they were changed on purpose, remove {} from its metadata.",
+        file_.name(), checksum_key);
+  }
+
   data::File file_;
   std::int64_t data_begin_ = 0, data_size_ = 0;
   std::vector<Entry> entries_;
@@ -158,7 +174,9 @@ std::string header_of(const SafetensorsFile& file) {
   const auto add = [&](const std::string& name, const std::string& value) {
     text += (text.size() > 1 ? "," : "") + Json(name).dump() + ":" + value;
   };
-  if (!file.metadata.empty()) add("__metadata__", Json(file.metadata).dump());
+  std::map<std::string, std::string> metadata = file.metadata;
+  metadata[checksum_key] = checksum_text(file);
+  add("__metadata__", Json(metadata).dump());
   std::int64_t offset = 0;
   for (const auto& [name, tensor] : file.tensors) {
     const auto end = offset + static_cast<std::int64_t>(tensor.bytes());

@@ -44,6 +44,21 @@ class Safetensors : public testing::TemporaryFolderTest {
   }
 };
 
+TEST_F(Safetensors, AFlippedBitOfANumberIsFound) {
+  const std::string bytes = valid();
+  ASSERT_TRUE(reads(bytes));
+  for (const std::size_t behind : {1U, 20U, 52U}) {  // of the last bytes, which are numbers
+    std::string flipped = bytes;
+    flipped[bytes.size() - behind] = static_cast<char>(flipped[bytes.size() - behind] ^ 4);
+    EXPECT_FALSE(reads(flipped)) << behind;
+  }
+  EXPECT_FALSE(read_safetensors(path("valid")).metadata.contains("thalweg.checksum"));  // it is no one else's concern
+}
+
+TEST_F(Safetensors, AFileWithoutAChecksumIsRead) {
+  EXPECT_TRUE(reads(with_header(R"({"x":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}})", 4)));
+}
+
 TEST_F(Safetensors, ReadsWhatItWrote) {
   (void)valid();
   const SafetensorsFile file = read_safetensors(path("valid"));
