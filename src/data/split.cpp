@@ -87,14 +87,18 @@ std::vector<Split> split_folds(std::int64_t n, std::int64_t k, std::uint64_t see
   return splits;
 }
 
-Tensor spread_rows(const Tensor& rows, std::int64_t count) {
-  const std::int64_t there = rows.shape()[0];
+Dataset spread_rows(const Dataset& rows, std::int64_t count) {
+  const std::int64_t there = rows.rows();
   if (count >= there) return rows;
   std::vector<std::int64_t> places;
   for (std::int64_t i = 0; i < count; ++i) places.push_back(i * there / count);
+  return rows.select(places);
+}
+
+Tensor spread_rows(const Tensor& rows, std::int64_t count) {
   Dataset all;
   all.set("rows", rows);
-  return all.select(places)["rows"];
+  return spread_rows(all, count)["rows"];
 }
 
 }  // namespace thalweg::data

@@ -26,6 +26,7 @@ struct Split {
                                              std::span<const std::int32_t> labels = {});
 
 /// So many of the rows, or all, spread evenly: data may be in order of class.
+[[nodiscard]] Dataset spread_rows(const Dataset& rows, std::int64_t count);
 [[nodiscard]] Tensor spread_rows(const Tensor& rows, std::int64_t count);
 
 }  // namespace thalweg::data

@@ -6,6 +6,7 @@
 #include <memory>
 
 #include "core/error.hpp"
+#include "data/split.hpp"
 #include "engine/run_length.hpp"
 #include "optim/descent.hpp"
 #include "thalweg/optimizers.hpp"
@@ -64,6 +65,7 @@ class Trial {
     steps_ = budget * 2 / 5;
     const std::int64_t batch = run.batch_size > 0 ? run.batch_size : training.rows();
     line_rows_ = std::min({training.rows(), most_measured, batch * (budget / 20)});
+    measured_ = data::spread_rows(training, most_measured);
   }
 
   [[nodiscard]] std::int64_t steps() const { return steps_; }
@@ -83,7 +85,7 @@ class Trial {
   /// gradient's norm, then one as long as the parameters' norm, so that rounding does not destroy the gradient's
   /// digits.
   [[nodiscard]] LineSearch along(double lr) const {
-    const Dataset rows = training_.slice(0, line_rows_);
+    const Dataset rows = data::spread_rows(training_, line_rows_);
     try {
       const State start = without_slots();
       const double slope = step(start, rows, 1e-30).second;
@@ -164,13 +166,11 @@ class Trial {
     return {trainer.state(), norm};
   }
 
-  [[nodiscard]] double loss_of(Trainer& trainer) const {
-    return finite(trainer.evaluate(training_.slice(0, std::min(training_.rows(), most_measured)))["loss"]);
-  }
+  [[nodiscard]] double loss_of(Trainer& trainer) const { return finite(trainer.evaluate(measured_)["loss"]); }
 
   MakeTrainer make_;
   Optimizer optimizer_;
-  Dataset training_;
+  Dataset training_, measured_;  // the latter are spread over all: the first rows of sorted data are of one class
   FitOptions fit_;
   State end_;
   std::int64_t steps_ = 1;

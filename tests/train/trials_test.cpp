@@ -34,6 +34,27 @@ TEST(Trials, LeaveTheRunAsItIs) {
   EXPECT_TRUE(identical(trainer.state().parameters, before));
 }
 
+/// Of more rows than a trial measures, the first are of one class alone.
+TEST(Trials, OfSortedRowsAreMeasuredOnAll) {
+  const Dataset moons = two_moons(8192);
+  std::vector<std::int64_t> order;
+  for (const double wanted : {0.0, 1.0}) {
+    for (std::int64_t row = 0; row < moons.rows(); ++row) {
+      if (moons["target"].at(row) == wanted) order.push_back(row);
+    }
+  }
+  const Dataset data = moons.take(order);
+  const FitOptions few{.steps = 20, .batch_size = 64};
+  const Optimizer optimizer = optim::adam({.lr = 1e-2});
+  Trainer trainer = maker()(optimizer);
+  trainer.fit(data.slice(0, 4096), few);  // it knows the first class alone
+  const double loss = trainer.evaluate(data)["loss"];
+  const auto trials = trials_of(maker(), optimizer, data, few, trainer.state());
+  ASSERT_TRUE(trials);
+  EXPECT_NEAR(trials->now(), loss, 0.1 * loss);
+  EXPECT_EQ(trials->now(), trials->now());
+}
+
 TEST(Trials, AreInfiniteWhereARateDiverges) {
   const Dataset data = two_moons(200);
   const Optimizer optimizer = optim::sgd({.lr = 1e30});
