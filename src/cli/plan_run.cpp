@@ -118,8 +118,8 @@ RankTime time_of(const StepNeeds& needs, const Machine& machine, std::int64_t ra
 RunPlan plan_of(const PlanArguments& arguments, const LoadedConfig& loaded, Machine& machine, const Context& context) {
   const Parts parts = loaded.source.parts(loaded.config.seed);
   const DataFacts& facts = loaded.source.facts();
-  const Recipe recipe{with_number_places(loaded.config.model, parts.preprocessing), loaded.config.loss, facts.outputs,
-                      parts.preprocessing};
+  const Recipe recipe{with_numbers_of(loaded.config.model, parts.preprocessing, parts.train), loaded.config.loss,
+                      facts.outputs, parts.preprocessing};
   const FitOptions options = loaded.config.fit_options();
   const RunLength length = run_length(options, parts.train.rows());
   const Optimizer optimizer = loaded.config.make_optimizer(context.registry);

@@ -108,7 +108,8 @@ void start_from(const std::string& run, const SystemRow& row, const OptionMap& o
 }  // namespace
 
 Session make_session(const Config& config, const DataFacts& facts, Parts parts, const Registry& registry) {
-  Recipe recipe{with_number_places(config.model, parts.preprocessing), config.loss, facts.outputs, parts.preprocessing};
+  Recipe recipe{with_numbers_of(config.model, parts.preprocessing, parts.train), config.loss, facts.outputs,
+                parts.preprocessing};
   if (config.has_system()) {
     System system = registry.system(config.system.kind)
                         .make(system_data(parts.preprocessing, config.train.threads, registry.environments()),

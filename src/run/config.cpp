@@ -285,17 +285,19 @@ Choice read_system(Sections& own, Sections& defaults, const Registry& registry) 
 
 namespace {
 
+/// Empty where it names none.
+std::string kind_in(const OptionMap& section) {
+  const auto found = section.find("kind");
+  const auto* kind = found == section.end() ? nullptr : found->second.get_if<std::string>();
+  return kind ? *kind : std::string();
+}
+
 /// A linear model of a table in memory has one minimum, so it is fitted by L-BFGS, without a rate, where the options
 /// say nothing about steps. (Classes that a plane separates have no minimum: there the best epoch is kept.) The
 /// defaults of a method that owns its steps: all rows, and no schedule.
 void prefer_method(const Sections& own, Sections& defaults, const DataFacts& facts, const Registry& registry,
                    bool system) {
   const auto says = [](const OptionMap& section, std::string_view key) { return section.contains(std::string(key)); };
-  const auto kind_in = [](const OptionMap& section) {
-    const auto found = section.find("kind");
-    const auto* kind = found == section.end() ? nullptr : found->second.get_if<std::string>();
-    return kind ? *kind : std::string();
-  };
   constexpr std::int64_t most_rows = 200'000;
   const bool silent = own.optimizer.empty() && own.schedule.empty() && !says(own.train, "epochs") &&
                       !says(own.train, "steps") && !says(own.train, "batch_size") && !says(own.train, "accumulate");
@@ -317,7 +319,7 @@ void prefer_method(const Sections& own, Sections& defaults, const DataFacts& fac
 }  // namespace
 
 Config read_config(const ConfigTree& tree, DataOptions data, const DataFacts& facts, const Registry& registry) {
-  Sections own = read_sections(tree), defaults = sections_of(default_config(facts));
+  Sections own = read_sections(tree), defaults = sections_of(default_config(facts, kind_in(own.model)));
   Config config;
   config.seed = static_cast<std::uint64_t>(own.seed);
   config.data = std::move(data);

@@ -91,8 +91,8 @@ struct Config {
 [[nodiscard]] Config read_config(const ConfigTree& tree, DataOptions data, const DataFacts& facts,
                                  const Registry& registry);
 
-/// The defaults for such data, section by section.
-[[nodiscard]] OptionMap default_config(const DataFacts& facts);
+/// The defaults for such data, section by section: of the model that is usual for it, or of this kind.
+[[nodiscard]] OptionMap default_config(const DataFacts& facts, std::string_view model = {});
 
 /// The keys at which two configurations differ, one per line: `optimizer.lr: 0.001 -> 0.003`. Threads and checkpoints
 /// are left out, because they cannot change the result.

@@ -3,6 +3,7 @@
 
 #include "data/preprocessing.hpp"
 #include "run/config.hpp"
+#include "thalweg/data.hpp"
 
 namespace thalweg {
 
@@ -10,8 +11,13 @@ namespace thalweg {
 /// numbers in place of the categories that are embedded.
 [[nodiscard]] std::vector<std::int64_t> number_places(const data::TablePreprocessing& table);
 
-/// A model with an option `numbers`, such as `tabular`, with the places of a table's numbers, unless its options say
-/// which. Where the table has none, nothing is embedded.
-[[nodiscard]] Choice with_number_places(Choice model, const data::Preprocessing& preprocessing);
+/// For the piecewise linear encoding of these numbers: of each, in order, pieces + 1 quantiles of its values in the
+/// rows.
+[[nodiscard]] std::vector<double> number_knots(const data::TablePreprocessing& table, const Dataset& rows,
+                                               std::int64_t pieces);
+
+/// A model with an option `numbers`, such as `tabular`, with the places and knots of a table's numbers, unless its
+/// options say which. Where the table has none, nothing is embedded. `rows` are the training part.
+[[nodiscard]] Choice with_numbers_of(Choice model, const data::Preprocessing& preprocessing, const Dataset& rows);
 
 }  // namespace thalweg

@@ -216,7 +216,7 @@ TEST_F(Claims, AModelIsNoSystem) {
   ASSERT_EQ(run("train t.csv --target y --epochs 1 --quiet").code, 0);
   const Ran ran = run("play runs/t");
   EXPECT_EQ(ran.code, 2);
-  EXPECT_TRUE(has(ran.err, "holds a model of kind mlp")) << ran.err;
+  EXPECT_TRUE(has(ran.err, "holds a model of kind tabular")) << ran.err;
   EXPECT_EQ(run("play runs/t --seed -1").code, 2);
   EXPECT_TRUE(has(run("generate runs/t --seed -1").err, "--seed: -1. Wanted: >= 0"));
 }

@@ -39,9 +39,9 @@ TEST(Tabular, LearnsAWave) {
 TEST(Tabular, EachPartCanBeLeftOut) {
   for (const nn::TabularOptions& options :
        {nn::TabularOptions{.hidden = {8}, .clip = false}, nn::TabularOptions{.hidden = {8}, .scale = false},
-        nn::TabularOptions{.hidden = {8}, .frequencies = 0}, nn::TabularOptions{.hidden = {8}, .members = 1},
-        nn::TabularOptions{.hidden = {8}, .most_embedded = 1}, nn::TabularOptions{.hidden = {8}, .numbers = {1}},
-        nn::TabularOptions{.hidden = {}}}) {
+        nn::TabularOptions{.hidden = {8}, .frequencies = 0, .pieces = 0},
+        nn::TabularOptions{.hidden = {8}, .members = 1}, nn::TabularOptions{.hidden = {8}, .most_embedded = 1},
+        nn::TabularOptions{.hidden = {8}, .numbers = {1}}, nn::TabularOptions{.hidden = {}}}) {
     Trainer trainer = trainer_of(options);
     EXPECT_TRUE(std::isfinite(trainer.fit(waves(100, 1), {.epochs = 2}).epochs.back().metrics[0].second));
   }
@@ -49,7 +49,8 @@ TEST(Tabular, EachPartCanBeLeftOut) {
 
 /// Evaluation draws nothing: it is the mean of all members, the same every time.
 TEST(Tabular, EvaluationIsTheMeanOfTheMembers) {
-  const nn::TabularOptions options{.hidden = {}, .clip = false, .scale = false, .frequencies = 0, .members = 3};
+  const nn::TabularOptions options{
+      .hidden = {}, .clip = false, .scale = false, .frequencies = 0, .pieces = 0, .members = 3};
   Trainer trainer = trainer_of(options);
   const Dataset data = waves(20, 1);
   trainer.fit(data, {.epochs = 3});
@@ -78,9 +79,31 @@ TEST(Tabular, EmbedsTheInputsThatAreNumbers) {
   EXPECT_THROW(frequencies({.numbers = {2}}), UsageError);
 }
 
+/// Of x between knots 0, 1, 1 and 3: the part of the first piece, whether x is above 1, the part of the last.
+TEST(Tabular, PiecesAreThePartsBelowTheNumber) {
+  const nn::TabularOptions options{
+      .hidden = {}, .frequencies = 0, .pieces = 3, .knots = {0, 1, 1, 3}, .embedding = 1, .members = 1};
+  Trainer trainer(nn::tabular(1, options), loss::mse, optim::sgd(), 1);
+  Dataset data;
+  data.set("input", Tensor::from(std::vector<float>{-1, 0.25, 1, 1.5, 9}, {5, 1}));
+  data.set("target", Tensor({5, 1}));
+  trainer.init(data, 1);
+  const State& state = trainer.state();
+  const Tensor inner = state.parameter("embedding/weight"), outer = state.parameter("output/weight"),
+               predicted = trainer.predict(data);
+  const double x[] = {-1, 0.25, 1, 1.5, 9}, parts[][3] = {{0, 0, 0}, {.25, 0, 0}, {1, 0, 0}, {1, 1, .25}, {1, 1, 1}};
+  for (std::int64_t row = 0; row < 5; ++row) {
+    double embedded = 0;
+    for (std::int64_t i = 0; i < 3; ++i) embedded += parts[row][i] * inner.at(i);
+    EXPECT_NEAR(predicted.at(row), x[row] * outer.at(0) + embedded * outer.at(1), 1e-5) << row;
+  }
+  EXPECT_THROW(trainer_of({.pieces = 3, .knots = {0, 1}}).init(waves(10, 1), 1), UsageError);
+}
+
 /// Members that saw the same rows differ by their factors alone.
 TEST(Tabular, EachMemberIsTrainedOnEveryRow) {
-  Trainer trainer = trainer_of({.hidden = {}, .clip = false, .scale = false, .frequencies = 0, .members = 4});
+  Trainer trainer =
+      trainer_of({.hidden = {}, .clip = false, .scale = false, .frequencies = 0, .pieces = 0, .members = 4});
   trainer.fit(waves(64, 1), {.epochs = 1, .batch_size = 64});
   const Tensor biases = trainer.state().parameter("output/bias");
   for (std::int64_t m = 0; m < 4; ++m) EXPECT_NE(biases.at(m), 0) << m;

@@ -185,7 +185,7 @@ TEST(Config, ThreadsAndCheckpointsAreNoDifference) {
   EXPECT_EQ(one.fingerprint(), other.fingerprint());
   other.train.epochs = 7;
   ASSERT_EQ(differences(one, other).size(), 1u);
-  EXPECT_EQ(differences(one, other).front(), "train.epochs: 100 -> 7");
+  EXPECT_EQ(differences(one, other).front(), "train.epochs: 40 -> 7");
 }
 
 }  // namespace

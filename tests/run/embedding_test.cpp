@@ -95,19 +95,36 @@ TEST_F(Embeddings, OfAnotherSizeThanInTheFileAreRefused) {
 
 /// The number is the first input. Of a table without numbers nothing is embedded.
 TEST_F(Embeddings, OfNumbersAreForTheNumbersOfATable) {
-  const auto told = [](const Recipe& recipe) {
-    const OptionMap options = registry().model("tabular").make(1, {}).second;
-    return with_number_places({"tabular", options}, recipe.preprocessing).options;
+  const auto told = [](const data::Table& table, std::int64_t embed = 0, OptionMap own = {}) {
+    const Recipe recipe = recipe_of_table(table, embed);
+    OptionMap options = registry().model("tabular").make(1, std::move(own)).second;
+    return with_numbers_of({"tabular", std::move(options)}, recipe.preprocessing, rows_of(recipe, table)).options;
   };
-  EXPECT_EQ(told(recipe_of_table(table(), 0)).at("numbers").str(), "[0]");
+  EXPECT_EQ(told(table()).at("numbers").str(), "[0]");
   const data::Table codes = data::read_table(write("codes.csv", "code,y\na,1\nb,2\na,3\nb,4.5\n"));
-  EXPECT_EQ(told(recipe_of_table(codes, 0)).at("frequencies").str(), "0");
+  EXPECT_EQ(told(codes).at("frequencies").str(), "0");
+  EXPECT_EQ(told(codes).at("pieces").str(), "0");
   const data::Table behind = data::read_table(write("behind.csv", "code,x,y\na,1,1\nb,3,2\na,2,3\nb,5,4.5\n"));
-  EXPECT_EQ(told(recipe_of_table(behind, 0)).at("numbers").str(), "[2]");
-  EXPECT_EQ(told(recipe_of_table(behind, 1)).at("numbers").str(), "[3]");  // 1.6 * 2^0.56 = 2.4: three for two columns
-  const Choice said{"tabular", {{"numbers", OptionList{1}}}};
-  EXPECT_EQ(with_number_places(said, recipe_of_table(behind, 0).preprocessing).options.at("numbers").str(), "[1]");
-  EXPECT_FALSE(with_number_places({"mlp"}, recipe_of_table(behind, 0).preprocessing).options.contains("numbers"));
+  EXPECT_EQ(told(behind).at("numbers").str(), "[2]");
+  EXPECT_EQ(told(behind, 1).at("numbers").str(), "[3]");  // 1.6 * 2^0.56 = 2.4: three for two columns
+  EXPECT_EQ(told(behind, 0, {{"numbers", OptionList{1}}}).at("numbers").str(), "[1]");
+  const Recipe recipe = recipe_of_table(behind, 0);
+  EXPECT_TRUE(with_numbers_of({"mlp"}, recipe.preprocessing, rows_of(recipe, behind)).options.empty());
+}
+
+/// The quantiles of each number. Half the rows of the second column are 0, so that two knots stand there and part what
+/// is above from what is not; where there are fewer values than knots, the widest pieces are divided.
+TEST_F(Embeddings, KnotsAreQuantilesOfTheTrainingRows) {
+  std::string text = "x,z,y\n";
+  for (int i = 0; i < 101; ++i) text += fmt::format("{},{},{}\n", (i * 37) % 101, i < 60 ? 0 : i == 60 ? 1 : 2, i % 7);
+  const data::Table known = data::read_table(write("knots.csv", text));
+  const Recipe recipe = recipe_of_table(known, 0);
+  const auto& encodings = recipe.preprocessing.table()->encodings();
+  const std::vector<double> knots = number_knots(*recipe.preprocessing.table(), rows_of(recipe, known), 4),
+                            wanted[] = {{0, 25, 50, 75, 100}, {0, 0, 1, 2, 2}};
+  ASSERT_EQ(knots.size(), 10u);
+  for (std::size_t i = 0; i < 10; ++i)
+    EXPECT_NEAR(encodings[i / 5].affine.inverse(knots[i]), wanted[i / 5][i % 5], 1e-5) << i;
 }
 
 }  // namespace

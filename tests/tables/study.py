@@ -65,7 +65,7 @@ TABLES = CHOSEN_ON | UNSEEN
 SETTINGS = {
     "default": [],
     "linear": ["--model", "linear", "--optimizer", "adamw"],
-    "tabular": ["--model", "tabular"],
+    "mlp": ["--model", "mlp"],
 }
 PEERS = ["sklearn linear", "sklearn MLP", "sklearn boosting"]
 
@@ -301,7 +301,7 @@ def main():
     parser.add_argument("action", choices=["run", "show"])
     parser.add_argument("--thalweg", default=str(HERE.parent.parent / "build/release/thalweg"))
     parser.add_argument("--tables", nargs="+", default=list(TABLES), choices=list(TABLES))
-    parser.add_argument("--methods", nargs="+", default=["default", "tabular", "linear", "constant", *PEERS], choices=[*SETTINGS, "constant", *PEERS])
+    parser.add_argument("--methods", nargs="+", default=["default", "mlp", "linear", "constant", *PEERS], choices=[*SETTINGS, "constant", *PEERS])
     parser.add_argument("--splits", type=int, default=SPLITS)
     arguments = parser.parse_args()
     {"run": run, "show": show}[arguments.action](arguments)

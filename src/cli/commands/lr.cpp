@@ -33,7 +33,8 @@ std::string trial_text(const LrTrial& trial) {
 FoundLr find_lr_for(const Config& config, const DataFacts& facts, const Parts& parts, FindLrOptions options,
                     const Registry& registry) {
   refuse_system(config, "lr");
-  Recipe recipe{with_number_places(config.model, parts.preprocessing), config.loss, facts.outputs, parts.preprocessing};
+  Recipe recipe{with_numbers_of(config.model, parts.preprocessing, parts.train), config.loss, facts.outputs,
+                parts.preprocessing};
   recipe.offset = usual_output(recipe.make_loss(registry), parts.train);
   const SignalWatch signals;
   std::stop_source stop;
