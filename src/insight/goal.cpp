@@ -39,11 +39,24 @@ Values by_collections(const Values& epochs) {
   return collections;
 }
 
+/// Of values that never change it is not known how many collections they are of.
+Verdict never_changed(const std::string& goal, const Values& epochs) {
+  Verdict verdict = not_judged();
+  verdict.sentence = fmt::format("Not judged: {} was {} in each of {} epochs, and does not tell what was learned.",
+                                 goal, number_text(epochs.front(), 4), epochs.size());
+  verdict.advice =
+      "If that is already as high as it can be, there was nothing to learn. Else train longer, or look whether other "
+      "actions would change it at all.";
+  return verdict;
+}
+
 }  // namespace
 
 Verdict judge_goal(const History& history, const std::string& goal) {
   if (goal.empty()) return not_judged();
-  const Values course = by_collections(measured_of(history, goal));
+  const Values epochs = measured_of(history, goal), course = by_collections(epochs);
+  if (epochs.size() >= fewest && std::ranges::count(epochs, epochs.front()) == std::ssize(epochs))
+    return never_changed(goal, epochs);
   if (course.size() < fewest) {
     Verdict verdict = not_judged();
     verdict.sentence = fmt::format(

@@ -62,6 +62,14 @@ TEST(GoalVerdict, CountsCollectionsAndNotPassesOverThem) {
   EXPECT_EQ(few.sentence.rfind("Too short to judge: ", 0), 0U) << few.sentence;
 }
 
+TEST(GoalVerdict, AGoalThatNeverChangesIsNotCalledShort) {
+  History history = run([](double) { return 0; });
+  for (EpochReport& epoch : history.epochs) epoch.metrics.back().second = 7;
+  const Verdict verdict = judge(history, {.makes_rows = true, .goal = "episode length"});
+  EXPECT_EQ(verdict.kind, VerdictKind::not_judged);
+  EXPECT_NE(verdict.sentence.find("episode length was 7 in each of"), std::string::npos) << verdict.sentence;
+}
+
 TEST(GoalVerdict, WithoutAGoalNothingIsJudgedButThatTheLossIsANumber) {
   EXPECT_EQ(kind_of(run([](double t) { return t; }), ""), VerdictKind::not_judged);
   EXPECT_EQ(kind_of(run([](double t) { return t; }), "no such metric"), VerdictKind::not_judged);
