@@ -104,6 +104,20 @@ TEST(GroupGraph, KeepsItsOrderWhereManyComeBeforeOneGroup) {
   EXPECT_FALSE(groups.producers(GroupId(0)).empty());
 }
 
+TEST(GroupGraph, KeepsItsOrderWhereManyComeBeforeEachOfSeveral) {
+  // Groups 0 to 2 take in thousands by turns, each of which reads from one more, and that from another.
+  constexpr int hubs = 3, each = 3000;
+  Graph graph(hubs);
+  for (int i = 0; i < hubs * each; ++i) {
+    const GroupId source = graph.push_back({}), between = graph.push_back({source});
+    graph.push_back({between, GroupId(i % hubs)});
+  }
+  GroupGraph groups(graph);
+  for (int i = 0; i < hubs * each; ++i) ASSERT_TRUE(groups.merge(GroupId(i % hubs), GroupId(hubs + 3 * i + 2)));
+  for (int i = 0; i < hubs * each; ++i)  // which a search in a wrong order would not see
+    ASSERT_FALSE(groups.merge(GroupId(i % hubs), GroupId(hubs + 3 * i))) << i;
+}
+
 TEST(GroupGraph, GivesUpOnLongWays) {
   // The last reads from the first, and from a long chain of others that does not depend on it.
   Graph graph(2);
