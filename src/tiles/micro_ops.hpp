@@ -68,6 +68,9 @@ struct Reducer {
   /// both for a row that is all there: the lanes begin as the identity
   float (*row_f32)(float identity, const float* x, std::int64_t n);
   double (*row_f64)(double identity, const double* x, std::int64_t n);
+  /// into[c] = f(into[c], x[c]) for each row of x, in order: rows of `width` values. Of what adds alone, else none.
+  void (*join_rows_f32)(float* into, const float* x, std::int64_t rows, std::int64_t width);
+  void (*join_rows_f64)(double* into, const double* x, std::int64_t rows, std::int64_t width);
   /// The micro-op that joins two values.
   std::string_view join;
   bool adds = false;  ///< the values of blocks are carried in f64 and rounded once
@@ -95,6 +98,14 @@ struct Reducer {
       return row_f32(static_cast<float>(identity), x, n);
     } else {
       return row_f64(identity, x, n);
+    }
+  }
+  template <class T>
+  void join_rows(T* into, const T* x, std::int64_t rows, std::int64_t width) const {
+    if constexpr (sizeof(T) == 4) {
+      join_rows_f32(into, x, rows, width);
+    } else {
+      join_rows_f64(into, x, rows, width);
     }
   }
 };

@@ -11,6 +11,7 @@
 
 #include <algorithm>
 #include <limits>
+#include <type_traits>
 
 #include "tiles/micro_ops-inl.hpp"
 #include "tiles/tail-inl.hpp"
@@ -114,19 +115,52 @@ HWY_NOINLINE T Row(T identity, const T* x, std::int64_t n) {
   return n <= short_row<T> ? RowIn<R, ShortRow<T>>(identity, x, n) : RowIn<R, LongRow<T>>(identity, x, n);
 }
 
+/// Joins to neighbouring columns the rows of x, in order. The columns stay in `vectors` registers meanwhile: through
+/// memory each row would wait for the one before.
+template <class Join, int vectors, class T>
+HWY_INLINE void JoinStrip(T* into, const T* x, std::int64_t rows, std::int64_t width) {
+  const hn::ScalableTag<T> d;
+  const std::size_t lanes = hn::Lanes(d);
+  hn::Vec<decltype(d)> column[vectors];
+  HWY_UNROLL(4)
+  for (std::size_t v = 0; v < vectors; ++v) column[v] = hn::LoadU(d, into + v * lanes);
+  for (; rows > 0; --rows, x += width) {
+    HWY_UNROLL(4)
+    for (std::size_t v = 0; v < vectors; ++v) column[v] = Join::f(d, column[v], hn::LoadU(d, x + v * lanes));
+  }
+  HWY_UNROLL(4)
+  for (std::size_t v = 0; v < vectors; ++v) hn::StoreU(column[v], d, into + v * lanes);
+}
+
+template <class Join, class T>
+HWY_NOINLINE void JoinRows(T* into, const T* x, std::int64_t rows, std::int64_t width) {
+  const hn::ScalableTag<T> d;
+  const auto lanes = static_cast<std::int64_t>(hn::Lanes(d));
+  std::int64_t c = 0;
+  for (; c + 4 * lanes <= width; c += 4 * lanes) JoinStrip<Join, 4>(into + c, x + c, rows, width);
+  for (; c + lanes <= width; c += lanes) JoinStrip<Join, 1>(into + c, x + c, rows, width);
+  if (c == width) return;
+  const auto rest = static_cast<std::size_t>(width - c);
+  auto column = LoadTail(d, into + c, rest);
+  for (x += c; rows > 0; --rows, x += width) column = Join::f(d, column, LoadTail(d, x, rest));
+  hn::BlendedStore(column, hn::FirstN(d, rest), d, into + c);
+}
+
+/// Sums over rows are in each step of a model with biases or normalisation; other reductions are too rare for the code.
+template <class Join, class T>
+constexpr auto RowsOf() -> void (*)(T*, const T*, std::int64_t, std::int64_t) {
+  if constexpr (std::is_same_v<Join, Add>) {
+    return JoinRows<Join, T>;
+  } else {
+    return nullptr;
+  }
+}
+
 template <class Term, class Join>
 constexpr Reducer ReducerRow(std::string_view name, double identity, std::string_view join, bool adds) {
   using R = Reduction<Term, Join>;
-  return {name,
-          identity,
-          Accumulate<R, float>,
-          Accumulate<R, double>,
-          Fold<R, float>,
-          Fold<R, double>,
-          Row<R, float>,
-          Row<R, double>,
-          join,
-          adds};
+  return {name,          identity,       Accumulate<R, float>,  Accumulate<R, double>,  Fold<R, float>, Fold<R, double>,
+          Row<R, float>, Row<R, double>, RowsOf<Join, float>(), RowsOf<Join, double>(), join,           adds};
 }
 
 constexpr double infinity = std::numeric_limits<double>::infinity();

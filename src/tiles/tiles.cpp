@@ -69,10 +69,13 @@ class TileRunner {
   void run_columns(const KernelCall& call) const;
   void column_band(Context& context, std::int64_t outer, std::int64_t column, std::int64_t width) const;
 
-  /// into[i] = into[i] joined with x[i], by the rule of reduction k.
-  void join(int k, T* into, const T* x, std::int64_t n) const {
-    const std::array<const void*, 2> operands{into, x};
-    at(joins_, k)(into, operands.data(), n);
+  /// into[i] = into[i] joined with the rows of x, in order, by the rule of reduction k.
+  void join(int k, T* into, const T* x, std::int64_t rows, std::int64_t width) const {
+    if (reduction(k).reducer->adds) return reduction(k).reducer->join_rows(into, x, rows, width);
+    for (std::int64_t row = 0; row < rows; ++row) {
+      const std::array<const void*, 2> operands{into, x + row * width};
+      at(joins_, k)(into, operands.data(), width);
+    }
   }
   [[nodiscard]] const TileProgram::Reduce& reduction(int k) const { return at(plan_.reductions, k); }
   [[nodiscard]] T identity(int k) const { return static_cast<T>(reduction(k).reducer->identity); }
@@ -290,7 +293,7 @@ void TileRunner<T>::join_blocks(const T* values, T* out, int k) const {
         total += static_cast<double>(own[block]);
       } else {
         T joined = static_cast<T>(total);
-        join(k, &joined, own + block, 1);
+        join(k, &joined, own + block, 1, 1);
         total = static_cast<double>(joined);
       }
     }
@@ -341,16 +344,13 @@ void TileRunner<T>::column_band(Context& context, std::int64_t outer, std::int64
     for (std::int64_t row = first; row < end; row += together) {
       const std::int64_t height = std::min(together, end - row);
       compute(context, (outer * rows + row) * inner + column, height * width);
-      for (int k = 0; k < reductions_; ++k) {
-        const T* x = context.values(reduction(k).reg);
-        for (std::int64_t h = 0; h < height; ++h) join(k, block_values[k], x + h * width, width);
-      }
+      for (int k = 0; k < reductions_; ++k) join(k, block_values[k], context.values(reduction(k).reg), height, width);
     }
     for (int k = 0; k < reductions_; ++k) {
       if (reduction(k).reducer->adds) {
         for (std::int64_t i = 0; i < width; ++i) sums[k][i] += static_cast<double>(block_values[k][i]);
       } else {
-        join(k, totals[k], block_values[k], width);
+        join(k, totals[k], block_values[k], 1, width);
       }
     }
   }

@@ -163,5 +163,42 @@ TEST(MicroOps, ThatCallAFunctionOfANumberSaySo) {
   EXPECT_FALSE(find_micro_op("mul")->by_number);
 }
 
+/// Down columns a block of rows is added one row after another, and blocks in f64, however many columns there are.
+TYPED_TEST(Tiles, SumsOfColumnsRoundByTheirRowsAlone) {
+  using T = TypeParam;
+  for (const std::int64_t columns : {2, 3, 8, 16, 31, 32, 33, 64, 100, 129, 3000}) {
+    for (const std::int64_t rows : {std::int64_t{1}, std::int64_t{7}, 2 * reduce_block_rows + 3}) {
+      const std::vector<T> x = numbers<T>(rows * columns, 4);
+      TileProgram program;
+      program.dtype = dtype<T>();
+      program.reduced = rows;
+      program.inner = columns;
+      program.loads = {{0, View::dense({rows * columns}), program.dtype}};
+      program.reductions = {{find_reducer("sum"), 0, 0}, {find_reducer("max"), 0, 1}};
+      std::vector<T> sums(static_cast<std::size_t>(columns)), most(sums.size());
+      std::array<std::byte*, 2> out{reinterpret_cast<std::byte*>(sums.data()),
+                                    reinterpret_cast<std::byte*>(most.data())};
+      const std::byte* in = reinterpret_cast<const std::byte*>(x.data());
+      Workers workers(1);
+      make_tile_kernel(program).run({out.data(), &in, nullptr, workers});
+      for (std::size_t c = 0; c < sums.size(); ++c) {
+        double total = 0;
+        T largest = x[c];
+        for (std::int64_t first = 0; first < rows; first += reduce_block_rows) {
+          T block = 0;
+          for (std::int64_t row = first; row < std::min(rows, first + reduce_block_rows); ++row) {
+            const T value = x[static_cast<std::size_t>(row * columns) + c];
+            block += value;
+            largest = std::max(largest, value);
+          }
+          total += static_cast<double>(block);
+        }
+        ASSERT_EQ(sums[c], static_cast<T>(total)) << "column " << c << " of " << columns << ", " << rows << " rows";
+        ASSERT_EQ(most[c], largest) << "column " << c << " of " << columns << ", " << rows << " rows";
+      }
+    }
+  }
+}
+
 }  // namespace
 }  // namespace thalweg
