@@ -1,9 +1,11 @@
 #include "kernels/convolution.hpp"
 
 #include <algorithm>
+#include <array>
 
 #include "kernels/for_float.hpp"
 #include "kernels/onednn.hpp"
+#include "tiles/micro_ops.hpp"
 
 namespace thalweg {
 
@@ -93,9 +95,20 @@ struct Buffers {
   }
 };
 
+/// Adds to the first of several parts the others, in order. They lie `distance` apart and are `n` long. Each task adds
+/// a stretch of all parts, which stays in the first cache.
 template <class T>
-void add(T* sum, const T* terms, std::int64_t n) {
-  for (std::int64_t i = 0; i < n; ++i) sum[i] += terms[i];
+void add_parts(T* sums, std::int64_t parts, std::int64_t distance, std::int64_t n, Workers& workers) {
+  static const MicroOp::Run add = find_micro_op("add")->run<T>();
+  constexpr std::int64_t stretch = 4096;
+  if (parts == 1) return;
+  workers.run((n + stretch - 1) / stretch, [&](std::int64_t task) {
+    T* sum = sums + task * stretch;
+    for (std::int64_t part = 1; part < parts; ++part) {
+      const std::array<const void*, 2> terms{sum, sum + part * distance};
+      add(sum, terms.data(), std::min(stretch, n - task * stretch));
+    }
+  });
 }
 
 template <class T>
@@ -120,7 +133,7 @@ Kernel plain_kernel(Result result, const ConvolutionShape& whole) {
                 plain_sample(result, s, x + b * s.image_size(), f, y + b * s.result_size());
             });
             if (!own) return;
-            for (std::int64_t part = 1; part < parts; ++part) add(scratch, scratch + part * own, own);
+            add_parts(scratch, parts, own, own, call.workers);
             std::copy_n(scratch, own, at.f);
           },
           bytes_of<T>(parts * own)};
@@ -145,10 +158,9 @@ Kernel onednn_kernel(Result result, const ConvolutionShape& whole) {
                                rest + p * scratch);
             });
             if (result != Result::filter) return;
-            for (std::size_t part = 1; part < filters; ++part) {
-              add(reinterpret_cast<float*>(call.scratch), reinterpret_cast<float*>(call.scratch + part * packed),
-                  static_cast<std::int64_t>(convolution->packed_bytes() / sizeof(float)));
-            }
+            const auto floats = [](std::size_t bytes) { return static_cast<std::int64_t>(bytes / sizeof(float)); };
+            add_parts(reinterpret_cast<float*>(call.scratch), parts, floats(packed),
+                      floats(convolution->packed_bytes()), call.workers);
             convolution->unpack(call.scratch, at.f, rest);
           },
           filters * packed + static_cast<std::size_t>(parts) * scratch};
