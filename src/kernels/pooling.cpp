@@ -50,7 +50,6 @@ Kernel make_max_unpool(const KernelSite& site) {
   return for_float(site.output.dtype, [&]<class T>(T) {
     return for_samples(image, [s = shape_of(site, image, result), in = sample_size(image), out = sample_size(result),
                                &loops = window_loops<T>()](const KernelCall& call, std::int64_t i) {
-      std::fill_n(call.out<T>() + i * in, in, T{0});
       loops.max_unpool(s, call.in<T>(0) + i * in, call.in<T>(1) + i * out, call.out<T>() + i * in);
     });
   });
@@ -71,7 +70,6 @@ Kernel make_sum_unpool(const KernelSite& site) {
   return for_float(site.output.dtype, [&]<class T>(T) {
     return for_samples(image, [s = shape_of(site, image, result), in = sample_size(image), out = sample_size(result),
                                &loops = window_loops<T>()](const KernelCall& call, std::int64_t i) {
-      std::fill_n(call.out<T>() + i * in, in, T{0});
       loops.sum_unpool(s, call.in<T>(0) + i * out, call.out<T>() + i * in);
     });
   });

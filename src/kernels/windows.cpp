@@ -68,6 +68,19 @@ HWY_INLINE void EachPlace(const WindowShape& s, Span rows, Span columns, const B
   }
 }
 
+/// Whether each place of the image is in one window.
+HWY_INLINE bool IsTiled(const WindowAxis& axis) {
+  return axis.step == axis.window && axis.outside == 0 && axis.out * axis.step == axis.in;
+}
+/// Where windows are to add to the image: whether they have to. Where each place is in one window, what that adds to
+/// zero is all, and the image is written once.
+template <class T>
+HWY_INLINE bool BeginSums(const WindowShape& s, T* image) {
+  if (IsTiled(s.height) && IsTiled(s.width)) return false;
+  std::fill_n(image, s.height.in * s.width.in * s.channels, T{0});
+  return true;
+}
+
 template <class T>
 HWY_INLINE auto Beats(V<T> x, V<T> best) {
   return hn::Or(hn::Gt(x, best), hn::IsNaN(x));  // a NaN is the largest of all; Ne is false for it on AVX-512
@@ -93,6 +106,7 @@ void MaxPool(const WindowShape& s, const T* x, const T* u, T* y) {
 template <class T>
 void MaxUnpool(const WindowShape& s, const T* x, const T* g, T* image) {
   const D<T> d;
+  const bool adds = BeginSums(s, image);
   EachWindow(s, [&](std::int64_t result, Span rows, Span columns) {
     const std::int64_t first = (rows.begin * s.width.in + columns.begin) * s.channels;
     EachVector<T>(s.channels, [&](std::int64_t c, std::size_t n) HWY_ATTR {
@@ -108,7 +122,7 @@ void MaxUnpool(const WindowShape& s, const T* x, const T* g, T* image) {
       number = hn::Zero(d);
       EachPlace(s, rows, columns, [&](std::int64_t at) HWY_ATTR {
         const V<T> share = hn::IfThenElseZero(hn::Eq(number, winner), gradient);
-        StoreSome(hn::Add(LoadSome(image + at + c, n), share), image + at + c, n);
+        StoreSome(hn::Add(adds ? LoadSome(image + at + c, n) : hn::Zero(d), share), image + at + c, n);
         number = hn::Add(number, hn::Set(d, T{1}));
       });
     });
@@ -128,11 +142,13 @@ void SumPool(const WindowShape& s, const T* x, T* y) {
 
 template <class T>
 void SumUnpool(const WindowShape& s, const T* g, T* image) {
+  const D<T> d;
+  const bool adds = BeginSums(s, image);
   EachWindow(s, [&](std::int64_t result, Span rows, Span columns) {
     EachVector<T>(s.channels, [&](std::int64_t c, std::size_t n) HWY_ATTR {
       const V<T> gradient = LoadSome(g + result + c, n);
       EachPlace(s, rows, columns, [&](std::int64_t at) HWY_ATTR {
-        StoreSome(hn::Add(LoadSome(image + at + c, n), gradient), image + at + c, n);
+        StoreSome(hn::Add(adds ? LoadSome(image + at + c, n) : hn::Zero(d), gradient), image + at + c, n);
       });
     });
   });

@@ -23,9 +23,9 @@ struct Tap {
 template <class T>
 struct WindowLoops {
   void (*max_pool)(const WindowShape&, const T* x, const T* u, T* y);
-  void (*max_unpool)(const WindowShape&, const T* x, const T* g, T* image);  ///< image is added to
+  void (*max_unpool)(const WindowShape&, const T* x, const T* g, T* image);
   void (*sum_pool)(const WindowShape&, const T* x, T* y);
-  void (*sum_unpool)(const WindowShape&, const T* g, T* image);  ///< image is added to
+  void (*sum_unpool)(const WindowShape&, const T* g, T* image);
   /// to[t.to] += weight from[t.from], tap after tap.
   void (*add_taps)(const Tap* taps, std::int64_t count, bool transposed, const T* from, T* to, std::int64_t channels);
 };
