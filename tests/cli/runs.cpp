@@ -5,6 +5,7 @@
 
 #include <filesystem>
 
+#include "sanitized.hpp"
 #include "thalweg/model.hpp"
 
 namespace thalweg::testing {
@@ -156,8 +157,9 @@ TEST_F(Runs, KilledAtTenRandomMomentsAndResumedGivesTheSameBits) {
     const std::string limit = "timeout -s KILL " + std::to_string(milliseconds / 1000.0) + " ";
     kills += shell(limit + command() + " train " + arguments).code == 137;
   };
-  killed_after(600, "t.csv" + options + "parts");  // long enough for a first checkpoint
-  for (int i = 1; kills < 10 && i < 30; ++i) killed_after(80 + i * 7919 % 220, "parts --resume --quiet");
+  killed_after(address_sanitizer || thread_sanitizer ? 6000 : 600, "t.csv" + options + "parts");  // a first checkpoint
+  for (int i = 1; kills < 10 && i < 30; ++i)
+    killed_after((address_sanitizer || thread_sanitizer ? 400 : 80) + i * 7919 % 220, "parts --resume --quiet");
   EXPECT_EQ(kills, 10) << "the run was over too soon";
   ASSERT_EQ(run("train parts --resume --quiet").code, 0);
   EXPECT_EQ(read_text(path("parts/model.safetensors")), read_text(path("whole/model.safetensors")));

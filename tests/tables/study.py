@@ -66,6 +66,9 @@ SETTINGS = {
     "default": [],
     "linear": ["--model", "linear", "--optimizer", "adamw"],
     "mlp": ["--model", "mlp"],
+    "waves alone": ["--set", "model.pieces=0"],
+    "pieces alone": ["--set", "model.frequencies=0"],
+    "eight of 64": ["--set", "model.members=8", "model.hidden=[64,64]"],
 }
 PEERS = ["sklearn linear", "sklearn MLP", "sklearn boosting"]
 
