@@ -19,7 +19,7 @@ endif()
 
 set(THALWEG_ROOM_OBJECTS "" CACHE INTERNAL "")
 # What runs once a command, once a trace or once an epoch is compiled for size: no loop over numbers is in these rooms.
-set(THALWEG_COLD_ROOMS options plot ops optim loss nn problem estimate store insight system report run cli)
+set(THALWEG_COLD_ROOMS options schedule plot ops optim loss nn problem estimate store insight system report run cli)
 
 function(thalweg_room name)
   file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/*.cpp ${CMAKE_CURRENT_SOURCE_DIR}/*/*.cpp)

@@ -31,7 +31,7 @@ const std::byte* bytes_of(const std::vector<float>& values) {
 /// Under a sanitizer, which catches the signal and says where it came from.
 bool stopped(int status) {
   return ::testing::KilledBySignal(SIGSEGV)(status) ||
-         ((address_sanitizer || thread_sanitizer) && !::testing::ExitedWithCode(0)(status));
+         ((testing::address_sanitizer || testing::thread_sanitizer) && !::testing::ExitedWithCode(0)(status));
 }
 
 class FarCpuTest : public ::testing::Test {
