@@ -61,7 +61,8 @@ TEST_F(Budget, AHopelessRunStopsBeforeItIsSpent) {
   std::string table = "x,y\n";  // y has nothing to do with x
   for (int i = 0; i < 200; ++i) table += std::to_string(i * 7919 % 101) + "," + std::to_string(i * 104729 % 97) + "\n";
   write("t.csv", table);
-  const Ran ran = run(steps + std::string("--set train.budget='2 h' --set model.initializer=zeros --model mlp --out r"));
+  const Ran ran =
+      run(steps + std::string("--set train.budget='2 h' --set model.initializer=zeros --model mlp --out r"));
   ASSERT_EQ(ran.code, 0) << ran.err;
   const auto last = ran.json();
   ASSERT_TRUE(last.contains("budget")) << ran.out;

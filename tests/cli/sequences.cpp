@@ -238,7 +238,7 @@ TEST_F(Sequences, StartOnlyFromTheSameSymbols) {
   ASSERT_EQ(run("train t.csv --target y --quiet --out model --epochs 1").code, 0);
   const Ran kind = run("train s.toml --quiet --set system.start=model");
   EXPECT_EQ(kind.code, 2);
-  EXPECT_NE(kind.err.find("start = \"model\" is a run of mlp. Wanted: one of sequences"), std::string::npos)
+  EXPECT_NE(kind.err.find("start = \"model\" is a run of tabular. Wanted: one of sequences"), std::string::npos)
       << kind.err;
 }
 

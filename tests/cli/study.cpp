@@ -47,7 +47,8 @@ TEST_F(StudyCommand, TrainsEachArmByWhatItChoseAndShowsOtherMeasuresBeside) {
   const std::string study =
       "question = \"Which rate?\"\nclaim = \"b.\"\nsource = \"nobody\"\nkind = \"training\"\nmeasure = \"loss\"\n"
       "lower = \"free\"\nhigher = \"low\"\nrepeats = 5\nconfig = \"c.toml\"\nresult = \"RESULT\"\n"
-      "set = { \"train.epochs\" = 30, \"train.threads\" = 1, \"model.hidden\" = [4], optimizer = { kind = \"sgd\", lr "
+      "set = { \"train.epochs\" = 30, \"train.threads\" = 1, \"model.kind\" = \"mlp\", \"model.hidden\" = [4], "
+      "optimizer = { kind = \"sgd\", lr "
       "= 1e-6 } }\n"
       "[[arms]]\nname = \"low\"\n[[arms]]\nname = \"free\"\ngrid = { \"optimizer.lr\" = [1e-6, 0.03] }\n";
   const auto with = [&](const std::string& result) {
@@ -74,7 +75,8 @@ TEST_F(StudyCommand, MeasuresWhatTrainingsHaveInCommon) {
     write("s.toml",
           "question = \"Which?\"\nclaim = \"b.\"\nsource = \"nobody\"\nkind = \"training\"\nmeasure = \"loss\"\n"
           "lower = \"b\"\nhigher = \"a\"\nrepeats = 5\nconfig = \"c.toml\"\n"
-          "set = { \"train.epochs\" = 10, \"train.threads\" = 1, \"model.hidden\" = [4], optimizer = { kind = \"sgd\", "
+          "set = { \"train.epochs\" = 10, \"train.threads\" = 1, \"model.kind\" = \"mlp\", \"model.hidden\" = [4], "
+          "optimizer = { kind = \"sgd\", "
           "lr "
           "= 0.03 } }\n" +
               study + "[[arms]]\nname = \"a\"\n" + first + "[[arms]]\nname = \"b\"\n" + second);
