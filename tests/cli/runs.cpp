@@ -46,6 +46,14 @@ TEST_F(Runs, InspectMeasuresAStep) {
   EXPECT_EQ(run("inspect runs/t --measure").code, 2);
 }
 
+TEST_F(Runs, InspectShortensTheKnotsOfATable) {
+  write_table("t.csv");
+  ASSERT_EQ(run("train t.csv --target y --epochs 1 --quiet").code, 0);
+  const std::string out = run("inspect runs/t").out;
+  EXPECT_NE(out.find("and 31 more\""), std::string::npos) << out;  // 17 of each of two numbers
+  EXPECT_LT(out.find('\n'), 400U) << out;
+}
+
 TEST_F(Runs, LeanMemoryTrainsTheSameModel) {
   write_table("t.csv");
   ASSERT_EQ(run("train t.csv --target y --epochs 2 --quiet --out fast").code, 0);

@@ -55,8 +55,20 @@ Anatomy anatomy_of(const Recipe& recipe, const Registry& registry) {
   return anatomy;
 }
 
+/// For a reader: of a long list the first three, and how many more there are.
+OptionMap shortened(OptionMap options) {
+  for (auto& [key, value] : options) {
+    const auto* list = value.get_if<OptionList>();
+    if (!list || list->size() <= 12) continue;
+    std::string text;
+    for (std::size_t i = 0; i < 3; ++i) text += (*list)[i].str() + ", ";
+    value = {text + fmt::format("and {} more", list->size() - 3)};
+  }
+  return options;
+}
+
 void print_anatomy(const Recipe& recipe, const Anatomy& anatomy) {
-  emit("{:<12}{} {}\n", "model", recipe.model.kind, OptionValue{recipe.model.options}.str());
+  emit("{:<12}{} {}\n", "model", recipe.model.kind, OptionValue{shortened(recipe.model.options)}.str());
   emit("{:<12}{}\n{:<12}{} a row\n\n", "loss", recipe.loss.kind, "input", anatomy.input);
   for (const auto& [name, shape] : anatomy.parameters) {
     emit("{:<28}{:<16}{:>12}\n", name, shape.str(), with_commas(shape.size()));
