@@ -15,7 +15,7 @@ struct TabularOptions {
   std::int64_t frequencies = 8;            ///< of the periodic embedding of each input; 0: none
   double frequency_deviation = 0.1;        ///< standard deviation of the initial frequencies
   std::int64_t pieces = 16;                ///< of the piecewise linear encoding of each input; 0: none
-  std::vector<double> knots = {};          ///< pieces + 1 for each embedded input; empty: of standard normal inputs
+  std::vector<double> knots = {};          ///< pieces + 1 for each embedded input; empty: evenly from -2 to 2
   std::int64_t embedding = 3;              ///< numbers that the embedding adds for each input
   std::int64_t most_embedded = 100;        ///< with more numbers, none is embedded
   std::vector<std::int64_t> numbers = {};  ///< places of the inputs that are embedded; empty: all

@@ -1,9 +1,11 @@
 #include "run/number_places.hpp"
 
 #include <algorithm>
+#include <iterator>
 #include <numeric>
 
 #include "data/feature_columns.hpp"
+#include "data/split.hpp"
 
 namespace thalweg {
 
@@ -42,6 +44,13 @@ std::vector<double> knots_of(std::vector<double> column, std::int64_t pieces) {
   return knots;
 }
 
+/// Whether the pieces of so many numbers have no knots yet, and need some.
+bool lacks_knots(const OptionMap& options, std::int64_t numbers) {
+  const auto integer = [&](const char* key) { return options.at(key).get_if<std::int64_t>(); };
+  const auto* said = options.at("knots").get_if<OptionList>();
+  return *integer("pieces") > 0 && numbers <= *integer("most_embedded") && said && said->empty();
+}
+
 }  // namespace
 
 std::vector<std::int64_t> number_places(const data::TablePreprocessing& table) {
@@ -52,18 +61,20 @@ std::vector<std::int64_t> number_places(const data::TablePreprocessing& table) {
 }
 
 std::vector<double> number_knots(const data::TablePreprocessing& table, const Dataset& rows, std::int64_t pieces) {
-  constexpr std::int64_t enough = 10'000;
-  const std::int64_t count = std::min(enough, rows.rows());
-  std::vector<std::int64_t> drawn(static_cast<std::size_t>(count));
-  for (std::int64_t i = 0; i < count; ++i) drawn[static_cast<std::size_t>(i)] = i * rows.rows() / count;
-  const Tensor input = rows.take(drawn)["input"];
-  std::vector<double> knots, column(drawn.size());
-  for (const std::int64_t place : places_of(table, data::feature_widths(table))) {
-    for (std::size_t i = 0; i < column.size(); ++i)
-      column[i] = input.at(static_cast<std::int64_t>(i) * input.shape()[1] + place);
-    const std::vector<double> own = knots_of(column, pieces);
-    knots.insert(knots.end(), own.begin(), own.end());
+  constexpr std::int64_t enough = 10'000, at_once = 256;  // a row may have thousands of columns, most of them levels
+  const Dataset drawn = data::spread_rows(rows, enough);
+  const std::vector<std::int64_t> places = places_of(table, data::feature_widths(table));
+  std::vector<std::vector<double>> columns(places.size());
+  for (std::int64_t begin = 0; begin < drawn.rows(); begin += at_once) {
+    const Tensor input = drawn.slice(begin, std::min(begin + at_once, drawn.rows()))["input"];
+    for (std::int64_t row = 0; row < input.shape()[0]; ++row) {
+      for (std::size_t i = 0; i < places.size(); ++i)
+        columns[i].push_back(input.at(row * input.shape()[1] + places[i]));
+    }
   }
+  std::vector<double> knots;
+  for (std::vector<double>& column : columns)
+    std::ranges::copy(knots_of(std::move(column), pieces), std::back_inserter(knots));
   return knots;
 }
 
@@ -76,8 +87,8 @@ Choice with_numbers_of(Choice model, const data::Preprocessing& preprocessing, c
   said->second = {OptionList(places.begin(), places.end())};
   if (places.empty()) {
     model.options["frequencies"] = model.options["pieces"] = {std::int64_t{0}};
-  } else if (const auto* pieces = model.options["pieces"].get_if<std::int64_t>(); pieces && *pieces > 0) {
-    const std::vector<double> knots = number_knots(*table, rows, *pieces);
+  } else if (lacks_knots(model.options, std::ssize(places))) {
+    const std::vector<double> knots = number_knots(*table, rows, *model.options["pieces"].get_if<std::int64_t>());
     model.options["knots"] = {OptionList(knots.begin(), knots.end())};
   }
   return model;

@@ -108,6 +108,8 @@ TEST_F(Embeddings, OfNumbersAreForTheNumbersOfATable) {
   EXPECT_EQ(told(behind).at("numbers").str(), "[2]");
   EXPECT_EQ(told(behind, 1).at("numbers").str(), "[3]");  // 1.6 * 2^0.56 = 2.4: three for two columns
   EXPECT_EQ(told(behind, 0, {{"numbers", OptionList{1}}}).at("numbers").str(), "[1]");
+  EXPECT_EQ(told(behind, 0, {{"pieces", 1}, {"knots", OptionList{-1.5, 2}}}).at("knots").str(), "[-1.5, 2.0]");
+  EXPECT_EQ(told(behind, 0, {{"most_embedded", 0}}).at("knots").str(), "[]");  // none is embedded
   const Recipe recipe = recipe_of_table(behind, 0);
   EXPECT_TRUE(with_numbers_of({"mlp"}, recipe.preprocessing, rows_of(recipe, behind)).options.empty());
 }

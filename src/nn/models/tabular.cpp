@@ -19,8 +19,10 @@ Fields fields(TabularOptions& o) {
       {"scale", &o.scale, "a factor for each input, which learns six times as fast as the rest"},
       {"frequencies", &o.frequencies, "of the periodic embedding of each input; 0: none", {.low = 0}},
       {"frequency_deviation", &o.frequency_deviation, "what the frequencies are drawn with", {.low = 0}},
-      {"pieces", &o.pieces, "of the piecewise linear encoding of each input; 0: none", {.low = 0}},
-      {"knots", &o.knots, "where its pieces meet, pieces + 1 for each number; none: quantiles of the training rows"},
+      {"pieces", &o.pieces, "of the piecewise linear encoding of each input; 0: none", {.low = 0, .high = 1000}},
+      {"knots", &o.knots,
+       "where its pieces meet, pieces + 1 for each number; none: quantiles of a table's training rows, of other data "
+       "evenly from -2 to 2"},
       {"embedding", &o.embedding, "numbers that an input becomes, besides itself", {.low = 1}},
       {"most_embedded", &o.most_embedded, "of more numbers none is embedded", {.low = 0}},
       {"numbers",
