@@ -1,0 +1,43 @@
+#pragma once
+// The CUDA side of device/gpu.hpp: one context, one stream, one error word.
+
+#include <cuda.h>
+
+#include <memory>
+#include <optional>
+#include <string_view>
+
+#include "device/gpu.hpp"
+
+namespace thalweg::cuda {
+
+struct DriverFunctions;  // driver_functions.hpp: those of libcuda.so.1
+
+/// What the kernels of a library need of the driver; driver.cpp has the class behind it.
+class Stream {
+ public:
+  virtual ~Stream() = default;
+  [[nodiscard]] virtual CUstream stream() const = 0;
+  [[nodiscard]] virtual const DriverFunctions& functions() const = 0;
+  [[nodiscard]] virtual const GpuOptions& options() const = 0;
+  [[nodiscard]] virtual const GpuFacts& facts() const = 0;
+};
+
+/// Texts of our own kernels by the names of the op table (texts/). Their launches are given the addresses of the
+/// inputs, the outputs, the scratch and last the error word: an int that is 0, into which a kernel that finds a wrong
+/// index writes one of the numbers below. Nothing where there is no text for this op at this site.
+[[nodiscard]] std::optional<EmittedKernel> text_of_op(std::string_view op, const KernelSite& site);
+
+/// Rows of a table of bytes, whose `count` row numbers are in i64: the inputs are table and numbers.
+[[nodiscard]] EmittedKernel text_of_rows(std::size_t row_bytes, std::int64_t count);
+
+/// What an error word says.
+enum class Wrong : int { nothing = 0, index = 1 };
+
+/// "matmul", by cuBLASLt. Algorithms are chosen when the kernel is made.
+[[nodiscard]] Kernel make_product(Stream& stream, const KernelSite& site);
+/// "convolution", "convolution_image", "convolution_filter", by cuDNN, with deterministic algorithms only; without
+/// `run` where cuDNN has none.
+[[nodiscard]] Kernel make_convolution(Stream& stream, std::string_view op, const KernelSite& site);
+
+}  // namespace thalweg::cuda

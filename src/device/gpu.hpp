@@ -1,0 +1,92 @@
+#pragma once
+// GPUs. Each kind has a library of its own, which is opened when a GPU is asked for and at no other time: nobody else
+// links or loads anything of it. This is what the two sides say to each other. What is behind it (driver, compiler,
+// libraries of products and convolutions) knows no program; what is before it knows no vendor.
+
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/kernel.hpp"
+#include "device/device.hpp"
+#include "device/emit.hpp"
+#include "thalweg/error.hpp"
+
+namespace thalweg {
+
+/// A GPU that was lost in the middle, or a call of its driver that failed. Exit code 9.
+class DeviceError : public Error {
+ public:
+  explicit DeviceError(const std::string& message) : Error(ErrorKind{9}, message) {}
+};
+
+/// A GPU of this machine, as its driver describes it.
+struct GpuFacts {
+  std::string name;                   ///< "NVIDIA H200"
+  int major = 0, minor = 0;           ///< compute capability
+  int processors = 0;                 ///< streaming multiprocessors
+  std::size_t bytes = 0, unused = 0;  ///< of its memory
+  std::string versions;               ///< of driver, compiler and libraries, for the manifest
+};
+
+struct GpuOptions {
+  int index = 0;                ///< among those that the driver lists
+  bool tf32 = false;            ///< whether products of f32 may be rounded to TF32
+  std::string prelude;          ///< what all texts stand behind
+  std::filesystem::path cache;  ///< where machine code is kept; empty: nowhere
+};
+
+/// One GPU with one order of work. All calls but `wait` may return before they are carried out. Any thread may call.
+class GpuDriver {
+ public:
+  GpuDriver() = default;
+  GpuDriver(const GpuDriver&) = delete;
+  GpuDriver& operator=(const GpuDriver&) = delete;
+  virtual ~GpuDriver() = default;
+
+  [[nodiscard]] virtual const GpuFacts& facts() const = 0;
+
+  /// Null where there is not enough. Addresses are multiples of 256.
+  [[nodiscard]] virtual std::byte* allocate(std::size_t bytes) = 0;
+  virtual void release(std::byte* there) = 0;
+  /// The bytes `here` may change as soon as it returns.
+  virtual void write(std::byte* there, const std::byte* here, std::size_t bytes) = 0;
+  virtual void copy_there(std::byte* to, const std::byte* from, std::size_t bytes) = 0;
+  [[nodiscard]] virtual Mark read(std::byte* here, const std::byte* there, std::size_t bytes) = 0;
+  /// Throws what a kernel before the mark threw, or found in its error word.
+  virtual void wait(Mark mark) = 0;
+
+  /// A text as a kernel. It is compiled, with all others that wait for it, when one of them is run for the first time;
+  /// equal texts are compiled once. Texts call their kernel KERNEL_NAME.
+  [[nodiscard]] virtual Kernel text(EmittedKernel kernel) = 0;
+  /// An op's own kernel here; one without `run` where it has none.
+  [[nodiscard]] virtual Kernel op(std::string_view name, const KernelSite& site) = 0;
+  /// A kernel of this host in its place in the order: what it reads is brought here, and what it writes is sent back.
+  [[nodiscard]] virtual Kernel here(Kernel kernel, std::vector<std::size_t> input_bytes, std::size_t output_bytes) = 0;
+  /// The calls as one graph, which is launched again and again.
+  [[nodiscard]] virtual std::function<void()> record(std::vector<std::function<void()>> calls) = 0;
+};
+
+/// The name that emitted texts have until they are compiled.
+inline constexpr const char* text_name = "KERNEL_NAME";
+
+// What a library of GPUs exports.
+inline constexpr const char* list_gpus_name = "thalweg_list_gpus";
+inline constexpr const char* open_gpu_name = "thalweg_open_gpu";
+using ListGpus = void (*)(std::vector<GpuFacts>& into);
+using OpenGpu = void (*)(const GpuOptions& options, std::unique_ptr<GpuDriver>& into);
+
+/// The GPUs of this machine, none where there are none. Throws UsageError, with what to install, where the library or
+/// a piece of the vendor's is missing.
+[[nodiscard]] std::vector<GpuFacts> list_gpus();
+
+/// Opens a device by its name: "cpu", "cuda", or "cuda:1" for the second of several.
+[[nodiscard]] std::unique_ptr<Device> open_device(std::string_view name, bool tf32 = false);
+
+}  // namespace thalweg
