@@ -45,6 +45,7 @@ struct KernelSite {
   double number = 0;
   std::span<const Stored> stored = {};  ///< how each input lies in memory; none: all of them plain
   Stored result = Stored::plain;        ///< and the output
+  std::string_view op = {};             ///< its name in the op table
 };
 
 /// Whether a kernel computes products, of which the operands may be stored in bf16.

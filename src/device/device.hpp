@@ -3,6 +3,7 @@
 // in; this CPU is one device, and others are libraries of their own.
 
 #include <functional>
+#include <string>
 #include <vector>
 
 #include "core/device_memory.hpp"
@@ -31,6 +32,9 @@ class Device : public DeviceMemory {
 
   /// The calls of a program whose addresses do not change, to be made one after another again and again, as one.
   [[nodiscard]] virtual std::function<void()> record(std::vector<std::function<void()>> calls);
+
+  /// What it is, for a manifest: "NVIDIA H200, driver 580.65". Empty for this CPU.
+  [[nodiscard]] virtual std::string facts() const { return {}; }
 
   /// Itself where its memory is not here, else null: most code has one way for this CPU, and another for all others.
   [[nodiscard]] Device* far() { return is_here() ? nullptr : this; }

@@ -67,6 +67,8 @@ class GpuDriver {
   [[nodiscard]] virtual Kernel text(EmittedKernel kernel) = 0;
   /// An op's own kernel here; one without `run` where it has none.
   [[nodiscard]] virtual Kernel op(std::string_view name, const KernelSite& site) = 0;
+  /// Rows of a table, as Device::rows.
+  [[nodiscard]] virtual Kernel rows(std::size_t row_bytes, std::int64_t count) = 0;
   /// A kernel of this host in its place in the order: what it reads is brought here, and what it writes is sent back.
   [[nodiscard]] virtual Kernel here(Kernel kernel, std::vector<std::size_t> input_bytes, std::size_t output_bytes) = 0;
   /// The calls as one graph, which is launched again and again.
@@ -86,7 +88,37 @@ using OpenGpu = void (*)(const GpuOptions& options, std::unique_ptr<GpuDriver>& 
 /// a piece of the vendor's is missing.
 [[nodiscard]] std::vector<GpuFacts> list_gpus();
 
-/// Opens a device by its name: "cpu", "cuda", or "cuda:1" for the second of several.
-[[nodiscard]] std::unique_ptr<Device> open_device(std::string_view name, bool tf32 = false);
+/// A GPU as a device: tile programs and copies go to it as texts, an op that it has no kernel for is computed by this
+/// host in its place in the order.
+class Gpu final : public Device {
+ public:
+  explicit Gpu(std::unique_ptr<GpuDriver> driver) : driver_(std::move(driver)) {}
+
+  [[nodiscard]] bool is_here() const override { return false; }
+  [[nodiscard]] std::size_t alignment() const override { return 256; }
+  [[nodiscard]] std::byte* allocate(std::size_t bytes, std::string_view who) override;
+  void release(std::byte* there) override { driver_->release(there); }
+  void write(std::byte* there, const std::byte* here, std::size_t bytes) override;
+  void copy_there(std::byte* to, const std::byte* from, std::size_t bytes) override;
+  [[nodiscard]] Mark read(std::byte* here, const std::byte* there, std::size_t bytes) override;
+  void wait(Mark mark) override { driver_->wait(mark); }
+
+  [[nodiscard]] Kernel tiles(const TileProgram& program) override;
+  [[nodiscard]] Kernel copy(const View& view, DType dtype) override;
+  [[nodiscard]] Kernel op(const OpKernel& op, const KernelSite& site) override;
+  [[nodiscard]] Kernel rows(std::size_t row_bytes, std::int64_t count) override;
+  [[nodiscard]] std::function<void()> record(std::vector<std::function<void()>> calls) override;
+
+  [[nodiscard]] std::string facts() const override;
+
+ private:
+  std::unique_ptr<GpuDriver> driver_;
+};
+
+/// Opens the GPU of a number, from 0.
+[[nodiscard]] std::unique_ptr<Gpu> open_gpu(int index, bool tf32);
+
+/// The device of a name, open until the process ends: "cpu"; "cuda", or "cuda:1" for the second of several.
+[[nodiscard]] Device& device_named(std::string_view name, bool tf32 = false);
 
 }  // namespace thalweg

@@ -123,7 +123,8 @@ void make_opaque(const Plan& plan, const Item& item, Instruction& instruction, D
     stored.push_back(rounds ? Stored::rounded : lies);
   }
   const KernelSite site{
-      inputs, output, item.attributes->ints, item.attributes->number, stored, plan.values[item.value].stored};
+      inputs,   output, item.attributes->ints, item.attributes->number, stored, plan.values[item.value].stored,
+      item.name};
   instruction.kernel = device.op(*item.kernel, site);
   instruction.operations = item.kernel->operations ? item.kernel->operations(site) : output.shape.size();
 }
