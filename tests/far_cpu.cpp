@@ -135,7 +135,10 @@ void FarCpu::wait(Mark mark) {
   wanted_ = std::max(wanted_, mark.number);
   wake_.notify_all();
   done_changed_.wait(lock, [&] { return done_ >= mark.number; });
-  if (error_ && failed_ <= mark.number) std::rethrow_exception(std::exchange(error_, nullptr));
+  ++waits_;
+  if (!error_ || failed_ > mark.number) return;
+  left_out_ = pushed_;
+  std::rethrow_exception(std::exchange(error_, nullptr));
 }
 
 void FarCpu::work_until_stopped() {
@@ -145,7 +148,7 @@ void FarCpu::work_until_stopped() {
     if (waiting_.empty()) return;
     auto [kind, work] = std::move(waiting_.front());
     waiting_.pop_front();
-    const bool left_out = kind == Kind::kernel && error_;
+    const bool left_out = kind == Kind::kernel && (error_ || done_ < left_out_);
     lock.unlock();
     std::exception_ptr error;
     try {
@@ -205,6 +208,11 @@ std::function<void()> FarCpu::record(std::vector<std::function<void()>> calls) {
     ++recorded_;
   }
   return Device::record(std::move(calls));
+}
+
+std::size_t FarCpu::waits() {
+  const std::lock_guard lock(mutex_);
+  return waits_;
 }
 
 std::size_t FarCpu::given_out() {

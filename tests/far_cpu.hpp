@@ -45,6 +45,8 @@ class FarCpu : public Device {
   [[nodiscard]] std::size_t written();
   [[nodiscard]] std::size_t kernels();
   [[nodiscard]] std::size_t recorded();
+  /// How often somebody waited.
+  [[nodiscard]] std::size_t waits();
 
  private:
   using Work = std::function<void()>;
@@ -64,11 +66,11 @@ class FarCpu : public Device {
   std::deque<std::pair<Kind, Work>> waiting_;
   std::uint64_t pushed_ = 0, done_ = 0, wanted_ = 0;
   std::exception_ptr error_;
-  std::uint64_t failed_ = 0;  // the work that threw
+  std::uint64_t failed_ = 0, left_out_ = 0;  // the work that threw, and that up to which no kernel is run after one
   bool stopping_ = false;
   std::map<const std::byte*, std::size_t> sizes_;  // of what is given out
   std::multimap<std::size_t, std::byte*> free_;    // by size
-  std::size_t end_ = 0, given_out_ = 0, written_ = 0, kernels_ = 0, recorded_ = 0;
+  std::size_t end_ = 0, given_out_ = 0, written_ = 0, kernels_ = 0, recorded_ = 0, waits_ = 0;
   Workers alone_{1};
   std::thread thread_;
 };

@@ -169,6 +169,10 @@ struct FitOptions {
   std::int64_t stop_after = 0;     ///< stop after this step of the run; the schedule is still that of the whole run
   Stop stop = {};
   std::function<void(const StepReport&)> on_step = {};
+  /// Whether on_step only takes note of its report, and does not look at the trainer. Then a step on a device other than
+  /// this CPU need not wait for its numbers: on_step is told of it up to three steps later, in order, and before the
+  /// epoch ends, a checkpoint is written or the run ends. Where there is no on_step, this is so too.
+  bool late_reports = false;
   std::function<void(const EpochReport&)> on_epoch = {};
   Path checkpoints = {};  ///< a folder; none where empty
   Duration checkpoint_every = "1 epochs";

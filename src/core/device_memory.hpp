@@ -36,7 +36,7 @@ class DeviceMemory {
   virtual void copy_there(std::byte* to, const std::byte* from, std::size_t bytes);
   /// They are here when `wait` returns for this mark.
   [[nodiscard]] virtual Mark read(std::byte* here, const std::byte* there, std::size_t bytes);
-  /// Throws what a kernel before the mark threw. Nothing that followed that kernel was run until then.
+  /// Throws what a kernel before the mark threw. No kernel that was asked for between that one and this call is run.
   virtual void wait(Mark mark);
 
   /// Reads and waits.

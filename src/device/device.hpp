@@ -33,6 +33,10 @@ class Device : public DeviceMemory {
   /// The calls of a program whose addresses do not change, to be made one after another again and again, as one.
   [[nodiscard]] virtual std::function<void()> record(std::vector<std::function<void()>> calls);
 
+  /// Where it has an int that is not 0 from the time at which a kernel found something wrong, until `wait` throws; null
+  /// where a kernel throws instead, and what follows it is left out.
+  [[nodiscard]] virtual const std::byte* error_word() const { return nullptr; }
+
   /// What it is, for a manifest: "NVIDIA H200, driver 580.65". Empty for this CPU.
   [[nodiscard]] virtual std::string facts() const { return {}; }
 

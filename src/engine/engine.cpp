@@ -150,6 +150,7 @@ void Engine::prepare(State& state) {
       one_shard_ = {};
       rank_sums_.reset();
       sums_there_.reset();
+      late_.reset();
     }
     layout_ = state.layout;
   }
@@ -180,6 +181,7 @@ void Engine::set_ranks(std::shared_ptr<Communicator> ranks) {
   far_ = nullptr;
   programs_.stay_here();
   sums_there_.reset();
+  late_.reset();
 }
 
 void Engine::share(std::size_t objective) {
@@ -318,6 +320,7 @@ void Engine::set_memory(Memory memory) {
   one_shard_ = {};
   rank_sums_.reset();
   sums_there_.reset();
+  late_.reset();
 }
 
 void Engine::set_precision(Precision precision) {
@@ -332,6 +335,7 @@ void Engine::set_precision(Precision precision) {
   one_shard_ = {};
   rank_sums_.reset();
   sums_there_.reset();
+  late_.reset();
 }
 
 void Engine::watch_layers(bool watch) {

@@ -8,6 +8,7 @@
 #include "distributed/communicator.hpp"
 #include "engine/evaluate.hpp"
 #include "engine/guide.hpp"
+#include "engine/late_steps.hpp"
 #include "engine/norms.hpp"
 #include "engine/one_shard.hpp"
 #include "engine/programs.hpp"
@@ -69,6 +70,18 @@ class Engine {
     return report;
   }
   [[nodiscard]] std::span<const Did> did() const { return did_; }
+
+  /// A turn whose report may arrive later: on a device that is not here, a step does not wait for its numbers where
+  /// nothing but the report needs them. The caller counts the step in the state. What has arrived of this step and of
+  /// earlier ones is added to `arrived`, in order. Throws what an earlier step threw; the state then is as it was
+  /// before that step.
+  void turn_late(State& state, const RowSelection& batch, const Turn& turn, std::vector<StepReport>& arrived);
+  /// Waits for the reports of all steps so far.
+  void await(State& state, std::vector<StepReport>& arrived);
+  /// Forgets the steps under way, of a run that ended by an error.
+  void drop_late() {
+    if (late_) late_->drop();
+  }
   /// The same, counted; `progress` of 0 of 1 steps is none.
   StepReport step(State& state, const RowSelection& batch, const Progress& progress = {}, std::int64_t shard_size = 0);
 
@@ -198,6 +211,14 @@ class Engine {
   /// The diagonal by drawn labels.
   void square_drawn_gradient(State& state, const RowSelection& batch);
   void move_statistics(State& state, const RowSelection& batch, const BatchPrograms& programs, const Sums& sums);
+  // turn_late.cpp
+  /// Whether a step's numbers are needed for its report alone.
+  [[nodiscard]] bool can_be_late(const BatchPrograms& programs, const Turn& turn) const;
+  void start_late(State& state, LateSteps::Asked asked);
+  /// The report of the oldest step under way, and of all of them where it could not go on.
+  void arrive(State& state, std::vector<StepReport>& arrived);
+  void take_again(State& state, std::vector<StepReport>& arrived);
+  [[nodiscard]] StepReport report_of(const LateSteps::Asked& asked);
 
   std::vector<EvaluationFunction> functions_;
   std::vector<Member> objectives_;
@@ -211,6 +232,7 @@ class Engine {
   StepLayout step_;
   OneShard one_shard_;
   std::optional<SumsThere> sums_there_;
+  std::optional<LateSteps> late_;
   std::optional<RankSums> rank_sums_;
   bool watches_layers_ = false;
   std::vector<Did> did_;

@@ -22,7 +22,7 @@ GradientNorm::GradientNorm(const Optimizer& optimizer, const Layout& layout, Dev
     const Var g = graph.input("gradient" + std::to_string(i), pieces_[i].shape, layout.dtype);
     inputs.push_back(
         {g, {first_user_base, pieces_[i].gradient_offset * static_cast<std::int64_t>(size_of(layout.dtype))}});
-    const Var part = sum(square(g));
+    const Var part = thalweg::sum(square(g));
     outputs.push_back({part, {first_user_base + 1, static_cast<std::int64_t>(i * sizeof(double))}});
     dtypes_.push_back(part.dtype());
   }
@@ -32,21 +32,26 @@ GradientNorm::GradientNorm(const Optimizer& optimizer, const Layout& layout, Dev
   if (far) sums_there_ = Block(sums_.size() * sizeof(double), far);
 }
 
+void GradientNorm::sum(std::byte* gradient, std::byte* sums, Workers& workers) {
+  if (gradient == last_ && sums == last_sums_ && calls_.are_bound()) return calls_.again();
+  std::byte* const bases[] = {gradient, sums};
+  program_->run(bases, arena_.data(), workers, calls_);
+  last_ = gradient, last_sums_ = sums;
+}
+
+double GradientNorm::total(const std::byte* sums) const {
+  double total = 0;
+  for (std::size_t i = 0; i < dtypes_.size(); ++i) total += number_at(sums + i * sizeof(double), dtypes_[i]);
+  return total;
+}
+
 double GradientNorm::of(std::byte* gradient, Workers& workers) {
   auto* const sums = reinterpret_cast<std::byte*>(sums_.data());
-  if (gradient == last_ && calls_.are_bound()) {
-    calls_.again();
-  } else {
-    std::byte* const bases[] = {gradient, far_ ? sums_there_.data() : sums};
-    program_->run(bases, arena_.data(), workers, calls_);
-    last_ = gradient;
-  }
+  sum(gradient, far_ ? sums_there_.data() : sums, workers);
   if (far_) far_->fetch(sums, sums_there_.data(), sums_.size() * sizeof(double));
-  double total = 0;
-  for (std::size_t i = 0; i < sums_.size(); ++i) total += number_at(&sums_[i], dtypes_[i]);
-  const double least = dtype_ == f32 ? 1e-25 : 1e-290;  // below it, squares that underflowed may matter
-  const bool in_range = total >= least && total <= std::numeric_limits<double>::max();
-  return in_range ? std::sqrt(total) : at_any_size(gradient);
+  const double squares = total(sums);
+  const bool in_range = squares >= least() && squares <= std::numeric_limits<double>::max();
+  return in_range ? std::sqrt(squares) : at_any_size(gradient);
 }
 
 double GradientNorm::at_any_size(const std::byte* gradient) const {

@@ -20,6 +20,15 @@ class GradientNorm {
   /// The workers are the same at each call.
   [[nodiscard]] double of(std::byte* gradient, Workers& workers);
 
+  /// In parts, on a device: the sums of squares, and what they make. The sums are numbers of eight bytes each, of these
+  /// dtypes.
+  void sum(std::byte* gradient, std::byte* sums, Workers& workers);
+  [[nodiscard]] const std::vector<DType>& sum_dtypes() const { return dtypes_; }
+  /// Their total, which is the square of the norm where it is `in_range`.
+  [[nodiscard]] double total(const std::byte* sums) const;
+  /// Below it, squares that underflowed may matter.
+  [[nodiscard]] double least() const { return dtype_ == f32 ? 1e-25 : 1e-290; }
+
  private:
   /// The same for numbers whose squares leave the range of their dtype.
   [[nodiscard]] double at_any_size(const std::byte* gradient) const;
@@ -32,7 +41,7 @@ class GradientNorm {
   std::optional<Program> program_;
   Block arena_, sums_there_;
   Program::Calls calls_ = {};
-  const std::byte* last_ = nullptr;  // the gradient that the calls are for
+  const std::byte *last_ = nullptr, *last_sums_ = nullptr;  // what the calls are for
 };
 
 /// The layers that are trained, in the order of their parameters: "hidden" of "hidden/weight" and "hidden/norm/bias".

@@ -96,6 +96,24 @@ void Objectives::note(Engine& engine, const StepReport& report) {
     measured_.push_back({name, value, static_cast<double>(report.samples)});
 }
 
+void Objectives::set_progress(const Engine& engine, std::size_t objective, const Clock& clock) {
+  progress_.assign(engine.size(), own_progress(clock, engine.options(0).every));
+  for (std::size_t i = 0; i < progress_.size() && !clock.plateaus.empty(); ++i)
+    progress_[i].plateau = clock.plateaus[objective + i].factor;
+}
+
+void Objectives::round_late(State& state, const RowSelection& batch, const Clock& clock, std::int64_t shard_size,
+                            const RowWeights& row_weights, std::vector<StepReport>& arrived) {
+  Engine& engine = *engines_.front();
+  set_progress(engine, 0, clock);
+  engine.turn_late(state, batch, {progress_, shard_size, row_weights[0]}, arrived);
+  ++state.step;
+}
+
+void Objectives::drop_late() {
+  for (const auto& engine : engines_) engine->drop_late();
+}
+
 void Objectives::round(State& state, const RowSelection& batch, const Clock& clock, std::int64_t shard_size,
                        const RowWeights& row_weights, StepReport& round) {
   measured_.clear();
@@ -103,10 +121,8 @@ void Objectives::round(State& state, const RowSelection& batch, const Clock& clo
   for (std::size_t e = 0; e < engines_.size(); ++e) {
     Engine& engine = *engines_[e];
     const std::int64_t every = engine.options(0).every;
-    progress_.assign(engine.size(), own_progress(clock, every));
-    for (std::size_t i = 0; i < progress_.size(); ++i, ++objective) {
-      if (!clock.plateaus.empty()) progress_[i].plateau = clock.plateaus[objective].factor;
-    }
+    set_progress(engine, objective, clock);
+    objective += engine.size();
     if (every > 1 && (clock.done + 1) % every != 0) {
       if (watches_layers_) {
         const std::size_t count = engine.layers(state).size();

@@ -32,6 +32,15 @@ class Objectives {
   void round(State& state, const RowSelection& batch, const Clock& clock, std::int64_t shard_size,
              const RowWeights& row_weights, StepReport& report);
   [[nodiscard]] const std::vector<Measured>& measured() const { return measured_; }
+  /// The same where there is one objective, whose reports may come later: see Engine::turn_late.
+  void round_late(State& state, const RowSelection& batch, const Clock& clock, std::int64_t shard_size,
+                  const RowWeights& row_weights, std::vector<StepReport>& arrived);
+  [[nodiscard]] bool may_be_late() const {
+    return !several_ && engines_.front()->options(0).every <= 1 && engines_.front()->device().far() != nullptr;
+  }
+  void await(State& state, std::vector<StepReport>& arrived) { engines_.front()->await(state, arrived); }
+  /// Forgets what is under way, of a run that ended by an error.
+  void drop_late();
   /// One step of one objective. Throws UsageError for an unknown name, and where objectives step at once.
   StepReport step(std::string_view name, State& state, const Dataset& batch, const Progress& progress,
                   std::int64_t shard_size);
@@ -74,6 +83,8 @@ class Objectives {
 
  private:
   void note(Engine& engine, const StepReport& report);
+  /// Of the objectives of an engine, the first of which is `objective` among all.
+  void set_progress(const Engine& engine, std::size_t objective, const Clock& clock);
   [[nodiscard]] std::int64_t whole_size(const std::pair<std::string, Tensor>& slot) const;
   [[nodiscard]] std::vector<std::int64_t> whole_sizes(const State& state) const;
   [[nodiscard]] bool are_several() const { return several_; }

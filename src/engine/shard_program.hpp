@@ -68,6 +68,12 @@ class ShardProgram {
   }
   /// Whether the loss of an objective is a scalar of unknown origin, which counts as a mean over the batch.
   [[nodiscard]] bool is_mean(std::size_t objective) const { return is_mean_[objective] != 0; }
+  /// The weight of a shard in the loss of an objective, where it does not depend on the data.
+  [[nodiscard]] std::optional<double> known_weight(std::size_t objective) const {
+    return losses_[objective] ? losses_[objective]->known_weight : std::nullopt;
+  }
+  /// The dtype in which the loss of an objective is written.
+  [[nodiscard]] DType loss_dtype(std::size_t objective) const { return losses_[objective]->sum; }
   /// The names of the reports of a batch besides the loss.
   [[nodiscard]] const std::vector<std::string>& reports() const { return reports_; }
   /// Numbers besides the gradients: of each objective the loss and its weight, and of each report the sum over the

@@ -9,19 +9,6 @@
 
 namespace thalweg {
 
-namespace {
-
-/// Waits in the course of an error, which another one of the device does not replace.
-void wait_whatever(Device& device, Mark mark) {
-  try {
-    device.wait(mark);
-  } catch (...) {
-    return;
-  }
-}
-
-}  // namespace
-
 const TreeSum::Join& SumsThere::adder(std::int64_t values, DType dtype, Workers& workers) {
   if (adder_.values == values && adder_.dtype == dtype) return adder_.join;
   TileProgram add;
@@ -53,49 +40,50 @@ void SumsThere::run_shard(const State& state, const RowSelection& batch, const S
   program.run_there(call, workers);
 }
 
-SumsThere::Total SumsThere::operator()(const State& state, const RowSelection& batch, const BatchPrograms& programs,
-                                       const StepLayout& step, BlockPool& here, Workers& workers) {
+Block SumsThere::start(const State& state, const RowSelection& batch, const BatchPrograms& programs,
+                       const StepLayout& step, std::byte* numbers, Workers& workers) {
   const DType dtype = state.layout->dtype;
-  const std::size_t each = static_cast<std::size_t>(programs.whole->doubles()) * sizeof(double);
-  raw_.assign(each * static_cast<std::size_t>(programs.shards), {});
+  const std::size_t each = numbers_bytes(programs);
   const BytesThere parameters(device_, state.parameters);
   TreeSum tree(programs.shards, step.size, dtype, 0, there_, workers, &adder(step.size, dtype, workers));
-  Mark last;
-  try {
-    const auto memory = there_.take(std::max(programs.whole->memory_bytes(), programs.last->memory_bytes()));
-    for (std::int64_t i = 0; i < programs.shards; ++i) {
-      auto gradient = there_.take(TreeSum::block_bytes(step.size, dtype, 0));
-      const ShardProgram& program = programs.of(i);
-      Program::Calls* const known = programs.shards == 1 ? &calls_ : nullptr;
-      run_shard(state, batch, program, programs.first_row(i),
-                {parameters.data(), gradient.data(), memory.data(), bases_, known}, workers);
-      last = device_.read(raw_.data() + static_cast<std::size_t>(i) * each, memory.data() + program.sums_at(), each);
-      tree.add(i, gradient.release());
-    }
-  } catch (...) {  // what was asked for is written to raw_ until the device has done it
-    wait_whatever(device_, last);
-    throw;
+  const auto memory = there_.take(std::max(programs.whole->memory_bytes(), programs.last->memory_bytes()));
+  for (std::int64_t i = 0; i < programs.shards; ++i) {
+    auto gradient = there_.take(TreeSum::block_bytes(step.size, dtype, 0));
+    const ShardProgram& program = programs.of(i);
+    Program::Calls* const known = programs.shards == 1 ? &calls_ : nullptr;
+    run_shard(state, batch, program, programs.first_row(i),
+              {parameters.data(), gradient.data(), memory.data(), bases_, known}, workers);
+    device_.copy_there(numbers + static_cast<std::size_t>(i) * each, memory.data() + program.sums_at(), each);
+    tree.add(i, gradient.release());
   }
-  Total total{tree.take_total(), {}};
+  return tree.take_total();
+}
+
+SumsThere::Total SumsThere::operator()(const State& state, const RowSelection& batch, const BatchPrograms& programs,
+                                       const StepLayout& step, BlockPool& here, Workers& workers) {
+  raw_.assign(numbers_bytes(programs) * static_cast<std::size_t>(programs.shards), {});
+  if (numbers_.size() < raw_.size()) numbers_ = Block(raw_.size(), &device_);
+  Total total{start(state, batch, programs, step, numbers_.data(), workers), {}};
   try {
-    device_.wait(last);
+    device_.fetch(raw_.data(), numbers_.data(), raw_.size());
   } catch (...) {
     there_.give_back(std::move(total.gradient));
     throw;
   }
-  total.numbers = joined(programs, here, workers);
+  total.numbers = joined(raw_.data(), programs, here, workers);
   return total;
 }
 
-std::vector<double> SumsThere::joined(const BatchPrograms& programs, BlockPool& here, Workers& workers) const {
+std::vector<double> SumsThere::joined(const std::byte* raw, const BatchPrograms& programs, BlockPool& here,
+                                      Workers& workers) {
   const std::int64_t doubles = programs.whole->doubles();
-  const std::size_t each = static_cast<std::size_t>(doubles) * sizeof(double);
+  const std::size_t each = numbers_bytes(programs);
   TreeSum tree(programs.shards, 0, f64, doubles, here, workers);
   for (std::int64_t i = 0; i < programs.shards; ++i) {
     auto block = here.take(each);
     auto* const numbers = reinterpret_cast<double*>(block.data());
     std::fill_n(numbers, doubles, 0.0);
-    programs.of(i).read_sums(raw_.data() + static_cast<std::size_t>(i) * each, numbers);
+    programs.of(i).read_sums(raw + static_cast<std::size_t>(i) * each, numbers);
     tree.add(i, block.release());
   }
   Block total = tree.take_total();
@@ -112,7 +100,8 @@ void SumsThere::plan_mover(const State& state, const std::vector<Movement>& move
   Mover mover;
   mover.layout = state.layout;
   Graph graph;
-  std::vector<Bound> inputs, outputs;
+  const Var go = graph.input("go", {}, f64);
+  std::vector<Bound> inputs = {{go, {first_user_base + 3, 0}}}, outputs;
   for (const Movement& m : movements) {
     const std::string name = std::to_string(m.offset);
     const Place value{first_user_base, m.offset * element},
@@ -121,18 +110,22 @@ void SumsThere::plan_mover(const State& state, const std::vector<Movement>& move
     const Var now = graph.input("statistic" + name, {m.size}, layout.dtype),
               sum = graph.input("observed" + name, {m.size}, layout.dtype), n = graph.input("rows" + name, {}, f64);
     const Var old = cast(now, f64), mean = cast(sum, f64) / n;
-    outputs.push_back({cast(old + graph.number(m.momentum, f64) * (mean - old), layout.dtype), value});
+    const Var moved = old + graph.number(m.momentum, f64) * (mean - old);
+    outputs.push_back({cast(where(not_equal(go, 0), moved, old), layout.dtype), value});
     inputs.push_back({now, value}), inputs.push_back({sum, observed}), inputs.push_back({n, rows});
     mover.offsets.push_back(m.offset);
   }
   mover.program.emplace(graph, inputs, outputs, Passes{}, device_);
   mover.arena = Block(mover.program->arena_bytes(), &device_);
   mover.rows = Block(movements.size() * sizeof(double), &device_);
+  mover.one = Block(sizeof(double), &device_);
+  const double one = 1;
+  device_.write(mover.one.data(), reinterpret_cast<const std::byte*>(&one), sizeof(one));
   mover_ = std::move(mover);
 }
 
 void SumsThere::move_statistics(State& state, const BatchPrograms& programs, const StepLayout& step, std::int64_t rows,
-                                std::byte* sum, Workers& workers) {
+                                std::byte* sum, Workers& workers, std::byte* go) {
   const std::vector<Movement>& movements = programs.whole->movements();
   if (movements.empty()) return;
   const bool is_planned = mover_ && mover_->layout == state.layout &&
@@ -143,7 +136,8 @@ void SumsThere::move_statistics(State& state, const BatchPrograms& programs, con
     observed.push_back(static_cast<double>(rows - (programs.last->observes(m) ? 0 : programs.last->rows())));
   device_.write(mover_->rows.data(), reinterpret_cast<const std::byte*>(observed.data()),
                 observed.size() * sizeof(double));
-  std::byte* const bases[] = {Mirrored::write_there(device_, state.parameters), sum, mover_->rows.data()};
+  std::byte* const bases[] = {Mirrored::write_there(device_, state.parameters), sum, mover_->rows.data(),
+                              go ? go : mover_->one.data()};
   mover_->program->run(bases, mover_->arena.data(), workers);
 }
 

@@ -20,15 +20,27 @@ class SumsThere {
   [[nodiscard]] Total operator()(const State& state, const RowSelection& batch, const BatchPrograms& programs,
                                  const StepLayout& step, BlockPool& here, Workers& workers);
 
-  /// Moves the statistics of a state towards the means of the observations of a batch, which lie in its sum.
+  /// The same without waiting: the gradient, and the numbers of each shard one after another at `numbers` on the
+  /// device.
+  [[nodiscard]] Block start(const State& state, const RowSelection& batch, const BatchPrograms& programs,
+                            const StepLayout& step, std::byte* numbers, Workers& workers);
+  /// Bytes of the numbers of one shard.
+  [[nodiscard]] static std::size_t numbers_bytes(const BatchPrograms& programs) {
+    return static_cast<std::size_t>(programs.whole->doubles()) * sizeof(double);
+  }
+  /// The numbers of all shards, added up.
+  [[nodiscard]] static std::vector<double> joined(const std::byte* numbers, const BatchPrograms& programs,
+                                                  BlockPool& here, Workers& workers);
+
+  /// Moves the statistics of a state towards the means of the observations of a batch, which lie in its sum. `go`: a
+  /// number on the device that is 0 where nothing is to move; null where all is.
   void move_statistics(State& state, const BatchPrograms& programs, const StepLayout& step, std::int64_t rows,
-                       std::byte* sum, Workers& workers);
+                       std::byte* sum, Workers& workers, std::byte* go = nullptr);
 
  private:
   void run_shard(const State& state, const RowSelection& batch, const ShardProgram& program, std::int64_t begin,
                  const ShardProgram::CallThere& call, Workers& workers);
   [[nodiscard]] const TreeSum::Join& adder(std::int64_t values, DType dtype, Workers& workers);
-  [[nodiscard]] std::vector<double> joined(const BatchPrograms& programs, BlockPool& here, Workers& workers) const;
 
   struct Adder {
     std::int64_t values = -1;
@@ -42,7 +54,7 @@ class SumsThere {
     std::shared_ptr<const Layout> layout;
     std::vector<std::int64_t> offsets;
     std::optional<Program> program = {};
-    Block arena = {}, rows = {};
+    Block arena = {}, rows = {}, one = {};
   };
   void plan_mover(const State& state, const std::vector<Movement>& movements, const StepLayout& step);
 
@@ -53,6 +65,7 @@ class SumsThere {
   std::optional<Mover> mover_;
   std::vector<std::byte*> bases_;
   std::vector<std::byte> raw_, random_;
+  Block numbers_;
   Program::Calls calls_;
 };
 

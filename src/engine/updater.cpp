@@ -123,13 +123,15 @@ std::int64_t Updater::skipped(const State& state) const {
   return counted ? static_cast<std::int64_t>(state.slots[own_.end() - 1].second.at(0)) : 0;
 }
 
-void Updater::run(State& state, std::byte* gradient, const StepNumbers& numbers, Workers& workers) {
+std::byte* Updater::scalars_of(const StepNumbers& numbers) {
   fill_scalars(*update_, numbers, scalars_);
-  auto* scalars = reinterpret_cast<std::byte*>(scalars_.data());
-  if (far_) {
-    far_->write(scalars_there_.data(), scalars, scalars_.size() * sizeof(double));
-    scalars = scalars_there_.data();
-  }
+  auto* const here = reinterpret_cast<std::byte*>(scalars_.data());
+  if (!far_) return here;
+  far_->write(scalars_there_.data(), here, scalars_.size() * sizeof(double));
+  return scalars_there_.data();
+}
+
+void Updater::run(State& state, std::byte* gradient, std::byte* scalars, Workers& workers) {
   bool stay = true;
   std::byte** next = bases_.data();
   const auto place = [&](std::byte* base) { stay &= std::exchange(*next++, base) == base; };

@@ -41,7 +41,12 @@ class Updater {
   void skip(State& state);
   /// One step. `gradient` is a sum over samples, in the memory of the update's device; the numbers' weight makes it a
   /// mean.
-  void run(State& state, std::byte* gradient, const StepNumbers& numbers, Workers& workers);
+  void run(State& state, std::byte* gradient, const StepNumbers& numbers, Workers& workers) {
+    run(state, gradient, scalars_of(numbers), workers);
+  }
+  /// The same in parts: the scalars, in the memory of the device of the update, and then the step by them.
+  [[nodiscard]] std::byte* scalars_of(const StepNumbers& numbers);
+  void run(State& state, std::byte* gradient, std::byte* scalars, Workers& workers);
   /// The parameters to evaluate with.
   [[nodiscard]] Tensor evaluated(const State& state, Workers& workers) const;
 

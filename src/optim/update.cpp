@@ -86,11 +86,15 @@ struct Branch {
 class UpdateTrace {
  public:
   UpdateTrace(const Optimizer& optimizer, const Layout& layout, std::span<const MovingAverage> averages,
-              std::span<const FactoredLayer> layers, bool by_decay)
+              std::span<const FactoredLayer> layers, bool by_decay, bool may_hold)
       : optimizer_(optimizer), layout_(layout), averages_(averages), layers_(layers) {
     for (std::string_view name : {"step", "inverse_weight", "gradient_norm", "lr", "seed"})
       scalar(std::string(name), 0);
     add_skipped();
+    if (may_hold && !result_.skips) {
+      result_.go = static_cast<int>(result_.scalars.size());
+      condition_ = scalar("go", 1);
+    }
     segments_ = segments_of(optimizer, layout, by_decay);
     for (Segment& segment : segments_) {
       const std::string at_offset = "@" + std::to_string(segment.offset);
@@ -450,9 +454,10 @@ class UpdateTrace {
 
 /// As few segments as the rules allow: each costs at least one kernel.
 UpdateTrace traced(const Optimizer& optimizer, const Layout& layout, std::span<const MovingAverage> averages,
-                   std::span<const FactoredLayer> layers = {}) {
-  UpdateTrace joined(optimizer, layout, averages, layers, false);
-  return joined.asks_for_decay() ? UpdateTrace(optimizer, layout, averages, layers, true) : std::move(joined);
+                   std::span<const FactoredLayer> layers = {}, bool may_hold = false) {
+  UpdateTrace joined(optimizer, layout, averages, layers, false, may_hold);
+  if (!joined.asks_for_decay()) return joined;
+  return {optimizer, layout, averages, layers, true, may_hold};
 }
 
 }  // namespace
@@ -484,7 +489,7 @@ UpdateProgram make_update(const Optimizer& optimizer, const Layout& layout, Pass
                           Device& device) {
   if (owns_steps(optimizer)) return whole_update(optimizer, layout);
   if (optimizer.chain.empty()) fail<UsageError>("[optimizer] an empty chain. Hint: tw::optim::adamw().");
-  return traced(optimizer, layout, averages, layers).plan(passes, device);
+  return traced(optimizer, layout, averages, layers, device.far() != nullptr).plan(passes, device);
 }
 
 bool can_be_shared(const Optimizer& optimizer, const Layout& layout) {

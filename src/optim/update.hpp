@@ -48,6 +48,7 @@ struct UpdateProgram {
   std::vector<UpdateSlot> slots;      ///< in the order of their bases
   std::optional<Program> program;
   bool skips = false;                 ///< whether a step may be left out: the slot "skipped" counts them
+  int go = -1;                        ///< the scalar that is 0 where a step is to change nothing; none: -1
   std::optional<Program> evaluation;  ///< the values to evaluate with, where they are not the parameters
 };
 

@@ -87,7 +87,10 @@ class Fit {
         options_(options) {}
   Fit(const Fit&) = delete;
   Fit& operator=(const Fit&) = delete;
-  ~Fit() { objectives_.end_sharing(); }
+  ~Fit() {
+    objectives_.drop_late();
+    objectives_.end_sharing();
+  }
 
   History run(const Dataset& training, const Dataset* validation) {
     training_ = &training;
@@ -102,6 +105,8 @@ class Fit {
       compare_replicas(*options_.ranks, state_, true);
       objectives_.begin_sharing(options_.ranks, state_);
     }
+    is_late_ = objectives_.may_be_late() && !options_.ranks && !options_.layer_norms &&
+               (!options_.on_step || options_.late_reports);
     batches_ = Batches(RowOrder(options_, length_, rows_, position_.first_step));
     history_.steps.reserve(static_cast<std::size_t>(
         std::clamp<std::int64_t>(position_.total_steps - done(), 0, std::min(options_.reports, most_reserved))));
@@ -263,22 +268,28 @@ class Fit {
   void train_one_step() {
     if (!collect()) return stop_before_step();
     const Objectives::Clock clock{done(), position_.total_steps, steps_an_epoch_, position_.plateaus};
-    StepReport& report = report_;
-    objectives_.round(state_, batches_.of(*training_, done()), clock, shard_size_, row_weights_, report);
-    if (owns_steps_ && objectives_.ended(state_)) over_ = true;  // its method found that no further step is possible
-    report.total_steps += position_.first_step;
-    if (done() > epoch_ * steps_an_epoch_) epoch_ = (done() - 1) / steps_an_epoch_ + 1;
-    report.epoch = epoch_;
-    if (std::isfinite(report.loss)) {  // it is not finite where skip_nonfinite left the step out
-      position_.epoch_loss += report.loss * report.weight;
-      position_.epoch_weight += report.weight;
+    const auto batch = batches_.of(*training_, done());
+    if (is_late_) {
+      arrived_.clear(), taken_ = 0;
+      objectives_.round_late(state_, batch, clock, shard_size_, row_weights_, arrived_);
+    } else {
+      objectives_.round(state_, batch, clock, shard_size_, row_weights_, report_);
+      for (const auto& [name, value, weight] : objectives_.measured()) add_report(name, value, weight);
     }
-    for (const auto& [name, value, weight] : objectives_.measured()) add_report(name, value, weight);
-    if (options_.on_step) options_.on_step(report);
-    if (done() == report.epoch * steps_an_epoch_ || done() == position_.total_steps) end_epoch();
-    const bool asked = any_rank(options_.stop.stop_requested());
+    if (owns_steps_ && objectives_.ended(state_)) over_ = true;  // its method found that no further step is possible
+    if (done() > epoch_ * steps_an_epoch_) epoch_ = (done() - 1) / steps_an_epoch_ + 1;
+    const bool epoch_ends = done() == epoch_ * steps_an_epoch_ || done() == position_.total_steps;
     const bool after = options_.stop_after > 0 && done() >= options_.stop_after;
     const bool due = state_.step - last_checkpoint_ >= checkpoint_every_;
+    if (is_late_) {
+      take_arrived(epoch_ends || after || due);
+    } else {
+      report_.epoch = epoch_;
+      take(report_);
+    }
+    if (epoch_ends) end_epoch();
+    const bool asked = any_rank(options_.stop.stop_requested());
+    if (is_late_ && asked) take_arrived(true);
     const bool ended = done() >= position_.total_steps || over_;
     const bool kept = due || ((asked || after) && !ended);
     if (options_.ranks && (kept || state_.step % compared_every == 0))
@@ -286,7 +297,31 @@ class Fit {
     if (kept) checkpoint();
     if (!ended && (asked || after)) end_by(asked ? StopReason::stop_requested : StopReason::stop_after);
     const bool is_last = ended || over_;
-    if (report.weight != 0 || is_last) keep(report, is_last);  // without samples that count there is no loss
+    if (is_late_) {
+      for (const StepReport& report : arrived_) keep(report, is_last && &report == &arrived_.back());
+    } else if (report_.weight != 0 || is_last) {
+      keep(report_, is_last);  // without samples that count there is no loss
+    }
+  }
+
+  void take(StepReport& report) {
+    report.total_steps += position_.first_step;
+    if (std::isfinite(report.loss)) {  // it is not finite where skip_nonfinite left the step out
+      position_.epoch_loss += report.loss * report.weight;
+      position_.epoch_weight += report.weight;
+    }
+    if (options_.on_step) options_.on_step(report);
+  }
+
+  /// The reports that came with this step, or `all` of the steps so far.
+  void take_arrived(bool all) {
+    if (all) objectives_.await(state_, arrived_);
+    for (; taken_ < arrived_.size(); ++taken_) {
+      StepReport& report = arrived_[taken_];
+      report.epoch = (report.step - position_.first_step - 1) / steps_an_epoch_ + 1;
+      for (const auto& [name, value] : report.metrics) add_report(name, value, static_cast<double>(report.samples));
+      take(report);
+    }
   }
 
   void add_report(const std::string& name, double value, double weight) {
@@ -432,7 +467,10 @@ class Fit {
                reports_every_ = 1;
   double validation_weight_ = 0;  // of the rows that were measured last
   Batches batches_;
-  StepReport report_;                   // of the last step
+  StepReport report_;                // of the last step
+  bool is_late_ = false;             // whether reports may come later than their steps
+  std::vector<StepReport> arrived_;  // with the last step, of which `taken_` were taken note of
+  std::size_t taken_ = 0;
   Objectives::RowWeights row_weights_;  // see Engine::row_weights
   Clock::time_point started_ = Clock::now();
 };

@@ -36,6 +36,15 @@ class FarTraining : public ::testing::Test {
   FarCpu far_;
 };
 
+std::string message(const std::function<void()>& f) {
+  try {
+    f();
+  } catch (const Error& error) {
+    return error.what();
+  }
+  return "nothing was thrown";
+}
+
 Dataset rows_of(const Shape& row, std::int64_t rows, std::int64_t classes) {
   Shape shape{rows};
   for (const std::int64_t size : row) shape.push_back(size);
@@ -209,15 +218,6 @@ TEST_F(FarTraining, APartOfATrainedModelIsAppliedThere) {
   EXPECT_TRUE(identical(apply(), here));
 }
 
-std::string message(const std::function<void()>& f) {
-  try {
-    f();
-  } catch (const Error& error) {
-    return error.what();
-  }
-  return "nothing was thrown";
-}
-
 TEST_F(FarTraining, ErrorsNameWhatTheyNameHere) {
   Dataset beyond = two_moons(64), undefined = two_moons(64);
   Tensor labels = beyond["target"], input = undefined["input"];
@@ -260,6 +260,78 @@ TEST_F(FarTraining, AllMemoryGoesBackWithTrainerAndState) {
   const Block last(1, &far_);
   far_.fetch(&byte, last.data(), 1);
   EXPECT_EQ(far_.given_out(), 512U);  // of the last block
+}
+
+/// A step waits for the numbers of one three steps before it, unless somebody looks at each.
+TEST_F(FarTraining, AStepDoesNotWaitForItsNumbers) {
+  const ChosenDevice chosen(far_);
+  const Dataset data = two_moons(320);
+  const auto waits = [&](FitOptions options, std::vector<std::int64_t>& told) {
+    options.epochs = 2;
+    options.batch_size = 16;
+    options.on_step = [&](const StepReport& report) { told.push_back(report.step); };
+    Trainer trainer = moons_trainer();
+    const std::size_t before = far_.waits();
+    (void)trainer.fit(data, options);
+    return far_.waits() - before;
+  };
+  std::vector<std::int64_t> watched, late;
+  EXPECT_GE(waits({}, watched), 80U);
+  EXPECT_LT(waits({.late_reports = true}, late), 60U);
+  EXPECT_EQ(late, watched);
+}
+
+TEST_F(FarTraining, LateReportsAreThoseOfHere) {
+  const Dataset data = two_moons(100);
+  const auto history = [&](const Optimizer& optimizer) {
+    Trainer trainer(nn::mlp(2, {.hidden = {8}, .norm = "batch"}), loss::cross_entropy, optimizer, 1);
+    return trainer.fit(data, {.epochs = 3, .batch_size = 16, .shard_size = 5});
+  };
+  for (const Optimizer& optimizer : {optim::sgd({.lr = 0.1, .momentum = 0.9, .schedule = schedule::one_cycle()}),
+                                     optim::adamw({.lr = 1e-2, .clip_norm = 0.1})}) {
+    const History here = history(optimizer);
+    const ChosenDevice chosen(far_);
+    const History there = history(optimizer);
+    ASSERT_EQ(there.steps.size(), here.steps.size());
+    for (std::size_t i = 0; i < here.steps.size(); ++i) {
+      const StepReport &a = there.steps[i], &b = here.steps[i];
+      EXPECT_EQ(std::tuple(a.step, a.total_steps, a.epoch, a.samples, a.weight),
+                std::tuple(b.step, b.total_steps, b.epoch, b.samples, b.weight));
+      EXPECT_EQ(std::tuple(a.loss, a.gradient_norm, a.lr), std::tuple(b.loss, b.gradient_norm, b.lr));
+    }
+    EXPECT_EQ(there.epochs.back().metrics, here.epochs.back().metrics);
+  }
+}
+
+/// Norms whose squares leave the range of f32 are found here, one step at a time.
+TEST_F(FarTraining, StepsOfAnySizeGiveTheSameState) {
+  const ModelFunction line = [](Scope s, const Arg& x) { return nn::dense(s / "out", x, 1); };
+  Dataset data = rows_of({3}, 40, 0);
+  data.set("target", random_normal({40, 1}, 8));
+  for (const double scale : {1e-21, 1e20}) {
+    const LossFunction scaled("scaled", {}, Task::regression,
+                              [scale](Var y, Var t) -> SampleLosses { return scale * mean(square(y - t), -1); });
+    compare([&] {
+      Trainer trainer(line, scaled, optim::sgd({.lr = 1e-3 / scale}), 1);
+      (void)trainer.fit(data, {.epochs = 2, .batch_size = 8});
+      return trainer.state();
+    });
+  }
+}
+
+TEST_F(FarTraining, ARunThatDivergesStopsAtTheSameState) {
+  const Dataset data = two_moons(200);
+  std::string wanted;
+  compare([&] {
+    Trainer trainer(nn::mlp(2, {.hidden = {8}}), loss::mse, optim::sgd({.lr = 1e3}), 1);
+    Dataset numbers = data;
+    numbers.set("target", random_normal({200, 2}, 5));
+    const std::string said = message([&] { (void)trainer.fit(numbers, {.epochs = 20, .batch_size = 16}); });
+    EXPECT_NE(said.find("[train] step"), std::string::npos) << said;
+    if (wanted.empty()) wanted = said;
+    EXPECT_EQ(said, wanted);
+    return trainer.state();
+  });
 }
 
 /// The data goes up once; then row numbers and scalars do. Parameters come home when somebody asks.

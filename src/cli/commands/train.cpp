@@ -232,6 +232,7 @@ Watched fit(Session& session, const Config& config, const RunFolder& folder, std
   options.stop = [&] { return spent; };
   const auto insight =
       add_insight(options, session, config, context.registry, [&](const Look& look) { sitting.note(look); });
+  options.late_reports = !insight;
   if (insight) begin_insight(*insight, session, config, folder, arguments.resume, context);
   options = sitting.watched(std::move(options), session.trainer.layers());
   if (session.system && session.system->show) {
