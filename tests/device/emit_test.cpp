@@ -20,11 +20,11 @@ namespace {
 /// A traced function, planned for both devices.
 class Pair {
  public:
-  Pair(const Traced& f, std::vector<Tensor> inputs, CompiledText& text)
+  Pair(const Traced& f, std::vector<Tensor> inputs, CompiledText& text, Passes passes = {})
       : inputs_(std::move(inputs)),
         trace_(f, inputs_),
-        here_(trace_.graph, trace_.inputs, trace_.outputs),
-        text_(trace_.graph, trace_.inputs, trace_.outputs, {}, text) {}
+        here_(trace_.graph, trace_.inputs, trace_.outputs, passes),
+        text_(trace_.graph, trace_.inputs, trace_.outputs, passes, text) {}
 
   /// Whether an op other than arithmetic is in it.
   [[nodiscard]] bool has_functions() const {
@@ -35,6 +35,7 @@ class Pair {
     }
     return false;
   }
+  [[nodiscard]] std::int64_t bf16_values() const { return text_.bf16_values(); }
   [[nodiscard]] std::vector<Tensor> tiles() const { return run(here_); }
   [[nodiscard]] std::vector<Tensor> emitted() const { return run(text_); }
 
@@ -131,6 +132,28 @@ TEST(EmittedText, ReductionsRoundAsTheTilesDo) {
             std::make_unique<Pair>(reduce, std::vector{random_uniform({3, n, inner}, -1, 1, 5, f64).to(dtype)}, text));
       }
     }
+  }
+  ASSERT_NO_FATAL_FAILURE(text.compile());
+  for (const auto& [name, pair] : pairs) expect_same(*pair, name, 0);
+}
+
+/// What products read and write lies in bf16: tiles widen as they load, and round as they store.
+TEST(EmittedText, OfValuesInBf16IsTheTiles) {
+  CompiledText text;
+  std::vector<std::pair<std::string, std::unique_ptr<Pair>>> pairs;
+  for (const std::int64_t rows : {1, 7, 300}) {
+    const Traced layers = [](const std::vector<Var>& x) {
+      const Var hidden = max(matmul(x[0], x[1]) * 0.75 + 0.125, -1, Keep::yes) + relu(matmul(x[0] * x[0], x[1]));
+      const Var y = matmul(transpose(hidden, {1, 0}) - 0.5, matmul(hidden * abs(hidden), x[2]));
+      std::vector<Var> all{y, sum(square(y), 0)};
+      for (const Var& g : gradients(sum(y * y), x)) all.push_back(g);
+      return all;
+    };
+    const std::vector<Tensor> inputs{random_uniform({rows, 9}, -1, 1, 1), random_uniform({9, 20}, -1, 1, 2),
+                                     random_uniform({20, 5}, -1, 1, 3)};
+    pairs.emplace_back(std::to_string(rows) + " rows",
+                       std::make_unique<Pair>(layers, inputs, text, Passes{.precision = Precision::bf16}));
+    EXPECT_GT(pairs.back().second->bf16_values(), 5);
   }
   ASSERT_NO_FATAL_FAILURE(text.compile());
   for (const auto& [name, pair] : pairs) expect_same(*pair, name, 0);
