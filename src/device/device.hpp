@@ -33,9 +33,9 @@ class Device : public DeviceMemory {
   /// The calls of a program whose addresses do not change, to be made one after another again and again, as one.
   [[nodiscard]] virtual std::function<void()> record(std::vector<std::function<void()>> calls);
 
-  /// Where it has an int that is not 0 from the time at which a kernel found something wrong, until `wait` throws; null
-  /// where a kernel throws instead, and what follows it is left out.
-  [[nodiscard]] virtual const std::byte* error_word() const { return nullptr; }
+  /// Where it has two ints that are 0 until a kernel finds something wrong, and again when `wait` has thrown that; null
+  /// where what follows such a kernel is left out.
+  [[nodiscard]] virtual const std::byte* error_words() const { return nullptr; }
 
   /// What it is, for a manifest: "NVIDIA H200, driver 580.65". Empty for this CPU.
   [[nodiscard]] virtual std::string facts() const { return {}; }

@@ -62,8 +62,8 @@ class GpuDriver {
   /// Throws what a kernel before the mark threw, or found in its error word.
   virtual void wait(Mark mark) = 0;
 
-  /// An int that is not 0 once a kernel has found something wrong, until `wait` throws.
-  [[nodiscard]] virtual const std::byte* error_word() const = 0;
+  /// See Device::error_words: of its own kernels, and of those of the host.
+  [[nodiscard]] virtual const std::byte* error_words() const = 0;
 
   /// A text as a kernel. It is compiled, with all others that wait for it, when one of them is run for the first time;
   /// equal texts are compiled once. Texts call their kernel KERNEL_NAME.
@@ -112,7 +112,7 @@ class Gpu final : public Device {
   [[nodiscard]] Kernel rows(std::size_t row_bytes, std::int64_t count) override;
   [[nodiscard]] std::function<void()> record(std::vector<std::function<void()>> calls) override;
 
-  [[nodiscard]] const std::byte* error_word() const override { return driver_->error_word(); }
+  [[nodiscard]] const std::byte* error_words() const override { return driver_->error_words(); }
   [[nodiscard]] std::string facts() const override;
 
  private:

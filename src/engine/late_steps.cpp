@@ -62,7 +62,11 @@ void LateSteps::plan(const BatchPrograms& programs, const GradientNorm& norm) {
   }
   bounds.emplace_back(total, graph.number(norm.least(), f64));
   bounds.emplace_back(graph.number(std::numeric_limits<double>::max(), f64), total);
-  if (device_.error_word() != nullptr) bounds.emplace_back(none, cast(read("error", i32, {error_base, 0}), f64));
+  if (device_.error_words() != nullptr) {
+    const Var words = graph.input("errors", {2}, i32);
+    inputs.push_back({words, {error_base, 0}});
+    bounds.emplace_back(none, thalweg::max(cast(words, f64)));
+  }
   const Var go = where_ordered(bounds, one, none);
   outputs.push_back({sqrt(total) / divisor, {scalars_base, static_cast<std::int64_t>(norm_at_)}});
   outputs.push_back({go, {scalars_base, static_cast<std::int64_t>(go_at_)}});
@@ -86,8 +90,9 @@ void LateSteps::judge(Asked asked, GradientNorm& norm, std::byte* gradient, std:
     device_.write(held_.data() + word, reinterpret_cast<const std::byte*>(&divisor_), sizeof(divisor_));
   }
   norm.sum(gradient, numbers_.data() + norm_at_in_numbers_, workers);
-  std::byte* const bases[] = {numbers_.data(), scalars, held_.data(), const_cast<std::byte*>(device_.error_word())};
-  program_->run(std::span(bases).first(device_.error_word() ? 4 : 3), arena_.data(), workers, calls_);
+  auto* const errors = const_cast<std::byte*>(device_.error_words());
+  std::byte* const bases[] = {numbers_.data(), scalars, held_.data(), errors};
+  program_->run(std::span(bases).first(errors ? 4 : 3), arena_.data(), workers, calls_);
   asked.numbers.resize(bytes_);
   asked_.push_back(std::move(asked));
   asked_.back().mark = device_.read(asked_.back().numbers.data(), numbers_.data(), bytes_);
