@@ -17,6 +17,7 @@ struct DriverFunctions;  // driver_functions.hpp: those of libcuda.so.1
 class Stream {
  public:
   virtual ~Stream() = default;
+  /// The stream that work goes to now; asked for at each run, on the thread that runs. The context is current then.
   [[nodiscard]] virtual CUstream stream() const = 0;
   [[nodiscard]] virtual const DriverFunctions& functions() const = 0;
   [[nodiscard]] virtual const GpuOptions& options() const = 0;

@@ -35,10 +35,13 @@ class Library {
   void* handle_ = nullptr;
 };
 
-// Members of a struct of functions with the names of the vendor's header, and how each is found. The headers rename some
-// by macros (cuMemAlloc is cuMemAlloc_v2), which is why the name is expanded before it is made a string.
+// Members of a struct of functions with the names of the vendor's header, and how each is found. The headers rename
+// some by macros (cuMemAlloc is cuMemAlloc_v2), which is why the name is expanded before it is made a string.
 #define THALWEG_NAME_OF(f) #f
 #define THALWEG_MEMBER(f) decltype(&::f) f = nullptr;
 #define THALWEG_FIND(f) library.find(f, THALWEG_NAME_OF(f));
+
+// One call, checked by the struct that its function is a member of.
+#define THALWEG_CALL(functions, call, ...) (functions).check((functions).call(__VA_ARGS__), THALWEG_NAME_OF(call))
 
 }  // namespace thalweg::cuda

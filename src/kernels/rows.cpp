@@ -156,14 +156,6 @@ namespace {
 }
 }  // namespace
 
-IndexError::IndexError(std::string_view op, std::string_view what, std::int64_t at, std::int64_t all,
-                       std::string_view rest)
-    : UsageError(fmt::format("[{}] {} at place {}{}", op, what, at, rest)),
-      place(at),
-      places(all),
-      before_(fmt::format("[{}] {}", op, what)),
-      after_(rest) {}
-
 UsageError IndexError::in_row(std::int64_t row, std::string_view of) const {
   return UsageError(fmt::format("{} in row {} of the {}{}", before_, row, of, after_));
 }

@@ -9,8 +9,13 @@ namespace thalweg {
 /// An index that a table has not. It stands at one of `places`, which a batch's caller can tell the row of the data by.
 class IndexError : public UsageError {
  public:
-  IndexError(std::string_view op, std::string_view what, std::int64_t place, std::int64_t places,
-             std::string_view rest);
+  // Inline: the library of a kind of GPU throws it too, and links nothing of this one.
+  IndexError(std::string_view op, std::string_view what, std::int64_t at, std::int64_t all, std::string_view rest)
+      : UsageError(fmt::format("[{}] {} at place {}{}", op, what, at, rest)),
+        place(at),
+        places(all),
+        before_(fmt::format("[{}] {}", op, what)),
+        after_(rest) {}
   std::int64_t place, places;
   /// The same error of a row "of the data" or "of the batch".
   [[nodiscard]] UsageError in_row(std::int64_t row, std::string_view of) const;
