@@ -19,10 +19,11 @@ class Context {
   Context& operator=(const Context&) = delete;
 
   void enter() const { THALWEG_CALL(functions, cuCtxSetCurrent, context_); }
+  void enter_quietly() const noexcept { functions.cuCtxSetCurrent(context_); }
   /// For destructors: what fails after the GPU was lost is gone anyway.
   template <class Function, class... Handle>
   void give_back(Function function, Handle... handle) const noexcept {
-    functions.cuCtxSetCurrent(context_);
+    enter_quietly();
     function(handle...);
   }
 

@@ -85,7 +85,7 @@ class Driver final : public GpuDriver, public Stream {
         compiler_(facts_.major, facts_.minor),
         context_(device_),
         modules_(context_, options_, compiler_) {
-    facts_.versions += ", " + compiler_.version();
+    facts_.versions += ", " + compiler_.version() + ", " + versions_of_libraries();
     std::size_t all = 0;
     THALWEG_CALL(functions(), cuMemGetInfo, &facts_.unused, &all);
     words_ = reinterpret_cast<CUdeviceptr>(pool_.take(sizeof(ErrorWords)));
@@ -93,11 +93,17 @@ class Driver final : public GpuDriver, public Stream {
       fail<MemoryError>("[device] {} has no memory left. Hint: nvidia-smi says what uses it.", facts_.name);
     clear_words();
   }
-  ~Driver() override { stream_.wait_quietly(); }  // after which nothing of this host is used
+  ~Driver() override {
+    stream_.wait_quietly();  // after which nothing of this host is used
+    context_.enter_quietly();
+    dnn.reset();
+    blas.reset();
+  }
 
   [[nodiscard]] const GpuFacts& facts() const override { return facts_; }
   [[nodiscard]] const DriverFunctions& functions() const override { return context_.functions; }
   [[nodiscard]] const GpuOptions& options() const override { return options_; }
+  void enter() const override { context_.enter(); }
   /// Enters the context too, for whatever thread this is: all work asks for the stream first. While this thread
   /// records, what it enqueues goes into the graph, and what others do goes on.
   [[nodiscard]] CUstream stream() const override {
@@ -114,6 +120,7 @@ class Driver final : public GpuDriver, public Stream {
   void copy_there(std::byte* to, const std::byte* from, std::size_t bytes) override;
   [[nodiscard]] Mark read(std::byte* here, const std::byte* there, std::size_t bytes) override;
   void wait(Mark mark) override;
+  [[nodiscard]] const std::byte* error_words() const override { return reinterpret_cast<const std::byte*>(words_); }
 
   [[nodiscard]] Kernel text(EmittedKernel kernel) override { return kernel_of(std::move(kernel), false); }
   [[nodiscard]] Kernel op(std::string_view name, const KernelSite& site) override;

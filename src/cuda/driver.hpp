@@ -5,6 +5,7 @@
 
 #include <memory>
 #include <optional>
+#include <string>
 #include <string_view>
 
 #include "device/gpu.hpp"
@@ -12,6 +13,8 @@
 namespace thalweg::cuda {
 
 struct DriverFunctions;  // driver_functions.hpp: those of libcuda.so.1
+class Blas;              // blas_functions.hpp: cuBLASLt on one GPU
+class Dnn;               // dnn_functions.hpp: cuDNN on one GPU
 
 /// What the kernels of a library need of the driver; driver.cpp has the class behind it.
 class Stream {
@@ -22,7 +25,18 @@ class Stream {
   [[nodiscard]] virtual const DriverFunctions& functions() const = 0;
   [[nodiscard]] virtual const GpuOptions& options() const = 0;
   [[nodiscard]] virtual const GpuFacts& facts() const = 0;
+  /// Makes its context the one that the calling thread works in.
+  virtual void enter() const = 0;
+  /// A text as a kernel, as GpuDriver::text.
+  [[nodiscard]] virtual Kernel text(EmittedKernel kernel) = 0;
+
+  // Made with the first kernel that needs them. Whoever owns the context lets go of both before it.
+  std::shared_ptr<Blas> blas;
+  std::shared_ptr<Dnn> dnn;
 };
+
+/// "cuBLASLt 13.1.1, cuDNN 9.19.0", for the manifest. Throws UsageError, with what to install, where one is missing.
+[[nodiscard]] std::string versions_of_libraries();
 
 /// Texts of our own kernels by the names of the op table (texts/). Their launches are given the addresses of the
 /// inputs, the outputs, the scratch and last the error word: an int that is 0, into which a kernel that finds a wrong
@@ -35,7 +49,7 @@ class Stream {
 /// What an error word says.
 enum class Wrong : int { nothing = 0, index = 1 };
 
-/// "matmul", by cuBLASLt. Algorithms are chosen when the kernel is made.
+/// "matmul", by cuBLASLt. Algorithms are chosen when the kernel is made; without `run` where cuBLASLt has none.
 [[nodiscard]] Kernel make_product(Stream& stream, const KernelSite& site);
 /// "convolution", "convolution_image", "convolution_filter", by cuDNN, with deterministic algorithms only; without
 /// `run` where cuDNN has none.

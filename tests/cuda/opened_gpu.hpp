@@ -35,9 +35,10 @@ class Environment {
   const char* name_;
 };
 
-inline std::unique_ptr<GpuDriver> open_driver(const std::filesystem::path& cache = {}, int index = 0) {
+inline std::unique_ptr<GpuDriver> open_driver(const std::filesystem::path& cache = {}, int index = 0,
+                                              bool tf32 = false) {
   std::unique_ptr<GpuDriver> driver;
-  const GpuOptions options{index, false, emitted_prelude() + emitted_micro_ops(), cache};
+  const GpuOptions options{index, tf32, emitted_prelude() + emitted_micro_ops(), cache};
   from_cuda_library<OpenGpu>(open_gpu_name)(options, driver);
   return driver;
 }

@@ -1,0 +1,65 @@
+#pragma once
+// The functions of cuDNN that graphs of ops are made of and run with.
+
+#include <cuda.h>
+#include <cudnn_graph.h>
+
+#include <array>
+#include <mutex>
+
+#include "cuda/library.hpp"
+#include "device/gpu.hpp"
+
+namespace thalweg::cuda {
+
+#define THALWEG_DNN_FUNCTIONS(F)                                                               \
+  F(cudnnCreate)                                                                               \
+  F(cudnnDestroy)                                                                              \
+  F(cudnnSetStream) F(cudnnGetVersion) F(cudnnGetErrorString) F(cudnnGetLastErrorString)       \
+      F(cudnnBackendCreateDescriptor) F(cudnnBackendDestroyDescriptor) F(cudnnBackendFinalize) \
+          F(cudnnBackendSetAttribute) F(cudnnBackendGetAttribute) F(cudnnBackendExecute)
+
+struct DnnFunctions {
+  THALWEG_DNN_FUNCTIONS(THALWEG_MEMBER)
+
+  /// Throws UsageError where it is not there.
+  explicit DnnFunctions(const char* file = "libcudnn.so.9") {
+    const Library library("cuDNN 9", "NVIDIA's package cudnn9-cuda-13", {file});
+    THALWEG_DNN_FUNCTIONS(THALWEG_FIND)
+  }
+
+  void check(cudnnStatus_t status, const char* call) const {
+    if (status == CUDNN_STATUS_SUCCESS) return;
+    std::array<char, 1024> why{};
+    cudnnGetLastErrorString(why.data(), why.size());
+    fail<DeviceError>("[device] {} failed: {}. {}", call, cudnnGetErrorString(status), why.data());
+  }
+};
+
+// One call, checked.
+#define THALWEG_DNN(functions, call, ...) (functions).check((functions).call(__VA_ARGS__), THALWEG_NAME_OF(call))
+
+/// cuDNN on the GPU whose context is entered.
+class Dnn {
+ public:
+  Dnn() { THALWEG_DNN(functions, cudnnCreate, &handle_); }
+  ~Dnn() { functions.cudnnDestroy(handle_); }
+  Dnn(const Dnn&) = delete;
+  Dnn& operator=(const Dnn&) = delete;
+
+  [[nodiscard]] cudnnHandle_t handle() const { return handle_; }
+  /// One thread at a time: the library wants it so of a handle.
+  void execute(CUstream stream, cudnnBackendDescriptor_t plan, cudnnBackendDescriptor_t pack) const {
+    const std::scoped_lock lock(mutex_);
+    THALWEG_DNN(functions, cudnnSetStream, handle_, stream);
+    THALWEG_DNN(functions, cudnnBackendExecute, handle_, plan, pack);
+  }
+
+  const DnnFunctions functions;
+
+ private:
+  mutable std::mutex mutex_;
+  cudnnHandle_t handle_ = nullptr;
+};
+
+}  // namespace thalweg::cuda
