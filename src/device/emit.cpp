@@ -323,6 +323,8 @@ class Emitter {
 };
 
 // What the text is compiled with. In C++ a block of threads is one thread that does the work of all, phase by phase.
+// What a thread keeps from phase to phase (TW_OWN) are registers on a GPU; here all 256 threads have theirs side by
+// side.
 constexpr std::string_view shim = R"(
 #ifdef __CUDACC__
 typedef long long tw_index;
@@ -337,6 +339,9 @@ struct tw_addresses {
 #define TW_SHARED __shared__
 #define TW_SYNC() __syncthreads()
 #define TW_EACH(t, n) for (int t = threadIdx.x; t < n; t += blockDim.x)
+#define TW_OWN(type, name, n) type name[n]
+#define TW_OF(name, t) name
+#define TW_UNROLL _Pragma("unroll")
 TW_FUNCTION unsigned tw_bits(float x) { return __float_as_uint(x); }
 TW_FUNCTION unsigned long long tw_bits(double x) { return (unsigned long long)__double_as_longlong(x); }
 TW_FUNCTION float tw_float(unsigned bits) { return __uint_as_float(bits); }
@@ -350,6 +355,9 @@ typedef long long tw_index;
 #define TW_SHARED
 #define TW_SYNC()
 #define TW_EACH(t, n) for (int t = 0; t < n; ++t)
+#define TW_OWN(type, name, n) type name[256][n]
+#define TW_OF(name, t) name[t]
+#define TW_UNROLL
 struct tw_place { tw_index x; };
 static thread_local tw_place blockIdx;
 extern "C" void tw_block(tw_index x) { blockIdx.x = x; }

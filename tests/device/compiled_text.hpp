@@ -9,6 +9,7 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <utility>
 
 #include "device/device.hpp"
 #include "device/emit.hpp"
@@ -25,6 +26,18 @@ class CompiledText : public Device {
 
   Kernel tiles(const TileProgram& program) override { return kernel_of(emit_tiles(program, name_)); }
   Kernel copy(const View& view, DType dtype) override { return kernel_of(emit_copy(view, dtype, name_)); }
+  /// Any text whose kernels are called as those of this device are.
+  Kernel kernel_of(EmittedKernel emitted) {
+    if (emitted.launches.empty()) return {[](const KernelCall&) {}, 0};
+    std::shared_ptr<Slot>& slot = known_[emitted.text];
+    if (!slot) slot = std::make_shared<Slot>(Slot{"k" + std::to_string(known_.size()), emitted, {}});
+    return {[this, slot](const KernelCall& call) { run(*slot, call); }, emitted.scratch};
+  }
+
+  /// Runs the blocks of each launch from the last on, which must give the same.
+  void run_backwards(bool backwards) { backwards_ = backwards; }
+  /// The error word, whose address is behind that of the scratch: what a kernel wrote since it was asked for last.
+  [[nodiscard]] int error() { return std::exchange(error_, 0); }
 
   [[nodiscard]] std::size_t kernels() const { return known_.size(); }
   [[nodiscard]] std::string text() const {
@@ -66,21 +79,16 @@ class CompiledText : public Device {
     return text;
   }
 
-  Kernel kernel_of(EmittedKernel emitted) {
-    if (emitted.launches.empty()) return {[](const KernelCall&) {}, 0};
-    std::shared_ptr<Slot>& slot = known_[emitted.text];
-    if (!slot) slot = std::make_shared<Slot>(Slot{"k" + std::to_string(known_.size()), emitted, {}});
-    return {[this, slot](const KernelCall& call) { run(*slot, call); }, emitted.scratch};
-  }
-
   void run(const Slot& slot, const KernelCall& call) const {
     std::vector<void*> addresses;
     for (int k = 0; k < slot.emitted.inputs; ++k) addresses.push_back(const_cast<std::byte*>(call.inputs[k]));
     for (int k = 0; k < slot.emitted.outputs; ++k) addresses.push_back(call.outputs[k]);
     addresses.push_back(call.scratch);
+    addresses.push_back(&error_);
     for (std::size_t l = 0; l < slot.functions.size(); ++l) {
-      for (std::int64_t b = 0; b < slot.emitted.launches[l].blocks; ++b) {
-        block_(b);
+      const std::int64_t blocks = slot.emitted.launches[l].blocks;
+      for (std::int64_t b = 0; b < blocks; ++b) {
+        block_(backwards_ ? blocks - 1 - b : b);
         slot.functions[l](addresses.data());
       }
     }
@@ -88,6 +96,8 @@ class CompiledText : public Device {
 
   static constexpr const char* name_ = "KERNEL_NAME";
   std::map<std::string, std::shared_ptr<Slot>> known_;
+  mutable int error_ = 0;
+  bool backwards_ = false;
   void* library_ = nullptr;
   void (*block_)(long long) = nullptr;
 };
