@@ -11,6 +11,7 @@
 #include <memory>
 
 #include "core/error.hpp"
+#include "device/gpu.hpp"
 
 namespace thalweg::testing {
 
@@ -249,9 +250,25 @@ FarCpu* far_cpu_of_all_tests() {
 }
 
 namespace {
+
+/// A GPU that THALWEG_TEST_DEVICE names. Where it is not there, the program ends with the code by which CTest knows
+/// that it was left out.
+Device* gpu_of_all_tests() {
+  constexpr int left_out = 77;
+  const char* name = std::getenv("THALWEG_TEST_DEVICE");
+  if (name == nullptr || !std::string_view(name).starts_with("cuda")) return nullptr;
+  try {
+    return &device_named(name);
+  } catch (const Error& error) {
+    std::fprintf(stderr, "left out: %s\n", error.what());
+    std::exit(left_out);
+  }
+}
+
 struct ChosenForAllTests {
   ChosenForAllTests() {
     if (FarCpu* far = far_cpu_of_all_tests()) chosen.emplace(*far);
+    if (Device* gpu = gpu_of_all_tests()) chosen.emplace(*gpu);
   }
   std::optional<ChosenDevice> chosen;
 } chosen_for_all_tests;

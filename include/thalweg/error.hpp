@@ -15,6 +15,8 @@ enum class ErrorKind {
   numbers = 5,   ///< a loss or gradient that is not finite
   io = 6,        ///< the file system refused
   memory = 7,    ///< the plan needs more memory than there is
+  rank = 8,      ///< another rank is gone: of the command alone
+  device = 9,    ///< a GPU was lost, or a call of its driver failed
 };
 
 /// Base of all errors thrown by the library.
@@ -42,5 +44,6 @@ using ModelError = ErrorOf<ErrorKind::model>;
 using NumericError = ErrorOf<ErrorKind::numbers>;
 using IoError = ErrorOf<ErrorKind::io>;
 using MemoryError = ErrorOf<ErrorKind::memory>;
+using DeviceError = ErrorOf<ErrorKind::device>;
 
 }  // namespace thalweg

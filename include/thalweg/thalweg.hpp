@@ -10,6 +10,7 @@
 #include "thalweg/curved_optimizers.hpp"
 #include "thalweg/data.hpp"
 #include "thalweg/derivatives.hpp"
+#include "thalweg/device.hpp"
 #include "thalweg/distance.hpp"
 #include "thalweg/edit_distance.hpp"
 #include "thalweg/environment.hpp"

@@ -47,6 +47,7 @@ constexpr ShortForm short_forms[] = {
     {"--seed", "seed", "Seed of every random number", Form::toml},
     {"--threads", "train.threads", "0 is THALWEG_THREADS, or every core; the result is the same for any number",
      Form::toml},
+    {"--device", "train.device", "cpu, cuda, or cuda:1 for the second GPU: thalweg devices (cpu)"},
 };
 
 OptionValue value_of(const ShortForm& form, const std::string& text) {

@@ -32,7 +32,8 @@ constexpr const char* examples = R"(Examples:
   thalweg list optimizers                        every optimizer, with formula, defaults and source
 
 `thalweg COMMAND --help` says more of each. Exit codes: 0 done, 1 a defect of thalweg, 2 usage or configuration,
-3 data, 4 model file, 5 numbers that are not finite, 6 input or output, 7 memory, 8 a rank that is gone, 130 and 143 interrupted.)";
+3 data, 4 model file, 5 numbers that are not finite, 6 input or output, 7 memory, 8 a rank that is gone, 9 a GPU that is lost, 130
+and 143 interrupted.)";
 
 std::string title(CommandGroup group) {
   switch (group) {
@@ -88,6 +89,8 @@ std::vector<std::string> names_in(const CLI::App& app) {
 /// What the first word that the parser did not take may have meant.
 std::string nearest_to_mistake(const CLI::App& command) {
   for (const std::string& word : command.remaining(true)) {
+    if (word.starts_with("--device") && command.get_parent() != nullptr)
+      return fmt::format("thalweg {} computes on this CPU alone", command.get_name());
     const std::string near = nearest_name(word.substr(0, word.find('=')), names_in(command));
     if (!near.empty() && near != word) return fmt::format("did you mean {}?", near);
   }

@@ -5,6 +5,7 @@
 #include <cmath>
 #include <nlohmann/json.hpp>
 
+#include "cli/device.hpp"
 #include "cli/find_lr.hpp"
 #include "cli/outcome.hpp"
 #include "cli/output.hpp"
@@ -158,6 +159,7 @@ nlohmann::ordered_json as_json(const Metrics& metrics) {
 
 int cross_validate(const LoadedConfig& loaded, std::int64_t folds, const std::filesystem::path& out,
                    const Context& context) {
+  const DeviceInUse device(loaded.config, context.registry);
   std::vector<Metrics> measured;
   std::vector<std::vector<NamedMetrics>> beaten;
   OutOfFold predictions;

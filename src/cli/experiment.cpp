@@ -4,6 +4,7 @@
 #include <cmath>
 #include <limits>
 
+#include "cli/device.hpp"
 #include "cli/outcome.hpp"
 #include "cli/session.hpp"
 #include "core/counted.hpp"
@@ -93,6 +94,7 @@ Config config_for(const NamedTree& named, const DataSource& source, const Optimi
 }
 
 double train_once(const Config& config, const DataFacts& facts, const Parts& parts, const Registry& registry) {
+  const DeviceInUse device(config, registry);
   try {
     Session session = make_session(config, facts, parts, registry);
     FitOptions options = config.fit_options();

@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include "cli/comparison.hpp"
+#include "cli/device.hpp"
 #include "cli/session.hpp"
 #include "cli/study.hpp"
 #include "engine/engine.hpp"
@@ -59,6 +60,7 @@ Task task_of(const Study& study, const FiniteSumOptions& options, const Context&
   LoadedConfig loaded = load(study_configuration(study, options.config, context), context.registry);
   refuse_system(loaded.config, "study");
   refuse_watching(loaded.config, "study");
+  refuse_device(loaded.config.train.device, "steps that are counted row by row are taken");
   const Session session =
       make_session(loaded.config, loaded.source.facts(), loaded.source.parts(loaded.config.seed), context.registry);
   return {evaluation_of(session.recipe.make_model(context.registry), session.recipe.make_loss(context.registry)),

@@ -7,6 +7,7 @@
 #include <cmath>
 #include <nlohmann/json.hpp>
 
+#include "cli/device.hpp"
 #include "cli/here.hpp"
 #include "cli/output.hpp"
 #include "cli/plan.hpp"
@@ -285,6 +286,7 @@ int plan_run(const PlanArguments& arguments, const Context& context) {
   const NamedTree named = read_arguments(arguments.config, context.registry);
   refuse_system(named.tree, "plan");
   const LoadedConfig loaded = load(named, context.registry);
+  if (arguments.machine == here_name) refuse_device(loaded.config.train.device, "--machine here measures what is done");
   Machine machine = arguments.machine == here_name ? Machine{} : machine_named(arguments.machine);
   const RunPlan plan = plan_of(arguments, loaded, machine, context);
   if (plan.memory.total() > machine.memory)

@@ -8,6 +8,7 @@
 #include <ranges>
 
 #include "cli/comparison.hpp"
+#include "cli/device.hpp"
 #include "cli/opened_run.hpp"
 #include "cli/study.hpp"
 #include "core/escape.hpp"
@@ -143,6 +144,7 @@ class Arm {
       Parts parts = *parts_;
       if (options_.resample)
         parts.train = fixed_rows(parts.train, options_.train_rows, static_cast<std::uint64_t>(seed));
+      const DeviceInUse device(config, context_.registry);
       Session session = make_session(config, source_->facts(), std::move(parts), context_.registry);
       if (curved) ended.largest_before = largest_of(session, config);
       (void)session.trainer.fit(session.parts.train, fit_options(config));

@@ -39,6 +39,8 @@ class Device : public DeviceMemory {
 
   /// What it is, for a manifest: "NVIDIA H200, driver 580.65". Empty for this CPU.
   [[nodiscard]] virtual std::string facts() const { return {}; }
+  /// The ops that it had no kernel for, and left to this CPU in their place of the order.
+  [[nodiscard]] virtual std::vector<std::string> left_here() const { return {}; }
 
   /// Itself where its memory is not here, else null: most code has one way for this CPU, and another for all others.
   [[nodiscard]] Device* far() { return is_here() ? nullptr : this; }

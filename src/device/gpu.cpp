@@ -42,6 +42,10 @@ Kernel Gpu::copy(const View& view, DType dtype) { return driver_->text(emit_copy
 
 Kernel Gpu::op(const OpKernel& op, const KernelSite& site) {
   if (Kernel own = driver_->op(site.op, site); own.run) return own;
+  {
+    const std::lock_guard lock(mutex_);
+    left_here_.emplace(site.op);
+  }
   std::vector<std::size_t> inputs;
   for (std::size_t i = 0; i < site.inputs.size(); ++i) {
     const bool narrow = !site.stored.empty() && site.stored[i] == Stored::bf16;
@@ -59,7 +63,12 @@ std::function<void()> Gpu::record(std::vector<std::function<void()>> calls) {
 
 std::string Gpu::facts() const {
   const GpuFacts& facts = driver_->facts();
-  return fmt::format("{}, {}", facts.name, facts.versions);
+  return fmt::format("{}, {}{}", facts.name, facts.versions, tf32_ ? ", products in TF32" : "");
+}
+
+std::vector<std::string> Gpu::left_here() const {
+  const std::lock_guard lock(mutex_);
+  return {left_here_.begin(), left_here_.end()};
 }
 
 // ---------------------------------------------------------------------------------------------------------------------
@@ -106,14 +115,13 @@ fs::path cache_folder() {
   return home.empty() ? fs::path() : home / ".cache" / "thalweg";
 }
 
-constexpr std::string_view wanted_names = "Wanted: \"cpu\", \"cuda\", or \"cuda:1\" for the second GPU of several";
-
+/// Below 0 where it is no name of a GPU.
 int index_in(std::string_view name) {
   if (name == "cuda") return 0;
   constexpr std::string_view prefix = "cuda:";
   const std::string_view digits = name.starts_with(prefix) ? name.substr(prefix.size()) : "";
   if (digits.empty() || digits.size() > 3 || digits.find_first_not_of("0123456789") != std::string_view::npos)
-    fail<UsageError>("[device] there is no device \"{}\". {}", name, wanted_names);
+    return -1;
   return std::atoi(std::string(digits).c_str());
 }
 
@@ -129,12 +137,15 @@ std::unique_ptr<Gpu> open_gpu(int index, bool tf32) {
   std::unique_ptr<GpuDriver> driver;
   const GpuOptions options{index, tf32, emitted_prelude() + emitted_micro_ops(), cache_folder()};
   function_named<OpenGpu>(open_gpu_name)(options, driver);
-  return std::make_unique<Gpu>(std::move(driver));
+  return std::make_unique<Gpu>(std::move(driver), tf32);
 }
+
+bool is_device_name(std::string_view name) { return name == "cpu" || index_in(name) >= 0; }
 
 Device& device_named(std::string_view name, bool tf32) {
   if (name == "cpu") return this_cpu();
   const int index = index_in(name);
+  if (index < 0) fail<UsageError>("[device] there is no device \"{}\". {}.", name, wanted_devices);
   // never closed: what was computed there may be asked for until the process ends
   static std::mutex mutex;
   static auto& open = *new std::map<std::pair<int, bool>, std::unique_ptr<Gpu>>();

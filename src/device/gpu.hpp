@@ -8,7 +8,9 @@
 #include <filesystem>
 #include <functional>
 #include <memory>
+#include <mutex>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -19,12 +21,6 @@
 #include "thalweg/error.hpp"
 
 namespace thalweg {
-
-/// A GPU that was lost in the middle, or a call of its driver that failed. Exit code 9.
-class DeviceError : public Error {
- public:
-  explicit DeviceError(const std::string& message) : Error(ErrorKind{9}, message) {}
-};
 
 /// A GPU of this machine, as its driver describes it.
 struct GpuFacts {
@@ -95,7 +91,7 @@ using OpenGpu = void (*)(const GpuOptions& options, std::unique_ptr<GpuDriver>& 
 /// host in its place in the order.
 class Gpu final : public Device {
  public:
-  explicit Gpu(std::unique_ptr<GpuDriver> driver) : driver_(std::move(driver)) {}
+  explicit Gpu(std::unique_ptr<GpuDriver> driver, bool tf32 = false) : driver_(std::move(driver)), tf32_(tf32) {}
 
   [[nodiscard]] bool is_here() const override { return false; }
   [[nodiscard]] std::size_t alignment() const override { return 256; }
@@ -114,13 +110,23 @@ class Gpu final : public Device {
 
   [[nodiscard]] const std::byte* error_words() const override { return driver_->error_words(); }
   [[nodiscard]] std::string facts() const override;
+  [[nodiscard]] std::vector<std::string> left_here() const override;
 
  private:
   std::unique_ptr<GpuDriver> driver_;
+  bool tf32_;
+  mutable std::mutex mutex_;
+  std::set<std::string> left_here_;  // guarded by mutex_
 };
 
 /// Opens the GPU of a number, from 0.
 [[nodiscard]] std::unique_ptr<Gpu> open_gpu(int index, bool tf32);
+
+/// What names of devices look like, for messages.
+inline constexpr std::string_view wanted_devices =
+    "Wanted: \"cpu\", \"cuda\", or \"cuda:1\" for the second GPU of several";
+/// Whether it is one, be there such a device or not.
+[[nodiscard]] bool is_device_name(std::string_view name);
 
 /// The device of a name, open until the process ends: "cpu"; "cuda", or "cuda:1" for the second of several.
 [[nodiscard]] Device& device_named(std::string_view name, bool tf32 = false);

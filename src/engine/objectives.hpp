@@ -80,6 +80,9 @@ class Objectives {
   /// In the order in which they were given.
   [[nodiscard]] std::vector<const Optimizer*> optimizers() const;
   [[nodiscard]] Workers& workers() { return crew_->workers; }
+  [[nodiscard]] const Crew& crew() const { return *crew_; }
+  /// Where the steps run, those of the first objective where not all do in one place.
+  [[nodiscard]] const Device& device() const { return engines_.front()->device(); }
 
  private:
   void note(Engine& engine, const StepReport& report);

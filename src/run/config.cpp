@@ -4,6 +4,7 @@
 #include <cmath>
 #include <filesystem>
 
+#include "device/gpu.hpp"
 #include "options/differences.hpp"
 #include "options/error.hpp"
 #include "options/overloaded.hpp"
@@ -57,6 +58,8 @@ Fields TrainOptions::fields() {
        "looks in a row find it diverged or no better than a constant; \"\" is none"},
       {"price", &price, "dollars an hour that the machine costs", not_negative},
       {"threads", &threads, "0 is THALWEG_THREADS, or every core; the result is the same for any number", not_negative},
+      {"device", &device, "where steps are computed: cpu, cuda, or cuda:1 for the second GPU (thalweg devices)"},
+      {"tf32", &tf32, "whether a GPU may round what products of f32 read to TF32, 11 significant bits"},
   };
 }
 
@@ -352,6 +355,8 @@ Config read_config(const ConfigTree& tree, DataOptions data, const DataFacts& fa
     if (const auto budget = own.train.find("budget"); budget != own.train.end() && !budget->second.holds<std::string>())
       refuse_budget(budget->second);
     read_fields(config.train.fields(), own.train, "train");
+    if (!is_device_name(config.train.device))
+      fail_option("device", "[train] device = {}. {}", OptionValue{config.train.device}.str(), wanted_devices);
     (void)config.train.allowed_seconds();
     if (auto stopping = read_early_stopping(config.train.early_stopping)) {
       config.train.early_stopping = {field_values(early_stopping_fields(*stopping))};
@@ -436,9 +441,9 @@ void flatten(const OptionMap& map, const std::string& prefix, FlatOptions& flat)
 FlatOptions decisive(const Config& config) {
   FlatOptions flat;
   flatten(config.tree(), "", flat);
-  for (const char* key :
-       {"train.threads", "train.memory", "train.checkpoint_every", "train.keep_checkpoints", "train.layer_norms",
-        "train.budget", "train.price", "insight.every", "insight.largest", "insight.budget"})
+  for (const char* key : {"train.threads", "train.device", "train.tf32", "train.memory", "train.checkpoint_every",
+                          "train.keep_checkpoints", "train.layer_norms", "train.budget", "train.price", "insight.every",
+                          "insight.largest", "insight.budget"})
     flat.erase(key);
   return flat;
 }

@@ -33,6 +33,8 @@ struct TrainOptions {
   Duration checkpoint_every = "1 epochs";
   int keep_checkpoints = 2;
   int threads = 0;
+  std::string device = "cpu";
+  bool tf32 = false;
   std::string memory = "fast";
   std::string precision = "f32";
   bool layer_norms = false;
@@ -76,7 +78,7 @@ struct Config {
   [[nodiscard]] OptionMap tree() const;
   /// The tree as TOML.
   [[nodiscard]] std::string toml() const;
-  /// The keys that decide the result of a run: all but threads and checkpoints.
+  /// The keys that decide the result of a run: all but threads, device and checkpoints.
   [[nodiscard]] std::string fingerprint() const;
 
   [[nodiscard]] Optimizer make_optimizer(const Registry& registry) const;
@@ -95,7 +97,8 @@ struct Config {
 [[nodiscard]] OptionMap default_config(const DataFacts& facts, std::string_view model = {});
 
 /// The keys at which two configurations differ, one per line: `optimizer.lr: 0.001 -> 0.003`. Threads and checkpoints
-/// are left out, because they cannot change the result.
+/// are left out, because they cannot change the result, and the device, of which the last digits depend as they do of
+/// the kind of CPU.
 [[nodiscard]] std::vector<std::string> differences(const Config& before, const Config& after);
 
 /// Names of the sections and their fields, for documentation.

@@ -11,11 +11,15 @@ namespace thalweg {
 
 Fields LoopConfig::train_fields() {
   const Range count{.low = 1};
-  return {{"epochs", &epochs, "passes over the data", count},
-          {"batch_size", &batch_size, "what a step takes", {.low = 1, .high = 1 << 20}},
-          {"save_every", &save_every, "steps between checkpoints, from which a run can be resumed", count},
-          {"threads", &threads, "0 is THALWEG_THREADS, or every core; the result is the same for any number",
-           not_negative}};
+  return {
+      {"epochs", &epochs, "passes over the data", count},
+      {"batch_size", &batch_size, "what a step takes", {.low = 1, .high = 1 << 20}},
+      {"save_every", &save_every, "steps between checkpoints, from which a run can be resumed", count},
+      {"threads", &threads, "0 is THALWEG_THREADS, or every core; the result is the same for any number", not_negative},
+      {.name = "device",
+       .place = &device,
+       .doc = "cpu: its steps touch few rows of large tables, which no GPU would do faster",
+       .choices = {"cpu"}}};
 }
 
 std::string LoopConfig::toml() {

@@ -13,6 +13,7 @@ class LoopConfig {
   Choice optimizer, schedule;
   std::int64_t epochs = 5, batch_size = 256, save_every = 2000;
   int threads = 0;
+  std::string device = "cpu";
 
   LoopConfig(std::string optimizer_kind, std::string schedule_kind)
       : optimizer{std::move(optimizer_kind)}, schedule{std::move(schedule_kind)} {}

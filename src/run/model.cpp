@@ -9,6 +9,7 @@
 
 #include "core/error.hpp"
 #include "core/escape.hpp"
+#include "core/mirrored.hpp"
 #include "engine/evaluate.hpp"
 #include "run/model_parts.hpp"
 #include "run/other_kind.hpp"
@@ -72,7 +73,8 @@ void plan_blocks(Model::Parts& parts, const TracedObjective& traced) {
   const Var y = traced.result.prediction;
   parts.outputs = y.size() / Model::Parts::block_rows;
   parts.forward.emplace(*traced.graph, traced.columns, traced.parameters, *parts.state.layout,
-                        std::vector<ForwardProgram::Output>{{y}}, traced.random);
+                        std::vector<ForwardProgram::Output>{{y}}, traced.random, parts.device);
+  if (Device* far = parts.device.far()) (void)Mirrored::write_there(*far, parts.state.parameters);  // once for all
 }
 
 }  // namespace
@@ -144,7 +146,13 @@ void Model::Parts::run(const std::byte* input, std::int64_t rows, float* output)
   std::memset(in + given, 0, all - given);
   Workers alone(1);
   const FlushDenormals flush;
-  forward->run(inputs, state.parameters, std::span(&out, 1), out + out_bytes, alone);
+  if (device.far()) {
+    const std::span<const std::byte> from(in, all);
+    const std::span<std::byte> to(out, outs * sizeof(float));
+    forward->run_there({&from, 1}, state.parameters, {&to, 1}, there, alone);
+  } else {
+    forward->run(inputs, state.parameters, std::span(&out, 1), out + out_bytes, alone);
+  }
   std::memcpy(output, out, static_cast<std::size_t>(rows * outputs) * sizeof(float));
 }
 
@@ -249,8 +257,8 @@ Tensor Model::predict(const Tensor& rows) const {
 }
 
 Evaluation Model::evaluate(const Dataset& data) const {
-  Evaluator evaluator(evaluation_of(parts_->model, *parts_->loss));
-  BlockPool pool;
+  Evaluator evaluator(evaluation_of(parts_->model, *parts_->loss), parts_->device.far());
+  BlockPool pool(parts_->device.far());
   Workers alone(1);
   const auto run = [&](const Dataset& rows, Tensor& predictions) {
     return evaluator(parts_->state, rows, predictions, pool, alone);

@@ -24,6 +24,8 @@ struct Model::Parts {
   std::optional<ForwardProgram> forward = {};
   std::int64_t outputs = 1;  ///< of the program, per row
   mutable BlockPool arenas = {};
+  Device& device = chosen_device();  ///< of the program
+  mutable BlockPool there{device.far()};
 
   [[nodiscard]] bool is_table() const { return recipe.preprocessing.table() != nullptr; }
   [[nodiscard]] std::size_t input_bytes() const { return recipe.input().bytes(); }

@@ -29,7 +29,8 @@ Fields TextClassifierConfig::train_fields() {
           {"save_every", &save_every, "steps between savings of the model", count},
           {"report_every", &report_every, "--online: rows between lines of progressive metrics", count},
           {"threads", &threads, "taken as by other runs, but one thread trains: a step is too little work for two",
-           not_negative}};
+           not_negative},
+          {.name = "device", .place = &device, .doc = "cpu: a step is too little work for a GPU", .choices = {"cpu"}}};
 }
 
 namespace {

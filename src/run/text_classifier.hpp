@@ -19,6 +19,7 @@ struct TextClassifierConfig {
   Choice loss = {}, optimizer = {}, schedule = {};
   std::int64_t epochs = 10, batch_size = 32, save_every = 100'000, report_every = 1000;
   int threads = 0;
+  std::string device = "cpu";
 
   static constexpr const char* kind = "text_classifier";
 

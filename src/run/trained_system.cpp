@@ -4,6 +4,8 @@
 #include <filesystem>
 
 #include "core/error.hpp"
+#include "core/mirrored.hpp"
+#include "device/device.hpp"
 #include "run/other_kind.hpp"
 #include "run/run.hpp"
 #include "store/safetensors.hpp"
@@ -129,6 +131,8 @@ TrainedSystem load_system(const std::filesystem::path& path, const Registry& reg
         registry.system(trained.choice.kind)
             .make(system_data(trained.preprocessing, threads, registry.environments()), trained.choice.options);
     mark_averages(trained.state, trained.system);
+    if (Device* far = chosen_device().far())
+      (void)Mirrored::write_there(*far, trained.state.parameters);  // once for all
     return trained;
   } catch (const UsageError& error) {
     fail<ModelError>("[model] {}: {}", name, error.what());

@@ -250,7 +250,7 @@ class Fit {
         state_ = std::move(found->state);
         position_ = found->position;
         position_.plateaus.resize(optimizers_.size());
-        if (const std::string changed = difference(found->made_on, made_on()); !changed.empty())
+        if (const std::string changed = difference(found->made_on, made_on(objectives_.device())); !changed.empty())
           history_.warnings.push_back("the run began elsewhere, and its last digits may differ: " + changed);
         best_parameters_ = std::move(found->best_parameters);
         if (options_.collect && !found->collection && done() > 0)
@@ -423,9 +423,10 @@ class Fit {
   void checkpoint() {
     last_checkpoint_ = state_.step;
     if (options_.checkpoints.empty()) return;
-    write_by_ranks(options_.ranks.get(), objectives_, options_.checkpoints.string(),
-                   {state_, best_parameters_, position_, options_.fingerprint, collection_, made_on()},
-                   options_.keep_checkpoints);
+    write_by_ranks(
+        options_.ranks.get(), objectives_, options_.checkpoints.string(),
+        {state_, best_parameters_, position_, options_.fingerprint, collection_, made_on(objectives_.device())},
+        options_.keep_checkpoints);
   }
 
   void finish() {
@@ -542,6 +543,8 @@ History Trainer::fit(const Dataset& data, const FitOptions& options) {
   impl_->remember(training);
   History history = Fit(impl_->objectives, impl_->state, impl_->loss_or_null(), options).run(training, validation);
   impl_->note_threads(history);
+  std::ranges::move(left_here(impl_->objectives.crew().device, impl_->objectives.device()),
+                    std::back_inserter(history.warnings));
   return history;
 }
 

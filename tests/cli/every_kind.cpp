@@ -147,6 +147,23 @@ TEST_P(EveryKind, TakesABudgetOrSaysThatItIsNotAmongItsKeys) {
       << ran.err;
 }
 
+TEST_P(EveryKind, TakesTheDeviceOrSaysThatItStaysHere) {
+  write_files();
+  prepare(GetParam());
+  const std::string train = "train " + GetParam() + ".toml --print-config ";
+  const Ran here = run(train + "--device cpu");
+  ASSERT_EQ(here.code, 0) << here.err;
+  EXPECT_NE(here.out.find("\ndevice = \"cpu\"\n"), std::string::npos) << here.out;
+  const Ran there = run(train + "--device cuda");
+  if (kinds().at(GetParam()).looped) {
+    EXPECT_EQ(there.code, 2);
+    EXPECT_NE(there.err.find("device = \"cuda\". Wanted: one of cpu"), std::string::npos) << there.err;
+    return;
+  }
+  EXPECT_EQ(there.code, 0) << there.err;
+  EXPECT_NE(there.out.find("\ndevice = \"cuda\"\n"), std::string::npos) << there.out;
+}
+
 TEST(KindsOfRuns, AllSystemsAreAmongThem) {
   const Registry registry;
   for (const SystemRow& row : registry.systems()) EXPECT_TRUE(kinds().contains(std::string(row.name))) << row.name;

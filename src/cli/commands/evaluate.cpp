@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <nlohmann/json.hpp>
 
+#include "cli/device.hpp"
 #include "cli/looped.hpp"
 #include "cli/opened_run.hpp"
 #include "cli/outcome.hpp"
@@ -26,7 +27,7 @@ namespace thalweg::cli {
 namespace {
 
 struct EvaluateArguments {
-  std::string run, data, images, labels;
+  std::string run, data, images, labels, device = "cpu";
 };
 
 struct Measured {
@@ -223,6 +224,9 @@ int run_system(const EvaluateArguments& arguments, const Context& context) {
 }
 
 int run(const EvaluateArguments& arguments, const Context& context) {
+  if (text_run(arguments.run) || looped_run(arguments.run))
+    refuse_device(arguments.device, "embeddings, recommenders and classifiers of texts are used");
+  const DeviceInUse device(arguments.device);
   if (const auto texts = text_run(arguments.run)) return evaluate_texts(*texts, arguments.data, context);
   if (const LoopedRow* row = looped_run(arguments.run))
     return evaluate_looped(*row, arguments.run, arguments.data, context);
@@ -264,6 +268,7 @@ void set_up(CLI::App& command, Context& context) {
   command.add_option("--data", arguments->data, "Table or text to measure on; for a detector, the run of a generator");
   command.add_option("--images", arguments->images, "Images to measure on (IDX)");
   command.add_option("--labels", arguments->labels, "Their labels (IDX)");
+  add_device_option(command, arguments->device);
   set_run(command, context, [arguments, &context] { return run(*arguments, context); });
 }
 

@@ -5,6 +5,7 @@
 
 #include "cli/checks.hpp"
 #include "cli/command.hpp"
+#include "cli/device.hpp"
 #include "cli/output.hpp"
 #include "cli/signals.hpp"
 #include "core/counted.hpp"
@@ -21,7 +22,7 @@ namespace thalweg::cli {
 namespace {
 
 struct GenerateArguments {
-  std::string run, prompt, label, out;
+  std::string run, prompt, label, out, device = "cpu";
   GenerateOptions text;
   GenerateRequest request;
   std::vector<std::string> given = {};  ///< options that belong to one of the two alone
@@ -41,6 +42,7 @@ void refuse_others(const GenerateArguments& arguments, const Names& others, std:
 
 int write_text(const GenerateArguments& arguments, const Context& context) {
   refuse_others(arguments, of_systems, "a model");
+  refuse_device(arguments.device, "text is written token by token");
   const Model model = Model::load(arguments.run, context.registry);
   const SignalWatch signals;
   if (!context.json) emit(arguments.prompt);
@@ -93,6 +95,7 @@ std::int64_t files_from(const fs::path& folder, const Generated& made) {
 /// Each thing made as a file, and all of them as one beside their folder.
 int make_files(const GenerateArguments& arguments, const Context& context) {
   refuse_others(arguments, of_text, "a system");
+  const DeviceInUse device(arguments.device);
   const TrainedSystem trained = load_system(arguments.run, context.registry);
   const SystemRow& row = context.registry.system(trained.choice.kind);
   if (!trained.system.generate) fail<UsageError>("[generate] {} makes nothing new", row.name);
@@ -163,6 +166,8 @@ void set_up(CLI::App& command, Context& context) {
       ->group("Systems");
   command.add_option("--text", request.text, "To be spoken")->group("Systems");
   command.add_option("--out", arguments->out, "Folder for the files (RUN/generated)")->group("Systems");
+  add_device_option(command, arguments->device);
+  command.get_option("--device")->group("Systems");
   set_run(command, context, [arguments, &context, &command] {
     for (const CLI::Option* option : command.get_options()) {
       if (option->count() > 0 && !option->get_lnames().empty())

@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "cli/curvature.hpp"
+#include "cli/device.hpp"
 #include "cli/output.hpp"
 #include "cli/ranks.hpp"
 #include "cli/session.hpp"
@@ -188,6 +189,8 @@ void measure_shared(Session& session, const Dataset& batch, FitOptions options, 
 void inspect_config(const ConfigArguments& arguments, bool measured, const Context& context) {
   LoadedConfig loaded = load(read_arguments(arguments, context.registry), context.registry);
   refuse_system(loaded.config, "inspect");
+  if (measured) refuse_device(loaded.config.train.device, "the parts of a step are measured");
+  const DeviceInUse device(loaded.config, context.registry);
   if (context.ranks && loaded.config.train.threads == 0) loaded.config.train.threads = threads_of_rank(*context.ranks);
   Session session =
       make_session(loaded.config, loaded.source.facts(), loaded.source.parts(loaded.config.seed), context.registry);

@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 #include <stop_token>
 
+#include "cli/device.hpp"
 #include "cli/find_lr.hpp"
 #include "cli/output.hpp"
 #include "cli/session.hpp"
@@ -174,6 +175,7 @@ int run(LrArguments arguments, const Context& context) {
   named.tree.set("optimizer.lr", OptionValue{"auto"});  // the rate of the configuration is not used
   const LoadedConfig loaded = load(named, context.registry);
   refuse_watching(loaded.config, "lr");
+  const DeviceInUse device(loaded.config, context.registry);
   const Parts parts = loaded.source.parts(loaded.config.seed);
   const bool text = !arguments.csv && !context.json;
   if (text && !context.quiet) {

@@ -9,6 +9,7 @@
 #include "cli/answers.hpp"
 #include "cli/checks.hpp"
 #include "cli/command.hpp"
+#include "cli/device.hpp"
 #include "cli/looped.hpp"
 #include "cli/output.hpp"
 #include "cli/recommender.hpp"
@@ -27,7 +28,7 @@ namespace thalweg::cli {
 namespace {
 
 struct PredictArguments {
-  std::string run, data, images, separator = "auto", keep, user;
+  std::string run, data, images, separator = "auto", keep, user, device = "cpu";
   std::optional<std::int64_t> top;
   SequenceSearch search = {};
   bool no_header = false;
@@ -491,6 +492,9 @@ int predict_with_model(const Model& model, const PredictArguments& arguments, co
 }
 
 int run(const PredictArguments& arguments, const Context& context) {
+  if (text_run(arguments.run) || looped_run(arguments.run))
+    refuse_device(arguments.device, "recommenders and classifiers of texts are used");
+  const DeviceInUse device(arguments.device);
   if (const auto texts = text_run(arguments.run)) {
     check_options(arguments, From::table);
     TrainedTexts trained = trained_texts(*texts, context.registry);
@@ -543,6 +547,7 @@ void set_up(CLI::App& command, Context& context) {
       .add_option("--length-penalty", arguments->search.length_penalty,
                   "Of sequences: a score is the log-probability over ((5 + tokens) / 6) to this power (as trained)")
       ->check(in_range({.low = 0, .high = 10}));
+  add_device_option(command, arguments->device);
   command.add_option("--keep", arguments->keep, "Columns of the table to write before the prediction: a,b,c, or *");
   command
       .add_option("--separator", arguments->separator,

@@ -5,6 +5,7 @@
 
 #include "cli/budget.hpp"
 #include "cli/checks.hpp"
+#include "cli/device.hpp"
 #include "cli/find_lr.hpp"
 #include "cli/looped.hpp"
 #include "cli/outcome.hpp"
@@ -279,6 +280,14 @@ int say_stopped(const Watched& watched, const RunFolder& folder, const Session& 
   return watched.signal != 0 ? 128 + watched.signal : 0;
 }
 
+/// Says of a run whose device was lost how to go on, there or here.
+void say_lost(const RunFolder& folder, const Context& context) {
+  if (context.quiet || context.json) return;
+  const bool has_any = newest_step(folder.checkpoints()).has_value();
+  const std::string command = "thalweg train " + shell_quoted(folder.path().string());
+  if (has_any) say("to go on from the last checkpoint: {} --resume, or on this CPU with --device cpu\n", command);
+}
+
 /// What an optimizer keeps besides the usual, in a line.
 std::optional<std::string> memory_said(const Session& session, const Config& config, const Context& context) {
   const Optimizer optimizer = config.make_optimizer(context.registry);
@@ -306,6 +315,7 @@ int train_one(const TrainArguments& arguments, const NamedTree& named, LoadedCon
   const bool writes = !context.ranks || context.ranks->rank() == 0;
   if (arguments.resume && writes)
     resumed.emplace(resume_folder(unfinished_folder(arguments, named, wanted), loaded, context.registry));
+  const DeviceInUse device(loaded.config, context.registry, context.ranks != nullptr);
   int signal = writes ? resolve_lr(loaded.config, loaded.source.facts(), parts, context) : 0;
   if (context.ranks && auto_lr) signal = share_lr(loaded.config, context.registry, *context.ranks, signal);
   if (signal != 0) return 128 + signal;
@@ -321,6 +331,7 @@ int train_one(const TrainArguments& arguments, const NamedTree& named, LoadedCon
   if (!writes) return follow(session, config, from_first(*context.ranks, ""), arguments, context);
   if (!context.quiet && !context.json) {
     say("{}\n", describe(loaded.config, session));
+    if (const std::string said = device.said(loaded.config); !said.empty()) say("{}\n", said);
     if (const auto said = memory_said(session, config, context)) say("{}\n", *said);
   }
   say_warnings(context, session.parts.warnings);
@@ -336,8 +347,12 @@ int train_one(const TrainArguments& arguments, const NamedTree& named, LoadedCon
   Watched watched;
   try {
     watched = fit(session, loaded.config, folder, done, arguments, context);
-  } catch (const Error&) {  // refused, or failed at the first step: there is nothing to keep
-    if (!arguments.resume && session.trainer.state().step == 0) std::move(folder).discard();
+  } catch (const Error& error) {
+    // refused, or failed at the first step: there is nothing to keep
+    if (!arguments.resume && session.trainer.state().step == 0)
+      std::move(folder).discard();
+    else if (error.kind() == ErrorKind::device)
+      say_lost(folder, context);
     throw;
   }
   const StopReason reason = watched.history.reason;
@@ -351,6 +366,7 @@ int train_one(const TrainArguments& arguments, const NamedTree& named, LoadedCon
 namespace {
 
 int dry_run(LoadedConfig loaded, const Context& context) {
+  const DeviceInUse device(loaded.config, context.registry);
   Session session =
       make_session(loaded.config, loaded.source.facts(), loaded.source.parts(loaded.config.seed), context.registry);
   const std::int64_t rows = loaded.config.train.batch_size.of(session.parts.train.rows());
