@@ -11,6 +11,7 @@
 #include "cli/output.hpp"
 #include "cli/verdicts.hpp"
 #include "core/counted.hpp"
+#include "core/free_memory.hpp"
 #include "core/numbers.hpp"
 #include "core/workers.hpp"
 #include "data/pictures.hpp"
@@ -570,6 +571,7 @@ std::vector<NamedMetrics> metrics_of(const std::vector<Baseline>& baselines, con
 
 void finish_run(Session& session, const Config& config, const std::string& name, const RunFolder& folder,
                 const History& history, const Context& context) {
+  return_free_memory();  // of the threads that read batches
   const Outcome outcome = outcome_of(session, config, name, folder, history, context.registry);
   if (!outcome.baselines.empty()) save_baselines(folder.baselines(), outcome.baselines);
   // last: a folder with a model in it is a run that has finished

@@ -397,7 +397,7 @@ void TablePreprocessing::for_each_row(const Table& table, std::span<const std::i
 
 void TablePreprocessing::encode_input(const Table& table, std::span<const std::int64_t> rows,
                                       std::span<std::int64_t> unknown, std::int64_t budget, Dataset& into) const {
-  constexpr std::int64_t large = 64 << 20;  // below, rows are kept unpacked, which is the fastest to read
+  constexpr std::int64_t large = 8 << 20;  // below, rows are kept unpacked, which is the fastest to read
   const auto count = static_cast<std::int64_t>(rows.size());
   const std::int64_t dense = checked_mul(checked_mul(count, width_, "encode"), 4, "encode");
   PackedRows packed(segments());

@@ -2,9 +2,7 @@
 
 #include <fmt/format.h>
 
-#ifdef __GLIBC__
-#include <malloc.h>
-#endif
+#include "core/free_memory.hpp"
 
 namespace thalweg {
 
@@ -41,9 +39,7 @@ Parts DataSource::parts(std::uint64_t seed) const {
 void DataSource::forget() {
   facts_ = source_->facts();
   source_.reset();
-#ifdef __GLIBC__
-  (void)malloc_trim(0);  // frees unused memory at the end of the heap and inside it
-#endif
+  return_free_memory();
 }
 
 std::vector<Parts> DataSource::folds(std::int64_t k, std::uint64_t seed) const {

@@ -21,19 +21,18 @@ std::vector<std::int64_t> sample(std::int64_t rows, std::int64_t count) {
   return drawn;
 }
 
-/// A copy in which columns begin to end of each row come from another row.
-Tensor dealt_out(const Tensor& input, std::int64_t begin, std::int64_t end, const std::vector<std::int64_t>& from) {
-  Tensor result = input;
-  const std::int64_t width = input.shape()[1];
-  const auto values = result.mutable_values<float>();
-  const auto given = input.values<float>();
-  for (std::int64_t row = 0; row < input.shape()[0]; ++row) {
-    for (std::int64_t column = begin; column < end; ++column) {
-      values[static_cast<std::size_t>(row * width + column)] =
-          given[static_cast<std::size_t>(from[static_cast<std::size_t>(row)] * width + column)];
-    }
+/// Columns begin to end of each row of `input` become those of another row of `given`, or of the same one where no rows
+/// are named.
+void deal_out(Tensor& input, const Tensor& given, std::int64_t begin, std::int64_t end,
+              const std::vector<std::int64_t>& from = {}) {
+  const std::int64_t width = given.shape()[1];
+  const auto values = input.mutable_values<float>();
+  const auto read = given.values<float>();
+  for (std::int64_t row = 0; row < given.shape()[0]; ++row) {
+    const std::int64_t other = from.empty() ? row : from[static_cast<std::size_t>(row)];
+    for (std::int64_t column = begin; column < end; ++column)
+      values[static_cast<std::size_t>(row * width + column)] = read[static_cast<std::size_t>(other * width + column)];
   }
-  return result;
 }
 
 }  // namespace
@@ -53,11 +52,16 @@ std::vector<Importance> permutation_importance(const data::TablePreprocessing& t
   const double before = loss(some);
   const std::vector<std::int64_t> from = shuffled(key().fold("importance"), count);
   std::vector<Importance> result;
+  Tensor dealt = input;
   std::int64_t begin = 0;
   for (std::size_t i = 0; i < widths.size(); ++i) {
-    some.set("input", dealt_out(input, begin, begin + widths[i], from));
+    const std::int64_t end = begin + widths[i];
+    some.set("input", input);  // so that `dealt` is written where it is, and not copied
+    if (i > 0) deal_out(dealt, input, begin - widths[i - 1], begin);
+    deal_out(dealt, input, begin, end, from);
+    some.set("input", dealt);
     result.push_back({table.schema().features[i].name, loss(some) - before});
-    begin += widths[i];
+    begin = end;
   }
   std::ranges::stable_sort(result, std::ranges::greater{}, &Importance::rise);
   return result;
