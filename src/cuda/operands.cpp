@@ -105,7 +105,8 @@ Operands::Passage Operands::passage(Stream& stream, const Operand& operand, bool
 }
 
 Operands::Places Operands::bring(const KernelCall& call) const {
-  auto* scratch = reinterpret_cast<std::byte*>(aligned(reinterpret_cast<std::size_t>(call.scratch)));
+  const auto begins = reinterpret_cast<std::uintptr_t>(call.scratch);
+  std::byte* const scratch = call.scratch + (aligned(begins) - begins);
   Places places{{call.inputs[0], call.inputs[1]}, call.outputs[0], scratch + workspace_at_};
   for (std::size_t k = 0; k < 2; ++k) {
     if (!inputs_[k].kernel.run) continue;

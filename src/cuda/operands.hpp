@@ -37,7 +37,7 @@ struct Operand {
 
 /// One way in which a library can take the operands of a site.
 struct Types {
-  Element inputs, output;
+  Element inputs = Element::f32, output = Element::f32;
   /// All that is multiplied is bf16 in value, so that TF32 rounds none of it.
   bool exact_in_tf32 = false;
 };
