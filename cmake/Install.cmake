@@ -7,6 +7,9 @@ install(TARGETS thalweg_command)
 if(TARGET thalweg_mpi)
   install(TARGETS thalweg_mpi LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR})   # beside the library, which opens it
 endif()
+if(TARGET thalweg_cuda)
+  install(TARGETS thalweg_cuda LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR})   # likewise
+endif()
 install(DIRECTORY include/thalweg TYPE INCLUDE FILES_MATCHING PATTERN *.hpp)
 install(FILES LICENSE TYPE DOC)
 

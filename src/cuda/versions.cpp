@@ -1,3 +1,5 @@
+// The versions of NVIDIA's libraries, for the manifest.
+
 #include "cuda/blas_functions.hpp"
 #include "cuda/dnn_functions.hpp"
 #include "cuda/driver.hpp"

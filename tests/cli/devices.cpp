@@ -27,7 +27,9 @@ TEST_F(Devices, ThisCpuIsListedAndWhyThereIsNoGpu) {
   EXPECT_NE(cpu["details"].get<std::string>().find(" thread"), std::string::npos);
   EXPECT_GT(cpu["memory"].get<std::int64_t>(), 0);
   EXPECT_EQ(json.contains("why_no_gpu"), json["devices"].size() == 1) << json;
-  if (json.contains("why_no_gpu")) EXPECT_NE(ran.out.find("\ncuda        none: "), std::string::npos) << ran.out;
+  if (json.contains("why_no_gpu")) {
+    EXPECT_NE(ran.out.find("\ncuda        none: "), std::string::npos) << ran.out;
+  }
 }
 
 TEST_F(Devices, AGpuThatIsNotThereIsRefusedBeforeAnythingIsWritten) {

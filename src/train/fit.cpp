@@ -1,0 +1,444 @@
+// The loop of epochs and steps, with validation, early stopping and checkpoints.
+
+#include "train/fit.hpp"
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+
+#include "core/error.hpp"
+#include "core/numbers.hpp"
+#include "distributed/collectives.hpp"
+#include "optim/asks.hpp"
+#include "options/differences.hpp"
+#include "train/batches.hpp"
+#include "train/evaluation.hpp"
+#include "train/made_on.hpp"
+#include "train/replicas.hpp"
+#include "train/write_by_ranks.hpp"
+
+namespace thalweg {
+
+Evaluation evaluation_on(Objectives& objectives, const State& state, const LossFunction* loss, const Dataset& data,
+                         double& weight) {
+  const auto run = [&](const Dataset& rows, Tensor& into) {
+    LossSum total = objectives.evaluate(state, rows, into);
+    weight = total.weight;
+    return total;
+  };
+  return evaluation_by(run, loss, data);
+}
+
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+/// One call of fit: its position, and its data from step to step.
+class Fit {
+ public:
+  Fit(Objectives& objectives, State& state, const LossFunction* loss, const FitOptions& options)
+      : objectives_(objectives),
+        optimizers_(objectives.optimizers()),
+        owns_steps_(std::ranges::any_of(optimizers_, [](const Optimizer* o) { return owns_steps(*o); })),
+        state_(state),
+        loss_(loss),
+        options_(options) {}
+  Fit(const Fit&) = delete;
+  Fit& operator=(const Fit&) = delete;
+  ~Fit() {
+    objectives_.drop_late();
+    objectives_.end_sharing();
+  }
+
+  History run(const Dataset& training, const Dataset* validation) {
+    training_ = &training;
+    validation_ = validation;
+    set_lengths();
+    check();
+    check_objective();
+    if (options_.layer_norms) history_.layers = objectives_.layers(state_);
+    (void)objectives_.add_row_tables(state_, rows_);
+    start_or_resume();
+    if (options_.ranks) {
+      compare_replicas(*options_.ranks, state_, true);
+      objectives_.begin_sharing(options_.ranks, state_);
+    }
+    is_late_ = objectives_.may_be_late() && !options_.ranks && !options_.layer_norms &&
+               (!options_.on_step || options_.late_reports);
+    batches_ = Batches(RowOrder(options_, length_, rows_, position_.first_step));
+    history_.steps.reserve(static_cast<std::size_t>(
+        std::clamp<std::int64_t>(position_.total_steps - done(), 0, std::min(options_.reports, most_reserved))));
+    if (training.streams()) {
+      const bool own_rows =
+          options_.ranks && objectives_.cut_batches(state_, training, length_.rows_a_step, shard_size_);
+      batches_.read_ahead(training, done(), position_.total_steps, own_rows ? options_.ranks.get() : nullptr,
+                          shard_size_, objectives_.workers().threads());
+    }
+    while (done() < position_.total_steps && !over_) train_one_step();
+    finish();
+    return std::move(history_);
+  }
+
+ private:
+  static constexpr std::int64_t most_reserved = 1 << 16;
+
+  /// Steps of this run so far.
+  [[nodiscard]] std::int64_t done() const { return state_.step - position_.first_step; }
+
+  void set_lengths() {
+    rows_ = training_->rows();
+    length_ = run_length(options_, rows_);
+    shard_size_ = options_.shard_size;
+    // accumulated batches are shards of one larger batch: both give the same bits
+    if (shard_size_ == 0) shard_size_ = default_shard_size(length_.batch, state_.layout->parameters());
+    steps_an_epoch_ = length_.steps_an_epoch;
+    position_.first_step = state_.step;
+    position_.total_steps = length_.steps;
+    position_.plateaus.resize(optimizers_.size());
+  }
+
+  /// Steps between two collections, where the run makes its rows itself.
+  [[nodiscard]] std::int64_t collected_every() const { return steps_an_epoch_ * options_.passes; }
+
+  void check() const {
+    const auto wrong = [](std::string_view what, auto value, std::string_view wanted) {
+      fail<UsageError>("[fit] {} = {}. Wanted: {}", what, value, wanted);
+    };
+    if (rows_ == 0) fail<UsageError>("[fit] the data has no rows to train on");
+    if (options_.epochs < 1 && options_.steps < 1) wrong("epochs", options_.epochs, ">= 1");
+    if (options_.batch_size < 0) wrong("batch_size", options_.batch_size, ">= 1, or 0 for the whole set");
+    if (options_.reports < 2) wrong("reports", options_.reports, ">= 2");
+    if (options_.passes < 1) wrong("passes", options_.passes, ">= 1");
+    if (options_.accumulate < 1) wrong("accumulate", options_.accumulate, ">= 1");
+    for (const Optimizer* optimizer : optimizers_) {
+      if (owns_steps(*optimizer)) check_whole_steps(*optimizer);
+      const Asks asks = asks_of(*optimizer);
+      if (!(asks.anchored || asks.per_row) || !training_->streams()) continue;
+      fail<UsageError>(
+          "[{}] it needs all rows at once, and these are read batch by batch. Hint: take(rows) reads them.",
+          optimizer->name);
+    }
+    if (options_.early_stopping && !validation_ && options_.early_stopping->metric.starts_with("validation.")) {
+      fail<UsageError>(
+          "[fit] early stopping on '{}' without validation data. Hint: validation = 0.1 holds a tenth of the rows out.",
+          options_.early_stopping->metric);
+    }
+  }
+
+  /// A method that compares values at points of its own choice needs the same rows at each point.
+  void check_whole_steps(const Optimizer& optimizer) const {
+    if (training_->streams())
+      fail<UsageError>(
+          "[{}] it needs all rows at once, and these are read batch by batch. Hint: take(rows) reads them.",
+          optimizer.name);
+    if (length_.rows_a_step < rows_) {
+      fail<UsageError>(
+          "[{}] batch_size = {}, of {} rows. Wanted: all of them in each step, for it compares values. Hint: "
+          "batch_size = \"all\"",
+          optimizer.name, options_.batch_size, rows_);
+    }
+    if (options_.layer_norms)
+      fail<UsageError>("[{}] layer_norms: its steps are of several gradients. Hint: leave it out.", optimizer.name);
+  }
+
+  /// An error that would occur after the first epoch occurs before the first step.
+  void check_objective() {
+    std::vector<std::string> measured = objectives_.check(state_, *training_, Mode::train);
+    measured.insert(measured.begin(), "loss");
+    row_weights_ = objectives_.row_weights(state_, *training_);
+    if (!options_.validation_average.empty()) (void)state_.average(options_.validation_average);
+    if (validation_) {
+      const std::vector<std::string> reports = objectives_.check(state_, *validation_, Mode::evaluate);
+      for (const std::string& name : metric_names(loss_, *validation_)) measured.push_back("validation." + name);
+      for (const std::string& name : reports) measured.push_back("validation." + name);
+    }
+    const auto expect = [&](const std::string& metric, std::string_view who) {
+      if (std::ranges::find(measured, metric) != measured.end()) return;
+      fail<UsageError>("[{}] there is no metric '{}'. Hint: measured are {}.", who, metric, fmt::join(measured, ", "));
+    };
+    if (options_.early_stopping) expect(options_.early_stopping->metric, "early_stopping");
+    for (const Optimizer* optimizer : optimizers_) {
+      if (const auto& rule = optimizer->schedule.plateau()) expect(rule->metric, "reduce_on_plateau");
+    }
+  }
+
+  /// Rows of the present state, where it is time for some. False where the run is to end, and perhaps not all are made.
+  [[nodiscard]] bool collect() {
+    if (!options_.collect || done() % collected_every() != 0) return true;
+    bool stopped = false;
+    CollectRequest request{collection_ ? &*collection_ : nullptr, done() / collected_every(), options_.seed};
+    request.stop = [&] { return stopped = stopped || options_.stop.stop_requested(); };
+    Collection made = options_.collect(objectives_.evaluation_state(state_), request);
+    stopped = any_rank(stopped);
+    if (!stopped) take(std::move(made));
+    return !stopped;
+  }
+
+  void stop_before_step() {
+    if (options_.ranks) compare_replicas(*options_.ranks, state_, !objectives_.shares_slots());
+    if (done() == 0 || last_checkpoint_ != state_.step) checkpoint();  // from which a run collects first
+    end_by(StopReason::stop_requested);
+  }
+
+  void take(Collection collection) {
+    if (collection.rows.rows() != rows_ || !are_columns_of(columns_of(*training_), collection.rows))
+      fail<UsageError>("[collect] {} rows of other columns than were announced, or not as many. Wanted: {} rows of {}",
+                       collection.rows.rows(), rows_, fmt::join(training_->names(), ", "));
+    collection_ = std::move(collection);
+    training_ = &collection_->rows;
+    row_weights_ = objectives_.row_weights(state_, *training_);
+  }
+
+  void start_or_resume() {
+    if (options_.resume && !options_.checkpoints.empty()) {
+      auto found = newest_checkpoint(options_.checkpoints.string(), objectives_.evaluation_state(state_),
+                                     options_.fingerprint, history_.warnings);
+      if (found) {
+        if (found->fingerprint != options_.fingerprint) {
+          fail<UsageError>(
+              "[resume] the checkpoint is of another configuration: {}",
+              fmt::join(differences(options_in(found->fingerprint), options_in(options_.fingerprint)), "; "));
+        }
+        if (found->position.total_steps != position_.total_steps) {
+          fail<UsageError>(
+              "[resume] the run had {} steps, and this one would have {}. Hint: a run keeps its horizon; "
+              "--stop-after stops early.",
+              found->position.total_steps, position_.total_steps);
+        }
+        state_ = std::move(found->state);
+        position_ = found->position;
+        position_.plateaus.resize(optimizers_.size());
+        if (const std::string changed = difference(found->made_on, made_on(objectives_.device())); !changed.empty())
+          history_.warnings.push_back("the run began elsewhere, and its last digits may differ: " + changed);
+        best_parameters_ = std::move(found->best_parameters);
+        if (options_.collect && !found->collection && done() > 0)
+          fail<ModelError>("[resume] the checkpoint has no collection to go on with");
+        if (options_.collect && found->collection) take(std::move(*found->collection));
+      }
+    }
+    if (objectives_.ended(state_)) over_ = true;
+    if (waited_long_enough()) end_by(StopReason::stopped_early);  // it was killed before its end was written
+    last_checkpoint_ = state_.step;
+    checkpoint_every_ =
+        std::max<std::int64_t>(1, options_.checkpoint_every.steps(position_.total_steps, steps_an_epoch_));
+  }
+
+  void train_one_step() {
+    if (!collect()) return stop_before_step();
+    const Objectives::Clock clock{done(), position_.total_steps, steps_an_epoch_, position_.plateaus};
+    const auto batch = batches_.of(*training_, done());
+    if (is_late_) {
+      arrived_.clear(), taken_ = 0;
+      objectives_.round_late(state_, batch, clock, shard_size_, row_weights_, arrived_);
+    } else {
+      objectives_.round(state_, batch, clock, shard_size_, row_weights_, report_);
+      for (const auto& [name, value, weight] : objectives_.measured()) add_report(name, value, weight);
+    }
+    if (owns_steps_ && objectives_.ended(state_)) over_ = true;  // its method found that no further step is possible
+    if (done() > epoch_ * steps_an_epoch_) epoch_ = (done() - 1) / steps_an_epoch_ + 1;
+    const bool epoch_ends = done() == epoch_ * steps_an_epoch_ || done() == position_.total_steps;
+    const bool after = options_.stop_after > 0 && done() >= options_.stop_after;
+    const bool due = state_.step - last_checkpoint_ >= checkpoint_every_;
+    if (is_late_) {
+      take_arrived(epoch_ends || after || due);
+    } else {
+      report_.epoch = epoch_;
+      take(report_);
+    }
+    if (epoch_ends) end_epoch();
+    const bool asked = any_rank(options_.stop.stop_requested());
+    if (is_late_ && asked) take_arrived(true);
+    const bool ended = done() >= position_.total_steps || over_;
+    const bool kept = due || ((asked || after) && !ended);
+    if (options_.ranks && (kept || state_.step % compared_every == 0))
+      compare_replicas(*options_.ranks, state_, !objectives_.shares_slots());
+    if (kept) checkpoint();
+    if (!ended && (asked || after)) end_by(asked ? StopReason::stop_requested : StopReason::stop_after);
+    const bool is_last = ended || over_;
+    if (is_late_) {
+      for (const StepReport& report : arrived_) keep(report, is_last && &report == &arrived_.back());
+    } else if (report_.weight != 0 || is_last) {
+      keep(report_, is_last);  // without samples that count there is no loss
+    }
+  }
+
+  void take(StepReport& report) {
+    report.total_steps += position_.first_step;
+    if (std::isfinite(report.loss)) {  // it is not finite where skip_nonfinite left the step out
+      position_.epoch_loss += report.loss * report.weight;
+      position_.epoch_weight += report.weight;
+    }
+    if (options_.on_step) options_.on_step(report);
+  }
+
+  /// The reports that came with this step, or `all` of the steps so far.
+  void take_arrived(bool all) {
+    if (all) objectives_.await(state_, arrived_);
+    for (; taken_ < arrived_.size(); ++taken_) {
+      StepReport& report = arrived_[taken_];
+      report.epoch = (report.step - position_.first_step - 1) / steps_an_epoch_ + 1;
+      for (const auto& [name, value] : report.metrics) add_report(name, value, static_cast<double>(report.samples));
+      take(report);
+    }
+  }
+
+  void add_report(const std::string& name, double value, double weight) {
+    auto at = std::ranges::find(position_.reports, name, &RunPosition::Running::name);
+    if (at == position_.reports.end()) at = position_.reports.insert(at, {name});
+    if (!std::isfinite(value)) return;
+    at->sum += value * weight;
+    at->weight += weight;
+  }
+
+  /// The reports of a long run would need more and more memory: when there are as many as wanted, every second one is
+  /// dropped.
+  void keep(const StepReport& report, bool is_last) {
+    auto& kept = history_.steps;
+    const auto is_between = [&](const StepReport& step) {
+      return ((step.step - 1) & (reports_every_ - 1)) != 0;  // which is a power of two
+    };
+    if (!is_last && !is_between(report) && std::ssize(kept) == options_.reports) {
+      reports_every_ *= 2;
+      std::erase_if(kept, is_between);
+    }
+    if (is_last || !is_between(report)) kept.push_back(report);
+  }
+
+  void end_epoch() {
+    EpochReport report;
+    report.epoch = (done() - 1) / steps_an_epoch_ + 1;
+    report.step = state_.step;
+    report.metrics.emplace_back("loss", position_.epoch_loss / position_.epoch_weight);
+    for (const auto& [name, sum, weight] : position_.reports) report.metrics.emplace_back(name, sum / weight);
+    position_.epoch_loss = position_.epoch_weight = 0;
+    position_.reports.clear();
+    if (collection_)
+      report.metrics.insert(report.metrics.end(), collection_->metrics.begin(), collection_->metrics.end());
+    if (validation_) {
+      State measured = objectives_.evaluation_state(state_);
+      if (!options_.validation_average.empty()) measured = measured.average(options_.validation_average);
+      for (const auto& [name, value] :
+           evaluation_on(objectives_, measured, loss_, *validation_, validation_weight_).metrics)
+        report.metrics.emplace_back("validation." + name, value);
+      if (validation_weight_ == 0 && history_.epochs.empty())
+        history_.warnings.emplace_back(
+            "the validation rows weigh nothing in the loss: neither early stopping nor the verdict goes by it");
+    }
+    report.seconds = seconds();
+    ++position_.epochs_recorded;
+    watch_plateau(report);
+    watch_best(report);
+    history_.epochs.push_back(report);
+    if (options_.on_epoch) options_.on_epoch(report);
+  }
+
+  [[nodiscard]] static double metric_of(const EpochReport& report, const std::string& name) {
+    return std::ranges::find(report.metrics, name, &Metrics::value_type::first)->second;  // see check_objective
+  }
+
+  void watch_plateau(const EpochReport& report) {
+    for (std::size_t i = 0; i < optimizers_.size(); ++i) {
+      const auto& rule = optimizers_[i]->schedule.plateau();
+      PlateauState& plateau = position_.plateaus[i];
+      const bool is_measured = rule && (validation_weight_ != 0 || !rule->metric.starts_with("validation."));
+      if (is_measured) plateau = rule->observe(plateau, metric_of(report, rule->metric));
+    }
+  }
+
+  void watch_best(EpochReport& report) {
+    if (!options_.early_stopping) return;
+    const EarlyStopping& rule = *options_.early_stopping;
+    const double value = metric_of(report, rule.metric);
+    const bool higher = metric_is_better_when_higher(rule.metric.substr(rule.metric.find('.') + 1));
+    const bool better =
+        !position_.best_value || (higher ? value > *position_.best_value : value < *position_.best_value);
+    if (better && !std::isnan(value)) {
+      position_.best_value = value;
+      position_.best_epoch = report.epoch;
+      position_.best_step = state_.step;
+      if (rule.restore_best) best_parameters_ = objectives_.evaluation_state(state_).parameters;
+      report.best = true;
+    } else if (waited_long_enough()) {
+      end_by(StopReason::stopped_early);
+    }
+  }
+
+  /// Whether early stopping ends the run here: a function of the position, so that a resumed run knows it too. It waits
+  /// for better than the best: where nothing was measured, for nothing.
+  [[nodiscard]] bool waited_long_enough() const {
+    if (!options_.early_stopping || !position_.best_value || done() % steps_an_epoch_ != 0) return false;
+    if (done() >= position_.total_steps) return false;
+    const std::int64_t patience = options_.early_stopping->patience.steps(position_.total_steps, steps_an_epoch_);
+    const std::int64_t best = std::max(position_.best_step, position_.first_step);
+    return state_.step > best && state_.step - best >= patience;
+  }
+
+  void end_by(StopReason reason) {
+    history_.reason = reason;
+    over_ = true;
+  }
+
+  void checkpoint() {
+    last_checkpoint_ = state_.step;
+    if (options_.checkpoints.empty()) return;
+    write_by_ranks(
+        options_.ranks.get(), objectives_, options_.checkpoints.string(),
+        {state_, best_parameters_, position_, options_.fingerprint, collection_, made_on(objectives_.device())},
+        options_.keep_checkpoints);
+  }
+
+  void finish() {
+    const bool ended = history_.reason == StopReason::finished || history_.reason == StopReason::stopped_early;
+    if (ended && last_checkpoint_ != state_.step) checkpoint();
+    if (options_.ranks) {
+      state_ = objectives_.whole(*options_.ranks, state_, true);
+      objectives_.end_sharing();
+    }
+    if (ended)
+      state_.parameters = best_parameters_ ? *best_parameters_ : objectives_.evaluation_state(state_).parameters;
+    history_.best_epoch = position_.best_epoch;
+    history_.best_restored = ended && best_parameters_;
+    history_.seconds = seconds();
+  }
+
+  /// The ranks stop together.
+  [[nodiscard]] bool any_rank(bool stops) const {
+    return options_.ranks ? thalweg::any_rank(*options_.ranks, stops) : stops;
+  }
+
+  [[nodiscard]] double seconds() const { return std::chrono::duration<double>(Clock::now() - started_).count(); }
+
+  Objectives& objectives_;
+  std::vector<const Optimizer*> optimizers_;
+  bool owns_steps_;  // whether one of them does
+  State& state_;
+  const LossFunction* loss_;
+  const FitOptions& options_;
+  History history_;
+  bool over_ = false;
+  const Dataset* training_ = nullptr;
+  const Dataset* validation_ = nullptr;
+  RunPosition position_;
+  std::optional<Tensor> best_parameters_;
+  std::optional<Collection> collection_;  // with the rows of training, where the run makes them itself
+  RunLength length_;
+  std::int64_t rows_ = 0, steps_an_epoch_ = 1, epoch_ = 0, shard_size_ = 0, checkpoint_every_ = 1, last_checkpoint_ = 0,
+               reports_every_ = 1;
+  double validation_weight_ = 0;  // of the rows that were measured last
+  Batches batches_;
+  StepReport report_;                // of the last step
+  bool is_late_ = false;             // whether reports may come later than their steps
+  std::vector<StepReport> arrived_;  // with the last step, of which `taken_` were taken note of
+  std::size_t taken_ = 0;
+  Objectives::RowWeights row_weights_;  // see Engine::row_weights
+  Clock::time_point started_ = Clock::now();
+};
+
+}  // namespace
+
+History run_fit(Objectives& objectives, State& state, const LossFunction* loss, const FitOptions& options,
+                const Dataset& training, const Dataset* validation) {
+  return Fit(objectives, state, loss, options).run(training, validation);
+}
+
+}  // namespace thalweg
