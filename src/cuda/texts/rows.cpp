@@ -74,8 +74,13 @@ std::optional<EmittedKernel> softmax(const KernelSite& site) {
   TW_EACH(t, 256) {
     const tw_index row = (tw_index)blockIdx.x * together + t / lanes;
     const T m = most[t / lanes * lanes], none = m - m, scale = none == 0 ? 1 / sum[t / lanes * lanes] : none;
-    for (tw_index j = t % lanes; row < rows && j < n; j += lanes)
-      put0(row * n + j, tw_exp(get0(row * n + j) - m) * scale);
+    for (tw_index j = t % lanes; row < rows && j < n; j += 4 * lanes) {
+      T x[4];
+      TW_UNROLL for (int k = 0; k < 4; ++k) x[k] = j + k * lanes < n ? get0(row * n + j + k * lanes) : (T)0;
+      TW_UNROLL for (int k = 0; k < 4; ++k) {
+        if (j + k * lanes < n) put0(row * n + j + k * lanes, tw_exp(x[k] - m) * scale);
+      }
+    }
   }
 )")
       .made();

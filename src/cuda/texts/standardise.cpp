@@ -103,15 +103,27 @@ class Standardise {
     phase(suffix, body);
   }
 
+  /// Four elements are read before the first is written: the compiler cannot know that no result lies where they do.
   void fill() {
     std::string body = fmt::format("  TW_EACH(t, 256) {{\n{}{}", unit, moments);
     if (pull_) {
       body += "    const T shift = centred ? total(sum_g, t) / (T)n : (T)0, slope = total(sum_gy, t) / (T)n;\n";
     }
-    body += "    for (tw_index j = first + t % lanes; j < end; j += lanes) {\n      const tw_index i = row * n + j;\n";
-    body += "      const T y = (get0(i) - m) * scale;\n";
-    body += pull_ ? "      put0(i, scale * ((get1(i) - shift) - y * slope));\n" : "      put0(i, y);\n";
-    phase("_fill", body + "    }\n  }\n");
+    body += fmt::format(R"(    for (tw_index j = first + t % lanes; j < end; j += 4 * lanes) {{
+      T value[4];
+      TW_UNROLL for (int k = 0; k < 4; ++k) {{
+        const tw_index place = j + k * lanes < end ? j + k * lanes : j, i = row * n + place;
+        const T y = (get0(i) - m) * scale;
+        value[k] = {};
+      }}
+      TW_UNROLL for (int k = 0; k < 4; ++k) {{
+        if (j + k * lanes < end) put0(row * n + j + k * lanes, value[k]);
+      }}
+    }}
+  }}
+)",
+                        pull_ ? "scale * ((get1(i) - shift) - y * slope)" : "y");
+    phase("_fill", body);
   }
 
   Text text_;
