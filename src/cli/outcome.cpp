@@ -15,6 +15,7 @@
 #include "core/numbers.hpp"
 #include "core/workers.hpp"
 #include "data/pictures.hpp"
+#include "device/device.hpp"
 #include "insight/attempts.hpp"
 #include "optim/asks.hpp"
 #include "report/report.hpp"
@@ -216,6 +217,8 @@ void write_report(Session& session, const Config& config, const std::string& nam
       .environment = {{"version", THALWEG_VERSION},
                       {"threads", std::to_string(config.train.threads > 0 ? config.train.threads : default_threads())},
                       {"instruction set", std::string(instruction_set())}}};
+  if (const std::string device = chosen_device().facts(); !device.empty())
+    report.environment.emplace_back("device", device);
   if (!measured.empty()) {
     add_predictions(report, session, measured.back());
     add_explanations(report, session, measured.back(), config, registry);

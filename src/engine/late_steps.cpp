@@ -5,6 +5,7 @@
 #include <limits>
 
 #include "graph/graph.hpp"
+#include "thalweg/error.hpp"
 #include "thalweg/ops.hpp"
 
 namespace thalweg {
@@ -129,7 +130,10 @@ void LateSteps::drop() {
     }
   }
   asked_.clear();
-  let_go_on();
+  try {
+    let_go_on();
+  } catch (const DeviceError&) {  // it is lost, and nothing goes on there
+  }
 }
 
 }  // namespace thalweg

@@ -164,6 +164,20 @@ TEST_P(EveryKind, TakesTheDeviceOrSaysThatItStaysHere) {
   EXPECT_NE(there.out.find("\ndevice = \"cuda\"\n"), std::string::npos) << there.out;
 }
 
+/// On the stand-ins for NVIDIA's libraries.
+TEST_P(EveryKind, TrainsOnAGpu) {
+  const std::filesystem::path nvidia = std::filesystem::path(command()).parent_path() / "nvidia";
+  if (kinds().at(GetParam()).looped) GTEST_SKIP() << "computed by this CPU alone";
+  if (!std::filesystem::exists(nvidia / "libcuda.so.1")) GTEST_SKIP() << "built without the headers of CUDA";
+  write_files();
+  prepare(GetParam());
+  std::string train = "LD_LIBRARY_PATH='" + nvidia.string() + "' XDG_CACHE_HOME='" + path("cache").string() + "' ";
+  train += command() + " train " + GetParam() + ".toml --quiet --epochs 1 --device cuda --out there";
+  const Ran ran = shell(train);
+  EXPECT_EQ(ran.code, 0) << ran.err;
+  EXPECT_TRUE(std::filesystem::exists(path("there/model.safetensors")));
+}
+
 TEST(KindsOfRuns, AllSystemsAreAmongThem) {
   const Registry registry;
   for (const SystemRow& row : registry.systems()) EXPECT_TRUE(kinds().contains(std::string(row.name))) << row.name;

@@ -14,13 +14,13 @@ namespace {
 nlohmann::ordered_json json_of(const DeviceInfo& device) {
   nlohmann::ordered_json json{
       {"name", device.name}, {"model", device.model}, {"details", device.details}, {"memory", device.memory}};
-  if (device.name != "cpu") json["unused"] = device.unused;
+  if (device.name != "cpu" && device.unused > 0) json["unused"] = device.unused;
   return json;
 }
 
 std::string memory_text(const DeviceInfo& device) {
   const auto text = [](std::size_t bytes) { return bytes_text(static_cast<std::int64_t>(bytes)); };
-  if (device.name == "cpu") return text(device.memory);
+  if (device.name == "cpu" || device.unused == 0) return text(device.memory);  // a driver may not say
   return fmt::format("{}, {} unused", text(device.memory), text(device.unused));
 }
 

@@ -359,7 +359,12 @@ int train_one(const TrainArguments& arguments, const NamedTree& named, LoadedCon
   if (reason == StopReason::stop_requested || reason == StopReason::stop_after) {
     return say_stopped(watched, folder, session, context);
   }
-  finish_run(session, loaded.config, loaded.name, folder, watched.history, context);
+  try {
+    finish_run(session, loaded.config, loaded.name, folder, watched.history, context);
+  } catch (const DeviceError&) {
+    say_lost(folder, context);
+    throw;
+  }
   return 0;
 }
 
