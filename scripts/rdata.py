@@ -1,9 +1,9 @@
 """Reads data that R packages ship, without R: `rdata.load(FOLDER, NAME)` gives an object of FOLDER/Rdata.rdb,
 `rdata.load_rda(FILE)` those of an .rda file.
 
-R writes objects as a tree (serialize(), format X, versions 2 and 3, see "R Internals") behind zlib, bzip2 or xz. Vectors
-become lists, lists and data frames become `Named` with the names of their parts, factors become lists of texts; None
-stands for NA.
+R writes objects as a tree (serialize(), format X, versions 2 and 3, see "R Internals"), compressed by zlib, bzip2 or xz.
+Vectors become lists, lists and data frames become `Named` with the names of their parts, factors become lists of texts, and
+NA becomes None.
 """
 
 import bz2
@@ -16,16 +16,16 @@ NA_INTEGER = -(2**31)
 
 
 class Named(dict):
-    """A list whose parts have names, in their order."""
+    """A list of parts with names, in order."""
 
 
 class Reader:
-    """One serialized object."""
+    """Reads one serialized object."""
 
     def __init__(self, data):
         self.data, self.at, self.seen = data, 0, []
         if self.take(2) != b"X\n":
-            raise ValueError("no serialized R object in XDR format")
+            raise ValueError("not a serialized R object in XDR format")
         version = self.integer()
         self.at += 8  # the versions of R that wrote it, and that can read it
         if version == 3:
@@ -60,7 +60,7 @@ class Reader:
         return None if count == -1 else self.take(count).decode("utf-8", "replace")
 
     def pairs(self, flags):
-        """A pairlist: (tag, value) by (tag, value), and None or what stands behind its last dot."""
+        """A pairlist as a list of (tag, value); if it ends with a dotted value, that is added with the tag None."""
         items = []
         while flags & 0xFF in (2, 239):
             if flags & 0x200:
@@ -73,7 +73,7 @@ class Reader:
         return items
 
     def alternative(self):
-        """A vector in a form of its own: a range, texts not made yet, a vector wrapped."""
+        """A vector in a compact form: a range, numbers to be converted to texts, or a wrapped vector."""
         info, state, _ = self.item(), self.item(), self.item()
         kind = info[0][1]
         if kind in ("compact_intseq", "compact_realseq"):
@@ -151,7 +151,7 @@ def unpack(data):
 
 
 def load(folder, name):
-    """An object of the pair Rdata.rdx, which says where each lies, and Rdata.rdb."""
+    """Reads an object from Rdata.rdb; the index Rdata.rdx has its place."""
     folder = Path(folder)
     index = Reader(unpack((folder / "Rdata.rdx").read_bytes())).item()
     offset, length = index["variables"][name]
@@ -171,5 +171,5 @@ def load_rda(file):
     """The objects of a file that save() wrote, by name."""
     data = unpack(Path(file).read_bytes())
     if not data.startswith((b"RDX2\n", b"RDX3\n")):
-        raise ValueError(f"{file} is no .rda file in XDR format")
+        raise ValueError(f"{file} is not an .rda file in XDR format")
     return Named(Reader(data[5:]).item())

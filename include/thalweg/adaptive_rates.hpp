@@ -1,5 +1,5 @@
 #pragma once
-// Optimizers whose rate steps by its own gradient.
+// Optimizers whose rate is updated by its own gradient.
 
 #include "thalweg/optimizers.hpp"
 
@@ -13,11 +13,11 @@ struct HypergradientOptions {
   bool multiplicative = true, maximize = false;
   Schedule schedule = {};
 };
-/// The rate is stepped by the derivative of the loss by it, -<g, d'>, with d' the direction of the step before: rate *=
-/// 1 + hyper_lr <g, d'> / (|g| |d'|), or without `multiplicative` rate += hyper_lr <g, d'>, never below 0; x -= rate d.
-/// Here d is g, or Adam's direction. With `trust` the rate falls at once to trust max(|x|, 1e-3) / |d| where it is
-/// above that. A schedule is a factor of that rate. Coupled decay. (Baydin et al. 2018, algorithms 4 and 6, and their
-/// multiplicative rule)
+/// The rate is updated by the derivative of the loss with respect to the rate, -<g, d'>, where d' is the direction of
+/// the step before: rate *= 1 + hyper_lr <g, d'> / (|g| |d'|), or without `multiplicative` rate += hyper_lr <g, d'>,
+/// never below 0; x -= rate d. Here d is g, or Adam's direction. With `trust`, a rate above trust
+/// max(|x|, 1e-3) / |d| is lowered to that value at once. A schedule is a factor of that rate. Coupled decay. (Baydin
+/// et al. 2018, algorithms 4 and 6, and their multiplicative rule)
 Optimizer hypergradient(HypergradientOptions options = {});
 
 }  // namespace thalweg::optim

@@ -42,7 +42,7 @@ class Apply {
   /// All outputs, in the function's order; that of a function with one output is called "output". Throws as above.
   [[nodiscard]] NamedTensors all(const State& state, const NamedTensors& inputs, std::uint64_t seed = 0) const;
 
-  /// The plan for such inputs: what was fused, the bytes that each instruction moves, the arena.
+  /// Describes the plan for such inputs: the fused ops, the bytes that each instruction moves, and the arena.
   [[nodiscard]] std::string explain(const State& state, const NamedTensors& inputs) const;
 
  private:

@@ -7,15 +7,16 @@
 namespace thalweg {
 
 struct AugmentOptions {
-  bool flip = false;        ///< left and right are exchanged in half of the images
-  std::int64_t crop = 0;    ///< moved by up to this many places each way, filled with zeros
+  bool flip = false;        ///< half of the images are mirrored left to right
+  std::int64_t crop = 0;    ///< images are moved by up to this many pixels in each direction, and filled with zeros
   std::int64_t cutout = 0;  ///< a square of this size is made zero (DeVries and Taylor 2017)
   [[nodiscard]] bool any() const { return flip || crop > 0 || cutout > 0; }
 };
 [[nodiscard]] Fields fields(AugmentOptions& options);
 
-/// Images (batch, height, width, channels), each changed in training by random draws of its own: a function of seed,
-/// step, sample and path, so neither threads nor a resume change them. In evaluation the images are returned unchanged.
+/// In training, changes each of the images (batch, height, width, channels) at random. The draws are a function of
+/// seed, step, sample and path, so threads and a resume do not change them. In evaluation the images are returned
+/// unchanged.
 Var augment(Scope s, const Arg& images, const AugmentOptions& options);
 
 }  // namespace thalweg

@@ -16,7 +16,7 @@ class Batch {
   /// Throws UsageError, naming the existing columns.
   [[nodiscard]] Var operator[](std::string_view name) const;
   [[nodiscard]] bool has(std::string_view name) const;
-  /// The number of samples: the first axis of the first column that has an axis; 1 where no column has.
+  /// The number of samples: the first axis of the first column that has an axis; 1 if no column has one.
   [[nodiscard]] std::int64_t rows() const;
 
  private:

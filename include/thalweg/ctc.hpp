@@ -1,7 +1,7 @@
 #pragma once
-// Connectionist temporal classification: labels for a sequence of frames, where it is not known which frame shows which
-// label (Graves et al. 2006). A path has one class per frame. It stands for the labels that remain when repetitions are
-// merged and blanks are dropped: "aa-ab" stands for "aab".
+// Connectionist temporal classification: labels for a sequence of frames, when it is not known which frame belongs to
+// which label (Graves et al. 2006). A path has one class per frame. It stands for the labels that remain when
+// repetitions are merged and blanks are dropped: "aa-ab" stands for "aab".
 
 #include <cstdint>
 #include <span>
@@ -18,8 +18,8 @@ struct CtcOptions {
 };
 
 /// -log p(labels), where p is the sum, over all paths that stand for the labels, of the product of softmax(logits) over
-/// the frames. logits (batch, time, classes); labels i32 (batch, most), of which the first lengths[i] count and are not
-/// the blank; frames i32 (batch), how many of each sample count; lengths i32 (batch). -> (batch).
+/// the frames. logits (batch, time, classes); labels i32 (batch, most), of which the first lengths[i] count and must
+/// not be the blank; frames i32 (batch): how many frames of each sample count; lengths i32 (batch). -> (batch).
 ///
 /// Computed with its gradient by forward and backward recursion over logarithms of probabilities (Graves et al., eq. 6
 /// to 16). Each label needs one frame, and one more between two equal labels; where there are fewer frames, the loss is
@@ -30,14 +30,14 @@ Var ctc_loss(const Arg& logits, const Arg& labels, const Arg& frames, const Arg&
 
 namespace ctc {
 
-/// Frames that labels need: one each, and one between two that are equal.
+/// The number of frames that labels need: one each, and one more between two equal labels.
 [[nodiscard]] inline std::int64_t frames_needed(std::span<const std::int32_t> labels) {
   auto frames = static_cast<std::int64_t>(labels.size());
   for (std::size_t i = 1; i < labels.size(); ++i) frames += labels[i] == labels[i - 1] ? 1 : 0;
   return frames;
 }
 
-/// Labels, and the logarithm of their probability as far as the search added it up.
+/// Labels, and the logarithm of the part of their probability that the search found.
 struct Reading {
   std::vector<std::int32_t> labels;
   double log_probability = 0;

@@ -1,6 +1,5 @@
 #pragma once
-// Optimizers that keep a matrix for each axis of a parameter, and optimizers that ask for more than one gradient a
-// step.
+// Optimizers that keep a matrix for each axis of a parameter, and optimizers that need more than one gradient per step.
 
 #include "thalweg/optimizers.hpp"
 
@@ -14,8 +13,8 @@ struct ShampooOptions {
   Schedule schedule = {};
 };
 /// L += g g^T, R += g^T g, x -= lr (L + eps I)^(-1/4) g (R + eps I)^(-1/4) for a matrix; a tensor of k axes has a
-/// matrix for each, with the root -1/(2k). A vector, and an axis longer than max_size, has the diagonal. Decoupled
-/// decay. (Gupta, Koren and Singer 2018, algorithms 1 and 2)
+/// matrix for each, with the root -1/(2k). For vectors, and for axes longer than max_size, the matrix is diagonal.
+/// Decoupled decay. (Gupta, Koren and Singer 2018, algorithms 1 and 2)
 Optimizer shampoo(ShampooOptions options = {});
 
 struct SoapOptions {
@@ -37,8 +36,8 @@ struct SophiaOptions {
   bool maximize = false;
   Schedule schedule = {};
 };
-/// x -= lr clip(m / max(gamma h, eps), 1), h the running mean of estimates of the curvature's diagonal, which are made
-/// every few steps. Decoupled decay. (Liu et al. 2023)
+/// x -= lr clip(m / max(gamma h, eps), 1), where h is the running mean of estimates of the diagonal of the curvature,
+/// made every few steps. Decoupled decay. (Liu et al. 2023)
 Optimizer sophia(SophiaOptions options = {});
 
 struct AdahessianOptions {
@@ -48,7 +47,8 @@ struct AdahessianOptions {
   bool maximize = false;
   Schedule schedule = {};
 };
-/// Adam with z (H z) in place of the gradient in its second moment, z random signs. Decoupled decay. (Yao et al. 2021)
+/// Adam with z (H z) in place of the gradient in its second moment, where z has random signs. Decoupled decay. (Yao et
+/// al. 2021)
 Optimizer adahessian(AdahessianOptions options = {});
 
 struct SamOptions {
@@ -57,14 +57,14 @@ struct SamOptions {
   bool adaptive = false;
   double floor = 0.01;
 };
-/// The step of any optimizer, with the gradient at x + e, |e| = radius: two gradients of the same batch. (Foret et al.
-/// 2021; adaptive: Kwon et al. 2021)
+/// The step of any optimizer with the gradient at x + e, where e has the gradient's direction and |e| = radius. It
+/// needs two gradients of the same batch. (Foret et al. 2021; adaptive: Kwon et al. 2021)
 Optimizer sam(SamOptions options = {});
 Optimizer sam(Optimizer base, double radius = 0.05, bool adaptive = false, double floor = 0.01);
 
 struct SvrgOptions {
   OptionMap optimizer = {{"kind", {std::string("sgd")}}, {"lr", {0.1}}};
-  std::int64_t every = 0;  ///< steps; 0: an epoch
+  std::int64_t every = 0;  ///< number of steps; 0: one epoch
 };
 /// The step of any optimizer with g(x) - g(a) + mean g(a) as the gradient, which is exact where x = a (the anchor):
 /// linear convergence on strongly convex finite sums. For Trainer::fit. (Johnson and Zhang 2013)

@@ -21,17 +21,17 @@ class Preprocessing;
 
 /// A column that is too large for memory: its rows are read when a batch needs them.
 struct RowReader {
-  Shape row;  ///< of one row
+  Shape row;  ///< the shape of one row
   DType dtype = f32;
   /// Writes row number `row` completely, with the same bytes at every call. Several threads call it at once.
   std::function<void(std::int64_t row, std::span<std::byte> into)> read;
 };
 
-/// How "target" was encoded, so that metrics and predictions are in the original unit.
+/// The encoding of "target", from which metrics and predictions in the original unit are computed.
 struct TargetUnit {
-  double shift = 0, scale = 1;  ///< of numbers: the value is shift + scale * target
+  double shift = 0, scale = 1;  ///< for numbers: the value is shift + scale * target
   std::optional<Tensor> token_bytes =
-      {};  ///< of texts: the bytes that each token stands for; metrics count bits per byte
+      {};  ///< for texts: the number of bytes of each token; metrics count bits per byte
 };
 
 /// Named columns: tensors with the same number of rows along axis 0. The usual names are "input", "target" and "weight"
@@ -58,7 +58,7 @@ class Dataset {
   /// Throws UsageError, naming the existing columns, when no column has that name, or when its rows are not read yet:
   /// take() reads them.
   [[nodiscard]] const Tensor& operator[](std::string_view name) const;
-  /// In the order in which they were set.
+  /// The columns in the order in which they were set.
   [[nodiscard]] std::vector<std::string> names() const;
   /// A column that is not read yet is a tensor without rows.
   [[nodiscard]] const std::vector<std::pair<std::string, Tensor>>& columns() const { return columns_; }
@@ -70,8 +70,8 @@ class Dataset {
 
   void set_unit(TargetUnit unit) { unit_ = std::move(unit); }
   [[nodiscard]] const TargetUnit& unit() const { return unit_; }
-  /// How a reader encoded the rows of a file; null where no reader did. A model that is trained on the rows is saved
-  /// with it.
+  /// The encoding by which a reader encoded the rows of a file; null without a reader. It is saved with every model
+  /// that is trained on the rows.
   void set_preprocessing(std::shared_ptr<const data::Preprocessing> how) { preprocessing_ = std::move(how); }
   [[nodiscard]] const std::shared_ptr<const data::Preprocessing>& preprocessing() const { return preprocessing_; }
 
@@ -85,7 +85,7 @@ class Dataset {
  private:
   struct Stream {
     std::shared_ptr<const RowReader> reader;
-    std::vector<std::int64_t> rows;  // by the reader's numbers
+    std::vector<std::int64_t> rows;  // the numbers of the rows in the reader
   };
   [[nodiscard]] const std::pair<std::string, Tensor>* find(std::string_view name) const;
   void insert(std::string_view name, Tensor column, std::int64_t rows);
@@ -101,23 +101,23 @@ class Dataset {
 
 namespace data {
 
-/// How a table is interpreted. The names of columns are those of its header.
+/// How a table is interpreted. Columns have the names of its header.
 struct CsvOptions {
   std::string target = {};                 ///< the column to predict
   std::vector<std::string> features = {};  ///< empty: all others
   std::vector<std::string> drop = {};      ///< columns that are left out
   std::string weight = {};                 ///< a column of weights, at least 0
-  /// The type of a column, where its cells do not show it: number, category, date or text, or a form of numbers or
-  /// dates: {"zip", "category"}, {"price", "decimal_comma"}, {"paid", "thousands_comma"}, {"sold", "date_dmy"}.
+  /// The types of columns whose cells do not show it: number, category, date or text, or a form of numbers or dates:
+  /// {"zip", "category"}, {"price", "decimal_comma"}, {"paid", "thousands_comma"}, {"sold", "date_dmy"}.
   std::map<std::string, std::string> types = {};
   std::string task = "auto";           ///< regression, binary or multiclass
-  std::string positive = {};           ///< of two classes; empty: the rarer one
-  std::string class_weights = "none";  ///< or balanced: weights that give every class the same total weight
-  std::string missing = "impute";      ///< or reject, or drop: rows with a missing value
-  std::int64_t rare_levels = 0;        ///< levels of a category in fewer rows than this are pooled as one
-  std::int64_t max_levels = 10'000;    ///< of more levels the most frequent are kept, the others pooled as one
+  std::string positive = {};           ///< the positive one of two classes; empty: the rarer one
+  std::string class_weights = "none";  ///< or "balanced": weights that give every class the same total weight
+  std::string missing = "impute";      ///< what happens to missing values: "impute", "reject" or "drop" (the row)
+  std::int64_t rare_levels = 0;        ///< levels of a category with fewer rows than this are joined to one level
+  std::int64_t max_levels = 10'000;    ///< the most frequent levels are kept, and all others joined to one level
   std::string separator = "auto";      ///< comma, semicolon or tab
-  bool header = true;                  ///< without one, the columns are column 1, column 2, ...
+  bool header = true;  ///< whether there is a header; without one, the columns are column 1, column 2, ...
 };
 
 /// Rows of a CSV file with a header, encoded: numbers standardised, a column for each level of a category, missing
@@ -145,7 +145,7 @@ inline constexpr std::string_view fashion_mnist_folder = "/usr/share/datasets/fa
 /// Fashion-MNIST (Xiao, Rasul and Vollgraf 2017), 60,000 images to train on and 10,000 to test: "input" u8
 /// (rows, 28, 28, 1), "target" i32 (rows). The folder is where Debian's package dataset-fashion-mnist puts the files.
 [[nodiscard]] std::pair<Dataset, Dataset> fashion_mnist(const Path& folder = fashion_mnist_folder);
-/// What its ten classes show: "T-shirt/top", "Trouser", ...
+/// The names of its ten classes: "T-shirt/top", "Trouser", ...
 [[nodiscard]] std::vector<std::string> fashion_mnist_classes();
 
 }  // namespace data

@@ -109,10 +109,10 @@ class ValueAndGrad {
 /// J(x)^T g, called as vjp(f)(x, g).
 [[nodiscard]] Function vjp(const Function& f);
 
-/// How an analytic gradient compares with central differences.
+/// The result of the comparison of an analytic gradient with central differences.
 struct GradientReport {
   double largest_error = 0;  ///< the largest of |analytic - numeric| / max(1, |analytic|, |numeric|)
-  std::int64_t worst = -1;   ///< the element where it is
+  std::int64_t worst = -1;   ///< the element with this error
   Tensor analytic, numeric;
   bool ok = false;  ///< largest_error <= tolerance
   [[nodiscard]] std::string str() const;

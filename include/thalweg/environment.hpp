@@ -14,7 +14,7 @@
 namespace thalweg {
 
 /// An episode of an environment. It is a function of the seed of its reset and of the actions since then: equal seeds
-/// and actions give equal numbers. Two players act in turn, and one wins what the other loses.
+/// and actions give equal numbers. With two players, they act in turn, and one wins what the other loses.
 class Environment {
  public:
   virtual ~Environment() = default;
@@ -28,7 +28,7 @@ class Environment {
   [[nodiscard]] virtual int players() const { return 1; }
   /// The name of an action for people, without spaces: "left", "4".
   [[nodiscard]] virtual std::string action_name(std::int64_t action) const;
-  /// The present state for a person, in plain characters, each line ended.
+  /// The present state as text for people; every line has a line end.
   [[nodiscard]] virtual std::string drawing() const = 0;
   [[nodiscard]] virtual std::unique_ptr<Environment> copy() const = 0;
   /// A symmetry of the environment: element i of the new observation is observation[from[i]], and the new value of
@@ -52,7 +52,7 @@ class Environment {
   /// Whether the episode is over only because it reached its largest length: it could have continued.
   [[nodiscard]] bool cut() const { return cut_; }
   [[nodiscard]] std::int64_t steps() const { return steps_; }  ///< since the reset
-  [[nodiscard]] int player() const { return player_; }         ///< whose turn it is: 0, or of two 0 or 1
+  [[nodiscard]] int player() const { return player_; }  ///< the player whose turn it is: 0, or 0 or 1 for two players
   /// The sum of a player's rewards so far.
   [[nodiscard]] double outcome(int player = 0) const { return player == 0 ? outcome_ : -outcome_; }
   /// The observation of the player whose turn it is. Throws UsageError where the span has another size.
@@ -78,7 +78,7 @@ class Environment {
   [[noreturn]] void refuse(std::int64_t action, Source source) const;
 
   std::int64_t steps_ = 0;
-  double outcome_ = 0;  // of player 0
+  double outcome_ = 0;  // the outcome for player 0
   int player_ = 0;
   bool over_ = true, cut_ = false;
 };

@@ -1,5 +1,5 @@
 #pragma once
-// Errors, one type per kind. Every message says where it occurred, what came, what was wanted, and a hint.
+// Errors, one type per kind. Every message tells where it occurred, what was found, what was wanted, and a hint.
 
 #include <stdexcept>
 #include <string>

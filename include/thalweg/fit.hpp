@@ -12,16 +12,17 @@
 namespace thalweg {
 
 struct FormulaFitOptions {
-  std::map<std::string, double> x0 = {};  ///< where parameters start; 1 for those that are not named
-  std::string weight = {};                ///< a column: minimise sum w (observed - fitted)^2, w > 0 or 0
+  std::map<std::string, double> x0 = {};  ///< initial values of parameters; 1 for parameters that are not named
+  std::string weight = {};                ///< a column of weights w >= 0: minimises sum w (observed - fitted)^2
   LeastSquaresOptions solver = {};
 };
 
-/// "y = b1*(1 - exp(-b2*x))" beside columns y and x: left a formula of columns, right one of columns and parameters.
+/// An equation for the columns of a table, such as "y = b1*(1 - exp(-b2*x))" with columns y and x. The left side is a
+/// formula of columns, the right side one of columns and parameters.
 class FormulaModel {
  public:
-  /// Names that are not columns are parameters. Throws UsageError where there is no '=', no parameter, a parameter on
-  /// the left, or where a side is not a formula.
+  /// Names that are not columns are parameters. Throws UsageError if there is no '=' or no parameter, if the left side
+  /// has a parameter, or if a side is not a formula.
   FormulaModel(std::string_view equation, const std::vector<std::string>& columns);
 
   [[nodiscard]] const std::vector<std::string>& parameters() const { return parameters_; }
@@ -31,10 +32,11 @@ class FormulaModel {
   [[nodiscard]] const Formula& left() const { return left_; }
   [[nodiscard]] const Formula& right() const { return right_; }
 
-  /// The right side for each row. The columns are f64 (rows); x has the parameters in their order.
+  /// The right side for each row. The columns are f64 (rows); x has the values of the parameters in the order of
+  /// parameters().
   [[nodiscard]] Tensor predict(const Tensor& x, const std::map<std::string, Tensor>& columns) const;
-  /// (observed - fitted), times the square root of the weights where there are any: a function of x (parameters). A
-  /// row of weight 0 is none: as many rows with it as without say as much of the parameters.
+  /// (observed - fitted), multiplied by the square root of the weights if there are any, as a function of x
+  /// (parameters). Rows of weight 0 are left out, so they do not change the degrees of freedom either.
   [[nodiscard]] Function residuals(const std::map<std::string, Tensor>& columns, const std::string& weight = {}) const;
   /// The left side for each row.
   [[nodiscard]] Tensor observed_values(const std::map<std::string, Tensor>& columns) const;

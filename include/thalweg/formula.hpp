@@ -10,15 +10,15 @@
 namespace thalweg {
 
 /// Numbers (2, .5, 1e-3), pi and e, + - * / ^, parentheses, and the elementwise ops of the op table by name (sin, exp,
-/// sqrt, tanh, ...) with ln, and min and max of two or more. ^ binds most and from the right, and before a minus:
-/// 2^3^2 = 2^9, -x^2 = -(x^2). Every other name is a variable.
+/// sqrt, tanh, ...) with ln, and min and max of two or more. ^ has the highest precedence, also over a minus, and is
+/// evaluated from the right: 2^3^2 = 2^9, -x^2 = -(x^2). Every other name is a variable.
 class Formula {
  public:
-  /// Throws UsageError, with the position, for a text that is not a formula.
+  /// Throws UsageError, with the position of the mistake, for a text that is not a formula.
   explicit Formula(std::string_view text);
 
-  /// In the order of their places in x: alphabetical, with numbers at the end of names ordered by value (a, b, x, x2,
-  /// x10, y).
+  /// The variables in the order of their places in x: alphabetical, with numbers at the end of names ordered by value
+  /// (a, b, x, x2, x10, y).
   [[nodiscard]] const std::vector<std::string>& variables() const { return variables_; }
   /// The value, a scalar, at x (variables). A formula without variables is a constant.
   [[nodiscard]] Var operator()(Var x) const;
@@ -31,9 +31,9 @@ class Formula {
 
   /// A number, a variable, or a function of earlier nodes. The last node is the formula.
   struct Node {
-    std::string op;  ///< of the op table; "number" and "variable" have none of its arguments
+    std::string op;  ///< the name in the op table; or "number" or "variable", which have no arguments
     double number = 0;
-    std::vector<int> arguments = {};  ///< of a variable, its place
+    std::vector<int> arguments = {};  ///< for a variable, its place
   };
 
   std::string text_;

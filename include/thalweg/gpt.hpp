@@ -1,19 +1,19 @@
 #pragma once
-// A gpt from inside: what it reads in a text, for heads of one's own.
+// The inner values of a gpt, for other heads on top of it.
 
 #include "thalweg/sequence.hpp"
 
 namespace thalweg::nn {
 
-/// The options of a gpt as a configuration has them.
+/// The options of a gpt, as in a configuration.
 [[nodiscard]] Fields fields(GptOptions& options);
 
 struct GptRead {
-  Var read;    ///< (batch, time, width): behind the last norm
-  Var logits;  ///< (batch, time, vocabulary); undefined where they are not asked for
+  Var read;    ///< (batch, time, width): after the last norm
+  Var logits;  ///< (batch, time, vocabulary); undefined if the caller does not want them
 };
-/// The model `gpt(vocabulary, options)` with the values that its last product multiplies; parameters as there, but for
-/// "output/weight", which is declared only where logits are asked for and the table of the tokens does not serve.
+/// The model `gpt(vocabulary, options)`, which also returns the input of its last product. It has the same parameters,
+/// except that "output/weight" is declared only if logits are wanted and the table of the tokens is not used for them.
 [[nodiscard]] GptRead gpt_read(Scope s, Var tokens, std::int64_t vocabulary, const GptOptions& options,
                                bool logits = true);
 

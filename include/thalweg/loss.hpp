@@ -12,11 +12,11 @@
 
 namespace thalweg {
 
-/// What an objective returns: the loss is sum / weight over all samples of a batch.
+/// The result of an objective: the loss is sum / weight over all samples of a batch.
 struct Loss {
   Var sum;                ///< a scalar: over the samples
   Var weight;             ///< a scalar: the number of samples, or the sum of their weights
-  bool separable = true;  ///< false: the value mixes samples, so a step is one shard
+  bool separable = true;  ///< false: the value depends on several samples together, so a step is one shard
 
   Loss() = default;
   Loss(Var sum_over_samples, Var total_weight) : sum(sum_over_samples), weight(total_weight) {}
@@ -27,12 +27,12 @@ struct Loss {
   static Loss of_samples(Var values, Var weights = {});
 };
 
-/// The result of a loss function for a batch: one value per sample, (batch) or (batch, ...). Where the loss has weights
-/// of its own (class weights, ignored labels), `values` are multiplied by them already, and the total is divided by the
-/// sum of these weights.
+/// The result of a loss function for a batch: one value per sample, (batch) or (batch, ...). If the loss has its own
+/// weights (class weights, ignored labels), `values` are already multiplied by them, and the total is divided by their
+/// sum.
 struct SampleLosses {
   Var values;
-  Var weights;  ///< of the shape of values; empty: each counts once
+  Var weights;  ///< with the shape of values; empty: each value counts once
   SampleLosses(Var each, Var own_weights = {}) : values(each), weights(own_weights) {}
 };
 
@@ -40,14 +40,14 @@ struct SampleLosses {
 class LossFunction {
  public:
   using Samples = std::function<SampleLosses(Var output, Var target)>;
-  /// What the targets are, and how predictions follow from a model's outputs.
+  /// The kind of the targets, and how predictions follow from a model's outputs.
   struct Traits {
     Task task = Task::regression;
-    bool standardise = true;                         ///< false: the targets' own unit counts, as that of counts does
-    std::int64_t outputs = 1;                        ///< of the model, for each number of a target
-    std::function<Var(Var output)> prediction = {};  ///< empty: what the task says
-    std::vector<std::int64_t> ignored_labels = {};   ///< neither the loss nor a metric counts these
-    bool scores = false;                             ///< binary: an output says which class, but not how probably
+    bool standardise = true;                         ///< false: targets keep their own unit, for example counts
+    std::int64_t outputs = 1;                        ///< number of model outputs for each number of a target
+    std::function<Var(Var output)> prediction = {};  ///< empty: the usual prediction of the task
+    std::vector<std::int64_t> ignored_labels = {};   ///< labels that neither the loss nor a metric counts
+    bool scores = false;                             ///< binary: an output is a score of the class, not a probability
   };
   /// The task decides what a model's output is: a number, a logit (binary), or a logit for each class (multiclass,
   /// language).
@@ -72,7 +72,7 @@ class LossFunction {
   /// `other` as well.
   [[nodiscard]] Task task_with(const Shape& target, DType dtype) const;
   /// Predictions from a model's outputs: sigmoid(outputs) for `binary`, softmax(outputs) for classes, else the outputs;
-  /// or the function in the traits, such as e^output where the output is the logarithm of a rate. Of a loss that gives
+  /// or the function in the traits, such as e^output if the output is the logarithm of a rate. For a loss that gives
   /// scores, the scores of both classes, (rows, 2): minus the output, and the output, which is above 0 for class 1.
   [[nodiscard]] Var prediction(Var output) const;
 
@@ -108,13 +108,13 @@ struct Named {
 
 struct NoOptions {};
 struct HuberOptions {
-  double delta = 1;  ///< where the square becomes a line
+  double delta = 1;  ///< the difference at which the square becomes a line
 };
 struct SmoothL1Options {
-  double beta = 1;  ///< where the square becomes a line; 0: the absolute error
+  double beta = 1;  ///< the difference at which the square becomes a line; 0: the absolute error
 };
 struct QuantileOptions {
-  double quantile = 0.5;  ///< which quantile is wanted
+  double quantile = 0.5;  ///< the wanted quantile
 };
 struct PoissonOptions {
   bool log_input = true;  ///< predictions are logarithms of rates, rather than rates
@@ -123,19 +123,19 @@ struct PoissonOptions {
 };
 struct GaussianOptions {
   bool full = false;           ///< adds the constant log(2 pi) / 2
-  double min_variance = 1e-6;  ///< variances below it count as it
+  double min_variance = 1e-6;  ///< lower variances are raised to it
 };
 struct CrossEntropyOptions {
   double label_smoothing = 0;                     ///< this much of each label is spread over all classes
-  std::vector<double> class_weights = {};         ///< one a class; empty: all 1
+  std::vector<double> class_weights = {};         ///< one per class; empty: all 1
   std::vector<std::int64_t> ignored_labels = {};  ///< samples with these labels do not count
 };
 struct BinaryCrossEntropyOptions {
-  std::vector<double> positive_weight = {};  ///< factor of the positive term: one, or one a column; empty: 1
+  std::vector<double> positive_weight = {};  ///< factor of the positive term: one value, or one per column; empty: 1
 };
 struct FocalOptions {
   double alpha = 0.25;  ///< weight of positive samples; negative ones have 1 - alpha; below 0: no weights
-  double gamma = 2;     ///< how much easy samples are discounted
+  double gamma = 2;     ///< how strongly easy samples are reduced
 };
 struct HingeOptions {
   double margin = 1;  ///< the score at which the loss of a positive sample becomes 0
@@ -144,12 +144,12 @@ struct KlOptions {
   bool log_target = false;  ///< targets are logarithms of probabilities
 };
 struct CosinePairsOptions {
-  double margin = 0;  ///< how alike a pair that should differ may be
+  double margin = 0;  ///< the largest similarity of a different pair without a loss
 };
 struct TripletOptions {
-  double margin = 1;  ///< how much farther the negative should be
-  double p = 2;       ///< of the norm
-  bool swap = false;  ///< also measures the negative from the positive, and takes the nearer (Balntas et al. 2016)
+  double margin = 1;  ///< how much farther away the negative sample should be
+  double p = 2;       ///< exponent of the norm
+  bool swap = false;  ///< takes |p - n| in place of |a - n| if it is smaller (Balntas et al. 2016)
   double eps = 1e-6;  ///< added to each difference
 };
 
@@ -178,9 +178,9 @@ inline constexpr Named<HuberOptions> huber{make_huber};  ///< d^2 / 2 where |d| 
 /// d^2 / (2 beta) where |d| < beta, else |d| - beta / 2.
 inline constexpr Named<SmoothL1Options> smooth_l1{make_smooth_l1};
 inline constexpr Named<NoOptions> log_cosh{make_log_cosh};  ///< log cosh(prediction - target)
-/// max(q d, (q - 1) d) with d = target - prediction: it is least at the q-quantile.
+/// max(q d, (q - 1) d) with d = target - prediction; the q-quantile minimises it.
 inline constexpr Named<QuantileOptions> quantile{make_quantile};
-/// e^prediction - target prediction: counts, predicted by the logarithm of their rate.
+/// e^prediction - target prediction: for counts; the prediction is the logarithm of their rate.
 inline constexpr Named<PoissonOptions> poisson{make_poisson};
 /// (s + (target - mean)^2 / e^s) / 2; predictions are (batch, 2): a mean and the logarithm s of a variance.
 inline constexpr Named<GaussianOptions> gaussian{make_gaussian};

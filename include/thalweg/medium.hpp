@@ -1,5 +1,5 @@
 #pragma once
-// Medium: pictures, a sound, a text or a table that a run shows, in the report and as a file.
+// Medium: pictures, a sound, a text or a table, which a run shows in the report and saves as a file.
 
 #include <string>
 #include <utility>
@@ -15,9 +15,9 @@ struct Medium {
   Kind kind = Kind::text;
   std::string bytes = {};  ///< a PNG, a WAV, UTF-8, or the table's rows as JSON
 
-  /// Pictures (count, height, width, 1 or 3) beside each other in `columns` columns (0: as many as make about twice as
-  /// many columns as rows): u8, or floats clipped to [0, 1], where 0 is black and 1 white. Throws UsageError for
-  /// another shape, and for no picture.
+  /// Pictures (count, height, width, 1 or 3) beside each other in `columns` columns (0: about twice as many columns as
+  /// rows): u8, or floats clipped to [0, 1], where 0 is black and 1 white. Throws UsageError for another shape, and for
+  /// no picture.
   [[nodiscard]] static Medium pictures(const Tensor& pixels, std::int64_t columns = 0);
   /// Samples (samples), clipped to [-1, 1], `rate` per second: a WAV of 16 bits.
   [[nodiscard]] static Medium sound(const Tensor& samples, std::int64_t rate);

@@ -14,12 +14,12 @@ namespace thalweg {
 
 class Residuals;
 
-/// What a method may ask for.
+/// The evaluations that a method may need.
 enum class Need {
   gradient,      ///< the value and its gradient
   curvature,     ///< the Hessian times a vector
-  gauss_newton,  ///< the Gauss-Newton matrix times a vector: of a sum of squares, or of a loss on a model's output
-  residuals,     ///< the residuals whose squares the value is the sum of, and their derivatives
+  gauss_newton,  ///< the Gauss-Newton matrix of a sum of squares, or of a loss on a model's output, times a vector
+  residuals,     ///< the residuals, whose sum of squares is the value, and their derivatives
 };
 [[nodiscard]] std::string_view name(Need need);
 
@@ -31,14 +31,14 @@ class Oracle {
   Oracle& operator=(const Oracle&) = delete;
   virtual ~Oracle() = default;
 
-  /// What it is, for messages: "a black box".
+  /// A description of it for messages: "a black box".
   [[nodiscard]] virtual std::string_view kind() const { return "this function"; }
   [[nodiscard]] virtual bool offers(Need need) const { return need == Need::gradient; }
   /// f(x)
   virtual double value(const Tensor& x) = 0;
   /// f(x), and its gradient, which has the dtype and size of x.
   virtual double gradient(const Tensor& x, Tensor& gradient) = 0;
-  /// H(x) v. These throw UsageError where they are not offered.
+  /// H(x) v. This and the functions below throw UsageError if they are not offered.
   virtual void curvature(const Tensor& x, const Tensor& v, Tensor& product);
   /// G(x) v with G = 2 J^T J for the sum of squares of residuals.
   virtual void gauss_newton(const Tensor& x, const Tensor& v, Tensor& product);
@@ -47,8 +47,8 @@ class Oracle {
   [[nodiscard]] virtual const Tensor* lower() const { return nullptr; }
   [[nodiscard]] virtual const Tensor* upper() const { return nullptr; }
 
-  std::int64_t evaluations = 0;  ///< of the value, with or without its gradient
-  std::int64_t products = 0;     ///< of a matrix with a vector
+  std::int64_t evaluations = 0;  ///< number of evaluations of the value, with or without its gradient
+  std::int64_t products = 0;     ///< number of products of a matrix with a vector
 };
 
 /// The present point of a method.
@@ -62,10 +62,10 @@ struct MethodSlot {
   std::string name;
   std::int64_t size = 0;
   DType dtype = f64;
-  bool kept = true;  ///< from step to step, and in a checkpoint; else it is only scratch memory
+  bool kept = true;  ///< kept between steps and saved in checkpoints; otherwise it is scratch memory
 };
 
-/// The slots of a method at work. Those that are kept are all that a resumed run needs.
+/// The slots of a method with their values. A resumed run needs only the slots with `kept`.
 class MethodMemory {
  public:
   MethodMemory() = default;
@@ -81,11 +81,11 @@ class MethodMemory {
   std::vector<std::pair<std::string, Tensor>> kept_, room_;
 };
 
-/// How a step went.
+/// The result of a step.
 struct MethodStep {
-  bool moved = true;          ///< false: nothing better was found, and x, value and gradient are as they were
-  double size = 0;            ///< the length along its direction, or the radius or damping: what `lr` is for a chain
-  std::string_view why = {};  ///< where it did not move
+  bool moved = true;  ///< false: no better point was found, and x, value and gradient did not change
+  double size = 0;    ///< the length along its direction, or the radius or damping: the counterpart of `lr` of a chain
+  std::string_view why = {};  ///< the reason, if it did not move
 };
 
 class Method {
@@ -95,7 +95,7 @@ class Method {
   Method& operator=(const Method&) = delete;
   virtual ~Method() = default;
 
-  /// What it needs from the oracle.
+  /// The evaluations that it needs from the oracle.
   [[nodiscard]] virtual std::vector<Need> needs() const { return {Need::gradient}; }
   /// Whether its steps end inside bounds.
   [[nodiscard]] virtual bool keeps_bounds() const { return false; }
@@ -103,7 +103,7 @@ class Method {
   [[nodiscard]] virtual std::vector<MethodSlot> slots(const Tensor& x) const = 0;
   /// Moves a point, with its value and gradient, to the next one. All evaluations go through the oracle.
   virtual MethodStep step(MethodPoint& at, MethodMemory& memory, Oracle& oracle) const = 0;
-  /// Where the gradient vanishes: whether the method found a way down (from a saddle), and took it.
+  /// Called where the gradient vanishes. Returns whether the method found a way down (from a saddle) and took it.
   virtual bool leave(MethodPoint&, MethodMemory&, Oracle&) const { return false; }
 };
 

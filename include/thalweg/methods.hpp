@@ -1,6 +1,6 @@
 #pragma once
-// Optimizers that own their steps: they ask for values and derivatives at points that they choose, and have no learning
-// rate. For functions (`minimize`), and for training on whole data.
+// Optimizers that own their steps: they evaluate values and derivatives at points that they choose, and have no
+// learning rate. They are for functions (`minimize`), and for training on all rows at once.
 
 #include "thalweg/method.hpp"
 #include "thalweg/optim.hpp"
@@ -12,7 +12,7 @@ struct GradientDescentOptions {
   double decrease = 1e-4, curvature = 0.9;
   std::int64_t evaluations = 30;
 };
-/// x -= t g, with t from a line search that begins where the last step ended. (Cauchy 1847; Armijo 1966)
+/// x -= t g, with t from a line search that begins with the t of the last step. (Cauchy 1847; Armijo 1966)
 Optimizer gradient_descent(GradientDescentOptions options = {});
 
 struct LbfgsOptions {
@@ -35,13 +35,13 @@ struct NonlinearCgOptions {
 Optimizer nonlinear_cg(NonlinearCgOptions options = {});
 
 struct NewtonCgOptions {
-  double radius = 1, largest_radius = 1e3;  ///< of the trust region
-  double accept = 0.1;                      ///< part of the predicted fall that a step must reach
+  double radius = 1, largest_radius = 1e3;  ///< radius of the trust region: initial and largest
+  double accept = 0.1;                      ///< fraction of the predicted decrease that a step must reach
   std::int64_t iterations = 0;              ///< of conjugate gradients a step; 0: 2 n + 10 at most
 };
 /// The quadratic model's minimum in a trust region, by conjugate gradients that stop at negative curvature (Steihaug
-/// 1983). Where the gradient vanishes, Lanczos's method looks for a direction of negative curvature, and the next step
-/// follows it: so it does not stay at a saddle.
+/// 1983). If the gradient vanishes, Lanczos's method searches a direction of negative curvature, and the next step
+/// follows it. So the method leaves saddles.
 Optimizer newton_cg(NewtonCgOptions options = {});
 
 struct GaussNewtonOptions {
@@ -49,16 +49,16 @@ struct GaussNewtonOptions {
   double decrease = 1e-4;
   std::int64_t iterations = 0;  ///< of conjugate gradients a step; 0: 2 n + 10 at most
 };
-/// The minimum of |r + J s|^2, and a line search along s. (Gauss 1809; Nocedal and Wright 2006, section 10.3)
+/// s minimises |r + J s|^2; then a line search along s. (Gauss 1809; Nocedal and Wright 2006, section 10.3)
 Optimizer gauss_newton(GaussNewtonOptions options = {});
 
 struct LevenbergMarquardtOptions {
   std::string solver = "auto";  ///< as for gauss_newton
   double damping = 1e-3;        ///< lambda of the first step
-  bool acceleration = true;     ///< dense: bend steps along the second derivative
+  bool acceleration = true;     ///< only for "dense": correct steps by the second derivative
   std::int64_t iterations = 0;
 };
-/// The minimum of |r + J s|^2 + lambda |D s|^2, lambda follows how well the model predicted the fall; see
+/// s minimises |r + J s|^2 + lambda |D s|^2. lambda is adapted by how well the model predicted the decrease; see
 /// `least_squares`. With the solver "products" D is the identity, and any loss on a model's output is possible.
 /// (Levenberg 1944; Marquardt 1963)
 Optimizer levenberg_marquardt(LevenbergMarquardtOptions options = {});

@@ -5,9 +5,9 @@
 // classes). Targets are values of as many elements, or labels (rows,) or (rows, 1): whole numbers of any dtype.
 // Weights, where given, are one per row and not negative. Of two classes, class 1 is the positive one.
 //
-// A metric that is undefined is NaN: of no rows, of weights that sum to 0, where a prediction is NaN, and in the cases
-// named below. `format_metric` shows it as "-". Shapes that do not fit throw UsageError; a label out of range, or an
-// invalid weight, DataError, naming the row.
+// An undefined metric is NaN: for no rows, for weights with the sum 0, if a prediction is NaN, and in the cases named
+// below. `format_metric` shows it as "-". Shapes that do not fit throw UsageError; a label out of range, or an invalid
+// weight, DataError, naming the row.
 
 #include <optional>
 #include <span>
@@ -24,22 +24,24 @@ namespace metric {
 
 using Weights = std::optional<Tensor>;
 
-/// f64 (classes, classes): the weight of the rows of each target (down) that were predicted as each class (across). The
-/// predicted class is the most probable one, the first of equal ones; with one column it is class 1 above 0.5.
+/// f64 (classes, classes): element (i, j) is the total weight of rows with target i that were predicted as class j. The
+/// predicted class is the most probable one, or the first of equally probable ones. With one column, class 1 is
+/// predicted above 0.5.
 [[nodiscard]] Tensor confusion_matrix(const Tensor& predictions, const Tensor& targets, const Weights& weights = {});
-/// Weight of the rows predicted right / weight of all.
+/// The weight of the correctly predicted rows divided by the weight of all rows.
 [[nodiscard]] double accuracy(const Tensor& predictions, const Tensor& targets, const Weights& weights = {});
-/// The part of the rows predicted positive that is positive: tp / (tp + fp), 0 where nothing was predicted positive. Of
-/// more than two classes, the mean over those that occur among targets or predictions, as in scikit-learn's macro
+/// The fraction of rows predicted positive that are positive: tp / (tp + fp), 0 if no row was predicted positive. With
+/// more than two classes, the mean over the classes that occur among targets or predictions, as in scikit-learn's macro
 /// average; the same holds for recall and f1.
 [[nodiscard]] double precision(const Tensor& predictions, const Tensor& targets, const Weights& weights = {});
-/// The part of the positive rows that is predicted positive: tp / (tp + fn), 0 where no row is positive.
+/// The fraction of positive rows that are predicted positive: tp / (tp + fn), 0 if no row is positive.
 [[nodiscard]] double recall(const Tensor& predictions, const Tensor& targets, const Weights& weights = {});
 /// 2 tp / (2 tp + fp + fn): the harmonic mean of precision and recall.
 [[nodiscard]] double f1(const Tensor& predictions, const Tensor& targets, const Weights& weights = {});
-/// Area under the ROC curve, exactly: the probability that a positive row has a higher score than a negative one, equal
-/// scores counting half. Of more than two classes, the mean of each against the rest. A class that no row, or every
-/// row, has leaves no pair to compare: it is left out of the mean, and of two classes the area is undefined.
+/// The exact area under the ROC curve: the probability that a positive row has a higher score than a negative row,
+/// where equal scores count half. With more than two classes, the mean of each class against the rest. A class of no
+/// row or of all rows gives no pairs to compare: it is left out of the mean, and with two classes the area is
+/// undefined.
 [[nodiscard]] double auc(const Tensor& predictions, const Tensor& targets, const Weights& weights = {});
 /// -mean(log p(target)), p clipped to [eps, 1 - eps], eps the rounding unit of the predictions' dtype.
 [[nodiscard]] double log_loss(const Tensor& predictions, const Tensor& targets, const Weights& weights = {});
@@ -48,8 +50,8 @@ using Weights = std::optional<Tensor>;
 /// mean(|prediction - target|), over rows and outputs.
 [[nodiscard]] double mae(const Tensor& predictions, const Tensor& targets, const Weights& weights = {});
 /// 1 - sum((prediction - target)^2) / sum((target - mean target)^2): 0 is as good as the mean, 1 is exact. Both sums
-/// are over all outputs, so an output that hardly varies (the corner of an image) hardly counts; undefined where no
-/// target differs from its output's mean.
+/// are over all outputs, so an output that hardly varies (the corner of an image) hardly counts. Undefined if every
+/// target equals the mean of its output.
 [[nodiscard]] double r2(const Tensor& predictions, const Tensor& targets, const Weights& weights = {});
 
 }  // namespace metric
@@ -66,7 +68,7 @@ struct MetricRow {
 [[nodiscard]] std::span<const MetricRow> metrics();
 /// By name. Throws UsageError for an unknown name, naming the nearest.
 [[nodiscard]] const MetricRow& find_metric(std::string_view name);
-/// Four significant digits, or "-" where it is undefined.
+/// Four significant digits, or "-" if it is undefined.
 [[nodiscard]] std::string format_metric(double value);
 
 }  // namespace thalweg

@@ -16,7 +16,7 @@ namespace thalweg {
 struct MinimizeStep {
   std::int64_t step = 0;
   double value = 0, gradient_norm = 0;
-  double lr = 0;  ///< of a method that owns its steps: their length, radius or damping
+  double lr = 0;  ///< for a method that owns its steps: their length, radius or damping
   const Tensor& x;
 };
 
@@ -29,32 +29,33 @@ struct MinimizeOptions {
   std::optional<Tensor> lower = {}, upper = {};  ///< bounds, element by element: each step ends inside
   Stop stop = {};
   std::function<void(const MinimizeStep&)> on_step = {};
-  std::uint64_t seed = 0;  ///< of the random numbers of a method: noise on the gradient
+  std::uint64_t seed = 0;  ///< seed of a method's random numbers, such as noise on the gradient
 };
 
 enum class MinimizeReason { gradient, value_change, value, max_steps, not_finite, stop_requested, no_progress };
 [[nodiscard]] std::string_view name(MinimizeReason reason);
 
 struct MinimizeResult {
-  Tensor x;  ///< where it ended
+  Tensor x;  ///< the last point
   double value = 0, gradient_norm = 0;
   std::int64_t steps = 0, evaluations = 0;
-  std::int64_t products = 0;  ///< of a matrix of second derivatives with a vector
+  std::int64_t products = 0;  ///< products of a matrix of second derivatives with a vector
   MinimizeReason reason = MinimizeReason::max_steps;
-  std::string_view no_progress = {};  ///< the reason that a method gives, if it found no lower value
+  std::string_view no_progress = {};  ///< the reason of the method, if it found no lower value
   std::string not_finite_in = {};     ///< the first op with a result that is not finite, if such a value ended the run
-  /// Whether a stopping rule was met, rather than a limit.
+  /// Whether it ended by a stopping rule, and not by a limit.
   [[nodiscard]] bool converged() const { return reason <= MinimizeReason::value; }
-  /// Value, steps, gradient norm, why it stopped: one line.
+  /// One line with value, steps, gradient norm and the reason for the end.
   [[nodiscard]] std::string summary() const;
 };
 
 /// Minimises f, a scalar function of one tensor in f32 or f64, from x0. Throws UsageError where f is not scalar, or the
-/// bounds do not fit x0, and for a method that needs what f does not offer (products with the Hessian of a black box).
+/// bounds do not fit x0, and if f does not offer what a method needs (for example, a black box has no products with the
+/// Hessian).
 [[nodiscard]] MinimizeResult minimize(const Function& f, const Tensor& x0, const Optimizer& optimizer,
                                       const MinimizeOptions& options = {});
 
-/// The same for |r(x)|^2, given r, which methods of least squares need.
+/// The same for |r(x)|^2, given r. Methods of least squares need this form.
 [[nodiscard]] MinimizeResult minimize_squares(const Function& residuals, const Tensor& x0, const Optimizer& optimizer,
                                               const MinimizeOptions& options = {});
 

@@ -16,16 +16,17 @@ namespace thalweg {
 struct SafetensorsFile;
 
 struct Prediction {
-  /// For a regression, a value in the target's own unit; else the place in `classes()` of the most probable class.
+  /// For a regression, the value in the unit of the target; otherwise the place of the most probable class in
+  /// `classes()`.
   double value = 0;
-  std::vector<float> probabilities = {};  ///< one per class, or its score (LossFunction); empty in a regression
+  std::vector<float> probabilities = {};  ///< or scores (LossFunction), one per class; empty in a regression
 };
 
 struct GenerateOptions {
   std::int64_t tokens = 200;
   double temperature = 1;  ///< logits are divided by it; 0 takes the likeliest token
-  std::int64_t top_k = 0;  ///< draw only from so many likeliest tokens; 0: from all
-  double top_p = 1;        ///< only from the likeliest with this total probability (Holtzman et al. 2020)
+  std::int64_t top_k = 0;  ///< draw only from this many likeliest tokens; 0: from all
+  double top_p = 1;        ///< draw only from the likeliest tokens with this total probability (Holtzman et al. 2020)
   std::uint64_t seed = 1;
 };
 
@@ -34,11 +35,12 @@ struct GenerateOptions {
 /// numbers (0.1f is not the 0.1 of a file, which `predict_cells` reads).
 class Model {
  public:
-  /// From a run folder or a .safetensors file. Throws UsageError where there is none, ModelError for a model that is
-  /// damaged, of a run that has not finished, or of a kind that the registry does not have.
+  /// Loads a model from a run folder or a .safetensors file. Throws UsageError if there is none, ModelError for a
+  /// damaged model, for an unfinished run, and for a kind of model that the registry does not have.
   [[nodiscard]] static Model load(const Path& path, const Registry& registry = {});
 
-  /// From a file that Trainer::save wrote, for the model that was trained; the registry has its loss. Throws as above.
+  /// Loads a file written by Trainer::save. `model` is the trained model function; the registry must have its loss.
+  /// Throws as above.
   [[nodiscard]] static Model load(const Path& path, ModelFunction model, const Registry& registry = {});
 
   /// The value of one row: the features in the order of `input_names()`, in the units of the data (nan is missing; a
@@ -47,8 +49,8 @@ class Model {
   [[nodiscard]] double predict(std::span<const float> row) const { return predict_row(row).value; }
   [[nodiscard]] Prediction predict_row(std::span<const float> row) const;
   /// The same, from cells of text as a CSV file has them. A category that the training data did not have counts as no
-  /// category, and adds 1 to the feature's counter in `unknown` where that is given; so does a missing number or date,
-  /// for which the median stands in, where the training data had none missing.
+  /// category, and adds 1 to the feature's counter in `unknown`, if that is given. A missing number or date is replaced
+  /// by the median; it is counted in `unknown` too, if the training data had no missing values there.
   [[nodiscard]] Prediction predict_cells(std::span<const std::string_view> cells,
                                          std::span<std::int64_t> unknown = {}) const;
   /// Many rows, (rows, features) or (rows, ...) of images: values (rows, 1), which are f64 where they are in the units

@@ -13,15 +13,15 @@ struct KfacOptions {
   bool maximize = false;
   Schedule schedule = {};
 };
-/// Natural gradient by Kronecker factors, A^-1 g G^-1 for each dense layer and convolution that is called once: g has a
-/// row for each input and one for the bias, A is the mean of a a^T over what enters the layer (a 1 for the bias; of a
-/// convolution the patches under its filter), G that of s s^T over slopes s of -log p(y) at its output, with labels y
-/// drawn from the model. Running means of both, an estimate every `every` steps; inverses of A + pi sqrt(damping) I and
-/// G + sqrt(damping) / pi I, pi^2 the ratio of their mean diagonals, every `inverse_every` steps. The step is shortened
-/// where lr^2 <step, g> over all layers is more than kl_clip; then momentum. Other parameters, and layers with more
-/// inputs or outputs than max_size, are stepped by Adam with adam_lr_factor lr. For a model and a loss that is -log
-/// p(y): those that docs/curvature.md lists. Decoupled decay. (Martens and Grosse 2015; convolutions: Grosse and
-/// Martens 2016; clip: Ba et al. 2017)
+/// Natural gradient by Kronecker factors, A^-1 g G^-1, for each dense layer and convolution that is called once. g has
+/// a row for each input and one for the bias. A is the mean of a a^T over the inputs a of the layer (with a 1 for the
+/// bias; for a convolution, the patches under its filter). G is the mean of s s^T, where s is the derivative of -log
+/// p(y) by the layer's output, with labels y drawn from the model. Both are running means, with a new estimate every
+/// `every` steps. A + pi sqrt(damping) I and G + sqrt(damping) / pi I are inverted every `inverse_every` steps, where
+/// pi^2 is the ratio of their mean diagonals. The step is shortened if lr^2 <step, g> over all layers is more than
+/// kl_clip; then momentum is applied. Other parameters, and layers with more inputs or outputs than max_size, are
+/// updated by Adam with the rate adam_lr_factor lr. For models with a loss that is -log p(y); docs/curvature.md lists
+/// them. Decoupled decay. (Martens and Grosse 2015; convolutions: Grosse and Martens 2016; clip: Ba et al. 2017)
 Optimizer kfac(KfacOptions options = {});
 
 }  // namespace thalweg::optim

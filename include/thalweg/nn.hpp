@@ -10,7 +10,7 @@
 
 namespace thalweg {
 
-// How a configuration writes those options of layers that are neither numbers nor texts.
+// The forms in configurations of those options of layers that are neither numbers nor texts.
 
 template <>
 struct OptionForm<Extent> {
@@ -61,8 +61,8 @@ struct ConvOptions {
   Extent stride = 1;
   Padding padding = "same";
   Extent dilation = 1;
-  std::int64_t groups = 1;  ///< as many as channels: depthwise
-  bool bias = true;         ///< not needed where a normalisation follows
+  std::int64_t groups = 1;  ///< equal to the number of channels: depthwise
+  bool bias = true;         ///< not needed if a normalisation follows
   Initializer initializer = init::he_normal();
   Initializer bias_initializer = init::zeros();
 };
@@ -104,7 +104,7 @@ Var batch_norm(Scope s, const Arg& x, const BatchNormOptions& options = {});
 struct LayerNormOptions {
   double eps = 1e-5;
   bool affine = true;
-  bool bias = true;  ///< whether there is a bias, where there is a weight
+  bool bias = true;  ///< whether there is a bias beside the weight
 };
 /// Over the last axis (Ba, Kiros and Hinton 2016).
 Var layer_norm(Scope s, const Arg& x, const LayerNormOptions& options = {});
@@ -144,9 +144,9 @@ struct MlpOptions {
   std::string activation = "relu";
   Initializer initializer = init::he_normal();
   std::string norm = "none";  ///< none, batch or layer: before each activation
-  bool residual = false;      ///< each hidden layer as large as the one before adds its result to its input
-  std::string parametrisation = "standard";  ///< or mup: see WidthScaling
-  std::int64_t base_width = 64;              ///< of mup: units of the first hidden layer of the network that was tuned
+  bool residual = false;      ///< a hidden layer of the same size as the one before adds its result to its input
+  std::string parametrisation = "standard";  ///< or "mup": see WidthScaling
+  std::int64_t base_width = 64;              ///< for mup: units of the first hidden layer of the tuned network
 };
 /// One dense layer, "output".
 [[nodiscard]] ModelFunction linear(std::int64_t outputs, const LinearOptions& options = {});
@@ -161,19 +161,19 @@ struct SequenceStep {
     Var logits;  ///< (batch, 1, vocabulary)
     std::vector<Var> state;
   };
-  std::int64_t context = 0;  ///< places that it can look back on; 0: no limit
+  std::int64_t context = 0;  ///< the number of earlier places that it can use; 0: no limit
   std::function<std::vector<Shape>(std::int64_t batch)> state;
   std::function<Result(Scope, Var tokens, Var position, std::span<const Var> state)> run;
 };
 
-/// How a model's steps scale with its width in the maximal-update parametrisation (Yang et al. 2021, table 8): the best
-/// rate of a narrow network is also the best of a wide one. With m = width / base_width the output is divided by m,
-/// weights between two widths start with deviations of 1 / sqrt(fan_in), attention divides by the width of a head and
-/// not by its root; and the rates are those of `run/width_rates.hpp`.
+/// The scaling of a model's steps with its width in the maximal-update parametrisation (Yang et al. 2021, table 8): the
+/// best rate of a narrow network is also the best of a wide one. With m = width / base_width the output is divided by
+/// m, weights between two widths start with deviations of 1 / sqrt(fan_in), attention divides by the width of a head
+/// and not by its root; and the rates are those of `run/width_rates.hpp`.
 struct WidthScaling {
   double ratio = 1;                        ///< m; 1 in the standard parametrisation
   std::vector<std::string> matrices = {};  ///< patterns of parameters with a width on both sides
-  std::vector<std::string> fixed = {};     ///< patterns of parameters without such a side: their rate is not scaled
+  std::vector<std::string> fixed = {};     ///< patterns of parameters without such a side, whose rate is not scaled
 };
 
 /// A row of the table of model kinds.
@@ -182,9 +182,9 @@ struct ModelRow {
   std::vector<OptionDoc> options = {};
   /// The model and its options with every default written out. Throws UsageError for invalid options.
   std::function<std::pair<ModelFunction, OptionMap>(std::int64_t outputs, const OptionMap&)> make = {};
-  /// Of a model that can generate: the same parameters, one place at a time.
+  /// For a model that can generate: its form for one place at a time, with the same parameters.
   std::function<SequenceStep(std::int64_t outputs, const OptionMap&)> step = {};
-  /// Of a model with a parametrisation: how its steps scale with these options.
+  /// For a model with a parametrisation: how its steps scale with these options.
   std::function<WidthScaling(const OptionMap&)> scaling = {};
 };
 [[nodiscard]] const std::vector<ModelRow>& models();

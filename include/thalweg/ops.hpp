@@ -23,7 +23,7 @@ struct Axes {
   bool all = true;
   std::vector<int> list;
 };
-enum class Keep { no, yes };  ///< whether a reduced axis stays, with size 1
+enum class Keep { no, yes };  ///< whether a reduced axis remains, with size 1
 
 // Arithmetic.
 Var operator+(const Arg& a, const Arg& b);
@@ -40,7 +40,7 @@ Var abs(const Arg& x);         ///< |x|; derivative 0 at 0
 Var sign(const Arg& x);        ///< -1, 0 or 1
 Var floor(const Arg& x);
 Var ceil(const Arg& x);
-Var round(const Arg& x);                  ///< to the nearest, halves to even
+Var round(const Arg& x);                  ///< to the nearest integer, halves to even
 Var minimum(const Arg& a, const Arg& b);  ///< element by element; equal arguments share the gradient
 Var maximum(const Arg& a, const Arg& b);
 Var clamp(const Arg& x, const Arg& low, const Arg& high);  ///< min(max(x, low), high); derivative 1 on the borders

@@ -18,7 +18,7 @@ namespace thalweg {
 
 struct UpdateContext;
 
-/// What a rule reads of one group of parameters: their gradient, their values, the slots, the scalars of the step.
+/// The inputs of a rule for one group of parameters: their gradient, their values, the slots, the scalars of the step.
 class Update {
  public:
   Update(UpdateContext& context, Var gradient_, Var parameter_)
@@ -29,9 +29,9 @@ class Update {
 
   /// A slot, to read and to assign: `u["m"] = b1 * u["m"] + (1 - b1) * u.gradient`.
   [[nodiscard]] Var& operator[](std::string_view slot);
-  /// A named number of this step; `value` unless a schedule or the parameter group gives another. "lr" is the rate.
+  /// A named number of this step: `value`, unless a schedule or the parameter group sets another. "lr" is the rate.
   [[nodiscard]] Var scalar(std::string_view name, double value);
-  /// The weight decay of these parameters: an empty Var where there is none, else the scalar "weight_decay".
+  /// The weight decay of these parameters: the scalar "weight_decay", or an empty Var if there is none.
   [[nodiscard]] Var weight_decay(double value);
   /// The step, from 1. In `evaluation`, the steps taken.
   [[nodiscard]] Var step();
@@ -42,7 +42,7 @@ class Update {
   [[nodiscard]] Var total(const Var& x);
   /// The norm of `gradient` over all parameters.
   [[nodiscard]] Var global_norm();
-  /// 0 for parameters that are left out of decay, else 1: a plain number for each group.
+  /// 0 for parameters without decay, 1 for all others: a plain number for each group.
   [[nodiscard]] double decay_factor() const;
 
  private:
@@ -59,27 +59,28 @@ struct Slot {
   std::string name;
   double initial = 0;
   Kind kind = Kind::element;
-  /// Its shape for a parameter of the given shape, if they differ; {0} means no slot. For per_parameter rules.
+  /// The slot's shape for a parameter of the given shape, if the two differ; {0} means no slot. Only for per_parameter
+  /// rules.
   std::function<Shape(const Shape&)> shape = {};
 };
 
-/// What a transform computes at one place of a step.
+/// The computations of a transform at the different points of a step.
 using UpdateRule = std::function<Var(Update&)>;
 
 struct Transform {
   std::string name = "";
   std::vector<Slot> slots = {};
-  /// The direction to return. A transform without a rule returns the direction that it is given.
+  /// The direction to return. A transform without a rule returns its input direction.
   UpdateRule rule = {};
   /// The values of the parameters after the step; `parameter` has the new values, `gradient` what was subtracted.
   UpdateRule after = {};
   /// The values to evaluate a model with, where they differ from the stepped parameters (averages).
   UpdateRule evaluation = {};
-  /// One number; where it is 0, the step is left out: parameters and slots stay as they are.
+  /// One number. If it is 0, the step is skipped: parameters and slots do not change.
   UpdateRule condition = {};
   /// True for rules that need the shape of each parameter (norms of a layer); else a group is one flat vector.
   bool per_parameter = false;
-  /// Of the transform that multiplies by the rate: the rate, and the schedule it follows.
+  /// Only in the transform that multiplies by the rate: the rate, and its schedule.
   double lr = 0;
   Schedule schedule = {};
 };
@@ -87,21 +88,21 @@ struct Transform {
 /// Parameters whose names match a pattern, and how their update differs from that of the others.
 struct ParameterGroup {
   std::string pattern;                         ///< `*` stands for any characters, `?` for one: "encoder/*"
-  double lr_factor = 1;                        ///< times the optimizer's rate
+  double lr_factor = 1;                        ///< multiplied with the optimizer's rate
   bool frozen = false;                         ///< not updated at all
-  std::map<std::string, double> scalars = {};  ///< in place of the method's own: {{"weight_decay", 0.0}}
-  std::vector<Transform> chain = {};           ///< a method of their own, in place of the optimizer's
+  std::map<std::string, double> scalars = {};  ///< replace those of the method: {{"weight_decay", 0.0}}
+  std::vector<Transform> chain = {};           ///< another method in place of the optimizer's
 };
 
-/// A chain with the rate and its schedule, perhaps with a method that needs more than one gradient; or a method that
-/// owns its steps.
+/// Either a chain with the rate and its schedule, optionally with a method that needs more than one gradient, or a
+/// method that owns its steps.
 struct Optimizer {
   std::string name = "custom";
-  OptionMap options = {};  ///< all of them, defaults written out
+  OptionMap options = {};  ///< all options, including the defaults
   std::vector<Transform> chain = {};
-  double lr = 0;  ///< the only place of the rate; the schedule multiplies it
+  double lr = 0;  ///< the only place where the rate is stored; the schedule multiplies it
   Schedule schedule = {};
-  std::vector<ParameterGroup> groups = {};  ///< the first that matches counts; other parameters follow `chain`
+  std::vector<ParameterGroup> groups = {};  ///< the first matching group counts; other parameters use `chain`
   std::shared_ptr<const Method> method = {};
 };
 
@@ -110,18 +111,18 @@ struct OptimizerRow {
   std::string_view name, summary, formula, when, source;
   std::vector<OptionDoc> options = {};
   std::function<Optimizer(const OptionMap&)> make = {};  ///< throws UsageError for invalid options
-  int passes = 1;  ///< over the parameters, at the default options; 0: it depends on their shapes, or it owns its steps
+  int passes = 1;  ///< over the parameters, with default options; 0: depends on their shapes, or owns its steps
   std::vector<Need> needs = {Need::gradient};
-  bool keeps_bounds = true;  ///< of `minimize`: each step ends inside
+  bool keeps_bounds = true;  ///< each step ends inside the bounds of `minimize`
   bool owns_steps = false;   ///< a Method: no rate, no schedule, no groups
 };
 [[nodiscard]] const std::vector<OptimizerRow>& optimizers();
 /// Throws UsageError for an unknown name, naming the nearest.
 [[nodiscard]] const OptimizerRow& optimizer_named(const std::string& name);
-/// From a configuration: {kind = "adamw", lr = 1e-3, ...}. Throws UsageError.
+/// Makes an optimizer from a configuration: {kind = "adamw", lr = 1e-3, ...}. Throws UsageError.
 [[nodiscard]] Optimizer make_optimizer(const OptionMap& configuration);
-/// From a configuration: {pattern = "head/*", lr_factor = 0.1, frozen = false, scalars = {...}, optimizer = {kind =
-/// ...}}; the method's own lr, if it has one, is a factor of `optimizer.lr`.
+/// Makes a group from a configuration: {pattern = "head/*", lr_factor = 0.1, frozen = false, scalars = {...}, optimizer
+/// = {kind = ...}}; the method's own lr, if it has one, is a factor of `optimizer.lr`.
 [[nodiscard]] ParameterGroup make_group(const OptionMap& configuration, const Optimizer& optimizer);
 
 namespace optim {
@@ -132,7 +133,7 @@ Transform clip_norm(double max_norm);            ///< g min(1, max_norm / (|g| +
 Transform clip_parameter_norm(double max_norm);  ///< the same with the norm of each parameter
 /// g min(1, clipping max(|x|, eps) / |g|) for each output unit, a column of a weight. (Brock et al. 2021, AGC)
 Transform adaptive_clip(double clipping = 0.01, double eps = 1e-3);
-/// g + sqrt(eta / t^gamma) n: Gaussian noise of its own for each element, annealed from a variance of eta on.
+/// g + sqrt(eta / t^gamma) n: independent Gaussian noise for each element, whose variance falls from eta on.
 /// (Neelakantan et al. 2015, where eta is 0.01, 0.3 or 1)
 Transform add_noise(double eta, double gamma = 0.55);
 Transform centralize();          ///< g minus its mean over the inputs of each output unit (Yong et al. 2020)

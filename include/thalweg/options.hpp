@@ -30,7 +30,7 @@ struct Duration {
   Duration(const char* text);
   Duration(const std::string& text) : Duration(text.c_str()) {}
 
-  /// In steps, rounded to the nearest; `total` is the number of steps of the run.
+  /// The number of steps, rounded to the nearest integer; `total` is the number of steps of the run.
   [[nodiscard]] std::int64_t steps(std::int64_t total, std::int64_t steps_per_epoch) const;
   [[nodiscard]] std::string str() const;
   friend bool operator==(const Duration&, const Duration&) = default;
@@ -73,7 +73,7 @@ class OptionValue {
   [[nodiscard]] bool holds() const {
     return get_if<T>() != nullptr;
   }
-  /// As TOML writes it.
+  /// The value in TOML.
   [[nodiscard]] std::string str() const;
 
  private:
@@ -105,13 +105,13 @@ inline constexpr Range not_negative{.low = 0};
 inline constexpr Range unit_interval{.low = 0, .high = 1};
 inline constexpr Range below_one{.low = 0, .high = 1, .high_open = true};
 
-/// How a configuration writes a T, for fields of types other than those of Field::Place. Specialised beside T, it has
-/// `wanted`, a text for messages and documentation; `write(const T&)`, which gives an OptionValue; and
-/// `read(const OptionValue&)`, which gives a std::optional<T> that is empty where the value is not of that form.
+/// The form of a T in a configuration, for fields of types other than those of Field::Place. Specialised beside T, it
+/// has `wanted`, a text for messages and documentation; `write(const T&)`, which gives an OptionValue; and `read(const
+/// OptionValue&)`, which gives a std::optional<T> that is empty where the value is not of that form.
 template <class T>
 struct OptionForm;
 
-/// The functions of an OptionForm, for a T whose type is no longer known.
+/// The functions of an OptionForm, for a T whose type has been erased.
 struct AnyForm {
   std::string_view wanted;
   OptionValue (*write)(const void* at);

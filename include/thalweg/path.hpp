@@ -8,8 +8,8 @@
 
 namespace thalweg {
 
-/// Made from a text or a std::filesystem::path, without including <filesystem>, which would add a sixth of a second to
-/// the compilation of every program.
+/// Can be made from a text or a std::filesystem::path. It does not include <filesystem>, which would add a sixth of a
+/// second to the compilation of every program.
 class Path {
  public:
   Path() = default;

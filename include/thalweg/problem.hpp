@@ -20,13 +20,12 @@ struct ProblemWindow {
 /// A problem with its options and its dimensions fixed.
 struct Problem {
   Function function = Function(Function::Body{});    ///< x (n) -> scalar
-  std::vector<double> start;                         ///< where a minimisation begins, unless another start is given
+  std::vector<double> start;                         ///< the default start of a minimisation
   std::optional<double> minimum = {};                ///< the lowest value; none where the function has no lower bound
-  std::vector<std::vector<double>> minimizers = {};  ///< every point with the lowest value
+  std::vector<std::vector<double>> minimizers = {};  ///< all points with the lowest value
   ProblemWindow window = {};
-  std::optional<Function> residuals =
-      {};                    ///< x (n) -> (m): the function is the sum of their squares; none if it is not
-  std::string formula = {};  ///< for a Formula; empty where there are too many dimensions to write it out
+  std::optional<Function> residuals = {};  ///< x (n) -> (m), if the function is the sum of their squares
+  std::string formula = {};                ///< for a Formula; empty if there are too many dimensions to write it out
 };
 
 /// A row of the table of problems.

@@ -1,5 +1,5 @@
 #pragma once
-// Registry: the rows that a configuration can name. A program can add rows of its own.
+// Registry: the rows that a configuration can name. A program can add its own rows.
 
 #include <span>
 #include <string>

@@ -2,7 +2,7 @@
 // Schedules: how the rate changes over a run. A schedule is a pure function of the position of a run, so a resumed run
 // needs no history; its value is a factor of `optimizer.lr`, the only place of the rate.
 //
-// t is the step from 0, n the schedule's length in steps: the run's, less the warm-up, unless `length` says otherwise.
+// t is the step from 0. n is the schedule's length in steps: that of the run minus the warm-up, unless `length` is set.
 // After n steps a schedule holds its last value. Durations in percent are of the steps after the warm-up.
 
 #include <cstdint>
@@ -24,7 +24,7 @@ struct Progress {
   double plateau = 1;  ///< PlateauState::factor, for a schedule that watches a metric
 };
 
-/// What `reduce_on_plateau` remembers between checks; a checkpoint holds it.
+/// The state of `reduce_on_plateau` between checks; checkpoints contain it.
 struct PlateauState {
   std::optional<double> best = {};
   std::int64_t bad_checks = 0, cooldown = 0;
@@ -32,15 +32,15 @@ struct PlateauState {
   friend bool operator==(const PlateauState&, const PlateauState&) = default;
 };
 
-/// Cuts the rate when a metric no longer improves. As PyTorch's ReduceLROnPlateau: a check that does not improve on the
-/// best by `threshold` is bad, and when the bad checks are *more* than `patience` the factor is multiplied.
+/// Cuts the rate when a metric no longer improves, as PyTorch's ReduceLROnPlateau: a check is bad if it does not
+/// improve on the best by `threshold`. After *more* than `patience` bad checks, the rate is multiplied by `factor`.
 struct PlateauRule {
   double factor = 0.1;
   std::int64_t patience = 10;
   double threshold = 1e-4;
   std::string threshold_mode = "relative";  ///< or "absolute"
-  std::int64_t cooldown = 0;                ///< checks after a cut during which none is bad
-  double min = 0;                           ///< the factor does not fall below it
+  std::int64_t cooldown = 0;                ///< number of checks after a cut that cannot be bad
+  double min = 0;                           ///< lower limit of the factor
   std::string mode = "min";                 ///< or "max", for a metric where higher is better
   std::string metric = "validation.loss";
 
@@ -60,13 +60,13 @@ class Schedule {
            std::optional<PlateauRule> plateau = {});
 
   [[nodiscard]] const std::string& name() const { return body_->name; }
-  /// Every option, defaults written out: `make_schedule(name(), options())` is the same schedule.
+  /// All options, including the defaults: `make_schedule(name(), options())` is the same schedule.
   [[nodiscard]] const OptionMap& options() const { return body_->options; }
-  /// What `optimizer.lr` is multiplied by at this step.
+  /// The factor of `optimizer.lr` at this step.
   [[nodiscard]] double factor(const Progress& progress) const { return body_->factor(progress); }
-  /// Momentum, or beta1, at this step, where the schedule sets it.
+  /// The momentum (or beta1) at this step, if the schedule sets it.
   [[nodiscard]] std::optional<double> momentum(const Progress& progress) const;
-  /// The rule that turns checks into `Progress::plateau`, where the schedule watches a metric.
+  /// The rule that computes `Progress::plateau` from checks, if the schedule watches a metric.
   [[nodiscard]] const std::optional<PlateauRule>& plateau() const { return body_->plateau; }
 
  private:
@@ -191,7 +191,7 @@ Schedule inverse_square_root(InverseSquareRootOptions options = {});
 
 struct NoamOptions {
   Duration warmup = "10%";
-  double width = 0;  ///< of the model; 0 scales the peak to 1
+  double width = 0;  ///< width of the model; 0 scales the peak to 1
 };
 /// width^-0.5 min(s^-0.5, s w^-1.5), s = t + 1, w the warm-up. (Vaswani et al. 2017, equation 3)
 Schedule noam(NoamOptions options = {});
@@ -199,7 +199,7 @@ Schedule noam(NoamOptions options = {});
 struct WarmupStableDecayOptions {
   Duration decay = "20%";
   double end = 0;
-  std::string shape = "linear";  ///< of the decay; or "cosine", "sqrt" (1 - sqrt of the part done)
+  std::string shape = "linear";  ///< shape of the decay; or "cosine", "sqrt" (1 - sqrt of the finished part)
   Duration length = "100%", warmup = "5%";
   double warmup_start = 0;
 };

@@ -11,9 +11,9 @@
 
 namespace thalweg {
 
-/// How a parameter starts: a distribution whose spread may follow from the parameter's shape.
-/// For a matrix (inputs, outputs) fan_in = inputs and fan_out = outputs; for a filter (height, width, in, out) both are
-/// multiplied by height * width.
+/// The initial distribution of a parameter, whose spread may depend on the parameter's shape. For a matrix (inputs,
+/// outputs) fan_in = inputs and fan_out = outputs; for a filter (height, width, in, out) both are multiplied by height
+/// * width.
 class Initializer {
  public:
   enum class Kind { constant, uniform, normal, truncated_normal, orthogonal };
@@ -22,7 +22,7 @@ class Initializer {
   double value = 0;  ///< the constant, half the width, the standard deviation, or the gain
   Scale scale = Scale::fixed;
 
-  /// Values for a parameter: a function of seed, path and place alone.
+  /// The initial values of a parameter. They depend only on seed, path and place.
   [[nodiscard]] Tensor make(const Shape& shape, DType dtype, std::uint64_t seed, std::string_view path) const;
   friend bool operator==(const Initializer&, const Initializer&) = default;
 };
@@ -31,7 +31,7 @@ class Initializer {
 struct InitializerRow {
   std::string_view name, formula, source;
   Initializer initializer;
-  std::string_view option = {};  ///< the name of its `value` in a configuration; empty where it cannot be set
+  std::string_view option = {};  ///< the name of its `value` in a configuration; empty if it cannot be set
 };
 [[nodiscard]] const std::vector<InitializerRow>& initializers();
 
@@ -53,8 +53,8 @@ namespace init {
 /// In [-1, 1) / sqrt(fan_in): the rule of thumb before 2010, a third of LeCun's variance. Signals fade in deep
 /// networks.
 [[nodiscard]] Initializer naive_uniform();
-/// With all axes but the last as one, a matrix W with W^T W = gain^2 I, or W W^T = gain^2 I where it is wider than
-/// high, drawn uniformly from all such matrices (Saxe, McClelland and Ganguli 2014). It needs two axes.
+/// All axes but the last are taken as one. Then W is a matrix with W^T W = gain^2 I, or W W^T = gain^2 I if it has more
+/// columns than rows, drawn uniformly from all such matrices (Saxe, McClelland and Ganguli 2014). It needs two axes.
 [[nodiscard]] Initializer orthogonal(double gain = 1);
 /// By name ("he_normal"), as a configuration gives it. Throws UsageError naming the nearest.
 [[nodiscard]] Initializer named(const std::string& name);
@@ -66,7 +66,7 @@ struct ParameterOptions {
   Initializer initializer = init::zeros();
   bool frozen = false;    ///< not trained
   bool optional = false;  ///< the loss need not depend on it
-  bool decay = true;      ///< false for biases and normalisation: the trainer's configuration leaves those out of decay
+  bool decay = true;      ///< false for biases and parameters of normalisations, which get no weight decay
 };
 
 struct TraceContext;
@@ -79,21 +79,21 @@ class Scope {
   [[nodiscard]] Scope operator/(std::string_view name) const;
   /// The place below, for a part that is called several times: the first call declares its parameters and statistics,
   /// and later calls get the same ones. `D(s.share("d"), real)` and `D(s.share("d"), fake)` are one discriminator. Each
-  /// call draws random numbers of its own, and moves the statistics that it observes, in the order of the calls.
+  /// call draws its own random numbers, and updates the statistics that it observes, in the order of the calls.
   [[nodiscard]] Scope share(std::string_view name) const;
-  /// The same place, where parameters are not trained, statistics are not moved and mode() is evaluate: for a part that
+  /// The same place, but parameters are not trained, statistics are not updated and mode() is evaluate: for a part that
   /// was trained in another run.
   [[nodiscard]] Scope frozen() const;
-  /// The same place, where parameters are their moving averages, as constants: for targets. See MovingAverage.
-  /// Statistics have none and are the present ones; mode() is evaluate.
+  /// The same place, but parameters are read from their moving averages, as constants: for targets. See MovingAverage.
+  /// Statistics have no averages, so their present values are used; mode() is evaluate.
   [[nodiscard]] Scope average(std::string_view name) const;
-  /// Declares a parameter. Throws UsageError where the name is taken, and where a later call of a shared part wants
-  /// another shape.
+  /// Declares a parameter. Throws UsageError if the name is taken, or if a later call of a shared part asks for another
+  /// shape.
   [[nodiscard]] Var parameter(std::string_view name, const Shape& shape, const ParameterOptions& options = {}) const;
 
   /// Uniform random numbers in [0, 1), new at every step; the first axis is that of the batch. They are a function of
-  /// the seed, the step, the sample's place in the whole batch and the path, so that neither shards nor threads nor a
-  /// resume change them. Evaluation uses one seed for all its rows, so that the same data get the same numbers. Throws
+  /// the seed, the step, the sample's place in the whole batch and the path, so shards, threads and a resume do not
+  /// change them. Evaluation uses one seed for all its rows, so that the same data get the same numbers. Throws
   /// UsageError where the name is taken.
   [[nodiscard]] Var uniform(std::string_view name, const Shape& shape) const;
   /// Standard normal numbers, drawn as `uniform` draws them.
@@ -126,8 +126,8 @@ class Scope {
   TraceContext* context_;
   std::string path_;
   bool frozen_ = false;
-  std::string average_ = {};  // the name of the moving average that parameters are read from
-  std::string call_;  // the path, with the number of the call behind each shared part that was called before: "d#2"
+  std::string average_ = {};  // the name of the moving average from which parameters are read
+  std::string call_;  // the path; after a shared part it has the number of the call, from the second call on: "d#2"
 };
 
 /// A model: predictions from an input.

@@ -44,7 +44,7 @@ class Shape {
   [[nodiscard]] std::span<const std::int64_t> sizes() const { return {sizes_.data(), static_cast<std::size_t>(rank_)}; }
   [[nodiscard]] const std::int64_t* begin() const { return sizes_.data(); }
   [[nodiscard]] const std::int64_t* end() const { return sizes_.data() + rank_; }
-  /// As people write it: `(64, 784)`.
+  /// The form that people write: `(64, 784)`.
   [[nodiscard]] std::string str() const;
 
   friend bool operator==(const Shape& a, const Shape& b);

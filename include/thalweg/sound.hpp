@@ -28,39 +28,41 @@ struct Sound {
 [[nodiscard]] Sound resampled(const Sound& sound, std::int64_t rate);
 
 struct SpectrumOptions {
-  std::int64_t window = 400;  ///< samples of a frame, under a periodic Hann window
+  std::int64_t window = 400;  ///< samples of a frame, with a periodic Hann window
   std::int64_t hop = 160;     ///< samples from one frame to the next
-  std::int64_t size = 512;    ///< of the transform, at least the window; the rest is zeros
+  std::int64_t size = 512;    ///< size of the transform, at least `window`; the frame is padded with zeros
 };
 /// The short-time Fourier transform: x (batch, samples) -> (batch, frames, 2, size / 2 + 1), real and imaginary parts
-/// of sum_n window[n] x[frame hop + n] e^(-2 pi i k n / size). Frames begin at 0 and are as many as the samples fill, 1
-/// + (samples - window) / hop. It is computed as a product with the matrix of the transform, so derivatives, threads
-/// and bits are those of a product; with 400 samples per frame it takes some 40 million operations per second of sound.
+/// of sum_n window[n] x[frame hop + n] e^(-2 pi i k n / size). Frames begin at 0; their number is 1 + (samples -
+/// window) / hop, so every frame is full. The transform is computed as a product with its matrix, with the same
+/// derivatives, threads and reproducible bits as any product; with 400 samples per frame it takes some 40 million
+/// operations per second of sound.
 Var stft(const Arg& x, const SpectrumOptions& options = {});
 
 struct MelOptions {
-  std::int64_t rate = 16'000;  ///< of the sound
+  std::int64_t rate = 16'000;  ///< samples per second of the sound
   std::int64_t bands = 80;
-  double low = 0;        ///< where the lowest band begins, in Hz
-  double high = 0;       ///< where the highest ends; 0 is rate / 2
+  double low = 0;        ///< the lower end of the lowest band, in Hz
+  double high = 0;       ///< the upper end of the highest band; 0 is rate / 2
   double floor = 1e-10;  ///< energies below it count as it
 };
-/// Triangles over the bins of a spectrum, of height 1, whose corners are evenly spaced in mel = 2595 log10(1 + f /
-/// 700): f64 (size / 2 + 1, bands).
+/// Triangles of height 1 over the bins of a spectrum. Their corners are evenly spaced in mel = 2595 log10(1 + f / 700):
+/// f64 (size / 2 + 1, bands).
 [[nodiscard]] Tensor mel_filters(const SpectrumOptions& spectrum, const MelOptions& options = {});
 /// log max(|stft|^2 filters, floor): x (batch, samples) -> (batch, frames, bands).
 Var log_mel(const Arg& x, const SpectrumOptions& spectrum = {}, const MelOptions& options = {});
 
-/// Sound from the magnitudes of its spectrum, (frames, size / 2 + 1): phases begin at random and are improved by
-/// iterations (Griffin and Lim 1984) with momentum (Perraudin, Balazs and Søndergaard 2013). -> (samples), f32, as many
-/// as the frames cover. Throws UsageError for shapes that do not fit.
+/// Sound from the magnitudes of its spectrum, (frames, size / 2 + 1): phases start at random and are improved by
+/// iterations (Griffin and Lim 1984) with momentum (Perraudin, Balazs and Søndergaard 2013). Returns (samples), f32,
+/// for the time that the frames cover. Throws UsageError for shapes that do not fit.
 [[nodiscard]] Tensor griffin_lim(const Tensor& magnitudes, const SpectrumOptions& options = {},
                                  std::int64_t iterations = 32, double momentum = 0.99, std::uint64_t seed = 1);
 
-/// Magnitudes that have such log-mel frames (frames, bands), as nearly as can be: the energy of each bin is multiplied
-/// 50 times by the mean ratio, in logarithms and weighted by the triangles, of its bands' energies to what they are
-/// (SMART, Byrne 1993), so that energies stay positive and weak bands beside strong ones come out right. -> (frames,
-/// size / 2 + 1), f32, for griffin_lim. Throws UsageError for frames of another number of bands.
+/// Magnitudes whose log-mel frames are as near as possible to the given ones (frames, bands). In each of 50 iterations,
+/// the energy of each bin is multiplied by the ratio of wanted to present energies of its bands, averaged in logarithms
+/// with the triangles as weights (SMART, Byrne 1993). So energies stay positive, and weak bands next to strong ones
+/// become right too. Returns (frames, size / 2 + 1), f32, for griffin_lim. Throws UsageError for frames of another
+/// number of bands.
 [[nodiscard]] Tensor magnitudes_of_mel(const Tensor& log_mel, const SpectrumOptions& spectrum = {},
                                        const MelOptions& options = {});
 
@@ -70,12 +72,12 @@ struct StepOptions {
   std::int64_t rate = 8000;  ///< sounds of another rate are resampled
   std::int64_t bands = 40;
   std::int64_t window = 200, hop = 80;  ///< samples
-  std::int64_t frames = 3;              ///< of a step
+  std::int64_t frames = 3;              ///< frames of a step
   double floor = 1e-10;                 ///< energies below it count as it
-  bool standardise = true;              ///< each band over the sound, to mean 0 and deviation 1
+  bool standardise = true;              ///< scale each band of a sound to mean 0 and deviation 1
 
   [[nodiscard]] std::int64_t width() const { return frames * bands; }
-  [[nodiscard]] SpectrumOptions spectrum() const;  ///< of a frame; the transform's size is a power of 2
+  [[nodiscard]] SpectrumOptions spectrum() const;  ///< the transform of a frame; its size is a power of 2
   [[nodiscard]] MelOptions mel() const { return {.rate = rate, .bands = bands, .floor = floor}; }
   friend bool operator==(const StepOptions&, const StepOptions&) = default;
 };
@@ -83,8 +85,8 @@ struct StepOptions {
 class SoundSteps {
  public:
   explicit SoundSteps(const StepOptions& options);
-  /// f32 (steps, frames bands): as many steps as hold the whole sound, at least one. The last is filled up with zeros
-  /// where bands are standardised, else with the logarithm of the floor.
+  /// f32 (steps, frames * bands): enough steps for the whole sound, at least one. The last step is padded with zeros if
+  /// bands are standardised, otherwise with the logarithm of the floor.
   [[nodiscard]] Tensor operator()(const Sound& sound) const;
 
  private:

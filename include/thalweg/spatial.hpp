@@ -43,7 +43,7 @@ struct ConvolutionOptions {
   Extent stride = 1;
   Padding padding = "valid";
   Extent dilation = 1;
-  std::int64_t groups = 1;  ///< as many as channels: depthwise
+  std::int64_t groups = 1;  ///< equal to the number of channels: depthwise
 };
 /// x (batch, height, width, in), filter (height, width, in / groups, out) -> (batch, height, width, out): the sum of
 /// products over each window (the filter is not reversed).
@@ -53,7 +53,7 @@ Var conv1d(const Arg& x, const Arg& filter, const ConvolutionOptions& options = 
 
 struct TransposedOptions {
   Extent stride = 1;
-  Padding padding = "valid";  ///< of the convolution that this one is the transpose of
+  Padding padding = "valid";  ///< padding of the convolution whose transpose this is
   Extent output_padding = 0;  ///< rows and columns added at the end of the result
   Extent dilation = 1;
   std::int64_t groups = 1;

@@ -13,22 +13,22 @@
 
 namespace thalweg {
 
-/// Where one parameter lies in the flat block of all parameters.
+/// The place of one parameter in the flat block of all parameters.
 struct ParameterEntry {
   std::string name;
   Shape shape;
   std::int64_t offset = 0;  ///< in elements
   bool frozen = false, optional = false, decay = true;
-  bool statistic = false;  ///< of the data: frozen, and moved by the observations of each step
-  bool average = false;    ///< a moving average: "ema/g/weight" is that of "g/weight"; frozen, and moved by each step
+  bool statistic = false;  ///< a statistic of the data: frozen, and updated by the observations of each step
+  bool average = false;    ///< a moving average: "ema/g/weight" is that of "g/weight"; frozen, and updated by each step
 };
 
 /// The places of the parameters, sorted by group (trained with decay, trained without, frozen, moving averages,
-/// statistics), each group in order of declaration. Where several objectives train parameters of their own, the first
-/// two groups of each objective follow those of the objective before.
+/// statistics), each group in order of declaration. If several objectives train different parameters, the first two
+/// groups of each objective follow those of the objective before.
 struct Layout {
   std::vector<ParameterEntry> entries;
-  std::int64_t size = 0;             ///< elements in all
+  std::int64_t size = 0;             ///< total number of elements
   std::int64_t decayed_size = 0;     ///< the first group ends here
   std::int64_t trained_size = 0;     ///< the last trained group ends here; the rest is frozen
   std::int64_t statistics_size = 0;  ///< elements of the last group

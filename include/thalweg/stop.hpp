@@ -1,5 +1,5 @@
 #pragma once
-// Stop: the token with which a long call is asked to end.
+// Stop: a token that asks a long call to end.
 
 #include <concepts>
 #include <functional>
@@ -7,8 +7,8 @@
 
 namespace thalweg {
 
-/// Made from a std::stop_token, or anything else that has `stop_requested()`, or a function that says so. Asked between
-/// steps, and while a collection is made, by the thread that trains.
+/// Can be made from a std::stop_token, from anything else with `stop_requested()`, or from a function that returns a
+/// bool. The training thread checks it between steps and while a collection is made.
 class Stop {
  public:
   Stop() = default;

@@ -56,7 +56,7 @@ class Tensor {
     expect(dtype_of<T>());
     return {reinterpret_cast<const T*>(raw()), static_cast<std::size_t>(size_)};
   }
-  /// The same for writing; copies the buffer first where it is shared.
+  /// The same for writing; copies the buffer first if it is shared.
   template <Element T>
   [[nodiscard]] std::span<T> mutable_values() {
     expect(dtype_of<T>());

@@ -1,5 +1,5 @@
 #pragma once
-// Thalweg: models trained by gradient descent. This header brings in everything.
+// Thalweg: models trained by gradient descent. This header includes all others.
 
 #include "thalweg/adaptive_rates.hpp"
 #include "thalweg/apply.hpp"

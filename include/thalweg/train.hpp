@@ -22,7 +22,7 @@ namespace thalweg {
 
 class Communicator;
 
-/// What is trained: a loss of a batch of named tensors.
+/// The function that is trained: a loss of a batch of named tensors.
 using Objective = std::function<Loss(Scope, const Batch&)>;
 /// The common case: loss(model(input), target), weighted by the column "weight" where there is one.
 [[nodiscard]] Objective objective_of(ModelFunction model, LossFunction loss);
@@ -32,11 +32,11 @@ using Objective = std::function<Loss(Scope, const Batch&)>;
 struct MovingAverage {
   std::string name;
   double decay = 0.999;
-  bool warm_up = false;  ///< d = min(decay, (1 + t) / (10 + t)) in step t: initial values lose their weight sooner
+  bool warm_up = false;  ///< d = min(decay, (1 + t) / (10 + t)) in step t: initial values lose their weight faster
 };
 
 struct ObjectiveOptions {
-  Patterns trains = {};    ///< of the parameters that the objective declares; by default all
+  Patterns trains = {};    ///< which of the parameters that the objective declares are trained; by default all
   std::int64_t every = 1;  ///< takes its turn at every `every`-th batch
   std::vector<MovingAverage> averages = {};
 };
@@ -49,7 +49,7 @@ struct ObjectiveRow {
   ObjectiveOptions options = {};
 };
 
-/// What was measured, in order: ("loss", ...), ("validation.loss", ...), ("validation.accuracy", ...).
+/// Named values in the order of measurement: ("loss", ...), ("validation.loss", ...), ("validation.accuracy", ...).
 using Metrics = std::vector<std::pair<std::string, double>>;
 
 /// The results of a step.
@@ -59,7 +59,7 @@ struct StepReport {
   std::int64_t epoch = 0;        ///< from 1
   double loss = 0, gradient_norm = 0, lr = 0;
   std::int64_t samples = 0;
-  double weight = 0;  ///< of the samples; `loss` is their weighted mean. 0: no sample counts; the step has no effect
+  double weight = 0;  ///< sum of the samples' weights; `loss` is their weighted mean. 0: the step has no effect
   std::vector<double> layer_norms = {};  ///< of each layer's gradient, before clipping; see FitOptions::layer_norms
   /// The reports of the objectives for their batch (see Scope::report); of several objectives, the loss of each
   /// ("d.loss"). The numbers above are those of the first.
@@ -71,13 +71,13 @@ struct StepReport {
 class TrainStep {
  public:
   TrainStep(Objective objective, Optimizer optimizer, int threads = 0);
-  /// With a name, under which the State keeps slots and step count: several steps may train one State.
+  /// With a name, by which the State stores slots and step count, so that several steps can train one State.
   explicit TrainStep(ObjectiveRow objective, int threads = 0);
   ~TrainStep();
   TrainStep(TrainStep&&) noexcept;
   TrainStep& operator=(TrainStep&&) noexcept;
 
-  /// Parameters and slots for the shapes of this batch.
+  /// The initial parameters and slots for the shapes of this batch.
   [[nodiscard]] State init(const Dataset& first_batch, std::uint64_t seed, DType dtype = f32);
   /// One step on one batch; `shard_size` 0 takes the default (see default_shard_size).
   StepReport operator()(State& state, const Dataset& batch, const Progress& progress = {}, std::int64_t shard_size = 0);
@@ -107,18 +107,18 @@ struct EpochReport {
   bool best = false;   ///< the best so far by the early-stopping metric
 };
 
-/// Which values are kept between the forward and the backward pass. All give the same bits; each of them needs less
-/// memory than the one before. Where all values of a shard fit the first-level cache, all are kept.
+/// Which values are kept between the forward and the backward pass. All choices give the same bits, and each needs less
+/// memory than the one before. If all values of a shard fit into the first-level cache, all are kept.
 enum class Memory {
   keep,  ///< all values that the backward pass reads
-  fast,  ///< values that arithmetic alone can recompute are not kept: that takes no longer than reading them
+  fast,  ///< values that cheap arithmetic can recompute are not kept: that takes no longer than reading them
   lean,  ///< exponentials and similar values are not kept either: recomputing them takes a little longer
 };
 
-/// Rows that a training run made for itself, with its parameters at that time: episodes of a policy, games of a network
-/// against itself.
+/// Rows that a training run makes itself, with its present parameters: episodes of a policy, games of a network against
+/// itself.
 struct Collection {
-  Dataset rows;  ///< every collection has as many rows, and the same columns
+  Dataset rows;  ///< every collection has the same number of rows and the same columns
   /// The state from which the next collection continues: episodes under way, rows of earlier collections.
   std::vector<std::pair<std::string, Tensor>> kept = {};
   Metrics metrics = {};  ///< measured during the collection; they are in the reports of its epochs
@@ -127,8 +127,8 @@ struct CollectRequest {
   const Collection* last = nullptr;  ///< null for the first collection
   std::int64_t number = 0;           ///< of the collection, from 0
   std::uint64_t seed = 1;            ///< of the run
-  /// Where it says that the run is to end, a collection may end early: what it gives is dropped, and collected again
-  /// by the run that goes on.
+  /// If it asks the run to end, a collection may end early: its rows are dropped, and the resumed run collects them
+  /// again.
   Stop stop = {};
 };
 /// Must be a function of its arguments alone. A checkpoint keeps the last collection, so a resumed run collects the
@@ -146,14 +146,14 @@ struct StepCost {
   std::int64_t shards = 1;
   int threads = 1;
   std::int64_t arena_bytes = 0;         ///< of a shard
-  std::int64_t intermediate_bytes = 0;  ///< of the same values, if no two shared memory
+  std::int64_t intermediate_bytes = 0;  ///< of the same values, if they shared no memory
   double peak = 0;                      ///< operations per second of large matrix products with these threads
 };
 
 struct FitOptions {
   std::int64_t epochs = 10;
-  std::int64_t steps = 0;        ///< instead of epochs, where not 0
-  std::int64_t batch_size = 32;  ///< 0 is the whole set
+  std::int64_t steps = 0;        ///< number of steps, in place of epochs; 0: epochs decide
+  std::int64_t batch_size = 32;  ///< 0 is the whole training set
   std::int64_t shard_size = 0;   ///< 0 is the default
   std::int64_t accumulate = 1;   ///< batches per step
   Memory memory = Memory::fast;
@@ -162,19 +162,19 @@ struct FitOptions {
   bool shuffle = true;
   std::uint64_t seed = 1;
   double validation = 0;                        ///< this fraction of the rows is held out
-  std::optional<Dataset> validation_data = {};  ///< or these
+  std::optional<Dataset> validation_data = {};  ///< or these rows
   std::string validation_average = {};          ///< measured with this moving average of the parameters
   std::optional<EarlyStopping> early_stopping = {};
-  std::int64_t reports = 1 << 16;  ///< steps kept in the History; of a longer run every 2nd, 4th, ... and the last
-  std::int64_t stop_after = 0;     ///< stop after this step of the run; the schedule is still that of the whole run
+  std::int64_t reports = 1 << 16;  ///< steps kept in the History; in a longer run only every 2nd, 4th, ... and the last
+  std::int64_t stop_after = 0;     ///< stop after this step of the run; the schedule does not change
   Stop stop = {};
   std::function<void(const StepReport&)> on_step = {};
-  /// Whether on_step only takes note of its report, and does not look at the trainer. Then a step on a device other than
-  /// this CPU need not wait for its numbers: on_step is told of it up to three steps later, in order, and before the
-  /// epoch ends, a checkpoint is written or the run ends. Where there is no on_step, this is so too.
+  /// Whether on_step only records its report, and does not read the trainer. Then steps on a device other than this CPU
+  /// do not wait for their numbers: on_step is called up to three steps later, in order, but before the epoch ends,
+  /// before a checkpoint is written and before the run ends. Without on_step, steps do not wait either.
   bool late_reports = false;
   std::function<void(const EpochReport&)> on_epoch = {};
-  Path checkpoints = {};  ///< a folder; none where empty
+  Path checkpoints = {};  ///< a folder; empty: no checkpoints
   Duration checkpoint_every = "1 epochs";
   int keep_checkpoints = 2;
   /// Makes the rows of training: before the first epoch, and again after every `passes` epochs. The data given to `fit`
@@ -183,7 +183,7 @@ struct FitOptions {
   std::int64_t passes = 1;
   bool resume = false;                       ///< from the newest valid checkpoint in that folder
   std::shared_ptr<Communicator> ranks = {};  ///< other processes of the same training, which share the shards of a step
-  std::string fingerprint = {};              ///< of the configuration; a checkpoint with another fingerprint is refused
+  std::string fingerprint = {};  ///< fingerprint of the configuration; a checkpoint with another fingerprint is refused
 };
 
 enum class StopReason { finished, stopped_early, stop_requested, stop_after };
@@ -191,12 +191,12 @@ enum class StopReason { finished, stopped_early, stop_requested, stop_after };
 struct History {
   std::vector<StepReport> steps;  ///< each, or every 2nd, 4th, ... and the last; see FitOptions::reports
   std::vector<EpochReport> epochs;
-  std::vector<std::string> layers = {};  ///< whose gradients StepReport::layer_norms are
+  std::vector<std::string> layers = {};  ///< the layers of StepReport::layer_norms
   StopReason reason = StopReason::finished;
   std::int64_t best_epoch = 0;  ///< by the metric of early stopping; 0: none
   bool best_restored = true;    ///< the parameters are those of that epoch; see EarlyStopping::restore_best
   double seconds = 0;
-  std::vector<std::string> warnings;  ///< a damaged checkpoint that was skipped, ...
+  std::vector<std::string> warnings;  ///< for example, a damaged checkpoint that was skipped
 };
 
 /// Measured over a whole set, never as a mean of batch means.
@@ -210,8 +210,8 @@ std::ostream& operator<<(std::ostream& out, const Evaluation& evaluation);
 
 struct TrainerOptions {
   int threads = 0;
-  /// Objectives take turns on each batch: the second reads the parameters that the first has changed. Or they step at
-  /// once, all from the same parameters; then common subexpressions are computed once.
+  /// false: objectives take turns on each batch, and the second uses the parameters that the first has changed. true:
+  /// all step from the same parameters, and common subexpressions are computed only once.
   bool simultaneous = false;
 };
 
@@ -219,17 +219,17 @@ struct TrainerOptions {
 class Trainer {
  public:
   Trainer(ModelFunction model, LossFunction loss, Optimizer optimizer, int threads = 0);
-  /// Any objective; then `evaluate` gives the loss alone, and there are no predictions.
+  /// Any objective; then `evaluate` returns only the loss, and there are no predictions.
   Trainer(Objective objective, Optimizer optimizer, int threads = 0);
-  /// Several objectives over one State: each has slots and a step count of its own, and gradients of the parameters
-  /// that it trains. Random numbers of one path are the same for all objectives on a batch; parameters of one path are
-  /// the same parameters.
+  /// Several objectives over one State: each has its own slots and step count, and gradients of the parameters that it
+  /// trains. Random numbers of one path are the same for all objectives on a batch; parameters of one path are the same
+  /// parameters.
   explicit Trainer(std::vector<ObjectiveRow> objectives, const TrainerOptions& options = {});
   ~Trainer();
   Trainer(Trainer&&) noexcept;
 
-  /// Trains for its own epochs, with its own schedule, from the state as it is: a second call continues from the state
-  /// that the first one left.
+  /// Trains from the present state, for the epochs of the options and with its own schedule. A second call continues
+  /// from the state after the first.
   History fit(const Dataset& data, const FitOptions& options = {});
   /// One step of one objective, for a training loop of your own; `shard_size` 0 takes the default. The schedule's step
   /// is the objective's own count unless `progress` is given. Throws UsageError for an unknown name.
@@ -245,7 +245,7 @@ class Trainer {
   [[nodiscard]] const State& state() const;
   void set_state(State state);
   void init(const Dataset& data, std::uint64_t seed);
-  /// The layers that are trained, whose gradients StepReport::layer_norms are.
+  /// The trained layers, in the order of StepReport::layer_norms.
   [[nodiscard]] std::vector<std::string> layers() const;
 
   /// Writes the parameters to a safetensors file, with the other data that `Model::load(path, model)` needs: the loss,
@@ -257,10 +257,10 @@ class Trainer {
   /// initialised where nothing is trained yet. `trainer.load("autoencoder.safetensors", data, "encoder/*")`.
   void load(const Path& path, const Dataset& shapes, const Patterns& patterns, std::string_view under = {});
 
-  /// Describes the plan of a training step. Only options.memory and .precision count.
+  /// Describes the plan of a training step. It uses only options.memory and .precision.
   [[nodiscard]] std::string explain(const Dataset& batch, const FitOptions& options = {});
-  /// Times steps on this batch from the present state, which does not change. Only options.memory, .precision and
-  /// .shard_size count.
+  /// Measures the time of steps on this batch from the present state, which does not change. It uses only
+  /// options.memory, .precision and .shard_size.
   [[nodiscard]] StepCost measure(const Dataset& batch, const FitOptions& options = {});
 
  private:

@@ -72,7 +72,7 @@ class Arg {
  private:
   enum class Kind { var, number, tensor };
   Kind kind_;
-  Var var_;  // empty where the argument is not a Var, or is an empty one
+  Var var_;  // empty if the argument is not a Var, or is an empty one
   double number_ = 0;
   std::vector<Tensor> tensor_;  // one or none
   Source source_;

@@ -9,7 +9,7 @@
 namespace thalweg {
 
 struct WholeFitOptions {
-  double l2 = 0;  ///< adds l2/2 |x|^2 over the parameters with weight decay, which biases do not have
+  double l2 = 0;  ///< adds l2/2 |x|^2 over the parameters with weight decay, that is, without biases
   std::int64_t max_steps = 1000;
   double gradient_norm = 1e-8;  ///< stop when it is at most this
   double value_change = 0;      ///< stop when a step changes the loss by at most this; 0: never
@@ -20,8 +20,8 @@ struct WholeFitOptions {
 };
 
 struct WholeFit {
-  State state;            ///< f32, as a Trainer takes it
-  MinimizeResult result;  ///< in f64: the trained parameters, the loss with its penalty, why it ended
+  State state;            ///< f32, in the form that a Trainer uses
+  MinimizeResult result;  ///< in f64: the trained parameters, the loss with its penalty, and the reason for the end
 };
 
 /// Minimises the mean loss over all rows, in f64, by exact derivatives; the same bits for any number of threads. Random

@@ -1,6 +1,6 @@
 #pragma once
-// Whether a model is better than the best constant on rows that it has not seen, row by row: the ratio of two mean
-// losses says nothing of chance.
+// Compares a model with the best constant, row by row, on rows that the model has not seen. The ratio of the two mean
+// losses alone does not show whether the difference could be chance.
 
 #include <cmath>
 
@@ -13,19 +13,19 @@ namespace thalweg::cli {
 
 struct AgainstConstant {
   std::string part;       ///< "validation", "test"
-  std::int64_t rows = 0;  ///< that were compared
-  PairedDifference gain;  ///< by how much the constant's loss is above the model's
+  std::int64_t rows = 0;  ///< number of compared rows
+  PairedDifference gain;  ///< the constant's loss minus the model's
   double constant = 0;    ///< the constant's loss
 
-  /// Beyond chance, and by more than another constant might gain that happens to suit these rows.
+  /// Better by more than chance, and by more than another constant could gain that fits these rows by luck.
   [[nodiscard]] bool is_better() const { return gain.low > 0 && gain.mean > 0.005 * std::abs(constant); }
   [[nodiscard]] bool is_worse() const { return gain.high < 0; }
   [[nodiscard]] bool are_few() const { return rows < 30; }
   [[nodiscard]] Evidence evidence(const std::string& name) const;  ///< "the best constant"
 };
 
-/// Nothing where rows have weights or no loss of their own, and of fewer than two rows. Every row counts: ask for no
-/// data with labels that the loss ignores.
+/// Empty if rows have weights, if rows have no separate losses, and for fewer than two rows. Every row counts, so do
+/// not call it for data with labels that the loss ignores.
 [[nodiscard]] std::optional<AgainstConstant> against_constant(const Session& session, const Config& config,
                                                               const Baseline& constant, const std::string& part,
                                                               const Dataset& data, const Registry& registry);

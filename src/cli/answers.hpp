@@ -1,5 +1,5 @@
 #pragma once
-// What a trained system says of texts, in `thalweg predict`.
+// The answers of a trained system for texts, in `thalweg predict`.
 
 #include <string>
 

@@ -31,19 +31,19 @@ constexpr ShortForm short_forms[] = {
     {"--features", "data.features", "Columns to predict from: a,b,c (all others); \"a,b\" in quotes is one name",
      Form::list, "Data"},
     {"--drop", "data.drop", "Columns to leave out: a,b,c; \"a,b\" in quotes is one name", Form::list, "Data"},
-    {"--weight", "data.weight", "Column that says how much a row counts", Form::text, "Data"},
+    {"--weight", "data.weight", "Column with the weight of each row", Form::text, "Data"},
     {"--missing", "data.missing", "impute, reject or drop", Form::text, "Data"},
-    {"--separator", "data.separator", "comma, semicolon or tab (what the header has most of)", Form::text, "Data"},
-    {"--test", "data.test", "File to test on at the end", Form::text, "Data"},
-    {"--validation", "data.validation", "Part of the rows held out to watch the training, or a file", Form::toml,
+    {"--separator", "data.separator", "comma, semicolon or tab (the most frequent one in the header)", Form::text,
      "Data"},
+    {"--test", "data.test", "File to test on at the end", Form::text, "Data"},
+    {"--validation", "data.validation", "Fraction of the rows held out for validation, or a file", Form::toml, "Data"},
     {"--model", "model.kind", "Kind of model: thalweg list models"},
     {"--loss", "loss.kind", "The loss: thalweg list losses"},
     {"--optimizer", "optimizer.kind", "The optimizer: thalweg list optimizers"},
     {"--lr", "optimizer.lr", "Learning rate; auto finds one first", Form::toml},
     {"--schedule", "schedule.kind", "How the rate changes: thalweg list schedules"},
     {"--epochs", "train.epochs", "Passes over the training rows", Form::toml},
-    {"--batch-size", "train.batch_size", "Rows a step", Form::toml},
+    {"--batch-size", "train.batch_size", "Rows per step", Form::toml},
     {"--seed", "seed", "Seed of every random number", Form::toml},
     {"--threads", "train.threads", "0 is THALWEG_THREADS, or every core; the result is the same for any number",
      Form::toml},
@@ -63,7 +63,7 @@ OptionValue value_of(const ShortForm& form, const std::string& text) {
 }
 
 void set_type(ConfigTree& tree, const std::string& column, const std::string& kind) {
-  // not a dotted key: a column's name may have dots of its own
+  // not split at dots: the name of a column may contain dots
   OptionMap types;
   if (const OptionValue* known = tree.find("data.types")) {
     if (const auto* map = known->get_if<OptionMap>()) types = *map;
@@ -92,7 +92,7 @@ std::string kind_in(const ConfigTree& tree, const std::string& section) {
   return name ? *name : "";
 }
 
-/// Where the command line names another kind than the file, the file's options hold for it as far as it has them.
+/// If the command line names another kind than the file, it keeps those options of the file that it has as well.
 void keep_known_options(ConfigTree& tree, const ConfigTree& file, const Registry& registry) {
   for (const char* section : {"model", "loss", "optimizer", "schedule", "system"}) {
     const std::string before = kind_in(file, section), after = kind_in(tree, section);
@@ -109,9 +109,9 @@ void keep_known_options(ConfigTree& tree, const ConfigTree& file, const Registry
 }
 
 constexpr const char* variants_hint =
-    "Wanted: [[variants]], each with a name of its own and sections: model = { activation = \"tanh\" }";
+    "Wanted: [[variants]], each with a unique name and with sections: model = { activation = \"tanh\" }";
 
-/// Takes the variants out of a tree; what is left is the configuration that they vary.
+/// Removes the variants from a tree and returns them. The remaining tree is the configuration that they change.
 std::vector<Variant> take_variants(ConfigTree& tree) {
   const auto found = tree.values.find("variants");
   if (found == tree.values.end()) return {};
@@ -125,7 +125,7 @@ std::vector<Variant> take_variants(ConfigTree& tree) {
     Variant variant{*name, *table};
     variant.changes.erase("name");
     const std::string folder = variant.folder();
-    const bool taken = folder == "latest" || folder == "checkpoints";  // which a folder of runs has itself
+    const bool taken = folder == "latest" || folder == "checkpoints";  // used by the folder of all variants
     const auto like = [&](const Variant& other) { return other.folder() == variant.folder(); };
     if (folder.empty() || taken || std::ranges::any_of(variants, like)) {
       fail<UsageError>("[config] a variant called '{}': its folder '{}' is taken. {}", *name, folder, variants_hint);
@@ -145,7 +145,7 @@ const Variant& variant_named(const std::vector<Variant>& variants, const std::st
                    names.empty() ? "are none" : fmt::format("are {}", fmt::join(names, "; ")));
 }
 
-/// What a variant has otherwise, key by key.
+/// The changes of a variant, key by key.
 void apply(const Variant& variant, ConfigTree& tree) {
   for (const auto& [section, changes] : variant.changes) {
     const auto* map = changes.get_if<OptionMap>();
@@ -193,9 +193,10 @@ std::string Variant::folder() const {
 }
 
 void add_rank_options(CLI::App& command, RankOptions& options) {
-  command.add_option("--distributed", options.distributed, "auto: mpi, where a launcher started several")
+  command.add_option("--distributed", options.distributed, "auto: mpi if a launcher started several processes")
       ->check(CLI::IsMember({"auto", "mpi", "none"}));
-  command.add_option("--patience", options.patience, "Seconds until a rank that does not answer is given up (30)")
+  command
+      .add_option("--patience", options.patience, "Seconds after which a rank that does not answer counts as lost (30)")
       ->check(in_range({.low = 2, .high = 86400}));
 }
 
@@ -216,7 +217,7 @@ void add_config_arguments(CLI::App& command, ConfigArguments& arguments) {
   command
       .add_flag_callback(
           "--no-header", [&arguments] { arguments.given.emplace_back("data.header", OptionValue{false}); },
-          "The table has no line of names: its columns are column 1, column 2, ...")
+          "The table has no header: its columns are column 1, column 2, ...")
       ->group("Data");
   command.add_option("--type", arguments.types, "Kind of a column: zip=category, age=number")
       ->allow_extra_args(false)

@@ -1,5 +1,5 @@
 #pragma once
-// A configuration as the command line gives it: a file, a table or a run folder, and overrides.
+// The configuration on the command line: a file, a table or a run folder, and options that override its keys.
 
 #include <filesystem>
 #include <string>
@@ -15,35 +15,35 @@ struct RankOptions;
 
 struct ConfigArguments {
   std::string source;                                      ///< .toml, .csv, or a run folder
-  std::vector<std::pair<std::string, OptionValue>> given;  ///< short forms, by dotted key
+  std::vector<std::pair<std::string, OptionValue>> given;  ///< values of short options such as --lr, by dotted key
   std::vector<std::string> sets;                           ///< --set key=value
   std::vector<std::string> types;                          ///< --type column=kind
   std::string variant = {};                                ///< --variant NAME
 };
 
-/// A configuration's `[[variants]]`: a name, and what it has otherwise, section by section.
+/// One of the `[[variants]]` of a configuration: a name, and its changed keys, section by section.
 struct Variant {
   std::string name;
   OptionMap changes;
-  [[nodiscard]] std::string folder() const;  ///< its name in lower case, all but letters and digits as dashes
+  [[nodiscard]] std::string folder() const;  ///< the name in lower case; dashes replace all but letters and digits
 };
 
-/// The source and every option that overrides a key.
+/// Adds the source and every option that overrides a key.
 void add_config_arguments(CLI::App& command, ConfigArguments& arguments);
-/// --distributed and --patience.
+/// Adds --distributed and --patience.
 void add_rank_options(CLI::App& command, RankOptions& options);
 
-/// The tree that the arguments make, what its paths are relative to, and what a run of it is called.
+/// The tree of keys from the arguments, the folder to which its paths are relative, and the name of its runs.
 struct NamedTree {
   ConfigTree tree;
   std::filesystem::path folder;
   std::string name;
   bool run_folder = false;
-  std::vector<Variant> variants = {};  ///< those that the source has; none once one is chosen
+  std::vector<Variant> variants = {};  ///< those in the source; empty if one of them was chosen
 };
 [[nodiscard]] NamedTree read_arguments(const ConfigArguments& arguments, const Registry& registry);
 
-/// A configuration, complete, with its data.
+/// A complete configuration, with its data.
 struct LoadedConfig {
   std::string name;
   DataSource source;

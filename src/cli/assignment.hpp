@@ -20,7 +20,7 @@ struct Assignment {
 /// Throws UsageError where there is no '=', or nothing before it.
 [[nodiscard]] Assignment split_assignment(std::string_view text, const AssignmentOption& option);
 
-/// What `--set` says, over what the tree has. The example is a key of the command's own.
+/// Sets the keys given with `--set`, over the values in the tree. The example shows a key of this command.
 void set_all(ConfigTree& tree, const std::vector<std::string>& sets, std::string_view example);
 
 }  // namespace thalweg::cli

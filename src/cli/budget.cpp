@@ -39,13 +39,13 @@ bool BudgetGuard::spent(const StepReport& report, double seconds) {
   return !reason_.empty();
 }
 
-/// A finding counts where two looks in a row agree: one may have met a bad moment.
+/// A finding counts only if two looks in a row agree, because a single look may happen at a bad moment.
 bool BudgetGuard::hopeless(const StepReport& report) {
   if (report.step < next_look_) return false;
   next_look_ = report.step + std::max<std::int64_t>(1, report.total_steps / looks);
   if (!known_) known_ = constants_();
   const Verdict verdict = judge(logged_(), *known_);
-  // a run that makes its own rows may well begin to rise late
+  // a run that makes its own rows may start to improve late
   const bool nothing = verdict.kind == VerdictKind::learned_nothing && !known_->makes_rows;
   const bool bad = verdict.kind == VerdictKind::diverged || nothing;
   const auto before = std::exchange(found_, bad ? std::optional(verdict.kind) : std::nullopt);

@@ -1,5 +1,5 @@
 #pragma once
-// What a run may cost: its end when that is spent, and before, where the run's course says that it is hopeless.
+// The budget of a run: the run ends when it is spent, or earlier if the course of the run shows that it is hopeless.
 
 #include <functional>
 #include <optional>
@@ -10,18 +10,18 @@
 
 namespace thalweg::cli {
 
-/// `train.budget` of a run. Asked after each step; without a budget it never stops one.
+/// `train.budget` of a run. It is asked after each step. Without a budget it never stops a run.
 class BudgetGuard {
  public:
-  /// `logged` is the history so far, of all sittings; `constants` what a model has to beat. Both are asked at a few
-  /// moments: at each twentieth of the steps, from a fifth of those on that this sitting began with.
+  /// `logged` returns the history so far, over all sittings; `constants` returns the losses that a model has to beat.
+  /// Both are called only a few times: at each twentieth of the steps, after the first fifth of this sitting's steps.
   BudgetGuard(const TrainOptions& train, std::function<History()> logged, std::function<JudgeOptions()> constants);
 
-  /// Whether the run is to stop after this step; `seconds` is the time that it has taken, over all sittings.
+  /// Whether the run has to stop after this step. `seconds` is the time of the run so far, over all sittings.
   bool spent(const StepReport& report, double seconds);
-  /// Why it stopped it: "the budget of 2 h is spent". Empty while it did not.
+  /// Why the run stopped: "the budget of 2 h is spent". Empty while it did not stop.
   [[nodiscard]] const std::string& reason() const { return reason_; }
-  /// Whether that is the reason: then the run goes on with another budget, or none.
+  /// Whether it stopped because the budget is spent. Then the run can be resumed with another budget, or with none.
   [[nodiscard]] bool is_used_up() const { return is_used_up_; }
 
  private:
@@ -32,7 +32,7 @@ class BudgetGuard {
   std::function<History()> logged_;
   std::function<JudgeOptions()> constants_;
   std::int64_t first_ = 0, next_look_ = 0;
-  std::optional<VerdictKind> found_;  ///< at the look before
+  std::optional<VerdictKind> found_;  ///< the finding of the previous look
   std::optional<JudgeOptions> known_;
   std::string reason_;
   bool is_used_up_ = false;

@@ -8,7 +8,7 @@
 
 namespace thalweg::cli {
 
-/// That a number lies in a range, said as the configuration says it: "-1. Wanted: >= 0".
+/// Checks that a number lies in a range. The message has the form used for configurations: "-1. Wanted: >= 0".
 inline CLI::Validator in_range(const Range& range) {
   return {[range](const std::string& text) {
             const auto number = parse_number(text);

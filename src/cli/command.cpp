@@ -45,14 +45,15 @@ std::string title(CommandGroup group) {
   return "";
 }
 
-/// The table, group by group.
+/// Lists the commands, group by group.
 std::vector<CommandRow> rows() {
   std::vector<CommandRow> all = joined(commands_parts);
   std::ranges::stable_sort(all, {}, &CommandRow::group);
   return all;
 }
 
-/// Only a command that is named among the words gets its arguments: making those of all is most of a short call's time.
+/// Arguments are defined only for commands that occur among the words: defining those of all commands would take most
+/// of the time of a short call.
 void set_up(CLI::App& app, std::span<const char* const> words, Context& context) {
   app.footer(examples);
   app.require_subcommand(1);
@@ -74,7 +75,7 @@ const CLI::App& chosen(const CLI::App& app) {
   return subcommands.empty() ? app : *subcommands.front();
 }
 
-/// The names that a mistyped word may have meant.
+/// The names that a mistyped word may stand for.
 std::vector<std::string> names_in(const CLI::App& app) {
   std::vector<std::string> names;
   for (const CLI::Option* option : app.get_options()) {
@@ -86,7 +87,7 @@ std::vector<std::string> names_in(const CLI::App& app) {
   return names;
 }
 
-/// What the first word that the parser did not take may have meant.
+/// A suggestion for the first word that the parser did not accept.
 std::string nearest_to_mistake(const CLI::App& command) {
   for (const std::string& word : command.remaining(true)) {
     if (word.starts_with("--device") && command.get_parent() != nullptr)
@@ -106,8 +107,8 @@ std::string nearest_to_mistake(const CLI::App& command) {
   fail<UsageError>("{}. Hint: {}", message, near.empty() ? name + " --help" : near);
 }
 
-/// An empty text is what a variable of a shell that is not set leaves: `--data "$FILE"`. Taken for no option at all,
-/// the command would do something else than it was asked to. A prompt and a name may be empty.
+/// Refuses empty values, which come from shell variables that are not set: `--data "$FILE"`. If an empty value counted
+/// as "not given", the command would do something other than the user wanted. A prompt and a name may be empty.
 void refuse_empty_options(const CLI::App& command) {
   for (const CLI::Option* option : command.get_options()) {
     const std::string name = option->get_name();
@@ -140,7 +141,7 @@ int parse_and_run(int argc, const char* const* argv, const Registry& registry) {
 }
 
 int report(int code, std::string_view message) {
-  say("thalweg: {}\n", message);  // on one line, and no more than 2000 bytes of it
+  say("thalweg: {}\n", message);  // on one line, cut to 2000 bytes
   return code;
 }
 

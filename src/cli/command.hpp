@@ -10,7 +10,7 @@
 #include "thalweg/registry.hpp"
 
 namespace CLI {
-class App;  // a header of ten thousand lines, which few files need
+class App;  // not included here: a header of ten thousand lines that few files need
 }
 
 namespace thalweg {
@@ -19,12 +19,12 @@ class Communicator;
 
 namespace thalweg::cli {
 
-/// What every command has.
+/// The common arguments of all commands.
 struct Context {
   const Registry& registry;
   bool quiet = false, json = false;
-  std::function<int()> run = {};             ///< the command that was asked for; gives the exit code
-  std::shared_ptr<Communicator> ranks = {};  ///< the processes that share the work, where there are several
+  std::function<int()> run = {};             ///< the command on the command line; returns the exit code
+  std::shared_ptr<Communicator> ranks = {};  ///< the processes that share the work; empty if there is only one
 };
 
 /// The headings under which the help lists the commands, in their order.
@@ -34,13 +34,13 @@ enum class CommandGroup { training, models, methods, reference };
 struct CommandRow {
   std::string name, summary;
   CommandGroup group;
-  void (*set_up)(CLI::App& command, Context& context);  ///< its options, and set_run
+  void (*set_up)(CLI::App& command, Context& context);  ///< adds its options, and calls set_run
 };
 
-/// What the command does where it is the one asked for.
+/// Sets what the command does when it is the one on the command line.
 void set_run(CLI::App& command, Context& context, std::function<int()> run);
 
-/// Runs `work`, which gives the exit code; an error that it throws is reported with the code of its kind.
+/// Runs `work` and returns its exit code. An error that it throws is reported, and gives the exit code of its kind.
 int guarded(const std::function<int(int code, std::string_view message)>& report, const std::function<int()>& work);
 
 }  // namespace thalweg::cli

@@ -13,7 +13,7 @@ double quantile(std::vector<double> values, double part) {
   const auto below = static_cast<std::size_t>(place);
   const std::size_t above = std::min(below + 1, values.size() - 1);
   const double weight = place - static_cast<double>(below);
-  if (weight == 0 || values[below] == values[above]) return values[below];  // infinity minus itself is no number
+  if (weight == 0 || values[below] == values[above]) return values[below];  // infinity minus infinity is NaN
   return values[below] + weight * (values[above] - values[below]);
 }
 
@@ -27,7 +27,7 @@ RateResult rate_result(double lr, const std::vector<double>& results) {
           .diverged = std::ranges::count(results, std::numeric_limits<double>::infinity())};
 }
 
-/// How many decades around the best rate do about as well.
+/// The number of decades around the best rate in which results are about as good.
 double width_of(const std::vector<RateResult>& rates, std::size_t best, const AboutAsGood& rule) {
   const double limit = rule.limit(rates[best].median);
   if (std::isnan(limit)) return limit;

@@ -23,10 +23,10 @@ namespace {
 struct Spread {
   std::string metric;
   double mean = 0, deviation = 0;
-  std::size_t folds = 0;  ///< that have the metric: of one class alone there is no AUC
+  std::size_t folds = 0;  ///< the number of folds with this metric: a fold with one class has no AUC
 };
 
-/// Mean and standard deviation (of a sample) of each metric.
+/// The mean and the sample standard deviation of each metric.
 std::vector<Spread> spread_of(const std::vector<Metrics>& folds) {
   std::vector<Spread> result;
   for (std::size_t i = 0; i < folds.front().size(); ++i) {
@@ -46,8 +46,8 @@ std::vector<Spread> spread_of(const std::vector<Metrics>& folds) {
   return result;
 }
 
-/// The baselines' metrics, each a mean over the folds that have it. A fold may have another largest class than the
-/// others: what then always predicts it is called a constant.
+/// The metrics of the baselines, each averaged over the folds that have it. If the most frequent class differs between
+/// folds, the baseline that always predicts it is called "constant".
 std::vector<NamedMetrics> means_of(const std::vector<std::vector<NamedMetrics>>& folds) {
   std::vector<NamedMetrics> means;
   for (std::size_t baseline = 0; baseline < folds.front().size(); ++baseline) {
@@ -64,7 +64,7 @@ std::vector<NamedMetrics> means_of(const std::vector<std::vector<NamedMetrics>>&
   return means;
 }
 
-/// " (always no: 0.72, linear: 0.81)": what the baselines have of a metric.
+/// " (always no: 0.72, linear: 0.81)": a metric of the baselines.
 std::string beside(const std::string& metric, const std::vector<NamedMetrics>& baselines) {
   std::vector<std::string> all;
   for (const auto& [name, metrics] : baselines) {
@@ -85,7 +85,7 @@ Evaluation train_fold(const Config& config, Session& session, const Context& con
   return session.trainer.evaluate(*session.parts.test);
 }
 
-/// A name that no column has yet, for one more.
+/// A name for one more column that no column has yet.
 std::string unused_name(std::string name, const std::vector<std::string>& taken) {
   while (std::ranges::find(taken, name) != taken.end()) name += "_";
   return name;
@@ -124,7 +124,7 @@ class OutOfFold {
     }
   }
 
-  /// Nothing of data whose rows have no one number or class.
+  /// Empty for data whose rows do not have a single number or class each.
   [[nodiscard]] std::string csv() {
     if (header_.empty()) return {};
     std::ranges::stable_sort(rows_, {}, &decltype(rows_)::value_type::first);
@@ -165,7 +165,7 @@ int cross_validate(const LoadedConfig& loaded, std::int64_t folds, const std::fi
   OutOfFold predictions;
   nlohmann::ordered_json each = nlohmann::ordered_json::array();
   for (Parts& parts : loaded.source.folds(folds, loaded.config.seed)) {
-    Config config = loaded.config;  // each fold finds its own rate, where it is to be found
+    Config config = loaded.config;  // with lr = "auto" each fold finds its own rate
     if (const int signal = resolve_lr(config, loaded.source.facts(), parts, context)) return 128 + signal;
     Session session = make_session(config, loaded.source.facts(), std::move(parts), context.registry);
     const Evaluation evaluation = train_fold(config, session, context);

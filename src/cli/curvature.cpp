@@ -60,8 +60,8 @@ std::string with_error(double value, double error) {
   return fmt::format("{} +- {}", number_text(value, 5), number_text(error, 2));
 }
 
-/// What the largest rate would be that does not diverge along the eigenvector of the largest eigenvalue, on a quadratic
-/// function: 2 (1 + momentum) / largest (Polyak 1964).
+/// The largest rate that does not diverge along the eigenvector of the largest eigenvalue, on a quadratic function: 2
+/// (1 + momentum) / largest (Polyak 1964).
 std::string stability_text(const OpenedRun& run, double largest) {
   const OptionMap& options = run.optimizer.options;
   const auto number = [&](const char* key) {
@@ -74,11 +74,11 @@ std::string stability_text(const OpenedRun& run, double largest) {
       nesterov != options.end() && nesterov->second.get_if<bool>() && *nesterov->second.get_if<bool>();
   const std::string rate = fmt::format("the run's last rate was {}", number_text(run.last_lr(), 4));
   if (run.optimizer.name != "sgd") {
-    return fmt::format("{}, by {}: it scales each direction by itself, so this bound of plain descent is not its own",
+    return fmt::format("{}, by {}: it scales each direction separately, so this bound of plain descent does not apply",
                        rate, run.optimizer.name);
   }
   const double momentum = number("momentum");
-  if (momentum == 0) return fmt::format("plain descent grows along the sharpest direction above it; {}", rate);
+  if (momentum == 0) return fmt::format("above it, plain descent diverges along the sharpest direction; {}", rate);
   const double bound = 2 * (1 + momentum) / (looks_ahead ? 1 + 2 * momentum : 1) / largest;
   return fmt::format("with momentum {}{} the bound is {}; {}", number_text(momentum), looks_ahead ? " (Nesterov)" : "",
                      number_text(bound, 4), rate);
@@ -91,11 +91,11 @@ PlotOptions density_plot(const OpenedRun& run) {
           .log_y = true};
 }
 
-/// The density on a grid, each eigenvalue spread by 1 % of the whole, with a band of two standard errors.
+/// The density on a grid, with a band of two standard errors. Each eigenvalue is smoothed by 1 % of the whole range.
 Series density_series(const Density& density) {
   const double low = density.lowest(), high = density.highest(), deviation = std::max(0.01 * (high - low), 1e-300);
   constexpr int points = 240;
-  constexpr double least = 1e-6;  // of the highest: what is below it is no part of the picture
+  constexpr double least = 1e-6;  // relative to the highest value; lower values are not drawn
   Series series{.name = "density", .x = {}, .y = {}};
   double highest = 0;
   std::vector<Estimate> values;
@@ -112,7 +112,7 @@ Series density_series(const Density& density) {
   return series;
 }
 
-constexpr double near_zero = 1e-3;  // of the largest
+constexpr double near_zero = 1e-3;  // relative to the largest
 
 void print_density(const OpenedRun& run, const Density& density, double largest, const CurvatureArguments& arguments) {
   const Series series = density_series(density);
@@ -129,13 +129,12 @@ void print_density(const OpenedRun& run, const Density& density, double largest,
 
 void print_noise(const GradientNoise& noise) {
   if (!(noise.signal > 0) || noise.scale.error > noise.scale.value) {
-    emit(
-        "{:<12}the gradients of {} batches of {} rows are so noisy that these do not tell its scale; more --rows may\n",
-        "noise", noise.batches, noise.batch_size);
+    emit("{:<12}the gradients of {} batches of {} rows are too noisy to measure its scale; more --rows may help\n",
+         "noise", noise.batches, noise.batch_size);
     return;
   }
   emit(
-      "{:<12}scale {} rows ({} batches of {}): batches far below it are mostly noise, far above it they gain next to "
+      "{:<12}scale {} rows ({} batches of {}): smaller batches are mostly noise, much larger ones gain almost "
       "nothing; a batch has a signal of {} of its noise\n",
       "noise", with_error(noise.scale.value, noise.scale.error), noise.batches, noise.batch_size,
       number_text(noise.signal_to_noise(), 3));
@@ -154,7 +153,7 @@ void print(const OpenedRun& run, const Curvature& found, const CurvatureArgument
        products, converged ? "" : ": not converged; --steps takes more");
   if (largest.value > 0)
     emit("{:<12}{}: {}\n", "2 / largest", number_text(2 / largest.value, 4), stability_text(run, largest.value));
-  emit("{:<12}{} (Hutchinson, {} probes); {} an eigenvalue in the mean\n", "trace",
+  emit("{:<12}{} (Hutchinson, {} probes); the mean eigenvalue is {}\n", "trace",
        with_error(found.trace.value, found.trace.error), arguments.probes,
        number_text(found.trace.value / static_cast<double>(parameters), 3));
   emit("{:<12}{}\n", "point", found.point.sentence);
@@ -201,13 +200,13 @@ void print_json(const OpenedRun& run, const Curvature& found) {
 void add_curvature_arguments(CLI::App& command, CurvatureArguments& arguments) {
   const char* group = "Curvature";
   CLI::Option* wanted =
-      command.add_flag("--curvature", arguments.wanted, "Eigenvalues of the loss's Hessian where the run ended");
+      command.add_flag("--curvature", arguments.wanted, "Eigenvalues of the Hessian of the loss at the end of the run");
   wanted->group(group);
-  command.add_option("--rows", arguments.rows, "Training rows that the loss is of, or all")
+  command.add_option("--rows", arguments.rows, "Number of training rows for the loss, or all")
       ->type_name("N|all")
       ->needs(wanted)
       ->group(group);
-  command.add_option("--steps", arguments.steps, "Products for both ends of the spectrum, at most")
+  command.add_option("--steps", arguments.steps, "Maximum number of products for both ends of the spectrum")
       ->check(in_range({.low = 1}))
       ->needs(wanted)
       ->group(group);
@@ -215,10 +214,10 @@ void add_curvature_arguments(CLI::App& command, CurvatureArguments& arguments) {
       ->check(in_range({.low = 2}))
       ->needs(wanted)
       ->group(group);
-  command.add_flag("--density", arguments.density, "The density of the eigenvalues as well: 400 products")
+  command.add_flag("--density", arguments.density, "Compute the density of the eigenvalues too: 400 products")
       ->needs(wanted)
       ->group(group);
-  command.add_option("--svg", arguments.svg, "The density as a picture")
+  command.add_option("--svg", arguments.svg, "Draw the density to a file")
       ->type_name("FILE")
       ->needs(wanted)
       ->group(group);

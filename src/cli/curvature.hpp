@@ -1,5 +1,5 @@
 #pragma once
-// thalweg inspect RUN --curvature: the eigenvalues of the loss's Hessian where a run ended.
+// thalweg inspect RUN --curvature: the eigenvalues of the Hessian of the loss at the end of a run.
 
 #include "cli/command.hpp"
 
@@ -11,7 +11,7 @@ struct CurvatureArguments {
   std::string dtype = "f64";
   std::int64_t steps = 100, probes = 20;
   bool density = false;
-  std::string svg;  ///< of the density
+  std::string svg;  ///< file for a drawing of the density
 };
 void add_curvature_arguments(CLI::App& command, CurvatureArguments& arguments);
 

@@ -14,9 +14,9 @@ namespace thalweg::cli {
 
 namespace {
 
-constexpr std::int64_t on_map = 250;  // words, the most frequent
+constexpr std::int64_t on_map = 250;  // the number of words in the picture, the most frequent ones
 
-/// Words as tensors of a file: all of them with a newline behind each, and how often each occurs.
+/// The words as tensors of a file: all words, each with a newline after it, and the count of each word.
 void write_vocabulary(SafetensorsFile& file, const data::Vocabulary& vocabulary) {
   std::string words;
   for (const std::string& word : vocabulary.words) words += word + "\n";
@@ -86,13 +86,12 @@ class Embeddings final : public Looped {
     const ChoiceFigures choices = answer_choices(space(), questions);
     if (choices.answered == 0) {
       if (place.empty()) return std::nullopt;
-      fail<DataError>("[evaluate] {}: of {} questions none has only words that the text has", questions,
-                      choices.questions);
+      fail<DataError>("[evaluate] {}: none of {} questions has only words of the text", questions, choices.questions);
     }
     Measured measured;
     measured.note = choices.answered == choices.questions
                         ? fmt::format("{} questions", with_commas(choices.questions))
-                        : fmt::format("{} of {} questions, whose words it has", with_commas(choices.answered),
+                        : fmt::format("{} of {} questions, those whose words are known", with_commas(choices.answered),
                                       with_commas(choices.questions));
     measured.counts = {{"questions", choices.questions}, {"answered", choices.answered}};
     measured.figures.metrics = {{"answered right", choices.right}};
@@ -136,7 +135,7 @@ class Embeddings final : public Looped {
           "begins.");
     const auto length = saved_values<double>(file, "text", "embeddings");
     if (length.size() != 1 || !(length[0] >= 0 && length[0] < 9e15))
-      fail<ModelError>("[embeddings] the model does not say how many words its text had");
+      fail<ModelError>("[embeddings] the number of words of the text is missing in the model");
     for (const char* table : {"input", "output"}) (void)saved_values<float>(file, table, "embeddings");
     model_.set(file.tensor("input"), file.tensor("output"));
     words_.in_text = static_cast<std::int64_t>(length[0]);
@@ -144,7 +143,7 @@ class Embeddings final : public Looped {
 
  private:
   EmbeddingsConfig config_;
-  data::Words words_;  // of a trained one, without the text
+  data::Words words_;  // a trained system, without its text
   SkipGram model_;
   Workers workers_;
 };
@@ -178,7 +177,7 @@ LoopedRow looped_embeddings() {
 WordSpace trained_words(const std::filesystem::path& folder, const Registry& registry) {
   const LoopedRow* const row = looped_run(folder.string());
   if (!row || row->kind != looped_embeddings().kind)
-    fail<UsageError>("[neighbours] {} is no run of embeddings. Wanted: the folder of one", folder.string());
+    fail<UsageError>("[neighbours] {} is not a run of embeddings. Wanted: the folder of one", folder.string());
   return dynamic_cast<const Embeddings&>(*trained_loop(*row, folder, registry).system).space();
 }
 

@@ -6,8 +6,8 @@
 
 namespace thalweg::cli {
 
-/// The words of a run that trained embeddings. Throws UsageError for another folder, ModelError where there is no model
-/// yet.
+/// The words and vectors of a run that trained embeddings. Throws UsageError for another folder, ModelError if there is
+/// no model yet.
 [[nodiscard]] WordSpace trained_words(const std::filesystem::path& folder, const Registry& registry);
 
 }  // namespace thalweg::cli

@@ -8,11 +8,11 @@ namespace thalweg::cli {
 
 namespace {
 
-constexpr double most_operations = 1e10;  // of the whole look: a second or a few
-constexpr double forward_passes = 300;    // that a look takes: 60 values, a gradient and some 30 Hessian products
+constexpr double most_operations = 1e10;  // of the whole look, which takes one to a few seconds
+constexpr double forward_passes = 300;    // in a look: 60 values, a gradient and about 30 Hessian products
 constexpr std::int64_t most_rows = 1024, fewest_rows = 32;
 
-/// A loss on so many rows that a look at it is cheap.
+/// A loss on as many rows as a look can use cheaply.
 struct Look {
   EvaluationFunction function;
   Workers workers;

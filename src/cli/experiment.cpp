@@ -21,7 +21,7 @@ bool has_option(const OptimizerRow& row, std::string_view name) {
   return std::ranges::any_of(row.options, [&](const OptionDoc& doc) { return doc.name == name; });
 }
 
-/// x0 for seed 0; else x0 plus normal noise, in proportion to those of its coordinates that are above 1.
+/// x0 for seed 0; otherwise x0 plus normal noise, which is multiplied by max(1, |x0|) in each coordinate.
 Tensor start_of(const Tensor& x0, std::int64_t seed, double spread) {
   Tensor x = x0;
   const RandomKey key = RandomKey{static_cast<std::uint64_t>(seed), 0}.fold("compare");
@@ -53,12 +53,13 @@ Experiment walk_experiment(const WalkArguments& arguments, const Registry& regis
   const Target target = make_target(arguments.target, settings.problem);
   MinimizeOptions options{.max_steps = arguments.steps, .gradient_norm = 0};
   const auto run = [=, &registry](const std::string& name, double lr, std::int64_t seed) {
-    Settings own = settings;  // of the options that are set, those that this method has
+    Settings own = settings;  // of the given options, those that this method has
     std::erase_if(own.optimizer,
                   [&](const auto& option) { return !has_option(registry.optimizer(name), option.first); });
     const Tensor x0 = start_of(target.x0, seed, arguments.spread);
     const MinimizeResult result = minimize(target.problem.function, x0, make_method(registry, name, own, lr), options);
-    const double start = target.problem.function(x0).item();  // a walk that ends above it diverged, finite or not
+    // a walk that ends above its start counts as diverged, also if the value is finite
+    const double start = target.problem.function(x0).item();
     return std::isfinite(result.value) && !(result.value > start) ? result.value : diverged;
   };
   return {
@@ -77,7 +78,7 @@ Experiment walk_experiment(const WalkArguments& arguments, const Registry& regis
 
 namespace {
 
-/// The configuration with another method, which keeps those of the options that it has too.
+/// The configuration with another method. Options that this method has as well are kept.
 Config config_for(const NamedTree& named, const DataSource& source, const OptimizerRow& row, double lr,
                   const Registry& registry) {
   ConfigTree tree = named.tree;
@@ -109,7 +110,7 @@ double train_once(const Config& config, const DataFacts& facts, const Parts& par
   }
 }
 
-/// What the best constant prediction gives, where trainings are measured.
+/// The loss of the best constant prediction, on the rows on which trainings are measured.
 double constant_loss(const Config& config, const DataFacts& facts, const Parts& parts, const Registry& registry) {
   const Session session = make_session(config, facts, parts, registry);
   const JudgeOptions constants = constants_of(baselines_of(session.recipe.make_loss(registry), session.recipe.outputs,

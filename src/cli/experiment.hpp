@@ -1,5 +1,6 @@
 #pragma once
-// What `compare` repeats: one walk on a problem, or one training of a configuration, by a method at a rate.
+// The experiment that `compare` repeats: a walk on a problem, or a training of a configuration, with a method and a
+// rate.
 
 #include <functional>
 
@@ -10,17 +11,17 @@
 namespace thalweg::cli {
 
 struct Experiment {
-  std::string title;                   ///< what is done how often
-  std::string measure;                 ///< what the result of a run is
-  bool walk = false;                   ///< on a function; its value before the first step is `start`
-  std::optional<double> minimum = {};  ///< of the function, where it is known
-  std::vector<double> rates;           ///< the default
+  std::string title;                   ///< describes the runs and their number
+  std::string measure;                 ///< describes the result of a run
+  bool walk = false;                   ///< a minimisation of a function, whose value before the first step is `start`
+  std::optional<double> minimum = {};  ///< of the function, if it is known
+  std::vector<double> rates;           ///< the default rates
   std::int64_t seeds = 1;
   double start = 0;
-  /// What a training gives that learned nothing but a constant; NaN where none fits.
+  /// The result of a training that learned only a constant; NaN if there is no such constant.
   std::function<double()> nothing = {};
-  /// The result of a run; infinite where it diverged: a number that is none, or a walk that ends above its start. Lower
-  /// is better.
+  /// The result of a run; lower is better. Infinite if it diverged: its value is not finite, or a walk ends above its
+  /// start.
   std::function<double(const std::string& method, double lr, std::int64_t seed)> run;
 };
 
@@ -31,14 +32,15 @@ struct WalkArguments {
   std::int64_t steps = 1000, seeds = 5;
   double spread = 0.1;
 };
-/// Every run has the same number of evaluations: no rule stops it early. Seed 0 starts at x0, the others near it.
+/// Every run has the same number of evaluations: there is no early stop. Seed 0 starts at x0, the other seeds near it.
 [[nodiscard]] Experiment walk_experiment(const WalkArguments& arguments, const Registry& registry);
 
-/// Trainings without early stopping, on one split of the data; the seed gives parameters and order.
+/// Trainings without early stopping, on one split of the data. The seed decides the initial parameters and the order of
+/// the rows.
 [[nodiscard]] Experiment training_experiment(const ConfigArguments& arguments, std::int64_t seeds,
                                              const Registry& registry);
 
-/// Puts a rate among the options of a method, or of the one that it wraps.
+/// Sets the rate in the options of a method, or of the method that it wraps.
 void set_rate(const OptimizerRow& row, OptionMap& options, double lr);
 
 }  // namespace thalweg::cli

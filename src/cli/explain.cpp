@@ -15,9 +15,9 @@ namespace thalweg::cli {
 
 namespace {
 
-constexpr std::int64_t most_elements = 4;  // of a longer vector the first are shown
+constexpr std::int64_t most_elements = 4;  // only the first numbers of a longer vector are shown
 
-/// "symbols = numbers = value", leaving out what is empty or says the same again.
+/// "symbols = numbers = value", without parts that are empty or equal to the part before.
 std::string chain_of(std::initializer_list<std::string> parts) {
   std::string text;
   std::string_view last;
@@ -29,7 +29,7 @@ std::string chain_of(std::initializer_list<std::string> parts) {
   return text;
 }
 
-/// The gradient of a function that has a formula, by its variables.
+/// The formula of the gradient by each variable, for a function that has a formula.
 class GradientText {
  public:
   explicit GradientText(const Target& target) : target_(target) {
@@ -63,7 +63,7 @@ class GradientText {
   std::vector<Var> variables_, gradients_;
 };
 
-/// The values of one step: those that the rule reads, and those that it writes.
+/// The values that the rule of one step reads, and those that it writes.
 struct StepValues {
   Tensor x, gradient, x_after;
   std::vector<std::pair<std::string, Tensor>> slots, slots_after;
@@ -83,7 +83,7 @@ class RuleText {
   std::string of(const StepValues& values) {
     Notation notation(*traced_.graph);
     for (const Bound& input : traced_.inputs) name_input(notation, input, values);
-    std::set<int> given;  // a slot may keep its value
+    std::set<int> given;  // a rule need not change every slot
     for (const Bound& input : traced_.inputs) given.insert(input.var.index());
     std::vector<Var> results;
     for (const Bound& output : traced_.outputs) results.push_back(output.var);
@@ -164,7 +164,7 @@ std::string explained(const Target& target, const Optimizer& method, const Minim
   RuleText rule_text(target, method);
   Tensor x = target.x0, gradient(x.shape(), x.dtype());
   keep_inside(x, options);
-  std::string text = "g is the gradient, x the point, t the step; what has a ' is new.\n";
+  std::string text = "g is the gradient, x the point, t the step; a ' marks the new values.\n";
   for (std::int64_t step = 0; step < std::min(steps, options.max_steps); ++step) {
     const double value = slope(x, gradient);
     StepValues values{

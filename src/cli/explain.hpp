@@ -1,12 +1,12 @@
 #pragma once
-// The first steps of a walk, worked out number by number.
+// Explains the first steps of a walk with all their numbers.
 
 #include "cli/target.hpp"
 
 namespace thalweg::cli {
 
-/// For each step: the gradient by its formula, each slot of the method, the update; with symbols, and with numbers in
-/// their place. The formulas are read off the graphs of the function and of the rule, so any method has them.
+/// For each step: the formulas of the gradient, of each slot of the method and of the update, first with symbols and
+/// then with numbers. The formulas come from the graphs of the function and of the rule, so every method has them.
 [[nodiscard]] std::string explained(const Target& target, const Optimizer& method, const MinimizeOptions& options,
                                     std::int64_t steps);
 

@@ -1,4 +1,4 @@
-// Studies of methods on a convex mean over rows: how far the gradient over all rows falls, epoch by epoch, in f64.
+// Studies of methods on a convex mean over rows, in f64: the norm of the gradient over all rows after each epoch.
 
 #include <cmath>
 
@@ -15,7 +15,7 @@ namespace thalweg::cli {
 
 namespace {
 
-/// The norm of the gradient of the mean loss and of decay / 2 |x|^2 over what decays.
+/// The norm of the gradient of the mean loss plus decay / 2 |x|^2 over the parameters with weight decay.
 double slope(Products& products, const State& at, const Dataset& rows, double decay) {
   Tensor gradient;
   (void)products.gradient(at, {rows}, gradient);
@@ -43,16 +43,17 @@ Fields fields(FiniteSumOptions& o) {
   return {{"config", &o.config, "a configuration: its data, its model and its loss"},
           {"optimizer", &o.optimizer, "{ kind = \"sgd\", lr = 0.1 }"},
           {"epochs", &o.epochs, "passes over the rows", {.low = 1, .high = 1e6}},
-          {"batch_size", &o.batch_size, "rows a step", {.low = 1, .high = 1e9}},
-          {"weight_decay", &o.weight_decay, "of the penalty that the gradient is measured with", not_negative}};
+          {"batch_size", &o.batch_size, "rows per step", {.low = 1, .high = 1e9}},
+          {"weight_decay", &o.weight_decay, "strength of the penalty in the measured gradient", not_negative}};
 }
 
-/// Throws UsageError for a method that takes its steps from all rows.
+/// Throws UsageError for a method whose every step uses all rows.
 Optimizer optimizer_of(const Study& study, const StudyArm& arm, const FiniteSumOptions& options) {
   Optimizer optimizer = make_optimizer(options.optimizer);
   if (owns_steps(optimizer))
-    fail<UsageError>("[study] {}: {}: {} takes each of its steps from all rows. Wanted: a method of batches, as sgd",
-                     study.name, arm.name, optimizer.name);
+    fail<UsageError>(
+        "[study] {}: {}: {} uses all rows in each step. Wanted: a method that steps on batches, such as sgd",
+        study.name, arm.name, optimizer.name);
   return optimizer;
 }
 
@@ -67,7 +68,7 @@ Task task_of(const Study& study, const FiniteSumOptions& options, const Context&
           counted_rows(session.parts.train)};
 }
 
-/// The slope after each epoch.
+/// The gradient's norm after each epoch.
 std::vector<double> walk(const Task& task, const Optimizer& optimizer, const FitOptions& fit, double decay) {
   Engine engine(task.function, optimizer, 1);
   State state = engine.init(task.rows, fit.seed, f64);

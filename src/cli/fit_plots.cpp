@@ -58,7 +58,7 @@ Tensor residuals_of(const FormulaFit& fit) {
 
 constexpr std::string_view scaling = "style=\"max-width:100%;height:auto\"";
 
-/// An `<svg>` element for the inside of another, of its own size, lower by so many pixels.
+/// An `<svg>` element to be placed inside another, `pixels` below its top.
 std::string nested(std::string svg, int pixels) {
   const auto style = svg.find(scaling);
   if (style != std::string::npos) svg.erase(style, scaling.size());

@@ -1,5 +1,5 @@
 #pragma once
-// What a fit of a formula looks like: the curve through the points, and what is left.
+// Drawings of a fit: the curve through the points, and the residuals.
 
 #include <map>
 #include <string>
@@ -17,7 +17,7 @@ class FitPlots {
   [[nodiscard]] std::string residuals_text() const;
   /// Both, one below the other.
   [[nodiscard]] std::string svg() const;
-  /// A page with the parameters beside both.
+  /// A page with the parameters and both drawings.
   [[nodiscard]] std::string html(double confidence) const;
 
  private:
@@ -26,7 +26,7 @@ class FitPlots {
   std::vector<Series> fit_series_, residual_series_;
 };
 
-/// "0.02 (sum of squares)": the root where no number has the sum.
+/// "0.02 (sum of squares)"; the root of the sum if the sum itself is out of the range of f64.
 [[nodiscard]] std::string squares_text(const LeastSquaresResult& result);
 
 }  // namespace thalweg::cli

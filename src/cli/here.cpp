@@ -12,7 +12,7 @@ namespace thalweg::cli {
 
 namespace {
 
-/// "20, 130, 180": operations a second, in billions.
+/// "20, 130, 180": operations per second, in billions.
 std::string rates_text(const Rates& rates, double Rates::Product::*rate) {
   std::vector<std::string> texts;
   for (const Rates::Product& product : rates.products) texts.push_back(fmt::format("{:.0f}", product.*rate / 1e9));
@@ -45,7 +45,7 @@ estimate::Machine Here::machine(std::int64_t ranks) const {
   here.half = here.single;
   here.bandwidth = rates.memory / n;
   here.ranks_a_node = std::int64_t{1} << 40;        // all of them
-  here.link = here.network = rates.memory / 2 / n;  // a message is read and written once
+  here.link = here.network = rates.memory / 2 / n;  // a message is read once and written once
   here.storage = 1e9;
   return here;
 }

@@ -25,7 +25,7 @@ struct Interval {
   [[nodiscard]] double width() const { return high - low; }
 };
 
-/// The interval made wider to hold the points, up to three times its width.
+/// Widens the interval to include the points, up to three times its width.
 Interval widened(Interval usual, std::span<const double> values) {
   const double limit = usual.width();
   Interval wide = usual;
@@ -36,7 +36,7 @@ Interval widened(Interval usual, std::span<const double> values) {
   return wide;
 }
 
-/// A formula has no window of its own: take the start and the end, with room around them.
+/// A formula has no default window: it shows the start and the end, with a margin.
 Interval around(double start, double end) {
   const double half = std::max(0.6 * std::abs(end - start), 1e-3 * std::max({1.0, std::abs(start), std::abs(end)}));
   return {(start + end) / 2 - 2 * half, (start + end) / 2 + 2 * half};

@@ -5,10 +5,10 @@
 
 namespace thalweg::cli {
 
-/// Throws UsageError where there are not two dimensions.
+/// Throws UsageError if the function does not have two dimensions.
 void expect_plane(const Target& target);
 
-/// `path` is x, y, x, y, ... from the start on.
+/// `path` is x, y, x, y, ... from the start to the end.
 [[nodiscard]] std::string landscape_svg(const Target& target, const std::vector<double>& path,
                                         const std::string& method);
 

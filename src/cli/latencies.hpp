@@ -1,5 +1,5 @@
 #pragma once
-// How long something took that happens very often: quantiles of it, in memory that does not grow.
+// Quantiles of the durations of a frequent event, in memory that does not grow.
 
 #include <array>
 #include <bit>
@@ -7,7 +7,7 @@
 
 namespace thalweg::cli {
 
-/// Counts times in nanoseconds by bins 1/32 of an octave wide: a quantile is right to 3 %.
+/// Counts durations in nanoseconds, in bins that are 1/32 of an octave wide. A quantile is accurate to 3 %.
 class Latencies {
  public:
   void add(std::int64_t nanoseconds) {
@@ -15,7 +15,7 @@ class Latencies {
     ++count_;
   }
   [[nodiscard]] std::int64_t count() const { return count_; }
-  /// The time that this part of all took at most, in seconds; 0 without any.
+  /// In seconds: the fraction `part` of all durations is at most this long. 0 if there are none.
   [[nodiscard]] double quantile(double part) const {
     std::int64_t left = static_cast<std::int64_t>(part * static_cast<double>(count_));
     for (std::size_t bin = 0; bin < bins_.size(); ++bin) {

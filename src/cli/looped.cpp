@@ -58,7 +58,9 @@ LoopRun start(const LoopedRow& row, std::unique_ptr<LoopConfig> config, const Tr
   if (RunFolder::finished(folder.path()))
     fail<UsageError>("[resume] {} has finished. Hint: without --resume a new run begins.", name);
   if (!fs::exists(unfinished_model(folder)))
-    fail<UsageError>("[resume] {} was stopped before its first saving. Hint: without --resume a new run begins.", name);
+    fail<UsageError>(
+        "[resume] {} was stopped before it was saved for the first time. Hint: without --resume a new run begins.",
+        name);
   auto system = row.begin(*config, context.registry);
   system->restore(unfinished_model(folder), fingerprint);
   return {std::move(config), std::move(folder), std::move(system), fingerprint};
@@ -70,7 +72,7 @@ int say_stopped(const LoopRun& run, int signal, const Context& context) {
     emit_line_of(
         nlohmann::ordered_json{{"run", as_utf8(name)}, {"stopped_at", run.system->steps}, {"resume", command}});
   } else {
-    emit("stopped at step {}; all that is needed is in {}\nto go on: {}\n", with_commas(run.system->steps),
+    emit("stopped at step {}; its state is in {}\nto go on: {}\n", with_commas(run.system->steps),
          shown(run.folder.checkpoints().string()), command);
   }
   return signal != 0 ? 128 + signal : 0;
@@ -110,7 +112,7 @@ void add_measured(nlohmann::ordered_json& line, const Looped::Measured& measured
   for (const auto& [name, metrics] : measured.figures.baselines) line["baselines"][name] = json_of(metrics);
 }
 
-/// Measures and judges what was trained, writes its report, and says so.
+/// Measures and judges the trained system, writes its report, and prints the results.
 void finish(const fs::path& folder, LoopConfig& config, Looped& system, const History& history,
             const Context& context) {
   const auto measured = system.measure("");
@@ -130,7 +132,7 @@ void finish(const fs::path& folder, LoopConfig& config, Looped& system, const Hi
   emit("{:<12}{}\n", "next", system.next(shell_quoted(folder.string())));
 }
 
-/// The verdict and the report alone, of a run that ended in a failure and has no model to show.
+/// Only the verdict and the report, for a run that failed and has no model.
 void finish_failed(LoopRun& run, const History& history, const JudgeOptions& failure, const Context& context) {
   const Verdict verdict = judge(history, failure);
   write_report(run.folder.path(), *run.config, *run.system, {}, history, verdict);
@@ -186,7 +188,8 @@ int train(LoopRun& run, const TrainArguments& arguments, const Context& context)
   }
   sitting.end();
   finish(run.folder.path(), *run.config, system, sitting.logged(), context);
-  system.save(run.folder.model(), run.fingerprint);  // last: a folder with a model in it is a run that has finished
+  system.save(run.folder.model(),
+              run.fingerprint);  // written last, because a folder with a model counts as a finished run
   return 0;
 }
 
@@ -197,8 +200,8 @@ std::optional<double> value_of(const Metrics& metrics, const std::string& name) 
   return found == metrics.end() ? std::nullopt : std::optional(found->second);
 }
 
-/// Each metric over the folds that have it and its baseline, and what it has more than that, as an interval. (Ranking
-/// figures are missing in a fold of which no user has both a wanted and an unwanted item.)
+/// Each metric and its baseline, over the folds that have both, and the interval of their difference. (Ranking figures
+/// are missing in a fold where no user has both a wanted and an unwanted item.)
 void emit_folds(const std::vector<Looped::Measured>& folds, const Context& context) {
   nlohmann::ordered_json line{{"folds", folds.size()}};
   const auto most = std::ranges::max_element(folds, {}, [](const auto& fold) { return fold.figures.metrics.size(); });
@@ -233,7 +236,7 @@ int over_folds(const LoopedRow& row, std::int64_t count, const NamedTree& named,
     auto config = row.config();
     read_loop_config(*config, named.tree, named.folder, context.registry);
     if (!config->take_fold(fold, count))
-      fail<UsageError>("[cv] {} have no rows that could be dealt out to folds", row.kind);
+      fail<UsageError>("[cv] {} have no rows that could be divided into folds", row.kind);
     const auto system = row.begin(*config, context.registry);
     const Optimizer optimizer = config->make_optimizer(context.registry);
     const std::int64_t total = config->epochs * system->steps_in_epoch();
@@ -288,9 +291,9 @@ int train_looped(const LoopedRow& row, const TrainArguments& arguments, const Na
     return 0;
   }
   if (arguments.dry_run || arguments.online || !named.variants.empty())
-    fail<UsageError>("[{}] --dry-run, --online and variants are not for it", row.kind);
+    fail<UsageError>("[{}] it does not take --dry-run, --online or variants", row.kind);
   if (arguments.folds > 0 && (arguments.resume || arguments.stop_after > 0))
-    fail<UsageError>("[{}] --resume and --stop-after are not for --cv, which keeps nothing", row.kind);
+    fail<UsageError>("[{}] --cv takes neither --resume nor --stop-after, because it saves no state", row.kind);
   if (arguments.folds > 0) return over_folds(row, arguments.folds, named, context);
   LoopRun run = start(row, std::move(config), arguments, named, context);
   return train(run, arguments, context);

@@ -1,6 +1,5 @@
 #pragma once
-// Systems that are trained by a loop of their own, whose steps touch few rows, in the commands: train, evaluate,
-// report.
+// The commands train, evaluate and report for systems with their own training loop, whose steps change only few rows.
 
 #include "cli/train.hpp"
 #include "core/workers.hpp"
@@ -12,7 +11,7 @@
 
 namespace thalweg::cli {
 
-/// Such a system, trained or in training.
+/// A system with its own training loop, during or after the training.
 class Looped {
  public:
   virtual ~Looped() = default;
@@ -21,33 +20,33 @@ class Looped {
   [[nodiscard]] virtual std::string described() const = 0;
   [[nodiscard]] virtual std::int64_t parameters() const = 0;
   [[nodiscard]] virtual std::int64_t steps_in_epoch() const = 0;
-  /// The step behind `steps` others, and what it says of itself but for epoch and total: its norm where that is wanted.
+  /// Takes the step number `steps` + 1 and returns its report, without epoch and total. The gradient's norm is computed
+  /// only if `wants_norm`.
   [[nodiscard]] virtual StepReport take(double rate, std::optional<double> momentum, bool wants_norm) = 0;
-  /// What to say of the epoch that ended, behind its mean loss.
+  /// Metrics of the finished epoch, which are shown after its mean loss.
   [[nodiscard]] virtual Metrics end_of_epoch() { return {}; }
-  /// What it is measured by, on the data at a place or where that is empty on its own test data; nothing where it has
-  /// none.
+  /// The figures on the data at a place, or on its own test data if the place is empty. Empty if there is no test data.
   struct Measured {
     SystemFigures figures;
     std::string note;                                            ///< "2,911 questions"
-    std::vector<std::pair<std::string, std::int64_t>> counts{};  ///< what the note says, for JSON
+    std::vector<std::pair<std::string, std::int64_t>> counts{};  ///< the numbers in the note, for JSON
   };
   [[nodiscard]] virtual std::optional<Measured> measure(const std::string& place) = 0;
-  /// The losses that it has to beat to have learned anything; none where no constant says anything.
+  /// The losses of constants, which it has to beat to have learned anything. Empty if constants have no meaning for it.
   [[nodiscard]] virtual JudgeOptions constants() const { return {}; }
-  /// Adds what the report shows besides.
+  /// Adds further parts to the report.
   virtual void show(ReportData&) {}
-  /// A command that does something with the run: "thalweg neighbours {} word".
+  /// A command that uses the run: "thalweg neighbours {} word".
   [[nodiscard]] virtual std::string next(const std::string& run) const = 0;
 
-  /// Everything that the next step and a measurement depend on; `extra` is kept with it.
+  /// Saves everything that the next step and a measurement depend on, with a fingerprint.
   void save(const std::filesystem::path& path, const std::string& fingerprint) const;
-  /// Goes on from a file. Throws ModelError for another's; UsageError where a fingerprint is given and the file's is
-  /// another, naming the difference.
+  /// Continues from a file. Throws ModelError for the file of another system; UsageError, naming the difference, if a
+  /// fingerprint is given and the file has another one.
   void restore(const std::filesystem::path& path, const std::optional<std::string>& fingerprint = {});
 
   std::int64_t steps = 0;
-  double epoch_loss = 0, epoch_weight = 0;  ///< of the steps of an epoch so far
+  double epoch_loss = 0, epoch_weight = 0;  ///< over the steps of the present epoch
 
  protected:
   virtual void write(SafetensorsFile& file) const = 0;
@@ -58,7 +57,7 @@ class Looped {
 struct LoopedRow {
   std::string_view kind;
   std::unique_ptr<LoopConfig> (*config)();
-  /// With the training data; the second from a file alone, to be measured and asked.
+  /// `begin` reads the training data. `load` reads only a file, for measurements and queries.
   std::unique_ptr<Looped> (*begin)(const LoopConfig& config, const Registry& registry);
   std::unique_ptr<Looped> (*load)(const LoopConfig& config, const std::filesystem::path& file,
                                   const Registry& registry);
@@ -70,13 +69,13 @@ struct LoopedRow {
 [[nodiscard]] const LoopedRow* looped_row(const ConfigTree& tree);
 int train_looped(const LoopedRow& row, const TrainArguments& arguments, const NamedTree& named, const Context& context);
 
-/// A run that such a system left, ready to be asked.
+/// A finished run of such a system, ready for queries.
 struct TrainedLoop {
   const LoopedRow& row;
   std::unique_ptr<LoopConfig> config;
   std::unique_ptr<Looped> system;
 };
-/// The row of a run folder; none where the path is none, or another kind of run's.
+/// The row for a run folder; null if the path is not a run folder or belongs to another kind of run.
 [[nodiscard]] const LoopedRow* looped_run(const std::string& path);
 /// Throws ModelError where there is no model yet.
 [[nodiscard]] TrainedLoop trained_loop(const LoopedRow& row, const std::filesystem::path& folder,

@@ -27,12 +27,12 @@ Settings read_settings(const std::vector<std::string>& sets) {
 
 namespace {
 
-/// Weight decay pulls towards 0, which need not be the minimum of a function: it is 0 unless the user sets it.
+/// Weight decay is 0 unless the user sets it: it pulls towards 0, which may not be the minimum of a function.
 void leave_out_decay(const std::vector<OptionDoc>& docs, OptionMap& options) {
   for (const OptionDoc& doc : docs) {
     if (options.contains(doc.name)) continue;
     if (doc.name == "weight_decay") options["weight_decay"] = {0.0};
-    const auto* inner = doc.initial.get_if<OptionMap>();  // of a method that wraps another
+    const auto* inner = doc.initial.get_if<OptionMap>();  // the options of a method inside another method
     if (!inner || !inner->contains("kind")) continue;
     OptionMap method = *inner;
     method["weight_decay"] = {0.0};
@@ -54,7 +54,7 @@ Optimizer make_method(const Registry& registry, const std::string& optimizer, co
   if (owns_steps(method) && !schedule.empty()) {
     fail<UsageError>("[{}] it finds the length of each step itself. Hint: leave out the schedule.", optimizer);
   }
-  if (lr && !owns_steps(method)) method.lr = *lr;  // of what wraps another method, too
+  if (lr && !owns_steps(method)) method.lr = *lr;  // also for a method that wraps another
   if (const auto kind = schedule.extract("kind")) {
     const auto* name = kind.mapped().get_if<std::string>();
     if (!name)
@@ -79,16 +79,16 @@ struct StoppingRules {
 };
 
 Fields fields(StoppingRules& o) {
-  return {{"max_steps", &o.max_steps, "Steps to take at most", {.low = 1}},
-          {"gradient_norm", &o.gradient_norm, "Stop where the gradient's norm is not above this", not_negative},
-          {"value_change", &o.value_change, "Stop where a step changes the value by no more than this; 0: never",
-           not_negative},
-          {"value", &o.value, "Stop where the value is not above this"},
-          {"lower", &o.lower, "Bounds from below, as --x0: each step ends inside"},
-          {"upper", &o.upper, "Bounds from above"}};
+  return {
+      {"max_steps", &o.max_steps, "Steps to take at most", {.low = 1}},
+      {"gradient_norm", &o.gradient_norm, "Stop when the gradient's norm is at most this", not_negative},
+      {"value_change", &o.value_change, "Stop when a step changes the value by at most this; 0: never", not_negative},
+      {"value", &o.value, "Stop when the value is at most this"},
+      {"lower", &o.lower, "Lower bounds, in the form of --x0: each step ends inside"},
+      {"upper", &o.upper, "Upper bounds"}};
 }
 
-constexpr double same_place = 1e-6;  // values that differ by less, relative to their size, are those of one minimum
+constexpr double same_place = 1e-6;  // values with a smaller relative difference belong to the same minimum
 
 constexpr double gradient_norm_of(DType dtype) { return dtype == f32 ? 1e-4 : 1e-8; }
 

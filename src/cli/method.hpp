@@ -8,15 +8,15 @@
 
 namespace thalweg::cli {
 
-/// What `--set` says, by section: optimizer.*, schedule.* and problem.* keys.
+/// The keys given with `--set`, by section: optimizer.*, schedule.* and problem.*.
 struct Settings {
   OptionMap optimizer, schedule, problem;
 };
 /// Throws UsageError for a key of another section.
 [[nodiscard]] Settings read_settings(const std::vector<std::string>& sets);
 
-/// Throws UsageError for invalid options. Without a rate the default of the row is used; weight decay is 0 unless it
-/// is set.
+/// Throws UsageError for invalid options. If no rate is given, the default of the row is used. Weight decay is 0 unless
+/// it is set.
 [[nodiscard]] Optimizer make_method(const Registry& registry, const std::string& optimizer, const Settings& settings,
                                     std::optional<double> lr);
 
@@ -32,7 +32,7 @@ class StoppingArguments {
   std::int64_t max_steps_ = 0;
 };
 
-/// Rates 10^low ... 10^high, `a_decade` of them in each.
+/// Rates from 10^low to 10^high, `a_decade` of them per decade.
 [[nodiscard]] std::vector<double> rate_grid(double low, double high, int a_decade);
 
 /// Whether a is a better result than b: a lower value, or the same minimum in fewer steps.

@@ -32,11 +32,11 @@ void refuse_changed_data(const fs::path& folder, const DataOptions& options, std
     const bool is_known = fs::exists(folder / "model.safetensors") || fs::exists(folder / "recipe.safetensors");
     fail<DataError>("[run] since {} was trained, its data has changed: {}. Hint: {}", folder.string(), change,
                     is_known ? fmt::format("thalweg evaluate {} --data FILE", shell_quoted(folder.string()))
-                             : "as it was before, or a new run");
+                             : "restore the data, or begin a new run");
   }
 }
 
-/// What the parameters of a run under way are evaluated as. Of several objectives, each of which has slots of its own,
+/// The parameters with which an unfinished run is evaluated. With several objectives, each of which has its own slots,
 /// they are those of the last step.
 Tensor evaluated(const Checkpoint& checkpoint, const Optimizer& optimizer, std::size_t objectives) {
   if (checkpoint.best_parameters) return *checkpoint.best_parameters;
@@ -45,7 +45,7 @@ Tensor evaluated(const Checkpoint& checkpoint, const Optimizer& optimizer, std::
   return evaluation_parameters(make_update(optimizer, *checkpoint.state.layout), checkpoint.state, alone);
 }
 
-/// The moving average that a system keeps of what it trains, the first where there are several; empty where none.
+/// The moving average that a system keeps of its parameters: the first of several, empty if there is none.
 std::string average_of(const Session& session) {
   if (!session.system) return "";
   for (const SystemObjective& objective : session.system->objectives) {
@@ -54,7 +54,7 @@ std::string average_of(const Session& session) {
   return "";
 }
 
-/// The run's state, in its trainer too.
+/// Sets the state of the run, also in its trainer.
 void take_state(OpenedRun& run, Parameters parameters, std::vector<std::string>& warnings) {
   Trainer& trainer = run.session.trainer;
   run.start = run.state = trainer.state();
@@ -80,7 +80,7 @@ void take_state(OpenedRun& run, Parameters parameters, std::vector<std::string>&
   trainer.set_state(run.state);
 }
 
-/// What the log does not say: whether the best epoch is what was kept, and why the run ended.
+/// Adds to the history what the log does not contain: whether the best epoch was restored, and why the run ended.
 void complete(History& history, const Config& config, bool finished) {
   const auto stopping = config.fit_options().early_stopping;
   history.best_restored = !stopping || stopping->restore_best;
@@ -107,7 +107,8 @@ OpenedRun open_run(const fs::path& folder, Parameters parameters, const Registry
   ConfigArguments arguments;
   arguments.source = folder.string();
   const NamedTree named = read_arguments(arguments, registry);
-  if (!named.run_folder) fail<UsageError>("[run] {} is no run folder. Hint: thalweg train makes one.", folder.string());
+  if (!named.run_folder)
+    fail<UsageError>("[run] {} is not a run folder. Hint: thalweg train makes one.", folder.string());
   if (looped_run(named.folder.string()) || text_run(named.folder.string())) refuse_run(named.folder);
   expect_model(named.folder);
   LoadedConfig loaded = load(named, registry);

@@ -1,15 +1,15 @@
 #pragma once
-// A run folder opened again: its configuration, its data, and its parameters.
+// An existing run, read from its folder: its configuration, its data, and its parameters.
 
 #include "cli/session.hpp"
 #include "engine/objective.hpp"
 
 namespace thalweg::cli {
 
-/// Which parameters of a run that was stopped; a finished run has those of its model.
+/// Which parameters of a stopped run are read. For a finished run they are those of its model.
 enum class Parameters {
-  newest,    ///< where its newest checkpoint stands
-  evaluated  ///< what it would be evaluated with: the best so far, or their average, where it keeps such
+  newest,    ///< those of the newest checkpoint
+  evaluated  ///< those used to evaluate it: the best so far, or their moving average, if the run keeps these
 };
 
 struct OpenedRun {
@@ -18,33 +18,32 @@ struct OpenedRun {
   Config config;
   Optimizer optimizer;
   Session session;               ///< its trainer has the run's parameters
-  History history = {};          ///< as metrics.jsonl has it
-  State start = {}, state = {};  ///< where it began, and where it is
+  History history = {};          ///< read from metrics.jsonl
+  State start = {}, state = {};  ///< at the start of the run, and now
   bool finished = false;
   bool is_best = false;          ///< the parameters are the best so far, and not those of the last step
-  std::string average = {};      ///< a moving average of a system's parameters, which are evaluated in their place
-  std::int64_t total_steps = 0;  ///< of the run as it was asked for; 0 where no checkpoint says
+  std::string average = {};      ///< the moving average with which a system is evaluated; empty if there is none
+  std::int64_t total_steps = 0;  ///< of the whole run; 0 if no checkpoint tells it
 
   /// The objective on plain data: without augmentation. Throws UsageError for a system.
   [[nodiscard]] EvaluationFunction function(const Registry& registry) const;
-  /// The rate of the last step that was recorded; that of the configuration where none was.
+  /// The rate of the last recorded step; that of the configuration if none was recorded.
   [[nodiscard]] double last_lr() const;
 };
 
-/// Throws UsageError for anything but a run folder and for a run that has no parameters yet, DataError where its data
-/// has changed since.
+/// Throws UsageError if it is not a run folder or if the run has no parameters yet, DataError if the data has changed.
 [[nodiscard]] OpenedRun open_run(const std::filesystem::path& folder, Parameters parameters, const Registry& registry,
                                  std::vector<std::string>& warnings);
 
-/// A run of a model that was stopped, without its own data, which may have changed: with these rows to test on, and the
-/// parameters that it would be evaluated with.
+/// A stopped run of a model, with these rows to test on and with its evaluated parameters. Its own data is not read,
+/// because it may have changed.
 [[nodiscard]] OpenedRun open_stopped(const std::filesystem::path& folder, const Recipe& recipe, const Dataset& rows,
                                      const Registry& registry, std::vector<std::string>& warnings);
 
-/// So many of the rows, drawn once and for all by the seed, in their order; all where `count` is 0 or no fewer.
+/// `count` of the rows, drawn by the seed alone, in their order. All rows if `count` is 0 or larger than their number.
 [[nodiscard]] Dataset fixed_rows(const Dataset& data, std::int64_t count, std::uint64_t seed);
 
-/// What an option for it says: a number of rows, or "all", which gives 0. Throws UsageError.
+/// The value of an option for it: a number of rows, or "all", which gives 0. Throws UsageError.
 [[nodiscard]] std::int64_t rows_asked(const std::string& text, const char* option);
 
 }  // namespace thalweg::cli

@@ -43,7 +43,7 @@ struct Measured {
   const Dataset* data;
   Evaluation evaluation;
   std::vector<NamedMetrics> baselines;
-  metric::Weights weights = {};  ///< of the rows, where they do not all count the same
+  metric::Weights weights = {};  ///< the weights of the rows, if they differ
 
   [[nodiscard]] std::string note(const Recipe& recipe) const {
     return metrics_note(evaluation.rows, recipe, data->has("weight"));
@@ -57,7 +57,7 @@ std::vector<Measured> measure(Session& session, const std::vector<Baseline>& bas
     all.push_back({name, &*data, session.trainer.evaluate(*data), metrics_of(baselines, session.recipe, *data)});
     if (!session.system && data->has("target"))
       all.back().weights = weights_on(session.recipe.make_loss(registry), *data);
-    if (baselines.empty() || all.back().weights) return;  // it counts each row as one
+    if (baselines.empty() || all.back().weights) return;  // it gives every row the same weight
     if (const auto nearest = nearest_neighbour_accuracy(session.parts.train, *data))
       all.back().baselines.push_back({"nearest neighbour", {{"accuracy", *nearest}}});
   };
@@ -70,7 +70,7 @@ Confusion confusion_in(const Measured& measured) {
   return confusion_on(measured.evaluation.predictions, *measured.data, measured.weights);
 }
 
-/// The first of the images, one a column. Their range is [0, 1].
+/// The first images, one per column. Their values are in [0, 1].
 PictureRow picture_row(std::string label, const Tensor& images) {
   constexpr std::int64_t most = 10;
   PictureRow row{std::move(label), {}};
@@ -91,7 +91,7 @@ void add_pictures(ReportData& report, const Measured& measured) {
                      picture_row("clean", (*measured.data)["target"])};
 }
 
-/// Where the rows of the part come from.
+/// The origin of the rows of this part.
 const Origin& origin_of(const Session& session, const Measured& measured) {
   return measured.name == "test" ? session.parts.test_origin : session.parts.validation_origin;
 }
@@ -119,7 +119,8 @@ void add_predictions(ReportData& report, const Session& session, const Measured&
   report.predictions = std::move(plot);
 }
 
-/// "no (0.98)", "no (score 1.73)": the likeliest class and its probability, or the one with the higher score.
+/// "no (0.98)", "no (score 1.73)": the likeliest class and its probability, or the class with the higher score and that
+/// score.
 std::string predicted_class(const Tensor& predictions, std::int64_t row, const std::vector<std::string>& classes,
                             bool scores) {
   const std::int64_t count = predictions.shape()[1];
@@ -132,7 +133,7 @@ std::string predicted_class(const Tensor& predictions, std::int64_t row, const s
                      predictions.at(row * count + best));
 }
 
-/// The rows that count, those with the highest loss first, and no more than `most`.
+/// The rows with the highest losses, the highest first, at most `most` of them. Rows of weight 0 are left out.
 std::vector<std::pair<double, std::int64_t>> highest(const Tensor& losses, const metric::Weights& weights,
                                                      std::size_t most) {
   std::vector<std::pair<double, std::int64_t>> order;
@@ -147,7 +148,7 @@ std::vector<std::pair<double, std::int64_t>> highest(const Tensor& losses, const
   return order;
 }
 
-/// Of a table, one number or class a row; those with the highest loss.
+/// Adds the rows with the highest losses. For tables whose rows have a single number or class each.
 std::vector<WorstRow> worst_rows(const Session& session, const Measured& measured, const Config& config,
                                  const Registry& registry) {
   constexpr std::size_t most = 10;
@@ -172,7 +173,7 @@ std::vector<WorstRow> worst_rows(const Session& session, const Measured& measure
   return worst;
 }
 
-/// What the report of a table says beside its metrics: which features count, which rows were missed.
+/// Adds to the report of a table the importance of its features and its worst rows.
 void add_explanations(ReportData& report, Session& session, const Measured& measured, const Config& config,
                       const Registry& registry) {
   const auto* table = session.recipe.preprocessing.table();
@@ -185,13 +186,14 @@ void add_explanations(ReportData& report, Session& session, const Measured& meas
   report.worst = worst_rows(session, measured, config, registry);
 }
 
-/// The headline of a report: one metric of each part of the data, the last measured first, and the time it took.
+/// The headline of a report: one metric for each part of the data, the last measured part first, and the time of the
+/// run.
 std::vector<ReportTile> headline(const Session& session, const std::vector<Measured>& measured,
                                  const History& history) {
   std::vector<ReportTile> tiles;
   for (auto one = measured.rbegin(); one != measured.rend(); ++one) {
     const Metrics& metrics = one->evaluation.metrics;
-    const auto& [metric, value] = metrics[metrics.size() > 1 ? 1 : 0];  // the loss is the first
+    const auto& [metric, value] = metrics[metrics.size() > 1 ? 1 : 0];  // the loss is the first metric
     tiles.push_back(
         {one->name + " " + metric, figure(value), counted(one->evaluation.rows, rows_name(session.recipe))});
   }
@@ -242,8 +244,8 @@ std::vector<Baseline> baselines_for(const Session& session, const Config& config
 
 bool is_linear(const Baseline& baseline) { return baseline.name == "linear"; }
 
-/// Classes that are balanced for training are not where the model is measured, and the constant to be held against it
-/// there is that of their frequencies.
+/// The baselines for measurements. Classes that are balanced in training are not balanced there, so the constant to
+/// compare with is that of the true class frequencies.
 std::vector<Baseline> shown_of(std::vector<Baseline> baselines, const Session& session, const Config& config,
                                const Registry& registry) {
   if (baselines.empty() || !session.parts.unbalanced) return baselines;
@@ -253,25 +255,25 @@ std::vector<Baseline> shown_of(std::vector<Baseline> baselines, const Session& s
   return shown;
 }
 
-/// How a run went that owned its steps: it has no rate, and what is advised of rates says nothing. That it ended by
-/// itself does not say what kind of point it ended at.
+/// The verdict on a run of a method that owns its steps: it has no rate, so advice about rates has no meaning. That the
+/// method stopped by itself does not show what kind of point it reached.
 Verdict judged_by_slope(const History& history, const std::string& method) {
   const StepReport &first = history.steps.front(), &last = history.steps.back();
   const bool ended = history.reason == StopReason::finished && last.step < last.total_steps;
   Verdict verdict;
   verdict.kind = ended ? VerdictKind::not_judged : VerdictKind::still_falling;
   verdict.sentence = fmt::format("{}: in {} of {} the loss went from {} to {}, and the gradient's norm from {} to {}.",
-                                 ended ? "Ended by itself, where it found no lower point"
+                                 ended ? "Stopped by itself, because it found no lower point"
                                  : history.reason == StopReason::finished ? "The steps are used up"
                                                                           : "Stopped before its end",
                                  counted(last.step, "steps"), method, figure(first.loss), figure(last.loss),
                                  number_text(first.gradient_norm, 3), number_text(last.gradient_norm, 3));
-  if (ended) verdict.advice = "What kind of point it is: thalweg inspect RUN --curvature.";
-  if (!ended) verdict.advice = "More epochs: each is a step.";
+  if (ended) verdict.advice = "See what kind of point it is: thalweg inspect RUN --curvature.";
+  if (!ended) verdict.advice = "Train for more epochs: each is one step.";
   return verdict;
 }
 
-/// The verdict, with what it advises tried on copies of the run.
+/// The verdict; its advice is tried on copies of the run.
 Verdict judged(const Session& session, const Config& config, const History& history, JudgeOptions options,
                const Registry& registry) {
   options = with_session(std::move(options), session);
@@ -293,7 +295,8 @@ Verdict judged(const Session& session, const Config& config, const History& hist
   return judge(history, options);
 }
 
-/// Where a linear model learns from the same rows, these say something of the target, and the data is not to blame.
+/// If a linear model learns from the same rows, the inputs tell something about the target, and the data is not the
+/// cause of the failure.
 void heed_linear(Verdict& verdict, const JudgeOptions& constants, const std::vector<Baseline>& baselines,
                  const std::vector<Measured>& measured) {
   constexpr double clearly = 0.8;
@@ -312,7 +315,8 @@ void heed_linear(Verdict& verdict, const JudgeOptions& constants, const std::vec
                               fmt::format("A linear model has a {} loss of {}, the best constant one of {}.", rows,
                                           number_text(linear, 4), number_text(constant, 4))});
   verdict.advice =
-      "The inputs do say something of the target: a linear model found it. Look at lr first (thalweg lr), then train "
+      "The inputs do tell something about the target: a linear model learned it. Check lr first (thalweg lr), then "
+      "train "
       "for more epochs.";
 }
 
@@ -343,7 +347,7 @@ void emit_text(const Session& session, const RunFolder& folder, const std::vecto
   if (history.best_epoch > 0 && history.best_epoch < epochs) {
     emit("{:<12}epoch {}{}\n", "best", history.best_epoch,
          !RunFolder::finished(folder.path()) ? " so far"
-         : history.best_restored             ? ", which the model was put back to"
+         : history.best_restored             ? ", which was restored"
                                              : fmt::format("; the model is that of epoch {}", epochs));
   }
   emit_verdict(verdict);
@@ -352,7 +356,7 @@ void emit_text(const Session& session, const RunFolder& folder, const std::vecto
   emit("{:<12}{}\n", "next", next_step(session, folder));
 }
 
-/// All but where it is.
+/// Prints everything but the paths.
 Json json_of(const Session& session, const std::vector<Measured>& measured, const History& history,
              const Verdict& verdict) {
   const std::int64_t kept = kept_epoch(history), last = history.epochs.empty() ? 0 : history.epochs.back().epoch;
@@ -377,57 +381,57 @@ void emit_json(const RunFolder& folder, const Json& outcome) {
   emit_line_of(result);
 }
 
-/// What the best constant is called: of classes, the one that it always predicts.
+/// The name of the best constant. For classes it names the class that is always predicted.
 std::string baseline_name(const Baseline& baseline, const Recipe& recipe, const Evaluation& evaluation) {
   if (baseline.name == "linear" || recipe.preprocessing.task() == data::Task::regression) return baseline.name;
   const Tensor& p = evaluation.predictions;
   const std::vector<std::string> names = class_names(recipe);
-  std::int64_t best = p.shape()[1] == 1 && p.at(0) > 0.5 ? 1 : 0;  // the first row, which is as any other
+  std::int64_t best = p.shape()[1] == 1 && p.at(0) > 0.5 ? 1 : 0;  // any row will do, because all are equal
   for (std::int64_t c = 1; c < p.shape()[1]; ++c) best = p.at(c) > p.at(best) ? c : best;
   return "always " + shown(names[static_cast<std::size_t>(best)]);
 }
 
-/// What came of a run: its metrics beside those of the baselines as they are shown, and the verdict.
+/// The outcome of a run: its metrics with those of the baselines, in the form in which they are shown, and the verdict.
 struct Outcome {
   std::vector<Baseline> baselines;
   std::vector<Measured> measured;
   Verdict verdict;
 };
 
-/// What more epochs would take: of a run that was stopped only that it goes on, where early stopping ended it that
-/// waits longer.
+/// Adapts the advice to train longer to the end of the run: a stopped run only has to be resumed, and a run that early
+/// stopping ended needs a longer patience.
 void advise_by_end(Verdict& verdict, const History& history) {
   const bool wants_more = verdict.kind == VerdictKind::still_falling || verdict.kind == VerdictKind::still_rising ||
                           verdict.kind == VerdictKind::schedule_ended;
   const bool stopped = history.reason == StopReason::stop_after || history.reason == StopReason::stop_requested;
   if (stopped && (wants_more || verdict.kind == VerdictKind::not_judged))
-    verdict.advice = "It was stopped before its end: let it go on.";
+    verdict.advice = "It was stopped before its end: resume it.";
   if (wants_more && history.reason == StopReason::stopped_early) verdict.advice = longer_patience(history);
 }
 
-/// Whether more rows are right than of the constant, by more than chance: the part of n rows that are right has a
-/// deviation of 1 / (2 sqrt(n)) at most, and this asks for two.
+/// Whether the model predicts more rows correctly than the constant does, by more than chance. The accuracy on n rows
+/// has a standard deviation of at most 1 / (2 sqrt(n)); the test asks for two of them.
 bool is_right_more_often(const Measured& measured) {
   const auto own = find_in(measured.evaluation.metrics, "accuracy");
-  std::optional<double> constant;  // the first that has one: the constant of the loss may have none
+  std::optional<double> constant;  // of the first baseline with an accuracy: the constant of the loss may have none
   for (const auto& [name, metrics] : measured.baselines) constant = constant ? constant : find_in(metrics, "accuracy");
   return own && constant && *own > *constant + 1 / std::sqrt(static_cast<double>(measured.evaluation.rows));
 }
 
-/// The training loss of the last epoch as a part of the best constant's; 1 where it is not known.
+/// The training loss of the last epoch divided by that of the best constant; 1 if it is not known.
 double part_of_constant(const JudgeOptions& constants, const History& history) {
   const auto loss = history.epochs.empty() ? std::nullopt : find_in(history.epochs.back().metrics, "loss");
   return loss && constants.constant_training > 0 ? *loss / constants.constant_training : 1;
 }
 
-/// A run that was long enough, by what it says of itself.
+/// Whether the run was long enough, by its own verdict.
 bool has_ended(const Verdict& verdict) {
   return verdict.kind == VerdictKind::converged || verdict.kind == VerdictKind::schedule_ended ||
          verdict.kind == VerdictKind::overfitting;
 }
 
-/// Row by row against the best constant, on the test rows where there are any: the verdict goes by the ratio of two
-/// means, which a weak effect in many rows does not move, and chance in few does.
+/// Compares the model with the best constant row by row, on the test rows if there are any, and corrects the verdict.
+/// The verdict uses the ratio of two means: a weak effect in many rows hardly changes it, but chance in few rows does.
 void heed_rows(Outcome& outcome, Session& session, const Config& config, const History& history,
                const JudgeOptions& constants, const Baseline& trained, const Registry& registry) {
   if (outcome.measured.empty()) return;
@@ -447,15 +451,15 @@ void heed_rows(Outcome& outcome, Session& session, const Config& config, const H
   } else if (nothing && against->are_few() && learned && !by_heart) {
     verdict.kind = VerdictKind::not_judged;
     verdict.sentence =
-        fmt::format("Not judged: on {} it is no better than the best constant, and these are too few to say.",
+        fmt::format("Not judged: on {} it is no better than the best constant, but these rows are too few to decide.",
                     counted(against->rows, last.name + " rows"));
-    verdict.advice = "Hold out more rows, name test rows (--test), or let every row be one (--cv 5).";
+    verdict.advice = "Hold out more rows, give test rows (--test), or test on every row (--cv 5).";
   } else if (!nothing && against->is_worse() && !is_right_more_often(last)) {
     verdict.kind = VerdictKind::learned_nothing;
     verdict.sentence = "Learned nothing that holds: on the test rows it is worse than the best constant.";
     verdict.advice =
-        "Look whether the test rows are like those that it was trained on, and whether validation rows are among "
-        "these; "
+        "Check whether the test rows are like the training rows, and whether validation rows are among "
+        "the training rows; "
         "or take a smaller model, or raise weight_decay.";
   } else {
     return;
@@ -493,8 +497,8 @@ void emit_outcome(const Session& session, const RunFolder& folder, const Outcome
 
 namespace {
 
-/// The rate of a run that diverged beside 2 / the largest eigenvalue before it: at its newest checkpoint, or else where
-/// it began.
+/// Compares the rate of a run that diverged with 2 / the largest eigenvalue before that: at its newest checkpoint, or
+/// else at its start.
 void add_stability(Verdict& verdict, const Session& session, const Config& config, const RunFolder& folder,
                    const History& history, const Registry& registry) {
   Trainer fresh = make_trainer(session, config, config.make_optimizer(registry), registry);
@@ -509,9 +513,9 @@ void add_stability(Verdict& verdict, const Session& session, const Config& confi
   verdict.evidence.push_back(
       {"rate_over_bound", rate / bound,
        fmt::format("{} 2 / the largest eigenvalue of the Hessian was {}; the rate was {}{}.",
-                   before.step > 0 ? fmt::format("At step {}, before it,", before.step) : "Where the run began,",
+                   before.step > 0 ? fmt::format("At step {}, before that,", before.step) : "At the start of the run,",
                    number_text(bound, 3), number_text(rate, 3),
-                   config.optimizer.kind == "sgd" ? "" : ", of a method that scales each direction by itself")});
+                   config.optimizer.kind == "sgd" ? "" : ", for a method that scales each direction separately")});
 }
 
 }  // namespace
@@ -556,7 +560,7 @@ JudgeOptions with_session(JudgeOptions options, const Session& session) {
 std::vector<NamedMetrics> metrics_of(const std::vector<Baseline>& baselines, const Recipe& recipe,
                                      const Dataset& data) {
   std::vector<NamedMetrics> all;
-  // the loss is held against the constant of the loss, the other metrics against the commonest class
+  // the loss is compared with the best constant for the loss, the other metrics with the most frequent class
   const bool are_two = std::ranges::find(baselines, "commonest", &Baseline::name) != baselines.end();
   for (const Baseline& baseline : baselines) {
     const Evaluation evaluation = baseline.trainer->evaluate(data);
@@ -577,7 +581,7 @@ void finish_run(Session& session, const Config& config, const std::string& name,
   return_free_memory();  // of the threads that read batches
   const Outcome outcome = outcome_of(session, config, name, folder, history, context.registry);
   if (!outcome.baselines.empty()) save_baselines(folder.baselines(), outcome.baselines);
-  // last: a folder with a model in it is a run that has finished
+  // written last, because a folder with a model counts as a finished run
   const State& state = session.trainer.state();
   if (session.system) {
     save_system(folder.model(), config.system, session.recipe.preprocessing, state);

@@ -25,7 +25,7 @@ void flush_output() {
 }
 
 void secure_streams() {
-  // what was closed cannot be read from or written to, and says so
+  // reading from or writing to such a stream still fails with an error
   for (const auto& [descriptor, flags] :
        {std::pair(STDIN_FILENO, O_WRONLY), std::pair(STDOUT_FILENO, O_RDONLY), std::pair(STDERR_FILENO, O_WRONLY)}) {
     if (::fcntl(descriptor, F_GETFD) < 0 && errno == EBADF) (void)::open("/dev/null", flags);

@@ -1,5 +1,5 @@
 #pragma once
-// What the command says: results on standard output, everything else on standard error.
+// The output of the command: results on standard output, everything else on standard error.
 
 #include <fmt/format.h>
 
@@ -9,7 +9,7 @@
 
 #include "core/escape.hpp"
 
-#include "core/numbers.hpp"  // what is said is mostly numbers
+#include "core/numbers.hpp"  // most output consists of numbers
 
 namespace thalweg::cli {
 
@@ -32,7 +32,7 @@ template <class... Args>
 void emit(fmt::format_string<Args...> format, Args&&... args) {
   emit(std::string_view(fmt::format(format, std::forward<Args>(args)...)));
 }
-/// A JSON value on a line. Bytes in it that are not UTF-8 are replaced: there is no such text in JSON.
+/// A JSON value on a line. Bytes that are not UTF-8 are replaced, because JSON does not allow them.
 template <class Json>
 void emit_line_of(const Json& value) {
   emit(value.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n");
@@ -40,13 +40,14 @@ void emit_line_of(const Json& value) {
 /// Writes out what is still in the buffer; throws as emit does.
 void flush_output();
 
-/// Opens the standard streams that were closed, so that no file that is opened later takes their place and is written
-/// to; and has a write beyond a limit of size fail (exit code 6) rather than end the process.
+/// Opens standard streams that were closed. Otherwise a file that is opened later would get their descriptor, and
+/// output would be written into it. Also makes a write beyond a size limit fail (exit code 6) instead of ending the
+/// process.
 void secure_streams();
 
 /// Writes to standard error.
 void say(std::string_view text);
-/// Texts among the values are shown on one line: names in them are a user's or a file's.
+/// Texts among the values are shown on one line, because names of users and files may contain line ends.
 template <class... Args>
 void say(fmt::format_string<Args...> format, Args&&... args) {
   say(std::string_view(said(format, in_line(args)...)));

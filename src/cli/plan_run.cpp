@@ -1,4 +1,4 @@
-// The plan of a configuration with data: its own step, whole shards of a batch for each rank.
+// The plan of a configuration with data, from its own training step. Each rank gets whole shards of a batch.
 
 #include <fmt/format.h>
 
@@ -28,9 +28,9 @@ using Json = nlohmann::ordered_json;
 using namespace estimate;
 
 constexpr double hour = 3600;
-constexpr std::int64_t most_ranks = 4096;  // whose parts are told apart: a batch has few shards
+constexpr std::int64_t most_ranks = 4096;  // the parts of more ranks are not planned one by one: a batch has few shards
 
-/// Bytes of a rank, by kind.
+/// The memory of a rank in bytes, by kind.
 struct RankMemory {
   double parameters, gradients, slots, row_table, activations, data, program;
   [[nodiscard]] double total() const {
@@ -38,13 +38,13 @@ struct RankMemory {
   }
 };
 
-/// Seconds of a step, by part.
+/// The time of a step in seconds, by part.
 struct RankTime {
   double gradient, update, messages;
   [[nodiscard]] double total() const { return gradient + update + messages; }
 };
 
-/// What was measured for a plan, where it is of this machine.
+/// The measurements for a plan of this machine.
 struct Measured {
   Here here;
   StepSeconds step;
@@ -57,7 +57,7 @@ struct RunPlan {
   RankTime time;
   std::int64_t rows = 0, steps = 0;
   double tokens_a_row = 1;
-  std::string table = {};  ///< of all rows, where the optimizer keeps one
+  std::string table = {};  ///< describes the table of all rows, if the optimizer keeps one
 };
 
 double number(std::int64_t n) { return static_cast<double>(n); }
@@ -68,11 +68,11 @@ double bytes_of(const Dataset& data) {
   return bytes;
 }
 
-/// The shards of the rank that has most of them.
+/// The number of shards of the rank with the most shards.
 std::int64_t most_shards(std::int64_t shards, std::int64_t ranks) { return (shards + ranks - 1) / ranks; }
 
-/// Sums of gradients that are there at the same time: one of each thread, and those that wait for the other half of
-/// their pair, as many as a count of shards that are done has binary ones.
+/// The largest number of gradient sums that exist at the same time: one per thread, and those that wait for the other
+/// half of their pair. When n shards are done, as many sums wait as n has binary ones.
 std::int64_t sums_at_once(std::int64_t shards, std::int64_t threads) {
   int waiting = 0;
   for (std::uint64_t done = 0; done < static_cast<std::uint64_t>(shards); ++done)
@@ -86,8 +86,8 @@ RankMemory memory_of(const StepNeeds& needs, const Parts& parts, std::int64_t ra
   double data = bytes_of(parts.train);
   if (parts.validation) data += bytes_of(*parts.validation);
   if (parts.test) data += bytes_of(*parts.test);
-  constexpr double program = 22.5e6;  // code, tables of the libraries, stacks: what small trainings take
-  const double received = ranks > 1 ? number(needs.gradient_bytes) : 0;  // slices of the others' sums
+  constexpr double program = 22.5e6;  // code, tables of the libraries, stacks: the memory of small trainings
+  const double received = ranks > 1 ? number(needs.gradient_bytes) : 0;  // slices of the sums of other ranks
   return {number(needs.parameter_bytes),
           number(blocks * needs.gradient_bytes) + received,
           needs.own_part * number(needs.slot_bytes),
@@ -99,7 +99,8 @@ RankMemory memory_of(const StepNeeds& needs, const Parts& parts, std::int64_t ra
 
 double message_seconds(const StepNeeds& needs, const Machine& machine, std::int64_t ranks) {
   const double n = number(ranks), link = (ranks > machine.ranks_a_node ? machine.network : machine.link);
-  // slices of the sums out and in, and the sum round; where the update is shared, what each rank stepped
+  // slices of the sums are sent and received, then the total is sent round; if the update is shared, each rank also
+  // sends the parameters that it updated
   const double sums = needs.shards > 1 ? 2 * number(needs.gradient_bytes) : 0;
   const double stepped = needs.own_part < 1 ? number(needs.parameter_bytes) : 0;
   return (sums + stepped) * (n - 1) / n / link;
@@ -147,13 +148,13 @@ RunPlan plan_of(const PlanArguments& arguments, const LoadedConfig& loaded, Mach
   } else {
     plan.time = time_of(plan.needs, machine, arguments.ranks);
   }
-  // ranks share the threads of this machine; of others each has so many
+  // ranks share the threads of this machine; on other machines each rank has this many
   const std::int64_t own_threads = here ? std::max<std::int64_t>(1, threads / arguments.ranks) : threads;
   plan.memory = memory_of(plan.needs, parts, arguments.ranks, own_threads);
   return plan;
 }
 
-/// Seconds of a shard by the kind of kernel, the longest first.
+/// The time of a shard in seconds by kind of kernel, the longest first.
 std::vector<std::pair<std::string, double>> by_kind(const std::vector<KernelTime>& kernels) {
   std::vector<std::pair<std::string, double>> kinds;
   for (const KernelTime& kernel : kernels) {
@@ -180,7 +181,7 @@ std::string kernels_text(const StepSeconds& step) {
 void emit_assumptions(const RunPlan& p, const Machine& machine, const PlanArguments& arguments) {
   const double link = (arguments.ranks > machine.ranks_a_node ? machine.network : machine.link) / 1e9;
   constexpr const char* one_gradient =
-      "a step is one gradient, though some methods (sam, svrg, saga, sophia, adahessian, kfac, lbfgs) ask for more.";
+      "a step is one gradient, though some methods (sam, svrg, saga, sophia, adahessian, kfac, lbfgs) need more.";
   if (p.measured)
     return emit(
         "\nMeasured: each different kernel of the step by itself, those of a shard {} at the same time; the step was "

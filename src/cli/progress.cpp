@@ -15,7 +15,7 @@ using namespace std::chrono_literals;
 constexpr auto live_interval = 100ms;
 constexpr auto line_interval = 5s;
 
-/// The metrics that fit one line: of the validation set, the loss and the first metric; and the one that is watched.
+/// The metrics that fit into one line: the loss and the first metric of the validation set, and the watched metric.
 std::string metrics_text(const Metrics& metrics, const std::string& watched) {
   std::string text;
   int shown = 0;

@@ -16,13 +16,13 @@ class ProgressLine {
  public:
   ProgressLine(ProgressStyle style, std::int64_t epochs) : style_(style), epochs_(epochs) {}
 
-  /// One of a total of 0 steps is of a loop whose end is not known: its metrics are all there is to say.
+  /// A total of 0 steps means that the end of the loop is not known; then only metrics are shown.
   void step(const StepReport& report);
   void set_epochs(std::int64_t epochs) { epochs_ = epochs; }
   void epoch(const EpochReport& report);
-  /// A metric of the epochs that is shown besides; none where it is empty.
+  /// One more metric of the epochs to show; none if the name is empty.
   void watch(std::string metric) { watched_ = std::move(metric); }
-  /// Ends the live line, so that what follows begins on a line of its own.
+  /// Ends the live line, so that later output starts on a new line.
   void finish();
 
  private:

@@ -26,7 +26,7 @@ std::string own_host() {
   return name.data();
 }
 
-/// Where rank 0 meets the same error, it is the one to say so, and the launcher then ends the others.
+/// If rank 0 has the same error, only rank 0 reports it, and the launcher then ends the other ranks.
 int report_error(Communicator& ranks, int code, std::string_view message) {
   if (ranks.rank() == 0) {
     say("thalweg: {}\n", message);

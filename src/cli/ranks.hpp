@@ -1,5 +1,5 @@
 #pragma once
-// A command whose work is shared by several processes, as a launcher started them.
+// A command whose work is shared by several processes that a launcher started.
 
 #include <functional>
 #include <string>
@@ -9,15 +9,15 @@
 namespace thalweg::cli {
 
 struct RankOptions {
-  std::string distributed = "auto";  ///< auto: where a launcher started several; mpi; none
-  double patience = 30;              ///< seconds after which a rank that does not answer is given up
+  std::string distributed = "auto";  ///< auto (mpi where a launcher started several processes), mpi or none
+  double patience = 30;              ///< seconds after which a rank that does not answer counts as lost
 };
 
-/// Runs `work` alone, or as one of the ranks: then the context has them, and all but rank 0 are quiet. Gives the exit
-/// code. A rank that dies is reported with its host, and ends the others.
+/// Runs `work` alone, or as one of the ranks. In the second case the context holds the ranks, and all but rank 0 are
+/// quiet. Returns the exit code. When a rank dies, its number and host are reported, and the other ranks end.
 int over_ranks(const RankOptions& options, const Context& context, const std::function<int(const Context&)>& work);
 
-/// The threads of a rank where none are asked for: the ranks of a host share its cores.
+/// The default number of threads of a rank: the ranks of a host share its cores.
 [[nodiscard]] int threads_of_rank(const Communicator& ranks);
 
 }  // namespace thalweg::cli

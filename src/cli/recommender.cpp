@@ -36,7 +36,8 @@ std::vector<data::Levels> levels_in(const SafetensorsFile& file, std::size_t fea
       }
     }
   }
-  if (levels.size() != features) fail<ModelError>("[recommender] the model does not say whom it knows");
+  if (levels.size() != features)
+    fail<ModelError>("[recommender] the names of users and items are missing in the model");
   return levels;
 }
 
@@ -45,10 +46,11 @@ std::int64_t categories_of(const std::vector<data::Levels>& levels) {
                          [](std::int64_t sum, const data::Levels& own) { return sum + own.size(); });
 }
 
-/// What a side column mostly is for each user, or for each item: of the two the one that says more of it.
+/// The most frequent value of a side column, for each user or for each item: the one of the two that predicts the
+/// column better.
 struct Habit {
   std::int32_t of = 0;                // 0: users, 1: items
-  std::vector<std::int32_t> usually;  // of each of them
+  std::vector<std::int32_t> usually;  // one value for each user or item
 };
 
 Habit habit_by(const data::Ratings& train, std::size_t feature, std::int32_t of, std::int64_t levels,
@@ -89,7 +91,7 @@ double mean_of(const std::vector<float>& values) {
   return std::accumulate(values.begin(), values.end(), 0.0) / static_cast<double>(values.size());
 }
 
-/// The loss of one prediction for all.
+/// The loss of a single prediction for all rows.
 double half_variance(const data::Ratings& rows, double constant) {
   double squares = 0;
   for (const float rating : rows.ratings) squares += (rating - constant) * (rating - constant);
@@ -98,16 +100,17 @@ double half_variance(const data::Ratings& rows, double constant) {
 
 double lowest_of(const data::Ratings& rows) { return rows.rows() == 0 ? 0 : std::ranges::min(rows.ratings); }
 
-/// Predictions of some rows, and what they are measured by; `lowest` is the lowest rating of training.
+/// The metrics of the predictions for some rows. `lowest` is the lowest rating of the training rows.
 Metrics figures_of(const data::Ratings& rows, const std::vector<double>& predicted, const RecommenderConfig& config,
                    double lowest) {
   double squares = 0;
-  std::map<std::int32_t, std::pair<std::vector<double>, std::vector<double>>> lists;  // of each user
+  std::map<std::int32_t, std::pair<std::vector<double>, std::vector<double>>>
+      lists;  // the predictions and the ratings of each user
   for (std::int64_t row = 0; row < rows.rows(); ++row) {
     const auto at = static_cast<std::size_t>(row);
     const auto value = static_cast<double>(rows.ratings[at]);
     squares += (predicted[at] - value) * (predicted[at] - value);
-    if (rows.row(row)[0] < 0) continue;  // who is not known is not one user
+    if (rows.row(row)[0] < 0) continue;  // unknown users have no list: they may be several users
     auto& [scores, values] = lists[rows.row(row)[0]];
     scores.push_back(predicted[at]);
     values.push_back(value);
@@ -125,7 +128,7 @@ Metrics figures_of(const data::Ratings& rows, const std::vector<double>& predict
 
 class FactorRecommender final : public Looped, public Recommender {
  public:
-  /// In training.
+  /// For training.
   FactorRecommender(const RecommenderConfig& config, RatingParts parts, const Registry& registry)
       : config_(config),
         levels_(parts.levels),
@@ -137,7 +140,7 @@ class FactorRecommender final : public Looped, public Recommender {
     for (std::int64_t row = 0; row < parts_->train.rows(); ++row)
       rated_.emplace(parts_->train.row(row)[0], parts_->train.row(row)[1]);
   }
-  /// Trained, before it is restored.
+  /// For a trained system, whose parameters are then restored.
   FactorRecommender(const RecommenderConfig& config, const SafetensorsFile& file, const Registry& registry)
       : config_(config),
         levels_(levels_in(file, config.columns.features().size())),
@@ -203,7 +206,7 @@ class FactorRecommender final : public Looped, public Recommender {
 
   RecommenderConfig config_;
   std::vector<data::Levels> levels_;
-  std::vector<Habit> habits_;         // of the side columns
+  std::vector<Habit> habits_;         // one for each side column
   std::vector<std::int32_t> joined_;  // the training rows
   Factors model_;
   std::optional<RatingParts> parts_;
@@ -316,7 +319,7 @@ void FactorRecommender::read(const SafetensorsFile& file) {
                        std::ranges::all_of(numbers.subspan(1), [&](std::int32_t number) {
                          return number >= -1 && number < levels_[side + 2].size();
                        });
-    if (!whole) fail<ModelError>("[recommender] the model does not say what side columns usually are");
+    if (!whole) fail<ModelError>("[recommender] the usual values of the side columns are missing in the model");
     habits_.push_back({numbers[0], {numbers.begin() + 1, numbers.end()}});
   }
 }

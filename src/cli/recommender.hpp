@@ -1,17 +1,18 @@
 #pragma once
-// Recommenders in the commands: trained as other looped systems are, and asked for ratings and for what to recommend.
+// Recommenders in the commands. They are trained like the other systems with their own loops, and answer with ratings
+// and recommendations.
 
 #include "cli/looped.hpp"
 #include "run/recommender.hpp"
 
 namespace thalweg::cli {
 
-/// A trained recommender, asked by names.
+/// A trained recommender, which takes the names of users and items.
 class Recommender {
  public:
   virtual ~Recommender() = default;
   [[nodiscard]] virtual const RecommenderConfig& config() const = 0;
-  /// Of the cells user, item, side, ...
+  /// The rating for the cells user, item, side, ...
   struct Rating {
     double value;
     bool user_known, item_known;
@@ -21,8 +22,8 @@ class Recommender {
     std::string name;
     double rating;
   };
-  /// The items with the highest ratings among those that the user did not rate in training, the highest first. Of side
-  /// columns it is taken what the item, or the user, has most often, whichever says more of the column.
+  /// The items with the highest ratings among those that the user did not rate in training, the highest first. For side
+  /// columns it takes the most frequent value of the item or of the user, whichever predicts the column better.
   [[nodiscard]] virtual std::vector<Item> best_for(const std::string& user, std::int64_t count) const = 0;
   [[nodiscard]] virtual bool knows_user(const std::string& user) const = 0;
 };
@@ -31,7 +32,7 @@ struct TrainedRecommender {
   TrainedLoop loop;
   const Recommender& recommender;
 };
-/// Nothing where a path is no run of one. Throws ModelError where there is no model yet.
+/// Empty if the path is not a run of a recommender. Throws ModelError if there is no model yet.
 [[nodiscard]] std::optional<TrainedRecommender> trained_recommender(const std::string& path, const Registry& registry);
 
 }  // namespace thalweg::cli

@@ -1,4 +1,4 @@
-// Run: what the command does around a training, for any program.
+// Run: the services of the command around a training (folder, progress, resume, report), for any program.
 
 #include "thalweg/run.hpp"
 
@@ -68,13 +68,13 @@ FlatOptions flat(const OptionMap& options) {
   return result;
 }
 
-/// How a run ended in an error, and behind which step.
+/// The error that ended a run, and the number of steps before it.
 struct Failure {
   std::string what;
   std::int64_t steps = 0;
 };
 
-/// The figures of a loop in its first step and in its last, which nothing is known of.
+/// The figures of a loop in its first and last step. Their meaning is not known, so they are not judged.
 std::vector<Evidence> figures_of(const History& history) {
   std::vector<Evidence> evidence;
   if (history.epochs.empty()) return evidence;
@@ -102,7 +102,7 @@ Verdict verdict_on_loop(const History& history, const std::optional<Failure>& fa
   return verdict;
 }
 
-/// Of a fit as the command judges it.
+/// The verdict on a fit, by the rules of the command.
 Verdict verdict_on(const History& history, const State& state, const std::optional<Failure>& failure) {
   if (history.steps.empty()) return verdict_on_loop(history, failure);
   JudgeOptions options{.objectives = objectives_of(state)};
@@ -123,8 +123,8 @@ struct Run::Impl {
   std::optional<RunFolder> folder = {};
   std::optional<Sitting> sitting = {};
   std::function<void()> then = {};
-  std::int64_t steps = 0;  // of a loop of one's own
-  bool stopped = false;    // such a loop was
+  std::int64_t steps = 0;  // for a loop of the program
+  bool stopped = false;    // whether there was such a loop
   Metrics logged = {};
 
   Impl(const fs::path& named, int argc, const char* const* argv)
@@ -132,7 +132,8 @@ struct Run::Impl {
 
   [[nodiscard]] std::string toml() const { return lines_of(flat(config)); }
 
-  /// Makes or opens the folder; what is known of the program's options is written, or compared.
+  /// Makes or opens the folder. The program's options are written to a new folder, and compared with those in an old
+  /// one.
   Sitting& begin(std::int64_t epochs = 0) {
     if (sitting) return *sitting;
     if (!was_read && !arguments.sets.empty())
@@ -153,8 +154,8 @@ struct Run::Impl {
     return *sitting;
   }
 
-  /// Behind the newest checkpoint of a fit. That of a loop of its own says only with its state how far the loop was
-  /// (see `restore`): until then it stands where its log ends.
+  /// Continues after the newest checkpoint of a fit. For a loop of the program, only the state in the checkpoint says
+  /// how many steps were done (see `restore`); until it is read, the run is at the end of its log.
   void go_on() {
     const History before = sitting->logged();
     const bool is_loop = before.steps.empty() && !before.epochs.empty();
@@ -202,7 +203,7 @@ FitOptions Run::options(FitOptions wanted) {
     if (told) told(report);
   };
   FitOptions options = sitting.watched(std::move(wanted), {});
-  options.layer_norms = false;  // whose layers they are only the trainer knows
+  options.layer_norms = false;  // only the trainer knows the layers
   options.checkpoints = impl_->folder->checkpoints();
   options.resume = impl_->arguments.resume;
   if (impl_->arguments.stop_after > 0) options.stop_after = impl_->arguments.stop_after;
@@ -250,7 +251,9 @@ void Run::next(const State& state, std::int64_t checkpoint_every) {
   impl_->stopped = impl_->was_asked_to_stop(step);
   if (step % std::max<std::int64_t>(1, checkpoint_every) != 0 && !impl_->stopped) return;
   RunPosition position;
-  position.total_steps = state.step + step;  // a state counts its own steps: one of the loop may take many, or none
+  position.total_steps =
+      state.step +
+      step;  // the step count of a state is its own: a step of the loop may take many steps of a state, or none
   write_checkpoint(impl_->folder->checkpoints(), {state, std::nullopt, position, impl_->toml()}, 2);
 }
 
@@ -267,7 +270,7 @@ void Run::Impl::write_report(const State& state, const History& history, const V
                       {"threads of the machine", std::to_string(default_threads())},
                       {"instruction set", std::string(instruction_set())}}};
   report.objectives = objectives_of(state);
-  if (state.layout) {  // it is empty where a loop of its own ended in an error
+  if (state.layout) {  // it is empty if a loop of the program ended in an error
     const std::string numbers = with_commas(state.layout->parameters());
     report.subtitle += "; " + numbers + " parameters";
     report.tiles.push_back({"parameters", numbers, ""});
@@ -315,7 +318,7 @@ int Run::Impl::finish(const State& state, const std::function<void(const fs::pat
   return 0;
 }
 
-/// There is nothing to say of a run that failed in its first step.
+/// A run that failed in its first step has no report.
 void Run::Impl::report_failure(const State& state, const NumericError& error) {
   sitting->end();
   if (std::exchange(failed, true) || sitting->last_step() == 0) return;

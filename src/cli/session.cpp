@@ -68,7 +68,7 @@ Trainer make_trainer(const Session& session, const Config& config, Optimizer opt
 
 void renew_trainer(Session& session, const Config& config, const Registry& registry) {
   Trainer fresh =
-      make_trainer(session, config, config.make_optimizer(registry), registry);  // needs next to nothing yet
+      make_trainer(session, config, config.make_optimizer(registry), registry);  // it needs almost no memory yet
   fresh.set_state(session.trainer.state());
   std::destroy_at(&session.trainer);
   std::construct_at(&session.trainer, std::move(fresh));
@@ -83,7 +83,7 @@ void refuse_data(const Config& config) {
                    config.data.train.str());
 }
 
-/// From the parameters of a trained run, whose data was encoded as this is.
+/// Starts from the parameters of a trained run. Its data must have been encoded as the present data is.
 void start_from(const std::string& run, const SystemRow& row, const OptionMap& options, Trainer& trainer,
                 const Parts& parts) {
   const auto names_it = [&](const auto& option) {
@@ -158,7 +158,7 @@ std::string_view rows_name(const Recipe& recipe) {
 
 namespace {
 
-/// "u8 (28, 28, 1)": a row as a system is given it.
+/// "u8 (28, 28, 1)": a row in the form in which a system gets it.
 std::string rows_of(const data::Preprocessing& preprocessing) {
   const SystemData data = system_data(preprocessing, 0, {});
   if (preprocessing.sound()) return fmt::format("steps of {} numbers, {} letters", data.input[0], data.classes.size());
@@ -249,7 +249,7 @@ std::string recall_text(const Confusion::Counts& counts) {
   return counts.tp + counts.fn > 0 ? figure(counts.recall()) : "-";
 }
 
-/// Those with the lowest recall of the classes that have rows.
+/// The classes with the lowest recall among those that have rows.
 void print_lowest_recalls(const Confusion& confusion, const std::vector<std::string>& classes) {
   std::vector<std::size_t> order;
   for (std::size_t c = 0; c < confusion.size(); ++c) {

@@ -12,35 +12,35 @@ struct Session {
   Recipe recipe;
   Parts parts;
   Trainer trainer;
-  std::optional<System> system = {};  ///< that is trained, in place of the recipe's model
+  std::optional<System> system = {};  ///< if present, it is trained in place of the recipe's model
 
-  /// The names of the objectives, where they are several.
+  /// The names of the objectives; empty if there is only one.
   [[nodiscard]] std::vector<std::string> objectives() const;
 };
 [[nodiscard]] Session make_session(const Config& config, const DataFacts& facts, Parts parts, const Registry& registry);
-/// Throws UsageError where the configuration is a system's, for what is done with models alone.
+/// Throws UsageError if the configuration is that of a system. For commands that work only with models.
 void refuse_system(const Config& config, std::string_view command);
-/// The same of a configuration that is not complete yet: of what has no model, much cannot be completed.
+/// The same for a configuration without its defaults: many defaults do not exist where there is no model.
 void refuse_system(const ConfigTree& tree, std::string_view command);
-/// Throws UsageError where the configuration asks for what is done around one run alone, a budget or looks, of a
-/// command that trains otherwise.
+/// Throws UsageError if the configuration has a budget or asks for looks. For commands that train several models:
+/// budgets and looks work only in a single run.
 void refuse_watching(const Config& config, std::string_view command);
-/// A new trainer of a session's model, with an optimizer of its own.
+/// A new trainer of a session's model, with this optimizer.
 [[nodiscard]] Trainer make_trainer(const Session& session, const Config& config, Optimizer optimizer,
                                    const Registry& registry);
 
-/// Puts a new trainer with the same state in the place of a session's: what the steps of the old one needed is freed,
-/// before other trainers need as much.
+/// Replaces the trainer of a session by a new one with the same state. This frees the memory that the steps of the old
+/// one needed, before other trainers need as much.
 void renew_trainer(Session& session, const Config& config, const Registry& registry);
 
 /// "mlp on houses.csv: regression of medv, 400 rows to train on, 50 to validate"
 [[nodiscard]] std::string describe(const Config& config, const Session& session);
-/// What a row of the data is called: "rows", "images".
+/// The name for rows of the data: "rows", "images".
 [[nodiscard]] std::string_view rows_name(const data::Preprocessing& preprocessing);
-/// The same of what is trained on them: systems on texts have pairs of them for rows.
+/// The same for a recipe: the rows of a system on texts are pairs of texts.
 [[nodiscard]] std::string_view rows_name(const Recipe& recipe);
 
-/// The names of the classes, in the order of the model's outputs; their numbers where they have none.
+/// The names of the classes, in the order of the model's outputs; their numbers if they have no names.
 [[nodiscard]] std::vector<std::string> class_names(const Recipe& recipe);
 
 /// Metrics of a baseline.
@@ -48,12 +48,12 @@ using NamedMetrics = std::pair<std::string, Metrics>;
 /// "accuracy 0.8705 (always None: 0.9035, linear: 0.905)": a metric, and what each baseline has.
 [[nodiscard]] std::string metric_text(const std::string& metric, double value,
                                       const std::vector<NamedMetrics>& baselines);
-/// "validation  rmse 3.1  mae 2.2" and so on, a line; with baselines, a line a metric.
+/// One line, "validation rmse 3.1 mae 2.2"; with baselines, one line per metric.
 void print_metrics(std::string_view name, const Metrics& metrics, std::string_view note = "",
                    const std::vector<NamedMetrics>& baselines = {});
 /// "57 rows; the loss is of the standardised target", "57 rows, weighted by w; positive: yes".
 [[nodiscard]] std::string metrics_note(std::int64_t rows, const Recipe& recipe, bool weighted);
-/// A table where the classes are few, and each one's recall; of many classes those with the lowest.
+/// For a few classes, a table and the recall of each; for many classes, only the lowest recalls.
 void print_confusion(const Confusion& confusion, const std::vector<std::string>& names);
 
 }  // namespace thalweg::cli

@@ -10,7 +10,7 @@ namespace thalweg::cli {
 
 namespace {
 
-// A signal handler may run on any thread, and may touch nothing but atomics without locks.
+// A signal handler may run on any thread, and may use only lock-free atomics.
 std::atomic<int> last_signal = 0;
 std::atomic<int> noted_at = 0;  // in tenths of a second
 static_assert(std::atomic<int>::is_always_lock_free);
@@ -31,15 +31,15 @@ void note(int signal) {
 }
 
 constexpr std::size_t stack_size = 1 << 16;
-alignas(64) std::array<std::byte, stack_size> handler_stack;  // of the one watch that is at work
-stack_t stack_before{};                                       // of its thread
+alignas(64) std::array<std::byte, stack_size> handler_stack;  // of the only active watch
+stack_t stack_before{};                                       // the stack of its thread
 
 }  // namespace
 
 SignalWatch::SignalWatch() {
   last_signal = 0;
   ::sigaltstack(nullptr, &stack_before);
-  if (stack_before.ss_flags & SS_DISABLE) {  // else the thread has one
+  if (stack_before.ss_flags & SS_DISABLE) {  // otherwise the thread has a stack for handlers already
     stack_t own{};
     own.ss_sp = handler_stack.data();
     own.ss_size = handler_stack.size();
@@ -50,7 +50,7 @@ SignalWatch::SignalWatch() {
     action.sa_handler = note;
     action.sa_flags = SA_RESTART | SA_ONSTACK;
     ::sigaction(one.signal, &action, &one.before);
-    // nohup and its like: whoever started this process does not want it to end for a terminal that is gone
+    // nohup and similar programs ignore SIGHUP, because the process shall not end when the terminal is closed
     if (one.signal == SIGHUP && one.before.sa_handler == SIG_IGN) ::sigaction(one.signal, &one.before, nullptr);
   }
 }

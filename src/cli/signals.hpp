@@ -1,10 +1,10 @@
 #pragma once
-// SIGINT, SIGTERM, SIGHUP, SIGUSR1 (which mpirun passes on) and SIGXFSZ while a run is under way: the first is noted,
-// so that the run can end in order; the next ends the process at once. Only SIGXFSZ does not: every write beyond a
-// limit raises it, and fails besides.
+// Handles SIGINT, SIGTERM, SIGHUP, SIGUSR1 (which mpirun passes on) and SIGXFSZ during a run. The first signal is
+// recorded, so that the run can end in order; the next one ends the process at once. SIGXFSZ never ends it: every write
+// beyond a size limit raises it, and the write fails anyway.
 //
-// The handler has a stack of its own: while it computes, a thread's stack pointer need not be on its stack (some of
-// oneDNN's products keep it at the start of a buffer), and what lies below would be written over.
+// The handler has its own stack. During a computation the stack pointer of a thread may point elsewhere than to its
+// stack (some products of oneDNN set it to the start of a buffer), and a handler on it would overwrite other memory.
 
 #include <signal.h>
 
@@ -14,13 +14,13 @@ namespace thalweg::cli {
 
 class SignalWatch {
  public:
-  /// The handler's stack is that of the calling thread, which is the one that trains beside the workers.
+  /// The handler's stack belongs to the calling thread, which trains together with the worker threads.
   SignalWatch();
   ~SignalWatch();
   SignalWatch(const SignalWatch&) = delete;
   SignalWatch& operator=(const SignalWatch&) = delete;
 
-  /// The signal that came; 0 where none did.
+  /// The received signal; 0 if there was none.
   [[nodiscard]] int received() const;
 
  private:

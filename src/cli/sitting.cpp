@@ -10,7 +10,7 @@ namespace thalweg::cli {
 
 namespace {
 
-constexpr std::int64_t most_shown = 12;  // moments of a run
+constexpr std::int64_t most_shown = 12;  // the number of moments of a run
 
 }  // namespace
 
@@ -31,7 +31,7 @@ void Sitting::go_on_after(std::int64_t step) {
   const History before = log_.history();
   last_step_ = step;
   if (!before.steps.empty()) first_norm_ = before.steps.front().gradient_norm;
-  const bool counts_epochs = !before.steps.empty();  // a loop of one's own has steps alone
+  const bool counts_epochs = !before.steps.empty();  // a loop of the program has only steps
   if (counts_epochs && !before.epochs.empty()) epoch_ = before.epochs.back().epoch;
 }
 

@@ -1,6 +1,6 @@
 #pragma once
-// One sitting of a run: from its start, or from where it was stopped, to its end or the next stop. What it says, writes
-// and listens to while it trains.
+// One sitting of a run: from its start, or from where it was stopped, to its end or the next stop. It prints the
+// progress, writes the logs and handles signals during the training.
 
 #include <algorithm>
 #include <chrono>
@@ -18,47 +18,48 @@ namespace thalweg::cli {
 
 class Sitting {
  public:
-  /// `epochs` are those of the run, where it counts them.
+  /// `epochs` is the number of epochs of the run, if it counts them.
   Sitting(const RunFolder& folder, ProgressStyle style, std::int64_t epochs);
 
-  /// Of a run that goes on: behind which of its steps. What was logged and shown after it is taken back, and what was
-  /// shown before is not shown again unless it has changed, until this sitting takes a step.
+  /// For a resumed run: continues after this step. Log lines and media of later steps are removed. Until this sitting
+  /// takes a step, earlier media are shown again only if they have changed.
   void go_on_after(std::int64_t step);
-  /// The options with all that a sitting adds: progress, metrics.jsonl, checkpoints, and the stop that a signal asks
-  /// for. What they are told is handed on. They refer to this object.
+  /// The options plus those of a sitting: progress, metrics.jsonl, checkpoints, and the stop at a signal. Callbacks of
+  /// `options` are still called. The result refers to this object.
   [[nodiscard]] FitOptions watched(FitOptions options, std::vector<std::string> layers);
-  /// What is to be shown after an epoch, which is asked for at the first, the last and some between.
+  /// Sets the function that makes the media to show after an epoch. It is called for the first and the last epoch, and
+  /// for some between.
   void show(std::function<NamedMedia()> media) { show_ = std::move(media); }
-  /// A metric of the epochs that stands in the line of progress; none where it is empty.
+  /// Sets a metric of the epochs that is shown in the line of progress; none if the name is empty.
   void watch(std::string metric) { progress_.watch(std::move(metric)); }
   void show_now(NamedMedia media);
-  /// What a look at the run found.
+  /// Records the result of a look at the run.
   void note(const Look& look) { log_.add(look); }
 
-  /// Ends the line of progress, and writes down the time that the run has taken.
+  /// Ends the line of progress, and records the time that the run has taken.
   void end();
-  /// The history of the whole run: earlier sittings as the log has them, and what came of this one.
+  /// The history of the whole run: earlier sittings from the log, then `last`, the history of this sitting.
   [[nodiscard]] History whole(History last) const;
-  /// What is logged so far, where no more came of it.
+  /// The history from the log alone, if this sitting ended without one.
   [[nodiscard]] History logged() const;
   [[nodiscard]] std::int64_t last_step() const { return last_step_; }
   [[nodiscard]] std::int64_t total_steps() const { return total_steps_; }
   /// The time that the run has taken so far: all of earlier sittings, and this one up to now.
   [[nodiscard]] double seconds() const;
-  /// The signal that came; 0 where none did.
+  /// The received signal; 0 if there was none.
   [[nodiscard]] int signal() const { return signals_.received(); }
 
-  /// Whether the step of that number, from 1, is written down of a run of `total`, whatever comes of it.
+  /// Whether this step (from 1) of a run of `total` steps is always logged.
   [[nodiscard]] static bool logs(std::int64_t step, std::int64_t total) {
     return step == 1 || step % std::max<std::int64_t>(1, total / 1000) == 0;
   }
 
-  // For a loop that has no FitOptions. The seconds of epochs are those of the sitting's own clock.
+  // For a loop that has no FitOptions. The sitting's own clock measures the seconds of epochs.
   void step(const StepReport& report);
   void epoch(EpochReport report);
-  /// A step that is an epoch by itself, of a loop that has no end that is known.
+  /// A step that is an epoch by itself, for a loop without a known end.
   void turn(EpochReport report);
-  /// Where they are known only later.
+  /// Sets the number of epochs, if it becomes known only later.
   void set_epochs(std::int64_t epochs);
 
  private:
@@ -73,7 +74,7 @@ class Sitting {
   std::function<NamedMedia()> show_;
   bool first_ = true, restores_best_ = true;
   std::chrono::steady_clock::time_point began_ = std::chrono::steady_clock::now();
-  double first_norm_ = 0, seconds_before_ = 0;  // the latter of earlier sittings
+  double first_norm_ = 0, seconds_before_ = 0;  // seconds_before_: the time of earlier sittings
   std::int64_t epochs_, last_step_ = 0, total_steps_ = 0, epoch_ = 0;
 };
 

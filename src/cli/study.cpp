@@ -24,12 +24,12 @@ namespace thalweg::cli {
 namespace {
 
 constexpr double diverged = std::numeric_limits<double>::infinity();
-constexpr std::int64_t most_starts = 1000;  // of one function: each has a seed of its own
+constexpr std::int64_t most_starts = 1000;  // of one function: each start has its own seed
 
 // ---------------------------------------------------------------- walks on a problem
 
-/// The result of one walk: how far from the point `to` it ends, or, where there is none, the value above the minimum,
-/// or the value of a problem that has none.
+/// The result of one walk: the distance of its end from the point `to`. Without `to`, its value above the minimum;
+/// without a minimum, its value.
 double walk(const Problem& problem, const Optimizer& method, const Tensor& x0, const MinimizeOptions& options,
             const std::vector<double>& to) {
   const MinimizeResult result = minimize(problem.function, x0, method, options);
@@ -46,7 +46,7 @@ double walk(const Problem& problem, const Optimizer& method, const Tensor& x0, c
   return result.value > start ? diverged : result.value - problem.minimum.value_or(0);
 }
 
-/// x0 with normal noise on every coordinate that is not 0: one that is stays there.
+/// x0 with normal noise on every coordinate that is not 0; coordinates that are 0 stay 0.
 Tensor start_near(const std::vector<double>& x0, std::uint64_t seed, double spread) {
   Tensor x = Tensor::from(x0, {static_cast<std::int64_t>(x0.size())});
   const RandomKey key = RandomKey{seed}.fold("study");
@@ -69,9 +69,9 @@ Fields fields(WalkOptions& o) {
           {"dim", &o.dim, "its dimensions", {.low = 1, .high = 1e6}},
           {"x0", &o.x0, "where walks start; by default where the problem says"},
           {"to", &o.to, "the result is the distance from there"},
-          {"steps", &o.steps, "of a walk", {.low = 1, .high = 1e8}},
-          {"spread", &o.spread, "of the starts around x0, relative to it", not_negative},
-          {"lr", &o.lr, "the rate; 0 is the best of a grid", not_negative},
+          {"steps", &o.steps, "steps of a walk", {.low = 1, .high = 1e8}},
+          {"spread", &o.spread, "spread of the starts around x0, relative to x0", not_negative},
+          {"lr", &o.lr, "the rate; 0 takes the best rate of a grid", not_negative},
           {"optimizer", &o.optimizer, "a row of `thalweg list optimizers`"},
           {"set", &o.set, "its options"}};
 }
@@ -88,7 +88,7 @@ void run_walks(const Study& study, StudyArm& arm, const WalkOptions& options, co
                 {.max_steps = options.steps, .gradient_norm = 0, .seed = seed}, options.to);
   };
   double lr = options.lr;
-  if (lr == 0) {  // the same rates for every arm, from starts that the results are not from
+  if (lr == 0) {  // the same rates for every arm, tried from other starts than those of the results
     const std::vector<double> rates = rate_grid(-5, 1, 3);
     double best = diverged;
     lr = rates.front();
@@ -108,7 +108,7 @@ void run_walks(const Study& study, StudyArm& arm, const WalkOptions& options, co
 
 // ---------------------------------------------------------------- stationary points of random functions
 
-/// A sum of cosines of random directions and phases: a stationary Gaussian random function, nearly.
+/// A sum of cosines with random directions and phases: almost a stationary Gaussian random function.
 Function random_function(std::int64_t dim, std::uint64_t seed, std::int64_t waves) {
   const Tensor directions = random_normal({dim, waves}, seed, f64),
                phases = random_uniform({waves}, 0, 6.283185307179586, seed + 1, f64);
@@ -118,7 +118,7 @@ Function random_function(std::int64_t dim, std::uint64_t seed, std::int64_t wave
   });
 }
 
-/// The index of the stationary point that Newton's method finds: negative eigenvalues; nothing where it finds none.
+/// The number of negative eigenvalues at the stationary point that Newton's method finds; empty if it finds none.
 std::optional<std::int64_t> index_near(const Surface& surface, std::vector<double> x) {
   const auto n = static_cast<Eigen::Index>(x.size());
   std::vector<double> gradient(x.size()), unit(x.size()), column(x.size());
@@ -148,11 +148,11 @@ struct StationaryOptions {
 };
 
 Fields fields(StationaryOptions& o) {
-  return {{"dim", &o.dim, "of the random functions", {.low = 1, .high = 1000}},
-          {"starts", &o.starts, "of Newton's method, on each function", {.low = 1, .high = most_starts}}};
+  return {{"dim", &o.dim, "dimensions of the random functions", {.low = 1, .high = 1000}},
+          {"starts", &o.starts, "starts of Newton's method on each function", {.low = 1, .high = most_starts}}};
 }
 
-/// Each result: of the stationary points of one random function the part that are minima.
+/// Each result is the fraction of minima among the stationary points of one random function.
 void run_stationary_points(const Study& study, StudyArm& arm, const StationaryOptions& options, const Context&) {
   const auto [dim, starts] = options;
   std::int64_t all = 0;
@@ -185,12 +185,12 @@ struct CostOptions {
 Fields fields(CostOptions& o) {
   return {{.name = "by",
            .place = &o.by,
-           .doc = "as the engine derives it, or one loss more than there are parameters",
+           .doc = "reverse: derived by the engine; differences: one loss more than there are parameters",
            .choices = {"reverse", "differences"}},
-          {"inputs", &o.inputs, "of the network", {.low = 1, .high = 1e5}}};
+          {"inputs", &o.inputs, "inputs of the network", {.low = 1, .high = 1e5}}};
 }
 
-/// Each result: floating-point operations of a gradient over those of the loss, of a network of one more width.
+/// Each result, for one width of the network: the floating-point operations of a gradient divided by those of the loss.
 void run_gradient_cost(const Study& study, StudyArm& arm, const CostOptions& options, const Context&) {
   std::int64_t first = 0, last = 0;
   for (std::int64_t repeat = 0; repeat < study.repeats; ++repeat) {
@@ -218,13 +218,13 @@ std::string text_at(const ConfigTree& tree, const char* key, bool needed = true)
   return text ? *text : "";
 }
 
-/// A key that nothing reads would be a claim of what was compared.
+/// A key that is not read is refused: it would describe a comparison that did not take place.
 void check_keys(const OptionMap& values, std::vector<std::string> known, const StudyKind& kind,
                 const std::string& file) {
   for (const OptionDoc& option : kind.options) known.push_back(option.name);
   for (const auto& [key, value] : values) {
     if (std::ranges::find(known, key) == known.end())
-      fail<UsageError>("[study] {}: {} is no key of a study of kind {}: {}", file, shown(key), kind.name,
+      fail<UsageError>("[study] {}: {} is not a key of a study of kind {}: {}", file, shown(key), kind.name,
                        name_hint(key, known));
   }
 }
@@ -237,10 +237,11 @@ const std::vector<StudyKind>& study_kinds() {
           {"walk", "an optimizer on a problem of the table; the value above the minimum, or the distance from a point"},
           run_walks),
       training_study(), finite_sum_study(),
-      study_kind({"stationary_points", "the part of the stationary points of random functions that are minima"},
+      study_kind({"stationary_points", "the fraction of minima among the stationary points of random functions"},
                  run_stationary_points),
-      study_kind({"gradient_cost", "operations of a gradient over those of the loss", 12},  // the widths 4 to 8,192
-                 run_gradient_cost)};
+      study_kind(
+          {"gradient_cost", "operations of a gradient divided by those of the loss", 12},  // the widths 4 to 8,192
+          run_gradient_cost)};
   return kinds;
 }
 
@@ -276,7 +277,7 @@ Study read_study(const std::filesystem::path& path) {
   const OptionValue* arms = tree.find("arms");
   const auto* list = arms ? arms->get_if<OptionList>() : nullptr;
   if (!list || list->size() < 2)
-    fail<UsageError>("[study] {}: [[arms]] are what is compared. Wanted: at least 2", tree.file);
+    fail<UsageError>("[study] {}: [[arms]] lists what is compared. Wanted: at least 2 arms", tree.file);
   for (const OptionValue& item : *list) {
     const auto* map = item.get_if<OptionMap>();
     const auto* name = map && map->contains("name") ? map->at("name").get_if<std::string>() : nullptr;
@@ -305,11 +306,11 @@ Study read_study(const std::filesystem::path& path) {
   const Field repeats{"repeats", &study.repeats, "", {.low = 5, .high = static_cast<double>(kind->most_repeats)}};
   read_study_fields({repeats}, study, {});
   kind->check(study, {});
-  for (const StudyArm& arm : study.arms) {  // before the first is run
+  for (const StudyArm& arm : study.arms) {  // checks all arms before the first one runs
     kind->check(study, arm);
     if (std::ranges::find(kind->options, "config", &OptionDoc::name) == kind->options.end()) continue;
     if (!arm.options.contains("config") && !study.options.contains("config"))
-      fail<UsageError>("[study] {}: there is no config. Wanted: the configuration that is trained", tree.file);
+      fail<UsageError>("[study] {}: config is missing. Wanted: the configuration that is trained", tree.file);
   }
   return study;
 }

@@ -1,5 +1,6 @@
 #pragma once
-// A study: a claim of the textbooks about two or more ways to do a thing, each repeated, and a test of it by ranks.
+// A study: a claim of a textbook that compares two or more methods. Each method is run several times, and a rank test
+// decides.
 
 #include <filesystem>
 #include <functional>
@@ -12,29 +13,29 @@
 
 namespace thalweg::cli {
 
-/// One of the ways: what it is, and what came of it each time. Lower results are better.
+/// One of the compared methods, with its results. Lower results are better.
 struct StudyArm {
   std::string name;
-  OptionMap options;  ///< what the kind of study reads
+  OptionMap options;  ///< the options for the kind of study
   std::vector<double> results = {};
-  std::string note = {};  ///< "lr 0.1 of 13": what was chosen for it
-  /// What else was measured of each repetition, by name: shown beside the results, not tested.
+  std::string note = {};  ///< the values that were chosen: "lr 0.1, the best of 13"
+  /// Other measurements of each repetition, by name: shown with the results, but not tested.
   std::vector<std::pair<std::string, std::vector<double>>> beside = {};
-  std::vector<double> course = {};  ///< medians, epoch by epoch, where the kind of study has them
+  std::vector<double> course = {};  ///< medians for each epoch, if the kind of study has them
 };
 
 struct Study {
   std::string name;
-  std::filesystem::path folder;  ///< that paths in it are relative to
+  std::filesystem::path folder;  ///< paths in the study are relative to it
   std::string question, claim, source, kind, measure;
-  std::string lower, higher;  ///< the arms that the claim is about: the results of the first are said to be the lower
-  std::string remark;         ///< what the numbers do not show
+  std::string lower, higher;  ///< the claim: the arm `lower` has lower results than the arm `higher`
+  std::string remark;         ///< a remark on what the numbers do not show
   std::int64_t repeats = 11;
-  OptionMap options;  ///< of the kind
+  OptionMap options;  ///< for the kind of study
   std::vector<StudyArm> arms;
 };
 
-/// Reads the fields from an arm, or from its study where the arm does not have them. Throws UsageError, with study and
+/// Reads the fields from an arm, or from its study if the arm does not have them. Throws UsageError, with study and
 /// arm, for a value of another type or out of range.
 void read_study_fields(const Fields& fields, const Study& study, const StudyArm& arm);
 
@@ -63,7 +64,7 @@ StudyKind study_kind(StudyKind kind, void (*run)(const Study&, StudyArm&, const 
   return kind;
 }
 
-/// Trainings of a configuration, each arm with changes of its own.
+/// Trainings of a configuration, with different changes in each arm.
 [[nodiscard]] StudyKind training_study();
 /// Optimizers on a mean over the rows of a configuration's data, in f64.
 [[nodiscard]] StudyKind finite_sum_study();
@@ -72,7 +73,7 @@ StudyKind study_kind(StudyKind kind, void (*run)(const Study&, StudyArm&, const 
 /// The configuration that a study names.
 [[nodiscard]] NamedTree study_configuration(const Study& study, const std::string& config, const Context& context);
 
-/// Throws UsageError, with the file, for what is no study.
+/// Throws UsageError, with the name of the file, if it is not a study.
 [[nodiscard]] Study read_study(const std::filesystem::path& path);
 
 }  // namespace thalweg::cli

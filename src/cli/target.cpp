@@ -46,8 +46,9 @@ Target from_table(const TargetArguments& arguments, const std::vector<double>& x
 
 Target from_formula(const TargetArguments& arguments, const OptionMap& options) {
   if (!options.empty()) {
-    fail<UsageError>("[minimize] problem.{} for a formula. Hint: only problems have options: thalweg list problems.",
-                     options.begin()->first);
+    fail<UsageError>(
+        "[minimize] problem.{} is set for a formula. Hint: only problems have options: thalweg list problems.",
+        options.begin()->first);
   }
   const Formula formula(arguments.function);
   const auto dim = static_cast<std::int64_t>(formula.variables().size());
@@ -77,7 +78,8 @@ std::vector<double> numbers_in(const std::string& text, const char* option) {
   for (const std::string& part : CLI::detail::split(text, ',')) {
     const auto number = parse_number(trim(part));
     if (!number || !std::isfinite(*number)) {
-      fail<UsageError>("[{}] '{}' is no number. Wanted: numbers between commas, as in {} 1.5,-1", option, part, option);
+      fail<UsageError>("[{}] '{}' is not a number. Wanted: numbers with commas between them, as in {} 1.5,-1", option,
+                       part, option);
     }
     numbers.push_back(*number);
   }
@@ -87,7 +89,8 @@ std::vector<double> numbers_in(const std::string& text, const char* option) {
 Tensor coordinates(const std::vector<double>& values, std::int64_t dim, DType dtype, const char* option) {
   if (values.size() == 1) return full({dim}, values[0], dtype);
   if (static_cast<std::int64_t>(values.size()) != dim) {
-    fail<UsageError>("[{}] {} numbers for {} dimensions. Hint: one number stands for all.", option, values.size(), dim);
+    fail<UsageError>("[{}] {} numbers for {} dimensions. Hint: a single number is used for every dimension.", option,
+                     values.size(), dim);
   }
   return Tensor::from(values, {dim}).to(dtype);
 }
@@ -119,10 +122,10 @@ void add_target_arguments(CLI::App& command, TargetArguments& arguments) {
 }
 
 void add_start_arguments(CLI::App& command, TargetArguments& arguments) {
-  command.add_option("--x0", arguments.x0, "Where to start: 1.5,-1; one number stands for all coordinates")
+  command.add_option("--x0", arguments.x0, "Where to start: 1.5,-1; a single number is used for every coordinate")
       ->type_name("NUMBERS")
       ->group("Problems");
-  command.add_option("--dim", arguments.dim, "Dimensions, of problems that may have any number")
+  command.add_option("--dim", arguments.dim, "Dimensions, for problems that can have any number")
       ->type_name("N")
       ->check(CLI::Range(std::int64_t{1}, most_dimensions).description(""))
       ->group("Problems");

@@ -35,7 +35,7 @@ struct TextRows {
   std::vector<std::int32_t> targets;
 };
 
-/// All texts at a place; where the model counts how rare words are, that is applied.
+/// All texts at a place. If the model weights words by rarity, the weights are applied.
 TextRows read_rows(const std::string& place, const data::LabelledTextOptions& options, TextClassifier& model) {
   TextRows result;
   const auto texts = data::open_texts(place, options);
@@ -47,8 +47,8 @@ TextRows read_rows(const std::string& place, const data::LabelledTextOptions& op
   return result;
 }
 
-/// The training rows with their words weighed by how rare they are in them. They are read again with the weights, as a
-/// resumed run reads them, so that both round alike.
+/// The training rows, with each word weighted by its rarity in them. They are read again with the weights, as a resumed
+/// run does it, so that both runs round in the same way.
 TextRows weighed_rows(const TextRows& counts, const TextClassifierConfig& config, TextClassifier& model) {
   model.set_inverse_frequency(data::inverse_frequencies(counts.rows, model.hasher().options().features));
   return read_rows(config.train, config.texts, model);
@@ -61,8 +61,8 @@ struct Measured {
   [[nodiscard]] std::int64_t rows() const { return targets.size(); }
 };
 
-/// Probabilities of the rows, (rows, outputs), or scores, and the metrics of these beside always naming their commonest
-/// class.
+/// Probabilities or scores of the rows, (rows, outputs), and their metrics. The baseline always predicts the most
+/// frequent class.
 Measured measure(TextClassifier& model, const TextRows& data) {
   model.linear().table().settle();
   const std::int64_t rows = data.rows.rows(), classes = std::ssize(model.classes()),
@@ -105,10 +105,10 @@ void emit_measured(const std::string& name, const Measured& measured, nlohmann::
   emit_line_of(first);
 }
 
-/// Where a run saves what it needs to go on, and what a finished run is.
+/// The file from which a run can be resumed; a finished run has it as its model.
 fs::path unfinished_model(const RunFolder& folder) { return folder.checkpoints() / "texts.safetensors"; }
 
-/// The folder to go on in. Of a stream, a run that came to the end of one may go on with another.
+/// The folder of the run to resume. After the end of a stream, a run can be resumed with another stream.
 RunFolder folder_to_resume(const TrainArguments& arguments, const NamedTree& named, const fs::path& wanted) {
   if (named.run_folder) return RunFolder::open(named.folder);
   if (!arguments.out.empty() && fs::exists(fs::path(arguments.out) / "config.toml"))
@@ -201,8 +201,8 @@ void write_report(const fs::path& folder, const TextClassifierConfig& config, Te
   write_atomically(folder / "report.html", report_html(report));
 }
 
-/// Measures a trained classifier, and where its history is known judges it and writes its report; prints what came of
-/// it.
+/// Measures a trained classifier and prints the result. If its history is known, also judges the run and writes its
+/// report.
 void finish(const fs::path& folder, const TextClassifierConfig& config, TextClassifier& model, const History& history,
             const Context& context) {
   const std::optional<Measured> test = measured_test(config, model);
@@ -222,14 +222,14 @@ void finish(const fs::path& folder, const TextClassifierConfig& config, TextClas
   emit("{:<12}thalweg predict {} < new.csv > predicted.csv\n", "next", shell_quoted(folder.string()));
 }
 
-/// The verdict and the report alone, of a run that ended in a failure.
+/// Only the verdict and the report, for a run that failed.
 void finish_failed(TextRun& run, const History& history, const JudgeOptions& failure, const Context& context) {
   const Verdict verdict = judge(history, failure);
   write_report(run.folder.path(), run.config, run.model, {}, history, verdict);
   emit_failed(run.folder, verdict, context.json);
 }
 
-// --- in passes ---
+// --- training in epochs ---
 
 /// The rows of a step, in the order of its epoch.
 class Batches {
@@ -265,7 +265,7 @@ class Batches {
   std::vector<std::int32_t> targets_;
 };
 
-/// One step, told to the sitting.
+/// Takes one step and reports it to the sitting.
 void take_step(TextRun& run, Batches& batches, const Optimizer& optimizer, std::int64_t total, Sitting& sitting) {
   RowTable& table = run.model.linear().table();
   const std::int64_t step = table.steps(), in_epoch = batches.in_epoch();
@@ -321,11 +321,12 @@ int train_in_passes(TextRun& run, const TrainArguments& arguments, const Context
   table.settle();
   const History history = sitting.logged();
   finish(run.folder.path(), config, run.model, history, context);
-  run.model.save(run.folder.model(), run.fingerprint);  // last: a folder with a model in it is a run that has finished
+  run.model.save(run.folder.model(),
+                 run.fingerprint);  // written last, because a folder with a model counts as a finished run
   return 0;
 }
 
-// --- as they come ---
+// --- training on a stream, text by text ---
 
 /// Progressive metrics, over all rows so far.
 nlohmann::ordered_json progressive_json(const ProgressiveSums& sums) {
@@ -374,13 +375,13 @@ int train_online(TextRun& run, const TrainArguments& arguments, const Context& c
   RowTable& table = run.model.linear().table();
   const double lr = run.config.make_optimizer(context.registry).lr;
   std::int64_t to_skip =
-      run.resumed && run.config.train != "-" ? table.steps() : 0;  // a file is read from where it was left
+      run.resumed && run.config.train != "-" ? table.steps() : 0;  // in a file, reading continues where it stopped
   Latencies times;
   const auto begin = Clock::now();
   bool stopped = false;
   while (!stopped) {
     const auto text = texts->next();
-    stopped = signals.received() != 0;  // the text may be cut off then
+    stopped = signals.received() != 0;  // then the last text may be incomplete
     if (!text || stopped) break;
     if (to_skip > 0) {
       --to_skip;
@@ -402,7 +403,8 @@ int train_online(TextRun& run, const TrainArguments& arguments, const Context& c
   run.model.save(run.folder.model(), run.fingerprint);
   report_stream(run, context, static_cast<double>(times.count()) / seconds, times);
   if (stopped) return say_stopped(run, " --online", signals.received(), table.steps(), context);
-  finish(run.folder.path(), run.config, run.model, {}, context);  // a stream has no epochs to judge
+  finish(run.folder.path(), run.config, run.model, {},
+         context);  // a stream has no epochs, so there is nothing to judge
   return 0;
 }
 

@@ -1,5 +1,5 @@
 #pragma once
-// One training as the command runs it, and several of them: the variants of a configuration.
+// The training of one configuration by the command, and of all its variants.
 
 #include "cli/arguments.hpp"
 #include "cli/ranks.hpp"
@@ -14,11 +14,11 @@ struct TrainArguments {
   RankOptions ranks = {};
 };
 
-/// Trains one configuration and prints how it went; gives the exit code.
+/// Trains one configuration and prints the results; returns the exit code.
 int train_one(const TrainArguments& arguments, const NamedTree& named, LoadedConfig loaded, const Context& context);
 
-/// Trains each variant of a configuration, in a folder of its own below that of the run, and writes a report of all.
-/// One that diverges does not stop the others.
+/// Trains each variant of a configuration, in its own folder below that of the run, and writes a report of all
+/// variants. A variant that diverges does not stop the others.
 int train_variants(const TrainArguments& arguments, const NamedTree& named, const Context& context);
 
 }  // namespace thalweg::cli

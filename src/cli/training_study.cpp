@@ -1,5 +1,5 @@
-// Studies of trainings: each arm is a configuration with changes, chosen from a grid by the validation loss, and then
-// trained once a seed.
+// Studies of trainings: each arm is a configuration with changes. Its best values in a grid are chosen by the
+// validation loss; then it is trained once per seed.
 
 #include <algorithm>
 #include <chrono>
@@ -22,12 +22,12 @@ namespace {
 constexpr double diverged = std::numeric_limits<double>::infinity();
 constexpr std::int64_t tuning_seeds = 2, first_tuning_seed = 1001, curved_rows = 1000;
 
-/// What a training ended with; infinite where it diverged.
+/// The measures at the end of a training; infinite if it diverged.
 struct Ended {
   double training_loss = diverged, validation_loss = diverged, test_loss = diverged, test_error = diverged;
   double largest_before = diverged, largest = diverged;
-  double variance = diverged;  ///< known when all repetitions are
-  Tensor predictions = {};     ///< of the test rows
+  double variance = diverged;  ///< known only after all repetitions
+  Tensor predictions = {};     ///< for the test rows
 };
 
 struct Measure {
@@ -41,7 +41,7 @@ constexpr Measure measures[] = {{"training_loss", "training loss", &Ended::train
                                 {"largest", "largest eigenvalue after", &Ended::largest},
                                 {"variance", "squared distance from the mean prediction", &Ended::variance}};
 
-/// Measures that cost a computation of their own are shown only where the result is one of them.
+/// Measures that need an extra computation are shown only if the study's result is one of them.
 bool is_beside(const Measure& measure, const Measure& result) {
   if (measure.value == result.value || measure.value == &Ended::variance) return false;
   return result.name.starts_with("largest") || !measure.name.starts_with("largest");
@@ -66,19 +66,20 @@ struct TrainingOptions {
 Fields fields(TrainingOptions& o) {
   return {
       {"config", &o.config, "the configuration that is trained"},
-      {"set", &o.set, "keys of it that are changed, the study's first and then the arm's"},
-      {"grid", &o.grid, "lists of values of keys, of which the best are chosen"},
-      {"times", &o.times, "numbers that what was chosen is multiplied by"},
-      {"sweep", &o.sweep, "lists of values of keys, all of which are trained: the result is the part that ends above"},
-      {"within", &o.within, "of the lowest, as a part of it", not_negative},
+      {"set", &o.set, "keys of the configuration that are changed: those of the study first, then those of the arm"},
+      {"grid", &o.grid, "lists of values of keys, from which the best values are chosen"},
+      {"times", &o.times, "numbers by which the chosen values are multiplied"},
+      {"sweep", &o.sweep,
+       "lists of values of keys, all of which are trained: the result is the fraction that ends above"},
+      {"within", &o.within, "the lowest result, as a fraction of it", not_negative},
       {"train_rows", &o.train_rows, "rows to train on; 0 is all", not_negative},
       {"test_rows", &o.test_rows, "rows to validate and to test on; 0 is all", not_negative},
-      {"resample", &o.resample, "each seed trains on rows of its own"},
-      {"seconds", &o.seconds, "a training stops where they are over; 0 is never", not_negative},
+      {"resample", &o.resample, "each seed trains on different rows"},
+      {"seconds", &o.seconds, "a training stops after this time; 0 is never", not_negative},
       {"result", &o.result, "what is measured of each training"},
       {.name = "as",
        .place = &o.as,
-       .doc = "it, or its distance from the median of the arm over that median",
+       .doc = "the measure itself, or its distance from the median of the arm, divided by that median",
        .choices = {"value", "distance"}}};
 }
 
@@ -104,7 +105,7 @@ std::vector<Changes> choices_of(const Study& study, const OptionMap& grid) {
   return choices;
 }
 
-/// An arm's configuration and its data, which all its trainings share.
+/// The configuration and the data of an arm, shared by all its trainings.
 class Arm {
  public:
   Arm(const Study& study, const StudyArm& arm, const TrainingOptions& options, const Context& context)
@@ -132,7 +133,7 @@ class Arm {
       *held_out = fixed_rows(**held_out, options_.test_rows, 1);
   }
 
-  /// Numbers have no test error.
+  /// A regression has no test error.
   [[nodiscard]] bool has(const Measure& measure) const {
     return measure.value != &Ended::test_error || parts_->preprocessing.task() != data::Task::regression;
   }
@@ -178,7 +179,7 @@ class Arm {
     return config;
   }
 
-  /// With `seconds`, a training stops at the step in which they are over.
+  /// With `seconds`, a training stops after the step in which this time ends.
   [[nodiscard]] FitOptions fit_options(const Config& config) const {
     using Clock = std::chrono::steady_clock;
     FitOptions options = config.fit_options();
@@ -189,7 +190,7 @@ class Arm {
     return options;
   }
 
-  /// Of the Hessian of the loss on the same training rows for all, without draws, in f64.
+  /// The eigenvalue of the Hessian of the loss, in f64, on the same training rows for all arms, without random draws.
   [[nodiscard]] double largest_of(const Session& session, const Config& config) const {
     Workers workers(config.train.threads);
     Products products(
@@ -210,7 +211,7 @@ class Arm {
   std::optional<Parts> parts_;
 };
 
-/// The choice whose median validation loss is the lowest, over seeds that the results are not from.
+/// The choice with the lowest median validation loss, over other seeds than those of the results.
 Changes chosen(const Arm& arm, const std::vector<Changes>& choices, std::string& note) {
   if (choices.size() == 1) return choices.front();
   const Changes* best = &choices.front();
@@ -228,8 +229,8 @@ Changes chosen(const Arm& arm, const std::vector<Changes>& choices, std::string&
   return *best;
 }
 
-/// How far the predictions of each repetition are from their mean over all, as squares, on average over the rows. Those
-/// that diverged predict nothing.
+/// The squared distance of each repetition's predictions from the mean of all repetitions, averaged over the rows.
+/// Repetitions that diverged have no predictions.
 void measure_variance(std::vector<Ended>& repetitions) {
   const auto predicts = [](const Ended& ended) { return ended.predictions.size() > 0; };
   auto those = repetitions | std::views::filter(predicts);
@@ -249,8 +250,8 @@ void measure_variance(std::vector<Ended>& repetitions) {
   }
 }
 
-/// A result for each seed: of the values of `sweep`, each trained, the part that ends more than `within` above the
-/// lowest of them.
+/// A result for each seed: all values of `sweep` are trained, and the result is the fraction of them that ends more
+/// than `within` above the lowest.
 void run_sweep(const Study& study, StudyArm& arm, const TrainingOptions& options, const Arm& trained,
                const Measure& result) {
   const std::vector<Changes> choices = choices_of(study, options.sweep);
@@ -266,7 +267,7 @@ void run_sweep(const Study& study, StudyArm& arm, const TrainingOptions& options
   arm.note = fmt::format("{} trainings a seed", choices.size());
 }
 
-/// What was chosen, times the numbers of `times`: a rate a tenth of the best.
+/// Multiplies the chosen values by the numbers of `times`: for example, to a tenth of the best rate.
 Changes multiplied(const Study& study, Changes choice, const OptionMap& times) {
   for (const auto& [key, factor] : times) {
     const auto chosen = std::ranges::find(choice, key, &Changes::value_type::first);
@@ -280,7 +281,7 @@ Changes multiplied(const Study& study, Changes choice, const OptionMap& times) {
   return choice;
 }
 
-/// A result becomes its distance from the median of its arm, over that median.
+/// Replaces each result by its distance from the median of its arm, divided by that median.
 void take_distances(std::vector<double>& results) {
   const double median = quantile(results, 0.5);
   for (double& value : results) value = std::isfinite(value) ? std::abs(value - median) / median : diverged;

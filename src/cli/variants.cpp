@@ -38,7 +38,7 @@ std::vector<Planned> plan(const ConfigArguments& arguments, const NamedTree& nam
     own.variant = variant.name;
     NamedTree tree = read_arguments(own, registry);
     tree.name = named.name + "-" + variant.folder();
-    tree.run_folder = false;  // its folder is that of the variant, and is given
+    tree.run_folder = false;  // the folder of the variant is given instead
     LoadedConfig loaded = load(tree, registry);
     Choice loss = loaded.config.loss;
     all.push_back({variant, std::move(tree), std::move(loaded), std::move(loss)});
@@ -46,7 +46,7 @@ std::vector<Planned> plan(const ConfigArguments& arguments, const NamedTree& nam
   return all;
 }
 
-/// Writes the configuration and each variant in full, for `thalweg train FOLDER --resume`.
+/// Writes the whole configuration and every whole variant, for `thalweg train FOLDER --resume`.
 std::string whole_text(const Config& base, const std::vector<Planned>& variants) {
   std::string text = base.toml();
   for (const Planned& planned : variants) {
@@ -60,7 +60,7 @@ std::string whole_text(const Config& base, const std::vector<Planned>& variants)
 
 /// The configuration, and how each variant differs from it.
 std::string short_text(const Config& base, const std::vector<Planned>& variants) {
-  std::string text = "# What the variants have in common, but for what is said below of each.\n" + base.toml();
+  std::string text = "# The options of all variants; below, the options in which each variant differs.\n" + base.toml();
   for (const Planned& planned : variants) {
     text += fmt::format("\n# variant {}\n", planned.variant.name);
     for (const std::string& line : differences(base, planned.loaded.config)) text += fmt::format("#   {}\n", line);
@@ -88,18 +88,18 @@ fs::path folder_to_resume(const fs::path& wanted, const NamedTree& named, const 
                    shell_quoted(found->string()));
 }
 
-/// Whether a variant that was stopped has nothing to go on from; what it left is removed then.
+/// Whether a stopped variant left nothing that can be resumed; if so, its files are removed.
 bool begins_again(const fs::path& folder) {
   if (!fs::exists(folder)) return true;
   if (RunFolder::finished(folder)) return false;
   const fs::path checkpoints = folder / "checkpoints";
   if (fs::exists(checkpoints) && !fs::is_empty(checkpoints)) return false;
-  static_cast<void>(RunFolder::open(folder));  // throws where another process is at work in it
+  static_cast<void>(RunFolder::open(folder));  // throws if another process uses the folder
   fs::remove_all(folder);
   return true;
 }
 
-/// How a variant went, as its folder tells, and the error that it ended in, if it did.
+/// The result of a variant, read from its folder, and the error that ended it, if there was one.
 VariantReport report_of(const Variant& variant, const fs::path& folder, const std::string& failure) {
   const std::string name = variant.folder();
   VariantReport report{.name = variant.name, .link = {}, .history = {}, .measured = {}, .verdict = {}, .flow = {}};
@@ -107,20 +107,20 @@ VariantReport report_of(const Variant& variant, const fs::path& folder, const st
     report.history = MetricsLog(folder / name / "metrics.jsonl").history();
   if (fs::exists(folder / name / "report.html")) report.link = name + "/report.html";
   JudgeOptions options{.failure = failure};
-  if (!options.failure.empty()) {  // the step that failed has no report of its own
+  if (!options.failure.empty()) {  // the failed step has no report
     options.failed_step = (report.history.steps.empty() ? 0 : report.history.steps.back().step) + 1;
     constexpr double none = std::numeric_limits<double>::quiet_NaN();
     report.history.steps.push_back({.step = options.failed_step, .loss = none, .gradient_norm = none});
   }
   const std::optional<LeftOutcome> left = outcome_in(folder / name);
   report.verdict =
-      left ? left->verdict : judge(report.history, options);  // of a first step that failed nothing is left
+      left ? left->verdict : judge(report.history, options);  // after a failed first step there are no files
   report.measured = left && !left->validation.empty() ? left->validation : last_metrics(report.history);
   report.flow = gradient_flow(report.history);
   return report;
 }
 
-/// That the losses of the variants are not of one kind, where they are not; empty where they are.
+/// A note if the losses of the variants differ in kind or options; otherwise empty.
 std::string note_on_losses(const std::vector<Planned>& variants) {
   std::vector<std::string> kinds, losses;
   const auto add = [](std::vector<std::string>& all, std::string one) {
@@ -133,7 +133,7 @@ std::string note_on_losses(const std::vector<Planned>& variants) {
   if (losses.size() == 1) return {};
   const std::string differ =
       kinds.size() > 1 ? fmt::format("are of different kinds ({})", fmt::join(kinds, ", ")) : "have different options";
-  return fmt::format("the losses {}: their values say nothing beside one another", differ);
+  return fmt::format("the losses {}: their values cannot be compared", differ);
 }
 
 void emit_table(const std::vector<VariantReport>& reports, const std::string& note, const fs::path& page) {

@@ -1,5 +1,5 @@
 #pragma once
-// A verdict as the terminal and as JSON show it.
+// Prints verdicts on the terminal and as JSON.
 
 #include <nlohmann/json_fwd.hpp>
 #include <optional>
@@ -9,20 +9,20 @@
 
 namespace thalweg::cli {
 
-/// outcome.json of the run's folder: the figures, and the verdict.
+/// Writes the figures and the verdict to outcome.json in the folder of the run.
 void save_outcome(const RunFolder& folder, const nlohmann::ordered_json& outcome);
-/// The sentence, what was tried, and the advice.
+/// Prints the sentence, the results of trials, and the advice.
 void emit_verdict(const Verdict& verdict);
-/// Of a run that ended in a failure and has no model to show: the evidence, the verdict and where its report is.
+/// For a run that failed and has no model: prints the evidence, the verdict and the path of its report.
 void emit_failed(const RunFolder& folder, const Verdict& verdict, bool json);
 [[nodiscard]] nlohmann::ordered_json verdict_json(const Verdict& verdict);
 
-/// What a run left of its outcome: the figures of the rows that it held out, where it did, and the verdict.
+/// The outcome that a run saved: the figures on its held-out rows, if there are any, and the verdict.
 struct LeftOutcome {
   Metrics validation;  ///< "validation.loss" first
   Verdict verdict;     ///< its kind, its sentence and its advice
 };
-/// Nothing where the folder has none, or none that can be read.
+/// Empty if the folder has no outcome, or one that cannot be read.
 [[nodiscard]] std::optional<LeftOutcome> outcome_in(const std::filesystem::path& folder);
 
 }  // namespace thalweg::cli

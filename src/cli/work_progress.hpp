@@ -1,5 +1,5 @@
 #pragma once
-// The progress of work that is counted: one line that is rewritten on a terminal, and a line now and then elsewhere.
+// The progress of countable work: on a terminal one line that is rewritten, elsewhere a new line from time to time.
 
 #include <chrono>
 #include <string>

@@ -13,12 +13,12 @@ namespace thalweg::data {
 Fields PreferenceColumns::fields() {
   return {{"first", &first, "the column of the one text of a pair"},
           {"second", &second, "the column of the other"},
-          {"first_score", &first_score, "how good the first is: of a pair the text with the higher score is preferred"},
-          {"second_score", &second_score, "how good the second is"},
-          {"prompt", &prompt, "a column: what both texts go on from; empty: from nothing"},
+          {"first_score", &first_score,
+           "the column with the score of the first text; the text with the higher score is preferred"},
+          {"second_score", &second_score, "the column with the score of the second text"},
+          {"prompt", &prompt, "a column with the prompt of both texts; empty: no prompt"},
           {"group", &group,
-           "a column: the rows of which it says the same are trained on or held out together; empty: each row by "
-           "itself"}};
+           "a column: rows with the same value in it are all trained on or all held out; empty: no groups"}};
 }
 
 namespace {

@@ -11,7 +11,7 @@ namespace thalweg {
 
 namespace {
 
-/// A metric of the epochs, over their steps.
+/// A metric of the epochs, plotted over the steps.
 Series epoch_line(const History& history, const std::string& metric, std::string name, std::string role) {
   Series line{.name = std::move(name), .x = {}, .y = {}, .role = std::move(role)};
   if (history.epochs.size() <= 60) line.style = Series::Style::dotted_line;
@@ -34,7 +34,7 @@ Series step_line(const History& history, double StepReport::*value, std::string 
   return thinned(std::move(name), std::move(role), x, y);
 }
 
-/// Names of what the epochs measured, each once, without "validation." before it.
+/// The names of the metrics of the epochs, each once, without the prefix "validation.".
 std::vector<std::string> metric_names(const History& history) {
   std::vector<std::string> names;
   for (const EpochReport& epoch : history.epochs) {
@@ -46,7 +46,7 @@ std::vector<std::string> metric_names(const History& history) {
   return names;
 }
 
-/// Over all steps of the run.
+/// The axis covers all steps of the run.
 PlotOptions options_of(const History& history, std::string title) {
   std::int64_t last = 0;
   if (!history.steps.empty()) last = history.steps.back().step;
@@ -85,7 +85,7 @@ std::string losses_chart(const History& history, const std::vector<std::string>&
   return line_plot_html(options, lines);
 }
 
-/// `whose` names the objective where there are several: rate and gradient norm are recorded of the first alone.
+/// If there are several objectives, `whose` names the first: rate and gradient norm are recorded only for it.
 std::string rate_chart(const History& history, const std::string& whose) {
   PlotOptions options = options_of(history, "learning rate" + whose);
   options.y_shown = {0};

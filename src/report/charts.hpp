@@ -1,5 +1,5 @@
 #pragma once
-// The course of a run in charts.
+// Charts of the course of a run.
 
 #include <string>
 #include <vector>
@@ -8,8 +8,8 @@
 
 namespace thalweg {
 
-/// The loss and the first metric, what drove them, then the other metrics, and the layers' gradients. Of several
-/// objectives, which are named, the losses of all in one chart.
+/// Charts of the loss and the first metric, of rate and gradient norm, of the other metrics, and of the gradients of
+/// the layers. With several objectives, `objectives` has their names, and one chart shows all their losses.
 [[nodiscard]] std::string charts_html(const History& history, const std::vector<std::string>& objectives);
 
 }  // namespace thalweg

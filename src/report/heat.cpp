@@ -17,16 +17,16 @@ namespace thalweg {
 namespace {
 
 struct Stop {
-  double at;  // of the decimal logarithm
+  double at;  // values of the decimal logarithm
   std::array<double, 3> colour;
 };
 constexpr Stop stops[] = {{-8, {38, 12, 70}},   {-5, {44, 76, 160}}, {-2, {64, 165, 150}},
                           {0, {244, 238, 176}}, {2, {240, 132, 44}}, {4, {150, 8, 32}}};
 constexpr double lowest = stops[0].at, highest = stops[std::size(stops) - 1].at;
-constexpr std::array<double, 3> nothing = {0, 0, 0};        // of a gradient that is 0
-constexpr std::array<double, 3> no_turn = {196, 196, 196};  // of a layer that was not trained in these steps
+constexpr std::array<double, 3> nothing = {0, 0, 0};        // for a gradient that is 0
+constexpr std::array<double, 3> no_turn = {196, 196, 196};  // for a layer that was not trained in these steps
 
-/// Between the two stops that a logarithm lies between.
+/// Interpolates the colour between the two stops around a logarithm.
 std::array<double, 3> colour_of(double log) {
   if (log == -INFINITY) return nothing;
   if (std::isnan(log)) return no_turn;
@@ -40,7 +40,7 @@ std::array<double, 3> colour_of(double log) {
   return mixed;
 }
 
-/// The colours of logarithms, (rows, columns), as the address of a picture.
+/// A picture of logarithms (rows, columns) as colours, in the form of a data address.
 template <class Log>
 std::string picture_of(std::int64_t rows, std::int64_t columns, const Log& log) {
   Tensor pixels({rows, columns, 3}, u8);
@@ -55,7 +55,7 @@ std::string picture_of(std::int64_t rows, std::int64_t columns, const Log& log) 
   return data_address("image/png", data::png_of(pixels));
 }
 
-/// The steps that recorded norms, in at most `most` portions of neighbours.
+/// The steps with recorded norms, in at most `most` portions of adjacent steps.
 struct Columns {
   std::vector<const StepReport*> steps;
   std::size_t count;
@@ -66,8 +66,8 @@ struct Columns {
     }
     count = std::min(most, steps.size());
   }
-  /// The mean of the logarithms of a layer's norms in a portion: of the steps in which its objective had its turn; NaN
-  /// where none of them is.
+  /// The mean of the logarithms of a layer's norms in a portion, over the steps in which its objective had its turn.
+  /// NaN if there is no such step.
   [[nodiscard]] double log(std::size_t layer, std::size_t column) const {
     const std::size_t begin = column * steps.size() / count, end = (column + 1) * steps.size() / count;
     double least = INFINITY, most = -INFINITY, total = 0, had_turn = 0;
@@ -84,7 +84,7 @@ struct Columns {
   }
 };
 
-/// One picture that is stretched to a box.
+/// A picture that is stretched to a box.
 std::string stretched(double x, double y, double width, double height, const std::string& address) {
   return fmt::format(R"(<image x="{:.1f}" y="{:.1f}" width="{:.1f}" height="{:.1f}" preserveAspectRatio="none" )"
                      "style=\"image-rendering:pixelated\" href=\"{}\"/>\n",
@@ -93,7 +93,7 @@ std::string stretched(double x, double y, double width, double height, const std
 
 constexpr double left = 78, top = 8, right = 472, bottom = 246, width = 480, height = 300;
 
-/// About eight of the layers, the first and the last among them.
+/// The names of about eight layers, including the first and the last.
 std::string layer_names(const std::vector<std::string>& layers) {
   const std::size_t every = (layers.size() + 7) / 8;
   const double row = (bottom - top) / static_cast<double>(layers.size());
@@ -120,7 +120,7 @@ std::string step_names(const Columns& columns) {
   return out + "\n";
 }
 
-/// Whether a layer is grey in some portion.
+/// Whether a layer is grey in at least one portion.
 bool has_gaps(const Columns& columns, std::size_t layers) {
   for (std::size_t layer = 0; layer < layers; ++layer) {
     for (std::size_t column = 0; column < columns.count; ++column) {
@@ -130,7 +130,7 @@ bool has_gaps(const Columns& columns, std::size_t layers) {
   return false;
 }
 
-/// What the colours mean.
+/// The legend of the colours.
 std::string scale(bool gaps) {
   constexpr std::int64_t steps = 96;
   const double from = left + 60, to = right - 60, at = bottom + 30;

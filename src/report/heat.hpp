@@ -1,5 +1,6 @@
 #pragma once
-// Gradients layer by layer as a picture: steps from left to right, layers from top to bottom, norms as colours.
+// Draws the gradient norms of the layers as a picture: steps from left to right, layers from top to bottom, norms as
+// colours.
 
 #include <string>
 #include <string_view>
@@ -8,8 +9,8 @@
 
 namespace thalweg {
 
-/// A figure of the norms that a history recorded; empty where it has none. The colours are the same in every figure:
-/// from 1e-8 (dark) over 1 (pale) to 1e4 (red).
+/// A figure of the recorded norms of a history; empty if there are none. All figures use the same colours: 1e-8 is
+/// dark, 1 is pale, 1e4 is red.
 [[nodiscard]] std::string heat_html(const History& history, std::string_view title);
 
 }  // namespace thalweg

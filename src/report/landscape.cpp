@@ -18,7 +18,8 @@ constexpr std::string_view style = R"css(<style>
 </style>
 )css";
 
-// Quads from the farthest to the nearest; a height is the loss, or its logarithm. Dragging turns, so do the arrow keys.
+// Quads are drawn from the farthest to the nearest. The height is the loss or its logarithm. Dragging and the arrow
+// keys turn the surface.
 constexpr std::string_view script = R"js(<script>
 for (const box of document.querySelectorAll(".surface")) {
   const data = JSON.parse(box.querySelector(".data").textContent), canvas = box.querySelector("canvas");
@@ -33,7 +34,7 @@ for (const box of document.querySelectorAll(".surface")) {
     return `rgb(${mix(16, 201)},${mix(70, 219)},${mix(145, 236)})`;
   };
   const at = (c, r) => grid[r * columns + c];
-  const height = (x, y) => {  // between the four values around, x and y from 0 to 1
+  const height = (x, y) => {  // interpolated between the four values around, with x and y from 0 to 1
     const cx = Math.min(columns - 1.001, Math.max(0, x * (columns - 1))), cy = Math.min(rows - 1.001, Math.max(0, y * (rows - 1)));
     const c = Math.floor(cx), r = Math.floor(cy), a = cx - c, b = cy - r;
     return (at(c, r) * (1 - a) + at(c + 1, r) * a) * (1 - b) + (at(c, r + 1) * (1 - a) + at(c + 1, r + 1) * a) * b;
@@ -73,7 +74,7 @@ for (const box of document.querySelectorAll(".surface")) {
     label(data.y[1], 1.1, .5); label(data.y[0], 1.1, 0); label(data.y[2], 1.1, 1);
     pen.textAlign = "left";
     pen.fillText(`loss ${low.toPrecision(3)} to ${high.toPrecision(3)}${log.checked ? ", logarithmic" : ""}`, 6, 16);
-    if (path.length) {  // where it is seen from straight above
+    if (path.length) {  // its place when seen from straight above
       pen.strokeStyle = pen.fillStyle = "#d9570b"; pen.lineWidth = 2; pen.beginPath();
       const points = path.map(([x, y]) => place(x, y, height(x, y) + .01));
       points.forEach(([x, y], i) => i ? pen.lineTo(x, y) : pen.moveTo(x, y));
@@ -101,7 +102,7 @@ for (const box of document.querySelectorAll(".surface")) {
 
 std::string number_json(double value) { return std::isfinite(value) ? fmt::format("{:.6g}", value) : "null"; }
 
-/// What the script draws: the values, the path in parts of the plane, and the texts of the axes.
+/// The data for the script: the values, the path as fractions of the plane, and the texts of the axes.
 std::string surface_json(const ContourPlot& plot) {
   const ContourField& field = plot.field;
   std::string values, path;

@@ -1,5 +1,5 @@
 #pragma once
-// The loss around a point on one page: slices, contours, and a surface that can be turned.
+// A page with the loss around a point: slices, contours, and a surface that can be turned.
 
 #include <string>
 #include <vector>
@@ -13,7 +13,7 @@ namespace thalweg {
 struct LandscapeSlice {
   PlotOptions options;
   std::vector<Series> series;
-  std::string caption;  ///< what one sees, and what does not follow
+  std::string caption;  ///< what the picture shows, and what does not follow from it
 };
 
 /// The loss over a plane.
@@ -28,7 +28,7 @@ struct LandscapePage {
   std::vector<LandscapeSlice> slices;
 };
 
-/// One HTML document that needs nothing else. Texts are plain: they are escaped here.
+/// One HTML document without references to others. Texts are plain text: they are escaped here.
 [[nodiscard]] std::string landscape_html(const LandscapePage& page);
 
 }  // namespace thalweg

@@ -38,7 +38,7 @@ PlotOptions options_of(const std::vector<Look>& looks, std::string title) {
   return {.title = std::move(title), .x_shown = {0, static_cast<double>(looks.back().step)}};
 }
 
-/// The look with some before it.
+/// A look and some looks before it.
 std::span<const Look> window(const std::vector<Look>& looks, std::size_t i) {
   const std::size_t begin = i + 1 < averaged ? 0 : i + 1 - averaged;
   return std::span(looks).subspan(begin, i + 1 - begin);
@@ -87,7 +87,7 @@ std::string sharpness_chart(const std::vector<Look>& looks) {
   return line_plot_html(options, both);
 }
 
-/// Bars of some layers, one below another over one axis of rates: of the first look grey, of the last in colour.
+/// Bars for some layers, below each other, with a common axis of rates. The first look is grey, the last is in colour.
 class Histograms {
  public:
   Histograms(const Look& first, const Look& last, std::vector<std::size_t> layers)
@@ -154,7 +154,7 @@ class Histograms {
   int low_ = std::numeric_limits<int>::max(), high_ = std::numeric_limits<int>::min();
 };
 
-/// What to make of the figures, and what not.
+/// How to read the figures, and which conclusions do not follow.
 std::string caption(const std::vector<Look>& looks) {
   const double scale = noise_scale(window(looks, looks.size() - 1));
   std::int64_t unmoved = 0, all = 0;
@@ -166,12 +166,12 @@ std::string caption(const std::vector<Look>& looks) {
       fmt::format("{} look{}, the last in step {}. ", looks.size(), looks.size() == 1 ? "" : "s", looks.back().step);
   if (scale > 0) {
     text += fmt::format(
-        "By the last {} of them the noise scale is {} rows, and a batch has {}: batches far below it are mostly noise, "
-        "far above it they gain next to nothing. ",
+        "By the last {} of them the noise scale is {} rows, and a batch has {}: smaller batches are mostly noise, and "
+        "much larger ones gain almost nothing. ",
         std::min(averaged, looks.size()), number_text(scale, 3), looks.back().batch_size);
   }
   text += fmt::format(
-      "Of plain descent every effective rate is the learning rate; {} of the parameters did not move in the last "
+      "For plain descent every effective rate is the learning rate; {} of the parameters did not move in the last "
       "look's step, or had no gradient. Updates of about a thousandth of the weights are usual. ",
       percent_text(all > 0 ? static_cast<double>(unmoved) / static_cast<double>(all) : 0));
   if (looks.back().largest)

@@ -1,5 +1,5 @@
 #pragma once
-// The looks at a run, in charts.
+// Charts of the looks at a run.
 
 #include <string>
 #include <vector>
@@ -8,8 +8,8 @@
 
 namespace thalweg {
 
-/// Noise scale, signal to noise, the updates of the layers over their weights, sharpness where it was measured, and the
-/// effective rates of the parameters; empty without looks.
+/// Noise scale, signal to noise, the updates of the layers divided by their weights, sharpness if it was measured, and
+/// the effective rates of the parameters. Empty without looks.
 [[nodiscard]] std::string looks_html(const std::vector<Look>& looks);
 
 }  // namespace thalweg

@@ -16,7 +16,8 @@ namespace {
 using Kind = Medium::Kind;
 constexpr std::size_t most_moments = 8;
 
-/// Bytes in the page: three of a file are four characters, and a text may be all escapes.
+/// The largest size in the page: three bytes of a file become four characters, and every character of a text may be
+/// escaped.
 std::size_t size_in_page(const Medium& medium) { return medium.bytes.size() * 4 / 3 + 200; }
 
 std::span<const std::byte> bytes_of(const Medium& medium) { return std::as_bytes(std::span(medium.bytes)); }
@@ -65,7 +66,7 @@ std::string series_html(const MediaSeries& series, const std::vector<std::size_t
   return out + "</section>\n";
 }
 
-/// Of one series, with at most `budget` bytes.
+/// The HTML of one series, with at most `budget` bytes.
 std::vector<std::size_t> chosen_of(const MediaSeries& series, std::size_t budget) {
   const std::size_t count = series.moments.size();
   for (std::size_t wanted = std::min(count, most_moments); wanted > 0; --wanted) {
@@ -91,7 +92,7 @@ std::vector<std::size_t> evenly(std::size_t count, std::size_t wanted) {
 std::string media_html(const std::vector<MediaSeries>& all, std::size_t budget) {
   std::string out;
   std::size_t left = all.size();
-  for (const MediaSeries& series : all) {  // what one does not need is there for those behind it
+  for (const MediaSeries& series : all) {  // bytes that a series does not use are left for the next ones
     const std::vector<std::size_t> chosen = chosen_of(series, budget / left--);
     for (const std::size_t place : chosen) budget -= size_in_page(series.moments[place].medium);
     out += series_html(series, chosen);

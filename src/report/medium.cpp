@@ -1,4 +1,4 @@
-// How pictures, sounds and tables become files.
+// Encodes pictures, sounds and tables as files.
 
 #include "thalweg/medium.hpp"
 
@@ -13,7 +13,7 @@ namespace thalweg {
 
 namespace {
 
-/// Pixel values as bytes.
+/// Converts pixel values to bytes.
 Tensor bytes_of(const Tensor& pixels) {
   if (pixels.dtype() == u8) return pixels;
   Tensor bytes(pixels.shape(), u8);
@@ -30,7 +30,7 @@ std::string text_of(const std::vector<std::byte>& bytes) {
   return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
 }
 
-/// u8 (count, height, width, channels) as one picture, its places without a picture black.
+/// Joins u8 (count, height, width, channels) to one picture. Places without a picture are black.
 Tensor sheet_of(const Tensor& pictures, std::int64_t columns) {
   const Shape& shape = pictures.shape();
   const std::int64_t height = shape[1], width = shape[2], channels = shape[3],

@@ -82,7 +82,7 @@ footer { margin-top: 40px; color: var(--soft); font-size: 13px; }
 @media print { body { background: #fff; } .card, figure { break-inside: avoid; } }
 )css";
 
-// Under the pointer, the legend says each line's value nearest to it, and the corner which step that is.
+// The legend shows the value of each line nearest to the pointer, and the corner shows its step.
 constexpr std::string_view script = R"js(
 for (const figure of document.querySelectorAll(".chart")) {
   const svg = figure.querySelector("svg"), at = figure.querySelector(".at"), cross = svg.querySelector(".cross");

@@ -1,5 +1,5 @@
 #pragma once
-// The page around a report: style, script, and nothing fetched from anywhere.
+// The page around a report, with style and script. It loads nothing from other files or from the network.
 
 #include <string>
 #include <string_view>

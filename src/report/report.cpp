@@ -51,7 +51,7 @@ std::string looks(const ReportData& data) { return looks_html(data.looks); }
 std::string looks_note(const ReportData&) { return "noise, effective rates, sharpness"; }
 std::string course(const ReportData& data) { return charts_html(data.history, data.objectives); }
 
-/// What the baselines have: "always no: 0.62, linear: 0.87".
+/// A metric of the baselines: "always no: 0.62, linear: 0.87".
 std::string beside(const ReportData& data, const std::string& metric) {
   std::string text;
   for (const auto& [name, metrics] : data.baselines) {
@@ -84,7 +84,7 @@ std::string importance(const ReportData& data) {
 std::string worst(const ReportData& data) { return data.worst.empty() ? "" : worst_rows_html(data.worst); }
 std::string pictures(const ReportData& data) { return data.pictures.empty() ? "" : pictures_html(data.pictures); }
 std::string media(const ReportData& data) {
-  constexpr std::size_t budget = 4'000'000;  // of a page that stays below 5 MB
+  constexpr std::size_t budget = 4'000'000;  // so that the page stays below 5 MB
   return media_html(data.media, budget);
 }
 std::string map(const ReportData& data) {
@@ -97,8 +97,8 @@ std::string configuration(const ReportData& data) {
   return data.config.empty() ? "" : "<pre>" + escape_xml(data.config) + "</pre>\n";
 }
 
-/// A part of the page: a heading, what stands softly behind it, and a body, without which it is left out. Neighbours
-/// that are left and right stand beside each other.
+/// A part of the page: a heading, a note in soft colour after it, and a body. A part with an empty body is left out. A
+/// left part and the right part after it are placed side by side.
 struct Section {
   enum class Column { whole, left, right };
   std::string_view title = {};
@@ -115,7 +115,7 @@ std::string importance_note(const ReportData& data) {
 std::string worst_note(const ReportData&) { return "those with the highest loss"; }
 std::string confusion_note(const ReportData&) { return "rows: true class, columns: predicted"; }
 
-std::string media_note(const ReportData&) { return "the first, the last and evenly between"; }
+std::string media_note(const ReportData&) { return "the first, the last and some evenly between"; }
 
 constexpr Section sections[] = {
     {.body = headline},
@@ -123,15 +123,15 @@ constexpr Section sections[] = {
     {.title = "Course of the run", .body = course, .note = steps_note},
     {.title = "Looks at the run", .body = looks, .note = looks_note},
     {.title = "Metrics", .body = evaluation, .note = evaluated_on},
-    {.title = "What was taken for what", .body = confusion, .note = confusion_note},
+    {.title = "Confusion matrix", .body = confusion, .note = confusion_note},
     {.title = "Predicted against true", .body = predictions},
-    {.title = "What the predictions go by",
+    {.title = "Importance of the features",
      .body = importance,
      .note = importance_note,
      .column = Section::Column::left},
     {.title = "Worst rows", .body = worst, .note = worst_note, .column = Section::Column::right},
     {.title = "Pictures", .body = pictures},
-    {.title = "What it made", .body = media, .note = media_note},
+    {.title = "Products of the run", .body = media, .note = media_note},
     {.title = "Map", .body = map, .note = map_note},
     {.title = "Model", .body = model, .column = Section::Column::left},
     {.title = "Environment", .body = environment, .column = Section::Column::left},
@@ -146,7 +146,7 @@ std::string section_html(const Section& section, const ReportData& data) {
   return fmt::format("<h2>{}{}</h2>\n{}", section.title, note, body);
 }
 
-/// Both columns, where there is something in either.
+/// Both columns, unless both are empty.
 std::string pair_html(const std::string& left, const std::string& right) {
   std::string out;
   for (const std::string& side : {left, right}) {

@@ -1,5 +1,5 @@
 #pragma once
-// The report of a run: one HTML file that needs nothing else.
+// The report of a run: one HTML file without references to others.
 
 #include <optional>
 #include <string>
@@ -19,33 +19,33 @@ struct ReportTile {
   std::string label, value, note = {};
 };
 
-/// What was taken for what, with the names of the classes.
+/// The confusion matrix, with the names of the classes.
 struct ReportConfusion {
   std::vector<std::string> classes;
   Confusion counts;
 };
 
-/// One point a row, both in the target's own units.
+/// One point per row; both values are in the unit of the target.
 struct PredictedAgainstTrue {
   std::string target;
   std::vector<double> truth, predicted;
 };
 
-/// Pictures beside each other, as PNG files.
+/// Pictures side by side, as PNG files.
 struct PictureRow {
   std::string label;
   std::vector<std::vector<std::byte>> pngs;
 };
 
-/// A row that the model was most wrong about.
+/// One of the rows with the highest losses.
 struct WorstRow {
   std::string place, truth, predicted;  ///< "line 17", "yes", "no (0.98)"
   double loss = 0;
 };
 
-/// What a run showed under one name, at moments in their order.
+/// The media of a run with one name, ordered by their moments.
 struct MediaMoment {
-  std::int64_t epoch = 0, step = 0;  ///< 0 and 0: when it had ended
+  std::int64_t epoch = 0, step = 0;  ///< 0 and 0: after the end of the run
   Medium medium;
 };
 struct MediaSeries {
@@ -53,7 +53,7 @@ struct MediaSeries {
   std::vector<MediaMoment> moments;
 };
 
-/// What a report shows. A part that is empty is left out. Texts are plain: the report escapes them.
+/// The contents of a report. Empty parts are left out. Texts are plain text: the report escapes them.
 struct ReportData {
   std::string title = {};     ///< of the run: "houses"
   std::string subtitle = {};  ///< "mlp on houses.csv, regression of medv"
@@ -66,16 +66,16 @@ struct ReportData {
   std::string evaluated_on = {};                                ///< "test, 10,000 rows"
   std::optional<ReportConfusion> confusion = {};
   std::optional<PredictedAgainstTrue> predictions = {};
-  std::vector<std::pair<std::string, double>> importance = {};  ///< of each feature, the most important first
-  std::string importance_rows = {};       ///< the rows that it is measured on, where they are not all: "2,000 of 5,000"
-  std::vector<WorstRow> worst = {};       ///< the worst first
+  std::vector<std::pair<std::string, double>> importance = {};  ///< importance of each feature, the highest first
+  std::string importance_rows = {};       ///< the rows on which it is measured, if not all: "2,000 of 5,000"
+  std::vector<WorstRow> worst = {};       ///< the rows with the highest losses, the highest first
   std::vector<PictureRow> pictures = {};  ///< "noisy", "denoised", "clean"
   std::vector<MediaSeries> media = {};
-  std::string map = {}, map_note = {};                                ///< a drawing, as an <svg>, and what it is of
+  std::string map = {}, map_note = {};                                ///< a drawing, as an <svg>, and its description
   std::vector<ParameterEntry> parameters = {};                        ///< Layout::entries
   std::string config = {};                                            ///< resolved, as TOML
   std::vector<std::pair<std::string, std::string>> environment = {};  ///< ("version", "0.1.0"), ("threads", "2"), ...
-  std::vector<std::string> objectives = {};                           ///< their names, where they are several
+  std::vector<std::string> objectives = {};                           ///< their names; empty if there is only one
 };
 
 [[nodiscard]] std::string report_html(const ReportData& data);

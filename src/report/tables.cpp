@@ -17,12 +17,12 @@ constexpr std::size_t most_shown = 40;  // classes
 
 std::string percent(double part, double whole) { return whole > 0 ? fmt::format("{:.1f}", 100 * part / whole) : "-"; }
 
-/// Counts are whole unless rows have weights.
+/// Counts are whole numbers unless rows have weights.
 std::string count_text(double count) {
   return count == std::floor(count) ? with_commas(static_cast<std::int64_t>(count)) : figure(count);
 }
 
-/// A miss is shaded more strongly than its part says: a twentieth of a row is worth seeing.
+/// Wrong predictions are shaded more strongly than their fraction, so that a twentieth of a row is still visible.
 std::string cell(const ReportConfusion& confusion, std::size_t truth, std::size_t predicted) {
   const Confusion::Counts& row = confusion.counts.of(truth);
   const double count = confusion.counts.at(truth, predicted), total = row.tp + row.fn;
@@ -59,8 +59,8 @@ std::string confusion_html(const ReportConfusion& confusion) {
   }
   out += "<td></td></tr></tfoot></table>";
   if (shown.size() < all) {
-    out += fmt::format("<p class=\"soft caption\">The {} of {} classes that the most mistakes concern.</p>",
-                       shown.size(), with_commas(static_cast<std::int64_t>(all)));
+    out += fmt::format("<p class=\"soft caption\">The {} of {} classes with the most mistakes.</p>", shown.size(),
+                       with_commas(static_cast<std::int64_t>(all)));
   }
   return out + "</div>\n";
 }

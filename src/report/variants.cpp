@@ -19,7 +19,7 @@ std::string_view tone(const VariantReport& variant) {
   return variant.verdict.kind == VerdictKind::converged ? "good" : "warn";
 }
 
-/// The loss, and the first metric beside it.
+/// The names of the loss and of the first other metric.
 std::vector<std::string> headline_metrics(const std::vector<VariantReport>& variants) {
   for (const VariantReport& variant : variants) {
     std::vector<std::string> names;
@@ -31,7 +31,7 @@ std::vector<std::string> headline_metrics(const std::vector<VariantReport>& vari
   return {};
 }
 
-/// "validation.accuracy" as "validation accuracy".
+/// Writes "validation.accuracy" as "validation accuracy".
 std::string title_of(std::string metric) {
   std::ranges::replace(metric, '.', ' ');
   return metric;
@@ -63,7 +63,7 @@ std::string table(const std::vector<VariantReport>& variants) {
   return out + "</tbody></table></div>\n";
 }
 
-/// A value of the steps of all, in one chart.
+/// One value of the steps of all variants, in one chart.
 std::string chart_of(const std::vector<VariantReport>& variants, double StepReport::*value, std::string title) {
   std::vector<Series> lines;
   for (const VariantReport& variant : variants) {
@@ -74,7 +74,7 @@ std::string chart_of(const std::vector<VariantReport>& variants, double StepRepo
     }
     if (x.empty()) continue;
     Series line = thinned(variant.name, "", x, y, 120);
-    line.low.clear();  // bands of so many lines would hide each other
+    line.low.clear();  // the bands of many lines would hide each other
     line.high.clear();
     lines.push_back(std::move(line));
   }

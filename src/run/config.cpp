@@ -30,33 +30,30 @@ Fields TrainOptions::fields() {
   const Range count{.low = 1};
   return {
       {"epochs", &epochs, "passes over the training rows", count},
-      {"steps", &steps, "instead of epochs, where not 0", not_negative},
-      {"batch_size", &batch_size, "rows a step; 1 is stochastic descent, all is gradient descent"},
-      {"shard_size", &shard_size, "rows a shard of the batch; 0 follows from batch and model", not_negative},
-      {"accumulate", &accumulate, "batches a step", count},
+      {"steps", &steps, "number of steps, in place of epochs; 0: epochs decide", not_negative},
+      {"batch_size", &batch_size, "rows per step; 1 is stochastic descent, all is gradient descent"},
+      {"shard_size", &shard_size, "rows per shard of the batch; 0: chosen from batch and model", not_negative},
+      {"accumulate", &accumulate, "batches per step", count},
       {"shuffle", &shuffle, "a new order each epoch"},
       {"early_stopping", &early_stopping, "false, or { metric, patience, restore_best }"},
       {"checkpoint_every", &checkpoint_every, "how often a checkpoint is written", positive},
       {"keep_checkpoints", &keep_checkpoints, "how many are kept", count},
       {.name = "memory",
        .place = &memory,
-       .doc =
-           "values kept for the backward pass: all (keep), all but those that arithmetic recomputes at no cost (fast), "
-           "or all but those that are cheap to recompute (lean); the result is the same",
+       .doc = "values kept for the backward pass: all (keep), all but those that are recomputed at no cost (fast), or "
+              "all but those that are cheap to recompute (lean); the result is the same",
        .choices = {"keep", "fast", "lean"}},
       {.name = "precision",
        .place = &precision,
-       .doc = "how the values of a step lie in memory: all in f32, or what matrix products, convolutions and attention "
-              "read "
-              "and write in bf16, rounded to 8 significant bits; parameters, their gradients, sums and losses stay "
-              "f32, and "
-              "evaluation and predictions are computed in f32",
+       .doc = "how the values of a step are stored: all in f32; or inputs and results of matrix products, convolutions "
+              "and attention in bf16, rounded to 8 significant bits. Parameters, their gradients, sums and losses stay "
+              "f32, and evaluation and predictions use f32",
        .choices = {"f32", "bf16"}},
       {"layer_norms", &layer_norms, "record the norm of each layer's gradient: the report draws them"},
       {"budget", &budget,
-       "\"2 h\", \"30 min\", \"90 s\", or \"$50\" at the price: the run stops when it is spent, and before where two "
-       "looks in a row find it diverged or no better than a constant; \"\" is none"},
-      {"price", &price, "dollars an hour that the machine costs", not_negative},
+       "\"2 h\", \"30 min\", \"90 s\", or \"$50\" at the price: the run stops when the budget is spent, or earlier if "
+       "two looks in a row find that it diverged or is no better than a constant; \"\" is none"},
+      {"price", &price, "price of the machine in dollars per hour", not_negative},
       {"threads", &threads, "0 is THALWEG_THREADS, or every core; the result is the same for any number", not_negative},
       {"device", &device, "where steps are computed: cpu, cuda, or cuda:1 for the second GPU (thalweg devices)"},
       {"tf32", &tf32, "whether a GPU may round what products of f32 read to TF32, 11 significant bits"},
@@ -65,11 +62,11 @@ Fields TrainOptions::fields() {
 
 namespace {
 
-/// What a shell makes of "$50" is the number 0, which is refused in the same words.
+/// A shell turns "$50" into the number 0, which gets the same error message.
 [[noreturn]] void refuse_budget(const OptionValue& budget) {
   fail_option("budget",
               "[train] budget = {}. Wanted: hours, minutes or seconds (\"2 h\", \"30 min\", \"90 s\") or dollars "
-              "(\"$50\"), above 0. Hint: a shell leaves alone what is in single quotes: --set 'train.budget=$50'.",
+              "(\"$50\"), above 0. Hint: in a shell use single quotes: --set 'train.budget=$50'.",
               budget.str());
 }
 
@@ -95,19 +92,19 @@ std::optional<double> TrainOptions::allowed_seconds() const {
 Fields InsightOptions::fields() {
   return {
       {"every", &every, "how often a look is due, \"1 epoch\"; 0 steps is never", not_negative},
-      {"largest", &largest, "the largest eigenvalue of the Hessian at each look as well: some twenty products"},
+      {"largest", &largest, "also compute the largest eigenvalue of the Hessian at each look: about twenty products"},
       {"budget",
        &budget,
-       "the part of the time that looks may take: one that would take more is left out",
+       "fraction of the time that looks may take; a look that would exceed it is left out",
        {.low = 0, .high = 1, .low_open = true}},
   };
 }
 
 Fields early_stopping_fields(EarlyStopping& options) {
   return {
-      {"metric", &options.metric, "what is watched; lower is better for losses and errors, higher for the rest"},
-      {"patience", &options.patience, "how long it may go without a new best", positive},
-      {"restore_best", &options.restore_best, "end with the parameters of the best epoch"},
+      {"metric", &options.metric, "the watched metric; lower is better for losses and errors, higher for all others"},
+      {"patience", &options.patience, "how long the metric may stay without a new best value", positive},
+      {"restore_best", &options.restore_best, "restore the parameters of the best epoch at the end"},
   };
 }
 
@@ -139,14 +136,14 @@ struct Sections {
   OptionMap data, model, loss, optimizer, schedule, train, insight, system;
 
   Fields fields() {
-    return {{"seed", &seed, "of every random number", not_negative},
+    return {{"seed", &seed, "seed of every random number", not_negative},
             {"data", &data, "where the data is and what it means"},
             {"model", &model, "what is trained"},
             {"loss", &loss, "what is minimised"},
             {"system", &system, "what is trained, in place of model and loss"},
             {"optimizer", &optimizer, "how it steps"},
             {"schedule", &schedule, "how the rate changes over the run"},
-            {"train", &train, "how long, and in what portions"},
+            {"train", &train, "how long, and in which batches"},
             {"insight", &insight, "looks at the run while it trains"}};
   }
 };
@@ -201,7 +198,7 @@ void check_places(const DataOptions& data, const ReaderRow& reader) {
     const bool unset = path && path->empty();
     if (reader.takes(place) || (unset && !needed)) return;
     fail_option(key, "[data] {} = {}. Wanted: {}", key, place.str(),
-                reader.place.empty() ? "nothing, for the format \"none\" reads no data" : reader.place);
+                reader.place.empty() ? "nothing, because the format \"none\" reads no data" : reader.place);
   };
   check("train", data.train, !reader.place.empty());
   check("test", data.test, false);
@@ -225,7 +222,8 @@ const ReaderRow& reader_for(const OptionMap& section) {
   return found == readers().end() ? readers().front() : *found;
 }
 
-/// The run that a system starts from, whose words or tokens the reader takes as well, is said once.
+/// Keys that name the run from which a system starts. They are given only once: the reader takes the words or tokens of
+/// the same run.
 constexpr std::string_view shared_keys[] = {"encoder", "gpt"};
 
 }  // namespace
@@ -233,7 +231,7 @@ constexpr std::string_view shared_keys[] = {"encoder", "gpt"};
 DataOptions read_data_options(const ConfigTree& tree, const std::filesystem::path& folder) {
   const Sections sections = read_sections(tree);
   return with_line(tree, "data", [&] {
-    // a system reads data, or makes its own
+    // a system reads data, or makes its own rows
     const bool no_data = sections.data.empty() && !sections.system.empty();
     const ReaderRow& reader = no_data ? reader_named("none") : reader_for(sections.data);
     DataOptions data{.format = std::string(reader.name)};
@@ -274,7 +272,7 @@ void prefer(Sections& defaults, const SystemRow& row) {
 
 Choice read_system(Sections& own, Sections& defaults, const Registry& registry) {
   if (!own.model.empty() || !own.loss.empty())
-    fail_option("kind", "[system] beside [{}]. Wanted: one or the other; a system has its own model and loss",
+    fail_option("kind", "[system] and [{}] are both set. Wanted: only one; a system has its own model and loss",
                 own.model.empty() ? "loss" : "model");
   Choice choice{take_kind(own.system, "system", ""), own.system};
   if (choice.kind.empty()) fail_option("kind", "[system] has no kind. Hint: thalweg list systems");
@@ -288,16 +286,16 @@ Choice read_system(Sections& own, Sections& defaults, const Registry& registry) 
 
 namespace {
 
-/// Empty where it names none.
+/// Empty if it names no path.
 std::string kind_in(const OptionMap& section) {
   const auto found = section.find("kind");
   const auto* kind = found == section.end() ? nullptr : found->second.get_if<std::string>();
   return kind ? *kind : std::string();
 }
 
-/// A linear model of a table in memory has one minimum, so it is fitted by L-BFGS, without a rate, where the options
-/// say nothing about steps. (Classes that a plane separates have no minimum: there the best epoch is kept.) The
-/// defaults of a method that owns its steps: all rows, and no schedule.
+/// A linear model of a table in memory has one minimum, so it is fitted by L-BFGS, without a rate, unless an option
+/// concerns steps. (Classes that a plane separates have no minimum: there the best epoch is kept.) The defaults of a
+/// method that owns its steps: all rows, and no schedule.
 void prefer_method(const Sections& own, Sections& defaults, const DataFacts& facts, const Registry& registry,
                    bool system) {
   const auto says = [](const OptionMap& section, std::string_view key) { return section.contains(std::string(key)); };
@@ -314,7 +312,8 @@ void prefer_method(const Sections& own, Sections& defaults, const DataFacts& fac
   const auto row = std::ranges::find(registry.optimizers(), kind, &OptimizerRow::name);
   if (row == registry.optimizers().end() || !row->owns_steps) return;
   if (!own.schedule.empty() && kind_in(own.schedule) != "constant")
-    fail_option("kind", "[schedule] beside {}, which finds the length of each step itself. Wanted: no schedule", kind);
+    fail_option("kind", "[schedule] is set with {}, which finds the length of each step itself. Wanted: no schedule",
+                kind);
   defaults.schedule = {{"kind", "constant"}};
   defaults.train["batch_size"] = {"all"};
 }
@@ -365,7 +364,7 @@ Config read_config(const ConfigTree& tree, DataOptions data, const DataFacts& fa
   with_line(tree, "insight", [&] {
     read_fields(config.insight.fields(), own.insight, "insight");
     if (system && config.insight.every.amount > 0)
-      fail_option("every", "[insight] of a system, whose objectives are several. Wanted: a model and a loss");
+      fail_option("every", "[insight] is set for a system, which has several objectives. Wanted: a model and a loss");
   });
   return config;
 }
@@ -404,7 +403,7 @@ FitOptions Config::fit_options() const {
 
 namespace {
 
-/// The keys of `order` first, then the others by name.
+/// Sorts the keys: those of `order` first, then the others by name.
 void write_section(std::string& out, std::string_view name, OptionMap values, const std::vector<std::string>& order) {
   out += fmt::format("\n[{}]\n", name);
   const auto write = [&](const std::string& key, const OptionValue& value) {
@@ -490,7 +489,7 @@ std::string Config::toml() const {
 
 std::string Config::fingerprint() const {
   FlatOptions flat = decisive(*this);
-  if (train.precision == "f32") flat.erase("train.precision");  // as in runs from before it could be chosen
+  if (train.precision == "f32") flat.erase("train.precision");  // as in runs of versions without this option
   return lines_of(flat);
 }
 

@@ -42,7 +42,7 @@ struct TrainOptions {
   double price = 0;         ///< dollars per hour, for a budget in dollars
 
   [[nodiscard]] Fields fields();
-  /// The budget in seconds; none where there is none. Throws UsageError for a text of another form, and for dollars
+  /// The budget in seconds; empty without a budget. Throws UsageError for a text of another form, and for dollars
   /// without a price.
   [[nodiscard]] std::optional<double> allowed_seconds() const;
 };
@@ -66,10 +66,10 @@ struct Config {
   std::uint64_t seed = 1;
   DataOptions data;
   Choice model, loss, optimizer, schedule;
-  Choice system = {};  ///< instead of model and loss; its kind is empty where these are given
+  Choice system = {};  ///< in place of model and loss; its kind is empty if these are given
   TrainOptions train;
   InsightOptions insight = {};
-  bool auto_lr = false;  ///< `optimizer.lr = "auto"`, and the rate is not found yet: the number there is a placeholder
+  bool auto_lr = false;  ///< true while `optimizer.lr = "auto"` and no rate is found: its number is a placeholder
 
   [[nodiscard]] bool has_system() const { return !system.kind.empty(); }
   /// Replaces "auto" by the rate.
@@ -93,7 +93,7 @@ struct Config {
 [[nodiscard]] Config read_config(const ConfigTree& tree, DataOptions data, const DataFacts& facts,
                                  const Registry& registry);
 
-/// The defaults for such data, section by section: of the model that is usual for it, or of this kind.
+/// The defaults for such data, section by section, for its usual model or for a model of the given kind.
 [[nodiscard]] OptionMap default_config(const DataFacts& facts, std::string_view model = {});
 
 /// The keys at which two configurations differ, one per line: `optimizer.lr: 0.001 -> 0.003`. Threads and checkpoints

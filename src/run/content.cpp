@@ -13,7 +13,7 @@ namespace thalweg {
 
 namespace {
 
-constexpr std::int64_t read_whole = std::int64_t{1} << 30;  // folders of more bytes are hashed by names and sizes
+constexpr std::int64_t read_whole = std::int64_t{1} << 30;  // larger folders are hashed only by names and sizes
 
 /// Every bit of the word reaches every bit of the result (the finisher of MurmurHash3; Appleby 2011).
 std::uint64_t mixed(std::uint64_t word) {
@@ -53,7 +53,7 @@ std::uint64_t checksum_of(const fs::path& path) {
   }
 }
 
-/// Whether a link leads to a folder that it lies in, so that it has no end.
+/// Whether a link leads to a folder that contains it, which would make an endless path.
 bool is_around(const fs::path& link) {
   const fs::path to = fs::canonical(link), from = fs::canonical(link.parent_path());
   return std::ranges::mismatch(to, from).in1 == to.end();

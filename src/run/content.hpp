@@ -18,7 +18,7 @@ namespace thalweg {
 /// The hash of a file, or of a folder with all its files.
 struct FileContent {
   std::string path;
-  std::int64_t files = 1, bytes = 0;  ///< bytes are -1 of a pipe, which can be read only once
+  std::int64_t files = 1, bytes = 0;  ///< bytes is -1 for a pipe, which can be read only once
   std::uint64_t checksum = 0;
   /// For a large folder the hash is of names and sizes alone: reading all of it would take as long as an epoch.
   bool names_only = false;

@@ -23,7 +23,8 @@ std::uint64_t from_hex(const Json& json) {
   const auto& text = json.get_ref<const std::string&>();
   std::uint64_t number = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number, 16);
-  if (error != std::errc{} || end != text.data() + text.size()) throw std::invalid_argument("no number of 16 digits");
+  if (error != std::errc{} || end != text.data() + text.size())
+    throw std::invalid_argument("not a number of 16 digits");
   return number;
 }
 
@@ -85,7 +86,7 @@ std::string DataRecord::json() const {
 
 DataRecord DataRecord::read(const std::filesystem::path& path) {
   if (!std::filesystem::is_regular_file(path)) {
-    fail<UsageError>("[data] there is no {}, which says what the run read", path.string());
+    fail<UsageError>("[data] there is no {}, the record of the data that the run read", path.string());
   }
   try {
     std::ifstream text(path, std::ios::binary);

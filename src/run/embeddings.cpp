@@ -21,13 +21,13 @@ Fields EmbeddingsConfig::data_fields() {
 void EmbeddingsConfig::check() const {
   if (train.empty()) fail_option("train", "[data] train is not given. Wanted: a file of text, or a folder of them");
   if (optimizer.kind != "sgd")
-    fail_option("kind", "[optimizer] kind = \"{}\". Wanted: sgd, which steps the rows of a text's words alone",
+    fail_option("kind", "[optimizer] kind = \"{}\". Wanted: sgd, whose steps change only the rows of the text's words",
                 optimizer.kind);
   for (const auto& [key, value] : optimizer.options) {
     const auto* number = value.get_if<double>();
     const auto* truth = value.get_if<bool>();
     if (key != "lr" && ((number && *number != 0) || (truth && *truth)))
-      fail_option(key, "[optimizer] {} = {}. Wanted: plain sgd, whose steps end with them", key, value.str());
+      fail_option(key, "[optimizer] {} = {}. Wanted: plain sgd, without state between steps", key, value.str());
   }
 }
 
@@ -72,9 +72,9 @@ std::vector<WordSpace::Neighbour> WordSpace::neighbours(const std::string& word,
   const std::int32_t number = numbers_[spelled];
   if (number < 0) {
     const std::vector<std::string> near = nearest_names(spelled, vocabulary_.words, 5);
-    fail<UsageError>(
-        "[neighbours] there is no word '{}' among {}. Hint: {}", spelled, vocabulary_.size(),
-        near.empty() ? "no other is spelled like it." : fmt::format("near are {}.", fmt::join(near, ", ")));
+    fail<UsageError>("[neighbours] there is no word '{}' among {}. Hint: {}", spelled, vocabulary_.size(),
+                     near.empty() ? "no other word has a similar spelling."
+                                  : fmt::format("similar words are {}.", fmt::join(near, ", ")));
   }
   std::vector<std::int32_t> order;
   std::vector<double> cosines(vocabulary_.words.size());

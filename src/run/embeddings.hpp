@@ -22,7 +22,7 @@ class EmbeddingsConfig final : public LoopConfig {
   void check() const override;
 };
 
-/// Vectors of words, each of length 1 (a vector of zeros stays), so that their products are cosines.
+/// Vectors of words, scaled to length 1 (zero vectors are not changed), so that their products are cosines.
 class WordSpace {
  public:
   /// `vectors` f32 (words, width).
@@ -37,7 +37,7 @@ class WordSpace {
   /// The words whose vectors are nearest to that of a word, the nearest first, without the word itself. Throws
   /// UsageError for an unknown word, naming words with a similar spelling.
   [[nodiscard]] std::vector<Neighbour> neighbours(const std::string& word, std::int64_t count) const;
-  /// 0 where one of the words is unknown.
+  /// The cosine of two words; 0 if one of them is unknown.
   [[nodiscard]] double cosine(const std::string& a, const std::string& b) const;
   [[nodiscard]] bool has(const std::string& word) const { return numbers_[word] >= 0; }
   [[nodiscard]] const data::Vocabulary& vocabulary() const { return vocabulary_; }

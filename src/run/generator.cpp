@@ -79,7 +79,7 @@ std::int32_t draw_token(std::span<const float> logits, const GenerateOptions& op
   if (options.temperature == 0) return order[0];
   if (options.top_k > 0) order.resize(std::min(order.size(), static_cast<std::size_t>(options.top_k)));
   const auto logit = [&](std::size_t i) { return static_cast<double>(at(logits, order[i])); };
-  std::vector<double> up_to;  // cumulative sums of probabilities, not yet divided by their total
+  std::vector<double> up_to;  // cumulative sums of unnormalised probabilities
   double total = 0;
   for (std::size_t i = 0; i < order.size(); ++i) {
     total += std::exp((logit(i) - logit(0)) / options.temperature);

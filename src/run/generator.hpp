@@ -33,8 +33,8 @@ class TokenStream {
   Workers alone_{1};
 };
 
-/// Draws a token from softmax(logits / temperature) over the top_k most probable tokens, of these from the smallest set
-/// with probability top_p or more. A function of the logits, the options and the place alone.
+/// Draws a token from softmax(logits / temperature), limited to the top_k most probable tokens, and among these to the
+/// smallest set with a probability of at least top_p. The draw depends only on the logits, the options and the place.
 [[nodiscard]] std::int32_t draw_token(std::span<const float> logits, const GenerateOptions& options,
                                       std::int64_t place);
 

@@ -13,8 +13,8 @@ namespace thalweg {
 Fields ImageOptions::fields() {
   return {{"augment", &augment, "in training, { flip = true, crop = 4, cutout = 8 }: see `thalweg list sections`"},
           {"noise", &noise,
-           "above 0, the model learns to remove noise of this deviation (the image's whole range is 1), which "
-           "is added to the input; the image is the target",
+           "above 0, noise of this deviation (the range of the image is 1) is added to the input, and the model learns "
+           "to remove it; the image is the target",
            not_negative}};
 }
 

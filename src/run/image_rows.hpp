@@ -10,7 +10,7 @@ struct ImageOptions {
   double noise = 0;
 
   [[nodiscard]] Fields fields();
-  /// Writes every key of `augment` out.
+  /// Completes `augment` with the defaults of all keys.
   void complete();
 };
 
@@ -23,9 +23,9 @@ struct Images {
   std::function<std::uint64_t(std::int64_t row)> content;
   std::vector<std::string> warnings = {};  ///< about files that were left out
 
-  /// With noise, where the options ask for it; each identified by its pixels and label.
+  /// Images with noise, if the options ask for it. Each is identified by its pixels and its label.
   Images(Dataset read, const ImageOptions& options);
-  /// Each identified by its number in `names`, for images that are read when they are used.
+  /// For images that are read when they are used. Each is identified by its number in `names`.
   Images(Dataset read, const ImageOptions& options, std::vector<std::uint64_t> names);
   /// The rows in `only`; all where it is null.
   [[nodiscard]] Dataset rows(RowSet* only) const;

@@ -1,5 +1,5 @@
 #pragma once
-// The configuration of a system that is trained by a loop of its own: sections of fields, an optimizer, a schedule.
+// The configuration of a system with its own training loop: sections of fields, an optimizer, a schedule.
 
 #include <filesystem>
 
@@ -29,7 +29,7 @@ class LoopConfig {
   [[nodiscard]] virtual std::vector<std::string*> places() = 0;
   /// Options of the optimizer whose defaults differ from the optimizer's own.
   [[nodiscard]] virtual OptionMap optimizer_defaults() const = 0;
-  /// Makes this fold, of so many, the test data; false where the data cannot be cut into folds.
+  /// Makes one fold, given by its number and the number of folds, the test data. False if the data has no folds.
   [[nodiscard]] virtual bool take_fold(std::int64_t, std::int64_t) { return false; }
   /// Checks conditions on several keys. Throws OptionError.
   virtual void check() const {}

@@ -14,13 +14,13 @@ class MediaLog {
   /// For the run in this folder; appends to existing entries.
   explicit MediaLog(std::filesystem::path folder) : folder_(std::move(folder)) {}
 
-  /// Behind what was added in the same step. Throws IoError.
+  /// Adds media after those of the same step. Throws IoError.
   void add(std::int64_t epoch, std::int64_t step, const NamedMedia& media);
   /// Removes what was shown after this step, because a resumed run shows it again.
   void cut_after(std::int64_t step);
-  /// Whether the same was shown under this name.
+  /// Whether the same media was already shown with this name.
   [[nodiscard]] bool has(const std::string& name, const Medium& medium) const;
-  /// All of it, each name's moments in their order. What is damaged or missing is left out.
+  /// All media, by name, in the order of their moments. Damaged or missing files are left out.
   [[nodiscard]] std::vector<MediaSeries> series() const;
 
  private:
@@ -35,7 +35,7 @@ class MediaLog {
   [[nodiscard]] std::filesystem::path index() const { return folder_ / "media.jsonl"; }
 
   std::filesystem::path folder_;
-  std::int64_t step_ = -1, number_ = 0;  // of the file added last: its step, and which it is of that
+  std::int64_t step_ = -1, number_ = 0;  // of the file added last: its step, and its number within that step
 };
 
 }  // namespace thalweg

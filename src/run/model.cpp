@@ -23,7 +23,7 @@ namespace {
 using TensorsByName = std::map<std::string_view, const Tensor*>;
 
 /// Throws where the file lacks a parameter of the model, or has it in another shape. Called while the model is traced,
-/// so that of a false number of layers no more are traced than the file has.
+/// so that a false number of layers stops the trace where the parameters of the file end.
 ParameterCheck only_those_in(const TensorsByName& tensors, const std::string& name) {
   return [&tensors, &name](const std::string& parameter, const Shape& shape) {
     const auto found = tensors.find(parameter);
@@ -36,7 +36,7 @@ ParameterCheck only_those_in(const TensorsByName& tensors, const std::string& na
   };
 }
 
-/// A prediction must have the size that its readers expect: its places are used as indices of classes and tokens.
+/// Throws unless a prediction has the expected size, because its places are used as indices of classes and tokens.
 void check_prediction(const Var& y, const Recipe& recipe, bool scores, const std::string& name) {
   const auto refuse = [&](std::string_view wanted) {
     fail<ModelError>("[model] {}: it predicts {} {} for {} rows. Wanted: {}", name, y.dtype(), y.shape(),
@@ -169,7 +169,7 @@ Tensor both_classes(std::span<const float> raw) {
   return result;
 }
 
-/// In the target's unit, in f64, because it may need more digits than f32 has: a date in seconds, a year's revenue.
+/// Converts to the unit of the target, in f64, because values such as a date in seconds need more digits than f32 has.
 Tensor in_units(std::span<const float> raw, const Shape& shape, const data::Affine& unit) {
   Tensor result(shape, f64);
   std::ranges::transform(raw, result.mutable_values<double>().begin(),

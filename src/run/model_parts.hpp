@@ -14,12 +14,12 @@ struct Model::Parts {
   Recipe recipe;
   ModelFunction model = {};
   std::optional<LossFunction> loss = {};
-  nn::SequenceStep step = {};  ///< of a model that can generate
+  nn::SequenceStep step = {};  ///< only for a model that can generate
   State state = {};
   std::vector<std::pair<std::string, Tensor>> parameters = {};  ///< by name; they share the state's memory
   std::vector<std::string> input_names = {};
 
-  /// Every row goes through one program of this many rows, so that its bits do not depend on the rows beside it.
+  /// Every row is computed by a program for exactly this many rows, so that its bits do not depend on the other rows.
   static constexpr std::int64_t block_rows = 16;
   std::optional<ForwardProgram> forward = {};
   std::int64_t outputs = 1;  ///< of the program, per row

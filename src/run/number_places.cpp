@@ -11,7 +11,7 @@ namespace thalweg {
 
 namespace {
 
-/// Where the numbers and dates begin, in features of these widths.
+/// The places at which numbers and dates begin, for features of these widths.
 std::vector<std::int64_t> places_of(const data::TablePreprocessing& table, const std::vector<std::int64_t>& widths) {
   std::vector<std::int64_t> places;
   std::int64_t begin = 0;
@@ -31,7 +31,7 @@ void divide(std::vector<double>& knots) {
   knots.insert(knots.begin() + static_cast<std::ptrdiff_t>(widest), middle);
 }
 
-/// Quantiles of a column, of which two may be equal: between these lies a value that many rows have.
+/// Quantiles of a column. Two of them can be equal, if many rows have the same value.
 std::vector<double> knots_of(std::vector<double> column, std::int64_t pieces) {
   std::ranges::sort(column);
   const double last = static_cast<double>(column.size() - 1);
@@ -44,7 +44,7 @@ std::vector<double> knots_of(std::vector<double> column, std::int64_t pieces) {
   return knots;
 }
 
-/// Whether the pieces of so many numbers have no knots yet, and need some.
+/// Whether the pieces of `numbers` numbers need knots and have none yet.
 bool lacks_knots(const OptionMap& options, std::int64_t numbers) {
   const auto integer = [&](const char* key) { return options.at(key).get_if<std::int64_t>(); };
   const auto* said = options.at("knots").get_if<OptionList>();

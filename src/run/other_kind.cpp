@@ -12,7 +12,7 @@ void refuse_run(const fs::path& folder) {
   const ConfigTree tree = fs::exists(config) ? read_toml(config) : ConfigTree{};
   const OptionValue* kind = tree.find("system.kind");
   const auto* name = kind ? kind->get_if<std::string>() : nullptr;
-  fail<UsageError>("[model] {} is a run of {}, for which there is no such command. Hint: thalweg evaluate",
+  fail<UsageError>("[model] {} is a run of {}, which does not have this command. Hint: thalweg evaluate",
                    folder.string(), name ? *name : "another kind");
 }
 

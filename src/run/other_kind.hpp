@@ -1,5 +1,5 @@
 #pragma once
-// Runs whose files are neither models nor systems.
+// Errors for runs whose files are neither models nor systems.
 
 #include <filesystem>
 
@@ -7,10 +7,10 @@
 
 namespace thalweg {
 
-/// Throws UsageError for the folder of a run that has no command of this name, and names its kind.
+/// Throws UsageError, with the kind of the run, for a run folder for which this command does not exist.
 [[noreturn]] void refuse_run(const std::filesystem::path& folder);
-/// Throws UsageError where these are the tensors of embeddings, a recommender or a classifier of texts: what they have
-/// are commands of their own.
+/// Throws UsageError if the tensors belong to embeddings, a recommender or a classifier of texts, which have their own
+/// commands.
 void refuse_other_kind(const SafetensorsFile& file, const std::filesystem::path& path);
 
 }  // namespace thalweg

@@ -43,7 +43,8 @@ Fields DataOptions::fields() {
       {"train", &train, "the data to train on: a path, or { images = path, labels = path }"},
       {"test", &test, "test data, measured once at the end"},
       {"validation", &validation,
-       "validation data: a held-out fraction of the training rows, of a text its end (0 is none), or a place of data"},
+       "validation data: a held-out fraction of the training rows (for a text, of its end; 0 is none), or a place of "
+       "data"},
   };
 }
 

@@ -37,10 +37,11 @@ struct DataFacts {
   std::int64_t context = 0;  ///< tokens per row, for a text
 };
 
-/// Where rows come from.
+/// The origin of rows.
 struct Origin {
   std::vector<std::int64_t> places = {};  ///< the line of a table, the number of an image from 1
-  /// Of a table's regression, the targets as the file has them: what is encoded is standardised, and rounded to f32.
+  /// For a regression on a table, the targets from the file, because the encoded ones are standardised and rounded to
+  /// f32.
   std::vector<double> targets = {};
 };
 
@@ -49,9 +50,9 @@ struct Parts {
   data::Preprocessing preprocessing;
   Dataset train;
   std::optional<Dataset> validation = {}, test = {};
-  std::optional<Dataset> unbalanced = {};           ///< `train` as its rows count by themselves, of balanced classes
-  AugmentOptions augmentation = {};                 ///< of the rows to train on
-  std::vector<std::uint64_t> held_out = {};         ///< the content of each row held out of the training data
+  std::optional<Dataset> unbalanced = {};    ///< for balanced classes: `train` with the original weights of its rows
+  AugmentOptions augmentation = {};          ///< of the rows to train on
+  std::vector<std::uint64_t> held_out = {};  ///< the content of each row held out of the training data
   Origin validation_origin = {}, test_origin = {};  ///< where it is known
   std::vector<std::string> warnings = {};
 };
@@ -61,8 +62,8 @@ struct Request {
   const data::Preprocessing& preprocessing;
   const OptionValue& place;
   const DataOptions& data;
-  RowSet* only = nullptr;    ///< the wanted rows, which are removed from it when found; null: all
-  Origin* origin = nullptr;  ///< where the rows come from is written to it by a reader that knows; null: nobody asks
+  RowSet* only = nullptr;    ///< the wanted rows; found rows are removed from it. null: all rows
+  Origin* origin = nullptr;  ///< if not null, a reader that knows the origin of the rows writes it here
 };
 
 /// Training data that was read.
@@ -97,8 +98,8 @@ struct ReaderRow {
   std::string_view name, summary;
   std::string_view place = "a path";  ///< the form of its places, for messages; empty where it reads none
   bool (*takes)(const OptionValue& place) = is_path;                       ///< whether a place is of that form
-  std::vector<std::string> (*paths)(const OptionValue& place) = one_path;  ///< of a place, its files and folders
-  /// The further files that the files at a place name, as a table names its sounds: one hash for all of them.
+  std::vector<std::string> (*paths)(const OptionValue& place) = one_path;  ///< the files and folders of a place
+  /// One hash of all further files that are named by the files at a place, such as the sounds of a table.
   std::optional<FileContent> (*named)(const OptionValue& place, const DataOptions&) = nullptr;
   bool (*suits)(const data::Preprocessing&) = nullptr;  ///< whether a model with this preprocessing can read its data
   std::vector<OptionDoc> options = {};                  ///< its own

@@ -14,9 +14,9 @@ namespace thalweg {
 
 namespace {
 
-/// The input of a table with learned numbers in place of the columns of categories that are embedded: x (rows, columns)
-/// times a matrix (columns, numbers), whose rows are those of the levels. The vector of a level begins with about the
-/// norm of its one-hot column.
+/// Replaces the columns of embedded categories in the input of a table by learned numbers: x (rows, columns) times a
+/// matrix (columns, numbers) with one row per level. The initial vector of a level has about the norm of its one-hot
+/// column.
 Var with_embeddings(Scope s, const Var& x, const std::vector<data::EmbeddedColumns>& embedded) {
   std::vector<Var> parts;
   std::int64_t end = 0;
@@ -57,21 +57,21 @@ LossFunction Recipe::make_loss(const Registry& registry) const { return registry
 Signature Recipe::input() const {
   if (const auto* tensor = preprocessing.tensor()) return {tensor->input, tensor->dtype};
   if (const auto* text = preprocessing.text()) return {{text->sequence_length}, i32};
-  if (const auto* sound = preprocessing.sound()) return {{1, sound->steps.width()}, f32};  // of one step
+  if (const auto* sound = preprocessing.sound()) return {{1, sound->steps.width()}, f32};  // the shape of one step
   if (const auto* words = preprocessing.words()) return {{words->length}, i32};
-  if (preprocessing.sequences()) return {{1}, i32};  // of one token
+  if (preprocessing.sequences()) return {{1}, i32};  // the shape of one token
   return {{preprocessing.table()->width()}, f32};
 }
 
 namespace {
 
 constexpr const char* format_version = "1";
-constexpr const char* offset_version = "2";  // of a file with an offset, which a reader of the first would leave out
+constexpr const char* offset_version = "2";  // for files with an offset, which older versions would ignore
 
 const std::string& entry(const SafetensorsFile& file, const std::string& key, const std::string& name) {
   const auto found = file.metadata.find(key);
   if (found == file.metadata.end()) {
-    fail<ModelError>("[model] {} has no '{}' in its metadata: it is not a model of Thalweg's", name, key);
+    fail<ModelError>("[model] {} has no '{}' in its metadata: it is not a model of Thalweg", name, key);
   }
   return found->second;
 }
@@ -84,7 +84,7 @@ Choice choice_in(const SafetensorsFile& file, const std::string& section, const 
   return {entry(file, section + ".kind", name), *map};
 }
 
-/// The number of outputs that the data needs; nothing where any number is possible.
+/// The number of outputs that the data needs; empty if any number is possible.
 std::optional<std::int64_t> outputs_wanted(const data::Preprocessing& preprocessing) {
   const auto classes = static_cast<std::int64_t>(preprocessing.classes().size());
   switch (preprocessing.task()) {
@@ -162,7 +162,7 @@ Recipe recipe_of(const SafetensorsFile& file, const std::string& name) {
     if (version == offset_version) {
       const auto offset = parse_number(entry(file, "model.offset", name));
       if (!offset || !(std::abs(*offset) < std::numeric_limits<float>::max()))
-        fail<ModelError>("[model] {}: model.offset is no number of f32", name);
+        fail<ModelError>("[model] {}: model.offset is not an f32 number", name);
       recipe.offset = *offset;
     }
     expect_parts_that_fit(recipe, name);

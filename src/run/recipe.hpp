@@ -1,5 +1,5 @@
 #pragma once
-// Everything of a trained model but its parameters: enough to build its function again.
+// The description of a trained model without its parameters, from which its function can be built again.
 
 #include <filesystem>
 
@@ -18,10 +18,11 @@ struct Recipe {
   std::int64_t outputs = 1;
   data::Preprocessing preprocessing;
   data::Affine unit = {};  ///< of the targets, for data other than tables
-  double offset = 0;       ///< added to what the model gives: see usual_output
+  double offset = 0;       ///< added to the output of the model: see usual_output
 
-  /// From the data as it is stored or encoded to raw predictions; for images it begins with augmentation, in training,
-  /// and the affine preprocessing, for tables with the embeddings of categories ("embedding/feature3" of the third).
+  /// The function from stored or encoded data to raw predictions. For images it begins with augmentation (in training)
+  /// and the affine preprocessing, for tables with the embeddings of categories ("embedding/feature3" for the third
+  /// feature).
   [[nodiscard]] ModelFunction make_model(const Registry& registry, const AugmentOptions& augmentation = {}) const;
   [[nodiscard]] LossFunction make_loss(const Registry& registry) const;
   /// One row of the input.
@@ -35,7 +36,7 @@ void save_recipe(const std::filesystem::path& path, const Recipe& recipe);
 /// Throws ModelError where the metadata is not that of a model, or its parts do not fit together: the number of outputs
 /// must follow from task and classes, or from the vocabulary.
 [[nodiscard]] Recipe recipe_of(const SafetensorsFile& file, const std::string& name);
-/// For a file that Trainer::save wrote, which has no kind of model. Throws as above.
+/// For a file written by Trainer::save, which does not name a kind of model. Throws as above.
 [[nodiscard]] Recipe trained_recipe_of(const SafetensorsFile& file, const std::string& name);
 
 }  // namespace thalweg

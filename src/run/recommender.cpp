@@ -15,12 +15,12 @@ RecommenderConfig::RecommenderConfig() : LoopConfig("adagrad", "linear") {
 }
 
 Fields RecommenderConfig::data_fields() {
-  Fields all = {{"train", &train, "the table of ratings, one a row"},
-                {"test", &test, "a table to test on; empty: a part of the first is kept for it"},
+  Fields all = {{"train", &train, "the table of ratings, one per row"},
+                {"test", &test, "a table to test on; empty: a part of `train` is used"},
                 {"test_part", &test_part, "the size of that part, cut by user and item", below_one},
                 {"validation",
                  &validation,
-                 "the part of the rest for validation, and for tuning the baseline",
+                 "the part of the remaining rows for validation, and for tuning the baseline",
                  {.low = 0, .high = 1, .low_open = true, .high_open = true}},
                 {"wanted", &wanted, "the lowest rating of a wanted item, for precision and recall"},
                 {"top", &top, "the length of a user's list for precision, recall and NDCG", {.low = 1}}};
@@ -53,7 +53,7 @@ RatingParts read_parts(const RecommenderConfig& config) {
   if (train.empty() || validation.empty() || (tested > 0 && test.empty()))
     fail<DataError>(
         "[ratings] {}: parts are cut by user and item, and one of them got none of the {} rows. Wanted: more different "
-        "pairs of user and item",
+        "pairs of a user and an item",
         config.train, table.rows());
   RatingParts parts;
   parts.levels = data::levels_of(table, train);

@@ -28,7 +28,7 @@ class RecommenderConfig final : public LoopConfig {
     return true;
   }
   void check() const override;
-  double first_tested = 0;  ///< where the test part begins among all ratings in the order of their draws, in [0, 1)
+  double first_tested = 0;  ///< the place, in [0, 1), where the test part begins in the random order of all ratings
 };
 
 /// The ratings of a configuration in three parts: training, validation and test. The parts are cut by user and item, so
@@ -40,17 +40,17 @@ struct RatingParts {
 /// Throws DataError where a requested part is empty.
 [[nodiscard]] RatingParts read_parts(const RecommenderConfig& config);
 
-/// A category of each feature as one number over all features: those of the first, then of the second, ...
+/// Numbers the categories of all features consecutively: those of the first feature, then those of the second, ...
 [[nodiscard]] std::vector<std::int32_t> joined_numbers(const data::Ratings& ratings,
                                                        const std::vector<data::Levels>& levels);
 
-/// mean + b_user + b_item, with the least sum of squared errors and ridges on the biases: alternately the biases of the
-/// users and of the items, until they converge.
+/// mean + b_user + b_item, which minimises the sum of squared errors with ridges on the biases. The biases of the users
+/// and of the items are computed alternately, until they converge.
 class BiasBaseline {
  public:
   BiasBaseline(const data::Ratings& train, std::int64_t users, std::int64_t items, double user_ridge,
                double item_ridge);
-  /// The model with the least error on `validation` over a grid of ridges, 1 to 50 for users and for items.
+  /// The model with the smallest error on `validation`, from a grid of ridges between 1 and 50 for users and for items.
   [[nodiscard]] static BiasBaseline tuned(const data::Ratings& train, const data::Ratings& validation,
                                           std::int64_t users, std::int64_t items);
   /// The prediction for a user and an item by their numbers among the levels; below 0 for an unknown one.

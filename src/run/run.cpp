@@ -32,7 +32,7 @@ fs::path numbered(const fs::path& wanted, int number) {
   return number == 1 ? wanted : fs::path(wanted.string() + "-" + std::to_string(number));
 }
 
-/// The descriptor of a lock that is held until it is closed; -1 where another process holds it.
+/// The descriptor of a lock, which is held until the descriptor is closed; -1 if another process holds the lock.
 int try_lock(const fs::path& folder) {
   const fs::path file = folder / ".lock";
   const int descriptor = ::open(file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0666);
@@ -133,8 +133,7 @@ void expect_model(const fs::path& path) {
   if (!RunFolder::finished(path) || fs::exists(path / "model.safetensors")) return;
   if (fs::exists(path / "folds.json")) {
     fail<UsageError>(
-        "[model] {} holds a cross-validation: the figures of its folds, and no model. Hint: thalweg train without "
-        "--cv makes one.",
+        "[model] {} holds the figures of a cross-validation, but no model. Hint: thalweg train without --cv makes one.",
         path.string());
   }
   fail<UsageError>("[model] {} holds the runs of variants. Hint: name one of the folders in it.", path.string());
@@ -144,7 +143,7 @@ fs::path model_file(const fs::path& path) {
   if (!fs::is_directory(path)) return path;
   expect_model(path);
   if (RunFolder::finished(path)) return path / "model.safetensors";
-  if (!fs::exists(path / "config.toml")) fail<UsageError>("[model] {} is no run folder", path.string());
+  if (!fs::exists(path / "config.toml")) fail<UsageError>("[model] {} is not a run folder", path.string());
   fail<ModelError>("[model] {} has not finished. Hint: {}", path.string(), way_on(path));
 }
 
@@ -152,13 +151,13 @@ std::string way_on(const fs::path& path) {
   std::error_code none;
   const fs::path saved = path / "checkpoints";
   if (!fs::is_directory(saved, none) || fs::is_empty(saved, none))
-    return "it ended before its first checkpoint: train anew, without --resume.";
+    return "it ended before its first checkpoint: train again, without --resume.";
   return fmt::format("thalweg train {} --resume", shell_quoted(path.string()));
 }
 
 namespace {
 
-/// Sets the link `latest`, or nothing where links cannot be made. Returns the target that it had before.
+/// Sets the link `latest`, if links can be made. Returns its previous target.
 fs::path name_latest(const fs::path& folder, const fs::path& target) {
   std::error_code ignored;
   const fs::path link = folder / "latest", fresh = folder / ".latest.new";
@@ -199,7 +198,8 @@ using Json = nlohmann::ordered_json;
 
 double number_or_nan(const Json& value) { return value.is_number() ? value.get<double>() : std::nan(""); }
 
-/// The norm of a layer's gradient: null for an objective without a turn, "inf" for a gradient that is not finite.
+/// The norm of a layer's gradient as JSON: null for an objective without a turn, "inf" for a gradient that is not
+/// finite.
 Json norm_json(double norm) { return std::isinf(norm) ? Json("inf") : Json(norm); }
 double norm_of(const Json& value) {
   return value == "inf" ? std::numeric_limits<double>::infinity() : number_or_nan(value);
@@ -209,7 +209,7 @@ double norm_of(const Json& value) {
 std::int64_t count_in(const Json& line, const char* key) {
   const Json& value = line.at(key);
   const bool fits = value.is_number_unsigned() && value.get<std::uint64_t>() <= std::uint64_t{1} << 62;
-  if (!fits) throw Json::type_error::create(302, std::string(key) + " is no count", &value);
+  if (!fits) throw Json::type_error::create(302, std::string(key) + " is not a count", &value);
   return value.get<std::int64_t>();
 }
 
@@ -232,7 +232,7 @@ StepReport step_from(const Json& line, std::vector<std::string>& layers) {
     report.layer_norms.push_back(norm_of(norm));
   }
   if (layers.empty()) layers = named;
-  if (layers != named) report.layer_norms.clear();  // they are of other layers than those in the first line
+  if (layers != named) report.layer_norms.clear();  // the norms are of other layers than those in the first line
   return report;
 }
 
@@ -283,7 +283,7 @@ Look look_from(const Json& line) {
   return look;
 }
 
-/// What a line says of the time that the run has taken; 0 where it says nothing.
+/// The time of the run in a line; 0 if the line has none.
 double seconds_in(const Json& line) {
   const auto seconds = line.find("seconds");
   return seconds != line.end() && seconds->is_number() ? seconds->get<double>() : 0;
@@ -291,7 +291,8 @@ double seconds_in(const Json& line) {
 Json time_line(std::int64_t step, double seconds) { return {{"step", step}, {"seconds", seconds}}; }
 bool says_time_alone(const Json& line) { return line.size() == 2 && line.contains("step") && line.contains("seconds"); }
 
-constexpr int deepest = 7;  // a line, its look, the layers, a layer, its rates, their counts, and to spare
+constexpr int deepest =
+    7;  // the nesting of a line, its look, the layers, a layer, its rates, their counts, and some reserve
 
 /// Calls `take` with every complete line of a log. Other lines were cut off by a crash or damaged since: they are
 /// ignored, and the rest of the run stays readable.

@@ -15,10 +15,11 @@ namespace thalweg {
 /// A run folder that this process has locked: no other process may write to it while the object lives.
 class RunFolder {
  public:
-  /// Makes `wanted`, or where there is such a folder the next of `wanted-2`, `wanted-3`, ...; `latest` beside it names
-  /// it from then on. Throws UsageError when another process is at work in `wanted`, IoError when it cannot be made.
+  /// Makes the folder `wanted`, or, if it exists, the next free one of `wanted-2`, `wanted-3`, ...; the link `latest`
+  /// beside it then points to it. Throws UsageError if another process uses `wanted`, IoError if the folder cannot be
+  /// made.
   [[nodiscard]] static RunFolder create(const std::filesystem::path& wanted);
-  /// Opens an existing folder to continue its run. Throws UsageError where another process is at work in it.
+  /// Opens an existing folder to continue its run. Throws UsageError if another process uses it.
   [[nodiscard]] static RunFolder open(const std::filesystem::path& path);
   /// The newest of `wanted`, `wanted-2`, ... that has not finished.
   [[nodiscard]] static std::optional<std::filesystem::path> newest_unfinished(const std::filesystem::path& wanted);
@@ -51,13 +52,12 @@ class RunFolder {
   std::filesystem::path latest_before_;  // the target of `latest` before
 };
 
-/// What can be done about a run that has not finished, for the hint of an error: `--resume`, where there is something
-/// to go on from.
+/// The way to continue an unfinished run, for the hint of an error: `--resume`, if there is a checkpoint.
 [[nodiscard]] std::string way_on(const std::filesystem::path& path);
 /// Throws UsageError for a finished folder that holds no model: one of variants, or of a cross-validation.
 void expect_model(const std::filesystem::path& path);
-/// The model file of a run folder; any other path is the file itself. Throws UsageError for a folder that is no run's,
-/// ModelError for a run that has not finished.
+/// The model file of a run folder; any other path is the file itself. Throws UsageError for a folder that is not a run
+/// folder, ModelError for an unfinished run.
 [[nodiscard]] std::filesystem::path model_file(const std::filesystem::path& path);
 
 /// metrics.jsonl: one object per line, for each epoch, and for steps at intervals.
@@ -69,10 +69,10 @@ class MetricsLog {
   void add(const StepReport& report, const std::vector<std::string>& layers = {}, double seconds = 0);
   void add(const EpochReport& report);
   void add(const Look& look);
-  /// The time that the run has taken up to here, where nothing else is to be said of the step.
+  /// Writes only the time that the run has taken so far, for a step without other values.
   void add_time(std::int64_t step, double seconds);
-  /// Takes back every line of a step after this one: a resumed run takes those steps again. The time that they took is
-  /// spent all the same, and stands in the last line that is left.
+  /// Removes all lines of later steps, because a resumed run repeats these steps. The time that they took still counts;
+  /// it is written to the last remaining line.
   void cut_after(std::int64_t step);
   /// The contents of the log, over all sittings of a run.
   [[nodiscard]] History history() const;

@@ -23,7 +23,7 @@ auto with_line(const ConfigTree& tree, std::string_view section, const Read& rea
   }
 }
 
-/// The keys of a section; none where it is missing.
+/// The keys of a section; empty if it is missing.
 inline OptionMap section_in(const ConfigTree& tree, const std::string& name) {
   const OptionValue* value = tree.find(name);
   const auto* map = value ? value->get_if<OptionMap>() : nullptr;

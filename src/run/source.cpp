@@ -7,7 +7,7 @@
 namespace thalweg {
 
 namespace {
-/// Metrics of the rows that were trained on say little of others.
+/// Warns if data is the same as the training data: metrics on training rows say little about other rows.
 void warn_of_training_rows(const DataOptions& options, std::string_view which, const OptionValue& place,
                            std::vector<std::string>& warnings) {
   if (place.str() == options.train.str())

@@ -44,8 +44,8 @@ class DataSource {
 [[nodiscard]] Dataset encode_held_out(const data::Preprocessing& preprocessing, const std::vector<std::uint64_t>& rows,
                                       const DataOptions& options, std::vector<std::string>& warnings);
 
-/// How a model with this preprocessing reads a place: by the reader of `options`, where it accepts such a place, else
-/// by the first reader that does. Nothing where no reader does.
+/// The options with which a model with this preprocessing reads a place: for the reader of `options` if it accepts the
+/// place, otherwise for the first reader that accepts it. Empty if no reader does.
 [[nodiscard]] std::optional<DataOptions> options_for(const data::Preprocessing& preprocessing, const OptionValue& place,
                                                      const DataOptions& options);
 

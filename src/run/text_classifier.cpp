@@ -24,9 +24,9 @@ Fields TextClassifierConfig::data_fields() {
 
 Fields TextClassifierConfig::train_fields() {
   const Range count{.low = 1};
-  return {{"epochs", &epochs, "passes over the training texts; --online makes one", count},
-          {"batch_size", &batch_size, "texts a step; --online takes one", count},
-          {"save_every", &save_every, "steps between savings of the model", count},
+  return {{"epochs", &epochs, "passes over the training texts; --online makes only one", count},
+          {"batch_size", &batch_size, "texts per step; --online uses one", count},
+          {"save_every", &save_every, "steps after which the model is saved each time", count},
           {"report_every", &report_every, "--online: rows between lines of progressive metrics", count},
           {"threads", &threads, "taken as by other runs, but one thread trains: a step is too little work for two",
            not_negative},
@@ -189,7 +189,7 @@ std::vector<std::string> TextClassifier::saved_classes(const fs::path& path) {
     if (json.is_array() && std::ranges::all_of(json, [](const auto& name) { return name.is_string(); }))
       classes = json.get<std::vector<std::string>>();
   }
-  if (classes.size() < 2) fail<ModelError>("[texts] {} is no classifier of texts", path.string());
+  if (classes.size() < 2) fail<ModelError>("[texts] {} is not a classifier of texts", path.string());
   return classes;
 }
 

@@ -38,16 +38,17 @@ struct TextClassifierConfig {
 [[nodiscard]] TextClassifierConfig read_text_classifier(const ConfigTree& tree, const std::filesystem::path& folder,
                                                         const Registry& registry);
 
-/// Sums over rows that were predicted before they were learned.
+/// Sums over rows that were predicted before the model learned them.
 struct ProgressiveSums {
   double rows = 0, right = 0, loss = 0;
-  std::vector<double> of_class = {};  ///< how many rows of each class there were
+  std::vector<double> of_class = {};  ///< number of rows of each class
   double commonest_right = 0;         ///< right predictions of the class that was the most frequent so far
 
   void add(std::span<const float> prediction, std::int32_t target, double loss_of_row);
 };
 
-/// The class predicted by the probability of the second of two, or by a probability or score of each.
+/// The predicted class, from the probability of the second of two classes, or from a probability or score of each
+/// class.
 [[nodiscard]] std::int32_t predicted_class(std::span<const float> probabilities);
 
 class TextClassifier {
@@ -58,13 +59,13 @@ class TextClassifier {
   [[nodiscard]] data::TextHasher& hasher() { return hasher_; }
   [[nodiscard]] SparseLinear& linear() { return linear_; }
   [[nodiscard]] const std::vector<std::string>& classes() const { return classes_; }
-  /// Whether what is predicted are scores of both classes, and no probabilities.
+  /// Whether predictions are scores of both classes instead of probabilities.
   [[nodiscard]] bool gives_scores() const { return linear_.loss().traits().scores; }
   void set_inverse_frequency(std::vector<float> weights) { inverse_frequency_ = std::move(weights); }
   ProgressiveSums progressive;              ///< over all sittings
-  double epoch_loss = 0, epoch_weight = 0;  ///< of the steps of an epoch so far
+  double epoch_loss = 0, epoch_weight = 0;  ///< over the steps of the present epoch
 
-  /// Writes everything on which the next step and predictions depend, together with `fingerprint`.
+  /// Writes everything that the next step and the predictions depend on, together with `fingerprint`.
   void save(const std::filesystem::path& path, const std::string& fingerprint) const;
   /// Continues from a file. Throws ModelError for the file of another classifier; UsageError where a fingerprint is
   /// given and the file's differs, naming the difference.

@@ -17,7 +17,7 @@ std::string run_named(const SystemRow& row, const OptionMap& options) {
   return run ? *run : std::string();
 }
 
-/// A trained system, or a model, as its file describes it, without its parameters.
+/// The description of a trained system or model in its file, without the parameters.
 struct Described {
   std::filesystem::path file;
   Choice choice;
@@ -29,14 +29,14 @@ Described described(const std::string& run) {
   const auto metadata = read_safetensors(file).metadata;
   const auto entry = [&](const char* key) -> const std::string& {
     const auto found = metadata.find(key);
-    if (found == metadata.end()) fail<UsageError>("[run] {} is no run of a system or model: it has no {}", run, key);
+    if (found == metadata.end()) fail<UsageError>("[run] {} is not a run of a system or model: it has no {}", run, key);
     return found->second;
   };
   const bool is_model = metadata.contains("model.kind");
   const ConfigTree tree = parse_toml("options = " + entry(is_model ? "model.options" : "system.options"));
   const OptionValue* options = tree.find("options");
   const auto* map = options ? options->get_if<OptionMap>() : nullptr;
-  if (!map) fail<ModelError>("[model] {}: its options are no table", file.string());
+  if (!map) fail<ModelError>("[model] {}: its options are not a table", file.string());
   return {file,
           {entry(is_model ? "model.kind" : "system.kind"), *map},
           data::Preprocessing::from_json(entry("preprocessing"))};

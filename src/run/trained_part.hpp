@@ -1,6 +1,6 @@
 #pragma once
-// A part of a system that another run trained, of a system or a model: its sizes, its words and its parameters are
-// taken from that run.
+// A part of a system that was trained by another run of a system or a model. Its sizes, its words and its parameters
+// are taken from that run.
 
 #include "data/text.hpp"
 #include "data/word_rows.hpp"
@@ -9,23 +9,23 @@
 
 namespace thalweg {
 
-/// The options of a system with the sizes of the run that they name, where they name one. Throws UsageError for a run
-/// that is not there or not finished, OptionError for one of another kind and for a size that differs from the run's.
+/// The options of a system, with the sizes of the run that they name, if any. Throws UsageError for a missing or
+/// unfinished run, OptionError for a run of another kind and for a size that differs from the run's.
 [[nodiscard]] OptionMap with_part_sizes(const SystemRow& row, OptionMap options);
 
-/// Puts the run's parameters into a state that has just begun. Throws as above, and UsageError where the run has other
-/// words than the data.
+/// Copies the run's parameters into a new state. Throws as above, and UsageError if the run has other words than the
+/// data.
 void load_part(const SystemRow& row, const OptionMap& options, const data::Preprocessing& preprocessing, State& state);
 
 /// Throws UsageError, naming the key of the configuration, where it names no folder.
 void expect_run(std::string_view key, const std::string& run);
 
-/// What a run trained: the kind of its system or model. Throws as words_of_run does.
+/// The kind of the system or model of a run. Throws as words_of_run does.
 [[nodiscard]] std::string kind_of_run(const std::string& run);
 
-/// The words of a run. Throws UsageError for a run that is not there or has none.
+/// The words of a run. Throws UsageError if the run does not exist or has no words.
 [[nodiscard]] data::WordPreprocessing words_of_run(const std::string& run);
-/// How a run reads texts. Throws UsageError for a run that is not there or reads none.
+/// How a run reads texts. Throws UsageError if the run does not exist or reads no texts.
 [[nodiscard]] data::TextPreprocessing text_of_run(const std::string& run);
 
 }  // namespace thalweg

@@ -14,7 +14,7 @@ struct TrainedSystem {
   System system = {};
 };
 
-/// The data that a system is made for, as it was read.
+/// The facts about the training data from which a system is made.
 [[nodiscard]] SystemData system_data(const data::Preprocessing& preprocessing, int threads,
                                      std::span<const EnvironmentRow> environments);
 
@@ -23,7 +23,7 @@ void save_system(const std::filesystem::path& path, const Choice& choice, const 
                  const State& state);
 /// Whether a run folder or a file holds a trained system. Throws as `model_file` and `read_safetensors` do.
 [[nodiscard]] bool holds_system(const std::filesystem::path& path);
-/// How the data of a system in a file was encoded. Throws ModelError where the file does not say.
+/// The encoding of the data of a system in a file. Throws ModelError if the file does not contain it.
 [[nodiscard]] data::Preprocessing preprocessing_in(const std::filesystem::path& file);
 /// From a run folder or a file. Throws UsageError where there is none, ModelError for one that is damaged or of a kind
 /// that the registry does not have.

@@ -13,15 +13,15 @@ namespace thalweg {
 
 namespace {
 
-/// Rows that a model has learned by heart tell nothing of how it does on new ones.
+/// Warns about training rows among the validation rows: memorised rows do not show how a model performs on new rows.
 void warn_of_repeated(const std::vector<std::uint64_t>& held_out, std::int64_t repeated,
                       std::vector<std::string>& warnings) {
   constexpr double some = 0.1;
   if (held_out.empty() || static_cast<double>(repeated) < some * static_cast<double>(held_out.size())) return;
-  warnings.push_back(fmt::format(
-      "validation: {} of {} are among those trained on too, target and all: a model may know them by heart. "
-      "Hint: where that is a mistake, take out what is there twice",
-      with_commas(repeated), counted(std::ssize(held_out), "rows")));
+  warnings.push_back(
+      fmt::format("validation: {} of {} are also training rows, with the same target: a model may have memorised them. "
+                  "Hint: if that is a mistake, remove the duplicates",
+                  with_commas(repeated), counted(std::ssize(held_out), "rows")));
 }
 
 }  // namespace

@@ -29,7 +29,7 @@ class TrainingRows : public TrainingData {
 
  private:
   [[nodiscard]] Parts split(std::span<const std::int64_t> places, std::uint64_t seed) const;
-  /// How many of the held-out rows, by their contents, are among these places too.
+  /// The number of held-out rows whose contents also occur in the rows at these places.
   [[nodiscard]] std::int64_t repeated(std::vector<std::uint64_t> held_out, std::span<const std::int64_t> trained) const;
   [[nodiscard]] std::vector<std::int64_t> rows_at(std::span<const std::int64_t> places) const;
 

@@ -10,10 +10,10 @@ namespace thalweg {
 
 namespace {
 
-enum class Steps { of_equal_size, by_the_gradient };  ///< of each element
+enum class Steps { of_equal_size, by_the_gradient };  ///< step size of each element
 enum class Decay { coupled, decoupled };
 
-/// A method for which the rules are known.
+/// A method with known rules.
 struct Rule {
   std::string_view method;
   Steps steps = Steps::of_equal_size;
@@ -42,18 +42,17 @@ double decay_of(const Optimizer& optimizer) {
   return decay == optimizer.options.end() ? 0 : *decay->second.get_if<double>();
 }
 
-/// A decay that is scaled as the gradient is has no scale of its own: the wider the net, the more of it there is.
+/// Refuses weight decay that the method scales together with the gradient: its effect would grow with the width.
 void refuse_scaled_decay(const Optimizer& optimizer, const Rule& rule) {
   if (rule.steps == Steps::by_the_gradient || rule.decay == Decay::decoupled || decay_of(optimizer) == 0) return;
-  fail_option(
-      "weight_decay",
-      "[{}] weight_decay = {} with parametrisation = \"mup\": it is added to a gradient that gets smaller with "
-      "the width, and divided by the size of both, so that how much it does depends on the width. Wanted: 0; or "
-      "adamw, whose decay stands apart",
-      optimizer.name, decay_of(optimizer));
+  fail_option("weight_decay",
+              "[{}] weight_decay = {} with parametrisation = \"mup\": it is added to a gradient that gets smaller with "
+              "the width, and the sum is divided by its size, so that the effect of the decay depends on the width. "
+              "Wanted: 0; or adamw, whose decay is decoupled",
+              optimizer.name, decay_of(optimizer));
 }
 
-/// A group whose rate is multiplied by `factor`, and which decays as much in a step as it would with the rate as it is.
+/// A group whose rate is multiplied by `factor`, and whose decay per step stays the same as without this factor.
 ParameterGroup with_rate(const Optimizer& optimizer, const std::string& pattern, double factor) {
   ParameterGroup group{.pattern = pattern, .lr_factor = factor};
   if (const double decay = decay_of(optimizer); decay != 0 && factor != 1)
@@ -68,8 +67,8 @@ void add_width_rates(Optimizer& optimizer, const nn::WidthScaling& scaling) {
   const auto* rule = std::ranges::find(rules, std::string_view(optimizer.name), &Rule::method);
   if (rule == std::end(rules))
     fail_option("parametrisation",
-                "[model] parametrisation = \"mup\" with {}, of which it is not known how its rate scales. Wanted: sgd, "
-                "adamw or another of Adam's kin",
+                "[model] parametrisation = \"mup\" with {}, for which the scaling of the rate is not known. Wanted: "
+                "sgd, adamw or another variant of Adam",
                 optimizer.name);
   refuse_scaled_decay(optimizer, *rule);
   const bool by_the_gradient = rule->steps == Steps::by_the_gradient;

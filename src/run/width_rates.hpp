@@ -14,10 +14,10 @@ namespace thalweg {
 ///   with one: input, biases, output     lr                                lr m
 ///   with none                           lr                                lr
 ///
-/// A step takes the rate times the weight decay off a parameter, coupled with plain descent's gradient or apart from
-/// it: where the rate is multiplied, the decay is divided, and takes as much of every parameter at every width. Throws
-/// UsageError for a method of which the rules are not known, and for decay that is coupled with a gradient which the
-/// method divides by its size, as Adam's is.
+/// A step subtracts the rate times the weight decay times the parameter, whether the decay is coupled (plain descent)
+/// or decoupled. So the decay is divided by the factor of the rate, and has the same effect at every width. Throws
+/// UsageError for a method without known rules, and for coupled decay in a method that divides the gradient by its
+/// size, as Adam does.
 void add_width_rates(Optimizer& optimizer, const nn::WidthScaling& scaling);
 
 }  // namespace thalweg

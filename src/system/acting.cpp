@@ -59,8 +59,8 @@ Var masked(const Var& logits, const Var& legal) { return logits + (legal - 1) * 
 
 namespace {
 
-/// The size of batch for so many positions: a power of two up to 16, and a multiple of a sixteenth of that of its order
-/// beyond.
+/// The size of the batch for `count` positions: a power of two up to 16; above that, a multiple of a sixteenth of the
+/// next lower power of two.
 std::int64_t batch_for(std::int64_t count) {
   std::int64_t unit = 1;
   while (unit * 16 < count) unit *= 2;

@@ -1,5 +1,6 @@
 #pragma once
-// What systems that act share: their environment, what a net is given of several at once, and what it says.
+// The common code of systems that act: their environment, the inputs of a net for several positions at once, and its
+// outputs.
 
 #include <memory>
 #include <span>
@@ -12,21 +13,22 @@ namespace thalweg::acting {
 
 using Positions = std::span<const Environment* const>;
 
-/// Begun with seed 0. Throws UsageError where there is none of that name, or it is for another number of players.
+/// The environment with this name, reset with seed 0. Throws UsageError if there is none, or if it is for another
+/// number of players.
 [[nodiscard]] std::unique_ptr<Environment> environment_named(const SystemData& data, std::string_view system,
                                                              const std::string& name, int players);
 
 /// A seed that follows from a key.
 [[nodiscard]] std::uint64_t seed_of(RandomKey key);
 
-/// (rows, ...) f32: what is seen at each position; zeros in the rows beyond.
+/// (rows, ...) f32: the observation of each position; zeros in the remaining rows.
 [[nodiscard]] Tensor observations(Positions positions, std::int64_t rows);
-/// (rows, actions) f32: 1 where an action is legal, else 0; 1 in the rows beyond.
+/// (rows, actions) f32: 1 where an action is legal, else 0; 1 in the remaining rows.
 [[nodiscard]] Tensor legal_actions(Positions positions, std::int64_t rows);
-/// (batch, actions) logits, those of illegal actions out of reach.
+/// (batch, actions): the logits, with values for illegal actions that are so low that these are never chosen.
 [[nodiscard]] Var masked(const Var& logits, const Var& legal);
 
-/// What a net says: log-probabilities of the actions, and the value for the one whose turn it is.
+/// The outputs of a net: log-probabilities of the actions, and the value for the player whose turn it is.
 struct Said {
   std::int64_t actions = 0;
   std::vector<float> log_probabilities = {}, values = {};  ///< (positions, actions); (positions)
@@ -36,8 +38,8 @@ struct Said {
   }
 };
 
-/// A net of "observation" and "legal" that gives "log_probabilities" (batch, actions) and "value" (batch), asked of any
-/// number of positions at once: of few sizes of batch, so that few plans are made.
+/// A net that computes "log_probabilities" (batch, actions) and "value" (batch) from "observation" and "legal", for any
+/// number of positions at once. It uses only a few sizes of batch, so that few plans are made.
 class Adviser {
  public:
   Adviser(std::function<NamedVars(Scope, const Batch&)> net, int threads) : net_(std::move(net), threads) {}
@@ -47,7 +49,7 @@ class Adviser {
   Apply net_;
 };
 
-/// Of a net that gives both as a pair.
+/// Makes an adviser from a net that returns both as a pair.
 template <class Net>
 [[nodiscard]] Adviser adviser_of(const Net& net, int threads) {
   return Adviser(
@@ -60,12 +62,12 @@ template <class Net>
 
 /// The most probable of the legal actions.
 [[nodiscard]] std::int64_t most_probable(std::span<const float> log_probabilities, const Environment& at);
-/// One of the legal actions by their probabilities; `unit` is uniform in [0, 1).
+/// Draws one of the legal actions by their probabilities; `unit` is uniform in [0, 1).
 [[nodiscard]] std::int64_t drawn(std::span<const float> log_probabilities, const Environment& at, double unit);
-/// One of the legal actions, each as likely.
+/// Draws one of the legal actions, all with the same probability.
 [[nodiscard]] std::int64_t any_action(const Environment& at, double unit);
 
-/// The state of an objective that has learned nothing yet.
+/// The initial state of an objective.
 [[nodiscard]] State untrained(const Objective& objective, const Dataset& like, std::uint64_t seed);
 
 }  // namespace thalweg::acting

@@ -15,7 +15,7 @@ Fields CoderOptions::fields() {
            {.low = 1, .high = 65536}},
           {.name = "activation",
            .place = &activation,
-           .doc = "after each of them",
+           .doc = "activation after each of these layers",
            .choices = {nn::activations().begin(), nn::activations().end()}}};
 }
 

@@ -12,7 +12,7 @@ namespace thalweg {
 
 namespace {
 
-/// A sequence that goes on, and its place in the batch of the last call.
+/// An incomplete sequence, and its place in the batch of the last call.
 struct Live {
   std::vector<std::int32_t> tokens;
   double log_probability = 0;
@@ -36,7 +36,7 @@ class Row {
     return std::move(done_);
   }
 
-  /// Chooses among all that may come next; live sequence i was at place first + i.
+  /// Chooses among all possible next tokens. Incomplete sequence i was at place first + i.
   void advance(const Tensor& next, std::int32_t first) {
     const std::int64_t tokens = next.shape()[1];
     const auto values = next.values<float>();
@@ -48,7 +48,7 @@ class Row {
         if (!std::isnan(log_probability)) candidates_.push_back({log_probability, i, static_cast<std::int32_t>(token)});
       }
     }
-    if (candidates_.empty()) fail<NumericError>("[beam] all that may come next is nan");
+    if (candidates_.empty()) fail<NumericError>("[beam] the probabilities of all next tokens are nan");
     const std::int64_t width = std::min(o_.width - std::ssize(done_), std::ssize(candidates_));
     std::ranges::partial_sort(candidates_, candidates_.begin() + width, {}, &Candidate::key);
     std::vector<Live> going;

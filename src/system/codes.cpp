@@ -20,7 +20,7 @@ Fields PriorOptions::fields() {
 
 Fields CodeOptions::fields(Fields own) {
   Fields all = {{"places", &places, "codes of an image", {.low = 1, .high = 1024}},
-                {"codes", &codes, "that there are to choose from at each place", {.low = 2, .high = 65536}}};
+                {"codes", &codes, "number of possible codes at each place", {.low = 2, .high = 65536}}};
   for (const Fields& more : {std::move(own), coder.fields(), prior.fields()})
     all.insert(all.end(), more.begin(), more.end());
   return all;
@@ -29,9 +29,9 @@ Fields CodeOptions::fields(Fields own) {
 namespace {
 
 constexpr std::int64_t heads = 4;
-constexpr std::int64_t fewest_parts = 10;  // a code is in use from a tenth of an equal share on
+constexpr std::int64_t fewest_parts = 10;  // a code counts as used from a tenth of an equal share on
 
-/// The codes of an image from the first to the last: each given those before it.
+/// The prior: it predicts the codes of an image in order, each from those before it.
 class Prior {
  public:
   Prior(const CodeModel& model, const PriorOptions& o)
@@ -41,7 +41,8 @@ class Prior {
     if (o.width % heads != 0) fail_option("prior_width", "prior_width = {}. Wanted: a multiple of 4", o.width);
   }
 
-  /// Token 0 is the beginning, code k is token k + 1: (batch, places) tokens before each place -> logits of tokens.
+  /// Token 0 marks the beginning, and code k is token k + 1. From the tokens before each place, (batch, places), it
+  /// computes the logits of the next token.
   [[nodiscard]] Var logits(const Scope& s, const Var& tokens) const { return net_(s / "prior", tokens); }
 
   /// -log p(code) at each place, (batch, places).
@@ -55,7 +56,7 @@ class Prior {
   ModelFunction net_;
 };
 
-/// The code whose share of [0, 1) holds `u`. The beginning, which is no code, has none.
+/// The code whose part of [0, 1) contains `u`. The token of the beginning is not a code and has no part.
 std::int32_t drawn(std::span<const float> logits, double u) {
   const double most = *std::max_element(logits.begin() + 1, logits.end());
   double all = 0;
@@ -95,7 +96,7 @@ class Sampler {
   }
 
  private:
-  /// (count, places) of (count, places + 1): from column `first` on.
+  /// Takes (count, places) from (count, places + 1), from column `first` on.
   [[nodiscard]] Tensor columns(const Tensor& tokens, std::int64_t first) const {
     Tensor result({tokens.shape()[0], places_}, i32);
     for (std::int64_t i = 0; i < result.size(); ++i)
@@ -122,7 +123,8 @@ struct Usage {
   }
 };
 
-/// Of one table the usage over all places; where every place has a table of its own, the mean of theirs.
+/// With one table for all places, its usage over all places; if each place has its own table, the mean usage of the
+/// tables.
 SystemFigures figures_of_codes(const CodeModel& model, const Tensor& codes) {
   const auto values = codes.values<std::int32_t>();
   const auto places = static_cast<std::size_t>(model.places);
@@ -164,7 +166,7 @@ System code_system(const SystemData& data, CodeModel given, const PriorOptions& 
   const auto evaluate = [=](const State& state, const SystemSets& sets) {
     SystemFigures figures = reconstruction_figures(reconstruct, model->places, state, sets);
     append(figures, figures_of_codes(*model, in_portions(encode, state, sets.test["input"])));
-    if (data.classes.size() < 2) return figures;  // nobody there to look at samples
+    if (data.classes.size() < 2) return figures;  // no classifier to measure samples with
     const auto make = [&](const GenerateRequest& request) { return sample(state, request); };
     append(figures, figures_of_samples(data, sets, make, false));
     return figures;

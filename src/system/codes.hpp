@@ -1,6 +1,6 @@
 #pragma once
-// Systems that know an image as a few codes, whole numbers each: what they are measured by, and a prior that new codes
-// are drawn from.
+// Systems that encode an image as a few codes, which are whole numbers: their evaluation, and a prior from which new
+// codes are drawn.
 
 #include <memory>
 
@@ -8,21 +8,21 @@
 
 namespace thalweg::images {
 
-/// What a system of codes says of itself.
+/// The parts of a system of codes.
 struct CodeModel {
-  std::int64_t places = 0;  ///< codes of an image
-  std::int64_t codes = 0;   ///< that there are to choose from at each place
-  bool one_table = true;    ///< whether a code means the same at every place
-  /// What trains everything but the prior, which is below "prior".
+  std::int64_t places = 0;  ///< number of codes of an image
+  std::int64_t codes = 0;   ///< number of possible codes at each place
+  bool one_table = true;    ///< whether a code has the same meaning at every place
+  /// The loss of all parameters but those of the prior, which are below "prior".
   Objective loss;
   Patterns trains;
   /// Pixels in [0, 1], (batch, height, width, channels) -> codes i32 (batch, places).
   std::function<Var(Scope, Var pixels)> encode;
-  /// Such codes -> an image's pixels in (0, 1), (batch, height, width, channels).
+  /// Such codes -> pixels of the images in (0, 1), (batch, height, width, channels).
   std::function<Var(Scope, Var codes)> decode;
 };
 
-/// Of a net with the three functions, which trains encoder, decoder and deviation.
+/// Makes the parts from a net that has these three functions and trains encoder, decoder and deviation.
 template <class Net>
 [[nodiscard]] CodeModel code_model(std::shared_ptr<const Net> net, std::int64_t places, std::int64_t codes) {
   return {.places = places,
@@ -38,7 +38,7 @@ struct PriorOptions {
   [[nodiscard]] Fields fields();
 };
 
-/// What systems of codes have in common, and the options of one alone between.
+/// The common options of systems of codes. `fields` puts a system's own options between them.
 struct CodeOptions {
   std::int64_t places = 16, codes = 128;
   CoderOptions coder = {};
@@ -48,8 +48,8 @@ struct CodeOptions {
 
 /// Two objectives that take turns: the model's own, and a transformer that learns to predict each code of an image by
 /// those before it (van den Oord et al. 2017, sec. 4.2, train theirs afterwards). New images are decoded from codes
-/// drawn by it. Measured are reconstructions beside as many principal components as an image has codes, codes in use,
-/// and samples.
+/// drawn by it. It measures reconstructions, beside those from as many principal components as an image has codes, the
+/// number of codes in use, and samples.
 [[nodiscard]] System code_system(const SystemData& data, CodeModel model, const PriorOptions& prior);
 
 }  // namespace thalweg::images

@@ -28,7 +28,7 @@ FinishedRun finished_run(std::string_view key, const std::string& run, std::stri
   const ConfigTree tree = parse_toml("options = " + entry(prefix + "options"));
   const OptionValue* value = tree.find("options");
   const auto* options = value ? value->get_if<OptionMap>() : nullptr;
-  if (!options) refuse("its model does not say what options it has");
+  if (!options) refuse("the options are missing in its model");
   return {file.string(), *options, data::Preprocessing::from_json(entry("preprocessing")),
           fmt::format("{:08x}", checksum_of(read))};
 }
@@ -38,10 +38,10 @@ FinishedRun finished_run_as_it_was(std::string_view key, const std::string& run,
   try {
     FinishedRun found = finished_run(key, run, kind);
     if (found.checksum == checksum) return found;
-    fail<DataError>("[run] {} = \"{}\": it has other parameters than it had: their checksum is {}, and was {}", key,
-                    run, found.checksum, checksum);
+    fail<DataError>("[run] {} = \"{}\": its parameters have changed: their checksum is {}, and was {}", key, run,
+                    found.checksum, checksum);
   } catch (const OptionError& error) {  // the configuration was right when the run began
-    fail<DataError>("[run] {}. Hint: the run needs that folder as it was when it began", error.what());
+    fail<DataError>("[run] {}. Hint: the run needs this folder unchanged since it began", error.what());
   }
 }
 

@@ -1,5 +1,5 @@
 #pragma once
-// Finished runs that other systems start from or are measured by, as their files describe them.
+// Opens finished runs, for systems that start from them or are measured with them.
 
 #include <string>
 #include <string_view>
@@ -14,12 +14,12 @@ struct FinishedRun {
   std::string file;  ///< its model.safetensors
   OptionMap options;
   data::Preprocessing preprocessing;
-  std::string checksum;  ///< of its parameters, as hexadecimal digits
+  std::string checksum;  ///< checksum of its parameters, in hexadecimal digits
 };
-/// Throws OptionError for `key` where `run` is not the folder of a finished run of this kind: "gpt", "reward".
+/// Throws OptionError for `key` if `run` is not the folder of a finished run of this kind ("gpt", "reward").
 [[nodiscard]] FinishedRun finished_run(std::string_view key, const std::string& run, std::string_view kind);
-/// The same of a run that was there when this one began. Throws DataError where it is not, or no longer has the
-/// parameters with this checksum.
+/// The same for a run that was checked when this run began. Throws DataError if it is gone, or if its parameters no
+/// longer have this checksum.
 [[nodiscard]] FinishedRun finished_run_as_it_was(std::string_view key, const std::string& run, std::string_view kind,
                                                  const std::string& checksum);
 

@@ -30,7 +30,7 @@ struct Moments {
   }
 };
 
-/// The root of a symmetric matrix without negative eigenvalues, but for what rounding left.
+/// The square root of a symmetric matrix without negative eigenvalues; small negative ones from rounding count as 0.
 Matrix root_of(const Matrix& symmetric) {
   const Eigen::SelfAdjointEigenSolver<Matrix> solver(symmetric);
   const Eigen::VectorXd roots = solver.eigenvalues().cwiseMax(0).cwiseSqrt();
@@ -45,7 +45,7 @@ double frechet_distance(const Tensor& a, const Tensor& b) {
     fail<UsageError>("[frechet_distance] features of widths {} and {}. Wanted: one width", first.mean.size(),
                      second.mean.size());
   if (!first.covariance.allFinite() || !second.covariance.allFinite()) return std::nan("");
-  // C_a C_b has the eigenvalues of R C_b R with R the root of C_a, which is symmetric
+  // C_a C_b has the eigenvalues of the symmetric matrix R C_b R, where R is the root of C_a
   const Matrix root = root_of(first.covariance);
   const Eigen::SelfAdjointEigenSolver<Matrix> between(root * second.covariance * root, Eigen::EigenvaluesOnly);
   const double shared = between.eigenvalues().cwiseMax(0).cwiseSqrt().sum();

@@ -18,7 +18,7 @@ namespace {
 using Complex = std::complex<double>;
 using Spectrum = std::vector<Complex>;  // (frames, bins)
 
-/// The transform of frames under a Hann window, and the sound that is nearest to a spectrum.
+/// The transform of frames with a Hann window, and the sound nearest to a spectrum.
 class Frames {
  public:
   Frames(std::int64_t frames, const SpectrumOptions& o)
@@ -44,14 +44,15 @@ class Frames {
     }
   }
 
-  /// The least squares: frames added under the window, divided by the windows' squares (Griffin and Lim, eq. 6).
+  /// The least-squares solution: windowed frames are added and divided by the sum of squared windows (Griffin and Lim,
+  /// eq. 6).
   void invert(const Spectrum& spectrum, std::vector<double>& into) {
     constexpr double smallest = 1e-8;
     std::ranges::fill(into, 0.);
     std::vector<double> part;
     std::vector<Complex> whole(size_);
     for (std::size_t frame = 0; frame < frames_; ++frame) {
-      for (std::size_t k = 0; k < size_; ++k) {  // that of a real sound
+      for (std::size_t k = 0; k < size_; ++k) {  // a real sound has a symmetric spectrum
         const Complex& half = spectrum[frame * bins_ + std::min(k, size_ - k)];
         whole[k] = k < bins_ ? half : std::conj(half);
       }
@@ -70,7 +71,7 @@ class Frames {
   Eigen::FFT<double> fft_;
 };
 
-/// Triangles over bins: of each bin, those bands that it is in.
+/// The triangles, stored for each bin: the bands that contain it.
 class Triangles {
  public:
   Triangles(const Tensor& filters, std::size_t bands) : bands_(bands), bins_(filters.shape()[0]) {

@@ -13,8 +13,8 @@ namespace {
 
 constexpr double masked = 0.8, replaced = 0.1;
 
-/// For rows of each length 0, 1, ..., the stretches that they are cut into: where each begins, how long it is, and
-/// whether there is one. (lengths, stretches)
+/// For rows of each length 0, 1, ..., the pieces into which they are cut, (lengths, pieces): the begin and the length
+/// of each piece, and whether it exists.
 struct Stretches {
   Tensor begins, sizes, exist;
 

@@ -28,7 +28,7 @@ SafetensorsFile trained_vae(const std::string& run) {
   if (!fs::is_directory(run)) refuse(run, "there is no such folder. {}", wanted);
   if (!fs::exists(model_of(run))) refuse(run, "there is no model.safetensors in it. {}", wanted);
   SafetensorsFile file = read_safetensors(model_of(run));
-  if (file.metadata["system.kind"] != "vae") refuse(run, "it is a run of something else. {}", wanted);
+  if (file.metadata["system.kind"] != "vae") refuse(run, "it is not a run of a VAE. {}", wanted);
   expect_finite(file, model_of(run).string());
   return file;
 }
@@ -38,24 +38,24 @@ VaeOptions options_in(const SafetensorsFile& file, const std::string& run) {
   const ConfigTree tree = parse_toml("options = " + (text == file.metadata.end() ? "0" : text->second));
   const OptionValue* value = tree.find("options");
   const auto* map = value ? value->get_if<OptionMap>() : nullptr;
-  if (!map) refuse(run, "its model does not say its options");
+  if (!map) refuse(run, "the options are missing in its model");
   VaeOptions options;
   read_fields(options.fields(), *map, "vae");
   if (options.levels == 0)
     refuse(run,
-           "its code is a vector of {} numbers. Wanted: one that is a grid, which convolutions can work on. Hint: "
+           "its code is a vector of {} numbers. Wanted: a code that is a grid, for convolutions. Hint: "
            "a VAE with levels = 2",
            options.width);
   return options;
 }
 
-/// The images that it was trained on must be like those of the data.
+/// Throws unless the autoencoder was trained on images with the shape and dtype of the data.
 void expect_same_images(const SafetensorsFile& file, const std::string& run, const SystemData& data) {
   const auto text = file.metadata.find("preprocessing");
-  if (text == file.metadata.end()) refuse(run, "its model does not say its images");
+  if (text == file.metadata.end()) refuse(run, "the format of its images is missing in its model");
   const auto preprocessing = data::Preprocessing::from_json(text->second);
   const auto* tensor = preprocessing.tensor();
-  if (!tensor) refuse(run, "it was trained on something else than images");
+  if (!tensor) refuse(run, "it was not trained on images");
   if (tensor->input == data.input && tensor->dtype == data.dtype) return;
   refuse(run, "it was trained on images {} {}, and these are {} {}", tensor->dtype, tensor->input, data.dtype,
          data.input);
@@ -86,18 +86,16 @@ Latent::Latent(const std::string& run, const std::string& checksum, const System
   try {
     open(run, checksum, data);
   } catch (const OptionError& error) {  // the configuration was right when the run began
-    fail<DataError>(
-        "[diffusion] {}. Hint: the run needs that folder at this place, as it was when it began: put it back there",
-        error.what());
+    fail<DataError>("[diffusion] {}. Hint: the run needs this folder unchanged, at the same place: restore it",
+                    error.what());
   }
 }
 
 void Latent::open(const std::string& run, const std::string& checksum, const SystemData& data) {
   const SafetensorsFile file = trained_vae(run);
   if (digits(file) != checksum)
-    fail<DataError>(
-        "[diffusion] latent = \"{}\": it has other parameters than it had: their checksum is {}, and was {}", run,
-        digits(file), checksum);
+    fail<DataError>("[diffusion] latent = \"{}\": its parameters have changed: their checksum is {}, and was {}", run,
+                    digits(file), checksum);
   expect_same_images(file, run, data);
   const VaeOptions options = options_in(file, run);
   expect(data, "vae", std::int64_t{1} << options.levels);

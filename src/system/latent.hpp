@@ -1,5 +1,5 @@
 #pragma once
-// The space of codes of an autoencoder that a run has trained, for systems that work on codes rather than on pixels.
+// The codes of an autoencoder that another run has trained, for systems that work on codes instead of pixels.
 
 #include <memory>
 
@@ -8,20 +8,20 @@
 
 namespace thalweg::images {
 
-/// A number for the parameters that a run has trained, as hexadecimal digits. Throws OptionError for "latent" where
-/// `run` is not the folder of a finished run of the system "vae" with levels.
+/// A checksum of the parameters of a run, as hexadecimal digits. Throws OptionError for "latent" if `run` is not the
+/// folder of a finished run of the system "vae" with levels.
 [[nodiscard]] std::string checksum_of_run(const std::string& run);
 
 class Latent {
  public:
-  /// Of such a run, on images as `data` has them. Throws DataError where there is none any more, where its parameters
-  /// are no longer those with this checksum, and where its images are others.
+  /// Opens such a run, for images with the shape and dtype of `data`. Throws DataError if the run is gone, if the
+  /// checksum of its parameters has changed, or if it was trained on other images.
   Latent(const std::string& run, const std::string& checksum, const SystemData& data);
 
-  /// Of the code of one image, (height, width, numbers).
+  /// The shape of the code of one image, (height, width, numbers).
   [[nodiscard]] const Shape& code() const { return vae_->code(); }
-  /// Pixels in [0, 1] -> a code drawn for each from what the encoder says. The divergence that the VAE was trained by
-  /// makes such codes, over all images, about standard normal, so that they need no scaling.
+  /// Pixels in [0, 1] -> a code for each image, drawn from the encoder's distribution. The divergence in the loss of
+  /// the VAE makes these codes about standard normal over all images, so they need no scaling.
   [[nodiscard]] Var encode(const Scope& s, const Var& pixels) const;
   /// Codes (count, ...) -> pixels in [0, 1], f32.
   [[nodiscard]] Tensor decode(const Tensor& codes) const;

@@ -10,7 +10,7 @@ namespace thalweg {
 
 Listener listener(const FinishedRun& recogniser, int threads) {
   const auto* sound = recogniser.preprocessing.sound();
-  if (!sound) fail<ModelError>("[model] {}: a recogniser that does not say how it reads sounds", recogniser.file);
+  if (!sound) fail<ModelError>("[model] {}: the encoding of sounds is missing in this recogniser", recogniser.file);
   const auto row = std::ranges::find(systems(), std::string_view("speech_recogniser"), &SystemRow::name);
   const auto system = std::make_shared<const System>(
       row->make({.input = {sound->steps.width()},

@@ -1,5 +1,5 @@
 #pragma once
-// A trained speech recogniser that listens to what a system says.
+// A trained speech recogniser that transcribes the sounds of a system.
 
 #include <functional>
 #include <string>
@@ -9,7 +9,8 @@
 
 namespace thalweg {
 
-/// The text of a sound, by the likeliest path of a run of speech_recogniser. Throws ModelError for a damaged one.
+/// The text of a sound, by the likeliest path of a run of speech_recogniser. Throws ModelError if that run's model is
+/// damaged.
 using Listener = std::function<std::string(const Sound&)>;
 [[nodiscard]] Listener listener(const FinishedRun& recogniser, int threads);
 

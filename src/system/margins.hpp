@@ -1,5 +1,5 @@
 #pragma once
-// How well pairs are ordered, of which one was preferred.
+// Measures how well a model orders pairs of which one member was preferred.
 
 #include <span>
 #include <string>
@@ -8,8 +8,9 @@
 
 namespace thalweg {
 
-/// Of margins, by how much the preferred one of each pair is held to be better: the part of them that are above 0 under
-/// the name `right`, where 0 counts half, and the mean of -log sigmoid(margin) as "log loss".
+/// A margin is the amount by which the model rates the preferred member of a pair higher. The metrics: the fraction of
+/// margins above 0 under the name `right`, where a margin of 0 counts half, and the mean of -log sigmoid(margin) as
+/// "log loss".
 [[nodiscard]] Metrics margin_metrics(std::span<const double> margins, std::string right);
 
 }  // namespace thalweg

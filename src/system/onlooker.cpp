@@ -46,7 +46,7 @@ State trained(const Dataset& train, std::int64_t classes, int threads) {
 
 constexpr std::int64_t most_compared = 5000, most_counted = 1000, fewest_of_a_class = 5;
 
-/// Classes that at least 5 of 1,000 samples are taken for.
+/// The number of classes that are predicted for at least 5 of 1,000 samples.
 std::int64_t classes_among(const Tensor& seen, std::int64_t classes) {
   const std::int64_t count = std::min(most_counted, seen.size());
   std::vector<std::int64_t> counts(static_cast<std::size_t>(classes));
@@ -54,7 +54,7 @@ std::int64_t classes_among(const Tensor& seen, std::int64_t classes) {
   return std::ranges::count_if(counts, [&](std::int64_t n) { return n * most_counted >= fewest_of_a_class * count; });
 }
 
-/// The class that most labels are, and which part of them are it.
+/// The most frequent class, and its fraction of the labels.
 std::pair<std::int64_t, double> commonest_of(const Tensor& labels, std::int64_t classes) {
   std::vector<std::int64_t> counts(static_cast<std::size_t>(classes));
   for (std::int64_t i = 0; i < labels.size(); ++i) ++counts[static_cast<std::size_t>(labels.at(i))];
@@ -111,7 +111,7 @@ SystemFigures figures_of_samples(const SystemData& data, const SystemSets& sets,
   }
   figures.metrics.emplace_back("accuracy of the classifier", accuracy);
   if (accuracy <= its_part)
-    figures.on = fmt::format("{}; the classifier tells them no better than their commonest class does, and says little",
+    figures.on = fmt::format("{}; the classifier is no better than the most frequent class, so its figures mean little",
                              counted(sets.test.rows(), "images"));
   figures.media = {{"samples", Medium::pictures(first_of(samples, 100), 20)}};
   return figures;

@@ -1,13 +1,13 @@
 #pragma once
-// A classifier of our own that looks at pictures: what was generated is measured by its features and its classes.
+// A small classifier of images. Its features and its classes measure generated images.
 
 #include "thalweg/apply.hpp"
 #include "thalweg/system.hpp"
 
 namespace thalweg::images {
 
-/// A convolutional network, trained on the same rows with the same seed whenever it is made: distances by its features
-/// can be compared between systems that were trained on those rows.
+/// A convolutional network. It is always trained on the same rows with the same seed, so that distances between its
+/// features can be compared between systems with the same training rows.
 class Onlooker {
  public:
   /// Trains on "input", images, and "target", their labels.
@@ -17,7 +17,7 @@ class Onlooker {
   [[nodiscard]] Tensor features(const Tensor& pixels) const;
   /// The most probable class of each picture, i32 (rows).
   [[nodiscard]] Tensor classes(const Tensor& pixels) const;
-  /// The part of the rows whose class it tells.
+  /// The fraction of the rows that it classifies correctly.
   [[nodiscard]] double accuracy(const Dataset& data) const;
 
  private:
@@ -25,20 +25,22 @@ class Onlooker {
   Apply features_, classes_;
 };
 
-/// What an onlooker that was trained on the same rows says of 5,000 samples, or as many as there are test rows:
-/// - "frechet distance" of its features between the samples and the test rows; beside it that between training rows and
-///   the same test rows,
-/// - "classes", those that at least 5 of the first 1,000 samples are taken for; beside it those of 1,000 test rows,
-/// - "right class", where samples are made by class: the part of them that are taken for theirs; beside it that of the
-///   test rows,
-/// - "accuracy of the classifier" on the test rows: how well it sees; beside it that of always saying their commonest
-///   class, above which it has to be.
+/// Figures of 5,000 samples (at most as many as test rows) by an onlooker with the same training rows:
+/// - "frechet distance" of its features between the samples and the test rows; for comparison that between training
+/// rows
+///   and the same test rows,
+/// - "classes": the number of classes that are predicted for at least 5 of the first 1,000 samples; for comparison that
+///   of 1,000 test rows,
+/// - "right class", if samples are made by class: the fraction that is classified as that class; for comparison that of
+///   the test rows,
+/// - "accuracy of the classifier" on the test rows, the quality of the classifier itself; for comparison that of always
+///   predicting the most frequent class, which it has to exceed.
 /// Rows are spread evenly over the data.
-/// Throws UsageError where the classes of the data have no names.
+/// Throws UsageError if the classes of the data have no names.
 [[nodiscard]] SystemFigures figures_of_samples(const SystemData& data, const SystemSets& sets,
                                                const std::function<Tensor(const GenerateRequest&)>& generate,
                                                bool by_class);
-/// The second's figures behind the first's.
+/// Appends `more` to the figures.
 void append(SystemFigures& figures, SystemFigures more);
 
 }  // namespace thalweg::images

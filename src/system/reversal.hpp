@@ -1,16 +1,16 @@
 #pragma once
-// The steps of padded sequences in reverse order, for layers that read from the end.
+// Reverses the steps of padded sequences, for layers that read from the end.
 
 #include "thalweg/ops.hpp"
 
 namespace thalweg {
 
-/// Sequences of a batch, each with a number of steps that count: step t of the result is step count - 1 - t of
-/// (batch, steps, width), and steps behind the count stay where they are. It undoes itself.
+/// Each sequence of a batch has `count` steps that count: step t of the result is step count - 1 - t of (batch, steps,
+/// width), and the padding stays in place. Applied twice, it changes nothing.
 ///
-/// A product with each sample's permutation keeps the samples of a batch apart, so that a step is cut into shards, but
-/// its matrix grows with the square of the steps. Beyond `longest` steps the rows are gathered: their memory grows in a
-/// line, and a batch is one shard, because a gather may read from any sample.
+/// A product with the permutation of each sample does not mix samples, so a training step can be cut into shards; but
+/// its matrix grows with the square of the steps. Beyond `longest` steps the rows are gathered instead: the memory
+/// grows linearly, but a batch is one shard, because a gather may read from any sample.
 class Reversal {
  public:
   static constexpr std::int64_t longest = 512;
@@ -21,7 +21,7 @@ class Reversal {
 
  private:
   bool gathers_;
-  Var from_;  ///< the permutations, or the row for each row
+  Var from_;  ///< the permutations, or the source row of each row
 };
 
 }  // namespace thalweg

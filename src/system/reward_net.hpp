@@ -1,5 +1,5 @@
 #pragma once
-// A score of texts by a gpt and a linear layer on the mean of what it reads.
+// A score of texts, computed by a gpt and a linear layer on the mean of its outputs.
 
 #include <vector>
 
@@ -8,17 +8,17 @@
 
 namespace thalweg {
 
-/// Parameters "gpt/..." and "head/weight". The score is r = (mean over the tokens that count of gpt(tokens)) w: no
-/// bias, of which a difference of two scores would have nothing.
+/// Parameters "gpt/..." and "head/weight". The score is r = (mean over the tokens that count of gpt(tokens)) w. There
+/// is no bias, because it would cancel in the difference of two scores.
 class RewardNet {
  public:
   RewardNet(std::int64_t vocabulary, const nn::GptOptions& options) : vocabulary_(vocabulary), o_(options) {}
 
   struct Scored {
     Var reward;  ///< (batch)
-    Var logits;  ///< of the next tokens, (batch, length, tokens), where they are asked for
+    Var logits;  ///< of the next tokens, (batch, length, tokens), if the caller wants them
   };
-  /// tokens i32 (batch, length), of which `count` i32 (batch) count. May be called several times.
+  /// tokens i32 (batch, length), of which the first `count` i32 (batch) count. May be called several times.
   [[nodiscard]] Scored operator()(const Scope& s, const Var& tokens, const Var& count, bool logits) const;
 
  private:

@@ -1,5 +1,5 @@
 #pragma once
-// Systems that are trained to make something; how their rows are made.
+// Makes the rows of systems for the table of systems.
 
 #include <filesystem>
 
@@ -8,8 +8,8 @@
 
 namespace thalweg {
 
-/// A row whose options are the fields of a struct. `settle` writes out what stands for something else, as a run's place
-/// does wherever the command is called, and throws OptionError for what cannot be settled.
+/// A row whose options are the fields of a struct. `settle` replaces values that depend on the surroundings by their
+/// full form, for example the relative path of a run by an absolute one. It throws OptionError if that is not possible.
 template <class Options>
 [[nodiscard]] SystemRow system_row(SystemRow row, System (*make)(const SystemData&, const Options&),
                                    void (*settle)(Options&) = nullptr) {
@@ -25,7 +25,7 @@ template <class Options>
   return row;
 }
 
-/// The place of a run wherever the command is called.
+/// The absolute path of a run.
 [[nodiscard]] inline std::string place_of_run(const std::string& run) {
   return std::filesystem::absolute(run).lexically_normal().string();
 }

@@ -1,5 +1,5 @@
 #pragma once
-// Points as a picture.
+// Draws points as a picture.
 
 #include <array>
 #include <span>
@@ -16,9 +16,9 @@ struct ScatterSeries {
 };
 struct Scatter {
   Medium picture;
-  double left = 0, right = 1, low = 0, high = 1;  ///< the whole numbers that its borders are
+  double left = 0, right = 1, low = 0, high = 1;  ///< the borders of the plane, which are whole numbers
 };
-/// Points (x, y) on a plane with lines at five places of each axis, and a cross at the mean of each series. Points that
+/// Draws points (x, y) on a plane with five lines across each axis, and a cross at the mean of each series. Points that
 /// are not finite are left out.
 [[nodiscard]] Scatter scatter(std::span<const ScatterSeries> series);
 

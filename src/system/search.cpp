@@ -36,7 +36,8 @@ Tree::Tree(const Environment& root, const SearchOptions& options, std::optional<
   for (std::size_t i = 0; key && i < noise_.size(); ++i) noise_[i] = -std::log(-std::log1p(-random_unit(*key, i)));
 }
 
-/// Makes the positions behind one. One that ends the game is known, and the one before may be known by it.
+/// Makes the positions that follow a position. A position that ends the game has a known outcome, which may make the
+/// outcome of the position before it known too.
 void Tree::open(std::size_t at) {
   const Environment& position = *nodes_[at].position;
   const std::size_t first = nodes_.size();
@@ -59,13 +60,13 @@ void Tree::open(std::size_t at) {
   settle(at);
 }
 
-/// Of a value for the one whose turn it is at a node, that for the one who chose to go there.
+/// Converts a value for the player whose turn it is at a node to the value for the player who moved there.
 double Tree::for_chooser(std::size_t at, double value) const {
   const Node& node = nodes_[at];
   return nodes_[node.parent].position->player() == node.position->player() ? value : -value;
 }
 
-/// The outcome of a node is known where one of its actions is known to win, or all are known.
+/// The outcome of a node is known if one of its actions is known to win, or if all its actions are known.
 void Tree::settle(std::size_t at) {
   double best = -1;
   bool all = true;
@@ -87,7 +88,8 @@ void Tree::back_up(std::size_t at, double value) {
   }
 }
 
-/// The net's value and the values of the children that are known, these by their priors: each visit counts alike.
+/// The mean of the net's value and of the children's known values, which are weighted by their priors. Every visit
+/// counts equally.
 double Tree::mixed_value(std::size_t at) const {
   double priors = 0, values = 0, visits = 0;
   for (const Node& child : children_of(at)) {
@@ -111,7 +113,8 @@ void Tree::score(std::size_t at, std::vector<double>& scores) const {
     scores.push_back(child.log_prior + scale * (child.is_known() ? child.value() : mixed));
 }
 
-/// The highest score of those that the schedule wants, with the noise; of others where all of these are known.
+/// The action with the highest score, noise included, among those that the schedule selects. If the outcomes of all
+/// these are known, among the others.
 std::size_t Tree::root_choice() {
   score(0, scores_);
   const std::int64_t wanted = schedule_[static_cast<std::size_t>(next_ - 1)];  // the root's own evaluation was number 0
@@ -129,7 +132,7 @@ std::size_t Tree::root_choice() {
   return nodes_.front().first_child + best;
 }
 
-/// The child that has the fewest visits beside its part of the policy; none that is known to lose.
+/// The child with the fewest visits relative to its share of the policy. Children that are known to lose are left out.
 std::size_t Tree::choice_below(std::size_t at) {
   score(at, scores_);
   const double highest = *std::ranges::max_element(scores_);
@@ -247,7 +250,7 @@ void Evaluations::ask(Positions positions) {
 
 namespace {
 
-/// Takes a tree on to a leaf that the net was not asked of yet; null where the tree is done.
+/// Continues the simulations of a tree up to a leaf that the net has not evaluated yet; null if the tree is done.
 const Environment* next_leaf(Tree& tree, const Evaluations& net) {
   while (!tree.is_done()) {
     const Environment* const leaf = tree.descend();
@@ -335,7 +338,7 @@ class Playouts {
  private:
   struct Node {
     std::unique_ptr<Environment> position = {};
-    double value_sum = 0;  // in [0, visits], for the one who chose the action
+    double value_sum = 0;  // in [0, visits], for the player who chose the action
     std::int64_t visits = 0, action = 0;
     std::size_t parent = 0, first_child = 0, children = 0;
   };
@@ -352,7 +355,7 @@ class Playouts {
     }
   }
 
-  /// One that was not visited yet, at random; else the highest mean + sqrt(2 ln N / n).
+  /// A random child without visits, if there is one; otherwise the child with the highest mean + sqrt(2 ln N / n).
   [[nodiscard]] std::size_t next(std::size_t at) {
     const Node& node = nodes_[at];
     std::size_t fresh = 0, best = node.first_child;
@@ -374,7 +377,7 @@ class Playouts {
     }
   }
 
-  /// The outcome for player 0 where both go on at random.
+  /// The outcome for player 0 when both players continue at random.
   [[nodiscard]] double played_out(const Environment& from) {
     if (from.over()) return from.outcome(0);
     const std::unique_ptr<Environment> game = from.copy();
@@ -466,7 +469,7 @@ std::optional<Solved> Solved::of(const Environment& start, std::size_t most) {
 double Solved::value(const Environment& at, std::size_t most) {
   const std::string key = key_of(at);
   if (const auto found = values_.find(key); found != values_.end()) return found->second;
-  if (values_.size() > most) return 0;  // it is too large, and what is said no longer counts
+  if (values_.size() > most) return 0;  // the game is too large, so the returned value has no meaning
   double best = -1e300;
   for (const std::int64_t action : at.legal_actions()) {
     const std::unique_ptr<Environment> after = at.copy();

@@ -1,6 +1,6 @@
 #pragma once
-// Search in games of two: guided by a net's policy and values (Gumbel AlphaZero), or by games played out at random
-// (UCT), which the former is measured against; and perfect play where a game is small.
+// Search in games of two players: guided by a net's policy and values (Gumbel AlphaZero), or by random games (UCT),
+// against which the first is measured; and perfect play for small games.
 
 #include <map>
 #include <optional>
@@ -13,40 +13,40 @@ namespace thalweg::acting {
 
 struct SearchOptions {
   std::int64_t simulations = 50;
-  std::int64_t considered = 16;  ///< actions at the root that are looked at, at most
-  double value_scale = 0.1;      ///< how much the values count beside the policy: c of the scores below
+  std::int64_t considered = 16;  ///< the largest number of actions that are compared at the root
+  double value_scale = 0.1;      ///< weight of the values relative to the policy: c in the scores below
 };
 
-/// What action each simulation at a root goes to: one that was visited so often, of `considered` ones (sequential
-/// halving, Karnin et al. 2013, as Danihelka et al. 2022 use it).
+/// For each simulation at a root, the number of visits that its action has had so far, for `considered` actions
+/// (sequential halving, Karnin et al. 2013, as Danihelka et al. 2022 use it).
 [[nodiscard]] std::vector<std::int64_t> considered_visits(std::int64_t considered, std::int64_t simulations);
 
-/// Positions that were searched from one, with what was found (Gumbel AlphaZero, Danihelka et al. 2022). The scores of
-/// a position's actions are log p + (50 + max n) c Q, where p is the net's policy, n the visits, and Q the mean value
-/// of the visits or, before the first, a mean of the net's value and those of the visited. At the root sequential
-/// halving keeps the highest scores; below it, visits follow the softmax of the scores.
+/// The search tree of one position (Gumbel AlphaZero, Danihelka et al. 2022). The scores of a position's actions are
+/// log p + (50 + max n) c Q, where p is the net's policy, n the visits, and Q the mean value of the visits. For actions
+/// without visits, Q is a mean of the net's value and the values of the visited actions. At the root sequential halving
+/// keeps the highest scores; below it, visits follow the softmax of the scores.
 ///
-/// Where the rules decide a position, by a move that ends the game or by what is known of all positions behind it, its
-/// outcome takes the place of the values, and the net is not asked (Winands et al. 2008). Outcomes are in [-1, 1].
+/// If the rules decide a position, by a move that ends the game or by the known outcomes of the positions after it, its
+/// outcome replaces the values, and the net is not evaluated (Winands et al. 2008). Outcomes are in [-1, 1].
 class Tree {
  public:
-  /// With a key, noise of a Gumbel distribution is added to the scores at the root, so that the best action is drawn.
+  /// With a key, Gumbel noise is added to the scores at the root, so that the best action is drawn at random.
   Tree(const Environment& root, const SearchOptions& options, std::optional<RandomKey> key = {});
 
-  /// One simulation more: the position at its end, which `expand` is to be told of; null where its outcome is known,
-  /// which is counted at once.
+  /// Runs one more simulation and returns the position at its end, for which `expand` must then be called. Null if the
+  /// outcome of that position is known; it is then counted at once.
   const Environment* descend();
   void expand(std::span<const float> log_probabilities, double value);
 
   /// Whether its simulations are done, or the outcome under perfect play is known.
   [[nodiscard]] bool is_done() const { return solved() || next_ > std::ssize(schedule_); }
   [[nodiscard]] bool solved() const { return nodes_.front().exact.has_value(); }
-  /// The action with the highest score of the most visited; one that is known to be worse than another only where all
-  /// are.
+  /// The action with the highest score among the most visited ones. Actions that are known to be worse than another are
+  /// left out, unless all are.
   [[nodiscard]] std::int64_t best() const;
-  /// The softmax of the scores, without noise: of an action that is known to be worse than another 0. (actions)
+  /// The softmax of the scores without noise, (actions); 0 for actions that are known to be worse than another.
   [[nodiscard]] std::vector<double> policy() const;
-  /// For the one whose turn it is, where the policy is followed: the outcome where that is known.
+  /// The value under this policy for the player whose turn it is, or the outcome if that is known.
   [[nodiscard]] double value() const;
   [[nodiscard]] std::vector<std::int64_t> visits() const;  ///< (actions)
 
@@ -56,9 +56,9 @@ class Tree {
     std::int64_t action = 0;
     std::size_t parent = 0, first_child = 0, children = 0;
     double log_prior = 0;
-    std::optional<double> said = {};   // by the net, for the one whose turn it is
-    std::optional<double> exact = {};  // the outcome, for the one who chose the action
-    double value_sum = 0;              // for the one who chose the action
+    std::optional<double> said = {};   // the net's value, for the player whose turn it is
+    std::optional<double> exact = {};  // the outcome, for the player who chose the action
+    double value_sum = 0;              // for the player who chose the action
     std::int64_t visits = 0;
 
     [[nodiscard]] bool is_known() const { return exact || visits > 0; }
@@ -77,16 +77,16 @@ class Tree {
   [[nodiscard]] std::size_t choice_below(std::size_t at);
   [[nodiscard]] bool is_worse(const Node& child) const;
 
-  std::vector<Node> nodes_;  // the root first; the children of one stand together
+  std::vector<Node> nodes_;  // the root first; the children of a node are adjacent
   double scale_;
-  std::vector<std::int64_t> schedule_;  // of the simulations
-  std::vector<double> noise_;           // of the root's children
-  std::vector<double> scores_;          // kept for its memory
-  std::int64_t next_ = 0;               // simulation; the root's own evaluation is number 0
+  std::vector<std::int64_t> schedule_;  // the visits for each simulation
+  std::vector<double> noise_;           // for the root's children
+  std::vector<double> scores_;          // a member only to reuse its memory
+  std::int64_t next_ = 0;               // the next simulation; the evaluation of the root is number 0
   std::size_t leaf_ = 0;
 };
 
-/// A net in one state that remembers what it said: games have positions in common, their first ones above all.
+/// A net with fixed parameters that caches its outputs, because games share positions, mainly the first ones.
 class Evaluations {
  public:
   Evaluations(const Adviser& adviser, State state) : adviser_(&adviser), state_(std::move(state)) {}
@@ -94,9 +94,9 @@ class Evaluations {
     std::vector<float> log_probabilities = {};
     float value = 0;
   };
-  /// What the net said of it; null where it was not asked yet. Valid until the next `ask`.
+  /// The cached outputs for a position; null if there are none. Valid until the next `ask`.
   [[nodiscard]] const Known* find(const Environment& position) const;
-  /// Asks of all at once.
+  /// Evaluates all positions in one batch.
   void ask(Positions positions);
 
  private:
@@ -105,38 +105,37 @@ class Evaluations {
   std::unordered_map<std::string, Known> known_;
 };
 
-/// Takes all trees on until each is done, and asks the net of a leaf of each at once. Ends early where it is stopped.
+/// Continues all trees until each is done, and evaluates one leaf of each tree in a common batch. Ends early at a stop.
 void search(std::span<Tree> trees, Evaluations& net, const Stop& stop = {});
 
-/// The actions of a side at positions that are not over, all at once. `number` is that of each game.
+/// Chooses the actions of a side at several unfinished positions at once. `number` has the number of each game.
 using Side = std::function<std::vector<std::int64_t>(Positions, std::span<const std::int64_t> number)>;
 
 /// The best action of a search without noise. The adviser must outlive it.
 [[nodiscard]] Side searching(const Adviser& adviser, State state, SearchOptions options);
 
-/// The most visited action of plain tree search: UCB1 over visits that are played out at random (Kocsis and Szepesvari
-/// 2006), c = sqrt 2 of values in [0, 1].
+/// The most visited action of plain tree search: UCB1, where each visit is a random game to the end (Kocsis and
+/// Szepesvari 2006), with c = sqrt 2 for values in [0, 1].
 [[nodiscard]] std::int64_t best_by_playouts(const Environment& at, std::int64_t playouts, RandomKey key);
 [[nodiscard]] Side playing_out(std::int64_t playouts, RandomKey key);
 
-/// Plays each position to its end, `first` moving for player 0 or, in games where `swapped`, for player 1. Gives the
-/// points of `first` in each game: 1, 1/2 or 0. Games that a stop ends early count as they stand.
+/// Plays each game to its end. `first` moves for player 0, or for player 1 in games with `swapped`. Returns the points
+/// of `first` in each game: 1, 1/2 or 0. Games that a stop ends early count with their present points.
 [[nodiscard]] std::vector<double> play_games(std::span<std::unique_ptr<Environment>> games,
                                              const std::vector<bool>& swapped, const Side& first, const Side& second,
                                              const Stop& stop = {});
 
-/// Positions of that many plies, each as likely as random play makes it, no two alike and none over; fewer where there
-/// are no more.
+/// Different unfinished positions after `plies` random moves. Fewer than `count` if there are not enough.
 [[nodiscard]] std::vector<std::unique_ptr<Environment>> random_openings(const Environment& start, std::int64_t count,
                                                                         int plies, RandomKey key);
 
-/// What tells positions apart.
+/// A key that differs between different positions.
 [[nodiscard]] std::string key_of(const Environment& at);
 
-/// The outcome of each position of a small game under perfect play of both, for the one whose turn it is.
+/// The outcome of each position of a small game under perfect play of both players, for the player whose turn it is.
 class Solved {
  public:
-  /// Nothing where there are more than `most` positions.
+  /// Empty if there are more than `most` positions.
   [[nodiscard]] static std::optional<Solved> of(const Environment& start, std::size_t most);
   [[nodiscard]] std::vector<std::int64_t> best_actions(const Environment& at) const;
 

@@ -46,7 +46,7 @@ SequenceNet::Memory SequenceNet::encode(const Scope& scope, const Var& input, co
     const Var back = turned(nn::gru(at / "back", turned(h), {.units = o_.width / 2}).output);
     x = nn::layer_norm(at / "norm", x + concat({onward, back}, -1)) * inside;
   }
-  // the forward units have seen all at the last place that counts, the backward ones at the first
+  // the forward units have read the whole source at its last place, the backward units at its first
   const Var last = cast(equal(end - 1, place), s.dtype());
   const Var seen = concat({sum(expand_dims(last, -1) * x, 1), squeeze(slice(x, 0, 1, 1), 1)}, -1);
   Memory memory{.keys_values = {}, .length = length, .carry = {}};
@@ -108,7 +108,7 @@ Var places_that_count(const Var& tokens) {
 Var edit_distances(const Var& written, const Var& targets) {
   const std::int64_t batch = written.dim(0), steps = written.dim(1), width = targets.dim(1);
   constexpr double never = 1e6;
-  // insertions behind place k: to place j they cost j - k
+  // insertions after place k: up to place j they cost j - k
   Tensor onward({width + 1, width + 1}), start({1, width + 1});
   for (std::int64_t j = 0; j <= width; ++j) {
     start.set(j, static_cast<double>(j));
@@ -116,7 +116,7 @@ Var edit_distances(const Var& written, const Var& targets) {
       onward.set(j * (width + 1) + k, k <= j ? static_cast<double>(j - k) : never);
   }
   const Var insertions = constant(std::move(onward));
-  Var row = broadcast_to(constant(std::move(start)), {batch, width + 1});  // from what is written so far, to each place
+  Var row = broadcast_to(constant(std::move(start)), {batch, width + 1});  // from the output so far, to each place
   for (std::int64_t step = 0; step < steps; ++step) {
     const Var token = slice(written, step, step + 1, 1), counts = not_equal(token, 0);  // (batch, 1)
     const Var other = cast(not_equal(token, targets), f32);

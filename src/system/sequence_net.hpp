@@ -1,6 +1,6 @@
 #pragma once
-// The net that reads a sequence and writes another: recurrent layers that look both ways, and recurrent layers each of
-// which attends to what was read.
+// The net that reads a sequence and writes another: bidirectional recurrent layers, then recurrent layers with
+// attention to the source.
 
 #include <functional>
 #include <vector>
@@ -15,28 +15,29 @@ struct SequenceNetOptions {
   double dropout = 0.1;
 };
 
-/// Token 0 fills sources up, begins and ends targets. Batches are (batch, steps, ...) throughout.
+/// Token 0 pads sources, and marks the beginning and the end of targets. Batches are (batch, steps, ...) throughout.
 class SequenceNet {
  public:
-  /// How many tokens there are, 0 among them. Throws UsageError for a width that does not fit.
+  /// The numbers of tokens include token 0. Throws UsageError for a width that does not fit.
   SequenceNet(const SequenceNetOptions& options, std::int64_t source_tokens, std::int64_t target_tokens);
 
-  /// What was read: keys and values of each decoder layer, (batch, steps, 2, heads, width); how many count, i32
-  /// (batch); and what each decoder layer begins with, (batch, width).
+  /// The encoded source: keys and values for each decoder layer, (batch, steps, 2, heads, width); the number of steps
+  /// that count, i32 (batch); and the initial carry of each decoder layer, (batch, width).
   struct Memory {
     std::vector<Var> keys_values;
     Var length;
     std::vector<Var> carry;
   };
-  /// input i32 (batch, steps), of which `length` i32 (batch) count. What lies behind changes nothing.
+  /// input is i32 (batch, steps), of which the first `length` i32 (batch) count. The padding after them changes
+  /// nothing.
   [[nodiscard]] Memory encode(const Scope& s, const Var& input, const Var& length) const;
-  /// Logits (batch, steps, tokens) of what comes behind each of the tokens i32 (batch, steps); the carry of the memory
-  /// becomes that behind the last of them. May be called several times.
+  /// Logits (batch, steps, tokens) of the token after each of the tokens i32 (batch, steps). The carry of the memory
+  /// moves to the end of these tokens. May be called several times.
   [[nodiscard]] Var decode(const Scope& s, Memory& memory, const Var& tokens) const;
 
   /// Which token comes next: i32 (batch) from logits (batch, tokens) of place `step`.
   using Choose = std::function<Var(const Var& logits, std::int64_t step)>;
-  /// So many tokens, one chosen after the other, i32 (batch, steps); behind an end are zeros.
+  /// `steps` tokens, chosen one after the other, i32 (batch, steps); zeros after the end of a sequence.
   [[nodiscard]] Var write(const Scope& s, Memory memory, std::int64_t steps, const Choose& choose) const;
 
   [[nodiscard]] std::int64_t tokens() const { return target_tokens_; }
@@ -48,12 +49,12 @@ class SequenceNet {
   std::int64_t source_tokens_, target_tokens_;
 };
 
-/// What the decoder reads of such targets: i32 (batch, steps) one place later, behind a 0.
+/// The input of the decoder for such targets: i32 (batch, steps), shifted by one place, with a 0 in front.
 [[nodiscard]] Var shifted(const Var& targets);
-/// Of tokens i32 (batch, steps) with nothing but zeros behind the first 0: 1 at each place up to it, which counts too.
+/// For tokens i32 (batch, steps) with only zeros after the first 0: 1 at each place up to and with the first 0, then 0.
 [[nodiscard]] Var places_that_count(const Var& tokens);
-/// The fewest changes that make one of the other, f32 (batch) (Levenshtein 1966): tokens i32 (batch, steps), up to the
-/// first 0 of each; both have at least one place.
+/// The smallest number of edits that turn one sequence into the other, f32 (batch) (Levenshtein 1966). Tokens are i32
+/// (batch, steps) and count up to the first 0; both have at least one place.
 [[nodiscard]] Var edit_distances(const Var& written, const Var& targets);
 
 }  // namespace thalweg

@@ -51,7 +51,7 @@ void subtract(data::SparseRow a, data::SparseRow b, std::vector<std::int32_t>& c
   }
 }
 
-/// Of each pair the words of one text less those of the other, and the other way about: rows 2 i and 2 i + 1.
+/// For each pair, the words of one text minus those of the other, and the reverse: rows 2 i and 2 i + 1.
 data::SparseRows differences(const Dataset& pairs, data::TextHasher& hasher, std::span<const float> inverse_frequency) {
   data::SparseRows all;
   std::vector<std::int32_t> columns;
@@ -120,7 +120,7 @@ std::vector<double> tfidf_preferences(const Dataset& train, const Dataset& test,
   for (std::int64_t epoch = 0; epoch < epochs; ++epoch) {
     const auto order = shuffled(RandomKey{seed}.fold("pairs").fold(static_cast<std::uint64_t>(epoch)), train.rows());
     for (std::size_t begin = 0; begin < order.size(); begin += batch) {
-      std::vector<data::SparseRow> own;  // both ways, so that the bias stays 0
+      std::vector<data::SparseRow> own;  // both orders, so that the bias stays 0
       std::vector<std::int32_t> targets;
       for (std::size_t i = begin; i < std::min(order.size(), begin + batch); ++i) {
         own.insert(own.end(), {pairs[2 * order[i]], pairs[2 * order[i] + 1]});

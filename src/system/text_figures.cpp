@@ -17,7 +17,7 @@ double mean_of(const std::vector<double>& values) {
   return std::accumulate(values.begin(), values.end(), 0.0) / static_cast<double>(values.size());
 }
 
-/// What one policy wrote.
+/// The texts of one policy.
 struct Wrote {
   TextRows rows;
   std::vector<double> reward = {}, divergence = {};  // of each text
@@ -59,7 +59,7 @@ ScatterSeries series_of(const Wrote& wrote, const std::array<double, 3>& colour)
   return series;
 }
 
-/// What one policy wrote, and where there is a judge, how good that is.
+/// The texts of one policy and, if there is a judge, their rewards.
 struct Shown {
   const TextRows& rows;
   const std::vector<double>& reward;

@@ -12,11 +12,11 @@ namespace thalweg {
 
 namespace {
 
-constexpr std::int64_t portion = 64;  // texts that are read or written at once
+constexpr std::int64_t portion = 64;  // number of texts that are read or written at once
 
 Var without_last(const Var& logits) { return slice(logits, 0, logits.dim(1) - 1, 1); }
 
-/// The caches of a gpt whose positions are no parameters need no more places than a text has.
+/// If the positions of a gpt are not parameters, its caches need only as many places as a text has.
 nn::GptOptions with_context(nn::GptOptions options, std::int64_t length) {
   if (options.positions != "learned") options.context = length;
   return options;
@@ -51,7 +51,7 @@ Var log_probabilities(const Var& logits, const Var& tokens) {
 
 Var places_written(const Var& prompt, const Var& count, std::int64_t length, DType dtype) {
   Tensor places({1, length - 1}, i32);
-  for (std::int64_t i = 0; i + 1 < length; ++i) places.set(i, static_cast<double>(i + 1));  // of the token spoken of
+  for (std::int64_t i = 0; i + 1 < length; ++i) places.set(i, static_cast<double>(i + 1));  // of the present token
   const Var of_token = constant(std::move(places));
   return cast((of_token >= expand_dims(prompt, 1)) * (of_token < expand_dims(count, 1)), dtype);
 }
@@ -91,7 +91,7 @@ TextPolicy::TextPolicy(data::TextPreprocessing text, const nn::GptOptions& optio
                     {"entropy", -sum(exp(log_p) * log_p, -1) * written}};
           },
           threads) {
-  text_.sequence_length = length;  // a prompt may be as long as a row has room for, whatever texts were trained on
+  text_.sequence_length = length;  // the row alone limits a prompt, not the length of training texts
   if (o_.positions == "learned" && length > o_.context)
     fail_option("length", "length = {}. Wanted: at most {}, the positions that the gpt has", length, o_.context);
 }
@@ -172,12 +172,13 @@ std::string TextPolicy::text_of(const TextRows& rows, std::int64_t row) const {
 
 void check_prompts(std::string_view system, const std::vector<std::string>& prompts,
                    const data::TextPreprocessing& text, std::int64_t length) {
-  if (prompts.empty()) fail_option("prompts", "[{}] no prompts. Wanted: at least one, \"\" for none", system);
+  if (prompts.empty()) fail_option("prompts", "[{}] prompts is empty. Wanted: at least one, \"\" for none", system);
   for (const std::string& prompt : prompts) {
     if (prompt.find('\n') != std::string::npos)
       fail_option("prompts", "[{}] a prompt of several lines. Wanted: texts of one line", system);
     if (prompt.starts_with(' ') || prompt.ends_with(' '))
-      fail_option("prompts", "[{}] the prompt '{}'. Wanted: no blank around it; one follows by itself", system, prompt);
+      fail_option("prompts", "[{}] the prompt '{}'. Wanted: no blank around it; one is added automatically", system,
+                  prompt);
     if (const auto own = data::prompted(text, prompt, ""); own.prompt >= length)
       fail_option("prompts", "[{}] a prompt of {} tokens. Wanted: fewer than length = {}", system, own.prompt, length);
   }

@@ -1,6 +1,6 @@
 #pragma once
-// A gpt as a policy whose actions are tokens: texts that it writes from any state, what it says of texts, and how far
-// that is from what another one says.
+// A gpt as a policy whose actions are tokens: it writes texts with any parameters, and computes probabilities of texts
+// and the divergence from another policy.
 
 #include <string>
 #include <vector>
@@ -12,41 +12,42 @@
 
 namespace thalweg {
 
-/// Texts as rows: tokens i32 (rows, length), filled up with zeros, of which `count` i32 (rows) count; the first
-/// `prompt` i32 (rows) of them were given.
+/// Texts as rows: tokens i32 (rows, length), padded with zeros. The first `count` i32 (rows) tokens count; the first
+/// `prompt` i32 (rows) of them are the prompt.
 struct TextRows {
   Tensor tokens, prompt, count;
   [[nodiscard]] std::int64_t rows() const { return tokens.shape()[0]; }
 };
 
-/// log P(token | those before it) of each token but the first, (batch, length - 1), from logits (batch, length,
+/// log P(token | tokens before it) of each token but the first, (batch, length - 1), from logits (batch, length,
 /// tokens).
 [[nodiscard]] Var log_probabilities(const Var& logits, const Var& tokens);
-/// 1 where log_probabilities speaks of a token that was not given, else 0: (batch, length - 1).
+/// 1 where log_probabilities belongs to a token that was written, 0 for tokens of the prompt and for padding: (batch,
+/// length - 1).
 [[nodiscard]] Var places_written(const Var& prompt, const Var& count, std::int64_t length, DType dtype);
 /// sum over the tokens of P (log P - log Q), from logarithms (..., tokens).
 [[nodiscard]] Var divergence(const Var& log_p, const Var& log_q);
 
-/// What a policy says at each place of texts that is not given: (rows, length - 1) each, 0 elsewhere.
+/// The values of a policy at each written token of texts: (rows, length - 1) each, and 0 at all other places.
 struct TextSaid {
-  Tensor log_probability, reference;  ///< of the token that is there, by the policy and by the one it is held against
-  Tensor divergence;                  ///< of the two distributions: of all tokens that might have been there
-  Tensor entropy;                     ///< of the policy's
+  Tensor log_probability, reference;  ///< of the present token, by the policy and by the reference policy
+  Tensor divergence;                  ///< of the policy's distribution of this token from the reference's
+  Tensor entropy;                     ///< of the policy's distribution
 };
 
 class TextPolicy {
  public:
-  /// Of texts of up to `length` tokens, with what is given.
+  /// For texts of up to `length` tokens, prompt included.
   TextPolicy(data::TextPreprocessing text, const nn::GptOptions& options, std::int64_t length, int threads);
 
-  /// Draws token after token from what the gpt in `state` says, up to the end of a line or of the row. Row i goes on
-  /// from prompt (first + i) % prompts, and what is drawn for it follows from the key and its place i.
+  /// Draws tokens one after the other from the gpt with the parameters of `state`, up to the end of a line or of the
+  /// row. Row i begins with prompt (first + i) % prompts. Its random numbers follow from the key and its place i.
   [[nodiscard]] TextRows write(const State& state, const std::vector<std::string>& prompts, std::int64_t rows,
                                std::int64_t first, RandomKey key) const;
   [[nodiscard]] TextSaid said(const State& state, const State& reference, const TextRows& rows) const;
-  /// Whether the text of a row has come to the end of its line.
+  /// Whether the text of a row has reached the end of its line.
   [[nodiscard]] bool ends(const TextRows& rows, std::int64_t row) const;
-  /// The text of a row, without what was given and without the line's ends.
+  /// The text of a row, without the prompt and without the ends of lines.
   [[nodiscard]] std::string text_of(const TextRows& rows, std::int64_t row) const;
 
   [[nodiscard]] const data::TextPreprocessing& text() const { return text_; }
@@ -55,7 +56,7 @@ class TextPolicy {
   [[nodiscard]] std::int64_t length() const { return length_; }
 
  private:
-  /// The state of the step before anything is read, and tokens and position as its first inputs.
+  /// The initial state of the step, and its first inputs: tokens and position.
   [[nodiscard]] NamedTensors begin(std::int64_t rows) const;
 
   data::TextPreprocessing text_;
@@ -66,8 +67,8 @@ class TextPolicy {
   Apply next_, reference_, says_;
 };
 
-/// The prompts of an option, checked: each is of a line, has blanks between words alone, as the texts that were trained
-/// on, and leaves room for a token. Throws OptionError for the key "prompts".
+/// Checks the prompts of an option. Each must be a single line, have blanks only between words, as in the training
+/// texts, and leave room for a token. Throws OptionError for the key "prompts".
 void check_prompts(std::string_view system, const std::vector<std::string>& prompts,
                    const data::TextPreprocessing& text, std::int64_t length);
 

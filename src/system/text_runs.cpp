@@ -24,7 +24,7 @@ namespace {
 
 TextRun text_run_of(std::string_view key, const std::string& run, FinishedRun found) {
   if (!found.preprocessing.text())
-    fail_option(key, "{} = \"{}\": its model does not say how it reads texts. Wanted: a run on texts", key, run);
+    fail_option(key, "{} = \"{}\": the encoding of texts is missing in its model. Wanted: a run on texts", key, run);
   return {std::move(found.file), std::move(found.options), *found.preprocessing.text(), std::move(found.checksum)};
 }
 
@@ -61,7 +61,7 @@ TrainedPart gpt_part(std::string under) {
   part.option = part.kind = "gpt";
   nn::GptOptions known;
   for (const Field& field : nn::fields(known)) {
-    if (field.name != "dropout") part.sizes.push_back(field.name);  // which is of a training
+    if (field.name != "dropout") part.sizes.push_back(field.name);  // an option for training only
   }
   part.parameters = "*";
   part.under = std::move(under);

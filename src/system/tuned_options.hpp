@@ -1,5 +1,5 @@
 #pragma once
-// The options that all systems have which tune a policy of texts.
+// The common options of the systems that tune a policy of texts.
 
 #include <string>
 #include <vector>
@@ -15,7 +15,7 @@ struct TunedOptions {
   std::int64_t length = 64, texts = 256;
 };
 
-/// All fields: those of the net, which the run of a gpt decides, then these with `own` among them.
+/// All fields: those of the net, which the run of a gpt decides, then these, with `own` among them.
 [[nodiscard]] Fields tuned_fields(TunedOptions& o, std::string_view reward_doc, const Fields& own);
 
 }  // namespace thalweg

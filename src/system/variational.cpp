@@ -8,16 +8,18 @@
 namespace thalweg::images {
 
 Fields VaeOptions::fields() {
-  Fields all = {
-      {"width", &width, "numbers that an image is encoded as; with levels, at each place", {.low = 1, .high = 65536}},
-      {"levels",
-       &levels,
-       "how often convolutions halve the image, so that its code is a grid; 0: dense layers, and a vector",
-       {.low = 0, .high = 6}},
-      {"channels",
-       &channels,
-       "of the first level's convolution; each level below doubles them",
-       {.low = 1, .high = 1024}}};
+  Fields all = {{"width",
+                 &width,
+                 "numbers in the code of an image; with levels, numbers at each place",
+                 {.low = 1, .high = 65536}},
+                {"levels",
+                 &levels,
+                 "how often convolutions halve the image, so that its code is a grid; 0: dense layers, and a vector",
+                 {.low = 0, .high = 6}},
+                {"channels",
+                 &channels,
+                 "channels of the first level's convolution; each level below doubles them",
+                 {.low = 1, .high = 1024}}};
   const Fields more = coder.fields();
   all.insert(all.end(), more.begin(), more.end());
   return all;
@@ -25,7 +27,7 @@ Fields VaeOptions::fields() {
 
 namespace {
 
-/// Where convolutions have their weights from: a scope, which declares them, or a trained state.
+/// The source of the weights of convolutions: a scope, which declares them, or a trained state.
 class Weights {
  public:
   Weights(Scope s, std::string name, const State* trained)

@@ -23,7 +23,7 @@ Var inside_of(const Var& count, std::int64_t size, DType dtype) {
   return cast(places(size, 0, i32) < expand_dims(count, 1), dtype);
 }
 
-/// A pause before the first letter and behind the last.
+/// Adds a pause before the first letter and after the last.
 Var with_pauses(const Var& letters) { return pad(letters, {{0, 0}, {1, 1}}); }
 
 Var mean_inside(const Var& x, const Var& inside) { return sum(x * inside, -1) / maximum(sum(inside, -1), 1); }
@@ -31,12 +31,12 @@ Var mean_inside(const Var& x, const Var& inside) { return sum(x * inside, -1) / 
 }  // namespace
 
 Fields VoiceNetOptions::fields() {
-  return {{"width", &width, "of the convolutions over letters and over steps", {.low = 1, .high = 1 << 14}},
-          {"kernel", &kernel, "letters, or steps, that a convolution sees", {.low = 1, .high = 101}},
+  return {{"width", &width, "channels of the convolutions over letters and over steps", {.low = 1, .high = 1 << 14}},
+          {"kernel", &kernel, "kernel of a convolution, in letters or in steps", {.low = 1, .high = 101}},
           {"encoder", &encoder, "convolutions over letters", {.low = 1, .high = 100}},
           {"decoder", &decoder, "convolutions over steps", {.low = 1, .high = 100}},
-          {"aligner", &aligner, "width of the net that finds when which letter is said", {.low = 1, .high = 1 << 14}},
-          {"dropout", &dropout, "behind each convolution", {.low = 0, .high = 1, .high_open = true}}};
+          {"aligner", &aligner, "width of the net that aligns the letters with the sound", {.low = 1, .high = 1 << 14}},
+          {"dropout", &dropout, "dropout rate after each convolution", {.low = 0, .high = 1, .high_open = true}}};
 }
 
 Var VoiceNet::block(const Scope& s, const Var& x, const Var& inside) const {
@@ -55,11 +55,11 @@ Var VoiceNet::encoded(const Scope& s, const Var& letters, const Var& inside) con
 Var VoiceNet::log_durations(const Scope& s, const Var& hidden, const Var& inside) const {
   const Var h = block(s / "durations", stop_gradient(hidden), inside);
   const Var each = nn::dense(s / "durations" / "output", h, 1, {.initializer = init::lecun_normal()});
-  return squeeze(each, -1) + 1;  // e steps at first
+  return squeeze(each, -1) + 1;  // the initial duration is e steps
 }
 
-/// What a letter's hidden units give to a step is how much of the step lies within the letter, whose borders are
-/// logistic curves: they add up to 1. Beside it stand how far into its letter a step is, and how long that lasts.
+/// A letter's weight at a step is the part of the step that lies within the letter, whose borders are logistic curves;
+/// the weights add up to 1. Further inputs are the position of a step within its letter, and the letter's duration.
 Var VoiceNet::decoded(const Scope& s, const Var& hidden, const Var& durations, const Var& frames,
                       std::int64_t steps) const {
   constexpr double sharpness = 5, shortest = 0.1;
@@ -78,11 +78,12 @@ Var VoiceNet::decoded(const Scope& s, const Var& hidden, const Var& durations, c
   return nn::dense(s / "output", h, step_, {.initializer = init::lecun_normal()}) * inside;
 }
 
-/// The attention of each step to each token, of which only paths count that visit all tokens in their order. Their sum
-/// is that of connectionist temporal classification whose labels are 1, 2, ... and whose blank is out of reach; its
-/// gradient by the logits is softmax(logits) less the probability that a path is at that token, which is wanted here.
+/// The attention of each step to each token, over paths that visit all tokens in order. The sum over these paths is
+/// that of connectionist temporal classification with the labels 1, 2, ... and a blank that is never chosen. Its
+/// gradient by the logits is softmax(logits) minus the probability that a path is at that token, which is the wanted
+/// result.
 std::pair<Var, Var> VoiceNet::aligned(const Scope& s, const Batch& b) const {
-  constexpr double out_of_reach = -1e4, along_diagonal = 50;  // a deviation of a tenth of the text
+  constexpr double out_of_reach = -1e4, along_diagonal = 50;  // the deviation is a tenth of the text
   const Var &x = b["input"], &frames = b["frames"], letters = with_pauses(b["target"]), tokens = b["letters"] + 2;
   const std::int64_t batch = x.dim(0), steps = x.dim(1), most = letters.dim(1);
   const DType dtype = s.dtype();

@@ -1,5 +1,5 @@
 #pragma once
-// The net of a voice: letters to log-mel steps, all steps at once, and how long each letter lasts.
+// The net of a voice: it computes log-mel steps from letters, all steps at once, and the duration of each letter.
 
 #include "thalweg/batch.hpp"
 #include "thalweg/loss.hpp"
@@ -15,26 +15,26 @@ struct VoiceNetOptions {
   [[nodiscard]] Fields fields();
 };
 
-/// Shapes: `letters` i32 (batch, most), 1 to `letters`, zeros behind the end; `count` i32 (batch), how many count.
-/// Before the first and behind the last letter of a text is a pause, 0, so it has tokens = count + 2 of most + 2.
-/// `input` (batch, steps, width), `frames` i32 (batch), how many steps count. What lies behind the end of a text or a
-/// sound changes nothing before it.
+/// Shapes: `letters` i32 (batch, most) has numbers from 1 on, and zeros after the end; `count` i32 (batch) is the
+/// number of letters that count. A pause, 0, is added before the first and after the last letter of a text, so it has
+/// count + 2 tokens of most + 2. `input` is (batch, steps, width), and `frames` i32 (batch) the number of steps that
+/// count. Padding after the end of a text or a sound changes nothing before it.
 class VoiceNet {
  public:
-  /// Texts of so many different letters, and steps of so many numbers.
+  /// For `letters` different letters, and steps of `width` numbers.
   VoiceNet(const VoiceNetOptions& options, std::int64_t letters, std::int64_t step)
       : o_(options), letters_(letters), step_(step) {}
 
-  /// Steps that each token lasts in the input: (batch, tokens), which add up to the frames. With it the alignment's
-  /// loss, -log of the sum over all monotonic paths, (batch).
+  /// The number of steps that each token lasts in the input, (batch, tokens); they add up to the frames. Also the loss
+  /// of the alignment, (batch): -log of the sum over all monotonic paths.
   [[nodiscard]] std::pair<Var, Var> aligned(const Scope& s, const Batch& b) const;
-  /// Steps that each token is said to last, (batch, tokens); 0 behind the end.
+  /// The predicted number of steps of each token, (batch, tokens); 0 after the end.
   [[nodiscard]] Var durations(const Scope& s, const Var& letters, const Var& count) const;
-  /// (batch, steps, width): the sound of a text whose tokens last so long.
+  /// (batch, steps, width): the sound of a text whose tokens have these durations.
   [[nodiscard]] Var spoken(const Scope& s, const Var& letters, const Var& count, const Var& durations,
                            const Var& frames, std::int64_t steps) const;
   /// The mean absolute error of the steps, the squared error of the logarithms of durations, and the alignment's loss
-  /// a step. Reported are "log-mel error", "duration error" and "alignment".
+  /// per step. Reported are "log-mel error", "duration error" and "alignment".
   [[nodiscard]] Loss loss(const Scope& s, const Batch& b) const;
 
  private:

@@ -10,10 +10,13 @@ namespace thalweg {
 
 Fields WordEncoderOptions::fields() {
   return {{"layers", &layers, "blocks of attention and feed-forward", {.low = 1, .high = 1000}},
-          {"width", &width, "numbers a word, an even multiple of heads", {.low = 2, .high = 1 << 16}},
+          {"width", &width, "numbers per word, an even multiple of heads", {.low = 2, .high = 1 << 16}},
           {"heads", &heads, "heads of attention", {.low = 1, .high = 1 << 10}},
           {"hidden", &hidden, "width inside feed-forward; 0 is 4 width", {.low = 0, .high = 1 << 20}},
-          {"dropout", &dropout, "of the words and of what each block adds", {.low = 0, .high = 1, .high_open = true}}};
+          {"dropout",
+           &dropout,
+           "dropout rate of the word vectors and of each block's result",
+           {.low = 0, .high = 1, .high_open = true}}};
 }
 
 void WordEncoderOptions::check(std::string_view where) const {

@@ -1,5 +1,5 @@
 #pragma once
-// A transformer that reads words in both directions: what masked models and classifiers of sentences have in common.
+// A bidirectional transformer over words, used by masked models and classifiers of sentences.
 
 #include <string_view>
 
@@ -13,16 +13,16 @@ struct WordEncoderOptions {
   double dropout = 0.1;
 
   [[nodiscard]] Fields fields();
-  /// Throws OptionError where the heads do not share the width evenly; `where` is the system.
+  /// Throws OptionError if the width is not an even multiple of the heads; `where` is the name of the system.
   void check(std::string_view where) const;
 };
-/// The options that decide the shapes of its parameters and what is computed with them.
+/// The options that decide the shapes of its parameters and the computation with them.
 inline constexpr std::string_view word_encoder_sizes[] = {"layers", "width", "heads", "hidden"};
 
-/// Words i32 (batch, length), of which `count` i32 (batch) count in each row -> what each is among the others. Blocks
-/// are x + attention(norm(x)), then x + feed_forward(norm(x)), with a norm at the end, and positions are rotary; what
-/// lies behind the end of a row is hidden from it. Parameters "tokens/table" (vocabulary, width), "block1/...",
-/// "norm/...".
+/// Words i32 (batch, length), of which the first `count` i32 (batch) count in each row -> a vector for each word in its
+/// context. Blocks are x + attention(norm(x)), then x + feed_forward(norm(x)), with a norm at the end, and positions
+/// are rotary. Attention does not see the padding after the end of a row. Parameters "tokens/table" (vocabulary,
+/// width), "block1/...", "norm/...".
 struct EncodedWords {
   Var read;   ///< (batch, length, width)
   Var table;  ///< (vocabulary, width): the vectors of the words

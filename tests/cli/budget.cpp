@@ -1,4 +1,4 @@
-// A run with a budget: it stops when that is spent or when it is hopeless, says why, and goes on where it was.
+// A run with a budget stops when the budget is spent or when the run is hopeless, tells why, and can be resumed.
 
 #include <filesystem>
 #include <regex>

@@ -1,4 +1,4 @@
-// What the command says of odd inputs is so: names, counts, reasons and refusals.
+// The command's statements about unusual inputs are true: names, counts, reasons and refusals.
 
 #include "command.hpp"
 
@@ -38,7 +38,7 @@ TEST_F(Claims, ALossSuitsTheTarget) {
   EXPECT_EQ(run("train two.csv --target k --features x --loss hinge --epochs 1").code, 0);
   write("three.csv", "x,k\n1,u\n2,v\n3,w\n4,v\n5,u\n6,w\n7,u\n8,v\n");
   EXPECT_TRUE(has(run("train three.csv --target k --features x --loss binary_cross_entropy").err,
-                  "a loss of another number of classes, and 'k' has 3 classes"));
+                  "a loss of another number of classes, but 'k' has 3 classes"));
 }
 
 TEST_F(Claims, ARegressionHasNoClassesToBalance) {
@@ -58,7 +58,7 @@ TEST_F(Claims, ACrossValidationHoldsNoModel) {
   for (const char* command : {"evaluate", "predict --data t.csv", "report", "landscape"}) {
     const Ran ran = run(std::string(command) + " runs/t-cv");
     EXPECT_EQ(ran.code, 2) << command;
-    EXPECT_TRUE(has(ran.err, "holds a cross-validation")) << ran.err;
+    EXPECT_TRUE(has(ran.err, "holds the figures of a cross-validation")) << ran.err;
   }
   const Ran resumed = run("train runs/t-cv --resume");
   EXPECT_EQ(resumed.code, 2);
@@ -76,8 +76,8 @@ TEST_F(Claims, ACrossValidationLooksAtNoTestData) {
   write("t.toml", "[data]\ntrain = \"t.csv\"\ntarget = \"y\"\ntest = \"test.csv\"\n[train]\nepochs = 1\n");
   const Ran configured = run("train t.toml --cv 2");
   EXPECT_EQ(configured.code, 0) << configured.err;
-  EXPECT_TRUE(has(configured.err, "test.csv\" is not looked at: each fold")) << configured.err;
-  EXPECT_FALSE(has(run("train t.csv --target y --cv 2 --epochs 1").err, "not looked at"));
+  EXPECT_TRUE(has(configured.err, "test.csv\" is not used: each fold")) << configured.err;
+  EXPECT_FALSE(has(run("train t.csv --target y --cv 2 --epochs 1").err, "is not used: each fold"));
 }
 
 TEST_F(Claims, RowsLeftOutOfAMeasurementAreCounted) {
@@ -187,7 +187,7 @@ TEST_F(Claims, AWalkSaysWhereItStands) {
     EXPECT_TRUE(has(out, std::string("point       ") + says)) << arguments << '\n' << out;
   }
   const Ran bounded = run("minimize '(x - 1)^2' --x0 5 --lower 2");
-  EXPECT_TRUE(has(bounded.out, "gradient    0, without what points out of the bounds")) << bounded.out;
+  EXPECT_TRUE(has(bounded.out, "gradient    0, without components that point out of the bounds")) << bounded.out;
 }
 
 TEST_F(Claims, ALandscapeSaysWhereItIsNotFinite) {
@@ -203,12 +203,12 @@ TEST_F(Claims, ARateThatIsTooLowIsNotTheFaultOfTheData) {
   write_table("t.csv");
   const Ran ran = run("train t.csv --target y --epochs 30 --lr 1e-7");
   EXPECT_TRUE(has(ran.out, "verdict     Learned nothing")) << ran.out;
-  EXPECT_TRUE(has(ran.out, "a linear model found it")) << ran.out;
+  EXPECT_TRUE(has(ran.out, "a linear model learned it")) << ran.out;
   std::string text = "a,y\n";
   for (int i = 0; i < 120; ++i)
     text += std::to_string(i * 37 % 120) + ".5," + std::to_string(i * i * 53 % 120) + ".25\n";
   write("chance.csv", text);
-  EXPECT_FALSE(has(run("train chance.csv --target y --epochs 30").out, "a linear model found it"));
+  EXPECT_FALSE(has(run("train chance.csv --target y --epochs 30").out, "a linear model learned it"));
 }
 
 TEST_F(Claims, AModelIsNoSystem) {
@@ -226,9 +226,9 @@ TEST_F(Claims, HeldOutRowsThatWereTrainedOnAreSaid) {
   for (int i = 0; i < 300; ++i) rows += std::to_string(i % 30) + ".5," + std::to_string(i % 30 * 7 % 11) + "\n";
   write("twice.csv", rows);
   EXPECT_TRUE(has(run("train twice.csv --target y --task regression --epochs 1").err,
-                  "validation: 30 of 30 rows are among those trained on too"));
+                  "validation: 30 of 30 rows are also training rows"));
   write_table("t.csv", 300);
-  EXPECT_FALSE(has(run("train t.csv --target y --epochs 1").err, "trained on too"));
+  EXPECT_FALSE(has(run("train t.csv --target y --epochs 1").err, "are also training rows"));
 }
 
 TEST_F(Claims, ALossOfStraightPiecesReachesItsLayers) {

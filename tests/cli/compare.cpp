@@ -1,4 +1,4 @@
-// `thalweg compare`, run as a user runs it, and what it makes of results.
+// `thalweg compare`, run as a user runs it, and its summary of results.
 
 #include "cli/comparison.hpp"
 
@@ -165,11 +165,11 @@ TEST_F(CompareCommand, WhatIsWrongIsSaid) {
   write_table("t.csv");
   expect_error("rosenbrok", {"did you mean 'rosenbrock'"});
   expect_error("sphere --optimizers adamm", {"did you mean 'adam"});
-  expect_error("sphere --rates 0.1,-1", {"a rate of -1"});
-  expect_error("sphere --rates 0.1,b", {"'b' is no number"});
+  expect_error("sphere --rates 0.1,-1", {"rate = -1"});
+  expect_error("sphere --rates 0.1,b", {"'b' is not a number"});
   expect_error("sphere --seeds 0", {"--seeds"});
   expect_error("sphere --epochs 3", {"train.epochs for a problem"});
-  expect_error("t.csv --target y --lr 0.1", {"optimizer.lr is what is compared", "--rates"});
+  expect_error("t.csv --target y --lr 0.1", {"optimizer.lr cannot be set, because it is compared", "--rates"});
   expect_error("nothing.csv --target y", {"nothing.csv"});
 }
 

@@ -1,4 +1,4 @@
-// thalweg inspect --curvature: what it says of a run, and what it refuses.
+// thalweg inspect --curvature: its statements about a run, and the calls that it refuses.
 
 #include "command.hpp"
 

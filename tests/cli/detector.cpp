@@ -1,5 +1,5 @@
-// A detector of synthetic images by the command: it learns, with the same bits for any number of threads and after a
-// resume, and is measured on the generator that it knows and on one that it never saw.
+// A detector of synthetic images, trained by the command: it learns, with the same bits for any number of threads and
+// after a resume. It is measured on the generator of its training data and on another one.
 
 #include "image_files.hpp"
 #include "thalweg/registry.hpp"
@@ -87,11 +87,11 @@ TEST_F(Detector, WhatIsNoGeneratorOfSuchImagesIsRefusedByName) {
   expect_refused("evaluate run --data nowhere", "nowhere\": there is no such folder");
   expect_refused("evaluate run --data run", "run/model.safetensors holds a model of kind convnet");
   std::filesystem::create_directories(path("empty"));
-  expect_refused("evaluate run --data empty", "empty is no run folder");
+  expect_refused("evaluate run --data empty", "empty is not a run folder");
   expect_refused("train d.toml --set data.test='{ images = \"train-images\", made = \"vae\" }'",
-                 "the real images are those to train on");
+                 "the real images are the training images");
   write_idx("train-images", Tensor({200, 14, 14}, u8));
-  expect_refused("train d.toml", "vae\": images of (28, 28, 1), and the real ones are (14, 14, 1)");
+  expect_refused("train d.toml", "vae\": images of (28, 28, 1), but the real images are (14, 14, 1)");
 }
 
 TEST_F(Detector, AGeneratorThatHasChangedSinceIsNamed) {

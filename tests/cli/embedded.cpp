@@ -1,4 +1,4 @@
-// A category that is embedded: trained, stopped and resumed, asked.
+// A model with an embedded category: trained, stopped, resumed, and used for predictions.
 
 #include "command.hpp"
 

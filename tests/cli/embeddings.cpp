@@ -1,4 +1,4 @@
-// Embeddings of words as a user meets them: trained, asked, stopped, resumed, measured.
+// Embeddings of words by the command: trained, queried, stopped, resumed and measured.
 
 #include <cmath>
 #include <functional>
@@ -62,8 +62,7 @@ TEST_F(Embeddings, WhatARunOfThemHasNotIsRefusedByName) {
       if (command == "landscape" && place[2] == '/') continue;
       const Ran ran = run(command + place);
       EXPECT_EQ(ran.code, 2) << command << place;
-      EXPECT_NE(ran.err.find("is a run of embeddings, for which there is no such command"), std::string::npos)
-          << ran.err;
+      EXPECT_NE(ran.err.find("is a run of embeddings, which does not have this command"), std::string::npos) << ran.err;
     }
   }
   EXPECT_EQ(run("transcribe r a.wav").code, 2);
@@ -84,7 +83,8 @@ TEST_F(Embeddings, AWordThatIsNotThereIsNamedWithNearSpellings) {
   ASSERT_EQ(run("train words.toml --out r -q --epochs 1").code, 0);
   const Ran ran = run("neighbours r sadle");
   EXPECT_EQ(ran.code, 2);
-  EXPECT_NE(ran.err.find("there is no word 'sadle' among 19. Hint: near are saddle"), std::string::npos) << ran.err;
+  EXPECT_NE(ran.err.find("there is no word 'sadle' among 19. Hint: similar words are saddle"), std::string::npos)
+      << ran.err;
   EXPECT_EQ(run("neighbours r").code, 2);
   EXPECT_EQ(run("neighbours r sea --count 0").code, 2);
   EXPECT_EQ(run("neighbours nowhere sea").code, 2);
@@ -191,7 +191,7 @@ TEST_F(Embeddings, WhatTheyAreNotMadeForIsRefusedByName) {
       {"--set system.widht=3", "did you mean 'width'?"},
       {"--set model.kind=mlp", "no section 'model'"},
       {"--set data.train=nowhere.txt", "nowhere.txt"},
-      {"--cv 3", "dealt out"},
+      {"--cv 3", "divided into folds"},
       {"--set data.train=''", "[data] train is not given"}};
   for (const auto& [option, said] : refused) {
     const Ran ran = run("train words.toml -q " + option);

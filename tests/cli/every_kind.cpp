@@ -1,4 +1,5 @@
-// The options that every kind of run has, given to each: tables, images, texts, and each row of the table of systems.
+// The common options of all kinds of runs, tested with each kind: tables, images, texts, and each row of the table of
+// systems.
 
 #include <cmath>
 #include <map>

@@ -1,4 +1,4 @@
-// Each kind of failure has its exit code, and one line that says what was wrong.
+// Each kind of failure has its own exit code, and one line that tells what was wrong.
 
 #include "command.hpp"
 #include "places.hpp"

@@ -1,4 +1,4 @@
-// Pictures of two designs, each carried to the other, by the command.
+// Conversion of pictures between two designs, by the command.
 
 #include "command.hpp"
 #include "data/pictures.hpp"

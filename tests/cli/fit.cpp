@@ -131,10 +131,10 @@ TEST_F(FitCommand, RefusesWhatItCannotFit) {
   write_decay("decay.csv");
   expect_error("'a*exp(-b*z)' decay.csv", 2, {"no name in 'a*exp(-b*z)' is a column", "x, y, n"});
   write("three.csv", "u,v,t\n1,2,3\n");
-  expect_error("'a*exp(-b*t)' three.csv", 2, {"it is not plain what is fitted", "--target u"});
-  expect_error("'a*exp(-b*x)' decay.csv --target why", 2, {"--target: 'why', which is no column"});
+  expect_error("'a*exp(-b*t)' three.csv", 2, {"it is not clear what is fitted", "--target u"});
+  expect_error("'a*exp(-b*x)' decay.csv --target why", 2, {"--target: 'why' is not a column"});
   expect_error("'a*exp(-b*x)' decay.csv --x0 c=1", 2, {"which is no parameter"});
-  expect_error("'a*exp(-b*x)' decay.csv --x0 a=1,a=2", 2, {"a is there twice"});
+  expect_error("'a*exp(-b*x)' decay.csv --x0 a=1,a=2", 2, {"a is given twice"});
   expect_error("'a*exp(-b*x)' decay.csv --x0 1,2,3", 2, {"3 numbers for 2"});
   expect_error("'a*exp(-b*x)' decay.csv --confidence 0.999999999999999", 2, {"at most 0.999999999"});
   expect_error("'a*(x' decay.csv", 2, {"column"});

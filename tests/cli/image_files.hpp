@@ -1,5 +1,5 @@
 #pragma once
-// Files of images for the command to read.
+// Writes image files for the command to read.
 
 #include "command.hpp"
 #include "thalweg/data.hpp"

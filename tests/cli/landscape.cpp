@@ -1,4 +1,4 @@
-// thalweg landscape: one page, its numbers, and what it refuses.
+// thalweg landscape: its page, its numbers, and the calls that it refuses.
 
 #include "command.hpp"
 

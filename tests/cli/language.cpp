@@ -1,4 +1,4 @@
-// Models of text, as a user trains them and writes with them.
+// Models of text by the command: trained, and used to write text.
 
 #include "command.hpp"
 

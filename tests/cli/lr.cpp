@@ -1,4 +1,4 @@
-// A learning rate is found, before a run or for it.
+// A learning rate is found by `thalweg lr`, or at the start of a run.
 
 #include "command.hpp"
 

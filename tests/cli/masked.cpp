@@ -1,5 +1,5 @@
-// A masked language model as a user meets it: trained on documents, measured, asked to fill in words, and the encoder
-// of a classifier of sentences.
+// A masked language model by the command: trained on documents, measured, used to fill in words, and used as the
+// encoder of a classifier of sentences.
 
 #include "command.hpp"
 

@@ -1,4 +1,4 @@
-// What the command says of measurements is so: which rows they are of, what weighs them, what was read.
+// The command's statements about measurements are true: the measured rows, their weights, and the data that was read.
 
 #include <fmt/format.h>
 #include <cmath>
@@ -63,7 +63,8 @@ TEST_F(MeasuredRows, AreSaidToBeWeighted) {
   const Ran with = run("evaluate runs/w --data w.csv"), without = run("evaluate runs/w --data p.csv");
   EXPECT_TRUE(has(with.out, "(60 rows, weighted by w; ")) << with.out;
   EXPECT_TRUE(has(without.out, "(60 rows; ")) << without.out;
-  EXPECT_TRUE(has(without.err, "p.csv has no column 'w', which weighed the rows in training: here each counts as 1"))
+  EXPECT_TRUE(
+      has(without.err, "p.csv has no column 'w', the weights of the rows in training: here each row counts as 1"))
       << without.err;
   EXPECT_FALSE(has(with.err, "weighed")) << with.err;
   EXPECT_TRUE(run("evaluate runs/w --data w.csv --json").json().at("weighted"));
@@ -142,12 +143,14 @@ TEST_F(MeasuredRows, AMissingNumberThatTrainingDidNotHaveIsCounted) {
   ASSERT_EQ(run("train t.csv --target y --epochs 1 --quiet").code, 0);
   write("gaps.csv", "a,b,kind,y\n,2,u,1\n3,,v,2\n,1,w,3\n");
   const Ran predicted = run("predict runs/t --data gaps.csv");
-  EXPECT_TRUE(has(predicted.err, "column a: 2 values are missing, which none was in training: the median stands in"))
+  EXPECT_TRUE(
+      has(predicted.err, "column a: 2 values are missing, but none was missing in training: the median is used"))
       << predicted.err;
   EXPECT_TRUE(has(predicted.err, "column b: 1 value is missing")) << predicted.err;
   EXPECT_FALSE(has(predicted.err, "column kind")) << predicted.err;
   const Ran evaluated = run("evaluate runs/t --data gaps.csv");
-  EXPECT_TRUE(has(evaluated.err, "gaps.csv: 2 rows have no value in column a, where all of the training part had one"))
+  EXPECT_TRUE(
+      has(evaluated.err, "gaps.csv: 2 rows have no value in column a, which was never missing in the training part"))
       << evaluated.err;
 }
 
@@ -291,7 +294,7 @@ TEST_F(MeasuredRows, AStoppedRunHasNoModelYetAndOfFewBatchesNothingDiverged) {
   ASSERT_EQ(report.code, 0) << report.err;
   EXPECT_TRUE(has(report.out, "next        thalweg train runs/t --resume\n")) << report.out;
   EXPECT_TRUE(has(report.out, "verdict     Too short to judge")) << report.out;
-  EXPECT_TRUE(has(report.out, "It was stopped before its end: let it go on.")) << report.out;
+  EXPECT_TRUE(has(report.out, "It was stopped before its end: resume it.")) << report.out;
   ASSERT_EQ(run("train runs/t --resume --quiet").code, 0);
   EXPECT_TRUE(has(run("report runs/t").out, "next        thalweg predict runs/t < new.csv")) << report.out;
 }

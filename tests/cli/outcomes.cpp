@@ -1,5 +1,5 @@
-// What the command says of how a run ended is so: what was kept, why it ended, what it is held against, and the same in
-// a table of several runs.
+// The command's statements about the end of a run are true: the kept model, the reason for the end, the baselines; and
+// the same in a table of several runs.
 
 #include <cmath>
 #include <filesystem>
@@ -49,7 +49,7 @@ TEST_F(Outcomes, TheModelIsPutBackWhereThatIsAskedForAlone) {
                             " --set 'train.early_stopping={patience=\"100%\",restore_best=" + restores + "}'");
     ASSERT_EQ(trained.code, 0) << trained.err;
     for (const Ran& ran : {trained, run("report " + folder)}) {
-      EXPECT_EQ(has(ran.out, ", which the model was put back to\n"), kept) << ran.out;
+      EXPECT_EQ(has(ran.out, ", which was restored\n"), kept) << ran.out;
       EXPECT_EQ(has(ran.out, "; the model is that of epoch 60\n"), !kept) << ran.out;
       EXPECT_TRUE(has(ran.out, "verdict     Overfits from epoch ")) << ran.out;
       EXPECT_EQ(has(ran.out, ": kept epoch 60."), !kept) << ran.out;
@@ -70,13 +70,13 @@ TEST_F(Outcomes, ARunThatEarlyStoppingEndedDoesNotGoOn) {
   ASSERT_FALSE(has(trained.out, " 40 epochs,")) << trained.out;
   const Ran again = run("report runs/e");
   for (const Ran& ran : {trained, again}) {
-    EXPECT_FALSE(has(ran.out, "let it go on")) << ran.out;
+    EXPECT_FALSE(has(ran.out, "before its end: resume it.")) << ran.out;
     EXPECT_TRUE(has(ran.out, "Early stopping ended it after epoch ")) << ran.out;
   }
   EXPECT_TRUE(run("report runs/e --json").json().at("stopped_early"));
   EXPECT_EQ(run("train runs/e --resume").code, 2);
   ASSERT_EQ(run("train t.csv --target y --epochs 40 --stop-after 5 --quiet --out runs/s" + stopping).code, 0);
-  EXPECT_TRUE(has(run("report runs/s").out, "It was stopped before its end: let it go on."));
+  EXPECT_TRUE(has(run("report runs/s").out, "It was stopped before its end: resume it."));
 }
 
 TEST_F(Outcomes, RowsThatCountNothingAreNoMeasurement) {
@@ -290,7 +290,7 @@ TEST_F(Outcomes, FewRowsDoNotSayThatNothingWasLearned) {
     const std::string out =
         run(std::string("train few.csv --target y --epochs 40 --validation 0.1 -q --seed ") + seed).out;
     EXPECT_FALSE(has(out, "Learned nothing")) << out;
-    said = said || has(out, "these are too few to say");
+    said = said || has(out, "these rows are too few to decide");
   }
   EXPECT_TRUE(said);  // of one seed at least
 }

@@ -1,4 +1,4 @@
-// tw::Run: what the command does around a training, in a program of one's own.
+// tw::Run: the services of the command around a training, in a user's program.
 
 #include <gtest/gtest.h>
 
@@ -73,7 +73,7 @@ TEST_F(OwnRun, IsStoppedAndResumedToTheSameBitsWithItsReport) {
   EXPECT_EQ(read_text(path("whole/media.jsonl")), read_text(path("halves/media.jsonl")));
   EXPECT_EQ(read_text(path("whole/model.safetensors")), read_text(path("halves/model.safetensors")));
   const std::string report = read_text(path("halves/report.html"));
-  for (const char* part : {"What it made", "<audio", "epoch 1<", "epoch 4<", "epochs = 4"})
+  for (const char* part : {"Products of the run", "<audio", "epoch 1<", "epoch 4<", "epochs = 4"})
     EXPECT_NE(report.find(part), std::string::npos) << part;
 }
 

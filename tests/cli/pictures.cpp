@@ -1,4 +1,4 @@
-// A folder of PNG files, a folder for each class, as a user trains on it.
+// Training on PNG files in one folder per class, as a user does it.
 
 #include "data/pictures.hpp"
 

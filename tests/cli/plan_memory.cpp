@@ -1,4 +1,4 @@
-// The memory of a training as `thalweg plan` foretells it, beside what the process takes.
+// The memory of a training predicted by `thalweg plan`, compared with the memory of the process.
 
 #include <algorithm>
 #include <cmath>

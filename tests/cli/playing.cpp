@@ -1,4 +1,4 @@
-// Systems that make their own rows, by the command: a policy by its episodes, a game by play against itself.
+// Systems that make their own rows, by the command: a policy from its episodes, and a game from play against itself.
 
 #include "command.hpp"
 
@@ -127,7 +127,7 @@ TEST_F(PlayCommand, AGameIsPlayedAgainstAPersonWhoseMistakesAreExplained) {
   const Ran ended = shell("printf '5\\n5\\nx\\n' | " + command() + " play run");
   EXPECT_EQ(ended.code, 0) << ended.err;
   for (const char* part : {"tic_tac_toe: you move first", "your move (1 2 3 4 5 6 7 8 9): ", "5 is not possible now",
-                           "x is no move of this game", "it moves ", "ended after 2 moves"})
+                           "x is not a move of this game", "it moves ", "ended after 2 moves"})
     EXPECT_NE(ended.out.find(part), std::string::npos) << part << "\n" << ended.out;
   const Ran whole = shell("for i in 1 2 3 4 5 6 7 8 9 1 2 3 4 5 6 7 8 9; do echo $i; done | " + command() +
                           " play run --side second");

@@ -1,4 +1,4 @@
-// precision = "bf16": what inspect and plan say of it, what the folder of a run keeps, and what is refused.
+// precision = "bf16": the output of inspect and plan, the contents of the run folder, and the refused cases.
 
 #include "command.hpp"
 

@@ -1,5 +1,5 @@
-// Tuning on preferences as a user meets it: a gpt, a reward and two policies tuned, measured, written from, resumed and
-// refused.
+// Tuning on preferences by the command: a gpt, a reward and two policies are trained, measured, used to write texts and
+// resumed; bad input is refused.
 
 #include "command.hpp"
 
@@ -151,7 +151,7 @@ TEST_F(PreferenceRuns, RefuseWhatDoesNotGoTogether) {
   refused("reward.toml --set data.train=equal.csv", 3, "equal.csv, line 3: both texts have the score 1");
   refused("reward.toml --set data.group=kind", 3, "no column 'kind'");
   write("grouped.csv", "prompt,first,first_score,second,second_score,kind\nsay:,yes,1,no,0,\nsay:,so,0,yes,1,\n");
-  refused("reward.toml --set data.train=grouped.csv --set data.group=kind", 3, "'kind' says nothing in any row");
+  refused("reward.toml --set data.train=grouped.csv --set data.group=kind", 3, "'kind' is empty in all rows");
   refused("reward.toml --set data.sequence_length=12", 2,
           "sequence_length = 12 beside gpt = \"" + path("gpt").string() + "\", which has 16");
   refused("dpo.toml --set data.vocabulary_size=300", 2, "vocabulary_size = 300 beside gpt");
@@ -161,9 +161,9 @@ TEST_F(PreferenceRuns, RefuseWhatDoesNotGoTogether) {
   refused("dpo.toml --set data.gpt=gpt2", 2, "[system] gpt = \"" + path("gpt").string() + "\" is a run on data");
   refused("reward.toml --set system.gpt=reward", 2, "is a run of reward. Wanted: one of gpt");
   refused("reward.toml --set system.width=64", 2, "width = 64");
-  refused("dpo.toml --set system.gpt=", 2, "no gpt");
-  refused("ppo.toml --set system.reward=", 2, "no reward");
-  refused("ppo.toml --set system.prompts=[]", 2, "no prompts");
+  refused("dpo.toml --set system.gpt=", 2, "gpt is not set");
+  refused("ppo.toml --set system.reward=", 2, "reward is not set");
+  refused("ppo.toml --set system.prompts=[]", 2, "prompts is empty");
   write("new.csv", read_text(path("pairs.csv")));
   // a reward that reads tokens of its own
   train(
@@ -179,7 +179,7 @@ TEST_F(PreferenceRuns, RefuseWhatDoesNotGoTogether) {
                              std::filesystem::copy_options::overwrite_existing);
   const Ran changed = run("train p --resume --quiet");
   EXPECT_EQ(changed.code, 3) << changed.err;
-  EXPECT_NE(changed.err.find("it has other parameters than it had"), std::string::npos) << changed.err;
+  EXPECT_NE(changed.err.find("its parameters have changed"), std::string::npos) << changed.err;
   write_table("t.csv");
   write("t.toml", "[data]\ntrain = \"t.csv\"\ntarget = \"y\"\n[system]\nkind = \"reward\"\n");
   refused("t.toml", 2, "format = \"preferences\"");

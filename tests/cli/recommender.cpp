@@ -1,4 +1,4 @@
-// Recommenders as a user meets them: trained on a table, measured, asked, stopped and resumed.
+// Recommenders by the command: trained on a table, measured, queried, stopped and resumed.
 
 #include <cmath>
 #include <set>

@@ -1,4 +1,4 @@
-// A run knows its data: what it read is recorded, and what has changed since is said.
+// A run records the data that it read, and later changes of the data are reported.
 
 #include <algorithm>
 #include <filesystem>

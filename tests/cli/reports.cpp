@@ -1,4 +1,4 @@
-// What is known of a run afterwards: baselines, its report, a run that was stopped, predictions out of fold.
+// The information about a run after its end: baselines, the report, a stopped run, predictions out of fold.
 
 #include <filesystem>
 #include <map>
@@ -42,7 +42,7 @@ TEST_F(Reports, AStoppedRunIsMeasuredAsItStands) {
   ASSERT_EQ(run("train t.csv --target y --epochs 20 --stop-after 30 --quiet").code, 0);
   const Ran ran = run("evaluate runs/t");
   ASSERT_EQ(ran.code, 0) << ran.err;
-  EXPECT_TRUE(has(ran.out, "has come to step 30 of 80, and these are its best parameters so far")) << ran.out;
+  EXPECT_TRUE(has(ran.out, "is at step 30 of 80, and these are its best parameters so far")) << ran.out;
   const Ran report = run("report runs/t --json");
   ASSERT_EQ(report.code, 0) << report.err;
   EXPECT_EQ(report.json()["validation"]["rmse"], run("evaluate runs/t --json").json()["rmse"]);
@@ -59,7 +59,7 @@ TEST_F(Reports, AReportIsWrittenAgainWithTheSameFigures) {
   EXPECT_EQ(again["validation"], trained["validation"]);
   EXPECT_EQ(again["verdict"]["kind"], trained["verdict"]["kind"]);
   const std::string page = read_text(path("runs/t/report.html"));
-  EXPECT_TRUE(has(page, "What the predictions go by"));
+  EXPECT_TRUE(has(page, "Importance of the features"));
   EXPECT_TRUE(has(page, "Worst rows"));
   write("t.csv", read_text(path("t.csv")) + "1,1,u,1\n");
   EXPECT_EQ(run("report runs/t").code, 3) << "its data has changed";

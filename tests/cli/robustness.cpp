@@ -1,4 +1,5 @@
-// Odd names, long values, and a machine that grants little: each ends with its exit code, or in a sensible run.
+// Unusual names, long values, and a machine with tight limits: each case ends with the right exit code, or in a
+// sensible run.
 
 #include "command.hpp"
 #include "sanitized.hpp"

@@ -1,5 +1,5 @@
-// Sequences as a user meets them: pairs learned, measured, predicted and tuned on what is written, and refused by file
-// and line.
+// Sequences by the command: trained on pairs, measured, used for predictions, tuned on their own outputs; bad input is
+// refused with file and line.
 
 #include "command.hpp"
 

@@ -1,4 +1,4 @@
-// Signals while a run is under way.
+// Signals during a run.
 
 #include "cli/signals.hpp"
 

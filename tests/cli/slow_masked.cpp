@@ -1,5 +1,5 @@
 // Trainings of minutes: the masked language model of the examples finds more hidden words than counts of their
-// neighbours do, and a classifier of sentences that starts from it is ahead of the same net untrained.
+// neighbours do, and a classifier of sentences that starts from it is better than the same net from random parameters.
 
 #include "command.hpp"
 

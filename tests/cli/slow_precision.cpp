@@ -1,4 +1,4 @@
-// A training of minutes: the GPT of examples/gpt.toml, a shorter run of it, with values stored in bf16 and in f32.
+// A training of minutes: a shorter run of examples/gpt.toml, with values stored in bf16 and in f32.
 
 #include "command.hpp"
 

@@ -1,5 +1,5 @@
-// Trainings of minutes: the examples of docs/systems.md tune a policy of reviews on preferences, with a reward and
-// without.
+// Trainings of minutes: the examples of docs/systems.md tune a policy of reviews on preferences, with and without a
+// reward.
 
 #include "command.hpp"
 

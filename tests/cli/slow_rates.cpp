@@ -1,4 +1,4 @@
-// The rate that `lr = "auto"` finds, against the best of a grid: the table in docs/learning-rate.md.
+// The rate that `lr = "auto"` finds, compared with the best rate of a grid: the table in docs/learning-rate.md.
 //
 // What is compared is the validation loss at the end of the run, the mean over seeds 1 to 5 (1 to 3 for images); a seed
 // chooses the parameters to start from, the order of the rows and which rows validate. The grid is 13 rates from 1e-5

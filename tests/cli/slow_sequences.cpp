@@ -1,4 +1,4 @@
-// A training of minutes: the example of docs/systems.md pronounces words of stems that it was not trained on.
+// A training of minutes: the example of docs/systems.md pronounces words whose stems were not in the training data.
 
 #include "command.hpp"
 

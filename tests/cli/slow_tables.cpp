@@ -1,4 +1,4 @@
-// The defaults, held to what scikit-learn's multilayer perceptrons reach on the same splits
+// The defaults reach the results of scikit-learn's multilayer perceptrons on the same splits
 // (tests/reference/tables.py).
 
 #include <algorithm>

@@ -1,4 +1,4 @@
-// Verdicts of the command against the truth of runs, which longer runs and other rates have shown.
+// Verdicts of the command, compared with the truth about the runs, which longer runs and other rates have shown.
 
 #include <filesystem>
 

@@ -1,4 +1,5 @@
-// A training of an hour: a recogniser reads what the voice of the examples says of sentences that it never heard.
+// A training of an hour: a recogniser transcribes sentences outside the training data, spoken by the voice of the
+// examples.
 
 #include "command.hpp"
 #include "data/sound.hpp"

@@ -1,5 +1,5 @@
-// A speech recogniser as a user meets it: sounds and their texts learned, measured, transcribed, and refused by file
-// and place.
+// A speech recogniser by the command: trained on sounds with texts, measured, used to transcribe; bad input is refused
+// with file and place.
 
 #include <cmath>
 #include <numbers>

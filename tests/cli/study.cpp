@@ -1,4 +1,4 @@
-// thalweg study: an answer that follows from the results, and a page that says so.
+// thalweg study: the answer follows from the results, and the page contains it.
 
 #include <tuple>
 
@@ -180,7 +180,7 @@ TEST_F(StudyCommand, OnAFiniteSumSagaConvergesWhereDescentStalls) {
         {"epochs = -3", descent, "epochs = -3"},
         {"batch_size = 0", descent, "batch_size = 0"},
         {"batch_size = -8", descent, "batch_size = -8"},
-        {"epochs = 2", std::string("{ kind = \"lbfgs\" }"), "lbfgs takes each of its steps from all rows"},
+        {"epochs = 2", std::string("{ kind = \"lbfgs\" }"), "lbfgs uses all rows in each step"},
         {"epochs = 2", std::string("3"), "optimizer = 3"}}) {
     const Ran refused = with(both, first);
     EXPECT_EQ(refused.code, 2) << both << refused.err;
@@ -212,8 +212,8 @@ TEST_F(StudyCommand, RefusesNumbersThatMeanNothingBeforeItBegins) {
   refused("training", "train_rows = -1", "", "train_rows = -1");
   refused("training", "set = [1]", "", "set = [1]");
   refused("training", "", "grid = 3", "grid = 3");
-  refused("training", "", "", "there is no config");
-  refused("finite_sum", "", "", "there is no config");
+  refused("training", "", "", "config is missing");
+  refused("finite_sum", "", "", "config is missing");
 }
 
 TEST_F(StudyCommand, RefusesWhatIsNoStudy) {

@@ -1,5 +1,5 @@
-// Each system in small, by the command: it learns, with the same bits for any number of threads and after a resume; it
-// is measured, and makes what it makes.
+// A small version of each system, by the command: it learns, with the same bits for any number of threads and after a
+// resume; it is measured, and makes its products.
 
 #include <algorithm>
 #include <cmath>
@@ -136,7 +136,7 @@ TEST_P(Systems, LearnsWithTheSameBitsForAnyThreadsAndAfterAResume) {
   EXPECT_LT(course.back(), course.front());
 
   const std::string report = read_text(path("one/report.html"));
-  EXPECT_NE(report.find("What it made"), std::string::npos);
+  EXPECT_NE(report.find("Products of the run"), std::string::npos);
   EXPECT_NE(report.find("data:image/png;base64,"), std::string::npos);
   EXPECT_LT(report.size(), 5'000'000u);
 }
@@ -197,7 +197,7 @@ TEST_F(Diffusion, MakesWhatIsAskedForInSoManySteps) {
   EXPECT_EQ(run("generate run --guidance inf").code, 2);
   const Ran fewer = run("generate run --count 2 --out made");
   EXPECT_EQ(fewer.code, 0);
-  EXPECT_NE(fewer.err.find("made holds 1 file more, of an earlier time"), std::string::npos) << fewer.err;
+  EXPECT_NE(fewer.err.find("made holds 1 file more from an earlier call"), std::string::npos) << fewer.err;
   const Ran odd = run("generate run --count 1 --out \"$(printf 'o\\033[31m')\"");
   EXPECT_EQ(odd.out.find('\x1b'), std::string::npos) << odd.out;
 }
@@ -262,7 +262,7 @@ TEST_F(Diffusion, AClassifierThatSeesNoMoreThanTheCommonestClassSaysLittle) {
   write_images("bags", test_images.select(bags));
   const Ran blind = run("evaluate run --images bags-images --labels bags-labels");
   ASSERT_EQ(blind.code, 0) << blind.err;
-  EXPECT_NE(blind.out.find("no better than their commonest class"), std::string::npos) << blind.out;
+  EXPECT_NE(blind.out.find("no better than the most frequent class"), std::string::npos) << blind.out;
   EXPECT_NE(blind.out.find("(always Bag: 1)"), std::string::npos) << blind.out;
 }
 
@@ -385,15 +385,15 @@ TEST_F(LatentDiffusion, AnAutoencoderThatIsMissingChangedOrOfAnotherSizeIsRefuse
   expect_refused("train stopped --resume", 3, "autoencoder\": there is no such folder");
 
   train_autoencoder(std::string(grid) + "--set seed=2");
-  expect_refused("generate run", 3, "it has other parameters");
-  expect_refused("evaluate run", 3, "it has other parameters");
-  expect_refused("train stopped --resume", 3, "it has other parameters");
+  expect_refused("generate run", 3, "its parameters have changed");
+  expect_refused("evaluate run", 3, "its parameters have changed");
+  expect_refused("train stopped --resume", 3, "its parameters have changed");
   std::filesystem::remove_all(path("autoencoder"));
   train_autoencoder("");
   expect_refused("train s.toml " + std::string(in_codes), 2, "a vector of 4 numbers");
   std::filesystem::remove(path("autoencoder/model.safetensors"));
   expect_refused("train s.toml " + std::string(in_codes), 2, "no model.safetensors");
-  expect_refused("train s.toml --set system.latent=run", 2, "a run of something else");
+  expect_refused("train s.toml --set system.latent=run", 2, "it is not a run of a VAE");
 
   const Dataset images = data::fashion_mnist().first.slice(0, 640);
   const Tensor& pixels = images["input"];

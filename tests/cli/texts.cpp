@@ -1,4 +1,4 @@
-// Classifiers of texts as a user meets them: learned in passes and from a stream, stopped, resumed, evaluated.
+// Classifiers of texts by the command: trained in epochs and from a stream, stopped, resumed and evaluated.
 
 #include "command.hpp"
 
@@ -49,7 +49,7 @@ TEST_F(Texts, ARunLeavesItsMetricsAndAReportThatCanBeWrittenAgain) {
   ASSERT_EQ(ran.code, 0) << ran.err;
   EXPECT_FALSE(ran.json()["verdict"]["sentence"].get<std::string>().empty());
   const std::string report = read_text(path("r/report.html"));
-  for (const char* part : {"test accuracy", "What was taken for what", "gradient norm", "always ham", "4,097"})
+  for (const char* part : {"test accuracy", "Confusion matrix", "gradient norm", "always ham", "4,097"})
     EXPECT_NE(report.find(part), std::string::npos) << part;
   std::filesystem::remove(path("r/report.html"));
   ASSERT_EQ(run("report r").code, 0);

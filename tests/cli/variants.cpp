@@ -1,4 +1,4 @@
-// One configuration trained several ways: `[[variants]]`.
+// One configuration with several variants: `[[variants]]`.
 
 #include "command.hpp"
 

@@ -1,4 +1,5 @@
-// A voice as a user meets it: texts learned with their sounds, said, read by a recogniser, and refused by name.
+// A voice by the command: trained on texts with sounds, used to speak, transcribed by a recogniser; bad input is
+// refused with its name.
 
 #include <cmath>
 #include <numbers>

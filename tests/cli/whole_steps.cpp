@@ -1,4 +1,5 @@
-// Methods that own their steps, by the command: the default of linear models, its verdict, and a run in two parts.
+// Methods that own their steps, by the command: the default method of linear models, its verdict, and a run in two
+// parts.
 
 #include "command.hpp"
 
@@ -35,8 +36,8 @@ TEST_F(WholeSteps, AMeasuredStepOfSamIsSaidToBeMoreThanItsGradient) {
   const std::string inspect = "inspect t.csv --target y --set model.hidden=[4] --measure --optimizer ";
   const Ran sam = run(inspect + "sam"), adam = run(inspect + "adam");
   ASSERT_EQ(sam.code, 0) << sam.err;
-  EXPECT_NE(sam.out.find("asks for more than the one gradient"), std::string::npos) << sam.out;
-  EXPECT_EQ(adam.out.find("asks for more"), std::string::npos) << adam.out;
+  EXPECT_NE(sam.out.find("needs more than the one gradient"), std::string::npos) << sam.out;
+  EXPECT_EQ(adam.out.find("needs more"), std::string::npos) << adam.out;
 }
 
 }  // namespace

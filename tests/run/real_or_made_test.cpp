@@ -120,13 +120,13 @@ TEST_F(RealOrMade, WhatMakesNoSuchImagesIsRefusedByName) {
   };
   testing::write_untrained(path("large.safetensors"), "vae", small, {6, 4, 1});
   testing::write_untrained(path("coloured.safetensors"), "vae", small, {4, 4, 3});
-  refuse("large.safetensors", "large.safetensors\": images of (6, 4, 1), and the real ones are (4, 4, 1)");
+  refuse("large.safetensors", "large.safetensors\": images of (6, 4, 1), but the real images are (4, 4, 1)");
   refuse("coloured.safetensors", "images of (4, 4, 3)");
   refuse("nowhere", "nowhere\": there is no such folder");
   std::filesystem::create_directories(path("empty"));
-  refuse("empty", "empty is no run folder");
+  refuse("empty", "empty is not a run folder");
   expect_refused(options(place("train.idx", OptionList{})), "Wanted: { images");
-  expect_refused(options(place("test.idx", file("vae.safetensors"))), "the real images are those to train on");
+  expect_refused(options(place("test.idx", file("vae.safetensors"))), "the real images are the training images");
 }
 
 }  // namespace

@@ -32,7 +32,7 @@ TEST_F(WordSpaceTest, AWordThatIsNotThereIsNamedWithThoseSpelledLikeIt) {
     (void)space.neighbours("nort", 3);
     FAIL();
   } catch (const UsageError& error) {
-    EXPECT_STREQ(error.what(), "[neighbours] there is no word 'nort' among 6. Hint: near are north.");
+    EXPECT_STREQ(error.what(), "[neighbours] there is no word 'nort' among 6. Hint: similar words are north.");
   }
   EXPECT_THROW((void)space.neighbours("two words", 3), UsageError);
   EXPECT_THROW((void)space.neighbours("...", 3), UsageError);

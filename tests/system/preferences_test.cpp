@@ -437,7 +437,7 @@ TEST_F(PpoText, RefusesRunsThatDoNotGoTogetherAndThoseThatChanged) {
   refused([&] { (void)system({{"prompts", OptionList{"a "}}}); }, "the prompt 'a '. Wanted: no blank around it");
   save_run("reward", {data::Tokenizer::characters("\nabcde"), length});
   refused([&] { (void)options(); }, "reads 7 tokens and gpt");
-  refused([&] { (void)row().make({.threads = 1}, whole); }, "it has other parameters than it had");
+  refused([&] { (void)row().make({.threads = 1}, whole); }, "its parameters have changed");
 }
 
 /// But for the report, whose metrics have names.

@@ -21,7 +21,7 @@ namespace thalweg::cli {
 namespace {
 
 struct CompareArguments {
-  ConfigArguments config;  ///< its source may be a problem or a formula, too
+  ConfigArguments config;  ///< its source may also be a problem or a formula
   WalkArguments walk;
   std::string optimizers = "sgd,adagrad,rmsprop,adam,lion", rates, svg;
   std::int64_t seeds = 0;
@@ -55,7 +55,7 @@ std::vector<std::string> methods_of(const CompareArguments& arguments, const Reg
 std::vector<double> rates_of(const CompareArguments& arguments, const Experiment& experiment) {
   std::vector<double> rates = arguments.rates.empty() ? experiment.rates : numbers_in(arguments.rates, "--rates");
   for (const double rate : rates) {
-    if (rate <= 0) fail<UsageError>("[compare] a rate of {}. Wanted: > 0", rate);
+    if (rate <= 0) fail<UsageError>("[compare] rate = {}. Wanted: > 0", rate);
   }
   std::ranges::sort(rates);
   rates.erase(std::unique(rates.begin(), rates.end()), rates.end());
@@ -67,7 +67,7 @@ Experiment experiment_of(CompareArguments arguments, const Registry& registry) {
     for (const auto& [key, value] : arguments.config.given) {
       const auto* text = value.get_if<std::string>();
       if (key != "schedule.kind" || !text) {
-        fail<UsageError>("[compare] {} for a problem. Hint: only configurations have it.", key);
+        fail<UsageError>("[compare] {} is set for a problem. Hint: only configurations have it.", key);
       }
       arguments.walk.schedule = *text;
     }
@@ -78,7 +78,8 @@ Experiment experiment_of(CompareArguments arguments, const Registry& registry) {
   }
   for (const auto& [key, value] : arguments.config.given) {
     if (key != "optimizer.kind" && key != "optimizer.lr") continue;
-    fail<UsageError>("[compare] {} is what is compared. Hint: --optimizers a,b,c and --rates 0.001,0.01", key);
+    fail<UsageError>(
+        "[compare] {} cannot be set, because it is compared. Hint: --optimizers a,b,c and --rates 0.001,0.01", key);
   }
   return training_experiment(arguments.config, arguments.seeds > 0 ? arguments.seeds : 3, registry);
 }
@@ -113,7 +114,7 @@ double subtract_minimum(Experiment& experiment, std::vector<Trial>& trials) {
 
 std::string result_text(double value) { return std::isfinite(value) ? fmt::format("{:.3g}", value) : "diverged"; }
 
-/// Which rates are within the width, up to what follows.
+/// The text that says which rates count for the width; it is the first part of a sentence.
 std::string width_text(const AboutAsGood& rule) {
   if (!rule.nothing) return fmt::format("whose median is within {} times of its; ", number_text(rule.factor));
   if (std::isnan(*rule.nothing)) return "that are about as good, which is not known of losses below 0;\n";
@@ -133,12 +134,12 @@ void print_table(const Experiment& experiment, const std::vector<MethodResult>& 
   }
   emit(
       "\nwidth: decades of rates around the best {}stable to: the largest rate\n"
-      "up to which no run diverged, which is to end above where it began\n",
+      "up to which no run diverged, that is, ended above its start\n",
       width_text(rule));
   for (const MethodResult& r : results) {
     const bool low = r.best.lr == rates.front(), high = r.best.lr == rates.back();
     if ((low || high) && rates.size() > 1 && std::isfinite(r.best.median)) {
-      emit("the best rate of {} is the {} that was tried: there may be a better one beyond\n", r.method,
+      emit("the best rate of {} is the {} that was tried: a rate beyond it may be better\n", r.method,
            low ? "smallest" : "largest");
     }
   }
@@ -172,8 +173,8 @@ void emit_json(const CompareArguments& arguments, const Experiment& experiment,
   emit_line_of(json);
 }
 
-/// A method's medians over the rates, with its quartiles as a band. Results above the start are left out, and those
-/// below the floor are drawn at the floor: the range between is where methods differ.
+/// The medians of a method over the rates, with the quartiles as a band. Results above the start are left out, and
+/// those below the floor are drawn at the floor, because methods differ in the range between.
 Series curve_of(const MethodResult& result, double floor, double ceiling) {
   Series series{result.method, {}, {}};
   const auto drawn = [&](double value) { return value > ceiling ? NAN : std::max(value, floor); };
@@ -208,7 +209,7 @@ int run(const CompareArguments& arguments, const Context& context) {
   const std::vector<double> rates = rates_of(arguments, experiment);
   std::vector<Trial> trials = run_all(experiment, methods, rates, context);
   const double minimum = experiment.walk ? subtract_minimum(experiment, trials) : 0;
-  // within 1e-8 of the way from the start, the minimum counts as reached
+  // the minimum counts as reached within 1e-8 of its distance from the start
   const double floor = experiment.walk ? 1e-8 * experiment.start : 0;
   AboutAsGood rule{.factor = arguments.factor, .floor = floor};
   if (experiment.nothing && std::ranges::any_of(trials, [](const Trial& trial) { return trial.result < 0; }))
@@ -230,7 +231,7 @@ int run(const CompareArguments& arguments, const Context& context) {
   fail<NumericError>("[compare] every method diverged at every rate. Hint: smaller --rates");
 }
 
-/// CLI::Range lets NaN through, which is neither below nor above.
+/// CLI::Range accepts NaN, which is neither below nor above a bound.
 CLI::Validator number_in(double low, double high) {
   return CLI::Validator(
       [low, high](const std::string& text) {
@@ -247,10 +248,11 @@ void set_up(CLI::App& command, Context& context) {
       "Examples:\n  thalweg compare rosenbrock --optimizers adam,sgd,lion --svg rosenbrock.svg\n"
       "  thalweg compare \"x^2 + 10*y^2\" --optimizers all --rates 0.001,0.01,0.1\n"
       "  thalweg compare houses.toml --optimizers sgd,adamw --epochs 20 --seeds 5\n\n"
-      "Every run has as many evaluations as any other. On a problem, seed 0 starts at x0, the others at x0 plus "
+      "All runs have the same number of evaluations. On a problem, seed 0 starts at x0, the others at x0 plus "
       "--spread\n"
-      "times max(1, |x0|) times normal numbers. Of a configuration the data stay cut as they are, and the seed gives\n"
-      "parameters and order; early stopping is off, and no run leaves a folder.");
+      "times max(1, |x0|) times normal numbers. For a configuration, the split of the data stays the same, and the "
+      "seed decides\n"
+      "the initial parameters and the order of rows; early stopping is off, and no run leaves a folder.");
   add_config_arguments(command, arguments->config);
   CLI::Option* source = command.get_option("source");
   source->description("A problem, a formula, a configuration (.toml), a table (.csv), or a run folder");
@@ -261,13 +263,14 @@ void set_up(CLI::App& command, Context& context) {
       .add_option("--rates", arguments->rates,
                   "Learning rates to try: 0.001,0.01 (1e-5 ... 10 on a problem, 1e-5 ... 1)")
       ->type_name("NUMBERS");
-  command.add_option("--seeds", arguments->seeds, "Runs of each (5 of a problem, 3 of a configuration)")
+  command
+      .add_option("--seeds", arguments->seeds, "Runs of each method and rate (5 on a problem, 3 of a configuration)")
       ->type_name("N")
       ->check(CLI::Range(1, 10'000).description(""));
   command
       .add_option(
           "--factor", arguments->factor,
-          "What counts as about as good as the best rate (2 times its result; of losses below 0, half of what it "
+          "What counts as about as good as the best rate (2 times its result; for losses below 0, half of what it "
           "gained over the best constant)")
       ->type_name("NUMBER")
       ->check(number_in(1, 1e9));
@@ -278,7 +281,7 @@ void set_up(CLI::App& command, Context& context) {
       ->type_name("N")
       ->check(CLI::Range(1, 100'000'000).description(""))
       ->group("Problems");
-  command.add_option("--spread", arguments->walk.spread, "How far the starts lie apart (0.1)")
+  command.add_option("--spread", arguments->walk.spread, "Spread of the starts around x0 (0.1)")
       ->type_name("NUMBER")
       ->check(number_in(0, 1e9))
       ->group("Problems");

@@ -35,12 +35,12 @@ struct Measured {
   std::string name;
 };
 
-/// What a run is measured on: its test data, or the rows that it held out. Both must be as they were.
+/// The data on which a run is measured: its test data, or its held-out rows. Both must be unchanged.
 Measured own_data(const EvaluateArguments& arguments, const data::Preprocessing& preprocessing,
                   std::vector<std::string>& warnings) {
   const fs::path folder = arguments.run;
   if (!fs::exists(folder / "config.toml")) {
-    fail<UsageError>("[evaluate] {} is no run folder, so the data is not known. Hint: --data FILE.", arguments.run);
+    fail<UsageError>("[evaluate] {} is not a run folder, so its data is not known. Hint: --data FILE.", arguments.run);
   }
   const ConfigTree tree = read_toml(folder / "config.toml");
   const DataOptions options = read_data_options(tree, folder);
@@ -60,7 +60,7 @@ Measured own_data(const EvaluateArguments& arguments, const data::Preprocessing&
   return {encode_place(preprocessing, place, options, warnings), part};
 }
 
-/// The options with which the run read its tables, if they are known.
+/// The options by which the run read its tables, if they are known.
 DataOptions options_of(const EvaluateArguments& arguments) {
   const fs::path config = fs::path(arguments.run) / "config.toml";
   return fs::exists(config) ? read_data_options(read_toml(config), arguments.run) : DataOptions{};
@@ -89,7 +89,7 @@ Measured given_data(const EvaluateArguments& arguments, const data::Preprocessin
           arguments.data.empty() ? arguments.images : arguments.data};
 }
 
-/// The baselines of the run, where it left any and they read such data.
+/// The baselines of the run, if it saved any and they fit this data.
 std::vector<NamedMetrics> baselines_on(const EvaluateArguments& arguments, const Model& model, const Dataset& data) {
   const fs::path file = fs::path(arguments.run) / "baselines.safetensors";
   const bool known = fs::exists(file) && !data.streams() && data.has("input") && data.rows() > 0;
@@ -102,7 +102,7 @@ bool is_own(const EvaluateArguments& arguments) {
   return arguments.data.empty() && arguments.images.empty() && arguments.labels.empty();
 }
 
-/// A run that was stopped, to be measured on what is given: its own data may not be what it was.
+/// Opens a stopped run, to measure it on the given data. Its own data is not read, because it may have changed.
 OpenedRun stopped_on(const EvaluateArguments& arguments, const Context& context, std::string& name,
                      std::vector<std::string>& warnings) {
   const fs::path file = fs::path(arguments.run) / "recipe.safetensors";
@@ -114,7 +114,7 @@ OpenedRun stopped_on(const EvaluateArguments& arguments, const Context& context,
   return open_stopped(arguments.run, recipe, given.data, context.registry, warnings);
 }
 
-/// A run that was stopped, on what is given, or else on its test data or the rows that it holds out.
+/// Measures a stopped run on the given data, or else on its test data or its held-out rows.
 int evaluate_stopped(const EvaluateArguments& arguments, const Context& context) {
   std::vector<std::string> warnings;
   std::string name;
@@ -133,7 +133,7 @@ int evaluate_stopped(const EvaluateArguments& arguments, const Context& context)
   const std::int64_t step = session.trainer.state().step;
   if (!context.json) {
     print_metrics(name, evaluation.metrics,
-                  fmt::format("{}; the run has come to step {} of {}{}",
+                  fmt::format("{}; the run is at step {} of {}{}",
                               metrics_note(evaluation.rows, session.recipe, data->has("weight")), with_commas(step),
                               with_commas(opened.total_steps),
                               opened.is_best            ? ", and these are its best parameters so far"
@@ -156,7 +156,7 @@ bool is_stopped(const fs::path& folder) {
   return fs::exists(folder / "config.toml") && fs::exists(folder / "checkpoints") && !RunFolder::finished(folder);
 }
 
-/// Read as the trained model or system reads it; what was seen of it is said.
+/// Reads the data as the trained model or system reads it, and prints the warnings.
 Measured measured_data(const EvaluateArguments& arguments, const data::Preprocessing& preprocessing,
                        const Context& context) {
   std::vector<std::string> warnings;
@@ -174,18 +174,19 @@ nlohmann::ordered_json json_of(const Metrics& metrics) {
   return result;
 }
 
-/// What a system was trained on, for the baselines that are fitted to it; its test rows are the run's or those given.
+/// The training data of a system, to which its baselines are fitted, and the test rows of the run or the given ones.
 int run_system(const EvaluateArguments& arguments, const Context& context) {
   const TrainedSystem trained = load_system(arguments.run, context.registry);
   if (!trained.system.evaluate)
-    fail<UsageError>("[evaluate] {} has nothing to be measured by. Hint: thalweg generate", trained.choice.kind);
+    fail<UsageError>("[evaluate] {} has no figures to measure. Hint: thalweg generate", trained.choice.kind);
   const fs::path config = fs::path(arguments.run) / "config.toml";
   if (!fs::exists(config))
-    fail<UsageError>("[evaluate] {} is no run folder, so its training data is not known. Wanted: the folder of the run",
-                     arguments.run);
+    fail<UsageError>(
+        "[evaluate] {} is not a run folder, so its training data is not known. Wanted: the folder of the run",
+        arguments.run);
   const bool own_rows = trained.system.own_rows.has_value();
   if (own_rows && !is_own(arguments))
-    fail<UsageError>("[evaluate] {} is measured by what it does, not on data", trained.choice.kind);
+    fail<UsageError>("[evaluate] {} is measured by its actions, not on data", trained.choice.kind);
   const Measured measured =
       own_rows ? Measured{{}, "evaluation"} : measured_data(arguments, trained.preprocessing, context);
   const ConfigTree tree = read_toml(config);

@@ -26,7 +26,7 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-constexpr double most_confidence = 0.999999999;  // beyond it the quantile has few digits
+constexpr double most_confidence = 0.999999999;  // above it the quantile has few correct digits
 
 struct FitArguments {
   std::string formula, table, target, x0, weight, separator = "auto", svg, html, residuals;
@@ -38,16 +38,17 @@ bool has(const std::vector<std::string>& names, const std::string& name) {
   return std::ranges::find(names, name) != names.end();
 }
 
-/// The equation: as it is given, or with the column that is fitted to the left of the formula.
+/// The equation as given, or with the target column added as the left side.
 std::string equation_of(const FitArguments& arguments, const std::vector<std::string>& columns) {
   if (arguments.formula.find('=') != std::string::npos) {
-    if (!arguments.target.empty()) fail<UsageError>("[fit] --target beside an equation. Wanted: one of the two");
+    if (!arguments.target.empty())
+      fail<UsageError>("[fit] --target and an equation were both given. Wanted: one of the two");
     return arguments.formula;
   }
   const auto is_of_a_name = [](unsigned char c) { return std::isalnum(c) != 0 || c == '_'; };
   if (std::ranges::all_of(arguments.target, is_of_a_name) && !arguments.target.empty() &&
       !has(columns, arguments.target))
-    fail<UsageError>("[fit] --target: '{}', which is no column. Hint: {}", arguments.target,
+    fail<UsageError>("[fit] --target: '{}' is not a column. Hint: {}", arguments.target,
                      name_hint(arguments.target, columns));
   if (!arguments.target.empty()) return arguments.target + " = " + arguments.formula;
   const std::vector<std::string> used = Formula(arguments.formula).variables();
@@ -57,16 +58,16 @@ std::string equation_of(const FitArguments& arguments, const std::vector<std::st
   }
   if (has(others, "y")) return "y = " + arguments.formula;
   if (others.size() == 1) return others.front() + " = " + arguments.formula;
-  fail<UsageError>("[fit] it is not plain what is fitted: {} columns are not in the formula. Hint: --target {}",
+  fail<UsageError>("[fit] it is not clear what is fitted: {} columns are not in the formula. Hint: --target {}",
                    others.size(), others.empty() ? "NAME" : shell_word(others.front()));
 }
 
 struct Numbers {
   std::map<std::string, Tensor> columns;
-  std::int64_t rows = 0, left_out = 0;  ///< with a value that is missing
+  std::int64_t rows = 0, left_out = 0;  ///< number of rows with a missing value
 };
 
-/// The columns of these names as numbers; rows in which one of them is missing are left out.
+/// The columns with these names as numbers. Rows with a missing value in one of them are left out.
 Numbers read_numbers(const data::Table& table, const std::vector<std::string>& names) {
   std::map<std::string, std::vector<double>> values;
   Numbers numbers;
@@ -79,7 +80,7 @@ Numbers read_numbers(const data::Table& table, const std::vector<std::string>& n
       if (data::is_missing(cell)) {
         whole = false;
       } else if (!number || !std::isfinite(*number)) {
-        fail<DataError>("[fit] {}:{}: '{}' in the column {} is no number", table.file(), table.line(r), shown(cell),
+        fail<DataError>("[fit] {}:{}: '{}' in the column {} is not a number", table.file(), table.line(r), shown(cell),
                         shown(names[i]));
       } else {
         row[i] = *number;
@@ -88,12 +89,12 @@ Numbers read_numbers(const data::Table& table, const std::vector<std::string>& n
     for (std::size_t i = 0; whole && i < names.size(); ++i) values[names[i]].push_back(row[i]);
     ++(whole ? numbers.rows : numbers.left_out);
   }
-  if (numbers.rows == 0) fail<DataError>("[fit] {} has no row in which no value is missing", table.file());
+  if (numbers.rows == 0) fail<DataError>("[fit] every row of {} has a missing value", table.file());
   for (const auto& [name, column] : values) numbers.columns[name] = Tensor::from(column, {numbers.rows});
   return numbers;
 }
 
-/// "b1=500,b2=1e-4", or numbers in the order of the parameters, of which one stands for all.
+/// "b1=500,b2=1e-4", or numbers in the order of the parameters; a single number is used for all of them.
 std::map<std::string, double> starts(const std::string& text, const std::vector<std::string>& parameters) {
   std::map<std::string, double> x0;
   if (text.empty()) return x0;
@@ -101,7 +102,7 @@ std::map<std::string, double> starts(const std::string& text, const std::vector<
     for (const std::string& part : CLI::detail::split(text, ',')) {
       const auto [name, value] = split_assignment(part, {"--x0", "b1=500,b2=1e-4"});
       if (!x0.emplace(trim(name), numbers_in(value, "--x0").front()).second)
-        fail<UsageError>("[--x0] {} is there twice", trim(name));
+        fail<UsageError>("[--x0] {} is given twice", trim(name));
     }
     return x0;
   }
@@ -111,7 +112,7 @@ std::map<std::string, double> starts(const std::string& text, const std::vector<
   return x0;
 }
 
-/// Where residuals are not finite from the start on, no step can be taken.
+/// Throws if residuals are not finite at the start, because then no step is possible.
 void expect_finite(const FormulaFit& fit) {
   if (fit.result.reason != LeastSquaresReason::not_finite) return;
   for (std::int64_t row = 0; row < fit.fitted.size(); ++row) {
@@ -125,7 +126,7 @@ void expect_finite(const FormulaFit& fit) {
   fail<NumericError>("[fit] at the start the sum of squares is not finite. Hint: start elsewhere: --x0");
 }
 
-/// The two parameters that are told apart least, and their correlation.
+/// The pair of parameters with the strongest correlation, and that correlation.
 struct Correlated {
   std::int64_t a = 0, b = 0;
   double correlation = 0;
@@ -183,7 +184,7 @@ void emit_parameters(const FormulaFit& fit, double confidence) {
   for (std::int64_t i = 0; i < result.x.size(); ++i) {
     const auto [low, high] = result.interval(i, confidence);
     const std::string& name = fit.model.parameters()[static_cast<std::size_t>(i)];
-    if (std::isnan(result.standard_error(i))) {  // no degree of freedom is left
+    if (std::isnan(result.standard_error(i))) {  // there are no degrees of freedom
       emit("{:<12}{:>16.9g}{:>16}    -\n", name, result.x.at(i), "-");
       continue;
     }
@@ -205,7 +206,7 @@ void emit_text(const FormulaFit& fit, const FitArguments& arguments, const Numbe
   if (!result.undetermined.empty()) {
     emit("{:<12}{}: other values fit as well\n", "undecided", names_at(fit.model.parameters(), result.undetermined));
   } else if (std::abs(most.correlation) > 0.95) {
-    emit("{:<12}{}: {:.4f}; the data hardly tell them apart\n", "correlated",
+    emit("{:<12}{}: {:.4f}; the data hardly separate them\n", "correlated",
          names_at(fit.model.parameters(), {most.a, most.b}), most.correlation);
   }
   const std::int64_t weightless = numbers.rows - result.residuals;
@@ -226,7 +227,7 @@ void write_residuals(const std::string& path, const FormulaFit& fit) {
   write_atomically(path, text);
 }
 
-/// What is read of the table: the columns of the equation, and the weights.
+/// The names of the columns that are read: those of the equation, and the weights.
 std::vector<std::string> read_columns(const FormulaModel& model, const FitArguments& arguments,
                                       const std::vector<std::string>& all) {
   std::vector<std::string> names = model.inputs();
@@ -278,7 +279,8 @@ void set_up(CLI::App& command, Context& context) {
       "Examples:\n  thalweg fit \"b1*(1 - exp(-b2*x))\" data.csv --x0 500,1e-4\n"
       "  thalweg fit \"log(y) = a - b*time*exp(-c*heat)\" data.csv --x0 a=2,b=1e-4,c=-0.01 --html fit.html");
   command
-      .add_option("formula", arguments->formula, "Of columns and parameters: \"a*exp(-b*x)\", or \"y = a*exp(-b*x)\"")
+      .add_option("formula", arguments->formula,
+                  "A formula of columns and parameters: \"a*exp(-b*x)\", or \"y = a*exp(-b*x)\"")
       ->required()
       ->type_name("FORMULA");
   command.add_option("table", arguments->table, "A CSV file with a header")->required()->type_name("FILE");
@@ -290,8 +292,9 @@ void set_up(CLI::App& command, Context& context) {
       ->type_name("NAME");
   command.add_option("--weight", arguments->weight, "A column of weights: 1 / variance; rows of 0 do not count")
       ->type_name("NAME");
-  command.add_option("--confidence", arguments->confidence, "Of the intervals (0.95)")->type_name("NUMBER");
-  command.add_option("--separator", arguments->separator, "Between cells")
+  command.add_option("--confidence", arguments->confidence, "Confidence level of the intervals (0.95)")
+      ->type_name("NUMBER");
+  command.add_option("--separator", arguments->separator, "Separator of cells")
       ->check(CLI::IsMember({"auto", "comma", "semicolon", "tab"}).description(""))
       ->type_name("auto|comma|semicolon|tab");
   command.add_option("--steps,--max-steps", arguments->solver.max_steps, "Steps to take at most (1000)")

@@ -1,4 +1,4 @@
-// thalweg generate: writes text, token by token, or what a system makes: pictures.
+// thalweg generate: writes text token by token, or the products of a system, such as pictures.
 
 #include <filesystem>
 #include <nlohmann/json.hpp>
@@ -25,7 +25,7 @@ struct GenerateArguments {
   std::string run, prompt, label, out, device = "cpu";
   GenerateOptions text;
   GenerateRequest request;
-  std::vector<std::string> given = {};  ///< options that belong to one of the two alone
+  std::vector<std::string> given = {};  ///< options only for models of text, and only for systems
 };
 
 constexpr std::string_view of_text[] = {"prompt", "tokens", "temperature", "top-k", "top-p"};
@@ -68,10 +68,10 @@ std::int64_t class_named(const std::string& name, const std::vector<std::string>
   fail<UsageError>("[generate] there is no class '{}'. Hint: {}", name, name_hint(name, classes));
 }
 
-/// What is asked for, where the system's row takes it.
+/// The request of the user, if the row of the system takes all its options.
 GenerateRequest request_of(const GenerateArguments& arguments, const TrainedSystem& trained, const SystemRow& row) {
   std::vector<std::string_view> takes = row.takes;
-  if (std::ranges::find(takes, "text") == takes.end()) takes.push_back("count");  // of a text there is one sound
+  if (std::ranges::find(takes, "text") == takes.end()) takes.push_back("count");  // a text gives one sound
   takes.push_back("out");
   for (const std::string& name : arguments.given) {
     if (std::ranges::find(of_systems, name) == std::end(of_systems) || std::ranges::find(takes, name) != takes.end())
@@ -84,7 +84,7 @@ GenerateRequest request_of(const GenerateArguments& arguments, const TrainedSyst
   return request;
 }
 
-/// How many files go on where those just made end.
+/// The number of older files with higher numbers than the files just made.
 std::int64_t files_from(const fs::path& folder, const Generated& made) {
   std::int64_t count = 0;
   const auto end = std::ssize(made.items);
@@ -92,7 +92,7 @@ std::int64_t files_from(const fs::path& folder, const Generated& made) {
   return count;
 }
 
-/// Each thing made as a file, and all of them as one beside their folder.
+/// Writes each product to a file, and one file with all of them next to their folder.
 int make_files(const GenerateArguments& arguments, const Context& context) {
   refuse_others(arguments, of_text, "a system");
   const DeviceInUse device(arguments.device);
@@ -108,7 +108,7 @@ int make_files(const GenerateArguments& arguments, const Context& context) {
   for (std::size_t i = 0; i < made.items.size(); ++i)
     write_atomically(folder / fmt::format("{:05}{}", i, made.items[i].extension()), made.items[i].bytes);
   if (const std::int64_t older = files_from(folder, made); older > 0 && !context.quiet)
-    say("warning: {} holds {} more, of an earlier time\n", shown(folder.string()), counted(older, "files"));
+    say("warning: {} holds {} more from an earlier call\n", shown(folder.string()), counted(older, "files"));
   nlohmann::ordered_json result{{"count", made.items.size()}, {"folder", as_utf8(folder.string())}};
   if (made.all) {
     const fs::path all = folder.string() + made.all->extension();
@@ -142,29 +142,34 @@ void set_up(CLI::App& command, Context& context) {
   GenerateRequest& request = arguments->request;
   command.footer(examples);
   command.add_option("run", arguments->run, "Run folder, or model.safetensors")->required()->type_name("RUN");
-  command.add_option("--seed", text.seed, "Of the random numbers (1)")->check(in_range(not_negative));
-  command.add_option("--prompt", arguments->prompt, "The text to go on from")->group("Text");
-  command.add_option("--tokens", text.tokens, "How many to write (200)")->check(in_range(not_negative))->group("Text");
+  command.add_option("--seed", text.seed, "Seed of the random numbers (1)")->check(in_range(not_negative));
+  command.add_option("--prompt", arguments->prompt, "The text to continue")->group("Text");
+  command.add_option("--tokens", text.tokens, "Number of tokens to write (200)")
+      ->check(in_range(not_negative))
+      ->group("Text");
   command.add_option("--temperature", text.temperature, "Logits are divided by it; 0 takes the likeliest (1)")
       ->check(in_range(not_negative))
       ->group("Text");
-  command.add_option("--top-k", text.top_k, "Only of so many likeliest; 0 is all (0)")
+  command.add_option("--top-k", text.top_k, "Draw only from this many likeliest tokens; 0 is all (0)")
       ->check(in_range(not_negative))
       ->group("Text");
-  command.add_option("--top-p", text.top_p, "Only of the likeliest that make up this probability (1)")
+  command
+      .add_option("--top-p", text.top_p, "Draw only from the likeliest tokens that together have this probability (1)")
       ->check(in_range({.low = 0, .high = 1, .low_open = true}))
       ->group("Text");
-  command.add_option("--count", request.count, "How many (64)")
+  command.add_option("--count", request.count, "Number of products (64)")
       ->check(in_range({.low = 1, .high = 100'000}))
       ->group("Systems");
-  command.add_option("--class", arguments->label, "Of this class alone")->type_name("NAME")->group("Systems");
-  command.add_option("--guidance", request.guidance, "How much more of its class a picture shall have than the data")
+  command.add_option("--class", arguments->label, "Make only products of this class")
+      ->type_name("NAME")
+      ->group("Systems");
+  command.add_option("--guidance", request.guidance, "How much to strengthen the class of a picture beyond the data")
       ->check(in_range({.low = 0, .high = 1000}))
       ->group("Systems");
   command.add_option("--steps", request.steps, "Steps of the sampler")
       ->check(in_range({.low = 1, .high = 10'000}))
       ->group("Systems");
-  command.add_option("--text", request.text, "To be spoken")->group("Systems");
+  command.add_option("--text", request.text, "The text to speak")->group("Systems");
   command.add_option("--out", arguments->out, "Folder for the files (RUN/generated)")->group("Systems");
   add_device_option(command, arguments->device);
   command.get_option("--device")->group("Systems");
@@ -181,7 +186,7 @@ void set_up(CLI::App& command, Context& context) {
 }  // namespace
 
 std::vector<CommandRow> generate_commands() {
-  return {{"generate", "Write text with a model of text, or what a system makes", CommandGroup::models, set_up}};
+  return {{"generate", "Write text with a model of text, or make what a system makes", CommandGroup::models, set_up}};
 }
 
 }  // namespace thalweg::cli

@@ -1,4 +1,4 @@
-// thalweg inspect: what a model is made of, and what a step of it costs.
+// thalweg inspect: the parts of a model, and the cost of its training step.
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
@@ -20,15 +20,15 @@ namespace thalweg::cli {
 
 namespace {
 
-/// A model of one row, traced: its parameters, and what a prediction costs.
+/// A model traced for one row: its parameters, and the cost of a prediction.
 struct Anatomy {
   std::vector<std::pair<std::string, Shape>> parameters;
   std::int64_t count = 0;
-  std::int64_t flops = 0;  // forward, a row
+  std::int64_t flops = 0;  // of the forward pass, for one row
   std::string input, output;
 };
 
-/// Floating-point operations of a prediction, as the rows of the op table count them.
+/// Floating-point operations of a prediction, counted by the rows of the op table.
 std::int64_t operations_of(const TracedObjective& traced) {
   int base = first_user_base;
   std::vector<Bound> inputs = {{traced.columns.front(), {base++, 0}}};
@@ -56,7 +56,7 @@ Anatomy anatomy_of(const Recipe& recipe, const Registry& registry) {
   return anatomy;
 }
 
-/// For a reader: of a long list the first three, and how many more there are.
+/// For people: the first three of a long list, and the number of the others.
 OptionMap shortened(OptionMap options) {
   for (auto& [key, value] : options) {
     const auto* list = value.get_if<OptionList>();
@@ -175,7 +175,7 @@ void inspect_run(const std::string& path, const Context& context) {
   if (!model.input_names().empty()) emit("{:<12}{}\n", "features", names_text(model.input_names()));
 }
 
-/// What a step takes that the ranks share; rank 0 says it.
+/// Measures a step that the ranks share; rank 0 prints the result.
 void measure_shared(Session& session, const Dataset& batch, FitOptions options, const Context& context) {
   options.ranks = context.ranks;
   (void)session.trainer.measure(batch, options);
@@ -207,7 +207,7 @@ void inspect_config(const ConfigArguments& arguments, bool measured, const Conte
   print_cost(*cost, rows);
   const Optimizer optimizer = loaded.config.make_optimizer(context.registry);
   if (asks_of(optimizer).any())
-    emit("{:<12}a step of {} asks for more than the one gradient that was measured\n", "beside", optimizer.name);
+    emit("{:<12}a step of {} needs more than the one gradient that was measured\n", "beside", optimizer.name);
 }
 
 int run(const ConfigArguments& arguments, bool measured, const CurvatureArguments& curvature, const Context& context) {

@@ -28,7 +28,7 @@ struct LandscapeArguments {
   bool random_only = false;
 };
 
-/// A run, its loss on training rows and on those held out.
+/// A run, with its loss on training rows and on held-out rows.
 class Ground {
  public:
   Ground(const LandscapeArguments& arguments, const Context& context)
@@ -68,7 +68,7 @@ class Ground {
     return losses;
   }
 
-  /// The loss along a direction, of the training rows and of those held out.
+  /// The loss along a direction, on training rows and on held-out rows.
   [[nodiscard]] std::vector<Series> along(std::span<const double> direction, const std::vector<double>& places) const {
     std::vector<Series> series = {{"training", places, losses_along(surface_, end_, direction, places)}};
     if (held_out_surface_)
@@ -134,12 +134,12 @@ void add_random(LandscapePage& page, const Ground& ground, const LandscapeArgume
       "random direction has the norm of that filter of the weights, so that 1 on an axis is a step as long as the "
       "weights themselves, whatever their scale (Li et al. 2018); biases and weights of normalisations stay where they "
       "are. The cosine of the two directions is {}. Over the plane the loss goes {}. What does not follow: two "
-      "directions of {} show next to nothing of the whole. A bowl here rules out neither a direction that leads down "
-      "nor a sharp one, for both are rare among random ones (thalweg inspect --curvature looks for them), and a wide "
-      "bowl is no proof of a small test error. Compare with other runs only at the same span, rows and seed.",
+      "directions of {} show almost nothing of the whole. A bowl here rules out neither a direction that leads down "
+      "nor a sharp one, because both are rare among random ones (thalweg inspect --curvature finds them), and a wide "
+      "bowl does not prove a small test error. Compare with other runs only at the same span, rows and seed.",
       ground.what(), number_text(cosine(first, second), 2), range_text(plane.plot.field.values),
       with_commas(ground.run().state.layout->trained_size));
-  LandscapeSlice slice{.options = {.title = "One slice, on rows that were trained on and on others",
+  LandscapeSlice slice{.options = {.title = "One slice, on training rows and on held-out rows",
                                    .x_label = plane.plot.options.x_label,
                                    .y_label = "loss"},
                        .series = ground.along(first, places),
@@ -153,7 +153,7 @@ void add_random(LandscapePage& page, const Ground& ground, const LandscapeArgume
   page.slices.push_back(std::move(slice));
 }
 
-/// The parameters that the run passed through, as far as they were kept: the start, the checkpoints, the end.
+/// The parameters along the path of the run that were saved: the start, the checkpoints, the end.
 std::vector<std::vector<double>> path_of(const OpenedRun& run) {
   std::vector<std::string> warnings;
   std::vector<std::vector<double>> points = {point_of(run.start)};
@@ -165,7 +165,7 @@ std::vector<std::vector<double>> path_of(const OpenedRun& run) {
   return points;
 }
 
-/// Low and high of values, and a margin on both sides.
+/// The lowest and the highest value, with a margin on both sides.
 std::pair<double, double> reach(const std::vector<double>& values) {
   const auto [low, high] = std::ranges::minmax(values);
   const double margin = 0.25 * std::max(high - low, 1e-12);
@@ -215,8 +215,8 @@ std::optional<Between> add_line(LandscapePage& page, const Ground& ground, const
   std::vector<std::string> warnings;
   const OpenedRun other = open_run(arguments.other, Parameters::newest, context.registry, warnings);
   if (!same_places(*other.state.layout, *ground.run().state.layout))
-    fail<UsageError>("[landscape] {} and {} have other parameters, so there is no line between them.", arguments.run,
-                     arguments.other);
+    fail<UsageError>("[landscape] {} and {} have different parameters, so there is no line between them.",
+                     arguments.run, arguments.other);
   std::vector<double> direction = point_of(other.state);
   for (std::size_t i = 0; i < direction.size(); ++i) direction[i] -= ground.end()[i];
   Between between;
@@ -231,7 +231,7 @@ std::optional<Between> add_line(LandscapePage& page, const Ground& ground, const
                        .caption = {}};
   between.barrier = barrier_of(places, slice.series.front().y);
   const std::vector<double>& losses = slice.series.front().y;
-  between.from = losses[losses.size() / 6];  // a sixth of the way is place 0, five sixths are place 1
+  between.from = losses[losses.size() / 6];  // one sixth of the way is place 0, five sixths is place 1
   between.to = losses[5 * (losses.size() / 6)];
   slice.caption = fmt::format(
       "What it is: {}, at the parameters between the ends of the two runs, which are {} apart; statistics of batch "
@@ -307,7 +307,7 @@ void set_up(CLI::App& command, Context& context) {
   command.add_option("--span", arguments->span, "How far the random directions reach; 1 is as long as the weights")
       ->check(in_range({.low = 1e-6}));
   command.add_option("--rows", arguments->rows, "Rows that the loss is of, or all")->type_name("N|all");
-  command.add_option("--seed", arguments->seed, "Of the random directions")->check(in_range(not_negative));
+  command.add_option("--seed", arguments->seed, "Seed of the random directions")->check(in_range(not_negative));
   command.add_option("--threads", arguments->threads, "Threads (those of the run's configuration)")
       ->check(CLI::Range(1, 1024));
   command.add_flag("--random-only", arguments->random_only, "Leave out the plane of the path");

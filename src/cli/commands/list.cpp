@@ -20,7 +20,7 @@ namespace thalweg::cli {
 
 namespace {
 
-/// What is shown of a row of any table; `drawn`: what labels are drawn by, where a loss has such.
+/// The shown form of a row of any table. `drawn`: for a loss that draws labels from the model, how it draws them.
 struct ListedRow {
   std::string_view name, summary = {}, formula = {}, when = {}, source = {};
   std::vector<OptionDoc> options = {};
@@ -41,7 +41,7 @@ std::vector<ListedRow> full_rows(const Rows& rows) {
   return listed;
 }
 
-/// What an optimizer asks for, where that is more than a gradient a step.
+/// The needs of an optimizer, if it needs more than one gradient per step.
 std::string needs_of(const OptimizerRow& row) {
   if (!row.owns_steps && row.needs.size() == 1) return {};
   std::string text;
@@ -85,7 +85,7 @@ std::vector<ListedRow> op_rows() {
   return listed;
 }
 
-/// Readers, each with the keys that all have and its own.
+/// The readers, each with the common keys and its own keys.
 std::vector<ListedRow> reader_rows() {
   std::vector<ListedRow> listed;
   for (const ReaderRow& row : readers()) {
@@ -97,7 +97,7 @@ std::vector<ListedRow> reader_rows() {
   return listed;
 }
 
-/// The sections of a configuration that have no kinds.
+/// The sections of a configuration that have no `kind`.
 std::vector<ListedRow> section_rows() {
   TrainOptions train;
   EarlyStopping stopping;
@@ -107,7 +107,7 @@ std::vector<ListedRow> section_rows() {
       {.name = "data.augment",
        .summary = "how images are changed at random in training",
        .options = describe_fields(fields(augment))},
-      {.name = "train", .summary = "how long, and in what portions", .options = describe_fields(train.fields())},
+      {.name = "train", .summary = "how long, and in which batches", .options = describe_fields(train.fields())},
       {.name = "train.early_stopping",
        .summary = "when to end before the last epoch",
        .options = describe_fields(early_stopping_fields(stopping))},
@@ -150,11 +150,12 @@ std::vector<ListedRow> environment_rows(std::span<const EnvironmentRow> rows) {
 std::vector<ListedTable> tables(const Registry& registry) {
   return {
       {"models", "what is trained", [&] { return plain_rows(registry.models()); }},
-      {"layers", "what a model of kind `layers` is made of", [] { return layer_rows(); }},
+      {"layers", "the parts of a model of kind `layers`", [] { return layer_rows(); }},
       {"losses", "what is minimised", [&] { return loss_rows(registry.losses()); }},
       {"optimizers", "how parameters are updated", [&] { return optimizer_rows(registry.optimizers()); }},
-      {"systems", "what is trained in place of model and loss", [&] { return full_rows(registry.systems()); }},
-      {"environments", "where a system that plays acts", [&] { return environment_rows(registry.environments()); }},
+      {"systems", "what can be trained in place of a model with a loss", [&] { return full_rows(registry.systems()); }},
+      {"environments", "the games and tasks in which a system can act",
+       [&] { return environment_rows(registry.environments()); }},
       {"schedules", "how the rate changes over a run", [&] { return full_rows(registry.schedules()); }},
       {"problems", "functions for `minimize` and `compare`", [] { return full_rows(problems()); }},
       {"metrics", "what is measured", [] { return metric_rows(); }},

@@ -82,7 +82,7 @@ struct LrArguments {
   bool csv = false;
 };
 
-/// The curve without its end, where the loss is so far above its start that all else would look flat.
+/// The curve without its end, where the loss is so much higher that everything else would look flat.
 Series drawn(const LrFinding& finding) {
   Series series{"smoothed loss", {}, {}};
   const auto lowest = std::ranges::min_element(finding.curve, {}, &LrPoint::smoothed)->smoothed;
@@ -132,14 +132,14 @@ void emit_json(const LrFinding& finding) {
   emit_line_of(result);
 }
 
-/// The training with this rate and the options that the search was given, to be pasted into a shell.
+/// The command that trains with this rate and with the options of the search, ready to paste into a shell.
 std::string train_command(const ConfigArguments& given, double lr) {
   std::string command = fmt::format("thalweg train {} --lr {:g}", shell_quoted(given.source), lr);
   for (const auto& [key, value] : given.given) {
     if (key != "optimizer.lr") command += " --set " + shell_word(key + "=" + value.str());
   }
   for (const std::string& set : given.sets) command += " --set " + shell_word(set);
-  for (const std::string& type : given.types)  // whose name may begin with a dash
+  for (const std::string& type : given.types)  // the name of a column may begin with a dash
     command += " " + shell_word("--type=" + type);
   if (!given.variant.empty()) command += " " + shell_word("--variant=" + given.variant);
   return command;
@@ -216,10 +216,10 @@ void set_up(CLI::App& command, Context& context) {
   const char* group = "Search";
   command.add_option("--start", find.start, "Rate at which the sweep begins (1e-6)")->group(group);
   command.add_option("--end", find.end, "Rate at which it ends (10)")->group(group);
-  command.add_option("--steps", find.steps, "Of the sweep (100)")->group(group);
+  command.add_option("--steps", find.steps, "Steps of the sweep (100)")->group(group);
   command.add_option("--smoothing", find.smoothing, "Decay of the running mean of the losses (0.9)")->group(group);
   command.add_option("--trials", find.trials, "Rates to try at most; 0: the curve decides (7)")->group(group);
-  command.add_option("--trial", arguments->trial, "Length of a trial, of the run (10%)")->group(group);
+  command.add_option("--trial", arguments->trial, "Length of a trial, as a part of the run (10%)")->group(group);
   command.add_flag("--csv", arguments->csv, "The curve, as CSV");
   command.add_option("--svg", arguments->svg, "Draw it to a file")->type_name("FILE");
   set_run(command, context, [arguments, &context] { return run(*arguments, context); });

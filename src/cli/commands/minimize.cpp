@@ -35,7 +35,7 @@ struct MinimizeArguments {
   std::int64_t explain = 0;
 };
 
-/// Every step, as CSV: written as it comes, since a walk may be long.
+/// Writes every step as CSV at once, because a walk may be long.
 class Trace {
  public:
   explicit Trace(const std::string& path) : path_(path), file_(path, std::ios::binary) {
@@ -64,7 +64,7 @@ class Trace {
   std::ofstream file_;
 };
 
-/// The rate that was asked for, or the one found by trying.
+/// The rate that the user gave, or the best of those tried.
 struct Rate {
   std::optional<double> asked;
   std::vector<double> tried = {};
@@ -100,7 +100,7 @@ double try_rates(const Registry& registry, const MinimizeArguments& arguments, c
     const Optimizer method = make_method(registry, arguments.optimizer, settings, lr);
     MinimizeResult result = minimize(target.problem.function, target.x0, method, options);
     rate.evaluations += result.evaluations;
-    if (result.reason == MinimizeReason::not_finite && result.steps == 0) {  // no rate can help
+    if (result.reason == MinimizeReason::not_finite && result.steps == 0) {  // another rate does not help
       rate.tried = {lr};
       return lr;
     }
@@ -111,7 +111,7 @@ double try_rates(const Registry& registry, const MinimizeArguments& arguments, c
   return best_rate;
 }
 
-/// By its residuals where the method asks for them and the problem has some.
+/// Minimises by the residuals, if the method needs them and the problem has them.
 MinimizeResult minimized(const Target& target, const Optimizer& method, const MinimizeOptions& options) {
   const Problem& problem = target.problem;
   const auto of_squares = [](Need need) { return need == Need::residuals || need == Need::gauss_newton; };
@@ -123,8 +123,8 @@ MinimizeResult minimized(const Target& target, const Optimizer& method, const Mi
 
 struct Walk {
   MinimizeResult result;
-  std::vector<double> values;  ///< at each step
-  std::vector<double> path;    ///< of two dimensions: x, y, x, y, ...
+  std::vector<double> values;  ///< the values at each step
+  std::vector<double> path;    ///< in two dimensions: x, y, x, y, ...
 };
 
 Walk walk(const Target& target, const Optimizer& method, MinimizeOptions options, const std::string& trace) {
@@ -157,7 +157,8 @@ std::string_view key(MinimizeReason reason) {
 
 constexpr std::int64_t most_looked_at = 100'000;  // dimensions
 
-/// What kind of point a walk ended at; nothing where it ended in no number, at a bound, or in too many dimensions.
+/// The kind of point at which a walk ended; empty if a value is not finite, if it ended at a bound, or in too many
+/// dimensions.
 std::optional<Point> end_of(const Target& target, const Walk& walk, const Optimizer& method,
                             const MinimizeOptions& options) {
   const MinimizeResult& result = walk.result;
@@ -170,7 +171,7 @@ std::optional<Point> end_of(const Target& target, const Walk& walk, const Optimi
   const double fall = walk.values.empty() ? 0 : walk.values.front() - result.value;
   try {
     return kind_of_point(surface, x, {.lr = method.name == "sgd" ? method.lr : 0, .fall = fall});
-  } catch (const NumericError&) {  // a function may have no curvature there
+  } catch (const NumericError&) {  // the curvature may not exist there
     return std::nullopt;
   }
 }
@@ -211,7 +212,7 @@ void print_task(const Target& target, const Optimizer& method, const Rate& rate)
   emit("\n\n");
 }
 
-/// The value against the step; above the known minimum where there is one, since that shows the rate of convergence.
+/// The value at each step, minus the minimum if that is known, because the difference shows the rate of convergence.
 void plot_values(const Target& target, const Walk& walk) {
   const double floor = target.problem.minimum.value_or(0);
   Series series{"value", {}, {}};
@@ -243,7 +244,7 @@ void print_known_minimum(const Problem& problem, const MinimizeResult& result) {
        distance_to(*nearest, result.x));
 }
 
-/// A point further on along the direction that leads away from a saddle, as --x0 takes it.
+/// A point in the direction that leads down from a saddle, in the form of --x0.
 std::string next_start(const Tensor& x, const Point& point) {
   std::string text;
   for (std::int64_t i = 0; i < x.size(); ++i) {
@@ -265,7 +266,8 @@ void print_result(const Target& target, const Walk& walk, const Rate& rate, cons
                      target.variables.begin() + std::min<std::ptrdiff_t>(std::ssize(target.variables), 2), ", ")),
        point_text(result.x));
   print_known_minimum(target.problem, result);
-  emit("gradient    {:.3g}{}\n", result.gradient_norm, bounded ? ", without what points out of the bounds" : "");
+  emit("gradient    {:.3g}{}\n", result.gradient_norm,
+       bounded ? ", without components that point out of the bounds" : "");
   emit("steps       {} ({}{}{})\n", with_commas(result.steps), counted(result.evaluations, "evaluations"),
        result.products ? ", " + counted(result.products, "products") : "",
        rate.asked ? "" : fmt::format(", and {} to find the rate", with_commas(rate.evaluations)));
@@ -278,7 +280,7 @@ void print_result(const Target& target, const Walk& walk, const Rate& rate, cons
        next_start(result.x, *point));
 }
 
-/// The rate of a walk that diverged, if it had one, beside 2 / the largest eigenvalue where it began.
+/// Compares the rate of a walk that diverged, if it has one, with 2 / the largest eigenvalue at its start.
 std::string stability_text(const Target& target, double lr) {
   if (target.x0.size() > most_looked_at || lr <= 0) return "";
   const Surface surface = surface_of(target.problem.function, target.x0.shape());
@@ -315,8 +317,9 @@ int run(const MinimizeArguments& arguments, const Context& context) {
   };
   const OptimizerRow& row = context.registry.optimizer(arguments.optimizer);
   if ((row.owns_steps || row.needs.size() > 1) && arguments.explain > 0) {
-    fail<UsageError>("[{}] its steps are no formula of one gradient to explain. Hint: --trace FILE has each of them.",
-                     row.name);
+    fail<UsageError>(
+        "[{}] its steps cannot be explained by a formula of one gradient. Hint: --trace FILE has each of them.",
+        row.name);
   }
   Rate rate{.asked = asked_rate(arguments, settings, row)};
   const double lr = rate.asked ? *rate.asked : try_rates(context.registry, arguments, settings, target, options, rate);
@@ -359,9 +362,11 @@ void set_up(CLI::App& command, Context& context) {
   arguments->stopping.add_to(command, usual_steps);
   command.add_option("--trace", arguments->trace, "Every step, as CSV: step, value, gradient_norm, lr, x0, x1, ...")
       ->type_name("FILE");
-  command.add_option("--svg", arguments->svg, "The path over the contours, of two dimensions")->type_name("FILE");
+  command.add_option("--svg", arguments->svg, "Draw the path over the contours of a function of two variables")
+      ->type_name("FILE");
   command
-      .add_flag("--explain{3}", arguments->explain, "The first steps, worked out number by number: 3, or --explain=N")
+      .add_flag("--explain{3}", arguments->explain,
+                "Explain the first steps with all their numbers: 3 steps, or --explain=N")
       ->check(CLI::Range(1, 100).description(""));
   set_run(command, context, [arguments, &context] { return run(*arguments, context); });
 }
@@ -369,7 +374,7 @@ void set_up(CLI::App& command, Context& context) {
 }  // namespace
 
 std::vector<CommandRow> minimize_commands() {
-  return {{"minimize", "Walk downhill on a classic problem, or on any formula", CommandGroup::methods, set_up}};
+  return {{"minimize", "Minimise a classic problem, or any formula", CommandGroup::methods, set_up}};
 }
 
 }  // namespace thalweg::cli

@@ -37,8 +37,9 @@ void set_up(CLI::App& command, Context& context) {
   auto arguments = std::make_shared<NeighbourArguments>();
   command.footer(examples);
   command.add_option("run", arguments->run, "Folder of a run of embeddings")->required()->type_name("RUN");
-  command.add_option("word", arguments->word, "A word of the text that was trained on")->required()->type_name("WORD");
-  command.add_option("--count", arguments->count, "How many (10)")->check(in_range({.low = 1, .high = 1'000'000}));
+  command.add_option("word", arguments->word, "A word of the training text")->required()->type_name("WORD");
+  command.add_option("--count", arguments->count, "Number of neighbours (10)")
+      ->check(in_range({.low = 1, .high = 1'000'000}));
   set_run(command, context, [arguments, &context] { return run(*arguments, context); });
 }
 

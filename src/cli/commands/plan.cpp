@@ -1,4 +1,4 @@
-// thalweg plan: what a training needs and costs on machines that one may not have.
+// thalweg plan: the needs and the cost of a training, also on machines that are not at hand.
 
 #include <CLI/CLI.hpp>
 #include <cmath>
@@ -19,7 +19,7 @@
 #include "thalweg/sequence.hpp"
 
 namespace thalweg::nn {
-Fields fields(GptOptions& options);  // beside its row, nn/models/gpt.cpp
+Fields fields(GptOptions& options);  // defined beside its row, in nn/models/gpt.cpp
 }
 
 namespace thalweg::cli {
@@ -31,9 +31,10 @@ using namespace estimate;
 
 constexpr double hour = 3600, day = 24 * hour;
 constexpr Range tokens_range{.low = 0, .high = 1e18}, hours_range{.low = 0, .high = 1e9, .low_open = true};
-constexpr double most_lost = 0.5;  // of the time, to writing and failures: the first order of the formula says no more
+constexpr double most_lost =
+    0.5;  // fraction of the time lost to checkpoints and failures; above it the first-order formula does not hold
 
-/// `[plan]` of a configuration without data: what a text would say of itself.
+/// `[plan]` of a configuration without data: the facts that a text would give.
 struct TextOptions {
   std::int64_t vocabulary = 50257, sequence_length = 0, batch = 0;
   double tokens = 0;
@@ -41,10 +42,10 @@ struct TextOptions {
 };
 
 Fields fields(TextOptions& o) {
-  return {{"vocabulary", &o.vocabulary, "tokens there are", Range{.low = 1}},
+  return {{"vocabulary", &o.vocabulary, "number of different tokens", Range{.low = 1}},
           {"sequence_length", &o.sequence_length, "tokens of a sequence; 0 is the model's context", not_negative},
-          {"batch", &o.batch, "sequences a step", Range{.low = 1}},
-          {"tokens", &o.tokens, "tokens to train on; 0 is 20 a parameter (Hoffmann et al. 2022)", tokens_range},
+          {"batch", &o.batch, "sequences per step", Range{.low = 1}},
+          {"tokens", &o.tokens, "tokens to train on; 0 is 20 per parameter (Hoffmann et al. 2022)", tokens_range},
           {"precision", &o.precision, "of values and gradients; slots are f32", any_number, {"bf16", "f32"}}};
 }
 
@@ -59,13 +60,15 @@ OptionMap section(const ConfigTree& tree, const std::string& name) {
   return map ? *map : OptionMap{};
 }
 
-/// A plan by the formulas of a gpt counts Adam's slots and has no epochs: other sections would say nothing.
+/// Refuses other sections: a plan by the formulas of a gpt counts Adam's slots and has no epochs, so they would have no
+/// effect.
 void refuse_what_says_nothing(const ConfigTree& tree, const PlanArguments& arguments) {
   for (const auto& [name, value] : tree.values) {
     if (name == "model" || name == "plan") continue;
     const auto* map = value.get_if<OptionMap>();
     fail<UsageError>(
-        "[plan] {}: a configuration without data is planned by the formulas of a gpt, and this says nothing there. "
+        "[plan] {}: a configuration without data is planned by the formulas of a gpt, and this key has no effect "
+        "there. "
         "Wanted: model.* and plan.* alone",
         map && !map->empty() ? name + "." + map->begin()->first : name);
   }
@@ -99,7 +102,7 @@ TextPlan text_plan(const ConfigTree& tree, const PlanArguments& arguments) {
                      .sequence = text.sequence_length > 0 ? text.sequence_length : gpt.context,
                      .tied = gpt.tied,
                      .learned_positions = gpt.positions == "learned"};
-  if (gpt.feed_forward == "swiglu")  // three products where there were two: as wide as two would be
+  if (gpt.feed_forward == "swiglu")  // three products instead of two: with the same total size as two
     plan.work.model.hidden = static_cast<std::int64_t>(1.5 * (gpt.hidden > 0 ? gpt.hidden : 8 * gpt.width / 3));
   plan.work.batch = text.batch > 0 ? text.batch : arguments.ranks;
   plan.work.precision = text.precision == "bf16" ? mixed_adam : single_adam;
@@ -122,7 +125,7 @@ std::string money(double dollars) {
   return dollars < 100 ? fmt::format("${:.2f}", dollars) : "$" + with_commas(std::llround(dollars));
 }
 
-/// What follows from the time of a step.
+/// The figures that follow from the time of a step.
 struct Course {
   double tokens_a_second, utilisation, seconds, dollars, checkpoint, write;
   CheckpointRhythm rhythm;
@@ -197,7 +200,7 @@ void emit_text(const TextPlan& plan, const std::vector<Planned>& found, const Ma
        100 * c.utilisation);
   emit("training    {:.3g} tokens ({:.3g} operations) {}\n", plan.tokens, plan.work.model.model_operations(plan.tokens),
        std::isfinite(c.seconds) ? fmt::format("in {}, {}", time_text(c.seconds), money(c.dollars))
-                                : "do not come to an end: it fails more often than it gets ahead");
+                                : "would never end: failures come faster than progress");
   emit("checkpoint  {}, written in {}; best every {}, and {} of the time is lost to writing and failures\n",
        gigabytes(c.checkpoint), seconds_text(c.write), time_text(c.rhythm.interval),
        std::isfinite(c.seconds) ? fmt::format("{:.1f} %", 100 * c.rhythm.lost) : "more than half");
@@ -247,7 +250,7 @@ void emit_json(const TextPlan& plan, const std::vector<Planned>& found, const Ma
   emit_line_of(result);
 }
 
-/// Why there is no layout: none divides what there is, or none fits.
+/// Throws the reason why there is no layout: none divides the work, or none fits into the memory.
 [[noreturn]] void refuse_layouts(const Work& work, std::int64_t ranks, const Machine& machine) {
   const std::optional<estimate::Layout> least = smallest_layout(work, ranks, machine);
   if (!least)
@@ -328,7 +331,7 @@ int run(const PlanArguments& arguments, const Context& context) {
   if (arguments.published) return emit_published(context);
   if (arguments.machines) return emit_machines(context);
   if (arguments.config.source.empty())
-    fail<UsageError>("[plan] of what? Hint: thalweg plan CONFIG --ranks 8 --machine h100.");
+    fail<UsageError>("[plan] no configuration was given. Hint: thalweg plan CONFIG --ranks 8 --machine h100.");
   const std::filesystem::path path(arguments.config.source);
   if (path.extension() == ".toml") {
     ConfigTree tree = read_toml(path);
@@ -363,15 +366,18 @@ void set_up(CLI::App& command, Context& context) {
   for (CLI::Option* option : command.get_options()) {
     if (option->get_positional()) option->required(false);
   }
-  command.add_option("--ranks", arguments->ranks, "Accelerators, or processes (1)")
+  command.add_option("--ranks", arguments->ranks, "Number of accelerators or processes (1)")
       ->check(in_range({.low = 1, .high = 1e7}));
-  command.add_option("--machine", arguments->machine, "A row of --machines, here, or a TOML file (h100)");
+  command.add_option("--machine", arguments->machine,
+                     "A row of --machines, \"here\" (this machine), or a TOML file (h100)");
   command.add_option("--tokens", arguments->tokens, "Tokens to train on, as 300e9")
       ->check(in_range({.low = 1, .high = tokens_range.high}));
-  command.add_option("--hours-between-failures", arguments->hours_between_failures, "Of one rank (50700)")
+  command
+      .add_option("--hours-between-failures", arguments->hours_between_failures,
+                  "Mean hours between failures of one rank (50700)")
       ->check(in_range(hours_range));
-  command.add_flag("--published", arguments->published, "The formulas beside published figures");
-  command.add_flag("--machines", arguments->machines, "The table of machines");
+  command.add_flag("--published", arguments->published, "Compare the formulas with published figures");
+  command.add_flag("--machines", arguments->machines, "Print the table of machines");
   set_run(command, context, [arguments, &context] { return run(*arguments, context); });
 }
 

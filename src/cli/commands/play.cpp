@@ -1,4 +1,4 @@
-// thalweg play: a game against what a run has learned, or an episode of it.
+// thalweg play: a game against a trained system, or an episode of it to watch.
 
 #include <unistd.h>
 
@@ -34,7 +34,7 @@ std::string trimmed(const std::string& line) {
   return begin == std::string::npos ? "" : line.substr(begin, line.find_last_not_of(" \t\r") - begin + 1);
 }
 
-/// The move that a person types; asks again until it is one. Nothing where the input ends.
+/// Asks a person until a legal move is typed. Empty at the end of the input.
 std::optional<std::int64_t> asked_move(const Environment& at) {
   const std::string legal = names_of(at);
   for (;;) {
@@ -52,13 +52,13 @@ std::optional<std::int64_t> asked_move(const Environment& at) {
     bool known = false;
     for (std::int64_t action = 0; action < at.actions(); ++action) known = known || at.action_name(action) == text;
     if (!known)
-      emit("{} is no move of this game. Wanted: one of {}, or quit\n", text.empty() ? "An empty line" : shown(text),
+      emit("{} is not a move of this game. Wanted: one of {}, or quit\n", text.empty() ? "An empty line" : shown(text),
            legal);
   }
 }
 
 int play_game(const PlayArguments& arguments, Playing& playing, const Context& context) {
-  if (context.json) fail<UsageError>("[play] --json: a game with a person is text. Hint: leave it out.");
+  if (context.json) fail<UsageError>("[play] --json: a game with a person is played in text. Hint: leave it out.");
   Environment& game = *playing.environment;
   const int person = arguments.side == "second" ? 1 : 0;
   emit("{}: you move {}. A line with \"quit\", or the end of the input, ends it.\n\n", game.name(),
@@ -87,7 +87,7 @@ int play_game(const PlayArguments& arguments, Playing& playing, const Context& c
   return 0;
 }
 
-/// Where standard output is a terminal, step by step in one place; else some of the steps.
+/// Shows an episode: on a terminal every step, in one place; elsewhere only some of the steps.
 int show_episode(Playing& playing, const Context& context) {
   using namespace std::chrono_literals;
   constexpr std::int64_t shown_every = 50;
@@ -126,7 +126,7 @@ int run(const PlayArguments& arguments, const Context& context) {
                      trained.choice.kind);
   Playing playing = trained.system.play(trained.state, arguments.seed);
   if (playing.environment->players() == 1 && !arguments.side.empty())
-    fail<UsageError>("[play] --side {}: {} has no sides, and is watched. Hint: leave it out.", arguments.side,
+    fail<UsageError>("[play] --side {}: {} has no sides, you only watch it. Hint: leave it out.", arguments.side,
                      playing.environment->name());
   return playing.environment->players() == 2 ? play_game(arguments, playing, context) : show_episode(playing, context);
 }
@@ -142,14 +142,14 @@ void set_up(CLI::App& command, Context& context) {
   command.add_option("run", arguments->run, "Run folder, or model.safetensors")->required()->type_name("RUN");
   command.add_option("--side", arguments->side, "Whether you move first or second (first)")
       ->check(CLI::IsMember({"first", "second"}));
-  command.add_option("--seed", arguments->seed, "Of what is random in it (1)")->check(in_range(not_negative));
+  command.add_option("--seed", arguments->seed, "Seed of its random numbers (1)")->check(in_range(not_negative));
   set_run(command, context, [arguments, &context] { return run(*arguments, context); });
 }
 
 }  // namespace
 
 std::vector<CommandRow> play_commands() {
-  return {{"play", "Play against what a run has learned, or watch it", CommandGroup::models, set_up}};
+  return {{"play", "Play against a trained system, or watch it", CommandGroup::models, set_up}};
 }
 
 }  // namespace thalweg::cli

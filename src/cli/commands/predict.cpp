@@ -1,4 +1,4 @@
-// thalweg predict: rows in, rows out, in memory that does not grow with their number.
+// thalweg predict: reads rows and writes rows. The memory does not grow with their number.
 
 #include <unistd.h>
 #include <CLI/CLI.hpp>
@@ -35,8 +35,7 @@ struct PredictArguments {
   [[nodiscard]] std::int64_t best() const { return top.value_or(10); }
 };
 
-/// What a model predicts from. Options that would say nothing of it are refused, for who gives one believes that it
-/// does.
+/// The kind of input of a model. Options without effect on it are refused, because the user expects an effect.
 enum class From { table, sequences, dictionary, lines, images, user };
 
 void check_options(const PredictArguments& given, From from) {
@@ -61,8 +60,8 @@ void check_options(const PredictArguments& given, From from) {
        "models that write sequences"}};
   for (const Row& row : rows) {
     if (row.is_given && std::ranges::find(row.of, from) == row.of.end())
-      fail<UsageError>("[predict] {} would say nothing here, of {}. Wanted: it is for {}", row.options,
-                       shown(given.run), row.wanted);
+      fail<UsageError>("[predict] {} has no effect for {}. Wanted: it is for {}", row.options, shown(given.run),
+                       row.wanted);
   }
 }
 
@@ -70,14 +69,14 @@ constexpr std::int64_t rows_at_once = 256;
 
 using Cells = std::vector<std::string>;
 
-/// What is known of each class.
+/// The names and the number of the classes.
 enum class Knows { probability, score };
 
-/// Writes predictions: a number a row; or the class, then the probability or score of each. Columns that are kept stand
-/// first.
+/// Writes predictions: one number per row, or the class and then the probability or score of each class. Kept columns
+/// come first.
 class Writer {
  public:
-  /// `target` is what is predicted: a number, or one of the classes.
+  /// `target` is the name of the predicted number or class.
   Writer(std::string target, bool regression, Cells classes, Cells kept, bool json, Knows knows = Knows::probability)
       : classes_(std::move(classes)),
         target_(std::move(target)),
@@ -101,7 +100,7 @@ class Writer {
     line(names);
   }
 
-  /// `kept` are the cells of each row's kept columns; none where there are no such columns.
+  /// `kept` has the cells of the kept columns of each row; it is empty if no columns are kept.
   void rows(const Tensor& predictions, const std::vector<Cells>& kept = {}) {
     const std::int64_t outputs = predictions.shape()[1];
     for (std::int64_t row = 0; row < predictions.shape()[0]; ++row) {
@@ -112,7 +111,7 @@ class Writer {
   }
 
  private:
-  /// A name that neither a kept column has nor the target.
+  /// A name that differs from the target and from all kept columns.
   [[nodiscard]] std::string unused(std::string name) const {
     while (std::ranges::find(taken_, name) != taken_.end()) name = "predicted " + name;
     return name;
@@ -124,7 +123,7 @@ class Writer {
     const auto values = row.values<float>();
     return class_name(std::ranges::max_element(values) - values.begin());
   }
-  /// The shortest text that is the number, in the type that it has.
+  /// The shortest text that gives exactly this number in its own type.
   [[nodiscard]] static std::string text_of(const Tensor& row, std::int64_t i) {
     return row.dtype() == f64 ? fmt::format("{}", row.at(i)) : fmt::format("{}", static_cast<float>(row.at(i)));
   }
@@ -157,13 +156,13 @@ class Writer {
   Cells kept_, taken_;
   const Cells none_ = {};
   bool json_, regression_;
-  const char* column_;  // of a class in the header
+  const char* column_;  // the name of a class in the header
   std::string of_classes_;
 };
 
 Knows known_by(const LossFunction& loss) { return loss.traits().scores ? Knows::score : Knows::probability; }
 
-/// Encodes the rows of a table, until they make a batch.
+/// Encodes the rows of a table, and predicts them when a batch is full.
 class Encoder {
  public:
   Encoder(const data::TablePreprocessing& fitted, const data::CsvReader& reader)
@@ -189,10 +188,10 @@ class Encoder {
       const data::Schema::Feature& feature = fitted_.schema().features[i];
       const std::string values = counted(unknown_[i], "values");
       if (feature.kind == data::ColumnKind::category) {
-        say("warning: column {}: {} that the training data did not have; taken for none of its levels\n", feature.name,
+        say("warning: column {}: {} that the training data did not have; treated as none of its levels\n", feature.name,
             values);
       } else {
-        say("warning: column {}: {} missing, which none was in training: the median stands in\n", feature.name,
+        say("warning: column {}: {} missing, but none was missing in training: the median is used\n", feature.name,
             values + (unknown_[i] == 1 ? " is" : " are"));
       }
     }
@@ -218,7 +217,7 @@ std::vector<std::size_t> kept_columns(const std::string& keep, const Cells& head
   if (place_of(keep) < header.size()) names = {keep};
   for (const std::string& name : names) {
     const std::size_t place = place_of(name);
-    if (std::ranges::find(places, place) != places.end()) continue;  // it was named twice
+    if (std::ranges::find(places, place) != places.end()) continue;  // the column was named twice
     places.push_back(place);
     if (place < header.size()) continue;
     fail<UsageError>("[predict] --keep names the column '{}', and {} has none. Hint: {}", name, file,
@@ -275,7 +274,7 @@ void predict_images(const Model& model, const std::string& path, const Context& 
   }
 }
 
-/// The probability of each class, of a column of texts.
+/// Predicts the probability of each class for a column of texts.
 void predict_texts(TrainedTexts& trained, data::CsvReader& reader, const std::string& keep, const Context& context) {
   const std::string& column = trained.config.texts.text;
   const auto found = std::ranges::find(reader.header(), column);
@@ -306,7 +305,7 @@ void predict_texts(TrainedTexts& trained, data::CsvReader& reader, const std::st
   flush_output();
 }
 
-/// The rating of each row of a table by users, items and what is known besides.
+/// Predicts the rating of each row of a table with users, items and side columns.
 void predict_ratings(const Recommender& recommender, data::CsvReader& reader, const std::string& keep,
                      const Context& context) {
   std::vector<std::size_t> places;
@@ -337,11 +336,11 @@ void predict_ratings(const Recommender& recommender, data::CsvReader& reader, co
   }
   flush_output();
   if (context.quiet || users + items == 0) return;
-  say("warning: {} of users and {} of items that were never seen, predicted by what else is known of them\n",
+  say("warning: {} of users and {} of items that were never seen, predicted from what else is known about them\n",
       counted(users, "rows"), with_commas(items));
 }
 
-/// Writes what is written for each source, and the logarithm of its probability. Columns that are kept stand first.
+/// Writes the output for each source, and the logarithm of its probability. Kept columns come first.
 class SequenceLines {
  public:
   SequenceLines(const TrainedSystem& trained, const PredictArguments& arguments, const Cells& kept, bool json)
@@ -417,7 +416,7 @@ void predict_sequences(const TrainedSystem& trained, data::CsvReader& reader, co
   lines.write();
 }
 
-/// A dictionary is a table of two columns, and its words may lack their sounds.
+/// A dictionary is read as a table of two columns. Its words may lack their sounds.
 void predict_dictionary(const TrainedSystem& trained, const PredictArguments& arguments, const Context& context) {
   const data::SequencePreprocessing& sequences = *trained.preprocessing.sequences();
   const Cells columns = {sequences.source_name, sequences.target_name};
@@ -429,10 +428,10 @@ void predict_dictionary(const TrainedSystem& trained, const PredictArguments& ar
   lines.write();
 }
 
-/// What to recommend to a user.
+/// Writes what to recommend to a user.
 int recommend(const Recommender& recommender, const PredictArguments& arguments, const Context& context) {
   if (!recommender.knows_user(arguments.user) && !context.quiet)
-    say("warning: the user '{}' was never seen; what is best for such a one goes by the items alone\n", arguments.user);
+    say("warning: the user '{}' was never seen; the recommendations depend on the items alone\n", arguments.user);
   for (const auto& [name, rating] : recommender.best_for(arguments.user, arguments.best())) {
     if (context.json) {
       emit_line_of(nlohmann::ordered_json{{recommender.config().columns.item, name},
@@ -444,8 +443,8 @@ int recommend(const Recommender& recommender, const PredictArguments& arguments,
   return 0;
 }
 
-/// Hands a reader of the table, or of standard input, to `predict`. The table is laid out as what was trained on, where
-/// the arguments do not say otherwise.
+/// Calls `predict` with a reader of the table or of standard input. Separator and header are those of the training
+/// data, unless the arguments give others.
 template <class Predict>
 int with_reader(const PredictArguments& arguments, data::TableLayout layout, const Predict& predict) {
   if (const auto separator = data::separator_named(arguments.separator)) layout.separator = separator;
@@ -462,7 +461,8 @@ int with_reader(const PredictArguments& arguments, data::TableLayout layout, con
 
 int predict_with_system(const TrainedSystem& trained, const PredictArguments& arguments, const Context& context) {
   if (!trained.system.write) {
-    if (trained.system.answer) check_options(arguments, From::lines);  // else what is said is that it has no answers
+    if (trained.system.answer)
+      check_options(arguments, From::lines);  // otherwise the error would be that it has no answers
     return answer_lines(arguments.run, arguments.data, arguments.best(), context);
   }
   const bool is_dictionary = data::is_dictionary(arguments.data);
@@ -535,23 +535,23 @@ void set_up(CLI::App& command, Context& context) {
   command.add_option("--data", arguments->data, "Table, or lines of text, to predict from (standard input)");
   command.add_option("--images", arguments->images, "Images to predict from (IDX)");
   command.add_flag("--no-header", arguments->no_header,
-                   "The table has no line of names: its columns are column 1, column 2, ... (as the training data)");
-  command.add_option("--user", arguments->user, "Of a recommender: what to recommend to this user")->type_name("NAME");
+                   "The table has no header: its columns are column 1, column 2, ... (as in the training data)");
+  command.add_option("--user", arguments->user, "For a recommender: what to recommend to this user")->type_name("NAME");
   command.add_option("--top", arguments->top, "How many items, or words for each [MASK] (10)")
       ->check(in_range({.low = 1}));
   command
       .add_option("--beam", arguments->search.beam,
-                  "Of sequences: how many the search keeps (as trained; 1: the likeliest token each time)")
+                  "For sequences: the width of the beam search (as trained; 1: always the likeliest token)")
       ->check(in_range({.low = 1, .high = 1000}));
   command
       .add_option("--length-penalty", arguments->search.length_penalty,
-                  "Of sequences: a score is the log-probability over ((5 + tokens) / 6) to this power (as trained)")
+                  "For sequences: a score is the log-probability / ((5 + tokens) / 6)^P for this P (as trained)")
       ->check(in_range({.low = 0, .high = 10}));
   add_device_option(command, arguments->device);
   command.add_option("--keep", arguments->keep, "Columns of the table to write before the prediction: a,b,c, or *");
   command
       .add_option("--separator", arguments->separator,
-                  "comma, semicolon or tab (as said in training, or what the header has most of)")
+                  "comma, semicolon or tab (as in training, or the most frequent one in the header)")
       ->check(CLI::IsMember({"auto", "comma", "semicolon", "tab"}));
   set_run(command, context, [arguments, &context] { return run(*arguments, context); });
 }

@@ -23,7 +23,7 @@ struct ScheduleArguments {
 Schedule make(const ScheduleArguments& arguments, const Registry& registry) {
   ConfigTree tree;
   set_all(tree, arguments.sets, "warmup=5%");
-  if (const auto section = tree.values.extract("schedule")) {  // schedule.warmup is warmup, too
+  if (const auto section = tree.values.extract("schedule")) {  // accepts schedule.warmup and warmup
     if (auto* options = section.mapped().get_if<OptionMap>()) tree.values.merge(*options);
   }
   return registry.schedule(arguments.name).make(tree.values);
@@ -69,7 +69,7 @@ void set_up(CLI::App& command, Context& context) {
   command.footer("Example:\n  thalweg schedule one_cycle --lr 0.1 --steps 1000 --set warmup=5%");
   command.add_option("name", arguments->name, "thalweg list schedules")->required()->type_name("NAME");
   command.add_option("--lr", arguments->lr, "Learning rate that the schedule multiplies")->check(in_range(positive));
-  command.add_option("--steps", arguments->steps, "Of the run")->check(CLI::Range(1, 10'000'000));
+  command.add_option("--steps", arguments->steps, "Steps of the run")->check(CLI::Range(1, 10'000'000));
   command.add_option("--epoch", arguments->epoch_steps, "Steps that make an epoch")->check(in_range(positive));
   command.add_option("--set", arguments->sets, "An option of the schedule: --set warmup=5%")->allow_extra_args(false);
   command.add_flag("--csv", arguments->csv, "Every step, as CSV");

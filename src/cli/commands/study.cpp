@@ -1,4 +1,4 @@
-// thalweg study: a claim of the textbooks, put to the test.
+// thalweg study: tests a claim of a textbook.
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
@@ -23,7 +23,7 @@ struct StudyArguments {
   std::string file, out;
 };
 
-/// The course of each arm.
+/// Draws the course of each arm.
 std::string courses(const Study& study) {
   std::vector<Series> lines;
   for (const StudyArm& arm : study.arms) {
@@ -35,7 +35,7 @@ std::string courses(const Study& study) {
       {.title = study.question, .x_label = "epoch", .y_label = study.measure, .log_y = wants_log(lines)}, lines);
 }
 
-/// Every result of each arm, and its median, one arm a place on the axis.
+/// Draws every result of each arm and the median; each arm has its own place on the axis.
 std::string picture(const Study& study) {
   if (!study.arms.front().course.empty()) return courses(study);
   std::vector<Series> series;
@@ -131,8 +131,10 @@ int run(const StudyArguments& arguments, const Context& context) {
 void set_up(CLI::App& command, Context& context) {
   auto arguments = std::make_shared<StudyArguments>();
   command.footer("Example:\n  thalweg study examples/studies/ravine.toml");
-  command.add_option("study", arguments->file, "A study: its question, its arms")->required()->type_name("TOML");
-  command.add_option("--out", arguments->out, "Folder for the page and the picture (that of the study)")
+  command.add_option("study", arguments->file, "A study: a file with its question and its arms")
+      ->required()
+      ->type_name("TOML");
+  command.add_option("--out", arguments->out, "Folder for the page and the picture (the folder of the study)")
       ->type_name("FOLDER");
   set_run(command, context, [arguments, &context] { return run(*arguments, context); });
 }
@@ -140,7 +142,7 @@ void set_up(CLI::App& command, Context& context) {
 }  // namespace
 
 std::vector<CommandRow> study_commands() {
-  return {{"study", "A claim of the textbooks, put to the test", CommandGroup::methods, set_up}};
+  return {{"study", "Test a claim of a textbook", CommandGroup::methods, set_up}};
 }
 
 }  // namespace thalweg::cli

@@ -50,7 +50,7 @@ void say_warnings(const Context& context, const std::vector<std::string>& warnin
   for (const std::string& warning : warnings) say("warning: {}\n", warning);
 }
 
-/// The folder to go on in: the one named, or the newest unfinished run of this name.
+/// The folder of the run to resume: the given one, or the newest unfinished run of this name.
 fs::path unfinished_folder(const TrainArguments& arguments, const NamedTree& named, const fs::path& wanted) {
   if (named.run_folder) return named.folder;
   if (!arguments.out.empty() && fs::exists(fs::path(arguments.out) / "config.toml")) return arguments.out;
@@ -58,7 +58,7 @@ fs::path unfinished_folder(const TrainArguments& arguments, const NamedTree& nam
   fail<UsageError>("[resume] there is no unfinished run {}. Hint: without --resume a new one begins.", wanted.string());
 }
 
-/// Throws DataError where the data that the run began with has changed since.
+/// Throws DataError if the data has changed since the run began.
 void refuse_changed_data(const RunFolder& folder, const DataOptions& options, std::uint64_t seed) {
   const DataRecord before = DataRecord::read(folder.data());
   for (const auto& [key, files] : before.places) {
@@ -88,7 +88,7 @@ RunFolder resume_folder(const fs::path& path, LoadedConfig& loaded, const Regist
   return folder;
 }
 
-/// What a resumed run goes on from, in a state of that layout. Throws where there is nothing.
+/// The state from which a resumed run continues, in the given layout. Throws if there is none.
 State resumed_state(const RunFolder& folder, const State& state, const std::string& fingerprint) {
   std::vector<std::string> damaged;
   if (auto found = newest_checkpoint(folder.checkpoints(), state, fingerprint, damaged)) return std::move(found->state);
@@ -98,18 +98,17 @@ State resumed_state(const RunFolder& folder, const State& state, const std::stri
                    name);
 }
 
-/// Each fold is tested on rows of its own: test data that was asked for would not be looked at.
+/// Each fold is tested on its own rows, so test data that the user gave would not be used.
 void refuse_test(const TrainArguments& arguments, const Config& config, const Context& context) {
   const auto names_test = [](const auto& option) { return option.first == "data.test"; };
   if (std::ranges::any_of(arguments.config.given, names_test))
     fail<UsageError>("[cv] --cv and --test: each fold is tested on the rows that it did not see. Wanted: one of them");
   if (reader_named(config.data.format).takes(config.data.test))
-    say_warnings(context,
-                 {fmt::format("test = {} is not looked at: each fold is tested on the rows that it did not see",
-                              config.data.test.str())});
+    say_warnings(context, {fmt::format("test = {} is not used: each fold is tested on the rows that it did not see",
+                                       config.data.test.str())});
 }
 
-/// The rate that rank 0 found is that of all. Gives the signal that ended its search, or 0.
+/// Gives all ranks the rate that rank 0 found. Returns the signal that ended its search, or 0.
 int share_lr(Config& config, const Registry& registry, Communicator& ranks, int signal) {
   const bool found = ranks.rank() == 0 && signal == 0;
   const std::string lr = found ? fmt::format("{}", config.make_optimizer(registry).lr) : "";
@@ -120,12 +119,12 @@ int share_lr(Config& config, const Registry& registry, Communicator& ranks, int 
   return signal;
 }
 
-/// What came of Trainer::fit: its history, or the signal that ended it.
+/// The result of Trainer::fit: its history, or the signal that ended it.
 struct Watched {
   History history;
   int signal = 0;
-  std::string spent = {};   ///< why its budget ended it
-  bool is_used_up = false;  ///< and whether that is because none of it is left
+  std::string spent = {};   ///< why the budget guard stopped it; empty if it did not
+  bool is_used_up = false;  ///< whether the reason is that the budget is used up
 };
 
 FitOptions options_of(const Session& session, const Config& config, const fs::path& checkpoints,
@@ -143,7 +142,7 @@ FitOptions options_of(const Session& session, const Config& config, const fs::pa
   return options;
 }
 
-/// What the other ranks do of a run that rank 0 writes down.
+/// The part of all ranks but rank 0, which writes the run folder.
 int follow(Session& session, const Config& config, const fs::path& checkpoints, const TrainArguments& arguments,
            const Context& context) {
   const SignalWatch signals;
@@ -154,7 +153,7 @@ int follow(Session& session, const Config& config, const fs::path& checkpoints, 
   return signals.received() != 0 ? 128 + signals.received() : 0;
 }
 
-/// What a model of this session has to beat.
+/// The losses that a model of this session has to beat.
 JudgeOptions constants_for(const Session& session, const Config& config, const Registry& registry) {
   if (session.system) return with_session({}, session);
   const auto constant = baselines_of(session.recipe.make_loss(registry), session.recipe.outputs, session.parts.train,
@@ -162,7 +161,7 @@ JudgeOptions constants_for(const Session& session, const Config& config, const R
   return with_session(constants_of(constant, session), session);
 }
 
-/// Says what a rank has of the optimizer's slots.
+/// Prints how much of the optimizer's slots a rank holds.
 void say_kept(const Communicator& ranks, const Context& context) {
   const auto& [whole, most] = ranks.kept();
   if (context.quiet || context.json || whole == 0) return;
@@ -171,7 +170,7 @@ void say_kept(const Communicator& ranks, const Context& context) {
       static_cast<double>(most) / megabyte, counted(ranks.size(), "ranks"));
 }
 
-/// Looks at a run while it trains, as `[insight]` asks, and what they are looks at.
+/// The looks at a run during its training, set by `[insight]`, and the rows that they use.
 struct Insight {
   Dataset rows;
   RunWatch watch;
@@ -184,7 +183,7 @@ struct Insight {
               config.train.threads) {}
 };
 
-/// The options with looks, where they are asked for; they are handed to `found`.
+/// Adds looks to the options, if the configuration asks for them. Each look is passed to `found`.
 std::unique_ptr<Insight> add_insight(FitOptions& options, const Session& session, const Config& config,
                                      const Registry& registry, std::function<void(const Look&)> found) {
   if (config.insight.every.amount <= 0) return nullptr;
@@ -197,8 +196,8 @@ std::unique_ptr<Insight> add_insight(FitOptions& options, const Session& session
   return insight;
 }
 
-/// Before the first step: what it begins with, which a resumed run finds in its folder; and whether looks are due at
-/// all.
+/// Prepares the looks before the first step: gives them the initial state, which a resumed run reads from its folder,
+/// and warns if no look will be due.
 void begin_insight(Insight& insight, const Session& session, const Config& config, const RunFolder& folder,
                    bool resumes, const Context& context) {
   const State& state = session.trainer.state();
@@ -212,7 +211,7 @@ void begin_insight(Insight& insight, const Session& session, const Config& confi
                                        config.insight.every.str())});
 }
 
-/// Says what the budget left out.
+/// Prints how many looks were left out because of their time limit.
 void say_left_out(const Insight* insight, const Config& config, const Context& context) {
   if (!insight || insight->watch.left_out() == 0 || context.quiet || context.json) return;
   say("looks: {} were left out, to take at most {} of the time\n", with_commas(insight->watch.left_out()),
@@ -263,7 +262,7 @@ Watched fit(Session& session, const Config& config, const RunFolder& folder, std
   return watched;
 }
 
-/// Says of an interrupted run what is kept, and how to resume it.
+/// Prints where an interrupted run is saved, and how to resume it.
 int say_stopped(const Watched& watched, const RunFolder& folder, const Session& session, const Context& context) {
   const std::int64_t step = session.trainer.state().step;
   const std::string command = fmt::format("thalweg train {} --resume{}", shell_quoted(folder.path().string()),
@@ -383,7 +382,7 @@ int dry_run(LoadedConfig loaded, const Context& context) {
 int run_alone(const TrainArguments& arguments, const Context& context) {
   const NamedTree named = read_arguments(arguments.config, context.registry);
   if (context.ranks && (is_text_classifier(named.tree) || arguments.online)) {
-    fail<UsageError>("[distributed] texts are learned by one process. Hint: start it without a launcher.");
+    fail<UsageError>("[distributed] texts are trained by one process. Hint: start it without a launcher.");
   }
   if (is_text_classifier(named.tree)) return train_texts(arguments, named, context);
   if (const LoopedRow* row = looped_row(named.tree)) {
@@ -438,9 +437,11 @@ void set_up(CLI::App& command, Context& context) {
   add_config_arguments(command, arguments->config);
   command.add_option("--out", arguments->out, "Run folder (runs/NAME)");
   command.add_flag("--online", arguments->online,
-                   "Read texts once, from a file or standard input; predict each before it is learned");
+                   "Read each text once, from a file or standard input, and predict it before learning it");
   command.add_flag("--resume", arguments->resume, "Go on with the newest unfinished run");
-  command.add_option("--stop-after", arguments->stop_after, "Stop after this step; the schedule keeps its horizon")
+  command
+      .add_option("--stop-after", arguments->stop_after,
+                  "Stop after this step; the schedule is still that of the whole run")
       ->check(in_range({.low = 1}));
   command.add_option("--cv", arguments->folds, "Cross-validate with this many folds")->check(CLI::Range(2, 1'000'000));
   add_rank_options(command, arguments->ranks);
@@ -452,7 +453,7 @@ void set_up(CLI::App& command, Context& context) {
 }  // namespace
 
 std::vector<CommandRow> train_commands() {
-  return {{"train", "Train a model on a table or as a configuration says", CommandGroup::training, set_up}};
+  return {{"train", "Train a model on a table or by a configuration", CommandGroup::training, set_up}};
 }
 
 }  // namespace thalweg::cli

@@ -1,4 +1,4 @@
-// thalweg transcribe: what is said in sounds.
+// thalweg transcribe: writes down the text of spoken sounds.
 
 #include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>
@@ -22,8 +22,8 @@ struct TranscribeArguments {
 int run(const TranscribeArguments& arguments, const Context& context) {
   const TrainedSystem trained = load_system(arguments.run, context.registry);
   if (!trained.system.transcribe)
-    fail<UsageError>("[transcribe] {} is {}, which hears nothing. Wanted: a run of a speech recogniser", arguments.run,
-                     trained.choice.kind);
+    fail<UsageError>("[transcribe] {} is {}, which cannot read sounds. Wanted: a run of a speech recogniser",
+                     arguments.run, trained.choice.kind);
   for (const std::string& name : arguments.sounds) {
     const Sound sound = read_sound(name);
     const std::string text = trained.system.transcribe(trained.state, sound, arguments.beam);
@@ -48,7 +48,7 @@ void set_up(CLI::App& command, Context& context) {
   command.footer(examples);
   command.add_option("run", arguments->run, "Run folder, or model.safetensors")->required()->type_name("RUN");
   command.add_option("sounds", arguments->sounds, "WAV, FLAC or Ogg files")->required()->type_name("FILE");
-  command.add_option("--beam", arguments->beam, "Beginnings that the search keeps (1: the likeliest path)")
+  command.add_option("--beam", arguments->beam, "Width of the beam search (1: the likeliest path)")
       ->check(in_range({.low = 1, .high = 10'000}));
   set_run(command, context, [arguments, &context] { return run(*arguments, context); });
 }

@@ -32,8 +32,9 @@ Dataset encode_rows(const data::TablePreprocessing& fitted, const data::Table& t
         feature.kind == data::ColumnKind::category
             ? fmt::format("{}: {} in column {} a level that the training part did not have", where, rows_have,
                           feature.name)
-            : fmt::format("{}: {} no value in column {}, where all of the training part had one: its median stands in",
-                          where, rows_have, feature.name));
+            : fmt::format(
+                  "{}: {} no value in column {}, which was never missing in the training part: its median is used",
+                  where, rows_have, feature.name));
   }
   return result;
 }
@@ -47,7 +48,7 @@ Origin origin_of(const data::Table& table, const data::Schema& schema, std::span
   return origin;
 }
 
-/// The hash of all cells of a row, also those of ignored columns.
+/// The hash of all cells of a row, including those of ignored columns.
 std::uint64_t content_of_row(const data::Table& table, std::int64_t row) {
   std::uint64_t content = 0;
   for (std::size_t column = 0; column < table.columns(); ++column)
@@ -82,15 +83,16 @@ class TableRows final : public TrainingRows {
     if (schema_.task != data::Task::regression) {
       if (loss.task == schema_.task) return;
       fail<UsageError>(
-          "[loss] it is a loss of {}, and '{}' has {} classes. Losses of a {} target: {}.{}",
+          "[loss] it is a loss of {}, but '{}' has {} classes. Losses of a {} target: {}.{}",
           loss.task == data::Task::regression ? "numbers" : "another number of classes", schema_.target,
           schema_.classes.size(), data::name(schema_.task), losses_of(schema_.task),
           loss.task == data::Task::regression ? " Hint: --task regression, if its classes are numbers." : "");
     }
     if (loss.task != data::Task::regression) {
       fail<UsageError>(
-          "[loss] it is a loss of classes, and '{}' is a column of numbers, a regression. Losses of a regression: {}. "
-          "Hint: --task multiclass, or {}, if its numbers are names.",
+          "[loss] it is a loss of classes, but '{}' is a column of numbers, so the task is a regression. Losses of a "
+          "regression: {}. "
+          "Hint: --task multiclass, or {}, if its numbers are names of classes.",
           schema_.target, losses_of(data::Task::regression), shell_word("--type=" + schema_.target + "=category"));
     }
     if (!loss.standardise) expect_counts();
@@ -99,14 +101,16 @@ class TableRows final : public TrainingRows {
   }
 
  private:
-  /// A loss that takes targets in their own unit is one of counts. Below 0 its likelihood has no maximum.
+  /// A loss that takes targets in their own unit is a loss of counts. Its likelihood has no maximum for targets below
+  /// 0.
   void expect_counts() const {
     const std::size_t target = data::column_of(table_, schema_.target);
     for (const std::int64_t row : rows_) {
       const double value = data::number_at(table_, row, target, schema_.target_form);
       if (value >= 0) continue;
       fail<DataError>(
-          "[loss] {}, line {}, column '{}': the loss is one of counts, and {} is below 0. Hint: another loss, as mse.",
+          "[loss] {}, line {}, column '{}': the loss is one of counts, and {} is below 0. Hint: another loss, such as "
+          "mse.",
           table_.file(), table_.line(row), schema_.target, value);
     }
   }
@@ -144,7 +148,7 @@ std::unique_ptr<TrainingData> read(const DataOptions& data, const CsvOptions& op
   data::Table table = table_at(data.train, {data::separator_named(options.separator), options.header});
   data::Inference inference = data::infer_schema(table, options);
   if (options.class_weights == "balanced" && inference.schema.task == data::Task::regression) {
-    fail<UsageError>("[data] class_weights = \"balanced\", and the task is regression. Hint: --weight names a column.");
+    fail<UsageError>("[data] class_weights = \"balanced\", but the task is regression. Hint: --weight names a column.");
   }
   return std::make_unique<TableRows>(std::move(table), std::move(inference), options.class_weights == "balanced",
                                      data.held_out());
@@ -164,12 +168,13 @@ Dataset encode(const Request& request, const CsvOptions& options, std::vector<st
     std::int64_t blank = 0;
     for (std::int64_t row = 0; row < table.rows(); ++row) blank += data::is_missing(table.cell(row, target)) ? 1 : 0;
     if (blank > 0)
-      warnings.push_back(fmt::format("{}: rows without {}, left out: {}", table.file(), fitted.schema().target, blank));
+      warnings.push_back(
+          fmt::format("{}: rows without {} were left out: {}", table.file(), fitted.schema().target, blank));
   }
   const std::string& weight = fitted.schema().weight;
   if (!weight.empty() && !table.find(weight))
-    warnings.push_back(fmt::format("{} has no column '{}', which weighed the rows in training: here each counts as 1",
-                                   table.file(), weight));
+    warnings.push_back(fmt::format(
+        "{} has no column '{}', the weights of the rows in training: here each row counts as 1", table.file(), weight));
   if (request.origin) *request.origin = origin_of(table, fitted.schema(), rows);
   return encode_rows(fitted, table, rows, table.file(), warnings);
 }

@@ -1,4 +1,4 @@
-// The reader of documents: words in windows, none of which is of two documents.
+// The reader of documents: words in windows that never cross the border of a document.
 
 #include <numeric>
 
@@ -36,7 +36,7 @@ class DocumentRows final : public TrainingRows {
     std::iota(rows_.begin(), rows_.end(), 0);
     if (held_out > 0 && rows_.size() < 2)
       fail<DataError>(
-          "[documents] {} is one document, of which none can be held out. Hint: validation = 0, or an empty line "
+          "[documents] {} is a single document, so none can be held out. Hint: validation = 0, or an empty line "
           "between documents.",
           place_);
     std::int64_t bytes = 0;
@@ -46,9 +46,8 @@ class DocumentRows final : public TrainingRows {
               .rows = bytes / (bytes_a_word * options.length) + 1,
               .outputs = options.words,
               .table = false};
-    notes_.push_back(
-        fmt::format("{} documents, cut into windows of {} words; the task is to find words that are hidden",
-                    rows_.size(), options.length));
+    notes_.push_back(fmt::format("{} documents, cut into windows of {} words; the task is to find hidden words",
+                                 rows_.size(), options.length));
   }
 
  private:
@@ -95,8 +94,8 @@ Dataset encode(const Request& request, const DocumentOptions&, std::vector<std::
 std::vector<ReaderRow> documents_readers() {
   return {reader_row<DocumentOptions>(
       {.name = "documents",
-       .summary = "words of documents, in windows: a folder with a document a file, or a file whose documents end with "
-                  "an empty line; a line is a sentence",
+       .summary = "words of documents, in windows: a folder with one document per file, or a file with an empty line "
+                  "after each document; each line is a sentence",
        .suits = [](const data::Preprocessing& p) { return p.words() != nullptr && p.classes().empty(); }},
       read, encode)};
 }

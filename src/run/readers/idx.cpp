@@ -1,4 +1,4 @@
-// The reader of IDX files: images in one, their labels in another.
+// The reader of IDX files: one file has the images, another their labels.
 
 #include "run/image_rows.hpp"
 
@@ -44,7 +44,7 @@ Dataset encode(const Request& request, const IdxOptions& options, std::vector<st
   return images_at(request.place, options, request.preprocessing.classes().size()).rows(request.only);
 }
 
-/// A table that names a run is a place of "real_or_made".
+/// A place with the key `made` belongs to the reader "real_or_made".
 bool takes(const OptionValue& place) {
   const auto* map = place.get_if<OptionMap>();
   return map && !map->contains("made");

@@ -16,12 +16,11 @@ struct FolderOptions : ImageOptions {
 
   [[nodiscard]] Fields fields() {
     Fields all = ImageOptions::fields();
-    all.insert(all.begin(),
-               {.name = "stream",
-                .place = &stream,
-                .doc = "read the files while training, each batch ahead of its step, and keep none; auto: where they "
-                       "would take a quarter of the memory",
-                .choices = {"auto", "always", "never"}});
+    all.insert(all.begin(), {.name = "stream",
+                             .place = &stream,
+                             .doc = "read the files during training, each batch ahead of its step, and keep none in "
+                                    "memory; auto: only if they would take a quarter of the memory",
+                             .choices = {"auto", "always", "never"}});
     return all;
   }
   [[nodiscard]] data::Keep keep() const {

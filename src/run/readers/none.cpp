@@ -1,4 +1,4 @@
-// The reader for a system that makes its own rows: it reads no data.
+// The reader for systems that make their own rows: it reads no data.
 
 #include "run/reader.hpp"
 
@@ -17,7 +17,7 @@ class NoData final : public TrainingData {
     return {.preprocessing = data::TensorPreprocessing{.task = data::Task::regression}, .train = {}};
   }
   [[nodiscard]] std::vector<Parts> folds(std::int64_t, std::uint64_t) const override {
-    fail<UsageError>("[data] there is no data to deal to folds");
+    fail<UsageError>("[data] there is no data to divide into folds");
   }
 };
 
@@ -40,7 +40,7 @@ std::vector<ReaderRow> none_readers() {
     into.validation = {0.0};  // there are no rows to hold out
     common(values, into);
     if (into.held_out() != 0)
-      fail_option("validation", "[data] validation = {} of no data. Wanted: 0", into.validation.str());
+      fail_option("validation", "[data] validation = {}, but there is no data. Wanted: 0", into.validation.str());
   };
   return {row};
 }

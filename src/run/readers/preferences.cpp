@@ -1,4 +1,4 @@
-// The reader of pairs of texts of which one was preferred: a table with two texts and two scores a row.
+// The reader of pairs of texts with a preference: a table with two texts and two scores per row.
 
 #include "data/preferences.hpp"
 
@@ -29,8 +29,8 @@ struct PreferenceOptions : data::PreferenceColumns {
       if (field.name != "stride") all.push_back(field);
     }
     all.push_back({"gpt", &gpt,
-                   "a run of a gpt whose tokens these are, and its sequence_length; beside it no tokenizer, "
-                   "vocabulary_size and sequence_length; that of [system], where that has one"});
+                   "a run of a gpt, whose tokens and sequence_length are used in place of tokenizer, vocabulary_size "
+                   "and sequence_length; by default that of [system], if it has one"});
     return all;
   }
 };
@@ -49,7 +49,7 @@ std::uint64_t content(const Preference& pair) {
   return content_of(pair.rejected, content_of(pair.chosen, content_of(pair.prompt)));
 }
 
-/// The rows of these pairs; texts that are longer than a row are said.
+/// The rows of these pairs, with a warning about texts that are longer than a row.
 Dataset rows_of(const Pairs& pairs, std::span<const std::int64_t> rows, const data::TextPreprocessing& fitted,
                 std::vector<std::string>& warnings) {
   std::vector<Preference> own;
@@ -63,13 +63,13 @@ Dataset rows_of(const Pairs& pairs, std::span<const std::int64_t> rows, const da
   return dataset;
 }
 
-/// How texts are read is the run's. Throws OptionError for a key that says otherwise, where it has not its default.
+/// The named run decides how texts are read. Throws OptionError for a key that is set to another value than that of the
+/// run.
 void expect_nothing_beside(const data::TextOptions& own, const data::TextPreprocessing& taken, const std::string& gpt) {
   const data::TextOptions unsaid;
   const auto check = [&](std::string_view key, const auto& said, const auto& initial, const auto& run) {
     if (said == initial || said == run) return;
-    fail_option(key, "[preferences] {} = {} beside gpt = \"{}\", which has {}. Hint: leave it out", key, said, gpt,
-                run);
+    fail_option(key, "[preferences] {} = {}, but gpt = \"{}\" has {}. Hint: leave it out", key, said, gpt, run);
   };
   check("tokenizer", own.tokenizer, unsaid.tokenizer, std::string(data::name(taken.tokenizer.kind())));
   check("vocabulary_size", own.vocabulary_size, unsaid.vocabulary_size, taken.tokenizer.size());
@@ -92,13 +92,13 @@ class PreferenceRows final : public TrainingData {
         taken_ ? fmt::format("the {} tokens of {}", taken_->tokenizer.size(), options.gpt) : "tokens of their own"));
   }
 
-  /// Groups are drawn, and their rows go with them.
+  /// Whole groups are drawn for validation, with all their rows.
   [[nodiscard]] Parts parts(std::uint64_t seed) const override {
     std::vector<std::int64_t> train, validation;
     std::vector<char> is_held_out(static_cast<std::size_t>(groups_));
     if (held_out_ > 0) {
       if (groups_ < 2)
-        fail<DataError>("[preferences] {} has one {}, of which none can be held out. Hint: validation = 0 in [data].",
+        fail<DataError>("[preferences] {} has only one {}, so none can be held out. Hint: validation = 0 in [data].",
                         pairs_.file, pairs_.all.size() == 1 ? "pair" : "group");
       for (const std::int64_t group : data::split_fraction(groups_, held_out_, seed).held_out)
         at(is_held_out, group) = 1;
@@ -118,14 +118,14 @@ class PreferenceRows final : public TrainingData {
     return parts;
   }
   [[nodiscard]] std::vector<Parts> folds(std::int64_t, std::uint64_t) const override {
-    fail<UsageError>("[preferences] pairs of texts are not dealt out in folds. Hint: validation = 0.1 in [data].");
+    fail<UsageError>("[preferences] pairs of texts cannot be divided into folds. Hint: validation = 0.1 in [data].");
   }
 
  private:
   void number_groups() {
     const auto says_nothing = [](const Preference& pair) { return pair.group.empty(); };
     if (!options_.group.empty() && std::ranges::all_of(pairs_.all, says_nothing))
-      fail<DataError>("[preferences] {}: the column '{}' says nothing in any row", pairs_.file, options_.group);
+      fail<DataError>("[preferences] {}: the column '{}' is empty in all rows", pairs_.file, options_.group);
     std::unordered_map<std::string, std::int64_t> numbers;
     for (const Preference& pair : pairs_.all) {
       const auto next = std::ssize(numbers);
@@ -167,7 +167,7 @@ Dataset encode(const Request& request, const PreferenceOptions& options, std::ve
   return rows_of(pairs, rows, *request.preprocessing.text(), warnings);
 }
 
-/// A text of another ending is for the reader of texts.
+/// Files with other endings belong to the reader of texts.
 bool is_table(const OptionValue& place) {
   const auto* path = place.get_if<std::string>();
   return path && (path->ends_with(".csv") || path->ends_with(".tsv") || path->ends_with(".gz"));
@@ -178,7 +178,7 @@ bool is_table(const OptionValue& place) {
 std::vector<ReaderRow> preferences_readers() {
   return {reader_row<PreferenceOptions>(
       {.name = "preferences",
-       .summary = "pairs of texts, of which the one with the higher score is preferred: a table",
+       .summary = "a table of pairs of texts; the text with the higher score is preferred",
        .place = "the path of a table (.csv, .tsv, .gz)",
        .takes = is_table,
        .suits = [](const data::Preprocessing& p) { return p.text() != nullptr; }},

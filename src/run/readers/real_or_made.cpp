@@ -1,4 +1,4 @@
-// The reader of real images beside those that trained systems make: a classifier of them is a detector.
+// The reader of real images and of images that trained systems make. A classifier of the two is a detector.
 
 #include <algorithm>
 #include <filesystem>
@@ -24,9 +24,9 @@ struct DetectorOptions : ImageOptions {
   std::int64_t count = 0;
 
   [[nodiscard]] Fields fields() {
-    return {
-        {"count", &count, "of the real images, spread evenly over the file, and as many made; 0: all", not_negative},
-        ImageOptions::fields().front()};
+    return {{"count", &count, "number of real images, spread evenly over the file, and of generated ones; 0: all",
+             not_negative},
+            ImageOptions::fields().front()};
   }
 };
 
@@ -54,13 +54,13 @@ std::vector<std::string> runs_in(const OptionValue& made, const OptionValue& pla
   return runs;
 }
 
-/// A path alone is a run, beside whose images stand the real ones of the test data.
+/// A path alone is a run: its images are combined with the real images of the test data.
 Place place_of(const OptionValue& place, const DataOptions& data) {
   const auto* map = place.get_if<OptionMap>();
   if (!map) {
     const auto* test = data.test.get_if<OptionMap>();
     if (!test)
-      fail<UsageError>("[data] {}: real images to stand beside it are not known, for [data] test = {}. Wanted: {}",
+      fail<UsageError>("[data] {}: the real images for it are not known, because [data] test = {}. Wanted: {}",
                        place.str(), data.test.str(), place_text);
     return {place_of(data.test, data).images, one_path(place)};
   }
@@ -69,7 +69,7 @@ Place place_of(const OptionValue& place, const DataOptions& data) {
   return {one_path(images->second).front(), runs_in(made->second, place)};
 }
 
-/// A folder that holds pictures of the two classes is no run.
+/// A folder with pictures of the two classes is not a run.
 bool takes(const OptionValue& place) {
   if (const auto* map = place.get_if<OptionMap>()) return map->contains("made");
   if (!is_path(place)) return false;
@@ -100,11 +100,12 @@ Tensor real_images(const std::string& path, std::vector<std::string>& warnings) 
 }
 
 [[noreturn]] void refuse_size(const std::string& run, const Shape& made, const Shape& real) {
-  fail<UsageError>("[data] made = \"{}\": images of {}, and the real ones are {}. Wanted: a run on images of one size",
-                   run, made, real);
+  fail<UsageError>(
+      "[data] made = \"{}\": images of {}, but the real images are {}. Wanted: a run on images of one size", run, made,
+      real);
 }
 
-/// So many images of a run, as `thalweg generate` writes them, beginning at `into`.
+/// Writes `count` images of a run to `into`, the same images as `thalweg generate` makes.
 void make_images(const std::string& run, std::int64_t count, std::uint64_t seed, const Shape& shape,
                  std::span<std::uint8_t> into) {
   expect_run("[data] made", run);
@@ -123,13 +124,14 @@ void make_images(const std::string& run, std::int64_t count, std::uint64_t seed,
   }
 }
 
-/// "input" u8 (rows, height, width, channels), "target" i32 (rows): the real images, then as many that are made. Their
-/// seed is the content of the real ones, so that those beside test images are none of those beside training images.
+/// "input" u8 (rows, height, width, channels), "target" i32 (rows): the real images, then the same number of made
+/// images. The content of the real images is the seed of the made ones, so that test data gets other made images than
+/// training data.
 Dataset rows_of(const Place& place, std::int64_t count, std::vector<std::string>& warnings) {
   Tensor real = real_images(place.images, warnings);
   if (count > 0) real = data::spread_rows(real, count);
   const std::int64_t each = real.shape()[0], runs = std::ssize(place.runs);
-  if (each < runs) fail<UsageError>("[data] {} images of {} runs. Wanted: one of each run or more", each, runs);
+  if (each < runs) fail<UsageError>("[data] {} images of {} runs. Wanted: at least one image of each run", each, runs);
   const Shape image(real.shape().sizes().subspan(1));
   Shape all = real.shape();
   all.set(0, 2 * each);
@@ -150,11 +152,11 @@ Dataset rows_of(const Place& place, std::int64_t count, std::vector<std::string>
   return rows;
 }
 
-/// Images that were trained on would be known again.
+/// Refuses training images as test images, because a model would recognise them.
 void refuse_training_images(const DataOptions& data, const std::string& images) {
   for (const OptionValue* held_out : {&data.test, &data.validation}) {
     if (takes(*held_out) && place_of(*held_out, data).images == images)
-      fail<UsageError>("[data] {}: the real images are those to train on. Wanted: others", held_out->str());
+      fail<UsageError>("[data] {}: the real images are the training images. Wanted: other images", held_out->str());
   }
 }
 
@@ -172,22 +174,22 @@ Dataset encode(const Request& request, const DetectorOptions& options, std::vect
   const Dataset rows = rows_of(place_of(request.place, request.data), options.count, warnings);
   const Shape image(rows["input"].shape().sizes().subspan(1));
   if (const Shape& wanted = request.preprocessing.tensor()->input; image != wanted)
-    fail<UsageError>("[data] {}: images of {}. Wanted: {}, as those trained on", request.place.str(), image, wanted);
+    fail<UsageError>("[data] {}: images of {}. Wanted: {}, as in training", request.place.str(), image, wanted);
   return Images(rows, options).rows(request.only);
 }
 
 }  // namespace
 
 std::vector<ReaderRow> real_or_made_readers() {
-  return {
-      reader_row<DetectorOptions>({.name = "real_or_made",
-                                   .summary = "real images, and images that trained systems make, to be told apart: "
-                                              "train = { images = path, made = run }",
-                                   .place = place_text,
-                                   .takes = takes,
-                                   .paths = paths,
-                                   .suits = suits_images},
-                                  read, encode)};
+  return {reader_row<DetectorOptions>(
+      {.name = "real_or_made",
+       .summary =
+           "real images and images from trained systems, to tell them apart: train = { images = path, made = run }",
+       .place = place_text,
+       .takes = takes,
+       .paths = paths,
+       .suits = suits_images},
+      read, encode)};
 }
 
 }  // namespace thalweg

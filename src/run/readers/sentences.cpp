@@ -1,4 +1,4 @@
-// The reader of sentences with a class each, as rows of words.
+// The reader of sentences with one class each, as rows of words.
 
 #include <algorithm>
 #include <numeric>
@@ -22,8 +22,8 @@ struct SentenceOptions : data::LabelledTextOptions, data::WordOptions {
     const Fields own = WordOptions::fields();
     all.insert(all.end(), own.begin(), own.end());
     all.push_back({"encoder", &encoder,
-                   "a run whose words these are, and its length of a row, in place of words, rare and length; that of "
-                   "[system], where that has one"});
+                   "a run, whose words and length of a row are used in place of words, rare and length; by default "
+                   "that of [system], if it has one"});
     return all;
   }
 };
@@ -49,7 +49,7 @@ std::vector<Sentence> sentences_at(const std::string& place, const data::Labelle
   return all;
 }
 
-/// How many sentences were longer than a row.
+/// Warns about sentences that are longer than a row.
 struct Cut {
   std::int64_t rows = 0;
   void warn(std::string_view where, std::int64_t length, std::vector<std::string>& warnings) const {
@@ -59,7 +59,7 @@ struct Cut {
 };
 
 /// "input" i32 (rows, length), "count" i32 (rows), "target" i32 (rows), and "text" u8 (rows, bytes of the longest),
-/// the texts as they stand, filled up with zeros.
+/// the original texts, padded with zeros.
 Dataset rows_of(const std::vector<Sentence>& sentences, std::span<const std::int64_t> rows,
                 const data::WordPreprocessing& fitted, Cut& cut) {
   const data::WordCoder coder(fitted);

@@ -29,21 +29,20 @@ struct SequencesOptions {
   std::int64_t longest = 64;
 
   [[nodiscard]] Fields fields() {
-    return {
-        {"source", &source, "the column of a table that is read"},
-        {"target", &target, "the column that is to be written"},
-        {"group", &group,
-         "a column: the rows of which it says the same are trained on or held out together; empty: each row by itself"},
-        {"source_tokens", &source_tokens, "what a source is cut into", any_number, {"characters", "words"}},
-        {"target_tokens", &target_tokens, "what a target is cut into", any_number, {"characters", "words"}},
-        {"longest",
-         &longest,
-         "tokens that a source or a target may have",
-         {.low = 1, .high = static_cast<double>(data::most_tokens)}}};
+    return {{"source", &source, "the column with the sources"},
+            {"target", &target, "the column with the targets"},
+            {"group", &group,
+             "a column: rows with the same value in it are all trained on or all held out; empty: no groups"},
+            {"source_tokens", &source_tokens, "the tokens of a source", any_number, {"characters", "words"}},
+            {"target_tokens", &target_tokens, "the tokens of a target", any_number, {"characters", "words"}},
+            {"longest",
+             &longest,
+             "tokens that a source or a target may have",
+             {.low = 1, .high = static_cast<double>(data::most_tokens)}}};
   }
 };
 
-/// The pairs in a file, and what messages call it.
+/// The pairs in a file, and the file's name in messages.
 struct Pairs {
   std::string file;
   std::vector<SequencePair> all;
@@ -75,8 +74,8 @@ Pairs pairs_at(const OptionValue& place, const SequencesOptions& options) {
   const fs::path path(*place.get_if<std::string>());
   const bool is_dictionary = data::is_dictionary(path);
   if (is_dictionary && !options.group.empty())
-    fail<UsageError>("[data] group = \"{}\", and {} is a dictionary without columns. Hint: a table has some.",
-                     options.group, path.string());
+    fail<UsageError>("[data] group = \"{}\", but {} is a dictionary without columns. Hint: use a table.", options.group,
+                     path.string());
   Pairs pairs = is_dictionary ? Pairs{path.string(), data::read_dictionary(path)} : pairs_of_table(path, options);
   if (pairs.all.empty()) fail<DataError>("[sequences] {} has no pairs", pairs.file);
   return pairs;
@@ -89,8 +88,9 @@ std::vector<std::string> symbols_of(const Pairs& pairs, std::string SequencePair
       if (!found.contains(piece)) found.emplace(piece);
     }
     if (std::ssize(found) > data::most_symbols)
-      fail<DataError>("[sequences] {}: more than {} different tokens. Hint: characters are fewer than words.",
-                      pairs.where(pair), data::most_symbols);
+      fail<DataError>(
+          "[sequences] {}: more than {} different tokens. Hint: there are fewer different characters than words.",
+          pairs.where(pair), data::most_symbols);
   }
   return {found.begin(), found.end()};
 }
@@ -124,8 +124,9 @@ std::int64_t longest_of(const std::vector<std::vector<std::int32_t>>& side, std:
   return longest;
 }
 
-/// "input" i32 (rows, tokens) and "target" i32 (rows, tokens + 1), filled up with zeros, of which the target has one at
-/// least: it ends the sequence; "input_length" and "target_length" i32 (rows), how many tokens count.
+/// Columns "input" i32 (rows, tokens) and "target" i32 (rows, tokens + 1), padded with zeros. A target always has at
+/// least one zero, which ends the sequence. "input_length" and "target_length" i32 (rows) are the numbers of tokens
+/// that count.
 Dataset rows_of(const Tokens& tokens, std::span<const std::int64_t> rows, const SequencePreprocessing& fitted) {
   const std::int64_t count = std::ssize(rows), width = std::max<std::int64_t>(1, longest_of(tokens.sources, rows)),
                      most = longest_of(tokens.targets, rows) + 1;
@@ -173,7 +174,7 @@ class SequenceRows final : public TrainingData {
                                  fitted_.source.size(), fitted_.target.size()));
   }
 
-  /// Groups are drawn, and their rows go with them.
+  /// Whole groups are drawn for validation, with all their rows.
   [[nodiscard]] Parts parts(std::uint64_t seed) const override {
     if (held_out_ == 0) {
       std::vector<std::int64_t> all(pairs_.all.size());
@@ -181,7 +182,7 @@ class SequenceRows final : public TrainingData {
       return {.preprocessing = fitted_, .train = rows_of(tokens_, all, fitted_)};
     }
     if (groups_ < 2)
-      fail<DataError>("[sequences] {} has one {}, of which none can be held out. Hint: validation = 0 in [data].",
+      fail<DataError>("[sequences] {} has only one {}, so none can be held out. Hint: validation = 0 in [data].",
                       pairs_.file, pairs_.all.size() == 1 ? "pair" : "group");
     const data::Split split = data::split_fraction(groups_, held_out_, seed);
     std::vector<char> is_held_out(static_cast<std::size_t>(groups_));
@@ -198,7 +199,7 @@ class SequenceRows final : public TrainingData {
     return parts;
   }
   [[nodiscard]] std::vector<Parts> folds(std::int64_t, std::uint64_t) const override {
-    fail<UsageError>("[sequences] pairs of sequences are not dealt out in folds. Hint: validation = 0.1 in [data].");
+    fail<UsageError>("[sequences] pairs of sequences cannot be divided into folds. Hint: validation = 0.1 in [data].");
   }
 
  private:
@@ -206,7 +207,7 @@ class SequenceRows final : public TrainingData {
     std::unordered_map<std::string, std::int64_t> numbers;
     if (!options.group.empty() &&
         std::ranges::all_of(pairs_.all, [](const SequencePair& pair) { return pair.group.empty(); }))
-      fail<DataError>("[sequences] {}: the column '{}' says nothing in any row", pairs_.file, options.group);
+      fail<DataError>("[sequences] {}: the column '{}' is empty in all rows", pairs_.file, options.group);
     for (const SequencePair& pair : pairs_.all) {
       const auto next = std::ssize(numbers);
       group_.push_back(options.group.empty() ? std::ssize(group_)

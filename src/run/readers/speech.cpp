@@ -28,24 +28,25 @@ struct SpeechOptions {
   double window = 0.025, hop = 0.01, floor = 1e-10;
 
   [[nodiscard]] Fields fields() {
-    return {
-        {"file", &file, "the column of a table with the file of a sound, relative to the folder of the table"},
-        {"text", &text, "the column with its text"},
-        {"speaker", &speaker, "the column with its speaker, for errors by speaker; optional"},
-        {"alphabet", &alphabet, "the letters that texts may have; empty: those of the training texts"},
-        {"rate", &rate, "samples a second, to which sounds are resampled", {.low = 1000, .high = 192'000}},
-        {"bands", &bands, "of a log-mel frame", {.low = 1, .high = 1000}},
-        {"window", &window, "seconds of a frame", {.low = 0.001, .high = 1}},
-        {"hop", &hop, "seconds from one frame to the next", {.low = 0.001, .high = 1}},
-        {"stack", &stack, "frames side by side as one step, which reads one letter at most", {.low = 1, .high = 100}},
-        {"floor", &floor, "energies of a band below it count as it", {.low = 0, .high = 1e6, .low_open = true}},
-        {"standardise",
-         &standardise,
-         "over what each band has mean 0 and deviation 1: \"sound\", or \"training\", all sounds that are trained on, "
-         "so "
-         "that loud stays loud",
-         {},
-         {"sound", "training"}}};
+    return {{"file", &file, "the column of a table with the file of a sound, relative to the folder of the table"},
+            {"text", &text, "the column with its text"},
+            {"speaker", &speaker, "the column with its speaker, for errors by speaker; optional"},
+            {"alphabet", &alphabet, "the letters that texts may have; empty: those of the training texts"},
+            {"rate", &rate, "samples per second to which sounds are resampled", {.low = 1000, .high = 192'000}},
+            {"bands", &bands, "bands of a log-mel frame", {.low = 1, .high = 1000}},
+            {"window", &window, "seconds of a frame", {.low = 0.001, .high = 1}},
+            {"hop", &hop, "seconds from one frame to the next", {.low = 0.001, .high = 1}},
+            {"stack", &stack, "frames that form one step; a step gives at most one letter", {.low = 1, .high = 100}},
+            {"floor",
+             &floor,
+             "lowest energy of a band; lower energies are raised to it",
+             {.low = 0, .high = 1e6, .low_open = true}},
+            {"standardise",
+             &standardise,
+             "where each band gets mean 0 and deviation 1: over each sound (\"sound\"), or over all training sounds "
+             "(\"training\"), which keeps differences in loudness",
+             {},
+             {"sound", "training"}}};
   }
   [[nodiscard]] StepOptions steps() const {
     const auto samples = [&](double seconds) {
@@ -66,7 +67,7 @@ struct Utterance {
   fs::path sound;
   std::string where;  ///< for messages: "speech.csv, line 7, a.wav"
   std::string text, speaker;
-  std::int64_t place = 0;  ///< the line of the table, the number of the file
+  std::int64_t place = 0;  ///< the line of the table, or the number of the file
   [[nodiscard]] std::uint64_t content() const { return content_of(text, content_of(sound.filename().string())); }
 };
 
@@ -146,7 +147,7 @@ std::optional<FileContent> sounds_of(const OptionValue& place, const DataOptions
   return content_of_files(path.parent_path(), std::move(sounds), "the set of sounds in " + path.string());
 }
 
-/// What utterances come to: steps and labels of each.
+/// The number of steps and of labels of each utterance.
 struct Heard {
   std::vector<Tensor> steps = {};
   std::vector<std::vector<std::int32_t>> labels = {};
@@ -181,16 +182,16 @@ Heard heard(std::span<const Utterance> utterances, const data::SoundPreprocessin
     const std::int64_t needed = ctc::frames_needed(all.labels[row]), there = all.steps[row].shape()[0];
     if (needed > there)
       fail<DataError>(
-          "[speech] {}: a text of {} letters needs {} steps, and {:.3g} seconds have {}. Hint: is the text of another "
-          "sound? Training with a smaller stack or hop in [data] gives more steps.",
+          "[speech] {}: a text of {} letters needs {} steps, but {:.3g} seconds have {}. Hint: does the text belong to "
+          "another sound? Training with a smaller stack or hop in [data] gives more steps.",
           utterances[row].where, all.labels[row].size(), needed, seconds[row], there);
   });
   all.seconds = std::accumulate(seconds.begin(), seconds.end(), 0.);
   return all;
 }
 
-/// "input" f32 (rows, steps, width) and "target" i32 (rows, letters), filled up with zeros; "frames" and "letters", how
-/// many of each count; "group", who speaks; "sound", which file.
+/// Columns "input" f32 (rows, steps, width) and "target" i32 (rows, letters), padded with zeros; "frames" and
+/// "letters": how many steps and letters count; "group": the speaker; "sound": the file.
 Dataset rows_of(std::span<const Utterance> utterances, const Heard& heard, std::span<const std::int64_t> rows,
                 data::SoundPreprocessing fitted) {
   std::int64_t most_steps = 1, most_letters = 1;
@@ -304,8 +305,8 @@ Dataset encode(const Request& request, const SpeechOptions& options, std::vector
 std::vector<ReaderRow> speech_readers() {
   return {reader_row<SpeechOptions>(
       {.name = "speech",
-       .summary = "sounds (WAV, FLAC or Ogg) and what is said in them: a table that names them, or a folder with a.txt "
-                  "beside a.wav",
+       .summary =
+           "sounds (WAV, FLAC or Ogg) with their texts: a table that names them, or a folder with a.txt beside a.wav",
        .named = sounds_of,
        .suits = [](const data::Preprocessing& p) { return p.sound() != nullptr; }},
       read, encode)};

@@ -9,7 +9,7 @@ namespace {
 
 std::string held_out_end_of(const std::string& name) { return fmt::format("the held-out end of {}", name); }
 
-/// A text, cut in two where a part of it is held out, with the tokenizer fitted to the first part.
+/// A text, cut in two parts if one is held out. The tokenizer is fitted to the first part.
 class TextData final : public TrainingData {
  public:
   TextData(std::string text, const DataOptions& data, const data::TextOptions& options)
@@ -36,7 +36,7 @@ class TextData final : public TrainingData {
     return parts;
   }
   [[nodiscard]] std::vector<Parts> folds(std::int64_t, std::uint64_t) const override {
-    fail<UsageError>("[data] a text has no rows to deal to folds. Hint: validation = 0.1 holds out its end.");
+    fail<UsageError>("[data] a text has no rows to divide into folds. Hint: validation = 0.1 holds out its end.");
   }
 
  private:
@@ -65,7 +65,7 @@ Dataset encode(const Request& request, const data::TextOptions&, std::vector<std
 std::vector<ReaderRow> text_readers() {
   return {reader_row<data::TextOptions>(
       {.name = "text",
-       .summary = "a file or a folder of files, in tokens, of which each is predicted from those before it",
+       .summary = "a file or a folder of files, cut into tokens; each token is predicted from those before it",
        .suits = [](const data::Preprocessing& p) { return p.text() != nullptr; }},
       read, encode)};
 }

@@ -1,4 +1,4 @@
-// Diffusion: images, or codes of images, out of noise, a little at a time, of a class where one is asked for.
+// Diffusion: makes images, or codes of images, from noise in many small steps, of a given class if wanted.
 
 #include <algorithm>
 #include <cmath>
@@ -29,28 +29,29 @@ struct DiffusionOptions {
 };
 
 Fields fields(DiffusionOptions& o) {
-  return {
-      {"width",
-       &o.width,
-       "channels of the first level; each level below doubles them; a multiple of 8",
-       {.low = 8, .high = 1024}},
-      {"levels", &o.levels, "how often the image is halved, and doubled again", {.low = 1, .high = 6}},
-      {"class_dropout", &o.class_dropout, "part of the samples whose class is not told: guidance needs both",
-       below_one},
-      {"average", &o.average, "decay of the moving average of the parameters, which makes the pictures", below_one},
-      {"guidance", &o.guidance,
-       "of what is generated: 0 leaves the class out, 1 is what was learned, above that a picture is more of its class",
-       not_negative},
-      {"steps", &o.steps, "of the sampler", {.low = 1, .high = 10'000}},
-      {"latent", &o.latent,
-       "the run folder of a VAE with levels, whose codes are made in place of pixels; empty: pixels"},
-      {"latent_checksum", &o.latent_checksum, "of the parameters of that VAE, found when the run begins"}};
+  return {{"width",
+           &o.width,
+           "channels of the first level; each level below doubles them; a multiple of 8",
+           {.low = 8, .high = 1024}},
+          {"levels", &o.levels, "how often the image is halved, and doubled again", {.low = 1, .high = 6}},
+          {"class_dropout", &o.class_dropout,
+           "fraction of the samples that are trained without their class: guidance needs both kinds", below_one},
+          {"average", &o.average, "decay of the moving average of the parameters, with which pictures are generated",
+           below_one},
+          {"guidance", &o.guidance,
+           "guidance of generated images: 0 ignores the class, 1 is the learned distribution, larger values strengthen "
+           "the class",
+           not_negative},
+          {"steps", &o.steps, "steps of the sampler", {.low = 1, .high = 10'000}},
+          {"latent", &o.latent,
+           "the run folder of a VAE with levels: codes of this VAE are generated instead of pixels; empty: pixels"},
+          {"latent_checksum", &o.latent_checksum, "checksum of the parameters of that VAE; set when the run begins"}};
 }
 
 constexpr std::int64_t frequencies = 16;
-constexpr double least_angle = 0.02;  // of the noise: no step divides by 0
+constexpr double least_angle = 0.02;  // the smallest angle in sampling, so that no step divides by 0
 
-/// What noise is mixed with and images are made of: pixels in [-1, 1], or the codes of a trained autoencoder.
+/// The space in which noise is added: pixels in [-1, 1], or the codes of a trained autoencoder.
 class Space {
  public:
   Space(const SystemData& data, const DiffusionOptions& o) : shape_(data.input) {
@@ -60,13 +61,13 @@ class Space {
   }
 
   [[nodiscard]] const Shape& shape() const { return shape_; }
-  /// Of pixels in [0, 1].
+  /// Converts from pixels in [0, 1].
   [[nodiscard]] Var of(const Scope& s, const Var& pixels) const {
     return latent_ ? latent_->encode(s, pixels) : pixels * 2 - 1;
   }
-  /// Pixels in [0, 1].
+  /// Converts to pixels in [0, 1].
   [[nodiscard]] Tensor pixels(const Tensor& x) const { return latent_ ? latent_->decode(x) : images::from_signed(x); }
-  /// What is clean, within the range that there is.
+  /// Limits a clean value to its range.
   [[nodiscard]] Var bounded(const Var& x) const { return latent_ ? x : clamp(x, -1, 1); }
 
  private:
@@ -74,14 +75,14 @@ class Space {
   std::shared_ptr<const images::Latent> latent_ = {};
 };
 
-/// A U-Net that is told the time and the class.
+/// A U-Net with the time and the class as further inputs.
 class Denoiser {
  public:
   Denoiser(const SystemData& data, const DiffusionOptions& o)
       : o_(o), space_(data, o), classes_(static_cast<std::int64_t>(data.classes.size())) {}
 
-  /// x (batch, height, width, channels), t (batch) in [0, 1], told (batch, classes), a row of zeros where no class is
-  /// told -> the velocity, of the shape of x.
+  /// x (batch, height, width, channels), t (batch) in [0, 1], told (batch, classes), one-hot or a row of zeros for no
+  /// class -> the velocity, with the shape of x.
   [[nodiscard]] Var operator()(const Scope& s, const Var& x, const Var& t, const Var& told) const {
     const Var about = silu(embed(s / "about", t, told));
     std::vector<Var> seen;
@@ -107,7 +108,7 @@ class Denoiser {
   [[nodiscard]] std::int64_t classes() const { return classes_; }
 
  private:
-  /// Twice as large, less the row and column that an odd size does not have.
+  /// Doubles the size, minus one row or column if the wanted size is odd.
   [[nodiscard]] static Var twice(const Var& x, const Shape& wanted) {
     Var large = upsample(x);
     for (const int axis : {1, 2}) {
@@ -126,7 +127,7 @@ class Denoiser {
     return nn::dense(s / "both", silu(time + nn::dense(s / "class", told, units, {.bias = false})), units);
   }
 
-  /// Two convolutions with what they are about added between them, beside a way around.
+  /// A residual block of two convolutions, with the embedding of time and class added between them.
   [[nodiscard]] Var block(const Scope& s, const Var& x, const Var& about, std::int64_t width) const {
     Var h = nn::conv2d(s / "conv1", silu(nn::group_norm(s / "norm1", x, {.groups = 8})), {.filters = width});
     h = h + reshape(nn::dense(s / "about", about, width), {x.dim(0), 1, 1, width});
@@ -152,9 +153,9 @@ Loss diffusion_loss(const Denoiser& denoiser, double class_dropout, const Scope&
   return Loss::of_samples(square(guess - (cos(angle) * noise - sin(angle) * x)));
 }
 
-/// A step of the sampler: DDIM without noise of its own (Song, Meng and Ermon 2021), which in these angles is a turn
-/// from one to the next; x and the velocity are at right angles. With guidance the velocity is that of the class and
-/// what it differs by from that of no class, so many times over.
+/// A step of the sampler: DDIM without added noise (Song, Meng and Ermon 2021). In terms of these angles it is a
+/// rotation from one angle to the next, in the plane of x and the velocity, which are orthogonal. With guidance, the
+/// velocity is v(no class) + guidance (v(class) - v(no class)).
 Apply turn(const std::shared_ptr<const Denoiser>& denoiser, bool guided, int threads) {
   const auto function = [denoiser, guided](Scope s, const Batch& b) {
     const Var x = b["x"], told = b["told"], from = b["from"], to = b["to"];
@@ -164,7 +165,7 @@ Apply turn(const std::shared_ptr<const Denoiser>& denoiser, bool guided, int thr
       const Var plain = (*denoiser)(s.share("unet"), x, t, told * 0);
       velocity = plain + b["guidance"] * (velocity - plain);
     }
-    // what is clean in x, and the noise that is left
+    // the clean part of x, and the remaining noise
     const Var clean = denoiser->space().bounded(cos(from) * x - sin(from) * velocity);
     const Var noise = (x - cos(from) * clean) / sin(from);
     return cos(to) * clean + sin(to) * noise;
@@ -180,8 +181,8 @@ class Sampler {
         plain_(turn(denoiser, false, data.threads)),
         guided_(turn(denoiser, true, data.threads)) {}
 
-  /// f32 in [0, 1]; `see`, where there is one, is handed the images after every step. A request without a label is of
-  /// all classes in turn.
+  /// f32 in [0, 1]. `see`, if given, is called with the images after every step. A request without a label uses all
+  /// classes in turn.
   [[nodiscard]] Tensor operator()(const State& trained, const GenerateRequest& request,
                                   const std::function<void(const Tensor&)>& see = {}) const {
     const State state = trained.average("ema");
@@ -233,7 +234,7 @@ class Sampler {
   Apply plain_, guided_;
 };
 
-/// Eight pictures as they come out of the noise.
+/// Eight pictures during the steps of the sampler.
 Tensor strip(const Sampler& sampler, const State& state, std::int64_t steps) {
   constexpr std::int64_t pictures = 8, moments = 10;
   std::vector<Tensor> seen;
@@ -268,7 +269,7 @@ System make_diffusion(const SystemData& data, const DiffusionOptions& o) {
                           const GenerateRequest& request) { return images::generated(sampler(state, request)); }};
 }
 
-/// Where the run of the VAE lies wherever the command is called, and what its parameters are now.
+/// Makes the path of the VAE's run absolute, and sets the checksum of its present parameters.
 void settle_latent(DiffusionOptions& o) {
   if (o.latent.empty()) return;
   o.latent = place_of_run(o.latent);
@@ -282,9 +283,9 @@ std::vector<SystemRow> diffusion_systems() {
                               {"schedule", OptionMap{{"kind", "cosine"}, {"warmup", "2%"}}}};
   return {system_row<DiffusionOptions>(
       {.name = "diffusion",
-       .summary = "images out of noise by a U-Net, of a class where one is asked for",
+       .summary = "images generated from noise by a U-Net, of a given class if wanted",
        .formula = "|v(x_t, t, class) - (cos(a) noise - sin(a) x)|^2, x_t = cos(a) x + sin(a) noise, a = pi t / 2",
-       .when = "images of high quality, at many passes of the net for each; of codes (latent) at smaller ones",
+       .when = "images of high quality; each needs many passes of the net, which are cheaper for codes (latent)",
        .source =
            "Ho, Jain and Abbeel 2020; the velocity: Salimans and Ho 2022; the sampler: Song, Meng and Ermon 2021; "
            "guidance: Ho and Salimans 2022; codes: Rombach et al. 2022",

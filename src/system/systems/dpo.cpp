@@ -1,5 +1,4 @@
-// A policy of texts that is tuned on pairs of which one was preferred, without a reward: direct preference
-// optimisation.
+// Tunes a policy of texts on pairs of texts with a preference, without a reward: direct preference optimisation.
 
 #include <algorithm>
 
@@ -16,7 +15,7 @@ namespace thalweg {
 
 namespace {
 
-constexpr const char* reference = "reference";  // the policy as it was
+constexpr const char* reference = "reference";  // the policy at the start
 
 struct DpoOptions : TunedOptions {
   double beta = 0.1, likelihood_weight = 0;
@@ -24,10 +23,11 @@ struct DpoOptions : TunedOptions {
 
 Fields fields(DpoOptions& o) {
   return tuned_fields(
-      o, "a run of reward by which `thalweg evaluate` measures what is written; empty: none",
-      {{"beta", &o.beta, "how dear it is to leave what the policy was", positive},
+      o, "a run of reward with which `thalweg evaluate` rates the written texts; empty: none",
+      {{"beta", &o.beta, "strength of the pull towards the policy at the start", positive},
        {"likelihood_weight", &o.likelihood_weight,
-        "of the surprise a token at the chosen text, which is minimised beside (Pang et al. 2024)", not_negative}});
+        "weight of the surprise per token of the chosen text, which is added to the loss (Pang et al. 2024)",
+        not_negative}});
 }
 
 /// Both texts of each pair, (2 batch, ...): chosen, rejected, chosen, ...
@@ -50,7 +50,7 @@ class Dpo {
             threads),
         threads_(threads) {}
 
-  /// -log sigmoid(beta (log P/Q(chosen) - log P/Q(rejected))), P the policy and Q what it was.
+  /// -log sigmoid(beta (log P/Q(chosen) - log P/Q(rejected))), where P is the policy and Q the policy at the start.
   [[nodiscard]] Loss loss(const Scope& s, const Batch& b) const {
     const Pairs pairs = read(s, b);
     s.report("told apart", cast(pairs.margin > 0, s.dtype()));
@@ -73,7 +73,7 @@ class Dpo {
  private:
   struct Pairs {
     Var margin;                     ///< log P/Q(chosen) - log P/Q(rejected), (batch)
-    Var surprise, surprise_before;  ///< of P and Q, a token of the chosen text, (batch)
+    Var surprise, surprise_before;  ///< by P and by Q, per token of the chosen text, (batch)
   };
   [[nodiscard]] Pairs read(const Scope& s, const Batch& b) const {
     const Var tokens = both(b["chosen"], b["rejected"]), count = both(b["chosen_count"], b["rejected_count"]);
@@ -126,7 +126,7 @@ SystemFigures Dpo::figures(const State& state, const SystemSets& sets) const {
 
 System make_dpo(const SystemData& data, const DpoOptions& options) {
   const auto* text = data.preprocessing ? data.preprocessing->text() : nullptr;
-  if (!text) fail<UsageError>("[dpo] rows that are no pairs. Wanted: format = \"preferences\" in [data]");
+  if (!text) fail<UsageError>("[dpo] the rows are not pairs. Wanted: format = \"preferences\" in [data]");
   check_prompts("dpo", options.prompts, *text, options.length);
   const auto system = std::make_shared<const Dpo>(options, *text, data.threads);
   return {.objectives = {{.loss = [system](Scope s, const Batch& b) { return system->loss(s, b); }}},
@@ -138,9 +138,10 @@ System make_dpo(const SystemData& data, const DpoOptions& options) {
           .goal = "told apart"};
 }
 
-/// Where the runs lie wherever the command is called; and they must be there, and speak alike.
+/// Makes the paths of the runs absolute. Throws if a run is missing, or if their tokens differ.
 void settle_runs(DpoOptions& o) {
-  if (o.gpt.empty()) fail_option("gpt", "[dpo] no gpt. Wanted: the folder of a finished run of gpt, which is tuned");
+  if (o.gpt.empty())
+    fail_option("gpt", "[dpo] gpt is not set. Wanted: the folder of a finished run of gpt, which is then tuned");
   o.gpt = place_of_run(o.gpt);
   if (o.reward.empty()) return;
   o.reward = place_of_run(o.reward);
@@ -154,9 +155,10 @@ void settle_runs(DpoOptions& o) {
 std::vector<SystemRow> dpo_systems() {
   return {system_row<DpoOptions>(
       {.name = "dpo",
-       .summary = "a policy of texts tuned on pairs of which one was preferred",
+       .summary = "a policy of texts, tuned on pairs of texts with a preference",
        .formula = "-log sigmoid(beta (log P(chosen) / Q(chosen) - log P(rejected) / Q(rejected))), Q: P at the start",
-       .when = "pairs of texts with a preference (format = \"preferences\") and a gpt; no reward and nothing drawn",
+       .when = "pairs of texts with a preference (format = \"preferences\") and a gpt; without a reward, and without "
+               "drawing texts",
        .source = "Rafailov et al. 2023",
        .defaults = {{"optimizer", OptionMap{{"kind", "adamw"}, {"lr", 1e-4}, {"clip_norm", 1.}}},
                     {"schedule", OptionMap{{"kind", "cosine"}, {"warmup", "10%"}}},

@@ -1,4 +1,4 @@
-// One encoder and two decoders: pictures of two designs, each carried to the other.
+// One encoder and two decoders: converts pictures between two designs.
 
 #include <algorithm>
 #include <array>
@@ -23,25 +23,22 @@ struct FaceSwapOptions {
 };
 
 Fields fields(FaceSwapOptions& o) {
-  return {{"code", &o.code, "numbers that a picture is encoded as", {.low = 1, .high = 65536}},
+  return {{"code", &o.code, "numbers in the code of a picture", {.low = 1, .high = 65536}},
           {"width",
            &o.width,
            "channels at half the size; twice and four times as many at a quarter and an eighth",
            {.low = 1, .high = 1024}},
-          {"shrink",
-           &o.shrink,
-           "how many times smaller the pictures are made before anything else",
-           {.low = 1, .high = 64}},
-          {"shift", &o.shift, "places that a pair is moved by at most while training", {.low = 0, .high = 1024}},
-          {"flip", &o.flip, "exchange left and right of half of the pairs while training"},
-          {"noise", &o.noise, "deviation of noise on what the encoder is given while training", not_negative},
-          {"dropout", &o.dropout, "of the code", below_one}};
+          {"shrink", &o.shrink, "factor by which the pictures are made smaller first", {.low = 1, .high = 64}},
+          {"shift", &o.shift, "the largest random shift of a pair in training, in pixels", {.low = 0, .high = 1024}},
+          {"flip", &o.flip, "in training, mirror half of the pairs"},
+          {"noise", &o.noise, "in training, deviation of the noise on the encoder's input", not_negative},
+          {"dropout", &o.dropout, "dropout rate of the code", below_one}};
 }
 
 constexpr int designs = 2;
 constexpr const char* names[designs] = {"left", "right"};
 
-/// A row is a picture of both designs of one thing, side by side.
+/// A row is one picture with the same object in both designs, side by side.
 class FaceSwap {
  public:
   FaceSwap(const SystemData& data, const FaceSwapOptions& o)
@@ -50,7 +47,7 @@ class FaceSwap {
         height_(image_[0] / 8),
         width_(image_[1] / 8) {}
 
-  /// The pictures of one design, smaller and in [0, 1], of rows as they are stored.
+  /// The pictures of one design from stored rows, made smaller and scaled to [0, 1].
   [[nodiscard]] Var seen(const Var& rows, int design) const {
     const std::int64_t wide = rows.dim(2) / designs;
     const Var x = images::unit_pixels(slice(rows, design * wide, (design + 1) * wide, 2));
@@ -77,10 +74,10 @@ class FaceSwap {
                                         {.filters = image_[2], .kernel = 4, .initializer = init::lecun_normal()}));
   }
 
-  /// Each picture of a pair is to be decoded as both.
+  /// The loss of decoding each picture of a pair as both pictures.
   [[nodiscard]] Loss loss(const Scope& s, const Batch& b) const {
     const Var left = seen(b["input"], 0), right = seen(b["input"], 1);
-    // as channels of one picture, so that both are moved alike
+    // as channels of one picture, so that both are moved in the same way
     const Var pair = augment(s / "augment", concat({left, right}, -1), {.flip = o_.flip, .crop = o_.shift});
     const std::array<Var, designs> truth = {slice(pair, 0, image_[2], -1), slice(pair, image_[2], 2 * image_[2], -1)};
     Var own, carried;
@@ -114,12 +111,12 @@ class FaceSwap {
   std::int64_t height_, width_;
 };
 
-/// What was carried, and what the true pictures of that design are.
+/// The converted pictures, and the true pictures of that design.
 struct Carried {
   Tensor made, truth;
 
   [[nodiscard]] double error() const { return images::mean_square(made, truth); }
-  /// The part of those made that are nearest, of all true ones, to their own.
+  /// The fraction of the made pictures whose nearest true picture is their own.
   [[nodiscard]] double retrieved() const {
     const std::vector<std::int64_t> nearest = data::nearest_rows(made, truth);
     std::int64_t right = 0;
@@ -128,7 +125,8 @@ struct Carried {
   }
 };
 
-/// For each picture the nearest of its design among those trained on, in the other design.
+/// For each picture: finds the nearest training picture of the same design, and returns that pair's picture of the
+/// other design.
 Tensor by_nearest(const Tensor& given, const Tensor& trained, const Tensor& trained_other) {
   Tensor made(given.shape());
   const std::int64_t size = given.size() / given.shape()[0];
@@ -140,7 +138,7 @@ Tensor by_nearest(const Tensor& given, const Tensor& trained, const Tensor& trai
   return made;
 }
 
-/// So many times the mean of the pictures.
+/// The mean of the pictures, repeated `count` times.
 Tensor mean_of(const Tensor& pictures, std::int64_t count) {
   const std::int64_t rows = pictures.shape()[0], size = pictures.size() / rows;
   Shape shape = pictures.shape();
@@ -155,7 +153,7 @@ Tensor mean_of(const Tensor& pictures, std::int64_t count) {
 }
 
 struct Parts {
-  std::array<Apply, designs> seen, carried;  // of each design, from each
+  std::array<Apply, designs> seen, carried;  // to each design, from each design
 
   Parts(const std::shared_ptr<const FaceSwap>& net, int threads)
       : seen{look(net, 0, threads), look(net, 1, threads)}, carried{carry(net, 0, threads), carry(net, 1, threads)} {}
@@ -169,7 +167,7 @@ struct Parts {
   }
 };
 
-/// "left to right", on pairs that were not trained on.
+/// Measures "left to right", on pairs outside the training data.
 SystemFigures figures_of(const Parts& parts, const State& state, const SystemSets& sets) {
   const Tensor &test = sets.test["input"], &train = sets.train["input"];
   const auto look = [&](std::size_t design, const Tensor& rows) {

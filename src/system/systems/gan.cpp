@@ -16,7 +16,7 @@ struct GanOptions {
 };
 
 Fields fields(GanOptions& o) {
-  return {{"code", &o.code, "numbers that an image is made from", {.low = 1, .high = 65536}},
+  return {{"code", &o.code, "random numbers from which an image is made", {.low = 1, .high = 65536}},
           {"width",
            &o.width,
            "channels at half the image's size, and twice as many at a quarter",
@@ -39,7 +39,7 @@ class Gan {
         nn::conv_transpose2d(s / "larger2", h, {.filters = image_[2], .kernel = 4, .initializer = near_zero()}));
   }
 
-  /// Pixels in [0, 1] -> a logit each (batch): above 0 where they are taken for real.
+  /// Pixels in [0, 1] -> a logit for each image, (batch): above 0 if the image is classified as real.
   [[nodiscard]] Var discriminator(const Scope& s, const Var& pixels) const {
     const nn::ConvOptions smaller = {.filters = o_.width, .kernel = 4, .stride = 2, .initializer = near_zero()};
     Var h = leaky_relu(nn::conv2d(s / "smaller1", pixels * 2 - 1, smaller), 0.2);
@@ -62,7 +62,7 @@ class Gan {
     return Loss::of_samples(softplus(-real) + softplus(fake));
   }
 
-  /// -log sigmoid(D(G(z))): Goodfellow's form that does not saturate.
+  /// -log sigmoid(D(G(z))): the form of Goodfellow that does not saturate.
   [[nodiscard]] Loss g_loss(const Scope& s, const Batch& b) const {
     const Var fake = discriminator(s.share("d"), made(s, b));
     s.report("fakes taken for real", sigmoid(fake));
@@ -104,14 +104,15 @@ System make_gan(const SystemData& data, const GanOptions& o) {
 std::vector<SystemRow> gan_systems() {
   const OptionMap defaults = {{"optimizer", OptionMap{{"kind", "adam"}, {"lr", 2e-4}, {"beta1", 0.5}}},
                               {"schedule", OptionMap{{"kind", "constant"}}}};
-  return {system_row<GanOptions>(
-      {.name = "gan",
-       .summary = "a generator of images, and a discriminator that it learns to deceive",
-       .formula = "d: -log sigmoid(D(x)) - log(1 - sigmoid(D(G(z)))); g: -log sigmoid(D(G(z)))",
-       .when = "sharp images in a single pass; its training is a balance, and its losses do not say how good it is",
-       .source = "Goodfellow et al. 2014; the layers: Radford, Metz and Chintala 2016",
-       .defaults = defaults},
-      make_gan)};
+  return {
+      system_row<GanOptions>({.name = "gan",
+                              .summary = "a generator of images, and a discriminator that it learns to deceive",
+                              .formula = "d: -log sigmoid(D(x)) - log(1 - sigmoid(D(G(z)))); g: -log sigmoid(D(G(z)))",
+                              .when = "sharp images in a single pass; its training is a balance of two nets, and its "
+                                      "losses do not show its quality",
+                              .source = "Goodfellow et al. 2014; the layers: Radford, Metz and Chintala 2016",
+                              .defaults = defaults},
+                             make_gan)};
 }
 
 }  // namespace thalweg

@@ -1,5 +1,4 @@
-// An autoencoder whose code is a choice at each of a few places, with the derivative of choices that are still a little
-// undecided.
+// An autoencoder whose code is a discrete choice at each of a few places. Its derivative is that of soft choices.
 
 #include <cmath>
 
@@ -19,10 +18,10 @@ struct GumbelOptions : images::CodeOptions {
 
 Fields fields(GumbelOptions& o) {
   return o.CodeOptions::fields(
-      {{"temperature", &o.temperature, "of the choices at the first step", positive},
-       {"lowest_temperature", &o.lowest_temperature, "that it falls to", positive},
-       {"cooling", &o.cooling, "part of the way to the lowest temperature that a step goes", below_one},
-       {"kl", &o.kl, "weight of the divergence from choices that are all as likely", not_negative}});
+      {{"temperature", &o.temperature, "temperature of the choices at the first step", positive},
+       {"lowest_temperature", &o.lowest_temperature, "the final value of the temperature", positive},
+       {"cooling", &o.cooling, "fraction of the distance to the lowest temperature that each step covers", below_one},
+       {"kl", &o.kl, "weight of the divergence from equally likely choices", not_negative}});
 }
 
 class GumbelAutoencoder {
@@ -79,14 +78,13 @@ System make_gumbel(const SystemData& data, const GumbelOptions& o) {
 std::vector<SystemRow> gumbel_systems() {
   return {system_row<GumbelOptions>(
       {.name = "gumbel",
-       .summary =
-           "images as choices, whose derivative is that of choices a little undecided, and new images from choices "
-           "that a prior draws",
+       .summary = "images as discrete choices, trained with the derivative of soft choices; a prior draws the choices "
+                  "of new images",
        .formula =
            "-log N(x; decode(y), deviation^2) + kl KL(softmax(l) || uniform), y = one_hot(argmax(h)), dy/dh = that of "
            "softmax(h / temperature), h = l - log(-log u), l = encode(x); the temperature falls by a part of the way "
            "to its lowest at each step; prior: -log p(code | codes before it)",
-       .when = "the same as vq_vae, where a code shall mean something else at each place, or its probability is wanted",
+       .when = "like vq_vae, if a code should have a different meaning at each place, or if its probability is needed",
        .source = "Jang, Gu and Poole 2017; Maddison, Mnih and Teh 2017",
        .defaults = images::adam_by_cosine(1e-3)},
       make_gumbel)};

@@ -1,5 +1,5 @@
-// A masked language model: words of documents, some of them hidden, and a transformer that finds them by what stands on
-// both sides.
+// A masked language model: some words of documents are hidden, and a transformer finds them from the words on both
+// sides.
 
 #include <algorithm>
 #include <cmath>
@@ -24,8 +24,10 @@ struct MaskedOptions : WordEncoderOptions {
 
 Fields fields(MaskedOptions& o) {
   Fields all = o.WordEncoderOptions::fields();
-  all.push_back(
-      {"share", &o.share, "of the words that are hidden", {.low = 0, .high = 1, .low_open = true, .high_open = true}});
+  all.push_back({"share",
+                 &o.share,
+                 "fraction of the words that are hidden",
+                 {.low = 0, .high = 1, .low_open = true, .high_open = true}});
   return all;
 }
 
@@ -35,8 +37,8 @@ class MaskedModel {
   MaskedModel(const MaskedOptions& options, data::WordPreprocessing numbers)
       : o_(options), numbers_(std::move(numbers)) {}
 
-  /// Logits of the words with a number of their own, (batch, places, words), at the places that `hot` (batch, places,
-  /// length) picks.
+  /// Logits of the words with their own numbers, (batch, places, words), at the places that `hot` (batch, places,
+  /// length) selects.
   [[nodiscard]] Var logits(const Scope& s, const Var& words, const Var& count, const Var& hot) const {
     const EncodedWords encoded = encoded_words(s / "encoder", words, count, numbers_.size(), o_);
     const Scope head = s / "head";
@@ -61,11 +63,11 @@ class MaskedModel {
   data::WordPreprocessing numbers_;
 };
 
-/// What a model makes of hidden words.
+/// The predictions of a model for hidden words.
 struct Found {
-  std::int32_t word = 0;   ///< the likeliest
-  double probability = 0;  ///< of it
-  double surprise = 0;     ///< -log P of the word that is hidden
+  std::int32_t word = 0;   ///< the likeliest word
+  double probability = 0;  ///< of the likeliest word
+  double surprise = 0;     ///< -log P of the hidden word
 };
 
 class MaskedSystem {
@@ -85,7 +87,7 @@ class MaskedSystem {
   [[nodiscard]] Answers fill(const State& state, const std::string& text, std::int64_t count) const;
 
  private:
-  /// What stands in for each hidden word, of those that have a weight.
+  /// The prediction for each hidden word that has a weight.
   [[nodiscard]] NamedVars finds(const Scope& s, const Batch& b) const {
     const HiddenWords hidden = model_.hide(s, b);
     const Var logits = model_.logits(s, hidden.words, b["count"], hidden.places);
@@ -95,7 +97,7 @@ class MaskedSystem {
             {"weight", hidden.weight}};
   }
   [[nodiscard]] std::vector<Found> find_all(const State& state, const Dataset& rows) const;
-  /// A line of a table: what stands around the word, the word, and what was found, for so many of the words.
+  /// A table with one line per word, for the first `count` words: its context, the word, and the prediction.
   [[nodiscard]] Medium table(const Dataset& rows, const std::vector<HiddenWord>& hidden,
                              const std::vector<Found>& found, std::size_t count) const;
 
@@ -212,7 +214,7 @@ Answers MaskedSystem::fill(const State& state, const std::string& text, std::int
 System make_masked(const SystemData& data, const MaskedOptions& options) {
   const auto* words = data.preprocessing ? data.preprocessing->words() : nullptr;
   if (!words || !words->classes.empty())
-    fail<UsageError>("[masked] rows that are no documents. Wanted: format = \"documents\" in [data]");
+    fail<UsageError>("[masked] the rows are not documents. Wanted: format = \"documents\" in [data]");
   options.check("masked");
   const auto system = std::make_shared<const MaskedSystem>(options, *words, data.threads);
   return {.objectives = {{.loss = [system](Scope s, const Batch& b) { return system->loss(s, b); }}},
@@ -227,8 +229,8 @@ System make_masked(const SystemData& data, const MaskedOptions& options) {
 std::vector<SystemRow> masked_systems() {
   return {system_row<MaskedOptions>(
       {.name = "masked",
-       .summary = "words that are hidden in a text, found by what stands on both sides",
-       .formula = "-log P(word | the rest of its window) at a share of the words, by a transformer without a direction",
+       .summary = "hidden words of a text, found from the words on both sides",
+       .formula = "-log P(word | the rest of its window) at a share of the words, by a bidirectional transformer",
        .when = "documents (format = \"documents\"), to learn an encoder of words that other systems start from",
        .source = "Devlin et al. 2019; rotary positions: Su et al. 2021",
        .defaults = {{"optimizer", OptionMap{{"kind", "adamw"}, {"lr", 1e-3}, {"clip_norm", 1.}}},

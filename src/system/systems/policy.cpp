@@ -26,21 +26,23 @@ struct PolicyOptions {
 
 Fields fields(PolicyOptions& o) {
   return {
-      {"environment", &o.environment, "where it acts: thalweg list environments"},
-      {"environments", &o.environments, "episodes that are under way at once", {.low = 1, .high = 4096}},
-      {"steps", &o.steps, "that each of them is taken further in a collection", {.low = 1, .high = 1 << 20}},
+      {"environment", &o.environment, "the environment: thalweg list environments"},
+      {"environments", &o.environments, "episodes that run at the same time", {.low = 1, .high = 4096}},
+      {"steps", &o.steps, "steps of each of these episodes in a collection", {.low = 1, .high = 1 << 20}},
       {"passes", &o.passes, "epochs on each collection", {.low = 1}},
-      {"discount", &o.discount, "of a reward that comes a step later", unit_interval},
-      {"gae_lambda", &o.gae_lambda, "of the advantage estimate: 0 looks one step ahead, 1 to the end", unit_interval},
-      {"clip", &o.clip, "how far from 1 a probability may be moved, as a ratio, and still gain", positive},
-      {"value_weight", &o.value_weight, "of the values' loss", not_negative},
-      {"entropy_weight", &o.entropy_weight, "of the entropy, which keeps it trying", not_negative},
-      {"hidden", &o.hidden, "units of the dense layers, of the policy and again of the values", {.low = 1}}};
+      {"discount", &o.discount, "discount factor of rewards, per step", unit_interval},
+      {"gae_lambda", &o.gae_lambda, "lambda of the advantage estimate: 0 looks one step ahead, 1 to the end",
+       unit_interval},
+      {"clip", &o.clip, "the ratio of new to old probability gives no more gain beyond 1 - clip and 1 + clip",
+       positive},
+      {"value_weight", &o.value_weight, "weight of the value loss", not_negative},
+      {"entropy_weight", &o.entropy_weight, "weight of the entropy, which keeps the policy exploring", not_negative},
+      {"hidden", &o.hidden, "units of the dense layers, the same for the policy and the values", {.low = 1}}};
 }
 
-constexpr std::size_t remembered = 100;             // of the last episodes: over which their length is averaged
-constexpr std::int64_t measured_episodes = 100;     // of an evaluation
-constexpr std::int64_t longest_measured = 100'000;  // steps of an episode that is evaluated
+constexpr std::size_t remembered = 100;             // the number of latest episodes over which the length is averaged
+constexpr std::int64_t measured_episodes = 100;     // episodes in an evaluation
+constexpr std::int64_t longest_measured = 100'000;  // the largest number of steps of an evaluated episode
 
 /// Two nets of dense layers, initialised as by Huang et al. (2022).
 class PolicyNet {
@@ -55,7 +57,8 @@ class PolicyNet {
     return {log_softmax(acting::masked(logits, b["legal"])), reshape(value, {b.rows()})};
   }
 
-  /// -min(r A, clip(r) A) + c_v (V - R)^2 / 2 - c_e H, where r is the action's probability over what it was.
+  /// -min(r A, clip(r) A) + c_v (V - R)^2 / 2 - c_e H, where r is the action's probability divided by the one at the
+  /// collection.
   [[nodiscard]] Loss loss(const Scope& s, const Batch& b) const {
     const auto [log_probabilities, value] = (*this)(s, b);
     const Var log_ratio = pick(log_probabilities, b["action"]) - b["log_probability"], ratio = exp(log_ratio);
@@ -65,7 +68,7 @@ class PolicyNet {
     const Var error = square(value - b["return"]) / 2;
     s.report("entropy", entropy);
     s.report("value loss", error);
-    s.report("divergence", ratio - 1 - log_ratio);  // of the old policy from the new (Schulman 2020)
+    s.report("divergence", ratio - 1 - log_ratio);  // the divergence of the old policy from the new one (Schulman 2020)
     return Loss::of_samples(-gain + o_.value_weight * error - o_.entropy_weight * entropy);
   }
 
@@ -82,8 +85,8 @@ class PolicyNet {
   PolicyOptions o_;
 };
 
-/// Episodes under way, and the lengths and returns of the last that ended. Kept as tensors they are the number of each
-/// episode, which gives its seed, and the actions since it began.
+/// Unfinished episodes, and the lengths and returns of the latest finished ones. They are saved as the number of each
+/// episode, which gives its seed, and its actions so far.
 class Episodes {
  public:
   Episodes(const Environment& environment, std::int64_t count, RandomKey key) : key_(key.fold("episodes")) {
@@ -95,7 +98,7 @@ class Episodes {
     }
   }
 
-  /// Goes on where `kept` said.
+  /// Continues from the saved episodes in `kept`.
   void restore(const NamedTensors& kept) {
     const auto named = [&](std::string_view name) -> const Tensor& {
       const auto found = std::ranges::find(kept, name, &NamedTensors::value_type::first);
@@ -158,14 +161,14 @@ class Episodes {
     actions_[i].push_back(action);
     return worlds_[i]->step(action);
   }
-  /// Notes what came of an episode that is over, and begins the next.
+  /// Records the results of a finished episode, and begins the next one.
   void renew(std::size_t i) {
     ended_.push_back({static_cast<double>(worlds_[i]->steps()), worlds_[i]->outcome()});
     if (ended_.size() > remembered) ended_.erase(ended_.begin());
     begin(i);
   }
 
-  /// Means over the last episodes that ended; nothing before the first one did.
+  /// Means over the latest finished episodes; empty before the first one has finished.
   [[nodiscard]] Metrics metrics() const {
     if (ended_.empty()) return {};
     double length = 0, reward = 0;
@@ -189,18 +192,18 @@ class Episodes {
 
   RandomKey key_;
   std::vector<std::unique_ptr<Environment>> worlds_;
-  std::vector<std::int64_t> numbers_;               // of the episode that each is in, from 0
-  std::vector<std::vector<std::int64_t>> actions_;  // since it began
+  std::vector<std::int64_t> numbers_;               // the number of the present episode of each environment, from 0
+  std::vector<std::vector<std::int64_t>> actions_;  // actions since the episode began
   std::vector<Ended> ended_;
 };
 
-/// What a collection writes down, step by step: (steps, environments) each.
+/// The records of a collection, step by step: (steps, environments) each.
 struct Written {
   std::vector<float> observations, legal, log_probabilities;
   std::vector<std::int32_t> actions;
   std::vector<double> values, rewards;
   std::vector<bool> over;
-  /// The values after steps that cut an episode off, which might have gone on: (place, value).
+  /// The values after steps at which an episode was cut off at its largest length: (place, value).
   std::vector<std::pair<std::size_t, double>> after_cut;
 };
 
@@ -228,7 +231,7 @@ class Collector {
     return {rows_of(written, last), episodes.kept(), episodes.metrics()};
   }
 
-  /// Rows as a collection has them.
+  /// The rows as columns of a collection.
   [[nodiscard]] Dataset like() const {
     Written none;
     const auto rows = static_cast<std::size_t>(o_.environments * o_.steps);
@@ -265,7 +268,8 @@ class Collector {
     }
   }
 
-  /// An episode that was only cut off would have gone on to be worth what its last state is (Pardo et al. 2018).
+  /// For an episode that was only cut off, the value of its last state estimates the missing rewards (Pardo et al.
+  /// 2018).
   void note_cut(const State& state, Positions positions, const std::vector<std::size_t>& cut, Written& written) const {
     if (cut.empty()) return;
     std::vector<const Environment*> ends;
@@ -326,10 +330,10 @@ class Collector {
   acting::Adviser adviser_;
 };
 
-/// The action of each at its turn; given are those that are not over.
+/// Chooses the action of each unfinished episode.
 using ActAll = std::function<std::vector<std::int64_t>(const std::vector<const Environment*>&)>;
 
-/// Mean length and return of episodes that begin by the same seeds whoever acts, and the shortest.
+/// The mean length and return of episodes, and the shortest length. All policies get episodes with the same seeds.
 Metrics measure_episodes(const Environment& environment, std::int64_t count, RandomKey key, const ActAll& act) {
   std::vector<std::unique_ptr<Environment>> all;
   for (std::int64_t i = 0; i < count; ++i) {
@@ -378,7 +382,7 @@ ActAll acting_at_random(RandomKey key) {
   };
 }
 
-/// How an episode ends, by the most probable actions.
+/// The last state of an episode with the most probable actions.
 Medium last_drawing(const Collector& collector, const State& state) {
   const std::unique_ptr<Environment> world = collector.environment().copy();
   world->reset(1);
@@ -435,7 +439,7 @@ std::vector<SystemRow> policy_systems() {
        .summary = "a policy that learns from its own episodes (PPO)",
        .formula = "-min(r A, clamp(r, 1 - clip, 1 + clip) A) + value_weight (V - R)^2 / 2 - entropy_weight H; r = "
                   "p(action) / p(action) at the collection, A: advantages by gae_lambda, R = A + V at the collection",
-       .when = "control, and whatever has a reward and no examples",
+       .when = "control, and other tasks with a reward but without examples",
        .source = "Schulman et al. 2017; advantages: Schulman et al. 2016; the details: Huang et al. 2022",
        .defaults = defaults},
       make_policy)};

@@ -1,4 +1,4 @@
-// A policy of texts that is tuned on a reward, and held to what it was: proximal policy optimisation with a divergence
+// Tunes a policy of texts on a reward and keeps it near its start: proximal policy optimisation with a divergence
 // penalty.
 
 #include <algorithm>
@@ -25,18 +25,20 @@ struct PpoTextOptions : TunedOptions {
 
 Fields fields(PpoTextOptions& o) {
   return tuned_fields(
-      o, "a run of reward, which says how good a text is",
-      {{"gpt_checksum", &o.gpt_checksum, "of the gpt's parameters; found when the run begins"},
-       {"reward_checksum", &o.reward_checksum, "of the reward's parameters; found when the run begins"},
+      o, "a run of reward, which rates the texts",
+      {{"gpt_checksum", &o.gpt_checksum, "checksum of the gpt's parameters; set when the run begins"},
+       {"reward_checksum", &o.reward_checksum, "checksum of the reward's parameters; set when the run begins"},
        {"rows", &o.rows, "texts of a collection", {.low = 1, .high = 1 << 16}},
        {"passes", &o.passes, "epochs on each collection", {.low = 1}},
        {"divergence", &o.divergence,
-        "of a text, in nats, that is wanted: beyond it the weight rises; 0: the weight stays", not_negative},
-       {"divergence_weight", &o.divergence_weight, "of log P - log Q in the reward of a token, at first and at least",
-        not_negative},
-       {"gae_lambda", &o.gae_lambda, "of the advantage estimate: 0 looks one token ahead, 1 to the end", unit_interval},
-       {"clip", &o.clip, "how far from 1 a probability may be moved, as a ratio, and still gain", positive},
-       {"value_weight", &o.value_weight, "of the values' loss", not_negative}});
+        "wanted divergence of a text, in nats: beyond it the weight rises; 0: the weight is constant", not_negative},
+       {"divergence_weight", &o.divergence_weight,
+        "weight of log P - log Q in the reward of a token: the initial and lowest value", not_negative},
+       {"gae_lambda", &o.gae_lambda, "lambda of the advantage estimate: 0 looks one token ahead, 1 to the end",
+        unit_interval},
+       {"clip", &o.clip, "the ratio of new to old probability gives no more gain beyond 1 - clip and 1 + clip",
+        positive},
+       {"value_weight", &o.value_weight, "weight of the value loss", not_negative}});
 }
 
 class PpoText {
@@ -48,7 +50,7 @@ class PpoText {
         before_(state_of_gpt(gpt)),
         values_([this](Scope s, const Batch& b) { return values(s, read(s, b["tokens"], false)); }, threads) {}
 
-  /// -min(r A, clip(r) A) + c_v (V - R)^2 / 2 at each token written, where r is its probability over what it was when
+  /// -min(r A, clip(r) A) + c_v (V - R)^2 / 2 at each written token, where r is its probability divided by the one when
   /// it was written.
   [[nodiscard]] Loss loss(const Scope& s, const Batch& b) const {
     const Var& tokens = b["tokens"];
@@ -60,7 +62,7 @@ class PpoText {
     const Var error = square(values(s, own) - b["return"]) / 2;
     const Var size = sum(written, -1);
     s.report("value loss", sum(error * written, -1) / size);
-    s.report("change", sum((ratio - 1 - log_ratio) * written, -1));  // the divergence from the collection's policy
+    s.report("change", sum((ratio - 1 - log_ratio) * written, -1));  // the divergence from the policy of the collection
     return {sum((o_.value_weight * error - gain) * written), sum(written)};
   }
 
@@ -84,7 +86,7 @@ class PpoText {
   [[nodiscard]] nn::GptRead read(const Scope& s, const Var& tokens, bool logits) const {
     return nn::gpt_read(s, tokens, policy_.vocabulary(), o_.net, logits);
   }
-  /// What is expected of a text before each of its tokens but the first, (batch, length - 1).
+  /// The expected reward of a text before each of its tokens but the first, (batch, length - 1).
   [[nodiscard]] static Var values(const Scope& s, const nn::GptRead& own) {
     const Var all = squeeze(nn::dense(s / "value", own.read, 1, {.initializer = init::zeros()}), 2);
     return slice(all, 0, all.dim(1) - 1, 1);
@@ -97,7 +99,7 @@ class PpoText {
       fail<ModelError>("[ppo_text] the collection does not keep the weight of the divergence");
     return found->second.item();
   }
-  /// The columns of training, from what was written.
+  /// Makes the training columns from the written texts.
   [[nodiscard]] Dataset rows_of(const TextRows& rows, const TextSaid& said, const Tensor& values,
                                 const std::vector<double>& rewards, double weight) const;
 
@@ -192,10 +194,10 @@ System make_ppo_text(const SystemData& data, const PpoTextOptions& options) {
                       .goal = "reward"}};
 }
 
-/// Where the runs lie wherever the command is called, and what their parameters are now.
+/// Makes the paths of the runs absolute, and sets the checksums of their present parameters.
 void settle_runs(PpoTextOptions& o) {
   const auto place = [](std::string& run, std::string_view key) {
-    if (run.empty()) fail_option(key, "[ppo_text] no {0}. Wanted: the folder of a finished run of {0}", key);
+    if (run.empty()) fail_option(key, "[ppo_text] {0} is not set. Wanted: the folder of a finished run of {0}", key);
     run = place_of_run(run);
   };
   place(o.gpt, "gpt");
@@ -212,11 +214,11 @@ void settle_runs(PpoTextOptions& o) {
 std::vector<SystemRow> ppo_text_systems() {
   return {system_row<PpoTextOptions>(
       {.name = "ppo_text",
-       .summary = "a policy of texts tuned on a reward, and held to what it was (PPO)",
+       .summary = "a policy of texts, tuned on a reward and kept near its start (PPO)",
        .formula =
            "-min(r A, clamp(r, 1 - clip, 1 + clip) A) + value_weight (V - R)^2 / 2 at each token, whose reward is "
            "-weight (log P - log Q), and at the last of a text reward(text) more; Q: P at the start",
-       .when = "a gpt and a reward, which a run on pairs has learned",
+       .when = "a gpt, and a reward that a run on pairs has learned",
        .source = "Schulman et al. 2017; of texts: Ziegler et al. 2019, Stiennon et al. 2020, Ouyang et al. 2022",
        .defaults = {{"optimizer", OptionMap{{"kind", "adam"}, {"lr", 1e-4}, {"clip_norm", 1.}}},
                     {"schedule", OptionMap{{"kind", "constant"}}},

@@ -1,4 +1,4 @@
-// A reward: a score of texts, learned from pairs of which one was preferred.
+// A reward: a score of texts, learned from pairs of texts with a preference.
 
 #include <algorithm>
 
@@ -29,7 +29,7 @@ Fields fields(RewardOptions& o) {
   all.push_back(
       {"gpt", &o.gpt, "a run of a gpt, from which the sizes, the tokens and the parameters are taken; empty: none"});
   all.push_back({"language_weight", &o.language_weight,
-                 "of the surprise at the texts' own tokens, which is minimised beside (Radford et al. 2018)",
+                 "weight of the surprise at the tokens of the texts, which is added to the loss (Radford et al. 2018)",
                  not_negative});
   return all;
 }
@@ -78,7 +78,7 @@ class RewardSystem {
   }
 
  private:
-  /// In the mean over the tokens of each text, (batch).
+  /// The mean over the tokens of each text, (batch).
   static Var surprise_at(const Var& logits, const Var& tokens, const Var& count, DType dtype) {
     const Var one = constant(full({tokens.dim(0)}, 1, i32));
     const Var counts = places_written(one, count, tokens.dim(1), dtype);
@@ -121,9 +121,9 @@ SystemFigures RewardSystem::figures(const State& state, const SystemSets& sets) 
 
 System make_reward(const SystemData& data, const RewardOptions& options) {
   const auto* text = data.preprocessing ? data.preprocessing->text() : nullptr;
-  if (!text) fail<UsageError>("[reward] rows that are no pairs. Wanted: format = \"preferences\" in [data]");
+  if (!text) fail<UsageError>("[reward] the rows are not pairs. Wanted: format = \"preferences\" in [data]");
   if (!options.net.tied)
-    fail_option("tied", "[reward] tied = false: it has no output over tokens of its own. Wanted: {}",
+    fail_option("tied", "[reward] tied = false: a reward has no separate output over tokens. Wanted: {}",
                 options.gpt.empty() ? "true" : "a gpt that was trained with tied = true");
   if (options.net.positions == "learned" && text->sequence_length > options.net.context)
     fail_option("context", "[reward] context = {}, and texts have up to {} tokens. Hint: {} in [data]",
@@ -144,7 +144,7 @@ void settle_run(RewardOptions& o) {
 std::vector<SystemRow> reward_systems() {
   return {system_row<RewardOptions>(
       {.name = "reward",
-       .summary = "a score of texts, from pairs of which one was preferred",
+       .summary = "a score of texts, learned from pairs of texts with a preference",
        .formula = "-log sigmoid(r(chosen) - r(rejected)); r = (mean over the tokens of gpt(text)) w",
        .when = "pairs of texts with a preference (format = \"preferences\"), to order texts or to tune a policy on",
        .source = "Bradley and Terry 1952; of texts: Ziegler et al. 2019, Stiennon et al. 2020",

@@ -1,4 +1,5 @@
-// A game of two, learned by play against oneself: a net of policy and values guides a search, and learns from it.
+// Learns a game of two players by play against itself: a net with a policy and values guides a search, and learns from
+// it.
 
 #include <algorithm>
 #include <cmath>
@@ -30,35 +31,38 @@ struct SelfPlayOptions {
 Fields fields(SelfPlayOptions& o) {
   return {
       {"environment", &o.environment, "the game: thalweg list environments"},
-      {"games", &o.games, "against itself in a collection, all at once", {.low = 1, .high = 65536}},
-      {"simulations", &o.simulations, "of the search before a move", {.low = 2, .high = 1'000'000}},
-      {"play_simulations", &o.play_simulations, "the same where it is measured or played against; 0 is as many",
-       not_negative},
-      {"considered", &o.considered, "actions that the search compares at its root, at most", {.low = 2, .high = 65536}},
+      {"games", &o.games, "games against itself in a collection, all at once", {.low = 1, .high = 65536}},
+      {"simulations", &o.simulations, "simulations of the search before a move", {.low = 2, .high = 1'000'000}},
+      {"play_simulations", &o.play_simulations,
+       "the same for evaluation and for play against people; 0 is the same number", not_negative},
+      {"considered",
+       &o.considered,
+       "the largest number of actions that the search compares at its root",
+       {.low = 2, .high = 65536}},
       {"value_scale",
        &o.value_scale,
-       "how much the values count beside the policy in the search",
+       "weight of the values in the search, relative to the policy",
        {.low = 1e-6, .high = 1e6}},
       {"rows", &o.rows, "positions to train on after each collection", {.low = 1}},
-      {"window", &o.window, "positions of the last games that these are drawn from", {.low = 1}},
+      {"window", &o.window, "number of latest positions from which these are drawn", {.low = 1}},
       {"passes", &o.passes, "epochs on each collection", {.low = 1}},
-      {"random_moves", &o.random_moves, "a game begins with none to so many random moves", {.low = 0, .high = 65536}},
+      {"random_moves", &o.random_moves, "a game begins with 0 to this many random moves", {.low = 0, .high = 65536}},
       {"sampled_moves", &o.sampled_moves,
        "first moves of a game that are drawn by the search's policy; later ones are its best", not_negative},
-      {"search_part", &o.search_part, "of the search's value in what the values learn; the rest is how the game ended",
-       unit_interval},
-      {"filters", &o.filters, "of each convolution, for a board", {.low = 1}},
+      {"search_part", &o.search_part,
+       "share of the search's value in the target of the values; the rest is the outcome of the game", unit_interval},
+      {"filters", &o.filters, "filters of each convolution, for a board", {.low = 1}},
       {"blocks", &o.blocks, "residual blocks of two convolutions", not_negative},
-      {"hidden", &o.hidden, "units of the dense layer behind them", {.low = 1}},
+      {"hidden", &o.hidden, "units of the dense layer after them", {.low = 1}},
       {"trial_games",
        &o.trial_games,
-       "after each collection, against a plain search; 0 is none",
+       "games against a plain search after each collection; 0 is none",
        {.low = 0, .high = 65536}},
-      {"trial_playouts", &o.trial_playouts, "games that the plain search plays out before a move there", {.low = 2}}};
+      {"trial_playouts", &o.trial_playouts, "random games that the plain search plays before each move", {.low = 2}}};
 }
 
 constexpr const char* system_name = "self_play";
-constexpr std::size_t small_game = 10'000;  // positions; of such a game perfect play is known
+constexpr std::size_t small_game = 10'000;  // positions; for games up to this size perfect play is computed
 constexpr std::int64_t openings = 100, opponent_playouts = 1000;
 constexpr int opening_plies = 4;
 
@@ -67,7 +71,7 @@ class GameNet {
  public:
   GameNet(const Environment& game, SelfPlayOptions options) : actions_(game.actions()), o_(std::move(options)) {}
 
-  /// Log-probabilities (batch, actions), and values (batch) in (-1, 1) for the one whose turn it is.
+  /// Log-probabilities (batch, actions), and values (batch) in (-1, 1) for the player whose turn it is.
   [[nodiscard]] std::pair<Var, Var> operator()(const Scope& s, const Batch& b) const {
     Var x = b["observation"];
     if (x.rank() == 4) x = board(s, x);
@@ -77,7 +81,7 @@ class GameNet {
     return {log_softmax(acting::masked(logits, b["legal"])), reshape(value, {b.rows()})};
   }
 
-  /// (z - v)^2 - sum of pi log p: z is how the game ended or was going, pi the search's policy.
+  /// (z - v)^2 - sum of pi log p: z is the outcome mixed with the search's value, pi the search's policy.
   [[nodiscard]] Loss loss(const Scope& s, const Batch& b) const {
     const auto [log_probabilities, value] = (*this)(s, b);
     const Var policy = -sum(b["policy"] * log_probabilities, -1), error = square(value - b["outcome"]);
@@ -102,7 +106,7 @@ class GameNet {
   SelfPlayOptions o_;
 };
 
-/// Positions with what a net is to say of them, row by row.
+/// Positions with the targets of the net, row by row.
 struct Positions {
   std::vector<float> observations, legal, policies, outcomes;
 
@@ -138,7 +142,7 @@ class Player {
   }
 
   [[nodiscard]] Collection collect(const State& state, const CollectRequest& request) const;
-  /// Rows as a collection has them.
+  /// The rows as columns of a collection.
   [[nodiscard]] Dataset like() const {
     Positions none;
     const auto rows = static_cast<std::size_t>(o_.rows);
@@ -202,18 +206,18 @@ Positions Player::restored(const NamedTensors& kept) const {
   return window;
 }
 
-/// A game under way, and what was written of it.
+/// An unfinished game, and its recorded positions.
 struct Player::Game {
   std::unique_ptr<Environment> world;
   Positions written = {};
-  std::vector<float> searched = {};  // the value of each position, as its search found it
+  std::vector<float> searched = {};  // the value of each position, found by its search
   RandomKey key = {};
-  std::optional<double> outcome = {};  // for player 0, once it is known
+  std::optional<double> outcome = {};  // the outcome for player 0, once it is known
 
   [[nodiscard]] RandomKey of_move() const { return key.fold(static_cast<std::uint64_t>(world->steps())); }
 };
 
-/// A game after some random moves, none of which ends it.
+/// A new game after some random moves that do not end it.
 Player::Game Player::begun(RandomKey key) const {
   const RandomKey draws = key.fold("random moves");
   auto moves = static_cast<std::int64_t>(random_unit(draws, 0) * static_cast<double>(o_.random_moves + 1));
@@ -227,7 +231,7 @@ Player::Game Player::begun(RandomKey key) const {
   return game;
 }
 
-/// Writes down a position and what its search says of it, and moves. Where the outcome is known, the game ends.
+/// Records a position and the results of its search, and moves. The game ends as soon as its outcome is known.
 void Player::move(Game& game, const Tree& tree) const {
   const Environment* const at = game.world.get();
   const auto put = [](std::vector<float>& to, const Tensor& from) {
@@ -238,7 +242,7 @@ void Player::move(Game& game, const Tree& tree) const {
   put(game.written.legal, acting::legal_actions({&at, 1}, 1));
   for (const double part : tree.policy()) game.written.policies.push_back(static_cast<float>(part));
   const float sign = at->player() == 0 ? 1.f : -1.f;
-  game.written.outcomes.push_back(sign);  // times the outcome for player 0, once that is known
+  game.written.outcomes.push_back(sign);  // multiplied by the outcome for player 0, once that is known
   game.searched.push_back(static_cast<float>(tree.value()));
   if (tree.solved()) {
     game.outcome = static_cast<double>(sign) * tree.value();
@@ -248,7 +252,7 @@ void Player::move(Game& game, const Tree& tree) const {
   if (game.world->over()) game.outcome = game.world->outcome(0);
 }
 
-/// Plays games against itself, all in step, and writes down their positions, game by game.
+/// Plays games against itself, all move by move in parallel, and records their positions, game by game.
 void Player::play(const State& state, RandomKey key, const Stop& stop, Positions& into, Metrics& metrics) const {
   std::vector<Game> games;
   for (std::int64_t i = 0; i < o_.games; ++i) games.push_back(begun(key.fold(static_cast<std::uint64_t>(i))));
@@ -284,7 +288,7 @@ void Player::play(const State& state, RandomKey key, const Stop& stop, Positions
   metrics.emplace_back("points of the first", first / count);
 }
 
-/// Rows of the window at random, each looked at in one of the ways that change nothing of it.
+/// Random rows of the window, each transformed by a random symmetry of the game.
 Positions Player::drawn(const Positions& window, RandomKey key) const {
   Positions rows;
   const auto ways = static_cast<double>(symmetries_.size() + 1), known = static_cast<double>(window.size());
@@ -307,7 +311,7 @@ Positions Player::drawn(const Positions& window, RandomKey key) const {
   return rows;
 }
 
-/// Half of a number of games from the start as the first, half as the second.
+/// Plays half of the games from the start as the first player, half as the second.
 Worlds fresh_games(const Environment& start, std::int64_t count, std::vector<bool>& swapped) {
   Worlds games;
   for (std::int64_t i = 0; i < count; ++i) {
@@ -321,7 +325,7 @@ double mean_of(const std::vector<double>& points) {
   return std::accumulate(points.begin(), points.end(), 0.0) / static_cast<double>(points.size());
 }
 
-/// The points of a game, on the mean, against plain search.
+/// The mean points per game against plain search.
 double Player::trial(const State& state, RandomKey key, const Stop& stop) const {
   std::vector<bool> swapped;
   Worlds games = fresh_games(*game_, o_.trial_games, swapped);
@@ -337,7 +341,7 @@ Collection Player::collect(const State& state, const CollectRequest& request) co
   play(state, key.fold("games"), request.stop, window, metrics);
   if (request.stop.stop_requested()) return {};
   const auto most = static_cast<std::size_t>(o_.window);
-  if (window.size() > most) {  // the oldest go
+  if (window.size() > most) {  // the oldest positions are removed
     const auto gone = static_cast<std::ptrdiff_t>(window.size() - most);
     const auto forget = [&](std::vector<float>& column, std::size_t width) {
       column.erase(column.begin(), column.begin() + gone * static_cast<std::ptrdiff_t>(width));
@@ -352,9 +356,9 @@ Collection Player::collect(const State& state, const CollectRequest& request) co
   return {dataset(drawn(window, key.fold("rows"))), kept(window), metrics};
 }
 
-// --- what it is measured by ---
+// --- evaluation ---
 
-/// How games end, each counted as often as there are lines that lead there.
+/// Counts how games end, once for each sequence of moves.
 struct Ends {
   double lost = 0, drawn = 0, won = 0;
   [[nodiscard]] Metrics metrics(const std::string& against) const {
@@ -362,7 +366,8 @@ struct Ends {
   }
 };
 
-/// All lines of a game in which one side's moves are the searched ones, and the other's any that `replies` names.
+/// All sequences of moves of a game in which one side moves by the search, and the other side makes every move that
+/// `replies` returns.
 Ends all_lines(const Environment& start, const Side& side,
                const std::function<std::vector<std::int64_t>(const Environment&)>& replies) {
   struct Line {
@@ -376,7 +381,7 @@ Ends all_lines(const Environment& start, const Side& side,
     while (!lines.empty()) {
       std::vector<const Environment*> seen;
       for (const Line& line : lines) seen.push_back(line.game.get());
-      const bool to_move = seen.front()->player() == own;  // all are of one length
+      const bool to_move = seen.front()->player() == own;  // all unfinished games have the same length
       const std::vector<std::int64_t> numbers(seen.size());
       const std::vector<std::int64_t> chosen = to_move ? side(seen, numbers) : std::vector<std::int64_t>{};
       std::map<std::string, Line> next;
@@ -410,7 +415,8 @@ Metrics against_perfect(const Environment& start, const acting::Solved& solved, 
   return metrics;
 }
 
-/// Each opening from both sides against plain search: points of a game, and the games that were won and drawn.
+/// Plays each opening from both sides against plain search: the points per game, and the fractions of games won and
+/// drawn.
 Metrics against_playouts(const Worlds& starts, const Side& side, RandomKey key, Medium* last) {
   Worlds games;
   std::vector<bool> swapped;
@@ -446,7 +452,7 @@ SystemFigures measured(const Player& player, const State& state, const State& be
   return figures;
 }
 
-/// A game of both sides without noise.
+/// A game in which the search plays both sides, without noise.
 Medium game_of_both(const Player& player, const State& state) {
   Worlds games;
   games.push_back(player.game().copy());

@@ -1,5 +1,5 @@
-// From a sequence to another: letters to sounds, words of one language to those of another. Learned from pairs, and
-// tuned on what is written by the score function.
+// Converts a sequence to another: letters to sounds, or words of one language to words of another. It learns from
+// pairs, and can be tuned on its own outputs by the score function.
 
 #include <algorithm>
 #include <cmath>
@@ -36,41 +36,40 @@ struct SequencesOptions {
 
 Fields fields(SequencesOptions& o) {
   return {
-      {"width", &o.net.width, "of embeddings and layers, a multiple of heads", {.low = 2}},
-      {"encoder_layers",
-       &o.net.encoder_layers,
-       "each with units that look forward and units that look back",
-       {.low = 1}},
-      {"decoder_layers", &o.net.decoder_layers, "recurrent ones, each of which attends to the source", {.low = 1}},
-      {"heads", &o.net.heads, "of attention", {.low = 1}},
-      {"dropout", &o.net.dropout, "before each recurrent layer and the output; none while a reward is sought",
+      {"width", &o.net.width, "width of embeddings and layers, a multiple of heads", {.low = 2}},
+      {"encoder_layers", &o.net.encoder_layers, "bidirectional recurrent layers", {.low = 1}},
+      {"decoder_layers", &o.net.decoder_layers, "recurrent layers, each with attention to the source", {.low = 1}},
+      {"heads", &o.net.heads, "heads of attention", {.low = 1}},
+      {"dropout", &o.net.dropout,
+       "dropout rate before each recurrent layer and the output; not used in training with a reward", below_one},
+      {"label_smoothing", &o.label_smoothing, "fraction of the target's probability that is spread over all tokens",
        below_one},
-      {"label_smoothing", &o.label_smoothing, "part of the target's probability that all tokens share", below_one},
-      {"beam", &o.beam, "sequences that the search keeps; 1: the likeliest token each time", {.low = 1, .high = 1000}},
+      {"beam", &o.beam, "width of the beam search; 1: always the likeliest token", {.low = 1, .high = 1000}},
       {"length_penalty", &o.length_penalty, "a score is the log-probability over ((5 + tokens) / 6) to this power",
        not_negative},
       {"reward",
        &o.reward,
-       "what is sought: none: the likelihood of the targets; exact: outputs that are the target; edits: few errors",
+       "the objective: none: the likelihood of the targets; exact: outputs equal to the target; edits: few errors",
        any_number,
        {"none", "exact", "edits"}},
       {"baseline",
        &o.baseline,
-       "what a reward is held against: samples: the mean of the others drawn for the source; weighted: that mean by "
+       "what is subtracted from a reward: samples: the mean of the other outputs for the source; weighted: that mean "
+       "by "
        "the "
        "squares of their scores' lengths; greedy: the reward of the likeliest tokens; none: 0",
        any_number,
        {"samples", "weighted", "greedy", "none"}},
-      {"samples", &o.samples, "outputs drawn for each source, where a reward is sought", {.low = 1, .high = 1024}},
-      {"start", &o.start, "the folder of a trained run, from whose parameters this one starts"}};
+      {"samples", &o.samples, "with a reward: the number of outputs drawn for each source", {.low = 1, .high = 1024}},
+      {"start", &o.start, "the folder of a trained run; this run starts from its parameters"}};
 }
 
-constexpr std::int64_t portion = 64;             // sources that are searched at once, at most
-constexpr std::int64_t sequences_at_once = 512;  // those of all their beams together
+constexpr std::int64_t portion = 64;             // the largest number of sources that are searched at once
+constexpr std::int64_t sequences_at_once = 512;  // the largest number of tokens of all their beams together
 
 bool needs_others(std::string_view baseline) { return baseline == "samples" || baseline == "weighted"; }
 
-/// What is minimised, and what is reported of a batch.
+/// The loss of a batch, and its reports.
 class SequenceLoss {
  public:
   SequenceLoss(const SequencesOptions& options, const SequenceNet& net) : o_(options), net_(net) {}
@@ -82,7 +81,7 @@ class SequenceLoss {
   }
 
  private:
-  /// The surprise at each token of the target and at its end, in the mean over all tokens.
+  /// The surprise at each token of the target and at its end, averaged over all tokens.
   [[nodiscard]] Loss likelihood(const Scope& s, const Batch& b, SequenceNet::Memory memory) const {
     const Var target = b["target"], logits = net_.decode(s, memory, shifted(target));
     const Var counts = cast(places_that_count(target), s.dtype());
@@ -92,7 +91,7 @@ class SequenceLoss {
     return {sum(surprise * counts), sum(counts)};
   }
 
-  /// What the likeliest tokens come to.
+  /// Reports the errors of the likeliest tokens.
   void report_written(const Scope& s, const Batch& b, const SequenceNet::Memory& memory) const {
     const Var target = b["target"], written = likeliest(s, memory, target.dim(1));
     s.report("exact", exact(written, target));
@@ -110,7 +109,7 @@ class SequenceLoss {
     return -edit_distances(written, target) / cast(maximum(sum(not_equal(target, 0), -1), 1), f32);
   }
 
-  /// -(reward - baseline) log P(written | source), in the mean over outputs drawn from P.
+  /// -(reward - baseline) log P(written | source), averaged over outputs drawn from P.
   [[nodiscard]] Loss rewarded(const Scope& s, const Batch& b, const SequenceNet::Memory& memory) const {
     const Var target = b["target"];
     const std::int64_t batch = target.dim(0), steps = target.dim(1), each = o_.samples;
@@ -135,7 +134,8 @@ class SequenceLoss {
     const Var counts = cast(places_that_count(drawn), s.dtype());
     const Var of_tokens = pick(log_probabilities, drawn);
     const Var log_probability = reshape(sum(of_tokens * counts, -1), {batch, each});
-    const Var squares = 1 - 2 * exp(of_tokens) + sum(exp(2 * log_probabilities), -1);  // of the score by the logits
+    // of the derivative of the score by the logits
+    const Var squares = 1 - 2 * exp(of_tokens) + sum(exp(2 * log_probabilities), -1);
     const Var baseline = o_.baseline == "samples" ? leave_one_out(reward)
                          : o_.baseline == "weighted"
                              ? weighted(reward, reshape(sum(squares * counts, -1), {batch, each}))
@@ -145,8 +145,8 @@ class SequenceLoss {
     return Loss::of_samples(-score_function(log_probability, reward, baseline));
   }
 
-  /// For each output the mean of the others' rewards by such weights. By the squared lengths of the scores, the
-  /// gradients of log P, it is the constant of the least variance (Weaver and Tao 2001), estimated from the others.
+  /// For each output the weighted mean of the rewards of the other outputs. With the squared lengths of the scores (the
+  /// gradients of log P) as weights, it estimates the constant with the lowest variance (Weaver and Tao 2001).
   [[nodiscard]] static Var weighted(const Var& reward, const Var& squares) {
     const Var weight = squares + 1e-6, product = weight * reward;
     return (sum(product, -1, Keep::yes) - product) / (sum(weight, -1, Keep::yes) - weight);
@@ -156,14 +156,14 @@ class SequenceLoss {
   SequenceNet net_;
 };
 
-/// Outputs for sources, by a search.
+/// Finds outputs for sources by a beam search.
 class Writer {
  public:
   Writer(const SequenceNet& net, int threads)
       : read_([net](Scope s, const Batch& b) { return named(net.encode(s, b["input"], b["length"])); }, threads),
         step_([net](Scope s, const Batch& b) { return next(net, s, b); }, threads) {}
 
-  /// The best of each row; input i32 (rows, steps), length i32 (rows).
+  /// The best output of each row; input i32 (rows, steps), length i32 (rows).
   [[nodiscard]] std::vector<Hypothesis> written(const State& state, const Tensor& input, const Tensor& length,
                                                 const BeamOptions& options) const {
     std::vector<Hypothesis> best;
@@ -177,7 +177,7 @@ class Writer {
   }
 
  private:
-  /// The memory as outputs of a pass, and as inputs of the next.
+  /// Converts the memory to outputs of one pass, and back from inputs of the next.
   static NamedVars named(const SequenceNet::Memory& memory) {
     NamedVars all;
     for (std::size_t i = 0; i < memory.carry.size(); ++i) {
@@ -215,7 +215,7 @@ class Writer {
       return std::move(outputs.front().second);
     });
   }
-  /// Each row so many times, one behind the other.
+  /// Repeats each row `times` times, one after the other.
   static Tensor repeated(const Tensor& rows, std::int64_t times) {
     const std::int64_t count = rows.shape()[0];
     Shape shape = rows.shape();
@@ -238,7 +238,7 @@ std::span<const std::int32_t> tokens_of(const Dataset& rows, std::string_view co
                                             static_cast<std::size_t>(rows[length].at(row)));
 }
 
-/// Errors over rows.
+/// Counts errors over rows.
 struct Errors {
   Edits edits;
   BleuCounts runs;
@@ -268,8 +268,8 @@ Medium table_of(const data::SequencePreprocessing& data, const Dataset& rows, st
   return Medium::table({"source", "target", "written"}, lines);
 }
 
-/// The variance of a step's gradient by what is drawn, all its elements together: of `draws` steps on the same rows
-/// from the same parameters. A step of size 1 is the gradient.
+/// The variance of the gradient from the random draws, summed over all elements, from `draws` steps on the same rows
+/// and the same parameters. A step of size 1 equals the gradient.
 double gradient_variance(const SequenceLoss& loss, const State& state, const Dataset& rows, int threads) {
   constexpr std::int64_t draws = 32;
   TrainStep step([&loss](Scope s, const Batch& b) { return loss(s, b); }, optim::sgd({.lr = 1}), threads);
@@ -292,7 +292,8 @@ double gradient_variance(const SequenceLoss& loss, const State& state, const Dat
   return squares / static_cast<double>(draws - 1);
 }
 
-/// That of the first training rows with each baseline; the run's own is among the metrics.
+/// The gradient's variance on the first training rows with each baseline. For the run's own baseline it is one of the
+/// metrics.
 void add_variances(SystemFigures& figures, const SequencesOptions& options, const SequenceNet& net, const State& state,
                    const Dataset& train, int threads) {
   const Dataset rows = train.slice(0, std::min(portion, train.rows()));
@@ -310,7 +311,7 @@ void add_variances(SystemFigures& figures, const SequencesOptions& options, cons
 
 SystemFigures figures_of(const Writer& writer, const data::SequencePreprocessing& data, const BeamOptions& search,
                          const State& state, const SystemSets& sets) {
-  constexpr std::int64_t shown = 50, stride = 7919;  // a prime: from one training target to another
+  constexpr std::int64_t shown = 50, stride = 7919;  // a prime number: the stride between the chosen training targets
   const std::vector<Hypothesis> written = writer.written(state, sets.test["input"], sets.test["input_length"], search);
   Errors all, any;
   for (std::int64_t row = 0; row < sets.test.rows(); ++row) {
@@ -326,7 +327,7 @@ SystemFigures figures_of(const Writer& writer, const data::SequencePreprocessing
                  table_of(data, sets.test.slice(0, few), std::span(written).first(static_cast<std::size_t>(few)))}}};
 }
 
-/// The sources as rows, the longest as wide as all.
+/// The sources as rows, padded to the length of the longest.
 std::vector<SequenceOutput> outputs_of(const Writer& writer, const data::SequencePreprocessing& data,
                                        const BeamOptions& search, const State& state,
                                        std::span<const SequenceSource> sources) {
@@ -354,13 +355,14 @@ std::vector<SequenceOutput> outputs_of(const Writer& writer, const data::Sequenc
 SequencesOptions checked(SequencesOptions o) {
   if (o.reward != "none") {
     if (needs_others(o.baseline) && o.samples < 2)
-      fail_option("samples", "[sequences] samples = {}. Wanted: >= 2, as a baseline they need others", o.samples);
+      fail_option("samples", "[sequences] samples = {}. Wanted: >= 2, because this baseline needs the other samples",
+                  o.samples);
     if (o.start.empty())
       fail_option("start",
                   "[sequences] reward = \"{}\" without a start. Hint: start = \"runs/NAME\", a run trained with "
-                  "reward = \"none\": of what is drawn at random, nothing is ever right.",
+                  "reward = \"none\": a net with random parameters never draws a right output.",
                   o.reward);
-    o.net.dropout = 0;  // else what is drawn is not of the net that is differentiated
+    o.net.dropout = 0;  // otherwise outputs are drawn from another net than the one that is differentiated
   }
   return o;
 }
@@ -368,7 +370,7 @@ SequencesOptions checked(SequencesOptions o) {
 System make_sequences(const SystemData& data, const SequencesOptions& given) {
   const auto* sequences = data.preprocessing ? data.preprocessing->sequences() : nullptr;
   if (!sequences)
-    fail<UsageError>("[sequences] rows that are no pairs of sequences. Wanted: format = \"sequences\" in [data]");
+    fail<UsageError>("[sequences] the rows are not pairs of sequences. Wanted: format = \"sequences\" in [data]");
   const SequencesOptions options = checked(given);
   const SequenceNet net(options.net, sequences->source.size() + 1, sequences->target.size() + 1);
   const auto loss = std::make_shared<const SequenceLoss>(options, net);
@@ -405,9 +407,8 @@ std::vector<SystemRow> sequences_systems() {
   return {system_row<SequencesOptions>(
       {.name = "sequences",
        .summary = "a sequence from another: sounds from letters, words from words",
-       .formula =
-           "-sum_t log P(y_t | y_<t, x) from GRUs that look both ways and GRUs that attend to them; with a reward "
-           "-(reward(y) - baseline) log P(y | x), y drawn from P",
+       .formula = "-sum_t log P(y_t | y_<t, x) from bidirectional GRUs and GRUs with attention to them; with a reward "
+                  "-(reward(y) - baseline) log P(y | x), y drawn from P",
        .when = "pairs of sequences (format = \"sequences\")",
        .source =
            "Bahdanau, Cho and Bengio 2015; attention: Vaswani et al. 2017; search: Sutskever et al. 2014, Wu et al. "

@@ -1,5 +1,5 @@
-// A speech recogniser: log-mel steps through a convolution and recurrent layers that look both ways, and letters read
-// off them by connectionist temporal classification.
+// A speech recogniser: log-mel steps go through a convolution and bidirectional recurrent layers, and connectionist
+// temporal classification gives the letters.
 
 #include <algorithm>
 #include <map>
@@ -25,16 +25,18 @@ struct SpeechRecogniserOptions {
 };
 
 Fields fields(SpeechRecogniserOptions& o) {
-  return {
-      {"filters", &o.filters, "of the convolution over steps", {.low = 1}},
-      {"kernel", &o.kernel, "steps that it sees", {.low = 1}},
-      {"layers", &o.layers, "recurrent ones, each with units that look forward and units that look back", {.low = 1}},
-      {"units", &o.units, "of each direction", {.low = 1}},
-      {"dropout", &o.dropout, "before each recurrent layer and the output", {.low = 0, .high = 1, .high_open = true}},
-      {"beam", &o.beam, "beginnings that the search keeps when it is measured; 1: the likeliest path", {.low = 1}}};
+  return {{"filters", &o.filters, "filters of the convolution over steps", {.low = 1}},
+          {"kernel", &o.kernel, "kernel of the convolution, in steps", {.low = 1}},
+          {"layers", &o.layers, "bidirectional recurrent layers", {.low = 1}},
+          {"units", &o.units, "units in each direction", {.low = 1}},
+          {"dropout",
+           &o.dropout,
+           "dropout rate before each recurrent layer and the output",
+           {.low = 0, .high = 1, .high_open = true}},
+          {"beam", &o.beam, "width of the beam search in evaluation; 1: the likeliest path", {.low = 1}}};
 }
 
-/// Batches are (batch, steps, ...) throughout. What lies behind the end of a sound changes nothing before it.
+/// Batches are (batch, steps, ...) throughout. The padding after the end of a sound changes nothing before it.
 class Recogniser {
  public:
   Recogniser(const SpeechRecogniserOptions& options, std::int64_t classes) : o_(options), classes_(classes) {}
@@ -74,7 +76,7 @@ class Recogniser {
   std::int64_t classes_;
 };
 
-/// What is heard in rows, and what is said in them.
+/// Transcribes rows, and returns their true texts.
 class Transcripts {
  public:
   Transcripts(const data::SoundPreprocessing& sound, Apply logits) : sound_(sound), logits_(std::move(logits)) {}
@@ -106,7 +108,7 @@ class Transcripts {
   Apply logits_;
 };
 
-/// Errors over rows: those of each group, and all.
+/// Counts errors over rows, for each group and in total.
 struct Errors {
   Edits characters, words;
   std::int64_t right = 0, rows = 0;
@@ -128,7 +130,7 @@ std::vector<std::string> cells_of(const std::string& name, const Errors& errors)
 SystemFigures figures_of(const Transcripts& transcripts, std::int64_t beam, const State& state,
                          const SystemSets& sets) {
   constexpr std::size_t shown = 50;
-  constexpr std::int64_t stride = 7919;  // a prime: from one training text to another
+  constexpr std::int64_t stride = 7919;  // a prime number: the stride between the chosen training texts
   const auto heard = transcripts.heard(state, sets.test["input"], sets.test["frames"], beam);
   const auto& preprocessing = sets.test.preprocessing();
   const auto* sound = preprocessing ? preprocessing->sound() : nullptr;
@@ -164,7 +166,7 @@ SystemFigures figures_of(const Transcripts& transcripts, std::int64_t beam, cons
 
 System make_speech_recogniser(const SystemData& data, const SpeechRecogniserOptions& options) {
   const auto* sound = data.preprocessing ? data.preprocessing->sound() : nullptr;
-  if (!sound) fail<UsageError>("[speech_recogniser] rows that are no sounds. Wanted: format = \"speech\" in [data]");
+  if (!sound) fail<UsageError>("[speech_recogniser] the rows are not sounds. Wanted: format = \"speech\" in [data]");
   const auto net = std::make_shared<const Recogniser>(options, std::ssize(sound->letters) + 1);
   const auto transcripts = std::make_shared<const Transcripts>(
       *sound, Apply([net](Scope s, const Batch& b) { return net->logits(s, b["x"], b["frames"]); }, data.threads));
@@ -197,11 +199,11 @@ System make_speech_recogniser(const SystemData& data, const SpeechRecogniserOpti
 std::vector<SystemRow> speech_recogniser_systems() {
   return {system_row<SpeechRecogniserOptions>(
       {.name = "speech_recogniser",
-       .summary = "letters of what is said in a sound",
+       .summary = "the letters of spoken text",
        .formula =
            "-log P(text | sound), the sum over all ways to spread its letters over the steps; P from a convolution "
-           "and GRUs that look both ways",
-       .when = "sounds with their texts (format = \"speech\"), without knowing when which letter is said",
+           "and bidirectional GRUs",
+       .when = "sounds with their texts (format = \"speech\"), without the times of the letters",
        .source = "Graves et al. 2006; both ways: Graves and Schmidhuber 2005; steps of several frames: Sak et al. 2015",
        .defaults = {{"optimizer", OptionMap{{"kind", "adam"}, {"lr", 2e-3}, {"clip_norm", 5.}}},
                     {"schedule", OptionMap{{"kind", "cosine"}, {"warmup", "2%"}}},

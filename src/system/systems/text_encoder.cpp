@@ -1,5 +1,5 @@
 // A classifier of sentences: an encoder of words, which a masked language model may have trained before, and a linear
-// layer on the mean of what it reads.
+// layer on the mean of its outputs.
 
 #include <algorithm>
 #include <cmath>
@@ -30,9 +30,9 @@ Fields fields(TextEncoderOptions& o) {
   Fields all = o.WordEncoderOptions::fields();
   all.push_back({"encoder", &o.encoder,
                  "a run of a masked model, from which the encoder, its sizes and its words are taken; empty: none"});
-  all.push_back({"frozen", &o.frozen, "the encoder stays as it is, and only the last layer is trained"});
-  all.push_back({"beside", &o.beside,
-                 "with an encoder: the same net is trained beside it from its own start, on the same batches"});
+  all.push_back({"frozen", &o.frozen, "the encoder is not changed, only the last layer is trained"});
+  all.push_back(
+      {"beside", &o.beside, "with an encoder: also trains the same net from random parameters, on the same batches"});
   return all;
 }
 
@@ -66,7 +66,7 @@ class SentenceClassifier {
     return nn::dense(s / "output", nn::dropout(s / "dropout", mean, o_.dropout), std::ssize(coder_.words().classes),
                      {.initializer = init::lecun_normal()});
   }
-  /// Probabilities of both nets, (batch, classes); one where there is one.
+  /// The probabilities of both nets, (batch, classes), or of the only one.
   [[nodiscard]] NamedVars says(const Scope& s, const Batch& b) const {
     NamedVars result;
     for (const std::string_view net : {tuned, untrained}) {
@@ -81,7 +81,7 @@ class SentenceClassifier {
   Apply says_;
 };
 
-/// Of each net, probabilities (rows, classes).
+/// The probabilities of each net, (rows, classes).
 std::vector<Tensor> SentenceClassifier::said(const State& state, const Dataset& rows) const {
   constexpr std::int64_t portion = 64;
   const std::int64_t classes = std::ssize(coder_.words().classes);
@@ -151,7 +151,7 @@ Answers SentenceClassifier::answer(const State& state, const std::string& text, 
 System make_text_encoder(const SystemData& data, const TextEncoderOptions& options) {
   const auto* words = data.preprocessing ? data.preprocessing->words() : nullptr;
   if (!words || words->classes.empty())
-    fail<UsageError>("[text_encoder] rows that are no sentences. Wanted: format = \"sentences\" in [data]");
+    fail<UsageError>("[text_encoder] the rows are not sentences. Wanted: format = \"sentences\" in [data]");
   options.check("text_encoder");
   const auto net = std::make_shared<const SentenceClassifier>(options, *words, data.threads);
   const auto objective = [net](std::string_view name) {
@@ -178,7 +178,7 @@ std::vector<SystemRow> text_encoder_systems() {
       {.name = "text_encoder",
        .summary = "classes of sentences, by an encoder that a masked model trained",
        .formula = "-log softmax(mean over the words of encoder(sentence) W + b)[class]",
-       .when = "sentences with a class each (format = \"sentences\"), few of them beside much text without classes",
+       .when = "a few sentences with a class each (format = \"sentences\"), and much text without classes",
        .source = "Devlin et al. 2019",
        .defaults = {{"optimizer", OptionMap{{"kind", "adamw"}, {"lr", 3e-4}, {"clip_norm", 1.}}},
                     {"schedule", OptionMap{{"kind", "cosine"}, {"warmup", "10%"}}},

@@ -1,4 +1,4 @@
-// A variational autoencoder: images as points of a few numbers, and new images from new points.
+// A variational autoencoder: it encodes images as a few numbers, and makes new images from new numbers.
 
 #include "system/onlooker.hpp"
 #include "system/row.hpp"
@@ -30,7 +30,7 @@ System make_vae(const SystemData& data, const VaeOptions& options) {
   };
   const auto evaluate = [=](const State& state, const SystemSets& sets) {
     SystemFigures figures = images::reconstruction_figures(reconstruct, vae->code().size(), state, sets);
-    if (data.classes.size() < 2) return figures;  // nobody there to look at samples
+    if (data.classes.size() < 2) return figures;  // no classifier to measure samples with
     images::append(figures,
                    images::figures_of_samples(
                        data, sets, [&](const GenerateRequest& request) { return sample(state, request); }, false));

@@ -1,5 +1,5 @@
-// A voice: letters to log-mel steps by convolutions, durations from an alignment that it finds itself, and sound by
-// Griffin and Lim's iterations.
+// A voice: convolutions compute log-mel steps from letters, durations come from an alignment that it learns by itself,
+// and the iterations of Griffin and Lim make the sound.
 
 #include "system/voice_net.hpp"
 
@@ -28,21 +28,21 @@ struct VoiceOptions {
 Fields fields(VoiceOptions& o) {
   Fields all = o.net.fields();
   const Fields own = {
-      {"iterations", &o.iterations, "that the phases of a spectrum are improved by", {.low = 0, .high = 10'000}},
-      {"longest", &o.longest, "letters of a text that is to be spoken", {.low = 1, .high = 4000}},
+      {"iterations", &o.iterations, "iterations that improve the phases of a spectrum", {.low = 0, .high = 10'000}},
+      {"longest", &o.longest, "the largest number of letters of a text to speak", {.low = 1, .high = 4000}},
       {"recogniser", &o.recogniser,
-       "a run of speech_recogniser that reads what is said when the voice is measured; empty: nobody listens"},
-      {"recogniser_checksum", &o.recogniser_checksum, "of its parameters; found when the run begins"}};
+       "a run of speech_recogniser that transcribes the voice in evaluation; empty: no transcription"},
+      {"recogniser_checksum", &o.recogniser_checksum, "checksum of its parameters; set when the run begins"}};
   all.insert(all.end(), own.begin(), own.end());
   return all;
 }
 
-/// Texts as a net reads them, (texts, most) and (texts).
+/// Texts as inputs of the net, (texts, most) and (texts).
 struct Letters {
   Tensor labels, count;
 };
 
-/// Says texts.
+/// Speaks texts.
 class Speaker {
  public:
   Speaker(const data::SoundPreprocessing& sound, const VoiceOptions& options, int threads)
@@ -60,18 +60,18 @@ class Speaker {
 
   [[nodiscard]] const VoiceNet& net() const { return net_; }
 
-  /// Log-mel steps of each text, (steps, width). Throws ModelError where the net says what is no number.
+  /// The log-mel steps of each text, (steps, width). Throws ModelError if the net gives values that are not finite.
   [[nodiscard]] std::vector<Tensor> steps(const State& state, const Letters& texts) const {
     return with_durations(state, texts, durations_(state, {{"letters", texts.labels}, {"count", texts.count}}));
   }
-  /// The same with the durations of the sounds in such rows.
+  /// The same, with the durations of the sounds in these rows.
   [[nodiscard]] std::vector<Tensor> steps_as_long(const State& state, const Dataset& rows) const {
     NamedTensors inputs;
     for (const char* name : {"input", "frames", "target", "letters"}) inputs.emplace_back(name, rows[name]);
     return with_durations(state, {rows["target"], rows["letters"]}, aligned_(state, inputs));
   }
 
-  /// The sound of log-mel steps as the rows have them.
+  /// The sound of log-mel steps in the form of the rows.
   [[nodiscard]] Sound sound(const Tensor& steps) const {
     const StepOptions& o = sound_.steps;
     const Tensor magnitudes = magnitudes_of_mel(sound_.frames_of(steps), o.spectrum(), o.mel());
@@ -107,7 +107,7 @@ class Speaker {
     return each;
   }
   static void expect_number(double x) {
-    if (!std::isfinite(x)) fail<ModelError>("[voice] the model says {}: its parameters are damaged or diverged", x);
+    if (!std::isfinite(x)) fail<ModelError>("[voice] the model gives {}: its parameters are damaged or diverged", x);
   }
 
   data::SoundPreprocessing sound_;
@@ -137,7 +137,7 @@ Spoken spoken_in(const Dataset& rows) {
   return all;
 }
 
-/// Spectra above each other, high bands at the top, from three deviations below the mean, black, to three above.
+/// Spectra above each other, high bands at the top. Black is three deviations below the mean, white three above.
 Medium spectra(std::span<const Tensor> all, std::int64_t bands) {
   std::int64_t most = 1;
   for (const Tensor& each : all) most = std::max(most, each.size() / bands);
@@ -152,7 +152,7 @@ Medium spectra(std::span<const Tensor> all, std::int64_t bands) {
   return Medium::pictures(pixels, 1);
 }
 
-/// The mean absolute value of made less true, over the steps that both have.
+/// The mean absolute difference of `made` and `wanted`, over the steps that both have.
 double log_mel_error(const Tensor& made, const Tensor& wanted) {
   const std::int64_t size = std::min(made.size(), wanted.size());
   double total = 0;
@@ -160,7 +160,7 @@ double log_mel_error(const Tensor& made, const Tensor& wanted) {
   return total / static_cast<double>(size);
 }
 
-/// What a recogniser reads.
+/// The transcripts of a recogniser, and their errors.
 struct Read {
   Edits characters, words;
   std::vector<std::string> texts;
@@ -197,7 +197,8 @@ class Voice {
   }
 
   [[nodiscard]] Generated generate(const State& state, const GenerateRequest& request) const {
-    if (!request.text || request.text->empty()) fail<UsageError>("[generate] no text to say. Wanted: --text \"...\"");
+    if (!request.text || request.text->empty())
+      fail<UsageError>("[generate] there is no text to speak. Wanted: --text \"...\"");
     const std::vector<std::int32_t> labels = sound_.labels_of(*request.text, "--text");
     const std::int64_t count = std::ssize(labels);
     if (count > o_.longest)
@@ -273,7 +274,7 @@ System make_voice(const SystemData& data, const VoiceOptions& options) {
   const auto* sound = data.preprocessing ? data.preprocessing->sound() : nullptr;
   if (!sound || sound->steps.standardise)
     fail<UsageError>("[voice] {}. Wanted: format = \"speech\" and standardise = \"training\" in [data]",
-                     sound ? "sounds of which each is standardised by itself" : "rows that are no sounds");
+                     sound ? "each sound is standardised separately" : "the rows are not sounds");
   const auto voice = std::make_shared<const Voice>(*sound, options, data.threads);
   return {.objectives = {{.loss = [voice](const Scope& s, const Batch& b) { return voice->net().loss(s, b); }}},
           .show = [voice](const State& state, const Dataset& rows) { return voice->show(state, rows); },
@@ -282,7 +283,7 @@ System make_voice(const SystemData& data, const VoiceOptions& options) {
                               const GenerateRequest& request) { return voice->generate(state, request); }};
 }
 
-/// Where the recogniser lies wherever the command is called, and what its parameters are now.
+/// Makes the path of the recogniser absolute, and sets the checksum of its present parameters.
 void settle_recogniser(VoiceOptions& o) {
   if (o.recogniser.empty()) return;
   o.recogniser = place_of_run(o.recogniser);
@@ -295,7 +296,7 @@ void settle_recogniser(VoiceOptions& o) {
 std::vector<SystemRow> voice_systems() {
   return {system_row<VoiceOptions>(
       {.name = "voice",
-       .summary = "a sound in which a text is said",
+       .summary = "speech from text",
        .formula =
            "|log-mel - decoder(letters spread by their durations)| + (log d - log d')^2 / 10 - log of the sum over all "
            "monotonic paths of attention, from which the durations d are",

@@ -1,4 +1,4 @@
-// A vector-quantised autoencoder: images as a few whole numbers, each the place of a vector in a table.
+// A vector-quantised autoencoder: it encodes images as a few whole numbers, which are places of vectors in a table.
 
 #include "system/codes.hpp"
 #include "system/row.hpp"
@@ -16,15 +16,17 @@ struct VqVaeOptions : images::CodeOptions {
 
 Fields fields(VqVaeOptions& o) {
   return o.CodeOptions::fields(
-      {{"width", &o.width, "numbers of a code's vector", {.low = 1, .high = 1024}},
-       {"commitment", &o.commitment, "weight of the encoder's distance to the vectors it is given", not_negative},
-       {"decay", &o.decay, "of the moving averages that the table of vectors consists of", below_one}});
+      {{"width", &o.width, "numbers in the vector of a code", {.low = 1, .high = 1024}},
+       {"commitment", &o.commitment, "weight of the distance between the encoder's output and its code vectors",
+        not_negative},
+       {"decay", &o.decay, "decay of the moving averages that form the table of vectors", below_one}});
 }
 
-constexpr double idle_share = 0.05;  // of an equal one: below that a code begins anew
+constexpr double idle_share = 0.05;  // of an equal share: a code with less use is reset
 constexpr double least_count = 1e-12;
 
-/// The table of vectors: moving averages of what was encoded as each code, as sums and how many they are of.
+/// The table of vectors: for each code, moving averages of the sum and the number of the vectors that were encoded as
+/// it.
 class Codebook {
  public:
   explicit Codebook(const VqVaeOptions& o) : o_(o) {}
@@ -46,9 +48,9 @@ class Codebook {
     return argmax(matmul(vectors, e.table, false, true) - sum(square(e.table), -1) / 2);
   }
 
-  /// Moves the table: each vector towards the mean of what was encoded as it (van den Oord et al. 2017, appendix A.1).
-  /// Each image offers one of its vectors, at a place that is drawn, to one code that is drawn; a code that is idle
-  /// takes what it is offered, with the weight of an equal share on average, and so begins anew there. All begin idle.
+  /// Updates the table: each vector moves towards the mean of the vectors that were encoded as it (van den Oord et al.
+  /// 2017, appendix A.1). Each image offers one of its vectors, at a random place, to a random code. An idle code is
+  /// reset to the offered vector, with the weight of an equal share on average. All codes begin idle.
   void observe(const Entries& e, const Scope& s, const Var& vectors, const Var& codes) const {
     const std::int64_t rows = vectors.dim(0) / o_.places;
     Tensor first({rows}, i32);
@@ -123,7 +125,7 @@ System make_vq_vae(const SystemData& data, const VqVaeOptions& o) {
 std::vector<SystemRow> vq_vae_systems() {
   return {system_row<VqVaeOptions>(
       {.name = "vq_vae",
-       .summary = "images as codes, places in a table of vectors, and new images from codes that a prior draws",
+       .summary = "images as codes, which are places in a table of vectors; a prior draws the codes of new images",
        .formula = "-log N(x; decode(z + sg(e - z)), deviation^2) + commitment |z - sg(e)|^2, e the nearest to z in the "
                   "table, whose vectors are moving averages of the z nearest to them; prior: -log p(code | codes "
                   "before it)",
