@@ -56,37 +56,42 @@ struct Case {
     return at_site([&](const KernelSite& site) { return cuda::text_of_op(op, site); });
   }
 
-  /// What a kernel gives. Nothing may be written beyond the output or the scratch, both of which hold other bytes at
-  /// first.
+  /// What a kernel gives. Operands lie one element behind a round address, as parts of a vector of parameters may.
+  /// Nothing may be written beyond the output or the scratch, both of which hold other bytes at first.
   [[nodiscard]] Tensor run(const Kernel& kernel) const {
     constexpr std::size_t fence = 256;
     const bool narrow_result = result == Stored::bf16;
     const std::size_t bytes = narrow_result ? output.bytes() / 2 : output.bytes();
-    Block to(bytes + fence), scratch((kernel.scratch + 255) / 256 * 256 + fence);
+    const std::size_t first = narrow_result ? sizeof(Bf16) : size_of(output.dtype);
+    Block to(first + bytes + fence), scratch((kernel.scratch + 255) / 256 * 256 + fence);
     std::memset(to.data(), 0x7e, to.size());
     std::memset(scratch.data(), 0x7e, scratch.size());
     std::vector<Block> kept;
     std::vector<const std::byte*> from;
     for (std::size_t k = 0; k < inputs.size(); ++k) {
-      from.push_back(inputs[k].raw());
-      if (stored.empty() || stored[k] != Stored::bf16) continue;
-      kept.emplace_back(inputs[k].bytes());
-      narrow(reinterpret_cast<Bf16*>(kept.back().data()), reinterpret_cast<const float*>(from.back()),
-             inputs[k].size());
-      from.back() = kept.back().data();
+      const bool is_narrow = !stored.empty() && stored[k] == Stored::bf16;
+      const std::size_t element = is_narrow ? sizeof(Bf16) : size_of(inputs[k].dtype());
+      kept.emplace_back(element + inputs[k].bytes());
+      std::byte* const place = kept.back().data() + element;
+      if (is_narrow) {
+        narrow(reinterpret_cast<Bf16*>(place), reinterpret_cast<const float*>(inputs[k].raw()), inputs[k].size());
+      } else {
+        std::memcpy(place, inputs[k].raw(), inputs[k].bytes());
+      }
+      from.push_back(place);
     }
     Workers alone(1);
-    std::byte* out = to.data();
+    std::byte* const out = to.data() + first;
     kernel.run({&out, from.data(), scratch.data(), alone});
     for (std::size_t i = 0; i < fence; ++i) {
-      EXPECT_EQ(static_cast<int>(to.data()[bytes + i]), 0x7e) << "beyond the output: " << name();
+      EXPECT_EQ(static_cast<int>(out[bytes + i]), 0x7e) << "beyond the output: " << name();
       EXPECT_EQ(static_cast<int>(scratch.data()[scratch.size() - fence + i]), 0x7e) << "beyond the scratch: " << name();
     }
     Tensor y(output.shape, output.dtype);
     if (narrow_result) {
-      widen(reinterpret_cast<float*>(y.mutable_raw()), reinterpret_cast<const Bf16*>(to.data()), y.size());
+      widen(reinterpret_cast<float*>(y.mutable_raw()), reinterpret_cast<const Bf16*>(out), y.size());
     } else {
-      std::memcpy(y.mutable_raw(), to.data(), bytes);
+      std::memcpy(y.mutable_raw(), out, bytes);
     }
     return y;
   }

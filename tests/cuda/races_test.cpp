@@ -67,24 +67,27 @@ int main(int, char** arguments) {
     return n;
   };
   for (long long cases = number(); cases > 0; --cases) {
-    std::vector<std::unique_ptr<char[]>> buffers;  // as long as they are said to be
+    // as long as they are said to be; all but the scratch begin one element behind a round address
+    constexpr long long element = 4;
+    std::vector<std::unique_ptr<char[]>> buffers;
     long long result = 0;
     const long long inputs = number();
     for (long long k = 0; k < inputs + 2; ++k) {
       const long long bytes = number();
-      buffers.emplace_back(new char[bytes]);
-      if (k < inputs) in.read(buffers.back().get(), bytes);
+      const long long first = k <= inputs ? element : 0;
+      buffers.emplace_back(new char[first + bytes]);
+      if (k < inputs) in.read(buffers.back().get() + first, bytes);
       if (k == inputs) result = bytes;
     }
     std::vector<void*> addresses;
-    for (auto& buffer : buffers) addresses.push_back(buffer.get());
+    for (auto& buffer : buffers) addresses.push_back(buffer.get() + (buffer == buffers.back() ? 0 : element));
     int error = 0;
     addresses.push_back(&error);
     for (long long launches = number(); launches > 0; --launches) {
       const long long function = number();
       launch(functions[function], number(), addresses.data());
     }
-    out.write(buffers[inputs].get(), result);
+    out.write(buffers[inputs].get() + element, result);
   }
 }
 )";

@@ -51,7 +51,9 @@ class CompiledText : public Device {
     const std::string source = (folder / "kernels.cpp").string(), library = (folder / "kernels.so").string();
     std::ofstream(source) << text();
     const std::string command =
-        "g++ -std=c++20 -O0 -ffp-contract=off -fno-math-errno -shared -fPIC -o " + library + " " + source;
+        "g++ -std=c++20 -O0 -ffp-contract=off -fno-math-errno -fsanitize=alignment -fsanitize-undefined-trap-on-error "
+        "-shared -fPIC -o " +
+        library + " " + source;
     ASSERT_EQ(std::system(command.c_str()), 0) << text().substr(0, 20000);
     library_ = dlopen(library.c_str(), RTLD_NOW | RTLD_LOCAL);
     ASSERT_NE(library_, nullptr) << dlerror();

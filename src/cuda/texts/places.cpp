@@ -24,13 +24,26 @@ Word word_of(std::int64_t row_bytes) {
   return {1, "unsigned char"};
 }
 
-/// Copies whole rows; `row` is the number of the row for the place `i / words`, of type tw_index.
-void copy_rows(Text& text, std::int64_t row_bytes, std::int64_t count, std::string_view row) {
-  const Word word = word_of(row_bytes);
+/// Copies whole rows; `row` is the number of the row for the place `i / words`, of type tw_index. A table or a result
+/// may begin at any element, of so many bytes: where that is no place for a word, its elements are copied one by one.
+void copy_rows(Text& text, std::int64_t row_bytes, std::int64_t element_bytes, std::int64_t count,
+               std::string_view row) {
+  const Word word = word_of(row_bytes), element = word_of(element_bytes);
   const std::int64_t words = row_bytes / word.bytes;
   text.outside(word.declared).let("words", words);
-  text.each("", count * words,
-            fmt::format("{1}      (({0}*)out0)[i] = ((const {0}*)in0)[row * words + i % words];\n", word.type, row));
+  const std::string copied = fmt::format("(({0}*)out0)[i] = ((const {0}*)in0)[from]", word.type);
+  std::string body = fmt::format("{}      const tw_index from = row * words + i % words;\n", row);
+  if (element.bytes == word.bytes) {
+    body += fmt::format("      {};\n", copied);
+  } else {
+    body += fmt::format(
+        "      if (((unsigned long long)in0 | (unsigned long long)out0) % {0} == 0) {{\n        {1};\n      }} else "
+        "{{\n"
+        "        for (int e = 0; e < {2}; ++e) (({3}*)out0)[i * {2} + e] = ((const {3}*)in0)[from * {2} + e];\n      "
+        "}}\n",
+        word.bytes, copied, word.bytes / element.bytes, element.type);
+  }
+  text.each("", count * words, body);
 }
 
 /// Reads a number of the table's rows; one that is none is told, and the nearest is taken.
@@ -50,7 +63,8 @@ std::optional<EmittedKernel> gather(const KernelSite& site) {
   if (rows == 0) {  // every number is wrong; there is nothing that a row could be taken from
     text.each("", count, "      *error = wrong_index;\n");
   } else if (from == site.result) {
-    copy_rows(text, width * (from == Stored::bf16 ? 2 : bytes_of(site.output.dtype)), count, checked_row);
+    const std::int64_t each = from == Stored::bf16 ? 2 : bytes_of(site.output.dtype);
+    copy_rows(text, width * each, each, count, checked_row);
   } else {
     text.let("words", width)
         .each("", count * width, std::string(checked_row) + "      put0(i, get0(row * words + i % words));\n");
@@ -124,7 +138,7 @@ EmittedKernel rows_of_bytes(std::size_t row_bytes, std::int64_t count) {
   // bytes and 64-bit numbers are read as what they are, not by an element type
   const auto bytes = static_cast<std::int64_t>(row_bytes);
   Text text({{u8}, {f64, Stored::plain, count}}, {u8, Stored::plain, count * bytes});
-  copy_rows(text, bytes, count, "      const long long row = ((const long long*)in1)[i / words];\n");
+  copy_rows(text, bytes, 1, count, "      const long long row = ((const long long*)in1)[i / words];\n");
   return text.made();
 }
 
