@@ -316,8 +316,7 @@ void heed_linear(Verdict& verdict, const JudgeOptions& constants, const std::vec
                                           number_text(linear, 4), number_text(constant, 4))});
   verdict.advice =
       "The inputs do tell something about the target: a linear model learned it. Check lr first (thalweg lr), then "
-      "train "
-      "for more epochs.";
+      "train for more epochs.";
 }
 
 std::string next_step(const Session& session, const RunFolder& folder) {

@@ -185,8 +185,7 @@ void emit_assumptions(const RunPlan& p, const Machine& machine, const PlanArgume
   if (p.measured)
     return emit(
         "\nMeasured: each different kernel of the step by itself, those of a shard {} at the same time; the step was "
-        "not "
-        "run, and of methods with factors (kfac) or steps of their own (lbfgs) not the update. Assumed: "
+        "not run, and of methods with factors (kfac) or steps of their own (lbfgs) not the update. Assumed: "
         "ranks share the threads and the memory of this machine; messages at {:.1f} GB/s, none hidden; files at {:.1f} "
         "GB/s. Not counted: what lies between kernels, copying rows, evaluation, checkpoints; in memory also what the "
         "data takes while it is read, and a second training where a verdict tries lower rates; {}\n",

@@ -12,12 +12,12 @@
 
 namespace thalweg::cuda {
 
-#define THALWEG_DNN_FUNCTIONS(F)                                                               \
-  F(cudnnCreate)                                                                               \
-  F(cudnnDestroy)                                                                              \
-  F(cudnnSetStream) F(cudnnGetVersion) F(cudnnGetErrorString) F(cudnnGetLastErrorString)       \
-      F(cudnnBackendCreateDescriptor) F(cudnnBackendDestroyDescriptor) F(cudnnBackendFinalize) \
-          F(cudnnBackendSetAttribute) F(cudnnBackendGetAttribute) F(cudnnBackendExecute)
+// clang-format off
+#define THALWEG_DNN_FUNCTIONS(F) \
+  F(cudnnCreate) F(cudnnDestroy) F(cudnnSetStream) F(cudnnGetVersion) F(cudnnGetErrorString) \
+  F(cudnnGetLastErrorString) F(cudnnBackendCreateDescriptor) F(cudnnBackendDestroyDescriptor) \
+  F(cudnnBackendFinalize) F(cudnnBackendSetAttribute) F(cudnnBackendGetAttribute) F(cudnnBackendExecute)
+// clang-format on
 
 struct DnnFunctions {
   THALWEG_DNN_FUNCTIONS(THALWEG_MEMBER)

@@ -71,7 +71,7 @@ TEST_F(Devices, WhatThisCpuAloneComputesSaysSo) {
   expect_refused(run("inspect t.csv --target y --device cuda --measure"), {"the parts of a step are measured", "CPU"});
   for (const char* alone : {"minimize rosenbrock", "landscape runs/t", "report runs/t", "schedule cosine"})
     expect_refused(run(std::string(alone) + " --device cuda"), {"computes on this CPU alone"});
-  expect_refused(run("compare rosenbrock --device cuda"), {"train.device for a problem"});
+  expect_refused(run("compare rosenbrock --device cuda"), {"train.device is set for a problem"});
 }
 
 TEST_F(Devices, TheDeviceDecidesNothingOfWhatARunIs) {

@@ -55,9 +55,7 @@ Fields fields(SequencesOptions& o) {
       {"baseline",
        &o.baseline,
        "what is subtracted from a reward: samples: the mean of the other outputs for the source; weighted: that mean "
-       "by "
-       "the "
-       "squares of their scores' lengths; greedy: the reward of the likeliest tokens; none: 0",
+       "by the squares of their scores' lengths; greedy: the reward of the likeliest tokens; none: 0",
        any_number,
        {"samples", "weighted", "greedy", "none"}},
       {"samples", &o.samples, "with a reward: the number of outputs drawn for each source", {.low = 1, .high = 1024}},
