@@ -10,13 +10,14 @@
 
 namespace thalweg::cuda {
 
-#define THALWEG_BLAS_FUNCTIONS(F)                                                                              \
-  F(cublasLtCreate)                                                                                            \
-  F(cublasLtDestroy) F(cublasLtGetVersion) F(cublasLtGetStatusString) F(cublasLtMatmulDescCreate)              \
-      F(cublasLtMatmulDescDestroy) F(cublasLtMatmulDescSetAttribute) F(cublasLtMatrixLayoutCreate)             \
-          F(cublasLtMatrixLayoutDestroy) F(cublasLtMatrixLayoutSetAttribute) F(cublasLtMatmulPreferenceCreate) \
-              F(cublasLtMatmulPreferenceDestroy) F(cublasLtMatmulPreferenceSetAttribute)                       \
-                  F(cublasLtMatmulAlgoGetHeuristic) F(cublasLtMatmul)
+// clang-format off
+#define THALWEG_BLAS_FUNCTIONS(F) \
+  F(cublasLtCreate) F(cublasLtDestroy) F(cublasLtGetVersion) F(cublasLtGetStatusString) \
+  F(cublasLtMatmulDescCreate) F(cublasLtMatmulDescDestroy) F(cublasLtMatmulDescSetAttribute) \
+  F(cublasLtMatrixLayoutCreate) F(cublasLtMatrixLayoutDestroy) F(cublasLtMatrixLayoutSetAttribute) \
+  F(cublasLtMatmulPreferenceCreate) F(cublasLtMatmulPreferenceDestroy) \
+  F(cublasLtMatmulPreferenceSetAttribute) F(cublasLtMatmulAlgoGetHeuristic) F(cublasLtMatmul)
+// clang-format on
 
 struct BlasFunctions {
   THALWEG_BLAS_FUNCTIONS(THALWEG_MEMBER)
