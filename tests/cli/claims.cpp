@@ -32,7 +32,7 @@ TEST_F(Claims, ALossSuitsTheTarget) {
   write("two.csv", "x,k\n1,u\n2,v\n3,u\n4,v\n5,u\n6,v\n7,u\n8,v\n");
   const Ran numbers = run("train two.csv --target k --features x --loss mse");
   EXPECT_EQ(numbers.code, 2);
-  EXPECT_TRUE(has(numbers.err, "a loss of numbers, and 'k' has 2 classes")) << numbers.err;
+  EXPECT_TRUE(has(numbers.err, "a loss of numbers, but 'k' has 2 classes")) << numbers.err;
   EXPECT_TRUE(has(numbers.err, "binary_cross_entropy, focal, hinge, squared_hinge")) << numbers.err;
   EXPECT_EQ(run("train two.csv --target k --features x --loss cross_entropy").code, 2) << "of one logit it is 0";
   EXPECT_EQ(run("train two.csv --target k --features x --loss hinge --epochs 1").code, 0);
@@ -86,7 +86,7 @@ TEST_F(Claims, RowsLeftOutOfAMeasurementAreCounted) {
   write("new.csv", "a,b,kind,y\n1,2,u,1\n2,3,v,\n3,3,w,4\n4,1,u,NA\n");
   const Ran ran = run("evaluate runs/t --data new.csv");
   EXPECT_EQ(ran.code, 0) << ran.err;
-  EXPECT_TRUE(has(ran.err, "new.csv: rows without y, left out: 2")) << ran.err;
+  EXPECT_TRUE(has(ran.err, "new.csv: rows without y were left out: 2")) << ran.err;
   EXPECT_FALSE(has(run("evaluate runs/t").err, "left out"));
 }
 

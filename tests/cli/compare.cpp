@@ -168,7 +168,7 @@ TEST_F(CompareCommand, WhatIsWrongIsSaid) {
   expect_error("sphere --rates 0.1,-1", {"rate = -1"});
   expect_error("sphere --rates 0.1,b", {"'b' is not a number"});
   expect_error("sphere --seeds 0", {"--seeds"});
-  expect_error("sphere --epochs 3", {"train.epochs for a problem"});
+  expect_error("sphere --epochs 3", {"train.epochs is set for a problem"});
   expect_error("t.csv --target y --lr 0.1", {"optimizer.lr cannot be set, because it is compared", "--rates"});
   expect_error("nothing.csv --target y", {"nothing.csv"});
 }

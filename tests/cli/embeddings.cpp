@@ -203,7 +203,7 @@ TEST_F(Embeddings, WhatTheyAreNotMadeForIsRefusedByName) {
   EXPECT_EQ(broken.code, 5);
   EXPECT_NE(broken.out.find("verdict     Diverged"), std::string::npos) << broken.out;
   EXPECT_NE(read("broken/report.html").find("Diverged"), std::string::npos);
-  EXPECT_NE(run("report broken").err.find("train anew"), std::string::npos);
+  EXPECT_NE(run("report broken").err.find("train again"), std::string::npos);
 }
 
 }  // namespace

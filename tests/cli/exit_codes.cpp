@@ -144,8 +144,8 @@ TEST_F(ExitCode, NumbersAreFive) {
   expect(run("train t.csv --target y --optimizer sgd --schedule constant --lr 1e30 --quiet"), 5, {"step"});
   EXPECT_FALSE(std::filesystem::exists(path("runs/t/model.safetensors")));
   // what is advised of it is possible
-  expect(run("predict runs/t --data t.csv"), 4, {"before its first checkpoint", "train anew"});
-  expect(run("inspect runs/t --curvature"), 2, {"train anew"});
+  expect(run("predict runs/t --data t.csv"), 4, {"before its first checkpoint", "train again"});
+  expect(run("inspect runs/t --curvature"), 2, {"train again"});
 }
 
 TEST_F(ExitCode, InputAndOutputAreSix) {

@@ -193,7 +193,7 @@ TEST_F(Masked, DataThatNoModelCouldHaveIsRefused) {
   write("marks.txt", "...\n!!!\n\n?\n");
   refused("--set data.train=marks.txt", 3, "different words");
   write("one.txt", "ash birch\ncedar\n");
-  refused("--set data.train=one.txt", 3, "one document");
+  refused("--set data.train=one.txt", 3, "a single document");
   write("latin.txt",
         "ash birch\n\nc\xe9"
         "dar elm\n");

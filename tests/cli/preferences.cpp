@@ -153,9 +153,9 @@ TEST_F(PreferenceRuns, RefuseWhatDoesNotGoTogether) {
   write("grouped.csv", "prompt,first,first_score,second,second_score,kind\nsay:,yes,1,no,0,\nsay:,so,0,yes,1,\n");
   refused("reward.toml --set data.train=grouped.csv --set data.group=kind", 3, "'kind' is empty in all rows");
   refused("reward.toml --set data.sequence_length=12", 2,
-          "sequence_length = 12 beside gpt = \"" + path("gpt").string() + "\", which has 16");
-  refused("dpo.toml --set data.vocabulary_size=300", 2, "vocabulary_size = 300 beside gpt");
-  refused("reward.toml --set data.tokenizer=characters", 2, "tokenizer = characters beside gpt");
+          "sequence_length = 12, but gpt = \"" + path("gpt").string() + "\" has 16");
+  refused("dpo.toml --set data.vocabulary_size=300", 2, "vocabulary_size = 300, but gpt");
+  refused("reward.toml --set data.tokenizer=characters", 2, "tokenizer = characters, but gpt");
   refused("dpo.toml --set 'system.prompts=[\"say: \"]'", 2, "the prompt 'say: '. Wanted: no blank around it");
   train("gpt.toml --out gpt2 --epochs 1 --set data.vocabulary_size=265");
   refused("dpo.toml --set data.gpt=gpt2", 2, "[system] gpt = \"" + path("gpt").string() + "\" is a run on data");

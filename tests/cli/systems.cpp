@@ -454,7 +454,7 @@ TEST_F(SystemConfig, ASystemTakesThePlaceOfModelAndLoss) {
   };
   refused("[system]\nkind = \"vea\"\n", "vae");
   refused("[system]\nwidth = 3\n", "no kind");
-  refused("[system]\nkind = \"vae\"\n[model]\nkind = \"mlp\"\n", "[system] beside [model]");
+  refused("[system]\nkind = \"vae\"\n[model]\nkind = \"mlp\"\n", "[system] and [model] are both set");
   refused("[system]\nkind = \"vae\"\nwidth = 0\n", "width = 0");
   refused("[system]\nkind = \"vae\"\n", "Wanted: images");
   write("s.toml", "[data]\ntrain = \"t.csv\"\ntarget = \"y\"\n[system]\nkind = \"vae\"\n");

@@ -127,7 +127,7 @@ TEST_F(Voice, RefusesByNameWhatItCannotSay) {
   expect_refusal("generate v --text " + std::string(21, 'a'), 2, "21 letters. Wanted: at most 20");
   expect_refusal("generate v --text ab --count 3", 2, "--count");
   EXPECT_EQ(run("generate v --text a").code, 0);
-  expect_refusal("transcribe v test0.wav", 2, "hears nothing");
+  expect_refusal("transcribe v test0.wav", 2, "cannot read sounds");
 }
 
 TEST_F(Voice, IsForSoundsThatKeepTheirLevelAndARecogniserThatIsThere) {
