@@ -37,7 +37,7 @@ void check_rows(const std::vector<EngineObjective>& objectives, bool simultaneou
 
 /// How far an objective is that steps at each `every`th batch. (Most do at each: a division takes as long as a small
 /// product.)
-Progress own_progress(const Objectives::Clock& clock, std::int64_t every) {
+[[gnu::always_inline]] inline Progress own_progress(const Objectives::Clock& clock, std::int64_t every) {
   const auto at_least_1 = [](std::int64_t steps) { return std::max<std::int64_t>(1, steps); };
   if (every == 1) return {clock.done, at_least_1(clock.total), at_least_1(clock.steps_an_epoch)};
   return {clock.done / every, at_least_1(clock.total / every), at_least_1(clock.steps_an_epoch / every)};
@@ -96,16 +96,11 @@ void Objectives::note(Engine& engine, const StepReport& report) {
     measured_.push_back({name, value, static_cast<double>(report.samples)});
 }
 
-void Objectives::set_progress(const Engine& engine, std::size_t objective, const Clock& clock) {
-  progress_.assign(engine.size(), own_progress(clock, engine.options(0).every));
-  for (std::size_t i = 0; i < progress_.size() && !clock.plateaus.empty(); ++i)
-    progress_[i].plateau = clock.plateaus[objective + i].factor;
-}
-
 void Objectives::round_late(State& state, const RowSelection& batch, const Clock& clock, std::int64_t shard_size,
                             const RowWeights& row_weights, std::vector<StepReport>& arrived) {
   Engine& engine = *engines_.front();
-  set_progress(engine, 0, clock);
+  progress_.assign(1, own_progress(clock, 1));
+  if (!clock.plateaus.empty()) progress_[0].plateau = clock.plateaus[0].factor;
   engine.turn_late(state, batch, {progress_, shard_size, row_weights[0]}, arrived);
   ++state.step;
 }
@@ -121,8 +116,10 @@ void Objectives::round(State& state, const RowSelection& batch, const Clock& clo
   for (std::size_t e = 0; e < engines_.size(); ++e) {
     Engine& engine = *engines_[e];
     const std::int64_t every = engine.options(0).every;
-    set_progress(engine, objective, clock);
-    objective += engine.size();
+    progress_.assign(engine.size(), own_progress(clock, every));
+    for (std::size_t i = 0; i < progress_.size(); ++i, ++objective) {
+      if (!clock.plateaus.empty()) progress_[i].plateau = clock.plateaus[objective].factor;
+    }
     if (every > 1 && (clock.done + 1) % every != 0) {
       if (watches_layers_) {
         const std::size_t count = engine.layers(state).size();

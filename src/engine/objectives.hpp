@@ -86,8 +86,6 @@ class Objectives {
 
  private:
   void note(Engine& engine, const StepReport& report);
-  /// Of the objectives of an engine, the first of which is `objective` among all.
-  void set_progress(const Engine& engine, std::size_t objective, const Clock& clock);
   [[nodiscard]] std::int64_t whole_size(const std::pair<std::string, Tensor>& slot) const;
   [[nodiscard]] std::vector<std::int64_t> whole_sizes(const State& state) const;
   [[nodiscard]] bool are_several() const { return several_; }

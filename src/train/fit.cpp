@@ -255,10 +255,11 @@ class Fit {
     if (kept) checkpoint();
     if (!ended && (asked || after)) end_by(asked ? StopReason::stop_requested : StopReason::stop_after);
     const bool is_last = ended || over_;
-    if (is_late_) {
-      for (const StepReport& report : arrived_) keep(report, is_last && &report == &arrived_.back());
-    } else if (report_.weight != 0 || is_last) {
-      keep(report_, is_last);  // without samples that count there is no loss
+    const std::span<const StepReport> reports =
+        is_late_ ? std::span<const StepReport>(arrived_) : std::span(&report_, 1);
+    for (const StepReport& report : reports) {
+      const bool last = is_last && &report == &reports.back();
+      if (report.weight != 0 || last) keep(report, last);  // without samples that count there is no loss
     }
   }
 
