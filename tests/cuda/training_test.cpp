@@ -1,0 +1,56 @@
+// Training on a GPU, on the stand-ins: every optimizer steps as it does on this CPU, but for the last digits of
+// products.
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "moons.hpp"
+#include "opened_gpu.hpp"
+#include "optim/asks.hpp"
+#include "thalweg/thalweg.hpp"
+
+namespace thalweg {
+namespace {
+
+State trained(const Optimizer& optimizer) {
+  Trainer trainer(nn::mlp(2, {.hidden = {16}, .activation = "tanh", .norm = "layer"}), loss::cross_entropy, optimizer,
+                  1);
+  (void)trainer.fit(two_moons(40), {.epochs = 3, .batch_size = 10});
+  return trainer.state();
+}
+
+/// The largest difference between two tensors, in units of the larger one's largest number.
+double difference(const Tensor& a, const Tensor& b) {
+  double largest = 0, apart = 0;
+  for (std::int64_t i = 0; i < a.size(); ++i) {
+    largest = std::max({largest, std::abs(a.at(i)), std::abs(b.at(i))});
+    apart = std::max(apart, std::abs(a.at(i) - b.at(i)));
+  }
+  return largest > 0 ? apart / largest : 0;
+}
+
+TEST(TrainingOnTheGpu, ByEveryOptimizerIsAsHere) {
+  Gpu gpu(testing::open_driver());
+  for (const OptimizerRow& row : optimizers()) {
+    SCOPED_TRACE(std::string(row.name));
+    const bool has_rate = std::ranges::any_of(row.options, [](const OptionDoc& o) { return o.name == "lr"; });
+    const Optimizer optimizer = row.make(has_rate ? OptionMap{{"lr", {0.01}}} : OptionMap{});
+    if (owns_steps(optimizer) || asks_of(optimizer).any()) continue;  // its steps stay here
+    const State here = trained(optimizer);
+    const ChosenDevice chosen(gpu);
+    const State there = trained(optimizer);
+    // rules that go by signs or by whole matrices make more of a last digit, and of a factor with equal eigenvalues any
+    // basis will do
+    const bool has_basis = row.name == "soap";
+    EXPECT_LT(difference(there.parameters, here.parameters), has_basis ? 1e-1 : 2e-2);
+    ASSERT_EQ(there.slots.size(), here.slots.size());
+    for (std::size_t i = 0; i < here.slots.size() && !has_basis; ++i)
+      EXPECT_LT(difference(there.slots[i].second, here.slots[i].second), 5e-2) << here.slots[i].first;
+    EXPECT_TRUE(identical(trained(optimizer).parameters, there.parameters));
+  }
+}
+
+}  // namespace
+}  // namespace thalweg
