@@ -13,6 +13,7 @@ namespace thalweg {
 namespace {
 
 constexpr int block_threads = 256;
+constexpr std::int64_t most_short = std::int64_t{1} << 30;
 
 std::string_view type_of(DType dtype) {
   switch (dtype) {
@@ -53,6 +54,17 @@ std::string place(const View& given, std::string_view flat) {
   }
   return sum;
 }
+
+/// Whether all places that a view sees fit into 32 bits, with room for what is added to them. Where all of a kernel do,
+/// tw_index has no more: in 64 bits, finding the row and the column of a place takes longer than to read it.
+bool is_short(const View& view) {
+  std::int64_t first = view.offset, last = view.offset;
+  for (int axis = 0; axis < view.shape.rank(); ++axis)
+    (at(view.strides, axis) < 0 ? first : last) +=
+        std::max<std::int64_t>(0, view.shape[axis] - 1) * at(view.strides, axis);
+  return first >= -most_short && last <= most_short;
+}
+constexpr std::string_view short_index = "  typedef int tw_index;\n";
 
 // ---------------------------------------------------------------------------------------------------------------------
 // Micro-ops
@@ -127,6 +139,9 @@ class Emitter {
     for (const TileProgram::Load& load : program.loads) out_.inputs = std::max(out_.inputs, load.input + 1);
     for (const TileProgram::Store& store : program.stores) out_.outputs = std::max(out_.outputs, store.output + 1);
     for (const auto& reduce : program.reductions) out_.outputs = std::max(out_.outputs, reduce.output + 1);
+    const std::int64_t values = std::max(program.elements(), program.outer * program.inner);
+    is_short_ = values * std::max<std::int64_t>(1, std::ssize(program.reductions)) <= most_short &&
+                std::ranges::all_of(program.loads, [](const auto& load) { return is_short(load.view); });
   }
 
   EmittedKernel emit() {
@@ -167,8 +182,8 @@ class Emitter {
   }
 
   void add_kernel(const std::string& name, std::int64_t blocks, int threads, const std::string& body) {
-    out_.text += fmt::format("TW_KERNEL({}) {}(TW_ADDRESSES({}) p) {{\n{}{}}}\n", threads, name,
-                             out_.inputs + out_.outputs + 1, addresses(), body);
+    out_.text += fmt::format("TW_KERNEL({}) {}(TW_ADDRESSES({}) p) {{\n{}{}{}}}\n", threads, name,
+                             out_.inputs + out_.outputs + 1, is_short_ ? short_index : "", addresses(), body);
     out_.launches.push_back({name, blocks, threads});
   }
 
@@ -258,7 +273,7 @@ class Emitter {
     });
     body += "    }\n  }\n";
     add_kernel(name_, (units + together - 1) / together, block_threads, body);
-    if (blocks > 1) emit_joining(program_.outer, blocks, "unit * {blocks} + b");
+    if (blocks > 1) emit_joining(program_.outer, blocks, "unit * {blocks} + {b}");
   }
 
   /// Each thread reduces one column of a block of rows.
@@ -285,7 +300,7 @@ class Emitter {
         [&](int k, const auto&) { return fmt::format("      scratch[{} + unit] = sum{};\n", k * units, k); });
     body += "    }\n  }\n";
     add_kernel(name_, (units + block_threads - 1) / block_threads, block_threads, body);
-    emit_joining(columns, blocks, "b * {results} + unit");
+    emit_joining(columns, blocks, "{b} * {results} + unit");
   }
 
   [[nodiscard]] static std::string joined(const TileProgram::Reduce& reduce, const std::string& sum) {
@@ -295,23 +310,36 @@ class Emitter {
   }
 
   /// The blocks of each result, in order; those of sums are carried in f64 and rounded once. `where` is the place of
-  /// block b of result `unit` in the scratch.
+  /// block b of result `unit` in the scratch. Several are read before they are joined: else each would wait for its
+  /// memory, and there may be thousands.
   void emit_joining(std::int64_t results, std::int64_t blocks, std::string_view where) {
     out_.scratch = static_cast<std::size_t>(results * blocks) * program_.reductions.size() * size_of(program_.dtype);
-    const std::string from = fmt::format(fmt::runtime(where), fmt::arg("blocks", blocks), fmt::arg("results", results));
+    constexpr std::int64_t at_once = 32;
+    const auto block = [&](int k, std::string_view b) {
+      const std::string place =
+          fmt::format(fmt::runtime(where), fmt::arg("blocks", blocks), fmt::arg("results", results), fmt::arg("b", b));
+      return fmt::format("scratch[{} + {}]", k * results * blocks, place);
+    };
     std::string body = fmt::format(
         "  TW_EACH(t, {0}) {{\n    const tw_index unit = (tw_index)blockIdx.x * {0} + t;\n    if (unit < {1}) {{\n",
         block_threads, results);
     body += each_reduction([&](int k, const auto& reduce) {
       const bool adds = reduce.reducer->adds;
       const DType carried = adds ? f64 : program_.dtype;
+      const auto with = [&](const std::string& next) {
+        return adds ? fmt::format("total{} + (double){}", k, next)
+                    : fmt::format("tw_{}(total{}, {})", reduce.reducer->join, k, next);
+      };
+      const std::string many = fmt::format(
+          "      for (; b{0} + {1} <= {2}; b{0} += {1}) {{\n        {3} next[{1}];\n"
+          "        TW_UNROLL for (int e = 0; e < {1}; ++e) next[e] = {4};\n"
+          "        TW_UNROLL for (int e = 0; e < {1}; ++e) total{0} = {5};\n      }}\n",
+          k, at_once, blocks, type(), block(k, fmt::format("(b{} + e)", k)), with("next[e]"));
       return fmt::format(
-          "      {0} total{1} = {2};\n      for (tw_index b = 0; b < {3}; ++b)\n        total{1} = {4};\n"
-          "      out{5}[unit] = ({6})total{1};\n",
-          type_of(carried), k, literal(reduce.reducer->identity, carried), blocks,
-          adds ? fmt::format("total{} + (double)scratch[{} + {}]", k, k * results * blocks, from)
-               : fmt::format("tw_{}(total{}, scratch[{} + {}])", reduce.reducer->join, k, k * results * blocks, from),
-          reduce.output, type());
+          "      {0} total{1} = {2};\n      tw_index b{1} = 0;\n{3}      for (; b{1} < {4}; ++b{1}) total{1} = {5};\n"
+          "      out{6}[unit] = ({7})total{1};\n",
+          type_of(carried), k, literal(reduce.reducer->identity, carried), blocks < at_once ? "" : many, blocks,
+          with(block(k, fmt::format("b{}", k))), reduce.output, type());
     });
     body += "    }\n  }\n";
     add_kernel(name_ + "_join", (results + block_threads - 1) / block_threads, block_threads, body);
@@ -319,6 +347,7 @@ class Emitter {
 
   const TileProgram& program_;
   std::string name_;
+  bool is_short_ = false;
   EmittedKernel out_;
 };
 
@@ -455,10 +484,10 @@ EmittedKernel emit_copy(const View& view, DType dtype, const std::string& name) 
   out.inputs = out.outputs = 1;
   if (n == 0) return out;
   out.text = fmt::format(
-      "TW_KERNEL({0}) {1}(TW_ADDRESSES(3) p) {{\n  const {2}* in0 = (const {2}*)p[0];\n  {2}* out0 = ({2}*)p[1];\n"
+      "TW_KERNEL({0}) {1}(TW_ADDRESSES(3) p) {{\n{5}  const {2}* in0 = (const {2}*)p[0];\n  {2}* out0 = ({2}*)p[1];\n"
       "  TW_EACH(t, {0}) {{\n    const tw_index i = (tw_index)blockIdx.x * {0} + t;\n"
       "    if (i < {3}) out0[i] = in0[{4}];\n  }}\n}}\n",
-      block_threads, name, type_of(dtype), n, place(from, "i"));
+      block_threads, name, type_of(dtype), n, place(from, "i"), n <= most_short && is_short(from) ? short_index : "");
   out.launches.push_back({name, (n + block_threads - 1) / block_threads, block_threads});
   return out;
 }

@@ -115,6 +115,29 @@ TEST(EmittedText, OfRandomGraphsIsTheTiles) {
   EXPECT_GE(exact, 90);
 }
 
+/// 64-bit divisions would take longer than the memory that they find the way in.
+TEST(EmittedText, CountsIn32BitsWhereAllPlacesFit) {
+  const auto is_short = [](const EmittedKernel& kernel) {
+    return kernel.text.find("typedef int tw_index") != std::string::npos;
+  };
+  const auto sum_of = [](std::int64_t outer, std::int64_t reduced, const View& view) {
+    TileProgram program;
+    program.dtype = f32;
+    program.outer = outer, program.reduced = reduced;
+    program.loads.push_back({0, view, f32});
+    program.reductions.push_back({find_reducer("sum"), 0, 0});
+    return emit_tiles(program, "k");
+  };
+  constexpr std::int64_t many = std::int64_t{1} << 31;
+  EXPECT_TRUE(is_short(sum_of(1000, 5000, View::dense({1000, 5000}))));
+  EXPECT_FALSE(is_short(sum_of(many, 3, View::dense({many, 3}))));
+  View far = View::dense({1000, 5000});
+  far.offset = many;
+  EXPECT_FALSE(is_short(sum_of(1000, 5000, far)));
+  EXPECT_TRUE(is_short(emit_copy(View::dense({300}), f32, "k")));
+  EXPECT_FALSE(is_short(emit_copy(View::dense({many}), f32, "k")));
+}
+
 /// Sizes at the ends of lanes, rows and blocks, in both layouts and with several reductions at once.
 TEST(EmittedText, ReductionsRoundAsTheTilesDo) {
   CompiledText text;
