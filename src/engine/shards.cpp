@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <limits>
+#include <tuple>
 
 #include "tiles/micro_ops.hpp"
 
@@ -14,8 +15,12 @@ BlockPool::Lent BlockPool::take_exactly(std::size_t bytes) { return take(bytes, 
 BlockPool::Lent BlockPool::take(std::size_t bytes, std::size_t at_most) {
   const auto me = std::this_thread::get_id();
   const std::lock_guard lock(mutex_);
-  // the smaller block first; among equal sizes this thread's own
-  const auto rank = [&](const Block& block) { return std::pair(block.size(), taken_by_[block.data()] != me); };
+  // the smaller block first; among equal sizes this thread's own, and on a device the one of the lowest address: so
+  // each step finds the blocks of the step before, and its calls are recorded
+  const auto rank = [&](const Block& block) {
+    const bool is_other = !far_ && taken_by_[block.data()] != me;
+    return std::tuple(block.size(), is_other, far_ ? reinterpret_cast<std::uintptr_t>(block.data()) : 0);
+  };
   auto best = free_.end();
   for (auto at = free_.begin(); at != free_.end(); ++at) {
     if (at->size() >= bytes && at->size() <= at_most && (best == free_.end() || rank(*at) < rank(*best))) best = at;

@@ -46,11 +46,13 @@ Block SumsThere::start(const State& state, const RowSelection& batch, const Batc
   const std::size_t each = numbers_bytes(programs);
   const BytesThere parameters(device_, state.parameters);
   TreeSum tree(programs.shards, step.size, dtype, 0, there_, workers, &adder(step.size, dtype, workers));
+  if (programs.shards <= most_recorded && calls_.size() < static_cast<std::size_t>(programs.shards))
+    calls_.resize(static_cast<std::size_t>(programs.shards));
   const auto memory = there_.take(std::max(programs.whole->memory_bytes(), programs.last->memory_bytes()));
   for (std::int64_t i = 0; i < programs.shards; ++i) {
     auto gradient = there_.take(TreeSum::block_bytes(step.size, dtype, 0));
     const ShardProgram& program = programs.of(i);
-    Program::Calls* const known = programs.shards == 1 ? &calls_ : nullptr;
+    Program::Calls* const known = programs.shards <= most_recorded ? &calls_[static_cast<std::size_t>(i)] : nullptr;
     run_shard(state, batch, program, programs.first_row(i),
               {parameters.data(), gradient.data(), memory.data(), bases_, known}, workers);
     device_.copy_there(numbers + static_cast<std::size_t>(i) * each, memory.data() + program.sums_at(), each);

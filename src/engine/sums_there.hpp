@@ -66,7 +66,8 @@ class SumsThere {
   std::vector<std::byte*> bases_;
   std::vector<std::byte> raw_, random_;
   Block numbers_;
-  Program::Calls calls_;
+  static constexpr std::int64_t most_recorded = 16;
+  std::vector<Program::Calls> calls_;  // of each shard
 };
 
 /// Runs the rows of a batch on this CPU, for what a kernel on a device threw: there it knows the row. Returns where

@@ -335,6 +335,19 @@ TEST_F(FarTraining, ARunThatDivergesStopsAtTheSameState) {
 }
 
 /// The data goes up once; then row numbers and scalars do. Parameters come home when somebody asks.
+TEST_F(FarTraining, TheShardsOfAStepAreRecorded) {
+  const auto recorded = [&](std::int64_t shard_size) {
+    const ChosenDevice chosen(far_);
+    const std::size_t before = far_.recorded();
+    Trainer trainer(nn::mlp(2, {.hidden = {16}}), loss::cross_entropy, optim::adam(), 1);
+    (void)trainer.fit(two_moons(40), {.steps = 8, .batch_size = 40, .shard_size = shard_size});
+    return far_.recorded() - before;
+  };
+  const std::size_t whole = recorded(40);
+  EXPECT_EQ(recorded(10), whole + 3);
+  EXPECT_EQ(recorded(16), whole + 2);  // the last is smaller
+}
+
 TEST_F(FarTraining, AStepSendsLittle) {
   const ChosenDevice chosen(far_);
   Dataset data = rows_of({1000}, 64, 3);
