@@ -120,6 +120,7 @@ Kernel make_convolution(Stream& stream, std::string_view op, const KernelSite& s
   if (!graph) return {};
   stream.enter();
   if (!stream.dnn) stream.dnn = std::make_shared<Dnn>();
+  const auto own = stream.dnn->held();  // another thread may want to run a plan
   for (const Types& types : ways_of(site, false)) {
     Kernel kernel = make_in(stream, site, *graph, types);
     if (kernel.run) return kernel;

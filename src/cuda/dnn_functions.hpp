@@ -48,9 +48,10 @@ class Dnn {
   Dnn& operator=(const Dnn&) = delete;
 
   [[nodiscard]] cudnnHandle_t handle() const { return handle_; }
-  /// One thread at a time: the library wants it so of a handle.
+  /// While it is held no other thread uses the handle: the library wants it so.
+  [[nodiscard]] std::unique_lock<std::mutex> held() const { return std::unique_lock(mutex_); }
   void execute(CUstream stream, cudnnBackendDescriptor_t plan, cudnnBackendDescriptor_t pack) const {
-    const std::scoped_lock lock(mutex_);
+    const auto own = held();
     THALWEG_DNN(functions, cudnnSetStream, handle_, stream);
     THALWEG_DNN(functions, cudnnBackendExecute, handle_, plan, pack);
   }

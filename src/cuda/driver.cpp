@@ -73,6 +73,32 @@ GpuFacts facts_of(CUdevice device) {
   return facts;
 }
 
+/// Bytes of its memory that nobody uses, which are known within a context; 0 where it takes none.
+std::size_t unused_of(CUdevice device) {
+  try {
+    const Context context(device);
+    std::size_t unused = 0, all = 0;
+    THALWEG_CALL(context.functions, cuMemGetInfo, &unused, &all);
+    context.functions.cuCtxSetCurrent(nullptr);  // it may end here; whoever works in it enters it again
+    return unused;
+  } catch (const Error&) {
+    return 0;
+  }
+}
+
+/// NVIDIA's libraries of one major version need a driver of that version, and say no more than that they do not start.
+void check_version() {
+  constexpr int least = 13000;
+  const DriverFunctions& functions = driver_functions();
+  int version = 0;
+  THALWEG_CALL(functions, cuDriverGetVersion, &version);
+  if (version >= least) return;
+  fail<UsageError>(
+      "[device] {} is older than cuBLASLt 13 and cuDNN for CUDA 13 need. Wanted: a driver of CUDA {}.0 or later. Hint: "
+      "NVIDIA's packages of the driver, from 580 on.",
+      version_of_driver(functions), least / 1000);
+}
+
 // ---------------------------------------------------------------------------------------------------------------------
 // One of them
 
@@ -85,6 +111,7 @@ class Driver final : public GpuDriver, public Stream {
         compiler_(facts_.major, facts_.minor),
         context_(device_),
         modules_(context_, options_, compiler_) {
+    check_version();
     facts_.versions += ", " + compiler_.version() + ", " + versions_of_libraries();
     std::size_t all = 0;
     THALWEG_CALL(functions(), cuMemGetInfo, &facts_.unused, &all);
@@ -173,6 +200,7 @@ class Driver final : public GpuDriver, public Stream {
   std::mutex waiting_;       // one thread waits at a time: this guards what follows
   std::exception_ptr lost_;  // why nothing will come any more
 
+  std::mutex making_;     // one thread makes kernels at a time: NVIDIA's libraries begin with the first
   std::mutex recording_;  // one thread records at a time: this one
   std::atomic<std::thread::id> recorder_;
   std::atomic<std::int64_t> launches_ = 0;
@@ -273,6 +301,7 @@ void Driver::throw_wrong(const ErrorWords& words) {
 
 Kernel Driver::op(std::string_view name, const KernelSite& site) {
   context_.enter();  // in which NVIDIA's libraries choose their algorithms
+  const std::lock_guard one(making_);
   if (auto text = text_of_op(name, site)) return kernel_of(std::move(*text), true);
   if (name == "matmul") return make_product(*this, site);
   if (name.starts_with("convolution")) return make_convolution(*this, name, site);
@@ -358,7 +387,11 @@ std::function<void()> Driver::record(std::vector<std::function<void()>> calls) {
 
 extern "C" void thalweg_list_gpus(std::vector<thalweg::GpuFacts>& into) {
   const int count = thalweg::cuda::count_gpus();
-  for (int index = 0; index < count; ++index) into.push_back(thalweg::cuda::facts_of(thalweg::cuda::device_of(index)));
+  for (int index = 0; index < count; ++index) {
+    const CUdevice device = thalweg::cuda::device_of(index);
+    into.push_back(thalweg::cuda::facts_of(device));
+    into.back().unused = thalweg::cuda::unused_of(device);
+  }
 }
 
 extern "C" void thalweg_open_gpu(const thalweg::GpuOptions& options, std::unique_ptr<thalweg::GpuDriver>& into) {

@@ -524,5 +524,25 @@ TEST(Failures, AGpuThatIsNotThereIsNamed) {
   EXPECT_NE(message.find("GPU number 2: there are 2"), std::string::npos) << message;
 }
 
+TEST(Failures, AnOldDriverIsNamedBeforeItsLibrariesDoNotStart) {
+  const Environment environment("THALWEG_STAND_IN_DRIVER", "12080");
+  const std::string message = message_of<UsageError>([] { (void)open_driver(); });
+  for (const char* part : {"driver 12.8", "CUDA 13.0", "580"})
+    EXPECT_NE(message.find(part), std::string::npos) << message;
+}
+
+TEST(Facts, OfAListKnowWhatIsUnused) {
+  const auto unused = [] {
+    std::vector<GpuFacts> all;
+    testing::from_cuda_library<ListGpus>(list_gpus_name)(all);
+    return all.at(0).unused;
+  };
+  const auto driver = open_driver();
+  const std::size_t before = unused();
+  EXPECT_GT(before, 0U);
+  const There<float> values(*driver, 1 << 20);
+  EXPECT_EQ(before - unused(), values.bytes());
+}
+
 }  // namespace
 }  // namespace thalweg

@@ -1,7 +1,9 @@
 // Products and convolutions by NVIDIA's libraries, which are stand-ins here: every sample of the op table against this
 // CPU's kernels, in all types and with operands that are stored in bf16.
 
+#include <atomic>
 #include <cmath>
+#include <thread>
 
 #include "core/block.hpp"
 #include "core/error.hpp"
@@ -268,6 +270,22 @@ TEST(VendorConvolutions, OfEveryGeometry) {
     }
   }
   expect_as_here(*driver, calls);
+}
+
+TEST(VendorConvolutions, AreMadeByAThreadWhileOthersRunTheirs) {
+  const auto driver = open_driver();
+  const Tried tried(calls_of_samples("convolution", f32)[0]);
+  const Tensor wanted = tried.here();
+  std::atomic<int> right = 0;
+  std::vector<std::thread> threads;
+  for (int k = 0; k < 3; ++k) {
+    threads.emplace_back([&] {
+      for (int i = 0; i < 10; ++i)
+        right += distance(tried.there(*driver, tried.kernel(*driver)), wanted) <= tried.tolerance() ? 1 : 0;
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  EXPECT_EQ(right, 30);
 }
 
 TEST(VendorConvolutions, ThatSumNothingAreZero) {

@@ -4,7 +4,7 @@
 // is freed.
 //
 // The environment, read by cuInit, makes it fail: THALWEG_STAND_IN_GPUS (0: none), THALWEG_STAND_IN_BYTES (of its
-// memory), THALWEG_STAND_IN_LOST_AFTER (launches, after which the GPU is lost).
+// memory), THALWEG_STAND_IN_LOST_AFTER (launches, after which the GPU is lost), THALWEG_STAND_IN_DRIVER (its version).
 
 #include <fcntl.h>
 #include <sys/mman.h>
@@ -96,7 +96,7 @@ CUresult CUDAAPI cuInit(unsigned) {
 }
 
 CUresult CUDAAPI cuDriverGetVersion(int* version) {
-  *version = 13000;
+  *version = static_cast<int>(number_from("THALWEG_STAND_IN_DRIVER", 13000));
   return CUDA_SUCCESS;
 }
 

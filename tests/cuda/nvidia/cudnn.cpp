@@ -8,10 +8,14 @@
 #include <algorithm>
 #include <array>
 #include <atomic>
+#include <chrono>
 #include <cstdint>
+#include <cstdio>
+#include <cstdlib>
 #include <cstring>
 #include <map>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "elements.hpp"
@@ -20,6 +24,7 @@
 /// A handle is its stream.
 struct cudnnContext {
   cudaStream_t stream = nullptr;
+  std::atomic<int> users = 0;
 };
 
 namespace {
@@ -94,6 +99,27 @@ cudnnStatus_t refuse(cudnnStatus_t status, const char* reason) {
   return status;
 }
 cudnnStatus_t bad(const char* reason) { return refuse(CUDNN_STATUS_BAD_PARAM, reason); }
+
+/// A use of a handle, which takes its time: two threads must not use one at once.
+class Use {
+ public:
+  explicit Use(cudnnHandle_t handle) : handle_(handle) {
+    if (handle_ == nullptr) return;
+    if (++handle_->users > 1) {
+      std::fprintf(stderr, "[stand-in for cuDNN] two threads use a handle at once\n");
+      std::abort();
+    }
+    std::this_thread::sleep_for(std::chrono::microseconds(100));
+  }
+  ~Use() {
+    if (handle_ != nullptr) --handle_->users;
+  }
+  Use(const Use&) = delete;
+  Use& operator=(const Use&) = delete;
+
+ private:
+  cudnnHandle_t handle_;
+};
 
 Type type_of(cudnnDataType_t type) {
   return type == CUDNN_DATA_DOUBLE ? Type::f64 : type == CUDNN_DATA_FLOAT ? Type::f32 : Type::bf16;
@@ -245,12 +271,14 @@ cudnnStatus_t finish(const Descriptor& d) {
     case CUDNN_BACKEND_OPERATION_CONVOLUTION_FORWARD_DESCRIPTOR:
     case CUDNN_BACKEND_OPERATION_CONVOLUTION_BACKWARD_DATA_DESCRIPTOR:
     case CUDNN_BACKEND_OPERATION_CONVOLUTION_BACKWARD_FILTER_DESCRIPTOR: return finish_operation(d);
-    case CUDNN_BACKEND_OPERATIONGRAPH_DESCRIPTOR:
+    case CUDNN_BACKEND_OPERATIONGRAPH_DESCRIPTOR: {
+      const Use use(d.get<cudnnHandle_t>(CUDNN_ATTR_OPERATIONGRAPH_HANDLE));
       return d.has(CUDNN_ATTR_OPERATIONGRAPH_OPS, CUDNN_TYPE_BACKEND_DESCRIPTOR, 1) &&
                      d.has(CUDNN_ATTR_OPERATIONGRAPH_HANDLE, CUDNN_TYPE_HANDLE, 1) &&
                      d.child(CUDNN_ATTR_OPERATIONGRAPH_OPS)->finished
                  ? CUDNN_STATUS_SUCCESS
                  : bad("a graph without an operation");
+    }
     case CUDNN_BACKEND_ENGINEHEUR_DESCRIPTOR:
       ++times_asked;
       return d.has(CUDNN_ATTR_ENGINEHEUR_MODE, CUDNN_TYPE_HEUR_MODE, 1) &&
@@ -487,6 +515,7 @@ cudnnStatus_t cudnnBackendGetAttribute(cudnnBackendDescriptor_t descriptor, cudn
 
 cudnnStatus_t cudnnBackendExecute(cudnnHandle_t handle, cudnnBackendDescriptor_t plan, cudnnBackendDescriptor_t pack) {
   if (!of(plan).finished || !of(pack).finished) return refuse(CUDNN_STATUS_BAD_PARAM_NOT_FINALIZED, "not finished");
+  const Use use(handle);
   return execute(handle, of(plan), of(pack));
 }
 }
