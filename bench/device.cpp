@@ -148,9 +148,14 @@ std::size_t taken(const std::string& device) {
 
 double seconds_since(Clock::time_point begin) { return std::chrono::duration<double>(Clock::now() - begin).count(); }
 
+/// A batch is one shard: a GPU computes shards one after another, and the peers cut no batches.
+tw::FitOptions options_of(const Training& training, std::int64_t steps) {
+  return {.steps = steps, .batch_size = training.batch, .shard_size = training.batch, .precision = training.precision};
+}
+
 nlohmann::ordered_json losses_of(Training& training, std::int64_t steps) {
   nlohmann::ordered_json losses = nlohmann::ordered_json::array(), bits = losses;
-  tw::FitOptions options{.steps = steps, .batch_size = training.batch, .precision = training.precision};
+  tw::FitOptions options = options_of(training, steps);
   options.on_step = [&](const tw::StepReport& report) {
     losses.push_back(report.loss);
     std::uint64_t number = 0;
@@ -168,7 +173,7 @@ nlohmann::ordered_json time_of(Training& training, const Arguments& arguments) {
   Clock::time_point begin, end;
   std::int64_t counted = 0;
   bool over = false;
-  tw::FitOptions options{.steps = 1 << 30, .batch_size = training.batch, .precision = training.precision};
+  tw::FitOptions options = options_of(training, 1 << 30);
   options.late_reports = true;
   options.reports = 2;
   options.on_step = [&](const tw::StepReport& report) {

@@ -76,15 +76,16 @@ void LateSteps::plan(const BatchPrograms& programs, const GradientNorm& norm) {
   program_.emplace(graph, inputs, outputs, Passes{}, device_);
   calls_ = {};
   arena_ = Block(program_->arena_bytes(), &device_);
-  planned_for_ = programs;
 }
 
 void LateSteps::judge(Asked asked, GradientNorm& norm, std::byte* gradient, std::byte* scalars, std::size_t norm_at,
                       std::size_t go_at, Workers& workers) {
   const BatchPrograms& programs = asked.programs;
-  const bool same = program_ && planned_for_.whole == programs.whole && planned_for_.last == programs.last &&
-                    planned_for_.shards == programs.shards && norm_at_ == norm_at && go_at_ == go_at;
-  norm_at_ = norm_at, go_at_ = go_at;
+  const std::size_t each = SumsThere::numbers_bytes(programs);
+  const DType loss = programs.whole->loss_dtype(0);
+  const bool same = program_ && shards_ == programs.shards && each_ == each && loss_ == loss &&
+                    programs.last->loss_dtype(0) == loss && norm_at_ == norm_at && go_at_ == go_at;
+  shards_ = programs.shards, each_ = each, loss_ = loss, norm_at_ = norm_at, go_at_ = go_at;
   if (!same) plan(programs, norm);
   if (asked.divisor != divisor_) {
     divisor_ = asked.divisor;

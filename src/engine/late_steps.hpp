@@ -64,7 +64,9 @@ class LateSteps {
 
   Device& device_;
   std::deque<Asked> asked_;
-  BatchPrograms planned_for_;
+  std::int64_t shards_ = 0;    // what the program is for
+  std::size_t each_ = 0;       // bytes of the numbers of a shard
+  std::optional<DType> loss_;  // dtype of the losses
   std::optional<Program> program_;
   Program::Calls calls_;
   Block numbers_, arena_, held_;  // held_: whether steps are held, and the divisor of the gradient

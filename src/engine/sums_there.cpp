@@ -40,21 +40,26 @@ void SumsThere::run_shard(const State& state, const RowSelection& batch, const S
   program.run_there(call, workers);
 }
 
+Program::Calls* SumsThere::calls_of(const ShardProgram& program, std::int64_t shard) {
+  const std::pair key(&program, shard);
+  if (const auto known = calls_.find(key); known != calls_.end()) return &known->second;
+  return calls_.size() < most_recorded ? &calls_[key] : nullptr;
+}
+
 Block SumsThere::start(const State& state, const RowSelection& batch, const BatchPrograms& programs,
                        const StepLayout& step, std::byte* numbers, Workers& workers) {
   const DType dtype = state.layout->dtype;
   const std::size_t each = numbers_bytes(programs);
   const BytesThere parameters(device_, state.parameters);
   TreeSum tree(programs.shards, step.size, dtype, 0, there_, workers, &adder(step.size, dtype, workers));
-  if (programs.shards <= most_recorded && calls_.size() < static_cast<std::size_t>(programs.shards))
-    calls_.resize(static_cast<std::size_t>(programs.shards));
+  const std::size_t gradient_bytes = TreeSum::block_bytes(step.size, dtype, 0);
+  auto first = there_.take_exactly(gradient_bytes);  // before the memory: it is the same for all programs
   const auto memory = there_.take(std::max(programs.whole->memory_bytes(), programs.last->memory_bytes()));
   for (std::int64_t i = 0; i < programs.shards; ++i) {
-    auto gradient = there_.take(TreeSum::block_bytes(step.size, dtype, 0));
+    auto gradient = i == 0 ? std::move(first) : there_.take_exactly(gradient_bytes);
     const ShardProgram& program = programs.of(i);
-    Program::Calls* const known = programs.shards <= most_recorded ? &calls_[static_cast<std::size_t>(i)] : nullptr;
     run_shard(state, batch, program, programs.first_row(i),
-              {parameters.data(), gradient.data(), memory.data(), bases_, known}, workers);
+              {parameters.data(), gradient.data(), memory.data(), bases_, calls_of(program, i)}, workers);
     device_.copy_there(numbers + static_cast<std::size_t>(i) * each, memory.data() + program.sums_at(), each);
     tree.add(i, gradient.release());
   }
@@ -140,7 +145,7 @@ void SumsThere::move_statistics(State& state, const BatchPrograms& programs, con
                 observed.size() * sizeof(double));
   std::byte* const bases[] = {Mirrored::write_there(device_, state.parameters), sum, mover_->rows.data(),
                               go ? go : mover_->one.data()};
-  mover_->program->run(bases, mover_->arena.data(), workers);
+  mover_->program->run(bases, mover_->arena.data(), workers, mover_->calls);
 }
 
 void run_here(std::span<const EvaluationFunction> objectives, const StepLayout& step, const State& state,

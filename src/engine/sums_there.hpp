@@ -1,6 +1,8 @@
 #pragma once
 // Sums over the shards of a batch on a device that is not here: the gradients stay there, and numbers come back.
 
+#include <map>
+
 #include "engine/programs.hpp"
 #include "engine/rows_there.hpp"
 #include "engine/shards.hpp"
@@ -38,6 +40,7 @@ class SumsThere {
                        std::byte* sum, Workers& workers, std::byte* go = nullptr);
 
  private:
+  [[nodiscard]] Program::Calls* calls_of(const ShardProgram& program, std::int64_t shard);
   void run_shard(const State& state, const RowSelection& batch, const ShardProgram& program, std::int64_t begin,
                  const ShardProgram::CallThere& call, Workers& workers);
   [[nodiscard]] const TreeSum::Join& adder(std::int64_t values, DType dtype, Workers& workers);
@@ -55,6 +58,7 @@ class SumsThere {
     std::vector<std::int64_t> offsets;
     std::optional<Program> program = {};
     Block arena = {}, rows = {}, one = {};
+    Program::Calls calls = {};
   };
   void plan_mover(const State& state, const std::vector<Movement>& movements, const StepLayout& step);
 
@@ -66,8 +70,10 @@ class SumsThere {
   std::vector<std::byte*> bases_;
   std::vector<std::byte> raw_, random_;
   Block numbers_;
-  static constexpr std::int64_t most_recorded = 16;
-  std::vector<Program::Calls> calls_;  // of each shard
+  /// The calls of each program, one set for each shard: the last batch of an epoch has programs of its own. Those of
+  /// programs that are gone go with this.
+  static constexpr std::size_t most_recorded = 16;
+  std::map<std::pair<const ShardProgram*, std::int64_t>, Program::Calls> calls_;
 };
 
 /// Runs the rows of a batch on this CPU, for what a kernel on a device threw: there it knows the row. Returns where

@@ -348,6 +348,18 @@ TEST_F(FarTraining, TheShardsOfAStepAreRecorded) {
   EXPECT_EQ(recorded(16), whole + 2);  // the last is smaller
 }
 
+TEST_F(FarTraining, BatchesOfTwoSizesAreRecordedOnceEach) {
+  const auto recorded = [&](std::int64_t epochs, std::int64_t batch) {
+    const ChosenDevice chosen(far_);
+    const std::size_t before = far_.recorded();
+    Trainer trainer(nn::mlp(2, {.hidden = {16}, .norm = "batch"}), loss::cross_entropy, optim::adam(), 1);
+    (void)trainer.fit(two_moons(40), {.epochs = epochs, .batch_size = batch, .shard_size = batch});
+    return far_.recorded() - before;
+  };
+  EXPECT_EQ(recorded(12, 16), recorded(3, 16));
+  EXPECT_EQ(recorded(12, 20), 5U);  // shard, norm, judgement, update, statistics
+}
+
 TEST_F(FarTraining, AStepSendsLittle) {
   const ChosenDevice chosen(far_);
   Dataset data = rows_of({1000}, 64, 3);
