@@ -99,6 +99,16 @@ void check_version() {
       version_of_driver(functions), least / 1000);
 }
 
+/// Of one that is listed: what it is used through is there too, or is named.
+GpuFacts listed(CUdevice device) {
+  check_version();
+  GpuFacts facts = facts_of(device);
+  const Compiler compiler(facts.major, facts.minor);
+  facts.versions += ", " + compiler.version() + ", " + versions_of_libraries();
+  facts.unused = unused_of(device);
+  return facts;
+}
+
 // ---------------------------------------------------------------------------------------------------------------------
 // One of them
 
@@ -387,11 +397,21 @@ std::function<void()> Driver::record(std::vector<std::function<void()>> calls) {
 
 extern "C" void thalweg_list_gpus(std::vector<thalweg::GpuFacts>& into) {
   const int count = thalweg::cuda::count_gpus();
+  bool one_is_usable = count == 0;
+  std::exception_ptr why;
   for (int index = 0; index < count; ++index) {
     const CUdevice device = thalweg::cuda::device_of(index);
-    into.push_back(thalweg::cuda::facts_of(device));
-    into.back().unused = thalweg::cuda::unused_of(device);
+    try {
+      into.push_back(thalweg::cuda::listed(device));
+      one_is_usable = true;
+    } catch (const thalweg::UsageError&) {  // it keeps its place in the list beside those that can be used
+      why = std::current_exception();
+      into.push_back(thalweg::cuda::facts_of(device));
+    }
   }
+  if (one_is_usable) return;
+  into.clear();
+  std::rethrow_exception(why);
 }
 
 extern "C" void thalweg_open_gpu(const thalweg::GpuOptions& options, std::unique_ptr<thalweg::GpuDriver>& into) {

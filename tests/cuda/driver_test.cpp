@@ -529,6 +529,16 @@ TEST(Failures, AnOldDriverIsNamedBeforeItsLibrariesDoNotStart) {
   const std::string message = message_of<UsageError>([] { (void)open_driver(); });
   for (const char* part : {"driver 12.8", "CUDA 13.0", "580"})
     EXPECT_NE(message.find(part), std::string::npos) << message;
+  std::vector<GpuFacts> all;
+  const auto list = [&all] { testing::from_cuda_library<ListGpus>(list_gpus_name)(all); };
+  EXPECT_EQ(message_of<UsageError>(list), message);
+  EXPECT_TRUE(all.empty());
+}
+
+TEST(Facts, OfAListHaveTheVersionsOfTheLibraries) {
+  std::vector<GpuFacts> all;
+  testing::from_cuda_library<ListGpus>(list_gpus_name)(all);
+  EXPECT_EQ(all.at(0).versions, open_driver()->facts().versions);
 }
 
 TEST(Facts, OfAListKnowWhatIsUnused) {
