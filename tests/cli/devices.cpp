@@ -173,6 +173,7 @@ TEST_F(OnAGpu, PredictionsAreTheSameHereAndThere) {
 TEST_F(OnAGpu, TooLittleMemorySaysWhatWasWantedAndIsSeven) {
   const Ran ran = train("--device cuda", "THALWEG_STAND_IN_BYTES=10000");
   EXPECT_EQ(ran.code, 7) << ran.out << ran.err;
+  EXPECT_NE(ran.err.find("train.memory = \"lean\""), std::string::npos) << ran.err;  // a value that it has
   EXPECT_NE(ran.err.find("bytes asked for on"), std::string::npos) << ran.err;
   EXPECT_FALSE(std::filesystem::exists(path("runs/t/config.toml")));
 }
