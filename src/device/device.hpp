@@ -42,6 +42,9 @@ class Device : public DeviceMemory {
   /// The ops that it had no kernel for, and left to this CPU in their place of the order.
   [[nodiscard]] virtual std::vector<std::string> left_here() const { return {}; }
 
+  /// Whether a batch is one shard there by default: then it is not cut for the cores of this CPU.
+  [[nodiscard]] virtual bool takes_batches_whole() const { return false; }
+
   /// Itself where its memory is not here, else null: most code has one way for this CPU, and another for all others.
   [[nodiscard]] Device* far() { return is_here() ? nullptr : this; }
 };

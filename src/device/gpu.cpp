@@ -22,7 +22,7 @@ std::byte* Gpu::allocate(std::size_t bytes, std::string_view who) {
   const GpuFacts& facts = driver_->facts();
   fail<MemoryError>(
       "[{}] {} bytes asked for on {}, which has not that much left of its {}. Hint: a smaller batch_size, "
-      "train.memory = \"lean\", or precision = \"bf16\".",
+      "train.memory = \"lean\", a train.shard_size below it, or precision = \"bf16\".",
       who, bytes, facts.name, facts.bytes);
 }
 

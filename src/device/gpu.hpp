@@ -95,6 +95,7 @@ class Gpu final : public Device {
 
   [[nodiscard]] bool is_here() const override { return false; }
   [[nodiscard]] std::size_t alignment() const override { return 256; }
+  [[nodiscard]] bool takes_batches_whole() const override { return true; }
   [[nodiscard]] std::byte* allocate(std::size_t bytes, std::string_view who) override;
   void release(std::byte* there) override { driver_->release(there); }
   void write(std::byte* there, const std::byte* here, std::size_t bytes) override;

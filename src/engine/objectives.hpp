@@ -80,6 +80,11 @@ class Objectives {
   /// In the order in which they were given.
   [[nodiscard]] std::vector<const Optimizer*> optimizers() const;
   [[nodiscard]] Workers& workers() { return crew_->workers; }
+  /// The rows of a shard where nobody says: see default_shard_size, and Device::takes_batches_whole.
+  [[nodiscard]] std::int64_t shard_of(std::int64_t batch_size, std::int64_t parameters) const {
+    if (engines_.front()->device().takes_batches_whole()) return std::max<std::int64_t>(1, batch_size);
+    return default_shard_size(batch_size, parameters);
+  }
   [[nodiscard]] const Crew& crew() const { return *crew_; }
   /// Where the steps run, those of the first objective where not all do in one place.
   [[nodiscard]] const Device& device() const { return engines_.front()->device(); }

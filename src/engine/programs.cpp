@@ -54,7 +54,9 @@ void Programs::look_up(const State& state, const StepLayout& step, const RowSele
   const std::int64_t rows = batch.count();
   asked_ = {};  // until there is an answer
   const Layout& layout = *state.layout;
-  const std::int64_t shard = std::min(rows, wanted > 0 ? wanted : default_shard_size(rows, layout.parameters()));
+  const bool whole_batch = far_ != nullptr && far_->takes_batches_whole();
+  const std::int64_t by_default = whole_batch ? rows : default_shard_size(rows, layout.parameters());
+  const std::int64_t shard = std::min(rows, wanted > 0 ? wanted : by_default);
   const ShardProgram* whole = &of_rows(shard, batch.data, layout, step);
   if (!whole->is_separable() && shard < rows) whole = &of_rows(rows, batch.data, layout, step);
   const std::int64_t size = whole->rows(), shards = (rows + size - 1) / size;

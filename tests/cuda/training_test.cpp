@@ -52,5 +52,23 @@ TEST(TrainingOnTheGpu, ByEveryOptimizerIsAsHere) {
   }
 }
 
+/// Where this CPU would cut the batch into four shards for its cores.
+TEST(TrainingOnTheGpu, ABatchIsOneShard) {
+  Dataset data;
+  data.set("input", random_normal({64, 200}, 1));
+  data.set("target", random_uniform({64}, 0, 3, 2, f64).to(i32));
+  const auto trained_in = [&](std::int64_t shard_size) {
+    Trainer trainer(nn::mlp(3, {.hidden = {256}}), loss::cross_entropy, optim::sgd({.lr = 0.1}), 1);
+    (void)trainer.fit(data, {.epochs = 2, .batch_size = 64, .shard_size = shard_size});
+    return trainer.state().parameters;
+  };
+  ASSERT_EQ(default_shard_size(64, 200 * 256 + 256 * 3), 16);
+  Gpu gpu(testing::open_driver());
+  const ChosenDevice chosen(gpu);
+  const Tensor by_default = trained_in(0);
+  EXPECT_TRUE(identical(by_default, trained_in(64)));
+  EXPECT_FALSE(identical(by_default, trained_in(16)));
+}
+
 }  // namespace
 }  // namespace thalweg
