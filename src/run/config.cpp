@@ -318,10 +318,24 @@ void prefer_method(const Sections& own, Sections& defaults, const DataFacts& fac
   defaults.train["batch_size"] = {"all"};
 }
 
+/// The kind of model where the configuration names none: that of the default, which is empty, unless only a perceptron
+/// has all the options that are given.
+std::string kind_by_options(const OptionMap& model, const Registry& registry) {
+  if (!kind_in(model).empty() || model.empty()) return kind_in(model);
+  const auto has_all = [&](const std::string& kind) {
+    const std::vector<OptionDoc>& known = registry.model(kind).options;
+    return std::ranges::all_of(model, [&](const auto& option) {
+      return std::ranges::find(known, option.first, &OptionDoc::name) != known.end();
+    });
+  };
+  return !has_all("tabular") && has_all("mlp") ? "mlp" : "";
+}
+
 }  // namespace
 
 Config read_config(const ConfigTree& tree, DataOptions data, const DataFacts& facts, const Registry& registry) {
-  Sections own = read_sections(tree), defaults = sections_of(default_config(facts, kind_in(own.model)));
+  Sections own = read_sections(tree);
+  Sections defaults = sections_of(default_config(facts, kind_by_options(own.model, registry)));
   Config config;
   config.seed = static_cast<std::uint64_t>(own.seed);
   config.data = std::move(data);

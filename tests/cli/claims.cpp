@@ -221,6 +221,18 @@ TEST_F(Claims, AModelIsNoSystem) {
   EXPECT_TRUE(has(run("generate runs/t --seed -1").err, "--seed: -1. Wanted: >= 0"));
 }
 
+TEST_F(Claims, OptionsThatOnlyAPerceptronHasChooseIt) {
+  write_table("t.csv");
+  const auto config = [&](const std::string& options) {
+    return run("train t.csv --target y --print-config " + options).out;
+  };
+  EXPECT_TRUE(has(config(""), "kind = \"tabular\""));
+  EXPECT_TRUE(has(config("--set model.hidden=[16]"), "kind = \"tabular\""));
+  const std::string perceptron = config("--set model.hidden=[16] --set model.norm=batch");
+  EXPECT_TRUE(has(perceptron, "kind = \"mlp\"") && has(perceptron, "epochs = 100")) << perceptron;
+  EXPECT_TRUE(has(run("train t.csv --target y --set model.norn=batch").err, "[tabular] unknown key 'norn'"));
+}
+
 TEST_F(Claims, HeldOutRowsThatWereTrainedOnAreSaid) {
   std::string rows = "a,y\n";
   for (int i = 0; i < 300; ++i) rows += std::to_string(i % 30) + ".5," + std::to_string(i % 30 * 7 % 11) + "\n";
