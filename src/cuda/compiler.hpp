@@ -17,7 +17,7 @@ class Compiler {
  public:
   /// For the GPU of a compute capability; throws UsageError where the compiler is not in the first of `files` that can
   /// be opened, or knows no such GPU.
-  Compiler(int major, int minor, std::initializer_list<const char*> files = {"libnvrtc.so.13", "libnvrtc.so.12"});
+  Compiler(int major, int minor, std::initializer_list<const char*> files = {"libnvrtc.so.13"});
 
   /// "NVRTC 13.0"
   [[nodiscard]] const std::string& version() const { return version_; }

@@ -21,7 +21,8 @@ class Library {
       if (handle_ != nullptr) return;
       if (problem.empty()) problem = ::dlerror();
     }
-    fail<UsageError>("[device] {} is not there: {}. Hint: it comes with {}.", what, problem, package);
+    fail<UsageError>("[device] {} is not there: {}. Hint: it comes with {}; LD_LIBRARY_PATH names a folder of its own.",
+                     what, problem, package);
   }
 
   template <class F>
