@@ -67,27 +67,26 @@ int main(int, char** arguments) {
     return n;
   };
   for (long long cases = number(); cases > 0; --cases) {
-    // as long as they are said to be; all but the scratch begin one element behind a round address
-    constexpr long long element = 4;
-    std::vector<std::unique_ptr<char[]>> buffers;
+    std::vector<std::unique_ptr<char[]>> buffers;  // as long as they are said to be
+    std::vector<char*> places;                     // in them, where the operands begin
     long long result = 0;
     const long long inputs = number();
     for (long long k = 0; k < inputs + 2; ++k) {
-      const long long bytes = number();
-      const long long first = k <= inputs ? element : 0;
+      const long long first = number(), bytes = number();
       buffers.emplace_back(new char[first + bytes]);
-      if (k < inputs) in.read(buffers.back().get() + first, bytes);
+      places.push_back(buffers.back().get() + first);
+      if (k < inputs) in.read(places.back(), bytes);
       if (k == inputs) result = bytes;
     }
     std::vector<void*> addresses;
-    for (auto& buffer : buffers) addresses.push_back(buffer.get() + (buffer == buffers.back() ? 0 : element));
+    for (char* place : places) addresses.push_back(place);
     int error = 0;
     addresses.push_back(&error);
     for (long long launches = number(); launches > 0; --launches) {
       const long long function = number();
       launch(functions[function], number(), addresses.data());
     }
-    out.write(buffers[inputs].get() + element, result);
+    out.write(places[inputs], result);
   }
 }
 )";
@@ -156,10 +155,13 @@ class Watched {
       number(cases_[k].inputs.size());
       for (const Tensor& x : cases_[k].inputs) {
         const std::size_t bytes = Signature{x.shape(), x.dtype()}.bytes();
+        number(size_of(x.dtype()));  // all but the scratch begin one element behind a round address
         number(bytes);
         out.write(reinterpret_cast<const char*>(x.raw()), static_cast<std::streamsize>(bytes));
       }
+      number(size_of(cases_[k].output.dtype));
       number(cases_[k].output.bytes());
+      number(0);
       number(texts_[k].scratch);
       number(texts_[k].launches.size());
       for (const EmittedLaunch& launch : texts_[k].launches) {
