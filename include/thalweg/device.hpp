@@ -2,7 +2,7 @@
 // Devices: where training steps, evaluations and compiled functions run. This CPU is one, and each GPU another.
 //
 //   tw::OnDevice gpu("cuda");
-//   tw::Trainer trainer(tw::nn::mlp({512, 256}), tw::loss::cross_entropy(), tw::adamw());
+//   tw::Trainer trainer(tw::nn::mlp(10, {.hidden = {512, 256}}), tw::loss::cross_entropy, tw::optim::adamw());
 //   trainer.fit(data);   // its steps run there; the state and the reports are read as always
 
 #include <cstddef>
