@@ -21,8 +21,10 @@ class Library {
       if (handle_ != nullptr) return;
       if (problem.empty()) problem = ::dlerror();
     }
-    fail<UsageError>("[device] {} is not there: {}. Hint: it comes with {}; LD_LIBRARY_PATH names a folder of its own.",
-                     what, problem, package);
+    fail<UsageError>(
+        "[device] {} is not there: {}. Hint: it comes with {}; LD_LIBRARY_PATH must name the folder that it is in, "
+        "where that is not a usual one.",
+        what, problem, package);
   }
 
   template <class F>
