@@ -52,10 +52,10 @@ class Run {
   // program's options differ from those with which the run began.
 
   [[nodiscard]] Path folder() const;
-  /// Calls Trainer::fit with checkpoints, resume, progress, metrics.jsonl and the stop. If it ends with a NumericError,
-  /// the report says so, and the error is thrown again. Call it at most once.
+  /// Trainer::fit with `options(wanted)`. Call it at most once.
   History fit(Trainer& trainer, const Dataset& data, FitOptions wanted = {});
-  /// The given options plus those that a run adds, for a program that calls Trainer::fit itself.
+  /// The given options plus those that a run adds: checkpoints, resume, progress, metrics.jsonl, the stop, and a report
+  /// if the training ends with a NumericError. For a program that calls Trainer::fit itself.
   [[nodiscard]] FitOptions options(FitOptions wanted = {});
   /// Sets a function that is called after each epoch of such a fit, or after each step of your own loop.
   void on_epoch(std::function<void()> then);

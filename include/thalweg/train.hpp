@@ -10,6 +10,7 @@
 
 #include "thalweg/batch.hpp"
 #include "thalweg/data.hpp"
+#include "thalweg/error.hpp"
 #include "thalweg/loss.hpp"
 #include "thalweg/optim.hpp"
 #include "thalweg/path.hpp"
@@ -174,6 +175,9 @@ struct FitOptions {
   /// before a checkpoint is written and before the run ends. Without on_step, steps do not wait either.
   bool late_reports = false;
   std::function<void(const EpochReport&)> on_epoch = {};
+  /// Called if the training ends with a NumericError, with the state at that point; the error is thrown again
+  /// afterwards.
+  std::function<void(const State&, const NumericError&)> on_failure = {};
   Path checkpoints = {};  ///< a folder; empty: no checkpoints
   Duration checkpoint_every = "1 epochs";
   int keep_checkpoints = 2;

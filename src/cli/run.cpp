@@ -202,6 +202,10 @@ FitOptions Run::options(FitOptions wanted) {
     if (impl_->then) impl_->then();
     if (told) told(report);
   };
+  wanted.on_failure = [this, told = std::move(wanted.on_failure)](const State& state, const NumericError& error) {
+    impl_->report_failure(state, error);
+    if (told) told(state, error);
+  };
   FitOptions options = sitting.watched(std::move(wanted), {});
   options.layer_norms = false;  // only the trainer knows the layers
   options.checkpoints = impl_->folder->checkpoints();
@@ -329,13 +333,7 @@ void Run::Impl::report_failure(const State& state, const NumericError& error) {
 }
 
 History Run::fit(Trainer& trainer, const Dataset& data, FitOptions wanted) {
-  const FitOptions completed = options(std::move(wanted));
-  try {
-    return trainer.fit(data, completed);
-  } catch (const NumericError& error) {
-    impl_->report_failure(trainer.state(), error);
-    throw;
-  }
+  return trainer.fit(data, options(std::move(wanted)));
 }
 
 int Run::finish(const Trainer& trainer) {

@@ -51,6 +51,19 @@ class Fit {
   }
 
   History run(const Dataset& training, const Dataset* validation) {
+    try {
+      train(training, validation);
+    } catch (const NumericError& error) {
+      if (options_.on_failure) options_.on_failure(state_, error);
+      throw;
+    }
+    return std::move(history_);
+  }
+
+ private:
+  static constexpr std::int64_t most_reserved = 1 << 16;
+
+  void train(const Dataset& training, const Dataset* validation) {
     training_ = &training;
     validation_ = validation;
     set_lengths();
@@ -76,11 +89,7 @@ class Fit {
     }
     while (done() < position_.total_steps && !over_) train_one_step();
     finish();
-    return std::move(history_);
   }
-
- private:
-  static constexpr std::int64_t most_reserved = 1 << 16;
 
   /// Steps of this run so far.
   [[nodiscard]] std::int64_t done() const { return state_.step - position_.first_step; }

@@ -115,6 +115,20 @@ TEST_F(OwnRun, AFitThatDivergesHasAReportThatSaysSo) {
   EXPECT_FALSE(std::filesystem::exists(path("run/model.safetensors")));
 }
 
+TEST_F(OwnRun, AFitByTheTrainerThatDivergesHasAReportTooAndTellsItsProgram) {
+  const auto run = run_in("run", {});
+  Trainer trainer(objective, optim::sgd({.lr = 10}), 1);
+  std::string told;
+  FitOptions wanted{.epochs = 40, .batch_size = 16};
+  wanted.on_failure = [&](const State& state, const NumericError& error) {
+    told = error.what();
+    EXPECT_GT(state.step, 0);
+  };
+  EXPECT_THROW((void)trainer.fit(points(), run->options(wanted)), NumericError);
+  EXPECT_NE(told.find("step"), std::string::npos) << told;
+  EXPECT_NE(read_text(path("run/report.html")).find("Diverged"), std::string::npos);
+}
+
 TEST_F(OwnRun, ALoopThatDivergesHasAReportThatSaysSo) {
   const auto run = run_in("run", {});
   TrainStep step = train_step(objective, optim::sgd({.lr = 10}), 1);
