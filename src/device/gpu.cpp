@@ -7,6 +7,7 @@
 #include <map>
 #include <mutex>
 
+#include "core/beside.hpp"
 #include "core/error.hpp"
 
 namespace fs = std::filesystem;
@@ -76,29 +77,12 @@ std::vector<std::string> Gpu::left_here() const {
 
 namespace {
 
-/// The folder of the file that this code is in: the library, or a program that has it inside.
-fs::path own_folder() {
-  Dl_info info{};
-  if (::dladdr(reinterpret_cast<const void*>(&list_gpus), &info) == 0 || !info.dli_fname) return {};
-  return fs::path(info.dli_fname).parent_path();
-}
-
-void* open_library() {
-  constexpr const char* name = "libthalweg_cuda.so";
-  std::string problem;
-  for (const fs::path& place : {own_folder() / name, fs::path(name)}) {
-    if (void* library = ::dlopen(place.c_str(), RTLD_NOW | RTLD_LOCAL)) return library;
-    if (problem.empty()) problem = ::dlerror();
-  }
-  fail<UsageError>(
-      "[device] {}. Wanted: the library for NVIDIA's GPUs. Hint: it is built where the headers of the CUDA "
-      "toolkit and of cuDNN are found.",
-      problem);
-}
-
 template <class F>
 F function_named(const char* name) {
-  static void* const library = open_library();
+  static void* const library =
+      open_beside("libthalweg_cuda.so", RTLD_NOW | RTLD_LOCAL, "device",
+                  "Wanted: the library for NVIDIA's GPUs. Hint: it is built where the headers of the CUDA toolkit and "
+                  "of cuDNN are found.");
   const auto found = reinterpret_cast<F>(::dlsym(library, name));
   if (found == nullptr) fail<UsageError>("[device] libthalweg_cuda.so is of another version: it has no {}", name);
   return found;

@@ -3,8 +3,9 @@
 #include <dlfcn.h>
 
 #include <cstdlib>
-#include <filesystem>
-#include <string>
+
+#include "core/beside.hpp"
+#include "core/error.hpp"
 
 namespace thalweg {
 
@@ -17,13 +18,6 @@ std::optional<int> number_in(const char* variable) {
   const long number = std::strtol(text, &end, 10);
   if (*end || number < 0 || number > 1'000'000) return std::nullopt;
   return static_cast<int>(number);
-}
-
-/// The folder of the file that this code is in: the library, or a program that has it inside.
-std::filesystem::path own_folder() {
-  Dl_info info{};
-  if (::dladdr(reinterpret_cast<const void*>(&launched), &info) == 0 || !info.dli_fname) return {};
-  return std::filesystem::path(info.dli_fname).parent_path();
 }
 
 }  // namespace
@@ -42,21 +36,13 @@ std::optional<Launch> launched() {
 
 std::shared_ptr<Communicator> open_mpi(std::chrono::seconds patience) {
   constexpr const char* name = "libthalweg_mpi.so";
-  std::string problem;
-  for (const std::filesystem::path& place : {own_folder() / name, std::filesystem::path(name)}) {
-    void* library = ::dlopen(place.c_str(), RTLD_NOW | RTLD_GLOBAL);  // MPI opens parts of its own, which look in it
-    if (!library) {
-      if (problem.empty()) problem = ::dlerror();
-      continue;
-    }
-    const auto open = reinterpret_cast<OpenCommunicator>(::dlsym(library, open_communicator_name));
-    if (!open) fail<UsageError>("[distributed] {} is of another version", place.string());
-    return std::shared_ptr<Communicator>(open(patience));
-  }
-  fail<UsageError>(
-      "[distributed] {}. Wanted: the library for several ranks. Hint: it is built where MPI is found (Debian: "
-      "libopenmpi-dev).",
-      problem);
+  // global, since MPI opens parts of its own, which look in it
+  void* library = open_beside(name, RTLD_NOW | RTLD_GLOBAL, "distributed",
+                              "Wanted: the library for several ranks. Hint: it is built where MPI is found (Debian: "
+                              "libopenmpi-dev).");
+  const auto open = reinterpret_cast<OpenCommunicator>(::dlsym(library, open_communicator_name));
+  if (!open) fail<UsageError>("[distributed] {} is of another version", name);
+  return std::shared_ptr<Communicator>(open(patience));
 }
 
 }  // namespace thalweg
