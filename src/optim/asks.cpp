@@ -28,9 +28,9 @@ bool owns_steps(const Optimizer& optimizer) { return optimizer.method && !asks_o
 
 Optimizer asking(Optimizer optimizer, const Asks& asks, std::string_view name) {
   if (owns_steps(optimizer))
-    fail<UsageError>("[{}] {} owns its steps. Wanted: a method that is handed its gradient.", name, optimizer.name);
+    fail<UsageError>("[{}] {} owns its steps. Wanted: a method that is given its gradient.", name, optimizer.name);
   if (optimizer.method)
-    fail<UsageError>("[{}] {} asks for more than a gradient itself. Wanted: a method that does not.", name,
+    fail<UsageError>("[{}] {} itself asks for more than a gradient. Wanted: a method that does not.", name,
                      optimizer.name);
   optimizer.method = std::make_shared<const AskingMethod>(asks);
   return optimizer;

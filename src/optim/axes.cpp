@@ -24,8 +24,8 @@ std::vector<Slot> slots_of(AxisKind kind, std::string_view name, std::int64_t ma
   for (int axis = 0; axis < most_axes; ++axis) {
     const auto shape_of = [=](const Shape& shape) -> Shape {
       if (shape.rank() > most_axes) {
-        fail<UsageError>("[optimizer] a parameter {} has {} axes. Wanted: up to {}, for each has a matrix.", shape,
-                         shape.rank(), most_axes);
+        fail<UsageError>("[optimizer] a parameter {} has {} axes. Wanted: up to {}, because each axis has a matrix.",
+                         shape, shape.rank(), most_axes);
       }
       if (axis_kind(shape, axis, max_size) != kind) return {0};
       if (kind == AxisKind::matrix) return {shape[axis], shape[axis]};
@@ -49,7 +49,7 @@ std::vector<Slot> diagonal_slots(std::string_view name, std::int64_t max_size) {
 
 namespace {
 
-/// The axes with one of them in front.
+/// The order of the axes with one of them in front.
 std::vector<int> in_front(const Var& x, int axis) {
   std::vector<int> order{axis};
   for (int other = 0; other < x.rank(); ++other) {

@@ -1,5 +1,5 @@
 #pragma once
-// A parameter seen along one of its axes, as methods that keep a matrix for each axis see it.
+// A parameter along one of its axes, for methods that keep a matrix for each axis.
 
 #include "thalweg/optim.hpp"
 
@@ -11,16 +11,16 @@ inline constexpr int most_axes = 4;
 /// What a method keeps for an axis.
 enum class AxisKind {
   none,      ///< nothing: an axis of one element
-  diagonal,  ///< one number an element: the axis of a vector, or one that is longer than wanted
+  diagonal,  ///< one number for each element: the axis of a vector, or an axis longer than max_size
   matrix,
 };
 [[nodiscard]] AxisKind axis_kind(const Shape& shape, int axis, std::int64_t max_size);
 /// Axes of more than one element: the order of the tensor.
 [[nodiscard]] int order_of(const Shape& shape);
 
-/// A slot for each axis that is a matrix: `name` and the axis's number from 1.
+/// A slot for each axis with a matrix, named `name` and the number of the axis from 1.
 [[nodiscard]] std::vector<Slot> matrix_slots(std::string_view name, std::int64_t max_size);
-/// A slot for each axis that is a diagonal, shaped so that it broadcasts over the parameter.
+/// A slot for each axis with a diagonal, in a shape that broadcasts over the parameter.
 [[nodiscard]] std::vector<Slot> diagonal_slots(std::string_view name, std::int64_t max_size);
 [[nodiscard]] std::string axis_slot(std::string_view name, int axis);
 

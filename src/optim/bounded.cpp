@@ -16,7 +16,7 @@ CompactMatrix::CompactMatrix(const Matrix& s, const Matrix& y) {
   theta_ = y.col(k - 1).squaredNorm() / sy(k - 1, k - 1);
   w_.resize(s.rows(), 2 * k);
   w_ << y, theta_ * s;
-  // M^-1 = (-D, L^T; L, theta S^T S), D the diagonal of S^T Y and L what is below it
+  // M^-1 = (-D, L^T; L, theta S^T S), where D is the diagonal of S^T Y and L its part below the diagonal
   Matrix inverse(2 * k, 2 * k);
   const Matrix below = sy.triangularView<Eigen::StrictlyLower>();
   inverse << -Matrix(sy.diagonal().asDiagonal()), below.transpose(), below, theta_ * s.transpose() * s;
@@ -62,7 +62,7 @@ CompactMatrix::Cauchy CompactMatrix::cauchy_point(const Vector& x, const Vector&
   return result;
 }
 
-/// The direct primal method of section 5.1, and a step back along the way where it leaves the bounds.
+/// The direct primal method of section 5.1, with a shorter step where it would leave the bounds.
 Vector CompactMatrix::subspace_minimum(const Cauchy& from, const Vector& x, const Vector& g, const Vector& lower,
                                        const Vector& upper) const {
   std::vector<Eigen::Index> free;

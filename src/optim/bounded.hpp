@@ -8,7 +8,7 @@
 
 namespace thalweg {
 
-/// B = theta I - W M W^T with W = (Y, theta S), of pairs s, y in their order.
+/// B = theta I - W M W^T with W = (Y, theta S), from pairs s, y in their order.
 class CompactMatrix {
  public:
   using Vector = Eigen::VectorXd;
@@ -16,7 +16,7 @@ class CompactMatrix {
 
   /// No pairs: B = I.
   explicit CompactMatrix(Eigen::Index n) : w_(n, 0), m_(0, 0) {}
-  /// A pair a column.
+  /// Each pair is a column.
   CompactMatrix(const Matrix& s, const Matrix& y);
 
   [[nodiscard]] double theta() const { return theta_; }
@@ -24,9 +24,9 @@ class CompactMatrix {
   /// M v
   [[nodiscard]] Vector times_m(const Vector& v) const { return m_ * v; }
 
-  /// Where the quadratic model g^T (x' - x) + (x' - x)^T B (x' - x) / 2 is lowest, about: its first minimum along the
-  /// projected gradient (the Cauchy point), then its minimum over the coordinates that are free there, cut back to the
-  /// bounds.
+  /// An approximate minimum of the quadratic model g^T (x' - x) + (x' - x)^T B (x' - x) / 2: its first minimum along
+  /// the projected gradient (the Cauchy point), then its minimum over the coordinates that are at no bound there, cut
+  /// back to the bounds.
   [[nodiscard]] Vector minimum(const Vector& x, const Vector& g, const Vector& lower, const Vector& upper) const;
 
  private:

@@ -11,14 +11,14 @@ namespace thalweg {
 
 class Descent {
  public:
-  /// The optimizer must outlive it. The seed is that of the numbers that it draws.
+  /// The optimizer must outlive the Descent. Random numbers are drawn from the seed.
   Descent(const Optimizer& optimizer, const Tensor& x, std::uint64_t seed = 0);
 
   /// Updates x from the gradient, whose norm is given. Returns the rate of the step.
   double step(Tensor& x, Tensor& gradient, double norm, const Progress& progress);
 
   [[nodiscard]] const std::vector<std::pair<std::string, Tensor>>& slots() const { return slots_; }
-  /// The slot whose name ends so.
+  /// The slot whose name ends with `ending`.
   [[nodiscard]] Tensor& slot(std::string_view ending);
   /// The named numbers of the last step, in the order of the update's scalars.
   [[nodiscard]] const std::vector<double>& scalars() const { return scalars_; }

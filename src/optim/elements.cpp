@@ -14,7 +14,7 @@ void expect_alike(const ConstElements& a, const ConstElements& b) {
   if (a.size != b.size || a.dtype != b.dtype) defect("vectors of {} {} and {} {}", a.size, a.dtype, b.size, b.dtype);
 }
 
-/// sum_i term(i), by eight sums that take turns: an order that a vector loop keeps.
+/// sum_i term(i), by eight running sums in turn, an order that vector instructions keep.
 template <class Term>
 double sum_of(std::int64_t n, Term term) {
   constexpr std::int64_t lanes = 8;

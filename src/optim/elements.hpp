@@ -1,5 +1,5 @@
 #pragma once
-// Arithmetic on vectors of f32 or f64, as methods need it: sums in f64 and in a fixed order.
+// Arithmetic on vectors of f32 or f64 for the methods. Sums are in f64 and in a fixed order.
 
 #include <cstdint>
 
@@ -7,7 +7,7 @@
 
 namespace thalweg {
 
-/// Elements side by side, to read.
+/// Contiguous elements, read only.
 struct ConstElements {
   ConstElements(const Tensor& t) : data(t.raw()), size(t.size()), dtype(t.dtype()) {}
   ConstElements(const std::byte* data_, std::int64_t size_, DType dtype_) : data(data_), size(size_), dtype(dtype_) {}
@@ -16,7 +16,7 @@ struct ConstElements {
   DType dtype;
 };
 
-/// Elements side by side, to write.
+/// Contiguous elements that may be written.
 struct Elements {
   Elements(Tensor& t) : data(t.mutable_raw()), size(t.size()), dtype(t.dtype()) {}
   Elements(std::byte* data_, std::int64_t size_, DType dtype_) : data(data_), size(size_), dtype(dtype_) {}
@@ -35,13 +35,13 @@ template <class T>
 T* values(const Elements& e) {
   return reinterpret_cast<T*>(e.data);
 }
-/// f(0.0F) or f(0.0), as the dtype says.
+/// f(0.0F) for f32, f(0.0) for f64.
 template <class F>
 decltype(auto) by_dtype(DType dtype, F f) {
   return dtype == f32 ? f(float{}) : f(double{});
 }
 
-/// Row number `row` of a tensor that has rows of that many elements.
+/// Row number `row` of a tensor whose rows have that many elements.
 [[nodiscard]] Elements row_of(Tensor& t, std::int64_t row, std::int64_t elements);
 
 [[nodiscard]] double dot(ConstElements a, ConstElements b);

@@ -41,7 +41,8 @@ QuadraticStep minimize_quadratic(const LinearOperator& b, const Tensor& gradient
       const double ss = dot(step, step), sd = dot(step, d), dd = dot(d, d);
       outside = ss + 2 * t * sd + t * t * dd >= radius * radius;
     }
-    if (done.negative_curvature && !std::isfinite(radius)) return finish();  // without a border, as far as it curves up
+    if (done.negative_curvature && !std::isfinite(radius))
+      return finish();  // without a border, stop where the curvature becomes negative
     if (outside) t = to_border(step, d, radius);
     add(step, t, d);
     add(r, t, product);

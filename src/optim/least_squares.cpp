@@ -1,4 +1,4 @@
-// Least squares of any residuals: the walk, and what its end says.
+// Least squares of any residuals: the loop over steps, and the report on its result.
 
 #include "thalweg/least_squares.hpp"
 
@@ -26,7 +26,7 @@ void check(const Residuals& residuals, const LeastSquaresOptions& options) {
   if (!(options.damping > 0)) fail<UsageError>("[least_squares] damping = {}. Wanted: > 0", options.damping);
 }
 
-/// Walks to the end and says why it is one.
+/// Takes steps until one of the reasons to stop holds, and returns the reason.
 LeastSquaresReason walk(LevenbergMarquardt& method, Tensor& x, std::int64_t& steps,
                         const LeastSquaresOptions& options) {
   for (;; ++steps) {
@@ -49,9 +49,9 @@ std::string_view name(LeastSquaresReason reason) {
   switch (reason) {
     case LeastSquaresReason::step_size: return "the steps are small enough";
     case LeastSquaresReason::no_change: return "no step makes the sum of squares smaller";
-    case LeastSquaresReason::max_steps: return "the steps are used up";
+    case LeastSquaresReason::max_steps: return "the limit on steps is reached";
     case LeastSquaresReason::not_finite: return "a residual is not finite";
-    case LeastSquaresReason::stop_requested: return "a stop was asked for";
+    case LeastSquaresReason::stop_requested: return "a stop was requested";
   }
   return "";
 }

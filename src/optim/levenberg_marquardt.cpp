@@ -14,17 +14,19 @@ namespace {
 using Vector = LevenbergMarquardt::Vector;
 using Matrix = LevenbergMarquardt::Matrix;
 
-constexpr double forgetting = 0.7;     // of the scale, a step: shorter columns are believed in a few steps
-constexpr double most_bend = 0.75;     // of 2 |a| / |s|: beyond it the path is too bent for the step
-constexpr double most_damping = 1e30;  // where nothing lower is found with it, nothing is
-constexpr double hardly = 1e-15;       // a relative fall that is rounding
+constexpr double forgetting =
+    0.7;  // of the scale in a step, so that it follows columns that become shorter within a few steps
+constexpr double most_bend = 0.75;  // largest 2 |a| / |s|: above it the path is too curved for the step to be trusted
+constexpr double most_damping = 1e30;  // where this finds no lower value, there is none to be found
+constexpr double hardly = 1e-15;       // a relative fall that may be rounding
 constexpr std::int64_t most_refined = 40;
-constexpr double least_square = 0x1p-400, largest_square = 0x1p400;  // beyond them residuals get another unit
+constexpr double least_square = 0x1p-400,
+                 largest_square = 0x1p400;  // outside them the unit of the residuals is changed
 
 std::span<const double> span_of(const Vector& v) { return {v.data(), static_cast<std::size_t>(v.size())}; }
 std::span<double> span_of(Vector& v) { return {v.data(), static_cast<std::size_t>(v.size())}; }
 
-/// Of each column, by their squares where these neither vanish nor overflow.
+/// The length of each column: the plain sum of squares where it neither vanishes nor overflows.
 Vector plain_lengths(const Matrix& jacobian) {
   Vector all(jacobian.cols());
   for (Eigen::Index i = 0; i < all.size(); ++i) {
@@ -54,7 +56,7 @@ class LevenbergMarquardt::Damped {
     upper_ = factors_.matrixQR().topRows(rank_).triangularView<Eigen::Upper>();
   }
 
-  /// The part of a vector of residuals that J can reach.
+  /// The part of a vector of residuals in the column space of J.
   [[nodiscard]] Vector reached(const Vector& r) const {
     Vector all = r;
     all.applyOnTheLeft(factors_.householderQ().adjoint());
@@ -65,7 +67,7 @@ class LevenbergMarquardt::Damped {
     stacked << upper_, std::sqrt(lambda) * Matrix::Identity(upper_.cols(), upper_.cols());
     damped_.compute(stacked);
   }
-  /// D s, given the reached part.
+  /// D s, from the part in the column space.
   [[nodiscard]] Vector scaled_step(const Vector& reached) const {
     Vector right = Vector::Zero(rank_ + upper_.cols());
     right.head(rank_) = -reached;
@@ -97,7 +99,7 @@ LevenbergMarquardt::Memory LevenbergMarquardt::memory() const {
   return memory;
 }
 
-/// A power of two, which rounds nothing.
+/// A power of two, so that the multiplication does not round.
 void LevenbergMarquardt::choose_unit() {
   if ((sum_ > least_square && sum_ < largest_square) || !r_.allFinite()) return;
   const double largest = r_.size() > 0 ? r_.cwiseAbs().maxCoeff() : 0;
@@ -146,7 +148,7 @@ double LevenbergMarquardt::relative(const Vector& step, const Vector& scale) con
   return scale.cwiseProduct(step).norm() / std::max(size, std::numeric_limits<double>::min());
 }
 
-/// Adds the bend of the path to D s; false where it is too much to trust the step.
+/// Adds the curvature of the path to D s; false where it is too large to trust the step.
 bool LevenbergMarquardt::bent(const Damped& system, Vector& step) const {
   step = system.unscaled(step);
   const Vector second = bend(step);
@@ -207,8 +209,8 @@ LevenbergMarquardt::Outcome LevenbergMarquardt::step() {
   return Outcome::no_change;
 }
 
-/// Of |r|^2 / 2, in units of the scale: J^T J, and the sum of r times its second derivatives, which follow from those
-/// along e_i and along e_i + e_k.
+/// The Hessian of |r|^2 / 2, in units of the scale: J^T J plus the sum of each residual times its second derivatives.
+/// The mixed ones follow from the second derivatives along e_i, e_k and e_i + e_k.
 Matrix LevenbergMarquardt::hessian(const Matrix& scaled_jacobian, const Vector& scale) const {
   const Eigen::Index n = x_.size();
   Vector direction = Vector::Zero(n);

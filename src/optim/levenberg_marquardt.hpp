@@ -1,5 +1,5 @@
 #pragma once
-// The steps of Levenberg and Marquardt on residuals, dense.
+// The dense steps of Levenberg and Marquardt's method on residuals.
 
 #include <Eigen/Core>
 #include <cmath>
@@ -14,24 +14,24 @@ class LevenbergMarquardt {
   using Vector = Eigen::VectorXd;
   using Matrix = Eigen::MatrixXd;
 
-  /// What a method keeps from step to step besides x.
+  /// What the method keeps from step to step besides x.
   struct Memory {
     double damping = 1e-3, growth = 2;
-    Vector scale = {};  ///< D: one a parameter; empty before the first step
+    Vector scale = {};  ///< D: one number for each parameter; empty before the first step
   };
   enum class Outcome {
     moved,
-    small,      ///< moved, by no more than the step size asked for
-    no_change,  ///< nothing lower was found, or the sum hardly changes any more
+    small,      ///< moved by at most options.step_size
+    no_change,  ///< no lower sum was found, or the sum hardly changes any more
   };
 
   LevenbergMarquardt(const Residuals& residuals, const LeastSquaresOptions& options, Vector x, Memory memory);
 
   /// Tries growing dampings until the sum of squares falls.
   Outcome step();
-  /// Newton's steps on |r|^2 / 2, while they get smaller: to the last digits, where the point is a minimum.
+  /// Newton's steps on |r|^2 / 2, as long as they get smaller; they give a minimum to its last digits.
   void refine();
-  /// Fills in the length of the residuals, errors, covariance and what is undetermined.
+  /// Fills in the length of the residuals, the standard errors, the covariance, and which parameters are undetermined.
   void judge(LeastSquaresResult& result);
 
   [[nodiscard]] const Vector& x() const { return x_; }
@@ -45,7 +45,7 @@ class LevenbergMarquardt {
   struct Trial {
     Vector x, residuals;
     double sum = 0, relative = 0;
-    double gain = 0;  ///< the fall over what the linear model promises
+    double gain = 0;  ///< the fall divided by the fall that the linear model predicts
     bool usable = false;
   };
   class Damped;
@@ -64,7 +64,7 @@ class LevenbergMarquardt {
   const LeastSquaresOptions& options_;
   Memory memory_;
   Vector x_, r_;
-  int exponent_ = 0;  // residuals are taken times 2 to this power, so that their squares are neither 0 nor infinite
+  int exponent_ = 0;  // residuals are multiplied by 2 to this power, so that their squares are neither 0 nor infinite
   double sum_ = 0;
   int hardly_changed_ = 0;  // steps in a row
   std::int64_t evaluations_ = 0, jacobians_ = 0;

@@ -10,7 +10,7 @@ namespace thalweg {
 
 namespace {
 
-/// A step, the value there and the slope.
+/// A step, and the value and slope there.
 struct Sample {
   double t = 0, f = 0, g = 0;
 };
@@ -43,7 +43,7 @@ struct Interval {
   Sample x, y;
   bool bracketed = false;
 
-  /// The next step, between low and high, after one at p; and the interval that p leaves.
+  /// The next step, between low and high, after a trial at p; updates the interval.
   double next(const Sample& p, double low, double high);
 
  private:
@@ -66,7 +66,8 @@ struct Cubic {
   double theta, gamma;
 };
 
-/// The value rose: the minimum is between. The cubic's step, or between it and the parabola's if that is nearer to x.
+/// The value rose, so the minimum lies between x and p. The cubic's step; or halfway to the parabola's if that is
+/// nearer to x.
 double Interval::above(const Sample& p) {
   const Cubic c(x, p, p.t < x.t);
   const double r = ((c.gamma - x.g) + c.theta) / (((c.gamma - x.g) + c.gamma) + p.g);
@@ -76,7 +77,8 @@ double Interval::above(const Sample& p) {
   return std::abs(cubic - x.t) < std::abs(parabola - x.t) ? cubic : cubic + (parabola - cubic) / 2;
 }
 
-/// The slope changed its sign: the minimum is between. The step farther from p of the cubic's and the secant's.
+/// The slope changed its sign, so the minimum lies between x and p. Of the cubic's and the secant's step, the one
+/// farther from p.
 double Interval::turned(const Sample& p) {
   const Cubic c(x, p, p.t > x.t);
   const double r = ((c.gamma - p.g) + c.theta) / (((c.gamma - p.g) + c.gamma) + x.g);
@@ -85,7 +87,7 @@ double Interval::turned(const Sample& p) {
   return std::abs(cubic - p.t) > std::abs(secant - p.t) ? cubic : secant;
 }
 
-/// The slope has its sign and is less: the cubic may have no minimum in this direction.
+/// The slope kept its sign and became smaller: the cubic may have no minimum in this direction.
 double Interval::flatter(const Sample& p, double low, double high) const {
   const Cubic c(x, p, p.t > x.t, true);
   const double r = ((c.gamma - p.g) + c.theta) / ((c.gamma + (x.g - p.g)) + c.gamma);
@@ -98,7 +100,7 @@ double Interval::flatter(const Sample& p, double low, double high) const {
   return p.t > x.t ? std::min(most, step) : std::max(most, step);
 }
 
-/// The slope has its sign and is not less.
+/// The slope kept its sign and did not become smaller.
 double Interval::steeper(const Sample& p, double low, double high) const {
   if (!bracketed) return p.t > x.t ? high : low;
   const Cubic c(p, y, p.t > y.t);
@@ -135,7 +137,7 @@ class Search {
     while (line_.evaluations < o_.most) {
       Sample s = line_.at(t);
       for (; !finite(s) && line_.evaluations < o_.most; s = line_.at(t)) {
-        o_.longest = t;  // not defined so far out
+        o_.longest = t;  // the function is not defined as far out as this
         t = interval_.x.t + 0.1 * (t - interval_.x.t);
       }
       if (!finite(s)) break;
@@ -168,7 +170,7 @@ class Search {
     return s.f <= f0_ + rounding && s.g >= o_.curvature * g0_ && s.g <= (2 * o_.decrease - 1) * g0_ && s.t > 0;
   }
 
-  /// In the first stage, while the value is lower and yet not low enough, the search is on f minus its Armijo line.
+  /// In the first stage, while the value is lower but not low enough, the search is on f minus its Armijo line.
   double next(const Sample& s, bool shifted, double low, double high) {
     if (!shifted) return interval_.next(s, low, high);
     const auto lowered = [&](const Sample& p, double sign) {

@@ -1,4 +1,4 @@
-// What all methods share: their memory, and refusals of what an oracle does not offer.
+// What all methods share: their memory, and the errors for products that an oracle does not offer.
 
 #include "thalweg/method.hpp"
 

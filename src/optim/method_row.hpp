@@ -8,15 +8,17 @@ namespace thalweg::optim {
 
 inline constexpr Range open_unit = {.low = 0, .high = 1, .low_open = true, .high_open = true};
 inline constexpr std::string_view decrease_doc =
-    "part of the fall promised by the slope that a step must give (Armijo)";
-inline constexpr std::string_view curvature_doc = "part of the slope that may be left at a step's end (Wolfe)";
-inline constexpr std::string_view evaluations_doc = "in one line search, at most";
+    "a step must reach this fraction of the fall that the slope predicts (Armijo)";
+inline constexpr std::string_view curvature_doc =
+    "largest slope at the end of a step, as a fraction of the slope at its start (Wolfe)";
+inline constexpr std::string_view evaluations_doc = "most evaluations in one line search";
 inline constexpr std::string_view solver_doc =
-    "dense: the Jacobian and a QR factorisation; products: conjugate gradients; auto: dense where residuals are given";
+    "dense: the Jacobian and a QR factorisation; products: conjugate gradients; auto: dense where the method is given "
+    "residuals";
 inline constexpr std::string_view iterations_doc =
-    "of conjugate gradients in a step, at most; 0: twice as many as there are elements, and 10";
+    "most iterations of conjugate gradients in a step; 0: twice the number of elements, plus 10";
 
-/// An optimizer that is this method, its options checked.
+/// Checks the options and wraps the method as an optimizer.
 template <class M, class Options>
 Optimizer method_optimizer(std::string name, Options options) {
   check_fields(fields(options), name);
@@ -28,7 +30,7 @@ Optimizer method_optimizer(std::string name, Options options) {
   return optimizer;
 }
 
-/// Texts, and what its method asks for.
+/// The row of a method: the texts given, and what the method itself says that it needs.
 template <class Options>
 OptimizerRow method_row(Optimizer (*make)(Options), OptimizerRow texts) {
   const std::shared_ptr<const Method> method = make(Options{}).method;

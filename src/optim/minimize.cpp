@@ -24,13 +24,13 @@ namespace {
 void check_bounds(const Tensor& x0, const MinimizeOptions& options) {
   for (const auto* bound : {&options.lower, &options.upper}) {
     if (*bound && (!((*bound)->shape() == x0.shape()) || (*bound)->dtype() != x0.dtype())) {
-      fail<UsageError>("[minimize] a bound of {} {} for a start of {} {}", (*bound)->dtype(), (*bound)->shape(),
-                       x0.dtype(), x0.shape());
+      fail<UsageError>("[minimize] a bound is {} {}, the start {} {}. Wanted: the same dtype and shape",
+                       (*bound)->dtype(), (*bound)->shape(), x0.dtype(), x0.shape());
     }
   }
 }
 
-/// The norm of what would lead on: at a bound, what pushes against it does not count.
+/// The norm of the gradient without its parts that push against a bound.
 double norm_inside(const Tensor& gradient, const Tensor& x, const MinimizeOptions& options) {
   if (!options.lower && !options.upper) return norm_of(gradient);
   double total = 0;
@@ -43,17 +43,17 @@ double norm_inside(const Tensor& gradient, const Tensor& x, const MinimizeOption
   return std::sqrt(total);
 }
 
-/// What takes the steps of a walk.
+/// Takes the steps of a minimisation.
 class Stepper {
  public:
   Stepper() = default;
   Stepper(const Stepper&) = delete;
   Stepper& operator=(const Stepper&) = delete;
   virtual ~Stepper() = default;
-  /// From a point to the next, with its value and gradient.
+  /// Moves to the next point, and computes its value and gradient.
   virtual MethodStep step(MethodPoint& at, std::int64_t number) = 0;
   virtual bool leave(MethodPoint&) { return false; }
-  double size = 0;  ///< of the last step
+  double size = 0;  ///< size of the last step
 };
 
 class ChainStepper : public Stepper {
@@ -75,7 +75,7 @@ class ChainStepper : public Stepper {
   }
 
  private:
-  /// The gradient a little uphill, in place of the one at x.
+  /// Computes the gradient a little uphill, in place of the gradient at x.
   void take_uphill(MethodPoint& at) {
     const double length = std::sqrt(climb_squares(asks_, at.x, at.gradient));
     copy(at.x, uphill_);
@@ -119,7 +119,7 @@ class MethodStepper : public Stepper {
 void check_needs(const Optimizer& optimizer, const std::vector<Need>& needs, const Oracle& oracle) {
   for (const Need need : needs) {
     if (oracle.offers(need)) continue;
-    fail<UsageError>("[{}] it needs {}, and {} has none. Hint: lbfgs needs no more than value and gradient.",
+    fail<UsageError>("[{}] the method needs {}, and {} has none. Hint: lbfgs needs only value and gradient.",
                      optimizer.name, name(need), oracle.kind());
   }
 }
@@ -134,15 +134,15 @@ void check_method(const Optimizer& optimizer, const Oracle& oracle) {
 std::unique_ptr<Stepper> stepper_of(const Optimizer& optimizer, const Tensor& x, Oracle& oracle,
                                     const MinimizeOptions& options) {
   if (const Asks asks = asks_of(optimizer); asks.anchored || asks.per_row || asks.drawn_labels || asks.factors)
-    fail<UsageError>("[{}] it needs a mean over rows of data, and {} is none. Hint: thalweg train.", optimizer.name,
-                     oracle.kind());
+    fail<UsageError>("[{}] the method needs a mean over rows of data, and {} is none. Hint: thalweg train.",
+                     optimizer.name, oracle.kind());
   if (optimizer.method) check_needs(optimizer, optimizer.method->needs(), oracle);
   if (!owns_steps(optimizer)) return std::make_unique<ChainStepper>(optimizer, x, oracle, options);
   check_method(optimizer, oracle);
   return std::make_unique<MethodStepper>(*optimizer.method, x, oracle);
 }
 
-/// Why a walk ends at a point, if it does.
+/// The reason to stop at a point, if there is one.
 std::optional<MinimizeReason> reason_to_end(const MinimizeResult& now, double value_before,
                                             const MinimizeOptions& options) {
   if (!std::isfinite(now.value) || !std::isfinite(now.gradient_norm)) return MinimizeReason::not_finite;
@@ -181,7 +181,7 @@ MinimizeResult minimize_oracle(Oracle& oracle, const Tensor& x0, const Optimizer
     if (options.on_step) options.on_step({result.steps, at.value, result.gradient_norm, stepper->size, at.x});
     const auto reason = reason_to_end(result, before, options);
     if (reason && (reason != MinimizeReason::gradient || !stepper->leave(at))) return end(*reason);
-    if (reason) continue;  // on the way down from a saddle
+    if (reason) continue;  // the step leaves a saddle point
     before = at.value;
     const MethodStep done = stepper->step(at, result.steps);
     stepper->size = done.size;
@@ -195,11 +195,11 @@ std::string_view name(MinimizeReason reason) {
   switch (reason) {
     case MinimizeReason::gradient: return "the gradient is small enough";
     case MinimizeReason::value_change: return "the value hardly changes";
-    case MinimizeReason::value: return "the value asked for is reached";
-    case MinimizeReason::max_steps: return "the steps are used up";
+    case MinimizeReason::value: return "the target value is reached";
+    case MinimizeReason::max_steps: return "the limit on steps is reached";
     case MinimizeReason::not_finite: return "the value or the gradient is not finite";
-    case MinimizeReason::stop_requested: return "a stop was asked for";
-    case MinimizeReason::no_progress: return "no step leads lower";
+    case MinimizeReason::stop_requested: return "a stop was requested";
+    case MinimizeReason::no_progress: return "no step lowers the value";
   }
   return "";
 }
@@ -211,7 +211,7 @@ std::string MinimizeResult::summary() const {
 
 MinimizeResult minimize(const Function& f, const Tensor& x0, const Optimizer& optimizer,
                         const MinimizeOptions& options) {
-  if (!is_float(x0.dtype())) fail<UsageError>("[minimize] a start of {}. Hint: f32 or f64.", x0.dtype());
+  if (!is_float(x0.dtype())) fail<UsageError>("[minimize] the start is {}. Wanted: f32 or f64", x0.dtype());
   FunctionOracle oracle(f, x0, options);
   MinimizeResult result = minimize_oracle(oracle, x0, optimizer, options);
   if (result.reason == MinimizeReason::not_finite) {
@@ -223,7 +223,7 @@ MinimizeResult minimize(const Function& f, const Tensor& x0, const Optimizer& op
 MinimizeResult minimize_squares(const Function& residuals, const Tensor& x0, const Optimizer& optimizer,
                                 const MinimizeOptions& options) {
   if (x0.dtype() != f64 || x0.shape().rank() != 1) {
-    fail<UsageError>("[minimize_squares] a start of {} {}. Wanted: a vector of f64", x0.dtype(), x0.shape());
+    fail<UsageError>("[minimize_squares] the start is {} {}. Wanted: a vector of f64", x0.dtype(), x0.shape());
   }
   SquaresOracle oracle(residuals, x0, options);
   MinimizeResult result = minimize_oracle(oracle, x0, optimizer, options);

@@ -1,5 +1,5 @@
 #pragma once
-// What minimisation asks: a function on Vars, a sum of squares, or a black box.
+// The functions that can be minimised: a function on Vars, a sum of squares, or a black box.
 
 #include "optim/descent.hpp"
 #include "optim/residuals.hpp"
@@ -7,7 +7,7 @@
 
 namespace thalweg {
 
-/// As `minimize`, on whatever an oracle answers for. Throws UsageError for what it does not offer.
+/// As `minimize`, on any oracle. Throws UsageError where the optimizer needs something that the oracle does not offer.
 [[nodiscard]] MinimizeResult minimize_oracle(Oracle& oracle, const Tensor& x0, const Optimizer& optimizer,
                                              const MinimizeOptions& options);
 
@@ -36,7 +36,7 @@ class FunctionOracle : public BoundedOracle {
  private:
   Function function_;
   Slope slope_;
-  Tensor unused_;  // a gradient
+  Tensor unused_;  // a gradient that nobody reads
   std::optional<Program> curvature_;
   Block arena_;
   Workers alone_{1};

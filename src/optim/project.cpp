@@ -25,8 +25,8 @@ Transform project_ball(double radius) {
 
 namespace {
 
-/// max(x - tau, 0) with tau for each row such that it sums to `total`: bisection until hardly an element lies between
-/// the bounds, then Newton's method, which is exact on a piece without a kink.
+/// max(x - tau, 0), with tau of each row such that the row sums to `total`: bisection until hardly an element lies
+/// between the bounds of tau, then Newton's method, which is exact on a piece without a kink.
 Var on_simplex(const Var& x, const Var& total) {
   Var high = max(x, -1, Keep::yes), low = high - total;
   for (int i = 0; i < 24; ++i) {

@@ -12,7 +12,7 @@ namespace {
 
 Var trace_residuals(const Function& f, Var x) {
   const Var r = f.trace({x}).front();
-  if (r.dtype() != f64) fail<UsageError>("[least_squares] residuals of {}. Wanted: f64", r.dtype());
+  if (r.dtype() != f64) fail<UsageError>("[least_squares] the residuals are {}. Wanted: f64", r.dtype());
   return reshape(r, {r.size()});
 }
 

@@ -12,13 +12,13 @@ namespace thalweg {
 
 class Residuals {
  public:
-  /// Of x (parameters), f64. Throws UsageError where the values are not f64.
+  /// Residuals as a function of x (parameters), f64. Throws UsageError where the residuals are not f64.
   Residuals(const Function& f, std::int64_t parameters);
 
   [[nodiscard]] std::int64_t count() const { return count_; }
   [[nodiscard]] std::int64_t parameters() const { return parameters_; }
 
-  /// r(x); the last ones are remembered.
+  /// r(x); the last result is remembered.
   void values(std::span<const double> x, std::span<double> r) const;
   /// J(x), column after column.
   void jacobian(std::span<const double> x, std::span<double> columns) const;

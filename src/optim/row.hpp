@@ -14,8 +14,8 @@ OptimizerRow row(Optimizer (*make)(Options), OptimizerRow texts) {
   return texts;
 }
 
-inline constexpr std::string_view coupled_doc = "coupled: added to the gradient, times the parameter";
-inline constexpr std::string_view decoupled_doc = "decoupled: x -= lr weight_decay x, apart from the gradient";
+inline constexpr std::string_view coupled_doc = "coupled: weight_decay x is added to the gradient";
+inline constexpr std::string_view decoupled_doc = "decoupled: x -= lr weight_decay x, separate from the gradient";
 
 /// A method's own fields, placed among the fields that all methods have.
 template <class Options>
@@ -23,20 +23,22 @@ Fields framed_fields(Options& o, std::string_view decay, Fields own) {
   own.insert(own.begin(), {"lr", &o.lr, "learning rate", positive});
   if constexpr (requires { o.weight_decay; }) own.push_back({"weight_decay", &o.weight_decay, decay, not_negative});
   own.push_back({"clip_norm", &o.clip_norm, "largest norm of the whole gradient; 0 is no limit", not_negative});
-  own.push_back(
-      {"clip_value", &o.clip_value, "largest size of each element of the gradient; 0 is no limit", not_negative});
+  own.push_back({"clip_value", &o.clip_value, "largest absolute value of each element of the gradient; 0 is no limit",
+                 not_negative});
   own.push_back({"clip_ratio", &o.clip_ratio,
                  "largest norm of the gradient of each output unit, relative to the norm of its weights; 0 is no limit",
                  not_negative});
-  own.push_back({"noise", &o.noise, "variance of noise on the gradient, annealed as t^-0.55; 0 is none", not_negative});
-  own.push_back({"maximize", &o.maximize, "climb instead of descending"});
+  own.push_back(
+      {"noise", &o.noise, "variance of the noise added to the gradient; it falls as t^-0.55; 0 is none", not_negative});
+  own.push_back({"maximize", &o.maximize, "maximise the loss instead of minimising it"});
   return own;
 }
 
 /// Where weight decay is added: to the gradient, to the direction of the method, or in its own rule.
 enum class Decay { coupled, decoupled, own };
 
-/// A method with what surrounds it: clipping before it, and the rate after it unless its rule contains the rate.
+/// A method with the transforms around it: clipping before it, and the learning rate after it unless its rule applies
+/// the learning rate itself.
 template <class Options>
 Optimizer framed(std::string name, const Options& options, Decay decay, std::vector<Transform> method) {
   check_fields(fields(const_cast<Options&>(options)), name);

@@ -42,7 +42,7 @@ std::vector<Segment> segments_of(const Optimizer& optimizer, const Layout& layou
   check_groups(optimizer, layout);
   std::vector<Segment> segments;
   const std::vector<std::int64_t> gradients = gradient_offsets(layout);
-  bool joinable = false;  // whether the last segment may grow
+  bool joinable = false;  // whether the next parameter may join the last segment
   for (std::size_t i = 0; i < layout.entries.size(); ++i) {
     const ParameterEntry& entry = layout.entries[i];
     const ParameterGroup* group = group_of(optimizer, entry);

@@ -1,4 +1,4 @@
-// The table of optimizers, and what a configuration says of one.
+// The table of optimizers, and how a configuration describes one.
 
 #include "optim/methods_parts.hpp"
 #include "optim/row.hpp"
@@ -23,11 +23,11 @@ Optimizer make_optimizer(const OptionMap& configuration) {
 ParameterGroup make_group(const OptionMap& configuration, const Optimizer& optimizer) {
   ParameterGroup group;
   OptionMap scalars, method;
-  read_fields({{"pattern", &group.pattern, "names of the parameters: * stands for any characters, ? for one"},
-               {"lr_factor", &group.lr_factor, "times the optimizer's lr", positive},
-               {"frozen", &group.frozen, "not stepped at all"},
-               {"scalars", &scalars, "numbers of the method that differ here: { weight_decay = 0.0 }"},
-               {"optimizer", &method, "a method of their own: { kind = \"sgd\", lr = 0.1 }"}},
+  read_fields({{"pattern", &group.pattern, "a pattern of parameter names: * stands for any characters, ? for one"},
+               {"lr_factor", &group.lr_factor, "multiplies the optimizer's lr", positive},
+               {"frozen", &group.frozen, "the parameters are not trained"},
+               {"scalars", &scalars, "options of the method that differ for this group: { weight_decay = 0.0 }"},
+               {"optimizer", &method, "another method for this group: { kind = \"sgd\", lr = 0.1 }"}},
               configuration, "optimizer.groups");
   for (const auto& [name, value] : scalars) {
     double& number = group.scalars[name];

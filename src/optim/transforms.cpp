@@ -1,4 +1,4 @@
-// Transforms that compose with every optimizer: what is done to the gradient.
+// Transforms of the gradient that can be combined with every optimizer.
 
 #include "core/error.hpp"
 #include "thalweg/optim.hpp"
@@ -7,7 +7,7 @@ namespace thalweg::optim {
 
 namespace {
 
-/// The axes of a parameter that belong to one output unit: all but the last, or all of a vector.
+/// The axes over which one output unit extends: all but the last, or the only axis of a vector.
 Axes input_axes(const Var& x) {
   if (x.rank() < 2) return {};
   std::vector<int> axes;
@@ -72,7 +72,7 @@ Transform centralize() {
 
 Transform zero_nonfinite() {
   return {.name = "zero_nonfinite", .rule = [](Update& u) {
-            // inf - inf and nan - nan are nan, which equals nothing
+            // x - x is nan for inf and nan, and nan equals nothing
             return where(equal(u.gradient - u.gradient, 0), u.gradient, 0);
           }};
 }

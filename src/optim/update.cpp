@@ -40,13 +40,13 @@ Var Update::global_norm() { return context_->gradient_norm ? *context_->gradient
 
 namespace {
 
-/// What a rule is called on: a segment, or the parts of a layer one above the other.
+/// What a rule is called on: a segment, or the parts of a layer as rows of one matrix.
 struct Unit {
   std::vector<Segment*> parts;
   Shape shape;
 
   [[nodiscard]] const Segment& first() const { return *parts.front(); }
-  /// A value of all parts.
+  /// A value for each part.
   [[nodiscard]] Var joined(Var Segment::*value) const {
     std::vector<Var> rows;
     for (Segment* part : parts) rows.push_back(reshape(part->*value, shape_of(*part)));
@@ -67,7 +67,7 @@ struct Unit {
   }
 };
 
-/// A transform as it is traced: for each unit that it sees, its slots as read and as they are to be written.
+/// A transform while it is traced: for each of its units, the slots as they were read and as they will be written.
 struct Link {
   const Transform* transform;
   std::string prefix;
@@ -112,10 +112,10 @@ class UpdateTrace {
     trace_steps();
   }
 
-  /// Whether some rule treats parameters with weight decay differently from those without.
+  /// Whether any rule treats parameters with weight decay differently from those without.
   [[nodiscard]] bool asks_for_decay() const { return asks_for_decay_; }
 
-  /// Whether each number is stepped by what lies beside it alone.
+  /// Whether the update of each element depends on the same element of the other buffers alone.
   [[nodiscard]] bool can_be_shared() const { return !looks_at_all_ && evaluated_.empty(); }
 
   UpdateProgram plan(Passes passes, Device& device) {
@@ -151,9 +151,9 @@ class UpdateTrace {
     }
   }
 
-  /// Neighbours of a segment whose averages are neighbours too.
+  /// Adjacent parameters of a segment whose averages are adjacent too.
   struct Piece {
-    std::int64_t begin, size, average;  ///< from `begin` in the segment, and where the average of that lies
+    std::int64_t begin, size, average;  ///< `begin` counts in the segment; `average` is where their average lies
   };
   [[nodiscard]] std::vector<Piece> pieces_of(const MovingAverage& average, const Segment& segment) const {
     std::vector<Piece> pieces;
@@ -170,7 +170,7 @@ class UpdateTrace {
     return pieces;
   }
 
-  /// a = d a + (1 - d) x, where a is x before the first step; a step that is left out moves nothing.
+  /// a = d a + (1 - d) x, where a is x before the first step. A skipped step does not change the average.
   void move_average(const MovingAverage& average, const Segment& segment, const Var& before, const Var& after) {
     const auto decay = [&](const Var& step) -> Var {
       const Var wanted = graph_.number(average.decay, f64, true);
@@ -209,7 +209,7 @@ class UpdateTrace {
     return var;
   }
 
-  /// Where steps may be skipped, the rules see the number of steps that were not.
+  /// Where steps may be skipped, the rules count only the steps that were taken.
   void add_skipped() {
     const auto skips = [](const auto& owner) {
       return std::ranges::any_of(owner.chain, [](const Transform& t) { return static_cast<bool>(t.condition); });
@@ -239,7 +239,8 @@ class UpdateTrace {
     branches_.push_back(std::move(branch));
   }
 
-  /// Each segment; for a transform that sees layers those first, and then every other segment as a vector.
+  /// A unit for each segment; a transform that sees layers has the layers first, and then every other segment as a
+  /// vector.
   [[nodiscard]] std::vector<Unit> units_of(const Transform& transform, std::vector<Segment*> segments) const {
     std::vector<Unit> units;
     const auto factors = asks_of(optimizer_).factors;
@@ -258,7 +259,7 @@ class UpdateTrace {
   Segment* take(std::vector<Segment*>& segments, std::string_view parameter) const {
     const auto entry = std::ranges::find(layout_.entries, parameter, &ParameterEntry::name);
     const auto found = std::ranges::find(segments, entry->offset, &Segment::offset);
-    if (found == segments.end()) defect("the parameter '{}' of a layer is not stepped", parameter);
+    if (found == segments.end()) defect("the parameter '{}' of a layer is not updated", parameter);
     Segment* segment = *found;
     segments.erase(found);
     return segment;
@@ -302,8 +303,9 @@ class UpdateTrace {
     }
   }
 
-  /// Calls a rule on every unit of a link. A sum over all units is known only once each has given its part, so the rule
-  /// is traced again for each sum that it asks for. Nothing reads the earlier traces, so the planner drops them.
+  /// Calls a rule on every unit of a link. A sum over all units is known only after every unit has added its part, so
+  /// the rule is traced again for each sum that it asks for. Nothing reads the earlier traces, so the planner drops
+  /// them.
   std::vector<Var> call(Branch& branch, std::size_t index, Rule rule) {
     Link& link = branch.links[index];
     const std::vector<std::map<std::string, Var, std::less<>>> start = link.slots;
@@ -353,7 +355,7 @@ class UpdateTrace {
     context.total = std::move(total);
     if (first) context.gradient_norm = scalars_[scalar_gradient_norm];  // the host computed it already
     context.normal = [&] {
-      looks_at_all_ = true;  // the numbers go by the place among all
+      looks_at_all_ = true;  // random numbers depend on the place among all parameters
       const std::string purpose = link.prefix + "@" + std::to_string(segment.offset);
       const Var origin = graph_.constant(Tensor({1}, i32));
       return random_normal(scalars_[scalar_seed], scalars_[scalar_step], origin, purpose, unit.shape, layout_.dtype);
@@ -430,7 +432,8 @@ class UpdateTrace {
         const Link& link = branch.links[i];
         if (!link.transform->evaluation) continue;
         const std::vector<Var> values = call(branch, i, &Transform::evaluation);
-        for (std::size_t s = 0; s < values.size(); ++s)  // a unit of one segment: what sees layers evaluates none
+        for (std::size_t s = 0; s < values.size();
+             ++s)  // each unit is one segment: a transform that sees layers has no rule of evaluation
           evaluated_.push_back({values[s], place(UpdateBases::evaluated, link.units[s].first().offset)});
         break;
       }
@@ -452,7 +455,7 @@ class UpdateTrace {
   bool asks_for_decay_ = false, looks_at_all_ = false;
 };
 
-/// As few segments as the rules allow: each costs at least one kernel.
+/// Uses as few segments as the rules allow, because each costs at least one kernel.
 UpdateTrace traced(const Optimizer& optimizer, const Layout& layout, std::span<const MovingAverage> averages,
                    std::span<const FactoredLayer> layers = {}, bool may_hold = false) {
   UpdateTrace joined(optimizer, layout, averages, layers, false, may_hold);
@@ -464,7 +467,7 @@ UpdateTrace traced(const Optimizer& optimizer, const Layout& layout, std::span<c
 
 namespace {
 
-/// Of a method that owns its steps: no program, and in slots the point that it is at and all that it keeps.
+/// The update of a method that owns its steps: no program, only slots with its point and all that it keeps.
 UpdateProgram whole_update(const Optimizer& optimizer, const Layout& layout) {
   UpdateProgram update;
   for (const char* name : {"step", "inverse_weight", "gradient_norm", "lr", "seed"})

@@ -1,4 +1,5 @@
-// AdaBelief: Adam that goes far where the gradient is as expected (Zhuang et al. 2020, algorithm 2).
+// AdaBelief: Adam that takes large steps where the gradient is close to its running mean (Zhuang et al. 2020,
+// algorithm 2).
 
 #include "optim/row.hpp"
 
@@ -7,7 +8,7 @@ namespace thalweg::optim {
 Fields fields(AdabeliefOptions& o) {
   return framed_fields(o, decoupled_doc,
                        {{"beta1", &o.beta1, "decay of the running mean of gradients", below_one},
-                        {"beta2", &o.beta2, "decay of the running mean of squared surprises", below_one},
+                        {"beta2", &o.beta2, "decay of the running mean of (g - m)^2", below_one},
                         {"eps", &o.eps, "added to the mean of squares and to its root", not_negative}});
 }
 

@@ -1,4 +1,5 @@
-// Adadelta: steps in the units of the parameters, without a rate to tune (Zeiler 2012; as PyTorch's Adadelta).
+// Adadelta: steps in the units of the parameters, without a learning rate to tune (Zeiler 2012; as PyTorch's
+// Adadelta).
 
 #include "optim/row.hpp"
 
@@ -7,7 +8,7 @@ namespace thalweg::optim {
 Fields fields(AdadeltaOptions& o) {
   return framed_fields(o, coupled_doc,
                        {{"rho", &o.rho, "decay of both running means", below_one},
-                        {"eps", &o.eps, "added below both roots; the size of the first steps", positive}});
+                        {"eps", &o.eps, "added below both roots; sets the size of the first steps", positive}});
 }
 
 namespace {
@@ -31,9 +32,9 @@ std::vector<OptimizerRow> adadelta_methods() {
   return {row(
       adadelta,
       {.name = "adadelta",
-       .summary = "steps in the units of the parameters, without a rate to tune",
+       .summary = "steps in the units of the parameters, without a learning rate to tune",
        .formula = "v = rho v + (1 - rho) g^2; s = sqrt(d + eps)/sqrt(v + eps) g; d = rho d + (1 - rho) s^2; x -= lr s",
-       .when = "where no rate can be tuned; it starts slowly",
+       .when = "where the learning rate cannot be tuned; it starts slowly",
        .source = "Zeiler 2012; as PyTorch's Adadelta"})};
 }
 

@@ -11,8 +11,8 @@ Fields fields(AdafactorOptions& o) {
   return framed_fields(
       o, decoupled_doc,
       {{"beta2_decay", &o.beta2_decay, "the decay of the second moment is 1 - t^beta2_decay", {.high = 0}},
-       {"eps1", &o.eps1, "least root mean square of gradients; 0 is the dtype's epsilon", not_negative},
-       {"eps2", &o.eps2, "least root mean square of a parameter", not_negative},
+       {"eps1", &o.eps1, "lower limit of the root mean square of gradients; 0 is the dtype's epsilon", not_negative},
+       {"eps2", &o.eps2, "lower limit of the root mean square of a parameter", not_negative},
        {"clip_threshold", &o.clip_threshold, "largest root mean square of a step", positive}});
 }
 
@@ -67,7 +67,7 @@ std::vector<OptimizerRow> adafactor_methods() {
                           .summary = "Adam with row and column means for the second moment, and none for the first",
                           .formula = "v = rows columns / mean(rows), of g^2; s = g/sqrt(v); x -= max(eps2, rms(x)) "
                                      "min(lr, 1/sqrt(t)) s / max(1, rms(s)/clip_threshold)",
-                          .when = "large models in little memory",
+                          .when = "large models where memory is short",
                           .source = "Shazeer and Stern 2018; as PyTorch's Adafactor",
                           .passes = 0})};
 }

@@ -1,5 +1,5 @@
-// Adagrad: a rate for each parameter, which falls with the sum of its squared gradients (Duchi, Hazan and Singer 2011;
-// as PyTorch's Adagrad).
+// Adagrad: a learning rate for each parameter, which falls with the sum of its squared gradients (Duchi, Hazan and
+// Singer 2011; as PyTorch's Adagrad).
 
 #include "optim/row.hpp"
 
@@ -9,7 +9,7 @@ Fields fields(AdagradOptions& o) {
   return framed_fields(
       o, coupled_doc,
       {{"lr_decay", &o.lr_decay, "lr is divided by 1 + (t - 1) lr_decay", not_negative},
-       {"initial_accumulator", &o.initial_accumulator, "where the sum of squares begins", not_negative},
+       {"initial_accumulator", &o.initial_accumulator, "initial value of the sum of squares", not_negative},
        {"eps", &o.eps, "added to the root, against division by zero", not_negative}});
 }
 
@@ -29,11 +29,12 @@ Optimizer adagrad(AdagradOptions o) {
 }
 
 std::vector<OptimizerRow> adagrad_methods() {
-  return {row(adagrad, {.name = "adagrad",
-                        .summary = "a rate for each parameter, which falls with the sum of its squared gradients",
-                        .formula = "sum += g^2; x -= lr/(1 + (t-1) lr_decay) g / (sqrt(sum) + eps)",
-                        .when = "sparse gradients: rare words, rare categories",
-                        .source = "Duchi, Hazan and Singer 2011; as PyTorch's Adagrad"})};
+  return {
+      row(adagrad, {.name = "adagrad",
+                    .summary = "a learning rate for each parameter, which falls with the sum of its squared gradients",
+                    .formula = "sum += g^2; x -= lr/(1 + (t-1) lr_decay) g / (sqrt(sum) + eps)",
+                    .when = "sparse gradients: rare words, rare categories",
+                    .source = "Duchi, Hazan and Singer 2011; as PyTorch's Adagrad"})};
 }
 
 }  // namespace thalweg::optim

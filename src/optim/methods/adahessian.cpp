@@ -7,17 +7,20 @@
 namespace thalweg::optim {
 
 Fields fields(AdahessianOptions& o) {
-  return framed_fields(o, decoupled_doc,
-                       {{"beta1", &o.beta1, "decay of the running mean of gradients", below_one},
-                        {"beta2", &o.beta2, "decay of the running mean of squared curvatures", below_one},
-                        {"eps", &o.eps, "added to the root of the mean square", positive},
-                        {"power", &o.power, "of the curvature that a step is divided by; 1 is Newton's", unit_interval},
-                        {"every", &o.every, "steps between estimates of the diagonal", {.low = 1}}});
+  return framed_fields(
+      o, decoupled_doc,
+      {{"beta1", &o.beta1, "decay of the running mean of gradients", below_one},
+       {"beta2", &o.beta2, "decay of the running mean of the squared diagonal", below_one},
+       {"eps", &o.eps, "added to the root of the mean square", positive},
+       {"power", &o.power,
+        "exponent of the curvature that divides the step; 1 divides by the curvature, as Newton's method does",
+        unit_interval},
+       {"every", &o.every, "steps between two estimates of the diagonal", {.low = 1}}});
 }
 
 namespace {
 
-/// Of a convolution's kernels, (height, width, inputs, outputs), each has one curvature: its mean.
+/// Replaces the curvature in each kernel of a convolution, (height, width, inputs, outputs), by the kernel's mean.
 Var smoothed(const Var& diagonal) {
   if (diagonal.rank() != 4) return diagonal;
   return broadcast_to(mean(abs(diagonal), {0, 1}, Keep::yes), diagonal.shape());
@@ -49,7 +52,8 @@ std::vector<OptimizerRow> adahessian_methods() {
                .summary = "Adam with the diagonal of the Hessian in place of the gradient's squares",
                .formula = "D = z (H z), z random signs, its mean over each kernel of a convolution; v = beta2 v + (1 - "
                           "beta2) D^2; x -= lr m/(1 - beta1^t) / (sqrt(v/(1 - beta2^t))^power + eps)",
-               .when = "in place of Adam, where rates are hard to find; a step takes the time of two or three",
+               .when = "in place of Adam, where a good learning rate is hard to find; a step takes as long as two or "
+                       "three of Adam's",
                .source = "Yao et al. 2021, with the defaults of its reference implementation",
                .passes = 0,
                .needs = {Need::gradient, Need::curvature}})};

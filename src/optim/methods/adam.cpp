@@ -46,7 +46,7 @@ Optimizer adamw(AdamwOptions o) {
 
 std::vector<OptimizerRow> adam_methods() {
   return {row(adam, {.name = "adam",
-                     .summary = "a rate for each parameter, from running means of gradients and their squares",
+                     .summary = "a learning rate for each parameter, from running means of gradients and their squares",
                      .formula = "m = beta1 m + (1 - beta1) g; v = beta2 v + (1 - beta2) g^2; "
                                 "x -= lr m/(1 - beta1^t) / (sqrt(v)/sqrt(1 - beta2^t) + eps)",
                      .when = "a good first choice where weight decay does not matter",

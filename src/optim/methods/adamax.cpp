@@ -8,8 +8,8 @@ namespace thalweg::optim {
 Fields fields(AdamaxOptions& o) {
   return framed_fields(o, coupled_doc,
                        {{"beta1", &o.beta1, "decay of the running mean of gradients", below_one},
-                        {"beta2", &o.beta2, "decay of the running maximum of their sizes", below_one},
-                        {"eps", &o.eps, "added to the size of a gradient", positive}});
+                        {"beta2", &o.beta2, "decay of the running maximum of |g|", below_one},
+                        {"eps", &o.eps, "added to |g|", positive}});
 }
 
 namespace {

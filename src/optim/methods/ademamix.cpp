@@ -12,7 +12,7 @@ Fields fields(AdemamixOptions& o) {
                         {"beta3", &o.beta3, "decay of the slow running mean", below_one},
                         {"alpha", &o.alpha, "weight of the slow running mean", not_negative},
                         {"eps", &o.eps, "added to the root, against division by zero", not_negative},
-                        {"warmup", &o.warmup, "steps in which alpha and beta3 rise to their values", not_negative}});
+                        {"warmup", &o.warmup, "steps over which alpha and beta3 rise to their values", not_negative}});
 }
 
 namespace {

@@ -1,5 +1,5 @@
-// ADOPT: Adam that divides by the second moment of the steps before, and so converges for any beta2 (Taniguchi et al.
-// 2024, algorithm 2).
+// ADOPT: Adam that divides by the second moment of earlier steps only, and so converges for any beta2 (Taniguchi et
+// al. 2024, algorithm 2).
 
 #include "optim/row.hpp"
 
@@ -9,7 +9,7 @@ Fields fields(AdoptOptions& o) {
   return framed_fields(o, decoupled_doc,
                        {{"beta1", &o.beta1, "decay of the running mean of gradients", below_one},
                         {"beta2", &o.beta2, "decay of the running mean of squared gradients", below_one},
-                        {"eps", &o.eps, "least root that a gradient is divided by", positive}});
+                        {"eps", &o.eps, "lower limit of the root that divides a gradient", positive}});
 }
 
 namespace {
@@ -32,13 +32,13 @@ Optimizer adopt(AdoptOptions o) {
 }
 
 std::vector<OptimizerRow> adopt_methods() {
-  return {row(adopt,
-              {.name = "adopt",
-               .summary = "Adam that divides by the second moment of the steps before, and so converges for any beta2",
-               .formula = "m = beta1 m + (1 - beta1) clip(g/max(sqrt(v), eps), (t-1)^(1/4)); x -= lr m; v = beta2 v + "
-                          "(1 - beta2) g^2; the first step sets v = g^2 only",
-               .when = "in place of Adam, where gradients are very noisy",
-               .source = "Taniguchi et al. 2024, algorithm 2"})};
+  return {row(
+      adopt, {.name = "adopt",
+              .summary = "Adam that divides by the second moment of earlier steps only, and so converges for any beta2",
+              .formula = "m = beta1 m + (1 - beta1) clip(g/max(sqrt(v), eps), (t-1)^(1/4)); x -= lr m; v = beta2 v + "
+                         "(1 - beta2) g^2; the first step sets v = g^2 only",
+              .when = "in place of Adam, where gradients are very noisy",
+              .source = "Taniguchi et al. 2024, algorithm 2"})};
 }
 
 }  // namespace thalweg::optim

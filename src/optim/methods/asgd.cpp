@@ -1,4 +1,5 @@
-// Averaged SGD: gradient descent with a falling rate, evaluated at the mean of its path (Polyak and Juditsky 1992).
+// Averaged SGD: gradient descent with a falling learning rate, evaluated at the mean of its path (Polyak and Juditsky
+// 1992).
 
 #include "optim/row.hpp"
 
@@ -9,7 +10,7 @@ Fields fields(AsgdOptions& o) {
       o, coupled_doc,
       {{"shrink", &o.shrink, "decay of the parameters, and of lr (PyTorch's lambd)", not_negative},
        {"power", &o.power, "power with which lr falls (PyTorch's alpha)", not_negative},
-       {"start", &o.start, "step from which on parameters are averaged (PyTorch's t0)", not_negative}});
+       {"start", &o.start, "step at which the averaging of parameters starts (PyTorch's t0)", not_negative}});
 }
 
 Optimizer asgd(AsgdOptions o) {
@@ -31,7 +32,7 @@ Optimizer asgd(AsgdOptions o) {
 
 std::vector<OptimizerRow> asgd_methods() {
   return {row(asgd, {.name = "asgd",
-                     .summary = "gradient descent with a falling rate, evaluated at the mean of its path",
+                     .summary = "gradient descent with a falling learning rate, evaluated at the mean of its path",
                      .formula = "x -= rate (g + shrink x), rate = lr/(1 + shrink lr (t-1))^power; "
                                 "average += (x - average)/max(1, t - 1 - start)",
                      .when = "convex problems with noisy gradients",

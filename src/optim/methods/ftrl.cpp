@@ -1,5 +1,5 @@
-// FTRL: follow the regularised leader, a coordinate at a time: AdaGrad's rates and exact zeros (McMahan et al. 2013,
-// algorithm 1).
+// FTRL: follow the regularised leader, for each coordinate: AdaGrad's learning rates, and parameters that are exactly 0
+// (McMahan et al. 2013, algorithm 1).
 
 #include "optim/row.hpp"
 
@@ -7,9 +7,9 @@ namespace thalweg::optim {
 
 Fields fields(FtrlOptions& o) {
   return framed_fields(o, coupled_doc,
-                       {{"beta", &o.beta, "lowers the first rates: lr / (beta + sqrt(n))", not_negative},
-                        {"l1", &o.l1, "strength of |x|: sets parameters to 0", not_negative},
-                        {"l2", &o.l2, "strength of x^2 / 2", not_negative}});
+                       {{"beta", &o.beta, "lowers the first learning rates: lr / (beta + sqrt(n))", not_negative},
+                        {"l1", &o.l1, "strength of the penalty |x|, which makes parameters exactly 0", not_negative},
+                        {"l2", &o.l2, "strength of the penalty x^2 / 2", not_negative}});
 }
 
 namespace {
@@ -17,7 +17,7 @@ namespace {
 Var direction(Update& u, const FtrlOptions& o) {
   const Var lr = u.scalar("lr", o.lr), beta = u.scalar("beta", o.beta), x = u.parameter;
   const Var l1 = u.scalar("l1", o.l1), l2 = u.scalar("l2", o.l2);
-  const Var moves = lr > 0;  // a schedule may start at 0: such a step leaves all as it is
+  const Var moves = lr > 0;  // a schedule may start at 0: such a step changes nothing
   const Var rate = where(moves, lr, 1), is_first = equal(u["last_lr"], 0);
   const Var start = where(is_first, -x * (beta / rate + l2) - sign(x) * l1, u["z"]);
   const Var n = u["n"] + square(u.gradient);
@@ -42,13 +42,13 @@ Optimizer ftrl(FtrlOptions o) {
 }
 
 std::vector<OptimizerRow> ftrl_methods() {
-  return {
-      row(ftrl, {.name = "ftrl",
-                 .summary = "follow the regularised leader, a coordinate at a time: AdaGrad's rates and exact zeros",
-                 .formula = "z += g - (sqrt(n + g^2) - sqrt(n))/lr x; n += g^2; x = -(z - sign(z) l1)/((beta "
-                            "+ sqrt(n))/lr + l2), 0 where |z| <= l1",
-                 .when = "linear models with very many sparse features",
-                 .source = "McMahan et al. 2013, algorithm 1"})};
+  return {row(ftrl, {.name = "ftrl",
+                     .summary = "follow the regularised leader, for each coordinate: AdaGrad's learning rates, and "
+                                "parameters that are exactly 0",
+                     .formula = "z += g - (sqrt(n + g^2) - sqrt(n))/lr x; n += g^2; x = -(z - sign(z) l1)/((beta "
+                                "+ sqrt(n))/lr + l2), 0 where |z| <= l1",
+                     .when = "linear models with very many sparse features",
+                     .source = "McMahan et al. 2013, algorithm 1"})};
 }
 
 }  // namespace thalweg::optim

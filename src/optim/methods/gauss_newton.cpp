@@ -42,10 +42,10 @@ class GaussNewton : public Method {
       by_products(at, memory, oracle);
     }
     const double slope = dot(at.gradient, step);
-    if (!(slope < 0)) return {.moved = false, .why = "no direction leads down"};
+    if (!(slope < 0)) return {.moved = false, .why = "the direction does not lead down"};
     const LineStep found =
         search_armijo(oracle, at, step, slope, 1, {x, gradient}, {.decrease = o_.decrease, .most = 60});
-    if (!found.found) return {.moved = false, .why = "the line search found nothing lower"};
+    if (!found.found) return {.moved = false, .why = "the line search found no lower value"};
     std::swap(at.x, x);
     std::swap(at.gradient, gradient);
     at.value = found.value;
@@ -81,9 +81,9 @@ Optimizer gauss_newton(GaussNewtonOptions o) { return method_optimizer<GaussNewt
 std::vector<OptimizerRow> gauss_newton_methods() {
   return {method_row(gauss_newton,
                      {.name = "gauss_newton",
-                      .summary = "least squares: to the minimum of the linear model of the residuals",
+                      .summary = "least squares: each step aims at the minimum of the linear model of the residuals",
                       .formula = "s = argmin |r + J s|^2; x += t s, with t from a line search",
-                      .when = "sums of squares with small residuals, from a good start; levenberg_marquardt elsewhere",
+                      .when = "sums of squares with small residuals, from a good start; otherwise levenberg_marquardt",
                       .source = "Gauss 1809; Nocedal and Wright 2006, section 10.3"})};
 }
 

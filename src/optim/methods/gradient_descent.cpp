@@ -9,7 +9,7 @@ namespace thalweg::optim {
 Fields fields(GradientDescentOptions& o) {
   return {{.name = "line_search",
            .place = &o.line_search,
-           .doc = "how a step is found: by its fall alone, or by its slope too",
+           .doc = "what a step must reach: enough fall (armijo), or a small slope at its end as well (wolfe)",
            .choices = {"armijo", "wolfe"}},
           {"decrease", &o.decrease, decrease_doc, open_unit},
           {"curvature", &o.curvature, curvature_doc, open_unit},
@@ -24,7 +24,7 @@ class GradientDescent : public Method {
 
   [[nodiscard]] std::vector<MethodSlot> slots(const Tensor& x) const override {
     const std::int64_t n = x.size();
-    return {{"last", 2},  // the fall that the slope promised in the last step, at its length; the steps so far
+    return {{"last", 2},  // the fall that the slope predicted for the last step's length; the number of steps so far
             {"direction", n, x.dtype(), false},
             {"x", n, x.dtype(), false},
             {"gradient", n, x.dtype(), false}};
@@ -37,12 +37,12 @@ class GradientDescent : public Method {
     thalweg::scale(d, -1);
     const double slope = -dot(d, d);
     if (!(slope < 0)) return {.moved = false, .why = "the gradient is 0"};
-    // the first trial promises as much as the last step did (Nocedal and Wright 2006, equation 3.60)
+    // the predicted fall of the first trial is that of the last step (Nocedal and Wright 2006, equation 3.60)
     const double first = last[1] == 0 ? std::min(1.0, 1 / sum_abs(at.gradient)) : 2 * last[0] / slope;
     const LineOptions options{o_.decrease, o_.curvature, 1e20, static_cast<int>(o_.evaluations)};
     const auto search = o_.line_search == "armijo" ? search_armijo : search_wolfe;
     const LineStep found = search(oracle, at, d, slope, first, {x, gradient}, options);
-    if (!found.found) return {.moved = false, .why = "the line search found nothing lower"};
+    if (!found.found) return {.moved = false, .why = "the line search found no lower value"};
     last[0] = found.step * slope;
     last[1] += 1;
     std::swap(at.x, x);
@@ -62,13 +62,12 @@ Optimizer gradient_descent(GradientDescentOptions o) {
 }
 
 std::vector<OptimizerRow> gradient_descent_methods() {
-  return {method_row(gradient_descent,
-                     {.name = "gradient_descent",
-                      .summary = "against the gradient, as far as a line search finds good",
-                      .formula = "x -= t g, with f(x - t g) <= f(x) - decrease t |g|^2, and the slope at the end small "
-                                 "where line_search is wolfe",
-                      .when = "to see what a line search alone gives; no rate to tune",
-                      .source = "Cauchy 1847; Armijo 1966"})};
+  return {method_row(gradient_descent, {.name = "gradient_descent",
+                                        .summary = "steps against the gradient, of a length that a line search finds",
+                                        .formula = "x -= t g, with f(x - t g) <= f(x) - decrease t |g|^2; for "
+                                                   "line_search = wolfe the slope at the end is small, too",
+                                        .when = "to see what a line search alone achieves; no learning rate to tune",
+                                        .source = "Cauchy 1847; Armijo 1966"})};
 }
 
 }  // namespace thalweg::optim

@@ -1,4 +1,4 @@
-// Hypergradient descent: the rate is stepped by its own gradient (Baydin et al. 2018).
+// Hypergradient descent: gradient descent on the learning rate itself (Baydin et al. 2018).
 
 #include "optim/row.hpp"
 #include "thalweg/adaptive_rates.hpp"
@@ -8,23 +8,27 @@ namespace thalweg::optim {
 Fields fields(HypergradientOptions& o) {
   return framed_fields(
       o, coupled_doc,
-      {{"hyper_lr", &o.hyper_lr, "how fast the rate moves: the most that it changes by in a step, where multiplicative",
-        not_negative},
-       {.name = "method", .place = &o.method, .doc = "whose direction is stepped along", .choices = {"sgd", "adam"}},
+      {{"hyper_lr", &o.hyper_lr,
+        "step size for the learning rate; where multiplicative, the largest relative change in a step", not_negative},
+       {.name = "method",
+        .place = &o.method,
+        .doc = "the method that gives the direction of a step",
+        .choices = {"sgd", "adam"}},
        {"multiplicative", &o.multiplicative,
-        "the rate changes by a part of itself, whatever the size of the gradient; else by hyper_lr <g, direction>"},
+        "the learning rate changes by a fraction of itself, whatever the size of the gradient; otherwise by hyper_lr "
+        "<g, direction>"},
        {"trust", &o.trust,
-        "longest step as a part of the norm of all parameters, to which the rate falls at once: a first rate that is "
-        "far too high ruins nothing; 0 is no limit",
+        "longest step, as a fraction of the norm of all parameters; the learning rate falls to this limit at once, so "
+        "a first lr that is far too high does no harm; 0 is no limit",
         not_negative},
        {"beta1", &o.beta1, "decay of Adam's running mean of gradients", below_one},
        {"beta2", &o.beta2, "decay of Adam's running mean of squared gradients", below_one},
-       {"eps", &o.eps, "added to Adam's root", not_negative}});
+       {"eps", &o.eps, "added to the root in Adam's denominator", not_negative}});
 }
 
 namespace {
 
-/// The rate of this step, from that of the step before.
+/// The learning rate of this step, from the learning rate of the last step.
 Var stepped_rate(Update& u, const HypergradientOptions& o) {
   const Var along = u.total(u.gradient * u["direction"]), step = u.scalar("hyper_lr", o.hyper_lr);
   if (!o.multiplicative) return maximum(u["rate"] + step * along, 0);
@@ -39,7 +43,7 @@ Var adam_direction(Update& u, const HypergradientOptions& o) {
   return u["m"] / (1 - pow(b1, t)) / (sqrt(u["v"]) / sqrt(1 - pow(b2, t)) + u.scalar("eps", o.eps));
 }
 
-/// The rate whose step is as long as it may be.
+/// The learning rate that gives the longest step allowed.
 Var trusted_rate(Update& u, const HypergradientOptions& o) {
   const Var length = maximum(sqrt(u.total(square(u.parameter))), 1e-3);
   return u.scalar("trust", o.trust) * length / maximum(sqrt(u.total(square(u["direction"]))), 1e-30);
@@ -63,14 +67,15 @@ Optimizer hypergradient(HypergradientOptions o) {
 }
 
 std::vector<OptimizerRow> hypergradient_methods() {
-  return {row(hypergradient,
-              {.name = "hypergradient",
-               .summary = "descent or Adam whose rate steps by its own gradient",
-               .formula = "rate *= 1 + hyper_lr <g, d'> / (|g| |d'|), d' the direction before; x -= rate d, with d = g "
-                          "or Adam's",
-               .when = "a rate of the right order is not known, and a search for one costs too much",
-               .source = "Baydin et al. 2018",
-               .passes = 4})};
+  return {
+      row(hypergradient,
+          {.name = "hypergradient",
+           .summary = "gradient descent or Adam with gradient descent on the learning rate itself",
+           .formula = "rate *= 1 + hyper_lr <g, d'> / (|g| |d'|), d' the last direction; x -= rate d, with d = g "
+                      "or Adam's",
+           .when = "where the order of magnitude of the learning rate is not known, and a search for it costs too much",
+           .source = "Baydin et al. 2018",
+           .passes = 4})};
 }
 
 }  // namespace thalweg::optim

@@ -11,23 +11,28 @@ namespace thalweg::optim {
 Fields fields(KfacOptions& o) {
   return framed_fields(
       o, decoupled_doc,
-      {{"momentum", &o.momentum, "of the steps: buf = momentum buf + step", below_one},
-       {"damping", &o.damping, "added to the diagonal of a layer's Fisher matrix, and shared between its factors",
+      {{"momentum", &o.momentum, "momentum of the steps: buf = momentum buf + step", below_one},
+       {"damping", &o.damping, "added to the diagonal of a layer's Fisher matrix, split between its two factors",
         positive},
        {"kl_clip", &o.kl_clip, "largest lr^2 <step, gradient> over all layers; 0 is no limit", not_negative},
-       {"decay", &o.decay, "of the running means of factors; the k-th estimate counts 1/k at least", below_one},
-       {"every", &o.every, "steps between estimates of the factors, each a gradient with drawn labels", {.low = 1}},
-       {"inverse_every", &o.inverse_every, "steps between inverses, which are taken in f64", {.low = 1}},
-       {"max_size", &o.max_size, "most inputs and outputs of a layer that has factors", {.low = 1}},
-       {"adam_lr_factor", &o.adam_lr_factor, "of Adam, for what has no factors: times lr", positive},
-       {"beta1", &o.beta1, "of Adam", below_one},
-       {"beta2", &o.beta2, "of Adam", below_one},
-       {"eps", &o.eps, "of Adam", not_negative}});
+       {"decay", &o.decay, "decay of the running means of the factors; the k-th estimate has a weight of at least 1/k",
+        below_one},
+       {"every",
+        &o.every,
+        "steps between two estimates of the factors; each takes a gradient with drawn labels",
+        {.low = 1}},
+       {"inverse_every", &o.inverse_every, "steps between two computations of the inverses (in f64)", {.low = 1}},
+       {"max_size", &o.max_size, "most inputs, and most outputs, of a layer that has factors", {.low = 1}},
+       {"adam_lr_factor", &o.adam_lr_factor, "Adam's learning rate for parameters without factors, as a multiple of lr",
+        positive},
+       {"beta1", &o.beta1, "Adam: decay of the running mean of gradients", below_one},
+       {"beta2", &o.beta2, "Adam: decay of the running mean of squared gradients", below_one},
+       {"eps", &o.eps, "Adam: added to the root, against division by zero", not_negative}});
 }
 
 namespace {
 
-// A layer with factors is seen as its matrix, (inputs, outputs), anything else as a vector.
+// The rules below see a layer with factors as a matrix (inputs, outputs), and any other parameter as a vector.
 
 Var adam_direction(Update& u, const KfacOptions& o) {
   const Var b1 = u.scalar("beta1", o.beta1), b2 = u.scalar("beta2", o.beta2), t = u.step();
@@ -37,7 +42,7 @@ Var adam_direction(Update& u, const KfacOptions& o) {
   return u["m"] * (o.adam_lr_factor / (1 - pow(b1, t))) / root;
 }
 
-/// The mean diagonal of a factor in f64, and no less than a number whose root is not 0 in f32.
+/// The mean of a factor's diagonal in f64, and at least 1e-30, whose root is not 0 in f32.
 Var mean_diagonal(const Var& factor) {
   const std::int64_t n = factor.dim(0);
   return maximum(cast(mean(slice(reshape(factor, Shape{n * n}), 0, n * n, 0, n + 1)), f64), 1e-30);
@@ -55,7 +60,7 @@ Var layer_direction(Update& u, const KfacOptions& o) {
   invert(u, o);
   Var step = matmul(u["input_inverse"], matmul(u.gradient, u["output_inverse"]));
   if (o.kl_clip > 0) {
-    const Var length = u.total(square(u.scalar("lr", o.lr)) * step * u.gradient);  // the rate may differ by group
+    const Var length = u.total(square(u.scalar("lr", o.lr)) * step * u.gradient);  // lr may differ from group to group
     step = step * minimum(sqrt(u.scalar("kl_clip", o.kl_clip) / maximum(length, 1e-30)), 1);
   }
   if (o.momentum == 0) return step;
@@ -91,18 +96,19 @@ Optimizer kfac(KfacOptions o) {
 
 std::vector<OptimizerRow> kfac_methods() {
   return {
-      row(kfac, {.name = "kfac",
-                 .summary = "natural gradient of dense layers and convolutions by Kronecker factors; Adam for the "
-                            "rest",
-                 .formula = "A, G: running means of a a^T, s s^T; x -= lr c (A + pi r I)^-1 g (G + r/pi I)^-1, with "
-                            "a a layer's inputs and a 1, s slopes at its outputs with labels drawn from the model, "
-                            "r = sqrt(damping), c <= 1 by kl_clip",
-                 .when = "dense layers and convolutions of up to some hundreds of inputs under a loss that has drawn "
-                         "labels, where a step's data cost more than its matrix products",
-                 .source = "Martens and Grosse 2015; Grosse and Martens 2016 for convolutions; the clip of Ba et "
-                           "al. 2017; pi by mean diagonals",
-                 .passes = 0,
-                 .needs = {Need::gradient, Need::gradient}})};
+      row(kfac,
+          {.name = "kfac",
+           .summary =
+               "natural gradient of dense layers and convolutions by Kronecker factors; Adam for all other parameters",
+           .formula = "A, G: running means of a a^T, s s^T; x -= lr c (A + pi r I)^-1 g (G + r/pi I)^-1, with a: the "
+                      "inputs of a layer and a 1, s: the gradient at its outputs for labels drawn from the model, r = "
+                      "sqrt(damping), c <= 1 by kl_clip",
+           .when = "dense layers and convolutions with up to some hundreds of inputs, and a loss that has drawn "
+                   "labels; where the gradient of a batch costs more than the method's matrix products",
+           .source = "Martens and Grosse 2015; Grosse and Martens 2016 for convolutions; the clip of Ba et "
+                     "al. 2017; pi from the mean diagonals",
+           .passes = 0,
+           .needs = {Need::gradient, Need::gradient}})};
 }
 
 }  // namespace thalweg::optim

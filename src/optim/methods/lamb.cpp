@@ -1,11 +1,11 @@
-// LAMB: Adam with a rate for each parameter tensor, from the ratio of norms (You et al. 2020, algorithm 2).
+// LAMB: Adam with a learning rate for each parameter tensor, from the ratio of norms (You et al. 2020, algorithm 2).
 
 #include "optim/row.hpp"
 
 namespace thalweg::optim {
 
 Fields fields(LambOptions& o) {
-  return framed_fields(o, "part of the direction, before the ratio of norms",
+  return framed_fields(o, "weight_decay x is added to Adam's direction, before the ratio of norms is taken",
                        {{"beta1", &o.beta1, "decay of the running mean of gradients", below_one},
                         {"beta2", &o.beta2, "decay of the running mean of squared gradients", below_one},
                         {"eps", &o.eps, "added to the root, against division by zero", not_negative}});
@@ -18,7 +18,7 @@ Optimizer lamb(LambOptions o) {
 
 std::vector<OptimizerRow> lamb_methods() {
   return {row(lamb, {.name = "lamb",
-                     .summary = "Adam with a rate for each parameter tensor, from the ratio of norms",
+                     .summary = "Adam with a learning rate for each parameter tensor, from the ratio of norms",
                      .formula = "r = Adam's direction + weight_decay x; x -= lr |x|/|r| r",
                      .when = "very large batches",
                      .source = "You et al. 2020, algorithm 2",

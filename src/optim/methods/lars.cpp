@@ -1,14 +1,15 @@
-// LARS: momentum with a rate for each parameter tensor, from the ratio of norms (You, Gitman and Ginsburg 2017,
-// algorithm 1).
+// LARS: momentum with a learning rate for each parameter tensor, from the ratio of norms (You, Gitman and Ginsburg
+// 2017, algorithm 1).
 
 #include "optim/row.hpp"
 
 namespace thalweg::optim {
 
 Fields fields(LarsOptions& o) {
-  return framed_fields(o, coupled_doc,
-                       {{"momentum", &o.momentum, "part of the last step that is kept", below_one},
-                        {"trust", &o.trust, "step of a parameter, relative to its norm", positive}});
+  return framed_fields(
+      o, coupled_doc,
+      {{"momentum", &o.momentum, "fraction of the last step that is kept", below_one},
+       {"trust", &o.trust, "length of a step of a parameter, relative to the parameter's norm", positive}});
 }
 
 namespace {
@@ -34,7 +35,7 @@ std::vector<OptimizerRow> lars_methods() {
   return {row(
       lars,
       {.name = "lars",
-       .summary = "momentum with a rate for each parameter tensor, from the ratio of norms",
+       .summary = "momentum with a learning rate for each parameter tensor, from the ratio of norms",
        .formula = "buffer = momentum buffer + lr trust |x|/(|g| + weight_decay |x|) (g + weight_decay x); x -= buffer",
        .when = "convolutional networks with very large batches",
        .source = "You, Gitman and Ginsburg 2017, algorithm 1",

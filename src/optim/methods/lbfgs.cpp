@@ -12,10 +12,11 @@
 namespace thalweg::optim {
 
 Fields fields(LbfgsOptions& o) {
-  return {{"history", &o.history, "pairs of steps and changes of the gradient that are kept", {.low = 1, .high = 1000}},
-          {"decrease", &o.decrease, decrease_doc, open_unit},
-          {"curvature", &o.curvature, curvature_doc, open_unit},
-          {"evaluations", &o.evaluations, evaluations_doc, {.low = 1}}};
+  return {
+      {"history", &o.history, "number of pairs (step, change of the gradient) that are kept", {.low = 1, .high = 1000}},
+      {"decrease", &o.decrease, decrease_doc, open_unit},
+      {"curvature", &o.curvature, curvature_doc, open_unit},
+      {"evaluations", &o.evaluations, evaluations_doc, {.low = 1}}};
 }
 
 namespace {
@@ -39,7 +40,7 @@ class Lbfgs : public Method {
       const bool first = pairs(memory) == 0;
       const MethodStep done = try_step(at, memory, oracle);
       if (done.moved || first) return done;
-      memory.numbers("pairs")[kept_pairs] = 0;  // what was learnt misleads: begin anew
+      memory.numbers("pairs")[kept_pairs] = 0;  // the kept pairs mislead: start again without them
     }
   }
 
@@ -49,7 +50,7 @@ class Lbfgs : public Method {
   static std::int64_t pairs(MethodMemory& memory) {
     return static_cast<std::int64_t>(memory.numbers("pairs")[kept_pairs]);
   }
-  /// The row of a pair, the newest being 0.
+  /// The row of a pair; pair 0 is the newest.
   [[nodiscard]] std::int64_t row(MethodMemory& memory, std::int64_t age) const {
     const auto next = static_cast<std::int64_t>(memory.numbers("pairs")[next_pair]);
     return (next - 1 - age + 2 * o_.history) % o_.history;
@@ -60,13 +61,13 @@ class Lbfgs : public Method {
     Tensor& d = memory["direction"];
     bounded ? aim_inside(at, memory, oracle) : aim(at, memory);
     double slope = dot(at.gradient, d);
-    if (!(slope < 0)) return {.moved = false, .why = "no direction leads down"};
+    if (!(slope < 0)) return {.moved = false, .why = "the direction does not lead down"};
     LineOptions line{o_.decrease, o_.curvature, 1e20, static_cast<int>(o_.evaluations)};
     if (bounded) line.longest = 1;
     const double begin = first && !bounded ? std::min(1.0, 1 / norm(at.gradient)) : 1.0;
     Tensor &x = memory["x"], &gradient = memory["gradient"];
     const LineStep found = search_wolfe(oracle, at, d, slope, begin, {x, gradient}, line);
-    if (!found.found) return {.moved = false, .why = "the line search found nothing lower"};
+    if (!found.found) return {.moved = false, .why = "the line search found no lower value"};
     remember(at, memory);
     std::swap(at.x, x);
     std::swap(at.gradient, gradient);
@@ -74,7 +75,7 @@ class Lbfgs : public Method {
     return {.size = found.step};
   }
 
-  /// d = -H g by the two loops.
+  /// d = -H g by the two-loop recursion.
   void aim(const MethodPoint& at, MethodMemory& memory) const {
     const std::int64_t n = at.x.size(), known = pairs(memory);
     Tensor &d = memory["direction"], &s = memory["s"], &y = memory["y"];
@@ -124,7 +125,7 @@ class Lbfgs : public Method {
     for (Eigen::Index i = 0; i < n; ++i) d.set(i, lowest[i] - x[i]);
   }
 
-  /// Keeps the pair of a step, where the function curves upwards along it.
+  /// Keeps the pair of a step if the curvature along the step is positive.
   void remember(const MethodPoint& from, MethodMemory& memory) const {
     const std::int64_t n = from.x.size();
     const auto numbers = memory.numbers("pairs");
@@ -149,9 +150,9 @@ Optimizer lbfgs(LbfgsOptions o) { return method_optimizer<Lbfgs>("lbfgs", o); }
 std::vector<OptimizerRow> lbfgs_methods() {
   return {method_row(
       lbfgs, {.name = "lbfgs",
-              .summary = "a quasi-Newton method: curvature from the last steps, a line search for each",
+              .summary = "a quasi-Newton method: curvature from the last steps, and a line search for each step",
               .formula = "x += t d, d = -H g, H from pairs s = x' - x, y = g' - g; t by strong Wolfe conditions",
-              .when = "smooth functions, whole data in each step; between bounds it is L-BFGS-B",
+              .when = "smooth functions, and training on all rows in each step; with bounds it is L-BFGS-B",
               .source = "Liu and Nocedal 1989; Byrd, Lu, Nocedal and Zhu 1995; line search of More and "
                         "Thuente 1994"})};
 }

@@ -14,7 +14,8 @@ namespace thalweg::optim {
 Fields fields(LevenbergMarquardtOptions& o) {
   return {{.name = "solver", .place = &o.solver, .doc = solver_doc, .choices = {"auto", "dense", "products"}},
           {"damping", &o.damping, "lambda of the first step", positive},
-          {"acceleration", &o.acceleration, "dense: bend steps along the second derivative of the residuals"},
+          {"acceleration", &o.acceleration,
+           "dense solver: bend each step by the second derivative of the residuals along it"},
           {"iterations", &o.iterations, iterations_doc, not_negative}};
 }
 
@@ -56,7 +57,7 @@ class LevenbergMarquardtMethod : public Method {
     LevenbergMarquardt method(oracle.residuals(), options, Eigen::Map<const Vector>(x.data(), at.x.size()),
                               std::move(kept));
     const auto outcome = method.step();
-    oracle.evaluations += method.evaluations() - 1;  // the first is known
+    oracle.evaluations += method.evaluations() - 1;  // the first was counted already
     numbers[damping] = method.memory().damping;
     numbers[growth] = method.memory().growth;
     if (outcome == LevenbergMarquardt::Outcome::no_change && !(method.sum_of_squares() < at.value)) {
@@ -68,7 +69,7 @@ class LevenbergMarquardtMethod : public Method {
     return {.size = numbers[damping]};
   }
 
-  /// D is the identity here; lambda begins in proportion to the curvature along the gradient.
+  /// D is the identity here; lambda starts in proportion to the curvature along the gradient.
   MethodStep step_by_products(MethodPoint& at, MethodMemory& memory, Oracle& oracle) const {
     const auto numbers = memory.numbers("damping");
     Tensor &step = memory["step"], &x = memory["x"], &gradient = memory["gradient"], &product = memory["product"];
@@ -120,8 +121,9 @@ std::vector<OptimizerRow> levenberg_marquardt_methods() {
   return {method_row(
       levenberg_marquardt,
       {.name = "levenberg_marquardt",
-       .summary = "least squares: Gauss-Newton, damped until it leads down",
-       .formula = "s = argmin |r + J s|^2 + lambda |D s|^2; x += s, and lambda by the fall over what was promised",
+       .summary = "least squares: Gauss-Newton with a damping that grows until a step lowers the sum of squares",
+       .formula = "s = argmin |r + J s|^2 + lambda |D s|^2; x += s, and lambda follows the ratio of the fall to the "
+                  "predicted fall",
        .when = "sums of squares: curves fitted to data (`thalweg fit`), small networks with squared errors",
        .source = "Levenberg 1944; Marquardt 1963; More 1978; Nielsen 1999; Transtrum and Sethna 2012"})};
 }

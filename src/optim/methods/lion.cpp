@@ -5,9 +5,10 @@
 namespace thalweg::optim {
 
 Fields fields(LionOptions& o) {
-  return framed_fields(o, decoupled_doc,
-                       {{"beta1", &o.beta1, "part of the running mean in the direction", below_one},
-                        {"beta2", &o.beta2, "decay of the running mean of gradients", below_one}});
+  return framed_fields(
+      o, decoupled_doc,
+      {{"beta1", &o.beta1, "weight of the running mean in the direction; the gradient has the rest", below_one},
+       {"beta2", &o.beta2, "decay of the running mean of gradients", below_one}});
 }
 
 namespace {

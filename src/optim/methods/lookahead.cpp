@@ -1,4 +1,4 @@
-// Lookahead: slow weights that follow any method (Zhang et al. 2019).
+// Lookahead: slow weights that follow the weights of another method (Zhang et al. 2019).
 
 #include "optim/row.hpp"
 
@@ -6,8 +6,8 @@ namespace thalweg::optim {
 
 Fields fields(LookaheadOptions& o) {
   return {{"optimizer", &o.optimizer, "the fast method: { kind = \"adamw\", lr = 1e-3 }"},
-          {"every", &o.every, "steps of the fast method for one of the slow weights", {.low = 1}},
-          {"mix", &o.mix, "part of the way to the fast weights that the slow ones move", unit_interval}};
+          {"every", &o.every, "steps of the fast method between two moves of the slow weights", {.low = 1}},
+          {"mix", &o.mix, "how far the slow weights move towards the fast weights; 1 is all the way", unit_interval}};
 }
 
 Optimizer lookahead(Optimizer fast, std::int64_t every, double mix) {
@@ -25,9 +25,9 @@ Optimizer lookahead(LookaheadOptions o) {
 
 std::vector<OptimizerRow> lookahead_methods() {
   return {row<LookaheadOptions>(lookahead, {.name = "lookahead",
-                                            .summary = "slow weights that follow any method",
+                                            .summary = "slow weights that follow the weights of another method",
                                             .formula = "every few steps: slow += mix (x - slow); x = slow",
-                                            .when = "to steady a method whose rate is near the limit",
+                                            .when = "to stabilise a method whose learning rate is near its limit",
                                             .source = "Zhang et al. 2019"})};
 }
 

@@ -1,4 +1,5 @@
-// Muon: momentum of each matrix made orthogonal; AdamW for the rest (Jordan et al. 2024; as PyTorch's Muon).
+// Muon: the momentum of each matrix, made orthogonal; AdamW for all other parameters (Jordan et al. 2024; as PyTorch's
+// Muon).
 
 #include <cmath>
 
@@ -9,19 +10,21 @@ namespace thalweg::optim {
 Fields fields(MuonOptions& o) {
   return framed_fields(o, decoupled_doc,
                        {{"momentum", &o.momentum, "decay of the running mean of gradients of a matrix", below_one},
-                        {"nesterov", &o.nesterov, "look ahead along the running mean"},
-                        {"iterations", &o.iterations, "of Newton and Schulz", {.low = 1}},
-                        {"adam_lr_factor", &o.adam_lr_factor, "of AdamW, for what is not a matrix: times lr", positive},
-                        {"beta1", &o.beta1, "of AdamW", below_one},
-                        {"beta2", &o.beta2, "of AdamW", below_one},
-                        {"eps", &o.eps, "of AdamW", not_negative}});
+                        {"nesterov", &o.nesterov, "Nesterov momentum"},
+                        {"iterations", &o.iterations, "number of Newton-Schulz iterations", {.low = 1}},
+                        {"adam_lr_factor", &o.adam_lr_factor,
+                         "AdamW's learning rate for parameters that are not matrices, as a multiple of lr", positive},
+                        {"beta1", &o.beta1, "AdamW: decay of the running mean of gradients", below_one},
+                        {"beta2", &o.beta2, "AdamW: decay of the running mean of squared gradients", below_one},
+                        {"eps", &o.eps, "AdamW: added to the root, against division by zero", not_negative}});
 }
 
 namespace {
 
 Shape unless_matrix(const Shape& shape) { return shape.rank() == 2 ? Shape{0} : shape; }
 
-/// About U V^T for x = U S V^T: a polynomial that drives singular values to 1. The shorter side comes first.
+/// Approximates U V^T for x = U S V^T by a polynomial that drives the singular values to 1. The shorter side comes
+/// first.
 Var orthogonal(const Var& m, int iterations) {
   const bool tall = m.dim(0) > m.dim(1);
   Var x = tall ? transpose(m) : m;
@@ -64,7 +67,7 @@ std::vector<OptimizerRow> muon_methods() {
   return {row(
       muon,
       {.name = "muon",
-       .summary = "momentum of each matrix made orthogonal; AdamW for the rest",
+       .summary = "the momentum of each matrix, made orthogonal; AdamW for all other parameters",
        .formula = "m = momentum m + (1 - momentum) g; x -= lr sqrt(max(1, outputs/inputs)) U V^T, where m = U S V^T",
        .when = "hidden layers of large networks; leave embeddings and the last layer to a group with AdamW",
        .source = "Jordan et al. 2024; as PyTorch's Muon",

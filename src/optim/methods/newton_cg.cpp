@@ -10,9 +10,12 @@
 namespace thalweg::optim {
 
 Fields fields(NewtonCgOptions& o) {
-  return {{"radius", &o.radius, "of the trust region at the start", positive},
-          {"largest_radius", &o.largest_radius, "that it may grow to", positive},
-          {"accept", &o.accept, "part of the promised fall that a step must give", {.low = 0, .high = 0.25}},
+  return {{"radius", &o.radius, "initial radius of the trust region", positive},
+          {"largest_radius", &o.largest_radius, "largest radius of the trust region", positive},
+          {"accept",
+           &o.accept,
+           "a step must reach this fraction of the fall that the quadratic model predicts",
+           {.low = 0, .high = 0.25}},
           {"iterations", &o.iterations, iterations_doc, not_negative}};
 }
 
@@ -65,7 +68,7 @@ class NewtonCg : public Method {
     return {.moved = false, .size = radius, .why = "the trust region shrank to nothing"};
   }
 
-  /// Down along the direction of the lowest curvature, if that is negative: as far as it gets lower.
+  /// Goes along the direction of the lowest curvature, if that is negative, as long as the value falls.
   bool leave(MethodPoint& at, MethodMemory& memory, Oracle& oracle) const override {
     const LinearOperator hessian = [&](const Tensor& v, Tensor& product) { oracle.curvature(at.x, v, product); };
     LowestCurvature lowest = lowest_curvature(hessian, at.x, 100, 1);
@@ -106,7 +109,7 @@ std::vector<OptimizerRow> newton_cg_methods() {
       {.name = "newton_cg",
        .summary = "Newton's method in a trust region, by products with the Hessian; leaves saddle points",
        .formula = "s = argmin g s + s H s / 2 over |s| <= radius, by conjugate gradients; x += s",
-       .when = "smooth functions where L-BFGS crawls, or stops at a saddle; each step takes several products",
+       .when = "smooth functions on which L-BFGS is slow or stops at a saddle; each step takes several products",
        .source = "Steihaug 1983; Conn, Gould and Toint 2000"})};
 }
 

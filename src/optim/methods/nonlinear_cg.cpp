@@ -11,7 +11,7 @@ namespace thalweg::optim {
 Fields fields(NonlinearCgOptions& o) {
   return {{.name = "beta",
            .place = &o.beta,
-           .doc = "how much of the last direction is kept",
+           .doc = "the formula for beta, the factor of the last direction",
            .choices = {"polak_ribiere", "fletcher_reeves"}},
           {"decrease", &o.decrease, decrease_doc, open_unit},
           {"curvature", &o.curvature, curvature_doc, {.low = 0, .high = 0.5, .low_open = true, .high_open = true}},
@@ -41,7 +41,7 @@ class NonlinearCg : public Method {
   }
 
  private:
-  enum { since_anew, last_fall, count_ };  // steps in conjugate directions; step times slope
+  enum { since_anew, last_fall, count_ };  // steps since the last restart; step times slope
 
   MethodStep try_step(MethodPoint& at, MethodMemory& memory, Oracle& oracle) const {
     const auto last = memory.numbers("last");
@@ -57,7 +57,7 @@ class NonlinearCg : public Method {
     const double first = last[last_fall] == 0 ? std::min(1.0, 1 / sum_abs(at.gradient)) : last[last_fall] / slope;
     const LineOptions options{o_.decrease, o_.curvature, 1e20, static_cast<int>(o_.evaluations)};
     const LineStep found = search_wolfe(oracle, at, d, slope, first, {x, gradient}, options);
-    if (!found.found) return {.moved = false, .why = "the line search found nothing lower"};
+    if (!found.found) return {.moved = false, .why = "the line search found no lower value"};
     last[last_fall] = found.step * slope;
     turn(at.gradient, gradient, d, last[since_anew]);
     std::swap(at.x, x);
@@ -66,7 +66,7 @@ class NonlinearCg : public Method {
     return {.size = found.step};
   }
 
-  /// The next direction, from the gradient that was and the one that is.
+  /// The next direction, from the last gradient and the new one.
   void turn(const Tensor& before, const Tensor& now, Tensor& d, double& since) const {
     const double squares = dot(before, before), kept = dot(now, before), both = dot(now, now);
     const bool restart = since + 1 >= static_cast<double>(std::max<std::int64_t>(now.size(), 2));
@@ -88,7 +88,7 @@ std::vector<OptimizerRow> nonlinear_cg_methods() {
                      {.name = "nonlinear_cg",
                       .summary = "conjugate directions, with a line search for each",
                       .formula = "d = -g' + beta d, beta = max(0, g'(g' - g)/g g) or g'g'/g g; x += t d",
-                      .when = "smooth functions of so many elements that L-BFGS's pairs take too much memory",
+                      .when = "smooth functions of so many elements that the pairs of L-BFGS take too much memory",
                       .source = "Fletcher and Reeves 1964; Polak and Ribiere 1969; Nocedal and Wright 2006"})};
 }
 

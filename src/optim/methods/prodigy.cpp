@@ -1,4 +1,4 @@
-// Prodigy: Adam that finds its rate: an estimate of the distance to the solution (Mishchenko and Defazio 2024,
+// Prodigy: Adam whose learning rate is an estimate of the distance to the solution (Mishchenko and Defazio 2024,
 // algorithm 4).
 
 #include "optim/row.hpp"
@@ -10,13 +10,13 @@ Fields fields(ProdigyOptions& o) {
                        {{"beta1", &o.beta1, "decay of the running mean of gradients", below_one},
                         {"beta2", &o.beta2, "decay of the running mean of squared gradients", below_one},
                         {"beta3", &o.beta3, "decay of the sums of the estimate; 0 is sqrt(beta2)", below_one},
-                        {"eps", &o.eps, "added to the root, times d", not_negative},
-                        {"d0", &o.d0, "first estimate of the distance", positive},
-                        {"d_factor", &o.d_factor, "factor of the estimate", positive},
-                        {"growth", &o.growth, "most that d may grow by in a step; 0 is no limit", not_negative},
-                        {"bias_correction", &o.bias_correction, "Adam's corrections of the first steps"},
+                        {"eps", &o.eps, "d eps is added to the root", not_negative},
+                        {"d0", &o.d0, "initial estimate d of the distance", positive},
+                        {"d_factor", &o.d_factor, "the estimate is multiplied by it", positive},
+                        {"growth", &o.growth, "largest factor by which d grows in a step; 0 is no limit", not_negative},
+                        {"bias_correction", &o.bias_correction, "Adam's bias correction in the first steps"},
                         {"safeguard_warmup", &o.safeguard_warmup,
-                         "leave lr out of the estimate's denominator, for schedules that warm up"}});
+                         "leave lr out of the denominator of the estimate, for schedules with a warm-up"}});
 }
 
 namespace {
@@ -63,10 +63,10 @@ Optimizer prodigy(ProdigyOptions o) {
 
 std::vector<OptimizerRow> prodigy_methods() {
   return {row(prodigy, {.name = "prodigy",
-                        .summary = "Adam that finds its rate: an estimate of the distance to the solution",
+                        .summary = "Adam whose learning rate is an estimate of the distance to the solution",
                         .formula = "r, s: sums of d^2 <g, x0 - x> and of d^2 g; d = max(d, r/|s|_1); Adam on d g; x -= "
                                    "lr d m/(sqrt(v) + d eps)",
-                        .when = "where no rate can be tuned; lr stays 1, with a cosine schedule",
+                        .when = "where the learning rate cannot be tuned; keep lr = 1, with a cosine schedule",
                         .source = "Mishchenko and Defazio 2024, algorithm 4",
                         .passes = 2})};
 }

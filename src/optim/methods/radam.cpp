@@ -35,8 +35,8 @@ Optimizer radam(RadamOptions o) {
 std::vector<OptimizerRow> radam_methods() {
   return {row(radam, {.name = "radam",
                       .summary = "Adam that warms up by itself",
-                      .formula = "r from the number of squares that v has seen; x -= lr r m/(1 - beta1^t) / (sqrt(v/(1 "
-                                 "- beta2^t)) + eps), without r and the root while they are few",
+                      .formula = "r from the number of steps in v; x -= lr r m/(1 - beta1^t) / (sqrt(v/(1 "
+                                 "- beta2^t)) + eps), without r and the root in the first steps",
                       .when = "in place of Adam with a warm-up",
                       .source = "Liu et al. 2020; as PyTorch's RAdam"})};
 }

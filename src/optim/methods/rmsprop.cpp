@@ -9,8 +9,9 @@ Fields fields(RmspropOptions& o) {
   return framed_fields(o, coupled_doc,
                        {{"alpha", &o.alpha, "decay of the running mean of squared gradients", below_one},
                         {"eps", &o.eps, "added to the root, against division by zero", not_negative},
-                        {"momentum", &o.momentum, "part of the last direction that is kept", below_one},
-                        {"centered", &o.centered, "divide by the standard deviation: v less the squared mean"}});
+                        {"momentum", &o.momentum, "fraction of the last direction that is kept", below_one},
+                        {"centered", &o.centered,
+                         "divide by the standard deviation: the squared running mean of g is subtracted from v"}});
 }
 
 namespace {

@@ -7,9 +7,9 @@ namespace thalweg::optim {
 
 Fields fields(RpropOptions& o) {
   return framed_fields(o, coupled_doc,
-                       {{"shrink", &o.shrink, "factor of the step size where the gradient turns", below_one},
-                        {"grow", &o.grow, "factor where it keeps its sign", {.low = 1}},
-                        {"min_step", &o.min_step, "least step size", not_negative},
+                       {{"shrink", &o.shrink, "factor of the step size where the gradient changes its sign", below_one},
+                        {"grow", &o.grow, "factor of the step size where the gradient keeps its sign", {.low = 1}},
+                        {"min_step", &o.min_step, "smallest step size", not_negative},
                         {"max_step", &o.max_step, "largest step size", positive}});
 }
 
@@ -31,11 +31,12 @@ Optimizer rprop(RpropOptions o) {
 }
 
 std::vector<OptimizerRow> rprop_methods() {
-  return {row(rprop, {.name = "rprop",
-                      .summary = "a step size for each parameter, from the signs of its gradients alone",
-                      .formula = "step *= grow where g keeps its sign, shrink where it turns; x -= step sign(g)",
-                      .when = "gradients of the whole set, without noise",
-                      .source = "Riedmiller and Braun 1993; as PyTorch's Rprop"})};
+  return {
+      row(rprop, {.name = "rprop",
+                  .summary = "a step size for each parameter, from the signs of its gradients alone",
+                  .formula = "step *= grow where g keeps its sign, shrink where g changes its sign; x -= step sign(g)",
+                  .when = "gradients over the whole training set, without noise",
+                  .source = "Riedmiller and Braun 1993; as PyTorch's Rprop"})};
 }
 
 }  // namespace thalweg::optim

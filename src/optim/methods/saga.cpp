@@ -1,4 +1,5 @@
-// SAGA: a method on gradients whose noise vanishes, from a table of what each row had (Defazio et al. 2014).
+// SAGA: another method on gradients whose noise vanishes, by a table with the last gradient of each row (Defazio et al.
+// 2014).
 
 #include "optim/asks.hpp"
 #include "optim/row.hpp"
@@ -7,8 +8,8 @@
 namespace thalweg::optim {
 
 Fields fields(SagaOptions& o) {
-  return {{"optimizer", &o.optimizer, "the method that steps: { kind = \"sgd\", lr = 0.1 }"},
-          {"most_mib", &o.most_mib, "the largest table of what each row had, in MiB: what needs more is refused",
+  return {{"optimizer", &o.optimizer, "the method that takes the steps: { kind = \"sgd\", lr = 0.1 }"},
+          {"most_mib", &o.most_mib, "largest size of the table, in MiB; a model whose table is larger is refused",
            positive}};
 }
 
@@ -32,11 +33,11 @@ std::vector<OptimizerRow> saga_methods() {
   return {row<SagaOptions>(
       saga,
       {.name = "saga",
-       .summary = "a method on gradients whose noise vanishes, by a table of a gradient a row",
+       .summary = "another method on gradients whose noise vanishes, by a table with the last gradient of each row",
        .formula = "the method's step with mean(g_i(x) - a_i) over the batch + mean a over all rows; then a_i = "
                   "g_i(x) for the rows of the batch",
-       .when = "as svrg, without its passes over all rows: for a linear model at the memory of a number for each "
-               "row and output, else where rows times parameters fit; a step takes the gradients of its rows twice",
+       .when = "as svrg, but without passes over all rows; for a linear model the table has one number for each row "
+               "and output, for others rows times parameters; a step takes the gradients of its rows twice",
        .source = "Defazio, Bach and Lacoste-Julien 2014",
        .needs = {Need::gradient, Need::gradient}})};
 }

@@ -1,4 +1,4 @@
-// SAM: each gradient is taken a little uphill, around any method (Foret et al. 2021; adaptive: Kwon et al. 2021).
+// SAM: another method with gradients that are taken a little uphill (Foret et al. 2021; adaptive: Kwon et al. 2021).
 
 #include "optim/asks.hpp"
 #include "optim/row.hpp"
@@ -6,11 +6,11 @@
 namespace thalweg::optim {
 
 Fields fields(SamOptions& o) {
-  return {
-      {"optimizer", &o.optimizer, "the method that steps: { kind = \"sgd\", lr = 0.1, momentum = 0.9 }"},
-      {"radius", &o.radius, "how far uphill the gradient is taken; for the adaptive form 10 times as far", positive},
-      {"adaptive", &o.adaptive, "the distance counts in units of |x| + floor, element by element"},
-      {"floor", &o.floor, "of the adaptive form", not_negative}};
+  return {{"optimizer", &o.optimizer, "the method that takes the steps: { kind = \"sgd\", lr = 0.1, momentum = 0.9 }"},
+          {"radius", &o.radius, "how far uphill the gradient is taken; for the adaptive form choose 10 times as much",
+           positive},
+          {"adaptive", &o.adaptive, "measure the distance in units of |x| + floor, element by element"},
+          {"floor", &o.floor, "adaptive form: added to |x|", not_negative}};
 }
 
 Optimizer sam(Optimizer base, double radius, bool adaptive, double floor) {
@@ -31,10 +31,10 @@ Optimizer sam(SamOptions o) {
 std::vector<OptimizerRow> sam_methods() {
   return {row<SamOptions>(
       sam, {.name = "sam",
-            .summary = "each gradient is taken a little uphill, around any method",
+            .summary = "another method with gradients that are taken a little uphill",
             .formula = "the method's step with the gradient at x + e; e = radius g/(|g| + 1e-12), adaptive: e = radius "
                        "s^2 g/(|s g| + 1e-12), s = |x| + floor",
-            .when = "networks that fit their training data and fall behind on others; a step takes two gradients",
+            .when = "networks that fit the training data but are worse on other data; a step takes two gradients",
             .source = "Foret et al. 2021; Kwon et al. 2021",
             .needs = {Need::gradient, Need::gradient}})};
 }

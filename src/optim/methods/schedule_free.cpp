@@ -1,4 +1,4 @@
-// Schedule-free SGD and AdamW: gradient descent whose running mean stands in for a schedule (Defazio et al. 2024, as
+// Schedule-free SGD and AdamW: a running mean of the parameters takes the place of a schedule (Defazio et al. 2024, as
 // its reference implementation).
 
 #include "optim/row.hpp"
@@ -7,7 +7,7 @@ namespace thalweg::optim {
 
 namespace {
 
-/// The rate at this step, and the weight of this step's z in the mean.
+/// The learning rate at this step, and the weight of this step's z in the mean.
 struct Pace {
   Var rate, weight;
 };
@@ -66,16 +66,16 @@ constexpr Range inside{.low = 0, .high = 1, .low_open = true, .high_open = true}
 
 Fields fields(ScheduleFreeSgdOptions& o) {
   return framed_fields(o, coupled_doc,
-                       {{"momentum", &o.momentum, "y is this part mean and the rest z", inside},
-                        {"warmup", &o.warmup, "steps in which lr rises from 0", not_negative}});
+                       {{"momentum", &o.momentum, "weight of the mean x in y; z has the rest", inside},
+                        {"warmup", &o.warmup, "steps over which lr rises from 0", not_negative}});
 }
 
 Fields fields(ScheduleFreeAdamwOptions& o) {
-  return framed_fields(o, "decoupled: lr weight_decay y is taken from y and z",
-                       {{"beta1", &o.beta1, "y is this part mean and the rest z", inside},
+  return framed_fields(o, "decoupled: lr weight_decay y is subtracted from y and z",
+                       {{"beta1", &o.beta1, "weight of the mean x in y; z has the rest", inside},
                         {"beta2", &o.beta2, "decay of the running mean of squared gradients", below_one},
                         {"eps", &o.eps, "added to the root, against division by zero", not_negative},
-                        {"warmup", &o.warmup, "steps in which lr rises from 0", not_negative}});
+                        {"warmup", &o.warmup, "steps over which lr rises from 0", not_negative}});
 }
 
 Optimizer schedule_free_sgd(ScheduleFreeSgdOptions o) {
@@ -90,15 +90,16 @@ Optimizer schedule_free_adamw(ScheduleFreeAdamwOptions o) {
 }
 
 std::vector<OptimizerRow> schedule_free_methods() {
-  return {row(schedule_free_sgd, {.name = "schedule_free_sgd",
-                                  .summary = "gradient descent whose running mean stands in for a schedule",
-                                  .formula = "z -= lr g(y); x += c (z - x), c = lr_max^2 over its sum; y = momentum x "
-                                             "+ (1 - momentum) z; evaluated at x",
-                                  .when = "where the length of the run is not known",
-                                  .source = "Defazio et al. 2024, as its reference implementation"}),
+  return {row(schedule_free_sgd,
+              {.name = "schedule_free_sgd",
+               .summary = "gradient descent in which a running mean of the parameters takes the place of a schedule",
+               .formula = "z -= lr g(y); x += c (z - x), c = lr_max^2 over its sum; y = momentum x "
+                          "+ (1 - momentum) z; evaluated at x",
+               .when = "where the length of the run is not known",
+               .source = "Defazio et al. 2024, as its reference implementation"}),
           row(schedule_free_adamw,
               {.name = "schedule_free_adamw",
-               .summary = "AdamW whose running mean stands in for a schedule",
+               .summary = "AdamW in which a running mean of the parameters takes the place of a schedule",
                .formula = "z -= lr sqrt(1 - beta2^t) (g(y)/(sqrt(v) + eps) + weight_decay y); x += c (z - x), c = "
                           "lr_max^2 over its sum; y = beta1 x + (1 - beta1) z; evaluated at x",
                .when = "where the length of the run is not known",

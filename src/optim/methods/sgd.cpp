@@ -19,9 +19,9 @@ Transform scale_by_momentum(double momentum, double dampening, bool nesterov) {
 Fields fields(SgdOptions& o) {
   return framed_fields(
       o, coupled_doc,
-      {{"momentum", &o.momentum, "part of the last direction that is kept", below_one},
-       {"dampening", &o.dampening, "part of the gradient that is left out of the buffer", unit_interval},
-       {"nesterov", &o.nesterov, "look ahead along the buffer"}});
+      {{"momentum", &o.momentum, "fraction of the last direction that is kept", below_one},
+       {"dampening", &o.dampening, "fraction of the gradient that is left out of the buffer", unit_interval},
+       {"nesterov", &o.nesterov, "Nesterov momentum"}});
 }
 
 Optimizer sgd(SgdOptions o) {
@@ -39,7 +39,7 @@ std::vector<OptimizerRow> sgd_methods() {
   return {row(sgd, {.name = "sgd",
                     .summary = "gradient descent with momentum",
                     .formula = "g += weight_decay x; buffer = momentum buffer + (1 - dampening) g; x -= lr buffer",
-                    .when = "convex problems, and deep networks where there is time to tune the rate",
+                    .when = "convex problems, and deep networks where there is time to tune the learning rate",
                     .source = "Robbins and Monro 1951; Polyak 1964; as PyTorch's SGD"})};
 }
 

@@ -1,4 +1,4 @@
-// Shampoo: the gradient between roots of matrices, one for each axis (Gupta, Koren and Singer 2018).
+// Shampoo: the gradient times inverse roots of matrices, one matrix for each axis (Gupta, Koren and Singer 2018).
 
 #include "ops/symmetric.hpp"
 #include "optim/axes.hpp"
@@ -9,19 +9,19 @@ namespace thalweg::optim {
 Fields fields(ShampooOptions& o) {
   return framed_fields(
       o, decoupled_doc,
-      {{"momentum", &o.momentum, "of the steps: buf = momentum buf + step", below_one},
+      {{"momentum", &o.momentum, "momentum of the steps: buf = momentum buf + step", below_one},
        {"beta",
         &o.beta,
         "decay of the sums of outer products; 1 sums all of them, as the paper does",
         {.low = 0, .high = 1, .low_open = true}},
        {"eps", &o.eps, "added to each eigenvalue before its root is taken", positive},
-       {"every", &o.every, "steps between roots, which are taken by eigenvectors in f64", {.low = 1}},
-       {"max_size", &o.max_size, "longest axis that has a matrix; a longer one has its diagonal", {.low = 1}}});
+       {"every", &o.every, "steps between two computations of the roots (from eigenvectors, in f64)", {.low = 1}},
+       {"max_size", &o.max_size, "longest axis that has a matrix; a longer axis has only a diagonal", {.low = 1}}});
 }
 
 namespace {
 
-/// beta h + (1 - beta) x, or h + x where nothing decays.
+/// beta h + (1 - beta) x, or h + x where beta is 1.
 Var gathered(Update& u, const ShampooOptions& o, const std::string& slot, const Var& x) {
   return u[slot] = o.beta < 1 ? running_mean(u[slot], x, u.scalar("beta", o.beta)) : u[slot] + x;
 }
@@ -61,14 +61,14 @@ Optimizer shampoo(ShampooOptions o) {
 }
 
 std::vector<OptimizerRow> shampoo_methods() {
-  return {row(shampoo,
-              {.name = "shampoo",
-               .summary = "the gradient between roots of matrices, one for each axis of a parameter",
-               .formula = "L += g g^T; R += g^T g; x -= lr (L + eps I)^(-1/4) g (R + eps I)^(-1/4); of k axes each has "
-                          "the root -1/(2k), and a vector has g^2 in place of a matrix",
-               .when = "layers with axes of up to some hundreds of elements, where Adam's steps are too many",
-               .source = "Gupta, Koren and Singer 2018, algorithms 1 and 2, with the diagonal of long axes",
-               .passes = 0})};
+  return {
+      row(shampoo, {.name = "shampoo",
+                    .summary = "the gradient times inverse roots of matrices, one matrix for each axis of a parameter",
+                    .formula = "L += g g^T; R += g^T g; x -= lr (L + eps I)^(-1/4) g (R + eps I)^(-1/4); for k axes "
+                               "the exponent is -1/(2k); a vector has g^2 in place of a matrix",
+                    .when = "layers with axes of up to some hundreds of elements, where Adam needs too many steps",
+                    .source = "Gupta, Koren and Singer 2018, algorithms 1 and 2, with a diagonal for long axes",
+                    .passes = 0})};
 }
 
 }  // namespace thalweg::optim

@@ -26,7 +26,7 @@ std::vector<OptimizerRow> signum_methods() {
   return {row(signum, {.name = "signum",
                        .summary = "the sign of the momentum",
                        .formula = "m = momentum m + (1 - momentum) g; x -= lr sign(m)",
-                       .when = "gradients of very different sizes, or sent as one bit",
+                       .when = "gradients of very different sizes, or gradients that are sent as one bit",
                        .source = "Bernstein et al. 2018, algorithm 2"})};
 }
 

@@ -1,5 +1,5 @@
-// Sophia: the running mean of gradients over the curvature, element by element, and no more than a step's length (Liu
-// et al. 2023).
+// Sophia: the running mean of gradients divided by the curvature, element by element, in steps of bounded size (Liu et
+// al. 2023).
 
 #include "optim/asks.hpp"
 #include "optim/axes.hpp"
@@ -12,16 +12,16 @@ Fields fields(SophiaOptions& o) {
       o, decoupled_doc,
       {{"beta1", &o.beta1, "decay of the running mean of gradients", below_one},
        {"beta2", &o.beta2, "decay of the running mean of the curvature", below_one},
-       {"gamma", &o.gamma, "the larger, the fewer elements step their full length", positive},
-       {"eps", &o.eps, "least curvature that a gradient is divided by", positive},
+       {"gamma", &o.gamma, "the larger gamma, the fewer elements are clipped to the largest step", positive},
+       {"eps", &o.eps, "lower limit of gamma h, which divides m", positive},
        {.name = "diagonal",
         .place = &o.diagonal,
-        .doc =
-            "of the curvature: that of the Gauss-Newton matrix, which is nowhere below 0 for a convex loss, or of the "
-            "Hessian, estimated by one product with random signs; drawn_labels: that of the Fisher matrix, by "
-            "the gradient with labels drawn from the model, which is cheaper",
+        .doc = "the matrix whose diagonal is the curvature. gauss_newton: the Gauss-Newton matrix, whose diagonal is "
+               "never negative for a convex loss; hessian: the Hessian; both are estimated by one product with random "
+               "signs. drawn_labels: the Fisher matrix, from a gradient with labels drawn from the model, which is "
+               "cheaper",
         .choices = {"gauss_newton", "hessian", "drawn_labels"}},
-       {"every", &o.every, "steps between estimates", {.low = 1}}});
+       {"every", &o.every, "steps between two estimates of the diagonal", {.low = 1}}});
 }
 
 namespace {
@@ -48,7 +48,7 @@ Optimizer sophia(SophiaOptions o) {
 
 std::vector<OptimizerRow> sophia_methods() {
   return {row(sophia, {.name = "sophia",
-                       .summary = "the running mean of gradients over the curvature, in steps of bounded length",
+                       .summary = "the running mean of gradients divided by the curvature, in steps of bounded size",
                        .formula = "h = beta2 h + (1 - beta2) z (G z), z random signs, every so many steps; x -= lr "
                                   "clip(m / max(gamma h, eps), 1)",
                        .when = "language models, in place of AdamW",

@@ -1,4 +1,4 @@
-// SVRG: a method on gradients whose noise vanishes as it converges (Johnson and Zhang 2013).
+// SVRG: another method on gradients whose noise vanishes as it converges (Johnson and Zhang 2013).
 
 #include "optim/asks.hpp"
 #include "optim/row.hpp"
@@ -6,8 +6,8 @@
 namespace thalweg::optim {
 
 Fields fields(SvrgOptions& o) {
-  return {{"optimizer", &o.optimizer, "the method that steps: { kind = \"sgd\", lr = 0.1 }"},
-          {"every", &o.every, "steps between gradients of all rows; 0 is an epoch", not_negative}};
+  return {{"optimizer", &o.optimizer, "the method that takes the steps: { kind = \"sgd\", lr = 0.1 }"},
+          {"every", &o.every, "steps between two gradients over all rows; 0 is an epoch", not_negative}};
 }
 
 Optimizer svrg(Optimizer base, std::int64_t every) {
@@ -26,15 +26,15 @@ Optimizer svrg(SvrgOptions o) {
 }
 
 std::vector<OptimizerRow> svrg_methods() {
-  return {row<SvrgOptions>(
-      svrg, {.name = "svrg",
-             .summary = "a method on gradients whose noise vanishes as it converges",
-             .formula = "the method's step with g(x) - g(a) + mean g(a): the first two of the batch, the mean over all "
-                        "rows; a = x every so many steps",
-             .when = "convex and smooth losses of a model without dropout or batch statistics, to many digits; a step "
-                     "takes two gradients, and an epoch three",
-             .source = "Johnson and Zhang 2013, option I",
-             .needs = {Need::gradient, Need::gradient}})};
+  return {
+      row<SvrgOptions>(svrg, {.name = "svrg",
+                              .summary = "another method on gradients whose noise vanishes as it converges",
+                              .formula = "the method's step with g(x) - g(a) + mean g(a): the first two over the "
+                                         "batch, the mean over all rows; a = x every so many steps",
+                              .when = "convex and smooth losses to many digits, for models without dropout and batch "
+                                      "statistics; a step takes two gradients, and an epoch one more over all rows",
+                              .source = "Johnson and Zhang 2013, option I",
+                              .needs = {Need::gradient, Need::gradient}})};
 }
 
 }  // namespace thalweg::optim

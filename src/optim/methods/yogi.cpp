@@ -9,7 +9,7 @@ Fields fields(YogiOptions& o) {
                        {{"beta1", &o.beta1, "decay of the running mean of gradients", below_one},
                         {"beta2", &o.beta2, "decay of the running mean of squared gradients", below_one},
                         {"eps", &o.eps, "added to the root", not_negative},
-                        {"initial_accumulator", &o.initial_accumulator, "where v begins", not_negative}});
+                        {"initial_accumulator", &o.initial_accumulator, "initial value of v", not_negative}});
 }
 
 namespace {
