@@ -1,5 +1,5 @@
 #pragma once
-// What a schedule is made of: its options with their fields, and a curve over its own steps.
+// The parts of a schedule: its options with their fields, and a curve over its own steps.
 
 #include <algorithm>
 
@@ -8,7 +8,7 @@
 
 namespace thalweg::schedule {
 
-/// Where a curve is asked for: step t of n.
+/// The argument of a curve: step t of n.
 struct Place {
   double t = 0, n = 1;
   Progress run;
@@ -18,7 +18,7 @@ struct Place {
     t = std::clamp(static_cast<double>(run.step), 0.0, n);
   }
   [[nodiscard]] double done() const { return t / n; }
-  /// The step for a curve that jumps: t, but n - 1 at the end, since a jump at n lies after the last step.
+  /// The step for a curve with jumps: t, but at most n - 1, because a jump at n would come after the last step.
   [[nodiscard]] double inside() const { return std::min(t, n - 1); }
   /// A duration in steps, at least one.
   [[nodiscard]] double steps(const Duration& duration) const {
@@ -26,31 +26,33 @@ struct Place {
   }
 };
 
-/// The options that every curve has, as a base for those of one.
+/// The options that every curve has.
 struct CurveOptions {
   Duration length = "100%", warmup = 0;
   double warmup_start = 0;
 };
 
-/// Where a run stands, seen from `steps` steps after its beginning, as if it began there.
+/// The progress of a run as if it had begun `steps` steps later.
 [[nodiscard]] Progress after(const Progress& progress, std::int64_t steps);
 
 /// `inner` after a warm-up, under the name and options given.
 Schedule warmed(const Schedule& inner, std::string name, OptionMap options, const Duration& length, double start);
 
-/// The fields of a schedule: its own, then those that all schedules have.
+/// The fields of a schedule: its own, then the fields that all schedules have.
 template <class Options>
 Fields with_shared(Options& o, Fields fields) {
   if constexpr (requires { o.length; }) {
-    fields.push_back({"length", &o.length, "steps after the warm-up; it holds its last value after them", positive});
+    fields.push_back(
+        {"length", &o.length, "length of the curve after the warm-up; afterwards it keeps its last value", positive});
   }
-  fields.push_back({"warmup", &o.warmup, "linear warm-up, part of the run's steps", not_negative});
+  fields.push_back({"warmup", &o.warmup, "length of a linear warm-up, which is part of the run", not_negative});
   fields.push_back(
-      {"warmup_start", &o.warmup_start, "where the warm-up starts, as a part of where it ends", not_negative});
+      {"warmup_start", &o.warmup_start, "factor at the start of the warm-up, relative to its end", not_negative});
   return fields;
 }
 
-/// A schedule of these options. A curve takes them and a Place; one without a momentum curve leaves momentum alone.
+/// A schedule with these options. A curve takes the options and a Place. Without a momentum curve the schedule does not
+/// set the momentum.
 template <class Options, class Factor>
 Schedule build(std::string name, Options o, Factor factor, double (*momentum)(const Options&, const Place&) = nullptr) {
   const Fields described = fields(o);
@@ -63,7 +65,7 @@ Schedule build(std::string name, Options o, Factor factor, double (*momentum)(co
   return o.warmup.amount > 0 ? warmed(inner, std::move(name), values, o.warmup, o.warmup_start) : inner;
 }
 
-/// A row whose options and their documentation come from the struct.
+/// A row that takes its options and their texts from the options struct.
 template <class Options>
 [[nodiscard]] ScheduleRow row(Schedule (*make)(Options), ScheduleRow texts) {
   texts.options = docs_of<Options>();

@@ -49,7 +49,7 @@ PlateauState PlateauRule::observe(const PlateauState& state, double value) const
 namespace schedule {
 
 namespace {
-/// The momentum of a schedule as a curve, or an empty one.
+/// The momentum of a schedule as a curve; empty where the schedule does not set it.
 Schedule::Curve momentum_of(const Schedule& schedule) {
   if (!schedule.momentum({})) return {};
   return [schedule](const Progress& progress) { return *schedule.momentum(progress); };

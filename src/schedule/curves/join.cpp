@@ -14,12 +14,13 @@ struct JoinOptions {
   double warmup_start = 0;
 };
 Fields fields(JoinOptions& o) {
-  return with_shared(
-      o, {{"parts", &o.parts, "tables, each with a kind and its options; each runs as if its part were the run"},
-          {"lengths", &o.lengths, "length of each part; the last may be left out and takes the rest", positive}});
+  return with_shared(o, {{"parts", &o.parts,
+                          "tables, each with a kind and its options; each schedule treats its part as the whole run"},
+                         {"lengths", &o.lengths,
+                          "length of each part; the last length may be left out: that part takes the rest", positive}});
 }
 
-/// The part that a step falls into, and where it stands in it.
+/// The part that a step falls into, and the progress within that part.
 std::pair<const Part*, Progress> find_part(const std::vector<Part>& parts, const Progress& progress) {
   Progress place = progress;
   for (const Part& part : parts) {
@@ -52,7 +53,8 @@ Schedule join(const std::vector<Part>& parts) {
     fail<UsageError>("[join] no parts. Hint: parts = [{{ kind = \"linear\" }}, {{ kind = \"cosine\" }}].");
   for (const Part& part : parts) {
     if (!part.length && &part != &parts.back()) {
-      fail<UsageError>("[join] the part '{}' has no length. Hint: only the last may do without.", part.schedule.name());
+      fail<UsageError>("[join] the part '{}' has no length. Hint: only the last part needs none.",
+                       part.schedule.name());
     }
   }
   bool sets_momentum = true;
@@ -75,7 +77,7 @@ Schedule join(const std::vector<Part>& parts) {
 namespace {
 Schedule join_options(JoinOptions o) {
   if (o.lengths.size() > o.parts.size() || o.lengths.size() + 1 < o.parts.size()) {
-    fail<UsageError>("[join] {} parts, {} lengths. Wanted: one length a part; the last may be left out.",
+    fail<UsageError>("[join] {} parts, {} lengths. Wanted: one length for each part; the last may be left out.",
                      o.parts.size(), o.lengths.size());
   }
   std::vector<Part> parts;
@@ -98,8 +100,8 @@ Schedule join_options(JoinOptions o) {
 std::vector<ScheduleRow> join_curves() {
   return {row(join_options, {.name = "join",
                              .summary = "one schedule after the other",
-                             .formula = "part_k(t - begin_k), each as if its length were the run's",
-                             .when = "no single row has the form wanted",
+                             .formula = "part_k(t - begin_k), each with its own length as n",
+                             .when = "no single schedule has the wanted form",
                              .source = "PyTorch SequentialLR"})};
 }
 

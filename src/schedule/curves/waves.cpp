@@ -16,7 +16,7 @@ double cosine_between(double from, double to, double part) {
 
 Fields fields(CosineRestartsOptions& o) {
   return with_shared(o, {{"period", &o.period, "steps of the first cosine", positive},
-                         {"factor", &o.factor, "how much longer each period is than the one before", {.low = 1}},
+                         {"factor", &o.factor, "length of each period relative to the last one", {.low = 1}},
                          {"end", &o.end, "factor of lr at the end of each period", not_negative}});
 }
 Schedule cosine_restarts(CosineRestartsOptions options) {
@@ -35,8 +35,8 @@ Schedule cosine_restarts(CosineRestartsOptions options) {
 }
 
 namespace {
-/// From `low` to `high` over the rise, in three phases back to `low`, then to `end`: over n - 1 steps, so that the last
-/// step of the run has `end`.
+/// From `low` to `high` over the rise, then to `end`; with three phases first back to `low`, then to `end`. This takes
+/// n - 1 steps, so that the last step of the run has `end`.
 double one_cycle_curve(const OneCycleOptions& o, const Place& at, double low, double high, double end) {
   const auto between = [&](double from, double to, double part) {
     return o.anneal == "linear" ? from + (to - from) * part : cosine_between(from, to, part);
@@ -51,19 +51,22 @@ double one_cycle_curve(const OneCycleOptions& o, const Place& at, double low, do
 }  // namespace
 
 Fields fields(OneCycleOptions& o) {
-  return with_shared(o, {{"pct_start", &o.pct_start, "part of the steps that rise", unit_interval},
-                         {"start", &o.start, "factor of lr at the first step", not_negative},
-                         {"end", &o.end, "factor of lr at the last step", not_negative},
-                         {"anneal", &o.anneal, "shape of rise and fall", any_number, {"cosine", "linear"}},
-                         {"three_phase", &o.three_phase, "fall to start as long as it rose, then to end"},
-                         {"cycle_momentum", &o.cycle_momentum, "move momentum (or beta1) the other way"},
-                         {"momentum_low", &o.momentum_low, "momentum at the peak", below_one},
-                         {"momentum_high", &o.momentum_high, "momentum at both ends", below_one}});
+  return with_shared(
+      o, {{"pct_start", &o.pct_start, "fraction of the steps in which lr rises", unit_interval},
+          {"start", &o.start, "factor of lr at the first step", not_negative},
+          {"end", &o.end, "factor of lr at the last step", not_negative},
+          {"anneal", &o.anneal, "shape of the rise and the fall", any_number, {"cosine", "linear"}},
+          {"three_phase", &o.three_phase, "fall back to start in as many steps as the rise took, then to end"},
+          {"cycle_momentum", &o.cycle_momentum, "move the momentum (or beta1) in the opposite direction"},
+          {"momentum_low", &o.momentum_low, "momentum at the peak", below_one},
+          {"momentum_high", &o.momentum_high, "momentum at both ends", below_one}});
 }
 Schedule one_cycle(OneCycleOptions options) {
   if (options.three_phase && options.pct_start > 0.5) {
-    fail<UsageError>("[one_cycle] pct_start = {} in three phases. Wanted: at most 0.5, for the fall is as long.",
-                     options.pct_start);
+    fail<UsageError>(
+        "[one_cycle] pct_start = {} in three phases. Wanted: at most 0.5, because the fall takes as many steps as the "
+        "rise.",
+        options.pct_start);
   }
   constexpr auto momentum = [](const OneCycleOptions& o, const Place& at) {
     return one_cycle_curve(o, at, o.momentum_high, o.momentum_low, o.momentum_high);
@@ -88,18 +91,20 @@ double wave(const CyclicOptions& o, const Place& at) {
 }  // namespace
 
 Fields fields(CyclicOptions& o) {
-  return with_shared(o, {{"start", &o.start, "factor of lr at the low points", not_negative},
-                         {"up", &o.up, "steps of each rise", positive},
-                         {"down", &o.down, "steps of each fall; 0: as many as of the rise", not_negative},
-                         {"mode",
-                          &o.mode,
-                          "height of the cycles: equal, halved each time, or gamma^t",
-                          any_number,
-                          {"triangular", "triangular2", "exp_range"}},
-                         {"gamma", &o.gamma, "for exp_range", {.low = 0, .high = 1, .low_open = true}},
-                         {"cycle_momentum", &o.cycle_momentum, "move momentum (or beta1) the other way"},
-                         {"momentum_low", &o.momentum_low, "momentum at the peaks", below_one},
-                         {"momentum_high", &o.momentum_high, "momentum at the low points", below_one}});
+  return with_shared(
+      o,
+      {{"start", &o.start, "factor of lr at the low points", not_negative},
+       {"up", &o.up, "steps of each rise", positive},
+       {"down", &o.down, "steps of each fall; 0: as many as the rise has", not_negative},
+       {"mode",
+        &o.mode,
+        "height of the cycles: equal, halved each time, or gamma^t",
+        any_number,
+        {"triangular", "triangular2", "exp_range"}},
+       {"gamma", &o.gamma, "factor of the height in each step, for exp_range", {.low = 0, .high = 1, .low_open = true}},
+       {"cycle_momentum", &o.cycle_momentum, "move the momentum (or beta1) in the opposite direction"},
+       {"momentum_low", &o.momentum_low, "momentum at the peaks", below_one},
+       {"momentum_high", &o.momentum_high, "momentum at the low points", below_one}});
 }
 Schedule cyclic(CyclicOptions options) {
   constexpr auto momentum = [](const CyclicOptions& o, const Place& at) {
@@ -113,20 +118,20 @@ Schedule cyclic(CyclicOptions options) {
 std::vector<ScheduleRow> waves_curves() {
   return {
       row(cosine_restarts, {.name = "cosine_restarts",
-                            .summary = "a cosine again and again, each period factor times as long",
+                            .summary = "a cosine with restarts; each period is factor times as long as the last",
                             .formula = "end + (1 - end) (1 + cos(pi (t - t_k)/period_k))/2, period_k = period factor^k",
-                            .when = "a good model is wanted at several moments, or snapshots to average",
+                            .when = "several good models along one run, for example as snapshots to average",
                             .source = "Loshchilov and Hutter 2017, SGDR; PyTorch CosineAnnealingWarmRestarts"}),
       row(one_cycle,
           {.name = "one_cycle",
-           .summary = "up to lr, then down to almost nothing; momentum the other way",
+           .summary = "up to lr, then down to almost 0; the momentum moves the other way",
            .formula = "start -> 1 over pct_start n - 1 steps, 1 -> end at step n - 1, each half a cosine",
-           .when = "short budgets: it tolerates the highest rate, so it is often the fastest to a good result",
+           .when = "short runs: it tolerates the highest learning rates, and so often reaches a good result first",
            .source = "Smith and Topin 2018, Super-Convergence; PyTorch OneCycleLR"}),
       row(cyclic, {.name = "cyclic",
                    .summary = "up and down between start and 1",
                    .formula = "start + (1 - start) height(t) scale(cycle), height a triangle of up and down steps",
-                   .when = "the best rate is not known, or models along the way are averaged",
+                   .when = "the best learning rate is not known, or models along the run are averaged",
                    .source = "Smith 2017, Cyclical Learning Rates; PyTorch CyclicLR"})};
 }
 
