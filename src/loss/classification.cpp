@@ -6,20 +6,23 @@
 namespace thalweg::loss {
 
 Fields fields(CrossEntropyOptions& o) {
-  return {{"label_smoothing", &o.label_smoothing, "this much of each label is spread over all classes", unit_interval},
-          {"class_weights", &o.class_weights, "one a class; empty: all 1", not_negative},
-          {"ignored_labels", &o.ignored_labels, "samples with these labels do not count"}};
+  return {{"label_smoothing", &o.label_smoothing, "this part of each label's probability is spread over all classes",
+           unit_interval},
+          {"class_weights", &o.class_weights, "a weight for each class; empty: all 1", not_negative},
+          {"ignored_labels", &o.ignored_labels, "samples with these labels have weight 0"}};
 }
 Fields fields(BinaryCrossEntropyOptions& o) {
-  return {{"positive_weight", &o.positive_weight, "factor of the positive term: one, or one a column; empty: 1",
-           not_negative}};
+  return {{"positive_weight", &o.positive_weight,
+           "factor of the positive term: one number, or one for each column; empty: 1", not_negative}};
 }
 Fields fields(FocalOptions& o) {
-  return {{"alpha", &o.alpha, "weight of the positive ones, 1 - alpha of the negative ones; below 0: none",
+  return {{"alpha", &o.alpha, "weight of positive samples; negative samples have 1 - alpha; below 0: no weights",
            Range{.high = 1}},
-          {"gamma", &o.gamma, "how much the easy ones are discounted", not_negative}};
+          {"gamma", &o.gamma, "how strongly the loss of easy samples is reduced", not_negative}};
 }
-Fields fields(HingeOptions& o) { return {{"margin", &o.margin, "how far on the right side of 0 is far enough"}}; }
+Fields fields(HingeOptions& o) {
+  return {{"margin", &o.margin, "samples whose score is this far on the correct side of 0 have no loss"}};
+}
 Fields fields(KlOptions& o) { return {{"log_target", &o.log_target, "targets are logarithms of probabilities"}}; }
 
 namespace {
@@ -28,7 +31,7 @@ namespace {
 Var along_last(std::string_view option, const std::vector<double>& values, Var like) {
   const auto count = static_cast<std::int64_t>(values.size());
   if (count != 1 && (like.rank() == 0 || count != like.dim(-1))) {
-    fail<UsageError>("[{}] {} numbers for predictions {}. Hint: one for each of the last axis.", option, count,
+    fail<UsageError>("[{}] {} numbers for predictions {}. Hint: one for each element of the last axis.", option, count,
                      like.shape());
   }
   return like.graph().constant(Tensor::from(values, {count}).to(like.dtype()));
@@ -47,7 +50,7 @@ SampleLosses labelled(const CrossEntropyOptions& o, Var logits, Var labels) {
   if (o.label_smoothing == 0 && o.class_weights.empty() && o.ignored_labels.empty()) {
     return cross_entropy_with_labels(logits, labels);
   }
-  Var counts, weights;  // of each label; empty where all count once
+  Var counts, weights;  // one for each label; empty where every label counts once
   if (!o.ignored_labels.empty()) {
     std::tie(labels, counts) = without_ignored(labels, o.ignored_labels, logits.dtype());
     weights = counts;
@@ -78,7 +81,7 @@ SampleLosses with_probabilities(const CrossEntropyOptions& o, Var logits, Var ta
 }
 
 /// log(p (1 - y) + (1 - p) y) with p = sigmoid(logit): the logarithm of the probability of the wrong answer. For y = 0
-/// or 1 it is -softplus(-logit) or -softplus(logit), whose derivative is finite however small the probability is.
+/// or 1 this is -softplus(-logit) or -softplus(logit), whose derivative is finite however small the probability is.
 Var log_of_wrong(Var logits, Var y) {
   const Var p = sigmoid(logits), is_hard = equal(y * (1 - y), 0);
   const Var of_hard = -softplus((2 * y - 1) * logits);
@@ -141,33 +144,33 @@ LossFunction make_kl_divergence(KlOptions o) {
 std::vector<LossRow> classification_losses() {
   return {
       row(make_cross_entropy, {.name = "cross_entropy",
-                               .summary = "negative log probability of the right class",
+                               .summary = "negative log probability of the correct class",
                                .formula = "-log softmax(logits)[y]",
                                .when = "one class of several",
                                .source = "PyTorch CrossEntropyLoss"}),
       row(make_binary_cross_entropy, {.name = "binary_cross_entropy",
-                                      .summary = "negative log probability of the right one of two",
+                                      .summary = "negative log probability of the correct one of two classes",
                                       .formula = "-y log sigmoid(z) - (1 - y) log(1 - sigmoid(z))",
-                                      .when = "yes or no, or several of them at once",
+                                      .when = "yes or no, or several yes-or-no questions at once",
                                       .source = "PyTorch BCEWithLogitsLoss"}),
       row(make_focal, {.name = "focal",
-                       .summary = "binary cross-entropy that discounts what is easy",
+                       .summary = "binary cross-entropy with less weight on easy samples",
                        .formula = "-alpha_y (1 - p_y)^gamma log p_y",
-                       .when = "yes or no, with very few of one kind",
+                       .when = "yes or no, where one of the two is very rare",
                        .source = "Lin et al. 2017; torchvision sigmoid_focal_loss"}),
       row(make_hinge,
           {.name = "hinge",
-           .summary = "how much is missing to a margin",
+           .summary = "how far a score falls short of a margin",
            .formula = "max(0, margin - y z), y = 1 or -1",
-           .when = "yes or no; a linear support vector machine. Its outputs are scores, above 0 for yes, and no "
+           .when = "yes or no; a linear support vector machine. Its outputs are scores, above 0 for yes, not "
                    "probabilities",
            .source = "Cortes and Vapnik 1995"}),
       row(make_squared_hinge,
           {.name = "squared_hinge",
-           .summary = "the same squared: smooth where the margin is met",
+           .summary = "the square of hinge, which is smooth at the margin",
            .formula = "max(0, margin - y z)^2, y = 1 or -1",
            .when = "yes or no; a linear support vector machine. Its outputs are scores, above 0 for "
-                   "yes, and no probabilities",
+                   "yes, not probabilities",
            .source = "Cortes and Vapnik 1995"}),
       row(make_kl_divergence, {.name = "kl_divergence",
                                .summary = "how far the predicted distribution is from the target's",

@@ -1,4 +1,4 @@
-// Labels from the logits of frames: the likeliest path, and a search over beginnings.
+// Labels from the logits of frames: the most likely path, and a beam search over prefixes.
 
 #include <algorithm>
 #include <cmath>
@@ -23,11 +23,13 @@ double add(double a, double b) {
 void check(const Tensor& logits, std::int64_t blank) {
   const Shape& shape = logits.shape();
   if (shape.rank() != 2 || !is_float(logits.dtype()) || blank < 0 || blank >= shape[1])
-    fail<UsageError>("[ctc] logits {} {} with the blank {}. Wanted: f32 or f64 (time, classes), and one of the classes",
-                     logits.dtype(), shape, blank);
+    fail<UsageError>(
+        "[ctc] logits {} {} with the blank {}. Wanted: f32 or f64 (time, classes), and a blank that is one of the "
+        "classes",
+        logits.dtype(), shape, blank);
 }
 
-/// The logarithms of the classes' probabilities at a frame.
+/// The log-probabilities of the classes at a frame.
 std::vector<double> frame_of(const Tensor& logits, std::int64_t t) {
   const std::int64_t classes = logits.shape()[1];
   std::vector<double> row(static_cast<std::size_t>(classes));
@@ -39,13 +41,13 @@ std::vector<double> frame_of(const Tensor& logits, std::int64_t t) {
   return row;
 }
 
-/// A beginning: a label behind another beginning, number 0 being empty.
+/// A prefix of the labels: one label after another prefix. Number 0 is the empty prefix.
 struct Beginning {
   std::int64_t before = -1;
   std::int32_t label = -1;
 };
 
-/// How probable a beginning is by the paths that end in a blank, and by those that end in its last label.
+/// The log-probability of a prefix, split into the paths that end in a blank and those that end in its last label.
 struct Weight {
   double blank = never, label = never;
   [[nodiscard]] double both() const { return add(blank, label); }
@@ -96,7 +98,7 @@ class Search {
         same.blank = add(same.blank, weight.both() + frame[c]);
         continue;
       }
-      const bool again = beginning(number).label == label;  // a repetition; a second one only behind a blank
+      const bool again = beginning(number).label == label;  // a repeated label; it is a second label only after a blank
       if (again) {
         Weight& same = next[number];
         same.label = add(same.label, weight.label + frame[c]);

@@ -13,8 +13,8 @@ Var straight_through(const Arg& hard, const Arg& soft) {
   Var value = as_vars("straight_through", args)[0];
   if (hard.is_number()) value = broadcast_to(cast(value, var_of(soft).dtype()), var_of(soft).shape());
   if (!(value.shape() == var_of(soft).shape()) || value.dtype() != var_of(soft).dtype()) {
-    fail<UsageError>("[straight_through] {} {} and {} {}. Hint: they are alike.{}", value.dtype(), value.shape(),
-                     var_of(soft).dtype(), var_of(soft).shape(), at(hard.source()));
+    fail<UsageError>("[straight_through] {} {} and {} {}. Hint: both have the same dtype and shape.{}", value.dtype(),
+                     value.shape(), var_of(soft).dtype(), var_of(soft).shape(), at(hard.source()));
   }
   return custom_derivative(
       {var_of(soft)}, [value](std::span<const Var>) { return value; },

@@ -11,9 +11,9 @@ namespace thalweg::loss {
 
 namespace {
 
-constexpr std::string_view draw = "drawn labels";  // the name of the random numbers
+constexpr std::string_view draw = "drawn labels";  // the name under which random numbers are drawn
 
-/// sigmoid(z) - y, y = 1 with the probability sigmoid(z).
+/// sigmoid(z) - y, where y = 1 with probability sigmoid(z), else 0.
 Var yes_or_no(const Scope& s, const Var& z) {
   const Var p = sigmoid(z);
   return p - (s.uniform(draw, z.shape()) < p);
@@ -31,12 +31,12 @@ Var ranking_slope(const Scope& s, const Var& scores, const OptionMap&) {
   return concat({slope, -slope}, 1);
 }
 
-/// 2 (p - y) with y of variance 1/2.
+/// 2 (p - y) for y of mean p and variance 1/2.
 Var square_slope(const Scope& s, const Var& p, const OptionMap&) {
   return -std::numbers::sqrt2 * s.normal(draw, p.shape());
 }
 
-/// The pinball's slope: 1 - q where y is below p, which has probability q.
+/// The derivative of the pinball loss: 1 - q where y is below p (with probability q), else -q.
 Var side_slope(const Scope& s, const Var& p, double q) { return (s.uniform(draw, p.shape()) < q) - q; }
 
 Var quantile_slope(const Scope& s, const Var& p, const OptionMap& options) {
@@ -46,7 +46,7 @@ Var quantile_slope(const Scope& s, const Var& p, const OptionMap& options) {
 /// The sign of p - y.
 Var absolute_slope(const Scope& s, const Var& p, const OptionMap&) { return 2 * side_slope(s, p, 0.5); }
 
-/// tanh(p - y) with y - p = log tan(pi u / 2).
+/// tanh(p - y) for y - p = log tan(pi u / 2).
 Var log_cosh_slope(const Scope& s, const Var& p, const OptionMap&) {
   return cos(std::numbers::pi * s.uniform(draw, p.shape()));
 }
@@ -66,17 +66,17 @@ Var gaussian_slope(const Scope& s, const Var& p, const OptionMap& options) {
 }
 
 constexpr Likelihood rows[] = {
-    {"binary_cross_entropy", "1 with the probability sigmoid(z), else 0", false, binary_slope},
+    {"binary_cross_entropy", "1 with probability sigmoid(z), else 0", false, binary_slope},
     {"cross_entropy", "a class by softmax(logits)", true, class_slope},
     {"gaussian", "a number by N(m, e^s)", true, gaussian_slope},
     {"kl_divergence", "a class by softmax(logits)", true, class_slope},
     {"log_cosh", "a number by the density 1 / (pi cosh(y - p))", false, log_cosh_slope},
     {"mae", "a number by the density e^-|y - p| / 2", false, absolute_slope},
     {"mse", "a number by N(p, 1/2)", false, square_slope},
-    {"pairwise_ranking", "the first as the better one with the probability sigmoid(a - b)", true, ranking_slope},
+    {"pairwise_ranking", "the first is the better one with probability sigmoid(a - b)", true, ranking_slope},
     {"poisson", "a count by Poisson's distribution with the predicted rate", false, poisson_slope},
-    {"quantile", "a number that is below p with the probability q, and farther away exponentially", false,
-     quantile_slope},
+    {"quantile", "a number that is below p with probability q, with a density that falls exponentially on both sides",
+     false, quantile_slope},
 };
 
 }  // namespace

@@ -1,4 +1,4 @@
-// Loss: a sum over samples, and the total weight that it is divided by.
+// Loss: a sum over samples, and the total weight by which it is divided.
 
 #include "thalweg/loss.hpp"
 
@@ -10,7 +10,7 @@ namespace thalweg {
 Loss::Loss(Var scalar, Source source) : sum(scalar), separable(false) {
   if (scalar.size() != 1 || !is_float(scalar.dtype())) {
     fail<UsageError>(
-        "[loss] of shape {} and dtype {}; a loss is one number. Hint: Loss::of_samples(values) for one value a "
+        "[loss] shape {} and dtype {}; a loss is one number. Hint: Loss::of_samples(values) for one value for each "
         "sample, or tw::mean.{}",
         scalar.shape(), scalar.dtype(), at(source));
   }
@@ -20,7 +20,7 @@ Loss::Loss(Var scalar, Source source) : sum(scalar), separable(false) {
 
 Loss Loss::of_samples(Var values, Var weights) {
   if (values.rank() == 0)
-    fail<UsageError>("[loss] one value a sample is wanted, (batch) or (batch, ...); got a scalar");
+    fail<UsageError>("[loss] a scalar. Wanted: one value for each sample, (batch) or (batch, ...)");
   Var each = values;
   if (values.rank() > 1) {
     std::vector<int> rest;
@@ -53,7 +53,8 @@ Task LossFunction::task_with(const Shape& target, DType dtype) const {
 
 namespace {
 
-/// The higher one is that of the class, as it is of probabilities. Several outputs a row are yes or no each.
+/// Scores of both classes, so that the higher score is the predicted class, as with probabilities. Several outputs in a
+/// row are separate yes-or-no questions, and stay as they are.
 Var scores_of_both(const Var& output) {
   const bool one_a_row = output.size() == output.dim(0);
   if (!one_a_row) return output;

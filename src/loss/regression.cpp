@@ -7,12 +7,14 @@
 
 namespace thalweg::loss {
 
-Fields fields(HuberOptions& o) { return {{"delta", &o.delta, "where the square becomes a line", positive}}; }
+Fields fields(HuberOptions& o) {
+  return {{"delta", &o.delta, "error at which the square becomes a straight line", positive}};
+}
 Fields fields(SmoothL1Options& o) {
-  return {{"beta", &o.beta, "where the square becomes a line; 0: the absolute error", not_negative}};
+  return {{"beta", &o.beta, "error at which the square becomes a straight line; 0: the absolute error", not_negative}};
 }
 Fields fields(QuantileOptions& o) {
-  return {{"quantile", &o.quantile, "which quantile is wanted",
+  return {{"quantile", &o.quantile, "the quantile to predict",
            Range{.low = 0, .high = 1, .low_open = true, .high_open = true}}};
 }
 Fields fields(PoissonOptions& o) {
@@ -22,7 +24,7 @@ Fields fields(PoissonOptions& o) {
 }
 Fields fields(GaussianOptions& o) {
   return {{"full", &o.full, "adds the constant log(2 pi) / 2"},
-          {"min_variance", &o.min_variance, "variances below it count as it", positive}};
+          {"min_variance", &o.min_variance, "smaller variances are replaced by it", positive}};
 }
 
 namespace {
@@ -70,7 +72,7 @@ LossFunction make_log_cosh(NoOptions) {
 
 LossFunction make_quantile(QuantileOptions o) {
   return {"quantile", values_of(o), Task::regression, [q = o.quantile](Var p, Var t) {
-            const Var d = difference("quantile", p, t);  // above the target where positive
+            const Var d = difference("quantile", p, t);  // positive where the prediction is too high
             return maximum((1 - q) * d, -q * d);
           }};
 }
@@ -104,20 +106,20 @@ std::vector<LossRow> regression_losses() {
       row(make_mse, {.name = "mse",
                      .summary = "mean squared error",
                      .formula = "(p - y)^2",
-                     .when = "numbers; the mean is what is wanted",
+                     .when = "numbers whose mean is to be predicted",
                      .source = "Legendre 1805, Gauss 1809"}),
       row(make_mae, {.name = "mae",
                      .summary = "mean absolute error",
                      .formula = "|p - y|",
-                     .when = "numbers with outliers; the median is what is wanted",
+                     .when = "numbers with outliers, whose median is to be predicted",
                      .source = "Boscovich 1757"}),
       row(make_huber, {.name = "huber",
-                       .summary = "square near zero, line beyond delta",
+                       .summary = "a square near zero, a straight line beyond delta",
                        .formula = "d^2/2 where |d| <= delta, else delta (|d| - delta/2), with d = p - y",
                        .when = "numbers with some outliers",
                        .source = "Huber 1964; PyTorch HuberLoss"}),
       row(make_smooth_l1, {.name = "smooth_l1",
-                           .summary = "huber divided by beta: slope 1 beyond it",
+                           .summary = "huber divided by beta, with slope 1 beyond beta",
                            .formula = "d^2/(2 beta) where |d| < beta, else |d| - beta/2, with d = p - y",
                            .when = "numbers with some outliers; boxes in detection",
                            .source = "Girshick 2015; PyTorch SmoothL1Loss"}),
@@ -129,7 +131,7 @@ std::vector<LossRow> regression_losses() {
       row(make_quantile, {.name = "quantile",
                           .summary = "the pinball loss",
                           .formula = "max(q d, (q - 1) d), with d = y - p",
-                          .when = "a quantile is wanted, or two of them as an interval",
+                          .when = "a quantile, or two of them as an interval",
                           .source = "Koenker and Bassett 1978"}),
       row(make_poisson, {.name = "poisson",
                          .summary = "negative log likelihood of counts",
@@ -137,7 +139,7 @@ std::vector<LossRow> regression_losses() {
                          .when = "counts",
                          .source = "PyTorch PoissonNLLLoss"}),
       row(make_gaussian, {.name = "gaussian",
-                          .summary = "negative log likelihood with a variance that is predicted too",
+                          .summary = "negative log likelihood with a predicted variance",
                           .formula = "(s + (y - m)^2 / e^s) / 2, with p = (m, s)",
                           .when = "numbers whose noise differs from sample to sample",
                           .source = "Nix and Weigend 1994; PyTorch GaussianNLLLoss"}),

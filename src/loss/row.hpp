@@ -11,7 +11,7 @@ namespace thalweg::loss {
 /// must be equal.
 [[nodiscard]] Var as_target(std::string_view name, Var prediction, Var target);
 
-/// A row whose options and their documentation come from the struct.
+/// A row that takes its options and their texts from the options struct.
 template <class Options>
 [[nodiscard]] LossRow row(LossFunction (*make)(Options), LossRow texts) {
   texts.options = docs_of<Options>();
@@ -24,7 +24,7 @@ Fields fields(QuantileOptions& o);
 Fields fields(PoissonOptions& o);
 Fields fields(GaussianOptions& o);
 
-// The families.
+// The losses by family.
 [[nodiscard]] std::vector<LossRow> regression_losses();
 [[nodiscard]] std::vector<LossRow> classification_losses();
 [[nodiscard]] std::vector<LossRow> similarity_losses();

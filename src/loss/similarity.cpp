@@ -5,12 +5,13 @@
 namespace thalweg::loss {
 
 Fields fields(CosinePairsOptions& o) {
-  return {{"margin", &o.margin, "how alike a pair that should differ may be", Range{.low = -1, .high = 1}}};
+  return {
+      {"margin", &o.margin, "largest cosine without loss of a pair that should differ", Range{.low = -1, .high = 1}}};
 }
 Fields fields(TripletOptions& o) {
-  return {{"margin", &o.margin, "how much farther the negative should be", not_negative},
-          {"p", &o.p, "of the norm", Range{.low = 1}},
-          {"swap", &o.swap, "also measures the negative from the positive, and takes the nearer"},
+  return {{"margin", &o.margin, "how much farther from the anchor the negative should be", not_negative},
+          {"p", &o.p, "order p of the norm", Range{.low = 1}},
+          {"swap", &o.swap, "also measure the distance from the positive to the negative, and use the smaller one"},
           {"eps", &o.eps, "added to each difference", not_negative}};
 }
 
@@ -77,15 +78,15 @@ std::vector<LossRow> similarity_losses() {
       row(make_cosine, {.name = "cosine",
                         .summary = "the angle to the target",
                         .formula = "1 - cos(p, y)",
-                        .when = "vectors of which only the direction matters",
+                        .when = "vectors whose direction alone matters",
                         .source = "Salton 1983"}),
       row(make_cosine_pairs, {.name = "cosine_pairs",
-                              .summary = "pairs that should, or should not, point the same way",
+                              .summary = "pairs that should point in the same direction, and pairs that should not",
                               .formula = "1 - cos(a, b) where y > 0, else max(0, cos(a, b) - margin)",
                               .when = "embeddings, learned from pairs",
                               .source = "PyTorch CosineEmbeddingLoss"}),
       row(make_triplet, {.name = "triplet",
-                         .summary = "one like the anchor should be nearer than one unlike it",
+                         .summary = "a sample like the anchor should be nearer to it than a sample unlike it",
                          .formula = "max(0, |a - p| - |a - n| + margin)",
                          .when = "embeddings, learned from triplets",
                          .source = "Schroff et al. 2015; PyTorch TripletMarginLoss"}),
