@@ -1,5 +1,5 @@
 #pragma once
-// Parts of sequence models that whole models and their one-step forms share.
+// Parts of sequence models that are shared by the whole models and by their form for one position at a time.
 
 #include <string_view>
 
@@ -7,7 +7,8 @@
 
 namespace thalweg::nn {
 
-inline constexpr std::string_view truncate_doc = "the gradient is cut at each multiple of so many steps; 0: nowhere";
+inline constexpr std::string_view truncate_doc =
+    "the gradient does not pass multiples of this number of steps; 0: no limit";
 
 /// 0, 1, ... time - 1 as i32 (time).
 [[nodiscard]] Var places_up_to(Graph& graph, std::int64_t time);
@@ -19,8 +20,8 @@ void expect_tokens(std::string_view model, Var tokens, std::int64_t context);
 /// (batch, time, 3, heads, width).
 [[nodiscard]] Var projected_qkv(Scope s, const Arg& x, const MultiHeadAttentionOptions& options, Var positions);
 
-/// multi_head_attention of one place, x (batch, 1, features) at position i32 (1), to what `cache` (batch, context, 2,
-/// heads, width) holds of the places before it; its own keys and values are added there.
+/// multi_head_attention for one position, x (batch, 1, features) at position i32 (1). It attends to the earlier
+/// positions in `cache` (batch, context, 2, heads, width) and adds its own keys and values there.
 [[nodiscard]] Var cached_attention(Scope s, const Arg& x, const MultiHeadAttentionOptions& options, Var position,
                                    Var& cache);
 

@@ -1,4 +1,4 @@
-// How a configuration writes an Extent and a Padding.
+// The form of an Extent and a Padding in a configuration.
 
 #include "thalweg/nn.hpp"
 

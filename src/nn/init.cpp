@@ -25,7 +25,7 @@ Fans fans_of(const Shape& shape) {
   return {field * static_cast<double>(shape[-2]), field * static_cast<double>(shape[-1])};
 }
 
-/// The standard deviation that an initializer asks for.
+/// The standard deviation of an initializer.
 double deviation(const Initializer& init, const Shape& shape) {
   const Fans fans = fans_of(shape);
   switch (init.scale) {
@@ -45,7 +45,7 @@ double draw_truncated(RandomKey key, std::uint64_t counter) {
 
 constexpr std::int64_t block_elements = std::int64_t{1} << 16;
 
-/// Fills with draw(i), in blocks that workers share: each number is a function of its place alone.
+/// Fills with draw(i), in blocks that are shared among workers: each number depends only on its place.
 template <class Draw>
 void fill(Tensor& values, Workers& workers, const Draw& draw) {
   const auto fill_as = [&]<class T>(T* into) {
@@ -61,8 +61,8 @@ void fill(Tensor& values, Workers& workers, const Draw& draw) {
   }
 }
 
-/// The orthogonal factor of a matrix of normal numbers (Mezzadri 2007): columns of QR's Q, each with the sign that
-/// makes R's diagonal positive, without which some matrices would be more likely than others.
+/// The orthogonal factor Q of a matrix of normal numbers (Mezzadri 2007). Each column of Q has the sign that makes the
+/// diagonal of R positive; otherwise some orthogonal matrices would be more likely than others.
 void fill_orthogonal(Tensor& values, RandomKey key, double gain) {
   const Shape& shape = values.shape();
   if (shape.rank() < 2) fail<UsageError>("[init] orthogonal values of shape {}. Wanted: two axes or more", shape);
@@ -83,10 +83,10 @@ Tensor initial_values(const Initializer& init, const Shape& shape, DType dtype, 
                       std::string_view path, Workers& workers) {
   using Kind = Initializer::Kind;
   if (init.kind == Kind::constant) return full(shape, init.value, dtype);
-  if (!is_float(dtype)) fail<UsageError>("[init] initial values of {}; wanted f32 or f64", dtype);
+  if (!is_float(dtype)) fail<UsageError>("[init] initial values of {}. Wanted: f32 or f64", dtype);
   const RandomKey key = RandomKey{seed, 0}.fold("initial value").fold(path);
   const double spread = deviation(init, shape);
-  // scaled: a uniform with that deviation is sqrt(3) times as wide to each side
+  // scaled: a uniform distribution with that deviation reaches sqrt(3) times as far to each side
   const double half = init.scale == Initializer::Scale::fixed ? spread : spread * std::sqrt(3.0);
   Tensor result(shape, dtype);
   switch (init.kind) {
@@ -139,7 +139,8 @@ const std::vector<InitializerRow>& initializers() {
       {"constant", "value", "", init::constant(1), "value"},
       {"uniform", "uniform in [-half_width, half_width)", "", init::uniform(), "half_width"},
       {"normal", "normal with variance deviation^2", "", init::normal(), "deviation"},
-      {"truncated_normal", "the same, redrawn beyond two deviations", "", init::truncated_normal(), "deviation"},
+      {"truncated_normal", "as normal, but values beyond two deviations are drawn again", "", init::truncated_normal(),
+       "deviation"},
       {"xavier_uniform", "uniform with variance gain^2 2 / (fan_in + fan_out)", glorot, init::xavier_uniform(), "gain"},
       {"xavier_normal", "normal with variance gain^2 2 / (fan_in + fan_out)", glorot, init::xavier_normal(), "gain"},
       {"he_uniform", "uniform with variance 2 / fan_in", he, init::he_uniform()},
@@ -161,7 +162,7 @@ OptionValue OptionForm<Initializer>::write(const Initializer& initializer) {
     if (!alike || row.option.empty()) continue;
     return {OptionMap{{"kind", {std::string(row.name)}}, {std::string(row.option), {initializer.value}}}};
   }
-  defect("an initializer that no row of the table makes");
+  defect("no row of the table makes this initializer");
 }
 
 std::optional<Initializer> OptionForm<Initializer>::read(const OptionValue& value) {

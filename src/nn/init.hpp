@@ -6,7 +6,7 @@
 
 namespace thalweg {
 
-/// Initializer::make, shared out over workers; the same bits for any number of them.
+/// Initializer::make, shared among workers; the bits are the same for any number of them.
 [[nodiscard]] Tensor initial_values(const Initializer& init, const Shape& shape, DType dtype, std::uint64_t seed,
                                     std::string_view path, Workers& workers);
 

@@ -1,5 +1,5 @@
 #pragma once
-// A list of layers, as a configuration gives it.
+// A list of layers in a configuration.
 
 #include "thalweg/layers.hpp"
 

@@ -1,12 +1,13 @@
 #pragma once
-// How rows of the table of layers are made: from the function of a layer, or one that makes a layer of options.
+// Makes the rows of the table of layers: from the function of a layer, or from a function that makes a layer from
+// options.
 
 #include "options/rows.hpp"
 #include "thalweg/layers.hpp"
 
 namespace thalweg::nn {
 
-/// `make` gives the layer for options.
+/// `make` returns the layer for given options.
 template <class Options, class Make>
 [[nodiscard]] LayerRow layer_made_by(const Make& make, LayerRow texts) {
   texts.options = docs_of<Options>();
@@ -40,7 +41,7 @@ inline Fields fields(NoOptions&) { return {}; }
   return layer_made_by<NoOptions>(make, texts);
 }
 
-// Texts that several layers have.
+// Texts that several layers share.
 inline constexpr std::string_view bias_doc = "whether a bias is added", bias_initializer_doc = "how the bias starts";
 
 }  // namespace thalweg::nn

@@ -1,5 +1,5 @@
 #pragma once
-// How rows of the table of models are made.
+// Makes the rows of the table of models.
 
 #include "options/rows.hpp"
 #include "thalweg/nn.hpp"
@@ -15,7 +15,7 @@ template <class Options>
           }};
 }
 
-/// The row of a model that can generate: with its form of one place at a time.
+/// The row of a model that can generate: it also has a form that computes one position at a time.
 template <class Options>
 [[nodiscard]] ModelRow with_step(ModelRow row, SequenceStep (*step)(std::int64_t, const Options&)) {
   row.step = [step, name = row.name](std::int64_t outputs, const OptionMap& values) {

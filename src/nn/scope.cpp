@@ -15,7 +15,7 @@ namespace thalweg {
 
 Scope Scope::operator/(std::string_view name) const {
   if (name.empty() || name.find('/') != std::string_view::npos) {
-    fail<UsageError>("[scope] '{}' below '{}'. Hint: a name is not empty and has no '/'.", name, path_);
+    fail<UsageError>("[scope] the name '{}' below '{}'. Hint: a name is not empty and has no '/'.", name, path_);
   }
   Scope below = *this;
   for (std::string* path : {&below.path_, &below.call_}) *path += (path->empty() ? "" : "/") + std::string(name);
@@ -103,8 +103,9 @@ Var Scope::draw(std::string_view name, const Shape& shape, DType dtype, bool nor
     fail<UsageError>("[scope] the random numbers '{}' are drawn twice. Hint: give each a name of its own.", path);
   }
   if (shape.rank() == 0 || shape[0] % context_->samples != 0) {
-    fail<UsageError>("[scope] random numbers '{}' of shape {} for a batch of {}. Hint: the first axis is the batch's.",
-                     path, shape, context_->samples);
+    fail<UsageError>(
+        "[scope] random numbers '{}' of shape {} for a batch of {}. Hint: the first axis must be the batch.", path,
+        shape, context_->samples);
   }
   if (!context_->random) {
     Graph& graph = context_->graph;
@@ -138,10 +139,11 @@ void Scope::report(std::string_view name, const Arg& values) const {
   const Var given = as_var(values, context_->graph.number(0, context_->dtype));
   expect_of_graph("report", given, context_->graph, values.source());
   if (path == "loss" || std::ranges::count(context_->reports, path, &TracedReport::name) > 0)
-    fail<UsageError>("[report] '{}' is taken{}. Hint: give each a name of its own.", path, at(values.source()));
+    fail<UsageError>("[report] the name '{}' is taken{}. Hint: give each report a name of its own.", path,
+                     at(values.source()));
   const bool is_scalar = given.rank() == 0;
   if (!is_scalar && given.dim(0) % context_->samples != 0) {
-    fail<UsageError>("[report] '{}' is {} for a batch of {}{}. Wanted: one value a sample, or a scalar", path,
+    fail<UsageError>("[report] '{}' is {} for a batch of {}{}. Wanted: one value for each sample, or a scalar", path,
                      given.shape(), context_->samples, at(values.source()));
   }
   const Var numbers = is_float(given.dtype()) ? given : cast(given, context_->dtype);

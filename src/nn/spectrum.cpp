@@ -33,7 +33,7 @@ Tensor transform_of(const SpectrumOptions& o) {
   const std::vector<double> window = hann_window(o.window);
   for (std::int64_t n = 0; n < o.window; ++n) {
     const double weight = window[static_cast<std::size_t>(n)];
-    for (std::int64_t k = 0; k < bins; ++k) {  // the angle modulo a turn, which keeps its digits
+    for (std::int64_t k = 0; k < bins; ++k) {  // the angle modulo a full turn, so that it keeps its digits
       const double angle = turn * static_cast<double>(k * n % o.size) / static_cast<double>(o.size);
       values[static_cast<std::size_t>(n * 2 * bins + k)] = weight * std::cos(angle);
       values[static_cast<std::size_t>(n * 2 * bins + bins + k)] = -weight * std::sin(angle);
@@ -42,7 +42,8 @@ Tensor transform_of(const SpectrumOptions& o) {
   return matrix;
 }
 
-/// (batch, samples) -> (batch, frames, window): pieces of one hop, of which each frame has the next few side by side.
+/// (batch, samples) -> (batch, frames, window): cuts the samples into pieces of one hop, and joins consecutive pieces
+/// to a frame.
 Var frames_of(Var x, const SpectrumOptions& o) {
   const std::int64_t batch = x.dim(0), frames = 1 + (x.dim(1) - o.window) / o.hop,
                      pieces = (o.window + o.hop - 1) / o.hop, needed = (frames + pieces - 1) * o.hop;

@@ -48,7 +48,7 @@ void expect_heads(std::string_view layer, const Arg& x, std::int64_t heads, cons
                    layer, heads, v.shape(), s.path(), at(x.source()));
 }
 
-/// The heads side by side, through the dense layer "output" and dropout.
+/// The concatenated heads, through the dense layer "output" and dropout.
 Var joined(Scope s, Var heads, const MultiHeadAttentionOptions& o) {
   const Var x = reshape(heads, {heads.dim(0), heads.dim(1), heads.dim(2) * heads.dim(3)});
   const Var y = dense(s / "output", x, x.dim(-1), {.bias = o.bias, .initializer = o.output_initializer});
@@ -111,20 +111,21 @@ Var feed_forward(Scope s, const Arg& x, const FeedForwardOptions& o) {
 }
 
 Fields fields(MultiHeadAttentionOptions& o) {
-  return {{"heads", &o.heads, "must divide the features", {.low = 1}},
-          {"causal", &o.causal, "each place attends only to itself and to those before it"},
+  return {{"heads", &o.heads, "number of heads, which must divide the number of features", {.low = 1}},
+          {"causal", &o.causal, "each position attends only to itself and to earlier positions"},
           {"bias", &o.bias, "whether the projections have a bias"},
-          {"rotary", &o.rotary, "whether queries and keys are rotated by their positions"},
-          {"dropout", &o.dropout, "dropout of the result", below_one},
+          {"rotary", &o.rotary, "rotate queries and keys by their positions (rotary embedding)"},
+          {"dropout", &o.dropout, "dropout rate of the output", below_one},
           {"initializer", &o.initializer, "how the weights of queries, keys and values start"},
-          {"output_initializer", &o.output_initializer, "how the weights of the result start"}};
+          {"output_initializer", &o.output_initializer, "how the weights of the output layer start"}};
 }
 Fields fields(FeedForwardOptions& o) {
-  return {{"hidden", &o.hidden, "width inside; 0 is 4 times the features, or 8/3 times for swiglu", not_negative},
-          {"of", &o.of, "gelu, or swiglu with its gate", any_number, {"gelu", "swiglu"}},
-          {"dropout", &o.dropout, "dropout of the result", below_one},
-          {"initializer", &o.initializer, "how the weights of the first product start"},
-          {"output_initializer", &o.output_initializer, "how the weights of the result start"}};
+  return {{"hidden", &o.hidden, "width between the two layers; 0 is 4 times the features, or 8/3 times for swiglu",
+           not_negative},
+          {"of", &o.of, "activation: gelu, or swiglu, which has a gate", any_number, {"gelu", "swiglu"}},
+          {"dropout", &o.dropout, "dropout rate of the output", below_one},
+          {"initializer", &o.initializer, "how the weights of the first layer start"},
+          {"output_initializer", &o.output_initializer, "how the weights of the output layer start"}};
 }
 
 namespace {
@@ -133,7 +134,8 @@ struct PositionsLayer {
   std::string of = "learned";
 };
 Fields fields(PositionsLayer& o) {
-  return {{"of", &o.of, "a parameter for each place, or sines and cosines", any_number, {"learned", "sinusoidal"}}};
+  return {
+      {"of", &o.of, "a learned vector for each position, or sines and cosines", any_number, {"learned", "sinusoidal"}}};
 }
 Var positions_layer(Scope s, const Arg& arg, const PositionsLayer& o) {
   const Var x = var_of(arg);
@@ -147,15 +149,16 @@ Var attention_layer(Scope s, const Arg& x, const MultiHeadAttentionOptions& o) {
 }  // namespace
 
 std::vector<LayerRow> attention_layers() {
-  return {layer_row(positions_layer, {.name = "positions",
-                                      .summary = "an encoding of the positions, added to a sequence",
-                                      .formula = "x + p"}),
-          layer_row(attention_layer, {.name = "attention",
-                                      .summary = "each place of a sequence attends to the others",
-                                      .formula = "softmax(q k^T / sqrt(width)) v, by heads"}),
-          layer_row(feed_forward, {.name = "feed_forward",
-                                   .summary = "two dense layers at each place",
-                                   .formula = "gelu(x W + b) V + c, or (silu(x W) * (x V)) U"})};
+  return {
+      layer_row(
+          positions_layer,
+          {.name = "positions", .summary = "adds an encoding of the positions to a sequence", .formula = "x + p"}),
+      layer_row(attention_layer, {.name = "attention",
+                                  .summary = "multi-head attention: each position of a sequence attends to the others",
+                                  .formula = "softmax(q k^T / sqrt(width)) v, in each head"}),
+      layer_row(feed_forward, {.name = "feed_forward",
+                               .summary = "two dense layers, applied to each position",
+                               .formula = "gelu(x W + b) V + c, or (silu(x W) * (x V)) U"})};
 }
 
 }  // namespace thalweg::nn

@@ -1,4 +1,4 @@
-// Layers of convolution.
+// Convolutional layers.
 
 #include "core/error.hpp"
 #include "graph/tracing.hpp"
@@ -17,7 +17,7 @@ void expect_channels(std::string_view layer, const Scope& s, const Arg& x, int r
                      s.path(), rank == 4 ? "height, width" : "time", at(x.source()));
   }
   if (filters < 1 || groups < 1 || shape[-1] % groups != 0 || filters % groups != 0) {
-    fail<UsageError>("[{}] {} channels to {} filters in {} groups in '{}'. Hint: groups divides both.{}", layer,
+    fail<UsageError>("[{}] {} channels to {} filters in {} groups in '{}'. Hint: groups must divide both.{}", layer,
                      shape[-1], filters, groups, s.path(), at(x.source()));
   }
 }
@@ -54,19 +54,21 @@ Var conv_transpose2d(Scope s, const Arg& x, const ConvTransposeOptions& o) {
 
 namespace {
 
-/// The fields that both kinds of convolution have.
+/// The fields that all convolutions share.
 template <class Options>
 Fields convolution_fields(Options& o) {
-  return {
-      {"filters", &o.filters, "number of output channels", {.low = 1}},
-      {"kernel", &o.kernel, "size of the filters"},
-      {"stride", &o.stride, "distance from window to window"},
-      {"padding", &o.padding, "zeros added around the input"},
-      {"dilation", &o.dilation, "distance from one element of a filter to the next"},
-      {"groups", &o.groups, "groups of channels with filters of their own; as many as channels: depthwise", {.low = 1}},
-      {"bias", &o.bias, bias_doc},
-      {"initializer", &o.initializer, "how the filters start"},
-      {"bias_initializer", &o.bias_initializer, bias_initializer_doc}};
+  return {{"filters", &o.filters, "number of output channels", {.low = 1}},
+          {"kernel", &o.kernel, "size of the filters"},
+          {"stride", &o.stride, "distance between two windows"},
+          {"padding", &o.padding, "zeros added around the input"},
+          {"dilation", &o.dilation, "distance between two elements of a filter"},
+          {"groups",
+           &o.groups,
+           "number of groups of channels, each with filters of its own; as many as channels: a depthwise convolution",
+           {.low = 1}},
+          {"bias", &o.bias, bias_doc},
+          {"initializer", &o.initializer, "how the filters start"},
+          {"bias_initializer", &o.bias_initializer, bias_initializer_doc}};
 }
 
 }  // namespace
@@ -74,20 +76,20 @@ Fields convolution_fields(Options& o) {
 Fields fields(ConvOptions& o) { return convolution_fields(o); }
 Fields fields(ConvTransposeOptions& o) {
   Fields all = convolution_fields(o);
-  all.push_back({"output_padding", &o.output_padding, "rows and columns added at the end of the result"});
+  all.push_back({"output_padding", &o.output_padding, "rows and columns added at the end of the output"});
   return all;
 }
 
 std::vector<LayerRow> convolution_layers() {
   return {layer_row(conv2d, {.name = "conv2d",
-                             .summary = "filters that move over an image",
+                             .summary = "convolution of an image with filters",
                              .formula = "sum over u, v, c of x[i + u, j + v, c] f[u, v, c, o] + b[o]"}),
           layer_row(conv1d, {.name = "conv1d",
-                             .summary = "filters that move over a sequence",
+                             .summary = "convolution of a sequence with filters",
                              .formula = "sum over u, c of x[t + u, c] f[u, c, o] + b[o]"}),
           layer_row(conv_transpose2d,
                     {.name = "conv_transpose2d",
-                     .summary = "the transpose of conv2d: images become larger",
+                     .summary = "transposed convolution: the transpose of conv2d, which makes images larger",
                      .formula = "y[i + u, j + v, o] = sum over i, j, c of x[i, j, c] f[u, v, o, c] + b[o]"})};
 }
 

@@ -1,4 +1,4 @@
-// Layers that multiply by a matrix, or look up its rows.
+// Layers that multiply by a matrix, or look up rows of it.
 
 #include "graph/tracing.hpp"
 #include "nn/layer_row.hpp"
@@ -43,15 +43,15 @@ Var embedding_layer(Scope s, const Arg& x, const EmbeddingOptions& o) { return e
 }  // namespace
 
 Fields fields(EmbeddingOptions& o) {
-  return {{"count", &o.count, "rows of the table: one more than the largest index", {.low = 1}},
+  return {{"count", &o.count, "number of rows of the table: the largest index plus 1", {.low = 1}},
           {"width", &o.width, "size of a row", {.low = 1}},
           {"initializer", &o.initializer, "how the table starts"}};
 }
 
 std::vector<LayerRow> dense_layers() {
-  return {
-      layer_row(dense_layer, {.name = "dense", .summary = "every output from every input", .formula = "x W + b"}),
-      layer_row(embedding_layer, {.name = "embedding", .summary = "rows of a table by index", .formula = "table[x]"})};
+  return {layer_row(dense_layer, {.name = "dense", .summary = "a fully connected layer", .formula = "x W + b"}),
+          layer_row(embedding_layer,
+                    {.name = "embedding", .summary = "the row of a table at each index", .formula = "table[x]"})};
 }
 
 }  // namespace thalweg::nn

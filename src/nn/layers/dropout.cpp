@@ -20,9 +20,7 @@ namespace {
 struct DropoutLayer {
   double rate = 0.5;
 };
-Fields fields(DropoutLayer& o) {
-  return {{"rate", &o.rate, "the probability that an element becomes zero", below_one}};
-}
+Fields fields(DropoutLayer& o) { return {{"rate", &o.rate, "probability that an element is set to zero", below_one}}; }
 Var dropout_layer(Scope s, const Arg& x, const DropoutLayer& o) { return dropout(s, x, o.rate); }
 
 }  // namespace
@@ -30,7 +28,7 @@ Var dropout_layer(Scope s, const Arg& x, const DropoutLayer& o) { return dropout
 std::vector<LayerRow> dropout_layers() {
   return {layer_row(
       dropout_layer,
-      {.name = "dropout", .summary = "in training, elements are zero at random", .formula = "x / (1 - rate) or 0"})};
+      {.name = "dropout", .summary = "sets random elements to zero in training", .formula = "x / (1 - rate) or 0"})};
 }
 
 }  // namespace thalweg::nn

@@ -17,7 +17,7 @@ void expect_axes(std::string_view layer, const Scope& s, const Arg& x, int least
                    var_of(x).shape(), s.path(), at(x.source()));
 }
 
-/// The parameters "weight" and "bias" of the last axis, either of which may be left out.
+/// The parameters "weight" and "bias" along the last axis; either may be left out.
 struct Affine {
   Var weight, bias;
   Affine(const Scope& s, std::int64_t size, bool wanted, double start = 1, bool with_bias = true) {
@@ -39,8 +39,8 @@ Moments moments_of(Var x, const Axes& axes) {
   return {m, mean(square(x - m), axes, Keep::yes)};
 }
 
-/// x with mean 0 and variance 1 over the axes. Its derivative, written out, takes two passes over memory: the sums, and
-/// (g - mean g - y mean(g y)) / deviation.
+/// x with mean 0 and variance 1 over the axes. Its derivative is written out, so that it takes two passes over memory:
+/// one for the sums, and one for (g - mean g - y mean(g y)) / deviation.
 Var standardised(Var x, const Axes& axes, double eps) {
   const Moments moments = moments_of(x, axes);
   const Var m = moments.mean, scale = rsqrt(moments.variance + eps);
@@ -52,28 +52,28 @@ Var standardised(Var x, const Axes& axes, double eps) {
       });
 }
 
-/// weight * (x - mean) / sqrt(variance + eps) + bias for rows x of channels, with the gradients of all three from the
-/// same two sums.
+/// weight * (x - mean) / sqrt(variance + eps) + bias for x (rows, channels). The gradients of x, weight and bias use
+/// the same two sums.
 Var batch_normalised(Var x, const Moments& moments, double eps, Var weight, Var bias) {
   const Var m = moments.mean, scale = rsqrt(moments.variance + eps);
   const auto count = static_cast<double>(x.dim(0));
   return custom_derivative(
       {x, weight, bias}, [&](std::span<const Var> in) { return (in[0] - m) * (scale * in[1]) + in[2]; },
       [=](std::span<const Var> in, Var, Var g) {
-        const Var from_mean = in[0] + (-m);  // not the forward pass's x - m, which would have to be kept
+        const Var from_mean = in[0] + (-m);  // computed again: the forward pass's x - m would have to be kept in memory
         const Var total = sum(g, 0), product = sum(g * from_mean, 0) * reshape(scale, in[1].shape());
         const Var slope = scale * product / count;
         return std::vector<Var>{(in[1] * scale) * (g - total / count - from_mean * slope), product, total};
       });
 }
 
-/// (batch, places, channels), normalised over places and the channels of each group, with the gradients of x, weight
-/// and bias from the same two sums. All sums over memory are over places, for all channels side by side; what is left
-/// to do for groups is done on (batch, channels).
+/// (batch, places, channels), normalised over places and the channels of each group. The gradients of x, weight and
+/// bias use the same two sums. All passes over memory sum over places, for all channels at once; the sums over the
+/// channels of a group then take only (batch, channels) numbers.
 Var group_normalised(Var x, std::int64_t groups, double eps, Var weight, Var bias) {
   const std::int64_t batch = x.dim(0), channels = x.dim(2), size = channels / groups;
   const auto count = static_cast<double>(x.dim(1) * size);
-  const auto mean_of_group = [=](Var sums) {  // (batch, channels) -> the same for each channel of a group
+  const auto mean_of_group = [=](Var sums) {  // (batch, channels) -> the group's mean in each of its channels
     const Var of_group = sum(reshape(sums, {batch, groups, size}), 2, Keep::yes) / count;
     return reshape(broadcast_to(of_group, {batch, groups, size}), {batch, channels});
   };
@@ -84,7 +84,8 @@ Var group_normalised(Var x, std::int64_t groups, double eps, Var weight, Var bia
       {x, weight, bias},
       [&](std::span<const Var> in) { return (in[0] - per_place(m)) * per_place(scale * in[1]) + in[2]; },
       [=](std::span<const Var> in, Var, Var g) {
-        const Var from_mean = in[0] + per_place(-m);  // not the forward pass's x - m, which would have to be kept
+        const Var from_mean =
+            in[0] + per_place(-m);  // computed again: the forward pass's x - m would have to be kept in memory
         const Var total = sum(g, 1), product = scale * sum(g * from_mean, 1);
         const Var shift = scale * mean_of_group(in[1] * total);
         const Var slope = square(scale) * mean_of_group(in[1] * product);
@@ -105,7 +106,7 @@ Var batch_norm(Scope s, const Arg& arg, const BatchNormOptions& o) {
   const Affine affine(s, channels, o.affine, o.weight);
   const Var running_mean = s.statistic("mean", {channels}, 0),
             running_variance = s.statistic("variance", {channels}, 1);
-  if (s.mode() == Mode::evaluate || count == 1) {  // one value has no variance: what was seen before serves it
+  if (s.mode() == Mode::evaluate || count == 1) {  // one value has no variance, so the running statistics are used
     const Var scale = rsqrt(running_variance + o.eps);
     if (!o.affine) return (x - running_mean) * scale;
     return (x - running_mean) * (scale * affine.weight) + affine.bias;
@@ -130,8 +131,8 @@ Var group_norm(Scope s, const Arg& x, const GroupNormOptions& o) {
   expect_axes("group_norm", s, x, 2);
   const Shape& shape = var_of(x).shape();
   if (o.groups < 1 || shape[-1] % o.groups != 0) {
-    fail<UsageError>("[group_norm] {} groups of {} channels in '{}'. Hint: groups divides the channels.{}", o.groups,
-                     shape[-1], s.path(), at(x.source()));
+    fail<UsageError>("[group_norm] {} groups of {} channels in '{}'. Hint: groups must divide the channels.{}",
+                     o.groups, shape[-1], s.path(), at(x.source()));
   }
   const Affine affine(s, shape[-1], o.affine);
   const Var weight = o.affine ? affine.weight : broadcast_to(as_var(1, var_of(x)), {shape[-1]});
@@ -152,22 +153,22 @@ Var rms_norm(Scope s, const Arg& x, const RmsNormOptions& o) {
 }
 
 namespace {
-constexpr std::string_view eps_doc = "added to the variance", affine_doc = "whether there are weight and bias";
+constexpr std::string_view eps_doc = "added to the variance", affine_doc = "whether the layer has a weight and a bias";
 }  // namespace
 
 Fields fields(BatchNormOptions& o) {
   return {{"eps", &o.eps, eps_doc, not_negative},
-          {"momentum", &o.momentum, "how fast the running statistics move", unit_interval},
+          {"momentum", &o.momentum, "weight of a new batch in the running statistics", unit_interval},
           {"affine", &o.affine, affine_doc},
           {"weight", &o.weight, "initial value of the weight"}};
 }
 Fields fields(LayerNormOptions& o) {
   return {{"eps", &o.eps, eps_doc, not_negative},
           {"affine", &o.affine, affine_doc},
-          {"bias", &o.bias, "whether there is a bias, where there is a weight"}};
+          {"bias", &o.bias, "whether the layer has a bias as well; only with a weight"}};
 }
 Fields fields(GroupNormOptions& o) {
-  return {{"groups", &o.groups, "must divide the channels", {.low = 1}},
+  return {{"groups", &o.groups, "number of groups, which must divide the number of channels", {.low = 1}},
           {"eps", &o.eps, eps_doc, not_negative},
           {"affine", &o.affine, affine_doc}};
 }
@@ -178,19 +179,20 @@ Fields fields(RmsNormOptions& o) { return {{"eps", &o.eps, "added to the mean sq
 
 std::vector<LayerRow> normalisation_layers() {
   constexpr std::string_view formula = "weight * (x - mean) / sqrt(variance + eps) + bias";
-  return {
-      layer_row(batch_norm, {.name = "batch_norm",
-                             .summary = "each channel normalised over the batch; running statistics in evaluation",
-                             .formula = formula}),
-      layer_row(layer_norm, {.name = "layer_norm", .summary = "normalised over the last axis", .formula = formula}),
-      layer_row(group_norm,
-                {.name = "group_norm", .summary = "normalised over places and groups of channels", .formula = formula}),
-      layer_row(instance_norm, {.name = "instance_norm",
-                                .summary = "each channel of each sample normalised over its places",
-                                .formula = formula}),
-      layer_row(rms_norm, {.name = "rms_norm",
-                           .summary = "divided by the root of the mean square over the last axis",
-                           .formula = "weight * x / sqrt(mean x^2 + eps)"})};
+  return {layer_row(batch_norm,
+                    {.name = "batch_norm",
+                     .summary = "normalises each channel over the batch; in evaluation it uses the running statistics",
+                     .formula = formula}),
+          layer_row(layer_norm, {.name = "layer_norm", .summary = "normalises over the last axis", .formula = formula}),
+          layer_row(group_norm, {.name = "group_norm",
+                                 .summary = "normalises over all places and over groups of channels",
+                                 .formula = formula}),
+          layer_row(instance_norm, {.name = "instance_norm",
+                                    .summary = "normalises each channel of each sample over all places",
+                                    .formula = formula}),
+          layer_row(rms_norm, {.name = "rms_norm",
+                               .summary = "divides by the root mean square over the last axis",
+                               .formula = "weight * x / sqrt(mean x^2 + eps)"})};
 }
 
 }  // namespace thalweg::nn

@@ -29,7 +29,7 @@ std::vector<Var> carry_or_zeros(const std::vector<Var>& carry, Var x, std::int64
   return std::vector<Var>(states, broadcast_to(x.graph().number(0, x.dtype()), {x.dim(0), units}));
 }
 
-/// The input's part in the sums of the gates, and the recurrent weights.
+/// The contribution of the input to the gates before their activation, and the recurrent weights.
 std::pair<Var, Var> projected(Scope s, const Arg& x, const RecurrentOptions& o, std::int64_t gates, Initializer bias) {
   const Initializer start = init::uniform(1 / std::sqrt(static_cast<double>(o.units)));
   const auto width = gates * o.units;
@@ -69,9 +69,9 @@ struct RecurrentLayer : RecurrentOptions {
   bool last = false;
 };
 Fields fields(RecurrentLayer& o) {
-  return {{"units", &o.units, "number of outputs at each step", {.low = 1}},
+  return {{"units", &o.units, "number of units, which is the number of outputs at each step", {.low = 1}},
           {"bias", &o.bias, "whether the gates have a bias"},
-          {"last", &o.last, "only the output of the last step: (batch, units)"},
+          {"last", &o.last, "return only the output of the last step, (batch, units)"},
           {"truncate", &o.truncate, truncate_doc, not_negative}};
 }
 

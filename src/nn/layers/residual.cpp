@@ -14,13 +14,13 @@ struct ResidualLayer {
 };
 Fields fields(ResidualLayer& o) {
   return {{"layers", &o.layers, "the layers of f"},
-          {"shortcut", &o.shortcut, "layers on the shortcut, for an f that changes the shape"}};
+          {"shortcut", &o.shortcut, "layers on the shortcut, needed where f changes the shape"}};
 }
 ModelFunction make_residual(const ResidualLayer& o) {
   return [f = LayerList(o.layers), around = LayerList(o.shortcut)](Scope s, Var x) {
     const Var y = f(s, x), direct = around(s / "shortcut", x);
     if (y.shape() == direct.shape()) return direct + y;
-    fail<UsageError>("[residual] {} and {} in '{}'. Hint: layers in `shortcut` that change the shape as the others do.",
+    fail<UsageError>("[residual] {} and {} in '{}'. Hint: layers in `shortcut` that change the shape as f does.",
                      direct.shape(), y.shape(), s.path());
   };
 }
@@ -29,7 +29,8 @@ ModelFunction make_residual(const ResidualLayer& o) {
 
 std::vector<LayerRow> residual_layers() {
   return {layer_made_by<ResidualLayer>(
-      make_residual, {.name = "residual", .summary = "layers with a shortcut around them", .formula = "x + f(x)"})};
+      make_residual,
+      {.name = "residual", .summary = "layers with a residual connection around them", .formula = "x + f(x)"})};
 }
 
 }  // namespace thalweg::nn

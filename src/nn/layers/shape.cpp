@@ -1,4 +1,4 @@
-// Layers that give the same numbers another shape.
+// Layers that change only the shape.
 
 #include "graph/tracing.hpp"
 #include "nn/layer_row.hpp"
@@ -24,10 +24,10 @@ Var flatten_layer(const Arg& x) { return flatten(x); }
 
 std::vector<LayerRow> shape_layers() {
   return {layer_row(flatten_layer, {.name = "flatten",
-                                    .summary = "all axes but the first become one",
+                                    .summary = "joins all axes except the first",
                                     .formula = "(batch, ...) -> (batch, numbers)"}),
           layer_row(reshape_layer, {.name = "reshape",
-                                    .summary = "the same numbers in another shape",
+                                    .summary = "gives the numbers another shape",
                                     .formula = "(batch, ...) -> (batch, shape)"})};
 }
 

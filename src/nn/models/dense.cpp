@@ -1,4 +1,4 @@
-// Models of dense layers.
+// Models made of dense layers.
 
 #include <fmt/format.h>
 
@@ -12,18 +12,20 @@ namespace thalweg::nn {
 
 Fields fields(LinearOptions&) { return {}; }
 Fields fields(MlpOptions& o) {
-  return {
-      {"hidden", &o.hidden, "units of the hidden layers, first to last", {.low = 1}},
-      {"activation", &o.activation, "after each hidden layer", any_number, activation_names()},
-      {"initializer", &o.initializer, "how the weights start"},
-      {"norm", &o.norm, "the normalisation before each activation", any_number, {"none", "batch", "layer"}},
-      {"residual", &o.residual, "each hidden layer that is as wide as the one before adds its input to its result"},
-      {"parametrisation",
-       &o.parametrisation,
-       "mup: the best lr of a net whose first layer has base_width units is that of wider ones",
-       any_number,
-       {"standard", "mup"}},
-      {"base_width", &o.base_width, "of mup: units of the first hidden layer of the net that was tuned", {.low = 1}}};
+  return {{"hidden", &o.hidden, "number of units of each hidden layer, first to last", {.low = 1}},
+          {"activation", &o.activation, "activation after each hidden layer", any_number, activation_names()},
+          {"initializer", &o.initializer, "how the weights start"},
+          {"norm", &o.norm, "normalisation before each activation", any_number, {"none", "batch", "layer"}},
+          {"residual", &o.residual, "a hidden layer adds its input to its output where both have the same width"},
+          {"parametrisation",
+           &o.parametrisation,
+           "mup: wider networks have the same best lr as the network whose first hidden layer has base_width units",
+           any_number,
+           {"standard", "mup"}},
+          {"base_width",
+           &o.base_width,
+           "mup: units of the first hidden layer of the network whose lr was tuned",
+           {.low = 1}}};
 }
 
 namespace {
@@ -39,11 +41,11 @@ WidthScaling scaling(const MlpOptions& o) {
   return result;
 }
 
-/// The result of the last hidden layer, in as many numbers as the model gives.
+/// The last layer: from the result of the last hidden layer to the outputs of the model.
 Var output_of(Scope s, const MlpOptions& o, Var x, std::int64_t outputs) {
   if (o.parametrisation != "mup" || o.hidden.empty())
     return dense(s / "output", x, outputs, {.initializer = init::lecun_normal()});
-  // of the net that was tuned these are the weights of the standard form; the bias is not divided
+  // for the network whose lr was tuned these are the standard weights; the bias is not divided
   const double ratio = width_ratio(o), deviation = std::sqrt(ratio / static_cast<double>(o.hidden.back()));
   return dense(s / "output", x / ratio, outputs, {.initializer = init::normal(deviation)});
 }

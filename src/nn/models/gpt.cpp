@@ -1,4 +1,4 @@
-// The transformer that predicts the next token, whole and one place at a time.
+// The transformer that predicts the next token, for whole sequences and for one position at a time.
 
 #include <cmath>
 
@@ -13,21 +13,26 @@ namespace thalweg::nn {
 
 Fields fields(GptOptions& o) {
   const Range count{.low = 1};
-  return {{"layers", &o.layers, "blocks of attention and feed-forward", count},
+  return {{"layers", &o.layers, "number of blocks, each with attention and feed-forward layers", count},
           {"width", &o.width, "size of a token's embedding, a multiple of heads", count},
-          {"heads", &o.heads, "heads of attention", count},
-          {"context", &o.context, "number of learned positions, and how far back generation looks", count},
-          {"feed_forward", &o.feed_forward, "gelu, or swiglu with its gate", any_number, {"gelu", "swiglu"}},
-          {"hidden", &o.hidden, "width inside feed-forward; 0 is 4 width, or 8/3 width for swiglu", not_negative},
+          {"heads", &o.heads, "number of attention heads", count},
+          {"context", &o.context, "number of learned positions, and of tokens that generation looks back at", count},
+          {"feed_forward",
+           &o.feed_forward,
+           "activation: gelu, or swiglu, which has a gate",
+           any_number,
+           {"gelu", "swiglu"}},
+          {"hidden", &o.hidden, "width inside the feed-forward layers; 0 is 4 width, or 8/3 width for swiglu",
+           not_negative},
           {"positions", &o.positions, "how positions are encoded", any_number, {"learned", "sinusoidal", "rotary"}},
-          {"tied", &o.tied, "the output uses the table of the tokens"},
-          {"dropout", &o.dropout, "dropout of embeddings and of what each block adds", below_one},
+          {"tied", &o.tied, "the output layer uses the token embeddings as its weights"},
+          {"dropout", &o.dropout, "dropout rate of the embeddings and of the results that each block adds", below_one},
           {"parametrisation",
            &o.parametrisation,
-           "mup: the best lr of a net of base_width and as many heads is that of wider ones",
+           "mup: wider networks have the same best lr as the network of width base_width with as many heads",
            any_number,
            {"standard", "mup"}},
-          {"base_width", &o.base_width, "of mup: the width of the net that was tuned", count}};
+          {"base_width", &o.base_width, "mup: width of the network whose lr was tuned", count}};
 }
 
 namespace {
@@ -40,7 +45,7 @@ WidthScaling scaling(const GptOptions& o) {
   return {.ratio = width_ratio(o), .matrices = {"block*/attention/*/weight", "block*/feed_forward/*/weight"}};
 }
 
-constexpr double embedding_deviation = 0.02;  // and of weights, in the net that is tuned
+constexpr double embedding_deviation = 0.02;  // also of the weights, in the network whose lr is tuned
 
 struct Gpt {
   std::int64_t vocabulary;
@@ -56,7 +61,7 @@ struct Gpt {
     }
   }
 
-  /// Of weights between two widths.
+  /// The deviation of the weights between two widths.
   [[nodiscard]] double weight_deviation() const { return embedding_deviation / std::sqrt(width_ratio(o)); }
   [[nodiscard]] MultiHeadAttentionOptions attention() const {
     const double ratio = width_ratio(o), head = static_cast<double>(o.width) / static_cast<double>(o.heads);
@@ -86,7 +91,7 @@ struct Gpt {
       x = x + embedding(s / "positions", positions,
                         {.count = o.context, .width = o.width, .initializer = init::normal(embedding_deviation)});
     } else if (o.positions == "sinusoidal") {
-      // of the net that was tuned: beside positions of size 1 a table must not grow with the width
+      // as in the network whose lr was tuned: beside positions of size 1 the embeddings must not grow with the width
       const double tuned = static_cast<double>(o.width) / width_ratio(o);
       x = std::sqrt(tuned) * x + sinusoidal_positions(positions, o.width, s.dtype());
     }
@@ -103,7 +108,7 @@ struct Gpt {
     return {x, dense(s / "output", x, vocabulary, {.bias = false, .initializer = init::normal(embedding_deviation)})};
   }
 
-  /// All places at once.
+  /// All positions at once.
   [[nodiscard]] GptRead whole(Scope s, Var tokens, bool with_logits) const {
     expect_tokens("gpt", tokens, o.positions == "learned" ? o.context : 0);
     const Var positions = places_up_to(tokens.graph(), tokens.dim(1));

@@ -1,4 +1,4 @@
-// The model that is a list of layers.
+// The model that a configuration gives as a list of layers.
 
 #include "nn/layer_list.hpp"
 #include "nn/model_row.hpp"
@@ -7,10 +7,10 @@
 namespace thalweg::nn {
 
 Fields fields(LayersOptions& o) {
-  return {{"layers", &o.layers, "each { kind = ..., ... }: see the table of layers"},
+  return {{"layers", &o.layers, "the layers, each { kind = ..., ... }; see the table of layers"},
           {"head",
            &o.head,
-           "dense: a dense layer to the outputs comes last; none: the last layer's result is the prediction",
+           "dense: a last dense layer gives the outputs; none: the last layer of the list gives them",
            any_number,
            {"dense", "none"}}};
 }

@@ -1,4 +1,4 @@
-// The recurrent model that predicts the next token, whole and one place at a time.
+// The recurrent model that predicts the next token, for whole sequences and for one position at a time.
 
 #include <cmath>
 
@@ -11,16 +11,16 @@ namespace thalweg::nn {
 Fields fields(LstmOptions& o) {
   const Range count{.low = 1};
   return {{"layers", &o.layers, "number of recurrent layers", count},
-          {"width", &o.width, "size of a token's embedding, and units of each layer", count},
+          {"width", &o.width, "size of a token's embedding, and number of units of each layer", count},
           {"truncate", &o.truncate, truncate_doc, not_negative},
-          {"tied", &o.tied, "the output uses the table of the tokens"},
-          {"dropout", &o.dropout, "dropout of embeddings and of each layer's output", below_one}};
+          {"tied", &o.tied, "the output layer uses the token embeddings as its weights"},
+          {"dropout", &o.dropout, "dropout rate of the embeddings and of the output of each layer", below_one}};
 }
 
 namespace {
 
-/// Tokens (batch, time) -> logits (batch, time, vocabulary). `carry` holds h and c of each layer, or is empty; it
-/// becomes what they are after the last step.
+/// Tokens (batch, time) -> logits (batch, time, vocabulary). `carry` holds h and c of each layer before the first step,
+/// or is empty; afterwards it holds h and c after the last step.
 Var run_lstm(Scope s, Var tokens, std::int64_t vocabulary, const LstmOptions& o, std::vector<Var>& carry) {
   const double deviation = 1 / std::sqrt(static_cast<double>(o.width));
   const Var table = (s / "tokens").parameter("table", {vocabulary, o.width}, {.initializer = init::normal(deviation)});

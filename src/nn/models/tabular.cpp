@@ -1,4 +1,4 @@
-// The model of tables.
+// The model for tables.
 
 #include "thalweg/tabular.hpp"
 
@@ -12,32 +12,45 @@ namespace thalweg::nn {
 
 Fields fields(TabularOptions& o) {
   return {
-      {"hidden", &o.hidden, "units of the hidden layers, first to last", {.low = 1}},
-      {"activation", &o.activation, "after each hidden layer", any_number, activation_names()},
-      {"dropout", &o.dropout, "after each hidden layer", {.low = 0, .high = 1, .high_open = true}},
-      {"clip", &o.clip, "x / sqrt(1 + (x / 3)^2): far values are drawn in smoothly"},
-      {"scale", &o.scale, "a factor for each input, which learns six times as fast as the rest"},
-      {"frequencies", &o.frequencies, "of the periodic embedding of each input; 0: none", {.low = 0}},
-      {"frequency_deviation", &o.frequency_deviation, "what the frequencies are drawn with", {.low = 0}},
-      {"pieces", &o.pieces, "of the piecewise linear encoding of each input; 0: none", {.low = 0, .high = 1000}},
+      {"hidden", &o.hidden, "number of units of each hidden layer, first to last", {.low = 1}},
+      {"activation", &o.activation, "activation after each hidden layer", any_number, activation_names()},
+      {"dropout", &o.dropout, "dropout rate after each hidden layer", {.low = 0, .high = 1, .high_open = true}},
+      {"clip", &o.clip, "replace each input x by x / sqrt(1 + (x / 3)^2), a smooth limit for outliers"},
+      {"scale", &o.scale,
+       "a learned factor for each input, whose learning rate is six times that of the other parameters"},
+      {"frequencies",
+       &o.frequencies,
+       "number of frequencies in the periodic embedding of each input; 0: no periodic embedding",
+       {.low = 0}},
+      {"frequency_deviation",
+       &o.frequency_deviation,
+       "standard deviation from which the frequencies are drawn",
+       {.low = 0}},
+      {"pieces",
+       &o.pieces,
+       "number of pieces in the piecewise linear encoding of each input; 0: no such encoding",
+       {.low = 0, .high = 1000}},
       {"knots", &o.knots,
-       "where its pieces meet, pieces + 1 for each number; none: quantiles of a table's training rows, of other data "
-       "evenly from -2 to 2"},
-      {"embedding", &o.embedding, "numbers that an input becomes, besides itself", {.low = 1}},
-      {"most_embedded", &o.most_embedded, "of more numbers none is embedded", {.low = 0}},
+       "ends of the pieces, pieces + 1 numbers for each embedded input; empty: for a table the quantiles of the "
+       "training rows, for other data evenly from -2 to 2"},
+      {"embedding", &o.embedding, "size of the embedding of an input, which is added to the input itself", {.low = 1}},
+      {"most_embedded", &o.most_embedded, "if there are more inputs to embed than this, none is embedded", {.low = 0}},
       {"numbers",
        &o.numbers,
-       "places of the inputs that are embedded; none: those of a table's numbers and dates, of other data all",
+       "places of the inputs that are embedded; empty: for a table its numbers and dates, for other data all inputs",
        {.low = 0}},
-      {"members", &o.members, "of the ensemble that shares the weights; 1: none", {.low = 1}},
-      {"member_deviation", &o.member_deviation, "of the factors of the members, which start about 1", {.low = 0}}};
+      {"members", &o.members, "number of members of an ensemble that shares its weights; 1: no ensemble", {.low = 1}},
+      {"member_deviation",
+       &o.member_deviation,
+       "standard deviation of the initial factors of the members around 1",
+       {.low = 0}}};
 }
 
 namespace {
 
 Var clipped(const Var& x) { return x * rsqrt(1 + square(x / 3)); }
 
-/// A parameter that adaptive methods move `speed` times as far: it is kept divided by that.
+/// A parameter that adaptive methods move `speed` times as far: its stored value is divided by `speed`.
 Var fast(Scope s, std::string_view name, const Shape& shape, double start, double speed) {
   return speed * s.parameter(name, shape, {.initializer = init::constant(start / speed), .decay = false});
 }
@@ -45,9 +58,10 @@ Var fast(Scope s, std::string_view name, const Shape& shape, double start, doubl
 /// The columns of x (rows, inputs) at these places, in order; all where there are none.
 Var columns_at(const Var& x, const std::vector<std::int64_t>& places) {
   if (places.empty()) return x;
-  std::vector<Var> runs;  // of neighbours
+  std::vector<Var> runs;  // each of adjacent columns
   for (std::size_t i = 0; i < places.size();) {
-    if (places[i] >= x.dim(1)) fail<UsageError>("[tabular] numbers: place {} of {} inputs", places[i], x.dim(1));
+    if (places[i] >= x.dim(1))
+      fail<UsageError>("[tabular] numbers has the place {}, but there are {} inputs", places[i], x.dim(1));
     std::size_t end = i + 1;
     while (end < places.size() && places[end] == places[end - 1] + 1 && places[end] < x.dim(1)) ++end;
     runs.push_back(slice(x, places[i], places[end - 1] + 1, 1));
@@ -56,7 +70,7 @@ Var columns_at(const Var& x, const std::vector<std::int64_t>& places) {
   return concat(runs, 1);
 }
 
-/// For inputs that are standardised: evenly from -2 to 2.
+/// Knots for standardised inputs: evenly from -2 to 2.
 std::vector<double> even_knots(std::int64_t numbers, std::int64_t pieces) {
   std::vector<double> knots;
   for (std::int64_t i = 0; i < numbers; ++i) {
@@ -74,15 +88,15 @@ Var waves(Scope s, const Var& x, const TabularOptions& o) {
   return cos(2 * std::numbers::pi * (x * frequency + phase));
 }
 
-/// The part of each piece between two knots that lies below each number x (rows, numbers, 1), from 0 to 1; of two knots
-/// in one place: whether x is above. (Gorishniy, Rubachev and Babenko 2022.)
+/// The fraction, from 0 to 1, of each piece between two knots that lies below each number x (rows, numbers, 1). Where
+/// two knots are equal: 1 if x is above them, else 0. (Gorishniy, Rubachev and Babenko 2022.)
 Var pieces(const Var& x, const TabularOptions& o) {
   const Shape shape{x.dim(1), o.pieces};
   const auto count = static_cast<std::size_t>(o.pieces);
   const std::vector<double> knots = o.knots.empty() ? even_knots(x.dim(1), o.pieces) : o.knots;
   if (std::ssize(knots) != x.dim(1) * (o.pieces + 1))
-    fail<UsageError>("[tabular] knots: {} of them, where {} pieces of {} numbers want {}", knots.size(), o.pieces,
-                     x.dim(1), x.dim(1) * (o.pieces + 1));
+    fail<UsageError>("[tabular] {} knots for {} pieces of {} numbers. Wanted: {}", knots.size(), o.pieces, x.dim(1),
+                     x.dim(1) * (o.pieces + 1));
   Tensor begins(shape, x.dtype()), slopes(shape, x.dtype());
   for (std::size_t i = 0; i < knots.size() / (count + 1); ++i) {
     for (std::size_t j = 0; j < count; ++j) {
@@ -95,8 +109,8 @@ Var pieces(const Var& x, const TabularOptions& o) {
   return clamp((x - constant(begins)) * constant(slopes), 0, 1);
 }
 
-/// (rows, inputs) -> (rows, inputs + numbers * embedding): the inputs, and of those that are numbers linear maps of
-/// their waves and pieces.
+/// (rows, inputs) -> (rows, inputs + numbers * embedding): the inputs, and for each number a linear map of its periodic
+/// and piecewise linear encodings.
 Var embedded(Scope s, const Var& x, const Var& numbers, const TabularOptions& o) {
   const std::int64_t rows = x.dim(0), inputs = numbers.dim(1), count = o.frequencies + o.pieces, width = o.embedding;
   std::vector<Var> features;
@@ -109,21 +123,21 @@ Var embedded(Scope s, const Var& x, const Var& numbers, const TabularOptions& o)
   return concat({x, reshape(mapped, {rows, inputs * width})}, 1);
 }
 
-/// An ensemble that shares its matrices: (rows, members, units), of which each member has factors and outputs of its
-/// own.
+/// An ensemble that shares its matrices, (rows, members, units). Each member has its own factors and its own last
+/// layer.
 class Members {
  public:
   Members(Scope s, std::int64_t count) : scope_(s), count_(count) {}
 
-  /// x times a factor of the member for each place of the last axis (Wen, Tran and Ba 2020).
+  /// x times the member's factor for each element of the last axis (Wen, Tran and Ba 2020).
   [[nodiscard]] Var scaled(std::string_view name, const Var& x, const Initializer& start) const {
     if (count_ == 1) return x;
     const Var factors = scope_.parameter(name, {count_, x.dim(-1)}, {.initializer = start, .decay = false}) + 1;
     return (x.rank() == 2 ? broadcast_to(expand_dims(x, 1), {x.dim(0), count_, x.dim(1)}) : x) * factors;
   }
 
-  /// The last layer, of each member its own: (rows, members, outputs) in training, where each member has its loss, and
-  /// the mean over the members in evaluation.
+  /// Each member's own last layer: (rows, members, outputs) in training, where each member has its own loss, and the
+  /// mean over the members in evaluation.
   [[nodiscard]] Var outputs(const Var& x, std::int64_t outputs) const {
     if (count_ == 1) return dense(scope_ / "output", x, outputs, {.initializer = init::lecun_normal()});
     const std::int64_t width = x.dim(-1);
@@ -165,7 +179,9 @@ ModelFunction tabular(std::int64_t outputs, const TabularOptions& options) {
 
 std::vector<ModelRow> tabular_models() {
   return {model_row(
-      "tabular", "a perceptron with the parts that won on tables: embeddings of numbers, an ensemble within", tabular)};
+      "tabular",
+      "a multilayer perceptron for tables, with embeddings of numbers and an ensemble that shares its weights",
+      tabular)};
 }
 
 }  // namespace thalweg::nn

@@ -1,4 +1,4 @@
-// Models of images.
+// Models for images.
 
 #include "thalweg/vision.hpp"
 
@@ -21,13 +21,13 @@ void expect_image(std::string_view model, Var x) {
 }  // namespace
 
 Fields fields(ConvnetOptions& o) {
-  return {{"filters", &o.filters, "filters of the convolutions, first to last", {.low = 1}},
+  return {{"filters", &o.filters, "number of filters of each convolution, first to last", {.low = 1}},
           {"kernel", &o.kernel, "height and width of the filters", {.low = 1}},
-          {"pool", &o.pool, "the window of the pooling after each convolution; 1 is none", {.low = 1}},
-          {"batch_norm", &o.batch_norm, "whether a normalisation follows each convolution"},
-          {"hidden", &o.hidden, "units of the dense layers after the convolutions", {.low = 1}},
-          {"activation", &o.activation, "after each layer", any_number, activation_names()},
-          {"dropout", &o.dropout, "before each dense layer", below_one}};
+          {"pool", &o.pool, "size of the pooling window after each convolution; 1 is no pooling", {.low = 1}},
+          {"batch_norm", &o.batch_norm, "whether a batch normalisation follows each convolution"},
+          {"hidden", &o.hidden, "number of units of each dense layer after the convolutions", {.low = 1}},
+          {"activation", &o.activation, "activation after each layer", any_number, activation_names()},
+          {"dropout", &o.dropout, "dropout rate before each dense layer", below_one}};
 }
 
 ModelFunction convnet(std::int64_t outputs, const ConvnetOptions& o) {
@@ -52,23 +52,28 @@ ModelFunction convnet(std::int64_t outputs, const ConvnetOptions& o) {
 
 Fields fields(ResnetOptions& o) {
   return {
-      {"blocks", &o.blocks, "number of blocks in each stage; the stages after the first halve the image", {.low = 1}},
-      {"width", &o.width, "channels of the first stage; each stage after doubles them", {.low = 1}},
-      {"block", &o.block, "two convolutions of 3 x 3, or 1 x 1, 3 x 3, 1 x 1", any_number, {"basic", "bottleneck"}},
+      {"blocks", &o.blocks, "number of blocks in each stage; each stage after the first halves the image", {.low = 1}},
+      {"width", &o.width, "number of channels of the first stage; each later stage doubles it", {.low = 1}},
+      {"block",
+       &o.block,
+       "basic: two convolutions of 3 x 3; bottleneck: convolutions of 1 x 1, 3 x 3 and 1 x 1",
+       any_number,
+       {"basic", "bottleneck"}},
       {"stem",
        &o.stem,
-       "a convolution of 3 x 3, or one of 7 x 7 and pooling, which quarter the image",
+       "small: a convolution of 3 x 3; large: a convolution of 7 x 7 and a pooling, which reduce height and width to a "
+       "quarter",
        any_number,
        {"small", "large"}},
-      {"stem_stride", &o.stem_stride, "stride of the small stem's convolution", {.low = 1}},
+      {"stem_stride", &o.stem_stride, "stride of the convolution in the small stem", {.low = 1}},
       {"zero_init", &o.zero_init,
-       "the last normalisation of each block starts with weight 0, and so the block as the identity"},
-      {"dropout", &o.dropout, "before the output", below_one}};
+       "the last normalisation of each block starts with weight 0, so that the block starts as the identity"},
+      {"dropout", &o.dropout, "dropout rate before the output layer", below_one}};
 }
 
 namespace {
 
-/// A convolution without bias, and its normalisation.
+/// A convolution without bias, followed by a normalisation.
 Var normalised(const Scope& s, std::string_view number, Var x, std::int64_t filters, std::int64_t kernel,
                std::int64_t stride, bool from_zero = false) {
   const std::string name(number);
@@ -116,10 +121,10 @@ ModelFunction resnet(std::int64_t outputs, const ResnetOptions& o) {
 }
 
 Fields fields(UnetOptions& o) {
-  return {{"levels", &o.levels, "how often the image is halved, and doubled again", {.low = 1, .high = 8}},
-          {"width", &o.width, "channels of the first level; each level below doubles them", {.low = 1}},
-          {"norm", &o.norm, "after each convolution", any_number, {"batch", "group", "none"}},
-          {"activation", &o.activation, "after each convolution", any_number, activation_names()}};
+  return {{"levels", &o.levels, "how many times the image is halved, and doubled again", {.low = 1, .high = 8}},
+          {"width", &o.width, "number of channels of the first level; each level below doubles it", {.low = 1}},
+          {"norm", &o.norm, "normalisation after each convolution", any_number, {"batch", "group", "none"}},
+          {"activation", &o.activation, "activation after each convolution", any_number, activation_names()}};
 }
 
 namespace {
@@ -157,7 +162,8 @@ ModelFunction unet(std::int64_t outputs, const UnetOptions& o) {
       const Scope here = s / numbered("up", level);
       const Var other = seen[level];
       x = conv_transpose2d(here / "larger", x, {.filters = width});
-      x = slice(slice(x, 0, other.dim(1), 1), 0, other.dim(2), 2);  // of an odd size one row was added
+      x = slice(slice(x, 0, other.dim(1), 1), 0, other.dim(2),
+                2);  // an odd size was rounded up, so one row or column too many came back
       x = two_convolutions(here, concat({other, x}, -1), width, o);
     }
     return conv2d(s / "output", x, {.filters = outputs / places, .kernel = 1, .initializer = init::lecun_normal()});
@@ -167,8 +173,11 @@ ModelFunction unet(std::int64_t outputs, const UnetOptions& o) {
 std::vector<ModelRow> vision_models() {
   return {
       model_row("convnet", "convolutions with pooling between them, then dense layers", convnet),
-      model_row("resnet", "residual blocks of convolutions, and the mean over all places", resnet),
-      model_row("unet", "an image from an image, by convolutions down to small ones and up again", unet),
+      model_row("resnet", "residual blocks of convolutions, then the mean over all places and a dense layer", resnet),
+      model_row("unet",
+                "image to image: convolutions that shrink the image and enlarge it again, with connections between "
+                "equal sizes",
+                unet),
   };
 }
 
