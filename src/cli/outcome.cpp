@@ -455,7 +455,7 @@ void heed_rows(Outcome& outcome, Session& session, const Config& config, const H
     verdict.advice = "Hold out more rows, give test rows (--test), or test on every row (--cv 5).";
   } else if (!nothing && against->is_worse() && !is_right_more_often(last)) {
     verdict.kind = VerdictKind::learned_nothing;
-    verdict.sentence = "Learned nothing that holds: on the test rows it is worse than the best constant.";
+    verdict.sentence = "Learned nothing that generalises: on the test rows it is worse than the best constant.";
     verdict.advice =
         "Check whether the test rows are like the training rows, and whether validation rows are among "
         "the training rows; "

@@ -12,36 +12,35 @@ namespace thalweg {
 
 namespace {
 
-/// "in steps": the runs that tried something.
+/// The sentence about a trial: what it did, and what it made of the training loss.
 std::string tried_text(std::string_view what, std::int64_t steps, double before, double after) {
   if (!std::isfinite(after)) return fmt::format("{} diverged within {}.", what, counted(steps, "steps"));
   return fmt::format("{}: {} took the training loss from {} to {}.", what, counted(steps, "steps"),
                      number_text(before, 4), number_text(after, 4));
 }
 
-/// Where the trials begin.
+/// Where the trials begin, in words.
 std::string start_text(const History& history) {
   const std::int64_t kept = kept_epoch(history);
   const bool is_last = kept == 0 || kept == std::ssize(history.epochs);
   return is_last ? "the end" : fmt::format("epoch {}, which was kept,", kept);
 }
 
-/// How far a step along the gradient may go, beside the rate.
+/// Tells which step along the gradient lowers the loss most, to compare it with the learning rate.
 void search_line(const Trials& trials, double rate, Verdict& verdict) {
   const LineSearch line = trials.along(rate);
   if (line.rows == 0) return;
   const bool lowers = line.after < line.before;
   verdict.tried.push_back(
-      lowers ? fmt::format(
-                   "Along the gradient of {}, of the steps tried, the lowest loss was {} instead of {}, at {} times "
-                   "the gradient; lr is {}.",
-                   counted(line.rows, "rows"), number_text(line.after, 4), number_text(line.before, 4),
-                   number_text(line.lr, 3), number_text(rate, 3))
-             : fmt::format("Along the gradient of {} no step that was tried lowers their loss, {}.",
+      lowers ? fmt::format("Of the steps tried along the gradient of {}, the best took the loss to {} from {}, at {} "
+                           "times the gradient; lr is {}.",
+                           counted(line.rows, "rows"), number_text(line.after, 4), number_text(line.before, 4),
+                           number_text(line.lr, 3), number_text(rate, 3))
+             : fmt::format("None of the steps tried along the gradient of {} lowered their loss of {}.",
                            counted(line.rows, "rows"), number_text(line.before, 4)));
 }
 
-/// Whether the parameters that were kept are those of an epoch well before the last.
+/// Whether the kept parameters come from an epoch well before the last.
 bool kept_an_early_epoch(const History& history) {
   constexpr double late = 0.75;
   const auto epochs = static_cast<double>(history.epochs.size());
@@ -53,19 +52,20 @@ bool kept_an_early_epoch(const History& history) {
 
 namespace {
 
-/// A third of the highest rate of the run, from the start, and a ninth where that does not get below `goal`: whether
-/// one of them does. With a warm-up the run may have ended before it came to the rate that was asked for.
+/// Tries a third of the highest learning rate of the run from the start, and a ninth if the third does not get below
+/// `goal`. Returns whether one of them does. With a warm-up the run may have ended before it reached the rate that was
+/// asked for, hence the highest rate that it had.
 bool lower_rates_reach(double goal, const Case& c, const Trials& trials, Verdict& verdict) {
   const double before = c.course.raw.empty() ? std::nan("") : c.course.raw.front();
-  verdict.advice =
-      fmt::format("Lower lr far below {}, with which the loss did not fall either; or look at the data and the loss.",
-                  number_text(c.course.peak_rate / 9, 3));
+  verdict.advice = fmt::format(
+      "Lower lr far below {}, because the loss did not fall with that either; or check the data and the loss.",
+      number_text(c.course.peak_rate / 9, 3));
   for (const double part : {3.0, 9.0}) {
     const double rate = c.course.peak_rate / part, after = trials.afresh(rate);
     verdict.tried.push_back(
         tried_text(fmt::format("From the start with lr = {}", number_text(rate, 3)), trials.steps, before, after));
     if (after < before)
-      verdict.advice = fmt::format("Lower lr to {}: with it the loss was seen to fall.", number_text(rate, 3));
+      verdict.advice = fmt::format("Lower lr to {}: in a trial the loss fell with it.", number_text(rate, 3));
     if (after < goal) return true;
   }
   return false;
@@ -77,7 +77,8 @@ std::int64_t kept_epoch(const History& history) { return history.best_restored ?
 
 std::string longer_patience(const History& history) {
   return fmt::format(
-      "Early stopping ended it after epoch {}, and would end a longer run as early. Raise its patience, and compare.",
+      "Early stopping ended the run after epoch {}, and would end a longer run as early. Raise its patience, and "
+      "compare.",
       history.epochs.size());
 }
 
@@ -106,8 +107,8 @@ double measure_of(const Case& c, double loss, bool held_out) {
   return std::abs((std::isfinite(constant) ? constant : c.course.first) - loss);
 }
 std::string_view measure_text(const Case& c) {
-  if (!(c.course.last < 0)) return "what it was";
-  return std::isfinite(c.options.constant_training) ? "its distance from the best constant's" : "all that it fell";
+  if (!(c.course.last < 0)) return "its earlier value";
+  return std::isfinite(c.options.constant_training) ? "its distance from the best constant's loss" : "its whole fall";
 }
 
 bool try_lower_rates(const Case& c, const Trials& trials, Verdict& verdict) {
@@ -127,28 +128,30 @@ bool try_settling(const Case& c, const Trials& trials, Verdict& verdict) {
   const double rate = c.course.peak_rate * c.course.final_rate, before = trials.now();
   const double same = trials.onward(rate), lower = trials.onward(rate / 3);
   const std::string from = start_text(c.history);
-  verdict.tried.push_back(
-      tried_text(fmt::format("On from {} with lr = {}", from, number_text(rate, 3)), trials.steps, before, same));
+  verdict.tried.push_back(tried_text(fmt::format("Continued from {} with lr = {}", from, number_text(rate, 3)),
+                                     trials.steps, before, same));
   verdict.tried.push_back(
       tried_text(fmt::format("The same with lr = {}", number_text(rate / 3, 3)), trials.steps, before, lower));
-  verdict.advice =
-      fmt::format("{}, or lower it to {}: the training loss was seen to go lower so.",
-                  c.history.reason == StopReason::stopped_early
-                      ? "Early stopping ended it at a high rate: raise its patience, for a schedule to take lr down"
-                      : "Let a schedule take lr down (cosine)",
-                  number_text(rate / 3, 3));
+  verdict.advice = fmt::format(
+      "{}, or lower lr to {}: in a trial the training loss went lower with it.",
+      c.history.reason == StopReason::stopped_early
+          ? "Early stopping ended the run at a high learning rate: raise its patience, so that a schedule can lower lr"
+          : "Let a schedule lower lr (cosine)",
+      number_text(rate / 3, 3));
   return lower < clearly * same;
 }
 
 bool try_higher_rate(const Case& c, const Trials& trials, Verdict& verdict) {
   const double rate = c.course.peak_rate, before = trials.now();
   const double same = trials.onward(rate), higher = trials.onward(3 * rate);
-  verdict.tried.push_back(tried_text(
-      fmt::format("On from {} with lr = {}", start_text(c.history), number_text(rate, 3)), trials.steps, before, same));
+  verdict.tried.push_back(
+      tried_text(fmt::format("Continued from {} with lr = {}", start_text(c.history), number_text(rate, 3)),
+                 trials.steps, before, same));
   verdict.tried.push_back(
       tried_text(fmt::format("The same with lr = {}", number_text(3 * rate, 3)), trials.steps, before, higher));
   const bool better = higher < before && before - higher > 1.5 * std::max(0.0, before - same);
-  if (better) verdict.advice = fmt::format("Raise lr threefold, to {}, and try more.", number_text(3 * rate, 3));
+  if (better)
+    verdict.advice = fmt::format("Raise lr threefold, to {}, and try higher values too.", number_text(3 * rate, 3));
   if (better && trials.along) search_line(trials, rate, verdict);
   return better;
 }
@@ -168,8 +171,8 @@ bool try_going_on(const Case& c, const Trials& trials, Verdict& verdict) {
   const double rate = c.course.peak_rate * (c.course.final_rate < annealed ? 0.3 : c.course.final_rate);
   const double before = trials.now(), after = trials.onward(rate);
   verdict.tried.push_back(
-      tried_text(fmt::format("On from {} with lr = {}", start_text(c.history), number_text(rate, 3)), trials.steps,
-                 before, after));
+      tried_text(fmt::format("Continued from {} with lr = {}", start_text(c.history), number_text(rate, 3)),
+                 trials.steps, before, after));
   if (!(after < before)) {
     verdict.advice =
         "A short continuation did not lower the loss, which does not show whether more epochs help. Train once for "

@@ -1,5 +1,5 @@
 #pragma once
-// What a verdict advises, tried before it is said.
+// Tries the advice of a verdict before the verdict gives it.
 
 #include <optional>
 
@@ -9,60 +9,64 @@
 
 namespace thalweg {
 
-constexpr double like_a_constant = 0.98;  // a loss above this part of the best constant's learned nothing
-constexpr double annealed = 0.1;          // the schedule took the rate below this part of the highest
+constexpr double like_a_constant =
+    0.98;  // a run whose loss is above this fraction of the best constant's loss has learned nothing
+constexpr double annealed = 0.1;  // the schedule lowered the learning rate below this fraction of its highest value
 
-/// A run that is judged: what was asked, its course.
+/// A run that is judged: its history, the options of the verdict, and its course.
 struct Case {
   const History& history;
   const JudgeOptions& options;
   Course course;
-  mutable std::optional<Point> end = {};  ///< once it was looked at
+  mutable std::optional<Point> end = {};  ///< what kind of point the end is; set once that was computed
 };
 
-/// The epoch whose parameters were kept: the best, where the run was put back to it; 0 for those of the last step.
+/// The epoch whose parameters were kept: the best epoch where its parameters were restored; 0: those of the last step.
 [[nodiscard]] std::int64_t kept_epoch(const History& history);
 
-/// What to do where early stopping ended a run that more epochs would improve.
+/// The advice where early stopping ended a run that more epochs would improve.
 [[nodiscard]] std::string longer_patience(const History& history);
 
-/// How near the loss ended to that of the best constant, from 1 (there or above) downwards: on the training rows, or on
-/// the validation rows where it never went well below it. 0 of a run that is known to be better.
+/// How close the loss ended to the loss of the best constant: 1 at or above it, less below it. On the training rows, or
+/// on the validation rows where their loss never went well below the constant's. 0 for a run that is known to be
+/// better.
 [[nodiscard]] double like_constant(const Case& run);
 
-/// What the training loss did.
+/// From where to where the training loss went.
 [[nodiscard]] Evidence from_to(const Course& run);
 
-/// What a rule found: the number that is held against its threshold, and the sentences.
+/// What a rule found: the number that is compared with its threshold, and the sentences.
 struct Finding {
   double value = 0;
   std::string sentence = {};
   std::vector<Evidence> evidence = {};
-  std::string advice = {};  ///< in place of the rule's
+  std::string advice = {};  ///< replaces the advice of the rule
 };
 using Measure = std::optional<Finding> (*)(const Case&);
-/// Tries what the verdict advises, and says so in it. False where that did not help, and the verdict does not hold.
+/// Tries the advice and adds the result to the verdict. False where the advice did not help: then the verdict does not
+/// hold.
 using Attempt = bool (*)(const Case&, const Trials&, Verdict&);
 
-/// What a change of a loss is measured by: the loss, or its distance from the best constant's, where it may be below 0
-/// as that of counts: there its value says nothing of what is left to learn.
+/// The unit of a change of a loss: the loss itself; or its distance from the best constant's loss where the loss can be
+/// negative (as for counts), because its value then does not say how much is left to learn.
 [[nodiscard]] double measure_of(const Case& c, double loss, bool held_out);
-/// What that is called: "what it was".
+/// The name of this unit in a sentence: "its earlier value".
 [[nodiscard]] std::string_view measure_text(const Case& c);
 
-/// A third of the rate from the start, and a ninth where that diverges as well.
+/// A third of the learning rate from the start, and a ninth where the third diverges too.
 bool try_lower_rates(const Case& run, const Trials& trials, Verdict& verdict);
-/// The same; but where the run ended like the best constant, one of the two must get below that, or it was not the
-/// rate.
+/// The same; but where the run ended at the level of the best constant, one of the two must get below it. Otherwise the
+/// learning rate was not the cause.
 bool try_lower_rates_for_more(const Case& run, const Trials& trials, Verdict& verdict);
-/// A third of the rate must do clearly better than the rate itself, from the same state on the same rows.
+/// A third of the learning rate must do clearly better than the learning rate itself, from the same state on the same
+/// rows.
 bool try_settling(const Case& run, const Trials& trials, Verdict& verdict);
-/// Three times the highest rate must do clearly better than the rate itself, from the same state on the same rows.
-/// Where it does, a line search says how far a step along the gradient may go.
+/// Three times the highest learning rate must do clearly better than the highest itself, from the same state on the
+/// same rows. If it does, a line search tells how far a step along the gradient may go.
 bool try_higher_rate(const Case& run, const Trials& trials, Verdict& verdict);
-/// On from what was kept, at the last rate, or at a third of the highest where the schedule took it down. Where that
-/// does not lower the loss, nothing is promised of more epochs; nor where what was kept is of an early epoch, from
-/// which the training loss falls at once, as it did in the run.
+/// Continues from the kept parameters, at the last learning rate, or at a third of the highest where the schedule has
+/// lowered it. If the loss does not fall, the advice promises nothing of more epochs. Nor does it if the parameters of
+/// an early epoch were kept: from there the training loss falls at once, as it did in the run.
 bool try_going_on(const Case& run, const Trials& trials, Verdict& verdict);
 
 }  // namespace thalweg

@@ -1,5 +1,5 @@
 #pragma once
-// What was taken for what, and how often.
+// The confusion matrix: how often each class was predicted for each true class.
 
 #include <cstddef>
 #include <cstdint>
@@ -12,11 +12,11 @@ namespace thalweg {
 /// with the square of the classes.
 class Confusion {
  public:
-  /// Of one class: true positives, false positives, false negatives.
+  /// True positives, false positives and false negatives of one class.
   struct Counts {
     double tp = 0, fp = 0, fn = 0;
-    [[nodiscard]] double precision() const { return ratio(tp, tp + fp); }  ///< 0 where nothing was predicted as it
-    [[nodiscard]] double recall() const { return ratio(tp, tp + fn); }     ///< 0 where no row is of it
+    [[nodiscard]] double precision() const { return ratio(tp, tp + fp); }  ///< 0 where the class was never predicted
+    [[nodiscard]] double recall() const { return ratio(tp, tp + fn); }     ///< 0 where no row has the class
     [[nodiscard]] double f1() const { return ratio(2 * tp, 2 * tp + fp + fn); }
     [[nodiscard]] bool occurs() const { return tp + fp + fn > 0; }
 
@@ -30,7 +30,7 @@ class Confusion {
   [[nodiscard]] std::size_t size() const { return counts_.size(); }
   [[nodiscard]] const Counts& of(std::size_t c) const { return counts_[c]; }
   [[nodiscard]] double at(std::size_t truth, std::size_t predicted) const;
-  /// At most so many classes: those with the most mistakes, false positives and negatives together; in their own order.
+  /// At most this many classes, those with the most mistakes (false positives plus false negatives), in class order.
   [[nodiscard]] std::vector<std::size_t> most_confused(std::size_t most) const;
 
  private:

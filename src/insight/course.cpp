@@ -62,8 +62,8 @@ namespace {
 
 constexpr std::size_t most_stretches = 20;
 
-/// The mean of each of 20 equal stretches, or the values themselves where they are fewer; without the highest
-/// twentieth of a stretch where that is asked for, at least one of ten values.
+/// The mean of each of 20 equal stretches, or the values themselves where there are fewer. On request without the
+/// highest twentieth of each stretch, which is at least one value where a stretch has ten.
 Values stretched(const Values& values, bool without_highest = false) {
   if (values.size() <= most_stretches) return values;
   Values means;
@@ -80,7 +80,8 @@ Values stretched(const Values& values, bool without_highest = false) {
   return means;
 }
 
-/// A metric of the epochs, and the sum of the rates at their ends (or their number, where no steps were kept).
+/// A metric of the epochs against the sum of the learning rates at their ends (or their number, where no steps were
+/// kept).
 Curve epoch_curve(const History& history, std::string_view metric, const Values& time) {
   Curve curve;
   for (const EpochReport& epoch : history.epochs) {
@@ -121,7 +122,7 @@ Course::Course(const History& history) : by_steps(!history.steps.empty()) {
   steady = stretched(raw, true);
   gradient = stretched(norms);
   first = mean_of(std::span(raw).first(std::clamp<std::size_t>(raw.size() / 20, 1, 10)));
-  last = steady.back();  // one row far off is not where the run ended
+  last = steady.back();  // a single outlier does not count as the end of the run
   lowest = *std::ranges::min_element(stretches.loss);
   if (by_steps && peak_rate > 0) final_rate = history.steps.back().lr / peak_rate;
 }

@@ -14,20 +14,20 @@ namespace thalweg {
 namespace {
 
 constexpr std::size_t fewest = 8;   // collections that can be judged
-constexpr double significance = 2;  // deviations that tell a rise from noise
-constexpr double at_rest = 0.02;    // of the last level: a rise below it is none
+constexpr double significance = 2;  // a rise counts from this many standard deviations of the noise on
+constexpr double at_rest = 0.02;    // of the last level: a smaller rise does not count
 
 Verdict not_judged() {
   return {.kind = VerdictKind::not_judged,
           .sentence =
-              "Trained to its end: what the loss is taken on changed with what was learned, and so it does not say "
-              "how good the result is.",
+              "Trained to its end: the rows of the loss changed with what was learned, so the loss does not tell how "
+              "good the result is.",
           .evidence = {},
           .advice = "Measure it: thalweg evaluate."};
 }
 
-/// One value a collection. The epochs on one collection have one value, so that values change only where the next
-/// begins: all changes lie at multiples of the number of passes.
+/// One value for each collection. All epochs on one collection have the same value, so values change only at multiples
+/// of the number of passes over a collection.
 Values by_collections(const Values& epochs) {
   std::size_t passes = 0;
   for (std::size_t i = 1; i < epochs.size(); ++i) {
@@ -39,14 +39,14 @@ Values by_collections(const Values& epochs) {
   return collections;
 }
 
-/// Of values that never change it is not known how many collections they are of.
+/// Where values never change, the number of collections is not known.
 Verdict never_changed(const std::string& goal, const Values& epochs) {
   Verdict verdict = not_judged();
-  verdict.sentence = fmt::format("Not judged: {} was {} in each of {} epochs, and does not tell what was learned.",
+  verdict.sentence = fmt::format("Not judged: {} was {} in each of {} epochs, which does not tell what was learned.",
                                  goal, number_text(epochs.front(), 4), epochs.size());
   verdict.advice =
-      "If that is already as high as it can be, there was nothing to learn. Else train longer, or look whether other "
-      "actions would change it at all.";
+      "If this is already the highest possible value, there was nothing to learn. Otherwise train longer, or check "
+      "whether other actions change it at all.";
   return verdict;
 }
 
@@ -60,7 +60,7 @@ Verdict judge_goal(const History& history, const std::string& goal) {
   if (course.size() < fewest) {
     Verdict verdict = not_judged();
     verdict.sentence = fmt::format(
-        "Too short to judge: fewer than {} collections do not tell whether {} has come to rest.", fewest, goal);
+        "Too short to judge: fewer than {} collections do not tell whether {} has levelled out.", fewest, goal);
     return verdict;
   }
   const double first = level_of(course, 0, 0.2), before = level_of(course, 0.6, 0.8), last = level_of(course, 0.8, 1);
@@ -72,7 +72,7 @@ Verdict judge_goal(const History& history, const std::string& goal) {
       {"last", last,
        fmt::format("Over the last fifth it was {}; it was {} at its lowest and {} at its highest.",
                    number_text(last, 4), number_text(*lowest, 4), number_text(*highest, 4))}};
-  // what rose before the last tenth and does not within it has come to rest
+  // a metric that rose before the last tenth and does not rise in it has levelled out
   const double late = level_of(course, 0.9, 1) - level_of(course, 0.8, 0.9);
   const double risen = by_chance + at_rest * std::abs(last);
   const std::string from_to = fmt::format("{} went from {} to {}", goal, number_text(first, 4), number_text(last, 4));
@@ -82,7 +82,7 @@ Verdict judge_goal(const History& history, const std::string& goal) {
     verdict.advice = "More epochs.";
   } else if (last - first > risen) {
     verdict.kind = VerdictKind::converged;
-    verdict.sentence = fmt::format("Risen, and at rest in the end: {}.", from_to);
+    verdict.sentence = fmt::format("Risen, and levelled out at the end: {}.", from_to);
     verdict.advice = "Measure it: thalweg evaluate.";
   } else if (first - last > risen) {
     verdict.kind = VerdictKind::learned_nothing;
@@ -90,10 +90,10 @@ Verdict judge_goal(const History& history, const std::string& goal) {
     verdict.advice = "Try a lower learning rate.";
   } else {
     verdict.kind = VerdictKind::learned_nothing;
-    verdict.sentence = fmt::format("No rise that stands out of the noise: {}.", from_to);
+    verdict.sentence = fmt::format("No rise above the noise: {}.", from_to);
     verdict.advice =
-        "If that is already as high as it can be, there was nothing left to learn. Else try more epochs or another "
-        "learning rate.";
+        "If this is already the highest possible value, there was nothing left to learn. Otherwise try more epochs or "
+        "another learning rate.";
   }
   return verdict;
 }

@@ -26,19 +26,21 @@ std::optional<GradientFlow> exploding(const History& history) {
     const double ratio = step.gradient_norm / first;
     return GradientFlow{
         Flow::exploding, ratio,
-        fmt::format("Gradients explode: in step {} the gradient is {:.2g}, and was {:.2g} in the first.", step.step,
-                    step.gradient_norm, first)};
+        fmt::format("Gradients explode: the norm of the gradient is {1:.2g} in step {0}, and was {2:.2g} in the first.",
+                    step.step, step.gradient_norm, first)};
   }
   return std::nullopt;
 }
 
-/// The median over the steps of the first layer's norm as a part of the last one's, where that is one to compare with.
+/// The median over the steps of the first layer's gradient norm divided by the last layer's.
 double median_ratio(const History& history) {
   std::vector<double> ratios;
   for (const StepReport& step : history.steps) {
     if (step.layer_norms.empty()) continue;
     const double ratio = step.layer_norms.front() / step.layer_norms.back();
-    if (std::isfinite(ratio)) ratios.push_back(ratio);  // else there was nothing to compare with, or it had no turn
+    if (std::isfinite(ratio))
+      ratios.push_back(
+          ratio);  // not finite where the last layer's norm is 0, or where the objective did not train it in this step
   }
   if (ratios.empty()) return 1;
   const auto middle = ratios.begin() + static_cast<std::ptrdiff_t>(ratios.size() / 2);
@@ -53,10 +55,10 @@ std::optional<GradientFlow> gradient_flow(const History& history) {
   if (history.layers.size() < 2 || !watched) return std::nullopt;
   if (auto found = exploding(history)) return found;
   const double ratio = median_ratio(history);
-  const std::string found = fmt::format("in the median step, that of {} has {:.2g} of the norm of that of {}.",
+  const std::string found = fmt::format("in the median step the norm of the gradient of {} is {:.2g} times that of {}.",
                                         history.layers.front(), ratio, history.layers.back());
   if (ratio < flow_rule::vanishing) return GradientFlow{Flow::vanishing, ratio, "Gradients vanish: " + found};
-  return GradientFlow{Flow::healthy, ratio, "Gradients come through: " + found};
+  return GradientFlow{Flow::healthy, ratio, "Gradients reach all layers: " + found};
 }
 
 }  // namespace thalweg

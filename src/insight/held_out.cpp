@@ -17,7 +17,7 @@ std::optional<Finding> overfitting(const Case& c) {
   if (after.size() < 2) return std::nullopt;
   const std::size_t window = std::min(after.size(), std::max<std::size_t>(1, v.size() / 5));
   const double last = mean_of(after.last(window)), rise = last - v[best];
-  // one epoch may be the lowest by chance: its neighbours are asked too
+  // one epoch may be the lowest by chance, so its neighbours count as well
   const std::size_t from = best > 0 ? best - 1 : 0;
   const double around = mean_of(std::span(v).subspan(from, best + 2 - from));
   const double by_chance = significance * noise_of(after) / std::sqrt(static_cast<double>(window));
@@ -27,14 +27,14 @@ std::optional<Finding> overfitting(const Case& c) {
   if (both && loss.back() >= loss[best]) return std::nullopt;
   const auto kept = kept_epoch(c.history) > 0 ? kept_epoch(c.history) : static_cast<std::int64_t>(v.size());
   const double part = rise / measure_of(c, v[best], true);
-  Finding finding{
-      part,
-      fmt::format("Overfits from epoch {}: kept epoch {}.", best + 1, kept),
-      {{"best_epoch", static_cast<double>(best + 1),
-        fmt::format("The validation loss was lowest, {}, after epoch {} of {}.", number_text(v[best], 4), best + 1,
-                    v.size())},
-       {"validation_rise", part,
-        fmt::format("It ended at {}, above by {} of {}.", number_text(last, 4), percent_text(part), measure_text(c))}}};
+  Finding finding{part,
+                  fmt::format("Overfits from epoch {}: kept epoch {}.", best + 1, kept),
+                  {{"best_epoch", static_cast<double>(best + 1),
+                    fmt::format("The validation loss was lowest, {}, after epoch {} of {}.", number_text(v[best], 4),
+                                best + 1, v.size())},
+                   {"validation_rise", part,
+                    fmt::format("It ended at {}, higher by {} of {}.", number_text(last, 4), percent_text(part),
+                                measure_text(c))}}};
   if (both) {
     finding.evidence.push_back({"training_fall", loss[best] - loss.back(),
                                 fmt::format("The training loss fell from {} to {} in that time.",
@@ -55,14 +55,14 @@ std::optional<Finding> jumps(const Case& c) {
   const double whole = measure_of(c, lowest, true);
   const double noise = noise_of(std::span(v).subspan(v.size() / 2)) / whole;
   const double above = (v.back() - lowest) / whole;
-  // one epoch may end high by chance: that counts where a lower rate can be tried
+  // the last epoch may be high by chance, so it counts only where a lower learning rate can be tried
   const double value = c.options.trials ? std::max(noise, above) : noise;
   return Finding{value,
                  "",
                  {from_to(c.course),
                   {"jumps", value,
-                   fmt::format("In the second half of the run the validation loss jumps by {} of its lowest, {}, from "
-                               "epoch to epoch, and it ended {} above that.",
+                   fmt::format("In the second half of the run the validation loss jumps by {} of its lowest value, {}, "
+                               "from epoch to epoch; it ended {} above that value.",
                                percent_text(noise), number_text(lowest, 4), percent_text(above))}}};
 }
 

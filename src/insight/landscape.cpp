@@ -35,7 +35,7 @@ std::vector<double> filter_normalised_direction(const State& at, std::uint64_t s
 PathPlane plane_of_path(const std::vector<std::vector<double>>& points) {
   const auto n = static_cast<Eigen::Index>(points.size());
   if (n < 3) fail<UsageError>("[landscape] a path of {} points. Wanted: at least 3", n);
-  // differences from the last point are few: their products with each other are enough
+  // there are few differences from the last point, so the matrix of their scalar products is small
   const auto size = static_cast<Eigen::Index>(points.front().size());
   Eigen::MatrixXd moves(size, n);
   const Eigen::Map<const Eigen::VectorXd> last(points.back().data(), size);
@@ -44,14 +44,14 @@ PathPlane plane_of_path(const std::vector<std::vector<double>>& points) {
   const Eigen::SelfAdjointEigenSolver<Eigen::MatrixXd> solved(moves.transpose() * moves);
   const auto values = solved.eigenvalues();
   if (!(values(n - 2) > 1e-12 * values(n - 1)))
-    fail<UsageError>("[landscape] the points of the path lie on one line: there is no plane of them");
+    fail<UsageError>("[landscape] the points of the path lie on one line, so they span no plane");
   const double total = values.cwiseMax(0.0).sum();
   PathPlane plane{.first_part = values(n - 1) / total, .second_part = values(n - 2) / total};
   const auto component = [&](Eigen::Index which, std::vector<double>& direction, std::vector<double>& places) {
     Eigen::VectorXd unit = moves * solved.eigenvectors().col(which);
     unit.normalize();
     const Eigen::VectorXd along = moves.transpose() * unit;
-    const double sign = along(0) < 0 ? -1 : 1;  // the start lies to the right, or above
+    const double sign = along(0) < 0 ? -1 : 1;  // the start lies on the right, or at the top
     for (Eigen::Index i = 0; i < size; ++i) direction.push_back(sign * unit(i));
     for (Eigen::Index i = 0; i < n; ++i) places.push_back(sign * along(i));
   };

@@ -1,5 +1,5 @@
 #pragma once
-// What the curve of a range test says.
+// Suggestions for the learning rate from the curve of a range test.
 
 #include "thalweg/find_lr.hpp"
 
@@ -9,10 +9,10 @@ namespace thalweg {
 class SmoothedLoss {
  public:
   explicit SmoothedLoss(double smoothing) : smoothing_(smoothing) {}
-  /// The mean after one more loss.
+  /// Adds a loss and returns the mean.
   double add(double loss);
-  /// Whether the mean is not finite, or stands above its lowest by twice what had been gained and the start on top. The
-  /// start is the highest of the means that are of too few losses to be judged.
+  /// Whether the mean is not finite, or has risen above its lowest value by twice the fall before and the start added.
+  /// The start is the highest of the first means, which have too few losses to be judged.
   [[nodiscard]] bool blew_up() const;
 
  private:
@@ -21,11 +21,11 @@ class SmoothedLoss {
   int count_ = 0;
 };
 
-/// Steepest, valley, and a tenth of the minimum: the most confident first. None for a curve that is too short.
+/// Steepest, valley, and a tenth of the minimum, the most confident first. Empty for a curve that is too short.
 [[nodiscard]] std::vector<LrSuggestion> suggestions_of(const std::vector<LrPoint>& curve, double smoothing,
                                                        bool diverged);
 
-/// To two significant digits.
+/// Rounds to two significant digits.
 [[nodiscard]] double rounded_lr(double lr);
 
 }  // namespace thalweg

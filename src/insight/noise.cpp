@@ -12,11 +12,11 @@ namespace thalweg {
 
 namespace {
 
-/// Sums over batches of one size, from which both estimates follow.
+/// Sums over batches of one size; both estimates follow from them.
 struct Batches {
   double size = 0, count = 0;
-  double squares = 0;  // of the batches' gradients: the sum of their squared norms
-  double whole = 0;    // the squared norm of the sum of them
+  double squares = 0;  // the sum of the squared norms of the batches' gradients
+  double whole = 0;    // the squared norm of the sum of these gradients
 
   [[nodiscard]] double noise() const {
     const double mean = squares / count, together = whole / (count * count);

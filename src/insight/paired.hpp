@@ -1,11 +1,11 @@
 #pragma once
-// Two things measured on the same splits: what they differ by, and how sure that is.
+// The difference of two things that were measured on the same splits, with a confidence interval.
 
 #include <span>
 
 namespace thalweg {
 
-/// The mean of a[i] - b[i], and the interval that Student's t distribution (1908) puts around it at 95 %.
+/// The mean of a[i] - b[i], and its 95 % confidence interval by Student's t distribution (1908).
 struct PairedDifference {
   double mean = 0, low = 0, high = 0;
 };

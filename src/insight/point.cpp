@@ -29,43 +29,44 @@ using Vector = std::vector<double>;
 
 double norm(std::span<const double> v) { return std::sqrt(std::inner_product(v.begin(), v.end(), v.begin(), 0.0)); }
 
-/// How far down a step leads at its best, and how far that step is.
+/// The best step along a direction, and how much it lowers the loss.
 struct Descent {
   double gain = 0, step = 0;
 };
 
-/// What was found at a point, before it is named.
+/// What was measured at a point, from which its kind follows.
 struct Findings {
   double loss = 0, fall = 0, scale = 0;
   double gradient_norm = 0;
   double curvature = 0;    // along the gradient: g^T H g / g^T g
   double flatness = 0;     // |H g| / (|g| largest)
-  double own_gain = 0;     // of a step of the rate
+  double own_gain = 0;     // gain of a step with the run's learning rate
   Descent stable;          // a step along the gradient of 1 / the largest eigenvalue
-  Descent along_gradient;  // step: the best rate
+  Descent along_gradient;  // step: the best learning rate
   Descent along_negative;  // step: a distance, with its sign
   Extremes extremes;
-  std::vector<std::string> silent;  // layers that do not reach the loss
+  std::vector<std::string> silent;  // layers that have no effect on the loss
   std::size_t layers = 0;
 
   [[nodiscard]] double part(double gain) const { return scale > 0 ? gain / scale : gain > 0 ? 1 : 0; }
   [[nodiscard]] bool counts(double gain) const { return part(gain) >= point_rule::worth; }
   [[nodiscard]] double radius() const { return extremes.radius(); }
-  /// Whether a step along the gradient that is no longer than is stable leads down by much.
+  /// Whether a stable step along the gradient lowers the loss by much.
   [[nodiscard]] bool falls_off() const { return counts(along_gradient.gain) && along_gradient.step * radius() <= 2; }
-  /// Whether the loss goes on down along the gradient far behind where its curvature would have it rise again: by
-  /// little beside what it has fallen, but by a part of itself that counts. Its minimum is elsewhere, or at infinity.
+  /// Whether the loss keeps falling along the gradient far beyond the point where its curvature predicts a rise: by
+  /// little compared with the fall so far, but by a relevant fraction of the loss. Its minimum is elsewhere, or at
+  /// infinity.
   [[nodiscard]] bool goes_on() const {
     return along_gradient.gain >= point_rule::worth * std::abs(loss) && along_gradient.gain > 0 &&
            along_gradient.step * curvature > point_rule::behind;
   }
-  /// Whether a step gains a part of the loss that counts, little as it may be beside all that the descent has gained.
+  /// Whether a step gains a relevant fraction of the loss, however small compared with the whole gain of the descent.
   [[nodiscard]] bool is_above_its_lowest() const {
     return along_gradient.gain >= point_rule::worth * std::abs(loss) && along_gradient.gain > point_rule::trace * fall;
   }
-  /// The same of a step that is stable: then nothing is flat, though the descent began far above.
+  /// The same for a stable step: then the point is not flat, even where the descent began far above.
   [[nodiscard]] bool goes_down_at_once() const { return is_above_its_lowest() && along_gradient.step * radius() <= 2; }
-  /// Whether negative curvature leads down: by much, or at a point where the gradient does not lead on at all.
+  /// Whether negative curvature leads down: by much, or at a point where the gradient leads nowhere.
   [[nodiscard]] bool leaves() const {
     const double gain = along_negative.gain, ratio = extremes.smallest.value / radius();
     if (!(gain > 0) || gain < along_gradient.gain) return false;
@@ -74,8 +75,8 @@ struct Findings {
     return counts(gain) ||
            (stationary && (certain || (ratio < -point_rule::negative && part(gain) >= point_rule::little)));
   }
-  /// Whether a stable step gains far more than the whole descent did, and nearly all that there is to gain along the
-  /// gradient: then it is on a slope, however large the loss is.
+  /// Whether a stable step gains far more than the whole descent did, and most of what can be gained along the
+  /// gradient: then the point is on a slope, however large the loss is.
   [[nodiscard]] bool outdoes() const {
     return fall > 0 && stable.gain >= point_rule::far_more * fall && stable.gain > along_gradient.gain / 2 &&
            stable.gain > point_rule::rounding * std::abs(loss);
@@ -83,7 +84,7 @@ struct Findings {
   [[nodiscard]] bool is_maximum() const { return extremes.largest.value < -extremes.largest.error; }
 };
 
-/// Moves along a direction and sees what the loss gains.
+/// Moves along a direction and measures the gain: by how much the loss falls.
 class Line {
  public:
   Line(const Surface& surface, std::span<const double> x, double loss, const Vector& direction)
@@ -111,7 +112,7 @@ class Line {
   Vector point_;
 };
 
-/// From `first` on, each `factor` times the one before.
+/// `count` numbers from `first` on, each `factor` times the last.
 Vector geometric(double first, double factor, int count) {
   Vector values;
   for (int i = 0; i < count; ++i, first *= factor) values.push_back(first);
@@ -124,7 +125,8 @@ void look_along_gradient(const Surface& surface, std::span<const double> x, cons
   std::ranges::transform(gradient, down.begin(), std::negate{});
   Line line(surface, x, found.loss, down);
   const double squared = found.gradient_norm * found.gradient_norm;
-  const double straight = found.scale > 0 && squared > 0 ? found.scale / squared : 1;  // to 0, without curvature
+  const double straight =
+      found.scale > 0 && squared > 0 ? found.scale / squared : 1;  // the step to a loss of 0 without curvature
   const double base = lr > 0 ? lr : found.radius() > 0 ? 1 / found.radius() : straight;
   found.own_gain = lr > 0 ? line.gain(lr) : 0;
   if (found.radius() > 0) found.stable = {line.gain(1 / found.radius()), 1 / found.radius()};
@@ -133,21 +135,21 @@ void look_along_gradient(const Surface& surface, std::span<const double> x, cons
 
 void look_along_negative(const Surface& surface, std::span<const double> x, Findings& found) {
   const Eigenvalue& smallest = found.extremes.smallest;
-  if (!(smallest.value <= smallest.error)) return;  // 0 or below: what it leads to decides
+  if (!(smallest.value <= smallest.error)) return;  // at 0 or below, the loss along its eigenvector decides
   Line line(surface, x, found.loss, smallest.vector);
   Vector steps = geometric(std::max(norm(x), 1.0) / 1024, 2, 14);
   for (const std::size_t n = steps.size(); steps.size() < 2 * n;) steps.push_back(-steps[steps.size() - n]);
   found.along_negative = line.best_of(steps);
 }
 
-/// The numbers of a part of x, in order.
+/// The elements of a part of x, in order.
 Vector part_of(const Surface::Part& part, std::span<const double> x) {
   Vector numbers;
   for (const auto& [begin, end] : part.places) numbers.insert(numbers.end(), x.begin() + begin, x.begin() + end);
   return numbers;
 }
 
-/// v^T H v for random signs v in the part, for one of its numbers.
+/// v^T H v for random signs v in the part, divided by the number of its elements.
 double mean_curvature(const Surface& surface, const Surface::Part& part, std::span<const double> x) {
   Vector v(x.size(), 0), product(x.size());
   double count = 0;
@@ -159,9 +161,10 @@ double mean_curvature(const Surface& surface, const Surface::Part& part, std::sp
   return std::abs(std::inner_product(v.begin(), v.end(), product.begin(), 0.0)) / count;
 }
 
-/// The layers along which the loss has no curvature beside the others, and no slope that counts. Both are multiplied by
-/// the size of the layer's parameters, so that they do not depend on how weights are scaled. A loss of straight pieces
-/// (hinge, mae, quantile) has no curvature in any layer, and a slope in all that reach it.
+/// The layers along which the loss has no curvature compared with the other layers, and no relevant slope. Both are
+/// multiplied by the size of the layer's parameters, so that they do not depend on the scale of the weights. A
+/// piecewise linear loss (hinge, mae, quantile) has no curvature in any layer, but a slope in every layer that has an
+/// effect on it.
 void look_at_layers(const Surface& surface, std::span<const double> x, const Vector& gradient, Findings& found) {
   found.layers = surface.parts.size();
   if (found.layers < 2) return;
@@ -185,7 +188,7 @@ Findings look(const Surface& surface, std::span<const double> x, const PointOpti
   found.loss = surface.gradient(x, gradient);
   found.gradient_norm = norm(gradient);
   if (!std::isfinite(found.loss) || !std::isfinite(found.gradient_norm))
-    fail<NumericError>("[point] the loss is {} and its gradient's norm {}: there is nothing to look at.", found.loss,
+    fail<NumericError>("[point] the loss is {} and the norm of its gradient {}. Wanted: finite numbers.", found.loss,
                        found.gradient_norm);
   found.fall = options.fall;
   found.scale = std::max(std::abs(found.loss), point_rule::of_fall * options.fall);
@@ -204,7 +207,7 @@ Findings look(const Surface& surface, std::span<const double> x, const PointOpti
   return found;
 }
 
-/// Whether even a step as long as the point is far from 0 changes nothing that counts, wherever it leads.
+/// Whether even a step as long as the distance of the point from 0 makes no relevant change, in any direction.
 bool is_flat_everywhere(const Findings& found, double distance) {
   return !found.counts(found.radius() * distance * distance / 2);
 }
@@ -228,7 +231,7 @@ std::string with_error(const Eigenvalue& eigenvalue) {
   return number_text(eigenvalue.value, 3) + (counts ? " +- " + number_text(eigenvalue.error, 2) : "");
 }
 
-/// What a step takes that gains so much: "the loss from 3 to 2.5", or where five digits do not show it, "1e-3 off the
+/// The object of "a step takes": "the loss from 3 to 2.5", or where five digits do not show the gain, "1e-3 off the
 /// loss of 1e6".
 std::string taken(const Findings& found, double gain) {
   const std::string before = number_text(found.loss, 5), after = number_text(found.loss - gain, 5);
@@ -243,59 +246,60 @@ std::string sentence_for(PointKind kind, const Findings& found, double lr) {
   switch (kind) {
     case PointKind::slope:
       if (lr > 0 && found.counts(found.own_gain))
-        return fmt::format("A slope: one step of rate {} still takes {}.", text(lr), taken(found, found.own_gain));
+        return fmt::format("A slope: one step with the learning rate {} still takes {}.", text(lr),
+                           taken(found, found.own_gain));
       if (!found.counts(found.stable.gain) && !found.outdoes())
-        return fmt::format("A slope: a step along the gradient of {} takes {}, and {}.", text(g.step),
+        return fmt::format("A slope: a step of {} along the gradient takes {}, and {}.", text(g.step),
                            taken(found, g.gain),
-                           found.radius() > 0 ? "2 / the largest eigenvalue in size is " + text(2 / found.radius())
+                           found.radius() > 0 ? "2 / the largest absolute eigenvalue is " + text(2 / found.radius())
                                               : "there is no curvature");
-      return fmt::format("A slope: a step along the gradient of {}, half of what is stable, takes {}.",
+      return fmt::format("A slope: a step of {} along the gradient, half the longest stable step, takes {}.",
                          text(found.stable.step), taken(found, found.stable.gain));
     case PointKind::rate_too_high:
-      return fmt::format("The rate is too high: a step of {} takes the loss up by {}, one of {} down by {}.", text(lr),
-                         text(-found.own_gain), text(g.step), text(g.gain));
+      return fmt::format(
+          "The learning rate is too high: a step of {} raises the loss by {}, a step of {} lowers it by {}.", text(lr),
+          text(-found.own_gain), text(g.step), text(g.gain));
     case PointKind::rate_too_low:
       return fmt::format(
-          "The rate is too low: one step of {} would take {}, and 2 / the largest eigenvalue in size is {}; the rate "
-          "is "
-          "{}.",
+          "The learning rate is too low: one step of {} would take {}, and 2 / the largest absolute eigenvalue is {}; "
+          "the learning rate is {}.",
           text(found.stable.step), taken(found, found.stable.gain), text(2 / found.radius()), text(lr));
     case PointKind::saddle:
       if (found.is_maximum())
         return fmt::format(
-            "A maximum: flat along the gradient, and no eigenvalue is above {}; {} away the loss is {} "
+            "A maximum: flat along the gradient, and no eigenvalue is above {}; at a distance of {} the loss is {} "
             "instead of {}.",
             text(found.extremes.largest.value), text(std::abs(v.step)), number_text(found.loss - v.gain, 5),
             number_text(found.loss, 5));
       return fmt::format(
-          "A saddle: flat along the gradient, and the smallest eigenvalue is {} (the largest {}); {} along its "
-          "eigenvector the loss is {} instead of {}.",
+          "A saddle: flat along the gradient, and the smallest eigenvalue is {} (the largest {}); a step of {} along "
+          "its eigenvector gives a loss of {} instead of {}.",
           text(found.extremes.smallest.value), text(found.extremes.largest.value), text(std::abs(v.step)),
           number_text(found.loss - v.gain, 5), number_text(found.loss, 5));
     case PointKind::plateau:
       if (!found.counts(g.gain) && !found.silent.empty())
         return fmt::format(
-            "A plateau: {} of {} layers do not reach the loss ({}): its curvature along them is below {} of the "
-            "largest, and they have no slope that counts.",
+            "A plateau: {} of {} layers have no effect on the loss ({}): its curvature along them is below {} of the "
+            "largest, and its slope along them is too small to count.",
             found.silent.size(), found.layers, fmt::join(found.silent, ", "), point_rule::silent);
       if (!found.counts(g.gain) && found.goes_on())
         return fmt::format(
-            "A plateau: no minimum is near. A step along the gradient of {} takes the loss from {} to {}; by its "
-            "curvature here it would rise again behind one of {}.",
+            "A plateau: no minimum is near. A step of {} along the gradient takes the loss from {} to {}; by the "
+            "curvature here it would rise again after a step of {}.",
             text(g.step), number_text(found.loss, 3), number_text(found.loss - g.gain, 3), text(1 / found.curvature));
       if (!found.counts(g.gain) && !found.is_above_its_lowest())
-        return fmt::format("A plateau: the gradient's norm is {}, and no eigenvalue is beyond {} in size.",
+        return fmt::format("A plateau: the gradient's norm is {}, and no eigenvalue is above {} in absolute value.",
                            text(found.gradient_norm), text(found.radius()));
       return fmt::format(
           "A plateau: the curvature along the gradient is {} of the largest, and only a step of {} along it, where 2 / "
-          "the largest eigenvalue is {}, takes the loss from {} to {}.",
+          "the largest absolute eigenvalue is {}, takes the loss from {} to {}.",
           text(found.flatness), text(g.step), text(2 / found.radius()), number_text(found.loss, 5),
           number_text(found.loss - g.gain, 5));
     case PointKind::minimum:
       return fmt::format("A minimum{}: eigenvalues from {} to {}, and no step along the gradient gains more than {}{}.",
-                         smallest.value > smallest.error ? "" : " as far as is seen", with_error(smallest),
+                         smallest.value > smallest.error ? "" : " as far as this test shows", with_error(smallest),
                          text(found.extremes.largest.value), text(g.gain),
-                         v.gain > 0 ? ", nor one along negative curvature more than " + text(v.gain) : "");
+                         v.gain > 0 ? ", and no step along negative curvature more than " + text(v.gain) : "");
   }
   return "";
 }
@@ -308,21 +312,22 @@ std::vector<Evidence> evidence_of(const Findings& found) {
       line("gradient_norm", found.gradient_norm,
            fmt::format("The gradient's norm is {}.", number_text(found.gradient_norm, 3))),
       line("probe_gain", found.part(found.along_gradient.gain),
-           fmt::format("The best step along the gradient, of {}, gains {} of the loss.",
+           fmt::format("The best step along the gradient, {}, lowers the loss by {}.",
                        number_text(found.along_gradient.step, 3), percent_text(found.part(found.along_gradient.gain)))),
       line("largest", found.extremes.largest.value,
            fmt::format("The largest eigenvalue of the Hessian is {} +- {}.",
                        number_text(found.extremes.largest.value, 4), number_text(found.extremes.largest.error, 2))),
       line("smallest", found.extremes.smallest.value,
-           fmt::format("The smallest is {} +- {}.", number_text(found.extremes.smallest.value, 4),
+           fmt::format("The smallest eigenvalue is {} +- {}.", number_text(found.extremes.smallest.value, 4),
                        number_text(found.extremes.smallest.error, 2))),
       line("leaving_gain", found.part(found.along_negative.gain),
-           found.along_negative.gain > 0 ? fmt::format("A step of {} along its eigenvector gains {} of the loss.",
+           found.along_negative.gain > 0 ? fmt::format("A step of {} along its eigenvector lowers the loss by {}.",
                                                        number_text(std::abs(found.along_negative.step), 3),
                                                        percent_text(found.part(found.along_negative.gain)))
                                          : std::string("No negative curvature leads down.")),
       line("flatness", found.flatness,
-           fmt::format("The curvature along the gradient is {} of the largest.", number_text(found.flatness, 3)))};
+           fmt::format("The curvature along the gradient is {} of the largest curvature.",
+                       number_text(found.flatness, 3)))};
 }
 
 }  // namespace

@@ -1,6 +1,6 @@
 #pragma once
-// What kind of point a descent has come to rest at: looked at along the gradient first, then by the ends of the
-// Hessian's spectrum.
+// The kind of point at which a descent has come to rest, found from the loss along the gradient and then from both ends
+// of the Hessian's spectrum.
 
 #include <string>
 #include <string_view>
@@ -12,36 +12,39 @@
 namespace thalweg {
 
 enum class PointKind {
-  slope,          ///< a step of the rate, or one as long as is stable, goes down: it has not come to rest
-  rate_too_high,  ///< a step of the rate goes up, a smaller one down
-  rate_too_low,   ///< a rate that is higher and still stable goes down at once
+  slope,  ///< a step with the learning rate, or the longest stable step, lowers the loss: the descent is not at rest
+  rate_too_high,  ///< a step with the learning rate raises the loss, a smaller one lowers it
+  rate_too_low,   ///< a higher learning rate that is still stable lowers the loss at once
   saddle,         ///< flat along the gradient, and a direction of negative curvature leads down
-  plateau,        ///< what goes down is beyond any stable step; or whole layers do not reach the loss
-  minimum         ///< nothing goes down: neither the gradient nor a direction of negative curvature
+  plateau,        ///< only a step beyond any stable step lowers the loss; or whole layers have no effect on it
+  minimum         ///< neither the gradient nor a direction of negative curvature leads down
 };
 [[nodiscard]] std::string_view name(PointKind kind);  ///< "rate too low"
 
-/// The numbers that decide, for documentation.
+/// The thresholds, public so that the documentation can show them.
 namespace point_rule {
-inline constexpr double worth = 0.01;     ///< of the scale, which is the absolute loss: a change that counts
-inline constexpr double negative = 1e-3;  ///< of the largest absolute eigenvalue: negative curvature that counts
-inline constexpr double little = 1e-3;    ///< of the scale: what it has to lead to at a stationary point,
-inline constexpr double beyond = 100;     ///< where it leads so many times further down than the gradient does
-inline constexpr double behind = 16;      ///< times the step to where the curvature along the gradient has the minimum
-inline constexpr double higher = 10;      ///< times the rate: what a rate that is too low is below
-inline constexpr double of_fall = 1e-3;   ///< of what the descent has gained so far: the least scale
-inline constexpr double trace = 1e-9;     ///< of that: a gain that is not the last of a descent to a minimum
-inline constexpr double far_more = 30;    ///< times that: a step that outdoes the descent
-inline constexpr double rounding = 1e-9;  ///< of the loss: below it a gain may be rounding
-inline constexpr std::size_t all_of_it = 100;  ///< parameters: of as many the whole spectrum is found
-inline constexpr double silent = 1e-4;  ///< of the largest of any layer: curvature of one that does not reach the loss
+inline constexpr double worth = 0.01;  ///< of the scale (the absolute loss): a change from this on counts
+inline constexpr double negative =
+    1e-3;                               ///< of the largest absolute eigenvalue: negative curvature from this on counts
+inline constexpr double little = 1e-3;  ///< of the scale: the gain that negative curvature needs at a stationary point,
+inline constexpr double beyond = 100;   ///< which is a point where it gains this many times more than the gradient
+inline constexpr double behind = 16;  ///< times the step to the minimum that the curvature along the gradient predicts
+inline constexpr double higher = 10;  ///< a learning rate is too low where the stable step is this many times longer
+inline constexpr double of_fall = 1e-3;  ///< of the gain of the descent so far: lower limit of the scale
+inline constexpr double trace =
+    1e-9;  ///< of the same gain: a gain above it is not the last one of a descent to a minimum
+inline constexpr double far_more = 30;         ///< times the same gain: a step that gains more outdoes the descent
+inline constexpr double rounding = 1e-9;       ///< of the loss: a smaller gain may be rounding
+inline constexpr std::size_t all_of_it = 100;  ///< up to this many parameters the whole spectrum is computed
+inline constexpr double silent =
+    1e-4;  ///< of the largest curvature of any layer: a layer below it has no effect on the loss
 }  // namespace point_rule
 
 struct PointOptions {
-  double lr = 0;    ///< the descent's rate; 0: not known, and nothing is said of it
-  double fall = 0;  ///< how far the loss came down in the descent
+  double lr = 0;    ///< the learning rate of the descent; 0: not known, and not judged
+  double fall = 0;  ///< by how much the descent lowered the loss
   LanczosOptions lanczos = {.steps = 60, .tolerance = 1e-3};
-  const Extremes* extremes = nullptr;  ///< where they are known already
+  const Extremes* extremes = nullptr;  ///< set where they are known already
 };
 
 struct Point {
@@ -49,11 +52,11 @@ struct Point {
   std::string sentence;  ///< "A saddle: ..."
   std::vector<Evidence> evidence;
   std::vector<double> direction = {};  ///< at a saddle: a unit vector that leads down
-  double distance = 0;                 ///< and how far along it the loss was lowest of what was tried
+  double distance = 0;                 ///< and the distance along it at which the loss was lowest of those tried
   double largest = 0, smallest = 0;    ///< eigenvalues
 };
 
-/// Some 50 values, a gradient and as many Hessian products as Lanczos takes. Throws NumericError where the loss or a
+/// Takes about 50 values, a gradient and the Hessian products of a Lanczos run. Throws NumericError where the loss or a
 /// product is not finite.
 [[nodiscard]] Point kind_of_point(const Surface& surface, std::span<const double> x, const PointOptions& options = {});
 

@@ -12,15 +12,15 @@ namespace thalweg {
 
 namespace {
 
-/// P(U <= u) of n and m values without ties: by the number of ways to reach each U.
+/// P(U <= u) for n and m values without ties, from the number of ways to reach each U.
 double exact(std::size_t n, std::size_t m, std::size_t u) {
-  // ways[k][s]: sets of k ranks with that sum of places over the smaller ones, as ranks are added one by one
+  // ways[k][s]: number of sets of k ranks whose U is s, as ranks are added one by one
   std::vector<std::vector<double>> ways(n + 1, std::vector<double>(n * m + 1, 0));
   ways[0][0] = 1;
   for (std::size_t rank = 0; rank < n + m; ++rank) {
     for (std::size_t k = std::min(n, rank + 1); k >= 1; --k) {
       if (rank + 1 < k) continue;
-      const std::size_t added = rank - (k - 1);  // how many of the others are below it
+      const std::size_t added = rank - (k - 1);  // number of values of the other side below it
       for (std::size_t s = n * m + 1; s-- > added;) ways[k][s] += ways[k - 1][s - added];
     }
   }

@@ -1,13 +1,13 @@
 #pragma once
-// Whether one set of results is lower than another, by their ranks alone.
+// Tests by ranks alone whether one set of results is lower than another.
 
 #include <span>
 
 namespace thalweg {
 
 struct RankTest {
-  double p = 1;            ///< the probability of ranks at least as low for `a` where both are of one distribution
-  double superiority = 0;  ///< of a random pair the part in which a's is lower; ties count half
+  double p = 1;  ///< the probability that `a` has ranks at least as low if both sides have the same distribution
+  double superiority = 0;  ///< the probability that a's value is the lower one of a random pair; ties count half
 };
 
 /// The test of Mann and Whitney (1947), one-sided: a lower than b. Exact where there are no ties and at most 20 values

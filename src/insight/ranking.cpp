@@ -9,7 +9,7 @@ namespace thalweg {
 
 namespace {
 
-/// Items by their scores, the highest first.
+/// The items in the order of their scores, the highest first.
 std::vector<std::size_t> ordered(std::span<const double> scores) {
   std::vector<std::size_t> order(scores.size());
   std::iota(order.begin(), order.end(), 0);

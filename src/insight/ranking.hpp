@@ -1,26 +1,27 @@
 #pragma once
-// How good an order is: of what was shown first, how much was wanted.
+// The quality of a ranking: how many of the first items are relevant.
 
 #include <cstdint>
 #include <span>
 
 namespace thalweg {
 
-/// Means over lists, of the `k` items with the highest scores of each.
+/// Means over lists, for the `k` items with the highest scores of each list.
 struct RankingFigures {
-  double precision = 0;  ///< the part of them that was wanted; of a shorter list, of all its items
-  double recall = 0;     ///< the part of all that was wanted, that is among them
-  double ndcg = 0;       ///< sum gain_i / log2(i + 1) over their places i = 1, 2, ..., by that of the best order
+  double precision = 0;  ///< the fraction of these that are relevant; of all items where a list is shorter
+  double recall = 0;     ///< the fraction of all relevant items that are among these
+  double ndcg =
+      0;  ///< sum gain_i / log2(i + 1) over the places i = 1, 2, ..., divided by the same sum of the best order
   std::int64_t lists = 0;
 };
 
-/// Figures of the order of lists, one after another. Of equal scores the earlier item comes first.
+/// Measures the ranking of lists, one after another. Where scores are equal, the earlier item comes first.
 class Ranking {
  public:
-  /// Wanted is an item whose value reaches `wanted`; its gain is its value, or what it is above `lowest` where that is
-  /// below 0: gains below 0 would make no figure of [0, 1].
+  /// An item is relevant if its value reaches `wanted`. Its gain is its value; where `lowest` is negative, the value
+  /// minus `lowest`, because with negative gains the figures would leave [0, 1].
   Ranking(std::int64_t k, double wanted, double lowest = 0) : k_(k), wanted_(wanted), least_(lowest < 0 ? lowest : 0) {}
-  /// A list that has none that is wanted, or nothing else, says nothing of an order and is left out.
+  /// A list in which no item or every item is relevant says nothing about the order and is left out.
   void add(std::span<const double> scores, std::span<const double> values);
   [[nodiscard]] RankingFigures figures() const;
 

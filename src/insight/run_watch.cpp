@@ -20,7 +20,7 @@ double seconds_since(std::chrono::steady_clock::time_point then) {
   return std::chrono::duration<double>(std::chrono::steady_clock::now() - then).count();
 }
 
-/// So many rows, drawn without replacement.
+/// `count` rows, drawn without replacement.
 std::vector<std::int64_t> drawn(RandomKey key, std::int64_t count, std::int64_t of) {
   const Permutation order(key, of);
   std::vector<std::int64_t> rows(static_cast<std::size_t>(count));
@@ -64,7 +64,7 @@ void RunWatch::begin(const State& state) {
   }
 }
 
-/// A copy: to share the buffer would move the parameters of the run to another one at its next step.
+/// Copies the parameters: sharing the buffer would make the run move to another buffer at its next step.
 void RunWatch::remember(const State& state) {
   const auto began = Clock::now();
   if (before_.layout != state.layout) {

@@ -1,5 +1,6 @@
 #pragma once
-// Looks at a run while it trains: at intervals, on a small part of its time, and without changing a bit of it.
+// Measures a run while it trains: at intervals, with a small part of its time, and without changing a bit of the
+// result.
 
 #include <chrono>
 #include <memory>
@@ -14,30 +15,29 @@ namespace thalweg {
 struct WatchOptions {
   Duration every = "1 epoch";  ///< a look is due in each step whose number this divides
   bool largest = false;        ///< the largest eigenvalue of the Hessian as well: some twenty products
-  /// Of the time that passed, the part that looks may have taken. A look that the last one's time would carry beyond it
-  /// is left out: what is due later is not. The first is always taken.
+  /// The fraction of the elapsed time that looks may take. A look is left out if one as long as the last would exceed
+  /// this; a later one may be taken again. The first look is always taken.
   double budget = 0.05;
 };
 
-/// Told of each step of Trainer::fit (FitOptions::on_step), in a run whose state began with step 0. What a look
-/// measures is of the parameters before its step, of the objective that is trained, as it is trained (dropout,
-/// statistics of the batch), and the same bits for any number of threads; which looks the budget leaves out depends on
-/// the machine.
+/// Is told of each step of Trainer::fit (FitOptions::on_step), in a run whose state began with step 0. A look measures
+/// the parameters before its step with the trained objective, as in training (dropout, statistics of the batch). Its
+/// bits are the same for any number of threads, but the looks that the budget leaves out depend on the machine.
 class RunWatch {
  public:
-  /// `rows` are those that are trained on, and must outlive it.
+  /// `rows` are the training rows; they must outlive the watch.
   RunWatch(EvaluationFunction function, const Dataset& rows, const FitOptions& fit, const WatchOptions& options,
            int threads);
 
-  /// Before the first step, of the run or of a resumed one: else no look is taken in it.
+  /// Call before the first step of a run or of a resumed run; otherwise no look is taken in that step.
   void begin(const State& state);
-  /// After each step, with the state as it then is.
+  /// Call after each step, with the state at that moment.
   [[nodiscard]] std::optional<Look> after(const StepReport& step, const State& state);
-  /// Looks that are due in a whole run.
+  /// Number of looks that are due in a whole run.
   [[nodiscard]] std::int64_t due() const { return length_.steps / every_; }
-  /// The time that looks took so far.
+  /// The time of all looks so far.
   [[nodiscard]] double seconds() const { return spent_; }
-  /// Looks that the budget left out.
+  /// Number of looks that the budget left out.
   [[nodiscard]] std::int64_t left_out() const { return left_out_; }
 
  private:
@@ -56,9 +56,9 @@ class RunWatch {
   std::uint64_t seed_;
   std::int64_t every_;
   Workers workers_;
-  std::optional<Products> products_, exact_;  // as trained; and without draws, for eigenvalues
+  std::optional<Products> products_, exact_;  // as in training; and without random numbers, for eigenvalues
   std::int64_t shard_size_;
-  State before_;  // where the step to look at began; without parameters where none is to be looked at
+  State before_;  // the state before the step of a look; without parameters where no look is due
   bool waits_ = false;
   Clock::time_point began_ = Clock::now();
   double spent_ = 0, last_ = 0;  // seconds

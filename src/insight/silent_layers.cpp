@@ -9,7 +9,7 @@ namespace thalweg {
 
 namespace {
 
-constexpr double dead = 1e-12;  // a layer's gradient, as a part of the largest
+constexpr double dead = 1e-12;  // a layer is silent if the norm of its gradient is at most this fraction of the largest
 
 /// Layers that no gradient reaches, at the end of the run and at its start.
 struct SilentLayers {
@@ -25,7 +25,7 @@ std::ptrdiff_t silent(std::span<const double> norms) {
 std::optional<SilentLayers> silent_layers(const Case& c) {
   const Trials* trials = c.options.trials;
   if (!trials || !trials->norms || !(like_constant(c) > like_a_constant)) return std::nullopt;
-  if (c.course.last == 0) return std::nullopt;  // no gradient is left because there is nothing left to learn
+  if (c.course.last == 0) return std::nullopt;  // then gradients are 0 because nothing is left to learn
   const std::vector<double> norms = trials->norms();
   SilentLayers found{.at_end = silent(norms), .layers = norms.size()};
   if (found.at_end > 0 && trials->norms_at_start) found.at_start = silent(trials->norms_at_start());
@@ -38,8 +38,8 @@ Finding finding_of(const Case& c, const SilentLayers& found, std::ptrdiff_t coun
           "",
           {from_to(c.course),
            {"dead_layers", static_cast<double>(found.at_end),
-            fmt::format("At the end the gradient of {} of {} layers is 0; at the start that of {} was.", found.at_end,
-                        found.layers, at_start)}}};
+            fmt::format("At the end the gradient of {} of {} layers is 0; at the start the gradient of {} was 0.",
+                        found.at_end, found.layers, at_start)}}};
 }
 
 }  // namespace

@@ -7,9 +7,10 @@
 
 namespace thalweg {
 
-/// How many layers are silent at the end of a run that is no better than the best constant, and were at its start.
+/// The number of layers without a gradient both at the start and at the end of a run that is no better than the best
+/// constant.
 [[nodiscard]] std::optional<Finding> dead_gradients(const Case& run);
-/// How many are at the end, and were not at the start.
+/// The number of layers without a gradient at the end that had one at the start.
 [[nodiscard]] std::optional<Finding> died_on_the_way(const Case& run);
 
 }  // namespace thalweg

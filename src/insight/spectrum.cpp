@@ -50,11 +50,11 @@ Vector random_direction(std::int64_t size, std::uint64_t seed) {
 struct Lanczos {
   Vector diagonal, beside;
   std::vector<Vector> basis;
-  double outside = 0;  // the norm of what A times the last column has outside of Q; 0: Q holds a whole subspace
+  double outside = 0;  // the norm of the part of A times the last column outside Q; 0: Q spans an invariant subspace
 
   Lanczos(const SymmetricMatrix& matrix, Vector start) : matrix_(matrix) { basis.push_back(std::move(start)); }
 
-  /// One product more; false where the subspace is whole.
+  /// Takes one more product; false where the subspace is invariant.
   bool step() {
     if (!diagonal.empty()) {
       if (outside == 0) return false;
@@ -69,8 +69,8 @@ struct Lanczos {
     diagonal.push_back(dot(q, left_));
     if (!std::isfinite(diagonal.back()))
       fail<NumericError>(
-          "[curvature] a product with the curvature matrix is not finite. Hint: the parameters, or the "
-          "loss at them, are not.");
+          "[curvature] a product with the curvature matrix is not finite. Hint: check that the parameters and the loss "
+          "are finite.");
     scale_ = std::max(scale_, norm(left_));
     for (int round = 0; round < 2; ++round) {
       for (const Vector& column : basis) add_multiple(left_, -dot(column, left_), column);
@@ -125,7 +125,7 @@ Extremes extreme_eigenvalues(const SymmetricMatrix& matrix, const LanczosOptions
     more = lanczos.step();
     if (options.progress) options.progress(k, most);
     found.products = k;
-    if (k < most && more && k % 5 != 0) continue;  // the ends are looked at now and then
+    if (k < most && more && k % 5 != 0) continue;  // convergence is checked every fifth product only
     const auto solved = lanczos.solve();
     const Eigen::Index last = solved.eigenvalues().size() - 1;
     const auto error = [&](Eigen::Index i) { return std::abs(lanczos.outside * solved.eigenvectors()(last, i)); };

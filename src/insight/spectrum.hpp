@@ -1,6 +1,6 @@
 #pragma once
-// The eigenvalues of a symmetric matrix that is known by its products alone: the largest and the smallest, their
-// density, the trace and the diagonal, each with its error.
+// Eigenvalues of a symmetric matrix from matrix-vector products alone: the largest and the smallest, the density of
+// all, the trace and the diagonal, each with its error.
 
 #include <cstdint>
 #include <functional>
@@ -9,21 +9,22 @@
 
 namespace thalweg {
 
-/// A symmetric matrix A of so many rows: `times` writes A v.
+/// A symmetric matrix A of `size` rows; `times` writes A v.
 struct SymmetricMatrix {
   std::int64_t size = 0;
   std::function<void(std::span<const double> v, std::span<double> product)> times;
 };
 
 struct LanczosOptions {
-  std::int64_t steps = 100;  ///< products, at most
-  double tolerance = 1e-4;   ///< stop where both ends are known to this part of the largest absolute value
-  std::uint64_t seed = 1;    ///< of the vector to begin with
+  std::int64_t steps = 100;  ///< most products
+  double tolerance =
+      1e-4;  ///< stop when the errors of both ends are below this fraction of the largest absolute eigenvalue
+  std::uint64_t seed = 1;  ///< seed of the first vector
   std::function<void(std::int64_t done, std::int64_t most)> progress = {};
 };
 
-/// An eigenvalue lies within `error` of `value`: |A x - value x| of the unit vector x (Parlett 1980, 4.5.1), and what
-/// rounding adds.
+/// An eigenvalue lies within `error` of `value`. The error is |A x - value x| for the unit vector x (Parlett
+/// 1980, 4.5.1) plus a bound for rounding.
 struct Eigenvalue {
   double value = 0, error = 0;
   std::vector<double> vector = {};
@@ -32,12 +33,13 @@ struct Eigenvalue {
 struct Extremes {
   Eigenvalue largest, smallest;
   std::int64_t products = 0;
-  bool converged = false;               ///< both to the tolerance that was asked for
+  bool converged = false;               ///< whether both reached the tolerance
   [[nodiscard]] double radius() const;  ///< the larger absolute value
 };
 
 /// Both ends of the spectrum, by the method of Lanczos (1950) with full reorthogonalisation: each new vector is made
-/// orthogonal to all before it, twice. Keeps a vector a step. Throws NumericError for a product that is not finite.
+/// orthogonal to all earlier ones, twice. Keeps one vector for each step. Throws NumericError for a product that is not
+/// finite.
 [[nodiscard]] Extremes extreme_eigenvalues(const SymmetricMatrix& matrix, const LanczosOptions& options = {});
 
 /// A mean over random probes, and the standard error of that mean.
@@ -46,16 +48,16 @@ struct Estimate {
 };
 
 struct ProbeOptions {
-  std::int64_t probes = 10;  ///< random vectors of signs; at least 2, or there is no error
+  std::int64_t probes = 10;  ///< number of random sign vectors; an error needs at least 2
   std::uint64_t seed = 1;
   std::function<void(std::int64_t done, std::int64_t most)> progress = {};
 };
 
-/// v^T A v and v * (A v) of random signs v are the trace and the diagonal in the mean (Hutchinson 1990; Bekas,
-/// Kokiopoulou and Saad 2007).
+/// For random signs v, the expected values of v^T A v and v * (A v) are the trace and the diagonal (Hutchinson 1990;
+/// Bekas, Kokiopoulou and Saad 2007).
 struct Diagonal {
   Estimate trace;
-  std::vector<double> values, errors;  ///< an element of the diagonal each, and its standard error
+  std::vector<double> values, errors;  ///< the elements of the diagonal, and their standard errors
 };
 [[nodiscard]] Diagonal estimate_diagonal(const SymmetricMatrix& matrix, const ProbeOptions& options = {});
 
@@ -70,9 +72,9 @@ class Density {
   explicit Density(std::int64_t size, std::vector<std::vector<Node>> probes)
       : size_(size), probes_(std::move(probes)) {}
 
-  /// The density at t of the eigenvalues, each spread to a normal distribution of this deviation.
+  /// The density of the eigenvalues at t, each widened to a normal distribution of this standard deviation.
   [[nodiscard]] Estimate at(double t, double deviation) const;
-  /// The part of the eigenvalues below t, each spread so.
+  /// The fraction of the eigenvalues below t, with the same widening.
   [[nodiscard]] Estimate below(double t, double deviation) const;
   /// The sum of all eigenvalues.
   [[nodiscard]] Estimate trace() const;
@@ -89,7 +91,7 @@ class Density {
 };
 
 struct DensityOptions {
-  std::int64_t probes = 10, steps = 40;  ///< products: their product
+  std::int64_t probes = 10, steps = 40;  ///< takes probes * steps products
   std::uint64_t seed = 1;
   std::function<void(std::int64_t done, std::int64_t most)> progress = {};
 };

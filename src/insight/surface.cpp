@@ -8,7 +8,7 @@ namespace thalweg {
 
 namespace {
 
-/// Numbers between f64 and a tensor of either dtype.
+/// Conversions between f64 and a tensor of either dtype.
 void copy(Surface::In from, Tensor& into) {
   if (into.dtype() == f64) {
     std::ranges::copy(from, into.mutable_values<double>().begin());
@@ -25,7 +25,7 @@ void copy(const Tensor& from, Surface::Out into) {
   }
 }
 
-/// A state whose trained parameters are set again and again, and the vectors beside it.
+/// A state whose trained parameters are replaced for each evaluation, and working vectors.
 struct Around {
   Products& products;
   const Dataset& rows;

@@ -39,15 +39,15 @@ std::string_view name(VerdictKind kind) {
 
 namespace {
 
-// Conditions beside a rule's threshold.
+// Further conditions of the rules, besides their thresholds.
 constexpr std::size_t fewest_steps = 10;
-constexpr double blow_up_margin = 0.05;      // of the first loss: a rise within it is no divergence
-constexpr double stayed_up = 0.1;            // of the first loss: it came no lower than that below it
-constexpr double crawling_fall = 0.5;        // a run that fell by more than this part of its first loss does not crawl
-constexpr double motionless_gradient = 0.5;  // the gradient kept at least this part of its norm
+constexpr double blow_up_margin = 0.05;  // of the first loss: a smaller rise does not count as divergence
+constexpr double stayed_up = 0.1;        // of the first loss: smallest fall below it that counts as coming back
+constexpr double crawling_fall = 0.5;    // a run that fell by more than this fraction of its first loss does not crawl
+constexpr double motionless_gradient = 0.5;  // the gradient kept at least this fraction of its norm
 constexpr double no_gap = 0.7;               // training over validation loss: above it, the training loss counts too
-constexpr double by_heart = 0.03;            // training over validation loss: below it, the training rows are learned
-constexpr double at_rest = 0.02;             // the gain of the second half, above which a run is not at rest
+constexpr double by_heart = 0.03;            // training over validation loss: below it, the training rows are memorised
+constexpr double at_rest = 0.02;             // a run that gained more in its second half is not at rest
 
 struct Rule {
   VerdictRule row;
@@ -61,7 +61,7 @@ std::optional<Evidence> gradient_ratio(const Course& run) {
   const double first = level_of(run.gradient, 0, 0.2), last = level_of(run.gradient, 0.8, 1);
   if (!(first > 0)) return std::nullopt;
   return Evidence{"gradient_ratio", last / first,
-                  fmt::format("The gradient's norm is {} in the last fifth of the run and was {} in the first.",
+                  fmt::format("The norm of the gradient is {} in the last fifth of the run and was {} in the first.",
                               number_text(last, 3), number_text(first, 3))};
 }
 
@@ -83,7 +83,7 @@ std::optional<Finding> not_finite(const Case& run) {
                  {{unit, static_cast<double>(when), fmt::format("The loss is {} in {} {}.", *broken, unit, when)}}};
 }
 
-/// Of a few batches one may be harder than another by chance, unless its loss is beyond all measure.
+/// Whether there are too few losses to judge: one of a few batches may be hard by chance, unless its loss is enormous.
 bool few_losses(const Course& run, double highest) {
   return run.raw.size() < fewest_steps && highest < 10 * std::abs(run.first);
 }
@@ -96,24 +96,24 @@ std::optional<Finding> gave_back(const Case& c) {
   const double gained = std::max(0.0, run.first - lowest), rise = last - lowest;
   const double length = static_cast<double>(run.raw.size()) / static_cast<double>(run.stretches.loss.size());
   const double margin = blow_up_margin * std::abs(run.first) + significance * noise_of(run.raw) * std::sqrt(2 / length);
-  const double constant = c.options.constant_training;  // as good as that, it may have learned nothing
+  const double constant = c.options.constant_training;  // a run near this level may have learned nothing
   if (rise <= margin || last < 1.2 * constant) return std::nullopt;
-  return Finding{
-      (rise - margin) / std::max(gained, 1e-300),
-      "",
-      {from_to(run),
-       {"rise", rise,
-        fmt::format("At its lowest it was {}; it ended {} above.", number_text(lowest, 4), number_text(rise, 4))}}};
+  return Finding{(rise - margin) / std::max(gained, 1e-300),
+                 "",
+                 {from_to(run),
+                  {"rise", rise,
+                   fmt::format("Its lowest value was {}; it ended {} above that.", number_text(lowest, 4),
+                               number_text(rise, 4))}}};
 }
 
-/// Where the loss began: the first batch may happen to be an easy one, and no model has to be worse than the constant.
+/// The loss at the beginning, at least that of the best constant: the first batch may have been an easy one.
 double beginning(const Case& c) {
   const double first = c.course.raw.front(), constant = c.options.constant_training;
   return constant > first ? constant : first;
 }
 
-/// The highest level that the loss stood at above its beginning, in units of that, and beyond what chance does. Single
-/// steps count for nothing: see `spikes`.
+/// How far the loss stood above its beginning, relative to the beginning and minus what chance explains. Single steps
+/// do not count: see `spikes`.
 std::optional<Finding> stood_high(const Case& c, double most_back) {
   const Course& run = c.course;
   if (run.raw.empty() || run.raw.front() == 0) return std::nullopt;
@@ -123,14 +123,14 @@ std::optional<Finding> stood_high(const Case& c, double most_back) {
   return Finding{(highest - began - by_chance) / std::abs(began),
                  "",
                  {{"highest", highest,
-                   fmt::format("The training loss began at {}, stood at {} and ended at {}.", number_text(began, 4),
+                   fmt::format("The training loss began at {}, rose to {} and ended at {}.", number_text(began, 4),
                                number_text(highest, 4), number_text(run.last, 4))}}};
 }
 std::optional<Finding> blew_up(const Case& c) { return stood_high(c, stayed_up); }
 std::optional<Finding> came_back(const Case& c) { return stood_high(c, 0.5); }
 
-/// Few single steps with a loss of more than twice the first and ten times that of the steps around them, which stay
-/// where they were: it is rows that are far off, not the parameters.
+/// A few single steps with a loss of more than twice the first and ten times that of the steps around them. As the
+/// steps around them keep their level, the cause is outlier rows, not the parameters.
 std::optional<Finding> spikes(const Case& c) {
   constexpr double times_around = 10, most_of_all = 0.02;
   const Course& run = c.course;
@@ -147,14 +147,14 @@ std::optional<Finding> spikes(const Case& c) {
   return Finding{spiked,
                  "",
                  {{"spikes", spiked,
-                   fmt::format("{} of {} steps had a loss of more than twice the first and ten times that of the steps "
-                               "around them; the highest was {}.",
+                   fmt::format("{} of {} steps had a loss of more than twice the first loss and ten times the loss of "
+                               "the steps around them; the highest was {}.",
                                spiked, count, number_text(highest, 4))}}};
 }
 
 // ---------------------------------------------------------------- learned nothing, dead gradients
 
-/// The course of the training loss: of the epochs where they are enough, which have every row once.
+/// The course of the training loss: by epochs where there are enough of them, because an epoch has every row once.
 const Curve& training_curve(const Course& run) {
   return run.epochs.loss.size() >= fewest_epochs ? run.epochs : run.stretches;
 }
@@ -163,11 +163,11 @@ const Curve& training_curve(const Course& run) {
 struct Pace {
   bool falls = false;
   double ratio = 0;  ///< the slope of the second half over that of the first
-  double part = 0;   ///< of the whole loss: by how much it fell
+  double part = 0;   ///< the fall, as a fraction of the loss
 };
 
 Pace pace_of(const Course& run) {
-  // the mean over an epoch has every row once: a fall that is lost in the noise of batches is seen there
+  // the mean over an epoch has every row once, and shows a fall that the noise of batches hides
   const Curve& curve = training_curve(run);
   if (curve.loss.size() < fewest_epochs) return {};
   const std::size_t half = curve.loss.size() / 2;
@@ -177,18 +177,17 @@ Pace pace_of(const Course& run) {
   return {one.falls() && two.falls(), one.slope == 0 ? 0 : two.slope / one.slope, part};
 }
 
-/// Whether a run that is no better than the constant is on its way to be: it falls steadily, and what it learns holds
-/// for the validation rows.
+/// Whether a run that is not yet better than the constant will be: its loss falls steadily, on the validation rows too.
 bool is_on_its_way(const Case& c) {
-  constexpr double some = 0.01, still = 0.3;  // of the whole loss; of the pace of the first half
+  constexpr double some = 0.01, still = 0.3;  // fractions of the loss, and of the slope of the first half
   const Values& v = c.course.validation.loss;
-  const auto since = v.end() - std::ranges::min_element(v);  // the lowest is one of the last fifth
+  const auto since = v.end() - std::ranges::min_element(v);  // the lowest must be in the last fifth
   const bool at_lowest = v.empty() || since <= std::max<std::ptrdiff_t>(1, std::ssize(v) / 5);
   const Pace pace = pace_of(c.course);
   return pace.falls && pace.ratio > still && pace.part > some && at_lowest;
 }
 
-/// Whether next to nothing is left to learn of the training rows, while the loss of others is far higher.
+/// Whether almost nothing is left to learn on the training rows, while the loss on other rows is far higher.
 bool knows_by_heart(const Course& run) {
   const Values& v = run.validation.loss;
   return !v.empty() && run.last >= 0 && run.last < by_heart * v.back();
@@ -201,16 +200,16 @@ std::optional<Finding> learned_nothing(const Case& c) {
   Finding finding{like_constant(c), "", {from_to(c.course)}};
   if (memorised) {
     finding.sentence =
-        "Learned nothing that holds: it has the training rows by heart, and on those held out it is no better than the "
-        "best constant.";
+        "Learned nothing that generalises: it has memorised the training rows, and on the validation rows it is no "
+        "better than the best constant.";
     finding.advice =
-        "Take a smaller model, raise weight_decay, or find more data; or the inputs say nothing of the target.";
+        "Take a smaller model, raise weight_decay, or find more data; or the inputs say nothing about the target.";
   }
   const double validation = c.options.constant_validation;
   if (!c.course.validation.loss.empty() && validation > 0) {
     const double end = level_of(c.course.validation.loss, 0.8, 1);
     finding.evidence.push_back({"over_constant", end / validation,
-                                fmt::format("The validation loss ended at {}; {} has {}.", number_text(end, 4),
+                                fmt::format("The validation loss ended at {}; that of {} is {}.", number_text(end, 4),
                                             c.options.constant_name, number_text(validation, 4))});
   } else if (c.options.constant_training > 0) {
     finding.evidence.push_back({"over_constant", c.course.last / c.options.constant_training,
@@ -235,11 +234,11 @@ std::optional<Finding> vanishing(const Case& c) {
   return Finding{1, "Crawling: the gradient vanishes on its way to the first layers.", {from_to(run)}};
 }
 
-/// Whether the validation loss, where it was measured often enough, had reached its level by half of the run's rates
-/// while the training loss still fell: what a higher rate would learn does not hold for rows that were held out.
+/// Whether the validation loss, where it was measured often enough, had levelled out by half of the sum of the learning
+/// rates while the training loss still fell: then a higher learning rate would only fit the training rows.
 bool validation_rests(const Course& run) {
-  constexpr double gained = 0.01;   // of what it was
-  constexpr double holding = 0.25;  // of what the training loss gained: as much holds for other rows too
+  constexpr double gained = 0.01;   // of the validation loss
+  constexpr double holding = 0.25;  // of the gain of the training loss: a larger gain of the validation loss is real
   if (run.validation.loss.size() < fewest_epochs || run.epochs.loss.empty()) return false;
   const auto gain = [](const Curve& curve) { return curve.at_half_time() - level_of(curve.loss, 0.85, 1); };
   const double validation = gain(run.validation);
@@ -257,8 +256,8 @@ std::optional<Finding> straight_line(const Case& c) {
             "",
             {from_to(run),
              {"pace", pace.ratio,
-              fmt::format("For each unit of rate it fell {:.2f} times as fast in the second half of the run as in the "
-                          "first: a straight line, with no bend in sight.",
+              fmt::format("Against the sum of the learning rates it fell {:.2f} times as fast in the second half of "
+                          "the run as in the first: a straight line that does not level out.",
                           pace.ratio)}}});
 }
 
@@ -271,19 +270,22 @@ std::optional<Finding> motionless(const Case& c) {
   const auto gradient = gradient_ratio(run);
   if (part >= stayed_up || !gradient || gradient->value < motionless_gradient) return std::nullopt;
   return with_gradient(
-      run,
-      {-seen,
-       "",
-       {from_to(run),
-        {"fall_part", seen, fmt::format("That is {} of it: it hardly moved.", percent_text(std::max(0.0, seen)))}}});
+      run, {-seen,
+            "",
+            {from_to(run),
+             {"fall_part", seen,
+              fmt::format("That is {} of its first value: it hardly moved.", percent_text(std::max(0.0, seen)))}}});
 }
 
 // ---------------------------------------------------------------- still falling, the schedule ended it, converged
 
-std::string_view second_half_of(const Course& run) { return run.by_steps ? "the sum of its rates" : "the run"; }
+std::string_view second_half_of(const Course& run) {
+  return run.by_steps ? "the sum of its learning rates" : "the run";
+}
 
-/// By how much the loss fell in the second half of the sum of the rates, as a part of what it was: of the validation
-/// loss, where it was measured often enough, to its lowest; of the training loss too while the two lie near each other.
+/// By how much the loss fell in the second half of the sum of the learning rates, relative to its value at half: the
+/// validation loss to its lowest value, where it was measured often enough; also the training loss while both are
+/// close.
 Finding late_gain(const Case& c) {
   const Course& run = c.course;
   const auto gain = [&](const Curve& curve, bool to_lowest) {
@@ -300,7 +302,7 @@ Finding late_gain(const Case& c) {
   const double validation = held_out ? gain(run.validation, true) : 0;
   const double now = held_out ? run.validation.loss.back() : 0;
   const bool near = !held_out || now - run.last < (1 - no_gap) * measure_of(c, now, true);
-  // the validation losses of few epochs may have come to a level by chance
+  // with few epochs, validation losses may look level by chance
   const bool few = run.validation.loss.size() < 20;
   const double training_counts = few || (near && training > 0.1) ? std::max(0.0, training) : 0;
   const bool by_validation = held_out && validation >= training_counts;
@@ -311,7 +313,7 @@ Finding late_gain(const Case& c) {
         "",
         {from_to(run),
          {"training_part", run.last / run.validation.loss.back(),
-          fmt::format("The training loss is {} of the validation loss: of the training rows little is left to learn.",
+          fmt::format("The training loss is {} of the validation loss: little is left to learn from the training rows.",
                       percent_text(run.last / run.validation.loss.back()))}}};
   }
   return {value,
@@ -324,7 +326,8 @@ Finding late_gain(const Case& c) {
 }
 
 Evidence rate_evidence(double part) {
-  return {"final_rate", part, fmt::format("The schedule ended at {} of the highest rate.", percent_text(part))};
+  return {"final_rate", part,
+          fmt::format("The schedule ended at {} of the highest learning rate.", percent_text(part))};
 }
 
 std::optional<Finding> schedule_ended(const Case& c) {
@@ -339,8 +342,8 @@ std::optional<Finding> still_falling(const Case& c) {
   return with_gradient(c.course, late_gain(c));
 }
 
-/// The most that the loss may have gained late, for all that it shows: its values vary, and a fall that is lost in that
-/// is no level that was reached. Of the validation loss where it was measured often enough, else of the training loss.
+/// The largest late fall that the noise of the loss can hide: where it is large, the loss may not have levelled out. By
+/// the validation loss where it was measured often enough, else by the training loss.
 std::optional<Finding> may_still_fall(const Case& c) {
   constexpr std::size_t enough = 20;  // validation losses that show a level
   const Course& run = c.course;
@@ -358,12 +361,12 @@ std::optional<Finding> may_still_fall(const Case& c) {
       "",
       {from_to(run),
        {"late_gain_at_most", most,
-        fmt::format("In the second half of {} the {} loss may have fallen by up to {} of {}: it varies too "
-                    "much to say.",
-                    second_half_of(run), held_out ? "validation" : "training", percent_text(most), measure_text(c))}}};
+        fmt::format(
+            "In the second half of {} the {} loss may have fallen by up to {} of {}: it varies too much to tell.",
+            second_half_of(run), held_out ? "validation" : "training", percent_text(most), measure_text(c))}}};
 }
 
-/// What kind of point the end of a run is that has come to rest, and has not learned all there is.
+/// The kind of point at the end of a run that is at rest and has not learned everything; null for other runs.
 const Point* point_of_rest(const Case& c) {
   const Trials* trials = c.options.trials;
   if (!trials || !trials->point || c.course.raw.size() < fewest_steps) return nullptr;
@@ -374,8 +377,8 @@ const Point* point_of_rest(const Case& c) {
   return &*c.end;
 }
 
-/// Whether a step that was tried from the point gained something. Where none does and the loss is the constant's, the
-/// inputs may say nothing at all.
+/// Whether a step that was tried from the point lowered the loss. Where none does and the loss is the constant's, the
+/// inputs may say nothing about the target.
 bool leads_down(const Point& point) {
   constexpr double something = 1e-3;
   return std::ranges::any_of(point.evidence, [&](const Evidence& e) {
@@ -397,7 +400,8 @@ std::optional<Finding> converged(const Case& c) {
   if (c.course.raw.empty()) return std::nullopt;
   Finding finding = late_gain(c);
   if (c.course.final_rate < annealed) {
-    finding.sentence = "Converged: the loss has levelled out, and had before the schedule took the rate down.";
+    finding.sentence =
+        "Converged: the loss has levelled out, and did so before the schedule lowered the learning rate.";
     finding.evidence.push_back(rate_evidence(c.course.final_rate));
   }
   if (c.end) finding.evidence.push_back({"point", c.end->smallest / c.end->largest, c.end->sentence});
@@ -425,63 +429,64 @@ const Rule rules[] = {
      not_finite,
      "A lower lr, a warm-up over the first 5 % of the steps, or clip_norm = 1; none was tried.",
      try_lower_rates},
-    {{Kind::diverged, "rise", 0.5, "Diverged: the loss rose again and gave back what it had gained."},
+    {{Kind::diverged, "rise", 0.5, "Diverged: the loss rose again and lost what it had gained."},
      gave_back,
      "A lower lr, a warm-up over the first 5 % of the steps, or clip_norm = 1; none was tried.",
      try_lower_rates},
-    {{Kind::diverged, "highest", 1, "Diverged: the loss blew up, and came back no lower than it began."},
+    {{Kind::diverged, "highest", 1, "Diverged: the loss blew up, and did not come back below its start."},
      blew_up,
      "A lower lr, a warm-up over the first 5 % of the steps, or clip_norm = 1; none was tried.",
      try_lower_rates},
-    {{Kind::unstable, "highest", 1, "Unstable: the loss blew up on the way, and has made up for it in part."},
+    {{Kind::unstable, "highest", 1, "Unstable: the loss blew up during training, and has recovered only in part."},
      came_back,
      "A lower lr, a warm-up over the first 5 % of the steps, or clip_norm = 1; none was tried.",
      try_lower_rates_for_more},
-    {{Kind::still_falling, "steps", 0, "Too short to judge: for all that can be said it still falls."},
+    {{Kind::still_falling, "steps", 0, "Too short to judge: the loss may still be falling."},
      too_short,
      "Train longer."},
     {{Kind::crawling, "gradient_flow", 0, "Crawling: the gradient vanishes on its way to the first layers."},
      vanishing,
-     "Initialise by he_normal with relu, normalise (norm = \"batch\"), or add residual connections."},
+     "Initialise with he_normal for relu, normalise (norm = \"batch\"), or add residual connections."},
     {{Kind::dead_gradients, "dead_layers", 0,
-      "Dead gradients: nothing reaches some of the layers, and nothing was learned."},
+      "Dead gradients: the gradient of some layers is 0, and nothing was learned."},
      dead_gradients,
-     "Start the weights by he_normal, or take gelu in place of relu."},
+     "Initialise the weights with he_normal, or take gelu in place of relu."},
     {{Kind::unstable, "dead_layers", 0,
-      "Unstable: units died on the way. Nothing reaches some of the layers any more, and nothing was learned."},
+      "Unstable: units died during training. The gradient of some layers has become 0, and nothing was learned."},
      died_on_the_way,
      "A lower lr, a warm-up over the first 5 % of the steps, or gelu in place of relu; none was tried.",
      try_lower_rates},
     {{Kind::at_saddle, "point", 0,
       "At a saddle: flat along the gradient, and a direction of negative curvature leads down."},
      rests_at<PointKind::saddle>,
-     "Start the weights at random (zeros and equal units never part), or add noise: smaller batches, add_noise, "
+     "Initialise the weights at random (units that start equal stay equal), or add noise: smaller batches, add_noise, "
      "momentum."},
     {{Kind::on_plateau, "point", 0,
-      "On a plateau: what goes down is beyond any stable step, or layers do not reach the loss."},
+      "On a plateau: only a step beyond any stable step lowers the loss, or some layers have no effect on it."},
      rests_at<PointKind::plateau>,
-     "Scale the inputs, initialise by he_normal with relu, normalise, or let Adam scale each direction by itself."},
-    {{Kind::crawling, "point", 0, "Crawling: a rate that is higher and still stable goes down at once."},
+     "Scale the inputs, initialise with he_normal for relu, normalise, or use Adam, which scales each parameter by "
+     "itself."},
+    {{Kind::crawling, "point", 0, "Crawling: a higher learning rate that is still stable lowers the loss at once."},
      rests_at<PointKind::rate_too_low>,
      "Raise lr: three times, then ten times as high; it was not tried.",
      try_higher_rate},
     {{Kind::learned_nothing, "over_constant", like_a_constant, "Learned nothing: no better than the best constant."},
      learned_nothing,
-     "Look at the data first: whether the inputs say anything of the target, and whether rows and targets belong "
+     "Check the data first: whether the inputs say anything about the target, and whether rows and targets belong "
      "together."},
     {{Kind::overfitting, "validation_rise", 0.08, "Overfits from epoch N: kept epoch M."},
      overfitting,
      "Keep the best epoch (early_stopping), raise weight_decay, take a smaller model, or find more data."},
-    {{Kind::crawling, "pace", 0.6, "Crawling: the rate is too low."},
+    {{Kind::crawling, "pace", 0.6, "Crawling: the learning rate is too low."},
      straight_line,
      "Raise lr: three times, then ten times as high; it was not tried.",
      try_higher_rate},
-    {{Kind::crawling, "fall_part", -0.01, "Crawling: the rate is too low."},
+    {{Kind::crawling, "fall_part", -0.01, "Crawling: the learning rate is too low."},
      motionless,
-     "Raise lr tenfold; it was not tried. If the loss stays where it is, the inputs may say nothing of the target.",
+     "Raise lr tenfold; it was not tried. If the loss stays where it is, the inputs may say nothing about the target.",
      try_higher_rate},
     {{Kind::schedule_ended, "late_gain", 0.02,
-      "The schedule ended it: the loss was still falling while the schedule took the rate down."},
+      "The schedule ended it: the loss was still falling while the schedule lowered the learning rate."},
      schedule_ended,
      "Train for twice as long: the schedule stretches with the run.",
      try_going_on},
@@ -491,18 +496,18 @@ const Rule rules[] = {
      try_going_on},
     {{Kind::unstable, "jumps", 0.1, "Unstable: the validation loss jumps from epoch to epoch and does not settle."},
      jumps,
-     "Let a schedule take lr down, or lower it; neither was tried.",
+     "Let a schedule lower lr, or start with a lower lr; neither was tried.",
      try_settling},
-    {{Kind::spikes, "spikes", 0, "Spikes: single steps had losses far above those around them."},
+    {{Kind::spikes, "spikes", 0, "Spikes: single steps had losses far above the steps around them."},
      spikes,
-     "Look at the rows with the largest targets and inputs. A loss that bounds them (huber), or clip_norm = 1, keeps "
-     "them from moving the parameters far."},
-    {{Kind::still_falling, "late_gain_at_most", 0.12, "Too short to judge: for all that can be said it still falls."},
+     "Look at the rows with the largest targets and inputs. A loss that limits their effect (huber), or clip_norm = 1, "
+     "keeps them from moving the parameters far."},
+    {{Kind::still_falling, "late_gain_at_most", 0.12, "Too short to judge: the loss may still be falling."},
      may_still_fall,
      "Train longer."},
     {{Kind::converged, "late_gain", always, "Converged: the loss has levelled out."},
      converged,
-     "More epochs of the same will gain little. A larger model, other inputs or another lr may."},
+     "More epochs will gain little. A larger model, other inputs or another lr may gain more."},
 };
 
 }  // namespace
@@ -515,7 +520,7 @@ std::vector<VerdictRule> verdict_rules() {
 
 namespace {
 
-/// That the loss or the gradient is no number, which holds whatever the loss means.
+/// Whether the loss or the gradient is not finite. This verdict holds whatever the loss means.
 bool broke(const Case& judged, Verdict& verdict) {
   const Rule& finite = rules[0];
   auto found = finite.measure(judged);
@@ -527,16 +532,17 @@ bool broke(const Case& judged, Verdict& verdict) {
   return true;
 }
 
-/// What is a good result is a matter of all of them, and of what they mean to one another: two may work against each
-/// other, or one may learn what the other made.
+/// With several objectives a good result depends on all of them and on their relation: two may work against each other,
+/// or one may learn from the output of the other.
 Verdict of_several(const Case& judged) {
   Verdict verdict{.kind = VerdictKind::not_judged, .sentence = {}, .evidence = {}};
   if (broke(judged, verdict)) return verdict;
   const std::vector<std::string>& objectives = judged.options.objectives;
-  verdict.sentence =
-      fmt::format("Not judged: it has {} objectives ({}), and how their losses should go together is not known here.",
-                  objectives.size(), fmt::join(objectives, ", "));
-  verdict.advice = "Look at what it makes, and measure that.";
+  verdict.sentence = fmt::format(
+      "Not judged: the run has {} objectives ({}), and the verdict does not know how their losses should develop "
+      "together.",
+      objectives.size(), fmt::join(objectives, ", "));
+  verdict.advice = "Look at the results, and measure them.";
   if (judged.history.epochs.empty()) return verdict;
   const Metrics &first = judged.history.epochs.front().metrics, &last = judged.history.epochs.back().metrics;
   for (const std::string& objective : objectives) {
@@ -569,7 +575,7 @@ Verdict judge(const History& history, const JudgeOptions& options) {
     verdict.advice = found->advice.empty() ? rule.advice : found->advice;
     if (!rule.attempt || !options.trials || rule.attempt(judged, *options.trials, verdict)) break;
   }
-  if (verdict.sentence.empty()) verdict.sentence = "Not judged: the losses that would decide are not numbers.";
+  if (verdict.sentence.empty()) verdict.sentence = "Not judged: the losses that would decide are not finite.";
   const auto outliers = spikes(judged);
   if (outliers && outliers->value > 0 && verdict.kind != Kind::spikes) {
     verdict.evidence.push_back(outliers->evidence.front());

@@ -175,10 +175,10 @@ TEST_F(Claims, AWalkSaysWhereItStands) {
       {"'1e8*x^2-y^2' --x0 1,0 --optimizer lbfgs", "A saddle"},
       {"'x^2-y^4' --x0 1,0 --optimizer lbfgs", "A saddle"},
       {"'cos(x)' --x0 0 --optimizer lbfgs", "A maximum"},
-      {"'x^2+1000' --x0 1 --optimizer sgd --lr 1e-4 --steps 10", "The rate is too low"},
+      {"'x^2+1000' --x0 1 --optimizer sgd --lr 1e-4 --steps 10", "The learning rate is too low"},
       {"'(x-3)^2-1e6' --x0 1 --optimizer adam --lr 1e-3 --steps 10", "A slope"},
       {"'x^2+1e6' --x0 1 --optimizer sgd --lr 1e-4 --steps 10",
-       "The rate is too low: one step of 0.5 would take 0.996 off"},
+       "The learning rate is too low: one step of 0.5 would take 0.996 off"},
       {"'x^2' --x0 1000 --optimizer sgd --lr 0.1 --steps 36", "A slope"},
       {"'1e8*x^2+(y-5)^2' --x0 1,0 --optimizer sgd --lr 5e-9 --steps 100", "A plateau: the curvature"},
       {"quadratic --dim 50 --set problem.condition=1e6 --optimizer lbfgs", "A minimum: eigenvalues from 1 to 1e6"}};

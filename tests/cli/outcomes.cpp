@@ -71,7 +71,7 @@ TEST_F(Outcomes, ARunThatEarlyStoppingEndedDoesNotGoOn) {
   const Ran again = run("report runs/e");
   for (const Ran& ran : {trained, again}) {
     EXPECT_FALSE(has(ran.out, "before its end: resume it.")) << ran.out;
-    EXPECT_TRUE(has(ran.out, "Early stopping ended it after epoch ")) << ran.out;
+    EXPECT_TRUE(has(ran.out, "Early stopping ended the run after epoch ")) << ran.out;
   }
   EXPECT_TRUE(run("report runs/e --json").json().at("stopped_early"));
   EXPECT_EQ(run("train runs/e --resume").code, 2);
@@ -310,7 +310,7 @@ TEST_F(Outcomes, WorseThanTheConstantOnTheTestRowsIsNoConvergence) {
   write("test.csv", test);
   const std::string out =
       run("train t.csv --target y --epochs 200 --set model.hidden=[256,256] --test test.csv -q").out;
-  EXPECT_TRUE(has(out, "Learned nothing that holds: on the test rows")) << out;
+  EXPECT_TRUE(has(out, "Learned nothing that generalises: on the test rows")) << out;
 }
 
 }  // namespace

@@ -337,11 +337,11 @@ TEST(Verdict, MoreEpochsAreNotPromisedWhereAnEarlyOneWasKept) {
   EXPECT_EQ(calls, 0);
   EXPECT_TRUE(early.tried.empty());
   EXPECT_NE(early.advice.find("Epoch 8 of 20"), std::string::npos) << early.advice;
-  EXPECT_NE(verdict_of(18).tried.at(0).find("On from epoch 18, which was kept,"), std::string::npos);
+  EXPECT_NE(verdict_of(18).tried.at(0).find("Continued from epoch 18, which was kept,"), std::string::npos);
   history.best_restored = false;
-  EXPECT_NE(verdict_of(8).tried.at(0).find("On from the end"), std::string::npos);
+  EXPECT_NE(verdict_of(8).tried.at(0).find("Continued from the end"), std::string::npos);
   history.best_restored = true;
-  EXPECT_NE(verdict_of(20).tried.at(0).find("On from the end"), std::string::npos);
+  EXPECT_NE(verdict_of(20).tried.at(0).find("Continued from the end"), std::string::npos);
   EXPECT_EQ(calls, 1);
 }
 
@@ -455,7 +455,7 @@ TEST(Verdict, TrialsSayWhereTheyBegin) {
   const Verdict verdict = judge(history, {.trials = &better});
   ASSERT_EQ(verdict.kind, crawling) << verdict.sentence;
   ASSERT_EQ(verdict.tried.size(), 3U);
-  EXPECT_EQ(verdict.tried[0].find("On from epoch 8, which was kept, with lr = 0.1"), 0U) << verdict.tried[0];
+  EXPECT_EQ(verdict.tried[0].find("Continued from epoch 8, which was kept, with lr = 0.1"), 0U) << verdict.tried[0];
   EXPECT_NE(verdict.tried[2].find("at 1.6 times the gradient; lr is 0.1"), std::string::npos);
 }
 
