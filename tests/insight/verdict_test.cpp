@@ -354,8 +354,8 @@ TEST(Verdict, AThirdOfTheRateIsAdvisedWhereItWasSeenToFall) {
     return judge(history, {.failure = "[train] step 41: the loss is 2.5e34", .failed_step = 41, .trials = &trials});
   };
   EXPECT_EQ(verdict_of(0.05).kind, diverged);
-  EXPECT_NE(verdict_of(0.05).advice.find("Lower lr to 0.0333: with it"), std::string::npos) << verdict_of(0.05).advice;
-  EXPECT_NE(verdict_of(0.02).advice.find("Lower lr to 0.0111: with it"), std::string::npos) << verdict_of(0.02).advice;
+  EXPECT_NE(verdict_of(0.05).advice.find("Lower lr to 0.0333: in a trial"), std::string::npos) << verdict_of(0.05).advice;
+  EXPECT_NE(verdict_of(0.02).advice.find("Lower lr to 0.0111: in a trial"), std::string::npos) << verdict_of(0.02).advice;
   EXPECT_NE(verdict_of(0.001).advice.find("Lower lr far below 0.0111, "), std::string::npos);
   // the evidence is what the error says: the same step, the same number
   EXPECT_EQ(verdict_of(0.05).evidence.front().sentence, "[train] step 41: the loss is 2.5e34");
@@ -378,7 +378,7 @@ TEST(Verdict, LayersThatDiedOnTheWayAreUnstable) {
   dead.norms_at_start = [] { return std::vector{0.1, 0.2, 0.3}; };
   const Verdict verdict = judge(history, {.constant_training = 1, .trials = &dead});
   EXPECT_EQ(verdict.kind, unstable) << verdict.sentence;
-  EXPECT_NE(verdict.sentence.find("died on the way"), std::string::npos) << verdict.sentence;
+  EXPECT_NE(verdict.sentence.find("died during training"), std::string::npos) << verdict.sentence;
   EXPECT_EQ(value_of(verdict, "dead_layers"), 2);
 }
 
