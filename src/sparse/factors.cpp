@@ -9,10 +9,12 @@
 namespace thalweg {
 
 Fields FactorOptions::fields() {
-  return {{"width", &width, "factors of each user, item and category; 0: biases alone", {.low = 0, .high = 4096}},
-          {"bias_ridge", &bias_ridge, "what pulls biases to 0: so many ratings that are the mean", not_negative},
-          {"factor_ridge", &factor_ridge, "what pulls factors to 0", not_negative},
-          {"deviation", &deviation, "of the normal numbers that factors begin as", not_negative}};
+  return {
+      {"width", &width, "number of factors of each user, item and category; 0: only biases", {.low = 0, .high = 4096}},
+      {"bias_ridge", &bias_ridge, "pulls biases to 0, as strongly as this many additional ratings equal to the mean",
+       not_negative},
+      {"factor_ridge", &factor_ridge, "strength of the penalty that pulls factors to 0", not_negative},
+      {"deviation", &deviation, "standard deviation of the normal numbers with which factors start", not_negative}};
 }
 
 Factors::Factors(const FactorOptions& options, std::vector<std::int64_t> counts, double mean, Optimizer optimizer,
@@ -35,7 +37,7 @@ Factors::Factors(const FactorOptions& options, std::vector<std::int64_t> counts,
 
 namespace {
 
-/// bias and half of |sum v|^2 - sum |v|^2, over rows of a table at `places`.
+/// The sum of biases plus (|sum v|^2 - sum |v|^2) / 2, over the rows of a table at `places`.
 template <class At>
 double scored(std::size_t entries, std::size_t width, std::vector<double>& sums, const At& row_at) {
   double score = 0, squares = 0;
@@ -67,7 +69,7 @@ double Factors::predict(Row row) const {
   return static_cast<double>(values[values.size() - width - 1]) + score;
 }
 
-/// Brings together the categories that the rows have, in the order in which they come, and counts their uses.
+/// Collects the categories of the rows, in the order in which they occur, and counts how often each is used.
 void Factors::gather(std::span<const std::int32_t> rows) {
   categories_.clear();
   places_.clear();

@@ -1,5 +1,6 @@
 #pragma once
-// A number from categories: a bias and a vector of factors for each, learned by steps on few rows.
+// Predicts a number from categories: each has a bias and a vector of factors, and a step changes only those of its
+// rows.
 
 #include <span>
 #include <vector>
@@ -20,18 +21,18 @@ struct FactorOptions {
 
 /// A factorisation machine (Rendle 2010) of rows that have one category of each of some kinds:
 ///   prediction = mean + sum_i b_i + sum_{i < j} v_i . v_j
-/// over the categories i of the row; of two kinds it is biased matrix factorisation (Koren, Bell and Volinsky 2009). A
-/// category that was never learned has neither bias nor factors. Learned is the least
+/// over the categories i of the row. With two kinds it is biased matrix factorisation (Koren, Bell and Volinsky 2009).
+/// A category that was never trained has bias and factors 0. Training minimises
 ///   sum over rows of (prediction - value)^2 / 2 + bias_ridge / 2 |b|^2 + factor_ridge / 2 |v|^2,
-/// where a step has of the penalties the part that its rows have of each category's. All work is done by the calling
-/// thread in the order of the rows, so the bits do not depend on how many threads there are.
+/// where each step has a share of a category's penalty: the fraction of the category's rows that are in the step. The
+/// calling thread does all work in the order of the rows, so the bits do not depend on the number of threads.
 class Factors {
  public:
-  /// `counts` are the training rows of each category, over all kinds; `mean` is that of the values.
+  /// `counts` are the numbers of training rows of each category, over all kinds; `mean` is the mean of the values.
   Factors(const FactorOptions& options, std::vector<std::int64_t> counts, double mean, Optimizer optimizer,
           std::uint64_t seed);
 
-  /// A row's categories; -1 is none.
+  /// The categories of each row; -1 is none.
   using Row = std::span<const std::int32_t>;
   [[nodiscard]] double predict(Row row) const;
 
@@ -52,10 +53,10 @@ class Factors {
 
   FactorOptions options_;
   std::vector<std::int64_t> counts_;
-  RowTable table_;  // of each category its bias, then its factors; the mean is its tail
+  RowTable table_;  // each category's bias, then its factors; the tail holds the mean
   RowTable::Touched touched_;
-  std::vector<std::int32_t> place_;                // of each category among those touched; -1 for none
-  std::vector<std::int32_t> categories_, places_;  // those touched; each entry's place, or -1
+  std::vector<std::int32_t> place_;                // each category's place among the touched ones; -1 for none
+  std::vector<std::int32_t> categories_, places_;  // the touched categories; each entry's place among them, or -1
   std::vector<double> uses_, sums_;
 };
 

@@ -43,7 +43,7 @@ SparseLinear::Head& SparseLinear::head_for(std::int64_t rows) {
   return head;
 }
 
-/// Brings together the features that the rows have, in the order in which they come.
+/// Collects the features of the rows, in the order in which they occur.
 void SparseLinear::gather(std::span<const data::SparseRow> rows) {
   features_.clear();
   places_.clear();

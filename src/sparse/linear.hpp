@@ -1,5 +1,5 @@
 #pragma once
-// A linear model of rows with few entries: a step costs what it touches.
+// A linear model of sparse rows: the cost of a step depends only on the features that its rows have.
 
 #include "data/sparse_rows.hpp"
 #include "sparse/row_table.hpp"
@@ -7,23 +7,23 @@
 
 namespace thalweg {
 
-/// outputs = row * weight + bias, with weight (features, outputs) and bias (outputs), which start at 0. All work is
-/// done by the calling thread in the order of the rows, so the bits do not depend on how many threads there are.
+/// outputs = row * weight + bias, with weight (features, outputs) and bias (outputs), which start at 0. The calling
+/// thread does all work in the order of the rows, so the bits do not depend on the number of threads.
 class SparseLinear {
  public:
   SparseLinear(std::int64_t features, std::int64_t outputs, LossFunction loss, Optimizer optimizer);
 
-  /// What was predicted of the rows before they were learned: probabilities, (rows, outputs), or where
-  /// the loss gives scores those of both classes; and their loss.
+  /// The predictions for the rows before the step: probabilities (rows, outputs), or, where the loss gives scores, the
+  /// scores of both classes; and the loss of these predictions.
   struct Learned {
     std::span<const float> predictions;
-    double loss = 0, weight = 0;  ///< a sum over the rows, and what makes it a mean
+    double loss = 0, weight = 0;  ///< the sum over the rows, and the weight that makes it a mean
     double gradient_norm = 0;
   };
   /// Predicts the rows, then takes one step on them. Targets are class numbers. Throws NumericError, naming the step.
   Learned learn(std::span<const data::SparseRow> rows, std::span<const std::int32_t> targets, double lr,
                 std::optional<double> momentum = {});
-  /// The same without the step.
+  /// The same without a step.
   [[nodiscard]] Learned predict(std::span<const data::SparseRow> rows, std::span<const std::int32_t> targets);
 
   [[nodiscard]] const LossFunction& loss() const { return loss_; }
@@ -32,11 +32,11 @@ class SparseLinear {
   [[nodiscard]] std::int64_t parameters() const { return table_.values().size(); }
 
  private:
-  /// Loss, its gradient by the outputs, and predictions, for so many rows.
+  /// Computes loss, gradient by the outputs and predictions, for a fixed number of rows.
   struct Head {
     std::optional<Program> program;
     Block arena;
-    std::vector<float> outputs, gradient, predictions, values;  // the last: targets of two classes
+    std::vector<float> outputs, gradient, predictions, values;  // `values`: the targets of two classes
     std::vector<std::int32_t> labels;
     double sums[2] = {};
     Program::Calls calls = {};
@@ -51,10 +51,10 @@ class SparseLinear {
   RowTable table_;
   std::map<std::int64_t, Head> heads_;
   RowTable::Touched touched_;
-  std::vector<std::int32_t> place_;              // of each feature among those touched; -1 for none
-  std::vector<std::int32_t> features_, places_;  // those touched; each entry's place
+  std::vector<std::int32_t> place_;              // each feature's place among the touched ones; -1 for none
+  std::vector<std::int32_t> features_, places_;  // the touched features; each entry's place among them
   std::vector<double> sums_;
-  std::unique_ptr<Workers> alone_ = std::make_unique<Workers>(1);  // its address is kept by bound calls
+  std::unique_ptr<Workers> alone_ = std::make_unique<Workers>(1);  // on the heap, because bound calls keep its address
 };
 
 }  // namespace thalweg

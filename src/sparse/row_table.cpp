@@ -13,9 +13,9 @@ namespace thalweg {
 
 namespace {
 
-constexpr std::int64_t smallest_plan = 16;  // rows
+constexpr std::int64_t smallest_plan = 16;  // rows for which the smallest update is planned
 
-/// Of `rows` touched rows and the tail behind them.
+/// The layout of `rows` touched rows and the tail behind them.
 Layout layout_for(std::int64_t rows, std::int64_t width, std::int64_t tail, DType dtype) {
   Layout layout;
   layout.dtype = dtype;
@@ -30,11 +30,11 @@ Layout layout_for(std::int64_t rows, std::int64_t width, std::int64_t tail, DTyp
 }
 
 [[noreturn]] void refuse(const Optimizer& optimizer, std::string_view why) {
-  fail<UsageError>("[sparse] the optimizer '{}' cannot step single rows: {}. Hint: adagrad, ftrl, sgd or adam.",
+  fail<UsageError>("[sparse] the optimizer '{}' cannot update single rows: {}. Hint: adagrad, ftrl, sgd or adam.",
                    optimizer.name, why);
 }
 
-/// An optimizer at work on a few numbers in f64.
+/// Runs an optimizer on a few numbers in f64, to find out what it does.
 class Probe {
  public:
   explicit Probe(const Optimizer& optimizer)
@@ -69,13 +69,13 @@ Probe::Numbers ramp(double first) {
   return numbers;
 }
 
-/// The one number that all are but for rounding; nothing where they differ.
+/// The common value of all numbers up to rounding; nothing where they differ.
 std::optional<double> common(const std::vector<double>& numbers) {
   const auto [low, high] = std::ranges::minmax(numbers);
   return high - low <= 1e-9 * std::max(1.0, std::abs(high)) ? std::optional(numbers.front()) : std::nullopt;
 }
 
-/// x *= 1 - lr decay where the gradient is 0 and the slots are as they start.
+/// The decay in x *= 1 - lr decay for a gradient of 0 and slots at their initial values.
 double resting_decay(Probe& probe, const Optimizer& optimizer, double rate) {
   std::vector<double> decays;
   for (const double lr : {rate, rate / 2}) {
@@ -86,10 +86,10 @@ double resting_decay(Probe& probe, const Optimizer& optimizer, double rate) {
     for (std::size_t i = 0; i < x.size(); ++i) decays.push_back((1 - x[i] / before[i]) / lr);
   }
   if (const auto decay = common(decays)) return std::abs(*decay) < 1e-9 ? 0 : *decay;
-  refuse(optimizer, "without a gradient it moves them, and not by a factor of 1 - lr weight_decay");
+  refuse(optimizer, "with a gradient of 0 it changes them by more than the factor 1 - lr weight_decay");
 }
 
-/// The factor of each slot where the gradient is 0.
+/// The factor by which a step changes each slot where the gradient is 0.
 std::vector<double> resting_slots(Probe& probe, const Optimizer& optimizer, double rate) {
   Probe::Numbers x(Probe::count, 0.0);
   auto before = probe.initial();
@@ -109,7 +109,7 @@ std::vector<double> resting_slots(Probe& probe, const Optimizer& optimizer, doub
   return factors;
 }
 
-/// Whether a number's step depends on the gradients and values of others.
+/// Whether the step of a number depends on the gradients and values of other numbers.
 bool mixes(Probe& probe, double rate) {
   Probe::Numbers results[2];
   for (const bool other : {false, true}) {
@@ -131,11 +131,11 @@ RestingRow resting_row(const Optimizer& optimizer) {
   if (asks_of(optimizer).any()) refuse(optimizer, "it asks for more than one gradient a step");
   Probe probe(optimizer);
   const UpdateProgram& update = probe.update();
-  if (update.skips) refuse(optimizer, "it may leave a step out");
+  if (update.skips) refuse(optimizer, "it may skip a step");
   if (update.evaluation) refuse(optimizer, "it keeps averages of all parameters");
   for (const UpdateSlot& slot : update.slots) {
     if (slot.size != 1 && slot.size != Probe::count)
-      refuse(optimizer, fmt::format("its slot '{}' is not one number for each", slot.name));
+      refuse(optimizer, fmt::format("its slot '{}' does not have one number for each parameter", slot.name));
   }
   const double rate = optimizer.lr > 0 ? optimizer.lr : 0.1;
   if (mixes(probe, rate)) refuse(optimizer, "it needs all parameters at once");
@@ -174,7 +174,7 @@ RowTable::Plan& RowTable::plan_for(std::int64_t rows) {
   return plans_.emplace(capacity, std::move(plan)).first->second;
 }
 
-/// What a row's values are to be multiplied by to be those of now.
+/// The factor that brings a row's values up to date.
 double RowTable::missed_decay(std::int32_t row) const {
   return resting_.decay == 0 ? 1 : std::exp(decayed_ - at(decayed_by_.values<double>(), row));
 }
@@ -189,7 +189,7 @@ RowTable::Touched RowTable::touch(std::span<const std::int32_t> rows) {
 
 namespace {
 
-/// The rows of a table, side by side, each by a factor; zeros up to the tail, and the tail.
+/// Copies rows of a table next to each other, each times its factor; then zeros up to the tail, and the tail.
 template <class Factor>
 void gather_rows(std::span<const float> table, std::span<const std::int32_t> rows, std::size_t width, std::size_t tail,
                  std::span<float> into, const Factor& factor) {
@@ -292,11 +292,11 @@ std::vector<std::pair<std::string, Tensor>> RowTable::state() const {
 }
 
 void RowTable::restore(const std::vector<std::pair<std::string, Tensor>>& state) {
-  std::vector<Tensor> saved;  // in the order of our own
+  std::vector<Tensor> saved;  // in the order of this table's tensors
   for (const auto& [name, own] : this->state()) {
     const auto found = std::ranges::find(state, name, &std::pair<std::string, Tensor>::first);
     if (found == state.end() || found->second.shape() != own.shape() || found->second.dtype() != own.dtype())
-      fail<ModelError>("[sparse] the saved '{}' is of another model or optimizer, or is not there", name);
+      fail<ModelError>("[sparse] the saved '{}' is missing, or belongs to another model or optimizer", name);
     for (std::int64_t i = 0; i < found->second.size(); ++i) {
       if (!std::isfinite(found->second.at(i)))
         fail<ModelError>("[sparse] number {} of the saved '{}' is {}. Wanted: finite numbers", i, name,
@@ -305,7 +305,8 @@ void RowTable::restore(const std::vector<std::pair<std::string, Tensor>>& state)
     saved.push_back(found->second);
   }
   const double steps = saved.back().at(0), decayed = saved.back().at(1);
-  if (!(steps >= 0 && steps < 9e15 && std::isfinite(decayed))) fail<ModelError>("[sparse] the saved position is none");
+  if (!(steps >= 0 && steps < 9e15 && std::isfinite(decayed)))
+    fail<ModelError>("[sparse] the saved number of steps is not a valid one");
   values_ = saved[0];
   for (std::size_t s = 0; s < slots_.size(); ++s) slots_[s].second = saved[s + 1];
   seen_ = saved[slots_.size() + 1];

@@ -12,23 +12,28 @@ namespace thalweg {
 
 namespace {
 
-constexpr std::int64_t piece_words = 64;  // of the text, that one task works on
-constexpr std::int64_t shards = 16;       // of the rows: each is added to by one task
-constexpr std::int64_t padding = 8;       // floats that a row's length is a multiple of
+constexpr std::int64_t piece_words = 64;  // words of the text for one task
+constexpr std::int64_t shards = 16;       // groups of rows; one task adds to all rows of a group
+constexpr std::int64_t padding = 8;       // a row's length is a multiple of this number of floats
 constexpr double two_to_32 = 4294967296.0;
 constexpr std::int32_t no_word = -1;
 
-/// A score so far on its label's side that it has no loss and no gradient.
+/// A score so far on the correct side that it has no loss and no gradient.
 constexpr float settled = -1000;
 
 }  // namespace
 
 Fields SkipGramOptions::fields() {
-  return {{"width", &width, "numbers that a word becomes", {.low = 1, .high = 4096}},
-          {"window", &window, "the most words on either side that a word is predicted from", {.low = 1, .high = 100}},
-          {"negatives", &negatives, "words drawn for each, to be told from it", {.low = 1, .high = 100}},
-          {"sample", &sample,
-           "occurrences of words that make up more than this part of the text are left out at random; 0: none",
+  return {{"width", &width, "size of a word's vector", {.low = 1, .high = 4096}},
+          {"window",
+           &window,
+           "largest number of words on each side from which a word is predicted",
+           {.low = 1, .high = 100}},
+          {"negatives",
+           &negatives,
+           "negative samples: words drawn for each word, from which it must be distinguished",
+           {.low = 1, .high = 100}},
+          {"sample", &sample, "words that make up more than this fraction of the text are left out at random; 0: none",
            unit_interval}};
 }
 
@@ -44,7 +49,7 @@ SkipGramDraws::SkipGramDraws(const SkipGramOptions& options, std::span<const std
     kept_below_.push_back(static_cast<std::uint64_t>(kept * two_to_32));
     weights.push_back(std::pow(static_cast<double>(count), 0.75));
   }
-  // Vose's way to fill the bins (1991): one that has less than its share is filled up by one that has more
+  // Vose's algorithm (1991): a bin with less than its share is filled up from a word with more than its share
   const double scale = static_cast<double>(weights.size()) / std::accumulate(weights.begin(), weights.end(), 0.0);
   std::vector<std::size_t> less, more;
   for (std::size_t i = 0; i < weights.size(); ++i) (((weights[i] *= scale) < 1) ? less : more).push_back(i);
@@ -71,7 +76,7 @@ bool SkipGramDraws::keeps(std::int64_t epoch, std::int64_t place, std::int32_t w
   return random_words(key, at / 4)[at % 4] < below;
 }
 
-/// The bin that the draw falls into, and where in it: the high and the low half of draw * words.
+/// The bin of a draw and the position in it: the high and the low half of draw * words.
 std::int32_t SkipGramDraws::word_of(std::uint32_t draw) const {
   const std::uint64_t place = std::uint64_t{draw} * alias_.size();
   const auto bin = static_cast<std::size_t>(place >> 32U);
@@ -91,8 +96,8 @@ std::int64_t SkipGramDraws::centre(std::int64_t epoch, std::int64_t place, std::
   return width;
 }
 
-/// What one task has of a step: the kept words of its part of the text and those around it, copies of their rows, and
-/// what it finds to add to rows.
+/// One task's part of a step: the kept words of its part of the text and around it, copies of their rows, and the
+/// changes to add to rows.
 struct SkipGram::Piece {
   Piece(std::int64_t window, std::int64_t samples, std::int64_t stride) {
     const auto around = static_cast<std::size_t>(piece_words + 2 * window), own = static_cast<std::size_t>(piece_words),
@@ -108,13 +113,13 @@ struct SkipGram::Piece {
     by_shard.resize(around + own * each);
   }
 
-  /// A row that is used: of the input table 2 word, of the output table 2 word + 1; and its place in `changes`.
+  /// A used row, numbered 2 word in the input table and 2 word + 1 in the output table, and its place in `changes`.
   struct Use {
     std::int32_t row, change;
   };
   std::vector<std::int32_t> words;  // no_word between sentences
   std::vector<std::int64_t> places;
-  std::size_t first = 0, last = 0;  // its own among them
+  std::size_t first = 0, last = 0;  // the range of the task's own words
   std::vector<float> rows, changes, sampled, scores;
   std::vector<std::int32_t> drawn;
   std::vector<Use> uses, by_shard;
@@ -159,7 +164,7 @@ SkipGram::SkipGram(const SkipGramOptions& options, std::span<const std::int64_t>
 
 SkipGram::~SkipGram() = default;
 
-/// The kept words of a part, with as many before and behind it as a window reaches; a sentence's end cuts off.
+/// The kept words of a part, with as many words before and after it as a window reaches; the end of a sentence ends it.
 void SkipGram::gather(Piece& piece, std::span<const std::int32_t> text, std::int64_t epoch, std::int64_t begin,
                       std::int64_t end) const {
   const auto word_at = [&](std::int64_t place) { return text[static_cast<std::size_t>(place)]; };
@@ -189,7 +194,7 @@ void SkipGram::gather(Piece& piece, std::span<const std::int32_t> text, std::int
   }
 }
 
-/// The word at a place of the piece, its samples, and the words in its window.
+/// Trains the word at a place of the piece with its negative samples and the words in its window.
 void SkipGram::differentiate_at(Piece& piece, std::size_t at, std::int64_t epoch, double rate) const {
   const std::int32_t middle = piece.words[at];
   piece.drawn[0] = middle;
@@ -206,7 +211,8 @@ void SkipGram::differentiate_at(Piece& piece, std::size_t at, std::int64_t epoch
   float* const scores = piece.scores.data();
   const float* const rows = piece.rows.data() + static_cast<std::int64_t>(low) * stride_;
   row_products(rows, piece.sampled.data(), stride_, scores, count, samples_, stride_);
-  // softplus of each is its loss, once the middle's own are turned round; what does not count is settled
+  // the loss is the softplus of each score, with the sign changed for the middle word; scores that do not count are
+  // settled
   for (std::int64_t i = 0; i < count; ++i) scores[i * samples_] = -scores[i * samples_];
   for (std::int64_t j = 1; j < samples_; ++j) {
     if (piece.drawn[static_cast<std::size_t>(j)] != middle) continue;
@@ -237,7 +243,7 @@ void SkipGram::differentiate(Piece& piece, std::int64_t epoch, double rate) cons
   for (std::size_t at = piece.first; at < piece.last; ++at) {
     if (piece.words[at] != no_word) differentiate_at(piece, at, epoch, rate);
   }
-  std::size_t kept = 0;  // places between sentences are no rows
+  std::size_t kept = 0;  // places between sentences have no rows
   for (const Piece::Use& use : piece.uses) {
     const auto place = static_cast<std::size_t>(use.change);
     if (place >= piece.words.size() || piece.words[place] != no_word) piece.uses[kept++] = use;
@@ -256,7 +262,7 @@ void SkipGram::scatter(std::int64_t shard, std::int64_t pieces) {
   }
 }
 
-/// The norm of what the pieces add to the tables, by the rate: rows that several use count once.
+/// The norm of the changes of all pieces, divided by the learning rate; changes to the same row are added first.
 double SkipGram::norm_of(std::int64_t pieces, double rate) {
   std::int32_t used = 0;
   const auto each = [&](const auto& see) {
@@ -315,7 +321,7 @@ Tensor SkipGram::unpadded(const std::vector<float>& table) const {
 void SkipGram::fill(std::vector<float>& table, const Tensor& values) const {
   const Shape wanted{words_, options_.width};
   if (values.dtype() != f32 || values.shape() != wanted)
-    fail<ModelError>("[embeddings] a table {} {}. Wanted: f32 {}", values.dtype(), values.shape(), wanted);
+    fail<ModelError>("[embeddings] the table is {} {}. Wanted: f32 {}", values.dtype(), values.shape(), wanted);
   const float* from = values.values<float>().data();
   for (std::int64_t word = 0; word < words_; ++word)
     std::copy_n(from + word * options_.width, options_.width, table.data() + word * stride_);
