@@ -30,7 +30,7 @@ TEST_F(StudyCommand, SaysThatAClaimShowsWhereItDoes) {
   EXPECT_NE(json["arms"]["noise"][0], json["arms"]["noise"][1]);  // each repetition draws noise of its own
   const std::string page = read_text(path("s.md"));
   for (const char* part :
-       {"# Which is lower?", "**It shows: 'noise' ends below 'plain' in 100 %", "| plain |", "s.svg"})
+       {"# Which is lower?", "**Confirmed: 'noise' ends below 'plain' in 100 %", "| plain |", "s.svg"})
     EXPECT_NE(page.find(part), std::string::npos) << part << " in:\n" << page;
   EXPECT_NE(read_text(path("s.svg")).find("<svg"), std::string::npos);
 }
@@ -38,7 +38,7 @@ TEST_F(StudyCommand, SaysThatAClaimShowsWhereItDoes) {
 TEST_F(StudyCommand, SaysThatAClaimDoesNotShowWhereTheArmsAreOne) {
   write_study(arms, "lower = \"same\"\nhigher = \"plain\"\n");
   EXPECT_FALSE(run("study s.toml --json").json()["shows"]);
-  EXPECT_NE(read_text(path("s.md")).find("**It does not show: "), std::string::npos);
+  EXPECT_NE(read_text(path("s.md")).find("**Not confirmed: "), std::string::npos);
 }
 
 TEST_F(StudyCommand, TrainsEachArmByWhatItChoseAndShowsOtherMeasuresBeside) {

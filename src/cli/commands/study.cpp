@@ -86,12 +86,13 @@ const StudyArm& arm_named(const Study& study, const std::string& name) {
   return *std::ranges::find(study.arms, name, &StudyArm::name);
 }
 
-/// "It shows: ..." or "It does not show: ...".
+/// "Confirmed: ..." or "Not confirmed: ...".
 std::string answer(const Study& study, const RankTest& test) {
   return fmt::format(
-      "{}: '{}' ends below '{}' in {} of the pairs; by chance alone ranks so low have the probability {} (Mann and "
+      "{}: '{}' ends below '{}' in {} of the pairs; by chance alone, ranks as low as these have probability {} (Mann "
+      "and "
       "Whitney, one-sided, {} against {} results).",
-      test.p < significant ? "It shows" : "It does not show", study.lower, study.higher, percent_text(test.superiority),
+      test.p < significant ? "Confirmed" : "Not confirmed", study.lower, study.higher, percent_text(test.superiority),
       number_text(test.p, 2), arm_named(study, study.lower).results.size(),
       arm_named(study, study.higher).results.size());
 }
