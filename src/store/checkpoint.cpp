@@ -222,14 +222,14 @@ void expect_like(const char* what, const std::string& name, const Tensor& found,
 
 /// The optimizer would begin with new slots where these are not its own, and the run would not be the same.
 void expect_slots(const State& found, const State& wanted, const fs::path& path) {
-  // a count of steps left out is added when there is one
-  const auto counts_skipped = [](const std::pair<std::string, Tensor>& slot) {
+  // a count of steps left out is added when there is one, and what is kept of each row when a training begins
+  const auto comes_later = [](const std::pair<std::string, Tensor>& slot) {
     const bool is_count = slot.first == "skipped" || slot.first.ends_with(":skipped");
-    return is_count && slot.second.size() == 1 && slot.second.dtype() == f64;
+    return slot.first.starts_with("rows:") || (is_count && slot.second.size() == 1 && slot.second.dtype() == f64);
   };
   std::size_t at = 0;
   for (const auto& slot : wanted.slots) {
-    while (at < found.slots.size() && found.slots[at].first != slot.first && counts_skipped(found.slots[at])) ++at;
+    while (at < found.slots.size() && found.slots[at].first != slot.first && comes_later(found.slots[at])) ++at;
     if (at == found.slots.size()) {
       fail<ModelError>("[checkpoint] {} has {} of the optimizer's slots. Wanted: {}, '{}' among them", path.string(),
                        found.slots.size(), wanted.slots.size(), slot.first);
@@ -239,7 +239,7 @@ void expect_slots(const State& found, const State& wanted, const fs::path& path)
       fail<ModelError>("[checkpoint] {} has the slot '{}'. Wanted: '{}'", path.string(), name, slot.first);
     expect_like("slot", name, value, slot.second, path);
   }
-  while (at < found.slots.size() && counts_skipped(found.slots[at])) ++at;
+  while (at < found.slots.size() && comes_later(found.slots[at])) ++at;
   if (at < found.slots.size()) {
     fail<ModelError>("[checkpoint] {} has {} of the optimizer's slots. Wanted: {}", path.string(), found.slots.size(),
                      wanted.slots.size());

@@ -21,14 +21,22 @@ TEST_F(WholeSteps, ALinearModelIsFittedByThemAndIsNotSaidToHaveConverged) {
 
 TEST_F(WholeSteps, ARunInTwoPartsEndsAtTheSameBits) {
   write_table("t.csv");
-  const std::string train =
-      "train t.csv --target y --set model.hidden=[4] --optimizer lbfgs --epochs 12 --quiet --out ";
-  ASSERT_EQ(run(train + "whole").code, 0);
-  const Ran part = run(train + "parts --stop-after 5 --json");
-  ASSERT_EQ(part.code, 0) << part.err;
-  EXPECT_EQ(part.json()["stopped_at"], 5) << part.out;
-  ASSERT_EQ(run("train parts --resume --quiet").code, 0);
-  EXPECT_EQ(read_text(path("parts/model.safetensors")), read_text(path("whole/model.safetensors")));
+  const std::string lr = " --lr 0.1", around = R"( --set "optimizer.optimizer={ kind = 'sgd', lr = 0.1 }")";
+  for (const auto& [method, options] :
+       {std::pair{"lbfgs", std::string()}, {"newton_cg", ""}, {"kfac", lr}, {"svrg", around}, {"saga", around}}) {
+    const std::string train = std::string("train t.csv --target y --set model.hidden=[4] --epochs 12 --quiet") +
+                              options + " --optimizer " + method + " --out " + method;
+    ASSERT_EQ(run(train).code, 0) << method;
+    const Ran part = run(train + "_parts --stop-after 5 --json");
+    ASSERT_EQ(part.code, 0) << part.err;
+    EXPECT_EQ(part.json()["stopped_at"], 5) << part.out;
+    const std::string parts = std::string(method) + "_parts";
+    const Ran resumed = run("train " + parts + " --resume --quiet");
+    ASSERT_EQ(resumed.code, 0) << method << ": " << resumed.err;
+    EXPECT_EQ(read_text(path(parts + "/model.safetensors")),
+              read_text(path(std::string(method) + "/model.safetensors")))
+        << method;
+  }
 }
 
 TEST_F(WholeSteps, AMeasuredStepOfSamIsSaidToBeMoreThanItsGradient) {
