@@ -34,6 +34,13 @@ struct Descent {
   double gain = 0, step = 0;
 };
 
+/// Along the axes, both ways: the lowest place, and whether the loss rises along all of them.
+struct Axes {
+  Descent lowest;  // step: a distance, with its sign
+  std::size_t axis = 0;
+  bool rises = false;
+};
+
 /// What was measured at a point, from which its kind follows.
 struct Findings {
   double loss = 0, fall = 0, scale = 0;
@@ -44,6 +51,9 @@ struct Findings {
   Descent stable;          // a step along the gradient of 1 / the largest eigenvalue
   Descent along_gradient;  // step: the best learning rate
   Descent along_negative;  // step: a distance, with its sign
+  Descent newton;          // step: a part of Newton's step, where the Hessian is positive and known as a whole
+  Axes axes;               // where there is no curvature
+  bool is_flat = false;    // there is none
   Extremes extremes;
   std::vector<std::string> silent;  // layers that have no effect on the loss
   std::size_t layers = 0;
@@ -53,6 +63,24 @@ struct Findings {
   [[nodiscard]] double radius() const { return extremes.radius(); }
   /// Whether a stable step along the gradient lowers the loss by much.
   [[nodiscard]] bool falls_off() const { return counts(along_gradient.gain) && along_gradient.step * radius() <= 2; }
+  /// The smallest change of the loss that is neither rounding nor the last gain of a descent.
+  [[nodiscard]] double least() const {
+    return std::max(point_rule::trace * fall, 1e3 * std::numeric_limits<double>::epsilon() * std::abs(loss));
+  }
+  /// Whether a gain is a relevant fraction of the loss, however small compared with the whole gain of the descent.
+  [[nodiscard]] bool is_of_the_loss(double gain) const {
+    return gain >= point_rule::worth * std::abs(loss) && gain > point_rule::trace * fall;
+  }
+  /// Whether Newton's step gains more than any step along the gradient: the point is on the floor of a valley.
+  [[nodiscard]] bool is_valley() const { return counts(newton.gain) || is_of_the_loss(newton.gain); }
+  /// Whether the loss falls along an axis though there is neither curvature nor, within that distance, a slope.
+  [[nodiscard]] bool leaves_by_axis() const {
+    return axes.lowest.gain > least() && gradient_norm * std::abs(axes.lowest.step) <= least();
+  }
+  /// Whether a stable step gains a relevant fraction of the whole descent, however large the loss is.
+  [[nodiscard]] bool still_descends() const {
+    return stable.gain >= point_rule::worth * fall && stable.gain > point_rule::rounding * std::abs(loss);
+  }
   /// Whether the loss keeps falling along the gradient far beyond the point where its curvature predicts a rise: by
   /// little compared with the fall so far, but by a relevant fraction of the loss. Its minimum is elsewhere, or at
   /// infinity.
@@ -60,10 +88,7 @@ struct Findings {
     return along_gradient.gain >= point_rule::worth * std::abs(loss) && along_gradient.gain > 0 &&
            along_gradient.step * curvature > point_rule::behind;
   }
-  /// Whether a step gains a relevant fraction of the loss, however small compared with the whole gain of the descent.
-  [[nodiscard]] bool is_above_its_lowest() const {
-    return along_gradient.gain >= point_rule::worth * std::abs(loss) && along_gradient.gain > point_rule::trace * fall;
-  }
+  [[nodiscard]] bool is_above_its_lowest() const { return is_of_the_loss(along_gradient.gain); }
   /// The same for a stable step: then the point is not flat, even where the descent began far above.
   [[nodiscard]] bool goes_down_at_once() const { return is_above_its_lowest() && along_gradient.step * radius() <= 2; }
   /// Whether negative curvature leads down: by much, or at a point where the gradient leads nowhere.
@@ -131,6 +156,7 @@ void look_along_gradient(const Surface& surface, std::span<const double> x, cons
   found.own_gain = lr > 0 ? line.gain(lr) : 0;
   if (found.radius() > 0) found.stable = {line.gain(1 / found.radius()), 1 / found.radius()};
   found.along_gradient = line.best_of(geometric(base / 64, 4, 19));
+  if (found.stable.gain > found.along_gradient.gain) found.along_gradient = found.stable;
 }
 
 void look_along_negative(const Surface& surface, std::span<const double> x, Findings& found) {
@@ -140,6 +166,55 @@ void look_along_negative(const Surface& surface, std::span<const double> x, Find
   Vector steps = geometric(std::max(norm(x), 1.0) / 1024, 2, 14);
   for (const std::size_t n = steps.size(); steps.size() < 2 * n;) steps.push_back(-steps[steps.size() - n]);
   found.along_negative = line.best_of(steps);
+}
+
+/// Solves H p = -g by conjugate gradients, and measures the gain of p and of parts of it.
+void look_along_newton(const Surface& surface, std::span<const double> x, const Vector& gradient, Findings& found) {
+  const Eigenvalue& smallest = found.extremes.smallest;
+  if (x.size() > point_rule::all_of_it || !(smallest.value > smallest.error)) return;
+  Vector p(x.size(), 0), rest(x.size()), along(x.size()), product(x.size());
+  std::ranges::transform(gradient, rest.begin(), std::negate{});
+  along = rest;
+  double squared = std::pow(norm(rest), 2);
+  const double enough = 1e-12 * squared;
+  for (std::size_t i = 0; i < 2 * x.size() && squared > enough; ++i) {
+    surface.hessian_times(x, along, product);
+    const double step = squared / std::inner_product(along.begin(), along.end(), product.begin(), 0.0);
+    for (std::size_t k = 0; k < p.size(); ++k) p[k] += step * along[k], rest[k] -= step * product[k];
+    const double before = std::exchange(squared, std::pow(norm(rest), 2));
+    for (std::size_t k = 0; k < p.size(); ++k) along[k] = rest[k] + squared / before * along[k];
+  }
+  found.newton = Line(surface, x, found.loss, p).best_of(geometric(1, 0.5, 8));
+}
+
+/// Where there is no curvature: measures some steps along each axis, in both directions.
+void look_along_axes(const Surface& surface, std::span<const double> x, Findings& found) {
+  if (x.size() > point_rule::all_of_it) return;
+  found.axes.rises = true;
+  for (std::size_t i = 0; i < x.size(); ++i) {
+    Vector axis(x.size(), 0);
+    axis[i] = 1;
+    Line line(surface, x, found.loss, axis);
+    for (const double sign : {-1.0, 1.0}) {
+      double rise = 0;
+      for (const double step : geometric(sign * std::max(norm(x), 1.0), 1.0 / 32, 3)) {
+        const double gained = line.gain(step);
+        rise = std::max(rise, -gained);
+        if (gained > found.axes.lowest.gain) found.axes.lowest = {gained, step}, found.axes.axis = i;
+      }
+      found.axes.rises &= rise > found.least();
+    }
+  }
+  found.axes.rises &= found.axes.lowest.gain <= found.least();
+}
+
+/// Whether even a step as long as the distance of the point from 0 makes no relevant change, in any direction: of the
+/// loss, or, where no gain that was measured is a relevant fraction of the loss, of the whole gain of the descent.
+bool is_flat_everywhere(const Findings& found, double distance) {
+  const double change = found.radius() * distance * distance / 2;
+  const bool is_known = found.fall > point_rule::rounding * std::abs(found.loss),
+             is_low = found.counts(found.along_gradient.gain) || found.counts(found.along_negative.gain);
+  return !found.counts(change) && (!is_known || is_low || change < point_rule::worth * found.fall);
 }
 
 /// The elements of a part of x, in order.
@@ -203,16 +278,19 @@ Findings look(const Surface& surface, std::span<const double> x, const PointOpti
   found.flatness = most > 0 ? norm(product) / most : 0;
   look_along_gradient(surface, x, gradient, options.lr, found);
   look_along_negative(surface, x, found);
+  look_along_newton(surface, x, gradient, found);
+  found.is_flat = is_flat_everywhere(found, std::max(norm(x), 1.0));
+  if (found.is_flat) look_along_axes(surface, x, found);
   look_at_layers(surface, x, gradient, found);
   return found;
 }
 
-/// Whether even a step as long as the distance of the point from 0 makes no relevant change, in any direction.
-bool is_flat_everywhere(const Findings& found, double distance) {
-  return !found.counts(found.radius() * distance * distance / 2);
+PointKind kind_where_flat(const Findings& found) {
+  if (found.leaves_by_axis()) return PointKind::saddle;
+  return found.axes.rises && !found.counts(found.along_gradient.gain) ? PointKind::minimum : PointKind::plateau;
 }
 
-PointKind kind_of(const Findings& found, double lr, double distance) {
+PointKind kind_of(const Findings& found, double lr) {
   const auto& [gain, step] = found.along_gradient;
   const bool goes_down = found.counts(gain);
   if (lr > 0 && found.counts(found.own_gain)) return PointKind::slope;
@@ -220,9 +298,11 @@ PointKind kind_of(const Findings& found, double lr, double distance) {
   if (found.counts(found.stable.gain) || found.outdoes())
     return lr > 0 && found.stable.step >= point_rule::higher * lr ? PointKind::rate_too_low : PointKind::slope;
   if (found.falls_off() || found.goes_down_at_once()) return PointKind::slope;
-  if (is_flat_everywhere(found, distance)) return PointKind::plateau;
+  if (found.is_flat) return kind_where_flat(found);
   if (found.leaves()) return PointKind::saddle;
   if (goes_down || found.goes_on() || found.is_above_its_lowest()) return PointKind::plateau;
+  if (found.still_descends()) return PointKind::slope;
+  if (found.is_valley()) return PointKind::plateau;
   return found.silent.empty() ? PointKind::minimum : PointKind::plateau;
 }
 
@@ -239,6 +319,13 @@ std::string taken(const Findings& found, double gain) {
                          : fmt::format("the loss from {} to {}", before, after);
 }
 
+/// The same of a step away: "the loss is 2.5 instead of 3".
+std::string instead(const Findings& found, double gain) {
+  const std::string before = number_text(found.loss, 5), after = number_text(found.loss - gain, 5);
+  return before == after ? fmt::format("the loss is {} lower than {}", number_text(gain, 3), before)
+                         : fmt::format("the loss is {} instead of {}", after, before);
+}
+
 std::string sentence_for(PointKind kind, const Findings& found, double lr) {
   const auto text = [](double value) { return number_text(value, 3); };
   const Descent &g = found.along_gradient, &v = found.along_negative;
@@ -248,7 +335,7 @@ std::string sentence_for(PointKind kind, const Findings& found, double lr) {
       if (lr > 0 && found.counts(found.own_gain))
         return fmt::format("A slope: one step with the learning rate {} still takes {}.", text(lr),
                            taken(found, found.own_gain));
-      if (!found.counts(found.stable.gain) && !found.outdoes())
+      if (!found.counts(found.stable.gain) && !found.outdoes() && !found.still_descends())
         return fmt::format("A slope: a step of {} along the gradient takes {}, and {}.", text(g.step),
                            taken(found, g.gain),
                            found.radius() > 0 ? "2 / the largest absolute eigenvalue is " + text(2 / found.radius())
@@ -265,17 +352,18 @@ std::string sentence_for(PointKind kind, const Findings& found, double lr) {
           "the learning rate is {}.",
           text(found.stable.step), taken(found, found.stable.gain), text(2 / found.radius()), text(lr));
     case PointKind::saddle:
+      if (found.is_flat)
+        return fmt::format("A saddle: no slope, and no eigenvalue is beyond {} in size; {} along an axis {}.",
+                           text(found.radius()), text(std::abs(found.axes.lowest.step)),
+                           instead(found, found.axes.lowest.gain));
       if (found.is_maximum())
-        return fmt::format(
-            "A maximum: flat along the gradient, and no eigenvalue is above {}; at a distance of {} the loss is {} "
-            "instead of {}.",
-            text(found.extremes.largest.value), text(std::abs(v.step)), number_text(found.loss - v.gain, 5),
-            number_text(found.loss, 5));
+        return fmt::format("A maximum: flat along the gradient, and no eigenvalue is above {}; at a distance of {} {}.",
+                           text(found.extremes.largest.value), text(std::abs(v.step)), instead(found, v.gain));
       return fmt::format(
           "A saddle: flat along the gradient, and the smallest eigenvalue is {} (the largest {}); a step of {} along "
-          "its eigenvector gives a loss of {} instead of {}.",
+          "its eigenvector {}.",
           text(found.extremes.smallest.value), text(found.extremes.largest.value), text(std::abs(v.step)),
-          number_text(found.loss - v.gain, 5), number_text(found.loss, 5));
+          instead(found, v.gain));
     case PointKind::plateau:
       if (!found.counts(g.gain) && !found.silent.empty())
         return fmt::format(
@@ -287,6 +375,11 @@ std::string sentence_for(PointKind kind, const Findings& found, double lr) {
             "A plateau: no minimum is near. A step of {} along the gradient takes the loss from {} to {}; by the "
             "curvature here it would rise again after a step of {}.",
             text(g.step), number_text(found.loss, 3), number_text(found.loss - g.gain, 3), text(1 / found.curvature));
+      if (!found.is_flat && !found.counts(g.gain) && !found.is_above_its_lowest() && found.is_valley())
+        return fmt::format(
+            "A plateau: the floor of a valley, with eigenvalues from {} to {}. No step along the gradient gains more "
+            "than {}, and Newton's step takes {}.",
+            with_error(smallest), text(found.extremes.largest.value), text(g.gain), taken(found, found.newton.gain));
       if (!found.counts(g.gain) && !found.is_above_its_lowest())
         return fmt::format("A plateau: the gradient's norm is {}, and no eigenvalue is above {} in absolute value.",
                            text(found.gradient_norm), text(found.radius()));
@@ -296,6 +389,10 @@ std::string sentence_for(PointKind kind, const Findings& found, double lr) {
           text(found.flatness), text(g.step), text(2 / found.radius()), number_text(found.loss, 5),
           number_text(found.loss - g.gain, 5));
     case PointKind::minimum:
+      if (found.is_flat)
+        return fmt::format(
+            "A minimum as far as is seen: no eigenvalue is beyond {} in size, and the loss rises along every axis.",
+            text(found.radius()));
       return fmt::format("A minimum{}: eigenvalues from {} to {}, and no step along the gradient gains more than {}{}.",
                          smallest.value > smallest.error ? "" : " as far as this test shows", with_error(smallest),
                          text(found.extremes.largest.value), text(g.gain),
@@ -335,12 +432,16 @@ std::vector<Evidence> evidence_of(const Findings& found) {
 Point kind_of_point(const Surface& surface, std::span<const double> x, const PointOptions& options) {
   const Findings found = look(surface, x, options);
   Point point;
-  point.kind = kind_of(found, options.lr, std::max(norm(x), 1.0));
+  point.kind = kind_of(found, options.lr);
   point.sentence = sentence_for(point.kind, found, options.lr);
   point.evidence = evidence_of(found);
   point.largest = found.extremes.largest.value;
   point.smallest = found.extremes.smallest.value;
-  if (point.kind == PointKind::saddle) {
+  if (point.kind == PointKind::saddle && found.is_flat) {
+    point.direction.assign(x.size(), 0);
+    point.direction[found.axes.axis] = found.axes.lowest.step < 0 ? -1 : 1;
+    point.distance = std::abs(found.axes.lowest.step);
+  } else if (point.kind == PointKind::saddle) {
     point.direction = found.extremes.smallest.vector;
     point.distance = std::abs(found.along_negative.step);
     if (found.along_negative.step < 0) std::ranges::transform(point.direction, point.direction.begin(), std::negate{});

@@ -15,9 +15,10 @@ enum class PointKind {
   slope,  ///< a step with the learning rate, or the longest stable step, lowers the loss: the descent is not at rest
   rate_too_high,  ///< a step with the learning rate raises the loss, a smaller one lowers it
   rate_too_low,   ///< a higher learning rate that is still stable lowers the loss at once
-  saddle,         ///< flat along the gradient, and a direction of negative curvature leads down
-  plateau,        ///< only a step beyond any stable step lowers the loss; or whole layers have no effect on it
-  minimum         ///< neither the gradient nor a direction of negative curvature leads down
+  saddle,         ///< flat along the gradient, and a direction of negative curvature, or of none, leads down
+  plateau,  ///< only a step beyond any stable step, or along the floor of a valley, lowers the loss; or whole layers
+            ///< have no effect on it
+  minimum   ///< neither the gradient nor a direction of negative curvature, or of none, leads down
 };
 [[nodiscard]] std::string_view name(PointKind kind);  ///< "rate too low"
 
@@ -33,9 +34,10 @@ inline constexpr double higher = 10;  ///< a learning rate is too low where the 
 inline constexpr double of_fall = 1e-3;  ///< of the gain of the descent so far: lower limit of the scale
 inline constexpr double trace =
     1e-9;  ///< of the same gain: a gain above it is not the last one of a descent to a minimum
-inline constexpr double far_more = 30;         ///< times the same gain: a step that gains more outdoes the descent
-inline constexpr double rounding = 1e-9;       ///< of the loss: a smaller gain may be rounding
-inline constexpr std::size_t all_of_it = 100;  ///< up to this many parameters the whole spectrum is computed
+inline constexpr double far_more = 30;    ///< times the same gain: a step that gains more outdoes the descent
+inline constexpr double rounding = 1e-9;  ///< of the loss: a smaller gain may be rounding
+inline constexpr std::size_t all_of_it =
+    100;  ///< up to this many parameters the whole spectrum and Newton's step are computed
 inline constexpr double silent =
     1e-4;  ///< of the largest curvature of any layer: a layer below it has no effect on the loss
 }  // namespace point_rule

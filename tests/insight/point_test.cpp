@@ -1,5 +1,6 @@
-// Stalled states whose kind is known by their making: those that the rules were made on, and
-// others that no rule was changed for, but for the four that stand in one dimension.
+// Stalled states whose kind is known by their making: those that the rules were made on, others that no rule was
+// changed for, but for the four that stand in one dimension, and some where second derivatives or the height of the
+// loss mislead.
 
 #include "insight/point.hpp"
 
@@ -9,6 +10,7 @@
 
 #include "engine/engine.hpp"
 #include "moons.hpp"
+#include "thalweg/formula.hpp"
 #include "thalweg/problem.hpp"
 
 namespace thalweg {
@@ -343,12 +345,50 @@ std::vector<Known> others() {
   };
 }
 
+/// A function at a point to which a descent of unknown rate came down so far.
+Rest resting(const char* formula, std::vector<double> x, double fall) {
+  const Shape shape{static_cast<std::int64_t>(x.size())};
+  return {{}, surface_of(Function(Formula(formula)), shape), std::move(x), 0, fall};
+}
+
+std::vector<Known> misleading() {
+  return {
+      {"floor_of_rosenbrocks_valley", Kind::plateau,
+       [] {
+         return Rest{
+             {}, surface_of(problem_named("rosenbrock").make({}, 2).function, {2}), {0.908766, 0.825393}, 0, 24};
+       }},
+      {"bowl_far_above_zero", Kind::minimum,
+       [] {
+         return resting("1e6 + x^2 + 4*y^2", {1e-9, 0}, 1.25);
+       }},
+      {"saddle_far_above_zero", Kind::saddle,
+       [] {
+         return resting("1e6 + x^2 - y^2 + y^4", {0, 0}, 1);
+       }},
+      {"descent_far_above_zero", Kind::slope, [] { return resting("1e6 + x^2", {1.2}, 98); }},
+      {"bowl_of_fourth_powers", Kind::minimum,
+       [] {
+         return resting("x^4 + y^4", {1e-3, 0}, 1);
+       }},
+      {"kink_at_its_bottom", Kind::minimum, [] { return resting("abs(x)", {0}, 1); }},
+      {"cubic_where_it_is_level", Kind::saddle, [] { return resting("x^3", {0}, 1); }},
+      {"legs_of_the_monkey_saddle", Kind::saddle,
+       [] {
+         return resting("x^3 - 3*x*y^2", {0, 0}, 1);
+       }},
+      {"saturated_and_far", Kind::plateau, [] { return resting("tanh(x)^2", {9}, 1e-8); }},
+  };
+}
+
 std::ostream& operator<<(std::ostream& out, const Known& known) { return out << known.name; }
 
 class PointOf : public testing::TestWithParam<Known> {};
 INSTANTIATE_TEST_SUITE_P(MadeOn, PointOf, testing::ValuesIn(made_on()),
                          [](const auto& known) { return known.param.name; });
 INSTANTIATE_TEST_SUITE_P(Others, PointOf, testing::ValuesIn(others()),
+                         [](const auto& known) { return known.param.name; });
+INSTANTIATE_TEST_SUITE_P(Misleading, PointOf, testing::ValuesIn(misleading()),
                          [](const auto& known) { return known.param.name; });
 
 TEST_P(PointOf, IsOfItsKind) {
@@ -359,7 +399,9 @@ TEST_P(PointOf, IsOfItsKind) {
   // the direction leads on
   std::vector<double> further = rest.x;
   for (std::size_t i = 0; i < further.size(); ++i) further[i] += point.distance * point.direction[i];
-  EXPECT_LT(rest.surface.value(further), (1 - point_rule::little) * rest.surface.value(rest.x));
+  const double before = rest.surface.value(rest.x), after = rest.surface.value(further);
+  EXPECT_LT(after, before);
+  EXPECT_GT(before - after, point_rule::little * std::min(before, 1.0));  // a loss of 1e6 is one beside what falls
 }
 
 }  // namespace
