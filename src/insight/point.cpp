@@ -353,9 +353,9 @@ std::string sentence_for(PointKind kind, const Findings& found, double lr) {
           text(found.stable.step), taken(found, found.stable.gain), text(2 / found.radius()), text(lr));
     case PointKind::saddle:
       if (found.is_flat)
-        return fmt::format("A saddle: no slope, and no eigenvalue is beyond {} in size; {} along an axis {}.",
-                           text(found.radius()), text(std::abs(found.axes.lowest.step)),
-                           instead(found, found.axes.lowest.gain));
+        return fmt::format(
+            "A saddle: no slope, and no eigenvalue is above {} in absolute value; a step of {} along an axis {}.",
+            text(found.radius()), text(std::abs(found.axes.lowest.step)), instead(found, found.axes.lowest.gain));
       if (found.is_maximum())
         return fmt::format("A maximum: flat along the gradient, and no eigenvalue is above {}; at a distance of {} {}.",
                            text(found.extremes.largest.value), text(std::abs(v.step)), instead(found, v.gain));
@@ -391,7 +391,8 @@ std::string sentence_for(PointKind kind, const Findings& found, double lr) {
     case PointKind::minimum:
       if (found.is_flat)
         return fmt::format(
-            "A minimum as far as is seen: no eigenvalue is beyond {} in size, and the loss rises along every axis.",
+            "A minimum as far as this test shows: no eigenvalue is above {} in absolute value, and the loss rises "
+            "along every axis.",
             text(found.radius()));
       return fmt::format("A minimum{}: eigenvalues from {} to {}, and no step along the gradient gains more than {}{}.",
                          smallest.value > smallest.error ? "" : " as far as this test shows", with_error(smallest),
