@@ -156,6 +156,13 @@ std::optional<std::string_view> header_line(std::string_view text) {
   return std::nullopt;
 }
 
+/// What a first line of a spreadsheet's says of the cells below it: "sep=;".
+std::optional<char> separator_said(std::string_view line) {
+  constexpr std::string_view says = "sep=", separators = ",;\t|";
+  if (line.size() != says.size() + 1 || !line.starts_with(says)) return std::nullopt;
+  return separators.find(line.back()) == std::string_view::npos ? std::nullopt : std::optional(line.back());
+}
+
 char guess_separator(std::string_view header) {
   static constexpr std::string_view candidates = ",;\t";
   std::array<int, candidates.size()> counts{};
@@ -197,9 +204,13 @@ CsvReader::~CsvReader() = default;
 void CsvReader::start(std::optional<char> separator, bool header) {
   if (Bytes bytes(file_, "csv"); bytes.gzip()) unpacked_ = std::make_unique<Bytes>(file_, "csv");
   const std::string text = first_line();
-  separator_ = separator ? *separator : guess_separator(header_line(text).value_or(text));
+  const std::string_view line = header_line(text).value_or(text);
+  const auto said = separator_said(line);
+  separator_ = separator ? *separator : said ? *said : guess_separator(line);
   parser_ = std::make_unique<Parser>(separator_);
   parser_->feed(text);
+  while (said && next_row() && cells_.empty()) {
+  }
   header ? read_header() : number_columns();
 }
 

@@ -59,8 +59,12 @@ class Inferrer {
 
   void check_name(const std::string& column, std::string_view option) const {
     if (table_.find(column)) return;
-    fail<UsageError>("[data] {} names the column '{}', and {} has none. Hint: {}", option, column, table_.file(),
-                     name_hint(column, table_.names()));
+    const std::string& first = table_.names().front();
+    const std::string hint =
+        table_.columns() > 1
+            ? name_hint(column, table_.names())
+            : fmt::format("its first line is one cell, '{}'; cells are separated by comma, semicolon or tab.", first);
+    fail<UsageError>("[data] {} names the column '{}', and {} has none. Hint: {}", option, column, table_.file(), hint);
   }
 
   void check_names() const {
@@ -137,6 +141,7 @@ class Inferrer {
     } else {
       const bool said = options_.task != "auto" || options_.types.contains(options_.target);
       for (std::string& remark : remarks_on_levels(options_.target, s, !said)) warn(std::move(remark));
+      if (auto remark = said ? std::nullopt : remark_on_units(options_.target, s)) warn(std::move(*remark));
     }
   }
 
@@ -208,8 +213,10 @@ class Inferrer {
       decide_feature(column);
     }
     if (result_.schema.features.empty()) {
+      const std::string why = units_.empty() ? ". Hint: columns of text are left out; --type NAME=category keeps one."
+                                             : ". " + units_.front();
       fail<DataError>("[data] {}: no column is left to predict {} from{}", table_.file(), options_.target,
-                      texts_.empty() ? "" : ". Hint: columns of text are left out; --type NAME=category keeps one.");
+                      texts_.empty() ? "" : why);
     }
   }
 
@@ -225,6 +232,11 @@ class Inferrer {
       return;
     }
     const Meaning meaning = decide_meaning(table_, column, rows_, s, wanted);
+    const bool is_name = meaning.text || meaning.kind == ColumnKind::category;
+    if (const auto unit = remark_on_units(feature, s); unit && is_name && !options_.types.contains(feature)) {
+      units_.push_back(*unit);
+      warn(*unit);
+    }
     if (meaning.text) {
       texts_.push_back(feature);
       return;
@@ -310,7 +322,7 @@ class Inferrer {
   Doubts doubts_{table_, rows_};
   std::int64_t weightless_ = 0;
   std::string positive_;  // its text in the note
-  std::vector<std::string> numbers_, categories_, missing_, empty_, constant_, texts_;
+  std::vector<std::string> numbers_, categories_, missing_, empty_, constant_, texts_, units_;
   std::map<std::string, std::vector<std::string>> kinds_;  // by their names in the note
 };
 

@@ -95,6 +95,7 @@ std::string described(const NumberForm& form) {
   std::string text;
   if (form.group == '\0' && form.decimal == ',') text = "decimal commas, 1234,5 is 1234.5";
   if (form.group != '\0') text = fmt::format("thousands, 1{}234{}5 is 1234.5", form.group, form.decimal);
+  if (form.group == ' ') text = fmt::format("thousands, 1 234{0}5 or 1'234{0}5 is 1234.5", form.decimal);
   if (form.percent) text = text.empty() ? "percent, 12.5% is 12.5" : text + "; percent";
   return text;
 }

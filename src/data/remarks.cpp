@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cctype>
 #include <cmath>
 #include <unordered_map>
 
@@ -101,7 +102,40 @@ std::string lower_case(std::string_view text) {
   return lower;
 }
 
+bool holds_digit(std::string_view text) { return text.find_first_of("0123456789") != std::string_view::npos; }
+
+/// What stands around the number in a cell: "$" of $1,200.50, " kg" of 3.5 kg. Empty where there is no number, nothing
+/// around it, or a name that ends in a number (A12).
+std::string around_number(std::string_view cell) {
+  constexpr std::size_t longest = 12;
+  const std::size_t digit = cell.find_first_of("0123456789"), end = cell.find_last_of("0123456789") + 1;
+  if (!holds_digit(cell)) return "";
+  const bool point = digit > 0 && cell[digit - 1] == '.';
+  const std::string_view number = cell.substr(digit - (point ? 1 : 0), end - digit + (point ? 1 : 0));
+  std::string around;
+  for (const char c : cell.substr(0, number.data() - cell.data())) {
+    if (std::isalpha(static_cast<unsigned char>(c))) return "";
+    if (c != '-' && c != '+') around += c;
+  }
+  around += cell.substr(end);
+  const auto reads = [&](const NumberForm& form) { return number_in(number, form).has_value(); };
+  const bool is_number = number_in(number) || std::ranges::any_of(number_forms(','), reads);
+  return is_number && around.size() <= longest ? around : "";
+}
+
 }  // namespace
+
+std::optional<std::string> remark_on_units(const std::string& name, const Summary& summary) {
+  constexpr std::size_t fewest = 3;  // levels
+  if (summary.levels.size() < fewest || summary.numbers > 0) return std::nullopt;
+  const std::string around = around_number(summary.levels.front().text);
+  const auto has_same = [&](const Level& level) { return around_number(level.text) == around; };
+  if (around.empty() || !std::ranges::all_of(summary.levels, has_same)) return std::nullopt;
+  return fmt::format(
+      "{}: every cell is a number with '{}' beside it, as '{}', and is taken as a text. Hint: leave the "
+      "numbers alone there, if they are amounts.",
+      name, trim(around), summary.levels.front().text);
+}
 
 std::vector<std::string> remarks_on_numbers(const Table& table, std::size_t column, std::span<const std::int64_t> rows,
                                             const Summary& summary) {
@@ -134,12 +168,15 @@ std::vector<std::string> remarks_on_levels(const std::string& name, const Summar
   }
   if (!found || summary.all_numbers() || summary.numbers * 2 <= summary.present) return remarks;
   std::vector<std::string> others;
+  bool digits = false;
   for (const Level& level : summary.levels) {
-    if (!number_in(level.text)) others.push_back(fmt::format("'{}'", level.text));
+    if (number_in(level.text)) continue;
+    others.push_back(fmt::format("'{}'", level.text));
+    digits = digits || holds_digit(level.text);
   }
-  remarks.push_back(
-      fmt::format("{}: {} of {} are numbers, but not {}. Hint: leave such cells blank, and it is a column of numbers.",
-                  name, summary.numbers, counted(summary.present, "cells"), listed(others)));
+  remarks.push_back(fmt::format("{}: {} of {} are numbers, but not {}. Hint: {}, and it is a column of numbers.", name,
+                                summary.numbers, counted(summary.present, "cells"), listed(others),
+                                digits ? "write such cells as the others are" : "leave such cells blank"));
   return remarks;
 }
 

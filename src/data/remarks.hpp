@@ -1,6 +1,7 @@
 #pragma once
 // Warnings about a column's contents: what its reader may have taken for something else than it is.
 
+#include <optional>
 #include <span>
 
 #include "data/column_summary.hpp"
@@ -17,5 +18,8 @@ namespace thalweg::data {
 /// Of a category, or of classes: levels that differ in upper and lower case alone, and a column of which most cells are
 /// numbers, where `found` says that nobody asked for a category.
 [[nodiscard]] std::vector<std::string> remarks_on_levels(const std::string& name, const Summary& summary, bool found);
+
+/// Of a column of texts: that each is a number with the same sign or unit beside it, "$12.50" or "3.5 kg".
+[[nodiscard]] std::optional<std::string> remark_on_units(const std::string& name, const Summary& summary);
 
 }  // namespace thalweg::data

@@ -99,8 +99,12 @@ std::vector<std::int64_t> usable_rows(const Table& table, const Schema& schema) 
   needed.push_back(target);
   const auto weight = schema.weight.empty() ? std::nullopt : table.find(schema.weight);
   std::vector<std::int64_t> rows;
+  bool weightless = false;
   for (std::int64_t row = 0; row < table.rows(); ++row) {
-    if (weight && !is_missing(table.cell(row, target)) && weight_at(table, row, *weight) == 0) continue;
+    if (weight && !is_missing(table.cell(row, target)) && weight_at(table, row, *weight) == 0) {
+      weightless = true;
+      continue;
+    }
     const auto gap = std::ranges::find_if(needed, [&](std::size_t c) { return is_missing(table.cell(row, c)); });
     if (gap == needed.end()) {
       rows.push_back(row);
@@ -109,7 +113,11 @@ std::vector<std::int64_t> usable_rows(const Table& table, const Schema& schema) 
               "no value, and missing = \"reject\". Hint: \"impute\" fills it, \"drop\" leaves the row out.");
     }
   }
-  if (rows.empty()) fail<DataError>("[data] {}: no row has all the values it needs", table.file());
+  if (rows.empty()) {
+    fail<DataError>("[data] {}: no row {}", table.file(),
+                    weightless ? fmt::format("has a weight above 0 in '{}' and all the values it needs", schema.weight)
+                               : "has all the values it needs");
+  }
   return rows;
 }
 

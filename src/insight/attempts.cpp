@@ -7,6 +7,7 @@
 
 #include "core/counted.hpp"
 #include "core/numbers.hpp"
+#include "insight/pace.hpp"
 
 namespace thalweg {
 
@@ -40,23 +41,16 @@ void search_line(const Trials& trials, double rate, Verdict& verdict) {
                            counted(line.rows, "rows"), number_text(line.before, 4)));
 }
 
-/// Whether the kept parameters come from an epoch well before the last.
-bool kept_an_early_epoch(const History& history) {
-  constexpr double late = 0.75;
-  const auto epochs = static_cast<double>(history.epochs.size());
-  const std::int64_t kept = kept_epoch(history);
-  return kept > 0 && static_cast<double>(kept) < late * epochs;
+/// The loss before the first step, of the rows over which trials are measured.
+double loss_at_start(const Case& c, const Trials& trials) {
+  if (trials.at_start) return trials.at_start();
+  return c.course.raw.empty() ? std::nan("") : c.course.raw.front();
 }
 
 }  // namespace
 
-namespace {
-
-/// Tries a third of the highest learning rate of the run from the start, and a ninth if the third does not get below
-/// `goal`. Returns whether one of them does. With a warm-up the run may have ended before it reached the rate that was
-/// asked for, hence the highest rate that it had.
 bool lower_rates_reach(double goal, const Case& c, const Trials& trials, Verdict& verdict) {
-  const double before = c.course.raw.empty() ? std::nan("") : c.course.raw.front();
+  const double before = loss_at_start(c, trials);
   verdict.advice = fmt::format(
       "Lower lr far below {}, because the loss did not fall with that either; or check the data and the loss.",
       number_text(c.course.peak_rate / 9, 3));
@@ -71,9 +65,18 @@ bool lower_rates_reach(double goal, const Case& c, const Trials& trials, Verdict
   return false;
 }
 
-}  // namespace
-
 std::int64_t kept_epoch(const History& history) { return history.best_restored ? history.best_epoch : 0; }
+
+std::optional<std::string> early_epoch(const History& history) {
+  constexpr double late = 0.75;
+  const auto epochs = static_cast<double>(history.epochs.size());
+  const std::int64_t kept = kept_epoch(history);
+  if (kept == 0 || static_cast<double>(kept) >= late * epochs) return std::nullopt;
+  return fmt::format(
+      "Epoch {} of {} had the lowest validation loss and was kept, so more epochs may not help. Train once for twice "
+      "as many, and compare.",
+      kept, history.epochs.size());
+}
 
 std::string longer_patience(const History& history) {
   return fmt::format(
@@ -112,8 +115,7 @@ std::string_view measure_text(const Case& c) {
 }
 
 bool try_lower_rates(const Case& c, const Trials& trials, Verdict& verdict) {
-  const double before = c.course.raw.empty() ? std::nan("") : c.course.raw.front();
-  lower_rates_reach(before, c, trials, verdict);
+  lower_rates_reach(loss_at_start(c, trials), c, trials, verdict);
   return true;
 }
 
@@ -138,7 +140,7 @@ bool try_settling(const Case& c, const Trials& trials, Verdict& verdict) {
           ? "Early stopping ended the run at a high learning rate: raise its patience, so that a schedule can lower lr"
           : "Let a schedule lower lr (cosine)",
       number_text(rate / 3, 3));
-  return lower < clearly * same;
+  return same - lower > (1 - clearly) * measure_of(c, same, false);
 }
 
 bool try_higher_rate(const Case& c, const Trials& trials, Verdict& verdict) {
@@ -156,16 +158,30 @@ bool try_higher_rate(const Case& c, const Trials& trials, Verdict& verdict) {
   return better;
 }
 
+bool try_other_rates(const Case& c, const Trials& trials, Verdict& verdict) {
+  const double constant = c.options.constant_training;
+  if (!trials.afresh || knows_by_heart(c)) return true;
+  const std::string advice = verdict.advice;
+  const bool is_slow = falls_by(c, 0);
+  if (!(is_slow ? try_higher_rate(c, trials, verdict)
+                : lower_rates_reach(like_a_constant * constant, c, trials, verdict))) {
+    verdict.advice = advice;
+  } else if (is_slow && c.course.last > 1.05 * constant) {
+    verdict.kind = VerdictKind::crawling;
+    verdict.sentence = "Crawling: the rate is too low.";
+  } else if (is_slow) {
+    verdict.advice += " If it learns nothing then either, look at the data.";
+  }
+  return true;
+}
+
 bool try_going_on(const Case& c, const Trials& trials, Verdict& verdict) {
   if (c.history.reason == StopReason::stopped_early) {
     verdict.advice = longer_patience(c.history);
     return true;
   }
-  if (kept_an_early_epoch(c.history)) {
-    verdict.advice = fmt::format(
-        "Epoch {} of {} had the lowest validation loss and was kept, so more epochs may not help. Train once for twice "
-        "as many, and compare.",
-        c.history.best_epoch, c.history.epochs.size());
+  if (const auto early = early_epoch(c.history)) {
+    verdict.advice = *early;
     return true;
   }
   const double rate = c.course.peak_rate * (c.course.final_rate < annealed ? 0.3 : c.course.final_rate);

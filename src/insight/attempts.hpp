@@ -24,6 +24,9 @@ struct Case {
 /// The epoch whose parameters were kept: the best epoch where its parameters were restored; 0: those of the last step.
 [[nodiscard]] std::int64_t kept_epoch(const History& history);
 
+/// The advice where the kept parameters come from an epoch well before the last; nothing otherwise.
+[[nodiscard]] std::optional<std::string> early_epoch(const History& history);
+
 /// The advice where early stopping ended a run that more epochs would improve.
 [[nodiscard]] std::string longer_patience(const History& history);
 
@@ -53,6 +56,10 @@ using Attempt = bool (*)(const Case&, const Trials&, Verdict&);
 /// The name of this unit in a sentence: "its earlier value".
 [[nodiscard]] std::string_view measure_text(const Case& c);
 
+/// Tries a third of the highest learning rate of the run from the start, and a ninth if the third does not get below
+/// `goal`. Returns whether one of them does. With a warm-up the run may have ended before it reached the rate that was
+/// asked for, hence the highest rate that it had.
+bool lower_rates_reach(double goal, const Case& run, const Trials& trials, Verdict& verdict);
 /// A third of the learning rate from the start, and a ninth where the third diverges too.
 bool try_lower_rates(const Case& run, const Trials& trials, Verdict& verdict);
 /// The same; but where the run ended at the level of the best constant, one of the two must get below it. Otherwise the
@@ -64,6 +71,10 @@ bool try_settling(const Case& run, const Trials& trials, Verdict& verdict);
 /// Three times the highest learning rate must do clearly better than the highest itself, from the same state on the
 /// same rows. If it does, a line search tells how far a step along the gradient may go.
 bool try_higher_rate(const Case& run, const Trials& trials, Verdict& verdict);
+/// Tries other learning rates: three times the rate where the loss falls steadily but slowly, otherwise a third and a
+/// ninth, which must get below the constant. If one does, the advice names it, and a run that ended above the constant
+/// was only too slow.
+bool try_other_rates(const Case& run, const Trials& trials, Verdict& verdict);
 /// Continues from the kept parameters, at the last learning rate, or at a third of the highest where the schedule has
 /// lowered it. If the loss does not fall, the advice promises nothing of more epochs. Nor does it if the parameters of
 /// an early epoch were kept: from there the training loss falls at once, as it did in the run.

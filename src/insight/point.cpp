@@ -322,8 +322,8 @@ std::string taken(const Findings& found, double gain) {
 /// The same of a step away: "the loss is 2.5 instead of 3".
 std::string instead(const Findings& found, double gain) {
   const std::string before = number_text(found.loss, 5), after = number_text(found.loss - gain, 5);
-  return before == after ? fmt::format("the loss is {} lower than {}", number_text(gain, 3), before)
-                         : fmt::format("the loss is {} instead of {}", after, before);
+  return before == after ? fmt::format("lowers the loss of {} by {}", before, number_text(gain, 3))
+                         : fmt::format("gives a loss of {} instead of {}", after, before);
 }
 
 std::string sentence_for(PointKind kind, const Findings& found, double lr) {
@@ -357,7 +357,7 @@ std::string sentence_for(PointKind kind, const Findings& found, double lr) {
             "A saddle: no slope, and no eigenvalue is above {} in absolute value; a step of {} along an axis {}.",
             text(found.radius()), text(std::abs(found.axes.lowest.step)), instead(found, found.axes.lowest.gain));
       if (found.is_maximum())
-        return fmt::format("A maximum: flat along the gradient, and no eigenvalue is above {}; at a distance of {} {}.",
+        return fmt::format("A maximum: flat along the gradient, and no eigenvalue is above {}; a step of {} {}.",
                            text(found.extremes.largest.value), text(std::abs(v.step)), instead(found, v.gain));
       return fmt::format(
           "A saddle: flat along the gradient, and the smallest eigenvalue is {} (the largest {}); a step of {} along "

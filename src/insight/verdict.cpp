@@ -12,6 +12,7 @@
 #include "insight/goal.hpp"
 #include "insight/gradient_flow.hpp"
 #include "insight/held_out.hpp"
+#include "insight/pace.hpp"
 #include "insight/point.hpp"
 #include "insight/silent_layers.hpp"
 
@@ -46,8 +47,9 @@ constexpr double stayed_up = 0.1;        // of the first loss: smallest fall bel
 constexpr double crawling_fall = 0.5;    // a run that fell by more than this fraction of its first loss does not crawl
 constexpr double motionless_gradient = 0.5;  // the gradient kept at least this fraction of its norm
 constexpr double no_gap = 0.7;               // training over validation loss: above it, the training loss counts too
-constexpr double by_heart = 0.03;            // training over validation loss: below it, the training rows are memorised
 constexpr double at_rest = 0.02;             // a run that gained more in its second half is not at rest
+constexpr double on_its_way = 0.01;          // a run that will be better than the constant falls by this fraction,
+constexpr double of_few_epochs = 0.002;      // or by this one where it has few epochs
 
 struct Rule {
   VerdictRule row;
@@ -98,6 +100,11 @@ std::optional<Finding> gave_back(const Case& c) {
   const double margin = blow_up_margin * std::abs(run.first) + significance * noise_of(run.raw) * std::sqrt(2 / length);
   const double constant = c.options.constant_training;  // a run near this level may have learned nothing
   if (rise <= margin || last < 1.2 * constant) return std::nullopt;
+  // the loss of a batch with few rows, such as the last of an epoch, rises by chance; an epoch has every row once
+  const Values& epochs = run.epochs.loss;
+  const bool measured = epochs.size() >= fewest_epochs;
+  if (measured && epochs.back() - *std::ranges::min_element(epochs) <= blow_up_margin * std::abs(run.first))
+    return std::nullopt;
   return Finding{(rise - margin) / std::max(gained, 1e-300),
                  "",
                  {from_to(run),
@@ -154,49 +161,10 @@ std::optional<Finding> spikes(const Case& c) {
 
 // ---------------------------------------------------------------- learned nothing, dead gradients
 
-/// The course of the training loss: by epochs where there are enough of them, because an epoch has every row once.
-const Curve& training_curve(const Course& run) {
-  return run.epochs.loss.size() >= fewest_epochs ? run.epochs : run.stretches;
-}
-
-/// Whether the loss falls without a bend, in both halves of the run.
-struct Pace {
-  bool falls = false;
-  double ratio = 0;  ///< the slope of the second half over that of the first
-  double part = 0;   ///< the fall, as a fraction of the loss
-};
-
-Pace pace_of(const Course& run) {
-  // the mean over an epoch has every row once, and shows a fall that the noise of batches hides
-  const Curve& curve = training_curve(run);
-  if (curve.loss.size() < fewest_epochs) return {};
-  const std::size_t half = curve.loss.size() / 2;
-  const FittedLine one = fit_line(std::span(curve.time).first(half), std::span(curve.loss).first(half)),
-                   two = fit_line(std::span(curve.time).last(half), std::span(curve.loss).last(half));
-  const double part = (curve.loss.front() - curve.loss.back()) / std::abs(curve.loss.front());
-  return {one.falls() && two.falls(), one.slope == 0 ? 0 : two.slope / one.slope, part};
-}
-
-/// Whether a run that is not yet better than the constant will be: its loss falls steadily, on the validation rows too.
-bool is_on_its_way(const Case& c) {
-  constexpr double some = 0.01, still = 0.3;  // fractions of the loss, and of the slope of the first half
-  const Values& v = c.course.validation.loss;
-  const auto since = v.end() - std::ranges::min_element(v);  // the lowest must be in the last fifth
-  const bool at_lowest = v.empty() || since <= std::max<std::ptrdiff_t>(1, std::ssize(v) / 5);
-  const Pace pace = pace_of(c.course);
-  return pace.falls && pace.ratio > still && pace.part > some && at_lowest;
-}
-
-/// Whether almost nothing is left to learn on the training rows, while the loss on other rows is far higher.
-bool knows_by_heart(const Course& run) {
-  const Values& v = run.validation.loss;
-  return !v.empty() && run.last >= 0 && run.last < by_heart * v.back();
-}
-
 std::optional<Finding> learned_nothing(const Case& c) {
   if (c.course.raw.empty()) return std::nullopt;
-  const bool memorised = knows_by_heart(c.course);
-  if (!memorised && is_on_its_way(c)) return std::nullopt;
+  const bool memorised = knows_by_heart(c);
+  if (!memorised && (falls_by(c, on_its_way) || falls_in_each_epoch(c, of_few_epochs))) return std::nullopt;
   Finding finding{like_constant(c), "", {from_to(c.course)}};
   if (memorised) {
     finding.sentence =
@@ -264,7 +232,8 @@ std::optional<Finding> straight_line(const Case& c) {
 std::optional<Finding> motionless(const Case& c) {
   const Course& run = c.course;
   if (run.stretches.loss.size() < fewest_steps) return std::nullopt;
-  const Values& loss = run.epochs.loss.size() >= fewest_epochs ? run.epochs.loss : run.stretches.loss;
+  const bool by_epochs = run.epochs.loss.size() >= fewest_epochs || falls_in_each_epoch(c, 0);
+  const Values& loss = by_epochs ? run.epochs.loss : run.stretches.loss;
   const double part = run.first == 0 ? 0 : run.fall() / std::abs(run.first);
   const double seen = loss.front() == 0 ? 0 : (loss.front() - loss.back()) / std::abs(loss.front());
   const auto gradient = gradient_ratio(run);
@@ -300,14 +269,14 @@ Finding late_gain(const Case& c) {
   const bool held_out = run.validation.loss.size() >= 5;
   const double training = gain(training_curve(run), false);
   const double validation = held_out ? gain(run.validation, true) : 0;
-  const double now = held_out ? run.validation.loss.back() : 0;
+  const double now = held_out ? held_out_end(c) : 0;
   const bool near = !held_out || now - run.last < (1 - no_gap) * measure_of(c, now, true);
   // with few epochs, validation losses may look level by chance
   const bool few = run.validation.loss.size() < 20;
   const double training_counts = few || (near && training > 0.1) ? std::max(0.0, training) : 0;
   const bool by_validation = held_out && validation >= training_counts;
   const double value = held_out ? std::max(validation, training_counts) : training;
-  if (held_out && knows_by_heart(run)) {
+  if (held_out && knows_by_heart(c)) {
     return {
         0,
         "",
@@ -347,7 +316,17 @@ std::optional<Finding> still_falling(const Case& c) {
 std::optional<Finding> may_still_fall(const Case& c) {
   constexpr std::size_t enough = 20;  // validation losses that show a level
   const Course& run = c.course;
-  if (run.stretches.loss.size() < 2 || knows_by_heart(run)) return std::nullopt;
+  if (run.stretches.loss.size() < 2 || knows_by_heart(c)) return std::nullopt;
+  if (falls_in_each_epoch(c, 0)) {
+    const auto epochs = static_cast<double>(run.epochs.loss.size());
+    return Finding{1,
+                   "",
+                   {from_to(run),
+                    {"epochs", epochs,
+                     fmt::format("In each of {} epochs the training and the validation loss fell, with no bend in "
+                                 "sight.",
+                                 epochs)}}};
+  }
   const bool held_out = run.validation.loss.size() >= enough;
   const Curve& curve = held_out ? run.validation : training_curve(run);
   const double half = curve.at_half_time(), end = level_of(curve.loss, 0.85, 1);
@@ -409,10 +388,10 @@ std::optional<Finding> converged(const Case& c) {
 }
 
 std::optional<Finding> too_short(const Case& c) {
-  constexpr std::size_t of_few_epochs = 300;  // steps that a run of one or two epochs needs
+  constexpr std::size_t steps_of_few_epochs = 300;  // steps that a run of one or two epochs needs
   const std::size_t count = c.course.raw.size();
   const bool few_epochs = !c.history.epochs.empty() && c.history.epochs.size() < 3;
-  const std::size_t wanted = !c.course.by_steps ? 3 : few_epochs ? of_few_epochs : fewest_steps;
+  const std::size_t wanted = !c.course.by_steps ? 3 : few_epochs ? steps_of_few_epochs : fewest_steps;
   return Finding{
       static_cast<double>(wanted) - static_cast<double>(count),
       "",
@@ -473,7 +452,8 @@ const Rule rules[] = {
     {{Kind::learned_nothing, "over_constant", like_a_constant, "Learned nothing: no better than the best constant."},
      learned_nothing,
      "Check the data first: whether the inputs say anything about the target, and whether rows and targets belong "
-     "together."},
+     "together.",
+     try_other_rates},
     {{Kind::overfitting, "validation_rise", 0.08, "Overfits from epoch N: kept epoch M."},
      overfitting,
      "Keep the best epoch (early_stopping), raise weight_decay, take a smaller model, or find more data."},

@@ -59,6 +59,7 @@ struct LineSearch {
 struct Trials {
   std::int64_t steps = 0;                     ///< number of steps of each trial
   std::function<double()> now = {};           ///< the loss at the kept parameters
+  std::function<double()> at_start = {};      ///< the loss before the first step; empty: that of the first batch
   std::function<double(double)> onward = {};  ///< the loss after steps from there at this constant learning rate
   std::function<double(double)> afresh = {};  ///< the loss after steps from the start with this highest learning rate
   /// Steps of several lengths around this one, along the gradient from the kept parameters.

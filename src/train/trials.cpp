@@ -70,11 +70,8 @@ class Trial {
 
   [[nodiscard]] std::int64_t steps() const { return steps_; }
 
-  [[nodiscard]] double now() const {
-    Trainer trainer = make_(optimizer_);
-    trainer.set_state(end_);
-    return loss_of(trainer);
-  }
+  [[nodiscard]] double now() const { return loss_at(end_); }
+  [[nodiscard]] double at_start() const { return loss_at(start()); }
 
   [[nodiscard]] double onward(double lr) const { return after(at(lr, Schedule{}), end_); }
 
@@ -166,6 +163,12 @@ class Trial {
     return {trainer.state(), norm};
   }
 
+  [[nodiscard]] double loss_at(State state) const {
+    Trainer trainer = make_(optimizer_);
+    trainer.set_state(std::move(state));
+    return loss_of(trainer);
+  }
+
   [[nodiscard]] double loss_of(Trainer& trainer) const { return finite(trainer.evaluate(measured_)["loss"]); }
 
   MakeTrainer make_;
@@ -185,6 +188,7 @@ std::optional<Trials> trials_of(MakeTrainer make, const Optimizer& optimizer, co
   const auto trial = std::make_shared<const Trial>(std::move(make), optimizer, training, run, std::move(end));
   return Trials{.steps = trial->steps(),
                 .now = [trial] { return trial->now(); },
+                .at_start = [trial] { return trial->at_start(); },
                 .onward = [trial](double lr) { return trial->onward(lr); },
                 .afresh = [trial](double lr) { return trial->afresh(lr); },
                 .along = [trial](double lr) { return trial->along(lr); },

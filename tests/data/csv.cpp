@@ -51,6 +51,16 @@ TEST_F(Csv, ThreeSeparatorsAreTold) {
   EXPECT_EQ(read("one\n1\n2\n"), (Rows{{"one"}, {"1"}, {"2"}}));
 }
 
+/// Spreadsheets write so, and read it.
+TEST_F(Csv, TheFirstLineMaySayTheSeparator) {
+  const Rows wanted{{"a", "b,c"}, {"1", "2"}};
+  EXPECT_EQ(read("sep=;\na;b,c\n1;2\n"), wanted);
+  EXPECT_EQ(read("\xef\xbb\xbfsep=|\r\na|b,c\r\n1|2\r\n"), wanted);
+  EXPECT_EQ(read("sep=,\na,\"b,c\"\n1,2\n"), wanted);
+  EXPECT_EQ(lines("sep=;\na;b\n1;2\n3;4\n"), (std::vector<std::int64_t>{3, 4}));
+  EXPECT_EQ(read("sep=x\n1\n"), (Rows{{"sep=x"}, {"1"}}));
+}
+
 TEST_F(Csv, AnEmptyLineIsABlankCellWhereThereIsOneColumn) {
   const Rows wanted{{"x"}, {"1"}, {""}, {"3"}, {""}, {"5"}};
   for (const std::string_view text :

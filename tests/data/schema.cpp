@@ -140,6 +140,50 @@ TEST(Schema, NamesInOptionsAreChecked) {
       {"no column"});
 }
 
+/// Numbers in brackets or with another minus are no gaps: a hint to blank them would lose them.
+TEST(Schema, CellsWithDigitsAreNotToBeBlanked) {
+  const auto hint_of = [](const std::string& other) {
+    std::string text = "x,y\n";
+    for (int i = 0; i < 20; ++i)
+      text += (i % 4 == 0 ? other : std::to_string(i) + ".5") + "," + std::to_string(i) + ".5\n";
+    const auto warnings = infer_schema(table_of(text), {.target = "y"}).warnings;
+    return warnings.empty() ? "" : warnings.front();
+  };
+  EXPECT_NE(hint_of("(1.5)").find("write such cells as the others are"), std::string::npos) << hint_of("(1.5)");
+  EXPECT_NE(hint_of("\xe2\x88\x92 1.5").find("write such cells as"), std::string::npos);
+  EXPECT_NE(hint_of("none").find("leave such cells blank"), std::string::npos);
+}
+
+TEST(Schema, NumbersWithAUnitAreSaidToBeTexts) {
+  const auto table_with = [](const std::string& before, const std::string& after) {
+    std::string text = "x,y\n";
+    for (int i = 0; i < 30; ++i)
+      text += before + std::to_string(7 * i) + ".5" + after + "," + std::to_string(i) + ".5\n";
+    return table_of(text);
+  };
+  for (const auto& [before, after] : {std::pair("$", ""), {"", " kg"}, {"\xe2\x82\xac ", ""}, {"-$", ""}}) {
+    const Table table = table_with(before, after);
+    expect_error<DataError>([&] { (void)infer_schema(table, {.target = "y"}); },
+                            {"no column is left", "x: every cell is a number with", "leave the numbers alone"});
+    const Inference found = infer_schema(table, {.target = "x"});
+    ASSERT_FALSE(found.warnings.empty()) << before << after;
+    EXPECT_NE(found.warnings.front().find("x: every cell is a number with"), std::string::npos) << before << after;
+  }
+  for (const std::string name : {"A", "row "})
+    EXPECT_TRUE(infer_schema(table_with(name, ""), {.target = "x"}).warnings.empty()) << name;
+}
+
+TEST(Schema, ATableOfOtherSeparatorsIsOneCell) {
+  expect_error<UsageError>([] { (void)infer_schema(table_of("x|y\n1|2\n3|4\n"), {.target = "y"}); },
+                           {"'x|y'", "separated by comma, semicolon or tab"});
+}
+
+TEST(Schema, RowsOfWeightZeroAloneAreSaidToBe) {
+  const Inference found = infer_schema(table_of("x,w,y\n1,1,2\n2,1,4\n3,1,5\n"), {.target = "y", .weight = "w"});
+  expect_error<DataError>([&] { (void)usable_rows(table_of("x,w,y\n1,0,2\n2,0,3\n"), found.schema); },
+                          {"no row has a weight above 0 in 'w'"});
+}
+
 TEST(Schema, AFewTextsAmongNumbersAreAMistake) {
   std::string text = "x,y\n";
   for (int i = 0; i < 19; ++i) text += std::to_string(i) + "," + std::to_string(i) + ".5\n";

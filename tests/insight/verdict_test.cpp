@@ -459,6 +459,89 @@ TEST(Verdict, TrialsSayWhereTheyBegin) {
   EXPECT_NE(verdict.tried[2].find("at 1.6 times the gradient; lr is 0.1"), std::string::npos);
 }
 
+/// What was tried begins at the loss of the rows that it is measured on, not at that of the first batch.
+TEST(Verdict, ARateThatIsTriedFromTheStartIsHeldAgainstTheLossThere) {
+  auto history = steps_of(40, [](double t) { return 0.1 + 1000 * t; });
+  Trials trials = trials_with([](double) { return 1.0; }, [](double) { return 0.3; });
+  trials.at_start = [] { return 0.5; };
+  const Verdict verdict = judge(history, {.trials = &trials});
+  ASSERT_EQ(verdict.kind, diverged) << verdict.sentence;
+  EXPECT_NE(verdict.tried.at(0).find("from 0.5 to 0.3"), std::string::npos) << verdict.tried.at(0);
+  EXPECT_NE(verdict.advice.find("Lower lr to 0.0333"), std::string::npos) << verdict.advice;
+}
+
+/// A third of the rate that does as well is no better, of a loss below 0 neither.
+TEST(Verdict, ALossBelowZeroThatSettlesNoBetterIsNotUnstable) {
+  const auto lower = [](const Curve& curve) { return [=](double t) { return curve(t) - 1; }; };
+  auto history = steps_of(1000, lower(decay(20)), 0.01);
+  add_epochs(
+      history, 20, lower(decay(20)), [](double t) { return std::fmod(t * 19, 2) < 0.5 ? -0.2 : -0.5; }, 0);
+  const Trials same = trials_with([](double) { return -0.9; });
+  EXPECT_NE(judge(history, {.trials = &same}).kind, unstable);
+  const Trials settles = trials_with([](double lr) { return lr < 0.05 ? -0.99 : -0.9; });
+  EXPECT_EQ(judge(history, {.trials = &settles}).kind, unstable);
+}
+
+/// A row far off among the few that are held out gives the constant there, and every model, a high loss.
+TEST(Verdict, RowsFarOffAmongThoseHeldOutAreNoMemory) {
+  auto history = steps_of(500, line(1, 0.99), 0.1);
+  add_epochs(history, 20, line(1.001, 1), line(40, 40), 0.01);
+  const Verdict nothing = judge(history, {.constant_training = 1, .constant_validation = 40});
+  EXPECT_EQ(nothing.kind, learned_nothing);
+  EXPECT_EQ(nothing.sentence.find("by heart"), std::string::npos) << nothing.sentence;
+  auto falls = steps_of(500, line(1, 0.5));
+  add_epochs(falls, 20, line(1, 0.5), line(40, 20), 0.01);
+  const JudgeOptions far{.constant_training = 1, .constant_validation = 40};
+  EXPECT_NE(judge(falls, far).kind, converged);
+  auto learned = steps_of(500, decay(20, 0.001));
+  add_epochs(learned, 20, decay(20, 0.001), line(2, 2), 0.01);
+  EXPECT_NE(judge(learned, {.constant_training = 1, .constant_validation = 1}).sentence.find("by heart"),
+            std::string::npos);
+}
+
+/// The last batch of an epoch may have few rows, whose loss is far above or below the others by chance.
+TEST(Verdict, SmallBatchesThatRiseByChanceDidNotDiverge) {
+  History history = steps_of(80, [](double t) { return 1 + (std::fmod(t * 79, 2) < 0.5 ? 0.0 : t > 0.9 ? 3 : -0.9); });
+  EXPECT_EQ(judge(history).kind, diverged);
+  add_epochs(history, 40, line(1, 0.999), line(1, 0.999));
+  EXPECT_NE(judge(history).kind, diverged) << judge(history).sentence;
+}
+
+/// A loss that falls steadily but hardly may be a matter of the rate.
+TEST(Verdict, NothingLearnedAtALowRateAdvisesAHigherOne) {
+  const Trials better = trials_with([](double lr) { return 1 - lr; }, [](double) { return 1.0; });
+  auto slow = steps_of(500, line(1, 0.998));
+  add_epochs(slow, 20, line(1, 0.998), line(1.02, 1.018));
+  const Verdict at = judge(slow, {.constant_training = 1, .constant_validation = 1.02, .trials = &better});
+  EXPECT_EQ(at.kind, learned_nothing);
+  EXPECT_EQ(at.advice.find("Raise lr threefold, to 0.3"), 0U) << at.advice;
+  const Verdict above = judge(slow, {.constant_training = 0.2, .constant_validation = 0.2, .trials = &better});
+  EXPECT_EQ(above.kind, crawling) << above.sentence;
+  const Trials same = trials_with([](double) { return 1.0; }, [](double) { return 1.0; });
+  const Verdict none = judge(slow, {.constant_training = 1, .constant_validation = 1.02, .trials = &same});
+  EXPECT_EQ(none.advice.find("Look at the data first"), 0U) << none.advice;
+}
+
+/// Four epochs of a weak start say nothing of the data where both losses fall in each of them.
+TEST(Verdict, FewEpochsThatAllFallHaveNotLearnedNothing) {
+  auto history = steps_of(12, line(0.7, 0.68), 0.03);
+  add_epochs(history, 4, line(0.695, 0.685), line(0.694, 0.687));
+  const JudgeOptions constants{.constant_training = 0.69, .constant_validation = 0.696};
+  EXPECT_NE(judge(history, constants).kind, learned_nothing) << judge(history, constants).sentence;
+  history.epochs[2].metrics[1].second = 0.7;  // a validation loss that rises
+  EXPECT_EQ(judge(history, constants).kind, learned_nothing);
+}
+
+/// A run that ended at the constant, where a lower rate gets below it at once.
+TEST(Verdict, NothingLearnedAtAHighRateAdvisesALowerOne) {
+  auto dead = steps_of(500, line(1, 1), 0.1);
+  add_epochs(dead, 20, line(1, 1), line(1, 1), 0.01);
+  const Trials lower = trials_with([](double) { return 1.0; }, [](double lr) { return lr > 0.02 ? 1.0 : 0.5; });
+  const Verdict verdict = judge(dead, {.constant_training = 1, .constant_validation = 1, .trials = &lower});
+  EXPECT_EQ(verdict.kind, learned_nothing);
+  EXPECT_EQ(verdict.advice.find("Lower lr to 0.0111: with it"), 0U) << verdict.advice;
+}
+
 TEST(Verdict, EveryRuleHasItsNumberAndItsSentence) {
   EXPECT_GT(verdict_rules().size(), 8U);
   for (const VerdictRule& rule : verdict_rules()) {
