@@ -33,6 +33,11 @@ TEST(NumberForm, ReadsWhatItsFormAllows) {
   EXPECT_EQ(number_in(" 12 % ", percent), 12.0);
 }
 
+TEST(NumberForm, IsDescribedAsItMayBeWritten) {
+  EXPECT_EQ(described({'.', ' ', false}), "thousands, 1 234.5 or 1'234.5 is 1234.5");
+  EXPECT_EQ(described({',', '.', false}), "thousands, 1.234,5 is 1234.5");
+}
+
 TEST(NumberForm, RefusesWhatItDoesNot) {
   for (const char* cell : {"1.5", "1,2,3", ",", "1,", "", "-", "1,5x", "1 234", "nan", "--1,5"}) {
     if (std::string_view(cell) == "1,") continue;  // 1, is 1, as 1. is
