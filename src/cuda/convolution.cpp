@@ -3,7 +3,7 @@
 
 #include <algorithm>
 
-#include "cuda/dnn_graph.hpp"
+#include "cuda/convolution_graph.hpp"
 #include "cuda/operands.hpp"
 
 namespace thalweg::cuda {
@@ -34,13 +34,12 @@ const Shape& shape_of(const KernelSite& site, Open open, Open operand) {
 
 /// The plans of one convolution: for any addresses, and where there is one, for those that most values have.
 struct Plans {
-  std::optional<ConvolutionPlan> anywhere, aligned;
+  std::optional<DnnPlan> anywhere, aligned;
 
   [[nodiscard]] std::size_t workspace() const {
     return std::max(anywhere->workspace(), aligned ? aligned->workspace() : 0);
   }
-  [[nodiscard]] const ConvolutionPlan& at(const std::byte* image, const std::byte* filter,
-                                          const std::byte* value) const {
+  [[nodiscard]] const DnnPlan& at(const std::byte* image, const std::byte* filter, const std::byte* value) const {
     const auto address = [](const std::byte* place) { return reinterpret_cast<std::uintptr_t>(place); };
     const bool all = (address(image) | address(filter) | address(value)) % fast_alignment == 0;
     return all && aligned ? *aligned : *anywhere;
@@ -51,8 +50,9 @@ void run(const Dnn& dnn, CUstream stream, const Plans& plans, Open open, const O
   const std::byte* image = open == Open::image ? at.output : at.inputs[0];
   const std::byte* filter = open == Open::filter ? at.output : at.inputs[1];
   const std::byte* value = open == Open::value ? at.output : at.inputs[open == Open::image ? 0 : 1];
-  const ConvolutionPlan& plan = plans.at(image, filter, value);
-  dnn.execute(stream, plan.get(), plan.pack(dnn.functions, image, filter, value, at.workspace).get());
+  const DnnPlan& plan = plans.at(image, filter, value);
+  dnn.execute(stream, plan.get(),
+              plan.pack(dnn.functions, std::array<const void*, 3>{image, filter, value}, at.workspace).get());
 }
 
 /// A filter as a matrix of its outputs, to be turned.
@@ -69,9 +69,9 @@ Kernel make_in(Stream& stream, const KernelSite& site, ConvolutionGraph graph, c
   graph.tf32 = types.exact_in_tf32 || stream.options().tf32;
   const PlanTarget target{stream.dnn->functions, stream.dnn->handle()};
   auto plans = std::make_shared<Plans>();
-  plans->anywhere = ConvolutionPlan::make(target, graph, 1);
+  plans->anywhere = plan_of(target, graph, 1);
   if (!plans->anywhere) return {};
-  plans->aligned = ConvolutionPlan::make(target, graph, fast_alignment);
+  plans->aligned = plan_of(target, graph, fast_alignment);
   std::array inputs{input_of(site, 0, types), input_of(site, 1, types)};
   Operand output = output_of(site, types);
   Operand& filter = graph.open == Open::filter ? output : inputs[1];

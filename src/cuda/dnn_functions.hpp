@@ -5,7 +5,10 @@
 #include <cudnn_graph.h>
 
 #include <array>
+#include <map>
+#include <memory>
 #include <mutex>
+#include <string>
 
 #include "cuda/library.hpp"
 #include "device/gpu.hpp"
@@ -39,6 +42,8 @@ struct DnnFunctions {
 // One call, checked.
 #define THALWEG_DNN(functions, call, ...) (functions).check((functions).call(__VA_ARGS__), THALWEG_NAME_OF(call))
 
+class DnnPlan;  // dnn_graph.hpp
+
 /// cuDNN on the GPU whose context is entered.
 class Dnn {
  public:
@@ -57,6 +62,9 @@ class Dnn {
   }
 
   const DnnFunctions functions;
+  /// Plans by what they are of, and nothing where there is none: the library takes a second to compile one, and layers
+  /// of a model are equal. Used while it is held.
+  std::map<std::string, std::shared_ptr<const DnnPlan>, std::less<>> plans;
 
  private:
   mutable std::mutex mutex_;

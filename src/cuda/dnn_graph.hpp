@@ -1,5 +1,5 @@
 #pragma once
-// A convolution as a graph of cuDNN, and the plan by which it is run.
+// Graphs of operations of cuDNN, and the plans by which they are run.
 
 #include <memory>
 #include <optional>
@@ -57,44 +57,43 @@ struct PlanTarget {
   cudnnBackendDescriptor_t described = nullptr;
 };
 
-/// A convolution of images (batch, height, width, channels) by a filter (outputs, height, width, channels of a group).
-struct ConvolutionGraph {
-  enum class Open { value, image, filter };  ///< which of the three is computed of the other two
-  Open open = Open::value;
-  // (batch, channels, height, width), as the library counts them whatever their order in memory
-  std::array<std::int64_t, 4> image{}, filter{}, value{};
-  std::array<std::int64_t, 2> stride{}, dilation{}, before{}, after{};
-  Types types{};
-  bool tf32 = false;  ///< whether what is multiplied in f32 may be rounded to TF32
+/// The most that a plan may take. It is fixed, so that the choice depends on the shape alone.
+inline constexpr std::int64_t most_workspace = 256 << 20;
 
-  [[nodiscard]] Element element_of(Open operand) const { return operand == open ? types.output : types.inputs; }
-};
+[[nodiscard]] cudnnDataType_t type_of(Element element);
 
-/// The graph of an op at a site, but for its types. Nothing where the library has no such convolution: padding that
-/// leaves out what lies before the first element, or whole steps after the last one.
-[[nodiscard]] std::optional<ConvolutionGraph> convolution_graph(std::string_view op, const KernelSite& site);
+/// The values of an attribute that names several descriptors.
+using Handles = std::vector<cudnnBackendDescriptor_t>;
 
-/// What a convolution is run by.
-class ConvolutionPlan {
+/// What a graph is run by.
+class DnnPlan {
  public:
+  /// A graph while it is described.
+  struct Described {
+    std::vector<Descriptor> parts = {};  ///< all that the operations are made of, and they
+    Handles operations = {};             ///< in an order in which they can be carried out
+    std::vector<std::int64_t> ids = {};  ///< of the operands that each run is told the addresses of
+    bool keeps_f32 = false;              ///< whether what is multiplied in f32 may not be rounded to TF32
+  };
+
   /// The first of the library's proposals that gives the same bits each time, rounds no more than it may, and takes no
-  /// more workspace than it may; nothing where there is none. Operands are at multiples of `alignment` bytes, or of
-  /// their element's.
-  [[nodiscard]] static std::optional<ConvolutionPlan> make(const PlanTarget& target, const ConvolutionGraph& graph,
-                                                           std::int64_t alignment);
+  /// more workspace than it may; nothing where there is none.
+  [[nodiscard]] static std::optional<DnnPlan> make(const PlanTarget& target, Described graph);
 
   [[nodiscard]] cudnnBackendDescriptor_t get() const { return parts_.back().get(); }
   [[nodiscard]] std::size_t workspace() const { return workspace_; }
-  /// The addresses of one run, by which it is executed.
-  [[nodiscard]] Descriptor pack(const DnnFunctions& functions, const std::byte* image, const std::byte* filter,
-                                const std::byte* value, std::byte* workspace) const;
+  [[nodiscard]] const std::vector<std::int64_t>& ids() const { return ids_; }
+  /// The addresses of one run, in the order of ids(): of the host where an operand is a number.
+  [[nodiscard]] Descriptor pack(const DnnFunctions& functions, std::span<const void* const> addresses,
+                                std::byte* workspace) const;
 
  private:
-  explicit ConvolutionPlan(std::vector<Descriptor> parts) : parts_(std::move(parts)) {}
-  [[nodiscard]] bool choose(const PlanTarget& target, const ConvolutionGraph& graph, cudnnBackendHeurMode_t mode);
+  explicit DnnPlan(Described graph) : parts_(std::move(graph.parts)), ids_(std::move(graph.ids)) {}
+  [[nodiscard]] bool choose(const PlanTarget& target, bool keeps_f32, cudnnBackendHeurMode_t mode);
   [[nodiscard]] bool adopt(const PlanTarget& target, Descriptor proposal);
 
   std::vector<Descriptor> parts_;  ///< all that the plan is made of, and last itself
+  std::vector<std::int64_t> ids_;
   std::size_t workspace_ = 0;
 };
 

@@ -312,7 +312,13 @@ void Driver::throw_wrong(const ErrorWords& words) {
 Kernel Driver::op(std::string_view name, const KernelSite& site) {
   context_.enter();  // in which NVIDIA's libraries choose their algorithms
   const std::lock_guard one(making_);
-  if (auto text = text_of_op(name, site)) return kernel_of(std::move(*text), true);
+  auto text = text_of_op(name, site);
+  if (text && name.starts_with("attention")) {
+    const auto own = [this, text = *text] { return kernel_of(text, true); };
+    Kernel fused = make_attention(*this, name, site, own, text->scratch);
+    if (fused.run) return fused;
+  }
+  if (text) return kernel_of(std::move(*text), true);
   if (name == "matmul") return make_product(*this, site);
   if (name.starts_with("convolution")) return make_convolution(*this, name, site);
   return {};

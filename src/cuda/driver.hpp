@@ -3,6 +3,7 @@
 
 #include <cuda.h>
 
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -54,5 +55,10 @@ enum class Wrong : int { nothing = 0, index = 1 };
 /// "convolution", "convolution_image", "convolution_filter", by cuDNN, with deterministic algorithms only; without
 /// `run` where cuDNN has none.
 [[nodiscard]] Kernel make_convolution(Stream& stream, std::string_view op, const KernelSite& site);
+/// "attention" and "attention_gradient" of bf16, by cuDNN, where it has a plan that is deterministic; without `run`
+/// where it has none. `own` makes our kernel of the site, for operands that lie where the library cannot read them, and
+/// needs scratch of so many bytes.
+[[nodiscard]] Kernel make_attention(Stream& stream, std::string_view op, const KernelSite& site,
+                                    std::function<Kernel()> own, std::size_t own_scratch);
 
 }  // namespace thalweg::cuda

@@ -5,16 +5,16 @@
 #include <cstdio>
 #include <filesystem>
 
+#include "cuda/attention_graph.hpp"
 #include "cuda/blas_functions.hpp"
 #include "cuda/compiler.hpp"
-#include "cuda/dnn_graph.hpp"
+#include "cuda/convolution_graph.hpp"
 #include "opened_gpu.hpp"
 #include "vendor_calls.hpp"
 
 namespace thalweg {
 namespace {
 
-using cuda::ConvolutionPlan;
 using cuda::Descriptor;
 using cuda::Element;
 using cuda::Types;
@@ -61,7 +61,7 @@ bool is_planned(const cuda::PlanTarget& target, const VendorCall& call, const Ty
   auto graph = cuda::convolution_graph(call.op->name, call.site());
   graph->types = types;
   graph->tf32 = types.exact_in_tf32;
-  if (ConvolutionPlan::make(target, *graph, alignment)) return true;
+  if (plan_of(target, *graph, alignment)) return true;
   std::fprintf(stderr, "no plan for %s, elements of %zu bytes at %ld\n", call.str().c_str(), bytes_of(types.inputs),
                static_cast<long>(alignment));
   return false;
@@ -171,6 +171,63 @@ TEST(RealCudnn, HasAPlanForEverySampleOfTheOpTable) {
       }
     }
     return missing == 0 && planned > 100;
+  });
+}
+
+/// A packed (batch, time, 3, heads, width), or queries and keys of other lengths apart from each other.
+cuda::AttentionGraph attention(std::int64_t batch, std::int64_t queries, std::int64_t keys, std::int64_t heads,
+                               std::int64_t width, bool causal) {
+  const std::int64_t row = heads * width, parts = queries == keys ? 3 : 1;
+  const auto steps = [&](std::int64_t time) { return cuda::AttentionGraph::Steps{parts * row, time * parts * row}; };
+  return {.causal = causal,
+          .batch = batch,
+          .heads = heads,
+          .queries = queries,
+          .keys = keys,
+          .width = width,
+          .q = steps(queries),
+          .k = steps(keys),
+          .v = steps(keys),
+          .value = {row, queries * row}};
+}
+
+/// The library compiles the fused kernels of these plans itself, for which it wants a driver: one that finds no GPU.
+bool are_planned(const std::vector<cuda::AttentionGraph>& graphs) {
+  if (dlopen(THALWEG_STAND_INS "/no_gpu/libcuda.so.1", RTLD_NOW | RTLD_GLOBAL) == nullptr) return false;
+  const cuda::DnnFunctions functions(THALWEG_CUDNN);
+  const Descriptor gpu = described(functions);
+  const cuda::PlanTarget target{functions, nullptr, gpu.get()};
+  bool all = true;
+  for (const cuda::AttentionGraph& whole : graphs) {
+    for (const cuda::AttentionGraph& graph : {whole, whole.part_of_gradient()}) {
+      const auto plan = plan_of(target, graph);
+      all = all && plan.has_value();
+      std::fprintf(stderr, "%s: %s\n", graph.str().c_str(),
+                   plan ? fmt::format("a plan with {} bytes of workspace", plan->workspace()).c_str() : "no plan");
+    }
+  }
+  return all;
+}
+
+TEST(RealCudnn, HasPlansForTheAttentionOfGpt2) {
+  if (std::string_view(THALWEG_CUDNN).empty()) GTEST_SKIP() << "cuDNN is not installed";
+  expect_in_own_process([] { return are_planned({attention(32, 1024, 1024, 12, 64, true)}); });
+}
+
+TEST(SlowRealCudnn, HasPlansForAttentionOfOddLengthsAndOtherWidths) {
+  if (std::string_view(THALWEG_CUDNN).empty()) GTEST_SKIP() << "cuDNN is not installed";
+  expect_in_own_process([] {
+    return are_planned({attention(3, 77, 77, 5, 64, true), attention(2, 33, 100, 3, 32, false),
+                        attention(2, 77, 130, 3, 64, true), attention(2, 1, 40, 3, 16, true),
+                        attention(2, 40, 40, 3, 8, false), attention(2, 200, 200, 2, 128, true),
+                        attention(2, 4096, 4096, 12, 64, true)});
+  });
+}
+
+TEST(RealCudnn, HasNoPlanForAttentionThatTheStandInRefuses) {
+  if (std::string_view(THALWEG_CUDNN).empty()) GTEST_SKIP() << "cuDNN is not installed";
+  expect_in_own_process([] {
+    return are_planned({attention(2, 40, 40, 3, 16, false)}) && !are_planned({attention(2, 40, 40, 3, 12, false)});
   });
 }
 

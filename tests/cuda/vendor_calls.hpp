@@ -22,15 +22,18 @@ struct VendorCall {
   double tolerance = 1;
   std::vector<Stored> stored = {};
   Stored result = Stored::plain;
+  double number = 0;
 
-  [[nodiscard]] KernelSite site() const { return {inputs, output, ints, 0, stored, result, op->name}; }
+  [[nodiscard]] KernelSite site() const { return {inputs, output, ints, number, stored, result, op->name}; }
   [[nodiscard]] std::string str() const {
     const auto lies = [](Stored how) { return how == Stored::plain ? "" : how == Stored::bf16 ? " bf16" : " rounded"; };
     const auto input = [&](std::size_t k) {
       return inputs[k].shape.str() + lies(stored.empty() ? Stored::plain : stored[k]);
     };
-    return fmt::format("{} {} of {}, {} -> {}{}, ints {}", op->name, thalweg::name(output.dtype), input(0), input(1),
-                       output.shape.str(), lies(result), fmt::join(ints, " "));
+    std::string all;
+    for (std::size_t k = 0; k < inputs.size(); ++k) all += (k == 0 ? "" : ", ") + input(k);
+    return fmt::format("{} {} of {} -> {}{}, ints {}", op->name, thalweg::name(output.dtype), all, output.shape.str(),
+                       lies(result), fmt::join(ints, " "));
   }
 };
 

@@ -5,39 +5,15 @@
 
 #include <fmt/format.h>
 
+#include "cuda/attention_sizes.hpp"
 #include "cuda/texts/text.hpp"
 
 namespace thalweg::cuda::texts {
 
 namespace {
 
-/// Where queries, keys or values lie: kernels/attention.hpp.
-struct Part {
-  std::size_t input = 0;
-  std::int64_t offset = 0, time = 0, batch = 0;
-};
-
-struct Sizes {
-  std::int64_t batch, queries, keys, heads, width;
-  Part q = {}, k = {}, v = {};
-
-  explicit Sizes(std::span<const Signature> inputs)
-      : batch(along(inputs.front().shape, 0)),
-        queries(along(inputs.front().shape, 1)),
-        keys(along(inputs.back().shape, 1)),
-        heads(along(inputs.front().shape, -2)),
-        width(along(inputs.front().shape, -1)) {
-    const auto part = [&](std::size_t input, std::int64_t place, std::int64_t parts) {
-      const std::int64_t row = heads * width, time = parts * row;
-      return Part{input, place * row, time, along(inputs[input].shape, 1) * time};
-    };
-    const bool packed = inputs.size() == 1, pair = inputs.size() == 2;
-    q = part(0, 0, packed ? 3 : 1);
-    k = packed ? part(0, 1, 3) : pair ? part(1, 0, 2) : part(1, 0, 1);
-    v = packed ? part(0, 2, 3) : pair ? part(1, 1, 2) : part(2, 0, 1);
-  }
-  [[nodiscard]] std::int64_t items() const { return batch * heads; }
-};
+using Sizes = AttentionSizes;
+using Part = AttentionSizes::Part;
 
 /// Queries and keys of a tile: multiples of 16, since the threads of a block are 16 x 16.
 struct Tile {

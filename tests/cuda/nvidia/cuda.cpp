@@ -4,7 +4,8 @@
 // is freed.
 //
 // The environment, read by cuInit, makes it fail: THALWEG_STAND_IN_GPUS (0: none), THALWEG_STAND_IN_BYTES (of its
-// memory), THALWEG_STAND_IN_LOST_AFTER (launches, after which the GPU is lost), THALWEG_STAND_IN_DRIVER (its version).
+// memory), THALWEG_STAND_IN_LOST_AFTER (launches, after which the GPU is lost), THALWEG_STAND_IN_DRIVER (its version),
+// THALWEG_STAND_IN_MAJOR (of its compute capability).
 
 #include <fcntl.h>
 #include <sys/mman.h>
@@ -146,7 +147,9 @@ CUresult CUDAAPI cuDeviceGetName(char* name, int length, CUdevice) {
 
 CUresult CUDAAPI cuDeviceGetAttribute(int* value, CUdevice_attribute attribute, CUdevice) {
   switch (attribute) {
-    case CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR: *value = 9; return CUDA_SUCCESS;
+    case CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR:
+      *value = static_cast<int>(number_from("THALWEG_STAND_IN_MAJOR", 9));
+      return CUDA_SUCCESS;
     case CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MINOR: *value = 0; return CUDA_SUCCESS;
     case CU_DEVICE_ATTRIBUTE_MULTIPROCESSOR_COUNT: *value = 132; return CUDA_SUCCESS;
     default: return CUDA_ERROR_INVALID_VALUE;
