@@ -27,18 +27,12 @@ std::vector<EvaluationFunction> functions_of(const std::vector<EngineObjective>&
   return functions;
 }
 
-/// The device of a crew where it is not here and the optimizers ask for no more than gradients of batches, else null.
-Device* far_device(const std::vector<EngineObjective>& objectives, const Crew& crew) {
-  const auto stays = [](const EngineObjective& o) { return asks_of(o.optimizer).any() || owns_steps(o.optimizer); };
-  return std::ranges::any_of(objectives, stays) ? nullptr : crew.device.far();
-}
-
 }  // namespace
 
 Engine::Engine(std::vector<EngineObjective> objectives, std::shared_ptr<Crew> crew)
     : functions_(functions_of(objectives)),
       crew_(std::move(crew)),
-      far_(far_device(objectives, *crew_)),
+      far_(crew_->device.far()),
       programs_(functions_, far_),
       did_(objectives.size()),
       divisors_(objectives.size()) {
@@ -179,6 +173,7 @@ void Engine::set_ranks(std::shared_ptr<Communicator> ranks) {
   ranks_ = std::move(ranks);
   if (!far_ || !ranks_ || ranks_->size() < 2) return;
   far_ = nullptr;
+  whole_steps_.reset();
   programs_.stay_here();
   sums_there_.reset();
   late_.reset();
@@ -234,7 +229,7 @@ Engine::Sums Engine::sum_over_shards(const State& state, const RowSelection& bat
     one_shard_.run(*programs.whole, step_, state, batch, workers);
     return {one_shard_.gradient(), one_shard_.sums()};
   }
-  if (far_) return sum_there(state, batch, programs);
+  if (far_) return sum_there(state, batch, programs, apart);
   const DType dtype = state.layout->dtype;
   BlockPool& pool = crew_->pool;
   const std::int64_t doubles = programs.whole->doubles();
@@ -260,10 +255,11 @@ Engine::Sums Engine::sum_over_shards(const State& state, const RowSelection& bat
   return {gradient, sums_in(gradient), std::move(total)};
 }
 
-Engine::Sums Engine::sum_there(const State& state, const RowSelection& batch, const BatchPrograms& programs) {
+Engine::Sums Engine::sum_there(const State& state, const RowSelection& batch, const BatchPrograms& programs,
+                               bool apart) {
   if (!sums_there_) sums_there_.emplace(*far_, crew_->there);
   try {
-    auto [gradient, numbers] = (*sums_there_)(state, batch, programs, step_, crew_->pool, crew_->workers);
+    auto [gradient, numbers] = (*sums_there_)(state, batch, programs, step_, crew_->pool, crew_->workers, apart);
     std::byte* const first = gradient.data();
     const double* const sums = numbers.data();
     return {first, sums, std::move(gradient), std::move(numbers)};

@@ -129,8 +129,7 @@ class Engine {
     return objectives_[objective].updater.optimizer();
   }
   [[nodiscard]] Crew& crew() { return *crew_; }
-  /// Where its steps run: the crew's device, or this CPU where an optimizer asks for more than the gradients of
-  /// batches, or ranks share the shards.
+  /// Where its steps run: the crew's device, or this CPU where ranks share the shards.
   [[nodiscard]] Device& device() const { return far_ ? *far_ : this_cpu(); }
   /// The layers that an objective's optimizer keeps factors of, of what it trains; after a trace.
   [[nodiscard]] std::vector<FactoredLayer> factored(std::size_t objective, const Layout& trained) const;
@@ -168,7 +167,7 @@ class Engine {
   /// Whether the batch is one small shard.
   [[nodiscard]] bool is_one_shard(const BatchPrograms& programs) const;
   /// The same on a device that is not here.
-  Sums sum_there(const State& state, const RowSelection& batch, const BatchPrograms& programs);
+  Sums sum_there(const State& state, const RowSelection& batch, const BatchPrograms& programs, bool apart);
   void give_back(Sums sums);
   /// Plans the updates for the state's layout, and gives it slots.
   void prepare(State& state);
@@ -190,6 +189,7 @@ class Engine {
   void check_whole_steps() const;
   /// A step of a method that owns its steps.
   void whole_turn(State& state, const RowSelection& batch, const Turn& turn, StepReport& report);
+  void make_guide();
   /// Throws UsageError for an optimizer that needs other rows than those of a batch.
   void expect_rows() const;
   /// Computes what the optimizer asks for; returns the sums whose gradient replaces the batch's, if any.
@@ -202,6 +202,10 @@ class Engine {
   /// For SAGA: what the rows of a batch have gained on the table, which is brought up to date, and the mean over all.
   Sums sums_by_table(State& state, const RowSelection& batch, const BatchPrograms& programs);
   Sums sums_by_gradients(State& state, const RowSelection& batch, const BatchPrograms& programs, Tensor& table);
+  // on a device that is not here
+  Sums sums_by_gradients_there(State& state, const RowSelection& batch, const ShardProgram& one, Tensor& table);
+  [[nodiscard]] TreeSum::Join adder_there(std::int64_t size, DType dtype);
+  Sums take_in_there(Sums change, std::byte* mean, double divisor, double all);
   Sums sums_by_slopes(State& state, const RowSelection& batch, const BatchPrograms& programs, Tensor& table);
   Sums sums_by_anchor(State& state, const RowSelection& batch, const BatchPrograms& programs, const Sums& sums,
                       bool moves);

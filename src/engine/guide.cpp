@@ -6,6 +6,7 @@
 #include <cmath>
 
 #include "core/error.hpp"
+#include "core/mirrored.hpp"
 #include "engine/engine.hpp"
 #include "engine/factors.hpp"
 #include "engine/model_evaluation.hpp"
@@ -13,7 +14,8 @@
 
 namespace thalweg {
 
-Guide::Guide(const Layout& trained) : dtype_(trained.dtype) {
+Guide::Guide(const Layout& trained, Device* far, Workers& workers)
+    : vectors(far, workers), dtype_(trained.dtype), far_(far) {
   const std::vector<std::int64_t> gradients = gradient_offsets(trained);
   for (std::size_t i = 0; i < trained.entries.size(); ++i) {
     const ParameterEntry& entry = trained.entries[i];
@@ -26,13 +28,18 @@ Guide::Guide(const Layout& trained) : dtype_(trained.dtype) {
     }
     size_ += size;
   }
-  kept_ = Block(static_cast<std::size_t>(size_) * size_of(dtype_));
+  kept_ = Block(static_cast<std::size_t>(size_) * size_of(dtype_), far);
 }
 
-Elements Guide::of_parameters(State& state, const Piece& piece) {
-  const DType dtype = state.layout->dtype;
-  return {state.parameters.mutable_raw() + piece.at * static_cast<std::int64_t>(size_of(dtype)), piece.size, dtype};
+Elements Guide::run_of(std::byte* vector, const Piece& piece) const {
+  return {vector + piece.at * static_cast<std::int64_t>(size_of(dtype_)), piece.size, dtype_};
 }
+
+Elements Guide::of_vector(Tensor& vector, const Piece& piece) const {
+  return run_of(Mirrored::write(far_, vector), piece);
+}
+
+Elements Guide::of_parameters(State& state, const Piece& piece) const { return of_vector(state.parameters, piece); }
 
 Elements Guide::of_packed(std::byte* packed, const Piece& piece) const {
   return {packed + piece.gradient_at * static_cast<std::int64_t>(size_of(dtype_)), piece.size, dtype_};
@@ -40,12 +47,15 @@ Elements Guide::of_packed(std::byte* packed, const Piece& piece) const {
 
 Guide::Elsewhere::Elsewhere(Guide& guide, State& state) : guide_(guide), state_(state) {
   for (const Piece& piece : guide.pieces_)
-    copy(of_parameters(state, piece), guide.of_packed(guide.kept_.data(), piece));
+    guide.vectors.copy(guide.of_parameters(state, piece), guide.of_packed(guide.kept_.data(), piece));
 }
 
 Guide::Elsewhere::~Elsewhere() {
-  for (const Piece& piece : guide_.pieces_)
-    copy(guide_.of_packed(guide_.kept_.data(), piece), of_parameters(state_, piece));
+  try {
+    for (const Piece& piece : guide_.pieces_)
+      guide_.vectors.copy(guide_.of_packed(guide_.kept_.data(), piece), guide_.of_parameters(state_, piece));
+  } catch (const DeviceError&) {  // it is lost, and nothing goes on there
+  }
 }
 
 namespace {
@@ -73,6 +83,10 @@ void Engine::check_asks() const {
   }
 }
 
+void Engine::make_guide() {
+  if (!guide_) guide_.emplace(step_.objectives.front().layout, far_, crew_->workers);
+}
+
 void Engine::expect_rows() const {
   for (const Member& o : objectives_) {
     const Asks asks = asks_of(o.updater.optimizer());
@@ -88,7 +102,7 @@ std::optional<Engine::Sums> Engine::asked_for(State& state, const RowSelection& 
                                               const Sums& sums, const Progress& progress) {
   const Asks asks = asks_of(optimizer(0));
   if (!asks.any()) return {};
-  if (!guide_) guide_.emplace(step_.objectives.front().layout);
+  make_guide();
   const std::int64_t step = objectives_.front().updater.rule_step(state);
   if (asks.diagonal && is_due(step, asks.diagonal_every)) estimate_diagonal(state, batch, programs, step);
   if (asks.factors && is_due(step, asks.factors->every)) estimate_factors(state, batch, programs, step);
@@ -124,12 +138,13 @@ Engine::Sums Engine::sums_uphill(State& state, const RowSelection& batch, const 
   std::byte* gradient = gradient_of(0, sums, state);
   double squares = 0;
   for (const Guide::Piece& piece : guide_->pieces())
-    squares += climb_squares(asks, Guide::of_parameters(state, piece), guide_->of_packed(gradient, piece));
+    squares +=
+        guide_->vectors.climb_squares(asks, guide_->of_parameters(state, piece), guide_->of_packed(gradient, piece));
   // of a gradient that is a sum over samples, to be divided
   const double factor = asks.radius / (std::sqrt(squares) / divisors_[0] + 1e-12) / divisors_[0];
   const Guide::Elsewhere uphill(*guide_, state);
   for (const Guide::Piece& piece : guide_->pieces())
-    climb(asks, Guide::of_parameters(state, piece), factor, guide_->of_packed(gradient, piece));
+    guide_->vectors.climb(asks, guide_->of_parameters(state, piece), factor, guide_->of_packed(gradient, piece));
   return sum_over_shards(state, batch, programs, true);
 }
 
@@ -142,29 +157,29 @@ Engine::Sums Engine::sums_by_anchor(State& state, const RowSelection& batch, con
         "mean over rows. Hint: adam.",
         optimizer(0).name, programs.whole->is_random() ? "draws random numbers" : "keeps batch statistics");
   }
+  Vectors& vectors = guide_->vectors;
   std::byte *anchor = updater.slot(state, ".anchor"), *mean = updater.slot(state, ".mean");
   if (moves) {
     for (const Guide::Piece& piece : guide_->pieces())
-      copy(Guide::of_parameters(state, piece), guide_->of_packed(anchor, piece));
+      vectors.copy(guide_->of_parameters(state, piece), guide_->of_packed(anchor, piece));
     const BatchPrograms all = programs_.for_batch(state, step_, {batch.data}, programs.whole->rows());
     Sums whole = sum_over_shards(state, {batch.data}, all, true);
     const double weight = whole.weight(0);
     for (const Guide::Piece& piece : guide_->pieces()) {
-      const Elements to = guide_->of_packed(mean, piece);
-      fill(to, 0);
-      add(to, 1 / weight, guide_->of_packed(gradient_of(0, whole, state), piece));
+      const Elements gradient = guide_->of_packed(gradient_of(0, whole, state), piece);
+      vectors.set(guide_->of_packed(mean, piece), 1 / weight, gradient);
     }
     give_back(std::move(whole));
   }
   const Guide::Elsewhere at_anchor(*guide_, state);
   for (const Guide::Piece& piece : guide_->pieces())
-    copy(guide_->of_packed(anchor, piece), Guide::of_parameters(state, piece));
+    vectors.copy(guide_->of_packed(anchor, piece), guide_->of_parameters(state, piece));
   Sums result = sum_over_shards(state, batch, programs, true);
   std::byte *there = gradient_of(0, result, state), *here = gradient_of(0, sums, state);
   for (const Guide::Piece& piece : guide_->pieces()) {
     const Elements to = guide_->of_packed(there, piece);
-    subtract(guide_->of_packed(here, piece), to, to);
-    add(to, divisors_[0], guide_->of_packed(mean, piece));
+    vectors.move(guide_->of_packed(here, piece), -1, to, to);
+    vectors.add(to, divisors_[0], guide_->of_packed(mean, piece));
   }
   return result;
 }
@@ -177,16 +192,15 @@ void Engine::estimate_diagonal(State& state, const RowSelection& batch, const Ba
   if (!guide.products) {
     guide.products.emplace(
         drawn ? with_drawn_labels(functions_.front(), optimizer(0).name, diagonal_hint) : functions_.front(),
-        crew_->workers, ProductOptions{.mode = Mode::train});
+        crew_->workers, ProductOptions{.mode = Mode::train, .far = far_});
     guide.signs = Tensor({layout.trained_size}, layout.dtype);  // 0 for what is not stepped
   }
   guide.products->set_shard_size(programs.whole->rows());
-  const auto part = [&](Tensor& t, const Guide::Piece& piece) {
-    return Elements{t.mutable_raw() + piece.at * static_cast<std::int64_t>(size_of(layout.dtype)), piece.size,
-                    layout.dtype};
-  };
   if (drawn) return square_drawn_gradient(state, batch);
-  for (const Guide::Piece& piece : guide.pieces()) draw_signs(state.seed, step, piece.at, part(guide.signs, piece));
+  std::byte* const drawn_signs = guide.signs.mutable_raw();
+  for (const Guide::Piece& piece : guide.pieces())
+    draw_signs(state.seed, step, piece.at, guide.run_of(drawn_signs, piece));
+  std::byte* const signs = far_ ? Mirrored::read_there(*far_, guide.signs) : drawn_signs;
   if (*asks_of(optimizer(0)).diagonal == Need::gauss_newton) {
     (void)guide.products->gauss_newton_times(state, batch, guide.signs, guide.product);
   } else {
@@ -194,9 +208,9 @@ void Engine::estimate_diagonal(State& state, const RowSelection& batch, const Ba
   }
   std::byte* diagonal = objectives_.front().updater.slot(state, ".diagonal");
   for (const Guide::Piece& piece : guide.pieces()) {
-    const Elements product = part(guide.product, piece);
-    multiply(product, part(guide.signs, piece));
-    copy(product, guide.of_packed(diagonal, piece));
+    const Elements product = guide.of_vector(guide.product, piece);
+    guide.vectors.multiply(product, guide.run_of(signs, piece));
+    guide.vectors.copy(product, guide.of_packed(diagonal, piece));
   }
 }
 
@@ -207,11 +221,14 @@ void Engine::estimate_factors(State& state, const RowSelection& batch, const Bat
   const FactorAsks asks = *asks_of(optimizer(0)).factors;
   if (!guide.products) {
     guide.products.emplace(with_drawn_labels(functions_.front(), optimizer(0).name, factors_hint), crew_->workers,
-                           ProductOptions{.mode = Mode::train, .layers = layers});
+                           ProductOptions{.mode = Mode::train, .layers = layers, .far = far_});
   }
   guide.products->set_shard_size(programs.whole->rows());
   (void)guide.products->factors(state, batch, guide.product);
-  if (!std::isfinite(sum_abs(guide.product))) {  // a running mean would hold it for good, and no inverse follow
+  const DType dtype = guide.product.dtype();
+  const std::byte* drawn = Mirrored::write(far_, guide.product);
+  if (!std::isfinite(guide.vectors.sum_abs(
+          {drawn, guide.product.size(), dtype}))) {  // a running mean would hold it for good, and no inverse follow
     if (objectives_.front().updater.program().skips) return;
     fail<NumericError>(
         "[{}] step {}: the factors of a layer are not finite, and the gradient of the batch is. Hint: inputs of a "
@@ -220,12 +237,10 @@ void Engine::estimate_factors(State& state, const RowSelection& batch, const Bat
   }
   const double estimates = static_cast<double>((step - 1) / asks.every + 1),
                part = std::max(1 / estimates, 1 - asks.decay);
-  const DType dtype = guide.product.dtype();
-  const std::byte* drawn = guide.product.raw();
   const auto move = [&](std::string_view slot, std::int64_t size) {
     const Elements mean{objectives_.front().updater.slot(state, slot), size, dtype};
-    scale(mean, 1 - part);
-    add(mean, part, {drawn, size, dtype});
+    guide.vectors.scale(mean, 1 - part);
+    guide.vectors.add(mean, part, {drawn, size, dtype});
     drawn += size * static_cast<std::int64_t>(size_of(dtype));
   };
   move(".input_factor", input_factors_size(layers));
@@ -237,12 +252,10 @@ void Engine::square_drawn_gradient(State& state, const RowSelection& batch) {
   (void)guide.products->gradient(state, batch, guide.product);
   std::byte* diagonal = objectives_.front().updater.slot(state, ".diagonal");
   for (const Guide::Piece& piece : guide.pieces()) {
-    const DType dtype = state.layout->dtype;
-    const Elements gradient{guide.product.mutable_raw() + piece.at * static_cast<std::int64_t>(size_of(dtype)),
-                            piece.size, dtype};
-    multiply(gradient, gradient);
-    scale(gradient, guide.products->weight());
-    copy(gradient, guide.of_packed(diagonal, piece));
+    const Elements gradient = guide.of_vector(guide.product, piece);
+    guide.vectors.multiply(gradient, gradient);
+    guide.vectors.scale(gradient, guide.products->weight());
+    guide.vectors.copy(gradient, guide.of_packed(diagonal, piece));
   }
 }
 

@@ -7,7 +7,7 @@
 
 #include "engine/products.hpp"
 #include "engine/slope_program.hpp"
-#include "optim/elements.hpp"
+#include "engine/vectors.hpp"
 
 namespace thalweg {
 
@@ -18,13 +18,13 @@ class Guide {
     std::int64_t at, gradient_at, size;
   };
 
-  /// For the trained parameters of a state's layout.
-  explicit Guide(const Layout& trained);
+  /// For the trained parameters of a state's layout, whose bytes are with a device, or here where that is null.
+  Guide(const Layout& trained, Device* far, Workers& workers);
 
   [[nodiscard]] const std::vector<Piece>& pieces() const { return pieces_; }
   [[nodiscard]] std::int64_t size() const { return size_; }  ///< of the packed gradient, in elements
   /// One run of a state's parameters, and the same run of a packed vector.
-  [[nodiscard]] static Elements of_parameters(State& state, const Piece& piece);
+  [[nodiscard]] Elements of_parameters(State& state, const Piece& piece) const;
   [[nodiscard]] Elements of_packed(std::byte* packed, const Piece& piece) const;
 
   /// Replaces the stepped parameters during its lifetime, and restores them at the end.
@@ -40,7 +40,12 @@ class Guide {
     State& state_;
   };
 
-  /// Vectors in the form of products: of all trained parameters of the state.
+  /// The same of a vector in the form of products.
+  [[nodiscard]] Elements run_of(std::byte* vector, const Piece& piece) const;
+  [[nodiscard]] Elements of_vector(Tensor& vector, const Piece& piece) const;
+
+  Vectors vectors;
+  /// In the form of products: of all trained parameters of the state.
   Tensor signs, product;
   std::optional<Products> products = {};
   std::vector<std::unique_ptr<const SlopeProgram>> slope_programs = {};
@@ -49,6 +54,7 @@ class Guide {
   std::vector<Piece> pieces_;
   std::int64_t size_ = 0;
   DType dtype_;
+  Device* far_;
   Block kept_;
 };
 

@@ -33,7 +33,7 @@ struct ProductProgram::Draft {
 
 ProductProgram::ProductProgram(const EvaluationFunction& function, Product product, Mode mode, std::int64_t rows,
                                std::vector<ColumnSpec> columns, const Layout& layout,
-                               std::span<const FactoredLayer> layers)
+                               std::span<const FactoredLayer> layers, Device& device)
     : product_(product), dtype_(layout.dtype), rows_(rows), columns_(std::move(columns)) {
   Draft draft{trace_objective(function, columns_, rows, mode, layout.dtype)};
   if (!draft.traced.result.loss.sum.defined())
@@ -45,7 +45,7 @@ ProductProgram::ProductProgram(const EvaluationFunction& function, Product produ
   } else if (product != Product::value) {
     bind_result(draft, layout);
   }
-  program_.emplace(*draft.traced.graph, draft.inputs, draft.outputs);
+  program_.emplace(*draft.traced.graph, draft.inputs, draft.outputs, Passes{}, device);
   separable_ = keeps_samples_apart(draft.traced, rows);
   place_memory();
 }
@@ -160,9 +160,25 @@ std::span<std::byte* const> ProductProgram::bases(const Call& call, std::byte* m
 
 void ProductProgram::run(const Call& call, std::byte* memory, Workers& workers) const {
   program_->run(bases(call, memory), memory, workers);
-  const std::byte* sums = memory + sums_at_;
-  call.sums[0] = number_at(sums, sum_dtype_);
-  call.sums[1] = known_weight_ ? *known_weight_ : number_at(sums + sizeof(double), weight_dtype_);
+  read_sums(memory + sums_at_, call.sums);
+}
+
+void ProductProgram::read_sums(const std::byte* at, double* sums) const {
+  sums[0] = number_at(at, sum_dtype_);
+  sums[1] = known_weight_ ? *known_weight_ : number_at(at + sizeof(double), weight_dtype_);
+}
+
+void ProductProgram::run_there(const CallThere& call, Workers& workers) const {
+  static_assert(first_column == first_column_base - first_user_base);
+  const auto base = [&](int which) -> std::byte*& {
+    return call.bases[static_cast<std::size_t>(which - first_user_base)];
+  };
+  base(parameters_base) = call.parameters;
+  base(vector_base) = call.vector;
+  base(result_base) = call.result;
+  base(sums_base) = call.memory + sums_at_;
+  base(random_base) = call.memory + random_at_;
+  program_->run(call.bases, call.memory, workers);
 }
 
 }  // namespace thalweg

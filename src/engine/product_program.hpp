@@ -24,7 +24,8 @@ class ProductProgram {
   /// Traces and plans. Throws UsageError for a Gauss-Newton product of an objective that has no model. `layers` are
   /// those whose factors are asked for.
   ProductProgram(const EvaluationFunction& function, Product product, Mode mode, std::int64_t rows,
-                 std::vector<ColumnSpec> columns, const Layout& layout, std::span<const FactoredLayer> layers = {});
+                 std::vector<ColumnSpec> columns, const Layout& layout, std::span<const FactoredLayer> layers = {},
+                 Device& device = this_cpu());
 
   [[nodiscard]] bool is_for(Product product, std::int64_t rows, const Dataset& data, DType dtype) const {
     return product_ == product && rows_ == rows && dtype_ == dtype && are_columns_of(columns_, data);
@@ -50,6 +51,22 @@ class ProductProgram {
     double* sums;             ///< shard_doubles: the loss, summed, and its weight
   };
   void run(const Call& call, std::byte* memory, Workers& workers) const;
+
+  /// A run on a device that is not here: the addresses are the device's. `memory` begins with what `run` would find
+  /// there, written from here: see `random_at` and `columns_at`. The sums are left at `sums_at`.
+  struct CallThere {
+    std::byte *parameters, *vector, *result, *memory;
+    std::vector<std::byte*>& bases;  ///< the address of each column, from first_column on; the others are written
+  };
+  static constexpr std::size_t first_column = 5;
+  void run_there(const CallThere& call, Workers& workers) const;
+  [[nodiscard]] bool is_random() const { return random_; }
+  [[nodiscard]] std::size_t columns() const { return columns_.size(); }
+  [[nodiscard]] std::size_t random_at() const { return random_at_; }
+  [[nodiscard]] std::size_t columns_at() const { return columns_at_; }
+  [[nodiscard]] std::size_t sums_at() const { return sums_at_; }
+  /// The loss and its weight, of the bytes from `sums_at` on.
+  void read_sums(const std::byte* at, double* sums) const;
 
  private:
   struct Draft;

@@ -5,8 +5,11 @@
 #include <numeric>
 
 #include "core/error.hpp"
+#include "core/mirrored.hpp"
 #include "data/read_ahead.hpp"
 #include "engine/check_state.hpp"
+#include "engine/random_block.hpp"
+#include "kernels/rows.hpp"
 
 namespace thalweg {
 
@@ -33,7 +36,9 @@ void divide(const std::byte* sum, double weight, Tensor& result) {
 }  // namespace
 
 Products::Products(EvaluationFunction function, Workers& workers, ProductOptions options)
-    : function_(std::move(function)), workers_(workers), options_(options) {}
+    : function_(std::move(function)), workers_(workers), options_(options) {
+  if (options_.far) there_.emplace(*options_.far, workers_);
+}
 
 double Products::value(const State& at, const RowSelection& rows) {
   return run(Product::value, at, rows, nullptr, nullptr);
@@ -63,33 +68,123 @@ double Products::run(Product product, const State& at, const RowSelection& rows,
   if (vector) expect_vector(*vector, layout);
   const Plans plans = plans_for(product, at, rows);
   const std::int64_t values = plans.whole->result_size();
-  TreeSum tree(plans.shards, values, layout.dtype, shard_doubles, pool_, workers_);
-  if (!rows.data.streams()) {
-    run_shards(plans, tree, at, rows, 0, vector);
-  } else {
-    std::vector<std::int64_t> all(rows.rows.begin(), rows.rows.end());
-    if (all.empty()) {
-      all.resize(static_cast<std::size_t>(rows.count()));
-      std::iota(all.begin(), all.end(), 0);
-    }
-    const std::int64_t portion = portion_shards * plans.whole->rows();  // whole shards, so that the sum is the same
-    data::ReadAhead ahead(rows.data, data::in_portions(std::move(all), portion), workers_.threads());
-    for (std::int64_t shard = 0; shard < plans.shards; shard += portion_shards) {
-      const Dataset read = ahead.next();
-      run_shards(plans, tree, at, {read}, shard, vector);
-    }
+  Total total;
+  try {
+    total = there_ ? sum_there(plans, at, rows, vector) : sum_here(plans, at, rows, vector);
+  } catch (const IndexError&) {
+    if (!there_) throw;
+    ProductOptions here = options_;
+    here.far = nullptr;
+    (void)Products(function_, workers_, here).run(product, at, rows, vector, nullptr);  // which names the place
+    throw;
   }
-  Block total = tree.take_total();
-  const auto* sums = reinterpret_cast<const double*>(total.data() + TreeSum::doubles_at(values, layout.dtype));
-  const double loss = sums[0] / sums[1];
-  weight_ = sums[1];
+  weight_ = total.weight;
   if (result) {
     if (result->size() != values || result->dtype() != layout.dtype) *result = Tensor({values}, layout.dtype);
-    layout.dtype == f32 ? divide<float>(total.data(), weight_, *result)
-                        : divide<double>(total.data(), weight_, *result);
+    if (there_) {
+      std::byte* const into = Mirrored::write_there(*options_.far, *result);
+      there_->vectors.divide({total.block.data(), values, layout.dtype}, weight_, {into, values, layout.dtype});
+    } else {
+      layout.dtype == f32 ? divide<float>(total.block.data(), weight_, *result)
+                          : divide<double>(total.block.data(), weight_, *result);
+    }
   }
-  pool_.give_back(std::move(total));
-  return loss;
+  (there_ ? there_->pool : pool_).give_back(std::move(total.block));
+  return total.loss / weight_;
+}
+
+namespace {
+
+std::vector<std::int64_t> numbers_of(const RowSelection& rows) {
+  std::vector<std::int64_t> numbers(rows.rows.begin(), rows.rows.end());
+  if (numbers.empty()) {
+    numbers.resize(static_cast<std::size_t>(rows.count()));
+    std::iota(numbers.begin(), numbers.end(), 0);
+  }
+  return numbers;
+}
+
+}  // namespace
+
+template <class F>
+void Products::in_portions(const Plans& plans, const RowSelection& rows, const F& f) {
+  if (!rows.data.streams() && !there_) return f(rows, 0);
+  std::vector<std::int64_t> all = numbers_of(rows);
+  if (!rows.data.streams()) {
+    // All rows are asked for again and again, and go there once; those of a batch are sent each time.
+    if (rows.rows.empty()) return f({rows.data, all}, 0);
+    const Dataset chosen = rows.data.select(all);
+    return f({chosen}, 0);
+  }
+  const std::int64_t portion = portion_shards * plans.whole->rows();  // whole shards, so that the sum is the same
+  data::ReadAhead ahead(rows.data, data::in_portions(std::move(all), portion), workers_.threads());
+  for (std::int64_t shard = 0; shard < plans.shards; shard += portion_shards) {
+    const Dataset read = ahead.next();
+    f(RowSelection{read}, shard);
+  }
+}
+
+Products::Total Products::sum_here(const Plans& plans, const State& at, const RowSelection& rows,
+                                   const Tensor* vector) {
+  const std::int64_t values = plans.whole->result_size();
+  const DType dtype = at.layout->dtype;
+  TreeSum tree(plans.shards, values, dtype, shard_doubles, pool_, workers_);
+  in_portions(plans, rows,
+              [&](const RowSelection& part, std::int64_t first) { run_shards(plans, tree, at, part, first, vector); });
+  Block total = tree.take_total();
+  const auto* sums = reinterpret_cast<const double*>(total.data() + TreeSum::doubles_at(values, dtype));
+  const double loss = sums[0], weight = sums[1];
+  return {std::move(total), loss, weight};
+}
+
+/// The shards one after another, as a device runs them.
+Products::Total Products::sum_there(const Plans& plans, const State& at, const RowSelection& rows,
+                                    const Tensor* vector) {
+  Device& device = *options_.far;
+  const std::int64_t values = plans.whole->result_size();
+  const DType dtype = at.layout->dtype;
+  constexpr std::size_t each = shard_doubles * sizeof(double);
+  const std::size_t bytes = TreeSum::block_bytes(values, dtype, 0);
+  const BytesThere parameters(device, at.parameters);
+  std::optional<BytesThere> multiplied;
+  if (vector) multiplied.emplace(device, *vector);
+  std::vector<std::byte> raw(each * static_cast<std::size_t>(plans.shards));
+  if (there_->numbers.size() < raw.size()) there_->numbers = Block(raw.size(), &device);
+  const TreeSum::Join join = [&](std::byte* into, const std::byte* from) {
+    there_->vectors.add({into, values, dtype}, 1, {from, values, dtype});
+  };
+  TreeSum tree(plans.shards, values, dtype, 0, there_->pool, workers_, &join);
+  const auto memory = there_->pool.take(std::max(plans.whole->memory_bytes(), plans.last->memory_bytes()));
+  in_portions(plans, rows, [&](const RowSelection& part, std::int64_t first) {
+    const std::int64_t size = plans.whole->rows(), shards = (part.count() + size - 1) / size;
+    for (std::int64_t i = 0; i < shards; ++i) {
+      const std::int64_t shard = first + i;
+      const ProductProgram& program = shard + 1 < plans.shards ? *plans.whole : *plans.last;
+      auto block = there_->pool.take(bytes);
+      there_->bases.resize(ProductProgram::first_column + program.columns());
+      if (program.is_random()) {
+        there_->random.resize(random_block_bytes(program.rows()));
+        fill_random_block(there_->random.data(), {at.seed, at.step, shard * size}, program.rows());
+        device.write(memory.data() + program.random_at(), there_->random.data(), there_->random.size());
+      }
+      there_->rows.place(part, i * size, program.rows(), memory.data() + program.columns_at(),
+                         there_->bases.data() + ProductProgram::first_column, workers_);
+      program.run_there(
+          {parameters.data(), multiplied ? multiplied->data() : nullptr, block.data(), memory.data(), there_->bases},
+          workers_);
+      device.copy_there(there_->numbers.data() + static_cast<std::size_t>(shard) * each,
+                        memory.data() + program.sums_at(), each);
+      tree.add(shard, block.release());
+    }
+  });
+  Total total{tree.take_total()};
+  device.fetch(raw.data(), there_->numbers.data(), raw.size());
+  const auto sums = sum_of_numbers(plans.shards, shard_doubles, pool_, workers_, [&](std::int64_t i, double* numbers) {
+    const ProductProgram& program = i + 1 < plans.shards ? *plans.whole : *plans.last;
+    program.read_sums(raw.data() + static_cast<std::size_t>(i) * each, numbers);
+  });
+  total.loss = sums[0], total.weight = sums[1];
+  return total;
 }
 
 void Products::run_shards(const Plans& plans, TreeSum& tree, const State& at, const RowSelection& rows,
@@ -145,7 +240,8 @@ const ProductProgram& Products::of_rows(Product product, std::int64_t rows, cons
     if (known->is_for(product, rows, data, layout.dtype)) return *known;
   }
   programs_.push_back(std::make_unique<ProductProgram>(function_, product, options_.mode, rows, columns_of(data),
-                                                       layout, options_.layers));
+                                                       layout, options_.layers,
+                                                       options_.far ? *options_.far : this_cpu()));
   return *programs_.back();
 }
 

@@ -6,7 +6,9 @@
 #include <vector>
 
 #include "engine/product_program.hpp"
+#include "engine/rows_there.hpp"
 #include "engine/shards.hpp"
+#include "engine/vectors.hpp"
 
 namespace thalweg {
 
@@ -17,6 +19,7 @@ struct ProductOptions {
   Mode mode = Mode::evaluate;
   std::int64_t shard_size = 0;             ///< rows a shard; 0: in training the default of a step, else 512 or fewer
   std::vector<FactoredLayer> layers = {};  ///< whose factors are asked for
+  Device* far = nullptr;                   ///< where they are computed, if not here: then results are with it
 };
 
 /// Value, gradient, Hessian and Gauss-Newton products of the mean loss, sum(loss) / sum(weight) over the rows. They are
@@ -25,7 +28,7 @@ struct ProductOptions {
 /// A point is a State: its parameters, and its seed and step for random draws. Vectors are flat, of
 /// layout->trained_size elements of the state's dtype: for products in f64, pass a state in f64 (state_in). Each
 /// product is planned once for each number of rows of a shard; the bits are the same for any number of threads. Each
-/// also returns the loss; a loss that is not finite is no error here.
+/// also returns the loss; a loss that is not finite is no error here. On a device each product waits for its loss.
 class Products {
  public:
   /// The workers must outlive this.
@@ -59,6 +62,17 @@ class Products {
     std::int64_t shards;
   };
   double run(Product product, const State& at, const RowSelection& rows, const Tensor* vector, Tensor* result);
+  /// The sum over all shards: the result, and where a device has it the loss and the weight apart.
+  struct Total {
+    Block block;
+    double loss = 0, weight = 0;
+  };
+  Total sum_here(const Plans& plans, const State& at, const RowSelection& rows, const Tensor* vector);
+  Total sum_there(const Plans& plans, const State& at, const RowSelection& rows, const Tensor* vector);
+  /// Portions of the rows, one after another, and the number of the first shard of each; all at once where they are in
+  /// memory.
+  template <class F>
+  void in_portions(const Plans& plans, const RowSelection& rows, const F& f);
   void run_shards(const Plans& plans, TreeSum& tree, const State& at, const RowSelection& rows,
                   std::int64_t first_shard, const Tensor* vector);
   [[nodiscard]] Plans plans_for(Product product, const State& at, const RowSelection& rows);
@@ -71,6 +85,17 @@ class Products {
   std::shared_ptr<const Layout> layout_;  // of the programs
   std::vector<std::unique_ptr<const ProductProgram>> programs_;
   double weight_ = 0;
+  /// For a device that is not here.
+  struct There {
+    There(Device& device, Workers& workers) : pool(&device), rows(device), vectors(&device, workers) {}
+    BlockPool pool;
+    RowsThere rows;
+    Vectors vectors;
+    std::vector<std::byte*> bases = {};
+    std::vector<std::byte> random = {};
+    Block numbers = {};
+  };
+  std::optional<There> there_;
 };
 
 /// The same point with its parameters in another dtype, without slots: the products' own arithmetic follows.

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "core/error.hpp"
+#include "core/mirrored.hpp"
 #include "core/numbers.hpp"
 #include "engine/engine.hpp"
 #include "optim/asks.hpp"
@@ -84,7 +85,7 @@ std::string row_table_text(const Optimizer& optimizer, const SagaTable& table) {
 std::optional<std::string> Engine::add_row_table(State& state, std::int64_t rows) {
   if (!asks_of(optimizer(0)).per_row) return std::nullopt;
   prepare(state);
-  if (!guide_) guide_.emplace(step_.objectives.front().layout);
+  make_guide();
   const std::int64_t size = guide_->size();
   SagaTable table = row_table(rows, size, objectives_.front().slopes, state.layout->dtype);
   const Tensor* known = table_in(state, slopes_name);
@@ -114,6 +115,7 @@ Engine::Sums Engine::sums_by_table(State& state, const RowSelection& batch, cons
       slopes ? sums_by_slopes(state, batch, programs, *slopes) : sums_by_gradients(state, batch, programs, *gradients);
   const double divisor = divisors_[0], of_all = divisor / static_cast<double>(rows) * static_cast<double>(all);
   std::byte* mean = objectives_.front().updater.slot(state, ".mean");
+  if (far_) return take_in_there(std::move(result), mean, divisor, of_all);
   if (state.layout->dtype == f32) {
     take_in(reinterpret_cast<float*>(result.gradient), reinterpret_cast<float*>(mean), size, divisor, of_all);
   } else {
@@ -135,6 +137,7 @@ Engine::Sums Engine::sums_by_gradients(State& state, const RowSelection& batch, 
         optimizer(0).name, random ? "draws random numbers" : "mixes rows");
   }
   const ShardProgram& one = programs_.of_a_row(state, step_, batch.data);
+  if (far_) return sums_by_gradients_there(state, batch, one, table);
   const DType dtype = state.layout->dtype;
   const std::int64_t doubles = one.doubles();
   const std::size_t bytes = TreeSum::block_bytes(step_.size, dtype, doubles);
@@ -160,6 +163,51 @@ Engine::Sums Engine::sums_by_gradients(State& state, const RowSelection& batch, 
   return {total.data(), nullptr, std::move(total)};
 }
 
+TreeSum::Join Engine::adder_there(std::int64_t size, DType dtype) {
+  return [this, size, dtype](std::byte* into, const std::byte* from) {
+    guide_->vectors.add({into, size, dtype}, 1, {from, size, dtype});
+  };
+}
+
+/// The table is with the device, and so is what becomes of each row's gradient.
+Engine::Sums Engine::sums_by_gradients_there(State& state, const RowSelection& batch, const ShardProgram& one,
+                                             Tensor& table) {
+  const std::int64_t size = guide_->size(), rows = batch.count();
+  const DType dtype = state.layout->dtype;
+  const std::size_t row_bytes = static_cast<std::size_t>(size) * size_of(dtype);
+  Vectors& vectors = guide_->vectors;
+  std::byte* const kept = Mirrored::write_there(*far_, table);
+  const Block numbers(static_cast<std::size_t>(one.doubles()) * sizeof(double), far_);
+  const TreeSum::Join join = adder_there(size, dtype);
+  TreeSum tree(rows, size, dtype, 0, crew_->there, crew_->workers, &join);
+  for (std::int64_t i = 0; i < rows; ++i) {
+    const std::int64_t row = batch.rows.empty() ? i : batch.rows[static_cast<std::size_t>(i)];
+    Block gradient = sums_there_->start(state, {batch.data, {&row, 1}}, {&one, &one, 1}, step_, numbers.data(),
+                                        crew_->workers, true);
+    auto change = crew_->there.take(TreeSum::block_bytes(size, dtype, 0));
+    const Elements own{kept + static_cast<std::size_t>(row) * row_bytes, size, dtype};
+    const ConstElements now{gradient.data(), size, dtype};
+    vectors.move(now, -1, own, {change.data(), size, dtype});
+    vectors.copy(now, own);
+    crew_->there.give_back(std::move(gradient));
+    tree.add(i, change.release());
+  }
+  Block total = tree.take_total();
+  return {total.data(), nullptr, std::move(total)};
+}
+
+Engine::Sums Engine::take_in_there(Sums change, std::byte* mean, double divisor, double all) {
+  const std::int64_t size = guide_->size();
+  const DType dtype = layout_->dtype;
+  Block total = crew_->there.take(TreeSum::block_bytes(size, dtype, 0)).release();
+  const ConstElements moved{change.gradient, size, dtype};
+  const Elements before{mean, size, dtype};
+  guide_->vectors.move(moved, divisor, before, {total.data(), size, dtype});
+  guide_->vectors.add_quotient(before, moved, all, before);
+  give_back(std::move(change));
+  return {total.data(), nullptr, std::move(total)};
+}
+
 Engine::Sums Engine::sums_by_slopes(State& state, const RowSelection& batch, const BatchPrograms& programs,
                                     Tensor& table) {
   const std::int64_t size = guide_->size();
@@ -169,19 +217,31 @@ Engine::Sums Engine::sums_by_slopes(State& state, const RowSelection& batch, con
       if (known->is_for(rows, batch.data)) return *known;
     }
     return *guide_->slope_programs.emplace_back(std::make_unique<SlopeProgram>(
-        functions_[0], rows, columns_of(batch.data), step_.objectives.front().layout, programs_.precision()));
+        functions_[0], rows, columns_of(batch.data), step_.objectives.front().layout, programs_.precision(), device()));
   };
   const SlopeProgram &whole = program_for(programs.whole->rows()), &last = program_for(programs.last->rows());
   const std::size_t bytes = TreeSum::block_bytes(size, dtype, 0);
   std::byte* kept = table.mutable_raw();
-  TreeSum tree(programs.shards, size, dtype, 0, crew_->pool, crew_->workers);
-  crew_->workers.run(programs.shards, [&](std::int64_t i) {
+  const TreeSum::Join join = adder_there(size, dtype);
+  BlockPool& pool = far_ ? crew_->there : crew_->pool;
+  TreeSum tree(programs.shards, size, dtype, 0, pool, crew_->workers, far_ ? &join : nullptr);
+  const auto run = [&](std::int64_t i) {
     const SlopeProgram& program = i + 1 < programs.shards ? whole : last;
-    auto block = crew_->pool.take(bytes);
-    const auto memory = crew_->pool.take(program.memory_bytes());
-    program.run({state, batch, programs.first_row(i), kept, block.data()}, memory.data(), crew_->workers);
+    auto block = pool.take(bytes);
+    const auto memory = pool.take(program.memory_bytes());
+    const SlopeProgram::Call call{state, batch, programs.first_row(i), kept, block.data()};
+    if (far_) {
+      program.run_there(call, sums_there_->rows(), memory.data(), crew_->workers);
+    } else {
+      program.run(call, memory.data(), crew_->workers);
+    }
     tree.add(i, block.release());
-  });
+  };
+  if (far_) {  // one after another, as the device runs them
+    for (std::int64_t i = 0; i < programs.shards; ++i) run(i);
+  } else {
+    crew_->workers.run(programs.shards, run);
+  }
   Block total = tree.take_total();
   return {total.data(), nullptr, std::move(total)};
 }

@@ -96,6 +96,23 @@ void TreeSum::add(TreeNode place, Block block) {
   }
 }
 
+std::vector<double> sum_of_numbers(std::int64_t shards, std::int64_t doubles, BlockPool& pool, Workers& workers,
+                                   const std::function<void(std::int64_t, double*)>& write) {
+  TreeSum tree(shards, 0, f64, doubles, pool, workers);
+  for (std::int64_t i = 0; i < shards; ++i) {
+    auto block = pool.take(static_cast<std::size_t>(doubles) * sizeof(double));
+    auto* const numbers = reinterpret_cast<double*>(block.data());
+    std::fill_n(numbers, doubles, 0.0);
+    write(i, numbers);
+    tree.add(i, block.release());
+  }
+  Block total = tree.take_total();
+  const auto* numbers = reinterpret_cast<const double*>(total.data());
+  std::vector<double> result(numbers, numbers + doubles);
+  pool.give_back(std::move(total));
+  return result;
+}
+
 std::vector<TreeSum::Node> TreeSum::take_nodes() {
   std::ranges::sort(waiting_, {}, [](const Node& node) { return node.place.index << node.place.level; });
   return std::move(waiting_);

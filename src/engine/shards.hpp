@@ -119,4 +119,9 @@ class TreeSum {
   std::vector<Node> waiting_;
 };
 
+/// Numbers of all shards, added up by the same tree; `write` puts those of a shard, of which there are `doubles`.
+[[nodiscard]] std::vector<double> sum_of_numbers(std::int64_t shards, std::int64_t doubles, BlockPool& pool,
+                                                 Workers& workers,
+                                                 const std::function<void(std::int64_t, double*)>& write);
+
 }  // namespace thalweg

@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "core/index.hpp"
+#include "core/mirrored.hpp"
 #include "engine/entries.hpp"
 #include "engine/model_evaluation.hpp"
 #include "graph/graph.hpp"
@@ -54,7 +55,7 @@ std::int64_t slopes_a_row(const EvaluationFunction& function, const std::vector<
 }
 
 SlopeProgram::SlopeProgram(const EvaluationFunction& function, std::int64_t rows, std::vector<ColumnSpec> columns,
-                           const Layout& trained, Precision precision)
+                           const Layout& trained, Precision precision, Device& device)
     : rows_(rows), columns_(std::move(columns)) {
   const TracedObjective traced = trace_objective(function, columns_, rows, Mode::train, trained.dtype);
   const auto element = static_cast<std::int64_t>(size_of(trained.dtype));
@@ -82,7 +83,7 @@ SlopeProgram::SlopeProgram(const EvaluationFunction& function, std::int64_t rows
   for (std::size_t i = 0; i < change.size(); ++i) outputs.push_back({change[i], places[i]});
   Passes passes;
   passes.precision = precision;
-  program_.emplace(*traced.graph, inputs, outputs, passes);
+  program_.emplace(*traced.graph, inputs, outputs, passes, device);
 
   row_bytes_ = static_cast<std::size_t>(output.size() / rows * element);
   std::size_t end = program_->arena_bytes();
@@ -100,16 +101,31 @@ SlopeProgram::SlopeProgram(const EvaluationFunction& function, std::int64_t rows
   memory_bytes_ = next(0);
 }
 
-void SlopeProgram::run(const Call& call, std::byte* memory, Workers& workers) const {
-  const auto begin = static_cast<std::size_t>(call.begin), count = static_cast<std::size_t>(rows_);
+std::span<const std::int64_t> SlopeProgram::rows_of(const Call& call) const {
   const std::span<const std::int64_t> all = call.batch.rows;
-  const auto rows = all.empty() ? all : all.subspan(begin, count);
-  std::byte *known = memory + known_at_, *slopes = memory + slopes_at_;
-  if (rows.empty()) {
+  return all.empty() ? all : all.subspan(static_cast<std::size_t>(call.begin), static_cast<std::size_t>(rows_));
+}
+
+void SlopeProgram::take_known(const Call& call, std::byte* known) const {
+  const auto begin = static_cast<std::size_t>(call.begin), count = static_cast<std::size_t>(rows_);
+  if (const auto rows = rows_of(call); rows.empty()) {
     std::memcpy(known, call.table + begin * row_bytes_, count * row_bytes_);
   } else {
     copy_rows(call.table, row_bytes_, rows, known);
   }
+}
+
+void SlopeProgram::keep(const Call& call, const std::byte* slopes) const {
+  const auto rows = rows_of(call);
+  for (std::size_t i = 0; i < static_cast<std::size_t>(rows_); ++i) {
+    const std::size_t row = static_cast<std::size_t>(rows.empty() ? call.begin : rows[i]) + (rows.empty() ? i : 0);
+    std::memcpy(call.table + row * row_bytes_, slopes + i * row_bytes_, row_bytes_);
+  }
+}
+
+void SlopeProgram::run(const Call& call, std::byte* memory, Workers& workers) const {
+  std::byte *known = memory + known_at_, *slopes = memory + slopes_at_;
+  take_known(call, known);
   auto** bases = reinterpret_cast<std::byte**>(memory + bases_at_);
   const auto base = [&](int which) -> std::byte*& { return bases[which - first_user_base]; };
   base(parameters_base) = const_cast<std::byte*>(call.state.parameters.raw());
@@ -118,10 +134,22 @@ void SlopeProgram::run(const Call& call, std::byte* memory, Workers& workers) co
   base(gradient_base) = call.gradient;
   place_columns(call.batch, call.begin, rows_, memory + columns_at_, &base(first_column_base));
   program_->run({bases, first_column_base - first_user_base + columns_.size()}, memory, workers);
-  for (std::size_t i = 0; i < count; ++i) {
-    const std::size_t row = rows.empty() ? begin + i : static_cast<std::size_t>(rows[i]);
-    std::memcpy(call.table + row * row_bytes_, slopes + i * row_bytes_, row_bytes_);
-  }
+  keep(call, slopes);
+}
+
+void SlopeProgram::run_there(const Call& call, RowsThere& rows, std::byte* memory, Workers& workers) const {
+  Device& device = *program_->far();
+  const BytesThere parameters(device, call.state.parameters);
+  std::vector<std::byte> here(static_cast<std::size_t>(rows_) * row_bytes_);
+  take_known(call, here.data());
+  device.write(memory + known_at_, here.data(), here.size());
+  constexpr std::size_t first_column = first_column_base - first_user_base;
+  std::vector<std::byte*> bases = {parameters.data(), memory + known_at_, memory + slopes_at_, call.gradient};
+  bases.resize(first_column + columns_.size());
+  rows.place(call.batch, call.begin, rows_, memory + columns_at_, bases.data() + first_column, workers);
+  program_->run(bases, memory, workers);
+  device.fetch(here.data(), memory + slopes_at_, here.size());
+  keep(call, here.data());
 }
 
 }  // namespace thalweg

@@ -5,7 +5,7 @@
 #include <set>
 #include <string>
 
-#include "engine/shard_program.hpp"
+#include "engine/rows_there.hpp"
 
 namespace thalweg {
 
@@ -20,7 +20,7 @@ namespace thalweg {
 class SlopeProgram {
  public:
   SlopeProgram(const EvaluationFunction& function, std::int64_t rows, std::vector<ColumnSpec> columns,
-               const Layout& trained, Precision precision);
+               const Layout& trained, Precision precision, Device& device = this_cpu());
 
   [[nodiscard]] bool is_for(std::int64_t rows, const Dataset& data) const {
     return rows_ == rows && are_columns_of(columns_, data);
@@ -36,8 +36,16 @@ class SlopeProgram {
     std::byte* gradient;  ///< where the sum over the shard of J_i^T (slope_i - what the table had) is written
   };
   void run(const Call& call, std::byte* memory, Workers& workers) const;
+  /// The same on a device that is not here, which has the gradient and the memory. The table is here, and so this
+  /// waits.
+  void run_there(const Call& call, RowsThere& rows, std::byte* memory, Workers& workers) const;
 
  private:
+  [[nodiscard]] std::span<const std::int64_t> rows_of(const Call& call) const;
+  /// What the table has of the rows of a call, and what it is to have.
+  void take_known(const Call& call, std::byte* known) const;
+  void keep(const Call& call, const std::byte* slopes) const;
+
   std::int64_t rows_;
   std::vector<ColumnSpec> columns_;
   std::optional<Program> program_;

@@ -40,14 +40,14 @@ void SumsThere::run_shard(const State& state, const RowSelection& batch, const S
   program.run_there(call, workers);
 }
 
-Program::Calls* SumsThere::calls_of(const ShardProgram& program, std::int64_t shard) {
-  const std::pair key(&program, shard);
+Program::Calls* SumsThere::calls_of(const ShardProgram& program, std::int64_t shard, bool apart) {
+  const std::tuple key(&program, shard, apart);
   if (const auto known = calls_.find(key); known != calls_.end()) return &known->second;
   return calls_.size() < most_recorded ? &calls_[key] : nullptr;
 }
 
 Block SumsThere::start(const State& state, const RowSelection& batch, const BatchPrograms& programs,
-                       const StepLayout& step, std::byte* numbers, Workers& workers) {
+                       const StepLayout& step, std::byte* numbers, Workers& workers, bool apart) {
   const DType dtype = state.layout->dtype;
   const std::size_t each = numbers_bytes(programs);
   const BytesThere parameters(device_, state.parameters);
@@ -59,7 +59,7 @@ Block SumsThere::start(const State& state, const RowSelection& batch, const Batc
     auto gradient = i == 0 ? std::move(first) : there_.take_exactly(gradient_bytes);
     const ShardProgram& program = programs.of(i);
     run_shard(state, batch, program, programs.first_row(i),
-              {parameters.data(), gradient.data(), memory.data(), bases_, calls_of(program, i)}, workers);
+              {parameters.data(), gradient.data(), memory.data(), bases_, calls_of(program, i, apart)}, workers);
     device_.copy_there(numbers + static_cast<std::size_t>(i) * each, memory.data() + program.sums_at(), each);
     tree.add(i, gradient.release());
   }
@@ -67,10 +67,10 @@ Block SumsThere::start(const State& state, const RowSelection& batch, const Batc
 }
 
 SumsThere::Total SumsThere::operator()(const State& state, const RowSelection& batch, const BatchPrograms& programs,
-                                       const StepLayout& step, BlockPool& here, Workers& workers) {
+                                       const StepLayout& step, BlockPool& here, Workers& workers, bool apart) {
   raw_.assign(numbers_bytes(programs) * static_cast<std::size_t>(programs.shards), {});
   if (numbers_.size() < raw_.size()) numbers_ = Block(raw_.size(), &device_);
-  Total total{start(state, batch, programs, step, numbers_.data(), workers), {}};
+  Total total{start(state, batch, programs, step, numbers_.data(), workers, apart), {}};
   try {
     device_.fetch(raw_.data(), numbers_.data(), raw_.size());
   } catch (...) {
@@ -83,21 +83,11 @@ SumsThere::Total SumsThere::operator()(const State& state, const RowSelection& b
 
 std::vector<double> SumsThere::joined(const std::byte* raw, const BatchPrograms& programs, BlockPool& here,
                                       Workers& workers) {
-  const std::int64_t doubles = programs.whole->doubles();
   const std::size_t each = numbers_bytes(programs);
-  TreeSum tree(programs.shards, 0, f64, doubles, here, workers);
-  for (std::int64_t i = 0; i < programs.shards; ++i) {
-    auto block = here.take(each);
-    auto* const numbers = reinterpret_cast<double*>(block.data());
-    std::fill_n(numbers, doubles, 0.0);
-    programs.of(i).read_sums(raw + static_cast<std::size_t>(i) * each, numbers);
-    tree.add(i, block.release());
-  }
-  Block total = tree.take_total();
-  const auto* numbers = reinterpret_cast<const double*>(total.data());
-  std::vector<double> result(numbers, numbers + doubles);
-  here.give_back(std::move(total));
-  return result;
+  return sum_of_numbers(programs.shards, programs.whole->doubles(), here, workers,
+                        [&](std::int64_t i, double* numbers) {
+                          programs.of(i).read_sums(raw + static_cast<std::size_t>(i) * each, numbers);
+                        });
 }
 
 void SumsThere::plan_mover(const State& state, const std::vector<Movement>& movements, const StepLayout& step) {

@@ -2,6 +2,7 @@
 // Sums over the shards of a batch on a device that is not here: the gradients stay there, and numbers come back.
 
 #include <map>
+#include <tuple>
 
 #include "engine/programs.hpp"
 #include "engine/rows_there.hpp"
@@ -18,14 +19,16 @@ class SumsThere {
     std::vector<double> numbers;  ///< losses, weights and reports: see ShardProgram
   };
   /// The shards run one after another, each in the same memory: the device has one order anyway. The sums are those of
-  /// the fixed tree. Throws what a kernel threw.
+  /// the fixed tree. Throws what a kernel threw. `apart`: a second sum of a step, at another point, while the first is
+  /// still needed; its gradient lies elsewhere, and so its calls are recorded by themselves.
   [[nodiscard]] Total operator()(const State& state, const RowSelection& batch, const BatchPrograms& programs,
-                                 const StepLayout& step, BlockPool& here, Workers& workers);
+                                 const StepLayout& step, BlockPool& here, Workers& workers, bool apart = false);
 
   /// The same without waiting: the gradient, and the numbers of each shard one after another at `numbers` on the
   /// device.
   [[nodiscard]] Block start(const State& state, const RowSelection& batch, const BatchPrograms& programs,
-                            const StepLayout& step, std::byte* numbers, Workers& workers);
+                            const StepLayout& step, std::byte* numbers, Workers& workers, bool apart = false);
+  [[nodiscard]] RowsThere& rows() { return rows_; }
   /// Bytes of the numbers of one shard.
   [[nodiscard]] static std::size_t numbers_bytes(const BatchPrograms& programs) {
     return static_cast<std::size_t>(programs.whole->doubles()) * sizeof(double);
@@ -40,7 +43,7 @@ class SumsThere {
                        std::byte* sum, Workers& workers, std::byte* go = nullptr);
 
  private:
-  [[nodiscard]] Program::Calls* calls_of(const ShardProgram& program, std::int64_t shard);
+  [[nodiscard]] Program::Calls* calls_of(const ShardProgram& program, std::int64_t shard, bool apart);
   void run_shard(const State& state, const RowSelection& batch, const ShardProgram& program, std::int64_t begin,
                  const ShardProgram::CallThere& call, Workers& workers);
   [[nodiscard]] const TreeSum::Join& adder(std::int64_t values, DType dtype, Workers& workers);
@@ -73,7 +76,7 @@ class SumsThere {
   /// The calls of each program, one set for each shard: the last batch of an epoch has programs of its own. Those of
   /// programs that are gone go with this.
   static constexpr std::size_t most_recorded = 16;
-  std::map<std::pair<const ShardProgram*, std::int64_t>, Program::Calls> calls_;
+  std::map<std::tuple<const ShardProgram*, std::int64_t, bool>, Program::Calls> calls_;
 };
 
 /// Runs the rows of a batch on this CPU, for what a kernel on a device threw: there it knows the row. Returns where

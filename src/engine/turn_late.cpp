@@ -10,7 +10,7 @@
 namespace thalweg {
 
 bool Engine::can_be_late(const BatchPrograms& programs, const Turn& turn) const {
-  if (!far_ || size() != 1 || asks_ || owns_steps_ || watches_layers_) return false;
+  if (!far_ || size() != 1 || watches_layers_) return false;
   const Member& o = objectives_.front();
   const auto weight = programs.whole->known_weight(0), last = programs.last->known_weight(0);
   const bool counts = weight && last && *weight > 0 && *last > 0;
@@ -20,7 +20,8 @@ bool Engine::can_be_late(const BatchPrograms& programs, const Turn& turn) const 
 void Engine::turn_late(State& state, const RowSelection& batch, const Turn& turn, std::vector<StepReport>& arrived) {
   const FlushDenormals flush;
   const std::int64_t rows = batch.count();
-  const bool may_be = far_ && rows > 0 && batch.whole == 0 && !objectives_.front().declared.empty();
+  const bool may_be =
+      far_ && !asks_ && !owns_steps_ && rows > 0 && batch.whole == 0 && !objectives_.front().declared.empty();
   if (may_be && !is_prepared(state)) prepare(state);
   const BatchPrograms* programs = may_be ? &programs_.for_batch(state, step_, batch, turn.shard_size) : nullptr;
   if (programs == nullptr || !can_be_late(*programs, turn)) {

@@ -93,7 +93,7 @@ std::int64_t Updater::rule_step(const State& state) const {
 
 std::byte* Updater::slot(State& state, std::string_view ending) const {
   for (std::size_t i = 0; i < update_->slots.size(); ++i) {
-    if (update_->slots[i].name.ends_with(ending)) return state.slots[own_.program + i].second.mutable_raw();
+    if (update_->slots[i].name.ends_with(ending)) return Mirrored::write(far_, state.slots[own_.program + i].second);
   }
   defect("no slot's name ends with '{}'", ending);
 }

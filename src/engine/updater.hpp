@@ -31,7 +31,7 @@ class Updater {
   [[nodiscard]] std::int64_t skipped(const State& state) const;
   /// The step number that the rules see in the next step, from 1.
   [[nodiscard]] std::int64_t rule_step(const State& state) const;
-  /// The slot of the program whose name has this end.
+  /// The slot of the program whose name has this end, to be written where the update runs.
   [[nodiscard]] std::byte* slot(State& state, std::string_view ending) const;
   /// The slots of the program.
   [[nodiscard]] std::span<std::pair<std::string, Tensor>> program_slots(State& state) const;

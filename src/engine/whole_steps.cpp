@@ -53,10 +53,10 @@ class LentSlots {
 }  // namespace
 
 WholeSteps::WholeSteps(const EvaluationFunction& function, const Optimizer& optimizer, Workers& workers,
-                       std::int64_t shard_size)
+                       std::int64_t shard_size, Device* far)
     : name_(optimizer.name),
       method_(optimizer.method),
-      products_(function, workers, {.mode = Mode::train, .shard_size = shard_size}) {}
+      products_(function, workers, {.mode = Mode::train, .shard_size = shard_size, .far = far}) {}
 
 void WholeSteps::prepare(const State& state) {
   if (layout_ && same_places(*layout_, *state.layout)) return;
@@ -142,7 +142,7 @@ void Engine::whole_turn(State& state, const RowSelection& batch, const Turn& tur
         "place of batch normalisation.",
         optimizer(0).name);
   }
-  if (!whole_steps_) whole_steps_.emplace(functions_.front(), optimizer(0), crew_->workers, turn.shard_size);
+  if (!whole_steps_) whole_steps_.emplace(functions_.front(), optimizer(0), crew_->workers, turn.shard_size, far_);
   const WholeSteps::Took took = whole_steps_->step(state, updater.program_slots(state), batch);
   did_.front() = {took.loss, took.weight, took.gradient_norm, took.size};
   updater.count_step(state);

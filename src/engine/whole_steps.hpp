@@ -8,11 +8,14 @@
 
 namespace thalweg {
 
-/// The steps of a method on the parameters of a state. Its memory from step to step is in slots of the state
-/// (whole_slots): the point in f64, with its value and gradient. The parameters of the state are the rounded point.
+/// The steps of a method on the parameters of a state. The method and its vectors are on this host; the value, the
+/// gradients and the products that it asks for may be computed on a device. Its memory from step to step is in slots of
+/// the state (whole_slots): the point in f64, with its value and gradient. The parameters of the state are the rounded
+/// point.
 class WholeSteps {
  public:
-  WholeSteps(const EvaluationFunction& function, const Optimizer& optimizer, Workers& workers, std::int64_t shard_size);
+  WholeSteps(const EvaluationFunction& function, const Optimizer& optimizer, Workers& workers, std::int64_t shard_size,
+             Device* far = nullptr);
 
   struct Took {
     double loss = 0, gradient_norm = 0;  ///< where the step began

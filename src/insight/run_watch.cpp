@@ -81,9 +81,10 @@ void RunWatch::remember(const State& state) {
 
 Look RunWatch::look(const StepReport& step, const State& state) {
   if (!products_) {
+    Device* const far = chosen_device().far();
     const std::int64_t parameters = state.layout->parameters();
     const std::int64_t shard = shard_size_ > 0 ? shard_size_ : default_shard_size(length_.batch, parameters);
-    products_.emplace(function_, workers_, ProductOptions{.mode = Mode::train, .shard_size = shard});
+    products_.emplace(function_, workers_, ProductOptions{.mode = Mode::train, .shard_size = shard, .far = far});
   }
   Look look{.step = step.step, .epoch = step.epoch, .lr = step.lr, .batch_size = step.samples};
   measure_noise(look, step.step);
@@ -124,7 +125,7 @@ void RunWatch::measure_layers(Look& look, const State& state, std::int64_t step)
 
 void RunWatch::measure_sharpness(Look& look) {
   if (rows_.streams()) return;
-  if (!exact_) exact_.emplace(function_, workers_);
+  if (!exact_) exact_.emplace(function_, workers_, ProductOptions{.far = chosen_device().far()});
   const std::int64_t count = std::min(sharpness_rows, rows_.rows());
   const Dataset fixed = rows_.select(drawn(RandomKey{seed_}.fold("sharpness"), count, rows_.rows()));
   const State at = state_in(f64, before_);

@@ -9,6 +9,7 @@
 #include <cmath>
 
 #include "core/block.hpp"
+#include "insight/run_watch.hpp"
 #include "moons.hpp"
 #include "optim/asks.hpp"
 #include "small_gan.hpp"
@@ -115,21 +116,21 @@ TEST_F(FarTraining, InBf16GivesTheSameState) {
   EXPECT_FALSE(identical(trained(Precision::bf16).parameters, trained(Precision::single).parameters));
 }
 
+Optimizer made(const OptimizerRow& row) {
+  const bool has_rate = std::ranges::any_of(row.options, [](const OptionDoc& o) { return o.name == "lr"; });
+  return row.make(has_rate ? OptionMap{{"lr", {0.01}}} : OptionMap{});
+}
+
 TEST_F(FarTraining, ByEveryOptimizerGivesTheSameState) {
   const Dataset data = two_moons(40);
   for (const OptimizerRow& row : optimizers()) {
     SCOPED_TRACE(std::string(row.name));
-    const bool has_rate = std::ranges::any_of(row.options, [](const OptionDoc& o) { return o.name == "lr"; });
-    const Optimizer optimizer = row.make(has_rate ? OptionMap{{"lr", {0.01}}} : OptionMap{});
-    // what asks for more than gradients of batches stays here
-    const bool there = !owns_steps(optimizer) && !asks_of(optimizer).any();
-    compare(
-        [&] {
-          Trainer trainer(nn::mlp(2, {.hidden = {16}, .activation = "tanh"}), loss::cross_entropy, optimizer, 1);
-          (void)trainer.fit(data, {.epochs = 3, .batch_size = row.owns_steps ? 40 : 10});
-          return trainer.state();
-        },
-        there);
+    const Optimizer optimizer = made(row);
+    compare([&] {
+      Trainer trainer(nn::mlp(2, {.hidden = {16}, .activation = "tanh"}), loss::cross_entropy, optimizer, 1);
+      (void)trainer.fit(data, {.epochs = 3, .batch_size = row.owns_steps ? 40 : 10});
+      return trainer.state();
+    });
   }
 }
 
@@ -201,6 +202,108 @@ TEST_F(FarTraining, RunsThatStoppedGoOnThereAndHere) {
     (void)fit(begins_there, 7, false);
     (void)fit(true, 11, true);
     expect_same(fit(!begins_there, 0, true), whole.state());
+  }
+}
+
+/// What they keep from step to step (an anchor, a table of rows, factors, the point in f64) is with the state.
+TEST_F(FarTraining, MethodsThatAskForMoreGoOnThereAndHere) {
+  const Dataset data = two_moons(40);
+  for (const OptimizerRow& row : optimizers()) {
+    SCOPED_TRACE(std::string(row.name));
+    if (!row.owns_steps && !asks_of(made(row)).any()) continue;
+    const auto trainer = [&] {
+      return Trainer(nn::mlp(2, {.hidden = {8}, .activation = "tanh"}), loss::cross_entropy, made(row), 1);
+    };
+    FitOptions options = {.epochs = 5, .batch_size = row.owns_steps ? 40 : 20};
+    Trainer whole = trainer();
+    (void)whole.fit(data, options);
+    const testing::TemporaryFolder folder;
+    options.checkpoints = folder / "checkpoints";
+    options.checkpoint_every = "1 steps";
+    const auto fit = [&](bool there, std::int64_t stop) {
+      std::optional<ChosenDevice> chosen;
+      if (there) chosen.emplace(far_);
+      options.stop_after = stop;
+      Trainer part = trainer();
+      (void)part.fit(data, options);
+      options.resume = true;
+      return part.state();
+    };
+    (void)fit(true, 2);
+    (void)fit(true, 3);
+    expect_same(fit(false, 0), whole.state());
+  }
+}
+
+/// Of slopes, and of gradients where the output is not affine in what is trained.
+TEST_F(FarTraining, TablesOfRowsGiveTheSameState) {
+  const Dataset data = two_moons(24);
+  for (const ModelFunction& model : {nn::linear(2), nn::mlp(2, {.hidden = {4}, .activation = "tanh"})}) {
+    compare([&] {
+      Trainer trainer(model, loss::cross_entropy, optim::saga({.lr = 0.05}), 1);
+      (void)trainer.fit(data, {.epochs = 3, .batch_size = 10, .shard_size = 4});
+      return trainer.state();
+    });
+  }
+}
+
+/// Batch statistics, dropout and a part that is frozen, in steps that climb first, element by element in units of |x|.
+TEST_F(FarTraining, ClimbsGiveTheSameState) {
+  const Dataset data = two_moons(40);
+  for (const bool adaptive : {false, true}) {
+    compare([&] {
+      Optimizer optimizer = optim::sam(optim::sgd({.lr = 0.1, .momentum = 0.9}), 0.1, adaptive);
+      optimizer.groups.push_back({.pattern = "layer1/weight", .frozen = true});
+      const ModelFunction model = [](Scope s, Var x) {
+        return nn::dropout(s, nn::mlp(2, {.hidden = {8}, .norm = "batch"})(s, x), 0.2);
+      };
+      Trainer trainer(model, loss::cross_entropy, optimizer, 1);
+      (void)trainer.fit(data, {.epochs = 3, .batch_size = 16, .shard_size = 5});
+      return trainer.state();
+    });
+  }
+}
+
+/// A product with the Hessian is more work than a gradient.
+TEST_F(FarTraining, ProductsOfAStepAreComputedThere) {
+  const ChosenDevice chosen(far_);
+  const auto kernels = [&](const Optimizer& optimizer) {
+    const std::size_t before = far_.kernels();
+    Trainer trainer(nn::mlp(2, {.hidden = {8, 8}, .activation = "tanh"}), loss::cross_entropy, optimizer, 1);
+    (void)trainer.fit(two_moons(40), {.epochs = 3, .batch_size = 10});
+    return far_.kernels() - before;
+  };
+  EXPECT_GT(kernels(optim::adahessian()), 2 * kernels(optim::adam()));
+}
+
+TEST_F(FarTraining, LooksAreTakenThere) {
+  const Dataset data = two_moons(64);
+  const auto looks = [&](bool wanted = true) {
+    Trainer trainer(nn::mlp(2, {.hidden = {8}}), loss::cross_entropy, optim::sam(optim::sgd({.lr = 0.1})), 1);
+    std::vector<Look> found;
+    FitOptions options = {.epochs = 2, .batch_size = 16};
+    RunWatch watch(evaluation_of(nn::mlp(2, {.hidden = {8}}), loss::cross_entropy), data, options,
+                   {.every = "3 steps", .largest = true, .budget = 1e9}, 1);
+    options.on_step = [&](const StepReport& step) {
+      if (!wanted) return;
+      if (auto look = watch.after(step, trainer.state())) found.push_back(std::move(*look));
+    };
+    (void)trainer.fit(data, options);
+    return found;
+  };
+  const std::vector<Look> here = looks();
+  const ChosenDevice chosen(far_);
+  const std::size_t before = far_.kernels();
+  (void)looks(false);
+  const std::size_t trained = far_.kernels();
+  const std::vector<Look> there = looks();
+  EXPECT_GT(far_.kernels() - trained, trained - before);
+  ASSERT_EQ(here.size(), 2U);
+  ASSERT_EQ(there.size(), here.size());
+  for (std::size_t i = 0; i < here.size(); ++i) {
+    EXPECT_EQ(std::tuple(there[i].signal, there[i].noise), std::tuple(here[i].signal, here[i].noise));
+    EXPECT_EQ(there[i].largest->value, here[i].largest->value);
+    EXPECT_EQ(there[i].layers.front().update, here[i].layers.front().update);
   }
 }
 
