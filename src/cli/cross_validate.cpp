@@ -159,7 +159,7 @@ nlohmann::ordered_json as_json(const Metrics& metrics) {
 
 int cross_validate(const LoadedConfig& loaded, std::int64_t folds, const std::filesystem::path& out,
                    const Context& context) {
-  const DeviceInUse device(loaded.config, context.registry);
+  const DeviceInUse device(loaded.config);
   std::vector<Metrics> measured;
   std::vector<std::vector<NamedMetrics>> beaten;
   OutOfFold predictions;

@@ -24,12 +24,11 @@ void refuse_device(std::string_view name, std::string_view what);
 class DeviceInUse {
  public:
   explicit DeviceInUse(const std::string& name, bool tf32 = false);
-  /// Throws UsageError where the steps of this training would not run there.
-  DeviceInUse(const Config& config, const Registry& registry, bool has_ranks = false);
+  /// Throws UsageError for another device than this CPU where ranks share the steps of this training.
+  explicit DeviceInUse(const Config& config, bool has_ranks = false);
 
-  /// For the head of a run: "device: NVIDIA H200, driver 580.65", and what of it stays on this CPU. Empty where all
-  /// does.
-  [[nodiscard]] std::string said(const Config& config) const;
+  /// For the head of a run: "device: NVIDIA H200, driver 580.65". Empty for this CPU.
+  [[nodiscard]] std::string said() const;
 
  private:
   std::optional<OnDevice> device_;

@@ -95,7 +95,7 @@ Config config_for(const NamedTree& named, const DataSource& source, const Optimi
 }
 
 double train_once(const Config& config, const DataFacts& facts, const Parts& parts, const Registry& registry) {
-  const DeviceInUse device(config, registry);
+  const DeviceInUse device(config);
   try {
     Session session = make_session(config, facts, parts, registry);
     FitOptions options = config.fit_options();

@@ -145,7 +145,7 @@ class Arm {
       Parts parts = *parts_;
       if (options_.resample)
         parts.train = fixed_rows(parts.train, options_.train_rows, static_cast<std::uint64_t>(seed));
-      const DeviceInUse device(config, context_.registry);
+      const DeviceInUse device(config);
       Session session = make_session(config, source_->facts(), std::move(parts), context_.registry);
       if (curved) ended.largest_before = largest_of(session, config);
       (void)session.trainer.fit(session.parts.train, fit_options(config));

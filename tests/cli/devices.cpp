@@ -64,9 +64,6 @@ TEST_F(Devices, WhatThisCpuAloneComputesSaysSo) {
       "--set model.kind=gpt --set model.layers=1 --set model.width=8 --set model.heads=1 --set model.context=8";
   const Ran trained = run(text);
   ASSERT_EQ(trained.code, 0) << trained.err;
-  const std::string train = "train t.csv --target y --device cuda ";
-  expect_refused(run(train + "--optimizer lbfgs"), {"cuda: lbfgs looks at more", "Wanted: cpu"});
-  expect_refused(run(train + "--optimizer sam"), {"cuda: sam looks at more"});
   expect_refused(run("generate runs/lines --prompt one --device cuda"), {"text is written token by token", "CPU"});
   expect_refused(run("inspect t.csv --target y --device cuda --measure"), {"the parts of a step are measured", "CPU"});
   for (const char* alone : {"minimize rosenbrock", "landscape runs/t", "report runs/t", "schedule cosine"})
@@ -156,6 +153,36 @@ TEST_F(OnAGpu, TheCpuGoesOnFromWhatItBegan) {
   EXPECT_NE(resumed.err.find("the run began elsewhere, and its last digits may differ: device: was"), std::string::npos)
       << resumed.err;
   EXPECT_NEAR(loss("r"), loss("whole"), 1e-4 * loss("whole"));
+}
+
+/// Those that ask for more than gradients of batches, or own their steps.
+TEST_F(OnAGpu, MethodsThatAskForMoreGiveTheSameBitsAndGoOnHere) {
+  for (const std::string method : {"sam", "saga", "kfac", "lbfgs"}) {
+    SCOPED_TRACE(method);
+    const std::string options = "--device cuda --quiet --optimizer " + method + " --out ";
+    const Ran whole = train(options + method);
+    ASSERT_EQ(whole.code, 0) << whole.err;
+    ASSERT_EQ(train(options + method + "2 --stop-after 2").code, 0);
+    std::filesystem::copy(path(method + "2"), path(method + "3"), std::filesystem::copy_options::recursive);
+    ASSERT_EQ(there("train " + method + "2 --resume --quiet").code, 0);
+    EXPECT_EQ(model(method + "2"), model(method));
+    ASSERT_EQ(run("train " + method + "3 --resume --quiet --device cpu").code, 0);
+    EXPECT_NEAR(loss(method + "3"), loss(method), 1e-3 * loss(method));
+  }
+}
+
+/// A linear model without options about steps is fitted, and looks are taken at any run.
+TEST_F(OnAGpu, FitsAndLooks) {
+  const std::string linear = "train t.csv --target y --quiet --out ";
+  ASSERT_EQ(there(linear + "a --device cuda").code, 0);
+  ASSERT_EQ(run(linear + "b").code, 0);
+  EXPECT_NEAR(loss("a"), loss("b"), 1e-4 * loss("b"));
+  const Ran looked =
+      train("--device cuda --set insight.every=2 --set insight.budget=1 --set insight.largest=true --out c");
+  ASSERT_EQ(looked.code, 0) << looked.err;
+  EXPECT_EQ(looked.err.find("this CPU"), std::string::npos) << looked.err;
+  ASSERT_EQ(train("--quiet --device cuda --out d").code, 0);
+  EXPECT_EQ(model("c"), model("d"));
 }
 
 TEST_F(OnAGpu, PredictionsAreTheSameHereAndThere) {

@@ -190,7 +190,7 @@ void inspect_config(const ConfigArguments& arguments, bool measured, const Conte
   LoadedConfig loaded = load(read_arguments(arguments, context.registry), context.registry);
   refuse_system(loaded.config, "inspect");
   if (measured) refuse_device(loaded.config.train.device, "the parts of a step are measured");
-  const DeviceInUse device(loaded.config, context.registry);
+  const DeviceInUse device(loaded.config);
   if (context.ranks && loaded.config.train.threads == 0) loaded.config.train.threads = threads_of_rank(*context.ranks);
   Session session =
       make_session(loaded.config, loaded.source.facts(), loaded.source.parts(loaded.config.seed), context.registry);

@@ -175,7 +175,7 @@ int run(LrArguments arguments, const Context& context) {
   named.tree.set("optimizer.lr", OptionValue{"auto"});  // the rate of the configuration is not used
   const LoadedConfig loaded = load(named, context.registry);
   refuse_watching(loaded.config, "lr");
-  const DeviceInUse device(loaded.config, context.registry);
+  const DeviceInUse device(loaded.config);
   const Parts parts = loaded.source.parts(loaded.config.seed);
   const bool text = !arguments.csv && !context.json;
   if (text && !context.quiet) {

@@ -314,7 +314,7 @@ int train_one(const TrainArguments& arguments, const NamedTree& named, LoadedCon
   const bool writes = !context.ranks || context.ranks->rank() == 0;
   if (arguments.resume && writes)
     resumed.emplace(resume_folder(unfinished_folder(arguments, named, wanted), loaded, context.registry));
-  const DeviceInUse device(loaded.config, context.registry, context.ranks != nullptr);
+  const DeviceInUse device(loaded.config, context.ranks != nullptr);
   int signal = writes ? resolve_lr(loaded.config, loaded.source.facts(), parts, context) : 0;
   if (context.ranks && auto_lr) signal = share_lr(loaded.config, context.registry, *context.ranks, signal);
   if (signal != 0) return 128 + signal;
@@ -330,7 +330,7 @@ int train_one(const TrainArguments& arguments, const NamedTree& named, LoadedCon
   if (!writes) return follow(session, config, from_first(*context.ranks, ""), arguments, context);
   if (!context.quiet && !context.json) {
     say("{}\n", describe(loaded.config, session));
-    if (const std::string said = device.said(loaded.config); !said.empty()) say("{}\n", said);
+    if (const std::string said = device.said(); !said.empty()) say("{}\n", said);
     if (const auto said = memory_said(session, config, context)) say("{}\n", *said);
   }
   say_warnings(context, session.parts.warnings);
@@ -370,7 +370,7 @@ int train_one(const TrainArguments& arguments, const NamedTree& named, LoadedCon
 namespace {
 
 int dry_run(LoadedConfig loaded, const Context& context) {
-  const DeviceInUse device(loaded.config, context.registry);
+  const DeviceInUse device(loaded.config);
   Session session =
       make_session(loaded.config, loaded.source.facts(), loaded.source.parts(loaded.config.seed), context.registry);
   const std::int64_t rows = loaded.config.train.batch_size.of(session.parts.train.rows());
