@@ -111,8 +111,8 @@ std::vector<Op> make_rows() {
           [](S s, int i, Var g) {
             const Var a = s.x(0), b = s.x(1);
             if (i == 0) return g * b * pow(a, where(equal(a, 0) * equal(b, 0), 0, b - 1));  // 0^-1 times 0 is 0 here
-            const Var finite_log = log(where(equal(a, 0), 1, a));
-            return where(equal(a, 0), 0, g * s.y() * finite_log);
+            const Var flat = equal(a, 0) * (b >= 0);  // 0^b is 0 beside such b, and falls from infinity beside others
+            return where(flat, 0, g * s.y() * log(where(flat, 1, a)));
           },
           {.form = Form::power}),
       row(
@@ -197,8 +197,12 @@ std::vector<Op> make_rows() {
       row(
           "atan2", "the angle of the point (b, a)", 2, {.3, 2}, [](In x) { return std::atan2(x[0], x[1]); },
           [](S s, int i, Var g) {
-            const Var length2 = square(s.x(0)) + square(s.x(1));
-            return i ? -(g * s.x(0)) / length2 : g * s.x(1) / length2;
+            // x / (x^2 + y^2), divided by the longer side first: neither square overflows or vanishes
+            const Var longer = stop_gradient(maximum(abs(s.x(0)), abs(s.x(1))));
+            const bool wide = longer.dtype() == f64;
+            const Var side = clamp(longer, wide ? 0x1p-1022 : 0x1p-126, wide ? 0x1p1022 : 0x1p126);
+            const Var y = s.x(0) / side, x = s.x(1) / side, length2 = square(y) + square(x);
+            return (i ? -(g * y) : g * x) / length2 / side;
           }),
       row(
           "sinh", "(e^x - e^-x) / 2", 1, {}, [](In x) { return std::sinh(x[0]); },
@@ -371,8 +375,16 @@ Var where(const Arg& condition, const Arg& then, const Arg& otherwise) {
   return elementwise("where", {Arg(cast(condition, dtype), condition.source()), then, otherwise});
 }
 
+namespace {
+Var one_everywhere(const Arg& x) {
+  const Var v = var_of(x), one = broadcast_to(as_var(1, v), v.shape());
+  return is_i32(x) ? cast(one, i32) : one;
+}
+}  // namespace
+
 Var pow(const Arg& x, const Arg& exponent) {
   if (exponent.is_number() && x.is_var()) {  // the powers that are cheaper, and exact, otherwise
+    if (exponent.number() == 0) return one_everywhere(x);
     if (exponent.number() == 2) return square(x);
     if (exponent.number() == 1) return var_of(x);
     if (exponent.number() == 0.5) return sqrt(x);

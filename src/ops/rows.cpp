@@ -257,7 +257,21 @@ std::span<const Op> row_ops() {
   return rows;
 }
 
+namespace {
+
+/// A plain whole number is an index, or a label.
+Arg as_index(const Arg& x) {
+  if (!x.is_number() || x.number() != std::floor(x.number())) return x;
+  return {constant(full({}, x.number(), i32)), x.source()};
+}
+
+/// Ops that give as many elements as they get have nothing to do where there are none.
+bool is_empty(const Arg& x) { return var_of(x).size() == 0 && is_float(var_of(x).dtype()); }
+
+}  // namespace
+
 Var softmax(const Arg& x, int axis) {
+  if (is_empty(x)) return var_of(x);
   return along("softmax", x, axis, true, [](const Arg& v) { return apply("softmax", {v}); });
 }
 LogSumExp log_sum_exp(const Arg& rows) {
@@ -273,6 +287,7 @@ LogSumExp log_sum_exp(const Arg& rows) {
   return {largest, rest};
 }
 Var log_softmax(const Arg& x, int axis) {
+  if (is_empty(x)) return var_of(x);
   return along("log_softmax", x, axis, true, [](const Arg& v) {
     const LogSumExp parts = log_sum_exp(v);
     return (v - expand_dims(parts.largest, -1)) - expand_dims(parts.rest, -1);
@@ -283,14 +298,15 @@ Var argmax(const Arg& x, int axis) {
 }
 Var cumsum(const Arg& x, int axis) {
   if (is_i32(x)) return cast(cumsum(in_f64(x), axis), i32);
+  if (is_empty(x)) return var_of(x);
   return along("cumsum", x, axis, true, [](const Arg& v) { return apply("cumsum", {v}, with_ints({0})); });
 }
 
-Var gather(const Arg& table, const Arg& indices) { return apply("gather", {table, indices}); }
+Var gather(const Arg& table, const Arg& indices) { return apply("gather", {table, as_index(indices)}); }
 Var scatter_add(const Arg& updates, const Arg& indices, std::int64_t rows) {
-  return apply("scatter_add", {updates, indices}, with_ints({rows}));
+  return apply("scatter_add", {updates, as_index(indices)}, with_ints({rows}));
 }
-Var pick(const Arg& x, const Arg& labels) { return apply("pick", {x, labels}); }
+Var pick(const Arg& x, const Arg& labels) { return apply("pick", {x, as_index(labels)}); }
 
 Var one_hot(const Arg& labels, std::int64_t classes, DType dtype) {
   if (var_of(labels).dtype() != i32 || classes < 1) {

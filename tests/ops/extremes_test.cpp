@@ -168,5 +168,66 @@ TYPED_TEST(Extremes, ActivationsAndTheirDerivativesAreNumbersEverywhere) {
   }
 }
 
+/// d atan2(y, x) / dy = x / (x^2 + y^2) at every size, and the second derivative with it.
+TYPED_TEST(Extremes, AnglesHaveDerivativesAtEverySize) {
+  using Limits = std::numeric_limits<TypeParam>;
+  for (const TypeParam size : {TypeParam(1), std::sqrt(Limits::max()) * 1000, Limits::min() * 16}) {
+    const auto both = [](const Vars& v) { return gradients(atan2(v[0], v[1]), {v[0], v[1]}); };
+    const auto got =
+        evaluate(both, {full({}, 3 * size, dtype_of<TypeParam>()), full({}, 4 * size, dtype_of<TypeParam>())});
+    EXPECT_NEAR(got[0].item() * static_cast<double>(size), 0.16, 1e-6) << size;
+    EXPECT_NEAR(got[1].item() * static_cast<double>(size), -0.12, 1e-6) << size;
+  }
+  const auto second = [](const Vars& v) {
+    const Var by_y = gradients(atan2(v[0], v[1]), {v[0]})[0];
+    return gradients(by_y, {v[0], v[1]});
+  };
+  const auto got = evaluate(second, {full({}, 3, dtype_of<TypeParam>()), full({}, 4, dtype_of<TypeParam>())});
+  EXPECT_NEAR(got[0].item(), -2 * 12. / 625, 1e-6);   // -2 x y / (x^2 + y^2)^2
+  EXPECT_NEAR(got[1].item(), (9. - 16) / 625, 1e-6);  // (y^2 - x^2) / (x^2 + y^2)^2
+}
+
+TYPED_TEST(Extremes, WhatKeepsItsShapeMayBeEmpty) {
+  for (const Shape& shape : {Shape{0}, Shape{3, 0}, Shape{0, 3}}) {
+    const auto all = [](const Vars& v) {
+      const Var y = softmax(v[0]) + log_softmax(v[0]) + cumsum(v[0]);
+      return Vars{y, gradients(sum(y), {v[0]})[0], cumsum(cast(v[0], i32))};
+    };
+    for (const Tensor& y : evaluate(all, {Tensor(shape, dtype_of<TypeParam>())})) EXPECT_EQ(y.shape(), shape);
+  }
+}
+
+TYPED_TEST(Extremes, APlainNumberIsAnIndex) {
+  const auto rows = [](const Vars& v) { return Vars{gather(v[0], 1), pick(gather(v[0], 0), 1)}; };
+  const auto got = evaluate(rows, {Tensor::of<TypeParam>({1, 2, 3, 4}).reshape({2, 2})});
+  EXPECT_EQ(got[0].at(0), 3);
+  EXPECT_EQ(got[0].at(1), 4);
+  EXPECT_EQ(got[1].item(), 2);
+}
+
+/// 0^b is 0 for b > 0, 1 for b = 0 and infinite for b < 0, where it falls with b; x^0 is flat, however small x is.
+TYPED_TEST(Extremes, PowersOfZeroAndToTheZero) {
+  const auto dtype = dtype_of<TypeParam>();
+  const auto by_exponent = [&](double a, double b) {
+    const auto slope = [](const Vars& v) { return Vars{gradients(pow(v[0], v[1]), {v[1]})[0]}; };
+    return evaluate(slope, {full({}, a, dtype), full({}, b, dtype)})[0].item();
+  };
+  EXPECT_EQ(by_exponent(0, 2), 0);
+  EXPECT_EQ(by_exponent(0, 0), 0);
+  EXPECT_EQ(by_exponent(0, -1), -std::numeric_limits<double>::infinity());
+  EXPECT_TRUE(std::isnan(by_exponent(0, this->nan)));
+  const Tensor x = Tensor::of<TypeParam>({0, std::numeric_limits<TypeParam>::min() * 4, -1, this->nan});
+  const auto orders = [](const Vars& v) {
+    const Var y = pow(v[0], 0), first = gradients(sum(y), {v[0]})[0];
+    return Vars{y, first, gradients(sum(first), {v[0]})[0]};
+  };
+  const auto got = evaluate(orders, {x});
+  for (std::int64_t i = 0; i < x.size(); ++i) {
+    EXPECT_EQ(got[0].at(i), 1) << x.at(i);
+    EXPECT_EQ(got[1].at(i), 0) << x.at(i);
+    EXPECT_EQ(got[2].at(i), 0) << x.at(i);
+  }
+}
+
 }  // namespace
 }  // namespace thalweg
