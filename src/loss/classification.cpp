@@ -1,5 +1,7 @@
 // Losses of classes and probabilities.
 
+#include <limits>
+
 #include "graph/graph.hpp"
 #include "loss/row.hpp"
 
@@ -98,13 +100,13 @@ Var shortfall(std::string_view name, double margin, Var score, Var target) {
 
 LossFunction make_cross_entropy(CrossEntropyOptions o) {
   LossFunction::Traits traits{.task = Task::multiclass, .ignored_labels = o.ignored_labels};
-  return {"cross_entropy", values_of(o), std::move(traits), [o](Var logits, Var target) {
+  return {"cross_entropy", checked_values("cross_entropy", o), std::move(traits), [o](Var logits, Var target) {
             return target.dtype() == i32 ? labelled(o, logits, target) : with_probabilities(o, logits, target);
           }};
 }
 
 LossFunction make_binary_cross_entropy(BinaryCrossEntropyOptions o) {
-  return {"binary_cross_entropy", values_of(o), Task::binary, [o](Var logits, Var target) {
+  return {"binary_cross_entropy", checked_values("binary_cross_entropy", o), Task::binary, [o](Var logits, Var target) {
             const Var y = as_target("binary_cross_entropy", logits, target);
             if (o.positive_weight.empty()) return binary_cross_entropy_with_logits(logits, y);
             const Var factor = along_last("positive_weight", o.positive_weight, logits);
@@ -115,7 +117,7 @@ LossFunction make_binary_cross_entropy(BinaryCrossEntropyOptions o) {
 }
 
 LossFunction make_focal(FocalOptions o) {
-  return {"focal", values_of(o), Task::binary, [o](Var logits, Var target) {
+  return {"focal", checked_values("focal", o), Task::binary, [o](Var logits, Var target) {
             const Var y = as_target("focal", logits, target);
             const Var each = exp(o.gamma * log_of_wrong(logits, y)) * binary_cross_entropy_with_logits(logits, y);
             return o.alpha < 0 ? each : (o.alpha * y + (1 - o.alpha) * (1 - y)) * each;
@@ -123,19 +125,23 @@ LossFunction make_focal(FocalOptions o) {
 }
 
 LossFunction make_hinge(HingeOptions o) {
-  return {"hinge", values_of(o), LossFunction::Traits{.task = Task::binary, .scores = true},
+  return {"hinge", checked_values("hinge", o), LossFunction::Traits{.task = Task::binary, .scores = true},
           [o](Var p, Var t) { return shortfall("hinge", o.margin, p, t); }};
 }
 
 LossFunction make_squared_hinge(HingeOptions o) {
-  return {"squared_hinge", values_of(o), LossFunction::Traits{.task = Task::binary, .scores = true},
+  return {"squared_hinge", checked_values("squared_hinge", o),
+          LossFunction::Traits{.task = Task::binary, .scores = true},
           [o](Var p, Var t) { return square(shortfall("squared_hinge", o.margin, p, t)); }};
 }
 
 LossFunction make_kl_divergence(KlOptions o) {
-  return {"kl_divergence", values_of(o), Task::multiclass, [o](Var logits, Var target) {
+  return {"kl_divergence", checked_values("kl_divergence", o), Task::multiclass, [o](Var logits, Var target) {
             const Var t = as_target("kl_divergence", logits, target), log_p = log_softmax(logits);
-            if (o.log_target) return sum(exp(t) * (t - log_p), -1);
+            if (o.log_target) {
+              const Var never = equal(t, -std::numeric_limits<double>::infinity());  // 0 log 0 = 0
+              return sum(exp(t) * (where(never, 0, t) - log_p), -1);
+            }
             const Var information = t * log(where(t > 0, t, 1));  // 0 log 0 = 0
             return sum(information - t * log_p, -1);
           }};

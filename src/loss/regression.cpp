@@ -50,14 +50,14 @@ LossFunction make_mae(NoOptions) {
 }
 
 LossFunction make_huber(HuberOptions o) {
-  return {"huber", values_of(o), Task::regression, [delta = o.delta](Var p, Var t) {
+  return {"huber", checked_values("huber", o), Task::regression, [delta = o.delta](Var p, Var t) {
             const Var d = difference("huber", p, t), size = abs(d);
             return where(size <= delta, 0.5 * square(d), delta * (size - 0.5 * delta));
           }};
 }
 
 LossFunction make_smooth_l1(SmoothL1Options o) {
-  return {"smooth_l1", values_of(o), Task::regression, [beta = o.beta](Var p, Var t) {
+  return {"smooth_l1", checked_values("smooth_l1", o), Task::regression, [beta = o.beta](Var p, Var t) {
             const Var d = difference("smooth_l1", p, t), size = abs(d);
             return beta == 0 ? size : where(size < beta, 0.5 / beta * square(d), size - 0.5 * beta);
           }};
@@ -71,7 +71,7 @@ LossFunction make_log_cosh(NoOptions) {
 }
 
 LossFunction make_quantile(QuantileOptions o) {
-  return {"quantile", values_of(o), Task::regression, [q = o.quantile](Var p, Var t) {
+  return {"quantile", checked_values("quantile", o), Task::regression, [q = o.quantile](Var p, Var t) {
             const Var d = difference("quantile", p, t);  // positive where the prediction is too high
             return maximum((1 - q) * d, -q * d);
           }};
@@ -80,7 +80,7 @@ LossFunction make_quantile(QuantileOptions o) {
 LossFunction make_poisson(PoissonOptions o) {
   LossFunction::Traits traits{.standardise = false};
   if (o.log_input) traits.prediction = [](Var output) { return exp(output); };
-  return {"poisson", values_of(o), std::move(traits), [o](Var p, Var target) {
+  return {"poisson", checked_values("poisson", o), std::move(traits), [o](Var p, Var target) {
             const Var y = as_target("poisson", p, target);
             const Var each = o.log_input ? exp(p) - y * p : p - y * log(p + o.eps);
             return o.full ? each + stirling(y) : each;
@@ -89,14 +89,14 @@ LossFunction make_poisson(PoissonOptions o) {
 
 LossFunction make_gaussian(GaussianOptions o) {
   LossFunction::Traits traits{.outputs = 2, .prediction = [](Var output) { return slice(output, 0, 1, -1); }};
-  return {"gaussian", values_of(o), std::move(traits), [o](Var p, Var target) {
+  return {"gaussian", checked_values("gaussian", o), std::move(traits), [o](Var p, Var target) {
             if (p.rank() == 0 || p.dim(-1) != 2) {
               fail<UsageError>("[gaussian] predictions {}. Hint: the last axis holds a mean and a log variance.",
                                p.shape());
             }
             const Var centre = slice(p, 0, 1, -1);
-            const Var variance = maximum(exp(slice(p, 1, 2, -1)), o.min_variance);
-            const Var each = 0.5 * (log(variance) + square(difference("gaussian", centre, target)) / variance);
+            const Var s = maximum(slice(p, 1, 2, -1), std::log(o.min_variance));  // e^s may be above the range
+            const Var each = 0.5 * (s + square(difference("gaussian", centre, target) * exp(-0.5 * s)));
             return o.full ? each + 0.5 * std::log(2 * std::numbers::pi) : each;
           }};
 }

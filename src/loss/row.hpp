@@ -19,6 +19,14 @@ template <class Options>
   return texts;
 }
 
+/// Every option with its value, checked.
+template <class Options>
+[[nodiscard]] OptionMap checked_values(std::string_view name, const Options& options) {
+  Options present = options;
+  check_fields(fields(present), name);
+  return values_of(options);
+}
+
 inline Fields fields(NoOptions&) { return {}; }
 Fields fields(QuantileOptions& o);
 Fields fields(PoissonOptions& o);

@@ -1,5 +1,7 @@
 // Similarity and ranking losses.
 
+#include <cmath>
+
 #include "loss/row.hpp"
 
 namespace thalweg::loss {
@@ -36,7 +38,11 @@ Var distance(Var a, Var b, const TripletOptions& o) {
   const Var d = a - b + o.eps;
   if (o.p == 2) return norm(d, -1);
   if (o.p == 1) return sum(abs(d), -1);
-  return pow(sum(pow(abs(d), o.p), -1), 1 / o.p);
+  if (std::isinf(o.p)) return max(abs(d), -1);
+  // Divided by the largest, so that no power overflows; a sum of 0 has no derivative.
+  const Var largest = stop_gradient(max(abs(d), -1, Keep::yes)), scale = where(equal(largest, 0), 1, largest);
+  const Var total = sum(pow(abs(d) / scale, o.p), -1), none = equal(total, 0);
+  return where(none, 0, pow(where(none, 1, total), 1 / o.p)) * squeeze(scale, -1);
 }
 
 }  // namespace
@@ -46,14 +52,14 @@ LossFunction make_cosine(NoOptions) {
 }
 
 LossFunction make_cosine_pairs(CosinePairsOptions o) {
-  return {"cosine_pairs", values_of(o), Task::other, [o](Var pairs, Var target) {
+  return {"cosine_pairs", checked_values("cosine_pairs", o), Task::other, [o](Var pairs, Var target) {
             const Var likeness = cosine_of(member("cosine_pairs", pairs, 0, 2), member("cosine_pairs", pairs, 1, 2));
             return where(as_target("cosine_pairs", likeness, target) > 0, 1 - likeness, relu(likeness - o.margin));
           }};
 }
 
 LossFunction make_triplet(TripletOptions o) {
-  return {"triplet", values_of(o), Task::other, [o](Var triplets, Var) {
+  return {"triplet", checked_values("triplet", o), Task::other, [o](Var triplets, Var) {
             const Var anchor = member("triplet", triplets, 0, 3), positive = member("triplet", triplets, 1, 3),
                       negative = member("triplet", triplets, 2, 3);
             Var apart = distance(anchor, negative, o);

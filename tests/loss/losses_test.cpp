@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <limits>
 #include <set>
 
 #include "evaluate.hpp"
@@ -249,6 +250,73 @@ TEST(Losses, LargeLogitsStayFinite) {
     EXPECT_GT(got[0].item(), classes ? 900 : 100) << name;
     for (std::int64_t i = 0; i < got[1].size(); ++i) EXPECT_TRUE(std::isfinite(got[1].at(i))) << name;
   }
+}
+
+/// The loss of one sample and its gradient by the prediction.
+std::vector<Tensor> of_one(const LossFunction& loss, const Tensor& prediction, const Tensor& target) {
+  const auto both = [&](const Vars& x) {
+    const Var value = sum(loss.samples(x[0], x[1]));
+    return Vars{value, gradients(value, {x[0]})[0]};
+  };
+  return evaluate(both, {prediction, target});
+}
+
+/// e^100 is above the range of f32: (100 + (1 - 3)^2 e^-100) / 2, and the slope by s is (1 - 4 e^-100) / 2.
+TEST(Losses, GaussianHoldsWhereTheVarianceIsOutOfRange) {
+  const auto got = of_one(loss::gaussian, Tensor::of({1.F, 100.F}).reshape({1, 2}), Tensor::of({3.F}));
+  EXPECT_EQ(got[0].item(), 50);
+  EXPECT_NEAR(got[1].at(0), 0, 1e-30);
+  EXPECT_EQ(got[1].at(1), 0.5);
+  // and where the squared difference is: (50 + 1e20 e^-50) / 2
+  const auto far = of_one(loss::gaussian, Tensor::of({1e20F, 80.F}).reshape({1, 2}), Tensor::of({0.F}));
+  EXPECT_NEAR(far[0].item(), 40 + 0.5 * std::exp(40 * std::log(10.0) - 80), 1);
+}
+
+TEST(Losses, AClassThatNeverOccursAddsNothingToTheDivergence) {
+  constexpr double never = -std::numeric_limits<double>::infinity();
+  const Tensor logits = Tensor::of({0.5, -1.0, 2.0}).reshape({1, 3});
+  const Tensor p = Tensor::of({0.25, 0.75, 0.0}).reshape({1, 3});
+  const Tensor log_p = Tensor::of({std::log(0.25), std::log(0.75), never}).reshape({1, 3});
+  const auto plain = of_one(loss::kl_divergence, logits, p),
+             logs = of_one(loss::kl_divergence({.log_target = true}), logits, log_p);
+  EXPECT_NEAR(logs[0].item(), plain[0].item(), 1e-14);
+  for (std::int64_t i = 0; i < 3; ++i) EXPECT_NEAR(logs[1].at(i), plain[1].at(i), 1e-14);
+}
+
+/// The anchor is 0; p = infinity is the largest difference, as in PyTorch, and no power overflows.
+TEST(Losses, TripletsHaveEveryNormAtEverySize) {
+  constexpr double infinity = std::numeric_limits<double>::infinity();
+  const auto value = [](double p, double size) {
+    const std::vector<double> x = {0, 0, 3 * size, 4 * size, size, 0};
+    const LossFunction loss = loss::triplet({.margin = 0, .p = p, .eps = 0});
+    return of_one(loss, Tensor::from(x, {1, 3, 2}), zeros({1}, f64));
+  };
+  for (const double size : {1.0, 1e-200, 1e200}) {
+    EXPECT_NEAR(value(infinity, size)[0].item() / size, 3, 1e-12);
+    EXPECT_NEAR(value(3, size)[0].item() / size, std::cbrt(27 + 64) - 1, 1e-12);
+    EXPECT_EQ(value(infinity, size)[1].at(3), 1);
+    EXPECT_NEAR(value(3, size)[1].at(2), 9 / std::pow(91, 2.0 / 3), 1e-12);
+  }
+  for (const double p : {1.0, 2.0, 3.0, infinity}) {  // no difference at all
+    const auto got = of_one(loss::triplet({.margin = 1, .p = p, .eps = 0}), zeros({1, 3, 2}, f64), zeros({1}, f64));
+    EXPECT_EQ(got[0].item(), 1);
+    for (std::int64_t i = 0; i < 6; ++i) EXPECT_TRUE(std::isfinite(got[1].at(i))) << p;
+  }
+}
+
+TEST(Losses, OptionsOfAProgramAreCheckedAsThoseOfAConfiguration) {
+  constexpr double nan = std::numeric_limits<double>::quiet_NaN();
+  EXPECT_THROW((void)loss::huber({.delta = -1}), UsageError);
+  EXPECT_THROW((void)loss::smooth_l1({.beta = nan}), UsageError);
+  EXPECT_THROW((void)loss::quantile({.quantile = 1}), UsageError);
+  EXPECT_THROW((void)loss::gaussian({.min_variance = 0}), UsageError);
+  EXPECT_THROW((void)loss::cross_entropy({.label_smoothing = 1.5}), UsageError);
+  EXPECT_THROW((void)loss::cross_entropy({.class_weights = {1, -1}}), UsageError);
+  EXPECT_THROW((void)loss::binary_cross_entropy({.positive_weight = {nan}}), UsageError);
+  EXPECT_THROW((void)loss::focal({.gamma = -1}), UsageError);
+  EXPECT_THROW((void)loss::hinge({.margin = nan}), UsageError);
+  EXPECT_THROW((void)loss::cosine_pairs({.margin = 2}), UsageError);
+  EXPECT_THROW((void)loss::triplet({.p = 0}), UsageError);
 }
 
 TEST(Losses, MistakesAreNamed) {
