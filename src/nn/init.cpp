@@ -82,6 +82,7 @@ void fill_orthogonal(Tensor& values, RandomKey key, double gain) {
 Tensor initial_values(const Initializer& init, const Shape& shape, DType dtype, std::uint64_t seed,
                       std::string_view path, Workers& workers) {
   using Kind = Initializer::Kind;
+  if (!std::isfinite(init.value)) fail<UsageError>("[init] '{}' would begin with {}. Wanted: finite", path, init.value);
   if (init.kind == Kind::constant) return full(shape, init.value, dtype);
   if (!is_float(dtype)) fail<UsageError>("[init] initial values of {}. Wanted: f32 or f64", dtype);
   const RandomKey key = RandomKey{seed, 0}.fold("initial value").fold(path);

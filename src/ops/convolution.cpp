@@ -203,11 +203,20 @@ Ints ints_of(Extent stride, Extent dilation, Extent before, std::int64_t group_c
           before.width,  group_count,  result.height,   result.width};
 }
 
+constexpr std::int64_t most = std::int64_t{1} << 31;  // a product of two such sizes fits
+
 void expect_sizes(std::string_view op, Extent stride, Extent dilation, std::int64_t group_count, Source source) {
-  const auto least = std::min({stride.height, stride.width, dilation.height, dilation.width, group_count});
-  if (least < 1) {
-    fail<UsageError>("[{}] stride {}, {}, dilation {}, {}, groups {}. Wanted: >= 1.{}", op, stride.height, stride.width,
-                     dilation.height, dilation.width, group_count, at(source));
+  const auto [low, high] = std::minmax({stride.height, stride.width, dilation.height, dilation.width, group_count});
+  if (low < 1 || high > most) {
+    fail<UsageError>("[{}] stride {}, {}, dilation {}, {}, groups {}. Wanted: >= 1, at most 2^31.{}", op, stride.height,
+                     stride.width, dilation.height, dilation.width, group_count, at(source));
+  }
+}
+
+void expect_padding(std::string_view op, std::string_view what, std::initializer_list<Extent> sides, Source source) {
+  for (const Extent& e : sides) {
+    if (std::min(e.height, e.width) >= 0 && std::max(e.height, e.width) <= most) continue;
+    fail<UsageError>("[{}] {} {}, {}. Wanted: >= 0, at most 2^31.{}", op, what, e.height, e.width, at(source));
   }
 }
 
@@ -241,6 +250,7 @@ Var conv2d(const Arg& x, const Arg& filter, const ConvolutionOptions& o) {
   expect_sizes("conv2d", o.stride, o.dilation, o.groups, source);
   const Extent reach = reach_of("conv2d", vars[0], vars[1], o.dilation, source);
   const Extent before = o.padding.before(reach), after = o.padding.after(reach);
+  expect_padding("conv2d", "padding", {before, after}, source);
   const Extent result{
       windows_of("conv2d", vars[0].dim(1) + before.height + after.height, reach.height + 1, o.stride.height, source),
       windows_of("conv2d", vars[0].dim(2) + before.width + after.width, reach.width + 1, o.stride.width, source)};
@@ -265,6 +275,8 @@ Var conv_transpose2d(const Arg& x, const Arg& filter, const TransposedOptions& o
   expect_sizes("conv_transpose2d", o.stride, o.dilation, o.groups, source);
   const Extent reach = reach_of("conv_transpose2d", vars[0], vars[1], o.dilation, source);
   const Extent before = o.padding.before(reach), after = o.padding.after(reach);
+  expect_padding("conv_transpose2d", "padding", {before, after}, source);
+  expect_padding("conv_transpose2d", "output_padding", {o.output_padding}, source);
   const bool same = o.padding.is_same();  // what is left of a stride is the last window's
   const auto size = [&](std::int64_t n, std::int64_t stride, std::int64_t far, std::int64_t padding,
                         std::int64_t extra) {

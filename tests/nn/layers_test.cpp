@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <limits>
 #include <set>
 
 #include "evaluate.hpp"
@@ -12,6 +13,7 @@
 #include "reference_file.hpp"
 #include "thalweg/error.hpp"
 #include "thalweg/ops.hpp"
+#include "thalweg/sequence.hpp"
 
 namespace thalweg {
 namespace {
@@ -121,6 +123,29 @@ TEST(Layers, OptionsThatCannotBeAreRefused) {
   refused("dropout", {{"rate", {1.0}}}, "rate = 1");
   refused("residual", {{"layers", {OptionList{{OptionMap{}}}}}}, "has no kind");
   refused("residual", {{"layers", {OptionList{{OptionMap{{"kind", {"conv3"}}}}}}}}, "conv3");
+}
+
+TEST(Layers, OptionsOfAProgramAreCheckedAsThoseOfAConfiguration) {
+  constexpr double nan = std::numeric_limits<double>::quiet_NaN();
+  using Call = ModelFunction;
+  const Tensor rows = ones({4, 6}), images = ones({2, 6, 6, 4}), times = ones({2, 3, 8});
+  const std::pair<Call, Tensor> wrong[] = {
+      {[](Scope s, Var x) { return nn::batch_norm(s, x, {.eps = -1}); }, rows},
+      {[](Scope s, Var x) { return nn::batch_norm(s, x, {.momentum = nan}); }, rows},
+      {[](Scope s, Var x) { return nn::layer_norm(s, x, {.eps = nan}); }, rows},
+      {[](Scope s, Var x) { return nn::group_norm(s, x, {.groups = 2, .eps = -1}); }, rows},
+      {[](Scope s, Var x) { return nn::instance_norm(s, x, {.eps = -1}); }, images},
+      {[](Scope s, Var x) { return nn::rms_norm(s, x, {.eps = -1}); }, rows},
+      {[](Scope s, Var x) { return nn::feed_forward(s, x, {.hidden = -1}); }, times},
+      {[](Scope s, Var x) { return nn::conv2d(s, x, {.padding = -1}); }, images},
+      {[](Scope s, Var x) { return nn::conv2d(s, x, {.padding = std::int64_t{1} << 62}); }, images},
+      {[](Scope s, Var x) { return nn::conv2d(s, x, {.dilation = std::int64_t{1} << 62}); }, images},
+      {[](Scope s, Var x) { return nn::conv_transpose2d(s, x, {.output_padding = -1}); }, images},
+  };
+  for (const auto& [layer, input] : wrong) EXPECT_THROW(Layer(layer, input, Mode::train, f32), UsageError);
+  EXPECT_THROW((void)nn::mlp(1, {.hidden = {0}}), UsageError);
+  EXPECT_THROW((void)nn::mlp(1, {.norm = "foo"}), UsageError);
+  EXPECT_THROW((void)init::normal(nan).make({2}, f32, 1, "x"), UsageError);
 }
 
 TEST(Layers, ErrorsNameTheLayerAndTheShapes) {

@@ -224,6 +224,9 @@ TEST(Sequence, WhatDoesNotFitIsNamed) {
   floats.set("input", random_normal({2, 3}, 1));
   floats.set("target", Tensor({2, 3}, i32));
   EXPECT_NE(message(nn::gpt(9), floats).find("[gpt] an input of f32 (2, 3). Wanted: tokens, i32"), std::string::npos);
+  EXPECT_THROW((void)nn::gpt(9, {.heads = 0}), UsageError);
+  EXPECT_THROW((void)nn::gpt(9, {.positions = "foo"}), UsageError);
+  EXPECT_THROW((void)nn::lstm_model(9, {.layers = -1}), UsageError);
   EXPECT_NE(message(nn::gpt(9, {.context = 8}), made_up_text(2, 9)).find("at most context = 8"), std::string::npos);
   EXPECT_THROW((void)nn::gpt(9, {.width = 10, .heads = 3}), UsageError);
 }

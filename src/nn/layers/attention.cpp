@@ -5,6 +5,7 @@
 #include "core/error.hpp"
 #include "graph/tracing.hpp"
 #include "nn/blocks.hpp"
+#include "nn/check_options.hpp"
 #include "nn/layer_row.hpp"
 #include "thalweg/ops.hpp"
 
@@ -59,6 +60,7 @@ Var joined(Scope s, Var heads, const MultiHeadAttentionOptions& o) {
 
 Var projected_qkv(Scope s, const Arg& x, const MultiHeadAttentionOptions& o, Var positions) {
   expect_heads("multi_head_attention", x, o.heads, s);
+  check_options(o, "multi_head_attention");
   const Var v = var_of(x);
   const std::int64_t batch = v.dim(0), time = v.dim(1), features = v.dim(2), width = features / o.heads;
   Var qkv = dense(s / "qkv", x, 3 * features, {.bias = o.bias, .initializer = o.initializer});
@@ -87,6 +89,7 @@ Var cached_attention(Scope s, const Arg& x, const MultiHeadAttentionOptions& o, 
 Var multi_head_cross_attention(Scope s, const Arg& x, const Arg& memory, const MultiHeadAttentionOptions& o,
                                Var lengths) {
   expect_heads("multi_head_cross_attention", x, o.heads, s);
+  check_options(o, "multi_head_cross_attention");
   const Var v = var_of(x), m = var_of(memory);
   const std::int64_t features = v.dim(2), width = features / o.heads;
   const DenseOptions how{.bias = o.bias, .initializer = o.initializer};
@@ -96,9 +99,7 @@ Var multi_head_cross_attention(Scope s, const Arg& x, const Arg& memory, const M
 }
 
 Var feed_forward(Scope s, const Arg& x, const FeedForwardOptions& o) {
-  if (o.of != "gelu" && o.of != "swiglu") {
-    fail<UsageError>("[feed_forward] of = \"{}\". Wanted: gelu or swiglu", o.of);
-  }
+  check_options(o, "feed_forward");
   const std::int64_t features = var_of(x).dim(-1);
   const bool gated = o.of == "swiglu";
   const std::int64_t usual = gated ? (features * 8 / 3 + 31) / 32 * 32 : 4 * features;

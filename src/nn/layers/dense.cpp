@@ -22,7 +22,8 @@ Var embedding(Scope s, const Arg& indices, const EmbeddingOptions& options) {
     fail<UsageError>("[embedding] a table of {} rows of {} numbers in '{}'. Hint: {{.count = ..., .width = ...}}.",
                      options.count, options.width, s.path());
   }
-  return gather(s.parameter("table", {options.count, options.width}, {.initializer = options.initializer}), indices);
+  const Var table = s.parameter("table", {options.count, options.width}, {.initializer = options.initializer});
+  return gather(Arg(table, indices.source()), indices);
 }
 
 namespace {

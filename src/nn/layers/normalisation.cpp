@@ -4,6 +4,7 @@
 
 #include "core/error.hpp"
 #include "graph/tracing.hpp"
+#include "nn/check_options.hpp"
 #include "nn/layer_row.hpp"
 #include "thalweg/ops.hpp"
 
@@ -101,6 +102,7 @@ Var with_places(Var x) { return reshape(x, {x.dim(0), x.size() / x.dim(0) / x.di
 
 Var batch_norm(Scope s, const Arg& arg, const BatchNormOptions& o) {
   expect_axes("batch_norm", s, arg, 2);
+  check_options(o, "batch_norm");
   const Var x = var_of(arg);
   const std::int64_t channels = x.dim(-1), count = x.size() / channels;
   const Affine affine(s, channels, o.affine, o.weight);
@@ -124,11 +126,13 @@ Var batch_norm(Scope s, const Arg& arg, const BatchNormOptions& o) {
 
 Var layer_norm(Scope s, const Arg& x, const LayerNormOptions& o) {
   expect_axes("layer_norm", s, x, 1);
+  check_options(o, "layer_norm");
   return Affine(s, var_of(x).dim(-1), o.affine, 1, o.bias)(standardise(x, o.eps));
 }
 
 Var group_norm(Scope s, const Arg& x, const GroupNormOptions& o) {
   expect_axes("group_norm", s, x, 2);
+  check_options(o, "group_norm");
   const Shape& shape = var_of(x).shape();
   if (o.groups < 1 || shape[-1] % o.groups != 0) {
     fail<UsageError>("[group_norm] {} groups of {} channels in '{}'. Hint: groups must divide the channels.{}",
@@ -142,12 +146,14 @@ Var group_norm(Scope s, const Arg& x, const GroupNormOptions& o) {
 
 Var instance_norm(Scope s, const Arg& x, const InstanceNormOptions& o) {
   expect_axes("instance_norm", s, x, 3);
+  check_options(o, "instance_norm");
   const Var y = standardised(with_places(var_of(x)), 1, o.eps);
   return Affine(s, var_of(x).dim(-1), o.affine)(reshape(y, var_of(x).shape()));
 }
 
 Var rms_norm(Scope s, const Arg& x, const RmsNormOptions& o) {
   expect_axes("rms_norm", s, x, 1);
+  check_options(o, "rms_norm");
   const Var weight = s.parameter("weight", {var_of(x).dim(-1)}, {.initializer = init::constant(1), .decay = false});
   return rms_standardise(x, o.eps) * weight;
 }

@@ -4,6 +4,7 @@
 
 #include <cmath>
 
+#include "nn/check_options.hpp"
 #include "nn/model_row.hpp"
 #include "thalweg/nn.hpp"
 #include "thalweg/ops.hpp"
@@ -57,6 +58,7 @@ ModelFunction linear(std::int64_t outputs, const LinearOptions&) {
 }
 
 ModelFunction mlp(std::int64_t outputs, const MlpOptions& options) {
+  check_options(options, "mlp");
   const auto activate = activation(options.activation);
   return [=, o = options](Scope s, Var x) {
     x = flatten(x);

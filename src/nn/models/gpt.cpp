@@ -5,6 +5,7 @@
 #include "core/error.hpp"
 #include "graph/graph.hpp"
 #include "nn/blocks.hpp"
+#include "nn/check_options.hpp"
 #include "nn/model_row.hpp"
 #include "thalweg/gpt.hpp"
 #include "thalweg/ops.hpp"
@@ -52,6 +53,7 @@ struct Gpt {
   GptOptions o;
 
   Gpt(std::int64_t tokens, const GptOptions& options) : vocabulary(tokens), o(options) {
+    check_options(options, "gpt");
     if (o.width % o.heads != 0) {
       fail_option("width", "[gpt] width = {} and heads = {}. Wanted: width a multiple of heads", o.width, o.heads);
     }

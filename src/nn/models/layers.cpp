@@ -1,5 +1,6 @@
 // The model that a configuration gives as a list of layers.
 
+#include "nn/check_options.hpp"
 #include "nn/layer_list.hpp"
 #include "nn/model_row.hpp"
 #include "thalweg/ops.hpp"
@@ -16,6 +17,7 @@ Fields fields(LayersOptions& o) {
 }
 
 ModelFunction layers(std::int64_t outputs, const LayersOptions& options) {
+  check_options(options, "layers");
   return [=, sequence = LayerList(options.layers), head = options.head == "dense"](Scope s, Var x) {
     x = sequence(s, x);
     return head ? dense(s / "output", flatten(x), outputs, {.initializer = init::lecun_normal()}) : x;

@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include "nn/blocks.hpp"
+#include "nn/check_options.hpp"
 #include "nn/model_row.hpp"
 #include "thalweg/ops.hpp"
 
@@ -43,6 +44,7 @@ Var run_lstm(Scope s, Var tokens, std::int64_t vocabulary, const LstmOptions& o,
 }  // namespace
 
 ModelFunction lstm_model(std::int64_t vocabulary, const LstmOptions& options) {
+  check_options(options, "lstm");
   return [=](Scope s, Var tokens) {
     expect_tokens("lstm", tokens, 0);
     std::vector<Var> carry;
@@ -51,6 +53,7 @@ ModelFunction lstm_model(std::int64_t vocabulary, const LstmOptions& options) {
 }
 
 SequenceStep lstm_step(std::int64_t vocabulary, const LstmOptions& options) {
+  check_options(options, "lstm");
   SequenceStep step;
   step.state = [o = options](std::int64_t batch) {
     return std::vector<Shape>(static_cast<std::size_t>(2 * o.layers), Shape{batch, o.width});

@@ -1,6 +1,7 @@
 // The model for tables.
 
 #include "thalweg/tabular.hpp"
+#include "nn/check_options.hpp"
 
 #include <numbers>
 
@@ -157,6 +158,7 @@ class Members {
 }  // namespace
 
 ModelFunction tabular(std::int64_t outputs, const TabularOptions& options) {
+  check_options(options, "tabular");
   return [outputs, o = options, activate = activation(options.activation)](Scope s, Var x) {
     constexpr double speed = 6;
     x = flatten(x);

@@ -1,6 +1,7 @@
 // Models for images.
 
 #include "thalweg/vision.hpp"
+#include "nn/check_options.hpp"
 
 #include "core/error.hpp"
 #include "graph/graph.hpp"
@@ -31,6 +32,7 @@ Fields fields(ConvnetOptions& o) {
 }
 
 ModelFunction convnet(std::int64_t outputs, const ConvnetOptions& o) {
+  check_options(o, "convnet");
   const auto activate = activation(o.activation);
   return [=](Scope s, Var x) {
     expect_image("convnet", x);
@@ -100,6 +102,7 @@ Var residual_block(const Scope& s, Var x, std::int64_t width, std::int64_t strid
 }  // namespace
 
 ModelFunction resnet(std::int64_t outputs, const ResnetOptions& o) {
+  check_options(o, "resnet");
   return [=](Scope s, Var x) {
     expect_image("resnet", x);
     if (o.stem == "large") {
@@ -143,6 +146,7 @@ Var two_convolutions(const Scope& s, Var x, std::int64_t filters, const UnetOpti
 }  // namespace
 
 ModelFunction unet(std::int64_t outputs, const UnetOptions& o) {
+  check_options(o, "unet");
   return [=](Scope s, Var x) {
     expect_image("unet", x);
     const std::int64_t places = x.dim(1) * x.dim(2);
