@@ -3,6 +3,8 @@
 #include "thalweg/tensor.hpp"
 
 #include <algorithm>
+#include <cmath>
+#include <limits>
 
 #include "core/block.hpp"
 #include "core/checked.hpp"
@@ -13,6 +15,18 @@ namespace thalweg {
 
 namespace {
 std::shared_ptr<std::byte[]> buffer(std::size_t bytes) { return {allocate(bytes, "tensor"), Deallocate{}}; }
+
+/// A whole number is cut towards 0 and clamped to the range of T, and NaN gives 0, as in the graph.
+template <class T, class From>
+T converted(From value) {
+  if constexpr (std::is_integral_v<T> && !std::is_same_v<T, From>) {
+    using Limits = std::numeric_limits<T>;
+    const auto wide = static_cast<double>(value);
+    if (!(wide > static_cast<double>(Limits::min()))) return wide < 0 ? Limits::min() : T{};
+    if (wide >= static_cast<double>(Limits::max())) return Limits::max();
+  }
+  return static_cast<T>(value);
+}
 
 template <class F>
 decltype(auto) with_element(DType dtype, F&& f) {
@@ -55,7 +69,7 @@ void Tensor::set(std::int64_t position, double value) {
   if (position < 0 || position >= size_) fail<UsageError>("[tensor] element {} of {} elements", position, size_);
   with_element(dtype_, [&](auto zero) {
     using T = decltype(zero);
-    reinterpret_cast<T*>(mutable_raw())[position] = static_cast<T>(value);
+    reinterpret_cast<T*>(mutable_raw())[position] = converted<T>(value);
   });
 }
 
@@ -91,7 +105,7 @@ Tensor Tensor::to(DType dtype) const {
     with_element(dtype, [&](auto to_zero) {
       const auto* from = reinterpret_cast<const decltype(from_zero)*>(raw());
       auto* to = reinterpret_cast<decltype(to_zero)*>(result.mutable_raw());
-      for (std::int64_t i = 0; i < size_; ++i) to[i] = static_cast<decltype(to_zero)>(from[i]);
+      for (std::int64_t i = 0; i < size_; ++i) to[i] = converted<decltype(to_zero)>(from[i]);
     });
   });
   return result;
@@ -119,7 +133,7 @@ Tensor full(const Shape& shape, double value, DType dtype) {
   Tensor result(shape, dtype);
   with_element(dtype, [&](auto zero) {
     using T = decltype(zero);
-    for (T& element : result.mutable_values<T>()) element = static_cast<T>(value);
+    for (T& element : result.mutable_values<T>()) element = converted<T>(value);
   });
   return result;
 }
@@ -142,6 +156,8 @@ Tensor drawn(const Shape& shape, DType dtype, Draw draw) {
 }  // namespace
 
 Tensor random_uniform(const Shape& shape, double low, double high, std::uint64_t seed, DType dtype) {
+  if (!(low <= high && std::isfinite(high - low)))
+    fail<UsageError>("[random_uniform] from {} to {}. Wanted: low <= high, both finite", low, high);
   const RandomKey key = RandomKey{seed, 0}.fold("uniform");
   return drawn(shape, dtype, [&](std::uint64_t counter) { return low + (high - low) * random_unit(key, counter); });
 }
@@ -151,6 +167,8 @@ Tensor random_normal(const Shape& shape, std::uint64_t seed, DType dtype) {
 }
 
 Tensor random_normal(const Shape& shape, double mean, double deviation, std::uint64_t seed, DType dtype) {
+  if (!(deviation >= 0 && std::isfinite(mean + deviation)))
+    fail<UsageError>("[random_normal] mean {}, deviation {}. Wanted: finite, deviation >= 0", mean, deviation);
   const RandomKey key = RandomKey{seed, 0}.fold("normal");
   return drawn(shape, dtype, [&](std::uint64_t counter) { return mean + deviation * random_gauss(key, counter); });
 }
