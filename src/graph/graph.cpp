@@ -195,7 +195,7 @@ Var apply_elementwise(const Op& op, std::span<const Arg> args) {
     if (var.dtype() == dtype) continue;
     if (!var.graph().node(var).weak) {
       fail<UsageError>("[{}] dtypes differ: {} and {}. Hint: tw::cast(x, tw::{}).{}", op.name, dtype, var.dtype(),
-                       dtype, at(source));
+                       is_float(dtype) ? dtype : f32, at(source));
     }
     var = cast(Arg(var, source), dtype);
   }

@@ -145,6 +145,8 @@ Var reduce(std::string_view op, const Arg& arg, const Axes& axes, Keep keep) {
     }
     std::int64_t length = 1;
     while (axis >= 0 && at(reduced, axis)) length *= shape[axis--];
+    if (length == 0 && op != "sum")
+      fail<UsageError>("[{}] of no elements: the shape is {}{}", op, shape, at(arg.source()));
     std::int64_t outer = 1;
     for (int a = 0; a <= axis; ++a) outer *= shape[a];
     Attributes attributes;
@@ -211,6 +213,8 @@ Var variance(const Arg& x, const Axes& axes, Keep keep) {
 }
 
 Var norm(const Arg& x, const Axes& axes, Keep keep) {
+  if (!is_float(var_of(x).dtype()))
+    fail<UsageError>("[norm] {} given. Hint: tw::cast(x, tw::f32).{}", var_of(x).dtype(), at(x.source()));
   if (var_of(x).size() == 0) return sum(x, axes, keep);
   // Divided by a power of 2 near the largest, which rounds nothing: no square overflows, and not all of them vanish.
   const Var largest = stop_gradient(max(abs(x), axes, Keep::yes));

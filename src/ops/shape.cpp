@@ -1,6 +1,7 @@
 // Ops that move elements: views, which what reads them absorbs, and the three that copy (concat, pad, cast to i32).
 
 #include <algorithm>
+#include <cmath>
 #include <numeric>
 
 #include "core/checked.hpp"
@@ -509,6 +510,17 @@ Var concat(const std::vector<Var>& parts, int axis, Source source) {
 }
 
 Var stack(const std::vector<Var>& parts, int axis, Source source) {
+  if (parts.empty()) fail<UsageError>("[stack] no parts given{}", at(source));
+  expect_defined("stack", parts[0], source);
+  for (const Var& part : parts) {
+    expect_of_graph("stack", part, parts[0].graph(), source);
+    if (!(part.shape() == parts[0].shape()))
+      fail<UsageError>("[stack] {} and {}. Hint: all have the same shape.{}", parts[0].shape(), part.shape(),
+                       at(source));
+  }
+  const int rank = parts[0].rank();
+  if (axis < -rank - 1 || axis > rank)
+    fail<UsageError>("[stack] axis {} for {}.{}", axis, parts[0].shape(), at(source));
   std::vector<Var> wider;
   for (const Var& part : parts) wider.push_back(expand_dims(Arg(part, source), axis));
   return concat(wider, axis, source);
@@ -525,7 +537,11 @@ Var pad(const Arg& x, const std::vector<std::pair<std::int64_t, std::int64_t>>& 
     fail<UsageError>("[pad] {} pairs of widths for {}, which has {} axes.{}", widths.size(), from, from.rank(),
                      at(x.source()));
   }
-  if (is_i32(x)) return cast(pad(in_f64(x), widths, value), i32);
+  if (is_i32(x)) {
+    if (value != std::floor(value))
+      fail<UsageError>("[pad] {} beside i32. Hint: a whole number, or tw::cast(x, tw::f32).{}", value, at(x.source()));
+    return cast(pad(in_f64(x), widths, value), i32);
+  }
   const Var zero_padded = apply("pad", {x}, with_ints(ints));
   if (value == 0) return zero_padded;
   const Var inside = apply("pad", {broadcast_to(as_var(1, var_of(x)), from)}, with_ints(ints));

@@ -25,7 +25,18 @@ struct Function::Compiled {
 
 Function::Function(Body body) : body_(std::move(body)), compiled_(std::make_shared<Compiled>()) {}
 
-std::vector<Var> Function::trace(const std::vector<Var>& inputs) const { return body_(inputs); }
+namespace {
+
+constexpr Source nowhere{};  // a line of ours says nothing to a user
+
+std::vector<Var> outputs_of(const Function::Body& body, const std::vector<Var>& inputs) {
+  std::vector<Var> outputs = body(inputs);
+  if (outputs.empty()) fail<UsageError>("[function] it returned no value. Wanted: one or more");
+  return outputs;
+}
+}  // namespace
+
+std::vector<Var> Function::trace(const std::vector<Var>& inputs) const { return outputs_of(body_, inputs); }
 
 void Function::wrong_count(std::size_t count) {
   fail<UsageError>("[function] called with {} arguments, which it does not take", count);
@@ -46,7 +57,7 @@ std::unique_ptr<Entry> compile(const Function::Body& body, const std::vector<Sig
   }
   auto entry = std::make_unique<Entry>();
   entry->inputs = signatures;
-  for (const Var& y : body(vars)) {
+  for (const Var& y : outputs_of(body, vars)) {
     outputs.push_back({y, {base++, 0}});
     entry->outputs.push_back({y.shape(), y.dtype()});
   }
@@ -86,14 +97,14 @@ std::vector<Tensor> Function::run(const std::vector<Tensor>& inputs) const {
 
 Function grad(const Function& f) {
   return Function(Function::Body([f](std::span<const Var> x) {
-    return gradients(f.trace({x.begin(), x.end()}).front(), {x[0]});
+    return gradients(Arg(f.trace({x.begin(), x.end()}).front(), nowhere), {x[0]});
   }));
 }
 
 ValueAndGrad::ValueAndGrad(const Function& f)
     : both_(Function::Body([f](std::span<const Var> x) {
         const Var y = f.trace({x.begin(), x.end()}).front();
-        return std::vector<Var>{y, gradients(y, {x[0]}).front()};
+        return std::vector<Var>{y, gradients(Arg(y, nowhere), {x[0]}).front()};
       })) {}
 
 namespace {
@@ -110,7 +121,7 @@ Var without_direction(std::string_view what, const Function& f, std::span<const 
 
 Function hvp(const Function& f) {
   return Function(Function::Body([f](std::span<const Var> x) {
-    const Var gradient = gradients(without_direction("hvp", f, x), {x[0]}).front();
+    const Var gradient = gradients(Arg(without_direction("hvp", f, x), nowhere), {x[0]}).front();
     return jvp({gradient}, {x[0]}, {x[1]});
   }));
 }

@@ -41,7 +41,11 @@ TEST_F(Mistakes, ShapesThatDoNotFit) {
   expect([&] { broadcast_to(a_, {3, 3}); }, __LINE__, {"[broadcast_to]"});
   expect([&] { concat({a_, b_}, 1); }, __LINE__, {"[concat]", "(4, 3)"});
   expect([&] { concat({a_, b_}, 5); }, __LINE__, {"[concat]", "axis 5"});
-  expect([&] { stack({a_, b_}); }, __LINE__, {"[concat]"});
+  expect([&] { stack({a_, b_}); }, __LINE__, {"[stack]", "(2, 3)", "(4, 3)"});
+  expect([&] { stack({a_, a_}, 3); }, __LINE__, {"[stack]", "axis 3"});
+  expect([&] { stack({}); }, __LINE__, {"[stack]"});
+  expect([&] { max(slice(a_, 0, 0), 0); }, __LINE__, {"[max]", "(0, 3)"});
+  expect([&] { min(slice(a_, 0, 0)); }, __LINE__, {"[min]", "(0, 3)"});
   expect([&] { slice(a_, 1, 4); }, __LINE__, {"[slice]", "(2, 3)"});
   expect([&] { slice(a_, 0, 2, 3); }, __LINE__, {"[slice]", "axis 3"});
   expect([&] { squeeze(a_, 0); }, __LINE__, {"[squeeze]"});
@@ -63,7 +67,10 @@ TEST_F(Mistakes, DtypesThatDiffer) {
   expect([&] { matmul(a_, transpose(wide_)); }, __LINE__, {"[matmul]", "f32", "f64"});
   expect([&] { concat({a_, wide_}); }, __LINE__, {"[concat]", "f64"});
   expect([&] { labels_ + 0.5; }, __LINE__, {"[add]", "0.5", "i32"});
-  expect([&] { mean(labels_); }, __LINE__, {"[div]", "i32"});
+  expect([&] { mean(labels_); }, __LINE__, {"[div]", "i32", "cast(x, tw::f32)"});
+  expect([&] { labels_ / 2; }, __LINE__, {"[div]", "i32", "cast(x, tw::f32)"});
+  expect([&] { norm(labels_); }, __LINE__, {"[norm]", "i32", "cast(x, tw::f32)"});
+  expect([&] { pad(labels_, {{1, 1}}, 0.5); }, __LINE__, {"[pad]", "0.5", "i32"});
   expect([&] { where(labels_ > 0, labels_, 0.5); }, __LINE__, {"[where]", "0.5", "i32"});
   expect([&] { where(labels_ > 0, labels_, scalar_); }, __LINE__, {"[where]", "i32", "f32"});
   expect([&] { softmax(labels_); }, __LINE__, {"i32"});
@@ -119,6 +126,26 @@ TEST_F(Mistakes, NamesTakenTwice) { EXPECT_THROW(graph_.input("a", {1}, f32), Us
 TEST(Mistake, AFunctionCalledWithTheWrongNumberOfArguments) {
   const Function f = [](Var x, Var y) { return x * y; };
   EXPECT_THROW((void)f(Tensor::of({1.0})), UsageError);
+}
+
+TEST(Mistake, AFunctionNamesNoLineOfTheLibrary) {
+  const Function f = [](Var x) { return x; };
+  const Tensor x = Tensor::of({1.0, 2.0});
+  const std::pair<Function, std::vector<Tensor>> calls[] = {{grad(f), {x}}, {hvp(f), {x, x}}};
+  for (const auto& [derivative, inputs] : calls) {
+    try {
+      (void)derivative.run(inputs);
+      ADD_FAILURE() << "accepted";
+    } catch (const UsageError& error) {
+      EXPECT_EQ(std::string(error.what()).find(".cpp"), std::string::npos) << error.what();
+    }
+  }
+}
+
+TEST(Mistake, AFunctionThatReturnsNothing) {
+  const Function f = [](Var) { return std::vector<Var>{}; };
+  EXPECT_THROW((void)f(Tensor::of({1.0})), UsageError);
+  EXPECT_THROW((void)grad(f)(Tensor::of({1.0})), UsageError);
 }
 
 }  // namespace
