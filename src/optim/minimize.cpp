@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
 #include "core/error.hpp"
 #include "optim/asks.hpp"
@@ -21,6 +22,28 @@ void keep_inside(Tensor& x, const MinimizeOptions& options) {
 
 namespace {
 
+void check_limits(const Tensor& x0, const MinimizeOptions& options) {
+  if (x0.size() == 0) fail<UsageError>("[minimize] a start of shape {}. Wanted: at least one number", x0.shape());
+  if (options.max_steps < 0) fail<UsageError>("[minimize] max_steps = {}. Wanted: >= 0", options.max_steps);
+  const std::pair<std::string_view, double> limits[] = {{"gradient_norm", options.gradient_norm},
+                                                        {"value_change", options.value_change},
+                                                        {"value", options.value.value_or(0)}};
+  for (const auto& [name, limit] : limits) {
+    if (std::isnan(limit)) fail<UsageError>("[minimize] {} = {}. Wanted: a number", name, limit);
+  }
+}
+
+/// Throws where no number lies between the bounds of an element.
+void check_room(const MinimizeOptions& options, std::int64_t size) {
+  constexpr double infinity = std::numeric_limits<double>::infinity();
+  for (std::int64_t i = 0; i < size; ++i) {
+    const double low = options.lower ? options.lower->at(i) : -infinity,
+                 high = options.upper ? options.upper->at(i) : infinity;
+    if (!(low <= high))
+      fail<UsageError>("[minimize] bounds {} and {} of element {}. Wanted: lower <= upper", low, high, i);
+  }
+}
+
 void check_bounds(const Tensor& x0, const MinimizeOptions& options) {
   for (const auto* bound : {&options.lower, &options.upper}) {
     if (*bound && (!((*bound)->shape() == x0.shape()) || (*bound)->dtype() != x0.dtype())) {
@@ -28,6 +51,7 @@ void check_bounds(const Tensor& x0, const MinimizeOptions& options) {
                        (*bound)->dtype(), (*bound)->shape(), x0.dtype(), x0.shape());
     }
   }
+  if (options.lower || options.upper) check_room(options, x0.size());
 }
 
 /// The norm of the gradient without its parts that push against a bound.
@@ -160,6 +184,7 @@ std::optional<MinimizeReason> reason_to_end(const MinimizeResult& now, double va
 
 MinimizeResult minimize_oracle(Oracle& oracle, const Tensor& x0, const Optimizer& optimizer,
                                const MinimizeOptions& options) {
+  check_limits(x0, options);
   check_bounds(x0, options);
   MinimizeResult result;
   MethodPoint at;

@@ -1,6 +1,6 @@
 #include "optim/oracles.hpp"
 
-#include "graph/graph.hpp"
+#include "graph/tracing.hpp"
 #include "thalweg/ops.hpp"
 
 namespace thalweg {
@@ -12,6 +12,7 @@ std::byte* address(const Tensor& t) { return const_cast<std::byte*>(t.raw()); }
 /// H v: the forward derivative of the gradient along v.
 Program curvature_program(const Function& f, const Tensor& like) {
   Graph graph;
+  const Tracing tracing(graph);
   const Var x = graph.input("x", like.shape(), like.dtype()), v = graph.input("v", like.shape(), like.dtype());
   const Var g = gradients(f.trace({x}).front(), {x}).front();
   const Var product = jvp({g}, {x}, {v}).front();

@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #include "core/error.hpp"
-#include "graph/graph.hpp"
+#include "graph/tracing.hpp"
 #include "thalweg/derivatives.hpp"
 #include "thalweg/ops.hpp"
 
@@ -18,6 +18,7 @@ SparseLinear::SparseLinear(std::int64_t features, std::int64_t outputs, LossFunc
 
 void SparseLinear::trace(Head& head, std::int64_t rows) const {
   Graph graph;
+  const Tracing tracing(graph);
   const bool binary = outputs_ == 1;
   const Var outputs = graph.input("outputs", {rows, outputs_}, f32);
   const Var targets = binary ? graph.input("targets", {rows, 1}, f32) : graph.input("targets", {rows}, i32);

@@ -1,9 +1,14 @@
 #include "thalweg/minimize.hpp"
-#include "thalweg/optimizers.hpp"
 
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <limits>
+
+#include "thalweg/curved_optimizers.hpp"
+#include "thalweg/error.hpp"
+#include "thalweg/methods.hpp"
+#include "thalweg/optimizers.hpp"
 
 namespace thalweg {
 namespace {
@@ -39,6 +44,36 @@ TEST(Minimize, StaysInsideBounds) {
   const auto result = minimize([](Var x) { return sum(square(x - 3)); }, zeros({2}, f64), optim::sgd({.lr = 0.1}),
                                {.max_steps = 100, .upper = full({2}, 1, f64)});
   EXPECT_EQ(result.x.at(0), 1);
+}
+
+TEST(Minimize, RefusesLimitsAndStartsThatMeanNothing) {
+  constexpr double nan = std::numeric_limits<double>::quiet_NaN();
+  const auto run = [](const Tensor& x0, const MinimizeOptions& options) {
+    return minimize([](Var x) { return sum(square(x)); }, x0, optim::adam(), options).summary();
+  };
+  const Tensor start = ones({2}, f64), beside = Tensor::of({0.0, nan});
+  EXPECT_THROW(run(zeros({0}, f64), {}), UsageError);
+  EXPECT_THROW(run(start, {.max_steps = -1}), UsageError);
+  EXPECT_THROW(run(start, {.gradient_norm = nan}), UsageError);
+  EXPECT_THROW(run(start, {.value_change = nan}), UsageError);
+  EXPECT_THROW(run(start, {.value = nan}), UsageError);
+  EXPECT_THROW(run(start, {.lower = beside}), UsageError);
+  EXPECT_THROW(run(start, {.upper = beside}), UsageError);
+  EXPECT_THROW(run(start, {.lower = Tensor::of({0.0, 2.0}), .upper = ones({2}, f64)}), UsageError);
+  EXPECT_NO_THROW(run(start, {.max_steps = 0, .lower = ones({2}, f64), .upper = ones({2}, f64)}));
+}
+
+/// A constant that is a Var belongs to the function that is traced: for products with the Hessian it is traced again.
+TEST(Minimize, EveryMethodTakesFunctionsWithConstants) {
+  const auto f = [](Var x) {
+    const Var centre = constant(Tensor::of({1.0, -2.0}));
+    return sum(square(square(x - centre))) + sum(square(x - centre));
+  };
+  for (const Optimizer& method : {optim::lbfgs(), optim::newton_cg(), optim::adahessian({.lr = 0.1})}) {
+    const auto result = minimize(f, zeros({2}, f64), method, {.max_steps = 2000, .gradient_norm = 1e-6});
+    EXPECT_NEAR(result.x.at(0), 1, 1e-3) << method.name << ": " << result.summary();
+    EXPECT_NEAR(result.x.at(1), -2, 1e-3) << method.name << ": " << result.summary();
+  }
 }
 
 TEST(Minimize, SaysThatItDiverged) {
