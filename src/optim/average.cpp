@@ -27,6 +27,8 @@ Transform averaging(std::string name, UpdateRule after) {
 }  // namespace
 
 Transform average_exponential(double decay) {
+  if (!unit_interval.contains(decay))
+    fail<UsageError>("[average_exponential] decay = {}. Wanted: {}", decay, unit_interval.str());
   return averaging("average_exponential", [=](Update& u) {
     u["average"] = running_mean(u["average"], u.parameter, u.scalar("decay", decay));
     return u.parameter;

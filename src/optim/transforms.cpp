@@ -15,9 +15,16 @@ Axes input_axes(const Var& x) {
   return axes;
 }
 
+/// Throws UsageError for a number out of its range, NaN among them.
+void check(std::string_view transform, std::string_view what, double value, const Range& range) {
+  if (range.contains(value)) return;
+  fail<UsageError>("[{}] {} = {}. Wanted: {}", transform, what, value, range.str());
+}
+
 }  // namespace
 
 Transform clip_value(double limit) {
+  check("clip_value", "limit", limit, positive);
   return {.name = "clip_value", .rule = [=](Update& u) {
             const Var most = u.scalar("limit", limit);
             return clamp(u.gradient, -most, most);
@@ -25,6 +32,7 @@ Transform clip_value(double limit) {
 }
 
 Transform clip_norm(double max_norm) {
+  check("clip_norm", "max_norm", max_norm, positive);
   return {.name = "clip_norm", .rule = [=](Update& u) {
             const Var limit = u.scalar("max_norm", max_norm);
             return u.gradient * minimum(1, limit / (u.global_norm() + 1e-6));
@@ -32,6 +40,7 @@ Transform clip_norm(double max_norm) {
 }
 
 Transform clip_parameter_norm(double max_norm) {
+  check("clip_parameter_norm", "max_norm", max_norm, positive);
   return {.name = "clip_parameter_norm",
           .rule =
               [=](Update& u) {
@@ -42,6 +51,8 @@ Transform clip_parameter_norm(double max_norm) {
 }
 
 Transform adaptive_clip(double clipping, double eps) {
+  check("adaptive_clip", "clipping", clipping, positive);
+  check("adaptive_clip", "eps", eps, not_negative);
   return {.name = "adaptive_clip",
           .rule =
               [=](Update& u) {
@@ -54,6 +65,8 @@ Transform adaptive_clip(double clipping, double eps) {
 }
 
 Transform add_noise(double eta, double gamma) {
+  check("add_noise", "eta", eta, not_negative);
+  check("add_noise", "gamma", gamma, not_negative);
   return {.name = "noise", .rule = [=](Update& u) {
             const Var deviation = sqrt(u.scalar("eta", eta) / pow(u.step(), u.scalar("gamma", gamma)));
             return u.gradient + deviation * u.normal();
@@ -93,6 +106,7 @@ Transform scale(double factor) {
 }
 
 Transform add_decayed_weights(double decay) {
+  check("add_decayed_weights", "decay", decay, not_negative);
   return {.name = "decay", .rule = [=](Update& u) {
             const Var strength = u.weight_decay(decay);
             return strength.defined() ? u.gradient + strength * u.parameter : u.gradient;
@@ -100,12 +114,15 @@ Transform add_decayed_weights(double decay) {
 }
 
 Transform add_l1(double strength) {
+  check("add_l1", "strength", strength, not_negative);
   return {.name = "l1", .rule = [=](Update& u) {
             return u.decay_factor() == 0 ? u.gradient : u.gradient + u.scalar("l1", strength) * sign(u.parameter);
           }};
 }
 
 Transform add_elastic_net(double l1, double l2) {
+  check("add_elastic_net", "l1", l1, not_negative);
+  check("add_elastic_net", "l2", l2, not_negative);
   return {.name = "elastic_net", .rule = [=](Update& u) {
             if (u.decay_factor() == 0) return u.gradient;
             return u.gradient + (u.scalar("l1", l1) * sign(u.parameter) + u.scalar("l2", l2) * u.parameter);

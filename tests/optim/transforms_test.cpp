@@ -299,5 +299,21 @@ TEST(Groups, PatternsHaveStarsAndQuestionMarks) {
   EXPECT_FALSE(matches("", "a"));
 }
 
+TEST(Transforms, NumbersThatMeanNothingAreRefused) {
+  for (const double wrong : {-1.0, 0.0, nan}) {
+    EXPECT_THROW((void)optim::clip_value(wrong), UsageError) << wrong;
+    EXPECT_THROW((void)optim::clip_norm(wrong), UsageError) << wrong;
+    EXPECT_THROW((void)optim::clip_parameter_norm(wrong), UsageError) << wrong;
+    EXPECT_THROW((void)optim::adaptive_clip(wrong), UsageError) << wrong;
+  }
+  for (const double wrong : {-1.0, nan}) {
+    EXPECT_THROW((void)optim::add_noise(wrong), UsageError) << wrong;
+    EXPECT_THROW((void)optim::add_decayed_weights(wrong), UsageError) << wrong;
+    EXPECT_THROW((void)optim::add_l1(wrong), UsageError) << wrong;
+    EXPECT_THROW((void)optim::add_elastic_net(0, wrong), UsageError) << wrong;
+    EXPECT_THROW((void)optim::average_exponential(wrong), UsageError) << wrong;
+  }
+}
+
 }  // namespace
 }  // namespace thalweg
