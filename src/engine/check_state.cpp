@@ -37,7 +37,8 @@ void check_places(const Layout& layout) {
 void check_state(const State& state, const Layout* known) {
   check_parameters(state);
   check_places(*state.layout);
-  if (state.step < 0) fail<UsageError>("[state] step = {}. Wanted: >= 0", state.step);
+  constexpr std::int64_t most = std::int64_t{1} << 53;
+  if (state.step < 0 || state.step > most) fail<UsageError>("[state] step = {}. Wanted: in [0, 2^53]", state.step);
   if (!known) return;
   const Entries entries(*state.layout);
   for (const ParameterEntry& wanted : known->entries) {

@@ -116,9 +116,14 @@ class Fit {
     if (rows_ == 0) fail<UsageError>("[fit] the data has no rows to train on");
     if (options_.epochs < 1 && options_.steps < 1) wrong("epochs", options_.epochs, ">= 1");
     if (options_.batch_size < 0) wrong("batch_size", options_.batch_size, ">= 1, or 0 for the whole set");
-    if (options_.reports < 2) wrong("reports", options_.reports, ">= 2");
-    if (options_.passes < 1) wrong("passes", options_.passes, ">= 1");
-    if (options_.accumulate < 1) wrong("accumulate", options_.accumulate, ">= 1");
+    const std::tuple<std::string_view, std::int64_t, std::int64_t> least[] = {
+        {"steps", options_.steps, 0},           {"shard_size", options_.shard_size, 0},
+        {"accumulate", options_.accumulate, 1}, {"reports", options_.reports, 2},
+        {"stop_after", options_.stop_after, 0}, {"keep_checkpoints", options_.keep_checkpoints, 1},
+        {"passes", options_.passes, 1}};
+    for (const auto& [what, value, wanted] : least) {
+      if (value < wanted) wrong(what, value, fmt::format(">= {}", wanted));
+    }
     for (const Optimizer* optimizer : optimizers_) {
       if (owns_steps(*optimizer)) check_whole_steps(*optimizer);
       const Asks asks = asks_of(*optimizer);

@@ -102,7 +102,7 @@ void Trainer::set_state(State state) {
 }
 
 History Trainer::fit(const Dataset& data, const FitOptions& options) {
-  if (options.validation < 0 || options.validation >= 1) {
+  if (!(options.validation >= 0 && options.validation < 1)) {
     fail<UsageError>("[fit] validation = {}. Wanted: in [0, 1)", options.validation);
   }
   Dataset training = impl_->loss ? counted_rows(data) : data, held_out;

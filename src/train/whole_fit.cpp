@@ -16,7 +16,7 @@ WholeFit fit_whole(const ModelFunction& model, const LossFunction& loss, const D
   if (!owns_steps(method)) {
     fail<UsageError>("[fit_whole] {} does not own its steps. Hint: lbfgs, or a Trainer.", method.name);
   }
-  if (options.l2 < 0) fail<UsageError>("[fit_whole] l2 = {}. Wanted: >= 0", options.l2);
+  if (!(options.l2 >= 0)) fail<UsageError>("[fit_whole] l2 = {}. Wanted: >= 0", options.l2);
   const EvaluationFunction function = evaluation_of(model, loss);
   const State start = Engine(function, optim::sgd({.lr = 1}), 1).init(data, options.seed, f64);
   if (start.layout->statistics_size > 0) {
