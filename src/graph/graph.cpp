@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "core/error.hpp"
+#include "graph/users_line.hpp"
 #include "thalweg/ops.hpp"
 
 namespace thalweg {
@@ -25,7 +26,17 @@ Var Site::x(int input) const { return {graph, at(graph.node(index).inputs, input
 int Site::inputs() const { return count(graph.node(index).inputs); }
 const Attributes& Site::attributes() const { return graph.node(index).attributes; }
 
+namespace {
+thread_local Source users_line = {};
+
+Source users(Source source) { return users_line.line == 0 ? source : users_line; }
+}  // namespace
+
+UsersLine::UsersLine(Source line) : outer_(users_line) { users_line = users(line); }
+UsersLine::~UsersLine() { users_line = outer_; }
+
 std::string at(Source source) {
+  source = users(source);
   if (source.line == 0) return "";
   const std::string_view path = source.file;
   return fmt::format(" ({}:{})", path.substr(path.find_last_of('/') + 1), source.line);
@@ -70,7 +81,7 @@ Var Graph::number(double value, DType dtype, bool weak) {
 }
 
 Var Graph::append(const Op& op, std::vector<Var> inputs, Attributes attributes, Source source) {
-  Node node{&op, {}, std::move(attributes), {}, !inputs.empty(), source};
+  Node node{&op, {}, std::move(attributes), {}, !inputs.empty(), users(source)};
   std::vector<Signature> signatures;
   for (const Var& input : inputs) {
     expect_of_graph(op.name, input, *this, source);

@@ -125,6 +125,24 @@ TEST(Layers, OptionsThatCannotBeAreRefused) {
   refused("residual", {{"layers", {OptionList{{OptionMap{{"kind", {"conv3"}}}}}}}}, "conv3");
 }
 
+/// What is made of many ops names one line, that of the user.
+TEST(Layers, ErrorsAndNodesNameTheLineOfTheLayer) {
+  const int line = __LINE__ + 1;
+  const ModelFunction layers = [](Scope s, Var x) { return nn::lstm(s / "l", nn::batch_norm(s / "b", x), {}).output; };
+  const Layer both(layers, ones({2, 3, 4}), Mode::train, f32);
+  for (int i = 1; i < both.graph.size(); ++i) {
+    const Source source = both.graph.node(i).source;
+    if (source.line == 0) continue;
+    EXPECT_EQ(source.line, line) << both.graph.node(i).op->name << ' ' << source.file;
+  }
+  try {
+    const Layer wrong([](Scope s, Var x) { return nn::embedding(s, x, {}); }, ones({2}), Mode::train, f32);
+    ADD_FAILURE() << "accepted";
+  } catch (const UsageError& error) {
+    EXPECT_NE(std::string(error.what()).find("layers_test.cpp"), std::string::npos) << error.what();
+  }
+}
+
 TEST(Layers, OptionsOfAProgramAreCheckedAsThoseOfAConfiguration) {
   constexpr double nan = std::numeric_limits<double>::quiet_NaN();
   using Call = ModelFunction;

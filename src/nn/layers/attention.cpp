@@ -4,6 +4,7 @@
 
 #include "core/error.hpp"
 #include "graph/tracing.hpp"
+#include "graph/users_line.hpp"
 #include "nn/blocks.hpp"
 #include "nn/check_options.hpp"
 #include "nn/layer_row.hpp"
@@ -72,6 +73,7 @@ Var projected_qkv(Scope s, const Arg& x, const MultiHeadAttentionOptions& o, Var
 }
 
 Var multi_head_attention(Scope s, const Arg& x, const MultiHeadAttentionOptions& o, Var lengths, Var positions) {
+  const UsersLine line(x.source());
   const Var qkv = projected_qkv(s, x, o, positions);
   return joined(s, self_attention(qkv, {.causal = o.causal, .scale = o.scale}, lengths), o);
 }
@@ -88,6 +90,7 @@ Var cached_attention(Scope s, const Arg& x, const MultiHeadAttentionOptions& o, 
 
 Var multi_head_cross_attention(Scope s, const Arg& x, const Arg& memory, const MultiHeadAttentionOptions& o,
                                Var lengths) {
+  const UsersLine line(x.source());
   expect_heads("multi_head_cross_attention", x, o.heads, s);
   check_options(o, "multi_head_cross_attention");
   const Var v = var_of(x), m = var_of(memory);
@@ -99,6 +102,7 @@ Var multi_head_cross_attention(Scope s, const Arg& x, const Arg& memory, const M
 }
 
 Var feed_forward(Scope s, const Arg& x, const FeedForwardOptions& o) {
+  const UsersLine line(x.source());
   check_options(o, "feed_forward");
   const std::int64_t features = var_of(x).dim(-1);
   const bool gated = o.of == "swiglu";

@@ -2,6 +2,7 @@
 
 #include "core/error.hpp"
 #include "graph/tracing.hpp"
+#include "graph/users_line.hpp"
 #include "nn/layer_row.hpp"
 #include "thalweg/ops.hpp"
 
@@ -31,6 +32,7 @@ Var with_bias(const Scope& s, Var y, const Options& o) {
 }  // namespace
 
 Var conv2d(Scope s, const Arg& x, const ConvOptions& o) {
+  const UsersLine line(x.source());
   expect_channels("conv2d", s, x, 4, o.filters, o.groups);
   const Var weight = s.parameter("weight", {o.kernel.height, o.kernel.width, var_of(x).dim(-1) / o.groups, o.filters},
                                  {.initializer = o.initializer});
@@ -38,6 +40,7 @@ Var conv2d(Scope s, const Arg& x, const ConvOptions& o) {
 }
 
 Var conv1d(Scope s, const Arg& x, const ConvOptions& o) {
+  const UsersLine line(x.source());
   expect_channels("conv1d", s, x, 3, o.filters, o.groups);
   const Var weight =
       s.parameter("weight", {o.kernel.width, var_of(x).dim(-1) / o.groups, o.filters}, {.initializer = o.initializer});
@@ -45,6 +48,7 @@ Var conv1d(Scope s, const Arg& x, const ConvOptions& o) {
 }
 
 Var conv_transpose2d(Scope s, const Arg& x, const ConvTransposeOptions& o) {
+  const UsersLine line(x.source());
   expect_channels("conv_transpose2d", s, x, 4, o.filters, o.groups);
   const Var weight = s.parameter("weight", {o.kernel.height, o.kernel.width, o.filters / o.groups, var_of(x).dim(-1)},
                                  {.initializer = o.initializer});

@@ -1,12 +1,14 @@
 // Layers that multiply by a matrix, or look up rows of it.
 
 #include "graph/tracing.hpp"
+#include "graph/users_line.hpp"
 #include "nn/layer_row.hpp"
 #include "thalweg/ops.hpp"
 
 namespace thalweg::nn {
 
 Var dense(Scope s, const Arg& x, std::int64_t units, const DenseOptions& options) {
+  const UsersLine line(x.source());
   if (var_of(x).rank() == 0 || units < 1) {
     fail<UsageError>("[dense] {} units on an input of shape {} in '{}'. Hint: the input is (batch, ..., features).{}",
                      units, var_of(x).shape(), s.path(), at(x.source()));
@@ -18,6 +20,7 @@ Var dense(Scope s, const Arg& x, std::int64_t units, const DenseOptions& options
 }
 
 Var embedding(Scope s, const Arg& indices, const EmbeddingOptions& options) {
+  const UsersLine line(indices.source());
   if (options.count < 1 || options.width < 1) {
     fail<UsageError>("[embedding] a table of {} rows of {} numbers in '{}'. Hint: {{.count = ..., .width = ...}}.",
                      options.count, options.width, s.path());

@@ -4,6 +4,7 @@
 
 #include "core/error.hpp"
 #include "graph/tracing.hpp"
+#include "graph/users_line.hpp"
 #include "nn/check_options.hpp"
 #include "nn/layer_row.hpp"
 #include "thalweg/ops.hpp"
@@ -101,6 +102,7 @@ Var with_places(Var x) { return reshape(x, {x.dim(0), x.size() / x.dim(0) / x.di
 }  // namespace
 
 Var batch_norm(Scope s, const Arg& arg, const BatchNormOptions& o) {
+  const UsersLine line(arg.source());
   expect_axes("batch_norm", s, arg, 2);
   check_options(o, "batch_norm");
   const Var x = var_of(arg);
@@ -125,12 +127,14 @@ Var batch_norm(Scope s, const Arg& arg, const BatchNormOptions& o) {
 }
 
 Var layer_norm(Scope s, const Arg& x, const LayerNormOptions& o) {
+  const UsersLine line(x.source());
   expect_axes("layer_norm", s, x, 1);
   check_options(o, "layer_norm");
   return Affine(s, var_of(x).dim(-1), o.affine, 1, o.bias)(standardise(x, o.eps));
 }
 
 Var group_norm(Scope s, const Arg& x, const GroupNormOptions& o) {
+  const UsersLine line(x.source());
   expect_axes("group_norm", s, x, 2);
   check_options(o, "group_norm");
   const Shape& shape = var_of(x).shape();
@@ -145,6 +149,7 @@ Var group_norm(Scope s, const Arg& x, const GroupNormOptions& o) {
 }
 
 Var instance_norm(Scope s, const Arg& x, const InstanceNormOptions& o) {
+  const UsersLine line(x.source());
   expect_axes("instance_norm", s, x, 3);
   check_options(o, "instance_norm");
   const Var y = standardised(with_places(var_of(x)), 1, o.eps);
@@ -152,6 +157,7 @@ Var instance_norm(Scope s, const Arg& x, const InstanceNormOptions& o) {
 }
 
 Var rms_norm(Scope s, const Arg& x, const RmsNormOptions& o) {
+  const UsersLine line(x.source());
   expect_axes("rms_norm", s, x, 1);
   check_options(o, "rms_norm");
   const Var weight = s.parameter("weight", {var_of(x).dim(-1)}, {.initializer = init::constant(1), .decay = false});

@@ -4,6 +4,7 @@
 
 #include "core/error.hpp"
 #include "graph/tracing.hpp"
+#include "graph/users_line.hpp"
 #include "nn/blocks.hpp"
 #include "nn/layer_row.hpp"
 #include "ops/recurrent.hpp"
@@ -46,6 +47,7 @@ Var last_step(Var steps, std::int64_t state, std::int64_t units) {
 }  // namespace
 
 Recurrent lstm(Scope s, const Arg& x, const RecurrentOptions& o, const std::vector<Var>& carry) {
+  const UsersLine line(x.source());
   expect_sequence("lstm", x, o, carry, 2, s);
   const auto [sums, weights] = projected(s, x, o, 4, init::zeros());
   const std::vector<Var> before = carry_or_zeros(carry, sums, o.units, 2);
@@ -54,6 +56,7 @@ Recurrent lstm(Scope s, const Arg& x, const RecurrentOptions& o, const std::vect
 }
 
 Recurrent gru(Scope s, const Arg& x, const RecurrentOptions& o, const std::vector<Var>& carry) {
+  const UsersLine line(x.source());
   expect_sequence("gru", x, o, carry, 1, s);
   const auto [sums, weights] = projected(s, x, o, 3, init::zeros());
   const std::vector<Var> before = carry_or_zeros(carry, sums, o.units, 1);
