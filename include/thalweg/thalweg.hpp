@@ -5,6 +5,7 @@
 #include "thalweg/apply.hpp"
 #include "thalweg/augment.hpp"
 #include "thalweg/batch.hpp"
+#include "thalweg/bleu.hpp"
 #include "thalweg/command.hpp"
 #include "thalweg/ctc.hpp"
 #include "thalweg/curved_optimizers.hpp"

@@ -1,6 +1,6 @@
 // BLEU against NLTK's, and by hand.
 
-#include "thalweg/bleu.hpp"
+#include "thalweg/thalweg.hpp"
 
 #include <gtest/gtest.h>
 
