@@ -1,5 +1,7 @@
 // Attention and its gradient by cuDNN, where values are stored in bf16.
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <limits>
 #include <mutex>
@@ -139,7 +141,11 @@ class FusedAttention {
   [[nodiscard]] std::shared_ptr<const DnnPlan> planned(const AttentionGraph& graph) const {
     const auto [place, is_new] = dnn_->plans.try_emplace(graph.str());
     if (is_new) {
-      if (auto plan = plan_of({dnn_->functions, dnn_->handle()}, graph))
+      const GpuFacts& gpu = stream_.facts();
+      const std::string made_for =
+          fmt::format("{} of {}.{} with {} processors", gpu.name, gpu.major, gpu.minor, gpu.processors);
+      const CodeCache kept(stream_.options().cache);
+      if (auto plan = plan_of({dnn_->functions, dnn_->handle()}, graph, kept, made_for))
         place->second = std::make_shared<const DnnPlan>(std::move(*plan));
     }
     return place->second;

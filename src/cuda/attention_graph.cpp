@@ -9,6 +9,9 @@ namespace thalweg::cuda {
 
 namespace {
 
+/// To be counted up where the operations below change: plans of another form that are kept in files are others.
+constexpr int form = 1;
+
 using Value = cudnnBackendDescriptor_t;
 using Sizes = std::array<std::int64_t, 4>;  // batch, heads, and what a head has: (time, width) or (queries, keys)
 
@@ -263,8 +266,18 @@ std::optional<AttentionGraph> attention_graph(std::string_view op, const KernelS
   return is_empty ? std::nullopt : std::optional(graph);
 }
 
-std::optional<DnnPlan> plan_of(const PlanTarget& target, const AttentionGraph& graph) {
-  return DnnPlan::make(target, Builder(target.functions, graph).made());
+std::optional<DnnPlan> plan_of(const PlanTarget& target, const AttentionGraph& graph, const CodeCache& kept,
+                               std::string_view made_for) {
+  DnnPlan::Described described = Builder(target.functions, graph).made();
+  const std::string made_from =
+      fmt::format("cuDNN {}, {}, form {}: {}", target.functions.cudnnGetVersion(), made_for, form, graph.str());
+  if (const auto text = kept.find(made_from)) {
+    if (auto plan = DnnPlan::restored(target, described.ids, *text)) return plan;
+  }
+  auto plan = DnnPlan::make(target, std::move(described));
+  if (!plan) return std::nullopt;
+  if (const std::string text = plan->text(); !text.empty()) kept.keep(made_from, text);
+  return plan;
 }
 
 }  // namespace thalweg::cuda

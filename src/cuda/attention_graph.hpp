@@ -5,6 +5,7 @@
 #include <string_view>
 
 #include "cuda/attention_sizes.hpp"
+#include "cuda/compiler.hpp"
 #include "cuda/dnn_graph.hpp"
 
 namespace thalweg::cuda {
@@ -53,7 +54,9 @@ struct AttentionGraph {
 /// Operands are at multiples of this, or the library has no plan.
 inline constexpr std::int64_t attention_alignment = 16;
 
-/// Forward: q, k, v to value and logs. Gradient: these and g to dq, dk and dv.
-[[nodiscard]] std::optional<DnnPlan> plan_of(const PlanTarget& target, const AttentionGraph& graph);
+/// Forward: q, k, v to value and logs. Gradient: these and g to dq, dk and dv. What `kept` has of the GPU that
+/// `made_for` names is not made again.
+[[nodiscard]] std::optional<DnnPlan> plan_of(const PlanTarget& target, const AttentionGraph& graph,
+                                             const CodeCache& kept = CodeCache({}), std::string_view made_for = {});
 
 }  // namespace thalweg::cuda

@@ -41,6 +41,14 @@ std::vector<Descriptor> proposals(const PlanTarget& target, const Descriptor& gr
   return made;
 }
 
+Descriptor begun_plan(const PlanTarget& target) {
+  Descriptor plan(target.functions, CUDNN_BACKEND_EXECUTION_PLAN_DESCRIPTOR);
+  if (target.handle != nullptr) plan.set(CUDNN_ATTR_EXECUTION_PLAN_HANDLE, CUDNN_TYPE_HANDLE, target.handle);
+  if (target.described != nullptr)
+    plan.set(CUDNN_ATTR_EXECUTION_PLAN_DEVICEPROP, CUDNN_TYPE_BACKEND_DESCRIPTOR, target.described);
+  return plan;
+}
+
 }  // namespace
 
 cudnnDataType_t type_of(Element element) {
@@ -80,19 +88,45 @@ bool DnnPlan::choose(const PlanTarget& target, bool keeps_f32, cudnnBackendHeurM
 }
 
 bool DnnPlan::adopt(const PlanTarget& target, Descriptor proposal) {
-  Descriptor plan(target.functions, CUDNN_BACKEND_EXECUTION_PLAN_DESCRIPTOR);
-  if (target.handle != nullptr) plan.set(CUDNN_ATTR_EXECUTION_PLAN_HANDLE, CUDNN_TYPE_HANDLE, target.handle);
-  if (target.described != nullptr)
-    plan.set(CUDNN_ATTR_EXECUTION_PLAN_DEVICEPROP, CUDNN_TYPE_BACKEND_DESCRIPTOR, target.described);
+  Descriptor plan = begun_plan(target);
   plan.set(CUDNN_ATTR_EXECUTION_PLAN_ENGINE_CONFIG, proposal);
+  parts_.push_back(std::move(proposal));
+  if (take(std::move(plan))) return true;
+  parts_.pop_back();
+  return false;
+}
+
+bool DnnPlan::take(Descriptor plan) {
   if (!plan.finish()) return false;
   std::int64_t bytes = 0;
   plan.read(CUDNN_ATTR_EXECUTION_PLAN_WORKSPACE_SIZE, CUDNN_TYPE_INT64, std::span<std::int64_t>(&bytes, 1));
   if (bytes > most_workspace) return false;
   workspace_ = static_cast<std::size_t>(bytes);
-  parts_.push_back(std::move(proposal));
   parts_.push_back(std::move(plan));
   return true;
+}
+
+std::optional<DnnPlan> DnnPlan::restored(const PlanTarget& target, std::vector<std::int64_t> ids,
+                                         std::string_view text) {
+  Descriptor plan = begun_plan(target);
+  const cudnnStatus_t status =
+      target.functions.cudnnBackendSetAttribute(plan.get(), CUDNN_ATTR_EXECUTION_PLAN_JSON_REPRESENTATION,
+                                                CUDNN_TYPE_CHAR, static_cast<std::int64_t>(text.size()), text.data());
+  DnnPlan made({.ids = std::move(ids)});
+  if (status != CUDNN_STATUS_SUCCESS || !made.take(std::move(plan))) return std::nullopt;
+  return made;
+}
+
+std::string DnnPlan::text() const {
+  const auto read = [this](std::int64_t room, std::int64_t& count, char* into) {
+    return parts_.back().functions().cudnnBackendGetAttribute(get(), CUDNN_ATTR_EXECUTION_PLAN_JSON_REPRESENTATION,
+                                                              CUDNN_TYPE_CHAR, room, &count,
+                                                              into) == CUDNN_STATUS_SUCCESS;
+  };
+  std::int64_t bytes = 0, written = 0;
+  if (!read(0, bytes, nullptr) || bytes <= 0) return {};
+  std::string text(static_cast<std::size_t>(bytes), '\0');
+  return read(bytes, written, text.data()) && written == bytes ? text : std::string();
 }
 
 Descriptor DnnPlan::pack(const DnnFunctions& functions, std::span<const void* const> addresses,

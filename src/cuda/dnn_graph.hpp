@@ -4,6 +4,8 @@
 #include <memory>
 #include <optional>
 #include <span>
+#include <string>
+#include <string_view>
 #include <vector>
 
 #include "cuda/dnn_functions.hpp"
@@ -17,6 +19,7 @@ class Descriptor {
   Descriptor(const DnnFunctions& functions, cudnnBackendDescriptorType_t type);
 
   [[nodiscard]] cudnnBackendDescriptor_t get() const { return made_.get(); }
+  [[nodiscard]] const DnnFunctions& functions() const { return *functions_; }
   template <class T>
   void set(cudnnBackendAttributeName_t name, cudnnBackendAttributeType_t type, std::span<const T> values) const {
     THALWEG_DNN(*functions_, cudnnBackendSetAttribute, get(), name, type, static_cast<std::int64_t>(values.size()),
@@ -79,6 +82,11 @@ class DnnPlan {
   /// The first of the library's proposals that gives the same bits each time, rounds no more than it may, and takes no
   /// more workspace than it may; nothing where there is none.
   [[nodiscard]] static std::optional<DnnPlan> make(const PlanTarget& target, Described graph);
+  /// A plan as it was written, with the machine code of its kernels; nothing where the library does not take it.
+  [[nodiscard]] static std::optional<DnnPlan> restored(const PlanTarget& target, std::vector<std::int64_t> ids,
+                                                       std::string_view text);
+  /// Empty where the library cannot write it.
+  [[nodiscard]] std::string text() const;
 
   [[nodiscard]] cudnnBackendDescriptor_t get() const { return parts_.back().get(); }
   [[nodiscard]] std::size_t workspace() const { return workspace_; }
@@ -91,6 +99,7 @@ class DnnPlan {
   explicit DnnPlan(Described graph) : parts_(std::move(graph.parts)), ids_(std::move(graph.ids)) {}
   [[nodiscard]] bool choose(const PlanTarget& target, bool keeps_f32, cudnnBackendHeurMode_t mode);
   [[nodiscard]] bool adopt(const PlanTarget& target, Descriptor proposal);
+  [[nodiscard]] bool take(Descriptor plan);
 
   std::vector<Descriptor> parts_;  ///< all that the plan is made of, and last itself
   std::vector<std::int64_t> ids_;

@@ -5,6 +5,7 @@
 
 #include "cuda/attention_graph.hpp"
 #include "cuda/dnn_functions.hpp"
+#include "temporary_folder.hpp"
 #include "tried.hpp"
 
 namespace thalweg {
@@ -132,6 +133,22 @@ TEST(FusedAttention, OfEqualShapesIsPlannedOnce) {
   scaled.number *= 2;  // which is told at each run
   EXPECT_EQ(asked_for(scaled), 0);
   expect_by_library(*driver, scaled);
+}
+
+TEST(FusedAttention, IsRestoredFromAFile) {
+  const testing::TemporaryFolder folder;
+  const std::vector<VendorCall> calls = all_of({{2, 7, 3, 2, 8}}, true);
+  const auto asked_for = [&](const auto& use) {
+    const auto driver = open_driver(folder / "plans");
+    const int before = times_asked();
+    for (const VendorCall& call : calls) use(*driver, call);
+    return times_asked() - before;
+  };
+  EXPECT_EQ(asked_for(expect_by_library), 2);
+  EXPECT_EQ(asked_for(expect_by_library), 0);
+  for (const auto& file : std::filesystem::directory_iterator(folder / "plans"))
+    std::filesystem::resize_file(file, std::filesystem::file_size(file) - 1);
+  EXPECT_EQ(asked_for(expect_by_library), 2);
 }
 
 TEST(FusedAttention, WithoutAPlanIsComputedByTheOwnText) {

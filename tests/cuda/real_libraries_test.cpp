@@ -16,6 +16,7 @@ namespace thalweg {
 namespace {
 
 using cuda::Descriptor;
+using cuda::DnnPlan;
 using cuda::Element;
 using cuda::Types;
 using testing::calls_of_samples;
@@ -197,11 +198,11 @@ bool are_planned(const std::vector<cuda::AttentionGraph>& graphs) {
   const cuda::DnnFunctions functions(THALWEG_CUDNN);
   const Descriptor gpu = described(functions);
   const cuda::PlanTarget target{functions, nullptr, gpu.get()};
-  bool all = true;
+  bool all = !DnnPlan::restored(target, {}, "{}");
   for (const cuda::AttentionGraph& whole : graphs) {
     for (const cuda::AttentionGraph& graph : {whole, whole.part_of_gradient()}) {
       const auto plan = plan_of(target, graph);
-      all = all && plan.has_value();
+      all = all && plan && DnnPlan::restored(target, plan->ids(), plan->text());
       std::fprintf(stderr, "%s: %s\n", graph.str().c_str(),
                    plan ? fmt::format("a plan with {} bytes of workspace", plan->workspace()).c_str() : "no plan");
     }

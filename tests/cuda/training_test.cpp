@@ -9,6 +9,7 @@
 #include "moons.hpp"
 #include "opened_gpu.hpp"
 #include "thalweg/thalweg.hpp"
+#include "tried.hpp"
 
 namespace thalweg {
 namespace {
@@ -89,6 +90,31 @@ TEST(TrainingOnTheGpu, ABatchIsOneShard) {
   const Tensor by_default = trained_in(0);
   EXPECT_TRUE(identical(by_default, trained_in(64)));
   EXPECT_FALSE(identical(by_default, trained_in(16)));
+}
+
+/// Attention of all layers by two plans of cuDNN: one forward, and one of its gradient.
+TEST(TrainingOnTheGpu, OfAGptInBf16IsAsHere) {
+  Dataset data;
+  data.set("input", random_uniform({23, 12}, 0, 9, 3, f64).to(i32));
+  data.set("target", random_uniform({23, 12}, 0, 9, 4, f64).to(i32));
+  for (const std::string positions : {"learned", "rotary"}) {
+    SCOPED_TRACE(positions);
+    const auto trained_in_bf16 = [&] {
+      Trainer trainer(nn::gpt(9, {.layers = 2, .width = 16, .heads = 2, .context = 12, .positions = positions}),
+                      loss::cross_entropy, optim::sgd({.lr = 0.5}), 1);
+      (void)trainer.fit(data, {.epochs = 2, .batch_size = 8, .shard_size = 8, .precision = Precision::bf16});
+      return trainer.state().parameters;
+    };
+    const Tensor here = trained_in_bf16();
+    Gpu gpu(testing::open_driver());
+    const ChosenDevice chosen(gpu);
+    const auto plans_asked = [] { return testing::times_asked("libcudnn.so.9", "thalweg_stand_in_plans_asked"); };
+    const int before = plans_asked();
+    const Tensor there = trained_in_bf16();
+    EXPECT_EQ(plans_asked() - before, 4);  // a last batch of 7 rows too
+    EXPECT_LT(difference(there, here), 1e-3);
+    EXPECT_TRUE(identical(trained_in_bf16(), there));
+  }
 }
 
 }  // namespace

@@ -53,7 +53,8 @@ std::size_t bytes_of(cudnnBackendAttributeType_t type) {
     case CUDNN_TYPE_VOID_PTR:
     case CUDNN_TYPE_HANDLE:
     case CUDNN_TYPE_BACKEND_DESCRIPTOR: return 8;
-    case CUDNN_TYPE_BOOLEAN: return 1;
+    case CUDNN_TYPE_BOOLEAN:
+    case CUDNN_TYPE_CHAR: return 1;
     default: return 4;
   }
 }
@@ -103,7 +104,68 @@ cudnnStatus_t finish_pack(const Descriptor& d) {
              : bad("addresses are missing");
 }
 
-cudnnStatus_t finish(const Descriptor& d) {
+// ---------------------------------------------------------------------------------------------------------------------
+// Plans as text: the number of what was written here
+
+/// A copy of a descriptor and of all that it is made of, which stay.
+const Descriptor* kept(const Descriptor& d, std::map<const Descriptor*, const Descriptor*>& known) {
+  if (const auto found = known.find(&d); found != known.end()) return found->second;
+  auto* copy = new Descriptor(d);
+  known[&d] = copy;
+  for (auto& [name, attribute] : copy->told) {
+    if (attribute.type != CUDNN_TYPE_BACKEND_DESCRIPTOR) continue;
+    for (std::int64_t k = 0; k < attribute.count; ++k) {
+      const Descriptor* child = nullptr;
+      std::byte* const at = attribute.bytes.data() + static_cast<std::size_t>(k) * sizeof child;
+      std::memcpy(&child, at, sizeof child);
+      child = kept(*child, known);
+      std::memcpy(at, &child, sizeof child);
+    }
+  }
+  return copy;
+}
+
+struct Written {
+  Proposal proposed;
+  const Descriptor* graph;
+};
+std::vector<Written>& written() {
+  static auto& all = *new std::vector<Written>;
+  return all;
+}
+constexpr std::string_view plan_head = "stand-in's plan ";
+
+/// What a plan is run by: the proposal that it is made of, or what it was restored from.
+const Descriptor& chosen_by(const Descriptor& plan) {
+  return plan.has_text() ? plan : *plan.child(CUDNN_ATTR_EXECUTION_PLAN_ENGINE_CONFIG);
+}
+
+cudnnStatus_t restore(Descriptor& plan) {
+  const auto& bytes = plan.told.at(CUDNN_ATTR_EXECUTION_PLAN_JSON_REPRESENTATION).bytes;
+  const std::string text(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+  if (!text.starts_with(plan_head)) return bad("this is no plan");
+  const auto number = std::strtoull(text.c_str() + plan_head.size(), nullptr, 10);
+  if (number >= written().size()) return bad("a plan of another library");
+  plan.proposed = written()[number].proposed;
+  plan.graph = written()[number].graph;
+  return CUDNN_STATUS_SUCCESS;
+}
+
+/// Gives as much of it as there is room for.
+cudnnStatus_t write_plan(const Descriptor& plan, std::int64_t room, std::int64_t* count, char* into) {
+  const Descriptor& chosen = chosen_by(plan);
+  std::map<const Descriptor*, const Descriptor*> known;
+  if (room > 0) written().push_back({chosen.proposed, kept(*chosen.graph, known)});
+  std::array<char, 40> text_of_number{};  // always of one length
+  std::snprintf(text_of_number.data(), text_of_number.size(), "%s%08zu", plan_head.data(),
+                room > 0 ? written().size() - 1 : std::size_t{0});
+  const std::string text = text_of_number.data();
+  *count = static_cast<std::int64_t>(text.size());
+  if (room > 0) std::memcpy(into, text.data(), static_cast<std::size_t>(std::min(room, *count)));
+  return CUDNN_STATUS_SUCCESS;
+}
+
+cudnnStatus_t finish(Descriptor& d) {
   switch (d.type) {
     case CUDNN_BACKEND_TENSOR_DESCRIPTOR: return finish_tensor(d);
     case CUDNN_BACKEND_CONVOLUTION_DESCRIPTOR: return finish_convolution(d);
@@ -126,6 +188,7 @@ cudnnStatus_t finish(const Descriptor& d) {
                  ? CUDNN_STATUS_SUCCESS
                  : bad("nothing to propose engines for");
     case CUDNN_BACKEND_EXECUTION_PLAN_DESCRIPTOR: {
+      if (d.has_text()) return restore(d);
       if (!d.has(CUDNN_ATTR_EXECUTION_PLAN_ENGINE_CONFIG, CUDNN_TYPE_BACKEND_DESCRIPTOR, 1)) return bad("no engine");
       return d.child(CUDNN_ATTR_EXECUTION_PLAN_ENGINE_CONFIG)->proposed.engine->can_be_built
                  ? CUDNN_STATUS_SUCCESS
@@ -137,7 +200,7 @@ cudnnStatus_t finish(const Descriptor& d) {
 }
 
 cudnnStatus_t execute(cudnnHandle_t handle, const Descriptor& plan, const Descriptor& pack) {
-  const Descriptor& proposal = *plan.child(CUDNN_ATTR_EXECUTION_PLAN_ENGINE_CONFIG);
+  const Descriptor& proposal = chosen_by(plan);
   const Proposal& proposed = proposal.proposed;
   auto* workspace = pack.get<std::byte*>(CUDNN_ATTR_VARIANT_PACK_WORKSPACE);
   if (proposed.workspace > 0 && workspace == nullptr) return bad("no workspace");
@@ -261,10 +324,12 @@ cudnnStatus_t cudnnBackendGetAttribute(cudnnBackendDescriptor_t descriptor, cudn
     return CUDNN_STATUS_SUCCESS;
   }
   if (name == CUDNN_ATTR_EXECUTION_PLAN_WORKSPACE_SIZE && type == CUDNN_TYPE_INT64 && d.finished) {
-    *static_cast<std::int64_t*>(into) = d.child(CUDNN_ATTR_EXECUTION_PLAN_ENGINE_CONFIG)->proposed.workspace;
+    *static_cast<std::int64_t*>(into) = chosen_by(d).proposed.workspace;
     *count = 1;
     return CUDNN_STATUS_SUCCESS;
   }
+  if (name == CUDNN_ATTR_EXECUTION_PLAN_JSON_REPRESENTATION && type == CUDNN_TYPE_CHAR && d.finished)
+    return write_plan(d, room, count, static_cast<char*>(into));
   return refuse(CUDNN_STATUS_NOT_SUPPORTED, "not in the stand-in");
 }
 

@@ -56,6 +56,8 @@ struct Descriptor {
       std::memcpy(&value, found->second.bytes.data(), std::min(sizeof value, found->second.bytes.size()));
     return value;
   }
+  /// Of a plan, whether it is told as a text.
+  [[nodiscard]] bool has_text() const { return told.contains(CUDNN_ATTR_EXECUTION_PLAN_JSON_REPRESENTATION); }
   [[nodiscard]] const Descriptor* child(cudnnBackendAttributeName_t name) const { return get<const Descriptor*>(name); }
 
   cudnnBackendDescriptorType_t type;
