@@ -196,7 +196,7 @@ class FusedAttention {
   Numbers numbers_;
   Own own_;
   std::shared_ptr<const DnnPlan> forward_, backward_;
-  // places in the scratch; of gradients that nobody asked for, by input
+  // places in the scratch; of gradients that nobody asked for, by input: 0, where the logs are, is none
   Scratch scratch_;
   std::size_t logs_ = 0, value_ = 0, means_ = 0, workspace_ = 0;
   std::array<std::size_t, 3> others_{};

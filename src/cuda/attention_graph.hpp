@@ -42,8 +42,8 @@ struct AttentionGraph {
 
   /// The same in words, which differ where the graphs do.
   [[nodiscard]] std::string str() const;
-  /// What all values of one head take between the samples of the largest batch, and the heads of one, whose gradient's
-  /// plan needs no more workspace than it may: a deterministic one keeps the cotangents of all scores, in bf16.
+  /// The gradient of as many samples at once, or of one sample's heads, as need no more workspace than a plan may take:
+  /// a deterministic one keeps the cotangents of all scores, in bf16. All parts are equal.
   [[nodiscard]] AttentionGraph part_of_gradient() const;
 };
 
