@@ -74,8 +74,7 @@ std::string stability_text(const OpenedRun& run, double largest) {
       nesterov != options.end() && nesterov->second.get_if<bool>() && *nesterov->second.get_if<bool>();
   const std::string rate = fmt::format("the run's last rate was {}", number_text(run.last_lr(), 4));
   if (run.optimizer.name != "sgd") {
-    return fmt::format("{}, by {}: it scales each direction separately, so this bound of plain descent does not apply",
-                       rate, run.optimizer.name);
+    return fmt::format("{}, by {}, and this bound is that of plain descent", rate, run.optimizer.name);
   }
   const double momentum = number("momentum");
   if (momentum == 0) return fmt::format("above it, plain descent diverges along the sharpest direction; {}", rate);
@@ -134,7 +133,8 @@ void print_noise(const GradientNoise& noise) {
     return;
   }
   emit(
-      "{:<12}scale {} rows ({} batches of {}): smaller batches are mostly noise, much larger ones gain almost "
+      "{:<12}scale {} rows, the batch size that it suggests ({} batches of {}): smaller batches are mostly noise, much "
+      "larger ones gain almost "
       "nothing; a batch has a signal of {} of its noise\n",
       "noise", with_error(noise.scale.value, noise.scale.error), noise.batches, noise.batch_size,
       number_text(noise.signal_to_noise(), 3));

@@ -47,10 +47,20 @@ double RateHistogram::quantile(double part) const {
   return not_a_number;
 }
 
-double noise_scale(std::span<const Look> looks) {
-  double signal = 0, noise = 0;
+Estimate noise_scale(std::span<const Look> looks) {
+  const auto count = static_cast<double>(looks.size());
+  double signal = 0, noise = 0, mean = 0, squares = 0;
   for (const Look& look : looks) signal += look.signal, noise += look.noise;
-  return signal > 0 ? noise / signal : not_a_number;
+  if (!(signal > 0)) return {not_a_number, not_a_number};
+  const auto without = [&](const Look& look) {
+    const double rest = signal - look.signal;
+    return rest > 0 ? (noise - look.noise) / rest : std::numeric_limits<double>::infinity();
+  };
+  for (const Look& look : looks) mean += without(look) / count;
+  for (const Look& look : looks) squares += std::pow(without(look) - mean, 2);
+  const bool is_known = looks.size() >= 3 && std::isfinite(mean);
+  return {noise / signal,
+          is_known ? std::sqrt((count - 1) / count * squares) : std::numeric_limits<double>::infinity()};
 }
 
 double signal_to_noise(std::span<const Look> looks) {

@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "insight/spectrum.hpp"
 #include "thalweg/tensor.hpp"
 
 namespace thalweg {
@@ -39,15 +40,16 @@ struct Look {
   };
   std::int64_t step = 0, epoch = 0;
   double lr = 0;
-  std::int64_t batch_size = 0;            ///< rows of the step
+  std::int64_t batch_size = 0;            ///< rows of a step; the last of an epoch may have fewer
   double signal = 0, noise = 0;           ///< |G|^2 and tr(S): see GradientNoise
   std::optional<Sharpness> largest = {};  ///< the largest eigenvalue of the Hessian
   std::vector<Layer> layers = {};
 };
 
 /// The mean noise of several looks over their mean signal, in rows. It is a ratio of means, because a mean of ratios is
-/// biased and noisy. NaN where the mean signal is not above 0.
-[[nodiscard]] double noise_scale(std::span<const Look> looks);
+/// biased and noisy. NaN where the mean signal is not above 0. The error is estimated by the jackknife over the looks,
+/// and infinite for fewer than 3.
+[[nodiscard]] Estimate noise_scale(std::span<const Look> looks);
 /// The mean signal over the mean variance of a batch's gradient.
 [[nodiscard]] double signal_to_noise(std::span<const Look> looks);
 

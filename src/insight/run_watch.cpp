@@ -86,7 +86,7 @@ Look RunWatch::look(const StepReport& step, const State& state) {
     const std::int64_t shard = shard_size_ > 0 ? shard_size_ : default_shard_size(length_.batch, parameters);
     products_.emplace(function_, workers_, ProductOptions{.mode = Mode::train, .shard_size = shard, .far = far});
   }
-  Look look{.step = step.step, .epoch = step.epoch, .lr = step.lr, .batch_size = step.samples};
+  Look look{.step = step.step, .epoch = step.epoch, .lr = step.lr, .batch_size = length_.rows_a_step};
   measure_noise(look, step.step);
   measure_layers(look, state, step.step);
   if (options_.largest) measure_sharpness(look);

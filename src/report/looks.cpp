@@ -50,7 +50,7 @@ bool is_known(const Series& line) {
 
 std::string noise_charts(const std::vector<Look>& looks) {
   const Series scale =
-      line_of(looks, "noise scale", "training", [&](std::size_t i) { return noise_scale(window(looks, i)); });
+      line_of(looks, "noise scale", "training", [&](std::size_t i) { return noise_scale(window(looks, i)).value; });
   const Series batch =
       line_of(looks, "batch", "validation", [&](std::size_t i) { return static_cast<double>(looks[i].batch_size); });
   const Series signal = line_of(looks, "signal to noise of a batch", "gradient",
@@ -154,9 +154,25 @@ class Histograms {
   int low_ = std::numeric_limits<int>::max(), high_ = std::numeric_limits<int>::min();
 };
 
+/// The noise scale of the last looks and what it says of the batch.
+std::string noise_text(const std::vector<Look>& looks) {
+  const std::span<const Look> last = window(looks, looks.size() - 1);
+  const Estimate scale = noise_scale(last);
+  if (std::isnan(scale.value)) return "";
+  const std::string by = last.size() == 1 ? "that one look" : fmt::format("the last {} looks", last.size());
+  if (std::isfinite(scale.error) && scale.error > scale.value)
+    return fmt::format("The gradients of {} are too noisy to measure their noise scale. ", by);
+  const std::string error = std::isfinite(scale.error)
+                                ? fmt::format("{} +- {}", number_text(scale.value, 3), number_text(scale.error, 2))
+                                : fmt::format("roughly {}", number_text(scale.value, 3));
+  return fmt::format(
+      "By {} the noise scale, the batch size that it suggests, is {} rows, and a batch has {}: smaller batches are "
+      "mostly noise, and much larger ones gain almost nothing. ",
+      by, error, looks.back().batch_size);
+}
+
 /// How to read the figures, and which conclusions do not follow.
 std::string caption(const std::vector<Look>& looks) {
-  const double scale = noise_scale(window(looks, looks.size() - 1));
   std::int64_t unmoved = 0, all = 0;
   for (const Look::Layer& layer : looks.back().layers) {
     unmoved += layer.rates.unmoved;
@@ -164,12 +180,7 @@ std::string caption(const std::vector<Look>& looks) {
   }
   std::string text =
       fmt::format("{} look{}, the last in step {}. ", looks.size(), looks.size() == 1 ? "" : "s", looks.back().step);
-  if (scale > 0) {
-    text += fmt::format(
-        "By the last {} of them the noise scale is {} rows, and a batch has {}: smaller batches are mostly noise, and "
-        "much larger ones gain almost nothing. ",
-        std::min(averaged, looks.size()), number_text(scale, 3), looks.back().batch_size);
-  }
+  text += noise_text(looks);
   text += fmt::format(
       "For plain descent every effective rate is the learning rate; {} of the parameters did not move in the last "
       "look's step, or had no gradient. Updates of about a thousandth of the weights are usual. ",

@@ -336,7 +336,7 @@ void MetricsLog::add(const EpochReport& r) {
 
 void MetricsLog::add(const Look& l) {
   Json look{{"lr", l.lr}, {"batch_size", l.batch_size}, {"signal", l.signal}, {"noise", l.noise}};
-  if (const double scale = noise_scale({&l, 1}); scale > 0) look["noise_scale"] = scale;
+  if (const double scale = noise_scale({&l, 1}).value; scale > 0) look["noise_scale"] = scale;
   if (const double ratio = signal_to_noise({&l, 1}); ratio > 0) look["signal_to_noise"] = ratio;
   if (l.largest) look["largest"] = {{"value", l.largest->value}, {"error", l.largest->error}};
   look["layers"] = Json::object();

@@ -107,7 +107,36 @@ TEST(RunWatch, NoiseIsThatOfTheRowsWithinItsSpread) {
   }
   double signal = 0;
   for (std::int64_t i = 0; i < whole.size(); ++i) signal += whole.at(i) * whole.at(i);
-  EXPECT_NEAR(noise_scale(run.looks), noise / signal, 0.25 * noise / signal);
+  const Estimate scale = noise_scale(run.looks);
+  EXPECT_NEAR(scale.value, noise / signal, 0.25 * noise / signal);
+  EXPECT_NEAR(scale.value, noise / signal, 3 * scale.error);
+  EXPECT_LT(scale.error, 0.2 * scale.value);
+  EXPECT_TRUE(std::isinf(noise_scale(std::span(run.looks).first(2)).error));
+}
+
+/// Of looks whose noise and signal are known, by hand.
+TEST(RunWatch, ErrorOfTheNoiseIsTheJackknifeOverLooks) {
+  const std::vector<Look> looks = {{.signal = 1, .noise = 10}, {.signal = 2, .noise = 10}, {.signal = 3, .noise = 40}};
+  const double without[] = {50.0 / 5, 50.0 / 4, 20.0 / 3}, mean = (10 + 12.5 + 20.0 / 3) / 3;
+  double squares = 0;
+  for (const double scale : without) squares += (scale - mean) * (scale - mean);
+  EXPECT_DOUBLE_EQ(noise_scale(looks).value, 10);
+  EXPECT_DOUBLE_EQ(noise_scale(looks).error, std::sqrt(2.0 / 3 * squares));
+}
+
+/// 240 rows in batches of 50: the fifth step of an epoch has 40 rows, and a batch 50.
+TEST(RunWatch, ABatchIsThatOfAWholeStep) {
+  const Dataset data = two_moons(240);
+  const ModelFunction model = nn::mlp(2, {.hidden = {6}});
+  Trainer trainer(model, loss::cross_entropy, optim::sgd({.lr = 0.1}), 1);
+  FitOptions fit{.epochs = 2, .batch_size = 50};
+  RunWatch watch(evaluation_of(model, loss::cross_entropy), data, fit, {.every = 5, .budget = no_limit}, 1);
+  std::vector<std::int64_t> batches;
+  fit.on_step = [&](const StepReport& step) {
+    if (const auto look = watch.after(step, trainer.state())) batches.push_back(look->batch_size);
+  };
+  trainer.fit(data, fit);
+  EXPECT_EQ(batches, (std::vector<std::int64_t>{50, 50}));
 }
 
 TEST(RunWatch, LeavesOutWhatTheBudgetDoesNotHold) {
