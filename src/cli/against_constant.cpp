@@ -4,8 +4,11 @@
 
 #include <numeric>
 
+#include "cli/outcome.hpp"
 #include "core/counted.hpp"
 #include "core/numbers.hpp"
+#include "data/split.hpp"
+#include "insight/course.hpp"
 #include "train/row_losses.hpp"
 
 namespace thalweg::cli {
@@ -33,6 +36,29 @@ std::optional<AgainstConstant> against_constant(const Session& session, const Co
   }
   const double mean = std::accumulate(constants.begin(), constants.end(), 0.0) / static_cast<double>(constants.size());
   return AgainstConstant{part, std::ssize(losses), paired_difference(constants, losses), mean};
+}
+
+std::optional<double> more_often_right(const Evaluation& evaluation, const std::vector<NamedMetrics>& baselines) {
+  const auto own = find_in(evaluation.metrics, "accuracy");
+  std::optional<double> constant;  // of the first baseline with an accuracy: the constant of the loss may have none
+  for (const auto& [name, metrics] : baselines) constant = constant ? constant : find_in(metrics, "accuracy");
+  return own && constant ? std::optional(*own - *constant) : std::nullopt;
+}
+
+bool is_right_more_often(const Evaluation& evaluation, const std::vector<NamedMetrics>& baselines) {
+  return more_often_right(evaluation, baselines) > 1 / std::sqrt(static_cast<double>(evaluation.rows));
+}
+
+bool holds_on_training_rows(Session& session, const JudgeOptions& constants, const std::vector<Baseline>& baselines,
+                            const PairedDifference& gain, std::optional<double> more_often) {
+  constexpr std::int64_t most = 4096;
+  constexpr double part = 0.3;  // what is learned helps the rows that it was learned from at least so much
+  const Dataset rows = data::spread_rows(session.parts.train, most);
+  const Evaluation own = session.trainer.evaluate(rows);
+  const double gained = constants.constant_training - own["loss"];
+  if (gain.low > 0 && gained > part * gain.mean) return true;
+  const auto often = more_often_right(own, metrics_of(baselines, session.recipe, rows));
+  return more_often && often && *often > part * *more_often;
 }
 
 }  // namespace thalweg::cli

@@ -30,4 +30,17 @@ struct AgainstConstant {
                                                               const Baseline& constant, const std::string& part,
                                                               const Dataset& data, const Registry& registry);
 
+/// By how much more often than the constant the model is right; nothing where no accuracy is known.
+[[nodiscard]] std::optional<double> more_often_right(const Evaluation& evaluation,
+                                                     const std::vector<NamedMetrics>& baselines);
+/// Whether that is more than chance. The accuracy on n rows has a standard deviation of at most 1 / (2 sqrt(n)); the
+/// test asks for two of them.
+[[nodiscard]] bool is_right_more_often(const Evaluation& evaluation, const std::vector<NamedMetrics>& baselines);
+
+/// Whether what the model gains over the constant on rows that were held out is gained on training rows too: of many
+/// epochs, the one that was kept may be better on a few rows by chance.
+[[nodiscard]] bool holds_on_training_rows(Session& session, const JudgeOptions& constants,
+                                          const std::vector<Baseline>& baselines, const PairedDifference& gain,
+                                          std::optional<double> more_often);
+
 }  // namespace thalweg::cli

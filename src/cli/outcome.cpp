@@ -270,6 +270,7 @@ Verdict judged_by_slope(const History& history, const std::string& method) {
                                  number_text(first.gradient_norm, 3), number_text(last.gradient_norm, 3));
   if (ended) verdict.advice = "See what kind of point it is: thalweg inspect RUN --curvature.";
   if (!ended) verdict.advice = "Train for more epochs: each is one step.";
+  if (const auto early = early_epoch(history); early && !ended) verdict.advice = *early;
   return verdict;
 }
 
@@ -314,9 +315,10 @@ void heed_linear(Verdict& verdict, const JudgeOptions& constants, const std::vec
   verdict.evidence.push_back({"linear", linear,
                               fmt::format("A linear model has a {} loss of {}, the best constant one of {}.", rows,
                                           number_text(linear, 4), number_text(constant, 4))});
-  verdict.advice =
-      "The inputs do tell something about the target: a linear model learned it. Check lr first (thalweg lr), then "
-      "train for more epochs.";
+  const bool names_rate = verdict.advice.starts_with("Raise lr") || verdict.advice.starts_with("Lower lr");
+  verdict.advice = fmt::format("The inputs do tell something about the target: a linear model learned it. {}",
+                               names_rate ? verdict.advice.substr(0, verdict.advice.find(" If it"))
+                                          : "Check lr first (thalweg lr), then train for more epochs.");
 }
 
 std::string next_step(const Session& session, const RunFolder& folder) {
@@ -408,15 +410,6 @@ void advise_by_end(Verdict& verdict, const History& history) {
   if (wants_more && history.reason == StopReason::stopped_early) verdict.advice = longer_patience(history);
 }
 
-/// Whether the model predicts more rows correctly than the constant does, by more than chance. The accuracy on n rows
-/// has a standard deviation of at most 1 / (2 sqrt(n)); the test asks for two of them.
-bool is_right_more_often(const Measured& measured) {
-  const auto own = find_in(measured.evaluation.metrics, "accuracy");
-  std::optional<double> constant;  // of the first baseline with an accuracy: the constant of the loss may have none
-  for (const auto& [name, metrics] : measured.baselines) constant = constant ? constant : find_in(metrics, "accuracy");
-  return own && constant && *own > *constant + 1 / std::sqrt(static_cast<double>(measured.evaluation.rows));
-}
-
 /// The training loss of the last epoch divided by that of the best constant; 1 if it is not known.
 double part_of_constant(const JudgeOptions& constants, const History& history) {
   const auto loss = history.epochs.empty() ? std::nullopt : find_in(history.epochs.back().metrics, "loss");
@@ -443,7 +436,10 @@ void heed_rows(Outcome& outcome, Session& session, const Config& config, const H
   if (last.evaluation.rows != last.data->rows()) return;  // some have labels that the loss ignores
   const auto against = against_constant(session, config, trained, last.name, *last.data, registry);
   if (!against) return;
-  if (nothing && (against->is_better() || is_right_more_often(last))) {
+  const auto often = more_often_right(last.evaluation, last.baselines);
+  const bool by_right = is_right_more_often(last.evaluation, last.baselines);
+  if (nothing && (against->is_better() || by_right) &&
+      holds_on_training_rows(session, constants, outcome.baselines, against->gain, by_right ? often : std::nullopt)) {
     JudgeOptions better = constants;
     better.beats_constant = true;
     verdict = judged(session, config, history, std::move(better), registry);
@@ -453,7 +449,7 @@ void heed_rows(Outcome& outcome, Session& session, const Config& config, const H
         fmt::format("Not judged: on {} it is no better than the best constant, but these rows are too few to decide.",
                     counted(against->rows, last.name + " rows"));
     verdict.advice = "Hold out more rows, give test rows (--test), or test on every row (--cv 5).";
-  } else if (!nothing && against->is_worse() && !is_right_more_often(last)) {
+  } else if (!nothing && against->is_worse() && !by_right) {
     verdict.kind = VerdictKind::learned_nothing;
     verdict.sentence = "Learned nothing that generalises: on the test rows it is worse than the best constant.";
     verdict.advice =

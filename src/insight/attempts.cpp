@@ -160,7 +160,7 @@ bool try_higher_rate(const Case& c, const Trials& trials, Verdict& verdict) {
 
 bool try_other_rates(const Case& c, const Trials& trials, Verdict& verdict) {
   const double constant = c.options.constant_training;
-  if (!trials.afresh || knows_by_heart(c)) return true;
+  if (!trials.afresh || knows_by_heart(c) || learned_in_part(c)) return true;
   const std::string advice = verdict.advice;
   const bool is_slow = falls_by(c, 0);
   if (!(is_slow ? try_higher_rate(c, trials, verdict)

@@ -59,4 +59,9 @@ bool knows_by_heart(const Case& c) {
   return !c.course.validation.loss.empty() && last >= 0 && last < by_heart * held_out_end(c);
 }
 
+bool learned_in_part(const Case& c) {
+  constexpr double well_below = 0.7;
+  return !c.course.validation.loss.empty() && c.course.last < well_below * c.options.constant_training;
+}
+
 }  // namespace thalweg

@@ -33,4 +33,7 @@ struct Pace {
 /// Whether almost nothing is left to learn on the training rows, while the loss on other rows is far higher.
 [[nodiscard]] bool knows_by_heart(const Case& run);
 
+/// Whether the training loss is well below the best constant's, of a run that has validation rows.
+[[nodiscard]] bool learned_in_part(const Case& run);
+
 }  // namespace thalweg

@@ -166,10 +166,13 @@ std::optional<Finding> learned_nothing(const Case& c) {
   const bool memorised = knows_by_heart(c);
   if (!memorised && (falls_by(c, on_its_way) || falls_in_each_epoch(c, of_few_epochs))) return std::nullopt;
   Finding finding{like_constant(c), "", {from_to(c.course)}};
-  if (memorised) {
+  const bool fitted = learned_in_part(c);
+  if (memorised || fitted) {
     finding.sentence =
-        "Learned nothing that generalises: it has memorised the training rows, and on the validation rows it is no "
-        "better than the best constant.";
+        memorised ? "Learned nothing that generalises: it has memorised the training rows, and on the validation rows "
+                    "it is no better than the best constant."
+                  : "Learned nothing that generalises: on the training rows it is well below the best constant, and on "
+                    "the validation rows no better.";
     finding.advice =
         "Take a smaller model, raise weight_decay, or find more data; or the inputs say nothing about the target.";
   }
@@ -262,7 +265,9 @@ Finding late_gain(const Case& c) {
     const double half = curve.at_half_time();
     const double noise = noise_of(std::span(curve.loss).subspan(curve.loss.size() / 2));
     const double chance = curve.loss.size() > fewest_epochs ? significance * noise : 0;
-    const double end = to_lowest ? *std::ranges::min_element(curve.loss) : level_of(curve.loss, 0.85, 1);
+    const auto since = std::ranges::lower_bound(curve.time, curve.time.back() / 2) - curve.time.begin();
+    const double lowest = *std::min_element(curve.loss.begin() + since, curve.loss.end());
+    const double end = to_lowest ? lowest : level_of(curve.loss, 0.85, 1);
     const double whole = measure_of(c, half, to_lowest);
     return whole == 0 ? 0 : (half - chance - end) / whole;
   };
@@ -334,15 +339,17 @@ std::optional<Finding> may_still_fall(const Case& c) {
   const double chance = significance * noise_of(std::span(curve.loss).subspan(curve.loss.size() / 2)) *
                         std::sqrt(2 / std::max(2.0, averaged));
   const double whole = measure_of(c, half, held_out);
-  const double most = whole == 0 ? 0 : (half + chance - end) / whole;
+  const bool few = !run.epochs.loss.empty() && run.epochs.loss.size() < fewest_epochs;
+  const double change = few ? std::abs(half - end) : half - end;  // what rose in a few epochs has no level either
+  const double most = whole == 0 ? 0 : (change + chance) / whole;
   return Finding{
       most,
       "",
       {from_to(run),
        {"late_gain_at_most", most,
-        fmt::format(
-            "In the second half of {} the {} loss may have fallen by up to {} of {}: it varies too much to tell.",
-            second_half_of(run), held_out ? "validation" : "training", percent_text(most), measure_text(c))}}};
+        fmt::format("In the second half of {} the {} loss may have {} by up to {} of {}: it varies too much to tell.",
+                    second_half_of(run), held_out ? "validation" : "training", half < end ? "changed" : "fallen",
+                    percent_text(most), measure_text(c))}}};
 }
 
 /// The kind of point at the end of a run that is at rest and has not learned everything; null for other runs.

@@ -283,6 +283,45 @@ TEST_F(Outcomes, WhatIsBetterThanTheConstantRowByRowHasLearnedSomething) {
   }
 }
 
+/// Of many epochs one may be better on forty validation rows by chance: these labels are drawn.
+TEST_F(Outcomes, AnEpochThatIsBetterByChanceHasLearnedNothing) {
+  for (unsigned state : {1U, 15U}) {
+    std::string text = "a,b,c,k\n";
+    const auto number = [&] { return static_cast<int>((state = state * 1664525U + 1013904223U) >> 16) % 1000; };
+    for (int i = 0; i < 400; ++i) {
+      for (int column = 0; column < 3; ++column) text += std::to_string(number()) + ".5,";
+      text += number() < 500 ? "u\n" : "v\n";
+    }
+    write("drawn.csv", text);
+    const std::string out = run("train drawn.csv --target k --model linear --lr 0.3 --epochs 40 -q").out;
+    EXPECT_TRUE(has(out, "Learned nothing")) << out;
+  }
+}
+
+/// A few steps towards what can be learned are no reason to look for a fault of the data.
+TEST_F(Outcomes, FewEpochsAreNotTheFaultOfTheData) {
+  for (const auto& [factor, modulus] : {std::pair(53, 100), std::pair(29, 90)}) {
+    std::string text = "x,k\n";
+    for (int i = 0; i < 80; ++i) {
+      text += std::to_string(i * 37 % 80) + ".5,";
+      text += i * 37 % 80 + i * factor % modulus > (modulus == 100 ? 89 : 84) ? "TRUE\n" : "FALSE\n";
+    }
+    write("t.csv", text);
+    const std::string out = run("train t.csv --target k --model linear --epochs 4 -q").out;
+    EXPECT_FALSE(has(out, "Learned nothing")) << out;
+    EXPECT_FALSE(has(out, "Converged")) << out;
+  }
+}
+
+TEST_F(Outcomes, LongNamesOfClassesCanBeTold) {
+  std::string text = "x,k\n";
+  for (int i = 0; i < 80; ++i)
+    text += std::to_string(i) + ".5," + (i % 2 == 0 ? "10000000000000000000\n" : "10000000000000000001\n");
+  write("t.csv", text);
+  const std::string out = run("train t.csv --target k --model linear --epochs 1 -q").out;
+  EXPECT_TRUE(has(out, "1000000..0000000  1000000..0000001")) << out;
+}
+
 TEST_F(Outcomes, FewRowsDoNotSayThatNothingWasLearned) {
   write("few.csv", noisy_classes(40, 9, 6));
   bool said = false;

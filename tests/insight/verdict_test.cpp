@@ -482,6 +482,23 @@ TEST(Verdict, ALossBelowZeroThatSettlesNoBetterIsNotUnstable) {
   EXPECT_EQ(judge(history, {.trials = &settles}).kind, unstable);
 }
 
+/// Five epochs of which the last rose have come to no level.
+TEST(Verdict, FewEpochsThatRiseAreNotConverged) {
+  const Curve turns = [](double t) { return t < 0.6 ? 0.76 - t : 0.16 + 0.2 * (t - 0.6); };
+  auto history = steps_of(85, turns, 0.02);
+  add_epochs(history, 5, turns, turns);
+  const Verdict verdict = judge(history);
+  EXPECT_EQ(verdict.kind, still_falling) << verdict.sentence;
+}
+
+/// A fall in the second half is one from there to the lowest after it, not before.
+TEST(Verdict, ALowestBeforeTheHalfIsNoLateGain) {
+  auto history = steps_of(1000, decay(40), 0.01);
+  add_epochs(
+      history, 40, decay(40), [](double t) { return t > 0.2 && t < 0.23 ? 0.48 : 0.5; }, 0);
+  EXPECT_LT(value_of(judge(history), "late_gain"), 0.01);
+}
+
 /// A row far off among the few that are held out gives the constant there, and every model, a high loss.
 TEST(Verdict, RowsFarOffAmongThoseHeldOutAreNoMemory) {
   auto history = steps_of(500, line(1, 0.99), 0.1);
@@ -505,6 +522,16 @@ TEST(Verdict, SmallBatchesThatRiseByChanceDidNotDiverge) {
   EXPECT_EQ(judge(history).kind, diverged);
   add_epochs(history, 40, line(1, 0.999), line(1, 0.999));
   EXPECT_NE(judge(history).kind, diverged) << judge(history).sentence;
+}
+
+/// A training loss of half the constant's is something that was learned, which does not hold for other rows.
+TEST(Verdict, TrainingRowsThatWereLearnedInPartDoNotHold) {
+  auto history = steps_of(500, decay(20, 0.5));
+  add_epochs(history, 20, decay(20, 0.5), line(1.02, 1.03), 0.01);
+  const Verdict verdict = judge(history, {.constant_training = 1, .constant_validation = 1.02});
+  EXPECT_EQ(verdict.kind, learned_nothing);
+  EXPECT_NE(verdict.sentence.find("on the training rows it is well below"), std::string::npos) << verdict.sentence;
+  EXPECT_NE(verdict.advice.find("smaller model"), std::string::npos) << verdict.advice;
 }
 
 /// A loss that falls steadily but hardly may be a matter of the rate.
