@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <array>
+#include <charconv>
 #include <cmath>
 #include <limits>
 
@@ -17,9 +18,20 @@ namespace thalweg::data {
   return std::ranges::find(words, trim(cell)) != words.end();
 }
 
-/// The number in a cell, or nothing if it is not a finite number in the range of f32.
+/// Whether a text is a number nearer to 0 than any that f64 has: 1e-400, as some p-values are.
+[[nodiscard]] inline bool is_next_to_zero(std::string_view text) {
+  double value = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (error != std::errc::result_out_of_range || end != text.data() + text.size()) return false;
+  const std::size_t exponent = text.find_first_of("eE");
+  return exponent == std::string_view::npos ? text.find_first_of("123456789") > text.find('.')
+                                            : text[exponent + 1] == '-';
+}
+
+/// The number in a cell, or nothing if it is not a finite number in the range of f32. What f64 cannot tell from 0 is 0.
 [[nodiscard]] inline std::optional<double> number_in(std::string_view cell) {
-  const auto number = parse_number(trim(cell));
+  auto number = parse_number(trim(cell));
+  if (!number && is_next_to_zero(trim(cell))) number = 0;
   // false for nan, too
   return number && std::abs(*number) <= static_cast<double>(std::numeric_limits<float>::max()) ? number : std::nullopt;
 }

@@ -42,6 +42,10 @@ TEST(Cell, MissingValuesAreThese) {
 TEST(Cell, NumbersAreFiniteAndFitF32) {
   EXPECT_EQ(number_in(" 1e-3 "), 1e-3);
   EXPECT_EQ(number_in("+5"), 5.0);
+  for (const std::string& cell : {std::string("1e-400"), std::string("-2.5E-1000"), "0." + std::string(400, '0') + "1"})
+    EXPECT_EQ(number_in(cell), 0.0) << cell;
+  for (const std::string& cell : {std::string("1e400"), "1" + std::string(400, '0') + ".5"})
+    EXPECT_EQ(number_in(cell), std::nullopt) << cell;
   for (const char* cell :
        {"1e-3x", "+5 apples", "inf", "-inf", "nan", "1e39", "1,5", "0x10", "", "--1", "+-1", "1 2"}) {
     EXPECT_EQ(number_in(cell), std::nullopt) << cell;
