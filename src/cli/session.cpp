@@ -243,7 +243,15 @@ std::string metrics_note(std::int64_t rows, const Recipe& recipe, bool weighted)
 
 namespace {
 
-constexpr std::size_t few_classes = 8, lowest_shown = 5;
+constexpr std::size_t few_classes = 8, lowest_shown = 5, widest_class = 16;
+
+/// A long name without its middle: names often begin alike.
+std::string without_middle(const std::string& name) {
+  constexpr std::size_t side = (widest_class - 2) / 2;
+  const bool plain = std::ranges::all_of(name, [](char c) { return static_cast<unsigned char>(c) < 0x80; });
+  if (name.size() <= widest_class || !plain) return name;
+  return name.substr(0, side) + ".." + name.substr(name.size() - side);
+}
 
 std::string recall_text(const Confusion::Counts& counts) {
   return counts.tp + counts.fn > 0 ? figure(counts.recall()) : "-";
@@ -270,7 +278,10 @@ void print_confusion(const Confusion& confusion, const std::vector<std::string>&
   for (const std::string& name : names) classes.push_back(shown(name));
   if (confusion.size() > few_classes) return print_lowest_recalls(confusion, classes);
   std::size_t width = 6;
-  for (const std::string& name : classes) width = std::max(width, std::min<std::size_t>(name.size(), 16));
+  for (std::string& name : classes) {
+    name = without_middle(name);
+    width = std::max(width, std::min(name.size(), widest_class));
+  }
   std::string header = fmt::format("{:<12}{:<{}}", "confusion", "true", width);
   for (const std::string& name : classes) header += fmt::format("  {:>{}.16}", name, width);
   emit("{}  {:>{}}  (columns: predicted)\n", header, "recall", width);
