@@ -179,7 +179,7 @@ void check_header(const std::vector<std::string>& header, const std::string& fil
   std::vector<std::string> sorted = header;
   std::ranges::sort(sorted);
   if (const auto twice = std::ranges::adjacent_find(sorted); twice != sorted.end()) {
-    fail<DataError>("[csv] {}, line {}: two columns are named '{}'", file, line, *twice);
+    fail<DataError>("[csv] {}, line {}: two columns are named '{}'. Hint: give one another name.", file, line, *twice);
   }
   if (std::ranges::all_of(header, [](const std::string& name) { return parse_number(name).has_value(); })) {
     fail<DataError>(
@@ -279,8 +279,10 @@ bool CsvReader::next() {
     if (cells_.empty() && header_.size() == 1) cells_.emplace_back();
   } while (cells_.empty());
   if (cells_.size() != header_.size()) {
-    fail<DataError>("[csv] {}, line {}: {} cell{}, and the first line has {}", name(), line_, cells_.size(),
-                    cells_.size() == 1 ? "" : "s", header_.size());
+    fail<DataError>(
+        "[csv] {}, line {}: {} cell{}, and the first line has {}{}", name(), line_, cells_.size(),
+        cells_.size() == 1 ? "" : "s", header_.size(),
+        header_.size() == 1 ? ". Hint: the names of the columns come first; take away what is above them." : "");
   }
   return true;
 }

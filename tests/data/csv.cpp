@@ -151,6 +151,7 @@ TEST_F(Csv, ARaggedRowIsNamedAfterTheRowsBeforeIt) {
   EXPECT_TRUE(reader.next());
   expect_error<DataError>([&] { reader.next(); }, {"t.csv, line 3", "3 cells", "first line has 2"});
   expect_refused("a,b\n1\n", {"line 2", "1 cell,"});
+  expect_refused("My table\n\na,b\n1,2\n", {"line 3", "2 cells", "take away what is above"});
 }
 
 TEST_F(Csv, EmptyFilesAreRefusedAndAHeaderAloneHasNoRows) {
@@ -160,7 +161,7 @@ TEST_F(Csv, EmptyFilesAreRefusedAndAHeaderAloneHasNoRows) {
 }
 
 TEST_F(Csv, NamesMustDifferAndABlankOneIsNumbered) {
-  expect_refused("a,b,a\n1,2,3\n", {"line 1", "'a'"});
+  expect_refused("a,b,a\n1,2,3\n", {"line 1", "'a'", "another name"});
   EXPECT_EQ(read(",a,\n1,2,3\n")[0], (std::vector<std::string>{"column 1", "a", "column 3"}));
 }
 
