@@ -35,17 +35,21 @@ bool falls_by(const Case& c, double least) {
   return pace.falls && pace.ratio > still && pace.part > least && at_lowest;
 }
 
-bool falls_in_each_epoch(const Case& c, double least) {
+Pace pace_of_few(const Case& c) {
   constexpr std::size_t fewest = 3;
   const auto& [loss, time] = c.course.epochs;
   const Values& held_out = c.course.validation.loss;
   const std::size_t count = loss.size();
-  if (count < fewest || count >= fewest_epochs || held_out.size() != count) return false;
+  if (count < fewest || count >= fewest_epochs || held_out.size() != count) return {};
   const auto falls = [](const Values& v) { return std::ranges::adjacent_find(v, std::less_equal{}) == v.end(); };
-  if (!falls(loss) || !falls(held_out)) return false;
   const double before = (loss[0] - loss[count - 2]) / (time[count - 2] - time[0]),
                last = (loss[count - 2] - loss[count - 1]) / (time[count - 1] - time[count - 2]);
-  return last > still * before && loss.front() - loss.back() > least * std::abs(loss.front());
+  return {falls(loss) && falls(held_out), last / before, (loss.front() - loss.back()) / std::abs(loss.front())};
+}
+
+bool falls_in_each_epoch(const Case& c, double least) {
+  const Pace pace = pace_of_few(c);
+  return pace.falls && pace.ratio > still && pace.part > least;
 }
 
 double held_out_end(const Case& c) {

@@ -22,8 +22,10 @@ struct Pace {
 /// Whether the loss falls steadily, by more than this fraction of itself, on the validation rows too.
 [[nodiscard]] bool falls_by(const Case& run, double least);
 
-/// The same for few epochs: whether training and validation loss fell in each epoch, the training loss in the last one
-/// as fast as before.
+/// The pace of fewer epochs, at least three: the slope of the last epoch over that of the epochs before. It falls where
+/// training and validation loss fell in each epoch.
+[[nodiscard]] Pace pace_of_few(const Case& run);
+/// Whether the loss falls steadily in few epochs, by more than this fraction of itself.
 [[nodiscard]] bool falls_in_each_epoch(const Case& run, double least);
 
 /// An estimate of the last validation loss on rows like the training rows: a single outlier among few validation rows

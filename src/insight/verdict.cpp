@@ -220,16 +220,18 @@ std::optional<Finding> straight_line(const Case& c) {
   const Course& run = c.course;
   if (validation_rests(run)) return std::nullopt;
   const double part = run.first == 0 ? 0 : run.fall() / std::abs(run.first);
-  const Pace pace = pace_of(run);
+  const Pace few = pace_of_few(c), pace = few.falls ? few : pace_of(run);
   if (part >= crawling_fall || !pace.falls) return std::nullopt;
   return with_gradient(
-      run, {pace.ratio,
-            "",
-            {from_to(run),
-             {"pace", pace.ratio,
-              fmt::format("Against the sum of the learning rates it fell {:.2f} times as fast in the second half of "
-                          "the run as in the first: a straight line that does not level out.",
-                          pace.ratio)}}});
+      run,
+      {pace.ratio,
+       "",
+       {from_to(run),
+        {"pace", pace.ratio,
+         fmt::format("Against the sum of the learning rates it fell {:.2f} times as fast in the {}: a straight line "
+                     "that does not level out.",
+                     pace.ratio,
+                     few.falls ? "last epoch as in the epochs before" : "second half of the run as in the first")}}});
 }
 
 std::optional<Finding> motionless(const Case& c) {
