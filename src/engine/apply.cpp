@@ -24,7 +24,7 @@ constexpr std::size_t most_plans = 64;
 struct ApplyPlan {
   std::vector<std::pair<std::string, Signature>> inputs;
   std::shared_ptr<const Layout> layout;
-  std::vector<std::string> names = {};  // of the outputs
+  std::vector<std::string> names = {};  // names of the outputs
   std::optional<ForwardProgram> program = {};
 
   [[nodiscard]] bool is_for(const State& state, const NamedTensors& given) const {

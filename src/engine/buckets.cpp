@@ -13,7 +13,7 @@ std::int64_t bucket_values(std::int64_t values, DType dtype) {
   return (std::max(least, values / most_buckets) + granularity - 1) / granularity * granularity;
 }
 
-/// From left to right, neighbours as one.
+/// Sorts runs from left to right and joins adjacent ones.
 Runs joined(Runs runs) {
   std::ranges::sort(runs, {}, &Share::first);
   Runs result;
@@ -27,7 +27,7 @@ Runs joined(Runs runs) {
   return result;
 }
 
-/// What no program writes: unused, but in the block.
+/// The parts of the block that no program writes.
 Runs gaps_between(Runs runs, std::int64_t values) {
   Runs gaps;
   std::int64_t end = 0;

@@ -9,7 +9,7 @@ namespace thalweg {
 [[nodiscard]] inline bool fits(const State& state, const Layout& layout) {
   return state.parameters.size() == layout.size && state.parameters.dtype() == layout.dtype;
 }
-/// Says what is wrong with the parameters of a state.
+/// Throws the error about the parameters of a state.
 [[noreturn]] void refuse_parameters(const State& state);
 
 /// Throws UsageError for a state without a layout, or with another number of parameters than its layout has. Called at

@@ -61,8 +61,8 @@ class Engine {
   struct Did {
     double loss = 0, weight = 0, gradient_norm = 0, lr = 0;
   };
-  /// A step of all objectives, without counting it in the state. The report becomes the first objective's; whose it was
-  /// before only lends its memory.
+  /// A step of all objectives that is not counted in the state. The report becomes that of the first objective; its old
+  /// content is only reused as memory.
   void turn(State& state, const RowSelection& batch, const Turn& turn, StepReport& report);
   StepReport turn(State& state, const RowSelection& batch, const Turn& turn) {
     StepReport report;
@@ -71,18 +71,18 @@ class Engine {
   }
   [[nodiscard]] std::span<const Did> did() const { return did_; }
 
-  /// A turn whose report may arrive later: on a device that is not here, a step does not wait for its numbers where
-  /// nothing but the report needs them. The caller counts the step in the state. What has arrived of this step and of
-  /// earlier ones is added to `arrived`, in order. Throws what an earlier step threw; the state then is as it was
-  /// before that step.
+  /// A turn whose report may arrive later: on a device other than this CPU, a step does not wait for its numbers if
+  /// only the report needs them. The caller counts the step in the state. What has arrived of this step and of earlier
+  /// ones is added to `arrived`, in order. Throws what an earlier step threw; the state then is as it was before that
+  /// step.
   void turn_late(State& state, const RowSelection& batch, const Turn& turn, std::vector<StepReport>& arrived);
   /// Waits for the reports of all steps so far.
   void await(State& state, std::vector<StepReport>& arrived);
-  /// Forgets the steps under way, of a run that ended by an error.
+  /// Discards the steps in flight of a run that ended by an error.
   void drop_late() {
     if (late_) late_->drop();
   }
-  /// The same, counted; `progress` of 0 of 1 steps is none.
+  /// The same, but counted in the state. A `progress` of 0 of 1 steps means that none is given.
   StepReport step(State& state, const RowSelection& batch, const Progress& progress = {}, std::int64_t shard_size = 0);
 
   /// For a method that owns its steps: whether a step found that no further step is possible.
@@ -103,7 +103,7 @@ class Engine {
   [[nodiscard]] std::string explain(const State& state, const Dataset& data, std::int64_t shard_size);
 
   [[nodiscard]] StepCost measure(const State& state, const Dataset& batch, std::int64_t shard_size);
-  /// Of a step that ranks share: see Communicator::Measured. All ranks call it.
+  /// Measures a step that ranks share: see Communicator::Measured. All ranks must call it.
   [[nodiscard]] Communicator::Measured measure_ranks(const State& state, const Dataset& batch, std::int64_t shard_size);
   void set_memory(Memory memory);
   /// Throws UsageError where a method computes its own losses, which are f32.
@@ -131,20 +131,20 @@ class Engine {
   [[nodiscard]] Crew& crew() { return *crew_; }
   /// Where its steps run: the crew's device, or this CPU where ranks share the shards.
   [[nodiscard]] Device& device() const { return far_ ? *far_ : this_cpu(); }
-  /// The layers that an objective's optimizer keeps factors of, of what it trains; after a trace.
+  /// The trained layers for which an objective's optimizer keeps factors; valid after a trace.
   [[nodiscard]] std::vector<FactoredLayer> factored(std::size_t objective, const Layout& trained) const;
 
  private:
-  /// An objective at work: its updater and all that belongs to it.
+  /// An objective with its updater and all that belongs to it.
   struct Member {
     std::string name;
     ObjectiveOptions options;
     Updater updater;
     Evaluator evaluator;
-    std::set<std::string> declared = {};  ///< parameters, as the last trace had them
-    /// Where the optimizer asks for factors: the layers that may have some, and those of them that have.
+    std::set<std::string> declared = {};  ///< names of the parameters in the last trace
+    /// For an optimizer that asks for factors: the layers that may have factors, and those that do.
     std::vector<FactoredLayer> layers = {}, factored = {};
-    std::int64_t slopes = 0;  ///< where the optimizer keeps a table of rows: see slopes_a_row
+    std::int64_t slopes = 0;  ///< for an optimizer with a table of rows: see slopes_a_row
     std::optional<GradientNorm> norm = {};
     std::optional<LayerNorms> layer_norms = {};  ///< where they are watched
     std::optional<SlotShares> shares = {};       ///< where ranks share the update
@@ -155,23 +155,23 @@ class Engine {
   struct Sums {
     std::byte* gradient;
     const double* numbers;
-    Block lent = {};               ///< by the pool, where it is not in the memory of a single shard
-    std::vector<double> own = {};  ///< the numbers, where they are not in that block
+    Block lent = {};               ///< a block from the pool, unless the sums are in the memory of a single shard
+    std::vector<double> own = {};  ///< the numbers, unless they are in that block
 
     [[nodiscard]] double loss(std::size_t objective) const { return numbers[2 * objective]; }
     [[nodiscard]] double weight(std::size_t objective) const { return numbers[2 * objective + 1]; }
   };
-  /// `apart`: in separate memory, where the sums at another point are still needed.
+  /// `apart`: use separate memory, because the sums at another point are still needed.
   Sums sum_over_shards(const State& state, const RowSelection& batch, const BatchPrograms& programs,
                        bool apart = false);
   /// Whether the batch is one small shard.
   [[nodiscard]] bool is_one_shard(const BatchPrograms& programs) const;
-  /// The same on a device that is not here.
+  /// The same on a device other than this CPU.
   Sums sum_there(const State& state, const RowSelection& batch, const BatchPrograms& programs, bool apart);
   void give_back(Sums sums);
   /// Plans the updates for the state's layout, and gives it slots.
   void prepare(State& state);
-  /// Whether nothing of that is to be done.
+  /// Whether `prepare` would have nothing to do.
   [[nodiscard]] bool is_prepared(const State& state) const;
   /// Decides which rank updates which of an objective's parameters.
   void share(std::size_t objective);
@@ -190,16 +190,17 @@ class Engine {
   /// A step of a method that owns its steps.
   void whole_turn(State& state, const RowSelection& batch, const Turn& turn, StepReport& report);
   void make_guide();
-  /// Throws UsageError for an optimizer that needs other rows than those of a batch.
+  /// Throws UsageError for an optimizer that needs rows outside the batch.
   void expect_rows() const;
   /// Computes what the optimizer asks for; returns the sums whose gradient replaces the batch's, if any.
   std::optional<Sums> asked_for(State& state, const RowSelection& batch, const BatchPrograms& programs,
                                 const Sums& sums, const Progress& progress);
-  /// The same, and an update by such a gradient; false where there is none.
+  /// The same, followed by an update with this gradient; false where there is none.
   bool update_as_asked(State& state, const RowSelection& batch, const BatchPrograms& programs, const Sums& sums,
                        const Progress& progress);
   Sums sums_uphill(State& state, const RowSelection& batch, const BatchPrograms& programs, const Sums& sums);
-  /// For SAGA: what the rows of a batch have gained on the table, which is brought up to date, and the mean over all.
+  /// For SAGA: the change of the batch's gradients relative to the table, which is updated, plus the mean over all
+  /// rows.
   Sums sums_by_table(State& state, const RowSelection& batch, const BatchPrograms& programs);
   Sums sums_by_gradients(State& state, const RowSelection& batch, const BatchPrograms& programs, Tensor& table);
   // on a device that is not here
@@ -210,9 +211,9 @@ class Engine {
   Sums sums_by_anchor(State& state, const RowSelection& batch, const BatchPrograms& programs, const Sums& sums,
                       bool moves);
   void estimate_diagonal(State& state, const RowSelection& batch, const BatchPrograms& programs, std::int64_t step);
-  /// Moves the running means of factors.
+  /// Updates the running means of factors.
   void estimate_factors(State& state, const RowSelection& batch, const BatchPrograms& programs, std::int64_t step);
-  /// The diagonal by drawn labels.
+  /// Estimates the diagonal from drawn labels.
   void square_drawn_gradient(State& state, const RowSelection& batch);
   void move_statistics(State& state, const RowSelection& batch, const BatchPrograms& programs, const Sums& sums);
   // turn_late.cpp
@@ -229,7 +230,7 @@ class Engine {
   bool asks_ = false, owns_steps_ = false;  // whether the optimizer asks for more than gradients, or owns its steps
   std::shared_ptr<Crew> crew_;
   std::shared_ptr<Communicator> ranks_;
-  bool ranks_changed_ = false;  // since the updates were planned
+  bool ranks_changed_ = false;  // whether the ranks changed since the updates were planned
   Device* far_;                 // null: steps run on this CPU
   Programs programs_;
   std::shared_ptr<const Layout> layout_;
@@ -240,18 +241,18 @@ class Engine {
   std::optional<RankSums> rank_sums_;
   bool watches_layers_ = false;
   std::vector<Did> did_;
-  std::vector<double> divisors_;  // of each gradient, in the step under way
-  std::optional<Guide> guide_;    // for the layout
+  std::vector<double> divisors_;  // the divisor of each gradient in the present step
+  std::optional<Guide> guide_;    // for the present layout
   std::optional<WholeSteps> whole_steps_;
-  double asked_norm_ = 0;  // of the gradient in place of the batch's
+  double asked_norm_ = 0;  // norm of the gradient that replaces the batch's
 };
 
-/// The places of a state for engines that train one; nothing is allocated for it. Throws as initial_state does.
+/// The layout of the state that these engines train; allocates no state. Throws what initial_state throws.
 [[nodiscard]] Layout initial_layout(std::span<Engine* const> engines, const Dataset& data, DType dtype, bool complete);
 
-/// A state for engines that train one: the parameters of all, each once, initialised, with the slots of each. Throws
-/// UsageError for a parameter that objectives declare differently, for one that is trained by none of them (where
-/// `complete`), and for one that is trained and that the loss does not depend on.
+/// The state that these engines train: the parameters of all of them, each once and initialised, and the slots of each.
+/// Throws UsageError for a parameter that objectives declare differently, for one that no objective trains (if
+/// `complete`), and for a trained one on which the loss does not depend.
 [[nodiscard]] State initial_state(std::span<Engine* const> engines, const Dataset& data, std::uint64_t seed,
                                   DType dtype, bool complete = true);
 

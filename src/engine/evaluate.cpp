@@ -12,10 +12,12 @@ namespace thalweg {
 
 namespace {
 
-constexpr std::int64_t most_rows = 512;                      // per shard
-constexpr std::size_t rows_bytes = std::size_t{2} << 20;     // what a shard's rows may need, beside what one row needs
-constexpr std::size_t most_bytes = std::size_t{64} << 20;    // what a shard of several rows may need in all
-constexpr std::size_t portion_bytes = std::size_t{1} << 20;  // read at once, or a shard where that is more
+constexpr std::int64_t most_rows = 512;  // per shard
+constexpr std::size_t rows_bytes = std::size_t{2}
+                                   << 20;  // most memory for all rows of a shard, besides the memory of one row
+constexpr std::size_t most_bytes = std::size_t{64} << 20;  // most memory for a shard of several rows in all
+constexpr std::size_t portion_bytes = std::size_t{1}
+                                      << 20;  // bytes that are read at once, or a shard if that is larger
 
 }  // namespace
 
@@ -60,13 +62,13 @@ const Evaluator::Pass& Evaluator::pass_for(std::int64_t rows, const Dataset& dat
 std::int64_t Evaluator::shard_rows(const Dataset& data, const Layout& layout) {
   std::int64_t size = std::min(data.rows(), most_rows);
   if (!pass_for(size, data, layout).separable) return data.rows();
-  std::size_t row_bytes = 0;  // where rows are in memory too, so that the sum is the same as of rows that are read
+  std::size_t row_bytes = 0;  // also for rows in memory, so that the sum is the same as for rows that are read
   for (const ColumnSpec& column : columns_of(data)) row_bytes += column.row.bytes();
   const auto bytes = [&](std::int64_t rows) {
     return pass_for(rows, data, layout).program->memory_bytes() + static_cast<std::size_t>(rows) * row_bytes;
   };
   if (size > 1 && bytes(size) > rows_bytes) {
-    // what does not grow with the rows, as matrices that are made of parameters, no smaller number of rows saves
+    // memory that does not grow with the rows, such as matrices made of parameters, cannot be reduced by fewer rows
     const std::size_t all = bytes(size), half = bytes((size + 1) / 2);
     for (std::size_t growing = 2 * (all - std::min(all, half)); size > 1 && growing > rows_bytes; growing /= 2)
       size = (size + 1) / 2;

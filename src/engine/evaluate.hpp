@@ -18,7 +18,7 @@ struct LossSum {
 
 class Evaluator {
  public:
-  /// On a device that is not here, or here where that is null.
+  /// On the given device, or on this CPU if that is null.
   explicit Evaluator(EvaluationFunction function, Device* far = nullptr) : function_(std::move(function)), far_(far) {}
 
   [[nodiscard]] bool is_far() const { return far_ != nullptr; }
@@ -40,7 +40,7 @@ class Evaluator {
     double known_weight = 0;                     ///< used where the weight is not written
     std::vector<std::string> reports = {};
 
-    /// The largest number of sums that it writes: the loss, its weight, the sum of each report.
+    /// The largest number of sums that a shard writes: the loss, its weight, the sum of each report.
     [[nodiscard]] std::size_t numbers() const { return 2 + reports.size(); }
 
     [[nodiscard]] Signature prediction() const { return has_prediction ? program->output(0) : Signature{}; }

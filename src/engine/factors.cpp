@@ -17,13 +17,13 @@ namespace thalweg {
 
 namespace {
 
-/// A layer, and what it multiplies and gives in a graph: rows, or images.
+/// A layer with its input and output in a graph: rows, or images.
 struct Tap {
   FactoredLayer layer;
   Var input, output;
 };
 
-/// Who reads each node, of those that a value depends on.
+/// The readers of each node on which a value depends.
 class Readers {
  public:
   Readers(const Graph& graph, Var output) : graph_(graph), of_(static_cast<std::size_t>(graph.size())) {
@@ -34,12 +34,12 @@ class Readers {
     }
   }
 
-  /// The one op that reads a node; below 0 where there are more, or none.
+  /// The only op that reads a node; below 0 where there are several or none.
   [[nodiscard]] int only(int node) const {
     const std::vector<int>& readers = at(of_, node);
     return readers.size() == 1 ? readers.front() : -1;
   }
-  /// The last of those that hand on the elements of a node as they are, each to one reader.
+  /// The last node of a chain of ops that pass on the elements of a node unchanged, each to one reader.
   [[nodiscard]] int past_reshapes(int node) const {
     while (only(node) >= 0 && name(only(node)) == "reshape") node = only(node);
     return node;
@@ -79,7 +79,7 @@ class Finder {
     return tap;
   }
 
-  /// Whether rows or images are multiplied by it, one row of it for each of their elements.
+  /// Whether rows or images are multiplied by the node, which has one row for each of their elements.
   [[nodiscard]] bool multiplies(int product, int weight) const {
     const Node& node = graph_.node(product);
     if (node.inputs.size() != 2 || node.inputs[1] != weight) return false;
@@ -88,8 +88,8 @@ class Finder {
     return node.op->name == "convolution" && node.attributes.ints[groups] == 1;
   }
 
-  /// Whether it depends on the batch. Else its rows are none of a sample's, and the slope at one of them is a sum over
-  /// all samples.
+  /// Whether the node depends on the batch. Otherwise its rows belong to no sample, and the gradient at a row is a sum
+  /// over all samples.
   [[nodiscard]] bool has_samples(const Var& input) const {
     const std::int64_t samples = traced_.columns.empty() ? 0 : traced_.columns.front().dim(0);
     return samples_in(graph_, input, traced_.columns, samples).kind != SampleAxis::Kind::none;
@@ -115,7 +115,7 @@ class Finder {
   Readers readers_;
 };
 
-/// (rows, inputs): what each row of a product, or each place of a convolution, multiplies with the weight.
+/// (rows, inputs): the numbers that each row of a product, or each place of a convolution, multiplies with the weight.
 Var rows_of(const Tap& tap) {
   const Node& node = tap.output.graph().node(tap.output);
   if (node.op->name == "matmul") return tap.input;

@@ -35,8 +35,8 @@ class ForwardProgram {
   /// input. Random numbers follow from `draws`.
   void run(std::span<const std::byte* const> inputs, const Tensor& parameters, std::span<std::byte* const> outputs,
            std::byte* memory, Workers& workers, const Draws& draws = {}) const;
-  /// The same on a device that is not here, for inputs and outputs of this host; each output has memory of its own.
-  /// `pool` is of the device's memory. Returns when the outputs are here.
+  /// The same on a device other than this CPU, for inputs and outputs in host memory; each output has its own memory.
+  /// `pool` has the device's memory. Returns when the outputs are in host memory.
   void run_there(std::span<const std::span<const std::byte>> inputs, const Tensor& parameters,
                  std::span<const std::span<std::byte>> outputs, BlockPool& pool, Workers& workers,
                  const Draws& draws = {}) const;
@@ -44,7 +44,7 @@ class ForwardProgram {
  private:
   std::vector<Signature> outputs_;
   Program program_;
-  std::int64_t samples_ = 0;  // that draw random numbers
+  std::int64_t samples_ = 0;  // number of samples that draw random numbers
   std::size_t random_at_ = 0;
 };
 

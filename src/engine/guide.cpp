@@ -1,5 +1,5 @@
-// What optimizers ask of an engine: a gradient uphill (SAM), gradients at an anchor (SVRG), a diagonal of curvature
-// (Sophia, AdaHessian), factors of it (K-FAC).
+// Computes what optimizers need besides a batch's gradient: a gradient uphill (SAM), gradients at an anchor (SVRG), a
+// diagonal of curvature (Sophia, AdaHessian), factors of curvature (K-FAC).
 
 #include "engine/guide.hpp"
 
@@ -140,7 +140,7 @@ Engine::Sums Engine::sums_uphill(State& state, const RowSelection& batch, const 
   for (const Guide::Piece& piece : guide_->pieces())
     squares +=
         guide_->vectors.climb_squares(asks, guide_->of_parameters(state, piece), guide_->of_packed(gradient, piece));
-  // of a gradient that is a sum over samples, to be divided
+  // the gradient is a sum over samples, which must be divided
   const double factor = asks.radius / (std::sqrt(squares) / divisors_[0] + 1e-12) / divisors_[0];
   const Guide::Elsewhere uphill(*guide_, state);
   for (const Guide::Piece& piece : guide_->pieces())
@@ -193,7 +193,7 @@ void Engine::estimate_diagonal(State& state, const RowSelection& batch, const Ba
     guide.products.emplace(
         drawn ? with_drawn_labels(functions_.front(), optimizer(0).name, diagonal_hint) : functions_.front(),
         crew_->workers, ProductOptions{.mode = Mode::train, .far = far_});
-    guide.signs = Tensor({layout.trained_size}, layout.dtype);  // 0 for what is not stepped
+    guide.signs = Tensor({layout.trained_size}, layout.dtype);  // 0 for parameters that are not trained
   }
   guide.products->set_shard_size(programs.whole->rows());
   if (drawn) return square_drawn_gradient(state, batch);
@@ -227,8 +227,9 @@ void Engine::estimate_factors(State& state, const RowSelection& batch, const Bat
   (void)guide.products->factors(state, batch, guide.product);
   const DType dtype = guide.product.dtype();
   const std::byte* drawn = Mirrored::write(far_, guide.product);
-  if (!std::isfinite(guide.vectors.sum_abs(
-          {drawn, guide.product.size(), dtype}))) {  // a running mean would hold it for good, and no inverse follow
+  if (!std::isfinite(
+          guide.vectors.sum_abs({drawn, guide.product.size(),
+                                 dtype}))) {  // it would stay in a running mean forever, and there would be no inverse
     if (objectives_.front().updater.program().skips) return;
     fail<NumericError>(
         "[{}] step {}: the factors of a layer are not finite, and the gradient of the batch is. Hint: inputs of a "

@@ -117,8 +117,8 @@ class Declarations {
         left->parameter.name);
   }
 
-  /// The sets of objectives that train a parameter, those with the first objective first, so that the parameters of
-  /// each set are adjacent.
+  /// The sets of objectives that train a parameter, in an order in which the parameters of each set are adjacent: sets
+  /// with the first objective come first.
   [[nodiscard]] std::vector<std::vector<std::size_t>> groups() const {
     std::vector<std::vector<std::size_t>> groups;
     for (std::size_t objective = 0; objective < averages_.size(); ++objective) {
@@ -141,7 +141,7 @@ class Declarations {
     }
   }
 
-  /// In the order of the parameters that the objective trains, so that one pass moves the average.
+  /// In the order of the parameters that the objective trains, so that one pass updates the average.
   void put_average(Layout& layout, const std::string& average, std::size_t objective,
                    const std::vector<ParameterEntry>& trained) const {
     if (average.empty() || average.find('/') != std::string::npos)

@@ -22,7 +22,7 @@ std::size_t rounded(std::size_t bytes) { return (bytes + line - 1) / line * line
 
 Signature row_of(std::int64_t elements, DType dtype) { return {Shape{std::max<std::int64_t>(1, elements)}, dtype}; }
 
-/// The elements from the beginning of a value to the last that a view sees.
+/// The number of elements from the beginning of a value to the last one that a view reads.
 std::int64_t reach(const View& view) {
   std::int64_t last = view.offset;
   for (int axis = 0; axis < view.shape.rank(); ++axis) {
@@ -92,7 +92,7 @@ Kernel NotedKernels::tiles(const TileProgram& program) {
 }
 
 Kernel NotedKernels::copy(const View& view, DType dtype) {
-  View from_first = view;  // the kernel is handed the first element
+  View from_first = view;  // the kernel gets the address of the first element
   from_first.offset = 0;
   return note(fmt::format("copy {} {}", text_of(from_first), dtype),
               {"copy", Device::copy(view, dtype), {row_of(reach(view), dtype)}, {row_of(view.shape.size(), dtype)}});
@@ -135,7 +135,7 @@ class Ring {
   [[nodiscard]] const std::vector<KernelCall>& calls() const { return calls_; }
 
  private:
-  /// Numbers near one; integers are zeros, which every op takes for an index.
+  /// Fills with numbers near one; integers are zeros, a valid index for every op.
   static void fill(std::byte* into, const Signature& value) {
     const std::int64_t n = value.shape.size();
     const auto fill_with_numbers = [n]<class T>(T* numbers) {

@@ -1,5 +1,5 @@
 #pragma once
-// The kernels of a plan, and what each takes on this machine when it runs by itself.
+// The kernels of a plan, and the time of each on this machine when it runs by itself.
 
 #include <string>
 #include <unordered_map>
@@ -9,17 +9,17 @@
 
 namespace thalweg {
 
-/// This CPU, which remembers the kernels that programs planned for it have.
+/// This CPU as a device that records the kernels of the programs planned for it.
 class NotedKernels : public Device {
  public:
   struct Noted {
     std::string kind;  ///< the op; "elementwise", "copy"
     Kernel kernel;
-    std::vector<Signature> inputs;  ///< as rows of as many elements as the kernel reaches
+    std::vector<Signature> inputs;  ///< as rows of all elements that the kernel may access
     std::vector<Signature> outputs;
-    std::int64_t times = 1;  ///< in the plan
+    std::int64_t times = 1;  ///< number of occurrences in the plan
 
-    [[nodiscard]] std::size_t bytes() const;  ///< of the operands, each aligned
+    [[nodiscard]] std::size_t bytes() const;  ///< bytes of the operands, each aligned
   };
 
   [[nodiscard]] Kernel tiles(const TileProgram& program) override;
@@ -42,9 +42,9 @@ struct KernelTime {
   double seconds = 0;  ///< of one run
 };
 
-/// What each kernel takes where `at_once` of it run at the same time, each on operands of its own. They lie in a ring
-/// of copies of up to `memory` bytes, so that a run finds in the caches what a run in a program of so many bytes would.
-/// `bound`: with the work that depends on addresses alone done before, as in a step of one small shard.
+/// The time of each kernel when `at_once` copies of it run in parallel, each on its own operands. The operands lie in a
+/// ring of copies of up to `memory` bytes, so that the caches hold about the same as in a program with this much
+/// memory. `bound`: the work that depends only on addresses is done before, as in a step of one small shard.
 [[nodiscard]] std::vector<KernelTime> time_kernels(const NotedKernels& noted, std::int64_t at_once, std::size_t memory,
                                                    bool bound, Workers& workers);
 

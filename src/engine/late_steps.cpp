@@ -15,7 +15,7 @@ namespace {
 enum JudgeBase { numbers_base = first_user_base, scalars_base, held_base, error_base };
 constexpr std::int64_t word = sizeof(double);
 
-/// `next` where all of the bounds hold, each a pair of what is to be at least as large as the other.
+/// `next` where all bounds hold; in each pair the first must be at least as large as the second.
 Var where_ordered(const std::vector<std::pair<Var, Var>>& bounds, Var next, const Var& otherwise) {
   for (const auto& [large, small] : bounds) next = where(large >= small, next, otherwise);
   return next;
@@ -122,7 +122,7 @@ std::deque<LateSteps::Asked> LateSteps::take_back() {
 
 void LateSteps::drop() {
   if (asked_.empty()) return;
-  for (int tries = 0; tries < 2; ++tries) {  // what a kernel threw is thrown once
+  for (int tries = 0; tries < 2; ++tries) {  // the error of a kernel is thrown only once
     try {
       device_.wait(asked_.back().mark);
       break;
@@ -133,7 +133,7 @@ void LateSteps::drop() {
   asked_.clear();
   try {
     let_go_on();
-  } catch (const DeviceError&) {  // it is lost, and nothing goes on there
+  } catch (const DeviceError&) {  // the device is lost, and nothing runs there any more
   }
 }
 

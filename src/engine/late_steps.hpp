@@ -1,6 +1,6 @@
 #pragma once
-// Steps on a device that is not here which do not wait for their own numbers: the norm, and whether all is finite, are
-// found there, and what a step did arrives some steps later.
+// Steps on a device that do not wait for their own numbers: the device computes the norm and checks that all is finite,
+// and the results of a step arrive some steps later.
 
 #include <deque>
 #include <optional>
@@ -12,9 +12,9 @@
 
 namespace thalweg {
 
-/// Decides on the device whether a step goes on, and keeps what was asked of it until its numbers arrive. A step whose
-/// loss is not finite, or the square of whose norm leaves the range of its dtype, changes nothing, and neither do those
-/// that follow it: they can be taken again, one at a time.
+/// Decides on the device whether a step may change the state, and keeps the request until its numbers arrive. A step
+/// whose loss is not finite, or whose squared norm is outside the range of its dtype, changes nothing, and neither do
+/// the steps after it: they can be repeated one at a time.
 class LateSteps {
  public:
   explicit LateSteps(Device& device);
@@ -22,9 +22,9 @@ class LateSteps {
   LateSteps& operator=(const LateSteps&) = delete;
   ~LateSteps() { drop(); }
 
-  /// A step that was asked for.
+  /// A requested step.
   struct Asked {
-    std::int64_t step = 0;  ///< of the state before it
+    std::int64_t step = 0;  ///< step count of the state before it
     Dataset data;
     std::vector<std::int64_t> rows = {};
     std::optional<Progress> progress = {};
@@ -32,30 +32,31 @@ class LateSteps {
     std::int64_t shard_size = 0;
     BatchPrograms programs = {};
     double divisor = 1, lr = 0;
-    std::int64_t total = 0;               ///< steps of the run
-    std::vector<std::byte> numbers = {};  ///< of each shard, then of the norm, then whether it went on
+    std::int64_t total = 0;  ///< steps of the run
+    std::vector<std::byte> numbers =
+        {};  ///< the numbers of each shard, the norm's, and whether the step changed the state
     Mark mark = {};
 
     [[nodiscard]] RowSelection batch() const { return {data, rows}; }
   };
-  static constexpr std::size_t most = 3;  ///< steps that are under way
+  static constexpr std::size_t most = 3;  ///< most steps in flight
 
   [[nodiscard]] bool is_empty() const { return asked_.empty(); }
   [[nodiscard]] bool is_full() const { return asked_.size() >= most; }
   /// The memory on the device in which a step leaves the numbers of its shards.
   [[nodiscard]] std::byte* numbers_of(const BatchPrograms& programs, const GradientNorm& norm);
-  /// From the sums of shards and norm to the scalars of the update: norm, and whether it goes on. The numbers are on
-  /// their way home when it returns.
+  /// Computes the scalars of the update (the norm, and whether the step may change the state) from the sums of the
+  /// shards. When it returns, the copy of the numbers to the host has been requested.
   void judge(Asked asked, GradientNorm& norm, std::byte* gradient, std::byte* scalars, std::size_t norm_at,
              std::size_t go_at, Workers& workers);
-  /// The oldest step, when its numbers have arrived. Throws what a kernel threw; it is still the oldest then.
+  /// The oldest step, when its numbers have arrived. Throws the error of a kernel; then it stays the oldest.
   [[nodiscard]] const Asked& oldest();
   /// Whether it changed the state.
   [[nodiscard]] static bool went_on(const Asked& asked);
   void pop() { asked_.pop_front(); }
-  /// All that are under way, which changed nothing. Steps may go on again.
+  /// Returns all steps in flight, which changed nothing, and allows steps to change the state again.
   [[nodiscard]] std::deque<Asked> take_back();
-  /// Waits for all, whatever they did, and forgets them.
+  /// Waits for all steps, whatever their result, and discards them.
   void drop();
 
  private:
@@ -64,15 +65,15 @@ class LateSteps {
 
   Device& device_;
   std::deque<Asked> asked_;
-  std::int64_t shards_ = 0;    // what the program is for
-  std::size_t each_ = 0;       // bytes of the numbers of a shard
+  std::int64_t shards_ = 0;    // number of shards that the program is planned for
+  std::size_t each_ = 0;       // bytes of the numbers of one shard
   std::optional<DType> loss_;  // dtype of the losses
   std::optional<Program> program_;
   Program::Calls calls_;
   Block numbers_, arena_, held_;  // held_: whether steps are held, and the divisor of the gradient
-  double divisor_ = 0;            // what the device knows
+  double divisor_ = 0;            // the divisor that the device has
   std::size_t bytes_ = 0, norm_at_in_numbers_ = 0;
-  std::size_t norm_at_ = 0, go_at_ = 0;  // in the scalars of the update
+  std::size_t norm_at_ = 0, go_at_ = 0;  // their places in the scalars of the update
 };
 
 }  // namespace thalweg

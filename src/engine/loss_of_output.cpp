@@ -10,7 +10,7 @@ namespace thalweg {
 
 namespace {
 
-/// The rank of the model's output in evaluation, which a graph that is thrown away shows.
+/// The rank of the model's output in evaluation, found by a trace whose graph is discarded.
 int rank_in_evaluation(const Scope& s, const ModelFunction& model, const Var& input) {
   Graph graph;
   const Tracing tracing(graph);

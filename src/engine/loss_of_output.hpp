@@ -1,5 +1,5 @@
 #pragma once
-// The loss of what a model gives for a batch.
+// The loss of a model's output for a batch.
 
 #include "thalweg/batch.hpp"
 #include "thalweg/loss.hpp"

@@ -1,4 +1,4 @@
-// Measures a step that ranks share: what computing and messages take by themselves, and together.
+// Measures a step that ranks share: the time of computing alone, of messages alone, and of both together.
 
 #include <algorithm>
 #include <array>
@@ -64,7 +64,8 @@ Communicator::Measured Engine::measure_ranks(const State& given, const Dataset& 
   RankSum& sum = sums.of(programs, step_.size, state.layout->dtype);
   const auto step = [&](bool sends) { pool.give_back(sums(state, rows, programs, step_.size, sends)); };
   step(true);
-  Times computing{}, messages{}, together{}, hidden{};  // in turn, so that what else the machine does befalls all alike
+  Times computing{}, messages{}, together{},
+      hidden{};  // measured in turn, so that other work on the machine affects all of them equally
   for (std::size_t i = 0; i < repetitions; ++i) {
     computing[i] = slowest_seconds(ranks, [&] { step(false); });
     together[i] = slowest_seconds(ranks, [&] { step(true); });

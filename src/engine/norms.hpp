@@ -15,18 +15,18 @@ namespace thalweg {
 /// The norm of the gradient of all stepped parameters; the gradients of frozen groups are left out.
 class GradientNorm {
  public:
-  /// Of gradients in the memory of a device, or here where that is null.
+  /// For gradients in the memory of a device, or in host memory if that is null.
   GradientNorm(const Optimizer& optimizer, const Layout& layout, Device* far = nullptr);
-  /// The workers are the same at each call.
+  /// The workers must be the same at each call.
   [[nodiscard]] double of(std::byte* gradient, Workers& workers);
 
-  /// In parts, on a device: the sums of squares, and what they make. The sums are numbers of eight bytes each, of these
-  /// dtypes.
+  /// The same in two parts, for a device: the sums of squares, and their total. The sums take eight bytes each and have
+  /// these dtypes.
   void sum(std::byte* gradient, std::byte* sums, Workers& workers);
   [[nodiscard]] const std::vector<DType>& sum_dtypes() const { return dtypes_; }
   /// Their total, which is the square of the norm where it is `in_range`.
   [[nodiscard]] double total(const std::byte* sums) const;
-  /// Below it, squares that underflowed may matter.
+  /// Below this limit, squares that underflowed may matter.
   [[nodiscard]] double least() const { return dtype_ == f32 ? 1e-25 : 1e-290; }
 
  private:
@@ -41,19 +41,19 @@ class GradientNorm {
   std::optional<Program> program_;
   Block arena_, sums_there_;
   Program::Calls calls_ = {};
-  const std::byte *last_ = nullptr, *last_sums_ = nullptr;  // what the calls are for
+  const std::byte *last_ = nullptr, *last_sums_ = nullptr;  // the addresses for which the calls were made
 };
 
 /// The layers that are trained, in the order of their parameters: "hidden" of "hidden/weight" and "hidden/norm/bias".
-/// Where all have a path in common, one level below it: "d/hidden" and "d/output".
+/// If all have a common path, the level below it: "d/hidden" and "d/output".
 [[nodiscard]] std::vector<std::string> layers_of(const Layout& layout);
 
 /// The norm of each layer's gradient.
 class LayerNorms {
  public:
   explicit LayerNorms(const Layout& layout, Device* far = nullptr);
-  /// Of a flat gradient divided by `weight`, in the order of layers_of; infinite where it is not finite. The pool is of
-  /// the memory that the gradient is in.
+  /// The norms for a flat gradient divided by `weight`, in the order of layers_of; infinite where a norm is not finite.
+  /// The pool has the kind of memory that the gradient is in.
   [[nodiscard]] std::vector<double> of(std::byte* gradient, double weight, BlockPool& pool, Workers& workers) const;
 
  private:

@@ -9,7 +9,7 @@ namespace thalweg {
 
 namespace {
 
-/// Of a parameter that is not finite.
+/// The message about a parameter that is not finite.
 std::optional<std::string> problem_of_parameters(const State& state) {
   for (const ParameterEntry& entry : state.layout->entries) {
     const Tensor values = state.parameter(entry.name);
@@ -23,7 +23,7 @@ std::optional<std::string> problem_of_parameters(const State& state) {
   return std::nullopt;
 }
 
-/// Of data that has itself a number that is not finite.
+/// The message about data that contains a number that is not finite.
 std::optional<std::string> problem_of_columns(const State& state, const RowSelection& batch, std::int64_t begin,
                                               std::int64_t count) {
   for (const auto& [name, values] : batch.data.columns()) {
@@ -43,7 +43,7 @@ std::optional<std::string> problem_of_columns(const State& state, const RowSelec
   return std::nullopt;
 }
 
-/// The first op whose result is not finite, of the shards that are there, computed anew; nothing where none is.
+/// The first op whose result is not finite, found by running this rank's shards again; nothing where all are finite.
 std::optional<std::string> first_not_finite(std::span<const EvaluationFunction> objectives, const StepLayout& step,
                                             const State& state, const RowSelection& batch, std::int64_t shard_rows,
                                             Precision precision, Workers& workers) {

@@ -59,8 +59,8 @@ bool are_columns_of(const std::vector<ColumnSpec>& columns, const Dataset& data)
 
 namespace {
 
-/// A part that is called twice observes twice: first (1 - a) old + a x, then (1 - b) of that + b y, which is one
-/// movement towards a mean of x and y.
+/// A part that is called twice observes twice: first (1 - a) old + a x, then (1 - b) of the result + b y. Together this
+/// is one movement towards a mean of x and y.
 std::vector<Observation> one_for_each_statistic(const std::vector<Observation>& observed) {
   std::vector<Observation> joined;
   for (const Observation& next : observed) {

@@ -46,7 +46,7 @@ struct TracedObjective {
   }
 };
 
-/// `check`, where there is one, sees each parameter before the next is traced.
+/// `check`, if given, is called for each parameter before the next one is traced.
 [[nodiscard]] TracedObjective trace_objective(const EvaluationFunction& function,
                                               const std::vector<ColumnSpec>& columns, std::int64_t rows, Mode mode,
                                               DType dtype, const ParameterCheck& check = {});

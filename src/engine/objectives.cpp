@@ -35,8 +35,8 @@ void check_rows(const std::vector<EngineObjective>& objectives, bool simultaneou
   }
 }
 
-/// How far an objective is that steps at each `every`th batch. (Most do at each: a division takes as long as a small
-/// product.)
+/// The progress of an objective that steps at every `every`th batch. (For most, every = 1, which avoids a division that
+/// takes as long as a small product.)
 [[gnu::always_inline]] inline Progress own_progress(const Objectives::Clock& clock, std::int64_t every) {
   const auto at_least_1 = [](std::int64_t steps) { return std::max<std::int64_t>(1, steps); };
   if (every == 1) return {clock.done, at_least_1(clock.total), at_least_1(clock.steps_an_epoch)};

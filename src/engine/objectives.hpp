@@ -39,7 +39,7 @@ class Objectives {
     return !several_ && engines_.front()->options(0).every <= 1 && engines_.front()->device().far() != nullptr;
   }
   void await(State& state, std::vector<StepReport>& arrived) { engines_.front()->await(state, arrived); }
-  /// Forgets what is under way, of a run that ended by an error.
+  /// Discards the steps in flight of a run that ended by an error.
   void drop_late();
   /// One step of one objective. Throws UsageError for an unknown name, and where objectives step at once.
   StepReport step(std::string_view name, State& state, const Dataset& batch, const Progress& progress,
@@ -80,13 +80,13 @@ class Objectives {
   /// In the order in which they were given.
   [[nodiscard]] std::vector<const Optimizer*> optimizers() const;
   [[nodiscard]] Workers& workers() { return crew_->workers; }
-  /// The rows of a shard where nobody says: see default_shard_size, and Device::takes_batches_whole.
+  /// The default number of rows in a shard: see default_shard_size, and Device::takes_batches_whole.
   [[nodiscard]] std::int64_t shard_of(std::int64_t batch_size, std::int64_t parameters) const {
     if (engines_.front()->device().takes_batches_whole()) return std::max<std::int64_t>(1, batch_size);
     return default_shard_size(batch_size, parameters);
   }
   [[nodiscard]] const Crew& crew() const { return *crew_; }
-  /// Where the steps run, those of the first objective where not all do in one place.
+  /// Where the steps run; if the objectives differ, where those of the first run.
   [[nodiscard]] const Device& device() const { return engines_.front()->device(); }
 
  private:

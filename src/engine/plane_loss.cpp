@@ -33,7 +33,7 @@ Dependence of_op(const Node& node, const std::vector<Dependence>& known) {
     affine += at(known, input) == Dependence::affine;
   }
   if (affine == 0) return Dependence::none;
-  // stop_gradient and derivatives given by hand have no transpose: what jvp says of them is not how the value changes
+  // stop_gradient and custom derivatives have no transpose: their jvp is not the change of the value
   const bool linear = node.op->transpose && (view || node.op->jointly_linear || affine == 1);
   return linear && !node.op->converts ? Dependence::affine : Dependence::other;
 }

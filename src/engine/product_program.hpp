@@ -1,6 +1,6 @@
 #pragma once
-// A product of an objective on one shard, planned for a number of rows: the value, or the gradient, or a curvature
-// matrix times a vector, beside it.
+// A product of an objective on one shard, planned for a number of rows: the value, and optionally the gradient, or a
+// curvature matrix times a vector.
 
 #include <optional>
 
@@ -9,8 +9,7 @@
 
 namespace thalweg {
 
-/// What is computed of an objective at a point. Vectors are those of the trained parameters, in the order of the
-/// layout.
+/// What is computed for an objective at a point. Vectors have the trained parameters in the order of the layout.
 enum class Product {
   value,         ///< the loss alone
   gradient,      ///< and its gradient
@@ -31,9 +30,9 @@ class ProductProgram {
     return product_ == product && rows_ == rows && dtype_ == dtype && are_columns_of(columns_, data);
   }
   [[nodiscard]] std::int64_t rows() const { return rows_; }
-  /// Numbers that it writes beside the loss.
+  /// Numbers that it writes besides the loss.
   [[nodiscard]] std::int64_t result_size() const { return result_size_; }
-  /// Whether the rows may be a shard of more.
+  /// Whether the rows may be one shard of a larger batch.
   [[nodiscard]] bool is_separable() const { return separable_; }
   /// Bytes of memory that a run needs.
   [[nodiscard]] std::size_t memory_bytes() const { return memory_bytes_; }

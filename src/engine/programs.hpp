@@ -20,12 +20,12 @@ struct BatchPrograms {
 
 class Programs {
  public:
-  /// Of a device that is not here, or of this CPU where that is null.
+  /// For the given device, or for this CPU if that is null.
   Programs(std::vector<EvaluationFunction> functions, Device* far) : functions_(std::move(functions)), far_(far) {}
 
   /// Which values are kept for the backward pass. Returns true where that is a change, which invalidates every program.
   bool set_memory(Memory memory);
-  /// How the values of a step are stored; the same.
+  /// How the values of a step are stored; returns the same.
   bool set_precision(Precision precision);
   [[nodiscard]] Precision precision() const { return precision_; }
   void clear();

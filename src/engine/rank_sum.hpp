@@ -11,8 +11,8 @@
 
 namespace thalweg {
 
-/// The sum of one way of cutting batches. Of each bucket every rank is sent one slice of what remains of the others'
-/// shards, adds it in the order of the tree, and sends the sum round. Planned once; a sum allocates nothing.
+/// The sum for one way of cutting batches. For each bucket, every rank receives one slice of the partial sums of the
+/// other ranks, adds it in the order of the tree, and sends the result to all. Planned once; a sum allocates nothing.
 class RankSum final : public Relay, public std::enable_shared_from_this<RankSum> {
  public:
   /// A shard's block is `values` numbers of a dtype, then `doubles` numbers in f64, which belong to the last bucket.
@@ -24,17 +24,17 @@ class RankSum final : public Relay, public std::enable_shared_from_this<RankSum>
 
   /// The shards of this rank.
   [[nodiscard]] Share mine() const { return mine_; }
-  /// Begins a sum; the one before has ended. Where it does not send, it is for measuring the computing alone.
+  /// Begins a sum; the last one must have ended. Without sending, it measures computing alone.
   void begin(bool sends = true);
-  /// The block that a shard of this rank's writes.
+  /// The block that a shard of this rank writes.
   [[nodiscard]] std::byte* block_for(std::int64_t shard);
-  /// A shard has finished a bucket, the last of which may be the first for other shards. From any thread.
+  /// Tells that a shard has finished a bucket. May be called from any thread.
   void add(std::int64_t shard, std::int64_t bucket);
-  /// Waits for the others; the sum over all shards.
+  /// Waits for the other ranks and returns the sum over all shards.
   [[nodiscard]] Block total();
-  /// The exchange of all buckets alone, of blocks that nobody has written to: for measuring.
+  /// Exchanges all buckets of blocks that nobody has written, to measure messages alone.
   void exchange_alone();
-  /// After an error: what is still under way is let go, and ends with the communicator.
+  /// After an error: messages in flight are abandoned, and end with the communicator.
   void abandon();
 
   [[nodiscard]] std::int64_t sent_bytes() const;
@@ -49,7 +49,7 @@ class RankSum final : public Relay, public std::enable_shared_from_this<RankSum>
     std::vector<Message> sent, received, sent_on, received_on;
     Communicator::Ticket ticket = 0;
   };
-  /// What remains of a rank's shards; of another rank, this rank's slice of it.
+  /// A partial sum of a rank's shards; for another rank, this rank's slice of it.
   struct Node {
     int rank;
     std::size_t shard;  // of this rank, in whose block it is

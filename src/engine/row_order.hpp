@@ -9,7 +9,7 @@
 
 namespace thalweg {
 
-/// Which rows each step of a run takes: a function of the seed, the epoch and the step's place in it.
+/// The rows of each step of a run: a function of the seed, the epoch and the place of the step in the epoch.
 class RowOrder {
  public:
   RowOrder() = default;

@@ -14,7 +14,7 @@ namespace {
 
 constexpr std::int64_t traced_rows = 2;
 
-// Apart from the slots of the update, which an objective's name or none begins.
+// A name of its own, unlike the slots of the update, which begin with an objective's name or with none.
 constexpr std::string_view gradients_name = "rows:gradients", slopes_name = "rows:slopes";
 
 Tensor* table_in(State& state, std::string_view name) {
@@ -22,7 +22,7 @@ Tensor* table_in(State& state, std::string_view name) {
   return slot == state.slots.end() ? nullptr : &slot->second;
 }
 
-/// row = gradient; gradient -= what it was.
+/// row = gradient; gradient -= the old row.
 template <class T>
 void replace(T* gradient, T* row, std::int64_t size) {
   for (std::int64_t i = 0; i < size; ++i) {
@@ -91,7 +91,7 @@ std::optional<std::string> Engine::add_row_table(State& state, std::int64_t rows
   const Tensor* known = table_in(state, slopes_name);
   if (!known) {
     known = table_in(state, gradients_name);
-    if (known) table = row_table(rows, size, 0, state.layout->dtype);  // it goes on as it began
+    if (known) table = row_table(rows, size, 0, state.layout->dtype);  // the table keeps the form in which it began
   }
   check_row_table(optimizer(0), table);
   if (known && known->size() != table.size()) {
@@ -128,7 +128,7 @@ Engine::Sums Engine::sums_by_gradients(State& state, const RowSelection& batch, 
                                        Tensor& table) {
   const std::int64_t size = guide_->size(), rows = batch.count();
   const bool random = programs.whole->is_random();
-  // of a single row it is not to be seen whether rows are kept apart
+  // a single row does not show whether the model mixes rows
   const bool mixes = programs.whole->rows() > 1 && !programs.whole->is_separable();
   if (random || mixes || !programs.whole->movements().empty()) {
     fail<UsageError>(

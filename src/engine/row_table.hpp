@@ -1,5 +1,6 @@
 #pragma once
-// The table that SAGA keeps of all rows: a gradient each, or where that says as much the slopes at the model's output.
+// SAGA's table of all rows: a gradient for each row or, where the gradient follows from them, the derivatives of the
+// loss by the model's output.
 
 #include <span>
 #include <string>
@@ -11,15 +12,15 @@
 namespace thalweg {
 
 struct SagaTable {
-  std::int64_t rows = 0, numbers = 0;  ///< numbers a row
-  bool slopes = false;                 ///< rather than gradients
+  std::int64_t rows = 0, numbers = 0;  ///< `numbers` in each row
+  bool slopes = false;                 ///< whether rows have derivatives by the output in place of gradients
   DType dtype = f32;
 
   [[nodiscard]] std::int64_t size() const { return rows * numbers; }
   [[nodiscard]] std::int64_t bytes() const { return size() * static_cast<std::int64_t>(size_of(dtype)); }
 };
 
-/// The table for so many rows, where `parameters` are trained and a row has so many slopes (see slopes_a_row).
+/// The table for `rows` rows, with `parameters` trained parameters and `slopes` slopes for each row (see slopes_a_row).
 [[nodiscard]] SagaTable row_table(std::int64_t rows, std::int64_t parameters, std::int64_t slopes, DType dtype);
 /// The same for an objective, its optimizer and data like these, `rows` of them.
 [[nodiscard]] SagaTable row_table_of(const EvaluationFunction& function, const Optimizer& optimizer,

@@ -1,5 +1,5 @@
 #pragma once
-// The rows of a batch in the memory of a device that is not here.
+// Brings the rows of a batch into the memory of a device.
 
 #include <map>
 #include <memory>
@@ -11,8 +11,8 @@
 
 namespace thalweg {
 
-/// Data of which rows are picked goes there once, where it is not too large: then row numbers go up, and the device
-/// picks the rows. All else is picked here and sent.
+/// Data from which rows are picked is copied to the device once, if it is not too large: then only row numbers are
+/// sent, and the device picks the rows. In all other cases the rows are picked on the host and sent.
 class RowsThere {
  public:
   explicit RowsThere(Device& device) : device_(device) {}

@@ -15,8 +15,8 @@ BlockPool::Lent BlockPool::take_exactly(std::size_t bytes) { return take(bytes, 
 BlockPool::Lent BlockPool::take(std::size_t bytes, std::size_t at_most) {
   const auto me = std::this_thread::get_id();
   const std::lock_guard lock(mutex_);
-  // the smaller block first; among equal sizes this thread's own, and on a device the one of the lowest address: so
-  // each step finds the blocks of the step before, and its calls are recorded
+  // the smallest block first; among equal sizes this thread's own, and on a device the one with the lowest address: so
+  // each step gets the blocks of the last step, for which its calls are recorded
   const auto rank = [&](const Block& block) {
     const bool is_other = !far_ && taken_by_[block.data()] != me;
     return std::tuple(block.size(), is_other, far_ ? reinterpret_cast<std::uintptr_t>(block.data()) : 0);
@@ -90,7 +90,7 @@ void TreeSum::add(TreeNode place, Block block) {
   for (place = risen(place, shards_);; place = risen({place.level + 1, place.index / 2}, shards_)) {
     std::optional<Block> other = partner(place, block);
     if (!other) return;
-    if (place.index % 2) std::swap(block, *other);  // always adds to the left block, whichever was done last
+    if (place.index % 2) std::swap(block, *other);  // always adds to the left block, whichever was finished last
     join(block.data(), other->data());
     pool_.give_back(std::move(*other));
   }

@@ -41,14 +41,14 @@ class BlockPool {
   };
 
   BlockPool() = default;
-  /// Of a device's memory where that is not here, else of this host's.
+  /// A pool of the given device's memory, else of host memory.
   explicit BlockPool(DeviceMemory* far) : far_(far) {}
 
   /// A block of at least `bytes`: the smallest free one, so that gradients do not take the blocks of arenas; among
   /// equal sizes the one that this thread wrote last, which its core's cache still holds.
   [[nodiscard]] Lent take(std::size_t bytes);
-  /// A block of exactly so many bytes, for a gradient: it lives longer than the memory of a shard, and in a block of
-  /// that size each sum that waits would cost another.
+  /// A block of exactly this size, for a gradient. A gradient lives longer than the memory of a shard; if it took a
+  /// block of a shard's size, each waiting sum would cost another such block.
   [[nodiscard]] Lent take_exactly(std::size_t bytes);
   void give_back(Block block);
 
@@ -69,7 +69,7 @@ struct Crew {
   Workers workers;
   BlockPool pool;
   Device& device;
-  BlockPool there;  ///< of the device's memory
+  BlockPool there;  ///< a pool of the device's memory
 };
 
 /// into = left + right, for `values` numbers of this host; `into` may be one of them.
@@ -80,10 +80,10 @@ void add_values(std::byte* into, const std::byte* left, const std::byte* right, 
 /// done.
 class TreeSum {
  public:
-  /// Adds one block to another, where they are.
+  /// Adds one block to another in the memory where they are.
   using Join = std::function<void(std::byte* into, const std::byte* from)>;
-  /// Blocks of `values` numbers of a dtype, then `doubles` numbers in f64. They are in memory of this host, or else
-  /// `join` adds them, which must outlive the sum.
+  /// Blocks of `values` numbers of a dtype, then `doubles` numbers in f64. They are in host memory, unless `join` is
+  /// given, which then adds them and must outlive the sum.
   TreeSum(std::int64_t shards, std::int64_t values, DType dtype, std::int64_t doubles, BlockPool& pool,
           Workers& workers, const Join* join = nullptr);
   [[nodiscard]] static std::size_t block_bytes(std::int64_t values, DType dtype, std::int64_t doubles);

@@ -20,7 +20,7 @@ namespace {
 
 enum SlopeBase { parameters_base = first_user_base, known_base, slopes_base, gradient_base, first_column_base };
 
-/// Whether any of the values depends on a parameter of `trained`, but for what it depends on through `cut`.
+/// Whether any of the values depends on a parameter of `trained` other than through `cut`.
 bool any_depends(const Graph& graph, std::span<const Var> values, std::span<const Var> trained, int cut = -1) {
   std::vector<bool> depends(static_cast<std::size_t>(graph.size()));
   for (const Var& parameter : trained) at(depends, parameter.index()) = true;

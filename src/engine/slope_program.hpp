@@ -1,6 +1,6 @@
 #pragma once
-// For a model whose output is affine in what is trained: the slopes of the loss at each row's output, and the gradient
-// of a change in them.
+// For a model whose output is affine in its trained parameters: the slopes (the derivatives of the loss by the output
+// of each row), and the gradient that follows from a change of the slopes.
 
 #include <set>
 #include <string>
@@ -9,10 +9,10 @@
 
 namespace thalweg {
 
-/// Numbers of a row's output whose slopes say what the row's gradient is, at any parameters: J_i^T slope_i, where the
-/// derivative J_i of the output depends on none of the parameters named in `trained` and on no moving average, and the
-/// loss on these through the output alone. 0 where that is not so, for an objective that is not a model and a loss, and
-/// where the model draws or observes, or mixes rows.
+/// The number of outputs in a row, if their slopes determine the row's gradient J_i^T slope_i at any parameters. For
+/// this the derivative J_i of the output must not depend on the parameters named in `trained` or on a moving average,
+/// and the loss may depend on these only through the output. Otherwise 0; also for an objective that is not a model and
+/// a loss, and for a model that draws random numbers, observes statistics or mixes rows.
 [[nodiscard]] std::int64_t slopes_a_row(const EvaluationFunction& function, const std::vector<ColumnSpec>& columns,
                                         std::int64_t rows, DType dtype, const std::set<std::string>& trained);
 
@@ -32,7 +32,7 @@ class SlopeProgram {
     const State& state;
     const RowSelection& batch;
     std::int64_t begin;   ///< the shard's first row among those
-    std::byte* table;     ///< slopes of all rows of the data, which this replaces for its rows
+    std::byte* table;     ///< slopes of all rows of the data; those of the shard's rows are replaced
     std::byte* gradient;  ///< where the sum over the shard of J_i^T (slope_i - what the table had) is written
   };
   void run(const Call& call, std::byte* memory, Workers& workers) const;

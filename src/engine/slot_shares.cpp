@@ -11,7 +11,7 @@ namespace thalweg {
 
 namespace {
 
-/// The rank in whose run of the gradient a number lies.
+/// The rank that owns the run of the gradient in which a number lies.
 int owner_of(std::int64_t place, std::int64_t size, int ranks) {
   int rank = 0;
   while (place >= slice_of(rank, ranks, size).last) ++rank;

@@ -37,8 +37,8 @@ using Slots = std::vector<std::pair<std::string, Tensor>>;
 
 /// A rank's part of whole slots; `sizes` are those of the parts.
 [[nodiscard]] Slots own_part(Communicator& ranks, const Slots& whole, const std::vector<std::int64_t>& sizes);
-/// What a rank has to write of its slots, so that those of all ranks, rank by rank, are the whole slots: a slot that
-/// every rank has whole is rank 0's. `sizes` are those of the whole slots.
+/// The part of its slots that a rank writes, such that the parts of all ranks, one after another, are the whole slots.
+/// A slot that every rank has whole is written by rank 0. `sizes` are those of the whole slots.
 [[nodiscard]] Slots part_to_write(Communicator& ranks, const Slots& own, const std::vector<std::int64_t>& sizes);
 /// The parts of all ranks together, on rank 0 or on all ranks; elsewhere nothing. `sizes` are those of the whole slots.
 [[nodiscard]] Slots joined_parts(Communicator& ranks, const Slots& own, const std::vector<std::int64_t>& sizes,

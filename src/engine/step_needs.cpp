@@ -18,7 +18,7 @@ std::int64_t bytes_of(const std::vector<UpdateSlot>& slots) {
   return bytes;
 }
 
-/// The part of the parameters that the rank steps which has most of them; 1 where every rank steps all.
+/// The largest fraction of the parameters that any rank updates; 1 where every rank updates all.
 double largest_part(const Optimizer& optimizer, const Layout& trained, int ranks) {
   if (ranks < 2 || optimizer.method) return 1;
   const auto shares = share_slots(optimizer, trained, 0, ranks);
@@ -103,8 +103,7 @@ StepNeeds needs_of_step(const EvaluationFunction& function, const Optimizer& opt
 
 namespace {
 
-/// In times of a whole shard: how long it takes until some threads have computed all shards, the smaller last one among
-/// them.
+/// The time in which a number of threads compute all shards, including the smaller last one, in units of a whole shard.
 double rounds_of(std::int64_t shards, double last, std::int64_t threads) {
   if (shards <= threads) return shards > 1 ? 1 : last;
   const std::int64_t full = shards / threads, rest = shards % threads;
@@ -126,12 +125,12 @@ StepSeconds seconds_of_step(const StepNeeds& needs, const StepKernels& kernels, 
   const std::size_t ring = std::min(static_cast<std::size_t>(needs.shard_bytes), largest_ring);
   step.shard = time_kernels(kernels.shard, step.at_once, ring, needs.one_small_shard, workers);
   const double join = total_seconds(time_kernels(kernels.join, 1, largest_ring, false, workers));
-  // the smaller last shard is one rank's: another, whose shards are whole, is waited for
+  // only one rank has the smaller last shard; the step waits for ranks with whole shards
   const double last = ranks == 1 ? needs.last_shard : 1;
   step.gradient = turns * (rounds_of(own_shards, last, own_at_once) * total_seconds(step.shard) +
                            static_cast<double>((own_shards - 1) * std::min<std::int64_t>(ranks, threads)) * join);
   const std::size_t state = static_cast<std::size_t>(needs.parameter_bytes + needs.gradient_bytes + needs.slot_bytes);
-  // all ranks update at the same time, each its part, and share what the machine has
+  // all ranks update their parts at the same time and share the machine
   step.update =
       static_cast<double>(ranks) * needs.own_part *
       total_seconds(time_kernels(kernels.update, 1, std::min(state, largest_ring), needs.one_small_shard, workers));

@@ -11,41 +11,40 @@ namespace thalweg {
 struct StepNeeds {
   std::int64_t parameters = 0, trained = 0;  ///< elements
   std::int64_t parameter_bytes = 0;          ///< statistics with them
-  std::int64_t gradient_bytes = 0;           ///< of a shard
-  std::int64_t slot_bytes = 0;               ///< of the optimizer, on all ranks together
+  std::int64_t gradient_bytes = 0;           ///< gradient of one shard
+  std::int64_t slot_bytes = 0;               ///< slots of the optimizer, on all ranks together
   std::optional<SagaTable> row_table = {};   ///< on each rank (SAGA)
-  double own_part = 1;                       ///< of slots and update: that of the rank that has most of them
+  double own_part = 1;                       ///< fraction of slots and update on the rank that has most of them
   std::int64_t shards = 1, shard_rows = 0;
   bool separable = true;                ///< whether a batch may be cut into shards
-  double last_shard = 1;                ///< the part of a whole shard that the last one is
-  std::int64_t shard_bytes = 0;         ///< of memory that a shard is computed in
-  std::int64_t bf16_values = 0;         ///< of a shard, that are stored in bf16
-  std::int64_t update_arena_bytes = 0;  ///< of the update
+  double last_shard = 1;                ///< size of the last shard relative to a whole one
+  std::int64_t shard_bytes = 0;         ///< memory in which a shard is computed
+  std::int64_t bf16_values = 0;         ///< number of values of a shard that are stored in bf16
+  std::int64_t update_arena_bytes = 0;  ///< arena of the update
   bool one_small_shard = false;         ///< see OneShard
   StepCost::Part gradient, update;      ///< operations and bytes moved of a whole step; no seconds
 };
 
-/// The kernels of a step: of one shard, of one addition of two sums of gradients, and of what follows: the gradient's
-/// norm and the update.
+/// The kernels of a step: those of one shard, of one addition of two sums of gradients, and of the norm and the update.
 struct StepKernels {
   NotedKernels shard, join, update;
 };
 
-/// Of steps of `rows` rows of such data, all of which are trained on, in shards of `shard_size` rows (0: the default
-/// for the batches that a step accumulates), that `ranks` share. Notes the kernels, where that is wanted.
+/// The needs of steps with `rows` rows of such data, in shards of `shard_size` rows (0: the default for the batches
+/// that a step accumulates), shared by `ranks` ranks. Records the kernels if asked to.
 [[nodiscard]] StepNeeds needs_of_step(const EvaluationFunction& function, const Optimizer& optimizer,
                                       const Dataset& data, const RunLength& length, std::int64_t shard_size,
                                       Memory memory, int ranks = 1, Precision precision = Precision::single,
                                       StepKernels* kernels = nullptr);
 
-/// Seconds of a step, as its kernels take them one by one.
+/// Seconds of a step, as sums over its kernels.
 struct StepSeconds {
-  double gradient = 0;  ///< of the shards, and the additions of their sums
-  double update = 0;    ///< the norm with it
+  double gradient = 0;  ///< the shards and the additions of their sums
+  double update = 0;    ///< the norm and the update
   std::vector<KernelTime> shard;
-  std::int64_t at_once = 1;  ///< kernels that were timed at the same time: one a thread
+  std::int64_t at_once = 1;  ///< number of kernels that were timed in parallel, one on each thread
 };
-/// On this machine, whose threads `ranks` ranks share. Each kernel runs by itself; the step is not run.
+/// The times on this machine, whose threads `ranks` ranks share. Each kernel runs by itself; the step is not run.
 [[nodiscard]] StepSeconds seconds_of_step(const StepNeeds& needs, const StepKernels& kernels, int ranks,
                                           Workers& workers);
 

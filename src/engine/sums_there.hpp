@@ -1,5 +1,5 @@
 #pragma once
-// Sums over the shards of a batch on a device that is not here: the gradients stay there, and numbers come back.
+// Sums over the shards of a batch on a device: the gradients stay there, and only numbers come back.
 
 #include <map>
 #include <tuple>
@@ -15,12 +15,12 @@ class SumsThere {
   SumsThere(Device& device, BlockPool& there) : device_(device), there_(there), rows_(device) {}
 
   struct Total {
-    Block gradient;               ///< with the observations, in a block of the device's pool
+    Block gradient;               ///< gradient and observations, in a block of the device's pool
     std::vector<double> numbers;  ///< losses, weights and reports: see ShardProgram
   };
-  /// The shards run one after another, each in the same memory: the device has one order anyway. The sums are those of
-  /// the fixed tree. Throws what a kernel threw. `apart`: a second sum of a step, at another point, while the first is
-  /// still needed; its gradient lies elsewhere, and so its calls are recorded by themselves.
+  /// The shards run one after another in the same memory, because the device runs work in order anyway. The sums follow
+  /// the fixed tree. Throws the error of a kernel. `apart`: a second sum of the same step, at another point, while the
+  /// first is still needed. Its gradient lies elsewhere, so its calls are recorded separately.
   [[nodiscard]] Total operator()(const State& state, const RowSelection& batch, const BatchPrograms& programs,
                                  const StepLayout& step, BlockPool& here, Workers& workers, bool apart = false);
 
@@ -37,8 +37,8 @@ class SumsThere {
   [[nodiscard]] static std::vector<double> joined(const std::byte* numbers, const BatchPrograms& programs,
                                                   BlockPool& here, Workers& workers);
 
-  /// Moves the statistics of a state towards the means of the observations of a batch, which lie in its sum. `go`: a
-  /// number on the device that is 0 where nothing is to move; null where all is.
+  /// Moves the statistics of a state towards the means of the observations in a batch's sum. `go`: a number on the
+  /// device that is 0 where nothing may change; null: always.
   void move_statistics(State& state, const BatchPrograms& programs, const StepLayout& step, std::int64_t rows,
                        std::byte* sum, Workers& workers, std::byte* go = nullptr);
 
@@ -55,7 +55,8 @@ class SumsThere {
     Block scratch = {};
     TreeSum::Join join = {};
   };
-  /// What moves statistics: for the movements of one program, with the number of rows that each observed.
+  /// The program that moves statistics, for the movements of one shard program and the number of rows that each
+  /// observed.
   struct Mover {
     std::shared_ptr<const Layout> layout;
     std::vector<std::int64_t> offsets;
@@ -73,14 +74,14 @@ class SumsThere {
   std::vector<std::byte*> bases_;
   std::vector<std::byte> raw_, random_;
   Block numbers_;
-  /// The calls of each program, one set for each shard: the last batch of an epoch has programs of its own. Those of
-  /// programs that are gone go with this.
+  /// The calls of each program, one set for each shard: the last batch of an epoch has its own programs. Calls of
+  /// programs that no longer exist are removed.
   static constexpr std::size_t most_recorded = 16;
   std::map<std::tuple<const ShardProgram*, std::int64_t, bool>, Program::Calls> calls_;
 };
 
-/// Runs the rows of a batch on this CPU, for what a kernel on a device threw: there it knows the row. Returns where
-/// nothing is thrown here.
+/// After an error of a kernel on a device: runs the rows of the batch on this CPU, where the error names the row.
+/// Returns if nothing is thrown here.
 void run_here(std::span<const EvaluationFunction> objectives, const StepLayout& step, const State& state,
               const RowSelection& batch, std::int64_t shard_rows, Precision precision, Workers& workers);
 

@@ -1,5 +1,5 @@
 #pragma once
-// The trained parameters of each objective of a step, and the place of its gradient among the others'.
+// The trained parameters of each objective of a step, and the place of its gradient among the gradients of all.
 
 #include <functional>
 #include <span>
@@ -21,13 +21,13 @@ struct StepLayout {
   std::int64_t statistics_at = 0, size = 0;
 };
 
-/// Whether an optimizer steps a parameter: it is in no frozen group.
+/// Whether an optimizer updates a parameter: it is in no frozen group.
 [[nodiscard]] bool steps(const Optimizer& optimizer, const ParameterEntry& entry);
 
-/// The state's layout for an objective that trains these parameters, as far as they are not frozen.
+/// The state's layout for an objective that trains these parameters, except frozen ones.
 [[nodiscard]] Layout trained_part(const Layout& state, const std::function<bool(const ParameterEntry&)>& is_trained);
 
-/// The layout with all that is trained, but for the optimizer's frozen groups.
+/// The layout of all trained parameters without the optimizer's frozen groups.
 [[nodiscard]] Layout stepped_part(const Optimizer& optimizer, const Layout& layout);
 
 [[nodiscard]] StepLayout step_layout(const Layout& state, std::vector<Layout> objectives);

@@ -12,8 +12,8 @@ namespace {
 
 using NamedSlot = std::pair<std::string, Tensor>;
 
-/// The slot that counts steps left out: before the other slots where a rule may leave a step out, else behind them once
-/// there is a step to count.
+/// The slot that counts skipped steps: before the other slots if a rule may skip a step, otherwise after them, as soon
+/// as there is a step to count.
 constexpr std::string_view skipped_slot = "skipped";
 
 bool is_like(const NamedSlot& slot, const std::string& prefix, const UpdateSlot& wanted) {

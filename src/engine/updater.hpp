@@ -1,5 +1,5 @@
 #pragma once
-// The optimizer's program of one objective at work on a state.
+// Runs the optimizer's program of one objective on a state.
 
 #include "optim/update.hpp"
 
@@ -14,15 +14,16 @@ class Updater {
         optimizer_(std::move(optimizer)),
         averages_(std::move(averages)) {}
 
-  /// Plans the update for what is trained, once for each layout of the state, and gives the state its slots where it
-  /// has none. It is to run on a device, or here where that is null. Throws UsageError for slots of another optimizer.
+  /// Plans the update for the trained parameters, once for each layout of the state, and adds slots to a state without
+  /// any. It runs on the given device, or on this CPU if that is null. Throws UsageError for slots of another
+  /// optimizer.
   void prepare(State& state, const Layout& trained, std::span<const FactoredLayer> layers = {}, Device* far = nullptr);
   /// Whether that has been done for this state.
   [[nodiscard]] bool is_prepared(const State& state) const {
     const bool seen = slots_.data() == state.slots.data() && slots_.size() == state.slots.size();
     return layout_ == state.layout && seen && (own_.count == 0 || fit(state, own_));
   }
-  /// What is trained is no longer what it was.
+  /// Tells that the trained parameters have changed.
   void forget() { layout_.reset(); }
   // The functions below are for the state that was prepared last.
   /// Steps of this objective so far, and the number of them that were left out for another reason than a rule's
@@ -44,7 +45,7 @@ class Updater {
   void run(State& state, std::byte* gradient, const StepNumbers& numbers, Workers& workers) {
     run(state, gradient, scalars_of(numbers), workers);
   }
-  /// The same in parts: the scalars, in the memory of the device of the update, and then the step by them.
+  /// The same in two parts: first the scalars, in the memory of the update's device, then the step that uses them.
   [[nodiscard]] std::byte* scalars_of(const StepNumbers& numbers);
   void run(State& state, std::byte* gradient, std::byte* scalars, Workers& workers);
   /// The parameters to evaluate with.

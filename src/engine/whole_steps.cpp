@@ -26,7 +26,8 @@ bool is_rounding(const Tensor& point, const Tensor& parameters) {
   return true;
 }
 
-/// Lends slots of the state to a method for a step: nothing is copied, and all are returned even after an exception.
+/// Lends the slots of the state to a method for a step: nothing is copied, and they are returned even after an
+/// exception.
 class LentSlots {
  public:
   LentSlots(std::span<std::pair<std::string, Tensor>> slots, MethodPoint& at, MethodMemory& memory)
