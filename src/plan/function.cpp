@@ -1,4 +1,4 @@
-// Functions on Tensors: traced, planned and run, once planned for each set of shapes.
+// Functions on Tensors: traced and planned once for each set of shapes, then run.
 
 #include <cmath>
 #include <map>
@@ -39,7 +39,7 @@ std::vector<Var> outputs_of(const Function::Body& body, const std::vector<Var>& 
 std::vector<Var> Function::trace(const std::vector<Var>& inputs) const { return outputs_of(body_, inputs); }
 
 void Function::wrong_count(std::size_t count) {
-  fail<UsageError>("[function] called with {} arguments, which it does not take", count);
+  fail<UsageError>("[function] called with {} arguments, a number that it does not accept", count);
 }
 
 namespace {
@@ -108,7 +108,7 @@ ValueAndGrad::ValueAndGrad(const Function& f)
       })) {}
 
 namespace {
-/// f of the arguments without the second, which is a direction.
+/// f of all arguments except the second, which is a direction.
 Var without_direction(std::string_view what, const Function& f, std::span<const Var> x) {
   if (x.size() < 2) {
     fail<UsageError>("[{}] called with {} arguments. Hint: {}(f)(x, direction, others...).", what, x.size(), what);

@@ -12,16 +12,16 @@ namespace thalweg {
 
 namespace {
 
-/// Items that are to be computed together.
+/// Items that are computed together.
 struct Group {
   std::vector<ItemId> items;  // empty once merged into another
-  std::vector<Read> outside;  // what they read that they do not compute, each once
+  std::vector<Read> outside;  // values that they read but do not compute, each once
   std::int64_t elements = 0;
   DType dtype = f32;
   bool tiled = false, late = false;
   std::optional<Shape> reduction;  // (outer, reduced, inner)
   int reductions = 0;
-  std::size_t rounded = 0;  // items whose values are stored in bf16: a step more each
+  std::size_t rounded = 0;  // items whose values are stored in bf16: each takes one more step
 };
 
 class Fusion {
@@ -40,7 +40,7 @@ class Fusion {
     merge_scalars();
   }
 
-  /// The groups in an order in which each comes after what it reads from; the original order where that is free.
+  /// The groups in an order in which each comes after the groups that it reads from; otherwise in the original order.
   std::vector<std::vector<ItemId>> in_order() {
     std::vector<std::vector<ItemId>> result;
     std::vector<std::pair<GroupId, std::span<const GroupId>>> open;  // with those of its producers that come next
@@ -107,7 +107,7 @@ class Fusion {
     return producer && group_of(producer) == group;
   }
 
-  /// Inside one group a value is read element by element, and a reduction's result is not ready.
+  /// Inside a group a value is read element by element, and the result of a reduction is not available yet.
   [[nodiscard]] bool reads_allow(const Group& reader, GroupId producer) {
     return std::ranges::all_of(reader.outside, [&](const Read& read) {
       if (!reads_from(read, producer)) return true;
@@ -116,7 +116,7 @@ class Fusion {
     });
   }
 
-  /// What two groups read together that neither of them computes.
+  /// The values that two groups read and neither of them computes.
   [[nodiscard]] std::vector<Read> joined_reads(GroupId a, GroupId b) {
     std::vector<Read> reads;
     for (const Read& read : groups_[a].outside) {
@@ -130,8 +130,8 @@ class Fusion {
     return reads;
   }
 
-  /// What works on single numbers costs a call each: those need no value in common to go together. Each looks at a few
-  /// of those behind it.
+  /// Groups that work on single numbers cost a call each, so they are merged even without a common value. Each examines
+  /// only a few of those after it.
   void merge_scalars() {
     constexpr std::size_t reach = 64;
     std::vector<GroupId> scalars;
@@ -157,7 +157,7 @@ class Fusion {
     Group &a = groups_[producer], &b = groups_[reader];
     const bool alike = a.tiled && b.tiled && a.late == b.late && a.elements == b.elements && a.dtype == b.dtype &&
                        (!a.reduction || !b.reduction || *a.reduction == *b.reduction);
-    // A register for each item, for each that is rounded, and for each read from outside.
+    // A register for each item, for each rounded item, and for each read from outside.
     constexpr std::size_t registers = max_tile_slots - 4;
     const std::size_t items = a.items.size() + b.items.size() + a.rounded + b.rounded;
     if (!alike || items > registers || a.reductions + b.reductions > 4) return;
@@ -191,7 +191,7 @@ void describe(const Plan& plan, Instruction& instruction) {
   }
 }
 
-/// A value is an output of its instruction where another one reads it, or where it has a place outside.
+/// A value is an output of its instruction if another instruction reads it, or if it has a place outside.
 void find_outputs(Plan& plan) {
   IndexVector<ItemId, InstructionId> instruction_of(plan.items.size());
   IndexVector<ValueId, char> needed(plan.values.size(), 0);

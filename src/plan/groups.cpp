@@ -22,7 +22,7 @@ GroupGraph::GroupGraph(IndexVector<GroupId, std::vector<GroupId>> producers)
 
 GroupId GroupGraph::find(GroupId group) {
   while (const GroupId next = merged_into_[group]) {
-    if (const GroupId after = merged_into_[next]) merged_into_[group] = after;  // a shorter way for the next time
+    if (const GroupId after = merged_into_[next]) merged_into_[group] = after;  // shortens the path for the next search
     group = next;
   }
   return group;
@@ -41,7 +41,7 @@ bool GroupGraph::merge(GroupId group, GroupId other) {
   const bool in_order = label(group) < label(other);
   const GroupId first = in_order ? group : other, second = in_order ? other : group;
   if (!collect_between(first, second)) return false;
-  // What `second` needs comes before both, and `group` takes the place of `first`.
+  // The groups that `second` needs move before both, and `group` takes the place of `first`.
   std::ranges::sort(between_, {}, [&](GroupId g) { return label(g); });
   if (!in_order) between_.push_back(group);
   move_before(first, between_);
@@ -54,7 +54,7 @@ bool GroupGraph::merge(GroupId group, GroupId other) {
 }
 
 bool GroupGraph::collect_between(GroupId first, GroupId second) {
-  // The earliest first: a way back to `first` is short among those.
+  // The earliest first: a path back to `first` is short among them.
   const auto later = [&](GroupId a, GroupId b) { return label(a) > label(b); };
   ++searches_;
   open_.clear();
@@ -91,7 +91,7 @@ void GroupGraph::move_before(GroupId next, const std::vector<GroupId>& moved) {
   for (const GroupId group : moved) unlink(group);
   const auto low = [&] { return places_[next].before ? label(places_[next].before) : 0; };
   if (n > 0 && label(next) - low() <= n) make_room(next);
-  // Close to the one before: most of the gap is left for what comes here next.
+  // Close to the last one: most of the gap stays free for later groups at this place.
   const Label begin = low(), step = std::max<Label>(1, (label(next) - begin) / 64 / std::max<Label>(1, n));
   for (Label k = 0; k < n; ++k) {
     const GroupId group = at(moved, k), before = places_[next].before;
@@ -106,8 +106,8 @@ void GroupGraph::spread(GroupId first, Label groups, Label begin, Label gap) {
   for (GroupId group = first; groups > 0; group = places_[group].after, --groups) places_[group].label = begin += gap;
 }
 
-/// Few groups are asked for a small gap and many for a large one, so that what is spread grows with how often: to
-/// spread all of them each time takes the square of a long function's length.
+/// Spreads few groups for a small gap and many for a large one, so that the work grows with the number of spreads:
+/// spreading all groups each time would take time in the square of a long function's length.
 void GroupGraph::make_room(GroupId next) {
   constexpr Label gap_of_one = Label{1} << 24;
   GroupId first = next, last = next;  // the group behind the last, or none

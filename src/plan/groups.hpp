@@ -1,6 +1,6 @@
 #pragma once
-// The graph of groups of items, while groups are merged: which reads from which, and an order in which each comes after
-// those it reads from.
+// The graph of groups of items while groups are merged: which group reads from which, and an order in which each group
+// comes after the groups that it reads from.
 
 #include <cstdint>
 #include <vector>
@@ -16,13 +16,13 @@ class GroupGraph {
   /// Groups that read from earlier ones.
   explicit GroupGraph(IndexVector<GroupId, std::vector<GroupId>> producers);
 
-  /// The group that this one has become part of: itself, where it was not merged into another.
+  /// The group into which this one was merged; itself if it was not merged.
   [[nodiscard]] GroupId find(GroupId group);
   /// The groups that a group reads from, each once.
   [[nodiscard]] const std::vector<GroupId>& producers(GroupId group);
 
   /// Makes `other` part of `group`, unless one of them depends on the other through a third: a group computes all its
-  /// items at once. Gives up, and refuses, where that is not decided after looking at `most_visits` groups.
+  /// items at once. Refuses where this is not decided after visiting `most_visits` groups.
   bool merge(GroupId group, GroupId other);
   static constexpr std::size_t most_visits = 1000;
 
@@ -34,13 +34,13 @@ class GroupGraph {
   };
 
   [[nodiscard]] Label label(GroupId group) const { return places_[group].label; }
-  /// Collects in `between_` what `second` depends on and comes after `first`. False where that includes what depends on
-  /// `first`, or is too much.
+  /// Collects in `between_` the groups after `first` on which `second` depends. False where one of them depends on
+  /// `first`, or where there are too many.
   bool collect_between(GroupId first, GroupId second);
   void unlink(GroupId group);
   /// Moves groups, in this order, to the place in front of `next`.
   void move_before(GroupId next, const std::vector<GroupId>& moved);
-  /// Gives so many groups from `first` on labels that lie `gap` apart, behind `begin`.
+  /// Gives `count` groups from `first` on labels with distance `gap`, starting after `begin`.
   void spread(GroupId first, Label groups, Label begin, Label gap);
   /// Spreads groups on both sides of `next`.
   void make_room(GroupId next);

@@ -80,7 +80,7 @@ class TileBuilder {
     TileProgram::Step step{op, {0, 0, 0, 0}};
     for (int k = 0; k < count(item.reads); ++k) at(step.registers, k) = reg_of(at(item.reads, k));
     add_step_of(item.value, step);
-    // what is read here is what is read from memory elsewhere
+    // the same view as where this value is read from memory
     if (plan_.values[item.value].stored == Stored::bf16)
       add_step_of(item.value, {find_micro_op("round_to_bf16"), {registers_.at(item.value), 0, 0, 0}});
   }
@@ -90,7 +90,7 @@ class TileBuilder {
     program_.steps.push_back(step);
   }
 
-  /// Loads of what lies in the same memory as this output.
+  /// Loads from the same memory as this output.
   [[nodiscard]] std::vector<int> aliases(ValueId value) const {
     std::vector<int> found;
     for (int k = 0; k < count(loads_); ++k) {
@@ -103,10 +103,10 @@ class TileBuilder {
   const Instruction& instruction_;
   TileProgram program_;
   std::vector<Read> loads_;
-  std::map<ValueId, int> registers_;  // of values computed here
+  std::map<ValueId, int> registers_;  // the registers of values computed here
 };
 
-/// Makes the kernel of an op of its own, and counts its operations.
+/// Makes the kernel of an opaque op, and counts its operations.
 void make_opaque(const Plan& plan, const Item& item, Instruction& instruction, Device& device) {
   const Signature& output = plan.values[item.value].signature;
   if (item.kernel->make == nullptr) {
@@ -116,7 +116,7 @@ void make_opaque(const Plan& plan, const Item& item, Instruction& instruction, D
   std::vector<Signature> inputs;
   std::vector<Stored> stored;
   for (const Read& read : item.reads) {
-    // the op sees the shape of what it reads, which a view may have changed
+    // the op gets the shape of its input, which a view may have changed
     inputs.push_back({read.view.shape, plan.dtype(read.value)});
     const Stored lies = plan.values[read.value].stored;
     const bool rounds = item.rounds && inputs.back().dtype == f32 && lies == Stored::plain;
@@ -144,7 +144,7 @@ void make_kernels(Plan& plan, bool compile, Device& device) {
     }
     instruction.scratch = {arena_base, plan.arena_bytes};
   }
-  std::size_t scratch = 0;  // one place for all: instructions run one after another
+  std::size_t scratch = 0;  // shared by all instructions, because they run one after another
   for (const Instruction& instruction : plan.instructions) scratch = std::max(scratch, instruction.kernel.scratch);
   plan.arena_bytes += static_cast<std::int64_t>((scratch + 63) / 64 * 64);
 }

@@ -1,4 +1,4 @@
-// From graph to plan: views become strides of what reads them, every other node an item.
+// From graph to plan: views become strides of their readers, every other node becomes an item.
 
 #include <algorithm>
 #include <cstring>
@@ -54,13 +54,13 @@ class Lowering {
     for (int i = graph_.size() - 1; i >= 0; --i) {
       if (!at(live_, i) || input_places_.contains(i)) continue;
       const Node& node = graph_.node(i);
-      // a view has one value to look at; custom_derivative's other inputs matter to derivatives alone
+      // a view has one input value; the other inputs of custom_derivative matter only for derivatives
       const std::size_t used = node.op->kind == OpKind::view ? 1 : node.inputs.size();
       for (const int input : std::span(node.inputs).first(used)) at(live_, rep(input)) = 1;
     }
   }
 
-  /// The node that stands for this one.
+  /// The node that replaces this one.
   [[nodiscard]] int rep(int node) const { return at(same_as_, node); }
 
   ValueId add_item(Item item, const Signature& signature) {
@@ -68,8 +68,8 @@ class Lowering {
     return plan_.items[added].value = plan_.values.push_back({signature, std::nullopt, added});
   }
 
-  /// For each node before the place where recomputation begins, how many ops lie between it and what is kept; 0 is kept
-  /// itself. A long chain (of residual connections, say) would keep as much alive as it saves.
+  /// For each node before the place where recomputation begins, the number of ops between it and kept values; a node
+  /// with 0 is kept itself. A long chain (for example of residual connections) would keep as much alive as it saves.
   void choose_what_to_keep() {
     constexpr int longest = 8;
     for (int i = 0; i < recompute_before_; ++i) {
@@ -86,8 +86,8 @@ class Lowering {
     return recompute_ == Recompute::cheap || find_micro_op(op.kernel->micro)->is_arithmetic();
   }
 
-  /// How node `user` sees node `input`. After the place where recomputation begins, what is cheap before it is computed
-  /// once more, from what is kept.
+  /// How node `user` reads node `input`. After the place where recomputation begins, cheap nodes before it are computed
+  /// again from kept values.
   Read& seen(int user, int input) {
     const int node = rep(input);
     if (user < recompute_before_ || node >= recompute_before_ || at(chain_, node) == 0) return at(reads_, node);
@@ -102,7 +102,7 @@ class Lowering {
 
   [[nodiscard]] const Signature& signature_of(int input) const { return graph_.node(rep(input)).signature; }
 
-  /// Lowers node i for its user (itself, the first time), who decides what its inputs are seen as.
+  /// Lowers node i for its user (itself, the first time), which decides how its inputs are read.
   void lower_node_into(Read& read, int i, int user) {
     const Node& node = graph_.node(i);
     if (node.op->kind == OpKind::leaf || input_places_.contains(i)) {
@@ -119,7 +119,7 @@ class Lowering {
       read = {from.value, *view};
       return;
     }
-    if (node.op->converts) {  // a load of another dtype: what reads it converts, and rounds, on the way in
+    if (node.op->converts) {  // a load of another dtype: its readers convert, and round, as they load
       Read& from = seen(user, node.inputs[0]);
       if (converts(from, signature_of(node.inputs[0]))) make_dense(from, signature_of(node.inputs[0]));
       read = from;
@@ -141,7 +141,7 @@ class Lowering {
     read = {add_item(std::move(item), node.signature), View::dense(node.signature.shape)};
   }
 
-  /// A reduction of one element each is that element.
+  /// A reduction over one element is the element itself.
   static bool absorbs_reduction(const Node& node, const Read& from, Read& read) {
     if (from.view.shape[1] != 1) return false;
     const auto view = from.view.reshape(node.signature.shape);
@@ -149,8 +149,8 @@ class Lowering {
     return view.has_value();
   }
 
-  /// An op that gives products of one element of each input, as elements times elements: that needs no kernel of its
-  /// own and fuses with what is beside it.
+  /// An op whose results are products of one element of each input, lowered as elementwise multiplication: this needs
+  /// no kernel of its own and can be fused.
   std::optional<Item> as_product(const Node& node, int user) {
     static const OpKernel mul{.micro = "mul"};
     if (!node.op->factors) return std::nullopt;
@@ -169,20 +169,19 @@ class Lowering {
     return node.op->kind == OpKind::reduce ? ItemKind::reduce : ItemKind::opaque;
   }
 
-  /// Whether a read still has a cast before it.
+  /// Whether a read still needs a cast before it.
   [[nodiscard]] bool converts(const Read& read, const Signature& seen_as) const {
     return plan_.dtype(read.value) != seen_as.dtype;
   }
 
-  /// Copies what a read sees into a value of its own.
+  /// Copies the elements of a read into a new value.
   void make_dense(Read& read, const Signature& signature) {
     read = {add_item(copy_item(read, signature.dtype), signature), View::dense(signature.shape)};
   }
 
   Place leaf_place(int i, const Node& node) {
     if (const auto bound = input_places_.find(i); bound != input_places_.end()) return bound->second;
-    if (node.op->leaf == Leaf::input)
-      fail<UsageError>("[program] the input '{}' is bound to nothing", node.attributes.name);
+    if (node.op->leaf == Leaf::input) fail<UsageError>("[program] the input '{}' has no place", node.attributes.name);
     const bool number = node.op->leaf == Leaf::number;
     const Tensor one = number ? full({}, node.attributes.number, node.signature.dtype) : node.attributes.tensor.front();
     const std::size_t offset = (plan_.constants.size() + alignment_ - 1) / alignment_ * alignment_;
@@ -191,7 +190,7 @@ class Lowering {
     return {constants_base, static_cast<std::int64_t>(offset)};
   }
 
-  /// Lets the item that computes an output write it where it belongs, or adds a copy.
+  /// Lets the item that computes an output write it to its place, or adds a copy.
   void bind_output(const Bound& output) {
     Read read = at(reads_, rep(output.var.index()));
     const PlanValue& value = plan_.values[read.value];
@@ -210,8 +209,8 @@ class Lowering {
   int recompute_before_;
   std::size_t alignment_;
   std::vector<int> chain_;
-  std::vector<Read> reads_;                 // what each live node is seen as
-  std::vector<std::optional<Read>> again_;  // and what is computed again, as which
+  std::vector<Read> reads_;                 // how each live node is read
+  std::vector<std::optional<Read>> again_;  // and how each recomputed node is read
   Plan plan_;
 };
 

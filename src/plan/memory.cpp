@@ -26,7 +26,7 @@ IndexVector<ValueId, InstructionId> last_reads(const Plan& plan) {
   return last;
 }
 
-/// The leaves that are read, where they lie.
+/// The places of the leaves that are read.
 class LeafReads {
  public:
   explicit LeafReads(const Plan& plan) : plan_(plan), last_(last_reads(plan)) {
@@ -69,7 +69,7 @@ class LeafReads {
   std::map<int, std::vector<Leaf>> leaves_;  // by base, in the order of their offsets
 };
 
-/// An output that would overwrite an input too early is computed aside and copied at the end.
+/// An output that would overwrite an input too early is computed in another place and copied at the end.
 void keep_inputs_whole(Plan& plan) {
   std::vector<std::pair<ValueId, Place>> moved;
   const LeafReads leaves(plan);
@@ -105,7 +105,7 @@ class Buffers {
     }
   }
 
-  /// Largest first. Returns the bytes that all of them take.
+  /// Places the largest first. Returns the bytes of the whole arena.
   std::int64_t assign_offsets() {
     std::vector<int> by_size(buffers_.size());
     std::iota(by_size.begin(), by_size.end(), 0);

@@ -16,7 +16,7 @@ namespace {
 constexpr std::size_t longest = 200;  // characters
 constexpr std::size_t most_nodes = 100;
 
-/// How tightly a text binds: what is looser than its place needs parentheses.
+/// The precedence of a text: one with a lower precedence than its place requires gets parentheses.
 enum Binding { sum, product, power, atom };
 
 struct Factor {
@@ -122,7 +122,7 @@ Term call(std::string_view name, const std::vector<Term>& arguments) {
   return of_text(fmt::format("{}({})", name, fmt::join(texts, ", ")), atom);
 }
 
-/// The node whose value this one passes on.
+/// The node whose value this one passes on unchanged.
 int origin(const Graph& graph, int node) {
   while (graph.node(node).op->form == Form::same) node = graph.node(node).inputs[0];
   return node;
@@ -130,7 +130,7 @@ int origin(const Graph& graph, int node) {
 
 }  // namespace
 
-/// One text: of symbols, or of the numbers at an element.
+/// Writes one text, either with symbols or with the numbers at an element.
 class NotationWriter {
  public:
   NotationWriter(const Notation& notation, std::optional<std::int64_t> element)
@@ -154,7 +154,7 @@ class NotationWriter {
     return of_text(x < 0 ? "(" + text + ")" : text, atom);
   }
 
-  /// A value by what it is made of, even where it has a name.
+  /// A value as an expression of its operands, even if it has a name.
   Term made_of(int index) {
     const Node& node = notation_.graph_.node(index);
     const Op& op = *node.op;
@@ -197,7 +197,7 @@ class NotationWriter {
     return element_ ? of_value(value) : of_text("constants", atom);
   }
 
-  /// Which branch a condition takes: one that is the same for all elements, or with numbers any.
+  /// Which branch a condition takes: with symbols only if it is the same for all elements, with numbers always.
   [[nodiscard]] std::optional<bool> decided(int condition) const {
     const auto computed = notation_.computed_.find(origin(notation_.graph_, condition));
     if (computed == notation_.computed_.end()) return std::nullopt;
@@ -217,7 +217,7 @@ void Notation::number(Var var, double value) { named_[var.index()] = {"", full({
 
 namespace {
 
-/// What the nodes are made of, themselves included, down to those in `stop`.
+/// All nodes from which these are computed, including themselves, down to those in `stop`.
 template <class Stop>
 std::set<int> parts_of(const Graph& graph, const std::vector<int>& nodes, const Stop& stop) {
   std::set<int> seen;

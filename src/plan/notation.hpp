@@ -1,5 +1,5 @@
 #pragma once
-// The arithmetic of a graph written out as in a textbook: with symbols, and with numbers in their place.
+// Writes the arithmetic of a graph as in a textbook, with symbols or with numbers in their place.
 
 #include <map>
 #include <string>
@@ -12,13 +12,13 @@ class Notation {
  public:
   explicit Notation(Graph& graph) : graph_(graph) {}
 
-  /// A value that stands by this symbol where others are made of it.
+  /// Names a value: other values are written with this symbol.
   void name(Var var, std::string symbol, Tensor value);
-  /// A scalar that is written as the number it is.
+  /// A scalar that is written as a number.
   void number(Var var, double value);
 
-  /// Computes what is not element by element (sums, norms): in numbers it stands by its value. All inputs that `vars`
-  /// are made of must have been named.
+  /// Computes the parts that are not elementwise (sums, norms), which texts with numbers show by their value. All
+  /// inputs of `vars` must have been named.
   void evaluate(const std::vector<Var>& vars);
 
   /// "beta1*m + (1 - beta1)*g"; empty where it would be too long to read.

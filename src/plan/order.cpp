@@ -14,7 +14,7 @@ std::int64_t bytes_of(const Plan& plan, ValueId value) {
   return v.place ? 0 : static_cast<std::int64_t>(v.bytes());
 }
 
-/// For each value, the instructions that read it, once for each time they do.
+/// For each value, the instructions that read it, once for each read.
 IndexVector<ValueId, std::vector<InstructionId>> readers_of(const Plan& plan) {
   IndexVector<ValueId, std::vector<InstructionId>> readers(plan.values.size());
   for (const InstructionId i : plan.instructions.ids()) {
@@ -41,7 +41,7 @@ std::int64_t peak(const Plan& plan, const std::vector<InstructionId>& sequence) 
   return most;
 }
 
-/// List scheduling: of what is ready, the instruction that frees the most (and the first, among equals) goes next.
+/// List scheduling: of the ready instructions, the one that frees the most bytes (the first among equals) comes next.
 class Scheduler {
  public:
   explicit Scheduler(const Plan& plan)
@@ -85,10 +85,10 @@ class Scheduler {
   }
 
  private:
-  /// The one instruction that is left to read a value frees it.
+  /// The last instruction that reads a value frees it.
   void tell_last_reader(ValueId value) {
     const auto last = std::ranges::find(readers_[value], 0, [&](InstructionId i) { return done_[i]; });
-    if (last == readers_[value].end()) return;  // it reads it twice, and runs now
+    if (last == readers_[value].end()) return;  // the instruction that runs now reads the value twice
     const bool is_ready = ready_.erase({growth_[*last], *last}) > 0;
     growth_[*last] -= bytes_of(plan_, value);
     if (is_ready) ready_.emplace(growth_[*last], *last);
@@ -98,7 +98,7 @@ class Scheduler {
   IndexVector<ValueId, std::vector<InstructionId>> readers_;
   IndexVector<ValueId, int> readers_left_;
   IndexVector<InstructionId, int> waiting_;          // inputs that are not computed yet
-  IndexVector<InstructionId, std::int64_t> growth_;  // of the bytes alive, if it were next
+  IndexVector<InstructionId, std::int64_t> growth_;  // change of the bytes alive if it came next
   IndexVector<InstructionId, char> done_;
   std::set<std::pair<std::int64_t, InstructionId>> ready_;
 };

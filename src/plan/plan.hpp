@@ -13,26 +13,26 @@
 
 namespace thalweg {
 
-/// What nodes from Passes::backward_begins on compute again of what is before it, so that it need not be kept.
+/// Which values before Passes::backward_begins the nodes after it compute again, so that they need not be kept.
 enum class Recompute {
   nothing,
-  arithmetic,  ///< what costs next to nothing: a pass over memory that is read anyway
-  cheap,       ///< exponentials and their kin as well
+  arithmetic,  ///< arithmetic, which costs almost nothing on memory that is read anyway
+  cheap,       ///< exponentials and similar functions too
 };
 
 /// Which passes run. Any of them may be off; the bits of the result stay the same.
 struct Passes {
-  bool simplify = true;  ///< equal ops are computed once, and what changes nothing is dropped
+  bool simplify = true;  ///< equal ops are computed once, and ops without effect are dropped
   bool fuse = true;      ///< elementwise ops and reductions share a pass over memory
-  bool order = true;     ///< instructions in the order that keeps least alive
-  bool reuse = true;     ///< buffers of values that are no longer needed serve again
-  bool compile = true;   ///< elementwise work becomes machine code, where this CPU has some
+  bool order = true;     ///< instructions in the order that keeps the fewest bytes alive
+  bool reuse = true;     ///< buffers of values that are no longer needed are reused
+  bool compile = true;   ///< elementwise work becomes machine code, if this CPU supports it
   Recompute recompute = Recompute::nothing;
   int backward_begins = 0;                  ///< the first node of the backward pass
-  Precision precision = Precision::single;  ///< the one that changes bits: see store_types
+  Precision precision = Precision::single;  ///< the only setting that changes bits: see store_types
 };
 
-/// Where bytes are: one of the base addresses of a run, and an offset from it.
+/// The place of bytes: one of the base addresses of a run, and an offset from it.
 struct Place {
   int base = 0;
   std::int64_t offset = 0;
@@ -57,7 +57,7 @@ struct PlanValue {
   ItemId producer;             ///< none for a leaf
   Stored stored = Stored::plain;
 
-  /// Of an element and of all of them, as they lie in memory.
+  /// Bytes of one element and of all elements in memory.
   [[nodiscard]] std::size_t element_bytes() const {
     return stored == Stored::bf16 ? sizeof(Bf16) : size_of(signature.dtype);
   }
@@ -81,10 +81,10 @@ struct Item {
   std::vector<Read> reads;
   ValueId value = {};
   int node = -1;        ///< in the graph, for messages
-  bool late = false;    ///< behind the place where recomputation begins
-  bool rounds = false;  ///< reads f32 as the nearest bf16
+  bool late = false;    ///< after the place where recomputation begins
+  bool rounds = false;  ///< rounds the f32 that it reads to the nearest bf16
 
-  /// Elements that a tile program over this item walks through.
+  /// Number of elements that a tile program over this item computes.
   [[nodiscard]] std::int64_t elements() const { return reads.empty() ? 0 : reads[0].view.shape.size(); }
 };
 
@@ -111,14 +111,14 @@ struct Plan {
   [[nodiscard]] DType dtype(ValueId value) const { return values[value].signature.dtype; }
 };
 
-/// For each node, the node that gives the same value and stands for it (itself where there is none).
+/// For each node, the node with the same value that replaces it (itself if there is none).
 [[nodiscard]] std::vector<int> simplify(const Graph& graph, bool enabled);
 /// Values and items of what the outputs need; views are absorbed into reads. Constants are aligned to so many bytes.
 [[nodiscard]] Plan lower(const Graph& graph, const std::vector<int>& same_as, const std::vector<Bound>& inputs,
                          const std::vector<Bound>& outputs, const Passes& passes, std::size_t alignment);
 /// Gives values a stored type. In bf16: what products read and write, except results that reach an output through
 /// elementwise ops alone, as gradients of parameters do: those stay f32. Every reader sees the rounded value, so the
-/// bits are the same with any other pass on or off. Throws UsageError where a product cannot be had.
+/// bits are the same with any other pass on or off. Throws UsageError for a product that does not support bf16.
 void store_types(Plan& plan, Precision precision);
 /// Groups items into instructions, in an order in which they can run.
 void fuse(Plan& plan, bool enabled);
@@ -126,13 +126,13 @@ void fuse(Plan& plan, bool enabled);
 void order(Plan& plan, bool enabled);
 /// Gives a place, aligned to so many bytes, to every value that has none.
 void plan_memory(Plan& plan, bool reuse, std::size_t alignment);
-/// Makes the kernels, now that it is known what shares memory with what.
+/// Makes the kernels, after it is known which values share memory.
 void make_kernels(Plan& plan, bool compile, Device& device);
 
-/// What copies the elements that a read sees to a value of their own, converted where that is of another dtype.
+/// An item that copies the elements of a read to a new value, converted if that has another dtype.
 [[nodiscard]] Item copy_item(const Read& read, DType to);
 
-/// Whether every read of `value` by these items is element by element, in the places where it lies.
+/// Whether these items read `value` only element by element, each at its own place.
 [[nodiscard]] bool reads_in_place(const Plan& plan, const Instruction& instruction, ValueId value);
 /// Whether a read is the whole value in its own order.
 [[nodiscard]] bool is_identity(const Plan& plan, const Read& read);

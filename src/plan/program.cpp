@@ -32,7 +32,7 @@ Program::Program(const Graph& graph, const std::vector<Bound>& inputs, const std
     for (std::size_t k = 0; k < instruction.inputs.size(); ++k) {
       const PlanValue& value = plan.values[instruction.inputs[k]];
       Place place = *value.place;
-      // a tile reads through its view; any other kernel is handed the first element
+      // a tile reads through its view; any other kernel gets the address of the first element
       if (first.kind == ItemKind::opaque) {
         place.offset += first.reads[k].view.offset * static_cast<std::int64_t>(value.element_bytes());
       }
@@ -125,7 +125,7 @@ void Program::bind(Calls& calls, Workers& workers) const {
 bool Program::Calls::are_for(const Program& program, std::span<std::byte* const> bases, const std::byte* arena,
                              const Workers& workers) const {
   if (program_ != &program || arena_ != arena || workers_ != &workers || bases_.size() != bases.size()) return false;
-  for (std::size_t i = 0; i < bases.size(); ++i) {  // so few that a call to compare them takes longer
+  for (std::size_t i = 0; i < bases.size(); ++i) {  // there are so few that a library call would take longer
     if (bases_[i] != bases[i]) return false;
   }
   return true;
@@ -161,7 +161,7 @@ bool all_finite(const std::byte* bytes, const PlanValue& value) {
 
 std::optional<std::string> Program::find_not_finite(std::span<std::byte* const> bases, std::byte* arena,
                                                     Workers& workers) const {
-  if (far_ != nullptr) defect("a program is looked into on this CPU alone");
+  if (far_ != nullptr) defect("values of a program can be inspected only on this CPU");
   std::byte** const pointers = pointers_in(arena);
   for (const Step& step : instructions_) {
     run_step(step, bases, arena, pointers, workers);
@@ -186,7 +186,7 @@ std::int64_t Program::bytes_moved() const {
 }
 
 namespace {
-/// " -> bf16 (1024, 192)" for the results of an instruction that are stored so.
+/// " -> bf16 (1024, 192)" for the results of an instruction that are stored in bf16.
 std::string stored_in_bf16(const std::vector<PlanValue>& results) {
   std::string text;
   for (const PlanValue& value : results) {

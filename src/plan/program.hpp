@@ -1,6 +1,6 @@
 #pragma once
-// Program: a fixed plan. What is read and written lies at given places; a run allocates nothing, but for one that binds
-// its calls to them.
+// Program: a fixed plan whose inputs and outputs are at given places. A run allocates nothing, except when it binds its
+// calls to their addresses.
 
 #include <functional>
 #include <memory>
@@ -15,15 +15,15 @@ namespace thalweg {
 
 class Program {
  public:
-  /// Plans what computes `outputs`, each written to its place, from `inputs`, each read from its place. An output may
-  /// have the place of an input: it is written when the input is no longer needed. The kernels are those of `device`.
+  /// Plans the computation of `outputs`, each written to its place, from `inputs`, each read from its place. An output
+  /// may have the place of an input: it is written when the input is no longer needed. The kernels come from `device`.
   Program(const Graph& graph, const std::vector<Bound>& inputs, const std::vector<Bound>& outputs, Passes passes = {},
           Device& device = this_cpu());
 
   /// Bytes of the arena that a run needs, in the memory of its device.
   [[nodiscard]] std::size_t arena_bytes() const { return arena_bytes_; }
   [[nodiscard]] std::size_t instructions() const { return instructions_.size(); }
-  /// Bytes of all values that are neither given nor handed out: as they are placed, and if none shared memory.
+  /// Bytes of all values that are neither inputs nor outputs: as they are placed, and if none shared memory.
   [[nodiscard]] std::int64_t value_bytes() const { return value_bytes_; }
   [[nodiscard]] std::int64_t value_bytes_without_reuse() const { return value_bytes_without_reuse_; }
   /// How many values are stored in bf16.
@@ -35,25 +35,25 @@ class Program {
   /// Runs once. `bases` are the addresses behind the places, from first_user_base on.
   void run(std::span<std::byte* const> bases, std::byte* arena, Workers& workers) const;
 
-  /// The instructions [from, to) of a run, whose others come before and after.
+  /// Runs only the instructions [from, to).
   void run_part(std::span<std::byte* const> bases, std::byte* arena, Workers& workers, std::size_t from,
                 std::size_t to) const;
-  /// Bytes [begin, end) behind a base that a run writes, and after how many instructions it neither writes nor reads
-  /// them any more.
+  /// Bytes [begin, end) after a base that a run writes, and the number of instructions after which it neither writes
+  /// nor reads them any more.
   struct Written {
     std::int64_t begin, end;
     std::size_t after;
   };
   [[nodiscard]] std::vector<Written> written_behind(int base) const;
 
-  /// The calls of all kernels for one set of bases, with all that follows from addresses worked out: most of what lies
-  /// between the kernels of a small step, which runs again and again in the same memory. They are made when the same
-  /// bases come a second time, for those of most batches never do.
+  /// The calls of all kernels for one set of bases, with everything that depends on addresses computed in advance. This
+  /// is most of the work between the kernels of a small step, which runs repeatedly in the same memory. The calls are
+  /// made when the same bases come a second time, because those of most batches never do.
   class Calls {
    public:
     /// Whether there are any: then the last run was in this memory.
     [[nodiscard]] bool are_bound() const { return !calls_.empty(); }
-    /// Runs again where nothing has moved since, for those who know.
+    /// Runs again; the caller knows that no address has changed.
     void again() const {
       for (const std::function<void()>& call : calls_) call();
     }
@@ -68,20 +68,19 @@ class Program {
     std::vector<std::byte*> bases_, operands_;
     std::vector<std::function<void()>> calls_;
   };
-  /// The same, with the calls that are known where nothing has moved since the last run. Those of a program must not
-  /// outlive it.
+  /// The same, with the known calls if no address has changed since the last run. Calls must not outlive their program.
   void run(std::span<std::byte* const> bases, std::byte* arena, Workers& workers, Calls& known) const;
 
-  /// Runs once, looking at every value: names the first op whose result is not finite, and the line it stands on.
-  /// To be made with all passes off, so that every op's result is there to be seen.
+  /// Runs once and checks every value: names the first op whose result is not finite, and its line in the source. The
+  /// program must be planned with all passes off, so that the result of every op exists.
   [[nodiscard]] std::optional<std::string> find_not_finite(std::span<std::byte* const> bases, std::byte* arena,
                                                            Workers& workers) const;
 
-  /// What was fused, the bytes each instruction moves, and the arena with and without reuse.
+  /// A text with the fused ops, the bytes that each instruction moves, and the arena with and without reuse.
   [[nodiscard]] std::string explain() const;
 
-  /// Its device, where that is not this CPU: then all addresses are the device's, and a run may return before it has
-  /// begun. Else null.
+  /// The program's device if it is not this CPU, else null. On another device all addresses are the device's, and a run
+  /// may return before it has begun.
   [[nodiscard]] Device* far() const { return far_; }
 
  private:
@@ -97,7 +96,7 @@ class Program {
   };
   [[nodiscard]] std::byte* address(Place place, std::span<std::byte* const> bases, std::byte* arena) const;
   void bind(Calls& calls, Workers& workers) const;
-  /// Memory of this host for the addresses that a kernel is handed.
+  /// Host memory for the addresses that are passed to a kernel.
   [[nodiscard]] std::byte** pointers_in(std::byte* arena) const;
   void run_step(const Step& step, std::span<std::byte* const> bases, std::byte* arena, std::byte** pointers,
                 Workers& workers) const;

@@ -15,7 +15,7 @@ std::vector<Tensor> run_there(const Program& program, const std::vector<Tensor>&
   for (const Signature& y : outputs) bases.push_back(written.emplace_back(y.bytes(), &device).data());
   const Block arena(program.arena_bytes(), &device);
   Workers alone(1);
-  std::vector<Tensor> results;  // before anything is asked for: what is read must have a place until it is there
+  std::vector<Tensor> results;  // first, because the memory of results must exist until they have arrived
   for (const Signature& y : outputs) results.emplace_back(y.shape, y.dtype);
   program.run(bases, arena.data(), alone);
   Mark last;

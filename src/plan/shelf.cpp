@@ -41,7 +41,7 @@ void Shelf::find_offset(Buffer& buffer) const {
   buffer.offset = 0;
   int looks = 0;
   for (const Block& block : blocks_) {
-    if (buffer.end() <= block.begin) return;  // and all that comes later lies higher
+    if (buffer.end() <= block.begin) return;  // all later buffers lie higher
     if (block.is_apart_from(buffer)) continue;
     if (block.is_full_for(buffer)) {
       buffer.offset = std::max(buffer.offset, block.end);

@@ -6,7 +6,7 @@
 
 namespace thalweg {
 
-/// Bytes that are alive from one instruction to another.
+/// A buffer and the instructions from which and up to which it is alive.
 struct Buffer {
   std::int64_t bytes = 0;
   int first = 0, last = 0;
@@ -20,14 +20,14 @@ struct Buffer {
 /// step where all or none of its buffers are in the way.
 class Shelf {
  public:
-  /// Gives a buffer its offset, and keeps it there.
+  /// Chooses the offset of a buffer and stores the buffer.
   void place(Buffer& buffer);
-  /// Where the last buffer ends.
+  /// The end of the last buffer.
   [[nodiscard]] std::int64_t end() const { return end_; }
 
  private:
   static constexpr std::size_t most_in_block = 256;
-  /// Beyond this many buffers looked at one by one, a buffer is put behind all others.
+  /// After this many buffers were examined one by one, a buffer is placed after all others.
   static constexpr int most_looks = 1 << 14;
 
   struct Block {

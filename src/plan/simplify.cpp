@@ -1,4 +1,4 @@
-// Simplification of a graph: neutral operations are left out, equal nodes become one.
+// Simplifies a graph: ops without effect are removed, equal nodes become one.
 
 #include <bit>
 #include <unordered_set>
@@ -9,14 +9,14 @@ namespace thalweg {
 
 namespace {
 
-/// Whether a node is the number `wanted`, however broadcast.
+/// Whether a node is the number `wanted`, possibly broadcast.
 bool is_number(const Graph& graph, int index, double wanted) {
   const Node* node = &graph.node(index);
   while (node->op->kind == OpKind::view) node = &graph.node(node->inputs[0]);
   return node->op->leaf == Leaf::number && node->attributes.number == wanted;
 }
 
-/// The input that an op hands through unchanged to the last bit, or -1.
+/// The input that an op passes on with the same bits, or -1.
 int unchanged_input(const Graph& graph, const Op& op, const std::vector<int>& inputs) {
   if (op.identity) {
     if (is_number(graph, inputs[1], *op.identity)) return inputs[0];
@@ -28,7 +28,7 @@ int unchanged_input(const Graph& graph, const Op& op, const std::vector<int>& in
 
 bool may_be_shared(const Node& node) { return node.op->kind != OpKind::leaf && !node.attributes.rule; }
 
-/// What a node computes: its op, what stands for its inputs, and its attributes.
+/// What a node computes: its op, the nodes that replace its inputs, and its attributes.
 struct Computation {
   const Node* node;
   std::vector<int> inputs;

@@ -10,11 +10,11 @@ namespace thalweg {
 
 namespace {
 
-/// A step and one of its operands, which is needed for nothing else, as one richer step. It computes from the operands
-/// of the part and then the others of the whole, and rounds as both would.
+/// A step and one of its operands that nothing else needs, merged to one larger step. Its operands are those of the
+/// part, then the other operands of the whole; it rounds as the two steps do.
 struct Merge {
   const MicroOp* whole;
-  int operand;  // of the whole, which the part computes
+  int operand;  // the operand of the whole that the part computes
   const MicroOp* part;
   const MicroOp* rich;
 };
@@ -37,7 +37,7 @@ const std::vector<Merge>& product_merges() {
   return rows;
 }
 
-/// a b / c, sqrt(a) b + c, sqrt(a) + b: the ends of most update rules.
+/// a b / c, sqrt(a) b + c, sqrt(a) + b: the last steps of most update rules.
 const std::vector<Merge>& root_merges() {
   static const std::vector<Merge> rows = {
       merge_of("div", 0, "mul", "mul_div"), merge_of("mul_add", 0, "sqrt", "sqrt_mul_add"),
@@ -71,7 +71,7 @@ class StepMerger {
     for (const int reg : step.operands()) at(uses_, reg) += change;
   }
 
-  /// The step that computes a register by this op, where nothing else needs it; else nullptr.
+  /// The step that computes a register by this op if nothing else needs the register; else nullptr.
   [[nodiscard]] const TileProgram::Step* sole_step(int reg, const MicroOp& op) const {
     if (reg < loads_ || at(uses_, reg) != 1) return nullptr;
     const TileProgram::Step& step = at(program_.steps, reg - loads_);
@@ -145,7 +145,7 @@ class StepMerger {
 
   TileProgram& program_;
   int loads_;
-  std::vector<int> uses_;  // of each register, by steps that are merged away as well
+  std::vector<int> uses_;  // number of uses of each register, also by steps that are merged
 };
 
 }  // namespace

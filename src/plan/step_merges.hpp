@@ -1,11 +1,11 @@
 #pragma once
-// Pairs of steps of a tile program become richer micro-ops.
+// Merges pairs of steps of a tile program to larger micro-ops.
 
 #include "tiles/tiles.hpp"
 
 namespace thalweg {
 
-/// Runs simple micro-ops as one richer micro-op where the parts are needed for nothing else. It rounds as its parts.
+/// Replaces simple micro-ops by one larger micro-op where nothing else needs the parts. It rounds as its parts do.
 void merge_steps(TileProgram& program);
 
 }  // namespace thalweg

@@ -1,4 +1,4 @@
-// Stored types: which values lie in memory in bf16.
+// Stored types: decides which values are stored in bf16.
 
 #include <unordered_set>
 
@@ -25,7 +25,7 @@ class StoredTypes {
   }
 
  private:
-  /// Whether it computes products; refuses those that cannot be had.
+  /// Whether an item computes products; throws for products that do not support bf16.
   [[nodiscard]] bool is_product(const Item& item) const {
     if (item.kernel->products == ComputesProducts::inside)
       fail<UsageError>(
@@ -38,7 +38,7 @@ class StoredTypes {
     return true;
   }
 
-  /// Values that nothing but elementwise work separates from what the program hands out.
+  /// Values with only elementwise work between them and the outputs of the program.
   void find_handed_out() {
     for (std::size_t i = plan_.items.size(); i-- > 0;) {
       const Item& item = plan_.items[ItemId(i)];
@@ -52,7 +52,7 @@ class StoredTypes {
     return plan_.values[value].place.has_value() || handed_out_[value] != 0;
   }
 
-  /// A copy of f32, which the lowering made because a kernel wants what it reads in one piece.
+  /// A copy in f32 that the lowering made because a kernel needs a contiguous input.
   [[nodiscard]] bool is_copy(const Item& item) const {
     return item.node < 0 && item.kind == ItemKind::elementwise && item.name == "copy" &&
            plan_.dtype(item.reads[0].value) == f32 && plan_.dtype(item.value) == f32;
@@ -72,7 +72,7 @@ class StoredTypes {
     }
   }
 
-  /// By node of the graph: where a value is computed again, both are rounded, or none.
+  /// By node of the graph: if a value is computed twice, both are rounded or neither.
   void mark(ValueId value) {
     const PlanValue& v = plan_.values[value];
     if (!v.producer || v.signature.dtype != f32) return;
