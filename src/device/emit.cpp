@@ -25,20 +25,20 @@ std::string_view type_of(DType dtype) {
   defect("no such element type");
 }
 
-/// What elements lie in memory as.
+/// The type of elements in memory.
 std::string_view stored_type(DType dtype, Stored stored) {
   return stored == Stored::bf16 ? "unsigned short" : type_of(dtype);
 }
 
-/// A number that the text can hold exactly; infinities have no literal.
+/// A number as an exact literal; infinities need an expression.
 std::string literal(double value, DType dtype) {
   if (value == std::numeric_limits<double>::infinity()) return fmt::format("({})tw_infinity()", type_of(dtype));
   if (value == -std::numeric_limits<double>::infinity()) return fmt::format("(-({})tw_infinity())", type_of(dtype));
   return fmt::format("({}){:a}", type_of(dtype), value);
 }
 
-/// Where the element `flat` of a view is in its buffer, as an expression. Axes of the view are joined where they can
-/// be, so that most have one term.
+/// The place of the element `flat` of a view in its buffer, as an expression. Axes of the view are joined where
+/// possible, so that most expressions have one term.
 std::string place(const View& given, std::string_view flat) {
   const View view = given.collapse();
   std::string sum = fmt::format("{}", view.offset);
@@ -55,8 +55,8 @@ std::string place(const View& given, std::string_view flat) {
   return sum;
 }
 
-/// Whether all places that a view sees fit into 32 bits, with room for what is added to them. Where all of a kernel do,
-/// tw_index has no more: in 64 bits, finding the row and the column of a place takes longer than to read it.
+/// Whether all places of a view fit into 32 bits, with room for additions. If this holds for all views of a kernel,
+/// tw_index has 32 bits: in 64 bits, computing the row and the column of a place takes longer than reading it.
 bool is_short(const View& view) {
   std::int64_t first = view.offset, last = view.offset;
   for (int axis = 0; axis < view.shape.rank(); ++axis)
@@ -226,8 +226,8 @@ class Emitter {
                            block_threads, n, element("      ")));
   }
 
-  /// A row, or a block of a long one, is reduced by as many threads as there are running values, which then join by
-  /// halves. Several fit a block of threads.
+  /// A row, or a block of a long row, is reduced by one thread for each running value; the threads then join their
+  /// values by halves. A block of threads reduces several rows.
   void emit_rows() {
     const std::int64_t short_length = program_.dtype == f32 ? short_row<float> : short_row<double>;
     const bool is_short = program_.reduced <= short_length;
@@ -351,9 +351,9 @@ class Emitter {
   EmittedKernel out_;
 };
 
-// What the text is compiled with. In C++ a block of threads is one thread that does the work of all, phase by phase.
-// What a thread keeps from phase to phase (TW_OWN) are registers on a GPU; here all 256 threads have theirs side by
-// side.
+// The macros with which the text is compiled. In C++ a block of threads is one thread that does the work of all, phase
+// by phase. Values that a thread keeps from phase to phase (TW_OWN) are in registers on a GPU; in C++ they are arrays
+// with a place for each of the 256 threads.
 constexpr std::string_view shim = R"(
 #ifdef __CUDACC__
 typedef long long tw_index;
@@ -411,7 +411,7 @@ TW_FUNCTION double tw_or(double a, double b) { return tw_double(tw_bits(a) | tw_
 TW_FUNCTION double tw_xor(double a, double b) { return tw_double(tw_bits(a) ^ tw_bits(b)); }
 )";
 
-// Functions of the C library for both types: name, and what it is called for doubles; floats take the same with an f.
+// Functions of the C library for both types: our name, and the library's name for doubles; floats use it with an f.
 constexpr std::pair<std::string_view, std::string_view> library[] = {
     {"root", "sqrt"},   {"floor_of", "floor"}, {"ceil_of", "ceil"}, {"round_of", "rint"}, {"exp", "exp"},
     {"expm1", "expm1"}, {"log", "log"},        {"log1p", "log1p"},  {"tanh", "tanh"},     {"sin", "sin"},

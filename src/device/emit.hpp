@@ -1,7 +1,7 @@
 #pragma once
-// Tile programs as text: CUDA C, which is C++ too behind the shim at its head. The text adds, joins and rounds in the
-// order that the tiles keep, so that arithmetic gives the same bits on every device; exponentials and their kin are
-// those of the compiler's library.
+// Tile programs as text in CUDA C, which is also C++ with the shim at its beginning. The text adds, joins and rounds in
+// the order of the tiles, so that arithmetic gives the same bits on every device; exponentials and similar functions
+// come from the compiler's library.
 
 #include <cstdint>
 #include <string>
@@ -12,8 +12,8 @@
 
 namespace thalweg {
 
-/// One launch of a kernel of the text: `blocks` blocks of `threads` threads. Its one parameter is the array of the
-/// call's addresses: its inputs, its outputs, its scratch.
+/// One launch of a kernel of the text: `blocks` blocks of `threads` threads. Its only parameter is the array of
+/// addresses of the call: inputs, outputs, scratch.
 struct EmittedLaunch {
   std::string name;
   std::int64_t blocks = 0;
@@ -27,15 +27,14 @@ struct EmittedKernel {
   std::size_t scratch = 0;  ///< bytes
 };
 
-/// What stands once at the head of a text: the shim by which it is C++, and the functions that are no arithmetic.
+/// The beginning of a text: the shim that makes it C++, and the functions that are not arithmetic.
 [[nodiscard]] std::string emitted_prelude();
-/// The functions of all micro-ops that are arithmetic, from the same formulas as the machine code. They follow the
-/// prelude.
+/// The functions of all arithmetic micro-ops, from the same formulas as the machine code. They come after the prelude.
 [[nodiscard]] std::string emitted_micro_ops();
 
 /// A tile program as kernels whose names begin with `name`. Its scratch holds the values of blocks of long reductions.
 [[nodiscard]] EmittedKernel emit_tiles(const TileProgram& program, const std::string& name);
-/// What a view sees, one element after another, as it is.
+/// A kernel that copies the elements of a view, one after another, unchanged.
 [[nodiscard]] EmittedKernel emit_copy(const View& view, DType dtype, const std::string& name);
 
 }  // namespace thalweg
