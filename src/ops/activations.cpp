@@ -1,4 +1,4 @@
-// Activations that are made of other ops; fusion makes each of them one pass.
+// Activations made of other ops; fusion makes each of them one pass.
 
 #include <cmath>
 #include <numbers>
@@ -9,11 +9,11 @@
 namespace thalweg {
 
 Var relu6(const Arg& x) {
-  return where(x >= 6, 6, relu(x));  // unlike clamp's, its derivative is 0 on the borders
+  return where(x >= 6, 6, relu(x));  // unlike that of clamp, its derivative is 0 on the borders
 }
 Var leaky_relu(const Arg& x, double slope) { return where(x > 0, x, slope * x); }
 Var prelu(const Arg& x, const Arg& slope) { return where(x > 0, x, slope * x); }
-// The argument of expm1 is kept <= 0: what is not chosen must not overflow either.
+// The argument of expm1 is kept <= 0: the branch that is not chosen must not overflow either.
 Var elu(const Arg& x, double alpha) {
   const Var above = x > 0;
   return where(above, x, alpha * expm1(where(above, 0, x)));

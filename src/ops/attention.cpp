@@ -19,10 +19,10 @@ using In = std::span<const Var>;
 using Values = std::span<const Tensor>;
 enum Flag { causal_flag, lengths_flag, which_flag };
 
-/// The inputs that hold queries, keys and values, and what else there is.
+/// The inputs with queries, keys and values, and optional lengths.
 struct Inputs {
   std::vector<Var> parts;
-  Var lengths;  // empty where there are none
+  Var lengths;  // undefined if there are none
 };
 
 Inputs inputs_of(S s, int after) {
@@ -96,7 +96,7 @@ std::vector<Var> apart(const std::vector<Var>& parts) {
   return result;
 }
 
-/// 1 where a query sees a key, (1 or batch, 1, queries, keys).
+/// 1 where a query may attend to a key, (1 or batch, 1, queries, keys).
 Var mask(const Inputs& in, bool causal, std::int64_t queries, std::int64_t keys) {
   Graph& graph = in.parts[0].graph();
   const DType dtype = in.parts[0].dtype();
@@ -112,7 +112,7 @@ Var mask(const Inputs& in, bool causal, std::int64_t queries, std::int64_t keys)
   return result * (graph.constant(places) < lengths);
 }
 
-/// Attention in primitive ops: what its derivatives of higher order are made of.
+/// Attention in primitive ops, for derivatives of higher order.
 Var body(const Inputs& in, bool causal, double scale) {
   const std::vector<Var> qkv = apart(in.parts);
   const Var scores = scale * matmul(qkv[0], qkv[1], false, true);
@@ -155,7 +155,7 @@ Var attend(std::vector<Var> parts, const AttentionOptions& options, Var lengths,
   return graph.append(op_named("attention"), std::move(parts), std::move(attributes), source);
 }
 
-/// By plain loops.
+/// The reference by plain loops.
 Tensor attention_reference(Values x, bool causal, bool has_lengths) {
   std::vector<Signature> signatures;
   for (const Tensor& t : x.first(x.size() - has_lengths)) signatures.push_back({t.shape(), t.dtype()});
@@ -217,7 +217,7 @@ std::vector<Sample> attention_gradient_samples() {
     const Var y = attend(std::move(parts), {.causal = causal}, {}, {});
     return vjp({y}, {x.back()}, {x[0]})[0];
   };
-  // of one key the probability is 1: the cotangent of its value is the output's, the others' are zero
+  // with one key the probability is 1: the cotangent of its value is the output's, the other cotangents are zero
   const auto one_key = [](Values x) {
     Tensor d(x[0].shape(), x[0].dtype());
     const std::int64_t row = x[1].shape()[-1] * x[1].shape()[-2];
@@ -269,11 +269,11 @@ Tensor rotary_reference(Values x, std::int64_t heads) {
   return y;
 }
 
-/// Of one product of queries and keys, for all heads; `others` inputs follow those of queries, keys and values.
+/// The operations of one product of queries and keys for all heads; `others` inputs follow queries, keys and values.
 std::int64_t operations_of_product(const KernelSite& site, std::size_t others) {
   const AttentionShape shape = AttentionShape::of(site.inputs.first(site.inputs.size() - others));
   const std::int64_t all = 2 * shape.batch * shape.heads * shape.queries * shape.keys * shape.width;
-  return site.ints[0] != 0 ? all / 2 : all;  // half of them lie in the future
+  return site.ints[0] != 0 ? all / 2 : all;  // half of the keys lie in the future
 }
 
 std::vector<Op> make_rows() {
@@ -303,7 +303,7 @@ std::vector<Op> make_rows() {
            .kernel = &gradient_kernel,
            .samples = attention_gradient_samples()},
           {.name = "rotary",
-           .formula = "pairs turned by position * base^(-2 i / width)",
+           .formula = "pairs rotated by position * base^(-2 i / width)",
            .arity = 2,
            .infer = infer_rotary,
            .transpose = rotary_transposed,

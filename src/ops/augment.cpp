@@ -1,4 +1,4 @@
-// Images flipped, shifted and cut, by numbers drawn elsewhere.
+// Flips, shifts and cuts out images, controlled by given random numbers.
 
 #include "ops/augment.hpp"
 
@@ -60,7 +60,7 @@ std::vector<Sample> samples_of(std::string_view name, bool transposed) {
 std::vector<Op> make_rows() {
   static const OpKernel augment_kernel{.make = make_augment}, transposed_kernel{.make = make_augment_transposed};
   return {{.name = "augment",
-           .formula = "images flipped, shifted and cut, as the draws beside them say",
+           .formula = "images flipped, shifted and with a square cut out, by the random numbers given",
            .arity = 2,
            .infer = infer_augment,
            .transpose =
@@ -71,7 +71,7 @@ std::vector<Op> make_rows() {
            .kernel = &augment_kernel,
            .samples = samples_of("augment", false)},
           {.name = "augment_transposed",
-           .formula = "elements given back to where augment has them from",
+           .formula = "elements added at the places from which augment takes them",
            .arity = 2,
            .infer = infer_augment,
            .transpose =

@@ -1,5 +1,5 @@
-// Convolution, and its derivatives by image and by filter. The three are one trilinear form, the sum of y * conv(x, f),
-// with one of its arguments left open: so each one's derivatives are the other two.
+// Convolution, and its derivatives by image and by filter. All three come from one trilinear form, the sum of y *
+// conv(x, f): each is its derivative by one argument, so the derivatives of each are the other two.
 
 #include "kernels/convolution.hpp"
 
@@ -75,7 +75,7 @@ Var filter_transposed(S s, int input, Var g) {
   return input == 0 ? image_of(s, s.x(1), g, s.x(0)) : value_of(s, s.x(0), g, s.x(1));
 }
 
-/// Of image and filter: samples lie along the batch, or it is a sum over them times what is fixed.
+/// Samples lie along the batch, or the result is a sum over them, times an operand that does not depend on the batch.
 SampleAxis image_samples_along(const SampleSite& site) {
   const SampleAxis image = site.inputs[0], filter = site.inputs[1], none;
   if (filter == none && (image == SampleAxis::along(0) || image.kind == SampleAxis::Kind::summed)) return image;
@@ -90,7 +90,7 @@ SampleAxis filter_samples_along(const SampleSite& site) {
   return sum_times_fixed ? SampleAxis::summed() : SampleAxis::mixed();
 }
 
-/// The three ops by plain loops over all seven indices.
+/// The reference of the three ops, by plain loops over all seven indices.
 enum class Open { value, image, filter };
 Tensor plain_loops(Open open, const Tensor& first, const Tensor& second, const Shape& made, const Ints& a) {
   Tensor out(made, first.dtype());
@@ -116,7 +116,7 @@ Tensor plain_loops(Open open, const Tensor& first, const Tensor& second, const S
   return out;
 }
 
-/// A geometry that samples are made of; the attributes leave the result's size open.
+/// A geometry for the test samples; the attributes do not give the size of the result.
 struct Geometry {
   Shape x, f, y;
   Ints ints;  // strides, dilations, places before, groups
@@ -277,7 +277,7 @@ Var conv_transpose2d(const Arg& x, const Arg& filter, const TransposedOptions& o
   const Extent before = o.padding.before(reach), after = o.padding.after(reach);
   expect_padding("conv_transpose2d", "padding", {before, after}, source);
   expect_padding("conv_transpose2d", "output_padding", {o.output_padding}, source);
-  const bool same = o.padding.is_same();  // what is left of a stride is the last window's
+  const bool same = o.padding.is_same();  // the rest of a stride belongs to the last window
   const auto size = [&](std::int64_t n, std::int64_t stride, std::int64_t far, std::int64_t padding,
                         std::int64_t extra) {
     return same ? n * stride + extra : (n - 1) * stride + far + 1 - padding + extra;

@@ -43,7 +43,7 @@ Signature infer_ctc(std::span<const Signature> in, const Attributes& a) {
 
 constexpr double impossible = -1e30;
 
-/// Labels with a blank before and behind each, (batch, 2 most + 1), in the dtype of the logits.
+/// Labels with a blank before and after each, (batch, 2 most + 1), in the dtype of the logits.
 Var states_of(Var labels, std::int64_t blank, DType dtype) {
   const Var each = cast(labels, dtype), number = each.graph().number(static_cast<double>(blank), dtype);
   const std::int64_t batch = each.dim(0), most = each.dim(1);
@@ -51,10 +51,10 @@ Var states_of(Var labels, std::int64_t blank, DType dtype) {
   return concat({pairs, broadcast_to(number, {batch, 1})}, 1);
 }
 
-/// x (batch, states) with each state's value in the place `by` further on, and what cannot happen before it.
+/// x (batch, states) with the value of each state moved `by` places on, and an impossible value in the places before.
 Var moved(Var x, std::int64_t by) { return slice(pad(x, {{0, 0}, {by, 0}}, impossible), 0, x.dim(1), 1); }
 
-/// The loss of each sample by the forward recursion in primitive ops: what the gradient is differentiated by.
+/// The loss of each sample by the forward recursion in primitive ops, from which derivatives of the gradient follow.
 Var loss_in_primitives(Var logits, Var labels, Var frames, Var lengths, const CtcOptions& options) {
   const std::int64_t time = logits.dim(1), classes = logits.dim(2);
   const Var states = states_of(labels, options.blank, logits.dtype());
@@ -78,7 +78,7 @@ Var loss_in_primitives(Var logits, Var labels, Var frames, Var lengths, const Ct
   return options.zero_infinity ? where(loss < -impossible / 2, loss, 0) : loss;
 }
 
-/// What `labels` a path stands for.
+/// The labels that a path stands for.
 std::vector<std::int64_t> read_path(const std::vector<std::int64_t>& path, std::int64_t blank) {
   std::vector<std::int64_t> labels;
   for (std::size_t t = 0; t < path.size(); ++t) {
@@ -87,7 +87,7 @@ std::vector<std::int64_t> read_path(const std::vector<std::int64_t>& path, std::
   return labels;
 }
 
-/// -log of the sum over every path there is.
+/// -log of the sum over all paths.
 double loss_of_paths(const Tensor& logits, std::int64_t sample, std::int64_t frames,
                      const std::vector<std::int64_t>& labels, std::int64_t blank) {
   const std::int64_t time = logits.shape()[1], classes = logits.shape()[2];
@@ -106,7 +106,7 @@ double loss_of_paths(const Tensor& logits, std::int64_t sample, std::int64_t fra
       sum += product;
     }
     more = false;
-    for (std::size_t t = 0; t < path.size() && !more; ++t) {  // the next path, as a number is counted up
+    for (std::size_t t = 0; t < path.size() && !more; ++t) {  // counts up to the next path
       more = ++path[t] < classes;
       if (!more) path[t] = 0;
     }
@@ -145,7 +145,7 @@ Sample sample_of(const Shape& logits, const Case& given, const CtcOptions& optio
           .tolerance = 10};
 }
 
-/// Graves et al. 2006: each frame's softmax, each state's sums of three, and what part of all paths is in it.
+/// Graves et al. 2006: the softmax of each frame, sums of three for each state, and the fraction of all paths in it.
 std::int64_t operations(const KernelSite& site) {
   const Shape& logits = site.inputs[0].shape;
   const std::int64_t states = 2 * site.inputs[1].shape[1] + 1;
@@ -155,9 +155,8 @@ std::int64_t operations(const KernelSite& site) {
 std::vector<Op> make_rows() {
   static const OpKernel kernel{.make = make_ctc, .operations = operations};
   return {{.name = "ctc",
-           .formula =
-               "-ln of the sum over all paths that stand for the labels of their products of softmax(logits), and "
-               "its gradient behind it",
+           .formula = "-ln of the sum, over all paths that stand for the labels, of the product of softmax(logits) "
+                      "along the path; followed by its gradient",
            .arity = 4,
            .infer = infer_ctc,
            .samples_along = elementwise_samples,
@@ -175,8 +174,9 @@ std::span<const Op> ctc_ops() {
   return rows;
 }
 
-// One op gives the loss and its gradient, and is linear in neither: the derivatives are by hand. The loss's is the
-// gradient as it lies there; that of the gradient, which few ask for, comes from the recursion in primitive ops.
+// One op gives the loss and its gradient; their derivatives are written by hand. The derivative of the loss is the
+// gradient in the same result; the derivative of the gradient, which is rarely needed, comes from the recursion in
+// primitive ops.
 Var ctc_loss(const Arg& logits, const Arg& labels, const Arg& frames, const Arg& lengths, const CtcOptions& options) {
   const Var both =
       apply("ctc", {logits, labels, frames, lengths}, with_ints({options.blank, options.zero_infinity ? 1 : 0}));

@@ -23,7 +23,7 @@ struct Domain {
   double low = -2, high = 2;
 };
 
-/// One sample: random inputs of a small odd shape, so that tails are met; and one large enough for several tiles.
+/// One sample with random inputs of a small odd shape, to test the tails of loops, and one with several tiles.
 std::vector<Sample> samples_for(std::string_view name, int arity, Domain domain, double (*scalar)(const double*)) {
   std::vector<Sample> samples;
   for (const Shape& shape : {Shape{3, 7}, Shape{1}, Shape{37, 41}}) {
@@ -49,7 +49,7 @@ std::vector<Sample> samples_for(std::string_view name, int arity, Domain domain,
   return samples;
 }
 
-/// What the planner knows of an op, and how it is written.
+/// What the planner knows about an op, and its notation.
 struct Traits {
   SampleRule samples = elementwise_samples;
   std::optional<double> identity = {};
@@ -60,7 +60,7 @@ struct Traits {
 
 Op row(std::string_view name, std::string_view formula, int arity, Domain domain, double (*scalar)(const double*),
        PartialRule partial, Traits traits = {}) {
-  static std::deque<OpKernel> kernels;  // one an op; the table is built once
+  static std::deque<OpKernel> kernels;  // one for each op; the table is built once
   kernels.push_back({.micro = name});
   return {.name = name,
           .formula = formula,
@@ -244,7 +244,7 @@ std::vector<Op> make_rows() {
             return s + x[0] * s * (1 - s) * 2 * gelu_scale * (1 + 3 * gelu_cubic * x[0] * x[0]);
           },
           [](S s, int, Var g) {                   // 2 s' + x s'', where s' = s (1 - s) v, v = 2 u'
-            const Var x = clamp(s.x(), -30, 30);  // beyond it is 0, and nothing may become infinite
+            const Var x = clamp(s.x(), -30, 30);  // outside these bounds it is 0, and no term may become infinite
             const Var v = 2 * gelu_scale * (1 + 3 * gelu_cubic * square(x));
             const Var gate = sigmoid(2 * gelu_scale * (x + gelu_cubic * x * square(x)));
             const Var rise = gate * (1 - gate);
@@ -316,7 +316,8 @@ Var softplus(const Arg& x) { return elementwise("softplus", {x}); }
 Var relu(const Arg& x) { return elementwise("relu", {x}); }
 namespace {
 
-/// Whether these are i32, perhaps beside numbers. Throws UsageError for a number that is not whole, where that matters.
+/// Whether the arguments are i32, possibly with plain numbers. Throws UsageError for a number that must be whole and is
+/// not.
 bool are_whole(std::string_view op, std::initializer_list<Arg> args, bool gives_them) {
   bool some = false;
   for (const Arg& arg : args) {
@@ -324,7 +325,7 @@ bool are_whole(std::string_view op, std::initializer_list<Arg> args, bool gives_
     some = some || !arg.is_number();
   }
   if (!some || !gives_them) return some;
-  const auto whole = std::ranges::find_if_not(args, &Arg::is_number);  // its place is the user's
+  const auto whole = std::ranges::find_if_not(args, &Arg::is_number);  // the error names the user's line
   for (const Arg& arg : args) {
     if (!arg.is_number() || arg.number() == std::floor(arg.number())) continue;
     fail<UsageError>("[{}] {} beside i32. Hint: a whole number, or tw::cast(x, tw::f32).{}", op, arg.number(),
@@ -383,7 +384,7 @@ Var one_everywhere(const Arg& x) {
 }  // namespace
 
 Var pow(const Arg& x, const Arg& exponent) {
-  if (exponent.is_number() && x.is_var()) {  // the powers that are cheaper, and exact, otherwise
+  if (exponent.is_number() && x.is_var()) {  // powers that other ops compute faster and exactly
     if (exponent.number() == 0) return one_everywhere(x);
     if (exponent.number() == 2) return square(x);
     if (exponent.number() == 1) return var_of(x);

@@ -1,4 +1,4 @@
-// What a graph starts from.
+// The leaves of a graph: inputs and constants.
 
 #include "ops/table.hpp"
 
@@ -6,11 +6,7 @@ namespace thalweg {
 
 std::span<const Op> leaf_ops() {
   static const std::vector<Op> rows = {
-      {.name = "input",
-       .formula = "a named value that comes from outside",
-       .kind = OpKind::leaf,
-       .arity = 0,
-       .leaf = Leaf::input},
+      {.name = "input", .formula = "a named input", .kind = OpKind::leaf, .arity = 0, .leaf = Leaf::input},
       {.name = "constant", .formula = "a tensor", .kind = OpKind::leaf, .arity = 0, .leaf = Leaf::constant},
       {.name = "number", .formula = "one number", .kind = OpKind::leaf, .arity = 0, .leaf = Leaf::number},
   };

@@ -1,4 +1,4 @@
-// Windows that move over an image: maxima and means; and images made larger.
+// Pooling (maxima and means over windows of an image), and resizing.
 
 #include "kernels/pooling.hpp"
 
@@ -43,7 +43,7 @@ Var resized_like(S s, std::string_view name, Var g, Var like) {
   return apply(name, {g}, with_ints({like.dim(1), like.dim(2), s.attributes().ints[2]}));
 }
 
-/// Each image by itself.
+/// Each sample is computed by itself.
 SampleAxis batch_samples_along(const SampleSite& site) {
   const SampleAxis result = elementwise_samples(site);
   return result.kind == SampleAxis::Kind::along && result.axis != 0 ? SampleAxis::mixed() : result;
@@ -52,7 +52,7 @@ SampleAxis linear_batch_samples_along(const SampleSite& site) {
   return site.inputs[0].kind == SampleAxis::Kind::summed ? site.inputs[0] : batch_samples_along(site);
 }
 
-/// body(window's place, image's place, first of its window) over all that meet, rows before columns.
+/// Calls body(place of the window, place in the image) for all pairs, row by row.
 template <class Body>
 void each_in_window(const Shape& image, const Shape& result, const Ints& a, const Body& body) {
   for (std::int64_t flat = 0; flat < result.size(); ++flat) {
@@ -67,7 +67,7 @@ void each_in_window(const Shape& image, const Shape& result, const Ints& a, cons
   }
 }
 
-/// For each window the place of its largest.
+/// For each window, the place of its largest element.
 Ints largest_places(const Tensor& x, const Shape& result, const Ints& a) {
   Ints places(static_cast<std::size_t>(result.size()), -1);
   each_in_window(x.shape(), result, a, [&](std::int64_t window, std::int64_t place) {
@@ -154,7 +154,7 @@ std::vector<Sample> sum_pool_samples(bool transposed) {
   return samples;
 }
 
-/// The weight of element i of `from` in element k of `to`: a tent, or a box.
+/// The weight of element i of `from` in element k of `to`: a tent (linear) or a box (nearest).
 double resampling_weight(std::int64_t i, std::int64_t from, std::int64_t k, std::int64_t to, Resampling how) {
   const double n = static_cast<double>(from), m = static_cast<double>(to), at_k = static_cast<double>(k);
   if (how == Resampling::nearest) return i == static_cast<std::int64_t>(std::floor(at_k * n / m)) ? 1 : 0;
@@ -244,7 +244,7 @@ std::vector<Op> make_rows() {
        .kernel = &resize_kernel,
        .samples = resize_samples(false)},
       {.name = "resize_transposed",
-       .formula = "each element given back to where resize would have it from",
+       .formula = "each element added at the places from which resize takes it",
        .infer = infer_resized,
        .transpose = [](S s, int, Var g) { return resized_like(s, "resize", g, s.x()); },
        .samples_along = linear_batch_samples_along,
@@ -327,7 +327,7 @@ std::int64_t windows_of(std::string_view op, std::int64_t size, std::int64_t win
 }
 
 Var max_pool2d(const Arg& x, const PoolOptions& options) {
-  // which place is the largest does not change with x, but where two are equal
+  // the place of the largest element does not change with x, except where two are equal
   return apply("max_pool", {Arg(stop_gradient(x), x.source()), x}, windows("max_pool2d", x, options));
 }
 Var avg_pool2d(const Arg& x, const PoolOptions& options) {

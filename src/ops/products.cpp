@@ -94,7 +94,7 @@ std::vector<Sample> matmul_samples() {
   return samples;
 }
 
-/// A product that sums one term each is elements times elements: rows of the one along columns of the other.
+/// A product whose sums have one term is elementwise: rows of the left along columns of the right.
 std::optional<std::pair<View, View>> matmul_factors(const View& left, const View& right, const Attributes& a,
                                                     const Shape& output) {
   const bool ta = a.ints[0] != 0, tb = a.ints[1] != 0;

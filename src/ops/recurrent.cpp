@@ -24,7 +24,7 @@ Var step_of(Var x, std::int64_t t) { return squeeze(slice(x, t, t + 1, 1), 1); }
 Var part(Var x, std::int64_t i, std::int64_t n, std::int64_t parts = 1) { return slice(x, i * n, (i + parts) * n, -1); }
 bool is_cut(std::int64_t t, std::int64_t truncate) { return truncate > 0 && t > 0 && t % truncate == 0; }
 
-/// What stands for the hidden state before each step, (batch time, units).
+/// The hidden state before each step, (batch time, units).
 Var states_before(Var h0, Var y, std::int64_t n) {
   const std::int64_t time = y.dim(1);
   const Var h = concat({expand_dims(h0, 1), slice(part(y, 0, n), 0, time - 1, 1)}, 1);
@@ -59,7 +59,7 @@ Var gradient_of(std::string_view op, S s, std::initializer_list<Var> inputs) {
   return s.graph.append(op_named(op), inputs, with_ints({s.attributes().ints[0]}), {});
 }
 
-/// The derivative of a gradient's op, from the same in primitive ops.
+/// The derivative of a gradient op, from the same gradient in primitive ops.
 Var pull_through(S s, int input, Var h, Var (*body)(In, std::int64_t)) {
   std::vector<Var> in;
   for (int i = 0; i < s.inputs(); ++i) in.push_back(place_of_its_own(s.x(i)));
@@ -155,7 +155,7 @@ Var gru_backwards(In in, std::int64_t truncate) {
 
 double sigmoid_of(double x) { return 1 / (1 + std::exp(-x)); }
 
-/// By plain loops, in f64.
+/// The reference by plain loops, in f64.
 Tensor lstm_reference(Values x) {
   const Shape& shape = x[0].shape();
   const std::int64_t batch = shape[0], time = shape[1], n = shape[2] / 4;
@@ -202,7 +202,7 @@ Tensor gru_reference(Values x) {
   return y;
 }
 
-/// The gradient op on an output made up for it, compared with its form in primitive ops.
+/// The gradient op on a made-up output, compared with its form in primitive ops.
 Sample gradient_sample(std::string_view op, Var (*body)(In, std::int64_t), std::int64_t outputs, std::int64_t gates,
                        std::int64_t truncate) {
   const std::int64_t n = 3, time = 3;
@@ -223,7 +223,8 @@ Sample gradient_sample(std::string_view op, Var (*body)(In, std::int64_t), std::
   return sample;
 }
 
-/// A product of (batch, units) and (units, gates units) a step; the output holds `kept` numbers for each unit.
+/// The operations of a product of (batch, units) and (units, gates units) in each step; the output holds `kept` numbers
+/// for each unit.
 template <int gates, int kept>
 std::int64_t operations(const KernelSite& site) {
   const Shape& y = site.output.shape;

@@ -89,7 +89,7 @@ std::vector<Op> make_rows() {
        .samples = reduce_samples(
            sum, [](double a, double b) { return a + b; }, 0)},
       {.name = "max",
-       .formula = "the largest; equal ones share the gradient",
+       .formula = "the largest element; equal ones share the gradient",
        .kind = OpKind::reduce,
        .infer = infer_reduce,
        .weights = share_of_extreme,
@@ -98,7 +98,7 @@ std::vector<Op> make_rows() {
        .samples = reduce_samples(
            max, [](double a, double b) { return std::max(a, b); }, -infinity)},
       {.name = "min",
-       .formula = "the smallest; equal ones share the gradient",
+       .formula = "the smallest element; equal ones share the gradient",
        .kind = OpKind::reduce,
        .infer = infer_reduce,
        .weights = share_of_extreme,
@@ -131,7 +131,7 @@ Shape shape_after(const Shape& shape, const std::vector<char>& reduced, Keep kee
   return result;
 }
 
-/// Neighbouring reduced axes go together, the last of them first.
+/// Adjacent reduced axes are reduced together, the last ones first.
 Var reduce(std::string_view op, const Arg& arg, const Axes& axes, Keep keep) {
   if (is_i32(arg)) return cast(reduce(op, in_f64(arg), axes, keep), i32);
   Var x = var_of(arg);
@@ -216,13 +216,13 @@ Var norm(const Arg& x, const Axes& axes, Keep keep) {
   if (!is_float(var_of(x).dtype()))
     fail<UsageError>("[norm] {} given. Hint: tw::cast(x, tw::f32).{}", var_of(x).dtype(), at(x.source()));
   if (var_of(x).size() == 0) return sum(x, axes, keep);
-  // Divided by a power of 2 near the largest, which rounds nothing: no square overflows, and not all of them vanish.
+  // Divided by a power of 2 near the largest, which does not round: no square overflows, and not all squares vanish.
   const Var largest = stop_gradient(max(abs(x), axes, Keep::yes));
   const Var usable = (largest > 0) * (largest < std::numeric_limits<double>::infinity());
   const double least = var_of(x).dtype() == f32 ? -126 : -1022;  // exponents below it have fewer digits
   const Var scale = exp2(maximum(floor(log2(where(usable, largest, 1))) - 1, least));
   const Var squares = sum(square(x / scale), axes, keep);
-  const Var zero = equal(squares, 0);  // the root has no derivative there; PyTorch's norm takes 0
+  const Var zero = equal(squares, 0);  // the root has no derivative at 0; as in PyTorch it is taken as 0
   return where(zero, 0, sqrt(where(zero, 1, squares))) * reshape(scale, squares.shape());
 }
 

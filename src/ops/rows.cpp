@@ -81,7 +81,7 @@ Var label_mask(Var labels, std::int64_t classes, DType dtype) {
   return cast(mask, dtype);
 }
 
-/// A table that is the same for all samples, looked up by each.
+/// The table is the same for all samples; each sample looks up rows.
 SampleAxis gather_samples_along(const SampleSite& site) {
   return site.inputs[0].kind == SampleAxis::Kind::none ? site.inputs[1] : SampleAxis::mixed();
 }
@@ -164,7 +164,7 @@ std::vector<Op> make_rows() {
       scatter_kernel{.make = make_scatter_add}, pick_kernel{.make = make_pick};
   return {
       {.name = "logsumexp",
-       .formula = "m, the largest along the last axis, and ln sum e^(x - m)",
+       .formula = "m, the largest element along the last axis, and ln sum e^(x - m)",
        .infer = infer_logsumexp,
        .samples_along = rows_samples,
        .kernel = &logsumexp_kernel,
@@ -182,7 +182,7 @@ std::vector<Op> make_rows() {
        .kernel = &softmax_kernel,
        .samples = {{.shapes = {{5, 7}}, .call = [](In x) { return softmax(x[0]); }, .expected = softmax_reference}}},
       {.name = "argmax",
-       .formula = "the place of the first largest along the last axis, i32",
+       .formula = "the place of the first largest element along the last axis, i32",
        .infer = infer_argmax,
        .samples_along = rows_samples,
        .kernel = &argmax_kernel,
@@ -277,7 +277,7 @@ Var softmax(const Arg& x, int axis) {
 LogSumExp log_sum_exp(const Arg& rows) {
   const Var parts = apply("logsumexp", {rows});
   const Var largest = stop_gradient(squeeze(slice(parts, 0, 1, -1), -1));
-  // by hand: the cotangent of a part would be padded to both
+  // written by hand: otherwise the cotangent of each part would be padded to the size of both
   const Var rest = custom_derivative(
       {var_of(rows)}, [&](std::span<const Var>) { return squeeze(slice(parts, 1, 2, -1), -1); },
       [largest](In x, Var y, Var g) {
@@ -325,7 +325,7 @@ Var cross_entropy_with_probabilities(const Arg& logits, const Arg& probabilities
 }
 Var binary_cross_entropy_with_logits(const Arg& logits, const Arg& targets) {
   // -log sigmoid(x) and -log(1 - sigmoid(x)) are softplus(-|x|), plus |x| on the wrong side: nothing cancels, neither
-  // here nor in the derivatives. Of x = 0 both follow the side below it.
+  // here nor in the derivatives. At x = 0 both use the formula for x < 0.
   const Arg above(logits > 0, logits.source());
   const Var surprise = softplus(where(above, -logits, logits));
   return surprise + logits * -(targets - above);

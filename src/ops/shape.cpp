@@ -1,4 +1,5 @@
-// Ops that move elements: views, which what reads them absorbs, and the three that copy (concat, pad, cast to i32).
+// Ops that move elements: views, which are absorbed by their readers, and three ops that copy (concat, pad, cast to
+// i32).
 
 #include <algorithm>
 #include <cmath>
@@ -142,7 +143,7 @@ Var concat_transposed(S s, int input, Var g) {
 
 Tensor tensor_like(const Shape& shape, std::span<const Tensor> x) { return Tensor(shape, x[0].dtype()); }
 
-/// Walks all places of a shape: body(flat, index).
+/// Calls body(flat, index) for all places of a shape.
 template <class Body>
 void each_place(const Shape& shape, const Body& body) {
   std::vector<std::int64_t> index(static_cast<std::size_t>(shape.rank()), 0);
@@ -313,7 +314,7 @@ std::vector<Op> make_rows() {
                     .expected = [](Values x) { return x[0]; },
                     .differences = false}}},
       {.name = "per_shard",
-       .formula = "x, which a shard may compute of its own samples",
+       .formula = "x, which each shard may compute from its own samples",
        .kind = OpKind::view,
        .infer = infer_same,
        .transpose = [](S, int, Var g) { return g; },
@@ -323,7 +324,7 @@ std::vector<Op> make_rows() {
                     .call = [](In x) { return per_shard(x[0]); },
                     .expected = [](Values x) { return x[0]; }}}},
       {.name = "custom_derivative",
-       .formula = "x, with a derivative given by hand",
+       .formula = "x, with a given derivative",
        .kind = OpKind::view,
        .arity = -1,
        .infer = infer_same,
@@ -365,7 +366,7 @@ std::vector<Op> make_rows() {
                     .call = [](In x) { return cast(cast(x[0], i32), x[0].dtype()); },
                     .expected = [](Values x) { return x[0].to(i32).to(x[0].dtype()); }}}},
       {.name = "concat",
-       .formula = "one after another along an axis",
+       .formula = "the inputs one after another along an axis",
        .arity = -1,
        .infer = infer_concat,
        .transpose = concat_transposed,
@@ -374,7 +375,7 @@ std::vector<Op> make_rows() {
        .kernel = &concat_kernel,
        .samples = concat_samples()},
       {.name = "pad",
-       .formula = "x among zeros",
+       .formula = "x with zeros around it",
        .infer = infer_pad,
        .transpose = pad_transposed,
        .samples_along = pad_samples_along,

@@ -1,4 +1,4 @@
-// Rows with mean 0 and variance 1, what layer and RMS normalisation are made of.
+// Rows with mean 0 and variance 1, the core of layer and RMS normalisation.
 
 #include "kernels/standardise.hpp"
 
@@ -38,7 +38,7 @@ Var pulled(Var x, Var g, bool centred, double epsilon) {
   return scale * (centred ? rest - mean(g, -1, Keep::yes) : rest);
 }
 
-/// x as a place of its own to differentiate by: what else depends on x does not count.
+/// A copy of the node x to differentiate by, so that other values that depend on x do not count.
 Var place_of(Var x) { return apply("reshape", {x}, with_ints({x.shape().begin(), x.shape().end()})); }
 
 Var pull_pulled(S s, int input, Var g) {

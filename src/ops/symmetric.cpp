@@ -29,7 +29,7 @@ std::int64_t cube(const KernelSite& site) {
   const std::int64_t n = site.output.shape[0];
   return n * n * n;
 }
-// Where it is due, about so many times n^3.
+// Operations in a step where the result is due, in units of n^3.
 std::int64_t inverse_operations(const KernelSite& site) { return cube(site); }
 std::int64_t root_operations(const KernelSite& site) { return 10 * cube(site); }
 std::int64_t vectors_operations(const KernelSite& site) { return 9 * cube(site); }
@@ -44,7 +44,7 @@ Var identity(const Var& like) {
 /// The sample's matrix: symmetric, with eigenvalues from 1 on.
 Var matrix_of(In x) { return matmul(x[0], x[0], false, true) + identity(x[0]); }
 
-// What should come out whatever the matrix is: the identity, and zeros below it.
+// The expected result for every matrix: the identity, and zeros below it.
 Tensor expected(std::span<const Tensor> x) {
   const std::int64_t n = x[0].shape()[0];
   Tensor all({2 * n, n}, x[0].dtype());
@@ -65,13 +65,13 @@ Var inverse_call(In x) {
   return concat({matmul(r, s + 0.5 * identity(s)), r - transpose(r)});
 }
 
-/// V^T V, and V^T S V without its diagonal.
+/// V^T V, and the off-diagonal part of V^T S V.
 Var vectors_call(In x) {
   const Var s = matrix_of(x), v = eigenvectors(s, x[1], s.graph().number(1, f64));
   return concat({matmul(v, v, true, false), matmul(matmul(v, s, true, false), v) * (1 - identity(s))});
 }
 
-/// Q'^T Q', and what is below the diagonal of R = Q'^T S Q, with Q = I.
+/// Q'^T Q', and the part of R = Q'^T S Q below the diagonal, with Q = I.
 Var iteration_call(In x) {
   const Var s = matrix_of(x), q = orthogonal_iteration(s, identity(s), s.graph().number(1, f64));
   Tensor below(s.shape(), s.dtype());
@@ -99,11 +99,12 @@ std::vector<Op> make_rows() {
   static const OpKernel vectors{.make = make_eigenvectors, .operations = vectors_operations};
   static const OpKernel iteration{.make = make_orthogonal_iteration, .operations = iteration_operations};
   return {
-      row("inverse_root", "(S + ridge I)^(-1/order), S symmetric; the value before where it is not due", root,
+      row("inverse_root", "(S + ridge I)^(-1/order), S symmetric; the last value in steps where it is not due", root,
           root_call),
-      row("damped_inverse", "(S + ridge I)^-1, S symmetric; the value before where it is not due", inverse,
+      row("damped_inverse", "(S + ridge I)^-1, S symmetric; the last value in steps where it is not due", inverse,
           inverse_call, 4),
-      row("eigenvectors", "V of S = V D V^T, S symmetric; the value before where it is not due", vectors, vectors_call),
+      row("eigenvectors", "V of S = V D V^T, S symmetric; the last value in steps where it is not due", vectors,
+          vectors_call),
       row("orthogonal_iteration", "Q' of S Q = Q' R, S symmetric; Q where it is not due", iteration, iteration_call)};
 }
 

@@ -1,5 +1,5 @@
 #pragma once
-// The op table: one row an op, one file a family.
+// The op table: one row for each op, one file for each family.
 
 #include <initializer_list>
 
@@ -30,18 +30,18 @@ namespace thalweg {
 
 /// Applies the row `name` to arguments of one graph as they are: no broadcasting, no change of dtype.
 Var apply(std::string_view name, std::initializer_list<Arg> args, Attributes attributes = {});
-/// The same value as a node of its own: a place to differentiate by, whatever the value depends on.
+/// The same value as a new node, by which one can differentiate whatever the value depends on.
 [[nodiscard]] Var place_of_its_own(Var x);
 /// 0, 1, 2, ... n - 1 as a constant in the dtype, in the graph of `like`.
 [[nodiscard]] Var counted_up(Var like, std::int64_t n, DType dtype);
 [[nodiscard]] Attributes with_ints(std::vector<std::int64_t> ints);
 
-/// i32 is computed in f64, which holds it exactly, and given back by a cast.
+/// Computes i32 arguments in f64, which holds them exactly, and casts the result back.
 [[nodiscard]] bool is_i32(const Arg& x);
 [[nodiscard]] Arg in_f64(const Arg& x);
 
-/// log sum e^x along the last axis as a sum of two, so that what is near the largest keeps its digits whatever is added
-/// to all: the largest, which is a constant to derivatives, and log sum e^(x - largest).
+/// log sum e^x along the last axis as a sum of two parts, so that no digits are lost whatever offset all x have: the
+/// largest x, which derivatives treat as a constant, and log sum e^(x - largest).
 struct LogSumExp {
   Var largest, rest;
 };
@@ -49,7 +49,7 @@ struct LogSumExp {
 
 /// A negative axis made positive. Throws UsageError, with the line, where there is no such axis.
 [[nodiscard]] int axis_of(std::string_view op, const Shape& shape, int axis, Source source);
-/// What several families check. These throw without the place; Graph::append adds it.
+/// Checks of several families. They throw without the line; Graph::append adds it.
 void expect_float(std::string_view op, const Signature& x);
 void expect_same_dtype(std::string_view op, std::span<const Signature> inputs);
 
