@@ -1,7 +1,7 @@
 #pragma once
-// GPUs. Each kind has a library of its own, which is opened when a GPU is asked for and at no other time: nobody else
-// links or loads anything of it. This is what the two sides say to each other. What is behind it (driver, compiler,
-// libraries of products and convolutions) knows no program; what is before it knows no vendor.
+// GPUs. Each vendor's GPUs have a separate library, which is opened only when a GPU is asked for; nothing else links or
+// loads it. This header is the interface between the two sides. The library (driver, compiler, products, convolutions)
+// knows nothing of programs, and the side that opens it knows nothing of a vendor.
 
 #include <cstddef>
 #include <cstdint>
@@ -27,15 +27,15 @@ struct GpuFacts {
   std::string name;                   ///< "NVIDIA H200"
   int major = 0, minor = 0;           ///< compute capability
   int processors = 0;                 ///< streaming multiprocessors
-  std::size_t bytes = 0, unused = 0;  ///< of its memory
-  std::string versions;               ///< of driver, compiler and libraries, for the manifest
+  std::size_t bytes = 0, unused = 0;  ///< size of its memory, and the unused part
+  std::string versions;               ///< versions of driver, compiler and libraries, for the manifest
 };
 
 struct GpuOptions {
-  int index = 0;                ///< among those that the driver lists
+  int index = 0;                ///< number in the driver's list
   bool tf32 = false;            ///< whether products of f32 may be rounded to TF32
-  std::string prelude;          ///< what all texts stand behind
-  std::filesystem::path cache;  ///< where machine code is kept; empty: nowhere
+  std::string prelude;          ///< the beginning of all texts
+  std::filesystem::path cache;  ///< folder in which machine code is kept; empty: none
 };
 
 /// One GPU with one order of work. All calls but `wait` may return before they are carried out. Any thread may call.
@@ -48,14 +48,14 @@ class GpuDriver {
 
   [[nodiscard]] virtual const GpuFacts& facts() const = 0;
 
-  /// Null where there is not enough. Addresses are multiples of 256.
+  /// Null if there is not enough memory. Addresses are multiples of 256.
   [[nodiscard]] virtual std::byte* allocate(std::size_t bytes) = 0;
   virtual void release(std::byte* there) = 0;
   /// The bytes `here` may change as soon as it returns.
   virtual void write(std::byte* there, const std::byte* here, std::size_t bytes) = 0;
   virtual void copy_there(std::byte* to, const std::byte* from, std::size_t bytes) = 0;
   [[nodiscard]] virtual Mark read(std::byte* here, const std::byte* there, std::size_t bytes) = 0;
-  /// Throws what a kernel before the mark threw, or found in its error word.
+  /// Throws the error of a kernel before the mark, also one in its error word.
   virtual void wait(Mark mark) = 0;
 
   /// See Device::error_words: of its own kernels, and of those of the host.
@@ -64,20 +64,20 @@ class GpuDriver {
   /// A text as a kernel. It is compiled, with all others that wait for it, when one of them is run for the first time;
   /// equal texts are compiled once. Texts call their kernel KERNEL_NAME.
   [[nodiscard]] virtual Kernel text(EmittedKernel kernel) = 0;
-  /// An op's own kernel here; one without `run` where it has none.
+  /// The kernel of an opaque op on this GPU; one without `run` if there is none.
   [[nodiscard]] virtual Kernel op(std::string_view name, const KernelSite& site) = 0;
   /// Rows of a table, as Device::rows.
   [[nodiscard]] virtual Kernel rows(std::size_t row_bytes, std::int64_t count) = 0;
-  /// A kernel of this host in its place in the order: what it reads is brought here, and what it writes is sent back.
+  /// A kernel of this CPU at its place in the order of work: its inputs are copied to the host, its outputs sent back.
   [[nodiscard]] virtual Kernel here(Kernel kernel, std::vector<std::size_t> input_bytes, std::size_t output_bytes) = 0;
-  /// The calls as one graph, which is launched again and again.
+  /// The calls as one graph, which can be launched repeatedly.
   [[nodiscard]] virtual std::function<void()> record(std::vector<std::function<void()>> calls) = 0;
 };
 
 /// The name that emitted texts have until they are compiled.
 inline constexpr const char* text_name = "KERNEL_NAME";
 
-// What a library of GPUs exports.
+// The functions that a library of GPUs exports.
 inline constexpr const char* list_gpus_name = "thalweg_list_gpus";
 inline constexpr const char* open_gpu_name = "thalweg_open_gpu";
 using ListGpus = void (*)(std::vector<GpuFacts>& into);
@@ -87,8 +87,8 @@ using OpenGpu = void (*)(const GpuOptions& options, std::unique_ptr<GpuDriver>& 
 /// a piece of the vendor's is missing.
 [[nodiscard]] std::vector<GpuFacts> list_gpus();
 
-/// A GPU as a device: tile programs and copies go to it as texts, an op that it has no kernel for is computed by this
-/// host in its place in the order.
+/// A GPU as a device: tile programs and copies go to it as texts; an op without a kernel on the GPU is computed by this
+/// CPU at its place in the order.
 class Gpu final : public Device {
  public:
   explicit Gpu(std::unique_ptr<GpuDriver> driver, bool tf32 = false) : driver_(std::move(driver)), tf32_(tf32) {}
@@ -123,10 +123,10 @@ class Gpu final : public Device {
 /// Opens the GPU of a number, from 0.
 [[nodiscard]] std::unique_ptr<Gpu> open_gpu(int index, bool tf32);
 
-/// What names of devices look like, for messages.
+/// The form of device names, for messages.
 inline constexpr std::string_view wanted_devices =
     "Wanted: \"cpu\", \"cuda\", or \"cuda:1\" for the second GPU of several";
-/// Whether it is one, be there such a device or not.
+/// Whether a text is a device name, whether or not such a device exists.
 [[nodiscard]] bool is_device_name(std::string_view name);
 
 /// The device of a name, open until the process ends: "cpu"; "cuda", or "cuda:1" for the second of several.
