@@ -57,7 +57,7 @@ class Compilation {
   }
 
  private:
-  /// The beginning of what the compiler said: one mistake makes it say many things.
+  /// The beginning of the compiler's messages, because one mistake causes many.
   [[nodiscard]] std::string log() const {
     constexpr std::size_t longest = 2000;
     std::size_t bytes = 0;
@@ -73,7 +73,7 @@ class Compilation {
 };
 
 // A product and a sum stay two roundings, as on the CPU. Denormal f32 numbers are 0, as on the CPU in training.
-// Functions are the device's where nothing says otherwise, since a text has nothing for the host.
+// Functions belong to the device by default, because a text has nothing for the host.
 constexpr const char* flags[] = {"--std=c++17",     "--fmad=false",     "--ftz=true",
                                  "--prec-div=true", "--prec-sqrt=true", "-default-device"};
 
@@ -108,7 +108,7 @@ std::string Compiler::settings() const {
 }
 
 // ---------------------------------------------------------------------------------------------------------------------
-// What it made before
+// The cache of machine code
 
 namespace {
 
@@ -121,7 +121,7 @@ std::string hash(std::string_view bytes) {
   return fmt::format("{:016x}{:016x}", static_cast<std::uint64_t>(h >> 64), static_cast<std::uint64_t>(h));
 }
 
-/// What a file begins with: what it is, and the hash of what follows.
+/// The beginning of a file: its kind, and the hash of the rest.
 std::string head_of(std::string_view code) { return fmt::format("thalweg machine code 1\n{}\n", hash(code)); }
 
 }  // namespace
@@ -145,7 +145,7 @@ void CodeCache::keep(std::string_view made_from, std::string_view code) const {
   std::error_code ignored;
   fs::create_directories(folder_, ignored);
   const fs::path file = file_of(made_from);
-  // under a name of its own first: a process that looks meanwhile finds the whole file or none
+  // under a temporary name first: another process then finds the complete file or none
   const fs::path unfinished = fmt::format("{}.{}", file.string(), ::getpid());
   std::ofstream out(unfinished, std::ios::binary);
   out << head_of(code) << code;

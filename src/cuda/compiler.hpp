@@ -1,5 +1,5 @@
 #pragma once
-// From a text to machine code: NVIDIA's run-time compiler, and what it made before.
+// From a text to machine code: NVIDIA's run-time compiler, and a cache of its results.
 
 #include <filesystem>
 #include <initializer_list>
@@ -21,9 +21,9 @@ class Compiler {
 
   /// "NVRTC 13.0"
   [[nodiscard]] const std::string& version() const { return version_; }
-  /// Machine code, called a cubin. Throws InternalError with what the compiler said.
+  /// Machine code, called a cubin. Throws InternalError with the compiler's messages.
   [[nodiscard]] std::string compile(const std::string& text) const;
-  /// What the code depends on besides the text.
+  /// All that the code depends on besides the text.
   [[nodiscard]] std::string settings() const;
 
  private:
@@ -31,8 +31,8 @@ class Compiler {
   std::string version_, architecture_;
 };
 
-/// Machine code in files, named by a hash of what it was made from. Whatever is wrong with the folder or a file, the
-/// code is made again.
+/// Machine code in files, named by a hash of its sources. If anything is wrong with the folder or a file, the code is
+/// compiled again.
 class CodeCache {
  public:
   /// An empty folder keeps nothing.

@@ -1,5 +1,5 @@
 #pragma once
-// The context of one GPU, and what is made in it and must be given back.
+// The context of one GPU, and resources in it that must be released.
 
 #include <utility>
 
@@ -20,7 +20,7 @@ class Context {
 
   void enter() const { THALWEG_CALL(functions, cuCtxSetCurrent, context_); }
   void enter_quietly() const noexcept { functions.cuCtxSetCurrent(context_); }
-  /// For destructors: what fails after the GPU was lost is gone anyway.
+  /// For destructors: ignores errors, because after the GPU was lost the resource no longer exists.
   template <class Function, class... Handle>
   void give_back(Function function, Handle... handle) const noexcept {
     enter_quietly();

@@ -1,5 +1,5 @@
-// Convolutions by cuDNN. Images go as they lie; a filter is turned from (height, width, channels, outputs), as it lies,
-// to (outputs, height, width, channels), for which the library has its fast engines.
+// Convolutions by cuDNN. Images are used as they are in memory; a filter is transposed from its layout (height, width,
+// channels, outputs) to (outputs, height, width, channels), for which the library has its fast engines.
 
 #include <algorithm>
 
@@ -25,14 +25,14 @@ std::optional<Open> open_of(std::string_view op) {
   return std::nullopt;
 }
 
-/// The shape of one of the three, wherever it is among inputs and output.
+/// The shape of image, filter or value, wherever it is among inputs and output.
 const Shape& shape_of(const KernelSite& site, Open open, Open operand) {
   if (operand == open) return site.output.shape;
   const bool is_second = operand == Open::value ? open == Open::filter : operand == Open::filter;
   return site.inputs[is_second ? 1 : 0].shape;
 }
 
-/// The plans of one convolution: for any addresses, and where there is one, for those that most values have.
+/// The plans of one convolution: one for all addresses and, if there is one, a faster one for well aligned addresses.
 struct Plans {
   std::optional<DnnPlan> anywhere, aligned;
 
@@ -55,7 +55,7 @@ void run(const Dnn& dnn, CUstream stream, const Plans& plans, Open open, const O
               plan.pack(dnn.functions, std::array<const void*, 3>{image, filter, value}, at.workspace).get());
 }
 
-/// A filter as a matrix of its outputs, to be turned.
+/// A filter as a matrix with its outputs as columns, to be transposed.
 Operand turned(Operand filter, const Shape& shape) {
   filter.columns = shape.sizes()[3];
   filter.rows = elements_of(shape) / filter.columns;

@@ -1,5 +1,5 @@
 #pragma once
-// What a driver has done so far, for tests and for whoever wonders.
+// Counters of a driver's work, for tests and diagnosis.
 
 #include <cstdint>
 
@@ -11,7 +11,7 @@ struct Counts {
   std::int64_t launches = 0;    ///< of texts, by themselves or into a graph
   int compiled = 0, found = 0;  ///< modules that were compiled, and those found in the cache
   int graphs = 0;               ///< sequences of calls that became one graph
-  int uncaptured = 0;           ///< those that did not, and are made call by call
+  int uncaptured = 0;           ///< sequences that did not become a graph, and are run call by call
 };
 
 inline constexpr const char* counts_name = "thalweg_cuda_counts";

@@ -1,5 +1,5 @@
 #pragma once
-// The functions of cuDNN that graphs of ops are made of and run with.
+// The functions of cuDNN for building and running graphs of ops.
 
 #include <cuda.h>
 #include <cudnn_graph.h>
@@ -53,7 +53,7 @@ class Dnn {
   Dnn& operator=(const Dnn&) = delete;
 
   [[nodiscard]] cudnnHandle_t handle() const { return handle_; }
-  /// While it is held no other thread uses the handle: the library wants it so.
+  /// While the lock is held, no other thread uses the handle: the library requires this.
   [[nodiscard]] std::unique_lock<std::mutex> held() const { return std::unique_lock(mutex_); }
   void execute(CUstream stream, cudnnBackendDescriptor_t plan, cudnnBackendDescriptor_t pack) const {
     const auto own = held();

@@ -6,8 +6,8 @@ namespace thalweg::cuda {
 
 namespace {
 
-/// Whether what an engine says of its arithmetic is allowed. Sums whose order depends on who comes first are not, nor
-/// are inputs or sums of less than their type, nor transforms of tiles so large that they lose digits.
+/// Whether the arithmetic of an engine, as its notes describe it, is allowed. Not allowed are sums whose order is not
+/// deterministic, inputs or sums with less precision than their type, and transforms of tiles that lose digits.
 bool is_allowed(const Descriptor& engine, bool keeps_f32) {
   std::array<cudnnBackendNumericalNote_t, CUDNN_NUMERICAL_NOTE_TYPE_COUNT> notes{};
   const std::int64_t count = engine.read(CUDNN_ATTR_ENGINE_NUMERICAL_NOTE, CUDNN_TYPE_NUMERICAL_NOTE,

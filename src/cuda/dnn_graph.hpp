@@ -1,5 +1,5 @@
 #pragma once
-// Graphs of operations of cuDNN, and the plans by which they are run.
+// Graphs of operations of cuDNN, and the plans that run them.
 
 #include <memory>
 #include <optional>
@@ -13,7 +13,7 @@
 
 namespace thalweg::cuda {
 
-/// A descriptor: what is told of it is its attributes, and when all are told it is finished.
+/// A descriptor: first its attributes are set, then it is finalised.
 class Descriptor {
  public:
   Descriptor(const DnnFunctions& functions, cudnnBackendDescriptorType_t type);
@@ -35,7 +35,7 @@ class Descriptor {
   void set(cudnnBackendAttributeName_t name, const Descriptor& other) const {
     set(name, CUDNN_TYPE_BACKEND_DESCRIPTOR, other.get());
   }
-  /// Of the values of an attribute as many as there is room for; returns how many there are.
+  /// Gets as many values of an attribute as there is room for; returns how many the attribute has.
   template <class T>
   std::int64_t read(cudnnBackendAttributeName_t name, cudnnBackendAttributeType_t type, std::span<T> into) const {
     std::int64_t count = 0;
@@ -43,9 +43,9 @@ class Descriptor {
                 &count, into.data());
     return count;
   }
-  /// Whether the library takes it as it is described.
+  /// Finalises the descriptor; returns whether the library accepts it.
   [[nodiscard]] bool finish() const { return functions_->cudnnBackendFinalize(get()) == CUDNN_STATUS_SUCCESS; }
-  /// The same, of what the library has no choice but to take.
+  /// The same for a descriptor that the library must accept.
   void expect_finish() const { THALWEG_DNN(*functions_, cudnnBackendFinalize, get()); }
 
  private:
@@ -60,7 +60,7 @@ struct PlanTarget {
   cudnnBackendDescriptor_t described = nullptr;
 };
 
-/// The most that a plan may take. It is fixed, so that the choice depends on the shape alone.
+/// Largest workspace of a plan. It is fixed, so that the choice of a plan depends on the shape alone.
 inline constexpr std::int64_t most_workspace = 256 << 20;
 
 [[nodiscard]] cudnnDataType_t type_of(Element element);

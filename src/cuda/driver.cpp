@@ -21,7 +21,7 @@ const DriverFunctions& driver_functions() {
 namespace {
 
 // ---------------------------------------------------------------------------------------------------------------------
-// Which GPUs there are
+// The list of GPUs
 
 std::string version_of_driver(const DriverFunctions& functions) {
   int version = 0;
@@ -29,7 +29,7 @@ std::string version_of_driver(const DriverFunctions& functions) {
   return fmt::format("driver {}.{}", version / 1000, version % 1000 / 10);
 }
 
-/// How many GPUs the driver knows.
+/// The number of GPUs that the driver knows.
 int count_gpus() {
   const DriverFunctions& functions = driver_functions();
   int count = 0;
@@ -53,7 +53,7 @@ CUdevice device_of(int index) {
   return device;
 }
 
-/// All that is known without a context.
+/// All facts that need no context.
 GpuFacts facts_of(CUdevice device) {
   const DriverFunctions& functions = driver_functions();
   const auto attribute = [&](CUdevice_attribute which) {
@@ -73,13 +73,13 @@ GpuFacts facts_of(CUdevice device) {
   return facts;
 }
 
-/// Bytes of its memory that nobody uses, which are known within a context; 0 where it takes none.
+/// Unused bytes of its memory, which are known only in a context; 0 if no context can be made.
 std::size_t unused_of(CUdevice device) {
   try {
     const Context context(device);
     std::size_t unused = 0, all = 0;
     THALWEG_CALL(context.functions, cuMemGetInfo, &unused, &all);
-    context.functions.cuCtxSetCurrent(nullptr);  // it may end here; whoever works in it enters it again
+    context.functions.cuCtxSetCurrent(nullptr);  // the context may end here; code that works in it enters it again
     return unused;
   } catch (const Error&) {
     return 0;
@@ -99,7 +99,7 @@ void check_version() {
       version_of_driver(functions), least / 1000);
 }
 
-/// Of one that is listed: what it is used through is there too, or is named.
+/// Checks that the libraries needed for a listed GPU exist; throws an error that names a missing one.
 GpuFacts listed(CUdevice device) {
   check_version();
   GpuFacts facts = facts_of(device);
@@ -110,7 +110,7 @@ GpuFacts listed(CUdevice device) {
 }
 
 // ---------------------------------------------------------------------------------------------------------------------
-// One of them
+// The driver of one GPU
 
 class Driver final : public GpuDriver, public Stream {
  public:
@@ -141,8 +141,8 @@ class Driver final : public GpuDriver, public Stream {
   [[nodiscard]] const DriverFunctions& functions() const override { return context_.functions; }
   [[nodiscard]] const GpuOptions& options() const override { return options_; }
   void enter() const override { context_.enter(); }
-  /// Enters the context too, for whatever thread this is: all work asks for the stream first. While this thread
-  /// records, what it enqueues goes into the graph, and what others do goes on.
+  /// Also enters the context on this thread, because all work asks for the stream first. While this thread records, its
+  /// work goes into the graph; the work of other threads runs as usual.
   [[nodiscard]] CUstream stream() const override {
     context_.enter();
     return records() ? capturing_.get() : stream_.get();
@@ -166,14 +166,14 @@ class Driver final : public GpuDriver, public Stream {
   [[nodiscard]] std::function<void()> record(std::vector<std::function<void()>> calls) override;
 
  private:
-  /// A text as it is launched.
+  /// A text with its launches.
   struct Launched {
     std::shared_ptr<Text> text;
     EmittedKernel kernel;  ///< without its text
     bool takes_error_word;
   };
   using Addresses = std::vector<CUdeviceptr>;
-  /// The thread that records, while this lives.
+  /// Marks the thread that records, during its lifetime.
   struct Recorder {
     explicit Recorder(std::atomic<std::thread::id>& which) : recorder(which) { recorder = std::this_thread::get_id(); }
     ~Recorder() { recorder = std::thread::id(); }
@@ -205,10 +205,10 @@ class Driver final : public GpuDriver, public Stream {
   SendingRing sending_{context_, stream_};
   Readings readings_{context_, stream_};
   CUdeviceptr words_ = 0;        // ErrorWords
-  std::uint64_t forgotten_ = 0;  // readings up to this one saw errors that were thrown since
+  std::uint64_t forgotten_ = 0;  // reads up to this number saw errors that have been thrown since
 
   std::mutex waiting_;       // one thread waits at a time: this guards what follows
-  std::exception_ptr lost_;  // why nothing will come any more
+  std::exception_ptr lost_;  // set when the GPU was lost: no more results will arrive
 
   std::mutex making_;     // one thread makes kernels at a time: NVIDIA's libraries begin with the first
   std::mutex recording_;  // one thread records at a time: this one
@@ -220,7 +220,7 @@ class Driver final : public GpuDriver, public Stream {
 // ---------------------------------------------------------------------------------------------------------------------
 // Memory
 
-/// What goes through memory of this host would be done now, and not when the graph is launched.
+/// Throws for work through host memory, which would be done now and not when the graph is launched.
 void Driver::refuse_in_graph(const char* what) const {
   if (records()) defect("{} is among the calls that are recorded", what);
 }
@@ -268,7 +268,7 @@ void Driver::wait(Mark mark) {
   }
   if (arrived.empty()) return;
   try {
-    arrived.back().done.wait();  // without the lock: others go on meanwhile
+    arrived.back().done.wait();  // without the lock, so that other threads can continue
   } catch (...) {
     lost_ = std::current_exception();
     throw;
@@ -277,13 +277,13 @@ void Driver::wait(Mark mark) {
 
   const std::lock_guard lock(mutex_);
   const bool forgotten = arrived.back().number <= forgotten_;
-  const ErrorWords words = arrived.back().words();  // they stay set, so the last ones say it all
+  const ErrorWords words = arrived.back().words();  // they stay set, so the last ones are enough
   readings_.give_back(std::move(arrived));
   if (!forgotten && (words.kernels != 0 || words.host != 0)) throw_wrong(words);
 }
 
 // ---------------------------------------------------------------------------------------------------------------------
-// What went wrong
+// Errors
 
 void Driver::clear_words() {
   constexpr std::size_t ints = sizeof(ErrorWords) / sizeof(int);
@@ -295,7 +295,7 @@ void Driver::throw_wrong(const ErrorWords& words) {
   const std::exception_ptr thrown = host_errors_.take();
   clear_words();
   forgotten_ = readings_.last();
-  // an index first: what a kernel of this host read may come of it
+  // a wrong index first, because it may be the cause of an error in a kernel of the host
   if (words.kernels == static_cast<int>(Wrong::index)) {
     throw IndexError(
         "device", "an index that its table does not have", 0, 1,
@@ -310,7 +310,7 @@ void Driver::throw_wrong(const ErrorWords& words) {
 // Kernels
 
 Kernel Driver::op(std::string_view name, const KernelSite& site) {
-  context_.enter();  // in which NVIDIA's libraries choose their algorithms
+  context_.enter();  // NVIDIA's libraries choose their algorithms in the context
   const std::lock_guard one(making_);
   auto text = text_of_op(name, site);
   if (text && name.starts_with("attention")) {
@@ -373,7 +373,7 @@ void Driver::launch(const Launched& launched, Addresses& addresses) {
 }
 
 Kernel Driver::here(Kernel kernel, std::vector<std::size_t> input_bytes, std::size_t output_bytes) {
-  // what is enqueued uses its pinned memory, so that it goes when nothing is
+  // enqueued work uses its pinned memory, so it is released when nothing is enqueued
   const auto when_done = [this](HostKernel* done) {
     stream_.wait_quietly();
     delete done;
@@ -399,7 +399,7 @@ std::function<void()> Driver::record(std::vector<std::function<void()>> calls) {
 }  // namespace thalweg::cuda
 
 // ---------------------------------------------------------------------------------------------------------------------
-// What this library exports
+// The functions that this library exports
 
 extern "C" void thalweg_list_gpus(std::vector<thalweg::GpuFacts>& into) {
   const int count = thalweg::cuda::count_gpus();
@@ -410,7 +410,7 @@ extern "C" void thalweg_list_gpus(std::vector<thalweg::GpuFacts>& into) {
     try {
       into.push_back(thalweg::cuda::listed(device));
       one_is_usable = true;
-    } catch (const thalweg::UsageError&) {  // it keeps its place in the list beside those that can be used
+    } catch (const thalweg::UsageError&) {  // it keeps its place in the list, next to GPUs that can be used
       why = std::current_exception();
       into.push_back(thalweg::cuda::facts_of(device));
     }

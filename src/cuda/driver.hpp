@@ -17,11 +17,11 @@ struct DriverFunctions;  // driver_functions.hpp: those of libcuda.so.1
 class Blas;              // blas_functions.hpp: cuBLASLt on one GPU
 class Dnn;               // dnn_functions.hpp: cuDNN on one GPU
 
-/// What the kernels of a library need of the driver; driver.cpp has the class behind it.
+/// The part of the driver that kernels of a library need; driver.cpp has the class behind it.
 class Stream {
  public:
   virtual ~Stream() = default;
-  /// The stream that work goes to now; asked for at each run, on the thread that runs. The context is current then.
+  /// The stream for work at this moment; to be called at each run, on the running thread. Makes the context current.
   [[nodiscard]] virtual CUstream stream() const = 0;
   [[nodiscard]] virtual const DriverFunctions& functions() const = 0;
   [[nodiscard]] virtual const GpuOptions& options() const = 0;
@@ -31,7 +31,7 @@ class Stream {
   /// A text as a kernel, as GpuDriver::text.
   [[nodiscard]] virtual Kernel text(EmittedKernel kernel) = 0;
 
-  // Made with the first kernel that needs them. Whoever owns the context lets go of both before it.
+  // Made with the first kernel that needs them. The owner of the context must release both before it.
   std::shared_ptr<Blas> blas;
   std::shared_ptr<Dnn> dnn;
 };
@@ -47,7 +47,7 @@ class Stream {
 /// Rows of a table of bytes, whose `count` row numbers are in i64: the inputs are table and numbers.
 [[nodiscard]] EmittedKernel text_of_rows(std::size_t row_bytes, std::int64_t count);
 
-/// What an error word says.
+/// The values of an error word.
 enum class Wrong : int { nothing = 0, index = 1 };
 
 /// "matmul", by cuBLASLt. Algorithms are chosen when the kernel is made; without `run` where cuBLASLt has none.

@@ -1,5 +1,5 @@
 #pragma once
-// Calls that were captured once, and are launched as one.
+// Calls that are captured once and launched as one.
 
 #include <functional>
 #include <vector>
@@ -8,7 +8,7 @@
 
 namespace thalweg::cuda {
 
-/// A graph of calls. While it lives, so does all that the calls refer to.
+/// A graph of calls. It keeps everything alive that the calls refer to.
 class Graph {
  public:
   Graph(const Context& context, const OwnStream& stream, std::vector<std::function<void()>> calls)
@@ -17,9 +17,9 @@ class Graph {
   Graph(const Graph&) = delete;
   Graph& operator=(const Graph&) = delete;
 
-  /// Makes the calls, of which what goes to the stream `capturing` becomes the graph. False where that did not work.
+  /// Runs the calls; their work on the stream `capturing` becomes the graph. False if this did not work.
   [[nodiscard]] bool capture(const OwnStream& capturing);
-  /// On the stream; call by call where there is no graph.
+  /// Runs the graph on the stream, or the calls one by one if there is no graph.
   void launch() const;
 
  private:

@@ -1,5 +1,5 @@
 #pragma once
-// Kernels of this host in the order of the GPU's work.
+// Kernels of this CPU at their place in the order of the GPU's work.
 
 #include <cfenv>
 #include <deque>
@@ -11,17 +11,17 @@
 
 namespace thalweg::cuda {
 
-/// What kernels of this host threw, until somebody waits for it.
+/// The first error of kernels of this CPU, until `wait` throws it.
 class HostErrors {
  public:
   explicit HostErrors(const Context& context) : word_(context, sizeof(int)) { clear(); }
 
-  /// Keeps the first error and sets the word. Kernels of this host are left out from now on.
+  /// Keeps the first error and sets the word. From now on kernels of this CPU are skipped.
   void keep(std::exception_ptr error);
   [[nodiscard]] bool is_set() const;
-  /// For a time when no kernel runs.
+  /// May be called only when no kernel runs.
   std::exception_ptr take();
-  /// 1 where there is an error. Copied to the GPU behind each kernel, so that it has its place in the order.
+  /// 1 if there is an error. It is copied to the GPU after each kernel, so that it is part of the order of work.
   [[nodiscard]] const std::byte* word() const { return word_.data(); }
 
  private:
@@ -38,8 +38,8 @@ class HostKernel {
   HostKernel(const Context& context, HostErrors& errors, Kernel kernel, const std::vector<std::size_t>& input_bytes,
              std::size_t output_bytes);
 
-  /// Puts it into the order of a stream: what it reads comes here, and what it writes goes back, and then the word of
-  /// the errors to `error_word`.
+  /// Enqueues it on a stream: its inputs are copied to the host, then its outputs to the GPU, then the error word to
+  /// `error_word`.
   void enqueue(CUstream stream, const KernelCall& call, CUdeviceptr error_word);
 
  private:
@@ -47,7 +47,7 @@ class HostKernel {
     std::byte* here;
     std::size_t bytes;
   };
-  /// How it is called: by which workers, and with whose floating-point mode.
+  /// The workers and the floating-point mode with which it is called.
   struct Caller {
     HostKernel& kernel;
     Workers& workers;

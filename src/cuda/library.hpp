@@ -1,5 +1,5 @@
 #pragma once
-// NVIDIA's libraries are opened at run time: who has none of them is told which is missing, and in which package it is.
+// Opens NVIDIA's libraries at run time. An error names a missing library and its package.
 
 #include <dlfcn.h>
 

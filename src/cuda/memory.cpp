@@ -12,14 +12,14 @@ std::size_t rounded(std::size_t bytes, std::size_t to) { return (bytes + to - 1)
 
 CUdeviceptr number_of(const std::byte* there) { return reinterpret_cast<CUdeviceptr>(there); }
 
-// What is larger is not staged here: the driver brings it in pieces of its own, and returns when all is here.
+// Larger reads are not staged: the driver copies them in its own pieces, and returns when all bytes have arrived.
 constexpr std::size_t most_staged = std::size_t{32} << 20;
 constexpr std::size_t words_room = 64;
 
 }  // namespace
 
 // ---------------------------------------------------------------------------------------------------------------------
-// The GPU's
+// Memory of the GPU
 
 MemoryPool::~MemoryPool() {
   for (const auto& [bytes, block] : unused_) context_.give_back(context_.functions.cuMemFree, number_of(block));
@@ -66,7 +66,7 @@ void MemoryPool::give_back(std::byte* block) {
 }
 
 // ---------------------------------------------------------------------------------------------------------------------
-// There
+// From the host to the GPU
 
 void SendingRing::send(std::byte* there, const std::byte* here, std::size_t bytes) {
   constexpr std::size_t alignment = 64;
@@ -93,7 +93,7 @@ void SendingRing::turn() {
 }
 
 // ---------------------------------------------------------------------------------------------------------------------
-// And back
+// From the GPU to the host
 
 ErrorWords Reading::words() const {
   ErrorWords words;

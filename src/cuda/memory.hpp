@@ -1,6 +1,6 @@
 #pragma once
-// Memory of the GPU, and the pinned memory of this host through which bytes go there and come back. None of these
-// classes locks: the driver does.
+// Memory of the GPU, and the pinned host memory through which bytes are copied in both directions. These classes do not
+// lock; the driver does.
 
 #include <deque>
 #include <map>
@@ -10,8 +10,8 @@
 
 namespace thalweg::cuda {
 
-/// Blocks that are given out again as soon as they are released: all work is in one order, so what is done with a block
-/// next comes after what was done with it before.
+/// Blocks that may be reused as soon as they are released: all work is in one order, so new work on a block comes after
+/// the old work on it.
 class MemoryPool {
  public:
   MemoryPool(const Context& context, const OwnStream& stream) : context_(context), stream_(stream) {}
@@ -19,7 +19,7 @@ class MemoryPool {
   MemoryPool(const MemoryPool&) = delete;
   MemoryPool& operator=(const MemoryPool&) = delete;
 
-  /// Null where the GPU has not that much, not even without the blocks that wait to be used again.
+  /// Null if the GPU does not have enough memory, even after released blocks were freed.
   [[nodiscard]] std::byte* take(std::size_t bytes);
   void give_back(std::byte* block);
 
@@ -29,12 +29,12 @@ class MemoryPool {
 
   const Context& context_;
   const OwnStream& stream_;
-  std::map<std::byte*, std::size_t> sizes_;        // of what is given out
+  std::map<std::byte*, std::size_t> sizes_;        // sizes of blocks in use
   std::multimap<std::size_t, std::byte*> unused_;  // by size
 };
 
-/// Bytes of the host on their way there. They are copied into pieces of pinned memory, which are used in turn: a sender
-/// waits only where the GPU is all pieces behind.
+/// Bytes on their way to the GPU. They are copied into pieces of pinned memory, which are used in turn: a sender waits
+/// only if the GPU has not finished any of the pieces.
 class SendingRing {
  public:
   SendingRing(const Context& context, const OwnStream& stream) : context_(context), stream_(stream) {}
@@ -46,21 +46,21 @@ class SendingRing {
     Pinned memory;
     Event sent;  ///< recorded when the piece is full
   };
-  /// The piece after the current one, when what it held is there.
+  /// The piece after the current one, when its old content has arrived.
   void turn();
 
   const Context& context_;
   const OwnStream& stream_;
-  std::vector<Piece> ring_;  // pieces are made when the first turn comes to them
+  std::vector<Piece> ring_;  // each piece is made at its first use
   std::size_t current_ = 0, used_ = piece_bytes;
 };
 
-/// Two ints on the GPU: what kernels found wrong, and whether a kernel of this host threw.
+/// Two ints on the GPU: the error that a kernel found, and whether a kernel of this CPU threw.
 struct ErrorWords {
   int kernels = 0, host = 0;
 };
 
-/// Bytes that were asked for, and the error words as they were then.
+/// Requested bytes, and the error words at that moment.
 struct Reading {
   std::uint64_t number = 0;
   Event done;
@@ -72,16 +72,16 @@ struct Reading {
   void copy_out() const;
 };
 
-/// Bytes on their way here, in their order.
+/// Bytes on their way to the host, in order.
 class Readings {
  public:
   Readings(const Context& context, const OwnStream& stream) : context_(context), stream_(stream) {}
 
-  /// Asks for the bytes, and for the error words behind them.
+  /// Requests the bytes, and then the error words.
   [[nodiscard]] std::uint64_t ask(std::byte* here, const std::byte* there, std::size_t bytes, CUdeviceptr words);
-  /// Those up to a number which nobody has taken.
+  /// All reads up to a number that have not been taken yet.
   [[nodiscard]] std::vector<Reading> take(std::uint64_t number);
-  /// Events and pinned memory are used again.
+  /// Returns events and pinned memory for reuse.
   void give_back(std::vector<Reading> readings);
   [[nodiscard]] std::uint64_t last() const { return last_; }
 

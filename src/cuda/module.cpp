@@ -62,7 +62,7 @@ CUmodule Modules::module_of(const std::string& text) {
   const std::string made_from = compiler_.settings() + "\n" + text;
   CUmodule module = nullptr;
   if (const auto code = cache_.find(made_from)) {
-    // whole, and yet the driver may not take it: then it is made again
+    // the file is complete, but the driver may still reject it: then it is compiled again
     if (context_.functions.cuModuleLoadData(&module, code->data()) == CUDA_SUCCESS) {
       ++found_;
       return module;

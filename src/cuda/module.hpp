@@ -1,5 +1,5 @@
 #pragma once
-// Modules of kernels, which become modules of machine code.
+// Modules: groups of kernel texts that are compiled together.
 
 #include <atomic>
 #include <map>
@@ -14,7 +14,7 @@
 
 namespace thalweg::cuda {
 
-/// One text. Its functions are there when it has been compiled, one for each launch.
+/// One text. It has functions, one for each launch, after it was compiled.
 struct Text {
   std::string_view text;           ///< in the table of all
   std::vector<std::string> names;  ///< of the functions, as the text has them
@@ -22,7 +22,7 @@ struct Text {
   std::atomic<bool> compiled = false;
 };
 
-/// All texts of a driver. Equal ones are one.
+/// All texts of a driver; equal texts are stored once.
 class Modules {
  public:
   Modules(const Context& context, const GpuOptions& options, Compiler compiler)
@@ -32,7 +32,7 @@ class Modules {
   Modules& operator=(const Modules&) = delete;
 
   [[nodiscard]] std::shared_ptr<Text> add(const EmittedKernel& kernel);
-  /// Makes one module of all texts that are not compiled yet.
+  /// Compiles all texts that are not compiled yet, as one module.
   void compile_waiting();
   /// The functions of a text, compiled now if need be.
   [[nodiscard]] const std::vector<CUfunction>& functions_of(const Text& text) {
@@ -40,7 +40,7 @@ class Modules {
     return text.functions;
   }
 
-  /// Modules that were compiled, and those whose machine code was found.
+  /// The number of modules that were compiled, and of those whose machine code was in the cache.
   [[nodiscard]] int compiled() const { return compiled_; }
   [[nodiscard]] int found() const { return found_; }
 

@@ -22,7 +22,7 @@ std::string_view type_of(Element element) {
   return element == Element::f64 ? "double" : element == Element::f32 ? "float" : "unsigned short";
 }
 
-/// What is written of an element x that was read.
+/// The expression that is written for an element x that was read.
 std::string converted(Element from, Element to, bool rounded, const std::string& x) {
   if (from == Element::bf16 && to == Element::f32) return "tw_widen(" + x + ")";
   if (from == Element::f32 && to == Element::bf16) return "tw_narrow(" + x + ")";
@@ -41,8 +41,8 @@ EmittedKernel text_of_elements(Element from, Element to, bool rounded, std::int6
   return out;
 }
 
-/// A matrix with its rows made columns, by squares of 32 x 32: both are read and written along their rows. The room for
-/// a row of a square is one more, so that a column lies in as many banks.
+/// Transposes a matrix by squares of 32 x 32, so that reads and writes both go along rows. A row of a square takes one
+/// more element than it has, so that the elements of a column lie in different banks.
 EmittedKernel text_of_turning(Element from, Element to, bool rounded, std::int64_t rows, std::int64_t columns) {
   const std::int64_t across = (columns + 31) / 32, down = (rows + 31) / 32;
   EmittedKernel out{.text = {}, .launches = {}, .inputs = 1, .outputs = 1, .scratch = 0};

@@ -1,6 +1,6 @@
 #pragma once
-// The operands of products and convolutions. What lies in memory in another type, or in another order, than a library
-// takes is brought into its scratch by a text before it runs, and what it gives is brought back after.
+// The operands of products and convolutions. Operands in another type or order than a library accepts are converted
+// into its scratch by a text before it runs; its results are converted back afterwards.
 
 #include <array>
 #include <numeric>
@@ -22,13 +22,13 @@ enum class Element : std::uint8_t { f32, f64, bf16 };
   return std::accumulate(shape.begin(), shape.end(), std::int64_t{1}, std::multiplies<>());
 }
 
-/// A value of a call: how it lies in memory, and how the library wants it.
+/// A value of a call: its form in memory, and the form that the library needs.
 struct Operand {
   std::int64_t rows = 1, columns = 1;  ///< as it lies in memory, row by row
   Element lies = Element::f32;
   Element wanted = Element::f32;
-  bool rounded = false;  ///< lies in f32, of which the nearest bf16 is meant
-  bool turned = false;   ///< the library wants its columns one after another
+  bool rounded = false;  ///< stored in f32, but used as the nearest bf16
+  bool turned = false;   ///< the library needs it column by column
 
   [[nodiscard]] bool turns() const { return turned && rows > 1 && columns > 1; }
   [[nodiscard]] bool is_as_wanted() const { return lies == wanted && !rounded && !turns(); }
@@ -38,7 +38,7 @@ struct Operand {
 /// One way in which a library can take the operands of a site.
 struct Types {
   Element inputs = Element::f32, output = Element::f32;
-  /// All that is multiplied is bf16 in value, so that TF32 rounds none of it.
+  /// Whether all factors are bf16 values, so that TF32 does not round them.
   bool exact_in_tf32 = false;
 };
 
@@ -49,7 +49,7 @@ struct Types {
 [[nodiscard]] Operand input_of(const KernelSite& site, std::size_t k, const Types& types);
 [[nodiscard]] Operand output_of(const KernelSite& site, const Types& types);
 
-/// Where scratch begins for a library: they want their workspace at a multiple of 256.
+/// Where the scratch of a library begins: its workspace must be at a multiple of 256.
 inline constexpr std::size_t library_alignment = 256;
 
 /// The operands of one kernel of two inputs, with the room for them in its scratch.
