@@ -1,7 +1,7 @@
-// Texts of attention, its gradient, and rotary positions. A block has a tile of queries and goes over the keys, tile by
-// tile, with the largest score and the sum so far; the (time x time) matrix exists nowhere. The gradient computes the
-// scores again: once for what is known of each row, once by queries for theirs, and once by keys for keys and values,
-// so that nothing is added by two blocks.
+// Texts of attention, its gradient, and rotary positions. A block has a tile of queries and loops over the keys tile by
+// tile, with the largest score and the sum so far; the (time x time) matrix never exists. The gradient computes the
+// scores again three times: for the sums of each row, by queries for the gradient of queries, and by keys for that of
+// keys and values. So no two blocks add to the same element.
 
 #include <fmt/format.h>
 
@@ -31,7 +31,7 @@ std::optional<Tile> fitting(std::initializer_list<Tile> tiles, const Bytes& byte
   return {};
 }
 
-/// What all kernels of attention know.
+/// The sizes and names that all kernels of attention use.
 class AttentionText {
  public:
   AttentionText(const KernelSite& site, std::size_t after)
@@ -71,8 +71,8 @@ class AttentionText {
   [[nodiscard]] std::int64_t blocks(std::int64_t rows, std::int64_t tile) const {
     return sizes_.items() * parts_of(rows, tile);
   }
-  /// Elements that are read from shared memory at once, and how many such packs a row of n elements takes there: an odd
-  /// number, so that threads which read one column of neighbouring rows do not want the same banks.
+  /// Elements that are read from shared memory at once, and the number of such packs in a row of n elements: an odd
+  /// number, so that threads that read one column of adjacent rows use different banks.
   [[nodiscard]] std::int64_t pack() const { return pack_bytes / bytes_of(site_.output.dtype); }
   [[nodiscard]] std::int64_t packs(std::int64_t n) const { return parts_of(n, pack()) | 1; }
 
@@ -167,8 +167,8 @@ class AttentionText {
   };
 )";
 
-  /// All keys that a tile of queries sees: `out` has the values, weighted by e^(scale (score - most)), `total` the sum
-  /// of the weights. The last tiles, which see the most keys, come first.
+  /// Loops over all keys of a tile of queries: `out` gets the values weighted by e^(scale (score - most)), `total` the
+  /// sum of the weights. The last tiles, which have the most keys, come first.
   static constexpr std::string_view over_keys = R"(
   TW_SHARED Pack q[tile_queries * row_packs];
   TW_SHARED Pack kv[tile_keys * row_packs];
@@ -280,7 +280,7 @@ class AttentionText {
   }
 )";
 
-  /// Of each row the largest score, one over the sum, and the mean of its values' cotangents: sum P (G V^T) = G out.
+  /// For each row the largest score, 1 / the sum, and the mean of the cotangents of its values: sum P (G V^T) = G out.
   static constexpr std::string_view give_statistics = R"(
   TW_SYNC();
   TW_EACH(t, 256) {

@@ -1,5 +1,5 @@
-// Texts of images flipped, shifted and cut, and of the transpose: no two elements come from the same place, so the
-// transpose looks its element up as well.
+// Texts that flip, shift and cut out images, and of the transpose: no two elements come from the same place, so the
+// transpose looks up its element too.
 
 #include "cuda/texts/text.hpp"
 

@@ -1,4 +1,4 @@
-// Texts of ops that move elements: rows of tables, labels, parts side by side, elements among zeros.
+// Texts of ops that move elements: gather, pick, concat, pad.
 
 #include <fmt/format.h>
 
@@ -14,7 +14,7 @@ struct Word {
   std::string type, declared = {};
 };
 
-/// The widest word that a row is a whole number of.
+/// The widest word that divides the bytes of a row.
 Word word_of(std::int64_t row_bytes) {
   if (row_bytes % 16 == 0)
     return {16, "KERNEL_NAME_word", "struct alignas(16) KERNEL_NAME_word { unsigned long long low, high; };\n"};
@@ -46,7 +46,8 @@ void copy_rows(Text& text, std::int64_t row_bytes, std::int64_t element_bytes, s
   text.each("", count * words, body);
 }
 
-/// Reads a number of the table's rows; one that is none is told, and the nearest is taken.
+/// Reads a row number of the table; an invalid one is reported in the error word, and replaced by the nearest valid
+/// one.
 constexpr std::string_view checked_row = R"(      tw_index row = get1(i / words);
       if (row < 0 || row >= rows) {
         *error = wrong_index;
@@ -60,7 +61,7 @@ std::optional<EmittedKernel> gather(const KernelSite& site) {
   Text text(site);
   text.let("rows", rows).let("wrong_index", static_cast<std::int64_t>(Wrong::index));
   const Stored from = site.stored.empty() ? Stored::plain : site.stored[0];
-  if (rows == 0) {  // every number is wrong; there is nothing that a row could be taken from
+  if (rows == 0) {  // every number is wrong, and there is no row to take instead
     text.each("", count, "      *error = wrong_index;\n");
   } else if (from == site.result) {
     const std::int64_t each = from == Stored::bf16 ? 2 : bytes_of(site.output.dtype);

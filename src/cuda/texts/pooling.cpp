@@ -1,5 +1,5 @@
-// Texts of windows that move over an image: maxima and sums, and their transposes, which ask of each place of the image
-// which windows see it. Sums add in the order of the CPU.
+// Texts of pooling: maxima and sums over windows of an image, and their transposes, which find the windows of each
+// place of the image. Sums add in the order of the CPU.
 
 #include "cuda/texts/text.hpp"
 
@@ -10,7 +10,7 @@ namespace {
 // The integers of the op, in its order.
 enum Int : std::size_t { window_height, window_width, step_height, step_width, outside_height, outside_width };
 
-/// Names for the sizes of image and result, and for what the transposes and the maxima have in common.
+/// Names for the sizes of image and result, and common parts of the transposes and the maxima.
 Text windows_text(const KernelSite& site, const Shape& image, const Shape& result) {
   Text text(site);
   const auto& a = site.ints;
@@ -47,7 +47,7 @@ Text windows_text(const KernelSite& site, const Shape& image, const Shape& resul
 )");
 }
 
-/// Where in a window the largest is: the first of equals, and the last NaN.
+/// The place of the largest element in a window: the first of equal ones; with NaNs, the last NaN.
 constexpr std::string_view largest = R"(
   const auto largest_in = [=](tw_index b, tw_index c, Span rows, Span columns) {
     const auto place = [=](tw_index row, tw_index column) {

@@ -44,7 +44,7 @@ constexpr std::string_view narrow_numbers = R"(
       for (int k = 0; k < 4 && first + k < share; ++k)
         put0(sample * share + first + k, (float)(high.at[k] >> 8) * 0x1p-24f);
 )";
-/// The words of a second stream stand below those of the first.
+/// The words of a second stream come below those of the first.
 constexpr std::string_view wide_numbers = R"(
       const Words low = words_of(seed, mix(own ^ mix(1)), counter);
       for (int k = 0; k < 4 && first + k < share; ++k) {

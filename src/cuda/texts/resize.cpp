@@ -1,5 +1,5 @@
-// Texts of images made larger or smaller, and of the transpose, which asks of each place of the image which elements
-// come from it. Both add up to four terms, or those that there are, in the order of the CPU.
+// Texts that resize images, and of the transpose, which finds the elements that come from each place of the image. Both
+// add at most four terms, in the order of the CPU.
 
 #include "cuda/texts/text.hpp"
 
@@ -56,8 +56,8 @@ std::optional<EmittedKernel> resize(const KernelSite& site) {
       .made();
 }
 
-/// The elements that may come from a place: those whose taps can reach it, and two more on either side, so that no
-/// rounding leaves one out.
+/// The elements that may come from a place: those whose taps can reach it, and two more on either side, so that
+/// rounding cannot leave one out.
 constexpr std::string_view reach = R"(
   struct Span { tw_index begin, end; };
   const auto reaching = [](tw_index place, tw_index from, tw_index to) {

@@ -9,7 +9,7 @@ namespace thalweg::cuda::texts {
 
 namespace {
 
-/// Names for rows, each of which is worked on by some threads of a block.
+/// Names for rows; several threads of a block work on each row.
 Text rows_text(const KernelSite& site, const Lanes& lanes) {
   Text text(site);
   text.type(site.inputs[0].dtype);
@@ -17,8 +17,8 @@ Text rows_text(const KernelSite& site, const Lanes& lanes) {
   return text;
 }
 
-/// The largest of a row and the sum of e^(x - largest), read once: where a larger one comes, what was summed before is
-/// made smaller. Lane 0 of each row has both in the end.
+/// The largest element of a row and the sum of e^(x - largest), in one pass: when a larger element comes, the sum so
+/// far is scaled down. At the end, lane 0 of each row has both.
 constexpr std::string_view exponentials = R"(
   TW_SHARED T most[256], sum[256];
   TW_EACH(t, 256) {
@@ -128,7 +128,7 @@ std::optional<EmittedKernel> argmax(const KernelSite& site) {
       .made();
 }
 
-/// A thread a row, in the order of the CPU.
+/// One thread for each row, in the order of the CPU.
 constexpr std::string_view short_sums = R"(
       double before = 0;
       for (tw_index j = 0; j < n; ++j) {
@@ -138,7 +138,8 @@ constexpr std::string_view short_sums = R"(
       }
 )";
 
-/// A block a row, 1024 elements at a time: each thread sums four, and all threads together what stands before them.
+/// One block for each row, 1024 elements at a time: each thread sums four, and the threads together compute the sums
+/// before them.
 constexpr std::string_view long_sums = R"(
   TW_SHARED double sums[2][256];
   TW_SHARED double before[1];

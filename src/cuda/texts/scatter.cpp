@@ -1,6 +1,6 @@
-// The text of scatter_add. The updates' numbers of rows are sorted, equal ones in their order; then each row of the
-// table adds up its updates one after another, as the CPU does. Nothing is added by two threads, so no order is left to
-// chance.
+// The text of scatter_add. The row numbers of the updates are sorted, equal ones in their order; then each row of the
+// table adds its updates one after another, as the CPU does. No two threads add to the same element, so the order is
+// fixed.
 
 #include <fmt/format.h>
 
@@ -11,11 +11,11 @@ namespace thalweg::cuda::texts {
 
 namespace {
 
-// Of a few numbers each finds its place by comparing itself with all others; more are sorted digit by digit.
+// If there are few numbers, each finds its place by comparison with all others; more are sorted digit by digit.
 constexpr std::int64_t few = 1024;
 constexpr std::int64_t digit_bits = 8, digits = 1 << digit_bits, tile = 512;
 
-/// Numbers that are no rows are told, and go behind all others.
+/// Invalid row numbers are reported in the error word, and sorted after all others.
 constexpr std::string_view keys = R"(
       const int row = get1(i);
       const bool wrong = row < 0 || row >= rows;
@@ -24,7 +24,7 @@ constexpr std::string_view keys = R"(
       from0[i] = (int)i;
 )";
 
-/// How many stand before each: those below it, and of equals those before it.
+/// The number of entries before each: smaller ones, and earlier equal ones.
 constexpr std::string_view ranks = R"(
   TW_SHARED int others[256];
   TW_SHARED int rank[256];
@@ -53,7 +53,7 @@ constexpr std::string_view ranks = R"(
 
 // One digit of all numbers: {0} has the array that is read, {1} that which is written, {2} the digit's lowest bit.
 
-/// How often each digit is in each tile. A thread counts one digit, and reads the whole tile for it.
+/// Counts each digit in each tile. A thread counts one digit, and reads the whole tile for it.
 constexpr std::string_view count_digits = R"(
   TW_SHARED int digit[tile];
   const tw_index first = (tw_index)blockIdx.x * tile;
@@ -66,7 +66,7 @@ constexpr std::string_view count_digits = R"(
   }}
 )";
 
-/// A block a digit: what stands before each tile, and how often the digit is there at all.
+/// One block for each digit: the count before each tile, and the total count of the digit.
 constexpr std::string_view sum_tiles = R"(
   TW_SHARED int sums[2][256];
   TW_SHARED int before[1];
@@ -91,7 +91,7 @@ constexpr std::string_view sum_tiles = R"(
   TW_EACH(t, 1) totals[blockIdx.x] = before[0];
 )";
 
-/// Each thread puts the numbers with its digit, in their order, to where they belong.
+/// Each thread moves the numbers with its digit, in their order, to their places.
 constexpr std::string_view move_digits = R"(
   TW_SHARED int sums[2][256];
   TW_SHARED int digit[tile];
@@ -116,7 +116,7 @@ constexpr std::string_view move_digits = R"(
   }}
 )";
 
-/// Where the updates of row i begin, by halves; `rows` is the place behind those of the last.
+/// Finds by bisection where the updates of row i begin; for `rows` it is the end of the last row's updates.
 constexpr std::string_view starts = R"(
       tw_index low = 0, high = count;
       while (low < high) {{
@@ -130,7 +130,7 @@ constexpr std::string_view starts = R"(
       start[i] = (int)low;
 )";
 
-/// Several updates of a row are read before they are added, one after another: else each would wait for its memory.
+/// Reads several updates of a row before it adds them one after another; otherwise each would wait for its memory.
 constexpr std::string_view sums = R"(
   TW_EACH(t, 256) {{
     const tw_index row = (tw_index)blockIdx.x * together + t / lanes;
@@ -148,7 +148,7 @@ constexpr std::string_view sums = R"(
   }}
 )";
 
-/// Sorts the numbers; the result is which of the two arrays has them.
+/// Sorts the numbers; returns which of the two arrays has the result.
 int sort(Text& text, std::int64_t rows, std::int64_t count) {
   text.each("", count, keys);
   if (count <= few) {

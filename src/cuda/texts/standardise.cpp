@@ -1,5 +1,5 @@
-// Texts of rows made to have mean 0 and variance 1, and of the derivative: one kernel where each block has rows of its
-// own; where there are few long rows, the sums of their parts go through the scratch, and each phase is a launch.
+// Texts that give rows mean 0 and variance 1, and of the derivative. Usually it is one kernel whose blocks have their
+// own rows; for few long rows, the sums of their parts go through the scratch, and each phase is a launch.
 
 #include <fmt/format.h>
 
@@ -10,14 +10,14 @@ namespace thalweg::cuda::texts {
 
 namespace {
 
-// Fewer rows than blocks that a GPU runs at once are shared out.
+// If there are fewer rows than a GPU runs blocks at once, several blocks share a row.
 constexpr std::int64_t few_rows = 256, part_length = 4096;
 
 struct Sum {
   std::string_view name, term;
 };
 
-/// What the phases compute with: m, scale, and in the last one the means of g and of g y.
+/// The numbers that the phases use: m, scale, and in the last one the means of g and of g y.
 constexpr std::string_view moments = R"(
     const T m = centred ? total(sum_x, t) / (T)n : (T)0;
     [[maybe_unused]] const T scale = 1 / tw_root(total(sum_xx, t) / (T)n + (T)epsilon);
@@ -74,7 +74,7 @@ class Standardise {
     }
   }
 
-  /// One phase: a launch of its own, or what follows in the one kernel.
+  /// One phase: a launch of its own, or the next part of the single kernel.
   void phase(std::string_view suffix, const std::string& body) {
     if (parts_ > 1) {
       text_.kernel(suffix, lanes_.rows * parts_, body);
@@ -83,7 +83,7 @@ class Standardise {
     }
   }
 
-  /// Sums over each row, or over each part of one, of what is given for its element i.
+  /// Sums of the given expression of element i over each row, or over each part of a row.
   void sums(std::string_view suffix, std::string_view known, const std::vector<Sum>& all) {
     const auto each = [&](std::string_view line) {
       std::string lines;
@@ -103,7 +103,8 @@ class Standardise {
     phase(suffix, body);
   }
 
-  /// Four elements are read before the first is written: the compiler cannot know that no result lies where they do.
+  /// Reads four elements before it writes the first, because the compiler cannot know that results and inputs do not
+  /// overlap.
   void fill() {
     std::string body = fmt::format("  TW_EACH(t, 256) {{\n{}{}", unit, moments);
     if (pull_) {
