@@ -302,7 +302,7 @@ TEST(Guide, WhatCannotBeHadIsRefusedWithTheReason) {
         (void)step(state, rows());
       },
       "all rows");
-  expect_refused([&] { (void)optim::sam(svrg); }, "asks for more than a gradient itself");
+  expect_refused([&] { (void)optim::sam(svrg); }, "itself asks for more than a gradient");
   expect_refused([&] { (void)optim::sam(optim::lbfgs()); }, "owns its steps");
   const Objective objective = objective_of(net, loss::mse);
   expect_refused(
