@@ -1,12 +1,16 @@
-// Fits of NIST's problems of nonlinear regression, from both starts. Its peer: bench/peers/fit.py.
+// Fits of NIST's problems of nonlinear regression, from both starts, whose peer is bench/peers/fit.py; and of a
+// logistic regression on 100,000 rows of 57 numbers, whose peer is bench/peers/sklearn_fit.py.
 
 #include <benchmark/benchmark.h>
 
+#include <cmath>
 #include <cstdlib>
 #include <fstream>
 #include <nlohmann/json.hpp>
 
 #include "thalweg/fit.hpp"
+#include "thalweg/thalweg.hpp"
+#include "thalweg/whole_fit.hpp"
 
 namespace thalweg {
 namespace {
@@ -44,6 +48,33 @@ void fit_nist(benchmark::State& state) {
   }
 }
 BENCHMARK(fit_nist)->Unit(benchmark::kMillisecond);
+
+/// Numbers of a formula, so that the peer can make them again: x[i][j] = cos(1 + i (j + 1) / 7).
+Dataset logistic_rows(std::int64_t rows, std::int64_t columns) {
+  Tensor x({rows, columns}), y({rows, 1});
+  const auto number = [](std::int64_t i, int j) { return std::cos(1 + static_cast<double>(i * (j + 1)) / 7); };
+  for (std::int64_t i = 0; i < rows; ++i) {
+    for (int j = 0; j < columns; ++j) x.set(i * columns + j, number(i, j));
+    const double ripple = std::sin(3 * static_cast<double>(i));
+    y.set(i, 2 * number(i, 0) - number(i, 1) + number(i, 2) / 2 + ripple > 0.3 ? 1 : 0);
+  }
+  Dataset data;
+  data.set("input", x);
+  data.set("target", y);
+  return data;
+}
+
+/// As a user would: the model traced and fitted, on so many threads, with a penalty of 1e-3 / 2 |w|^2.
+void fit_logistic(benchmark::State& state) {
+  const Dataset data = logistic_rows(100'000, 57);
+  const WholeFitOptions options{.l2 = 1e-3, .gradient_norm = 1e-5, .threads = static_cast<int>(state.range(0))};
+  for (auto _ : state) {
+    const WholeFit fit = fit_whole(nn::linear(1), loss::binary_cross_entropy, data, optim::lbfgs(), options);
+    state.counters["loss"] = fit.result.value;
+    state.counters["evaluations"] = static_cast<double>(fit.result.evaluations);
+  }
+}
+BENCHMARK(fit_logistic)->Arg(1)->Arg(2)->Unit(benchmark::kMillisecond)->UseRealTime();
 
 }  // namespace
 }  // namespace thalweg

@@ -11,6 +11,19 @@
 
 namespace thalweg {
 
+namespace {
+
+/// Numbers widened once, which every evaluation would do again.
+Dataset in_f64(Dataset data) {
+  if (data.streams()) return data;
+  for (const std::string& name : data.names()) {
+    if (data[name].dtype() == f32) data.set(name, data[name].to(f64));
+  }
+  return data;
+}
+
+}  // namespace
+
 WholeFit fit_whole(const ModelFunction& model, const LossFunction& loss, const Dataset& data, const Optimizer& method,
                    const WholeFitOptions& options) {
   if (!owns_steps(method)) {
@@ -26,7 +39,8 @@ WholeFit fit_whole(const ModelFunction& model, const LossFunction& loss, const D
   }
   Workers workers(options.threads);
   Products products(function, workers, {.mode = Mode::train});
-  const RowSelection rows{data};
+  const Dataset wide = in_f64(data);
+  const RowSelection rows{wide};
   ProductOracle oracle(products, start, rows, options.l2);
   const MinimizeOptions walk{.max_steps = options.max_steps,
                              .gradient_norm = options.gradient_norm,
