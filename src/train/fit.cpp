@@ -99,7 +99,11 @@ class Fit {
     length_ = run_length(options_, rows_);
     shard_size_ = options_.shard_size;
     // accumulated batches are shards of one larger batch: both give the same bits
-    if (shard_size_ == 0) shard_size_ = objectives_.shard_of(length_.batch, state_.layout->parameters());
+    const std::int64_t parameters = state_.layout->parameters();
+    if (shard_size_ == 0) {  // all rows at once would take all of a device's memory
+      shard_size_ =
+          owns_steps_ ? default_shard_size(length_.batch, parameters) : objectives_.shard_of(length_.batch, parameters);
+    }
     steps_an_epoch_ = length_.steps_an_epoch;
     position_.first_step = state_.step;
     position_.total_steps = length_.steps;

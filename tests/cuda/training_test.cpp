@@ -52,7 +52,7 @@ TEST(TrainingOnTheGpu, ByEveryOptimizerIsAsHere) {
   }
 }
 
-/// A class that there is not, met by a method that computes its own losses.
+/// A class that there is not, met by a method that computes its own losses: of all rows, and so in shards as here.
 TEST(TrainingOnTheGpu, AWrongLabelIsNamedAsHere) {
   Dataset data = two_moons(40);
   Tensor labels = data["target"];
@@ -60,7 +60,7 @@ TEST(TrainingOnTheGpu, AWrongLabelIsNamedAsHere) {
   data.set("target", labels);
   const auto said = [&]() -> std::string {
     try {
-      Trainer trainer(nn::mlp(2, {.hidden = {8}}), loss::cross_entropy, optim::lbfgs(), 1);
+      Trainer trainer(nn::mlp(2), loss::cross_entropy, optim::lbfgs(), 1);
       (void)trainer.fit(data, {.epochs = 1, .batch_size = 40});
       return "nothing was thrown";
     } catch (const UsageError& error) {
