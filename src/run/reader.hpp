@@ -77,7 +77,7 @@ class TrainingData {
 
   /// Tells the data its loss: whether the loss needs standardised numbers, and how many outputs it needs for each.
   /// Before `parts`; at most once.
-  virtual void suit(const LossFunction::Traits&) {}
+  virtual void suit(const LossFunction&) {}
 
   /// The training rows, and the rows that `validation` holds out of them where it is a fraction.
   [[nodiscard]] virtual Parts parts(std::uint64_t seed) const = 0;

@@ -17,7 +17,7 @@ class DataSource {
   [[nodiscard]] const std::vector<std::string>& warnings() const { return source_->warnings(); }
 
   /// Tells the data its loss, whose number of outputs the facts then have. Before `parts` and `folds`.
-  void suit(const LossFunction& loss) { source_->suit(loss.traits()); }
+  void suit(const LossFunction& loss) { source_->suit(loss); }
 
   /// Training and validation as the configuration says, and the test data.
   [[nodiscard]] Parts parts(std::uint64_t seed) const;

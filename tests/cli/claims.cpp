@@ -32,13 +32,13 @@ TEST_F(Claims, ALossSuitsTheTarget) {
   write("two.csv", "x,k\n1,u\n2,v\n3,u\n4,v\n5,u\n6,v\n7,u\n8,v\n");
   const Ran numbers = run("train two.csv --target k --features x --loss mse");
   EXPECT_EQ(numbers.code, 2);
-  EXPECT_TRUE(has(numbers.err, "a loss of numbers, but 'k' has 2 classes")) << numbers.err;
+  EXPECT_TRUE(has(numbers.err, "[loss] mse is a loss of numbers, but 'k' has 2 classes")) << numbers.err;
   EXPECT_TRUE(has(numbers.err, "binary_cross_entropy, focal, hinge, squared_hinge")) << numbers.err;
   EXPECT_EQ(run("train two.csv --target k --features x --loss cross_entropy").code, 2) << "of one logit it is 0";
   EXPECT_EQ(run("train two.csv --target k --features x --loss hinge --epochs 1").code, 0);
   write("three.csv", "x,k\n1,u\n2,v\n3,w\n4,v\n5,u\n6,w\n7,u\n8,v\n");
   EXPECT_TRUE(has(run("train three.csv --target k --features x --loss binary_cross_entropy").err,
-                  "a loss of another number of classes, but 'k' has 3 classes"));
+                  "binary_cross_entropy is a loss of another number of classes, but 'k' has 3 classes"));
 }
 
 TEST_F(Claims, ARegressionHasNoClassesToBalance) {

@@ -79,21 +79,23 @@ class TableRows final : public TrainingRows {
               .outputs = classes ? static_cast<std::int64_t>(schema_.classes.size()) : 1};
   }
 
-  void suit(const LossFunction::Traits& loss) override {
+  void suit(const LossFunction& function) override {
+    const LossFunction::Traits& loss = function.traits();
     if (schema_.task != data::Task::regression) {
       if (loss.task == schema_.task) return;
       fail<UsageError>(
-          "[loss] it is a loss of {}, but '{}' has {} classes. Losses of a {} target: {}.{}",
+          "[loss] {} is a loss of {}, but '{}' has {} classes. Losses of a {} target: {}.{}", function.name(),
           loss.task == data::Task::regression ? "numbers" : "another number of classes", schema_.target,
           schema_.classes.size(), data::name(schema_.task), losses_of(schema_.task),
           loss.task == data::Task::regression ? " Hint: --task regression, if its classes are numbers." : "");
     }
     if (loss.task != data::Task::regression) {
       fail<UsageError>(
-          "[loss] it is a loss of classes, but '{}' is a column of numbers, so the task is a regression. Losses of a "
+          "[loss] {} is a loss of classes, but '{}' is a column of numbers, so the task is a regression. Losses of a "
           "regression: {}. "
           "Hint: --task multiclass, or {}, if its numbers are names of classes.",
-          schema_.target, losses_of(data::Task::regression), shell_word("--type=" + schema_.target + "=category"));
+          function.name(), schema_.target, losses_of(data::Task::regression),
+          shell_word("--type=" + schema_.target + "=category"));
     }
     if (!loss.standardise) expect_counts();
     standardise_target_ = loss.standardise;
