@@ -250,7 +250,7 @@ Var conv2d(const Arg& x, const Arg& filter, const ConvolutionOptions& o) {
   expect_sizes("conv2d", o.stride, o.dilation, o.groups, source);
   const Extent reach = reach_of("conv2d", vars[0], vars[1], o.dilation, source);
   const Extent before = o.padding.before(reach), after = o.padding.after(reach);
-  expect_padding("conv2d", "padding", {before, after}, source);
+  if (!o.padding.is_same()) expect_padding("conv2d", "padding", {before, after}, source);
   const Extent result{
       windows_of("conv2d", vars[0].dim(1) + before.height + after.height, reach.height + 1, o.stride.height, source),
       windows_of("conv2d", vars[0].dim(2) + before.width + after.width, reach.width + 1, o.stride.width, source)};
@@ -275,7 +275,7 @@ Var conv_transpose2d(const Arg& x, const Arg& filter, const TransposedOptions& o
   expect_sizes("conv_transpose2d", o.stride, o.dilation, o.groups, source);
   const Extent reach = reach_of("conv_transpose2d", vars[0], vars[1], o.dilation, source);
   const Extent before = o.padding.before(reach), after = o.padding.after(reach);
-  expect_padding("conv_transpose2d", "padding", {before, after}, source);
+  if (!o.padding.is_same()) expect_padding("conv_transpose2d", "padding", {before, after}, source);
   expect_padding("conv_transpose2d", "output_padding", {o.output_padding}, source);
   const bool same = o.padding.is_same();  // the rest of a stride belongs to the last window
   const auto size = [&](std::int64_t n, std::int64_t stride, std::int64_t far, std::int64_t padding,

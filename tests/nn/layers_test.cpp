@@ -160,6 +160,12 @@ TEST(Layers, OptionsOfAProgramAreCheckedAsThoseOfAConfiguration) {
       {[](Scope s, Var x) { return nn::conv2d(s, x, {.dilation = std::int64_t{1} << 62}); }, images},
       {[](Scope s, Var x) { return nn::conv_transpose2d(s, x, {.output_padding = -1}); }, images},
   };
+  try {  // "same" padding follows from the kernel, which is what is wrong
+    const Layer none([](Scope s, Var x) { return nn::conv2d(s, x, {.kernel = 0}); }, images, Mode::train, f32);
+    ADD_FAILURE() << "accepted";
+  } catch (const UsageError& error) {
+    EXPECT_NE(std::string(error.what()).find("a window of 0"), std::string::npos) << error.what();
+  }
   for (const auto& [layer, input] : wrong) EXPECT_THROW(Layer(layer, input, Mode::train, f32), UsageError);
   EXPECT_THROW((void)nn::mlp(1, {.hidden = {0}}), UsageError);
   EXPECT_THROW((void)nn::mlp(1, {.norm = "foo"}), UsageError);
