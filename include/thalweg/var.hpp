@@ -2,6 +2,7 @@
 // Var: a place in a graph that is being traced. Differentiable functions are ordinary functions from Vars to Vars.
 
 #include <concepts>
+#include <cstdint>
 #include <span>
 #include <vector>
 
@@ -24,7 +25,7 @@ struct Source {
 class Var {
  public:
   Var() = default;
-  Var(Graph& graph, int index) : graph_(&graph), index_(index) {}
+  Var(Graph& graph, int index);
   /// A tensor as a constant of the function that is being traced. Throws UsageError where no function is being traced.
   Var(const Constant& value, Source source = Source::here());
 
@@ -38,11 +39,13 @@ class Var {
   [[nodiscard]] bool defined() const { return graph_ != nullptr; }
   [[nodiscard]] Graph& graph() const { return *graph_; }
   [[nodiscard]] int index() const { return index_; }
+  [[nodiscard]] std::uint32_t trace() const { return trace_; }  ///< the number of the trace that made it
   friend bool operator==(const Var&, const Var&) = default;
 
  private:
   Graph* graph_ = nullptr;
   int index_ = -1;
+  std::uint32_t trace_ = 0;
 };
 
 /// A tensor that enters a graph as a constant: `x * tw::constant(weights)`.

@@ -1,6 +1,7 @@
 #include "graph/tracing.hpp"
 
 #include <algorithm>
+#include <atomic>
 #include <bit>
 #include <utility>
 
@@ -10,17 +11,25 @@
 
 namespace thalweg {
 
-const Shape& Var::shape() const {
-  if (!graph_)
-    fail<UsageError>("[var] an empty Var has no shape. Hint: it was default-constructed and never assigned.");
-  return graph_->node(index_).signature.shape;
+namespace {
+
+const Signature& signature_of(const Graph* graph, const Var& var, std::string_view what) {
+  if (!graph)
+    fail<UsageError>("[var] an empty Var has no {}. Hint: it was default-constructed and never assigned.", what);
+  if (graph->trace() != var.trace())
+    fail<UsageError>("[var] a Var of a trace that has ended. Hint: it lives in the function that was traced with it.");
+  return graph->node(var).signature;
 }
 
-DType Var::dtype() const {
-  if (!graph_)
-    fail<UsageError>("[var] an empty Var has no dtype. Hint: it was default-constructed and never assigned.");
-  return graph_->node(index_).signature.dtype;
-}
+std::atomic<std::uint32_t> traces = 0;
+
+}  // namespace
+
+Graph::Graph() : trace_(++traces) {}
+
+Var::Var(Graph& graph, int index) : graph_(&graph), index_(index), trace_(graph.trace()) {}
+const Shape& Var::shape() const { return signature_of(graph_, *this, "shape").shape; }
+DType Var::dtype() const { return signature_of(graph_, *this, "dtype").dtype; }
 
 Var Site::x(int input) const { return {graph, at(graph.node(index).inputs, input)}; }
 int Site::inputs() const { return count(graph.node(index).inputs); }
@@ -133,7 +142,7 @@ void expect_defined(std::string_view op, Var var, Source source) {
 
 void expect_of_graph(std::string_view op, Var var, const Graph& graph, Source source) {
   expect_defined(op, var, source);
-  if (&var.graph() != &graph) {
+  if (&var.graph() != &graph || var.trace() != graph.trace()) {
     fail<UsageError>(
         "[{}] the arguments belong to two traces. Hint: a Var lives in the function that was traced "
         "with it; pass data as an input or as tw::constant(tensor).{}",

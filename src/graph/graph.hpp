@@ -23,7 +23,7 @@ struct Node {
 
 class Graph {
  public:
-  Graph() = default;
+  Graph();
   Graph(const Graph&) = delete;
   Graph& operator=(const Graph&) = delete;
 
@@ -41,12 +41,15 @@ class Graph {
   [[nodiscard]] const Node& node(int index) const { return at(nodes_, index); }
   [[nodiscard]] const Node& node(Var var) const { return node(var.index()); }
   [[nodiscard]] int size() const { return count(nodes_); }
+  /// A number of its own, by which a Var of an earlier graph at the same address is recognised.
+  [[nodiscard]] std::uint32_t trace() const { return trace_; }
   /// The inputs by name, in the order in which they were declared.
   [[nodiscard]] const std::vector<std::pair<std::string, Var>>& inputs() const { return inputs_; }
 
  private:
   Var add(Node node);
 
+  std::uint32_t trace_;
   std::deque<Node> nodes_;  // a deque, so that references to nodes survive appending
   std::vector<std::pair<std::string, Var>> inputs_;
   std::unordered_set<std::string> input_names_;

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <optional>
+
 #include "evaluate.hpp"
 #include "thalweg/error.hpp"
 #include "thalweg/loss.hpp"
@@ -94,6 +96,18 @@ TEST_F(Mistakes, TwoTracesMixed) {
   expect([&] { matmul(a_, foreign_, false, true); }, __LINE__, {"[matmul]", "two traces"});
   expect([&] { concat({a_, foreign_}); }, __LINE__, {"[concat]", "two traces"});
   expect([&] { (void)gradients(sum(a_), {foreign_}); }, __LINE__, {"two traces"});
+}
+
+/// The next trace may lie at the same address, and its nodes have the same numbers.
+TEST_F(Mistakes, AVarOfATraceThatHasEnded) {
+  std::optional<Graph> graph(std::in_place);
+  const Var kept = graph->input("kept", {2, 3}, f32);
+  graph.emplace();
+  const Var x = graph->input("x", {2, 3}, f32);
+  ASSERT_EQ(&kept.graph(), &x.graph());
+  expect([&] { x* kept; }, __LINE__, {"[mul]", "two traces"});
+  expect([&] { exp(kept); }, __LINE__, {"ended"});
+  EXPECT_THROW((void)kept.shape(), UsageError);
 }
 
 TEST_F(Mistakes, AnEmptyVarIsNotANumber) {
