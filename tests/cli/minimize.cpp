@@ -246,6 +246,8 @@ TEST_F(MinimizeCommand, NumbersThatAreNotFiniteAreFive) {
   expect_error("'log(x)' --x0 -1 -q", 5, {"step 0", "nan", "'log'", "--x0"});
   expect_error("'x^2' --optimizer sgd --lr 3 -q", 5, {"inf", "a lower --lr"});
   expect_error("'(-x^2)' --optimizer sgd --lr 1 -q", 5, {"bounded below"});
+  expect_error("rosenbrock --optimizer hypergradient --lr 1 -q", 5, {"optimizer.trust=0.1"});
+  expect_error("'sqrt(x^2)' --x0 1 --optimizer newton_cg -q", 5, {"Hint: start elsewhere: --x0"});
   const Ran ran = run("minimize '1/x^2' --x0 0 --json");
   EXPECT_EQ(ran.code, 5);
   EXPECT_EQ(ran.json()["reason"], "not_finite");

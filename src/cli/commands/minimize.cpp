@@ -292,15 +292,25 @@ std::string stability_text(const Target& target, double lr) {
                      number_text(2 / largest, 3));
 }
 
+/// What may help a walk that left the finite numbers. A method that owns its steps has no rate, and a rate that moves
+/// by itself is not bounded by the one it begins with.
+const char* way_back(const Optimizer& method, std::int64_t steps) {
+  if (steps == 0) return "start elsewhere: --x0";
+  if (owns_steps(method)) return "start elsewhere: --x0, or a function that is bounded below";
+  if (method.name == "hypergradient") return "--set optimizer.trust=0.1, which bounds its steps";
+  return "a lower --lr, or a function that is bounded below";
+}
+
 /// Reports a minimisation that failed.
-int exit_code(const Target& target, const MinimizeResult& result, double lr, const SignalWatch& signals) {
+int exit_code(const Target& target, const Optimizer& method, const MinimizeResult& result, double lr,
+              const SignalWatch& signals) {
   if (signals.received() != 0) return 128 + signals.received();
   if (result.reason != MinimizeReason::not_finite) return 0;
   const std::string where =
       result.not_finite_in.empty() ? "" : fmt::format(", first in the op {}", result.not_finite_in);
   fail<NumericError>("[minimize] step {}: the value is {} and the gradient's norm {}{}{}. Hint: {}.", result.steps,
                      result.value, result.gradient_norm, where, result.steps == 0 ? "" : stability_text(target, lr),
-                     result.steps == 0 ? "start elsewhere: --x0" : "a lower --lr, or a function that is bounded below");
+                     way_back(method, result.steps));
 }
 
 int run(const MinimizeArguments& arguments, const Context& context) {
@@ -340,7 +350,7 @@ int run(const MinimizeArguments& arguments, const Context& context) {
   } else if (!context.quiet) {
     print_result(target, walked, rate, point, options.lower || options.upper);
   }
-  return exit_code(target, walked.result, owns_steps(method) ? 0 : lr, signals);
+  return exit_code(target, method, walked.result, owns_steps(method) ? 0 : lr, signals);
 }
 
 void set_up(CLI::App& command, Context& context) {
