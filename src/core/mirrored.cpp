@@ -74,7 +74,8 @@ std::byte* Mirrored::read_there(DeviceMemory& device, Tensor& tensor) {
   const bool is_new_here = before != nullptr && before->is_new_here;
   std::byte* const there = write_there(device, tensor);
   State* const state = state_of(tensor);
-  if (state == before) state->is_new_here = is_new_here;  // the bytes of another buffer come home when they are asked for
+  if (state == before)
+    state->is_new_here = is_new_here;  // the bytes of another buffer come home when they are asked for
   return there;
 }
 
