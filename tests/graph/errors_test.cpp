@@ -106,7 +106,7 @@ TEST_F(Mistakes, AVarOfATraceThatHasEnded) {
   const Var x = graph->input("x", {2, 3}, f32);
   ASSERT_EQ(&kept.graph(), &x.graph());
   expect([&] { x* kept; }, __LINE__, {"[mul]", "two traces"});
-  expect([&] { exp(kept); }, __LINE__, {"ended"});
+  expect([&] { exp(kept); }, __LINE__, {"[exp]", "two traces"});
   EXPECT_THROW((void)kept.shape(), UsageError);
 }
 

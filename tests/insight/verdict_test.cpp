@@ -548,7 +548,7 @@ TEST(Verdict, NothingLearnedAtALowRateAdvisesAHigherOne) {
   EXPECT_EQ(above.kind, crawling) << above.sentence;
   const Trials same = trials_with([](double) { return 1.0; }, [](double) { return 1.0; });
   const Verdict none = judge(slow, {.constant_training = 1, .constant_validation = 1.02, .trials = &same});
-  EXPECT_EQ(none.advice.find("Look at the data first"), 0U) << none.advice;
+  EXPECT_EQ(none.advice.find("Check the data first"), 0U) << none.advice;
 }
 
 /// Four epochs of a weak start say nothing of the data where both losses fall in each of them.
@@ -568,7 +568,7 @@ TEST(Verdict, NothingLearnedAtAHighRateAdvisesALowerOne) {
   const Trials lower = trials_with([](double) { return 1.0; }, [](double lr) { return lr > 0.02 ? 1.0 : 0.5; });
   const Verdict verdict = judge(dead, {.constant_training = 1, .constant_validation = 1, .trials = &lower});
   EXPECT_EQ(verdict.kind, learned_nothing);
-  EXPECT_EQ(verdict.advice.find("Lower lr to 0.0111: with it"), 0U) << verdict.advice;
+  EXPECT_EQ(verdict.advice.find("Lower lr to 0.0111: in a trial"), 0U) << verdict.advice;
 }
 
 TEST(Verdict, EveryRuleHasItsNumberAndItsSentence) {
