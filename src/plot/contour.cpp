@@ -213,9 +213,8 @@ class ContourDrawing {
       out_ +=
           fmt::format(R"(<circle cx="{:.1f}" cy="{:.1f}" r="2" fill="{}"/>)", x(path[i].x), y(path[i].y), path_colour);
     }
-    if (!path.empty()) {
-      out_ += start_sign(x(path.front().x), y(path.front().y)) + end_sign(x(path.back().x), y(path.back().y));
-    }
+    if (path.size() > 1) out_ += start_sign(x(path.front().x), y(path.front().y));
+    if (!path.empty()) out_ += end_sign(x(path.back().x), y(path.back().y));
     for (const ContourPoint& p : plot_.minimizers) out_ += minimum_sign(x(p.x), y(p.y));
   }
 
@@ -239,10 +238,8 @@ class ContourDrawing {
                                  left + 14, line + 4, label);
       left += 14 + text_width(label) + 26;
     };
-    if (!plot_.path.empty()) {
-      entry(start_sign(left, line), "start");
-      entry(end_sign(left, line), "end");
-    }
+    if (plot_.path.size() > 1) entry(start_sign(left, line), "start");
+    if (!plot_.path.empty()) entry(end_sign(left, line), "end");
     if (!plot_.minimizers.empty()) entry(minimum_sign(left, line), "known minimum");
   }
 

@@ -20,19 +20,22 @@ struct Trained {
   EvaluationFunction function;
   Products products;
   State state;
+  Dataset seen = data;
   Surface surface;
   std::vector<double> point;
   Eigen::MatrixXd hessian;
   Eigen::VectorXd eigenvalues;
 
-  Trained(const std::vector<std::int64_t>& hidden, int steps)
+  /// The Hessian of the first `rows` rows, or of all.
+  Trained(const std::vector<std::int64_t>& hidden, int steps, std::int64_t rows = 0)
       : function(evaluation_of(nn::mlp(2, {.hidden = hidden, .activation = "tanh"}), loss::cross_entropy)),
         products(function, workers) {
     Engine engine(function, optim::adam({.lr = 0.01}), 2);
     State trained = engine.init(data, 1, f32);
     for (int i = 0; i < steps; ++i) engine.step(trained, {data}, {}, 0);
     state = state_in(f64, trained);
-    surface = surface_of(products, state, data);
+    if (rows > 0) seen = data.slice(0, rows);
+    surface = surface_of(products, state, seen);
     point = point_of(state);
     const auto n = static_cast<std::size_t>(surface.size);
     hessian.resize(surface.size, surface.size);
@@ -53,14 +56,18 @@ struct Trained {
 struct Network {
   std::vector<std::int64_t> hidden;
   int steps;
+  std::int64_t rows = 0;
 };
 class SpectrumOf : public testing::TestWithParam<Network> {};
 INSTANTIATE_TEST_SUITE_P(Networks, SpectrumOf,
-                         testing::Values(Network{{8}, 0}, Network{{16, 16}, 200}, Network{{40, 40}, 300}),
-                         [](const auto& test) { return "trained" + std::to_string(test.param.steps); });
+                         testing::Values(Network{{8}, 0}, Network{{16, 16}, 200}, Network{{40, 40}, 300},
+                                         Network{{16, 16}, 200, 32}),
+                         [](const auto& test) {
+                           return "trained" + std::to_string(test.param.steps) + (test.param.rows > 0 ? "_batch" : "");
+                         });
 
 TEST_P(SpectrumOf, LanczosFindsBothEndsOfTheDenseHessian) {
-  const Trained net(GetParam().hidden, GetParam().steps);
+  const Trained net(GetParam().hidden, GetParam().steps, GetParam().rows);
   ASSERT_LE(net.surface.size, 2000);
   const Extremes found = extreme_eigenvalues(net.surface.hessian_at(net.point), {.steps = 400, .tolerance = 1e-7});
   EXPECT_TRUE(found.converged);
@@ -75,7 +82,7 @@ TEST_P(SpectrumOf, LanczosFindsBothEndsOfTheDenseHessian) {
 }
 
 TEST_P(SpectrumOf, FewStepsKnowHowFarOffTheyAre) {
-  const Trained net(GetParam().hidden, GetParam().steps);
+  const Trained net(GetParam().hidden, GetParam().steps, GetParam().rows);
   const Extremes found = extreme_eigenvalues(net.surface.hessian_at(net.point), {.steps = 8});
   for (const Eigenvalue& pair : {found.largest, found.smallest}) {
     const double nearest = (net.eigenvalues.array() - pair.value).abs().minCoeff();
@@ -84,7 +91,7 @@ TEST_P(SpectrumOf, FewStepsKnowHowFarOffTheyAre) {
 }
 
 TEST_P(SpectrumOf, TraceAndDiagonalAreWithinTheirErrors) {
-  const Trained net(GetParam().hidden, GetParam().steps);
+  const Trained net(GetParam().hidden, GetParam().steps, GetParam().rows);
   const Diagonal found = estimate_diagonal(net.surface.hessian_at(net.point), {.probes = 200});
   EXPECT_NEAR(found.trace.value, net.hessian.trace(), 4 * found.trace.error);
   int within = 0;
@@ -99,7 +106,7 @@ TEST_P(SpectrumOf, TraceAndDiagonalAreWithinTheirErrors) {
 }
 
 TEST_P(SpectrumOf, DensityIsThatOfTheDenseEigenvalues) {
-  const Trained net(GetParam().hidden, GetParam().steps);
+  const Trained net(GetParam().hidden, GetParam().steps, GetParam().rows);
   const Density found = eigenvalue_density(net.surface.hessian_at(net.point), {.probes = 30, .steps = 60});
   const double width = 0.03 * (net.highest() - net.lowest());
   const auto n = static_cast<double>(net.eigenvalues.size());

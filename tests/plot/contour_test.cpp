@@ -80,5 +80,13 @@ TEST(Contour, ThePictureHasWhatItShows) {
   EXPECT_EQ(svg.find("inf,"), std::string::npos);
 }
 
+/// A plane around the end of a run has no start.
+TEST(Contour, APathOfOnePointIsAnEnd) {
+  const std::string svg = contour_plot_svg(
+      {.options = {}, .field = field_of([](double x, double y) { return x * x + y * y; }), .path = {{0, 0}}});
+  EXPECT_NE(svg.find(">end<"), std::string::npos);
+  EXPECT_EQ(svg.find(">start<"), std::string::npos);
+}
+
 }  // namespace
 }  // namespace thalweg
