@@ -86,7 +86,7 @@ RankMemory memory_of(const StepNeeds& needs, const Parts& parts, std::int64_t ra
   double data = bytes_of(parts.train);
   if (parts.validation) data += bytes_of(*parts.validation);
   if (parts.test) data += bytes_of(*parts.test);
-  constexpr double program = 22.5e6;  // code, tables of the libraries, stacks: the memory of small trainings
+  constexpr double program = 24e6;  // code, tables of the libraries, stacks: the memory of small trainings
   const double received = ranks > 1 ? number(needs.gradient_bytes) : 0;  // slices of the sums of other ranks
   return {number(needs.parameter_bytes),
           number(blocks * needs.gradient_bytes) + received,
