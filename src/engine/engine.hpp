@@ -205,7 +205,6 @@ class Engine {
   Sums sums_by_gradients(State& state, const RowSelection& batch, const BatchPrograms& programs, Tensor& table);
   // on a device that is not here
   Sums sums_by_gradients_there(State& state, const RowSelection& batch, const ShardProgram& one, Tensor& table);
-  [[nodiscard]] TreeSum::Join adder_there(std::int64_t size, DType dtype);
   Sums take_in_there(Sums change, std::byte* mean, double divisor, double all);
   Sums sums_by_slopes(State& state, const RowSelection& batch, const BatchPrograms& programs, Tensor& table);
   Sums sums_by_anchor(State& state, const RowSelection& batch, const BatchPrograms& programs, const Sums& sums,

@@ -150,9 +150,7 @@ Products::Total Products::sum_there(const Plans& plans, const State& at, const R
   if (vector) multiplied.emplace(device, *vector);
   std::vector<std::byte> raw(each * static_cast<std::size_t>(plans.shards));
   if (there_->numbers.size() < raw.size()) there_->numbers = Block(raw.size(), &device);
-  const TreeSum::Join join = [&](std::byte* into, const std::byte* from) {
-    there_->vectors.add({into, values, dtype}, 1, {from, values, dtype});
-  };
+  const TreeSum::Join join = there_->vectors.joining(values, dtype);
   TreeSum tree(plans.shards, values, dtype, 0, there_->pool, workers_, &join);
   const auto memory = there_->pool.take(std::max(plans.whole->memory_bytes(), plans.last->memory_bytes()));
   in_portions(plans, rows, [&](const RowSelection& part, std::int64_t first) {

@@ -163,12 +163,6 @@ Engine::Sums Engine::sums_by_gradients(State& state, const RowSelection& batch, 
   return {total.data(), nullptr, std::move(total)};
 }
 
-TreeSum::Join Engine::adder_there(std::int64_t size, DType dtype) {
-  return [this, size, dtype](std::byte* into, const std::byte* from) {
-    guide_->vectors.add({into, size, dtype}, 1, {from, size, dtype});
-  };
-}
-
 /// The table is with the device, and so is what becomes of each row's gradient.
 Engine::Sums Engine::sums_by_gradients_there(State& state, const RowSelection& batch, const ShardProgram& one,
                                              Tensor& table) {
@@ -178,7 +172,7 @@ Engine::Sums Engine::sums_by_gradients_there(State& state, const RowSelection& b
   Vectors& vectors = guide_->vectors;
   std::byte* const kept = Mirrored::write_there(*far_, table);
   const Block numbers(static_cast<std::size_t>(one.doubles()) * sizeof(double), far_);
-  const TreeSum::Join join = adder_there(size, dtype);
+  const TreeSum::Join join = vectors.joining(size, dtype);
   TreeSum tree(rows, size, dtype, 0, crew_->there, crew_->workers, &join);
   for (std::int64_t i = 0; i < rows; ++i) {
     const std::int64_t row = batch.rows.empty() ? i : batch.rows[static_cast<std::size_t>(i)];
@@ -222,7 +216,7 @@ Engine::Sums Engine::sums_by_slopes(State& state, const RowSelection& batch, con
   const SlopeProgram &whole = program_for(programs.whole->rows()), &last = program_for(programs.last->rows());
   const std::size_t bytes = TreeSum::block_bytes(size, dtype, 0);
   std::byte* kept = table.mutable_raw();
-  const TreeSum::Join join = adder_there(size, dtype);
+  const TreeSum::Join join = guide_->vectors.joining(size, dtype);
   BlockPool& pool = far_ ? crew_->there : crew_->pool;
   TreeSum tree(programs.shards, size, dtype, 0, pool, crew_->workers, far_ ? &join : nullptr);
   const auto run = [&](std::int64_t i) {

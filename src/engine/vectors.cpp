@@ -85,6 +85,12 @@ double Vectors::climb_squares(const Asks& asks, ConstElements x, ConstElements g
 
 double Vectors::sum_abs(ConstElements x) { return far_ ? sum(Formula::abs, {x}, {}) : thalweg::sum_abs(x); }
 
+TreeSum::Join Vectors::joining(std::int64_t size, DType dtype) {
+  return [this, size, dtype](std::byte* into, const std::byte* from) {
+    add({into, size, dtype}, 1, {from, size, dtype});
+  };
+}
+
 void Vectors::divide(ConstElements x, double divisor, Elements out) { run(Formula::divide, {x}, out, {divisor}); }
 
 void Vectors::add_quotient(ConstElements x, ConstElements d, double divisor, Elements out) {

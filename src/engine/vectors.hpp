@@ -7,6 +7,7 @@
 #include <span>
 #include <tuple>
 
+#include "engine/shards.hpp"
 #include "optim/asks.hpp"
 #include "plan/program.hpp"
 
@@ -32,6 +33,8 @@ class Vectors {
   void climb(const Asks& asks, Elements x, double factor, ConstElements gradient);
   [[nodiscard]] double climb_squares(const Asks& asks, ConstElements x, ConstElements gradient);
   [[nodiscard]] double sum_abs(ConstElements x);
+  /// For a TreeSum of `size` numbers. These vectors must outlive it.
+  [[nodiscard]] TreeSum::Join joining(std::int64_t size, DType dtype);
 
   /// Of a device's alone: out = x / divisor, and out = x + d / divisor.
   void divide(ConstElements x, double divisor, Elements out);
