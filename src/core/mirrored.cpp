@@ -69,16 +69,6 @@ std::byte* Mirrored::write_there(DeviceMemory& device, Tensor& tensor) {
   return result;
 }
 
-std::byte* Mirrored::read_there(DeviceMemory& device, Tensor& tensor) {
-  const State* before = state_of(tensor);
-  const bool is_new_here = before != nullptr && before->is_new_here;
-  std::byte* const there = write_there(device, tensor);
-  State* const state = state_of(tensor);
-  if (state == before)
-    state->is_new_here = is_new_here;  // the bytes of another buffer come home when they are asked for
-  return there;
-}
-
 std::byte* Mirrored::found_there(const DeviceMemory& device, const Tensor& tensor) {
   const State* state = state_of(tensor);
   const bool is_there = state != nullptr && &state->device == &device && state->is_new_there;

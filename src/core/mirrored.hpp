@@ -20,9 +20,6 @@ class Mirrored {
   [[nodiscard]] static std::byte* write(DeviceMemory* far, Tensor& tensor) {
     return far == nullptr ? tensor.mutable_raw() : write_there(*far, tensor);
   }
-  /// Where kernels of the device read the tensor, to which its bytes go where they are not there yet; those here stay
-  /// as they are.
-  [[nodiscard]] static std::byte* read_there(DeviceMemory& device, Tensor& tensor);
   /// Where its newest bytes are in the memory of this device; null where they are not there.
   [[nodiscard]] static std::byte* found_there(const DeviceMemory& device, const Tensor& tensor);
   /// Before the bytes here are written to: they are home, and those with the device are out of date.

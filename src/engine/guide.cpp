@@ -193,23 +193,22 @@ void Engine::estimate_diagonal(State& state, const RowSelection& batch, const Ba
     guide.products.emplace(
         drawn ? with_drawn_labels(functions_.front(), optimizer(0).name, diagonal_hint) : functions_.front(),
         crew_->workers, ProductOptions{.mode = Mode::train, .far = far_});
-    guide.signs = Tensor({layout.trained_size}, layout.dtype);  // 0 for parameters that are not trained
   }
   guide.products->set_shard_size(programs.whole->rows());
   if (drawn) return square_drawn_gradient(state, batch);
-  std::byte* const drawn_signs = guide.signs.mutable_raw();
+  Tensor signs({layout.trained_size}, layout.dtype);  // 0 for parameters that are not stepped
   for (const Guide::Piece& piece : guide.pieces())
-    draw_signs(state.seed, step, piece.at, guide.run_of(drawn_signs, piece));
-  std::byte* const signs = far_ ? Mirrored::read_there(*far_, guide.signs) : drawn_signs;
+    draw_signs(state.seed, step, piece.at, guide.run_of(signs.mutable_raw(), piece));
+  std::byte* const signs_at = Mirrored::write(far_, signs);
   if (*asks_of(optimizer(0)).diagonal == Need::gauss_newton) {
-    (void)guide.products->gauss_newton_times(state, batch, guide.signs, guide.product);
+    (void)guide.products->gauss_newton_times(state, batch, signs, guide.product);
   } else {
-    (void)guide.products->hessian_times(state, batch, guide.signs, guide.product);
+    (void)guide.products->hessian_times(state, batch, signs, guide.product);
   }
   std::byte* diagonal = objectives_.front().updater.slot(state, ".diagonal");
   for (const Guide::Piece& piece : guide.pieces()) {
     const Elements product = guide.of_vector(guide.product, piece);
-    guide.vectors.multiply(product, guide.run_of(signs, piece));
+    guide.vectors.multiply(product, guide.run_of(signs_at, piece));
     guide.vectors.copy(product, guide.of_packed(diagonal, piece));
   }
 }

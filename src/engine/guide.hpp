@@ -46,7 +46,7 @@ class Guide {
 
   Vectors vectors;
   /// In the form of products: of all trained parameters of the state.
-  Tensor signs, product;
+  Tensor product;
   std::optional<Products> products = {};
   std::vector<std::unique_ptr<const SlopeProgram>> slope_programs = {};
 
