@@ -436,8 +436,8 @@ void Engine::throw_not_finite(std::size_t objective, const State& state, const R
   auto [message, found] =
       explain_not_finite(functions_, step_, state, batch, programs.whole->rows(), programs_.precision(),
                          {did_[objective].loss, did_[objective].gradient_norm, which}, crew_->workers);
-  if (batch.whole > 0)
-    message = from_first_that(*ranks_, found, std::move(message));  // each rank has examined its own rows
+  // each rank has examined its own rows
+  if (batch.whole > 0) message = from_first_that(*ranks_, found, std::move(message));
   fail<NumericError>("{}", message);
 }
 

@@ -13,11 +13,12 @@ namespace thalweg {
 namespace {
 
 constexpr std::int64_t most_rows = 512;  // per shard
-constexpr std::size_t rows_bytes = std::size_t{2}
-                                   << 20;  // most memory for all rows of a shard, besides the memory of one row
-constexpr std::size_t most_bytes = std::size_t{64} << 20;  // most memory for a shard of several rows in all
-constexpr std::size_t portion_bytes = std::size_t{1}
-                                      << 20;  // bytes that are read at once, or a shard if that is larger
+/// The most memory for all rows of a shard, besides the memory of one row.
+constexpr std::size_t rows_bytes = std::size_t{2} << 20;
+/// The most memory for a shard of several rows in all.
+constexpr std::size_t most_bytes = std::size_t{64} << 20;
+/// Bytes that are read at once; more where a shard is larger.
+constexpr std::size_t portion_bytes = std::size_t{1} << 20;
 
 }  // namespace
 

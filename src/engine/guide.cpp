@@ -54,7 +54,7 @@ Guide::Elsewhere::~Elsewhere() {
   try {
     for (const Piece& piece : guide_.pieces_)
       guide_.vectors.copy(guide_.of_packed(guide_.kept_.data(), piece), guide_.of_parameters(state_, piece));
-  } catch (const DeviceError&) {  // it is lost, and nothing goes on there
+  } catch (const DeviceError&) {  // the device is lost, and the parameters with it
   }
 }
 
@@ -116,7 +116,7 @@ std::optional<Engine::Sums> Engine::asked_for(State& state, const RowSelection& 
   if (!other) return {};
   const double norm = objectives_.front().norm->of(gradient_of(0, *other, state), crew_->workers) / divisors_[0];
   if (!std::isfinite(norm) && !objectives_.front().updater.program().skips) {
-    fail<NumericError>("[{}] step {}: the gradient that it asks for is not finite, and that of the batch is. Hint: {}.",
+    fail<NumericError>("[{}] step {}: the gradient that it asks for is not finite, although the batch's is. Hint: {}.",
                        optimizer(0).name, state.step + 1, asks.radius > 0 ? "a smaller radius" : "a lower rate");
   }
   asked_norm_ = norm;
@@ -226,12 +226,11 @@ void Engine::estimate_factors(State& state, const RowSelection& batch, const Bat
   (void)guide.products->factors(state, batch, guide.product);
   const DType dtype = guide.product.dtype();
   const std::byte* drawn = Mirrored::write(far_, guide.product);
-  if (!std::isfinite(
-          guide.vectors.sum_abs({drawn, guide.product.size(),
-                                 dtype}))) {  // it would stay in a running mean forever, and there would be no inverse
+  // one that is not finite would stay in the running mean forever, and there would be no inverse
+  if (!std::isfinite(guide.vectors.sum_abs({drawn, guide.product.size(), dtype}))) {
     if (objectives_.front().updater.program().skips) return;
     fail<NumericError>(
-        "[{}] step {}: the factors of a layer are not finite, and the gradient of the batch is. Hint: inputs of a "
+        "[{}] step {}: the factors of a layer are not finite, although the gradient of the batch is. Hint: inputs of a "
         "smaller scale, or adamw.",
         optimizer(0).name, state.step + 1);
   }

@@ -64,8 +64,8 @@ Communicator::Measured Engine::measure_ranks(const State& given, const Dataset& 
   RankSum& sum = sums.of(programs, step_.size, state.layout->dtype);
   const auto step = [&](bool sends) { pool.give_back(sums(state, rows, programs, step_.size, sends)); };
   step(true);
-  Times computing{}, messages{}, together{},
-      hidden{};  // measured in turn, so that other work on the machine affects all of them equally
+  // measured in turn, so that other work on the machine affects all of them equally
+  Times computing{}, messages{}, together{}, hidden{};
   for (std::size_t i = 0; i < repetitions; ++i) {
     computing[i] = slowest_seconds(ranks, [&] { step(false); });
     together[i] = slowest_seconds(ranks, [&] { step(true); });

@@ -62,7 +62,7 @@ class Products {
     std::int64_t shards;
   };
   double run(Product product, const State& at, const RowSelection& rows, const Tensor* vector, Tensor* result);
-  /// The sum over all shards: the result, and where a device has it the loss and the weight apart.
+  /// Sums over all shards: the result, at the beginning of a block, with the loss and the weight.
   struct Total {
     Block block;
     double loss = 0, weight = 0;

@@ -109,8 +109,7 @@ Engine::Sums Engine::sums_by_table(State& state, const RowSelection& batch, cons
   const std::int64_t wanted = all * (slopes ? objectives_.front().slopes : size);
   const Tensor* table = slopes ? slopes : gradients;
   if (!table || table->size() != wanted)
-    fail<UsageError>("[{}] it keeps what it knows of each row, and these are others. Hint: Trainer::fit.",
-                     optimizer(0).name);
+    fail<UsageError>("[{}] the state has no table for these {} rows. Hint: Trainer::fit.", optimizer(0).name, all);
   Sums result =
       slopes ? sums_by_slopes(state, batch, programs, *slopes) : sums_by_gradients(state, batch, programs, *gradients);
   const double divisor = divisors_[0], of_all = divisor / static_cast<double>(rows) * static_cast<double>(all);

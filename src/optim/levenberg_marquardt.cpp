@@ -14,14 +14,14 @@ namespace {
 using Vector = LevenbergMarquardt::Vector;
 using Matrix = LevenbergMarquardt::Matrix;
 
-constexpr double forgetting =
-    0.7;  // of the scale in a step, so that it follows columns that become shorter within a few steps
+/// The part of a scale that is left after a step, so that it follows columns that become shorter within a few steps.
+constexpr double forgetting = 0.7;
 constexpr double most_bend = 0.75;  // largest 2 |a| / |s|: above it the path is too curved for the step to be trusted
 constexpr double most_damping = 1e30;  // where this finds no lower value, there is none to be found
 constexpr double hardly = 1e-15;       // a relative fall that may be rounding
 constexpr std::int64_t most_refined = 40;
-constexpr double least_square = 0x1p-400,
-                 largest_square = 0x1p400;  // outside them the unit of the residuals is changed
+/// Outside them the unit of the residuals is changed.
+constexpr double least_square = 0x1p-400, largest_square = 0x1p400;
 
 std::span<const double> span_of(const Vector& v) { return {v.data(), static_cast<std::size_t>(v.size())}; }
 std::span<double> span_of(Vector& v) { return {v.data(), static_cast<std::size_t>(v.size())}; }

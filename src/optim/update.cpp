@@ -432,8 +432,8 @@ class UpdateTrace {
         const Link& link = branch.links[i];
         if (!link.transform->evaluation) continue;
         const std::vector<Var> values = call(branch, i, &Transform::evaluation);
-        for (std::size_t s = 0; s < values.size();
-             ++s)  // each unit is one segment: a transform that sees layers has no rule of evaluation
+        // each unit is one segment: a transform that sees layers has no rule of evaluation
+        for (std::size_t s = 0; s < values.size(); ++s)
           evaluated_.push_back({values[s], place(UpdateBases::evaluated, link.units[s].first().offset)});
         break;
       }
