@@ -12,7 +12,7 @@ namespace {
 enum VectorBase { out_base, numbers_base, first_input };
 
 constexpr std::size_t most_numbers = 2;
-constexpr std::int64_t most_elements = std::int64_t{1} << 22;  // at once: each takes eight bytes between two kernels
+constexpr std::int64_t most_elements = std::int64_t{1} << 22;  // at once: in f32 each takes eight bytes of the arena
 
 using Vars = std::span<const Var>;
 
@@ -100,7 +100,7 @@ void Vectors::add_quotient(ConstElements x, ConstElements d, double divisor, Ele
 // ---------------------------------------------------------------------------------------------------------------------
 // On a device
 
-Vectors::Planned Vectors::plan(Formula formula, DType dtype, std::int64_t size) const {
+Program Vectors::plan(Formula formula, DType dtype, std::int64_t size) const {
   const Row& row = row_of(formula);
   Graph graph;
   std::vector<Bound> given;
@@ -114,10 +114,7 @@ Vectors::Planned Vectors::plan(Formula formula, DType dtype, std::int64_t size) 
     n.push_back(input(numbers_base, static_cast<std::int64_t>(i * sizeof(double)), {}, f64));
   const Var result = row.of(x, n);
   const Bound out{row.is_sum ? thalweg::sum(result) : cast(result, dtype), {first_user_base + out_base, 0}};
-  Planned planned;
-  planned.program.emplace(graph, given, std::vector{out}, Passes{}, *far_);
-  planned.arena = Block(planned.program->arena_bytes(), far_);
-  return planned;
+  return {graph, given, std::vector{out}, Passes{}, *far_};
 }
 
 void Vectors::run_part(Formula formula, std::span<const ConstElements> inputs, std::byte* out) {
@@ -127,7 +124,9 @@ void Vectors::run_part(Formula formula, std::span<const ConstElements> inputs, s
   if (known == programs_.end()) known = programs_.emplace(key, plan(formula, dtype, size)).first;
   std::vector<std::byte*> bases = {out, numbers_.data()};
   for (const ConstElements& input : inputs) bases.push_back(const_cast<std::byte*>(input.data));
-  known->second.program->run(bases, known->second.arena.data(), workers_);
+  const Program& program = known->second;
+  if (arena_.size() < program.arena_bytes()) arena_ = Block(program.arena_bytes(), far_);
+  program.run(bases, arena_.data(), workers_);
 }
 
 void Vectors::send(std::initializer_list<double> numbers) {

@@ -3,7 +3,6 @@
 
 #include <initializer_list>
 #include <map>
-#include <optional>
 #include <span>
 #include <tuple>
 
@@ -45,13 +44,8 @@ class Vectors {
   struct Row;
   static const Row& row_of(Formula formula);
 
-  /// For vectors of one size.
-  struct Planned {
-    std::optional<Program> program = {};
-    Block arena = {};
-  };
   using Key = std::tuple<Formula, DType, std::int64_t>;
-  [[nodiscard]] Planned plan(Formula formula, DType dtype, std::int64_t size) const;
+  [[nodiscard]] Program plan(Formula formula, DType dtype, std::int64_t size) const;
   /// `out` may be one of the inputs.
   void run(Formula formula, std::initializer_list<ConstElements> inputs, Elements out,
            std::initializer_list<double> numbers);
@@ -62,8 +56,8 @@ class Vectors {
 
   Device* far_;
   Workers& workers_;
-  std::map<Key, Planned> programs_;
-  Block numbers_, sum_;
+  std::map<Key, Program> programs_;  // for vectors of one size
+  Block numbers_, sum_, arena_;      // one arena for all programs: they run one after another
 };
 
 }  // namespace thalweg
