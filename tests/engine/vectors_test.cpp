@@ -62,5 +62,23 @@ TEST(Vectors, OfADeviceHaveTheBitsOfThisHost) {
   }
 }
 
+/// As the loops of products and of tables of rows do on this host.
+TEST(Vectors, OfADeviceAreDividedToTheBit) {
+  testing::FarCpu device;
+  Workers workers(1);
+  Vectors there(&device, workers);
+  for (const DType dtype : {f32, f64}) {
+    Twice x(device, 1000, dtype, 1), d(device, 1000, dtype, 2);
+    there.add_quotient(x.there, d.there, 3, x.there);
+    there.divide(d.there, 7, d.there);
+    for (std::int64_t i = 0; i < x.here.size(); ++i) {
+      x.here.set(i, x.here.at(i) + d.here.at(i) / 3);
+      d.here.set(i, d.here.at(i) / 7);
+    }
+    EXPECT_TRUE(x.is_same()) << name(dtype);
+    EXPECT_TRUE(d.is_same()) << name(dtype);
+  }
+}
+
 }  // namespace
 }  // namespace thalweg
