@@ -168,9 +168,9 @@ bool try_other_rates(const Case& c, const Trials& trials, Verdict& verdict) {
     verdict.advice = advice;
   } else if (is_slow && c.course.last > 1.05 * constant) {
     verdict.kind = VerdictKind::crawling;
-    verdict.sentence = "Crawling: the rate is too low.";
+    verdict.sentence = "Crawling: the learning rate is too low.";
   } else if (is_slow) {
-    verdict.advice += " If it learns nothing then either, look at the data.";
+    verdict.advice += " If it still learns nothing, look at the data.";
   }
   return true;
 }

@@ -130,8 +130,8 @@ std::optional<Finding> stood_high(const Case& c, double most_back) {
   return Finding{(highest - began - by_chance) / std::abs(began),
                  "",
                  {{"highest", highest,
-                   fmt::format("The training loss began at {}, rose to {} and ended at {}.", number_text(began, 4),
-                               number_text(highest, 4), number_text(run.last, 4))}}};
+                   fmt::format("The training loss began at {}, rose to {} and ended at {}.",
+                               number_text(run.raw.front(), 4), number_text(highest, 4), number_text(run.last, 4))}}};
 }
 std::optional<Finding> blew_up(const Case& c) { return stood_high(c, stayed_up); }
 std::optional<Finding> came_back(const Case& c) { return stood_high(c, 0.5); }
@@ -248,13 +248,14 @@ std::optional<Finding> motionless(const Case& c) {
             "",
             {from_to(run),
              {"fall_part", seen,
-              fmt::format("That is {} of its first value: it hardly moved.", percent_text(std::max(0.0, seen)))}}});
+              fmt::format("Averaged over {}, it {}.", by_epochs ? "epochs" : "stretches of the run",
+                          seen > 0 ? fmt::format("fell by only {}", percent_text(seen)) : "did not fall")}}});
 }
 
 // ---------------------------------------------------------------- still falling, the schedule ended it, converged
 
 std::string_view second_half_of(const Course& run) {
-  return run.by_steps ? "the sum of its learning rates" : "the run";
+  return run.by_steps ? "the run, by the sum of its learning rates," : "the run";
 }
 
 /// By how much the loss fell in the second half of the sum of the learning rates, relative to its value at half: the
@@ -296,9 +297,10 @@ Finding late_gain(const Case& c) {
           "",
           {from_to(run),
            {"late_gain", value,
-            fmt::format("In the second half of {} the {} loss {} by {} of {}.", second_half_of(run),
-                        by_validation ? "validation" : "training", value < 0 ? "rose" : "fell",
-                        percent_text(std::abs(value)), measure_text(c))}}};
+            fmt::format("In the second half of {} the {} loss {}.", second_half_of(run),
+                        by_validation ? "validation" : "training",
+                        value > 0 ? fmt::format("fell by at least {} of {}", percent_text(value), measure_text(c))
+                                  : "did not fall by more than its noise")}}};
 }
 
 Evidence rate_evidence(double part) {
@@ -350,7 +352,7 @@ std::optional<Finding> may_still_fall(const Case& c) {
       {from_to(run),
        {"late_gain_at_most", most,
         fmt::format("In the second half of {} the {} loss may have {} by up to {} of {}: it varies too much to tell.",
-                    second_half_of(run), held_out ? "validation" : "training", half < end ? "changed" : "fallen",
+                    second_half_of(run), held_out ? "validation" : "training", few ? "changed" : "fallen",
                     percent_text(most), measure_text(c))}}};
 }
 
@@ -417,11 +419,11 @@ const Rule rules[] = {
      not_finite,
      "A lower lr, a warm-up over the first 5 % of the steps, or clip_norm = 1; none was tried.",
      try_lower_rates},
-    {{Kind::diverged, "rise", 0.5, "Diverged: the loss rose again and lost what it had gained."},
+    {{Kind::diverged, "rise", 0.5, "Diverged: the loss rose again, by more than half of what it had fallen."},
      gave_back,
      "A lower lr, a warm-up over the first 5 % of the steps, or clip_norm = 1; none was tried.",
      try_lower_rates},
-    {{Kind::diverged, "highest", 1, "Diverged: the loss blew up, and did not come back below its start."},
+    {{Kind::diverged, "highest", 1, "Diverged: the loss blew up, and did not come clearly below its start again."},
      blew_up,
      "A lower lr, a warm-up over the first 5 % of the steps, or clip_norm = 1; none was tried.",
      try_lower_rates},

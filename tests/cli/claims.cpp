@@ -202,7 +202,7 @@ TEST_F(Claims, ALandscapeSaysWhereItIsNotFinite) {
 TEST_F(Claims, ARateThatIsTooLowIsNotTheFaultOfTheData) {
   write_table("t.csv");
   const std::string slow = run("train t.csv --target y --epochs 30 --lr 1e-7").out;
-  EXPECT_TRUE(has(slow, "verdict     Crawling: the rate is too low.")) << slow;
+  EXPECT_TRUE(has(slow, "verdict     Crawling: the learning rate is too low.")) << slow;
   const Ran ran = run("train t.csv --target y --epochs 30 --lr 1e-12");  // which moves no parameter
   EXPECT_TRUE(has(ran.out, "verdict     Learned nothing")) << ran.out;
   EXPECT_TRUE(has(ran.out, "a linear model learned it")) << ran.out;

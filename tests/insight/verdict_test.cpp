@@ -279,6 +279,7 @@ TEST(Verdict, AFallThatIsLostInTheNoiseOfItsBatchesIsNoLevel) {
   EXPECT_GT(value_of(noisy, "late_gain_at_most"), 0.5);  // it is 0.64
   const Verdict rests = judge(steps_of(2000, decay(20), 0.01));
   EXPECT_EQ(rests.kind, converged) << rests.sentence;
+  EXPECT_NE(rests.evidence.at(1).sentence.find("did not fall by more than its noise"), std::string::npos);
 }
 
 TEST(Verdict, EveryKindSaysWhatWhyAndWhatNext) {
@@ -516,6 +517,15 @@ TEST(Verdict, RowsFarOffAmongThoseHeldOutAreNoMemory) {
   add_epochs(learned, 20, decay(20, 0.001), line(2, 2), 0.01);
   EXPECT_NE(judge(learned, {.constant_training = 1, .constant_validation = 1}).sentence.find("memorised"),
             std::string::npos);
+}
+
+/// An easy first batch is judged by the loss of the constant, and told as it was.
+TEST(Verdict, ABlowUpTellsTheFirstLossThatWasSeen) {
+  const Verdict verdict =
+      judge(steps_of(100, [](double t) { return t > 0 ? 9 - 4 * t : 0.5; }), {.constant_training = 2});
+  ASSERT_EQ(verdict.kind, diverged) << verdict.sentence;
+  EXPECT_EQ(verdict.evidence.front().sentence.find("The training loss began at 0.5, rose to"), 0U)
+      << verdict.evidence.front().sentence;
 }
 
 /// The last batch of an epoch may have few rows, whose loss is far above or below the others by chance.
