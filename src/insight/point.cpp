@@ -319,7 +319,7 @@ std::string taken(const Findings& found, double gain) {
                          : fmt::format("the loss from {} to {}", before, after);
 }
 
-/// The same of a step away: "the loss is 2.5 instead of 3".
+/// What a step does: "gives a loss of 2.5 instead of 3", or "lowers the loss of 1e6 by 1e-3".
 std::string instead(const Findings& found, double gain) {
   const std::string before = number_text(found.loss, 5), after = number_text(found.loss - gain, 5);
   return before == after ? fmt::format("lowers the loss of {} by {}", before, number_text(gain, 3))
@@ -406,26 +406,27 @@ std::vector<Evidence> evidence_of(const Findings& found) {
   const auto line = [](std::string name, double value, std::string sentence) {
     return Evidence{std::move(name), value, std::move(sentence)};
   };
-  return {
-      line("gradient_norm", found.gradient_norm,
-           fmt::format("The gradient's norm is {}.", number_text(found.gradient_norm, 3))),
-      line("probe_gain", found.part(found.along_gradient.gain),
-           fmt::format("The best step along the gradient, {}, lowers the loss by {}.",
-                       number_text(found.along_gradient.step, 3), percent_text(found.part(found.along_gradient.gain)))),
-      line("largest", found.extremes.largest.value,
-           fmt::format("The largest eigenvalue of the Hessian is {} +- {}.",
-                       number_text(found.extremes.largest.value, 4), number_text(found.extremes.largest.error, 2))),
-      line("smallest", found.extremes.smallest.value,
-           fmt::format("The smallest eigenvalue is {} +- {}.", number_text(found.extremes.smallest.value, 4),
-                       number_text(found.extremes.smallest.error, 2))),
-      line("leaving_gain", found.part(found.along_negative.gain),
-           found.along_negative.gain > 0 ? fmt::format("A step of {} along its eigenvector lowers the loss by {}.",
-                                                       number_text(std::abs(found.along_negative.step), 3),
-                                                       percent_text(found.part(found.along_negative.gain)))
-                                         : std::string("No negative curvature leads down.")),
-      line("flatness", found.flatness,
-           fmt::format("The curvature along the gradient is {} of the largest curvature.",
-                       number_text(found.flatness, 3)))};
+  return {line("gradient_norm", found.gradient_norm,
+               fmt::format("The gradient's norm is {}.", number_text(found.gradient_norm, 3))),
+          line("probe_gain", found.part(found.along_gradient.gain),
+               found.along_gradient.gain > 0
+                   ? fmt::format("The best step along the gradient, {}, {}.", number_text(found.along_gradient.step, 3),
+                                 instead(found, found.along_gradient.gain))
+                   : std::string("No step along the gradient lowers the loss.")),
+          line("largest", found.extremes.largest.value,
+               fmt::format("The largest eigenvalue of the Hessian is {} +- {}.",
+                           number_text(found.extremes.largest.value, 4), number_text(found.extremes.largest.error, 2))),
+          line("smallest", found.extremes.smallest.value,
+               fmt::format("The smallest eigenvalue is {} +- {}.", number_text(found.extremes.smallest.value, 4),
+                           number_text(found.extremes.smallest.error, 2))),
+          line("leaving_gain", found.part(found.along_negative.gain),
+               found.along_negative.gain > 0 ? fmt::format("A step of {} along its eigenvector {}.",
+                                                           number_text(std::abs(found.along_negative.step), 3),
+                                                           instead(found, found.along_negative.gain))
+                                             : std::string("No negative curvature leads down.")),
+          line("flatness", found.flatness,
+               fmt::format("The curvature along the gradient is {} of the largest curvature.",
+                           number_text(found.flatness, 3)))};
 }
 
 }  // namespace

@@ -404,5 +404,13 @@ TEST_P(PointOf, IsOfItsKind) {
   EXPECT_GT(before - after, point_rule::little * std::min(before, 1.0));  // a loss of 1e6 is one beside what falls
 }
 
+/// Gains are compared with a thousandth of the descent where that is more than the loss, but told in losses.
+TEST(Point, TellsItsGainsInLosses) {
+  const Rest low = resting("x^2", {1e-3}, 1), flat = resting("x^2 + 1", {0}, 1);
+  const auto told = [](const Rest& at) { return kind_of_point(at.surface, at.x, {.fall = 1}).evidence.at(1).sentence; };
+  EXPECT_NE(told(low).find("gives a loss of 0 instead of 1e-6"), std::string::npos) << told(low);
+  EXPECT_EQ(told(flat), "No step along the gradient lowers the loss.");
+}
+
 }  // namespace
 }  // namespace thalweg
