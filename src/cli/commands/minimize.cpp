@@ -297,7 +297,8 @@ std::string stability_text(const Target& target, double lr) {
 const char* way_back(const Optimizer& method, std::int64_t steps) {
   if (steps == 0) return "start elsewhere: --x0";
   if (owns_steps(method)) return "start elsewhere: --x0, or a function that is bounded below";
-  if (method.name == "hypergradient") return "--set optimizer.trust=0.1, which bounds its steps";
+  if (method.name == "hypergradient")
+    return "--set optimizer.trust=0.1, which bounds its steps, or a function that is bounded below";
   return "a lower --lr, or a function that is bounded below";
 }
 
