@@ -48,7 +48,7 @@ struct Look {
 
 /// The mean noise of several looks over their mean signal, in rows. It is a ratio of means, because a mean of ratios is
 /// biased and noisy. NaN where the mean signal is not above 0. The error is estimated by the jackknife over the looks,
-/// and infinite for fewer than 3.
+/// and infinite for fewer than 3, or where no signal is left without one of them.
 [[nodiscard]] Estimate noise_scale(std::span<const Look> looks);
 /// The mean signal over the mean variance of a batch's gradient.
 [[nodiscard]] double signal_to_noise(std::span<const Look> looks);

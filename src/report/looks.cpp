@@ -160,9 +160,10 @@ std::string noise_text(const std::vector<Look>& looks) {
   const Estimate scale = noise_scale(last);
   if (std::isnan(scale.value)) return "";
   const std::string by = last.size() == 1 ? "that one look" : fmt::format("the last {} looks", last.size());
-  if (std::isfinite(scale.error) && scale.error > scale.value)
+  const bool has_error = last.size() >= 3;
+  if (has_error && !(scale.error <= scale.value))
     return fmt::format("The gradients of {} are too noisy to measure their noise scale. ", by);
-  const std::string error = std::isfinite(scale.error)
+  const std::string error = has_error
                                 ? fmt::format("{} +- {}", number_text(scale.value, 3), number_text(scale.error, 2))
                                 : fmt::format("roughly {}", number_text(scale.value, 3));
   return fmt::format(

@@ -6,6 +6,7 @@
 #include <limits>
 
 #include "core/escape.hpp"
+#include "report/looks.hpp"
 
 namespace thalweg {
 namespace {
@@ -156,6 +157,14 @@ TEST(Report, DrawsRunsWithNumbersThatAreNone) {
   EXPECT_TRUE(balanced(html));
   for (const char* part : {"nan ", "nan,", "nan\"", "inf ", "inf,", "inf\""})
     EXPECT_FALSE(contains(html, part)) << part;
+}
+
+/// Where one look has all the signal, the others do not tell the scale.
+TEST(Looks, GiveNoNoiseScaleThatIsNotKnown) {
+  const Look clear{.batch_size = 8, .signal = 1, .noise = 10}, unclear{.batch_size = 8, .signal = -0.1, .noise = 10};
+  EXPECT_TRUE(contains(looks_html({clear, clear, clear}), "is 10 +- 0 rows"));
+  EXPECT_TRUE(contains(looks_html({clear, clear}), "is roughly 10 rows"));
+  EXPECT_TRUE(contains(looks_html({clear, unclear, unclear}), "too noisy to measure"));
 }
 
 }  // namespace
