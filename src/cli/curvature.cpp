@@ -74,7 +74,7 @@ std::string stability_text(const OpenedRun& run, double largest) {
       nesterov != options.end() && nesterov->second.get_if<bool>() && *nesterov->second.get_if<bool>();
   const std::string rate = fmt::format("the run's last rate was {}", number_text(run.last_lr(), 4));
   if (run.optimizer.name != "sgd") {
-    return fmt::format("{}, by {}, and this bound is that of plain descent", rate, run.optimizer.name);
+    return fmt::format("{}, with {}; this bound holds for plain descent only", rate, run.optimizer.name);
   }
   const double momentum = number("momentum");
   if (momentum == 0) return fmt::format("above it, plain descent diverges along the sharpest direction; {}", rate);

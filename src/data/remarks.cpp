@@ -132,8 +132,8 @@ std::optional<std::string> remark_on_units(const std::string& name, const Summar
   const auto has_same = [&](const Level& level) { return around_number(level.text) == around; };
   if (around.empty() || !std::ranges::all_of(summary.levels, has_same)) return std::nullopt;
   return fmt::format(
-      "{}: every cell is a number with '{}' beside it, as '{}', and is taken as a text. Hint: leave the "
-      "numbers alone there, if they are amounts.",
+      "{}: every cell is a number with '{}' beside it, as '{}', and is taken as text. Hint: if they are amounts, keep "
+      "only the numbers.",
       name, trim(around), summary.levels.front().text);
 }
 

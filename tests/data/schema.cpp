@@ -168,7 +168,7 @@ TEST(Schema, NumbersWithAUnitAreSaidToBeTexts) {
   for (const auto& [before, after] : {std::pair("$", ""), {"", " kg"}, {"\xe2\x82\xac ", ""}, {"-$", ""}}) {
     const Table table = table_with(before, after);
     expect_error<DataError>([&] { (void)infer_schema(table, {.target = "y"}); },
-                            {"no column is left", "x: every cell is a number with", "leave the numbers alone"});
+                            {"no column is left", "x: every cell is a number with", "keep only the numbers"});
     const Inference found = infer_schema(table, {.target = "x"});
     ASSERT_FALSE(found.warnings.empty()) << before << after;
     EXPECT_NE(found.warnings.front().find("x: every cell is a number with"), std::string::npos) << before << after;
