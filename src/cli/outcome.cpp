@@ -446,7 +446,7 @@ void heed_rows(Outcome& outcome, Session& session, const Config& config, const H
   } else if (nothing && against->are_few() && learned && !by_heart) {
     verdict.kind = VerdictKind::not_judged;
     verdict.sentence =
-        fmt::format("Not judged: on {} it is no better than the best constant, but these rows are too few to decide.",
+        fmt::format("Not judged: {} are too few to decide whether the model is better than the best constant.",
                     counted(against->rows, last.name + " rows"));
     verdict.advice = "Hold out more rows, give test rows (--test), or test on every row (--cv 5).";
   } else if (!nothing && against->is_worse() && !by_right) {
