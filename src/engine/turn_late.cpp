@@ -26,7 +26,7 @@ void Engine::turn_late(State& state, const RowSelection& batch, const Turn& turn
   const BatchPrograms* programs = may_be ? &programs_.for_batch(state, step_, batch, turn.shard_size) : nullptr;
   if (programs == nullptr || !can_be_late(*programs, turn)) {
     await(state, arrived);
-    this->turn(state, batch, turn, arrived.emplace_back());
+    arrived.push_back(this->turn(state, batch, turn));
     return;
   }
   LateSteps::Asked asked{.step = state.step, .data = batch.data, .rows = {batch.rows.begin(), batch.rows.end()}};
@@ -91,7 +91,7 @@ void Engine::take_again(State& state, std::vector<StepReport>& arrived) {
   for (const LateSteps::Asked& asked : late_->take_back()) {
     state.step = asked.step;
     const std::span<const Progress> progress(asked.progress ? &*asked.progress : nullptr, asked.progress ? 1 : 0);
-    turn(state, asked.batch(), {progress, asked.shard_size, {}}, arrived.emplace_back());
+    arrived.push_back(turn(state, asked.batch(), {progress, asked.shard_size, {}}));
   }
   state.step = next;
 }

@@ -54,6 +54,7 @@ class Fit {
     try {
       train(training, validation);
     } catch (const NumericError& error) {
+      take_arrived(false);  // of the steps before the one that failed
       if (options_.on_failure) options_.on_failure(state_, error);
       throw;
     }

@@ -384,6 +384,29 @@ TEST_F(FarTraining, AStepDoesNotWaitForItsNumbers) {
   EXPECT_EQ(late, watched);
 }
 
+/// Whoever follows a run sees each of its steps, also those whose reports were still on their way when one failed.
+TEST_F(FarTraining, StepsBeforeAFailureAreReported) {
+  Dataset data = two_moons(320);
+  Tensor target = random_normal({320, 1}, 3);
+  target.set(150, 1e30);  // of the tenth batch; its square is infinite
+  data.set("target", target);
+  const auto told = [&] {
+    std::vector<std::int64_t> steps;
+    FitOptions options{.batch_size = 16, .shuffle = false};
+    options.late_reports = true;
+    options.on_step = [&](const StepReport& report) { steps.push_back(report.step); };
+    options.on_failure = [&](const State&, const NumericError&) { steps.push_back(-1); };
+    const auto net = [](Scope s, Var x) { return nn::dense(s, x, 1); };
+    Trainer trainer(net, loss::mse, optim::sgd({.lr = 1e-3}), 1);
+    EXPECT_THROW((void)trainer.fit(data, options), NumericError);
+    return steps;
+  };
+  const std::vector<std::int64_t> here = told();
+  EXPECT_EQ(here, (std::vector<std::int64_t>{1, 2, 3, 4, 5, 6, 7, 8, 9, -1}));
+  const ChosenDevice chosen(far_);
+  EXPECT_EQ(told(), here);
+}
+
 TEST_F(FarTraining, LateReportsAreThoseOfHere) {
   const Dataset data = two_moons(100);
   const auto history = [&](const Optimizer& optimizer) {
