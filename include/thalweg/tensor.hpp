@@ -71,7 +71,7 @@ class Tensor {
 
   /// The element at a row-major position, as a double for every dtype.
   [[nodiscard]] double at(std::int64_t position) const;
-  /// Sets the element at a row-major position, rounded to the dtype.
+  /// Sets the element at a row-major position, converted as by `to`.
   void set(std::int64_t position, double value);
   /// The one element of a tensor of size 1. Throws UsageError otherwise.
   [[nodiscard]] double item() const;
@@ -80,7 +80,8 @@ class Tensor {
   [[nodiscard]] Tensor reshape(const Shape& shape) const;
   /// Rows begin to end along the first axis, sharing the buffer.
   [[nodiscard]] Tensor rows(std::int64_t begin, std::int64_t end) const;
-  /// Converted element by element.
+  /// Converted element by element: rounded for floating-point dtypes. For whole numbers it is cut towards 0 and clamped
+  /// to their range, and NaN gives 0.
   [[nodiscard]] Tensor to(DType dtype) const;
   /// Shape and leading values, for people: `f32 (2, 3) [1, 2, 3, ...]`.
   [[nodiscard]] std::string str() const;
