@@ -89,9 +89,9 @@ class FusedAttention {
         dnn_(stream.dnn),
         graph_(graph),
         part_(graph.part_of_gradient()),
-        sizes_(site.inputs.first(site.inputs.size() - (graph.gradient ? 1 : 0))),
+        sizes_(AttentionShape::of(site.inputs.first(site.inputs.size() - (graph.gradient ? 1 : 0)))),
         inputs_(site.inputs.size()),
-        which_(graph.gradient ? static_cast<std::size_t>(site.ints[2]) : 0),
+        which_(graph.gradient ? static_cast<int>(site.ints[2]) : 0),
         numbers_(graph, site.number),
         own_(std::move(own)) {}
 
@@ -132,7 +132,7 @@ class FusedAttention {
   }
 
  private:
-  using Part = AttentionSizes::Part;
+  using Part = AttentionShape::Part;
 
   [[nodiscard]] std::array<std::pair<const Part*, Id>, 3> gradients() const {
     return {{{&sizes_.q, Id::of_dq}, {&sizes_.k, Id::of_dk}, {&sizes_.v, Id::of_dv}}};
@@ -191,8 +191,9 @@ class FusedAttention {
   Stream& stream_;
   std::shared_ptr<Dnn> dnn_;
   AttentionGraph graph_, part_;
-  AttentionSizes sizes_;
-  std::size_t inputs_, which_;
+  AttentionShape sizes_;
+  std::size_t inputs_;
+  int which_;
   Numbers numbers_;
   Own own_;
   std::shared_ptr<const DnnPlan> forward_, backward_;

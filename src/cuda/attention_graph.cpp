@@ -245,8 +245,8 @@ std::optional<AttentionGraph> attention_graph(std::string_view op, const KernelS
   const auto is_bf16 = [](Stored stored) { return stored == Stored::bf16; };
   if (has_lengths || site.stored.empty() || !std::ranges::all_of(site.stored, is_bf16) || !is_bf16(site.result))
     return std::nullopt;
-  const AttentionSizes sizes(site.inputs.first(site.inputs.size() - (gradient ? 1 : 0)));
-  const auto steps = [](const AttentionSizes::Part& part) { return AttentionGraph::Steps{part.time, part.batch}; };
+  const AttentionShape sizes = AttentionShape::of(site.inputs.first(site.inputs.size() - (gradient ? 1 : 0)));
+  const auto steps = [](const AttentionShape::Part& part) { return AttentionGraph::Steps{part.time, part.batch}; };
   const std::int64_t row = sizes.heads * sizes.width;
   const AttentionGraph graph{.gradient = gradient,
                              .causal = site.ints[0] != 0,

@@ -4,9 +4,9 @@
 #include <string>
 #include <string_view>
 
-#include "cuda/attention_sizes.hpp"
 #include "cuda/compiler.hpp"
 #include "cuda/dnn_graph.hpp"
+#include "kernels/attention.hpp"
 
 namespace thalweg::cuda {
 

@@ -10,25 +10,6 @@
 
 namespace thalweg {
 
-AttentionShape AttentionShape::of(std::span<const Signature> inputs) {
-  const Shape &first = inputs.front().shape, &last = inputs.back().shape;
-  AttentionShape s{};
-  s.batch = first[0];
-  s.queries = first[1];
-  s.keys = last[1];
-  s.heads = first[-2];
-  s.width = first[-1];
-  const auto part = [&](int input, std::int64_t place, std::int64_t parts) {
-    const std::int64_t row = s.heads * s.width, time = parts * row;
-    return Part{input, place * row, time, at(inputs, input).shape[1] * time};
-  };
-  const bool packed = inputs.size() == 1, pair = inputs.size() == 2;
-  s.q = part(0, 0, packed ? 3 : 1);
-  s.k = packed ? part(0, 1, 3) : pair ? part(1, 0, 2) : part(1, 0, 1);
-  s.v = packed ? part(0, 2, 3) : pair ? part(1, 1, 2) : part(2, 0, 1);
-  return s;
-}
-
 namespace {
 
 constexpr std::int64_t block_queries = 64;
@@ -49,7 +30,7 @@ struct Attention {
     shape = AttentionShape::of(site.inputs.first(static_cast<std::size_t>(lengths_input)));
   }
 
-  [[nodiscard]] std::int64_t items() const { return shape.batch * shape.heads; }
+  [[nodiscard]] std::int64_t items() const { return shape.items(); }
   [[nodiscard]] std::int64_t tasks() const {
     const std::int64_t work = items() * shape.queries * shape.keys * shape.width;
     return work < split_work ? 1 : std::min(items(), most_tasks);

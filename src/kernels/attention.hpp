@@ -16,8 +16,24 @@ struct AttentionShape {
   std::int64_t batch, queries, keys, heads, width;
   Part q, k, v;
 
-  /// `inputs` are those of the first one, two or three that hold queries, keys and values.
-  static AttentionShape of(std::span<const Signature> inputs);
+  /// `inputs` are those of the first one, two or three that hold queries, keys and values. It needs no symbol, so that
+  /// libraries which are opened at run time can use it.
+  static AttentionShape of(std::span<const Signature> inputs) {
+    const auto first = inputs.front().shape.sizes(), last = inputs.back().shape.sizes();
+    AttentionShape s{};
+    s.batch = first[0], s.queries = first[1], s.keys = last[1];
+    s.heads = first[first.size() - 2], s.width = first[first.size() - 1];
+    const auto part = [&](int input, std::int64_t place, std::int64_t parts) {
+      const std::int64_t row = s.heads * s.width, time = parts * row;
+      return Part{input, place * row, time, inputs[static_cast<std::size_t>(input)].shape.sizes()[1] * time};
+    };
+    const bool packed = inputs.size() == 1, pair = inputs.size() == 2;
+    s.q = part(0, 0, packed ? 3 : 1);
+    s.k = packed ? part(0, 1, 3) : pair ? part(1, 0, 2) : part(1, 0, 1);
+    s.v = packed ? part(0, 2, 3) : pair ? part(1, 1, 2) : part(2, 0, 1);
+    return s;
+  }
+  [[nodiscard]] std::int64_t items() const { return batch * heads; }
 };
 
 /// softmax(scale q k^T) v -> (batch, queries, heads, width). ints: {causal, whether an input of i32 lengths (batch)

@@ -61,15 +61,16 @@ class Tried {
     }
     const There<std::byte> output(driver, std::vector<std::byte>(offset + output_bytes() + 1, std::byte{0xff}));
     CallThere call(driver, kernel, from, {output.data() + offset});
-    std::vector<std::byte> result;
     if (record) {
       const auto play = driver.record({[&] { kernel.run(call.call()); }});
       for (int i = 0; i < 3; ++i) play();
-      result = output.read();
     } else {
       kernel.run(call.call());
-      result = output.read();
     }
+    const std::vector<std::byte> result = output.read();
+    const auto untouched = [](std::byte b) { return b == std::byte{0xff}; };
+    EXPECT_TRUE(std::all_of(result.begin(), result.begin() + static_cast<std::ptrdiff_t>(offset), untouched)) << name();
+    EXPECT_TRUE(untouched(result.back())) << name();
     return tensor_of({result.begin() + static_cast<std::ptrdiff_t>(offset), result.end() - 1});
   }
 

@@ -5,15 +5,14 @@
 
 #include <fmt/format.h>
 
-#include "cuda/attention_sizes.hpp"
 #include "cuda/texts/text.hpp"
+#include "kernels/attention.hpp"
 
 namespace thalweg::cuda::texts {
 
 namespace {
 
-using Sizes = AttentionSizes;
-using Part = AttentionSizes::Part;
+using Part = AttentionShape::Part;
 
 /// Queries and keys of a tile: multiples of 16, since the threads of a block are 16 x 16.
 struct Tile {
@@ -37,7 +36,7 @@ class AttentionText {
   AttentionText(const KernelSite& site, std::size_t after)
       : site_(site),
         lengths_(site.inputs.size() - after - (site.ints[1] != 0 ? 1 : 0)),
-        sizes_(site.inputs.first(lengths_)) {}
+        sizes_(AttentionShape::of(site.inputs.first(lengths_))) {}
 
   std::optional<EmittedKernel> forward() {
     const auto tile = forward_tile();
@@ -50,7 +49,7 @@ class AttentionText {
   std::optional<EmittedKernel> gradient() {
     const auto tile = forward_tile(), square = gradient_tile();
     if (!tile || !square || sizes_.width == 0) return {};
-    const auto gives = [&](const Part& part) { return part.input == static_cast<std::size_t>(site_.ints[2]); };
+    const auto gives = [&](const Part& part) { return part.input == site_.ints[2]; };
     Text rows = begun(*tile), others = begun(*square);
     for (Text* text : {&rows, &others}) add_statistics(*text);
     EmittedKernel made =
@@ -106,7 +105,7 @@ class AttentionText {
     add_part(text, "k", sizes_.k);
     add_part(text, "v", sizes_.v);
     const std::int64_t row = sizes_.heads * sizes_.width;
-    add_part(text, "g", {site_.inputs.size() - 1, 0, row, sizes_.queries * row});
+    add_part(text, "g", {static_cast<int>(site_.inputs.size()) - 1, 0, row, sizes_.queries * row});
     return text.head(sight);
   }
 
@@ -470,7 +469,7 @@ class AttentionText {
 
   const KernelSite& site_;
   std::size_t lengths_;
-  Sizes sizes_;
+  AttentionShape sizes_;
 };
 
 std::optional<EmittedKernel> attention(const KernelSite& site) { return AttentionText(site, 0).forward(); }
