@@ -142,12 +142,12 @@ void expect_defined(std::string_view op, Var var, Source source) {
 
 void expect_of_graph(std::string_view op, Var var, const Graph& graph, Source source) {
   expect_defined(op, var, source);
-  if (&var.graph() != &graph || var.trace() != graph.trace()) {
-    fail<UsageError>(
-        "[{}] the arguments belong to two traces. Hint: a Var lives in the function that was traced "
-        "with it; pass data as an input or as tw::constant(tensor).{}",
-        op, at(source));
-  }
+  const bool here = &var.graph() == &graph;
+  if (here && var.trace() == graph.trace()) return;
+  fail<UsageError>(
+      "[{}] {}. Hint: a Var lives in the function that was traced with it; pass data as an input or as "
+      "tw::constant(tensor).{}",
+      op, here ? "an argument is a Var of a trace that has ended" : "the arguments belong to two traces", at(source));
 }
 
 namespace {

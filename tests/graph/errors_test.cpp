@@ -105,8 +105,8 @@ TEST_F(Mistakes, AVarOfATraceThatHasEnded) {
   graph.emplace();
   const Var x = graph->input("x", {2, 3}, f32);
   ASSERT_EQ(&kept.graph(), &x.graph());
-  expect([&] { x* kept; }, __LINE__, {"[mul]", "two traces"});
-  expect([&] { exp(kept); }, __LINE__, {"[exp]", "two traces"});
+  expect([&] { x* kept; }, __LINE__, {"[mul]", "has ended"});
+  expect([&] { exp(kept); }, __LINE__, {"[exp]", "has ended"});
   EXPECT_THROW((void)kept.shape(), UsageError);
 }
 
