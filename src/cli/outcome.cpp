@@ -315,10 +315,9 @@ void heed_linear(Verdict& verdict, const JudgeOptions& constants, const std::vec
   verdict.evidence.push_back({"linear", linear,
                               fmt::format("A linear model has a {} loss of {}, the best constant one of {}.", rows,
                                           number_text(linear, 4), number_text(constant, 4))});
-  const bool names_rate = verdict.advice.starts_with("Raise lr") || verdict.advice.starts_with("Lower lr");
-  verdict.advice = fmt::format("The inputs do tell something about the target: a linear model learned it. {}",
-                               names_rate ? verdict.advice.substr(0, verdict.advice.find(" If it"))
-                                          : "Check lr first (thalweg lr), then train for more epochs.");
+  verdict.advice = fmt::format(
+      "The inputs do tell something about the target: a linear model learned it. {}",
+      verdict.rate_advice.empty() ? "Check lr first (thalweg lr), then train for more epochs." : verdict.rate_advice);
 }
 
 std::string next_step(const Session& session, const RunFolder& folder) {

@@ -166,7 +166,10 @@ bool try_other_rates(const Case& c, const Trials& trials, Verdict& verdict) {
   if (!(is_slow ? try_higher_rate(c, trials, verdict)
                 : lower_rates_reach(like_a_constant * constant, c, trials, verdict))) {
     verdict.advice = advice;
-  } else if (is_slow && c.course.last > 1.05 * constant) {
+    return true;
+  }
+  verdict.rate_advice = verdict.advice;
+  if (is_slow && c.course.last > 1.05 * constant) {
     verdict.kind = VerdictKind::crawling;
     verdict.sentence = "Crawling: the learning rate is too low.";
   } else if (is_slow) {

@@ -394,9 +394,11 @@ std::string sentence_for(PointKind kind, const Findings& found, double lr) {
             "A minimum as far as this test shows: no eigenvalue is above {} in absolute value, and the loss rises "
             "along every axis.",
             text(found.radius()));
-      return fmt::format("A minimum{}: eigenvalues from {} to {}, and no step along the gradient gains more than {}{}.",
-                         smallest.value > smallest.error ? "" : " as far as this test shows", with_error(smallest),
-                         text(found.extremes.largest.value), text(g.gain),
+      return fmt::format("{}: eigenvalues from {} to {}, and no step along the gradient gains more than {}{}.",
+                         smallest.value > smallest.error    ? "A minimum"
+                         : smallest.value < -smallest.error ? "Nearly a minimum"
+                                                            : "A minimum as far as this test shows",
+                         with_error(smallest), text(found.extremes.largest.value), text(g.gain),
                          v.gain > 0 ? ", and no step along negative curvature more than " + text(v.gain) : "");
   }
   return "";

@@ -42,6 +42,8 @@ struct Verdict {
   std::vector<Evidence> evidence;
   std::string advice = {};              ///< what to do next
   std::vector<std::string> tried = {};  ///< what was tried before the advice was given, and the result
+  /// For a run that learned nothing: what to do with its learning rate; empty if no trial with another one helped.
+  std::string rate_advice = {};
 };
 
 struct Point;  // insight/point.hpp

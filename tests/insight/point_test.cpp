@@ -404,6 +404,13 @@ TEST_P(PointOf, IsOfItsKind) {
   EXPECT_GT(before - after, point_rule::little * std::min(before, 1.0));  // a loss of 1e6 is one beside what falls
 }
 
+/// A minimum has no eigenvalue that is below 0 for certain, however little there is to gain.
+TEST(Point, WithACertainNegativeEigenvalueIsOnlyNearlyAMinimum) {
+  const Rest at = resting("1 + x^2/2 - y^2/1000 + y^4", {0.03, 0}, 1);
+  const Point point = kind_of_point(at.surface, at.x, {.fall = 1});
+  EXPECT_EQ(point.sentence.find("Nearly a minimum: eigenvalues from -0.002"), 0U) << point.sentence;
+}
+
 /// Gains are compared with a thousandth of the descent where that is more than the loss, but told in losses.
 TEST(Point, TellsItsGainsInLosses) {
   const Rest low = resting("x^2", {1e-3}, 1), flat = resting("x^2 + 1", {0}, 1);

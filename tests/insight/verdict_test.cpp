@@ -554,11 +554,13 @@ TEST(Verdict, NothingLearnedAtALowRateAdvisesAHigherOne) {
   const Verdict at = judge(slow, {.constant_training = 1, .constant_validation = 1.02, .trials = &better});
   EXPECT_EQ(at.kind, learned_nothing);
   EXPECT_EQ(at.advice.find("Raise lr threefold, to 0.3"), 0U) << at.advice;
+  EXPECT_EQ(at.advice.find(at.rate_advice + " If it still"), 0U) << at.rate_advice;
   const Verdict above = judge(slow, {.constant_training = 0.2, .constant_validation = 0.2, .trials = &better});
   EXPECT_EQ(above.kind, crawling) << above.sentence;
   const Trials same = trials_with([](double) { return 1.0; }, [](double) { return 1.0; });
   const Verdict none = judge(slow, {.constant_training = 1, .constant_validation = 1.02, .trials = &same});
   EXPECT_EQ(none.advice.find("Check the data first"), 0U) << none.advice;
+  EXPECT_EQ(none.rate_advice, "");
 }
 
 /// Four epochs of a weak start say nothing of the data where both losses fall in each of them.
