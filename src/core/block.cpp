@@ -16,10 +16,10 @@
 namespace thalweg {
 
 namespace {
-constexpr std::size_t line = 64;  // a cache line, and the widest vector
+constexpr std::size_t line = 64;  // a cache line, which is also the width of the widest vector
 
-/// Asks the kernel for pages of 2 MB where a block fills whole ones: a large arena in pages of 4 KB needs more address
-/// translations than a core can cache. Where the kernel refuses, the block works all the same.
+/// Asks the kernel for pages of 2 MB inside blocks that are large enough: with pages of 4 KB, a large arena needs more
+/// address translations than a core can cache. If the kernel refuses, the block still works.
 void use_large_pages([[maybe_unused]] std::byte* memory, [[maybe_unused]] std::size_t bytes) {
 #ifdef __linux__
   constexpr std::uintptr_t page = std::uintptr_t{2} << 20;
@@ -30,9 +30,9 @@ void use_large_pages([[maybe_unused]] std::byte* memory, [[maybe_unused]] std::s
 }
 }  // namespace
 
-/// Memory of the C library, whose address stands before the block. It is aligned here and not by `aligned_alloc`, which
-/// asks for more than the block that was freed before left behind (glibc before 2.38): blocks of one size that come and
-/// go, as batches do, would each take new memory.
+/// Aligned memory from malloc; the address that malloc returned is stored just before the block. `aligned_alloc` is not
+/// used, because it requests more than a freed block of the same size left behind (glibc before 2.38): blocks of one
+/// size that are allocated and freed again and again, as batches are, would each take new memory.
 std::byte* allocate(std::size_t bytes, std::string_view who) {
   constexpr std::size_t most = std::numeric_limits<std::size_t>::max() - line - sizeof(void*);
   void* memory = bytes > most ? nullptr : std::malloc(bytes + line + sizeof(void*));

@@ -1,5 +1,5 @@
 #pragma once
-// Memory for numbers: aligned for vectors, in large pages where it is large.
+// Memory for numbers: aligned for vectors, and in large pages if it is large.
 
 #include <cstddef>
 #include <memory>
@@ -9,26 +9,26 @@ namespace thalweg {
 
 class DeviceMemory;
 
-/// How memory from `allocate` goes back.
+/// Returns memory from `allocate`.
 struct Deallocate {
   void operator()(std::byte* memory) const;
-  DeviceMemory* device = nullptr;  ///< whose memory it is, where that is not here
+  DeviceMemory* device = nullptr;  ///< the device that owns the memory; null for this host
 };
 
-/// `bytes` of uninitialised memory, aligned to a cache line. Throws MemoryError, with `who` as the place, where there
-/// is not enough.
+/// Allocates `bytes` of uninitialised memory, aligned to a cache line. Throws MemoryError that names `who` if there is
+/// not enough.
 [[nodiscard]] std::byte* allocate(std::size_t bytes, std::string_view who);
 
-/// A block of such memory.
+/// Owns memory from `allocate`.
 class Block {
  public:
   Block() = default;
   explicit Block(std::size_t bytes) : memory_(allocate(bytes, "memory")), size_(bytes) {}
-  /// Memory of a device that is not here, or of this host where that is null. The device must outlive it.
+  /// Memory of a device other than this host, or of this host if `far` is null. The device must outlive the block.
   Block(std::size_t bytes, DeviceMemory* far);
   [[nodiscard]] std::byte* data() const { return memory_.get(); }
   [[nodiscard]] std::size_t size() const { return size_; }
-  /// Gives the memory to the caller.
+  /// Hands ownership to the caller.
   [[nodiscard]] std::byte* release() { return memory_.release(); }
 
  private:

@@ -1,5 +1,5 @@
 #pragma once
-// A number of things as people say it.
+// A count with its noun, as text.
 
 #include <string_view>
 

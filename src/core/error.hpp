@@ -13,7 +13,7 @@ template <class E, class... Args>
   throw E(fmt::format(format, std::forward<Args>(args)...));
 }
 
-/// For a condition that only a defect of this library can cause.
+/// Reports a condition that only a defect of this library can cause.
 template <class... Args>
 [[noreturn]] void defect(fmt::format_string<Args...> format, Args&&... args) {
   throw InternalError("internal: " + fmt::format(format, std::forward<Args>(args)...) + ". Please report this.");

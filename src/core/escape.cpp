@@ -10,7 +10,7 @@ namespace thalweg {
 
 namespace {
 
-/// C0, DEL, and C1, which some terminals obey too (U+0080 to U+009F, in UTF-8 from c2 80 on).
+/// C0, DEL, and C1, which some terminals also interpret (U+0080 to U+009F, in UTF-8 from c2 80 on).
 bool is_control(std::string_view character) {
   const auto first = static_cast<unsigned char>(character[0]);
   if (character.size() == 1) return first < 0x20 || first == 0x7f;
@@ -23,7 +23,7 @@ std::string hexadecimal(std::string_view bytes) {
   return out;
 }
 
-/// Calls `take` with each character, and with each byte that is part of none.
+/// Calls `take` with each character, and with each byte that belongs to no valid character.
 template <class Take>
 void for_each_character(std::string_view text, const Take& take) {
   while (!text.empty()) {
@@ -73,7 +73,8 @@ std::string toml_quoted(std::string_view text) {
     } else if (character == "\t") {
       out += "\\t";
     } else if (!valid) {
-      out += "\\" + hexadecimal(character);  // TOML has no bytes: the text \xNN stands for one
+      out += "\\" +
+             hexadecimal(character);  // TOML strings cannot hold such bytes, so that they are written as the text \xNN
     } else if (is_control(character)) {
       out += fmt::format("\\u{:04X}", character.size() == 1 ? first : static_cast<unsigned char>(character[1]));
     } else {
@@ -112,7 +113,7 @@ std::string shell_quoted(std::string_view path) {
 std::string shell_word(std::string_view word) {
   constexpr std::string_view plain = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-./:=@%+,";
   if (!word.empty() && word.find_first_not_of(plain) == std::string::npos) return std::string(word);
-  bool odd = false;  // holds what plain quotes would hand to the terminal as it is
+  bool odd = false;  // whether the word has characters that a terminal would interpret inside plain quotes
   for_each_character(word, [&](std::string_view c, bool valid) { odd = odd || !valid || is_control(c); });
   if (!odd) {
     std::string quoted = "'";

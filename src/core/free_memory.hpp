@@ -1,9 +1,9 @@
 #pragma once
-// Memory that is free in this process, and not yet for others.
+// Returns free memory of this process to the system.
 
 namespace thalweg {
 
-/// Gives the C library's free memory back to the system. It keeps what threads freed that have ended.
+/// Returns the C library's free memory to the system. The library would otherwise keep what ended threads have freed.
 void return_free_memory();
 
 }  // namespace thalweg

@@ -1,5 +1,5 @@
 #pragma once
-// The window that frames of a sound are seen through.
+// The window function for short-time Fourier transforms of sound.
 
 #include <cmath>
 #include <cstdint>

@@ -1,5 +1,5 @@
 #pragma once
-// Indices: checked access to lists by signed numbers, and index types that fit one kind of list only.
+// Indices: checked access to lists by signed numbers, and index types that fit only one kind of list.
 
 #include <compare>
 #include <concepts>
@@ -15,10 +15,10 @@ namespace thalweg {
 /// Reports an index outside its list as a defect of the library.
 [[noreturn]] void no_such_index(long long index, std::size_t size);
 
-/// Element `i` of a list, checked.
+/// Element `i` of a list, with a check of the range.
 template <class List, std::integral I>
 [[nodiscard]] constexpr decltype(auto) at(List&& list, I i) {
-  const auto place = static_cast<std::size_t>(i);  // a negative index becomes one that is too large
+  const auto place = static_cast<std::size_t>(i);  // a negative index becomes too large a number
   if (place >= std::size(list)) no_such_index(static_cast<long long>(i), std::size(list));
   return std::forward<List>(list)[place];
 }
@@ -29,7 +29,7 @@ template <class List>
   return static_cast<int>(std::size(list));
 }
 
-/// The index of a `Tag` in a list of them; default-constructed, it is none. `using ItemId = Id<struct Item>;`
+/// The index of a `Tag` in a list of them; a default-constructed one is empty. `using ItemId = Id<struct Item>;`
 template <class Tag>
 class Id {
  public:
@@ -37,7 +37,7 @@ class Id {
   constexpr explicit Id(std::integral auto index) : index_(static_cast<int>(index)) {}
 
   [[nodiscard]] constexpr int index() const { return index_; }
-  /// Whether it is one.
+  /// False for an empty index.
   [[nodiscard]] constexpr explicit operator bool() const { return index_ >= 0; }
   friend constexpr auto operator<=>(const Id&, const Id&) = default;
 
@@ -45,7 +45,7 @@ class Id {
   int index_ = -1;
 };
 
-/// A vector whose elements are found by their Id alone: `plan.items[id]`, checked.
+/// A vector whose elements are accessed by their Id only: `plan.items[id]`, checked.
 template <class I, class T>
 class IndexVector {
  public:

@@ -14,7 +14,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-/// The first number of a file, where there is one ("max" is none).
+/// The first number in a file, if there is one ("max" is none).
 std::optional<double> number_in(const fs::path& path) {
   std::ifstream file(path);
   double number = 0;
@@ -22,8 +22,8 @@ std::optional<double> number_in(const fs::path& path) {
   return std::nullopt;
 }
 
-/// Folders of the groups that this process is in, inner ones first: `0::/a/b` is version 2's, `4:memory:/a` version 1's
-/// of one controller. A container sees its own group at the root, whatever the line says, so the root is the last.
+/// Folders of the groups of this process, inner ones first: `0::/a/b` is of version 2, `4:memory:/a` is one controller
+/// of version 1. A container sees its own group at the root, whatever the line contains, so that the root comes last.
 std::vector<fs::path> folders(const ControlGroups& groups, const std::string& controller) {
   std::vector<fs::path> found;
   std::ifstream lines(groups.membership);
@@ -48,7 +48,7 @@ void keep_least(std::optional<double>& least, std::optional<double> other) {
   if (other && *other > 0 && (!least || *other < *least)) least = other;
 }
 
-/// Version 2's `cpu.max` holds "quota period", version 1 has a file for each.
+/// Version 2 stores "quota period" in `cpu.max`; version 1 has a file for each.
 std::optional<double> cores_of(const fs::path& folder) {
   if (std::ifstream file(folder / "cpu.max"); file) {
     double quota = 0, period = 0;

@@ -1,5 +1,5 @@
 #pragma once
-// What this process may use of the machine, where control groups and limits grant less than there is.
+// The share of the machine that this process may use, if control groups and limits grant less than all of it.
 
 #include <cstdint>
 #include <filesystem>
@@ -8,21 +8,21 @@
 
 namespace thalweg {
 
-/// Bytes of memory that this process may use: the machine's, or what its control groups and its limits (`ulimit -v`)
-/// leave of it.
+/// Bytes of memory that this process may use: that of the machine, or less if its control groups or its limits (`ulimit
+/// -v`) allow less.
 [[nodiscard]] std::int64_t available_memory();
 
-/// As the kernel names it, "Intel(R) Xeon(R) Gold 6438M"; else the architecture.
+/// The name that the kernel gives, "Intel(R) Xeon(R) Gold 6438M"; otherwise the architecture.
 [[nodiscard]] std::string cpu_name();
 
-/// What control groups say, read from where the kernel shows them; the arguments are for tests.
+/// The limits of control groups, read from the kernel's files; the members are set only by tests.
 struct ControlGroups {
   std::filesystem::path mounts = "/sys/fs/cgroup";
   std::filesystem::path membership = "/proc/self/cgroup";
 
-  /// The smallest limit of a group and of those it lies in, bytes; nothing where there is none.
+  /// The smallest limit of a group and its parents in bytes; nothing if there is none.
   [[nodiscard]] std::optional<std::int64_t> memory() const;
-  /// The same of cores.
+  /// The same for cores.
   [[nodiscard]] std::optional<double> cores() const;
 };
 

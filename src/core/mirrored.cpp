@@ -7,7 +7,7 @@ namespace thalweg {
 struct Mirrored::State {
   DeviceMemory& device;
   std::byte* there;
-  std::size_t bytes;  // of all of the buffer
+  std::size_t bytes;  // of the whole buffer
   std::mutex mutex = {};
   bool is_new_there = true, is_new_here = false;
 
@@ -18,7 +18,7 @@ struct Mirrored::State {
   }
 };
 
-/// How a buffer goes back: both of its memories.
+/// Frees a buffer on the host and on the device.
 struct Mirrored::Release {
   std::unique_ptr<State> state;
   void operator()(std::byte* here) const {

@@ -1,5 +1,5 @@
 #pragma once
-// The places of names in a list, found without a walk along it.
+// Maps names to their positions in a list, so that no search along the list is needed.
 
 #include <cstddef>
 #include <map>
@@ -11,7 +11,7 @@ namespace thalweg {
 
 class NameIndex {
  public:
-  /// At the end of the list. False where the name is in it already: then the first of that name is found.
+  /// Appends a name. Returns false if the name is already present; the index then keeps the first position.
   bool add(std::string_view name) { return places_.try_emplace(std::string(name), size_++).second; }
   [[nodiscard]] std::optional<std::size_t> find(std::string_view name) const {
     const auto found = places_.find(name);

@@ -1,12 +1,12 @@
 #pragma once
-// How deep the values of a JSON text lie in each other. It is asked before a text of others is parsed: to copy, write
-// or destroy a value that lies 100,000 deep would take as deep a stack.
+// The nesting depth of a JSON text. It is checked before parsing untrusted text: copying, writing or destroying a value
+// with a depth of 100,000 would need as deep a stack.
 
 #include <string_view>
 
 namespace thalweg {
 
-/// Whether arrays and objects of a JSON text lie at most `most` deep in each other.
+/// Whether the arrays and objects of a JSON text are nested at most `most` deep.
 [[nodiscard]] constexpr bool nests_within(std::string_view json, int most) {
   int depth = 0;
   bool in_string = false;

@@ -1,12 +1,12 @@
 #pragma once
-// The Euclidean norm of numbers of any size: no square overflows, and not all of them vanish.
+// The Euclidean norm without overflow or underflow of the squares.
 
 #include <cmath>
 #include <span>
 
 namespace thalweg {
 
-/// sqrt(sum x^2); NaN where one element is, infinity where one is.
+/// sqrt(sum x^2); NaN if an element is NaN, otherwise infinity if one is infinite.
 template <class T>
 [[nodiscard]] double norm_of(std::span<const T> x) {
   double largest = 0;
@@ -15,7 +15,7 @@ template <class T>
     largest = std::fmax(largest, std::abs(value));
   }
   if (largest == 0 || std::isinf(largest)) return largest;
-  const double scale = std::ldexp(1.0, std::ilogb(largest));  // a power of 2, which rounds nothing
+  const double scale = std::ldexp(1.0, std::ilogb(largest));  // scaling by a power of 2 does not round
   double total = 0;
   for (const T value : x) {
     const double part = value / scale;

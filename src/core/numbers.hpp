@@ -1,5 +1,5 @@
 #pragma once
-// Numbers as people read them. Every room formats them here.
+// Numbers as text for people. All rooms format them here.
 
 #include <cstdint>
 #include <string>
@@ -8,11 +8,11 @@ namespace thalweg {
 
 /// "1,234,567"
 [[nodiscard]] std::string with_commas(std::int64_t number);
-/// With at most so many significant digits, and exponents without plus sign and leading zeros: "0.25", "1e-8", "nan".
+/// At most `digits` significant digits, and exponents without plus sign and leading zeros: "0.25", "1e-8", "nan".
 [[nodiscard]] std::string number_text(double value, int digits = 6);
-/// A result, to four digits, thousands apart: "0.3127", "12,346", "3e-4"; "-" where it is not a number.
+/// A result with four digits and commas between thousands: "0.3127", "12,346", "3e-4"; "-" if it is not a number.
 [[nodiscard]] std::string figure(double value);
-/// A part as a percentage: "4.1 %", "37 %", "less than 0.1 %".
+/// A fraction as a percentage: "4.1 %", "37 %", "less than 0.1 %".
 [[nodiscard]] std::string percent_text(double part);
 /// "12 s", "3 min 20 s", "2 h 5 min"
 [[nodiscard]] std::string duration_text(double seconds);

@@ -63,7 +63,7 @@ std::vector<std::int64_t> shuffled(RandomKey key, std::int64_t n) {
   std::iota(order.begin(), order.end(), 0);
   const std::uint64_t start = mix(key.purpose ^ mix(key.seed));
   for (std::size_t i = 0; i + 1 < order.size(); ++i) {
-    // the high half of a product is uniform below its factor, but for n / 2^64 (Lemire 2019)
+    // the high half of a product is uniform below its factor, up to an error of n / 2^64 (Lemire 2019)
     const auto word = static_cast<Wide>(mix(start + i));
     std::swap(order[i], order[i + static_cast<std::size_t>(word * (order.size() - i) >> 64)]);
   }

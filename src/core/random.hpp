@@ -1,6 +1,6 @@
 #pragma once
-// Counter-based random numbers (Philox 4x32-10; Salmon et al. 2011): a pure function of (key, counter), so nothing
-// depends on the order or the thread in which numbers are drawn.
+// Counter-based random numbers (Philox 4x32-10; Salmon et al. 2011): a pure function of (key, counter), so that results
+// do not depend on the order or the thread in which numbers are drawn.
 
 #include <array>
 #include <cstdint>
@@ -9,16 +9,16 @@
 
 namespace thalweg {
 
-/// What a stream of random numbers is keyed by: the user's seed and the purpose it serves (a path, a name).
+/// The key of a stream of random numbers: the user's seed and the purpose of the stream (a path, a name).
 struct RandomKey {
   std::uint64_t seed = 0;
   std::uint64_t purpose = 0;
-  /// The key for a named purpose below this one.
+  /// Derives the key of a named purpose within this one.
   [[nodiscard]] RandomKey fold(std::string_view name) const;
   [[nodiscard]] RandomKey fold(std::uint64_t number) const;
 };
 
-/// A seed as a double can hold it: 53 bits of a hash of it.
+/// A seed that a double can represent: 53 bits of a hash of it.
 [[nodiscard]] double seed_number(std::uint64_t seed);
 
 /// Four independent 32-bit words for one counter.
@@ -28,11 +28,11 @@ struct RandomKey {
 /// Standard normal (Box and Muller 1958).
 [[nodiscard]] double random_gauss(RandomKey key, std::uint64_t counter);
 
-/// 0 .. n-1 in random order (Fisher and Yates 1938, from the front): cheap where all of it is wanted.
+/// 0 .. n-1 in random order (Fisher and Yates 1938, from the front): fast if the whole order is needed.
 [[nodiscard]] std::vector<std::int64_t> shuffled(RandomKey key, std::int64_t n);
 
-/// A pseudo-random permutation of 0 .. n-1, evaluated at any place without storing it: a balanced Feistel network over
-/// the next even power of two, walked until it falls inside (Black and Rogaway 2002).
+/// A pseudo-random permutation of 0 .. n-1 that is evaluated at any position without being stored: a balanced Feistel
+/// network over the next even power of two, repeated until the result is below n (Black and Rogaway 2002).
 class Permutation {
  public:
   Permutation(RandomKey key, std::int64_t n);

@@ -5,7 +5,7 @@
 
 namespace thalweg {
 
-/// What is known of a value before it is computed.
+/// The properties of a value that are known before it is computed.
 struct Signature {
   Shape shape;
   DType dtype = f32;

@@ -1,4 +1,4 @@
-// Tensor: data of one element type in a buffer that copies share until one of them is written to.
+// Tensor: data of one element type in a buffer, which copies share until one of them is written (copy on write).
 
 #include "thalweg/tensor.hpp"
 
@@ -16,7 +16,7 @@ namespace thalweg {
 namespace {
 std::shared_ptr<std::byte[]> buffer(std::size_t bytes) { return {allocate(bytes, "tensor"), Deallocate{}}; }
 
-/// A whole number is cut towards 0 and clamped to the range of T, and NaN gives 0, as in the graph.
+/// Conversion to an integer truncates towards 0 and clamps to the range of T, and NaN gives 0, as in the graph.
 template <class T, class From>
 T converted(From value) {
   if constexpr (std::is_integral_v<T> && !std::is_same_v<T, From>) {

@@ -1,12 +1,12 @@
 #pragma once
-// UTF-8, checked.
+// Validation of UTF-8.
 
 #include <string_view>
 
 namespace thalweg {
 
-/// Bytes of the well-formed character that a text begins with (RFC 3629: no overlong forms, no surrogates, nothing
-/// above U+10FFFF); 0 where it begins with none.
+/// Bytes of the well-formed character at the beginning of a text (RFC 3629: no overlong forms, no surrogates, nothing
+/// above U+10FFFF); 0 if there is none.
 [[nodiscard]] inline std::size_t utf8_length(std::string_view text) {
   const auto byte = [&](std::size_t at) { return at < text.size() ? static_cast<unsigned char>(text[at]) : 0U; };
   if (text.empty()) return 0;
@@ -25,7 +25,7 @@ namespace thalweg {
   return overlong || outside ? 0 : length;
 }
 
-/// Whether the whole text is well-formed.
+/// Whether the whole text is well-formed UTF-8.
 [[nodiscard]] inline bool is_utf8(std::string_view text) {
   while (!text.empty()) {
     const std::size_t length = utf8_length(text);

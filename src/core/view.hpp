@@ -1,5 +1,5 @@
 #pragma once
-// View: where the elements of a value lie in a buffer, as sizes and strides.
+// View: the positions of a value's elements in a buffer, as sizes and strides.
 
 #include <array>
 #include <cstdint>
@@ -17,7 +17,7 @@ struct View {
   friend bool operator==(const View&, const View&) = default;
 
   static View dense(const Shape& shape);
-  /// Row-major without gaps, from any offset.
+  /// Whether it is row-major without gaps; the offset does not matter.
   [[nodiscard]] bool is_dense() const;
   /// Whether every index reads the same element.
   [[nodiscard]] bool is_uniform() const;
@@ -26,10 +26,10 @@ struct View {
   [[nodiscard]] View transpose(std::span<const std::int64_t> order) const;
   [[nodiscard]] View broadcast(const Shape& to) const;
   [[nodiscard]] View slice(int axis, std::int64_t begin, std::int64_t end, std::int64_t step) const;
-  /// Empty where the elements would not lie at regular strides.
+  /// Empty if the elements would not have regular strides.
   [[nodiscard]] std::optional<View> reshape(const Shape& to) const;
 
-  /// The same places with neighbouring axes joined where they can be, and axes of size 1 dropped.
+  /// The same positions with neighbouring axes joined if possible, and without axes of size 1.
   [[nodiscard]] View collapse() const;
 };
 

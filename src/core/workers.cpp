@@ -33,8 +33,8 @@ void pause_briefly() {
 
 constexpr int most_threads = 1024;
 
-/// How many threads the limit of address space (`ulimit -v`) leaves room for: their stacks get an eighth of it, because
-/// the allocator sets aside several times as much for each thread, and libraries end the process when they get none.
+/// How many threads fit into the limit of address space (`ulimit -v`). Their stacks get an eighth of it, because the
+/// allocator reserves several times as much for each thread, and libraries end the process if they get no memory.
 int threads_with_room() {
   rlimit space{}, stack{};
   if (getrlimit(RLIMIT_AS, &space) != 0 || space.rlim_cur == RLIM_INFINITY) return most_threads;
@@ -73,7 +73,8 @@ Workers::Workers(int threads) {
   helpers_.reserve(static_cast<std::size_t>(total) - 1);
   try {
     for (int i = 1; i < total; ++i) helpers_.emplace_back([this] { help_until_stopped(); });
-  } catch (const std::system_error&) {  // the system starts no more, and no result depends on how many there are
+  } catch (
+      const std::system_error&) {  // the system starts no more threads; results do not depend on how many there are
   } catch (const std::bad_alloc&) {
   }
 }
@@ -129,7 +130,7 @@ void Workers::share_out(std::int64_t count, TaskRef task) {
       std::this_thread::yield();
     }
   }
-  // A helper may still be leaving the job, which lives on this stack.
+  // A helper may still be inside the job, which is on this stack.
   for (bool inside = true; inside;) {
     const std::lock_guard lock(mutex_);
     std::erase(jobs_, &job);
@@ -147,8 +148,9 @@ Workers::Job* Workers::job_with_work() {
 
 namespace {
 
-/// Signals are for the threads of the program: some of oneDNN's products keep their stack pointer at the start of a
-/// buffer, and a handler that ran on this thread's stack then would write over what lies before it.
+/// Blocks signals on the pool's threads, so that only the program's own threads handle them: some products of oneDNN
+/// keep their stack pointer at the start of a buffer, and a handler on this thread's stack would then overwrite the
+/// memory before the buffer.
 void leave_signals_to_others() {
   sigset_t signals;
   sigfillset(&signals);
@@ -160,7 +162,7 @@ void leave_signals_to_others() {
 
 void Workers::help_until_stopped() {
   leave_signals_to_others();
-  constexpr int spin_limit = 5000;  // some tens of microseconds: about a small step's gap between two jobs
+  constexpr int spin_limit = 5000;  // some tens of microseconds: about the time between two jobs of a small step
   std::uint64_t seen = 0;
   while (true) {
     bool news = false;
@@ -191,7 +193,7 @@ void Workers::help_until_stopped() {
 }
 
 #if defined(__x86_64__)
-// Writing the register is slow, so it is written only where its value changes.
+// Writing the register is slow, so it is written only to change its value.
 namespace {
 constexpr unsigned flush_bits = 0x8040;
 }

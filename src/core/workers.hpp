@@ -1,6 +1,6 @@
 #pragma once
 // Workers: a pool of waiting threads that share numbered tasks. Any thread may post tasks at any time, even a worker
-// inside a task; idle workers help. Which thread runs a task never changes what the task computes.
+// inside a task; idle workers help. The result of a task does not depend on the thread that runs it.
 
 #include <atomic>
 #include <condition_variable>
@@ -12,12 +12,13 @@
 
 namespace thalweg {
 
-/// The number of cores that this process may use: its affinity, and the quota of its control groups.
+/// The number of cores that this process may use, by its affinity and by the quota of its control groups.
 [[nodiscard]] int available_cores();
-/// THALWEG_THREADS, else available_cores(). Throws UsageError where the variable is no number from 1 to 1024.
+/// THALWEG_THREADS, or available_cores() if it is not set or 0. A larger number than the pool allows is reduced. Throws
+/// UsageError unless the variable is a whole number, at least 0.
 [[nodiscard]] int default_threads();
 
-/// A reference to a callable, for the length of a call.
+/// A reference to a callable, valid for the duration of a call.
 class TaskRef {
  public:
   template <class F>
@@ -32,7 +33,8 @@ class TaskRef {
 
 class Workers {
  public:
-  /// `threads` counts the calling thread; 0 means default_threads(). There are fewer where the system starts no more.
+  /// `threads` counts the calling thread; 0 means default_threads(). There are fewer if the system cannot start that
+  /// many.
   explicit Workers(int threads = 0);
   ~Workers();
   Workers(const Workers&) = delete;
@@ -40,8 +42,8 @@ class Workers {
 
   [[nodiscard]] int threads() const { return static_cast<int>(helpers_.size()) + 1; }
 
-  /// Runs task(0), ..., task(count - 1), each once, on this thread and on idle workers; returns when all are done. The
-  /// exception of the first task (by number) that threw is thrown again.
+  /// Runs task(0), ..., task(count - 1), each once, on this thread and on idle workers, and returns when all are done.
+  /// Rethrows the exception of the task with the lowest number that threw.
   void run(std::int64_t count, TaskRef task) {
     if (count == 1) {  // the common case in a small step
       task(0);
@@ -54,23 +56,24 @@ class Workers {
   struct Job {
     TaskRef task;
     std::int64_t count;
-    bool flushes;  // whether the posting thread flushes denormals, so that a task rounds alike on every thread
-    std::atomic<std::int64_t> claimed = 0;  // tasks taken so far, finished or not
+    bool flushes;  // whether the posting thread flushes denormals; helpers do the same, so that rounding is the same on
+                   // every thread
+    std::atomic<std::int64_t> claimed = 0;  // tasks taken so far, whether finished or not
     std::atomic<std::int64_t> from_front = 0, from_back = 0;
     std::atomic<std::int64_t> done = 0;
-    int helpers = 0;  // inside this job now; guarded by mutex_
+    int helpers = 0;  // helpers inside this job now; guarded by mutex_
     std::mutex error_mutex;
     std::int64_t error_task = -1;
     std::exception_ptr error;
     Job(TaskRef t, std::int64_t n);
   };
   void share_out(std::int64_t count, TaskRef task);
-  /// The thread that posted a job takes its tasks from the front, helpers take them from the back. With two threads
-  /// each works on the same half of the memory in kernel after kernel, and finds it in its own cache.
+  /// The thread that posted a job takes its tasks from the front, helpers take them from the back. With two threads,
+  /// each then works on the same half of the memory in kernel after kernel and finds it in its own cache.
   enum class End { front, back };
   static void work_on(Job& job, End end);
   void help_until_stopped();
-  Job* job_with_work();  // under mutex_
+  Job* job_with_work();  // the caller holds mutex_
 
   std::mutex mutex_;
   std::condition_variable wake_;
@@ -81,8 +84,8 @@ class Workers {
   std::vector<std::thread> helpers_;
 };
 
-/// Flushes denormal numbers to zero on this thread while it lives (a product on denormals takes 200 times as long), and
-/// puts the thread's floating-point mode back.
+/// Flushes denormal numbers to zero on this thread while it lives, because a product with denormals takes 200 times as
+/// long; the destructor restores the thread's floating-point mode.
 class FlushDenormals {
  public:
   FlushDenormals();
