@@ -73,8 +73,7 @@ std::string toml_quoted(std::string_view text) {
     } else if (character == "\t") {
       out += "\\t";
     } else if (!valid) {
-      out += "\\" +
-             hexadecimal(character);  // TOML strings cannot hold such bytes, so that they are written as the text \xNN
+      out += "\\" + hexadecimal(character);  // a TOML string cannot hold such a byte: it gets the text \xNN
     } else if (is_control(character)) {
       out += fmt::format("\\u{:04X}", character.size() == 1 ? first : static_cast<unsigned char>(character[1]));
     } else {

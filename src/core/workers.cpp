@@ -73,8 +73,7 @@ Workers::Workers(int threads) {
   helpers_.reserve(static_cast<std::size_t>(total) - 1);
   try {
     for (int i = 1; i < total; ++i) helpers_.emplace_back([this] { help_until_stopped(); });
-  } catch (
-      const std::system_error&) {  // the system starts no more threads; results do not depend on how many there are
+  } catch (const std::system_error&) {  // fewer threads than requested will do: no result depends on their number
   } catch (const std::bad_alloc&) {
   }
 }

@@ -56,8 +56,7 @@ class Workers {
   struct Job {
     TaskRef task;
     std::int64_t count;
-    bool flushes;  // whether the posting thread flushes denormals; helpers do the same, so that rounding is the same on
-                   // every thread
+    bool flushes;  // whether the posting thread flushes denormals; helpers do the same, so that they round alike
     std::atomic<std::int64_t> claimed = 0;  // tasks taken so far, whether finished or not
     std::atomic<std::int64_t> from_front = 0, from_back = 0;
     std::atomic<std::int64_t> done = 0;

@@ -1,5 +1,5 @@
-// Reverse and forward mode on Vars. Both are one loop over the list of ops; every derivative is made of ordinary ops,
-// so it can be differentiated again.
+// Reverse and forward mode on Vars. Each is one loop over the list of ops. Every derivative consists of ordinary ops,
+// so that it can be differentiated again.
 
 #include "thalweg/derivatives.hpp"
 
@@ -23,7 +23,7 @@ Graph& graph_of(std::string_view what, const std::vector<Var>& outputs, const st
   return graph;
 }
 
-/// One cotangent (or tangent) for each of `vars`, of its shape and dtype.
+/// Checks that there is one cotangent (or tangent) for each of `vars`, with its shape and dtype.
 void expect_like(std::string_view what, const std::vector<Var>& given, const std::vector<Var>& vars) {
   if (given.size() != vars.size()) fail<UsageError>("{} given: {} for {} values", what, given.size(), vars.size());
   for (std::size_t i = 0; i < vars.size(); ++i) {
@@ -34,7 +34,7 @@ void expect_like(std::string_view what, const std::vector<Var>& given, const std
   }
 }
 
-/// The nodes that a derivative is about: from the first of the inputs, before which nothing depends on them, to the
+/// The nodes that a derivative visits: from the first of the inputs, because no earlier node depends on them, to the
 /// last of the outputs.
 struct Range {
   int first = 0, last = 0;
@@ -83,7 +83,7 @@ Var plus(Var sum, Var term) { return !sum.defined() ? term : !term.defined() ? s
 
 Var zeros_like(Var x) { return broadcast_to(x.graph().number(0, x.dtype()), x.shape()); }
 
-/// (outer, 1, inner) values spread over the reduced axis again.
+/// Broadcasts (outer, 1, inner) values along the reduced axis.
 Var spread(const Site& site, Var reduced) {
   const Shape& shape = site.x().shape();
   return broadcast_to(reshape(reduced, {shape[0], 1, shape[2]}), shape);
@@ -152,7 +152,7 @@ std::vector<Var> vjp(const std::vector<Var>& outputs, const std::vector<Var>& co
 
 namespace {
 
-/// The op applied to other inputs, with its own attributes.
+/// Applies the op to other inputs, with the same attributes.
 Var again(const Site& site, std::vector<Var> inputs) {
   const Node& node = site.graph.node(site.index);
   return site.graph.append(*node.op, std::move(inputs), node.attributes, node.source);
@@ -181,10 +181,10 @@ Var push_linear(const Site& site, const std::vector<Var>& tangents, const Op& op
   return sum;
 }
 
-/// Where only the reverse rule is known: u -> J^T u is linear, and its transpose applied to t is J t.
+/// For an op with a reverse rule only: u -> J^T u is linear, and its transpose applied to t is J t.
 Var push_by_transposing(const Site& site, const std::vector<Var>& tangents, const std::vector<char>& wanted) {
   const Var u = zeros_like(site.y());
-  const Var probe = stop_gradient(u);  // a place of its own to differentiate by
+  const Var probe = stop_gradient(u);  // a separate node, by which the result is differentiated
   const std::vector<Var> pulled = pull_back(site, probe, wanted);
   std::vector<Var> outputs, cotangents;
   for (std::size_t i = 0; i < pulled.size(); ++i) {

@@ -151,14 +151,14 @@ void expect_of_graph(std::string_view op, Var var, const Graph& graph, Source so
 }
 
 namespace {
-/// The line of the first argument that is a Var: a number may stand in a formula of ours.
+/// The source line of the first argument that is a Var; a plain number may come from a formula of this library.
 Source source_of(std::span<const Arg> args) {
   const auto var = std::ranges::find_if(args, [](const Arg& arg) { return arg.is_var(); });
   return var == args.end() ? args.front().source() : var->source();
 }
 
-/// The Var that the other arguments are brought to: a strong one before a weak one, and one that was passed before a
-/// constant.
+/// The Var whose graph and dtype the other arguments take: a strong Var if there is one, otherwise a constant,
+/// otherwise a weak Var.
 Var first_var(std::string_view op, std::span<const Arg> args) {
   Var found;
   for (const Arg& arg : args) {
@@ -166,7 +166,7 @@ Var first_var(std::string_view op, std::span<const Arg> args) {
     expect_defined(op, arg.var(), arg.source());
     if (!found.defined()) found = arg.var();
     expect_of_graph(op, arg.var(), found.graph(), arg.source());
-    // A strong Var decides the dtype of the numbers it meets, a weak one only where there is no other.
+    // A strong Var decides the dtype of the numbers that it meets; a weak one does so only if there is no strong Var.
     if (found.graph().node(found).weak) found = arg.var();
   }
   const auto constant = std::ranges::find_if(args, [](const Arg& arg) { return !arg.is_var() && !arg.is_number(); });

@@ -1,6 +1,5 @@
 #pragma once
-// Op: one row of the op table. It joins a name, a shape rule, a derivative rule, a kernel, and the samples of its
-// tests.
+// Op: a row of the op table. It joins a name, a shape rule, a derivative rule, a kernel, and samples for tests.
 
 #include <functional>
 #include <string>
@@ -16,17 +15,17 @@ namespace thalweg {
 
 struct OpKernel;  // core/kernel.hpp: how it runs
 
-/// What an op is told besides its inputs: axes, sizes, a number, a tensor, a name.
+/// The arguments of an op besides its inputs: axes, sizes, a number, a tensor, a name.
 struct Attributes {
   std::vector<std::int64_t> ints;
   double number = 0;
   std::string name;
   std::vector<Tensor> tensor;  // one or none
-  /// custom_derivative's rule: (inputs, output, cotangent) -> a cotangent an input
+  /// The rule of custom_derivative: (inputs, output, cotangent) -> one cotangent for each input.
   std::function<std::vector<Var>(std::span<const Var>, Var, Var)> rule;
 };
 
-/// An op at one place of a graph, as derivative rules see it.
+/// An op at one position in a graph, as derivative rules see it.
 struct Site {
   Graph& graph;
   int index;
@@ -39,23 +38,23 @@ struct Site {
 enum class OpKind {
   leaf,         ///< an input or a constant
   elementwise,  ///< out[i] = f(a[i], b[i], ...)
-  view,         ///< the same elements in other places; absorbed into what reads it
+  view,         ///< the same elements in another order; the ops that read it absorb it
   reduce,       ///< one axis group becomes one element: (outer, reduced, inner) -> (outer, inner)
-  opaque,       ///< a kernel of its own
+  opaque,       ///< has its own kernel
 };
 
-/// What a leaf is.
+/// What kind of leaf a node is.
 enum class Leaf {
-  none,      ///< no leaf
-  input,     ///< a named value from outside
+  none,      ///< not a leaf
+  input,     ///< a named value from outside the graph
   constant,  ///< a tensor
   number,    ///< one number
 };
 
-/// How people write an op in a formula.
+/// How an op is written in a formula.
 enum class Form {
   call,        ///< symbol(a, b, ...)
-  same,        ///< as its input: the elements are the same
+  same,        ///< written as its input, because the elements are the same
   sum,         ///< a + b
   difference,  ///< a - b
   product,     ///< a*b
@@ -63,23 +62,23 @@ enum class Form {
   negative,    ///< -a
   square,      ///< a^2
   power,       ///< a^b
-  reciprocal,  ///< 1/a, or 1/symbol(a) where there is a symbol
+  reciprocal,  ///< 1/a, or 1/symbol(a) if there is a symbol
   comparison,  ///< a < b, with its own symbol
-  choice,      ///< b where a is not 0, else c
+  choice,      ///< b where a is not 0, otherwise c
 };
 
-/// Inputs and the value they should give, for the table's tests.
+/// Inputs and the expected value, for the tests of the table.
 struct Sample {
-  std::vector<Shape> shapes;                                ///< one an input
+  std::vector<Shape> shapes;                                ///< one for each input
   std::function<Var(std::span<const Var>)> call;            ///< the op applied to them
   std::function<Tensor(std::span<const Tensor>)> expected;  ///< the same by plain loops, in f64
-  double low = -2, high = 2;                                ///< inputs are drawn from here
-  std::vector<std::pair<int, std::int64_t>> indices = {};   ///< inputs that are i32 below a bound
+  double low = -2, high = 2;                                ///< the range from which inputs are drawn
+  std::vector<std::pair<int, std::int64_t>> indices = {};   ///< inputs that are i32 indices, with their upper bounds
   double tolerance = 1;                                     ///< factor on the usual tolerances
-  bool differences = true;                                  ///< whether differences of values show the derivative
+  bool differences = true;                                  ///< whether finite differences show the derivative
 };
 
-/// g times the partial derivative of the output by one input; an undefined Var is zero.
+/// g times the partial derivative of the output with respect to one input; an undefined Var is zero.
 using PartialRule = Var (*)(const Site&, int input, Var g);
 /// The cotangent of one input given the output's; an undefined Var is zero.
 using PullRule = Var (*)(const Site&, int input, Var g);
@@ -93,39 +92,42 @@ struct Op {
   /// The output's signature. Throws UsageError (without the place: the graph adds it).
   Signature (*infer)(std::span<const Signature> inputs, const Attributes&) = nullptr;
 
-  // The derivative, stated once in one of these forms; none means that it is zero everywhere.
-  PartialRule partial = nullptr;          ///< elementwise: serves forward and reverse mode alike
-  PullRule transpose = nullptr;           ///< linear in each input for which it is defined
-  bool jointly_linear = false;            ///< f(a + s, b + t) = f(a, b) + f(s, t); else linear in each input
-  Var (*weights)(const Site&) = nullptr;  ///< reduction: the partial derivative by each reduced element
-  PullRule pull = nullptr;                ///< reverse mode of an op that is none of these
+  // The derivative, stated once in one of these forms; without any, it is zero everywhere.
+  PartialRule partial = nullptr;  ///< elementwise: serves forward and reverse mode alike
+  PullRule transpose = nullptr;   ///< for ops linear in each input for which it is defined
+  bool jointly_linear = false;    ///< f(a + s, b + t) = f(a, b) + f(s, t); otherwise linear in each input separately
+  /// For reductions: the partial derivative with respect to each reduced element.
+  Var (*weights)(const Site&) = nullptr;
+  PullRule pull = nullptr;  ///< reverse mode of all other ops
 
-  /// A view: where the output's elements lie, given where the input's do. Nothing: not at regular strides.
+  /// For views: the positions of the output's elements, given those of the input. Empty if the strides would be
+  /// irregular.
   std::optional<View> (*view)(const View& x, const Attributes&, const Shape& output) = nullptr;
 
-  /// Where each element of the output is the product of one element of each input: how both inputs are seen then. Else
-  /// nothing, and that depends on the shapes alone.
+  /// For ops whose output elements are each the product of one element of each input: how both inputs are viewed for
+  /// that. Otherwise empty, which depends only on the shapes.
   std::optional<std::pair<View, View>> (*factors)(const View& left, const View& right, const Attributes&,
                                                   const Shape& output) = nullptr;
 
   Leaf leaf = Leaf::none;
-  bool converts = false;  ///< the same elements in another float type; absorbed into what reads them, which rounds them
+  /// The same elements in another float type. The ops that read it absorb it and round the elements.
+  bool converts = false;
 
-  // What the planner may drop; it changes no bit.
-  std::optional<double> identity = {};  ///< f(x, identity) = x. (Not of add: -0 + 0 is 0.)
+  // Facts that let the planner drop ops; they must not change a single bit.
+  std::optional<double> identity = {};  ///< f(x, identity) = x. (Not for add: -0 + 0 is 0.)
   bool commutes = false;                ///< f(a, b) = f(b, a)
   bool undoes_itself = false;           ///< f(f(x)) = x
 
   Form form = Form::call;
-  std::string_view symbol = {};  ///< what a call or a comparison is written with; none: the name
+  std::string_view symbol = {};  ///< how a call or a comparison is written; empty: by the name
 
-  /// Worth computing again in the backward pass where memory is short, as elementwise ops are.
+  /// Whether it is cheap enough to compute again in the backward pass when memory is short, as elementwise ops are.
   bool cheap = false;
 
-  SampleRule samples_along = nullptr;  ///< where the samples of a batch are in the output; none: it mixes them
+  SampleRule samples_along = nullptr;  ///< where the samples of a batch are in the output; none: the op mixes samples
 
   const OpKernel* kernel = nullptr;
-  double (*scalar)(const double* inputs) = nullptr;  ///< elementwise: the reference, one element
+  double (*scalar)(const double* inputs) = nullptr;  ///< for elementwise ops: the reference for one element
   std::vector<Sample> samples = {};
 };
 

@@ -55,7 +55,7 @@ SampleAxis reshape_samples(const SampleSite& site) {
   const Shape &from = site.signatures[0].shape, &to = site.output.shape;
   std::int64_t before = 1, product = 1;
   for (int axis = 0; axis < input.axis; ++axis) before *= from[axis];
-  // samples stay apart where an axis of the new shape begins at the same place and holds whole samples
+  // samples stay separate if an axis of the new shape begins at the same position and holds whole samples
   for (int axis = 0; axis < to.rank(); ++axis) {
     if (product == before && to[axis] % site.samples == 0 && (to[axis] > 1 || site.samples == 1))
       return SampleAxis::along(axis);

@@ -1,6 +1,6 @@
 #pragma once
-// Where the samples of a batch are: which axis of each value they lie along, or whether the value is a sum over them. A
-// loss that is such a sum can be computed shard by shard; an op that mixes samples makes a step one shard.
+// Where the samples of a batch are: along which axis of each value, or whether the value is a sum over them. A loss
+// that is such a sum can be computed shard by shard; if an op mixes samples, the whole step is one shard.
 
 #include <span>
 
@@ -14,7 +14,7 @@ struct SampleAxis {
   enum class Kind {
     none,    ///< does not depend on the batch
     along,   ///< sample i is the i-th of `samples` equal parts along `axis`
-    summed,  ///< a sum of one term a sample
+    summed,  ///< a sum with one term for each sample
     mixed,   ///< anything else
   };
   Kind kind = Kind::none;
@@ -25,7 +25,7 @@ struct SampleAxis {
   friend bool operator==(const SampleAxis&, const SampleAxis&) = default;
 };
 
-/// What a rule looks at.
+/// The arguments of a rule.
 struct SampleSite {
   std::span<const SampleAxis> inputs;
   std::span<const Signature> signatures;  ///< of the inputs
@@ -42,7 +42,7 @@ struct SampleSite {
 };
 using SampleRule = SampleAxis (*)(const SampleSite&);
 
-// The rules that several ops share. None is asked where no input depends on the batch.
+// The rules that several ops share. They are called only if an input depends on the batch.
 SampleAxis elementwise_samples(const SampleSite& site);  ///< not linear in any input
 SampleAxis linear_samples(const SampleSite& site);       ///< linear in all inputs together
 SampleAxis product_samples(const SampleSite& site);      ///< linear in each input

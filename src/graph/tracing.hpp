@@ -1,11 +1,11 @@
 #pragma once
-// Which graph an op belongs to that has no Var among its arguments.
+// The graph that receives an op without a Var among its arguments.
 
 #include "graph/graph.hpp"
 
 namespace thalweg {
 
-/// While it lives, this thread traces the graph.
+/// Makes this thread trace the graph while it lives.
 class Tracing {
  public:
   explicit Tracing(Graph& graph);
@@ -17,8 +17,8 @@ class Tracing {
   Graph* outer_;
 };
 
-/// The argument as a Var: a number or a constant becomes one of the graph that is being traced, and a number is f64
-/// until it meets another dtype. Throws UsageError where nothing is being traced.
+/// Converts an argument to a Var: a number or a constant becomes a node of the graph that is being traced, and a number
+/// is f64 until it meets another dtype. Throws UsageError if nothing is being traced.
 [[nodiscard]] Var var_of(const Arg& arg);
 
 }  // namespace thalweg

@@ -1,11 +1,11 @@
 #pragma once
-// The line of a user's program that errors and nodes name while a function of ours that is made of ops is running.
+// The line of a user's program that errors and nodes name while a library function that consists of several ops runs.
 
 #include "thalweg/var.hpp"
 
 namespace thalweg {
 
-/// While it lives, what this thread appends or refuses is at this line; the first of several that live counts.
+/// While it lives, nodes and errors of this thread name this line; if several are alive, the first one decides.
 class UsersLine {
  public:
   explicit UsersLine(Source line);

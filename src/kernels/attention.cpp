@@ -13,7 +13,8 @@ namespace thalweg {
 namespace {
 
 constexpr std::int64_t block_queries = 64;
-/// Items of (sample, head) are dealt to this many tasks, fixed, because each needs scratch of its own.
+/// The items, which are pairs (sample, head), are divided among this fixed number of tasks, because each task needs its
+/// own scratch.
 constexpr std::int64_t most_tasks = 8;
 /// Multiplications below which the work stays on one thread.
 constexpr std::int64_t split_work = 1 << 20;
@@ -41,7 +42,7 @@ struct Attention {
   /// Elements of one block of scores.
   [[nodiscard]] std::int64_t block() const { return std::min(block_queries, shape.queries) * padded(shape.keys); }
 
-  /// How many keys a query sees, from the first on.
+  /// The number of keys that a query attends to, counted from the first one.
   [[nodiscard]] std::int64_t visible(std::int64_t length, std::int64_t query) const {
     const std::int64_t seen = causal ? query + 1 + shape.keys - shape.queries : shape.keys;
     return std::clamp<std::int64_t>(seen, 0, length);
@@ -69,7 +70,7 @@ struct Attention {
     });
   }
 
-  /// The probabilities of a block of queries over `n` keys, rows of padded(n): zeros where a key is not seen.
+  /// The probabilities of a block of queries over `n` keys, in rows of padded(n): zero for masked keys.
   template <class T>
   void probabilities(const T* q, const T* k, std::int64_t begin, std::int64_t rows, std::int64_t n, std::int64_t length,
                      T* p) const {
@@ -103,8 +104,8 @@ struct Attention {
     for (std::int64_t r = 0; r < rows; ++r) std::fill_n(rows_at + r * step, shape.width, T{0});
   }
 
-  /// Cotangents of what the input `which` holds: with P = softmax(scale Q K^T) and G that of the output,
-  /// dV = P^T G, dS = scale P (G V^T - rowsum(P G V^T)), dQ = dS K, dK = dS^T Q.
+  /// Cotangents of the part `which` of the inputs: with P = softmax(scale Q K^T) and G the cotangent of the output, dV
+  /// = P^T G, dS = scale P (G V^T - rowsum(P G V^T)), dQ = dS K, dK = dS^T Q.
   template <class T>
   void backward(const KernelCall& call, int which, int g_input, std::int64_t item, T* p) const {
     const std::int64_t row = shape.heads * shape.width, sample = item / shape.heads, head = item % shape.heads;

@@ -1,23 +1,24 @@
 #pragma once
-// Attention, a block of queries at a time: the scores of a block live in scratch, and no (time x time) matrix exists.
+// Attention, one block of queries at a time: only the scores of a block are stored, in scratch, never a (time x time)
+// matrix.
 
 #include "core/kernel.hpp"
 
 namespace thalweg {
 
-/// Where attention's inputs lie. They come as {qkv}, {q, kv} or {q, k, v}; what comes packed has an axis for its parts
-/// before the heads: qkv (batch, time, 3, heads, width), kv (batch, time, 2, heads, width), else
-/// (batch, time, heads, width). So what one product computes is read where it is, and nothing is transposed or copied.
+/// The layout of attention's inputs, which are {qkv}, {q, kv} or {q, k, v}. Packed inputs have an axis for their parts
+/// before the heads: qkv (batch, time, 3, heads, width), kv (batch, time, 2, heads, width), otherwise (batch, time,
+/// heads, width). The result of one product is thus read where it is, without transposing or copying.
 struct AttentionShape {
   struct Part {
-    int input;                         // which of the inputs holds it
-    std::int64_t offset, time, batch;  // the first element, and steps along time and batch, in elements
+    int input;                         // index of the input that holds this part
+    std::int64_t offset, time, batch;  // first element, and strides along time and batch, in elements
   };
   std::int64_t batch, queries, keys, heads, width;
   Part q, k, v;
 
-  /// `inputs` are those of the first one, two or three that hold queries, keys and values. It needs no symbol, so that
-  /// libraries which are opened at run time can use it.
+  /// `inputs` are only those one, two or three that hold queries, keys and values. It is inline and needs no symbol, so
+  /// that libraries that are opened at run time can use it.
   static AttentionShape of(std::span<const Signature> inputs) {
     const auto first = inputs.front().shape.sizes(), last = inputs.back().shape.sizes();
     AttentionShape s{};
@@ -37,14 +38,14 @@ struct AttentionShape {
 };
 
 /// softmax(scale q k^T) v -> (batch, queries, heads, width). ints: {causal, whether an input of i32 lengths (batch)
-/// follows}; number: scale. Query i sees the keys up to i + keys - queries where it is causal, and those before the
-/// length; one that sees none gives zeros.
+/// follows}; number: scale. If causal, query i attends to the keys up to i + keys - queries; with lengths, only to keys
+/// before the length. A query without any key gives zeros.
 [[nodiscard]] Kernel make_attention(const KernelSite& site);
-/// The cotangent of the input ints[2], given that of the output as a last input. Recomputes the scores by blocks.
+/// The cotangent of input ints[2], given that of the output as the last input. Recomputes the scores block by block.
 [[nodiscard]] Kernel make_attention_gradient(const KernelSite& site);
 
-/// x (batch, time, heads, width) with the pairs (i, i + width / 2) of the first ints[0] heads turned by the angle
-/// position * number^(-2 i / width), backwards where ints[1]; positions are i32 (time).
+/// Rotary position embedding of x (batch, time, heads, width): the pairs (i, i + width / 2) of the first ints[0] heads
+/// are rotated by the angle position * number^(-2 i / width), backwards if ints[1] is set; positions are i32 (time).
 [[nodiscard]] Kernel make_rotary(const KernelSite& site);
 
 }  // namespace thalweg

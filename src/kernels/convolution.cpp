@@ -31,8 +31,8 @@ ConvolutionShape shape_of(const KernelSite& site, Result result) {
           a[groups]};
 }
 
-/// Calls body(x, f, y) for every place of an image, a filter and a result that meet, in a fixed order: the places of
-/// the first channels of one group each.
+/// Calls body(x, f, y) for all positions of an image, a filter and a result that belong together, in a fixed order: the
+/// position of the first channel of one group in each.
 template <class Body>
 void each_meeting(const ConvolutionShape& s, const Body& body) {
   const auto &h = s.height, &w = s.width;
@@ -55,7 +55,7 @@ void each_meeting(const ConvolutionShape& s, const Body& body) {
   }
 }
 
-/// One sample in plain code. What is written is added to.
+/// One sample in plain code. Adds to the result.
 template <class T>
 void plain_sample(Result result, const ConvolutionShape& s, T* x, T* f, T* y) {
   const std::int64_t in = s.in / s.groups, out = s.out / s.groups;
@@ -73,8 +73,8 @@ void plain_sample(Result result, const ConvolutionShape& s, T* x, T* f, T* y) {
   });
 }
 
-/// A batch in equal parts of this many multiplications or more, at most eight: a number that depends on the shape
-/// alone.
+/// A batch is split into equal parts of at least this many multiplications, at most eight: the number of parts depends
+/// only on the shape.
 constexpr std::int64_t part_work = 12 * 1024 * 1024;
 std::int64_t parts_of(const ConvolutionShape& s) {
   std::int64_t parts = std::clamp<std::int64_t>(s.batch * s.work() / part_work, 1, 8);
@@ -95,8 +95,8 @@ struct Buffers {
   }
 };
 
-/// Adds to the first of several parts the others, in order. They lie `distance` apart and are `n` long. Each task adds
-/// a stretch of all parts, which stays in the first cache.
+/// Adds the other parts to the first one, in order. They are `distance` apart and have `n` elements. Each task adds a
+/// section of all parts, which stays in the first-level cache.
 template <class T>
 void add_parts(T* sums, std::int64_t parts, std::int64_t distance, std::int64_t n, Workers& workers) {
   static const MicroOp::Run add = find_micro_op("add")->run<T>();
@@ -116,7 +116,7 @@ Kernel plain_kernel(Result result, const ConvolutionShape& whole) {
   const std::int64_t parts = parts_of(whole);
   ConvolutionShape s = whole;
   s.batch /= parts;
-  // each part sums a filter of its own
+  // each part has its own sum of the filter's gradient
   const std::int64_t own = result == Result::filter && parts > 1 ? s.filter_size() : 0;
   return {[=](const KernelCall& call) {
             const Buffers<T> at(result, call);

@@ -1,5 +1,5 @@
 #pragma once
-// Convolution and its two relatives, the derivatives by image and by filter.
+// Convolution and its derivatives with respect to image and filter.
 
 #include "core/kernel.hpp"
 
@@ -13,7 +13,7 @@ struct ConvolutionShape {
     std::int64_t in, kernel, out;  ///< sizes of image, filter and result
     std::int64_t stride, dilation;
     std::int64_t before;  ///< zeros before the first element
-    /// Zeros after the last; negative where elements are left over.
+    /// Zeros after the last element; negative if elements at the end are not used.
     [[nodiscard]] std::int64_t after() const { return (out - 1) * stride + (kernel - 1) * dilation + 1 - in - before; }
   };
   std::int64_t batch;
@@ -28,7 +28,7 @@ struct ConvolutionShape {
   [[nodiscard]] std::int64_t work() const { return height.out * width.out * filter_size(); }
 };
 
-/// The attributes of the three rows.
+/// The integer attributes of the three ops.
 enum ConvolutionInts : std::size_t {
   stride_height,
   stride_width,
@@ -37,15 +37,15 @@ enum ConvolutionInts : std::size_t {
   before_height,
   before_width,
   groups,
-  result_height,  ///< spatial size of what the op gives: image, filter or result
+  result_height,  ///< spatial size of the op's result: image, filter or result
   result_width,
 };
 
 /// x (batch, height, width, in), f (height, width, in / groups, out) -> y (batch, height, width, out).
 [[nodiscard]] Kernel make_convolution(const KernelSite& site);
-/// y, f -> x: the transpose in x.
+/// y, f -> x: the transpose with respect to x.
 [[nodiscard]] Kernel make_convolution_image(const KernelSite& site);
-/// x, y -> f: the transpose in f.
+/// x, y -> f: the transpose with respect to f.
 [[nodiscard]] Kernel make_convolution_filter(const KernelSite& site);
 
 }  // namespace thalweg

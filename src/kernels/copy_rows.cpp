@@ -13,8 +13,8 @@ namespace thalweg {
 namespace HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
 
-/// Rows of a few cache lines, which a call for each would take longer to begin than to copy. Half a line at a time: of
-/// whole lines, which lie anywhere, each would be two.
+/// For rows of a few cache lines, for which a call of memcpy per row would take longer than the copy. Copies half a
+/// cache line at a time, because unaligned accesses of a whole line would touch two lines each.
 HWY_NOINLINE void CopyShortRows(const std::uint8_t* table, std::size_t row_bytes, const std::int64_t* rows,
                                 std::size_t count, std::uint8_t* into) {
   const hn::CappedTag<std::uint8_t, 32> d;

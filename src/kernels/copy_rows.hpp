@@ -1,5 +1,5 @@
 #pragma once
-// Rows picked from a table, as bytes.
+// Copies selected rows of a table, as bytes.
 
 #include <cstddef>
 #include <cstdint>
@@ -8,11 +8,11 @@
 
 namespace thalweg {
 
-/// The same for several rows of any length but that of a number.
+/// The same for several rows of any length other than that of one number.
 void copy_longer_rows(const std::byte* table, std::size_t row_bytes, std::span<const std::int64_t> rows,
                       std::byte* into);
 
-/// Copies the rows named, in that order, from a table of rows of `row_bytes` to `into`. They must exist.
+/// Copies the given rows, in that order, from a table of rows of `row_bytes` to `into`. The rows must exist.
 inline void copy_rows(const std::byte* table, std::size_t row_bytes, std::span<const std::int64_t> rows,
                       std::byte* into) {
   if (rows.size() == 1) {
@@ -20,7 +20,7 @@ inline void copy_rows(const std::byte* table, std::size_t row_bytes, std::span<c
     return;
   }
   if (row_bytes != sizeof(float)) return copy_longer_rows(table, row_bytes, rows, into);
-  for (const std::int64_t row : rows) {  // of one number, as most targets are: a size that the compiler knows
+  for (const std::int64_t row : rows) {  // rows of one number, as most targets are: the compiler knows the size
     std::memcpy(into, table + static_cast<std::size_t>(row) * sizeof(float), sizeof(float));
     into += sizeof(float);
   }

@@ -13,8 +13,8 @@ namespace thalweg {
 
 namespace {
 
-/// The logarithm of a probability of 0: finite, so that differences of it are numbers, and so large that whatever is
-/// added is lost in rounding.
+/// Stands for the logarithm of a probability of 0: finite, so that differences of it are numbers, and so large that
+/// anything added to it is lost in rounding.
 constexpr double impossible = -1e30;
 constexpr double unlikely = impossible / 2;
 
@@ -23,13 +23,14 @@ struct Sizes {
   bool zero_infinity;
 
   [[nodiscard]] std::int64_t states() const { return 2 * most + 1; }
-  /// Of a row of states: two more, before or behind it, are impossible, so that no loop asks where a row ends.
+  /// The length of a row of states. It has two more impossible states, before or after the others, so that loops need
+  /// no check at the ends.
   [[nodiscard]] std::int64_t row() const { return states() + 2; }
-  /// Numbers that the work on one sample takes besides its output.
+  /// Scratch numbers for one sample, besides its output.
   [[nodiscard]] std::int64_t scratch() const { return time * (row() + 1) + 9 * row(); }
 };
 
-/// out[i] = f(x[i]) by the vector loop of that name.
+/// Applies the vector loop with this name in place: x[i] = f(x[i]).
 template <class T>
 class Function {
  public:
@@ -49,8 +50,8 @@ struct Functions {
   const Reducer *max = find_reducer("max"), *sum = find_reducer("sum");
 };
 
-/// One sample. A path walks through 2 length + 1 states: a blank, the first label, a blank, the second, ..., a blank.
-/// At each frame it stays, goes to the next state, or past a blank between two labels that differ.
+/// One sample. A path passes through 2 length + 1 states: a blank, the first label, a blank, the second, ..., a blank.
+/// At each frame it stays, goes to the next state, or skips a blank between two different labels.
 template <class T>
 class Alignment {
  public:
@@ -74,7 +75,7 @@ class Alignment {
         largest_(penalty_ + 2 * s_.row()),
         terms_(largest_ + s_.row()) {}
 
-  /// The loss; the gradient is written beside it.
+  /// Returns the loss, and writes the gradient.
   [[nodiscard]] T run() {
     std::fill(gradient_ + frames_ * s_.classes, gradient_ + s_.time * s_.classes, T{0});
     if (frames_ < ctc::frames_needed({labels_, static_cast<std::size_t>(length_)})) return refused();
@@ -97,7 +98,8 @@ class Alignment {
     return s_.zero_infinity ? 0 : infinity;
   }
 
-  /// softmax(logits) into the gradient, and what a logit is less than to be the logarithm of its probability.
+  /// Writes softmax(logits) to the gradient, and for each frame the log of the sum of exponentials, which subtracted
+  /// from a logit gives the logarithm of its probability.
   void normalise() {
     const std::int64_t n = s_.classes;
     for (std::int64_t t = 0; t < frames_; ++t) {
@@ -114,7 +116,7 @@ class Alignment {
     }
   }
 
-  /// Of a step over two states, by the state it ends in: 0, or impossible.
+  /// Penalties for a step over two states, by the state in which it ends: 0, or impossible.
   void set_penalties() {
     for (std::int64_t state = 0; state < states_ + 2; ++state) {
       const bool inside = state >= 3 && state < states_ && state % 2 == 1;
@@ -148,15 +150,15 @@ class Alignment {
     for (std::int64_t i = 0; i < n; ++i) into[i] = largest_[i] + first[i];
   }
 
-  /// Subtracts the largest, so that what counts stays near 0 and keeps its digits; gives it back.
+  /// Subtracts the largest value and returns it, so that the relevant values stay near 0 and keep their precision.
   [[nodiscard]] double shift(T* x) {
     const T most = f_.max->row(x, states_);
     for (std::int64_t i = 0; i < states_; ++i) x[i] -= most;
     return static_cast<double>(most);
   }
 
-  /// log P of a path's first frames that ends in each state, frame by frame: two impossible states, then the row. Gives
-  /// that of all paths.
+  /// For each frame, log P of all beginnings of paths that end in each state: two impossible states, then the row.
+  /// Returns log P of all paths.
   [[nodiscard]] double forward() {
     double shifted = 0;
     for (std::int64_t t = 0; t < frames_; ++t) {
@@ -179,8 +181,8 @@ class Alignment {
     return most + std::log(std::exp(a - most) + std::exp(b - most)) + shifted;
   }
 
-  /// log P of the frames behind, given the state; with it what part of all paths is in each state at a frame, which the
-  /// gradient is less.
+  /// log P of the remaining frames, given the state. At each frame it also subtracts from the gradient the share of all
+  /// paths that are in each state.
   void backward() {
     std::fill_n(beta_, row_, static_cast<T>(impossible));
     beta_[states_ - 1] = 0;

@@ -1,11 +1,11 @@
 #pragma once
-// One generic kernel for both element types.
+// Helpers for one generic kernel for both element types.
 
 #include "core/kernel.hpp"
 
 namespace thalweg {
 
-/// What `count` elements take.
+/// The bytes of `count` elements.
 template <class T>
 std::size_t bytes_of(std::int64_t count) {
   return static_cast<std::size_t>(count) * sizeof(T);

@@ -49,7 +49,7 @@ void transpose_into(float* to, const float* from, std::int64_t rows, std::int64_
   }
 }
 
-/// `packed` has room for b where it must be turned round.
+/// `packed` has room for the transpose of b if it is needed.
 void small_f32(const ProductShape& p, const float* a, const float* b, float* c, float* packed) {
   if (p.n == 1 && !p.transpose_a) return row_dots(a, p.k, b, c, p.m, p.k);
   if (p.m == 1 && p.transpose_b) return row_dots(b, p.k, a, c, p.n, p.k);
@@ -65,7 +65,7 @@ void small_f32(const ProductShape& p, const float* a, const float* b, float* c, 
 
 /// Below this many multiplications a library call costs more than it saves.
 constexpr std::int64_t small_product_limit = 32 * 1024;
-/// A product of this many multiplications or more is split, at boundaries that depend on its shape alone.
+/// A product of at least this many multiplications is split, at boundaries that depend only on its shape.
 constexpr std::int64_t split_product = 16 * 1024 * 1024;
 
 void large_f32(const ProductShape& p, const float* a, const float* b, float* c, Workers& workers) {
@@ -87,7 +87,7 @@ void large_f32(const ProductShape& p, const float* a, const float* b, float* c, 
   });
 }
 
-/// One product of a batch.
+/// One product of a batch, as a packed product.
 PackedProduct packed(const ProductShape& p, const float* a, const float* b, float* c) {
   return {.m = p.m,
           .n = p.n,
@@ -101,7 +101,7 @@ PackedProduct packed(const ProductShape& p, const float* a, const float* b, floa
           .c = c};
 }
 
-/// One after another, each on all threads.
+/// Computes the products one after another, each on all threads.
 void packed_f32(const ProductShape& p, const KernelCall& call) {
   for (std::int64_t i = 0; i < p.batch; ++i) {
     const float *a = call.in<float>(0) + i * p.m * p.k, *b = call.in<float>(1) + i * p.k * p.n;
@@ -154,7 +154,7 @@ Kernel make_matmul(const KernelSite& site) {
     const std::int64_t per_part = std::max<std::int64_t>(1, split_product / work);
     scratch = bytes_of<float>((p.batch + per_part - 1) / per_part * p.k * p.n);
   }
-  if (p.batch == 1 && is_small(p)) {  // no more than a call: in a small step that is what there is to save
+  if (p.batch == 1 && is_small(p)) {  // nothing but the call, because every overhead counts in a small step
     const auto run = [p](const KernelCall& call) {
       small_f32(p, call.in<float>(0), call.in<float>(1), call.out<float>(), reinterpret_cast<float*>(call.scratch));
     };

@@ -11,14 +11,14 @@ namespace thalweg {
 
 namespace {
 
-/// It keeps to the instruction set that our own loops keep to.
+/// Restricts oneDNN to the instruction set that this library's own loops use.
 bool cap_instruction_set() {
   if (instruction_set() == "AVX2") (void)dnnl::set_max_cpu_isa(dnnl::cpu_isa::avx2);
   if (instruction_set() == "SSE4") (void)dnnl::set_max_cpu_isa(dnnl::cpu_isa::sse41);
   return true;
 }
 
-/// One OpenMP thread for this thread, while it lives.
+/// Sets one OpenMP thread for this thread, while it lives.
 class OneOmpThread {
  public:
   OneOmpThread() : before_(omp_get_max_threads()) {
@@ -49,7 +49,7 @@ dnnl::primitive_attr own_scratchpad() {
   return attributes;
 }
 
-/// What a convolution is created from, in the library's order of axes.
+/// The descriptors from which a convolution is created, in oneDNN's order of axes.
 struct Descriptors {
   memory::desc image, filter, any_filter, result;
   memory::dims strides, dilations, before, after;
@@ -125,7 +125,7 @@ dnnl::convolution_backward_weights::primitive_desc describe_filter(const Descrip
 }
 #endif
 
-/// A primitive and its arguments by the library's numbers.
+/// A primitive and its arguments by oneDNN's argument numbers.
 struct Step {
   dnnl::primitive primitive;
   memory::desc scratchpad;
@@ -183,7 +183,7 @@ class Convolution : public OnednnConvolution {
   Descriptors descriptors_;
   Step step_;
   memory::desc packed_;
-  std::array<int, 3> numbers_;  // of image, filter and result
+  std::array<int, 3> numbers_;  // argument numbers of image, filter and result
   Step pack_, unpack_;
 };
 

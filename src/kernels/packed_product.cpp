@@ -15,18 +15,19 @@
 namespace thalweg {
 namespace {
 
-/// So many terms of an element are added in registers, then to what C holds: a panel of B stays in the first cache.
+/// This many terms of an element are added in registers, then to C: a panel of B then stays in the first-level cache.
 constexpr std::int64_t depth_block = 256;
-/// A task's part of C, which with its panels fits into a core's second cache.
+/// The tile of C of one task, which fits with its panels into a core's second-level cache.
 constexpr std::int64_t tile_rows = 84, tile_columns = 256;
-/// What one task of packing copies, in elements.
+/// The number of elements that one task of packing copies.
 constexpr std::int64_t packed_at_once = 16 * 1024;
 constexpr std::int64_t line = 16;  // floats in a cache line
 
 constexpr std::int64_t parts(std::int64_t count, std::int64_t size) { return (count + size - 1) / size; }
 constexpr std::int64_t round_up(std::int64_t count, std::int64_t size) { return parts(count, size) * size; }
 
-/// What is packed at a time: of B what some 2 MB hold, of A what the second caches of all threads hold together.
+/// The extents that are packed at a time: some 2 MB of B, and as much of A as the second-level caches of all threads
+/// hold.
 struct Extents {
   std::int64_t rows, columns, depth;
 };
@@ -49,13 +50,13 @@ using Int = std::int64_t;
 using D = hn::CappedTag<float, 16>;
 using V = hn::Vec<D>;
 
-/// A panel of A has so many rows and one of B two vectors of columns: a block of C that size fills the registers.
+/// The height of a panel of A, and the width of a panel of B in vectors: a block of C of this size fills the registers.
 constexpr Int lanes = hn::MaxLanes(D());
 constexpr int rows_of_a = lanes == 16 ? 14 : 6;
 constexpr Int columns_of_b = 2 * lanes;
 static_assert(tile_rows % rows_of_a == 0 && tile_columns % columns_of_b == 0);
 
-/// A block of C from a panel of each, over `depth` terms.
+/// Computes a block of C from one panel of each factor, over `depth` terms.
 HWY_NOINLINE void Block(const float* a, const float* b, Int depth, float* c, Int stride, bool add) {
   const D d;
   V sum[rows_of_a][2];
@@ -87,7 +88,7 @@ HWY_NOINLINE void Block(const float* a, const float* b, Int depth, float* c, Int
   }
 }
 
-/// The same at the edge of C, of which only a part is there.
+/// The same at the edge of C, where the block is only partly inside.
 HWY_NOINLINE void EdgeBlock(const float* a, const float* b, Int depth, float* c, Int stride, bool add, Int rows,
                             Int columns) {
   HWY_ALIGN float whole[rows_of_a * columns_of_b];
@@ -100,16 +101,16 @@ HWY_NOINLINE void EdgeBlock(const float* a, const float* b, Int depth, float* c,
   }
 }
 
-/// Rows of a factor (columns of B are meant too) and the terms along them.
+/// The rows of a factor (for B: its columns) and the terms along them.
 struct Source {
   const float* at;
   Int row, depth;  // strides
 };
 
-/// One panel of `width` rows, the missing ones zero: term after term, the rows of each side by side.
+/// Packs one panel of `width` rows, with zeros for missing ones: term after term, the rows of each side by side.
 template <Int width>
 HWY_NOINLINE void PackPanel(const Source& from, Int rows, Int depth, float* to) {
-  constexpr Int at_once = 8;  // terms of a row: they share a cache line where they lie side by side
+  constexpr Int at_once = 8;  // terms of a row that share a cache line if they are contiguous
   if (rows < width) std::fill_n(to, width * depth, 0.0F);
   if (rows == width && from.row == 1) {
     for (Int q = 0; q < depth; ++q) std::memcpy(to + q * width, from.at + q * from.depth, width * sizeof(float));
@@ -128,7 +129,7 @@ HWY_NOINLINE void PackPanel(const Source& from, Int rows, Int depth, float* to) 
   }
 }
 
-/// Panels of one factor as tasks.
+/// Packs the panels of one factor, as tasks.
 template <Int width>
 struct Panels {
   Source from;
@@ -146,10 +147,10 @@ struct Panels {
   }
 };
 
-/// A tile of C from packed panels.
+/// Computes tiles of C from packed panels.
 struct Tiles {
   const float *a, *b;
-  Int rows, columns, depth;  // of what is packed
+  Int rows, columns, depth;  // extents of what is packed
   float* c;
   Int stride;
   bool add;
@@ -211,7 +212,7 @@ bool packing_pays(const PackedProduct& p) {
 }
 
 std::size_t panel_bytes(std::int64_t m, std::int64_t n, std::int64_t k) {
-  constexpr std::int64_t widest = 14 + 32;  // what the last panels of both may have beyond their factors
+  constexpr std::int64_t widest = 14 + 32;  // how far the last panels of both factors may extend beyond them
   const Extents most = most_of(m, n, k);
   return static_cast<std::size_t>((most.rows + most.columns + widest) * most.depth + line) * sizeof(float);
 }

@@ -1,7 +1,7 @@
 #pragma once
-// Products of large matrices in f32. Both factors are copied into panels that the innermost loop reads from front to
-// back, whatever their strides are; the result is computed in tiles, each of which is a task. The order in which an
-// element's terms are added depends on k alone, so that neither the tiles nor the threads change a bit of it.
+// Products of large matrices in f32. Both factors are copied into panels that the innermost loop reads sequentially,
+// whatever their strides are; the result is computed in tiles, each of which is a task. The order in which an element's
+// terms are added depends only on k, so that neither the tiles nor the threads change a bit of it.
 
 #include <cstddef>
 #include <cstdint>
@@ -21,14 +21,14 @@ struct PackedProduct {
   float* c;
 };
 
-/// Whether it is worth the copying: for products that many tiles share, and for middling ones whose factors are read
-/// across rows that lie a multiple of 2 KB apart, which a cache keeps in few of its places.
+/// Whether packing is worth the copies: for products large enough for many tiles, and for medium ones whose factors are
+/// read across rows that are a multiple of 2 KB apart, because those map to few sets of a cache.
 [[nodiscard]] bool packing_pays(const PackedProduct& product);
 
-/// Room for the panels, in bytes.
+/// Bytes for the panels.
 [[nodiscard]] std::size_t panel_bytes(std::int64_t m, std::int64_t n, std::int64_t k);
 
-/// `panels` is panel_bytes() of memory, aligned to a cache line.
+/// `panels` is memory of panel_bytes(), aligned to a cache line.
 void packed_product(const PackedProduct& product, float* panels, Workers& workers);
 
 }  // namespace thalweg

@@ -17,7 +17,7 @@ WindowShape shape_of(const KernelSite& site, const Shape& image, const Shape& re
           image[3]};
 }
 
-/// A kernel that treats one sample after the other, several to a task: body(sample).
+/// A kernel that handles the samples one by one, several in a task: body(sample).
 template <class Body>
 Kernel for_samples(const Shape& larger, Body body) {
   const std::int64_t batch = larger[0], size = batch ? larger.size() / batch : 0;

@@ -14,8 +14,8 @@ namespace {
 
 constexpr std::int64_t per_counter = 4;
 
-/// Four numbers. In f64 the words of a second stream stand below the first's, so that both dtypes give the same number,
-/// cut off at 24 bits or at 53.
+/// Four numbers. In f64, the words of a second stream give the lower bits, so that both dtypes give the same number,
+/// truncated to 24 bits or to 53.
 template <class T>
 std::array<T, per_counter> units(RandomKey key, std::uint64_t counter) {
   const auto high = random_words(key, counter);
@@ -49,7 +49,7 @@ Kernel make(std::uint64_t purpose, std::int64_t samples, std::int64_t share) {
             const auto whole = [&](int input) { return static_cast<std::uint64_t>(*call.in<double>(input)); };
             const RandomKey key = RandomKey{whole(0), purpose}.fold(whole(1));
             const auto* places = call.in<std::int32_t>(2);
-            // a sample's numbers are its own, so that any split gives the same
+            // each sample has its own numbers, so that every split gives the same result
             const std::int64_t at_once = std::max<std::int64_t>(1, split_elements / std::max<std::int64_t>(1, share));
             call.workers.run((samples + at_once - 1) / at_once, [&](std::int64_t part) {
               const std::int64_t end = std::min(samples, (part + 1) * at_once);
@@ -83,9 +83,9 @@ Kernel make_poisson_counts(const KernelSite& site) {
 }
 
 double poisson_quantile(double u, double mean) {
-  constexpr double largest = 1e8, negligible = 1e-18;  // beside the likeliest count
+  constexpr double largest = 1e8, negligible = 1e-18;  // relative to the probability of the likeliest count
   if (!(mean >= 0 && mean <= largest)) return std::numeric_limits<double>::quiet_NaN();
-  double first = std::floor(mean), weight = 1;  // probabilities, but for a factor
+  double first = std::floor(mean), weight = 1;  // probabilities up to a common factor
   while (first > 0 && weight > negligible) {
     weight *= first / mean;
     --first;

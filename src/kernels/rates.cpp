@@ -14,7 +14,7 @@ namespace thalweg {
 
 namespace {
 
-/// A kernel at work on every worker, each with operands of its own, all of them ones.
+/// Runs a kernel on every worker at once, each with its own operands, all of them ones.
 class AtWork {
  public:
   AtWork(Kernel kernel, Workers& workers, std::span<const Signature> inputs, const Signature& output)
@@ -68,7 +68,7 @@ double product_rate(std::int64_t width, DType dtype, Workers& workers) {
   return 2 * n * n * n * workers.threads() / work.seconds();
 }
 
-/// Seconds of c = a + b of so many elements, on each worker.
+/// Seconds of c = a + b with this many elements, on each worker.
 double addition(std::int64_t elements, Workers& workers) {
   const Signature row{{elements}, f32};
   TileProgram program;
@@ -86,7 +86,8 @@ Rates measure_rates(Workers& workers) {
   Rates rates;
   for (const std::int64_t width : {32, 128, 512, 1024})
     rates.products.push_back({width, product_rate(width, f32, workers), product_rate(width, f64, workers)});
-  // three blocks on each worker: 32 MB each of a few, and less of many, which have their part of a shared cache
+  // three blocks for each worker: 32 MB each for few workers, less for many, each of which has only a part of a shared
+  // cache
   const std::int64_t beyond_caches =
       std::max<std::int64_t>(std::int64_t{1} << 20, (std::int64_t{1} << 26) / std::max(8, workers.threads()));
   rates.memory =

@@ -1,5 +1,5 @@
 #pragma once
-// What this machine reaches: products by size and precision, the memory, and what a kernel costs that does nothing.
+// Measured speeds of this machine: products by size and precision, memory bandwidth, and the cost of an empty kernel.
 
 #include <cstdint>
 #include <vector>
@@ -8,16 +8,17 @@
 
 namespace thalweg {
 
-/// Of all workers together, each at work on its own.
+/// The sum over all workers, each with its own operands.
 struct Rates {
-  /// Operations a second of products of square matrices of this width, by our own kernels and the libraries'.
+  /// Operations per second in products of square matrices of this width, with the kernels of this library and of
+  /// oneDNN.
   struct Product {
     std::int64_t width;
     double f32, f64;
   };
   std::vector<Product> products;  ///< the widest last
-  double memory = 0;              ///< bytes a second that are read and written, of blocks that no cache holds
-  double kernel = 0;              ///< seconds of a kernel of one element
+  double memory = 0;              ///< bytes read and written per second, for blocks larger than every cache
+  double kernel = 0;              ///< seconds for a kernel of one element
 };
 
 /// Takes about a second.

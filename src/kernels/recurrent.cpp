@@ -26,7 +26,7 @@ class Activation {
 
 struct Sizes {
   std::int64_t batch, time, units;
-  /// Whether the carry's cotangent passes from step t to the one before.
+  /// Whether the carry's cotangent passes from step t to step t - 1.
   [[nodiscard]] static bool passes(std::int64_t t, std::int64_t truncate) {
     return truncate == 0 || t == 0 || t % truncate != 0;
   }

@@ -25,7 +25,7 @@ struct Loops {
   const Reducer* sum = find_reducer("sum");
 
   T largest(const T* x, std::int64_t n) const { return max->row(x, n); }
-  /// sum e^(x - shift); the terms are kept in `terms` where it is given.
+  /// sum e^(x - shift); if `terms` is given, the terms are stored there.
   T sum_of_exponentials(const T* x, std::int64_t n, T shift, T* terms) const {
     constexpr std::int64_t tile = 512;
     alignas(64) T own[tile];
@@ -72,7 +72,7 @@ Kernel make_logsumexp(const KernelSite& site) {
                     for_rows(call, shape, [&](std::int64_t row) {
                       const T* x = call.in<T>(0) + row * shape.n;
                       const T m = loops.largest(x, shape.n);
-                      // all -inf, a +inf or a NaN: x - m would make a NaN of what is known
+                      // all -inf, a +inf or a NaN: x - m would turn a known result into NaN
                       const T sum = std::isfinite(m) ? loops.sum_of_exponentials(x, shape.n, m, nullptr) : T{1};
                       call.out<T>()[2 * row] = m;
                       call.out<T>()[2 * row + 1] = std::log(sum);
@@ -116,7 +116,7 @@ Kernel make_argmax(const KernelSite& site) {
 }
 
 namespace {
-/// In f64, and block by block, so that the error of a sum of n grows with n / 4096 + 4096 instead of with n.
+/// Sums in f64, block by block, so that the error of a sum of n grows with n / 4096 + 4096 instead of n.
 template <class T>
 void running_sums(const T* x, T* y, std::int64_t n, bool from_end) {
   constexpr std::int64_t block = 4096;
@@ -216,7 +216,7 @@ Kernel make_scatter_add(const KernelSite& site) {
                     T* table = call.out<T>();
                     std::fill_n(table, rows * width, T{0});
                     const auto* indices = call.in<std::int32_t>(1);
-                    for (std::int64_t i = 0; i < count; ++i) {  // in order: two updates of one row add up as given
+                    for (std::int64_t i = 0; i < count; ++i) {  // several updates of one row are added in order
                       if (indices[i] < 0 || indices[i] >= rows) no_such_row("scatter_add", indices[i], rows, i, count);
                       T* row = table + indices[i] * width;
                       const void* operands[] = {row, call.in<T>(0) + i * width};
@@ -231,7 +231,7 @@ Kernel make_concat(const KernelSite& site) {
   const int axis = static_cast<int>(site.ints[0]);
   std::int64_t outer = 1;
   for (int a = 0; a < axis; ++a) outer *= site.output.shape[a];
-  std::vector<std::int64_t> runs;  // bytes of each part for one outer index
+  std::vector<std::int64_t> runs;  // bytes of each part per outer index
   for (const Signature& part : site.inputs) runs.push_back(outer ? static_cast<std::int64_t>(part.bytes()) / outer : 0);
   return {[=](const KernelCall& call) {
             std::byte* to = call.outputs[0];

@@ -1,11 +1,11 @@
 #pragma once
-// What a model of sampled pairs computes besides products: the derivatives of its loss, and rows added to rows.
+// What training on sampled pairs needs besides products: the derivative of its loss, and the addition of rows.
 
 #include <cstdint>
 
 namespace thalweg {
 
-/// z[i] becomes sigmoid(z[i]); returns sum log(1 + e^z[i]), of which that is the derivative.
+/// Replaces z[i] by sigmoid(z[i]) and returns sum log(1 + e^z[i]), whose derivative that is.
 [[nodiscard]] float softplus_sum(float* z, std::int64_t count);
 
 /// y[i] += x[i].

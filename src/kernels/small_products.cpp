@@ -18,7 +18,7 @@ namespace hn = hwy::HWY_NAMESPACE;
 using D = hn::CappedTag<float, 16>;
 using V = hn::Vec<D>;
 
-/// `rows` rows and `vectors` vectors of C at once, in registers over the whole of k.
+/// Computes `rows` rows and `vectors` vectors of C at once, kept in registers over the whole of k.
 template <int rows, int vectors>
 HWY_INLINE void Block(const SmallProduct& p, std::int64_t i, std::int64_t j, std::int64_t width) {
   const D d;
@@ -76,7 +76,7 @@ HWY_INLINE void Band(const SmallProduct& p, std::int64_t j, std::int64_t width) 
   for (; i < p.m; ++i) Block<1, vectors>(p, i, j, width);
 }
 
-/// One row: as many columns at once as there are, for each sum waits for the last one of its own.
+/// For one row: as many columns at once as possible, because each sum has to wait for its previous addition.
 HWY_INLINE std::int64_t OneRow(const SmallProduct& p, std::int64_t lanes) {
   std::int64_t j = 0;
   for (; p.n - j > 3 * lanes; j += std::min(p.n - j, 4 * lanes)) Block<1, 4>(p, 0, j, std::min(p.n - j, 4 * lanes));
@@ -106,7 +106,7 @@ HWY_INLINE hn::Vec<hn::CappedTag<float, 4>> FoldToFour([[maybe_unused]] Tag d, V
 }
 #endif
 
-/// The sums of the lanes of four vectors: halves are added to halves, all four at a time as soon as they are short.
+/// The sums of the lanes of four vectors: halves are added to halves, for all four at once as soon as they are short.
 HWY_INLINE void StoreSums(V s0, V s1, V s2, V s3, float* y) {
 #if HWY_TARGET == HWY_SCALAR
   y[0] = hn::GetLane(s0);
@@ -159,7 +159,7 @@ HWY_NOINLINE void RowDotsImpl(const float* a, std::int64_t lda, const float* x, 
   }
 }
 
-/// `rows` rows of A with `columns` rows of B at once.
+/// Multiplies `rows` rows of A with `columns` rows of B at once.
 template <int rows, int columns>
 HWY_INLINE void RowBlock(const float* a, const float* b, std::int64_t stride, float* c, std::int64_t n,
                          std::int64_t k) {

@@ -1,5 +1,5 @@
 #pragma once
-// Products too small to be worth a library call, and dot products.
+// Products too small for a library call to pay, and dot products.
 
 #include <cstdint>
 
@@ -20,7 +20,7 @@ void small_product(const SmallProduct& product);
 /// y[i] = sum_p a[i * lda + p] x[p]: a product with a column.
 void row_dots(const float* a, std::int64_t lda, const float* x, float* y, std::int64_t m, std::int64_t k);
 
-/// C (m, n) = A B^T, with A (m, k) and B (n, k), whose rows stand `stride` apart.
+/// C (m, n) = A B^T, with A (m, k) and B (n, k); their rows are `stride` apart.
 void row_products(const float* a, const float* b, std::int64_t stride, float* c, std::int64_t m, std::int64_t n,
                   std::int64_t k);
 

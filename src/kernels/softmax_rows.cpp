@@ -19,7 +19,7 @@ namespace {
 
 namespace hn = hwy::HWY_NAMESPACE;
 
-/// Sixteen lanes whatever the instruction set, so that sums round alike: N vectors that are one.
+/// Sixteen lanes on every instruction set, so that sums round alike: N vectors that act as one.
 template <class D>
 struct Lanes {
   using V = hn::Vec<D>;
@@ -31,7 +31,7 @@ struct Lanes {
   static HWY_INLINE void each(const F& f) {
     for (std::size_t k = 0; k < count; ++k) f(k, k * width);
   }
-  /// The lanes joined by a fixed tree: i with i + 8, with i + 4, with i + 2, with i + 1.
+  /// Combines the lanes in a fixed tree: i with i + 8, with i + 4, with i + 2, with i + 1.
   template <class F>
   static HWY_INLINE float fold(const V* v, const F& f) {
     HWY_ALIGN float x[softmax_multiple];
@@ -46,7 +46,7 @@ struct Lanes {
 using D = hn::CappedTag<float, softmax_multiple>;
 using L = Lanes<D>;
 
-/// e^x for x <= 0, and NaN of NaN, which Highway's exponential makes a 0.
+/// e^x for x <= 0, and NaN for NaN, for which Highway's exponential gives 0.
 HWY_INLINE L::V ExpOrNan(L::V x) { return hn::IfThenElse(hn::IsNaN(x), x, hn::Exp(D(), x)); }
 
 void SoftmaxRow(float* x, std::size_t seen, std::size_t room, float scale) {

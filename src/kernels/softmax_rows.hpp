@@ -1,11 +1,11 @@
 #pragma once
-// Softmax of one row of scores, in place, and its derivative: the inside of attention.
+// Softmax of one row of scores, in place, and its derivative: the inner loops of attention.
 
 #include <cstdint>
 
 namespace thalweg {
 
-/// Rows have room for a multiple of this many elements.
+/// Rows must have room for a multiple of this many elements.
 inline constexpr std::int64_t softmax_multiple = 16;
 
 /// x[0 .. seen) = softmax(scale x), and zeros from there to `room`, a multiple of softmax_multiple. scale > 0.

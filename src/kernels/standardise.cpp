@@ -22,7 +22,7 @@ using D = hn::ScalableTag<T>;
 template <class T>
 using V = hn::Vec<D<T>>;
 
-/// The sum of term(i, load) over 0 <= i < n, in four running values; load(p) takes a vector from p + i.
+/// The sum of term(i, load) over 0 <= i < n, in four accumulators; load(p) loads a vector from p + i.
 template <class T, class Term>
 HWY_INLINE T SumOf(std::int64_t n, const Term& term) {
   const D<T> d;
@@ -143,7 +143,7 @@ void pull(const double* x, const double* g, double* out, std::int64_t n, bool ce
   HWY_DYNAMIC_DISPATCH(PullF64)(x, g, out, n, centred, epsilon);
 }
 
-/// body(call, offset of a row, length) for all rows, several to a task.
+/// Calls body(call, offset of a row, length) for all rows, several in a task.
 template <class Body>
 Kernel for_rows(const KernelSite& site, Body body) {
   const std::int64_t n = site.output.shape[-1], rows = n ? site.output.shape.size() / n : 0;

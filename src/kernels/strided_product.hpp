@@ -1,5 +1,5 @@
 #pragma once
-// Products of matrices whose rows lie apart, inside kernels of f32 and f64.
+// Products of matrices with strided rows, inside kernels of f32 and f64.
 
 #define EIGEN_DONT_PARALLELIZE
 #include <Eigen/Core>
@@ -8,7 +8,7 @@
 
 namespace thalweg {
 
-/// How a factor is stored: elements from one row to the next, and whether its transpose is meant.
+/// How a factor is stored: the distance between rows in elements, and whether its transpose is meant.
 struct Factor {
   bool transposed;
   std::int64_t row;

@@ -13,7 +13,7 @@ namespace {
 
 using Int = std::int64_t;
 
-/// sum_i a_i b_i by eight sums that take turns: an order that a vector loop keeps.
+/// sum_i a_i b_i in eight alternating sums, so that the compiler can vectorise the loop without changing the order.
 double dot(Int n, const double* a, const double* b) {
   constexpr Int lanes = 8;
   double sums[lanes] = {};
@@ -30,8 +30,8 @@ void add(Int n, double factor, const double* x, double* y) {
   for (Int i = 0; i < n; ++i) y[i] += factor * x[i];
 }
 
-/// A symmetric matrix on its way to its eigenvectors. Columns lie side by side in memory, so that each loop runs along
-/// one.
+/// A symmetric matrix that is being reduced to its eigenvectors. Columns are contiguous in memory, so that each loop
+/// runs along one.
 class Decomposition {
  public:
   Decomposition(Int n, double* columns, double* diagonal, double* beside)
@@ -49,8 +49,8 @@ class Decomposition {
  private:
   [[nodiscard]] double* column(Int j) const { return v_ + j * n_; }
 
-  /// Row i, whose elements left of the diagonal are in d, is brought to one element beside the diagonal by a
-  /// reflection, which is kept in column i.
+  /// Reduces row i, whose elements left of the diagonal are in d, to one element beside the diagonal by a reflection,
+  /// which is stored in column i.
   void reflect(Int i) {
     double scale = 0;
     for (Int k = 0; k < i; ++k) scale = std::max(scale, std::abs(d_[k]));
@@ -86,7 +86,7 @@ class Decomposition {
     d_[i] = h;
   }
 
-  /// e = A d for the leading i rows, of which the lower half is kept up; d goes to column i.
+  /// e = A d for the leading i rows, of which only the lower half is kept up to date; d is copied to column i.
   void multiply_lower(Int i) {
     std::fill_n(e_, i, 0.0);
     for (Int j = 0; j < i; ++j) {
@@ -98,7 +98,7 @@ class Decomposition {
     }
   }
 
-  /// The product of the reflections, column by column.
+  /// Multiplies the reflections, column by column.
   void accumulate() {
     for (Int i = 0; i + 1 < n_; ++i) {
       double* next = column(i + 1);
@@ -137,7 +137,7 @@ class Decomposition {
     }
   }
 
-  /// Subtracts a shift that is close to an eigenvalue from the diagonal from l on, and returns it.
+  /// Subtracts a shift that is close to an eigenvalue from the diagonal, from element l on, and returns it.
   double shift_from(Int l) {
     const double before = d_[l], p = (d_[l + 1] - before) / (2 * e_[l]);
     const double r = p < 0 ? -std::hypot(p, 1) : std::hypot(p, 1);
@@ -148,7 +148,7 @@ class Decomposition {
     return shift;
   }
 
-  /// Rotations of neighbours from m down to l.
+  /// Applies Givens rotations of neighbours from m down to l.
   void sweep(Int l, Int m) {
     const double second = d_[l + 1], beside_second = e_[l + 1];
     double p = d_[m], c = 1, c2 = 1, c3 = 1, s = 0, s2 = 0;
@@ -184,7 +184,7 @@ bool read(Int count, const T* from, double* to) {
   double sum = 0;
   for (Int i = 0; i < count; ++i) {
     to[i] = static_cast<double>(from[i]);
-    sum += to[i] - to[i];  // not 0 where one is not finite
+    sum += to[i] - to[i];  // not 0 if an element is not finite
   }
   return sum == 0;
 }
@@ -201,8 +201,8 @@ void keep(Int size, const T* before, T* out) {
   if (out != before) std::memmove(out, before, bytes_of<T>(size));
 }
 
-/// A kernel that computes where it is due. `compute` is given n, the matrix and the value before, the result's place,
-/// all n x n, and `vectors` vectors of n numbers.
+/// A kernel that computes only in steps in which it is due. `compute` gets n, the matrix, the previous value and the
+/// result, all n x n, and `vectors` vectors of n numbers.
 template <class Compute>
 Kernel make(const KernelSite& site, Int matrices, Int vectors, Compute compute) {
   const Int n = site.output.shape[0], size = n * n;
@@ -223,7 +223,7 @@ Kernel make(const KernelSite& site, Int matrices, Int vectors, Compute compute) 
   });
 }
 
-/// L of S = L L^T in the place of the lower half of S; false where S is not positive definite.
+/// Overwrites the lower half of S with L of S = L L^T; false if S is not positive definite.
 bool factor(Int n, double* s) {
   for (Int i = 0; i < n; ++i) {
     double* row = s + i * n;
@@ -235,7 +235,7 @@ bool factor(Int n, double* s) {
   return true;
 }
 
-/// L^-1 in the place of L; `work` is n numbers.
+/// Overwrites L with L^-1; `work` has n numbers.
 void invert_lower(Int n, double* l, double* work) {
   for (Int i = 0; i < n; ++i) {
     double* row = l + i * n;
@@ -246,7 +246,7 @@ void invert_lower(Int n, double* l, double* work) {
   }
 }
 
-/// M^T M for a lower triangle M.
+/// M^T M for a lower triangular M.
 void square_lower(Int n, const double* m, double* result) {
   for (Int i = 0; i < n; ++i) {
     double* row = result + i * n;
@@ -258,10 +258,10 @@ void square_lower(Int n, const double* m, double* result) {
   }
 }
 
-/// Takes from column j what lies along those before it, and gives it length 1. Returns its length before that.
+/// Makes column j orthogonal to the columns before it and normalises it. Returns its length before normalisation.
 double normalise(Int n, double* columns, Int j) {
   double* c = columns + j * n;
-  for (int round = 0; round < 2; ++round) {  // the second removes what rounding left of the first
+  for (int round = 0; round < 2; ++round) {  // the second pass removes the rounding errors of the first
     for (Int k = 0; k < j; ++k) add(n, -dot(n, columns + k * n, c), columns + k * n, c);
   }
   const double length = std::sqrt(dot(n, c, c));
@@ -269,8 +269,8 @@ double normalise(Int n, double* columns, Int j) {
   return length;
 }
 
-/// Gram and Schmidt, twice over. A column that is a sum of those before it gives its place to one of `others`, which
-/// are orthogonal, and of which at least one is not.
+/// Gram-Schmidt with two passes. A column that depends linearly on those before it is replaced by one of `others`;
+/// those are orthogonal, so that at least one of them is independent.
 void orthonormalise(Int n, double* columns, const double* others) {
   double largest = 0;
   for (Int j = 0; j < n; ++j) largest = std::max(largest, dot(n, columns + j * n, columns + j * n));
@@ -329,7 +329,7 @@ Kernel make_eigenvectors(const KernelSite& site) {
   return make(site, 2, 2, [](Int n, double* room, double* vectors) {
     double *rows = room, *result = room + n * n, *values = vectors;
     decompose_symmetric(n, rows, values, vectors + n);
-    for (Int k = 0; k < n; ++k) {  // the largest first: each is swapped to its place
+    for (Int k = 0; k < n; ++k) {  // the largest first: each is swapped to its position
       const Int largest = std::max_element(values + k, values + n) - values;
       std::swap(values[k], values[largest]);
       if (largest != k) std::swap_ranges(rows + k * n, rows + (k + 1) * n, rows + largest * n);
@@ -347,7 +347,7 @@ Kernel make_orthogonal_iteration(const KernelSite& site) {
       for (Int k = 0; k < n; ++k) add(n, s[i * n + k], q + k * n, result + i * n);
     }
     transpose(n, result, columns);
-    transpose(n, q, s);  // columns side by side, as they are kept where S has nothing to say
+    transpose(n, q, s);  // contiguous columns of Q, which replace those for which S Q gives no direction
     orthonormalise(n, columns, s);
     transpose(n, columns, result);
     return result;

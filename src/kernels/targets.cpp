@@ -1,6 +1,6 @@
-// Which instruction set vector code runs with. Highway's own answer lies in a library that spends 4.5 ms measuring the
-// CPU's clock whenever it is loaded (as of 1.0.3), half of what `thalweg version` takes. These two are all that its
-// headers want of that library, so with them here it is not linked.
+// Chooses the instruction set of vector code. Highway's own implementation is in a library that measures the CPU's
+// clock for 4.5 ms whenever it is loaded (as of 1.0.3), half of the time of `thalweg version`. The two functions here
+// are all that its headers need from that library, so that it need not be linked.
 
 #include <hwy/targets.h>
 

@@ -12,7 +12,7 @@ namespace {
 
 constexpr int rounds = 5;
 constexpr double a_round = 2e-3;   // seconds
-constexpr double too_long = 0.05;  // a call that takes longer is made twice in all
+constexpr double too_long = 0.05;  // a call that takes longer is made only twice in all
 
 double seconds_of(clockid_t clock) {
   timespec now{};
@@ -27,7 +27,7 @@ double seconds_a_call(Workers& workers, std::int64_t at_once,
   std::vector<double> seconds(static_cast<std::size_t>(at_once));
   std::int64_t done = 0;
   const clockid_t clock = at_once == workers.threads() ? CLOCK_THREAD_CPUTIME_ID : CLOCK_MONOTONIC;
-  // each thread takes its own time, for a thread that wakes late is not to be waited for
+  // each thread measures its own time, so that a thread that wakes up late does not count
   const auto round = [&](std::int64_t times) {
     workers.run(at_once, [&](std::int64_t thread) {
       const FlushDenormals flush;
@@ -39,7 +39,7 @@ double seconds_a_call(Workers& workers, std::int64_t at_once,
     const double all = std::accumulate(seconds.begin(), seconds.end(), 0.0);
     return all / static_cast<double>(at_once * times);
   };
-  const double first = std::min(round(1), round(1));  // the first of all finds cold caches
+  const double first = std::min(round(1), round(1));  // the very first call finds cold caches
   if (first > too_long) return first;
   const auto times = static_cast<std::int64_t>(std::clamp(a_round / std::max(first, 1e-8), 1.0, 1e5));
   std::vector<double> each;

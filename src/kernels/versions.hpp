@@ -1,5 +1,5 @@
 #pragma once
-// The versions of what computes: the libraries whose rounding a result depends on.
+// The versions of the libraries on whose rounding a result depends.
 
 #include <map>
 #include <string>

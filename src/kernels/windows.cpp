@@ -41,7 +41,7 @@ HWY_INLINE void EachVector(std::int64_t channels, const Body& body) {
   for (std::int64_t c = 0; c < channels; c += lanes) body(c, static_cast<std::size_t>(std::min(lanes, channels - c)));
 }
 
-/// The part of a window that lies in the image.
+/// The part of a window that is inside the image.
 struct Span {
   std::int64_t begin, end;
 };
@@ -50,7 +50,7 @@ HWY_INLINE Span Inside(const WindowAxis& axis, std::int64_t i) {
   return {std::max<std::int64_t>(begin, 0), std::min(begin + axis.window, axis.in)};
 }
 
-/// body(result, rows, columns): flat place of a window's result, and where the window is.
+/// Calls body(result, rows, columns) with the flat position of a window's result and the extent of the window.
 template <class Body>
 HWY_INLINE void EachWindow(const WindowShape& s, const Body& body) {
   for (std::int64_t i = 0; i < s.height.out; ++i) {
@@ -59,7 +59,7 @@ HWY_INLINE void EachWindow(const WindowShape& s, const Body& body) {
   }
 }
 
-/// body(image): flat places in a window, rows before columns.
+/// Calls body(image) for the flat positions in a window, in row-major order.
 template <class Body>
 HWY_INLINE void EachPlace(const WindowShape& s, Span rows, Span columns, const Body& body) {
   for (std::int64_t row = rows.begin; row < rows.end; ++row) {
@@ -68,12 +68,12 @@ HWY_INLINE void EachPlace(const WindowShape& s, Span rows, Span columns, const B
   }
 }
 
-/// Whether each place of the image is in one window.
+/// Whether each position of the image is in exactly one window.
 HWY_INLINE bool IsTiled(const WindowAxis& axis) {
   return axis.step == axis.window && axis.outside == 0 && axis.out * axis.step == axis.in;
 }
-/// Where windows are to add to the image: whether they have to. Where each place is in one window, what that adds to
-/// zero is all, and the image is written once.
+/// Clears the image and returns true if results of windows must be added to it. If each position is in exactly one
+/// window, returns false: each sum has one term, which is written directly.
 template <class T>
 HWY_INLINE bool BeginSums(const WindowShape& s, T* image) {
   if (IsTiled(s.height) && IsTiled(s.width)) return false;
@@ -83,7 +83,7 @@ HWY_INLINE bool BeginSums(const WindowShape& s, T* image) {
 
 template <class T>
 HWY_INLINE auto Beats(V<T> x, V<T> best) {
-  return hn::Or(hn::Gt(x, best), hn::IsNaN(x));  // a NaN is the largest of all; Ne is false for it on AVX-512
+  return hn::Or(hn::Gt(x, best), hn::IsNaN(x));  // NaN counts as the largest; hn::Ne is false for NaN on AVX-512
 }
 
 template <class T>

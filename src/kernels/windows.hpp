@@ -1,5 +1,5 @@
 #pragma once
-// One image at a time: what pooling and resizing do to it, vectorised over channels.
+// Pooling and resizing of one image at a time, vectorised over channels.
 
 #include <cstdint>
 
@@ -13,9 +13,9 @@ struct WindowShape {
   std::int64_t channels;
 };
 
-/// Element (place, channel) of the result takes part in element (from, channel) of the image with a weight.
+/// Element (result, channel) of the result has a term with element (image, channel) of the image, with a weight.
 struct Tap {
-  std::int64_t image, result;  // flat places, without the channels
+  std::int64_t image, result;  // flat positions without the channels
   double weight;
 };
 
