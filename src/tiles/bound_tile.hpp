@@ -1,7 +1,7 @@
 #pragma once
-// A tile program that one thread runs in one go, in memory that stays where it is. What a run would find out again is
-// kept: where each register is, and what each loop is handed. In a small step that is most of what an elementwise
-// kernel costs.
+// A tile program that one thread runs in one go, with buffers that do not move. The binding keeps what every run would
+// compute again: the address of each register, and the operands of each loop. In a small step that is most of the cost
+// of an elementwise kernel.
 
 #include "tiles/tile_plan.hpp"
 
@@ -10,10 +10,10 @@ namespace thalweg {
 template <class T>
 class BoundTile {
  public:
-  /// The plan must outlive it, and so must the arrays of the call.
+  /// The plan and the arrays of the call must outlive it.
   BoundTile(const TilePlan& plan, const KernelCall& call);
   void run();
-  /// Whether a run is one loop of machine code and nothing else.
+  /// Whether a run is only one loop of machine code.
   [[nodiscard]] bool is_one_loop() const {
     return calls_.size() == 1 && calls_[0].code && numbers_.empty() && gathered_.empty() && copies_.empty() &&
            reductions_.empty();
@@ -21,24 +21,24 @@ class BoundTile {
   void run_loop() const { (*calls_[0].code)(registers_.data(), calls_[0].count); }
 
  private:
-  /// A number that is read anew in each run: of another dtype, or wanted as a whole tile.
+  /// A number that is read again in each run, because it has another dtype or is needed as a whole tile.
   struct Number {
     T (*read)(const std::byte*);
     const std::byte* from;
     T* into;
     std::int64_t count;
   };
-  /// A view that is not one run of elements, and goes through a slot.
+  /// A view that is not contiguous, and is copied to a slot.
   struct Gathered {
     void (*read)(T* into, const std::byte* from, const View& view, std::int64_t n);
     const std::byte* from;
     T* into;
     const View* view;
   };
-  /// Machine code, or one micro-op.
+  /// A call of machine code, or of one micro-op.
   struct Call {
     const TileCode* code;
-    std::int64_t count;  // of elements
+    std::int64_t count;  // number of elements
     MicroOp::Run run = nullptr;
     T* out = nullptr;
     std::array<const void*, 4> operands = {};
@@ -47,7 +47,7 @@ class BoundTile {
     std::byte* into;
     const T* from;
     Stored stored;
-    bool spread;  // one number, as often as there are elements
+    bool spread;  // one number, repeated for each element
   };
   struct Reduction {
     const Reducer* reducer;
@@ -55,8 +55,8 @@ class BoundTile {
     T* into;
   };
 
-  /// Whether the tile is one number. It is computed in every place of a vector: whole vectors pass from step to step
-  /// sooner than parts of them, which a CPU does not hand on from a store to the load behind it.
+  /// Whether the tile is one number. It is then computed in all lanes of a vector: a CPU forwards a whole vector from a
+  /// store to the next load faster than a part of one.
   [[nodiscard]] static bool is_a_number(const TilePlan& plan) {
     const auto is_array = [](const TilePlan::Load& load) {
       return load.source != TilePlan::Source::number && load.source != TilePlan::Source::spread;
@@ -80,11 +80,11 @@ class BoundTile {
   }
 
   const TilePlan& plan_;
-  std::int64_t elements_, lanes_;  // and how many are computed
-  std::int64_t lines_;             // of the cache, to a slot
-  std::int64_t own_slots_;         // those that the plan knows, and outputs of a number
+  std::int64_t elements_, lanes_;  // number of elements, and how many are computed
+  std::int64_t lines_;             // cache lines of a slot
+  std::int64_t own_slots_;         // slots of the plan, and slots for outputs that are one number
   std::vector<Line> slots_;
-  std::vector<T> converted_;  // numbers, by register
+  std::vector<T> converted_;  // converted numbers, by register
   std::vector<const void*> registers_;
   std::vector<Number> numbers_;
   std::vector<Gathered> gathered_;

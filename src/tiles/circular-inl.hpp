@@ -26,11 +26,11 @@ struct Quarters {
   V quarter, high, low;
 };
 
-/// pi/2 in two parts of 33 bits, so that a part times a whole number below 2^20 is exact, and the rest (Cody and
-/// Waite).
+/// pi/2 in three parts, the first two of 33 bits, so that such a part times a whole number below 2^20 is exact, and the
+/// remainder (Cody and Waite).
 constexpr double half_pi[] = {0x1.921fb544p0, 0x1.0b4611a6p-34, 0x1.3198a2e037073p-69};
-/// Below it |x| is reduced with all places of the result: no f64 there is nearer to a multiple of pi/2 than 2^-55, and
-/// the three parts are off by 2^-109.
+/// Below this bound, |x| is reduced to full precision: no f64 in that range is nearer to a multiple of pi/2 than 2^-55,
+/// and the error of the three parts is 2^-109.
 constexpr double largest_reduced = 8192;
 
 template <class D, class V>
@@ -45,8 +45,8 @@ HWY_INLINE Quarters<V> QuartersOf(D d, V x) {
   return {hn::Sub(count, hn::Mul(hn::Set(d, 4), turns)), high, low};
 }
 
-// Minimax polynomials of (sin r - r) / r^3 and (cos r - 1 + r^2 / 2) / r^4 in r^2 for |r| <= pi/4 (Remez' exchange):
-// the functions are off by at most 5e-12 and 1e-10 with those for f32, and by 4e-18 and 5e-20 with those for f64.
+// Minimax polynomials of (sin r - r) / r^3 and (cos r - 1 + r^2 / 2) / r^4 in r^2 for |r| <= pi/4 (Remez' exchange).
+// The errors of the functions are at most 5e-12 and 1e-10 with those for f32, and 4e-18 and 5e-20 with those for f64.
 constexpr double sine_single[] = {-0.16666666641606293, 0.008333329383491435, -0.00019839334054090203,
                                   2.718303965672374e-06};
 constexpr double cosine_single[] = {0.04166664685493061, -0.001388736692085845, 2.4438380347283053e-05};
@@ -55,7 +55,7 @@ constexpr double sine_double[] = {-0.16666666666666632,  0.008333333333322413,  
 constexpr double cosine_double[] = {0.0416666666666666,      -0.0013888888888874125, 2.480158728948234e-05,
                                     -2.7557314352372173e-07, 2.0875723278132235e-09, -1.13596480422716e-11};
 
-/// sin(x + first pi/2) in f64, to the places of a Result.
+/// sin(x + first pi/2), computed in f64 to the precision of a Result.
 template <int first, class Result, class D, class V>
 HWY_INLINE V CircularDoubles(D d, V x) {
   constexpr bool single = sizeof(Result) == 4;
@@ -100,7 +100,7 @@ HWY_INLINE V CircularOf(D d, V x, double /*tag*/) {
   return CircularDoubles<first, double>(d, x);
 }
 
-/// What is far from 0, infinite or NaN goes to the C library, lane by lane, so that a value does not depend on its
+/// Large arguments, infinities and NaN go to the C library, lane by lane, so that a value does not depend on its
 /// neighbours.
 template <class D, class V, class Library>
 HWY_NOINLINE V CircularByLibrary(D d, V x, V near, Library library) {

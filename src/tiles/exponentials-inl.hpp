@@ -21,7 +21,8 @@ namespace {
 
 namespace hn = hwy::HWY_NAMESPACE;
 
-// Highway's functions are bounded to the range of their results: what lies outside, and NaN, is put right here.
+// Highway's functions are valid only for arguments whose results are in range; other arguments, and NaN, are handled
+// here.
 template <class V>
 HWY_INLINE V KeepNan(V x, V result) {
   return hn::IfThenElse(hn::IsNaN(x), x, result);
@@ -37,13 +38,13 @@ struct Exp {
     return KeepNan(x, hn::IfThenElse(hn::Gt(x, top), inf, inside));
   }
 };
-/// log 2 in two parts, the first with so few bits that a whole number of it is exact.
+/// log 2 in two parts; the first has so few bits that its product with a whole number is exact.
 template <class T>
 constexpr T log2_high = sizeof(T) == 4 ? 0x1.62e3p-1 : 0x1.62e42feep-1;
 template <class T>
 constexpr T log2_low = sizeof(T) == 4 ? 0x1.2fefa2p-17 : 0x1.a39ef35793c76p-33;
 
-/// 2^k for a whole number k, which is an exponent of T.
+/// 2^k for a whole number k that is a valid exponent of T.
 template <class D, class V>
 HWY_INLINE V PowerOfTwo(D d, V k) {
   using T = hn::TFromD<D>;
@@ -53,8 +54,9 @@ HWY_INLINE V PowerOfTwo(D d, V k) {
   return hn::BitCast(d, hn::ShiftLeft<places>(biased));
 }
 
-/// With x = k log 2 + r it is 2^k (1 - 2^-k + r + r^2 / 2 + r^3 P(r)), where the sum of the first three is kept in two
-/// parts. P is the polynomial of the least largest error (Remez' exchange): 4e-10 of the result in f32, 3e-19 in f64.
+/// With x = k log 2 + r it is 2^k (1 - 2^-k + r + r^2 / 2 + r^3 P(r)), where the sum of the first three terms is kept
+/// in two parts. P is the minimax polynomial (Remez' exchange), with an error of 4e-10 of the result in f32 and 3e-19
+/// in f64.
 struct Expm1 {
   template <class D, class V>
   static HWY_INLINE V f(D d, V x) {
@@ -101,9 +103,9 @@ struct Log {
     return KeepNan(x, hn::IfThenElse(hn::Lt(x, zero), nan, y));
   }
 };
-/// With 1 + x = 2^k (1 + f) it is k log 2 + log(1 + f) and what 1 + x lost by rounding, where log(1 + f) is
-/// f - f^2 / 2 + s (f^2 / 2 + R), s = f / (2 + f), R = s^2 L(s^2). L is the polynomial of the least largest error
-/// (Remez' exchange): 8e-10 of the result in f32, 1e-18 in f64.
+/// With 1 + x = 2^k (1 + f) it is k log 2 + log(1 + f) plus the rounding error of 1 + x, where log(1 + f) is f - f^2 /
+/// 2 + s (f^2 / 2 + R), s = f / (2 + f), R = s^2 L(s^2). L is the minimax polynomial (Remez' exchange), with an error
+/// of 8e-10 of the result in f32 and 1e-18 in f64.
 struct Log1p {
   template <class D, class V>
   static HWY_INLINE V f(D d, V x) {
@@ -131,7 +133,7 @@ struct Log1p {
   struct Parts {
     V k, fraction;
   };
-  /// u = 2^k fraction, with fraction from sqrt(1/2) to sqrt(2).
+  /// u = 2^k fraction, with fraction between sqrt(1/2) and sqrt(2).
   template <class D, class V>
   static HWY_INLINE Parts<V> parts_of(D d, V u) {
     using T = hn::TFromD<D>;
@@ -152,7 +154,7 @@ struct Log1p {
     return sizeof(T) == 4 ? std::span<const double>(singles) : doubles;
   }
 };
-struct Sigmoid {  // through e^-|x|, which never overflows
+struct Sigmoid {  // by e^-|x|, which never overflows
   template <class D, class V>
   static HWY_INLINE V f(D d, V x) {
     const V one = hn::Set(d, 1);
@@ -164,15 +166,15 @@ struct Sigmoid {  // through e^-|x|, which never overflows
 struct Softplus {  // max(x, 0) + log1p(e^-|x|)
   template <class D, class V>
   static HWY_INLINE V f(D d, V x) {
-    // the exponential of what is not above 0, where Highway's is right; of NaN it is 0, and the first term keeps the
-    // NaN
+    // the argument of the exponential is at most 0, where Highway's is right; for NaN the exponential is 0, and the
+    // first term keeps the NaN
     const V positive = hn::IfThenZeroElse(hn::Lt(x, hn::Zero(d)), x);
     return hn::Add(positive, log1p_of_part(d, hn::Exp(d, hn::Neg(hn::Abs(x)))));
   }
 
  private:
-  /// log(1 + e) for e in [0, 1]: 2 atanh(t / 2) = t + t^3 P(t^2) with t = 2 e / (2 + e) <= 2/3. P is the polynomial of
-  /// the least largest error in the result (Remez' exchange): 5e-9 of it in f32, 5e-17 in f64.
+  /// log(1 + e) for e in [0, 1]: 2 atanh(t / 2) = t + t^3 P(t^2) with t = 2 e / (2 + e) <= 2/3. P is the minimax
+  /// polynomial (Remez' exchange), with an error of 5e-9 of the result in f32 and 5e-17 in f64.
   template <class D, class V>
   static HWY_INLINE V log1p_of_part(D d, V e) {
     using T = hn::TFromD<D>;
@@ -186,8 +188,8 @@ struct Softplus {  // max(x, 0) + log1p(e^-|x|)
     return hn::MulAdd(hn::Mul(t, u), Polynomial(d, u, p), t);
   }
 };
-/// x + x^3 P(x^2) for |x| <= 0.55, and 1 - 2 / (e^2|x| + 1) for what is larger. P is the polynomial of the least
-/// largest error (Remez' exchange): 1e-9 of the result in f32, 8e-19 in f64.
+/// x + x^3 P(x^2) for |x| <= 0.55, and 1 - 2 / (e^2|x| + 1) above. P is the minimax polynomial (Remez' exchange), with
+/// an error of 1e-9 of the result in f32 and 8e-19 in f64.
 struct Tanh {
   template <class D, class V>
   static HWY_INLINE V f(D d, V x) {
@@ -213,9 +215,8 @@ struct Tanh {
   }
 };
 
-/// erf(x) = x + x P(x^2) for |x| <= 1, and 1 - e^(-x^2) G(1 / (2 + x)) for what is larger, up to where nothing but 1 is
-/// left. P and G are polynomials of the least largest error in the result (Remez' exchange): 4e-11 in f32, 9e-18 in
-/// f64.
+/// erf(x) = x + x P(x^2) for |x| <= 1, and 1 - e^(-x^2) G(1 / (2 + x)) above, up to where the result rounds to 1. P and
+/// G are minimax polynomials (Remez' exchange), with an error of 4e-11 of the result in f32 and 9e-18 in f64.
 struct Erf {
   template <class D, class V>
   static HWY_INLINE V f(D d, V x) {
@@ -242,7 +243,7 @@ struct Erf {
                                          5.945290031037285e-11};
     return sizeof(T) == 4 ? std::span<const double>(singles) : doubles;
   }
-  /// G by its argument from its middle, scaled to [-1, 1].
+  /// G with its argument shifted and scaled to [-1, 1].
   template <class T>
   struct Tail;
 };
@@ -279,7 +280,7 @@ struct GeluTanhSlope {  // s + x s (1 - s) 2 u', with s = sigmoid(2 u)
   template <class D, class V>
   static HWY_INLINE V f(D d, V x) {
     const V one = hn::Set(d, 1), s = GeluTanh::gate(d, x);
-    // beyond 30 the factor s (1 - s) is 0, and the others must not become infinite
+    // beyond 30 the factor s (1 - s) is 0, and the other factors must not become infinite
     const V most = hn::Set(d, 30), b = hn::IfThenElse(hn::Gt(hn::Abs(x), most), hn::CopySign(most, x), x);
     const V slope = hn::Add(hn::Mul(hn::Set(d, static_cast<hn::TFromD<D>>(3 * gelu_cubic)), hn::Mul(b, b)), one);
     const V rise = hn::Mul(hn::Mul(b, hn::Set(d, static_cast<hn::TFromD<D>>(2 * gelu_scale))), slope);

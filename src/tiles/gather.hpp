@@ -1,5 +1,5 @@
 #pragma once
-// Reading through views: an element at a time where it must be, in place where it can be.
+// Reads elements through views: one by one where necessary, in place where possible.
 
 #include <algorithm>
 #include <array>
@@ -32,7 +32,7 @@ void copy_strided(To* to, const Bf16* from, std::int64_t stride, std::int64_t n)
   for (std::int64_t i = 0; i < n; ++i) to[i] = static_cast<To>(from[i * stride]);
 }
 
-/// Elements flat, flat + 1, ... of a view (its axes joined), walked row by row.
+/// Copies elements flat, flat + 1, ... of a view (with joined axes), row by row.
 template <class To, class From>
 void gather_view(To* to, const From* base, const View& view, std::int64_t flat, std::int64_t n) {
   const int rank = view.shape.rank();
@@ -60,7 +60,7 @@ void gather_view(To* to, const From* base, const View& view, std::int64_t flat, 
   }
 }
 
-/// Where a run of n elements of a view begins, if it is one unbroken run.
+/// The address of a run of n elements of a view, if they are contiguous.
 template <class T>
 const T* unbroken_run(const T* base, const View& view, std::int64_t flat, std::int64_t n) {
   const int rank = view.shape.rank();
@@ -75,7 +75,7 @@ const T* unbroken_run(const T* base, const View& view, std::int64_t flat, std::i
   return from;
 }
 
-/// Calls f with a zero of the type that a dtype names.
+/// Calls f with a zero of the given dtype.
 template <class F>
 void with_source_type(DType dtype, F&& f) {
   switch (dtype) {
@@ -85,14 +85,14 @@ void with_source_type(DType dtype, F&& f) {
     case u8: return f(std::uint8_t{});
   }
 }
-/// The same for elements that may be stored in another type.
+/// The same for elements that may have another storage type.
 template <class F>
 void with_source_type(DType dtype, Stored stored, F&& f) {
   if (stored == Stored::bf16) return f(Bf16{});
   with_source_type(dtype, std::forward<F>(f));
 }
 
-/// What a tile has computed, as it is stored.
+/// Stores the result of a tile in the output's storage type.
 template <class T>
 void store_tile(std::byte* output, Stored stored, std::int64_t flat, const T* values, std::int64_t n) {
   if constexpr (sizeof(T) == sizeof(float)) {
@@ -100,7 +100,7 @@ void store_tile(std::byte* output, Stored stored, std::int64_t flat, const T* va
   }
   std::memmove(reinterpret_cast<T*>(output) + flat, values, static_cast<std::size_t>(n) * sizeof(T));
 }
-/// The same of one value, for each of the elements.
+/// Stores one value for each of the elements.
 template <class T>
 void store_number(std::byte* output, Stored stored, std::int64_t flat, T value, std::int64_t n) {
   if constexpr (sizeof(T) == sizeof(float)) {

@@ -1,6 +1,6 @@
 #pragma once
-// The instructions of a micro-op, found by running its formula once on symbols that record what is done with them. One
-// formula is thereby both the loop over vectors and the machine code.
+// The instructions of a micro-op, recorded by calling its formula once with symbols. The same formula thus serves both
+// for the vector loop and for the machine code.
 
 #include <array>
 #include <bit>
@@ -30,7 +30,7 @@ enum class Operation : std::uint8_t {
   select_or_zero  ///< compare(in[0], in[1]) ? in[2] : 0
 };
 
-/// Comparisons as x86 numbers them. Only `unordered` and the opposites (bit 2 set) hold where a side is NaN.
+/// Comparisons with x86's numbers. Only `unordered` and the opposites (bit 2 set) are true if a side is NaN.
 enum class Comparison : std::uint8_t { equal = 0x00, unordered = 0x03, less = 0x11, less_equal = 0x12 };
 
 constexpr Comparison opposite(Comparison how) { return Comparison(static_cast<std::uint8_t>(how) ^ 0x04U); }
@@ -67,7 +67,7 @@ struct ConstantBits {
 
 struct VectorInstruction {
   Operation operation;
-  std::array<int, 4> in = {};  ///< values
+  std::array<int, 4> in = {};  ///< the numbers of its operands
   Comparison comparison = Comparison::equal;
   ConstantBits constant = {};
 
@@ -82,24 +82,24 @@ struct VectorFormula {
   int result = 0;
 };
 
-/// Stands for a vector while a formula is recorded.
+/// Takes the place of a vector while a formula is recorded.
 struct Symbol {
   VectorFormula* formula;
   int value;
 };
 
-/// Stands for the type of the elements and the number of lanes.
+/// Takes the place of Highway's tag, the type of the elements and the number of lanes.
 struct Symbols {
   VectorFormula* formula;
 };
 
-/// Stands for a mask. It is computed where it is used.
+/// Takes the place of a mask. It is computed where it is used.
 struct Condition {
   Comparison how;
   Symbol a, b;
 };
 
-/// Highway's functions, as far as formulas of micro-ops use them, for symbols.
+/// Highway's functions for symbols, as far as formulas of micro-ops use them.
 namespace symbolic {
 
 inline Symbol record(VectorFormula* formula, const VectorInstruction& instruction) {

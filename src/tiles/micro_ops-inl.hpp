@@ -24,13 +24,13 @@ namespace {
 
 namespace hn = hwy::HWY_NAMESPACE;
 
-/// Functions of vectors and of the symbols that stand for them.
+/// Functions of vectors, and of the symbols that take their place.
 namespace vec {
 using namespace hwy::HWY_NAMESPACE;
 using namespace symbolic;
 }  // namespace vec
 
-// One micro-op is one struct: a formula of vectors. `d` tells the element type and the number of lanes.
+// Each micro-op is one struct with a formula of vectors. `d` has the element type and the number of lanes.
 
 struct Copy {
   template <class D, class V>
@@ -103,7 +103,7 @@ struct Sign {
   template <class D, class V>
   static HWY_INLINE V f(D d, V a) {
     const V unit = vec::CopySignToAbs(vec::Set(d, 1), a);
-    return vec::IfThenElse(vec::Gt(vec::Abs(a), vec::Zero(d)), unit, a);  // 0 and NaN are their own sign
+    return vec::IfThenElse(vec::Gt(vec::Abs(a), vec::Zero(d)), unit, a);  // 0 and NaN are returned unchanged
   }
 };
 
@@ -189,7 +189,7 @@ struct Clamp {
   }
 };
 
-// Pairs and triples that often stand together. Each rounds as its parts would: no fused multiply-add.
+// Pairs and triples of ops that often occur together. Each rounds as its parts would: no fused multiply-add.
 struct MulAdd {
   template <class D, class V>
   static HWY_INLINE V f(D, V a, V b, V c) {
@@ -214,7 +214,7 @@ struct Blend {  // a b + c d
     return vec::Add(vec::Mul(a, b), vec::Mul(c, e));
   }
 };
-struct BlendSquare {  // a b + c d^2, with the square first, as written in update rules
+struct BlendSquare {  // a b + c d^2, where the square is computed first, as written in update rules
   template <class D, class V>
   static HWY_INLINE V f(D, V a, V b, V c, V e) {
     return vec::Add(vec::Mul(a, b), vec::Mul(c, vec::Mul(e, e)));
@@ -239,7 +239,7 @@ struct MulDiv {  // a b / c
   }
 };
 
-/// The nearest bf16, as to_bf16 has it. For f32 alone.
+/// The nearest bf16, as in to_bf16. For f32 only.
 struct RoundToBf16 {
   template <class D, class V>
   static HWY_INLINE V f(D d, V a) {
@@ -248,14 +248,14 @@ struct RoundToBf16 {
     const auto upper = hn::ShiftRight<16>(bits), mask = hn::Set(u, 0xffff0000U);
     const auto half = hn::Add(hn::Set(u, 0x7fffU), hn::And(upper, hn::Set(u, 1U)));
     const auto nearest = hn::And(hn::Add(bits, half), mask);
-    // a NaN whose upper half is that of infinity is told apart
+    // a NaN whose upper half equals that of infinity needs its own case
     const auto bare = hn::Eq(hn::And(bits, hn::Set(u, 0x7f0000U)), hn::Zero(u));
     const auto nan = hn::Or(hn::And(bits, mask), hn::IfThenElseZero(bare, hn::Set(u, 0x400000U)));
     return hn::IfThenElse(hn::IsNaN(a), hn::BitCast(d, nan), hn::BitCast(d, nearest));
   }
 };
 
-// What Highway has not, or not to the last places, is done element by element with the C library.
+// Functions that Highway does not have, or not with full precision, are computed element by element with the C library.
 struct TanOf {
   template <class T>
   static T of(T x) {
@@ -331,8 +331,8 @@ struct Log10Of {
 struct PowOf {
   template <class T>
   static T of(T x, T y) {
-    // Adam's decay late in a run: as y log x <= y (x - 1), nothing is left of it, and the library takes longer to find
-    // out than for any other power.
+    // Adam's decay late in a run: as y log x <= y (x - 1), the result rounds to 0, and the library takes longer for
+    // such a power than for any other.
     using Number = std::numeric_limits<T>;
     constexpr T log_least = (Number::min_exponent - Number::digits - 1) * static_cast<T>(0.6932);
     if (x > 0 && x < 1 && y * (x - 1) < log_least) return 0;
@@ -346,13 +346,13 @@ struct Atan2Of {
   }
 };
 
-/// A function of numbers, and not of vectors.
+/// A scalar function, applied to each element.
 template <class F, class T>
 concept OfNumbers = requires {
   &F::template of<T>;
 };
 
-// The loop around a micro-op. `scalars` has a bit for each operand that is one number.
+// The loop around a micro-op. `scalars` has a bit for each operand that is a single number.
 template <class F, class T, int arity, unsigned scalars>
 requires(!OfNumbers<F, T>) HWY_NOINLINE
     void Run(void* out_bytes, const void* const* operand_bytes, std::int64_t count) {
@@ -436,18 +436,18 @@ const VectorFormula& FormulaOf() {
   return formula;
 }
 
-/// A formula of a few instructions, which is compiled too.
+/// A short formula, which is also compiled to machine code.
 template <class F, int arity>
 constexpr MicroOp Arithmetic(std::string_view name) {
   return {name, arity, false, FormulaOf<F, arity>, Variants<F, float, arity>(), Variants<F, double, arity>()};
 }
-/// A function of dozens of instructions.
+/// A function of dozens of instructions, which is not compiled.
 template <class F, int arity>
 constexpr MicroOp Function(std::string_view name) {
   return {name, arity, OfNumbers<F, float>, nullptr, Variants<F, float, arity>(), Variants<F, double, arity>()};
 }
 
-/// One that only f32 has.
+/// A micro-op for f32 only.
 template <class F, int arity>
 constexpr MicroOp FunctionOfF32(std::string_view name) {
   return {name, arity, OfNumbers<F, float>, nullptr, Variants<F, float, arity>(), {}};

@@ -7,7 +7,7 @@
 #include <span>
 #include <string>
 
-// Plain code for any CPU; SSE4, AVX2 and AVX-512 are worth a copy each.
+// Compile plain code for any CPU, and separate copies for SSE4, AVX2 and AVX-512; the other targets gain too little.
 #define HWY_DISABLED_TARGETS (HWY_SSSE3 | HWY_AVX3_DL)
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "tiles/micro_ops.cpp"

@@ -1,4 +1,4 @@
-// A polynomial of a vector. Compiled once for each instruction set; see micro_ops.cpp.
+// Evaluates a polynomial of a vector. Compiled once for each instruction set; see micro_ops.cpp.
 #if defined(THALWEG_POLYNOMIAL_INL) == defined(HWY_TARGET_TOGGLE)
 #ifdef THALWEG_POLYNOMIAL_INL
 #undef THALWEG_POLYNOMIAL_INL

@@ -1,4 +1,4 @@
-// Reductions: as many running values whatever the width of a vector. Compiled once for each instruction set; see
+// Reductions with the same number of running values for every vector width. Compiled once for each instruction set; see
 // micro_ops.cpp.
 #if defined(THALWEG_REDUCERS_INL) == defined(HWY_TARGET_TOGGLE)
 #ifdef THALWEG_REDUCERS_INL
@@ -34,7 +34,7 @@ using LongRow = RunningValues<T, reduce_lanes<T>>;
 template <class T>
 using ShortRow = RunningValues<T, 16>;
 
-// What a reduction is made of: `Term` of each element, and `Join` of two values.
+// A reduction consists of a `Term` for each element, and a `Join` of two values.
 template <class Term_, class Join_>
 struct Reduction {
   using Term = Term_;
@@ -59,7 +59,7 @@ HWY_INLINE void AccumulateInto(Values& sum, const T* x, std::int64_t count) {
   }
 }
 
-/// Joins the upper half of a vector to the lower, and so on down to one.
+/// Joins the upper half of a vector with the lower, and so on down to one lane.
 template <class Join, class D, class V>
 HWY_INLINE hn::TFromD<D> FoldHalves([[maybe_unused]] D d, V values) {
 #if HWY_TARGET != HWY_SCALAR
@@ -115,8 +115,8 @@ HWY_NOINLINE T Row(T identity, const T* x, std::int64_t n) {
   return n <= short_row<T> ? RowIn<R, ShortRow<T>>(identity, x, n) : RowIn<R, LongRow<T>>(identity, x, n);
 }
 
-/// Joins to neighbouring columns the rows of x, in order. The columns stay in `vectors` registers meanwhile: through
-/// memory each row would wait for the one before.
+/// Joins the rows of x, in order, to adjacent columns. The columns stay in `vectors` registers: in memory, each row
+/// would wait for the previous one's stores.
 template <class Join, int vectors, class T>
 HWY_INLINE void JoinStrip(T* into, const T* x, std::int64_t rows, std::int64_t width) {
   const hn::ScalableTag<T> d;
@@ -146,7 +146,8 @@ HWY_NOINLINE void JoinRows(T* into, const T* x, std::int64_t rows, std::int64_t 
   hn::BlendedStore(column, hn::FirstN(d, rest), d, into + c);
 }
 
-/// Sums over rows are in each step of a model with biases or normalisation; other reductions are too rare for the code.
+/// Only sums have this: sums over rows occur in each step of a model with biases or normalisation, other reductions are
+/// too rare to be worth the code.
 template <class Join, class T>
 constexpr auto RowsOf() -> void (*)(T*, const T*, std::int64_t, std::int64_t) {
   if constexpr (std::is_same_v<Join, Add>) {

@@ -15,8 +15,8 @@ namespace {
 
 namespace hn = hwy::HWY_NAMESPACE;
 
-/// p[0], ..., p[n - 1], then zeros; nothing beyond is touched. (Without masks in hardware, Highway's MaskedLoad is a
-/// whole, aligned load.)
+/// p[0], ..., p[n - 1], then zeros; memory beyond is not read. (Without masks in hardware, Highway's MaskedLoad reads a
+/// whole, aligned vector.)
 template <class D, class T = hn::TFromD<D>>
 HWY_INLINE hn::Vec<D> LoadTail(D d, const T* p, std::size_t n) {
 #if HWY_MEM_OPS_MIGHT_FAULT && HWY_TARGET != HWY_AVX2

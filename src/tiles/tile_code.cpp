@@ -29,26 +29,27 @@ Isa isa() {
   return found;
 }
 
-/// Vector registers for values. AVX2 keeps two for masks: of the tail, and of a comparison.
+/// Vector registers for values. AVX2 reserves two for masks: of the tail, and of a comparison.
 int value_registers() { return isa() == Isa::avx512 ? 32 : 14; }
 constexpr std::size_t address_registers = 11;
 
 bool flag(const std::vector<bool>& flags, int r) { return r < count(flags) && at(flags, r); }
 
-/// A value of a loop, and the instructions between which it needs a register.
+/// A value of a loop, and the range of instructions over which it needs a register.
 struct LoopValue {
   enum class Source { computed, array, number, constant };
   Source source;
-  int reg = 0;                 // of the tile: where an array or a number is, and where a computed value is kept
-  bool is_kept = false;        // a computed value that goes to memory
+  // register of the tile: the address of an array or a number, and where a computed value is stored
+  int reg = 0;
+  bool is_kept = false;        // whether a computed value is stored to memory
   ConstantBits constant = {};  // its bits
   std::size_t first = 0, last = 0;
 
-  /// Read from memory at any time, so that it needs a register only while it is used.
+  /// Whether it can be read from memory at any time, so that it needs a register only while it is used.
   [[nodiscard]] bool is_reloaded() const { return source == Source::number || source == Source::constant; }
 };
 
-/// The steps of a loop as instructions, on values that are numbered in the order in which they appear.
+/// The steps of a loop as instructions, on values numbered in order of appearance.
 class LoopInstructions {
  public:
   explicit LoopInstructions(const TileLoop& loop) {
@@ -58,13 +59,13 @@ class LoopInstructions {
     }
   }
 
-  /// VectorInstruction i computes value result(i).
+  /// Instruction i computes value result(i).
   [[nodiscard]] const std::vector<VectorInstruction>& instructions() const { return instructions_; }
   [[nodiscard]] int result(std::size_t i) const { return results_[i]; }
   [[nodiscard]] const std::vector<LoopValue>& values() const { return values_; }
   [[nodiscard]] const LoopValue& value(int v) const { return at(values_, v); }
 
-  /// Registers of the tile that are in memory: inputs, and results that are kept.
+  /// Tile registers that are in memory: inputs, and results that are stored.
   [[nodiscard]] std::vector<int> arrays() const {
     std::vector<int> all;
     for (const LoopValue& value : values_) {
@@ -73,7 +74,7 @@ class LoopInstructions {
     return all;
   }
 
-  /// Vector registers that are needed at once, where each instruction reads its numbers and constants again.
+  /// The largest number of vector registers needed at once, if each instruction reads its numbers and constants again.
   [[nodiscard]] int most_alive() const {
     std::vector<int> change(instructions_.size() + 1, 0);
     for (const LoopValue& value : values_) {
@@ -107,7 +108,7 @@ class LoopInstructions {
   }
   void append(const TileLoop& loop, const TileStep& step) {
     const VectorFormula& formula = step.op->formula();
-    std::vector<int> values;  // of the formula
+    std::vector<int> values;  // values of the formula
     for (const int r : step.op->operands(step.in)) values.push_back(value_of_register(loop, r));
     for (VectorInstruction instruction : formula.instructions) {
       for (int& v : instruction.operands()) v = at(values, v);
@@ -141,7 +142,7 @@ class LoopInstructions {
   std::map<int, int> value_of_;  // by register of the tile
 };
 
-using Vec = Xbyak::Xmm;  // of any width: the kind is in the value
+using Vec = Xbyak::Xmm;  // of any width; the object itself knows its kind
 
 class Assembler : public Xbyak::CodeGenerator {
  public:
@@ -178,7 +179,8 @@ class Assembler : public Xbyak::CodeGenerator {
 
  private:
   const Xbyak::Reg64 registers = rdi, index = rsi, rest = r11, spare = rax;
-  static constexpr std::size_t clobbered = 5;  // of the addresses, which a function may overwrite; the others it saves
+  // how many of the address registers a function may overwrite; the others must be saved
+  static constexpr std::size_t clobbered = 5;
   static constexpr int addresses[address_registers] = {Xbyak::Operand::RDX, Xbyak::Operand::RCX, Xbyak::Operand::R8,
                                                        Xbyak::Operand::R9,  Xbyak::Operand::R10, Xbyak::Operand::RBX,
                                                        Xbyak::Operand::RBP, Xbyak::Operand::R12, Xbyak::Operand::R13,
@@ -187,12 +189,12 @@ class Assembler : public Xbyak::CodeGenerator {
   [[nodiscard]] std::size_t vector_bytes() const { return avx512_ ? 64 : 32; }
   [[nodiscard]] std::size_t element() const { return wide_ ? 8 : 4; }
   [[nodiscard]] Vec vec(int i) const { return avx512_ ? Vec(Xbyak::Zmm(i)) : Vec(Xbyak::Ymm(i)); }
-  // masks of AVX2; AVX-512 has k1 and k2
+  // masks of AVX2; AVX-512 uses k1 and k2
   [[nodiscard]] Vec tail_mask() const { return vec(15); }
   [[nodiscard]] Vec comparison_mask() const { return vec(14); }
 
-  /// Addresses of the arrays behind their whole vectors, minus that length in `index`, what is left in `rest`; numbers
-  /// and constants in vector registers as far as these go.
+  /// Sets up the registers: the addresses of the arrays at the end of their whole vectors, minus that length in
+  /// `index`, the remaining elements in `rest`, and numbers and constants in vector registers as long as there are any.
   void begin() {
     stagger();
     for (std::size_t a = clobbered; a < arrays_.size(); ++a) push(Xbyak::Reg64(addresses[a]));
@@ -217,8 +219,8 @@ class Assembler : public Xbyak::CodeGenerator {
     }
   }
 
-  /// Code in pages of its own would begin at the same place in each of them, and the lines of the instruction cache
-  /// that serve that place would never be enough: every loop begins elsewhere.
+  /// Shifts the start of the code. Code in its own pages would otherwise always start at the same offset, and all loops
+  /// would compete for the few lines of the instruction cache that serve this offset.
   void stagger() {
     static std::atomic<unsigned> made = 0;
     constexpr unsigned line = 64, places = 4096 / line;
@@ -262,7 +264,7 @@ class Assembler : public Xbyak::CodeGenerator {
   }
 
   void spread(Vec to, const Xbyak::Address& from) {
-    // vbroadcastsd asks for the type of the wider registers
+    // vbroadcastsd requires the type of the wider register
     const auto wide = to.isZMM() ? Xbyak::Ymm(Xbyak::Zmm(to.getIdx())) : Xbyak::Ymm(to.getIdx());
     wide_ ? vbroadcastsd(wide, from) : vbroadcastss(to, from);
   }
@@ -277,7 +279,7 @@ class Assembler : public Xbyak::CodeGenerator {
     wide_ ? vmaskmovpd(to, tail_mask(), from) : vmaskmovps(to, tail_mask(), from);
   }
 
-  /// Puts a value that is not computed into a register.
+  /// Loads a value that is not computed into a register.
   void load(int v, bool masked) {
     const LoopValue& value = code_.value(v);
     const Vec to = vec(place_[v] = take());
@@ -295,9 +297,9 @@ class Assembler : public Xbyak::CodeGenerator {
     }
   }
 
-  /// Bytes from an input's current place to where it is prefetched: what waits in the cache for all inputs together
-  /// leaves it room for the rest. A sum of squares, whose tile is reduced between two loops, has the memory busy
-  /// meanwhile.
+  /// The distance in bytes at which an input is prefetched: short enough that what is prefetched for all inputs
+  /// together leaves room in the cache, and long enough that the memory stays busy while a tile is reduced between two
+  /// loops, as in a sum of squares.
   [[nodiscard]] int ahead() const {
     const auto inputs = static_cast<int>(std::ranges::count(prefetched_, true));
     return 8192 / std::max(1, inputs) / 64 * 64;
@@ -308,7 +310,7 @@ class Assembler : public Xbyak::CodeGenerator {
     place_.erase(v);
   }
 
-  /// Every instruction once, over one vector of each array.
+  /// Emits every instruction once, over one vector of each array.
   void body(bool masked) {
     const std::vector<int> free = free_;
     const std::map<int, int> homes = place_;
@@ -335,11 +337,11 @@ class Assembler : public Xbyak::CodeGenerator {
     place_ = homes;
   }
 
-  /// Writes to d in its last instruction, because d may be the register of an operand.
+  /// Writes to d only in its last instruction, because d may be the register of an operand.
   void emit(const VectorInstruction& instruction, Vec d, const std::array<Vec, 4>& in) {
     const auto [a, b, x, y] = in;
     switch (instruction.operation) {
-      case Operation::constant: break;  // a value, and not computed
+      case Operation::constant: break;  // a value that is not computed
       case Operation::copy: return vmovaps(d, a);
       case Operation::add: return wide_ ? vaddpd(d, a, b) : vaddps(d, a, b);
       case Operation::sub: return wide_ ? vsubpd(d, a, b) : vsubps(d, a, b);
@@ -381,8 +383,8 @@ class Assembler : public Xbyak::CodeGenerator {
   std::size_t begin_ = 0;
   bool wide_, avx512_;
   std::map<int, Xbyak::Reg64> address_of_;
-  std::map<int, int> place_;  // of a value: its vector register
-  std::vector<int> free_;     // vector registers
+  std::map<int, int> place_;  // the vector register of a value
+  std::vector<int> free_;     // free vector registers
   Xbyak::Label mask_table_;
   std::map<int, Xbyak::Label> constants_;
 };
@@ -397,7 +399,7 @@ bool TileCode::is_available() {
       const Assembler probe(
           {.dtype = f32, .steps = {&step, 1}, .is_number = {}, .is_kept = {false, true}, .prefetched = {}});
       return true;
-    } catch (const Xbyak::Error&) {  // the system grants no memory that can be executed
+    } catch (const Xbyak::Error&) {  // the system grants no executable memory
       return false;
     }
   }();
@@ -411,7 +413,7 @@ bool TileCode::fits(const TileLoop& loop) {
 
 namespace {
 
-/// All that the code of a loop follows from, as text.
+/// Everything on which the code of a loop depends, as text.
 std::string key_of(const TileLoop& loop) {
   std::string key;
   const auto add = [&](auto part) { key.append(reinterpret_cast<const char*>(&part), sizeof(part)); };
@@ -428,8 +430,8 @@ std::string key_of(const TileLoop& loop) {
   return key;
 }
 
-/// The code that is in use, so that loops that are alike share theirs. A long function repeats a few of them
-/// thousands of times, and each would take pages of its own.
+/// Cache of the code in use, so that equal loops share it. A long function repeats a few of them thousands of times,
+/// and each would need its own pages.
 class KnownCode {
  public:
   std::shared_ptr<const Assembler> of(const TileLoop& loop) {
@@ -437,7 +439,8 @@ class KnownCode {
     const std::lock_guard lock(mutex_);
     std::weak_ptr<const Assembler>& known = known_[key];
     if (auto code = known.lock()) return code;
-    auto code = std::make_shared<const Assembler>(loop);  // which is done with the loop when it is made
+    // the constructor generates the code; the loop is not used afterwards
+    auto code = std::make_shared<const Assembler>(loop);
     known = code;
     if (known_.size() > 2 * in_use_at_last_look_ + 100) forget_unused();
     return code;

@@ -14,7 +14,7 @@ bool is_compiled(const TileProgram& program, const TileProgram::Step& step) {
   return program.compile && TileCode::is_available() && step.op->is_arithmetic();
 }
 
-/// Whether anything but one reduction reads a register.
+/// Whether one reduction is the only reader of a register.
 bool is_reduced_alone(const TileProgram& program, int reg) {
   const auto reads = [&](const TileProgram::Step& step) {
     return std::ranges::find(step.operands(), reg) != step.operands().end();
@@ -25,7 +25,7 @@ bool is_reduced_alone(const TileProgram& program, int reg) {
          std::ranges::count_if(program.reductions, reduces) == 1;
 }
 
-/// A sum of squares along rows squares as it sums: the squares need no tile.
+/// Lets a sum of squares along rows square the elements itself, so that the squares need no tile.
 TileProgram with_squares_summed(TileProgram program) {
   if (program.inner != 1) return program;
   const int loads = count(program.loads);
@@ -43,8 +43,7 @@ TileProgram with_squares_summed(TileProgram program) {
   return program;
 }
 
-/// The program with its steps in an order in which those that are compiled follow each other: each loop is a pass over
-/// the tile.
+/// The program with its steps reordered so that compiled steps follow each other: each loop is a pass over the tile.
 TileProgram with_compiled_steps_together(const TileProgram& given) {
   TileProgram program = given;
   program.steps.clear();
@@ -55,7 +54,7 @@ TileProgram with_compiled_steps_together(const TileProgram& given) {
     return std::ranges::all_of(step.operands(), [&](int r) { return at(moved, r).has_value(); });
   };
   for (bool compiled = true; count(program.steps) < steps; compiled = !compiled) {
-    for (int s = 0; s < steps; ++s) {  // in the order given, in which operands come first
+    for (int s = 0; s < steps; ++s) {  // in the given order, in which operands come first
       TileProgram::Step step = at(given.steps, s);
       std::optional<int>& place = at(moved, loads + s);
       if (place || is_compiled(given, step) != compiled || !is_ready(step)) continue;
@@ -69,14 +68,14 @@ TileProgram with_compiled_steps_together(const TileProgram& given) {
   return program;
 }
 
-/// Dense rows, each seen again and again: as many times before the one after it.
+/// Whether it consists of dense rows, each repeated the same number of times before the next.
 bool is_repeated_row(const View& view) {
   const int rank = view.shape.rank();
   if (rank != 2 && rank != 3) return false;
   return at(view.strides, rank - 2) == 0 && at(view.strides, rank - 1) == 1;
 }
 
-/// Whether a load of one value may be handed to the steps as a number.
+/// Whether a load of one value may be passed to the steps as a number.
 bool can_be_number(const TileProgram& program, int load) {
   for (const TileProgram::Reduce& reduce : program.reductions) {
     if (reduce.reg == load) return false;  // a reduction reads a tile
@@ -98,13 +97,13 @@ TilePlan::Load plan_load(const TileProgram& program, int index, std::int64_t til
   return {load, Source::gathered};
 }
 
-/// Sets of operands, bit i for operand i.
+/// A set of operands, bit i for operand i.
 using OperandSet = unsigned;
 bool contains(OperandSet set, std::size_t operand) { return (set >> operand & 1U) != 0; }
 
 const std::array<MicroOp::Run, 16>& variants(const MicroOp& op, DType dtype) { return dtype == f32 ? op.f32 : op.f64; }
 
-/// The variant of a micro-op that takes as many of `numbers` as one number as there is a loop for.
+/// The variant of a micro-op that takes as many of `numbers` as single numbers as it has loops for.
 OperandSet best_variant(const MicroOp& op, DType dtype, OperandSet numbers) {
   OperandSet best = 0;
   for (OperandSet set = 0; set < 16; ++set) {
@@ -116,12 +115,12 @@ OperandSet best_variant(const MicroOp& op, DType dtype, OperandSet numbers) {
 
 /// How a step is called.
 struct StepCall {
-  MicroOp::Run run;   // none: compiled
-  OperandSet spread;  // operands that are one number, of which the micro-op wants a tile
+  MicroOp::Run run;   // null if the step is compiled
+  OperandSet spread;  // operands that are one number, but of which the micro-op needs a tile
 };
 
 StepCall plan_call(const TilePlan& plan, const TileProgram& program, const TileProgram::Step& step) {
-  if (is_compiled(program, step)) return {nullptr, 0};  // takes a number anywhere
+  if (is_compiled(program, step)) return {nullptr, 0};  // compiled code takes a number as any operand
   OperandSet numbers = 0;
   for (std::size_t i = 0; i < step.operands().size(); ++i) {
     const int r = step.registers[i];
@@ -131,12 +130,12 @@ StepCall plan_call(const TilePlan& plan, const TileProgram& program, const TileP
   return {variants(*step.op, program.dtype)[taken], numbers & ~taken};
 }
 
-/// Adds the steps, and a second load of each number that a step wants as a tile. Returns by how much the registers of
-/// the steps move up for these loads.
+/// Adds the steps, and a second load of each number that a step needs as a tile. Returns by how many the registers of
+/// the steps move up because of these loads.
 int add_steps(TilePlan& plan, const TileProgram& program) {
   const int loads = count(program.loads);
   std::vector<StepCall> calls;
-  std::vector<std::optional<int>> spread_copy(program.loads.size());  // of a load: its second, as a register
+  std::vector<std::optional<int>> spread_copy(program.loads.size());  // for each load, the register of its second copy
   for (const TileProgram::Step& step : program.steps) {
     calls.push_back(plan_call(plan, program, step));
     for (std::size_t i = 0; i < step.operands().size(); ++i) {
@@ -164,9 +163,9 @@ int add_steps(TilePlan& plan, const TileProgram& program) {
   return added;
 }
 
-/// Which results are wanted beyond the steps, and until when the steps read each register.
+/// Which results are used outside the steps, and up to which step each register is read.
 struct Uses {
-  std::vector<bool> is_result;  // by register: stored, or reduced
+  std::vector<bool> is_result;  // by register: whether it is stored or reduced
   std::vector<int> end;         // by register: one past the last step that reads it
 
   Uses(const TilePlan& plan, const std::vector<TileProgram::Store>& stores)
@@ -179,7 +178,7 @@ struct Uses {
   }
 };
 
-/// The loop of `steps`, which are those from `first` on.
+/// The loop of `steps`, whose first one is step number `first`.
 TileLoop loop_of(const TilePlan& plan, const Uses& uses, std::span<const TileStep> steps, int first) {
   const std::size_t registers = uses.end.size();
   TileLoop loop{plan.dtype, steps, std::vector<bool>(registers), std::vector<bool>(registers),
@@ -194,7 +193,7 @@ TileLoop loop_of(const TilePlan& plan, const Uses& uses, std::span<const TileSte
   return loop;
 }
 
-/// The longest loop of compiled steps from `first` on whose values find registers; none where that step is not
+/// The longest loop of compiled steps from `first` on whose values fit into the registers; empty if that step is not
 /// compiled.
 std::vector<TileStep> longest_loop(const TilePlan& plan, const Uses& uses, int first) {
   std::vector<TileStep> steps;
@@ -227,7 +226,7 @@ void add_loops(TilePlan& plan, const Uses& uses) {
   }
 }
 
-/// A step writes directly to an output unless a later step still reads what may be the same memory.
+/// A step writes directly to an output unless a later step still reads memory that may be the same.
 void place_results(TilePlan& plan, const Uses& uses, const std::vector<TileProgram::Store>& stores) {
   const int loads = count(plan.loads);
   for (const TileProgram::Store& store : stores) {
@@ -242,7 +241,7 @@ void place_results(TilePlan& plan, const Uses& uses, const std::vector<TileProgr
   }
 }
 
-/// Gives slots to registers, and takes back those of registers that are read no more.
+/// Assigns slots to registers, and frees those of registers that are no longer read.
 class Slots {
  public:
   Slots(TilePlan& plan, const Uses& uses) : plan_(plan), end_(uses.end), stays_(end_.size()) {
@@ -272,7 +271,7 @@ class Slots {
     free_.pop_back();
     return slot;
   }
-  /// The slots of registers that are read by no step from `step` on.
+  /// Frees the slots of registers that no step from `step` on reads.
   void give_back(std::span<const int> registers, int step) {
     for (auto r = registers.begin(); r != registers.end(); ++r) {
       const bool seen = std::find(registers.begin(), r, *r) != r;
@@ -283,7 +282,7 @@ class Slots {
 
   TilePlan& plan_;
   const std::vector<int>& end_;
-  std::vector<bool> stays_;  // by register: never given back
+  std::vector<bool> stays_;  // by register: whether its slot is never freed
   std::vector<int> free_;
 };
 

@@ -1,5 +1,5 @@
 #pragma once
-// The plan of a tile program: where each input comes from, in which loop each step runs, where each result goes.
+// The plan of a tile program: where each input comes from, in which loop each step runs, where each result is written.
 
 #include <algorithm>
 #include <array>
@@ -18,36 +18,36 @@ struct TilePlan {
 
   /// Where the elements of a load are while a tile is computed.
   enum class Source {
-    direct,    ///< in the input: a run of elements
-    number,    ///< in one place: all elements are one number
-    spread,    ///< in a slot that is filled once: one number, in every element of a tile
-    periodic,  ///< in a slot that serves many tiles: a short row, again and again
-    gathered   ///< in a slot that is filled for each tile, or in the input where the tile is a run of it
+    direct,    ///< in the input, contiguously
+    number,    ///< in one place: all elements are the same number
+    spread,    ///< in a slot that is filled once with copies of one number
+    periodic,  ///< in a slot that serves many tiles: a short row, repeated
+    gathered   ///< in a slot that is filled for each tile, or in the input if the tile is contiguous there
   };
   struct Load {
-    TileProgram::Load from;  ///< with the axes of the view joined where they can be
+    TileProgram::Load from;  ///< with the axes of the view joined if possible
     Source source;
-    std::int64_t period = 0;  ///< the length of the row that is repeated
-    std::int64_t span = 0;    ///< elements over which it is; the row after it is repeated over as many, and so on
-    std::int64_t stride = 0;  ///< from a row to the one after it, in the input
+    std::int64_t period = 0;  ///< length of the repeated row
+    std::int64_t span = 0;    ///< elements that the repetitions of one row cover; each following row covers as many
+    std::int64_t stride = 0;  ///< distance from a row to the next in the input
   };
   struct Step {
     const MicroOp* op;
-    MicroOp::Run run;  ///< none where it is part of a compiled loop
+    MicroOp::Run run;  ///< null if it is part of a compiled loop
     int out;           ///< register
     std::array<int, 4> in;
-    std::optional<int> output = {};  ///< of the call, to which it writes directly
-    bool is_kept = true;             ///< its result goes to memory
+    std::optional<int> output = {};  ///< the output of the call to which it writes directly
+    bool is_kept = true;             ///< whether its result is stored
 
     [[nodiscard]] std::span<const int> operands() const { return op->operands(in); }
   };
-  /// Neighbouring steps that run as one: compiled, or a single micro-op.
+  /// Adjacent steps that run as one: compiled, or a single micro-op.
   struct Loop {
     int first, end;
     std::optional<TileCode> code = {};
-    std::vector<int> kept = {};  ///< the steps of compiled code whose results go to memory
+    std::vector<int> kept = {};  ///< the steps of compiled code whose results are stored
   };
-  /// A result that is copied to an output when the tile is computed.
+  /// A result that is copied to an output after the tile is computed.
   struct LateStore {
     int reg;
     int output;
@@ -69,13 +69,13 @@ struct TilePlan {
   [[nodiscard]] std::int64_t row_blocks() const { return (reduced + reduce_block - 1) / reduce_block; }
   [[nodiscard]] bool is_number(int reg) const { return reg < count(loads) && at(loads, reg).source == Source::number; }
 
-  /// Whether it is one compiled loop from memory to memory, which needs no tiles.
+  /// Whether it is one compiled loop over the whole memory, which needs no tiles.
   [[nodiscard]] bool is_unbroken() const;
   /// Whether one thread runs it in one go: a tile, or an unbroken loop, or the reduction of one short row.
   [[nodiscard]] bool is_one_go() const;
-  /// Bytes that a run needs beside its inputs and outputs.
+  /// Scratch bytes of a run, besides its inputs and outputs.
   [[nodiscard]] std::size_t scratch() const;
-  /// Loops that run as machine code.
+  /// The number of loops that run as machine code.
   [[nodiscard]] std::ptrdiff_t compiled_loops() const {
     return std::ranges::count_if(loops, [](const Loop& loop) { return loop.code.has_value(); });
   }

@@ -28,19 +28,20 @@ class TileRunner {
   static constexpr std::int64_t tile = static_cast<std::int64_t>(tile_bytes / sizeof(T));
   static constexpr int most_registers = TilePlan::most_registers;
 
-  /// What one thread needs to compute tiles.
+  /// The memory of one thread for computing tiles.
   struct Context {
     explicit Context(const KernelCall& kernel_call) : call(kernel_call), slots(slots_of_thread()) {}
     const KernelCall& call;
-    T (*slots)[tile];  // neither these nor the arrays are cleared
+    T (*slots)[tile];  // neither these nor the arrays are initialised
     std::array<T, most_registers> numbers;
     std::array<const void*, most_registers> registers;
-    std::array<std::int64_t, most_registers> phase;  // periodic: where in the rows its slot begins; -1: in none
+    // for periodic loads: the offset in the row at which the slot begins; -1 if it is not filled
+    std::array<std::int64_t, most_registers> phase;
 
     [[nodiscard]] const T* values(int reg) const { return static_cast<const T*>(at(registers, reg)); }
 
    private:
-    /// 112 KB, more than some stacks have left. A thread is never within two contexts at once.
+    /// They take 112 KB, more than is left on some stacks. A thread never uses two contexts at once.
     static T (*slots_of_thread())[tile] {
       static thread_local const Block block(max_tile_slots * tile_bytes);
       return reinterpret_cast<T(*)[tile]>(block.data());
@@ -52,7 +53,7 @@ class TileRunner {
   void compute(Context& context, std::int64_t flat, std::int64_t n) const;
   const void* load(Context& context, int r, std::int64_t flat, std::int64_t n) const;
   const T* load_periodic(Context& context, int r, std::int64_t flat, std::int64_t n) const;
-  /// Asks for the next tile's share of what step `step` of this tile leaves time for.
+  /// Prefetches the part of the next tile's inputs that belongs to step `step` of this tile.
   void prefetch(const Context& context, int step, std::int64_t flat) const;
   void run_step(Context& context, int step, std::int64_t flat, std::int64_t n) const;
   T* place_of(Context& context, const TilePlan::Step& step, std::int64_t flat) const {
@@ -69,7 +70,7 @@ class TileRunner {
   void run_columns(const KernelCall& call) const;
   void column_band(Context& context, std::int64_t outer, std::int64_t column, std::int64_t width) const;
 
-  /// into[i] = into[i] joined with the rows of x, in order, by the rule of reduction k.
+  /// into[i] = into[i] joined with the rows of x, in order, as reduction k does.
   void join(int k, T* into, const T* x, std::int64_t rows, std::int64_t width) const {
     if (reduction(k).reducer->adds) return reduction(k).reducer->join_rows(into, x, rows, width);
     for (std::int64_t row = 0; row < rows; ++row) {
@@ -83,7 +84,7 @@ class TileRunner {
   TilePlan plan_;
   bool is_unbroken_;
   int reductions_;
-  std::vector<int> numbers_, moving_;  // loads that are one number for all tiles, and those that are not
+  std::vector<int> numbers_, moving_;  // loads that are the same number for all tiles, and the other loads
   std::vector<int> direct_;            // loads that are read in place
   std::vector<MicroOp::Run> joins_;    // by reduction
 };
@@ -134,8 +135,8 @@ void TileRunner<T>::prefetch(const Context& context, int step, std::int64_t flat
   }
 }
 
-/// A whole tile of a repeated row, which serves all tiles that begin at the same place in it. Where a tile reaches into
-/// the row after it, it is gathered.
+/// Fills a whole tile of a repeated row, which serves all tiles that begin at the same offset in it. A tile that
+/// extends into the next row is gathered.
 template <class T>
 const T* TileRunner<T>::load_periodic(Context& context, int r, std::int64_t flat, std::int64_t n) const {
   const TilePlan::Load& planned = at(plan_.loads, r);
@@ -156,7 +157,7 @@ const T* TileRunner<T>::load_periodic(Context& context, int r, std::int64_t flat
   return into;
 }
 
-/// Where n elements of a load are, which goes on from tile to tile.
+/// The address of n elements of a load that changes from tile to tile.
 template <class T>
 const void* TileRunner<T>::load(Context& context, int r, std::int64_t flat, std::int64_t n) const {
   const TilePlan::Load& planned = at(plan_.loads, r);
@@ -174,7 +175,7 @@ const void* TileRunner<T>::load(Context& context, int r, std::int64_t flat, std:
   return into;
 }
 
-/// One micro-op.
+/// Runs one micro-op.
 template <class T>
 void TileRunner<T>::run_step(Context& context, int s, std::int64_t flat, std::int64_t n) const {
   const TilePlan::Step& step = at(plan_.steps, s);
@@ -210,13 +211,13 @@ void TileRunner<T>::compute(Context& context, std::int64_t flat, std::int64_t n)
   }
 }
 
-/// One compiled loop from memory to memory, which needs no tiles.
+/// Runs one compiled loop over the whole memory, which needs no tiles.
 template <class T>
 void TileRunner<T>::run_unbroken(const KernelCall& call) const {
   const std::int64_t elements = plan_.elements();
   const TilePlan::Loop& loop = plan_.loops.front();
   call.workers.run((elements + split_elements - 1) / split_elements, [&](std::int64_t part) {
-    std::array<const void*, most_registers> registers;  // not cleared: what the code reads is set
+    std::array<const void*, most_registers> registers;  // not initialised: everything that the code reads is set
     std::array<T, most_registers> numbers;
     const std::int64_t begin = part * split_elements;
     for (const int r : moving_) {
@@ -266,7 +267,7 @@ void TileRunner<T>::row_block(Context& context, std::int64_t row, std::int64_t b
   for (int k = 0; k < reductions_; ++k) values[k * value_stride] = reduction(k).reducer->fold(lanes[k]);
 }
 
-/// Rows of which several fill a tile.
+/// Reduces rows of which several fit into a tile.
 template <class T>
 void TileRunner<T>::short_rows(Context& context, std::int64_t begin, std::int64_t end) const {
   const std::int64_t length = plan_.reduced, together = tile / length;
@@ -287,7 +288,7 @@ void TileRunner<T>::join_blocks(const T* values, T* out, int k) const {
   const std::int64_t blocks = plan_.row_blocks();
   for (std::int64_t row = 0; row < plan_.outer; ++row) {
     const T* own = values + row * blocks;
-    double total = reduction(k).reducer->identity;  // a sum of blocks is carried in f64 and rounded once
+    double total = reduction(k).reducer->identity;  // a sum of blocks is computed in f64 and rounded once
     for (std::int64_t block = 0; block < blocks; ++block) {
       if (reduction(k).reducer->adds) {
         total += static_cast<double>(own[block]);
@@ -304,7 +305,7 @@ void TileRunner<T>::join_blocks(const T* values, T* out, int k) const {
 template <class T>
 void TileRunner<T>::run_rows(const KernelCall& call) const {
   const std::int64_t blocks = std::max<std::int64_t>(1, plan_.row_blocks()), units = plan_.outer * blocks;
-  T* values = reinterpret_cast<T*>(call.scratch);  // [reduction][row][block], where a row has several blocks
+  T* values = reinterpret_cast<T*>(call.scratch);  // [reduction][row][block], for rows of several blocks
   const std::int64_t unit_elements = std::max<std::int64_t>(1, std::min(plan_.reduced, reduce_block));
   const std::int64_t per_part = std::max<std::int64_t>(1, split_elements / unit_elements);
   call.workers.run((units + per_part - 1) / per_part, [&](std::int64_t part) {
@@ -326,13 +327,13 @@ void TileRunner<T>::run_rows(const KernelCall& call) const {
   for (int k = 0; k < reductions_; ++k) join_blocks(values + k * units, call.out<T>(reduction(k).output), k);
 }
 
-/// Reduces `width` neighbouring columns over all rows, block of rows by block of rows.
+/// Reduces `width` adjacent columns over all rows, one block of rows at a time.
 template <class T>
 void TileRunner<T>::column_band(Context& context, std::int64_t outer, std::int64_t column, std::int64_t width) const {
   alignas(64) T block_values[4][tile], totals[4][tile];
-  alignas(64) double sums[4][tile];  // totals of what is added
+  alignas(64) double sums[4][tile];  // totals of the reductions that add
   const std::int64_t inner = plan_.inner, rows = plan_.reduced;
-  // Narrow rows are computed several at a time: a tile of whole rows is one run of elements.
+  // Narrow rows are computed several at a time: a tile of whole rows is contiguous.
   const std::int64_t together = width == inner ? std::max<std::int64_t>(1, tile / inner) : 1;
   for (int k = 0; k < reductions_; ++k) {
     std::fill_n(totals[k], width, identity(k));

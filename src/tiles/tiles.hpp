@@ -1,6 +1,6 @@
 #pragma once
-// Tiles: elementwise work, with reductions at its end, run a few hundred elements at a time through a short list of
-// micro-ops, so that what passes between them stays in the first-level cache.
+// Tiles: elementwise work, with reductions at its end, runs a few hundred elements at a time through a short list of
+// micro-ops, so that intermediate values stay in the first-level cache.
 
 #include <array>
 #include <span>
@@ -12,23 +12,23 @@
 
 namespace thalweg {
 
-/// A tile is this many bytes of each register.
+/// Bytes of each register in a tile.
 inline constexpr std::size_t tile_bytes = 2048;
-/// Registers with a place of their own; the planner keeps its groups below this.
+/// The number of registers that can have their own slot; the planner keeps its groups below this.
 inline constexpr int max_tile_slots = 56;
-/// A long row is reduced in blocks of this many elements, a column in blocks of this many rows; the values of the
-/// blocks are joined in order. These numbers, and not the tiles, decide how a sum rounds.
+/// A long row is reduced in blocks of this many elements, a column in blocks of this many rows; the results of the
+/// blocks are joined in order. These numbers, and not the tiles, determine how a sum rounds.
 inline constexpr std::int64_t reduce_block = 4096;
 inline constexpr std::int64_t reduce_block_rows = 256;
 
 struct TileProgram {
   struct Load {
-    int input;    ///< of the kernel call
-    View view;    ///< of as many elements as the program has
-    DType dtype;  ///< converted to the program's dtype where it differs
+    int input;    ///< input of the kernel call
+    View view;    ///< has as many elements as the program
+    DType dtype;  ///< converted to the program's dtype if it differs
     Stored stored = Stored::plain;
 
-    /// Whether the elements lie in memory as a program of this type computes them.
+    /// Whether the elements are stored in the type in which a program of this dtype computes.
     [[nodiscard]] bool lies_in(DType type) const { return dtype == type && stored == Stored::plain; }
   };
   struct Step {
@@ -41,7 +41,7 @@ struct TileProgram {
   struct Store {
     int reg;
     int output;
-    std::vector<int> aliases;  ///< loads that may read the same memory: stored after they are read
+    std::vector<int> aliases;  ///< loads that may read the same memory: the store happens after they are read
     Stored stored = Stored::plain;
   };
   struct Reduce {
@@ -57,14 +57,14 @@ struct TileProgram {
   std::vector<Step> steps;
   std::vector<Store> stores;
   std::vector<Reduce> reductions;
-  bool compile = true;  ///< into machine code, where there is some
+  bool compile = true;  ///< whether to compile to machine code, if possible
 
   [[nodiscard]] std::int64_t elements() const { return outer * reduced * inner; }
 };
 
 [[nodiscard]] Kernel make_tile_kernel(const TileProgram& program);
-/// What a view sees, one element after another, as it is: for the integers, which have no tiles. The view starts at the
-/// kernel's input.
+/// Copies the elements of a view, one after another, without conversion: for integers, which have no tiles. The view
+/// starts at the kernel's input.
 [[nodiscard]] Kernel make_copy_kernel(const View& view, DType dtype);
 
 }  // namespace thalweg
