@@ -18,7 +18,7 @@ namespace thalweg::data {
   return std::ranges::find(words, trim(cell)) != words.end();
 }
 
-/// Whether a text is a number nearer to 0 than any that f64 has: 1e-400, as some p-values are.
+/// Whether a text is a number other than 0 that is too close to 0 for f64: 1e-400, as some p-values are.
 [[nodiscard]] inline bool is_next_to_zero(std::string_view text) {
   double value = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
@@ -28,7 +28,8 @@ namespace thalweg::data {
                                             : text[exponent + 1] == '-';
 }
 
-/// The number in a cell, or nothing if it is not a finite number in the range of f32. What f64 cannot tell from 0 is 0.
+/// The number in a cell, or nothing if it is not a finite number in the range of f32. Numbers too close to 0 for f64
+/// count as 0.
 [[nodiscard]] inline std::optional<double> number_in(std::string_view cell) {
   auto number = parse_number(trim(cell));
   if (!number && is_next_to_zero(trim(cell))) number = 0;
@@ -36,7 +37,7 @@ namespace thalweg::data {
   return number && std::abs(*number) <= static_cast<double>(std::numeric_limits<float>::max()) ? number : std::nullopt;
 }
 
-/// What is wrong with a cell in which number_in finds nothing, in the plain form or in another.
+/// Explains why number_in finds no number in a cell, whether in the plain form or in another.
 [[nodiscard]] inline std::string_view why_no_number(std::string_view cell) {
   if (number_in(cell)) return "a number in another form";
   const auto number = parse_number(trim(cell));

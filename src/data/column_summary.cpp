@@ -55,7 +55,7 @@ Summary summarise(const Table& table, std::size_t column, std::span<const std::i
     if (const auto number = number_in(cell)) {
       ++s.numbers;
       s.whole = s.whole && *number == std::floor(*number);
-      s.values.push_back(*number + 0.0);  // -0 is 0
+      s.values.push_back(*number + 0.0);  // turns -0 into 0
     }
   }
   keep_distinct(s.values);
@@ -80,7 +80,7 @@ WantedKind wanted_kind(std::string_view column, const OptionValue& word) {
 
 namespace {
 
-/// 1e300, which f32 does not hold, as 12.5; not a name of 40 digits.
+/// 1e300, which is out of the range of f32, as well as 12.5; not a name of 40 digits.
 bool is_number_of_any_size(std::string_view cell) {
   const auto number = parse_number(trim(cell));
   return number && std::isfinite(*number) && (number_in(cell) || cell.find_first_of(".eE") != std::string_view::npos);
@@ -129,7 +129,7 @@ class Decision {
   [[nodiscard]] std::pair<DateOrder, std::int64_t> best_order() const {
     const bool slashes = std::ranges::any_of(
         summary_.levels, [](const Level& level) { return level.text.find('/') != std::string_view::npos; });
-    // 1/2/2020 is written so in America, 1.2.2020 and 1-2-2020 in Europe
+    // 1/2/2020 is American, 1.2.2020 and 1-2-2020 are European
     const DateOrder first = slashes ? DateOrder::month_day_year : DateOrder::day_month_year;
     const DateOrder second = slashes ? DateOrder::day_month_year : DateOrder::month_day_year;
     std::pair<DateOrder, std::int64_t> best{DateOrder::year_month_day, 0};
@@ -182,7 +182,7 @@ class Decision {
   const Summary& summary_;
 };
 
-/// Levels by the number that each is; empty where a level is not a number.
+/// Groups the levels by their number; empty if a level is not a number.
 std::map<std::string, std::vector<Level>> by_number(const std::vector<Level>& levels) {
   std::map<std::string, std::vector<Level>> result;
   for (const Level& level : levels) {
@@ -193,7 +193,7 @@ std::map<std::string, std::vector<Level>> by_number(const std::vector<Level>& le
   return result;
 }
 
-/// The most frequent spelling; of equally frequent ones the shortest, then the first in the alphabet.
+/// The most frequent spelling; among equally frequent ones the shortest, then the first in the alphabet.
 Level usual_spelling(const std::vector<Level>& spellings) {
   return *std::ranges::min_element(
       spellings, {}, [](const Level& level) { return std::tuple(-level.count, level.text.size(), level.text); });

@@ -1,5 +1,5 @@
 #pragma once
-// Counts the contents of a table's column and decides from them: numbers, dates, categories or text.
+// Counts the contents of a table's column and derives its type from them: numbers, dates, categories or text.
 
 #include <span>
 
@@ -16,7 +16,7 @@ struct Level {
 struct Summary {
   std::int64_t present = 0, missing = 0;
   std::int64_t numbers = 0;         ///< the number of cells that are numbers in the plain form
-  bool whole = true;                ///< all of them are whole numbers
+  bool whole = true;                ///< whether all of them are whole numbers
   std::vector<double> values = {};  ///< the distinct ones, sorted
   std::vector<Level> levels =
       {};  ///< the distinct texts, sorted; counted where a cell is no plain number, or on demand
@@ -36,7 +36,7 @@ struct WantedKind {
   std::optional<DateOrder> order = {};
   bool text = false;
 };
-/// Throws UsageError for an unknown word.
+/// The type with this name. Throws UsageError for an unknown name.
 [[nodiscard]] WantedKind wanted_kind(std::string_view column, const OptionValue& word);
 
 /// The type of a column, with its form.
@@ -44,10 +44,10 @@ struct Meaning {
   ColumnKind kind = ColumnKind::number;
   NumberForm form = {};
   DateOrder order = DateOrder::year_month_day;
-  bool text = false;  ///< sentences, or a name for each row: useless as a category
+  bool text = false;  ///< sentences, or a different text in each row: useless as a category
 };
-/// Decides by the cells what `wanted` leaves open: numbers or dates where nine in ten cells are, all in one form.
-/// Throws DataError, with file and line, for a cell that is neither where most are.
+/// Decides from the cells what `wanted` leaves open: a column is of numbers or dates if at least nine in ten cells are,
+/// all in one form. Throws DataError, with file and line, for the other cells of such a column.
 [[nodiscard]] Meaning decide_meaning(const Table& table, std::size_t column, std::span<const std::int64_t> rows,
                                      const Summary& summary, const WantedKind& wanted);
 
@@ -56,8 +56,8 @@ struct ClassRows {
   std::string name;
   std::int64_t rows = 0;
 };
-/// The levels as classes, sorted as numbers where all are numbers, else as text. Several spellings of one number (1 and
-/// 1.0) are one class with the most frequent spelling as its name, unless `keep_spellings`. In both cases a line is
+/// The levels as classes, sorted as numbers if all are numbers, otherwise as text. Several spellings of one number (1
+/// and 1.0) are one class named by the most frequent spelling, unless `keep_spellings` is set. In both cases a line is
 /// added to `remarks`.
 [[nodiscard]] std::vector<ClassRows> classes_of(const std::vector<Level>& levels, bool keep_spellings,
                                                 std::vector<std::string>& remarks);

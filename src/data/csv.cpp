@@ -16,7 +16,7 @@ namespace thalweg::data {
 namespace {
 
 constexpr std::size_t chunk = 1 << 16;
-// Without a limit, one quote that is not closed would make the rest of the file one cell.
+// Without a limit, a quote that is never closed would make the rest of the file one cell.
 constexpr std::size_t max_row = 64 << 20, max_header = 4 << 20;
 constexpr std::string_view byte_order_mark = "\xef\xbb\xbf";
 
@@ -35,7 +35,8 @@ std::optional<char> separator_named(std::string_view name) {
   return std::nullopt;
 }
 
-/// Wraps libcsv, which calls back: here text goes in by chunks, and rows are taken out one by one, each with its line.
+/// Wraps libcsv, whose interface is callbacks: here text is passed in chunks, and rows are taken out one by one, each
+/// with its line number.
 class CsvReader::Parser {
  public:
   explicit Parser(char separator) {
@@ -144,7 +145,7 @@ class CsvReader::Parser {
 
 namespace {
 
-/// Where the first line that is not empty begins and ends; quoted newlines do not end it.
+/// The extent of the first line that is not empty; quoted newlines do not end it.
 std::optional<std::string_view> header_line(std::string_view text) {
   const std::size_t begin = text.find_first_not_of("\r\n");
   if (begin == std::string_view::npos) return std::nullopt;
@@ -156,7 +157,7 @@ std::optional<std::string_view> header_line(std::string_view text) {
   return std::nullopt;
 }
 
-/// What a first line of a spreadsheet's says of the cells below it: "sep=;".
+/// The separator that a first line such as "sep=;", as spreadsheets write it, declares for the file.
 std::optional<char> separator_said(std::string_view line) {
   constexpr std::string_view says = "sep=", separators = ",;\t|";
   if (line.size() != says.size() + 1 || !line.starts_with(says)) return std::nullopt;
@@ -225,7 +226,7 @@ std::string CsvReader::read_text() {
   return text;
 }
 
-/// Text from the beginning, with at least the line of the header.
+/// The beginning of the text, with at least the line of the header.
 std::string CsvReader::first_line() {
   std::string text;
   while (!header_line(text)) {
@@ -293,7 +294,7 @@ std::string csv_line(std::span<const std::string_view> cells, char separator) {
   for (std::size_t i = 0; i < cells.size(); ++i) {
     const std::string_view cell = cells[i];
     if (i > 0) line += separator;
-    // A reader leaves out blanks around an unquoted cell, and empty lines.
+    // A reader drops blanks around an unquoted cell, and empty lines.
     const bool blank_at_edge = cell != trim(cell) || (cell.empty() && cells.size() == 1);
     if (!blank_at_edge && cell.find_first_of(special) == std::string_view::npos) {
       line += cell;

@@ -26,8 +26,8 @@ class CsvReader {
   /// Without a separator, it is the most frequent one of comma, semicolon and tab in the first line. Without a header,
   /// the columns are called "column 1", "column 2", ...
   explicit CsvReader(const std::filesystem::path& path, std::optional<char> separator = {}, bool header = true);
-  /// From a descriptor of the caller's, which stays open: `CsvReader(0, "standard input")`. When `interrupted` returns
-  /// true, waiting for more ends, as if the file ended there.
+  /// Reads from a descriptor of the caller, which stays open: `CsvReader(0, "standard input")`. When `interrupted`
+  /// returns true, waiting for input stops, as if the file ended there.
   CsvReader(int descriptor, std::string name, std::optional<char> separator = {}, bool header = true,
             std::function<bool()> interrupted = {});
   ~CsvReader();
@@ -35,10 +35,10 @@ class CsvReader {
   CsvReader& operator=(const CsvReader&) = delete;
 
   [[nodiscard]] const std::string& name() const { return file_.name(); }
-  /// Bytes of text; -1 where the size is not known.
+  /// Bytes of text; -1 if the size is not known.
   [[nodiscard]] std::int64_t text_size() const { return unpacked_ ? -1 : file_.size(); }
   [[nodiscard]] char separator() const { return separator_; }
-  /// The names of the columns; one left blank is called "column N".
+  /// The names of the columns; a blank name becomes "column N".
   [[nodiscard]] const std::vector<std::string>& header() const { return header_; }
 
   /// Goes to the next row; false at the end of the file.
@@ -66,13 +66,13 @@ class CsvReader {
   std::int64_t line_ = 0;
   char separator_ = ',';
   bool ended_ = false;
-  bool first_row_waits_ = false;  // it was read already, in a file without a header
+  bool first_row_waits_ = false;  // the first row has already been read, in a file without a header
 };
 
-/// One line of CSV, newline included; a cell is quoted where it has to be.
+/// One line of CSV with its newline; cells are quoted if necessary.
 [[nodiscard]] std::string csv_line(std::span<const std::string_view> cells, char separator = ',');
 
-/// The names in a list in the form of an option: a,b,c. A name with a comma or a quote is quoted, and its own quotes
+/// Splits a list of names in the form of an option: a,b,c. A name with a comma or a quote is quoted, and its own quotes
 /// are doubled: "a,b",c.
 [[nodiscard]] std::vector<std::string> split_names(std::string_view text);
 

@@ -1,4 +1,4 @@
-// A table as a dataset, for a program of the user's own.
+// A table as a dataset, for users of the library.
 
 #include "core/error.hpp"
 #include "data/class_weights.hpp"

@@ -53,7 +53,7 @@ std::optional<Ymd> take_date(std::string_view& text, DateOrder order) {
   return std::nullopt;
 }
 
-/// Hours and minutes as a part of a day; seconds where they are given.
+/// Hours, minutes and optional seconds as a fraction of a day.
 std::optional<double> take_time(std::string_view& text) {
   const auto hours = take_number(text, 2);
   if (!hours || *hours > 24 || !take(text, ':')) return std::nullopt;
@@ -70,7 +70,7 @@ std::optional<double> take_time(std::string_view& text) {
   return (*hours * 3600 + *minutes * 60 + seconds) / 86400;
 }
 
-/// The zone's offset as a part of a day.
+/// The offset of the time zone as a fraction of a day.
 std::optional<double> take_zone(std::string_view& text) {
   if (text.empty() || take(text, 'Z')) return 0;
   const double sign = text[0] == '-' ? -1 : 1;

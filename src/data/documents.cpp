@@ -13,7 +13,7 @@ namespace thalweg::data {
 std::vector<std::string_view> documents_in(std::string_view text) {
   std::vector<std::string_view> documents;
   std::size_t begin = 0, at = 0;
-  bool some = false;  // whether the document has a line with something in it
+  bool some = false;  // whether the document has a line that is not blank
   while (at < text.size()) {
     const std::size_t end = std::min(text.find('\n', at), text.size());
     const bool blank = text.substr(at, end - at).find_first_not_of(" \t\r") == std::string_view::npos;

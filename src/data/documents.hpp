@@ -1,5 +1,5 @@
 #pragma once
-// Documents: a folder with one a file, or a file of several.
+// Documents: the files of a folder, or several in one file.
 
 #include <filesystem>
 #include <string>
@@ -8,16 +8,16 @@
 
 namespace thalweg::data {
 
-/// The documents of a text, each of which an empty line ends (blanks count as nothing). Views of it.
+/// The documents of a text, separated by empty lines (lines of blanks count as empty), as views of it.
 [[nodiscard]] std::vector<std::string_view> documents_in(std::string_view text);
 
-/// What was read, and the documents as views of it.
+/// The text that was read, and the documents as views of it.
 struct Documents {
   std::vector<std::string> files;
   std::vector<std::string_view> texts;
 };
-/// The files of a folder and of those below it, in the order of their paths, each a document; or those in a file.
-/// Throws UsageError where there is nothing, DataError where there is no document or one is not UTF-8.
+/// Reads a folder and its subfolders, where each file is a document, in the order of their paths; or the documents in
+/// one file. Throws UsageError if the path does not exist, DataError if there is no document or one is not UTF-8.
 [[nodiscard]] Documents documents_at(const std::filesystem::path& path);
 
 }  // namespace thalweg::data

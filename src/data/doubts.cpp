@@ -20,7 +20,7 @@ std::string_view without_sign(std::string_view text) {
   return text.starts_with('-') || text.starts_with('+') ? text.substr(1) : text;
 }
 
-/// 2.158, 12.000; not 0.125, which is no number of thousands.
+/// 2.158, 12.000; not 0.125, which is not a number of thousands.
 bool is_thousands(std::string_view cell) {
   const std::size_t point = cell.find('.');
   if (point == std::string_view::npos || cell.front() == '0') return false;
@@ -28,7 +28,7 @@ bool is_thousands(std::string_view cell) {
          is_digits(cell.substr(point + 1));
 }
 
-/// "--type zip=category", of the first column.
+/// "--type zip=category", with the first of the columns.
 std::string hint(const std::vector<std::string>& names, std::string_view type) {
   return shell_word(fmt::format("--type={}={}", names.front(), type));
 }
@@ -61,8 +61,8 @@ void Doubts::look_at_numbers(std::size_t column) {
   if (thousands && !others) thousands_.push_back(table_.names()[column]);
 }
 
-/// Whether all cells are dates in both orders, and not always the same one. With points between the parts, as in
-/// 1.2.2020, the day comes first everywhere.
+/// Whether all cells are dates in both orders, with different results at least once. With points between the parts, as
+/// in 1.2.2020, the day always comes first.
 bool Doubts::reads_both_ways(std::size_t column) const {
   bool differ = false;
   for (const std::int64_t row : rows_) {

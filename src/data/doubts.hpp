@@ -1,5 +1,5 @@
 #pragma once
-// Columns whose cells can be read in two ways and were read in one, though nobody had said which.
+// Warnings about columns whose cells can be read in two ways, if no option says which one is meant.
 
 #include <map>
 #include <vector>
@@ -13,12 +13,12 @@ class Doubts {
   /// The rows are kept by reference.
   Doubts(const Table& table, const std::vector<std::int64_t>& rows) : table_(table), rows_(rows) {}
 
-  /// A column with the meaning that was found for it; not one whose meaning was asked for.
+  /// Adds a column with its inferred type; columns whose type was given by an option are not added.
   void add(std::size_t column, const Meaning& meaning);
 
-  /// One line for each kind of doubt: dates of which each may begin with its day or its month; numbers with three
-  /// digits after each point, which may stand between thousands; numbers with leading zeros, which may be names; and
-  /// names of columns that are numbers, which may be a row.
+  /// One line for each kind of ambiguity: dates whose day and month can be exchanged; numbers with three digits after
+  /// each point, which may separate thousands; numbers with leading zeros, which may be names; and column names that
+  /// are all numbers, which may be a row of data.
   [[nodiscard]] std::vector<std::string> remarks() const;
 
  private:
@@ -30,7 +30,7 @@ class Doubts {
   const Table& table_;
   const std::vector<std::int64_t>& rows_;
   Names leading_zeros_, thousands_, numbers_;
-  std::map<DateOrder, Names> either_order_;  // by the order that was taken
+  std::map<DateOrder, Names> either_order_;  // by the order that was chosen
   bool decimal_commas_ = false, decimal_points_ = false;
 };
 

@@ -10,11 +10,11 @@ namespace thalweg::data {
 
 /// The columns of the input of one category, and how many numbers a model learns for each of them instead.
 struct EmbeddedColumns {
-  std::int64_t feature = 0;  ///< its place in the schema
+  std::int64_t feature = 0;  ///< its index in the schema
   std::int64_t begin = 0, columns = 0, numbers = 0;
 };
-/// Of the categories with more columns than the schema's bound: min(32, 1.6 columns^0.56) numbers, rounded up (the rule
-/// of fastai's tables, with a bound).
+/// For each category with more columns than the schema's bound: min(32, 1.6 columns^0.56) numbers, rounded up (fastai's
+/// rule for tables, with an upper bound).
 [[nodiscard]] std::vector<EmbeddedColumns> embedded_columns(const TablePreprocessing& table);
 
 }  // namespace thalweg::data

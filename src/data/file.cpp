@@ -20,7 +20,7 @@ namespace {
 /// Opens a file. A pipe is opened without waiting for a writer.
 int open_to_read(const std::filesystem::path& path) { return ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK); }
 
-/// Whether this is the name of an open descriptor, as <(command) makes one in a shell.
+/// Whether the name is that of an open descriptor, such as a shell makes for <(command).
 bool is_open_already(const std::string& name) {
   return name.starts_with("/dev/fd/") || name.starts_with("/proc/self/fd/") || name == "/dev/stdin";
 }
@@ -57,7 +57,7 @@ void File::look() {
   if (!S_ISREG(status.st_mode) && !is_open_already(name_)) {
     fail<UsageError>("[data] '{}' is a {}. Wanted: a plain file", name_, S_ISFIFO(status.st_mode) ? "pipe" : "device");
   }
-  (void)::fcntl(descriptor_, F_SETFL, O_RDONLY);  // from here on, reading waits
+  (void)::fcntl(descriptor_, F_SETFL, O_RDONLY);  // from here on, reads block
 }
 
 std::size_t File::read_at(std::int64_t place, std::span<std::byte> into) const {
@@ -73,7 +73,7 @@ std::size_t File::read_at(std::int64_t place, std::span<std::byte> into) const {
   return done;
 }
 
-/// Waits until there are bytes to read; false where it is interrupted.
+/// Waits until there are bytes to read; false if it is interrupted.
 bool File::wait() const {
   constexpr int patience = 100;  // milliseconds
   pollfd waiting{descriptor_, POLLIN, 0};

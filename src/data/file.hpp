@@ -10,13 +10,13 @@
 
 namespace thalweg::data {
 
-/// An open file, closed at the end of its life. A missing file is a UsageError, one that may not be read an IoError. A
-/// named pipe and a device, which may never end, are a UsageError; /dev/fd/N and /dev/stdin are read.
+/// An open file, closed by the destructor. A missing file is a UsageError, one without permission an IoError. A named
+/// pipe or a device, which may never end, is a UsageError, except for /dev/fd/N and /dev/stdin.
 class File {
  public:
   explicit File(const std::filesystem::path& path);
-  /// A descriptor of the caller's (standard input), which stays open. Where `interrupted` is given and returns true,
-  /// waiting for more ends, as if the file ended there.
+  /// Reads from a descriptor of the caller (standard input), which stays open. When `interrupted` is given and returns
+  /// true, waiting for input stops, as if the file ended there.
   File(int descriptor, std::string name, std::function<bool()> interrupted = {});
   ~File();
   File(const File&) = delete;
@@ -24,7 +24,7 @@ class File {
 
   /// The name used in messages.
   [[nodiscard]] const std::string& name() const { return name_; }
-  /// In bytes; -1 where the size is not known (a pipe).
+  /// Size in bytes; -1 if it is not known (a pipe).
   [[nodiscard]] std::int64_t size() const { return size_; }
   /// Fills `into` from an offset of the file; returns fewer bytes only at its end.
   [[nodiscard]] std::size_t read_at(std::int64_t place, std::span<std::byte> into) const;

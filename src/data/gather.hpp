@@ -13,13 +13,13 @@ struct RowSource {
 };
 [[nodiscard]] RowSource row_source(const Tensor& column);
 
-/// Whether there is no such row among `count`: one comparison, for a negative number is large as an unsigned one.
+/// Whether a row is out of range; one comparison suffices, because a negative number is large as an unsigned one.
 [[nodiscard]] constexpr bool is_missing(std::int64_t row, std::int64_t count) {
   return static_cast<std::uint64_t>(row) >= static_cast<std::uint64_t>(count);
 }
 [[noreturn]] void throw_missing(std::span<const std::int64_t> rows, std::int64_t count);
 
-/// Throws UsageError for a row that does not exist among `count`.
+/// Throws UsageError for a row out of range.
 inline void check_rows(std::span<const std::int64_t> rows, std::int64_t count) {
   bool any = false;
   for (const std::int64_t row : rows) any |= is_missing(row, count);

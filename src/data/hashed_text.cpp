@@ -40,7 +40,7 @@ Fields HashingOptions::fields() {
 
 namespace {
 
-/// For each byte: itself in lower case where it belongs to a word, else 0.
+/// For each byte: its lower case if it belongs to a word, otherwise 0.
 constexpr std::array<char, 256> word_bytes() {
   std::array<char, 256> table{};
   for (int c = 0; c < 256; ++c) {

@@ -12,7 +12,7 @@ namespace thalweg::data {
 /// MurmurHash3 of 32 bits (Appleby 2011).
 [[nodiscard]] std::uint32_t murmur3(std::string_view bytes, std::uint32_t seed = 0);
 
-/// Which words of a text are counted: options of a `[system]`.
+/// How words are counted: options of `[system]`.
 struct HashingOptions {
   std::int64_t features = 1 << 18;
   std::int64_t ngrams = 1;
@@ -31,8 +31,9 @@ class TextHasher {
  public:
   explicit TextHasher(const HashingOptions& options) : options_(options) {}
 
-  /// The weighted counts of a text, of length 1 (a text without words is a row without entries). `inverse_frequency`,
-  /// one number per column, multiplies them first where it is not empty. The row is valid until the next call.
+  /// The weighted counts of a text, scaled to length 1 (a text without words is a row without entries). If
+  /// `inverse_frequency`, one number per column, is not empty, it multiplies them first. The row is valid until the
+  /// next call.
   [[nodiscard]] SparseRow operator()(std::string_view text, std::span<const float> inverse_frequency = {});
   [[nodiscard]] const HashingOptions& options() const { return options_; }
 
@@ -42,18 +43,18 @@ class TextHasher {
   void sum_columns();
 
   HashingOptions options_;
-  std::string words_;                                      // in lower case, a blank behind each
-  std::vector<std::pair<std::size_t, std::size_t>> ends_;  // where each word begins and ends in `words_`
-  std::vector<std::pair<std::int32_t, float>> counted_;    // a column, and 1 or -1
+  std::string words_;                                      // in lower case, each followed by a blank
+  std::vector<std::pair<std::size_t, std::size_t>> ends_;  // beginning and end of each word in `words_`
+  std::vector<std::pair<std::int32_t, float>> counted_;    // column, and 1 or -1
   std::vector<std::int32_t> columns_;
   std::vector<float> values_;
 };
 
-/// Scales the entries to a Euclidean length of 1; zeros stay zeros.
+/// Scales the entries to a Euclidean length of 1; all zeros stay zeros.
 void normalise(std::span<float> values);
 
-/// How rare the words of a column are: log((1 + n) / (1 + m)) + 1 where m of n texts have an entry there (Sparck Jones
-/// 1972; smoothed as scikit-learn's TfidfTransformer is).
+/// The inverse document frequency of each column: log((1 + n) / (1 + m)) + 1 if m of n texts have an entry there
+/// (Sparck Jones 1972; smoothed as in scikit-learn's TfidfTransformer).
 [[nodiscard]] std::vector<float> inverse_frequencies(const SparseRows& rows, std::int64_t features);
 
 }  // namespace thalweg::data

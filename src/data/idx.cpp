@@ -1,4 +1,4 @@
-// The IDX files of MNIST and its relatives, plain or gzip.
+// Reads IDX files, the format of MNIST and similar data sets, plain or gzip.
 
 #include <algorithm>
 #include <array>
@@ -19,7 +19,7 @@ constexpr std::size_t chunk = 1 << 16;
 struct Header {
   Shape shape;
   DType dtype = u8;
-  std::int64_t bytes = 0;  // of the header itself
+  std::int64_t bytes = 0;  // size of the header itself
 };
 
 std::optional<DType> element_type(std::byte code) {
@@ -32,7 +32,7 @@ std::optional<DType> element_type(std::byte code) {
   }
 }
 
-/// Two zero bytes, the element type, the number of axes; then each size in four bytes, the highest first.
+/// Two zero bytes, the element type, the number of axes; then each size as four bytes, big-endian.
 Header read_header(Bytes& bytes, const std::string& name) {
   std::array<std::byte, 4> word;
   const auto next_word = [&] {
@@ -74,7 +74,7 @@ std::int64_t largest_bytes(const File& file, bool gzip) {
   return gzip ? checked_mul<DataError>(file.size(), most, "idx " + file.name()) : file.size();
 }
 
-/// The size of the file, decompressed; counting ends one byte beyond the size in the header, which is an error already.
+/// The size of the file, decompressed; counting stops one byte after the size in the header, which is already an error.
 std::int64_t real_bytes(const File& file, bool gzip, std::int64_t promised) {
   if (!gzip) return file.size();
   Bytes bytes(file, "idx");
@@ -88,7 +88,7 @@ std::int64_t real_bytes(const File& file, bool gzip, std::int64_t promised) {
   return real;
 }
 
-/// IDX stores the highest byte first; this machine has it last.
+/// IDX is big-endian, this machine little-endian.
 void to_native_order(Tensor& tensor) {
   static_assert(std::endian::native == std::endian::little);
   const std::size_t width = size_of(tensor.dtype());

@@ -1,4 +1,4 @@
-// Images and labels in IDX files as a Dataset; Fashion-MNIST among them.
+// Images and labels in IDX files as a Dataset, for example Fashion-MNIST.
 
 #include <algorithm>
 #include <cmath>
@@ -23,7 +23,7 @@ Tensor with_channels(const Tensor& images, const std::string& name) {
   return images.reshape(shape);
 }
 
-/// Bytes are finite; elements of other types are checked in all parts of the data.
+/// Bytes are always finite; elements of other types are checked.
 void check_finite(const Tensor& images, const std::string& name) {
   if (!is_float(images.dtype())) return;
   const std::int64_t size = images.size() / images.shape()[0];

@@ -1,4 +1,4 @@
-// Decides what the columns of a table mean, where the options leave it open.
+// Infers the types of a table's columns and the task, as far as the options leave them open.
 
 #include <algorithm>
 #include <map>
@@ -17,8 +17,8 @@ namespace thalweg::data {
 
 namespace {
 
-constexpr std::int64_t many_levels = 50;    // a category with more is warned about
-constexpr std::int64_t few_numbers = 20;    // whole numbers that may be classes
+constexpr std::int64_t many_levels = 50;    // categories with more levels cause a warning
+constexpr std::int64_t few_numbers = 20;    // at most this many different whole numbers may be classes
 constexpr std::int64_t rows_per_class = 5;  // on average, for whole numbers to be classes
 
 /// One inference: the table, the user's options, and the result.
@@ -49,7 +49,7 @@ class Inferrer {
   void note(std::string line) { result_.notes.push_back(std::move(line)); }
   void warn(std::string line) { result_.warnings.push_back(std::move(line)); }
 
-  /// A list that is the name of a column as a whole is that column: "a,b", where no column has the name "a".
+  /// If the whole list is the name of a column, it is that column: "a,b", unless a column is named "a".
   void join_name(std::vector<std::string>& names) const {
     const std::string whole = fmt::format("{}", fmt::join(names, ","));
     const bool all_known =
@@ -99,7 +99,7 @@ class Inferrer {
     return found == options_.types.end() ? WantedKind{} : wanted_kind(column, found->second);
   }
 
-  /// The rows that decide: all but the rows of weight 0.
+  /// Chooses the rows from which everything is inferred: those whose weight is not 0.
   void choose_rows() {
     rows_.resize(static_cast<std::size_t>(table_.rows()));
     std::iota(rows_.begin(), rows_.end(), 0);
@@ -145,7 +145,7 @@ class Inferrer {
     }
   }
 
-  /// The task, and the classes where it has some.
+  /// The task, and its classes if it has any.
   Task decide_task(std::size_t column, const Summary& s, std::vector<ClassRows>& classes) {
     WantedKind wanted = wanted_of(options_.target);
     const bool said = wanted.kind == ColumnKind::category;
@@ -178,7 +178,7 @@ class Inferrer {
     return count == 2 ? Task::binary : Task::multiclass;
   }
 
-  /// Puts it second.
+  /// Moves the positive class to the second position.
   void choose_positive(std::vector<ClassRows>& classes) {
     const std::string& wanted = options_.positive;
     if (result_.schema.task != Task::binary) {
@@ -224,7 +224,8 @@ class Inferrer {
     const std::string& feature = table_.names()[column];
     const WantedKind wanted = wanted_of(feature);
     const Summary s = summarise(table_, column, rows_, wanted.kind == ColumnKind::category);
-    const bool marked = s.missing > 0 && result_.schema.missing == Missing::impute;  // which is information by itself
+    // an imputed column also gets a column that marks the missing values, which carries information
+    const bool marked = s.missing > 0 && result_.schema.missing == Missing::impute;
     const auto distinct =
         wanted.kind == ColumnKind::category ? static_cast<std::int64_t>(s.levels.size()) : s.distinct();
     if (distinct == 0 || (distinct == 1 && !marked)) {
@@ -248,7 +249,7 @@ class Inferrer {
     warn_of(column, meaning.kind, s);
   }
 
-  /// Where the notes name it.
+  /// Records the feature under the kind of column that the notes list.
   void file_under(const std::string& feature, const Meaning& meaning, const Summary& s) {
     if (meaning.kind == ColumnKind::category) {
       categories_.push_back(fmt::format("{} ({} levels)", feature, s.levels.size()));
@@ -302,7 +303,7 @@ class Inferrer {
                        weightless_ > 0 ? fmt::format(" (0 in {}, left out)", counted(weightless_, "rows")) : ""));
   }
 
-  /// One line for each kind of column.
+  /// Adds one line for each kind of column.
   void note_columns(const std::string& kind, const std::vector<std::string>& names) {
     if (names.empty()) return;
     const std::string count = names.size() > listed_at_most ? fmt::format(" ({})", names.size()) : "";
@@ -321,7 +322,7 @@ class Inferrer {
   std::vector<std::int64_t> rows_;
   Doubts doubts_{table_, rows_};
   std::int64_t weightless_ = 0;
-  std::string positive_;  // its text in the note
+  std::string positive_;  // the text of the positive class in the note
   std::vector<std::string> numbers_, categories_, missing_, empty_, constant_, texts_, units_;
   std::map<std::string, std::vector<std::string>> kinds_;  // by their names in the note
 };

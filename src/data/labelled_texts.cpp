@@ -101,7 +101,7 @@ class TableTexts final : public LabelledTexts {
   std::size_t text_, label_;
 };
 
-/// The lines of a stream.
+/// Texts in lines of a stream.
 class LineTexts final : public LabelledTexts {
  public:
   explicit LineTexts(std::unique_ptr<File> file) : file_(std::move(file)) {

@@ -11,7 +11,7 @@ namespace thalweg::data {
 
 inline constexpr std::size_t listed_at_most = 12;
 
-/// "a, b, c", or of many "a, b, c and 997 more".
+/// "a, b, c", or for many names "a, b, c and 997 more".
 [[nodiscard]] inline std::string listed(const std::vector<std::string>& names) {
   const auto end = names.begin() + static_cast<std::ptrdiff_t>(std::min(names.size(), listed_at_most));
   return fmt::format("{}{}", fmt::join(names.begin(), end, ", "),

@@ -1,5 +1,5 @@
 #pragma once
-// How much memory data may take.
+// The memory limit for data.
 
 #include <cstdint>
 

@@ -28,7 +28,7 @@ std::vector<std::int64_t> nearest_rows(const Tensor& asked, const Tensor& known)
     const Matrix some = matrix_of(known.rows(from, std::min(all, from + block)));
     const Eigen::RowVectorXd half = some.rowwise().squaredNorm().transpose() / 2;
     for (std::int64_t begin = 0; begin < count; begin += block) {
-      // half the squared distance, but for what all have in common
+      // half the squared distance, up to a term that is the same for all known rows
       Matrix distance = -(matrix_of(asked.rows(begin, std::min(count, begin + block))) * some.transpose());
       distance.rowwise() += half;
       for (std::int64_t i = 0; i < distance.rows(); ++i) {

@@ -14,7 +14,7 @@ namespace {
 
 bool is_digit(char c) { return c >= '0' && c <= '9'; }
 
-/// The length of the group separator at the start of the text, in bytes; 0 where there is none.
+/// The length of the group separator at the start of the text, in bytes; 0 if there is none.
 std::size_t group_here(std::string_view text, char group) {
   if (group != ' ') return !text.empty() && text[0] == group ? 1 : 0;
   for (const std::string_view blank : {" ", "\xc2\xa0", "\xe2\x80\xaf", "'", "\xe2\x80\x99"}) {
@@ -23,7 +23,7 @@ std::size_t group_here(std::string_view text, char group) {
   return 0;
 }
 
-/// The whole part of a number without its separators; nothing where a group is not of three digits.
+/// The whole part of a number without its separators; nothing if a group does not have three digits.
 std::optional<std::string> whole_part(std::string_view& text, char group) {
   std::string digits;
   std::size_t in_group = 0;
@@ -127,7 +127,7 @@ std::optional<std::string> canonical_number(std::string_view text) {
   std::int64_t exponent = 0;
   if (e != std::string_view::npos) {
     const auto given = parse_integer(text.substr(e + 1));
-    if (!given) return std::nullopt;  // of too many digits
+    if (!given) return std::nullopt;  // too many digits
     exponent = *given;
   }
   std::string digits;

@@ -18,19 +18,19 @@ struct NumberForm {
   friend bool operator==(const NumberForm&, const NumberForm&) = default;
 };
 
-/// The number in a cell of that form, or nothing where it is not one that is finite in f32. Groups of thousands must be
-/// whole: 1,234 but not 12,34.
+/// The number in a cell of that form, or nothing if it is not a number or not finite in f32. Groups of thousands must
+/// be complete: 1,234 but not 12,34.
 [[nodiscard]] std::optional<double> number_in(std::string_view cell, const NumberForm& form);
 
-/// The forms that a column may have besides the plain one. Where two forms fit, the first is taken: in "3,161" the
-/// comma separates thousands where commas separate the cells, and is a decimal comma where semicolons or tabs do.
+/// The possible forms of a column besides the plain one. If two forms fit, the first is chosen: in "3,161" the comma
+/// separates thousands if commas separate the cells, and is a decimal comma if semicolons or tabs do.
 [[nodiscard]] std::span<const NumberForm> number_forms(char separator);
 
 /// "decimal comma, 1.234,5 is 1234.5", for notes.
 [[nodiscard]] std::string described(const NumberForm& form);
 
-/// What is wrong with a cell in which number_in finds nothing in the form of its column: "not a finite number", "a
-/// number in another form (percent, 12.5% is 12.5)".
+/// Explains why number_in finds no number in a cell of a column with this form: "not a finite number", "a number in
+/// another form (percent, 12.5% is 12.5)".
 [[nodiscard]] std::string why_no_number(std::string_view cell, const NumberForm& form);
 
 /// The form with this name in `types`: decimal_comma, thousands_comma, thousands_dot or thousands_space.

@@ -1,5 +1,5 @@
 #pragma once
-// Rows of a table whose categories have many levels, in memory that does not grow with the levels.
+// Encoded rows of a table in compact form: the memory for a category does not grow with its number of levels.
 
 #include "thalweg/data.hpp"
 
@@ -11,7 +11,7 @@ struct InputSegment {
   bool one_hot = false;  ///< at most one of them is 1, the others are 0
 };
 
-/// Encoded rows, of which a one-hot segment is stored as the index of its 1. Unpacking restores every bit.
+/// Encoded rows that store a one-hot segment as the index of its 1. Unpacking restores every bit.
 class PackedRows {
  public:
   explicit PackedRows(std::vector<InputSegment> segments);
@@ -19,7 +19,7 @@ class PackedRows {
   /// Bytes of a stored row.
   [[nodiscard]] std::int64_t row_bytes() const { return static_cast<std::int64_t>(slots_ * sizeof(Slot)); }
   void reserve(std::int64_t rows) { packed_.reserve(static_cast<std::size_t>(rows) * slots_); }
-  /// Adds a row of all segments.
+  /// Adds a row with all its segments.
   void add(std::span<const float> row);
   /// Writes row number `row`.
   void unpack(std::int64_t row, std::span<float> into) const;
@@ -31,7 +31,7 @@ class PackedRows {
   };
 
   std::vector<InputSegment> segments_;
-  std::size_t slots_ = 0;  // a row
+  std::size_t slots_ = 0;  // slots per row
   std::vector<Slot> packed_;
 };
 

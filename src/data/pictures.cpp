@@ -37,7 +37,7 @@ File open(const fs::path& path) {
   return file;
 }
 
-/// libpng reports errors by a call that must not return.
+/// libpng reports errors by a callback that must not return.
 struct PngError {
   std::jmp_buf back;
   std::string message;
@@ -50,8 +50,8 @@ struct PngError {
   static void ignore(png_structp, png_const_charp) {}
 };
 
-/// A PNG file whose header has been read. Samples are used as they are stored, those of 16 bits as v / 257; a gamma
-/// chunk is ignored.
+/// A PNG file whose header has been read. Samples are used as stored, 16-bit samples as v / 257; a gamma chunk is
+/// ignored.
 class Png {
  public:
   explicit Png(const fs::path& path)
@@ -93,7 +93,7 @@ class Png {
   }
 
  private:
-  // Nothing with a destructor may live between the jump and its target.
+  // No object with a destructor may be alive between setjmp and longjmp.
   [[nodiscard]] bool read_head() {
     if (setjmp(error_.back)) return false;
     png_init_io(png_, file_.get());
@@ -111,7 +111,7 @@ class Png {
     return true;
   }
 
-  /// Transparent places become black.
+  /// Blends transparent pixels with black.
   [[nodiscard]] Tensor on_black(const Tensor& stored) const {
     Tensor picture(shape_, u8);
     const std::int64_t channels = shape_[2];
@@ -142,7 +142,7 @@ class Png {
   bool alpha_ = false;
 };
 
-/// libjpeg reports errors by a call that must not return.
+/// libjpeg reports errors by a callback that must not return.
 struct JpegError {
   jpeg_error_mgr manager;
   std::jmp_buf back;
@@ -153,13 +153,13 @@ struct JpegError {
     info->err->format_message(info, self->message);
     std::longjmp(self->back, 1);
   }
-  /// libjpeg only warns of a file that ends too early; here it is an error.
+  /// libjpeg only warns about a truncated file; here that is an error.
   static void warn(j_common_ptr info, int level) {
     if (level < 0) leave(info);
   }
 };
 
-/// Nothing with a destructor may live between the jump and its target.
+/// No object with a destructor may be alive between setjmp and longjmp.
 bool decode_jpeg(std::FILE* file, JpegError& error, Shape& shape, Tensor* picture) {
   jpeg_decompress_struct info;
   info.err = jpeg_std_error(&error.manager);
@@ -190,7 +190,7 @@ bool decode_jpeg(std::FILE* file, JpegError& error, Shape& shape, Tensor* pictur
   return true;
 }
 
-/// The shape, and where `picture` is given the pixels.
+/// Reads the shape, and the pixels if `picture` is given.
 Shape read_jpeg(const fs::path& path, Tensor* picture) {
   const File file = open(path);
   JpegError error{};
@@ -316,7 +316,7 @@ std::vector<std::string> class_folders(const fs::path& folder) {
 
 namespace {
 
-/// The shape of all pictures: that of the first, with the most channels of any.
+/// The shape of all pictures: that of the first, with the largest number of channels of any.
 Shape common_shape(const std::vector<fs::path>& files, Workers& workers) {
   std::vector<Shape> shapes(files.size());
   workers.run(static_cast<std::int64_t>(files.size()), [&](std::int64_t i) {
@@ -333,7 +333,7 @@ Shape common_shape(const std::vector<fs::path>& files, Workers& workers) {
   return common;
 }
 
-/// A picture as a row of that shape: a grey one may have to become coloured.
+/// Reads a picture as a row of the given shape; a grey picture is converted if the shape has colour.
 void read_row(const fs::path& file, const Shape& wanted, std::span<std::byte> into) {
   const Tensor picture = read_picture(file);
   const std::int64_t channels = picture.shape()[2], repeats = wanted[2] / channels;
@@ -350,7 +350,7 @@ void read_row(const fs::path& file, const Shape& wanted, std::span<std::byte> in
 
 namespace {
 
-/// Throws where a folder has pictures of unknown classes: measured without them, a model would seem better than it is.
+/// Throws if a folder has pictures of unknown classes: evaluated without them, a model would seem better than it is.
 void check_classes(const fs::path& folder, const std::vector<std::string>& classes) {
   std::vector<std::string> unknown;
   std::size_t pictures = 0;
@@ -402,7 +402,7 @@ ImageFolder image_folder(const fs::path& folder, const std::vector<std::string>&
     Tensor input({rows, shape[0], shape[1], shape[2]}, u8);
     const auto size = static_cast<std::size_t>(shape.size());
     std::byte* pixels = input.mutable_raw();
-    // each file has its own place: the order is that of the names, whichever thread reads the file
+    // each file has its own row, so that the order is that of the names, whichever thread reads the file
     workers.run(rows, [&](std::int64_t row) {
       const auto place = static_cast<std::size_t>(row);
       read_row(result.files[place], shape, {pixels + place * size, size});

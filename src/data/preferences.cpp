@@ -25,7 +25,7 @@ namespace {
 
 constexpr std::string_view line_end = "\n";
 
-/// With one blank for white space between words, and none around them.
+/// Replaces white space between words by one blank, and removes it at both ends.
 std::string on_a_line(std::string_view text) {
   constexpr std::string_view blanks = " \t\r\n\v\f";
   std::string line;

@@ -1,5 +1,5 @@
 #pragma once
-// Pairs of texts of which one was preferred, from a table with a score for each.
+// Pairs of texts of which one is preferred, from a table with a score for each text.
 
 #include <cstdint>
 #include <span>
@@ -20,36 +20,36 @@ struct PreferenceColumns {
   [[nodiscard]] Fields fields();
 };
 
-/// A pair: what both texts answer to (often nothing), the text with the higher score, and the other.
+/// A pair: the common prompt (often empty), the text with the higher score, and the other.
 struct Preference {
   std::string prompt = {}, chosen, rejected, group = {};
   std::int64_t line = 0;
 };
 
-/// The pairs of a table, a row each. White space within a text counts as one blank. Throws DataError, naming the file
-/// and the line, for a column that is not there, a text without a character, a score that is no finite number, and for
-/// two equal scores or equal texts, of which none is preferred.
+/// The pairs of a table, one per row. White space within a text counts as one blank. Throws DataError that names file
+/// and line for a missing column, an empty text, a score that is not a finite number, and for equal scores or equal
+/// texts, of which none is preferred.
 [[nodiscard]] std::vector<Preference> preferences_of(const Table& table, const PreferenceColumns& columns);
 
-/// A text as tokens, at most `text.sequence_length` of them: the end of a line, the prompt and a blank, where there is
-/// one, the text, and the end of the line, where there is room for all of it. Texts that were trained on as lines,
-/// "prompt text", begin and end so.
+/// A text as at most `text.sequence_length` tokens: the end of a line, the prompt and a blank if there is a prompt, the
+/// text, and the end of the line if everything fits. Models trained on lines, "prompt text", have seen texts begin and
+/// end this way.
 struct PromptedText {
   std::vector<std::int32_t> tokens;
-  std::int64_t prompt = 1;  ///< tokens up to the text's first
-  bool whole = true;        ///< the end is among them
+  std::int64_t prompt = 1;  ///< number of tokens before the first token of the text
+  bool whole = true;        ///< whether the end is among them
 };
 [[nodiscard]] PromptedText prompted(const TextPreprocessing& text, std::string_view prompt, std::string_view own);
 /// The number of the token that ends a line. Throws DataError for a tokenizer that has none.
 [[nodiscard]] std::int32_t end_of_line(const Tokenizer& tokenizer);
 
-/// "chosen" and "rejected", i32 (rows, sequence_length), filled up with zeros, of which "chosen_count" and
-/// "rejected_count", i32 (rows), count; "prompt", i32 (rows), the tokens up to the first of both texts; and
-/// "chosen_text" and "rejected_text", u8 (rows, bytes), as they stand, filled up with zeros. Throws DataError, naming
-/// `where` and the line, for a prompt that leaves no room. `cut` is set to how many texts were longer.
+/// "chosen" and "rejected", i32 (rows, sequence_length), padded with zeros; "chosen_count" and "rejected_count", i32
+/// (rows), the numbers of their tokens; "prompt", i32 (rows), the number of tokens before both texts; and "chosen_text"
+/// and "rejected_text", u8 (rows, bytes), the original texts, padded with zeros. Throws DataError that names `where`
+/// and the line for a prompt that leaves no room. `cut` is set to the number of texts that were cut.
 [[nodiscard]] Dataset rows_of(std::span<const Preference> pairs, const TextPreprocessing& text, std::string_view where,
                               std::int64_t& cut);
-/// Such a text, of a row of "chosen_text" or "rejected_text".
+/// The text in a row of "chosen_text" or "rejected_text".
 [[nodiscard]] std::string text_at(const Tensor& texts, std::int64_t row);
 
 }  // namespace thalweg::data

@@ -16,7 +16,7 @@ namespace thalweg::data {
 
 namespace {
 
-/// Mean 0 and standard deviation 1 over the values; constant values get the scale given. Numbers are scaled by a power
+/// Mean 0 and standard deviation 1 over the values; constant values get the given scale. Numbers are scaled by a power
 /// of two before they are squared, which is exact and keeps the squares of very large and very small numbers in range.
 Affine standardising(std::span<const double> values, double scale_of_constant, std::string_view column) {
   if (values.empty()) return {.shift = 0, .scale = scale_of_constant};
@@ -45,7 +45,7 @@ double median(std::vector<double> values) {
   return (*middle + *std::max_element(values.begin(), middle)) / 2;
 }
 
-/// Of numbers, or of dates as days.
+/// Fits numbers, or dates as days.
 FeatureEncoding fit_values(std::vector<double> values, std::size_t rows, std::string_view column) {
   FeatureEncoding encoding;
   encoding.marks_missing = values.size() < rows;
@@ -89,7 +89,8 @@ FeatureEncoding fit_category(const Table& table, std::size_t column, std::span<c
     }
   }
   std::ranges::sort(cells);
-  std::vector<std::pair<std::int64_t, std::string_view>> levels;  // minus the rows, so that the most frequent are first
+  // negative counts, so that the most frequent levels sort first
+  std::vector<std::pair<std::int64_t, std::string_view>> levels;
   for (const std::string_view cell : cells) {
     if (levels.empty() || levels.back().second != cell) levels.emplace_back(0, cell);
     --levels.back().first;
@@ -238,8 +239,8 @@ std::vector<std::size_t> TablePreprocessing::match(const std::vector<std::string
 
 namespace {
 
-/// Encodes a cell of a feature into the feature's columns, which are zeros before. False for an unknown level, and for
-/// a missing value where the training part had none.
+/// Encodes a cell of a feature into the feature's columns, which are zero on entry. False for an unknown level, and for
+/// a missing value if the training part had none.
 struct CellEncoder {
   const Schema::Feature& feature;
   const FeatureEncoding& encoding;
@@ -302,7 +303,7 @@ struct CellEncoder {
     return true;
   }
 
-  /// The same for a number; `levels` has the place of each level that is a number.
+  /// The same for a number; `levels` has the index of each level that is a number.
   void operator()(float value, Missing policy, const std::map<double, std::size_t>& levels) const {
     const auto number = static_cast<double>(value);
     if (std::isnan(value)) {
@@ -397,7 +398,7 @@ void TablePreprocessing::for_each_row(const Table& table, std::span<const std::i
 
 void TablePreprocessing::encode_input(const Table& table, std::span<const std::int64_t> rows,
                                       std::span<std::int64_t> unknown, std::int64_t budget, Dataset& into) const {
-  constexpr std::int64_t large = 8 << 20;  // below, rows are kept unpacked, which is the fastest to read
+  constexpr std::int64_t large = 8 << 20;  // smaller data is stored unpacked, which is the fastest to read
   const auto count = static_cast<std::int64_t>(rows.size());
   const std::int64_t dense = checked_mul(checked_mul(count, width_, "encode"), 4, "encode");
   PackedRows packed(segments());
@@ -423,7 +424,7 @@ void TablePreprocessing::encode_input(const Table& table, std::span<const std::i
 
 namespace {
 
-/// Weights count by their ratios alone. Where their mean is far from 1, sums of them would leave the range of f32: they
+/// Only the ratios of weights matter. If their mean is far from 1, sums of them could leave the range of f32, and they
 /// are divided by a power of two near it, which rounds none of them.
 Tensor weights_of(const Table& table, std::span<const std::int64_t> rows, std::size_t column) {
   constexpr int usual = 20;

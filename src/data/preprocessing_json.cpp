@@ -1,4 +1,4 @@
-// Fitted preprocessing to and from the JSON that a model file carries.
+// Converts fitted preprocessing to and from the JSON in a model file.
 
 #include <algorithm>
 #include <array>
@@ -18,7 +18,7 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 constexpr int format_version = 1;
-constexpr int deepest = 8;  // the pair of a merge, or a level of a feature, is the fourth
+constexpr int deepest = 8;  // levels of nesting; the pair of a merge, or a level of a feature, is the fourth
 
 Json to_json(const Affine& affine) { return {{"shift", affine.shift}, {"scale", affine.scale}}; }
 
@@ -146,7 +146,7 @@ Affine affine_of(const Json& json, const char* key) {
   return {.shift = number_of(affine, "shift"), .scale = number_of(affine, "scale")};
 }
 
-/// The plain form where the key is missing.
+/// The plain form if the key is missing.
 NumberForm form_of(const Json& json, const char* key) {
   if (!json.contains(key)) return {};
   const Json& form = json.at(key);

@@ -22,7 +22,7 @@ struct RatingColumns {
   [[nodiscard]] std::vector<std::string> features() const;
 };
 
-/// The different cells of a column, in the order of the alphabet.
+/// The distinct cells of a column, in alphabetical order.
 struct Levels {
   std::vector<std::string> names = {};
   [[nodiscard]] std::int64_t size() const { return static_cast<std::int64_t>(names.size()); }
@@ -41,10 +41,10 @@ struct RatingTable {
 /// rating that is not a number.
 [[nodiscard]] RatingTable read_ratings(const std::filesystem::path& path, const RatingColumns& columns);
 
-/// Rows whose cells are replaced by their numbers among levels.
+/// Rows whose cells are replaced by their indices among the levels.
 struct Ratings {
-  std::int64_t features = 0;          ///< of a row
-  std::vector<std::int32_t> numbers;  ///< (rows, features); -1 for a cell that is no level
+  std::int64_t features = 0;          ///< per row
+  std::vector<std::int32_t> numbers;  ///< (rows, features); -1 for an unknown cell
   std::vector<float> ratings;
   [[nodiscard]] std::int64_t rows() const { return features == 0 ? 0 : std::ssize(numbers) / features; }
   [[nodiscard]] std::span<const std::int32_t> row(std::int64_t i) const {
@@ -56,12 +56,12 @@ struct Ratings {
 [[nodiscard]] std::vector<Levels> levels_of(const RatingTable& table, std::span<const std::int64_t> rows);
 [[nodiscard]] Ratings numbered(const RatingTable& table, std::span<const std::int64_t> rows,
                                const std::vector<Levels>& levels);
-/// All rows of a file.
+/// Reads a file and numbers all its rows.
 [[nodiscard]] Ratings numbered(const std::filesystem::path& path, const RatingColumns& columns,
                                const std::vector<Levels>& levels);
 
-/// A number in [0, 1) of a row, by its user, its item and a seed: all ratings of an item by one user have the same
-/// number, so that they are in one part.
+/// A number in [0, 1) for a row that depends on its user, its item and a seed: all ratings of an item by one user have
+/// the same number, so that they are in the same part.
 [[nodiscard]] double place_of_pair(const RatingTable& table, std::int64_t row, std::uint64_t seed);
 
 }  // namespace thalweg::data

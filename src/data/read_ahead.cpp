@@ -12,7 +12,7 @@ ReadAhead::ReadAhead(const Dataset& data, NextRows next_rows, int threads)
   threads_.reserve(static_cast<std::size_t>(threads));
   try {
     for (int i = 0; i < threads; ++i) threads_.emplace_back([this] { read_batches(); });
-  } catch (const std::system_error&) {  // the system starts no more threads
+  } catch (const std::system_error&) {  // the system cannot start more threads
   }
 }
 

@@ -12,7 +12,7 @@
 
 namespace thalweg::data {
 
-/// Reads batches on threads of its own while earlier batches are processed. They are returned in the requested order,
+/// Reads batches on its own threads while earlier batches are processed. They are returned in the requested order,
 /// whichever thread reads them, and each equals the result of Dataset::take.
 class ReadAhead {
  public:
@@ -42,13 +42,13 @@ class ReadAhead {
   std::int64_t at_most_;
   std::mutex mutex_;
   std::condition_variable changed_;
-  std::map<std::int64_t, Batch> ready_;  // by their number
-  std::int64_t asked_ = 0, taken_ = 0;   // numbers of batches that were begun, and returned
-  bool over_ = false;                    // no further batch is begun
+  std::map<std::int64_t, Batch> ready_;  // by batch number
+  std::int64_t asked_ = 0, taken_ = 0;   // numbers of batches that were begun, and that were returned
+  bool over_ = false;                    // whether no further batch is begun
   std::vector<std::thread> threads_;
 };
 
-/// These rows in their order, in batches of this size.
+/// Cuts these rows, in order, into batches of this size.
 [[nodiscard]] ReadAhead::NextRows in_portions(std::vector<std::int64_t> rows, std::int64_t at_once);
 
 }  // namespace thalweg::data

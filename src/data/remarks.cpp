@@ -16,9 +16,9 @@ namespace thalweg::data {
 namespace {
 
 constexpr std::int64_t rows_to_identify = 20;       // in fewer rows, values differ by chance
-constexpr double largest_exact = 9007199254740992;  // 2^53: above it f64 has no place for every whole number
+constexpr double largest_exact = 9007199254740992;  // 2^53: above it, f64 cannot represent every whole number
 
-/// The cells of a column that hold something.
+/// Visits the cells of a column that are not missing.
 template <class Each>
 void for_cells(const Table& table, std::size_t column, std::span<const std::int64_t> rows, const Each& each) {
   for (const std::int64_t row : rows) {
@@ -43,14 +43,14 @@ std::int64_t rounded_cells(const Table& table, std::size_t column, std::span<con
   return rounded;
 }
 
-/// -9, -99, -999, ... and 999, 9999, ...: what tables hold where a value is missing.
+/// -9, -99, -999, ... and 999, 9999, ...: common placeholders for missing values.
 bool stands_for_none(double value) {
   const std::string digits = fmt::format("{:.0f}", std::abs(value));
   return std::floor(value) == value && digits.find_first_not_of('9') == std::string::npos &&
          digits.size() >= (value < 0 ? 1 : 3);
 }
 
-/// The lowest or the highest value, where it is such a number, far from all others, in several rows.
+/// The lowest or the highest value, if it is such a placeholder, far from all others, in several rows.
 std::optional<std::string> missing_value(const Table& table, std::size_t column, std::span<const std::int64_t> rows,
                                          const Summary& s) {
   constexpr std::int64_t fewest = 2;
@@ -70,7 +70,7 @@ std::optional<std::string> missing_value(const Table& table, std::size_t column,
   return std::nullopt;
 }
 
-/// A value beside which the others are next to equal: in a sum of squares nothing else counts.
+/// Warns of a value so large that all others are nearly equal in comparison: it alone would determine a sum of squares.
 std::optional<std::string> far_off(const std::string& name, const Summary& s) {
   constexpr double far = 1e6;
   const std::vector<double>& v = s.values;
@@ -89,7 +89,7 @@ std::optional<std::string> far_off(const std::string& name, const Summary& s) {
 bool counts_rows(const Table& table, std::size_t column, std::span<const std::int64_t> rows, const Summary& s) {
   const bool mostly_there = s.present >= rows_to_identify && s.present > s.missing;
   if (!mostly_there || !s.whole || !s.all_numbers() || s.distinct() != s.present) return false;
-  bool digits = true;  // 1.5e3 is a measured number
+  bool digits = true;  // whether all cells have only digits; 1.5e3 is a measured number
   for_cells(table, column, rows, [&](std::string_view cell) { digits = digits && is_digits(cell); });
   return digits;
 }
@@ -104,8 +104,8 @@ std::string lower_case(std::string_view text) {
 
 bool holds_digit(std::string_view text) { return text.find_first_of("0123456789") != std::string_view::npos; }
 
-/// What stands around the number in a cell: "$" of $1,200.50, " kg" of 3.5 kg. Empty where there is no number, nothing
-/// around it, or a name that ends in a number (A12).
+/// The text around the number in a cell: "$" in $1,200.50, " kg" in 3.5 kg. Empty if there is no number, nothing around
+/// it, or a name that ends in a number (A12).
 std::string around_number(std::string_view cell) {
   constexpr std::size_t longest = 12;
   const std::size_t digit = cell.find_first_of("0123456789"), end = cell.find_last_of("0123456789") + 1;
@@ -141,7 +141,7 @@ std::vector<std::string> remarks_on_numbers(const Table& table, std::size_t colu
                                             const Summary& summary) {
   const std::string& name = table.names()[column];
   std::vector<std::string> remarks;
-  if (!summary.all_numbers()) return remarks;  // they are written in another form, and were not summed up as numbers
+  if (!summary.all_numbers()) return remarks;  // numbers in another form, which were not summarised as numbers
   if (const std::int64_t rounded = rounded_cells(table, column, rows, summary); rounded > 0) {
     remarks.push_back(fmt::format(
         "{}: {} hold more digits than a number of 64 bits keeps, and are rounded: different ones may become the same. "

@@ -1,5 +1,5 @@
 #pragma once
-// Warnings about a column's contents: what its reader may have taken for something else than it is.
+// Warnings about a column whose contents may mean something else than was inferred.
 
 #include <optional>
 #include <span>
@@ -8,18 +8,18 @@
 
 namespace thalweg::data {
 
-/// Of a column of numbers: whole numbers of more digits than f64 keeps, a number that stands for a missing value
-/// (-999), a number next to which all others are one.
+/// For a column of numbers: whole numbers with more digits than f64 keeps, a number that may stand for a missing value
+/// (-999), a number compared with which all others are nearly equal.
 [[nodiscard]] std::vector<std::string> remarks_on_numbers(const Table& table, std::size_t column,
                                                           std::span<const std::int64_t> rows, const Summary& summary);
-/// Whether a column of numbers only counts or names the rows: whole ones, a different one in each.
+/// Whether a column of numbers only counts or identifies the rows: whole numbers, different in each row.
 [[nodiscard]] bool counts_rows(const Table& table, std::size_t column, std::span<const std::int64_t> rows,
                                const Summary& summary);
-/// Of a category, or of classes: levels that differ in upper and lower case alone, and a column of which most cells are
-/// numbers, where `found` says that nobody asked for a category.
+/// For a category or for classes: levels that differ only in upper and lower case, and, if `found` says that the type
+/// was inferred, a column most of whose cells are numbers.
 [[nodiscard]] std::vector<std::string> remarks_on_levels(const std::string& name, const Summary& summary, bool found);
 
-/// Of a column of texts: that each is a number with the same sign or unit beside it, "$12.50" or "3.5 kg".
+/// For a column of texts: each is a number with the same sign or unit beside it, "$12.50" or "3.5 kg".
 [[nodiscard]] std::optional<std::string> remark_on_units(const std::string& name, const Summary& summary);
 
 }  // namespace thalweg::data

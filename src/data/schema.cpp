@@ -123,7 +123,7 @@ std::vector<std::int64_t> usable_rows(const Table& table, const Schema& schema) 
 
 namespace {
 
-/// Classes by their text, and by their number where only one class is that number.
+/// Finds classes by their text, and by their number if only one class is that number.
 class ClassIndex {
  public:
   explicit ClassIndex(const std::vector<std::string>& classes) {
@@ -137,7 +137,7 @@ class ClassIndex {
     }
   }
 
-  /// -1 for none of them.
+  /// -1 if it is not a class.
   [[nodiscard]] std::int32_t operator()(std::string_view cell) const {
     if (const auto text = texts_.find(cell); text != texts_.end()) return text->second;
     const auto number = canonical_number(cell);

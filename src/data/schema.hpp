@@ -1,5 +1,5 @@
 #pragma once
-// What the columns of a table mean: which are numbers, which are categories, and which one is predicted.
+// The schema of a table: which columns are numbers, which are categories, and which one is predicted.
 
 #include <algorithm>
 #include <array>
@@ -12,7 +12,7 @@
 
 namespace thalweg::data {
 
-/// The keys of `[data]` that say how a table is interpreted.
+/// The options in `[data]` that determine how a table is interpreted.
 struct TableOptions {
   std::string target = {};
   std::vector<std::string> features = {};
@@ -58,15 +58,15 @@ template <class E>
   return static_cast<E>(found - names_of<E>.begin());
 }
 
-/// Which levels of a category get a column of their own, and whether these are embedded.
+/// Which levels of a category get their own column, and whether these are embedded.
 struct LevelBounds {
-  std::int64_t rare = 0;       ///< not levels in fewer rows than this
-  std::int64_t most = 10'000;  ///< of more levels, only the most frequent
+  std::int64_t rare = 0;       ///< levels in fewer rows than this are pooled
+  std::int64_t most = 10'000;  ///< of more levels, only the most frequent are kept
   std::int64_t embed = 0;      ///< more columns than this are embedded; 0: none are
   friend bool operator==(const LevelBounds&, const LevelBounds&) = default;
 };
 
-/// How a file is cut into cells, as far as the options say.
+/// How a file is split into cells, as far as the options determine it.
 struct TableLayout {
   std::optional<char> separator = {};  ///< nothing: the most frequent one in the first line
   bool header = true;
@@ -77,17 +77,17 @@ struct Schema {
   struct Feature {
     std::string name = {};
     ColumnKind kind = ColumnKind::number;
-    NumberForm form = {};                         ///< of a number
-    DateOrder order = DateOrder::year_month_day;  ///< of a date
+    NumberForm form = {};                         ///< for a number
+    DateOrder order = DateOrder::year_month_day;  ///< for a date
     friend bool operator==(const Feature&, const Feature&) = default;
   };
   std::vector<Feature> features = {};  ///< in the order of the file
   std::string target = {};
   NumberForm target_form = {};
-  std::string weight = {};  ///< empty where there is none
+  std::string weight = {};  ///< empty if there is none
   Task task = Task::regression;
-  /// As the file spells them; sorted, as numbers where all are numbers, as text otherwise, but of two classes the
-  /// positive one is second. None in a regression.
+  /// As spelled in the file; sorted as numbers if all are numbers, otherwise as text, except that of two classes the
+  /// positive one is second. Empty for a regression.
   std::vector<std::string> classes = {};
   Missing missing = Missing::impute;
   LevelBounds levels = {};
@@ -102,33 +102,33 @@ struct Inference {
   std::vector<std::string> warnings;  ///< warnings to the user, one per line
 };
 
-/// Decides what the options leave open, from the rows whose weight is not 0.
+/// Infers what the options leave open from the rows whose weight is not 0.
 ///
-/// A column is of numbers when all its cells that are not missing are finite numbers, written in one way: 1234.5,
-/// 1234,5, 1,234.5, 12 %. It is of dates when all are dates. It is of categories when fewer than nine in ten cells are
-/// numbers, and as few are dates; in between, the other cells are taken as mistakes. Columns with one value are left
-/// out, and so is text: sentences, or a different name in each row.
+/// A column is of numbers if at least nine in ten of its cells that are not missing are finite numbers, written in one
+/// form: 1234.5, 1234,5, 1,234.5, 12 %; it is of dates if at least nine in ten are dates. The remaining cells are then
+/// errors. Otherwise it is a category. Columns with a single value are left out, and so is text: sentences, or a
+/// different name in each row.
 ///
-/// The task follows from the target: text of two values, or two whole numbers: binary. Text of more values, or at most
-/// 20 whole numbers that occur five times each on average: multiclass. Any other numbers: regression.
+/// The task follows from the target: text with two values, or two whole numbers: binary. Text with more values, or at
+/// most 20 whole numbers that occur five times each on average: multiclass. Any other numbers: regression.
 ///
-/// Of two classes, the positive one is the class that the options name, or else the rarer one.
+/// Of two classes, the positive one is the class that the options name, otherwise the rarer one.
 ///
-/// Rows without a target are left out (rejected under missing = "reject"), and so are rows of weight 0.
+/// Rows without a target are left out (rejected with missing = "reject"), and so are rows of weight 0.
 ///
 /// Throws UsageError for an option that names a missing column (with the nearest name) or a column with two roles, and
-/// DataError, with file, line and column, for text where a number belongs, a missing value that is rejected, a weight
+/// DataError, with file, line and column, for text in place of a number, a missing value that is rejected, a weight
 /// that is negative or not a number, and a target that cannot be predicted.
 [[nodiscard]] Inference infer_schema(const Table& table, TableOptions options);
 
-/// The rows of a table that a model of this schema can be trained or evaluated on: those with a target and a
-/// weight above 0, and under missing = "drop" with a value for every feature. Throws DataError under "reject", naming
-/// the first missing value.
+/// The rows of a table on which a model of this schema can be trained or evaluated: those with a target and a weight
+/// above 0, and with missing = "drop" also a value for every feature. Throws DataError with "reject", naming the first
+/// missing value.
 [[nodiscard]] std::vector<std::int64_t> usable_rows(const Table& table, const Schema& schema);
 
-/// The labels of the rows: places in the schema's classes. A cell has the class of the same text, or else the only
-/// class that is the same number ("1.0" where the class is "1"). Empty in a regression. Throws DataError, with file and
-/// line, for a target that is not one of the classes.
+/// The labels of the rows: indices into the schema's classes. A cell belongs to the class with the same text, or else
+/// to the only class that is the same number ("1.0" if the class is "1"). Empty for a regression. Throws DataError,
+/// with file and line, for a target that is not one of the classes.
 [[nodiscard]] std::vector<std::int32_t> class_labels(const Table& table, const Schema& schema,
                                                      std::span<const std::int64_t> rows);
 
@@ -137,9 +137,9 @@ struct Inference {
 
 /// The number in a cell. Throws DataError, with file, line and column, when it is not a number.
 [[nodiscard]] double number_at(const Table& table, std::int64_t row, std::size_t column, const NumberForm& form = {});
-/// The moment in a cell, as days_in gives it. Throws as number_at does.
+/// The date in a cell, as days_in gives it. Throws as number_at does.
 [[nodiscard]] double days_at(const Table& table, std::int64_t row, std::size_t column, DateOrder order);
-/// A weight: at least 0.
+/// The weight in a cell, at least 0. Throws as number_at does.
 [[nodiscard]] double weight_at(const Table& table, std::int64_t row, std::size_t column);
 
 }  // namespace thalweg::data

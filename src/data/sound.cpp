@@ -45,8 +45,8 @@ bool has(std::span<const std::byte> bytes, std::size_t place, std::string_view t
          std::memcmp(bytes.data() + place, text.data(), text.size()) == 0;
 }
 
-/// libsndfile accepts a WAV whose end is missing. An impossible size in the header, near 2^31 or 2^32, marks a stream
-/// of unknown length.
+/// libsndfile accepts a truncated WAV. An impossible size in the header, near 2^31 or 2^32, marks a stream of unknown
+/// length.
 bool riff_is_cut(std::span<const std::byte> bytes) {
   constexpr std::uint64_t unknown = 0x7ff00000;
   for (std::size_t place = 12; place + 8 <= bytes.size();) {
@@ -74,8 +74,8 @@ bool ogg_is_cut(std::span<const std::byte> bytes) {
   return !ends || bytes.size() - last < size;
 }
 
-/// libsndfile, opened with the first sound: it brings the libraries of all its codecs, which a start without sounds
-/// need not wait for.
+/// libsndfile, opened for the first sound: it loads the libraries of all its codecs, which would delay every start
+/// without sounds.
 class Sndfile {
  public:
   static const Sndfile& get() {
@@ -83,7 +83,7 @@ class Sndfile {
     return library;
   }
 
-  decltype(&::sf_open_virtual) open = nullptr;  ///< null where there is no such library
+  decltype(&::sf_open_virtual) open = nullptr;  ///< null if the library is not installed
   decltype(&::sf_close) close = nullptr;
   decltype(&::sf_readf_float) read = nullptr;
   decltype(&::sf_error) error = nullptr;
@@ -106,7 +106,7 @@ class Sndfile {
   }
 };
 
-/// The bytes in the form of a file for libsndfile.
+/// The bytes as a virtual file for libsndfile.
 struct Memory {
   std::span<const std::byte> bytes;
   sf_count_t place = 0;
@@ -150,7 +150,7 @@ void expect_in_range(std::span<const float> samples, std::string_view name) {
                     found - samples.begin(), *found);
 }
 
-/// Opens a sound. libsndfile has one place for the reason of a failure, shared by all threads.
+/// Opens a sound. libsndfile keeps the reason of a failed open in one global variable, so that a lock is needed.
 Handle opened(SF_VIRTUAL_IO& calls, SF_INFO& info, Memory& memory, std::string_view name) {
   static std::mutex one_at_a_time;
   const std::lock_guard lock(one_at_a_time);
@@ -267,7 +267,7 @@ void SoundPreprocessing::scale(std::span<float> values) const {
 }
 
 Tensor SoundPreprocessing::frames_of(const Tensor& rows) const {
-  constexpr double most = 40;  // the logarithm of an energy that no sound has
+  constexpr double most = 40;  // no sound has energy with a logarithm above this
   const double least = std::log(steps.floor);
   Tensor frames({rows.size() / steps.bands, steps.bands});
   const auto from = rows.values<float>();
@@ -326,7 +326,7 @@ double bessel_i0(double x) {
   return sum;
 }
 
-/// A low-pass whose pass band ends at 1 / `most` of half the rate, of 20 most + 1 taps that add up to 1.
+/// A low-pass filter whose pass band ends at 1 / `most` of half the rate, with 20 most + 1 taps whose sum is 1.
 std::vector<double> low_pass(std::int64_t most) {
   constexpr double beta = 5;
   const std::int64_t half = 10 * most;
@@ -341,7 +341,7 @@ std::vector<double> low_pass(std::int64_t most) {
   return taps;
 }
 
-/// The taps in rows, one row for each phase of an output: tap i is number i / up of row i % up.
+/// The taps in rows, one row for each phase of the output: tap i is number i / up of row i % up.
 struct Phases {
   std::int64_t up, half, each;
   std::vector<double> taps;
@@ -354,7 +354,7 @@ struct Phases {
     for (std::int64_t i = 0; i < std::ssize(all); ++i) at(taps, i % up * each + i / up) = at(all, i);
   }
 
-  /// sum_k x[k] taps[half + place - k up], over the samples there are.
+  /// sum_k x[k] taps[half + place - k up], over the existing samples.
   [[nodiscard]] double operator()(std::span<const float> x, std::int64_t place) const {
     const std::int64_t first = std::max<std::int64_t>(0, (place - half + up - 1) / up),
                        last = std::min<std::int64_t>(std::ssize(x) - 1, (place + half) / up);
@@ -365,7 +365,7 @@ struct Phases {
   }
 };
 
-/// Sounds of a set have few rates: what the last of them asked for is kept.
+/// The sounds of a set have few different rates, so that the most recent filters are kept.
 std::shared_ptr<const Phases> phases_for(std::int64_t up, std::int64_t down) {
   struct Kept {
     std::int64_t up, down;

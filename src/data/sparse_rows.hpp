@@ -26,7 +26,7 @@ class SparseRows {
     const std::size_t begin = r == 0 ? 0 : ends_[r - 1], size = ends_[r] - begin;
     return {std::span(columns_).subspan(begin, size), std::span(values_).subspan(begin, size)};
   }
-  /// The entries of a row, to be scaled.
+  /// The entries of a row, for scaling.
   [[nodiscard]] std::span<float> values(std::int64_t row) {
     const auto r = static_cast<std::size_t>(row);
     const std::size_t begin = r == 0 ? 0 : ends_[r - 1];

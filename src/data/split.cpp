@@ -12,7 +12,7 @@ namespace thalweg::data {
 
 namespace {
 
-/// The rows of each class, shuffled; all rows are one class without labels.
+/// The rows of each class, shuffled; without labels all rows are one class.
 std::vector<std::vector<std::int64_t>> shuffled_classes(std::int64_t n, std::uint64_t seed,
                                                         std::span<const std::int32_t> labels) {
   if (!labels.empty() && static_cast<std::int64_t>(labels.size()) != n) {
@@ -40,8 +40,8 @@ Split split_by(const std::vector<bool>& is_held_out) {
   return split;
 }
 
-/// How many rows each class holds out: its share rounded down, then one more each by largest remainder until the total
-/// is right, if possible from classes that keep a row to train on.
+/// How many rows of each class are held out: its share rounded down, then one more each by largest remainder until the
+/// total is right, if possible from classes that keep a row for training.
 std::vector<std::size_t> shares(const std::vector<std::vector<std::int64_t>>& classes, double fraction,
                                 std::size_t total) {
   std::vector<std::size_t> counts;
@@ -78,7 +78,7 @@ std::vector<Split> split_folds(std::int64_t n, std::int64_t k, std::uint64_t see
   if (k < 2) fail<UsageError>("[split] {} folds. Wanted: 2 or more", k);
   if (k > n) fail<DataError>("[split] {} folds of {} rows. Hint: at most one fold a row.", k, n);
   std::vector<std::vector<bool>> folds(static_cast<std::size_t>(k), std::vector<bool>(static_cast<std::size_t>(n)));
-  std::size_t dealt = 0;  // rows are dealt to the folds in turn, class after class
+  std::size_t dealt = 0;  // rows are assigned to the folds in turn, class after class
   for (const std::vector<std::int64_t>& rows : shuffled_classes(n, seed, labels)) {
     for (const std::int64_t row : rows) folds[dealt++ % folds.size()][static_cast<std::size_t>(row)] = true;
   }

@@ -14,8 +14,8 @@ struct Split {
   std::vector<std::int64_t> train, held_out;
 };
 
-/// Holds out a fraction of n rows, at least one and not all, drawn by the seed. With one label per row, every class is
-/// held out in proportion, to within one row. Throws UsageError for a fraction outside (0, 1), DataError for less than
+/// Holds out a fraction of n rows, at least one and not all, chosen by the seed. With one label per row, every class is
+/// held out in proportion, to within one row. Throws UsageError for a fraction outside (0, 1), DataError for fewer than
 /// two rows.
 [[nodiscard]] Split split_fraction(std::int64_t n, double fraction, std::uint64_t seed,
                                    std::span<const std::int32_t> labels = {});
@@ -25,7 +25,7 @@ struct Split {
 [[nodiscard]] std::vector<Split> split_folds(std::int64_t n, std::int64_t k, std::uint64_t seed,
                                              std::span<const std::int32_t> labels = {});
 
-/// So many of the rows, or all, spread evenly: data may be in order of class.
+/// Selects `count` of the rows, or all, evenly spread, because data may be sorted by class.
 [[nodiscard]] Dataset spread_rows(const Dataset& rows, std::int64_t count);
 [[nodiscard]] Tensor spread_rows(const Tensor& rows, std::int64_t count);
 

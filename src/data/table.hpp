@@ -9,7 +9,7 @@
 
 namespace thalweg::data {
 
-/// Columns of text cells. All characters lie in one block; a cell takes four more bytes, a row eight.
+/// Columns of text cells. All characters are in one block; a cell takes four more bytes, a row eight.
 class Table {
  public:
   Table(std::string file, std::vector<std::string> names, char separator = ',');
@@ -47,11 +47,11 @@ class Table {
   struct Line {
     std::int64_t row = 0, line = 0;
   };
-  std::vector<Line> lines_;  // of the rows that do not begin on the line after the row before
+  std::vector<Line> lines_;  // only for rows that do not begin on the line after the previous row
 };
 
-/// Reads all of a CSV file. Throws DataError as CsvReader does and when there is no row, MemoryError when the table
-/// would take more than `budget` bytes.
+/// Reads a whole CSV file. Throws DataError as CsvReader does and if there is no row, MemoryError if the table would
+/// take more than `budget` bytes.
 [[nodiscard]] Table read_table(const std::filesystem::path& path, std::optional<char> separator = {},
                                std::int64_t budget = memory_budget(), bool header = true);
 [[nodiscard]] Table read_table(CsvReader& reader, std::int64_t budget = memory_budget());

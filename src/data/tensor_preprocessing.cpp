@@ -34,7 +34,7 @@ Counts counts_of(const Tensor& input, std::span<const std::int64_t> rows, std::i
   return counts;
 }
 
-/// The same for rows that are not in memory: each is read once.
+/// The same for rows that are not in memory; each is read once.
 Counts counts_of(const Dataset& data, std::span<const std::int64_t> rows, std::int64_t row_size) {
   Counts counts{};
   ReadAhead ahead(data, in_portions({rows.begin(), rows.end()}, 64), default_threads());
@@ -77,8 +77,7 @@ Moments moments(const Tensor& input, std::span<const std::int64_t> rows, std::in
                         return x;
                       }) /
                       n;
-  if (low == high && std::isfinite(low))
-    return {n, low, 0};  // where the mean is rounded, a constant would seem to vary
+  if (low == high && std::isfinite(low)) return {n, low, 0};  // if the mean is rounded, a constant would seem to vary
   return {n, mean, sum_of([&](double x) { return (x - mean) * (x - mean); }) / n};
 }
 
@@ -88,7 +87,7 @@ TensorPreprocessing TensorPreprocessing::fit(const Dataset& data, std::span<cons
                                              std::vector<std::string> classes) {
   const auto column = std::ranges::find(data.columns(), "input", &std::pair<std::string, Tensor>::first);
   if (column == data.columns().end()) fail<UsageError>("[preprocessing] the data has no column 'input'");
-  const Tensor& input = column->second;  // without rows, where the rows are not read yet
+  const Tensor& input = column->second;  // has no rows if they have not been read yet
   const Shape row_shape(input.shape().sizes().subspan(1));
   const std::int64_t rows = data.rows(), row_size = row_shape.size();
   if (training_rows.empty() || row_size == 0)

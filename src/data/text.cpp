@@ -43,7 +43,7 @@ void append(std::string& text, const fs::path& path) {
   std::size_t got = 0;
   do {
     const std::size_t size = text.size();
-    if (static_cast<std::int64_t>(size) > memory_budget() / 8) {  // tokens take four bytes, and are held twice at times
+    if (static_cast<std::int64_t>(size) > memory_budget() / 8) {  // tokens take four bytes, and temporarily exist twice
       fail<MemoryError>("[text] {} is more than fits into memory, with its tokens", path.string());
     }
     text.resize(size + portion);

@@ -11,7 +11,7 @@ namespace thalweg::data {
 namespace {
 
 constexpr std::int64_t byte_count = 256;
-constexpr std::size_t longest_piece = 64;            // bytes, and so of a token
+constexpr std::size_t longest_piece = 64;            // bytes; also the longest token
 constexpr const char* replacement = "\xef\xbf\xbd";  // U+FFFD
 
 std::uint64_t key_of(Tokenizer::Pair pair) {
@@ -54,7 +54,7 @@ void merge_in(std::vector<std::int32_t>& ids, Tokenizer::Pair pair, std::int32_t
   ids.resize(to);
 }
 
-/// The words of a text with their counts, and for each pair of adjacent tokens its count and the words that have it.
+/// The words of a text with their counts, and for each pair of adjacent tokens its count and the words that contain it.
 class PairCounts {
  public:
   explicit PairCounts(std::string_view text) {
@@ -72,7 +72,7 @@ class PairCounts {
     for (std::size_t w = 0; w < words_.size(); ++w) count(w, 1);
   }
 
-  /// The most frequent pair, of equally frequent ones the first; its count is 0 where there is none.
+  /// The most frequent pair, the first one of equally frequent pairs; its count is 0 if there is none.
   [[nodiscard]] std::pair<Tokenizer::Pair, std::int64_t> best() const {
     std::uint64_t key = 0;
     std::int64_t most = 0;
@@ -88,7 +88,7 @@ class PairCounts {
   void merge(Tokenizer::Pair pair, std::int32_t into) {
     const std::vector<std::size_t> touched = std::move(pairs_[key_of(pair)].words);
     std::size_t last = words_.size();
-    for (const std::size_t w : touched) {  // in order, a word perhaps more than once
+    for (const std::size_t w : touched) {  // in order; a word may occur more than once
       if (w == last) continue;
       last = w;
       count(w, -1);
@@ -105,7 +105,7 @@ class PairCounts {
   };
   struct Entry {
     std::int64_t count = 0;
-    std::vector<std::size_t> words;  // that have the pair, or had it before a merge
+    std::vector<std::size_t> words;  // words that contain the pair, or did before a merge
   };
 
   void count(std::size_t w, std::int64_t sign) {
@@ -147,7 +147,7 @@ Tokenizer Tokenizer::bytes() {
 
 Tokenizer Tokenizer::characters(std::string_view text) {
   expect_utf8(text);
-  std::set<std::string_view> found;  // UTF-8 sorts as code points do
+  std::set<std::string_view> found;  // UTF-8 sorts in the order of code points
   for (std::size_t at = 0; at < text.size(); at += character_length(text[at])) {
     found.insert(text.substr(at, character_length(text[at])));
   }
@@ -201,7 +201,7 @@ std::string Tokenizer::alphabet() const {
   return all;
 }
 
-/// Merges as they were learned: the earliest first.
+/// Applies merges in the order in which they were learned.
 void Tokenizer::encode_piece(std::string_view piece, std::vector<std::int32_t>& ids) const {
   std::vector<std::int32_t> own;
   for (const char c : piece) own.push_back(static_cast<unsigned char>(c));

@@ -14,37 +14,38 @@
 
 namespace thalweg::data {
 
-/// Numbers 0, 1, ... size() - 1 for pieces of text. Reading it from several threads is safe.
+/// Numbers 0, 1, ... size() - 1 for pieces of text. It may be used by several threads at once.
 ///
 ///   bytes       256 tokens; any text.
 ///   characters  token 0 is any unknown character, then those of the training text by code point; UTF-8.
-///   bpe         byte-pair encoding (Sennrich et al. 2016) on bytes: the 256 bytes, then merges in the order in which
-///               they were learned, none of which crosses from one word to the next; any text.
+///   bpe         byte-pair encoding (Sennrich et al. 2016) of bytes: the 256 bytes, then merges in the order in which
+///               they were learned; no merge crosses word boundaries; any text.
 class Tokenizer {
  public:
   enum class Kind { bytes, characters, bpe };
   using Pair = std::pair<std::int32_t, std::int32_t>;
 
   [[nodiscard]] static Tokenizer bytes();
-  /// Of the characters in a text. Throws DataError where it is not UTF-8.
+  /// Tokens are the characters in a text. Throws DataError if it is not UTF-8.
   [[nodiscard]] static Tokenizer characters(std::string_view text);
-  /// Learned from a text: the most frequent pair becomes a token, until there are `size` tokens or no pair occurs
+  /// Learns merges from a text: the most frequent pair becomes a token, until there are `size` tokens or no pair occurs
   /// twice. Throws UsageError for a size below 256.
   [[nodiscard]] static Tokenizer bpe(std::string_view text, std::int64_t size);
-  /// From stored parts. Throws ModelError for a merge of tokens that are not defined yet, and for a token of more than
-  /// 64 bytes, which training never makes: merging a token with itself again and again would double its length.
+  /// Restores stored merges. Throws ModelError for a merge of tokens that are not defined yet, and for a token of more
+  /// than 64 bytes, which training never creates: merging a token with itself repeatedly would double its length each
+  /// time.
   [[nodiscard]] static Tokenizer bpe(std::vector<Pair> merges);
 
   [[nodiscard]] Kind kind() const { return kind_; }
   [[nodiscard]] std::int64_t size() const { return static_cast<std::int64_t>(tokens_.size()); }
   /// The bytes of a token.
   [[nodiscard]] const std::string& token(std::int64_t id) const { return tokens_[static_cast<std::size_t>(id)]; }
-  /// Of a bpe, in order.
+  /// The merges of a bpe tokenizer, in order.
   [[nodiscard]] const std::vector<Pair>& merges() const { return merges_; }
-  /// Of characters, but for the unknown one, as one text.
+  /// The characters of a characters tokenizer except for the unknown one, as one text.
   [[nodiscard]] std::string alphabet() const;
 
-  /// Throws DataError where characters are wanted and the text is not UTF-8.
+  /// Throws DataError if the tokens are characters and the text is not UTF-8.
   [[nodiscard]] std::vector<std::int32_t> encode(std::string_view text) const;
   [[nodiscard]] std::string decode(std::span<const std::int32_t> ids) const;
 
@@ -60,15 +61,15 @@ class Tokenizer {
   Kind kind_;
   std::vector<std::string> tokens_;
   std::vector<Pair> merges_;
-  std::unordered_map<std::uint64_t, std::int32_t> merged_;       // of a pair, the token that it becomes
-  std::unordered_map<std::string, std::int32_t> character_ids_;  // of characters
+  std::unordered_map<std::uint64_t, std::int32_t> merged_;       // the token that a pair becomes
+  std::unordered_map<std::string, std::int32_t> character_ids_;  // for characters
 };
 
 template <>
 inline constexpr std::array<std::string_view, 3> names_of<Tokenizer::Kind>{"bytes", "characters", "bpe"};
 
-/// The words of a text as byte-pair encoding sees them, which put together are the text: a run of letters, of digits or
-/// of other marks, with the space before it, or a run of white space. None is longer than 64 bytes.
+/// The next word of a text for byte-pair encoding: a run of letters, of digits or of other characters, with the space
+/// before it, or a run of white space. The words joined are the text. None is longer than 64 bytes.
 [[nodiscard]] std::string_view next_piece(std::string_view text);
 
 }  // namespace thalweg::data

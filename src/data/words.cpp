@@ -11,7 +11,7 @@ namespace thalweg::data {
 
 namespace {
 
-/// For each byte of ASCII: itself in lower case where it belongs to a word, else 0.
+/// For each byte of ASCII: its lower case if it belongs to a word, otherwise 0.
 constexpr std::array<char, 128> word_bytes() {
   std::array<char, 128> table{};
   for (int c = 0; c < 128; ++c) {
@@ -22,19 +22,19 @@ constexpr std::array<char, 128> word_bytes() {
 }
 constexpr std::array<char, 128> in_word = word_bytes();
 
-/// Whether a character beyond ASCII is punctuation, a space or a sign. UTF-8 sorts as code points do.
+/// Whether a character outside ASCII is punctuation, a space or a sign. UTF-8 sorts in the order of code points.
 bool is_mark(std::string_view character) {
   const auto within = [&](std::string_view first, std::string_view last) {
     return first <= character && character <= last;
   };
   const bool latin_letter = character == "\u00aa" || character == "\u00b5" || character == "\u00ba";
-  const bool joiner = within("\u200c", "\u200d");  // within words of some languages
+  const bool joiner = within("\u200c", "\u200d");  // occurs within words of some languages
   return (character <= "\u00bf" && !latin_letter) || character == "\u00d7" || character == "\u00f7" ||
          (within("\u2000", "\u206f") && !joiner) || within("\u3000", "\u3003") || within("\u3008", "\u3020") ||
          character == "\ufeff";
 }
 
-/// What a text begins with.
+/// The first character of a text.
 struct Front {
   std::size_t bytes = 1;
   bool in_word = false, apostrophe = false;
@@ -44,7 +44,7 @@ Front front_of(std::string_view text) {
   const auto lead = static_cast<unsigned char>(text.front());
   if (lead < in_word.size()) return {1, in_word[lead] != 0, lead == '\''};
   const std::size_t bytes = utf8_length(text);
-  if (bytes == 0) return {};  // no character
+  if (bytes == 0) return {};  // not a valid character
   const std::string_view character = text.substr(0, bytes);
   return {bytes, !is_mark(character), character == "\u2019"};
 }
@@ -64,7 +64,7 @@ struct Hash {
   std::size_t operator()(std::string_view text) const { return std::hash<std::string_view>()(text); }
 };
 
-/// Every word of a text under a number of its own, in the order of their first places.
+/// Gives every distinct word of a text a number, in the order of first occurrence.
 struct Counted {
   std::unordered_map<std::string, std::int32_t, Hash, std::equal_to<>> numbers;
   std::vector<const std::string*> words;
