@@ -41,7 +41,7 @@ bool write_all(int descriptor, std::span<const std::byte> bytes) {
 
 void sync_folder(const std::filesystem::path& folder) {
   const Descriptor opened(folder.empty() ? "." : folder, O_RDONLY | O_DIRECTORY);
-  ::fsync(opened.number());  // some file systems cannot; the rename is then as safe as they make it
+  ::fsync(opened.number());  // some file systems do not support it; the rename is then as safe as they make it
 }
 
 void write_atomically(const std::filesystem::path& path, const std::vector<std::span<const std::byte>>& pieces) {

@@ -1,5 +1,6 @@
 #pragma once
-// Files that are there whole or not at all: written under a temporary name, flushed to the disk, and renamed.
+// Writes files atomically: under a temporary name, flushed to the disk, then renamed. A reader never sees a partial
+// file.
 
 #include <filesystem>
 #include <span>
@@ -8,10 +9,10 @@
 
 namespace thalweg {
 
-/// Writes the pieces one after another. Throws IoError; what was there before stays then.
+/// Writes the pieces one after another. Throws IoError; the previous file then remains unchanged.
 void write_atomically(const std::filesystem::path& path, const std::vector<std::span<const std::byte>>& pieces);
 void write_atomically(const std::filesystem::path& path, std::string_view text);
-/// Flushes a folder's list of names.
+/// Flushes the directory entries of a folder to the disk.
 void sync_folder(const std::filesystem::path& folder);
 
 }  // namespace thalweg

@@ -29,10 +29,10 @@ using nlohmann::json;
 
 constexpr std::string_view prefix = "step-";
 constexpr const char* collection_file = "collection.safetensors";
-constexpr std::string_view under_way = ".tmp";  // the end of the name of a checkpoint that is being written
+constexpr std::string_view under_way = ".tmp";  // suffix of the name of a checkpoint that is still being written
 constexpr std::int64_t newest_format = 2;
 constexpr std::int64_t largest_manifest = 64 << 20;
-constexpr int deepest = 8;  // of a manifest: the sizes of a shape are the fifth level
+constexpr int deepest = 8;  // levels of nesting in a manifest; the sizes of a shape are the fifth
 constexpr std::int64_t most = std::numeric_limits<std::int64_t>::max();
 
 std::string read_whole(const fs::path& path) {
@@ -44,7 +44,7 @@ std::string read_whole(const fs::path& path) {
   return text;
 }
 
-// A collection as a file of tensors: "rows/input", "kept/window", "metric/episode length".
+// A collection is stored as a file of tensors: "rows/input", "kept/window", "metric/episode length".
 
 SafetensorsFile file_of(const Collection& collection) {
   SafetensorsFile file;
@@ -80,7 +80,7 @@ json entry_json(const ParameterEntry& entry) {
           {"statistic", entry.statistic}};
 }
 
-/// A number that may be infinite or none, which JSON has no numbers for.
+/// A number that may be infinite or NaN, which JSON numbers cannot be.
 json number_json(double x) { return std::isfinite(x) ? json(x) : json(fmt::format("{}", x)); }
 
 template <class Key>
@@ -92,7 +92,7 @@ double number_from(const json& j, const Key& key) {
   return *number;
 }
 
-/// A whole number within bounds: what a file says is a number may be a fraction, or more than 63 bits.
+/// A whole number within bounds: a damaged file may hold a fraction, or a number of more than 63 bits.
 std::int64_t whole_from(const json& j, const char* key, std::int64_t low, std::int64_t high) {
   const json& value = j.at(key);
   const bool fits = value.is_number_unsigned() ? value.get<std::uint64_t>() <= static_cast<std::uint64_t>(most)
@@ -175,8 +175,8 @@ std::vector<fs::path> checkpoints_in(const fs::path& folder) {
   return paths;
 }
 
-/// A checkpoint that is whole, of another model or of a later version: to pass it over would begin the run again
-/// without a word.
+/// An undamaged checkpoint of another model or of a later version. It is an error, because skipping it would restart
+/// the run from the beginning without notice.
 class OtherModel : public ModelError {
   using ModelError::ModelError;
 };
@@ -192,7 +192,7 @@ void expect_same_parameters(const json& wanted, const json& found, const fs::pat
   fail<OtherModel>("[checkpoint] {} is of another model: {}", path.string(), difference);
 }
 
-/// What a later version writes may mean something else.
+/// A file of a later version may have another meaning.
 void expect_known_format(const json& manifest, const fs::path& path) {
   const std::int64_t format = whole_from(manifest, "format", 1, most);
   if (format <= newest_format) return;
@@ -200,7 +200,7 @@ void expect_known_format(const json& manifest, const fs::path& path) {
                    format, newest_format);
 }
 
-/// The manifest, whose checksum is right.
+/// Reads the manifest and verifies its checksum.
 json read_manifest(const fs::path& path) {
   const std::string text = read_whole(path / "manifest.json");
   json sealed = nests_within(text, deepest) ? json::parse(text, nullptr, false) : json();
@@ -220,9 +220,10 @@ void expect_like(const char* what, const std::string& name, const Tensor& found,
                    found.shape(), wanted.dtype(), wanted.shape());
 }
 
-/// The optimizer would begin with new slots where these are not its own, and the run would not be the same.
+/// With other slots the optimizer would start anew, and the run would not be the same as without interruption.
 void expect_slots(const State& found, const State& wanted, const fs::path& path) {
-  // a count of steps left out is added when there is one, and what is kept of each row when a training begins
+  // these slots of a checkpoint may not be in the state yet: the count of skipped steps is added at the first one, the
+  // values kept for each row when training begins
   const auto comes_later = [](const std::pair<std::string, Tensor>& slot) {
     const bool is_count = slot.first == "skipped" || slot.first.ends_with(":skipped");
     return slot.first.starts_with("rows:") || (is_count && slot.second.size() == 1 && slot.second.dtype() == f64);
@@ -246,7 +247,7 @@ void expect_slots(const State& found, const State& wanted, const fs::path& path)
   }
 }
 
-/// The file of a slice: one alone is the whole state.
+/// The file of a slice; a single slice is the whole state.
 std::string slice_file(const SlicePlace& place) {
   return place.count == 1 ? "state.safetensors" : fmt::format("state-{}-of-{}.safetensors", place.number, place.count);
 }
@@ -258,7 +259,7 @@ SafetensorsFile read_slice(const fs::path& path, const SlicePlace& place, const 
   return file;
 }
 
-/// One tensor of its parts, which are freed.
+/// Joins the parts of one tensor and frees them.
 Tensor joined(const std::string& name, std::vector<Tensor> parts, const fs::path& path) {
   if (parts.empty()) fail<ModelError>("[checkpoint] {} lacks '{}'", path.string(), name);
   if (parts.size() == 1) return std::move(parts.front());
@@ -279,7 +280,7 @@ Tensor joined(const std::string& name, std::vector<Tensor> parts, const fs::path
   return whole;
 }
 
-/// The tensors of all slices, each whole: its parts follow one another in the order of the slices.
+/// The tensors of all slices, joined: the parts of a tensor follow in the order of the slices.
 SafetensorsFile read_tensors(const fs::path& path, const json& manifest) {
   if (!manifest.contains("slice_checksums")) return read_slice(path, {0, 1}, manifest.at("tensors_checksum"));
   const json& checksums = manifest["slice_checksums"];
@@ -336,7 +337,7 @@ Checkpoint read_checkpoint(const fs::path& path, const State& like, const std::s
 fs::path final_name(const fs::path& folder, std::int64_t step) { return folder / fmt::format("{}{:09}", prefix, step); }
 
 json manifest_of(const Checkpoint& checkpoint) {
-  json manifest = {{"format", 1},  // 2 where its tensors are in slices
+  json manifest = {{"format", 1},  // 2 if its tensors are in slices
                    {"step", checkpoint.state.step},
                    {"seed", checkpoint.state.seed},
                    {"configuration", checkpoint.fingerprint},
@@ -348,7 +349,7 @@ json manifest_of(const Checkpoint& checkpoint) {
   return manifest;
 }
 
-/// One checksum alone is that of the whole state; several are those of slices.
+/// A single checksum is that of the whole state; several are those of the slices.
 void add_checksums(json& manifest, const Checkpoint& checkpoint, std::span<const std::uint32_t> checksums) {
   if (checksums.size() == 1) {
     manifest["tensors_checksum"] = checksums.front();
@@ -361,8 +362,8 @@ void add_checksums(json& manifest, const Checkpoint& checkpoint, std::span<const
   if (checkpoint.best_parameters) tensors.push_back("best_parameters");
 }
 
-/// Gives the folder its final name, in place of one that has it: the same step again, after a resume. Both are there at
-/// any time, where the file system can exchange two names.
+/// Gives the folder its final name and replaces a folder that already has it: the same step, written again after a
+/// resume. If the file system can exchange two names, both folders exist at any time.
 void rename_to_final(const fs::path& temporary, const fs::path& final) {
   if (::rename(temporary.c_str(), final.c_str()) == 0) return;
   if (errno == ENOTEMPTY || errno == EEXIST) {
@@ -382,7 +383,7 @@ fs::path checkpoint_under_way(const fs::path& folder, std::int64_t step) {
 
 fs::path begin_checkpoint(const fs::path& folder, std::int64_t step) {
   std::error_code error;
-  for (const auto& entry : fs::directory_iterator(folder, error)) {  // those that a killed process left behind
+  for (const auto& entry : fs::directory_iterator(folder, error)) {  // folders that a killed process left behind
     const std::string name = entry.path().filename().string();
     if (name.starts_with(prefix) && name.ends_with(under_way)) fs::remove_all(entry.path(), error);
   }
@@ -440,7 +441,7 @@ void write_checkpoint(const fs::path& folder, const Checkpoint& checkpoint, int 
 
 namespace {
 
-/// Nothing, and a warning, for one that is damaged.
+/// Reads a checkpoint; for a damaged one, adds a warning and returns nothing.
 std::optional<Checkpoint> whole_checkpoint(const fs::path& path, const State& like, const std::string& fingerprint,
                                            std::vector<std::string>& warnings) {
   try {

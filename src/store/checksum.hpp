@@ -1,5 +1,5 @@
 #pragma once
-// A number by which the tensors of two files are told apart.
+// Checksums of tensors and bytes.
 
 #include <cstdint>
 #include <span>
@@ -8,9 +8,9 @@
 
 namespace thalweg {
 
-/// CRC-32, going on from `start`.
+/// CRC-32, continued from `start`.
 [[nodiscard]] std::uint32_t checksum(std::span<const std::byte> bytes, std::uint32_t start = 0);
-/// Of the bytes of all tensors, in their order; names and metadata do not count.
+/// The checksum over the bytes of all tensors, in their order; names and metadata do not count.
 [[nodiscard]] std::uint32_t checksum_of(const SafetensorsFile& file);
 
 }  // namespace thalweg

@@ -19,9 +19,9 @@ static_assert(std::endian::native == std::endian::little, "safetensors is little
 
 namespace {
 
-using Json = nlohmann::json;  // whose objects find a name among 100,000 without looking at each
+using Json = nlohmann::json;  // whose objects find a name among 100,000 without a linear search
 
-constexpr int deepest = 4;  // a header, a tensor's entry, its shape; and one for good measure
+constexpr int deepest = 4;  // levels of nesting: header, a tensor's entry, its shape, and one as reserve
 
 constexpr std::array<std::pair<std::string_view, DType>, 4> dtype_names = {
     {{"F32", f32}, {"F64", f64}, {"I32", i32}, {"U8", u8}}};
@@ -30,17 +30,18 @@ std::string_view name_of(DType dtype) {
   return std::ranges::find(dtype_names, dtype, [](const auto& entry) { return entry.second; })->first;
 }
 
-constexpr const char* checksum_key = "thalweg.checksum";  // of the metadata: of the bytes of all tensors
+// key in the metadata for the checksum over the bytes of all tensors
+constexpr const char* checksum_key = "thalweg.checksum";
 
-/// A tensor as the header describes it.
+/// A tensor as described in the header.
 struct Entry {
   std::string name;
   DType dtype;
   Shape shape;
-  std::int64_t begin, end;  // of its bytes, behind the header
+  std::int64_t begin, end;  // of its bytes, relative to the end of the header
 };
 
-/// As the format's own library has it (HuggingFace, safetensors 0.4).
+/// The limit of the reference implementation (HuggingFace, safetensors 0.4).
 constexpr std::uint64_t largest_header = 100'000'000;
 
 std::string checksum_text(const SafetensorsFile& file) { return fmt::format("{:08x}", checksum_of(file)); }
@@ -71,7 +72,7 @@ class Reader {
         entries_.push_back(entry_of(name, entry));
       }
     }
-    check_cover();  // before there is memory for any of them
+    check_cover();  // before memory is allocated for any of them
     for (Entry& entry : entries_) read_tensor(entry);
     check_numbers();
     return std::move(result_);
@@ -123,7 +124,8 @@ class Reader {
     return static_cast<std::int64_t>(value.get<std::uint64_t>());
   }
 
-  /// Tensors neither overlap nor leave gaps. They are sorted by their places, which is the order they were written in.
+  /// Checks that tensors neither overlap nor leave gaps, after sorting them by offset, which is the order in which they
+  /// were written.
   void check_cover() {
     std::ranges::sort(entries_, {}, [](const Entry& e) { return std::pair(e.begin, e.end); });
     std::int64_t end = 0;
@@ -142,7 +144,7 @@ class Reader {
     result_.tensors.emplace_back(std::move(entry.name), std::move(tensor));
   }
 
-  /// A file of another writer may have no checksum.
+  /// Verifies the checksum, if there is one; files of other programs may have none.
   void check_numbers() {
     const auto written = result_.metadata.extract(checksum_key);
     if (!written || written.mapped() == checksum_text(result_)) return;
@@ -168,7 +170,7 @@ const Tensor& SafetensorsFile::tensor(const std::string& name) const {
 
 namespace {
 
-/// The header, tensor by tensor: an object of them all would look for each name among those before it.
+/// Builds the header tensor by tensor: inserting them into one JSON object would search all earlier names each time.
 std::string header_of(const SafetensorsFile& file) {
   std::string text = "{";
   const auto add = [&](const std::string& name, const std::string& value) {

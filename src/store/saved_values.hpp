@@ -1,5 +1,5 @@
 #pragma once
-// Numbers that a system of its own loop saved, checked as they are read.
+// Access to the saved numbers of systems with their own training loop, with checks.
 
 #include <algorithm>
 #include <cmath>
@@ -9,8 +9,8 @@
 
 namespace thalweg {
 
-/// The elements of the tensor of that name. Throws ModelError, naming `where`, where there is none, where it is of
-/// another type, or has numbers that are not finite.
+/// The elements of the tensor with this name. Throws ModelError that names `where` if there is no such tensor, if it
+/// has another type, or if some numbers are not finite.
 template <Element T>
 [[nodiscard]] std::span<const T> saved_values(const SafetensorsFile& file, const std::string& name,
                                               std::string_view where) {

@@ -1,4 +1,4 @@
-// Parameters of a State to and from safetensors files, by path and pattern.
+// Saves parameters of a State to safetensors files and loads them, selected by path and pattern.
 
 #include <algorithm>
 
