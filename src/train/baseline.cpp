@@ -32,8 +32,8 @@ bool has_labels(const LossFunction& loss, const Tensor& target) {
   return task == Task::binary || task == Task::multiclass;
 }
 
-/// Where the classes are labels: the logarithms of their frequencies, the constant with the lowest loss for most
-/// classifiers.
+/// For class labels: the logarithms of the class frequencies, which for most classifiers are the constant with the
+/// lowest loss.
 Tensor start_of(const LossFunction& loss, std::int64_t outputs, const Dataset& training) {
   Tensor start = full(Shape{outputs}, usual_output(loss, training));
   const Tensor& target = training["target"];
@@ -54,7 +54,7 @@ Tensor start_of(const LossFunction& loss, std::int64_t outputs, const Dataset& t
 
 double loss_on(Trainer& trainer, const Dataset& data) { return trainer.evaluate(data)["loss"]; }
 
-/// The constant from which the search for the best one begins.
+/// The constant with which the search for the best one starts.
 Baseline start_baseline(std::string name, const LossFunction& loss, std::int64_t outputs, const Dataset& training,
                         int threads) {
   auto trainer = std::make_shared<Trainer>(constant_model(outputs), loss, descent(), threads);
@@ -78,7 +78,7 @@ Baseline constant_baseline(const LossFunction& loss, std::int64_t outputs, const
   return best;
 }
 
-/// The class that a constant names.
+/// The class that a constant predicts.
 std::int64_t class_of(const Baseline& constant) {
   const Tensor outputs = constant.trainer->state().parameter("constant");
   if (outputs.size() == 1) return outputs.at(0) > 0 ? 1 : 0;
@@ -131,7 +131,7 @@ std::vector<Baseline> baselines_of(const LossFunction& loss, std::int64_t output
     }
     linear->fit(training, full_batch());
     all.push_back({"linear", linear, loss_on(*linear, training), nn::linear(outputs)});
-  } catch (const NumericError&) {  // the loss blows up at this rate, so there is no linear fit to compare with
+  } catch (const NumericError&) {  // the loss diverges at this rate, so that there is no linear baseline
   }
   return all;
 }

@@ -1,5 +1,5 @@
 #pragma once
-// The batches of a run in their order: rows of data in memory, or rows that are read ahead.
+// The batches of a run, in order: rows of data in memory, or rows that are read ahead.
 
 #include "data/read_ahead.hpp"
 #include "engine/row_order.hpp"
@@ -14,16 +14,16 @@ class Batches {
   Batches() = default;
   explicit Batches(RowOrder order) : order_(std::move(order)) {}
 
-  /// For data that streams: reads the batches of the steps [begin, end) before they are asked for. Where ranks share
-  /// batches in shards of `shard_size` rows (not null), this one reads the rows of its own shards alone. `data` must
+  /// For streaming data: reads the batches of the steps [begin, end) before they are needed. If ranks share batches in
+  /// shards of `shard_size` rows (`ranks` not null), this rank reads only the rows of its own shards. `data` must
   /// outlive this.
   void read_ahead(const Dataset& data, std::int64_t begin, std::int64_t end, const Communicator* ranks,
                   std::int64_t shard_size, int threads);
-  /// The batch of a step, the steps in order. Valid until the next call.
+  /// The batch of a step; steps must be requested in order. Valid until the next call.
   [[nodiscard]] RowSelection of(const Dataset& training, std::int64_t step);
 
  private:
-  /// What a rank reads of a batch: the rows of its shards, or a single one where it has none.
+  /// The part of a batch that a rank reads: the rows of its shards, or a single row if it has none.
   struct Part {
     int rank = 0, ranks = 1;
     std::int64_t shard_size = 0;

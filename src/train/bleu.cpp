@@ -1,4 +1,4 @@
-// BLEU, from counts of runs of tokens.
+// BLEU, from counts of n-grams of tokens.
 
 #include "thalweg/bleu.hpp"
 
@@ -13,7 +13,7 @@ namespace {
 
 using Run = std::array<std::int32_t, 4>;
 
-/// How often each run of n tokens occurs.
+/// How often each n-gram occurs.
 std::map<Run, std::int64_t> runs_of(std::span<const std::int32_t> tokens, std::size_t n) {
   std::map<Run, std::int64_t> counts;
   for (std::size_t begin = 0; begin + n <= tokens.size(); ++begin) {

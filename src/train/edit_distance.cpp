@@ -1,4 +1,4 @@
-// Edit distances by dynamic programming, and cutting texts into symbols.
+// Edit distances by dynamic programming, and splitting texts into symbols.
 
 #include "thalweg/edit_distance.hpp"
 
@@ -14,7 +14,7 @@ namespace thalweg {
 
 namespace {
 
-/// Pieces of texts as numbers: equal pieces have equal numbers.
+/// Maps pieces of texts to numbers: equal pieces get equal numbers.
 class Numbers {
  public:
   [[nodiscard]] std::int32_t of(std::string_view piece) {

@@ -11,7 +11,7 @@
 
 namespace thalweg {
 
-/// In f64, because in the target's unit an offset may use all digits of f32.
+/// In f64, because an offset in the target's unit may need all digits of f32.
 void put_back(Tensor& values, const TargetUnit& unit) {
   if (unit.shift == 0 && unit.scale == 1) return;
   values = values.to(f64);
@@ -20,7 +20,7 @@ void put_back(Tensor& values, const TargetUnit& unit) {
 
 namespace {
 
-/// (rows, ...) as (rows, outputs): an image is as many outputs as it has numbers.
+/// (rows, ...) as (rows, outputs): each number of an image is an output.
 Tensor flat(const Tensor& values) {
   const std::int64_t rows = values.shape()[0];
   return values.reshape({rows, rows ? values.size() / rows : 1});
@@ -44,7 +44,7 @@ metric::Weights weights_on(const LossFunction& loss, const Dataset& data) {
 
 namespace {
 
-/// How many rows have a label or value that counts.
+/// The number of rows with a label or value that is not ignored.
 std::int64_t rows_that_count(const metric::Weights& weights, std::int64_t rows) {
   if (!weights || rows == 0) return rows;
   const std::int64_t each = weights->size() / rows;
@@ -92,7 +92,7 @@ Dataset counted(const Tensor& predictions, const Tensor& targets, const metric::
 }
 
 bool measures(const MetricRow& row, Task task) {
-  return row.serves(task) && row.name != "log_loss";  // which is the loss itself
+  return row.serves(task) && row.name != "log_loss";  // log_loss would be the loss itself
 }
 
 void add_metrics(Evaluation& result, const LossFunction& loss, Task task, const Dataset& data) {
@@ -182,7 +182,7 @@ bool metric_is_better_when_higher(const std::string& name) {
   for (const MetricRow& row : metrics()) {
     if (row.name == name) return row.higher_is_better;
   }
-  return false;  // a loss
+  return false;  // a loss: lower is better
 }
 
 double Evaluation::operator[](std::string_view metric) const {

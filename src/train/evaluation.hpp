@@ -7,14 +7,14 @@
 
 namespace thalweg {
 
-/// The loss and the metrics of its task, and the predictions in the unit of the targets. `loss` is null for an
-/// objective without a model, which has neither metrics nor predictions. For a text the loss is in nats per token;
-/// perplexity, e^loss, is added, and bits_per_byte where the bytes of each token are known. Rows of weight 0 and labels
-/// that the loss ignores are in no metric.
+/// The loss, the metrics of its task, and the predictions in the unit of the targets. `loss` is null for an objective
+/// without a model, which has neither metrics nor predictions. For a text the loss is in nats per token; perplexity,
+/// e^loss, is added, and bits_per_byte if the bytes of each token are known. Rows of weight 0 and labels that the loss
+/// ignores are excluded from all metrics.
 [[nodiscard]] Evaluation measured(const LossSum& total, Tensor predictions, const LossFunction* loss,
                                   const Dataset& data);
 
-/// The same from a forward pass over a set, `run`.
+/// The same, from a forward pass `run` over a set.
 [[nodiscard]] Evaluation evaluation_by(const std::function<LossSum(const Dataset&, Tensor&)>& run,
                                        const LossFunction* loss, const Dataset& data);
 
@@ -24,21 +24,21 @@ namespace thalweg {
 /// The task of the loss with the targets of such data.
 [[nodiscard]] Task task_on(const LossFunction& loss, const Dataset& data);
 
-/// The names of the metrics that `measured` gives for such data, in order.
+/// The names of the metrics that `measured` computes for such data, in order.
 [[nodiscard]] std::vector<std::string> metric_names(const LossFunction* loss, const Dataset& data);
 
-/// The values of the model, converted to the unit of the targets.
+/// Converts the values of the model to the unit of the targets.
 void put_back(Tensor& values, const TargetUnit& unit);
 
-/// The confusion matrix; the predicted class is that of the largest probability, or with a single column class 1 above
-/// one half. Throws as metrics do.
+/// The confusion matrix; the predicted class is the one with the largest probability, or with a single column class 1
+/// if it is above one half. Throws as metrics do.
 [[nodiscard]] Confusion confusion_of(const Tensor& predictions, const Tensor& targets,
                                      const metric::Weights& weights = std::nullopt);
 
-/// The confusion matrix of predictions for such data, of the rows whose weight is not 0: see `weights_on`.
+/// The confusion matrix of predictions for such data, over the rows whose weight is not 0: see `weights_on`.
 [[nodiscard]] Confusion confusion_on(const Tensor& predictions, const Dataset& data, const metric::Weights& weights);
 
-/// The weight of each label or row, in metrics as in the loss; ignored labels have 0. Nothing where all have weight 1.
+/// The weight of each label or row, in metrics as in the loss; ignored labels have 0. Nothing if all weights are 1.
 [[nodiscard]] metric::Weights weights_on(const LossFunction& loss, const Dataset& data);
 
 [[nodiscard]] bool metric_is_better_when_higher(const std::string& name);

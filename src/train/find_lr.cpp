@@ -1,4 +1,4 @@
-// The search for a learning rate: a range test, then short trainings near what it suggests.
+// The search for a learning rate: a range test, then short trainings with rates near those that it suggests.
 
 #include "thalweg/find_lr.hpp"
 
@@ -24,10 +24,10 @@ namespace {
 using Clock = std::chrono::steady_clock;
 using MakeTrainer = std::function<Trainer(Optimizer)>;
 
-constexpr std::int64_t fewest_steps = 1000;  // of a trial: a shorter one tells little about a whole run
+constexpr std::int64_t fewest_steps = 1000;  // of a trial; a shorter one says little about a whole run
 constexpr double infinite = std::numeric_limits<double>::infinity();
 
-/// The rates tried, factors of sqrt(10) apart, by their place.
+/// The rates tried, a factor of sqrt(10) apart, by index.
 using Trials = std::map<int, LrTrial>;
 
 void check(const FindLrOptions& options) {
@@ -117,7 +117,8 @@ class Search {
     if (run_.on_step) run_.on_step(report);
   }
 
-  /// Without trials a rate is read from the curve alone, and one that only rises or falls nowhere says nothing of any.
+  /// Without trials a rate is derived only from the curve; a curve that rises, or nowhere falls below its start,
+  /// supports no rate.
   void expect_a_fall(const std::vector<LrSuggestion>& read) const {
     const double first = finding_.curve.front().loss;
     const double lowest =
@@ -137,7 +138,8 @@ class Search {
     return rates[rates.size() / 2];
   }
 
-  /// Tries rates from the middle towards lower losses, until the best rate has a worse one on each side.
+  /// Tries rates, starting in the middle and moving towards lower losses, until the rates on both sides of the best are
+  /// worse.
   void try_rates(double middle) {
     const RunLength length = run_length(run_, data_.rows());
     const std::int64_t wanted = options_.trial.steps(length.steps, length.steps_an_epoch);
@@ -163,12 +165,12 @@ class Search {
     if (!stopped()) add_best(trials, best());
   }
 
-  /// The loss at the end of a trial; infinite where it diverges.
+  /// The loss at the end of a trial; infinite if it diverges.
   double loss_after(double lr) {
     Optimizer optimizer = optimizer_;
     optimizer.lr = lr;
     FitOptions fit = run_;
-    if (!optimizer_.schedule.plateau()) fit.validation_data.reset();  // it would be measured every epoch
+    if (!optimizer_.schedule.plateau()) fit.validation_data.reset();  // it would be measured in every epoch
     fit.steps = finding_.trial_steps;
     fit.on_step = [&](const StepReport& report) { count(report); };
     try {

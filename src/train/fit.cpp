@@ -33,7 +33,7 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-/// One call of fit: its position, and its data from step to step.
+/// One call of fit: its position, and the data of its steps.
 class Fit {
  public:
   Fit(Objectives& objectives, State& state, const LossFunction* loss, const FitOptions& options)
@@ -54,7 +54,7 @@ class Fit {
     try {
       train(training, validation);
     } catch (const NumericError& error) {
-      take_arrived(false);  // of the steps before the one that failed
+      take_arrived(false);  // reports of the steps before the one that failed
       if (options_.on_failure) options_.on_failure(state_, error);
       throw;
     }
@@ -92,16 +92,16 @@ class Fit {
     finish();
   }
 
-  /// Steps of this run so far.
+  /// Steps that this run has done so far.
   [[nodiscard]] std::int64_t done() const { return state_.step - position_.first_step; }
 
   void set_lengths() {
     rows_ = training_->rows();
     length_ = run_length(options_, rows_);
     shard_size_ = options_.shard_size;
-    // accumulated batches are shards of one larger batch: both give the same bits
+    // accumulated batches are shards of one larger batch, so that both give the same bits
     const std::int64_t parameters = state_.layout->parameters();
-    if (shard_size_ == 0) {  // all rows at once would take all of a device's memory
+    if (shard_size_ == 0) {  // all rows at once would need all memory of a device
       shard_size_ =
           owns_steps_ ? default_shard_size(length_.batch, parameters) : objectives_.shard_of(length_.batch, parameters);
     }
@@ -111,7 +111,7 @@ class Fit {
     position_.plateaus.resize(optimizers_.size());
   }
 
-  /// Steps between two collections, where the run makes its rows itself.
+  /// Steps between two collections, if the run makes its own rows.
   [[nodiscard]] std::int64_t collected_every() const { return steps_an_epoch_ * options_.passes; }
 
   void check() const {
@@ -144,7 +144,7 @@ class Fit {
     }
   }
 
-  /// A method that compares values at points of its own choice needs the same rows at each point.
+  /// A method that compares values at several points needs the same rows at each of them.
   void check_whole_steps(const Optimizer& optimizer) const {
     if (training_->streams())
       fail<UsageError>(
@@ -160,7 +160,7 @@ class Fit {
       fail<UsageError>("[{}] layer_norms: its steps are of several gradients. Hint: leave it out.", optimizer.name);
   }
 
-  /// An error that would occur after the first epoch occurs before the first step.
+  /// Reports errors that would otherwise occur after the first epoch before the first step.
   void check_objective() {
     std::vector<std::string> measured = objectives_.check(state_, *training_, Mode::train);
     measured.insert(measured.begin(), "loss");
@@ -181,7 +181,8 @@ class Fit {
     }
   }
 
-  /// Rows of the present state, where it is time for some. False where the run is to end, and perhaps not all are made.
+  /// Collects new rows with the present state if they are due. Returns false if the run is to end, in which case the
+  /// rows may be incomplete.
   [[nodiscard]] bool collect() {
     if (!options_.collect || done() % collected_every() != 0) return true;
     bool stopped = false;
@@ -195,7 +196,7 @@ class Fit {
 
   void stop_before_step() {
     if (options_.ranks) compare_replicas(*options_.ranks, state_, !objectives_.shares_slots());
-    if (done() == 0 || last_checkpoint_ != state_.step) checkpoint();  // from which a run collects first
+    if (done() == 0 || last_checkpoint_ != state_.step) checkpoint();  // from which a resumed run collects again
     end_by(StopReason::stop_requested);
   }
 
@@ -236,7 +237,8 @@ class Fit {
       }
     }
     if (objectives_.ended(state_)) over_ = true;
-    if (waited_long_enough()) end_by(StopReason::stopped_early);  // it was killed before its end was written
+    // the run was killed after its last step, before its end was written
+    if (waited_long_enough()) end_by(StopReason::stopped_early);
     last_checkpoint_ = state_.step;
     checkpoint_every_ =
         std::max<std::int64_t>(1, options_.checkpoint_every.steps(position_.total_steps, steps_an_epoch_));
@@ -253,7 +255,7 @@ class Fit {
       objectives_.round(state_, batch, clock, shard_size_, row_weights_, report_);
       for (const auto& [name, value, weight] : objectives_.measured()) add_report(name, value, weight);
     }
-    if (owns_steps_ && objectives_.ended(state_)) over_ = true;  // its method found that no further step is possible
+    if (owns_steps_ && objectives_.ended(state_)) over_ = true;  // the method found that no further step is possible
     if (done() > epoch_ * steps_an_epoch_) epoch_ = (done() - 1) / steps_an_epoch_ + 1;
     const bool epoch_ends = done() == epoch_ * steps_an_epoch_ || done() == position_.total_steps;
     const bool after = options_.stop_after > 0 && done() >= options_.stop_after;
@@ -278,20 +280,20 @@ class Fit {
         is_late_ ? std::span<const StepReport>(arrived_) : std::span(&report_, 1);
     for (const StepReport& report : reports) {
       const bool last = is_last && &report == &reports.back();
-      if (report.weight != 0 || last) keep(report, last);  // without samples that count there is no loss
+      if (report.weight != 0 || last) keep(report, last);  // without samples that have a weight there is no loss
     }
   }
 
   void take(StepReport& report) {
     report.total_steps += position_.first_step;
-    if (std::isfinite(report.loss)) {  // it is not finite where skip_nonfinite left the step out
+    if (std::isfinite(report.loss)) {  // it is not finite if skip_nonfinite skipped the step
       position_.epoch_loss += report.loss * report.weight;
       position_.epoch_weight += report.weight;
     }
     if (options_.on_step) options_.on_step(report);
   }
 
-  /// The reports that came with this step, or `all` of the steps so far.
+  /// Takes the reports that have arrived, or waits for `all` reports of the steps so far.
   void take_arrived(bool all) {
     if (all) objectives_.await(state_, arrived_);
     for (; taken_ < arrived_.size(); ++taken_) {
@@ -310,12 +312,11 @@ class Fit {
     at->weight += weight;
   }
 
-  /// The reports of a long run would need more and more memory: when there are as many as wanted, every second one is
-  /// dropped.
+  /// Limits the memory for reports of a long run: once there are as many as requested, every second one is dropped.
   void keep(const StepReport& report, bool is_last) {
     auto& kept = history_.steps;
     const auto is_between = [&](const StepReport& step) {
-      return ((step.step - 1) & (reports_every_ - 1)) != 0;  // which is a power of two
+      return ((step.step - 1) & (reports_every_ - 1)) != 0;  // reports_every_ is a power of two
     };
     if (!is_last && !is_between(report) && std::ssize(kept) == options_.reports) {
       reports_every_ *= 2;
@@ -353,7 +354,7 @@ class Fit {
   }
 
   [[nodiscard]] static double metric_of(const EpochReport& report, const std::string& name) {
-    return std::ranges::find(report.metrics, name, &Metrics::value_type::first)->second;  // see check_objective
+    return std::ranges::find(report.metrics, name, &Metrics::value_type::first)->second;  // exists: see check_objective
   }
 
   void watch_plateau(const EpochReport& report) {
@@ -383,8 +384,8 @@ class Fit {
     }
   }
 
-  /// Whether early stopping ends the run here: a function of the position, so that a resumed run knows it too. It waits
-  /// for better than the best: where nothing was measured, for nothing.
+  /// Whether early stopping ends the run here. It depends only on the position, so that a resumed run decides the same
+  /// way. Without a measured value, it never ends the run.
   [[nodiscard]] bool waited_long_enough() const {
     if (!options_.early_stopping || !position_.best_value || done() % steps_an_epoch_ != 0) return false;
     if (done() >= position_.total_steps) return false;
@@ -421,7 +422,7 @@ class Fit {
     history_.seconds = seconds();
   }
 
-  /// The ranks stop together.
+  /// True on all ranks if it is true on one, so that they stop together.
   [[nodiscard]] bool any_rank(bool stops) const {
     return options_.ranks ? thalweg::any_rank(*options_.ranks, stops) : stops;
   }
@@ -430,7 +431,7 @@ class Fit {
 
   Objectives& objectives_;
   std::vector<const Optimizer*> optimizers_;
-  bool owns_steps_;  // whether one of them does
+  bool owns_steps_;  // whether one of the methods owns its steps
   State& state_;
   const LossFunction* loss_;
   const FitOptions& options_;
@@ -440,15 +441,15 @@ class Fit {
   const Dataset* validation_ = nullptr;
   RunPosition position_;
   std::optional<Tensor> best_parameters_;
-  std::optional<Collection> collection_;  // with the rows of training, where the run makes them itself
+  std::optional<Collection> collection_;  // the training rows, if the run makes them itself
   RunLength length_;
   std::int64_t rows_ = 0, steps_an_epoch_ = 1, epoch_ = 0, shard_size_ = 0, checkpoint_every_ = 1, last_checkpoint_ = 0,
                reports_every_ = 1;
-  double validation_weight_ = 0;  // of the rows that were measured last
+  double validation_weight_ = 0;  // total weight of the validation rows at the last measurement
   Batches batches_;
-  StepReport report_;                // of the last step
+  StepReport report_;                // report of the last step
   bool is_late_ = false;             // whether reports may come later than their steps
-  std::vector<StepReport> arrived_;  // with the last step, of which `taken_` were taken note of
+  std::vector<StepReport> arrived_;  // including the last step; the first `taken_` of them are processed
   std::size_t taken_ = 0;
   Objectives::RowWeights row_weights_;  // see Engine::row_weights
   Clock::time_point started_ = Clock::now();

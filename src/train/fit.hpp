@@ -1,16 +1,17 @@
 #pragma once
-// One call of Trainer::fit, and evaluation on a whole set, on the objectives of a trainer.
+// The implementation of Trainer::fit, and evaluation on a whole set, for the objectives of a trainer.
 
 #include "engine/objectives.hpp"
 #include "thalweg/train.hpp"
 
 namespace thalweg {
 
-/// Trains the state on rows, with validation rows or null. `loss` is that of a model, null where an objective has none.
+/// Trains the state on rows, with validation rows or null. `loss` is that of the model, null if an objective has no
+/// model.
 [[nodiscard]] History run_fit(Objectives& objectives, State& state, const LossFunction* loss, const FitOptions& options,
                               const Dataset& training, const Dataset* validation);
 
-/// Metrics over all rows; `weight` becomes that of all rows in the loss.
+/// Metrics over all rows; `weight` is set to the total weight of the rows in the loss.
 [[nodiscard]] Evaluation evaluation_on(Objectives& objectives, const State& state, const LossFunction* loss,
                                        const Dataset& data, double& weight);
 

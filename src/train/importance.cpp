@@ -9,11 +9,12 @@ namespace thalweg {
 
 namespace {
 
-constexpr std::int64_t most_rows = 2000, most_numbers = 1 << 20;  // held at once
+constexpr std::int64_t most_rows = 2000, most_numbers = 1 << 20;  // rows to measure on, and numbers in memory at once
 
 RandomKey key() { return {1, 0}; }
 
-/// So many of the rows, in their order. The first ones of a sorted file may all have the same value of a feature.
+/// A random sample of the rows, in their order. The first rows of a sorted file might all have the same value of a
+/// feature.
 std::vector<std::int64_t> sample(std::int64_t rows, std::int64_t count) {
   std::vector<std::int64_t> drawn = shuffled(key().fold("importance rows"), rows);
   drawn.resize(static_cast<std::size_t>(count));
@@ -21,8 +22,8 @@ std::vector<std::int64_t> sample(std::int64_t rows, std::int64_t count) {
   return drawn;
 }
 
-/// Columns begin to end of each row of `input` become those of another row of `given`, or of the same one where no rows
-/// are named.
+/// Replaces columns begin to end of each row of `input` by those of another row of `given`, or of the same row if
+/// `from` is empty.
 void deal_out(Tensor& input, const Tensor& given, std::int64_t begin, std::int64_t end,
               const std::vector<std::int64_t>& from = {}) {
   const std::int64_t width = given.shape()[1];
@@ -56,7 +57,7 @@ std::vector<Importance> permutation_importance(const data::TablePreprocessing& t
   std::int64_t begin = 0;
   for (std::size_t i = 0; i < widths.size(); ++i) {
     const std::int64_t end = begin + widths[i];
-    some.set("input", input);  // so that `dealt` is written where it is, and not copied
+    some.set("input", input);  // releases the reference to `dealt`, which is then written in place and not copied
     if (i > 0) deal_out(dealt, input, begin - widths[i - 1], begin);
     deal_out(dealt, input, begin, end, from);
     some.set("input", dealt);

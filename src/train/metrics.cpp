@@ -34,7 +34,7 @@ std::int64_t rows_of(const Tensor& predictions, std::string_view where) {
   return shape[0];
 }
 
-/// One weight per row: 1 where none are given.
+/// One weight per row: 1 if no weights are given.
 std::vector<double> row_weights(const Weights& weights, std::int64_t rows, std::string_view where) {
   if (!weights) return std::vector<double>(static_cast<std::size_t>(rows), 1.0);
   if (weights->size() != rows) {
@@ -49,7 +49,7 @@ std::vector<double> row_weights(const Weights& weights, std::int64_t rows, std::
   return {values.begin(), values.end()};
 }
 
-/// Probabilities, labels and weights, checked. `columns` is 1 or the number of classes.
+/// Probabilities, labels and weights, validated. `columns` is 1 or the number of classes.
 struct Classified {
   Tensor probabilities;  // f32 or f64 (rows, columns)
   std::span<const float> narrow;
@@ -108,7 +108,7 @@ Confusion count(const Classified& data) {
   return confusion;
 }
 
-/// For class 1 of two, or the mean over the classes that occur.
+/// The score of class 1 for two classes, or the mean over the classes that occur.
 template <class Score>
 double class_score(const Classified& data, Score score) {
   if (!data.defined()) return undefined;
@@ -124,7 +124,7 @@ double class_score(const Classified& data, Score score) {
   return sum / occurring;
 }
 
-/// The scores of the rows of one class, ascending, and the weight of all up to each.
+/// The scores of the rows of one class, ascending, with cumulative weights.
 struct Positives {
   std::vector<double> scores, up_to = {0};
 
@@ -137,7 +137,7 @@ struct Positives {
       up_to.push_back(up_to.back() + weight);
     }
   }
-  /// The weight of the rows above a score, and half the weight of those at it.
+  /// The weight of the rows above a score, plus half the weight of those equal to it.
   [[nodiscard]] double above(double score) const {
     const auto [low, high] = std::ranges::equal_range(scores, score);
     return up_to.back() - (up_to[static_cast<std::size_t>(low - scores.begin())] +
@@ -146,10 +146,11 @@ struct Positives {
   }
 };
 
-/// Area under the ROC curve of class c, of these rows, against the rest: each other row is placed among them.
+/// Area under the ROC curve of class c, whose rows are given, against all other classes: each other row is ranked among
+/// them.
 double auc_of_class(const Classified& data, std::size_t c, const std::vector<std::size_t>& rows) {
   const Positives positives(data, c, rows);
-  double negative = 0, pairs = 0;  // pairs in the right order
+  double negative = 0, pairs = 0;  // weight of correctly ordered pairs
   for (std::size_t r = 0; r < data.rows; ++r) {
     if (data.labels[r] == c || data.weights[r] == 0) continue;
     negative += data.weights[r];
@@ -223,12 +224,12 @@ double log_loss(const Tensor& predictions, const Tensor& targets, const Weights&
 
 namespace {
 
-/// Predicted and true values with their weights, checked.
+/// Predicted and true values with their weights, validated.
 struct Regressed {
   Tensor predictions, targets;  // f64 (rows, outputs)
   std::size_t rows, outputs;
   std::vector<double> weights;
-  int exponent = 0;  // the values are stored divided by 2 to this power, so that no square leaves the range of f64
+  int exponent = 0;  // the values are divided by 2 to this power, so that squares stay in the range of f64
 
   Regressed(const Tensor& predicted, const Tensor& wanted, const Weights& given, std::string_view where)
       : predictions(predicted.to(f64)),
@@ -278,7 +279,7 @@ struct Regressed {
     for (std::size_t o = 0; o < outputs; ++o) sum += f(o);
     return sum / static_cast<double>(outputs);
   }
-  /// Whether the targets of all rows that count are the same.
+  /// Whether the targets of all rows with a weight are the same.
   [[nodiscard]] bool is_constant(std::size_t o) const {
     std::optional<double> first;
     for (std::size_t r = 0; r < rows; ++r) {
@@ -310,7 +311,7 @@ double mae(const Tensor& predictions, const Tensor& targets, const Weights& weig
 double r2(const Tensor& predictions, const Tensor& targets, const Weights& weights) {
   const Regressed data(predictions, targets, weights, "r2");
   const double variance = data.over_outputs([&](std::size_t o) {
-    if (data.is_constant(o)) return 0.0;  // its mean may be rounded, and differ from it
+    if (data.is_constant(o)) return 0.0;  // the mean may be rounded and differ from the targets
     const double mean = data.mean([&](std::size_t r) { return data.target(r, o); });
     return data.mean([&](std::size_t r) { return std::pow(data.target(r, o) - mean, 2); });
   });

@@ -8,8 +8,8 @@
 
 namespace thalweg {
 
-/// What each row adds to the loss where all rows weigh the same: f64 (rows), of several values a row their mean. Class
-/// weights are in it, the rows' own weights are not.
+/// The contribution of each row to the loss if all rows had the same weight: f64 (rows); the mean for rows of several
+/// values. Class weights are included, the rows' own weights are not.
 [[nodiscard]] Tensor row_losses(const ModelFunction& model, const LossFunction& loss, const State& state,
                                 const Dataset& data, int threads = 0);
 

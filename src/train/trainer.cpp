@@ -1,4 +1,4 @@
-// Trainer: objectives and a state, trained, measured, saved and loaded.
+// Trainer: objectives and a state that can be trained, measured, saved and loaded.
 
 #include <algorithm>
 
@@ -17,9 +17,10 @@ namespace thalweg {
 
 struct Trainer::Impl {
   Objectives objectives;
-  std::optional<LossFunction> loss;  // none for an objective without a model
+  std::optional<LossFunction> loss;  // empty for an objective without a model
   State state;
-  std::optional<data::Preprocessing> preprocessing = {};  // of the training data, for those who load the model
+  // of the training data, stored with the model for those who load it
+  std::optional<data::Preprocessing> preprocessing = {};
   TargetUnit unit = {};
 
   void remember(const Dataset& data) {

@@ -20,7 +20,7 @@ constexpr double infinite = std::numeric_limits<double>::infinity();
 
 double finite(double loss) { return std::isfinite(loss) ? loss : infinite; }
 
-/// `part` of the way from one state to another, for the parameters that are trained.
+/// Interpolates the trained parameters: `part` of the way from one state to another.
 State between(const State& from, const State& to, double part) {
   State result = from;
   for (std::int64_t i = 0; i < from.layout->trained_size; ++i)
@@ -28,8 +28,8 @@ State between(const State& from, const State& to, double part) {
   return result;
 }
 
-/// The lowest loss at step lengths with a factor of four between them: upwards from `lr`, or downwards where the loss
-/// at `lr` is not below that of the start.
+/// The lowest loss among step lengths a factor of four apart: upwards from `lr`, or downwards if the loss at `lr` is
+/// not below that of the start.
 LineSearch lowest_along(std::int64_t rows, double lr, const std::function<double(double)>& loss_at) {
   constexpr int most_tried = 6;
   LineSearch best{.rows = rows, .before = loss_at(0)};
@@ -44,7 +44,7 @@ LineSearch lowest_along(std::int64_t rows, double lr, const std::function<double
   return best;
 }
 
-/// The options of a trial: without checkpoints, callbacks and early stopping.
+/// The options of a trial: no checkpoints, callbacks or early stopping.
 FitOptions bare(const FitOptions& run) {
   FitOptions fit{.batch_size = run.batch_size,
                  .shard_size = run.shard_size,
@@ -75,12 +75,11 @@ class Trial {
 
   [[nodiscard]] double onward(double lr) const { return after(at(lr, Schedule{}), end_); }
 
-  /// With the schedule of the run, for as many steps as the trial has.
+  /// With the run's schedule, shortened to the steps of the trial.
   [[nodiscard]] double afresh(double lr) const { return after(at(lr, optimizer_.schedule), start()); }
 
-  /// The gradient is found as the change of one plain step. The step is taken twice: first a tiny one to find the
-  /// gradient's norm, then one as long as the parameters' norm, so that rounding does not destroy the gradient's
-  /// digits.
+  /// The gradient is derived from the change of one plain step. The step is taken twice: a tiny one to find the
+  /// gradient's norm, then one as long as the parameters' norm, so that rounding does not lose digits of the gradient.
   [[nodiscard]] LineSearch along(double lr) const {
     const Dataset rows = data::spread_rows(training_, line_rows_);
     try {
@@ -142,7 +141,7 @@ class Trial {
     }
   }
 
-  /// The final state of the run without slots, for an optimizer that has none.
+  /// The final state of the run without slots, for a method that has none.
   [[nodiscard]] State without_slots() const {
     Trainer trainer = make_(optim::sgd());
     trainer.init(training_.slice(0, 1), fit_.seed);
@@ -152,7 +151,7 @@ class Trial {
     return state;
   }
 
-  /// The state after a plain step on all of these rows, and the gradient's norm.
+  /// The state after one plain step on all of these rows, and the gradient's norm.
   [[nodiscard]] std::pair<State, double> step(const State& from, const Dataset& rows, double lr) const {
     FitOptions fit = fit_;
     fit.batch_size = 0;
@@ -173,7 +172,8 @@ class Trial {
 
   MakeTrainer make_;
   Optimizer optimizer_;
-  Dataset training_, measured_;  // the latter are spread over all: the first rows of sorted data are of one class
+  // the latter are spread over all rows, because sorted data may begin with rows of a single class
+  Dataset training_, measured_;
   FitOptions fit_;
   State end_;
   std::int64_t steps_ = 1;

@@ -1,4 +1,4 @@
-// Training on all rows at once, by a method that owns its steps.
+// Training on all rows at once, by a method with its own steps.
 
 #include "thalweg/whole_fit.hpp"
 
@@ -13,7 +13,7 @@ namespace thalweg {
 
 namespace {
 
-/// Numbers widened once, which every evaluation would do again.
+/// Converts numbers to f64 once, because otherwise every evaluation would do it again.
 Dataset in_f64(Dataset data) {
   if (data.streams()) return data;
   for (const std::string& name : data.names()) {

@@ -21,8 +21,8 @@ namespace fs = std::filesystem;
 
 constexpr const char* token_file = "token";
 
-/// Different in every checkpoint of every run, so that a folder of the same name on another host's disk is told from
-/// the one that rank 0 made.
+/// Different in every checkpoint of every run, so that a rank can tell the folder that rank 0 made from one with the
+/// same name on another host's disk.
 std::string new_token() {
   return fmt::format("{} {}", ::getpid(), std::chrono::system_clock::now().time_since_epoch().count());
 }
@@ -33,14 +33,14 @@ bool sees(const fs::path& temporary, const std::string& token) {
   return std::getline(file, found) && found == token;
 }
 
-/// How a rank's slice went.
+/// The outcome of writing a rank's slice.
 struct Written {
   std::uint64_t checksum = 0;
-  std::array<char, 1016> problem{};  ///< empty where it is written
+  std::array<char, 1016> problem{};  ///< empty on success
 };
 using WrittenWords = std::array<std::uint64_t, sizeof(Written) / sizeof(std::uint64_t)>;
 
-/// Why something could not be written; empty where it was.
+/// Runs f and returns the message of its error; empty on success.
 template <class F>
 std::string problem_of(const F& f) {
   try {
@@ -56,7 +56,7 @@ class SlicedCheckpoint {
   SlicedCheckpoint(Communicator& ranks, const Objectives& objectives, const fs::path& folder, const Checkpoint& own)
       : ranks_(ranks), objectives_(objectives), folder_(folder), own_(own) {}
 
-  /// False where a rank does not see the folder; nothing is written then.
+  /// Returns false if a rank does not see the folder; nothing is written then.
   bool write(int keep) {
     const fs::path temporary = checkpoint_under_way(folder_, own_.state.step);
     try {
@@ -66,7 +66,7 @@ class SlicedCheckpoint {
       }
       const std::vector<std::uint32_t> checksums = all_written(write_own(temporary));
       by_first([&] {
-        std::error_code gone;  // what is left over is no part of the checkpoint
+        std::error_code gone;  // a file that remains is no part of the checkpoint
         fs::remove(temporary / token_file, gone);
         commit_checkpoint(folder_, own_, checksums, keep);
       });
@@ -82,7 +82,7 @@ class SlicedCheckpoint {
     if (ranks_.rank() == 0) abandon_checkpoint(folder_, own_.state.step);
   }
 
-  /// What rank 0 does for all. Throws IoError on every rank where it cannot.
+  /// Runs f on rank 0. Throws IoError on every rank if it fails.
   template <class F>
   void by_first(const F& f) {
     std::string problem;
@@ -118,7 +118,7 @@ class SlicedCheckpoint {
     return written;
   }
 
-  /// The checksums of all slices. Throws IoError on every rank where one is not written.
+  /// The checksums of all slices. Throws IoError on every rank if a slice could not be written.
   std::vector<std::uint32_t> all_written(const Written& own) {
     const std::vector<std::uint64_t> all = gather(ranks_, std::bit_cast<WrittenWords>(own));
     std::vector<std::uint32_t> checksums;
