@@ -62,7 +62,7 @@ Fields TrainOptions::fields() {
 
 namespace {
 
-/// A shell turns "$50" into the number 0, which gets the same error message.
+/// A shell expands "$50" to the number 0, which gets the same error message.
 [[noreturn]] void refuse_budget(const OptionValue& budget) {
   fail_option("budget",
               "[train] budget = {}. Wanted: hours, minutes or seconds (\"2 h\", \"30 min\", \"90 s\") or dollars "
@@ -130,7 +130,7 @@ std::optional<EarlyStopping> read_early_stopping(const OptionValue& value) {
   return result;
 }
 
-/// The sections of a file; each is read separately, so that an error can have its line.
+/// The sections of a file; each is read separately, so that an error can name its line.
 struct Sections {
   std::int64_t seed = 1;
   OptionMap data, model, loss, optimizer, schedule, train, insight, system;
@@ -158,7 +158,7 @@ Sections read_sections(const ConfigTree& tree) {
   return with_line(tree, "", [&] { return sections_of(tree.values); });
 }
 
-/// Whether the section has `lr = "auto"`; replaces it by a placeholder number.
+/// Whether the section has `lr = "auto"`; if so, replaces it by a placeholder number.
 bool take_auto_lr(OptionMap& optimizer) {
   const auto lr = optimizer.find("lr");
   const auto* text = lr == optimizer.end() ? nullptr : lr->second.get_if<std::string>();
@@ -167,7 +167,7 @@ bool take_auto_lr(OptionMap& optimizer) {
   return true;
 }
 
-/// The user's options over the defaults; the defaults are for one kind and do not apply to another.
+/// Merges the user's options with the defaults; defaults for one kind do not apply to another.
 Choice choose(OptionMap chosen, OptionMap defaults, std::string_view where) {
   const std::string default_kind = take_kind(defaults, where, "");
   Choice choice{take_kind(chosen, where, default_kind), std::move(chosen)};
@@ -209,7 +209,7 @@ void check_places(const DataOptions& data, const ReaderRow& reader) {
   }
 }
 
-/// The reader that the section names, or else the first that takes the training data.
+/// The reader that the section names, otherwise the first that accepts the training data.
 const ReaderRow& reader_for(const OptionMap& section) {
   if (const auto format = section.find("format"); format != section.end()) {
     const auto* name = format->second.get_if<std::string>();
@@ -222,8 +222,8 @@ const ReaderRow& reader_for(const OptionMap& section) {
   return found == readers().end() ? readers().front() : *found;
 }
 
-/// Keys that name the run from which a system starts. They are given only once: the reader takes the words or tokens of
-/// the same run.
+/// Keys that name the run from which a system starts. The user gives them only once: the reader then takes the words or
+/// tokens of the same run.
 constexpr std::string_view shared_keys[] = {"encoder", "gpt"};
 
 }  // namespace
@@ -256,7 +256,7 @@ DataOptions read_data_options(const ConfigTree& tree, const std::filesystem::pat
 
 namespace {
 
-/// Applies the defaults of a system: another kind replaces a whole section, a key replaces a key.
+/// Applies the defaults of a system: with another kind they replace the whole section, otherwise key by key.
 void prefer(Sections& defaults, const SystemRow& row) {
   for (const Field& field : defaults.fields()) {
     const auto own = row.defaults.find(std::string(field.name));
@@ -293,9 +293,9 @@ std::string kind_in(const OptionMap& section) {
   return kind ? *kind : std::string();
 }
 
-/// A linear model of a table in memory has one minimum, so it is fitted by L-BFGS, without a rate, unless an option
-/// concerns steps. (Classes that a plane separates have no minimum: there the best epoch is kept.) The defaults of a
-/// method that owns its steps: all rows, and no schedule.
+/// A linear model of a table in memory has a single minimum, so it is fitted by L-BFGS, without a rate, unless an
+/// option concerns steps. (Linearly separable classes have no minimum: there the best epoch is kept.) Sets the defaults
+/// for a method that owns its steps: all rows, and no schedule.
 void prefer_method(const Sections& own, Sections& defaults, const DataFacts& facts, const Registry& registry,
                    bool system) {
   const auto says = [](const OptionMap& section, std::string_view key) { return section.contains(std::string(key)); };
@@ -318,8 +318,8 @@ void prefer_method(const Sections& own, Sections& defaults, const DataFacts& fac
   defaults.train["batch_size"] = {"all"};
 }
 
-/// The kind of model where the configuration names none: that of the default, which is empty, unless only a perceptron
-/// has all the options that are given.
+/// The kind of model if the configuration does not name one: that of the default, which is empty, unless a perceptron
+/// is the only kind with all the given options.
 std::string kind_by_options(const OptionMap& model, const Registry& registry) {
   if (!kind_in(model).empty() || model.empty()) return kind_in(model);
   const auto has_all = [&](const std::string& kind) {
@@ -450,7 +450,7 @@ void flatten(const OptionMap& map, const std::string& prefix, FlatOptions& flat)
   }
 }
 
-/// Every key and its value, except the keys that cannot change the result.
+/// Every key and its value, except keys that cannot change the result.
 FlatOptions decisive(const Config& config) {
   FlatOptions flat;
   flatten(config.tree(), "", flat);
@@ -464,7 +464,7 @@ FlatOptions decisive(const Config& config) {
 }  // namespace
 
 OptionMap Config::tree() const {
-  Config copy = *this;  // the fields point to members that can be written
+  Config copy = *this;  // a copy, because the fields point to members that can be written
   OptionMap data_section = field_values(copy.data.fields());
   data_section.merge(copy.data.own);
   if (auto_lr) copy.optimizer.options["lr"] = {"auto"};

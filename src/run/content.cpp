@@ -15,7 +15,7 @@ namespace {
 
 constexpr std::int64_t read_whole = std::int64_t{1} << 30;  // larger folders are hashed only by names and sizes
 
-/// Every bit of the word reaches every bit of the result (the finisher of MurmurHash3; Appleby 2011).
+/// Makes every bit of the word affect every bit of the result (the finaliser of MurmurHash3; Appleby 2011).
 std::uint64_t mixed(std::uint64_t word) {
   word = (word ^ (word >> 33)) * 0xff51afd7ed558ccdULL;
   word = (word ^ (word >> 33)) * 0xc4ceb9fe1a85ec53ULL;

@@ -11,7 +11,7 @@
 
 namespace thalweg {
 
-/// A 64-bit hash of a text, to tell two texts apart; the same on every machine. Not secure against attacks.
+/// A 64-bit hash of a text, the same on every machine, to detect different texts. Not secure against attacks.
 [[nodiscard]] std::uint64_t content_of(std::string_view bytes, std::uint64_t before = 0);
 [[nodiscard]] std::uint64_t content_of(std::span<const std::byte> bytes, std::uint64_t before = 0);
 
@@ -20,10 +20,10 @@ struct FileContent {
   std::string path;
   std::int64_t files = 1, bytes = 0;  ///< bytes is -1 for a pipe, which can be read only once
   std::uint64_t checksum = 0;
-  /// For a large folder the hash is of names and sizes alone: reading all of it would take as long as an epoch.
+  /// For a large folder the hash covers only names and sizes: reading all of it would take as long as an epoch.
   bool names_only = false;
 };
-/// Throws UsageError where the path does not exist, IoError where it cannot be read.
+/// Throws UsageError if the path does not exist, IoError if it cannot be read.
 [[nodiscard]] FileContent content_of_file(const std::filesystem::path& path);
 /// One hash of all `files`, by their names relative to `folder`. Missing files are left out.
 [[nodiscard]] FileContent content_of_files(const std::filesystem::path& folder,
@@ -33,7 +33,7 @@ struct FileContent {
 class RowSet {
  public:
   explicit RowSet(const std::vector<std::uint64_t>& rows);
-  /// Whether such a row is left; removes it.
+  /// Removes one such row, and returns whether there was one left.
   [[nodiscard]] bool take(std::uint64_t content);
   [[nodiscard]] std::int64_t left() const { return left_; }
 

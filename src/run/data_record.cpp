@@ -161,7 +161,7 @@ std::vector<std::string> changes_inside(const DataRecord& before, const DataReco
   return changes;
 }
 
-/// The first file that has changed, and its difference; empty where no file has.
+/// The first file that has changed, and its difference; empty if none has changed.
 std::string change_of_files(const std::vector<FileContent>& before, const std::vector<FileContent>& now) {
   for (std::size_t i = 0; i < std::min(before.size(), now.size()); ++i) {
     const FileContent &a = before[i], &b = now[i];

@@ -21,7 +21,7 @@ std::string_view loss_for(data::Task task) {
   return {};
 }
 
-/// The size of the model is chosen so that a text of a megabyte trains in half an hour on two cores.
+/// The size of the model is chosen so that training on a text of a megabyte takes half an hour on two cores.
 OptionMap text_config(const DataFacts& facts) {
   return {
       {"model",

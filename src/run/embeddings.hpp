@@ -49,11 +49,11 @@ class WordSpace {
   Tensor vectors_;
 };
 
-/// The score of multiple-choice questions.
+/// The results on multiple-choice questions.
 struct ChoiceFigures {
   std::int64_t questions = 0, answered = 0;  ///< all questions; those whose words are all known
-  double right = 0;                          ///< the part of those answered right; a tie of k answers counts 1/k
-  double chance = 0;                         ///< the expected part by chance
+  double right = 0;                          ///< the fraction answered correctly; a tie of k answers counts 1/k
+  double chance = 0;                         ///< the fraction expected by chance
 };
 /// Questions in a table with the columns word, answer, and more columns whose names begin with "other": the answer with
 /// the vector nearest to that of the word is chosen. Throws DataError for a table without such columns or rows.

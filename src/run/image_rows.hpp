@@ -1,5 +1,5 @@
 #pragma once
-// The common code of the readers of images: labelled images, or noisy images with the clean images as the target.
+// Common code of the readers of images: labelled images, or noisy images with the clean images as targets.
 
 #include "run/training_rows.hpp"
 
@@ -17,7 +17,7 @@ struct ImageOptions {
 /// Whether a model with this preprocessing reads images.
 [[nodiscard]] bool suits_images(const data::Preprocessing& preprocessing);
 
-/// Images with their labels, or with noise to remove, and an identity for each.
+/// Images with their labels, or with noise to remove, and a hash that identifies each.
 struct Images {
   Dataset data;
   std::function<std::uint64_t(std::int64_t row)> content;
@@ -27,7 +27,7 @@ struct Images {
   Images(Dataset read, const ImageOptions& options);
   /// For images that are read when they are used. Each is identified by its number in `names`.
   Images(Dataset read, const ImageOptions& options, std::vector<std::uint64_t> names);
-  /// The rows in `only`; all where it is null.
+  /// The rows in `only`, or all if it is null.
   [[nodiscard]] Dataset rows(RowSet* only) const;
 };
 

@@ -22,8 +22,8 @@ namespace {
 
 using TensorsByName = std::map<std::string_view, const Tensor*>;
 
-/// Throws where the file lacks a parameter of the model, or has it in another shape. Called while the model is traced,
-/// so that a false number of layers stops the trace where the parameters of the file end.
+/// Throws if the file lacks a parameter of the model, or has it with another shape. It is called while the model is
+/// traced, so that a wrong number of layers stops the trace at the first parameter that the file does not have.
 ParameterCheck only_those_in(const TensorsByName& tensors, const std::string& name) {
   return [&tensors, &name](const std::string& parameter, const Shape& shape) {
     const auto found = tensors.find(parameter);
@@ -36,7 +36,7 @@ ParameterCheck only_those_in(const TensorsByName& tensors, const std::string& na
   };
 }
 
-/// Throws unless a prediction has the expected size, because its places are used as indices of classes and tokens.
+/// Throws unless a prediction has the expected size, because positions in it are used as indices of classes and tokens.
 void check_prediction(const Var& y, const Recipe& recipe, bool scores, const std::string& name) {
   const auto refuse = [&](std::string_view wanted) {
     fail<ModelError>("[model] {}: it predicts {} {} for {} rows. Wanted: {}", name, y.dtype(), y.shape(),
@@ -74,7 +74,8 @@ void plan_blocks(Model::Parts& parts, const TracedObjective& traced) {
   parts.outputs = y.size() / Model::Parts::block_rows;
   parts.forward.emplace(*traced.graph, traced.columns, traced.parameters, *parts.state.layout,
                         std::vector<ForwardProgram::Output>{{y}}, traced.random, parts.device);
-  if (Device* far = parts.device.far()) (void)Mirrored::write_there(*far, parts.state.parameters);  // once for all
+  // only once, not in each run
+  if (Device* far = parts.device.far()) (void)Mirrored::write_there(*far, parts.state.parameters);
 }
 
 }  // namespace

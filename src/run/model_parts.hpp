@@ -1,5 +1,5 @@
 #pragma once
-// The inside of a Model.
+// The implementation of a Model.
 
 #include "engine/forward.hpp"
 #include "engine/shards.hpp"

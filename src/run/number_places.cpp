@@ -11,7 +11,7 @@ namespace thalweg {
 
 namespace {
 
-/// The places at which numbers and dates begin, for features of these widths.
+/// The positions at which numbers and dates begin, for features of these widths.
 std::vector<std::int64_t> places_of(const data::TablePreprocessing& table, const std::vector<std::int64_t>& widths) {
   std::vector<std::int64_t> places;
   std::int64_t begin = 0;
@@ -21,7 +21,7 @@ std::vector<std::int64_t> places_of(const data::TablePreprocessing& table, const
   return places;
 }
 
-/// Puts another knot in the middle of the widest piece.
+/// Inserts another knot in the middle of the widest piece.
 void divide(std::vector<double>& knots) {
   std::size_t widest = 1;
   for (std::size_t i = 2; i < knots.size(); ++i) {
@@ -31,7 +31,7 @@ void divide(std::vector<double>& knots) {
   knots.insert(knots.begin() + static_cast<std::ptrdiff_t>(widest), middle);
 }
 
-/// Quantiles of a column. Two of them can be equal, if many rows have the same value.
+/// Quantiles of a column. Two of them can be equal if many rows have the same value.
 std::vector<double> knots_of(std::vector<double> column, std::int64_t pieces) {
   std::ranges::sort(column);
   const double last = static_cast<double>(column.size() - 1);

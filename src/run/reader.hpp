@@ -24,7 +24,7 @@ struct DataOptions {
 
   /// The keys that every reader has.
   [[nodiscard]] Fields fields();
-  /// The fraction of the training rows that is held out; 0 where `validation` is a place.
+  /// The fraction of the training rows that is held out; 0 if `validation` is a place.
   [[nodiscard]] double held_out() const;
 };
 
@@ -39,7 +39,7 @@ struct DataFacts {
 
 /// The origin of rows.
 struct Origin {
-  std::vector<std::int64_t> places = {};  ///< the line of a table, the number of an image from 1
+  std::vector<std::int64_t> places = {};  ///< line of a table, or number of an image, from 1
   /// For a regression on a table, the targets from the file, because the encoded ones are standardised and rounded to
   /// f32.
   std::vector<double> targets = {};
@@ -53,7 +53,7 @@ struct Parts {
   std::optional<Dataset> unbalanced = {};    ///< for balanced classes: `train` with the original weights of its rows
   AugmentOptions augmentation = {};          ///< of the rows to train on
   std::vector<std::uint64_t> held_out = {};  ///< the content of each row held out of the training data
-  Origin validation_origin = {}, test_origin = {};  ///< where it is known
+  Origin validation_origin = {}, test_origin = {};  ///< if it is known
   std::vector<std::string> warnings = {};
 };
 
@@ -75,14 +75,14 @@ class TrainingData {
   [[nodiscard]] const std::vector<std::string>& notes() const { return notes_; }
   [[nodiscard]] const std::vector<std::string>& warnings() const { return warnings_; }
 
-  /// Tells the data its loss: whether the loss needs standardised numbers, and how many outputs it needs for each.
-  /// Before `parts`; at most once.
+  /// Tells the data which loss is used: whether it needs standardised numbers, and how many outputs for each. Must be
+  /// called before `parts`, at most once.
   virtual void suit(const LossFunction&) {}
 
-  /// The training rows, and the rows that `validation` holds out of them where it is a fraction.
+  /// The training rows, and the rows that `validation` holds out of them if it is a fraction.
   [[nodiscard]] virtual Parts parts(std::uint64_t seed) const = 0;
-  /// k times: one fold to test on, the rest as `parts` cuts it. Throws UsageError where the rows cannot be cut into
-  /// folds.
+  /// k times: one fold to test on, and the rest split as by `parts`. Throws UsageError if the rows cannot be divided
+  /// into folds.
   [[nodiscard]] virtual std::vector<Parts> folds(std::int64_t k, std::uint64_t seed) const = 0;
 
  protected:
@@ -96,13 +96,13 @@ class TrainingData {
 /// A row of the table of readers.
 struct ReaderRow {
   std::string_view name, summary;
-  std::string_view place = "a path";  ///< the form of its places, for messages; empty where it reads none
-  bool (*takes)(const OptionValue& place) = is_path;                       ///< whether a place is of that form
+  std::string_view place = "a path";                  ///< the form of its places, for messages; empty if it reads none
+  bool (*takes)(const OptionValue& place) = is_path;  ///< whether a place is of that form
   std::vector<std::string> (*paths)(const OptionValue& place) = one_path;  ///< the files and folders of a place
-  /// One hash of all further files that are named by the files at a place, such as the sounds of a table.
+  /// One hash of all further files to which the files at a place refer, such as the sounds of a table.
   std::optional<FileContent> (*named)(const OptionValue& place, const DataOptions&) = nullptr;
   bool (*suits)(const data::Preprocessing&) = nullptr;  ///< whether a model with this preprocessing can read its data
-  std::vector<OptionDoc> options = {};                  ///< its own
+  std::vector<OptionDoc> options = {};                  ///< options of this reader only
   /// Reads all keys of `[data]`. Throws OptionError.
   std::function<void(const OptionMap& values, DataOptions& into)> read_options = {};
   /// Reads the training data.
@@ -111,7 +111,7 @@ struct ReaderRow {
   std::function<Dataset(const Request&, std::vector<std::string>& warnings)> encode = {};
 };
 [[nodiscard]] const std::vector<ReaderRow>& readers();
-/// Throws OptionError of the key "format", naming the nearest.
+/// Throws OptionError for the key "format", with the nearest name.
 [[nodiscard]] const ReaderRow& reader_named(std::string_view name);
 
 /// The reader's own options, as a struct.
@@ -122,8 +122,8 @@ template <class Options>
   return options;
 }
 
-/// A row for a reader whose own keys are the fields of `Options`, from its texts and functions. A member `complete`,
-/// where there is one, checks conditions on several keys.
+/// Makes the row for a reader whose own keys are the fields of `Options`, from its texts and functions. A member
+/// `complete`, if there is one, checks conditions on several keys.
 template <class Options>
 [[nodiscard]] ReaderRow reader_row(ReaderRow texts,
                                    std::unique_ptr<TrainingData> (*read)(const DataOptions&, const Options&),

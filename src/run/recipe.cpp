@@ -84,7 +84,7 @@ Choice choice_in(const SafetensorsFile& file, const std::string& section, const 
   return {entry(file, section + ".kind", name), *map};
 }
 
-/// The number of outputs that the data needs; empty if any number is possible.
+/// The number of outputs that the data requires; empty if any number is possible.
 std::optional<std::int64_t> outputs_wanted(const data::Preprocessing& preprocessing) {
   const auto classes = static_cast<std::int64_t>(preprocessing.classes().size());
   switch (preprocessing.task()) {

@@ -29,11 +29,11 @@ struct Recipe {
   [[nodiscard]] Signature input() const;
 };
 
-/// Parameters under their names, and the recipe as metadata.
+/// Stores the parameters under their names, and the recipe as metadata.
 void save_model(const std::filesystem::path& path, const Recipe& recipe, const State& state);
-/// The recipe alone, for a run that has no model yet.
+/// Stores only the recipe, for a run that has no model yet.
 void save_recipe(const std::filesystem::path& path, const Recipe& recipe);
-/// Throws ModelError where the metadata is not that of a model, or its parts do not fit together: the number of outputs
+/// Throws ModelError if the metadata is not that of a model, or if its parts are inconsistent: the number of outputs
 /// must follow from task and classes, or from the vocabulary.
 [[nodiscard]] Recipe recipe_of(const SafetensorsFile& file, const std::string& name);
 /// For a file written by Trainer::save, which does not name a kind of model. Throws as above.

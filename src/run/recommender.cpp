@@ -81,8 +81,8 @@ std::vector<std::int32_t> joined_numbers(const data::Ratings& ratings, const std
 
 namespace {
 
-/// The biases of one side with those of the other side fixed: the sum of the residuals of its ratings, divided by their
-/// number plus the ridge.
+/// Computes the biases of one side while those of the other side are fixed: the sum of the residuals of its ratings,
+/// divided by their number plus the ridge.
 double settle_biases(std::vector<double>& biases, const data::Ratings& train, std::size_t side,
                      const std::vector<double>& others, double mean, double ridge) {
   std::vector<double> sums(biases.size()), counts(biases.size());

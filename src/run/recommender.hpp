@@ -28,24 +28,25 @@ class RecommenderConfig final : public LoopConfig {
     return true;
   }
   void check() const override;
-  double first_tested = 0;  ///< the place, in [0, 1), where the test part begins in the random order of all ratings
+  /// the position, in [0, 1), at which the test part begins in the random order of all ratings
+  double first_tested = 0;
 };
 
-/// The ratings of a configuration in three parts: training, validation and test. The parts are cut by user and item, so
-/// that two ratings of one item by one user are in one part.
+/// The ratings of a configuration in three parts: training, validation and test. Rows are split by user and item, so
+/// that two ratings of one item by one user are in the same part.
 struct RatingParts {
   std::vector<data::Levels> levels;  ///< of the training rows
   data::Ratings train, validation, test;
 };
-/// Throws DataError where a requested part is empty.
+/// Throws DataError if a requested part is empty.
 [[nodiscard]] RatingParts read_parts(const RecommenderConfig& config);
 
 /// Numbers the categories of all features consecutively: those of the first feature, then those of the second, ...
 [[nodiscard]] std::vector<std::int32_t> joined_numbers(const data::Ratings& ratings,
                                                        const std::vector<data::Levels>& levels);
 
-/// mean + b_user + b_item, which minimises the sum of squared errors with ridges on the biases. The biases of the users
-/// and of the items are computed alternately, until they converge.
+/// mean + b_user + b_item, which minimises the sum of squared errors with ridge penalties on the biases. The biases of
+/// the users and of the items are computed alternately, until they converge.
 class BiasBaseline {
  public:
   BiasBaseline(const data::Ratings& train, std::int64_t users, std::int64_t items, double user_ridge,

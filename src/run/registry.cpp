@@ -1,4 +1,4 @@
-// Registry: the tables of the library with a user's own rows beside them.
+// Registry: the tables of the library together with a user's own rows.
 
 #include "thalweg/registry.hpp"
 

@@ -71,8 +71,8 @@ RunFolder::~RunFolder() {
 
 namespace {
 
-/// The folder without a slash at the end. `.` and `..`, which exist already, are replaced by their names, because runs
-/// are numbered and linked to by name. Throws UsageError where one of these is not empty.
+/// The folder without a trailing slash. `.` and `..`, which exist already, are replaced by their names, because runs
+/// are numbered and linked by name. Throws UsageError if one of these is not empty.
 fs::path named(const fs::path& folder) {
   fs::path path = folder.has_filename() ? folder : folder.parent_path();
   if (path.filename() != "." && path.filename() != "..") return path;
@@ -125,8 +125,8 @@ std::optional<fs::path> RunFolder::newest_unfinished(const fs::path& wanted) {
 
 bool RunFolder::finished(const fs::path& path) {
   if (fs::exists(path / "model.safetensors")) return true;
-  if (fs::exists(path / "folds.json")) return true;                                // of a cross-validation
-  return fs::exists(path / "report.html") && !fs::exists(path / "metrics.jsonl");  // a folder of variants
+  if (fs::exists(path / "folds.json")) return true;                                // a cross-validation
+  return fs::exists(path / "report.html") && !fs::exists(path / "metrics.jsonl");  // variants
 }
 
 void expect_model(const fs::path& path) {
@@ -157,7 +157,7 @@ std::string way_on(const fs::path& path) {
 
 namespace {
 
-/// Sets the link `latest`, if links can be made. Returns its previous target.
+/// Sets the link `latest`, if links are supported. Returns its previous target.
 fs::path name_latest(const fs::path& folder, const fs::path& target) {
   std::error_code ignored;
   const fs::path link = folder / "latest", fresh = folder / ".latest.new";
@@ -198,14 +198,14 @@ using Json = nlohmann::ordered_json;
 
 double number_or_nan(const Json& value) { return value.is_number() ? value.get<double>() : std::nan(""); }
 
-/// The norm of a layer's gradient as JSON: null for an objective without a turn, "inf" for a gradient that is not
-/// finite.
+/// The norm of a layer's gradient as JSON: null for an objective that had no turn in this step, "inf" for a gradient
+/// that is not finite.
 Json norm_json(double norm) { return std::isinf(norm) ? Json("inf") : Json(norm); }
 double norm_of(const Json& value) {
   return value == "inf" ? std::numeric_limits<double>::infinity() : number_or_nan(value);
 }
 
-/// A whole number from 0 on; throws a json exception for anything else, as for a missing key.
+/// A whole number of at least 0; for anything else throws a json exception, as for a missing key.
 std::int64_t count_in(const Json& line, const char* key) {
   const Json& value = line.at(key);
   const bool fits = value.is_number_unsigned() && value.get<std::uint64_t>() <= std::uint64_t{1} << 62;
@@ -294,8 +294,8 @@ bool says_time_alone(const Json& line) { return line.size() == 2 && line.contain
 constexpr int deepest =
     7;  // the nesting of a line, its look, the layers, a layer, its rates, their counts, and some reserve
 
-/// Calls `take` with every complete line of a log. Other lines were cut off by a crash or damaged since: they are
-/// ignored, and the rest of the run stays readable.
+/// Calls `take` with every complete line of a log. Incomplete or damaged lines, as after a crash, are ignored, so that
+/// the rest of the run stays readable.
 template <class Take>
 void for_each_line(const fs::path& path, const Take& take) {
   if (!fs::is_regular_file(path)) return;

@@ -1,6 +1,6 @@
 #pragma once
-// The folder that a run leaves: config.toml, data.json, metrics.jsonl, model.safetensors, baselines.safetensors,
-// checkpoints/, report.html, outcome.json.
+// The folder of a run: config.toml, data.json, metrics.jsonl, model.safetensors, baselines.safetensors, checkpoints/,
+// report.html, outcome.json.
 
 #include <filesystem>
 #include <fstream>
@@ -40,7 +40,8 @@ class RunFolder {
   [[nodiscard]] std::filesystem::path baselines() const { return path_ / "baselines.safetensors"; }
   [[nodiscard]] std::filesystem::path checkpoints() const { return path_ / "checkpoints"; }
   [[nodiscard]] std::filesystem::path report() const { return path_ / "report.html"; }
-  [[nodiscard]] std::filesystem::path recipe() const { return path_ / "recipe.safetensors"; }  ///< until it has a model
+  /// exists until there is a model
+  [[nodiscard]] std::filesystem::path recipe() const { return path_ / "recipe.safetensors"; }
   [[nodiscard]] std::filesystem::path outcome() const { return path_ / "outcome.json"; }
 
  private:
@@ -49,10 +50,10 @@ class RunFolder {
 
   std::filesystem::path path_;
   int lock_ = -1;
-  std::filesystem::path latest_before_;  // the target of `latest` before
+  std::filesystem::path latest_before_;  // the previous target of `latest`
 };
 
-/// The way to continue an unfinished run, for the hint of an error: `--resume`, if there is a checkpoint.
+/// How to continue an unfinished run, for the hint of an error: `--resume`, if there is a checkpoint.
 [[nodiscard]] std::string way_on(const std::filesystem::path& path);
 /// Throws UsageError for a finished folder that holds no model: one of variants, or of a cross-validation.
 void expect_model(const std::filesystem::path& path);
@@ -74,7 +75,7 @@ class MetricsLog {
   /// Removes all lines of later steps, because a resumed run repeats these steps. The time that they took still counts;
   /// it is written to the last remaining line.
   void cut_after(std::int64_t step);
-  /// The contents of the log, over all sittings of a run.
+  /// The contents of the log, over all sessions of a run.
   [[nodiscard]] History history() const;
   [[nodiscard]] std::vector<Look> looks() const;
 

@@ -11,7 +11,7 @@
 
 namespace thalweg {
 
-/// The result of `read`. An error about a key of `section` gets file and line, where the key is in a file.
+/// The result of `read`. An error about a key of `section` gets file and line, if the key comes from a file.
 template <class Read>
 auto with_line(const ConfigTree& tree, std::string_view section, const Read& read) {
   try {
@@ -54,7 +54,7 @@ inline void check_sections(const ConfigTree& tree, const std::vector<std::string
   }
 }
 
-/// `seed`, where it is given.
+/// `seed`, if it is set; otherwise the given number.
 inline std::uint64_t seed_in(const ConfigTree& tree, std::uint64_t otherwise) {
   const OptionValue* seed = tree.find("seed");
   if (!seed) return otherwise;

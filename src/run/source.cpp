@@ -7,7 +7,7 @@
 namespace thalweg {
 
 namespace {
-/// Warns if data is the same as the training data: metrics on training rows say little about other rows.
+/// Warns if data is the same as the training data: metrics on training rows say little about new rows.
 void warn_of_training_rows(const DataOptions& options, std::string_view which, const OptionValue& place,
                            std::vector<std::string>& warnings) {
   if (place.str() == options.train.str())
@@ -18,7 +18,7 @@ void warn_of_training_rows(const DataOptions& options, std::string_view which, c
 DataSource::DataSource(DataOptions options)
     : options_(std::move(options)), source_(reader_named(options_.format).read(options_)) {}
 
-/// The rows to validate on, where they are not a part of the training data.
+/// Adds the validation rows if they are not a part of the training data.
 void DataSource::add_validation(Parts& parts) const {
   if (options_.validation.holds<double>()) return;
   warn_of_training_rows(options_, "validation", options_.validation, parts.warnings);

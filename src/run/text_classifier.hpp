@@ -38,11 +38,11 @@ struct TextClassifierConfig {
 [[nodiscard]] TextClassifierConfig read_text_classifier(const ConfigTree& tree, const std::filesystem::path& folder,
                                                         const Registry& registry);
 
-/// Sums over rows that were predicted before the model learned them.
+/// Sums for progressive validation: each row is predicted before the model learns from it.
 struct ProgressiveSums {
   double rows = 0, right = 0, loss = 0;
   std::vector<double> of_class = {};  ///< number of rows of each class
-  double commonest_right = 0;         ///< right predictions of the class that was the most frequent so far
+  double commonest_right = 0;         ///< correct predictions of the class that was the most frequent so far
 
   void add(std::span<const float> prediction, std::int32_t target, double loss_of_row);
 };
@@ -62,13 +62,13 @@ class TextClassifier {
   /// Whether predictions are scores of both classes instead of probabilities.
   [[nodiscard]] bool gives_scores() const { return linear_.loss().traits().scores; }
   void set_inverse_frequency(std::vector<float> weights) { inverse_frequency_ = std::move(weights); }
-  ProgressiveSums progressive;              ///< over all sittings
+  ProgressiveSums progressive;              ///< over all sessions
   double epoch_loss = 0, epoch_weight = 0;  ///< over the steps of the present epoch
 
-  /// Writes everything that the next step and the predictions depend on, together with `fingerprint`.
+  /// Writes everything on which the next step and the predictions depend, together with `fingerprint`.
   void save(const std::filesystem::path& path, const std::string& fingerprint) const;
-  /// Continues from a file. Throws ModelError for the file of another classifier; UsageError where a fingerprint is
-  /// given and the file's differs, naming the difference.
+  /// Continues from a file. Throws ModelError for the file of another classifier; UsageError with the difference if a
+  /// fingerprint is given and the file's differs.
   void restore(const std::filesystem::path& path, const std::optional<std::string>& fingerprint = {});
   /// The classes of a saved model. Throws ModelError for a file that is not a classifier of texts.
   [[nodiscard]] static std::vector<std::string> saved_classes(const std::filesystem::path& path);
@@ -76,7 +76,7 @@ class TextClassifier {
  private:
   std::vector<std::string> classes_;
   data::TextHasher hasher_;
-  std::vector<float> inverse_frequency_;  // empty where it is not used
+  std::vector<float> inverse_frequency_;  // empty if it is not used
   SparseLinear linear_;
 };
 

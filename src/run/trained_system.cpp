@@ -132,7 +132,7 @@ TrainedSystem load_system(const std::filesystem::path& path, const Registry& reg
             .make(system_data(trained.preprocessing, threads, registry.environments()), trained.choice.options);
     mark_averages(trained.state, trained.system);
     if (Device* far = chosen_device().far())
-      (void)Mirrored::write_there(*far, trained.state.parameters);  // once for all
+      (void)Mirrored::write_there(*far, trained.state.parameters);  // only once, not in each call
     return trained;
   } catch (const UsageError& error) {
     fail<ModelError>("[model] {}: {}", name, error.what());

@@ -14,7 +14,7 @@ struct TrainedSystem {
   System system = {};
 };
 
-/// The facts about the training data from which a system is made.
+/// The properties of the training data from which a system is made.
 [[nodiscard]] SystemData system_data(const data::Preprocessing& preprocessing, int threads,
                                      std::span<const EnvironmentRow> environments);
 
@@ -25,7 +25,7 @@ void save_system(const std::filesystem::path& path, const Choice& choice, const 
 [[nodiscard]] bool holds_system(const std::filesystem::path& path);
 /// The encoding of the data of a system in a file. Throws ModelError if the file does not contain it.
 [[nodiscard]] data::Preprocessing preprocessing_in(const std::filesystem::path& file);
-/// From a run folder or a file. Throws UsageError where there is none, ModelError for one that is damaged or of a kind
+/// Loads from a run folder or a file. Throws UsageError if it does not exist, ModelError if it is damaged or of a kind
 /// that the registry does not have.
 [[nodiscard]] TrainedSystem load_system(const std::filesystem::path& path, const Registry& registry, int threads = 0);
 

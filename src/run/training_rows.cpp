@@ -13,7 +13,7 @@ namespace thalweg {
 
 namespace {
 
-/// Warns about training rows among the validation rows: memorised rows do not show how a model performs on new rows.
+/// Warns of training rows among the validation rows: memorised rows do not show how a model performs on new rows.
 void warn_of_repeated(const std::vector<std::uint64_t>& held_out, std::int64_t repeated,
                       std::vector<std::string>& warnings) {
   constexpr double some = 0.1;

@@ -1,5 +1,5 @@
 #pragma once
-// Training data whose rows can be divided into parts and folds: tables and images.
+// Training data whose rows can be split into parts and folds: tables and images.
 
 #include "run/reader.hpp"
 
@@ -14,10 +14,10 @@ class TrainingRows : public TrainingData {
   /// This fraction of the rows is held out for validation.
   explicit TrainingRows(double held_out) : held_out_(held_out) {}
 
-  /// The rows to train on, with the preprocessing fitted to them, and those for validation, where there are any.
+  /// The rows to train on, with the preprocessing fitted to them, and those for validation, if there are any.
   [[nodiscard]] virtual Parts encode(std::span<const std::int64_t> train,
                                      std::span<const std::int64_t> validation) const = 0;
-  /// The identity of a row, independent of its place.
+  /// Identifies a row by its content, independent of its position.
   [[nodiscard]] virtual std::uint64_t content(std::int64_t row) const = 0;
   /// By default the numbers of the rows, from 1.
   [[nodiscard]] virtual Origin origin(std::span<const std::int64_t> rows) const;
@@ -25,7 +25,7 @@ class TrainingRows : public TrainingData {
   [[nodiscard]] virtual Dataset encode_test(Parts& parts, std::span<const std::int64_t> rows) const = 0;
 
   std::vector<std::int64_t> rows_;    ///< the rows that can be used
-  std::vector<std::int32_t> labels_;  ///< their labels, for parts with equal proportions; empty in a regression
+  std::vector<std::int32_t> labels_;  ///< their labels, for stratified parts; empty for a regression
 
  private:
   [[nodiscard]] Parts split(std::span<const std::int64_t> places, std::uint64_t seed) const;

@@ -42,7 +42,7 @@ double decay_of(const Optimizer& optimizer) {
   return decay == optimizer.options.end() ? 0 : *decay->second.get_if<double>();
 }
 
-/// Refuses weight decay that the method scales together with the gradient: its effect would grow with the width.
+/// Throws for weight decay that the method scales together with the gradient: its effect would grow with the width.
 void refuse_scaled_decay(const Optimizer& optimizer, const Rule& rule) {
   if (rule.steps == Steps::by_the_gradient || rule.decay == Decay::decoupled || decay_of(optimizer) == 0) return;
   fail_option("weight_decay",

@@ -136,7 +136,7 @@ Evaluation evaluation_by(const std::function<LossSum(const Dataset&, Tensor&)>& 
                          const Dataset& data) {
   Tensor predictions, unused;
   LossSum total = run(data, predictions);
-  if (loss && !std::isfinite(total.sum)) {  // a row of weight 0 may be the cause: 0 times infinity
+  if (loss && !std::isfinite(total.sum)) {  // a row of weight 0 may be the cause: 0 times infinity is NaN
     const Dataset rows = counted_rows(data);
     if (rows.rows() > 0 && rows.rows() < data.rows()) total = run(rows, unused);
   }

@@ -18,7 +18,7 @@ namespace thalweg {
 [[nodiscard]] Evaluation evaluation_by(const std::function<LossSum(const Dataset&, Tensor&)>& run,
                                        const LossFunction* loss, const Dataset& data);
 
-/// Drops the rows of weight 0, which may have any contents.
+/// Drops the rows of weight 0, which may contain anything.
 [[nodiscard]] Dataset counted_rows(const Dataset& data);
 
 /// The task of the loss with the targets of such data.

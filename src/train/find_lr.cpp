@@ -98,7 +98,7 @@ class Search {
     fit.stop = blown_up.get_token();
     fit.on_step = [&](const StepReport& report) {
       count(report);
-      if (report.weight == 0) return;  // no sample counted
+      if (report.weight == 0) return;  // no sample has a weight
       const double mean = smoothed.add(report.loss);
       if (std::isfinite(mean)) finding_.curve.push_back({report.step, report.lr, report.loss, mean});
       finding_.diverged = smoothed.blew_up();

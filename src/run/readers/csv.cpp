@@ -103,8 +103,8 @@ class TableRows final : public TrainingRows {
   }
 
  private:
-  /// A loss that takes targets in their own unit is a loss of counts. Its likelihood has no maximum for targets below
-  /// 0.
+  /// Checks targets for a loss of counts, which takes targets in their own unit: its likelihood has no maximum for
+  /// targets below 0.
   void expect_counts() const {
     const std::size_t target = data::column_of(table_, schema_.target);
     for (const std::int64_t row : rows_) {

@@ -63,8 +63,8 @@ Dataset rows_of(const Pairs& pairs, std::span<const std::int64_t> rows, const da
   return dataset;
 }
 
-/// The named run decides how texts are read. Throws OptionError for a key that is set to another value than that of the
-/// run.
+/// If a run is named, texts are read as that run reads them. Throws OptionError for a key that is set to another value
+/// than the run's.
 void expect_nothing_beside(const data::TextOptions& own, const data::TextPreprocessing& taken, const std::string& gpt) {
   const data::TextOptions unsaid;
   const auto check = [&](std::string_view key, const auto& said, const auto& initial, const auto& run) {
@@ -149,8 +149,8 @@ class PreferenceRows final : public TrainingData {
   Pairs pairs_;
   PreferenceOptions options_;
   double held_out_;
-  std::optional<data::TextPreprocessing> taken_ = {};  // of another run
-  std::vector<std::int64_t> group_;                    // of each pair
+  std::optional<data::TextPreprocessing> taken_ = {};  // from another run
+  std::vector<std::int64_t> group_;                    // group of each pair
   std::int64_t groups_ = 0;
 };
 

@@ -137,7 +137,7 @@ class SentenceRows final : public TrainingRows {
   std::vector<Sentence> sentences_;
   std::vector<std::string> classes_;
   SentenceOptions options_;
-  std::optional<data::WordPreprocessing> taken_ = {};  // of another run
+  std::optional<data::WordPreprocessing> taken_ = {};  // from another run
 };
 
 std::unique_ptr<TrainingData> read(const DataOptions& data, const SentenceOptions& options) {

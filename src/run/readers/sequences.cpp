@@ -126,7 +126,7 @@ std::int64_t longest_of(const std::vector<std::vector<std::int32_t>>& side, std:
 
 /// Columns "input" i32 (rows, tokens) and "target" i32 (rows, tokens + 1), padded with zeros. A target always has at
 /// least one zero, which ends the sequence. "input_length" and "target_length" i32 (rows) are the numbers of tokens
-/// that count.
+/// without padding.
 Dataset rows_of(const Tokens& tokens, std::span<const std::int64_t> rows, const SequencePreprocessing& fitted) {
   const std::int64_t count = std::ssize(rows), width = std::max<std::int64_t>(1, longest_of(tokens.sources, rows)),
                      most = longest_of(tokens.targets, rows) + 1;
@@ -220,7 +220,7 @@ class SequenceRows final : public TrainingData {
   double held_out_;
   SequencePreprocessing fitted_;
   Tokens tokens_;
-  std::vector<std::int64_t> group_;  // of each pair
+  std::vector<std::int64_t> group_;  // group of each pair
   std::int64_t groups_ = 0;
 };
 

@@ -1,4 +1,4 @@
-// The reader of sounds with their texts: a table that names them, or a folder with a text beside each sound.
+// The reader of sounds with their texts: a table that lists them, or a folder with a text file for each sound.
 
 #include <algorithm>
 #include <filesystem>
@@ -110,7 +110,7 @@ std::string text_beside(const fs::path& sound) {
   return text;
 }
 
-/// a.wav and a.txt beside it; the speaker is the name of their folder, where it is a subfolder.
+/// For a.wav, reads a.txt in the same folder; the speaker is the name of the folder, if it is a subfolder.
 std::vector<Utterance> utterances_of_folder(const fs::path& folder) {
   std::vector<fs::path> sounds;
   for (const auto& entry : fs::recursive_directory_iterator(folder)) {
@@ -137,7 +137,7 @@ std::vector<Utterance> utterances_at(const OptionValue& place, const SpeechOptio
   return all;
 }
 
-/// The hash of the sounds that a table names; nothing for a folder, whose own hash includes its sounds.
+/// The hash of the sounds that a table lists; nothing for a folder, whose own hash includes its sounds.
 std::optional<FileContent> sounds_of(const OptionValue& place, const DataOptions& data) {
   const fs::path path(*place.get_if<std::string>());
   if (fs::is_directory(path)) return std::nullopt;
@@ -191,7 +191,7 @@ Heard heard(std::span<const Utterance> utterances, const data::SoundPreprocessin
 }
 
 /// Columns "input" f32 (rows, steps, width) and "target" i32 (rows, letters), padded with zeros; "frames" and
-/// "letters": how many steps and letters count; "group": the speaker; "sound": the file.
+/// "letters": the numbers of steps and letters without padding; "group": the speaker; "sound": the file.
 Dataset rows_of(std::span<const Utterance> utterances, const Heard& heard, std::span<const std::int64_t> rows,
                 data::SoundPreprocessing fitted) {
   std::int64_t most_steps = 1, most_letters = 1;

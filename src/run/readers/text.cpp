@@ -9,7 +9,7 @@ namespace {
 
 std::string held_out_end_of(const std::string& name) { return fmt::format("the held-out end of {}", name); }
 
-/// A text, cut in two parts if one is held out. The tokenizer is fitted to the first part.
+/// A text, split in two parts if one is held out. The tokenizer is fitted to the first part.
 class TextData final : public TrainingData {
  public:
   TextData(std::string text, const DataOptions& data, const data::TextOptions& options)
