@@ -6,7 +6,7 @@ namespace thalweg {
 
 namespace {
 
-/// One message with each other rank; `of(peer)` says what.
+/// Exchanges one message with each other rank; `of(peer)` provides it.
 template <class Of>
 std::vector<Message> with_others(const Communicator& ranks, const Of& of) {
   std::vector<Message> messages;

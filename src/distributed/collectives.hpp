@@ -1,5 +1,5 @@
 #pragma once
-// What all ranks do together, each at the same place of its own course.
+// Collective operations: all ranks must call them in the same order.
 
 #include <cstdint>
 #include <span>
@@ -10,13 +10,13 @@
 
 namespace thalweg {
 
-/// Rank 0's text, on every rank.
+/// Broadcasts rank 0's text to every rank.
 [[nodiscard]] std::string from_first(Communicator& ranks, std::string text);
-/// The text of the first rank that says yes, or else rank 0's.
+/// Broadcasts the text of the first rank with `yes`, or rank 0's if there is none.
 [[nodiscard]] std::string from_first_that(Communicator& ranks, bool yes, std::string text);
-/// Whether any rank says yes.
+/// Whether `yes` is true on any rank.
 [[nodiscard]] bool any_rank(Communicator& ranks, bool yes);
-/// Every rank's numbers, rank by rank; each gives as many.
+/// Gathers every rank's numbers on every rank, in the order of the ranks; all must give the same number of them.
 [[nodiscard]] std::vector<std::uint64_t> gather(Communicator& ranks, std::span<const std::uint64_t> own);
 
 }  // namespace thalweg

@@ -36,7 +36,7 @@ std::optional<Launch> launched() {
 
 std::shared_ptr<Communicator> open_mpi(std::chrono::seconds patience) {
   constexpr const char* name = "libthalweg_mpi.so";
-  // global, since MPI opens parts of its own, which look in it
+  // RTLD_GLOBAL, because MPI opens its own plugins, which need its symbols
   void* library = open_beside(name, RTLD_NOW | RTLD_GLOBAL, "distributed",
                               "Wanted: the library for several ranks. Hint: it is built where MPI is found (Debian: "
                               "libopenmpi-dev).");

@@ -1,5 +1,5 @@
 #pragma once
-// Who started this process, and the communicator that comes with it.
+// Detects a launcher of several ranks, and opens the communicator for them.
 
 #include <memory>
 #include <optional>
@@ -8,18 +8,18 @@
 
 namespace thalweg {
 
-/// What a launcher (mpirun, srun) tells a process it starts.
+/// The information that a launcher (mpirun, srun) gives a process.
 struct Launch {
   int rank = 0, size = 1;
 };
-/// By the environment; nothing where no launcher started this process.
+/// Read from the environment; nothing if no launcher started this process.
 [[nodiscard]] std::optional<Launch> launched();
 
-/// Opens `libthalweg_mpi.so`, which lies beside the library. `patience` is how long a rank may be silent before the
-/// others give it up. Throws UsageError where it is not there or its MPI does not start.
+/// Opens `libthalweg_mpi.so`, which is installed beside this library. `patience` is how long a rank may be silent
+/// before the others treat it as gone. Throws UsageError if the library does not exist or its MPI does not start.
 [[nodiscard]] std::shared_ptr<Communicator> open_mpi(std::chrono::seconds patience);
 
-/// What that library exports, under this name.
+/// The function that this library exports with that name.
 using OpenCommunicator = Communicator* (*)(std::chrono::seconds patience);
 inline constexpr const char* open_communicator_name = "thalweg_open_communicator";
 

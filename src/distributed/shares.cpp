@@ -51,7 +51,7 @@ std::vector<TreeNode> remaining_nodes(Share share, std::int64_t shards) {
 Joins joins_of(const std::vector<TreeNode>& leaves, std::int64_t shards) {
   struct Waiting {
     TreeNode place;
-    int leaf, from;  // the leaf in whose place it is, the join that it is of
+    int leaf, from;  // the leaf in whose place it is, and the join that produced it
   };
   Joins joins;
   joins.of_leaf.assign(leaves.size(), -1);

@@ -22,13 +22,13 @@ namespace {
 constexpr std::array passed_on = {SIGINT, SIGTERM, SIGHUP, SIGUSR1};
 volatile pid_t worker = 0;
 
-/// A launcher may signal this process alone, or its group; the worker takes a second one that comes at once for the
-/// same.
+/// A launcher may signal only this process, or its whole group; the worker treats a second signal shortly after the
+/// first as the same one.
 void pass_on(int signal) {
   if (worker > 0) ::kill(worker, signal);
 }
 
-/// Ends the worker: its own destructors have run, and what is left is not to be torn down twice.
+/// Ends the worker without static destructors: its own have already run.
 [[noreturn]] void end_worker(int code, int pipe) {
   std::fflush(nullptr);
   const unsigned char said = static_cast<unsigned char>(code);

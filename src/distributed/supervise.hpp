@@ -1,13 +1,13 @@
 #pragma once
-// A rank as two processes: one that does the work, and one that outlives it and says how it ended.
+// Runs a rank as two processes: a worker, and a parent that outlives it and reports how it ended.
 
 #include <functional>
 
 namespace thalweg {
 
-/// Runs `work` in a process of its own and gives its exit code. Where it died instead (killed, out of memory, an exit
-/// in its middle), `died` gets the reason, as "was killed by signal 9 (Killed)", and gives the code. To be called
-/// before the process has a second thread.
+/// Runs `work` in its own process and returns its exit code. If that process died (killed, out of memory, an exit in
+/// between), `died` is called with the reason, such as "was killed by signal 9 (Killed)", and its result is returned.
+/// Must be called before the process has a second thread.
 int supervise(const std::function<int()>& work, const std::function<int(const char* reason)>& died);
 
 }  // namespace thalweg

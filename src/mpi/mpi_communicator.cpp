@@ -1,5 +1,5 @@
-// The communicator over MPI. One thread makes every call of MPI: messages move while the others compute, for MPI
-// itself moves them only inside its calls; and it hears whether the neighbouring rank is alive.
+// The communicator over MPI. One thread makes all calls of MPI: it moves messages while the other threads compute,
+// because MPI moves them only inside its calls, and it checks whether the neighbouring rank is alive.
 
 #include <mpi.h>
 
@@ -20,7 +20,7 @@ namespace {
 using Clock = std::chrono::steady_clock;
 using namespace std::chrono_literals;
 
-constexpr std::size_t longest = std::size_t{1} << 30;  // bytes of one call of MPI, which counts in int
+constexpr std::size_t longest = std::size_t{1} << 30;  // bytes of one call of MPI, whose counts are of type int
 enum Tag { alive_tag, goodbye_tag, first_channel_tag };
 enum Goodbye : char { all_is_done, something_failed };
 
@@ -99,12 +99,12 @@ class MpiCommunicator final : public Communicator {
     std::vector<Message> sent, received;
     std::vector<MPI_Request> requests;
     std::shared_ptr<Relay> relay;
-    bool is_relayed = false;  // the second exchange is under way
+    bool is_relayed = false;  // whether the second exchange has begun
   };
   using Exchanges = std::vector<std::unique_ptr<Exchange>>;
   enum class End { not_yet, in_order, for_an_error };
 
-  // under mutex_
+  // the caller holds mutex_
   [[nodiscard]] bool is_done(Ticket ticket) const {
     const auto has = [&](const Exchanges& some) {
       return std::ranges::any_of(some, [&](const auto& exchange) { return exchange->ticket == ticket; });
@@ -118,7 +118,7 @@ class MpiCommunicator final : public Communicator {
     changed_.notify_all();
   }
 
-  /// The whole life of the thread.
+  /// The main function of the thread.
   void talk() {
     if (!connect()) return;
     listen();
@@ -160,7 +160,7 @@ class MpiCommunicator final : public Communicator {
     return true;
   }
 
-  /// Waits for signs of life of the rank before this one, and for what rank 0 says at its end.
+  /// Waits for heartbeats of the previous rank, and for rank 0's final message.
   void listen() {
     last_heard_ = Clock::now();
     if (size_ == 1) return;
@@ -170,7 +170,7 @@ class MpiCommunicator final : public Communicator {
 
   [[nodiscard]] int before() const { return (rank_ + size_ - 1) % size_; }
 
-  /// Moves everything on; false when there is nothing more to do.
+  /// Makes progress on everything; returns false when there is nothing left to do.
   bool step() {
     const auto begun = Clock::now();
     begin_asked();
@@ -186,7 +186,7 @@ class MpiCommunicator final : public Communicator {
     } else if (asked_.empty()) {
       const bool awaited = waiting_ > 0;
       lock.unlock();
-      // beside the computing, which has the core most of the time
+      // the thread shares a core with the computation, so that it sleeps most of the time
       const auto rest = std::clamp<Clock::duration>(8 * (Clock::now() - begun), 50us, 500us);
       awaited ? std::this_thread::yield() : std::this_thread::sleep_for(rest);
     }
@@ -222,7 +222,7 @@ class MpiCommunicator final : public Communicator {
   }
 
   bool test_begun() {
-    for (std::size_t i = 0; i < begun_.size();) {  // only this thread takes from it
+    for (std::size_t i = 0; i < begun_.size();) {  // only this thread removes elements
       int done = 0;
       Exchange& one = *begun_[i];
       if (MPI_Testall(static_cast<int>(one.requests.size()), one.requests.data(), &done, MPI_STATUSES_IGNORE) !=
@@ -247,7 +247,7 @@ class MpiCommunicator final : public Communicator {
     return true;
   }
 
-  /// A byte to the next rank every second, and one from the rank before.
+  /// Sends a heartbeat to the next rank every second, and receives one from the previous rank.
   bool exchange_signs_of_life() {
     const auto now = Clock::now();
     if (now - last_told_ >= 1s) {
@@ -282,7 +282,7 @@ class MpiCommunicator final : public Communicator {
     changed_.notify_all();
   }
 
-  /// On rank 0: true when all others have been told.
+  /// On rank 0: returns true when all other ranks have been informed.
   bool say_goodbye(std::unique_lock<std::mutex>& lock) {
     goodbye_ = ends_ == End::in_order ? all_is_done : something_failed;
     lock.unlock();
@@ -303,7 +303,7 @@ class MpiCommunicator final : public Communicator {
   std::vector<std::string> hosts_;
 
   std::mutex mutex_;
-  std::condition_variable wake_, changed_;  // of the thread, of the others
+  std::condition_variable wake_, changed_;  // the first for this thread, the second for the others
   Exchanges asked_, begun_, free_;
   Ticket last_ticket_ = 0;
   int waiting_ = 0;
@@ -311,7 +311,7 @@ class MpiCommunicator final : public Communicator {
   bool ready_ = false, over_ = false, ended_ = false, first_is_done_ = false, first_gave_up_ = false;
   End ends_ = End::not_yet;
 
-  // of the thread alone
+  // used only by this thread
   MPI_Request heard_ = MPI_REQUEST_NULL, told_ = MPI_REQUEST_NULL, telling_ = MPI_REQUEST_NULL;
   char alive_byte_ = 1, heard_byte_ = 0, goodbye_ = all_is_done;
   Clock::time_point last_told_ = {}, last_heard_ = {};
