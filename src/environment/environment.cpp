@@ -1,4 +1,4 @@
-// Environment: the checks of what is done in it; and the table of environments.
+// Environment: the checks of every call; and the table of environments.
 
 #include "thalweg/environment.hpp"
 

@@ -27,7 +27,7 @@ std::string_view side(std::string_view equation, bool right) {
   return trim(right ? equation.substr(equals + 1) : equation.substr(0, equals));
 }
 
-/// Whether a name stands in an equation, and not only as a part of another name or number.
+/// Whether a name occurs in an equation, and not only as a part of another name or number.
 bool mentions(std::string_view equation, std::string_view name) {
   const auto in_word = [](char c) { return std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '_' || c == '.'; };
   for (auto at = equation.find(name); at != std::string_view::npos; at = equation.find(name, at + 1)) {
@@ -55,7 +55,7 @@ const Tensor& column(const Columns& columns, const std::string& name) {
   return found->second;
 }
 
-/// A formula of columns alone.
+/// Evaluates a formula that contains only columns.
 Tensor evaluated(const Formula& formula, const Columns& columns) {
   std::vector<Tensor> values;
   for (const std::string& name : formula.variables()) values.push_back(column(columns, name).to(f64));
@@ -63,7 +63,7 @@ Tensor evaluated(const Formula& formula, const Columns& columns) {
   return f.run(values).front();
 }
 
-/// The right side, of parameters in x and columns that become constants.
+/// Traces the right side; parameters are elements of x, columns become constants.
 Var traced(const Formula& formula, const std::vector<std::string>& parameters, const Columns& columns, Var x) {
   std::vector<Var> values;
   for (const std::string& name : formula.variables()) {
@@ -83,7 +83,7 @@ Tensor roots_of(const Tensor& weights) {
   return roots;
 }
 
-/// The rows that count: those whose weight is not 0.
+/// The rows whose weight is not 0.
 Columns weighted_rows(const Columns& columns, const std::string& weight) {
   const Tensor& weights = column(columns, weight);
   std::vector<std::int64_t> rows;
@@ -101,7 +101,7 @@ Columns weighted_rows(const Columns& columns, const std::string& weight) {
   return counting;
 }
 
-/// sqrt(sum w (y - its weighted mean)^2); nan where y has one value alone, of which nothing is to be explained.
+/// sqrt(sum w (y - its weighted mean)^2); nan if y has a single value, so that there is no variance to explain.
 double total_norm(const Tensor& observed, const Tensor* weights) {
   double sum = 0, weight = 0, squares = 0, unit = 0;
   const auto w = [&](std::int64_t i) { return weights ? weights->at(i) : 1.0; };

@@ -24,7 +24,7 @@ constexpr int deepest = 200;             // levels of nesting, so that no text e
 bool is_letter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_'; }
 bool is_digit(char c) { return c >= '0' && c <= '9'; }
 
-/// The op behind the name of a function. `min` and `max` take as many arguments as there are.
+/// The op for the name of a function. `min` and `max` take any number of arguments.
 const Op* function_named(std::string_view name) {
   const std::string_view row = name == "ln" ? "log" : name == "min" ? "minimum" : name == "max" ? "maximum" : name;
   for (const Op& op : elementwise_ops()) {
@@ -39,7 +39,7 @@ std::vector<std::string> function_names() {
   return names;
 }
 
-/// Orders names by their letters, then by the value of the number at their end.
+/// Orders names by their letters, then by the number at their end.
 bool natural_less(const std::string& a, const std::string& b) {
   const auto split = [](std::string_view name) {
     std::size_t letters = name.size();
@@ -74,7 +74,7 @@ class FormulaParser {
   using Node = Formula::Node;
 
   [[noreturn]] void reject(std::size_t place, const std::string& message) const {
-    // a window of the text, with what is wrong set apart
+    // an excerpt of the text, with the error marked
     const std::size_t begin = place > 20 ? place - 20 : 0;
     const std::string before = text_.substr(begin, place - begin), after = text_.substr(place, 20);
     fail<UsageError>("[formula] column {}: {}. Here: {}{} >>> {}{}", place + 1, message, begin > 0 ? "..." : "", before,
@@ -89,7 +89,7 @@ class FormulaParser {
     reject(at_, fmt::format("'{}' is no operator; there are + - * / ^", character(at_)));
   }
 
-  /// The whole character at a place, which may have several bytes.
+  /// The whole UTF-8 character at a position.
   [[nodiscard]] std::string character(std::size_t place) const {
     std::size_t end = place + 1;
     while (end < text_.size() && (static_cast<unsigned char>(text_[end]) & 0xc0) == 0x80) ++end;
@@ -246,7 +246,7 @@ class FormulaParser {
     }
   }
 
-  /// One level of nesting.
+  /// Counts one level of nesting.
   struct Level {
     explicit Level(FormulaParser& p) : parser(p) {
       if (++parser.depth_ > deepest) parser.reject(parser.at_, fmt::format("nested deeper than {} levels", deepest));
@@ -267,7 +267,7 @@ Formula::Formula(std::string_view text) : text_(text) { FormulaParser(*this).par
 
 namespace {
 
-/// Applies an op to its arguments; of plain numbers the value is computed here.
+/// Applies an op to its arguments; if all are plain numbers, the value is computed immediately.
 Arg applied(const std::string& name, const std::vector<Arg>& arguments) {
   const Op& op = op_named(name);
   if (std::ranges::all_of(arguments, &Arg::is_number)) {
@@ -285,7 +285,7 @@ Var Formula::of(std::span<const Var> variables) const {
     fail<UsageError>("[formula] {} values for {} variables ({})", variables.size(), variables_.size(),
                      fmt::join(variables_, ", "));
   }
-  std::vector<Arg> values;  // without a line: a formula is not a line of the user's program
+  std::vector<Arg> values;  // without a source line, because a formula is not a line of the user's program
   for (const Node& node : nodes_) {
     if (node.op == "number") {
       values.emplace_back(node.number, Source{});

@@ -45,7 +45,7 @@ Problem styblinski_tang(const Plain&, std::int64_t n) {
 Problem ackley(const Plain&, std::int64_t n) {
   const double root = std::sqrt(static_cast<double>(n));
   return {.function = Function([=](Var x) {
-            // norm, whose derivative at 0 is 0
+            // norm() has derivative 0 at 0
             return 20 + std::numbers::e - 20 * exp(-0.2 / root * norm(x)) - exp(mean(cos(2 * pi * x)));
           }),
           .start = repeated(n, 2.5),
@@ -70,7 +70,7 @@ Problem rastrigin(const Plain&, std::int64_t n) {
           })};
 }
 
-/// With (x + 3)/4 for w.
+/// With (x + 3)/4 in place of w.
 std::string levy_formula(std::int64_t n) {
   const std::string first = "sin(pi*(x0 + 3)/4)^2";
   const std::string middle = sum_of(n - 1, [](std::int64_t i) {

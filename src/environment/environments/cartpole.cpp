@@ -13,7 +13,7 @@ namespace thalweg {
 
 namespace {
 
-// In metres, kilograms and seconds; as Gym's CartPole-v1.
+// Metres, kilograms and seconds, as in Gym's CartPole-v1.
 constexpr double gravity = 9.8, cart_mass = 1.0, pole_mass = 0.1, half_length = 0.5, force = 10.0, interval = 0.02;
 constexpr double farthest = 2.4, steepest = 12 * 2 * std::numbers::pi / 360, start_spread = 0.05;
 constexpr std::int64_t longest = 500;
@@ -33,7 +33,7 @@ class CartPole final : public Environment {
     for (std::size_t i = 0; i < state_.size(); ++i) state_[i] = start_spread * (2 * random_unit(key, i) - 1);
   }
 
-  /// The equations of Barto, Sutton and Anderson (1983) without friction, one step by Euler's method.
+  /// The equations of Barto, Sutton and Anderson (1983) without friction, one step of Euler's method.
   Result act(std::int64_t action) override {
     auto& [x, v, angle, turn] = state_;
     constexpr double mass = cart_mass + pole_mass, moment = pole_mass * half_length;
@@ -55,10 +55,11 @@ class CartPole final : public Environment {
   }
 
  private:
-  std::array<double, 4> state_ = {};  // place and speed of the cart, angle of the pole to the right and its speed
+  // position and speed of the cart, angle of the pole to the right and its angular speed
+  std::array<double, 4> state_ = {};
 };
 
-/// The track from the left border to the right one, and the pole five characters high, its slant exaggerated.
+/// The track from the left border to the right one, and the pole, five characters high, with its angle exaggerated.
 std::string CartPole::drawing() const {
   constexpr std::ptrdiff_t width = 61, height = 5;
   const auto column = [](double x) {

@@ -1,4 +1,4 @@
-// Connect Four: stones fall into seven columns of six places, and four in a row win.
+// Connect Four: stones fall into seven columns of six squares, and four in a row win.
 
 #include <array>
 #include <cstdint>
@@ -10,9 +10,9 @@ namespace thalweg {
 namespace {
 
 constexpr std::int64_t columns = 7, rows = 6, squares = columns * rows;
-constexpr int column_bits = 7;  // six places, from the bottom, and a border that is never set
+constexpr int column_bits = 7;  // six squares, from the bottom, and a border bit that is never set
 
-/// Whether four of the stones stand in a row: shifted by a direction and by twice that, all four meet.
+/// Whether four of the stones are in a row: the stones and their copies shifted once, twice and three times overlap.
 bool has_four(std::uint64_t stones) {
   for (const int direction : {1, column_bits - 1, column_bits, column_bits + 1}) {
     const std::uint64_t pairs = stones & (stones >> direction);
@@ -69,7 +69,7 @@ class ConnectFour final : public Environment {
     return {.over = steps() + 1 == squares};
   }
 
-  /// (row from the bottom, column, 0): a stone of whose turn it is; (row, column, 1): of the other.
+  /// (row from the bottom, column, 0): a stone of the player to move; (row, column, 1): of the opponent.
   void look(std::span<float> into) const override {
     const auto own = static_cast<std::size_t>(player());
     for (std::int64_t at = 0; at < squares; ++at) {
@@ -84,7 +84,7 @@ class ConnectFour final : public Environment {
     return std::uint64_t{1} << (column * column_bits + row);
   }
 
-  std::array<std::uint64_t, 2> stones_ = {};  // of each player: seven bits a column
+  std::array<std::uint64_t, 2> stones_ = {};  // for each player, seven bits per column
   std::array<std::int8_t, columns> heights_ = {};
 };
 

@@ -46,7 +46,7 @@ class TicTacToe final : public Environment {
     return {.over = steps() + 1 == squares};
   }
 
-  /// (square, 0): a stone of whose turn it is; (square, 1): of the other.
+  /// (square, 0): a stone of the player to move; (square, 1): of the opponent.
   void look(std::span<float> into) const override {
     const auto own = static_cast<std::size_t>(player());
     for (std::size_t at = 0; at < squares; ++at) {
@@ -60,10 +60,10 @@ class TicTacToe final : public Environment {
     return (stones_[0] >> at & 1) != 0 ? 'X' : (stones_[1] >> at & 1) != 0 ? 'O' : static_cast<char>('1' + at);
   }
 
-  std::array<unsigned, 2> stones_ = {};  // of each player: a bit a square
+  std::array<unsigned, 2> stones_ = {};  // for each player, one bit per square
 };
 
-/// The turns and mirrorings of a square.
+/// The rotations and reflections of the board.
 std::vector<Environment::Symmetry> TicTacToe::symmetries() const {
   std::vector<Symmetry> all;
   for (int turn = 1; turn < 8; ++turn) {
