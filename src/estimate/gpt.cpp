@@ -38,7 +38,7 @@ double Gpt::model_operations(double tokens) const {
 double kept_bytes(const Gpt& model, double batch, std::int64_t tensor, bool sequence_parallel, Recompute recompute) {
   const double s = number(model.sequence), h = number(model.width), a = number(model.heads), t = number(tensor);
   const double sbh = s * batch * h, attention = 5 * a * s / h;
-  const double outside = sequence_parallel ? t : 1;  // by how many ranks normalisation and dropout are shared
+  const double outside = sequence_parallel ? t : 1;  // the number of ranks that share normalisation and dropout
   if (recompute == Recompute::full) return 2 * sbh / outside;
   return sbh * (10 / outside + 24 / t + (recompute == Recompute::none ? attention / t : 0));
 }

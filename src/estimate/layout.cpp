@@ -13,17 +13,18 @@ namespace {
 
 double number(std::int64_t n) { return static_cast<double>(n); }
 
-/// Micro-batches of a replica in a step.
+/// Micro-batches of a replica per step.
 double micro_batches(const Work& work, const Layout& l) { return number(work.batch) / number(l.data * l.micro_batch); }
 
-/// Parameters of the rank that holds the most: of the pipeline's first stage, which has the embeddings.
+/// Parameters on the rank that holds the most: that of the pipeline's first stage, which has the embeddings.
 double parameters_a_rank(const Work& work, const Layout& l) {
   const Gpt& m = work.model;
   return (number(m.layers) * m.block_parameters() / number(l.pipeline) + m.embedding_parameters()) / number(l.tensor);
 }
 
-/// How many layers' values are kept at once on the first stage: with one micro-batch after the other in flight, those
-/// of the whole model, and more where each rank has several parts (Korthikanti et al. 2022, section 4.2.3).
+/// The number of layers whose activations are kept at the same time on the first stage: with the micro-batches in
+/// flight one after another, as many as the whole model has, and more if each rank has several parts (Korthikanti et
+/// al. 2022, section 4.2.3).
 double layers_kept(const Work& work, const Layout& l) {
   const double p = number(l.pipeline), stage = number(work.model.layers) / p;
   if (l.pipeline == 1) return number(work.model.layers);
@@ -31,7 +32,7 @@ double layers_kept(const Work& work, const Layout& l) {
   return stage * std::min(in_flight, micro_batches(work, l));
 }
 
-/// Bytes that a ring sends, each way, to sum or gather `bytes` over n ranks.
+/// Bytes that a ring sends in each direction to reduce or gather `bytes` over n ranks.
 double ring(double bytes, double n) { return bytes * (n - 1) / n; }
 
 }  // namespace
@@ -50,7 +51,7 @@ Memory memory_of(const Work& work, const Layout& l) {
   const double kept = kept_bytes(work.model, number(l.micro_batch), l.tensor, l.sequence_parallel, l.recompute) *
                       work.precision.value / 2;
   double activations = layers_kept(work, l) * kept;
-  if (l.recompute == Recompute::full)  // one block as a whole, while it is computed again
+  if (l.recompute == Recompute::full)  // a whole block while it is recomputed
     activations += kept_bytes(work.model, number(l.micro_batch), l.tensor, l.sequence_parallel, Recompute::none) *
                    work.precision.value / 2;
   return {state_bytes(parameters_a_rank(work, l), work.precision, l.data, l.level), activations};
@@ -66,18 +67,19 @@ StepTime time_of(const Work& work, const Layout& l, const Machine& machine) {
   const double size = number(m.width) / t;
   const double peak =
       (value < 4 ? machine.half : machine.single) * machine.matrix_efficiency * size / (size + machine.half_reached_at);
-  const double passes = full ? 4 : 3;  // forward, backward of inputs and of parameters, and forward again
+  // forward, backward for inputs and for parameters, and forward again if recomputed
+  const double passes = full ? 4 : 3;
   const double products =
       layers * (passes * m.block_operations(tokens) + (selective ? m.attention_operations(tokens) : 0)) +
       3 * m.logit_operations(tokens) / p;
 
-  // what is kept is written once and read, forward and backward, as often as there are passes
+  // what is kept is written once and read, forward and backward, in each of the passes
   const double outside = kept_bytes(m, number(l.micro_batch), l.tensor, l.sequence_parallel, Recompute::selective);
   const double attention =
       kept_bytes(m, number(l.micro_batch), l.tensor, l.sequence_parallel, Recompute::none) - outside;
   const double moved = layers * value / 2 * (passes * outside + (full || selective ? 4 : 3) * attention);
 
-  // an all-reduce, or a gather and a scatter: twice forward and twice backward a block, and forward again
+  // an all-reduce, or a gather and a scatter: twice forward and twice backward per block, and again if recomputed
   const double sums = layers * (full ? 6 : 4) * 2 * ring(value * sbh, t) / machine.link;
 
   const double micro_products = products / t / peak,
@@ -111,7 +113,7 @@ double utilisation(const Work& work, std::int64_t ranks, double seconds, double 
 
 namespace {
 
-/// Calls `take` with every way to share `ranks` out.
+/// Calls `take` with every way to distribute `ranks`.
 template <class Take>
 void for_each_layout(const Work& work, std::int64_t ranks, const Machine& machine, const Take& take) {
   const Gpt& m = work.model;

@@ -1,5 +1,5 @@
 #pragma once
-// How a large transformer is shared out over ranks, and what a step then takes, in bytes and in seconds.
+// How a large transformer is distributed over ranks, and the memory and time of a step that follow.
 
 #include <optional>
 #include <string>
@@ -13,7 +13,7 @@ namespace thalweg::estimate {
 /// data x tensor x pipeline ranks.
 struct Layout {
   std::int64_t data = 1, tensor = 1, pipeline = 1;
-  std::int64_t interleave = 1;  ///< parts of the model a rank of the pipeline
+  std::int64_t interleave = 1;  ///< parts of the model per rank of the pipeline
   std::int64_t micro_batch = 1;
   int level = 0;  ///< of sharding: see state_bytes
   bool sequence_parallel = true;
@@ -23,14 +23,14 @@ struct Layout {
   [[nodiscard]] std::string str() const;
 };
 
-/// What is trained: a model, sequences a step, and bytes a parameter.
+/// What is trained: a model, sequences per step, and bytes per parameter.
 struct Work {
   Gpt model;
   std::int64_t batch = 1;  ///< sequences
   Precision precision = mixed_adam;
 };
 
-/// Bytes on the rank of the pipeline's first stage, which holds the most.
+/// Bytes on a rank of the pipeline's first stage, which needs the most.
 struct Memory {
   StateBytes state;
   double activations;
@@ -38,19 +38,19 @@ struct Memory {
 };
 [[nodiscard]] Memory memory_of(const Work& work, const Layout& layout);
 
-/// Seconds of a step, part by part, one after the other.
+/// Seconds of a step by part; the parts run one after another.
 struct StepTime {
-  double products;     ///< matrix products, those that are computed again with them
-  double elementwise;  ///< all else, by the bytes it moves
+  double products;     ///< matrix products, including recomputed ones
+  double elementwise;  ///< everything else, by the bytes it moves
   double tensor;       ///< messages between ranks that share a layer
   double pipeline;     ///< waiting for the pipeline to fill and to drain
-  double data;         ///< gradients and parameters between replicas, what the backward pass does not hide
+  double data;         ///< gradients and parameters between replicas, unless hidden by the backward pass
   double update;
   [[nodiscard]] double total() const { return products + elementwise + tensor + pipeline + data + update; }
 };
 [[nodiscard]] StepTime time_of(const Work& work, const Layout& layout, const Machine& machine);
 
-/// The part of the machine's peak that the model's own operations are: what is computed again does not count.
+/// The fraction of the machine's peak that the model's own operations reach: recomputation does not count.
 [[nodiscard]] double utilisation(const Work& work, std::int64_t ranks, double seconds, double peak);
 
 struct Planned {
@@ -58,14 +58,15 @@ struct Planned {
   Memory memory;
   StepTime time;
 };
-/// Every layout that fits, the fastest first; of those that share ranks out alike only the fastest. Empty where none
-/// fits.
+/// Every layout that fits into memory, the fastest first; of those with the same distribution of ranks only the
+/// fastest. Empty if none fits.
 [[nodiscard]] std::vector<Planned> fastest_layouts(const Work& work, std::int64_t ranks, const Machine& machine);
 
-/// The layout whose fullest rank needs the least memory, whether it fits or not; none where no layout divides the work.
+/// The layout that needs the least memory on its fullest rank, whether it fits or not; nothing if no layout divides the
+/// work.
 [[nodiscard]] std::optional<Layout> smallest_layout(const Work& work, std::int64_t ranks, const Machine& machine);
 
-/// The part of a rank's memory that a plan may fill: the rest is the libraries' and fragments.
+/// The fraction of a rank's memory that a plan may use: the rest is for libraries and fragmentation.
 inline constexpr double usable_memory = 0.92;
 
 }  // namespace thalweg::estimate

@@ -12,8 +12,8 @@ namespace {
 
 constexpr double GB = 1e9, TB = 1e12, tera = 1e12;
 
-// How much of the peak is reached was fitted on the A100, to the step times that Korthikanti et al. 2022 measured with
-// 22 and 175 billion parameters (table 5, with full and with selective recomputation), and is taken over by the others.
+// The efficiencies were fitted for the A100 to the step times that Korthikanti et al. 2022 measured with 22 and 175
+// billion parameters (table 5, with full and with selective recomputation); the other machines use the same ones.
 constexpr double matrix = 0.705, width = 200, moved = 0.92;
 
 std::vector<Machine> rows() {
@@ -69,7 +69,7 @@ const Machine& row_of(const std::string& name) {
   if (found != machines().end()) return *found;
   std::vector<std::string> names;
   for (const Machine& machine : machines()) names.push_back(machine.name);
-  fail<UsageError>("[plan] there is no machine '{}'. Hint: {} A TOML file of one's own is taken too.", name,
+  fail<UsageError>("[plan] there is no machine '{}'. Hint: {} The path of a TOML file of your own works, too.", name,
                    name_hint(name, names));
 }
 

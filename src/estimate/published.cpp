@@ -22,14 +22,14 @@ void add_zero(std::vector<PublishedRow>& rows) {
   }
 }
 
-/// A model and its layout of Korthikanti et al. 2022, table 3, with what tables 4 and 5 and figure 1 say of it.
+/// A model and its layout in Korthikanti et al. 2022, table 3, with its figures from tables 4 and 5 and figure 1.
 struct Megatron {
   const char* name;
   Gpt model;
   std::int64_t pipeline, interleave, micro_batch, batch;
-  double activations;      // GiB, shared by tensor alone
-  double full, selective;  // seconds a step
-  double utilisation;      // percent, at `selective`
+  double activations;      // GiB, with tensor parallelism only
+  double full, selective;  // seconds per step
+  double utilisation;      // percent, for `selective`
   Evidence time;
 
   [[nodiscard]] Work work() const { return {model, batch, mixed_adam}; }
@@ -67,7 +67,7 @@ void add_megatron(std::vector<PublishedRow>& rows, const Machine& a100) {
   }
 }
 
-/// Three sizes of one machine: the software was slower than a year later, and by how much is fitted to the first.
+/// Three sizes of one machine: the software was slower than a year later; its speed is fitted to the first size.
 void add_turing(std::vector<PublishedRow>& rows, const Machine& a100) {
   const Gpt model = gpt_of(105, 20480, 128);
   constexpr double seconds[] = {60.1, 50.2, 44.4}, rates[] = {126, 121, 113};
@@ -80,7 +80,7 @@ void add_turing(std::vector<PublishedRow>& rows, const Machine& a100) {
     if (i == 0) slower = seconds[0] / computed;
     rows.push_back({fmt::format("MT-NLG, 530 B, {} nodes: a step", nodes[i]), "Smith et al. 2022, section 2.4", "s",
                     seconds[i], slower * computed, i == 0 ? Evidence::fitted : Evidence::checked});
-    // what was run: forward twice and backward
+    // the operations that were executed: forward twice, and backward
     const double operations = model.model_operations(1920.0 * 2048) * 4 / 3 - model.logit_operations(1920.0 * 2048);
     rows.push_back({fmt::format("MT-NLG, 530 B, {} nodes: a step at the published rate", nodes[i]),
                     "Smith et al. 2022, section 2.4", "s", seconds[i],
@@ -88,7 +88,7 @@ void add_turing(std::vector<PublishedRow>& rows, const Machine& a100) {
   }
 }
 
-/// Days for so many tokens where parameters alone count and everything is computed again: 8 T P / (n X).
+/// Days for this many tokens if only parameters count and everything is recomputed: 8 T P / (n X).
 double days(double tokens, double parameters, double ranks, double rate) {
   return 8 * tokens * parameters / (ranks * rate) / day;
 }
@@ -106,7 +106,7 @@ std::vector<PublishedRow> published_rows() {
                   days(300e9, 175e9, 1024, 140 * tera), Evidence::formula});
   rows.push_back({"1 T parameters, 450 B tokens on 3,072 A100 at 163 TFLOP/s", narayanan, "days", 84,
                   days(450e9, 1e12, 3072, 163 * tera), Evidence::formula});
-  // heads of 256, so that attention is 12,288 wide in a model 18,432 wide: operations as the paper counts them
+  // heads of 256, so that attention is 12,288 wide in a model 18,432 wide: operations as counted in the paper
   const double palm = 6 * 540.35e9 + 12.0 * 118 * 48 * 256 * 2048;
   rows.push_back({"PaLM, 540 B on 6,144 TPU v4 at 238,300 tokens/s: utilisation",
                   "Chowdhery et al. 2022, table 3 and "

@@ -1,5 +1,5 @@
 #pragma once
-// The formulas beside what was published: figures of papers, each with its source.
+// Compares the formulas with published figures, each with its source.
 
 #include <string>
 #include <vector>
@@ -9,7 +9,7 @@ namespace thalweg::estimate {
 enum class Evidence {
   formula,  ///< the figure follows from the formula alone
   fitted,   ///< the machine's efficiencies were fitted to it
-  checked   ///< a measurement that nothing was fitted to
+  checked   ///< a measurement to which nothing was fitted
 };
 
 struct PublishedRow {
