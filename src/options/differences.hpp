@@ -1,5 +1,5 @@
 #pragma once
-// Where two configurations differ.
+// The differences between two configurations.
 
 #include <map>
 #include <string>
@@ -8,15 +8,15 @@
 
 namespace thalweg {
 
-/// Every key, dotted, and the text of its value.
+/// Every dotted key, and the text of its value.
 using FlatOptions = std::map<std::string, std::string>;
 
-/// One line a key that differs: `optimizer.lr: 0.001 -> 0.003`.
+/// One line for each key that differs: `optimizer.lr: 0.001 -> 0.003`.
 [[nodiscard]] std::vector<std::string> differences(const FlatOptions& before, const FlatOptions& after);
 
-/// `key = value`, a line each.
+/// `key = value`, one per line.
 [[nodiscard]] std::string lines_of(const FlatOptions& options);
-/// The same read back; a line without ` = ` is a key without a value.
+/// Reads such lines back; a line without ` = ` is a key without a value.
 [[nodiscard]] FlatOptions options_in(std::string_view lines);
 
 }  // namespace thalweg

@@ -32,7 +32,7 @@ Duration::Duration(const char* text) {
 }
 
 std::int64_t Duration::steps(std::int64_t total, std::int64_t steps_per_epoch) const {
-  constexpr double most = 0x1p53;  // above, a double no longer counts every step
+  constexpr double most = 0x1p53;  // above, a double cannot represent every step
   double steps = amount;
   if (unit == Unit::epochs) steps *= static_cast<double>(steps_per_epoch);
   if (unit == Unit::percent) steps = amount / 100 * static_cast<double>(total);

@@ -1,5 +1,5 @@
 #pragma once
-// Errors about one option, which say which.
+// Errors about an option, which know its key.
 
 #include "core/error.hpp"
 
@@ -9,7 +9,7 @@ namespace thalweg {
 class OptionError : public UsageError {
  public:
   OptionError(std::string key, const std::string& message) : UsageError(message), key_(std::move(key)) {}
-  /// As the configuration has it, below its section: "lr", "layers[2].units".
+  /// The key in the configuration, relative to its section: "lr", "layers[2].units".
   [[nodiscard]] const std::string& key() const noexcept { return key_; }
 
  private:
@@ -22,7 +22,8 @@ template <class... Args>
   throw OptionError(std::string(key), fmt::format(format, std::forward<Args>(args)...));
 }
 
-/// What `make` gives. An error about a key there names it as one of the options inside `option`.
+/// The result of `make`. The key of an OptionError gets the prefix `option`, because it is one of the options inside
+/// it.
 template <class Make>
 auto in_option(std::string_view option, const Make& make) {
   try {

@@ -42,7 +42,7 @@ std::optional<std::int64_t> integer_of(const OptionValue& value) {
   return std::nullopt;
 }
 
-/// Writes one configured value to where a field is; one overload a type.
+/// Writes one configured value to a field; one overload per type.
 struct Setter {
   std::string_view where, name;
   const OptionValue& value;
@@ -132,7 +132,7 @@ void check_field(const Field& field, std::string_view where) {
                       fmt::join(field.choices, ", "));
         }
       },
-      [](auto*) {}, [](FormedValue) {},  // its form is checked where it is read
+      [](auto*) {}, [](FormedValue) {},  // its form is checked by the code that reads it
   });
 }
 
@@ -147,7 +147,7 @@ void read_fields(const Fields& fields, const OptionMap& values, std::string_view
       fail_option(key, "[{}] unknown key '{}'. Hint: {}", where, shown(key), name_hint(key, names));
     }
     field->place.visit(Setter{where, field->name, value});
-    check_field(*field, where);  // before those that were not given and have no default
+    check_field(*field, where);  // before the check for fields that were not given and have no default
   }
   check_fields(fields, where);
 }
@@ -179,7 +179,7 @@ OptionValue present_value(const Field& field) {
                                       [](FormedValue formed) { return formed.form->write(formed.at); }});
 }
 
-/// What may be given for a field, as documentation says it; empty where anything of the type may.
+/// The values that a field accepts, as shown in documentation; empty if it accepts any value of its type.
 std::string wanted_of(const Field& field) {
   const bool bounded = std::isfinite(field.range.low) || std::isfinite(field.range.high);
   if (bounded) return field.range.str();

@@ -36,13 +36,13 @@ std::size_t distance(std::string_view from, std::string_view to) {
 }  // namespace
 
 std::string nearest_name(std::string_view text, const std::vector<std::string>& names) {
-  if (text.size() > 100) return {};  // no name is near, and to measure that takes long
+  if (text.size() > 100) return {};  // no name is near, and measuring would take long
   std::string best;
   std::size_t best_distance = std::max<std::size_t>(2, text.size() / 3) + 1;
   for (const std::string& name : names) {
     if (equal_but_for_case(text, name)) return name;
     const std::size_t longer = std::max(name.size(), text.size()) - std::min(name.size(), text.size());
-    if (longer >= best_distance) continue;  // each letter too many is an edit
+    if (longer >= best_distance) continue;  // each additional letter is an edit
     if (const std::size_t d = distance(text, name); d < best_distance) {
       best = name;
       best_distance = d;
@@ -54,7 +54,7 @@ std::string nearest_name(std::string_view text, const std::vector<std::string>& 
 std::vector<std::string> nearest_names(std::string_view text, const std::vector<std::string>& names, std::size_t most) {
   if (text.size() > 100) return {};
   const std::size_t farthest = std::max<std::size_t>(2, text.size() / 3);
-  std::vector<std::pair<std::size_t, std::size_t>> near;  // how far, and which
+  std::vector<std::pair<std::size_t, std::size_t>> near;  // distance, and index of the name
   for (std::size_t i = 0; i < names.size(); ++i) {
     const std::size_t longer = std::max(names[i].size(), text.size()) - std::min(names[i].size(), text.size());
     if (longer > farthest) continue;

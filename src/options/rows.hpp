@@ -1,6 +1,6 @@
 #pragma once
-// Rows of tables whose things are made from an options struct: the struct's fields give the documentation, and the
-// reading of a configuration.
+// Rows of tables whose objects are made from an options struct: the fields of the struct provide the documentation and
+// read a configuration.
 
 #include <algorithm>
 #include <iterator>
@@ -13,7 +13,7 @@
 
 namespace thalweg {
 
-/// The struct with a configuration's values in it, checked. `fields(Options&)` is found beside the struct.
+/// The struct with the values of a configuration, checked. `fields(Options&)` is found beside the struct.
 template <class Options>
 [[nodiscard]] Options options_from(const OptionMap& values, std::string_view where) {
   Options options;
@@ -21,20 +21,20 @@ template <class Options>
   return options;
 }
 
-/// Every option with its value, defaults written out.
+/// Every option with its value, including defaults.
 template <class Options>
 [[nodiscard]] OptionMap values_of(Options options) {
   return field_values(fields(options));
 }
 
-/// Documentation of a struct's fields with its defaults.
+/// The documentation of a struct's fields with their defaults.
 template <class Options>
 [[nodiscard]] std::vector<OptionDoc> docs_of() {
   Options defaults;
   return describe_fields(fields(defaults));
 }
 
-/// The rows of a table whose parts are functions.
+/// Joins the rows of a table that several functions return.
 template <class Row, std::size_t count>
 [[nodiscard]] std::vector<Row> joined(std::vector<Row> (*const (&parts)[count])()) {
   std::vector<Row> rows;
@@ -42,7 +42,7 @@ template <class Row, std::size_t count>
   return rows;
 }
 
-/// The row of that name. Throws OptionError of the key "kind", naming the nearest.
+/// The row with this name. Throws OptionError for the key "kind", with the nearest name.
 template <class Rows>
 [[nodiscard]] const auto& row_named(const Rows& rows, std::string_view kind, std::string_view name) {
   const auto found = std::ranges::find_if(rows, [&](const auto& row) { return row.name == name; });

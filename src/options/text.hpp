@@ -1,5 +1,5 @@
 #pragma once
-// Numbers in text: parsed whole, and independent of the locale.
+// Parses numbers in text, independent of the locale.
 
 #include <charconv>
 #include <optional>
@@ -14,7 +14,7 @@ namespace thalweg {
   return text.substr(first, text.find_last_not_of(" \t\r\n") - first + 1);
 }
 
-/// The number that the whole text is, or nothing: "1e-3" but not "1e-3x" or "". One leading + is allowed.
+/// The number that the whole text represents, or nothing: "1e-3" but not "1e-3x" or "". One leading + is allowed.
 [[nodiscard]] inline std::optional<double> parse_number(std::string_view text) {
   if (text.starts_with('+') && text.size() > 1 && text[1] != '-') text.remove_prefix(1);
   double value = 0;

@@ -22,7 +22,7 @@ std::string place(const std::string& file, const toml::source_region& source) {
   return file.empty() ? "" : fmt::format("{}:{}: ", file, source.begin.line);
 }
 
-/// Walks a parsed document and keeps the line of every key.
+/// Visits a parsed document and records the line of every key.
 struct Reader {
   ConfigTree& tree;
 
@@ -56,12 +56,12 @@ struct Reader {
   }
 };
 
-/// Whether a key is `key` or one of those inside its value.
+/// Whether a key equals `outer` or is inside its value.
 bool is_within(std::string_view key, std::string_view outer) {
   return key.starts_with(outer) && (key.size() == outer.size() || key[outer.size()] == '.' || key[outer.size()] == '[');
 }
 
-/// Numbers as people type them, .5 and 3., as TOML has them: 0.5 and 3.0.
+/// Converts numbers as people type them, .5 and 3., to those of TOML, 0.5 and 3.0.
 std::string with_digits_around_points(std::string_view text) {
   const auto digit = [&](std::size_t at) { return at < text.size() && text[at] >= '0' && text[at] <= '9'; };
   std::string result;
@@ -74,7 +74,7 @@ std::string with_digits_around_points(std::string_view text) {
   return result;
 }
 
-/// The document `value = TEXT`, where that is one value.
+/// The document `value = TEXT`, if the text is exactly one value.
 std::optional<toml::table> parse_one(const std::string& text) {
   try {
     toml::table parsed = toml::parse("value = " + text);
@@ -86,7 +86,7 @@ std::optional<toml::table> parse_one(const std::string& text) {
   }
 }
 
-/// The value that a text is by itself, as `--set key=text` takes it.
+/// The value of a text as in `--set key=text`.
 OptionValue parse_value(std::string_view key, std::string_view text) {
   if (too_deep_at(text)) fail<UsageError>("[--set] {}: the value is nested deeper than {}", key, deepest_toml);
   auto parsed = parse_one(std::string(text));
@@ -140,7 +140,7 @@ std::optional<int> ConfigTree::line_of(std::string_view section, std::string_vie
   for (;;) {
     const auto found = lines.find(section.empty() ? std::string(key) : fmt::format("{}.{}", section, key));
     if (found != lines.end()) return found->second;
-    const auto inside = key.find_last_of(".[");  // "layers[2].units" stands in "layers[2]", and that in "layers"
+    const auto inside = key.find_last_of(".[");  // "layers[2].units" is inside "layers[2]", and that is inside "layers"
     if (inside == std::string_view::npos) return std::nullopt;
     key = key.substr(0, inside);
   }

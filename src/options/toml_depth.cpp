@@ -7,7 +7,7 @@ namespace thalweg {
 
 namespace {
 
-/// The place behind a comment or a string that begins at `at`.
+/// The position after the comment or string that begins at `at`.
 std::size_t behind(std::string_view text, std::size_t at) {
   if (text[at] == '#') return std::min(text.find('\n', at), text.size());
   const char quote = text[at];
@@ -20,7 +20,7 @@ std::size_t behind(std::string_view text, std::size_t at) {
     } else if (text.substr(i).starts_with(end)) {
       return i + end.size();
     } else if (end.size() == 1 && text[i] == '\n') {
-      return i;  // not TOML, which the parser will say
+      return i;  // not TOML, which the parser will report
     }
   }
   return text.size();
@@ -35,9 +35,9 @@ bool belongs_to_key(char c) {
 
 std::optional<int> too_deep_at(std::string_view toml) {
   int line = 1, depth = 0;
-  int dots = 0;           // in the key under way: a.b.c has two
+  int dots = 0;           // in the current key: a.b.c has two
   int key = 0;            // of the key whose value begins
-  std::vector<int> open;  // what each open bracket added to the depth
+  std::vector<int> open;  // how much each open bracket added to the depth
   for (std::size_t at = 0; at < toml.size();) {
     const char c = toml[at];
     if (c == '#' || c == '"' || c == '\'') {

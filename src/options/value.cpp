@@ -1,4 +1,4 @@
-// Values of a configuration, and how TOML writes them.
+// Values of a configuration, and their form in TOML.
 
 #include <fmt/format.h>
 
