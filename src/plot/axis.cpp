@@ -11,14 +11,14 @@
 namespace thalweg {
 
 namespace {
-/// On a logarithmic axis 1e-3 stands beside 1e-4.
+/// Labels of ticks on a logarithmic axis: 1e-3 next to 1e-4.
 std::string log_tick_label(double value) {
   const auto exponent = static_cast<int>(std::floor(std::log10(value) + 1e-9));
   if (exponent > -3) return number_text(value);
   return fmt::format("{:.6g}e{}", value * std::pow(10, -exponent), exponent);
 }
 
-/// The distance of about `count` ticks over a span: 1, 2 or 5 times a power of ten.
+/// The distance between about `count` ticks over a span: 1, 2 or 5 times a power of ten.
 double tick_step(double span, int count) {
   const double rough = span / std::max(1, count), power = std::pow(10, std::floor(std::log10(rough)));
   for (const double digit : {1.0, 2.0, 5.0}) {
@@ -36,7 +36,7 @@ Axis::Axis(const std::vector<std::span<const double>>& values, bool log, bool ro
     }
   }
   if (low <= high) low_ = low, high_ = high;
-  if (high_ - low_ <= 1e-12 * std::max(std::abs(low_), std::abs(high_))) {  // one value: it goes to the middle
+  if (high_ - low_ <= 1e-12 * std::max(std::abs(low_), std::abs(high_))) {  // a single value is placed in the middle
     const double margin = log_ ? 0.5 : low_ == 0 ? 1 : std::abs(low_) / 2;
     low_ -= margin;
     high_ += margin;

@@ -1,5 +1,5 @@
 #pragma once
-// One axis of a plot: its range, its ticks, and where a value lies.
+// One axis of a plot: its range, its ticks, and the position of a value.
 
 #include <optional>
 #include <span>
@@ -17,10 +17,11 @@ class Axis {
     std::string label;
   };
 
-  /// Over the values that can be drawn; to whole ticks when `round`. About `ticks` of them.
+  /// The range covers the values that can be drawn; it is extended to whole ticks if `round` is set. There are about
+  /// `ticks` of them.
   Axis(const std::vector<std::span<const double>>& values, bool log, bool round, int ticks);
 
-  /// From 0 to 1 along the axis, or nothing for a value that cannot be drawn.
+  /// Position from 0 to 1 along the axis, or nothing for a value that cannot be drawn.
   [[nodiscard]] std::optional<double> place(double value) const;
   [[nodiscard]] const std::vector<Tick>& ticks() const { return ticks_; }
 
@@ -31,7 +32,7 @@ class Axis {
   [[nodiscard]] std::optional<double> transformed(double value) const;
 
   bool log_;
-  double low_ = 0, high_ = 1;  // transformed: of the decimal logarithm where the axis is one
+  double low_ = 0, high_ = 1;  // transformed values: decimal logarithms on a logarithmic axis
   std::vector<Tick> ticks_;
 };
 
@@ -41,11 +42,11 @@ struct PlotAxes {
   PlotAxes(const PlotOptions& options, std::span<const Series> series, int x_ticks, int y_ticks);
 };
 
-/// A place in the plot: both from 0 to 1, from the lower left.
+/// A position in the plot: both coordinates from 0 to 1, from the lower left.
 struct PlotPoint {
   double x = 0, y = 0;
 };
-/// The unbroken runs of points of a series.
+/// The unbroken sequences of points of a series.
 [[nodiscard]] std::vector<std::vector<PlotPoint>> line_segments(const PlotAxes& axes, const Series& series);
 
 }  // namespace thalweg

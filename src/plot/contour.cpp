@@ -27,7 +27,7 @@ std::vector<double> contour_levels(const ContourField& field, int count) {
 
 namespace {
 
-/// An edge of the grid: from a place to the next in its row (across) or in its column.
+/// An edge of the grid: from a point to the next one in its row (across) or in its column.
 using Edge = std::int64_t;
 
 class Contour {
@@ -39,7 +39,7 @@ class Contour {
       for (int c = 0; c + 1 < field_.columns; ++c) cut_cell(c, r);
     }
     std::vector<std::vector<ContourPoint>> lines;
-    for (const bool closed : {false, true}) {  // open lines from one of their ends first
+    for (const bool closed : {false, true}) {  // open lines, which start at one of their ends, before closed ones
       for (auto& [edge, ends] : next_) {
         if (!ends.empty() && (closed || ends.size() == 1)) lines.push_back(follow(edge));
       }
@@ -56,8 +56,8 @@ class Contour {
     return 2 * (static_cast<Edge>(r) * field_.columns + c) + (across ? 0 : 1);
   }
 
-  /// The places where the level crosses the sides of a cell, joined in pairs. Where it crosses all four, the mean of
-  /// the corners says which corners belong together.
+  /// The points at which the level crosses the sides of a cell, joined in pairs. If it crosses all four, the mean of
+  /// the corners decides which corners are connected.
   void cut_cell(int c, int r) {
     const std::array corner = {value(c, r), value(c + 1, r), value(c + 1, r + 1), value(c, r + 1)};
     if (!std::ranges::all_of(corner, [](double v) { return std::isfinite(v); })) return;
@@ -85,7 +85,7 @@ class Contour {
             field_.y(r) + (across ? 0 : part * (field_.y(r + 1) - field_.y(r)))};
   }
 
-  /// From an edge as far as the line goes; what was walked is taken away.
+  /// Follows a line from an edge as far as it goes, and removes what it has visited.
   std::vector<ContourPoint> follow(Edge edge) {
     std::vector<ContourPoint> line = {point(edge)};
     while (!next_[edge].empty()) {
@@ -114,7 +114,7 @@ namespace {
 
 constexpr std::string_view path_colour = "#d9570b";
 
-std::string colour_between(double part) {  // from the deep to the high
+std::string colour_between(double part) {  // from low to high
   const auto mix = [&](int low, int high) { return static_cast<int>(std::lround(low + (high - low) * part)); };
   return fmt::format("#{:02x}{:02x}{:02x}", mix(0x0b, 0xb9), mix(0x3c, 0xd3), mix(0x7d, 0xea));
 }
@@ -164,7 +164,8 @@ class ContourDrawing {
     for (const std::string& text : labels_) out_ += text;  // above all lines
   }
 
-  /// The value of a level, at the first place of its longest line, from the middle on, that has room around it.
+  /// Writes the value of a level at the first position on its longest line, searched from the middle on, that has
+  /// enough space.
   void label(const std::vector<std::vector<ContourPoint>>& lines, double value) {
     if (lines.empty()) return;
     const auto& longest = *std::ranges::max_element(lines, {}, [](const auto& line) { return line.size(); });
@@ -189,7 +190,7 @@ class ContourDrawing {
     }
   }
 
-  /// Points nearer than `pixels` to the one before are left out.
+  /// Points closer than `pixels` to the previous one are left out.
   [[nodiscard]] std::string line_text(const std::vector<ContourPoint>& line, double pixels) const {
     std::string text;
     double last_x = 0, last_y = 0;
@@ -208,7 +209,7 @@ class ContourDrawing {
     out_ += fmt::format(R"(<path d="{}" fill="none" stroke="{}" stroke-width="1.6" stroke-linejoin="round"/>)"
                         "\n",
                         line_text(path, 0.3), path_colour);
-    const std::size_t dots = std::min(path.size(), most_dots);  // the first steps, while they can be told apart
+    const std::size_t dots = std::min(path.size(), most_dots);  // the first steps, as long as they can be distinguished
     for (std::size_t i = 1; i < dots; ++i) {
       out_ +=
           fmt::format(R"(<circle cx="{:.1f}" cy="{:.1f}" r="2" fill="{}"/>)", x(path[i].x), y(path[i].y), path_colour);

@@ -25,13 +25,13 @@ struct ContourPlot {
   PlotOptions options;
   ContourField field;
   std::vector<ContourPoint> path = {};        ///< from the start to the end
-  std::vector<ContourPoint> minimizers = {};  ///< known, where they are
-  bool labels = false;                        ///< the value of every other level, on its line
+  std::vector<ContourPoint> minimizers = {};  ///< known minimizers
+  bool labels = false;                        ///< whether every other level has its value on its line
 };
 
-/// Levels that are met often: quantiles of the values, closer to each other near the lowest.
+/// Levels at quantiles of the values, closer to each other near the lowest.
 [[nodiscard]] std::vector<double> contour_levels(const ContourField& field, int count);
-/// The lines where the field has this level, each joined to one; cells with a value that is not finite have none.
+/// The lines on which the field has this level, joined to long lines; cells with a value that is not finite have none.
 /// (Marching squares; Lorensen and Cline 1987 in two dimensions)
 [[nodiscard]] std::vector<std::vector<ContourPoint>> contour_lines(const ContourField& field, double level);
 

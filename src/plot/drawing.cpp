@@ -6,7 +6,7 @@
 
 namespace thalweg {
 
-constexpr double character = 6.6;  // width in pixels, about, at 12 px
+constexpr double character = 6.6;  // approximate width in pixels at 12 px
 
 double text_width(std::string_view text) {
   const auto glyphs = std::ranges::count_if(text, [](char c) { return (c & 0xc0) != 0x80; });
@@ -26,7 +26,7 @@ std::string svg_grid(const Theme& theme, const PlotAxes& axes, const Frame& f) {
   double free = 0;
   for (const auto& [place, label] : axes.x.ticks()) {
     out += fmt::format(R"(<path {} d="M{:.1f} {:.1f}v4"/>)", theme.axis(), f.x(place), f.bottom);
-    if (f.x(place) - text_width(label) / 2 < free) continue;  // it would touch the label before
+    if (f.x(place) - text_width(label) / 2 < free) continue;  // it would touch the previous label
     out += fmt::format(R"(<text x="{:.1f}" y="{:.1f}" text-anchor="middle">{}</text>)"
                        "\n",
                        f.x(place), f.bottom + 18, label);
@@ -37,7 +37,7 @@ std::string svg_grid(const Theme& theme, const PlotAxes& axes, const Frame& f) {
                            theme.axis(), f.left, f.top, f.bottom, f.right);
 }
 
-/// A file has a size, a font and a background of its own; a page gives them.
+/// A file specifies its own size, font and background; on a page, these come from the page.
 std::string svg_opening(const Theme& theme, const std::string& title, int width, int height) {
   if (theme.page())
     return fmt::format("<svg viewBox=\"0 0 {} {}\" role=\"img\" aria-label=\"{}\">\n", width, height, title);

@@ -1,5 +1,5 @@
 #pragma once
-// What every SVG drawing has: its frame, its axes, its titles, and how its parts look.
+// The common parts of SVG drawings: frame, axes, titles, and the style of their parts.
 
 #include <string>
 #include <string_view>
@@ -8,8 +8,8 @@
 
 namespace thalweg {
 
-/// How the parts of a drawing look, as attributes of their elements. A file stands alone, so its parts have colours; on
-/// a page they have classes, since its style follows light and dark.
+/// The style of the parts of a drawing, as attributes of their elements. In a file, the parts have colours, because it
+/// stands alone; on a page they have classes, whose colours follow the light or dark style.
 class Theme {
  public:
   enum class Place { file, page };
@@ -20,7 +20,7 @@ class Theme {
   [[nodiscard]] std::string_view axis() const;
   [[nodiscard]] std::string_view mark() const;
   [[nodiscard]] std::string_view mark_text() const;
-  /// Of the series at a place.
+  /// For the series with this index.
   [[nodiscard]] std::string line(const Series& series, std::size_t place) const;
   [[nodiscard]] std::string band(const Series& series, std::size_t place) const;
   [[nodiscard]] std::string dot(const Series& series, std::size_t place) const;
@@ -29,9 +29,9 @@ class Theme {
  private:
   bool page_;
 };
-/// Its own role, or that of its place: where there are more series than colours, they begin again.
+/// The series' own role, or the one for its index; if there are more series than colours, the colours repeat.
 [[nodiscard]] const PlotRole& role_of(const Series& series, std::size_t place);
-/// The stroke of a series in a file: its colour, and dashes where the colours have begun again.
+/// The stroke of a series in a file: its colour, and dashes if the colours have repeated.
 [[nodiscard]] std::string file_stroke(const Series& series, std::size_t place);
 
 /// The plotting area, in pixels.
@@ -41,12 +41,12 @@ struct Frame {
   [[nodiscard]] double y(double place) const { return bottom - place * (bottom - top); }
 };
 
-/// About how many pixels a text takes, at 12 px.
+/// The approximate width of a text in pixels, at 12 px.
 [[nodiscard]] double text_width(std::string_view text);
 
-/// A frame of a drawing of that size: room for the titles, the labels of the axes, and `legend` pixels above it.
+/// The frame of a drawing of this size, with space for the titles, the labels of the axes, and `legend` pixels above.
 [[nodiscard]] Frame frame_for(const PlotOptions& options, const PlotAxes& axes, int width, int height, double legend);
-/// The element's beginning, with background, titles, grid and the labels of the axes.
+/// The beginning of the element, with background, titles, grid and the labels of the axes.
 [[nodiscard]] std::string svg_head(const Theme& theme, const PlotOptions& options, const PlotAxes& axes,
                                    const Frame& frame, int width, int height);
 

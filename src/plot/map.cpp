@@ -27,7 +27,7 @@ struct Dot {
   const std::string* name;
 };
 
-/// Where the points lie in the drawing, both axes in one scale.
+/// The positions of the points in the drawing, with the same scale on both axes.
 std::vector<Dot> dots_of(const MapOptions& options, std::span<const double> x, std::span<const double> y,
                          std::span<const std::string> names) {
   std::vector<Dot> dots;
@@ -48,7 +48,7 @@ std::vector<Dot> dots_of(const MapOptions& options, std::span<const double> x, s
   return dots;
 }
 
-/// The name beside its dot, on the side that is free; nothing where none is.
+/// The name beside its dot, on a free side; nothing if no side is free.
 std::string named(const Dot& dot, const MapOptions& options, std::vector<Box>& taken) {
   const double width = 0.92 * text_width(*dot.name);
   struct Side {

@@ -1,5 +1,5 @@
 #pragma once
-// A map: points on a plane, each with its name.
+// A map: labelled points on a plane.
 
 #include <span>
 #include <string>
@@ -11,8 +11,8 @@ struct MapOptions {
   int width = 960, height = 720;
 };
 
-/// One `<svg>` element, light, without references to anything outside it: a dot for each point, and beside it its name
-/// where there is still room, the first points first. One scale for both axes. Points that are not finite are left out.
+/// One light `<svg>` element without references to anything outside: a dot for each point, with its name if there is
+/// space, in the order of the points. Both axes have the same scale. Points that are not finite are left out.
 [[nodiscard]] std::string map_svg(const MapOptions& options, std::span<const double> x, std::span<const double> y,
                                   std::span<const std::string> names);
 

@@ -1,5 +1,5 @@
 #pragma once
-// One chart, for page, file and terminal: lines, bands, dots and points over two axes.
+// A chart for a page, a file or the terminal: lines, bands, dots and points over two axes.
 
 #include <span>
 #include <string>
@@ -16,19 +16,20 @@ struct Series {
   enum class Style { line, dotted_line, points };  ///< a dotted line has a dot at each of its points
   std::string name;
   std::vector<double> x, y;
-  std::vector<double> low = {}, high = {};  ///< a band around it, where they are given
-  std::string role = {};                    ///< of the table of roles, which gives the colour; else its place does
+  std::vector<double> low = {}, high = {};  ///< a band around the line, if given
+  /// a role in the table of roles, which determines the colour; empty: by the index of the series
+  std::string role = {};
   Style style = Style::line;
 };
 
-/// What a line means decides its colour.
+/// The colours for a role, that is, for the meaning of a line.
 struct PlotRole {
   std::string_view name;
-  std::string_view light, dark;  ///< on a light and on a dark page; files are light
+  std::string_view light, dark;  ///< on a light and on a dark page; files use the light one
 };
-/// Of meanings ("training", "validation", "lr", "gradient"), and of series by their place ("series1", ...).
+/// The roles for meanings ("training", "validation", "lr", "gradient"), and for series by index ("series1", ...).
 [[nodiscard]] std::span<const PlotRole> plot_roles();
-/// The style of a page: a variable of each role's name, and a class that sets `--role` to it.
+/// The style sheet of a page: a variable named after each role, and a class that sets `--role` to it.
 [[nodiscard]] std::string plot_role_style();
 
 /// A vertical line with a text: "suggested 3e-3".
@@ -41,31 +42,31 @@ struct PlotOptions {
   std::string title = {}, x_label = {}, y_label = {};
   bool log_x = false, log_y = false;
   std::vector<PlotMark> marks = {};
-  std::vector<double> x_shown = {}, y_shown = {};  ///< the axes reach these too
+  std::vector<double> x_shown = {}, y_shown = {};  ///< values that the axes must include, too
 };
 
-/// Whether values are easier to see on a logarithmic axis: all positive, over more than a decade.
+/// Whether a logarithmic axis suits the values: all positive, over more than a decade.
 [[nodiscard]] bool wants_log(std::span<const Series> series);
 
-/// The mean of every so many values with the lowest and the highest of each as a band, so that there are no more than
-/// `points`; the values themselves where they are no more.
+/// Replaces groups of consecutive values by their mean, with their lowest and highest values as a band, so that there
+/// are at most `points`; unchanged if there are not more.
 [[nodiscard]] Series thinned(std::string name, std::string role, std::span<const double> x, std::span<const double> y,
                              std::size_t points = 240);
 
-/// Braille dots with axes, `width` columns by about `height` rows of UTF-8, each ended by a newline. All series share
-/// the one colour, so this is for one, or for a few that need no telling apart.
+/// Braille dots with axes, `width` columns by about `height` rows of UTF-8, each ended by a newline. All series have
+/// the same colour, so it suits one series, or a few that need not be distinguished.
 [[nodiscard]] std::string line_plot_text(const PlotOptions& options, std::span<const Series> series, int width = 72,
                                          int height = 18);
 
-/// One `<svg>` element, light, without references to anything outside it; of a size in pixels that scales with its
-/// place. Long series are thinned to what can be seen.
+/// One light `<svg>` element without references to anything outside; its size in pixels scales with its container. Long
+/// series are thinned to the visible resolution.
 [[nodiscard]] std::string line_plot_svg(const PlotOptions& options, std::span<const Series> series, int width = 720,
                                         int height = 360);
 
-/// A figure for a report's page, whose style gives the colours and whose script reads out values: the title, a legend
-/// of the last values, the chart. Empty where there is nothing to draw.
+/// A figure for the page of a report, whose style determines the colours and whose script shows values: the title, a
+/// legend with the last values, the chart. Empty if there is nothing to draw.
 [[nodiscard]] std::string line_plot_html(const PlotOptions& options, std::span<const Series> series);
-/// Points for a page, and the line where predicted is true.
+/// A scatter plot for a page, with the line where predicted equals true.
 [[nodiscard]] std::string scatter_html(std::string_view target, std::span<const double> truth,
                                        std::span<const double> predicted);
 

@@ -65,7 +65,7 @@ std::vector<PlotPoint> visible(const std::vector<PlotPoint>& points, double pixe
   return kept;
 }
 
-/// A chart of some series over its axes, in the colours of its theme.
+/// A chart of some series with its axes, in the colours of its theme.
 struct LineDrawing {
   Theme theme;
   const PlotAxes& axes;
@@ -75,7 +75,7 @@ struct LineDrawing {
     return fmt::format(R"(<circle {} cx="{:.1f}" cy="{:.1f}" r="{}"/>)", look, f.x(p.x), f.y(p.y), radius);
   }
 
-  /// What the page's script reads out: where each point lies, and its values.
+  /// The data for the page's script: the position of each point, and its values.
   [[nodiscard]] std::string read_outs(const Series& series) const {
     std::string out;
     for (std::size_t i = 0; i < std::min(series.x.size(), series.y.size()); ++i) {
@@ -90,7 +90,7 @@ struct LineDrawing {
   [[nodiscard]] std::string curve(const Series& series, std::size_t place) const {
     std::string path, dots;
     for (const auto& segment : line_segments(axes, series)) {
-      const bool alone = segment.size() == 1;  // between gaps
+      const bool alone = segment.size() == 1;  // a single point between gaps
       const bool dotted = alone || series.style == Series::Style::dotted_line;
       char command = 'M';
       for (const PlotPoint& p : visible(segment, f.right - f.left)) {
@@ -111,7 +111,7 @@ struct LineDrawing {
     return out + "\n";
   }
 
-  /// The area between `low` and `high`, along each unbroken run of both.
+  /// The area between `low` and `high`, for each unbroken sequence of both.
   [[nodiscard]] std::string band(const Series& series, std::size_t place) const {
     std::string out;
     const std::size_t count = std::min({series.x.size(), series.low.size(), series.high.size()});
@@ -133,7 +133,7 @@ struct LineDrawing {
 
   [[nodiscard]] std::string marks(const PlotOptions& options) const {
     std::string out;
-    double line = f.top + 12;  // one under the other, so that near marks do not write over each other
+    double line = f.top + 12;  // one below the other, so that marks close to each other do not overlap
     for (const PlotMark& mark : options.marks) {
       const auto place = axes.x.place(mark.x);
       if (!place || *place < 0 || *place > 1) continue;
@@ -159,7 +159,7 @@ struct LineDrawing {
 
 constexpr double legend_line = 18;
 
-/// Where each name of the legend stands: its left edge, and its line from the top.
+/// The positions of the names in the legend: left edge, and distance from the top.
 struct LegendPlaces {
   std::vector<std::pair<double, int>> names;
   int lines = 0;
@@ -177,7 +177,7 @@ LegendPlaces legend_places(std::span<const Series> series, double left, double r
   return places;
 }
 
-/// Within a file's drawing, above the frame.
+/// The legend in a file's drawing, above the frame.
 std::string file_legend(std::span<const Series> series, const Frame& f) {
   const LegendPlaces places = legend_places(series, f.left, f.right);
   std::string out;
@@ -193,7 +193,8 @@ std::string file_legend(std::span<const Series> series, const Frame& f) {
   return out;
 }
 
-/// Beside a page's drawing: each line's last value, which the script replaces by that under the pointer.
+/// The legend beside a page's drawing: each line's last value, which the script replaces by the value under the
+/// pointer.
 std::string page_legend(std::span<const Series> series) {
   std::string out;
   for (std::size_t i = 0; i < series.size(); ++i) {
@@ -226,7 +227,7 @@ std::string line_plot_html(const PlotOptions& options, std::span<const Series> s
   if (drawn.empty()) return {};
   const PlotAxes axes(options, drawn, 5, 4);
   const Theme theme(Theme::Place::page);
-  PlotOptions inside = options;  // the title stands above
+  PlotOptions inside = options;  // the title is above the drawing
   inside.title.clear();
   const Frame f = frame_for(inside, axes, page_width, page_height, 0);
   return fmt::format(

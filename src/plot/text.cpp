@@ -12,7 +12,7 @@ namespace thalweg {
 
 namespace {
 
-/// Dots of 2 x 4 to a character.
+/// A canvas on which a character has 2 x 4 dots.
 class BrailleCanvas {
  public:
   BrailleCanvas(int columns, int rows)
@@ -28,7 +28,7 @@ class BrailleCanvas {
     }
   }
 
-  /// A small cross.
+  /// Draws a small cross.
   void mark(PlotPoint at) {
     const int x = static_cast<int>(std::lround(at.x * (2 * columns_ - 1)));
     const int y = static_cast<int>(std::lround((1 - at.y) * (4 * rows_ - 1)));
@@ -44,7 +44,7 @@ class BrailleCanvas {
       const unsigned bits = cells_[static_cast<std::size_t>(r * columns_ + c)];
       if (bits == 0) {
         text += ' ';
-      } else {  // U+2800 and the bits, in UTF-8
+      } else {  // U+2800 plus the bits, in UTF-8
         text += '\xe2';
         text += static_cast<char>(0xa0 | (bits >> 6));
         text += static_cast<char>(0x80 | (bits & 0x3f));
@@ -70,7 +70,7 @@ std::string repeat(std::string_view text, int times) {
   return out;
 }
 
-/// The axis under the plot with its ticks, and the line of their labels.
+/// The axis below the plot with its ticks, and the line with their labels.
 std::string bottom_axis(const Axis& axis, int columns, int margin) {
   std::vector<bool> tick(static_cast<std::size_t>(columns), false);
   std::string labels(static_cast<std::size_t>(margin + 1 + columns), ' ');
@@ -79,7 +79,7 @@ std::string bottom_axis(const Axis& axis, int columns, int margin) {
     const int at = static_cast<int>(std::lround(place * (columns - 1))), width = static_cast<int>(label.size());
     const int begin = std::clamp(margin + 1 + at - width / 2, 0, std::max(0, static_cast<int>(labels.size()) - width));
     tick[static_cast<std::size_t>(at)] = true;
-    if (begin < free) continue;  // it would touch the label before
+    if (begin < free) continue;  // it would touch the previous label
     labels.replace(static_cast<std::size_t>(begin), label.size(), label);
     free = begin + width + 1;
   }

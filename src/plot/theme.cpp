@@ -11,7 +11,7 @@ namespace thalweg {
 
 namespace {
 
-// The series' colours are told apart by those who do not tell red from green, too.
+// The colours of the series can be distinguished with red-green colour blindness.
 constexpr PlotRole roles[] = {
     {"training", "#1f6feb", "#6ea8ff"}, {"validation", "#d4640c", "#ff9d57"}, {"lr", "#1a8a5f", "#4fc997"},
     {"gradient", "#8250c8", "#bb97f0"}, {"series1", "#0b62c4", "#6ea8ff"},    {"series2", "#d9570b", "#ff9d57"},

@@ -74,7 +74,7 @@ for (const box of document.querySelectorAll(".surface")) {
     label(data.y[1], 1.1, .5); label(data.y[0], 1.1, 0); label(data.y[2], 1.1, 1);
     pen.textAlign = "left";
     pen.fillText(`loss ${low.toPrecision(3)} to ${high.toPrecision(3)}${log.checked ? ", logarithmic" : ""}`, 6, 16);
-    if (path.length) {  // its place when seen from straight above
+    if (path.length) {  // its position when seen from directly above
       pen.strokeStyle = pen.fillStyle = "#d9570b"; pen.lineWidth = 2; pen.beginPath();
       const points = path.map(([x, y]) => place(x, y, height(x, y) + .01));
       points.forEach(([x, y], i) => i ? pen.lineTo(x, y) : pen.moveTo(x, y));

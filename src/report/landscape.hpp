@@ -13,7 +13,7 @@ namespace thalweg {
 struct LandscapeSlice {
   PlotOptions options;
   std::vector<Series> series;
-  std::string caption;  ///< what the picture shows, and what does not follow from it
+  std::string caption;  ///< what the picture shows, and what cannot be concluded from it
 };
 
 /// The loss over a plane.

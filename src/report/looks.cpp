@@ -154,7 +154,7 @@ class Histograms {
   int low_ = std::numeric_limits<int>::max(), high_ = std::numeric_limits<int>::min();
 };
 
-/// The noise scale of the last looks and what it says of the batch.
+/// The noise scale of the last looks and what it implies for the batch size.
 std::string noise_text(const std::vector<Look>& looks) {
   const std::span<const Look> last = window(looks, looks.size() - 1);
   const Estimate scale = noise_scale(last);
