@@ -75,7 +75,7 @@ class MetricsLog {
   /// Removes all lines of later steps, because a resumed run repeats these steps. The time that they took still counts;
   /// it is written to the last remaining line.
   void cut_after(std::int64_t step);
-  /// The contents of the log, over all sessions of a run.
+  /// The contents of the log, over all sittings of a run.
   [[nodiscard]] History history() const;
   [[nodiscard]] std::vector<Look> looks() const;
 

@@ -62,7 +62,7 @@ class TextClassifier {
   /// Whether predictions are scores of both classes instead of probabilities.
   [[nodiscard]] bool gives_scores() const { return linear_.loss().traits().scores; }
   void set_inverse_frequency(std::vector<float> weights) { inverse_frequency_ = std::move(weights); }
-  ProgressiveSums progressive;              ///< over all sessions
+  ProgressiveSums progressive;              ///< over all sittings
   double epoch_loss = 0, epoch_weight = 0;  ///< over the steps of the present epoch
 
   /// Writes everything on which the next step and the predictions depend, together with `fingerprint`.

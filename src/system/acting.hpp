@@ -28,7 +28,7 @@ using Positions = std::span<const Environment* const>;
 /// (batch, actions): the logits, with values for illegal actions that are so low that these are never chosen.
 [[nodiscard]] Var masked(const Var& logits, const Var& legal);
 
-/// The outputs of a net: log-probabilities of the actions, and the value for the player whose turn it is.
+/// The outputs of a net: log-probabilities of the actions, and the value for the player to move.
 struct Said {
   std::int64_t actions = 0;
   std::vector<float> log_probabilities = {}, values = {};  ///< (positions, actions); (positions)

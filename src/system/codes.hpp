@@ -46,10 +46,10 @@ struct CodeOptions {
   [[nodiscard]] Fields fields(Fields own);
 };
 
-/// Two objectives that take turns: the model's own, and a transformer that learns to predict each code of an image by
+/// Two objectives that take turns: the model's own, and a transformer that learns to predict each code of an image from
 /// those before it (van den Oord et al. 2017, sec. 4.2, train theirs afterwards). New images are decoded from codes
-/// drawn by it. It measures reconstructions, beside those from as many principal components as an image has codes, the
-/// number of codes in use, and samples.
+/// that the transformer draws. The figures compare reconstructions with those from as many principal components as an
+/// image has codes, and include the number of codes in use, and samples.
 [[nodiscard]] System code_system(const SystemData& data, CodeModel model, const PriorOptions& prior);
 
 }  // namespace thalweg::images

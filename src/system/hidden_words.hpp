@@ -96,7 +96,7 @@ class NeighbourCounts {
     std::size_t bucket = 0;
   };
   [[nodiscard]] Contexts contexts(const HiddenWord& hidden) const;
-  /// The probability of a word by each part of the mixture.
+  /// The probability of a word by each component of the mixture.
   [[nodiscard]] Weights said(const Contexts& contexts, std::int32_t word) const;
 
   Followers around_, behind_, before_;

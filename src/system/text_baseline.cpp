@@ -99,7 +99,7 @@ Tensor tfidf_logistic(const Dataset& train, const Dataset& test, std::int64_t cl
   Tensor result({test.rows(), classes});
   for (std::int64_t row = 0; row < test.rows(); ++row) {
     const data::SparseRow one = asked[row];
-    const std::int32_t any = 0;  // what is predicted does not depend on it
+    const std::int32_t any = 0;  // the prediction does not depend on it
     const auto said = linear.predict({&one, 1}, {&any, 1}).predictions;
     for (std::int64_t c = 0; c < classes; ++c)
       result.set(row * classes + c, classes > 2 ? said[static_cast<std::size_t>(c)] : c == 1 ? said[0] : 1 - said[0]);
@@ -134,7 +134,7 @@ std::vector<double> tfidf_preferences(const Dataset& train, const Dataset& test,
   std::vector<double> margins;
   for (std::int64_t row = 0; row < test.rows(); ++row) {
     const data::SparseRow one = asked[2 * row];
-    const std::int32_t any = 0;  // what is predicted does not depend on it
+    const std::int32_t any = 0;  // the prediction does not depend on it
     const auto p = static_cast<double>(linear.predict({&one, 1}, {&any, 1}).predictions[0]);
     margins.push_back(std::log(p) - std::log1p(-p));
   }

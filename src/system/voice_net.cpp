@@ -80,8 +80,8 @@ Var VoiceNet::decoded(const Scope& s, const Var& hidden, const Var& durations, c
 
 /// The attention of each step to each token, over paths that visit all tokens in order. The sum over these paths is
 /// that of connectionist temporal classification with the labels 1, 2, ... and a blank that is never chosen. Its
-/// gradient by the logits is softmax(logits) minus the probability that a path is at that token, which is the wanted
-/// result.
+/// gradient with respect to the logits is softmax(logits) minus the probability that a path is at that token; that
+/// probability is the wanted attention.
 std::pair<Var, Var> VoiceNet::aligned(const Scope& s, const Batch& b) const {
   constexpr double out_of_reach = -1e4, along_diagonal = 50;  // the deviation is a tenth of the text
   const Var &x = b["input"], &frames = b["frames"], letters = with_pauses(b["target"]), tokens = b["letters"] + 2;

@@ -1,4 +1,5 @@
-// An autoencoder whose code is a discrete choice at each of a few places. Its derivative is that of soft choices.
+// An autoencoder whose code is a discrete choice at each of a few places; it is trained with the derivative of soft
+// choices.
 
 #include <cmath>
 

@@ -1,5 +1,5 @@
-// A classifier of sentences: an encoder of words, which a masked language model may have trained before, and a linear
-// layer on the mean of its outputs.
+// A classifier of sentences: an encoder of words, optionally pre-trained by a masked language model, and a linear layer
+// on the mean of its outputs.
 
 #include <algorithm>
 #include <cmath>
