@@ -7,8 +7,8 @@
 
 namespace thalweg {
 
-/// The smallest number of edits that turn the reference into `read`. Edits can be added over texts; then every symbol
-/// has the same weight in the rate, whatever its text.
+/// The smallest number of edits that turn the reference into `read`. Edits of several texts can be added; then every
+/// symbol has the same weight in the rate, whatever its text.
 struct Edits {
   std::int64_t substitutions = 0;
   std::int64_t insertions = 0;  ///< symbols only in `read`

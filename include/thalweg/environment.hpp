@@ -43,10 +43,10 @@ class Environment {
 
   /// Begins an episode.
   void reset(std::uint64_t seed);
-  /// The player whose turn it is acts; gives the reward of that player. Throws UsageError for an action that is not
-  /// legal, NumericError for a reward that is not finite; both name the line of the call.
+  /// Takes an action for the player whose turn it is, and returns that player's reward. Throws UsageError for an action
+  /// that is not legal, NumericError for a reward that is not finite; both name the line of the call.
   double step(std::int64_t action, Source source = Source::here());
-  [[nodiscard]] bool legal(std::int64_t action) const;  ///< false for all where the episode is over
+  [[nodiscard]] bool legal(std::int64_t action) const;  ///< false for all actions once the episode is over
   [[nodiscard]] std::vector<std::int64_t> legal_actions() const;
   [[nodiscard]] bool over() const { return over_; }
   /// Whether the episode is over only because it reached its largest length: it could have continued.

@@ -15,7 +15,7 @@ enum class ErrorKind {
   numbers = 5,   ///< a loss or gradient that is not finite
   io = 6,        ///< the file system refused
   memory = 7,    ///< the plan needs more memory than there is
-  rank = 8,      ///< another rank is gone: of the command alone
+  rank = 8,      ///< another rank is gone; used only by the command
   device = 9,    ///< a GPU was lost, or a call of its driver failed
 };
 

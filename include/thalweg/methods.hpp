@@ -37,7 +37,7 @@ Optimizer nonlinear_cg(NonlinearCgOptions options = {});
 struct NewtonCgOptions {
   double radius = 1, largest_radius = 1e3;  ///< radius of the trust region: initial and largest
   double accept = 0.1;                      ///< fraction of the predicted decrease that a step must reach
-  std::int64_t iterations = 0;              ///< of conjugate gradients a step; 0: 2 n + 10 at most
+  std::int64_t iterations = 0;              ///< conjugate-gradient iterations per step; 0: at most 2 n + 10
 };
 /// The quadratic model's minimum in a trust region, by conjugate gradients that stop at negative curvature (Steihaug
 /// 1983). If the gradient vanishes, Lanczos's method searches a direction of negative curvature, and the next step
@@ -47,7 +47,7 @@ Optimizer newton_cg(NewtonCgOptions options = {});
 struct GaussNewtonOptions {
   std::string solver = "auto";  ///< "dense": residuals and QR; "products": conjugate gradients; "auto": either
   double decrease = 1e-4;
-  std::int64_t iterations = 0;  ///< of conjugate gradients a step; 0: 2 n + 10 at most
+  std::int64_t iterations = 0;  ///< conjugate-gradient iterations per step; 0: at most 2 n + 10
 };
 /// s minimises |r + J s|^2; then a line search along s. (Gauss 1809; Nocedal and Wright 2006, section 10.3)
 Optimizer gauss_newton(GaussNewtonOptions options = {});

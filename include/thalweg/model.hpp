@@ -56,11 +56,11 @@ class Model {
   /// Many rows, (rows, features) or (rows, ...) of images: values (rows, 1), which are f64 where they are in the units
   /// of a table's target, or probabilities (rows, classes), or scores.
   [[nodiscard]] Tensor predict(const Tensor& rows) const;
-  /// Many rows as the model's graph takes them: encoded (for a table), or as stored (for images).
+  /// Many rows in the form that the model's graph reads: encoded (for a table), or as stored (for images).
   [[nodiscard]] Tensor predict_encoded(const Tensor& input) const;
 
-  /// Loss and metrics of rows with "input" as `predict_encoded` takes it and "target", as a Dataset of the same
-  /// preprocessing has them.
+  /// Loss and metrics of rows with "input" in the form of `predict_encoded`, and "target", as in a Dataset with the
+  /// same preprocessing.
   [[nodiscard]] Evaluation evaluate(const Dataset& data) const;
 
   /// Continues a text, token by token; apart from attention the cost per token does not grow with the length of the

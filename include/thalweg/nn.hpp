@@ -10,7 +10,7 @@
 
 namespace thalweg {
 
-// The forms in configurations of those options of layers that are neither numbers nor texts.
+// How a configuration writes those options of layers that are neither numbers nor texts.
 
 template <>
 struct OptionForm<Extent> {

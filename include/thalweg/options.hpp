@@ -36,7 +36,7 @@ struct Duration {
   friend bool operator==(const Duration&, const Duration&) = default;
 };
 
-/// A value as a configuration gives it.
+/// A value as given in a configuration.
 class OptionValue;
 using OptionList = std::vector<OptionValue>;
 using OptionMap = std::map<std::string, OptionValue>;
@@ -62,7 +62,7 @@ class OptionValue {
   OptionValue& operator=(OptionValue&& other) noexcept;
   ~OptionValue();
 
-  /// The value, or nullptr where it is of another type.
+  /// The value, or nullptr if it has another type.
   template <class T>
   [[nodiscard]] const T* get_if() const;
   template <class T>

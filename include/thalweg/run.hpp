@@ -29,7 +29,7 @@
 
 namespace thalweg {
 
-/// Unlike the rest of the library it prints. It handles SIGINT, SIGTERM and SIGHUP from the begin of the run (see
+/// Unlike the rest of the library it prints. It handles SIGINT, SIGTERM and SIGHUP from the start of the run (see
 /// below) until this object is destroyed. At the first signal, the present step is finished (or the next, if none is
 /// running) and the run is saved; a second signal ends the process at once. A process can have one Run at a time, with
 /// one fit or one loop.

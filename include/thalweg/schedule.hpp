@@ -1,6 +1,6 @@
 #pragma once
-// Schedules: how the rate changes over a run. A schedule is a pure function of the position of a run, so a resumed run
-// needs no history; its value is a factor of `optimizer.lr`, the only place of the rate.
+// Schedules: how the rate changes over a run. A schedule is a pure function of the position in a run, so that a resumed
+// run needs no history; its value multiplies `optimizer.lr`, the only place where the rate is set.
 //
 // t is the step from 0. n is the schedule's length in steps: that of the run minus the warm-up, unless `length` is set.
 // After n steps a schedule holds its last value. Durations in percent are of the steps after the warm-up.

@@ -21,7 +21,7 @@
 
 namespace thalweg {
 
-/// The data that a system is made for: the form of its rows, and the number of threads.
+/// The data for which a system is made: the form of its rows, and the number of threads.
 struct SystemData {
   Shape input = {};  ///< the shape of one row of "input"
   DType dtype = f32;

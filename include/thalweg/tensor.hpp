@@ -90,7 +90,7 @@ class Tensor {
   void expect(DType dtype) const;
   void expect_count(std::size_t count) const;
   friend class Mirrored;
-  /// Brings the bytes home from a device where the newest are there.
+  /// Copies the bytes back from a device if it has newer ones.
   void bring() const;
 
   std::shared_ptr<std::byte[]> buffer_;
