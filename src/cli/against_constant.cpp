@@ -15,7 +15,7 @@ namespace thalweg::cli {
 
 Evidence AgainstConstant::evidence(const std::string& name) const {
   return {"gain_over_constant", gain.mean,
-          fmt::format("On {} the loss of {} less the model's is {} (95 %: {} to {}): above 0, the model is better.",
+          fmt::format("On {} the loss of {} minus the model's is {} (95 %: {} to {}): above 0, the model is better.",
                       counted(rows, part + " rows"), name, number_text(gain.mean, 3), number_text(gain.low, 3),
                       number_text(gain.high, 3))};
 }
@@ -40,7 +40,8 @@ std::optional<AgainstConstant> against_constant(const Session& session, const Co
 
 std::optional<double> more_often_right(const Evaluation& evaluation, const std::vector<NamedMetrics>& baselines) {
   const auto own = find_in(evaluation.metrics, "accuracy");
-  std::optional<double> constant;  // of the first baseline with an accuracy: the constant of the loss may have none
+  // from the first baseline that has an accuracy; the constant of the loss may have none
+  std::optional<double> constant;
   for (const auto& [name, metrics] : baselines) constant = constant ? constant : find_in(metrics, "accuracy");
   return own && constant ? std::optional(*own - *constant) : std::nullopt;
 }
@@ -52,7 +53,8 @@ bool is_right_more_often(const Evaluation& evaluation, const std::vector<NamedMe
 bool holds_on_training_rows(Session& session, const JudgeOptions& constants, const std::vector<Baseline>& baselines,
                             const PairedDifference& gain, std::optional<double> more_often) {
   constexpr std::int64_t most = 4096;
-  constexpr double part = 0.3;  // what is learned helps the rows that it was learned from at least so much
+  // the gain on the training rows must be at least this fraction of the gain on the held-out rows
+  constexpr double part = 0.3;
   const Dataset rows = data::spread_rows(session.parts.train, most);
   const Evaluation own = session.trainer.evaluate(rows);
   const double gained = constants.constant_training - own["loss"];

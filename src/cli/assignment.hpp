@@ -1,5 +1,5 @@
 #pragma once
-// KEY=VALUE, as `--set` and `--type` take it.
+// KEY=VALUE, the form of the values of `--set` and `--type`.
 
 #include <string>
 #include <string_view>
@@ -17,7 +17,7 @@ struct AssignmentOption {
 struct Assignment {
   std::string key, value;
 };
-/// Throws UsageError where there is no '=', or nothing before it.
+/// Throws UsageError if there is no '=', or nothing before it.
 [[nodiscard]] Assignment split_assignment(std::string_view text, const AssignmentOption& option);
 
 /// Sets the keys given with `--set`, over the values in the tree. The example shows a key of this command.

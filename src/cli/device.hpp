@@ -14,20 +14,20 @@ class App;
 
 namespace thalweg::cli {
 
-/// --device, for a trained model.
+/// Adds --device, for commands that use a trained model.
 void add_device_option(CLI::App& command, std::string& name);
-/// Throws UsageError where another device than this CPU is named, for what is computed by this CPU alone.
+/// Throws UsageError if a device other than this CPU is named, for computations that only run on this CPU.
 void refuse_device(std::string_view name, std::string_view what);
 
-/// The device of what a command makes while this lives. "cpu" leaves the one that was chosen before: a program that has
-/// this command in it may have chosen another.
+/// Sets the device for everything that a command creates while this object lives. "cpu" keeps the previously chosen
+/// device, because a program that contains this command may have chosen another.
 class DeviceInUse {
  public:
   explicit DeviceInUse(const std::string& name, bool tf32 = false);
-  /// Throws UsageError for another device than this CPU where ranks share the steps of this training.
+  /// Throws UsageError for a device other than this CPU if ranks share the steps of this training.
   explicit DeviceInUse(const Config& config, bool has_ranks = false);
 
-  /// For the head of a run: "device: NVIDIA H200, driver 580.65". Empty for this CPU.
+  /// A line for the start of a run: "device: NVIDIA H200, driver 580.65". Empty for this CPU.
   [[nodiscard]] std::string said() const;
 
  private:

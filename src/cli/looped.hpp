@@ -77,7 +77,7 @@ struct TrainedLoop {
 };
 /// The row for a run folder; null if the path is not a run folder or belongs to another kind of run.
 [[nodiscard]] const LoopedRow* looped_run(const std::string& path);
-/// Throws ModelError where there is no model yet.
+/// Throws ModelError if there is no model yet.
 [[nodiscard]] TrainedLoop trained_loop(const LoopedRow& row, const std::filesystem::path& folder,
                                        const Registry& registry);
 int evaluate_looped(const LoopedRow& row, const std::filesystem::path& folder, const std::string& place,

@@ -57,7 +57,7 @@ std::vector<Measured> measure(Session& session, const std::vector<Baseline>& bas
     all.push_back({name, &*data, session.trainer.evaluate(*data), metrics_of(baselines, session.recipe, *data)});
     if (!session.system && data->has("target"))
       all.back().weights = weights_on(session.recipe.make_loss(registry), *data);
-    if (baselines.empty() || all.back().weights) return;  // it gives every row the same weight
+    if (baselines.empty() || all.back().weights) return;  // the nearest neighbour gives every row the same weight
     if (const auto nearest = nearest_neighbour_accuracy(session.parts.train, *data))
       all.back().baselines.push_back({"nearest neighbour", {{"accuracy", *nearest}}});
   };
@@ -432,7 +432,7 @@ void heed_rows(Outcome& outcome, Session& session, const Config& config, const H
   const double part = part_of_constant(constants, history);
   const bool learned = part < 0.9, by_heart = part < 0.03;
   if (!nothing && (last.name != "test" || !learned || !has_ended(verdict))) return;
-  if (last.evaluation.rows != last.data->rows()) return;  // some have labels that the loss ignores
+  if (last.evaluation.rows != last.data->rows()) return;  // some rows have labels that the loss ignores
   const auto against = against_constant(session, config, trained, last.name, *last.data, registry);
   if (!against) return;
   const auto often = more_often_right(last.evaluation, last.baselines);

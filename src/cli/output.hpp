@@ -26,7 +26,7 @@ template <class... Args>
   return fmt::vformat(format, fmt::make_format_args(args...));
 }
 
-/// Writes to standard output. Throws IoError when it cannot be written to (a full disk, a closed pipe).
+/// Writes to standard output. Throws IoError if that fails (a full disk, a closed pipe).
 void emit(std::string_view text);
 template <class... Args>
 void emit(fmt::format_string<Args...> format, Args&&... args) {
@@ -37,7 +37,7 @@ template <class Json>
 void emit_line_of(const Json& value) {
   emit(value.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n");
 }
-/// Writes out what is still in the buffer; throws as emit does.
+/// Flushes the buffer; throws as emit does.
 void flush_output();
 
 /// Opens standard streams that were closed. Otherwise a file that is opened later would get their descriptor, and

@@ -9,7 +9,7 @@
 namespace thalweg::cli {
 
 struct RankOptions {
-  std::string distributed = "auto";  ///< auto (mpi where a launcher started several processes), mpi or none
+  std::string distributed = "auto";  ///< auto (mpi if a launcher started several processes), mpi or none
   double patience = 30;              ///< seconds after which a rank that does not answer counts as lost
 };
 

@@ -88,7 +88,7 @@ void run_walks(const Study& study, StudyArm& arm, const WalkOptions& options, co
                 {.max_steps = options.steps, .gradient_norm = 0, .seed = seed}, options.to);
   };
   double lr = options.lr;
-  if (lr == 0) {  // the same rates for every arm, tried from other starts than those of the results
+  if (lr == 0) {  // all arms try the same rates, from other starts than those of the results
     const std::vector<double> rates = rate_grid(-5, 1, 3);
     double best = diverged;
     lr = rates.front();

@@ -361,7 +361,7 @@ void check_online(const TextClassifierConfig& config, const TrainArguments& argu
   if (std::ranges::any_of(arguments.config.given, is_length))
     fail<UsageError>("[texts] --epochs beside --online, which reads each text once. Wanted: one of the two");
   if (config.schedule.kind != "constant")
-    fail<UsageError>("[schedule] kind = '{}'. Wanted: constant, for a stream has no end that is known",
+    fail<UsageError>("[schedule] kind = '{}'. Wanted: constant, because the end of a stream is not known",
                      config.schedule.kind);
   if (config.hashing.weighting == "tfidf")
     fail<UsageError>(

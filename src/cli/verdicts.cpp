@@ -66,9 +66,8 @@ std::optional<LeftOutcome> outcome_in(const std::filesystem::path& folder) {
                                     .advice = verdict.at("advice")}};
     if (!left.contains("validation")) return outcome;
     for (const auto& [metric, value] : left["validation"].items())
-      outcome.validation.emplace_back(
-          "validation." + metric,
-          value.is_number() ? value.get<double>() : std::nan(""));  // which JSON does not have
+      outcome.validation.emplace_back("validation." + metric,
+                                      value.is_number() ? value.get<double>() : std::nan(""));  // JSON has no NaN
     return outcome;
   } catch (const nlohmann::json::exception&) {
     return std::nullopt;

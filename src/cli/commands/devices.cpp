@@ -20,7 +20,7 @@ nlohmann::ordered_json json_of(const DeviceInfo& device) {
 
 std::string memory_text(const DeviceInfo& device) {
   const auto text = [](std::size_t bytes) { return bytes_text(static_cast<std::int64_t>(bytes)); };
-  if (device.name == "cpu" || device.unused == 0) return text(device.memory);  // a driver may not say
+  if (device.name == "cpu" || device.unused == 0) return text(device.memory);  // some drivers do not report it
   return fmt::format("{}, {} unused", text(device.memory), text(device.unused));
 }
 

@@ -35,7 +35,7 @@ struct Measured {
   std::string name;
 };
 
-/// The data on which a run is measured: its test data, or its held-out rows. Both must be unchanged.
+/// The data on which a run is measured by default: its test data, or its held-out rows. Both must be unchanged.
 Measured own_data(const EvaluateArguments& arguments, const data::Preprocessing& preprocessing,
                   std::vector<std::string>& warnings) {
   const fs::path folder = arguments.run;

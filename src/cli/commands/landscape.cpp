@@ -130,10 +130,10 @@ void add_random(LandscapePage& page, const Ground& ground, const LandscapeArgume
   plane.plot.path = {{0, 0}};
   plane.plot.labels = true;
   plane.caption = fmt::format(
-      "What it is: {}, around the parameters where the run ended, at (0, 0). Each filter (what leads to one unit) of a "
+      "What it is: {}, around the parameters where the run ended, at (0, 0). Each filter (the weights of a unit) of a "
       "random direction has the norm of that filter of the weights, so that 1 on an axis is a step as long as the "
-      "weights themselves, whatever their scale (Li et al. 2018); biases and weights of normalisations stay where they "
-      "are. The cosine of the two directions is {}. Over the plane the loss goes {}. What does not follow: two "
+      "weights themselves, whatever their scale (Li et al. 2018); biases and weights of normalisations are not "
+      "changed. The cosine of the two directions is {}. Over the plane the loss goes {}. What does not follow: two "
       "directions of {} show almost nothing of the whole. A bowl here rules out neither a direction that leads down "
       "nor a sharp one, because both are rare among random ones (thalweg inspect --curvature finds them), and a wide "
       "bowl does not prove a small test error. Compare with other runs only at the same span, rows and seed.",
@@ -144,10 +144,9 @@ void add_random(LandscapePage& page, const Ground& ground, const LandscapeArgume
                                    .y_label = "loss"},
                        .series = ground.along(first, places),
                        .caption =
-                           "The same first direction as above, through the end of the run at 0. Where the two "
-                           "curves have their lowest points at different places, the parameters are not the best "
-                           "for rows that were not trained on, along this one direction; what holds along others "
-                           "cannot be read from it."};
+                           "The same first direction as above, through the end of the run at 0. If the two curves "
+                           "have their lowest points at different places, the parameters are not the best for rows "
+                           "that were not trained on, along this one direction; other directions may differ."};
   slice.options.log_y = wants_log(slice.series);
   page.planes.push_back(std::move(plane));
   page.slices.push_back(std::move(slice));
@@ -195,10 +194,10 @@ void add_path(LandscapePage& page, const Ground& ground, const LandscapeArgument
   plane.caption = fmt::format(
       "What it is: {}, over the plane of the first two principal components of {} points of the path (its start, the "
       "checkpoints that were kept, its end at (0, 0)); the axes are distances in the space of the parameters, without "
-      "any normalisation. The path is drawn where it lies when seen from straight above: only its last point lies in "
-      "the plane for certain, and the loss at the others is not the one that is drawn below them. What does not "
-      "follow: the path of any descent in many dimensions has most of its variance in two components, even of a random "
-      "walk (Antognini and Sohl-Dickstein 2018), so a smooth bend says nothing of the run.{}",
+      "any normalisation. The path is its projection onto the plane: only its last point is certain to lie in the "
+      "plane, and the loss at the other points is not the one drawn at their projections. What does not follow: the "
+      "path of any descent in many dimensions has most of its variance in two components, even that of a random walk "
+      "(Antognini and Sohl-Dickstein 2018), so a smooth bend shows nothing about the run.{}",
       ground.what(), points.size(),
       points.size() < 6 ? " For more points of the path train with train.keep_checkpoints = 100." : "");
   page.planes.push_back(std::move(plane));
@@ -236,9 +235,9 @@ std::optional<Between> add_line(LandscapePage& page, const Ground& ground, const
   slice.caption = fmt::format(
       "What it is: {}, at the parameters between the ends of the two runs, which are {} apart; statistics of batch "
       "normalisation are those of this run. The loss is {} at one end and {} at the other, and lies at most {} above "
-      "the straight line between the two, at {}. What does not follow: a barrier on the straight line is none for "
-      "every way around it (most minima of wide networks are joined by bent ways), and two networks that compute the "
-      "same with their units in another order have a barrier between them too.",
+      "the straight line between the two, at {}. What does not follow: a barrier on the straight line does not "
+      "exclude a curved path around it (most minima of wide networks are connected by such paths), and two networks "
+      "that compute the same with their units in another order have a barrier between them too.",
       ground.what(), number_text(between.distance, 3), number_text(between.from, 4), number_text(between.to, 4),
       number_text(between.barrier.height, 3), number_text(between.barrier.place, 2));
   slice.options.log_y = wants_log(slice.series);

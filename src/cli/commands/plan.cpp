@@ -352,7 +352,7 @@ constexpr const char* footer = R"(Examples:
   thalweg plan examples/gpt.toml --machine here  on this machine, which is measured for some seconds
   thalweg plan big.toml --ranks 8 --machine mine.toml
   thalweg plan --published                       the formulas beside what papers measured
-  thalweg plan --machines                        the rows; one's own is a TOML file with such keys
+  thalweg plan --machines                        the table; a TOML file with these keys describes another
 
 A configuration without [data] is a gpt by its numbers: [model] kind = "gpt" and [plan] vocabulary, sequence_length,
 batch, tokens, precision. Layouts are searched for the fastest that fits; nothing is run. This version trains on CPUs;

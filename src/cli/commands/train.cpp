@@ -279,7 +279,7 @@ int say_stopped(const Watched& watched, const RunFolder& folder, const Session& 
   return watched.signal != 0 ? 128 + watched.signal : 0;
 }
 
-/// Says of a run whose device was lost how to go on, there or here.
+/// Prints how to continue a run whose device was lost, on that device or on this CPU.
 void say_lost(const RunFolder& folder, const Context& context) {
   if (context.quiet || context.json) return;
   const bool has_any = newest_step(folder.checkpoints()).has_value();
@@ -287,7 +287,7 @@ void say_lost(const RunFolder& folder, const Context& context) {
   if (has_any) say("to go on from the last checkpoint: {} --resume, or on this CPU with --device cpu\n", command);
 }
 
-/// What an optimizer keeps besides the usual, in a line.
+/// One line about what an optimizer stores in addition to its usual slots.
 std::optional<std::string> memory_said(const Session& session, const Config& config, const Context& context) {
   const Optimizer optimizer = config.make_optimizer(context.registry);
   const Layout& layout = *session.trainer.state().layout;
@@ -347,7 +347,7 @@ int train_one(const TrainArguments& arguments, const NamedTree& named, LoadedCon
   try {
     watched = fit(session, loaded.config, folder, done, arguments, context);
   } catch (const Error& error) {
-    // refused, or failed at the first step: there is nothing to keep
+    // refused, or failed at the first step, so that there is nothing to keep
     if (!arguments.resume && session.trainer.state().step == 0)
       std::move(folder).discard();
     else if (error.kind() == ErrorKind::device)

@@ -56,7 +56,7 @@ void set_up(CLI::App& command, Context& context) {
 }  // namespace
 
 std::vector<CommandRow> transcribe_commands() {
-  return {{"transcribe", "Write down what is said in sounds", CommandGroup::models, set_up}};
+  return {{"transcribe", "Transcribe the speech in sound files", CommandGroup::models, set_up}};
 }
 
 }  // namespace thalweg::cli
