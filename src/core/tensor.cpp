@@ -120,7 +120,7 @@ std::string Tensor::str() const {
 
 void Tensor::expect(DType dtype) const {
   if (dtype != dtype_)
-    fail<UsageError>("[tensor] values of {} asked of a tensor of {}. Hint: .to({})", dtype, dtype_, dtype);
+    fail<UsageError>("[tensor] values of {} were requested from a tensor of {}. Hint: .to({})", dtype, dtype_, dtype);
 }
 
 void Tensor::expect_count(std::size_t count) const {

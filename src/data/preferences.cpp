@@ -11,8 +11,8 @@
 namespace thalweg::data {
 
 Fields PreferenceColumns::fields() {
-  return {{"first", &first, "the column of the one text of a pair"},
-          {"second", &second, "the column of the other"},
+  return {{"first", &first, "the column with the first text of a pair"},
+          {"second", &second, "the column with the second text"},
           {"first_score", &first_score,
            "the column with the score of the first text; the text with the higher score is preferred"},
           {"second_score", &second_score, "the column with the score of the second text"},

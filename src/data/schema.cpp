@@ -15,7 +15,7 @@ Fields TableOptions::fields() {
       {"features", &features, "The columns to predict from; all the others where the list is empty."},
       {"drop", &drop, "Columns to leave out."},
       {"types", &types,
-       "What a column is, where it cannot be told: { zip = \"category\" }. \"number\", \"category\", \"date\", "
+       "The kind of a column, if it cannot be inferred: { zip = \"category\" }. \"number\", \"category\", \"date\", "
        "\"text\" (which is left out); in a form, \"decimal_comma\" (1234,5), \"thousands_comma\" (1,234.5), "
        "\"thousands_dot\" (1.234,5), \"thousands_space\"; \"date_dmy\" (31/1/2020), \"date_mdy\" (1/31/2020)."},
       {.name = "missing",
@@ -70,7 +70,7 @@ double number_at(const Table& table, std::int64_t row, std::size_t column, const
   const std::string_view cell = table.cell(row, column);
   if (const auto number = number_in(cell, form)) return *number;
   fail_at(table, row, column,
-          fmt::format("'{}' is {}. Hint: mend it, leave the cell blank, or say that {} is a category.", cell,
+          fmt::format("'{}' is {}. Hint: correct it, leave the cell blank, or say that {} is a category.", cell,
                       why_no_number(cell, form), table.names()[column]));
 }
 
@@ -78,8 +78,8 @@ double days_at(const Table& table, std::int64_t row, std::size_t column, DateOrd
   const std::string_view cell = table.cell(row, column);
   if (const auto days = days_in(cell, order)) return *days;
   fail_at(table, row, column,
-          fmt::format("'{}' is no date ({}). Hint: mend it, leave the cell blank, or say that {} is a category.", cell,
-                      name(order), table.names()[column]));
+          fmt::format("'{}' is no date ({}). Hint: correct it, leave the cell blank, or say that {} is a category.",
+                      cell, name(order), table.names()[column]));
 }
 
 double weight_at(const Table& table, std::int64_t row, std::size_t column) {

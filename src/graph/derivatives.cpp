@@ -29,7 +29,7 @@ void expect_like(std::string_view what, const std::vector<Var>& given, const std
   for (std::size_t i = 0; i < vars.size(); ++i) {
     if (!given[i].defined()) continue;  // zero
     if (given[i].shape() == vars[i].shape() && given[i].dtype() == vars[i].dtype()) continue;
-    fail<UsageError>("{} of {} {} for a value of {} {}. Hint: they are alike.", what, given[i].dtype(),
+    fail<UsageError>("{} of {} {} for a value of {} {}. Hint: they must be equal.", what, given[i].dtype(),
                      given[i].shape(), vars[i].dtype(), vars[i].shape());
   }
 }

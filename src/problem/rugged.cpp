@@ -96,7 +96,8 @@ struct BowlOptions {
   double bowl = 1;
 };
 Fields fields(BowlOptions& o) {
-  return {{"bowl", &o.bowl, "the quartic that closes it below; 0 leaves it open, and it falls for ever", not_negative}};
+  return {{"bowl", &o.bowl, "factor of the quartic term that bounds it from below; 0: it has no lower bound",
+           not_negative}};
 }
 
 Problem saddle(const BowlOptions& o, std::int64_t) {
@@ -152,7 +153,7 @@ std::vector<ProblemRow> many_minima() {
       row(three_hump_camel, {.name = "three_hump_camel",
                              .summary = "a valley with a lowest point between two that are higher",
                              .formula = "2 x^2 - 1.05 x^4 + x^6/6 + x y + y^2",
-                             .when = "local minima that hold what comes slowly",
+                             .when = "local minima that capture slow methods",
                              .source = "Jamil and Yang 2013, function 132"}),
       row(styblinski_tang, {.name = "styblinski_tang",
                             .summary = "2^n minima, of which one is lowest",
@@ -201,7 +202,7 @@ std::vector<ProblemRow> shapes() {
       row(plateau, {.name = "plateau",
                     .summary = "a hole in a plain on which the gradient fades away",
                     .formula = "|x|^2 / (1 + |x|^2)",
-                    .when = "gradients that say where, but hardly how far",
+                    .when = "gradients that show the direction, but hardly the distance",
                     .source = "Geman and McClure 1985",
                     .fewest = 1,
                     .most = 0}),

@@ -106,7 +106,7 @@ std::vector<ProblemRow> bowls() {
       row(sphere, {.name = "sphere",
                    .summary = "a round bowl",
                    .formula = "sum_i x_i^2",
-                   .when = "a method's behaviour where there is nothing in its way",
+                   .when = "a method's behaviour on the simplest function",
                    .source = "De Jong 1975, function 1",
                    .fewest = 1,
                    .most = 0}),
@@ -143,13 +143,13 @@ std::vector<ProblemRow> valleys() {
       row(beale, {.name = "beale",
                   .summary = "a flat valley between steep corners",
                   .formula = "(1.5 - x + x y)^2 + (2.25 - x + x y^2)^2 + (2.625 - x + x y^3)^2",
-                  .when = "gradients of very different size on one way",
+                  .when = "gradients of very different sizes along one path",
                   .source = "Beale 1958"}),
       row(goldstein_price, {.name = "goldstein_price",
                             .summary = "values from 3 to a million in a small square, with three other local minima",
                             .formula = "(1 + (x + y + 1)^2 (19 - 14 x + 3 x^2 - 14 y + 6 x y + 3 y^2)) "
                                        "(30 + (2 x - 3 y)^2 (18 - 32 x + 12 x^2 + 48 y - 36 x y + 27 y^2))",
-                            .when = "large gradients: what has no scale of its own must take a tiny rate",
+                            .when = "large gradients: a method that does not scale its steps needs a tiny rate",
                             .source = "Goldstein and Price 1971"}),
   };
 }

@@ -110,7 +110,8 @@ struct Section {
 std::string steps_note(const ReportData&) { return "step by step"; }
 std::string importance_note(const ReportData& data) {
   const std::string& rows = data.importance_rows;
-  return "by how much the loss rises when its values change rows" + (rows.empty() ? "" : ", on " + rows + " rows");
+  return "the rise of the loss when its values are permuted among the rows" +
+         (rows.empty() ? "" : ", on " + rows + " rows");
 }
 std::string worst_note(const ReportData&) { return "those with the highest loss"; }
 std::string confusion_note(const ReportData&) { return "rows: true class, columns: predicted"; }

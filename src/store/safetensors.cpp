@@ -108,7 +108,8 @@ class Reader {
     for (const auto& axis : entry["shape"]) {
       if (!axis.is_number_unsigned()) bad(fmt::format("tensor '{}' has a size that is no whole number", name));
       shape.push_back(number(axis, name));
-      if (__builtin_mul_overflow(bytes, shape[-1], &bytes)) bad(fmt::format("tensor '{}' is too large to count", name));
+      if (__builtin_mul_overflow(bytes, shape[-1], &bytes))
+        bad(fmt::format("the size of tensor '{}' does not fit 64 bits", name));
     }
     const std::int64_t begin = number(entry["data_offsets"][0], name), end = number(entry["data_offsets"][1], name);
     if (begin > end || end > data_size_) bad(fmt::format("tensor '{}' lies outside of the file", name));
@@ -199,8 +200,7 @@ void write_safetensors(const std::filesystem::path& path, const SafetensorsFile&
   try {
     text = header_of(file);
   } catch (const Json::exception&) {
-    fail<UsageError>("[safetensors] {}: the name of a tensor, or what is said about the model, is not UTF-8",
-                     path.string());
+    fail<UsageError>("[safetensors] {}: the name of a tensor, or the metadata, is not UTF-8", path.string());
   }
   text.append((8 - text.size() % 8) % 8, ' ');  // the data begins at a multiple of 8
   const std::uint64_t size = text.size();

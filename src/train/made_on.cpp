@@ -25,7 +25,7 @@ std::vector<std::string> left_here(const Device& asked, const Device& used) {
         "steps were computed by this CPU: the optimizer looks at more than gradients, or ranks share them");
   if (const auto ops = used.left_here(); !ops.empty())
     notes.push_back(
-        fmt::format("the GPU has no kernel for {}: this CPU computed it, which costs a way there and back in each step",
+        fmt::format("the GPU has no kernel for {}: this CPU computed it, which costs two transfers in each step",
                     fmt::join(ops, ", ")));
   return notes;
 }

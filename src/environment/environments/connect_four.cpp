@@ -92,7 +92,7 @@ class ConnectFour final : public Environment {
 
 std::vector<EnvironmentRow> connect_four_environments() {
   return {{.name = "connect_four",
-           .summary = "two in turn, whose stones fall into seven columns of six places: four in a row win",
+           .summary = "two players in turn, whose stones fall into seven columns of six squares; four in a row win",
            .make = [] { return std::make_unique<ConnectFour>(); }}};
 }
 

@@ -87,7 +87,7 @@ std::vector<Environment::Symmetry> TicTacToe::symmetries() const {
 }  // namespace
 
 std::vector<EnvironmentRow> tic_tac_toe_environments() {
-  return {{.name = "tic_tac_toe", .summary = "two in turn on nine squares: three in a row win", .make = [] {
+  return {{.name = "tic_tac_toe", .summary = "two players in turn on nine squares; three in a row win", .make = [] {
              return std::make_unique<TicTacToe>();
            }}};
 }
