@@ -58,7 +58,7 @@ void write_atomically(const std::filesystem::path& path, const std::vector<std::
   if (error == 0 && ::rename(temporary.c_str(), path.c_str()) != 0) error = errno;
   if (error != 0) {
     ::unlink(temporary.c_str());
-    fail<IoError>("[write] {}: {}. The previous file is unchanged.", path.string(), std::strerror(error));
+    fail<IoError>("[write] {}: {}. Any previous file is unchanged.", path.string(), std::strerror(error));
   }
   sync_folder(path.parent_path());
 }
