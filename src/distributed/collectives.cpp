@@ -6,7 +6,7 @@ namespace thalweg {
 
 namespace {
 
-/// Exchanges one message with each other rank; `of(peer)` provides it.
+/// One message for each other rank, made by `of(peer)`.
 template <class Of>
 std::vector<Message> with_others(const Communicator& ranks, const Of& of) {
   std::vector<Message> messages;

@@ -58,7 +58,7 @@ struct SlicePlace {
 /// The path of that folder, without touching the disk.
 [[nodiscard]] std::filesystem::path checkpoint_under_way(const std::filesystem::path& folder, std::int64_t step);
 /// Writes a slice and flushes it to the disk. The parts of a tensor are distributed over the slices in order; a tensor
-/// with more than one axis is in one slice as a whole. Returns the checksum of the slice.
+/// that does not have exactly one axis must be in one slice as a whole. Returns the checksum of the slice.
 [[nodiscard]] std::uint32_t write_slice(const std::filesystem::path& temporary, const SlicePlace& place,
                                         std::vector<NamedTensor> tensors);
 /// Writes the rest of the checkpoint, which names the tensors of the slices, and gives the folder its final name. Then
