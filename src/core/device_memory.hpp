@@ -37,7 +37,7 @@ class DeviceMemory {
   /// Copies to the host. The bytes have arrived once `wait` has returned for this mark.
   [[nodiscard]] virtual Mark read(std::byte* here, const std::byte* there, std::size_t bytes);
   /// Waits until the device has reached the mark. Throws the exception of a kernel before the mark, if there was one;
-  /// kernels requested after the mark and before this call are then not run.
+  /// kernels that were requested between that kernel and this call are then not run.
   virtual void wait(Mark mark);
 
   /// Reads, and waits for the bytes.

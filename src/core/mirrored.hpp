@@ -13,8 +13,8 @@ namespace thalweg {
 class Mirrored {
  public:
   /// The address at which kernels of a device read and write the tensor. Its bytes are copied to the device if they are
-  /// not there yet; the host's bytes are out of date from then on, and are copied back when the host asks for them. If
-  /// the tensor shares its bytes with another, they are first copied on the device.
+  /// not there yet; the host's bytes are out of date from then on, and are copied back when the host asks for them. A
+  /// tensor that shares its bytes with another one gets its own copy of them on the device first.
   [[nodiscard]] static std::byte* write_there(DeviceMemory& device, Tensor& tensor);
   /// The same on the device, or on the host if `far` is null.
   [[nodiscard]] static std::byte* write(DeviceMemory* far, Tensor& tensor) {

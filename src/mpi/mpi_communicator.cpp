@@ -282,7 +282,7 @@ class MpiCommunicator final : public Communicator {
     changed_.notify_all();
   }
 
-  /// On rank 0: returns true when all other ranks have been informed.
+  /// On rank 0: informs all other ranks, for at most `patience_`. Always returns true.
   bool say_goodbye(std::unique_lock<std::mutex>& lock) {
     goodbye_ = ends_ == End::in_order ? all_is_done : something_failed;
     lock.unlock();
