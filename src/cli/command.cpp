@@ -22,7 +22,7 @@ void set_run(CLI::App& command, Context& context, std::function<int()> run) {
 namespace {
 
 constexpr const char* examples = R"(Examples:
-  thalweg train houses.csv --target medv         a table and what to predict: the rest has good defaults
+  thalweg train houses.csv --target medv         a table and the column to predict; all else has defaults
   thalweg train fashion.toml --lr 3e-3           a configuration; any key of it can be overridden
   thalweg lr fashion.toml                        a learning rate for it: the curve, suggestions, and why
   thalweg evaluate runs/houses --data new.csv    a trained model on other data
@@ -31,8 +31,8 @@ constexpr const char* examples = R"(Examples:
   thalweg generate runs/gpt --prompt "The whale" text, from a model of text
   thalweg list optimizers                        every optimizer, with formula, defaults and source
 
-`thalweg COMMAND --help` says more of each. Exit codes: 0 done, 1 a defect of thalweg, 2 usage or configuration,
-3 data, 4 model file, 5 numbers that are not finite, 6 input or output, 7 memory, 8 a rank that is gone, 9 a GPU that is lost, 130
+`thalweg COMMAND --help` explains a command. Exit codes: 0 done, 1 a defect of thalweg, 2 usage or configuration,
+3 data, 4 model file, 5 numbers that are not finite, 6 input or output, 7 memory, 8 a lost rank, 9 a lost GPU, 130
 and 143 interrupted.)";
 
 std::string title(CommandGroup group) {

@@ -260,7 +260,7 @@ constexpr const char* examples = R"(Examples:
   thalweg evaluate runs/houses                     on the run's own test data, or the rows it held out
   thalweg evaluate runs/houses --data new.csv      columns are matched by name
   thalweg evaluate runs/fashion --images i.gz --labels l.gz
-  thalweg evaluate runs/detector --data runs/vae   images that this run makes, beside the real ones of the test)";
+  thalweg evaluate runs/detector --data runs/vae   generated images of this run, and real test images)";
 
 void set_up(CLI::App& command, Context& context) {
   auto arguments = std::make_shared<EvaluateArguments>();

@@ -134,7 +134,7 @@ constexpr const char* examples = R"(Examples:
   thalweg generate runs/vae --count 64 --seed 1        PNG files in runs/vae/generated, and all in generated.png
   thalweg generate runs/voice --text "good morning"    a WAV file in runs/voice/generated
 
-The same seed writes the same.)";
+The same seed gives the same result.)";
 
 void set_up(CLI::App& command, Context& context) {
   auto arguments = std::make_shared<GenerateArguments>();

@@ -234,7 +234,7 @@ void set_up(CLI::App& command, Context& context) {
   command.footer(
       "Examples:\n  thalweg inspect runs/fashion\n  thalweg inspect runs/fashion --curvature\n"
       "  thalweg inspect fashion.toml --set model.hidden=[1024]\n"
-      "  mpirun -n 2 thalweg inspect gpt.toml --measure      what two ranks hide of their messages");
+      "  mpirun -n 2 thalweg inspect gpt.toml --measure      how much of its messages a step on two ranks hides");
   add_config_arguments(command, *arguments);
   auto measured = std::make_shared<bool>(false);
   command.add_flag("--measure", *measured, "Time forward, backward and update; count operations and bytes");

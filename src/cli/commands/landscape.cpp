@@ -305,7 +305,7 @@ void set_up(CLI::App& command, Context& context) {
   command.add_option("--points", arguments->points, "Points along each axis")->check(CLI::Range(5, 401));
   command.add_option("--span", arguments->span, "How far the random directions reach; 1 is as long as the weights")
       ->check(in_range({.low = 1e-6}));
-  command.add_option("--rows", arguments->rows, "Rows that the loss is of, or all")->type_name("N|all");
+  command.add_option("--rows", arguments->rows, "Number of rows for the loss, or all")->type_name("N|all");
   command.add_option("--seed", arguments->seed, "Seed of the random directions")->check(in_range(not_negative));
   command.add_option("--threads", arguments->threads, "Threads (those of the run's configuration)")
       ->check(CLI::Range(1, 1024));

@@ -205,8 +205,9 @@ constexpr const char* footer = R"(Examples:
   thalweg lr fashion.toml --optimizer sgd --svg rates.svg
   thalweg train fashion.toml --lr auto     finds the rate, then trains with it
 
-The rate grows from --start to --end over --steps steps, or until the loss blows up. Around what that curve suggests,
-a few rates are tried: the run itself, squeezed into a part of its steps. Nothing is written, and no run is changed.)";
+The rate grows from --start to --end over --steps steps, or until the loss diverges. A few rates near those that this
+curve suggests are tried in short trainings, with the run's schedule compressed into a part of its steps. No run is
+made or changed.)";
 
 void set_up(CLI::App& command, Context& context) {
   auto arguments = std::make_shared<LrArguments>();

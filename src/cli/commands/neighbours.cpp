@@ -29,7 +29,7 @@ int run(const NeighbourArguments& arguments, const Context& context) {
 
 constexpr const char* examples = R"(Examples:
   thalweg neighbours runs/embeddings war
-  thalweg neighbours runs/embeddings war --count 25 --json     an object a line
+  thalweg neighbours runs/embeddings war --count 25 --json     one object per line
 
 The words whose vectors have the largest cosine with that of the word, the largest first.)";
 

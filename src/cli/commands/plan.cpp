@@ -347,17 +347,17 @@ int run(const PlanArguments& arguments, const Context& context) {
 }
 
 constexpr const char* footer = R"(Examples:
-  thalweg plan examples/gpt.toml --ranks 4       from its own step, as it is planned here: memory, time, messages
+  thalweg plan examples/gpt.toml --ranks 4       from its own step as planned here: memory, time, messages
   thalweg plan gpt-3.toml --ranks 1024 --machine a100
-  thalweg plan examples/gpt.toml --machine here  on this machine, which is measured for some seconds
+  thalweg plan examples/gpt.toml --machine here  on this machine, measured in some seconds
   thalweg plan big.toml --ranks 8 --machine mine.toml
-  thalweg plan --published                       the formulas beside what papers measured
+  thalweg plan --published                       the formulas compared with measurements in papers
   thalweg plan --machines                        the table; a TOML file with these keys describes another
 
-A configuration without [data] is a gpt by its numbers: [model] kind = "gpt" and [plan] vocabulary, sequence_length,
-batch, tokens, precision. Layouts are searched for the fastest that fits; nothing is run. This version trains on CPUs;
-its ranks share the rows of a batch, and each holds the whole model. A plan of other layouts or of accelerators says
-what such a training would need.)";
+A configuration without [data] describes a gpt by its sizes: [model] kind = "gpt" and [plan] vocabulary,
+sequence_length, batch, tokens, precision. The fastest layout that fits into memory is searched; nothing is run. This
+version trains on CPUs; its ranks share the rows of a batch, and each holds the whole model. A plan of other layouts
+or of accelerators shows what such a training would need.)";
 
 void set_up(CLI::App& command, Context& context) {
   auto arguments = std::make_shared<PlanArguments>();

@@ -134,7 +134,7 @@ int run(const PlayArguments& arguments, const Context& context) {
 constexpr const char* examples = R"(Examples:
   thalweg play runs/connect_four                   you move first
   thalweg play runs/connect_four --side second
-  thalweg play runs/cartpole --seed 3              an episode, as it acts)";
+  thalweg play runs/cartpole --seed 3              watch an episode in which it acts)";
 
 void set_up(CLI::App& command, Context& context) {
   auto arguments = std::make_shared<PlayArguments>();

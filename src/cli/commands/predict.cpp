@@ -514,19 +514,19 @@ int run(const PredictArguments& arguments, const Context& context) {
 }
 
 constexpr const char* examples = R"(Examples:
-  thalweg predict runs/houses < new.csv > predicted.csv     columns are matched by name, others passed over
-  thalweg predict runs/iris --data new.csv --json           an object a line
-  thalweg predict runs/iris --data new.csv --keep id,name   with columns of the input; --keep '*' is all of them
+  thalweg predict runs/houses < new.csv > predicted.csv     columns are matched by name, others are ignored
+  thalweg predict runs/iris --data new.csv --json           one object per line
+  thalweg predict runs/iris --data new.csv --keep id,name   adds columns of the input; --keep '*' adds all of them
   thalweg predict runs/fashion --images t10k-images-idx3-ubyte.gz
   thalweg predict runs/spam --data mails.csv --keep subject   texts: the column that the configuration names
-  thalweg predict runs/recommender --user 17 --top 5          the items to recommend, with the ratings expected
+  thalweg predict runs/recommender --user 17 --top 5          items to recommend, with their expected ratings
   thalweg predict runs/masked --data lines.txt --top 3        words for each [MASK] of a line, with their probabilities
-  thalweg predict runs/g2p --data words.csv --beam 8          sequences: what is written for each source
-  thalweg predict runs/g2p --data words.dict --keep source    and those of a dictionary (.dict, .txt), with each word
+  thalweg predict runs/g2p --data words.csv --beam 8          sequences: the output for each source
+  thalweg predict runs/g2p --data words.dict --keep source    the same for a dictionary (.dict, .txt), with each word
 
-Of a table, one line comes out for each row: the value; the class and the probability of each (of a hinge loss a score,
-above 0 for the class); or what is written and the logarithm of its probability. Of lines of text (masked, text_encoder: no header, no columns), the line and below it the
-answers with their probabilities.)";
+For each row of a table one line is written: the value; or the class and the probability of each class (for a hinge
+loss a score, above 0 for the class); or the output sequence and the logarithm of its probability. For lines of text
+(masked, text_encoder: no header, no columns), the line is written, and below it the answers with their probabilities.)";
 
 void set_up(CLI::App& command, Context& context) {
   auto arguments = std::make_shared<PredictArguments>();

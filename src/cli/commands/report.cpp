@@ -29,9 +29,9 @@ int run(const std::string& path, const Context& context) {
 constexpr const char* examples = R"(Examples:
   thalweg report runs/houses        measures and judges the run again, and writes its report.html
 
-The data is read again, and must be as it was. Of a run that was stopped the best epoch so far is
-measured, where it keeps that, and else its newest checkpoint. The verdict goes by the steps that metrics.jsonl has,
-of a long run one in so many.)";
+The data is read again and must be unchanged. A stopped run is measured with the parameters of its best epoch so far, if
+it keeps these, otherwise with those of its newest checkpoint. The verdict uses the steps in metrics.jsonl, which for a
+long run are only some of its steps.)";
 
 void set_up(CLI::App& command, Context& context) {
   auto path = std::make_shared<std::string>();

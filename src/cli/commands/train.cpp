@@ -426,7 +426,7 @@ constexpr const char* examples = R"(Examples:
   thalweg train houses.csv --target medv --drop b
   thalweg train houses.csv --target medv --type rad=category --cv 5
   thalweg train fashion.toml --lr 3e-3 --set model.hidden=[512,256]
-  thalweg train fashion.toml --resume      goes on exactly where it was stopped
+  thalweg train fashion.toml --resume      continues exactly where it was stopped
   mpirun -n 4 thalweg train gpt.toml       four processes share each batch; the same bits as one
 
 A run leaves a folder: the configuration in full, metrics.jsonl, model.safetensors, checkpoints/ and report.html.)";

@@ -39,9 +39,9 @@ int run(const TranscribeArguments& arguments, const Context& context) {
 }
 
 constexpr const char* examples = R"(Examples:
-  thalweg transcribe runs/speech a.wav            what is said in it
-  thalweg transcribe runs/speech *.flac           a line each: the file, a tab, what is said
-  thalweg transcribe runs/speech a.ogg --beam 16  by a search rather than the likeliest path)";
+  thalweg transcribe runs/speech a.wav            the text of the speech in it
+  thalweg transcribe runs/speech *.flac           one line per file: its name, a tab, its text
+  thalweg transcribe runs/speech a.ogg --beam 16  by a beam search instead of the likeliest path)";
 
 void set_up(CLI::App& command, Context& context) {
   auto arguments = std::make_shared<TranscribeArguments>();
