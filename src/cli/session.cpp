@@ -79,7 +79,7 @@ namespace {
 /// For a system that makes its own rows.
 void refuse_data(const Config& config) {
   if (config.data.format == "none") return;
-  fail<UsageError>("[data] {} makes its own rows, and would not read {}. Hint: leave [data] out.", config.system.kind,
+  fail<UsageError>("[data] {} makes its own rows and does not read {}. Hint: leave [data] out.", config.system.kind,
                    config.data.train.str());
 }
 

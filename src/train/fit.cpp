@@ -343,7 +343,7 @@ class Fit {
         report.metrics.emplace_back("validation." + name, value);
       if (validation_weight_ == 0 && history_.epochs.empty())
         history_.warnings.emplace_back(
-            "the validation rows weigh nothing in the loss: neither early stopping nor the verdict goes by it");
+            "the validation rows weigh nothing in the loss: neither early stopping nor the verdict uses it");
     }
     report.seconds = seconds();
     ++position_.epochs_recorded;

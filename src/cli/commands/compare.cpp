@@ -116,8 +116,8 @@ std::string result_text(double value) { return std::isfinite(value) ? fmt::forma
 
 /// The text that says which rates count for the width; it is the first part of a sentence.
 std::string width_text(const AboutAsGood& rule) {
-  if (!rule.nothing) return fmt::format("whose median is within {} times of its; ", number_text(rule.factor));
-  if (std::isnan(*rule.nothing)) return "that are about as good, which is not known of losses below 0;\n";
+  if (!rule.nothing) return fmt::format("whose median is at most {} times its median; ", number_text(rule.factor));
+  if (std::isnan(*rule.nothing)) return "that are about as good, not known for losses below 0;\n";
   return fmt::format("whose median is at least 1/{} as far below the best constant's, {};\n", number_text(rule.factor),
                      number_text(*rule.nothing, 4));
 }

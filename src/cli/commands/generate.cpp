@@ -98,7 +98,7 @@ int make_files(const GenerateArguments& arguments, const Context& context) {
   const DeviceInUse device(arguments.device);
   const TrainedSystem trained = load_system(arguments.run, context.registry);
   const SystemRow& row = context.registry.system(trained.choice.kind);
-  if (!trained.system.generate) fail<UsageError>("[generate] {} makes nothing new", row.name);
+  if (!trained.system.generate) fail<UsageError>("[generate] {} cannot generate anything", row.name);
   const Generated made = trained.system.generate(trained.state, request_of(arguments, trained, row));
   const fs::path run(arguments.run), beside = fs::is_directory(run) ? run : run.parent_path();
   const fs::path folder = arguments.out.empty() ? beside / "generated" : fs::path(arguments.out);

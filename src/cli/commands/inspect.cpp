@@ -124,13 +124,14 @@ void print_shared(const Communicator& ranks, std::int64_t rows) {
   const Communicator::Measured& did = ranks.measured();
   emit("\nMeasured: a step of {} rows in {} shards over {} ranks, medians of the slowest rank\n", rows, did.shards,
        ranks.size());
-  emit("{:<12}{:>12}   the shards of a rank, nothing sent\n", "computing", milliseconds(did.computing));
-  emit("{:<12}{:>12}   gradients by themselves: a rank sends {}, in {} bucket{}\n", "messages",
-       milliseconds(did.messages), bytes_text(did.bytes), did.buckets, did.buckets > 1 ? "s" : "");
-  emit("{:<12}{:>12}   as in training: {} of these messages are hidden\n", "together", milliseconds(did.together),
+  emit("{:<12}{:>12}   the shards of a rank, without messages\n", "computing", milliseconds(did.computing));
+  emit("{:<12}{:>12}   the gradients alone: a rank sends {}, in {} bucket{}\n", "messages", milliseconds(did.messages),
+       bytes_text(did.bytes), did.buckets, did.buckets > 1 ? "s" : "");
+  emit("{:<12}{:>12}   both, as in training: {} of these messages are hidden\n", "together", milliseconds(did.together),
        percent_hidden(did, did.messages));
-  if (did.parameters == 0) return emit("{:<12}{:>12}   every rank updates all\n", "update", milliseconds(did.update));
-  emit("{:<12}{:>12}   of it {} to send parameters, {} a rank, which nothing hides: of all messages {} are hidden\n",
+  if (did.parameters == 0)
+    return emit("{:<12}{:>12}   every rank updates all parameters\n", "update", milliseconds(did.update));
+  emit("{:<12}{:>12}   of it {} for sending parameters, {} per rank, not hidden: of all messages {} are hidden\n",
        "update", milliseconds(did.update), milliseconds(did.parameters), bytes_text(did.parameter_bytes),
        percent_hidden(did, did.messages + did.parameters));
 }

@@ -174,7 +174,7 @@ std::pair<double, double> reach(const std::vector<double>& values) {
 void add_path(LandscapePage& page, const Ground& ground, const LandscapeArguments& arguments, const Context& context) {
   const std::vector<std::vector<double>> points = path_of(ground.run());
   if (points.size() < 3) {
-    if (!context.quiet) say("no plane of the path: {} points of it were kept\n", points.size());
+    if (!context.quiet) say("no plane of the path: only {} of its points were saved\n", points.size());
     return;
   }
   const PathPlane path = plane_of_path(points);

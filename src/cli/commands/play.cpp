@@ -113,7 +113,7 @@ int show_episode(Playing& playing, const Context& context) {
     return 0;
   }
   emit("{} steps, return {}{}\n", world.steps(), figure(world.outcome()),
-       world.cut()    ? ": it might have gone on"
+       world.cut()    ? ": it could have continued"
        : world.over() ? ""
                       : ": stopped");
   return signals.received() != 0 ? 128 + signals.received() : 0;

@@ -526,7 +526,7 @@ constexpr const char* examples = R"(Examples:
 
 For each row of a table one line is written: the value; or the class and the probability of each class (for a hinge
 loss a score, above 0 for the class); or the output sequence and the logarithm of its probability. For lines of text
-(masked, text_encoder: no header, no columns), the line is written, and below it the answers with their probabilities.)";
+(masked, text_encoder: no header, no columns), the line is written, and below it its answers with probabilities.)";
 
 void set_up(CLI::App& command, Context& context) {
   auto arguments = std::make_shared<PredictArguments>();
