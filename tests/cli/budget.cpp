@@ -14,7 +14,7 @@ using Budget = CommandTest;
 constexpr const char* steps =
     "train t.csv --target y --set model.hidden=[4] --set train.batch_size=8 --epochs 200 --json --quiet ";
 
-TEST_F(Budget, ARunStopsWhenItIsSpentAndGoesOnToTheSameBits) {
+TEST_F(Budget, ARunStopsWhenItIsSpentAndResumesWithTheSameBits) {
   write_table("t.csv");
   ASSERT_EQ(run(steps + std::string("--out whole")).code, 0);
   const Ran part = run(steps + std::string("--set train.budget='0.001 s' --out parts"));
@@ -36,7 +36,7 @@ TEST_F(Budget, TheTimeOfASittingThatEndedWithinAnEpochCounts) {
   ASSERT_EQ(run(limited + "--stop-after 3").code, 0);
   const std::string log = read_text(path("r/metrics.jsonl"));
   EXPECT_EQ(log.find("\"metrics\""), std::string::npos) << log;  // no epoch ended
-  // as if it had taken longer than the budget
+  // pretend that the first sitting took longer than the budget
   write("r/metrics.jsonl", std::regex_replace(log, std::regex("\"seconds\":[0-9.e-]+"), "\"seconds\":3601"));
   const Ran resumed = run("train r --resume --quiet --json");
   ASSERT_EQ(resumed.code, 0) << resumed.err;
@@ -57,8 +57,8 @@ TEST_F(Budget, ARunThatASignalStoppedSaysHowLongItTook) {
   EXPECT_GT(nlohmann::json::parse(shell("tail -n 1 r/metrics.jsonl").out)["seconds"], stopped["seconds"]);
 }
 
-TEST_F(Budget, AHopelessRunStopsBeforeItIsSpent) {
-  std::string table = "x,y\n";  // y has nothing to do with x
+TEST_F(Budget, AHopelessRunStopsBeforeTheBudgetIsSpent) {
+  std::string table = "x,y\n";  // y is independent of x
   for (int i = 0; i < 200; ++i) table += std::to_string(i * 7919 % 101) + "," + std::to_string(i * 104729 % 97) + "\n";
   write("t.csv", table);
   const Ran ran =
@@ -71,7 +71,7 @@ TEST_F(Budget, AHopelessRunStopsBeforeItIsSpent) {
   EXPECT_EQ(last["resume"], "thalweg train r --resume");  // most of its budget is left
   const auto steps_taken = last["stopped_at"].get<int>();
   EXPECT_LT(steps_taken, 2000);
-  const Ran resumed = run("train r --resume --quiet --json");  // for a fifth of the steps it is not judged again
+  const Ran resumed = run("train r --resume --quiet --json");  // the next check is only after a fifth of all steps
   EXPECT_GT(resumed.json().value("stopped_at", 100'000), steps_taken + 300) << resumed.out;
 }
 
@@ -82,7 +82,7 @@ TEST_F(Budget, ARunThatLearnsIsLeftAlone) {
   EXPECT_FALSE(ran.json().contains("budget")) << ran.out;
 }
 
-TEST_F(Budget, TheCommandsOfTheDocumentsKeepTheirDollarsFromTheShell) {
+TEST_F(Budget, DollarSignsInTheCommandsOfTheDocumentsAreQuotedForTheShell) {
   int found = 0;
   for (const auto& file :
        std::filesystem::recursive_directory_iterator(std::filesystem::path(source_folder()) / "docs")) {
@@ -101,7 +101,7 @@ TEST_F(Budget, TheCommandsOfTheDocumentsKeepTheirDollarsFromTheShell) {
   EXPECT_GE(found, 1);
 }
 
-TEST_F(Budget, WhatWouldNotWatchItsTrainingsRefusesBudgetAndLooks) {
+TEST_F(Budget, CommandsThatCannotWatchTheirTrainingsRefuseBudgetAndLooks) {
   write_table("t.csv");
   write("c.toml",
         "[data]\nformat = \"csv\"\ntrain = \"t.csv\"\ntest = \"t.csv\"\ntarget = \"y\"\n[train]\nepochs = 2\n");
@@ -125,7 +125,7 @@ TEST_F(Budget, WhatWouldNotWatchItsTrainingsRefusesBudgetAndLooks) {
   }
 }
 
-TEST_F(Budget, EachVariantHasItForItself) {
+TEST_F(Budget, EachVariantHasABudgetOfItsOwn) {
   write_table("t.csv");
   write("v.toml",
         "[data]\nformat = \"csv\"\ntrain = \"t.csv\"\ntarget = \"y\"\n[train]\nepochs = 3\nbudget = \"0.001 s\"\n"
@@ -140,14 +140,14 @@ TEST_F(Budget, EachVariantHasItForItself) {
   EXPECT_TRUE(std::filesystem::exists(path("v/report.html")));
 }
 
-TEST_F(Budget, WhatIsNoBudgetIsRefused) {
+TEST_F(Budget, InvalidBudgetsAreRefused) {
   write_table("t.csv");
   for (const char* text : {"2 days", "h", "-3 h", "0 h", "$", "1e999 h"}) {
     const Ran ran = run(steps + std::string("--set train.budget='") + text + "' --out r");
     EXPECT_EQ(ran.code, 2) << text << ran.out;
     EXPECT_NE(ran.err.find("budget"), std::string::npos) << ran.err;
   }
-  const Ran expanded = run(steps + std::string("--set train.budget=\"$50\" --out r"));  // of which a shell makes 0
+  const Ran expanded = run(steps + std::string("--set train.budget=\"$50\" --out r"));  // the shell expands $5 to ""
   EXPECT_EQ(expanded.code, 2);
   EXPECT_NE(expanded.err.find("--set 'train.budget=$50'"), std::string::npos) << expanded.err;
   const Ran unpriced = run(steps + std::string("--set train.budget='$50' --out r"));

@@ -12,7 +12,7 @@ class Claims : public CommandTest {
   [[nodiscard]] static bool has(const std::string& text, std::string_view part) {
     return text.find(part) != std::string::npos;
   }
-  /// A regression of y by x, with a column more, whose cells are `cell`.
+  /// A table for a regression of y by x, with another column whose cells are `cell(row)`.
   void write_column(const std::string& name, const std::function<std::string(int)>& cell) const {
     std::string text = "x,c,y\n";
     for (int i = 0; i < 60; ++i)
@@ -21,20 +21,21 @@ class Claims : public CommandTest {
   }
 };
 
-TEST_F(Claims, CountsAreNotBelowZero) {
+TEST_F(Claims, NegativeCountsAreRefused) {
   write("t.csv", "x,n\n1,2.5\n2,0\n3,-1\n4,7\n5,3.5\n6,1\n7,4\n8,2\n");
   const Ran ran = run("train t.csv --target n --task regression --loss poisson --epochs 1");
   EXPECT_EQ(ran.code, 3);
   EXPECT_TRUE(has(ran.err, "t.csv, line 4, column 'n': the loss is one of counts, and -1 is below 0")) << ran.err;
 }
 
-TEST_F(Claims, ALossSuitsTheTarget) {
+TEST_F(Claims, ALossThatDoesNotSuitTheTargetIsRefused) {
   write("two.csv", "x,k\n1,u\n2,v\n3,u\n4,v\n5,u\n6,v\n7,u\n8,v\n");
   const Ran numbers = run("train two.csv --target k --features x --loss mse");
   EXPECT_EQ(numbers.code, 2);
   EXPECT_TRUE(has(numbers.err, "[loss] mse is a loss of numbers, but 'k' has 2 classes")) << numbers.err;
   EXPECT_TRUE(has(numbers.err, "binary_cross_entropy, focal, hinge, squared_hinge")) << numbers.err;
-  EXPECT_EQ(run("train two.csv --target k --features x --loss cross_entropy").code, 2) << "of one logit it is 0";
+  EXPECT_EQ(run("train two.csv --target k --features x --loss cross_entropy").code, 2)
+      << "with one logit it is always 0";
   EXPECT_EQ(run("train two.csv --target k --features x --loss hinge --epochs 1").code, 0);
   write("three.csv", "x,k\n1,u\n2,v\n3,w\n4,v\n5,u\n6,w\n7,u\n8,v\n");
   EXPECT_TRUE(has(run("train three.csv --target k --features x --loss binary_cross_entropy").err,
@@ -48,7 +49,7 @@ TEST_F(Claims, ARegressionHasNoClassesToBalance) {
   EXPECT_TRUE(has(ran.err, "the task is regression")) << ran.err;
 }
 
-TEST_F(Claims, ACrossValidationHoldsNoModel) {
+TEST_F(Claims, ACrossValidationLeavesNoModel) {
   std::string text = "a,fold\n";
   for (int i = 0; i < 40; ++i) text += std::to_string(i * 17 % 40) + ".5," + (i % 2 ? "line" : "predicted") + "\n";
   write("t.csv", text);
@@ -67,7 +68,7 @@ TEST_F(Claims, ACrossValidationHoldsNoModel) {
   EXPECT_EQ(run("train t.csv --target fold --cv 2 --epochs 1 --stop-after 1").code, 2);
 }
 
-TEST_F(Claims, ACrossValidationLooksAtNoTestData) {
+TEST_F(Claims, ACrossValidationDoesNotUseTestData) {
   write_table("t.csv");
   write_table("test.csv", 40);
   const Ran asked = run("train t.csv --target y --cv 2 --epochs 1 --test test.csv");
@@ -90,7 +91,7 @@ TEST_F(Claims, RowsLeftOutOfAMeasurementAreCounted) {
   EXPECT_FALSE(has(run("evaluate runs/t").err, "left out"));
 }
 
-TEST_F(Claims, ATestOfTheTrainingDataIsSaidToBe) {
+TEST_F(Claims, TestDataThatIsTheTrainingDataIsReported) {
   write_table("t.csv");
   const Ran same = run("train t.csv --target y --epochs 1 --test t.csv");
   EXPECT_TRUE(has(same.err, "test data and training data are the same")) << same.err;
@@ -98,7 +99,7 @@ TEST_F(Claims, ATestOfTheTrainingDataIsSaidToBe) {
   EXPECT_FALSE(has(run("train t.csv --target y --epochs 1 --test other.csv").err, "are the same"));
 }
 
-TEST_F(Claims, ANumberTooLargeIsFiniteAllTheSame) {
+TEST_F(Claims, NumbersBeyondTheRangeOfF32AreRefused) {
   write_table("t.csv");
   ASSERT_EQ(run("train t.csv --target y --epochs 1 --quiet").code, 0);
   const Ran predicted = shell("printf 'a,b,kind\\n1e300,1,u\\n' | " + command() + " predict runs/t");
@@ -111,21 +112,21 @@ TEST_F(Claims, ANumberTooLargeIsFiniteAllTheSame) {
       << weighted.err;
 }
 
-TEST_F(Claims, AColumnWithoutAValueHasNone) {
+TEST_F(Claims, AnEmptyColumnIsReportedAsEmptyAndNotAsConstant) {
   write_column("t.csv", [](int) { return ""; });
   const Ran ran = run("train t.csv --target y --task regression --dry-run");
   EXPECT_TRUE(has(ran.err, "left out, no value: c")) << ran.err;
   EXPECT_FALSE(has(ran.err, "one value alone")) << ran.err;
 }
 
-TEST_F(Claims, InfinitiesOfEitherSignAreNotOneNumber) {
+TEST_F(Claims, PlusAndMinusInfinityAreDifferentCategories) {
   write_column("t.csv", [](int i) { return i % 3 == 0 ? "inf" : i % 3 == 1 ? "-inf" : "2"; });
   const Ran ran = run("train t.csv --target y --task regression --dry-run --type c=category");
   EXPECT_EQ(ran.code, 0) << ran.err;
   EXPECT_FALSE(has(ran.err, "the same number")) << ran.err;
 }
 
-TEST_F(Claims, PredictionsHaveNamesOfTheirOwn) {
+TEST_F(Claims, ColumnsOfPredictionsDoNotClashWithThoseOfTheData) {
   write("c.csv", "x,k\n1,u\n2,v\n3,u\n4,v\n5,u\n6,v\n7,u\n8,v\n9,u\n10,v\n11,u\n12,v\n");
   ASSERT_EQ(run("train c.csv --target k --features x --epochs 1 --quiet").code, 0);
   const std::string rows = "printf 'x,k,predicted k,p(u),probabilities\\n1,u,w,2,y\\n' | " + command();
@@ -149,14 +150,14 @@ TEST_F(Claims, PredictionsHaveNamesOfTheirOwn) {
   }
 }
 
-TEST_F(Claims, AMethodWithoutARateHasNoneToFind) {
+TEST_F(Claims, LrRefusesAMethodWithoutALearningRate) {
   write_table("t.csv");
   const Ran ran = run("lr t.csv --target y --optimizer lbfgs");
   EXPECT_EQ(ran.code, 2);
   EXPECT_TRUE(has(ran.err, "lbfgs takes no rate")) << ran.err;
 }
 
-TEST_F(Claims, AFitSaysWhatItCannotKnow) {
+TEST_F(Claims, AFitNamesTheConstantEAndPrintsADashForUnknownErrors) {
   write("t.csv", "e,x,y\n1,1,2\n2,2,4.1\n");
   const Ran constant = run("fit 'a*x + b*e' t.csv");
   EXPECT_EQ(constant.code, 2);
@@ -167,10 +168,10 @@ TEST_F(Claims, AFitSaysWhatItCannotKnow) {
   EXPECT_TRUE(has(exact.out, "deviation   -, with 0 degrees of freedom")) << exact.out;
 }
 
-TEST_F(Claims, AWalkSaysWhereItStands) {
+TEST_F(Claims, MinimizeNamesTheKindOfPointWhereItEnds) {
   EXPECT_TRUE(has(run("minimize 'x^2 - y^2' --x0 0,0").out, "point       A saddle"));
   EXPECT_TRUE(has(run("minimize 'x' --x0 1 --steps 10").out, "point       A slope"));
-  // however large the loss is, wherever it began, and however small the curvature beside the largest
+  // for large losses, far starts, and curvatures that are small beside the largest
   const std::pair<const char*, const char*> points[] = {
       {"'1e8*x^2-y^2' --x0 1,0 --optimizer lbfgs", "A saddle"},
       {"'x^2-y^4' --x0 1,0 --optimizer lbfgs", "A saddle"},
@@ -199,11 +200,11 @@ TEST_F(Claims, ALandscapeSaysWhereItIsNotFinite) {
   EXPECT_FALSE(has(narrow.out, "not finite")) << narrow.out;
 }
 
-TEST_F(Claims, ARateThatIsTooLowIsNotTheFaultOfTheData) {
+TEST_F(Claims, ARateThatIsTooLowIsNotBlamedOnTheData) {
   write_table("t.csv");
   const std::string slow = run("train t.csv --target y --epochs 30 --lr 1e-7").out;
   EXPECT_TRUE(has(slow, "verdict     Crawling: the learning rate is too low.")) << slow;
-  const Ran ran = run("train t.csv --target y --epochs 30 --lr 1e-12");  // which moves no parameter
+  const Ran ran = run("train t.csv --target y --epochs 30 --lr 1e-12");  // too low to change any parameter
   EXPECT_TRUE(has(ran.out, "verdict     Learned nothing")) << ran.out;
   EXPECT_TRUE(has(ran.out, "a linear model learned it")) << ran.out;
   std::string text = "a,y\n";
@@ -213,7 +214,7 @@ TEST_F(Claims, ARateThatIsTooLowIsNotTheFaultOfTheData) {
   EXPECT_FALSE(has(run("train chance.csv --target y --epochs 30").out, "a linear model learned it"));
 }
 
-TEST_F(Claims, AModelIsNoSystem) {
+TEST_F(Claims, CommandsForSystemsRefuseARunOfAModel) {
   write_table("t.csv");
   ASSERT_EQ(run("train t.csv --target y --epochs 1 --quiet").code, 0);
   const Ran ran = run("play runs/t");
@@ -223,7 +224,7 @@ TEST_F(Claims, AModelIsNoSystem) {
   EXPECT_TRUE(has(run("generate runs/t --seed -1").err, "--seed: -1. Wanted: >= 0"));
 }
 
-TEST_F(Claims, OptionsThatOnlyAPerceptronHasChooseIt) {
+TEST_F(Claims, AnOptionThatOnlyThePerceptronHasChoosesThePerceptron) {
   write_table("t.csv");
   const auto config = [&](const std::string& options) {
     return run("train t.csv --target y --print-config " + options).out;
@@ -235,7 +236,7 @@ TEST_F(Claims, OptionsThatOnlyAPerceptronHasChooseIt) {
   EXPECT_TRUE(has(run("train t.csv --target y --set model.norn=batch").err, "[tabular] unknown key 'norn'"));
 }
 
-TEST_F(Claims, HeldOutRowsThatWereTrainedOnAreSaid) {
+TEST_F(Claims, HeldOutRowsThatAreAlsoTrainingRowsAreReported) {
   std::string rows = "a,y\n";
   for (int i = 0; i < 300; ++i) rows += std::to_string(i % 30) + ".5," + std::to_string(i % 30 * 7 % 11) + "\n";
   write("twice.csv", rows);
@@ -245,7 +246,7 @@ TEST_F(Claims, HeldOutRowsThatWereTrainedOnAreSaid) {
   EXPECT_FALSE(has(run("train t.csv --target y --epochs 1").err, "are also training rows"));
 }
 
-TEST_F(Claims, ALossOfStraightPiecesReachesItsLayers) {
+TEST_F(Claims, LayersHaveAnEffectOnAPiecewiseLinearLoss) {
   write_table("t.csv", 400);
   ASSERT_EQ(run("train t.csv --target y --loss mae --epochs 10 -q --out r").code, 0);
   const Ran looked = run("inspect r --curvature");

@@ -1,5 +1,5 @@
 #pragma once
-// The real command, run as a user runs it.
+// A fixture for tests that run the real command in a shell, as a user does.
 
 #include <gtest/gtest.h>
 #include <sys/wait.h>
@@ -25,10 +25,10 @@ struct Ran {
   }
 };
 
-/// A folder of its own to run in, gone at the end of the test.
+/// Runs commands in a temporary folder, which is removed at the end of the test.
 class CommandTest : public TemporaryFolderTest {
  protected:
-  /// Runs `thalweg ARGUMENTS` by a shell, in the folder.
+  /// Runs `thalweg ARGUMENTS` in a shell, in the folder.
   [[nodiscard]] Ran run(const std::string& arguments) const { return shell(command() + " " + arguments); }
   [[nodiscard]] Ran shell(const std::string& line) const {
     const std::string in_folder = "cd '" + path().string() + "' && { " + line + "; } >out.txt 2>err.txt";
@@ -38,7 +38,7 @@ class CommandTest : public TemporaryFolderTest {
     return ran;
   }
 
-  /// A small table: y = 2 a - b, and a category that adds to it.
+  /// Writes a small table: y = 2 a - b plus a number that depends on a category.
   void write_table(const std::string& name, int rows = 120) const {
     std::string text = "a,b,kind,y\n";
     unsigned state = 12345;

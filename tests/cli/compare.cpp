@@ -41,14 +41,14 @@ TEST(Comparison, FindsTheBestRateItsWidthAndWhereItDiverges) {
   EXPECT_EQ(results[1].stable, 0.1);
   EXPECT_EQ(results[1].rates.back().diverged, 3);
   EXPECT_NEAR(cli::compare_methods(trials, {.factor = 2, .floor = 5})[1].width, 3,
-              1e-12);  // what lies below the floor counts as equal
+              1e-12);  // losses below the floor count as equal
 }
 
-TEST(Comparison, BelowZeroTheWidthIsMeasuredFromWhatNothingLearnedGives) {
+TEST(Comparison, BelowZeroTheWidthIsMeasuredFromTheLossOfTheBestConstant) {
   std::vector<Trial> trials;
   const double medians[] = {0.5, -0.2, -0.6, -0.3, 0.1};
   for (int i = 0; i < 5; ++i) trials.push_back({"a", std::pow(10, i - 5), 0, medians[i]});
-  // of the best's 0.8 below 0.2 a half is a median of -0.2, a quarter 0, nine tenths -0.52
+  // the best is 0.8 below the constant's 0.2; half of that is at -0.2, a quarter at 0, nine tenths at -0.52
   const auto width = [&](double factor, double nothing) {
     return cli::compare_methods(trials, {.factor = factor, .nothing = nothing}).front().width;
   };
@@ -131,7 +131,7 @@ TEST_F(CompareCommand, EveryMethodTakesPart) {
   EXPECT_GT(ran.json()["methods"].size(), 25u);
 }
 
-TEST_F(CompareCommand, ATableIsTrainedOnAndLeavesNoFolder) {
+TEST_F(CompareCommand, TrainingOnATableLeavesNoFolder) {
   write_table("t.csv");
   const std::string command =
       "compare t.csv --target y --optimizers sgd,adam,lookahead --rates 0.001,0.01 --seeds 2 --epochs 3";
@@ -156,7 +156,7 @@ TEST_F(CompareCommand, DivergedRunsAreCountedAndAllOfThemAreFive) {
   EXPECT_NE(all.err.find("every method diverged"), std::string::npos) << all.err;
 }
 
-TEST_F(CompareCommand, WhatIsWrongIsSaid) {
+TEST_F(CompareCommand, ErrorsNameTheMistake) {
   const auto expect_error = [&](const std::string& arguments, std::initializer_list<const char*> words) {
     const Ran ran = run("compare " + arguments);
     EXPECT_EQ(ran.code, 2) << arguments << ran.err;
@@ -174,7 +174,7 @@ TEST_F(CompareCommand, WhatIsWrongIsSaid) {
 }
 
 TEST_F(CompareCommand, OnAQuadraticRatesAreStableUpToTwoOverItsCurvature) {
-  // the second derivative of x^2 is 2; after 50 steps at 1.1 the value is finite, and 8,000 times what it was
+  // the second derivative of x^2 is 2; after 50 steps at rate 1.1 the value is finite, but 8,000 times as large
   const Ran ran = run("compare 'x^2' --optimizers sgd --rates 0.5,0.9,0.99,1.01,1.1 --seeds 3 --steps 50 --json");
   ASSERT_EQ(ran.code, 0) << ran.err;
   EXPECT_EQ(ran.json()["methods"][0]["stable_to"], 0.99);

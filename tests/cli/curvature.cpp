@@ -38,14 +38,14 @@ TEST_F(CurvatureCommand, IsTheSameForAnyThreadsAndAgreesWithItself) {
   EXPECT_NEAR(mass, 1, 1e-12);
 }
 
-TEST_F(CurvatureCommand, ARunThatDivergesIsToldTheRateAndItsBound) {
+TEST_F(CurvatureCommand, ARunThatDivergesPrintsItsRateAndTheBoundOfStableRates) {
   const Ran ran = run("train t.csv --target y --optimizer sgd --lr 1000 --epochs 3 --out d");
   EXPECT_EQ(ran.code, 5);
   EXPECT_NE(ran.out.find("2 / the largest eigenvalue of the Hessian was "), std::string::npos) << ran.out;
   EXPECT_NE(ran.out.find("; the rate was "), std::string::npos) << ran.out;
 }
 
-TEST_F(CurvatureCommand, LooksAtARunWhileItTrainsAndChangesNoBitOfIt) {
+TEST_F(CurvatureCommand, LooksDuringTrainingDoNotChangeTheModelsBits) {
   const std::string command = "train t.csv --target y --optimizer adam --lr 1e-2 --epochs 6 --set model.hidden=[8]";
   const std::string looks = " --set insight.every=2 --set insight.budget=1 --set insight.largest=true";
   ASSERT_EQ(run(command + looks + " --out looked").code, 0);
@@ -63,7 +63,7 @@ TEST_F(CurvatureCommand, AResumedRunTakesTheLookOfItsFirstStep) {
   ASSERT_EQ(run(command + " --out whole").code, 0);
   ASSERT_EQ(run(command + " --out parts --stop-after 6").code, 0);
   ASSERT_EQ(run("train parts --resume --quiet").code, 0);
-  const auto look = [&](const std::string& folder) {  // that of step 7, which no budget leaves out: it is the first
+  const auto look = [&](const std::string& folder) {  // of step 7: the first look is taken whatever the time budget is
     const std::string line = shell("grep '^{\"step\":7,.*\"look\"' " + folder + "/metrics.jsonl").out;
     return line.empty() ? nlohmann::json() : nlohmann::json::parse(line)["look"];
   };
@@ -71,7 +71,7 @@ TEST_F(CurvatureCommand, AResumedRunTakesTheLookOfItsFirstStep) {
   EXPECT_EQ(look("parts"), look("whole"));
 }
 
-TEST_F(CurvatureCommand, AnIntervalLongerThanTheRunIsSaidToGiveNoLook) {
+TEST_F(CurvatureCommand, WarnsThatAnIntervalLongerThanTheRunGivesNoLook) {
   const std::string command = "train t.csv --target y --epochs 2 --set model.hidden=[8] --out n --set insight.every=";
   const Ran never = run(command + "'3 epochs'"), once = run(command + "'2 epochs'");
   EXPECT_EQ(never.code, 0);
@@ -80,7 +80,7 @@ TEST_F(CurvatureCommand, AnIntervalLongerThanTheRunIsSaidToGiveNoLook) {
   EXPECT_EQ((once.out + once.err).find("longer than the run"), std::string::npos) << once.out << once.err;
 }
 
-TEST_F(CurvatureCommand, ATrainingOfWholeBatchesIsStoppedBySignalsAndResumesWithTheSameBits) {
+TEST_F(CurvatureCommand, AFullBatchTrainingStopsOnSignalsAndResumesWithTheSameBits) {
   write_table("many.csv", 4000);
   const std::string train =
       "train many.csv --target y --model mlp --set model.hidden=[40,40] --optimizer lbfgs "
@@ -108,10 +108,10 @@ TEST_F(CurvatureCommand, ATrainingOfWholeBatchesIsStoppedBySignalsAndResumesWith
   }
 }
 
-TEST_F(CurvatureCommand, RefusesWhatIsNoRun) {
+TEST_F(CurvatureCommand, RefusesTablesAndInvalidOptions) {
   EXPECT_EQ(run("inspect t.csv --curvature").code, 2);
   EXPECT_EQ(run("inspect r --curvature --rows 0").code, 2);
-  EXPECT_EQ(run("inspect r --density").code, 2);  // not without --curvature
+  EXPECT_EQ(run("inspect r --density").code, 2);  // needs --curvature
   write_table("t.csv", 3);
   EXPECT_EQ(run("inspect r --curvature").code, 3);
 }

@@ -34,7 +34,7 @@ batch_size = 32
 )");
   }
 
-  /// A system that has hardly begun to learn.
+  /// Trains a generator of images for a few steps.
   void generator(const std::string& kind, const std::string& options) const {
     write(kind + ".toml",
           "[data]\nformat = \"idx\"\ntrain = { images = \"train-images\", labels = \"train-labels\" }\n"
@@ -82,7 +82,7 @@ TEST_F(Detector, IsMeasuredOnAGeneratorThatItNeverSaw) {
   EXPECT_NE(seen.at("loss"), unseen.json().at("loss"));
 }
 
-TEST_F(Detector, WhatIsNoGeneratorOfSuchImagesIsRefusedByName) {
+TEST_F(Detector, RunsThatDoNotGenerateSuchImagesAreRefusedByName) {
   train("d.toml", "--out run");
   expect_refused("evaluate run --data nowhere", "nowhere\": there is no such folder");
   expect_refused("evaluate run --data run", "run/model.safetensors holds a model of kind convnet");
@@ -94,7 +94,7 @@ TEST_F(Detector, WhatIsNoGeneratorOfSuchImagesIsRefusedByName) {
   expect_refused("train d.toml", "vae\": images of (28, 28, 1), but the real images are (14, 14, 1)");
 }
 
-TEST_F(Detector, AGeneratorThatHasChangedSinceIsNamed) {
+TEST_F(Detector, AGeneratorThatChangedAfterTheTrainingIsReported) {
   train("d.toml", "--out run");
   std::filesystem::remove_all(path("vae"));
   train("vae.toml", "--out vae --set seed=2");

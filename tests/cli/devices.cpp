@@ -1,4 +1,4 @@
-// Devices in the command: what there is, what is asked for, and what is refused where it is not there.
+// Devices in the command: the list of devices, the option --device, and errors about devices that are not available.
 
 #include "command.hpp"
 
@@ -55,7 +55,7 @@ TEST_F(Devices, NamesAreChecked) {
   expect_refused(run("evaluate runs/t --device nvidia"), {"no device \"nvidia\"", "cuda:1"});
 }
 
-TEST_F(Devices, WhatThisCpuAloneComputesSaysSo) {
+TEST_F(Devices, CommandsThatRunOnlyOnTheCpuSaySo) {
   write_table("t.csv");
   ASSERT_EQ(run("train t.csv --target y --epochs 1 --quiet").code, 0);
   write("lines.txt", "one two three four five six seven eight nine ten eleven twelve thirteen fourteen\n");
@@ -71,7 +71,7 @@ TEST_F(Devices, WhatThisCpuAloneComputesSaysSo) {
   expect_refused(run("compare rosenbrock --device cuda"), {"train.device is set for a problem"});
 }
 
-TEST_F(Devices, TheDeviceDecidesNothingOfWhatARunIs) {
+TEST_F(Devices, ARunCanBeResumedOnAnotherDevice) {
   write_table("t.csv");
   ASSERT_EQ(run("train t.csv --target y --quiet --stop-after 5").code, 0);
   EXPECT_NE(read_text(path("runs/t/config.toml")).find("\ndevice = \"cpu\"\n"), std::string::npos);
@@ -83,7 +83,7 @@ TEST_F(Devices, TheDeviceDecidesNothingOfWhatARunIs) {
   EXPECT_EQ(here.code, 0) << here.err;
 }
 
-/// On the stand-ins for NVIDIA's libraries, which do on this CPU what those do on a GPU.
+/// Runs the command with stand-ins for NVIDIA's libraries (tests/cuda/nvidia), which simulate a GPU on this CPU.
 class OnAGpu : public Devices {
  protected:
   void SetUp() override {
@@ -92,12 +92,12 @@ class OnAGpu : public Devices {
     if (!std::filesystem::exists(nvidia_ / "libcuda.so.1")) GTEST_SKIP() << "built without the headers of CUDA";
     write_table("t.csv");
   }
-  /// `variables` are of the environment: what the stand-in is to do.
+  /// `variables` are environment variables, which set up the stand-in.
   [[nodiscard]] Ran there(const std::string& arguments, const std::string& variables = "") const {
     return shell("LD_LIBRARY_PATH='" + nvidia_.string() + "' XDG_CACHE_HOME='" + path("cache").string() + "' " +
                  variables + " " + command() + " " + arguments);
   }
-  /// A small training; its options follow.
+  /// Runs a small training with these further options.
   [[nodiscard]] Ran train(const std::string& options, const std::string& variables = "") const {
     return there(
         "train t.csv --target y --epochs 4 --set model.kind=mlp --set model.hidden=[8] "
@@ -114,7 +114,7 @@ class OnAGpu : public Devices {
   std::filesystem::path nvidia_;
 };
 
-TEST_F(OnAGpu, ItIsListed) {
+TEST_F(OnAGpu, TheGpuIsListed) {
   const nlohmann::json json = there("devices --json").json();
   ASSERT_EQ(json["devices"].size(), 2u) << json;
   EXPECT_EQ(json["devices"][1]["name"], "cuda:0");
@@ -124,7 +124,7 @@ TEST_F(OnAGpu, ItIsListed) {
   EXPECT_NE(none.out.find("cuda        none: "), std::string::npos) << none.out;
 }
 
-TEST_F(OnAGpu, ARunNamesItAndGivesTheSameBitsTwice) {
+TEST_F(OnAGpu, ARunNamesTheGpuAndGivesTheSameBitsTwice) {
   const Ran first = train("--device cuda --out a"), second = train("--device cuda:0 --quiet --out b");
   ASSERT_EQ(first.code, 0) << first.err;
   ASSERT_EQ(second.code, 0) << second.err;
@@ -136,7 +136,7 @@ TEST_F(OnAGpu, ARunNamesItAndGivesTheSameBitsTwice) {
   EXPECT_NEAR(loss("a"), loss("c"), 1e-4 * loss("c"));
 }
 
-TEST_F(OnAGpu, WhatWasKilledGoesOnToTheSameBits) {
+TEST_F(OnAGpu, AKilledRunResumesWithTheSameBits) {
   ASSERT_EQ(train("--device cuda --quiet --out whole").code, 0);
   ASSERT_EQ(train("--device cuda --quiet --out r --stop-after 7").code, 0);
   const Ran resumed = there("train r --resume");  // its configuration names the device
@@ -145,7 +145,7 @@ TEST_F(OnAGpu, WhatWasKilledGoesOnToTheSameBits) {
   EXPECT_EQ(model("r"), model("whole"));
 }
 
-TEST_F(OnAGpu, TheCpuGoesOnFromWhatItBegan) {
+TEST_F(OnAGpu, ARunThatBeganThereResumesOnTheCpu) {
   ASSERT_EQ(train("--device cuda --quiet --out whole").code, 0);
   ASSERT_EQ(train("--device cuda --quiet --out r --stop-after 7").code, 0);
   const Ran resumed = run("train r --resume --device cpu");
@@ -155,8 +155,8 @@ TEST_F(OnAGpu, TheCpuGoesOnFromWhatItBegan) {
   EXPECT_NEAR(loss("r"), loss("whole"), 1e-4 * loss("whole"));
 }
 
-/// Those that ask for more than gradients of batches, or own their steps.
-TEST_F(OnAGpu, MethodsThatAskForMoreGiveTheSameBitsAndGoOnHere) {
+/// Methods that need more than one gradient per step, or that own their steps.
+TEST_F(OnAGpu, MethodsThatAskForMoreGiveTheSameBitsAndResumeOnTheCpu) {
   for (const std::string method : {"sam", "saga", "kfac", "lbfgs"}) {
     SCOPED_TRACE(method);
     const std::string options = "--device cuda --quiet --optimizer " + method + " --out ";
@@ -171,8 +171,8 @@ TEST_F(OnAGpu, MethodsThatAskForMoreGiveTheSameBitsAndGoOnHere) {
   }
 }
 
-/// A linear model without options about steps is fitted, and looks are taken at any run.
-TEST_F(OnAGpu, FitsAndLooks) {
+/// A linear model without options for steps is fitted as a whole; looks at the curvature are possible in every run.
+TEST_F(OnAGpu, WholeFitsAndLooksWorkThere) {
   const std::string linear = "train t.csv --target y --quiet --out ";
   ASSERT_EQ(there(linear + "a --device cuda").code, 0);
   ASSERT_EQ(run(linear + "b").code, 0);
@@ -185,7 +185,7 @@ TEST_F(OnAGpu, FitsAndLooks) {
   EXPECT_EQ(model("c"), model("d"));
 }
 
-TEST_F(OnAGpu, PredictionsAreTheSameHereAndThere) {
+TEST_F(OnAGpu, PredictionsAgreeWithThoseOfTheCpu) {
   ASSERT_EQ(train("--device cuda --quiet --out a").code, 0);
   const Ran there_too = there("predict a --data t.csv --device cuda --json"),
             here = run("predict a --data t.csv --json");
@@ -197,24 +197,24 @@ TEST_F(OnAGpu, PredictionsAreTheSameHereAndThere) {
   EXPECT_NEAR(measured.json()["loss"].get<double>(), loss("a"), 1e-4 * loss("a"));
 }
 
-TEST_F(OnAGpu, TooLittleMemorySaysWhatWasWantedAndIsSeven) {
+TEST_F(OnAGpu, TooLittleMemoryIsExitCodeSevenAndNamesTheBytesRequested) {
   const Ran ran = train("--device cuda", "THALWEG_STAND_IN_BYTES=10000");
   EXPECT_EQ(ran.code, 7) << ran.out << ran.err;
-  EXPECT_NE(ran.err.find("train.memory = \"lean\""), std::string::npos) << ran.err;  // a value that it has
+  EXPECT_NE(ran.err.find("train.memory = \"lean\""), std::string::npos) << ran.err;  // the hint is a valid setting
   EXPECT_NE(ran.err.find("bytes asked for on"), std::string::npos) << ran.err;
   EXPECT_FALSE(std::filesystem::exists(path("runs/t/config.toml")));
 }
 
-TEST_F(OnAGpu, OneThatIsLostIsNineAndLeavesTheLastCheckpointWhole) {
+TEST_F(OnAGpu, ALostGpuIsExitCodeNineAndLeavesTheLastCheckpointIntact) {
   ASSERT_EQ(train("--quiet --out whole").code, 0);
   int resumed = 0;
-  for (int launches = 10;; launches *= 2) {  // until a training is over before it is lost
+  for (int launches = 10;; launches *= 2) {  // until the training ends before the GPU is lost
     const std::string out = "r" + std::to_string(launches);
     const Ran ran = train("--device cuda --out " + out, "THALWEG_STAND_IN_LOST_AFTER=" + std::to_string(launches));
     if (ran.code == 0) break;
     ASSERT_EQ(ran.code, 9) << ran.out << ran.err;
     const std::string way_on = "thalweg train " + out + " --resume, or on this CPU with --device cpu";
-    if (ran.err.find(way_on) == std::string::npos) {  // it was lost before the first checkpoint
+    if (ran.err.find(way_on) == std::string::npos) {  // the GPU was lost before the first checkpoint
       EXPECT_EQ(resumed, 0) << ran.err;
       continue;
     }

@@ -1,4 +1,4 @@
-// Embeddings of words by the command: trained, queried, stopped, resumed and measured.
+// The system `embeddings` (word vectors) in the command: trained, queried, stopped, resumed and measured.
 
 #include <cmath>
 #include <functional>
@@ -12,7 +12,7 @@ namespace {
 
 class Embeddings : public CommandTest {
  protected:
-  /// Sentences about three subjects, whose words never meet those of another.
+  /// Writes sentences about three subjects; no sentence has words of two subjects.
   void write_text(int sentences = 3000) const {
     const std::vector<std::vector<std::string>> subjects = {{"sea", "ship", "sail", "wave", "harbour", "captain"},
                                                             {"bread", "oven", "flour", "butter", "kitchen", "cook"},
@@ -38,7 +38,7 @@ class Embeddings : public CommandTest {
   [[nodiscard]] std::string model(const std::string& run) const { return read_text(path(run + "/model.safetensors")); }
 };
 
-TEST_F(Embeddings, WordsOfASubjectComeToLieTogether) {
+TEST_F(Embeddings, WordsOfASubjectBecomeNeighbours) {
   write_text();
   const Ran ran = run("train words.toml --out r --json -q");
   ASSERT_EQ(ran.code, 0) << ran.err;
@@ -54,7 +54,7 @@ TEST_F(Embeddings, WordsOfASubjectComeToLieTogether) {
   EXPECT_EQ(run("evaluate r --json").json()["answered right"], 1.0);
 }
 
-TEST_F(Embeddings, WhatARunOfThemHasNotIsRefusedByName) {
+TEST_F(Embeddings, CommandsThatDoNotSuitThemAreRefusedByName) {
   write_text(60);
   ASSERT_EQ(run("train words.toml --out r -q --epochs 1").code, 0);
   for (const std::string command : {"predict", "generate", "inspect", "play", "landscape"}) {
@@ -69,7 +69,7 @@ TEST_F(Embeddings, WhatARunOfThemHasNotIsRefusedByName) {
 }
 
 TEST_F(Embeddings, AStepWithoutPairsHasNoLoss) {
-  write_text(100);  // of which nearly all words are left out
+  write_text(100);  // subsampling leaves out nearly all words
   ASSERT_EQ(run("train words.toml --out r -q --set train.batch_size=8 --set system.sample=1e-4").code, 0);
   std::istringstream lines(read_text(path("r/metrics.jsonl")));
   for (std::string line; std::getline(lines, line);) {
@@ -78,7 +78,7 @@ TEST_F(Embeddings, AStepWithoutPairsHasNoLoss) {
   }
 }
 
-TEST_F(Embeddings, AWordThatIsNotThereIsNamedWithNearSpellings) {
+TEST_F(Embeddings, AnUnknownWordIsRefusedWithSimilarSpellings) {
   write_text(600);
   ASSERT_EQ(run("train words.toml --out r -q --epochs 1").code, 0);
   const Ran ran = run("neighbours r sadle");
@@ -102,7 +102,7 @@ TEST_F(Embeddings, AResumedRunHasTheSameBitsWithOtherThreads) {
   EXPECT_EQ(run("train words.toml --out parts -q --resume").code, 2);
 }
 
-TEST_F(Embeddings, AResumedRunIsRefusedAnotherTextOrConfiguration) {
+TEST_F(Embeddings, ARunIsNotResumedWithAnotherTextOrConfiguration) {
   write_text();
   ASSERT_EQ(run("train words.toml --out r -q --stop-after 100").code, 0);
   const Ran other = run("train words.toml --out r -q --resume --set system.window=3");
@@ -114,7 +114,7 @@ TEST_F(Embeddings, AResumedRunIsRefusedAnotherTextOrConfiguration) {
   EXPECT_NE(text.err.find("has other words"), std::string::npos) << text.err;
 }
 
-TEST_F(Embeddings, AModelThatCannotBeIsRefusedByName) {
+TEST_F(Embeddings, AnInvalidModelIsRefusedByName) {
   write_text(60);
   ASSERT_EQ(run("train words.toml --out r -q --epochs 1").code, 0);
   const SafetensorsFile whole = read_safetensors(path("r/model.safetensors"));
@@ -144,7 +144,7 @@ TEST_F(Embeddings, AModelThatCannotBeIsRefusedByName) {
   refused("output", with(std::numeric_limits<double>::infinity()));
 }
 
-TEST_F(Embeddings, SayHowManyQuestionsTheyAnswered) {
+TEST_F(Embeddings, ReportHowManyQuestionsTheyAnswered) {
   write_text(60);
   ASSERT_EQ(run("train words.toml --out r -q --epochs 1").code, 0);
   write("more.csv", read("questions.csv") + "sea,ship,nowhere,horse,oven\n");
@@ -153,7 +153,7 @@ TEST_F(Embeddings, SayHowManyQuestionsTheyAnswered) {
   EXPECT_EQ(figures["answered"], 3);
 }
 
-TEST_F(Embeddings, SayWhichBytesOfTheirTextAreNoCharacters) {
+TEST_F(Embeddings, ReportWhichBytesOfTheTextAreNotUtf8) {
   write_text(60);
   write("text.txt", read("text.txt") + "caf\xe9 \xff\n");
   const Ran ran = run("train words.toml --out r --epochs 1");
@@ -172,7 +172,7 @@ TEST_F(Embeddings, ARunLeavesAReportWithAMap) {
   EXPECT_TRUE(read_text(path("r/report.html")) == report);
 }
 
-TEST_F(Embeddings, TheirSystemIsARow) {
+TEST_F(Embeddings, TheirSystemIsListedAndPrintsItsConfiguration) {
   write_text(60);
   EXPECT_NE(run("list systems").out.find("embeddings"), std::string::npos);
   const Ran printed = run("train words.toml --print-config");
@@ -181,7 +181,7 @@ TEST_F(Embeddings, TheirSystemIsARow) {
   EXPECT_EQ(run("train printed.toml --print-config").out, printed.out);
 }
 
-TEST_F(Embeddings, WhatTheyAreNotMadeForIsRefusedByName) {
+TEST_F(Embeddings, UnsuitableOptionsAreRefusedByName) {
   write_text(60);
   const std::vector<std::pair<std::string, std::string>> refused = {
       {"--optimizer adam", "Wanted: sgd"},
@@ -216,7 +216,7 @@ class SlowEmbeddings : public CommandTest {
   }
 };
 
-// after as many passes gensim answers 0.631 of them and fastText 0.653 (bench/peers/embeddings.py)
+// With as many epochs gensim answers 0.631 of the questions and fastText 0.653 (bench/peers/embeddings.py).
 TEST_F(SlowEmbeddings, AnswerQuestionsAboutSynonymsAsWellAsTheirPeers) {
   const Ran ran = run("train " + std::string(source_folder()) + "/examples/embeddings.toml -q --json --out r");
   ASSERT_EQ(ran.code, 0) << ran.err;

@@ -12,10 +12,10 @@
 namespace thalweg::testing {
 namespace {
 
-/// A kind of run in small: its configuration, and a run that has to be there first.
+/// A small example of a kind of run: its configuration, and the kind that must be trained before it.
 struct Kind {
   std::string config, first = "";
-  bool looped = false;  ///< trained by a loop of its own
+  bool looped = false;  ///< not trained by the Trainer, but by a loop of its own, on the CPU only
 };
 
 const std::string images =
@@ -108,7 +108,7 @@ class EveryKind : public ImageFilesTest, public ::testing::WithParamInterface<st
                                      {"sounds.csv", &sound_table}})
       write(name, *text);
   }
-  /// Writes the configuration of a kind; what it needs is trained first.
+  /// Writes the configuration of a kind, and trains the run that it starts from.
   void prepare(const std::string& name) const {
     const Kind& kind = kinds().at(name);
     write(name + ".toml", kind.config);
@@ -148,7 +148,7 @@ TEST_P(EveryKind, TakesABudgetOrSaysThatItIsNotAmongItsKeys) {
       << ran.err;
 }
 
-TEST_P(EveryKind, TakesTheDeviceOrSaysThatItStaysHere) {
+TEST_P(EveryKind, TakesTheDeviceOrSaysThatItRunsOnTheCpuOnly) {
   write_files();
   prepare(GetParam());
   const std::string train = "train " + GetParam() + ".toml --print-config ";
@@ -165,10 +165,10 @@ TEST_P(EveryKind, TakesTheDeviceOrSaysThatItStaysHere) {
   EXPECT_NE(there.out.find("\ndevice = \"cuda\"\n"), std::string::npos) << there.out;
 }
 
-/// On the stand-ins for NVIDIA's libraries.
+/// Runs on the stand-ins for NVIDIA's libraries.
 TEST_P(EveryKind, TrainsOnAGpu) {
   const std::filesystem::path nvidia = std::filesystem::path(command()).parent_path() / "nvidia";
-  if (kinds().at(GetParam()).looped) GTEST_SKIP() << "computed by this CPU alone";
+  if (kinds().at(GetParam()).looped) GTEST_SKIP() << "runs on the CPU only";
   if (!std::filesystem::exists(nvidia / "libcuda.so.1")) GTEST_SKIP() << "built without the headers of CUDA";
   write_files();
   prepare(GetParam());
@@ -179,7 +179,7 @@ TEST_P(EveryKind, TrainsOnAGpu) {
   EXPECT_TRUE(std::filesystem::exists(path("there/model.safetensors")));
 }
 
-TEST(KindsOfRuns, AllSystemsAreAmongThem) {
+TEST(KindsOfRuns, IncludeAllSystems) {
   const Registry registry;
   for (const SystemRow& row : registry.systems()) EXPECT_TRUE(kinds().contains(std::string(row.name))) << row.name;
 }

@@ -83,7 +83,7 @@ TEST_F(ExitCode, NumbersOfTheCommandLineAreRefusedInShort) {
   expect(shell("THALWEG_THREADS=-1 " + command() + " train t.csv --target y"), 2, {"THALWEG_THREADS=-1"});
 }
 
-TEST_F(ExitCode, AConfigurationThatIsNoneIsRefused) {
+TEST_F(ExitCode, EmptyAndTooDeepConfigurationsAreRefused) {
   write("empty.toml", "");
   expect(run("train empty.toml"), 2, {"empty.toml is empty"});
   ASSERT_EQ(shell("mkfifo pipe.toml").code, 0);
@@ -143,7 +143,7 @@ TEST_F(ExitCode, NumbersAreFive) {
   write_table("t.csv");
   expect(run("train t.csv --target y --optimizer sgd --schedule constant --lr 1e30 --quiet"), 5, {"step"});
   EXPECT_FALSE(std::filesystem::exists(path("runs/t/model.safetensors")));
-  // what is advised of it is possible
+  // other commands give advice that can be followed
   expect(run("predict runs/t --data t.csv"), 4, {"before its first checkpoint", "train again"});
   expect(run("inspect runs/t --curvature"), 2, {"train again"});
 }
@@ -171,7 +171,7 @@ TEST_F(ExitCode, InterruptsKeepACheckpointAndSayHowToGoOn) {
                               " train t.csv --target y --epochs 1000000 "
                               "--set train.early_stopping=false --out " +
                               out;
-    // a job of a shell without job control ignores SIGINT, so the shell becomes the command
+    // a background job of a shell without job control ignores SIGINT, so `timeout` starts the command
     const Ran ran = shell("timeout --preserve-status -s " + std::string(signal) + " 3 " + train);
     EXPECT_EQ(ran.code, code) << ran.err;
     EXPECT_NE(ran.out.find("thalweg train " + out + " --resume"), std::string::npos) << ran.out;

@@ -1,4 +1,4 @@
-// Conversion of pictures between two designs, by the command.
+// The system `face_swap` in the command: translates pictures between two designs of emoji.
 
 #include "command.hpp"
 #include "data/pictures.hpp"
@@ -8,7 +8,7 @@ namespace {
 
 class FaceSwaps : public CommandTest {
  protected:
-  /// A square at one of 8 x 8 places: on the left bright with a dark edge, on the right the edge alone, green.
+  /// Writes a square at one of 8 x 8 places in two designs: left bright with a dark edge, right only a green edge.
   void write_pair(const std::string& file, int place, int wide = 32) const {
     Tensor pair({16, wide, 3}, u8);
     for (int y = 0; y < 9; ++y) {
@@ -72,7 +72,7 @@ TEST_F(FaceSwaps, LearnWithTheSameBitsForAnyThreadsAndAfterAResume) {
     EXPECT_NE(report.find(part), std::string::npos) << part;
 }
 
-TEST_F(FaceSwaps, CarryPicturesThatTheyWereNotTrainedOn) {
+TEST_F(FaceSwaps, TranslatePicturesOutsideTheTrainingData) {
   write_files();
   train("--out run --set train.epochs=100 --set system.dropout=0 --set system.flip=false");
   const Ran measured = run("evaluate run --json");
@@ -88,7 +88,7 @@ TEST_F(FaceSwaps, CarryPicturesThatTheyWereNotTrainedOn) {
   EXPECT_EQ(run("generate run").code, 2);
 }
 
-TEST_F(FaceSwaps, WhatAreNoPairsIsRefused) {
+TEST_F(FaceSwaps, DataWithoutPairsIsRefused) {
   for (const std::string name : {"a", "b"}) {
     std::filesystem::create_directories(path("train") / name);
     write_pair("train/" + name + "/1.png", 3, 24);

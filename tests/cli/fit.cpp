@@ -27,9 +27,9 @@ class FitCommand : public CommandTest {
   }
 };
 
-TEST_F(FitCommand, AColumnOfOneValueHasNothingToExplain) {
+TEST_F(FitCommand, AConstantTargetHasNoRSquared) {
   std::string text = "x,y\n";
-  for (int i = 0; i < 50; ++i) text += std::to_string(i) + ",0.1\n";  // a sum of tenths is rounded
+  for (int i = 0; i < 50; ++i) text += std::to_string(i) + ",0.1\n";  // a sum of tenths has rounding errors
   write("one.csv", text);
   const Ran ran = run("fit 'y = a * x' one.csv --json");
   ASSERT_EQ(ran.code, 0) << ran.err;
@@ -96,14 +96,14 @@ TEST_F(FitCommand, JsonHasEveryFigure) {
   EXPECT_EQ(json["criterion_met"], true);
 }
 
-TEST_F(FitCommand, SaysWhatTheDataLeaveOpen) {
+TEST_F(FitCommand, ReportsParametersThatTheDataDoNotDetermine) {
   write_decay("decay.csv");
   const Ran ran = run("fit 'a*c*exp(-b*x)' decay.csv");
   ASSERT_EQ(ran.code, 0) << ran.err;
   EXPECT_NE(ran.out.find("undecided   a, c"), std::string::npos) << ran.out;
 }
 
-TEST_F(FitCommand, QuietPrintsTheParametersAlone) {
+TEST_F(FitCommand, QuietPrintsOnlyTheParameters) {
   write_decay("decay.csv");
   const Ran ran = run("fit 'a*exp(-b*x)' decay.csv -q");
   EXPECT_EQ(ran.out.rfind("parameter ", 0), 0u) << ran.out;

@@ -8,7 +8,7 @@ namespace thalweg::testing {
 
 class ImageFilesTest : public CommandTest {
  protected:
-  /// An IDX file of bytes.
+  /// Writes an IDX file of bytes.
   void write_idx(const std::string& name, const Tensor& bytes) const {
     std::string text = {0, 0, 8, static_cast<char>(bytes.shape().rank())};
     for (const std::int64_t size : bytes.shape()) {

@@ -26,7 +26,7 @@ TEST_F(LandscapeCommand, WritesAPageWithPlanesASurfaceAndCaptions) {
   EXPECT_NE(read_text(path("plane.svg")).find("<svg"), std::string::npos);
 }
 
-TEST_F(LandscapeCommand, IsTheSameForAnyThreadsAndLowestNearTheEndOfTheLine) {
+TEST_F(LandscapeCommand, IsTheSameForAnyThreadsAndMeasuresTheBarrierBetweenRuns) {
   write_table("t.csv");
   train("a");
   train("b", "--seed 2");

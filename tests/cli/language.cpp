@@ -1,4 +1,4 @@
-// Models of text by the command: trained, and used to write text.
+// Language models in the command: trained, and used to generate text.
 
 #include "command.hpp"
 
@@ -34,10 +34,10 @@ class Language : public CommandTest {
 const char* const small_gpt = "kind = \"gpt\"\nlayers = 2\nwidth = 32\nheads = 2\ncontext = 24\n";
 const char* const small_lstm = "kind = \"lstm\"\nlayers = 1\nwidth = 32\n";
 
-TEST_F(Language, ATextIsLearnedAndGoneOnWith) {
+TEST_F(Language, ATextIsLearnedAndContinued) {
   train("", small_gpt);
   const nlohmann::json measured = run("evaluate runs/text --json").json();
-  EXPECT_LT(measured["loss"].get<double>(), 2);  // letters drawn evenly: 5.5
+  EXPECT_LT(measured["loss"].get<double>(), 2);  // 5.5 = log 256 if all bytes were equally likely
   EXPECT_NEAR(measured["bits_per_byte"].get<double>(), measured["loss"].get<double>() / std::log(2.0), 1e-9);
   const Ran first = run("generate runs/text --prompt 'the ' --tokens 60 --temperature 0.5");
   ASSERT_EQ(first.code, 0) << first.err;
@@ -49,7 +49,7 @@ TEST_F(Language, ATextIsLearnedAndGoneOnWith) {
   EXPECT_EQ(run("generate runs/text --tokens 5 --temperature 0 --json").json()["prompt"], "");
 }
 
-TEST_F(Language, EveryTokenizerTrainsAndComesBack) {
+TEST_F(Language, EveryTokenizerTrainsAndIsSavedWithTheModel) {
   for (const std::string tokenizer : {"characters", "bpe"}) {
     train("tokenizer = \"" + tokenizer + "\"\nvocabulary_size = 270\n", small_lstm);
     const Ran ran = run("generate runs/latest --prompt 'the whale' --tokens 10 --top-k 3 --top-p 0.9");
@@ -59,7 +59,7 @@ TEST_F(Language, EveryTokenizerTrainsAndComesBack) {
   }
 }
 
-/// Logits of the whole model at each place of a window, and of the one-place form fed with the same.
+/// Compares the logits of the whole window with those of the model that is given one token at a time.
 void expect_same_logits(const std::filesystem::path& run) {
   const Model model = Model::load(run);
   std::vector<std::int32_t> tokens;
@@ -73,7 +73,7 @@ void expect_same_logits(const std::filesystem::path& run) {
     for (const float x : logits) total += std::exp(static_cast<double>(x) - largest);
     for (std::size_t k = 0; k < logits.size(); ++k) {
       const double p = probabilities.at(static_cast<std::int64_t>(t * logits.size() + k));
-      if (p < 1e-6) continue;  // its logarithm has few digits left
+      if (p < 1e-6) continue;  // its logarithm is not accurate
       EXPECT_NEAR(static_cast<double>(logits[k]) - largest - std::log(total), std::log(p),
                   1e-5 * (1 + std::abs(std::log(p))))
           << "place " << t << ", token " << k;
@@ -96,7 +96,7 @@ TEST_F(Language, WritingGoesOnBeyondTheContext) {
   EXPECT_EQ(run("generate runs/text --prompt 'the whale' --tokens 100").out.size(), 9U + 100 + 1);
 }
 
-TEST_F(Language, WhatCannotBeDoneIsSaid) {
+TEST_F(Language, InvalidRequestsAreRefused) {
   write("text.txt", "short");
   write("text.toml", configuration("", small_gpt));
   const Ran short_text = run("train text.toml");
@@ -112,7 +112,7 @@ TEST_F(Language, WhatCannotBeDoneIsSaid) {
   EXPECT_EQ(run("generate runs/t --top-p 2").code, 2);
 }
 
-TEST(DrawToken, FollowsTheProbabilitiesAndItsLimits) {
+TEST(DrawToken, FollowsTheProbabilitiesAndItsOptions) {
   const std::vector<float> logits = {std::log(0.5F), std::log(0.1F), std::log(0.4F)};
   std::vector<int> counts(3);
   for (int i = 0; i < 4000; ++i) ++counts[static_cast<std::size_t>(draw_token(logits, {}, i))];

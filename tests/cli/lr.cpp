@@ -1,4 +1,4 @@
-// A learning rate is found by `thalweg lr`, or at the start of a run.
+// The search for a learning rate, by `thalweg lr` and by lr = "auto" at the start of a run.
 
 #include "command.hpp"
 
@@ -42,7 +42,7 @@ TEST_F(Lr, JsonHasCurveSuggestionsTrialsAndCost) {
   EXPECT_GT(result["samples"].get<int>(), 0);
 }
 
-TEST_F(Lr, CsvIsTheCurveAndSvgThePicture) {
+TEST_F(Lr, WritesTheCurveAsCsvAndSvg) {
   const Ran ran = run(std::string(table) + "--steps 50 --end 0.1 --trials 0 --csv --svg lr.svg");
   ASSERT_EQ(ran.code, 0) << ran.err;
   EXPECT_EQ(ran.out.substr(0, 24), "step,lr,loss,smoothed\n1,");
@@ -52,7 +52,7 @@ TEST_F(Lr, CsvIsTheCurveAndSvgThePicture) {
   EXPECT_NE(svg.find("steepest"), std::string::npos);
 }
 
-TEST_F(Lr, AnotherSeedIsAnotherSweep) {
+TEST_F(Lr, AnotherSeedGivesAnotherSweep) {
   const std::string command = std::string(table) + "--trials 0 --csv ";
   EXPECT_EQ(run(command).out, run(command + "--seed 1").out);
   EXPECT_NE(run(command).out, run(command + "--seed 2").out);
@@ -65,7 +65,7 @@ TEST_F(Lr, TakesTheOverridesOfTrain) {
   EXPECT_EQ(run(std::string(table) + "--optimizer sdg").code, 2);
 }
 
-TEST_F(Lr, MistakesAreSaid) {
+TEST_F(Lr, ErrorsNameTheMistake) {
   const Ran steps = run(std::string(table) + "--steps 2");
   EXPECT_EQ(steps.code, 2);
   EXPECT_NE(steps.err.find("[find_lr] steps = 2. Wanted: >= 10"), std::string::npos) << steps.err;
@@ -77,7 +77,7 @@ TEST_F(Lr, MistakesAreSaid) {
   EXPECT_EQ(run(std::string(table) + "--svg /proc/x.svg").code, 6);
 }
 
-TEST_F(Lr, AutoIsFoundSaidAndKept) {
+TEST_F(Lr, AutoFindsARatePrintsItAndSavesIt) {
   const Ran ran = run("train t.csv --target y --epochs 5 --lr auto");
   ASSERT_EQ(ran.code, 0) << ran.err;
   const std::string lr = lr_in(config_of("runs/t"));
@@ -89,7 +89,7 @@ TEST_F(Lr, AutoIsFoundSaidAndKept) {
   EXPECT_EQ(read_text(path("same/model.safetensors")), read_text(path("runs/t/model.safetensors")));
 }
 
-TEST_F(Lr, AutoInAFileIsResumedWithTheRateItFound) {
+TEST_F(Lr, ARunWithAutoIsResumedWithTheRateThatWasFound) {
   write("a.toml",
         "[data]\ntrain = \"t.csv\"\ntarget = \"y\"\n[optimizer]\nkind = \"sgd\"\nlr = \"auto\"\n[train]\nepochs = 6\n");
   ASSERT_EQ(run("train a.toml --quiet --out whole").code, 0);
@@ -100,14 +100,14 @@ TEST_F(Lr, AutoInAFileIsResumedWithTheRateItFound) {
   EXPECT_EQ(read_text(path("parts/model.safetensors")), read_text(path("whole/model.safetensors")));
 }
 
-TEST_F(Lr, AutoIsPrintedAsItIsGiven) {
+TEST_F(Lr, PrintConfigPrintsAutoItself) {
   EXPECT_EQ(lr_in(run("train t.csv --target y --lr auto --print-config").out), "\"auto\"");
   const Ran other = run("train t.csv --target y --lr automatic");
   EXPECT_EQ(other.code, 2);
   EXPECT_NE(other.err.find("lr = \"automatic\""), std::string::npos) << other.err;
 }
 
-TEST_F(Lr, ATrialIsAPartOfTheRun) {
+TEST_F(Lr, InvalidLengthsOfTrialsAreRefused) {
   for (const char* trial : {"0%", "200%", "0"}) {
     const Ran ran = run("lr t.csv --target y --trial " + std::string(trial));
     EXPECT_EQ(ran.code, 2) << trial;
@@ -115,7 +115,7 @@ TEST_F(Lr, ATrialIsAPartOfTheRun) {
   }
 }
 
-TEST_F(Lr, EachFoldFindsItsOwn) {
+TEST_F(Lr, EachFoldFindsItsOwnRate) {
   const Ran ran = run("train t.csv --target y --epochs 2 --lr auto --cv 3");
   ASSERT_EQ(ran.code, 0) << ran.err;
   int found = 0;
@@ -123,7 +123,7 @@ TEST_F(Lr, EachFoldFindsItsOwn) {
   EXPECT_EQ(found, 3);
 }
 
-TEST_F(Lr, WhatComesNextCanBePasted) {
+TEST_F(Lr, TheSuggestedNextCommandCanBePasted) {
   write_table("my table.csv");
   const Ran ran = run("lr 'my table.csv' --target y --type b=number --set model.hidden=[8] --epochs 5 --quiet");
   ASSERT_EQ(ran.code, 0) << ran.err;

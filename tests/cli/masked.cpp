@@ -1,4 +1,4 @@
-// A masked language model by the command: trained on documents, measured, used to fill in words, and used as the
+// A masked language model in the command: trained on documents, measured, used to fill in words, and used as the
 // encoder of a classifier of sentences.
 
 #include "command.hpp"
@@ -8,8 +8,8 @@ namespace {
 
 class Masked : public CommandTest {
  protected:
-  /// Documents that count: a sentence is words in the order of the alphabet, from any of them on, the first behind the
-  /// last. So a hidden word is what stands between its neighbours.
+  /// Writes documents of seven words in alphabetical order from a random one on, where the first word follows the last.
+  /// So the neighbours of a hidden word determine it.
   void write_documents(const std::string& name, int documents, unsigned state) const {
     std::string text;
     for (int document = 0; document < documents; ++document) {
@@ -22,7 +22,7 @@ class Masked : public CommandTest {
     }
     write(name, text);
   }
-  /// Sentences whose class is where they begin: among the first five words or the last.
+  /// Writes sentences whose class tells whether their first word is in the first or the second half of the alphabet.
   void write_sentences(const std::string& name, int rows, unsigned state) const {
     std::string text = "class,text\n";
     for (int row = 0; row < rows; ++row) {
@@ -56,7 +56,7 @@ class Masked : public CommandTest {
                                           "fir", "ginkgo", "hazel", "ivy",     "juniper"};
 };
 
-TEST_F(Masked, LearnsWhatStandsBetweenNeighboursAndFillsItIn) {
+TEST_F(Masked, LearnsTheWordBetweenItsNeighboursAndFillsItIn) {
   write_files();
   const Ran trained = run("train m.toml --quiet --out m --threads 1");
   ASSERT_EQ(trained.code, 0) << trained.err;
@@ -67,7 +67,7 @@ TEST_F(Masked, LearnsWhatStandsBetweenNeighboursAndFillsItIn) {
   EXPECT_LT(figures.at("cross-entropy").get<double>(), 0.7);
   EXPECT_GT(counts.at("accuracy").get<double>(), 0.8);
   EXPECT_GT(counts.at("cross-entropy").get<double>(), 0);
-  EXPECT_EQ(run("evaluate m --json").out, measured.out);  // what is hidden is the same
+  EXPECT_EQ(run("evaluate m --json").out, measured.out);  // the same words are hidden again
   EXPECT_NE(read_text(path("m/report.html")).find("words found"), std::string::npos);
 
   write("lines.txt", "cedar [MASK] elm\n\nash birch [MASK] dogwood [MASK]\n");
@@ -83,7 +83,7 @@ TEST_F(Masked, LearnsWhatStandsBetweenNeighboursAndFillsItIn) {
   EXPECT_EQ(none.code, 3);
   EXPECT_NE(none.err.find("has no [MASK]"), std::string::npos) << none.err;
   EXPECT_NE(none.err.find("standard input, line 1"), std::string::npos) << none.err;
-  EXPECT_EQ(run("predict m --data .").code, 2);  // a folder
+  EXPECT_EQ(run("predict m --data .").code, 2);  // . is a folder
   EXPECT_EQ(filled.err.find("none of its words"), std::string::npos) << filled.err;
   write("strange.txt", "cedar [MASK] elm\nqux [MASK] zyx\n");
   const Ran strange = run("predict m --data strange.txt --top 2");
@@ -106,7 +106,7 @@ TEST_F(Masked, HasTheSameBitsForAnyThreadsAndAfterAResumeInTheMiddleOfAnEpoch) {
   EXPECT_EQ(read_text(path("one/media.jsonl")), read_text(path("parts/media.jsonl")));
 }
 
-TEST_F(Masked, IsWhatAClassifierOfSentencesStartsFrom) {
+TEST_F(Masked, AClassifierOfSentencesStartsFromIt) {
   write_files();
   ASSERT_EQ(run("train m.toml --quiet --out m").code, 0);
   const Ran trained = run("train s.toml --quiet --out s --threads 1");
@@ -121,7 +121,7 @@ TEST_F(Masked, IsWhatAClassifierOfSentencesStartsFrom) {
   EXPECT_NE(beside.at("the same net untrained").at("cross-entropy"), figures.at("cross-entropy"));
   EXPECT_EQ(run("predict s --json --top 1 < train.txt").code, 0);
 
-  // sizes and words are the run's, and its own afterwards: it predicts without that run
+  // the classifier has copied sizes and words from the run of the encoder, so it predicts without that run
   std::filesystem::rename(path("m"), path("elsewhere"));
   const Ran alone = shell("echo 'ash birch cedar' | " + command() + " predict s --json");
   ASSERT_EQ(alone.code, 0) << alone.err;
@@ -136,7 +136,7 @@ TEST_F(Masked, AFrozenEncoderStaysAsItWasAndATunedOneResumesToTheSameBits) {
   ASSERT_EQ(train_short().code, 0);
   ASSERT_EQ(run("train s.toml --quiet --out frozen --set system.frozen=true --set system.beside=false").code, 0);
   const std::string whole = model("m"), frozen = model("frozen");
-  // the table of the words stands in both files, byte for byte
+  // the embeddings of the words are the same bytes in both files
   const auto header = [](const std::string& file) {
     std::uint64_t size = 0;
     std::memcpy(&size, file.data(), sizeof(size));
@@ -176,7 +176,7 @@ TEST_F(Masked, WhatDoesNotFitTheEncoderIsRefusedByName) {
   refused("--set system.encoder=s", "is a run of text_encoder. Wanted: one of masked");
 }
 
-TEST_F(Masked, DataThatNoModelCouldHaveIsRefused) {
+TEST_F(Masked, InvalidOptionsAreRefused) {
   write_files();
   const auto refused = [&](const std::string& change, int code, const std::string& said) {
     const Ran ran = run("train m.toml --quiet --out r " + change);
@@ -203,7 +203,7 @@ TEST_F(Masked, DataThatNoModelCouldHaveIsRefused) {
   EXPECT_NE(run("train t.toml -q").err.find("format = \"documents\""), std::string::npos);
 }
 
-TEST_F(Masked, AFolderHasADocumentAFile) {
+TEST_F(Masked, EachFileOfAFolderIsADocument) {
   write_files();
   std::filesystem::create_directory(path("folder"));
   std::string text = read_text(path("test.txt"));

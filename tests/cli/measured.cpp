@@ -1,4 +1,4 @@
-// The command's statements about measurements are true: the measured rows, their weights, and the data that was read.
+// The command's statements about measurements are true: measured rows, their weights, and the data that was read.
 
 #include <fmt/format.h>
 #include <cmath>
@@ -22,7 +22,7 @@ class MeasuredRows : public CommandTest {
     EXPECT_EQ(ran.code, code) << ran.err;
     EXPECT_TRUE(has(ran.err, part)) << ran.err;
   }
-  /// Classes u, v, w by x, 40 rows of each.
+  /// Writes classes u, v, w that follow from x, 40 rows of each.
   void write_classes(const std::string& name) const {
     std::string text = "x,k\n";
     for (int i = 0; i < 120; ++i)
@@ -34,7 +34,7 @@ class MeasuredRows : public CommandTest {
   }
 };
 
-TEST_F(MeasuredRows, IgnoredLabelsAreInNoCount) {
+TEST_F(MeasuredRows, IgnoredLabelsAreNotCounted) {
   write_classes("t.csv");
   const std::string ignores = "train t.csv --target k --validation t.csv --epochs 2 --set 'loss.ignored_labels=[1]'";
   const Ran ran = run(ignores);
@@ -42,14 +42,14 @@ TEST_F(MeasuredRows, IgnoredLabelsAreInNoCount) {
   EXPECT_TRUE(has(ran.out, "(80 rows)")) << ran.out;
   const std::size_t row = ran.out.find("\n            v "), end = ran.out.find('\n', row + 1);
   ASSERT_NE(row, std::string::npos) << ran.out;
-  const std::string cells = ran.out.substr(row, end - row);  // no row is truly v
+  const std::string cells = ran.out.substr(row, end - row);  // no measured row has the class v
   EXPECT_EQ(cells.find_first_of("123456789"), std::string::npos) << cells;
   const Ran again = run("evaluate runs/t --data t.csv");
   EXPECT_TRUE(has(again.out, "(80 rows)")) << again.out;
   EXPECT_TRUE(has(again.out, cells)) << again.out;
 }
 
-TEST_F(MeasuredRows, AreSaidToBeWeighted) {
+TEST_F(MeasuredRows, WeightsOfRowsAreMentioned) {
   std::string weighted = "x,w,y\n", plain = "x,y\n";
   for (int i = 0; i < 60; ++i) {
     const std::string x = std::to_string(i * 37 % 60) + ".5", y = std::to_string(i * 37 % 60 * 2 + i % 7) + ".25";
@@ -71,7 +71,7 @@ TEST_F(MeasuredRows, AreSaidToBeWeighted) {
   EXPECT_FALSE(run("evaluate runs/w --data p.csv --json").json().contains("weighted"));
 }
 
-TEST_F(MeasuredRows, WeightsCountByTheirRatiosAlone) {
+TEST_F(MeasuredRows, OnlyTheRatiosOfWeightsCount) {
   const auto loss_with = [&](const std::string& weight) {
     std::string text = "x,w,y\n";
     for (int i = 0; i < 60; ++i)
@@ -90,7 +90,7 @@ TEST_F(MeasuredRows, WeightsCountByTheirRatiosAlone) {
     EXPECT_NEAR(loss_with(weight), loss, 1e-3 * loss) << weight;
 }
 
-TEST_F(MeasuredRows, TrueValuesAreThoseOfTheFile) {
+TEST_F(MeasuredRows, TrueValuesArePrintedAsInTheFile) {
   std::string text = "x,y\n";
   std::map<int, std::string> values;
   for (int i = 0; i < 40; ++i) {
@@ -113,11 +113,11 @@ TEST_F(MeasuredRows, TrueValuesAreThoseOfTheFile) {
   EXPECT_EQ(rows, 40);
 }
 
-TEST_F(MeasuredRows, TheWorstHaveTheHighestLossOfTheRun) {
+TEST_F(MeasuredRows, TheWorstRowsAreThoseOfTheHighestLoss) {
   std::string text = "x,y\n";
   for (int i = 0; i < 80; ++i) text += fmt::format("{},{}\n", std::sin(i), std::sin(i) + std::cos(7 * i));
   write("t.csv", text);
-  write("other.csv", "x,y\n0.5,0.5\n0.1,-4.5\n-0.3,5.5\n0.2,0\n");  // below it lies more than above
+  write("other.csv", "x,y\n0.5,0.5\n0.1,-4.5\n-0.3,5.5\n0.2,0\n");  // the largest |error| is not the largest loss
   for (const char* part : {"--test other.csv", "--validation other.csv"}) {
     ASSERT_EQ(
         run("train t.csv --target y --loss quantile --set loss.quantile=0.9 --epochs 30 --quiet " + std::string(part))
@@ -133,7 +133,7 @@ TEST_F(MeasuredRows, TheWorstHaveTheHighestLossOfTheRun) {
       for (int i = 0; i <= number; ++i) at = first.find("<td", at + 3);
       return std::stod(first.substr(first.find('>', at) + 1));
     };
-    const double deviation = 0.99;  // of y, nearly
+    const double deviation = 0.99;  // approximately that of y
     EXPECT_NEAR(cell(3), 0.9 * (5.5 - cell(2)) / deviation, 0.1 * cell(3)) << first.substr(0, 200);
   }
 }
@@ -154,19 +154,19 @@ TEST_F(MeasuredRows, AMissingNumberThatTrainingDidNotHaveIsCounted) {
       << evaluated.err;
 }
 
-TEST_F(MeasuredRows, AMetricThatNoFoldHasIsInNone) {
+TEST_F(MeasuredRows, AMetricThatNoFoldHasIsADash) {
   write_table("t.csv", 12);
   const Ran ran = run("train t.csv --target y --cv 12 --epochs 1 --quiet");
-  EXPECT_TRUE(has(ran.out, "r2          - in each of 12 folds\n")) << ran.out << ran.err;  // of one row each
+  EXPECT_TRUE(has(ran.out, "r2          - in each of 12 folds\n")) << ran.out << ran.err;  // each fold has one row
 }
 
-TEST_F(MeasuredRows, AColumnIsKeptOnce) {
+TEST_F(MeasuredRows, AColumnKeptTwiceIsPrintedOnce) {
   write_table("t.csv");
   ASSERT_EQ(run("train t.csv --target y --epochs 1 --quiet").code, 0);
   EXPECT_TRUE(run("predict runs/t --data t.csv --keep a,y,a").out.starts_with("a,y,predicted y\n"));
 }
 
-TEST_F(MeasuredRows, OneIsNoPlural) {
+TEST_F(MeasuredRows, OneRowIsPrintedInTheSingular) {
   write("t.csv", "x,y\n1,2.5\n2,4.5\n");
   const Ran ran = run("train t.csv --target y --epochs 1");
   ASSERT_EQ(ran.code, 0) << ran.err;
@@ -178,12 +178,12 @@ TEST_F(MeasuredRows, OneIsNoPlural) {
                   "from (1, 1) and 1 start near it, 3 steps each"));
 }
 
-TEST_F(MeasuredRows, NothingToLearnIsNoDeadGradient) {
-  write("t.csv", "x,y\n1,2.5\n2,4.5\n");  // one row to train on, whose standardised target is 0
+TEST_F(MeasuredRows, AZeroGradientOfAConstantTargetIsNotCalledDead) {
+  write("t.csv", "x,y\n1,2.5\n2,4.5\n");  // there is one training row, whose standardised target is 0
   EXPECT_FALSE(has(run("train t.csv --target y --epochs 20").out, "Dead gradients"));
 }
 
-TEST_F(MeasuredRows, KnownByHeartIsNotConverged) {
+TEST_F(MeasuredRows, MemorisedTrainingRowsAreNotCalledConverged) {
   std::string text;
   unsigned state = 7;
   const auto number = [&] { return static_cast<int>((state = state * 1664525U + 1013904223U) >> 16) % 1000 / 100.0; };
@@ -200,17 +200,17 @@ TEST_F(MeasuredRows, KnownByHeartIsNotConverged) {
       << ran.out;
 }
 
-TEST_F(MeasuredRows, ACurveThatOnlyRisesAdvisesNoRate) {
+TEST_F(MeasuredRows, ACurveThatOnlyRisesSuggestsNoRate) {
   write_table("t.csv");
   const Ran ran = run("lr t.csv --target y --start 5 --trials 0");
   EXPECT_EQ(ran.code, 2) << ran.out;
   EXPECT_TRUE(has(ran.err, "the loss falls nowhere below")) << ran.err;
   EXPECT_EQ(run("lr t.csv --target y --trials 0").code, 0);
-  // the trials go far below the start, and find one that learns
+  // the trials also test rates far below the start, and find one that learns
   EXPECT_EQ(run("lr t.csv --target y --start 5 --set train.epochs=20").code, 0);
 }
 
-TEST_F(MeasuredRows, NumbersThatAreNoneAreAskedAbout) {
+TEST_F(MeasuredRows, SuspiciousColumnsAreReported) {
   const auto table = [&](const std::function<std::string(int)>& cell) {
     std::string text = "c,x,y\n";
     for (int i = 0; i < 60; ++i)
@@ -237,7 +237,7 @@ TEST_F(MeasuredRows, NumbersThatAreNoneAreAskedAbout) {
                    "an identifier?"));
 }
 
-/// Counts of 100 and more, e^(5 + x / 2): a network whose outputs begin at 0 begins at a rate of 1.
+/// The counts e^(5 + x / 2) are around 100, but a network whose outputs begin at 0 first predicts 1.
 TEST_F(MeasuredRows, LargeCountsAreLearnedAndTheirConstantIsTheMean) {
   std::string text = "x,n\n";
   for (int i = 0; i < 300; ++i) {
@@ -260,7 +260,7 @@ TEST_F(MeasuredRows, LargeCountsAreLearnedAndTheirConstantIsTheMean) {
   EXPECT_NEAR(minus, std::exp(4.5), 0.05 * std::exp(4.5));
   EXPECT_NEAR(zero, std::exp(5), 0.05 * std::exp(5));
   EXPECT_NEAR(one, std::exp(5.5), 0.05 * std::exp(5.5));
-  // and a Gaussian, of two outputs, has a constant beside it too
+  // a Gaussian loss has two outputs, and a constant baseline too
   EXPECT_TRUE(has(run("train t.csv --target n --task regression --loss gaussian --epochs 3").out, "(constant: "));
 }
 
@@ -273,10 +273,10 @@ TEST_F(MeasuredRows, TheCurveOfALossBelowZeroIsJudgedByItsDistanceFromTheConstan
   write("t.csv", text);
   const Ran ran = run("train t.csv --target n --task regression --loss poisson --epochs 30 --lr 3e-4");
   ASSERT_EQ(ran.code, 0) << ran.err;
-  EXPECT_FALSE(has(ran.out, "Converged")) << ran.out;  // three times as many epochs bring r2 from 0.5 to 0.9
+  EXPECT_FALSE(has(ran.out, "Converged")) << ran.out;  // with three times as many epochs r2 rises from 0.5 to 0.9
 }
 
-TEST_F(MeasuredRows, AMetricThatFoldsLackIsTheMeanOfTheOthers) {
+TEST_F(MeasuredRows, AMetricThatSomeFoldsLackIsTheMeanOfTheOthers) {
   std::string text = "x,k\n";
   for (int i = 0; i < 60; ++i) text += std::to_string(i * 37 % 60) + ".5," + (i == 7 ? "yes" : "no") + "\n";
   write("t.csv", text);
@@ -286,8 +286,8 @@ TEST_F(MeasuredRows, AMetricThatFoldsLackIsTheMeanOfTheOthers) {
   EXPECT_FALSE(has(ran.out, "- ± - over")) << ran.out;
 }
 
-TEST_F(MeasuredRows, AStoppedRunHasNoModelYetAndOfFewBatchesNothingDiverged) {
-  std::string text = "a,y\n";  // each batch of four is harder than the one before it
+TEST_F(MeasuredRows, AStoppedRunHasNoModelYetAndFewBatchesAreNotCalledDiverged) {
+  std::string text = "a,y\n";  // each batch of four has a higher loss than the one before it
   for (int i = 0; i < 40; ++i) text += std::to_string(i * 37 % 40) + ".5," + std::to_string(i * i * 53 % 120) + ".25\n";
   write("t.csv", text);
   ASSERT_EQ(run("train t.csv --target y --epochs 20 --batch-size 4 --stop-after 3 --quiet").code, 0);
@@ -300,7 +300,7 @@ TEST_F(MeasuredRows, AStoppedRunHasNoModelYetAndOfFewBatchesNothingDiverged) {
   EXPECT_TRUE(has(run("report runs/t").out, "next        thalweg predict runs/t < new.csv")) << report.out;
 }
 
-TEST_F(MeasuredRows, ANumberInAnotherFormIsNotTooLarge) {
+TEST_F(MeasuredRows, ANumberInAnotherFormIsNotCalledTooLarge) {
   std::string text = "a;y\n";
   for (int i = 0; i < 40; ++i) text += std::to_string(i) + ",5;" + std::to_string(2 * i) + ",25\n";
   write("t.csv", text);
@@ -312,7 +312,7 @@ TEST_F(MeasuredRows, ANumberInAnotherFormIsNotTooLarge) {
                  "'1.5' is a number in another form than the column's (decimal commas");
 }
 
-TEST_F(MeasuredRows, LabelsThatNoImageHasAreSaid) {
+TEST_F(MeasuredRows, LabelsThatNoImageHasAreReported) {
   std::string images("\0\0\10\3\0\0\0\36\0\0\0\2\0\0\0\2", 16), labels("\0\0\10\1\0\0\0\36", 8);
   for (int i = 0; i < 30; ++i) {
     images += std::string(4, static_cast<char>(i * 8));
@@ -326,7 +326,7 @@ TEST_F(MeasuredRows, LabelsThatNoImageHasAreSaid) {
   const Ran ran = run("train t.toml --set 'loss.ignored_labels=[9]'");
   ASSERT_EQ(ran.code, 0) << ran.err;
   EXPECT_TRUE(has(ran.err, "6 of 10 classes have no image: the highest label is 9")) << ran.err;
-  EXPECT_FALSE(has(ran.out, "nearest neighbour")) << ran.out;  // which would count the ignored ones
+  EXPECT_FALSE(has(ran.out, "nearest neighbour")) << ran.out;  // that baseline would count ignored labels
 }
 
 TEST_F(MeasuredRows, ACommandWithNamesThatLookLikeOptionsCanBePasted) {
@@ -351,21 +351,21 @@ TEST_F(MeasuredRows, MoreEpochsAreNotAdvisedWhereEarlyStoppingEndsThem) {
   EXPECT_FALSE(has(ran.out, "twice as many")) << ran.out;
 }
 
-TEST_F(MeasuredRows, AnEmptyTextIsNoOption) {
+TEST_F(MeasuredRows, EmptyOptionsAreRefused) {
   write_table("t.csv");
   ASSERT_EQ(run("train t.csv --target y --epochs 1 --quiet").code, 0);
   expect_refused(run("evaluate runs/t --data ''"), 2, "--data: an empty text");
   expect_refused(run("train t.csv --target y --out ''"), 2, "--out: an empty text");
 }
 
-TEST_F(MeasuredRows, OptionsThatSayNothingAreRefused) {
+TEST_F(MeasuredRows, OptionsThatExcludeEachOtherAreRefused) {
   write_table("t.csv");
   ASSERT_EQ(run("train t.csv --target y --epochs 1 --quiet").code, 0);
   expect_refused(run("evaluate runs/t --data t.csv --images i.gz"), 2, "--data and --images. Wanted: one of them");
   expect_refused(run("train t.csv --target y --dry-run --cv 3"), 2, "Wanted: --cv or --dry-run");
 }
 
-TEST_F(MeasuredRows, AFormatOfALaterVersionIsNamed) {
+TEST_F(MeasuredRows, AFormatOfALaterVersionIsRefusedByName) {
   write_table("t.csv");
   ASSERT_EQ(run("train t.csv --target y --epochs 3 --stop-after 4 --quiet").code, 0);
   std::string record = read_text(path("runs/t/data.json"));

@@ -30,7 +30,7 @@ class MinimizeCommand : public CommandTest {
   }
 };
 
-TEST_F(MinimizeCommand, RosenbrockWithoutOptionsGetsThere) {
+TEST_F(MinimizeCommand, RosenbrockWithoutOptionsReachesTheMinimum) {
   const Ran ran = run("minimize rosenbrock");
   EXPECT_EQ(ran.code, 0) << ran.err;
   EXPECT_EQ(ran.err, "");
@@ -40,7 +40,7 @@ TEST_F(MinimizeCommand, RosenbrockWithoutOptionsGetsThere) {
   }
 }
 
-TEST_F(MinimizeCommand, AtASaddleTheDirectionThatLeadsOnIsNamed) {
+TEST_F(MinimizeCommand, AtASaddleTheDescentDirectionIsNamed) {
   const std::string walk = "minimize saddle --x0 1,0 --optimizer sgd --lr 0.1";
   const Ran ran = run(walk);
   for (const char* word : {"point       A saddle: ", "the smallest eigenvalue is -2", "leads on    (0, 1): --x0 "})
@@ -55,13 +55,13 @@ TEST_F(MinimizeCommand, AtASaddleTheDirectionThatLeadsOnIsNamed) {
               -0.5, 1e-9);
 }
 
-TEST_F(MinimizeCommand, AWalkThatDivergesIsToldTheRateAndItsBound) {
+TEST_F(MinimizeCommand, ADivergedMinimisationPrintsItsRateAndTheBoundOfStableRates) {
   const Ran ran = run("minimize \"x^2+10*y^2\" --x0 1,1 --optimizer sgd --lr 0.2");
   EXPECT_EQ(ran.code, 5);
   EXPECT_NE(ran.err.find("lr is 0.2, and 2 / the largest eigenvalue at the start 0.1"), std::string::npos) << ran.err;
 }
 
-TEST_F(MinimizeCommand, JsonIsAloneAndHasItsKeys) {
+TEST_F(MinimizeCommand, JsonIsTheOnlyOutputAndHasItsKeys) {
   const Ran ran = run("minimize rosenbrock --json --explain");
   ASSERT_EQ(ran.code, 0);
   EXPECT_EQ(std::count(ran.out.begin(), ran.out.end(), '\n'), 1);
@@ -83,7 +83,8 @@ TEST_F(MinimizeCommand, EveryProblemRuns) {
     const Ran ran = run("minimize " + std::string(row.name) + " --json --svg picture.svg");
     ASSERT_EQ(ran.code, 0) << row.name << ran.err;
     const auto json = ran.json();
-    EXPECT_TRUE(json["criterion_met"] == true || row.name == "ackley") << json.dump();  // a kink at the lowest point
+    EXPECT_TRUE(json["criterion_met"] == true || row.name == "ackley")
+        << json.dump();  // ackley has a kink at its minimum
     const std::string svg = read_text(path("picture.svg"));
     EXPECT_TRUE(svg.starts_with("<svg ") && svg.ends_with("</svg>\n"));
     EXPECT_EQ(svg.find("nan"), std::string::npos) << row.name;
@@ -115,7 +116,7 @@ TEST_F(MinimizeCommand, StoppingRulesAreOptions) {
   EXPECT_EQ(run("minimize 'x^2' --lr 0.1 --optimizer sgd --steps 5 --json").json()["steps"], 5);
 }
 
-TEST_F(MinimizeCommand, BoundsHoldAndEndTheWalk) {
+TEST_F(MinimizeCommand, StaysWithinBoundsAndConvergesThere) {
   const auto json = run("minimize 'x^2 + y^2' --x0 2,2 --lower 1,-5 --upper 3 --optimizer sgd --lr 0.1 --json").json();
   EXPECT_EQ(json["x"][0], 1.0);
   EXPECT_NEAR(json["x"][1].get<double>(), 0, 1e-7);
@@ -136,7 +137,7 @@ TEST_F(MinimizeCommand, OptionsReachTheProblemTheMethodAndTheSchedule) {
   EXPECT_EQ(run("minimize rosenbrock --dtype f32 --json").json()["criterion_met"], true);
 }
 
-TEST_F(MinimizeCommand, DecayIsLeftOutUnlessAskedFor) {
+TEST_F(MinimizeCommand, ThereIsNoWeightDecayUnlessAskedFor) {
   EXPECT_LT(run("minimize rosenbrock --optimizer adamw --lr 0.1 --json").json()["value"].get<double>(), 1e-12);
   EXPECT_GT(run("minimize rosenbrock --optimizer adamw --lr 0.1 --set optimizer.weight_decay=0.1 --json")
                 .json()["value"]
@@ -160,7 +161,8 @@ TEST_F(MinimizeCommand, ExplainReadsLikeATextbook) {
   }
 }
 
-/// The value behind the last `=` or `:` of every line "  NAME: ... = VALUE" after "x' = ", at a step.
+/// The values of the lines "  NAME: ... = VALUE" after the line "x' = " of a step: what stands behind the last `=` or
+/// `:`.
 std::vector<double> updated(const std::string& text, int step) {
   const auto begin = text.find("    x'", text.find("step " + std::to_string(step) + ":"));
   std::vector<double> values;
@@ -173,7 +175,7 @@ std::vector<double> updated(const std::string& text, int step) {
   return values;
 }
 
-TEST_F(MinimizeCommand, ExplainSaysOfEveryMethodWhatItDid) {
+TEST_F(MinimizeCommand, ExplainShowsTheStepOfEveryMethod) {
   for (const OptimizerRow& row : optimizers()) {
     if (row.owns_steps || row.needs.size() > 1) continue;
     const std::string arguments =
@@ -208,7 +210,7 @@ TEST_F(MinimizeCommand, MethodsThatOwnTheirStepsNeedNoRate) {
   EXPECT_EQ(run("compare rosenbrock --optimizers lbfgs").code, 2);
 }
 
-TEST_F(MinimizeCommand, WhatIsWrongIsSaid) {
+TEST_F(MinimizeCommand, ErrorsNameTheMistake) {
   expect_error("rosenbrok", 2, {"there is no problem 'rosenbrok'", "did you mean 'rosenbrock'"});
   expect_error("'x +'", 2, {"[formula] column 4"});
   expect_error("'2 + 3'", 2, {"no variable"});
@@ -242,7 +244,7 @@ TEST_F(MinimizeCommand, WhatIsWrongIsSaid) {
   }
 }
 
-TEST_F(MinimizeCommand, NumbersThatAreNotFiniteAreFive) {
+TEST_F(MinimizeCommand, NumbersThatAreNotFiniteAreExitCodeFive) {
   expect_error("'log(x)' --x0 -1 -q", 5, {"step 0", "nan", "'log'", "--x0"});
   expect_error("'x^2' --optimizer sgd --lr 3 -q", 5, {"inf", "a lower --lr"});
   expect_error("'(-x^2)' --optimizer sgd --lr 1 -q", 5, {"bounded below"});
@@ -255,7 +257,7 @@ TEST_F(MinimizeCommand, NumbersThatAreNotFiniteAreFive) {
   EXPECT_TRUE(ran.json()["value"].is_null());
 }
 
-TEST(MinimizeWithARegistry, AMethodOfTheUsersIsARowLikeAnother) {
+TEST(MinimizeWithARegistry, AUsersMethodWorksLikeABuiltInOne) {
   OptimizerRow row = optimizer_named("lion");
   const Registry registry = thalweg::registry().add_optimizer("my_lion", row);
   const char* const arguments[] = {"thalweg", "minimize", "himmelblau", "--optimizer", "my_lion",
@@ -267,7 +269,7 @@ TEST(MinimizeWithARegistry, AMethodOfTheUsersIsARowLikeAnother) {
   EXPECT_NE(out.find("x' = x - lr*sign(beta1*m + (1 - beta1)*g)"), std::string::npos) << out;
 }
 
-TEST_F(MinimizeCommand, AnInterruptEndsTheWalkInOrder) {
+TEST_F(MinimizeCommand, AnInterruptEndsItCleanly) {
   const Ran ran = shell("timeout --preserve-status -s INT 1 " + command() +
                         " minimize rosenbrock --dim 20000 --lr 1e-6 --steps 100000000 --json");
   EXPECT_EQ(ran.code, 130) << ran.err;

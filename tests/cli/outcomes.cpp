@@ -17,7 +17,7 @@ class Outcomes : public CommandTest {
   [[nodiscard]] static bool has(const std::string& text, std::string_view part) {
     return text.find(part) != std::string::npos;
   }
-  /// Classes by numbers that say little of them, so that a network overfits.
+  /// Writes features that predict the class only weakly, so that a network overfits.
   void write_noisy_classes(const std::string& name, int rows = 400) const {
     std::string text = "a,b,c,k\n";
     unsigned state = 99;
@@ -29,7 +29,7 @@ class Outcomes : public CommandTest {
     }
     write(name, text);
   }
-  /// Classes u, v, w by x, 40 rows of each.
+  /// Writes those of the classes u, v, w that `only` names, which follow from x, 40 rows of each.
   void write_three_classes(const std::string& name, const std::string& only = "uvw") const {
     std::string text = "x,k\n";
     for (int i = 0; i < 120; ++i) {
@@ -40,7 +40,7 @@ class Outcomes : public CommandTest {
   }
 };
 
-TEST_F(Outcomes, TheModelIsPutBackWhereThatIsAskedForAlone) {
+TEST_F(Outcomes, TheBestModelIsRestoredOnlyIfAskedFor) {
   write_noisy_classes("t.csv");
   for (const char* restores : {"true", "false"}) {
     const bool kept = std::string(restores) == "true";
@@ -62,7 +62,7 @@ TEST_F(Outcomes, TheModelIsPutBackWhereThatIsAskedForAlone) {
   }
 }
 
-TEST_F(Outcomes, ARunThatEarlyStoppingEndedDoesNotGoOn) {
+TEST_F(Outcomes, ARunThatEarlyStoppingEndedIsFinished) {
   write_table("t.csv");
   const std::string stopping = " --set 'train.early_stopping={patience=\"1 epochs\"}'";
   const Ran trained = run("train t.csv --target y --epochs 40 --lr 0.05 --out runs/e" + stopping);
@@ -79,7 +79,7 @@ TEST_F(Outcomes, ARunThatEarlyStoppingEndedDoesNotGoOn) {
   EXPECT_TRUE(has(run("report runs/s").out, "It was stopped before its end: resume it."));
 }
 
-TEST_F(Outcomes, RowsThatCountNothingAreNoMeasurement) {
+TEST_F(Outcomes, ValidationRowsWithoutWeightDoNotCountAsAMeasurement) {
   write_three_classes("t.csv");
   write_three_classes("u.csv", "u");
   for (const char* loss : {"ignored_labels=[0]", "class_weights=[0,1,1]"}) {
@@ -95,7 +95,7 @@ TEST_F(Outcomes, RowsThatCountNothingAreNoMeasurement) {
   }
 }
 
-TEST_F(Outcomes, BalancedClassesAreHeldAgainstTheLargest) {
+TEST_F(Outcomes, BalancedClassesHaveTheLargestClassAsABaselineToo) {
   std::string text = "x,k\n";
   for (int i = 0; i < 200; ++i) text += std::to_string(i * 37 % 100) + ".5," + (i * 7 % 10 < 8 ? "no\n" : "yes\n");
   write("t.csv", text);
@@ -112,7 +112,7 @@ TEST_F(Outcomes, BalancedClassesAreHeldAgainstTheLargest) {
   EXPECT_NEAR(measured.at("loss").get<double>(), constant.at("loss").get<double>(), 1e-6);
 }
 
-TEST_F(Outcomes, AConstantStandsBesideItsOwnMetric) {
+TEST_F(Outcomes, EachBaselineHasOnlyItsOwnMetric) {
   std::string text = "x,k\n";
   for (int i = 0; i < 200; ++i) text += std::to_string(i * 37 % 100) + ".5," + (i * 7 % 10 < 8 ? "no\n" : "yes\n");
   write("t.csv", text);
@@ -122,9 +122,9 @@ TEST_F(Outcomes, AConstantStandsBesideItsOwnMetric) {
   ASSERT_EQ(ran.code, 0) << ran.err;
   const auto beside = ran.json()["baselines"]["validation"],
              measured = run("evaluate runs/w --json").json()["baselines"];
-  EXPECT_EQ(beside["always no"]["accuracy"], plain["accuracy"]);  // which counts each row as one
+  EXPECT_EQ(beside["always no"]["accuracy"], plain["accuracy"]);  // accuracy does not use the weights
   EXPECT_FALSE(beside["always no"].contains("loss"));
-  EXPECT_GT(beside["constant"]["loss"], plain["loss"]);  // which is weighted
+  EXPECT_GT(beside["constant"]["loss"], plain["loss"]);  // the loss is weighted
   EXPECT_EQ(beside["constant"].size(), 1u);
   EXPECT_EQ(measured["always no"], beside["always no"]);
 }
@@ -140,7 +140,7 @@ TEST_F(Outcomes, ABalancedVerdictNamesItsConstant) {
   EXPECT_TRUE(has(ran.out, "the best constant for balanced classes")) << ran.out;
 }
 
-TEST_F(Outcomes, AHingeGivesScoresAndNoProbabilities) {
+TEST_F(Outcomes, AHingeLossGivesScoresInPlaceOfProbabilities) {
   std::string text = "x,k\n";
   for (int i = 0; i < 200; ++i)
     text += std::to_string(i * 37 % 100) + ".5," + (i * 37 % 100 < 60 + i % 9 ? "no\n" : "yes\n");
@@ -151,7 +151,7 @@ TEST_F(Outcomes, AHingeGivesScoresAndNoProbabilities) {
   std::istringstream lines(predicted.out);
   std::string line;
   std::getline(lines, line);
-  int beyond = 0;  // what no probability is
+  int beyond = 0;  // scores outside [-1, 1], which cannot be probabilities
   while (std::getline(lines, line)) {
     const double score = std::stod(line.substr(line.rfind(',') + 1));
     EXPECT_EQ(line.starts_with("yes"), score > 0) << line;
@@ -162,12 +162,12 @@ TEST_F(Outcomes, AHingeGivesScoresAndNoProbabilities) {
   EXPECT_TRUE(json.json().contains("scores"));
   EXPECT_FALSE(json.json().contains("probabilities"));
   EXPECT_GT(run("evaluate r --data t.csv --json").json()["accuracy"], 0.9);
-  EXPECT_TRUE(has(read_text(path("r/report.html")), "(score ")) << "of the worst rows";
+  EXPECT_TRUE(has(read_text(path("r/report.html")), "(score ")) << "in the table of the worst rows";
   ASSERT_EQ(run("train t.csv --target k --loss hinge --epochs 2 --cv 2 --quiet").code, 0);
   EXPECT_TRUE(read_text(path("runs/t-cv/predictions.csv")).starts_with("line,fold,k,predicted,score(no),score(yes)\n"));
 }
 
-TEST_F(Outcomes, AStoppedRunIsMeasuredOnWhatIsGiven) {
+TEST_F(Outcomes, AStoppedRunIsMeasuredOnTheGivenData) {
   write_table("t.csv");
   ASSERT_EQ(run("train t.csv --target y --epochs 6 --stop-after 10 --quiet --out runs/s").code, 0);
   write_table("other.csv", 50);
@@ -185,7 +185,7 @@ TEST_F(Outcomes, AStoppedRunIsMeasuredOnWhatIsGiven) {
   EXPECT_FALSE(has(run("evaluate runs/s --data t.csv").out, "nan"));
 }
 
-TEST_F(Outcomes, AFinishedRunMeasuresAsTheStoppedOneOfItsLastStep) {
+TEST_F(Outcomes, AResumedRunMeasuresTheSameAsAnUninterruptedOne) {
   write_table("t.csv");
   write_table("other.csv", 50);
   const std::string train = "train t.csv --target y --quiet --set train.early_stopping=false --epochs 3 --out runs/";
@@ -196,7 +196,7 @@ TEST_F(Outcomes, AFinishedRunMeasuresAsTheStoppedOneOfItsLastStep) {
   EXPECT_EQ(run("evaluate runs/part --data other.csv").out, run("evaluate runs/whole --data other.csv").out);
 }
 
-TEST_F(Outcomes, OfFoldsStandBesideTheirBaselines) {
+TEST_F(Outcomes, FoldsAreReportedWithTheirBaselines) {
   write_noisy_classes("t.csv", 120);
   const Ran ran = run("train t.csv --target k --cv 3 --epochs 2"),
             again = run("train t.csv --target k --cv 3 --epochs 2 --json");
@@ -238,7 +238,7 @@ TEST_F(OutcomesOfVariants, AreThoseOfTheirRuns) {
   }
 }
 
-TEST_F(OutcomesOfVariants, OfDifferentLossesAreSaidToBe) {
+TEST_F(OutcomesOfVariants, DifferentLossesAreReported) {
   write_noisy_classes("t.csv");
   write_variants(variant("one", "seed = 2") + variant("two", "loss = { kind = \"focal\" }"));
   const Ran ran = run("train v.toml --quiet");
@@ -249,7 +249,7 @@ TEST_F(OutcomesOfVariants, OfDifferentLossesAreSaidToBe) {
   EXPECT_TRUE(has(run("train v.toml --quiet --json").json().at("note").get<std::string>(), note));
 }
 
-TEST_F(OutcomesOfVariants, OneThatEndsInAnErrorIsNoSuccess) {
+TEST_F(OutcomesOfVariants, AVariantThatEndsInAnErrorIsNotASuccess) {
   write_noisy_classes("t.csv");
   write_variants(variant("lost", "optimizer = { kind = \"sgd\", lr = 1e30 }") + variant("good", "seed = 2"));
   const Ran ran = run("train v.toml --quiet");
@@ -260,7 +260,7 @@ TEST_F(OutcomesOfVariants, OneThatEndsInAnErrorIsNoSuccess) {
   EXPECT_TRUE(fs::exists(path("runs/v/good/model.safetensors")));
 }
 
-/// y says yes where a + b is high, and chance, times `noise`, decides the rest.
+/// A table whose class is "yes" where a + b plus `noise` times a random number is high.
 std::string noisy_classes(int rows, unsigned state, int noise = 1) {
   std::string text = "a,b,y\n";
   const auto number = [&] { return static_cast<int>((state = state * 1664525u + 1013904223u) >> 16) % 1000; };
@@ -272,10 +272,11 @@ std::string noisy_classes(int rows, unsigned state, int noise = 1) {
   return text;
 }
 
-TEST_F(Outcomes, WhatIsBetterThanTheConstantRowByRowHasLearnedSomething) {
+TEST_F(Outcomes, AModelThatBeatsTheConstantRowByRowHasLearnedSomething) {
   write("few.csv", noisy_classes(50, 7));
   write("many.csv", noisy_classes(3000, 8));
-  for (const char* seed : {"1", "2", "3", "4", "5", "6"}) {  // five validation rows say "nothing" by chance
+  for (const char* seed :
+       {"1", "2", "3", "4", "5", "6"}) {  // on five validation rows it may be worse than the constant by chance
     const std::string out =
         run(std::string("train few.csv --target y --epochs 30 -q --test many.csv --seed ") + seed).out;
     EXPECT_FALSE(has(out, "Learned nothing")) << out;
@@ -283,7 +284,7 @@ TEST_F(Outcomes, WhatIsBetterThanTheConstantRowByRowHasLearnedSomething) {
   }
 }
 
-/// Of many epochs one may be better on forty validation rows by chance: these labels are drawn.
+/// The labels are random, but of many epochs one may be better than the constant on forty validation rows by chance.
 TEST_F(Outcomes, AnEpochThatIsBetterByChanceHasLearnedNothing) {
   for (unsigned state : {1U, 15U}) {
     std::string text = "a,b,c,k\n";
@@ -298,8 +299,8 @@ TEST_F(Outcomes, AnEpochThatIsBetterByChanceHasLearnedNothing) {
   }
 }
 
-/// A few steps towards what can be learned are no reason to look for a fault of the data.
-TEST_F(Outcomes, FewEpochsAreNotTheFaultOfTheData) {
+/// A run of few epochs that still improves is not blamed on the data.
+TEST_F(Outcomes, FewEpochsAreNotBlamedOnTheData) {
   for (const auto& [factor, modulus] : {std::pair(53, 100), std::pair(29, 90)}) {
     std::string text = "x,k\n";
     for (int i = 0; i < 80; ++i) {
@@ -313,7 +314,7 @@ TEST_F(Outcomes, FewEpochsAreNotTheFaultOfTheData) {
   }
 }
 
-TEST_F(Outcomes, LongNamesOfClassesCanBeTold) {
+TEST_F(Outcomes, LongNamesOfClassesStayDistinguishable) {
   std::string text = "x,k\n";
   for (int i = 0; i < 80; ++i)
     text += std::to_string(i) + ".5," + (i % 2 == 0 ? "10000000000000000000\n" : "10000000000000000001\n");
@@ -322,7 +323,7 @@ TEST_F(Outcomes, LongNamesOfClassesCanBeTold) {
   EXPECT_TRUE(has(out, "1000000..0000000  1000000..0000001")) << out;
 }
 
-TEST_F(Outcomes, FewRowsDoNotSayThatNothingWasLearned) {
+TEST_F(Outcomes, FewValidationRowsCannotShowThatNothingWasLearned) {
   write("few.csv", noisy_classes(40, 9, 6));
   bool said = false;
   for (const char* seed : {"1", "2", "3", "4", "5", "6"}) {
@@ -331,14 +332,14 @@ TEST_F(Outcomes, FewRowsDoNotSayThatNothingWasLearned) {
     EXPECT_FALSE(has(out, "Learned nothing")) << out;
     said = said || has(out, "rows are too few to decide");
   }
-  EXPECT_TRUE(said);  // of one seed at least
+  EXPECT_TRUE(said);  // for at least one seed
 }
 
-TEST_F(Outcomes, WorseThanTheConstantOnTheTestRowsIsNoConvergence) {
+TEST_F(Outcomes, AModelWorseThanTheConstantOnTheTestRowsIsNotCalledConverged) {
   std::string rows = "a,b,y\n", test = rows;
   unsigned state = 5;
   const auto number = [&] { return static_cast<int>((state = state * 1664525u + 1013904223u) >> 16) % 1000; };
-  for (int i = 0; i < 30; ++i) {  // each row six times, with a label of chance
+  for (int i = 0; i < 30; ++i) {  // each row six times, with a random label
     const std::string row =
         std::to_string(number()) + "," + std::to_string(number()) + "," + (number() % 2 ? "u" : "v");
     for (int times = 0; times < 6; ++times) rows += row + "\n";

@@ -1,4 +1,4 @@
-// tw::Run: the services of the command around a training, in a user's program.
+// tw::Run: a user's program gets the command's run folder, checkpoints, resuming and report.
 
 #include <gtest/gtest.h>
 
@@ -31,7 +31,7 @@ class OwnRun : public TemporaryFolderTest {
     arguments.insert(arguments.begin(), {"program", "--quiet"});
     return std::make_unique<thalweg::Run>(path(folder), static_cast<int>(arguments.size()), arguments.data());
   }
-  /// Trains a few epochs with these arguments behind the program's name; gives the state.
+  /// Trains a few epochs with these command-line arguments, and returns the state.
   [[nodiscard]] State trained(const std::string& folder, const std::vector<const char*>& arguments) const {
     const auto run = run_in(folder, arguments);
     std::int64_t epochs = 4;
@@ -45,7 +45,7 @@ class OwnRun : public TemporaryFolderTest {
     EXPECT_EQ(run->finish(trainer), 0);
     return trainer.state();
   }
-  /// A loop of ten steps.
+  /// Runs a user's own loop of ten steps, and returns the state.
   [[nodiscard]] State looped(const std::string& folder, const std::vector<const char*>& arguments) const {
     const auto run = run_in(folder, arguments);
     TrainStep step = train_step(objective, optim::adam({.lr = 0.1}), 1);
@@ -64,7 +64,7 @@ class OwnRun : public TemporaryFolderTest {
   }
 };
 
-TEST_F(OwnRun, IsStoppedAndResumedToTheSameBitsWithItsReport) {
+TEST_F(OwnRun, IsStoppedAndResumedWithTheSameBitsAndWritesItsReport) {
   const State whole = trained("whole", {});
   (void)trained("halves", {"--stop-after", "6"});
   EXPECT_FALSE(std::filesystem::exists(path("halves/report.html")));
@@ -77,7 +77,7 @@ TEST_F(OwnRun, IsStoppedAndResumedToTheSameBitsWithItsReport) {
     EXPECT_NE(report.find(part), std::string::npos) << part;
 }
 
-TEST_F(OwnRun, WhatIsShownInOneStepLiesInFilesOfItsOwn) {
+TEST_F(OwnRun, EachMediumThatAStepShowsHasAFileOfItsOwn) {
   (void)looped("run", {});
   std::set<std::string> files;
   std::istringstream lines(read_text(path("run/media.jsonl")));
@@ -88,7 +88,7 @@ TEST_F(OwnRun, WhatIsShownInOneStepLiesInFilesOfItsOwn) {
   for (const std::string& file : files) EXPECT_TRUE(std::filesystem::exists(path("run/" + file))) << file;
 }
 
-TEST_F(OwnRun, OneThatHadEndedWithoutAReportKnowsWhereItStands) {
+TEST_F(OwnRun, ARunThatEndedWithoutAReportWritesItWhenResumed) {
   const auto all_but_the_end = [&](const std::vector<const char*>& arguments, bool finishes) {
     const auto run = run_in("run", arguments);
     Trainer trainer(objective, optim::adam({.lr = 0.1}), 1);
@@ -115,7 +115,7 @@ TEST_F(OwnRun, AFitThatDivergesHasAReportThatSaysSo) {
   EXPECT_FALSE(std::filesystem::exists(path("run/model.safetensors")));
 }
 
-TEST_F(OwnRun, AFitByTheTrainerThatDivergesHasAReportTooAndTellsItsProgram) {
+TEST_F(OwnRun, ADivergedTrainerFitHasAReportTooAndCallsOnFailure) {
   const auto run = run_in("run", {});
   Trainer trainer(objective, optim::sgd({.lr = 10}), 1);
   std::string told;
@@ -142,7 +142,7 @@ TEST_F(OwnRun, ALoopThatDivergesHasAReportThatSaysSo) {
   EXPECT_NE(read_text(path("run/report.html")).find("Ended in an error in step"), std::string::npos);
 }
 
-TEST_F(OwnRun, OneObjectiveIsJudgedWhateverItsReportsAreCalled) {
+TEST_F(OwnRun, OneObjectiveGetsAVerdictWhateverItsMetricsAreCalled) {
   const auto run = run_in("run", {});
   const auto reporting = [](Scope s, const Batch& b) {
     s.report("left.loss", b["x"]);
@@ -168,7 +168,7 @@ TEST_F(OwnRun, RefusesWhatItDoesNotKnow) {
   EXPECT_THROW((void)trained("d", {"--resume", "--set", "epochs=5"}), UsageError);
 }
 
-TEST_F(OwnRun, ALoopOfOnesOwnIsStoppedAndResumedToTheSameBits) {
+TEST_F(OwnRun, AUsersLoopIsStoppedAndResumedWithTheSameBits) {
   const State whole = looped("whole", {});
   (void)looped("halves", {"--stop-after", "3"});
   EXPECT_FALSE(std::filesystem::exists(path("halves/report.html")));
@@ -180,7 +180,7 @@ TEST_F(OwnRun, ALoopOfOnesOwnIsStoppedAndResumedToTheSameBits) {
   const std::string report = read_text(path("halves/report.html"));
   for (const char* part : {"length", "twice was 0 in the first step and 18 in the last", ">step 10<"})
     EXPECT_NE(report.find(part), std::string::npos) << part;
-  EXPECT_EQ(report.find("learning rate"), std::string::npos);  // of which a loop says nothing
+  EXPECT_EQ(report.find("learning rate"), std::string::npos);  // a user's loop does not report its rate
 }
 
 TEST_F(OwnRun, ItsStateIsSavedAsAFileThatLoads) {

@@ -11,7 +11,7 @@ namespace {
 
 class PictureFolders : public CommandTest {
  protected:
-  /// Two classes: bright on the left, bright on the right.
+  /// Writes two classes of pictures: bright on the left, bright on the right.
   void write_pictures() const {
     for (const char* side : {"left", "right"}) std::filesystem::create_directories(path("pictures") / side);
     for (int i = 0; i < 60; ++i) {
@@ -26,7 +26,7 @@ class PictureFolders : public CommandTest {
   }
 };
 
-TEST_F(PictureFolders, TheyTrainAlikeWhetherKeptOrReadWhileUsed) {
+TEST_F(PictureFolders, TrainTheSameModelInMemoryAndStreamed) {
   write_pictures();
   write("p.toml", R"(
 [data]
@@ -61,7 +61,7 @@ batch_size = 8
   EXPECT_NE(broken.err.find("60.png"), std::string::npos) << broken.err;
 }
 
-TEST_F(PictureFolders, ARateIsLookedForOnImagesAsTheRunChangesThem) {
+TEST_F(PictureFolders, TheSearchForARateUsesAugmentedImages) {
   write_pictures();
   write("p.toml",
         "[data]\nformat = \"images\"\ntrain = \"pictures\"\nvalidation = 0.25\n[model]\nkind = \"linear\"\n"
@@ -77,7 +77,7 @@ TEST_F(PictureFolders, ARateIsLookedForOnImagesAsTheRunChangesThem) {
     return loss;
   };
   EXPECT_LT(lowest(""), 0.4);
-  // where every image is blotted out there is nothing to learn
+  // the augmentation blanks every image, so there is nothing to learn
   EXPECT_GT(lowest(" --set data.augment='{ cutout = 12 }'"), 0.6);
 }
 

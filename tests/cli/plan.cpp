@@ -1,5 +1,5 @@
-// thalweg plan: for a configuration with data, from its own training step; for a gpt, by formulas; and the calls that
-// it refuses.
+// thalweg plan: for a configuration with data, from its own training step; for a gpt, by formulas; and calls that
+// are refused.
 
 #include "command.hpp"
 
@@ -15,7 +15,7 @@ class PlanCommand : public CommandTest {
   }
 };
 
-TEST_F(PlanCommand, OfAGptCountsWhatPapersCount) {
+TEST_F(PlanCommand, CountsTheParametersOfAGptAsThePapersDo) {
   write_gpt();
   const Ran ran = run("plan gpt2.toml --ranks 8 --machine a100 --json");
   ASSERT_EQ(ran.code, 0) << ran.err;
@@ -39,7 +39,7 @@ TEST_F(PlanCommand, AKeyGivenOnTheCommandLineCounts) {
   EXPECT_EQ(run("plan gpt2.toml --set model.layers").code, 2);
 }
 
-TEST_F(PlanCommand, OfATableIsThatOfItsOwnStep) {
+TEST_F(PlanCommand, ForATableUsesItsTrainingStep) {
   write_table("t.csv");
   const Ran ran = run("plan t.csv --target y --set model.hidden=[16] --ranks 2 --json");
   ASSERT_EQ(ran.code, 0) << ran.err;
@@ -59,13 +59,14 @@ TEST_F(PlanCommand, RanksShareTheSlotsOfALargerModel) {
     return ran.json()["memory"]["slots"].get<double>();
   };
   const std::string large = "--set model.hidden=[256,256] ", small = "--set model.hidden=[16] ";
-  const double part = slots(large + "--ranks 4") / slots(large);  // cut at blocks of the norm
+  const double part =
+      slots(large + "--ranks 4") / slots(large);  // not exactly 1/4: slots are cut at blocks of the norm
   EXPECT_GE(part, 0.25);
   EXPECT_LE(part, 0.3);
   EXPECT_EQ(slots(small + "--ranks 4"), slots(small));
 }
 
-TEST_F(PlanCommand, OfThisMachineIsFromKernelsThatWereTimed) {
+TEST_F(PlanCommand, ForThisMachineTimesTheKernels) {
   write_table("t.csv");
   const std::string plan = "plan t.csv --target y --set model.hidden=[64] --machine here --threads 1 ";
   const Ran text = run(plan), ran = run(plan + "--json");
@@ -83,7 +84,7 @@ TEST_F(PlanCommand, OfThisMachineIsFromKernelsThatWereTimed) {
       << "one thread computes the shards one after another";
 }
 
-TEST_F(PlanCommand, OfThisMachineOverRanksSharesItsThreadsAndItsMemory) {
+TEST_F(PlanCommand, RanksOnThisMachineShareItsThreadsAndMemoryBandwidth) {
   write_table("t.csv");
   const std::string plan =
       "plan t.csv --target y --set model.hidden=[64] --set train.batch_size=64 --set train.shard_size=16 "
@@ -93,23 +94,23 @@ TEST_F(PlanCommand, OfThisMachineOverRanksSharesItsThreadsAndItsMemory) {
     EXPECT_EQ(ran.code, 0) << ran.err;
     return ran.json();
   };
-  const auto kernels = [](const nlohmann::json& json) {  // of a shard
+  const auto kernels = [](const nlohmann::json& json) {  // the seconds of a shard's kernels
     double sum = 0;
     for (const auto& [kind, seconds] : json["here"]["shard_seconds_by_kernel"].items()) sum += seconds.get<double>();
     return sum;
   };
   const auto gradient = [](const nlohmann::json& json) { return json["seconds"]["gradient"].get<double>(); };
 
-  // four shards; where a rank has several, it adds them, beside what their kernels take
+  // there are four shards; a rank with several of them also needs time to add their gradients
   const auto four = of(4, 1), two = of(2, 1), both = of(2, 2), alone = of(1, 1);
   EXPECT_EQ(four["shards"], 4);
-  EXPECT_NEAR(gradient(four) / (4 * kernels(four)), 1, 1e-9) << "four turns on one thread, a shard each, none to add";
-  EXPECT_GT(gradient(two), 2 * 2 * kernels(two)) << "two turns of two shards, and what adds them";
-  EXPECT_GT(gradient(both), 2 * kernels(both)) << "each on a thread of its own, at the same time";
+  EXPECT_NEAR(gradient(four) / (4 * kernels(four)), 1, 1e-9) << "one shard per rank, all on one thread; nothing to add";
+  EXPECT_GT(gradient(two), 2 * 2 * kernels(two)) << "two shards per rank on one thread, and their sum";
+  EXPECT_GT(gradient(both), 2 * kernels(both)) << "two shards per rank, each rank on a thread of its own";
   EXPECT_LT(gradient(both), 3 * kernels(both));
   EXPECT_GT(gradient(alone), 4 * kernels(alone));
 
-  // a message is read and written once, and the ranks share the rate of the memory
+  // a message is read and written once, and the ranks share the memory bandwidth
   for (const auto& [ranks, json] : {std::pair{4.0, four}, {2.0, two}, {2.0, both}}) {
     const double bytes = 2 * 4 * json["parameters"].get<double>() * (ranks - 1) / ranks,
                  rate = json["here"]["bandwidth"].get<double>() / 2 / ranks;
@@ -118,7 +119,7 @@ TEST_F(PlanCommand, OfThisMachineOverRanksSharesItsThreadsAndItsMemory) {
   EXPECT_EQ(alone["seconds"]["messages"], 0);
 }
 
-TEST_F(PlanCommand, SagasTableIsMemory) {
+TEST_F(PlanCommand, TheMemoryIncludesTheTableOfSaga) {
   write_table("t.csv");
   write("s.toml",
         "[data]\nformat = \"csv\"\ntrain = \"t.csv\"\ntarget = \"y\"\n[model]\nkind = \"linear\"\n[optimizer]\nkind = "
@@ -144,7 +145,7 @@ TEST_F(PlanCommand, SagasTableIsMemory) {
   EXPECT_EQ(run("plan s.toml --set optimizer.most_mib=0.0001").code, 2);
 }
 
-TEST_F(PlanCommand, ASystemIsRefusedAsOne) {
+TEST_F(PlanCommand, SystemsAreRefusedByName) {
   write_table("t.csv");
   for (const char* kind : {"gan", "cartpole", "embeddings"}) {
     write("s.toml", "[system]\nkind = \"" + std::string(kind) + "\"\n");
@@ -158,7 +159,7 @@ TEST_F(PlanCommand, ASystemIsRefusedAsOne) {
   EXPECT_NE(run("plan s.toml").err.find("gan is a system"), std::string::npos);
 }
 
-TEST_F(PlanCommand, WhatSaysNothingIsRefusedByName) {
+TEST_F(PlanCommand, OptionsWithoutEffectAndHugeNumbersAreRefusedByName) {
   write_gpt();
   const auto refused = [&](const std::string& arguments, int code, std::string_view part) {
     const Ran ran = run("plan " + arguments);
@@ -175,7 +176,7 @@ TEST_F(PlanCommand, WhatSaysNothingIsRefusedByName) {
   EXPECT_EQ(run("plan --machines --json").json()[0]["ranks_a_node"], 8);
 }
 
-TEST_F(PlanCommand, RanksThatCannotShareTheWorkAreNotShortOfMemory) {
+TEST_F(PlanCommand, TooManyRanksAreNotReportedAsTooLittleMemory) {
   write_gpt();
   const auto refused = [&](const std::string& arguments, int code, std::string_view part) {
     const Ran ran = run("plan gpt2.toml --machine a100 " + arguments);
@@ -189,7 +190,7 @@ TEST_F(PlanCommand, RanksThatCannotShareTheWorkAreNotShortOfMemory) {
           "no layout of 1 rank of a100 fits: the smallest, 1 data");
 }
 
-TEST_F(PlanCommand, ATrainingThatFailsMoreThanItGetsAheadDoesNotEnd) {
+TEST_F(PlanCommand, SaysThatATrainingNeverEndsIfFailuresAreTooFrequent) {
   write_gpt();
   const std::string often = "plan gpt2.toml --machine a100 --ranks 8 --hours-between-failures 0.0001";
   const Ran text = run(often);
@@ -198,7 +199,7 @@ TEST_F(PlanCommand, ATrainingThatFailsMoreThanItGetsAheadDoesNotEnd) {
   EXPECT_TRUE(run(often + " --json").json()["layouts"][0]["training_seconds"].is_null());
 }
 
-TEST_F(PlanCommand, WhatCannotBePlannedIsRefused) {
+TEST_F(PlanCommand, InvalidPlansAreRefused) {
   write_gpt();
   EXPECT_EQ(run("plan").code, 2);
   EXPECT_EQ(run("plan gpt2.toml --machine abacus").code, 2);

@@ -12,7 +12,7 @@ namespace {
 class PlannedMemory : public CommandTest {
  protected:
   void SetUp() override {
-    if (address_sanitizer || thread_sanitizer) GTEST_SKIP() << "sanitizers take memory of their own";
+    if (address_sanitizer || thread_sanitizer) GTEST_SKIP() << "sanitizers use memory of their own";
     write("peak.py",
           "import resource, subprocess, sys\n"
           "code = subprocess.run(sys.argv[1:], stdout=subprocess.DEVNULL).returncode\n"
@@ -20,7 +20,7 @@ class PlannedMemory : public CommandTest {
           "sys.exit(code)\n");
   }
 
-  /// The most of one training.
+  /// The peak memory of one training.
   [[nodiscard]] double taken_by(const std::string& config) const {
     const Ran trained =
         shell("python3 peak.py " + command() + " train " + config + " --threads 1 -q --stop-after 3 --out r");
@@ -29,21 +29,21 @@ class PlannedMemory : public CommandTest {
     return trained.code == 0 ? std::stod(trained.out) : 0;
   }
 
-  /// Of a few steps by one thread; a run that is stopped is not judged, which may take a second training.
+  /// Trains a few steps on one thread. The run is stopped before its end because the verdict may train once more.
   void expect_as_planned(const std::string& config) const {
     const Ran plan = run("plan " + config + " --threads 1 --json");
     ASSERT_EQ(plan.code, 0) << plan.err;
     const double planned = plan.json()["memory"]["total"];
     double taken = 0;
-    // a busy machine may take pages from a process before its peak
+    // a busy machine may swap out pages of the process before its peak
     for (int attempt = 0; attempt < 3 && !(std::abs(planned / taken - 1) < 0.05); ++attempt)
       taken = std::max(taken, taken_by(config));
     EXPECT_LT(std::abs(planned / taken - 1), 0.05) << config << ": planned " << planned << ", taken " << taken;
-    EXPECT_GT(taken, 5e7) << "more than the program's own";
+    EXPECT_GT(taken, 5e7) << "the plan must need much more than the program itself";
   }
 };
 
-TEST_F(PlannedMemory, OfAWideNetworkIsThatOfItsStates) {
+TEST_F(PlannedMemory, IsRightForAWideNetworkWhoseStatesAreLarge) {
   write_table("t.csv", 1000);
   const std::string wide = "t.csv --target y --set model.hidden=[1500,1500] --set train.batch_size=128 ";
   expect_as_planned(wide + "--optimizer adamw");
@@ -51,7 +51,7 @@ TEST_F(PlannedMemory, OfAWideNetworkIsThatOfItsStates) {
   expect_as_planned(wide + "--optimizer adamw --set train.shard_size=16");
 }
 
-TEST_F(PlannedMemory, OfATransformerIsThatOfItsActivations) {
+TEST_F(PlannedMemory, IsRightForATransformerWhoseActivationsAreLarge) {
   std::string text;
   for (int i = 0; i < 3000; ++i) text += "the whale and the sea, " + std::to_string(i % 100) + " times; ";
   write("text.txt", text);
@@ -63,7 +63,7 @@ TEST_F(PlannedMemory, OfATransformerIsThatOfItsActivations) {
   expect_as_planned("gpt.toml --optimizer muon");
 }
 
-TEST_F(PlannedMemory, OfTextInManyRowsIsThatOfTheRows) {
+TEST_F(PlannedMemory, IsRightForTextWithManyRows) {
   std::string text;
   for (int i = 0; i < 20000; ++i) text += "the whale and the sea, " + std::to_string(i % 100) + " times; ";
   write("text.txt", text);

@@ -1,4 +1,4 @@
-// Systems that make their own rows, by the command: a policy from its episodes, and a game from play against itself.
+// Systems that generate their own data in the command: a policy learns from its episodes, a game from self-play.
 
 #include "command.hpp"
 
@@ -36,7 +36,7 @@ batch_size = 64
 
 struct Short {
   std::string name, config, goal;
-  std::int64_t inside = 0;  ///< a step within a collection, and within a pass
+  std::int64_t inside = 0;  ///< a step in the middle of a collection and of a pass over it
 };
 
 class Playing : public CommandTest, public ::testing::WithParamInterface<Short> {
@@ -83,7 +83,7 @@ INSTANTIATE_TEST_SUITE_P(Table, Playing,
 
 class PlayCommand : public CommandTest {};
 
-TEST_F(PlayCommand, APolicyIsMeasuredBesideARandomOneAndIsWatched) {
+TEST_F(PlayCommand, APolicyIsComparedWithARandomOneAndCanBeWatched) {
   write("s.toml", policy);
   const Ran trained = run("train s.toml --out run --json");
   ASSERT_EQ(trained.code, 0) << trained.err;
@@ -101,13 +101,14 @@ TEST_F(PlayCommand, APolicyIsMeasuredBesideARandomOneAndIsWatched) {
   EXPECT_EQ(run("play run --seed 3 --json").json()["over"], true);
   const Ran inspected = run("inspect run");
   EXPECT_EQ(inspected.code, 4);
-  EXPECT_EQ(inspected.err.find("thalweg generate"), std::string::npos) << "it generates nothing: " << inspected.err;
+  EXPECT_EQ(inspected.err.find("thalweg generate"), std::string::npos)
+      << "a policy generates nothing: " << inspected.err;
   const Ran sides = run("play run --side second");
   EXPECT_EQ(sides.code, 2);
   EXPECT_NE(sides.err.find("cartpole has no sides"), std::string::npos) << sides.err;
 }
 
-TEST_F(PlayCommand, AShortRunIsToldOnceHowItIsMeasured) {
+TEST_F(PlayCommand, AShortRunAdvisesOnceHowToMeasureIt) {
   write("s.toml", policy);
   const Ran trained = run("train s.toml --out run --json --epochs 1");
   ASSERT_EQ(trained.code, 0) << trained.err;
@@ -115,13 +116,13 @@ TEST_F(PlayCommand, AShortRunIsToldOnceHowItIsMeasured) {
 }
 
 TEST_F(PlayCommand, ABudgetJudgesAPolicyByItsEpisodesAndNotByItsLoss) {
-  write("s.toml", policy);  // whose loss rises with what it can lose
+  write("s.toml", policy);  // its loss may rise while it learns, because the returns that it predicts grow
   const Ran trained = run("train s.toml --out run --json --set train.budget='2 h'");
   ASSERT_EQ(trained.code, 0) << trained.err;
   EXPECT_FALSE(trained.json().contains("stopped_at")) << trained.out;
 }
 
-TEST_F(PlayCommand, AGameIsPlayedAgainstAPersonWhoseMistakesAreExplained) {
+TEST_F(PlayCommand, AGameIsPlayedAgainstAPersonAndExplainsInvalidMoves) {
   write("s.toml", std::string(self_play) + "steps = 2\n");
   ASSERT_EQ(run("train s.toml --out run --quiet").code, 0);
   const Ran ended = shell("printf '5\\n5\\nx\\n' | " + command() + " play run");
@@ -144,7 +145,7 @@ TEST_F(PlayCommand, AGameIsPlayedAgainstAPersonWhoseMistakesAreExplained) {
   EXPECT_TRUE(figures["baselines"]["untrained"].contains("lost to any play"));
 }
 
-/// Of collections that take long: the signal comes once the command listens to it.
+/// Collections take long here, so the signal arrives during one, after the command has installed its handler.
 TEST_F(PlayCommand, ASignalEndsACollectionAndTheRunCanGoOn) {
   write("games.toml",
         "[system]\nkind = \"self_play\"\nenvironment = \"connect_four\"\nsimulations = 20000\ntrial_games = 0\n");
@@ -164,7 +165,7 @@ TEST_F(PlayCommand, ASignalEndsACollectionAndTheRunCanGoOn) {
   }
 }
 
-TEST_F(PlayCommand, RefusesWhatCannotBe) {
+TEST_F(PlayCommand, RefusesInvalidOptions) {
   write_table("t.csv");
   const auto refused = [&](const std::string& text, const std::string& why) {
     write("s.toml", text);

@@ -15,13 +15,13 @@ TEST_F(PrecisionOfRuns, InspectSaysWhichValuesAreStoredInBf16) {
   EXPECT_NE(ran.out.find(" -> bf16 ("), std::string::npos) << ran.out;
   EXPECT_NE(ran.out.find(" values are stored in bf16."), std::string::npos) << ran.out;
   EXPECT_EQ(run(inspect).out.find("bf16"), std::string::npos);
-  // the plan that is shown is the one that trains
+  // inspect shows the plan of the training
   EXPECT_NE(run(inspect + "--set train.shard_size=7").out.find("for shards of 7 rows"), std::string::npos);
   const Ran dry = run("train t.csv --target y --set model.hidden=[64,64] --set train.precision=bf16 --dry-run");
   EXPECT_NE(dry.out.find(" -> bf16 ("), std::string::npos) << dry.out;
 }
 
-TEST_F(PrecisionOfRuns, ThePlanCountsIt) {
+TEST_F(PrecisionOfRuns, ThePlanCountsBf16) {
   write_table("t.csv");
   const std::string plan = "plan t.csv --target y --set model.hidden=[256,256,256] --batch-size 100 ";
   const auto narrow = run(plan + "--set train.precision=bf16 --json").json(), wide = run(plan + "--json").json();
@@ -32,20 +32,20 @@ TEST_F(PrecisionOfRuns, ThePlanCountsIt) {
   EXPECT_NE(text.out.find("stored in bf16, and counted so"), std::string::npos) << text.out;
 }
 
-TEST_F(PrecisionOfRuns, TheRunKeepsIt) {
+TEST_F(PrecisionOfRuns, TheRunSavesThePrecision) {
   write_table("t.csv");
   const std::string train = "train t.csv --target y --epochs 4 --quiet ";
   ASSERT_EQ(run(train + "--set train.precision=bf16 --out whole").code, 0);
   EXPECT_NE(read_text(path("whole/config.toml")).find("precision = \"bf16\""), std::string::npos);
   ASSERT_EQ(run(train + "--out single").code, 0);
   EXPECT_NE(read_text(path("whole/model.safetensors")), read_text(path("single/model.safetensors")));
-  // stopped and resumed, the bits are those of the run that was not
+  // a stopped and resumed run ends with the same bits
   ASSERT_EQ(run(train + "--set train.precision=bf16 --out parts --stop-after 5").code, 0);
   ASSERT_EQ(run("train parts --resume --quiet").code, 0);
   EXPECT_EQ(read_text(path("whole/model.safetensors")), read_text(path("parts/model.safetensors")));
 }
 
-TEST_F(PrecisionOfRuns, WhatCannotBeHadIsRefused) {
+TEST_F(PrecisionOfRuns, UnsupportedCasesAreRefused) {
   write_table("t.csv");
   const Ran unknown = run("train t.csv --target y --set train.precision=fp8");
   EXPECT_EQ(unknown.code, 2);

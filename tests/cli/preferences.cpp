@@ -1,4 +1,4 @@
-// Tuning on preferences by the command: a gpt, a reward and two policies are trained, measured, used to write texts and
+// Tuning on preferences in the command: a gpt, a reward and two policies are trained, measured, used to write texts and
 // resumed; bad input is refused.
 
 #include "command.hpp"
@@ -6,7 +6,7 @@
 namespace thalweg::testing {
 namespace {
 
-/// Lines "say: " and some of four words; of a pair the text with more of "yes" is preferred.
+/// The texts are "say: " and some of four words. Of a pair the text with more "yes" is preferred.
 class PreferenceRuns : public CommandTest {
  protected:
   void SetUp() override {
@@ -48,7 +48,7 @@ class PreferenceRuns : public CommandTest {
   [[nodiscard]] std::string model(const std::string& folder) const {
     return read_text(path(folder + "/model.safetensors"));
   }
-  /// The whole, in two halves and with two threads.
+  /// Expects the same bits of a whole run, of a run that is stopped and resumed, and with two threads.
   void expect_same_bits(const std::string& config, int stop) const {
     train(config + " --out one --threads 1");
     train(config + " --out two --threads 2");
@@ -86,7 +86,7 @@ class PreferenceRuns : public CommandTest {
   unsigned state_ = 1;
 };
 
-TEST_F(PreferenceRuns, ARewardOrdersPairsAndTwoPoliciesGainByIt) {
+TEST_F(PreferenceRuns, ARewardOrdersPairsAndBothPoliciesIncreaseIt) {
   train_first_two();
   const nlohmann::json reward = run("evaluate reward --json").json();
   const Ran again = run("train reward.toml --out again --epochs 1");
@@ -110,12 +110,12 @@ TEST_F(PreferenceRuns, ARewardOrdersPairsAndTwoPoliciesGainByIt) {
     EXPECT_GT(tuned.at("divergence").get<double>(), 0.1) << tuned;
     EXPECT_EQ(tuned.at("shown").size(), 2u);
   }
-  EXPECT_LT(ppo.at("divergence").get<double>(), 4.5) << "three nats were wanted: " << ppo;
+  EXPECT_LT(ppo.at("divergence").get<double>(), 4.5) << "the goal is three nats: " << ppo;
   const std::string log = read_text(path("ppo/metrics.jsonl"));
   double weight = 0;
   for (std::size_t place = 0; (place = log.find("\"divergence weight\":", place)) != std::string::npos; ++place)
     weight = std::max(weight, std::stod(log.substr(place + 20)));
-  EXPECT_GT(weight, 0.35) << "it has risen from 0.3";
+  EXPECT_GT(weight, 0.35) << "it should rise from 0.3";
   for (const char* metric : {"\"reward\"", "\"divergence\"", "\"divergence weight\""})
     EXPECT_NE(log.find(metric), std::string::npos) << metric;
   EXPECT_NE(read_text(path("ppo/report.html")).find("what is written"), std::string::npos);
@@ -139,7 +139,7 @@ TEST_F(PreferenceRuns, HaveTheSameBitsForAnyThreadsAndAfterAResume) {
   }
 }
 
-TEST_F(PreferenceRuns, RefuseWhatDoesNotGoTogether) {
+TEST_F(PreferenceRuns, RefuseModelsThatDoNotFitTogether) {
   train_first_two();
   const auto refused = [&](const std::string& arguments, int code, const std::string& why) {
     const Ran ran = run("train " + arguments + " --quiet");
@@ -165,14 +165,14 @@ TEST_F(PreferenceRuns, RefuseWhatDoesNotGoTogether) {
   refused("ppo.toml --set system.reward=", 2, "reward is not set");
   refused("ppo.toml --set system.prompts=[]", 2, "prompts is empty");
   write("new.csv", read_text(path("pairs.csv")));
-  // a reward that reads tokens of its own
+  // a reward with another vocabulary
   train(
       "reward.toml --out other --epochs 1 --set system.gpt= --set system.layers=1 --set system.width=16 "
       "--set system.heads=2 --set data.sequence_length=16");
   refused("ppo.toml --set system.reward=other", 2,
           "which are not the same. Wanted: a reward that was trained with gpt");
   refused("dpo.toml --set system.reward=other", 2, "which are not the same");
-  // and runs that changed since
+  // runs whose files have changed
   train("ppo.toml --out p --epochs 4 --stop-after 3");
   train("reward.toml --out reward2 --epochs 1");
   std::filesystem::copy_file(path("reward2/model.safetensors"), path("reward/model.safetensors"),

@@ -1,4 +1,4 @@
-// Recommenders by the command: trained on a table, measured, queried, stopped and resumed.
+// The system `recommender` in the command: trained on a table, measured, queried, stopped and resumed.
 
 #include <cmath>
 #include <set>
@@ -11,7 +11,7 @@ namespace {
 
 class Recommender : public CommandTest {
  protected:
-  /// People of two tastes rate things of two kinds; some rate all of them higher.
+  /// Writes ratings of two kinds of things by people of two tastes. Some people rate all things higher.
   void write_ratings(int people = 60) const {
     std::string text = "who,what,stars,kind\n";
     unsigned state = 3;
@@ -36,7 +36,7 @@ class Recommender : public CommandTest {
   [[nodiscard]] std::string model(const std::string& run) const { return read_text(path(run + "/model.safetensors")); }
 };
 
-TEST_F(Recommender, TastesAreLearnedBesideTheBiases) {
+TEST_F(Recommender, LearnsTastesBesidesBiases) {
   write_ratings();
   const Ran ran = run("train r.toml --out r --json -q");
   ASSERT_EQ(ran.code, 0) << ran.err;
@@ -51,7 +51,7 @@ TEST_F(Recommender, TastesAreLearnedBesideTheBiases) {
   EXPECT_LT(run("evaluate r --data r.csv --json").json()["rmse"], 0.4);
 }
 
-TEST_F(Recommender, WhatIsRecommendedWasNotRatedAndIsToTheTaste) {
+TEST_F(Recommender, RecommendsUnratedThingsThatSuitTheTaste) {
   write_ratings();
   ASSERT_EQ(run("train r.toml --out r -q --set data.test_part=0.1").code, 0);
   const Ran ran = run("predict r --user p4 --top 3 --json");
@@ -70,8 +70,8 @@ TEST_F(Recommender, WhatIsRecommendedWasNotRatedAndIsToTheTaste) {
   EXPECT_NE(stranger.err.find("the user 'nobody' was never seen"), std::string::npos) << stranger.err;
 }
 
-/// All things but those that the person rated in training, each rated as its row is, with the kind that it mostly is.
-TEST_F(Recommender, WhatIsRecommendedIsAllElseByItsOwnPrediction) {
+/// Recommendations are all things that the person did not rate in training, each with the prediction of its row.
+TEST_F(Recommender, RecommendsAllUnratedThingsWithTheirPredictedRatings) {
   write_ratings();
   ASSERT_EQ(run("train r.toml --out r -q").code, 0);
   const SafetensorsFile file = read_safetensors(path("r/model.safetensors"));
@@ -108,7 +108,7 @@ TEST_F(Recommender, WhatIsRecommendedIsAllElseByItsOwnPrediction) {
   }
 }
 
-TEST_F(Recommender, AModelThatCannotBeIsRefusedByName) {
+TEST_F(Recommender, AnInvalidModelIsRefusedByName) {
   write_ratings(10);
   ASSERT_EQ(run("train r.toml --out r -q --epochs 1").code, 0);
   const SafetensorsFile whole = read_safetensors(path("r/model.safetensors"));
@@ -129,7 +129,7 @@ TEST_F(Recommender, AModelThatCannotBeIsRefusedByName) {
   }
 }
 
-TEST_F(Recommender, RowsArePredictedAndWhoIsNewIsSaid) {
+TEST_F(Recommender, PredictsRowsAndReportsUnknownUsersAndItems) {
   write_ratings();
   ASSERT_EQ(run("train r.toml --out r -q").code, 0);
   write("new.csv", "id,what,who,kind\n7,t2,p4,even\n8,t3,p4,odd\n9,tx,px,blue\n");
@@ -137,7 +137,8 @@ TEST_F(Recommender, RowsArePredictedAndWhoIsNewIsSaid) {
   ASSERT_EQ(ran.code, 0) << ran.err;
   EXPECT_TRUE(ran.out.starts_with("id,stars\n7,4")) << ran.out;
   EXPECT_NE(ran.out.find("\n8,2"), std::string::npos) << ran.out;
-  EXPECT_NEAR(std::stod(ran.out.substr(ran.out.find("\n9,") + 3)), 3.2, 0.5) << ran.out;  // that of no one and nothing
+  EXPECT_NEAR(std::stod(ran.out.substr(ran.out.find("\n9,") + 3)), 3.2, 0.5)
+      << ran.out;  // the mean rating, because all is unknown
   EXPECT_NE(ran.err.find("1 row of users and 1 of items that were never seen"), std::string::npos) << ran.err;
   write("other.csv", "id,what\n7,t2\n");
   EXPECT_EQ(run("predict r --data other.csv").code, 3);
@@ -156,7 +157,7 @@ TEST_F(Recommender, AResumedRunHasTheSameBitsWithOtherThreads) {
   EXPECT_NE(changed.err.find("other users"), std::string::npos) << changed.err;
 }
 
-TEST_F(Recommender, FoldsSayWhatItHasMoreThanTheBiasesWithAnInterval) {
+TEST_F(Recommender, FoldsReportTheGainOverTheBiasesWithAnInterval) {
   write_ratings();
   const Ran ran = run("train r.toml --cv 3 --json -q");
   ASSERT_EQ(ran.code, 0) << ran.err;
@@ -167,7 +168,7 @@ TEST_F(Recommender, FoldsSayWhatItHasMoreThanTheBiasesWithAnInterval) {
               line["rmse"].get<double>() - line["baseline"]["rmse"].get<double>(), 1e-9);
 }
 
-/// In some folds no user has both a wanted and an unwanted item: there are no ranking figures in them.
+/// In some folds no user has both a liked and a disliked item, so these folds have no ranking metrics.
 TEST_F(Recommender, FoldsWithoutARankingAreLeftOutOfItsMean) {
   std::string table = "who,what,stars\n";
   for (int u = 0; u < 8; ++u)
@@ -191,7 +192,7 @@ TEST_F(Recommender, FoldsWithoutARankingAreLeftOutOfItsMean) {
       }
     }
   }
-  EXPECT_TRUE(some_missing) << "or the case is not met";
+  EXPECT_TRUE(some_missing) << "no fold lacked a metric, so the case was not tested";
 }
 
 TEST_F(Recommender, RatingsDrawnAtRandomTeachNothing) {
@@ -210,7 +211,7 @@ TEST_F(Recommender, RatingsDrawnAtRandomTeachNothing) {
   EXPECT_EQ(ran.json()["verdict"]["kind"], "learned nothing") << ran.out;
 }
 
-TEST_F(Recommender, WhatItIsNotMadeForIsRefusedByName) {
+TEST_F(Recommender, UnsuitableOptionsAreRefusedByName) {
   write_ratings(10);
   EXPECT_NE(run("list systems").out.find("recommender"), std::string::npos);
   const std::vector<std::pair<std::string, int>> refused = {

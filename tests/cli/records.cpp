@@ -20,7 +20,7 @@ class DataRecords : public CommandTest {
   }
 };
 
-TEST_F(DataRecords, TheRecordSaysWhatWasRead) {
+TEST_F(DataRecords, TheRecordNamesTheDataThatWasRead) {
   write_table("t.csv");
   write_table("u.csv", 30);
   ASSERT_EQ(run("train t.csv --target y --epochs 1 --quiet --test u.csv --out a").code, 0);
@@ -46,7 +46,7 @@ TEST_F(DataRecords, EvaluateMeasuresTheRowsThatWereHeldOutAsTheRunDid) {
   ASSERT_EQ(evaluated.code, 0) << evaluated.err;
   EXPECT_EQ(evaluated.json()["rows"], 12);
   EXPECT_EQ(evaluated.json()["data"], "validation");
-  // the best epoch is kept, and the log has the same figure for it
+  // the best epoch is kept, and the log has the same metric for it
   const std::string log = read_text(path("a") / "metrics.jsonl"), key = "\"validation.rmse\":";
   std::vector<double> figures;
   for (std::size_t at = log.find(key); at != std::string::npos; at = log.find(key, at + 1))
@@ -55,7 +55,7 @@ TEST_F(DataRecords, EvaluateMeasuresTheRowsThatWereHeldOutAsTheRunDid) {
   EXPECT_NEAR(*std::ranges::min_element(figures), evaluated.json()["rmse"].get<double>(), 1e-6);
 }
 
-TEST_F(DataRecords, ALongNameOfAFileStandsApartFromItsFigures) {
+TEST_F(DataRecords, ALongFileNameIsSeparatedFromItsNumbers) {
   write_table("t.csv");
   write_table("a-long-name.csv", 30);
   ASSERT_EQ(run("train t.csv --target y --epochs 1 --quiet --out a").code, 0);
@@ -81,7 +81,7 @@ TEST_F(DataRecords, EvaluateSaysWhatHasChangedAndAsksForData) {
   EXPECT_EQ(run("evaluate a").code, 0) << "the same content is the same data";
 }
 
-TEST_F(DataRecords, EvaluateMindsTheTestDataAloneWhereThereIsSome) {
+TEST_F(DataRecords, EvaluateChecksOnlyTheTestDataIfThereIsSome) {
   write_table("t.csv");
   write_table("u.csv", 30);
   ASSERT_EQ(run("train t.csv --target y --epochs 1 --quiet --test u.csv --out a").code, 0);

@@ -1,4 +1,4 @@
-// The information about a run after its end: baselines, the report, a stopped run, predictions out of fold.
+// The information about a run after its end: baselines, the report, a stopped run, out-of-fold predictions.
 
 #include <filesystem>
 #include <map>
@@ -24,7 +24,7 @@ TEST_F(Reports, VersionIsAnOptionToo) {
   EXPECT_EQ(ran.out, run("version").out);
 }
 
-TEST_F(Reports, EvaluateSetsTheBaselinesOfTheRunBesideItsMetrics) {
+TEST_F(Reports, EvaluatePrintsTheBaselinesBesideTheMetrics) {
   write_table("t.csv");
   const auto trained = run("train t.csv --target y --epochs 3 --quiet --json").json();
   const auto measured = run("evaluate runs/t --json").json();
@@ -37,7 +37,7 @@ TEST_F(Reports, EvaluateSetsTheBaselinesOfTheRunBesideItsMetrics) {
   EXPECT_TRUE(has(run("evaluate runs/t --data t.csv").out, "constant: "));
 }
 
-TEST_F(Reports, AStoppedRunIsMeasuredAsItStands) {
+TEST_F(Reports, AStoppedRunIsMeasuredAtItsLastCheckpoint) {
   write_table("t.csv");
   ASSERT_EQ(run("train t.csv --target y --epochs 20 --stop-after 30 --quiet").code, 0);
   const Ran ran = run("evaluate runs/t");
@@ -48,10 +48,10 @@ TEST_F(Reports, AStoppedRunIsMeasuredAsItStands) {
   EXPECT_EQ(report.json()["validation"]["rmse"], run("evaluate runs/t --json").json()["rmse"]);
   EXPECT_TRUE(fs::exists(path("runs/t/report.html")));
   EXPECT_FALSE(fs::exists(path("runs/t/model.safetensors")));
-  ASSERT_EQ(run("train runs/t --resume --quiet").code, 0) << "it can still go on";
+  ASSERT_EQ(run("train runs/t --resume --quiet").code, 0) << "it can still be resumed";
 }
 
-TEST_F(Reports, AReportIsWrittenAgainWithTheSameFigures) {
+TEST_F(Reports, AReportIsWrittenAgainWithTheSameNumbers) {
   write_table("t.csv");
   const auto trained = run("train t.csv --target y --epochs 4 --quiet --json").json();
   fs::remove(path("runs/t/report.html"));
@@ -65,7 +65,7 @@ TEST_F(Reports, AReportIsWrittenAgainWithTheSameFigures) {
   EXPECT_EQ(run("report runs/t").code, 3) << "its data has changed";
 }
 
-TEST_F(Reports, CrossValidationLeavesEveryRowAsTheOtherFoldsPredictIt) {
+TEST_F(Reports, CrossValidationWritesTheOutOfFoldPredictionOfEveryRow) {
   write_table("t.csv");
   const auto ran = run("train t.csv --target y --epochs 5 --cv 4 --quiet --json").json();
   const fs::path folder = path("runs/t-cv");
@@ -104,7 +104,7 @@ TEST_F(Reports, ARunThatIsRefusedLeavesNoFolder) {
   EXPECT_EQ(fs::read_symlink(path("latest")), "first");
 }
 
-TEST_F(Reports, ALossOfClassesIsRefusedForNumbersWithThoseThatServe) {
+TEST_F(Reports, AClassificationLossIsRefusedForNumbersWithAlternatives) {
   write_table("t.csv");
   const Ran ran = run("train t.csv --target y --loss cross_entropy");
   EXPECT_EQ(ran.code, 2);

@@ -9,7 +9,7 @@ namespace {
 
 class Robustness : public CommandTest {
  protected:
-  /// No control characters but the ends of lines, and no line of more than a few thousand bytes.
+  /// Expects no control characters except line ends, and no line longer than a few thousand bytes.
   static void expect_plain(const std::string& text) {
     std::size_t line = 0;
     for (const char c : text) {
@@ -18,7 +18,7 @@ class Robustness : public CommandTest {
       ASSERT_LT(line, 4000U) << text.substr(0, 300);
     }
   }
-  /// What the line that begins with `word` says.
+  /// The rest of the line that begins with `word`.
   [[nodiscard]] static std::string line_of(const Ran& ran, const std::string& word) {
     const auto begin = ran.out.find("\n" + word + " ");
     if (begin == std::string::npos) return {};
@@ -28,7 +28,7 @@ class Robustness : public CommandTest {
   const std::string short_train_ = " --target y --epochs 2 --model linear ";
 };
 
-TEST_F(Robustness, NamesAreShownAndNotObeyed) {
+TEST_F(Robustness, ControlCharactersInNamesArePrintedEscaped) {
   std::string table = "\"a\x1b[31m\",\"<b>'\"\"\",y\n";
   for (int i = 0; i < 40; ++i)
     table += std::to_string(i) + "," + std::to_string(i * 7 % 5) + (i % 2 ? ",\"n\x1b]0;x\x07\"\n" : ",<script>\n");
@@ -47,7 +47,7 @@ TEST_F(Robustness, NamesAreShownAndNotObeyed) {
   expect_plain(wrong.err);
 }
 
-TEST_F(Robustness, TheNextCommandCanBePasted) {
+TEST_F(Robustness, SuggestedCommandsCanBePasted) {
   write_table("new.csv");
   for (const std::string name : {"two words", "it's; touch gone", "-rf", "$HOME", "tab\there", "bad\xff"}) {
     write("out", name);
@@ -77,34 +77,34 @@ TEST_F(Robustness, NoMessageEchoesMoreThanALine) {
   }
 }
 
-TEST_F(Robustness, AClosedStreamIsNoFileOfTheRun) {
+TEST_F(Robustness, AClosedOutputStreamDoesNotDamageTheRun) {
   write_table("t.csv");
   const Ran ran = shell(command() + " train t.csv" + short_train_ + "--out r 2>&-");
   EXPECT_EQ(ran.code, 0);
   EXPECT_EQ(run("predict r --data t.csv").code, 0);
   EXPECT_EQ(shell(command() + " list ops >&-").code, 6);
   EXPECT_EQ(shell(command() + " train t.csv" + short_train_ + "--out q -q >&-").code, 6);
-  EXPECT_EQ(run("predict q --data t.csv").code, 0) << "it had been written by then";
+  EXPECT_EQ(run("predict q --data t.csv").code, 0) << "the model is written before the error";
 }
 
-TEST_F(Robustness, AFolderThatIsNotEmptyIsNoRunsOwn) {
+TEST_F(Robustness, ARunIsNotWrittenIntoAFolderWithOtherFiles) {
   write_table("t.csv");
   EXPECT_EQ(run("train t.csv" + short_train_ + "--out .").code, 2);
   EXPECT_EQ(shell("mkdir e && cd e && " + command() + " train ../t.csv" + short_train_ + "--out .").code, 0);
   EXPECT_TRUE(std::filesystem::exists(path("e/model.safetensors")));
 }
 
-TEST_F(Robustness, FewThreadsAndSmallStacksDo) {
+TEST_F(Robustness, SmallStacksAndManyThreadsWork) {
   write_table("t.csv");
   const std::string train = command() + " train t.csv --target y --epochs 2 -q --out ";
   EXPECT_EQ(shell("ulimit -s 128; " + train + "small").code, 0);
   EXPECT_EQ(shell("ulimit -s 128; " + command() + " predict small --data t.csv").code, 0);
-  if (address_sanitizer || thread_sanitizer) return;  // they reserve more than any limit
+  if (address_sanitizer || thread_sanitizer) return;  // they reserve more address space than the limit
   const int much = shell("ulimit -v 2000000; " + train + "much --threads 1000").code;
   EXPECT_TRUE(much == 0 || much == 7) << much;
 }
 
-TEST_F(Robustness, OtherSignalsEndARunInOrderToo) {
+TEST_F(Robustness, OtherSignalsEndARunCleanlyToo) {
   write_table("t.csv");
   for (const auto& [signal, code] : {std::pair("HUP", 129), std::pair("XFSZ", 153)}) {
     const std::string out = std::string("run-") + signal;
@@ -116,12 +116,12 @@ TEST_F(Robustness, OtherSignalsEndARunInOrderToo) {
   }
 }
 
-TEST_F(Robustness, AFileThatMayNotGrowIsAnError) {
+TEST_F(Robustness, AFileSizeLimitIsAnError) {
   write_table("t.csv");
   EXPECT_EQ(shell("ulimit -f 1; " + command() + " train t.csv --target y --epochs 50 -q --out r").code, 6);
 }
 
-TEST_F(Robustness, FarLabelsAreClassesLikeOthers) {
+TEST_F(Robustness, LargeNumbersAreValidLabels) {
   std::string table = "x,y\n";
   for (int i = 0; i < 200; ++i)
     table += std::to_string(i) + "," +
@@ -149,7 +149,7 @@ TEST_F(Robustness, EmptyFilesAndNamesAreRefused) {
   EXPECT_GE(run("minimize ''").code, 2);
 }
 
-TEST_F(Robustness, NanIsNoOptionOfTheCommand) {
+TEST_F(Robustness, NanIsRefusedInOptions) {
   write_table("t.csv");
   for (const char* arguments :
        {"train t.csv --target y --lr nan", "train t.csv --target y --set data.validation=nan",

@@ -50,7 +50,7 @@ TEST_F(Runs, InspectShortensTheKnotsOfATable) {
   write_table("t.csv");
   ASSERT_EQ(run("train t.csv --target y --epochs 1 --quiet").code, 0);
   const std::string out = run("inspect runs/t").out;
-  EXPECT_NE(out.find("and 31 more\""), std::string::npos) << out;  // 17 of each of two numbers
+  EXPECT_NE(out.find("and 31 more\""), std::string::npos) << out;  // two columns of 17 knots each
   EXPECT_LT(out.find('\n'), 400U) << out;
 }
 
@@ -119,9 +119,9 @@ TEST_F(Runs, StoppedAndResumedGivesTheSameBits) {
   EXPECT_FALSE(std::getline(parts, b)) << b;
 }
 
-/// A long run logs each step whose gradient is more than 1000 times that of the run's first step, which is in an
-/// earlier sitting.
-TEST_F(Runs, AResumedRunLogsTheStepsThatExplodeAsTheWholeOne) {
+/// A long run logs each step whose gradient is more than 1000 times that of the first step. After resuming, that first
+/// step is in an earlier sitting.
+TEST_F(Runs, AResumedRunLogsTheSameExplodingStepsAsTheWholeRun) {
   std::string table = "x,y\n";
   for (int i = 0; i < 32; ++i) table += std::to_string(i) + "," + std::to_string(2 * i + i * i % 7) + "\n";
   write("t.csv", table);
@@ -141,7 +141,7 @@ TEST_F(Runs, AResumedRunLogsTheStepsThatExplodeAsTheWholeOne) {
   ASSERT_EQ(run(train + "--out whole").code, 0);
   ASSERT_EQ(run(train + "--out parts --stop-after 1000").code, 0);
   ASSERT_EQ(run("train parts --resume --quiet").code, 0);
-  EXPECT_GT(logged("whole").size(), 2500U);  // a thousand of 4000 by their number
+  EXPECT_GT(logged("whole").size(), 2500U);  // without exploding steps, 1000 of 4000 would be logged
   EXPECT_EQ(logged("parts"), logged("whole"));
 }
 
@@ -155,7 +155,7 @@ TEST_F(Runs, AnotherConfigurationIsNotResumed) {
 
 TEST_F(Runs, KilledAtTenRandomMomentsAndResumedGivesTheSameBits) {
   write_table("t.csv");
-  // some seconds of small steps, in each of which a kill may fall; checkpoints in the middle of epochs
+  // some seconds of small steps with checkpoints in the middle of epochs; the process may be killed in any step
   const std::string options =
       " --target y --epochs 8000 --batch-size 1 --quiet --set train.checkpoint_every=997"
       " --set train.early_stopping.patience=1000000 --out ";
@@ -168,7 +168,7 @@ TEST_F(Runs, KilledAtTenRandomMomentsAndResumedGivesTheSameBits) {
   killed_after(address_sanitizer || thread_sanitizer ? 6000 : 600, "t.csv" + options + "parts");  // a first checkpoint
   for (int i = 1; kills < 10 && i < 30; ++i)
     killed_after((address_sanitizer || thread_sanitizer ? 400 : 80) + i * 7919 % 220, "parts --resume --quiet");
-  EXPECT_EQ(kills, 10) << "the run was over too soon";
+  EXPECT_EQ(kills, 10) << "the run ended before it was killed ten times";
   ASSERT_EQ(run("train parts --resume --quiet").code, 0);
   EXPECT_EQ(read_text(path("parts/model.safetensors")), read_text(path("whole/model.safetensors")));
 }
@@ -227,7 +227,7 @@ TEST_F(Runs, ATargetOfManyDigitsKeepsThem) {
   std::string line;
   std::getline(lines, line);
   while (std::getline(lines, line)) values.push_back(std::stod(line));
-  ASSERT_EQ(values.size(), 3U) << "a line for each, the empty one too";
+  ASSERT_EQ(values.size(), 3U) << "a line for each row, also for the empty one";
   EXPECT_NEAR(values[0], 1700000020, 10) << "one step of f32 is 128 here";
   EXPECT_NEAR(values[2], 1700000080, 10);
 }
@@ -268,7 +268,7 @@ TEST_F(Runs, DryRunAndPrintConfigLeaveNothingBehind) {
   EXPECT_FALSE(fs::exists(path("runs")));
 }
 
-TEST_F(Runs, AnotherOptimizerKeepsWhatTheFileSaysAndItKnows) {
+TEST_F(Runs, AnotherOptimizerKeepsTheOptionsOfTheFileThatItHas) {
   write_table("t.csv");
   write("a.toml",
         "[data]\ntrain = \"t.csv\"\ntarget = \"y\"\n"
@@ -312,8 +312,8 @@ TEST_F(Runs, ResultsAreOnOutputAndProgressOnError) {
   EXPECT_TRUE(json.json().contains("verdict"));
 }
 
-TEST_F(Runs, MetricsStandBesideTheConstantAndALinearFit) {
-  write_table("t.csv");  // y is a line in a, b and the category
+TEST_F(Runs, MetricsArePrintedBesideTheConstantAndALinearFit) {
+  write_table("t.csv");  // y is linear in a, b and the category
   const Ran text = run("train t.csv --target y --epochs 40 --quiet --out r");
   ASSERT_EQ(text.code, 0) << text.err;
   EXPECT_NE(text.out.find(" (constant: "), std::string::npos) << text.out;

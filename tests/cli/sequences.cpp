@@ -1,5 +1,5 @@
-// Sequences by the command: trained on pairs, measured, used for predictions, tuned on their own outputs; bad input is
-// refused with file and line.
+// The system `sequences` in the command: trained on pairs, measured, used for predictions, tuned by rewards; bad input
+// is refused with file and line.
 
 #include "command.hpp"
 
@@ -8,7 +8,8 @@ namespace {
 
 class Sequences : public CommandTest {
  protected:
-  /// "abc" is written "c b a": words of one to four of five letters, and a group of those that begin alike.
+  /// Writes words of one to four of five letters with their reversal ("abc" -> "c b a"). Equal first letters are a
+  /// group.
   void write_pairs(const std::string& name, int rows, unsigned state) const {
     std::string table = "word,reversed,first\n";
     const auto draw = [&](unsigned below) { return ((state = state * 1664525U + 1013904223U) >> 16) % below; };
@@ -38,7 +39,7 @@ class Sequences : public CommandTest {
   }
 };
 
-TEST_F(Sequences, AreLearnedMeasuredAndWritten) {
+TEST_F(Sequences, AreLearnedMeasuredAndPredicted) {
   write_files();
   const Ran trained = run("train s.toml --quiet --out r --threads 1");
   ASSERT_EQ(trained.code, 0) << trained.err;
@@ -63,8 +64,8 @@ TEST_F(Sequences, AreLearnedMeasuredAndWritten) {
   EXPECT_LT(line.at("log_probability").get<double>(), 0);
 }
 
-/// A source is read the same alone and beside a longer one, which fills it up.
-TEST_F(Sequences, ASourceIsWrittenTheSameAloneAndAmongLongerOnes) {
+/// A source gives the same output alone and in a batch with a longer one, where it is padded.
+TEST_F(Sequences, PaddingDoesNotChangeAPrediction) {
   write_files();
   ASSERT_EQ(run("train s.toml --quiet --out r --set train.epochs=2").code, 0);
   write("both.csv", "word\ncdea\nab\n");
@@ -90,8 +91,8 @@ TEST_F(Sequences, HaveTheSameBitsForAnyThreadsAndAfterAResume) {
   EXPECT_EQ(read_text(path("one/media.jsonl")), read_text(path("parts/media.jsonl")));
 }
 
-/// From a run that has not learned all, what is drawn and good is made likelier: more is right.
-TEST_F(Sequences, AreTunedOnWhatIsWritten) {
+/// Policy-gradient tuning of a run that has not finished learning: more predictions are right afterwards.
+TEST_F(Sequences, AreTunedByTheRewardOfDrawnOutputs) {
   write_files();
   ASSERT_EQ(run("train s.toml --quiet --out r --set train.epochs=2 --set optimizer.lr=0.005").code, 0);
   const std::string tuned = " --set system.start=r --set train.epochs=4 --set optimizer.lr=0.003 --set system.reward=";
@@ -108,15 +109,14 @@ TEST_F(Sequences, AreTunedOnWhatIsWritten) {
     for (const char* other : {"without a baseline", "by the baseline greedy"})
       EXPECT_GT(after.at("baselines").at(other).at("gradient variance").get<double>(), 0) << other;
   }
-  // what is drawn depends on neither threads nor a stop
+  // the drawn outputs depend neither on the threads nor on a stop
   ASSERT_EQ(run("train s.toml --quiet --out two --threads 2 --stop-after 100" + tuned + "edits").code, 0);
   ASSERT_EQ(run("train two --resume --quiet --threads 2").code, 0);
   EXPECT_EQ(model("edits"), model("two"));
 }
 
-/// Errors are there in every output, more or fewer: held against the mean of the others, what is left of them varies
-/// less.
-TEST_F(Sequences, ABaselineLessensTheVarianceOfTheGradient) {
+/// Every output has some errors, so its reward minus the mean reward of the other outputs varies less than the reward.
+TEST_F(Sequences, ABaselineReducesTheVarianceOfTheGradient) {
   write_files();
   ASSERT_EQ(run("train s.toml --quiet --out r --set train.epochs=2 --set optimizer.lr=0.005").code, 0);
   ASSERT_EQ(
@@ -140,7 +140,7 @@ TEST_F(Sequences, GroupsAreHeldOutWhole) {
   std::map<char, int> rows;
   std::getline(table, line);
   while (std::getline(table, line)) ++rows[line[0]];
-  // one of the five letters that words begin with
+  // the held-out rows are all words with one of the five first letters
   bool is_one_group = false;
   for (const auto& [letter, count] : rows)
     is_one_group |= data.at("held_out").size() == static_cast<std::size_t>(count);
@@ -160,7 +160,7 @@ TEST_F(Sequences, ADictionaryIsReadByLine) {
   const Ran of_table = run("predict r --data words.csv"), of_dictionary = run("predict r --data d.dict");
   EXPECT_EQ(of_dictionary.code, 0) << of_dictionary.err;
   EXPECT_EQ(of_dictionary.out, of_table.out);
-  write("alone.txt", "ABBA\nBA  B A1\n");  // what it sounds like need not be known
+  write("alone.txt", "ABBA\nBA  B A1\n");  // the sounds of a word may be missing
   const Ran alone = run("predict r --data alone.txt --keep '*' --beam 3");
   EXPECT_TRUE(alone.out.starts_with("source,target,predicted target,log_probability\nABBA,,"))
       << alone.out << alone.err;
@@ -202,7 +202,7 @@ TEST_F(Sequences, RefuseWhatTheyCannotLearnByFileAndLine) {
   EXPECT_EQ(nameless.code, 2) << nameless.err;
 }
 
-TEST_F(Sequences, AreASystemThatOnlyPairsAreFor) {
+TEST_F(Sequences, NeedDataOfPairs) {
   write_files();
   EXPECT_NE(run("list systems").out.find("sequences"), std::string::npos);
   write_table("t.csv");
@@ -221,8 +221,8 @@ TEST_F(Sequences, AreASystemThatOnlyPairsAreFor) {
   EXPECT_EQ(run("predict t --data t.csv --beam 2").code, 2);
 }
 
-/// Numbers of symbols mean something only beside the symbols.
-TEST_F(Sequences, StartOnlyFromTheSameSymbols) {
+/// A run cannot start from a model with other symbols, whose numbers would mean other symbols.
+TEST_F(Sequences, StartOnlyFromAModelWithTheSameSymbols) {
   write_files();
   ASSERT_EQ(run("train s.toml --quiet --out r --set train.epochs=1").code, 0);
   std::string other = read_text(path("train.csv"));

@@ -1,4 +1,4 @@
-// Signals during a run.
+// Signal handling: on an alternate stack, and in the main thread only.
 
 #include "cli/signals.hpp"
 

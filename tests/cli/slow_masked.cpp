@@ -8,7 +8,7 @@ namespace {
 
 class SlowMasked : public CommandTest {};
 
-TEST_F(SlowMasked, FindsMoreThanCountsOfNeighboursAndIsWorthItToAClassifier) {
+TEST_F(SlowMasked, BeatsCountsOfNeighboursAndImprovesAClassifier) {
   for (const char* name : {"documents_train.txt", "sentiment_train.csv"})
     ASSERT_TRUE(std::filesystem::exists(real_table(name))) << "./dev data embeddings sentiment fetches it";
   const std::string examples = std::string(source_folder()) + "/examples/";

@@ -1,4 +1,4 @@
-// Trainings of seconds to minutes: the examples of systems that play reach the figures that docs/systems.md gives.
+// Trainings of seconds to minutes: the examples of systems that play reach the results that docs/systems.md gives.
 
 #include "command.hpp"
 
@@ -28,7 +28,7 @@ TEST_F(SlowPlaying, TicTacToeIsNeverLostToPerfectPlay) {
   EXPECT_GT(figures.at("baselines").at("untrained").at("lost to perfect play"), 0);
 }
 
-/// A few minutes of the hour that the example takes.
+/// Trains for a few minutes; the whole example takes an hour.
 TEST_F(SlowPlaying, ConnectFourLearns) {
   const nlohmann::json figures = figures_of("connect_four", "--epochs 12");
   const double before = figures.at("baselines").at("untrained").at("points of a game");

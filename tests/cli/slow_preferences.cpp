@@ -16,7 +16,7 @@ class SlowPreferences : public CommandTest {
   }
 };
 
-TEST_F(SlowPreferences, PoliciesGainRewardAtTheDivergenceThatIsSaid) {
+TEST_F(SlowPreferences, PoliciesGainRewardAtTheDocumentedDivergence) {
   ASSERT_TRUE(std::filesystem::exists(real_table("preferences_test.csv"))) << "./dev data reviews fetches it";
   (void)measured("reviews");
   const nlohmann::json reward = measured("reward");

@@ -1,8 +1,8 @@
 // The rate that `lr = "auto"` finds, compared with the best rate of a grid: the table in docs/learning-rate.md.
 //
-// What is compared is the validation loss at the end of the run, the mean over seeds 1 to 5 (1 to 3 for images); a seed
-// chooses the parameters to start from, the order of the rows and which rows validate. The grid is 13 rates from 1e-5
-// to 10, the same for every seed; its best is the one with the lowest mean.
+// The comparison is of the validation loss at the end of the run, averaged over seeds 1 to 5 (1 to 3 for images). A
+// seed determines the initial parameters, the order of the rows and the validation set. The grid has 13 rates from 1e-5
+// to 10, the same for every seed; the best rate is the one with the lowest mean.
 
 #include <fmt/format.h>
 #include <algorithm>
@@ -33,7 +33,7 @@ class SlowRates : public CommandTest, public ::testing::WithParamInterface<std::
   }
   [[nodiscard]] int seeds() const { return GetParam().starts_with("fashion") ? 3 : 5; }
 
-  /// The validation loss at the end; infinite where the run diverged.
+  /// The validation loss at the end, or infinity if the run diverged.
   [[nodiscard]] double loss_at(double lr, int seed) const {
     const Ran ran = run("train " + config() + "--quiet --json --out run --lr " + fmt::format("{}", lr) + " --seed " +
                         std::to_string(seed));
@@ -45,7 +45,7 @@ class SlowRates : public CommandTest, public ::testing::WithParamInterface<std::
     return loss.is_number() ? loss.get<double>() : std::numeric_limits<double>::infinity();
   }
 
-  /// Mean over the seeds.
+  /// The mean loss over the seeds at the rate that `rate` gives for each.
   template <class Rate>
   [[nodiscard]] double mean_loss(const Rate& rate) const {
     double total = 0;
@@ -59,7 +59,7 @@ class SlowRates : public CommandTest, public ::testing::WithParamInterface<std::
     return ran.json();
   }
 
-  mutable double steps_ = 1;  // of the run that was last
+  mutable double steps_ = 1;  // of the last run
 };
 
 TEST_P(SlowRates, AutoTrainsToWithinTenPercentOfTheBestOfAGrid) {

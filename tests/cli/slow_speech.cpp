@@ -1,4 +1,4 @@
-// A training of minutes: the speech recogniser of the examples reaches the figures that docs/systems.md gives.
+// A training of minutes: the speech recogniser of the examples reaches the results that docs/systems.md gives.
 
 #include "command.hpp"
 #include "data/sound.hpp"
@@ -8,7 +8,7 @@ namespace {
 
 class SlowSpeech : public CommandTest {};
 
-TEST_F(SlowSpeech, DigitStringsNeverHeardAreRead) {
+TEST_F(SlowSpeech, TranscribesDigitsOutsideTheTrainingData) {
   if (!data::reads_sounds()) GTEST_SKIP() << "built without libsndfile";
   const std::string example = std::string(source_folder()) + "/examples/speech.toml";
   ASSERT_TRUE(std::filesystem::exists(real_table("speech/digits_test.csv"))) << "./dev data speech makes it";
@@ -17,7 +17,7 @@ TEST_F(SlowSpeech, DigitStringsNeverHeardAreRead) {
   const nlohmann::json figures = run("evaluate speech --json").json();
   for (const char* voice : {"espeak en-us", "espeak en-us+f2", "espeak en-gb", "flite kal16", "flite slt", "flite awb"})
     EXPECT_LE(figures.at(std::string("character error rate of ") + voice).get<double>(), 0.02) << voice;
-  EXPECT_LE(figures.at("character error rate").get<double>(), 0.05);  // two voices never heard among them
+  EXPECT_LE(figures.at("character error rate").get<double>(), 0.05);  // two of the voices are not in the training data
 }
 
 }  // namespace

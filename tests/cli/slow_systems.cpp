@@ -1,4 +1,4 @@
-// Trainings of minutes: the systems' examples reach the figures that docs/systems.md gives.
+// Trainings of minutes: the systems' examples reach the results that docs/systems.md gives.
 
 #include "command.hpp"
 
@@ -7,14 +7,14 @@ namespace {
 
 class SlowSystems : public CommandTest {
  protected:
-  /// What `thalweg evaluate` says after the training that an example's configuration asks for.
+  /// Trains an example, and returns the metrics that `thalweg evaluate` prints.
   [[nodiscard]] nlohmann::json figures_of(const std::string& example, const std::string& more = "") const {
     const Ran trained = run("train " + std::string(source_folder()) + "/examples/" + example +
                             ".toml --quiet --threads 2 --out " + example + " " + more);
     EXPECT_EQ(trained.code, 0) << trained.err;
     return run("evaluate " + example + " --json").json();
   }
-  /// The same figure of what it is held against.
+  /// The same metric of a baseline.
   [[nodiscard]] static double of_baseline(const nlohmann::json& figures, const std::string& name,
                                           const std::string& figure) {
     return figures.at("baselines").at(name).at(figure);
@@ -66,7 +66,7 @@ TEST_F(SlowSystems, DiffusionOfCodesComesNearerThanTheAutoencoderAlone) {
   EXPECT_GT(diffusion.at("right class").get<double>(), 0.8);
 }
 
-TEST_F(SlowSystems, EmojiCategoriesAreToldBetterThanByALinearModelAndTheNearestNeighbour) {
+TEST_F(SlowSystems, EmojiAreClassifiedBetterThanByALinearModelAndTheNearestNeighbour) {
   if (!std::filesystem::exists(real_table("emoji"))) GTEST_SKIP() << "./dev data emoji";
   const std::string train = "train " + std::string(source_folder()) + "/examples/emoji.toml --threads 2 --json --out ";
   const Ran deep = run(train + "resnet"), linear = run(train + "linear --model linear --lr 4e-4");
@@ -78,7 +78,7 @@ TEST_F(SlowSystems, EmojiCategoriesAreToldBetterThanByALinearModelAndTheNearestN
   EXPECT_GT(own, figures["baselines"]["test"]["nearest neighbour"]["accuracy"].get<double>());
 }
 
-TEST_F(SlowSystems, FacesAreCarriedToTheOtherDesign) {
+TEST_F(SlowSystems, FacesAreTranslatedToTheOtherDesign) {
   if (!std::filesystem::exists(real_table("emoji_faces"))) GTEST_SKIP() << "./dev data emoji_faces";
   const nlohmann::json figures = figures_of("face_swap");
   for (const std::string way : {"left to right", "right to left"}) {

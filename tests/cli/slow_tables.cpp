@@ -12,8 +12,8 @@ namespace {
 
 class SlowTables : public CommandTest {
  protected:
-  /// Trains on each split's training rows with the real command and nothing but `options`; the mean of a metric on its
-  /// test rows, which the training does not see.
+  /// Trains on the training rows of each split with the real command and `options` alone. Returns the mean of a metric
+  /// on the test rows, which the training does not see.
   [[nodiscard]] double mean_on_splits(const std::string& table, const std::string& options, const char* metric) const {
     std::ifstream file(real_table(table + ".csv"));
     std::vector<std::string> lines;

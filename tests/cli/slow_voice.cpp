@@ -9,7 +9,7 @@ namespace {
 
 class SlowVoice : public CommandTest {};
 
-TEST_F(SlowVoice, SentencesNeverHeardAreSaidSoThatARecogniserReadsThem) {
+TEST_F(SlowVoice, ARecogniserTranscribesSpokenSentencesOutsideTheTrainingData) {
   if (!data::reads_sounds()) GTEST_SKIP() << "built without libsndfile";
   for (const char* table : {"speech/voice_test.csv", "speech/sentences_test.csv"})
     ASSERT_TRUE(std::filesystem::exists(real_table(table))) << "./dev data voice speech_sentences makes it";

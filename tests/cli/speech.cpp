@@ -1,5 +1,5 @@
-// A speech recogniser by the command: trained on sounds with texts, measured, used to transcribe; bad input is refused
-// with file and place.
+// A speech recogniser in the command: trained on sounds with texts, measured, used to transcribe; bad input is refused
+// with the file and the place in it.
 
 #include <cmath>
 #include <numbers>
@@ -19,7 +19,7 @@ class Speech : public CommandTest {
     if (!data::reads_sounds()) GTEST_SKIP() << "built without libsndfile";
   }
 
-  /// A letter is a tone of its own for a fifth of a second, with a pause behind it.
+  /// The sound of a text: each letter is a tone of a fifth of a second, followed by a pause.
   static std::string sound_of(const std::string& letters, double tuning) {
     constexpr std::int64_t tone = 1600, pause = 400;
     Tensor samples({std::ssize(letters) * (tone + pause)});
@@ -29,12 +29,12 @@ class Speech : public CommandTest {
         samples.set(static_cast<std::int64_t>(i) * (tone + pause) + n,
                     0.5 * std::sin(2 * std::numbers::pi * frequency * static_cast<double>(n) / 8000));
     }
-    for (std::int64_t n = 0; n < samples.size(); ++n)  // a little noise, so that silence is no zeros
+    for (std::int64_t n = 0; n < samples.size(); ++n)  // some noise, so that silence is not exactly 0
       samples.set(n, samples.at(n) + 0.01 * std::sin(static_cast<double>(n * n % 7919)));
     return Medium::sound(samples, 8000).bytes;
   }
 
-  /// A table of sounds of two to four letters by two "voices".
+  /// Writes a table of sounds of two to four letters by two "voices".
   void write_sounds(const std::string& name, int rows, unsigned state) const {
     std::string table = "file,text,speaker\n";
     const auto draw = [&](unsigned below) { return ((state = state * 1664525U + 1013904223U) >> 16) % below; };
@@ -59,14 +59,14 @@ class Speech : public CommandTest {
   [[nodiscard]] std::string model(const std::string& folder) const {
     return read_text(path(folder + "/model.safetensors"));
   }
-  /// What `thalweg train` says of a table with one row more.
+  /// Runs `thalweg train` on a table with this row added.
   [[nodiscard]] Ran refused(const std::string& row) const {
     write("bad.csv", read_text(path("train.csv")) + row + "\n");
     return run("train s.toml --quiet --set data.train=bad.csv");
   }
 };
 
-TEST_F(Speech, IsLearnedMeasuredAndTranscribed) {
+TEST_F(Speech, IsTrainedMeasuredAndTranscribes) {
   write_files();
   const Ran trained = run("train s.toml --quiet --out r --threads 1");
   ASSERT_EQ(trained.code, 0) << trained.err;
@@ -89,7 +89,7 @@ TEST_F(Speech, IsLearnedMeasuredAndTranscribed) {
   EXPECT_EQ(run("transcribe r da.wav --json").json().at("text"), "da");
 }
 
-TEST_F(Speech, TheRunKnowsItsSounds) {
+TEST_F(Speech, TheRunRecordsItsSounds) {
   write_files();
   ASSERT_EQ(run("train s.toml --quiet --out r --set train.epochs=1").code, 0);
   const std::string before = read_text(path("test3.wav"));
@@ -107,9 +107,9 @@ TEST_F(Speech, TheRunKnowsItsSounds) {
   EXPECT_EQ(run("evaluate r").code, 0);
 }
 
-TEST_F(Speech, ASoundReadsTheSameAloneAndAmongLongerOnes) {
+TEST_F(Speech, PaddingDoesNotChangeATranscription) {
   write_files();
-  ASSERT_EQ(run("train s.toml --quiet --out r --set train.epochs=3").code, 0);  // with errors left to count
+  ASSERT_EQ(run("train s.toml --quiet --out r --set train.epochs=3").code, 0);  // so few that some errors remain
   std::string files;
   std::vector<std::string> said;
   std::istringstream table(read_text(path("test.csv")));
@@ -144,7 +144,7 @@ TEST_F(Speech, HasTheSameBitsForAnyThreadsAndAfterAResume) {
   EXPECT_EQ(read_text(path("one/media.jsonl")), read_text(path("parts/media.jsonl")));
 }
 
-TEST_F(Speech, AFolderWithTextsBesideItsSoundsIsTheSame) {
+TEST_F(Speech, AFolderWithATextFilePerSoundWorksLikeATable) {
   write_files();
   std::istringstream table(read_text(path("test.csv")));
   std::string line;
@@ -164,17 +164,17 @@ TEST_F(Speech, AFolderWithTextsBesideItsSoundsIsTheSame) {
     EXPECT_EQ(a.at(name), b.at(name));
 }
 
-/// What is trained with is what a model can be loaded with.
-TEST_F(Speech, WindowsThatNoModelCouldHaveAreRefused) {
+/// Training refuses the sizes that loading a model would refuse.
+TEST_F(Speech, InvalidWindowsAreRefused) {
   write_files();
   const Ran ran = run("train s.toml --quiet --set data.window=0.8 --set data.hop=0.1 --out w");
   EXPECT_EQ(ran.code, 2) << ran.err;
   EXPECT_NE(ran.err.find("a smaller window"), std::string::npos) << ran.err;
 }
 
-TEST_F(Speech, EqualLettersNeedAStepBetweenThem) {
+TEST_F(Speech, EqualAdjacentLettersNeedAnExtraStep) {
   write_files();
-  Tensor samples({800});  // a tenth of a second: some three steps
+  Tensor samples({800});  // a tenth of a second: about three steps
   for (std::int64_t i = 0; i < samples.size(); ++i) samples.set(i, 0.1 * std::sin(0.3 * static_cast<double>(i)));
   write("short.wav", Medium::sound(samples, 8000).bytes);
   EXPECT_EQ(refused("short.wav,aaa,low").code, 3);
@@ -182,7 +182,7 @@ TEST_F(Speech, EqualLettersNeedAStepBetweenThem) {
   EXPECT_EQ(refused("short.wav,abc,low").code, 0);
 }
 
-TEST_F(Speech, RefusesWhatItCannotLearnByFileAndPlace) {
+TEST_F(Speech, RefusesBadInputWithFileAndPlace) {
   write_files();
   const auto expect = [&](const std::string& row, const std::string& message) {
     const Ran ran = refused(row);
@@ -211,7 +211,7 @@ TEST_F(Speech, RefusesWhatItCannotLearnByFileAndPlace) {
   EXPECT_NE(column.err.find("no column 'said'"), std::string::npos) << column.err;
 }
 
-TEST_F(Speech, IsASystemThatOnlySoundsAreFor) {
+TEST_F(Speech, NeedsDataOfSounds) {
   write_files();
   EXPECT_NE(run("list systems").out.find("speech_recogniser"), std::string::npos);
   write_table("t.csv");

@@ -20,14 +20,14 @@ class StudyCommand : public CommandTest {
 constexpr const char* arms =
     "[[arms]]\nname = \"plain\"\n[[arms]]\nname = \"noise\"\nset = { noise = 0.01 }\n[[arms]]\nname = \"same\"\n";
 
-TEST_F(StudyCommand, SaysThatAClaimShowsWhereItDoes) {
+TEST_F(StudyCommand, ConfirmsATrueClaim) {
   write_study(arms, "lower = \"noise\"\nhigher = \"plain\"\n");
   const Ran ran = run("study s.toml --json");
   ASSERT_EQ(ran.code, 0) << ran.err;
   const auto json = ran.json();
   EXPECT_TRUE(json["shows"]);
   EXPECT_EQ(json["arms"]["noise"].size(), 7);
-  EXPECT_NE(json["arms"]["noise"][0], json["arms"]["noise"][1]);  // each repetition draws noise of its own
+  EXPECT_NE(json["arms"]["noise"][0], json["arms"]["noise"][1]);  // each repetition draws other noise
   const std::string page = read_text(path("s.md"));
   for (const char* part :
        {"# Which is lower?", "**Confirmed: 'noise' ends below 'plain' in 100 %", "| plain |", "s.svg"})
@@ -35,13 +35,13 @@ TEST_F(StudyCommand, SaysThatAClaimShowsWhereItDoes) {
   EXPECT_NE(read_text(path("s.svg")).find("<svg"), std::string::npos);
 }
 
-TEST_F(StudyCommand, SaysThatAClaimDoesNotShowWhereTheArmsAreOne) {
+TEST_F(StudyCommand, DoesNotConfirmAClaimAboutEqualArms) {
   write_study(arms, "lower = \"same\"\nhigher = \"plain\"\n");
   EXPECT_FALSE(run("study s.toml --json").json()["shows"]);
   EXPECT_NE(read_text(path("s.md")).find("**Not confirmed: "), std::string::npos);
 }
 
-TEST_F(StudyCommand, TrainsEachArmByWhatItChoseAndShowsOtherMeasuresBeside) {
+TEST_F(StudyCommand, TrainsEachArmAtItsBestRateAndShowsOtherMeasuresToo) {
   write_table("t.csv");
   write("c.toml", "[data]\nformat = \"csv\"\ntrain = \"t.csv\"\ntest = \"t.csv\"\ntarget = \"y\"\nvalidation = 0.2\n");
   const std::string study =
@@ -65,10 +65,10 @@ TEST_F(StudyCommand, TrainsEachArmByWhatItChoseAndShowsOtherMeasuresBeside) {
   ASSERT_EQ(with("largest").code, 0);
   EXPECT_NE(read_text(path("s.md")).find(" largest eigenvalue before |"), std::string::npos);
   EXPECT_EQ(with("depth").code, 2);
-  EXPECT_EQ(with("test_error").code, 2);  // of numbers there is none
+  EXPECT_EQ(with("test_error").code, 2);  // a regression has no error rate
 }
 
-TEST_F(StudyCommand, MeasuresWhatTrainingsHaveInCommon) {
+TEST_F(StudyCommand, MeasuresSpreadDistanceAndVarianceOfTrainings) {
   write_table("t.csv");
   write("c.toml", "[data]\nformat = \"csv\"\ntrain = \"t.csv\"\ntest = \"t.csv\"\ntarget = \"y\"\nvalidation = 0.2\n");
   const auto with = [&](const std::string& study, const std::string& first, const std::string& second) {
@@ -89,8 +89,8 @@ TEST_F(StudyCommand, MeasuresWhatTrainingsHaveInCommon) {
   const Ran swept =
       with("result = \"test_loss\"\nsweep = { \"optimizer.lr\" = [1e-7, 3e-7, 0.03, 1e9] }\n", "", "within = 1e9\n");
   ASSERT_EQ(swept.code, 0) << swept.err;
-  for (const double part : results(swept, "a")) EXPECT_EQ(part, 0.75);  // all but 0.03 are above
-  for (const double part : results(swept, "b")) EXPECT_EQ(part, 0.25);  // what diverged is above any bound
+  for (const double part : results(swept, "a")) EXPECT_EQ(part, 0.75);  // all rates except 0.03 exceed the bound
+  for (const double part : results(swept, "b")) EXPECT_EQ(part, 0.25);  // a diverged run exceeds every bound
   EXPECT_NE(read_text(path("s.md")).find(" lowest test loss |"), std::string::npos);
 
   const Ran distances = with("result = \"test_loss\"\n", "", "as = \"distance\"\n");
@@ -112,22 +112,22 @@ TEST_F(StudyCommand, MeasuresWhatTrainingsHaveInCommon) {
   const Ran tenth = with("result = \"test_loss\"\n" + grid, "times = { \"optimizer.lr\" = 1e-5 }\n", "");
   ASSERT_EQ(tenth.code, 0) << tenth.err;
   EXPECT_TRUE(tenth.json()["shows"]);
-  EXPECT_EQ(with("result = \"test_loss\"\n", "times = { \"optimizer.lr\" = 0.1 }\n", "").code, 2);  // of no grid
+  EXPECT_EQ(with("result = \"test_loss\"\n", "times = { \"optimizer.lr\" = 0.1 }\n", "").code, 2);  // needs a grid
   EXPECT_EQ(with("result = \"test_loss\"\nas = \"square\"\n", "", "").code, 2);
   const Ran timed = with("result = \"test_loss\"\nseconds = 0.02\n", "set = { \"train.epochs\" = 1000000000 }\n",
                          "set = { \"train.epochs\" = 1000000000 }\n");
   EXPECT_EQ(timed.code, 0) << timed.err;
 }
 
-TEST_F(StudyCommand, WalksAreMeasuredByTheirDistanceFromAPoint) {
+TEST_F(StudyCommand, MinimisationsAreMeasuredByTheirDistanceFromAPoint) {
   write_study(arms, "lower = \"noise\"\nhigher = \"plain\"\nto = [3.0, 0.0]\n");
   for (const double distance : run("study s.toml --json").json()["arms"]["plain"].get<std::vector<double>>())
-    EXPECT_NEAR(distance, 3, 1e-6);  // plain descent stays at the saddle in 0
+    EXPECT_NEAR(distance, 3, 1e-6);  // plain descent stays at the saddle at 0
   write_study(arms, "lower = \"noise\"\nhigher = \"plain\"\nto = [3.0]\n");
   EXPECT_EQ(run("study s.toml").code, 2);
 }
 
-/// A study of two arms of a kind, and what both have.
+/// The text of a study of a kind with two arms; `both` are the lines that hold for both.
 std::string two_arms(const std::string& kind, const std::string& both, const std::string& first,
                      const std::string& second) {
   return "question = \"q\"\nclaim = \"c\"\nsource = \"s\"\nkind = \"" + kind +
@@ -135,18 +135,18 @@ std::string two_arms(const std::string& kind, const std::string& both, const std
          "\n[[arms]]\nname = \"two\"\n" + second + "\n";
 }
 
-TEST_F(StudyCommand, OfRandomFunctionsOfOneDimensionHalfTheStationaryPointsAreMinima) {
+TEST_F(StudyCommand, HalfTheStationaryPointsOfRandomFunctionsOfOneDimensionAreMinima) {
   write("s.toml", two_arms("stationary_points", "repeats = 7\nstarts = 40", "dim = 6", "dim = 1"));
   const Ran ran = run("study s.toml --json");
   ASSERT_EQ(ran.code, 0) << ran.err;
   const auto json = ran.json();
   double mean = 0;
   for (const double part : json["arms"]["two"]) mean += part / 7;
-  EXPECT_NEAR(mean, 0.5, 0.1);  // between two minima of a line lies a maximum
+  EXPECT_NEAR(mean, 0.5, 0.1);  // in one dimension minima and maxima alternate
   EXPECT_TRUE(json["shows"]) << json;
 }
 
-TEST_F(StudyCommand, AGradientCostsAFewLossesOrOneForEachParameter) {
+TEST_F(StudyCommand, MeasuresTheCostOfAGradientInEvaluationsOfTheLoss) {
   write("s.toml", two_arms("gradient_cost", "repeats = 5\ninputs = 8", "by = \"reverse\"", "by = \"differences\""));
   const Ran ran = run("study s.toml --json");
   ASSERT_EQ(ran.code, 0) << ran.err;
@@ -159,7 +159,7 @@ TEST_F(StudyCommand, AGradientCostsAFewLossesOrOneForEachParameter) {
   }
 }
 
-TEST_F(StudyCommand, OnAFiniteSumSagaConvergesWhereDescentStalls) {
+TEST_F(StudyCommand, OnAFiniteSumSagaConvergesWhereStochasticDescentStalls) {
   write_table("t.csv", 60);
   write("c.toml",
         "[data]\nformat = \"csv\"\ntrain = \"t.csv\"\ntarget = \"y\"\nvalidation = 0.0\n[model]\nkind = "
@@ -188,14 +188,14 @@ TEST_F(StudyCommand, OnAFiniteSumSagaConvergesWhereDescentStalls) {
   }
 }
 
-TEST_F(StudyCommand, RefusesNumbersThatMeanNothingBeforeItBegins) {
+TEST_F(StudyCommand, RefusesInvalidNumbersBeforeItTrains) {
   const auto refused = [&](const std::string& kind, const std::string& both, const std::string& arm,
                            const std::string& part) {
     write("s.toml", two_arms(kind, both, arm, ""));
     const Ran ran = run("study s.toml");
     EXPECT_EQ(ran.code, 2) << kind << " " << both << arm << ran.err;
     EXPECT_NE(ran.err.find(part), std::string::npos) << ran.err;
-    EXPECT_EQ(std::count(ran.err.begin(), ran.err.end(), '\n'), 1) << ran.err;  // and no arm was begun
+    EXPECT_EQ(std::count(ran.err.begin(), ran.err.end(), '\n'), 1) << ran.err;  // no arm was trained
   };
   refused("stationary_points", "", "dim = 0", "dim = 0. Wanted: in [1, 1000]");
   refused("stationary_points", "dim = -2", "", "dim = -2");
@@ -216,7 +216,7 @@ TEST_F(StudyCommand, RefusesNumbersThatMeanNothingBeforeItBegins) {
   refused("finite_sum", "", "", "config is missing");
 }
 
-TEST_F(StudyCommand, RefusesWhatIsNoStudy) {
+TEST_F(StudyCommand, RefusesInvalidStudies) {
   write_study(arms, "lower = \"nobody\"\nhigher = \"plain\"\n");
   EXPECT_EQ(run("study s.toml").code, 2);
   write_study("", "lower = \"noise\"\nhigher = \"plain\"\n");

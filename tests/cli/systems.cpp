@@ -1,5 +1,5 @@
-// A small version of each system, by the command: it learns, with the same bits for any number of threads and after a
-// resume; it is measured, and makes its products.
+// A small version of each system in the command: it learns, with the same bits for any number of threads and after a
+// resume; it is measured, and generates images.
 
 #include <algorithm>
 #include <cmath>
@@ -14,12 +14,12 @@
 namespace thalweg::testing {
 namespace {
 
-/// A system so small that it trains in seconds.
+/// A configuration of a system that trains in seconds.
 struct Short {
   std::string options;                       ///< of [system]
-  std::string more = "";                     ///< sections
-  std::string falls = "loss";                ///< the metric of an epoch that the training brings down
-  std::string figure = "", baseline = "";    ///< of `thalweg evaluate`
+  std::string more = "";                     ///< further sections
+  std::string falls = "loss";                ///< the metric of an epoch that the training decreases
+  std::string figure = "", baseline = "";    ///< a metric that `thalweg evaluate` prints, and a baseline of it
   std::vector<std::string> objectives = {};  ///< where there are several
 };
 
@@ -61,7 +61,7 @@ const std::map<std::string, Short>& shorts() {
 
 class SystemTest : public ImageFilesTest {
  protected:
-  /// A few hundred of Fashion-MNIST, and the configuration of a system.
+  /// Writes a few hundred images of Fashion-MNIST and the configuration of a system.
   void write_files(const std::string& system) const {
     const auto [train, test] = data::fashion_mnist();
     write_images("train", train.slice(0, 640));
@@ -95,7 +95,7 @@ class Systems : public SystemTest, public ::testing::WithParamInterface<std::str
   void write_files() const { SystemTest::write_files(GetParam()); }
 };
 
-TEST_P(Systems, AParameterThatIsNoNumberIsNamed) {
+TEST_P(Systems, AParameterThatIsNanIsRefusedByName) {
   write_files();
   train("--out run --set train.epochs=1");
   SafetensorsFile file = read_safetensors(path("run/model.safetensors"));
@@ -127,7 +127,7 @@ TEST_P(Systems, LearnsWithTheSameBitsForAnyThreadsAndAfterAResume) {
   for (std::string line; std::getline(lines, line);) {
     const auto entry = nlohmann::json::parse(line);
     if (entry.contains("metrics")) course.push_back(entry["metrics"].at(key));
-    if (!entry.contains("metrics") && !entry.contains("loss")) continue;  // the time alone
+    if (!entry.contains("metrics") && !entry.contains("loss")) continue;  // such an entry has only a time
     for (const std::string& name : shorts().at(GetParam()).objectives) {
       EXPECT_TRUE(entry.value("reported", entry.value("metrics", nlohmann::json())).contains(name + ".loss")) << line;
     }
@@ -141,7 +141,7 @@ TEST_P(Systems, LearnsWithTheSameBitsForAnyThreadsAndAfterAResume) {
   EXPECT_LT(report.size(), 5'000'000u);
 }
 
-TEST_P(Systems, IsMeasuredAndMakesTheSameForTheSameSeed) {
+TEST_P(Systems, IsMeasuredAndGeneratesTheSameImagesForTheSameSeed) {
   write_files();
   train("--out run");
   const Short& small = shorts().at(GetParam());
@@ -178,7 +178,7 @@ INSTANTIATE_TEST_SUITE_P(Each, Systems, ::testing::Values("diffusion", "gan", "g
 
 class Diffusion : public SystemTest {};
 
-TEST_F(Diffusion, MakesWhatIsAskedForInSoManySteps) {
+TEST_F(Diffusion, GeneratesTheRequestedClassWithTheRequestedSteps) {
   write_files("diffusion");
   train("--out run --set train.epochs=1");
   const auto made = [&](const std::string& arguments) {
@@ -213,20 +213,20 @@ TEST_F(Diffusion, ARunWithoutASeedInItsConfigurationIsMeasured) {
   EXPECT_EQ(measured.out, seeded);
 }
 
-TEST_F(Diffusion, OfAStoppedRunTheAverageIsMeasured) {
+TEST_F(Diffusion, EvaluateMeasuresTheAverageOfAStoppedRun) {
   write_files("diffusion");
   const auto measured = [&](const std::string& average) {
     const std::string folder = "average" + average;
     train("--out " + folder + " --stop-after 11 --set system.average=" + average);
     return run("evaluate " + folder + " --json").json();
   };
-  const nlohmann::json half = measured("0.5"), none = measured("0");  // the latter is the last step's parameters
+  const nlohmann::json half = measured("0.5"), none = measured("0");  // with 0, the parameters of the last step
   EXPECT_EQ(half.at("average"), "ema");
   EXPECT_EQ(half.at("step"), 11);
   EXPECT_NE(half.at("loss"), none.at("loss"));
 }
 
-TEST_F(Diffusion, IsMeasuredBesideRealImagesSpreadOverTheData) {
+TEST_F(Diffusion, IsComparedWithRealImagesFromAllPartsOfTheData) {
   const auto [train_images, test_images] = data::fashion_mnist();
   const auto in_order = [](const Dataset& images) {
     std::vector<std::int64_t> rows(static_cast<std::size_t>(images.rows()));
@@ -249,7 +249,7 @@ TEST_F(Diffusion, IsMeasuredBesideRealImagesSpreadOverTheData) {
   EXPECT_EQ(ordered["baselines"]["real"]["right class"], ordered["accuracy of the classifier"]);
 }
 
-TEST_F(Diffusion, AClassifierThatSeesNoMoreThanTheCommonestClassSaysLittle) {
+TEST_F(Diffusion, WarnsIfTheClassifierIsNoBetterThanTheMostFrequentClass) {
   write_files("diffusion");
   train("--out run --set train.epochs=1");
   const Ran sees = run("evaluate run");
@@ -268,7 +268,7 @@ TEST_F(Diffusion, AClassifierThatSeesNoMoreThanTheCommonestClassSaysLittle) {
 
 class Codes : public SystemTest {};
 
-TEST_F(Codes, ThoseThatNothingIsEncodedAsBeginAnew) {
+TEST_F(Codes, UnusedCodesAreInitialisedAgain) {
   write_files("vq_vae");
   train("--out run --set train.epochs=10");
   const nlohmann::json figures = run("evaluate run --json").json();
@@ -279,7 +279,7 @@ TEST_F(Codes, ThoseThatNothingIsEncodedAsBeginAnew) {
   EXPECT_LE(perplexity, 16);
 }
 
-TEST_F(Codes, APriorLearnsWhichOnesFollowWhich) {
+TEST_F(Codes, ThePriorLearnsTheOrderOfCodes) {
   write_files("gumbel");
   train("--out run --set train.epochs=10");
   std::vector<double> surprise;
@@ -288,10 +288,10 @@ TEST_F(Codes, APriorLearnsWhichOnesFollowWhich) {
     const auto entry = nlohmann::json::parse(line);
     if (entry.contains("metrics")) surprise.push_back(entry["metrics"].at("prior.loss"));
   }
-  EXPECT_LT(surprise.back(), std::log(8.0) - 0.2);  // of 8 codes without any knowledge
+  EXPECT_LT(surprise.back(), std::log(8.0) - 0.2);  // log 8 if all 8 codes were equally likely
 }
 
-TEST_F(Codes, TheTemperatureGoesAPartOfTheWayToItsLowestInEachStep) {
+TEST_F(Codes, TheTemperatureDecaysExponentiallyToItsLowest) {
   write_files("gumbel");
   train("--out run");
   std::int64_t steps = 0;
@@ -312,7 +312,7 @@ TEST_F(Codes, ATemperatureThatRisesIsRefused) {
   EXPECT_NE(ran.err.find("lowest_temperature = 2"), std::string::npos) << ran.err;
 }
 
-TEST_F(Codes, MorePlacesThanThereCanBeAreRefused) {
+TEST_F(Codes, TooManyPlacesAreRefused) {
   for (const std::string system : {"gumbel", "vq_vae"}) {
     write_files(system);
     const Ran ran = run("train s.toml --set system.places=4611686018427387904");
@@ -326,7 +326,7 @@ class LatentDiffusion : public SystemTest {
   static constexpr const char* grid = "--set system.levels=2 --set system.channels=8 --set system.width=2 ";
   static constexpr const char* in_codes = "--set system.latent=autoencoder ";
 
-  /// Trains an autoencoder, and leaves the configuration of a diffusion.
+  /// Trains an autoencoder, and writes the configuration of a diffusion of its codes.
   void train_autoencoder(const std::string& arguments = grid) const {
     write_files("vae");
     train("--out autoencoder " + arguments);
@@ -355,11 +355,11 @@ TEST_F(LatentDiffusion, LearnsWithTheSameBitsForAnyThreadsAndAfterAResume) {
   ASSERT_EQ(run("generate one --count 3 --class Bag --out bags").code, 0);
   EXPECT_EQ(data::read_picture(path("bags") / "00002.png").shape(), (Shape{28, 28, 1}));
   const std::string model_text = model("one");
-  EXPECT_EQ(model_text.find("encoder/"), std::string::npos);  // the autoencoder stays where it is
+  EXPECT_EQ(model_text.find("encoder/"), std::string::npos);  // the model does not contain the autoencoder
   EXPECT_NE(model_text.find("latent_checksum"), std::string::npos);
 }
 
-TEST_F(LatentDiffusion, ItsLossFallsBelowThatOfCodesWithoutStructure) {
+TEST_F(LatentDiffusion, ItsLossFallsBelowThatOfNormallyDistributedCodes) {
   train_autoencoder(std::string(grid) + "--set train.epochs=20");
   train("--out run --set train.epochs=12 " + std::string(in_codes));
   std::vector<double> course;
@@ -368,8 +368,8 @@ TEST_F(LatentDiffusion, ItsLossFallsBelowThatOfCodesWithoutStructure) {
     const auto entry = nlohmann::json::parse(line);
     if (entry.contains("metrics")) course.push_back(entry["metrics"].at("loss"));
   }
-  // codes are about standard normal: were they no more than that, nothing could be said of a velocity, and the mean
-  // square would stay at 1
+  // codes have about the standard normal distribution; if they had no further structure, no prediction of the velocity
+  // would be better than 0, and the mean square would stay at 1
   EXPECT_NEAR(course.front(), 1, 0.2);
   EXPECT_LT(course.back(), 0.95);
 }
@@ -397,13 +397,13 @@ TEST_F(LatentDiffusion, AnAutoencoderThatIsMissingChangedOrOfAnotherSizeIsRefuse
 
   const Dataset images = data::fashion_mnist().first.slice(0, 640);
   const Tensor& pixels = images["input"];
-  write_idx("train-images", pixels.reshape({2 * 640, 14, 28}).rows(0, 640));  // halves of images
+  write_idx("train-images", pixels.reshape({2 * 640, 14, 28}).rows(0, 640));  // images of half the height
   expect_refused("train s.toml --set system.latent=kept --set data.test=\"\"", 3, "(28, 28, 1)");
 }
 
 class Gan : public SystemTest {};
 
-TEST_F(Gan, ARunThatWasKilledGoesOnFromItsCheckpointToTheSameBits) {
+TEST_F(Gan, AKilledRunResumesFromItsCheckpointWithTheSameBits) {
   write_files("gan");
   const std::string often = "--set train.epochs=12 --set train.checkpoint_every=\"3 steps\" ";
   train("--out whole " + often);
@@ -428,7 +428,7 @@ TEST_F(Gan, ItsReportShowsBothLossesAndNoVerdictOnThem) {
     EXPECT_NE(report.find(part), std::string::npos) << part;
 }
 
-/// Their data are of other kinds: texts.cpp, face_swap.cpp, speech.cpp, sequences.cpp, embeddings.cpp,
+/// Systems on other kinds of data: texts.cpp, face_swap.cpp, speech.cpp, sequences.cpp, embeddings.cpp,
 /// recommender.cpp, playing.cpp, masked.cpp, preferences.cpp, voice.cpp.
 constexpr std::string_view tested_elsewhere[] = {
     "text_classifier", "face_swap", "speech_recogniser", "sequences", "embeddings", "recommender", "policy",
@@ -444,7 +444,7 @@ TEST(SystemTable, EveryRowHasAShortFormAndDocumentation) {
 
 class SystemConfig : public CommandTest {};
 
-TEST_F(SystemConfig, ASystemTakesThePlaceOfModelAndLoss) {
+TEST_F(SystemConfig, ASystemReplacesModelAndLoss) {
   write_table("t.csv");
   const auto refused = [&](const std::string& text, const std::string& why) {
     write("s.toml", "[data]\ntrain = \"t.csv\"\ntarget = \"y\"\n" + text);

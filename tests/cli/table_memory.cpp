@@ -1,4 +1,4 @@
-// The memory of a training on a table of many levels, beside the size of its file.
+// The memory of a training on a table with a category of many levels, compared with the size of its file.
 
 #include <fmt/format.h>
 
@@ -14,7 +14,7 @@ namespace {
 class TableMemory : public CommandTest {
  protected:
   void SetUp() override {
-    if (address_sanitizer || thread_sanitizer) GTEST_SKIP() << "sanitizers take memory of their own";
+    if (address_sanitizer || thread_sanitizer) GTEST_SKIP() << "sanitizers use memory of their own";
     write("measured.py",
           "import json, resource, subprocess, sys, time\n"
           "began = time.monotonic()\n"
@@ -25,7 +25,7 @@ class TableMemory : public CommandTest {
           "sys.exit(code)\n");
   }
 
-  /// Of a category with 1,500 levels, two numbers, and a target that follows from all of them.
+  /// Writes a category with 1,500 levels, two numbers, and a target that depends on all of them.
   void write_levels(const std::string& name, int rows) const {
     std::minstd_rand draw(1);
     const auto number = [&] { return static_cast<double>(draw() % 4001) / 1000 - 2; };
@@ -39,7 +39,7 @@ class TableMemory : public CommandTest {
   }
 
   struct Needed {
-    double bytes, seconds, training;  ///< in all; of the seconds those of the training itself
+    double bytes, seconds, training;  ///< peak memory; seconds of the process, and of the training in it
   };
   [[nodiscard]] Needed needed_by(const std::string& table, const std::string& options) const {
     const Ran trained =
@@ -61,13 +61,13 @@ class TableMemory : public CommandTest {
 
 using SlowTableMemory = TableMemory;
 
-TEST_F(TableMemory, OfManyLevelsIsThatOfTheFileAndALittle) {
+TEST_F(TableMemory, IsNotMuchMoreThanTheFileForManyLevels) {
   write_levels("t.csv", 60'000);
   EXPECT_LT(needed_by("t.csv", "--epochs 1").bytes, most_bytes("t.csv"));
   EXPECT_LT(needed_by("t.csv", "--epochs 1 --model mlp").bytes, most_bytes("t.csv"));
 }
 
-TEST_F(SlowTableMemory, OfManyRowsIsThatOfTheFileAndALittle) {
+TEST_F(SlowTableMemory, IsNotMuchMoreThanTheFileForManyRows) {
   write_levels("t.csv", 500'000);
   double beside = 0;
   for (int attempt = 0; attempt == 0 || (attempt < 3 && beside > 5); ++attempt) {  // the machine may be busy

@@ -1,4 +1,4 @@
-// Classifiers of texts by the command: trained in epochs and from a stream, stopped, resumed and evaluated.
+// Classifiers of texts in the command: trained in epochs and from a stream, stopped, resumed and evaluated.
 
 #include "command.hpp"
 
@@ -7,7 +7,7 @@ namespace {
 
 class Texts : public CommandTest {
  protected:
-  /// Mails whose words say what they are, in a table and a configuration of it.
+  /// Writes a table of mails whose words determine their class, and a configuration.
   void write_mails(int rows = 200) const {
     std::string text = "class,text\n";
     for (int i = 0; i < rows; ++i) {
@@ -26,7 +26,7 @@ class Texts : public CommandTest {
   [[nodiscard]] std::string model(const std::string& run) const { return read_text(path(run + "/model.safetensors")); }
 };
 
-TEST_F(Texts, AreLearnedInPassesAndEvaluated) {
+TEST_F(Texts, AreLearnedInEpochsAndEvaluated) {
   write_mails();
   const Ran ran = run("train mails.toml --out r --json -q");
   ASSERT_EQ(ran.code, 0) << ran.err;
@@ -82,7 +82,7 @@ TEST_F(Texts, RowsArePredictedByTheirColumnOfTexts) {
   EXPECT_NE(other.err.find("no column 'text'"), std::string::npos) << other.err;
 }
 
-TEST_F(Texts, TheirSystemIsARowAndNoOtherTakesThem) {
+TEST_F(Texts, TheirSystemIsListedAndOthersRefuseTexts) {
   write_mails(20);
   EXPECT_NE(run("list systems").out.find("text_classifier"), std::string::npos);
   const Ran other = run("train mails.toml -q --set system.kind=vae");
@@ -101,7 +101,7 @@ TEST_F(Texts, AResumedRunHasTheSameBits) {
   ASSERT_EQ(run("train mails.toml --out parts -q --stop-after 37 --set system.weighting=tfidf").code, 0);
   ASSERT_EQ(run("train mails.toml --out parts -q --resume --set system.weighting=tfidf").code, 0);
   EXPECT_TRUE(model("whole") == model("parts"));
-  const auto losses = [&](const std::string& name) {  // of the epochs
+  const auto losses = [&](const std::string& name) {  // one per epoch
     std::vector<double> all;
     std::istringstream lines(read_text(path(name + "/metrics.jsonl")));
     for (std::string line; std::getline(lines, line);) {
@@ -114,7 +114,7 @@ TEST_F(Texts, AResumedRunHasTheSameBits) {
   EXPECT_EQ(losses("whole").size(), 4u);
 }
 
-TEST_F(Texts, AStreamIsPredictedBeforeItIsLearnedAndGoesOn) {
+TEST_F(Texts, EachTextOfAStreamIsPredictedBeforeItIsLearned) {
   write_mails();
   const Ran whole = run("train stream.toml --online --out whole < mails.csv");
   ASSERT_EQ(whole.code, 0) << whole.err;
@@ -128,7 +128,7 @@ TEST_F(Texts, AStreamIsPredictedBeforeItIsLearnedAndGoesOn) {
   EXPECT_EQ(run("evaluate parts --data mails.csv --json").json()["rows"], 200);
 }
 
-TEST_F(Texts, CommandsThatAreNotForThemNameThem) {
+TEST_F(Texts, CommandsThatDoNotSuitThemSaySo) {
   write_mails();
   ASSERT_EQ(run("train mails.toml --out r -q").code, 0);
   for (const char* command : {"generate r", "inspect r", "play r", "landscape r", "inspect r --curvature"}) {
@@ -138,7 +138,7 @@ TEST_F(Texts, CommandsThatAreNotForThemNameThem) {
   }
 }
 
-TEST_F(Texts, AStreamOnAFileGoesOnBehindWhatWasLearned) {
+TEST_F(Texts, AResumedStreamFromAFileSkipsTheTextsAlreadyLearned) {
   write_mails();
   ASSERT_EQ(run("train mails.toml --online --out whole -q").code, 0);
   ASSERT_EQ(run("train mails.toml --online --out parts -q --stop-after 63").code, 0);
@@ -169,7 +169,7 @@ TEST_F(Texts, FoldersAndLinesAreRead) {
   }
 }
 
-TEST_F(Texts, WhatIsNoTextWithAClassIsRefusedByFileAndLine) {
+TEST_F(Texts, BadRowsAreRefusedWithFileAndLine) {
   write_mails(20);
   const Ran of_class =
       shell("{ head -n 3 mails.csv; echo eggs,hello there; } | " + command() + " train stream.toml --online -q");
@@ -199,7 +199,7 @@ class SlowTexts : public CommandTest {
   }
 };
 
-// scikit-learn's best TF-IDF logistic regression has 0.9784 with 2^18 columns (bench/peers/spam.py)
+// scikit-learn's best TF-IDF logistic regression reaches 0.9784 with 2^18 columns (bench/peers/spam.py).
 TEST_F(SlowTexts, SpamIsFiltered) {
   const Ran small = run("train " + example("spam.toml") + " -q --json");
   EXPECT_LE(small.json()["parameters"], 1001);
@@ -208,7 +208,7 @@ TEST_F(SlowTexts, SpamIsFiltered) {
             0.9784);
 }
 
-// SGDClassifier.partial_fit behind a HashingVectorizer predicts 0.9634 of the same stream right
+// scikit-learn's HashingVectorizer with SGDClassifier.partial_fit predicts 0.9634 of the same stream correctly.
 TEST_F(SlowTexts, AStreamOfMailsIsPredictedBeforeItIsLearned) {
   const Ran ran = run("train " + example("spam_stream.toml") + " --online < " + real_table("spam_train.csv").string());
   const auto at = ran.out.find("accuracy ");

@@ -1,4 +1,4 @@
-// One configuration with several variants: `[[variants]]`.
+// One configuration with several variants, `[[variants]]`: trained, compared, resumed.
 
 #include "command.hpp"
 
@@ -11,7 +11,7 @@ namespace fs = std::filesystem;
 
 class Variants : public CommandTest {
  protected:
-  /// Of which the third diverges.
+  /// Writes a configuration of three variants, of which the third diverges.
   void write_configuration() const {
     write_table("t.csv");
     write("v.toml", R"(
@@ -69,7 +69,7 @@ TEST_F(Variants, AreTrainedOneAfterTheOtherAndComparedInOneReport) {
   }
 }
 
-TEST_F(Variants, TheFolderOfAllIsNoModel) {
+TEST_F(Variants, TheFolderOfAllVariantsIsNotAModel) {
   write_configuration();
   ASSERT_EQ(run("train v.toml --quiet").code, 5);
   const Ran ran = run("evaluate runs/v");
@@ -78,7 +78,7 @@ TEST_F(Variants, TheFolderOfAllIsNoModel) {
   EXPECT_EQ(run("evaluate runs/v/plain").code, 0);
 }
 
-TEST_F(Variants, OneAloneIsTheSameModel) {
+TEST_F(Variants, OneVariantTrainedAloneIsTheSameModel) {
   write_configuration();
   ASSERT_EQ(run("train v.toml --quiet").code, 5);
   const Ran one = run("train v.toml --variant 'tanh, Normalised' --quiet");
@@ -104,7 +104,7 @@ TEST_F(Variants, ResumeWhereTheyWereStopped) {
   EXPECT_TRUE(fs::exists(path("parts/report.html")));
 }
 
-TEST_F(Variants, ResumeKnowsTheCommandLineAndAnotherKind) {
+TEST_F(Variants, ResumeUsesTheSavedCommandLine) {
   write_table("t.csv");
   write("k.toml",
         "[data]\ntrain = \"t.csv\"\ntarget = \"y\"\n[train]\nepochs = 4\n[[variants]]\nname = "
@@ -116,7 +116,7 @@ TEST_F(Variants, ResumeKnowsTheCommandLineAndAnotherKind) {
   const Ran changed = run("train parts --resume --quiet --epochs 9");
   EXPECT_EQ(changed.code, 2) << changed.out;
   EXPECT_EQ(read_text(path("parts/config.toml")), stored);
-  fs::remove_all(path("parts/other"));  // as if it had not begun
+  fs::remove_all(path("parts/other"));  // as if this variant had not started
   const Ran last = run("train parts --resume --quiet --threads 1");
   ASSERT_EQ(last.code, 0) << last.err;
   for (const char* name : {"plain", "other"}) {
@@ -128,7 +128,7 @@ TEST_F(Variants, ResumeKnowsTheCommandLineAndAnotherKind) {
   EXPECT_TRUE(fs::exists(path("parts-2/report.html")));
 }
 
-TEST_F(Variants, WhatIsNoneIsRefused) {
+TEST_F(Variants, InvalidVariantsAreRefused) {
   write_configuration();
   const Ran unknown = run("train v.toml --variant sigmoid");
   EXPECT_EQ(unknown.code, 2);

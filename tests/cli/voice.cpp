@@ -1,5 +1,5 @@
-// A voice by the command: trained on texts with sounds, used to speak, transcribed by a recogniser; bad input is
-// refused with its name.
+// The system `voice` in the command: trained on texts with sounds, used to speak, and transcribed by a recogniser; bad
+// input is refused by name.
 
 #include <cmath>
 #include <numbers>
@@ -19,7 +19,8 @@ class Voice : public CommandTest {
     if (!data::reads_sounds()) GTEST_SKIP() << "built without libsndfile";
   }
 
-  /// A letter is a tone of its own, "a" for 0.1 seconds, "b" for 0.15, ..., with a pause before and behind the text.
+  /// The sound of a text: each letter is a tone, "a" of 0.1 seconds, "b" of 0.15, ..., with a pause before and after
+  /// all.
   static std::string sound_of(const std::string& letters) {
     constexpr std::int64_t pause = 800;
     std::vector<double> samples(pause);
@@ -37,7 +38,7 @@ class Voice : public CommandTest {
     return Medium::sound(all, 8000).bytes;
   }
 
-  /// No letter comes twice in a row: the net spreads equal letters as one, and says no border between them.
+  /// Writes random texts with their sounds. No letter is repeated, because the net leaves no gap between equal letters.
   void write_sounds(const std::string& name, int rows, unsigned state) const {
     std::string table = "file,text\n";
     const auto draw = [&](unsigned below) { return ((state = state * 1664525U + 1013904223U) >> 16) % below; };
@@ -69,7 +70,7 @@ class Voice : public CommandTest {
   [[nodiscard]] std::string model(const std::string& folder) const {
     return read_text(path(folder + "/model.safetensors"));
   }
-  /// Expects that a command ends with this code and one line of errors that says so.
+  /// Expects that a command exits with this code and prints one line of errors that contains the message.
   void expect_refusal(const std::string& command, int code, const std::string& message) const {
     const Ran ran = run(command);
     EXPECT_EQ(ran.code, code) << command << "\n" << ran.err;
@@ -78,7 +79,7 @@ class Voice : public CommandTest {
   }
 };
 
-TEST_F(Voice, SaysTextsThatItNeverHeardSoThatARecogniserReadsThem) {
+TEST_F(Voice, ARecogniserTranscribesTextsOutsideTheTrainingData) {
   write_files();
   ASSERT_EQ(run("train ear.toml --quiet --out ear --threads 1").code, 0);
   const Ran trained = run("train v.toml --quiet --out v --threads 1 --set system.recogniser=ear");
@@ -99,7 +100,7 @@ TEST_F(Voice, SaysTextsThatItNeverHeardSoThatARecogniserReadsThem) {
   EXPECT_EQ(run("transcribe ear v/generated/00000.wav").out, "abcd\n");
   const Sound sound = read_sound(path("v/generated/00000.wav"));
   EXPECT_EQ(sound.rate, 8000);
-  EXPECT_NEAR(sound.seconds(), 0.98, 0.1);  // tones of 0.7 seconds, and pauses
+  EXPECT_NEAR(sound.seconds(), 0.98, 0.1);  // 0.7 seconds of tones, and pauses
   const std::string report = read_text(path("v/report.html"));
   EXPECT_NE(report.find("data:audio/wav"), std::string::npos);
   EXPECT_NE(report.find("recorded"), std::string::npos);
@@ -118,7 +119,7 @@ TEST_F(Voice, HasTheSameBitsForAnyThreadsAndAfterAResume) {
   EXPECT_EQ(read_text(path("one/media.jsonl")), read_text(path("parts/media.jsonl")));
 }
 
-TEST_F(Voice, RefusesByNameWhatItCannotSay) {
+TEST_F(Voice, RefusesInvalidTextsByName) {
   write_files();
   ASSERT_EQ(run("train v.toml --quiet --out v --set train.epochs=1 --set system.longest=20").code, 0);
   expect_refusal("generate v", 2, "--text");
@@ -130,7 +131,7 @@ TEST_F(Voice, RefusesByNameWhatItCannotSay) {
   expect_refusal("transcribe v test0.wav", 2, "cannot read sounds");
 }
 
-TEST_F(Voice, IsForSoundsThatKeepTheirLevelAndARecogniserThatIsThere) {
+TEST_F(Voice, NeedsSoundsStandardisedOverTheTrainingDataAndAnExistingRecogniser) {
   write_files();
   expect_refusal("train v.toml --quiet --set data.standardise=sound", 2, "standardise = \"training\"");
   expect_refusal("train v.toml --quiet --set system.recogniser=none", 2, "there is no such folder");
@@ -142,14 +143,14 @@ TEST_F(Voice, IsForSoundsThatKeepTheirLevelAndARecogniserThatIsThere) {
   expect_refusal("evaluate w", 3, "there is no such folder");
 }
 
-/// Numbers that no training wrote are refused as a damaged model, and never become a sound or an endless one.
-TEST_F(Voice, AModelThatSaysNoNumbersIsRefused) {
+/// A model file with NaNs is refused as damaged; huge parameters do not lead to an endless sound.
+TEST_F(Voice, AModelWithNansIsRefused) {
   write_files();
   ASSERT_EQ(run("train v.toml --quiet --out v --set train.epochs=1").code, 0);
   const std::string bytes = model("v");
   const auto floats_of = [&](float value) {
     std::string damaged = bytes;
-    damaged.replace(damaged.find("thalweg.checksum"), 16, "another.checksum");  // as one who knows of it would
+    damaged.replace(damaged.find("thalweg.checksum"), 16, "another.checksum");  // so that the file has no checksum
     std::uint64_t header = 0;
     std::memcpy(&header, damaged.data(), sizeof header);
     for (std::size_t i = 8 + header; i + sizeof value <= damaged.size(); i += sizeof value)

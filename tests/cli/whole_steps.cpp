@@ -1,4 +1,4 @@
-// Methods that own their steps, by the command: the default method of linear models, its verdict, and a run in two
+// Methods that own their steps in the command: the default method of linear models, its verdict, and a run in two
 // parts.
 
 #include "command.hpp"
@@ -8,7 +8,7 @@ namespace {
 
 using WholeSteps = CommandTest;
 
-TEST_F(WholeSteps, ALinearModelIsFittedByThemAndIsNotSaidToHaveConverged) {
+TEST_F(WholeSteps, AreTheDefaultOfALinearModelAndGiveItsVerdict) {
   write_table("t.csv");
   const Ran ran = run("train t.csv --target y --model linear --out r --json --quiet");
   ASSERT_EQ(ran.code, 0) << ran.err;
@@ -19,7 +19,7 @@ TEST_F(WholeSteps, ALinearModelIsFittedByThemAndIsNotSaidToHaveConverged) {
   EXPECT_NE(sentence.find("found no lower point"), std::string::npos) << sentence;
 }
 
-TEST_F(WholeSteps, ARunInTwoPartsEndsAtTheSameBits) {
+TEST_F(WholeSteps, ARunInTwoPartsEndsWithTheSameBits) {
   write_table("t.csv");
   const std::string lr = " --lr 0.1", around = R"( --set "optimizer.optimizer={ kind = 'sgd', lr = 0.1 }")";
   for (const auto& [method, options] :
@@ -39,7 +39,7 @@ TEST_F(WholeSteps, ARunInTwoPartsEndsAtTheSameBits) {
   }
 }
 
-TEST_F(WholeSteps, AMeasuredStepOfSamIsSaidToBeMoreThanItsGradient) {
+TEST_F(WholeSteps, InspectSaysThatAStepOfSamNeedsMoreThanOneGradient) {
   write_table("t.csv");
   const std::string inspect = "inspect t.csv --target y --set model.hidden=[4] --measure --optimizer ";
   const Ran sam = run(inspect + "sam"), adam = run(inspect + "adam");
