@@ -1,8 +1,9 @@
 #pragma once
+// Counts heap allocations, so that a test can expect none. allocations.cpp replaces operator new of the whole program.
 
 namespace thalweg::testing {
 
-/// Calls of operator new in this program so far.
+/// The number of calls of operator new in this program so far.
 [[nodiscard]] long allocations();
 
 }  // namespace thalweg::testing

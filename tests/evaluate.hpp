@@ -14,8 +14,7 @@ namespace thalweg {
 
 using Traced = std::function<std::vector<Var>(const std::vector<Var>&)>;
 
-/// Plans and runs a graph whose inputs are bound to the places 2, 3, ... and whose outputs are bound to those after
-/// them.
+/// Plans and runs a graph. Its inputs are bound to the places 2, 3, ..., its outputs to the places after those.
 inline std::vector<Tensor> run_graph(const Graph& graph, const std::vector<Bound>& inputs,
                                      const std::vector<Bound>& outputs, const std::vector<Tensor>& values,
                                      Passes passes = {}, int threads = 1) {
@@ -36,7 +35,7 @@ inline std::vector<Tensor> run_graph(const Graph& graph, const std::vector<Bound
   return results;
 }
 
-/// A graph with its inputs bound to the places 2, 3, ... and its outputs to those after them.
+/// A graph with its inputs bound to the places 2, 3, ... and its outputs to the places after those.
 struct Trace {
   Graph graph;
   std::vector<Bound> inputs, outputs;
@@ -62,7 +61,7 @@ inline std::vector<Tensor> evaluate(const Traced& f, const std::vector<Tensor>& 
   return Trace(f, inputs).run(inputs, passes, threads);
 }
 
-/// The largest |a - b| / max(1, |a|, |b|), or NaN where exactly one of two elements is.
+/// The largest |a - b| / max(1, |a|, |b|), or NaN if an element is NaN in exactly one of the tensors.
 inline double distance(const Tensor& a, const Tensor& b) {
   double worst = 0;
   for (std::int64_t i = 0; i < a.size(); ++i) {
@@ -74,7 +73,7 @@ inline double distance(const Tensor& a, const Tensor& b) {
   return worst;
 }
 
-/// The same bits, where every NaN is like any other.
+/// Whether all bits are equal; all NaNs count as equal.
 inline bool same_bits(const Tensor& a, const Tensor& b) {
   if (a.dtype() != b.dtype() || !(a.shape() == b.shape())) return false;
   for (std::int64_t i = 0; i < a.size(); ++i) {

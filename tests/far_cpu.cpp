@@ -17,8 +17,8 @@ namespace thalweg::testing {
 
 namespace {
 
-constexpr std::size_t room = std::size_t{16} << 30;  // of addresses: memory is taken as it is written
-constexpr std::size_t gap = 256;                     // behind each block
+constexpr std::size_t room = std::size_t{16} << 30;  // of addresses; the system allocates pages when they are written
+constexpr std::size_t gap = 256;                     // bytes behind each block that show writes beyond its end
 constexpr std::size_t most_waiting = 2000;
 
 std::byte* mapped(int file, int rights) {
@@ -70,14 +70,14 @@ std::byte* FarCpu::allocate(std::size_t bytes, std::string_view who) {
     there = found->second;
     free_.erase(found);
   } else if (size > room - end_) {
-    fail<MemoryError>("[{}] {} bytes asked for, and the far CPU has not that much memory", who, bytes);
+    fail<MemoryError>("[{}] {} bytes requested, but the far CPU does not have that much memory", who, bytes);
   } else {
     there = far_ + end_;
     end_ += size;
   }
   sizes_[there] = size;
   given_out_ += size;
-  std::memset(near(there), 0xff, size);  // NaN in both float types
+  std::memset(near(there), 0xff, size);  // NaN in f32 and f64
   return there;
 }
 
@@ -88,7 +88,7 @@ void FarCpu::release(std::byte* there) {
 void FarCpu::put_back(std::byte* there) {
   const std::lock_guard lock(mutex_);
   const auto found = sizes_.find(there);
-  if (found == sizes_.end()) stop("memory released that was not given out");
+  if (found == sizes_.end()) stop("released memory that was not allocated");
   const std::size_t size = found->second;
   sizes_.erase(found);
   for (const std::byte* b = near(there) + size - gap; b < near(there) + size; ++b) {
@@ -157,7 +157,7 @@ void FarCpu::work_until_stopped() {
     } catch (...) {
       error = std::current_exception();
     }
-    work = {};  // what it held goes before it counts as done
+    work = {};  // destroys its captures before the work counts as done
     lock.lock();
     ++done_;
     if (kind == Kind::kernel) ++kernels_;
@@ -251,8 +251,8 @@ FarCpu* far_cpu_of_all_tests() {
 
 namespace {
 
-/// A GPU that THALWEG_TEST_DEVICE names. Where it is not there, the program ends with the code by which CTest knows
-/// that it was left out.
+/// The GPU that THALWEG_TEST_DEVICE names, or null if it names none. If that GPU is missing, the program exits with the
+/// code that CTest counts as skipped.
 Device* gpu_of_all_tests() {
   constexpr int left_out = 77;
   const char* name = std::getenv("THALWEG_TEST_DEVICE");

@@ -1,7 +1,7 @@
 #pragma once
-// The far CPU: a device whose memory the host must not touch, and whose kernels run late. It computes with the kernels
-// of this CPU, and so to the same bits; whatever in the library would forget that memory is elsewhere, or not wait for
-// it, crashes or differs.
+// The far CPU: a fake device for testing device code without a GPU. The host must not touch its memory, and its kernels
+// run late. It uses the kernels of this CPU, so its results have the same bits. Library code that accesses device
+// memory from the host crashes, and code that does not wait for a result gets different bits.
 
 #include <condition_variable>
 #include <deque>
@@ -16,9 +16,10 @@
 
 namespace thalweg::testing {
 
-/// Its memory is mapped twice. The addresses that it gives out have no access rights: who reads or writes there is
-/// stopped by a signal. Kernels are given the other ones. Nothing runs before somebody waits for it, or many things
-/// wait; then a thread of its own runs them in their order. New memory holds NaNs.
+/// Its memory is mapped twice. The addresses that it returns to callers have no access rights, so reading or writing
+/// them on the host raises a signal; kernels get the addresses of the other mapping. Work is queued, and runs on a
+/// thread of the device in its order, but only when a caller waits for it or the queue is long. New memory is filled
+/// with NaNs.
 class FarCpu : public Device {
  public:
   FarCpu();
@@ -39,21 +40,21 @@ class FarCpu : public Device {
   [[nodiscard]] Kernel rows(std::size_t row_bytes, std::int64_t count) override;
   [[nodiscard]] std::function<void()> record(std::vector<std::function<void()>> calls) override;
 
-  /// Bytes that are given out, bytes written to it so far, kernels that ran, and programs that became one recorded
-  /// call.
+  /// The bytes that are allocated now, the bytes written from the host so far, the kernels that ran, and the programs
+  /// that were recorded as one call.
   [[nodiscard]] std::size_t given_out();
   [[nodiscard]] std::size_t written();
   [[nodiscard]] std::size_t kernels();
   [[nodiscard]] std::size_t recorded();
-  /// How often somebody waited.
+  /// The number of calls of wait().
   [[nodiscard]] std::size_t waits();
 
  private:
   using Work = std::function<void()>;
-  /// Kernels are left out after one that threw, until it was waited for.
+  /// After a kernel has thrown, later kernels are skipped until its error has been rethrown to a waiting caller.
   enum class Kind { memory, kernel };
 
-  /// The address at which the device itself finds a byte. Ends the program where it was not given out.
+  /// The address of a byte in the accessible mapping. Aborts if the address is not of this device.
   [[nodiscard]] std::byte* near(const std::byte* there) const;
   Mark push(Kind kind, Work work);
   [[nodiscard]] Kernel late(Kernel inner, std::size_t inputs, std::size_t outputs);
@@ -66,16 +67,16 @@ class FarCpu : public Device {
   std::deque<std::pair<Kind, Work>> waiting_;
   std::uint64_t pushed_ = 0, done_ = 0, wanted_ = 0;
   std::exception_ptr error_;
-  std::uint64_t failed_ = 0, left_out_ = 0;  // the work that threw, and that up to which no kernel is run after one
+  std::uint64_t failed_ = 0, left_out_ = 0;  // numbers: of the work that threw; of the last work that is skipped
   bool stopping_ = false;
-  std::map<const std::byte*, std::size_t> sizes_;  // of what is given out
-  std::multimap<std::size_t, std::byte*> free_;    // by size
+  std::map<const std::byte*, std::size_t> sizes_;  // of allocated blocks
+  std::multimap<std::size_t, std::byte*> free_;    // free blocks by size
   std::size_t end_ = 0, given_out_ = 0, written_ = 0, kernels_ = 0, recorded_ = 0, waits_ = 0;
   Workers alone_{1};
   std::thread thread_;
 };
 
-/// The far CPU of this process, where THALWEG_TEST_DEVICE=far chooses it for all tests of a program; else null.
+/// The far CPU of this process if THALWEG_TEST_DEVICE=far chooses it for all tests of the program; otherwise null.
 [[nodiscard]] FarCpu* far_cpu_of_all_tests();
 
 }  // namespace thalweg::testing

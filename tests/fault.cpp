@@ -1,11 +1,10 @@
-// A library to be loaded before a program (LD_PRELOAD): at one of its calls that write checkpoints the process dies, or
-// the disk is full.
+// Injects a fault while a program writes checkpoints: loaded by LD_PRELOAD, it kills the process or simulates a full
+// disk at one of the calls that write, flush or rename a file below a folder `checkpoints`.
 //
-//   FAULT_AT=7        at the seventh call that writes, flushes or renames something below a folder `checkpoints`
-//   FAULT_RANK=1      of this rank alone (0 where no launcher started it)
-//   FAULT_KIND=full   the call is refused with ENOSPC; otherwise the process is killed, in the middle of a write
-//
-// FAULT_COUNT=FILE: appends one line a call to a file, for who wants to know how many there are.
+//   FAULT_AT=7         the fault is at the seventh of these calls
+//   FAULT_RANK=1       only in this rank (0 without a launcher)
+//   FAULT_KIND=full    the call fails with ENOSPC; otherwise the process is killed, in the middle of a write
+//   FAULT_COUNT=FILE   appends one line per call to FILE, from which a test learns how many calls there are
 
 #include <dlfcn.h>
 #include <fcntl.h>
@@ -53,7 +52,7 @@ void note(const char* what) {
   }
 }
 
-/// Whether the fault is at this call.
+/// Whether the fault happens at this call.
 bool is_due(const char* what) {
   static const bool mine = is_this_rank();
   static const int wanted = std::atoi(variable("FAULT_AT").c_str());
@@ -63,7 +62,7 @@ bool is_due(const char* what) {
   return ++calls == wanted;
 }
 
-/// -1 with errno, where the process goes on.
+/// Kills the process, or returns -1 with errno set.
 int fault() {
   if (variable("FAULT_KIND") != "full") ::kill(::getpid(), SIGKILL);
   errno = ENOSPC;

@@ -1,5 +1,5 @@
 #pragma once
-// The gradient of a model's loss, planned with passes of one's choice.
+// Checks that the gradient of a model's loss has the same bits whichever passes the planner uses.
 
 #include <cstring>
 
@@ -10,8 +10,8 @@
 
 namespace thalweg::testing {
 
-/// The gradients by all trained parameters, which start as they are initialised; `recompute` computes cheap values
-/// again.
+/// The gradients by all trained parameters, at their initial values. `recompute` says which values the backward pass
+/// computes again.
 inline std::vector<Tensor> gradient_of(const ModelFunction& model, const LossFunction& loss, const Dataset& data,
                                        Passes passes, Recompute recompute = Recompute::nothing) {
   const TracedObjective traced =
@@ -42,7 +42,7 @@ inline std::vector<Tensor> gradient_of(const ModelFunction& model, const LossFun
   return run_graph(*traced.graph, inputs, outputs, values, passes, 2);
 }
 
-/// Whether every pass may be left out, and values be computed again, without a bit of the gradient changing.
+/// Expects the same bits of the gradient when passes of the planner are left out, and when values are computed again.
 inline void expect_the_same_bits_however_planned(const ModelFunction& model, const LossFunction& loss,
                                                  const Dataset& data, Precision precision = Precision::single) {
   const std::vector<Tensor> wanted = gradient_of(model, loss, data, {.precision = precision});

@@ -1,5 +1,5 @@
 #pragma once
-// A second opinion on every graph: its nodes one by one, each by a plain loop in f64, with no plan, no views, no tiles.
+// A reference for the planner: evaluates a graph node by node with plain loops in f64, without plan, views or tiles.
 
 #include <algorithm>
 #include <cmath>

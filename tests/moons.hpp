@@ -1,5 +1,6 @@
 #pragma once
-// Two half circles that reach into each other, 0 and 1: learnt in a fraction of a second, and not by a line.
+// The two-moons data: two interleaved half circles, classes 0 and 1. A small net learns them in a fraction of a second,
+// a linear model cannot.
 
 #include <algorithm>
 #include <cmath>
@@ -22,7 +23,7 @@ inline Dataset two_moons(std::int64_t rows) {
   return Dataset::from(std::span<const float>(x), {rows, 2}, std::span<const std::int32_t>(y));
 }
 
-/// The same rows, read when they are asked for.
+/// The same rows as a streamed data set, which reads each row when it is needed.
 inline Dataset streamed(const Dataset& data) {
   const Tensor input = data["input"];
   const std::size_t row_bytes = input.bytes() / static_cast<std::size_t>(data.rows());

@@ -1,4 +1,5 @@
-// The one file that is compiled with the paths of this build: the others compile alike in every clone.
+// Only this file is compiled with the paths of this build, so the cached objects of all others are valid in every
+// clone.
 #include "places.hpp"
 
 namespace thalweg {

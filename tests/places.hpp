@@ -1,5 +1,5 @@
 #pragma once
-// Where the tests find the sources and the command.
+// The paths of the sources and of the command, for tests.
 
 #include <string>
 

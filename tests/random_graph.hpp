@@ -1,5 +1,5 @@
 #pragma once
-// Random expressions for tests: ops drawn by a seed, with gradients.
+// Random graphs for tests of the planner and of gradients: a seed decides which ops are drawn.
 
 #include <random>
 #include <utility>
@@ -15,7 +15,7 @@ using Vars = std::vector<Var>;
 
 enum class Functions { all, arithmetic };  ///< which ops are drawn
 
-/// Grows a pool of Vars by ops drawn at random; what does not fit is drawn again.
+/// Grows a pool of Vars by ops drawn at random. An op that its operands' shapes do not allow is drawn again.
 class RandomGraph {
  public:
   RandomGraph(std::uint64_t seed, Vars inputs, Var rows, Functions functions = Functions::all)
@@ -33,7 +33,7 @@ class RandomGraph {
     }
   }
 
-  /// A bounded scalar of what was made last.
+  /// A bounded scalar that depends on the last Vars.
   Var loss() {
     Var total = mean(bounded(pool_.back()));
     for (std::size_t i = pool_.size() - std::min<std::size_t>(pool_.size(), 4); i < pool_.size(); ++i) {
@@ -60,7 +60,7 @@ class RandomGraph {
     }
   }
 
-  /// Arithmetic, selections, sums and views alone.
+  /// Arithmetic, selections, sums and views only.
   Var plain() {
     const Var x = any(), y = any();
     switch (below(10)) {

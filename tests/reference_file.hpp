@@ -1,5 +1,5 @@
 #pragma once
-// The committed output of the generators in tests/reference.
+// Reads the reference results that the generators in tests/reference have written.
 
 #include <filesystem>
 #include <fstream>
@@ -18,7 +18,7 @@ inline nlohmann::json parse_file(const std::filesystem::path& path) {
   return nlohmann::json::parse(file);
 }
 
-/// NAME.json, which NAME.py writes, with the cases of NAME-*.json behind it, which are computed in other ways.
+/// The cases of NAME.json, which NAME.py writes, followed by those of all NAME-*.json, which have other sources.
 inline nlohmann::json reference(const std::string& name) {
   const std::filesystem::path folder = std::filesystem::path(source_folder()) / "tests" / "reference";
   nlohmann::json all = parse_file(folder / (name + ".json"));

@@ -1,5 +1,5 @@
 #pragma once
-// Inputs for a sample call of an op, as the row of the op describes them.
+// Makes the inputs of a sample call that an op's row describes.
 
 #include <vector>
 

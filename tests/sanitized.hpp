@@ -1,5 +1,6 @@
 #pragma once
-// Which sanitizer the tests are built with: it has memory and threads of its own, of which some tests count none.
+// Which sanitizer the tests are built with. Sanitizers add memory and threads of their own, so tests that count these
+// are skipped or loosened.
 
 namespace thalweg::testing {
 

@@ -1,5 +1,5 @@
 #pragma once
-// A folder for the files of one test, gone at its end.
+// A folder for the files of one test, removed when the test ends.
 
 #include <gtest/gtest.h>
 #include <stdlib.h>
@@ -30,7 +30,7 @@ class TemporaryFolder {
   TemporaryFolder& operator=(const TemporaryFolder&) = delete;
 
   [[nodiscard]] std::filesystem::path operator/(std::string_view name) const { return path_ / name; }
-  /// Writes a file (over an older one of that name) and says where it is.
+  /// Writes a file, replacing an older one of that name, and returns its path.
   std::filesystem::path write(std::string_view name, std::string_view content) const {
     std::ofstream(path_ / name, std::ios::binary).write(content.data(), static_cast<std::streamsize>(content.size()));
     return path_ / name;
