@@ -1,4 +1,5 @@
-// bf16 against its definition: the nearest of all bf16 numbers, of two that are as near the even one.
+// Conversion to bf16 against its definition: rounding to the nearest bf16 number, and to the even one of two equally
+// near.
 
 #include "core/bf16.hpp"
 
@@ -14,7 +15,7 @@ namespace {
 float of_bits(std::uint32_t bits) { return std::bit_cast<float>(bits); }
 float value(std::uint32_t upper) { return static_cast<float>(Bf16{static_cast<std::uint16_t>(upper)}); }
 
-/// Numbers of every kind: all exponents, halfway and next to it, infinities and NaN.
+/// Numbers with all exponents, halfway between two bf16 numbers and next to it, infinities and NaN.
 std::vector<float> numbers() {
   std::vector<float> all;
   for (std::uint32_t upper = 0; upper < 0x10000; upper += 7) {
@@ -26,14 +27,14 @@ std::vector<float> numbers() {
   return all;
 }
 
-TEST(Bf16, EveryPatternComesBack) {
+TEST(Bf16, EveryBf16NumberConvertsToF32AndBackUnchanged) {
   for (std::uint32_t bits = 0; bits < 0x10000; ++bits) {
     EXPECT_EQ(to_bf16(value(bits)).bits, bits);
     EXPECT_EQ(std::bit_cast<std::uint32_t>(value(bits)), bits << 16);
   }
 }
 
-TEST(Bf16, IsTheNearestAndOfTwoTheEvenOne) {
+TEST(Bf16, RoundsToTheNearestTiesToEven) {
   for (const float x : numbers()) {
     const std::uint16_t got = to_bf16(x).bits;
     if (std::isnan(x)) {
@@ -44,7 +45,7 @@ TEST(Bf16, IsTheNearestAndOfTwoTheEvenOne) {
       EXPECT_EQ(value(got), x);
       continue;
     }
-    // the two numbers around x; the one beyond the largest is 2^128, and means infinite
+    // the two bf16 numbers around x; 2^128, which is above the largest one, stands for infinity
     const std::uint32_t below = std::bit_cast<std::uint32_t>(x) >> 16;
     const auto magnitude = [](std::uint32_t upper) {
       return (upper & 0x7fff) == 0x7f80 ? std::ldexp(1.0, 128) : std::abs(static_cast<double>(value(upper)));
@@ -56,7 +57,7 @@ TEST(Bf16, IsTheNearestAndOfTwoTheEvenOne) {
   }
 }
 
-TEST(Bf16, ManyAtOnceAreEachAsOne) {
+TEST(Bf16, ConvertingManyAtOnceIsTheSameAsOneByOne) {
   const std::vector<float> x = numbers();
   const auto n = static_cast<std::int64_t>(x.size());
   std::vector<Bf16> narrowed(x.size());

@@ -27,9 +27,9 @@ TEST(Block, BeginsAtACacheLine) {
   EXPECT_EQ(Block().data(), nullptr);
 }
 
-/// Batches and portions come and go in turn, with small things of other lifetimes between them.
-TEST(Block, OfOneSizeTakeTheMemoryOfThoseBefore) {
-  if (testing::address_sanitizer) GTEST_SKIP() << "what is freed is kept for a while";
+/// Large blocks are allocated and freed in turn, with small allocations of other lifetimes between them.
+TEST(Block, ReusesTheMemoryOfFreedBlocksOfItsSize) {
+  if (testing::address_sanitizer) GTEST_SKIP() << "the address sanitizer delays reuse of freed memory";
   const auto resident = [] {
     std::ifstream file("/proc/self/statm");
     std::size_t all = 0, pages = 0;
@@ -49,16 +49,16 @@ TEST(Block, OfOneSizeTakeTheMemoryOfThoseBefore) {
   EXPECT_LT(resident() - before, 8 * bytes);
 }
 
-TEST(Block, SaysWhoWantedMoreThanThereIs) {
+TEST(Block, TheErrorNamesWhoRequestedTooMuchMemory) {
   try {
     (void)allocate(std::size_t{1} << 60, "tensor");
-    FAIL() << "there is not that much";
+    FAIL() << "no machine has that much memory";
   } catch (const MemoryError& error) {
     EXPECT_NE(std::string(error.what()).find("[tensor] 1152921504606846976 bytes"), std::string::npos) << error.what();
   }
 }
 
-/// The kernel's flags of the mapping that an address is in, from its list of this process's.
+/// The kernel's flags of the memory mapping that contains an address (VmFlags in /proc/self/smaps).
 std::string flags_of(const void* address) {
   std::ifstream maps("/proc/self/smaps");
   const auto wanted = std::bit_cast<std::uintptr_t>(address);
@@ -73,8 +73,9 @@ std::string flags_of(const void* address) {
   return {};
 }
 
-TEST(Block, OfManyPagesAsksForLargeOnes) {
-  if (!std::filesystem::exists("/sys/kernel/mm/transparent_hugepage")) GTEST_SKIP() << "the kernel has no large pages";
+TEST(Block, ALargeBlockRequestsHugePages) {
+  if (!std::filesystem::exists("/sys/kernel/mm/transparent_hugepage"))
+    GTEST_SKIP() << "the kernel has no transparent huge pages";
   const Block block(std::size_t{16} << 20);
   EXPECT_NE(flags_of(block.data() + block.size() / 2).find(" hg "), std::string::npos);
 }

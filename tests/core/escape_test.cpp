@@ -10,9 +10,9 @@
 namespace thalweg {
 namespace {
 
-const std::string odd("a\x1b[31m\xff\n\t\0\xc2\x9b'\"\\<&", 17);  // an escape, no UTF-8, a NUL, U+009B
+const std::string odd("a\x1b[31m\xff\n\t\0\xc2\x9b'\"\\<&", 17);  // an escape, a byte that is not UTF-8, a NUL, U+009B
 
-TEST(Escape, ATerminalIsShownOneLineOfCharacters) {
+TEST(Escape, ShownTextIsOneLineWithoutControlCharacters) {
   EXPECT_EQ(shown(odd), "a\\x1b[31m\\xff\\n\\t\\x00\\xc2\\x9b'\"\\<&");
   EXPECT_EQ(shown("Größe, 大きさ"), "Größe, 大きさ");
   EXPECT_EQ(shown(""), "");
@@ -26,7 +26,7 @@ TEST(Escape, ALongTextIsCutBetweenCharacters) {
   EXPECT_LT(shown(std::string(1'000'000, 'x')).size(), 230U);
 }
 
-TEST(Escape, WhatIsStoredIsUtf8) {
+TEST(Escape, StoredTextIsUtf8) {
   EXPECT_TRUE(is_utf8(as_utf8(odd)));
   EXPECT_EQ(as_utf8("\xff"
                     "é\n"),
@@ -44,7 +44,7 @@ TEST(Escape, XmlHasNoMarkupAndNoControlCharacters) {
   EXPECT_EQ(escape_xml("two\nlines"), "two\nlines");
 }
 
-/// What a shell makes of the word.
+/// The word after a shell has interpreted it.
 std::string echoed(const std::string& word) {
   std::string out;
   std::FILE* const pipe = ::popen(("bash -c \"$(cat <<'END'\nprintf %s " + word + "\nEND\n)\"").c_str(), "r");

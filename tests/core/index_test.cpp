@@ -24,7 +24,7 @@ TEST(At, GivesTheElementToReadAndToWrite) {
   EXPECT_EQ(count(list), 3);
 }
 
-TEST(At, RefusesWhatIsOutside) {
+TEST(At, RefusesIndicesOutOfRange) {
   const std::vector<int> list{1, 2, 3};
   EXPECT_THROW(static_cast<void>(at(list, 3)), InternalError);
   EXPECT_THROW(static_cast<void>(at(list, -1)), InternalError);
@@ -36,7 +36,7 @@ TEST(Id, IsNoneUnlessItIsGivenAnIndex) {
   EXPECT_LT(Place(1), Place(2));
 }
 
-TEST(IndexVector, TakesItsOwnIdAlone) {
+TEST(IndexVector, TakesOnlyItsOwnIdType) {
   static_assert(indexes<Place> && !indexes<Other> && !indexes<int>);
   IndexVector<Place, int> list;
   const Place first = list.push_back(7), second = list.push_back(8);

@@ -22,7 +22,7 @@ class ControlGroupFiles : public testing::TemporaryFolderTest {
   }
 };
 
-TEST_F(ControlGroupFiles, OfVersionTwoTheSmallestOnTheWayUpCounts) {
+TEST_F(ControlGroupFiles, OfVersionTwoTheSmallestLimitOfTheGroupAndItsParentsCounts) {
   limit("sys/a/memory.max", "1000000");
   limit("sys/a/b/memory.max", "max");
   limit("sys/a/cpu.max", "150000 100000");
@@ -32,7 +32,7 @@ TEST_F(ControlGroupFiles, OfVersionTwoTheSmallestOnTheWayUpCounts) {
   EXPECT_EQ(groups("0::/c\n").memory(), std::nullopt);
 }
 
-TEST_F(ControlGroupFiles, OfVersionOneTheControllersOwnCount) {
+TEST_F(ControlGroupFiles, OfVersionOneEachControllerHasItsOwnGroup) {
   limit("sys/memory/a/memory.limit_in_bytes", "2000000");
   limit("sys/memory/memory.limit_in_bytes", "9223372036854771712");
   limit("sys/cpu/cpu.cfs_quota_us", "-1");
@@ -43,13 +43,13 @@ TEST_F(ControlGroupFiles, OfVersionOneTheControllersOwnCount) {
   EXPECT_EQ(groups("4:memory:/b\n").memory(), std::nullopt);
 }
 
-TEST_F(ControlGroupFiles, InAContainerTheRootIsTheOwnGroup) {
+TEST_F(ControlGroupFiles, InAContainerTheRootIsTheGroupOfTheProcess) {
   limit("sys/memory.max", "3000000");
   EXPECT_EQ(groups("0::/../../outside\n").memory(), 3000000);
 }
 
 TEST(AvailableMemory, IsNoMoreThanTheProcessMayUse) {
-  if (testing::address_sanitizer) GTEST_SKIP() << "its shadow of the memory is data of the process";
+  if (testing::address_sanitizer) GTEST_SKIP() << "the address sanitizer's shadow memory exceeds the limit";
   rlimit before{};
   ASSERT_EQ(::getrlimit(RLIMIT_DATA, &before), 0);
   const rlimit less{std::min<rlim_t>(1 << 30, before.rlim_max), before.rlim_max};

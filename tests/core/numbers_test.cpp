@@ -7,7 +7,7 @@
 namespace thalweg {
 namespace {
 
-TEST(Numbers, ThousandsStandApart) {
+TEST(Numbers, ThousandsAreSeparated) {
   EXPECT_EQ(with_commas(0), "0");
   EXPECT_EQ(with_commas(999), "999");
   EXPECT_EQ(with_commas(54000), "54,000");
@@ -25,7 +25,7 @@ TEST(Numbers, ExponentsHaveNoPlusAndNoLeadingZeros) {
   EXPECT_EQ(number_text(std::numeric_limits<double>::quiet_NaN()), "nan");
 }
 
-TEST(Numbers, AFigureHasFourDigitsAndADashWhereItIsNoNumber) {
+TEST(Numbers, AFigureHasFourDigitsAndNanIsADash) {
   EXPECT_EQ(figure(0.312684), "0.3127");
   EXPECT_EQ(figure(12345.6), "12,346");
   EXPECT_EQ(figure(3e-5), "3e-5");

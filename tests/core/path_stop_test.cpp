@@ -1,4 +1,4 @@
-// What stands in public headers for larger parts of the standard library.
+// Path and Stop: the small types that public headers use in place of std::filesystem::path and std::stop_token.
 
 #include <gtest/gtest.h>
 
@@ -14,7 +14,7 @@ namespace {
 
 std::string text_of(const Path& path) { return path.string(); }
 
-TEST(Path, IsMadeOfATextOrAPath) {
+TEST(Path, IsMadeFromATextOrAPath) {
   EXPECT_EQ(text_of("a/b"), "a/b");
   EXPECT_EQ(text_of(std::string("a/b")), "a/b");
   EXPECT_EQ(text_of(std::string_view("a/bc").substr(0, 3)), "a/b");
@@ -25,7 +25,7 @@ TEST(Path, IsMadeOfATextOrAPath) {
   EXPECT_FALSE((std::is_convertible_v<int, Path>));
 }
 
-TEST(Stop, IsAnythingThatSaysSo) {
+TEST(Stop, IsMadeFromAStopTokenOrAFunction) {
   EXPECT_FALSE(Stop().stop_requested());
   std::stop_source source;
   const Stop by_token = source.get_token();

@@ -1,4 +1,4 @@
-// Tensors: numbers that a dtype cannot hold, and random numbers that cannot be drawn.
+// Tensors: numbers that a dtype cannot represent, and invalid arguments of random tensors.
 
 #include "thalweg/tensor.hpp"
 
@@ -31,7 +31,7 @@ TEST(Tensor, WholeNumbersAreClampedToTheirRange) {
   expect_values(full({2}, 1e10, i32), {2147483647, 2147483647});
 }
 
-TEST(Tensor, RandomNumbersThatCannotBeDrawnAreRefused) {
+TEST(Tensor, InvalidArgumentsOfRandomNumbersAreRefused) {
   for (const auto& [low, high] : {std::pair{1.0, 0.0}, {nan, 1.0}, {0.0, infinity}})
     EXPECT_THROW((void)random_uniform({3}, low, high, 1), UsageError) << low << ' ' << high;
   for (const auto& [mean, deviation] : {std::pair{0.0, -1.0}, {0.0, nan}, {infinity, 1.0}})

@@ -27,7 +27,7 @@ TEST(Workers, EveryTaskRunsOnce) {
   }
 }
 
-TEST(Workers, OfTwoThreadsEachWorksFromItsOwnEnd) {
+TEST(Workers, OfTwoThreadsOneTakesTheFirstTasksAndTheOtherTheLast) {
   Workers workers(2);
   for (int round = 0; round < 50; ++round) {
     const auto poster = std::this_thread::get_id();
@@ -36,7 +36,8 @@ TEST(Workers, OfTwoThreadsEachWorksFromItsOwnEnd) {
     workers.run(6, [&](std::int64_t task) {
       const bool mine = std::this_thread::get_id() == poster;
       by_poster[static_cast<std::size_t>(task)] = mine;
-      // neither goes on before the other has had as many, up to two: tasks handed out in turn would interleave
+      // each thread waits until the other has had as many tasks, up to two; if tasks were handed out in order, those of
+      // the two threads would alternate
       const int had = ++(mine ? posters : helpers);
       while ((mine ? helpers : posters) < std::min(had, 2)) std::this_thread::yield();
     });
@@ -46,7 +47,7 @@ TEST(Workers, OfTwoThreadsEachWorksFromItsOwnEnd) {
   }
 }
 
-TEST(Workers, TasksMayHandOutTasks) {
+TEST(Workers, TasksMayRunTasks) {
   Workers workers(3);
   std::vector<std::int64_t> sums(20, 0);
   workers.run(20, [&](std::int64_t outer) {
@@ -62,7 +63,7 @@ TEST(Workers, TasksMayHandOutTasks) {
     EXPECT_EQ(sums[static_cast<std::size_t>(outer)], outer * 1225 + 150);
 }
 
-TEST(Workers, TheExceptionOfTheFirstTaskComesOut) {
+TEST(Workers, TheExceptionOfTheFirstFailedTaskIsRethrown) {
   for (int threads : {1, 4}) {
     Workers workers(threads);
     for (int repeat = 0; repeat < 200; ++repeat) {
@@ -109,7 +110,7 @@ TEST(Workers, ManySmallJobsFromSeveralThreads) {
   EXPECT_EQ(total, 3 * 2000 * 10);
 }
 
-TEST(Workers, SleepersWakeUp) {
+TEST(Workers, SleepingThreadsWakeUp) {
   Workers workers(4);
   for (int job = 0; job < 5; ++job) {
     std::this_thread::sleep_for(std::chrono::milliseconds(5));
@@ -127,7 +128,7 @@ TEST(FlushDenormals, HoldsForTasksOnOtherThreadsToo) {
       volatile float small = 1e-38F;
       const float smaller = small * 0.01F;
       zeros += smaller == 0;
-      std::this_thread::sleep_for(std::chrono::milliseconds(1));  // so that nobody does them all
+      std::this_thread::sleep_for(std::chrono::milliseconds(1));  // so that no thread runs all of them
     });
     return zeros.load();
   };

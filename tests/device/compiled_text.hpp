@@ -1,5 +1,6 @@
 #pragma once
-// The emitted text, compiled by g++: a device whose tiles and copies run in a library of their own.
+// A device for tests: its kernels are the emitted source texts of tiles and copies, compiled by g++ to a shared
+// library.
 
 #include <dlfcn.h>
 #include <gtest/gtest.h>
@@ -17,7 +18,7 @@
 
 namespace thalweg {
 
-/// Collects the kernels of any number of programs; `compile` makes one library of them, after which they run.
+/// Collects the kernels of any number of programs. `compile` makes one shared library of them; only then can they run.
 class CompiledText : public Device {
  public:
   ~CompiledText() override {
@@ -26,7 +27,7 @@ class CompiledText : public Device {
 
   Kernel tiles(const TileProgram& program) override { return kernel_of(emit_tiles(program, name_)); }
   Kernel copy(const View& view, DType dtype) override { return kernel_of(emit_copy(view, dtype, name_)); }
-  /// Any text whose kernels are called as those of this device are.
+  /// A kernel from any other text with the calling convention of tiles and copies.
   Kernel kernel_of(EmittedKernel emitted) {
     if (emitted.launches.empty()) return {[](const KernelCall&) {}, 0};
     std::shared_ptr<Slot>& slot = known_[emitted.text];
@@ -34,9 +35,9 @@ class CompiledText : public Device {
     return {[this, slot](const KernelCall& call) { run(*slot, call); }, emitted.scratch};
   }
 
-  /// Runs the blocks of each launch from the last on, which must give the same.
+  /// Runs the blocks of each launch in reverse order, which must not change a result.
   void run_backwards(bool backwards) { backwards_ = backwards; }
-  /// The error word, whose address is behind that of the scratch: what a kernel wrote since it was asked for last.
+  /// The error that a kernel has written since the last call, or 0. Kernels get its address after that of the scratch.
   [[nodiscard]] int error() { return std::exchange(error_, 0); }
 
   [[nodiscard]] std::size_t kernels() const { return known_.size(); }

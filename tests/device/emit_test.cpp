@@ -1,5 +1,6 @@
-// The emitted text against the tiles: every row of the op table and random graphs with their gradients give the same
-// bits where no function of a library is in them, and nearly the same where one is.
+// The emitted source text of kernels against the tile kernels of this CPU, for every row of the op table and for random
+// graphs with their gradients. Arithmetic gives the same bits; functions such as exp come from another library and
+// differ slightly.
 
 #include <gtest/gtest.h>
 
@@ -17,7 +18,7 @@
 namespace thalweg {
 namespace {
 
-/// A traced function, planned for both devices.
+/// A traced function, planned for the tile kernels and for the emitted text.
 class Pair {
  public:
   Pair(const Traced& f, std::vector<Tensor> inputs, CompiledText& text, Passes passes = {})
@@ -26,7 +27,7 @@ class Pair {
         here_(trace_.graph, trace_.inputs, trace_.outputs, passes),
         text_(trace_.graph, trace_.inputs, trace_.outputs, passes, text) {}
 
-  /// Whether an op other than arithmetic is in it.
+  /// Whether the graph contains an op that is not arithmetic.
   [[nodiscard]] bool has_functions() const {
     for (int i = 0; i < trace_.graph.size(); ++i) {
       const OpKernel* kernel = trace_.graph.node(i).op->kernel;
@@ -70,7 +71,7 @@ void expect_same(const Pair& pair, const std::string& what, double f32_tolerance
   }
 }
 
-TEST(EmittedText, OfEveryRowOfTheOpTableIsTheTiles) {
+TEST(EmittedText, OfEveryRowOfTheOpTableAgreesWithTheTiles) {
   CompiledText text;
   std::vector<std::pair<std::string, std::unique_ptr<Pair>>> pairs;
   for (const Op* op : all_ops()) {
@@ -95,7 +96,7 @@ TEST(EmittedText, OfEveryRowOfTheOpTableIsTheTiles) {
   for (const auto& [name, pair] : pairs) expect_same(*pair, name, 2e-5);
 }
 
-TEST(EmittedText, OfRandomGraphsIsTheTiles) {
+TEST(EmittedText, OfRandomGraphsAgreesWithTheTiles) {
   CompiledText text;
   std::vector<std::unique_ptr<Pair>> pairs;
   for (std::uint64_t seed = 0; seed < 300; ++seed) {
@@ -115,8 +116,8 @@ TEST(EmittedText, OfRandomGraphsIsTheTiles) {
   EXPECT_GE(exact, 90);
 }
 
-/// 64-bit divisions would take longer than the memory that they find the way in.
-TEST(EmittedText, CountsIn32BitsWhereAllPlacesFit) {
+/// 64-bit divisions for the index calculation would take longer than the memory accesses.
+TEST(EmittedText, Uses32BitIndicesIfTheyAreLargeEnough) {
   const auto is_short = [](const EmittedKernel& kernel) {
     return kernel.text.find("typedef int tw_index") != std::string::npos;
   };
@@ -138,7 +139,7 @@ TEST(EmittedText, CountsIn32BitsWhereAllPlacesFit) {
   EXPECT_FALSE(is_short(emit_copy(View::dense({many}), f32, "k")));
 }
 
-/// Sizes at the ends of lanes, rows and blocks, in both layouts and with several reductions at once.
+/// Sizes around those of lanes, rows and blocks, in both layouts, and several reductions at once.
 TEST(EmittedText, ReductionsRoundAsTheTilesDo) {
   CompiledText text;
   std::vector<std::pair<std::string, std::unique_ptr<Pair>>> pairs;
@@ -160,8 +161,8 @@ TEST(EmittedText, ReductionsRoundAsTheTilesDo) {
   for (const auto& [name, pair] : pairs) expect_same(*pair, name, 0);
 }
 
-/// What products read and write lies in bf16: tiles widen as they load, and round as they store.
-TEST(EmittedText, OfValuesInBf16IsTheTiles) {
+/// Products read and write bf16, so tiles convert to f32 when they load and round when they store.
+TEST(EmittedText, OfValuesInBf16AgreesWithTheTiles) {
   CompiledText text;
   std::vector<std::pair<std::string, std::unique_ptr<Pair>>> pairs;
   for (const std::int64_t rows : {1, 7, 300}) {
@@ -182,7 +183,7 @@ TEST(EmittedText, OfValuesInBf16IsTheTiles) {
   for (const auto& [name, pair] : pairs) expect_same(*pair, name, 0);
 }
 
-/// Units of the last place between two values of at least `least`.
+/// |a - b| in units in the last place of the largest of |a|, |b| and `least`.
 std::int64_t ulps(double a, double b, DType dtype, double least) {
   if (a == b || (std::isnan(a) && std::isnan(b))) return 0;
   if (std::isnan(a) || std::isnan(b) || std::isinf(a) || std::isinf(b)) return std::numeric_limits<std::int64_t>::max();
@@ -194,11 +195,11 @@ std::int64_t ulps(double a, double b, DType dtype, double least) {
   return static_cast<std::int64_t>(std::ceil(std::abs(a - b) / unit));
 }
 
-/// gelu is x times a function of its own, and its slope a sum of terms up to 1 that cancel: their units are those of
-/// their terms.
+/// gelu and its slope are sums or products of terms up to 1 that cancel, so their errors are in units of these terms,
+/// not of the small result.
 double least_of(const MicroOp& op) { return op.name.starts_with("gelu_tanh") ? 1 : 0; }
 
-/// One more for those that are made of two functions.
+/// One more unit for ops that are made of two functions.
 std::int64_t most_units(const MicroOp& op) { return op.name == "softplus" || op.name == "gelu_tanh_slope" ? 3 : 2; }
 
 TEST(EmittedText, FunctionsAreWithinTwoUnitsOfTheLastPlace) {

@@ -1,4 +1,5 @@
-// The far CPU: memory that the host must not touch, kernels that run late. Programs on it give the bits of this CPU.
+// The far CPU (far_cpu.hpp): its memory is protected, its kernels run late, and programs on it give the bits of this
+// CPU.
 
 #include "far_cpu.hpp"
 
@@ -28,7 +29,7 @@ const std::byte* bytes_of(const std::vector<float>& values) {
   return reinterpret_cast<const std::byte*>(values.data());
 }
 
-/// Under a sanitizer, which catches the signal and says where it came from.
+/// Whether a process ended by SIGSEGV. A sanitizer handles the signal, prints a report and exits with an error.
 bool stopped(int status) {
   return ::testing::KilledBySignal(SIGSEGV)(status) ||
          ((testing::address_sanitizer || testing::thread_sanitizer) && !::testing::ExitedWithCode(0)(status));
@@ -40,14 +41,14 @@ class FarCpuTest : public ::testing::Test {
 };
 using FarCpuDeathTest = FarCpuTest;
 
-TEST_F(FarCpuDeathTest, AHostThatReadsOrWritesItsMemoryIsStopped) {
+TEST_F(FarCpuDeathTest, AccessByTheHostRaisesASignal) {
   ::testing::GTEST_FLAG(death_test_style) = "threadsafe";
   const Block there(64, &far_);
   EXPECT_EXIT((void)*static_cast<volatile std::byte*>(there.data()), stopped, "");
   EXPECT_EXIT(*static_cast<volatile std::byte*>(there.data()) = {}, stopped, "");
 }
 
-TEST_F(FarCpuDeathTest, AKernelThatIsGivenMemoryOfTheHostIsStopped) {
+TEST_F(FarCpuDeathTest, AKernelWithAnAddressOfTheHostAborts) {
   ::testing::GTEST_FLAG(death_test_style) = "threadsafe";
   const Kernel copy = far_.copy(View::dense({4}), f32);
   const Block there(16, &far_), here(16);
@@ -68,7 +69,7 @@ TEST_F(FarCpuTest, WritesKernelsAndReadsAreInOrderAndLate) {
   far_.write(a.data(), bytes_of(sent), 16);
   copy.run({&output, &input, nullptr, alone});
   const Mark mark = far_.read(here(first), b.data(), 16);
-  sent = {5, 6, 7, 8};  // after the write was asked for
+  sent = {5, 6, 7, 8};  // after the call of write
   far_.write(a.data(), bytes_of(sent), 16);
   copy.run({&output, &input, nullptr, alone});
   const Mark last = far_.read(here(second), b.data(), 16);
@@ -79,7 +80,7 @@ TEST_F(FarCpuTest, WritesKernelsAndReadsAreInOrderAndLate) {
   EXPECT_EQ(second, (std::vector<float>{5, 6, 7, 8}));
 }
 
-TEST_F(FarCpuTest, RowsArePickedAsBytes) {
+TEST_F(FarCpuTest, RowsAreCopiedAsBytes) {
   const std::vector<float> table = ramp(12);
   const std::vector<std::int64_t> numbers = {3, 0, 3};
   const Block rows(48, &far_), picked(24, &far_), result(36, &far_);
@@ -94,11 +95,11 @@ TEST_F(FarCpuTest, RowsArePickedAsBytes) {
   EXPECT_EQ(got, (std::vector<float>{9, 10, 11, 0, 1, 2, 9, 10, 11}));
 }
 
-TEST_F(FarCpuTest, ATensorsBytesAreThereUntilSomebodyAsks) {
+TEST_F(FarCpuTest, ATensorsBytesStayOnTheDeviceUntilTheHostReadsThem) {
   Tensor x = Tensor::from(ramp(5), {5});
   const std::vector<float> other = {5, 4, 3, 2, 1};
   far_.write(Mirrored::write_there(far_, x), bytes_of(other), 20);
-  const Tensor shared = x;  // of the bytes that are there
+  const Tensor shared = x;  // shares the bytes on the device
   const std::vector<float> third = {9, 9, 9, 9, 9};
   far_.write(Mirrored::write_there(far_, x), bytes_of(third), 20);
   EXPECT_EQ(shared.at(0), 5);
@@ -106,7 +107,7 @@ TEST_F(FarCpuTest, ATensorsBytesAreThereUntilSomebodyAsks) {
   EXPECT_EQ(shared.rows(3, 5).at(1), 1);
 }
 
-TEST_F(FarCpuTest, ATensorThatIsWrittenHereGoesThereAgain) {
+TEST_F(FarCpuTest, ATensorThatTheHostHasChangedIsWrittenAgain) {
   Tensor x = Tensor::from(ramp(3), {3});
   (void)Mirrored::write_there(far_, x);
   x.set(1, 7);
@@ -116,10 +117,10 @@ TEST_F(FarCpuTest, ATensorThatIsWrittenHereGoesThereAgain) {
   EXPECT_EQ(got, (std::vector<float>{0, 7, 2}));
   EXPECT_EQ(far_.written(), before + 12);
   far_.fetch(reinterpret_cast<std::byte*>(got.data()), Mirrored::write_there(far_, x), 12);
-  EXPECT_EQ(far_.written(), before + 12);  // and no more where nothing changed
+  EXPECT_EQ(far_.written(), before + 12);  // nothing is written if nothing has changed
 }
 
-TEST_F(FarCpuTest, AllMemoryGoesBack) {
+TEST_F(FarCpuTest, AllMemoryIsReleased) {
   {
     Tensor x = Tensor::from(ramp(300), {300});
     (void)Mirrored::write_there(far_, x);
@@ -131,7 +132,7 @@ TEST_F(FarCpuTest, AllMemoryGoesBack) {
   std::byte byte{};
   const Block last(1, &far_);
   far_.fetch(&byte, last.data(), 1);
-  EXPECT_EQ(far_.given_out(), 512U);  // the last block
+  EXPECT_EQ(far_.given_out(), 512U);  // only the last block is left
 }
 
 class Programs : public FarCpuTest {
@@ -180,15 +181,15 @@ TEST_F(FarCpuPrograms, OfRandomGraphsGiveTheSameBits) {
   EXPECT_GT(far_.kernels(), 3000U);
 }
 
-TEST_F(FarCpuPrograms, KernelsThatThrowAreHeardOfWhenSomebodyWaits) {
+TEST_F(FarCpuPrograms, TheErrorOfAKernelIsThrownByTheNextWait) {
   const ChosenDevice chosen(far_);
   const Traced f = [](const std::vector<Var>& x) { return std::vector<Var>{gather(x[0], x[1]) + 1}; };
   const Tensor table = Tensor::from(ramp(6), {3, 2});
   EXPECT_THROW((void)evaluate(f, {table, Tensor::of<std::int32_t>({0, 3})}), UsageError);
-  EXPECT_EQ(evaluate(f, {table, Tensor::of<std::int32_t>({2, 0})})[0].at(0), 5);  // and the device goes on
+  EXPECT_EQ(evaluate(f, {table, Tensor::of<std::int32_t>({2, 0})})[0].at(0), 5);  // the device works again
 }
 
-TEST_F(FarCpuPrograms, ThatRunInTheSameMemoryAgainAreRecorded) {
+TEST_F(FarCpuPrograms, AreRecordedWhenTheyRunAgainInTheSameMemory) {
   const Tensor x = random_normal({40}, 1);
   const Trace trace([](const std::vector<Var>& v) { return std::vector<Var>{sum(exp(v[0])), cumsum(v[0], 0)}; }, {x});
   const Program program(trace.graph, trace.inputs, trace.outputs, {}, far_);
@@ -209,7 +210,7 @@ TEST_F(FarCpuPrograms, ThatRunInTheSameMemoryAgainAreRecorded) {
   EXPECT_EQ(far_.recorded(), 1U);
 }
 
-TEST_F(FarCpuPrograms, OfFunctionsOnTensorsRunThere) {
+TEST_F(FarCpuPrograms, OfFunctionsOnTensorsRunOnTheDevice) {
   const Function f([](Var x, Var y) { return sum(x * y) + 1; });
   const Tensor x = random_normal({30}, 1), y = random_normal({30}, 2);
   const Tensor wanted = f(x, y), slope = grad(f)(x, y);

@@ -1,5 +1,5 @@
-// Buckets of a gradient: what has been sent is not changed any more, and most of it is sent before the backward pass
-// ends.
+// Buckets of a gradient: a bucket does not change after it has been sent, and most buckets are sent before the backward
+// pass ends.
 
 #include "engine/buckets.hpp"
 
@@ -27,7 +27,7 @@ Dataset texts(std::int64_t rows) {
   return data;
 }
 
-/// Three layers of a transformer, in four shards of 2 rows and a last one of 1.
+/// A step of a transformer with three layers, in four shards of 2 rows and a last shard of 1 row.
 struct Step {
   Dataset data = texts(9);
   Workers workers{2};
@@ -50,7 +50,7 @@ struct Step {
   }
 };
 
-TEST(Buckets, HaveEveryNumberOnce) {
+TEST(Buckets, ContainEveryElementOfTheGradientOnce) {
   const Step step;
   std::vector<int> times(static_cast<std::size_t>(step.step.size));
   for (const Runs& runs : step.buckets.runs) {
@@ -91,7 +91,7 @@ TEST(Buckets, AreFinalWhereTheyAreCut) {
   }
 }
 
-TEST(Buckets, LeaveWhileTheBackwardPassGoesOn) {
+TEST(Buckets, AreSentDuringTheBackwardPass) {
   const Step step;
   const std::vector<std::size_t>& cuts = step.buckets.whole_cuts;
   EXPECT_TRUE(std::ranges::is_sorted(cuts));
@@ -99,7 +99,7 @@ TEST(Buckets, LeaveWhileTheBackwardPassGoesOn) {
   EXPECT_LT(cuts.front(), cuts.back() * 4 / 5);
 }
 
-/// The first of two ranks, whose other one answers at once, with zeros; or is never there.
+/// A communicator of the first of two ranks. The other rank is simulated: it answers at once with zeros, or never.
 class Alone final : public Communicator {
  public:
   explicit Alone(bool holds = false) : holds_(holds) {}
@@ -129,7 +129,7 @@ class Alone final : public Communicator {
   bool holds_;
 };
 
-TEST(RankSum, AllocatesNothingInAStep) {
+TEST(RankSum, AllocatesNothingBeyondTheShardsInAStep) {
   Step step;
   BlockPool pool;
   Workers one{1};
@@ -143,7 +143,7 @@ TEST(RankSum, AllocatesNothingInAStep) {
   const auto share = [&] { pool.give_back(sums(step.state, {step.data}, step.batch, step.step.size)); };
   const ShardProgram& program = *step.batch.whole;
   const Block block(TreeSum::block_bytes(step.step.size, f32, program.doubles())), memory(program.memory_bytes());
-  const auto two_shards = [&] {  // oneDNN's products allocate something
+  const auto two_shards = [&] {  // allocates only in oneDNN's products
     auto* sum = reinterpret_cast<double*>(block.data() + TreeSum::doubles_at(step.step.size, f32));
     for (const std::int64_t shard : {0, 1})
       program.run({step.state, {step.data}, step.batch.first_row(shard), block.data(), sum}, memory.data(), one);
@@ -152,7 +152,7 @@ TEST(RankSum, AllocatesNothingInAStep) {
   EXPECT_EQ(of(share), of(two_shards));
 }
 
-TEST(RankSum, AfterAnErrorWhatIsUnderWayIsLeftAlone) {
+TEST(RankSum, AfterAnErrorMessagesInFlightKeepTheirMemory) {
   Step step;
   const auto ranks = std::make_shared<Alone>(true);
   {
@@ -161,7 +161,7 @@ TEST(RankSum, AfterAnErrorWhatIsUnderWayIsLeftAlone) {
     EXPECT_THROW((void)sums(step.state, {step.data}, step.batch, step.step.size), DistributedError);
   }
   ASSERT_TRUE(ranks->held_);
-  const Messages next = ranks->held_->second(1);  // what it would have added is still there, and not touched
+  const Messages next = ranks->held_->second(1);  // its memory still exists, and it adds nothing
   EXPECT_TRUE(next.sent.empty());
   EXPECT_TRUE(next.received.empty());
 }

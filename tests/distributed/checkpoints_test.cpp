@@ -1,5 +1,5 @@
-// Checkpoints in slices: each rank writes its own, any number of ranks reads them, and a process that dies while it
-// writes leaves the last one whole.
+// Checkpoints in slices: each rank writes its own slice, and any number of ranks can read them. A process that dies
+// while it writes leaves the previous checkpoint intact.
 
 #include <fmt/format.h>
 #include <gtest/gtest.h>
@@ -22,7 +22,7 @@ using testing::expect_same;
 using testing::LocalRanks;
 using testing::TemporaryFolder;
 
-/// 79,421 parameters: enough for ranks to share the slots.
+/// Trains 79,421 parameters, which are enough for the ranks to divide the slots among them.
 State trained(FitOptions options, std::shared_ptr<Communicator> ranks = {}) {
   Trainer trainer(nn::mlp(1, {.hidden = {300, 260}}), loss::binary_cross_entropy, optim::adam({.lr = 0.01}), 1);
   options.batch_size = 40;
@@ -67,7 +67,8 @@ class SlicedCheckpoints : public testing::TemporaryFolderTest {
     const std::uint32_t sum = checksum(std::as_bytes(std::span(text)));
     write("checkpoints/step-000000005/manifest.json", nlohmann::json{{"manifest", manifest}, {"checksum", sum}}.dump());
   }
-  /// The checkpoint of step 5 is, with a warning that has `what` in it, and the run ends as it would have.
+  /// Expects that the checkpoint of step 5 is skipped with a warning that contains `what`, and that the run ends the
+  /// same.
   void expect_passed_over(const std::string& what) const {
     Trainer resumed(nn::mlp(1, {.hidden = {300, 260}}), loss::binary_cross_entropy, optim::adam({.lr = 0.01}), 1);
     FitOptions options = options_in(path("checkpoints"), 0);
@@ -82,7 +83,7 @@ class SlicedCheckpoints : public testing::TemporaryFolderTest {
   std::filesystem::path step_five_ = path("checkpoints") / "step-000000005";
 };
 
-TEST_F(SlicedCheckpoints, HaveASliceOfEachRank) {
+TEST_F(SlicedCheckpoints, ConsistOfOneSlicePerRank) {
   train_on(4, 5);
   const std::vector<std::string> wanted = {"manifest.json", "state-0-of-4.safetensors", "state-1-of-4.safetensors",
                                            "state-2-of-4.safetensors", "state-3-of-4.safetensors"};
@@ -98,7 +99,7 @@ TEST_F(SlicedCheckpoints, HaveASliceOfEachRank) {
   EXPECT_EQ(files_of(path("checkpoints")), (std::vector<std::string>{"step-000000003", "step-000000005"}));
 }
 
-TEST_F(SlicedCheckpoints, AnyNumberOfRanksGoesOnFromThem) {
+TEST_F(SlicedCheckpoints, AnyNumberOfRanksResumesFromThem) {
   for (const int ranks : {1, 2, 3, 8}) {
     std::filesystem::remove_all(path("checkpoints"));
     train_on(4, 5);
@@ -106,7 +107,7 @@ TEST_F(SlicedCheckpoints, AnyNumberOfRanksGoesOnFromThem) {
   }
 }
 
-TEST_F(SlicedCheckpoints, ADamagedOrMissingSliceIsPassedOverForTheOneBefore) {
+TEST_F(SlicedCheckpoints, OneWithADamagedOrMissingSliceIsSkippedForTheOneBefore) {
   for (const bool missing : {false, true}) {
     std::filesystem::remove_all(path("checkpoints"));
     train_on(3, 5);
@@ -122,8 +123,8 @@ TEST_F(SlicedCheckpoints, ADamagedOrMissingSliceIsPassedOverForTheOneBefore) {
   }
 }
 
-/// Slices and manifests that somebody made, with the right checksums.
-TEST_F(SlicedCheckpoints, CraftedPartsArePassedOver) {
+/// Slices and manifests with wrong content and valid checksums, as an attacker could write them.
+TEST_F(SlicedCheckpoints, ThoseWithCraftedFilesAreSkipped) {
   using Json = nlohmann::json;
   const auto with_slice = [&](const std::function<void(SafetensorsFile&)>& change) {
     const std::filesystem::path place = step_five_ / "state-1-of-3.safetensors";
@@ -158,8 +159,8 @@ TEST_F(SlicedCheckpoints, CraftedPartsArePassedOver) {
   expect_passed_over("lacks 'parameters'");
 }
 
-TEST_F(SlicedCheckpoints, WhereOthersDoNotSeeTheFolderRankZeroWritesAll) {
-  // on the disk of the others lies what another run has left
+TEST_F(SlicedCheckpoints, RankZeroWritesAllIfTheOthersDoNotSeeItsFolder) {
+  // the disk of the other ranks has files that another run has left
   for (const char* step : {"step-000000003.tmp", "step-000000005.tmp"}) {
     std::filesystem::create_directories(path("elsewhere") / step);
     write(std::string("elsewhere/") + step + "/token", "of another run\n");
@@ -173,7 +174,7 @@ TEST_F(SlicedCheckpoints, WhereOthersDoNotSeeTheFolderRankZeroWritesAll) {
   expect_the_bits_of_one(1);
 }
 
-TEST_F(SlicedCheckpoints, WhatAKilledProcessLeftIsRemovedByTheNext) {
+TEST_F(SlicedCheckpoints, FilesThatAKilledProcessLeftAreRemovedByTheNext) {
   std::filesystem::create_directories(path("checkpoints") / "step-000000002.tmp");
   write("checkpoints/step-000000002.tmp/state-0-of-2.safetensors", "half");
   train_on(2, 5);
@@ -185,13 +186,13 @@ TEST_F(SlicedCheckpoints, WhatAKilledProcessLeftIsRemovedByTheNext) {
 namespace testing {
 namespace {
 
-/// Processes that die, or are refused the disk, at each call that writes a checkpoint.
+/// Injects a fault (fault.cpp) at each call that writes a checkpoint: the process dies, or the disk is full.
 class WritingCheckpoints : public Mpirun {
  protected:
   void SetUp() override {
     Mpirun::SetUp();
     if (IsSkipped()) return;
-    if (fault().empty()) GTEST_SKIP() << "a sanitizer has to be loaded first";
+    if (fault().empty()) GTEST_SKIP() << "a sanitizer must be the first library that is loaded";
     write("wide.toml",
           "seed = 3\n[data]\nformat = \"csv\"\ntrain = \"t.csv\"\ntarget = \"y\"\n"
           "[model]\nkind = \"mlp\"\nhidden = [300, 260]\n"
@@ -204,7 +205,7 @@ class WritingCheckpoints : public Mpirun {
     if (ranks == 1) return shell(set + command() + " train wide.toml --out r -q");
     return shell(set + line(ranks, "wide.toml --out r -q"));
   }
-  /// Calls of a rank in a whole run.
+  /// The number of calls of a rank, in a whole run, that write checkpoints.
   [[nodiscard]] int calls(int rank, int ranks) const {
     std::filesystem::remove(path("calls.txt"));
     const std::string where = " FAULT_COUNT=" + path("calls.txt").string() + " FAULT_RANK=" + std::to_string(rank);
@@ -220,8 +221,8 @@ class WritingCheckpoints : public Mpirun {
   }
 };
 
-TEST_F(WritingCheckpoints, AKillAtAnyCallLeavesTheLastWhole) {
-  const int all = calls(0, 1), first = all / 4;  // the end of the first of four checkpoints
+TEST_F(WritingCheckpoints, AKillAtAnyCallLeavesTheLastOneIntact) {
+  const int all = calls(0, 1), first = all / 4;  // the last call for the first of four checkpoints
   ASSERT_GT(first, 8);
   for (int call = first + 1; call <= 2 * first; ++call) {
     const std::string where = "killed at call " + std::to_string(call);
@@ -230,7 +231,7 @@ TEST_F(WritingCheckpoints, AKillAtAnyCallLeavesTheLastWhole) {
   }
 }
 
-TEST_F(WritingCheckpoints, AKillOfARankAtAnyCallLeavesTheLastWhole) {
+TEST_F(WritingCheckpoints, AKillOfARankAtAnyCallLeavesTheLastOneIntact) {
   constexpr int ranks = 3;
   for (const int rank : {0, 2}) {
     const int all = calls(rank, ranks), first = all / 4;

@@ -1,4 +1,5 @@
-// Ranks on two hosts: namespaces of this machine, and a link between them. Left out where namespaces are not permitted.
+// Ranks on two hosts, which are network namespaces of this machine (tests/two_hosts). Skipped if these are not
+// permitted.
 
 #include "mpirun.hpp"
 
@@ -10,13 +11,13 @@ class TwoHosts : public Mpirun {
   void SetUp() override {
     Mpirun::SetUp();
     if (IsSkipped()) return;
-    if (shell("command -v ip nsenter unshare").code != 0) GTEST_SKIP() << "there is no ip, nsenter or unshare";
+    if (shell("command -v ip nsenter unshare").code != 0) GTEST_SKIP() << "ip, nsenter or unshare is not installed";
     const Ran tried = shell(hosts_ + " 'true'");
     if (tried.code != 0) GTEST_SKIP() << "namespaces are not permitted here: " << tried.err;
     write("hosts", "n1 slots=1\nn2 slots=1\n");
   }
 
-  /// `thalweg train ARGUMENTS` with a rank on each host, started as on a cluster.
+  /// A shell line that runs `thalweg train ARGUMENTS` with a rank on each host, started as on a cluster.
   [[nodiscard]] static std::string train_on_both(const std::string& arguments) {
     return "OMPI_MCA_plm_rsh_agent=\"$0 --agent\" OMPI_MCA_btl=tcp,self OMPI_MCA_btl_tcp_if_include=10.77.0.0/24 "
            "OMPI_MCA_oob_tcp_if_include=10.77.0.0/24 THALWEG_THREADS=1 THALWEG=" +
@@ -27,14 +28,14 @@ class TwoHosts : public Mpirun {
   const std::string hosts_ = source_folder() + "/tests/two_hosts";
 };
 
-TEST_F(TwoHosts, GiveTheBitsOfOne) {
+TEST_F(TwoHosts, GiveTheBitsOfOneHost) {
   ASSERT_EQ(run("train run.toml --out alone -q").code, 0);
   const Ran ran = on_the_first(train_on_both("run.toml --out r -q"));
   ASSERT_EQ(ran.code, 0) << ran.err;
   EXPECT_EQ(read("r/model.safetensors"), read("alone/model.safetensors"));
 }
 
-TEST_F(TwoHosts, ACutLinkIsNoticedByTheLauncherWhichNamesTheHost) {
+TEST_F(TwoHosts, TheLauncherNamesTheHostBehindACutLink) {
   const Ran ran = on_the_first("export THALWEG_GRACE=5; " + train_on_both("run.toml --out r -q --epochs 2000000") +
                                " & launcher=$!; "
                                "for i in $(seq 300); do grep -q loss r/metrics.jsonl 2>/dev/null && break; "

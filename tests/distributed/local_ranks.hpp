@@ -1,5 +1,5 @@
 #pragma once
-// Ranks as threads of one process: messages are copies in memory.
+// Ranks as threads of one process, for tests without MPI: messages are copies in memory.
 
 #include <gtest/gtest.h>
 
@@ -22,7 +22,7 @@ class LocalRanks {
  public:
   explicit LocalRanks(int size) : size_(size) {}
 
-  /// Runs `work` once a rank, each on a thread of its own.
+  /// Runs `work` once for each rank, on a thread of its own.
   template <class Work>
   void run(const Work& work) {
     std::vector<std::thread> threads;
@@ -30,7 +30,7 @@ class LocalRanks {
       threads.emplace_back([this, &work, rank] { work(std::make_shared<Rank>(*this, rank)); });
     for (std::thread& thread : threads) thread.join();
   }
-  /// Bytes that were sent in all.
+  /// The number of bytes that all ranks have sent.
   [[nodiscard]] std::size_t bytes() const { return bytes_; }
 
  private:
@@ -77,7 +77,7 @@ class LocalRanks {
       all_.came_.notify_all();
     }
 
-    /// Takes what has come; false where nothing changed.
+    /// Takes the messages that have arrived, and starts what follows them. Returns false if nothing changed.
     bool move_on(std::unique_lock<std::mutex>& lock) {
       bool moved = false;
       for (auto at = open_.begin(); at != open_.end();) {
@@ -130,7 +130,7 @@ class LocalRanks {
   std::size_t bytes_ = 0;
 };
 
-/// The same parameters and the same slots, bit for bit.
+/// Expects the same parameters and the same slots, bit for bit.
 inline void expect_same(const State& a, const State& b, const std::string& where) {
   EXPECT_TRUE(identical(a.parameters, b.parameters)) << where;
   ASSERT_EQ(a.slots.size(), b.slots.size()) << where;
@@ -140,8 +140,8 @@ inline void expect_same(const State& a, const State& b, const std::string& where
   }
 }
 
-/// The state that a training in parts ends with: each part by some ranks, up to a step, from the checkpoint of the one
-/// before. `train(options, own)` trains one.
+/// Trains in several parts, each by a number of ranks and up to a step, and returns the last state. Each part resumes
+/// from the checkpoint of the part before. `train(options, own)` trains one part.
 template <class Train>
 State trained_in_parts(const FitOptions& options, const std::vector<std::pair<int, std::int64_t>>& parts,
                        const Train& train) {

@@ -1,20 +1,20 @@
 #pragma once
-// The command under a launcher, as on a cluster.
+// A fixture that runs the command under mpirun, as on a cluster.
 
 #include "../cli/command.hpp"
 
 namespace thalweg::testing {
 
-/// Left out where there is no MPI.
+/// Its tests are skipped if there is no MPI.
 class Mpirun : public CommandTest {
  protected:
   void SetUp() override {
 #ifdef __SANITIZE_THREAD__
-    GTEST_SKIP() << "MPI is not made for the thread sanitizer";
+    GTEST_SKIP() << "MPI does not work under the thread sanitizer";
 #endif
     const auto library = std::filesystem::path(command()).parent_path() / "libthalweg_mpi.so";
     if (!std::filesystem::exists(library)) GTEST_SKIP() << "built without MPI";
-    if (shell("command -v mpirun").code != 0) GTEST_SKIP() << "there is no mpirun";
+    if (shell("command -v mpirun").code != 0) GTEST_SKIP() << "mpirun is not installed";
     write("run.toml",
           "seed = 3\n[data]\nformat = \"csv\"\ntrain = \"t.csv\"\ntarget = \"y\"\nvalidation = 0.1\n"
           "[model]\nkind = \"mlp\"\nhidden = [32, 16]\n"
@@ -22,7 +22,7 @@ class Mpirun : public CommandTest {
     write_table("t.csv", 300);
   }
 
-  /// `thalweg train ARGUMENTS` on so many ranks.
+  /// A shell line that runs `thalweg train ARGUMENTS` on so many ranks.
   [[nodiscard]] static std::string line(int ranks, const std::string& arguments) {
     return "ASAN_OPTIONS=detect_leaks=0 OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1 THALWEG_THREADS=1 "
            "timeout 100 mpirun --oversubscribe -n " +
@@ -30,7 +30,7 @@ class Mpirun : public CommandTest {
   }
   [[nodiscard]] Ran train(int ranks, const std::string& arguments) const { return shell(line(ranks, arguments)); }
 
-  /// The library of fault.cpp, to be loaded before the others. Empty where a sanitizer has to be the first.
+  /// The path of the library of fault.cpp, for LD_PRELOAD. Empty under a sanitizer, which must be loaded first.
   [[nodiscard]] static std::string fault() {
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
     return "";
@@ -39,14 +39,15 @@ class Mpirun : public CommandTest {
 #endif
   }
 
-  /// The same in the background, and then a line of the shell, which has the processes of a rank as `of RANK` (the
-  /// supervisor, and the rank itself, whose number may be the smaller one) and the rank itself as `rank RANK`.
+  /// Runs the same line in the background, and then the shell line `then`. In it, `of RANK` prints the processes of a
+  /// rank (its supervisor and the rank itself, in any order), and `rank RANK` that of the rank itself.
   [[nodiscard]] Ran train_and(int ranks, const std::string& arguments, const std::string& then,
                               const std::string& environment = "") const {
     const std::string functions =
         "of() { for p in $(pgrep -f 'thalweg train " + arguments.substr(0, arguments.find(' ')) +
         "'); do tr '\\0' '\\n' 2>/dev/null </proc/$p/environ | grep -q \"^OMPI_COMM_WORLD_RANK=$1$\" && "
-        "[ \"$(readlink /proc/$p/cwd)\" = \"$(pwd -P)\" ] && echo $p; done; }; "  // another test runs beside this one
+        "[ \"$(readlink /proc/$p/cwd)\" = \"$(pwd -P)\" ] && echo $p; done; }; "  // not those of another test that runs
+                                                                                  // at the same time
         "rank() { local all=$(of $1); for p in $all; do "
         "echo $all | grep -qw \"$(ps -o ppid= -p $p | tr -d ' ')\" && echo $p; done; }; "
         "begun() { for i in $(seq 300); do grep -q '\"step\"' r/metrics.jsonl 2>/dev/null && break; sleep 0.1; done; "
@@ -63,7 +64,7 @@ class Mpirun : public CommandTest {
       ASSERT_EQ(ran.code, 0) << ran.err;
       EXPECT_EQ(read(out + "/model.safetensors"), read("alone/model.safetensors")) << ranks;
       EXPECT_TRUE(std::filesystem::exists(path(out + "/report.html")));
-      EXPECT_EQ(ran.out.find("verdict"), ran.out.rfind("verdict")) << "said once";
+      EXPECT_EQ(ran.out.find("verdict"), ran.out.rfind("verdict")) << "the verdict must be printed once";
     }
   }
 

@@ -1,4 +1,4 @@
-// The command under a launcher, as on a cluster. Left out where there is no MPI.
+// The command under mpirun, as on a cluster. Skipped if there is no MPI.
 
 #include "mpirun.hpp"
 #include "data/pictures.hpp"
@@ -7,14 +7,14 @@
 namespace thalweg::testing {
 namespace {
 
-TEST_F(Mpirun, AnyNumberOfRanksGivesTheBitsOfOne) { expect_the_bits_of_one("run.toml"); }
+TEST_F(Mpirun, AnyNumberOfRanksGivesTheBitsOfOneRank) { expect_the_bits_of_one("run.toml"); }
 
-TEST_F(Mpirun, AConfigurationOfDefaultsGivesTheBitsOfOne) {
+TEST_F(Mpirun, ADefaultConfigurationGivesTheBitsOfOneRank) {
   write("defaults.toml", "[data]\nformat = \"csv\"\ntrain = \"t.csv\"\ntarget = \"y\"\n");
   expect_the_bits_of_one("defaults.toml");
 }
 
-TEST_F(Mpirun, AConvolutionalNetworkGivesTheBitsOfOne) {
+TEST_F(Mpirun, AConvolutionalNetworkGivesTheBitsOfOneRank) {
   for (const char* kind : {"dark", "bright"}) std::filesystem::create_directories(path("pictures") / kind);
   for (int i = 0; i < 40; ++i) {
     Tensor picture({8, 8, 1}, u8);
@@ -31,14 +31,14 @@ TEST_F(Mpirun, AConvolutionalNetworkGivesTheBitsOfOne) {
   expect_the_bits_of_one("cnn.toml");
 }
 
-TEST_F(Mpirun, AGradientInBucketsGivesTheBitsOfOne) {
+TEST_F(Mpirun, AGradientInBucketsGivesTheBitsOfOneRank) {
   write("wide.toml",
         "seed = 3\n[data]\nformat = \"csv\"\ntrain = \"t.csv\"\ntarget = \"y\"\nvalidation = 0.1\n"
         "[model]\nkind = \"mlp\"\nhidden = [700, 700, 700]\n[train]\nsteps = 6\nbatch_size = 32\nshard_size = 5\n");
   expect_the_bits_of_one("wide.toml");
 }
 
-TEST_F(Mpirun, ATransformerGivesTheBitsOfOne) {
+TEST_F(Mpirun, ATransformerGivesTheBitsOfOneRank) {
   std::string text;
   for (int i = 0; i < 100; ++i) text += "the whale and the sea, " + std::to_string(i % 10) + " times; ";
   write("text.txt", text);
@@ -49,7 +49,7 @@ TEST_F(Mpirun, ATransformerGivesTheBitsOfOne) {
   expect_the_bits_of_one("gpt.toml");
 }
 
-TEST_F(Mpirun, CollectionsGiveTheBitsOfOne) {
+TEST_F(Mpirun, CollectionsGiveTheBitsOfOneRank) {
   const std::string training = "[train]\nepochs = 4\nbatch_size = 32\nshard_size = 4\n";
   write("policy.toml", "[system]\nkind = \"policy\"\nsteps = 16\npasses = 2\n" + training);
   write("games.toml",
@@ -66,7 +66,7 @@ TEST_F(Mpirun, CollectionsGiveTheBitsOfOne) {
   }
 }
 
-TEST_F(Mpirun, AResumeOnOtherRanksGivesTheBitsOfAnUndisturbedRun) {
+TEST_F(Mpirun, AResumeOnOtherRanksGivesTheBitsOfAnUninterruptedRun) {
   ASSERT_EQ(run("train run.toml --out alone -q").code, 0);
   ASSERT_EQ(train(3, "run.toml --out r -q --stop-after 11").code, 0);
   ASSERT_EQ(train(2, "r --resume -q --stop-after 20").code, 0);
@@ -74,7 +74,7 @@ TEST_F(Mpirun, AResumeOnOtherRanksGivesTheBitsOfAnUndisturbedRun) {
   EXPECT_EQ(read("r/model.safetensors"), read("alone/model.safetensors"));
 }
 
-TEST_F(Mpirun, AMistakeIsReportedOnceWithItsCode) {
+TEST_F(Mpirun, AnErrorIsReportedOnceWithItsExitCode) {
   const Ran ran = train(3, "run.toml --out r --set train.batch_size=-1");
   EXPECT_EQ(ran.code, 2);
   EXPECT_NE(ran.err.find("batch_size"), std::string::npos);
@@ -95,8 +95,8 @@ TEST_F(Mpirun, ARankThatIsKilledWhileItsGradientGoesInBucketsIsNamed) {
   EXPECT_NE(ran.err.find("killed by signal 9"), std::string::npos) << ran.err;
 }
 
-TEST_F(Mpirun, WhatRanksHideOfTheirMessagesIsMeasured) {
-  // 900 x 900 and 900 x 900 weights and more: several buckets
+TEST_F(Mpirun, InspectMeasuresHowMuchOfTheMessagesIsHidden) {
+  // several buckets: 900 x 900 weights and more
   const std::string set = " --set model.hidden=[900,900] --set train.shard_size=16";
   const auto inspect = [&](int ranks, const std::string& more) {
     std::string asked = line(ranks, "run.toml --measure" + set + more);
@@ -109,7 +109,7 @@ TEST_F(Mpirun, WhatRanksHideOfTheirMessagesIsMeasured) {
   EXPECT_EQ(step["ranks"], 2);
   EXPECT_EQ(step["shards"], 2);
   EXPECT_GE(step["buckets"], 3);
-  // half of the gradient to the other rank, and half of the sum; then half of the parameters
+  // a rank sends half of its gradient and half of the sum, then half of the parameters
   const double bytes = 4 * ran.json()["parameters"].get<double>();
   EXPECT_NEAR(step["bytes"].get<double>() / bytes, 1, 0.01);
   EXPECT_NEAR(step["parameter_bytes"].get<double>() / bytes, 0.5, 0.01);
@@ -121,30 +121,31 @@ TEST_F(Mpirun, WhatRanksHideOfTheirMessagesIsMeasured) {
   const Ran text = inspect(2, "");
   for (const char* part : {"over 2 ranks", "as in training: ", "of all messages "}) {
     EXPECT_NE(text.out.find(part), std::string::npos) << text.out;
-    EXPECT_EQ(text.out.find(part), text.out.rfind(part)) << "said once: " << text.out;
+    EXPECT_EQ(text.out.find(part), text.out.rfind(part)) << "must be printed once: " << text.out;
   }
   const Ran one_shard = inspect(2, " --set train.shard_size=64");
   EXPECT_EQ(one_shard.code, 2);
   EXPECT_NE(one_shard.err.find("a step of one shard"), std::string::npos) << one_shard.err;
 }
 
-TEST_F(Mpirun, ABudgetThatIsSpentStopsAllAndItsReasonIsSaidOnce) {
+TEST_F(Mpirun, ASpentBudgetStopsAllRanksAndIsReportedOnce) {
   const Ran ran = train(2, "run.toml --out r --epochs 2000 --json -q --set train.budget=\"0.01 s\"");
   ASSERT_EQ(ran.code, 0) << ran.err;
   EXPECT_EQ(ran.json()["budget"], "the budget of 0.01 s is spent") << ran.out;
   EXPECT_EQ(ran.out.find("stopped_at"), ran.out.rfind("stopped_at"));
 }
 
-TEST_F(Mpirun, ARankThatHangsIsNamedWhenItsTimeIsUp) {
+TEST_F(Mpirun, AHangingRankIsNamedAfterTheTimeOut) {
   const Ran ran = train_and(3, long_run_ + " --patience 5", "kill -STOP $(rank 1)");
   EXPECT_EQ(ran.code, 8) << ran.err;
   EXPECT_NE(ran.err.find("rank 1 on "), std::string::npos) << ran.err;
   EXPECT_NE(ran.err.find("has not answered for 5 s"), std::string::npos) << ran.err;
 }
 
-TEST_F(Mpirun, ASignalToTheLauncherLeavesACheckpointToGoOnFrom) {
+TEST_F(Mpirun, ASignalToTheLauncherLeavesACheckpoint) {
   for (const std::string signal : {"TERM", "USR1"}) {
-    // a busy machine may take longer for a checkpoint than the second that the launcher gives; it waits as long twice
+    // The launcher waits twice for this time-out before it kills the ranks. Its default of a second may be too short
+    // for a checkpoint on a busy machine.
     const Ran ran = train_and(2, "run.toml --out r --epochs 2000000", "pkill -" + signal + " -P $launcher mpirun",
                               "OMPI_MCA_odls_base_sigkill_timeout=15 ");
     EXPECT_NE(ran.code, 0);

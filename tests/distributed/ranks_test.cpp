@@ -1,4 +1,4 @@
-// A training over several ranks gives the bits of one.
+// A training over several ranks gives the bits of a training on one rank.
 
 #include <fmt/format.h>
 #include <gtest/gtest.h>
@@ -33,7 +33,7 @@ State trained(const FitOptions& options, int threads, std::shared_ptr<Communicat
   return trainer.state();
 }
 
-TEST(Ranks, GiveTheBitsOfOne) {
+TEST(Ranks, GiveTheBitsOfOneRank) {
   for (const std::int64_t shard_size : {5, 8, 16, 64}) {
     const FitOptions options{.epochs = 2, .batch_size = 64, .shard_size = shard_size};
     const State alone = trained(options, 1);
@@ -108,7 +108,7 @@ std::vector<Kind> kinds() {
           {"objectives that step at once", two(true), two_moons(22)}};
 }
 
-TEST(Ranks, GiveTheBitsOfOneForEveryKindOfModel) {
+TEST(Ranks, GiveTheBitsOfOneRankForEveryKindOfModel) {
   for (const Kind& kind : kinds()) {
     const FitOptions options{.epochs = 2, .batch_size = 8, .shard_size = 2};
     Trainer alone = kind.trainer(1);
@@ -126,11 +126,11 @@ TEST(Ranks, GiveTheBitsOfOneForEveryKindOfModel) {
   }
 }
 
-TEST(Ranks, GiveTheBitsOfOneWhereTheGradientGoesInBuckets) {
+TEST(Ranks, GiveTheBitsOfOneRankWithAGradientInBuckets) {
   const auto trained_wide = [](int threads, const std::shared_ptr<Communicator>& ranks) {
     Trainer trainer(nn::mlp(1, {.hidden = {700, 700, 500}}), loss::binary_cross_entropy,
                     optim::adam({.lr = 0.01, .clip_norm = 1}), threads);
-    FitOptions options{.epochs = 1, .batch_size = 40, .shard_size = 6};  // 7 shards, of the last batch 4
+    FitOptions options{.epochs = 1, .batch_size = 40, .shard_size = 6};  // 7 shards, and 4 in the last batch
     options.ranks = ranks;
     (void)trainer.fit(two_moons(64), options);
     return trainer.state();
@@ -146,7 +146,7 @@ TEST(Ranks, GiveTheBitsOfOneWhereTheGradientGoesInBuckets) {
   }
 }
 
-/// The moons, read row by row; counts how often each row is read.
+/// The two-moons data as a streamed data set that counts how often each row is read.
 Dataset streamed_moons(std::int64_t rows, std::shared_ptr<std::vector<std::atomic<int>>> times) {
   const Dataset moons = two_moons(rows);
   Dataset data;
@@ -166,7 +166,7 @@ Dataset streamed_moons(std::int64_t rows, std::shared_ptr<std::vector<std::atomi
 
 TEST(Ranks, EachReadsOnlyItsRowsOfABatch) {
   constexpr std::int64_t rows = 100;
-  const FitOptions options{.epochs = 2, .batch_size = 40, .shard_size = 6};  // 7 shards; of 20 rows 4
+  const FitOptions options{.epochs = 2, .batch_size = 40, .shard_size = 6};  // 7 shards, and 4 of a batch of 20 rows
   const auto fit = [&](int threads, const std::shared_ptr<Communicator>& ranks, const auto& times) {
     Trainer trainer(network(), loss::binary_cross_entropy, optim::adam({.lr = 0.01}), threads);
     FitOptions own = options;
@@ -190,7 +190,7 @@ TEST(Ranks, EachReadsOnlyItsRowsOfABatch) {
       const int steps = 6, shards = (7 + ranks - 1) / ranks;
       EXPECT_LE(read, steps * shards * 6);
     });
-    // a rank without a shard in a batch reads a single row of it
+    // a rank without a shard in a batch reads one row of it
     int read = 0;
     for (const auto& times : *all_times) read += times;
     const int spare = ranks == 8 ? 2 * (1 + 1 + 4) : 0;
@@ -198,7 +198,7 @@ TEST(Ranks, EachReadsOnlyItsRowsOfABatch) {
   }
 }
 
-TEST(Ranks, NameTheRowThatIsNotFiniteWhereOneHasReadIt) {
+TEST(Ranks, AllNameTheRowThatIsNotFiniteThoughOnlyOneHasReadIt) {
   LocalRanks all(3);
   all.run([&](const std::shared_ptr<Communicator>& own) {
     Dataset data;
@@ -226,7 +226,7 @@ TEST(Ranks, NameTheRowThatIsNotFiniteWhereOneHasReadIt) {
   });
 }
 
-TEST(Ranks, GoOnWithOthersToTheBitsOfAnUndisturbedRun) {
+TEST(Ranks, AnotherNumberOfRanksResumesWithTheSameBits) {
   const FitOptions options{.epochs = 3, .batch_size = 64, .shard_size = 8};
   const State alone = trained(options, 1);
   const State last = trained_in_parts(
@@ -235,7 +235,7 @@ TEST(Ranks, GoOnWithOthersToTheBitsOfAnUndisturbedRun) {
   expect_same(last, alone, "the last of four sittings");
 }
 
-TEST(Ranks, AReplicaThatDiffersIsNamedBeforeACheckpointIsWritten) {
+TEST(Ranks, ARankWithOtherParametersIsNamedBeforeACheckpointIsWritten) {
   const testing::TemporaryFolder folder;
   LocalRanks all(3);
   all.run([&](const std::shared_ptr<Communicator>& own) {
@@ -267,7 +267,7 @@ TEST(Ranks, AReplicaThatDiffersIsNamedBeforeACheckpointIsWritten) {
   EXPECT_NE(left.front().find("20"), std::string::npos) << left.front();
 }
 
-TEST(Ranks, StopTogetherWhereOneIsAsked) {
+TEST(Ranks, StopTogetherWhenOneIsStopped) {
   LocalRanks all(3);
   all.run([&](const std::shared_ptr<Communicator>& own) {
     std::stop_source stop;
@@ -282,14 +282,14 @@ TEST(Ranks, StopTogetherWhereOneIsAsked) {
   });
 }
 
-TEST(Ranks, SendEachOtherOneSumEach) {
+TEST(Ranks, EachSendsOneGradientAndOneSum) {
   LocalRanks all(4);
   std::int64_t parameters = 0;
   all.run([&](const std::shared_ptr<Communicator>& own) {
     const State state = trained({.steps = 1, .batch_size = 64, .shard_size = 8}, 1, own);
     if (own->rank() == 0) parameters = state.layout->size;
   });
-  // three quarters of a gradient to the others, and the sum back, a rank
+  // each rank sends three quarters of its gradient, and its quarter of the sum to three ranks; 4 bytes a number
   const auto wanted = static_cast<double>(4 * 2 * 3 * parameters);
   EXPECT_NEAR(static_cast<double>(all.bytes()), wanted, 2000);
 }

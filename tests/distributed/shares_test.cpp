@@ -7,12 +7,12 @@
 namespace thalweg {
 namespace {
 
-/// The shards below a node.
+/// The shards below a node of the tree of sums.
 Share below(TreeNode node, std::int64_t shards) {
   return {node.index << node.level, std::min(shards, (node.index + 1) << node.level)};
 }
 
-TEST(Shares, EveryShardIsOneRanksAndNeighboursStayTogether) {
+TEST(Shares, EachRankHasAdjacentShards) {
   for (std::int64_t shards : {1, 2, 3, 4, 5, 7, 8, 12, 13}) {
     for (int ranks : {1, 2, 3, 4, 8}) {
       std::int64_t next = 0;
@@ -27,7 +27,7 @@ TEST(Shares, EveryShardIsOneRanksAndNeighboursStayTogether) {
   }
 }
 
-TEST(Shares, WhatIsLeftOverCoversTheShareInOrder) {
+TEST(Shares, TheRemainingNodesCoverTheShareInOrder) {
   for (std::int64_t shards = 1; shards <= 17; ++shards) {
     for (std::int64_t first = 0; first <= shards; ++first) {
       for (std::int64_t last = first; last <= shards; ++last) {
@@ -43,13 +43,13 @@ TEST(Shares, WhatIsLeftOverCoversTheShareInOrder) {
   }
 }
 
-TEST(Shares, APowerOfTwoOfRanksHasOneSumEach) {
+TEST(Shares, EachOfAPowerOfTwoOfRanksHasOneSum) {
   for (int ranks : {1, 2, 4, 8}) {
     for (int rank = 0; rank < ranks; ++rank) EXPECT_EQ(remaining_nodes(shards_of(rank, ranks, 16), 16).size(), 1U);
   }
 }
 
-TEST(Shares, AllShardsLeaveTheRoot) {
+TEST(Shares, AllShardsTogetherAreTheRoot) {
   for (std::int64_t shards = 1; shards <= 33; ++shards) {
     const auto nodes = remaining_nodes({0, shards}, shards);
     ASSERT_EQ(nodes.size(), 1U);
@@ -79,14 +79,14 @@ TEST(Shares, JoinsAddUpInTheFixedTree) {
         std::vector<TreeNode> leaves;
         for (std::int64_t shard = first; shard < last; ++shard) leaves.push_back({0, shard});
         const Joins joins = joins_of(leaves, shards);
-        std::vector<Share> places;  // of each leaf: what has been added there
+        std::vector<Share> places;  // the shards whose sum is at the place of each leaf
         for (std::int64_t shard = first; shard < last; ++shard) places.push_back({shard, shard + 1});
         for (std::size_t k = 0; k < joins.list.size(); ++k) {
           Share &left = places[static_cast<std::size_t>(joins.list[k].left)],
                 &right = places[static_cast<std::size_t>(joins.list[k].right)];
           EXPECT_EQ(left.last, right.first);
           const auto all = remaining_nodes({left.first, right.last}, shards);
-          EXPECT_EQ(all.size(), 1U) << "a sum of the tree";
+          EXPECT_EQ(all.size(), 1U) << "must be a node of the tree";
           left.last = right.last;
           right = {};
           EXPECT_GT(joins.list[k].above < 0 ? 1000 : joins.list[k].above, static_cast<int>(k));

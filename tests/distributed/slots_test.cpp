@@ -1,5 +1,5 @@
-// Slots shared out over ranks: the same bits as one rank that keeps all, a part of its memory, and checkpoints that any
-// number of ranks reads.
+// Slots that are divided among the ranks: the same bits as one rank that keeps all, in a part of the memory, and with
+// checkpoints that any number of ranks reads.
 
 #include "engine/slot_shares.hpp"
 
@@ -30,7 +30,7 @@ State trained(const Optimizer& optimizer, FitOptions options, std::shared_ptr<Co
   return trainer.state();
 }
 
-TEST(SharedSlots, GiveTheBitsOfOneWithEveryOptimizer) {
+TEST(SharedSlots, GiveTheBitsOfOneRankWithEveryOptimizer) {
   for (const OptimizerRow& row : optimizers()) {
     if (row.owns_steps) continue;
     const bool has_rate = std::ranges::count(row.options, "lr", &OptionDoc::name) > 0;
@@ -55,7 +55,7 @@ TEST(SharedSlots, TakeAQuarterOfTheMemoryOnFourRanks) {
   });
 }
 
-TEST(SharedSlots, OfAMatrixMethodGoByMatrices) {
+TEST(SharedSlots, OfAMatrixMethodAreDividedByMatrices) {
   Dataset texts;
   texts.set("input", zeros({16, 12}, i32));
   texts.set("target", zeros({16, 12}, i32));
@@ -75,7 +75,7 @@ TEST(SharedSlots, OfAMatrixMethodGoByMatrices) {
   });
 }
 
-TEST(SharedSlots, AreWholeInACheckpointThatOtherRanksGoOnFrom) {
+TEST(SharedSlots, AreCompleteInACheckpointForAnotherNumberOfRanks) {
   const Optimizer optimizer = optim::adamw({.lr = 0.01});
   const FitOptions options{.epochs = 5, .batch_size = 40, .shard_size = 10};
   const State alone = trained(optimizer, options);
@@ -85,7 +85,7 @@ TEST(SharedSlots, AreWholeInACheckpointThatOtherRanksGoOnFrom) {
   expect_same(last, alone, "after four sittings");
 }
 
-TEST(SharedSlots, AFitAfterAFitGoesOnFromThem) {
+TEST(SharedSlots, ASecondFitContinuesFromThem) {
   const auto twice = [](const std::shared_ptr<Communicator>& ranks) {
     Trainer trainer(wide(), loss::binary_cross_entropy, optim::adam({.lr = 0.01}), 1);
     FitOptions options{.steps = 3, .batch_size = 40, .shard_size = 10};
@@ -100,7 +100,7 @@ TEST(SharedSlots, AFitAfterAFitGoesOnFromThem) {
   all.run([&](const std::shared_ptr<Communicator>& own) { expect_same(twice(own), alone, "two fits and a step"); });
 }
 
-TEST(SharedSlots, PartsCoverWhatIsTrainedInOrder) {
+TEST(SharedSlots, PartsCoverTheTrainedParametersInOrder) {
   Trainer trainer(wide(), loss::binary_cross_entropy, optim::adam(), 1);
   trainer.init(two_moons(8), 1);
   const Layout& layout = *trainer.state().layout;
