@@ -1,5 +1,5 @@
-// Attention by cuDNN, which is a stand-in here: its operations are carried out one after another, in the types that the
-// graph says.
+// Attention by cuDNN, tested on the stand-in for cuDNN, which computes the operations of a graph one after another in
+// the types that the graph states.
 
 #include <cmath>
 
@@ -19,8 +19,8 @@ using testing::times_asked;
 using testing::Tried;
 using testing::VendorCall;
 
-/// The largest difference, in the largest value: probabilities, values and cotangents of scores are rounded to bf16,
-/// whose steps are 2^-8.
+/// The largest difference, relative to the largest value. Probabilities, values and cotangents of scores are rounded to
+/// bf16, whose relative precision is 2^-8.
 constexpr double tolerance = 1e-2;
 
 double error(const Tensor& a, const Tensor& b) {
@@ -33,7 +33,7 @@ double error(const Tensor& a, const Tensor& b) {
   return worst / most;
 }
 
-/// Attention of what lies in bf16, or the gradient of an input of it.
+/// A call of attention on operands stored in bf16, or of its gradient by one of the inputs.
 VendorCall attention(const std::vector<Shape>& parts, bool causal, int gradient_of = -1) {
   const Shape &first = parts.front(), value{first[0], first[1], first[-2], first[-1]};
   std::vector<Shape> inputs = parts;
@@ -51,7 +51,7 @@ VendorCall attention(const std::vector<Shape>& parts, bool causal, int gradient_
   return call;
 }
 
-/// With the gradients of all inputs.
+/// The same attention, and its gradients by all inputs.
 std::vector<VendorCall> all_of(const std::vector<Shape>& parts, bool causal) {
   std::vector<VendorCall> calls;
   for (int which = -1; which < static_cast<int>(parts.size()); ++which)
@@ -59,7 +59,8 @@ std::vector<VendorCall> all_of(const std::vector<Shape>& parts, bool causal) {
   return calls;
 }
 
-/// Ways in which queries, keys and values lie: packed, two and one, and apart.
+/// Memory layouts of queries, keys and values: packed in one tensor, keys and values in one, and three separate
+/// tensors.
 std::vector<std::vector<Shape>> layouts(std::int64_t batch, std::int64_t queries, std::int64_t keys, std::int64_t heads,
                                         std::int64_t width) {
   const Shape q{batch, queries, heads, width}, k{batch, keys, heads, width};
@@ -68,7 +69,7 @@ std::vector<std::vector<Shape>> layouts(std::int64_t batch, std::int64_t queries
   return all;
 }
 
-/// Launches of our own texts while f runs.
+/// The number of launches of the library's own kernels while f runs.
 template <class F>
 std::int64_t launches_of(const GpuDriver& driver, const F& f) {
   const std::int64_t before = counts_of(driver).launches;
@@ -92,7 +93,7 @@ void expect_by_own_text(GpuDriver& driver, const VendorCall& call, std::size_t o
   EXPECT_LE(error(result, tried.here()), tolerance) << call.str();
 }
 
-TEST(FusedAttention, OfEveryLayoutIsAsThisCpuComputesIt) {
+TEST(FusedAttention, OfEveryLayoutAgreesWithTheCpu) {
   const auto driver = open_driver();
   for (const bool causal : {false, true}) {
     for (const auto& [batch, queries, keys, heads, width] :
@@ -130,7 +131,7 @@ TEST(FusedAttention, OfEqualShapesIsPlannedOnce) {
   EXPECT_EQ(asked_for(attention(packed, false)), 1);
   EXPECT_EQ(asked_for(attention(longer, true)), 1);
   VendorCall scaled = attention(packed, true);
-  scaled.number *= 2;  // which is told at each run
+  scaled.number *= 2;  // the scale is an argument of each run, not part of the plan
   EXPECT_EQ(asked_for(scaled), 0);
   expect_by_library(*driver, scaled);
 }
@@ -151,7 +152,7 @@ TEST(FusedAttention, IsRestoredFromAFile) {
   EXPECT_EQ(asked_for(expect_by_library), 2);
 }
 
-TEST(FusedAttention, WithoutAPlanIsComputedByTheOwnText) {
+TEST(FusedAttention, WithoutAPlanIsComputedByTheLibrarysOwnKernel) {
   const auto driver = open_driver();
   VendorCall plain = attention({{2, 9, 3, 2, 8}}, true), mixed = attention({{2, 9, 2, 8}, {2, 9, 2, 2, 8}}, true, 1);
   plain.stored.clear(), plain.result = Stored::plain;
@@ -159,14 +160,15 @@ TEST(FusedAttention, WithoutAPlanIsComputedByTheOwnText) {
   expect_by_own_text(*driver, plain);
   expect_by_own_text(*driver, mixed);
   for (const int which : {-1, 0}) {
-    expect_by_own_text(*driver, attention({{2, 9, 3, 2, 12}}, true, which));                          // width
-    expect_by_own_text(*driver, attention({{1, 9, 2, 8}, {1, 5, 2, 8}, {1, 5, 2, 8}}, true, which));  // sees none
+    expect_by_own_text(*driver, attention({{2, 9, 3, 2, 12}}, true, which));  // unsupported width
+    expect_by_own_text(*driver,
+                       attention({{1, 9, 2, 8}, {1, 5, 2, 8}, {1, 5, 2, 8}}, true, which));  // some queries see no key
   }
   expect_by_own_text(*driver, attention({{3, 1, 3, 2, 8}}, false, 0));
   expect_by_library(*driver, attention({{3, 1, 3, 2, 8}}, false));
 }
 
-TEST(FusedAttention, OfOperandsThatLieAtAnyElementIsComputedByTheOwnText) {
+TEST(FusedAttention, OfUnalignedOperandsIsComputedByTheLibrarysOwnKernel) {
   const auto driver = open_driver();
   for (const VendorCall& call : all_of({{2, 9, 3, 2, 8}}, true)) {
     expect_by_own_text(*driver, call, 2);
@@ -174,13 +176,13 @@ TEST(FusedAttention, OfOperandsThatLieAtAnyElementIsComputedByTheOwnText) {
   }
 }
 
-TEST(FusedAttention, IsAskedOfNoLibraryThatComputesItWrongly) {
+TEST(FusedAttention, IsNotComputedByAVersionOfCudnnThatHasABug) {
   const Environment environment("THALWEG_STAND_IN_CUDNN", "91501");
   const auto driver = open_driver();
   for (const VendorCall& call : all_of({{2, 9, 3, 2, 8}}, true)) expect_by_own_text(*driver, call);
 }
 
-TEST(FusedAttention, HasNoGradientWhereItsBitsAreNotTheSame) {
+TEST(FusedAttention, DoesNotUseCudnnsGradientWhereItIsNotDeterministic) {
   const Environment environment("THALWEG_STAND_IN_MAJOR", "10");
   const auto driver = open_driver();
   expect_by_library(*driver, attention({{2, 9, 3, 2, 8}}, true));

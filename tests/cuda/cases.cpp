@@ -13,7 +13,7 @@ Shape without_last(const Shape& shape) {
   return Shape(shape.sizes().first(static_cast<std::size_t>(shape.rank() - 1)));
 }
 
-/// Rows of numbers, of equal ones, and of those that are not finite.
+/// Rows of random numbers; some rows have equal numbers, infinities or NaNs.
 Tensor rows_of(const Shape& shape, DType dtype) {
   Tensor x = drawn(shape, dtype);
   const std::int64_t n = shape[-1];
@@ -85,8 +85,8 @@ std::vector<Case> scatter_cases(DType dtype) {
     for (const std::int64_t rows : {1, 3, 300}) add(rows, 5, drawn_below({places}, rows));
   }
   add(50257, 3, drawn_below({2000}, 50257));
-  add(70000, 1, drawn_below({1500}, 70000));  // three digits
-  add(300, 70, drawn_below({2000}, 2));       // many equal ones
+  add(70000, 1, drawn_below({1500}, 70000));  // sorted by three digits
+  add(300, 70, drawn_below({2000}, 2));       // many equal indices
   return cases;
 }
 
@@ -95,7 +95,7 @@ std::vector<Case> standardise_cases(DType dtype) {
   for (const Shape& shape :
        {Shape{1, 1}, Shape{300, 7}, Shape{3, 768}, Shape{2, 8192}, Shape{3, 10001}, Shape{260, 8200}, Shape{0, 4}}) {
     for (const std::int64_t centred : {0, 1}) {
-      if (shape[0] == 260 && centred == 0) continue;  // long rows that are many, once
+      if (shape[0] == 260 && centred == 0) continue;  // many long rows take time, so they are tested only once
       cases.push_back({"standardise", {drawn(shape, dtype)}, {shape, dtype}, {centred}, 0.01});
       cases.push_back(
           {"standardise_pull", {drawn(shape, dtype), drawn(shape, dtype, 2)}, {shape, dtype}, {centred}, 0.01});
@@ -113,7 +113,7 @@ std::vector<Case> image_cases(DType dtype) {
   for (const Pooling& p : {Pooling{{2, 4, 6, 2}, {2, 2, 3, 2}, {2, 2, 2, 2, 0, 0}},
                            Pooling{{1, 9, 8, 3}, {1, 5, 4, 3}, {3, 3, 2, 2, 1, 1}},
                            Pooling{{1, 5, 7, 1}, {1, 2, 5, 1}, {2, 3, 2, 1, 0, 0}},
-                           Pooling{{1, 6, 6, 2}, {1, 2, 2, 2}, {2, 2, 3, 3, 0, 0}},  // places in no window
+                           Pooling{{1, 6, 6, 2}, {1, 2, 2, 2}, {2, 2, 3, 3, 0, 0}},  // some elements are in no window
                            Pooling{{3, 14, 14, 21}, {3, 7, 7, 21}, {2, 2, 2, 2, 0, 0}}}) {
     const auto giving = [&p](const Shape& made) {
       std::vector<std::int64_t> ints = p.ints;
@@ -121,7 +121,7 @@ std::vector<Case> image_cases(DType dtype) {
       return ints;
     };
     Tensor x = drawn(p.image, dtype);
-    for (std::int64_t i = 0; i < x.size(); i += 5) x.set(i, i % 3 == 0 ? nan : 1.5);  // equals, and what is no number
+    for (std::int64_t i = 0; i < x.size(); i += 5) x.set(i, i % 3 == 0 ? nan : 1.5);  // equal numbers and NaNs
     cases.push_back({"max_pool", {x, drawn(p.image, dtype, 2)}, {p.result, dtype}, giving(p.result)});
     cases.push_back({"max_unpool", {x, drawn(p.result, dtype, 2)}, {p.image, dtype}, giving(p.image)});
     cases.push_back({"sum_pool", {drawn(p.image, dtype)}, {p.result, dtype}, giving(p.result)});
@@ -172,7 +172,7 @@ std::vector<Case> attention_cases(DType dtype) {
     if (has_lengths) {
       inputs.push_back(drawn_below({first[0]}, last[1] + 1));
       inputs.back().set(0, 0);
-      inputs.back().set(first[0] - 1, static_cast<double>(last[1]) + 5);  // more than there are keys
+      inputs.back().set(first[0] - 1, static_cast<double>(last[1]) + 5);  // more than the number of keys
     }
     cases.push_back({"attention", inputs, {result, dtype}, {causal, has_lengths}, 0.3});
     inputs.push_back(drawn(result, dtype, 9));
@@ -186,7 +186,7 @@ std::vector<Case> attention_cases(DType dtype) {
   add({{2, 130, 3, 2, 17}}, true, false);
   add({{3, 70, 3, 1, 64}}, false, true);
   add({{2, 20, 2, 3}, {2, 75, 2, 2, 3}}, true, true);
-  add({{1, 90, 2, 8}, {1, 33, 2, 8}, {1, 33, 2, 8}}, true, false);  // the first queries see nothing
+  add({{1, 90, 2, 8}, {1, 33, 2, 8}, {1, 33, 2, 8}}, true, false);  // the first queries see no key
   add({{1, 5, 1, 1}, {1, 100, 1, 1}, {1, 100, 1, 1}}, false, false);
   if (dtype == f32) add({{1, 40, 3, 1, 128}}, true, false);
   for (const std::int64_t back : {0, 1})

@@ -1,6 +1,6 @@
 #pragma once
-// Calls of single ops, with sizes at the edges of blocks, tiles and lanes: run by the kernels of this CPU, and by
-// texts.
+// Test cases of single ops, with sizes around those of blocks, tiles and lanes. Each can be run by this CPU's kernel
+// and by the emitted text of its GPU kernel.
 
 #include <gtest/gtest.h>
 
@@ -17,7 +17,7 @@
 
 namespace thalweg::testing {
 
-/// Ops whose texts have exponentials and their like in them, or add in another order than the CPU.
+/// Whether an op's text gives the bits of the CPU. The others use functions such as exp, or add in another order.
 [[nodiscard]] inline bool is_exact(std::string_view op) {
   for (const std::string_view other : {"logsumexp", "softmax", "cumsum", "standardise", "standardise_pull", "attention",
                                        "attention_gradient", "rotary"}) {
@@ -42,7 +42,7 @@ struct Case {
     return text + ") -> " + output.shape.str() + (result == Stored::bf16 ? " bf16" : "");
   }
 
-  /// f(site): a site is a view of what is kept here.
+  /// Returns f(site), where the site refers to temporaries that live only during the call.
   template <class F>
   auto at_site(const F& f) const {
     std::vector<Signature> signatures;
@@ -56,8 +56,9 @@ struct Case {
     return at_site([&](const KernelSite& site) { return cuda::text_of_op(op, site); });
   }
 
-  /// What a kernel gives. Operands lie one element behind a round address, as parts of a vector of parameters may.
-  /// Nothing may be written beyond the output or the scratch, both of which hold other bytes at first.
+  /// The result of a kernel. Operands begin one element behind an aligned address, like some parts of a parameter
+  /// vector. Output and scratch are filled with a pattern before the call, and nothing may be written beyond their
+  /// ends.
   [[nodiscard]] Tensor run(const Kernel& kernel) const {
     constexpr std::size_t fence = 256;
     const bool narrow_result = result == Stored::bf16;
@@ -104,7 +105,7 @@ inline Tensor drawn_below(const Shape& shape, std::int64_t bound, std::uint64_t 
   return random_uniform(shape, 0, static_cast<double>(bound), seed, f64).to(i32);
 }
 
-// By family, for elements of one type.
+// The cases of each family of ops, for elements of one type.
 [[nodiscard]] std::vector<Case> row_cases(DType dtype);
 [[nodiscard]] std::vector<Case> place_cases(DType dtype);
 [[nodiscard]] std::vector<Case> scatter_cases(DType dtype);

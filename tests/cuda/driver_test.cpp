@@ -26,7 +26,7 @@ std::vector<float> counted(std::size_t n, float from = 0) {
   return values;
 }
 
-/// out = in * factor + 1, by the GPU.
+/// out = in * factor + 1, as a kernel of the GPU.
 EmittedKernel scaling(std::int64_t n, int factor) {
   EmittedKernel kernel;
   kernel.text = fmt::format(
@@ -39,14 +39,14 @@ EmittedKernel scaling(std::int64_t n, int factor) {
   return kernel;
 }
 
-/// The same, by this host.
+/// The same as a kernel of the host.
 Kernel scaling_here(std::size_t n, float factor) {
   return {[n, factor](const KernelCall& call) {
     for (std::size_t i = 0; i < n; ++i) call.out<float>()[i] = call.in<float>(0)[i] * factor + 1;
   }};
 }
 
-/// What a function throws.
+/// The message of the exception that a function throws.
 template <class E>
 std::string message_of(const std::function<void()>& function) {
   try {
@@ -72,7 +72,7 @@ TEST(Driver, SaysWhatTheGpuIs) {
   EXPECT_EQ(facts.versions, "driver 13.0, NVRTC 13.0, cuBLASLt 13.1.0, cuDNN 9.19.0");
 }
 
-TEST(Driver, BytesOfEverySizeComeBackAsTheyWent) {
+TEST(Driver, BytesOfEverySizeAreReadAsTheyWereWritten) {
   const auto driver = open_driver();
   for (const std::size_t n : {1U, 3U, 1000U, 600'000U, 9'000'000U, 20'000'000U}) {
     const std::vector<float> values = counted(n, 5);
@@ -82,7 +82,7 @@ TEST(Driver, BytesOfEverySizeComeBackAsTheyWent) {
   }
 }
 
-TEST(Driver, BytesMayChangeAsSoonAsTheyAreWritten) {
+TEST(Driver, TheHostMayChangeBytesRightAfterAWrite) {
   const auto driver = open_driver();
   for (const std::size_t n : {4U, 5'000'000U}) {
     std::vector<float> values = counted(n);
@@ -103,7 +103,7 @@ TEST(Driver, ManySmallWritesKeepTheirOrder) {
   EXPECT_EQ(all.read(), counted(60, 300'000 - 60));
 }
 
-TEST(Driver, WorkIsDoneInTheOrderInWhichItWasAskedFor) {
+TEST(Driver, WorkIsDoneInTheOrderOfTheCalls) {
   const auto driver = open_driver();
   There<float> a(*driver, counted(10)), b(*driver, 10);
   std::vector<float> first(10), second(10);
@@ -117,10 +117,10 @@ TEST(Driver, WorkIsDoneInTheOrderInWhichItWasAskedFor) {
   EXPECT_EQ(first, counted(10));
   driver->wait(late);
   EXPECT_EQ(second, counted(10, 100));
-  driver->wait(early);  // once more, which is nothing
+  driver->wait(early);  // waiting again does nothing
 }
 
-TEST(Driver, AWaitForALaterMarkBringsWhatWasAskedForBefore) {
+TEST(Driver, AWaitForALaterMarkCompletesEarlierReads) {
   const auto driver = open_driver();
   const There<float> there(*driver, counted(1000));
   std::vector<float> first(1000), second(1000);
@@ -129,7 +129,7 @@ TEST(Driver, AWaitForALaterMarkBringsWhatWasAskedForBefore) {
   EXPECT_EQ(first, counted(1000));
 }
 
-TEST(Driver, ReleasedMemoryIsGivenOutAgainAtOnce) {
+TEST(Driver, ReleasedMemoryIsReusedAtOnce) {
   const auto driver = open_driver();
   std::byte* const first = driver->allocate(1000);
   driver->release(first);
@@ -141,26 +141,26 @@ TEST(Driver, ReleasedMemoryIsGivenOutAgainAtOnce) {
   driver->release(other);
 }
 
-TEST(Driver, WhereMemoryEndsThereIsNone) {
+TEST(Driver, AllocationReturnsNullIfMemoryIsExhausted) {
   const Environment environment("THALWEG_STAND_IN_BYTES", "10000000");
   const auto driver = open_driver();
   std::byte* const most = driver->allocate(6'000'000);
   ASSERT_NE(most, nullptr);
   EXPECT_EQ(driver->allocate(5'000'000), nullptr);
   driver->release(most);
-  std::byte* const rest = driver->allocate(9'000'000);  // of what was released
+  std::byte* const rest = driver->allocate(9'000'000);  // uses the released memory
   ASSERT_NE(rest, nullptr);
   driver->release(rest);
 }
 
-/// What waits to be used again goes back to the driver when all work on it is done.
-TEST(Driver, MemoryThatWorkStillReadsIsNotTakenFromIt) {
+/// Released memory is kept for reuse. It is returned to NVIDIA's driver only after all work that uses it.
+TEST(Driver, MemoryIsNotReturnedWhileWorkStillReadsIt) {
   const Environment environment("THALWEG_STAND_IN_BYTES", "10000000");
   const auto driver = open_driver();
   const There<float> to(*driver, 1'000'000);
   {
     const There<float> from(*driver, counted(1'000'000));
-    EXPECT_EQ(from.read().back(), 999'999);  // so that it is there before
+    EXPECT_EQ(from.read().back(), 999'999);  // so that it has been written before
     driver->copy_there(to.data(), from.data(), to.bytes());
   }
   std::byte* const more = driver->allocate(5'000'000);
@@ -204,7 +204,7 @@ TEST(Driver, MayBeClosedByAThreadThatDidNotUseItWhileWorkWaits) {
 // ---------------------------------------------------------------------------------------------------------------------
 // Texts
 
-TEST(Texts, RunAndAreCompiledTogetherAndEqualOnesOnce) {
+TEST(Texts, AreCompiledTogetherAndEqualOnesOnlyOnce) {
   const auto driver = open_driver();
   const Kernel doubled = driver->text(scaling(100, 2)), tripled = driver->text(scaling(100, 3)),
                again = driver->text(scaling(100, 2));
@@ -222,7 +222,7 @@ TEST(Texts, RunAndAreCompiledTogetherAndEqualOnesOnce) {
   EXPECT_EQ(counts_of(*driver).launches, 3);
 }
 
-TEST(Texts, ABoundCallUsesItsAddressesAgain) {
+TEST(Texts, ABoundCallKeepsItsAddresses) {
   const auto driver = open_driver();
   const Kernel kernel = driver->text(scaling(50, 2));
   There<float> in(*driver, counted(50)), out(*driver, 50);
@@ -246,7 +246,7 @@ TEST(Texts, DenormalsAreZeroAsOnTheCpuInTraining) {
   EXPECT_EQ(out.read()[0], 0);
 }
 
-TEST(Texts, MachineCodeIsKeptAndWhatIsDamagedIsMadeAgain) {
+TEST(Texts, MachineCodeIsCachedInFilesAndDamagedOnesAreReplaced) {
   const testing::TemporaryFolder folder;
   const std::filesystem::path cache = folder / "a/cache";
   const auto run = [&cache](int factor) {
@@ -265,7 +265,7 @@ TEST(Texts, MachineCodeIsKeptAndWhatIsDamagedIsMadeAgain) {
   EXPECT_FALSE(run(3));  // another text
   std::vector<std::filesystem::path> files;
   for (const auto& entry : std::filesystem::directory_iterator(cache)) files.push_back(entry.path());
-  ASSERT_EQ(files.size(), 2U);  // and none that is unfinished
+  ASSERT_EQ(files.size(), 2U);  // no unfinished file is left
   const std::string whole = testing::read_text(files[0]);
   for (const std::string& damaged : {whole.substr(0, whole.size() / 2), std::string("something else"), std::string(),
                                      whole.substr(0, whole.size() - 1) + '!'}) {
@@ -291,7 +291,7 @@ TEST(Texts, OnesThatDoNotCompileAreADefectThatSaysWhere) {
 // ---------------------------------------------------------------------------------------------------------------------
 // Kernels of this host
 
-TEST(HostKernels, RunInTheirPlaceOfTheOrder) {
+TEST(HostKernels, RunInTheOrderOfTheCalls) {
   const auto driver = open_driver();
   const std::size_t n = 300;
   const Kernel there = driver->text(scaling(n, 2)), here = driver->here(scaling_here(n, 3), {n * 4}, n * 4);
@@ -301,7 +301,7 @@ TEST(HostKernels, RunInTheirPlaceOfTheOrder) {
   there.run(first.call());
   here.run(second.call());
   there.run(third.call());
-  b.write(counted(n));  // after it was read
+  b.write(counted(n));  // must happen after the kernel has read it
   std::vector<float> wanted = counted(n);
   for (float& x : wanted) x = ((x * 2 + 1) * 3 + 1) * 2 + 1;
   EXPECT_EQ(d.read(), wanted);
@@ -335,7 +335,7 @@ TEST(HostKernels, UseScratchAndSeveralInputs) {
               },
               100 * sizeof(double)};
   const Kernel kernel = driver->here(adds, {800, 400}, 800);
-  EXPECT_EQ(kernel.scratch, 0U);  // there
+  EXPECT_EQ(kernel.scratch, 0U);  // no scratch on the GPU; the host allocates its own
   const There<double> a(*driver, std::vector<double>(100, 0.5)), out(*driver, 100);
   const There<float> b(*driver, counted(100));
   CallThere call(*driver, kernel, {a.data(), b.data()}, {out.data()});
@@ -344,7 +344,7 @@ TEST(HostKernels, UseScratchAndSeveralInputs) {
   EXPECT_EQ(out.read()[99], 0.5);
 }
 
-TEST(HostKernels, WhatOneThrowsIsThrownByTheWaitBehindIt) {
+TEST(HostKernels, AnExceptionIsRethrownByTheNextWaitForLaterWork) {
   const auto driver = open_driver();
   const Kernel throws = driver->here({[](const KernelCall&) { fail<DataError>("[test] a wrong value"); }}, {4}, 4);
   int ran = 0;
@@ -359,16 +359,16 @@ TEST(HostKernels, WhatOneThrowsIsThrownByTheWaitBehindIt) {
   EXPECT_EQ(ran, 0);
   const Mark latest = driver->read(reinterpret_cast<std::byte*>(&after), b.data(), 4);
   std::this_thread::sleep_for(std::chrono::milliseconds(1));
-  driver->wait(early);  // which it does not come before, whether it has run or not
+  driver->wait(early);  // does not throw, whether the kernel has run or not
   EXPECT_EQ(message_of<DataError>([&] { driver->wait(late); }), "[test] a wrong value");
-  EXPECT_EQ(ran, 0);     // what follows an error is left out
-  driver->wait(latest);  // thrown once
+  EXPECT_EQ(ran, 0);     // kernels after an error are skipped
+  driver->wait(latest);  // an error is thrown only once
   counts.run(call.call());
   EXPECT_NO_THROW((void)b.read());
   EXPECT_EQ(ran, 1);
 }
 
-TEST(HostKernels, MayGoBeforeTheirWorkIsDone) {
+TEST(HostKernels, MayBeDestroyedBeforeTheirWorkIsDone) {
   const auto driver = open_driver();
   There<float> in(*driver, counted(100)), out(*driver, 100);
   const auto runs = std::make_shared<std::atomic<int>>(0);
@@ -390,7 +390,7 @@ TEST(HostKernels, MayGoBeforeTheirWorkIsDone) {
 // ---------------------------------------------------------------------------------------------------------------------
 // Graphs
 
-TEST(Graphs, AreTheCallsAsOne) {
+TEST(Graphs, RunTheRecordedCallsAsOne) {
   const auto driver = open_driver();
   const std::size_t n = 500;
   const Kernel there = driver->text(scaling(n, 2)), here = driver->here(scaling_here(n, 3), {n * 4}, n * 4);
@@ -399,7 +399,7 @@ TEST(Graphs, AreTheCallsAsOne) {
   const std::function<void()> both =
       driver->record({there.bind(first.call()), [&here, &second] { here.run(second.call()); },
                       [&] { driver->copy_there(d.data(), c.data(), c.bytes()); }});
-  EXPECT_TRUE(std::isnan(d.read()[0]));  // nothing ran
+  EXPECT_TRUE(std::isnan(d.read()[0]));  // recording runs nothing
   EXPECT_EQ(counts_of(*driver).graphs, 1);
   EXPECT_EQ(counts_of(*driver).uncaptured, 0);
   EXPECT_EQ(counts_of(*driver).compiled, 1);
@@ -414,7 +414,7 @@ TEST(Graphs, AreTheCallsAsOne) {
   EXPECT_EQ(counts_of(*driver).launches, launches);
 }
 
-TEST(Graphs, WhatAHostKernelThrowsInThemComesEachTime) {
+TEST(Graphs, AnExceptionOfAHostKernelIsThrownInEachRun) {
   const auto driver = open_driver();
   const Kernel checks = driver->here({[](const KernelCall& call) {
                                        if (call.in<float>(0)[0] < 0) fail<DataError>("[test] negative");
@@ -449,7 +449,7 @@ TEST(Graphs, CallsThatCannotBeCapturedAreMadeOneByOne) {
   EXPECT_EQ(seen.back(), 39);
 }
 
-TEST(Graphs, WhatOtherThreadsDoMeanwhileIsNotInThem) {
+TEST(Graphs, DoNotRecordTheCallsOfOtherThreads) {
   const auto driver = open_driver();
   const Kernel there = driver->text(scaling(20, 2));
   There<float> a(*driver, counted(20)), b(*driver, 20), other(*driver, 20);
@@ -473,9 +473,9 @@ TEST(Graphs, WhatOtherThreadsDoMeanwhileIsNotInThem) {
 }
 
 // ---------------------------------------------------------------------------------------------------------------------
-// What goes wrong
+// Errors
 
-TEST(Failures, OfTheGpuSayWhichCallAndThatTheCheckpointIsWhole) {
+TEST(Failures, OfTheGpuNameTheCallAndMentionTheCheckpoint) {
   const Environment environment("THALWEG_STAND_IN_LOST_AFTER", "2");
   auto driver = open_driver();
   const Kernel kernel = driver->text(scaling(20, 2));
@@ -487,12 +487,12 @@ TEST(Failures, OfTheGpuSayWhichCallAndThatTheCheckpointIsWhole) {
     kernel.run(call.call());
     float unread = 0;
     const Mark early = driver->read(reinterpret_cast<std::byte*>(&unread), b.data(), sizeof(unread));
-    for (int i = 0; i < 2; ++i) {  // and whatever comes then
+    for (int i = 0; i < 2; ++i) {  // all later calls fail too
       const std::string message = message_of<DeviceError>([&] { (void)b.read(); });
       for (const char* part : {"cu", "CUDA_ERROR_ECC_UNCORRECTABLE: uncorrectable", "the last checkpoint is whole"})
         EXPECT_NE(message.find(part), std::string::npos) << message;
     }
-    EXPECT_THROW(driver->wait(early), DeviceError);  // nor does it seem to be here
+    EXPECT_THROW(driver->wait(early), DeviceError);  // the earlier read must not seem to be done
     try {
       kernel.run(call.call());
       FAIL();
@@ -501,10 +501,10 @@ TEST(Failures, OfTheGpuSayWhichCallAndThatTheCheckpointIsWhole) {
     }
     EXPECT_THROW((void)driver->allocate(100'000), DeviceError);
   }
-  driver.reset();  // quietly
+  driver.reset();  // must not throw
 }
 
-TEST(Failures, AGpuThatIsNotThereIsNamed) {
+TEST(Failures, AMissingGpuIsNamed) {
   const auto listed = [] {
     std::vector<GpuFacts> all;
     testing::from_cuda_library<ListGpus>(list_gpus_name)(all);
@@ -524,7 +524,7 @@ TEST(Failures, AGpuThatIsNotThereIsNamed) {
   EXPECT_NE(message.find("GPU number 2: there are 2"), std::string::npos) << message;
 }
 
-TEST(Failures, AnOldDriverIsNamedBeforeItsLibrariesDoNotStart) {
+TEST(Failures, AnOldDriverIsNamedBeforeTheOtherLibrariesAreOpened) {
   const Environment environment("THALWEG_STAND_IN_DRIVER", "12080");
   const std::string message = message_of<UsageError>([] { (void)open_driver(); });
   for (const char* part : {"driver 12.8", "CUDA 13.0", "580"})
@@ -535,13 +535,13 @@ TEST(Failures, AnOldDriverIsNamedBeforeItsLibrariesDoNotStart) {
   EXPECT_TRUE(all.empty());
 }
 
-TEST(Facts, OfAListHaveTheVersionsOfTheLibraries) {
+TEST(Facts, TheListOfGpusHasTheVersionsOfTheLibraries) {
   std::vector<GpuFacts> all;
   testing::from_cuda_library<ListGpus>(list_gpus_name)(all);
   EXPECT_EQ(all.at(0).versions, open_driver()->facts().versions);
 }
 
-TEST(Facts, OfAListKnowWhatIsUnused) {
+TEST(Facts, TheListOfGpusHasTheUnusedMemory) {
   const auto unused = [] {
     std::vector<GpuFacts> all;
     testing::from_cuda_library<ListGpus>(list_gpus_name)(all);

@@ -1,4 +1,4 @@
-// Where one of NVIDIA's libraries is not there, the error says which one, and what it comes with.
+// If one of NVIDIA's libraries is missing, the error names it and the package that contains it.
 
 #include <unistd.h>
 
@@ -14,7 +14,7 @@ namespace {
 
 constexpr const char* is_child = "THALWEG_TEST_CHILD";
 
-/// What the running test prints when it is run again, in a process that finds its libraries in a folder.
+/// Runs the current test again in a process that searches its libraries in a folder, and returns what it prints.
 std::string printed_in(const std::filesystem::path& folder) {
   const ::testing::TestInfo& test = *::testing::UnitTest::GetInstance()->current_test_info();
   const std::string program = std::filesystem::read_symlink("/proc/self/exe").string();
@@ -28,7 +28,7 @@ std::string printed_in(const std::filesystem::path& folder) {
   return text;
 }
 
-/// As the child: prints what opening the GPU throws.
+/// In that process: prints the error of opening the GPU and returns true. In the parent: returns false.
 bool printed_as_child() {
   if (std::getenv(is_child) == nullptr) return false;
   try {
@@ -43,7 +43,7 @@ void expect_parts(const std::string& text, std::initializer_list<const char*> pa
   for (const char* part : parts) EXPECT_NE(text.find(part), std::string::npos) << part << " in " << text;
 }
 
-TEST(Libraries, OfTheDriverIsNamedWhereItIsMissing) {
+TEST(Libraries, AMissingDriverIsNamed) {
   if (printed_as_child()) return;
   const testing::TemporaryFolder folder;
   folder.write("libcuda.so.1", "no library");
@@ -51,7 +51,7 @@ TEST(Libraries, OfTheDriverIsNamedWhereItIsMissing) {
                                          "Hint: it comes with ", "libcuda1"});
 }
 
-TEST(Libraries, OfTheCompilerIsNamedWhereItIsMissing) {
+TEST(Libraries, AMissingCompilerIsNamed) {
   if (printed_as_child()) return;
   const testing::TemporaryFolder folder;
   std::filesystem::create_symlink(std::filesystem::path(THALWEG_STAND_INS) / "libcuda.so.1", folder / "libcuda.so.1");

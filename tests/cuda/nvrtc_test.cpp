@@ -1,5 +1,5 @@
-// The texts through NVIDIA's own compiler, where the toolkit has one: to machine code of three generations of GPUs. It
-// needs no GPU.
+// NVIDIA's real compiler, if the CUDA toolkit is installed, must compile the emitted texts of tiles for three
+// generations of GPUs. This needs no GPU.
 
 #include <gtest/gtest.h>
 
@@ -20,10 +20,10 @@ constexpr std::pair<int, int> generations[] = {{8, 0}, {9, 0}, {10, 0}};  // A10
 class Nvrtc : public ::testing::Test {
  protected:
   void SetUp() override {
-    if (std::string_view(THALWEG_NVRTC).empty()) GTEST_SKIP() << "the toolkit has no NVRTC here";
+    if (std::string_view(THALWEG_NVRTC).empty()) GTEST_SKIP() << "NVRTC is not installed";
   }
 
-  /// Plans a function for a device that collects its texts.
+  /// Plans a function for a device that collects the texts of its kernels.
   void add(const Traced& f, const std::vector<Tensor>& inputs) {
     const Trace trace(f, inputs);
     (void)Program(trace.graph, trace.inputs, trace.outputs, {}, texts_);
@@ -74,7 +74,7 @@ TEST_F(Nvrtc, CompilesRowsOfTheOpTable) {
   expect_compiles();
 }
 
-TEST_F(Nvrtc, SaysWhatItDoesNotCompile) {
+TEST_F(Nvrtc, ReportsErrorsOfTheCompiler) {
   const cuda::Compiler compiler(9, 0, {THALWEG_NVRTC});
   try {
     (void)compiler.compile(emitted_prelude() + "TW_KERNEL(32) broken(TW_ADDRESSES(1) p) { nothing(); }");

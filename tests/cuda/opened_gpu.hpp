@@ -1,5 +1,5 @@
 #pragma once
-// The library for NVIDIA's GPUs, opened as the library opens it, on the stand-ins for NVIDIA's.
+// Opens thalweg_cuda as the main library does, with the stand-ins for NVIDIA's libraries, and puts values on its GPU.
 
 #include <dlfcn.h>
 #include <gtest/gtest.h>
@@ -23,7 +23,7 @@ F from_cuda_library(const char* name) {
   return reinterpret_cast<F>(dlsym(library, name));
 }
 
-/// Sets a variable of the environment while it lives.
+/// Sets an environment variable during its lifetime.
 class Environment {
  public:
   Environment(const char* name, const char* value) : name_(name) { setenv(name, value, 1); }
@@ -49,7 +49,7 @@ inline cuda::Counts counts_of(const GpuDriver& driver) {
   return counts;
 }
 
-/// Values on a driver's GPU.
+/// An array on a driver's GPU.
 template <class T>
 class There {
  public:
@@ -78,7 +78,7 @@ class There {
   std::byte* there_;
 };
 
-/// The arrays of a call, with scratch there.
+/// The arguments of a kernel call: addresses on the GPU, and scratch.
 struct CallThere {
   CallThere(GpuDriver& driver, const Kernel& kernel, std::vector<const std::byte*> in, std::vector<std::byte*> out)
       : inputs(std::move(in)), outputs(std::move(out)), scratch(driver, kernel.scratch + 1) {}

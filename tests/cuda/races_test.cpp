@@ -1,6 +1,6 @@
-// The threads of a block, as threads: the texts are compiled as a program in which a few of them do the work of all,
-// wait for each other where the text says so, and are watched by the compiler's race detector. A wait that is missing,
-// which one thread alone would never notice, ends it.
+// Looks for data races in the emitted texts. They are compiled to a program in which five CPU threads do the work of a
+// block's threads and wait for each other where the text synchronises, under ThreadSanitizer. The other tests run a
+// block on one thread, so they cannot detect a missing synchronisation.
 
 #include <gtest/gtest.h>
 
@@ -23,8 +23,8 @@ void replace(std::string& text, const std::string& what, const std::string& by) 
   ASSERT_GT(found, 0U) << what;
 }
 
-// Five, so that threads a power of two apart are never one. They wait at two barriers in turns: what one did before it
-// came to the next one must not count as done before another left the last.
+// There are five threads, so that indices a power of two apart never belong to the same thread. They wait at two
+// barriers alternately: with a single barrier, ThreadSanitizer would also order accesses between two consecutive waits.
 constexpr std::string_view head = R"(
 #include <pthread.h>
 #include <cstdio>
@@ -41,7 +41,7 @@ static pthread_barrier_t tw_barriers[2];
 static void tw_wait() { pthread_barrier_wait(&tw_barriers[tw_turn ^= 1]); }
 )";
 
-// Runs what a file says: how many buffers, the bytes of each and, of inputs, what is in them; then the launches.
+// Runs the cases of a file: the number of buffers, the size of each and the content of inputs; then the launches.
 constexpr std::string_view tail = R"(
 static void launch(void (*function)(void* const*), long long blocks, void* const* addresses) {
   std::vector<std::thread> threads;
@@ -95,7 +95,7 @@ class Watched {
  public:
   explicit Watched(std::vector<Case> cases) : cases_(std::move(cases)) {}
 
-  /// What all cases give, in a program of their own that is watched by this sanitizer.
+  /// The results of all cases, run in a separate program that is compiled with this sanitizer.
   std::vector<Tensor> run(const std::string& sanitizer) {
     const testing::TemporaryFolder folder;
     const auto at = [&](const char* name) { return (folder / name).string(); };
@@ -155,7 +155,7 @@ class Watched {
       number(cases_[k].inputs.size());
       for (const Tensor& x : cases_[k].inputs) {
         const std::size_t bytes = Signature{x.shape(), x.dtype()}.bytes();
-        number(size_of(x.dtype()));  // all but the scratch begin one element behind a round address
+        number(size_of(x.dtype()));  // inputs and output begin one element behind an aligned address
         number(bytes);
         out.write(reinterpret_cast<const char*>(x.raw()), static_cast<std::streamsize>(bytes));
       }
@@ -175,7 +175,7 @@ class Watched {
   std::vector<EmittedKernel> texts_;
 };
 
-/// Large cases take their time: of each op those that differ in the kernels that they have.
+/// The cases that are small enough to run under a sanitizer.
 std::vector<Case> watched_cases() {
   std::vector<Case> cases;
   for (const Case& c : testing::all_cases(f32)) {

@@ -1,6 +1,6 @@
-// What NVIDIA's own libraries say without a GPU, where they are installed: that they have every function that is asked
-// of them, that cuDNN has plans for the convolutions of the op table on a GPU that is described to it, and that the
-// texts which bring operands to them are CUDA C.
+// Tests with NVIDIA's real libraries, if they are installed, that need no GPU: they have every function that is called,
+// cuDNN has plans for the convolutions of the op table on a GPU that is described to it, and NVRTC compiles the texts
+// that convert and align operands for them.
 
 #include <cstdio>
 #include <filesystem>
@@ -22,7 +22,7 @@ using cuda::Types;
 using testing::calls_of_samples;
 using testing::VendorCall;
 
-/// Runs in a process of its own, which does not find the stand-ins.
+/// Expects that f returns true in a process of its own, which does not find the stand-ins.
 template <class F>
 void expect_in_own_process(const F& holds) {
   GTEST_FLAG_SET(death_test_style, "threadsafe");
@@ -42,7 +42,7 @@ void expect_in_own_process(const F& holds) {
   if (path != nullptr) setenv("LD_LIBRARY_PATH", before.c_str(), 1);
 }
 
-/// A GPU as cuDNN writes it down.
+/// A description of a GPU in cuDNN's format.
 constexpr std::string_view h200 =
     R"({"maxGridSize":[2147483647,65535,65535],"maxBlockSize":[1024,1024,64],"regsPerBlock":65536,
 "multiProcessorCount":132,"warpSize":32,"maxSharedMemoryPerBlock":49152,"maxSharedMemoryPerBlockOptin":232448,
@@ -76,7 +76,7 @@ TEST(RealCublasLt, HasEveryFunction) {
   });
 }
 
-TEST(RealCublasLt, TakesWhatItIsToldOfAProduct) {
+TEST(RealCublasLt, AcceptsTheAttributesOfAProduct) {
   if (std::string_view(THALWEG_CUBLASLT).empty()) GTEST_SKIP() << "cuBLASLt is not installed";
   expect_in_own_process([] {
     const cuda::BlasFunctions f(THALWEG_CUBLASLT);
@@ -110,7 +110,7 @@ TEST(RealCublasLt, TakesWhatItIsToldOfAProduct) {
   });
 }
 
-TEST(RealNvrtc, CompilesTheTextsThatBringOperands) {
+TEST(RealNvrtc, CompilesTheTextsThatPrepareOperands) {
   if (std::string_view(THALWEG_NVRTC).empty()) GTEST_SKIP() << "NVRTC is not installed";
   expect_in_own_process([] {
     if (dlopen(THALWEG_NVRTC, RTLD_NOW | RTLD_LOCAL) == nullptr) return false;
@@ -140,7 +140,7 @@ TEST(RealNvrtc, CompilesTheTextsThatBringOperands) {
   });
 }
 
-TEST(RealCudnn, SaysOfWhatIsTooLargeWhetherItHasAPlan) {
+TEST(RealCudnn, DoesNotThrowForSizesThatAreTooLarge) {
   if (std::string_view(THALWEG_CUDNN).empty()) GTEST_SKIP() << "cuDNN is not installed";
   expect_in_own_process([] {
     const cuda::DnnFunctions functions(THALWEG_CUDNN);
@@ -149,7 +149,7 @@ TEST(RealCudnn, SaysOfWhatIsTooLargeWhetherItHasAPlan) {
     call.inputs[0].shape.set(0, std::int64_t{1} << 33);
     call.output.shape.set(0, std::int64_t{1} << 33);
     is_planned({functions, nullptr, gpu.get()}, call, {Element::f32, Element::f32}, 16);
-    return true;  // it does not throw
+    return true;  // the call did not throw
   });
 }
 
@@ -175,7 +175,7 @@ TEST(RealCudnn, HasAPlanForEverySampleOfTheOpTable) {
   });
 }
 
-/// A packed (batch, time, 3, heads, width), or queries and keys of other lengths apart from each other.
+/// Attention of a packed (batch, time, 3, heads, width), or of separate tensors if queries and keys differ in length.
 cuda::AttentionGraph attention(std::int64_t batch, std::int64_t queries, std::int64_t keys, std::int64_t heads,
                                std::int64_t width, bool causal) {
   const std::int64_t row = heads * width, parts = queries == keys ? 3 : 1;
@@ -192,7 +192,7 @@ cuda::AttentionGraph attention(std::int64_t batch, std::int64_t queries, std::in
           .value = {row, queries * row}};
 }
 
-/// The library compiles the fused kernels of these plans itself, for which it wants a driver: one that finds no GPU.
+/// Whether cuDNN has plans for all graphs. It compiles their kernels, for which it needs a driver (no_gpu.cpp).
 bool are_planned(const std::vector<cuda::AttentionGraph>& graphs) {
   if (dlopen(THALWEG_STAND_INS "/no_gpu/libcuda.so.1", RTLD_NOW | RTLD_GLOBAL) == nullptr) return false;
   const cuda::DnnFunctions functions(THALWEG_CUDNN);

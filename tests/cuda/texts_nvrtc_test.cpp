@@ -1,4 +1,4 @@
-// NVIDIA's own compiler takes the texts, for the GPUs that are asked for most. Skipped where it is not there.
+// NVIDIA's real compiler must compile the texts of ops, for common GPUs. Skipped if it is not installed.
 
 #include <gtest/gtest.h>
 #include <nvrtc.h>
@@ -29,7 +29,7 @@ class Nvrtc {
 };
 #undef FUNCTIONS
 
-/// Null where it is not installed.
+/// The compiler, or null if it is not installed.
 std::unique_ptr<const Nvrtc> nvrtc() {
   try {
     return std::make_unique<const Nvrtc>();
@@ -38,12 +38,12 @@ std::unique_ptr<const Nvrtc> nvrtc() {
   }
 }
 
-/// What the compiler says of all texts as one module; nothing where it has nothing to say.
+/// Expects that the compiler accepts all texts as one module without a warning.
 void expect_compiles(const Nvrtc& nvrtc, const CompiledText& texts, const std::string& gpu) {
   nvrtcProgram program = nullptr;
   ASSERT_EQ(nvrtc.nvrtcCreateProgram(&program, texts.text().c_str(), "texts.cu", 0, nullptr, nullptr), NVRTC_SUCCESS);
   const std::string architecture = "--gpu-architecture=" + gpu;
-  // a module has all functions of the prelude, and no text needs all of them
+  // 177 is about unused functions: a module contains all functions of the prelude, and no text uses all of them
   const char* options[] = {architecture.c_str(), "--std=c++17", "--fmad=false", "--diag-suppress=177"};
   EXPECT_EQ(nvrtc.nvrtcCompileProgram(program, 4, options), NVRTC_SUCCESS);
   std::size_t size = 0;
@@ -56,7 +56,7 @@ void expect_compiles(const Nvrtc& nvrtc, const CompiledText& texts, const std::s
   EXPECT_EQ(nvrtc.nvrtcDestroyProgram(&program), NVRTC_SUCCESS);
 }
 
-/// The first case of each op, or of those named; in f32 once more as bf16.
+/// Collects the first case of each op, or of the ops named; f32 cases also with values stored in bf16.
 void collect_one_of_each_op(CompiledText& texts, DType dtype, const std::set<std::string>& ops = {}) {
   std::set<std::string> seen;
   for (Case c : testing::all_cases(dtype)) {

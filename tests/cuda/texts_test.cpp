@@ -1,4 +1,4 @@
-// The texts of ops against the kernels of this CPU: behind the shim they are C++, which runs here.
+// The emitted texts of ops against the kernels of this CPU. A shim turns the texts into C++, so they run on this CPU.
 
 #include <gtest/gtest.h>
 
@@ -17,7 +17,7 @@ using testing::all_cases;
 using testing::Case;
 using testing::drawn;
 
-/// A device whose tiles are text, and whose ops are text where there is one.
+/// A device that runs tiles, and all ops that have a text, by their texts.
 class TextDevice : public CompiledText {
  public:
   Kernel op(const OpKernel& op, const KernelSite& site) override {
@@ -89,7 +89,7 @@ void expect_same(const Tensor& got, const Tensor& wanted, bool exact, Stored sto
   }
 }
 
-// What has no text runs by a library of NVIDIA's, or on the host in its place in the order.
+// Ops without a text are computed by one of NVIDIA's libraries or by the host.
 const std::set<std::string> without_text{"convolution",
                                          "convolution_filter",
                                          "convolution_image",
@@ -104,7 +104,7 @@ const std::set<std::string> without_text{"convolution",
                                          "matmul",
                                          "orthogonal_iteration"};
 
-TEST(Texts, OfEveryRowOfTheOpTableGiveWhatTheCpuDoes) {
+TEST(Texts, OfEveryRowOfTheOpTableAgreeWithTheCpu) {
   TextDevice device;
   std::vector<std::pair<std::string, std::unique_ptr<Pair>>> pairs;
   for (const Op* op : all_ops()) {
@@ -126,7 +126,7 @@ TEST(Texts, OfEveryRowOfTheOpTableGiveWhatTheCpuDoes) {
   EXPECT_EQ(device.error(), 0);
 }
 
-/// Each case by both, and once more by the text with its blocks in the other order: the same bits again.
+/// Runs each case on the CPU and by its text; with the blocks in reverse order, the text must give the same bits.
 void expect_same_cases(const std::vector<Case>& cases) {
   TextDevice device;
   std::vector<Kernel> kernels;
@@ -147,29 +147,29 @@ void expect_same_cases(const std::vector<Case>& cases) {
   }
 }
 
-TEST(Texts, OfRowsGiveWhatTheCpuDoes) {
+TEST(Texts, OfRowsAgreeWithTheCpu) {
   for (const DType dtype : {f32, f64}) expect_same_cases(testing::row_cases(dtype));
 }
-TEST(Texts, OfPlacesGiveWhatTheCpuDoes) {
+TEST(Texts, OfPlacesAgreeWithTheCpu) {
   for (const DType dtype : {f32, f64}) expect_same_cases(testing::place_cases(dtype));
 }
 TEST(Texts, OfScatterAddAddInTheOrderOfTheCpu) {
   for (const DType dtype : {f32, f64}) expect_same_cases(testing::scatter_cases(dtype));
 }
-TEST(Texts, OfStandardiseGiveWhatTheCpuDoes) {
+TEST(Texts, OfStandardiseAgreeWithTheCpu) {
   for (const DType dtype : {f32, f64}) expect_same_cases(testing::standardise_cases(dtype));
 }
-TEST(Texts, OfImagesGiveWhatTheCpuDoes) {
+TEST(Texts, OfImagesAgreeWithTheCpu) {
   for (const DType dtype : {f32, f64}) expect_same_cases(testing::image_cases(dtype));
 }
 TEST(Texts, OfRandomNumbersGiveThoseOfTheCpu) {
   for (const DType dtype : {f32, f64}) expect_same_cases(testing::random_cases(dtype));
 }
-TEST(Texts, OfAttentionGiveWhatTheCpuDoes) {
+TEST(Texts, OfAttentionAgreeWithTheCpu) {
   for (const DType dtype : {f32, f64}) expect_same_cases(testing::attention_cases(dtype));
 }
 
-/// The same in bf16: all that is f32 is stored so, or what is read is rounded, in turns.
+/// The f32 cases with operands that are stored in bf16, or in f32 and rounded when read, and results in f32 or bf16.
 std::vector<Case> stored_cases() {
   std::vector<Case> cases;
   int turn = 0;
@@ -187,7 +187,7 @@ std::vector<Case> stored_cases() {
 
 TEST(Texts, ReadAndWriteBf16) { expect_same_cases(stored_cases()); }
 
-TEST(Texts, TellOfWrongIndicesAndWriteNothingBeyond) {
+TEST(Texts, ReportWrongIndicesAndWriteNothingOutside) {
   std::vector<Case> cases;
   for (const double wrong : {-1.0, 40.0, 2e9, -2e9}) {
     for (const std::int64_t count : {30, 1500}) {
@@ -209,7 +209,7 @@ TEST(Texts, TellOfWrongIndicesAndWriteNothingBeyond) {
   }
 }
 
-/// What is right beside a wrong number is there all the same.
+/// Valid indices beside a wrong one are still added.
 TEST(Texts, OfScatterAddLeaveWrongIndicesOut) {
   Tensor places = testing::drawn_below({1500}, 40), right = places;
   const Tensor updates = drawn({1500, 3}, f32);
@@ -255,7 +255,7 @@ TEST(Texts, OfRowsOfBytesCopyThem) {
   none.run({nullptr, nullptr, nullptr, alone});
 }
 
-/// A tile of such heads is more than a block has room for: they run on the host.
+/// A tile of such wide heads does not fit in a block's shared memory, so the host computes them.
 TEST(Texts, OfAttentionLeaveWideHeadsToTheHost) {
   for (const auto& [width, there] : {std::pair{128, true}, {512, false}}) {
     const Signature parts[] = {{{1, 8, 3, 1, width}, f32}, {{1, 8, 1, width}, f32}};
@@ -267,8 +267,8 @@ TEST(Texts, OfAttentionLeaveWideHeadsToTheHost) {
   }
 }
 
-/// Places beyond 2^31 in tables of 3 billion elements: only the text can be looked at here, and compiled.
-TEST(Texts, OfLargeValuesCountIn64Bits) {
+/// Indices above 2^31 in tables of 3 billion elements: this test can only inspect the text and compile it.
+TEST(Texts, OfLargeValuesUse64BitIndices) {
   constexpr std::int64_t rows = 4'000'000, width = 768;
   const Signature table{{rows, width}, f32}, places{{100}, i32}, taken{{100, width}, f32};
   const std::int64_t ints[] = {rows};

@@ -1,5 +1,5 @@
-// Tile programs and copies as texts on the GPU, and all else by this host in its place of the order: programs give the
-// bits of this CPU, where no function of a library is in them.
+// Programs whose tiles and copies run as texts on the (simulated) GPU, and whose other ops run on the host. Arithmetic
+// gives the bits of this CPU; functions such as exp come from another library and may differ slightly.
 
 #include <fmt/format.h>
 
@@ -17,7 +17,7 @@ namespace {
 using testing::counts_of;
 using testing::open_driver;
 
-/// A GPU that has a kernel of its own for no op.
+/// A GPU with kernels only for tiles and copies: all other ops run on the host.
 class GpuOfTexts final : public Device {
  public:
   explicit GpuOfTexts(GpuDriver& driver) : driver_(driver) {}
@@ -56,7 +56,7 @@ class GpuOfTexts final : public Device {
   GpuDriver& driver_;
 };
 
-/// A traced function, planned for both.
+/// A traced function, planned for this CPU and for the GPU.
 class Pair {
  public:
   Pair(std::string name, const Traced& f, std::vector<Tensor> inputs, GpuOfTexts& gpu)
@@ -65,9 +65,9 @@ class Pair {
         trace_(f, inputs_),
         there_(trace_.graph, trace_.inputs, trace_.outputs, {}, gpu) {}
 
-  /// Run here; there call by call; and there recorded, twice.
+  /// Runs it on the CPU, on the GPU call by call, and twice on the GPU as a recorded graph.
   void expect_same(double f32_tolerance) {
-    const FlushDenormals flush;  // as in training, and as the texts are compiled
+    const FlushDenormals flush;  // as in training; the texts are compiled in this way
     const std::vector<Tensor> wanted = trace_.run(inputs_);
     std::vector<Block> there;
     std::vector<std::byte*> bases;
@@ -89,7 +89,7 @@ class Pair {
     }
   }
 
-  /// Whether an op other than arithmetic is in it.
+  /// Whether the graph contains an op that is not arithmetic.
   [[nodiscard]] bool has_functions() const {
     for (int i = 0; i < trace_.graph.size(); ++i) {
       const OpKernel* kernel = trace_.graph.node(i).op->kernel;
@@ -116,7 +116,7 @@ class Pair {
   Program there_;
 };
 
-TEST(TilesOnTheGpu, OfEveryRowOfTheOpTableAreThoseOfTheCpu) {
+TEST(TilesOnTheGpu, OfEveryRowOfTheOpTableAgreeWithTheCpu) {
   const auto driver = open_driver();
   GpuOfTexts gpu(*driver);
   std::vector<std::unique_ptr<Pair>> pairs;
@@ -145,7 +145,7 @@ TEST(TilesOnTheGpu, OfEveryRowOfTheOpTableAreThoseOfTheCpu) {
   EXPECT_GT(gpu.host_kernels, 100);
 }
 
-TEST(TilesOnTheGpu, OfRandomGraphsAreThoseOfTheCpu) {
+TEST(TilesOnTheGpu, OfRandomGraphsAgreeWithTheCpu) {
   const auto driver = open_driver();
   GpuOfTexts gpu(*driver);
   std::vector<std::unique_ptr<Pair>> pairs;
@@ -163,7 +163,7 @@ TEST(TilesOnTheGpu, OfRandomGraphsAreThoseOfTheCpu) {
   EXPECT_GE(exact, 15);
 }
 
-/// Rows and columns of several blocks, whose sums are joined by a second launch.
+/// Rows and columns of several blocks, whose sums a second launch adds.
 TEST(TilesOnTheGpu, ReductionsRoundAsTheTilesDo) {
   const auto driver = open_driver();
   GpuOfTexts gpu(*driver);

@@ -1,5 +1,5 @@
-// Training on a GPU, on the stand-ins: every optimizer steps as it does on this CPU, but for the last digits of
-// products.
+// Training on a GPU, simulated by the stand-ins: every optimizer takes the same steps as on this CPU, except for
+// rounding in products.
 
 #include <gtest/gtest.h>
 
@@ -21,7 +21,7 @@ State trained(const Optimizer& optimizer, std::int64_t batch_size) {
   return trainer.state();
 }
 
-/// The largest difference between two tensors, in units of the larger one's largest number.
+/// The largest difference between two tensors, relative to the largest absolute value in them.
 double difference(const Tensor& a, const Tensor& b) {
   double largest = 0, apart = 0;
   for (std::int64_t i = 0; i < a.size(); ++i) {
@@ -31,7 +31,7 @@ double difference(const Tensor& a, const Tensor& b) {
   return largest > 0 ? apart / largest : 0;
 }
 
-TEST(TrainingOnTheGpu, ByEveryOptimizerIsAsHere) {
+TEST(TrainingOnTheGpu, ByEveryOptimizerAgreesWithTheCpu) {
   Gpu gpu(testing::open_driver());
   for (const OptimizerRow& row : optimizers()) {
     SCOPED_TRACE(std::string(row.name));
@@ -41,8 +41,8 @@ TEST(TrainingOnTheGpu, ByEveryOptimizerIsAsHere) {
     const State here = trained(optimizer, batch_size);
     const ChosenDevice chosen(gpu);
     const State there = trained(optimizer, batch_size);
-    // rules that go by signs or by whole matrices make more of a last digit, and of a factor with equal eigenvalues any
-    // basis will do
+    // rules that use signs or whole matrices amplify rounding errors, and a matrix with equal eigenvalues has no unique
+    // basis of eigenvectors
     const bool has_basis = row.name == "soap";
     EXPECT_LT(difference(there.parameters, here.parameters), has_basis ? 1e-1 : 2e-2);
     ASSERT_EQ(there.slots.size(), here.slots.size());
@@ -52,8 +52,8 @@ TEST(TrainingOnTheGpu, ByEveryOptimizerIsAsHere) {
   }
 }
 
-/// A class that there is not, met by a method that computes its own losses: of all rows, and so in shards as here.
-TEST(TrainingOnTheGpu, AWrongLabelIsNamedAsHere) {
+/// L-BFGS finds an invalid class while it computes the loss of all rows, in the same shards as on the CPU.
+TEST(TrainingOnTheGpu, AnInvalidLabelIsReportedAsOnTheCpu) {
   Dataset data = two_moons(40);
   Tensor labels = data["target"];
   labels.set(17, 2);
@@ -74,7 +74,7 @@ TEST(TrainingOnTheGpu, AWrongLabelIsNamedAsHere) {
   EXPECT_NE(here, "nothing was thrown");
 }
 
-/// Where this CPU would cut the batch into four shards for its cores.
+/// On this CPU the same batch would be cut into four shards for its cores.
 TEST(TrainingOnTheGpu, ABatchIsOneShard) {
   Dataset data;
   data.set("input", random_normal({64, 200}, 1));
@@ -92,8 +92,8 @@ TEST(TrainingOnTheGpu, ABatchIsOneShard) {
   EXPECT_FALSE(identical(by_default, trained_in(16)));
 }
 
-/// Attention of all layers by two plans of cuDNN: one forward, and one of its gradient.
-TEST(TrainingOnTheGpu, OfAGptInBf16IsAsHere) {
+/// All layers share two plans of cuDNN: one for attention, and one for its gradient.
+TEST(TrainingOnTheGpu, OfAGptInBf16AgreesWithTheCpu) {
   Dataset data;
   data.set("input", random_uniform({23, 12}, 0, 9, 3, f64).to(i32));
   data.set("target", random_uniform({23, 12}, 0, 9, 4, f64).to(i32));
@@ -111,7 +111,7 @@ TEST(TrainingOnTheGpu, OfAGptInBf16IsAsHere) {
     const auto plans_asked = [] { return testing::times_asked("libcudnn.so.9", "thalweg_stand_in_plans_asked"); };
     const int before = plans_asked();
     const Tensor there = trained_in_bf16();
-    EXPECT_EQ(plans_asked() - before, 4);  // a last batch of 7 rows too
+    EXPECT_EQ(plans_asked() - before, 4);  // two for batches of 8 rows and two for the last one of 7
     EXPECT_LT(difference(there, here), 1e-3);
     EXPECT_TRUE(identical(trained_in_bf16(), there));
   }

@@ -1,5 +1,5 @@
 #pragma once
-// A call of an op on a GPU beside the same call on this CPU.
+// Runs a call of an op on a GPU and on this CPU, for comparison.
 
 #include "core/block.hpp"
 #include "device/stored_operands.hpp"
@@ -16,7 +16,7 @@ inline std::vector<std::byte> bytes_of(const Tensor& tensor, Stored stored) {
   return halves;
 }
 
-/// A call with its inputs, and what comes of it.
+/// A call of an op with random inputs.
 class Tried {
  public:
   explicit Tried(const VendorCall& call) : call_(call) {
@@ -47,7 +47,7 @@ class Tried {
     return tensor_of({output.data(), output.data() + output_bytes()});
   }
 
-  /// On a GPU, with all operands `offset` bytes behind a multiple of 256.
+  /// Its result on a GPU, with all operands `offset` bytes behind a multiple of 256.
   [[nodiscard]] Tensor there(GpuDriver& driver, const Kernel& kernel, std::size_t offset = 0,
                              bool record = false) const {
     std::vector<std::unique_ptr<There<std::byte>>> memory;
@@ -94,7 +94,7 @@ class Tried {
   std::vector<std::vector<std::byte>> inputs_;
 };
 
-/// How often somebody asked a stand-in for algorithms.
+/// The number of requests for algorithms to a stand-in so far.
 inline int times_asked(const char* library, const char* name) {
   void* const handle = dlopen(library, RTLD_NOW | RTLD_NOLOAD);
   return handle == nullptr ? 0 : reinterpret_cast<int (*)()>(dlsym(handle, name))();

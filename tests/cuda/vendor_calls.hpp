@@ -1,5 +1,5 @@
 #pragma once
-// Calls of ops that NVIDIA's libraries have, as a planner would make them.
+// Calls of ops that NVIDIA's libraries compute, as the planner makes them.
 
 #include <fmt/format.h>
 
@@ -13,7 +13,7 @@
 
 namespace thalweg::testing {
 
-/// An op with what a kernel is made for.
+/// An op and all that its kernel is made for: shapes, attributes, stored types.
 struct VendorCall {
   const Op* op = nullptr;
   std::vector<Signature> inputs;

@@ -1,5 +1,5 @@
-// Products and convolutions by NVIDIA's libraries, which are stand-ins here: every sample of the op table against this
-// CPU's kernels, in all types and with operands that are stored in bf16.
+// Products and convolutions by (the stand-ins for) NVIDIA's libraries: every sample of the op table against this CPU's
+// kernels, in all types and with operands that are stored in bf16.
 
 #include <atomic>
 #include <cmath>
@@ -21,9 +21,9 @@ using testing::times_asked;
 using testing::Tried;
 using testing::VendorCall;
 
-constexpr std::int64_t large = 100'000;  // bytes of inputs
+constexpr std::int64_t large = 100'000;  // bytes of inputs above which a call is slow here
 
-/// All are made before the first is run, so that their texts are compiled at once.
+/// Makes all kernels before it runs the first, so that their texts are compiled together.
 void expect_as_here(GpuDriver& driver, const std::vector<VendorCall>& calls) {
   std::vector<std::pair<Tried, Kernel>> tried;
   for (const VendorCall& call : calls) {
@@ -35,7 +35,7 @@ void expect_as_here(GpuDriver& driver, const std::vector<VendorCall>& calls) {
     EXPECT_LE(distance(each.there(driver, kernel), each.here()), each.tolerance()) << each.name();
 }
 
-/// The ways in which the operands of a call may lie in memory.
+/// The call with several combinations of stored types of its operands and its result.
 std::vector<VendorCall> with_all_stored(const VendorCall& call) {
   constexpr Stored plain = Stored::plain, bf16 = Stored::bf16, rounded = Stored::rounded;
   std::vector<VendorCall> all{call};
@@ -53,7 +53,7 @@ std::vector<VendorCall> with_all_stored(const VendorCall& call) {
 
 class Vendor : public ::testing::TestWithParam<const char*> {};
 
-TEST_P(Vendor, EverySampleIsAsThisCpuComputesIt) {
+TEST_P(Vendor, EverySampleAgreesWithTheCpu) {
   const auto driver = open_driver();
   std::vector<VendorCall> calls;
   for (const DType dtype : {f32, f64}) {
@@ -65,7 +65,7 @@ TEST_P(Vendor, EverySampleIsAsThisCpuComputesIt) {
   expect_as_here(*driver, calls);
 }
 
-TEST_P(Vendor, OperandsMayLieAtAnyElement) {
+TEST_P(Vendor, OperandsMayBeUnaligned) {
   const auto driver = open_driver();
   for (const DType dtype : {f32, f64}) {
     const Tried call(calls_of_samples(GetParam(), dtype)[0]);
@@ -82,7 +82,7 @@ TEST_P(Vendor, OperandsMayLieAtAnyElement) {
   EXPECT_LE(distance(call.there(*driver, call.kernel(*driver), 2), call.here()), call.tolerance());
 }
 
-TEST_P(Vendor, AlgorithmsAreChosenWhenAKernelIsMadeAndAtNoOtherTime) {
+TEST_P(Vendor, AlgorithmsAreChosenOnlyWhenAKernelIsMade) {
   const auto driver = open_driver();
   const Tried call(calls_of_samples(GetParam(), f32)[0]);
   const int before = times_asked();
@@ -123,7 +123,7 @@ TEST(VendorProducts, OfBatchesAndOddSizes) {
   expect_as_here(*driver, calls);
 }
 
-TEST(VendorProducts, ThatSumNothingAreZero) {
+TEST(VendorProducts, WithAnEmptySumAreZero) {
   const auto driver = open_driver();
   std::vector<VendorCall> calls{product({3, 0}, {0, 4}, {3, 4}, false, false),
                                 product({2, 0, 3}, {2, 0, 4}, {2, 3, 4}, true, false, f64),
@@ -143,7 +143,7 @@ TEST(VendorProducts, TooLargeForTheLibraryAreRefused) {
   EXPECT_TRUE(kernel_of(*driver, product({many >> 2, 1}, {1, 2}, {many >> 2, 2}, false, false)).run);
 }
 
-/// Strides, dilations, places before, groups, and the size of the result.
+/// A call of a convolution; `ints` are strides, dilations, padding before the image, and groups.
 VendorCall convolution(Shape x, Shape f, Shape y, std::vector<std::int64_t> ints, int open, DType dtype = f32) {
   const char* const names[] = {"convolution", "convolution_image", "convolution_filter"};
   const Shape& made = open == 0 ? y : open == 1 ? x : f;
@@ -160,22 +160,23 @@ TEST(VendorConvolutions, OfEveryGeometry) {
       const auto add = [&](Shape x, Shape f, Shape y, std::vector<std::int64_t> ints) {
         calls.push_back(convolution(x, f, y, std::move(ints), open, dtype));
       };
-      add({2, 7, 6, 3}, {4, 2, 3, 5}, {2, 7, 6, 5}, {1, 1, 1, 1, 1, 0, 1});        // one place more after than before
-      add({2, 7, 6, 3}, {4, 2, 3, 5}, {2, 7, 6, 5}, {1, 1, 1, 1, 2, 1, 1});        // one place more before than after
-      add({1, 11, 9, 2}, {3, 3, 2, 4}, {1, 4, 3, 4}, {3, 4, 1, 1, 1, 1, 1});       // some elements left over
-      add({1, 12, 9, 2}, {3, 2, 2, 4}, {1, 8, 5, 4}, {1, 2, 2, 3, 0, 2, 1});       // dilated and strided
-      add({2, 5, 5, 6}, {3, 3, 1, 6}, {2, 5, 5, 6}, {1, 1, 1, 1, 1, 1, 6});        // a filter a channel
-      add({2, 5, 5, 6}, {3, 3, 1, 12}, {2, 3, 3, 12}, {2, 2, 1, 1, 1, 1, 6});      // two filters a channel
-      add({2, 5, 5, 6}, {2, 3, 3, 4}, {2, 4, 5, 4}, {1, 1, 1, 1, 0, 1, 2});        // two groups
-      add({3, 1, 1, 5}, {1, 1, 5, 70}, {3, 1, 1, 70}, {1, 1, 1, 1, 0, 0, 1});      // a product
-      add({1, 8, 8, 1}, {5, 5, 1, 1}, {1, 8, 8, 1}, {1, 1, 1, 1, 2, 2, 1});        // one channel
-      add({1, 40, 3, 40}, {1, 1, 40, 35}, {1, 40, 3, 35}, {1, 1, 1, 1, 0, 0, 1});  // filters of more than a square
+      add({2, 7, 6, 3}, {4, 2, 3, 5}, {2, 7, 6, 5}, {1, 1, 1, 1, 1, 0, 1});    // padded by one more after than before
+      add({2, 7, 6, 3}, {4, 2, 3, 5}, {2, 7, 6, 5}, {1, 1, 1, 1, 2, 1, 1});    // padded by one more before than after
+      add({1, 11, 9, 2}, {3, 3, 2, 4}, {1, 4, 3, 4}, {3, 4, 1, 1, 1, 1, 1});   // some elements are in no window
+      add({1, 12, 9, 2}, {3, 2, 2, 4}, {1, 8, 5, 4}, {1, 2, 2, 3, 0, 2, 1});   // dilated and strided
+      add({2, 5, 5, 6}, {3, 3, 1, 6}, {2, 5, 5, 6}, {1, 1, 1, 1, 1, 1, 6});    // one filter per channel
+      add({2, 5, 5, 6}, {3, 3, 1, 12}, {2, 3, 3, 12}, {2, 2, 1, 1, 1, 1, 6});  // two filters per channel
+      add({2, 5, 5, 6}, {2, 3, 3, 4}, {2, 4, 5, 4}, {1, 1, 1, 1, 0, 1, 2});    // two groups
+      add({3, 1, 1, 5}, {1, 1, 5, 70}, {3, 1, 1, 70}, {1, 1, 1, 1, 0, 0, 1});  // a matrix product
+      add({1, 8, 8, 1}, {5, 5, 1, 1}, {1, 8, 8, 1}, {1, 1, 1, 1, 2, 2, 1});    // one channel
+      add({1, 40, 3, 40}, {1, 1, 40, 35}, {1, 40, 3, 35},
+          {1, 1, 1, 1, 0, 0, 1});  // more filter elements than a square tile
     }
   }
   expect_as_here(*driver, calls);
 }
 
-TEST(VendorConvolutions, AreMadeByAThreadWhileOthersRunTheirs) {
+TEST(VendorConvolutions, AreMadeByOneThreadWhileAnotherRunsSome) {
   const auto driver = open_driver();
   const Tried tried(calls_of_samples("convolution", f32)[0]);
   const Tensor wanted = tried.here();
@@ -191,7 +192,7 @@ TEST(VendorConvolutions, AreMadeByAThreadWhileOthersRunTheirs) {
   EXPECT_EQ(right, 30);
 }
 
-TEST(VendorConvolutions, ThatSumNothingAreZero) {
+TEST(VendorConvolutions, WithAnEmptySumAreZero) {
   const auto driver = open_driver();
   const VendorCall calls[] = {convolution({0, 5, 5, 2}, {3, 3, 2, 4}, {0, 5, 5, 4}, {1, 1, 1, 1, 1, 1, 1}, 2),
                               convolution({0, 5, 5, 2}, {3, 3, 2, 4}, {0, 5, 5, 4}, {1, 1, 1, 1, 1, 1, 1}, 0),
@@ -203,9 +204,9 @@ TEST(VendorConvolutions, ThatSumNothingAreZero) {
   }
 }
 
-TEST(VendorConvolutions, WhatTheLibraryHasNotIsLeftToThisHost) {
+TEST(VendorConvolutions, ThatTheLibraryDoesNotSupportRunOnTheHost) {
   const auto driver = open_driver();
-  // an image of which the last two rows are reached by no window, though a step is two
+  // no window reaches the last two rows of the image, although the stride is two
   const VendorCall whole_step = convolution({1, 7, 7, 2}, {3, 3, 2, 3}, {1, 2, 3, 3}, {2, 2, 1, 1, 0, 0, 1}, 1);
   EXPECT_FALSE(kernel_of(*driver, whole_step).run);
   const VendorCall part_of_a_step = convolution({1, 6, 7, 2}, {3, 3, 2, 3}, {1, 2, 3, 3}, {2, 2, 1, 1, 0, 0, 1}, 1);
@@ -223,7 +224,7 @@ TEST(VendorPrecision, F32IsRoundedToTf32OnlyWhereThatIsAllowed) {
     const Tensor wanted = f32_call.here();
     EXPECT_LE(distance(f32_call.there(*exact, f32_call.kernel(*exact)), wanted), 2e-6) << op;
     EXPECT_GE(distance(f32_call.there(*coarse, f32_call.kernel(*coarse)), wanted), 5e-5) << op;
-    call.stored = {Stored::bf16, Stored::rounded};  // of which TF32 rounds nothing
+    call.stored = {Stored::bf16, Stored::rounded};  // bf16 numbers are exact in TF32
     const Tried bf16_call(call);
     EXPECT_LE(distance(bf16_call.there(*coarse, bf16_call.kernel(*coarse)), bf16_call.here()), 2e-6) << op;
     const Tried f64_call(calls_of_samples(op, f64)[0]);

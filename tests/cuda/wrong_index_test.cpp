@@ -1,4 +1,4 @@
-// What a kernel of the GPU finds wrong is written to the error word, and thrown by the wait behind it.
+// A GPU kernel that finds an invalid index writes it to an error word, and the next wait throws an error.
 
 #include <numeric>
 
@@ -25,7 +25,7 @@ class WrongIndex : public ::testing::Test {
   There<std::int32_t> places_{*driver_, {2, 0}};
 };
 
-TEST_F(WrongIndex, IsThrownByTheWaitBehindItAndOnce) {
+TEST_F(WrongIndex, IsThrownOnceByTheNextWait) {
   CallThere call(*driver_, gather_, {table_.data(), places_.data()}, {out_.data()});
   gather_.run(call.call());
   std::vector<float> before(4), after(4);
@@ -43,7 +43,7 @@ TEST_F(WrongIndex, IsThrownByTheWaitBehindItAndOnce) {
   EXPECT_EQ(out_.read(), (std::vector<float>{2, 3, 2, 3}));
 }
 
-TEST_F(WrongIndex, OfAGraphIsThrownEachTime) {
+TEST_F(WrongIndex, InAGraphIsThrownInEachRun) {
   CallThere call(*driver_, gather_, {table_.data(), places_.data()}, {out_.data()});
   const auto graph = driver_->record({gather_.bind(call.call())});
   for (int i = 0; i < 2; ++i) {
@@ -56,8 +56,8 @@ TEST_F(WrongIndex, OfAGraphIsThrownEachTime) {
   }
 }
 
-/// What a kernel of this host reads may come of the index, so that the index is what is told.
-TEST_F(WrongIndex, ComesBeforeWhatAHostKernelThrowsOfIt) {
+/// A host kernel may fail because it reads the result of the invalid index, so the error is about the index.
+TEST_F(WrongIndex, IsReportedBeforeTheErrorOfALaterHostKernel) {
   const Kernel here = driver_->here({[](const KernelCall&) { throw DataError("[test] of the index"); }}, {16}, 16);
   CallThere call(*driver_, gather_, {table_.data(), places_.data()}, {out_.data()});
   CallThere next(*driver_, here, {out_.data()}, {table_.data()});
@@ -68,7 +68,7 @@ TEST_F(WrongIndex, ComesBeforeWhatAHostKernelThrowsOfIt) {
   EXPECT_NO_THROW((void)out_.read());
 }
 
-TEST(Rows, OfATableArePickedAsBytes) {
+TEST(Rows, OfATableAreCopiedAsBytes) {
   const auto driver = testing::open_driver();
   std::vector<float> values(12);
   std::iota(values.begin(), values.end(), 0.0F);

@@ -1,6 +1,6 @@
-// The stand-in for libcublasLt.so.13. It has four algorithms: one that no device runs, one that sums in the place of
-// the result, one that reads 16 bytes at once, and one for all addresses. What is not as NVIDIA's manual has it is
-// refused.
+// The stand-in for libcublasLt.so.13. It offers four algorithms: one that no device supports, one that accumulates in
+// the result, one that needs operands aligned to 16 bytes, and one for all addresses. It refuses calls that NVIDIA's
+// manual does not allow.
 
 #include <cublasLt.h>
 
@@ -38,7 +38,7 @@ struct Wishes {
   std::uint32_t reductions, a, b, c, d;
 };
 
-/// NVIDIA's descriptors are opaque words; these lie in them.
+/// The stand-in's own structure, which is stored in the opaque words of one of NVIDIA's descriptors.
 template <class T, class Opaque>
 T& in(Opaque* descriptor) {
   static_assert(sizeof(T) <= sizeof(Opaque));
@@ -56,7 +56,7 @@ cublasStatus_t destroy(Opaque* descriptor) {
   delete descriptor;
   return CUBLAS_STATUS_SUCCESS;
 }
-/// The size must be that of the attribute.
+/// Sets an attribute; the size of the value must be that of the attribute.
 template <class T>
 cublasStatus_t set(T& attribute, const void* value, std::size_t bytes) {
   if (value == nullptr || bytes != sizeof(T)) return CUBLAS_STATUS_INVALID_VALUE;
@@ -72,7 +72,7 @@ Type type_of(cudaDataType type) { return type == CUDA_R_64F ? Type::f64 : type =
 
 std::uint64_t bytes_of(const Layout& layout) { return thalweg::nvidia::bytes_of(type_of(layout.type)); }
 
-/// Which types go together, by the manual's table.
+/// Whether the manual's table has this combination of types.
 bool goes_together(const Operation& operation, const Layout& a, const Layout& b, const Layout& d) {
   if (!is_type(a.type) || a.type != b.type) return false;
   if (is_f64(operation)) return operation.scale == CUDA_R_64F && a.type == CUDA_R_64F && d.type == CUDA_R_64F;
@@ -109,7 +109,7 @@ bool is_aligned(const void* address, std::uint64_t bytes) {
   return reinterpret_cast<std::uintptr_t>(address) % bytes == 0;
 }
 
-/// Columns first. The order of the sum is that of k.
+/// d = alpha op(a) op(b) for column-major matrices; the sum is in the order of k.
 void multiply(const Operation& operation, const Layout& a, const Layout& b, const Layout& d, double alpha,
               const std::byte* from_a, const std::byte* from_b, std::byte* to) {
   const bool ta = operation.transpose_a == CUBLAS_OP_T, tb = operation.transpose_b == CUBLAS_OP_T;
@@ -137,7 +137,7 @@ void multiply(const Operation& operation, const Layout& a, const Layout& b, cons
 
 extern "C" {
 
-/// How often somebody asked for algorithms.
+/// The number of requests for algorithms so far.
 int thalweg_stand_in_products_asked() { return times_asked; }
 
 cublasStatus_t cublasLtCreate(cublasLtHandle_t* handle) {
@@ -251,7 +251,8 @@ cublasStatus_t cublasLtMatmul(cublasLtHandle_t handle, cublasLtMatmulDesc_t oper
   };
   if (number(beta) != 0) return CUBLAS_STATUS_NOT_SUPPORTED;
   thalweg::nvidia::enqueue(stream, [=, scale = number(alpha)] {
-    if (wanted > 0) std::memset(thalweg::nvidia::near(workspace), 0xff, wanted);  // it is the algorithm's to write
+    if (wanted > 0)
+      std::memset(thalweg::nvidia::near(workspace), 0xff, wanted);  // the algorithm may overwrite its workspace
     multiply(of, x, y, z, scale, thalweg::nvidia::near(a), thalweg::nvidia::near(b), thalweg::nvidia::near(d));
   });
   return CUBLAS_STATUS_SUCCESS;

@@ -1,11 +1,11 @@
-// The stand-in for libcuda.so.1. Its memory is mapped twice, and the addresses that it gives out have no access rights:
-// a host that touches them is stopped by a signal. Work on a stream runs late, on a thread of its own: when somebody
-// waits for it, or when many things wait. New memory holds NaNs, and a write behind the end of a block is found when it
-// is freed.
+// The stand-in for libcuda.so.1. Its memory is mapped twice, and the addresses that it returns have no access rights,
+// so that access by the host raises a signal. Work on a stream is queued and runs on a thread of the stream, but only
+// when the caller waits for it or the queue is long. New memory is filled with NaNs, and a write beyond the end of a
+// block is detected when the block is freed.
 //
-// The environment, read by cuInit, makes it fail: THALWEG_STAND_IN_GPUS (0: none), THALWEG_STAND_IN_BYTES (of its
-// memory), THALWEG_STAND_IN_LOST_AFTER (launches, after which the GPU is lost), THALWEG_STAND_IN_DRIVER (its version),
-// THALWEG_STAND_IN_MAJOR (of its compute capability).
+// Environment variables, read by cuInit, simulate machines and failures: THALWEG_STAND_IN_GPUS (the number of GPUs),
+// THALWEG_STAND_IN_BYTES (the size of the memory), THALWEG_STAND_IN_LOST_AFTER (the number of launches after which the
+// GPU is lost), THALWEG_STAND_IN_DRIVER (the driver's version), THALWEG_STAND_IN_MAJOR (the major compute capability).
 
 #include <fcntl.h>
 #include <sys/mman.h>
@@ -23,7 +23,7 @@ using namespace thalweg::nvidia;
 namespace {
 
 constexpr std::size_t room = Machine::room;
-constexpr std::size_t gap = 256;  // behind each block
+constexpr std::size_t gap = 256;  // bytes behind each block that show writes beyond its end
 
 std::byte* mapped(int file, int rights) {
   void* memory = mmap(nullptr, room, rights, MAP_SHARED | MAP_NORESERVE, file, 0);
@@ -88,7 +88,7 @@ std::byte* near(const void* address) {
 }  // namespace thalweg::nvidia
 
 // ---------------------------------------------------------------------------------------------------------------------
-// Beginning
+// Initialisation and properties
 
 CUresult CUDAAPI cuInit(unsigned) {
   machine().read_environment();
@@ -123,7 +123,7 @@ CUresult CUDAAPI cuGetErrorString(CUresult error, const char** text) {
   return CUDA_SUCCESS;
 }
 
-/// NVIDIA's own compiler asks for tables of this kind where it finds a driver, and does without.
+/// NVIDIA's real compiler calls this if it finds a driver, and also works without these tables.
 CUresult CUDAAPI cuGetExportTable(const void** table, const CUuuid*) {
   *table = nullptr;
   return CUDA_ERROR_NOT_FOUND;
@@ -204,7 +204,7 @@ CUresult CUDAAPI cuMemAlloc(CUdeviceptr* address, size_t bytes) {
   }
   here.sizes[there] = size;
   here.given_out += size;
-  std::memset(here.near_memory + (there - here.far_memory), 0xff, size + gap);  // NaN in both float types
+  std::memset(here.near_memory + (there - here.far_memory), 0xff, size + gap);  // NaN in f32 and f64
   *address = reinterpret_cast<CUdeviceptr>(there);
   return CUDA_SUCCESS;
 }
@@ -215,7 +215,7 @@ CUresult CUDAAPI cuMemFree(CUdeviceptr address) {
   auto* const there = reinterpret_cast<std::byte*>(address);
   const std::lock_guard lock(here.mutex);
   const auto found = here.sizes.find(there);
-  if (found == here.sizes.end()) stop("memory freed that was not given out");
+  if (found == here.sizes.end()) stop("freed memory that was not allocated");
   const std::size_t size = found->second;
   const std::byte* const behind = here.near_memory + (there - here.far_memory) + size;
   for (std::size_t k = 0; k < gap; ++k) {
@@ -251,7 +251,7 @@ CUresult CUDAAPI cuMemFreeHost(void* address) {
 CUresult CUDAAPI cuMemcpyHtoDAsync(CUdeviceptr to, const void* from, size_t bytes, CUstream stream) {
   if (state() != CUDA_SUCCESS) return state();
   const auto* const bytes_here = static_cast<const std::byte*>(from);
-  if (machine().is_pinned(bytes_here)) {  // read when its turn comes
+  if (machine().is_pinned(bytes_here)) {  // pinned memory is read when the copy runs, not now
     stream->push([to = near(to), bytes_here, bytes] { std::copy_n(bytes_here, bytes, to); });
     return CUDA_SUCCESS;
   }
@@ -268,7 +268,7 @@ CUresult CUDAAPI cuMemcpyDtoHAsync(void* to, CUdeviceptr from, size_t bytes, CUs
   if (!is_pinned && stream->refuses()) return CUDA_ERROR_STREAM_CAPTURE_UNSUPPORTED;
   const std::uint64_t number =
       stream->push([bytes_here, from = near(from), bytes] { std::copy_n(from, bytes, bytes_here); });
-  if (!is_pinned) stream->wait(number);  // into memory of the system: as a GPU does
+  if (!is_pinned) stream->wait(number);  // a copy to pageable memory is synchronous, as on a GPU
   return state();
 }
 

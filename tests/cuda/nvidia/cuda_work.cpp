@@ -56,7 +56,7 @@ void CUstream_st::work_until_stopped() {
     waiting.pop_front();
     lock.unlock();
     if (!machine().lost) work();
-    work = {};  // what it held goes before it counts as done
+    work = {};  // destroys its captures before the work counts as done
     lock.lock();
     ++done;
     done_changed.notify_all();
@@ -72,7 +72,7 @@ void thalweg::nvidia::enqueue(CUstream stream, std::function<void()> work) {
 }
 
 // ---------------------------------------------------------------------------------------------------------------------
-// Order
+// Streams and events
 
 CUresult CUDAAPI cuStreamCreate(CUstream* stream, unsigned) {
   if (state() != CUDA_SUCCESS) return state();
@@ -189,7 +189,7 @@ CUresult CUDAAPI cuModuleLoadData(CUmodule* module, const void* image) {
   std::uint64_t size = 0;
   std::memcpy(&size, bytes + magic.size(), sizeof(size));
   auto made = std::make_unique<CUmod_st>();
-  made->file = memfd_create("module", MFD_CLOEXEC);  // open as long as the library, whose name it is
+  made->file = memfd_create("module", MFD_CLOEXEC);  // stays open, because the library is loaded through its descriptor
   const char* const code = bytes + magic.size() + sizeof(size);
   for (std::uint64_t done = 0; done < size;) {
     const ssize_t written = write(made->file, code + done, size - done);
@@ -231,7 +231,7 @@ CUresult CUDAAPI cuModuleGetFunction(CUfunction* function, CUmodule module, cons
 
 namespace {
 
-/// Denormal f32 numbers are 0 in kernels that are compiled so. (Here f64 ones too, which a GPU keeps.)
+/// Flushes denormal f32 numbers to 0, for kernels that are compiled with -ftz. (Also f64 numbers, unlike a GPU.)
 class FlushedDenormals {
  public:
   explicit FlushedDenormals(bool flushes) {
@@ -247,7 +247,8 @@ class FlushedDenormals {
   std::fenv_t mode_;
 };
 
-/// Where a kernel finds what it is given. An address that it has no right to is one at which nothing is.
+/// The accessible address of a kernel's argument. For an address that a kernel must not use, an unmapped one, so that
+/// access raises a signal.
 void* translated(void* address) {
   auto* const there = static_cast<std::byte*>(address);
   const bool is_known = machine().has(there) || machine().is_pinned(there);

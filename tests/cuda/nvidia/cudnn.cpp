@@ -1,5 +1,5 @@
 // The stand-in for libcudnn.so.9: graphs of one convolution (cudnn_convolution.cpp) or of attention
-// (cudnn_attention.cpp). It says of graphs what the real library says of them.
+// (cudnn_attention.cpp). It accepts and refuses the same graphs as the real library.
 
 #include <atomic>
 #include <chrono>
@@ -10,7 +10,7 @@
 
 #include "cudnn_graph.hpp"
 
-/// A handle is its stream.
+/// A handle has only a stream.
 struct cudnnContext {
   cudaStream_t stream = nullptr;
   std::atomic<int> users = 0;
@@ -25,7 +25,7 @@ thread_local std::string why;
 
 Descriptor& of(cudnnBackendDescriptor_t descriptor) { return *static_cast<Descriptor*>(descriptor); }
 
-/// A use of a handle, which takes its time: two threads must not use one at once.
+/// Marks a handle as used by a call, and aborts if two threads use it at the same time. The calls are slow on purpose.
 class Use {
  public:
   explicit Use(cudnnHandle_t handle) : handle_(handle) {
@@ -60,7 +60,7 @@ std::size_t bytes_of(cudnnBackendAttributeType_t type) {
 }
 
 // ---------------------------------------------------------------------------------------------------------------------
-// What is checked when a descriptor is finished
+// Checks when a descriptor is finalised
 
 cudnnStatus_t finish_tensor(const Descriptor& d) {
   if (!has_all(d, {{CUDNN_ATTR_TENSOR_UNIQUE_ID, CUDNN_TYPE_INT64, 1},
@@ -105,9 +105,9 @@ cudnnStatus_t finish_pack(const Descriptor& d) {
 }
 
 // ---------------------------------------------------------------------------------------------------------------------
-// Plans as text: the number of what was written here
+// Plans as text: the text is the number of a plan that this process has saved
 
-/// A copy of a descriptor and of all that it is made of, which stay.
+/// A permanent copy of a descriptor and of all descriptors that it refers to.
 const Descriptor* kept(const Descriptor& d, std::map<const Descriptor*, const Descriptor*>& known) {
   if (const auto found = known.find(&d); found != known.end()) return found->second;
   auto* copy = new Descriptor(d);
@@ -135,7 +135,7 @@ std::vector<Written>& written() {
 }
 constexpr std::string_view plan_head = "stand-in's plan ";
 
-/// What a plan is run by: the proposal that it is made of, or what it was restored from.
+/// The descriptor that says how a plan runs: the proposal that it was made of, or the plan itself if it was restored.
 const Descriptor& chosen_by(const Descriptor& plan) {
   return plan.has_text() ? plan : *plan.child(CUDNN_ATTR_EXECUTION_PLAN_ENGINE_CONFIG);
 }
@@ -151,12 +151,12 @@ cudnnStatus_t restore(Descriptor& plan) {
   return CUDNN_STATUS_SUCCESS;
 }
 
-/// Gives as much of it as there is room for.
+/// Writes a plan as text, as much of it as there is room for.
 cudnnStatus_t write_plan(const Descriptor& plan, std::int64_t room, std::int64_t* count, char* into) {
   const Descriptor& chosen = chosen_by(plan);
   std::map<const Descriptor*, const Descriptor*> known;
   if (room > 0) written().push_back({chosen.proposed, kept(*chosen.graph, known)});
-  std::array<char, 40> text_of_number{};  // always of one length
+  std::array<char, 40> text_of_number{};  // always of the same length
   std::snprintf(text_of_number.data(), text_of_number.size(), "%s%08zu", plan_head.data(),
                 room > 0 ? written().size() - 1 : std::size_t{0});
   const std::string text = text_of_number.data();
@@ -209,7 +209,7 @@ cudnnStatus_t execute(cudnnHandle_t handle, const Descriptor& plan, const Descri
   return is_convolution(operations_of(*proposal.graph)[0]->type) ? run_convolution(run) : run_attention(run);
 }
 
-/// Fills in proposals, or the engine of one.
+/// Fills in the proposals for a graph, or the engine of a proposal.
 cudnnStatus_t give_descriptors(const Descriptor& d, cudnnBackendAttributeName_t name, std::int64_t room,
                                std::int64_t* count, cudnnBackendDescriptor_t* into) {
   if (name == CUDNN_ATTR_ENGINECFG_ENGINE) {
@@ -252,10 +252,10 @@ using namespace thalweg::nvidia;
 
 extern "C" {
 
-/// How often somebody asked for engines.
+/// The number of requests for engines so far.
 int thalweg_stand_in_plans_asked() { return times_asked; }
 
-/// THALWEG_STAND_IN_CUDNN of the environment: another one.
+/// The environment variable THALWEG_STAND_IN_CUDNN sets another version.
 size_t cudnnGetVersion() {
   const char* text = std::getenv("THALWEG_STAND_IN_CUDNN");
   return text == nullptr ? 91900 : std::strtoull(text, nullptr, 10);

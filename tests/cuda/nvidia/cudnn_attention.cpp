@@ -1,5 +1,5 @@
-// Graphs of attention and its gradient: products, reductions and elementwise operations, which are carried out one
-// after another by plain loops. The real library has engines for two lists of operations alone, and so has this one.
+// Graphs of attention and its gradient: products, reductions and elementwise operations, which plain loops compute one
+// after another. Like the real library, this one has engines for exactly two lists of operations.
 
 #include <cmath>
 #include <memory>
@@ -13,13 +13,13 @@ namespace thalweg::nvidia {
 namespace {
 
 // ---------------------------------------------------------------------------------------------------------------------
-// What is said of an operation
+// Properties of operations
 
-/// An operation, and the names of what it reads and gives.
+/// A kind of operation, and the attributes that hold its operands and its result.
 struct Names {
   cudnnBackendDescriptorType_t type;
   cudnnBackendAttributeName_t how, result;
-  std::vector<cudnnBackendAttributeName_t> reads;  // those that must be there, and then those that may
+  std::vector<cudnnBackendAttributeName_t> reads;  // the required operands, then the optional ones
   std::size_t needed;
 };
 
@@ -49,7 +49,7 @@ const Names* names_of(cudnnBackendDescriptorType_t type) {
   return found == all.end() ? nullptr : &*found;
 }
 
-/// An elementwise operation: how many values it reads, and its letter in the list of a graph.
+/// An elementwise operation, the number of its operands, and its letter in the list of a graph's operations.
 struct Mode {
   cudnnPointwiseMode_t mode;
   std::size_t reads;
@@ -81,7 +81,7 @@ std::vector<const Descriptor*> reads_of(const Descriptor& operation) {
 const Descriptor* result_of(const Descriptor& operation) { return operation.child(names_of(operation.type)->result); }
 const Descriptor& how_of(const Descriptor& operation) { return *operation.child(names_of(operation.type)->how); }
 
-/// Whether the sizes of what is read give those of the result.
+/// Whether the sizes of the operands lead to those of the result.
 bool sizes_fit(const Descriptor& operation, const std::vector<const Descriptor*>& reads) {
   const Sizes y = sizes_of(result_of(operation)), x = sizes_of(reads[0]);
   if (operation.type == CUDNN_BACKEND_OPERATION_MATMUL_DESCRIPTOR) {
@@ -98,7 +98,7 @@ bool sizes_fit(const Descriptor& operation, const std::vector<const Descriptor*>
   });
 }
 
-/// A letter for each operation.
+/// The list of a graph's operations, one letter for each.
 std::string list_of(const std::vector<const Descriptor*>& operations) {
   std::string list;
   for (const Descriptor* each : operations) {
@@ -123,7 +123,7 @@ std::string without_mask(std::string list) {
 
 constexpr std::string_view forward = "P*M-eSl+/P", backward = "*S*P*-eTPP-**TPTP";
 
-/// Values in memory begin at multiples of 16 bytes, and heads are as wide as the fast copies of a GPU need them.
+/// Whether a tensor in memory is aligned to 16 bytes and its heads have a width that the fast copies of a GPU support.
 bool is_supported(const Descriptor& tensor) {
   if (is(tensor, CUDNN_ATTR_TENSOR_IS_VIRTUAL) || is(tensor, CUDNN_ATTR_TENSOR_IS_BY_VALUE)) return true;
   const Sizes sizes = sizes_of(&tensor), strides = tensor.get<Sizes>(CUDNN_ATTR_TENSOR_STRIDES);
@@ -135,21 +135,21 @@ bool is_supported(const Descriptor& tensor) {
 }
 
 // ---------------------------------------------------------------------------------------------------------------------
-// How it is carried out
+// Computation
 
-/// A value: where it lies, or what it is.
+/// A value of a graph: its address in memory, or its elements if it is virtual.
 struct Place {
   cudnnDataType_t type;
   Sizes sizes, strides;
   bool in_memory;
-  std::byte* at;               // the device's
-  std::vector<double> values;  // in the order of its sizes
+  std::byte* at;               // address on the device
+  std::vector<double> values;  // row-major
 
   [[nodiscard]] std::int64_t index(const Sizes& i) const {
     return ((i[0] * sizes[1] + i[1]) * sizes[2] + i[2]) * sizes[3] + i[3];
   }
   [[nodiscard]] double& of(const Sizes& i) { return values[static_cast<std::size_t>(index(i))]; }
-  /// Of a value that has one for all along some axes.
+  /// The element of a value that is broadcast along axes of size 1.
   [[nodiscard]] double spread(Sizes i) {
     for (std::size_t axis = 0; axis < 4; ++axis) i[axis] = std::min(i[axis], sizes[axis] - 1);
     return of(i);
@@ -177,7 +177,7 @@ double rounded(double x, cudnnDataType_t type) {
 }
 
 struct Step {
-  char letter;  // as in the list
+  char letter;  // of the operation
   std::int64_t axis;
   std::vector<Place*> reads;
   Place* result;
@@ -221,7 +221,7 @@ double computed(const Step& step, const Sizes& i) {
   }
 }
 
-/// All that a run needs, since the descriptors may be gone when it begins.
+/// All data of a run; the descriptors may have been destroyed when it begins.
 struct Work {
   std::map<std::int64_t, std::unique_ptr<Place>> places;  // by their numbers
   std::vector<Step> steps;
@@ -245,7 +245,7 @@ struct Work {
   }
 };
 
-/// The number at an address of this host, as it is now.
+/// The number at an address of the host, read now.
 double number_at(const std::byte* at, cudnnDataType_t type) {
   std::int32_t integer = 0;
   float real = 0;
@@ -371,7 +371,7 @@ cudnnStatus_t run_attention(const Run& run) {
   if (status != CUDNN_STATUS_SUCCESS) return status;
   if (told != count) return bad("an address of no operand");
   enqueue(run.stream, [work, workspace = run.workspace, bytes = run.workspace_bytes] {
-    std::memset(near(workspace), 0xff, bytes);  // it is the engine's to write
+    std::memset(near(workspace), 0xff, bytes);  // the engine may overwrite its workspace
     work->carry_out();
   });
   return CUDNN_STATUS_SUCCESS;

@@ -1,6 +1,6 @@
-// Graphs of one convolution, by plain loops. Engines of each sort are proposed: such as sum in the order of arrival, in
-// TF32, or by large transforms, such as cannot be built after all or take much workspace, such as want aligned
-// operands, and one for everything, which is asked for last.
+// Graphs of one convolution, computed by plain loops. The stand-in proposes all kinds of engines that the library must
+// be able to reject: nondeterministic ones, TF32, large transforms, some that cannot be built, some that need much
+// workspace or aligned operands. The last one works for everything.
 
 #include "cudnn_graph.hpp"
 
@@ -25,7 +25,7 @@ const Engine& engine_for_everything() {
   return engine;
 }
 
-/// The attributes of an operation follow each other in the order of the header.
+/// The names of the attributes of a convolution operation.
 struct Operation {
   cudnnBackendAttributeName_t alpha, beta, convolution, image, filter, value;
 };
@@ -44,7 +44,7 @@ Operation names_of(cudnnBackendDescriptorType_t type) {
           CUDNN_ATTR_OPERATION_CONVOLUTION_BWD_FILTER_DW,        CUDNN_ATTR_OPERATION_CONVOLUTION_BWD_FILTER_DY};
 }
 
-/// How many windows there are along an axis, by the library's rule.
+/// Whether the number of windows along each axis follows the library's formula.
 bool windows_fit(const Descriptor& convolution, const Sizes& x, const Sizes& f, const Sizes& y) {
   using Pair = std::array<std::int64_t, 2>;
   const auto stride = convolution.get<Pair>(CUDNN_ATTR_CONVOLUTION_FILTER_STRIDES),
@@ -59,7 +59,7 @@ bool windows_fit(const Descriptor& convolution, const Sizes& x, const Sizes& f, 
   return x[0] == y[0] && f[0] == y[1] && x[1] % f[1] == 0 && f[0] % (x[1] / f[1]) == 0;
 }
 
-/// All operands of the operation of a graph have one type: for others the library proposes nothing.
+/// Whether all operands have the same type; for mixed types the library proposes nothing.
 bool is_of_one_type(const Descriptor& operation) {
   const Operation names = names_of(operation.type);
   const auto type = [&](cudnnBackendAttributeName_t name) {
@@ -82,7 +82,7 @@ std::int64_t least_alignment(const Descriptor& operation) {
 struct Tensor {
   Type type;
   Sizes sizes, strides;
-  std::byte* at;  // the device's
+  std::byte* at;  // address on the device
 
   [[nodiscard]] std::int64_t elements() const { return sizes[0] * sizes[1] * sizes[2] * sizes[3]; }
   [[nodiscard]] std::int64_t place(std::int64_t a, std::int64_t b, std::int64_t c, std::int64_t d) const {
@@ -97,7 +97,7 @@ struct Work {
   Tensor image, filter, value;
 };
 
-/// Each term of the sum that the three have in common is added to that one of them which is open.
+/// Computes one of image, filter and value from the other two: all three convolutions sum the same products of two.
 void convolve(const Work& work) {
   const bool opens_value = work.type == CUDNN_BACKEND_OPERATION_CONVOLUTION_FORWARD_DESCRIPTOR;
   const bool opens_image = work.type == CUDNN_BACKEND_OPERATION_CONVOLUTION_BACKWARD_DATA_DESCRIPTOR;
@@ -224,7 +224,7 @@ cudnnStatus_t run_convolution(const Run& run) {
       !is_aligned(work.value, *operation.child(names.value)))
     return refuse(CUDNN_STATUS_BAD_PARAM_MISALIGNED_POINTER, "an address is not aligned");
   enqueue(run.stream, [work, workspace = run.workspace, bytes = run.workspace_bytes] {
-    if (bytes > 0) std::memset(near(workspace), 0xff, bytes);  // it is the engine's to write
+    if (bytes > 0) std::memset(near(workspace), 0xff, bytes);  // the engine may overwrite its workspace
     convolve(work);
   });
   return CUDNN_STATUS_SUCCESS;

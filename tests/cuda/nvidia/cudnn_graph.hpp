@@ -1,6 +1,6 @@
 #pragma once
-// What the parts of the stand-in for libcudnn.so.9 have in common: descriptors, engines, and the two kinds of graphs
-// that they are of.
+// The common declarations of the stand-in for libcudnn.so.9: descriptors, engines, and the functions for its two kinds
+// of graphs.
 
 #include <cudnn_graph.h>
 
@@ -19,7 +19,7 @@ namespace thalweg::nvidia {
 
 using Sizes = std::array<std::int64_t, 4>;
 
-/// What an engine is.
+/// The properties of an engine.
 struct Engine {
   std::int64_t number;
   std::vector<cudnnBackendNumericalNote_t> notes;
@@ -28,13 +28,13 @@ struct Engine {
   bool can_be_built = true;
 };
 
-/// An engine for a graph, and what its plan takes there.
+/// An engine for a graph, and the workspace of its plan.
 struct Proposal {
   const Engine* engine = nullptr;
   std::int64_t workspace = 0;
 };
 
-/// A descriptor: its attributes as they were told, until the library fills some in itself.
+/// A descriptor with the attributes that the caller has set, and those that the library fills in.
 struct Descriptor {
   struct Attribute {
     cudnnBackendAttributeType_t type;
@@ -56,18 +56,18 @@ struct Descriptor {
       std::memcpy(&value, found->second.bytes.data(), std::min(sizeof value, found->second.bytes.size()));
     return value;
   }
-  /// Of a plan, whether it is told as a text.
+  /// Whether a plan was set from a text.
   [[nodiscard]] bool has_text() const { return told.contains(CUDNN_ATTR_EXECUTION_PLAN_JSON_REPRESENTATION); }
   [[nodiscard]] const Descriptor* child(cudnnBackendAttributeName_t name) const { return get<const Descriptor*>(name); }
 
   cudnnBackendDescriptorType_t type;
   bool finished = false;
   std::map<cudnnBackendAttributeName_t, Attribute> told;
-  Proposal proposed = {};             // of a proposal, its engine and its plan
-  const Descriptor* graph = nullptr;  // that it was proposed for
+  Proposal proposed = {};             // if this is a proposal
+  const Descriptor* graph = nullptr;  // the graph of the proposal
 };
 
-/// Keeps the reason for cudnnGetLastErrorString.
+/// Returns the status, and keeps the reason for cudnnGetLastErrorString.
 cudnnStatus_t refuse(cudnnStatus_t status, const char* reason);
 inline cudnnStatus_t bad(const char* reason) { return refuse(CUDNN_STATUS_BAD_PARAM, reason); }
 
@@ -75,7 +75,7 @@ inline Type type_of(cudnnDataType_t type) {
   return type == CUDNN_DATA_DOUBLE ? Type::f64 : type == CUDNN_DATA_FLOAT ? Type::f32 : Type::bf16;
 }
 
-/// Type and length of each attribute of a descriptor that must be told.
+/// An attribute that must be set, with its type and length.
 struct Wanted {
   cudnnBackendAttributeName_t name;
   cudnnBackendAttributeType_t type;
@@ -96,14 +96,14 @@ struct Run {
   std::size_t workspace_bytes;
 };
 
-// Of one convolution.
+// Graphs of one convolution.
 [[nodiscard]] bool is_convolution(cudnnBackendDescriptorType_t operation);
 [[nodiscard]] cudnnStatus_t finish_convolution(const Descriptor& d);
 [[nodiscard]] cudnnStatus_t finish_convolution_operation(const Descriptor& d);
 [[nodiscard]] std::vector<Proposal> engines_of_convolution(const Descriptor& operation, cudnnBackendHeurMode_t mode);
 [[nodiscard]] cudnnStatus_t run_convolution(const Run& run);
 
-// Of the operations that make attention.
+// Graphs of attention.
 [[nodiscard]] cudnnStatus_t finish_attention_operation(const Descriptor& d);
 [[nodiscard]] cudnnStatus_t finish_attention_graph(const std::vector<const Descriptor*>& operations);
 [[nodiscard]] std::vector<Proposal> engines_of_attention(const std::vector<const Descriptor*>& operations,

@@ -1,5 +1,5 @@
 #pragma once
-// Elements in the device's memory, as the stand-ins for the libraries of products and convolutions read and write them.
+// Reads and writes elements in the device's memory, for the stand-ins for cuBLASLt and cuDNN.
 
 #include <bit>
 #include <cstdint>
@@ -24,7 +24,7 @@ inline void write(std::byte* to, Type type, std::int64_t i, double value) {
   if (type == Type::bf16) reinterpret_cast<Bf16*>(to)[i] = to_bf16(static_cast<float>(value));
 }
 
-/// What is left of an f32 in TF32: 10 bits behind the point, the nearest of two to even.
+/// Rounds an f32 number to TF32: 10 bits of mantissa, to nearest, ties to even.
 [[nodiscard]] inline double to_tf32(double value) {
   const auto bits = std::bit_cast<std::uint32_t>(static_cast<float>(value));
   return std::bit_cast<float>((bits + 0xfff + (bits >> 13 & 1)) & ~std::uint32_t{0x1fff});

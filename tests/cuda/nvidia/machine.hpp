@@ -1,5 +1,5 @@
 #pragma once
-// Inside the stand-in for libcuda.so.1: what there is once, and what handles stand for.
+// Internal declarations of the stand-in for libcuda.so.1: its global state, and the structures behind the handles.
 
 #include <atomic>
 #include <condition_variable>
@@ -22,9 +22,9 @@ constexpr CUresult lost_error = CUDA_ERROR_ECC_UNCORRECTABLE;
 
 [[noreturn]] void stop(const char* why);
 
-/// What there is once. It is never destroyed: threads of streams may live as long as the process.
+/// The global state. It is never destroyed, because threads of streams may live as long as the process.
 struct Machine {
-  static constexpr std::size_t room = std::size_t{64} << 30;  // of addresses: memory is taken as it is written
+  static constexpr std::size_t room = std::size_t{64} << 30;  // of addresses; pages are allocated when written
 
   Machine();
   void read_environment();
@@ -39,10 +39,10 @@ struct Machine {
   std::atomic<int> gpus = 0;
   std::atomic<std::size_t> bytes = 0, lost_after = 0, launches = 0;
   std::atomic<bool> started = false, lost = false;
-  std::mutex mutex;                                // guards what follows
-  std::map<const std::byte*, std::size_t> sizes;   // of what is given out
-  std::multimap<std::size_t, std::byte*> unused;   // by size
-  std::map<const std::byte*, std::size_t> pinned;  // memory of the host
+  std::mutex mutex;                                // guards the members below
+  std::map<const std::byte*, std::size_t> sizes;   // of allocated blocks
+  std::multimap<std::size_t, std::byte*> unused;   // free blocks by size
+  std::map<const std::byte*, std::size_t> pinned;  // pinned memory of the host
   std::size_t end = 0, given_out = 0;
 };
 
@@ -50,9 +50,9 @@ struct Machine {
 
 inline thread_local bool has_context = false, in_host_function = false;
 
-/// What a call is answered that needs a context.
+/// The result of a call that needs a context: an error without one, in a host function, or after the GPU is lost.
 [[nodiscard]] CUresult state();
-/// What is given back may be given back after the GPU was lost, but not without a context.
+/// Aborts if there is no context. For functions that release something: these may be called after the GPU is lost.
 void must_have_context();
 
 }  // namespace thalweg::nvidia
@@ -77,10 +77,10 @@ struct CUstream_st {
     thread.join();
   }
 
-  /// The number of the work in the order of this stream. Into a graph, while the stream is captured.
+  /// Queues work and returns its number in this stream. While the stream is captured, adds the work to the graph.
   std::uint64_t push(thalweg::nvidia::Work work);
   void wait(std::uint64_t number);
-  /// For a call that no graph can have: whether it is refused.
+  /// Whether a call that cannot be captured must fail, because the stream is being captured.
   bool refuses();
   void work_until_stopped();
 

@@ -1,5 +1,5 @@
-// The driver of a machine without a GPU: it starts, and finds none. The real cuDNN compiles the fused kernels of its
-// plans only where there is a driver, and asks it for nothing more while it does so.
+// A stand-in for the driver of a machine without a GPU: it initialises, and finds no GPU. The real cuDNN compiles the
+// fused kernels of its plans only if there is a driver, and needs nothing else from it.
 
 extern "C" {
 

@@ -1,6 +1,5 @@
-// The stand-in for libnvrtc.so.13: g++ compiles the text, whose shim makes it C++, to a shared library, and its bytes
-// are the machine code. Libraries are kept in a folder of the build tree, so that what was compiled once is there at
-// once.
+// The stand-in for libnvrtc.so.13: g++ compiles the text, which a shim turns into C++, to a shared library. The bytes
+// of this library are the machine code. Libraries are cached in a folder of the build tree, because g++ is slow.
 
 #include <nvrtc.h>
 #include <unistd.h>
@@ -46,7 +45,7 @@ std::string read(const fs::path& path) {
   return content.str();
 }
 
-/// What the stand-in for the driver must know of each kernel: how many addresses it takes, and of how many threads.
+/// Adds what the stand-in for the driver needs to know about each kernel: the numbers of its addresses and its threads.
 std::string with_facts(const std::string& text, bool flushes) {
   std::string facts = "\nextern \"C\" const int tw_flushes = " + std::to_string(flushes ? 1 : 0) + ";\n";
   static const std::regex kernel("TW_KERNEL\\((\\w+)\\)\\s+(\\w+)\\(TW_ADDRESSES\\((\\w+)\\)");
@@ -58,7 +57,7 @@ std::string with_facts(const std::string& text, bool flushes) {
   return text + facts;
 }
 
-/// The name of a file for a source. Two 64-bit hashes (FNV-1a, from either end) are wide enough for a build folder.
+/// The name of the cached library of a source: two 64-bit FNV-1a hashes, from the beginning and from the end.
 std::string name_for(const std::string& source) {
   const auto hash = [](auto begin, auto end) {
     std::uint64_t h = 0xcbf29ce484222325;
@@ -70,7 +69,7 @@ std::string name_for(const std::string& source) {
   return name.str();
 }
 
-/// Compiles under names of this process, so that others may compile the same meanwhile.
+/// Compiles under file names of this process, because other processes may compile the same source at the same time.
 bool compile(const std::string& source, const fs::path& library, std::string& log) {
   const std::string own = library.string() + "." + std::to_string(getpid());
   const std::string text = own + ".cpp", made = own + ".so", said = own + ".log";

@@ -1,5 +1,5 @@
 #pragma once
-// What the stand-in for libcuda.so.1 exports to the stand-ins for NVIDIA's other libraries, which link it.
+// Functions of the stand-in for libcuda.so.1 that the stand-ins for NVIDIA's other libraries call.
 
 #include <cuda.h>
 
@@ -9,16 +9,16 @@
 
 namespace thalweg::nvidia {
 
-/// Where this CPU finds a byte of the device's memory. An address that is not the device's is returned as it is where
-/// it is pinned memory of the host, and ends the program where it is neither.
+/// The address at which this CPU can access a byte of the device's memory. An address of pinned host memory is returned
+/// unchanged; any other address aborts the program.
 [[nodiscard]] std::byte* near(const void* address);
 [[nodiscard]] inline std::byte* near(CUdeviceptr address) { return near(reinterpret_cast<const void*>(address)); }
 
-/// Puts work into the order of a stream, as a launch would: it runs late and on another thread, or becomes a node of
-/// the graph that the stream is being captured into. It counts as one launch.
+/// Adds work to a stream like a launch: it runs later on another thread, or becomes a node of the graph if the stream
+/// is being captured. It counts as one launch.
 void enqueue(CUstream stream, std::function<void()> work);
 
-/// What the machine code of the stand-in for NVRTC begins with. Its size in 8 bytes follows, and a shared library.
+/// The first bytes of the stand-in's machine code. Its size follows in 8 bytes, then the shared library.
 inline constexpr std::string_view image_magic = "stand-in";
 
 }  // namespace thalweg::nvidia
