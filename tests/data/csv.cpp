@@ -21,7 +21,7 @@ using Rows = std::vector<std::vector<std::string>>;
 
 class Csv : public ::testing::Test {
  protected:
-  /// Header and rows.
+  /// The header and the rows of a CSV text.
   Rows read(std::string_view text, std::optional<char> separator = {}) {
     CsvReader reader(folder.write("t.csv", text), separator);
     Rows rows{reader.header()};
@@ -41,7 +41,7 @@ class Csv : public ::testing::Test {
   TempFolder folder;
 };
 
-TEST_F(Csv, ThreeSeparatorsAreTold) {
+TEST_F(Csv, CommaSemicolonAndTabAreRecognised) {
   const Rows wanted{{"a", "b"}, {"1", "2"}, {"", "x"}};
   EXPECT_EQ(read("a,b\n1,2\n,x\n"), wanted);
   EXPECT_EQ(read("a;b\n1;2\n;x\n"), wanted);
@@ -51,8 +51,8 @@ TEST_F(Csv, ThreeSeparatorsAreTold) {
   EXPECT_EQ(read("one\n1\n2\n"), (Rows{{"one"}, {"1"}, {"2"}}));
 }
 
-/// Spreadsheets write so, and read it.
-TEST_F(Csv, TheFirstLineMaySayTheSeparator) {
+/// Spreadsheet programs write and read a first line `sep=;`.
+TEST_F(Csv, TheFirstLineMayNameTheSeparator) {
   const Rows wanted{{"a", "b,c"}, {"1", "2"}};
   EXPECT_EQ(read("sep=;\na;b,c\n1;2\n"), wanted);
   EXPECT_EQ(read("\xef\xbb\xbfsep=|\r\na|b,c\r\n1|2\r\n"), wanted);
@@ -81,7 +81,7 @@ TEST_F(Csv, WithoutAHeaderColumnsAreNumbered) {
   EXPECT_FALSE(reader.next());
 }
 
-TEST_F(Csv, AGzipFileIsReadAsWhatItHolds) {
+TEST_F(Csv, AGzipFileIsDecompressed) {
   std::string text = "a,b\n";
   for (int i = 0; i < 50'000; ++i) text += std::to_string(i) + ",x\n";
   const std::string packed = test::gzip(text);
@@ -94,7 +94,7 @@ TEST_F(Csv, AGzipFileIsReadAsWhatItHolds) {
   expect_refused(packed.substr(0, packed.size() / 2), {"cut short"});
 }
 
-TEST_F(Csv, NamesInAListMayStandInQuotes) {
+TEST_F(Csv, NamesInAListMayBeQuoted) {
   using Names = std::vector<std::string>;
   EXPECT_EQ(split_names("a,b,c"), (Names{"a", "b", "c"}));
   EXPECT_EQ(split_names("\"a,b\",c"), (Names{"a,b", "c"}));
@@ -124,7 +124,7 @@ TEST_F(Csv, QuotesAreDoubledInsideQuotes) {
             (Rows{{"a", "b"}, {"say \"hi\"", ""}, {" x ", "1,2"}}));
 }
 
-TEST_F(Csv, ARowKnowsItsLine) {
+TEST_F(Csv, ARowHasItsLineNumber) {
   EXPECT_EQ(lines("a,b\n1,2\n\n3,4\n"), (std::vector<std::int64_t>{2, 4}));
   EXPECT_EQ(lines("a,b\r\n1,2\r\n\r\n3,4\r\n"), (std::vector<std::int64_t>{2, 4}));
   EXPECT_EQ(lines("a,b\r1,2\r\r3,4\r"), (std::vector<std::int64_t>{2, 4}));
@@ -146,7 +146,7 @@ TEST_F(Csv, RowsAcrossChunksAreWhole) {
   EXPECT_FALSE(reader.next());
 }
 
-TEST_F(Csv, ARaggedRowIsNamedAfterTheRowsBeforeIt) {
+TEST_F(Csv, ARaggedRowIsReportedAfterTheRowsBeforeIt) {
   CsvReader reader(folder.write("t.csv", "a,b\n1,2\n\"x\ny\",3,4\n5,6\n"));
   EXPECT_TRUE(reader.next());
   expect_error<DataError>([&] { reader.next(); }, {"t.csv, line 3", "3 cells", "first line has 2"});
@@ -160,16 +160,16 @@ TEST_F(Csv, EmptyFilesAreRefusedAndAHeaderAloneHasNoRows) {
   EXPECT_EQ(read("a,b"), (Rows{{"a", "b"}}));
 }
 
-TEST_F(Csv, NamesMustDifferAndABlankOneIsNumbered) {
+TEST_F(Csv, ColumnNamesMustDifferAndABlankOneIsNumbered) {
   expect_refused("a,b,a\n1,2,3\n", {"line 1", "'a'", "another name"});
   EXPECT_EQ(read(",a,\n1,2,3\n")[0], (std::vector<std::string>{"column 1", "a", "column 3"}));
 }
 
-TEST_F(Csv, AHeaderOfNumbersIsARowThatLacksItsHeader) {
+TEST_F(Csv, AFirstLineOfNumbersIsReportedAsAMissingHeader) {
   expect_refused("\n1,2.5\n3,4\n", {"line 2", "number", "name"});
 }
 
-TEST_F(Csv, QuotesOutOfPlaceAreNamed) {
+TEST_F(Csv, MisplacedQuotesAreReported) {
   expect_refused("a,b\n1,2\n3,\"4\n5,6\n", {"line 3", "not closed"});
   expect_refused("a,b\n1,2\n3,x\"4\n", {"line 3", "quote"});
   expect_refused("a,b\n\"1\"x,2\n", {"line 2", "quote"});
@@ -181,13 +181,13 @@ TEST_F(Csv, AQuoteThatIsNeverClosedDoesNotFillTheMemory) {
   expect_refused("\"" + std::string(70 << 20, 'x'), {"4 MB"});
 }
 
-TEST_F(Csv, WhatIsNotUtf8IsRefused) {
+TEST_F(Csv, TextThatIsNotUtf8IsRefused) {
   expect_refused("a,b\n1,caf\xe9\n", {"line 2", "UTF-8", "iconv"});
   expect_refused(std::string_view("a\0,\0b\0\n\0", 8), {"zero byte"});
   EXPECT_EQ(read("größe,b\n1,日本\n"), (Rows{{"größe", "b"}, {"1", "日本"}}));
 }
 
-TEST(Utf8, IsWhatTheStandardSays) {
+TEST(Utf8, FollowsTheStandard) {
   for (const char* good :
        {"", "abc", "\xc2\x80", "\xe0\xa0\x80", "\xed\x9f\xbf", "\xf0\x90\x80\x80", "\xf4\x8f\xbf\xbf"}) {
     EXPECT_TRUE(is_utf8(good)) << good;
@@ -203,7 +203,7 @@ TEST_F(Csv, MissingFilesAreUsageErrors) {
   expect_error<UsageError>([&] { CsvReader reader(folder / ""); }, {"folder"});
 }
 
-TEST(CsvStream, RowsAreHandedOutAsTheyComeIn) {
+TEST(CsvStream, RowsAreReturnedAsTheyArrive) {
   std::array<int, 2> ends{};
   ASSERT_EQ(::pipe(ends.data()), 0);
   const auto say = [&](std::string_view text) {
@@ -211,7 +211,7 @@ TEST(CsvStream, RowsAreHandedOutAsTheyComeIn) {
   };
   say("a,b\n1,2\n");
   CsvReader reader(ends[0], "standard input");
-  ASSERT_TRUE(reader.next());  // though the other end is open still
+  ASSERT_TRUE(reader.next());  // although the writer has not closed the pipe
   EXPECT_EQ(reader.cells()[1], "2");
   say("3,");
   std::thread later([&] {
@@ -227,7 +227,7 @@ TEST(CsvStream, RowsAreHandedOutAsTheyComeIn) {
   ::close(ends[0]);
 }
 
-TEST_F(Csv, AnyBytesAreReadOrRefused) {
+TEST_F(Csv, RandomBytesAreReadOrRefused) {
   const std::string_view alphabet =
       ",;\t\"\"\n\r \xef\xbb\xbf"
       "a1?.-\xc3\xa4\x80";
@@ -280,7 +280,7 @@ TEST_F(Csv, ATableHoldsEveryCellAndLine) {
   expect_error<DataError>([&] { (void)read_table(folder.write("t.csv", "a,b\n")); }, {"no row"});
 }
 
-TEST_F(Csv, ATableLargerThanTheBudgetIsRefusedWithTheFigure) {
+TEST_F(Csv, ATableLargerThanTheBudgetIsRefusedWithItsSize) {
   std::string text = "a,b\n";
   for (int i = 0; i < 100'000; ++i) text += "1,2\n";
   const auto path = folder.write("t.csv", text);

@@ -33,7 +33,7 @@ TEST(Dataset, OfTargetsHasAColumnForEachNumber) {
   EXPECT_EQ(Dataset::from(inputs, {3, 2, 2}, two)["input"].shape(), (Shape{3, 2, 2}));
 }
 
-TEST(Dataset, CountsThatDifferAreRefused) {
+TEST(Dataset, DifferentNumbersOfRowsAreRefused) {
   const std::vector<float> inputs(6);
   const std::vector<std::int32_t> labels(2), negative{0, -1, 2};
   const std::vector<float> targets(4);
@@ -55,7 +55,7 @@ TEST(Dataset, ColumnsHaveTheSameNumberOfRows) {
   EXPECT_EQ(data["input"].shape(), (Shape{3, 7}));
 }
 
-TEST(Dataset, AColumnThatIsNotThereIsNamedWithThoseThatAre) {
+TEST(Dataset, AMissingColumnIsNamedWithTheExistingOnes) {
   const Dataset data = numbered(3, 2);
   EXPECT_FALSE(data.has("weight"));
   expect_error<UsageError>([&] { (void)data["weight"]; }, {"'weight'", "input, target"});
@@ -63,7 +63,7 @@ TEST(Dataset, AColumnThatIsNotThereIsNamedWithThoseThatAre) {
   EXPECT_EQ(Dataset().rows(), 0);
 }
 
-TEST(Dataset, ASliceSharesAndATakeCopies) {
+TEST(Dataset, ASliceSharesItsMemoryAndTakeCopies) {
   const Dataset data = numbered(4, 2);
   const Dataset slice = data.slice(1, 3);
   EXPECT_EQ(slice["input"].raw(), data["input"].raw() + 2 * sizeof(float));
@@ -77,7 +77,7 @@ TEST(Dataset, ASliceSharesAndATakeCopies) {
   expect_error<UsageError>([&] { (void)data.slice(2, 5); }, {"2 to 5"});
 }
 
-TEST(Dataset, ACopyIsTheSameAndAChangeIsNot) {
+TEST(Dataset, ACopyHasTheSameIdentityAndAChangedOneAnother) {
   Dataset data = numbered(4, 2);
   const Dataset copy = data, slice = data.slice(0, 4);
   EXPECT_EQ(copy.identity(), data.identity());
@@ -87,7 +87,7 @@ TEST(Dataset, ACopyIsTheSameAndAChangeIsNot) {
   EXPECT_EQ(Dataset().identity(), nullptr);
   const Dataset moved = std::move(data);
   EXPECT_NE(moved.identity(), nullptr);
-  EXPECT_EQ(data.identity(), nullptr);  // NOLINT: what is left has no columns
+  EXPECT_EQ(data.identity(), nullptr);  // NOLINT: a moved-from data set has no columns
 }
 
 TEST(Gather, CopiesRowsOfAnyLength) {

@@ -21,7 +21,7 @@ TEST(Date, IsDaysSinceTheEpoch) {
   EXPECT_EQ(days_in("2000-03-01T12:00:00-0600", ymd), 11017.75);
 }
 
-TEST(Date, WhatIsNoDateIsNothing) {
+TEST(Date, InvalidDatesAreRefused) {
   for (const char* cell :
        {"", "2000", "2000-13-01", "2001-02-29", "2000-01", "2000-1-1x", "2000-01/01", "20000-01-01", "2000-01-01 25:00",
         "2000-01-01 12", "2000-01-01 12:61", "2000-01-01T12:00+99:00", "-1-1-1"}) {
@@ -29,11 +29,11 @@ TEST(Date, WhatIsNoDateIsNothing) {
   }
   EXPECT_EQ(days_in("13/1/2000", mdy), std::nullopt);
   EXPECT_EQ(days_in("1/13/2000", dmy), std::nullopt);
-  EXPECT_EQ(days_in("1/1/20", dmy), std::nullopt) << "which century?";
+  EXPECT_EQ(days_in("1/1/20", dmy), std::nullopt) << "the century is unknown";
   EXPECT_EQ(days_in("2000-01-01", dmy), std::nullopt);
 }
 
-TEST(Date, KnowsItsPlaceInYearWeekAndDay) {
+TEST(Date, HasItsPlaceInYearWeekAndDay) {
   const CalendarParts monday = calendar_parts(*days_in("2024-01-01", ymd));
   EXPECT_EQ(monday.year, 0);
   EXPECT_EQ(monday.week, 0);
@@ -42,7 +42,7 @@ TEST(Date, KnowsItsPlaceInYearWeekAndDay) {
   EXPECT_DOUBLE_EQ(noon.year, 183.5 / 366);
   EXPECT_DOUBLE_EQ(noon.week, 1.5 / 7);
   EXPECT_EQ(noon.day, 0.5);
-  EXPECT_EQ(calendar_parts(1e300).year, 0) << "beyond the calendar";
+  EXPECT_EQ(calendar_parts(1e300).year, 0) << "out of the range of the calendar";
 }
 
 }  // namespace

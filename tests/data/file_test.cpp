@@ -1,4 +1,4 @@
-// What is opened to be read: plain files, and descriptors that are open already.
+// Opening files to read: plain files and open descriptors are accepted; pipes and devices are refused.
 
 #include "data/file.hpp"
 
@@ -19,7 +19,7 @@ TEST(Files, PipesAndDevicesAreRefusedAtOnce) {
   test::expect_error<UsageError>([&] { const data::File file("/dev/zero"); }, {"/dev/zero", "is a device"});
 }
 
-TEST(Files, ADescriptorThatIsOpenAlreadyIsRead) {
+TEST(Files, AnOpenDescriptorIsRead) {
   std::array<int, 2> ends{};
   ASSERT_EQ(::pipe(ends.data()), 0);
   ASSERT_EQ(::write(ends[1], "abc", 3), 3);

@@ -1,5 +1,5 @@
 #pragma once
-// Files that a test writes and a test's end removes, and the form of the errors they bring about.
+// Temporary files for tests of readers, and a check of the errors that these files cause.
 
 #include <gtest/gtest.h>
 
@@ -15,7 +15,7 @@ namespace thalweg::test {
 
 using TempFolder = testing::TemporaryFolder;
 
-/// That `act` throws an E whose message holds all of the words.
+/// Expects that `act` throws an E whose message contains all of the words.
 template <class E, class Act>
 void expect_error(Act act, std::initializer_list<std::string_view> words) {
   try {

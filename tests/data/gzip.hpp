@@ -1,5 +1,5 @@
 #pragma once
-// Content as gzip has it.
+// Compresses a text with gzip.
 
 #include <gtest/gtest.h>
 #include <zlib.h>

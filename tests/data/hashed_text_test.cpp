@@ -1,4 +1,4 @@
-// Hashed words: MurmurHash3's published values, and rows that scikit-learn makes of the same text.
+// Hashed words against scikit-learn: values of MurmurHash3, and the rows of its HashingVectorizer.
 
 #include "data/hashed_text.hpp"
 
@@ -9,7 +9,7 @@
 namespace thalweg::data {
 namespace {
 
-// sklearn.utils.murmurhash3_32(text, positive=True)
+// The expected values are those of sklearn.utils.murmurhash3_32(text, positive=True).
 TEST(HashedText, HashesAsMurmurHash3) {
   EXPECT_EQ(murmur3(""), 0u);
   EXPECT_EQ(murmur3("a"), 1009084850u);
@@ -17,7 +17,7 @@ TEST(HashedText, HashesAsMurmurHash3) {
   EXPECT_EQ(murmur3("brown fox"), 4231684034u);
 }
 
-// HashingVectorizer(n_features=50, ngram_range=(1, 2)) of scikit-learn 1.2.1
+// The expected rows are those of HashingVectorizer(n_features=50, ngram_range=(1, 2)) of scikit-learn 1.2.1.
 TEST(HashedText, RowsAreThoseOfAHashingVectorizer) {
   TextHasher hasher({.features = 50, .ngrams = 2});
   const SparseRow row = hasher("The quick brown fox, the lazy dog_1; a 42 FOX!");
@@ -34,7 +34,7 @@ TEST(HashedText, ATextWithoutWordsIsARowWithoutEntries) {
   EXPECT_TRUE(hasher("! a ; b").columns.empty());
 }
 
-TEST(HashedText, RareWordsWeighMore) {
+TEST(HashedText, RareWordsHaveLargerWeights) {
   SparseRows rows;
   const std::vector<std::int32_t> both = {0, 2}, one = {0};
   const std::vector<float> two_values = {1, 1}, one_value = {1};

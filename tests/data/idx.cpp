@@ -1,3 +1,4 @@
+// IDX files of images and labels: all element types, gzip, and damaged files.
 #include <zlib.h>
 #include <filesystem>
 
@@ -69,7 +70,7 @@ TEST_F(Idx, AMissingFileIsAUsageErrorAndAFolderIsToo) {
   expect_error<UsageError>([&] { (void)data::idx(folder / ""); }, {"folder"});
 }
 
-TEST_F(Idx, CutAtAnyByteIsADataErrorThatNamesTheFile) {
+TEST_F(Idx, AFileCutAtAnyByteIsADataErrorThatNamesIt) {
   for (std::size_t size = 0; size < six_bytes.size(); ++size) expect<DataError>(six_bytes.substr(0, size), {"[idx]"});
   const std::string packed = gzip(six_bytes);
   for (std::size_t size = 0; size < packed.size(); ++size) expect<DataError>(packed.substr(0, size), {"[idx]"});
@@ -81,41 +82,42 @@ TEST_F(Idx, AnyFlippedBitOfAGzipFileIsFound) {
   for (std::size_t bit = 0; bit < packed.size() * 8; ++bit) {
     std::string flipped = packed;
     flipped[bit / 8] = static_cast<char>(flipped[bit / 8] ^ 1 << bit % 8);
-    try {  // the header's time stamp and system may be anything
+    try {  // time stamp and system in the gzip header may have any value
       EXPECT_TRUE(identical(data::idx(folder.write("flipped.gz", flipped)), wanted)) << bit;
     } catch (const DataError&) {
     }
   }
 }
 
-TEST_F(Idx, WhatFollowsTheLastElementIsRefused) {
+TEST_F(Idx, BytesAfterTheLastElementAreRefused) {
   expect<DataError>(six_bytes + '\0', {"(2, 3)", "18 bytes", "holds 19"});
   expect<DataError>(gzip(six_bytes + '\0'), {"18 bytes", "19"});
   expect<DataError>(gzip(six_bytes) + "junk", {"damaged"});
 }
 
-TEST_F(Idx, AHeaderThatIsNoneIsRefused) {
+TEST_F(Idx, AnInvalidHeaderIsRefused) {
   expect<DataError>(std::string("\x01\x00\x08\x01", 4) + word(0), {"01 00 08 01"});
   expect<DataError>(header(0x09, {1}) + "x", {"0x09"});
   expect<DataError>(std::string("\x00\x00\x08\x00x", 5), {"axes"});
   expect<DataError>(std::string("\x00\x00\x08\x09", 4) + std::string(36, '\1'), {"axes"});
 }
 
-TEST_F(Idx, SizesThatOverflowOrPromiseTooMuchAllocateNothing) {
+TEST_F(Idx, SizesThatOverflowOrExceedTheFileAllocateNothing) {
   expect<DataError>(header(0x08, std::vector<std::uint32_t>(8, 0xffffffff)), {"64 bits"});
   expect<DataError>(header(0x0e, {0xffffffff, 0x40000000}) + "x", {"64 bits"});
   expect<DataError>(header(0x08, {1000, 1000}) + "x", {"1000012 bytes", "at most 13"});
   expect<DataError>(gzip(header(0x08, {100, 100}) + "x"), {"10012 bytes", "holds 13"});
   expect<DataError>(gzip(header(0x08, {0xffffffff, 0xffff}) + "x"), {"at most"});
-  // a bomb: 64 MB of zeros behind a header of six elements
+  // a decompression bomb: 64 MB of zeros after a header of six elements
   expect<DataError>(gzip(header(0x08, {2, 3}) + std::string(64 << 20, '\0')), {"at least"});
 }
 
-TEST_F(Idx, MoreThanTheMachineHoldsIsRefusedWithTheFigure) {
+TEST_F(Idx, AFileLargerThanTheMemoryIsRefusedWithItsSize) {
   const std::int64_t megabytes = (data::memory_budget() >> 20) + 1;
   const auto path = folder.write("sparse.idx", header(0x08, {static_cast<std::uint32_t>(megabytes), 1 << 20}));
-  std::filesystem::resize_file(path,
-                               12 + (static_cast<std::uintmax_t>(megabytes) << 20));  // a hole, which takes no room
+  std::filesystem::resize_file(
+      path,
+      12 + (static_cast<std::uintmax_t>(megabytes) << 20));  // a sparse file, which needs no disk space
   expect_error<MemoryError>([&] { (void)data::idx(path); }, {"sparse.idx", std::to_string(megabytes) + " MB"});
 }
 
@@ -142,14 +144,14 @@ TEST_F(Idx, ImagesAndLabelsMustAgree) {
   expect_error<DataError>([&] { (void)data::images(none, labels("")); }, {"no image"});
 }
 
-TEST_F(Idx, NumbersThatAreNotFiniteAreFoundInAnyPartOfTheData) {
+TEST_F(Idx, NumbersThatAreNotFiniteAreFoundAnywhereInTheData) {
   const std::string nan("\x7f\xc0\x00\x00", 4);
   const auto images = folder.write("images", header(0x0d, {2, 1, 1}) + std::string(4, '\0') + nan);
   const auto labels = folder.write("labels", header(0x08, {2}) + std::string("\x00\x01", 2));
   expect_error<DataError>([&] { (void)data::images(images, labels); }, {"image 1 holds nan"});
 }
 
-TEST_F(Idx, FashionMnistIsWhole) {
+TEST_F(Idx, FashionMnistIsComplete) {
   if (!std::filesystem::exists(data::fashion_mnist_folder)) GTEST_SKIP() << "dataset-fashion-mnist is not installed";
   const auto [train, test] = data::fashion_mnist();
   EXPECT_EQ(train["input"].shape(), (Shape{60'000, 28, 28, 1}));

@@ -8,7 +8,7 @@ namespace {
 constexpr NumberForm comma{',', '\0', false}, thousands{'.', ',', false}, dots{',', '.', false},
     blanks{'.', ' ', false}, percent{'.', '\0', true};
 
-TEST(NumberForm, ACellInAnotherFormIsSaidToBe) {
+TEST(NumberForm, ACellInAnotherFormIsReported) {
   const NumberForm plain;
   EXPECT_EQ(why_no_number("5,0", percent), "a number in another form than the column's (percent, 12.5% is 12.5)");
   EXPECT_EQ(why_no_number("5", percent), "a number in another form than the column's (percent, 12.5% is 12.5)");
@@ -33,14 +33,14 @@ TEST(NumberForm, ReadsWhatItsFormAllows) {
   EXPECT_EQ(number_in(" 12 % ", percent), 12.0);
 }
 
-TEST(NumberForm, IsDescribedAsItMayBeWritten) {
+TEST(NumberForm, IsDescribedByAnExample) {
   EXPECT_EQ(described({'.', ' ', false}), "thousands, 1 234.5 or 1'234.5 is 1234.5");
   EXPECT_EQ(described({',', '.', false}), "thousands, 1.234,5 is 1234.5");
 }
 
-TEST(NumberForm, RefusesWhatItDoesNot) {
+TEST(NumberForm, RefusesOtherForms) {
   for (const char* cell : {"1.5", "1,2,3", ",", "1,", "", "-", "1,5x", "1 234", "nan", "--1,5"}) {
-    if (std::string_view(cell) == "1,") continue;  // 1, is 1, as 1. is
+    if (std::string_view(cell) == "1,") continue;  // "1," is a number as "1." is
     EXPECT_EQ(number_in(cell, comma), std::nullopt) << cell;
   }
   for (const char* cell : {"12,34", "1234,567", "1,2345", ",123", "1,234,56", "1.234,5", "1,,234", "1,234,"}) {

@@ -1,4 +1,4 @@
-// Pictures in files and folders.
+// Reading PNG and JPEG files, and folders of them with one folder per class.
 
 #include "data/pictures.hpp"
 
@@ -71,7 +71,7 @@ TEST_F(Pictures, APngIsReadAsItWasWritten) {
   }
 }
 
-/// A grey PNG of one row: 8 or 16 bits, with alpha or without, and a gamma chunk where that is not 0.
+/// A grey PNG of one row, with 8 or 16 bits, with or without alpha, and with a gamma chunk if gamma is not 0.
 std::vector<std::byte> grey_png(int bits, bool alpha, double gamma, const std::vector<std::uint8_t>& row) {
   std::vector<std::byte> bytes;
   png_structp png = png_create_write_struct(PNG_LIBPNG_VER_STRING, nullptr, nullptr, nullptr);
@@ -95,7 +95,7 @@ std::vector<std::byte> grey_png(int bits, bool alpha, double gamma, const std::v
   return bytes;
 }
 
-TEST_F(Pictures, SamplesOfAPngAreThoseStoredWhateverTheGamma) {
+TEST_F(Pictures, SamplesOfAPngDoNotDependOnItsGamma) {
   const auto values = [&](const std::vector<std::byte>& png) {
     write(folder_ / "a.png", png);
     const Tensor read = data::read_picture(folder_ / "a.png");
@@ -111,7 +111,7 @@ TEST_F(Pictures, SamplesOfAPngAreThoseStoredWhateverTheGamma) {
   EXPECT_EQ(values(grey_png(16, false, 1, {0, 0, 128, 128, 255, 255})), wanted);
   EXPECT_EQ(values(grey_png(16, false, 0, {0, 200, 0, 100, 127, 255})), (std::vector<int>{1, 0, 127})) << "rounded";
   EXPECT_EQ(values(grey_png(8, true, 0, {200, 255, 200, 0, 200, 128})), (std::vector<int>{200, 0, 100}))
-      << "black is seen through transparent places";
+      << "transparent pixels are blended with black";
 }
 
 TEST_F(Pictures, AClassThatTrainingLacksIsRefusedAndCounted) {
@@ -125,7 +125,8 @@ TEST_F(Pictures, AClassThatTrainingLacksIsRefusedAndCounted) {
               std::string::npos)
         << error.what();
   }
-  EXPECT_EQ(data::image_folder(folder_, {"Fox", "cat", "dog", "owl"}).data.rows(), 4) << "a part need not have all";
+  EXPECT_EQ(data::image_folder(folder_, {"Fox", "cat", "dog", "owl"}).data.rows(), 4)
+      << "a part of the data may lack a class";
 }
 
 TEST_F(Pictures, FilesThatCannotBeReadAsPicturesAreCounted) {
@@ -148,9 +149,9 @@ TEST_F(Pictures, FilesThatCannotBeReadAsPicturesAreCounted) {
   }
 }
 
-TEST_F(Pictures, AJpegIsReadWithinItsLoss) {
+TEST_F(Pictures, AJpegIsReadWithTheErrorOfItsCompression) {
   for (std::int64_t channels : {1, 3}) {
-    Tensor wanted({16, 24, channels}, u8);  // smooth, as photographs are
+    Tensor wanted({16, 24, channels}, u8);  // smooth like photographs, so that the compression error is small
     for (std::int64_t i = 0; i < wanted.size(); ++i) wanted.set(i, static_cast<double>(i / channels % 24 * 8 + 20));
     write_jpeg(folder_ / "a.jpeg", wanted);
     const Tensor got = data::read_picture(folder_ / "a.jpeg");
@@ -173,7 +174,7 @@ TEST_F(Pictures, AFolderOfFoldersIsClassesInAlphabeticalOrder) {
   EXPECT_EQ(read.files[0].filename(), "1.PNG");
   for (std::int64_t i = 0; i < 3; ++i) EXPECT_EQ(read.data["target"].at(i), i == 2);
   for (std::int64_t i = 0; i < 48; ++i) {
-    EXPECT_EQ(read.data["input"].at(i), cat.at(i / 3));  // grey: three equal channels
+    EXPECT_EQ(read.data["input"].at(i), cat.at(i / 3));  // a grey picture becomes three equal channels
     EXPECT_EQ(read.data["input"].at(96 + i), dog.at(i));
   }
 }
@@ -193,11 +194,11 @@ TEST_F(Pictures, AFolderThatStreamsHasTheSameRows) {
   EXPECT_TRUE(identical(streamed.data["target"], kept.data["target"]));
   const std::vector<std::int64_t> some = {5, 0, 2};
   EXPECT_EQ(data::TensorPreprocessing::fit(streamed.data, some), data::TensorPreprocessing::fit(kept.data, some));
-  write(folder_ / "b" / "4.png", data::png_of(picture(6, 5, 1, 4)));  // changed since
+  write(folder_ / "b" / "4.png", data::png_of(picture(6, 5, 1, 4)));  // this file has changed after the folder was read
   EXPECT_THROW((void)streamed.data.slice(0, 6), DataError);
 }
 
-TEST_F(Pictures, WhatIsDamagedIsRefusedByName) {
+TEST_F(Pictures, DamagedFilesAreRefusedByName) {
   const auto message = [&](const auto& call) -> std::string {
     try {
       call();

@@ -1,4 +1,4 @@
-// Pairs of texts read from tables: the preferred one first, as tokens of a line, and refused by file and line.
+// Pairs of a chosen and a rejected text, read from tables: their tokens, and bad rows, refused with file and line.
 
 #include "data/preferences.hpp"
 
@@ -70,7 +70,7 @@ TEST_F(Preferences, BecomeTokensOfALineWithPromptAndEnd) {
   EXPECT_EQ(rows["rejected_count"].at(0), 8);
   EXPECT_EQ(rows["prompt"].at(0), 5);
   EXPECT_EQ(rows["prompt"].at(1), 2);
-  for (std::int64_t row = 0; row < 2; ++row) {  // the longest among them, which has nothing behind it
+  for (std::int64_t row = 0; row < 2; ++row) {  // one of them has the full length, so no end follows it
     EXPECT_EQ(text_at(rows["chosen_text"], row), pairs[static_cast<std::size_t>(row)].chosen);
     EXPECT_EQ(text_at(rows["rejected_text"], row), pairs[static_cast<std::size_t>(row)].rejected);
   }

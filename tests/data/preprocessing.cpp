@@ -41,7 +41,7 @@ TEST(TablePreprocessing, NumbersAreStandardisedAndConstantsBecomeZero) {
   for (std::size_t i = 0; i < wanted.size(); ++i) EXPECT_FLOAT_EQ(input[i], wanted[i]) << i;
 }
 
-TEST(TablePreprocessing, AConstantThatDoublesCannotHoldIsAConstant) {
+TEST(TablePreprocessing, AConstantThatIsNotExactInF64IsAConstant) {
   std::string text = "a,b,y\n";
   for (int i = 0; i < 1000; ++i) text += fmt::format("0.1,{},{}\n", i, i % 2);
   const Table table = table_of(text + "0.3,1,0\n");
@@ -95,10 +95,10 @@ TEST(TablePreprocessing, NumbersInAFormAreReadInThatForm) {
   expect_error<DataError>([&] { row_of(p, {"1.5"}); }, {"'1.5'", "1.234,5"});
   std::vector<float> into(1);
   p.encode_numbers(std::vector<float>{1.5F}, into);
-  EXPECT_EQ(into[0], unit) << "a number as such has no form";
+  EXPECT_EQ(into[0], unit) << "numbers, unlike cells, have no decimal separator";
 }
 
-TEST(TablePreprocessing, NumbersAreEncodedAsTheCellsThatSpellThem) {
+TEST(TablePreprocessing, NumbersAreEncodedLikeTheirTextInCells) {
   const Table table = table_of("n,c,y\n1.5,7,0\n,8,1\n4,7,0\n2,8,1\n");
   const auto p = fitted(table, {.target = "y", .types = {{"c", {std::string("category")}}}});
   const float none = std::numeric_limits<float>::quiet_NaN();
@@ -122,7 +122,7 @@ TEST(TablePreprocessing, MissingNumbersAreTheMedianAndMarked) {
   EXPECT_EQ(row_of(p, {"", "1"})[1], 1.F);
   EXPECT_EQ(row_of(p, {"", "1"})[0], row_of(p, {"3.5", "1"})[0]);
   EXPECT_EQ(row_of(p, {"3.5", "1"})[1], 0.F);
-  EXPECT_EQ(row_of(p, {"1", "NA"})[2], 0.F) << "the median, and no mark: b had no gap in training";
+  EXPECT_EQ(row_of(p, {"1", "NA"})[2], 0.F) << "the median and no mark, because b had no missing value in training";
   double sum = 0, squares = 0;
   const std::vector<float> input = input_of(p, table);
   for (std::size_t row = 0; row < 5; ++row) {
@@ -133,14 +133,14 @@ TEST(TablePreprocessing, MissingNumbersAreTheMedianAndMarked) {
   EXPECT_NEAR(squares, 5, 1e-5);
 }
 
-TEST(TablePreprocessing, CategoriesHaveAColumnALevel) {
+TEST(TablePreprocessing, CategoriesHaveOneColumnPerLevel) {
   const Table table = table_of("zip,n,y\n02139,1,0\n10001,2,1\n,3,0\n02139,4,1\n94110,5,1\n");
   const TableOptions options{.target = "y", .types = {{"zip", {std::string("category")}}}};
   const auto p = fitted(table, options, {0, 1, 2, 3});
   EXPECT_EQ(p.input_names(), (std::vector<std::string>{"zip=02139", "zip=10001", "zip is missing", "n"}));
   std::vector<std::int64_t> unknown(2);
   const Dataset data = p.encode(table, all_rows(table), unknown);
-  EXPECT_EQ(unknown, (std::vector<std::int64_t>{1, 0})) << "94110 is in no training row";
+  EXPECT_EQ(unknown, (std::vector<std::int64_t>{1, 0})) << "94110 occurs in no training row";
   const std::vector<std::vector<float>> wanted{{1, 0, 0}, {0, 1, 0}, {0, 0, 1}, {1, 0, 0}, {0, 0, 0}};
   for (std::size_t row = 0; row < wanted.size(); ++row) {
     for (std::size_t i = 0; i < 3; ++i)
@@ -240,7 +240,7 @@ TEST(TablePreprocessing, AConstantTrainingTargetKeepsItsUnits) {
   EXPECT_EQ(target.inverse(target(30.5)), 30.5);
 }
 
-TEST(TablePreprocessing, WeightsAreAColumnOfTheirOwn) {
+TEST(TablePreprocessing, WeightsAreASeparateColumn) {
   const Table table = table_of("x,w,y\n1,1,0\n2,2.5,1\n");
   const auto p = fitted(table, {.target = "y", .weight = "w"});
   EXPECT_TRUE(identical(p.encode(table, all_rows(table))["weight"], Tensor::of({1.F, 2.5F})));
@@ -260,10 +260,10 @@ TEST(TablePreprocessing, WeightsFarFromOneKeepTheirRatios) {
     EXPECT_LT(scaled.at(1), 4) << first;
     EXPECT_NEAR(scaled.at(1) / scaled.at(0), 3, 1e-6) << first;
   }
-  EXPECT_TRUE(identical(weights("1e-5", "1e6"), Tensor::of({1e-5F, 1e6F}))) << "which are as they were given";
+  EXPECT_TRUE(identical(weights("1e-5", "1e6"), Tensor::of({1e-5F, 1e6F}))) << "these are not scaled";
 }
 
-TEST(TablePreprocessing, IsFittedOnTheTrainingRowsAlone) {
+TEST(TablePreprocessing, IsFittedOnTheTrainingRowsOnly) {
   const std::string training = "n,c,y\n1,a,1.5\n4,b,2.5\n,a,9.5\n2,,4.5\n";
   const Table one = table_of(training + "5,b,1.0\n6,a,2.0\n"), other = table_of(training + "-1e9,zebra,1e9\n?,?,-3\n");
   const Inference inference = infer_schema(one, {.target = "y"});
@@ -276,7 +276,7 @@ TEST(TablePreprocessing, IsFittedOnTheTrainingRowsAlone) {
   EXPECT_NE(p, all);
 }
 
-TEST(TablePreprocessing, ARowAloneHasTheBitsOfTheRowAmongAll) {
+TEST(TablePreprocessing, ASingleRowIsEncodedToTheSameBitsAsInATable) {
   std::string text = "a,b,c,y\n";
   for (std::uint64_t i = 0; i < 200; ++i) {
     const double draw = random_gauss({3, 0}, i);
@@ -323,7 +323,7 @@ TEST(TablePreprocessing, CellsThatCannotBeReadAreNamed) {
   expect_error<UsageError>([&] { p.encode_row(std::vector<std::string_view>{"1"}, into); }, {"1 cells for 2 features"});
 }
 
-TEST(TablePreprocessing, GapsAreRefusedWhereTheyWereRefusedInTraining) {
+TEST(TablePreprocessing, MissingValuesAreRefusedIfTheyWereRefusedInTraining) {
   for (const char* policy : {"reject", "drop"}) {
     const auto p = fitted(table_of("a,c,y\n1,x,0\n2,z,1\n"), {.target = "y", .missing = policy});
     std::vector<float> into(3);
@@ -332,7 +332,7 @@ TEST(TablePreprocessing, GapsAreRefusedWhereTheyWereRefusedInTraining) {
   }
 }
 
-TEST(TablePreprocessing, NothingThatIsNotFiniteReachesTheModel) {
+TEST(TablePreprocessing, EncodedNumbersAreAlwaysFinite) {
   const auto p = fitted(table_of("a,y\n1e-30,0\n2e-30,1\n"), {.target = "y"});
   std::vector<float> into(1);
   const std::vector<std::string_view> far{"1e30"};
@@ -341,14 +341,14 @@ TEST(TablePreprocessing, NothingThatIsNotFiniteReachesTheModel) {
   for (const float x : input_of(fitted(wide, {.target = "y"}), wide)) EXPECT_TRUE(std::isfinite(x));
 }
 
-TEST(TablePreprocessing, AnEncodingLargerThanTheBudgetIsRefusedWithTheFigure) {
+TEST(TablePreprocessing, AnEncodingLargerThanTheBudgetIsRefusedWithItsSize) {
   const Table table = table_of("c,y\na,0\nb,1\n");
   const auto p = fitted(table, {.target = "y"});
   expect_error<MemoryError>([&] { (void)p.encode(table, all_rows(table), {}, 15); }, {"2 rows of 2", "MB"});
   EXPECT_EQ(p.encode(table, all_rows(table), {}, 16).rows(), 2);
 }
 
-TEST(TablePreprocessing, ManyLevelsAreKeptAsPlacesAndReadAsColumns) {
+TEST(TablePreprocessing, ManyLevelsAreStoredAsIndicesAndReadAsColumns) {
   std::string text = "n,c,d,y\n";
   constexpr int rows = 9000;
   for (int i = 0; i < rows; ++i)
@@ -356,7 +356,7 @@ TEST(TablePreprocessing, ManyLevelsAreKeptAsPlacesAndReadAsColumns) {
   const Table table = table_of(text);
   const auto p = fitted(table, {.target = "y"});
   const Dataset data = p.encode(table, all_rows(table), {}, 1 << 20);
-  ASSERT_TRUE(data.streams()) << "90 MB of columns in a budget of one";
+  ASSERT_TRUE(data.streams()) << "the columns need 90 MB, and the budget is 1 MB";
   const std::vector<std::int64_t> some{8999, 0, 5, 1234};
   const Tensor read = data.take(some)["input"];
   const auto width = static_cast<std::size_t>(p.width());
@@ -389,7 +389,7 @@ TEST(TensorPreprocessing, PixelsAreStandardisedOverTheTrainingRows) {
   data.set("input", full({3, 2}, 0.1, f64));
   const std::vector<std::int64_t> three{0, 1, 2};
   EXPECT_EQ(TensorPreprocessing::fit(data, three).affine, (Affine{.shift = 0.1, .scale = 0}))
-      << "though a sum of tenths is rounded";
+      << "a sum of tenths has rounding errors";
 }
 
 std::vector<Preprocessing> samples() {
@@ -402,7 +402,7 @@ std::vector<Preprocessing> samples() {
       TensorPreprocessing{.input = {28, 28, 1}, .dtype = u8, .affine = {72.9, 1 / 90.02}, .task = Task::multiclass}};
 }
 
-TEST(Preprocessing, SurvivesJson) {
+TEST(Preprocessing, IsTheSameAfterWritingAndReadingJson) {
   for (const Preprocessing& p : samples()) {
     const Preprocessing back = Preprocessing::from_json(p.json());
     EXPECT_EQ(back, p);
@@ -442,7 +442,7 @@ TEST(Preprocessing, JsonWithAnyValueReplacedIsReadOrAModelError) {
   EXPECT_GT(refused, 100);
 }
 
-TEST(Preprocessing, AnyBytesForJsonAreAModelError) {
+TEST(Preprocessing, JsonWithRandomBytesIsReadOrAModelError) {
   const std::string json = samples()[0].json();
   for (std::uint64_t round = 0; round < 2000; ++round) {
     std::string text = json;
@@ -451,7 +451,7 @@ TEST(Preprocessing, AnyBytesForJsonAreAModelError) {
       text[words[0] % text.size()] = static_cast<char>(words[1]);
     }
     try {
-      (void)Preprocessing::from_json(text);  // a changed letter of a name is still a name
+      (void)Preprocessing::from_json(text);  // valid if only a letter of a name has changed
     } catch (const ModelError&) {
     }
   }

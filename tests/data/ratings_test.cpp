@@ -22,12 +22,13 @@ TEST_F(RatingsTest, AreNumbersOfLevelsInAlphabeticalOrder) {
   EXPECT_EQ(levels[2].names, (std::vector<std::string>{"", "old"}));
   const std::vector<std::int64_t> all = {2, 0};
   const Ratings rows = numbered(table, all, levels);
-  EXPECT_EQ(rows.numbers, (std::vector<std::int32_t>{0, 1, -1, 1, 1, 1}));  // "new" is not among the first two
+  EXPECT_EQ(rows.numbers,
+            (std::vector<std::int32_t>{0, 1, -1, 1, 1, 1}));  // "new" is not a level of the first two rows
   EXPECT_EQ(rows.ratings, (std::vector<float>{1, 4}));
   EXPECT_EQ(rows.rows(), 2);
 }
 
-TEST_F(RatingsTest, RatingsOfOneItemByOneUserLieInOnePlace) {
+TEST_F(RatingsTest, RatingsOfOneItemByOneUserBelongToTheSamePart) {
   write("t.csv", "who,what,stars,age\na,b,1,x\na,b,5,y\nb,a,2,x\n");
   const RatingTable table = read_ratings(path("t.csv"), columns);
   EXPECT_EQ(place_of_pair(table, 0, 3), place_of_pair(table, 1, 3));
@@ -35,7 +36,7 @@ TEST_F(RatingsTest, RatingsOfOneItemByOneUserLieInOnePlace) {
   EXPECT_NE(place_of_pair(table, 0, 3), place_of_pair(table, 0, 4));
 }
 
-TEST_F(RatingsTest, WhatIsNoTableOfRatingsIsRefusedByFileAndLine) {
+TEST_F(RatingsTest, BadRowsAreRefusedWithFileAndLine) {
   const auto refusal = [&](const std::string& text) -> std::string {
     write("t.csv", text);
     try {

@@ -1,4 +1,4 @@
-// Columns whose rows are read when they are asked for, and batches read ahead.
+// Streamed columns, whose rows are read when they are needed, and batches that are read ahead by other threads.
 
 #include "data/read_ahead.hpp"
 
@@ -13,7 +13,7 @@
 namespace thalweg {
 namespace {
 
-/// Row r is (r, 10 r); every read is counted.
+/// A streamed data set whose row r is (r, 10 r), with a count of all reads.
 struct Counted {
   std::shared_ptr<std::atomic<int>> reads = std::make_shared<std::atomic<int>>(0);
 
@@ -57,7 +57,7 @@ TEST(Streaming, RowsAreReadWhenTheyAreTaken) {
   EXPECT_THROW((void)data.slice(3, 10), UsageError);
 }
 
-TEST(Streaming, ATensorTakesTheColumnsPlace) {
+TEST(Streaming, ATensorReplacesAStreamedColumn) {
   Dataset data = Counted().data(3);
   data.set("input", Tensor({3, 5}));
   EXPECT_FALSE(data.streams());
@@ -71,7 +71,7 @@ data::ReadAhead::NextRows threes(std::int64_t rows) {
   return data::in_portions(std::move(all), 3);
 }
 
-TEST(ReadAhead, TheLastPortionIsWhatIsLeft) {
+TEST(ReadAhead, TheLastBatchHasTheRemainingRows) {
   const auto next = data::in_portions({5, 3, 8}, 2);
   EXPECT_EQ(next(), (std::vector<std::int64_t>{5, 3}));
   EXPECT_EQ(next(), (std::vector<std::int64_t>{8}));
@@ -90,17 +90,17 @@ TEST(ReadAhead, BatchesComeInOrderFromAnyNumberOfThreads) {
   }
 }
 
-TEST(ReadAhead, ReadsNoFurtherAheadThanItMay) {
+TEST(ReadAhead, ReadsAtMostALimitedNumberOfBatchesAhead) {
   const Counted counted;
   const Dataset data = counted.data(300);
   {
     data::ReadAhead ahead(data, threes(300), 2);
     (void)ahead.next();
   }
-  EXPECT_LE(*counted.reads, 3 * (1 + 3));  // the batch handed out, and three that wait
+  EXPECT_LE(*counted.reads, 3 * (1 + 3));  // the batch that was returned, and three waiting ones
 }
 
-TEST(ReadAhead, WhatReadingThrewComesWithItsBatch) {
+TEST(ReadAhead, AnErrorOfReadingIsThrownWithItsBatch) {
   const Dataset data = Counted().data(30, 7);
   data::ReadAhead ahead(data, threes(30), 3);
   EXPECT_EQ(ahead.next()["input"].at(0), 0);
@@ -108,7 +108,7 @@ TEST(ReadAhead, WhatReadingThrewComesWithItsBatch) {
   EXPECT_THROW((void)ahead.next(), DataError);
 }
 
-TEST(ReadAhead, WhatChoosingRowsThrewComesToo) {
+TEST(ReadAhead, AnErrorOfChoosingRowsIsThrownToo) {
   const Dataset data = Counted().data(30);
   int asked = 0;
   data::ReadAhead ahead(

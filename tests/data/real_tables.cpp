@@ -1,4 +1,4 @@
-// The tables that scripts/fetch-data brings, and the committed splits of them.
+// The tables that scripts/fetch-data downloads, and the committed splits of them.
 
 #include <algorithm>
 #include <filesystem>

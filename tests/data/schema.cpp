@@ -12,14 +12,14 @@ using test::expect_error;
 using test::mentions;
 using test::table_of;
 
-/// A table of one feature x (0, 1, 2, ...) and the targets given.
+/// A table with one feature x (0, 1, 2, ...) and these targets.
 Table with_targets(const std::vector<std::string>& targets) {
   std::string text = "x,y\n";
   for (std::size_t i = 0; i < targets.size(); ++i) text += std::to_string(i) + ".5," + targets[i] + "\n";
   return table_of(text);
 }
 
-/// `rows` targets that count round: 0, 1, ..., n - 1, 0, ...
+/// `rows` targets 0, 1, ..., n - 1, 0, 1, ..., with the text `before` before each.
 std::vector<std::string> counting(std::size_t rows, std::size_t n, const std::string& before = "") {
   std::vector<std::string> targets;
   for (std::size_t i = 0; i < rows; ++i) targets.push_back(before + std::to_string(i % n));
@@ -58,7 +58,7 @@ TEST(Schema, TheTaskFollowsFromTheTarget) {
   EXPECT_EQ(task_of({"no", "yes", "no"}), Task::binary);
   EXPECT_EQ(task_of({"red", "green", "blue"}), Task::multiclass);
   EXPECT_EQ(task_of(counting(100, 20)), Task::multiclass);
-  EXPECT_EQ(task_of(counting(99, 20)), Task::regression) << "less than five rows a class";
+  EXPECT_EQ(task_of(counting(99, 20)), Task::regression) << "fewer than five rows per class";
   EXPECT_EQ(task_of(counting(1000, 21)), Task::regression);
   EXPECT_EQ(task_of({"0.5", "1.5", "0.5", "1.5"}), Task::regression);
   EXPECT_EQ(task_of(counting(1000, 60, "name")), Task::multiclass);
@@ -144,8 +144,8 @@ TEST(Schema, NamesInOptionsAreChecked) {
       {"no column"});
 }
 
-/// Numbers in brackets or with another minus are no gaps: a hint to blank them would lose them.
-TEST(Schema, CellsWithDigitsAreNotToBeBlanked) {
+/// Numbers in brackets or with a Unicode minus are values, so the hint must not say to leave these cells blank.
+TEST(Schema, TheHintKeepsCellsWithDigits) {
   const auto hint_of = [](const std::string& other) {
     std::string text = "x,y\n";
     for (int i = 0; i < 20; ++i)
@@ -158,7 +158,7 @@ TEST(Schema, CellsWithDigitsAreNotToBeBlanked) {
   EXPECT_NE(hint_of("none").find("leave such cells blank"), std::string::npos);
 }
 
-TEST(Schema, NumbersWithAUnitAreSaidToBeTexts) {
+TEST(Schema, NumbersWithAUnitAreReported) {
   const auto table_with = [](const std::string& before, const std::string& after) {
     std::string text = "x,y\n";
     for (int i = 0; i < 30; ++i)
@@ -177,12 +177,12 @@ TEST(Schema, NumbersWithAUnitAreSaidToBeTexts) {
     EXPECT_TRUE(infer_schema(table_with(name, ""), {.target = "x"}).warnings.empty()) << name;
 }
 
-TEST(Schema, ATableOfOtherSeparatorsIsOneCell) {
+TEST(Schema, AnUnknownSeparatorIsReported) {
   expect_error<UsageError>([] { (void)infer_schema(table_of("x|y\n1|2\n3|4\n"), {.target = "y"}); },
                            {"'x|y'", "separated by comma, semicolon or tab"});
 }
 
-TEST(Schema, RowsOfWeightZeroAloneAreSaidToBe) {
+TEST(Schema, OnlyRowsOfWeightZeroIsAnError) {
   const Inference found = infer_schema(table_of("x,w,y\n1,1,2\n2,1,4\n3,1,5\n"), {.target = "y", .weight = "w"});
   expect_error<DataError>([&] { (void)usable_rows(table_of("x,w,y\n1,0,2\n2,0,3\n"), found.schema); },
                           {"no row has a weight above 0 in 'w'"});
@@ -232,29 +232,30 @@ TEST(Schema, IdentifiersAndManyLevelsAreWarnedAbout) {
   ASSERT_EQ(result.warnings.size(), 2U);
   EXPECT_TRUE(mentions(result.warnings, "id is different in every row"));
   EXPECT_TRUE(mentions(result.warnings, "level has 60 levels"));
-  EXPECT_TRUE(mentions(result.notes, "a name for each row: code")) << "text that tells every row apart is left out";
+  EXPECT_TRUE(mentions(result.notes, "a name for each row: code")) << "text that is different in each row is left out";
   const TableOptions kept{.target = "y", .types = {{"code", {std::string("category")}}}};
   EXPECT_TRUE(mentions(infer_schema(table_of(text), kept).notes, "code (120 levels)"));
 }
 
-TEST(Schema, AColumnThatIsMostlyMissingIsNoIdentifier) {
+TEST(Schema, AColumnThatIsMostlyMissingIsNotCalledAnIdentifier) {
   std::string text = "rare,x,y\n";
   for (int i = 0; i < 120; ++i) text += fmt::format("{},{}.5,{}\n", i % 5 == 0 ? fmt::format("{}", i) : "", i, i % 2);
   EXPECT_TRUE(infer_schema(table_of(text), {.target = "y"}).warnings.empty());
 }
 
-/// 100 rows of one feature x, written by `cell`.
+/// The schema of 100 rows with one feature x, whose cells are `cell(row)`.
 Inference of_cells(const std::function<std::string(int)>& cell, char separator = ',') {
   std::string text = fmt::format("x{}y\n", separator);
   for (int i = 0; i < 100; ++i) text += fmt::format("\"{}\"{}{}\n", cell(i), separator, i % 2);
   return infer_schema(table_of(text), {.target = "y"});
 }
 
-TEST(Schema, NumbersAreReadInTheFormOfTheirColumnWhichIsSaid) {
+TEST(Schema, TheFormOfNumbersIsRecognisedAndReported) {
   const Inference comma = of_cells([](int i) { return fmt::format("{},{:03}", i % 3, i); }, ';');
   EXPECT_EQ(comma.schema.features[0].kind, ColumnKind::number);
   EXPECT_EQ(comma.schema.features[0].form, (NumberForm{',', '\0', false}));
-  EXPECT_TRUE(mentions(comma.notes, "decimal commas")) << "with semicolons between cells, 1,234 is a decimal comma";
+  EXPECT_TRUE(mentions(comma.notes, "decimal commas"))
+      << "in a table with semicolons, the comma in 1,234 is a decimal comma";
   const Inference thousands = of_cells([](int i) { return fmt::format("{},{:03}", i % 3 + 1, i); });
   EXPECT_EQ(thousands.schema.features[0].form, (NumberForm{'.', ',', false}));
   EXPECT_TRUE(mentions(thousands.notes, "thousands"));
@@ -276,7 +277,7 @@ TEST(Schema, ATargetInAFormIsANumber) {
   EXPECT_EQ(number_at(table, 3, 1, result.schema.target_form), 103003.0);
 }
 
-TEST(Schema, TheFormCanBeSaid) {
+TEST(Schema, TheFormOfNumbersCanBeGiven) {
   const Table table = table_of("x,y\n\"1,234\",0\n\"2,345\",1\n");
   const auto form = [&](const char* word) {
     return infer_schema(table, {.target = "y", .types = {{"x", {std::string(word)}}}}).schema.features[0].form;
@@ -297,7 +298,7 @@ TEST(Schema, DatesAreRecognisedInTheirOrder) {
             DateOrder::year_month_day);
   EXPECT_EQ(order([](int i) { return fmt::format("{}.{}.2020", i % 28 + 1, i % 12 + 1); }), DateOrder::day_month_year);
   EXPECT_EQ(order([](int i) { return fmt::format("{}/{}/2020", i % 28 + 1, i % 12 + 1); }), DateOrder::day_month_year)
-      << "25/1 is no date with the month first";
+      << "25/1 is not a date if the month comes first";
   EXPECT_EQ(order([](int i) { return fmt::format("{}/{}/20{:02}", i % 12 + 1, i % 11 + 1, i % 30); }),
             DateOrder::month_day_year);
   expect_error<DataError>(
@@ -305,7 +306,7 @@ TEST(Schema, DatesAreRecognisedInTheirOrder) {
       {"line 9", "'2020-02-30'"});
 }
 
-TEST(Schema, DatesThatCanBeReadBothWaysAreSaidToBe) {
+TEST(Schema, DatesWithAnAmbiguousOrderAreReported) {
   const auto both_ways = [](const std::function<std::string(int)>& cell) {
     return mentions(of_cells(cell).warnings, "can be read both ways");
   };
@@ -315,8 +316,10 @@ TEST(Schema, DatesThatCanBeReadBothWaysAreSaidToBe) {
                        "first. Hint: --type=x=date_dmy, if the day does."));
   EXPECT_TRUE(both_ways([](int i) { return fmt::format("{:02}-{:02}-2020", i % 12 + 1, i % 11 + 1); }));
   EXPECT_FALSE(both_ways([](int i) { return fmt::format("{}/{}/2020", i % 12 + 1, i % 28 + 1); }));
-  EXPECT_FALSE(both_ways([](int i) { return fmt::format("{0}/{0}/2020", i % 12 + 1); })) << "it is the same day";
-  EXPECT_FALSE(both_ways([](int i) { return fmt::format("1.{}.2020", i % 12 + 1); })) << "the day comes first";
+  EXPECT_FALSE(both_ways([](int i) { return fmt::format("{0}/{0}/2020", i % 12 + 1); }))
+      << "both orders give the same day";
+  EXPECT_FALSE(both_ways([](int i) { return fmt::format("1.{}.2020", i % 12 + 1); }))
+      << "with points the day comes first";
   EXPECT_FALSE(both_ways([](int i) { return fmt::format("2020-{:02}-01", i % 12 + 1); }));
   std::string text = "d,y\n";
   for (int i = 0; i < 40; ++i) text += fmt::format("{},{}\n", slashes(i), i % 2);
@@ -324,7 +327,7 @@ TEST(Schema, DatesThatCanBeReadBothWaysAreSaidToBe) {
   EXPECT_FALSE(mentions(infer_schema(table_of(text), said).warnings, "both ways"));
 }
 
-TEST(Schema, PointsThatMayStandBetweenThousandsAreSaidTo) {
+TEST(Schema, PointsThatMayBeThousandsSeparatorsAreReported) {
   const auto doubted = [](const std::string& text) {
     return mentions(infer_schema(table_of(text), {.target = "y"}).warnings, "three digits behind each point");
   };
@@ -340,21 +343,21 @@ TEST(Schema, PointsThatMayStandBetweenThousandsAreSaidTo) {
   EXPECT_TRUE(doubted(prices));
   EXPECT_TRUE(doubted(no_commas));
   EXPECT_FALSE(doubted(points)) << "another column has decimal points";
-  EXPECT_FALSE(doubted(commas)) << "between commas, a point is a decimal point";
-  EXPECT_FALSE(doubted(large)) << "1500 has no point between its thousands";
+  EXPECT_FALSE(doubted(commas)) << "in a table with commas, a point is a decimal point";
+  EXPECT_FALSE(doubted(large)) << "1500 is written without a thousands separator";
   EXPECT_FALSE(mentions(of_cells([](int i) { return fmt::format("0.{:03}", i); }, ';').warnings, "three digits"));
 }
 
-TEST(Schema, NumbersThatF32DoesNotHoldAreNoNames) {
+TEST(Schema, NumbersBeyondF32AreRefusedExceptLongDigitsThatMayBeNames) {
   const auto large = [](int i) { return fmt::format("{}.5e299", i + 1); };
   expect_error<DataError>([&] { (void)of_cells(large); }, {"line 2", "'1.5e299'", "beyond 3.4e38"});
   const auto names = [](int i) { return fmt::format("9{:040}", i); };
   EXPECT_NO_THROW(
       (void)infer_schema(table_of("x,n,y\n1,9" + names(1) + ",0\n2,9" + names(2) + ",1\n"), {.target = "y"}))
-      << "digits alone may be names";
+      << "cells of digits only may be names";
 }
 
-TEST(Schema, LeadingZerosAreRemarkedOn) {
+TEST(Schema, LeadingZerosAreReported) {
   const auto zip = [](int i) { return fmt::format("{:05}", i * 997); };
   EXPECT_TRUE(mentions(of_cells(zip).warnings,
                        "x: leading zeros, and taken as numbers: are they names? Hint: "
@@ -363,7 +366,7 @@ TEST(Schema, LeadingZerosAreRemarkedOn) {
   EXPECT_FALSE(mentions(of_cells([](int i) { return fmt::format("0{}.5", i); }).warnings, "leading"));
 }
 
-TEST(Schema, AFirstLineOfNumbersMayBeARow) {
+TEST(Schema, AFirstLineOfNumbersIsReportedAsAPossibleRow) {
   const auto doubted = [](const std::string& header) {
     std::string text = header + "\n";
     for (int i = 0; i < 40; ++i) text += fmt::format("{}.5,{},{}.25\n", i, "uvw"[i % 3], i * 3);
@@ -372,10 +375,10 @@ TEST(Schema, AFirstLineOfNumbersMayBeARow) {
   };
   EXPECT_TRUE(doubted("0.1257,c,1.6978"));
   EXPECT_FALSE(doubted("0.1257,c,y"));
-  EXPECT_FALSE(doubted("2019,c,2020")) << "which are names of years";
+  EXPECT_FALSE(doubted("2019,c,2020")) << "these are years, which are common column names";
 }
 
-TEST(Schema, TextIsLeftOutWithAWord) {
+TEST(Schema, ColumnsOfTextAreLeftOutWithANote) {
   const Inference result = [&] {
     std::string text = "review,n,y\n";
     for (int i = 0; i < 60; ++i) text += fmt::format("it was a day of {} and {},{}.5,{}\n", i % 40, i % 7, i, i % 2);
@@ -390,19 +393,19 @@ TEST(Schema, LabelsKeepTheirText) {
   const std::vector<std::string> ids{"9007199254740992", "9007199254740993", "10000000000000000"};
   std::vector<std::string> targets;
   for (int i = 0; i < 60; ++i) targets.push_back(ids[static_cast<std::size_t>(i % 3)]);
-  EXPECT_EQ(classes_of(targets), ids) << "numbers that one double cannot tell apart";
+  EXPECT_EQ(classes_of(targets), ids) << "numbers that are equal as f64";
   const Table table = with_targets(targets);
   const Inference inference = infer_schema(table, {.target = "y"});
   EXPECT_EQ(class_labels(table, inference.schema, std::vector<std::int64_t>{0, 1, 2}),
             (std::vector<std::int32_t>{0, 1, 2}));
 }
 
-TEST(Schema, SpellingsOfOneNumberAreOneClassOrTwoAndSaidSo) {
+TEST(Schema, DifferentSpellingsOfANumberAreReported) {
   std::vector<std::string> targets;
   for (int i = 0; i < 60; ++i) targets.emplace_back(i % 3 == 0 ? "01" : i % 3 == 1 ? "2" : "2.0");
   const Table table = with_targets(targets);
   const Inference told = infer_schema(table, {.target = "y"});
-  EXPECT_EQ(told.schema.classes, (std::vector<std::string>{"2", "01"})) << "the rarer second";
+  EXPECT_EQ(told.schema.classes, (std::vector<std::string>{"2", "01"})) << "the rarer class is the second";
   EXPECT_TRUE(mentions(told.warnings, "'2', '2.0' are the same number, and so one class '2'"));
   EXPECT_EQ(class_labels(table, told.schema, std::vector<std::int64_t>{0, 1, 2}), (std::vector<std::int32_t>{1, 0, 0}));
   const Inference said = infer_schema(table, {.target = "y", .types = {{"y", {std::string("category")}}}});
@@ -414,7 +417,7 @@ TEST(Schema, SpellingsOfOneNumberAreOneClassOrTwoAndSaidSo) {
   EXPECT_TRUE(mentions(feature.warnings, "zip: '02139' and '2139' are two levels, but the same number"));
 }
 
-TEST(Schema, ThePositiveClassIsTheRarerOrTheOneNamedAndSaid) {
+TEST(Schema, ThePositiveClassIsTheRarerOneOrTheOneGivenAndIsReported) {
   std::vector<std::string> targets;
   for (int i = 0; i < 30; ++i) targets.emplace_back(i % 10 == 0 ? "Fraud" : "Normal");
   const Table text = with_targets(targets);
@@ -427,14 +430,15 @@ TEST(Schema, ThePositiveClassIsTheRarerOrTheOneNamedAndSaid) {
   const Inference named = infer_schema(text, {.target = "y", .positive = "Normal"});
   EXPECT_EQ(named.schema.classes, (std::vector<std::string>{"Fraud", "Normal"}));
   EXPECT_TRUE(mentions(named.notes, "positive: Normal (27 of 30 rows, as asked)"));
-  EXPECT_EQ(classes_of({"b", "a"}), (std::vector<std::string>{"a", "b"})) << "of as many rows, the order stays";
+  EXPECT_EQ(classes_of({"b", "a"}), (std::vector<std::string>{"a", "b"}))
+      << "classes with the same number of rows keep their order";
   expect_error<UsageError>([&] { (void)infer_schema(text, {.target = "y", .positive = "fraud"}); },
                            {"Normal", "Fraud"});
   expect_error<UsageError>(
       [&] { (void)infer_schema(with_targets(counting(100, 3)), {.target = "y", .positive = "1"}); }, {"multiclass"});
 }
 
-TEST(Schema, RowsOfWeightZeroDecideNothing) {
+TEST(Schema, RowsOfWeightZeroAreIgnored) {
   const std::string rows = "1,a,0.5,1\n2,b,1.5,2\n3,a,2.5,1\n";
   const Table removed = table_of("n,c,y,w\n" + rows),
               zero = table_of("n,c,y,w\n1e9,zebra,1e30,0\n" + rows + "?,,7,0\nfar,b,8,0\n");
@@ -444,14 +448,14 @@ TEST(Schema, RowsOfWeightZeroDecideNothing) {
   EXPECT_TRUE(mentions(infer_schema(zero, options).notes, "0 in 3 rows"));
 }
 
-TEST(Schema, ANameWithACommaIsAColumn) {
+TEST(Schema, ColumnNamesMayHaveCommas) {
   const Table table = table_of("\"a,b\",c,y\n1,1,0\n2,3,1\n");
   const auto left = [&](const TableOptions& options) { return infer_schema(table, options).schema.features[0].name; };
-  EXPECT_EQ(left({.target = "y", .drop = {"a", "b"}}), "c") << "as --drop 'a,b' gives it";
+  EXPECT_EQ(left({.target = "y", .drop = {"a", "b"}}), "c") << "--drop 'a,b' gives two names";
   EXPECT_EQ(left({.target = "y", .features = {"a,b"}}), "a,b");
 }
 
-TEST(Schema, ManyColumnsAreOneLineAKind) {
+TEST(Schema, ManyColumnsAreDescribedInOneLinePerKind) {
   std::string header = "y", row = "\n1", other = "\n2.5";
   for (int i = 0; i < 2000; ++i) {
     header += fmt::format(",column{}", i);
@@ -463,7 +467,7 @@ TEST(Schema, ManyColumnsAreOneLineAKind) {
   expect_error<UsageError>([&] { (void)infer_schema(table, {.target = "none of these"}); }, {"none of these"});
 }
 
-TEST(Schema, LabelsArePlacesAmongTheClasses) {
+TEST(Schema, LabelsAreIndicesOfClasses) {
   const Table table = with_targets({"10", "9", "10.0", "11"});
   const Inference result = infer_schema(table, {.target = "y", .task = "multiclass"});
   EXPECT_EQ(class_labels(table, result.schema, result.rows), (std::vector<std::int32_t>{1, 0, 1, 2}));
@@ -478,7 +482,7 @@ TEST(Schema, LabelsArePlacesAmongTheClasses) {
   EXPECT_TRUE(class_labels(real, infer_schema(real, {.target = "y"}).schema, last).empty());
 }
 
-TEST(Schema, OptionsDescribeThemselves) {
+TEST(Schema, EveryOptionHasADescription) {
   TableOptions options;
   read_fields(options.fields(), {{"target", {std::string("y")}}, {"drop", {OptionList{{std::string("b")}}}}}, "data");
   EXPECT_EQ(options.target, "y");

@@ -1,4 +1,4 @@
-// Sounds read from files, and at other rates as SciPy has them.
+// Reading sound files, resampling against SciPy, and the preprocessing of sounds.
 
 #include "data/sound.hpp"
 
@@ -48,7 +48,7 @@ class Sounds : public ::testing::Test {
   }
 };
 
-TEST_F(Sounds, AreTheSamplesOfEveryFormat) {
+TEST_F(Sounds, OfEveryFormatAreReadToTheRightSamples) {
   const auto expect_tone = [](const char* name, double loudness, double tolerance) {
     SCOPED_TRACE(name);
     const Sound sound = read_sound(seeds() / name);
@@ -60,7 +60,7 @@ TEST_F(Sounds, AreTheSamplesOfEveryFormat) {
     }
   };
   expect_tone("pcm16.wav", 0.4, 4e-5);
-  expect_tone("stereo.wav", 0.3, 4e-5);  // the mean of the tone and its half
+  expect_tone("stereo.wav", 0.3, 4e-5);  // the mean of the tone and of half the tone
   expect_tone("float.wav", 0.4, 1e-7);
   expect_tone("ulaw.wav", 0.4, 2e-2);
   expect_tone("pcm16.flac", 0.4, 4e-5);
@@ -69,7 +69,7 @@ TEST_F(Sounds, AreTheSamplesOfEveryFormat) {
   EXPECT_EQ(read_sound(seeds() / "opus.ogg").rate, 48000);
 }
 
-TEST_F(Sounds, CutAnywhereAreRefused) {
+TEST_F(Sounds, OfTruncatedFilesAreRefused) {
   for (const char* name : {"pcm16.wav", "stereo.wav", "ulaw.wav", "pcm16.flac", "vorbis.ogg", "opus.ogg"}) {
     const std::vector<std::byte> whole = bytes_of(seeds() / name);
     for (std::size_t size = 0; size + 1 < whole.size(); size += 1 + whole.size() / 40) {
@@ -79,7 +79,7 @@ TEST_F(Sounds, CutAnywhereAreRefused) {
   }
 }
 
-TEST_F(Sounds, RefusalsNameTheFile) {
+TEST_F(Sounds, ErrorsNameTheFile) {
   const testing::TemporaryFolder folder;
   const auto refused = [&](std::string_view content) {
     const fs::path path = folder / "a.wav";
@@ -103,13 +103,13 @@ TEST_F(Sounds, NumbersThatAreNotFiniteAreRefused) {
   std::memcpy(bytes.data() + bytes.size() - 40, &nan, 4);
   EXPECT_EQ(refusal([&] { (void)data::sound_in(bytes, "a.wav"); }),
             "[sound] a.wav: sample 390 is nan. Wanted: finite numbers of at most 2^31");
-  const float huge = 1e18F;  // finite, but its energy is not
+  const float huge = 1e18F;  // finite, but its square is not
   std::memcpy(bytes.data() + bytes.size() - 40, &huge, 4);
   EXPECT_NE(refusal([&] { (void)data::sound_in(bytes, "a.wav"); }).find("at most 2^31"), std::string::npos);
 }
 
-/// What a header says of the rate is not trusted: work and memory would grow with it.
-TEST_F(Sounds, RatesThatNoSoundHasAreRefused) {
+/// Impossible sampling rates in a header are refused, because time and memory of resampling grow with the rate.
+TEST_F(Sounds, ImpossibleRatesAreRefused) {
   std::vector<std::byte> bytes = bytes_of(seeds() / "pcm16.wav");
   for (const std::uint32_t rate : {1U, 2'000'000'000U}) {
     std::memcpy(bytes.data() + 24, &rate, 4);
@@ -127,7 +127,7 @@ Sound sound_of(std::int64_t count, std::int64_t rate) {
   return sound;
 }
 
-TEST(Resampling, IsSciPys) {
+TEST(Resampling, MatchesSciPy) {
   const auto sounds = testing::reference("sound");
   for (const auto& item : sounds.at("resampled")) {
     SCOPED_TRACE(item.at("rate").dump() + " to " + item.at("to").dump());
@@ -146,7 +146,7 @@ TEST(Resampling, ToTheSameRateChangesNothing) {
   EXPECT_THROW((void)resampled(sound, 0), UsageError);
 }
 
-TEST(SoundPreprocessing, KeepsItsFormAndItsLetters) {
+TEST(SoundPreprocessing, IsTheSameAfterWritingAndReadingJson) {
   const data::Preprocessing sound(
       data::SoundPreprocessing{.steps = {8000, 40, 200, 80, 3}, .letters = {" ", "a", "\u00e9"}});
   const data::Preprocessing back = data::Preprocessing::from_json(sound.json());
@@ -160,7 +160,7 @@ TEST(SoundPreprocessing, KeepsItsFormAndItsLetters) {
             "alphabet in [data] where the model is trained.");
 }
 
-TEST(SoundPreprocessing, RefusesADamagedForm) {
+TEST(SoundPreprocessing, DamagedJsonIsRefused) {
   const std::string whole =
       data::Preprocessing(data::SoundPreprocessing{.steps = {8000, 40, 200, 80, 3}, .letters = {"a"}}).json();
   const auto damaged = [&](const std::string& from, const std::string& to) {
@@ -173,7 +173,7 @@ TEST(SoundPreprocessing, RefusesADamagedForm) {
   EXPECT_THROW((void)data::Preprocessing::from_json(damaged("\"a\"", "\"ab\"")), ModelError);
 }
 
-/// Bands over all sounds, in which loud stays loud.
+/// Mean and deviation of each band are over all training sounds, so loud sounds stay louder than quiet ones.
 TEST(SoundPreprocessing, StandardisesByTheTrainingSounds) {
   data::SoundPreprocessing fitted{.steps = {.rate = 8000, .bands = 2, .frames = 1, .floor = 1e-3, .standardise = false},
                                   .letters = {"a"}};
@@ -183,7 +183,7 @@ TEST(SoundPreprocessing, StandardisesByTheTrainingSounds) {
   fitted.fit(both);
   EXPECT_EQ(fitted.mean, (std::vector<double>{2, 4}));
   EXPECT_DOUBLE_EQ(fitted.deviation[0], std::sqrt(8. / 3));
-  EXPECT_GT(fitted.deviation[1], 0);  // of a band that does not vary
+  EXPECT_GT(fitted.deviation[1], 0);  // although this band is constant
   Tensor scaled = Tensor::from(std::vector<float>{0, 4, 2, 4}, {2, 2});
   fitted.scale(scaled.mutable_values<float>());
   EXPECT_FLOAT_EQ(static_cast<float>(scaled.at(0)), -2 / std::sqrt(8.F / 3));

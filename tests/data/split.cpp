@@ -12,7 +12,7 @@ namespace {
 
 using test::expect_error;
 
-/// Labels of classes with these many rows, shuffled.
+/// Shuffled labels, with the given number of rows for each class.
 std::vector<std::int32_t> labels_of(const std::vector<int>& counts) {
   std::vector<std::int32_t> sorted;
   for (std::size_t c = 0; c < counts.size(); ++c)
@@ -60,7 +60,7 @@ TEST(Split, EveryRowIsHeldOutAboutAsOften) {
   for (std::uint64_t seed = 0; seed < 2000; ++seed) {
     for (const std::int64_t row : split_fraction(50, 0.2, seed).held_out) ++times[static_cast<std::size_t>(row)];
   }
-  for (const int t : times) EXPECT_NEAR(t, 400, 90);  // five standard deviations
+  for (const int t : times) EXPECT_NEAR(t, 400, 90);  // 90 is five standard deviations
 }
 
 TEST(Split, ClassesAreHeldOutInProportion) {
@@ -77,7 +77,7 @@ TEST(Split, ClassesAreHeldOutInProportion) {
   }
 }
 
-TEST(Split, AClassKeepsARowToTrainOnWhereThereIsTheChoice) {
+TEST(Split, AClassWithOneRowKeepsItForTraining) {
   const std::vector<int> sizes{1, 1, 1, 97};
   const auto labels = labels_of(sizes);
   EXPECT_EQ(counts_of(split_fraction(100, 0.2, 1, labels).train, labels, 4), (std::vector<int>{1, 1, 1, 79 - 2}));
@@ -107,7 +107,7 @@ TEST(Split, FoldsHoldOutEachRowOnce) {
   }
 }
 
-TEST(Split, WhatCannotBePartedIsRefused) {
+TEST(Split, InvalidSplitsAreRefused) {
   for (const double fraction : {0.0, 1.0, -0.5, std::nan("")}) {
     expect_error<UsageError>([&] { (void)split_fraction(10, fraction, 1); }, {"fraction"});
   }

@@ -1,5 +1,5 @@
 #pragma once
-// Tables written in a test as text.
+// Makes a table from a CSV text.
 
 #include <fmt/format.h>
 

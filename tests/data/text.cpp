@@ -1,4 +1,4 @@
-// Texts, and what they become.
+// Tokenizers, and windows of tokens as rows of a data set.
 
 #include "data/text.hpp"
 
@@ -28,7 +28,7 @@ std::string random_bytes(std::uint64_t seed, std::int64_t size, int values) {
   return text;
 }
 
-TEST(Tokenizer, BytesAreThemselves) {
+TEST(Tokenizer, ByteTokensAreTheBytes) {
   const Tokenizer bytes = Tokenizer::bytes();
   EXPECT_EQ(bytes.size(), 256);
   EXPECT_EQ(bytes.encode("a\xff"), (std::vector<std::int32_t>{97, 255}));
@@ -36,7 +36,7 @@ TEST(Tokenizer, BytesAreThemselves) {
   EXPECT_EQ(bytes.decode(bytes.encode(any)), any);
 }
 
-TEST(Tokenizer, CharactersAreSortedAndTheRestIsUnknown) {
+TEST(Tokenizer, CharactersAreSortedAndOthersAreUnknown) {
   const Tokenizer characters = Tokenizer::characters("b\xc3\xa9 a\xe2\x82\xac");  // "bé a€"
   EXPECT_EQ(characters.size(), 6);
   EXPECT_EQ(characters.alphabet(), " ab\xc3\xa9\xe2\x82\xac");
@@ -47,7 +47,7 @@ TEST(Tokenizer, CharactersAreSortedAndTheRestIsUnknown) {
 }
 
 TEST(Tokenizer, PairsAreMergedInTheOrderOfTheirFrequency) {
-  // by hand: "ab" occurs 4 times, then "abc" 3 times; each other pair once
+  // counted by hand: "ab" occurs 4 times, then "abc" 3 times, and each other pair once
   const Tokenizer bpe = Tokenizer::bpe("abc abc abcd ab", 258);
   ASSERT_EQ(bpe.size(), 258);
   EXPECT_EQ(bpe.token(256), "ab");
@@ -58,7 +58,7 @@ TEST(Tokenizer, PairsAreMergedInTheOrderOfTheirFrequency) {
 
 TEST(Tokenizer, MergesEndWhereNoPairOccursTwice) { EXPECT_EQ(Tokenizer::bpe("abcdef", 400).size(), 256); }
 
-TEST(Tokenizer, EveryTextComesBack) {
+TEST(Tokenizer, DecodingGivesTheTextBack) {
   const Tokenizer bpe = Tokenizer::bpe(prose, 300);
   EXPECT_GT(bpe.size(), 280);
   EXPECT_LT(bpe.encode(prose).size(), prose.size() * 3 / 4);
@@ -69,7 +69,7 @@ TEST(Tokenizer, EveryTextComesBack) {
   }
 }
 
-TEST(Tokenizer, PiecesPutTogetherAreTheText) {
+TEST(Tokenizer, PiecesJoinToTheText) {
   for (std::uint64_t seed = 0; seed < 100; ++seed) {
     const std::string text = random_bytes(seed, 300, 256) + std::string(prose) + std::string(200, seed % 2 ? ' ' : 'x');
     std::string joined;
@@ -91,14 +91,14 @@ TEST(Tokenizer, PiecesPutTogetherAreTheText) {
   EXPECT_EQ(pieces, (std::vector<std::string>{"It", "'", "s", " ", " a", " 42", "nd", "\n", " whale"}));
 }
 
-TEST(Tokenizer, StoredPartsAreChecked) {
+TEST(Tokenizer, InvalidMergesAndTokensAreRefused) {
   EXPECT_THROW((void)Tokenizer::bpe({{97, 256}}), ModelError);
   EXPECT_THROW((void)Tokenizer::bpe({{97, 98}, {97, 98}}), ModelError);
   EXPECT_THROW((void)Tokenizer::bpe("abab", 100), UsageError);
   EXPECT_THROW((void)Tokenizer::bytes().decode(std::vector<std::int32_t>{256}), UsageError);
 }
 
-TEST(Text, PreprocessingComesBackFromItsStoredForm) {
+TEST(Text, PreprocessingIsTheSameAfterWritingAndReadingJson) {
   for (const Tokenizer& tokenizer :
        {Tokenizer::bytes(), Tokenizer::characters("na\xc3\xafve"), Tokenizer::bpe(prose, 270)}) {
     const Preprocessing stored = TextPreprocessing{tokenizer, 64};
@@ -113,7 +113,7 @@ TEST(Text, PreprocessingComesBackFromItsStoredForm) {
   }
 }
 
-TEST(Text, WindowsPredictOneTokenOnAndShareTheirMemory) {
+TEST(Text, WindowsPredictTheNextTokenAndShareTheirMemory) {
   const TextPreprocessing text{Tokenizer::bytes(), 4};
   const Dataset data = text.encode("abcdefghijkl", "here");  // 12 tokens: 2 windows of 4, each with the next token
   ASSERT_EQ(data.rows(), 2);
@@ -151,7 +151,7 @@ TEST(Text, AFolderIsReadInTheOrderOfItsPaths) {
   EXPECT_EQ(read_text(folder / "a.txt"), "one ");
 }
 
-TEST(Text, WhatCannotBeReadIsNamed) {
+TEST(Text, UnreadableFilesAreNamed) {
   const TempFolder folder;
   expect_error<UsageError>([&] { (void)read_text(folder / "none.txt"); }, {"no file", "none.txt"});
   expect_error<DataError>([&] { (void)read_text(folder.write("empty.txt", "")); }, {"empty.txt is empty"});
@@ -159,11 +159,11 @@ TEST(Text, WhatCannotBeReadIsNamed) {
   expect_error<DataError>([&] { (void)read_text(folder / "nothing"); }, {"is empty"});
 }
 
-TEST(Text, TheEndIsHeldOutWhereACharacterBegins) {
+TEST(Text, TheHeldOutEndBeginsAtACharacter) {
   const auto [train, held_out] = split_text(
       "aaaaaaaa\xe2\x82\xac"
       "bb",
-      0.4);  // the cut falls inside the euro sign
+      0.4);  // 0.4 of the bytes would begin inside the euro sign
   EXPECT_EQ(train, "aaaaaaaa");
   EXPECT_EQ(held_out,
             "\xe2\x82\xac"

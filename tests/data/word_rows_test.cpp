@@ -15,7 +15,7 @@ WordPreprocessing fitted(std::int64_t words = 3, std::int64_t rare = 5, std::int
   return WordPreprocessing::fit({.words = words, .rare = rare, .length = length}, text, "text");
 }
 
-TEST(WordRows, TheMostFrequentWordsHaveNumbersOfTheirOwnAndOthersShareSome) {
+TEST(WordRows, FrequentWordsHaveNumbersOfTheirOwnAndRareOnesShareSome) {
   const WordPreprocessing words = fitted();
   EXPECT_EQ(words.words, (std::vector<std::string>{"the", "dog", "cat"}));
   EXPECT_EQ(words.first_word(), 8);
@@ -24,21 +24,21 @@ TEST(WordRows, TheMostFrequentWordsHaveNumbersOfTheirOwnAndOthersShareSome) {
   const std::vector<std::int32_t> numbers = coder("The DOG zebra\n\nzebra!\n");
   ASSERT_EQ(numbers.size(), 6U);
   EXPECT_EQ((std::vector{numbers[0], numbers[1], numbers[3], numbers[5]}), (std::vector{8, 9, 2, 2}));
-  EXPECT_EQ(numbers[2], numbers[4]);  // by the spelling alone
+  EXPECT_EQ(numbers[2], numbers[4]);  // depends only on the spelling
   EXPECT_GE(numbers[2], 3);
   EXPECT_LT(numbers[2], 8);
 }
 
-TEST(WordRows, AMaskIsOneOnlyWhereItIsAsked) {
+TEST(WordRows, MaskIsASpecialTokenOnlyIfRequested) {
   const WordCoder coder(fitted());
   EXPECT_EQ(coder("the [MASK] dog", true), (std::vector<std::int32_t>{8, 1, 9, 2}));
   EXPECT_EQ(coder("[MASK][MASK]", true), (std::vector<std::int32_t>{1, 1, 2}));
-  EXPECT_GT(coder("the [MASK] dog")[1], 2);  // the word "mask"
+  EXPECT_GT(coder("the [MASK] dog")[1], 2);  // here it is the word "mask"
   EXPECT_EQ(coder.words().text_of(1), "[MASK]");
   EXPECT_EQ(coder.words().text_of(9), "dog");
 }
 
-TEST(WordRows, AWindowIsOfOneDocumentAndFilledUp) {
+TEST(WordRows, AWindowHasWordsOfOneDocumentAndIsPadded) {
   const WordCoder coder(fitted());
   const std::vector<std::string_view> documents = {"the dog the dog the", "cat", "..."};
   const Dataset rows = windows_of(coder, documents, "here");
@@ -48,7 +48,7 @@ TEST(WordRows, AWindowIsOfOneDocumentAndFilledUp) {
   EXPECT_TRUE(std::ranges::equal(rows["count"].values<std::int32_t>(), counts));
 }
 
-TEST(Documents, EndWithLinesThatHaveNothingInThem) {
+TEST(Documents, AreSeparatedByBlankLines) {
   const auto documents = documents_in("\n \na b\nc\n\t\r\n\n\nd\n");
   ASSERT_EQ(documents.size(), 2U);
   EXPECT_EQ(documents[0], "a b\nc\n");
@@ -61,7 +61,7 @@ TEST(WordRows, ATextWithoutWordsIsRefused) {
   EXPECT_THROW((void)windows_of(WordCoder(fitted()), std::vector<std::string_view>{"...", ""}, "here"), DataError);
 }
 
-TEST(WordRows, AreKeptWithAModelAndRefusedWhereTheyCouldNotBe) {
+TEST(WordRows, AreSavedWithAModelAndInvalidOnesAreRefused) {
   WordPreprocessing words = fitted();
   words.classes = {"bad", "good"};
   const Preprocessing both(words);

@@ -9,7 +9,7 @@ namespace {
 
 using Numbers = std::vector<std::int32_t>;
 
-TEST(Words, AreNumberedByHowOftenTheyOccurThenByTheAlphabet) {
+TEST(Words, AreNumberedByFrequencyThenAlphabetically) {
   const Words words = read_words("The cat saw the dog.\nA dog, a cat; THE end\n", 1, "text");
   EXPECT_EQ(words.vocabulary.words, (std::vector<std::string>{"the", "a", "cat", "dog", "end", "saw"}));
   EXPECT_EQ(words.vocabulary.counts, (std::vector<std::int64_t>{3, 2, 2, 2, 1, 1}));
@@ -17,10 +17,10 @@ TEST(Words, AreNumberedByHowOftenTheyOccurThenByTheAlphabet) {
   EXPECT_EQ(words.in_text, 11);
 }
 
-TEST(Words, RareOnesAreLeftOutAsIfTheyWereNotThere) {
+TEST(Words, RareOnesAreLeftOut) {
   const Words words = read_words("a b a\nc\nb a d b\n", 2, "text");
   EXPECT_EQ(words.vocabulary.words, (std::vector<std::string>{"a", "b"}));
-  EXPECT_EQ(words.numbers, (Numbers{0, 1, 0, -1, 1, 0, 1, -1}));  // the line of c alone is no sentence
+  EXPECT_EQ(words.numbers, (Numbers{0, 1, 0, -1, 1, 0, 1, -1}));  // the line with only c becomes no sentence
   EXPECT_EQ(words.in_text, 8);
 }
 
@@ -47,7 +47,7 @@ TEST(Words, EndAtTypographicPunctuation) {
   EXPECT_EQ(words_in("dogs\u2019 \u2019tis o\u2019\u2019clock"), (Found{"dogs", "tis", "o", "clock"}));
 }
 
-TEST(Words, EndAtBytesThatAreNoUtf8) {
+TEST(Words, EndAtBytesThatAreNotUtf8) {
   EXPECT_EQ(words_in("caf\xe9s a\xc3\x28z \xff"), (std::vector<std::string>{"caf", "s", "a", "z"}));
   EXPECT_EQ(read_words("a b caf\xe9 \xc3\xa9 \xf0\x9f", 1, "text").not_utf8, 3);
   EXPECT_EQ(read_words("a b caf\u00e9", 1, "text").not_utf8, 0);

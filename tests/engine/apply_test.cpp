@@ -18,7 +18,7 @@ namespace {
 
 Var encoder(Scope s, Var x) { return tanh(nn::dense(s / "encoder", x, 3)); }
 
-/// An autoencoder that was trained for a step, with parameters of its own for each half.
+/// The state of an autoencoder after one step, with separate parameters for encoder and decoder.
 State trained() {
   Trainer trainer([](Scope s, Var x) { return nn::dense(s / "decoder", encoder(s, x), 5); }, loss::mse,
                   optim::sgd({.lr = 0.1}), 1);
@@ -67,12 +67,12 @@ TEST(Apply, TakesNamedInputsOfAnyShapeAndGivesNamedOutputs) {
   ASSERT_EQ(outputs.size(), 3U);
   EXPECT_EQ(outputs[0].first, "code");
   EXPECT_EQ(outputs[1].first, "scaled");
-  EXPECT_TRUE(identical(outputs[0].second, encode()(state, {{"x", x}})));  // f64 is converted
+  EXPECT_TRUE(identical(outputs[0].second, encode()(state, {{"x", x}})));  // f64 inputs are converted
   for (std::int64_t i = 0; i < 6; ++i) EXPECT_EQ(outputs[1].second.at(i), 2 * outputs[0].second.at(i));
   EXPECT_EQ(outputs[2].second.item(), 2);
 }
 
-TEST(Apply, FollowsTheStateAndTheShapes) {
+TEST(Apply, UsesTheCurrentStateAndShapes) {
   const Apply apply = encode();
   State state = trained();
   const Tensor x = random_normal({9, 5}, 3);
@@ -92,7 +92,7 @@ TEST(Apply, GivesTheSameBitsForAnyNumberOfThreadsAndCallers) {
     inputs.push_back(random_normal({rows, 5}, static_cast<std::uint64_t>(rows)));
     wanted.push_back(encode()(state, {{"x", inputs.back()}}));
   }
-  const Apply shared = encode(2);  // planned by whoever comes first
+  const Apply shared = encode(2);  // the first caller of each shape plans it
   std::atomic<int> wrong = 0;
   std::vector<std::thread> callers;
   for (int caller = 0; caller < 4; ++caller) {
@@ -107,18 +107,18 @@ TEST(Apply, GivesTheSameBitsForAnyNumberOfThreadsAndCallers) {
   EXPECT_EQ(wrong, 0);
 }
 
-TEST(Apply, ManyShapesAreAsGoodAsOne) {
+TEST(Apply, MayBeCalledWithManyShapes) {
   const Apply apply = encode();
   const State state = trained();
   const Tensor x = random_normal({100, 5}, 3);
   const Tensor first = apply(state, {{"x", x.rows(0, 1)}});
-  for (std::int64_t rows = 1; rows <= 100; ++rows) {  // more than are kept
+  for (std::int64_t rows = 1; rows <= 100; ++rows) {  // more shapes than there are cached plans
     EXPECT_EQ(apply(state, {{"x", x.rows(0, rows)}}).shape()[0], rows);
   }
   EXPECT_TRUE(identical(apply(state, {{"x", x.rows(0, 1)}}), first));
 }
 
-TEST(Apply, SaysWhatIsWrong) {
+TEST(Apply, ErrorsNameTheMistake) {
   const State state = trained();
   const Tensor x = random_normal({4, 5}, 3);
   expect_message([&] { (void)encode()(State{}, {{"x", x}}); }, "empty state");

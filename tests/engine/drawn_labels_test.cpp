@@ -1,4 +1,5 @@
-// Slopes at drawn labels: their moments against those of the distribution that the loss itself is the logarithm of.
+// Gradients at labels that are drawn from the model: their moments against those of the distribution whose negative
+// logarithm the loss is.
 
 #include <gtest/gtest.h>
 
@@ -15,7 +16,7 @@
 namespace thalweg {
 namespace {
 
-/// The mean slope of a term by the output, and the mean of its outer product.
+/// The mean gradient of the loss by the output, and the mean outer product of this gradient with itself.
 struct Moments {
   std::vector<double> first, second;
 };
@@ -23,7 +24,7 @@ struct Moments {
 struct Case {
   LossFunction loss;
   std::vector<double> output;
-  Tensor targets;  ///< all that a label may be, or a fine grid of them
+  Tensor targets;  ///< all possible labels, or a fine grid of them
   bool counts = false;
 };
 
@@ -58,12 +59,12 @@ std::vector<Case> cases() {
           {loss::poisson({.log_input = false}), {3.3}, whole_numbers(100), true}};
 }
 
-/// By the loss: probabilities are e^-loss, and for counts over y!.
+/// The moments from the loss: the probability of a label is e^-loss, or e^-loss / y! for counts.
 Moments wanted(const Case& c) {
   const auto rows = c.targets.shape()[0], size = std::ssize(c.output);
   Tensor outputs({rows, size}, f64);
   for (std::int64_t i = 0; i < outputs.size(); ++i) outputs.set(i, c.output[static_cast<std::size_t>(i % size)]);
-  // smoothing is no part of what the model says
+  // label smoothing does not change the model's probabilities
   const LossFunction loss = c.loss.name() == "cross_entropy" ? LossFunction(loss::cross_entropy) : c.loss;
   const std::vector<Tensor> found = evaluate(
       [&](const std::vector<Var>& x) {
@@ -88,7 +89,7 @@ Moments wanted(const Case& c) {
   return moments;
 }
 
-/// Of many rows with the same output, which the bias is.
+/// The moments over drawn labels of many rows with the same output, which is the bias.
 Moments drawn(const Case& c) {
   constexpr std::int64_t rows = 40000;
   const std::int64_t size = std::ssize(c.output);
@@ -110,18 +111,19 @@ Moments drawn(const Case& c) {
   (void)products.factors(state, {data}, factors);
   EXPECT_EQ(products.weight(), rows);
   Moments moments;
-  for (std::int64_t a = 0; a < size; ++a) moments.first.push_back(gradient.at(size + a));  // the bias is the last
+  for (std::int64_t a = 0; a < size; ++a)
+    moments.first.push_back(gradient.at(size + a));  // the bias follows the weight
   for (std::int64_t a = 0; a < size * size; ++a) moments.second.push_back(factors.at(4 + a));
   return moments;
 }
 
-TEST(DrawnLabels, TheirSlopesHaveTheMomentsOfTheDistributionThatTheLossStandsFor) {
+TEST(DrawnLabels, TheirGradientsHaveTheMomentsOfTheModelsDistribution) {
   for (const Case& c : cases()) {
     const Moments exact = wanted(c), sampled = drawn(c);
     double largest = 0;
     for (const double value : exact.second) largest = std::max(largest, std::abs(value));
     for (std::size_t i = 0; i < exact.first.size(); ++i) {
-      EXPECT_NEAR(exact.first[i], 0, 1e-3) << c.loss.name() << ' ' << i;  // the mean slope of a likelihood
+      EXPECT_NEAR(exact.first[i], 0, 1e-3) << c.loss.name() << ' ' << i;  // the expected score of a likelihood is 0
       EXPECT_NEAR(sampled.first[i], 0, 0.02 * std::sqrt(largest)) << c.loss.name() << ' ' << i;  // 4 standard errors
     }
     for (std::size_t i = 0; i < exact.second.size(); ++i)
@@ -129,7 +131,7 @@ TEST(DrawnLabels, TheirSlopesHaveTheMomentsOfTheDistributionThatTheLossStandsFor
   }
 }
 
-TEST(DrawnLabels, AreThoseOfEveryRowOfTheTableAndEveryRowIsALoss) {
+TEST(DrawnLabels, EveryRowOfTheTableIsALossAndIsTested) {
   std::set<std::string_view> tested;
   for (const Case& c : cases()) tested.insert(loss_named(c.loss.name()).name);
   for (const loss::Likelihood& row : loss::likelihoods()) {
@@ -140,8 +142,8 @@ TEST(DrawnLabels, AreThoseOfEveryRowOfTheTableAndEveryRowIsALoss) {
   EXPECT_EQ(loss::likelihood_of("huber"), nullptr);
 }
 
-/// Counts far beyond where e^-mean is a number.
-TEST(DrawnLabels, CountsOfLargeMeansHaveTheirMeanAndVariance) {
+/// Counts with so large a mean that e^-mean underflows.
+TEST(DrawnLabels, CountsWithALargeMeanHaveTheRightMeanAndVariance) {
   constexpr std::int64_t rows = 20000;
   constexpr double mean = 12345;
   Dataset data;

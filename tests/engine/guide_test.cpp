@@ -1,4 +1,4 @@
-// Optimizers that ask for more than the gradient of a batch: against PyTorch (tests/reference/asks.py) and plain code.
+// Optimizers that need more than the gradient of a batch: against PyTorch (tests/reference/asks.py) and plain code.
 
 #include "engine/guide.hpp"
 
@@ -15,7 +15,7 @@
 namespace thalweg {
 namespace {
 
-/// As the generator makes them.
+/// The same numbers as in tests/reference/asks.py.
 Tensor numbers(const Shape& shape, std::int64_t a, std::int64_t b, DType dtype = f32) {
   Tensor t(shape, dtype);
   for (std::int64_t i = 0; i < t.size(); ++i) t.set(i, static_cast<double>((a * i + b) % 29 - 14) / 16);
@@ -31,7 +31,7 @@ Dataset rows() {
 
 Var net(Scope s, Var x) { return nn::dense(s / "out", tanh(nn::dense(s / "hidden", x, 4)), 1); }
 
-/// An engine's walk over batches of four rows in order.
+/// Takes steps of an engine on batches of four rows in order.
 class Walk {
  public:
   Walk(const Optimizer& optimizer, int threads = 1, DType dtype = f64)
@@ -79,7 +79,7 @@ double difference(const Tensor& a, const Tensor& b) {
   return most;
 }
 
-TEST(Guide, PathsAreThoseOfPyTorchsGradients) {
+TEST(Guide, PathsAreThoseWithPyTorchsGradients) {
   const auto reference = testing::reference("asks");
   EXPECT_EQ(reference["cases"].size(), 5U);
   for (const auto& entry : reference["cases"]) {
@@ -97,7 +97,7 @@ TEST(Guide, PathsAreThoseOfPyTorchsGradients) {
   }
 }
 
-/// The rules by elements, on gradients and products that are asked for here.
+/// Computes gradients and diagonal estimates for the elementwise formulas in plain code.
 class Plain {
  public:
   explicit Plain(bool gauss_newton) : gauss_newton_(gauss_newton) {}
@@ -122,7 +122,7 @@ class Plain {
   Products products_{evaluation_of(net, loss::mse), alone_, {.mode = Mode::train}};
 };
 
-TEST(Guide, SophiaIsItsFormula) {
+TEST(Guide, SophiaFollowsItsFormula) {
   for (const std::string diagonal : {"gauss_newton", "hessian"}) {
     Walk walk(optim::sophia({.lr = 0.02, .gamma = 0.1, .weight_decay = 0.01, .diagonal = diagonal, .every = 3}));
     State plain = walk.state;
@@ -145,7 +145,7 @@ TEST(Guide, SophiaIsItsFormula) {
   }
 }
 
-TEST(Guide, AdaHessianIsItsFormula) {
+TEST(Guide, AdaHessianFollowsItsFormula) {
   Walk walk(optim::adahessian({.lr = 0.05, .power = 0.8, .every = 2}));
   State plain = walk.state;
   Plain asked(false);
@@ -165,7 +165,7 @@ TEST(Guide, AdaHessianIsItsFormula) {
   EXPECT_LE(difference(walk.state.parameters, plain.parameters), 1e-12);
 }
 
-TEST(Guide, SignsAreHalfOfThemNegativeAndTheSameWhereverTheyBegin) {
+TEST(Guide, RandomSignsAreBalancedAndDependOnlyOnTheirPlace) {
   Tensor all(Shape{4096}, f32), part(Shape{96}, f32);
   draw_signs(7, 3, 0, all);
   draw_signs(7, 3, 1000, part);
@@ -178,7 +178,7 @@ TEST(Guide, SignsAreHalfOfThemNegativeAndTheSameWhereverTheyBegin) {
   for (std::int64_t i = 0; i < part.size(); ++i) EXPECT_EQ(part.at(i), all.at(1000 + i));
 }
 
-/// With a constant rate, the noise of batches keeps SGD at a distance; SVRG's vanishes.
+/// With a constant rate, the gradient noise keeps SGD away from the minimum. The noise of SVRG goes to 0.
 TEST(Guide, SvrgConvergesWhereSgdStalls) {
   const EvaluationFunction line = evaluation_of([](Scope s, Var x) { return nn::dense(s / "y", x, 1); }, loss::mse);
   const Dataset data = rows();
@@ -218,7 +218,7 @@ TEST(Guide, TheBitsAreTheSameForAnyNumberOfThreads) {
   }
 }
 
-/// A model that draws and keeps statistics, where that is allowed.
+/// A model with random numbers (dropout) and running statistics (batch norm), for optimizers that allow these.
 Var restless(Scope s, Var x) {
   const Var hidden = nn::dropout(s / "drop", nn::batch_norm(s / "norm", nn::dense(s / "hidden", x, 8)), 0.3);
   return nn::dense(s / "out", relu(hidden), 1);
@@ -229,7 +229,7 @@ Trainer trainer_of(const Optimizer& optimizer, int threads = 1) {
                                      : Trainer(restless, loss::mse, optimizer, threads);
 }
 
-TEST(Guide, ARunGoesOnWithTheSameBits) {
+TEST(Guide, ARunResumesWithTheSameBits) {
   for (const Optimizer& optimizer : all_that_ask()) {
     const testing::TemporaryFolder folder;
     const FitOptions whole{.epochs = 4, .batch_size = 4, .shard_size = 2};
@@ -244,8 +244,8 @@ TEST(Guide, ARunGoesOnWithTheSameBits) {
   }
 }
 
-/// The last batch of an epoch has 2 rows, and the first that a resumed run asks of may be that.
-TEST(Guide, ARunGoesOnWithTheSameBitsFromASmallerBatch) {
+/// The last batch of an epoch has 2 rows, and here it is the first batch of the resumed run.
+TEST(Guide, ARunResumesWithTheSameBitsFromASmallerBatch) {
   for (const Optimizer& optimizer : {optim::sophia({.lr = 1e-2, .every = 2}), optim::adahessian({.lr = 0.05})}) {
     const testing::TemporaryFolder folder;
     const FitOptions whole{.epochs = 4, .batch_size = 5, .shard_size = 4};
@@ -260,8 +260,8 @@ TEST(Guide, ARunGoesOnWithTheSameBitsFromASmallerBatch) {
   }
 }
 
-/// Dropout is drawn once a step, so that with a radius of almost nothing SAM is its method.
-TEST(Guide, SamHoldsWhatAStepDrew) {
+/// SAM uses the same dropout mask for both gradients of a step. So with a tiny radius it takes the steps of plain SGD.
+TEST(Guide, SamKeepsTheRandomNumbersOfAStep) {
   const FitOptions options{.epochs = 3, .batch_size = 4};
   Trainer plain(restless, loss::mse, optim::sgd({.lr = 0.05})),
       sam(restless, loss::mse, optim::sam(optim::sgd({.lr = 0.05}), 1e-9));
@@ -270,7 +270,7 @@ TEST(Guide, SamHoldsWhatAStepDrew) {
   EXPECT_LE(difference(plain.state().parameters, sam.state().parameters), 1e-5);
 }
 
-TEST(Guide, WhatIsFrozenIsNeitherClimbedNorStepped) {
+TEST(Guide, FrozenParametersDoNotChange) {
   for (Optimizer optimizer : all_that_ask()) {
     optimizer.groups = {{.pattern = "hidden/*", .frozen = true}};
     Walk walk(optimizer);
@@ -290,7 +290,7 @@ void expect_refused(const std::function<void()>& call, const std::string& part) 
   }
 }
 
-TEST(Guide, WhatCannotBeHadIsRefusedWithTheReason) {
+TEST(Guide, UnsupportedCasesAreRefusedWithTheReason) {
   const Optimizer svrg = optim::svrg(optim::sgd({.lr = 0.1}));
   expect_refused([&] { (void)Trainer(restless, loss::mse, svrg).fit(rows(), {.epochs = 1}); }, "draws random numbers");
   expect_refused([&] { (void)train_step(objective_of(net, loss::mse), svrg)(*std::make_unique<State>(), rows()); },

@@ -1,5 +1,5 @@
-// K-FAC: which layers have factors, its path against plain NumPy (tests/reference/kfac.py), and what every method
-// keeps.
+// K-FAC: which layers have factors, its path against plain NumPy (tests/reference/kfac.py), and the properties that
+// every method has.
 
 #include <gtest/gtest.h>
 
@@ -18,7 +18,7 @@
 namespace thalweg {
 namespace {
 
-/// As the generator makes them.
+/// The same numbers as in tests/reference/kfac.py.
 Tensor numbers(const Shape& shape, std::int64_t a, std::int64_t b, double shift = 0) {
   Tensor t(shape, f64);
   for (std::int64_t i = 0; i < t.size(); ++i) t.set(i, shift + static_cast<double>((a * i + b) % 29 - 14) / 16);
@@ -37,7 +37,7 @@ struct Problem {
   ModelFunction model;
   LossFunction loss;
   Dataset data;
-  std::vector<std::pair<std::string, Tensor>> start;  ///< in the order of the generator
+  std::vector<std::pair<std::string, Tensor>> start;  ///< initial parameters, in the order of kfac.py
 };
 
 Problem problem_of(const std::string& name) {
@@ -72,7 +72,7 @@ Problem problem_of(const std::string& name) {
            {"out/bias", numbers({3}, 1, 20)}}};
 }
 
-/// An engine's walk over batches of four rows in order.
+/// Takes steps of an engine on batches of four rows in order.
 class Walk {
  public:
   Walk(const std::string& name, const Optimizer& optimizer, int threads = 1, DType dtype = f64)
@@ -113,7 +113,7 @@ class Walk {
   }
 };
 
-/// Relative to the largest element.
+/// The largest difference, relative to the largest element.
 double distance(const std::vector<double>& ours, const nlohmann::json& theirs) {
   if (ours.size() != theirs.size()) return INFINITY;
   double largest = 0, error = 0;
@@ -134,7 +134,7 @@ void expect_case(const nlohmann::json& entry, const nlohmann::json& steps, DType
   Walk walk(entry["model"], optimizer_named("kfac").make(testing::options_of(entry["options"])), 1, dtype);
   for (std::size_t k = 0; k < steps.size(); ++k) {
     while (walk.state.step < steps[k].get<std::int64_t>()) walk.step(shard_size);
-    const double grown = k < 3 ? 1 : 20;  // rounding of many steps
+    const double grown = k < 3 ? 1 : 20;  // rounding errors grow over many steps
     EXPECT_LE(distance(walk.parameters(), entry["x"][k]), grown * close) << "step " << steps[k];
     if (k > 0 && k + 1 < steps.size()) continue;
     const auto& matrices = entry["matrices"][k == 0 ? 0 : 1];
@@ -150,7 +150,7 @@ TEST(Kfac, PathsAndFactorsAreThoseOfNumPy) {
   ASSERT_EQ(reference["cases"].size(), 5U);
   for (const auto& entry : reference["cases"]) {
     for (const DType dtype : {f64, f32}) expect_case(entry, reference["steps"], dtype, 0);
-    expect_case(entry, reference["steps"], f64, 3);  // uneven shards
+    expect_case(entry, reference["steps"], f64, 3);  // shards of 3 rows and 1 row
   }
 }
 
@@ -172,11 +172,11 @@ Dataset labelled(Shape row, std::int64_t count = 12) {
   return data;
 }
 
-TEST(Factors, ALayerHasSomeWhereItsWeightIsUsedOnceAndAnInputsRowMeetsAllOfIt) {
+TEST(Factors, ALayerHasThemIfItsWeightIsUsedOnceInAProductWithRowsOfTheInput) {
   const ModelFunction model = [](Scope s, Var x) {  // (batch, 8, 6)
     x = relu(nn::conv1d(s / "conv", x, {.filters = 6, .kernel = 3}));
     x = nn::layer_norm(s / "norm", x);
-    x = x + nn::dense(s / "each", x, 6, {.bias = false});  // on every place
+    x = x + nn::dense(s / "each", x, 6, {.bias = false});  // applied at every position
     const Var weight = s.parameter("tied", {6, 6});
     x = matmul(tanh(matmul(x, weight)), weight, false, true);
     x = matmul(x, s.parameter("turned", {5, 6}), false, true);
@@ -191,7 +191,7 @@ TEST(Factors, ALayerHasSomeWhereItsWeightIsUsedOnceAndAnInputsRowMeetsAllOfIt) {
   EXPECT_EQ(layers_of(model, labelled({8, 6})), wanted);
 }
 
-TEST(Factors, AWeightOfNumbersThatAreTheSameForEveryBatchHasNone) {
+TEST(Factors, AWeightThatIsNotAppliedToTheBatchHasNone) {
   const ModelFunction model = [](Scope s, Var x) {
     const Var places = constant(random_normal({2, 4}, 9)), kernel = nn::dense(s / "kernel", places, 6);
     return matmul(nn::dense(s / "in", x, 4), reshape(kernel, {4, 3}));
@@ -199,7 +199,7 @@ TEST(Factors, AWeightOfNumbersThatAreTheSameForEveryBatchHasNone) {
   EXPECT_EQ(layers_of(model, labelled({5})), (std::vector<FactoredLayer>{{"in/weight", "in/bias", 6, 4}}));
 }
 
-TEST(Factors, AConvolutionInGroupsHasNoneAndALargeLayerHasNoneEither) {
+TEST(Factors, GroupedConvolutionsAndLargeLayersHaveNone) {
   const ModelFunction model = [](Scope s, Var x) {
     x = nn::conv2d(s / "depthwise", x, {.filters = 4, .kernel = 3, .padding = "valid", .groups = 4});
     x = nn::conv2d(s / "pointwise", x, {.filters = 5, .kernel = 1});
@@ -218,7 +218,7 @@ TEST(Factors, AConvolutionInGroupsHasNoneAndALargeLayerHasNoneEither) {
             "depthwise/bias, out/bias");
 }
 
-/// Whether a row has several labels or one, the batch is cut as that of a step is.
+/// The batch is cut into shards as in a training step, also if a row has several labels.
 TEST(Factors, AreSummedOverShards) {
   const auto rows_a_shard = [](const LossFunction& loss, const Tensor& target) {
     Dataset data;
@@ -240,8 +240,8 @@ TEST(Factors, AreSummedOverShards) {
   EXPECT_EQ(rows_a_shard(loss::kl_divergence, full({8, 5, 3}, 1.0 / 3)), std::pair(std::int64_t{2}, 40.0));
 }
 
-/// For one row and a linear model the Fisher matrix is the product of the factors' means.
-TEST(Factors, TheirProductIsTheGaussNewtonMatrixInTheMean) {
+/// For a linear model and one row, the Kronecker product of the factors' means is exactly the Fisher matrix.
+TEST(Factors, TheExpectationOfTheirProductIsTheGaussNewtonMatrix) {
   const Dataset data = labelled({3}, 1);
   const EvaluationFunction function = evaluation_of(nn::linear(3), loss::cross_entropy);
   State state = Engine(function, optim::sgd({.lr = 1}), 1).init(data, 1, f64);
@@ -261,7 +261,7 @@ TEST(Factors, TheirProductIsTheGaussNewtonMatrixInTheMean) {
     for (std::size_t i = 0; i < 9; ++i) outputs[i] += factors.at(16 + static_cast<std::int64_t>(i)) / draws;
   }
   Tensor unit({12}, f64), column;
-  for (std::int64_t k = 0; k < 12; ++k) {  // the layout has the weight, (3, 3), and then the bias
+  for (std::int64_t k = 0; k < 12; ++k) {  // first the weight, (3, 3), then the bias
     for (std::int64_t i = 0; i < 12; ++i) unit.set(i, i == k);
     (void)exact.gauss_newton_times(state, {data}, unit, column);
     for (std::int64_t i = 0; i < 12; ++i) {
@@ -282,20 +282,20 @@ TEST(Kfac, TheBitsAreTheSameForAnyNumberOfThreads) {
   }
 }
 
-/// A model that draws and keeps statistics.
+/// A model with random numbers (dropout) and running statistics (batch norm).
 Var restless(Scope s, Var x) {
   const Var hidden = nn::dropout(s / "drop", nn::batch_norm(s / "norm", nn::dense(s / "hidden", x, 8)), 0.3);
   return nn::dense(s / "out", relu(hidden), 3);
 }
 
-/// The same rows with three counts each.
+/// The same rows with three counts as targets.
 Dataset counted(std::int64_t count) {
   Dataset data = labelled({3}, count);
   data.set("target", random_uniform({count, 3}, 0, 9, 4, f64).to(i32).to(f32));
   return data;
 }
 
-TEST(Kfac, ARunGoesOnWithTheSameBitsFromTheMiddleOfAnInterval) {
+TEST(Kfac, ARunResumesWithTheSameBitsFromTheMiddleOfAnInterval) {
   const auto expect_resumed = [](const LossFunction& loss, const Dataset& data, std::int64_t stop) {
     const testing::TemporaryFolder folder;
     const FitOptions whole{.epochs = 3, .batch_size = 8, .shard_size = 3};
@@ -309,13 +309,13 @@ TEST(Kfac, ARunGoesOnWithTheSameBitsFromTheMiddleOfAnInterval) {
     (void)resumed.fit(data, second);
     EXPECT_TRUE(identical(uncut.state().parameters, resumed.state().parameters)) << loss.name() << ' ' << stop;
   };
-  constexpr std::int64_t rows = 34;  // the last of five batches has two
+  constexpr std::int64_t rows = 34;  // the last of five batches has two rows
   for (const std::int64_t stop : {4, 5, 6, 7}) expect_resumed(loss::cross_entropy, labelled({3}, rows), stop);
   for (const LossFunction& loss : {LossFunction(loss::mse), LossFunction(loss::poisson)})
     expect_resumed(loss, counted(rows), 5);
 }
 
-TEST(Kfac, WhatIsFrozenIsNotSteppedAndABiasThatIsLeavesItsLayerWithoutOne) {
+TEST(Kfac, FrozenParametersDoNotChangeAndAFrozenBiasIsNotInTheFactors) {
   Optimizer optimizer = some_kfac();
   optimizer.groups = {{.pattern = "first/*", .frozen = true}, {.pattern = "out/bias", .frozen = true}};
   Walk walk("conv", optimizer);
@@ -328,7 +328,7 @@ TEST(Kfac, WhatIsFrozenIsNotSteppedAndABiasThatIsLeavesItsLayerWithoutOne) {
   EXPECT_EQ(walk.matrices("input_factor").size(), 12U * 12U + 8U * 8U);
 }
 
-/// The square of an input is beyond f32, and its gradient is not.
+/// The square of an input overflows f32, but its gradient does not.
 TEST(Kfac, FactorsThatAreNotFiniteEndTheRunByName) {
   Dataset data = labelled({3});
   Tensor large = data["input"];
@@ -360,7 +360,7 @@ void expect_refused(const std::function<void()>& call, const std::string& part) 
   }
 }
 
-TEST(Kfac, WhatItCannotHaveIsRefusedWithTheReason) {
+TEST(Kfac, UnsupportedCasesAreRefusedWithTheReason) {
   const auto fit = [](const ModelFunction& model, const LossFunction& loss, Dataset data) {
     (void)Trainer(model, loss, some_kfac()).fit(data, {.epochs = 1});
   };

@@ -19,7 +19,7 @@ Dataset rows_with(const Tensor& target) {
   return data;
 }
 
-/// Constant outputs, (members, outputs), for each row; in evaluation their mean.
+/// A model with the same outputs, (members, outputs), for each row; in evaluation it returns their mean.
 ModelFunction constants(const Tensor& outputs) {
   return [outputs](Scope s, Var x) {
     const Var own = expand_dims(s.parameter("own", outputs.shape()) + Constant{outputs}, 0);
@@ -62,8 +62,8 @@ TEST(Members, ATrainerEvaluatesTheirMean) {
   EXPECT_NEAR(trainer.evaluate(data)["loss"], (0.25 + 6.25) / 2, 1e-5);
 }
 
-/// Without a mean over the members in evaluation there is no prediction: that is refused before the first step.
-TEST(Members, AreRefusedWhereEvaluationKeepsThem) {
+/// A model that does not average its members in evaluation is refused before the first step.
+TEST(Members, MustBeAveragedInEvaluation) {
   const Dataset data = rows_with(Tensor::from(std::vector<float>{1, -1}, {2, 1}));
   Trainer trainer(
       [](Scope s, Var x) {

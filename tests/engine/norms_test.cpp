@@ -1,4 +1,4 @@
-// Norms of gradients whose squares leave the range of f32.
+// Norms of gradients, also of those whose squares overflow or underflow in f32.
 
 #include <gtest/gtest.h>
 
@@ -8,7 +8,7 @@
 namespace thalweg {
 namespace {
 
-/// One step of gradient descent with rate 1 on the sum of w * input, whose gradient by w is the input.
+/// Takes one step of gradient descent with rate 1 on the sum of w * input, whose gradient by w is the input.
 std::pair<Tensor, double> stepped(const Tensor& input, double clip_norm) {
   TrainStep step(
       [](Scope s, const Batch& batch) -> Loss {
@@ -23,23 +23,23 @@ std::pair<Tensor, double> stepped(const Tensor& input, double clip_norm) {
   return {state.parameter("w"), report.gradient_norm};
 }
 
-TEST(GradientNorm, ClipsWhatCannotBeSquared) {
+TEST(GradientNorm, ClipsGradientsWhoseSquaresOverflow) {
   const auto [w, norm] = stepped(Tensor::of({3e19F, 1.F}), 1);
   EXPECT_NEAR(norm, 3e19, 1e13);
   EXPECT_NEAR(w.at(0), -1, 1e-6);
   EXPECT_NEAR(w.at(1), 0, 1e-6);
 }
 
-TEST(GradientNorm, IsRightWhereSquaresVanish) {
+TEST(GradientNorm, IsRightIfSquaresUnderflow) {
   EXPECT_NEAR(stepped(Tensor::of({3e-25F, -4e-25F}), 1).second, 5e-25, 1e-31);
   EXPECT_EQ(stepped(Tensor::of({0.F, 0.F}), 1).second, 0);
 }
 
-TEST(LayerNorms, LayersAreThoseBelowThePathThatAllHaveInCommon) {
+TEST(LayerNorms, LayersAreFoundFromThePathsOfTheParameters) {
   const auto layers = [](std::initializer_list<const char*> names) {
     Layout layout;
     for (const char* name : names) layout.entries.push_back({.name = name, .shape = {1}});
-    layout.entries.back().frozen = true;  // and says nothing
+    layout.entries.back().frozen = true;  // the last one is frozen, so it must not count
     return layers_of(layout);
   };
   using Names = std::vector<std::string>;

@@ -1,4 +1,4 @@
-// The loss over a plane: what is kept from point to point changes it by rounding alone.
+// The loss over a plane in parameter space: products that are cached from point to point change it only by rounding.
 
 #include "engine/plane_loss.hpp"
 
@@ -14,7 +14,7 @@ struct Case {
   const char* name;
   ModelFunction model;
   Shape row;
-  std::size_t kept;  ///< products of the data with weights
+  std::size_t kept;  ///< the number of cached products of the data with weights
 };
 
 ModelFunction convnet() {
@@ -24,14 +24,14 @@ ModelFunction convnet() {
   };
 }
 
-ModelFunction tied() {  // the weights occur twice in one product: that is not linear in them
+ModelFunction tied() {  // the product is not linear in w, so it must not be cached
   return [](Scope s, Var x) {
     const Var w = s.parameter("w", {6, 6}, {.initializer = init::normal(0.5)});
     return matmul(x, matmul(w, w));
   };
 }
 
-ModelFunction stopped() {  // derivatives see constants here, and the loss changes all the same
+ModelFunction stopped() {  // the gradient by w is 0, but the loss depends on w, so nothing must be cached
   return [](Scope s, Var x) {
     const Var w = s.parameter("w", {6, 6}, {.initializer = init::normal(0.5)});
     return matmul(x, stop_gradient(w));
@@ -64,7 +64,7 @@ std::vector<double> direction(std::int64_t size, std::uint64_t seed) {
 TEST(PlaneLoss, IsTheLossAtThePointUpToRounding) {
   for (const Case& c : cases()) {
     const EvaluationFunction function = evaluation_of(c.model, loss::cross_entropy);
-    const Dataset rows = rows_of(c.row, 1100);  // two whole shards and a part
+    const Dataset rows = rows_of(c.row, 1100);  // two whole shards and a smaller one
     for (const DType dtype : {f64, f32}) {
       const State at = Engine(function, optim::sgd({.lr = 1}), 1).init(rows, 1, dtype);
       const auto first = direction(at.layout->trained_size, 5), second = direction(at.layout->trained_size, 6);
@@ -86,7 +86,7 @@ TEST(PlaneLoss, IsTheLossAtThePointUpToRounding) {
   }
 }
 
-TEST(PlaneLoss, KeepsNoMoreThanIsAllowed) {
+TEST(PlaneLoss, CachesNoMoreThanItMay) {
   const EvaluationFunction function = evaluation_of(nn::mlp(6, {.hidden = {9}}), loss::cross_entropy);
   const Dataset rows = rows_of({6}, 100);
   const State at = Engine(function, optim::sgd({.lr = 1}), 1).init(rows, 1, f64);

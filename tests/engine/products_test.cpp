@@ -10,7 +10,7 @@
 namespace thalweg {
 namespace {
 
-/// Rows of noise and targets of the kind that a loss takes.
+/// Random rows, with classes as targets if `classes` is not 0.
 Dataset rows_of(const Shape& row, std::int64_t rows, std::int64_t classes) {
   Shape shape{rows};
   for (const std::int64_t size : row) shape.push_back(size);
@@ -46,7 +46,7 @@ State moved(const State& from, const Tensor& along, double step) {
   return to;
 }
 
-/// The largest difference between H v and the central difference of gradients, as a part of the largest element.
+/// The largest difference between H v and the central difference of gradients, relative to the largest element.
 double difference_from_gradients(Products& products, const State& at, const Dataset& data) {
   const Tensor v = vector_for(at, 11);
   Tensor product, ahead, behind;
@@ -176,7 +176,7 @@ TEST(Products, GaussNewtonOfSquaresIsTheJacobianSquared) {
   const Tensor v = vector_for(at, 2);
   Tensor product;
   products.gauss_newton_times(at, {data}, v, product);
-  // v^T G v = 2 / n sum over the rows of (J v)^2, J v by a difference of the outputs
+  // v^T G v = 2 / n times the sum of (J v)^2 over the rows; J v is a central difference of the outputs
   constexpr double h = 1e-5;
   const Apply apply([&](Scope s, const Batch& b) { return model(s, b["input"]); }, 1);
   const auto outputs = [&](double step) { return apply(moved(at, v, step), {{"input", data["input"]}}); };
@@ -221,7 +221,7 @@ TEST(Products, DivideByTheWeightOfTheRows) {
   for (std::int64_t i = 0; i < v.size(); ++i) EXPECT_NEAR(weighted.at(i), of_ten.at(i), 1e-14);
 }
 
-TEST(Products, HoldDropoutWhileSeedAndStepStay) {
+TEST(Products, UseTheSameDropoutForTheSameSeedAndStep) {
   const auto model = [](Scope s, const Arg& x) {
     return nn::dense(s / "out", nn::dropout(s / "drop", nn::dense(s / "in", x, 16), 0.5), 3);
   };
@@ -237,7 +237,7 @@ TEST(Products, HoldDropoutWhileSeedAndStepStay) {
   EXPECT_NE(first, training.value(at, {data}));
 }
 
-TEST(Products, OfRowsThatStreamAreTheSameBits) {
+TEST(Products, OfStreamedRowsHaveTheSameBits) {
   const Dataset data = rows_of({4}, 70, 3);
   Dataset streamed;
   const Tensor input = data["input"];

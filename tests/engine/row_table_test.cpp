@@ -1,4 +1,4 @@
-// SAGA, and diagonals by drawn labels: against the formulas in plain code, on gradients of single rows.
+// SAGA, and Sophia's diagonal from drawn labels: against the formulas in plain code, with the gradients of single rows.
 
 #include <gtest/gtest.h>
 
@@ -35,7 +35,7 @@ std::vector<float> trained(const Optimizer& optimizer, const Dataset& data, FitO
   return {values.begin(), values.end()};
 }
 
-/// Defazio, Bach and Lacoste-Julien 2014, equation 1, for batches; from a table of zeros.
+/// Defazio, Bach and Lacoste-Julien 2014, equation 1, generalised to batches; the table starts with zeros.
 std::vector<double> plain_saga(State state, const Dataset& data, std::int64_t batch, std::int64_t steps, double lr) {
   Workers workers(1);
   Products products(evaluation_of(net, loss::mse), workers, {.mode = Mode::train});
@@ -67,7 +67,7 @@ std::vector<double> plain_saga(State state, const Dataset& data, std::int64_t ba
   return result;
 }
 
-TEST(Saga, IsThatOfThePaper) {
+TEST(Saga, FollowsThePaper) {
   for (const DType dtype : {f64, f32}) {
     const Dataset data = rows();
     Engine engine(evaluation_of(net, loss::mse), optim::saga(optim::sgd({.lr = 0.1})), 2);
@@ -88,7 +88,8 @@ TEST(Saga, IsThatOfThePaper) {
   }
 }
 
-/// A walk over the rows in batches of four, in f64 or f32; `table` is the slot that it is to begin with, if any.
+/// Takes 40 steps on batches of five rows, in f64 or f32. `table` names a slot of zeros to start with, if it is not
+/// empty.
 State walked(const ModelFunction& model, const LossFunction& loss, const Dataset& data, DType dtype,
              const Optimizer& optimizer, const std::string& table = {}, std::int64_t shard_size = 0) {
   Engine engine(evaluation_of(model, loss), optimizer, 2);
@@ -117,14 +118,14 @@ std::int64_t table_size(const State& state, const std::string& name) {
   return 0;
 }
 
-/// Weighted rows, several outputs a row, classes, places of a sequence, and the last layer of a network whose others
-/// are frozen.
-TEST(Saga, OfAnAffineModelKeepsSlopesAndStepsAsWithGradients) {
+/// With weighted rows, several outputs per row, classes, positions of a sequence, and a network whose other layers are
+/// frozen.
+TEST(Saga, OfAnAffineModelKeepsOutputSlopesAndTakesTheSameSteps) {
   struct Affine {
     ModelFunction model;
     LossFunction loss;
     Dataset data;
-    std::int64_t numbers;  ///< a row
+    std::int64_t numbers;  ///< per row of the table
     std::string frozen = {};
   };
   Dataset weighted = rows(), wide = rows(), classes = rows(), places = rows();
@@ -155,7 +156,7 @@ TEST(Saga, OfAnAffineModelKeepsSlopesAndStepsAsWithGradients) {
   }
 }
 
-TEST(Saga, KeepsGradientsWhereSlopesDoNotSayThem) {
+TEST(Saga, KeepsGradientsIfTheModelIsNotAffine) {
   const ModelFunction bent = [](Scope s, Var x) { return square(nn::dense(s, x, 1)); },
                       product = [](Scope s, Var x) { return nn::dense(s, x, 1) * s.parameter("scale", {1}); };
   for (const ModelFunction& model : {bent, product}) {
@@ -182,7 +183,7 @@ TEST(Saga, IsTheSameForAnyThreadsAndAfterAResume) {
   }
 }
 
-TEST(Saga, ConvergesLinearlyWhereDescentWithOneRateStalls) {
+TEST(Saga, ConvergesLinearlyWhereSgdWithAConstantRateStalls) {
   const Dataset data = rows(40);
   const auto slope = [&](const Optimizer& optimizer, std::int64_t epochs) {
     Engine engine(evaluation_of(nn::linear(1), loss::mse), optimizer, 1);
@@ -220,7 +221,7 @@ void expect_refused(const F& f, std::string_view part) {
   }
 }
 
-TEST(Saga, RefusesWhatItCannotKeepOrSum) {
+TEST(Saga, RefusesUnsupportedCases) {
   const Optimizer sgd = optim::sgd({.lr = 0.1});
   expect_refused([&] { (void)trained(optim::saga(sgd, 1e-4), rows(), {.epochs = 1}); },
                  "a gradient of each of 12 rows");
@@ -264,11 +265,12 @@ void expect_diagonal(const LossFunction& loss, const Dataset& data, double terms
   for (std::int64_t i = 0; i < size; ++i) {
     for (std::int64_t k = 0; k < size; ++k) unit.set(k, k == i);
     (void)exact.gauss_newton_times(state, {data}, unit, product);
-    EXPECT_NEAR(mean[static_cast<std::size_t>(i)], product.at(i), 0.1 * product.at(i)) << i;  // 4 standard errors
+    EXPECT_NEAR(mean[static_cast<std::size_t>(i)], product.at(i), 0.1 * product.at(i))
+        << i;  // 0.1 is 4 standard errors
   }
 }
 
-TEST(DrawnLabels, TheirSquaredGradientIsTheDiagonalOfTheGaussNewtonMatrixInTheMean) {
+TEST(DrawnLabels, TheMeanOfTheirSquaredGradientIsTheDiagonalOfTheGaussNewtonMatrix) {
   Dataset data = labelled(16);
   expect_diagonal(loss::cross_entropy, data, 16);
   data.set("target", random_normal({16, 3}, 5));
@@ -277,7 +279,7 @@ TEST(DrawnLabels, TheirSquaredGradientIsTheDiagonalOfTheGaussNewtonMatrixInTheMe
   expect_diagonal(loss::poisson, data, 48);
 }
 
-TEST(DrawnLabels, SophiaTakesThemForWhatCanBeDrawnAndNoOther) {
+TEST(DrawnLabels, SophiaUsesThemForLikelihoodsOnly) {
   const Dataset data = labelled(32);
   const Optimizer sophia = optim::sophia({.lr = 1e-2, .diagonal = "drawn_labels", .every = 2});
   const auto train = [&](int threads) {

@@ -1,4 +1,4 @@
-// What a model draws and keeps besides parameters: random numbers, and statistics of the data.
+// What a model has besides its own parameters: random numbers, shared parameters, reports and running statistics.
 
 #include <gtest/gtest.h>
 
@@ -49,7 +49,7 @@ double distance(const Tensor& a, const Tensor& b) {
   return largest;
 }
 
-TEST(Random, FollowsTheSampleWhateverTheShard) {
+TEST(Random, DependsOnTheSampleAndNotOnItsShard) {
   const State whole = after(3, dropped_out, 1, rows);
   for (std::int64_t shard_size : {1, 5, 6}) {
     EXPECT_LT(distance(after(3, dropped_out, 1, shard_size).parameters, whole.parameters), 1e-14);
@@ -106,12 +106,12 @@ TEST(Random, IsUniform) {
   EXPECT_NEAR(squares / draws, 1.0 / 3, 4 * std::sqrt(4.0 / 45 / draws));
 }
 
-TEST(Random, TwiceUnderOneNameIsRefused) {
+TEST(Random, UsingANameTwiceIsRefused) {
   const auto twice = [](Scope s, Var x) { return x * s.uniform("mask", x.shape()) * s.uniform("mask", x.shape()); };
   EXPECT_THROW((void)step_of(twice).init(numbers(), 1), UsageError);
 }
 
-/// What a model without parameters to speak of makes of `count` rows in evaluation.
+/// The predictions of a model for `count` rows in evaluation.
 Tensor evaluated(const ModelFunction& model, std::int64_t count, std::uint64_t seed, int threads) {
   const auto with_parameter = [&](Scope s, Var x) { return model(s, x) + 0 * s.parameter("w", {1}); };
   Dataset data;
@@ -122,7 +122,7 @@ Tensor evaluated(const ModelFunction& model, std::int64_t count, std::uint64_t s
   return trainer.evaluate(data).predictions;
 }
 
-TEST(Random, InEvaluationFollowsSeedAndRowWhateverTheShardsAndThreads) {
+TEST(Random, InEvaluationDependsOnlyOnSeedAndRow) {
   const auto noise = [](Scope s, Var x) { return s.normal("z", x.shape()); };
   const Tensor all = evaluated(noise, 1300, 1, 1);  // three shards
   EXPECT_TRUE(identical(evaluated(noise, 1300, 1, 2), all));
@@ -131,7 +131,7 @@ TEST(Random, InEvaluationFollowsSeedAndRowWhateverTheShardsAndThreads) {
   EXPECT_NE(all.at(0), all.at(512));
 }
 
-TEST(Random, InEvaluationIsThatOfNoStep) {
+TEST(Random, InEvaluationDiffersFromAllTrainingSteps) {
   const auto noise = [](Scope s, Var x) { return s.uniform("z", x.shape()) + 0 * s.parameter("w", {1}); };
   Dataset one;
   one.set("input", zeros({1, 1}));
@@ -180,7 +180,7 @@ TEST(Random, IntegersAreEquallyLikelyAndTheSameInBothDtypes) {
   EXPECT_THROW((void)step_of(none).init(numbers(), 1), UsageError);
 }
 
-TEST(Random, OfApplyFollowsTheSeedAndTheRow) {
+TEST(Random, InApplyDependsOnSeedAndRow) {
   const Apply noise([](Scope s, const Batch& b) { return s.normal("z", {b.rows(), 2}) + s.parameter("w", {1}); }, 1);
   TrainStep step([](Scope s, const Batch& b) { return Loss::of_samples(b["input"] * s.parameter("w", {1})); },
                  optim::sgd({.lr = 0.1}), 1);
@@ -191,13 +191,13 @@ TEST(Random, OfApplyFollowsTheSeedAndTheRow) {
   EXPECT_TRUE(identical(noise(state, {{"x", zeros({3, 1})}}), noise(state, {{"x", zeros({3, 1})}})));
 }
 
-/// One layer on the input and, after it, on the input's negative.
+/// Calls one shared layer on the input and on its negative.
 Loss two_calls(Scope s, const Batch& b) {
   const Var a = nn::dense(s.share("d"), b["input"], 1), c = nn::dense(s.share("d"), -b["input"], 1);
   return Loss::of_samples(square(a - b["target"]) + square(c + b["target"]));
 }
 
-/// The same with the Vars kept.
+/// The same function with the parameters kept in variables.
 Loss kept_vars(Scope s, const Batch& b) {
   const Var w = (s / "d").parameter("weight", {width, 1}, {.initializer = init::he_normal()});
   const Var bias = (s / "d").parameter("bias", {1}, {.decay = false});
@@ -205,7 +205,7 @@ Loss kept_vars(Scope s, const Batch& b) {
   return Loss::of_samples(square(a - b["target"]) + square(c + b["target"]));
 }
 
-TEST(Share, ALaterCallIsGivenTheParametersOfTheFirst) {
+TEST(Share, LaterCallsUseTheParametersOfTheFirst) {
   const auto trained = [](const Objective& objective) {
     TrainStep step(objective, optim::sgd({.lr = 0.1}), 1);
     State state = step.init(numbers(), 1, f64);
@@ -218,7 +218,7 @@ TEST(Share, ALaterCallIsGivenTheParametersOfTheFirst) {
   EXPECT_LT(distance(shared.parameters, kept.parameters), 1e-14);
 }
 
-TEST(Share, RefusesAnotherShapeAndANameTakenTwiceInOneCall) {
+TEST(Share, RefusesAnotherShapeAndANameUsedTwiceInOneCall) {
   const auto wider = [](Scope s, Var x) { return nn::dense(s.share("d"), x, 1) + sum(nn::dense(s.share("d"), x, 2)); };
   EXPECT_THROW((void)step_of(wider).init(numbers(), 1), UsageError);
   const auto mixed = [](Scope s, Var x) { return nn::dense(s / "d", x, 1) + nn::dense(s.share("d"), x, 1); };
@@ -240,7 +240,7 @@ TEST(Share, EachCallDrawsItsOwnNumbers) {
   EXPECT_TRUE(identical(evaluated(first, 16, 1, 1), evaluated(of_share, 16, 1, 1)));
 }
 
-TEST(Share, StatisticsAreMovedByEachCallInTurn) {
+TEST(Share, EachCallUpdatesTheStatistics) {
   const auto part = [](Scope s, const Var& x, double momentum) {
     (void)s.statistic("mean", {width}, 5);
     s.observe("mean", per_shard(mean(x, 0)), momentum);
@@ -284,7 +284,7 @@ TEST(Report, IsAMeanOverTheBatch) {
   }
 }
 
-TEST(Report, NeedsANameOfItsOwnAndAValueASample) {
+TEST(Report, NeedsAUniqueNameAndOneValuePerSample) {
   const auto refused = [](const std::function<void(Scope, Var)>& report) {
     const auto model = [&](Scope s, Var x) {
       report(s, x);
@@ -297,7 +297,7 @@ TEST(Report, NeedsANameOfItsOwnAndAValueASample) {
   refused([](Scope s, const Var& x) { s.report("x", reshape(x, {1, x.size()})); });
 }
 
-TEST(Statistic, MovesTowardsWhatIsObserved) {
+TEST(Statistic, MovesTowardsTheObservedValues) {
   const Tensor x = numbers()["input"];
   const State state = after(2, with_running_mean, 1, rows);
   for (std::int64_t j = 0; j < width; ++j) {
@@ -311,11 +311,11 @@ TEST(Statistic, MovesTowardsWhatIsObserved) {
 TEST(Statistic, OfShardsIsTheirWeightedMean) {
   const State whole = after(2, with_running_mean, 1, rows), shards = after(2, with_running_mean, 2, 5);
   EXPECT_LT(distance(whole.parameter("mean"), shards.parameter("mean")), 1e-13);
-  // but each shard subtracts its own mean
+  // the parameters differ, because each shard subtracts its own mean
   EXPECT_GT(distance(whole.parameter("out/weight"), shards.parameter("out/weight")), 1e-6);
 }
 
-TEST(Statistic, IsReadInEvaluationAndLeftAlone) {
+TEST(Statistic, IsReadButNotUpdatedInEvaluation) {
   Trainer trainer(with_running_mean, loss::mse, optim::sgd({.lr = 0.1}));
   const Dataset data = numbers();
   (void)trainer.fit(data, {.epochs = 2, .batch_size = rows});

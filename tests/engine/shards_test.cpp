@@ -7,7 +7,7 @@
 namespace thalweg {
 namespace {
 
-TEST(BlockPool, LendsTheSmallestThatIsLargeEnough) {
+TEST(BlockPool, LendsTheSmallestBlockThatIsLargeEnough) {
   BlockPool pool;
   const std::byte *small = nullptr, *large = nullptr;
   {
@@ -15,7 +15,7 @@ TEST(BlockPool, LendsTheSmallestThatIsLargeEnough) {
     large = a.data();
     small = b.data();
   }
-  for (int step = 0; step < 3; ++step) {  // in either order, and the same blocks again
+  for (int step = 0; step < 3; ++step) {  // the same blocks again, in either order
     const auto first = pool.take(step % 2 ? 1000 : 100), second = pool.take(step % 2 ? 100 : 1000);
     EXPECT_EQ(first.data(), step % 2 ? large : small);
     EXPECT_EQ(second.data(), step % 2 ? small : large);
@@ -26,14 +26,14 @@ TEST(BlockPool, LendsAThreadTheBlockItHadLast) {
   BlockPool pool;
   const std::byte *mine = nullptr, *other = nullptr;
   {
-    const auto first = pool.take(100);  // both are lent at once, so they are two
+    const auto first = pool.take(100);  // not given back before the other thread takes its block
     mine = first.data();
     std::thread([&] {
       const auto second = pool.take(100);
       other = second.data();
     }).join();
   }
-  ASSERT_NE(mine, other);  // and the other one came back first
+  ASSERT_NE(mine, other);  // the other block was given back first
   for (int round = 0; round < 3; ++round) EXPECT_EQ(pool.take(100).data(), mine);
 }
 

@@ -1,4 +1,4 @@
-// What a recogniser hears of a sound.
+// SoundSteps: the standardised log-mel frames that a speech recogniser gets as input.
 
 #include <gtest/gtest.h>
 
@@ -38,7 +38,7 @@ TEST(SoundSteps, EachBandHasMeanZeroAndDeviationOne) {
   }
 }
 
-/// They are made portion by portion: the same as of the whole sound at once.
+/// A long sound is processed in portions, with the same result as for the whole sound at once.
 TEST(SoundSteps, AreTheLogMelFramesOfALongSoundStandardised) {
   constexpr std::int64_t frames = 300, bands = 10;
   const Sound sound = noise(200 + 80 * (frames - 1));
@@ -62,15 +62,15 @@ TEST(SoundSteps, AreTheLogMelFramesOfALongSoundStandardised) {
   }
 }
 
-/// Of a sound below the floor of the energies nothing is left.
-TEST(SoundSteps, WhatLiesBelowTheFloorIsSilence) {
+/// Energies are clamped to a floor, so a sound below it becomes constant frames, which are standardised to 0.
+TEST(SoundSteps, ASoundBelowTheFloorIsSilence) {
   Sound faint = noise(4000);
   for (std::int64_t i = 0; i < faint.samples.size(); ++i) faint.samples.set(i, 1e-9 * faint.samples.at(i));
   const Tensor steps = SoundSteps(small)(faint);
   for (std::int64_t i = 0; i < steps.size(); ++i) ASSERT_EQ(steps.at(i), 0) << i;
 }
 
-TEST(SoundSteps, LoudnessDoesNotCount) {
+TEST(SoundSteps, DoNotDependOnTheLoudness) {
   const Sound sound = noise(5000);
   Sound quiet = sound;
   for (std::int64_t i = 0; i < quiet.samples.size(); ++i) quiet.samples.set(i, 0.125 * sound.samples.at(i));
@@ -83,7 +83,7 @@ TEST(SoundSteps, SilenceIsZeros) {
   for (std::int64_t i = 0; i < steps.size(); ++i) EXPECT_EQ(steps.at(i), 0);
 }
 
-TEST(SoundSteps, RefuseSizesThatCannotBe) { EXPECT_THROW(SoundSteps({.frames = 0}), UsageError); }
+TEST(SoundSteps, RefuseInvalidSizes) { EXPECT_THROW(SoundSteps({.frames = 0}), UsageError); }
 
 }  // namespace
 }  // namespace thalweg

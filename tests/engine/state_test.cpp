@@ -1,3 +1,4 @@
+// States that do not fit the model or the optimizer are refused, and steps do not depend on where their data lies.
 #include <gtest/gtest.h>
 
 #include "engine/engine.hpp"
@@ -46,12 +47,12 @@ TEST(States, OfAnotherModelAreRefusedWithBothShapes) {
   outside.layout = layout;
   expect_error<UsageError>([&] { trainer.set_state(outside); }, "outside");
 
-  Trainer fresh = trainer_with(optim::adam());  // which does not know its model yet
+  Trainer fresh = trainer_with(optim::adam());  // has not traced its model yet
   fresh.set_state(wider.state());
   expect_error<ModelError>([&] { (void)fresh.fit(numbers(), {.epochs = 1}); }, "'layer1/weight'");
 }
 
-TEST(States, CutDownAfterAStepAreRefusedByTheNext) {
+TEST(States, WithFewerParametersThanBeforeAreRefused) {
   TrainStep step(objective_of(nn::linear(1), loss::mse), optim::sgd({.lr = 0.1}), 1);
   State state = step.init(numbers(), 1);
   (void)step(state, numbers());
@@ -69,11 +70,11 @@ TEST(States, WithTheSlotsOfAnotherOptimizerAreRefused) {
   without.slots.clear();
   (void)momentum(without, numbers());
   EXPECT_EQ(without.step, 2);
-  (void)adam(state, numbers());  // its own are as they were
+  (void)adam(state, numbers());  // the slots of adam have not changed
   EXPECT_EQ(state.step, 2);
 }
 
-/// The list of slots may have kept its memory.
+/// The vector of slots may be at the same address with the same size, so the step must compare the names.
 TEST(States, WithAsManySlotsOfAnotherOptimizerAreRefused) {
   const Objective objective = objective_of(nn::linear(1), loss::mse);
   TrainStep adam(objective, optim::adam(), 1), adopt(objective, optim::adopt(), 1);
@@ -86,8 +87,8 @@ TEST(States, WithAsManySlotsOfAnotherOptimizerAreRefused) {
   expect_error<UsageError>([&] { (void)adam(state, numbers()); }, "another optimizer");
 }
 
-/// A step remembers where it found what it reads; here that moves.
-TEST(Steps, AreTheSameWhereverTheirRowsAndParametersLie) {
+/// A step caches the addresses of its rows and parameters. Here these move between steps.
+TEST(Steps, AreRightWhenRowsAndParametersMoveInMemory) {
   const Dataset data = numbers();
   std::vector<std::int64_t> all(16);
   for (std::size_t i = 0; i < all.size(); ++i) all[i] = static_cast<std::int64_t>(i);
@@ -96,9 +97,9 @@ TEST(Steps, AreTheSameWhereverTheirRowsAndParametersLie) {
     State state = engine.init(data, 1, f32);
     std::vector<State> kept;
     for (int step = 0; step < 24; ++step) {
-      const bool in_place = moves && step / 4 % 2 == 1;  // all rows in order are read where they are
+      const bool in_place = moves && step / 4 % 2 == 1;  // all rows in order are read without a copy
       (void)engine.step(state, in_place ? RowSelection{data} : RowSelection{data, all});
-      if (moves && step % 5 == 0) kept.push_back(state);  // the next step writes to a copy
+      if (moves && step % 5 == 0) kept.push_back(state);  // so the next step writes to new memory
     }
     return state.parameters;
   };
@@ -122,8 +123,8 @@ TEST(RowOrder, OfAStepDoesNotDependOnTheStepsBefore) {
   EXPECT_EQ(rows_of(resumed, 7), forward[7]);
 }
 
-/// Two models of the same parameters, in other places: one of them freezes a layer.
-TEST(States, WithParametersInOtherPlacesAreFollowed) {
+/// Two models have the same parameters in a different order, because one of them freezes a layer.
+TEST(States, WithParametersInAnotherOrderAreUsedCorrectly) {
   const auto model = [](bool frozen) {
     return [=](Scope s, Var x) {
       const Var w = s.parameter("first", {3, 3}, {.initializer = init::he_normal(), .frozen = frozen});
@@ -161,11 +162,11 @@ TEST(Objectives, FailInEvaluationBeforeTheFirstStep) {
     }
     return std::pair(steps, false);
   };
-  EXPECT_EQ(steps_of({}), std::pair(2, false)) << "nothing is evaluated";
+  EXPECT_EQ(steps_of({}), std::pair(2, false)) << "without validation data nothing is evaluated";
   EXPECT_EQ(steps_of({.validation_data = numbers()}), std::pair(0, true));
 }
 
-TEST(Objectives, AMetricThatIsNotMeasuredIsNamedBeforeTheFirstStep) {
+TEST(Objectives, AnUnknownMetricIsNamedBeforeTheFirstStep) {
   int steps = 0;
   FitOptions options{.epochs = 1, .validation = 0.5, .early_stopping = EarlyStopping{.metric = "validation.accuracy"}};
   options.on_step = [&](const StepReport&) { ++steps; };

@@ -1,4 +1,4 @@
-// Arithmetic on vectors of a device: the bits of the loops for this host.
+// Arithmetic on vectors in a device's memory gives the same bits as the loops on the host.
 
 #include "engine/vectors.hpp"
 
@@ -10,7 +10,7 @@
 namespace thalweg {
 namespace {
 
-/// A vector that is here, and a copy of it there, one element behind a round address.
+/// A vector on the host, and a copy of it on the device that begins one element behind an aligned address.
 struct Twice {
   Twice(DeviceMemory& device, std::int64_t size, DType dtype, std::uint64_t seed)
       : device_(device),
@@ -31,7 +31,7 @@ struct Twice {
   Elements there;
 };
 
-TEST(Vectors, OfADeviceHaveTheBitsOfThisHost) {
+TEST(Vectors, OnADeviceHaveTheBitsOfTheHost) {
   testing::FarCpu device;
   Workers workers(1);
   const Asks adaptive{.radius = 1, .adaptive = true, .floor = 0.03}, plain{.radius = 1};
@@ -62,8 +62,8 @@ TEST(Vectors, OfADeviceHaveTheBitsOfThisHost) {
   }
 }
 
-/// As the loops of products and of tables of rows do on this host.
-TEST(Vectors, OfADeviceAreDividedToTheBit) {
+/// The host loops of Products and of tables of rows divide; a device must not multiply by the reciprocal instead.
+TEST(Vectors, OnADeviceAreDividedToTheSameBits) {
   testing::FarCpu device;
   Workers workers(1);
   Vectors there(&device, workers);
